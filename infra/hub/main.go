@@ -1,0 +1,4 @@
+// Command hub is the operator's program.
+package main
+
+func main() {}

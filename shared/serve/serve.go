@@ -1,0 +1,8 @@
+// Package serve is the Lambda front: an HTTP event or an SQS event comes in, the
+// relay is called.
+package serve
+
+import "commerce-segment/shared/tracking"
+
+// Lambda runs a tracking's function until the process ends.
+func Lambda(t tracking.Tracking) { panic("not yet") }

@@ -71,7 +71,7 @@ var (
 	CustomerCreated = Tracking{
 		Name: "customer-created", Title: "Customer Created", Call: Identify,
 		Observes: []string{"customer.created"},
-		Once:     true, AtCreation: true,
+		Once:     true,
 	}
 	CustomerUpdated = Tracking{
 		Name: "customer-updated", Title: "Customer Updated", Call: Identify,

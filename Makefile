@@ -1,0 +1,37 @@
+# This Makefile is for people: `make` lists what there is.
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: ## Run everything here: post webhooks, see what Segment would be told
+	@go run ./infra/hub run
+
+.PHONY: test
+test: ## Run every test, with the race detector
+	go test -race ./...
+
+.PHONY: check
+check: format tidy lint test ## What must pass before a commit: format, tidy, lint, test
+
+.PHONY: format
+format:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || \
+		{ echo "not formatted, run gofmt -w on:" $$unformatted >&2; exit 1; }
+
+.PHONY: tidy
+tidy:
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: lint
+lint:
+	go vet ./...
+	go tool staticcheck ./...
+
+.PHONY: bench
+bench: ## Measure: nanoseconds, bytes and allocations per event
+	go test -run '^$$' -bench . -benchmem ./shared/...

@@ -1,0 +1,97 @@
+package segment
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"commerce-segment/shared/tracking"
+)
+
+// maxIDLength is Segment's limit on a messageId, in characters.
+const maxIDLength = 100
+
+// fillIdentity fills in who did it, which fact it is and when it happened,
+// each where the template left it out. What the fact does not know stays out,
+// and validate says so.
+func (f Fact) fillIdentity(fields map[string]any, salt string, n int) {
+	if field(fields, "anonymousId") == nil {
+		fillLeftOut(fields, "userId", cmp.Or(f.CustomerID, f.ResourceID))
+	}
+	fillLeftOut(fields, "messageId", f.messageID(salt, n, field(fields, "type").(string)))
+	fillLeftOut(fields, "timestamp", f.timestamp())
+}
+
+// fillLeftOut sets a field that is absent or null, unless there is nothing to
+// set it to.
+func fillLeftOut(fields map[string]any, name, value string) {
+	if field(fields, name) == nil && value != "" {
+		fields[name] = value
+	}
+}
+
+// messageID is <tracking>:<resource id>[:<revision>]:<n>-<type>:<salt>, or the
+// SHA-256 of that in hex where it is over 100 characters. The same fact gives
+// the same one on every delivery, so that Segment drops the repetition. It is
+// empty where the fact names no resource: such ids would all be the same.
+func (f Fact) messageID(salt string, n int, kind string) string {
+	if f.ResourceID == "" {
+		return ""
+	}
+	parts := []string{f.Tracking.Name, f.ResourceID}
+	if !f.Tracking.Once {
+		parts = append(parts, f.revision())
+	}
+	parts = append(parts, strconv.Itoa(n)+"-"+kind, salt)
+	id := strings.Join(parts, ":")
+	if utf8.RuneCountInString(id) > maxIDLength {
+		digest := sha256.Sum256([]byte(id))
+		return hex.EncodeToString(digest[:])
+	}
+	return id
+}
+
+// revision tells apart the times that a resource does the same again. The
+// webhook's id comes second, because Commerce does not promise to keep it on a
+// retry.
+func (f Fact) revision() string {
+	return cmp.Or(f.UpdatedAt, f.WebhookID, f.received())
+}
+
+// timestamp is the fact's own time, as Commerce wrote it: created_at for a
+// creation, else updated_at, else (a deletion has neither) when it was received.
+func (f Fact) timestamp() string {
+	if tracking.AtCreation(f.Event) && isRFC3339(f.CreatedAt) {
+		return f.CreatedAt
+	}
+	if isRFC3339(f.UpdatedAt) {
+		return f.UpdatedAt
+	}
+	return f.received()
+}
+
+// received is when the webhook came in, in RFC 3339 UTC to the millisecond;
+// empty where that is not known.
+func (f Fact) received() string {
+	if f.Received.IsZero() {
+		return ""
+	}
+	return f.Received.UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano)
+}
+
+func isRFC3339(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return err == nil
+}
+
+// saltOf is eight hex digits of the write key's SHA-256. Segment drops a
+// repeated messageId across sources and workspaces: the salt keeps two sources
+// that get the same facts from suppressing each other.
+func saltOf(writeKey string) string {
+	digest := sha256.Sum256([]byte(writeKey))
+	return hex.EncodeToString(digest[:4])
+}

@@ -1,0 +1,140 @@
+package segment
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Verdict is what to do with an event after an attempt to deliver it.
+type Verdict int
+
+// The verdicts.
+const (
+	Delivered Verdict = iota
+	Postpone          // a later attempt may succeed
+	Bury              // no attempt can succeed
+)
+
+// Outcome is what Segment's answer means for one message.
+type Outcome struct {
+	Verdict    Verdict
+	Status     int           // HTTP status, 0 where there was no answer, or not a whole one
+	RetryAfter time.Duration // what Segment asked for, 0 to 300 s; 0 where it did not
+	Operator   bool          // the operator must mend something: 401, 403, a redirect, a missing key
+	Reason     string        // short, stable, no personal data: "segment_429"
+	Detail     string        // Segment's own words or the network's, at most 200 bytes, without the write key
+}
+
+// The reasons of outcomes without an answer. With one it is "segment_<status>".
+const (
+	reasonUnreachable = "segment_unreachable"
+	reasonTimeout     = "segment_timeout"
+	reasonNoKey       = "write_key_missing"
+	reasonNoEndpoint  = "endpoint_invalid"
+)
+
+// OutcomeOf is the one table of what a status of Segment's means. It follows
+// the retry policy of Segment's Node SDK, but for 401 and 403, and for what is
+// no answer to a batch at all (1xx, a redirect): those are about the settings,
+// and nothing may be lost to a setting.
+func OutcomeOf(status int) Outcome {
+	outcome := Outcome{Status: status, Reason: fmt.Sprintf("segment_%d", status)}
+	switch {
+	case status >= 200 && status <= 299:
+		outcome.Verdict = Delivered
+	case status == 401, status == 403, status <= 199, status >= 300 && status <= 399:
+		outcome.Verdict, outcome.Operator = Postpone, true
+	case status == 408, status == 410, status == 429, status == 460:
+		outcome.Verdict = Postpone
+	case status == 501, status == 505:
+		outcome.Verdict = Bury
+	case status >= 500:
+		outcome.Verdict = Postpone
+	default:
+		outcome.Verdict = Bury
+	}
+	return outcome
+}
+
+// refusesBatch says that a batch was refused for what is in it, perhaps in one
+// message only.
+func (o Outcome) refusesBatch() bool {
+	return o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge
+}
+
+// endsDelivery says that the next request would meet the same: there was no
+// answer, Segment asked for a pause, or the settings are wrong. A bare 5xx does
+// not: one message may cause it, and must not keep back those behind it.
+func (o Outcome) endsDelivery() bool {
+	return o.Verdict == Postpone &&
+		(o.Status == 0 || o.Status == http.StatusTooManyRequests || o.RetryAfter > 0 || o.Operator)
+}
+
+// noAnswer is the outcome of an error in place of an answer. The context is the
+// attempt's own.
+func noAnswer(ctx context.Context, err error) Outcome {
+	outcome := Outcome{Verdict: Postpone, Reason: reasonUnreachable, Detail: err.Error()}
+	var network net.Error
+	if ctx.Err() != nil || errors.As(err, &network) && network.Timeout() {
+		outcome.Reason = reasonTimeout
+	}
+	return outcome
+}
+
+// maxRetryAfter is how long Segment's own SDKs let Retry-After put them off.
+const maxRetryAfter = 300 * time.Second
+
+// retryAfter reads a Retry-After header: seconds, or an HTTP date. It is 0 for
+// what is neither, or lies in the past.
+func retryAfter(header string, now time.Time) time.Duration {
+	if header != "" && strings.Trim(header, "0123456789") == "" {
+		seconds, err := time.ParseDuration(header + "s")
+		if err != nil { // too many digits for a duration
+			return maxRetryAfter
+		}
+		return min(seconds, maxRetryAfter)
+	}
+	date, err := http.ParseTime(header)
+	if err != nil {
+		return 0
+	}
+	return min(max(date.Sub(now), 0), maxRetryAfter)
+}
+
+// maxDetail bounds Outcome.Detail, in bytes.
+const maxDetail = 200
+
+// presentable makes a foreign text fit for a log: printable, without the write
+// key in clear or as the Authorization header has it, at most maxDetail bytes.
+func presentable(text, writeKey string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return -1
+	}, strings.ToValidUTF8(text, ""))
+	text = strings.NewReplacer(
+		base64.RawStdEncoding.EncodeToString([]byte(writeKey+":")), "[write key]",
+		writeKey, "[write key]",
+	).Replace(text)
+	text = strings.TrimSpace(text)
+	if len(text) <= maxDetail {
+		return text
+	}
+	cut := maxDetail
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut]
+}

@@ -1,0 +1,148 @@
+package segment
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/segmentio/analytics-go/v3"
+)
+
+// newTransport is the transport of a Client that is given none. It speaks
+// HTTP/1.1: requests of one delivery follow each other, so HTTP/2 would gain
+// nothing, and a Lambda function that thaws finds out about a dead connection
+// sooner.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 3 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   3 * time.Second,
+		ResponseHeaderTimeout: 6 * time.Second,
+		MaxIdleConns:          20,
+		MaxIdleConnsPerHost:   10,
+		IdleConnTimeout:       50 * time.Second, // load balancers commonly close after 60 s
+		DisableCompression:    true,
+	}
+}
+
+// exchange is the http.RoundTripper below one client of analytics-go: one
+// request, one answer. It mends what the library does not do: it sends the
+// messages as the template wrote them, to the path that is set, within the
+// caller's context, and reads the answer so that the connection can be used
+// again.
+type exchange struct {
+	ctx      context.Context // the attempt's
+	below    http.RoundTripper
+	address  *url.URL
+	messages []Message
+
+	outcome Outcome // of the round trip; read it after the library is closed
+}
+
+// RoundTrip sends the library's request with the true messages in it. The
+// library gets the answer's status and nothing else: a Location would make it
+// follow a redirect.
+func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		request.Body.Close()
+	}
+	response, err := x.below.RoundTrip(x.request(request.Header))
+	if err != nil {
+		x.outcome = noAnswer(x.ctx, err)
+		return nil, err
+	}
+	body, err := readAnswer(response)
+	if err != nil {
+		x.outcome = noAnswer(x.ctx, err)
+		return nil, err
+	}
+	x.outcome = OutcomeOf(response.StatusCode)
+	x.outcome.RetryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
+	if x.outcome.Verdict != Delivered {
+		x.outcome.Detail = string(body)
+	}
+	return &http.Response{
+		Status: response.Status, StatusCode: response.StatusCode,
+		Header: http.Header{}, Body: http.NoBody, Request: request,
+	}, nil
+}
+
+// request is what goes out, with the library's header (Authorization and
+// Content-Type) and the messages as they are.
+func (x *exchange) request(header http.Header) *http.Request {
+	body := envelope(x.messages, time.Now())
+	header = header.Clone()
+	header.Del("Content-Length") // it is the one of the stand-ins
+	header.Set("User-Agent", "commerce-segment analytics-go/"+analytics.Version)
+	// Segment drops a repeated messageId, so the request may be repeated: with
+	// this entry, which is not sent, net/http does so by itself where a
+	// connection from the pool turns out to be dead, as after a Lambda function
+	// was frozen.
+	header["Idempotency-Key"] = nil
+	request := &http.Request{
+		Method: http.MethodPost, URL: x.address, Host: x.address.Host, Header: header,
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+	}
+	return request.WithContext(x.ctx)
+}
+
+// What stands round the messages of a request, and a comma between them.
+const (
+	envelopeStart = `{"batch":[`
+	envelopeSent  = `],"sentAt":"`
+	envelopeTime  = "2006-01-02T15:04:05.000Z"
+	envelopeEnd   = `"}`
+	envelopeBytes = len(envelopeStart) + len(envelopeSent) + len(envelopeTime) + len(envelopeEnd)
+)
+
+// envelope is the body of a request. The library's own one would add a context
+// to every message in it, and that is the template's affair.
+func envelope(messages []Message, sent time.Time) []byte {
+	size := envelopeBytes
+	for _, message := range messages {
+		size += len(message.JSON) + len(",")
+	}
+	body := append(make([]byte, 0, size), envelopeStart...)
+	for i, message := range messages {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, message.JSON...)
+	}
+	body = append(body, envelopeSent...)
+	body = sent.UTC().AppendFormat(body, envelopeTime)
+	return append(body, envelopeEnd...)
+}
+
+// How much of an answer is read: what is kept for its words, and what is thrown
+// away after it so that the connection can be used again.
+const (
+	keptAnswerBytes    = 4 << 10
+	drainedAnswerBytes = 256 << 10
+)
+
+// readAnswer reads an answer's first bytes, drains the rest and closes it. Its
+// error means that the answer broke off. An answer below 200 (101, switching
+// protocols) has no body, but a connection that never ends.
+func readAnswer(response *http.Response) ([]byte, error) {
+	defer response.Body.Close()
+	if response.StatusCode < http.StatusOK {
+		return nil, nil
+	}
+	kept, err := io.ReadAll(io.LimitReader(response.Body, keptAnswerBytes))
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.CopyN(io.Discard, response.Body, drainedAnswerBytes)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	return kept, nil
+}

@@ -1,0 +1,272 @@
+package segment
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// needs lists, for each type of call that Segment knows, the fields without
+// which Segment silently drops it, beside a user.
+var needs = map[string][]string{
+	"track":    {"event"},
+	"identify": nil,
+	"page":     nil,
+	"screen":   nil,
+	"group":    {"groupId"},
+	"alias":    {"userId", "previousId"},
+}
+
+// checkType makes sure of the one field on which the others depend.
+func checkType(fields map[string]any) *InvalidError {
+	kind, isString := field(fields, "type").(string)
+	if _, known := needs[kind]; !isString || !known {
+		return &InvalidError{Field: "type", Message: "is no call that Segment knows: " +
+			"write track, identify, page, screen, group or alias, or leave it out"}
+	}
+	return nil
+}
+
+// validate refuses what Segment would drop, cut or misread without saying so.
+func validate(fields map[string]any) *InvalidError {
+	checks := []func(map[string]any) *InvalidError{
+		checkEncodable, checkUser, checkNeeds, checkID, checkTimes, checkObjects,
+	}
+	for _, check := range checks {
+		if invalid := check(fields); invalid != nil {
+			return invalid
+		}
+	}
+	return nil
+}
+
+// checkUser makes sure that somebody did it.
+func checkUser(fields map[string]any) *InvalidError {
+	if field(fields, "userId") == nil && field(fields, "anonymousId") == nil {
+		return &InvalidError{Field: "userId", Message: "is missing, and the webhook names nobody to fill it with: " +
+			"write userId or anonymousId"}
+	}
+	for _, name := range []string{"userId", "anonymousId"} {
+		if field(fields, name) == nil {
+			continue
+		}
+		if invalid := checkText(fields, name); invalid != nil {
+			return invalid
+		}
+	}
+	return nil
+}
+
+// checkNeeds makes sure of what the type of call cannot do without.
+func checkNeeds(fields map[string]any) *InvalidError {
+	for _, name := range needs[field(fields, "type").(string)] {
+		if invalid := checkText(fields, name); invalid != nil {
+			return invalid
+		}
+	}
+	return nil
+}
+
+// checkID holds the messageId to Segment's limit, whoever wrote it.
+func checkID(fields map[string]any) *InvalidError {
+	if field(fields, "messageId") == nil {
+		return &InvalidError{Field: "messageId", Message: "is missing, and the webhook names no order or customer " +
+			"to derive it from: write one that is the same on every delivery"}
+	}
+	if invalid := checkText(fields, "messageId"); invalid != nil {
+		return invalid
+	}
+	if length := utf8.RuneCountInString(field(fields, "messageId").(string)); length > maxIDLength {
+		return &InvalidError{Field: "messageId", Message: fmt.Sprintf(
+			"has %d characters, over Segment's limit of %d: leave it out, or shorten it with $sha256()", length, maxIDLength)}
+	}
+	return nil
+}
+
+// checkText makes sure that a field is a string that says something.
+func checkText(fields map[string]any, name string) *InvalidError {
+	value := field(fields, name)
+	text, isString := value.(string)
+	switch {
+	case value == nil:
+		return &InvalidError{Field: name, Message: fmt.Sprintf(
+			"is missing: write it, a message of type %s cannot do without", field(fields, "type"))}
+	case isNumber(value):
+		return &InvalidError{Field: name, Message: "is a number: wrap it in $string()"}
+	case !isString:
+		return &InvalidError{Field: name, Message: "is " + kindOf(value) + ": write a string"}
+	case strings.TrimSpace(text) == "":
+		return &InvalidError{Field: name, Message: "is an empty string: write one that says something"}
+	}
+	return nil
+}
+
+// timeLayouts are the ISO 8601 forms that Segment reads; time.Parse takes a
+// fraction of a second with each of the first four.
+var timeLayouts = []string{
+	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05",
+	"2006-01-02T15:04Z07:00", "2006-01-02",
+}
+
+// checkTimes makes sure that the times a template wrote can be read as times:
+// Segment takes one that it cannot read for "now".
+func checkTimes(fields map[string]any) *InvalidError {
+	for _, name := range []string{"timestamp", "originalTimestamp"} {
+		value := field(fields, name)
+		if value == nil {
+			continue
+		}
+		if isNumber(value) {
+			return &InvalidError{Field: name, Message: "is a number: write it as ISO 8601, " +
+				"for example with $fromMillis()"}
+		}
+		if text, isString := value.(string); !isString || !isTime(text) {
+			return &InvalidError{Field: name, Message: "is not a time in ISO 8601: " +
+				"write it like 2026-11-24T09:30:00Z, or leave it out"}
+		}
+	}
+	return nil
+}
+
+func isTime(text string) bool {
+	return slices.ContainsFunc(timeLayouts, func(layout string) bool {
+		_, err := time.Parse(layout, text)
+		return err == nil
+	})
+}
+
+// checkObjects makes sure that the containers of Segment's spec are objects.
+func checkObjects(fields map[string]any) *InvalidError {
+	for _, name := range []string{"properties", "traits", "context", "integrations"} {
+		value := field(fields, name)
+		if value != nil && reflect.TypeOf(value).Kind() != reflect.Map {
+			return &InvalidError{Field: name, Message: "is " + kindOf(value) + ": write an object, or leave it out"}
+		}
+	}
+	return nil
+}
+
+// checkEncodable finds what JSON cannot hold. It names at most two levels of
+// field, which are the template's own words: further down, a template may use
+// personal data for keys.
+func checkEncodable(fields map[string]any) *InvalidError {
+	name, fault := firstFault(fields)
+	if fault == "" {
+		return nil
+	}
+	if inner, isObject := field(fields, name).(map[string]any); isObject {
+		below, _ := firstFault(inner)
+		name += "." + below
+	}
+	return &InvalidError{Field: name, Message: "holds " + fault + ", which JSON cannot: write a value"}
+}
+
+// firstFault is the first key, by the alphabet, whose value JSON cannot hold,
+// and why. Both are empty where there is none.
+func firstFault(object map[string]any) (name, fault string) {
+	for key, value := range object {
+		if found := faultIn(value); found != "" && (fault == "" || key < name) {
+			name, fault = key, found
+		}
+	}
+	return name, fault
+}
+
+// faultIn says what in a value JSON cannot hold, or nothing. It knows the values
+// that a JSONata evaluation gives and takes any other thing for a function, also
+// where encoding/json would find fields in it to write.
+func faultIn(value any) string {
+	switch value := value.(type) {
+	case nil, string, bool, int64:
+		return ""
+	case float64:
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			return "a number that is not finite"
+		}
+		return ""
+	case map[string]any:
+		_, fault := firstFault(value)
+		return fault
+	case []any:
+		for _, element := range value {
+			if fault := faultIn(element); fault != "" {
+				return fault
+			}
+		}
+		return ""
+	}
+	return faultByKind(reflect.ValueOf(value))
+}
+
+// faultByKind is faultIn for the values that have other Go types.
+func faultByKind(value reflect.Value) string {
+	switch value.Kind() {
+	case reflect.String, reflect.Bool:
+		return ""
+	case reflect.Float32, reflect.Float64:
+		return faultIn(value.Float())
+	case reflect.Pointer:
+		if value.IsNil() {
+			return ""
+		}
+		return faultIn(value.Elem().Interface())
+	case reflect.Slice, reflect.Array:
+		for i := range value.Len() {
+			if fault := faultIn(value.Index(i).Interface()); fault != "" {
+				return fault
+			}
+		}
+		return ""
+	case reflect.Map:
+		if value.Type().Key().Kind() != reflect.String {
+			break
+		}
+		for entries := value.MapRange(); entries.Next(); {
+			if fault := faultIn(entries.Value().Interface()); fault != "" {
+				return fault
+			}
+		}
+		return ""
+	}
+	if value.CanInt() || value.CanUint() {
+		return ""
+	}
+	return "a function"
+}
+
+// field is the value of a field, nil where it is absent or any kind of null. A
+// JSONata evaluation writes null as a nil *interface{}.
+func field(fields map[string]any, name string) any {
+	value := reflect.ValueOf(fields[name])
+	for value.Kind() == reflect.Pointer || value.Kind() == reflect.Interface {
+		value = value.Elem()
+	}
+	if !value.IsValid() || value.Kind() == reflect.Map && value.IsNil() {
+		return nil
+	}
+	return value.Interface()
+}
+
+func isNumber(value any) bool {
+	reflected := reflect.ValueOf(value)
+	return reflected.IsValid() && (reflected.CanInt() || reflected.CanUint() || reflected.CanFloat())
+}
+
+// kindOf names a value's kind in the words of a template's author.
+func kindOf(value any) string {
+	switch reflect.ValueOf(value).Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map:
+		return "an object"
+	}
+	return "a number"
+}

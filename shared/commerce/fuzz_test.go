@@ -1,0 +1,95 @@
+package commerce_test
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"testing"
+
+	"commerce-segment/shared/commerce"
+)
+
+// FuzzParse holds what everything downstream takes for granted:
+//   - Check and Parse give the same verdict, so that nothing is answered 202 and
+//     then turns out to be unreadable;
+//   - what is refused is refused with a code, what is accepted is what
+//     encoding/json reads: the walk over raw bytes and the tree agree;
+//   - a Body has a payload object, and neither the secret nor the twin.
+func FuzzParse(f *testing.F) {
+	for _, body := range [][]byte{
+		webhook("customer.updated", `"payload":`+customer),
+		webhook("customer.updated", `"resources":`+quote(customer)),
+		webhook("customer.deleted", `"resources":`+deletion),
+		webhook("order.paid", `"payload":{"data":{"id":"a","id":"b","n":-1.5e300,"l":[[],{}]}}`, `"payload":null`, `"resources":"{}"`),
+		webhook("order.paid", "\"payload\":{\"d\\u0061ta\":{\"id\":\"\xff\\ud800\",\"meta\":{\"timestamps\":{\"created_at\":\"\\\"\"}}}}"),
+		[]byte(`{"triggered_by":"x","resources":"{\"id\":\"1\",\"data\":null}","configuration":{}}`),
+		[]byte(nested(commerce.MaxDepth + 1)),
+		[]byte(`{"triggered_by":"x","payload":{"id":"1"}} {}`),
+		[]byte(` [ 1 , true , null , "x" ] `),
+		[]byte(`{"":{"":[]}}`),
+		[]byte(`{`), []byte(`"\`), []byte(`]`), nil,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		w, err := commerce.Parse(body)
+		if checked := commerce.Check(body); !reflect.DeepEqual(checked, err) {
+			t.Fatalf("Check: %v\nParse: %v", checked, err)
+		}
+		if err != nil {
+			checkRefusal(t, err, body)
+			return
+		}
+		checkAccepted(t, w, body)
+	})
+}
+
+func checkRefusal(t *testing.T, err error, body []byte) {
+	var refused *commerce.Error
+	if !errors.As(err, &refused) || refused.Message == "" {
+		t.Fatalf("refused with %#v, want an *Error", err)
+	}
+	if refused.Code == commerce.NotWebhook && !json.Valid(body) {
+		t.Fatalf("a body that is not JSON is refused with %s", refused.Code)
+	}
+}
+
+func checkAccepted(t *testing.T, w commerce.Webhook, body []byte) {
+	var whole map[string]any
+	if err := json.Unmarshal(body, &whole); err != nil {
+		t.Fatalf("accepted, and encoding/json says: %v", err)
+	}
+	if w.Event == "" || w.Event != whole["triggered_by"] {
+		t.Fatalf("the event is %q, encoding/json reads %q", w.Event, whole["triggered_by"])
+	}
+	payload, ok := w.Body["payload"].(map[string]any)
+	if !ok {
+		t.Fatalf("the payload is %T", w.Body["payload"])
+	}
+	resource := payload
+	if data := payload["data"]; data != nil {
+		resource = data.(map[string]any)
+	}
+	if w.ResourceID == "" || w.ResourceID != resource["id"] {
+		t.Fatalf("the resource's id is %q, in the tree it is %q", w.ResourceID, resource["id"])
+	}
+	if meta, ok := resource["meta"].(map[string]any); ok {
+		timestamps, _ := meta["timestamps"].(map[string]any)
+		if at, _ := timestamps["created_at"].(string); w.CreatedAt != at {
+			t.Fatalf("created_at is %q, in the tree it is %q", w.CreatedAt, at)
+		}
+	}
+	for _, dropped := range []string{"configuration", "resources"} {
+		if _, there := w.Body[dropped]; there {
+			t.Fatalf("the body still has %q", dropped)
+		}
+		delete(whole, dropped)
+	}
+	whole["payload"] = payload
+	if len(whole) != len(w.Body) {
+		t.Fatalf("the body has %d members, encoding/json reads %d", len(w.Body), len(whole))
+	}
+	if _, err := json.Marshal(w.Body); err != nil {
+		t.Fatalf("the body cannot be encoded: %v", err)
+	}
+}

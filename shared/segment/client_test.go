@@ -1,0 +1,647 @@
+package segment
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What analytics-go's types would lose, drop or reformat, a case a line.
+var untouched = []string{
+	`{"messageId":"a","type":"track","event":"E","userId":"u","context":{"direct":false,"unheardOf":{"x":[null,false,0]}}}`,
+	`{"messageId":"b","type":"track","event":"E","userId":"u","properties":{"big":9007199254740993,"exp":1E+2,"dec":10.00}}`,
+	`{"messageId":"c","type":"identify","userId":"u","timestamp":"2026-01-02T03:04:05.123456789+05:30","channel":"server"}`,
+	`{"messageId":"d","type":"track","event":"<b>&amp;</b>","anonymousId":"ü 😀 \u2028","properties":null}`,
+	`{ "z":1, "a":2, "messageId":"e", "type":"alias", "userId":"u", "previousId":"p" }`,
+}
+
+func TestDeliverSendsTheTemplatesOwnBytes(t *testing.T) {
+	segment := startSegment(t, success)
+	messages := make([]Message, len(untouched))
+	for i, text := range untouched {
+		messages[i] = Message{ID: string(rune('a' + i)), JSON: json.RawMessage(text)}
+	}
+	before := time.Now().Add(-time.Millisecond)
+	outcomes := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messages)
+	after := time.Now()
+	for i, outcome := range outcomes {
+		if want := (Outcome{Verdict: Delivered, Status: 200, Reason: "segment_200"}); outcome != want {
+			t.Errorf("message %d: got %+v, want %+v", i, outcome, want)
+		}
+	}
+	requests := segment.received()
+	if len(requests) != 1 || len(outcomes) != len(messages) {
+		t.Fatalf("got %d requests and %d outcomes, want one and one a message", len(requests), len(outcomes))
+	}
+	got := requests[0]
+	start, end := `{"batch":[`+strings.Join(untouched, ",")+`],"sentAt":"`, `"}`
+	if !strings.HasPrefix(got.body, start) || !strings.HasSuffix(got.body, end) {
+		t.Fatalf("got  %s\nwant %s…%s", got.body, start, end)
+	}
+	sent, err := time.Parse(time.RFC3339, got.body[len(start):len(got.body)-len(end)])
+	if err != nil || sent.Before(before) || sent.After(after) {
+		t.Errorf("sentAt is %s, %v: want the moment of sending", sent, err)
+	}
+	if got.length != int64(len(got.body)) {
+		t.Errorf("Content-Length is %d, the body has %d bytes", got.length, len(got.body))
+	}
+}
+
+func TestDeliverGoesWhereTheSettingsSay(t *testing.T) {
+	segment := startSegment(t, success)
+	host := strings.TrimPrefix(segment.URL, "http://")
+	tests := []struct {
+		name     string
+		endpoint Endpoint
+		target   string
+	}{
+		{"host and path", Endpoint{Host: segment.URL, Path: "/v1/batch"}, "/v1/batch"},
+		{"another path", Endpoint{Host: segment.URL, Path: "/proxy/segment/b?region=eu"}, "/proxy/segment/b?region=eu"},
+		{"a host with a slash at its end", Endpoint{Host: segment.URL + "/", Path: "/v1/batch"}, "/v1/batch"},
+		{"a path without a slash at its start", Endpoint{Host: segment.URL, Path: "v1/import"}, "/v1/import"},
+		{"a path in the host", Endpoint{Host: segment.URL + "/proxy", Path: "/v1/batch"}, "/proxy/v1/batch"},
+	}
+	client := NewClient(nil)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.endpoint.WriteKey = "key-one"
+			client.Deliver(context.Background(), test.endpoint, messagesNamed("a"))
+			requests := segment.received()
+			got := requests[len(requests)-1]
+			if got.method != "POST" || got.host != host || got.target != test.target {
+				t.Errorf("got %s %s%s, want POST %s%s", got.method, got.host, got.target, host, test.target)
+			}
+			want := http.Header{
+				"Authorization":  {"Basic " + base64.StdEncoding.EncodeToString([]byte("key-one:"))},
+				"Content-Type":   {"application/json"},
+				"Content-Length": {strconv.Itoa(len(got.body))},
+				"User-Agent":     {"commerce-segment analytics-go/3.0.0"},
+			}
+			if !reflect.DeepEqual(got.header, want) {
+				t.Errorf("got header  %v\nwant header %v", got.header, want)
+			}
+		})
+	}
+}
+
+func TestDeliverNeedsSettings(t *testing.T) {
+	segment := startSegment(t, success)
+	tests := []struct {
+		name     string
+		endpoint Endpoint
+		reason   string
+	}{
+		{"no write key", Endpoint{Host: segment.URL, Path: "/v1/batch"}, "write_key_missing"},
+		{"a blank write key", Endpoint{Host: segment.URL, Path: "/v1/batch", WriteKey: " \n"}, "write_key_missing"},
+		{"no host", Endpoint{Path: "/v1/batch", WriteKey: "key-one"}, "endpoint_invalid"},
+		{"a host without a scheme", Endpoint{Host: "api.segment.io", Path: "/v1/batch", WriteKey: "key-one"}, "endpoint_invalid"},
+		{"a host of another scheme", Endpoint{Host: "ftp://api.segment.io", Path: "/v1/batch", WriteKey: "key-one"}, "endpoint_invalid"},
+		{"a host that is no URL", Endpoint{Host: "http://key-one:%", Path: "/v1/batch", WriteKey: "key-one"}, "endpoint_invalid"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			outcomes := NewClient(nil).Deliver(context.Background(), test.endpoint, messagesNamed("a", "b"))
+			if len(outcomes) != 2 {
+				t.Fatalf("got %d outcomes, want 2", len(outcomes))
+			}
+			for _, outcome := range outcomes {
+				if outcome.Verdict != Postpone || !outcome.Operator || outcome.Reason != test.reason || outcome.Detail == "" ||
+					strings.Contains(outcome.Detail, "key-one") {
+					t.Errorf("got %+v, want it postponed for the operator: %s", outcome, test.reason)
+				}
+			}
+		})
+	}
+	if n := len(segment.received()); n != 0 {
+		t.Errorf("%d requests were made", n)
+	}
+}
+
+func TestDeliverOfNothingMakesNoRequest(t *testing.T) {
+	segment := startSegment(t, success)
+	if outcomes := NewClient(nil).Deliver(context.Background(), segment.endpoint(), nil); len(outcomes) != 0 || len(segment.received()) != 0 {
+		t.Errorf("got %v and %d requests", outcomes, len(segment.received()))
+	}
+}
+
+// A new connection costs a TLS handshake, several times what the request does.
+// Whoever takes the draining out of readAnswer gets one a send.
+func TestDeliverReusesItsConnection(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer http.HandlerFunc
+	}{
+		{"after success", success},
+		{"after a refusal with many words", answering(400, strings.Repeat("words ", 20_000))},
+		{"after an answer in pieces", func(w http.ResponseWriter, _ *http.Request) {
+			for range 3 {
+				io.WriteString(w, strings.Repeat("x", 3000))
+				w.(http.Flusher).Flush()
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			segment := prepareSegment(test.answer)
+			segment.StartTLS()
+			t.Cleanup(segment.Close)
+			client := trusting(segment)
+			for range 200 {
+				if got := client.Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]; got.Status == 0 {
+					t.Fatalf("got %+v", got)
+				}
+			}
+			if got := segment.connections.Load(); got != 1 {
+				t.Errorf("200 sends took %d connections, want 1", got)
+			}
+		})
+	}
+}
+
+// trusting is a client with the default transport, which trusts the stand-in.
+func trusting(segment *standInSegment) *Client {
+	transport := newTransport()
+	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+	transport.TLSClientConfig.RootCAs.AddCert(segment.Certificate())
+	return NewClient(transport)
+}
+
+func TestDeliverRefusesACertificateItDoesNotTrust(t *testing.T) {
+	segment := prepareSegment(success)
+	segment.Config.ErrorLog = log.New(io.Discard, "", 0)
+	segment.StartTLS()
+	t.Cleanup(segment.Close)
+	got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
+	if got.Verdict != Postpone || got.Reason != "segment_unreachable" || len(segment.received()) != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// An answer of endless length must not be read to its end.
+func TestDeliverDrainsWithinBounds(t *testing.T) {
+	written := make(chan int64, 1)
+	segment := startSegment(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(500)
+		n, _ := io.CopyN(w, endless{}, 1<<30)
+		written <- n
+	})
+	got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
+	if got.Status != 500 || len(got.Detail) != maxDetail {
+		t.Errorf("got %+v, want a 500 and a bounded detail", got)
+	}
+	if n := <-written; n > 64<<20 {
+		t.Errorf("Segment could write %d bytes", n)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+func TestDeliverWithoutAnAnswer(t *testing.T) {
+	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	tests := []struct {
+		name   string
+		answer http.HandlerFunc
+		reason string
+	}{
+		{"the answer does not come in time", hang, "segment_timeout"},
+		{"the answer begins and does not end in time", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			io.WriteString(w, "half")
+			w.(http.Flusher).Flush()
+			hang(w, r)
+		}, "segment_timeout"},
+		{"the connection is reset before an answer", breakOff(""), "segment_unreachable"},
+		{"the connection is reset in the middle of a 200", breakOff("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"succ"), "segment_unreachable"},
+		{"the connection is reset in the middle of a 400", breakOff("HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\n{\"mess"), "segment_unreachable"},
+		{"the answer is no HTTP", breakOff("220 mail.example.com ESMTP\r\n\r\n"), "segment_unreachable"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			segment := startSegment(t, test.answer)
+			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+			defer cancel()
+			started := time.Now()
+			outcomes := NewClient(nil).Deliver(ctx, segment.endpoint(), messagesNamed("a", "b"))
+			if took := time.Since(started); took > 2*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			for _, got := range outcomes {
+				if got.Verdict != Postpone || got.Status != 0 || got.Operator || got.Reason != test.reason || got.Detail == "" {
+					t.Errorf("got %+v, want it postponed: %s", got, test.reason)
+				}
+			}
+			if n := len(segment.received()); n != 1 || len(outcomes) != 2 {
+				t.Errorf("got %d requests and %d outcomes, want 1 and 2", n, len(outcomes))
+			}
+		})
+	}
+	t.Run("nobody listens", func(t *testing.T) {
+		segment := startSegment(t, success)
+		segment.Close()
+		if got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]; got.Verdict != Postpone ||
+			got.Reason != "segment_unreachable" || !strings.Contains(got.Detail, "refused") {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("the context has ended already", func(t *testing.T) {
+		segment := startSegment(t, success)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		got := NewClient(nil).Deliver(ctx, segment.endpoint(), messagesNamed("a"))[0]
+		if got.Verdict != Postpone || got.Reason != "segment_timeout" || len(segment.received()) != 0 {
+			t.Errorf("got %+v and %d requests", got, len(segment.received()))
+		}
+	})
+}
+
+// breakOff answers with the start of an answer and resets the connection.
+func breakOff(start string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		connection, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		io.WriteString(connection, start)
+		if start != "" {
+			time.Sleep(20 * time.Millisecond) // let it arrive before the reset
+		}
+		connection.(*net.TCPConn).SetLinger(0)
+		connection.Close()
+	}
+}
+
+// Switching protocols is an answer whose body never ends.
+func TestDeliverDoesNotWaitForASwitchedProtocol(t *testing.T) {
+	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
+		connection, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+		io.Copy(io.Discard, connection) // until the client closes it
+		connection.Close()
+	})
+	got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
+	if got.Verdict != Postpone || !got.Operator || got.Reason != "segment_101" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// While a Lambda function is frozen, Segment closes the connection in its pool.
+// Without the Idempotency-Key entry the first event after each thaw is postponed.
+func TestDeliverSurvivesAConnectionThatDiedInThePool(t *testing.T) {
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		again := seen[r.RemoteAddr]
+		seen[r.RemoteAddr] = true
+		mu.Unlock()
+		if again {
+			breakOff("")(w, r)
+			return
+		}
+		success(w, r)
+	})
+	client := NewClient(nil)
+	for range 2 {
+		if got := client.Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]; got.Verdict != Delivered {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if segment.connections.Load() != 2 {
+		t.Errorf("%d connections, want 2: the test needs the first one to die", segment.connections.Load())
+	}
+}
+
+func TestDeliverDoesNotFollowRedirects(t *testing.T) {
+	elsewhere := startSegment(t, success)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+"/v1/batch", status)
+		})
+		got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
+		if got.Verdict != Postpone || !got.Operator || got.Status != status {
+			t.Errorf("%d: got %+v", status, got)
+		}
+	}
+	if n := len(elsewhere.received()); n != 0 {
+		t.Errorf("the write key and %d messages went elsewhere", n)
+	}
+}
+
+func TestDeliverBelievesA2xxWhateverItsBody(t *testing.T) {
+	for _, body := range []string{"", "<html>", "{\"success\":false}", "\x00\xff"} {
+		segment := startSegment(t, answering(200, body))
+		if got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]; got.Verdict != Delivered || got.Detail != "" {
+			t.Errorf("%q: got %+v", body, got)
+		}
+	}
+}
+
+// refusing answers 400 where one of these messages is in the batch, as Segment
+// does to the whole of it.
+func refusing(t testing.TB, status int, bad ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		for _, id := range idsIn(t, string(body)) {
+			for _, refused := range bad {
+				if id == refused {
+					answering(status, "bad "+id)(w, r)
+					return
+				}
+			}
+		}
+		success(w, r)
+	}
+}
+
+// A bad message must not take nine good ones with it.
+func TestABatchThatIsRefusedIsSentOneByOne(t *testing.T) {
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	for _, status := range []int{400, 413} {
+		t.Run(fmt.Sprintf("nine good messages and a bad one, answered %d", status), func(t *testing.T) {
+			segment := startSegment(t, refusing(t, status, "d"))
+			outcomes := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed(names...))
+			if len(outcomes) != 10 {
+				t.Fatalf("got %d outcomes", len(outcomes))
+			}
+			for i, got := range outcomes {
+				want := Outcome{Verdict: Delivered, Status: 200, Reason: "segment_200"}
+				if names[i] == "d" {
+					want = Outcome{Verdict: Bury, Status: status, Reason: fmt.Sprintf("segment_%d", status), Detail: "bad d"}
+				}
+				if got != want {
+					t.Errorf("message %s: got %+v, want %+v", names[i], got, want)
+				}
+			}
+			if got := fmt.Sprint(segment.batches(t)); got != "[[a b c d e f g h i j] [a] [b] [c] [d] [e] [f] [g] [h] [i] [j]]" {
+				t.Errorf("got requests %s", got)
+			}
+		})
+	}
+	t.Run("a single bad message is not sent twice", func(t *testing.T) {
+		segment := startSegment(t, refusing(t, 400, "a"))
+		got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
+		if got.Verdict != Bury || len(segment.received()) != 1 {
+			t.Errorf("got %+v and %d requests", got, len(segment.received()))
+		}
+	})
+	t.Run("a refusal for another reason takes the batch as it is", func(t *testing.T) {
+		segment := startSegment(t, answering(422, ""))
+		outcomes := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a", "b"))
+		if outcomes[0].Verdict != Bury || outcomes[1].Verdict != Bury || len(segment.received()) != 1 {
+			t.Errorf("got %+v and %d requests", outcomes, len(segment.received()))
+		}
+	})
+}
+
+func TestWhatComesAfterAFailureOneByOne(t *testing.T) {
+	tests := []struct {
+		name     string
+		answer   http.HandlerFunc // to message b alone
+		verdicts []Verdict        // of a, b, c
+		reasons  string
+		requests string
+	}{
+		{"a 500 for one message does not keep back those behind it", answering(500, ""),
+			[]Verdict{Delivered, Postpone, Delivered}, "[segment_200 segment_500 segment_200]", "[[a b c] [a] [b] [c]]"},
+		{"a 429 ends it: Segment asked for a pause", answering(429, ""),
+			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_429 segment_429]", "[[a b c] [a] [b]]"},
+		{"a 503 with Retry-After ends it", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(503)
+		}, []Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_503 segment_503]", "[[a b c] [a] [b]]"},
+		{"a 401 ends it: the key is wrong for all", answering(401, ""),
+			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_401 segment_401]", "[[a b c] [a] [b]]"},
+		{"no answer ends it", breakOff("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
+			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_unreachable segment_unreachable]", "[[a b c] [a] [b]]"},
+		{"the end of the context ends it", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_timeout segment_timeout]", "[[a b c] [a] [b]]"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				switch ids := idsIn(t, string(body)); {
+				case len(ids) > 1:
+					w.WriteHeader(400)
+				case ids[0] == "b":
+					test.answer(w, r)
+				default:
+					success(w, r)
+				}
+			})
+			ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+			defer cancel()
+			outcomes := NewClient(nil).Deliver(ctx, segment.endpoint(), messagesNamed("a", "b", "c"))
+			var verdicts []Verdict
+			var reasons []string
+			for _, outcome := range outcomes {
+				verdicts, reasons = append(verdicts, outcome.Verdict), append(reasons, outcome.Reason)
+			}
+			if !reflect.DeepEqual(verdicts, test.verdicts) || fmt.Sprint(reasons) != test.reasons {
+				t.Errorf("got %v %v, want %v %v", verdicts, reasons, test.verdicts, test.reasons)
+			}
+			if got := fmt.Sprint(segment.batches(t)); got != test.requests {
+				t.Errorf("got requests %s, want %s", got, test.requests)
+			}
+		})
+	}
+}
+
+// Over-count and over-size are a 200 and lost.
+func TestDeliverKeepsToSegmentsLimits(t *testing.T) {
+	segment := startSegment(t, success)
+	var messages []Message
+	for i := range 40 {
+		messages = append(messages, sized(fmt.Sprintf("large-%d", i), maxMessageBytes))
+	}
+	for i := range 5001 {
+		messages = append(messages, sized(fmt.Sprintf("small-%d", i), 0))
+	}
+	for i, outcome := range NewClient(nil).Deliver(context.Background(), segment.endpoint(), messages) {
+		if outcome.Verdict != Delivered {
+			t.Fatalf("message %d: got %+v", i, outcome)
+		}
+	}
+	next := 0
+	for i, request := range segment.received() {
+		ids := idsIn(t, request.body)
+		if len(request.body) > 500_000 || len(ids) > 2500 {
+			t.Errorf("request %d has %d bytes and %d messages", i, len(request.body), len(ids))
+		}
+		for _, id := range ids {
+			if next == len(messages) || id != messages[next].ID {
+				t.Fatalf("message %d is out of its place", next)
+			}
+			next++
+		}
+	}
+	if next != len(messages) {
+		t.Errorf("%d of %d messages arrived", next, len(messages))
+	}
+}
+
+// The sum that split works with is the size of the body that is sent.
+func TestARequestOfExactly500000Bytes(t *testing.T) {
+	segment := startSegment(t, success)
+	var messages []Message
+	for i := range 10 {
+		messages = append(messages, sized(strconv.Itoa(i), 49_994))
+	}
+	messages[9] = sized("9", 49_997)
+	NewClient(nil).Deliver(context.Background(), segment.endpoint(), messages)
+	if requests := segment.received(); len(requests) != 1 || len(requests[0].body) != 500_000 {
+		t.Errorf("got %d requests, the first of %d bytes", len(requests), len(requests[0].body))
+	}
+}
+
+func TestConcurrentDeliveriesKeepApart(t *testing.T) {
+	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		ids := idsIn(t, string(body))
+		answering(400, strings.Join(ids, " "))(w, r)
+	})
+	client := NewClient(nil)
+	var group sync.WaitGroup
+	for i := range 50 {
+		group.Go(func() {
+			endpoint := segment.endpoint()
+			endpoint.Path = fmt.Sprintf("/%d", i)
+			id := fmt.Sprintf("message-%d", i)
+			if got := client.Deliver(context.Background(), endpoint, messagesNamed(id))[0]; got.Detail != id {
+				t.Errorf("message %s got the answer to %q", id, got.Detail)
+			}
+		})
+	}
+	group.Wait()
+	for _, request := range segment.received() {
+		if want := "[message-" + request.target[1:] + "]"; fmt.Sprint(idsIn(t, request.body)) != want {
+			t.Errorf("%s got %s", request.target, request.body)
+		}
+	}
+}
+
+func TestDeliverLeavesNoGoroutineBehind(t *testing.T) {
+	status := 200
+	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
+		if status == 0 {
+			<-r.Context().Done()
+			return
+		}
+		w.WriteHeader(status)
+	})
+	client := NewClient(nil)
+	for _, status = range []int{200, 302, 400, 500, 0} {
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		client.Deliver(ctx, segment.endpoint(), messagesNamed("a", "b"))
+		cancel()
+	}
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		if !bytes.Contains(stacks, []byte("segmentio/analytics-go")) && !bytes.Contains(stacks, []byte("setRequestCancel")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("goroutines of the library are left:\n%s", stacks)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// The library recovers from a panic below it and says so to its log only. What
+// was never answered must not count as delivered.
+func TestAPanicBelowIsNoDelivery(t *testing.T) {
+	client := NewClient(roundTripper(func(*http.Request) (*http.Response, error) { panic("a bug") }))
+	got := client.Deliver(context.Background(), Endpoint{Host: "http://localhost", Path: "/", WriteKey: "k"}, messagesNamed("a"))[0]
+	if got.Verdict != Postpone || got.Status != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestTheTransportGetsTheCallersContext(t *testing.T) {
+	type key struct{}
+	client := NewClient(roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Context().Value(key{}) != "value" {
+			t.Error("the context is not the caller's")
+		}
+		deadline, bounded := r.Context().Deadline()
+		if !bounded || time.Until(deadline) > 8*time.Second {
+			t.Errorf("the deadline is %s: want one within 8 s, though the caller gave none", deadline)
+		}
+		return nil, errors.New("enough")
+	}))
+	ctx := context.WithValue(context.Background(), key{}, "value")
+	client.Deliver(ctx, Endpoint{Host: "http://localhost", Path: "/", WriteKey: "k"}, messagesNamed("a"))
+}
+
+// An answer may repeat what we sent, and analytics-go logs whole messages.
+func TestNothingPrivateIsLoggedOrReturned(t *testing.T) {
+	const writeKey, person = "wk_3f9d8c7b6a5e", "ada@example.com"
+	stderr := os.Stderr
+	file, err := os.Create(t.TempDir() + "/stderr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Stderr = file
+	log.SetOutput(file)
+	defer func() {
+		os.Stderr = stderr
+		log.SetOutput(stderr)
+	}()
+
+	auth := base64.StdEncoding.EncodeToString([]byte(writeKey + ":"))
+	echo := func(status int) http.HandlerFunc {
+		return answering(status, "no key "+writeKey+", \x00\x1b[31m wk_3f9d\x008c7b6a5e \n nor "+auth+strings.Repeat(" é", 200))
+	}
+	for _, answer := range []http.HandlerFunc{echo(400), echo(401), echo(500), echo(302), breakOff(""), breakOff("HTTP/1.1 " + writeKey + "\r\n\r\n")} {
+		segment := startSegment(t, answer)
+		endpoint := segment.endpoint()
+		endpoint.WriteKey = writeKey
+		message := Message{ID: "m", JSON: json.RawMessage(`{"messageId":"m","userId":"` + person + `"}`)}
+		tooLarge := sized("large", 40_000)
+		for _, outcome := range NewClient(nil).Deliver(context.Background(), endpoint, []Message{message, tooLarge}) {
+			text := fmt.Sprintf("%+v", outcome)
+			if strings.Contains(text, writeKey) || strings.Contains(text, auth) || strings.Contains(text, person) {
+				t.Errorf("an outcome has a secret: %s", text)
+			}
+			if strings.ContainsAny(outcome.Detail, "\x00\x1b\n") || len(outcome.Detail) > 200 || strings.ToValidUTF8(outcome.Detail, "") != outcome.Detail {
+				t.Errorf("the detail is not fit for a log: %q", outcome.Detail)
+			}
+		}
+	}
+	logged, err := os.ReadFile(file.Name())
+	if err != nil || len(logged) != 0 {
+		t.Errorf("%v; this was logged: %s", err, logged)
+	}
+}

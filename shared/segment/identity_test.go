@@ -1,0 +1,183 @@
+package segment
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"commerce-segment/shared/tracking"
+)
+
+// anOrder is the fact of an order that was paid.
+func anOrder() Fact {
+	return Fact{
+		Tracking: tracking.OrderCompleted, Event: "order.paid",
+		WebhookID: "hook-1", ResourceType: "order", ResourceID: "order-1",
+		CreatedAt: "2026-11-01T10:00:00.000Z", UpdatedAt: "2026-11-02T11:30:00.5+01:00",
+		WriteKey: "key-one", Received: time.Date(2026, 11, 3, 14, 0, 0, 120_400_000, time.FixedZone("", 2*3600)),
+	}
+}
+
+// aTrack is the least that a template writes.
+func aTrack() map[string]any { return map[string]any{"event": "Order Completed"} }
+
+// made makes messages that must be valid, and decodes them.
+func made(t *testing.T, fact Fact, written ...map[string]any) []map[string]any {
+	t.Helper()
+	messages, err := NewMessages(fact, written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded := make([]map[string]any, len(messages))
+	for i, message := range messages {
+		if err := json.Unmarshal(message.JSON, &decoded[i]); err != nil {
+			t.Fatal(err)
+		}
+		if decoded[i]["messageId"] != message.ID {
+			t.Errorf("Message.ID is %q, the JSON has %q", message.ID, decoded[i]["messageId"])
+		}
+	}
+	return decoded
+}
+
+// The salts are those of `printf %s key-one | sha256sum | cut -c1-8`, and the
+// hash is that of the id that the case is about, likewise.
+const (
+	salt1, salt2 = "9b346041", "c8df5146"
+	hashOf101    = "ad49427e6556fc3fc85f8fcf282d83c75717be95f92ba9ae0befd52e7ca5c0c4"
+)
+
+// If one of these ids changes, every event that waits on a queue or is replayed
+// counts twice.
+func TestMessageID(t *testing.T) {
+	again := func(f *Fact) { f.Tracking, f.Event = tracking.OrderUpdated, "order.updated" }
+	tests := []struct {
+		name   string
+		change func(*Fact)
+		want   string
+	}{
+		{"what happens once has no revision", func(f *Fact) {}, "order-completed:order-1:0-track:SALT1"},
+		{"what happens once ignores the webhook's id and updated_at",
+			func(f *Fact) { f.WebhookID, f.UpdatedAt = "hook-2", "2026-12-01T00:00:00Z" }, "order-completed:order-1:0-track:SALT1"},
+		{"what happens again has the resource's updated_at, as it is written",
+			again, "order-updated:order-1:2026-11-02T11:30:00.5+01:00:0-track:SALT1"},
+		{"without updated_at it has the webhook's id",
+			func(f *Fact) { again(f); f.UpdatedAt = "" }, "order-updated:order-1:hook-1:0-track:SALT1"},
+		{"without either it has the time it was received, so that no two are the same",
+			func(f *Fact) { again(f); f.UpdatedAt, f.WebhookID = "", "" }, "order-updated:order-1:2026-11-03T12:00:00.12Z:0-track:SALT1"},
+		{"another write key gives another salt, so that two sources do not suppress each other",
+			func(f *Fact) { f.WriteKey = "key-two" }, "order-completed:order-1:0-track:SALT2"},
+		{"another tracking of the same order is another message",
+			func(f *Fact) { f.Tracking = tracking.OrderCancelled }, "order-cancelled:order-1:0-track:SALT1"},
+		{"100 characters are kept",
+			func(f *Fact) { f.ResourceID = strings.Repeat("é", 67) }, "order-completed:" + strings.Repeat("é", 67) + ":0-track:SALT1"},
+		{"101 characters become their SHA-256",
+			func(f *Fact) { f.ResourceID = strings.Repeat("é", 68) }, "HASH"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fact := anOrder()
+			test.change(&fact)
+			want := strings.NewReplacer("SALT1", salt1, "SALT2", salt2, "HASH", hashOf101).Replace(test.want)
+			if got := made(t, fact, aTrack())[0]["messageId"]; got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+func TestMessageIDOfEachPlaceAndType(t *testing.T) {
+	messages := made(t, anOrder(), aTrack(), aTrack(), map[string]any{"type": "identify"})
+	for n, want := range []string{
+		"order-completed:order-1:0-track:" + salt1,
+		"order-completed:order-1:1-track:" + salt1,
+		"order-completed:order-1:2-identify:" + salt1,
+	} {
+		if got := messages[n]["messageId"]; got != want {
+			t.Errorf("message %d: got %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestTimestamp(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*Fact)
+		want   string
+	}{
+		{"a creation happened at created_at", func(f *Fact) { f.Event = "order.created" }, "2026-11-01T10:00:00.000Z"},
+		{"anything else at updated_at, fraction and offset as Commerce wrote them", func(f *Fact) {}, "2026-11-02T11:30:00.5+01:00"},
+		{"a creation without created_at at updated_at",
+			func(f *Fact) { f.Event, f.CreatedAt = "order.created", "" }, "2026-11-02T11:30:00.5+01:00"},
+		{"a creation whose created_at is no time at updated_at",
+			func(f *Fact) { f.Event, f.CreatedAt = "order.created", "yesterday" }, "2026-11-02T11:30:00.5+01:00"},
+		{"a deletion, which has no times, when it was received, in UTC",
+			func(f *Fact) { f.Event, f.CreatedAt, f.UpdatedAt = "customer.deleted", "", "" }, "2026-11-03T12:00:00.12Z"},
+		{"an updated_at that is no time gives way to when it was received, not to created_at",
+			func(f *Fact) { f.UpdatedAt = "2026-13-01T00:00:00Z" }, "2026-11-03T12:00:00.12Z"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fact := anOrder()
+			test.change(&fact)
+			if got := made(t, fact, aTrack())[0]["timestamp"]; got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+	t.Run("where nothing is known it stays out and Segment takes now", func(t *testing.T) {
+		fact := anOrder()
+		fact.UpdatedAt, fact.Received = "", time.Time{}
+		if got, there := made(t, fact, aTrack())[0]["timestamp"]; there {
+			t.Errorf("got %s, want none", got)
+		}
+	})
+}
+
+func TestUserAndType(t *testing.T) {
+	var null *any
+	tests := []struct {
+		name       string
+		customerID string
+		written    map[string]any
+		want       map[string]any // nil: absent
+	}{
+		{"a registered customer is the user", "cust-1", map[string]any{"event": "E"}, map[string]any{"userId": "cust-1", "type": "track"}},
+		{"a guest's order is its own user", "", map[string]any{"event": "E"}, map[string]any{"userId": "order-1"}},
+		{"null is left out", "cust-1", map[string]any{"event": "E", "userId": nil, "type": nil},
+			map[string]any{"userId": "cust-1", "type": "track"}},
+		{"the evaluator's typed null is left out", "cust-1",
+			map[string]any{"event": "E", "userId": null, "anonymousId": null, "type": null, "messageId": null, "timestamp": null},
+			map[string]any{"userId": "cust-1", "type": "track", "messageId": "order-completed:order-1:0-track:" + salt1,
+				"timestamp": "2026-11-02T11:30:00.5+01:00"}},
+		{"a user that is written is kept", "cust-1", map[string]any{"event": "E", "userId": "u"}, map[string]any{"userId": "u"}},
+		{"an anonymousId is user enough", "cust-1", map[string]any{"event": "E", "anonymousId": "a"},
+			map[string]any{"anonymousId": "a", "userId": nil}},
+		{"a type, id and time that are written are kept", "",
+			map[string]any{"type": "page", "messageId": "mine", "timestamp": "2026-01-02"},
+			map[string]any{"type": "page", "messageId": "mine", "timestamp": "2026-01-02"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fact := anOrder()
+			fact.CustomerID = test.customerID
+			got := made(t, fact, test.written)[0]
+			for name, want := range test.want {
+				if got[name] != want {
+					t.Errorf("%s is %v, want %v", name, got[name], want)
+				}
+			}
+			if sent, there := got["sentAt"]; there {
+				t.Errorf("sentAt is %v: only the moment of sending may set it", sent)
+			}
+		})
+	}
+	t.Run("a tracking that identifies fills the type identify", func(t *testing.T) {
+		fact := anOrder()
+		fact.Tracking = tracking.CustomerCreated
+		if got := made(t, fact, map[string]any{})[0]["type"]; got != "identify" {
+			t.Errorf("got %v", got)
+		}
+	})
+}

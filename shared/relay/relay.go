@@ -1,9 +1,13 @@
 // Package relay is the journey of a webhook: Accept, Deliver, Settle. It knows
 // no AWS: what it needs of the world is declared here and given to it.
+//
+// Read accept.go, deliver.go and settle.go in that order: they are the journey
+// from Commerce's request to the last of an event.
 package relay
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -43,16 +47,29 @@ type Envelope struct {
 type Item struct {
 	Handle   string // the spool's own name for this receive
 	Receives int    // how often it has been handed out, from 1
+	// Envelope is what was put. Where Err says that it could not be opened, its
+	// Body is the spool's own text of it, so that burying it loses nothing.
 	Envelope Envelope
 	Err      error // why the envelope could not be opened; nil where it could
 }
 
+// MaxBody is the largest webhook body that is accepted, in bytes. It is Lambda's
+// limit on a whole request (6 MB), so in Lambda nothing larger comes in.
+const MaxBody = 6 << 20
+
+// ErrTooLarge means that an event does not fit the spool, however often it is
+// tried.
+var ErrTooLarge = errors.New("too large for the spool")
+
 // Spool keeps events between accepting and delivering.
 type Spool interface {
+	// Put keeps an event durably once it returns nil. Its error is an
+	// ErrTooLarge where no later Put of the same event can succeed.
 	Put(ctx context.Context, e Envelope) error
 	// Postpone makes an item invisible for that long. The caller keeps it.
 	Postpone(ctx context.Context, item Item, delay time.Duration) error
-	// Bury puts an event among the dead letters, with the reason.
+	// Bury puts an event among the dead letters, with the reason. Whoever
+	// buries an item ends it on the spool afterwards.
 	Bury(ctx context.Context, e Envelope, b Burial) error
 }
 
@@ -65,24 +82,18 @@ type Burial struct {
 	Receives int
 }
 
-// Relay carries the webhooks of one tracking.
+// Relay carries the webhooks of one tracking. It is safe for use by many
+// goroutines at once, and must not be copied once used.
 type Relay struct {
 	Tracking      tracking.Tracking
 	Configuration Configuration
 	Spool         Spool // nil: no queue, Accept delivers in the same call
 	Segment       *segment.Client
 	Log           *slog.Logger
+	// Backoff is the delay after an event's first failed delivery. It doubles
+	// with each further one up to 120 times itself. Zero means 30 s, which
+	// grows to an hour.
+	Backoff time.Duration
+
+	templates templates
 }
-
-// Answer is what Commerce is told.
-type Answer struct {
-	Status int
-	Code   string // short and stable: "accepted", "forged", "not_json", …
-}
-
-// Accept takes a webhook: verifies its key and puts it on the spool.
-func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer { panic("not yet") }
-
-// Deliver takes a batch through to Segment and settles each item. It returns
-// the handles of the items that must stay on the spool; all others are done.
-func (r *Relay) Deliver(ctx context.Context, items []Item) (keep []string) { panic("not yet") }

@@ -4,16 +4,22 @@ package serve
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"commerce-segment/shared/relay"
+	"commerce-segment/shared/segment"
 	"commerce-segment/shared/tracking"
 )
 
 // Function is one tracking's function: what Lambda invokes, and what the hub
-// calls for the same requests on a developer's machine.
+// calls for the same requests on a developer's machine. It is safe for use by
+// many goroutines at once.
 type Function struct {
 	Relay *relay.Relay
 }
@@ -22,24 +28,64 @@ type Function struct {
 // queue: the function then delivers while Commerce waits. Whoever needs another
 // transport to Segment or a faster backoff sets it on Relay before the first call.
 func NewFunction(t tracking.Tracking, configuration relay.Configuration, spool relay.Spool, log *slog.Logger) *Function {
-	panic("not yet")
+	return &Function{Relay: &relay.Relay{
+		Tracking:      t,
+		Configuration: configuration,
+		Spool:         spool,
+		Segment:       segment.NewClient(nil),
+		Log:           log,
+	}}
 }
 
-// Lambda runs a tracking's function until the process ends.
-func Lambda(t tracking.Tracking) { panic("not yet") }
-
-// HTTP answers one request of an HTTP API (payload format 2.0). Its error is
-// always nil.
-func (f *Function) HTTP(ctx context.Context, request events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	panic("not yet")
-}
-
-// SQS delivers a batch that the spool's queue hands out, and names the records
-// that must stay on it.
-func (f *Function) SQS(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
-	panic("not yet")
+// event is any event that a function understands.
+type event struct {
+	events.APIGatewayV2HTTPRequest
+	events.SQSEvent
 }
 
 // Invoke takes an event as Lambda hands it over, tells HTTP from SQS by its
 // shape, and returns the answer as JSON. It makes Function a lambda.Handler.
-func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) { panic("not yet") }
+// Its error says what it expected, and quotes nothing of the event.
+func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	var e event
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return nil, errors.New("the event is not JSON of a known shape: " + expected)
+	}
+	switch {
+	case e.isSQS():
+		return respond(f.SQS(ctx, e.SQSEvent))
+	case e.isHTTP():
+		return respond(f.HTTP(ctx, e.APIGatewayV2HTTPRequest))
+	case e.Version == "1.0":
+		return nil, errors.New("the event is an HTTP request in payload format 1.0: set the integration to payload format 2.0")
+	default:
+		return nil, errors.New("the event is of an unknown shape: " + expected)
+	}
+}
+
+const expected = "a request of an HTTP API in payload format 2.0, or a batch of SQS messages, was expected"
+
+func (e event) isSQS() bool {
+	for _, record := range e.Records {
+		if record.EventSource != "aws:sqs" {
+			return false
+		}
+	}
+	return e.Records != nil
+}
+
+func (e event) isHTTP() bool { return e.RequestContext.HTTP.Method != "" }
+
+func respond[T any](response T, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(response)
+}
+
+// recovered logs a panic, without quoting what it panicked with: that may be a
+// piece of an event. To be called by the deferred function itself.
+func (f *Function) recovered(ctx context.Context, value any) {
+	f.Relay.Log.ErrorContext(ctx, "panic", "tracking", f.Relay.Tracking.Name,
+		"type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+}

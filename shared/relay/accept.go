@@ -1,0 +1,151 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"commerce-segment/shared/commerce"
+)
+
+// How long the parts of an acceptance may take. Commerce gives up after 10 s, and
+// does not say whether it tries again: so whatever hangs must leave time for the
+// next best thing.
+const (
+	answerWithin = 8 * time.Second // all of it
+	verifyWithin = 2 * time.Second // then the event is accepted as an unknown one
+	putWithin    = 3 * time.Second // then it is delivered in the same call
+)
+
+// Answer is what Commerce is told.
+type Answer struct {
+	Status int
+	Code   string // short and stable: "accepted", "forged", "not_json", …
+}
+
+var (
+	accepted    = Answer{http.StatusAccepted, "accepted"}
+	forged      = Answer{http.StatusUnauthorized, "forged"}
+	tooLarge    = Answer{http.StatusRequestEntityTooLarge, "too_large"}
+	unavailable = Answer{http.StatusServiceUnavailable, "unavailable"}
+)
+
+// Accept takes a webhook: it verifies the key, puts the body on the spool, and
+// says what Commerce is to be told, within 8 s. It evaluates no template, except
+// where the spool does not take the event and it is delivered here and now.
+func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+
+	answer, reason := r.accept(ctx, commerce.DigestOf(key), body)
+	r.logAccept(ctx, answer, reason, len(body), started)
+	return answer
+}
+
+// accept is Accept without the log line, and with what the line says of why.
+func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []byte) (Answer, error) {
+	verdict, why := r.verifyInTime(ctx, presented)
+	if verdict == commerce.Forged {
+		return forged, nil
+	}
+	if len(body) > MaxBody {
+		return tooLarge, nil
+	}
+	if err := commerce.Check(body); err != nil {
+		return r.refuse(ctx, verdict, body, err)
+	}
+	envelope := Envelope{Received: time.Now(), Body: body}
+	if verdict == commerce.Unknown {
+		envelope.Presented = &presented
+	}
+	err := r.put(ctx, envelope)
+	switch {
+	case err == nil:
+		return accepted, why
+	case errors.Is(err, ErrTooLarge):
+		return tooLarge, err
+	case verdict == commerce.Unknown:
+		return unavailable, errors.Join(err, why)
+	default:
+		return r.deliverNow(ctx, envelope), err
+	}
+}
+
+// verifyInTime is verify with a limit, so that settings which cannot be reached
+// cost the event nothing but a later verification.
+func (r *Relay) verifyInTime(ctx context.Context, presented commerce.Digest) (commerce.Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, verifyWithin)
+	defer cancel()
+	return r.verify(ctx, presented)
+}
+
+// verify says what a presented key is worth. A key that looks forged is looked
+// at again with secrets read anew, so that one which was rotated within the last
+// minute is never refused. The error says why the verdict is Unknown, where it is
+// not simply that no secret is configured.
+func (r *Relay) verify(ctx context.Context, presented commerce.Digest) (commerce.Verdict, error) {
+	config, err := r.Configuration.Current(ctx)
+	if err != nil {
+		return commerce.Unknown, err
+	}
+	if verdict := config.Secrets.Verify(presented); verdict != commerce.Forged {
+		return verdict, nil
+	}
+	if config, err = r.Configuration.Reload(ctx); err != nil {
+		return commerce.Unknown, err
+	}
+	return config.Secrets.Verify(presented), nil
+}
+
+// refuse answers a body that is no webhook. A genuine one is kept among the dead
+// letters: it is Commerce that has changed, and somebody must see it.
+func (r *Relay) refuse(ctx context.Context, verdict commerce.Verdict, body []byte, why error) (Answer, error) {
+	answer := Answer{http.StatusBadRequest, refusalCode(why)}
+	if verdict != commerce.Genuine || r.Spool == nil {
+		return answer, why
+	}
+	err := r.Spool.Bury(ctx, Envelope{Received: time.Now(), Body: body}, Burial{
+		Tracking: r.Tracking.Name,
+		Reason:   answer.Code,
+		Detail:   bounded(why.Error()),
+	})
+	return answer, errors.Join(why, err)
+}
+
+// refusalCode is the code of why a body is no webhook.
+func refusalCode(why error) string {
+	var refusal *commerce.Error
+	if errors.As(why, &refusal) {
+		return refusal.Code
+	}
+	return commerce.NotWebhook
+}
+
+var errNoSpool = errors.New("there is no queue")
+
+// put puts an envelope on the spool, in time to do something else if that hangs.
+func (r *Relay) put(ctx context.Context, e Envelope) error {
+	if r.Spool == nil {
+		return errNoSpool
+	}
+	ctx, cancel := context.WithTimeout(ctx, putWithin)
+	defer cancel()
+	return r.Spool.Put(ctx, e)
+}
+
+// deliverNow delivers an envelope that the spool did not take, while Commerce
+// waits. What cannot be delivered now is not accepted, and Commerce is told so:
+// nobody else has the event.
+func (r *Relay) deliverNow(ctx context.Context, e Envelope) Answer {
+	p := r.carry(ctx, []Item{{Receives: 1, Envelope: e}})[0]
+	if p.outcome.fate == postponed {
+		r.logDelivery(ctx, p)
+		return unavailable
+	}
+	if !r.settle(ctx, p) {
+		return unavailable
+	}
+	return accepted
+}

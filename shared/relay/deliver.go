@@ -1,0 +1,228 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/template"
+)
+
+// settleWithin is what is kept back of the caller's deadline for settling, so
+// that an event which ran into it is still postponed on its schedule.
+const settleWithin = time.Second
+
+// Deliver takes a batch through to Segment and settles each item. It returns
+// the handles of the items that must stay on the spool; all others are done.
+func (r *Relay) Deliver(ctx context.Context, items []Item) (keep []string) {
+	for _, p := range r.carry(ctx, items) {
+		if !r.settle(ctx, p) {
+			keep = append(keep, p.item.Handle)
+		}
+	}
+	return keep
+}
+
+// parcel is an item on its way to Segment, with what is known of it so far.
+type parcel struct {
+	item     Item
+	started  time.Time
+	webhook  commerce.Webhook
+	customer string // a registered customer's id, where the webhook names one
+	written  []map[string]any
+	messages []segment.Message
+	outcome  outcome
+
+	// What settling it came to, for the log.
+	retryIn   time.Duration // until it comes back; 0 where the queue decides that
+	unsettled error         // why the outcome could not be put into effect
+}
+
+// carry takes items to Segment in one request, and says of each how it ended.
+func (r *Relay) carry(ctx context.Context, items []Item) []*parcel {
+	ctx, cancel := withoutLast(ctx, settleWithin)
+	defer cancel()
+
+	parcels := make([]*parcel, len(items))
+	for i, item := range items {
+		parcels[i] = &parcel{item: item, started: time.Now()}
+	}
+	config, err := r.Configuration.Current(ctx)
+	if err != nil {
+		for _, p := range parcels {
+			p.outcome = postpone("settings", err)
+		}
+		return parcels
+	}
+	for _, p := range parcels {
+		p.outcome = r.prepare(ctx, config, p)
+	}
+	r.send(ctx, config.Segment, parcels)
+	return parcels
+}
+
+// withoutLast is the context with its deadline, if it has one, that much earlier.
+func withoutLast(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-margin))
+}
+
+// prepare takes one parcel up to the messages that are to be sent. Whatever
+// happens to it, a panic too, happens to it alone.
+func (r *Relay) prepare(ctx context.Context, config Config, p *parcel) (o outcome) {
+	defer recoverInto(&o)
+	steps := []func(context.Context, Config, *parcel) outcome{
+		r.open, r.authenticate, r.parse, r.observe, r.write, r.identify,
+	}
+	for _, step := range steps {
+		if o = step(ctx, config, p); o.fate != underway {
+			return o
+		}
+	}
+	return o
+}
+
+// open looks whether the spool could open the envelope.
+func (r *Relay) open(_ context.Context, _ Config, p *parcel) outcome {
+	if p.item.Err != nil {
+		return bury("envelope_unreadable", p.item.Err)
+	}
+	return outcome{}
+}
+
+// authenticate verifies the key of an event that could not be verified when it
+// came in. A forged one ends here, as if it had been refused then.
+func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
+	if p.item.Envelope.Presented == nil {
+		return outcome{}
+	}
+	switch verdict, why := r.verify(ctx, *p.item.Envelope.Presented); verdict {
+	case commerce.Genuine:
+		return outcome{}
+	case commerce.Forged:
+		return skip("forged")
+	default:
+		return postpone("unverified", why)
+	}
+}
+
+// parse reads the webhook.
+func (r *Relay) parse(_ context.Context, _ Config, p *parcel) outcome {
+	webhook, err := commerce.Parse(p.item.Envelope.Body)
+	if err != nil {
+		return bury(refusalCode(err), err)
+	}
+	p.webhook, p.customer = webhook, customerOf(webhook)
+	return outcome{}
+}
+
+// observe skips what the operator does not want to hear of.
+func (r *Relay) observe(_ context.Context, config Config, p *parcel) outcome {
+	switch {
+	case !config.Enabled:
+		return skip("disabled")
+	case !slices.Contains(config.Events, p.webhook.Event):
+		return skip("not_observed")
+	default:
+		return outcome{}
+	}
+}
+
+// write has the template write the messages. The template takes the webhook's
+// body over.
+func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
+	compiled, err := r.templates.compile(r.Tracking.Name, config.Template)
+	if err == nil {
+		p.written, err = compiled.Apply(ctx, p.webhook.Body)
+	}
+	p.webhook.Body = nil
+	switch {
+	case errors.Is(err, template.ErrInput):
+		return bury("input", err)
+	case err != nil:
+		return postpone("template", err).forOperator()
+	case len(p.written) == 0:
+		return skip("filtered")
+	default:
+		return outcome{}
+	}
+}
+
+// identify makes Segment messages of what the template wrote. It needs the write
+// key, which salts their ids.
+func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
+	if config.Segment.WriteKey == "" {
+		return postpone("write_key_missing", nil).forOperator()
+	}
+	messages, err := segment.NewMessages(segment.Fact{
+		Tracking:     r.Tracking,
+		Event:        p.webhook.Event,
+		WebhookID:    p.webhook.ID,
+		ResourceType: p.webhook.ResourceType,
+		ResourceID:   p.webhook.ResourceID,
+		CreatedAt:    p.webhook.CreatedAt,
+		UpdatedAt:    p.webhook.UpdatedAt,
+		CustomerID:   p.customer,
+		WriteKey:     config.Segment.WriteKey,
+		Received:     p.item.Envelope.Received,
+	}, p.written)
+	if err != nil {
+		return bury("message_invalid", err)
+	}
+	p.messages = messages
+	return outcome{}
+}
+
+// send delivers the messages of all the parcels that are still underway, in one
+// request, and gives each parcel the worst of what became of its own.
+func (r *Relay) send(ctx context.Context, to segment.Endpoint, parcels []*parcel) {
+	parcels = slices.DeleteFunc(slices.Clone(parcels), func(p *parcel) bool { return p.outcome.fate != underway })
+	if len(parcels) == 0 {
+		return
+	}
+	var batch []segment.Message
+	for _, p := range parcels {
+		batch = append(batch, p.messages...)
+	}
+	answers, failed := r.deliverBatch(ctx, to, batch)
+	for _, p := range parcels {
+		if failed.fate != underway {
+			p.outcome = failed
+			continue
+		}
+		p.outcome = worst(answers[:len(p.messages)])
+		answers = answers[len(p.messages):]
+	}
+}
+
+// deliverBatch is the Segment client's Deliver, with a panic turned into the
+// outcome of the whole batch.
+func (r *Relay) deliverBatch(ctx context.Context, to segment.Endpoint, batch []segment.Message) (answers []segment.Outcome, failed outcome) {
+	defer recoverInto(&failed)
+	return r.Segment.Deliver(ctx, to, batch), outcome{}
+}
+
+// customerOf is the id of the registered customer that a webhook names: the
+// customer itself, or the one who ordered. Anonymous orders have none.
+func customerOf(w commerce.Webhook) string {
+	if w.ResourceType == "customer" {
+		return w.ResourceID
+	}
+	id, _ := dig(w.Body, "payload", "data", "relationships", "customer", "data", "id").(string)
+	return id
+}
+
+// dig follows keys down nested objects; nil where one is missing.
+func dig(value any, keys ...string) any {
+	for _, key := range keys {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	return value
+}

@@ -1,0 +1,94 @@
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"commerce-segment/shared/segment"
+)
+
+// logAccept writes the one line of an acceptance. It has no body to tell of: the
+// line of the delivery names the event.
+func (r *Relay) logAccept(ctx context.Context, answer Answer, why error, size int, started time.Time) {
+	attrs := []slog.Attr{
+		slog.String("tracking", r.Tracking.Name),
+		slog.String("outcome", answer.Code),
+		slog.Int("bytes", size),
+		slog.Int64("ms", time.Since(started).Milliseconds()),
+	}
+	if why != nil {
+		attrs = append(attrs, slog.String("detail", detailOf(why)))
+	}
+	r.Log.LogAttrs(ctx, acceptLevel(answer, why), "accept", attrs...)
+}
+
+// acceptLevel is Error for what loses an event unless Commerce tries again, and
+// Warn for what somebody should know of.
+func acceptLevel(answer Answer, why error) slog.Level {
+	switch {
+	case answer == tooLarge || answer.Status >= http.StatusInternalServerError:
+		return slog.LevelError
+	case answer != accepted || why != nil:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// logDelivery writes the one line of a delivery.
+func (r *Relay) logDelivery(ctx context.Context, p *parcel) {
+	o := p.outcome
+	attrs := []slog.Attr{
+		slog.String("tracking", r.Tracking.Name),
+		slog.String("event", bounded(p.webhook.Event)),
+		slog.String("webhook_id", bounded(p.webhook.ID)),
+		slog.Int("attempt", p.webhook.Attempt),
+		slog.Int("receives", p.item.Receives),
+		slog.String("resource", bounded(p.webhook.ResourceID)),
+		slog.Any("message_ids", messageIDs(p.messages)),
+		slog.String("outcome", o.fate.String()),
+		slog.Int64("ms", time.Since(p.started).Milliseconds()),
+	}
+	for _, optional := range []slog.Attr{
+		slog.String("reason", o.reason),
+		slog.String("detail", o.detail),
+		slog.String("retry_in", retryIn(p.retryIn)),
+		slog.String("unsettled", detailOf(p.unsettled)),
+		slog.String("stack", o.stack),
+	} {
+		if optional.Value.String() != "" {
+			attrs = append(attrs, optional)
+		}
+	}
+	r.Log.LogAttrs(ctx, deliveryLevel(p), "deliver", attrs...)
+}
+
+// deliveryLevel is Error for what somebody must mend or look at, and Warn for
+// what mends itself.
+func deliveryLevel(p *parcel) slog.Level {
+	switch {
+	case p.outcome.operator || p.outcome.fate == buried:
+		return slog.LevelError
+	case p.outcome.fate == postponed || p.outcome.reason == "forged":
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}
+
+func retryIn(delay time.Duration) string {
+	if delay == 0 {
+		return ""
+	}
+	return delay.Round(time.Millisecond).String()
+}
+
+func messageIDs(messages []segment.Message) []string {
+	ids := make([]string, len(messages))
+	for i, m := range messages {
+		ids[i] = m.ID
+	}
+	return ids
+}

@@ -1,0 +1,81 @@
+package serve
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// KeyHeader is where Commerce puts the integration's secret key, in clear
+// (contract.md, "Commerce webhooks"). An HTTP API hands header names over in
+// lower case.
+const KeyHeader = "X-MOLTIN-SECRET-KEY"
+
+// HTTP answers one request of an HTTP API (payload format 2.0). Its error is
+// always nil: an error would become a 500 with a body of Lambda's own.
+func (f *Function) HTTP(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			f.recovered(ctx, value)
+			response = answer(http.StatusServiceUnavailable, "unavailable")
+		}
+	}()
+	if !f.isRoute(request.RawPath) {
+		return answer(http.StatusNotFound, "not_found"), nil
+	}
+	if request.RequestContext.HTTP.Method != http.MethodPost {
+		response = answer(http.StatusMethodNotAllowed, "method_not_allowed")
+		response.Headers["Allow"] = http.MethodPost
+		return response, nil
+	}
+	body, err := bodyOf(request)
+	if err != nil {
+		return answer(http.StatusBadRequest, "not_base64"), nil
+	}
+	a := f.Relay.Accept(ctx, header(request.Headers, KeyHeader), body)
+	return answer(a.Status, a.Code), nil
+}
+
+// Route is the path of a tracking's webhooks.
+func Route(name string) string { return "/webhooks/" + name }
+
+// isRoute looks at the end of the path only: before it stand the stage and a
+// custom domain's mapping, where there are any.
+func (f *Function) isRoute(path string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(path, "/"), Route(f.Relay.Tracking.Name))
+}
+
+// bodyOf is the request's body as it was posted. An HTTP API hands a body over as
+// text or as base64, by its content type.
+func bodyOf(request events.APIGatewayV2HTTPRequest) ([]byte, error) {
+	if request.IsBase64Encoded {
+		return base64.StdEncoding.DecodeString(request.Body)
+	}
+	return []byte(request.Body), nil
+}
+
+// header is a header's value by its name in any case.
+func header(headers map[string]string, name string) string {
+	for key, value := range headers {
+		if strings.EqualFold(key, name) {
+			return value
+		}
+	}
+	return ""
+}
+
+// answer is what Commerce gets: a status and a short stable code.
+func answer(status int, code string) events.APIGatewayV2HTTPResponse {
+	body, _ := json.Marshal(struct { // a string always encodes
+		Code string `json:"code"`
+	}{code})
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: status,
+		Headers:    map[string]string{"Content-Type": "application/json"},
+		Body:       string(body),
+	}
+}

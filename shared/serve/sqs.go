@@ -1,0 +1,55 @@
+package serve
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+)
+
+// SQS delivers a batch that the spool's queue hands out, and names the records
+// that must stay on it. Its error is always nil: an error would bring the whole
+// batch back, what was delivered too.
+func (f *Function) SQS(ctx context.Context, event events.SQSEvent) (response events.SQSEventResponse, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			f.recovered(ctx, value)
+			response = keeping(event.Records)
+		}
+	}()
+	items := make([]relay.Item, len(event.Records))
+	for i, record := range event.Records {
+		items[i] = spool.Open(record.ReceiptHandle, receivesOf(record), record.Body)
+	}
+	keep := f.Relay.Deliver(ctx, items)
+	var kept []events.SQSMessage
+	for _, record := range event.Records {
+		if slices.Contains(keep, record.ReceiptHandle) {
+			kept = append(kept, record)
+		}
+	}
+	return keeping(kept), nil
+}
+
+// keeping is the answer that leaves those records on the queue.
+func keeping(records []events.SQSMessage) events.SQSEventResponse {
+	failures := make([]events.SQSBatchItemFailure, len(records))
+	for i, record := range records {
+		failures[i].ItemIdentifier = record.MessageId
+	}
+	return events.SQSEventResponse{BatchItemFailures: failures}
+}
+
+// receivesOf is how often SQS has handed a record out, this time included. SQS
+// counts approximately, and so does the backoff.
+func receivesOf(record events.SQSMessage) int {
+	receives, err := strconv.Atoi(record.Attributes["ApproximateReceiveCount"])
+	if err != nil {
+		return 1
+	}
+	return max(receives, 1)
+}

@@ -1,0 +1,323 @@
+package spool
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"commerce-segment/shared/relay"
+)
+
+// How the queue behaves, in memory as in AWS.
+const (
+	// Visibility is how long a received message stays invisible: six times what
+	// a function may run, as AWS advises for a queue that Lambda reads.
+	Visibility = 54 * time.Second
+	// MaxReceives is how often a message is handed out before it counts as dead.
+	MaxReceives = 36
+	// BatchSize is how many messages are handed out at once.
+	BatchSize = 10
+	// Concurrency is how many batches are underway at once.
+	Concurrency = 5
+
+	deliverWithin = Visibility / 6
+)
+
+// memoryBytes is how much a Memory holds, dead letters included.
+const memoryBytes = 64 << 20
+
+// messageBytes is what a message takes beside its text, roughly.
+const messageBytes = 256
+
+// ErrFull means that a Memory holds as much as it may.
+var ErrFull = errors.New("the queue in memory is full")
+
+// errStale means that somebody else has the item by now.
+var errStale = errors.New("the item was deleted or has been handed out again since")
+
+// Memory is the queue in memory, for a hub on a developer's machine and for
+// tests. It behaves as the one in AWS does: at least once, a visibility timeout,
+// a count of receives, and a redrive to the dead letters. It keeps messages as
+// they are on the real queue, encoded, so that the same of them fail. It forgets
+// everything when the process ends, but drops nothing after 14 days.
+type Memory struct {
+	mu       sync.Mutex
+	waiting  queue
+	received map[string]*message // by the handle of its last receive
+	dead     []grave
+	bytes    int
+	budget   int
+	puts     int
+	changed  chan struct{} // closed when a message may be visible earlier; nil while nobody waits
+}
+
+var _ relay.Spool = (*Memory)(nil)
+
+// NewMemory returns an empty queue that holds up to 64 MiB.
+func NewMemory() *Memory {
+	return &Memory{received: make(map[string]*message), budget: memoryBytes}
+}
+
+// Put implements relay.Spool. Its error is a relay.ErrTooLarge or an ErrFull.
+func (m *Memory) Put(_ context.Context, e relay.Envelope) error {
+	text, err := Encode(e)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.charge(text); err != nil {
+		return err
+	}
+	m.puts++
+	heap.Push(&m.waiting, &message{text: text, put: m.puts, visible: time.Now()})
+	m.wake()
+	return nil
+}
+
+// Receive hands out up to that many visible messages, and waits for the first.
+// It gives none only when the context is done.
+func (m *Memory) Receive(ctx context.Context, limit int) []relay.Item {
+	for ctx.Err() == nil {
+		receipts, next, changed := m.take(limit)
+		if len(receipts) > 0 {
+			return open(receipts)
+		}
+		m.wait(ctx, next, changed)
+	}
+	return nil
+}
+
+// Postpone implements relay.Spool.
+func (m *Memory) Postpone(_ context.Context, item relay.Item, delay time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	message, ok := m.received[item.Handle]
+	if !ok {
+		return fmt.Errorf("postponing item %s: %w", item.Handle, errStale)
+	}
+	message.visible = time.Now().Add(delay)
+	heap.Fix(&m.waiting, message.place)
+	m.wake()
+	return nil
+}
+
+// Delete ends an item. It does nothing where the item has been handed out again
+// since: whoever has it now decides.
+func (m *Memory) Delete(handle string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if message, ok := m.received[handle]; ok {
+		delete(m.received, handle)
+		heap.Remove(&m.waiting, message.place)
+		m.bytes -= len(message.text) + messageBytes
+	}
+}
+
+// Bury implements relay.Spool. Its error is a relay.ErrTooLarge or an ErrFull.
+func (m *Memory) Bury(_ context.Context, e relay.Envelope, b relay.Burial) error {
+	text, err := Encode(e)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.charge(text); err != nil {
+		return err
+	}
+	m.dead = append(m.dead, grave{text: text, burial: b, buried: time.Now()})
+	return nil
+}
+
+// DeadLetter is an event that was given up, and why.
+type DeadLetter struct {
+	Envelope relay.Envelope
+	Err      error // why the envelope could not be opened; its Body is then the spool's text of it
+	Burial   relay.Burial
+	Buried   time.Time
+}
+
+// DeadLetters lists what was given up, oldest first.
+func (m *Memory) DeadLetters() []DeadLetter {
+	m.mu.Lock()
+	graves := m.dead[:len(m.dead):len(m.dead)]
+	m.mu.Unlock()
+
+	letters := make([]DeadLetter, len(graves))
+	for i, g := range graves {
+		item := Open("", g.burial.Receives, g.text)
+		letters[i] = DeadLetter{Envelope: item.Envelope, Err: item.Err, Burial: g.burial, Buried: g.buried}
+	}
+	return letters
+}
+
+// Counts says how many messages a Memory holds.
+type Counts struct {
+	Visible   int // to be handed out now
+	Invisible int // being delivered, or postponed
+	Dead      int
+}
+
+// Counts counts the messages as they are now. It looks at each of them.
+func (m *Memory) Counts() Counts {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	counts := Counts{Dead: len(m.dead)}
+	for _, message := range m.waiting {
+		if message.visible.After(now) {
+			counts.Invisible++
+		} else {
+			counts.Visible++
+		}
+	}
+	return counts
+}
+
+// take hands out visible messages. Where there are none it says when the next
+// one will be visible, zero for never, and what to wait for meanwhile.
+func (m *Memory) take(limit int) (receipts []receipt, next time.Time, changed <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	for len(receipts) < limit && len(m.waiting) > 0 && !m.waiting[0].visible.After(now) {
+		if m.waiting[0].receives == MaxReceives {
+			m.redrive(m.waiting[0], now)
+			continue
+		}
+		receipts = append(receipts, m.receive(m.waiting[0], now))
+	}
+	if len(m.waiting) > 0 {
+		next = m.waiting[0].visible
+	}
+	if m.changed == nil {
+		m.changed = make(chan struct{})
+	}
+	return receipts, next, m.changed
+}
+
+// receive hands out one message under a new handle; the old one is void.
+func (m *Memory) receive(message *message, now time.Time) receipt {
+	delete(m.received, message.handle())
+	message.receives++
+	message.visible = now.Add(Visibility)
+	heap.Fix(&m.waiting, message.place)
+	m.received[message.handle()] = message
+	return receipt{handle: message.handle(), receives: message.receives, text: message.text}
+}
+
+// redrive moves a message to the dead letters, as SQS does by itself when it was
+// handed out too often.
+func (m *Memory) redrive(message *message, now time.Time) {
+	delete(m.received, message.handle())
+	heap.Remove(&m.waiting, message.place)
+	m.dead = append(m.dead, grave{text: message.text, buried: now, burial: relay.Burial{
+		Reason:   "receives_exhausted",
+		Detail:   fmt.Sprintf("handed out %d times and never done with", message.receives),
+		Receives: message.receives,
+	}})
+}
+
+// wait returns when the next message becomes visible, when anything changed, or
+// when the context is done.
+func (m *Memory) wait(ctx context.Context, next time.Time, changed <-chan struct{}) {
+	var due <-chan time.Time
+	if !next.IsZero() {
+		timer := time.NewTimer(time.Until(next))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-due:
+	}
+}
+
+// wake ends every wait.
+func (m *Memory) wake() {
+	if m.changed != nil {
+		close(m.changed)
+		m.changed = nil
+	}
+}
+
+// charge counts a message in, if there is room.
+func (m *Memory) charge(text string) error {
+	if m.bytes+len(text)+messageBytes > m.budget {
+		return fmt.Errorf("%w: it holds %d of %d bytes", ErrFull, m.bytes, m.budget)
+	}
+	m.bytes += len(text) + messageBytes
+	return nil
+}
+
+// grave is a dead letter as it is kept.
+type grave struct {
+	text   string
+	burial relay.Burial
+	buried time.Time
+}
+
+// receipt is a message as it was handed out.
+type receipt struct {
+	handle   string
+	receives int
+	text     string
+}
+
+func open(receipts []receipt) []relay.Item {
+	items := make([]relay.Item, len(receipts))
+	for i, r := range receipts {
+		items[i] = Open(r.handle, r.receives, r.text)
+	}
+	return items
+}
+
+// message is what the queue holds until it is deleted or dead.
+type message struct {
+	text     string
+	put      int // its number, which breaks ties
+	visible  time.Time
+	receives int
+	place    int // in the heap
+}
+
+// handle is the name of its last receive, for example "17-3".
+func (m *message) handle() string {
+	return strconv.Itoa(m.put) + "-" + strconv.Itoa(m.receives)
+}
+
+// queue is a heap.Interface: the message that is visible first, first.
+type queue []*message
+
+func (q queue) Len() int { return len(q) }
+
+func (q queue) Less(i, j int) bool {
+	if !q[i].visible.Equal(q[j].visible) {
+		return q[i].visible.Before(q[j].visible)
+	}
+	return q[i].put < q[j].put
+}
+
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].place, q[j].place = i, j
+}
+
+func (q *queue) Push(x any) {
+	m := x.(*message)
+	m.place = len(*q)
+	*q = append(*q, m)
+}
+
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	m := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return m
+}

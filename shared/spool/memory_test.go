@@ -1,0 +1,349 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"commerce-segment/shared/relay"
+)
+
+func put(t testing.TB, m *Memory, bodies ...string) {
+	t.Helper()
+	for _, body := range bodies {
+		if err := m.Put(t.Context(), relay.Envelope{Received: received, Body: []byte(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// visible is what can be received at this moment.
+func visible(t testing.TB, m *Memory, limit int) []relay.Item {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	return m.Receive(ctx, limit)
+}
+
+func bodies(items []relay.Item) []string {
+	var bodies []string
+	for _, item := range items {
+		bodies = append(bodies, string(item.Envelope.Body))
+	}
+	return bodies
+}
+
+func equal(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func TestMessagesComeOutInTheOrderInWhichTheyWerePut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		put(t, m, "a", "b", "c")
+		equal(t, "first", bodies(visible(t, m, 2)), []string{"a", "b"})
+		equal(t, "then", bodies(visible(t, m, 2)), []string{"c"})
+		equal(t, "then", bodies(visible(t, m, 2)), []string{})
+		equal(t, "counts", m.Counts(), Counts{Invisible: 3})
+	})
+}
+
+func TestReceiveWaitsForTheFirstMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		got := make(chan []relay.Item)
+		// Two wait, so that a message which only one of them takes does not
+		// leave the other one deaf.
+		for range 2 {
+			go func() { got <- m.Receive(t.Context(), BatchSize) }()
+		}
+		synctest.Wait()
+		put(t, m, "a")
+		equal(t, "the first to wait", bodies(<-got), []string{"a"})
+		synctest.Wait()
+		put(t, m, "b")
+		equal(t, "the second", bodies(<-got), []string{"b"})
+	})
+}
+
+func TestReceiveEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		started := time.Now()
+		equal(t, "items", m.Receive(ctx, BatchSize), []relay.Item{})
+		equal(t, "waited", time.Since(started), time.Minute)
+	})
+}
+
+func TestAMessageThatIsNotDeletedComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		put(t, m, "a")
+		first := m.Receive(t.Context(), BatchSize)[0]
+		started := time.Now()
+		second := m.Receive(t.Context(), BatchSize)[0]
+		equal(t, "after", time.Since(started), Visibility)
+		equal(t, "receives", []int{first.Receives, second.Receives}, []int{1, 2})
+		m.Delete(second.Handle)
+		time.Sleep(24 * time.Hour)
+		equal(t, "after it is deleted", visible(t, m, BatchSize), []relay.Item{})
+		equal(t, "counts", m.Counts(), Counts{})
+		equal(t, "bytes", m.bytes, 0)
+	})
+}
+
+func TestAPostponedMessageComesBackWhenItIsDue(t *testing.T) {
+	for _, delay := range []time.Duration{0, time.Second, Visibility + time.Second, time.Hour} {
+		t.Run("after "+delay.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := NewMemory()
+				put(t, m, "a")
+				item := m.Receive(t.Context(), BatchSize)[0]
+				// Somebody waits already, for the end of the visibility timeout.
+				waited := make(chan time.Duration)
+				started := time.Now()
+				go func() {
+					m.Receive(t.Context(), BatchSize)
+					waited <- time.Since(started)
+				}()
+				synctest.Wait()
+				if err := m.Postpone(t.Context(), item, delay); err != nil {
+					t.Fatal(err)
+				}
+				equal(t, "came back after", <-waited, delay)
+			})
+		})
+	}
+}
+
+// Whoever overran the visibility timeout must not delete or postpone what somebody
+// else is delivering by now: if that one fails, the event would be lost.
+func TestAStaleHandleDoesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		put(t, m, "a")
+		stale := m.Receive(t.Context(), BatchSize)[0]
+		fresh := m.Receive(t.Context(), BatchSize)[0]
+
+		m.Delete(stale.Handle)
+		if err := m.Postpone(t.Context(), stale, time.Hour); !errors.Is(err, errStale) {
+			t.Errorf("postponing with a stale handle: got %v, want %v", err, errStale)
+		}
+		equal(t, "counts", m.Counts(), Counts{Invisible: 1})
+		if err := m.Postpone(t.Context(), fresh, 0); err != nil {
+			t.Error(err)
+		}
+		equal(t, "received again", bodies(visible(t, m, BatchSize)), []string{"a"})
+	})
+}
+
+func TestAMessageThatWasHandedOutTooOftenBecomesADeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		put(t, m, "a")
+		for receives := 1; receives <= MaxReceives; receives++ {
+			equal(t, "receives", m.Receive(t.Context(), BatchSize)[0].Receives, receives)
+		}
+		time.Sleep(Visibility)
+		equal(t, "received after the last time", visible(t, m, BatchSize), []relay.Item{})
+		equal(t, "counts", m.Counts(), Counts{Dead: 1})
+		letter := m.DeadLetters()[0]
+		equal(t, "body", string(letter.Envelope.Body), "a")
+		equal(t, "reason", letter.Burial.Reason, "receives_exhausted")
+		equal(t, "receives", letter.Burial.Receives, MaxReceives)
+	})
+}
+
+func TestADeadLetterSaysWhyItIsThere(t *testing.T) {
+	m := NewMemory()
+	burial := relay.Burial{Tracking: "order-completed", Reason: "segment_400", Detail: "no", Resource: "1", Receives: 2}
+	if err := m.Bury(t.Context(), relay.Envelope{Received: received, Body: []byte("a")}, burial); err != nil {
+		t.Fatal(err)
+	}
+	letter := m.DeadLetters()[0]
+	equal(t, "burial", letter.Burial, burial)
+	equal(t, "body", string(letter.Envelope.Body), "a")
+	equal(t, "received", letter.Envelope.Received, received)
+}
+
+// A hub that runs for weeks without a write key must not take the machine's
+// memory, and must not drop what it took on before either.
+func TestAFullMemoryRefusesMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		m.budget = 1000
+		put(t, m, "a", "b")
+		e := relay.Envelope{Received: received, Body: []byte("c")}
+		if err := m.Put(t.Context(), e); !errors.Is(err, ErrFull) {
+			t.Errorf("putting: got %v, want %v", err, ErrFull)
+		}
+		if err := m.Bury(t.Context(), e, relay.Burial{}); !errors.Is(err, ErrFull) {
+			t.Errorf("burying: got %v, want %v", err, ErrFull)
+		}
+		m.Delete(m.Receive(t.Context(), 1)[0].Handle)
+		put(t, m, "c")
+		equal(t, "holds", bodies(visible(t, m, BatchSize)), []string{"b", "c"})
+	})
+}
+
+func TestServeDeliversUpToFiveBatchesOfTenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		for i := range 200 {
+			put(t, m, fmt.Sprint(i))
+		}
+		var mu sync.Mutex
+		var underway, most, total int
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan struct{})
+		go func() {
+			m.Serve(ctx, func(_ context.Context, items []relay.Item) []string {
+				mu.Lock()
+				underway++
+				most = max(most, underway)
+				total += len(items)
+				mu.Unlock()
+				if len(items) != BatchSize {
+					t.Errorf("a batch of %d", len(items))
+				}
+				time.Sleep(time.Second)
+				mu.Lock()
+				underway--
+				mu.Unlock()
+				return nil
+			})
+			close(served)
+		}()
+		time.Sleep(time.Minute)
+		stop()
+		<-served
+		equal(t, "delivered", total, 200)
+		equal(t, "at once", most, Concurrency)
+		equal(t, "counts", m.Counts(), Counts{})
+	})
+}
+
+func TestServeKeepsWhatDeliverSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		put(t, m, "good", "bad", "good")
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		m.Serve(ctx, func(_ context.Context, items []relay.Item) (keep []string) {
+			for _, item := range items {
+				if string(item.Envelope.Body) == "bad" {
+					keep = append(keep, item.Handle)
+				}
+			}
+			return keep
+		})
+		equal(t, "counts", m.Counts(), Counts{Invisible: 1})
+		time.Sleep(Visibility)
+		equal(t, "kept", bodies(visible(t, m, BatchSize)), []string{"bad"})
+	})
+}
+
+// Ctrl-C in the hub must not leave Segment with what the queue still holds.
+func TestServeFinishesWhatIsUnderwayWhenItIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		put(t, m, "a")
+		ctx, stop := context.WithCancel(t.Context())
+		var deliveryErr error
+		var within time.Duration
+		m.Serve(ctx, func(ctx context.Context, _ []relay.Item) []string {
+			deadline, _ := ctx.Deadline()
+			within = time.Until(deadline)
+			stop()
+			time.Sleep(time.Second)
+			deliveryErr = ctx.Err()
+			return nil
+		})
+		equal(t, "the delivery's context", deliveryErr, nil)
+		equal(t, "the delivery's time", within, 9*time.Second)
+		equal(t, "counts", m.Counts(), Counts{})
+	})
+}
+
+// Everything at once, for the race detector: no message is lost, and none is
+// delivered twice while its handle is good.
+func TestManyHandsLoseNothing(t *testing.T) {
+	m := NewMemory()
+	const puts, producers = 500, 4
+	var mu sync.Mutex
+	seen := make(map[string]int)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+
+	var work sync.WaitGroup
+	for p := range producers {
+		work.Go(func() {
+			for i := range puts {
+				put(t, m, fmt.Sprint(p, "/", i))
+				if i%100 == 0 {
+					m.Counts()
+					m.DeadLetters()
+				}
+			}
+		})
+	}
+	work.Go(func() {
+		m.Serve(ctx, func(ctx context.Context, items []relay.Item) (keep []string) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, item := range items {
+				// Every third one is postponed once.
+				if item.Receives == 1 && len(item.Envelope.Body)%3 == 0 {
+					if err := m.Postpone(ctx, item, time.Millisecond); err != nil {
+						t.Error(err)
+					}
+					keep = append(keep, item.Handle)
+					continue
+				}
+				seen[string(item.Envelope.Body)]++
+			}
+			if len(seen) == puts*producers {
+				stop()
+			}
+			return keep
+		})
+	})
+	work.Wait()
+	equal(t, "different messages", len(seen), puts*producers)
+	for body, times := range seen {
+		if times != 1 {
+			t.Errorf("%s was delivered %d times", body, times)
+		}
+	}
+	equal(t, "counts", m.Counts(), Counts{})
+}
+
+func BenchmarkMemory(b *testing.B) {
+	for _, waiting := range []int{0, 10_000} {
+		b.Run(fmt.Sprintf("waiting=%d", waiting), func(b *testing.B) {
+			m := NewMemory()
+			for range waiting {
+				put(b, m, "a")
+			}
+			for _, item := range m.Receive(b.Context(), waiting) {
+				if err := m.Postpone(b.Context(), item, time.Hour); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				put(b, m, "b")
+				m.Delete(m.Receive(b.Context(), 1)[0].Handle)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -43,39 +44,46 @@ func encodeWithFewerProducts(fields map[string]any) json.RawMessage {
 	if lines.Kind() != reflect.Slice {
 		return nil
 	}
-	kept := []json.RawMessage{}
-	size := len(encodeProducts(fields, properties, kept, 0)) - len("0")
-	if size+digits(lines.Len()) > maxMessageBytes {
+	bare := len(encodeWithProducts(fields, properties, json.RawMessage("[]"), lines.Len()))
+	if bare > maxMessageBytes {
 		return nil
 	}
-	for i := range lines.Len() {
-		line, err := encode(lines.Index(i).Interface())
-		if err != nil {
-			return nil
-		}
-		size += len(line)
-		if i > 0 {
-			size += len(",")
-		}
-		if size+digits(lines.Len()-i-1) > maxMessageBytes {
-			break
-		}
-		kept = append(kept, line)
-	}
-	return encodeProducts(fields, properties, kept, lines.Len()-len(kept))
+	products, kept := firstProducts(lines, maxMessageBytes-bare+digits(lines.Len()))
+	return encodeWithProducts(fields, properties, products, lines.Len()-kept)
 }
 
-// encodeProducts encodes a message with other products than its own.
-func encodeProducts(fields, properties map[string]any, kept []json.RawMessage, omitted int) json.RawMessage {
+// firstProducts encodes the first product lines as a list, as many as fit, with
+// the digits of the number of those left off, into some bytes beside the brackets.
+func firstProducts(lines reflect.Value, room int) (list json.RawMessage, kept int) {
+	var buffer bytes.Buffer
+	encoder := newEncoder(&buffer)
+	buffer.WriteByte('[')
+	for kept < lines.Len() {
+		end := buffer.Len()
+		if kept > 0 {
+			buffer.WriteByte(',')
+		}
+		_ = encoder.Encode(lines.Index(kept).Interface()) // no error: see encodeWithProducts
+		buffer.Truncate(buffer.Len() - len("\n"))
+		if buffer.Len()-len("[")+digits(lines.Len()-kept-1) > room {
+			buffer.Truncate(end)
+			break
+		}
+		kept++
+	}
+	buffer.WriteByte(']')
+	return buffer.Bytes(), kept
+}
+
+// encodeWithProducts encodes a message with other products than its own. The
+// message has been encoded before, so there is no error.
+func encodeWithProducts(fields, properties map[string]any, products json.RawMessage, omitted int) json.RawMessage {
 	properties = maps.Clone(properties)
-	properties["products"] = kept
+	properties["products"] = products
 	properties["products_omitted"] = omitted
 	fields = maps.Clone(fields)
 	fields["properties"] = properties
-	encoded, err := encode(fields)
-	if err != nil {
-		return nil
-	}
+	encoded, _ := encode(fields)
 	return encoded
 }
 

@@ -110,14 +110,18 @@ func checkUnique(places map[string]int, id string, n int) *InvalidError {
 	return nil
 }
 
-// encode writes a value as JSON the way a template wrote it: <, > and & as they
-// are, no newline at the end.
+// encode writes a value as JSON, without a newline at the end.
 func encode(value any) ([]byte, error) {
 	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
+	if err := newEncoder(&buffer).Encode(value); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
+}
+
+// newEncoder is a JSON encoder that leaves <, > and & as the template wrote them.
+func newEncoder(buffer *bytes.Buffer) *json.Encoder {
+	encoder := json.NewEncoder(buffer)
+	encoder.SetEscapeHTML(false)
+	return encoder
 }

@@ -1,0 +1,83 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Dir is a Source: a directory with a file for each parameter, whose path below
+// the directory is the parameter's name. Dir(".hub") has its write key in
+// .hub/segment/write-key. A directory that does not exist holds no parameters.
+type Dir string
+
+// Parameters reads the files. Line ends at the end of a file, which editors put
+// there, are not part of the value.
+func (d Dir) Parameters(_ context.Context, names []string) (map[string]string, error) {
+	parameters := make(map[string]string, len(names))
+	for _, name := range names {
+		path, err := d.path(name)
+		if err != nil {
+			return nil, err
+		}
+		content, err := os.ReadFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, fmt.Errorf("reading parameter %s: %w", name, err)
+		default:
+			parameters[name] = strings.TrimRight(string(content), "\r\n")
+		}
+	}
+	return parameters, nil
+}
+
+// Put writes a parameter, readable by its owner only. Whoever reads it meanwhile
+// gets the old value or the new one whole.
+func (d Dir) Put(name, value string) error {
+	path, err := d.path(name)
+	if err != nil {
+		return err
+	}
+	if err := replace(path, value); err != nil {
+		return fmt.Errorf("writing parameter %s: %w", name, err)
+	}
+	return nil
+}
+
+// replace writes a file beside its final place and moves it there.
+func replace(path, content string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	// The names of parameters never begin with a dot: nobody reads this file.
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".put-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name()) // where it has not been moved away
+	_, err = temporary.WriteString(content)
+	if err := errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), path)
+}
+
+// parameterName is what Parameter Store allows in a name (letters, digits, and
+// . - _ between slashes), less what a directory would take for something else:
+// an element that begins with a dot.
+var parameterName = regexp.MustCompile(`^[\w-][\w.-]*(/[\w-][\w.-]*)*$`)
+
+// path is where a parameter's file is: always below the directory.
+func (d Dir) path(name string) (string, error) {
+	if !parameterName.MatchString(name) {
+		return "", fmt.Errorf("%q is not the name of a parameter: "+
+			"use letters, digits, - _ . and slashes between them, as in %s", name, SegmentWriteKey)
+	}
+	return filepath.Join(string(d), filepath.FromSlash(name)), nil
+}

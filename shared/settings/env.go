@@ -1,0 +1,53 @@
+package settings
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Variable is the environment variable that Env reads.
+const Variable = "COMMERCE_SEGMENT_SETTINGS"
+
+// Env is a Source: the environment variable named by Variable, which holds a flat
+// JSON object of names and strings, {"segment/write-key":"…"}. Where it is unset
+// or empty there are no parameters.
+type Env struct{}
+
+// Parameters reads the variable.
+func (Env) Parameters(_ context.Context, names []string) (map[string]string, error) {
+	text := os.Getenv(Variable)
+	if text == "" {
+		return nil, nil
+	}
+	var all map[string]any
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return nil, notSettings(err)
+	}
+	parameters := make(map[string]string, len(names))
+	for _, name := range names {
+		value, there := all[name]
+		if !there {
+			continue
+		}
+		text, ok := value.(string)
+		if !ok {
+			return nil, fmt.Errorf("reading parameter %s from %s: it is not a JSON string: put its value into quotes", name, Variable)
+		}
+		parameters[name] = text
+	}
+	return parameters, nil
+}
+
+// notSettings says where the variable goes wrong. It leaves encoding/json's own
+// words out, because they quote what they stumbled on.
+func notSettings(err error) error {
+	where := ""
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		where = fmt.Sprintf(" from byte %d on", syntax.Offset)
+	}
+	return fmt.Errorf(`reading %s: it is not a JSON object%s: expected {"%s":"…", …}`, Variable, where, SegmentWriteKey)
+}

@@ -1,0 +1,158 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// Where Segment takes batches, unless the settings say otherwise.
+const (
+	DefaultHost = "https://api.segment.io"
+	DefaultPath = "/v1/batch"
+)
+
+// Parse makes the typed settings of a tracking out of its parameters. Its error
+// names every parameter that is wrong and says what to put there, and never quotes
+// a secret.
+//
+// A missing write key or webhook secret is no error: deployed and not yet
+// configured is a normal state, in which events wait.
+func Parse(t tracking.Tracking, parameters map[string]string) (relay.Config, error) {
+	r := reader{parameters: parameters}
+	config := relay.Config{
+		Enabled:  read(&r, Enabled(t), true, parseEnabled),
+		Events:   read(&r, Events(t), slices.Clone(t.Observes), parseEvents(t)),
+		Template: read(&r, Template(t), templates.Default(t.Name), parseTemplate),
+		Secrets:  read(&r, WebhookSecret, nil, parseSecrets),
+		Segment: segment.Endpoint{
+			Host:     read(&r, SegmentHost, DefaultHost, parseHost),
+			Path:     read(&r, SegmentPath, DefaultPath, parsePath),
+			WriteKey: read(&r, SegmentWriteKey, "", parseWriteKey),
+		},
+	}
+	if len(r.wrong) > 0 {
+		return relay.Config{}, errors.Join(r.wrong...)
+	}
+	return config, nil
+}
+
+// reader reads one parameter after the other and gathers what is wrong, so that
+// an operator hears of all of it at once.
+type reader struct {
+	parameters map[string]string
+	wrong      []error
+}
+
+func read[T any](r *reader, name string, otherwise T, parse func(string) (T, error)) T {
+	value := r.parameters[name]
+	if strings.TrimSpace(value) == "" {
+		return otherwise
+	}
+	parsed, err := parse(value)
+	if err != nil {
+		r.wrong = append(r.wrong, fmt.Errorf("parameter %s: %w", name, err))
+	}
+	return parsed
+}
+
+func parseEnabled(value string) (bool, error) {
+	switch strings.TrimSpace(value) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, errors.New("it is neither true nor false: put one of the two there")
+}
+
+// parseEvents takes a StringList as Parameter Store writes it, and white space
+// around its commas.
+func parseEvents(t tracking.Tracking) func(string) ([]string, error) {
+	return func(value string) ([]string, error) {
+		var events []string
+		for event := range strings.SplitSeq(value, ",") {
+			if event = strings.TrimSpace(event); event != "" {
+				events = append(events, event)
+			}
+		}
+		return events, t.CheckEvents(events)
+	}
+}
+
+// parseTemplate takes any source. Whether it compiles is seen where it is
+// compiled, with the line.
+func parseTemplate(value string) (string, error) { return value, nil }
+
+// parseSecrets takes one secret, or two while one is being rotated, a line each.
+// White space around a secret is not part of it: it comes from an editor, and the
+// header in which Commerce sends the secret cannot carry it (RFC 9110, 5.5).
+//
+// A short secret is taken as it is. Commerce's own examples are 15 characters
+// long, and refusing here would only keep genuine events waiting.
+func parseSecrets(value string) (commerce.Secrets, error) {
+	var secrets commerce.Secrets
+	for line := range strings.Lines(value) {
+		if secret := strings.TrimSpace(line); secret != "" {
+			secrets = append(secrets, secret)
+		}
+	}
+	if len(secrets) > 2 {
+		return nil, fmt.Errorf("it holds %d secrets: keep the newest on the first line, "+
+			"and on the second the one before it while Commerce still sends that", len(secrets))
+	}
+	return secrets, nil
+}
+
+// parseHost takes a scheme and a host. The write key goes there, so it must not go
+// in clear, except to a stand-in on this very machine.
+func parseHost(value string) (string, error) {
+	const remedy = "put " + DefaultHost + " there, or https://events.eu1.segmentapis.com for a workspace in the EU"
+	u, err := url.Parse(strings.TrimSpace(value))
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return "", errors.New("it is not an https URL: " + remedy)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "", errors.New("it is an http URL, and would send the write key in clear: " + remedy)
+	case u.Path != "" && u.Path != "/":
+		return "", errors.New("it has a path: put the path into " + SegmentPath)
+	case strings.ContainsAny(value, "?#@"):
+		return "", errors.New("it has a user, a query or a fragment: " + remedy)
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+func parsePath(value string) (string, error) {
+	path := strings.TrimSpace(value)
+	_, err := url.ParseRequestURI(path)
+	if err != nil || path[0] != '/' || strings.ContainsAny(path, "?#") || strings.ContainsFunc(path, unicode.IsSpace) {
+		return "", errors.New("it is not the path of a URL: put " + DefaultPath + " there, or another that begins with / and has no query")
+	}
+	return path, nil
+}
+
+// parseWriteKey takes visible ASCII characters. It is strict because Segment is
+// not: to a wrong write key it answers 200 and drops the event.
+func parseWriteKey(value string) (string, error) {
+	key := strings.TrimSpace(value)
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("it holds white space, or a character that no write key has: " +
+			"copy the write key alone from the source's API keys in Segment")
+	}
+	return key, nil
+}

@@ -1,0 +1,202 @@
+package settings_test
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// defaults are an order-completed's settings where nothing is written.
+func defaults() relay.Config {
+	return relay.Config{
+		Enabled:  true,
+		Events:   []string{"order.paid"},
+		Template: templates.Default("order-completed"),
+		Segment:  segment.Endpoint{Host: "https://api.segment.io", Path: "/v1/batch"},
+	}
+}
+
+// The names are written in Parameter Store, in runbooks and in people's heads.
+// If someone renames one, deployed stores lose their settings.
+func TestNamesAreThoseOfTheDesign(t *testing.T) {
+	want := []string{
+		"segment/host", "segment/path", "segment/write-key", "commerce/webhook-secret",
+		"tracking/order-completed/enabled", "tracking/order-completed/events", "templates/order-completed",
+	}
+	if got := settings.Names(tracking.OrderCompleted); !slices.Equal(got, want) {
+		t.Errorf("\n got %q\nwant %q", got, want)
+	}
+	for _, all := range tracking.All() {
+		if n := len(settings.Names(all)); n > 10 {
+			t.Errorf("%s reads %d parameters: GetParameters takes ten", all.Name, n)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		parameters map[string]string
+		want       func(*relay.Config)
+	}{
+		{"without parameters everything has its default, and no write key or secret is needed", nil, func(*relay.Config) {}},
+		{"blank parameters count as absent",
+			map[string]string{"segment/host": " ", "segment/path": "", "segment/write-key": "\n", "commerce/webhook-secret": " \n ",
+				"tracking/order-completed/enabled": "", "tracking/order-completed/events": "", "templates/order-completed": "\n"},
+			func(*relay.Config) {}},
+		{"parameters of other trackings do not matter",
+			map[string]string{"tracking/order-updated/enabled": "perhaps", "templates/order-updated": "{}"}, func(*relay.Config) {}},
+		{"every parameter is taken",
+			map[string]string{"segment/host": "https://events.eu1.segmentapis.com", "segment/path": "/v1/b", "segment/write-key": "wk",
+				"commerce/webhook-secret": "glow-worm", "tracking/order-completed/enabled": "false",
+				"tracking/order-completed/events": "order.fulfilled", "templates/order-completed": "{}\n"},
+			func(c *relay.Config) {
+				*c = relay.Config{Events: []string{"order.fulfilled"}, Template: "{}\n", Secrets: commerce.Secrets{"glow-worm"},
+					Segment: segment.Endpoint{Host: "https://events.eu1.segmentapis.com", Path: "/v1/b", WriteKey: "wk"}}
+			}},
+		{"a slash after the host is tolerated", map[string]string{"segment/host": "https://proxy.example/"},
+			func(c *relay.Config) { c.Segment.Host = "https://proxy.example" }},
+		{"a host may have a port", map[string]string{"segment/host": "HTTPS://proxy.example:8443"},
+			func(c *relay.Config) { c.Segment.Host = "https://proxy.example:8443" }},
+		{"a host on this machine may be http, by its name", map[string]string{"segment/host": "http://localhost:8080"},
+			func(c *relay.Config) { c.Segment.Host = "http://localhost:8080" }},
+		{"a host on this machine may be http, by its IPv4 address", map[string]string{"segment/host": "http://127.0.0.2:8080"},
+			func(c *relay.Config) { c.Segment.Host = "http://127.0.0.2:8080" }},
+		{"a host on this machine may be http, by its IPv6 address", map[string]string{"segment/host": "http://[::1]:8080"},
+			func(c *relay.Config) { c.Segment.Host = "http://[::1]:8080" }},
+		{"white space around a value is not part of it",
+			map[string]string{"segment/host": " https://proxy.example\n", "segment/path": " /v1/b ", "segment/write-key": "\twk\n",
+				"tracking/order-completed/enabled": " true ", "tracking/order-completed/events": " order.authorized\n"},
+			func(c *relay.Config) {
+				c.Segment = segment.Endpoint{Host: "https://proxy.example", Path: "/v1/b", WriteKey: "wk"}
+				c.Events = []string{"order.authorized"}
+			}},
+		{"two secrets are two lines, the newest first", map[string]string{"commerce/webhook-secret": "new\nold"},
+			func(c *relay.Config) { c.Secrets = commerce.Secrets{"new", "old"} }},
+		{"blank lines, line ends of Windows and white space are not secrets",
+			map[string]string{"commerce/webhook-secret": "\r\n  new \r\n\r\n\told\r\n"},
+			func(c *relay.Config) { c.Secrets = commerce.Secrets{"new", "old"} }},
+		{"white space inside a secret is part of it", map[string]string{"commerce/webhook-secret": "glow worm"},
+			func(c *relay.Config) { c.Secrets = commerce.Secrets{"glow worm"} }},
+		{"a short secret is taken, because refusing it would only keep genuine events waiting",
+			map[string]string{"commerce/webhook-secret": "x"},
+			func(c *relay.Config) { c.Secrets = commerce.Secrets{"x"} }},
+		{"an event list may end with a comma", map[string]string{"tracking/order-completed/events": "order.paid,"},
+			func(c *relay.Config) { c.Events = []string{"order.paid"} }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := defaults()
+			test.want(&want)
+			got, err := settings.Parse(tracking.OrderCompleted, test.parameters)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("\n got %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestParseTakesSeveralEventsWhereATrackingHappensAgainAndAgain(t *testing.T) {
+	parameters := map[string]string{"tracking/customer-updated/events": "customer.updated, customer.deleted"}
+	config, err := settings.Parse(tracking.CustomerUpdated, parameters)
+	if want := []string{"customer.updated", "customer.deleted"}; err != nil || !slices.Equal(config.Events, want) {
+		t.Errorf("got %q, %v, want %q", config.Events, err, want)
+	}
+}
+
+func TestParseDoesNotHandOutTheCatalogueItself(t *testing.T) {
+	config, err := settings.Parse(tracking.OrderUpdated, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Events[0] = "changed"
+	if tracking.OrderUpdated.Observes[0] == "changed" {
+		t.Error("changing the settings' events changed the catalogue")
+	}
+}
+
+func TestParseSaysWhatIsWrongAndWhatToPutThere(t *testing.T) {
+	const host, path, key = "segment/host", "segment/path", "segment/write-key"
+	const enabled, events = "tracking/order-completed/enabled", "tracking/order-completed/events"
+	for _, test := range []struct {
+		name, parameter, value string
+		problem, remedy        string
+	}{
+		{"a host without a scheme", host, "api.segment.io", "is not an https URL", "put https://api.segment.io there"},
+		{"a host with a port and no scheme", host, "api.segment.io:443", "is not an https URL", "https://events.eu1.segmentapis.com"},
+		{"a host that is only a scheme", host, "https://", "is not an https URL", "put https://"},
+		{"a host that is no URL", host, "https://a b", "is not an https URL", "put https://"},
+		{"a host of another scheme", host, "ftp://api.segment.io", "is not an https URL", "put https://"},
+		{"a host in clear", host, "http://api.segment.io", "would send the write key in clear", "put https://"},
+		{"a host in clear that looks like this machine", host, "http://localhost.example", "in clear", "put https://"},
+		{"a host in clear in this network", host, "http://192.168.1.1", "in clear", "put https://"},
+		{"a host with a path", host, "https://api.segment.io/v1/batch", "has a path", "into segment/path"},
+		{"a host with a query", host, "https://api.segment.io?debug=1", "has a user, a query or a fragment", "put https://"},
+		{"a host with an empty query", host, "https://api.segment.io?", "has a user, a query or a fragment", "put https://"},
+		{"a host with a user", host, "https://me:pass@api.segment.io", "has a user, a query or a fragment", "put https://"},
+		{"a host with a fragment", host, "https://api.segment.io#", "has a user, a query or a fragment", "put https://"},
+		{"a path without a slash", path, "v1/batch", "is not the path of a URL", "begins with /"},
+		{"a path that is a URL", path, "https://api.segment.io/v1/batch", "is not the path of a URL", "begins with /"},
+		{"a path with a query", path, "/v1/batch?x", "is not the path of a URL", "has no query"},
+		{"a path with white space", path, "/v1/ batch", "is not the path of a URL", "put /v1/batch there"},
+		{"a path with a broken escape", path, "/v1/%zz", "is not the path of a URL", "put /v1/batch there"},
+		{"a write key with white space inside", key, "zzz zzz", "holds white space", "copy the write key alone"},
+		{"two write keys", key, "zzz\nqqq", "holds white space", "copy the write key alone"},
+		{"a write key with a character nobody sees", key, "zzz\u200b", "a character that no write key has", "copy the write key alone"},
+		{"three secrets", "commerce/webhook-secret", "zzz\nqqq\nxxx", "holds 3 secrets", "keep the newest on the first line"},
+		{"enabled in another spelling", enabled, "True", "is neither true nor false", "put one of the two"},
+		{"an event that the tracking cannot observe", events, "customer.created", `cannot observe "customer.created"`, "it can observe order.paid"},
+		{"two events of a tracking that happens once", events, "order.paid,order.fulfilled", "happens once", "exactly one event"},
+		{"an event list of commas", events, " , ", "observes no event", "name at least one of order.paid"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			config, err := settings.Parse(tracking.OrderCompleted, map[string]string{test.parameter: test.value})
+			if err == nil {
+				t.Fatalf("%q is accepted: %+v", test.value, config)
+			}
+			for _, part := range []string{"parameter " + test.parameter + ": ", test.problem, test.remedy} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%v\ndoes not say %q", err, part)
+				}
+			}
+		})
+	}
+}
+
+// An operator who mends one thing and then hears of the next gives up.
+func TestParseSaysEverythingThatIsWrongAtOnce(t *testing.T) {
+	wrong := map[string]string{"segment/host": "x", "segment/path": "x", "tracking/order-completed/enabled": "x"}
+	_, err := settings.Parse(tracking.OrderCompleted, wrong)
+	for name := range maps.Keys(wrong) {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v\ndoes not name %s", err, name)
+		}
+	}
+}
+
+// Errors are logged. Whatever stands where a secret may stand must not be in them.
+func TestParseNeverQuotesASecret(t *testing.T) {
+	const secret = "qqqzzz"
+	for name, value := range map[string]string{
+		"segment/write-key":       secret + " " + secret,
+		"commerce/webhook-secret": strings.Repeat(secret+"\n", 3),
+		"segment/host":            "https://" + secret + ":" + secret + "@api.segment.io",
+		"segment/path":            secret,
+	} {
+		_, err := settings.Parse(tracking.OrderCompleted, map[string]string{name: value})
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

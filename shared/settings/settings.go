@@ -1,0 +1,56 @@
+// Package settings is what one tracking is told to do, and where that is
+// written: in a directory of files, or in one environment variable.
+//
+// A setting is a parameter: a name such as "segment/write-key", relative to the
+// store's own prefix, and a string. A parameter that is absent or blank has its
+// default.
+package settings
+
+import (
+	"context"
+
+	"commerce-segment/shared/tracking"
+)
+
+// The names of the parameters that all trackings share.
+const (
+	SegmentHost     = "segment/host"      // scheme and host, DefaultHost
+	SegmentPath     = "segment/path"      // DefaultPath
+	SegmentWriteKey = "segment/write-key" // secret
+	WebhookSecret   = "commerce/webhook-secret"
+
+	// Those of the Commerce API are read by the operator's program only. No
+	// function needs them.
+	CommerceClientID     = "commerce/client-id"
+	CommerceClientSecret = "commerce/client-secret" // secret
+	CommerceTokenURL     = "commerce/token-url"
+)
+
+// Enabled names the parameter that says whether a tracking does anything: true
+// (the default) or false.
+func Enabled(t tracking.Tracking) string { return "tracking/" + t.Name + "/enabled" }
+
+// Events names the parameter that lists the Commerce events a tracking observes,
+// with commas between them. The default is the catalogue's.
+func Events(t tracking.Tracking) string { return "tracking/" + t.Name + "/events" }
+
+// Template names the parameter that holds a tracking's JSONata template. The
+// default is the one in the templates folder.
+func Template(t tracking.Tracking) string { return "templates/" + t.Name }
+
+// Names lists what a tracking's function reads. They are at most ten, because it
+// reads them in one call and Parameter Store's GetParameters takes no more.
+func Names(t tracking.Tracking) []string {
+	return []string{
+		SegmentHost, SegmentPath, SegmentWriteKey, WebhookSecret,
+		Enabled(t), Events(t), Template(t),
+	}
+}
+
+// Source is where parameters are written.
+type Source interface {
+	// Parameters reads the named ones. What is not there is not in the map, and
+	// is no error. It returns when the context ends, and its error quotes no
+	// parameter's value.
+	Parameters(ctx context.Context, names []string) (map[string]string, error)
+}

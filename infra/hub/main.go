@@ -1,4 +1,116 @@
-// Command hub is the operator's program.
+// Command hub is the operator's program. It runs the whole integration on this
+// machine, shows what Segment would be told of a webhook, and tries templates.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second ^C ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// The exit codes of every command.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitRefused = 2 // eval only: the template was refused before anything was evaluated
+)
+
+// refusedError is a template that does not compile.
+type refusedError struct{ error }
+
+func (e refusedError) Unwrap() error { return e.error }
+
+// run runs one command line and returns its exit code. Whatever went wrong is
+// said here, once, on stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintf(stderr, "hub: %s\n", strings.TrimSpace(err.Error()))
+	}
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	var refused refusedError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &refused):
+		return exitRefused
+	default:
+		return exitFailed
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "hub",
+		Short: "Tell Segment what happens in an Elastic Path Commerce shop",
+		Long: "hub runs the integration on this machine, shows what Segment would be told\n" +
+			"of a webhook, and tries templates.",
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(withUsage)
+	root.AddGroup(
+		&cobra.Group{ID: "local", Title: "Run it on this machine:"},
+		&cobra.Group{ID: "templates", Title: "Write templates:"},
+	)
+	addGroup(root, "local", newRun(), newSend(), newSamples())
+	addGroup(root, "templates", newPreview(), newEval())
+	return root
+}
+
+// addGroup adds commands below a title of the root's help.
+func addGroup(root *cobra.Command, id string, commands ...*cobra.Command) {
+	for _, command := range commands {
+		command.GroupID = id
+		command.DisableFlagsInUseLine = true
+		positional := command.Args
+		command.Args = func(cmd *cobra.Command, args []string) error { return withUsage(cmd, positional(cmd, args)) }
+		root.AddCommand(command)
+	}
+}
+
+// withUsage adds to what is wrong with a command line how to write it.
+func withUsage(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w\nUsage: %s (see %s --help)", err, cmd.UseLine(), cmd.CommandPath())
+}
+
+// version is what the Go toolchain recorded about this build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return info.Main.Version + " " + setting.Value
+		}
+	}
+	return info.Main.Version
+}

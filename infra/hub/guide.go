@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/settings"
+)
+
+// guide is what a stranger needs to know of a running hub. It goes to the
+// terminal on start, and onto the hub's page.
+type guide struct {
+	URL         string // the hub's own
+	Public      string // the address on which other machines reach it; empty where none do
+	Destination string // where messages go
+	ToInbox     bool   // they go to the hub's own inbox
+	Secret      string // what proves a webhook
+	Curl        string // posts a sample
+	Instead     string // how to send to Segment instead of the inbox
+	Warning     string // what is odd about the settings
+}
+
+// guide is what there is to tell of this hub, by its settings as they are now.
+func (h *hub) guide(ctx context.Context) (guide, error) {
+	config, err := h.home.config(ctx, sampleTracking, h.url)
+	if err != nil {
+		return guide{}, fmt.Errorf("the settings in %s: %w", h.home.Dir, err)
+	}
+	if len(config.Secrets) == 0 {
+		return guide{}, fmt.Errorf("%s holds no secret: remove it, and the hub makes one when it starts", h.home.file(settings.WebhookSecret))
+	}
+	g := guide{
+		URL:         h.url,
+		Public:      h.public,
+		Destination: config.Segment.Host + config.Segment.Path,
+		ToInbox:     config.Segment.Host == h.url,
+		Secret:      config.Secrets[0],
+		Curl:        curlFor(h.url, sampleTracking.Name, config.Secrets[0], h.home.sampleFile(sampleName)),
+		Instead: fmt.Sprintf("To send to Segment instead, put %s in %s and a source's write key in %s.",
+			settings.DefaultHost, h.home.file(settings.SegmentHost), h.home.file(settings.SegmentWriteKey)),
+	}
+	if !g.ToInbox && strings.HasPrefix(config.Segment.WriteKey, inboxKeyPrefix) {
+		g.Warning = fmt.Sprintf("the write key is still the one made for the inbox here, and Segment would answer 200 and drop "+
+			"everything: put a source's write key in %s.", h.home.file(settings.SegmentWriteKey))
+	}
+	return g, nil
+}
+
+// SecretHeader is the header line that proves a webhook.
+func (g guide) SecretHeader() string { return serve.KeyHeader + ": " + g.Secret }
+
+// InboxCurl shows what Segment was told.
+func (g guide) InboxCurl() string { return "curl " + g.URL + "/inbox" }
+
+// write tells it on a terminal.
+func (g guide) write(w io.Writer) {
+	fmt.Fprintf(w, "Listening on %s (^C stops it). The same as a page: %[1]s/\n", g.URL)
+	if g.Public != "" {
+		fmt.Fprintf(w, "Other machines reach it too, on %s, and can read the inbox.\n", g.Public)
+	}
+	if g.ToInbox {
+		fmt.Fprintf(w, "Sending to the inbox here, %s/inbox. %s\n", g.URL, g.Instead)
+	} else {
+		fmt.Fprintf(w, "Sending to %s\n", g.Destination)
+	}
+	if g.Warning != "" {
+		fmt.Fprintf(w, "Warning: %s\n", g.Warning)
+	}
+	fmt.Fprintf(w, "\nWebhooks go to %s/webhooks/<name> with this header:\n%s\n", g.URL, g.SecretHeader())
+	fmt.Fprintf(w, "\nPost a sample:\n%s\n", g.Curl)
+	fmt.Fprintf(w, "\nSee what Segment was told:\n%s\n\n", g.InboxCurl())
+}
+
+// curlFor is a command that posts a file to a tracking, for any POSIX shell and
+// from any folder.
+func curlFor(url, name, secret, file string) string {
+	return strings.Join([]string{
+		"curl", "-i", shellQuote(url + serve.Route(name)),
+		"-H", shellQuote("Content-Type: application/json"),
+		"-H", shellQuote(serve.KeyHeader + ": " + secret),
+		"--data-binary", shellQuote("@" + file),
+	}, " ")
+}
+
+// shellQuote makes one word of a text for a POSIX shell.
+func shellQuote(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

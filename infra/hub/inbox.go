@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+const (
+	inboxKeeps = 64 << 20 // bytes of bodies
+	// bodyTakes is twice what Segment takes of a batch: whoever sends more
+	// learns it here.
+	bodyTakes = 1 << 20
+	// bodyCosts is about what one kept body costs beside its bytes, so that
+	// tiny ones are bounded too.
+	bodyCosts = 64
+	// receivedHeader counts what the inbox has taken since it started. It grows
+	// by one a body, also when old ones are dropped or the inbox is emptied.
+	receivedHeader = "Inbox-Received"
+)
+
+// singleCalls are Segment's endpoints for one message, long and short.
+var singleCalls = []string{
+	"track", "identify", "page", "screen", "group", "alias",
+	"t", "i", "p", "s", "g", "a",
+}
+
+// inbox is a Segment of our own: it takes what any Segment SDK sends, and keeps
+// it for people and programs to look at.
+type inbox struct {
+	fail  float64 // the share of requests to answer 500
+	keeps int     // bytes
+	log   *slog.Logger
+
+	mu       sync.Mutex
+	bodies   []json.RawMessage // oldest first
+	bytes    int
+	received int
+	dropped  int
+}
+
+// routes are the inbox's: Segment's paths for the SDKs, and /inbox to look at it.
+func (in *inbox) routes(mux *http.ServeMux) {
+	for _, call := range []string{"batch", "import", "b"} {
+		mux.HandleFunc("POST /v1/"+call, in.take(batchBody))
+	}
+	for _, call := range singleCalls {
+		mux.HandleFunc("POST /v1/"+call, in.take(singleBody))
+	}
+	mux.HandleFunc("GET /inbox", onlyLocalNames(in.list))
+	mux.HandleFunc("DELETE /inbox", onlyLocalNames(in.empty))
+}
+
+// take answers as Segment does. The check says what is wrong with a body, or how it is kept.
+func (in *inbox) take(check func(path string, body []byte) (json.RawMessage, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if rand.Float64() < in.fail {
+			answerSegment(w, http.StatusInternalServerError, "this inbox was told to fail now and then (--inbox-fail)")
+			return
+		}
+		body, status, err := readBody(w, r)
+		if err != nil {
+			answerSegment(w, status, err.Error())
+			return
+		}
+		kept, err := check(r.URL.Path, body)
+		if err != nil {
+			answerSegment(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		in.keep(kept)
+		answerSegment(w, http.StatusOK, "")
+	}
+}
+
+// readBody reads and unzips a request's body, within bodyTakes. The status says
+// what to answer where there is an error.
+func readBody(w http.ResponseWriter, r *http.Request) (body []byte, status int, err error) {
+	stream := io.Reader(http.MaxBytesReader(w, r.Body, bodyTakes))
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip":
+		zipped, err := gzip.NewReader(stream)
+		if err != nil {
+			return nil, http.StatusBadRequest, fmt.Errorf("the body is not gzip: %w", err)
+		}
+		stream = zipped
+	default:
+		return nil, http.StatusUnsupportedMediaType, fmt.Errorf("this inbox reads gzip, not Content-Encoding %q", encoding)
+	}
+	body, err = io.ReadAll(io.LimitReader(stream, bodyTakes+1))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge), len(body) > bodyTakes:
+		return nil, http.StatusRequestEntityTooLarge, fmt.Errorf("the body is over %d bytes: Segment takes 500,000 in a batch", bodyTakes)
+	case err != nil:
+		return nil, http.StatusBadRequest, fmt.Errorf("reading the body: %w", err)
+	}
+	return body, 0, nil
+}
+
+// batchBody is a batch as it stands.
+func batchBody(_ string, body []byte) (json.RawMessage, error) {
+	var shape struct {
+		Batch []json.RawMessage `json:"batch"`
+	}
+	if err := json.Unmarshal(body, &shape); err != nil {
+		return nil, fmt.Errorf(`the body is not JSON of the shape {"batch":[…]}: %w`, err)
+	}
+	if shape.Batch == nil {
+		return nil, errors.New(`the body has no "batch"`)
+	}
+	return bytes.TrimSpace(body), nil
+}
+
+// singleBody is one message, kept as a batch of one beside the path that took
+// it, because the path is where SDKs say which call it is.
+func singleBody(path string, body []byte) (json.RawMessage, error) {
+	body = bytes.TrimSpace(body)
+	if !json.Valid(body) || body[0] != '{' {
+		return nil, errors.New("the body is not a JSON object")
+	}
+	return fmt.Appendf(nil, `{"path":%q,"batch":[%s]}`, path, body), nil
+}
+
+// keep adds a body and drops the oldest beyond the bound.
+func (in *inbox) keep(body json.RawMessage) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.bodies = append(in.bodies, body)
+	in.bytes += len(body) + bodyCosts
+	in.received++
+	for in.bytes > in.keeps {
+		if in.dropped == 0 {
+			in.log.Warn("the inbox is full: from now on it drops the oldest for every new one",
+				"bytes", in.keeps, "batches", len(in.bodies))
+		}
+		in.bytes -= len(in.bodies[0]) + bodyCosts
+		in.bodies[0] = nil // let the bytes go now, not when the slice next grows
+		in.bodies = in.bodies[1:]
+		in.dropped++
+	}
+}
+
+// list writes everything kept, newest first, each body as it was received.
+func (in *inbox) list(w http.ResponseWriter, _ *http.Request) {
+	in.mu.Lock()
+	bodies := append([]json.RawMessage(nil), in.bodies...)
+	received := in.received
+	in.mu.Unlock()
+
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set(receivedHeader, strconv.Itoa(received))
+	io.WriteString(w, "[")
+	for i := range bodies {
+		if i > 0 {
+			io.WriteString(w, ",\n")
+		}
+		w.Write(bodies[len(bodies)-1-i])
+	}
+	io.WriteString(w, "]\n")
+}
+
+func (in *inbox) empty(w http.ResponseWriter, _ *http.Request) {
+	in.mu.Lock()
+	in.bodies, in.bytes, in.dropped = nil, 0, 0
+	in.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// counts says how many batches there are to look at, and how many were dropped.
+func (in *inbox) counts() (kept, dropped int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.bodies), in.dropped
+}
+
+// answerSegment answers in the shape of Segment's own answers.
+func answerSegment(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(struct {
+		Success bool   `json:"success"`
+		Message string `json:"message,omitempty"`
+	}{status == http.StatusOK, message})
+}

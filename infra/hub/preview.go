@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
+)
+
+func newPreview() *cobra.Command {
+	var file, dir string
+	cmd := &cobra.Command{
+		Use:   "preview NAME WEBHOOK|- [--template FILE]",
+		Short: "Show what Segment would be told of a webhook",
+		Long: `preview renders a webhook, a file or a bundled sample, with the template of the
+tracking NAME, and prints the request body that Segment would get, without the
+time of sending. It sends nothing and needs no hub. An event that the settings
+do not observe is rendered all the same.
+
+The template is the one that the hub's directory sets, or else the default one.
+The write key, which is part of every messageId, comes from there too; without
+one the ids are those of an empty key.
+
+Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
+1 the template fails, or what it wrote is no valid message.`,
+		Example: `  hub preview order-completed order-completed/registered-customer
+  hub preview order-completed order.json --template templates/order-completed.jsonata`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := tracking.ByName(args[0])
+			if err != nil {
+				return err
+			}
+			body, err := readWebhook(cmd, args[1])
+			if err != nil {
+				return err
+			}
+			home, err := openHome(dir)
+			if err != nil {
+				return err
+			}
+			return preview(cmd, t, home, file, body)
+		},
+	}
+	cmd.Flags().StringVar(&file, "template", "", "a template's `file`, instead of the one that is set")
+	addDir(cmd, &dir)
+	return cmd
+}
+
+// preview prints what Segment would be told of a webhook.
+func preview(cmd *cobra.Command, t tracking.Tracking, home home, file string, body []byte) error {
+	config, err := home.config(cmd.Context(), t, "")
+	if err != nil {
+		return fmt.Errorf("the settings in %s: %w", home.Dir, err)
+	}
+	name, source := t.Name, config.Template
+	if file != "" {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("reading the template: %w", err)
+		}
+		name, source = file, string(content)
+	}
+	webhook, err := commerce.Parse(body)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(t.Observable(), webhook.Event) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s is not an event that %s can observe (%s): deployed, it would be skipped.\n",
+			webhook.Event, t.Name, strings.Join(t.Observable(), ", "))
+	}
+	compiled, err := template.Compile(name, source)
+	if err != nil {
+		return err
+	}
+	messages, err := render(cmd.Context(), t, compiled, config.Segment.WriteKey, webhook)
+	if err != nil {
+		return err
+	}
+	written := make([]json.RawMessage, len(messages))
+	for i, message := range messages {
+		written[i] = message.JSON
+	}
+	return printBatch(cmd.OutOrStdout(), written)
+}
+
+// render makes Segment messages of a webhook as the relay does when it delivers.
+func render(ctx context.Context, t tracking.Tracking, compiled *template.Template, writeKey string, webhook commerce.Webhook) ([]segment.Message, error) {
+	customer := customerOf(webhook)
+	written, err := compiled.Apply(ctx, webhook.Body)
+	if err != nil {
+		return nil, err
+	}
+	return segment.NewMessages(segment.Fact{
+		Tracking:     t,
+		Event:        webhook.Event,
+		WebhookID:    webhook.ID,
+		ResourceType: webhook.ResourceType,
+		ResourceID:   webhook.ResourceID,
+		CreatedAt:    webhook.CreatedAt,
+		UpdatedAt:    webhook.UpdatedAt,
+		CustomerID:   customer,
+		WriteKey:     writeKey,
+		Received:     time.Now(),
+	}, written)
+}
+
+// printBatch prints messages in a request's shape, indented by two spaces and
+// otherwise as they are, byte by byte.
+func printBatch(w io.Writer, messages []json.RawMessage) error {
+	var compact, indented bytes.Buffer
+	compact.WriteString(`{"batch":[`)
+	for i, message := range messages {
+		if i > 0 {
+			compact.WriteByte(',')
+		}
+		compact.Write(message)
+	}
+	compact.WriteString("]}")
+	if err := json.Indent(&indented, compact.Bytes(), "", "  "); err != nil {
+		return fmt.Errorf("indenting the batch: %w", err)
+	}
+	indented.WriteByte('\n')
+	_, err := indented.WriteTo(w)
+	return err
+}
+
+// customerOf is the id of the registered customer that a webhook names, as the
+// relay finds it: the customer itself, or the one who ordered.
+func customerOf(w commerce.Webhook) string {
+	if w.ResourceType == "customer" {
+		return w.ResourceID
+	}
+	var value any = w.Body
+	for _, key := range []string{"payload", "data", "relationships", "customer", "data", "id"} {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	id, _ := value.(string)
+	return id
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/tracking"
+)
+
+// defaultAddr is where the hub listens: on this machine only.
+const defaultAddr = "127.0.0.1:8080"
+
+// addAddr adds --addr, whose default is ADDR in the environment.
+func addAddr(cmd *cobra.Command, addr *string, usage string) {
+	cmd.Flags().StringVar(addr, "addr", cmp.Or(os.Getenv("ADDR"), defaultAddr), usage)
+}
+
+// runOptions are the flags of hub run.
+type runOptions struct {
+	addr      string
+	dir       string
+	inboxFail float64
+	backoff   time.Duration
+	log       string
+}
+
+func newRun() *cobra.Command {
+	var options runOptions
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Take webhooks here, and show what Segment is told",
+		Long: `run takes webhooks at /webhooks/<name> exactly as the functions on AWS do, and
+delivers to an inbox that takes what any Segment SDK sends. The settings are the
+files in the directory, made on the first run. To send to Segment instead, put
+its host in segment/host there and a source's write key in segment/write-key.
+
+Events that wait for delivery are kept in memory only.`,
+		Example: `  hub run
+  ADDR=127.0.0.1:9000 hub run
+  hub run --inbox-fail 0.5 --backoff 200ms     # an outage of Segment, in quick motion`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runHub(cmd.Context(), options, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	addAddr(cmd, &options.addr, "the `HOST:PORT` to listen on; ADDR in the environment sets it too, port 0 takes a free one")
+	addDir(cmd, &options.dir)
+	cmd.Flags().Float64Var(&options.inboxFail, "inbox-fail", 0, "the share of requests that the inbox answers with 500, from 0 to 1")
+	cmd.Flags().DurationVar(&options.backoff, "backoff", 30*time.Second, "the delay before an event's second delivery; it doubles from there")
+	cmd.Flags().StringVar(&options.log, "log", "text", "the log's form on standard error, text or json")
+	return cmd
+}
+
+func (o runOptions) check() error {
+	switch {
+	case !(o.inboxFail >= 0 && o.inboxFail <= 1): // so that NaN is refused too
+		return fmt.Errorf("--inbox-fail %v: write a share from 0 to 1, for example 0.5", o.inboxFail)
+	case o.backoff <= 0:
+		return fmt.Errorf("--backoff %v: write a time above zero, for example 200ms", o.backoff)
+	case o.log != "text" && o.log != "json":
+		return fmt.Errorf("--log %s: write text or json", o.log)
+	}
+	return nil
+}
+
+// runHub runs a hub until the context is done.
+func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) error {
+	if err := options.check(); err != nil {
+		return err
+	}
+	listener, err := listen(ctx, options.addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	home, err := makeHome(options.dir)
+	if err != nil {
+		return err
+	}
+	if err := home.check(ctx); err != nil {
+		return err
+	}
+	log := newLog(options.log, stderr)
+	h := &hub{
+		url:    urlOf(listener),
+		public: publicAddr(listener),
+		home:   home,
+		log:    log,
+		inbox: &inbox{
+			fail: options.inboxFail, keeps: inboxKeeps, log: log,
+		},
+	}
+	h.webhooks = newWebhooks(func(t tracking.Tracking) relay.Configuration {
+		return &live{tracking: t, home: home, inbox: h.url}
+	}, options.backoff, log)
+	told, err := h.guide(ctx)
+	if err != nil {
+		return err
+	}
+	told.write(stdout)
+	if err := h.serve(ctx, listener); err != nil {
+		return err
+	}
+	h.sayGoodbye(stdout)
+	return nil
+}
+
+// listen opens the address, or says what to do about it.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("the address %q (from ADDR or --addr) is not HOST:PORT: write it like %s", addr, defaultAddr)
+	}
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return nil, fmt.Errorf("the address %q (from ADDR or --addr) has the port %q: write a number up to 65535, or 0 for a free one", addr, port)
+	} else if number > 0 {
+		port = strconv.FormatUint(number, 10)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use, perhaps by another hub: stop that, or choose another port with ADDR=%s or --addr",
+			addr, net.JoinHostPort(cmp.Or(host, "127.0.0.1"), "8081"))
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s needs rights that you do not have: choose a port above 1023 with ADDR or --addr", addr)
+	case err != nil:
+		return nil, fmt.Errorf("listening on %s (from ADDR or --addr): %w", addr, err)
+	}
+	return listener, nil
+}
+
+// urlOf is where this machine reaches the listener.
+func urlOf(listener net.Listener) string {
+	addr := listener.Addr().(*net.TCPAddr)
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
+}
+
+// publicAddr is the listener's address unless only this machine reaches it.
+func publicAddr(listener net.Listener) string {
+	if listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		return ""
+	}
+	return listener.Addr().String()
+}
+
+func newLog(form string, w io.Writer) *slog.Logger {
+	if form == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
+		ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
+			if attr.Key == slog.TimeKey && len(groups) == 0 {
+				attr.Value = slog.StringValue(attr.Value.Time().Format("15:04:05.000"))
+			}
+			return attr
+		},
+	}))
+}
+
+// hub is a running hub: webhooks come in, Segment calls go out, to its own
+// inbox unless the settings name another host.
+type hub struct {
+	url      string // where this machine reaches it
+	public   string // where other machines do; empty where they do not
+	home     home
+	log      *slog.Logger
+	inbox    *inbox
+	webhooks *webhooks
+}
+
+// routes are everything that the hub answers.
+func (h *hub) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/webhooks/{name}", h.webhooks)
+	mux.HandleFunc("GET /{$}", h.page)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	h.inbox.routes(mux)
+	return mux
+}
+
+// stopWithin is how long open connections may take when the hub stops.
+const stopWithin = 5 * time.Second
+
+// serve answers requests and delivers events until the context is done. It then
+// takes no more webhooks, and ends the deliveries that are underway before the
+// inbox, to which they may go.
+func (h *hub) serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           h.routes(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+	}
+	serving := make(chan error, 1)
+	go func() { serving <- server.Serve(listener) }()
+
+	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopDelivering()
+	delivered := make(chan struct{})
+	go func() {
+		h.webhooks.deliver(delivering)
+		close(delivered)
+	}()
+
+	select {
+	case err := <-serving:
+		return fmt.Errorf("serving on %s: %w", h.url, err)
+	case <-ctx.Done():
+	}
+	h.webhooks.stop()
+	stopDelivering()
+	<-delivered
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if server.Shutdown(stopping) != nil {
+		server.Close() // whoever is still connected has had the time
+	}
+	return nil
+}
+
+// sayGoodbye says what is lost, as the queues were in memory.
+func (h *hub) sayGoodbye(w io.Writer) {
+	switch waiting := h.webhooks.waiting(); waiting {
+	case 0:
+		fmt.Fprintln(w, "\nStopped. No event was waiting.")
+	case 1:
+		fmt.Fprintln(w, "\nStopped. 1 event was still waiting and is lost: this queue is in memory only. On AWS it would have stayed.")
+	default:
+		fmt.Fprintf(w, "\nStopped. %d events were still waiting and are lost: this queue is in memory only. On AWS they would have stayed.\n", waiting)
+	}
+}

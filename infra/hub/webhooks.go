@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+	"golang.org/x/sync/semaphore"
+
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+const (
+	// webhookTakes is what an HTTP API of AWS takes of a request.
+	webhookTakes = 10 << 20
+	// webhooksUnderway bounds the bodies of all webhooks that are being
+	// accepted at one moment; the others wait their turn.
+	webhooksUnderway = 256 << 20
+)
+
+// webhooks are the seven functions, each with its own queue as on AWS, behind
+// one local server.
+type webhooks struct {
+	functions map[string]*serve.Function
+	queues    map[string]*spool.Memory
+	bodies    *semaphore.Weighted
+	// open is held for reading by each webhook that is being accepted, and for
+	// writing, for good, once no more are.
+	open sync.RWMutex
+}
+
+// newWebhooks builds the functions. The backoff is the delay before an event's second delivery.
+func newWebhooks(configuration func(tracking.Tracking) relay.Configuration, backoff time.Duration, log *slog.Logger) *webhooks {
+	h := &webhooks{
+		functions: make(map[string]*serve.Function),
+		queues:    make(map[string]*spool.Memory),
+		bodies:    semaphore.NewWeighted(webhooksUnderway),
+	}
+	for _, t := range tracking.All() {
+		queue := spool.NewMemory()
+		function := serve.NewFunction(t, configuration(t), queue, log)
+		function.Relay.Backoff = backoff
+		h.functions[t.Name], h.queues[t.Name] = function, queue
+	}
+	return h
+}
+
+// deliver carries the queues' events to Segment until the context is done, and
+// returns when the deliveries that are underway by then have ended.
+func (h *webhooks) deliver(ctx context.Context) {
+	var queues sync.WaitGroup
+	for name, queue := range h.queues {
+		queues.Go(func() { queue.Serve(ctx, h.functions[name].Relay.Deliver) })
+	}
+	queues.Wait()
+}
+
+// stop refuses webhooks from now on, and returns when those underway are answered.
+func (h *webhooks) stop() { h.open.Lock() }
+
+// waiting counts the events that are accepted and not delivered.
+func (h *webhooks) waiting() int {
+	total := 0
+	for _, queue := range h.queues {
+		counts := queue.Counts()
+		total += counts.Visible + counts.Invisible
+	}
+	return total
+}
+
+// ServeHTTP hands POST /webhooks/<name> to the function of that name, as the
+// HTTP API on AWS does.
+func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	function, ok := h.functions[r.PathValue("name")]
+	if !ok {
+		_, err := tracking.ByName(r.PathValue("name"))
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	if !h.open.TryRLock() {
+		http.Error(w, "the hub is stopping", http.StatusServiceUnavailable)
+		return
+	}
+	defer h.open.RUnlock()
+	weight := bodyWeight(r, webhookTakes)
+	if err := h.bodies.Acquire(r.Context(), weight); err != nil {
+		return // the client has gone
+	}
+	defer h.bodies.Release(weight)
+
+	event, err := toEvent(w, r)
+	if err != nil {
+		status := http.StatusBadRequest
+		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, err.Error(), status)
+		return
+	}
+	response, err := function.HTTP(r.Context(), event)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	for key, value := range response.Headers {
+		w.Header().Set(key, value)
+	}
+	w.WriteHeader(response.StatusCode)
+	io.WriteString(w, response.Body)
+}
+
+// bodyWeight is how many bytes a request may bring, at most the limit.
+func bodyWeight(r *http.Request, limit int64) int64 {
+	if r.ContentLength < 0 {
+		return limit
+	}
+	return min(r.ContentLength, limit)
+}
+
+// toEvent makes of a request what an HTTP API of AWS makes of it (payload format 2.0).
+func toEvent(w http.ResponseWriter, r *http.Request) (events.APIGatewayV2HTTPRequest, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, webhookTakes))
+	if err != nil {
+		return events.APIGatewayV2HTTPRequest{}, err
+	}
+	now := time.Now()
+	event := events.APIGatewayV2HTTPRequest{
+		Version:        "2.0",
+		RouteKey:       r.Method + " " + r.URL.Path,
+		RawPath:        r.URL.Path,
+		RawQueryString: r.URL.RawQuery,
+		Headers:        make(map[string]string, len(r.Header)+1),
+	}
+	for name, values := range r.Header {
+		event.Headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	event.Headers["host"] = r.Host
+	event.RequestContext.HTTP = events.APIGatewayV2HTTPRequestContextHTTPDescription{
+		Method: r.Method, Path: r.URL.Path, Protocol: r.Proto,
+		SourceIP: r.RemoteAddr, UserAgent: r.UserAgent(),
+	}
+	event.RequestContext.RequestID = rand.Text()
+	event.RequestContext.Time = now.Format("02/Jan/2006:15:04:05 -0700")
+	event.RequestContext.TimeEpoch = now.UnixMilli()
+	if event.IsBase64Encoded = !utf8.Valid(body); event.IsBase64Encoded {
+		event.Body = base64.StdEncoding.EncodeToString(body)
+	} else {
+		event.Body = string(body)
+	}
+	return event, nil
+}

@@ -1,0 +1,177 @@
+package tracking_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// layout is the rule for where code goes: which folder's code may import which
+// other folders' of this module. A folder may import itself.
+//
+//	functions -> serve -> {settings, spool} -> relay -> {commerce, template, segment} -> tracking
+//	infra -> {shared, templates}
+//
+// Tests are free: they may put together what the program must not.
+var layout = []rule{
+	{folder: "shared/tracking"},
+	{folder: "shared/commerce", may: []string{"shared/tracking"}},
+	{folder: "shared/template", may: []string{"shared/tracking"}},
+	{folder: "shared/segment", may: []string{"shared/tracking"}},
+	{folder: "shared/relay", may: []string{"shared/commerce", "shared/template", "shared/segment", "shared/tracking"}},
+	{folder: "shared/spool", may: []string{"shared/relay", "shared/commerce", "shared/template", "shared/segment", "shared/tracking"}, aws: true},
+	{folder: "shared/settings", may: []string{"shared/relay", "shared/commerce", "shared/template", "shared/segment", "shared/tracking", "templates"}, aws: true},
+	{folder: "shared/serve", may: []string{"shared"}, aws: true},
+	{folder: "functions", may: []string{"shared/serve", "shared/tracking"}},
+	{folder: "infra", may: []string{"shared", "templates"}, aws: true},
+	{folder: "templates"},
+}
+
+// rule is what the code in a folder and below it may import.
+type rule struct {
+	folder string
+	may    []string // folders of this module
+	aws    bool     // AWS's packages. None of the folders above has it without reason: the relay knows no AWS
+}
+
+// topLevel is everything that may lie at the top, beside files whose names begin
+// with a dot and bin, where builds go.
+var topLevel = []string{
+	"functions", "shared", "infra", "templates", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE", "bin",
+}
+
+// vague are folder names that say nothing, and so gather everything.
+var vague = []string{"utils", "util", "common", "helpers", "helper", "pkg", "misc"}
+
+const (
+	root   = "../.."
+	module = "commerce-segment/"
+)
+
+func TestCodeImportsOnlyWhatTheLayoutAllows(t *testing.T) {
+	found := map[string]bool{}
+	for _, file := range goFiles(t) {
+		r, ok := ruleOf(path.Dir(file))
+		if !ok {
+			t.Errorf("%s is in no folder of the layout: move it, or give its folder a rule in shared/tracking/layout_test.go", file)
+			continue
+		}
+		found[r.folder] = true
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, imported := range imports(t, file) {
+			if reason := r.refuses(imported); reason != "" {
+				t.Errorf("%s imports %s: %s", file, imported, reason)
+			}
+		}
+	}
+	for _, r := range layout {
+		if !found[r.folder] {
+			t.Errorf("the layout has a rule for %s, where no code is: take it out", r.folder)
+		}
+	}
+}
+
+func TestFoldersHaveNamesThatSayWhatIsInThem(t *testing.T) {
+	for _, file := range goFiles(t) {
+		for element := range strings.SplitSeq(path.Dir(file), "/") {
+			if slices.Contains(vague, element) {
+				t.Errorf("%s: the name %q says nothing of what is in it: name the package after what it does", file, element)
+			}
+		}
+	}
+}
+
+func TestTheTopLevelHoldsNothingElse(t *testing.T) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		leftBehind := slices.Contains([]string{".test", ".prof", ".out"}, path.Ext(name)) // as in .gitignore
+		if !strings.HasPrefix(name, ".") && !leftBehind && !slices.Contains(topLevel, name) {
+			t.Errorf("%s lies at the top level: put it into one of functions, shared, infra, templates", name)
+		}
+	}
+}
+
+// refuses says why code under the rule may not import a package; "" where it may.
+func (r rule) refuses(imported string) string {
+	if strings.HasPrefix(imported, "github.com/aws/") && !r.aws {
+		return r.folder + " knows no AWS: declare an interface there, and implement it in one of those that do"
+	}
+	folder, ours := strings.CutPrefix(imported, module)
+	if !ours || slices.ContainsFunc(append([]string{r.folder}, r.may...), func(may string) bool { return within(folder, may) }) {
+		return ""
+	}
+	if len(r.may) == 0 {
+		return r.folder + " may import nothing of this module"
+	}
+	return r.folder + " may import only " + strings.Join(r.may, ", ")
+}
+
+func ruleOf(folder string) (rule, bool) {
+	i := slices.IndexFunc(layout, func(r rule) bool { return within(folder, r.folder) })
+	if i < 0 {
+		return rule{}, false
+	}
+	return layout[i], true
+}
+
+// within says that a folder is another one or below it.
+func within(folder, other string) bool {
+	return folder == other || strings.HasPrefix(folder, other+"/")
+}
+
+// goFiles lists the module's Go files, by their paths below the root. It reads
+// the folders itself rather than ask go list, because go test notices a change to
+// what a test has read, and not to what another program has: a cached "ok" would
+// outlive the layout.
+func goFiles(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && file != root && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata" || entry.Name() == "cdk.out"):
+			return fs.SkipDir
+		case !entry.IsDir() && path.Ext(file) == ".go":
+			below, err := filepath.Rel(root, file)
+			files = append(files, filepath.ToSlash(below))
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("listing the module's files: %v", err)
+	}
+	return files
+}
+
+// imports reads the import paths of a file.
+func imports(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, spec := range parsed.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatalf("%s imports %s: %v", file, spec.Path.Value, err)
+		}
+		paths = append(paths, imported)
+	}
+	return paths
+}

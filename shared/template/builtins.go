@@ -3,6 +3,7 @@ package template
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // builtins are the functions that a template can call, by name with the $.
@@ -103,7 +104,7 @@ func evaluateText(st *state, args []any) (any, error) {
 	}
 	t, e, err := compileProgram("$eval", source)
 	if err != nil {
-		return nil, fmt.Errorf("$eval: %w", plain(err))
+		return nil, evalError(err)
 	}
 	for _, name := range t.bindings {
 		if !e.bound[name] {
@@ -123,16 +124,19 @@ func evaluateText(st *state, args []any) (any, error) {
 	v, err := t.run(st, input, nil)
 	st.depth -= maxDepth / 50
 	if err != nil {
-		return nil, fmt.Errorf("$eval: %w", plain(err))
+		return nil, evalError(err)
 	}
 	return v, nil
 }
 
-// plain takes the place off an error, because it is one within another text.
-func plain(err error) error {
+// evalError takes the place off an error, because it is one within another text.
+func evalError(err error) error {
 	var f *fault
 	if errors.As(err, &f) {
-		return f.err
+		err = f.err
 	}
-	return err
+	if strings.HasPrefix(err.Error(), "$eval: ") {
+		return err
+	}
+	return fmt.Errorf("$eval: %w", err)
 }

@@ -177,8 +177,8 @@ func (e *emitter) kind(n *node) (string, error) {
 		return e.variableNode(n), nil
 	case kindParent:
 		return e.variable(n.slot.label), nil
-	case kindWildcard, kindDescendants:
-		return e.wildcard(n), nil
+	case kindName, kindWildcard, kindDescendants:
+		return e.lookup(n), nil
 	case kindPath:
 		return e.path(n)
 	case kindNegate:
@@ -217,20 +217,37 @@ func (e *emitter) text(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
+// unwrap is what $ gives: the context, without the wrapper round an input that is a
+// list.
+func unwrap(v any) any {
+	if list, ok := v.(*array); ok {
+		if list.root {
+			return list.items[0]
+		}
+		return settle(list)
+	}
+	return v
+}
+
 func (e *emitter) variableNode(n *node) string {
 	switch {
 	case n.text == "" && e.atRoot:
 		return "$input"
 	case n.text == "":
-		return "$c"
+		return e.operation(n.line, func(_ *state, args []any) (any, error) { return unwrap(args[0]), nil }, "$c")
 	}
 	return e.variable(n.text)
 }
 
-func (e *emitter) wildcard(n *node) string {
-	run := wildcard
-	if n.kind == kindDescendants {
+// lookup emits a name, * or ** that is not a step of a path or has predicates of
+// its own.
+func (e *emitter) lookup(n *node) string {
+	run, name := wildcard, n.text
+	switch n.kind {
+	case kindDescendants:
 		run = descendants
+	case kindName:
+		run = func(st *state, v any) (any, error) { return lookup(st, v, name, 0) }
 	}
 	unfinished, keep := n.unfinished(), n.keep
 	return e.operation(n.line, func(st *state, args []any) (any, error) {
@@ -248,7 +265,10 @@ func (e *emitter) negate(n *node) (string, error) {
 }
 
 func (e *emitter) array(n *node) (string, error) {
+	noBinding := e.noBinding
+	e.noBinding = true
 	codes, err := e.each(n.list)
+	e.noBinding = noBinding
 	if err != nil {
 		return "", err
 	}
@@ -433,21 +453,28 @@ func (e *emitter) apply(n *node) (string, error) {
 func (e *emitter) block(n *node) (string, error) {
 	noBinding := e.noBinding
 	e.noBinding = false
-	codes, err := e.each(n.list)
+	codes, err := e.each(n.list[:max(0, len(n.list)-1)])
+	if err == nil && len(n.list) > 0 {
+		var last string
+		last, err = e.settled(n.list[len(n.list)-1])
+		codes = append(codes, last)
+	}
 	e.noBinding = noBinding
 	return "(" + strings.Join(codes, "; ") + ")", err
 }
 
 func (e *emitter) condition(n *node) (string, error) {
-	codes, err := e.each(append([]*node{n.left}, n.list...))
+	condition, err := e.expression(n.left)
 	if err != nil {
 		return "", err
 	}
-	code := e.truth(n.line, codes[0]) + " ? " + codes[1] + " : "
-	if len(codes) == 3 {
-		return code + codes[2], nil
+	branches := []string{"$undefined", "$undefined"}
+	for i, branch := range n.list {
+		if branches[i], err = e.settled(branch); err != nil {
+			return "", err
+		}
 	}
-	return code + "$undefined", nil
+	return e.truth(n.line, condition) + " ? " + branches[0] + " : " + branches[1], nil
 }
 
 // alternative emits a ?? b and a ?: b.
@@ -456,7 +483,7 @@ func (e *emitter) alternative(n *node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	right, err := e.lambda(nil, func() (string, error) { return e.expression(n.right) })
+	right, err := e.later(n.right)
 	if err != nil {
 		return "", err
 	}
@@ -470,19 +497,56 @@ func (e *emitter) alternative(n *node) (string, error) {
 			}
 		}
 		if use {
-			return args[0], nil
+			return settle(args[0]), nil
 		}
-		return enter(st, args[1], args[2])
-	}, left, right, e.context()), nil
+		v, err := enter(st, args[1])
+		return settle(v), err
+	}, left, right), nil
+}
+
+// later emits a part that is evaluated in the same context, but perhaps not at all.
+func (e *emitter) later(n *node) (string, error) {
+	noBinding := e.noBinding
+	e.noBinding = true
+	code, err := e.expression(n)
+	e.noBinding = noBinding
+	return "function(){" + code + "}", err
+}
+
+// settled emits a part whose result is passed on by an expression of another kind.
+// What a callback of $map or the like collected may still be a sequence within a
+// sequence; each expression that passes it on settles one of them.
+func (e *emitter) settled(n *node) (string, error) {
+	code, err := e.expression(n)
+	if err != nil || !n.mayNestSequences() {
+		return code, err
+	}
+	return e.operation(n.line, func(_ *state, args []any) (any, error) { return settle(args[0]), nil }, code), nil
+}
+
+// mayNestSequences is false for expressions that surely give no sequence that is
+// still to be settled.
+func (n *node) mayNestSequences() bool {
+	switch n.kind {
+	case kindCall, kindApply, kindCondition, kindBlock, kindCoalesce, kindDefault, kindBind, kindParent:
+		return !n.tail
+	case kindPath:
+		for _, step := range n.list {
+			if step.kind != kindName && step.kind != kindObject {
+				return true
+			}
+		}
+	}
+	return n.unfinished()
 }
 
 // bind emits an assignment. Where the part has become a lambda the variable would
 // be lost at its end, and is refused.
 func (e *emitter) bind(n *node) (string, error) {
 	if e.noBinding {
-		return "", faultf(n.line, "$%s := … cannot stand directly within a predicate, an object, a sort or after ?? and ?:. Put it in a block of its own: ($%s := …; …)", n.left.text, n.left.text)
+		return "", faultf(n.line, "$%s := … cannot stand directly within a list, an object, a predicate, a sort or after ?? and ?:. Put it in a block of its own: ($%s := …; …)", n.left.text, n.left.text)
 	}
-	code, err := e.expression(n.right)
+	code, err := e.settled(n.right)
 	e.bound[n.left.text] = true
 	return e.variable(n.left.text) + " := " + code, err
 }

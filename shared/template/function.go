@@ -116,6 +116,9 @@ func (c *closure) call(st *state, args []any) (any, error) {
 	if st.depth += c.nesting; st.depth > maxDepth {
 		return nil, errDepth
 	}
+	for i, arg := range args {
+		args[i] = settle(arg)
+	}
 	v, err := enter(st, c.fn, args...)
 	st.depth -= c.nesting
 	return v, err

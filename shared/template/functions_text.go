@@ -47,6 +47,9 @@ func defineText() {
 // substring counts in characters (code points), as the reference does.
 func substring(_ *state, s string, args []any) (any, error) {
 	start, ok := number(args[0])
+	if !ok && args[1] == nil {
+		return s, nil
+	}
 	if !ok {
 		return nil, errors.New("$substring needs the place to start at")
 	}
@@ -85,7 +88,7 @@ func sliceIndex(f float64, size int) int {
 func substringBefore(_ *state, s string, args []any) (any, error) {
 	mark, ok := args[0].(string)
 	if !ok {
-		return nil, errors.New("$substringBefore needs the text to look for")
+		return s, nil
 	}
 	before, _, _ := strings.Cut(s, mark)
 	return before, nil
@@ -94,7 +97,7 @@ func substringBefore(_ *state, s string, args []any) (any, error) {
 func substringAfter(_ *state, s string, args []any) (any, error) {
 	mark, ok := args[0].(string)
 	if !ok {
-		return nil, errors.New("$substringAfter needs the text to look for")
+		return s, nil
 	}
 	if _, after, found := strings.Cut(s, mark); found {
 		return after, nil
@@ -151,7 +154,7 @@ func trim(s string) string {
 func pad(st *state, s string, args []any) (any, error) {
 	width, ok := number(args[0])
 	if !ok {
-		return nil, errors.New("$pad needs a width")
+		return s, nil
 	}
 	with, _ := args[1].(string)
 	if with == "" {

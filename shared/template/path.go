@@ -1,5 +1,7 @@
 package template
 
+import "errors"
+
 // path is a.b.c: each step is evaluated on every element that the step before it
 // gave, and the results are joined into one sequence.
 type path struct {
@@ -188,6 +190,9 @@ func (e *emitter) stepKind(n *node, first bool, s *step) ([]string, error) {
 		return nil, nil
 	case n.kind == kindVariable && first && plain:
 		s.kind = stepVariable
+		if n.text == "" && !e.atRoot {
+			return []string{"$c"}, nil
+		}
 		return []string{e.variableNode(n)}, nil
 	case n.kind == kindSort:
 		return e.sortStep(n, s)
@@ -257,12 +262,33 @@ func (p *path) walk(st *state, context any, lambdas []any) (any, []any, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		input, _ = result.(*array)
-		if input == nil || len(input.items) == 0 {
-			return result, lambdas, nil
+		if i == len(p.steps)-1 || result == nil {
+			break
+		}
+		if input, err = asInput(result); err != nil {
+			return nil, nil, err
+		}
+		if len(input.items) == 0 {
+			if _, isList := result.(*array); !isList {
+				result = nil
+			}
+			break
 		}
 	}
 	return result, lambdas, nil
+}
+
+// asInput makes the next step's input of the result of a step. Only a list at the
+// start of a path, [...][0], can give something that is no list; the reference
+// then goes on with nothing.
+func asInput(result any) (*array, error) {
+	switch result := result.(type) {
+	case *array:
+		return result, nil
+	case string, nullValue:
+		return nil, errors.New("[…][…] at the start of a path gave a string or null, and a path cannot go on from that: put it in parentheses")
+	}
+	return newSequence(), nil
 }
 
 // descendObjects takes the first steps as long as they are mere names and lead from
@@ -381,7 +407,7 @@ func (s *step) evaluate(st *state, item any, t *tuple, lambdas []any) (any, []an
 		v, err := descendants(st, item)
 		return finish(v, s.keep), lambdas, err
 	case stepVariable:
-		return lambdas[0], lambdas[1:], nil
+		return unwrap(lambdas[0]), lambdas[1:], nil
 	case stepObject:
 		v, err := s.object.apply(st, item, lambdas[:1])
 		return v, lambdas[1:], err
@@ -433,11 +459,15 @@ func wildcard(st *state, v any) (any, error) {
 			result.items = append(result.items, item)
 			return st.collect(1)
 		}
+		result.sequence = false // as in the reference, which joins lists with $append
 		return flattenInto(st, result, list, 0)
 	}
 	if list, ok := v.(*array); ok {
-		if list.root && len(list.items) > 0 {
+		if list.root {
 			return wildcard(st, list.items[0])
+		}
+		if list.sequence {
+			return nil, errors.New("* cannot stand within a list [...] at the start of a path: put the list in parentheses")
 		}
 		for _, item := range list.items {
 			if err := add(item); err != nil {

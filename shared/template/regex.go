@@ -21,7 +21,7 @@ type regex struct {
 	lines bool
 	// folds: upper and lower case are the same.
 	folds bool
-	// cost is what a byte of text costs, in 1/64 units.
+	// cost is what a byte of text costs, in 1/16 units.
 	cost int
 }
 
@@ -294,7 +294,7 @@ func (r *regex) pay(st *state, s string) error {
 	if r.folds && strings.ContainsAny(s, "\u017f\u212a") {
 		return errors.New("a regular expression with the flag i cannot search a text with the characters U+017F or U+212A")
 	}
-	return st.spend(1 + len(s)*(1+r.cost)/64)
+	return st.spend(1 + len(s)*(1+r.cost)/16)
 }
 
 // found is all matches of a regular expression in a text.

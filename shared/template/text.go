@@ -1,7 +1,6 @@
 package template
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
@@ -45,6 +44,11 @@ type writer struct {
 
 func (w *writer) value(v any, level int) error {
 	before := w.b.Len()
+	if s, ok := v.(string); ok {
+		if err := w.st.allocate(len(s)); err != nil {
+			return err
+		}
+	}
 	switch v := v.(type) {
 	case nil, nullValue:
 		w.b.WriteString("null")
@@ -152,20 +156,40 @@ func (w *writer) newline(level int) {
 
 // string writes a string; < > & and U+2028 stay as they are.
 func (w *writer) string(s string) {
-	if !strings.ContainsFunc(s, needsEscape) {
-		w.b.WriteString(`"` + s + `"`)
-		return
-	}
 	w.b.WriteByte('"')
-	for _, r := range s {
-		if !needsEscape(r) {
-			w.b.WriteRune(r)
-			continue
+	for {
+		i := strings.IndexFunc(s, needsEscape)
+		if i < 0 {
+			break
 		}
-		escaped, _ := json.Marshal(string(r))
-		w.b.Write(escaped[1 : len(escaped)-1])
+		w.b.WriteString(s[:i])
+		w.escape(s[i])
+		s = s[i+1:]
 	}
+	w.b.WriteString(s)
 	w.b.WriteByte('"')
+}
+
+func (w *writer) escape(c byte) {
+	w.b.WriteByte('\\')
+	switch c {
+	case '"', '\\':
+		w.b.WriteByte(c)
+	case '\n':
+		w.b.WriteByte('n')
+	case '\r':
+		w.b.WriteByte('r')
+	case '\t':
+		w.b.WriteByte('t')
+	case '\b':
+		w.b.WriteByte('b')
+	case '\f':
+		w.b.WriteByte('f')
+	default:
+		w.b.WriteString("u00")
+		w.b.WriteByte("01"[c>>4])
+		w.b.WriteByte("0123456789abcdef"[c&15])
+	}
 }
 
 func needsEscape(r rune) bool { return r < 0x20 || r == '"' || r == '\\' }

@@ -24,7 +24,7 @@ func (t *tuple) arguments(names []string) []any {
 	args := make([]any, 1+len(names))
 	args[0] = t.value
 	for i, name := range names {
-		args[i+1] = t.vars[name]
+		args[i+1] = settle(t.vars[name])
 	}
 	return args
 }

@@ -48,6 +48,8 @@ func TestFiguresWorkedOutByHand(t *testing.T) {
 		{"order-completed/tax-inclusive", "59", "45", "9", "0", "5"},
 		// 30.00 − 3.00 = 27.00 with 20 % in it: 4.50, so 22.50 without
 		{"order-completed/tax-inclusive-discount", "27", "22.5", "4.5", "3", "0"},
+		// 30.00 − 6.00 = 24.00 with 20 % in it: 4.00. Without: 25.00 − 5.00 = 20.00
+		{"order-completed/tax-inclusive-money-off", "24", "20", "4", "5", "0"},
 		// 3 × 19.99 = 59.97; 7.5 %: 4.49775, so 4.50; 64.47. In floats 3 × 19.99 is 59.97 and a bit less.
 		{"order-completed/float-noise", "64.47", "59.97", "4.5", "0", "0"},
 		// 12.50 − 12.50
@@ -76,6 +78,45 @@ func TestFiguresWorkedOutByHand(t *testing.T) {
 	}
 }
 
+func TestWhatElseIsPromised(t *testing.T) {
+	tests := []struct {
+		name, sample string
+		has, hasNot  string
+	}{
+		{"a code that a shopper typed is the coupon", "order-completed/cart-discount-spread", `"coupon":"AUTUMN15"`, ""},
+		{"several codes are joined, each once, without those that Commerce made up", "order-completed/several-codes", `"coupon":"WELCOME5,TENTS10,MUGS4,LOYAL"`, "auto_"},
+		{"an order without a code has no coupon", "order-completed/guest", `"order_id"`, `"coupon"`},
+		{"a promotion that takes nothing off is no product", "order-completed/free-shipping-promotion", `"coupon":"SHIPFREE"`, "Free shipping"},
+		{"a custom item goes by its sku", "order-completed/custom-items", `"product_id":"ENGRAVE"`, ""},
+		{"a custom item without a sku still has an id", "order-completed/custom-items", `"name":"Gift wrap","position":3,"price":4,"product_id":"`, `"sku":""`},
+		{"a phone is the payer's where the parcel goes there", "order-completed/registered-customer", `"phone":"+1 503 555 0144"`, ""},
+		{"a phone is not the payer's where the parcel is a gift", "order-completed/gift", `"city":"Portland"`, "555"},
+		{"without a billing address it is the one to ship to", "order-completed/no-billing-address", `"phone":"0113 496 0123"`, ""},
+		{"an address has both of its lines, and the county for a state", "order-completed/guest", `"state":"West Yorkshire","street":"7 Mill Lane, Flat 3"`, ""},
+		{"an order without an address has none", "order-completed/no-address", `"name":"Toby Achterberg"`, `"address"`},
+		{"an account's order has its contact's name", "order-completed/account-contact", `"name":"Priya Raman"`, ""},
+		{"what is left of a name by anonymizing is not sent", "order-updated/starred-not-flagged", `"city":"Leeds"`, "example.com"},
+		{"one product is a list", "order-completed/float-noise", `"products":[{`, ""},
+		{"no lines are a list", "order-completed/no-lines", `"products":[]`, ""},
+		{"a checkout has the order's id for its own", "checkout-started/guest", `"checkout_id":"4a084318-0833-57f6-8a1a-12257ff371ac"`, `"total"`},
+		{"a partial refund is told from a full one", "order-refunded/partial", `"payment_status":"partially_refunded"`, "-409"},
+		{"text arrives as it was written", "order-completed/unicode", `"name":"Écharpe «Zoë» <M> & 手袋 🧣"`, `\u00`},
+		{"a deleted customer has one trait", "customer-updated/deleted", `"traits":{"deleted":true}`, ""},
+		{"a customer's creation is a trait", "customer-created/new-customer", `"createdAt":"2026-11-02T09:14:03.512Z","email":"mara.lind@example.com","name":"Mara Lind"`, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			sent := string(render(t, sampleNamed(t, test.sample)))
+			if !strings.Contains(sent, test.has) {
+				t.Errorf("%s does not have %s", sent, test.has)
+			}
+			if test.hasNot != "" && strings.Contains(sent, test.hasNot) {
+				t.Errorf("%s has %s", sent, test.hasNot)
+			}
+		})
+	}
+}
+
 func TestFiguresOfEveryOrder(t *testing.T) {
 	for _, sample := range orders() {
 		t.Run(sample.Name, func(t *testing.T) {
@@ -83,6 +124,9 @@ func TestFiguresOfEveryOrder(t *testing.T) {
 			properties := messageOf(t, sample).Properties
 			price := order.Meta.DisplayPrice
 			currency := price["with_tax"].Currency
+			if currency == "" {
+				currency = lines[0].UnitPrice.Currency
+			}
 
 			total := price["with_tax"].Amount
 			tax := total - price["without_tax"].Amount
@@ -343,7 +387,7 @@ type line struct {
 	ProductID       string `json:"product_id"`
 	Quantity        int64
 	UnitPrice       struct {
-		Amount      int64
+		amount
 		IncludesTax bool `json:"includes_tax"`
 	} `json:"unit_price"`
 	Discounts []struct {

@@ -50,8 +50,8 @@ func TestFiguresWorkedOutByHand(t *testing.T) {
 		{"order-completed/tax-inclusive-discount", "27", "22.5", "4.5", "3", "0"},
 		// 30.00 − 6.00 = 24.00 with 20 % in it: 4.00. Without: 25.00 − 5.00 = 20.00
 		{"order-completed/tax-inclusive-money-off", "24", "20", "4", "5", "0"},
-		// 3 × 19.99 = 59.97; 7.5 %: 4.49775, so 4.50; 64.47. In floats 3 × 19.99 is 59.97 and a bit less.
-		{"order-completed/float-noise", "64.47", "59.97", "4.5", "0", "0"},
+		// 3 × 20.20 = 60.60; 7.5 %: 4.545, so 4.55; 65.15. In decimals 65.15 − 4.55 is 60.60000000000001.
+		{"order-completed/float-noise", "65.15", "60.6", "4.55", "0", "0"},
 		// 12.50 − 12.50
 		{"order-completed/free-order", "0", "0", "0", "12.5", "0"},
 		// 249.00; 8 %: 19.92; + 12.00 = 280.92

@@ -45,6 +45,12 @@ func TestRecipesOfTheReadme(t *testing.T) {
 			before: products, recipe: `"engraving": $line.engraving,`, want: `"engraving":"Für Anna"`,
 		},
 		{
+			name: "guests by their anonymous id alone", sample: "order-completed/anonymous-id",
+			before:  `"userId": $known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id,`,
+			instead: true, recipe: `"userId": $known($order.relationships.customer.data.id) ?: $known($order.customer.id),`,
+			want: `"total":12.5}}]`, // and no userId behind it
+		},
+		{
 			name: "the account of a B2B order", sample: "order-completed/account-contact",
 			before: `"context": $traits ? {"traits": $traits}`, instead: true,
 			recipe: `"context": {"groupId": $order.relationships.account.data.id, "traits": $traits}`,

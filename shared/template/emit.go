@@ -114,6 +114,9 @@ func (e *emitter) expression(n *node) (string, error) {
 	e.deepest = max(e.deepest, e.depth)
 	e.native++
 	defer func() { e.depth-- }()
+	if n.focus != "" {
+		return "", faultf(n.line, "@$%s must be followed by a step, as in a@$%s.b", n.focus, n.focus)
+	}
 	code, err := e.kind(n)
 	if err != nil || n.kind == kindPath || (len(n.predicates) == 0 && n.group == nil) {
 		return code, err

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -391,6 +392,9 @@ func (e *emitter) partial(n *node) (string, error) {
 		}
 		if p, ok := fn.(passed); ok {
 			fn = p.fn
+		}
+		if b, ok := fn.(*builtin); ok && b.params == 0 {
+			return nil, fmt.Errorf("%s cannot be applied partially: write a function(…){…} that calls it", b.name)
 		}
 		return &partial{fn: fn, args: args[1:], open: open}, nil
 	}, codes...), nil

@@ -113,7 +113,8 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), status)
 		return
 	}
-	response, err := function.HTTP(r.Context(), event)
+	// Lambda does not notice that whoever called it has gone, either.
+	response, err := function.HTTP(context.WithoutCancel(r.Context()), event)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

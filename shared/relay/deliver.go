@@ -208,12 +208,9 @@ func (r *Relay) deliverBatch(ctx context.Context, to segment.Endpoint, batch []s
 	return r.Segment.Deliver(ctx, to, batch), outcome{}
 }
 
-// customerOf is the id of the registered customer that a webhook names: the
-// customer itself, or the one who ordered. Anonymous orders have none.
+// customerOf is the id of the registered customer who ordered. A guest's order
+// has none, nor has a customer, who is the resource itself.
 func customerOf(w commerce.Webhook) string {
-	if w.ResourceType == "customer" {
-		return w.ResourceID
-	}
 	id, _ := dig(w.Body, "payload", "data", "relationships", "customer", "data", "id").(string)
 	return id
 }

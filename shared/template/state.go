@@ -11,9 +11,8 @@ import (
 // lines uses about 1 % of each.
 const (
 	// maxFuel bounds the time. A call of an operation, a function or a lambda costs
-	// five units, an element of a list one: three million take less than half a
-	// second.
-	maxFuel = 3_000_000
+	// five units, an element of a list one: five million take about half a second.
+	maxFuel = 5_000_000
 	// maxBytes bounds everything that an evaluation allocates in data, whether or
 	// not it is still needed: a Lambda of 256 MB must survive it.
 	maxBytes = 64 << 20

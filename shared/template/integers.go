@@ -199,6 +199,11 @@ func (p *integerPicture) formatDecimal(f float64) (string, error) {
 		}
 		digits = strings.Repeat("0", n) + digits
 	}
+	for _, s := range p.separators {
+		if p.regular == 0 && s.position >= len(digits) && s.position > 0 {
+			return "", errors.New("the picture has irregular separators, and more of them than the number has digits: separate evenly, as in #,##0")
+		}
+	}
 	last := digits[max(0, len(digits)-2):]
 	text := p.group(digits)
 	if p.ordinal {

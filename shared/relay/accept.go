@@ -56,7 +56,7 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 	if err := commerce.Check(body); err != nil {
 		return r.refuse(ctx, verdict, body, err)
 	}
-	envelope := Envelope{Received: time.Now(), Body: body}
+	envelope := Envelope{Received: time.Now(), Body: commerce.WithoutConfiguration(body)}
 	if verdict == commerce.Unknown {
 		envelope.Presented = &presented
 	}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package template
 
 import (
@@ -5,6 +7,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -90,7 +93,7 @@ func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for name, source := range hostile {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
+			start := processorTime(t)
 			tmpl, err := Compile("t", source)
 			if err == nil {
 				_, err = tmpl.Eval(context.Background(), []byte(`{}`), nil)
@@ -99,9 +102,8 @@ func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
 			if !errors.As(err, &e) {
 				t.Errorf("got error %v, want an *Error", err)
 			}
-			t.Logf("%v after %v", err, time.Since(start))
-			if took := time.Since(start); took > 2*time.Second*slowdown {
-				t.Errorf("took %v, want less than 2 s", took)
+			if took := processorTime(t) - start; took > 2*time.Second*slowdown {
+				t.Errorf("took %v of processor time, want less than 2 s", took)
 			}
 		})
 	}
@@ -109,4 +111,15 @@ func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
 	if after := runtime.NumGoroutine(); after > before {
 		t.Errorf("%d goroutines are left, want %d", after, before)
 	}
+}
+
+// processorTime is what the process has used so far, its garbage collector
+// included. A busy machine does not lengthen it, as it does the time on the clock.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

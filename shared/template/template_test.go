@@ -390,7 +390,7 @@ func TestTheContextEndsAnEvaluation(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline's error", err)
 	}
-	if took := time.Since(start); took > 200*time.Millisecond*slowdown {
+	if took := time.Since(start); took > time.Second*slowdown {
 		t.Errorf("took %v after a deadline of 10 ms", took)
 	}
 	if _, err := tmpl.Eval(ctx, []byte(`{}`), nil); !errors.Is(err, context.DeadlineExceeded) {

@@ -97,7 +97,8 @@ func (r *Relay) open(_ context.Context, _ Config, p *parcel) outcome {
 }
 
 // authenticate verifies the key of an event that could not be verified when it
-// came in. A forged one ends here, as if it had been refused then.
+// came in. One that is not genuine by the secret of today goes to the dead letters:
+// Commerce was told that it is safe, and it may be the secret that is mistyped.
 func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 	if p.item.Envelope.Presented == nil {
 		return outcome{}
@@ -106,11 +107,13 @@ func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 	case commerce.Genuine:
 		return outcome{}
 	case commerce.Forged:
-		return skip("forged")
+		return bury("forged", errForged)
 	default:
 		return postpone("unverified", why)
 	}
 }
+
+var errForged = errors.New("its key is none of the webhook secrets that are set now")
 
 // parse reads the webhook.
 func (r *Relay) parse(_ context.Context, _ Config, p *parcel) outcome {
@@ -146,6 +149,8 @@ func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
 	switch {
 	case errors.Is(err, template.ErrInput):
 		return bury("input", err)
+	case ctx.Err() != nil: // perhaps by the fault of another one in the batch
+		return postpone("out_of_time", err)
 	case err != nil:
 		return postpone("template", err).forOperator()
 	case len(p.written) == 0:

@@ -31,7 +31,8 @@ type parcel struct {
 	item     Item
 	started  time.Time
 	webhook  commerce.Webhook
-	customer string // a registered customer's id, where the webhook names one
+	customer string    // a registered customer's id, where the webhook names one
+	happened time.Time // the fact's own time
 	written  []map[string]any
 	messages []segment.Message
 	outcome  outcome
@@ -96,6 +97,9 @@ func (r *Relay) open(_ context.Context, _ Config, p *parcel) outcome {
 	return outcome{}
 }
 
+// reasonForged is why an event is skipped whose key proves to be forged.
+const reasonForged = "forged"
+
 // authenticate verifies the key of an event that could not be verified when it
 // came in. A forged one ends here, as if it had been refused then.
 func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
@@ -106,7 +110,7 @@ func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 	case commerce.Genuine:
 		return outcome{}
 	case commerce.Forged:
-		return skip("forged")
+		return skip(reasonForged)
 	default:
 		return postpone("unverified", why)
 	}
@@ -160,7 +164,7 @@ func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
 	if config.Segment.WriteKey == "" {
 		return postpone("write_key_missing", nil).forOperator()
 	}
-	messages, err := segment.NewMessages(segment.Fact{
+	fact := segment.Fact{
 		Tracking:     r.Tracking,
 		Event:        p.webhook.Event,
 		WebhookID:    p.webhook.ID,
@@ -171,11 +175,12 @@ func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
 		CustomerID:   p.customer,
 		WriteKey:     config.Segment.WriteKey,
 		Received:     p.item.Envelope.Received,
-	}, p.written)
+	}
+	messages, err := segment.NewMessages(fact, p.written)
 	if err != nil {
 		return bury("message_invalid", err)
 	}
-	p.messages = messages
+	p.messages, p.happened = messages, fact.Time()
 	return outcome{}
 }
 

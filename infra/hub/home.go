@@ -114,11 +114,13 @@ func (h home) config(ctx context.Context, t tracking.Tracking, inbox string) (re
 	if err != nil {
 		return relay.Config{}, err
 	}
-	if inbox != "" && strings.TrimSpace(parameters[settings.SegmentHost]) == "" {
-		parameters[settings.SegmentHost] = inbox
-		delete(parameters, settings.SegmentPath) // it is another host's
+	if inbox == "" || strings.TrimSpace(parameters[settings.SegmentHost]) != "" {
+		return settings.Parse(t, parameters)
 	}
-	return settings.Parse(t, parameters)
+	delete(parameters, settings.SegmentPath) // it is another host's
+	config, err := settings.Parse(t, parameters)
+	config.Segment.Host = inbox // which may be no loopback address, for Parse to refuse
+	return config, err
 }
 
 // check says what is wrong with the settings of any tracking.

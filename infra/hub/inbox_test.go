@@ -161,27 +161,28 @@ func TestAFullInboxDropsTheOldestAndSaysSoOnce(t *testing.T) {
 
 func TestTheInboxFailsAsOftenAsItIsTold(t *testing.T) {
 	for _, c := range []struct {
-		name     string
-		share    float64
-		min, max int // of 200
+		name   string
+		share  float64
+		failed string // x for each request that fails
 	}{
-		{"never", 0, 0, 0},
-		{"about every second time", 0.5, 60, 140},
-		{"always", 1, 200, 200},
+		{"never", 0, "............"},
+		{"every third time", 1.0 / 3, "x..x..x..x.."},
+		{"every second time", 0.5, "x.x.x.x.x.x."},
+		{"most of the time", 0.75, "xxx.xxx.xxx."},
+		{"always", 1, "xxxxxxxxxxxx"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := serveInbox(t, &inbox{keeps: inboxKeeps, fail: c.share})
-			failed := 0
-			for range 200 {
-				if status, _ := h.request("POST", "/v1/batch", `{"batch":[1]}`); status == http.StatusInternalServerError {
-					failed++
-				}
+			failed := ""
+			for range c.failed {
+				status, _ := h.request("POST", "/v1/batch", `{"batch":[1]}`)
+				failed += map[int]string{http.StatusInternalServerError: "x", http.StatusOK: "."}[status]
 			}
-			if failed < c.min || failed > c.max {
-				t.Errorf("%d of 200 failed, want %d to %d", failed, c.min, c.max)
+			if failed != c.failed {
+				t.Errorf("these failed: %s want %s", failed, c.failed)
 			}
-			if kept := len(h.messages()); kept != 200-failed {
-				t.Errorf("%d were kept and %d failed: what fails must not be kept, and what does not must", kept, failed)
+			if kept := len(h.messages()); kept != strings.Count(failed, ".") {
+				t.Errorf("%d were kept of %s: what fails must not be kept, and what does not must", kept, failed)
 			}
 		})
 	}

@@ -247,6 +247,17 @@ func TestWhatIsWrittenToTheDirectoryCountsAtOnce(t *testing.T) {
 	h.awaitMessages(2)
 }
 
+func TestAHubOnEveryAddressDeliversToItselfAndSaysThatOthersReachIt(t *testing.T) {
+	h := start(t, "--addr", "0.0.0.0:0")
+	if !strings.HasPrefix(h.url, "http://127.0.0.1:") || !strings.Contains(h.stdout.String(), "\nOther machines reach it too, on ") {
+		t.Errorf("it says\n%s", h.stdout)
+	}
+	got := h.send("", sampleName, "--addr", strings.Replace(h.url, "http://127.0.0.1", "", 1))
+	if got.code != exitDone || !strings.Contains(got.stdout, `"messageId"`) {
+		t.Errorf("send gives %+v", got)
+	}
+}
+
 func TestTheHubWarnsOfItsOwnKeyForSegment(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
 	if h := startIn(t, dir); strings.Contains(h.stdout.String(), "Warning") {

@@ -73,7 +73,11 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if err != nil {
 		return err
 	}
-	hub := "http://" + options.addr
+	host, port, err := splitAddr(options.addr)
+	if err != nil {
+		return err
+	}
+	hub := localURL(host, port)
 	config, err := home.config(cmd.Context(), t, hub)
 	if err != nil {
 		return fmt.Errorf("the settings in %s: %w", home.Dir, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -25,9 +26,12 @@ import (
 const (
 	// webhookTakes is what an HTTP API of AWS takes of a request.
 	webhookTakes = 10 << 20
-	// webhooksUnderway bounds the bodies of all webhooks that are being
-	// accepted at one moment; the others wait their turn.
-	webhooksUnderway = 256 << 20
+	// webhookRoom bounds the bodies of all webhooks that are being accepted at
+	// one moment, and webhookCosts is what the smallest takes of it: so no more
+	// than 64 are, and the others wait their turn. Accepting a webhook takes
+	// a good deal of memory for a moment, because it is compressed.
+	webhookRoom  = 64 << 20
+	webhookCosts = 1 << 20
 )
 
 // webhooks are the seven functions, each with its own queue as on AWS, behind
@@ -35,7 +39,7 @@ const (
 type webhooks struct {
 	functions map[string]*serve.Function
 	queues    map[string]*spool.Memory
-	bodies    *semaphore.Weighted
+	room      *semaphore.Weighted
 	// open is held for reading by each webhook that is being accepted, and for
 	// writing, for good, once no more are.
 	open sync.RWMutex
@@ -46,7 +50,7 @@ func newWebhooks(configuration func(tracking.Tracking) relay.Configuration, back
 	h := &webhooks{
 		functions: make(map[string]*serve.Function),
 		queues:    make(map[string]*spool.Memory),
-		bodies:    semaphore.NewWeighted(webhooksUnderway),
+		room:      semaphore.NewWeighted(webhookRoom),
 	}
 	for _, t := range tracking.All() {
 		queue := spool.NewMemory()
@@ -94,11 +98,11 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.open.RUnlock()
-	weight := bodyWeight(r, webhookTakes)
-	if err := h.bodies.Acquire(r.Context(), weight); err != nil {
+	takes := roomFor(r)
+	if err := h.room.Acquire(r.Context(), takes); err != nil {
 		return // the client has gone
 	}
-	defer h.bodies.Release(weight)
+	defer h.room.Release(takes)
 
 	event, err := toEvent(w, r)
 	if err != nil {
@@ -109,7 +113,8 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), status)
 		return
 	}
-	response, err := function.HTTP(r.Context(), event)
+	// Lambda does not notice that whoever called it has gone, either.
+	response, err := function.HTTP(context.WithoutCancel(r.Context()), event)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -121,18 +126,20 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, response.Body)
 }
 
-// bodyWeight is how many bytes a request may bring, at most the limit.
-func bodyWeight(r *http.Request, limit int64) int64 {
+// roomFor is how much of the room a webhook takes. Where its length is not
+// known it is the largest.
+func roomFor(r *http.Request) int64 {
 	if r.ContentLength < 0 {
-		return limit
+		return webhookTakes
 	}
-	return min(r.ContentLength, limit)
+	return min(max(r.ContentLength, webhookCosts), webhookTakes)
 }
 
 // toEvent makes of a request what an HTTP API of AWS makes of it (payload format 2.0).
 func toEvent(w http.ResponseWriter, r *http.Request) (events.APIGatewayV2HTTPRequest, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, webhookTakes))
-	if err != nil {
+	var body bytes.Buffer
+	body.Grow(int(max(0, min(r.ContentLength, webhookTakes))) + bytes.MinRead) // in one piece where the length is known
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, webhookTakes)); err != nil {
 		return events.APIGatewayV2HTTPRequest{}, err
 	}
 	now := time.Now()
@@ -154,10 +161,10 @@ func toEvent(w http.ResponseWriter, r *http.Request) (events.APIGatewayV2HTTPReq
 	event.RequestContext.RequestID = rand.Text()
 	event.RequestContext.Time = now.Format("02/Jan/2006:15:04:05 -0700")
 	event.RequestContext.TimeEpoch = now.UnixMilli()
-	if event.IsBase64Encoded = !utf8.Valid(body); event.IsBase64Encoded {
-		event.Body = base64.StdEncoding.EncodeToString(body)
+	if event.IsBase64Encoded = !utf8.Valid(body.Bytes()); event.IsBase64Encoded {
+		event.Body = base64.StdEncoding.EncodeToString(body.Bytes())
 	} else {
-		event.Body = string(body)
+		event.Body = body.String()
 	}
 	return event, nil
 }

@@ -151,8 +151,8 @@ func (p *datePart) present(presentation string, suffix byte, least, most int) er
 		return p.presentNames(presentation, most)
 	}
 	if !zone && strings.IndexByte("YMDdFWwXxHhmsf", p.component) < 0 {
-		if p.component == 'P' {
-			return nil
+		if strings.IndexByte("PCE", p.component) >= 0 {
+			return nil // there is only one way to write them
 		}
 		return fmt.Errorf("[%c] in the date picture can only be written as a name: use [%cn]", p.component, p.component)
 	}
@@ -270,6 +270,9 @@ func (p *datePart) format(t time.Time, offset int) (string, error) {
 		return p.dayHalf(t), nil
 	case 'Z', 'z':
 		return p.formatZone(offset)
+	}
+	if strings.IndexByte("XxWw", p.component) >= 0 && t.Year() >= 0 && t.Year() < 100 {
+		return "", errors.New("weeks before the year 100 are not supported")
 	}
 	value := component(t, p.component)
 	if p.names {

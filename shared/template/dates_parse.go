@@ -239,6 +239,9 @@ func (c dateComponents) time(byDay, half bool) (any, error) {
 			return nil, errors.New("the time is out of range")
 		}
 	}
+	if byDay && day > float64(time.Date(int(year), 12, 31, 0, 0, 0, 0, time.UTC).YearDay()) {
+		return nil, errors.New("the day lies beyond the end of the year")
+	}
 	t := time.Date(int(year), time.Month(int(month)), int(day), int(hour), int(get('m')), int(get('s')), 0, time.UTC)
 	zone := get('Z')
 	if zone == 0 {

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -114,6 +115,9 @@ func (e *emitter) expression(n *node) (string, error) {
 	e.deepest = max(e.deepest, e.depth)
 	e.native++
 	defer func() { e.depth-- }()
+	if n.focus != "" {
+		return "", faultf(n.line, "@$%s must be followed by a step, as in a@$%s.b", n.focus, n.focus)
+	}
 	code, err := e.kind(n)
 	if err != nil || n.kind == kindPath || (len(n.predicates) == 0 && n.group == nil) {
 		return code, err
@@ -388,6 +392,9 @@ func (e *emitter) partial(n *node) (string, error) {
 		}
 		if p, ok := fn.(passed); ok {
 			fn = p.fn
+		}
+		if b, ok := fn.(*builtin); ok && b.params == 0 {
+			return nil, fmt.Errorf("%s cannot be applied partially: write a function(…){…} that calls it", b.name)
 		}
 		return &partial{fn: fn, args: args[1:], open: open}, nil
 	}, codes...), nil

@@ -211,26 +211,32 @@ func (p *integerPicture) formatDecimal(f float64) (string, error) {
 func (p *integerPicture) group(digits string) string {
 	var b strings.Builder
 	for i, digit := range digits {
-		left := len(digits) - i
-		if c, ok := p.separatorAt(left); ok && i > 0 {
-			b.WriteRune(c)
+		if i > 0 {
+			b.WriteString(p.separatorsAt(len(digits) - i))
 		}
 		b.WriteRune(digit - '0' + p.zero)
+	}
+	if p.regular == 0 {
+		b.WriteString(p.separatorsAt(0))
 	}
 	return b.String()
 }
 
-// separatorAt gives the separator that stands before the last n digits.
-func (p *integerPicture) separatorAt(n int) (rune, bool) {
+// separatorsAt gives the separators that stand before the last n digits.
+func (p *integerPicture) separatorsAt(n int) string {
 	if p.regular > 0 {
-		return p.separators[0].char, n%p.regular == 0
+		if n%p.regular == 0 {
+			return string(p.separators[0].char)
+		}
+		return ""
 	}
+	text := ""
 	for _, s := range p.separators {
 		if s.position == n {
-			return s.char, true
+			text = string(s.char) + text
 		}
 	}
-	return 0, false
+	return text
 }
 
 func ordinalSuffix(lastDigits string) string {

@@ -97,7 +97,7 @@ func carriedBy(n *node) []string {
 			vars = append(vars, s.index)
 		}
 	}
-	return vars
+	return appendNew(nil, vars...)
 }
 
 func appendNew(list []string, more ...string) []string {
@@ -206,7 +206,9 @@ func (e *emitter) stepKind(n *node, first bool, s *step) ([]string, error) {
 	if first && n.startsBuilt() {
 		s.kind = stepBuilt
 	}
-	lambda, err := e.in(n, s.vars...)
+	plainStep := *n
+	plainStep.focus = ""
+	lambda, err := e.in(&plainStep, s.vars...)
 	return []string{lambda}, err
 }
 

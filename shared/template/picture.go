@@ -121,6 +121,8 @@ func (f *numberFormat) validate(p *subPicture) error {
 		return bad("has two percent signs")
 	case strings.Contains(p.text, f.percent) && strings.Contains(p.text, f.perMille):
 		return bad("has both percent and per mille")
+	case strings.HasPrefix(p.suffix, f.exponent):
+		return bad("has an exponent without digits")
 	case digits(p.integer+p.fraction) == 0 && !strings.Contains(p.integer+p.fraction, optional):
 		return bad("has no digit: use 0 and #")
 	case strings.IndexFunc(p.active, func(r rune) bool { return !f.isActive(r) }) >= 0:
@@ -266,6 +268,9 @@ func (f *numberFormat) format(p *subPicture, value float64) (string, error) {
 	exponent := 0
 	if p.hasExponent {
 		value, exponent = scaled(value, p.scale)
+	}
+	if math.Abs(value) >= 1e21 {
+		return "", errors.New("the number is too large to be written with a picture")
 	}
 	rounded, err := roundTo(value, float64(p.maxFraction))
 	if err != nil {

@@ -287,9 +287,7 @@ func (r *resolver) focus(n *node) (*node, error) {
 	}
 	step := lastStep(left)
 	switch {
-	case left.kind != kindPath:
-		return nil, faultf(n.line, "@$%s can only follow a step of a path: give the list a name of its own, or write $$.name@$%s", n.right.text, n.right.text)
-	case len(step.stages) > 0:
+	case len(step.stages)+len(step.predicates) > 0:
 		return nil, faultf(n.line, "@$%s must stand before the predicates of its step", n.right.text)
 	case step.kind == kindSort:
 		return nil, faultf(n.line, "@$%s must stand before the sort ^(…)", n.right.text)

@@ -179,7 +179,8 @@ func (s *signature) matchesDirectly(args []any) bool {
 
 func (s *signature) wrapArrays(name string, args []any) ([]any, error) {
 	for i, p := range s.params {
-		arg, err := p.array(name, i, args[i])
+		l := letter(args[i])
+		arg, err := p.array(name, i, args[i], l, string(l))
 		if err != nil {
 			return nil, err
 		}
@@ -211,8 +212,8 @@ func (s *signature) complete(name string, args []any, context any, match [][]byt
 			completed = append(completed, take())
 			continue
 		}
-		for range matched {
-			arg, err := p.array(name, next, take())
+		for _, l := range matched {
+			arg, err := p.array(name, next, take(), l, string(matched))
 			if err != nil {
 				return nil, err
 			}
@@ -223,18 +224,39 @@ func (s *signature) complete(name string, args []any, context any, match [][]byt
 }
 
 // array makes the argument of an array parameter an array, and checks its elements.
-func (p param) array(name string, i int, arg any) (any, error) {
-	if p.letter != 'a' || arg == nil {
+// l is the letter that the parameter took, of all that it took. It need not be that
+// of the argument: the reference loses step when an optional parameter before it
+// took none, and then goes by the letter.
+func (p param) array(name string, i int, arg any, l byte, all string) (any, error) {
+	if p.letter != 'a' {
 		return arg, nil
 	}
-	list, isList := arg.(*array)
-	if !p.fits(arg, list) {
+	if l == 'm' {
+		return nil, nil
+	}
+	if p.element != "" && !p.fits(arg, l, all) {
 		return nil, fmt.Errorf("argument %d of %s must be an array of %s, not %s", i+1, name, elementNames[p.element[0]], describe(arg))
 	}
-	if !isList {
+	if l != 'a' {
 		return newList([]any{arg}), nil
 	}
-	return list, nil
+	return arg, nil
+}
+
+func (p param) fits(arg any, l byte, all string) bool {
+	if l != 'a' {
+		return all == p.element
+	}
+	list, ok := arg.(*array)
+	if !ok {
+		return false
+	}
+	for _, item := range list.items {
+		if letter(item) != p.element[0] {
+			return false
+		}
+	}
+	return true
 }
 
 // acceptsExactly tells whether a value can be the argument as it is.
@@ -244,21 +266,6 @@ func (p param) acceptsExactly(arg any) bool {
 		return l == 'a' || l == 'm'
 	}
 	return l == 'm' || strings.IndexByte(p.accepts, l) >= 0
-}
-
-func (p param) fits(arg any, list *array) bool {
-	if p.element == "" {
-		return true
-	}
-	if list == nil {
-		return string(letter(arg)) == p.element
-	}
-	for _, item := range list.items {
-		if letter(item) != p.element[0] {
-			return false
-		}
-	}
-	return true
 }
 
 var elementNames = map[byte]string{

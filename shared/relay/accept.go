@@ -74,10 +74,8 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 		return acceptance{answer: accepted, unverified: verdict == commerce.Unknown, why: why}
 	case errors.Is(err, ErrTooLarge):
 		return acceptance{answer: tooLarge, why: err}
-	case verdict == commerce.Unknown:
-		return acceptance{answer: unavailable, why: errors.Join(err, why)}
 	default:
-		return acceptance{answer: r.deliverNow(ctx, envelope), why: err}
+		return acceptance{answer: r.deliverNow(ctx, envelope), why: errors.Join(err, why)}
 	}
 }
 
@@ -144,8 +142,9 @@ func (r *Relay) put(ctx context.Context, e Envelope) error {
 }
 
 // deliverNow delivers an envelope that the spool did not take, while Commerce
-// waits. What cannot be delivered now is not accepted, and Commerce is told so:
-// nobody else has the event.
+// waits. What cannot be delivered now (an unknown one neither, unless it can be
+// verified by now) is not accepted, and Commerce is told so: nobody else has the
+// event.
 func (r *Relay) deliverNow(ctx context.Context, e Envelope) Answer {
 	p := r.carry(ctx, []Item{{Receives: 1, Envelope: e}})[0]
 	if p.outcome.fate == postponed {

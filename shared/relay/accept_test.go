@@ -132,10 +132,12 @@ func TestWithoutAQueueTheEventIsDeliveredInTheSameCall(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoWebhookIsRefusedWithoutAQueueToo(t *testing.T) {
+func TestWhatIsRefusedIsRefusedWithoutAQueueToo(t *testing.T) {
 	w := newWorld(t)
 	w.relay.Spool = nil
-	equal(t, "the answer", w.accept(t, secret, `{}`), relay.Answer{Status: 400, Code: "not_webhook"})
+	equal(t, "no webhook", w.accept(t, secret, `{}`), relay.Answer{Status: 400, Code: "not_webhook"})
+	equal(t, "too large", w.accept(t, secret, webhook("1")+strings.Repeat(" ", relay.MaxBody)), relay.Answer{Status: 413, Code: "too_large"})
+	equal(t, "taken by Segment", w.segment.taken, []string{})
 }
 
 // inProcess is a Segment that needs no network, for tests in a bubble.

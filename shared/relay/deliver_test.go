@@ -263,7 +263,7 @@ func TestNoLogLineHoldsContentsOrSecrets(t *testing.T) {
 	w.accept(t, "guess", webhook("1"))
 	w.accept(t, secret, personal)
 	w.accept(t, secret, `{"email":"`+personal+`"}`)
-	for _, template := range []string{echo, `{"event": `, `$error("no")`, `$sum(payload.data.customer.email)`, `{"event": 7}`, `payload.data.customer.email`} {
+	for _, template := range []string{echo, `{"event": `, `$error("no")`, `$sum(payload.data.customer.email)`, `$number(payload.data.customer.email)`, `{"event": 7}`, `payload.data.customer.email`} {
 		w.settings.config.Template = template
 		w.relay.Deliver(t.Context(), items(webhook("1")))
 	}

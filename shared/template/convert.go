@@ -24,6 +24,9 @@ func fromGo(v any, level int) (any, error) {
 		return fromNumber(string(v))
 	case map[string]any:
 		for k, field := range v {
+			if isSame(field) {
+				continue
+			}
 			converted, err := fromGo(field, level+1)
 			if err != nil {
 				return nil, err
@@ -33,6 +36,9 @@ func fromGo(v any, level int) (any, error) {
 		return &object{fields: v}, nil
 	case []any:
 		for i, item := range v {
+			if isSame(item) {
+				continue
+			}
 			converted, err := fromGo(item, level+1)
 			if err != nil {
 				return nil, err
@@ -50,6 +56,15 @@ func fromGo(v any, level int) (any, error) {
 	return nil, fmt.Errorf("%w has a %T, which is not JSON", ErrInput, v)
 }
 
+// isSame tells whether a decoded value is a value of templates as it is.
+func isSame(v any) bool {
+	switch v.(type) {
+	case string, bool, float64:
+		return true
+	}
+	return false
+}
+
 // exactDigits is how many digits of a whole number a float64 surely holds.
 const exactDigits = 15
 
@@ -58,7 +73,7 @@ func fromNumber(text string) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w has a number that is out of range", ErrInput)
 	}
-	if len(text) <= exactDigits || strings.ContainsAny(text, ".eE") || math.Abs(f) <= 1<<53 {
+	if len(text) <= exactDigits || strings.ContainsAny(text, ".eE") || math.Abs(f) < 1<<53 {
 		return f, nil
 	}
 	return whole{approx: f, digits: text}, nil

@@ -47,7 +47,7 @@ func (e *emitter) variable(name string) string {
 // operation registers a Go function and gives the call of it.
 func (e *emitter) operation(line int, run func(st *state, args []any) (any, error), args ...string) string {
 	name := "o" + strconv.Itoa(len(e.operations))
-	e.operations[name] = &operation{line: line, run: run}
+	e.operations[name] = newOperation(line, run)
 	return "$" + name + "($s" + strings.Join(append([]string{""}, args...), ", ") + ")"
 }
 

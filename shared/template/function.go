@@ -1,7 +1,6 @@
 package template
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/blues/jsonata-go/jtypes"
@@ -191,13 +190,4 @@ func pass(arg any) any {
 // key, and the whole.
 func iteration(fn function, args ...any) []any {
 	return args[:max(1, min(fn.arity(), len(args)))]
-}
-
-var errNotFunction = errors.New("what is called is not a function")
-
-func asFunction(v any) (function, error) {
-	if fn, ok := v.(function); ok {
-		return fn, nil
-	}
-	return nil, fmt.Errorf("%w but %s", errNotFunction, describe(v))
 }

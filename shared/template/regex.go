@@ -294,7 +294,7 @@ func (r *regex) pay(st *state, s string) error {
 	if r.folds && strings.ContainsAny(s, "\u017f\u212a") {
 		return errors.New("a regular expression with the flag i cannot search a text with the characters U+017F or U+212A")
 	}
-	return st.spend(1 + len(s)*(1+r.cost)/16)
+	return st.spend(50 + len(s)*(1+r.cost)/16)
 }
 
 // found is all matches of a regular expression in a text.
@@ -312,7 +312,10 @@ func (f *found) object(st *state, i int) (any, error) {
 		return nil, nil
 	}
 	at := f.all[i]
-	if err := st.allocate(at[1] - at[0] + 8*bytesPerItem); err != nil {
+	if err := st.spend(50); err != nil {
+		return nil, err
+	}
+	if err := st.allocate(at[1] - at[0] + 16*bytesPerItem); err != nil {
 		return nil, err
 	}
 	groups := newList([]any{})

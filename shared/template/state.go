@@ -10,9 +10,8 @@ import (
 // What one evaluation may use. An Order Completed template over an order of 500
 // lines uses about 1 % of each.
 const (
-	// maxFuel bounds the time. A call of an operation or a built-in costs about
-	// five units, a lambda ten, an element of a list one: five million take about
-	// half a second.
+	// maxFuel bounds the time. A call of an operation, a function or a lambda costs
+	// five units, an element of a list one: five million take about half a second.
 	maxFuel = 5_000_000
 	// maxBytes bounds everything that an evaluation allocates in data, whether or
 	// not it is still needed: a Lambda of 256 MB must survive it.

@@ -11,14 +11,23 @@ import (
 	"commerce-segment/shared/template"
 )
 
-// settleWithin is what is kept back of the caller's deadline for settling, so
-// that an event which ran into it is still postponed on its schedule.
-const settleWithin = time.Second
+// What is kept back of the caller's deadline.
+const (
+	// settleWithin is for settling, so that an event which ran into the deadline is
+	// still postponed on its schedule.
+	settleWithin = time.Second
+	// reportWithin is for saying what must stay, where settling hangs: who is cut
+	// off has said nothing, and the delivered ones come back as well.
+	reportWithin = 200 * time.Millisecond
+)
 
 // Deliver takes a batch through to Segment and settles each item. It returns
 // the handles of the items that must stay on the spool; all others are done.
 func (r *Relay) Deliver(ctx context.Context, items []Item) (keep []string) {
-	for _, p := range r.carry(ctx, items) {
+	parcels := r.carry(ctx, items)
+	ctx, cancel := withoutLast(ctx, reportWithin)
+	defer cancel()
+	for _, p := range parcels {
 		if !r.settle(ctx, p) {
 			keep = append(keep, p.item.Handle)
 		}

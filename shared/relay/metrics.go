@@ -36,6 +36,8 @@ func (a acceptance) metrics() []metrics.Value {
 // metrics is what a delivery counts as.
 func (p *parcel) metrics() []metrics.Value {
 	switch o := p.outcome; {
+	case o.fate == delivered && p.happened.IsZero():
+		return []metrics.Value{metrics.One(metrics.Delivered)}
 	case o.fate == delivered:
 		return []metrics.Value{metrics.One(metrics.Delivered), {Name: metrics.DelayMilliseconds, Value: p.delay()}}
 	case o.fate == buried:

@@ -61,6 +61,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
+	stopEmulator()
 	os.RemoveAll(programs)
 	os.Exit(code)
 }

@@ -14,7 +14,7 @@ import (
 // next best thing.
 const (
 	answerWithin = 8 * time.Second         // all of it
-	verifyWithin = 1700 * time.Millisecond // then the event is accepted as an unknown one
+	verifyWithin = 1500 * time.Millisecond // then the event is accepted as an unknown one
 	putWithin    = 3 * time.Second         // then it is delivered in the same call
 )
 

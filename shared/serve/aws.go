@@ -35,7 +35,7 @@ const (
 const (
 	attempts        = 2
 	betweenAttempts = 100 * time.Millisecond  // at most
-	settingsWithin  = 750 * time.Millisecond  // one attempt at Parameter Store, which the cache gives 1.6 s
+	settingsWithin  = 600 * time.Millisecond  // one attempt at Parameter Store, which the cache gives 1.4 s
 	queueWithin     = 1400 * time.Millisecond // one attempt at SQS, which the relay gives 3 s
 )
 

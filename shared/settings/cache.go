@@ -20,10 +20,10 @@ const (
 	retryAfter = 5 * time.Second
 	// reloadEvery bounds what forged requests can make a Cache do.
 	reloadEvery = 5 * time.Second
-	// fetchWithin bounds one attempt. It is less than the 1.7 s that the relay gives
+	// fetchWithin bounds one attempt. It is less than the 1.5 s that the relay gives
 	// a verification: so whoever waits for an attempt that hangs hears of it, and
 	// Commerce has its answer within 2 s.
-	fetchWithin = 1600 * time.Millisecond
+	fetchWithin = 1400 * time.Millisecond
 )
 
 // Cache is the relay.Configuration of one tracking, read from a Source and kept

@@ -49,12 +49,12 @@ func makeHome(dir string) (home, error) {
 	if err != nil {
 		return home{}, err
 	}
-	for _, make := range []func() error{
+	for _, step := range []func() error{
 		func() error { return h.putMissing(settings.WebhookSecret, "") },
 		func() error { return h.putMissing(settings.SegmentWriteKey, inboxKeyPrefix) },
 		h.putSamples,
 	} {
-		if err := make(); err != nil {
+		if err := step(); err != nil {
 			return home{}, fmt.Errorf("setting up the hub's directory %s: %w: choose one that you can write to with --dir", h.Dir, err)
 		}
 	}
@@ -135,7 +135,7 @@ func (h home) check(ctx context.Context) error {
 
 // live is the relay.Configuration of one tracking. Unlike settings.Cache, which
 // spares Parameter Store, it shows what somebody has just written to the
-// directory within a second.
+// directory at once.
 type live struct {
 	tracking tracking.Tracking
 	home     home
@@ -147,7 +147,7 @@ type live struct {
 	err    error
 }
 
-const liveFor = time.Second
+const liveFor = 200 * time.Millisecond
 
 // Current implements relay.Configuration.
 func (l *live) Current(ctx context.Context) (relay.Config, error) {

@@ -16,7 +16,7 @@ import (
 // same, none of them under two names.
 func TestFiveHundredWebhooksAtOnceSurviveAnOutage(t *testing.T) {
 	const count = 500
-	h := start(t, "--inbox-fail", "0.5", "--backoff", "5ms")
+	h := start(t, "--inbox-fail", "0.5", "--backoff", "1ms")
 	h.set("templates/order-completed", simple)
 	secret := h.parameter("commerce/webhook-secret")
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: count}}

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -222,6 +223,7 @@ func TestWhatIsWrittenToTheDirectoryCountsAtOnce(t *testing.T) {
 	h.webhook("order-completed", order("order.paid", "one")) // the settings have been read
 	h.awaitMessages(1)
 
+	h.set("segment/path", "/nowhere") // another host's, and none is set
 	h.set("commerce/webhook-secret", "rotated")
 	h.webhook("order-completed", order("order.paid", "two"))
 	h.awaitMessages(2)
@@ -402,6 +404,8 @@ func TestStoppingEndsTheDeliveriesThatAreUnderway(t *testing.T) {
 		<-answer
 	}))
 	defer segment.Close()
+	release := sync.OnceFunc(func() { close(answer) })
+	defer release() // or a failure would hang
 	h.set("segment/host", segment.URL)
 	h.webhook("order-completed", order("order.paid", "slow"))
 	<-arrived
@@ -411,7 +415,7 @@ func TestStoppingEndsTheDeliveriesThatAreUnderway(t *testing.T) {
 		status, _ := h.request("POST", "/webhooks/order-completed", "{}")
 		return status == http.StatusServiceUnavailable
 	}, h.stderr)
-	close(answer)
+	release()
 	if code := <-stopped; code != exitDone {
 		t.Errorf("it exits %d", code)
 	}

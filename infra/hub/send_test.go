@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -54,6 +55,18 @@ func TestSendShowsWhatSegmentWasTold(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestSendShowsOnlyNewMessagesOfItsOwnResource(t *testing.T) {
+	h := serveInbox(t, &inbox{keeps: inboxKeeps})
+	client := caller{Client: http.DefaultClient, hub: h.url}
+	for _, body := range []string{`{"batch":["old o-1"]}`, `{"batch":["o-2","new o-1"]}`, `{"batch":["o-3"]}`} {
+		h.request("POST", "/v1/batch", body)
+	}
+	got, err := client.news(t.Context(), 1, "o-1")
+	if err != nil || fmt.Sprintf("%s", got) != `["new o-1"]` {
+		t.Errorf("it shows %s, %v", got, err)
 	}
 }
 

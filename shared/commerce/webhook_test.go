@@ -359,3 +359,21 @@ func benchmark(b *testing.B, read func([]byte) error) {
 		})
 	}
 }
+
+// What is kept of an event goes to a queue, to dead letters and to whoever looks
+// at them. Whoever "saves" this pass over the body stores the secret there.
+func TestWithoutConfiguration(t *testing.T) {
+	for name, test := range map[string]struct{ body, want string }{
+		"leaves a body without one as it is":               {`{"id":"1","payload":{"id":"2"}}`, `{"id":"1","payload":{"id":"2"}}`},
+		"takes it away from the middle":                    {`{"id":"1","configuration":{"secret_key":"s"},"payload":{}}`, `{"id":"1","payload":{}}`},
+		"takes it away from either end":                    {`{"configuration":{},"id":"1","configuration":null}`, `{"id":"1"}`},
+		"sees through an escaped name":                     {`{"con\u0066iguration":"s","id":"1"}`, `{"id":"1"}`},
+		"keeps what is inside other members to the letter": {` { "id" : "<é\u00e9>" , "payload" : { "configuration" : 1e999 } } `, `{"id":"<é\u00e9>","payload":{ "configuration" : 1e999 }}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := string(commerce.WithoutConfiguration([]byte(test.body))); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}

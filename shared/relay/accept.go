@@ -64,7 +64,7 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 		answer, err := r.refuse(ctx, verdict, body, err)
 		return acceptance{answer: answer, why: err}
 	}
-	envelope := Envelope{Received: time.Now(), Body: body}
+	envelope := Envelope{Received: time.Now(), Body: commerce.WithoutConfiguration(body)}
 	if verdict == commerce.Unknown {
 		envelope.Presented = &presented
 	}

@@ -192,8 +192,12 @@ func TestTheTableForErrors(t *testing.T) {
 			equal(t, "the event is kept", len(kept) == 1, c.outcome == "postponed")
 			letters := w.spool.DeadLetters()
 			equal(t, "the dead letters", reasons(letters), nonEmpty(c.dead))
+			want := body
+			if c.answer == accepted { // then it went through the queue, without the secret
+				want = strings.ReplaceAll(body, `"configuration":{"secret_key":"secret_squirrel"},`, "")
+			}
 			for _, letter := range letters {
-				equal(t, "the dead letter's body", string(letter.Envelope.Body), body)
+				equal(t, "the dead letter's body", string(letter.Envelope.Body), want)
 			}
 		})
 	}

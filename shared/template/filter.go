@@ -29,7 +29,7 @@ func (e *emitter) filters(stages []*stage, vars []string) (filters, []string, er
 }
 
 func (e *emitter) filter(n *node, vars []string) (filter, string, error) {
-	if f, ok := number(n.value); ok && n.kind == kindNumber && !n.unfinished() {
+	if f, ok := number(n.value); ok && n.kind == kindNumber {
 		return filter{known: true, index: f}, "", nil
 	}
 	lambda, err := e.in(n, vars...)

@@ -1,3 +1,5 @@
+//go:build unix
+
 package template
 
 import (
@@ -5,6 +7,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -27,6 +30,7 @@ var hostile = map[string]string{
 	"recursion through a sort":                  `($f := function($v){[1, 2]^($f($))}; $f(1))`,
 	"recursion through a group":                 `($f := function($v){[1, 2]{$string($): $f($)}}; $f(1))`,
 	"recursion through a transformation":        `($f := function($v){$v ~> |$|{"a": $f($v)}|}; $f({}))`,
+	"a transformation of itself":                `($t := |$|{"a": $t($)}|; $t({}))`,
 	"recursion through a partial application":   `($f := function($a, $b){1 + $f(?, 1)($a)}; $f(1, 2))`,
 	"recursion through ~>":                      `($f := function($a){1 + ($a ~> $f)}; 1 ~> $f)`,
 	"a fixed-point combinator":                  `($y := function($f){(function($x){$f(function($v){($x($x))($v)})})(function($x){$f(function($v){($x($x))($v)})})}; $y(function($self){function($n){1 + $self($n)}})(1))`,
@@ -90,7 +94,7 @@ func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for name, source := range hostile {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
+			start := processorTime(t)
 			tmpl, err := Compile("t", source)
 			if err == nil {
 				_, err = tmpl.Eval(context.Background(), []byte(`{}`), nil)
@@ -99,9 +103,8 @@ func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
 			if !errors.As(err, &e) {
 				t.Errorf("got error %v, want an *Error", err)
 			}
-			t.Logf("%v after %v", err, time.Since(start))
-			if took := time.Since(start); took > 2*time.Second*slowdown {
-				t.Errorf("took %v, want less than 2 s", took)
+			if took := processorTime(t) - start; took > 2*time.Second*slowdown {
+				t.Errorf("took %v of processor time, want less than 2 s", took)
 			}
 		})
 	}
@@ -109,4 +112,15 @@ func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
 	if after := runtime.NumGoroutine(); after > before {
 		t.Errorf("%d goroutines are left, want %d", after, before)
 	}
+}
+
+// processorTime is what the process has used so far, its garbage collector
+// included. A busy machine does not lengthen it, as it does the time on the clock.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

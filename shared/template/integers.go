@@ -199,6 +199,14 @@ func (p *integerPicture) formatDecimal(f float64) (string, error) {
 		}
 		digits = strings.Repeat("0", n) + digits
 	}
+	for _, s := range p.separators {
+		if p.regular == 0 && s.position >= len(digits) && s.position > 0 {
+			return "", errors.New("the picture has irregular separators, and more of them than the number has digits: separate evenly, as in #,##0")
+		}
+	}
+	if p.ordinal && p.separatorsAt(0) != "" {
+		return "", errors.New("the picture has a separator between the digits and the ordinal suffix: remove it")
+	}
 	last := digits[max(0, len(digits)-2):]
 	text := p.group(digits)
 	if p.ordinal {
@@ -225,7 +233,7 @@ func (p *integerPicture) group(digits string) string {
 // separatorsAt gives the separators that stand before the last n digits.
 func (p *integerPicture) separatorsAt(n int) string {
 	if p.regular > 0 {
-		if n%p.regular == 0 {
+		if n > 0 && n%p.regular == 0 {
 			return string(p.separators[0].char)
 		}
 		return ""

@@ -1,8 +1,6 @@
 package template
 
-import (
-	"fmt"
-)
+import "fmt"
 
 const expected = "it must give a message (an object), an array of messages, or {\"batch\": [messages]}; to send nothing, give nothing"
 
@@ -14,7 +12,10 @@ func messagesOf(st *state, v any) ([]map[string]any, error) {
 	case *array:
 		return messageList(st, v.items)
 	case *object:
-		if batch, ok := v.fields["batch"]; ok && len(v.fields) == 1 {
+		if batch, ok := v.fields["batch"]; ok {
+			if len(v.fields) > 1 {
+				return nil, fmt.Errorf("it gave an object with more fields than batch: %s", expected)
+			}
 			return messageBatch(st, batch)
 		}
 		return messageList(st, []any{v})

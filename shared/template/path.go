@@ -246,10 +246,16 @@ func (p *path) walk(st *state, context any, lambdas []any) (any, []any, error) {
 	if err := st.spend(len(p.steps)); err != nil {
 		return nil, nil, err
 	}
-	result, taken := p.descendObjects(context)
+	result, taken := context, 0
+	if p.fromObject(lambdas) {
+		result, taken, lambdas = unwrap(lambdas[0]), 1, lambdas[1:]
+	}
+	result, taken = p.descendObjects(result, taken)
 	switch {
 	case taken > 0 && result == nil:
 		return newSequence(), lambdas, nil
+	case taken == len(p.steps) && p.plain():
+		return result, lambdas, nil
 	case taken == len(p.steps):
 		return newSequence(result), lambdas, nil
 	}
@@ -293,11 +299,24 @@ func asInput(result any) (*array, error) {
 	return newSequence(), nil
 }
 
-// descendObjects takes the first steps as long as they are mere names and lead from
-// one object to one value. It is a short cut for the ordinary case.
-func (p *path) descendObjects(context any) (v any, taken int) {
-	v = context
-	for i := range p.steps {
+// fromObject tells whether the path starts at a variable that has one object, as in
+// $order.id.
+func (p *path) fromObject(lambdas []any) bool {
+	s := &p.steps[0]
+	if s.kind != stepVariable || len(s.stages) > 0 || s.keep {
+		return false
+	}
+	_, ok := unwrap(lambdas[0]).(*object)
+	return ok
+}
+
+// plain tells whether one value alone is a result as it is.
+func (p *path) plain() bool { return p.group == nil && !p.keep && !p.keepPath }
+
+// descendObjects takes steps as long as they are mere names and lead from one
+// object to one value. It is a short cut for the ordinary case.
+func (p *path) descendObjects(v any, from int) (any, int) {
+	for i := from; i < len(p.steps); i++ {
 		s := &p.steps[i]
 		o, ok := v.(*object)
 		if !ok || s.kind != stepName || s.tuple || s.keep || len(s.stages) > 0 {

@@ -123,6 +123,8 @@ func (f *numberFormat) validate(p *subPicture) error {
 		return bad("has both percent and per mille")
 	case strings.HasPrefix(p.suffix, f.exponent):
 		return bad("has an exponent without digits")
+	case p.hasExponent && p.prefix != "":
+		return bad("has a prefix and an exponent")
 	case digits(p.integer+p.fraction) == 0 && !strings.Contains(p.integer+p.fraction, optional):
 		return bad("has no digit: use 0 and #")
 	case strings.IndexFunc(p.active, func(r rune) bool { return !f.isActive(r) }) >= 0:

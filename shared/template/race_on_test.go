@@ -3,4 +3,4 @@
 package template
 
 // slowdown is what the race detector makes of a second.
-const slowdown = 30
+const slowdown = 15

@@ -105,7 +105,7 @@ func finishParam(text string, p param, end int) (param, int, error) {
 			p.suffix = text[end]
 		case '<':
 			closing := closingBracket(text, end)
-			if p.letter != 'a' && p.letter != 'f' || closing < 0 {
+			if p.letter != 'a' && p.letter != 'f' || closing <= end+1 {
 				return p, 0, errors.New("only a and f in a signature can have a type in <..>, as in <a<n>>")
 			}
 			if p.letter == 'a' {

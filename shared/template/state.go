@@ -86,6 +86,15 @@ func (st *state) collect(n int) error {
 	return st.allocate(n * bytesPerItem)
 }
 
+// nest goes so many nested expressions deeper. Whoever calls it takes them off
+// depth again; an error ends the evaluation anyway.
+func (st *state) nest(levels int) error {
+	if st.depth += levels; st.depth > maxDepth {
+		return errDepth
+	}
+	return nil
+}
+
 // descend pays for a walk over n elements at a level of nested data.
 func (st *state) descend(level, n int) error {
 	if level > maxNesting {

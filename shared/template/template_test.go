@@ -255,6 +255,7 @@ func TestApplyRefusesWhatIsNoMessage(t *testing.T) {
 		`[{"a": 1}, 2]`:            "message 2 of 2 is a number",
 		`[{"a": 1}, null]`:         "message 2 of 2 is null",
 		`{"batch": 5}`:             "its batch is a number",
+		`{"batch": [], "a": 1}`:    "more fields than batch",
 		`{"batch": [5]}`:           "message 1 of 1 is a number",
 		`{"total": $sum}`:          "contains a function",
 		`function($x){$x}`:         "it gave a function",
@@ -389,7 +390,7 @@ func TestTheContextEndsAnEvaluation(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline's error", err)
 	}
-	if took := time.Since(start); took > 200*time.Millisecond*slowdown {
+	if took := time.Since(start); took > time.Second*slowdown {
 		t.Errorf("took %v after a deadline of 10 ms", took)
 	}
 	if _, err := tmpl.Eval(ctx, []byte(`{}`), nil); !errors.Is(err, context.DeadlineExceeded) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,6 +36,26 @@ func TestAFunctionIsSmall(t *testing.T) {
 				t.Errorf("its zip has %d bytes, more than %d", size, maxZip)
 			}
 		})
+	}
+}
+
+// What these packages cost a start, or bring along, no function needs. A newer
+// client of SSM or SQS brings its schemas: see go.mod.
+func TestAFunctionCarriesNothingThatSlowsItsStart(t *testing.T) {
+	output, err := exec.Command("go", "list", "-tags", "lambda.norpc", "-deps", "./"+tracking.OrderCompleted.Name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.Lines(string(output)) {
+		name = strings.TrimSpace(name)
+		for _, unwanted := range []string{
+			"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", "/schemas",
+			"github.com/aws/aws-cdk-go", "github.com/spf13/cobra", "text/template", "net/rpc",
+		} {
+			if strings.Contains(name, unwanted) {
+				t.Errorf("it carries %s", name)
+			}
+		}
 	}
 }
 

@@ -122,6 +122,9 @@ func (c *closure) apply(st *state, args []any, context any) (any, error) {
 }
 
 func (c *closure) call(st *state, args []any) (any, error) {
+	if st.calls++; st.calls > maxCalls {
+		return nil, errCalls
+	}
 	if err := st.nest(c.nesting); err != nil {
 		return nil, err
 	}
@@ -130,6 +133,7 @@ func (c *closure) call(st *state, args []any) (any, error) {
 	}
 	v, err := enter(st, c.fn, args...)
 	st.depth -= c.nesting
+	st.calls--
 	return v, err
 }
 

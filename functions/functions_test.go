@@ -81,12 +81,7 @@ func answersHTTP(t *testing.T, function *process, segment *standIn, tracked trac
 	}
 	for _, c := range cases {
 		t.Run("over HTTP/"+c.name, func(t *testing.T) {
-			request := events.APIGatewayV2HTTPRequest{
-				Version: "2.0", RouteKey: "POST /webhooks/" + tracked.Name, RawPath: "/webhooks/" + tracked.Name,
-				Headers: map[string]string{"content-type": "application/json", "x-moltin-secret-key": secret},
-				Body:    string(sample.Body),
-			}
-			request.RequestContext.HTTP.Method = http.MethodPost
+			request := post(tracked, secret, sample.Body)
 			if c.change != nil {
 				c.change(&request)
 			}
@@ -102,6 +97,17 @@ func answersHTTP(t *testing.T, function *process, segment *standIn, tracked trac
 			}
 		})
 	}
+}
+
+// post is a webhook as an HTTP API hands it over.
+func post(tracked tracking.Tracking, key string, body []byte) events.APIGatewayV2HTTPRequest {
+	request := events.APIGatewayV2HTTPRequest{
+		Version: "2.0", RouteKey: "POST /webhooks/" + tracked.Name, RawPath: "/webhooks/" + tracked.Name,
+		Headers: map[string]string{"content-type": "application/json", "x-moltin-secret-key": key},
+		Body:    string(body),
+	}
+	request.RequestContext.HTTP.Method = http.MethodPost
+	return request
 }
 
 // isCallOf looks whether a message is the Segment call that the catalogue promises.
@@ -212,13 +218,8 @@ func TestAFunctionThatIsNotConfiguredLosesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			function := start(t, tracked.Name, parameters)
-			request := events.APIGatewayV2HTTPRequest{
-				Version: "2.0", RawPath: "/webhooks/" + tracked.Name, Body: string(body),
-				Headers: map[string]string{"x-moltin-secret-key": secret},
-			}
-			request.RequestContext.HTTP.Method = http.MethodPost
 			var response events.APIGatewayV2HTTPResponse
-			function.answer(t, request, &response)
+			function.answer(t, post(tracked, secret, body), &response)
 			equal(t, "status", response.StatusCode, 503)
 			equal(t, "kept", function.deliver(t,
 				envelope(t, relay.Envelope{Body: body}), envelope(t, relay.Envelope{Body: body, Presented: &digest})), []string{"0", "1"})
@@ -228,7 +229,7 @@ func TestAFunctionThatIsNotConfiguredLosesNothing(t *testing.T) {
 }
 
 // samplesOf are the samples of a tracking that it observes here.
-func samplesOf(t *testing.T, tracked tracking.Tracking) []templates.Sample {
+func samplesOf(t testing.TB, tracked tracking.Tracking) []templates.Sample {
 	t.Helper()
 	observed := slices.Concat(tracked.Observes, tracked.AsWell)
 	samples := slices.DeleteFunc(templates.Samples(), func(sample templates.Sample) bool {
@@ -244,7 +245,7 @@ func samplesOf(t *testing.T, tracked tracking.Tracking) []templates.Sample {
 	return samples
 }
 
-func envelope(t *testing.T, e relay.Envelope) string {
+func envelope(t testing.TB, e relay.Envelope) string {
 	t.Helper()
 	text, err := spool.Encode(e)
 	if err != nil {

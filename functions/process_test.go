@@ -2,7 +2,6 @@ package functions_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,20 +22,46 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// build builds a function as it is deployed, for the machine that the test runs on.
-func build(t *testing.T, name string) string {
+// build builds a function as it is deployed, for the machine that the test runs
+// on; once for all tests. The name is its folder below this one.
+func build(t testing.TB, name string) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skipf("functions are Linux programs, and this is %s", runtime.GOOS)
 	}
-	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	command := exec.CommandContext(t.Context(), "go", "build",
-		"-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", bootstrap, "./"+name)
-	command.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOFLAGS=")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", name, err, output)
+	once, _ := built.LoadOrStore(name, sync.OnceValues(func() (string, error) { return compile(name) }))
+	bootstrap, err := once.(func() (string, error))()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return bootstrap
+}
+
+var (
+	built    sync.Map // by name: func() (string, error)
+	programs string   // the folder of what is built
+)
+
+func compile(name string) (bootstrap string, err error) {
+	bootstrap = filepath.Join(programs, name, "bootstrap")
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
+		"-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", bootstrap, "./"+name)
+	command.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOFLAGS=")
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", name, err, output)
+	}
+	return bootstrap, nil
+}
+
+func TestMain(m *testing.M) {
+	var err error
+	if programs, err = os.MkdirTemp("", "functions"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	stopEmulator()
+	os.RemoveAll(programs)
+	os.Exit(code)
 }
 
 // process is a running function and, for it, the Lambda Runtime API.
@@ -44,9 +69,11 @@ func build(t *testing.T, name string) string {
 type process struct {
 	payloads chan []byte
 	outcomes chan outcome
+	asked    chan struct{} // closed when the process asks for its first event
 	ended    chan struct{} // closed when the process is gone
 	log      logBook
 	count    int
+	first    sync.Once
 }
 
 // outcome is what a function said to an event.
@@ -59,40 +86,22 @@ type outcome struct {
 const invokeWithin = 9 * time.Second
 
 // start builds a function and runs it, with those settings, until the test ends.
-func start(t *testing.T, name string, parameters map[string]string) *process {
+func start(t testing.TB, name string, parameters map[string]string) *process {
 	t.Helper()
-	p := &process{payloads: make(chan []byte), outcomes: make(chan outcome), ended: make(chan struct{})}
-	api := httptest.NewServer(p.runtimeAPI())
-	t.Cleanup(api.Close)
-
 	encoded, err := json.Marshal(parameters)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, build(t, name))
-	command.Stdout, command.Stderr = &p.log, &p.log
-	command.Env = []string{
-		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(api.URL, "http://"),
-		"AWS_LAMBDA_FUNCTION_NAME=" + name,
-		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
-		"AWS_LAMBDA_LOG_FORMAT=JSON",
-		"AWS_REGION=eu-west-1",
-		"TZ=:UTC",
-		settings.Variable + "=" + string(encoded),
-	}
-	if err := command.Start(); err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	go func() {
-		_ = command.Wait() // it is killed, or the test that waits for it fails
-		close(p.ended)
-	}()
+	return startIn(t, name, settings.Variable+"="+string(encoded))
+}
+
+// startIn builds a function and runs it, with those environment variables, until
+// the test ends.
+func startIn(t testing.TB, name string, environment ...string) *process {
+	t.Helper()
+	p, stop := launch(t, name, environment...)
 	t.Cleanup(func() {
 		stop()
-		<-p.ended
 		if t.Failed() {
 			t.Logf("the log of %s:\n%s", name, p.log.String())
 		}
@@ -100,11 +109,46 @@ func start(t *testing.T, name string, parameters map[string]string) *process {
 	return p
 }
 
+// launch builds a function and runs it until it is stopped.
+func launch(t testing.TB, name string, environment ...string) (p *process, stop func()) {
+	t.Helper()
+	p = &process{
+		payloads: make(chan []byte), outcomes: make(chan outcome),
+		asked: make(chan struct{}), ended: make(chan struct{}),
+	}
+	api := httptest.NewServer(p.runtimeAPI())
+	command := exec.Command(build(t, name))
+	command.Stdout, command.Stderr = &p.log, &p.log
+	command.Env = append([]string{
+		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(api.URL, "http://"),
+		"AWS_LAMBDA_FUNCTION_NAME=" + name,
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+		"AWS_LAMBDA_LOG_FORMAT=JSON",
+		"AWS_REGION=us-east-1",
+		"TZ=:UTC",
+	}, environment...)
+	if err := command.Start(); err != nil {
+		api.Close()
+		t.Fatal(err)
+	}
+	go func() {
+		_ = command.Wait() // it is killed, or the test that waits for it fails
+		close(p.ended)
+	}()
+	return p, func() {
+		_ = command.Process.Kill() // it may have ended by itself
+		<-p.ended
+		api.Close()
+	}
+}
+
 // runtimeAPI is the part of Lambda that a function talks to.
 func (p *process) runtimeAPI() http.Handler {
 	const root = "/2018-06-01/runtime"
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+root+"/invocation/next", func(w http.ResponseWriter, r *http.Request) {
+		p.first.Do(func() { close(p.asked) })
 		select {
 		case payload := <-p.payloads:
 			p.count++
@@ -129,7 +173,7 @@ func (p *process) runtimeAPI() http.Handler {
 }
 
 // invoke hands an event over and waits for what the function says.
-func (p *process) invoke(t *testing.T, payload []byte) outcome {
+func (p *process) invoke(t testing.TB, payload []byte) outcome {
 	t.Helper()
 	patience := time.After(2 * invokeWithin)
 	select {
@@ -151,7 +195,7 @@ func (p *process) invoke(t *testing.T, payload []byte) outcome {
 }
 
 // answer invokes the function, and reads its answer into response.
-func (p *process) answer(t *testing.T, event, response any) {
+func (p *process) answer(t testing.TB, event, response any) {
 	t.Helper()
 	payload, err := json.Marshal(event)
 	if err != nil {
@@ -168,7 +212,7 @@ func (p *process) answer(t *testing.T, event, response any) {
 
 // deliver hands over a batch from SQS, whose message ids are the records' places,
 // and returns those that the function keeps.
-func (p *process) deliver(t *testing.T, records ...string) (kept []string) {
+func (p *process) deliver(t testing.TB, records ...string) (kept []string) {
 	t.Helper()
 	var event events.SQSEvent
 	for i, text := range records {
@@ -188,7 +232,7 @@ func (p *process) deliver(t *testing.T, records ...string) (kept []string) {
 
 // noSecretsInLog looks through everything that the function wrote: CloudWatch
 // keeps it, and many may read it.
-func (p *process) noSecretsInLog(t *testing.T) {
+func (p *process) noSecretsInLog(t testing.TB) {
 	t.Helper()
 	text := p.log.String()
 	for _, forbidden := range []string{secret, writeKey, "guess", "ron.swanson", "@"} {

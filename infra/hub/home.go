@@ -70,7 +70,7 @@ func (h home) putMissing(name, prefix string) error {
 	}
 	random := make([]byte, 32)
 	rand.Read(random) // never fails
-	return h.Put(name, prefix+hex.EncodeToString(random))
+	return h.Put(context.Background(), name, prefix+hex.EncodeToString(random))
 }
 
 // get is one parameter without the white space around it; empty where it is absent.

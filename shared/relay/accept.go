@@ -13,9 +13,9 @@ import (
 // does not say whether it tries again: so whatever hangs must leave time for the
 // next best thing.
 const (
-	answerWithin = 8 * time.Second // all of it
-	verifyWithin = 2 * time.Second // then the event is accepted as an unknown one
-	putWithin    = 3 * time.Second // then it is delivered in the same call
+	answerWithin = 8 * time.Second         // all of it
+	verifyWithin = 1500 * time.Millisecond // then the event is accepted as an unknown one
+	putWithin    = 3 * time.Second         // then it is delivered in the same call
 )
 
 // Answer is what Commerce is told.
@@ -39,22 +39,30 @@ func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 
-	answer, reason := r.accept(ctx, commerce.DigestOf(key), body)
-	r.logAccept(ctx, answer, reason, len(body), started)
-	return answer
+	a := r.accept(ctx, commerce.DigestOf(key), body)
+	r.logAccept(ctx, a, len(body), started)
+	return a.answer
 }
 
-// accept is Accept without the log line, and with what the line says of why.
-func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []byte) (Answer, error) {
+// acceptance is what Accept decided.
+type acceptance struct {
+	answer     Answer
+	unverified bool  // taken without a secret to compare the key with
+	why        error // what the log says of it; nil where all is well
+}
+
+// accept is Accept without the log line.
+func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []byte) acceptance {
 	verdict, why := r.verifyInTime(ctx, presented)
 	if verdict == commerce.Forged {
-		return forged, nil
+		return acceptance{answer: forged}
 	}
 	if len(body) > MaxBody {
-		return tooLarge, nil
+		return acceptance{answer: tooLarge}
 	}
 	if err := commerce.Check(body); err != nil {
-		return r.refuse(ctx, verdict, body, err)
+		answer, err := r.refuse(ctx, verdict, body, err)
+		return acceptance{answer: answer, why: err}
 	}
 	envelope := Envelope{Received: time.Now(), Body: commerce.WithoutConfiguration(body)}
 	if verdict == commerce.Unknown {
@@ -63,11 +71,11 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 	err := r.put(ctx, envelope)
 	switch {
 	case err == nil:
-		return accepted, why
+		return acceptance{answer: accepted, unverified: verdict == commerce.Unknown, why: why}
 	case errors.Is(err, ErrTooLarge):
-		return tooLarge, err
+		return acceptance{answer: tooLarge, why: err}
 	default:
-		return r.deliverNow(ctx, envelope), errors.Join(err, why)
+		return acceptance{answer: r.deliverNow(ctx, envelope), why: errors.Join(err, why)}
 	}
 }
 

@@ -12,14 +12,23 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// settleWithin is what is kept back of the caller's deadline for settling, so
-// that an event which ran into it is still postponed on its schedule.
-const settleWithin = time.Second
+// What is kept back of the caller's deadline.
+const (
+	// settleWithin is for settling, so that an event which ran into the deadline is
+	// still postponed on its schedule.
+	settleWithin = time.Second
+	// reportWithin is for saying what must stay, where settling hangs: who is cut
+	// off has said nothing, and the delivered ones come back as well.
+	reportWithin = 200 * time.Millisecond
+)
 
 // Deliver takes a batch through to Segment and settles each item. It returns
 // the handles of the items that must stay on the spool; all others are done.
 func (r *Relay) Deliver(ctx context.Context, items []Item) (keep []string) {
-	for _, p := range r.carry(ctx, items) {
+	parcels := r.carry(ctx, items)
+	ctx, cancel := withoutLast(ctx, reportWithin)
+	defer cancel()
+	for _, p := range parcels {
 		if !r.settle(ctx, p) {
 			keep = append(keep, p.item.Handle)
 		}
@@ -32,6 +41,7 @@ type parcel struct {
 	item     Item
 	started  time.Time
 	webhook  commerce.Webhook
+	happened time.Time // the fact's own time
 	written  []map[string]any
 	messages []segment.Message
 	outcome  outcome
@@ -96,6 +106,9 @@ func (r *Relay) open(_ context.Context, _ Config, p *parcel) outcome {
 	return outcome{}
 }
 
+// reasonForged is why an event is buried whose key proves to be forged.
+const reasonForged = "forged"
+
 // authenticate verifies the key of an event that could not be verified when it
 // came in. One that is not genuine by the secret of today goes to the dead letters:
 // Commerce was told that it is safe, and it may be the secret that is mistyped.
@@ -107,7 +120,7 @@ func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 	case commerce.Genuine:
 		return outcome{}
 	case commerce.Forged:
-		return bury("forged", errForged)
+		return bury(reasonForged, errForged)
 	default:
 		return postpone("unverified", why)
 	}
@@ -166,11 +179,12 @@ func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
 	if config.Segment.WriteKey == "" {
 		return postpone("write_key_missing", nil).forOperator()
 	}
-	messages, err := segment.NewMessages(FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received), p.written)
+	fact := FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received)
+	messages, err := segment.NewMessages(fact, p.written)
 	if err != nil {
 		return bury("message_invalid", err)
 	}
-	p.messages = messages
+	p.messages, p.happened = messages, fact.Time()
 	return outcome{}
 }
 

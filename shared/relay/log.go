@@ -11,26 +11,26 @@ import (
 
 // logAccept writes the one line of an acceptance. It has no body to tell of: the
 // line of the delivery names the event.
-func (r *Relay) logAccept(ctx context.Context, answer Answer, why error, size int, started time.Time) {
+func (r *Relay) logAccept(ctx context.Context, a acceptance, size int, started time.Time) {
 	attrs := []slog.Attr{
 		slog.String("tracking", r.Tracking.Name),
-		slog.String("outcome", answer.Code),
+		slog.String("outcome", a.answer.Code),
 		slog.Int("bytes", size),
 		slog.Int64("ms", time.Since(started).Milliseconds()),
 	}
-	if why != nil {
-		attrs = append(attrs, slog.String("detail", detailOf(why)))
+	if a.why != nil {
+		attrs = append(attrs, slog.String("detail", detailOf(a.why)))
 	}
-	r.Log.LogAttrs(ctx, acceptLevel(answer, why), "accept", attrs...)
+	r.Log.LogAttrs(ctx, acceptLevel(a), "accept", append(attrs, r.metrics(a.metrics())...)...)
 }
 
 // acceptLevel is Error for what loses an event unless Commerce tries again, and
 // Warn for what somebody should know of.
-func acceptLevel(answer Answer, why error) slog.Level {
+func acceptLevel(a acceptance) slog.Level {
 	switch {
-	case answer == tooLarge || answer.Status >= http.StatusInternalServerError:
+	case a.answer == tooLarge || a.answer.Status >= http.StatusInternalServerError:
 		return slog.LevelError
-	case answer != accepted || why != nil:
+	case a.answer != accepted || a.why != nil:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo
@@ -62,7 +62,7 @@ func (r *Relay) logDelivery(ctx context.Context, p *parcel) {
 			attrs = append(attrs, optional)
 		}
 	}
-	r.Log.LogAttrs(ctx, deliveryLevel(p), "deliver", attrs...)
+	r.Log.LogAttrs(ctx, deliveryLevel(p), "deliver", append(attrs, r.metrics(p.metrics())...)...)
 }
 
 // loggable is an outcome's detail as far as it surely holds nothing personal. The

@@ -90,6 +90,9 @@ type Relay struct {
 	Spool         Spool // nil: no queue, Accept delivers in the same call
 	Segment       *segment.Client
 	Log           *slog.Logger
+	// MetricsPrefix names the store in the metrics that the log lines carry. Empty
+	// means that they carry none.
+	MetricsPrefix string
 	// Backoff is the delay after an event's first failed delivery. It doubles
 	// with each further one up to 120 times itself. Zero means 30 s, which
 	// grows to an hour.

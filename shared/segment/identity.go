@@ -77,6 +77,13 @@ func (f Fact) timestamp() string {
 	return f.received()
 }
 
+// Time is the fact's own time, by the same order of precedence as a message's
+// timestamp; zero where nothing is known of it.
+func (f Fact) Time() time.Time {
+	t, _ := time.Parse(time.RFC3339, f.timestamp()) // valid or empty
+	return t
+}
+
 // received is when the webhook came in, in RFC 3339 UTC to the millisecond;
 // empty where that is not known.
 func (f Fact) received() string {

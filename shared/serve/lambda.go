@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
@@ -16,14 +15,16 @@ import (
 // after 10 s and starts it over.
 const initWithin = 5 * time.Second
 
-// Lambda runs a tracking's function until the process ends. Its logger is
+// Lambda runs a tracking's function until the process ends: with the settings in
+// Parameter Store and the queues in SQS that the environment names, or without
+// them where it names none. Its logger is
 // aws-lambda-go's, which obeys the function's logging configuration
 // (AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL) and names the request.
 func Lambda(t tracking.Tracking) {
 	log := lambdacontext.NewLogger()
 	slog.SetDefault(log)
-	f := NewFunction(t, &settings.Cache{Tracking: t, Source: settings.Env{}}, nil, log)
-	f.warm()
+	f := fromEnvironment(t, log)
+	go f.warm() // while the runtime starts; the first event waits for what is left of it
 	lambda.Start(f)
 }
 

@@ -20,8 +20,10 @@ const (
 	retryAfter = 5 * time.Second
 	// reloadEvery bounds what forged requests can make a Cache do.
 	reloadEvery = 5 * time.Second
-	// fetchWithin bounds one attempt. Commerce waits 10 s for an answer.
-	fetchWithin = 3 * time.Second
+	// fetchWithin bounds one attempt. It is less than the 1.5 s that the relay gives
+	// a verification: so whoever waits for an attempt that hangs hears of it, and
+	// Commerce has its answer within 2 s.
+	fetchWithin = 1400 * time.Millisecond
 )
 
 // Cache is the relay.Configuration of one tracking, read from a Source and kept

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -39,7 +38,7 @@ func (d Dir) Parameters(_ context.Context, names []string) (map[string]string, e
 
 // Put writes a parameter, readable by its owner only. Whoever reads it meanwhile
 // gets the old value or the new one whole.
-func (d Dir) Put(name, value string) error {
+func (d Dir) Put(_ context.Context, name, value string) error {
 	path, err := d.path(name)
 	if err != nil {
 		return err
@@ -68,16 +67,31 @@ func replace(path, content string) error {
 	return os.Rename(temporary.Name(), path)
 }
 
-// parameterName is what Parameter Store allows in a name (letters, digits, and
-// . - _ between slashes), less what a directory would take for something else:
-// an element that begins with a dot.
-var parameterName = regexp.MustCompile(`^[\w-][\w.-]*(/[\w-][\w.-]*)*$`)
-
 // path is where a parameter's file is: always below the directory.
 func (d Dir) path(name string) (string, error) {
-	if !parameterName.MatchString(name) {
-		return "", fmt.Errorf("%q is not the name of a parameter: "+
-			"use letters, digits, - _ . and slashes between them, as in %s", name, SegmentWriteKey)
+	if err := checkName(name); err != nil {
+		return "", err
 	}
 	return filepath.Join(string(d), filepath.FromSlash(name)), nil
+}
+
+// checkName takes what Parameter Store allows in a name (letters, digits, and
+// . - _ between slashes), less what a directory would take for something else: an
+// element that begins with a dot.
+func checkName(name string) error {
+	for element := range strings.SplitSeq(name, "/") {
+		if element == "" || element[0] == '.' || strings.ContainsFunc(element, notInName) {
+			return fmt.Errorf("%q is not the name of a parameter: "+
+				"use letters, digits, - _ . and slashes between them, as in %s", name, SegmentWriteKey)
+		}
+	}
+	return nil
+}
+
+func notInName(r rune) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+		return false
+	}
+	return true
 }

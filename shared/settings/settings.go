@@ -1,5 +1,6 @@
 // Package settings is what one tracking is told to do, and where that is
-// written: in a directory of files, or in one environment variable.
+// written: in Parameter Store, in a directory of files, or in one environment
+// variable.
 //
 // A setting is a parameter: a name such as "segment/write-key", relative to the
 // store's own prefix, and a string. A parameter that is absent or blank has its
@@ -47,6 +48,11 @@ func Names(t tracking.Tracking) []string {
 	}
 }
 
+// IsSecret says that a parameter's value is to be shown to nobody.
+func IsSecret(name string) bool {
+	return name == SegmentWriteKey || name == WebhookSecret || name == CommerceClientSecret
+}
+
 // Source is where parameters are written.
 type Source interface {
 	// Parameters reads the named ones. What is not there is not in the map, and
@@ -54,3 +60,17 @@ type Source interface {
 	// parameter's value.
 	Parameters(ctx context.Context, names []string) (map[string]string, error)
 }
+
+// Store is a Source that can be written to: files on a developer's machine, or
+// Parameter Store.
+type Store interface {
+	Source
+	// Put writes a parameter. Whoever reads it meanwhile gets the old value or the
+	// new one whole. Its error names the parameter and quotes no value.
+	Put(ctx context.Context, name, value string) error
+}
+
+var (
+	_ Store = Dir("")
+	_ Store = EditableParameterStore{}
+)

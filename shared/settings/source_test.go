@@ -58,7 +58,7 @@ func TestDirPutsWhatItReads(t *testing.T) {
 	root := filepath.Join(t.TempDir(), ".hub")
 	dir := settings.Dir(root)
 	for _, value := range []string{"first", "second\nline"} {
-		if err := dir.Put("commerce/webhook-secret", value); err != nil {
+		if err := dir.Put(t.Context(), "commerce/webhook-secret", value); err != nil {
 			t.Fatal(err)
 		}
 		got, err := dir.Parameters(t.Context(), []string{"commerce/webhook-secret"})
@@ -85,7 +85,7 @@ func TestDirPutClosesAFileThatWasOpen(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := settings.Dir(root).Put("segment/write-key", "new"); err != nil {
+	if err := settings.Dir(root).Put(t.Context(), "segment/write-key", "new"); err != nil {
 		t.Fatal(err)
 	}
 	mode(t, path, 0o600)
@@ -97,7 +97,7 @@ func TestDirIsReadWholeWhileItIsPut(t *testing.T) {
 	dir := settings.Dir(t.TempDir())
 	old, latest := strings.Repeat("a", 1<<16), strings.Repeat("b", 1<<16)
 	put := func(value string) {
-		if err := dir.Put("templates/order-completed", value); err != nil {
+		if err := dir.Put(t.Context(), "templates/order-completed", value); err != nil {
 			t.Error(err)
 		}
 	}
@@ -129,7 +129,7 @@ func TestDirRefusesNamesThatAreNoParameters(t *testing.T) {
 		if got, err := dir.Parameters(t.Context(), []string{name}); err == nil {
 			t.Errorf("reading %q gives %q", name, got)
 		}
-		if err := dir.Put(name, "y"); err == nil || !strings.Contains(err.Error(), "is not the name of a parameter") {
+		if err := dir.Put(t.Context(), name, "y"); err == nil || !strings.Contains(err.Error(), "is not the name of a parameter") {
 			t.Errorf("writing %q gives %v", name, err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestDirRefusesNamesThatAreNoParameters(t *testing.T) {
 func TestDirPutNamesTheParameterItCannotWrite(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "segment"), "a file in a directory's place")
-	err := settings.Dir(root).Put("segment/write-key", "qqqzzz")
+	err := settings.Dir(root).Put(t.Context(), "segment/write-key", "qqqzzz")
 	if err == nil || !strings.Contains(err.Error(), "writing parameter segment/write-key: ") || strings.Contains(err.Error(), "qqqzzz") {
 		t.Errorf("got %v", err)
 	}

@@ -215,11 +215,17 @@ func (m *Memory) receive(message *message, now time.Time) receipt {
 func (m *Memory) redrive(message *message, now time.Time) {
 	delete(m.received, message.handle())
 	heap.Remove(&m.waiting, message.place)
-	m.dead = append(m.dead, grave{text: message.text, buried: now, burial: relay.Burial{
+	m.dead = append(m.dead, grave{text: message.text, buried: now, burial: exhausted(message.receives)})
+}
+
+// exhausted is what is said of a message that was handed out that often: who moved
+// it to the dead letters knows nothing more.
+func exhausted(receives int) relay.Burial {
+	return relay.Burial{
 		Reason:   "receives_exhausted",
-		Detail:   fmt.Sprintf("handed out %d times and never done with", message.receives),
-		Receives: message.receives,
-	}})
+		Detail:   fmt.Sprintf("handed out %d times and never done with", receives),
+		Receives: receives,
+	}
 }
 
 // wait returns when the next message becomes visible, when anything changed, or

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -241,7 +240,7 @@ func formatTime(st *state, millis float64, picture, zone any) (any, error) {
 	return b.String(), nil
 }
 
-var zonePattern = regexp.MustCompile(`^[+-]?[0-9]{3,4}$`)
+var zonePattern = lazily(`^[+-]?[0-9]{3,4}$`)
 
 // parseZone reads +hhmm, in minutes. The reference gets negative zones that are
 // not whole hours wrong; they are refused.
@@ -251,7 +250,7 @@ func parseZone(zone any) (int, error) {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || !zonePattern.MatchString(s) && n != 0 {
+	if err != nil || !zonePattern().MatchString(s) && n != 0 {
 		return 0, fmt.Errorf("the time zone %q must have the form +hhmm, such as \"+0100\"", s)
 	}
 	if n < 0 && n%100 != 0 {
@@ -391,14 +390,14 @@ func weekOfMonth(t time.Time) (time.Month, int) {
 // isoTimestamp is what $toMillis reads without a picture. The reference leaves the
 // rest to JavaScript's Date.parse; forms that this reads by rules of its own are
 // refused.
-var isoTimestamp = regexp.MustCompile(`^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(Z|[+-]\d{2}:?\d{2})?)?$`)
+var isoTimestamp = lazily(`^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(Z|[+-]\d{2}:?\d{2})?)?$`)
 
 func toMillis(st *state, args []any) (any, error) {
 	text := args[0].(string)
 	if picture, ok := args[1].(string); ok {
 		return parseTime(st, text, picture)
 	}
-	m := isoTimestamp.FindStringSubmatch(text)
+	m := isoTimestamp().FindStringSubmatch(text)
 	if m == nil {
 		return nil, errors.New("$toMillis was given a text that is not an ISO 8601 timestamp, such as 2026-11-24T10:15:00Z; for other forms give it a picture")
 	}

@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -102,8 +101,8 @@ func extreme(pick func(a, b float64) float64) func(fs []float64) (any, error) {
 }
 
 var (
-	decimalText = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?$`)
-	radixText   = regexp.MustCompile(`^0([xX][0-9A-Fa-f]+|[oO][0-7]+|[bB][01]+)$`)
+	decimalText = lazily(`^-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?$`)
+	radixText   = lazily(`^0([xX][0-9A-Fa-f]+|[oO][0-7]+|[bB][01]+)$`)
 )
 
 func toNumber(_ *state, args []any) (any, error) {
@@ -113,12 +112,12 @@ func toNumber(_ *state, args []any) (any, error) {
 	case bool:
 		return float64(count(v)), nil
 	case string:
-		if decimalText.MatchString(v) {
+		if decimalText().MatchString(v) {
 			if f, err := fromNumber(v); err == nil {
 				return f, nil
 			}
 		}
-		if radixText.MatchString(v) {
+		if radixText().MatchString(v) {
 			if n, ok := new(big.Int).SetString(v, 0); ok {
 				f, _ := new(big.Float).SetInt(n).Float64()
 				return finite(f, "$number")

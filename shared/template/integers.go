@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // integerPicture is how to write a whole number.
@@ -352,7 +352,7 @@ func tensAndOnes(n int, ordinal bool) string {
 	return tens
 }
 
-var wordValues = func() map[string]float64 {
+var wordValues = sync.OnceValue(func() map[string]float64 {
 	values := map[string]float64{"hundred": 100, "hundredth": 100}
 	for i, word := range smallWords {
 		values[strings.ToLower(word)] = float64(i)
@@ -370,21 +370,21 @@ var wordValues = func() map[string]float64 {
 		values[strings.ToLower(word)+"th"] = value
 	}
 	return values
-}()
+})
 
 // wordPattern matches a number in words, the longer words first.
-var wordPattern = func() string {
-	words := slices.Sorted(maps.Keys(wordValues))
+var wordPattern = sync.OnceValue(func() string {
+	words := slices.Sorted(maps.Keys(wordValues()))
 	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
 	return "(?:" + strings.Join(words, "|") + "|and|[-, ])+"
-}()
+})
 
-var wordBreaks = regexp.MustCompile(`,\s|\sand\s|[\s\\-]`)
+var wordBreaks = lazily(`,\s|\sand\s|[\s\\-]`)
 
 func fromWords(text string) (float64, error) {
 	segments := []float64{0}
-	for _, word := range wordBreaks.Split(text, -1) {
-		value, ok := wordValues[word]
+	for _, word := range wordBreaks().Split(text, -1) {
+		value, ok := wordValues()[word]
 		if !ok {
 			return 0, errNotInteger
 		}
@@ -433,7 +433,7 @@ func fromLetters(text string, first byte) (float64, error) {
 	return n, nil
 }
 
-var leadingInteger = regexp.MustCompile(`^\s*[-+]?[0-9]+`)
+var leadingInteger = lazily(`^\s*[-+]?[0-9]+`)
 
 // parse reads a text by the picture. Of a decimal number the digits before
 // anything else count.
@@ -466,7 +466,7 @@ func (p *integerPicture) parseDecimalText(text string) (float64, error) {
 	if p.zero != '0' {
 		text = strings.Map(func(r rune) rune { return r - p.zero + '0' }, text)
 	}
-	digits := strings.TrimSpace(leadingInteger.FindString(text))
+	digits := strings.TrimSpace(leadingInteger().FindString(text))
 	f, err := strconv.ParseFloat(digits, 64)
 	if err != nil {
 		return 0, errNotInteger
@@ -482,7 +482,7 @@ func (p *integerPicture) pattern() string {
 	case styleRoman:
 		return "[mdclxvi]+"
 	case styleWords:
-		return wordPattern
+		return wordPattern()
 	}
 	pattern := "[0-9]+"
 	if p.parseWidth > 0 {

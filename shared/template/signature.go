@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // signature is the declared types of a function's arguments, such as <s-nn?:s>.
@@ -14,7 +15,7 @@ import (
 // argument, ? makes it optional, + allows several. The result's type is ignored.
 type signature struct {
 	params  []param
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp // compiled when it is first used: most never are
 }
 
 type param struct {
@@ -38,8 +39,14 @@ func newSignature(text string) (*signature, error) {
 		fmt.Fprintf(&pattern, "([%s]%s)", p.accepts, p.quantifier())
 		i = end
 	}
-	s.pattern = regexp.MustCompile("^" + pattern.String() + "$")
+	s.pattern = lazily("^" + pattern.String() + "$")
 	return s, nil
+}
+
+// lazily is a regular expression that is compiled when it is first used. A function
+// that starts has no time for those that its template may never use.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
 func mustSignature(text string) *signature {
@@ -157,7 +164,7 @@ func (s *signature) apply(name string, args []any, context any) ([]any, error) {
 	for i, arg := range args {
 		letters[i] = letter(arg)
 	}
-	match := s.pattern.FindSubmatch(letters)
+	match := s.pattern().FindSubmatch(letters)
 	if match == nil {
 		return nil, s.mismatch(name, args, letters)
 	}

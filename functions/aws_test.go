@@ -1,0 +1,362 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/metrics"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+// accept posts a webhook to a function, and returns the status and how long it took.
+func accept(t testing.TB, function *process, tracked tracking.Tracking, key string, body []byte) (status int, took time.Duration) {
+	t.Helper()
+	var response events.APIGatewayV2HTTPResponse
+	started := time.Now()
+	function.answer(t, post(tracked, key, body), &response)
+	return response.StatusCode, time.Since(started)
+}
+
+// The whole journey, over the protocols of AWS: a webhook comes in, waits in SQS,
+// and goes out with what Parameter Store keeps as a SecureString.
+func TestOnAWSAWebhookGoesFromCommerceToSegment(t *testing.T) {
+	t.Parallel()
+	tracked := tracking.OrderCompleted
+	cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+	cloud.configure(segment, nil)
+	function := cloud.start()
+	body := samplesOf(t, tracked)[0].Body
+
+	status, _ := accept(t, function, tracked, secret, body)
+	equal(t, "status", status, 202)
+	equal(t, "messages to Segment before the delivery", len(segment.drain()), 0)
+	visible, _ := cloud.count(cloud.queue)
+	equal(t, "waiting", visible, 1)
+
+	equal(t, "kept", len(cloud.deliver(function)), 0)
+	messages := segment.drain()
+	equal(t, "messages to Segment", len(messages), 1)
+	isCallOf(t, tracked, messages[0])
+	visible, invisible := cloud.count(cloud.queue)
+	equal(t, "left on the queue", visible+invisible, 0)
+
+	status, _ = accept(t, function, tracked, "guess", body)
+	equal(t, "status of a forged one", status, 401)
+	visible, invisible = cloud.count(cloud.queue)
+	equal(t, "kept of a forged one", visible+invisible, 0)
+
+	function.noSecretsInLog(t)
+	function.counts(t, cloud.prefix, tracked, metrics.Accepted, metrics.DelayMilliseconds, metrics.Delivered, metrics.Forged)
+}
+
+// The first event finds the settings there, or on their way. But the function does
+// not wait for them with its first question: Lambda counts that as its start.
+func TestOnAWSSettingsAreReadWhileTheFunctionStarts(t *testing.T) {
+	t.Parallel()
+	store := newCloud(t, tracking.CustomerUpdated, 30)
+	read := make(chan struct{}, 10)
+	store.fail(parameterStore, func(aws *cloud, w http.ResponseWriter, r *http.Request) bool {
+		read <- struct{}{}
+		return hangs(aws, w, r)
+	})
+	build(t, store.tracking.Name)
+	started := time.Now()
+	function := store.start()
+	for what, happened := range map[string]<-chan struct{}{"it asks for an event": function.asked, "it reads its settings": read} {
+		select {
+		case <-happened:
+			within(t, time.Since(started), time.Second)
+		case <-time.After(10 * time.Second):
+			t.Errorf("10 s after its start, not yet: %s", what)
+		}
+	}
+}
+
+// counts looks whether the log lines carry exactly those metrics, each once.
+func (p *process) counts(t *testing.T, prefix string, tracked tracking.Tracking, want ...string) {
+	t.Helper()
+	got := map[string]bool{}
+	for text := range strings.Lines(p.log.String()) {
+		var line struct {
+			Prefix, Tracking string
+			AWS              struct {
+				CloudWatchMetrics []struct {
+					Namespace string
+					Metrics   []struct{ Name string }
+				}
+			} `json:"_aws"`
+		}
+		var members map[string]any
+		if err := json.Unmarshal([]byte(text), &members); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		delete(members, "tracking") // encoding/json takes it for Tracking
+		stripped, _ := json.Marshal(members)
+		if err := json.Unmarshal(stripped, &line); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range line.AWS.CloudWatchMetrics {
+			equal(t, "namespace and dimensions", d.Namespace+" "+line.Prefix+" "+line.Tracking, metrics.Namespace+" "+prefix+" "+tracked.Name)
+			for _, m := range d.Metrics {
+				got[m.Name] = true
+				if _, ok := members[m.Name].(float64); !ok {
+					t.Errorf("the line has no number %s: %s", m.Name, text)
+				}
+			}
+		}
+	}
+	names := map[string]bool{}
+	for _, name := range want {
+		names[name] = true
+	}
+	equal(t, "metrics in the log", got, names)
+}
+
+// A message that is not put off comes back when the queue's own time-out is over,
+// 54 s each time, and its 36 receives are used up within half an hour.
+func TestOnAWSAPostponedEventStaysInvisible(t *testing.T) {
+	t.Parallel()
+	tracked := tracking.OrderUpdated
+	cloud, segment := newCloud(t, tracked, 1), newStandIn(t) // invisible for 1 s, unless it is postponed
+	cloud.configure(segment, nil)
+	function := cloud.start()
+	accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
+
+	segment.down(true)
+	kept := cloud.deliver(function)
+	equal(t, "kept", len(kept), 1)
+	time.Sleep(2 * time.Second)
+	equal(t, "handed out again", len(cloud.receive(cloud.queue)), 0)
+	_, invisible := cloud.count(cloud.queue)
+	equal(t, "invisible", invisible, 1)
+
+	segment.down(false)
+	segment.drain()
+	cloud.bringBack(kept)
+	equal(t, "kept", len(cloud.deliver(function)), 0)
+	equal(t, "messages to Segment", len(segment.drain()), 1)
+}
+
+func TestOnAWSABuriedEventSaysWhy(t *testing.T) {
+	t.Parallel()
+	tracked := tracking.OrderCompleted
+	cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+	cloud.configure(segment, map[string]string{settings.Template(tracked): `{"event": "Order Completed", "userId": 7}`})
+	function := cloud.start()
+	body := samplesOf(t, tracked)[0].Body
+	accept(t, function, tracked, secret, body)
+	equal(t, "kept", len(cloud.deliver(function)), 0)
+
+	dead := cloud.receive(cloud.dead)
+	if len(dead) != 1 {
+		t.Fatalf("%d dead letters, want 1", len(dead))
+	}
+	envelope, err := spool.Decode(*dead[0].Body)
+	if err != nil || string(envelope.Body) != string(commerce.WithoutConfiguration(body)) {
+		t.Errorf("the dead letter holds %s, error %v", envelope.Body, err)
+	}
+	for name, want := range map[string]string{
+		"Tracking": tracked.Name, "Reason": "message_invalid", "Receives": "1", "Detail": "message 0: userId is a number: wrap it in $string()",
+	} {
+		if attribute := dead[0].MessageAttributes[name]; attribute.StringValue == nil || *attribute.StringValue != want {
+			t.Errorf("%s: got %v, want %q", name, attribute.StringValue, want)
+		}
+	}
+	if attribute := dead[0].MessageAttributes["Resource"]; attribute.StringValue == nil {
+		t.Error("it does not name the order")
+	}
+	function.counts(t, cloud.prefix, tracked, metrics.Accepted, metrics.Buried)
+}
+
+// "Deployed and not yet configured" is a normal state: everything that comes in is
+// kept, and delivered once there are settings. What was forged is dropped then.
+func TestOnAWSEventsThatComeBeforeTheSettingsAreDelivered(t *testing.T) {
+	t.Parallel()
+	tracked := tracking.CustomerCreated
+	cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+	function := cloud.start()
+	body := samplesOf(t, tracked)[0].Body
+	for i := range 5 {
+		status, _ := accept(t, function, tracked, secret, []byte(strings.ReplaceAll(string(body), `"id":`, fmt.Sprintf(`"was":%d,"id":`, i))))
+		equal(t, "status", status, 202)
+	}
+	status, _ := accept(t, function, tracked, "guess", body)
+	equal(t, "status of one that is forged, which nobody can know yet", status, 202)
+	kept := cloud.deliver(function)
+	equal(t, "kept without settings", len(kept), 6)
+	function.counts(t, cloud.prefix, tracked, metrics.Accepted, metrics.Unverified, metrics.Postponed)
+
+	cloud.configure(segment, nil)
+	cloud.bringBack(kept)
+	function = cloud.start() // another one; this one looks again within 72 s
+	equal(t, "kept with settings", len(cloud.deliver(function)), 0)
+	equal(t, "messages to Segment", len(segment.drain()), 5)
+	function.counts(t, cloud.prefix, tracked, metrics.Delivered, metrics.DelayMilliseconds, metrics.Skipped, metrics.Forged)
+}
+
+// Commerce may never send a refused event again. The order of things is the
+// operator's program's: both secrets, 6 s, Commerce's own, and then one secret.
+func TestOnAWSNothingIsRefusedWhileASecretIsRotated(t *testing.T) {
+	t.Parallel()
+	tracked := tracking.OrderUpdated
+	cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+	cloud.configure(segment, nil)
+	body := samplesOf(t, tracked)[0].Body
+
+	var key atomic.Value // what Commerce sends
+	key.Store(secret)
+	stop := make(chan struct{})
+	var refused, accepted, withNew atomic.Int64
+	var traffic sync.WaitGroup
+	for range 2 {
+		function := cloud.start()
+		traffic.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				presented := key.Load().(string)
+				status, _ := accept(t, function, tracked, presented, body)
+				if status == 202 {
+					accepted.Add(1)
+				} else {
+					refused.Add(1)
+				}
+				if presented != secret {
+					withNew.Add(1)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}
+	time.Sleep(time.Second)
+	cloud.put(map[string]string{settings.WebhookSecret: "rotated_squirrel\n" + secret})
+	time.Sleep(6 * time.Second)
+	key.Store("rotated_squirrel")
+	time.Sleep(time.Second)
+	cloud.put(map[string]string{settings.WebhookSecret: "rotated_squirrel"})
+	time.Sleep(6 * time.Second)
+	close(stop)
+	traffic.Wait()
+	t.Logf("%d accepted, %d of them with the new secret", accepted.Load(), withNew.Load())
+	equal(t, "refused", refused.Load(), 0)
+	if withNew.Load() < 100 {
+		t.Errorf("only %d came with the new secret", withNew.Load())
+	}
+}
+
+// Whatever Parameter Store does, Commerce has its answer within 2 s and the event
+// is kept: it is verified when it is delivered.
+func TestOnAWSEventsAreKeptWhileParameterStoreFails(t *testing.T) {
+	for name, fails := range map[string]fault{"throttles": throttles, "hangs": hangs, "is down": isDown} {
+		t.Run("cold and it "+name, func(t *testing.T) {
+			t.Parallel()
+			tracked := tracking.OrderCancelled
+			cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+			cloud.configure(segment, nil)
+			cloud.fail(parameterStore, fails)
+			build(t, tracked.Name)
+			started := time.Now()
+			function := cloud.start()
+			status, _ := accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
+			within(t, time.Since(started), 2*time.Second)
+			equal(t, "status", status, 202)
+			cloud.recovers(function, segment, 1)
+			function.noSecretsInLog(t)
+		})
+		t.Run("warm and it "+name, func(t *testing.T) {
+			t.Parallel()
+			tracked := tracking.OrderRefunded
+			cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+			cloud.configure(segment, nil)
+			function := cloud.start()
+			body := samplesOf(t, tracked)[0].Body
+			status, _ := accept(t, function, tracked, secret, body)
+			equal(t, "status", status, 202)
+
+			cloud.put(map[string]string{settings.WebhookSecret: "rotated_squirrel\n" + secret})
+			cloud.fail(parameterStore, fails)
+			time.Sleep(5 * time.Second) // a reload is due
+			status, took := accept(t, function, tracked, "rotated_squirrel", body)
+			equal(t, "status with a secret that is not known yet", status, 202)
+			within(t, took, 2*time.Second)
+			status, took = accept(t, function, tracked, secret, body)
+			equal(t, "status with the known secret", status, 202)
+			within(t, took, time.Second)
+			cloud.recovers(function, segment, 3)
+			function.noSecretsInLog(t)
+		})
+	}
+}
+
+// recovers looks whether everything that was accepted is delivered once Parameter
+// Store answers again.
+func (c *cloud) recovers(function *process, segment *standIn, want int) {
+	c.t.Helper()
+	c.fail(parameterStore, nil)
+	time.Sleep(6 * time.Second) // a failure counts for 5 s
+	for range 3 {
+		c.bringBack(c.deliver(function))
+	}
+	equal(c.t, "messages to Segment", len(segment.drain()), want)
+	visible, invisible := c.count(c.queue)
+	equal(c.t, "left on the queue", visible+invisible, 0)
+}
+
+// Where the queue does not take an event, Segment does, while Commerce waits; and
+// where neither does, Commerce hears of it in time.
+func TestOnAWSEventsGoStraightToSegmentWhileTheQueueFails(t *testing.T) {
+	cases := []struct {
+		name        string
+		queue       fault
+		segmentDown bool
+		status      int
+		direct      int // messages to Segment
+		queued      int
+	}{
+		{"it is slow", isSlow, false, 202, 0, 1},
+		{"it hangs", hangs, false, 202, 1, 0},
+		{"it is down", isDown, false, 202, 1, 0},
+		{"it throttles", throttles, false, 202, 1, 0},
+		{"it hangs and Segment is down", hangs, true, 503, 1, 0},
+		{"it is down and Segment is down", isDown, true, 503, 1, 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			tracked := tracking.CheckoutStarted
+			cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+			cloud.configure(segment, nil)
+			function := cloud.start()
+			segment.down(c.segmentDown)
+			cloud.fail(queues, c.queue)
+			status, took := accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
+			within(t, took, 8*time.Second)
+			equal(t, "status", status, c.status)
+			equal(t, "messages to Segment", len(segment.drain()), c.direct)
+			visible, _ := cloud.count(cloud.queue)
+			equal(t, "waiting", visible, c.queued)
+		})
+	}
+}
+
+func within(t testing.TB, took, limit time.Duration) {
+	t.Helper()
+	t.Logf("an answer after %v", took.Round(time.Millisecond))
+	if took > limit {
+		t.Errorf("an answer after %v, want one within %v", took, limit)
+	}
+}

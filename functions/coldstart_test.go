@@ -1,0 +1,159 @@
+package functions_test
+
+import (
+	"archive/zip"
+	"compress/flate"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/tracking"
+)
+
+// maxZip is how large a function may be, zipped, in bytes. Lambda fetches it at
+// every cold start. As it is deployed, for arm64, it is a tenth smaller than for
+// amd64.
+const maxZip = 5 << 20
+
+func TestAFunctionIsSmall(t *testing.T) {
+	for _, tracked := range tracking.All() {
+		t.Run(tracked.Name, func(t *testing.T) {
+			size := zipped(t, build(t, tracked.Name))
+			t.Logf("%.2f MB", float64(size)/1e6)
+			if size > maxZip {
+				t.Errorf("its zip has %d bytes, more than %d", size, maxZip)
+			}
+		})
+	}
+}
+
+// What these packages cost a start, or bring along, no function needs. A newer
+// client of SSM or SQS brings its schemas: see go.mod.
+func TestAFunctionCarriesNothingThatSlowsItsStart(t *testing.T) {
+	output, err := exec.Command("go", "list", "-tags", "lambda.norpc", "-deps", "./"+tracking.OrderCompleted.Name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.Lines(string(output)) {
+		name = strings.TrimSpace(name)
+		for _, unwanted := range []string{
+			"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", "/schemas",
+			"github.com/aws/aws-cdk-go", "github.com/spf13/cobra", "text/template", "net/rpc",
+		} {
+			if strings.Contains(name, unwanted) {
+				t.Errorf("it carries %s", name)
+			}
+		}
+	}
+}
+
+// zipped is the size of a file as a zip archive, in bytes.
+func zipped(t *testing.T, name string) int {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size counter
+	archive := zip.NewWriter(&size)
+	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		return flate.NewWriter(w, flate.DefaultCompression)
+	})
+	w, err := archive.Create(filepath.Base(name))
+	if err == nil {
+		_, err = w.Write(content)
+	}
+	if err != nil || archive.Close() != nil {
+		t.Fatal(err)
+	}
+	return int(size)
+}
+
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
+
+// BenchmarkColdStart starts a function and an empty one in turn, and says how long
+// each takes from the start of the process to its first question for an event and
+// to its first answer, and the ratios. Parameter Store and SQS answer at once: what
+// is measured is what is ours. The medians count; other programs disturb this one.
+//
+//	go test -run '^$' -bench ColdStart -benchtime 100x ./functions
+func BenchmarkColdStart(b *testing.B) {
+	aws := instantAWS(b)
+	tracked := tracking.OrderCompleted
+	event := post(tracked, secret, samplesOf(b, tracked)[0].Body)
+	environment := []string{
+		"AWS_ENDPOINT_URL=" + aws, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=test",
+		serve.VariablePrefix + "=/commerce-segment",
+		serve.VariableQueue + "=" + aws + "/queue", serve.VariableDeadLetters + "=" + aws + "/dead",
+	}
+	var ours, empty starts
+	for b.Loop() {
+		empty.add(measure(b, "testdata/empty", event, nil))
+		ours.add(measure(b, tracked.Name, event, environment))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(ours.asked), "ms-to-next")
+	b.ReportMetric(median(ours.answered), "ms-to-answer")
+	b.ReportMetric(median(empty.asked), "ms-to-next-empty")
+	b.ReportMetric(median(empty.answered), "ms-to-answer-empty")
+	b.ReportMetric(median(ours.asked)/median(empty.asked), "next-ratio")
+	b.ReportMetric(median(ours.answered)/median(empty.answered), "answer-ratio")
+}
+
+// starts are the times of many starts, in milliseconds.
+type starts struct{ asked, answered []float64 }
+
+func (s *starts) add(asked, answered time.Duration) {
+	s.asked = append(s.asked, asked.Seconds()*1e3)
+	s.answered = append(s.answered, answered.Seconds()*1e3)
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// measure starts a function and has it answer one event.
+func measure(b *testing.B, name string, event any, environment []string) (asked, answered time.Duration) {
+	payload, err := json.Marshal(event)
+	if err != nil {
+		b.Fatal(err)
+	}
+	build(b, name)
+	started := time.Now()
+	function, stop := launch(b, name, environment...)
+	defer stop()
+	<-function.asked
+	asked = time.Since(started)
+	if outcome := function.invoke(b, payload); outcome.failed || name != "testdata/empty" && !strings.Contains(string(outcome.body), "202") {
+		b.Fatalf("%s answers %s", name, outcome.body)
+	}
+	return asked, time.Since(started)
+}
+
+// instantAWS answers for Parameter Store and SQS as if all were well.
+func instantAWS(t testing.TB) (url string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("X-Amz-Target") {
+		case "AmazonSSM.GetParameters":
+			io.WriteString(w, `{"Parameters":[{"Name":"/commerce-segment/commerce/webhook-secret","Type":"SecureString","Value":"`+secret+`"}]}`)
+		case "AmazonSQS.SendMessage":
+			io.WriteString(w, `{"MessageId":"1"}`)
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}

@@ -1,0 +1,75 @@
+package functions_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+// An operator looks at the dead letters, mends what was wrong with some of them,
+// and sends those on their way again.
+func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
+	t.Parallel()
+	cloud := newCloud(t, tracking.OrderCompleted, 30)
+	queue := spool.NewSQS(cloud.sqs, cloud.queue, cloud.dead)
+	for i := range 24 {
+		reason := []string{"segment_400", "message_invalid"}[i%2]
+		err := queue.Bury(t.Context(), relay.Envelope{Received: received, Body: fmt.Appendf(nil, `{"n":%d}`, i)},
+			relay.Burial{Tracking: "order-completed", Reason: reason, Resource: fmt.Sprint("o-", i), Receives: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, body := range []string{envelope(t, relay.Envelope{Received: received, Body: []byte(`{"n":24}`)}), "garbage"} { // as SQS's own redrive does
+		if _, err := cloud.sqs.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &cloud.dead, MessageBody: aws.String(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dead := spool.NewDeadLetterQueue(cloud.sqs, cloud.queue, cloud.dead)
+
+	letters, err := dead.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := map[string]int{}
+	for _, l := range letters {
+		reasons[l.Burial.Reason]++
+		if l.Buried.IsZero() || l.Burial.Receives == 0 {
+			t.Errorf("a letter says nothing of when, or how often: %+v", l)
+		}
+	}
+	equal(t, "listed", reasons, map[string]int{"segment_400": 12, "message_invalid": 12, "receives_exhausted": 2})
+	visible, invisible := cloud.count(cloud.dead)
+	equal(t, "visible and invisible after the list", []int{visible, invisible}, []int{26, 0})
+
+	var progress []int
+	moved, err := dead.Redrive(t.Context(),
+		func(l spool.DeadLetter) bool { return l.Burial.Reason == "segment_400" },
+		func(moved int) { progress = append(progress, moved) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "moved", moved, 12)
+	equal(t, "progress", fmt.Sprint(progress), "[1 2 3 4 5 6 7 8 9 10 11 12]")
+	visible, invisible = cloud.count(cloud.dead)
+	equal(t, "visible and invisible after the redrive", []int{visible, invisible}, []int{14, 0})
+	var bodies []string
+	for messages := cloud.receive(cloud.queue); len(messages) > 0; messages = cloud.receive(cloud.queue) {
+		for _, m := range messages {
+			e, err := spool.Decode(*m.Body)
+			if err != nil || !e.Received.Equal(received) {
+				t.Errorf("what went back is not what was buried: %+v, %v", e, err)
+			}
+			bodies = append(bodies, string(e.Body))
+		}
+	}
+	slices.Sort(bodies)
+	equal(t, "back on the queue", len(slices.Compact(bodies)), 12)
+}

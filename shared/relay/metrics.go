@@ -1,0 +1,58 @@
+package relay
+
+import (
+	"log/slog"
+	"time"
+
+	"commerce-segment/shared/metrics"
+)
+
+// metrics are the members of a log line that make it carry those values.
+func (r *Relay) metrics(values []metrics.Value) []slog.Attr {
+	if r.MetricsPrefix == "" {
+		return nil
+	}
+	return metrics.Attrs(r.MetricsPrefix, r.Tracking.Name, time.Now(), values...)
+}
+
+// metrics is what an acceptance counts as.
+func (a acceptance) metrics() []metrics.Value {
+	switch {
+	case a.unverified:
+		return []metrics.Value{metrics.One(metrics.Accepted), metrics.One(metrics.Unverified)}
+	case a.answer == accepted:
+		return []metrics.Value{metrics.One(metrics.Accepted)}
+	case a.answer == forged:
+		return []metrics.Value{metrics.One(metrics.Forged)}
+	case a.answer == tooLarge:
+		return []metrics.Value{metrics.One(metrics.TooLarge)}
+	case a.answer == unavailable:
+		return []metrics.Value{metrics.One(metrics.Unavailable)}
+	default:
+		return []metrics.Value{metrics.One(metrics.Refused)}
+	}
+}
+
+// metrics is what a delivery counts as.
+func (p *parcel) metrics() []metrics.Value {
+	switch o := p.outcome; {
+	case o.fate == delivered && p.happened.IsZero():
+		return []metrics.Value{metrics.One(metrics.Delivered)}
+	case o.fate == delivered:
+		return []metrics.Value{metrics.One(metrics.Delivered), {Name: metrics.DelayMilliseconds, Value: p.delay()}}
+	case o.fate == buried && o.reason == reasonForged:
+		return []metrics.Value{metrics.One(metrics.Buried), metrics.One(metrics.Forged)}
+	case o.fate == buried:
+		return []metrics.Value{metrics.One(metrics.Buried)}
+	case o.fate == postponed && o.operator:
+		return []metrics.Value{metrics.One(metrics.Postponed), metrics.One(metrics.Blocked)}
+	case o.fate == postponed:
+		return []metrics.Value{metrics.One(metrics.Postponed)}
+	default:
+		return []metrics.Value{metrics.One(metrics.Skipped)}
+	}
+}
+
+// delay is how long ago it happened, in milliseconds. Commerce's clock may be a
+// little ahead of this one.
+func (p *parcel) delay() int64 { return max(time.Since(p.happened), 0).Milliseconds() }

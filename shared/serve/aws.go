@@ -1,0 +1,108 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+// The environment variables that make a function work with AWS. The stack sets
+// them. Without the first, settings come from settings.Variable; without the
+// other two, there is no queue.
+const (
+	VariablePrefix      = "PARAMETER_PREFIX"      // where the store's parameters are, "/commerce-segment"
+	VariableQueue       = "QUEUE_URL"             // where accepted webhooks wait for delivery
+	VariableDeadLetters = "DEAD_LETTER_QUEUE_URL" // where what can never be delivered is buried
+)
+
+// How long AWS may take. The SDK makes two attempts, so each pair fits into what
+// the relay and the cache give it: a second attempt is for a connection that died
+// while the function was frozen, and for a throttled call.
+const (
+	attempts        = 2
+	betweenAttempts = 100 * time.Millisecond  // at most
+	settingsWithin  = 600 * time.Millisecond  // one attempt at Parameter Store, which the cache gives 1.4 s
+	queueWithin     = 1400 * time.Millisecond // one attempt at SQS, which the relay gives 3 s
+)
+
+// fromEnvironment builds the function that the environment describes.
+func fromEnvironment(t tracking.Tracking, log *slog.Logger) *Function {
+	config, transport := awsConfig(), newTransport()
+	prefix := os.Getenv(VariablePrefix)
+
+	var source settings.Source = settings.Env{}
+	if prefix != "" {
+		source = settings.NewParameterStore(ssm.NewFromConfig(config, func(o *ssm.Options) {
+			o.HTTPClient = &http.Client{Transport: transport, Timeout: settingsWithin}
+		}), prefix)
+	}
+	var queue relay.Spool
+	if url := os.Getenv(VariableQueue); url != "" {
+		queue = spool.NewSQS(sqs.NewFromConfig(config, func(o *sqs.Options) {
+			o.HTTPClient = &http.Client{Transport: transport, Timeout: queueWithin}
+		}), url, os.Getenv(VariableDeadLetters))
+	}
+	f := NewFunction(t, &settings.Cache{Tracking: t, Source: source}, queue, log)
+	f.Relay.MetricsPrefix = prefix
+	return f
+}
+
+// awsConfig is what the SDK has to know, by the environment variables that every
+// Lambda function has. The SDK's own config package would look for it in files, in
+// a metadata service and at STS as well: nothing that is there, and a cold start
+// would pay for it.
+func awsConfig() aws.Config {
+	config := aws.Config{
+		Region:      os.Getenv("AWS_REGION"),
+		Credentials: aws.CredentialsProviderFunc(environmentCredentials),
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts, o.MaxBackoff = attempts, betweenAttempts
+			})
+		},
+	}
+	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
+		config.BaseEndpoint = aws.String(endpoint) // an emulator
+	}
+	return config
+}
+
+// environmentCredentials are those that Lambda gives a function. They outlive it.
+func environmentCredentials(context.Context) (aws.Credentials, error) {
+	credentials := aws.Credentials{
+		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
+		Source:          "environment",
+	}
+	if !credentials.HasKeys() {
+		return aws.Credentials{}, errors.New("there are no credentials for AWS: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as Lambda does")
+	}
+	return credentials, nil
+}
+
+// newTransport is what the clients of AWS share. It speaks HTTP/1.1, as the one to
+// Segment does and for the same reasons.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: settingsWithin, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout: queueWithin,
+		MaxIdleConnsPerHost: 10,
+		IdleConnTimeout:     50 * time.Second, // load balancers commonly close after 60 s
+	}
+}

@@ -1,0 +1,217 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
+)
+
+// ParameterReader is the part of the SDK's client for Systems Manager
+// (*ssm.Client) with which a function reads its settings.
+type ParameterReader interface {
+	GetParameters(context.Context, *ssm.GetParametersInput, ...func(*ssm.Options)) (*ssm.GetParametersOutput, error)
+}
+
+// ParameterStore is a Source: AWS Systems Manager's Parameter Store, in which the
+// parameter segment/write-key is named <prefix>/segment/write-key.
+type ParameterStore struct {
+	client ParameterReader
+	prefix string
+}
+
+// NewParameterStore reads the store that lies below a prefix such as
+// "/commerce-segment".
+func NewParameterStore(client ParameterReader, prefix string) ParameterStore {
+	return ParameterStore{client: client, prefix: strings.TrimRight(prefix, "/")}
+}
+
+// maxNames is how many parameters GetParameters reads at once.
+const maxNames = 10
+
+// Parameters reads the named ones, at most ten, in one call. SecureStrings come
+// decrypted.
+func (s ParameterStore) Parameters(ctx context.Context, names []string) (map[string]string, error) {
+	if len(names) > maxNames {
+		return nil, fmt.Errorf("reading %d parameters at once: Parameter Store takes at most %d", len(names), maxNames)
+	}
+	full := make([]string, len(names))
+	for i, name := range names {
+		full[i] = s.prefix + "/" + name
+	}
+	output, err := s.client.GetParameters(ctx, &ssm.GetParametersInput{Names: full, WithDecryption: aws.Bool(true)})
+	if err != nil {
+		return nil, fmt.Errorf("reading the parameters %s/* from Parameter Store: %w%s", s.prefix, err,
+			remedy(err, s.prefix+"/*", "ssm:GetParameters", "kms:Decrypt"))
+	}
+	parameters := make(map[string]string, len(output.Parameters))
+	for _, p := range output.Parameters {
+		parameters[strings.TrimPrefix(aws.ToString(p.Name), s.prefix+"/")] = aws.ToString(p.Value)
+	}
+	return parameters, nil
+}
+
+// ParameterEditor is the part of the SDK's client for Systems Manager with which
+// the operator's program sets things up.
+type ParameterEditor interface {
+	ParameterReader
+	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
+	GetParametersByPath(context.Context, *ssm.GetParametersByPathInput, ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error)
+}
+
+// EditableParameterStore is a ParameterStore that can be written to. It is a type
+// of its own so that functions, which only read, carry none of it.
+type EditableParameterStore struct {
+	ParameterStore
+	editor ParameterEditor
+}
+
+// NewEditableParameterStore reads and writes the store that lies below a prefix.
+func NewEditableParameterStore(client ParameterEditor, prefix string) EditableParameterStore {
+	return EditableParameterStore{ParameterStore: NewParameterStore(client, prefix), editor: client}
+}
+
+// Parameter Store's limits for a value, in bytes.
+const (
+	maxStandard = 4 << 10
+	maxAdvanced = 8 << 10 // advanced parameters cost money each month
+)
+
+// Put writes a parameter, in the place of the one that is there, if any. Secrets
+// become SecureStrings under the account's default key (alias/aws/ssm). Its error
+// never quotes the value.
+func (s EditableParameterStore) Put(ctx context.Context, name, value string) error {
+	if err := checkValue(name, value); err != nil {
+		return err
+	}
+	input := &ssm.PutParameterInput{
+		Name: aws.String(s.prefix + "/" + name), Value: aws.String(value), Type: typeOf(name),
+		Tier: types.ParameterTierStandard, Overwrite: aws.Bool(true),
+	}
+	if len(value) > maxStandard {
+		input.Tier = types.ParameterTierAdvanced
+	}
+	_, err := s.editor.PutParameter(ctx, input)
+	if isDowngrade(err) {
+		input.Tier = types.ParameterTierAdvanced
+		_, err = s.editor.PutParameter(ctx, input)
+	}
+	if err != nil {
+		return fmt.Errorf("writing parameter %s to Parameter Store: %w%s", *input.Name, withoutWords(err),
+			remedy(err, *input.Name, "ssm:PutParameter", "kms:Encrypt"))
+	}
+	return nil
+}
+
+// checkValue says why Parameter Store cannot keep a value.
+func checkValue(name, value string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	switch {
+	case strings.TrimSpace(value) == "":
+		return fmt.Errorf("parameter %s is blank, and Parameter Store keeps no empty value: put one there, or delete the parameter to have its default", name)
+	case len(value) > maxAdvanced:
+		return fmt.Errorf("parameter %s has %d bytes, and Parameter Store keeps at most %d: shorten it, in a template for a start its comments and indentation",
+			name, len(value), maxAdvanced)
+	case strings.Contains(value, "{{"):
+		return fmt.Errorf("parameter %s has {{ in it, with which Parameter Store refers to another parameter: put a space between the two", name)
+	}
+	return nil
+}
+
+func typeOf(name string) types.ParameterType {
+	switch {
+	case IsSecret(name):
+		return types.ParameterTypeSecureString
+	case strings.HasPrefix(name, "tracking/") && strings.HasSuffix(name, "/events"):
+		return types.ParameterTypeStringList
+	default:
+		return types.ParameterTypeString
+	}
+}
+
+// isDowngrade says that a parameter became an advanced one when its value was
+// longer. It stays one until it is deleted: Parameter Store refuses to make it a
+// standard one again.
+func isDowngrade(err error) bool {
+	var refusal smithy.APIError
+	return errors.As(err, &refusal) && refusal.ErrorCode() == "ValidationException" &&
+		strings.Contains(refusal.ErrorMessage(), "downgrade")
+}
+
+// Stored is what a parameter is, without the value where that is secret.
+type Stored struct {
+	Name     string // below the prefix
+	Type     string // String, StringList or SecureString
+	Value    string // empty for a secret
+	Version  int64  // counts from 1, with each Put
+	Modified time.Time
+}
+
+// List says what is set. It decrypts nothing: a secret, once it is in there, can
+// be replaced and not be read back.
+func (s EditableParameterStore) List(ctx context.Context) ([]Stored, error) {
+	input := &ssm.GetParametersByPathInput{
+		Path: aws.String(s.prefix), Recursive: aws.Bool(true), WithDecryption: aws.Bool(false),
+	}
+	var list []Stored
+	for {
+		output, err := s.editor.GetParametersByPath(ctx, input)
+		if err != nil {
+			return nil, fmt.Errorf("listing the parameters %s/* of Parameter Store: %w%s", s.prefix, err,
+				remedy(err, s.prefix, "ssm:GetParametersByPath"))
+		}
+		for _, p := range output.Parameters {
+			list = append(list, s.stored(p))
+		}
+		if aws.ToString(output.NextToken) == "" {
+			return list, nil
+		}
+		input.NextToken = output.NextToken
+	}
+}
+
+// stored leaves out what is secret by its type or by its name: somebody may have
+// written one in clear.
+func (s EditableParameterStore) stored(p types.Parameter) Stored {
+	stored := Stored{
+		Name: strings.TrimPrefix(aws.ToString(p.Name), s.prefix+"/"), Type: string(p.Type),
+		Version: p.Version, Modified: aws.ToTime(p.LastModifiedDate),
+	}
+	if p.Type != types.ParameterTypeSecureString && !IsSecret(stored.Name) {
+		stored.Value = aws.ToString(p.Value)
+	}
+	return stored
+}
+
+// withoutWords is an error without Parameter Store's own words, where it gave
+// any: those quote the value that it refused.
+func withoutWords(err error) error {
+	var refusal smithy.APIError
+	if errors.As(err, &refusal) {
+		return errors.New(refusal.ErrorCode())
+	}
+	return err
+}
+
+// remedy says what to allow where access is denied, and is empty for any other
+// error. The actions are those on the parameters, and then the one on their key,
+// if it is needed.
+func remedy(err error, parameters, action string, onKey ...string) string {
+	var refusal smithy.APIError
+	if !errors.As(err, &refusal) || refusal.ErrorCode() != "AccessDeniedException" {
+		return ""
+	}
+	text := fmt.Sprintf(": allow %s on arn:aws:ssm:<region>:<account>:parameter%s", action, parameters)
+	for _, action := range onKey {
+		text += ", and " + action + " on the key whose alias is alias/aws/ssm"
+	}
+	return text
+}

@@ -1,0 +1,306 @@
+package settings_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// systemsManager is Parameter Store over its real protocol. It answers as it is
+// told, and otherwise as a store that holds the parameters.
+type systemsManager struct {
+	mu         sync.Mutex
+	parameters map[string]map[string]any // by full name: Type, Value, Version
+	answers    []func(http.ResponseWriter)
+	calls      []map[string]any // what it was asked, with "Operation"
+	url        string
+}
+
+func newSystemsManager(t *testing.T, parameters map[string]map[string]any) *systemsManager {
+	s := &systemsManager{parameters: parameters}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *systemsManager) client() *ssm.Client {
+	return ssm.New(ssm.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(s.url), RetryMaxAttempts: 1,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		}),
+	})
+}
+
+// store is the store below /shop.
+func (s *systemsManager) store() settings.EditableParameterStore {
+	return settings.NewEditableParameterStore(s.client(), "/shop/")
+}
+
+func (s *systemsManager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var call map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&call); err != nil {
+		panic(err)
+	}
+	call["Operation"] = strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSSM.")
+	s.calls = append(s.calls, call)
+	if len(s.answers) > 0 {
+		answer := s.answers[0]
+		s.answers = s.answers[1:]
+		if answer != nil {
+			answer(w)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	json.NewEncoder(w).Encode(s.answer(call))
+}
+
+func (s *systemsManager) answer(call map[string]any) any {
+	switch call["Operation"] {
+	case "GetParameters":
+		var found, invalid []any
+		for _, name := range call["Names"].([]any) {
+			if p, ok := s.parameters[name.(string)]; ok {
+				found = append(found, with(p, "Name", name))
+			} else {
+				invalid = append(invalid, name)
+			}
+		}
+		return map[string]any{"Parameters": found, "InvalidParameters": invalid}
+	case "GetParametersByPath": // one a page
+		for i, name := range []string{"/shop/segment/host", "/shop/segment/write-key", "/shop/commerce/webhook-secret"} {
+			token := fmt.Sprint("page ", i)
+			if call["NextToken"] == token || i == 0 && call["NextToken"] == nil {
+				page := map[string]any{"Parameters": []any{with(s.parameters[name], "Name", name)}}
+				if i < 2 {
+					page["NextToken"] = fmt.Sprint("page ", i+1)
+				}
+				return page
+			}
+		}
+	}
+	return map[string]any{"Version": 2}
+}
+
+func with(parameter map[string]any, name string, value any) map[string]any {
+	parameter = maps.Clone(parameter)
+	parameter[name] = value
+	return parameter
+}
+
+// refusal is an error of AWS's JSON protocol.
+func refusal(status int, code, message string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		w.Header().Set("X-Amzn-ErrorType", code)
+		w.WriteHeader(status)
+		json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message})
+	}
+}
+
+func text(kind, value string) map[string]any {
+	return map[string]any{"Type": kind, "Value": value, "Version": 3, "LastModifiedDate": 1795514400.5}
+}
+
+// A first deployment has not set everything: what Parameter Store calls invalid is
+// absent, and no error.
+func TestParameterStoreReadsWhatIsThereInOneCall(t *testing.T) {
+	aws := newSystemsManager(t, map[string]map[string]any{
+		"/shop/segment/write-key":               text("SecureString", "wk"),
+		"/shop/tracking/order-completed/events": text("StringList", "order.paid"),
+	})
+	names := settings.Names(tracking.OrderCompleted)
+	got, err := aws.store().Parameters(t.Context(), names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, map[string]string{"segment/write-key": "wk", "tracking/order-completed/events": "order.paid"})
+	if len(aws.calls) != 1 || len(aws.calls[0]["Names"].([]any)) != len(names) || aws.calls[0]["WithDecryption"] != true {
+		t.Errorf("it was asked %v", aws.calls)
+	}
+}
+
+func TestParameterStoreSaysWhyItCannotBeRead(t *testing.T) {
+	cases := []struct {
+		name   string
+		answer func(http.ResponseWriter)
+		want   []string
+	}{
+		{"access is denied", refusal(400, "AccessDeniedException", "User: u is not authorized to perform: ssm:GetParameters"),
+			[]string{"allow ssm:GetParameters on arn:aws:ssm:<region>:<account>:parameter/shop/*", "kms:Decrypt on the key whose alias is alias/aws/ssm"}},
+		{"it throttles", refusal(400, "ThrottlingException", "Rate exceeded"), []string{"ThrottlingException: Rate exceeded"}},
+		{"it is down", refusal(503, "InternalServerError", ""), []string{"StatusCode: 503"}},
+		{"something else answers", func(w http.ResponseWriter) { io.WriteString(w, "<html>") }, []string{"deserialization"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			aws := newSystemsManager(t, nil)
+			aws.answers = append(aws.answers, c.answer)
+			_, err := aws.store().Parameters(t.Context(), []string{"segment/host"})
+			for _, want := range append(c.want, "reading the parameters /shop/* from Parameter Store: ") {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %q in it", err, want)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), "allow ") != (c.name == "access is denied") {
+				t.Errorf("its remedy is wrong: %v", err)
+			}
+		})
+	}
+	t.Run("more than it takes", func(t *testing.T) {
+		_, err := newSystemsManager(t, nil).store().Parameters(t.Context(), make([]string, 11))
+		if err == nil || !strings.Contains(err.Error(), "at most 10") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("the context ends", func(t *testing.T) {
+		aws := newSystemsManager(t, nil)
+		over := make(chan struct{})
+		defer close(over)
+		aws.answers = append(aws.answers, func(http.ResponseWriter) { <-over })
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		asked := time.Now()
+		if _, err := aws.store().Parameters(ctx, []string{"segment/host"}); err == nil || time.Since(asked) > time.Second {
+			t.Errorf("got %v after %v", err, time.Since(asked))
+		}
+	})
+}
+
+func TestParameterStorePutsByKindAndSize(t *testing.T) {
+	cases := []struct{ name, parameter, value, kind, tier string }{
+		{"a secret", "segment/write-key", "wk", "SecureString", "Standard"},
+		{"two secrets", "commerce/webhook-secret", "new\nold", "SecureString", "Standard"},
+		{"the API's secret", "commerce/client-secret", "s", "SecureString", "Standard"},
+		{"a list", "tracking/order-completed/events", "order.paid", "StringList", "Standard"},
+		{"a text", "segment/host", "https://api.segment.io", "String", "Standard"},
+		{"a template of 4,096 bytes", "templates/order-completed", strings.Repeat("é", 2048), "String", "Standard"},
+		{"a template of 4,097 bytes", "templates/order-completed", strings.Repeat("é", 2048) + " ", "String", "Advanced"},
+		{"a template of 8,192 bytes", "templates/order-completed", strings.Repeat("x", 8192), "String", "Advanced"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			aws := newSystemsManager(t, nil)
+			if err := aws.store().Put(t.Context(), c.parameter, c.value); err != nil {
+				t.Fatal(err)
+			}
+			call := aws.calls[0]
+			got := fmt.Sprint(call["Operation"], call["Name"], call["Type"], call["Tier"], call["Overwrite"], call["KeyId"])
+			if want := fmt.Sprint("PutParameter", "/shop/"+c.parameter, c.kind, c.tier, true, nil); got != want || call["Value"] != c.value {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestParameterStoreRefusesWhatItCannotKeep(t *testing.T) {
+	cases := []struct{ name, parameter, value, want string }{
+		{"nothing", "segment/host", " \n", "parameter segment/host is blank"},
+		{"a template that is too long", "templates/order-completed", strings.Repeat("qqqzzz", 1366), "parameter templates/order-completed has 8196 bytes, and Parameter Store keeps at most 8192"},
+		{"a reference", "templates/order-completed", "{{qqqzzz}}", "parameter templates/order-completed has {{ in it"},
+		{"a name of something else", "../segment/host", "x", "is not the name of a parameter"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			aws := newSystemsManager(t, nil)
+			err := aws.store().Put(t.Context(), c.parameter, c.value)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "qqqzzz") {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if len(aws.calls) != 0 {
+				t.Errorf("it was asked %v", aws.calls)
+			}
+		})
+	}
+}
+
+// AWS quotes the value that it refuses, and the operator's program prints errors.
+func TestAnErrorOfPutQuotesNoValue(t *testing.T) {
+	cases := map[string]struct {
+		answer func(http.ResponseWriter)
+		want   string
+	}{
+		"it is refused":    {refusal(400, "ValidationException", "Value 'qqqzzz' failed to satisfy constraint"), "writing parameter /shop/segment/write-key to Parameter Store: ValidationException"},
+		"access is denied": {refusal(400, "AccessDeniedException", "no qqqzzz"), "allow ssm:PutParameter on arn:aws:ssm:<region>:<account>:parameter/shop/segment/write-key, and kms:Encrypt"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			aws := newSystemsManager(t, nil)
+			aws.answers = append(aws.answers, c.answer)
+			err := aws.store().Put(t.Context(), "segment/write-key", "qqqzzz")
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "qqqzzz") {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// Without this, a template that was shortened below 4 KB could never be saved.
+func TestAnAdvancedParameterStaysOne(t *testing.T) {
+	aws := newSystemsManager(t, nil)
+	aws.answers = append(aws.answers, refusal(400, "ValidationException",
+		"This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier."))
+	if err := aws.store().Put(t.Context(), "templates/order-completed", "short"); err != nil {
+		t.Fatal(err)
+	}
+	if len(aws.calls) != 2 || aws.calls[1]["Tier"] != "Advanced" {
+		t.Errorf("it was asked %v", aws.calls)
+	}
+}
+
+// Whoever may list may not read: nothing is decrypted, and what is secret by its
+// name is left out even if somebody wrote it in clear.
+func TestListTellsNoSecret(t *testing.T) {
+	aws := newSystemsManager(t, map[string]map[string]any{
+		"/shop/segment/host":            text("String", "https://api.segment.io"),
+		"/shop/segment/write-key":       text("SecureString", "AQICAHh-ciphertext"),
+		"/shop/commerce/webhook-secret": text("String", "qqqzzz"),
+	})
+	list, err := aws.store().List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range list {
+		got = append(got, fmt.Sprintf("%s %s %q %d %s", p.Name, p.Type, p.Value, p.Version, p.Modified.UTC().Format(time.RFC3339Nano)))
+	}
+	want := []string{
+		`segment/host String "https://api.segment.io" 3 2026-11-24T10:00:00.5Z`,
+		`segment/write-key SecureString "" 3 2026-11-24T10:00:00.5Z`,
+		`commerce/webhook-secret String "" 3 2026-11-24T10:00:00.5Z`,
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for _, call := range aws.calls {
+		if call["WithDecryption"] != false || call["Recursive"] != true || call["Path"] != "/shop" {
+			t.Errorf("it was asked %v", call)
+		}
+	}
+}
+
+func TestListSaysWhatToAllow(t *testing.T) {
+	aws := newSystemsManager(t, nil)
+	aws.answers = append(aws.answers, refusal(400, "AccessDeniedException", "no"))
+	_, err := aws.store().List(t.Context())
+	if want := "allow ssm:GetParametersByPath on arn:aws:ssm:<region>:<account>:parameter/shop"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}

@@ -1,0 +1,232 @@
+package spool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
+)
+
+// queueService is SQS over its real protocol: it takes everything, or answers as it
+// is told.
+type queueService struct {
+	mu     sync.Mutex
+	calls  []call
+	answer func(http.ResponseWriter)
+	url    string
+}
+
+// call is what SQS was asked.
+type call struct {
+	Operation         string
+	QueueURL          string `json:"QueueUrl"`
+	MessageBody       string
+	ReceiptHandle     string
+	VisibilityTimeout *int
+	MessageAttributes map[string]struct{ DataType, StringValue string }
+}
+
+func newQueueService(t *testing.T) *queueService {
+	s := &queueService{}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *queueService) spool() SQS {
+	client := sqs.New(sqs.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(s.url), RetryMaxAttempts: 1,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		}),
+	})
+	return NewSQS(client, s.url+"/1/queue", s.url+"/1/dead")
+}
+
+func (s *queueService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := call{Operation: strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")}
+	if err := json.NewDecoder(r.Body).Decode(&one); err != nil {
+		panic(err)
+	}
+	s.calls = append(s.calls, one)
+	if s.answer != nil {
+		s.answer(w)
+		return
+	}
+	w.Write([]byte(`{"MessageId":"1"}`))
+}
+
+// refusal is an error of SQS's JSON protocol, with the code of its older one beside.
+func refusal(status int, code, message string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		w.Header().Set("X-Amzn-Query-Error", code+";Sender")
+		w.WriteHeader(status)
+		json.NewEncoder(w).Encode(map[string]string{"__type": "com.amazonaws.sqs#" + code, "message": message})
+	}
+}
+
+func TestSQSTakesWhatItHandsOut(t *testing.T) {
+	digest := commerce.DigestOf("secret_squirrel")
+	for name, e := range map[string]relay.Envelope{
+		"a genuine event":   {Received: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Body: []byte(`{"id":"é\u0000"}`)},
+		"an unverified one": {Body: []byte(`{}`), Presented: &digest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			service := newQueueService(t)
+			if err := service.spool().Put(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+			got := service.calls[0]
+			if got.Operation != "SendMessage" || got.QueueURL != service.url+"/1/queue" || got.MessageAttributes != nil {
+				t.Errorf("it was asked %+v", got)
+			}
+			if opened, err := Decode(got.MessageBody); err != nil || !reflect.DeepEqual(opened, e) {
+				t.Errorf("it was sent %+v, error %v", opened, err)
+			}
+		})
+	}
+}
+
+// Only an ErrTooLarge makes the relay give an event up. SQS refuses much else under
+// the same code: those events must go the other way, straight to Segment.
+func TestSQSRefusals(t *testing.T) {
+	cases := []struct {
+		name     string
+		answer   func(http.ResponseWriter)
+		tooLarge bool
+		want     string
+	}{
+		{"a message that is too large for this queue",
+			refusal(400, "InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."),
+			true, "Message must be shorter than 262144 bytes.: set the queue's MaximumMessageSize to 1048576"},
+		{"the same, as the JSON protocol names it",
+			refusal(400, "InvalidParameterValueException", "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."), true, ""},
+		{"another parameter is invalid", refusal(400, "InvalidParameterValue", "Value 7 for parameter DelaySeconds is invalid."), false, "DelaySeconds"},
+		{"there is no such queue", refusal(400, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."), false, "queue does not exist"},
+		{"access is denied", refusal(403, "AccessDenied", "not authorized to perform: sqs:sendmessage"), false, "sqs:sendmessage"},
+		{"it throttles", refusal(400, "RequestThrottled", "slow down"), false, "slow down"},
+		{"it is down", func(w http.ResponseWriter) { w.WriteHeader(500) }, false, "500"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			service := newQueueService(t)
+			service.answer = c.answer
+			err := service.spool().Put(t.Context(), relay.Envelope{Body: []byte(`{}`)})
+			if err == nil || errors.Is(err, relay.ErrTooLarge) != c.tooLarge || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Put: %v, want %q", err, c.want)
+			}
+			if err := service.spool().Bury(t.Context(), relay.Envelope{Body: []byte(`{}`)}, relay.Burial{}); err == nil {
+				t.Error("Bury: no error")
+			}
+			if err := service.spool().Postpone(t.Context(), relay.Item{}, time.Second); err == nil {
+				t.Error("Postpone: no error")
+			}
+		})
+	}
+	t.Run("what is too large for any queue is not sent", func(t *testing.T) {
+		service := newQueueService(t)
+		huge := relay.Envelope{Body: random(MaxMessage)}
+		if err := service.spool().Put(t.Context(), huge); !errors.Is(err, relay.ErrTooLarge) {
+			t.Errorf("Put: %v", err)
+		}
+		if err := service.spool().Bury(t.Context(), huge, relay.Burial{}); !errors.Is(err, relay.ErrTooLarge) {
+			t.Errorf("Bury: %v", err)
+		}
+		if len(service.calls) != 0 {
+			t.Errorf("it was asked %d times", len(service.calls))
+		}
+	})
+}
+
+// Earlier than Segment asked for is a request in vain; more than 12 hours is an
+// error of SQS's, and the item would come back after a minute.
+func TestSQSPostponesInWholeSeconds(t *testing.T) {
+	cases := []struct {
+		name  string
+		delay time.Duration
+		want  int
+	}{
+		{"whole seconds", 30 * time.Second, 30},
+		{"rounded up", 30*time.Second + time.Millisecond, 31},
+		{"nothing", 0, 0},
+		{"less than nothing", -time.Second, 0},
+		{"more than SQS can", 24 * time.Hour, 12*60*60 - 54},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			service := newQueueService(t)
+			if err := service.spool().Postpone(t.Context(), relay.Item{Handle: "h"}, c.delay); err != nil {
+				t.Fatal(err)
+			}
+			got := service.calls[0]
+			if got.Operation != "ChangeMessageVisibility" || got.QueueURL != service.url+"/1/queue" || got.ReceiptHandle != "h" ||
+				got.VisibilityTimeout == nil || *got.VisibilityTimeout != c.want {
+				t.Errorf("it was asked %+v, want %d s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSQSBuriesWithTheReason(t *testing.T) {
+	service := newQueueService(t)
+	e := relay.Envelope{Received: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Body: []byte(`{}`)}
+	burial := relay.Burial{Tracking: "order-completed", Reason: "segment_400", Detail: "a\x00b\uFFFE\xffc\n…", Receives: 3}
+	if err := service.spool().Bury(t.Context(), e, burial); err != nil {
+		t.Fatal(err)
+	}
+	got := service.calls[0]
+	if got.Operation != "SendMessage" || got.QueueURL != service.url+"/1/dead" {
+		t.Errorf("it was asked %+v", got)
+	}
+	if opened, err := Decode(got.MessageBody); err != nil || !reflect.DeepEqual(opened, e) {
+		t.Errorf("it was sent %+v, error %v", opened, err)
+	}
+	// An empty attribute would be refused, and with it the burial: there is no Resource.
+	want := map[string]struct{ DataType, StringValue string }{
+		"Tracking": {"String", "order-completed"}, "Reason": {"String", "segment_400"},
+		"Detail": {"String", "ab\uFFFDc\n…"}, "Receives": {"Number", "3"},
+	}
+	if !reflect.DeepEqual(got.MessageAttributes, want) {
+		t.Errorf("its attributes are %q, want %q", got.MessageAttributes, want)
+	}
+}
+
+// An event that the queue takes and the dead letters do not would come back for 30
+// hours, and then lose its reason.
+func TestWhatSQSTakesItCanBury(t *testing.T) {
+	service := newQueueService(t)
+	long := strings.Repeat("é", 5000)
+	body := random(MaxMessage)
+	fits := sort.Search(len(body), func(size int) bool {
+		_, err := Encode(relay.Envelope{Received: received, Body: body[:size+1]})
+		return err != nil
+	})
+	largest := relay.Envelope{Received: received, Body: body[:fits]}
+	if err := service.spool().Bury(t.Context(), largest, relay.Burial{Tracking: long, Reason: long, Detail: long, Resource: long, Receives: 36}); err != nil {
+		t.Fatal(err)
+	}
+	got := service.calls[0]
+	size := len(got.MessageBody)
+	for name, attribute := range got.MessageAttributes {
+		size += len(name) + len(attribute.DataType) + len(attribute.StringValue)
+	}
+	if size > MaxMessage || size < MaxMessage-2<<10 {
+		t.Errorf("the message has %d bytes, want just under %d", size, MaxMessage)
+	}
+}

@@ -135,7 +135,7 @@ func checkEmail(email string) error {
 
 func checkArchitecture(architecture string) error {
 	if _, known := architectures[architecture]; !known {
-		return fmt.Errorf("Lambda has no architecture %q: put arm64 or x86_64 there", architecture)
+		return fmt.Errorf("%q is no architecture of Lambda: put arm64 or x86_64 there", architecture)
 	}
 	return nil
 }

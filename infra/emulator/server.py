@@ -55,13 +55,17 @@ class Kind:
 
     service: str
     create: str  # operation; takes the resource's properties
-    identity: str  # the parameter or the answer that Ref gives
-    delete: str = ""  # operation; "" where it goes with its parent
-    delete_with: tuple = ()  # properties that the deletion takes beside the identity
-    delete_many: bool = False  # the deletion takes a list
+    identity: str = ""  # the parameter or the answer that Ref gives
+    delete: str = ""  # operation; "" where it goes with what it belongs to
+    deletion: object = None  # the deletion's parameters, of the creation's parameters and answers
     attributes: tuple = ()  # parameters or answers that Fn::GetAtt gives
     arn: str = ""  # what it gives for Arn, where no answer has it: made of the parameters
-    prepare: object = field(default=lambda properties: [properties])  # the calls' parameters
+    prepare: object = field(default=lambda properties: [properties])  # the creation's parameters, call by call
+    overwrites: bool = False  # creating it again is an update
+
+
+def picking(*names):
+    return lambda values: {name: values[name] for name in names}
 
 
 def queue_policies(properties):
@@ -76,22 +80,24 @@ def topic_policies(properties):
 
 KINDS = {
     "AWS::ApiGatewayV2::Api": Kind(
-        "apigatewayv2", "create_api", "ApiId", "delete_api", attributes=("ApiId", "ApiEndpoint")),
+        "apigatewayv2", "create_api", "ApiId", "delete_api", picking("ApiId"),
+        attributes=("ApiId", "ApiEndpoint")),
     "AWS::ApiGatewayV2::Stage": Kind(
-        "apigatewayv2", "create_stage", "StageName", "delete_stage", ("ApiId",)),
+        "apigatewayv2", "create_stage", "StageName", "delete_stage", picking("ApiId", "StageName")),
     "AWS::ApiGatewayV2::Integration": Kind(
-        "apigatewayv2", "create_integration", "IntegrationId", "delete_integration", ("ApiId",)),
+        "apigatewayv2", "create_integration", "IntegrationId", "delete_integration", picking("ApiId", "IntegrationId")),
     "AWS::ApiGatewayV2::Route": Kind(
-        "apigatewayv2", "create_route", "RouteId", "delete_route", ("ApiId",)),
+        "apigatewayv2", "create_route", "RouteId", "delete_route", picking("ApiId", "RouteId")),
     "AWS::CloudWatch::Alarm": Kind(
-        "cloudwatch", "put_metric_alarm", "AlarmName", "delete_alarms", delete_many=True,
+        "cloudwatch", "put_metric_alarm", "AlarmName",
+        "delete_alarms", lambda values: {"AlarmNames": [values["AlarmName"]]}, overwrites=True,
         attributes=("Arn",), arn=f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{AlarmName}}"),
     "AWS::SNS::Subscription": Kind(
-        "sns", "subscribe", "SubscriptionArn", "unsubscribe"),
+        "sns", "subscribe", "SubscriptionArn", "unsubscribe", picking("SubscriptionArn")),
     "AWS::SNS::TopicPolicy": Kind(
-        "sns", "set_topic_attributes", "", prepare=topic_policies),
+        "sns", "set_topic_attributes", prepare=topic_policies, overwrites=True),
     "AWS::SQS::QueuePolicy": Kind(
-        "sqs", "set_queue_attributes", "", prepare=queue_policies),
+        "sqs", "set_queue_attributes", prepare=queue_policies, overwrites=True),
 }
 
 # What may stay unknown. cdk bootstrap's bucket takes nothing over plain HTTP by its
@@ -106,16 +112,15 @@ def model(name, kind):
         __module__ = f"moto.{kind.service}.stack"  # moto files its models by it
 
         def __init__(self, logical_name, properties):
-            values = {}
+            self.values = {}  # parameters and answers
             for parameters in kind.prepare(properties):
-                values = {**parameters, **call(kind.service, kind.create, **parameters)}
-            self.physical_resource_id = values.get(kind.identity, logical_name)
-            values.setdefault("Arn", kind.arn.format(**values))
-            self.attributes = {name: values[name] for name in kind.attributes}
+                self.values |= parameters | call(kind.service, kind.create, **parameters)
+            self.values.setdefault("Arn", kind.arn.format(**self.values))
+            self.physical_resource_id = self.values.get(kind.identity, logical_name)
 
         @staticmethod
         def cloudformation_name_type():
-            return "AlarmName" if kind.service == "cloudwatch" else ""
+            return ""
 
         @staticmethod
         def cloudformation_type():
@@ -126,31 +131,26 @@ def model(name, kind):
             return attribute in kind.attributes
 
         def get_cfn_attribute(self, attribute):
-            return self.attributes[attribute]
+            return self.values[attribute]
 
         def is_created(self):
             return True
 
         @classmethod
-        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, *_, **__):
             return cls(resource_name, cloudformation_json["Properties"])
 
         @classmethod
-        def update_from_cloudformation_json(
-            cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name
-        ):
-            cls.delete_from_cloudformation_json(
-                original_resource.physical_resource_id, cloudformation_json, account_id, region_name)
+        def update_from_cloudformation_json(cls, original_resource, new_resource_name, cloudformation_json, **_):
+            if not kind.overwrites:
+                raise NotImplementedError(f"infra/emulator/server.py cannot update an {name}")
             return cls(new_resource_name, cloudformation_json["Properties"])
 
-        @classmethod
-        def delete_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name):
+        def delete(self, account_id, region_name):
             if not kind.delete:
                 return
-            parameters = {key: cloudformation_json["Properties"][key] for key in kind.delete_with}
-            parameters[kind.identity + "s" * kind.delete_many] = [resource_name] if kind.delete_many else resource_name
             try:
-                call(kind.service, kind.delete, **parameters)
+                call(kind.service, kind.delete, **kind.deletion(self.values))
             except ClientError as error:
                 if error.response["Error"]["Code"] != "NotFoundException":  # it went with its API
                     raise

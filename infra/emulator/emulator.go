@@ -13,6 +13,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -38,7 +39,7 @@ type Emulator struct {
 // Start starts an emulator and waits until it answers.
 func Start(t testing.TB) *Emulator {
 	t.Helper()
-	server := exec.Command(python(t), filepath.Join(infra(t), "emulator", "server.py"))
+	server := exec.Command(Python(t), filepath.Join(infra(t), "emulator", "server.py"))
 	server.Stderr = &bytes.Buffer{}
 	stdin, err := server.StdinPipe()
 	if err != nil {
@@ -78,31 +79,38 @@ func (e *Emulator) Environment() []string {
 }
 
 // Call calls an operation of a service with boto3's names for both,
-// Call(t, "sqs", "get_queue_attributes", …), and returns its answer, decoded from
-// JSON.
+// Call(t, "sqs", "get_queue_url", …), and returns its answer, decoded from JSON.
 func (e *Emulator) Call(t testing.TB, service, operation string, parameters map[string]any) map[string]any {
 	t.Helper()
+	result, err := e.call(service, operation, parameters)
+	if err != nil {
+		t.Fatalf("calling %s of %s in the AWS emulator: %v", operation, service, err)
+	}
+	return result
+}
+
+func (e *Emulator) call(service, operation string, parameters map[string]any) (map[string]any, error) {
 	if parameters == nil {
 		parameters = map[string]any{}
 	}
 	body, err := json.Marshal(parameters)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	answer, err := http.Post(e.URL+"/call/"+service+"/"+operation, "application/json", bytes.NewReader(body))
 	if err != nil {
-		t.Fatalf("calling %s %s of the AWS emulator: %v", service, operation, err)
+		return nil, err
 	}
 	defer answer.Body.Close()
 	said, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("calling %s %s of the AWS emulator: %s %s %v", service, operation, answer.Status, said, err)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, errors.New(string(said))
 	}
 	var result map[string]any
-	if err := json.Unmarshal(said, &result); err != nil {
-		t.Fatal(err)
-	}
-	return result
+	return result, json.Unmarshal(said, &result)
 }
 
 // CDK runs the CDK CLI in the folder infra against the emulator, and returns what it

@@ -22,9 +22,9 @@ func infra(t testing.TB) string {
 	return filepath.Dir(filepath.Dir(file))
 }
 
-// python is a Python that has what requirements.txt names, in a virtual environment
-// of its own.
-func python(t testing.TB) string {
+// Python is a Python that has what requirements.txt names, in a virtual environment
+// of its own: moto for the emulator, and cfn-lint.
+func Python(t testing.TB) string {
 	t.Helper()
 	directory := filepath.Join(infra(t), ".cache", "python")
 	program := filepath.Join(directory, "bin", "python")

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.cloudformation import models as cloudformation
 from moto.cloudformation import parsing
@@ -42,6 +43,7 @@ def client(service):
     return boto3.client(
         service, region_name=REGION, endpoint_url=url,
         aws_access_key_id="test", aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
     )
 
 

@@ -18,6 +18,7 @@ import (
 // AWS: bootstrap, deploy, deploy again, destroy. It looks at the resources each time,
 // because exit code 0 says little there.
 func TestACDKDeployDeploys(t *testing.T) {
+	t.Parallel()
 	aws := emulator.Start(t)
 	output := t.TempDir()
 	aws.CDK(t, output, "bootstrap", "aws://"+emulator.Account+"/"+emulator.Region)

@@ -30,6 +30,13 @@ type resource struct {
 	Properties map[string]any
 }
 
+func TestMain(m *testing.M) {
+	os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20") // a banner
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
 // deployed is the stack of a deployment that was given no context, synthesized once
 // for all tests.
 var deployed = sync.OnceValues(func() (template, error) { return synthesize(nil, noCompiler{}) })

@@ -49,12 +49,12 @@ func makeHome(dir string) (home, error) {
 	if err != nil {
 		return home{}, err
 	}
-	for _, make := range []func() error{
+	for _, step := range []func() error{
 		func() error { return h.putMissing(settings.WebhookSecret, "") },
 		func() error { return h.putMissing(settings.SegmentWriteKey, inboxKeyPrefix) },
 		h.putSamples,
 	} {
-		if err := make(); err != nil {
+		if err := step(); err != nil {
 			return home{}, fmt.Errorf("setting up the hub's directory %s: %w: choose one that you can write to with --dir", h.Dir, err)
 		}
 	}
@@ -114,11 +114,13 @@ func (h home) config(ctx context.Context, t tracking.Tracking, inbox string) (re
 	if err != nil {
 		return relay.Config{}, err
 	}
-	if inbox != "" && strings.TrimSpace(parameters[settings.SegmentHost]) == "" {
-		parameters[settings.SegmentHost] = inbox
-		delete(parameters, settings.SegmentPath) // it is another host's
+	if inbox == "" || strings.TrimSpace(parameters[settings.SegmentHost]) != "" {
+		return settings.Parse(t, parameters)
 	}
-	return settings.Parse(t, parameters)
+	delete(parameters, settings.SegmentPath) // it is another host's
+	config, err := settings.Parse(t, parameters)
+	config.Segment.Host = inbox // which may be no loopback address, for Parse to refuse
+	return config, err
 }
 
 // check says what is wrong with the settings of any tracking.
@@ -133,7 +135,7 @@ func (h home) check(ctx context.Context) error {
 
 // live is the relay.Configuration of one tracking. Unlike settings.Cache, which
 // spares Parameter Store, it shows what somebody has just written to the
-// directory within a second.
+// directory at once.
 type live struct {
 	tracking tracking.Tracking
 	home     home
@@ -145,7 +147,7 @@ type live struct {
 	err    error
 }
 
-const liveFor = time.Second
+const liveFor = 200 * time.Millisecond
 
 // Current implements relay.Configuration.
 func (l *live) Current(ctx context.Context) (relay.Config, error) {

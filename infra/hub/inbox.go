@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
+	"math"
 	"net/http"
 	"strconv"
 	"sync"
@@ -41,6 +41,7 @@ type inbox struct {
 	log   *slog.Logger
 
 	mu       sync.Mutex
+	asked    int               // requests to take something
 	bodies   []json.RawMessage // oldest first
 	bytes    int
 	received int
@@ -62,7 +63,7 @@ func (in *inbox) routes(mux *http.ServeMux) {
 // take answers as Segment does. The check says what is wrong with a body, or how it is kept.
 func (in *inbox) take(check func(path string, body []byte) (json.RawMessage, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if rand.Float64() < in.fail {
+		if in.failsNow() {
 			answerSegment(w, http.StatusInternalServerError, "this inbox was told to fail now and then (--inbox-fail)")
 			return
 		}
@@ -79,6 +80,16 @@ func (in *inbox) take(check func(path string, body []byte) (json.RawMessage, err
 		in.keep(kept)
 		answerSegment(w, http.StatusOK, "")
 	}
+}
+
+// failsNow spreads the failures evenly, the first request among them, so that a
+// single event is enough to see one: at 0.5 every second request fails.
+func (in *inbox) failsNow() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	before := math.Ceil(float64(in.asked) * in.fail)
+	in.asked++
+	return math.Ceil(float64(in.asked)*in.fail) > before
 }
 
 // readBody reads and unzips a request's body, within bodyTakes. The status says

@@ -118,16 +118,32 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	return nil
 }
 
+// splitAddr splits HOST:PORT, or says how to write one.
+func splitAddr(addr string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(addr)
+	if err != nil {
+		return "", "", fmt.Errorf("the address %q (from ADDR or --addr) is not HOST:PORT: write it like %s", addr, defaultAddr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", "", fmt.Errorf("the address %q (from ADDR or --addr) has the port %q: write a number up to 65535", addr, port)
+	}
+	return host, port, nil
+}
+
+// localURL is where this machine reaches what listens on an address. One that
+// names no host means all of them, this machine's own too.
+func localURL(host, port string) string {
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
 // listen opens the address, or says what to do about it.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
-	host, port, err := net.SplitHostPort(addr)
+	host, port, err := splitAddr(addr)
 	if err != nil {
-		return nil, fmt.Errorf("the address %q (from ADDR or --addr) is not HOST:PORT: write it like %s", addr, defaultAddr)
-	}
-	if number, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return nil, fmt.Errorf("the address %q (from ADDR or --addr) has the port %q: write a number up to 65535, or 0 for a free one", addr, port)
-	} else if number > 0 {
-		port = strconv.FormatUint(number, 10)
+		return nil, err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
 	switch {
@@ -145,11 +161,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 // urlOf is where this machine reaches the listener.
 func urlOf(listener net.Listener) string {
 	addr := listener.Addr().(*net.TCPAddr)
-	host := addr.IP.String()
-	if addr.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
+	return localURL(addr.IP.String(), strconv.Itoa(addr.Port))
 }
 
 // publicAddr is the listener's address unless only this machine reaches it.

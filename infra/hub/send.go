@@ -25,12 +25,13 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// How long hub send waits for the inbox, and for one answer. Commerce, too,
-// waits 10 s for an answer.
+// How long hub send waits for the inbox: for what should come, and for what
+// should not. Commerce, too, waits 10 s for an answer.
 const (
-	inboxWithin  = 5 * time.Second
-	inboxEvery   = 50 * time.Millisecond
-	answerWithin = 10 * time.Second
+	expectedWithin   = 5 * time.Second
+	unexpectedWithin = 500 * time.Millisecond
+	inboxEvery       = 50 * time.Millisecond
+	answerWithin     = 10 * time.Second
 )
 
 // sendOptions are the flags of hub send.
@@ -72,7 +73,11 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if err != nil {
 		return err
 	}
-	hub := "http://" + options.addr
+	host, port, err := splitAddr(options.addr)
+	if err != nil {
+		return err
+	}
+	hub := localURL(host, port)
 	config, err := home.config(cmd.Context(), t, hub)
 	if err != nil {
 		return fmt.Errorf("the settings in %s: %w", home.Dir, err)
@@ -203,20 +208,24 @@ func (c caller) showNews(cmd *cobra.Command, before int, t tracking.Tracking, co
 	if err != nil {
 		return err
 	}
-	messages, err := c.waitForNews(cmd.Context(), before, webhook.ResourceID)
+	within, why := unexpectedWithin, whyNothing(cmd.Context(), t, config, webhook)
+	if why == "" {
+		within, why = expectedWithin, "the hub may be trying again, see its log"
+	}
+	messages, err := c.waitForNews(cmd.Context(), within, before, webhook.ResourceID)
 	if err != nil {
 		return err
 	}
 	if len(messages) == 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Segment was told nothing of it: %s.\n", whyNothing(cmd.Context(), t, config, webhook))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Segment was told nothing of it: %s.\n", why)
 		return nil
 	}
 	return printBatch(cmd.OutOrStdout(), messages)
 }
 
 // waitForNews waits for new messages about a resource; none where none came in time.
-func (c caller) waitForNews(ctx context.Context, before int, resource string) ([]json.RawMessage, error) {
-	for deadline := time.Now().Add(inboxWithin); time.Now().Before(deadline); time.Sleep(inboxEvery) {
+func (c caller) waitForNews(ctx context.Context, within time.Duration, before int, resource string) ([]json.RawMessage, error) {
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(inboxEvery) {
 		now, err := c.received(ctx)
 		if err != nil {
 			return nil, err
@@ -257,8 +266,9 @@ func (c caller) news(ctx context.Context, before int, resource string) ([]json.R
 	return messages, nil
 }
 
-// whyNothing says why Segment was told nothing of a webhook, as far as that can
-// be seen from here.
+// whyNothing says why Segment is told nothing of a webhook, as far as that can
+// be seen from here; empty where it should be told something. It takes the
+// webhook's body over.
 func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, webhook commerce.Webhook) string {
 	if !config.Enabled {
 		return t.Name + " is disabled in the settings"
@@ -276,6 +286,6 @@ func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, w
 	case len(messages) == 0:
 		return "the template filters this event"
 	default:
-		return "the hub may be trying again, see its log"
+		return ""
 	}
 }

@@ -1,9 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"io"
 	"log/slog"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/semaphore"
@@ -25,9 +23,12 @@ import (
 const (
 	// webhookTakes is what an HTTP API of AWS takes of a request.
 	webhookTakes = 10 << 20
-	// webhooksUnderway bounds the bodies of all webhooks that are being
-	// accepted at one moment; the others wait their turn.
-	webhooksUnderway = 256 << 20
+	// webhookRoom bounds the bodies of all webhooks that are being accepted at
+	// one moment, and webhookCosts is what the smallest takes of it: so no more
+	// than 64 are, and the others wait their turn. Accepting a webhook takes
+	// a good deal of memory for a moment, because it is compressed.
+	webhookRoom  = 64 << 20
+	webhookCosts = 1 << 20
 )
 
 // webhooks are the seven functions, each with its own queue as on AWS, behind
@@ -35,7 +36,7 @@ const (
 type webhooks struct {
 	functions map[string]*serve.Function
 	queues    map[string]*spool.Memory
-	bodies    *semaphore.Weighted
+	room      *semaphore.Weighted
 	// open is held for reading by each webhook that is being accepted, and for
 	// writing, for good, once no more are.
 	open sync.RWMutex
@@ -46,7 +47,7 @@ func newWebhooks(configuration func(tracking.Tracking) relay.Configuration, back
 	h := &webhooks{
 		functions: make(map[string]*serve.Function),
 		queues:    make(map[string]*spool.Memory),
-		bodies:    semaphore.NewWeighted(webhooksUnderway),
+		room:      semaphore.NewWeighted(webhookRoom),
 	}
 	for _, t := range tracking.All() {
 		queue := spool.NewMemory()
@@ -94,11 +95,11 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.open.RUnlock()
-	weight := bodyWeight(r, webhookTakes)
-	if err := h.bodies.Acquire(r.Context(), weight); err != nil {
+	takes := roomFor(r)
+	if err := h.room.Acquire(r.Context(), takes); err != nil {
 		return // the client has gone
 	}
-	defer h.bodies.Release(weight)
+	defer h.room.Release(takes)
 
 	event, err := toEvent(w, r)
 	if err != nil {
@@ -109,7 +110,8 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), status)
 		return
 	}
-	response, err := function.HTTP(r.Context(), event)
+	// Lambda does not notice that whoever called it has gone, either.
+	response, err := function.HTTP(context.WithoutCancel(r.Context()), event)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -121,43 +123,40 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, response.Body)
 }
 
-// bodyWeight is how many bytes a request may bring, at most the limit.
-func bodyWeight(r *http.Request, limit int64) int64 {
+// roomFor is how much of the room a webhook takes. Where its length is not
+// known it is the largest.
+func roomFor(r *http.Request) int64 {
 	if r.ContentLength < 0 {
-		return limit
+		return webhookTakes
 	}
-	return min(r.ContentLength, limit)
+	return min(max(r.ContentLength, webhookCosts), webhookTakes)
 }
 
-// toEvent makes of a request what an HTTP API of AWS makes of it (payload format 2.0).
+// toEvent makes of a request what an HTTP API of AWS makes of it (payload format
+// 2.0). The body never needs base64 here: a Go string holds any bytes.
 func toEvent(w http.ResponseWriter, r *http.Request) (events.APIGatewayV2HTTPRequest, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, webhookTakes))
-	if err != nil {
+	var body bytes.Buffer
+	body.Grow(int(max(0, min(r.ContentLength, webhookTakes))) + bytes.MinRead) // in one piece where the length is known
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, webhookTakes)); err != nil {
 		return events.APIGatewayV2HTTPRequest{}, err
 	}
-	now := time.Now()
-	event := events.APIGatewayV2HTTPRequest{
+	headers := make(map[string]string, len(r.Header)+1)
+	for name, values := range r.Header {
+		headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	headers["host"] = r.Host
+	return events.APIGatewayV2HTTPRequest{
 		Version:        "2.0",
 		RouteKey:       r.Method + " " + r.URL.Path,
 		RawPath:        r.URL.Path,
 		RawQueryString: r.URL.RawQuery,
-		Headers:        make(map[string]string, len(r.Header)+1),
-	}
-	for name, values := range r.Header {
-		event.Headers[strings.ToLower(name)] = strings.Join(values, ",")
-	}
-	event.Headers["host"] = r.Host
-	event.RequestContext.HTTP = events.APIGatewayV2HTTPRequestContextHTTPDescription{
-		Method: r.Method, Path: r.URL.Path, Protocol: r.Proto,
-		SourceIP: r.RemoteAddr, UserAgent: r.UserAgent(),
-	}
-	event.RequestContext.RequestID = rand.Text()
-	event.RequestContext.Time = now.Format("02/Jan/2006:15:04:05 -0700")
-	event.RequestContext.TimeEpoch = now.UnixMilli()
-	if event.IsBase64Encoded = !utf8.Valid(body); event.IsBase64Encoded {
-		event.Body = base64.StdEncoding.EncodeToString(body)
-	} else {
-		event.Body = string(body)
-	}
-	return event, nil
+		Headers:        headers,
+		Body:           body.String(),
+		RequestContext: events.APIGatewayV2HTTPRequestContext{
+			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{
+				Method: r.Method, Path: r.URL.Path, Protocol: r.Proto,
+				SourceIP: r.RemoteAddr, UserAgent: r.UserAgent(),
+			},
+		},
+	}, nil
 }

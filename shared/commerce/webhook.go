@@ -64,6 +64,25 @@ func Check(body []byte) error {
 	return err
 }
 
+// WithoutConfiguration gives a body that Check has accepted without its
+// "configuration", in which Commerce repeats the webhook secret: what is kept of
+// an event must not hold it. Everything else stays byte for byte, the white space
+// between the outermost members aside.
+func WithoutConfiguration(body []byte) []byte {
+	rest := make([]byte, 0, len(body))
+	rest = append(rest, '{')
+	for key, value := range members(body) {
+		if text(key) == "configuration" {
+			continue
+		}
+		if len(rest) > 1 {
+			rest = append(rest, ',')
+		}
+		rest = append(append(append(rest, key...), ':'), value...)
+	}
+	return append(rest, '}')
+}
+
 // tree builds what a template sees. The secret (configuration) and the
 // deprecated twin (resources) are passed over rather than built and removed.
 func (e envelope) tree() (map[string]any, error) {

@@ -169,6 +169,9 @@ func TestParseIsLenientWhereABodyIsOddButUnambiguous(t *testing.T) {
 		{"an attempt beyond an int is 0",
 			webhook("order.paid", `"payload":{"data":{`+order+`}}`, `"attempt":99999999999999999999`),
 			func(w commerce.Webhook) any { return w.Attempt }, 0},
+		{"an attempt below 0 is 0",
+			webhook("order.paid", `"payload":{"data":{`+order+`}}`, `"attempt":-1`),
+			func(w commerce.Webhook) any { return w.Attempt }, 0},
 		{"a delivery without an id has an empty one",
 			[]byte(`{"triggered_by":"order.paid","payload":{"data":{` + order + `}}}`),
 			func(w commerce.Webhook) any { return w.ID }, ""},
@@ -352,6 +355,24 @@ func benchmark(b *testing.B, read func([]byte) error) {
 				if err := read(body); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// What is kept of an event goes to a queue, to dead letters and to whoever looks
+// at them. Whoever "saves" this pass over the body stores the secret there.
+func TestWithoutConfiguration(t *testing.T) {
+	for name, test := range map[string]struct{ body, want string }{
+		"leaves a body without one as it is":               {`{"id":"1","payload":{"id":"2"}}`, `{"id":"1","payload":{"id":"2"}}`},
+		"takes it away from the middle":                    {`{"id":"1","configuration":{"secret_key":"s"},"payload":{}}`, `{"id":"1","payload":{}}`},
+		"takes it away from either end":                    {`{"configuration":{},"id":"1","configuration":null}`, `{"id":"1"}`},
+		"sees through an escaped name":                     {`{"con\u0066iguration":"s","id":"1"}`, `{"id":"1"}`},
+		"keeps what is inside other members to the letter": {` { "id" : "<é\u00e9>" , "payload" : { "configuration" : 1e999 } } `, `{"id":"<é\u00e9>","payload":{ "configuration" : 1e999 }}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := string(commerce.WithoutConfiguration([]byte(test.body))); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}

@@ -56,7 +56,7 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 	if err := commerce.Check(body); err != nil {
 		return r.refuse(ctx, verdict, body, err)
 	}
-	envelope := Envelope{Received: time.Now(), Body: body}
+	envelope := Envelope{Received: time.Now(), Body: commerce.WithoutConfiguration(body)}
 	if verdict == commerce.Unknown {
 		envelope.Presented = &presented
 	}
@@ -66,10 +66,8 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 		return accepted, why
 	case errors.Is(err, ErrTooLarge):
 		return tooLarge, err
-	case verdict == commerce.Unknown:
-		return unavailable, errors.Join(err, why)
 	default:
-		return r.deliverNow(ctx, envelope), err
+		return r.deliverNow(ctx, envelope), errors.Join(err, why)
 	}
 }
 
@@ -136,8 +134,9 @@ func (r *Relay) put(ctx context.Context, e Envelope) error {
 }
 
 // deliverNow delivers an envelope that the spool did not take, while Commerce
-// waits. What cannot be delivered now is not accepted, and Commerce is told so:
-// nobody else has the event.
+// waits. What cannot be delivered now (an unknown one neither, unless it can be
+// verified by now) is not accepted, and Commerce is told so: nobody else has the
+// event.
 func (r *Relay) deliverNow(ctx context.Context, e Envelope) Answer {
 	p := r.carry(ctx, []Item{{Receives: 1, Envelope: e}})[0]
 	if p.outcome.fate == postponed {

@@ -135,7 +135,8 @@ func (r *Relay) observe(_ context.Context, config Config, p *parcel) outcome {
 }
 
 // write has the template write the messages. The template takes the webhook's
-// body over.
+// body over. Its errors quote nothing of the event, except what the template
+// itself says with $error or $assert: those words are the operator's, for the log.
 func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
 	compiled, err := r.templates.compile(r.Tracking.Name, config.Template)
 	if err == nil {
@@ -208,12 +209,9 @@ func (r *Relay) deliverBatch(ctx context.Context, to segment.Endpoint, batch []s
 	return r.Segment.Deliver(ctx, to, batch), outcome{}
 }
 
-// customerOf is the id of the registered customer that a webhook names: the
-// customer itself, or the one who ordered. Anonymous orders have none.
+// customerOf is the id of the registered customer who ordered. A guest's order
+// has none, nor has a customer, who is the resource itself.
 func customerOf(w commerce.Webhook) string {
-	if w.ResourceType == "customer" {
-		return w.ResourceID
-	}
 	id, _ := dig(w.Body, "payload", "data", "relationships", "customer", "data", "id").(string)
 	return id
 }

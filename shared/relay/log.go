@@ -53,7 +53,7 @@ func (r *Relay) logDelivery(ctx context.Context, p *parcel) {
 	}
 	for _, optional := range []slog.Attr{
 		slog.String("reason", o.reason),
-		slog.String("detail", o.detail),
+		slog.String("detail", loggable(o)),
 		slog.String("retry_in", retryIn(p.retryIn)),
 		slog.String("unsettled", detailOf(p.unsettled)),
 		slog.String("stack", o.stack),
@@ -63,6 +63,15 @@ func (r *Relay) logDelivery(ctx context.Context, p *parcel) {
 		}
 	}
 	r.Log.LogAttrs(ctx, deliveryLevel(p), "deliver", attrs...)
+}
+
+// loggable is an outcome's detail as far as it surely holds nothing personal. The
+// dead letter, which holds the event itself, has all of it.
+func loggable(o outcome) string {
+	if o.quotes {
+		return ""
+	}
+	return o.detail
 }
 
 // deliveryLevel is Error for what somebody must mend or look at, and Warn for

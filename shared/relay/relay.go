@@ -37,7 +37,7 @@ type Configuration interface {
 // Envelope is what the spool keeps of a webhook.
 type Envelope struct {
 	Received time.Time
-	Body     []byte // as Commerce posted it
+	Body     []byte // as Commerce posted it, less the configuration that holds the secret
 	// Presented is the digest of the key that came with it, where it could not
 	// be verified yet; nil for a genuine one.
 	Presented *commerce.Digest

@@ -108,7 +108,7 @@ func (c *Client) send(ctx context.Context, to Endpoint, address *url.URL, messag
 	exchange := &exchange{
 		ctx: ctx, below: c.transport, address: address, messages: messages,
 		// The library swallows a panic below it: nothing may count as delivered then.
-		outcome: noAnswer(ctx, errors.New("analytics-go made no request")),
+		outcome: noAnswer(ctx, errors.New("analytics-go came back without an answer")),
 	}
 	library, err := analytics.NewWithConfig(to.WriteKey, analytics.Config{
 		Endpoint:   to.Host,
@@ -122,15 +122,15 @@ func (c *Client) send(ctx context.Context, to Endpoint, address *url.URL, messag
 		return noAnswer(ctx, err)
 	}
 	for i := range messages {
-		if err := library.Enqueue(standIn(i)); err != nil {
-			exchange.outcome = noAnswer(ctx, err)
-		}
+		err = errors.Join(err, library.Enqueue(standIn(i)))
 	}
-	if err := library.Close(); err != nil {
-		exchange.outcome = noAnswer(ctx, err)
+	err = errors.Join(err, library.Close())
+	outcome := exchange.outcome
+	if err != nil {
+		outcome = noAnswer(ctx, err)
 	}
-	exchange.outcome.Detail = presentable(exchange.outcome.Detail, to.WriteKey)
-	return exchange.outcome
+	outcome.Detail = presentable(outcome.Detail, to.WriteKey)
+	return outcome
 }
 
 // standIn is what analytics-go gets to see of the message at a place. It is so

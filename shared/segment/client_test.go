@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
@@ -195,7 +194,7 @@ func TestDeliverRefusesACertificateItDoesNotTrust(t *testing.T) {
 
 // An answer of endless length must not be read to its end.
 func TestDeliverDrainsWithinBounds(t *testing.T) {
-	written := make(chan int64, 1)
+	written := make(chan int64, 20)
 	segment := startSegment(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(500)
 		n, _ := io.CopyN(w, endless{}, 1<<30)
@@ -220,7 +219,6 @@ func (endless) Read(p []byte) (int, error) {
 }
 
 func TestDeliverWithoutAnAnswer(t *testing.T) {
-	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	tests := []struct {
 		name   string
 		answer http.HandlerFunc
@@ -241,7 +239,7 @@ func TestDeliverWithoutAnAnswer(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			segment := startSegment(t, test.answer)
-			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+			ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 			defer cancel()
 			started := time.Now()
 			outcomes := NewClient(nil).Deliver(ctx, segment.endpoint(), messagesNamed("a", "b"))
@@ -277,6 +275,14 @@ func TestDeliverWithoutAnAnswer(t *testing.T) {
 	})
 }
 
+// hang answers nothing, as long as somebody waits for it.
+func hang(_ http.ResponseWriter, r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-time.After(3 * time.Second):
+	}
+}
+
 // breakOff answers with the start of an answer and resets the connection.
 func breakOff(start string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -301,12 +307,17 @@ func TestDeliverDoesNotWaitForASwitchedProtocol(t *testing.T) {
 			panic(err)
 		}
 		io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+		connection.SetReadDeadline(time.Now().Add(3 * time.Second))
 		io.Copy(io.Discard, connection) // until the client closes it
 		connection.Close()
 	})
+	started := time.Now()
 	got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
 	if got.Verdict != Postpone || !got.Operator || got.Reason != "segment_101" {
 		t.Errorf("got %+v", got)
+	}
+	if took := time.Since(started); took > time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
 
@@ -439,7 +450,7 @@ func TestWhatComesAfterAFailureOneByOne(t *testing.T) {
 			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_401 segment_401]", "[[a b c] [a] [b]]"},
 		{"no answer ends it", breakOff("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
 			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_unreachable segment_unreachable]", "[[a b c] [a] [b]]"},
-		{"the end of the context ends it", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		{"the end of the context ends it", hang,
 			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_timeout segment_timeout]", "[[a b c] [a] [b]]"},
 	}
 	for _, test := range tests {
@@ -550,29 +561,37 @@ func TestDeliverLeavesNoGoroutineBehind(t *testing.T) {
 	status := 200
 	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
 		if status == 0 {
-			<-r.Context().Done()
+			hang(w, r)
 			return
 		}
 		w.WriteHeader(status)
 	})
 	client := NewClient(nil)
+	before, _ := goroutinesOfTheLibrary() // the test of a panic leaves one, for 10 s
 	for _, status = range []int{200, 302, 400, 500, 0} {
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		client.Deliver(ctx, segment.endpoint(), messagesNamed("a", "b"))
 		cancel()
 	}
 	deadline := time.Now().Add(2 * time.Second)
-	for {
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		if !bytes.Contains(stacks, []byte("segmentio/analytics-go")) && !bytes.Contains(stacks, []byte("setRequestCancel")) {
-			return
-		}
+	for after, stacks := goroutinesOfTheLibrary(); after > before; after, stacks = goroutinesOfTheLibrary() {
 		if time.Now().After(deadline) {
-			t.Fatalf("goroutines of the library are left:\n%s", stacks)
+			t.Fatalf("%d goroutines of the library are left:\n%s", after-before, stacks)
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// goroutinesOfTheLibrary counts those of analytics-go and of its http.Client.
+func goroutinesOfTheLibrary() (count int, stacks string) {
+	buffer := make([]byte, 1<<20)
+	stacks = string(buffer[:runtime.Stack(buffer, true)])
+	for _, stack := range strings.Split(stacks, "\n\n") {
+		if strings.Contains(stack, "segmentio/analytics-go") || strings.Contains(stack, "setRequestCancel") {
+			count++
+		}
+	}
+	return count, stacks
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -589,11 +608,14 @@ func TestAPanicBelowIsNoDelivery(t *testing.T) {
 	}
 }
 
-func TestTheTransportGetsTheCallersContext(t *testing.T) {
+func TestTheTransportGetsTheCallersContextAndATrueRequest(t *testing.T) {
 	type key struct{}
 	client := NewClient(roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.Context().Value(key{}) != "value" {
 			t.Error("the context is not the caller's")
+		}
+		if stale := r.Header.Get("Content-Length"); stale != "" {
+			t.Errorf("the header says Content-Length %s, which is that of the stand-ins", stale)
 		}
 		deadline, bounded := r.Context().Deadline()
 		if !bounded || time.Until(deadline) > 8*time.Second {
@@ -621,8 +643,9 @@ func TestNothingPrivateIsLoggedOrReturned(t *testing.T) {
 	}()
 
 	auth := base64.StdEncoding.EncodeToString([]byte(writeKey + ":"))
+	cutAt := map[int]bool{}
 	echo := func(status int) http.HandlerFunc {
-		return answering(status, "no key "+writeKey+", \x00\x1b[31m wk_3f9d\x008c7b6a5e \n nor "+auth+strings.Repeat(" é", 200))
+		return answering(status, strings.Repeat("!", status%2)+"no key "+writeKey+", \x00\x1b[31m wk_3f9d\x008c7b6a5e \n nor "+auth+strings.Repeat("é", 200))
 	}
 	for _, answer := range []http.HandlerFunc{echo(400), echo(401), echo(500), echo(302), breakOff(""), breakOff("HTTP/1.1 " + writeKey + "\r\n\r\n")} {
 		segment := startSegment(t, answer)
@@ -635,10 +658,16 @@ func TestNothingPrivateIsLoggedOrReturned(t *testing.T) {
 			if strings.Contains(text, writeKey) || strings.Contains(text, auth) || strings.Contains(text, person) {
 				t.Errorf("an outcome has a secret: %s", text)
 			}
+			if len(outcome.Detail) > 150 {
+				cutAt[len(outcome.Detail)] = true
+			}
 			if strings.ContainsAny(outcome.Detail, "\x00\x1b\n") || len(outcome.Detail) > 200 || strings.ToValidUTF8(outcome.Detail, "") != outcome.Detail {
 				t.Errorf("the detail is not fit for a log: %q", outcome.Detail)
 			}
 		}
+	}
+	if !cutAt[199] || !cutAt[200] {
+		t.Errorf("details were cut at %v: the test needs one that would be cut inside a letter", cutAt)
 	}
 	logged, err := os.ReadFile(file.Name())
 	if err != nil || len(logged) != 0 {

@@ -3,6 +3,7 @@ package settings_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"strings"
 	"sync"
@@ -199,6 +200,25 @@ func TestCurrentSaysWhyThereHaveNeverBeenSettings(t *testing.T) {
 				current(t, c, "mended")
 			})
 		})
+	}
+}
+
+func TestWithoutOnErrorTheDefaultLoggerHears(t *testing.T) {
+	var log strings.Builder
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) {
+		c.OnError = nil
+		s.fail(errors.New("down"))
+		if _, err := c.Current(t.Context()); err == nil {
+			t.Error("Current says nothing")
+		}
+	})
+	for _, part := range []string{`"level":"ERROR"`, `"tracking":"order-completed"`, "down (events wait for settings)"} {
+		if !strings.Contains(log.String(), part) {
+			t.Errorf("the log %q does not say %s", log.String(), part)
+		}
 	}
 }
 

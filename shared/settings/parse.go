@@ -22,9 +22,10 @@ const (
 	DefaultPath = "/v1/batch"
 )
 
-// Parse makes the typed settings of a tracking out of its parameters. Its error
-// names every parameter that is wrong and says what to put there, and never quotes
-// a secret.
+// Parse makes the typed settings of a tracking out of its parameters. The tracking
+// is one of the catalogue: no other has a default template. Parse's error names
+// every parameter that is wrong and says what to put there, and never quotes a
+// secret.
 //
 // A missing write key or webhook secret is no error: deployed and not yet
 // configured is a normal state, in which events wait.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +109,7 @@ func TestWhatDoesNotFitTheQueueIsTooLarge(t *testing.T) {
 }
 
 func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
-	bomb, err := compress(make([]byte, relay.MaxBody+1))
+	tooLarge, err := compress(make([]byte, relay.MaxBody+1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
 	}{
 		{"nothing", "", "not the JSON"},
 		{"a person's message", "ron.swanson@moltin.com", "not the JSON"},
-		{"base64 without JSON", base64.StdEncoding.EncodeToString(bomb[:90]), "not the JSON"},
+		{"base64 without JSON", base64.StdEncoding.EncodeToString(tooLarge[:90]), "not the JSON"},
 		{"JSON without a version", `{}`, "version 0"},
 		{"a later version", wireText(func(w *wire) { w.Version = 2 }), "deploy the release that wrote it"},
 		{"a digest that is too short", wireText(func(w *wire) { w.Presented = []byte("short") }), "a SHA-256 has 32"},
@@ -138,9 +139,7 @@ func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
 		{"a body that breaks off", wireText(func(w *wire) { w.Body = w.Body[:len(w.Body)-9] }), "decompressing"},
 		{"a body that fails its checksum", wireText(func(w *wire) { w.Body[len(w.Body)-8] ^= 1 }), "decompressing"},
 		{"no body", wireText(func(w *wire) { w.Body = nil }), "decompressing"},
-		// Without this a few kilobytes on the queue take gigabytes, on every
-		// receive, 36 times.
-		{"a gzip bomb", wireText(func(w *wire) { w.Body = bomb }), "larger than"},
+		{"a body that is too large by a byte", wireText(func(w *wire) { w.Body = tooLarge }), "larger than"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -153,6 +152,25 @@ func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
 				t.Errorf("the error quotes the message: %v", err)
 			}
 		})
+	}
+}
+
+// Without a limit while it decompresses, a few kilobytes on the queue take
+// gigabytes of a function's 128 MB, on every one of 36 receives.
+func TestAGzipBombDoesNotGoOff(t *testing.T) {
+	const size = 128 << 20
+	bomb, err := compress(make([]byte, size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err = decompress(bomb); !errors.Is(err, errBomb) {
+		t.Errorf("got error %v, want %v", err, errBomb)
+	}
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > size/2 {
+		t.Errorf("it took %d MiB", taken>>20)
 	}
 }
 

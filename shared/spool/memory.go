@@ -79,8 +79,8 @@ func (m *Memory) Put(_ context.Context, e relay.Envelope) error {
 	return nil
 }
 
-// Receive hands out up to that many visible messages, and waits for the first.
-// It gives none only when the context is done.
+// Receive hands out up to that many visible messages, at least one: it waits for
+// the first. It gives none only when the context is done.
 func (m *Memory) Receive(ctx context.Context, limit int) []relay.Item {
 	for ctx.Err() == nil {
 		receipts, next, changed := m.take(limit)

@@ -334,7 +334,8 @@ func BenchmarkMemory(b *testing.B) {
 			for range waiting {
 				put(b, m, "a")
 			}
-			for _, item := range m.Receive(b.Context(), waiting) {
+			for range waiting {
+				item := m.Receive(b.Context(), 1)[0]
 				if err := m.Postpone(b.Context(), item, time.Hour); err != nil {
 					b.Fatal(err)
 				}

@@ -1,9 +1,28 @@
 // Package template compiles and applies JSONata templates, safely.
+//
+// The language is JSONata as its reference implementation (jsonata-js 2.2.2)
+// defines it. The evaluator is github.com/blues/jsonata-go. A template is parsed,
+// checked and rewritten (see emitter) into a program in the small part of the
+// language that this library gets right; whatever else a template may use is an
+// operation or a function of this package. What cannot be had is refused by
+// Compile, with its line and what to write instead.
+//
+// Every evaluation is bounded in time, data and depth, without goroutines: see
+// maxFuel, maxBytes and maxDepth. Evaluations share nothing, so any number of them
+// may run at once.
 package template
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/blues/jsonata-go"
+	"github.com/blues/jsonata-go/jtypes"
 )
 
 // ErrInput means that the input itself cannot be given to any template, for
@@ -11,31 +30,203 @@ import (
 var ErrInput = errors.New("input")
 
 // Template is a compiled template, safe for use by many goroutines at once.
-type Template struct{}
-
-// Compile checks and compiles a template. The name appears in errors. Its error
-// is an *Error that says template, line, construct and what to write instead.
-func Compile(name, source string) (*Template, error) { panic("not yet") }
+type Template struct {
+	name    string
+	program jtypes.Callable
+	// bindings are the variables that the template uses and that are not built-in,
+	// in the order of the program's parameters.
+	bindings []string
+}
 
 // Error is what is wrong with a template, at compile time or while applying it.
 type Error struct {
 	Template string
 	Line     int // 1-based; 0 where it is not known
 	Message  string
+
+	cause error
 }
 
-func (e *Error) Error() string { panic("not yet") }
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("template %s: %s", e.Template, e.Message)
+	}
+	return fmt.Sprintf("template %s, line %d: %s", e.Template, e.Line, e.Message)
+}
+
+// Unwrap gives the cause, such as context.DeadlineExceeded.
+func (e *Error) Unwrap() error { return e.cause }
+
+func newError(name string, err error) *Error {
+	e := &Error{Template: name, Message: err.Error(), cause: err}
+	var f *fault
+	if errors.As(err, &f) {
+		e.Line, e.Message = f.line, f.err.Error()
+	}
+	return e
+}
+
+// Compile checks and compiles a template. The name appears in errors. Its error
+// is an *Error that says template, line, construct and what to write instead.
+func Compile(name, source string) (*Template, error) {
+	t, err := compile(name, source)
+	if err != nil {
+		return nil, newError(name, err)
+	}
+	return t, nil
+}
+
+func compile(name, source string) (t *Template, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			t, err = nil, fmt.Errorf("it cannot be compiled: %v", r)
+		}
+	}()
+	t, _, err = compileProgram(name, source)
+	return t, err
+}
+
+// compileProgram also gives the emitter, which knows the variables.
+func compileProgram(name, source string) (*Template, *emitter, error) {
+	if len(source) > maxSource {
+		return nil, nil, fmt.Errorf("it has %d bytes, more than the %d that a template may have", len(source), maxSource)
+	}
+	if !utf8.ValidString(source) {
+		return nil, nil, errors.New("it is not valid UTF-8")
+	}
+	tree, err := parse(strings.TrimPrefix(source, "\ufeff"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if tree, err = resolve(tree); err != nil {
+		return nil, nil, err
+	}
+	e := newEmitter()
+	code, err := e.expression(tree)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := &Template{name: name}
+	return t, e, t.load(e, code)
+}
+
+// load gives the emitted program to the library. The program is a lambda, so that
+// each evaluation is a call of it with variables of its own.
+func (t *Template) load(e *emitter, code string) error {
+	params := []string{"$s", "$root", "$input"}
+	for name, variable := range e.variables {
+		if fn, ok := builtins["$"+name]; ok {
+			e.operations[variable] = fn
+			continue
+		}
+		t.bindings = append(t.bindings, name)
+	}
+	sort.Strings(t.bindings)
+	for _, name := range t.bindings {
+		params = append(params, e.variable(name))
+	}
+	expr, err := jsonata.Compile("function(" + strings.Join(params, ", ") + "){" + code + "}")
+	if err != nil {
+		return fmt.Errorf("it cannot be compiled: %w", err)
+	}
+	if err := expr.RegisterVars(e.operations); err != nil {
+		return err
+	}
+	program, err := expr.Eval(nil)
+	if err != nil {
+		return err
+	}
+	t.program = program.(jtypes.Callable)
+	return nil
+}
 
 // Apply gives the template a webhook body and returns the Segment messages that
 // it wrote, in order: none, one, or several. It takes the body over (it may
-// change it). Each message is an object ready for encoding/json; whatever else
-// the template gave (a number, a list of lists …) is an *Error.
+// change it). Numbers of the body are json.Number or float64. Each message is an
+// object ready for encoding/json; whatever else the template gave (a number, a list
+// of lists …) is an *Error. An error that wraps ErrInput is the body's fault.
 func (t *Template) Apply(ctx context.Context, body map[string]any) ([]map[string]any, error) {
-	panic("not yet")
+	input, err := fromGo(body, 0)
+	if err != nil {
+		return nil, err
+	}
+	v, st, err := t.evaluate(ctx, input, nil)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := messagesOf(st, v)
+	if err != nil {
+		return nil, newError(t.name, err)
+	}
+	return messages, nil
 }
 
 // Eval evaluates the template on any JSON and returns the result as JSON, nil
-// where it is undefined. Bindings are JSON values for $name variables.
+// where it is undefined. An empty input is undefined too. Bindings are JSON values
+// for $name variables.
 func (t *Template) Eval(ctx context.Context, input []byte, bindings map[string][]byte) ([]byte, error) {
-	panic("not yet")
+	document, err := fromJSON(input)
+	if err != nil {
+		return nil, err
+	}
+	vars := make(map[string]any, len(bindings))
+	for name, text := range bindings {
+		if builtins["$"+name] != nil {
+			return nil, newError(t.name, fmt.Errorf("$%s is a built-in function: give the variable another name", name))
+		}
+		if vars[name], err = fromJSON(text); err != nil {
+			return nil, fmt.Errorf("variable $%s: %w", name, err)
+		}
+	}
+	v, st, err := t.evaluate(ctx, document, vars)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	text, err := encode(st, v)
+	if err != nil {
+		return nil, newError(t.name, err)
+	}
+	return text, nil
+}
+
+// evaluate runs the program on an input.
+func (t *Template) evaluate(ctx context.Context, input any, vars map[string]any) (v any, st *state, err error) {
+	st = newState(ctx)
+	defer func() {
+		if r := recover(); r != nil {
+			v, err = nil, newError(t.name, fmt.Errorf("it cannot be evaluated: %v", r))
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return nil, st, newError(t.name, err)
+	}
+	v, err = t.run(st, input, vars)
+	if err != nil {
+		return nil, st, newError(t.name, err)
+	}
+	return v, st, nil
+}
+
+func (t *Template) run(st *state, input any, vars map[string]any) (any, error) {
+	argv := make([]reflect.Value, 3+len(t.bindings))
+	argv[0], argv[1], argv[2] = reflect.ValueOf(st), reflect.ValueOf(rootOf(input)), reflect.ValueOf(input)
+	for i, name := range t.bindings {
+		argv[3+i] = reflect.ValueOf(vars[name])
+		if name == "$" {
+			argv[3+i] = argv[2]
+		}
+	}
+	v, err := t.program.Call(argv)
+	if err != nil || !v.IsValid() {
+		return nil, err
+	}
+	return v.Interface(), nil
+}
+
+// rootOf wraps an input that is a list, so that it counts as one value.
+func rootOf(input any) any {
+	if _, ok := input.(*array); ok {
+		return &array{items: []any{input}, sequence: true, root: true}
+	}
+	return input
 }

@@ -1,0 +1,269 @@
+package functions_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"commerce-segment/shared/settings"
+)
+
+// build builds a function as it is deployed, for the machine that the test runs on.
+func build(t *testing.T, name string) string {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skipf("functions are Linux programs, and this is %s", runtime.GOOS)
+	}
+	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
+	command := exec.CommandContext(t.Context(), "go", "build",
+		"-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", bootstrap, "./"+name)
+	command.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOFLAGS=")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", name, err, output)
+	}
+	return bootstrap
+}
+
+// process is a running function and, for it, the Lambda Runtime API.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+type process struct {
+	payloads chan []byte
+	outcomes chan outcome
+	ended    chan struct{} // closed when the process is gone
+	log      logBook
+	count    int
+}
+
+// outcome is what a function said to an event.
+type outcome struct {
+	failed bool // it reported an error
+	body   []byte
+}
+
+// invokeWithin is the time-out that the function is told, and a test's patience.
+const invokeWithin = 9 * time.Second
+
+// start builds a function and runs it, with those settings, until the test ends.
+func start(t *testing.T, name string, parameters map[string]string) *process {
+	t.Helper()
+	p := &process{payloads: make(chan []byte), outcomes: make(chan outcome), ended: make(chan struct{})}
+	api := httptest.NewServer(p.runtimeAPI())
+	t.Cleanup(api.Close)
+
+	encoded, err := json.Marshal(parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	command := exec.CommandContext(ctx, build(t, name))
+	command.Stdout, command.Stderr = &p.log, &p.log
+	command.Env = []string{
+		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(api.URL, "http://"),
+		"AWS_LAMBDA_FUNCTION_NAME=" + name,
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+		"AWS_LAMBDA_LOG_FORMAT=JSON",
+		"AWS_REGION=eu-west-1",
+		"TZ=:UTC",
+		settings.Variable + "=" + string(encoded),
+	}
+	if err := command.Start(); err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	go func() {
+		_ = command.Wait() // it is killed, or the test that waits for it fails
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-p.ended
+		if t.Failed() {
+			t.Logf("the log of %s:\n%s", name, p.log.String())
+		}
+	})
+	return p
+}
+
+// runtimeAPI is the part of Lambda that a function talks to.
+func (p *process) runtimeAPI() http.Handler {
+	const root = "/2018-06-01/runtime"
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+root+"/invocation/next", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case payload := <-p.payloads:
+			p.count++
+			id := "request-" + strconv.Itoa(p.count)
+			w.Header().Set("Lambda-Runtime-Aws-Request-Id", id)
+			w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(invokeWithin).UnixMilli(), 10))
+			w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:123456789012:function:f")
+			w.Write(payload)
+		case <-r.Context().Done():
+		}
+	})
+	report := func(failed bool) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			w.WriteHeader(http.StatusAccepted)
+			p.outcomes <- outcome{failed, body}
+		}
+	}
+	mux.HandleFunc("POST "+root+"/invocation/{id}/response", report(false))
+	mux.HandleFunc("POST "+root+"/invocation/{id}/error", report(true))
+	return mux
+}
+
+// invoke hands an event over and waits for what the function says.
+func (p *process) invoke(t *testing.T, payload []byte) outcome {
+	t.Helper()
+	patience := time.After(2 * invokeWithin)
+	select {
+	case p.payloads <- payload:
+	case <-p.ended:
+		t.Fatal("the function has ended")
+	case <-patience:
+		t.Fatal("the function does not ask for an event")
+	}
+	select {
+	case outcome := <-p.outcomes:
+		return outcome
+	case <-p.ended:
+		t.Fatal("the function ended over an event")
+	case <-patience:
+		t.Fatal("the function does not answer")
+	}
+	panic("unreachable")
+}
+
+// answer invokes the function, and reads its answer into response.
+func (p *process) answer(t *testing.T, event, response any) {
+	t.Helper()
+	payload, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome := p.invoke(t, payload)
+	if outcome.failed {
+		t.Fatalf("the function failed: %s", outcome.body)
+	}
+	if err := json.Unmarshal(outcome.body, response); err != nil {
+		t.Fatalf("answer %s: %v", outcome.body, err)
+	}
+}
+
+// deliver hands over a batch from SQS, whose message ids are the records' places,
+// and returns those that the function keeps.
+func (p *process) deliver(t *testing.T, records ...string) (kept []string) {
+	t.Helper()
+	var event events.SQSEvent
+	for i, text := range records {
+		event.Records = append(event.Records, events.SQSMessage{
+			MessageId: strconv.Itoa(i), ReceiptHandle: fmt.Sprint("handle-", i), Body: text,
+			EventSource: "aws:sqs", EventSourceARN: "arn:aws:sqs:eu-west-1:123456789012:q", AWSRegion: "eu-west-1",
+			Attributes: map[string]string{"ApproximateReceiveCount": "1"},
+		})
+	}
+	var response events.SQSEventResponse
+	p.answer(t, event, &response)
+	for _, failure := range response.BatchItemFailures {
+		kept = append(kept, failure.ItemIdentifier)
+	}
+	return kept
+}
+
+// noSecretsInLog looks through everything that the function wrote: CloudWatch
+// keeps it, and many may read it.
+func (p *process) noSecretsInLog(t *testing.T) {
+	t.Helper()
+	text := p.log.String()
+	for _, forbidden := range []string{secret, writeKey, "guess", "ron.swanson", "@"} {
+		if strings.Contains(text, forbidden) {
+			t.Errorf("the log holds %q", forbidden)
+		}
+	}
+	if !strings.Contains(text, `"requestId":"request-1"`) {
+		t.Error("the log does not name the request")
+	}
+}
+
+type logBook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBook) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// standIn is Segment: it writes down what it is sent, and can be down.
+type standIn struct {
+	url string
+
+	mu       sync.Mutex
+	isDown   bool
+	messages []json.RawMessage
+}
+
+func newStandIn(t *testing.T) *standIn {
+	t.Helper()
+	s := &standIn{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			Batch  []json.RawMessage
+			SentAt time.Time
+		}
+		key, _, _ := r.BasicAuth()
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || key != writeKey ||
+			r.Method+" "+r.URL.Path != "POST /v1/batch" || time.Since(body.SentAt).Abs() > time.Minute {
+			t.Errorf("Segment got %s %s, key %q, sent at %v, error %v", r.Method, r.URL.Path, key, body.SentAt, err)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.messages = append(s.messages, body.Batch...)
+		if s.isDown {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+// down makes Segment answer 500, or 200 again.
+func (s *standIn) down(isDown bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isDown = isDown
+}
+
+// drain is what Segment was sent since the last time.
+func (s *standIn) drain() []json.RawMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	messages := s.messages
+	s.messages = nil
+	return messages
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/segmentio/analytics-go/v3"
+)
+
+// serveInbox serves an inbox alone.
+func serveInbox(t *testing.T, in *inbox) *running {
+	if in.log == nil {
+		in.log = slog.New(slog.DiscardHandler)
+	}
+	mux := http.NewServeMux()
+	in.routes(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return &running{t: t, url: server.URL, stderr: new(buffer)}
+}
+
+func zip(text string) string {
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	io.WriteString(w, text)
+	w.Close()
+	return zipped.String()
+}
+
+func TestTheInboxTakesWhatSDKsSend(t *testing.T) {
+	const odd = `{"type":"track","n":12345678901234567890.10,"html":"<&>","u":"\u00e9", "dup":1,"dup":2}`
+	for _, c := range []struct {
+		name, path, body string
+		header           []string
+		want             string // the whole inbox
+	}{
+		{"a batch is kept byte by byte", "/v1/batch", `{"batch":[` + odd + `],"sentAt":"x", "more":1}`, nil, `{"batch":[` + odd + `],"sentAt":"x", "more":1}`},
+		{"an import is a batch", "/v1/import", `{"batch":[]}`, nil, `{"batch":[]}`},
+		{"the mobile SDKs' short path is a batch", "/v1/b", `{"batch":[{}]}`, nil, `{"batch":[{}]}`},
+		{"a zipped batch is unzipped", "/v1/batch", zip(`{"batch":[1]}`), []string{"Content-Encoding", "gzip"}, `{"batch":[1]}`},
+		{"a single call is a batch of one that says which call", "/v1/track", odd, nil, `{"path":"/v1/track","batch":[` + odd + `]}`},
+		{"a browser's short path is a single call", "/v1/i", `{"userId":"u"}`, []string{"Content-Type", "text/plain"}, `{"path":"/v1/i","batch":[{"userId":"u"}]}`},
+		{"any write key will do", "/v1/batch", `{"batch":[]}`, []string{"Authorization", "Basic eDo="}, `{"batch":[]}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := serveInbox(t, &inbox{keeps: inboxKeeps})
+			if status, answer := h.request("POST", c.path, c.body, c.header...); status != http.StatusOK || answer != "{\"success\":true}\n" {
+				t.Fatalf("answered %d %s", status, answer)
+			}
+			if _, got := h.request("GET", "/inbox", ""); got != "["+c.want+"]\n" {
+				t.Errorf("the inbox holds\n%s want\n[%s]", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTheInboxRefusesWhatSegmentCouldNotUse(t *testing.T) {
+	huge := `{"batch":["` + strings.Repeat("x", bodyTakes) + `"]}`
+	for _, c := range []struct {
+		name, path, body string
+		header           []string
+		status           int
+	}{
+		{"text is not JSON", "/v1/batch", "hello", nil, 400},
+		{"nothing is not JSON", "/v1/track", "", nil, 400},
+		{"two values are not one", "/v1/batch", `{"batch":[]}{}`, nil, 400},
+		{"an object without a batch is no batch", "/v1/batch", `{"event":"x"}`, nil, 400},
+		{"a batch that is no list is no batch", "/v1/batch", `{"batch":{}}`, nil, 400},
+		{"a list is no message", "/v1/track", `[]`, nil, 400},
+		{"what says gzip and is not", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "gzip"}, 400},
+		{"an encoding that it does not read", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "br"}, 415},
+		{"a body over the bound", "/v1/batch", huge, nil, 413},
+		{"a small body that unzips to one over the bound", "/v1/batch", zip(huge), []string{"Content-Encoding", "gzip"}, 413},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := serveInbox(t, &inbox{keeps: inboxKeeps})
+			status, answer := h.request("POST", c.path, c.body, c.header...)
+			if status != c.status || !strings.HasPrefix(answer, `{"success":false,"message":"`) {
+				t.Errorf("answered %d %s want %d", status, answer, c.status)
+			}
+			if _, got := h.request("GET", "/inbox", ""); got != "[]\n" {
+				t.Errorf("the inbox kept %s", got)
+			}
+		})
+	}
+}
+
+// The SDKs are the judges of whether the inbox is like Segment. The project's
+// own client goes through this one too.
+func TestTheInboxSatisfiesSegmentsOwnClient(t *testing.T) {
+	h := serveInbox(t, &inbox{keeps: inboxKeeps})
+	verdicts := make(chan error, 2)
+	client, err := analytics.NewWithConfig("any key", analytics.Config{Endpoint: h.url, BatchSize: 2, Callback: callback(verdicts)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range []string{"One", "Two"} {
+		if err := client.Enqueue(analytics.Track{Event: event, UserId: "u"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := <-verdicts; err != nil {
+			t.Errorf("analytics-go reports %v", err)
+		}
+	}
+	if got := fmt.Sprintf("%s", h.awaitMessages(2)); !strings.Contains(got, `"event":"One"`) || !strings.Contains(got, `"event":"Two"`) {
+		t.Errorf("the inbox holds %s", got)
+	}
+}
+
+// callback reports each message's end to a channel.
+type callback chan error
+
+func (c callback) Success(analytics.Message)            { c <- nil }
+func (c callback) Failure(_ analytics.Message, e error) { c <- e }
+
+func TestTheInboxListsTheNewestFirstAndCanBeEmptied(t *testing.T) {
+	h := serveInbox(t, &inbox{keeps: inboxKeeps})
+	for n := range 3 {
+		h.request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
+	}
+	if _, got := h.request("GET", "/inbox", ""); got != "[{\"batch\":[2]},\n{\"batch\":[1]},\n{\"batch\":[0]}]\n" {
+		t.Errorf("the inbox lists %s", got)
+	}
+	if status, _ := h.request("DELETE", "/inbox", ""); status != http.StatusNoContent {
+		t.Errorf("emptying it was answered %d", status)
+	}
+	if _, got := h.request("GET", "/inbox", ""); got != "[]\n" {
+		t.Errorf("emptied, it lists %s", got)
+	}
+}
+
+func TestAFullInboxDropsTheOldestAndSaysSoOnce(t *testing.T) {
+	log := new(buffer)
+	in := &inbox{keeps: 2 * (len(`{"batch":[0]}`) + bodyCosts), log: newLog("text", log)}
+	h := serveInbox(t, in)
+	for n := range 5 {
+		h.request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
+	}
+	if _, got := h.request("GET", "/inbox", ""); got != "[{\"batch\":[4]},\n{\"batch\":[3]}]\n" {
+		t.Errorf("it holds %s", got)
+	}
+	if kept, dropped := in.counts(); kept != 2 || dropped != 3 {
+		t.Errorf("it counts %d kept and %d dropped, want 2 and 3", kept, dropped)
+	}
+	if got := strings.Count(log.String(), "the inbox is full"); got != 1 {
+		t.Errorf("the log says %d times that it is full, want once:\n%s", got, log)
+	}
+}
+
+func TestTheInboxFailsAsOftenAsItIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		share  float64
+		failed string // x for each request that fails
+	}{
+		{"never", 0, "............"},
+		{"every third time", 1.0 / 3, "x..x..x..x.."},
+		{"every second time", 0.5, "x.x.x.x.x.x."},
+		{"most of the time", 0.75, "xxx.xxx.xxx."},
+		{"always", 1, "xxxxxxxxxxxx"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := serveInbox(t, &inbox{keeps: inboxKeeps, fail: c.share})
+			failed := ""
+			for range c.failed {
+				status, _ := h.request("POST", "/v1/batch", `{"batch":[1]}`)
+				failed += map[int]string{http.StatusInternalServerError: "x", http.StatusOK: "."}[status]
+			}
+			if failed != c.failed {
+				t.Errorf("these failed: %s want %s", failed, c.failed)
+			}
+			if kept := len(h.messages()); kept != strings.Count(failed, ".") {
+				t.Errorf("%d were kept of %s: what fails must not be kept, and what does not must", kept, failed)
+			}
+		})
+	}
+}
+
+// Without this a page anywhere on the web could read the inbox of whoever looks
+// at it, by letting its own name resolve to 127.0.0.1; and a tunnel, by which
+// Commerce reaches a developer's hub, would show it to everybody.
+func TestTheInboxAnswersOnlyToLocalNames(t *testing.T) {
+	h := serveInbox(t, &inbox{keeps: inboxKeeps})
+	for _, c := range []struct {
+		host   string
+		status int
+	}{
+		{"127.0.0.1:8080", 200}, {"localhost:8080", 200}, {"LOCALHOST", 200}, {"[::1]:8080", 200}, {"192.168.1.7:8080", 200},
+		{"rebound.example:8080", 403}, {"abc.tunnel.example", 403}, {"localhost.example", 403}, {"127.0.0.1.example", 403},
+	} {
+		t.Run(c.host, func(t *testing.T) {
+			if status, _ := h.request("GET", "/inbox", "", "Host", c.host); status != c.status {
+				t.Errorf("answered %d, want %d", status, c.status)
+			}
+		})
+	}
+	if status, _ := h.request("DELETE", "/inbox", "", "Host", "rebound.example"); status != http.StatusForbidden {
+		t.Errorf("emptying it by another name was answered %d", status)
+	}
+	if status, _ := h.request("POST", "/v1/batch", `{"batch":[]}`, "Host", "hub.example"); status != http.StatusOK {
+		t.Errorf("an SDK that calls it by another name was answered %d", status)
+	}
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPreviewPrintsTheExactBody(t *testing.T) {
+	dir := t.TempDir()
+	const template = `{"event": "Order Completed", "userId": payload.data.id, "properties": {"s": "<a & b>", "n": payload.data.n}}`
+	put(t, filepath.Join(dir, "templates/order-completed"), template)
+	put(t, filepath.Join(dir, "segment/write-key"), "key") // whose SHA-256 begins with 2c70e12b
+	file := filepath.Join(t.TempDir(), "order.json")
+	put(t, file, strings.Replace(order("order.paid", "o-1"), `"type":"order"`, `"type":"order","n":1234567890123`, 1))
+	const want = `{
+  "batch": [
+    {
+      "event": "Order Completed",
+      "messageId": "order-completed:o-1:0-track:2c70e12b",
+      "properties": {
+        "n": 1234567890123,
+        "s": "<a & b>"
+      },
+      "timestamp": "2026-11-02T10:00:00Z",
+      "type": "track",
+      "userId": "o-1"
+    }
+  ]
+}
+`
+	if got := command(t, "", "preview", "order-completed", file, "--dir", dir); got.stdout != want || got.code != exitDone || got.stderr != "" {
+		t.Errorf("got %d, %s\n%s\nwant\n%s", got.code, got.stderr, got.stdout, want)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := command(t, string(content), "preview", "order-completed", "-", "--dir", dir); got.stdout != want {
+		t.Errorf("from standard input it is another:\n%s", got.stdout)
+	}
+	got := command(t, "", "preview", "order-completed", file, "--dir", t.TempDir())
+	if got.code != exitDone || !strings.Contains(got.stdout, ":0-track:e3b0c442\"") {
+		t.Errorf("without settings the id is not the one of an empty write key: %+v", got)
+	}
+}
+
+func TestPreviewSaysHowATemplateDoes(t *testing.T) {
+	const nothing = "{\n  \"batch\": []\n}\n"
+	for _, c := range []struct {
+		name, tracking, template, webhook string
+		code                              int
+		stdout, stderr                    string // a part of it
+	}{
+		{"a filtered event is an empty batch", "order-completed", `payload.nothing`, order("order.paid", "o"), 0, nothing, ""},
+		{"several messages are one batch", "order-completed", "[" + simple + "," + simple + "]", order("order.paid", "o"), 0, `"messageId": "order-completed:o:1-track:e3b0c442"`, ""},
+		{"an event that cannot be observed is rendered with a note", "order-completed", simple, order("order.refunded", "o"), 0, `"userId": "o"`, "Note: order.refunded is not an event that order-completed can observe (order.paid, order.fulfilled, order.authorized)"},
+		{"an event that may be observed needs no note", "order-completed", simple, order("order.fulfilled", "o"), 0, `"userId": "o"`, ""},
+		{"an invalid message fails", "order-completed", `{"userId": "u", "event": 1}`, order("order.paid", "o"), 1, "", "message 0: event"},
+		{"a failing template fails", "order-completed", `$number("x")`, order("order.paid", "o"), 1, "", "hub: "},
+		{"a template that does not compile fails", "order-completed", `{`, order("order.paid", "o"), 1, "", "hub: "},
+		{"a result that is no message fails", "order-completed", `1`, order("order.paid", "o"), 1, "", "hub: "},
+		{"what is no webhook fails", "order-completed", simple, `{}`, 1, "", "hub: not a Commerce webhook"},
+		{"an unknown tracking fails", "order-paid", simple, order("order.paid", "o"), 1, "", `there is no tracking "order-paid"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "some.jsonata")
+			put(t, file, c.template)
+			got := command(t, c.webhook, "preview", c.tracking, "-", "--template", file, "--dir", t.TempDir())
+			if got.code != c.code || !strings.Contains(got.stdout, c.stdout) || !strings.Contains(got.stderr, c.stderr) {
+				t.Errorf("got %+v, want %d and in it %q and %q", got, c.code, c.stdout, c.stderr)
+			}
+			if c.stderr == "" && got.stderr != "" || c.stdout == "" && got.stdout != "" {
+				t.Errorf("got %+v, want nothing where nothing is wanted", got)
+			}
+		})
+	}
+}
+
+func TestPreviewNamesTheFileThatIsMissing(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		args       []string
+	}{
+		{"the webhook", `neither a bundled sample nor a file "none.json": hub samples lists`, []string{"none.json"}},
+		{"the template", "reading the template: open none.jsonata", []string{sampleName, "--template", "none.jsonata"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := command(t, "", append([]string{"preview", "order-completed", "--dir", t.TempDir()}, c.args...)...)
+			if got.code != exitFailed || !strings.Contains(got.stderr, c.want) {
+				t.Errorf("got %+v, want %q in it", got, c.want)
+			}
+		})
+	}
+}

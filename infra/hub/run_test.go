@@ -1,0 +1,425 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+func TestTheFirstRunMakesSettingsForItsOwnerOnly(t *testing.T) {
+	h := start(t)
+	for _, name := range []string{"commerce/webhook-secret", "segment/write-key"} {
+		info, err := os.Stat(filepath.Join(h.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has mode %o: others can read it", name, mode)
+		}
+	}
+	if secret := h.parameter("commerce/webhook-secret"); !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(secret) {
+		t.Errorf("the secret %q is not 32 random bytes", secret)
+	}
+	if info, err := os.Stat(h.dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory is %v, %v, want mode 700", info.Mode(), err)
+	}
+	other := start(t)
+	if h.parameter("commerce/webhook-secret") == other.parameter("commerce/webhook-secret") ||
+		h.parameter("segment/write-key") == other.parameter("segment/write-key") {
+		t.Error("two hubs made the same secrets")
+	}
+}
+
+func TestALaterRunKeepsWhatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "commerce/webhook-secret"), "newest\nolder\n")
+	put(t, filepath.Join(dir, "segment/write-key"), "mine")
+	sample := filepath.Join(dir, "samples", sampleName+".json")
+	put(t, sample, "{}")
+	h := startIn(t, dir)
+	for file, want := range map[string]string{"commerce/webhook-secret": "newest\nolder\n", "segment/write-key": "mine", "samples/" + sampleName + ".json": "{}"} {
+		if content, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(content) != want {
+			t.Errorf("%s is now %q, %v", file, content, err)
+		}
+	}
+	if !strings.Contains(h.stdout.String(), "\nX-MOLTIN-SECRET-KEY: newest\n") {
+		t.Errorf("the newest secret is not the one to use:\n%s", h.stdout)
+	}
+}
+
+// What a stranger does first: paste what the hub prints. The directory's name
+// has what a shell would trip over.
+func TestThePrintedCommandsWorkPastedFromAnyFolder(t *testing.T) {
+	for _, tool := range []string{"sh", "curl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("this machine has no %s", tool)
+		}
+	}
+	h := startIn(t, filepath.Join(t.TempDir(), `it's "$HOME" & more`, ".hub"))
+	commands := regexp.MustCompile(`(?m)^curl .*$`).FindAllString(h.stdout.String(), -1)
+	if len(commands) != 2 {
+		t.Fatalf("it prints %d commands, want 2:\n%s", len(commands), h.stdout)
+	}
+	paste := func(command string) string {
+		shell := exec.Command("sh", "-c", command)
+		shell.Dir = t.TempDir()
+		output, err := shell.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", command, err)
+		}
+		return string(output)
+	}
+	if answer := paste(commands[0]); !strings.HasPrefix(answer, "HTTP/1.1 202 ") {
+		t.Fatalf("the first is answered %s", answer)
+	}
+	h.awaitMessages(1)
+	var inbox []struct{ Batch []map[string]any }
+	if err := json.Unmarshal([]byte(paste(commands[1])), &inbox); err != nil || len(inbox) != 1 || len(inbox[0].Batch) != 1 {
+		t.Errorf("the second shows %v, %v, want one batch of one message", inbox, err)
+	}
+}
+
+func TestEverySampleReachesSegmentAsPreviewShowsIt(t *testing.T) {
+	running := start(t)
+	for _, sample := range templates.Samples() {
+		t.Run(sample.Name, func(t *testing.T) {
+			h := running.in(t)
+			h.request("DELETE", "/inbox", "")
+			h.observe(sample)
+			h.webhook(sample.Tracking, string(sample.Body))
+			previewed := previewOf(t, h.dir, sample.Tracking, sample.Name)
+			// Byte for byte: what hub preview promises is what Segment gets.
+			got, want := fmt.Sprintf("%s", h.awaitMessages(len(previewed))), fmt.Sprintf("%s", previewed)
+			if strings.HasSuffix(eventOf(sample.Body), ".deleted") { // its time is when it was received
+				timestamp := regexp.MustCompile(`"timestamp":"[^"]*"`)
+				got, want = timestamp.ReplaceAllString(got, ""), timestamp.ReplaceAllString(want, "")
+			}
+			if got != want {
+				t.Errorf("Segment was told\n%s\nand preview says\n%s", got, want)
+			}
+		})
+	}
+}
+
+// observe sets a sample's tracking to observe the sample's event.
+func (h *running) observe(sample templates.Sample) {
+	h.t.Helper()
+	t, err := tracking.ByName(sample.Tracking)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	events := eventOf(sample.Body)
+	if slices.Contains(t.AsWell, events) {
+		events = t.Observes[0] + "," + events
+	}
+	if h.parameterOr("tracking/"+t.Name+"/events", t.Observes[0]) != events {
+		h.set("tracking/"+t.Name+"/events", events)
+		time.Sleep(liveFor)
+	}
+}
+
+// previewOf is the messages that hub preview shows, without its indentation.
+func previewOf(t *testing.T, dir, name, webhook string) []json.RawMessage {
+	t.Helper()
+	got := command(t, "", "preview", name, webhook, "--dir", dir)
+	if got.code != exitDone {
+		t.Fatalf("preview exits %d: %s", got.code, got.stderr)
+	}
+	var body struct{ Batch []json.RawMessage }
+	if err := json.Unmarshal([]byte(got.stdout), &body); err != nil {
+		t.Fatal(err)
+	}
+	for i, message := range body.Batch {
+		body.Batch[i] = compact(t, message)
+	}
+	return body.Batch
+}
+
+// compact is a JSON value without its indentation.
+func compact(t *testing.T, value []byte) []byte {
+	t.Helper()
+	var compacted bytes.Buffer
+	if err := json.Compact(&compacted, value); err != nil {
+		t.Fatal(err)
+	}
+	return compacted.Bytes()
+}
+
+func TestWebhooksArriveInEveryForm(t *testing.T) {
+	running := start(t)
+	running.set("templates/order-completed", simple)
+	running.set("templates/customer-updated", `{"userId": payload.id}`)
+	running.set("tracking/customer-updated/events", "customer.updated,customer.deleted")
+	payload := `{"data":{"type":"order","id":"old-1","meta":{"timestamps":{"created_at":"2026-11-01T10:00:00Z"}}}}`
+	text, _ := json.Marshal(payload)
+	for _, c := range []struct{ name, tracking, body, want string }{
+		{"with a payload", "order-completed", order("order.paid", "new-1"), `"userId":"new-1"`},
+		{"with the old resources only, as text", "order-completed", `{"id":"w","triggered_by":"order.paid","resources":` + string(text) + `}`, `"userId":"old-1"`},
+		{"a deletion", "customer-updated", `{"id":"w","triggered_by":"customer.deleted","payload":{"type":"customer","id":"gone-1"}}`, `"userId":"gone-1"`},
+		{"with bytes that are no UTF-8", "order-completed", strings.Replace(order("order.paid", "raw-1"), `"attempt"`, "\"odd\":\"\xff\",\"attempt\"", 1), `"userId":"raw-1"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := running.in(t)
+			h.request("DELETE", "/inbox", "")
+			h.webhook(c.tracking, c.body)
+			if got := string(h.awaitMessages(1)[0]); !strings.Contains(got, c.want) {
+				t.Errorf("Segment was told %s, want %s in it", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWebhooksAreRefusedAsOnAWS(t *testing.T) {
+	h := start(t)
+	secret := h.parameter("commerce/webhook-secret")
+	for _, c := range []struct {
+		name, method, path, body, key string
+		status                        int
+		answer                        string
+	}{
+		{"a wrong secret", "POST", "/webhooks/order-completed", order("order.paid", "a"), "wrong", 401, `{"code":"forged"}`},
+		{"no secret", "POST", "/webhooks/order-completed", order("order.paid", "a"), "", 401, `{"code":"forged"}`},
+		{"a wrong secret with no JSON", "POST", "/webhooks/order-completed", "hello", "wrong", 401, `{"code":"forged"}`},
+		{"no JSON", "POST", "/webhooks/order-completed", "hello", secret, 400, `{"code":"not_json"}`},
+		{"no webhook", "POST", "/webhooks/order-completed", "{}", secret, 400, `{"code":"not_webhook"}`},
+		{"another method", "GET", "/webhooks/order-completed", "", secret, 405, `{"code":"method_not_allowed"}`},
+		{"an unknown tracking, with the names there are", "POST", "/webhooks/order-paid", "{}", secret, 404, `there is no tracking "order-paid": the trackings are checkout-started, `},
+		{"a body over what AWS takes", "POST", "/webhooks/order-completed", strings.Repeat(" ", webhookTakes+1), secret, 413, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, answer := h.in(t).request(c.method, c.path, c.body, serve.KeyHeader, c.key)
+			if status != c.status || !strings.HasPrefix(answer, c.answer) {
+				t.Errorf("answered %d %s want %d %s", status, answer, c.status, c.answer)
+			}
+		})
+	}
+	h.webhook("order-completed", order("order.paid", "genuine")) // so that the inbox is not empty for want of time
+	for _, message := range h.awaitMessages(1) {
+		if !strings.Contains(string(message), "genuine") {
+			t.Errorf("something that was refused reached Segment: %s", message)
+		}
+	}
+}
+
+func TestWhatIsWrittenToTheDirectoryCountsAtOnce(t *testing.T) {
+	h := start(t)
+	h.webhook("order-completed", order("order.paid", "one")) // the settings have been read
+	h.awaitMessages(1)
+
+	h.set("segment/path", "/nowhere") // another host's, and none is set
+	h.set("commerce/webhook-secret", "rotated")
+	h.webhook("order-completed", order("order.paid", "two"))
+	h.awaitMessages(2)
+
+	elsewhere := make(chan struct{})
+	segment := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if key, _, _ := r.BasicAuth(); key != "real-key" || r.URL.Path != "/v1/import" {
+			t.Errorf("Segment is asked for %s with the key %q", r.URL, key)
+		}
+		close(elsewhere)
+	}))
+	defer segment.Close()
+	h.set("segment/write-key", "real-key")
+	h.set("segment/path", "/v1/import")
+	h.set("segment/host", segment.URL)
+	time.Sleep(liveFor)
+	h.webhook("order-completed", order("order.paid", "three"))
+	select {
+	case <-elsewhere:
+	case <-time.After(patience):
+		t.Fatal("a host in the settings gets nothing")
+	}
+	h.awaitMessages(2)
+}
+
+func TestAHubOnEveryAddressDeliversToItselfAndSaysThatOthersReachIt(t *testing.T) {
+	h := start(t, "--addr", "0.0.0.0:0")
+	if !strings.HasPrefix(h.url, "http://127.0.0.1:") || !strings.Contains(h.stdout.String(), "\nOther machines reach it too, on ") {
+		t.Errorf("it says\n%s", h.stdout)
+	}
+	got := h.send("", sampleName, "--addr", strings.Replace(h.url, "http://127.0.0.1", "", 1))
+	if got.code != exitDone || !strings.Contains(got.stdout, `"messageId"`) {
+		t.Errorf("send gives %+v", got)
+	}
+}
+
+func TestTheHubWarnsOfItsOwnKeyForSegment(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), ".hub")
+	if h := startIn(t, dir); strings.Contains(h.stdout.String(), "Warning") {
+		t.Errorf("it warns without a reason:\n%s", h.stdout)
+	}
+	put(t, filepath.Join(dir, "segment/host"), "https://api.segment.io")
+	h := startIn(t, dir)
+	for _, part := range []string{"Sending to https://api.segment.io/v1/batch\n", "Warning: the write key is still the one made for the inbox"} {
+		if !strings.Contains(h.stdout.String(), part) {
+			t.Errorf("it does not say %q:\n%s", part, h.stdout)
+		}
+	}
+}
+
+func TestTheHubSaysWhyItCannotStart(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	put(t, file, "")
+	broken := t.TempDir()
+	put(t, filepath.Join(broken, "tracking/order-updated/enabled"), "maybe")
+	for _, c := range []struct {
+		name  string
+		args  []string
+		wants []string
+	}{
+		{"the port is in use", []string{"--addr", taken.Addr().String()}, []string{taken.Addr().String() + " is in use", "ADDR=127.0.0.1:8081"}},
+		{"the address has no port", []string{"--addr", "8080"}, []string{`the address "8080"`, "write it like 127.0.0.1:8080"}},
+		{"the port is no number", []string{"--addr", "127.0.0.1:http"}, []string{`has the port "http"`, "write a number"}},
+		{"the port is too high", []string{"--addr", "127.0.0.1:70000"}, []string{`has the port "70000"`, "65535"}},
+		{"the host is not this machine", []string{"--addr", "192.0.2.1:0"}, []string{"listening on 192.0.2.1:0"}},
+		{"the directory is a file", []string{"--dir", file}, []string{"directory " + file, "--dir"}},
+		{"a setting is wrong", []string{"--dir", broken}, []string{broken, "parameter tracking/order-updated/enabled"}},
+		{"the share is no share", []string{"--inbox-fail", "50"}, []string{"--inbox-fail 50", "from 0 to 1"}},
+		{"the share is no number", []string{"--inbox-fail", "NaN"}, []string{"--inbox-fail NaN"}},
+		{"the backoff is nothing", []string{"--backoff", "0s"}, []string{"--backoff 0s", "200ms"}},
+		{"the log's form is unknown", []string{"--log", "xml"}, []string{"--log xml", "text or json"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := command(t, "", append([]string{"run", "--addr", "127.0.0.1:0", "--dir", filepath.Join(t.TempDir(), "hub")}, c.args...)...)
+			if got.code != exitFailed || got.stdout != "" {
+				t.Errorf("exits %d and prints %q", got.code, got.stdout)
+			}
+			for _, want := range c.wants {
+				if !strings.Contains(got.stderr, want) {
+					t.Errorf("says %q, want %q in it", got.stderr, want)
+				}
+			}
+		})
+	}
+}
+
+func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
+	for _, form := range []string{"text", "json"} {
+		t.Run(form, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, filepath.Join(dir, "commerce/webhook-secret"), "PLANTED-secret")
+			put(t, filepath.Join(dir, "segment/write-key"), "PLANTED-key")
+			h := startIn(t, dir, "--log", form, "--inbox-fail", "0.5", "--backoff", "1ms")
+			body := `{"id":"w-%s","triggered_by":%q,"configuration":{"secret_key":"PLANTED-secret"},"payload":{"data":{"type":"order","id":%[1]q,` +
+				`"customer":{"name":"PLANTED Ann","email":"PLANTED@example.com"},"meta":{"timestamps":{"updated_at":"2026-11-02T10:00:00Z"}}}}}`
+			h.set("templates/order-refunded", `{"userId": payload.data.id, "event": 1, "properties": {"e": payload.data.customer.email}}`)
+			h.set("templates/order-updated", `$number(payload.data.customer.email)`)
+			h.set("templates/order-completed", simple)
+			h.webhook("order-completed", fmt.Sprintf(body, "delivered", "order.paid"))
+			h.webhook("order-completed", fmt.Sprintf(body, "skipped", "order.updated"))
+			h.webhook("order-refunded", fmt.Sprintf(body, "invalid", "order.refunded"))
+			h.webhook("order-updated", fmt.Sprintf(body, "failing", "order.updated"))
+			h.request("POST", "/webhooks/order-completed", fmt.Sprintf(body, "forged", "order.paid"), serve.KeyHeader, "PLANTED-wrong")
+			h.request("POST", "/webhooks/order-completed", "PLANTED no JSON", serve.KeyHeader, "PLANTED-secret")
+			h.awaitMessages(1)
+			for _, said := range []string{"delivered", "skipped", "buried", "postponed", "forged", "not_json"} {
+				eventually(t, "the log tells of "+said, func() bool { return strings.Contains(h.stderr.String(), said) }, h.stderr)
+			}
+			h.stop()
+			if strings.Contains(h.stderr.String(), "PLANTED") {
+				t.Errorf("the log holds what it must not:\n%s", h.stderr)
+			}
+		})
+	}
+}
+
+// program starts the built hub, and returns it with what it says on start.
+func program(t *testing.T, env []string, args ...string) (*exec.Cmd, *running) {
+	t.Helper()
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &running{t: t, dir: filepath.Join(t.TempDir(), ".hub"), stdout: new(buffer), stderr: new(buffer)}
+	hub := exec.Command(binary, append([]string{"run", "--dir", h.dir}, args...)...)
+	hub.Env = append(os.Environ(), env...)
+	hub.Stdout, hub.Stderr = h.stdout, h.stderr
+	if err := hub.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { hub.Process.Kill(); hub.Wait() })
+	h.url = awaitURL(t, h.stdout, h.stderr)
+	return hub, h
+}
+
+func TestTheProgramStopsOnASignalAndSaysWhatIsLost(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		signal os.Signal
+		posts  int
+		says   string
+	}{
+		{"with nothing waiting", os.Interrupt, 0, "\nStopped. No event was waiting.\n"},
+		{"with one event waiting", syscall.SIGTERM, 1, "\nStopped. 1 event was still waiting and is lost:"},
+		{"with events waiting", syscall.SIGTERM, 3, "\nStopped. 3 events were still waiting and are lost:"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			hub, h := program(t, []string{"ADDR=127.0.0.1:0"}, "--inbox-fail", "1")
+			for n := range c.posts {
+				h.webhook("order-completed", order("order.paid", fmt.Sprint("o-", n)))
+			}
+			eventually(t, "all are postponed", func() bool { return strings.Count(h.stderr.String(), "outcome=postponed") == c.posts }, h.stderr)
+			if err := hub.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := hub.Wait(); err != nil {
+				t.Errorf("it ends with %v", err)
+			}
+			if !strings.Contains(h.stdout.String(), c.says) {
+				t.Errorf("it does not say %q:\n%s", c.says, h.stdout)
+			}
+		})
+	}
+}
+
+// The inbox must outlive the deliveries to it: stopping it first would count
+// events as lost that were on their last metre.
+func TestStoppingEndsTheDeliveriesThatAreUnderway(t *testing.T) {
+	h := start(t)
+	arrived, answer := make(chan struct{}), make(chan struct{})
+	segment := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(arrived)
+		<-answer
+	}))
+	defer segment.Close()
+	release := sync.OnceFunc(func() { close(answer) })
+	defer release() // or a failure would hang
+	h.set("segment/host", segment.URL)
+	h.webhook("order-completed", order("order.paid", "slow"))
+	<-arrived
+	stopped := make(chan int)
+	go func() { stopped <- h.stop() }()
+	eventually(t, "no more webhooks are taken", func() bool {
+		status, _ := h.request("POST", "/webhooks/order-completed", "{}")
+		return status == http.StatusServiceUnavailable
+	}, h.stderr)
+	release()
+	if code := <-stopped; code != exitDone {
+		t.Errorf("it exits %d", code)
+	}
+	if !strings.HasSuffix(h.stdout.String(), "No event was waiting.\n") || !strings.Contains(h.stderr.String(), "outcome=delivered") {
+		t.Errorf("the delivery was cut off:\n%s\n%s", h.stdout, h.stderr)
+	}
+}

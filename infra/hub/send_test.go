@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// send runs hub send against the hub.
+func (h *running) send(stdin string, args ...string) result {
+	h.t.Helper()
+	return command(h.t, stdin, append([]string{"send", "--addr", strings.TrimPrefix(h.url, "http://"), "--dir", h.dir}, args...)...)
+}
+
+func TestSendShowsWhatSegmentWasTold(t *testing.T) {
+	h := start(t)
+	h.set("templates/order-completed", "["+simple+","+simple+"]")
+	h.set("templates/order-refunded", `payload.nothing`)
+	h.set("templates/order-cancelled", `{`)
+	h.set("tracking/order-updated/enabled", "false")
+	for _, c := range []struct {
+		name, stdin    string
+		args           []string
+		stdout, stderr []string // parts of it
+	}{
+		{"a sample", "", []string{"customer-created/new-customer"}, []string{"{\n  \"batch\": [\n", "\"messageId\": \"customer-created:"}, []string{"/webhooks/customer-created: 202 Accepted"}},
+		{"the same sample again", "", []string{"customer-created/new-customer"}, []string{"\"messageId\": \"customer-created:"}, nil},
+		{"standard input, by its event", order("order.paid", "o-1"), []string{"-"}, []string{"order-completed:o-1:0-track:", "order-completed:o-1:1-track:"}, []string{"/webhooks/order-completed: 202"}},
+		{"an event that the tracking does not observe", order("order.paid", "o-2"), []string{"-", "--tracking", "order-refunded"}, nil, []string{"told nothing of it: order-refunded observes order.refunded, not order.paid."}},
+		{"an event that the template filters", order("order.refunded", "o-3"), []string{"-"}, nil, []string{"told nothing of it: the template filters this event."}},
+		{"a tracking that is disabled", order("order.updated", "o-4"), []string{"-"}, nil, []string{"told nothing of it: order-updated is disabled in the settings."}},
+		{"a template that is broken", order("order.cancelled", "o-5"), []string{"-"}, nil, []string{"told nothing of it: ", "order-cancelled"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := h.in(t).send(c.stdin, c.args...)
+			if got.code != exitDone || c.stdout == nil && got.stdout != "" {
+				t.Errorf("got %+v", got)
+			}
+			for _, want := range c.stdout {
+				if !strings.Contains(got.stdout, want) {
+					t.Errorf("prints %s want %q in it", got.stdout, want)
+				}
+			}
+			for _, want := range c.stderr {
+				if !strings.Contains(got.stderr, want) {
+					t.Errorf("says %s want %q in it", got.stderr, want)
+				}
+			}
+		})
+	}
+}
+
+func TestSendShowsOnlyNewMessagesOfItsOwnResource(t *testing.T) {
+	h := serveInbox(t, &inbox{keeps: inboxKeeps})
+	client := caller{Client: http.DefaultClient, hub: h.url}
+	for _, body := range []string{`{"batch":["old o-1"]}`, `{"batch":["o-2","new o-1"]}`, `{"batch":["o-3"]}`} {
+		h.request("POST", "/v1/batch", body)
+	}
+	got, err := client.news(t.Context(), 1, "o-1")
+	if err != nil || fmt.Sprintf("%s", got) != `["new o-1"]` {
+		t.Errorf("it shows %s, %v", got, err)
+	}
+}
+
+func TestSendFindsTheTracking(t *testing.T) {
+	for _, c := range []struct{ name, tracking, source, event, want string }{
+		{"the one that is named", "order-updated", "order-completed/x.json", "order.paid", "order-updated"},
+		{"the one of the folder", "", "/some/where/order-refunded/x.json", "order.paid", "order-refunded"},
+		{"the one that observes the event", "", "x.json", "order.paid", "order-completed"},
+		{"the one that may observe the event", "", "-", "customer.deleted", "customer-updated"},
+		{"an event of two trackings", "", "-", "order.authorized", ""},
+		{"an event of none", "", "-", "cart.updated", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := trackingFor(c.tracking, c.source, []byte(order(c.event, "o")))
+			if got.Name != c.want || (err == nil) != (c.want != "") {
+				t.Errorf("it is %q, %v, want %q", got.Name, err, c.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), "--tracking") {
+				t.Errorf("%q does not say what to do", err)
+			}
+		})
+	}
+}
+
+func TestSendSaysWhatIsInItsWay(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := silent.Addr().String()
+	silent.Close()
+	stranger := httptest.NewServer(http.NotFoundHandler())
+	defer stranger.Close()
+	h := start(t)
+	other := filepath.Join(t.TempDir(), "other")
+	put(t, filepath.Join(other, "commerce/webhook-secret"), "other")
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"no hub runs", []string{"--addr", closed}, "nothing listens on " + closed + ": start it with make run"},
+		{"something else runs", []string{"--addr", stranger.Listener.Addr().String()}, "has no inbox: is it a hub?"},
+		{"there are no settings", []string{"--dir", t.TempDir()}, "holds no webhook secret: start the hub once with make run"},
+		{"they are another hub's", []string{"--dir", other}, "401 Unauthorized {\"code\":\"forged\"}: the secret here is not the one there"},
+		{"an address that is none", []string{"--to", "http://127.0.0.1:99999"}, "127.0.0.1:99999"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := h.send("", append(c.args, sampleName)...); got.code != exitFailed || got.stdout != "" || !strings.Contains(got.stderr, c.want) {
+				t.Errorf("got %+v, want %q in it", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSendPostsElsewhereWithoutWaitingForAnInbox(t *testing.T) {
+	h := start(t)
+	secret := h.parameter("commerce/webhook-secret")
+	for _, c := range []struct{ name, path, want string }{
+		{"to a server", "", "/webhooks/order-completed"},
+		{"to a server with a slash", "/", "/webhooks/order-completed"},
+		{"to a path of its own", "/stage/webhooks/order-completed", "/stage/webhooks/order-completed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var path, key string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				path, key = r.URL.Path, r.Header.Get(serve.KeyHeader)
+				w.WriteHeader(http.StatusAccepted)
+			}))
+			defer server.Close()
+			got := h.send("", sampleName, "--to", server.URL+c.path)
+			if got.code != exitDone || path != c.want || key != secret {
+				t.Errorf("posted to %q with the key %q: %+v", path, key, got)
+			}
+		})
+	}
+	t.Run("and does not follow a redirect with the secret", func(t *testing.T) {
+		var stolen bool
+		thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stolen = true }))
+		defer thief.Close()
+		server := httptest.NewServer(http.RedirectHandler(thief.URL, http.StatusTemporaryRedirect))
+		defer server.Close()
+		if got := h.send("", sampleName, "--to", server.URL); got.code != exitFailed || stolen {
+			t.Errorf("got %+v, followed: %v", got, stolen)
+		}
+	})
+}
+
+func TestSamplesAreListedAndUsable(t *testing.T) {
+	got := command(t, "", "samples")
+	if got.code != exitDone {
+		t.Fatalf("got %+v", got)
+	}
+	for _, sample := range templates.Samples() {
+		if !strings.Contains(got.stdout, "\n"+sample.Name+" ") {
+			t.Errorf("%s is not listed", sample.Name)
+		}
+		named, err := tracking.ByName(sample.Tracking)
+		if err != nil {
+			t.Error(err)
+		}
+		if event := eventOf(sample.Body); !strings.Contains(strings.Join(named.Observable(), " "), event) {
+			t.Errorf("%s has the event %q, which its tracking cannot observe", sample.Name, event)
+		}
+	}
+	if _, ok := findSample(sampleName); !ok {
+		t.Errorf("the sample %s, which hub run prints, is not bundled", sampleName)
+	}
+}

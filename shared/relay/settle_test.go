@@ -1,0 +1,133 @@
+package relay_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"commerce-segment/shared/relay"
+)
+
+// attempt delivers one event that has been received that often, and gives the
+// delay that it was postponed by.
+func attempt(t *testing.T, w *world, receives int) time.Duration {
+	t.Helper()
+	if err := w.spool.Memory.Put(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(webhook("1"))}); err != nil {
+		t.Fatal(err)
+	}
+	item := w.spool.Receive(t.Context(), 1)[0]
+	item.Receives = receives
+	w.spool.delays = nil
+	w.relay.Deliver(t.Context(), []relay.Item{item})
+	if len(w.spool.delays) != 1 {
+		t.Fatalf("it was postponed %d times", len(w.spool.delays))
+	}
+	return w.spool.delays[0]
+}
+
+func TestAPostponedEventComesBackOnASchedule(t *testing.T) {
+	cases := []struct {
+		name     string
+		backoff  time.Duration
+		receives int
+		want     time.Duration // ±20 %
+	}{
+		{"after 30 s at first", 0, 1, 30 * time.Second},
+		{"after twice that the second time", 0, 2, time.Minute},
+		{"after 16 minutes the sixth time", 0, 6, 16 * time.Minute},
+		{"after 32 minutes the seventh time", 0, 7, 32 * time.Minute},
+		{"after an hour the eighth time", 0, 8, time.Hour},
+		{"after an hour from then on", 0, 36, time.Hour},
+		{"after an hour however often it came", 0, 1 << 40, time.Hour},
+		{"after 30 s where the queue does not know how often", 0, 0, 30 * time.Second},
+		{"after what the hub says at first", time.Second, 1, time.Second},
+		{"after 120 times what the hub says in the end", time.Second, 36, 2 * time.Minute},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.segment.answer = status(503)
+			w.relay.Backoff = c.backoff
+			least, most := time.Duration(1<<62), time.Duration(0)
+			for range 50 {
+				delay := attempt(t, w, c.receives)
+				least, most = min(least, delay), max(most, delay)
+			}
+			if least < c.want*8/10 || most > c.want*12/10 {
+				t.Errorf("it came back after %v to %v, want %v ±20 %%", least, most, c.want)
+			}
+			// Events that failed together must not come back together.
+			if most-least < c.want/10 {
+				t.Errorf("it came back after %v to %v: there is no jitter", least, most)
+			}
+		})
+	}
+}
+
+// Segment's Retry-After is a request to stay away, and whoever comes early is
+// turned away again, and longer: so the jitter goes upward only.
+func TestAPostponedEventNeverComesBackEarlierThanSegmentAsks(t *testing.T) {
+	cases := []struct {
+		name        string
+		retryAfter  string
+		receives    int
+		least, most time.Duration
+	}{
+		{"more than the schedule", "120", 1, 120 * time.Second, 144 * time.Second},
+		{"just less than the schedule", "29", 1, 29 * time.Second, 36 * time.Second},
+		{"far less than the schedule", "1", 1, 24 * time.Second, 36 * time.Second},
+		{"nothing", "", 1, 24 * time.Second, 36 * time.Second},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.segment.answer = func(answer http.ResponseWriter, _ []string) {
+				answer.Header().Set("Retry-After", c.retryAfter)
+				answer.WriteHeader(429)
+			}
+			for range 50 {
+				if delay := attempt(t, w, c.receives); delay < c.least || delay > c.most {
+					t.Fatalf("it came back after %v, want %v to %v", delay, c.least, c.most)
+				}
+			}
+		})
+	}
+}
+
+// Where settling fails, keeping the item on its queue is the one thing that loses
+// nothing: its visibility timeout ends, or its redrive policy takes it.
+func TestWhatCannotBeSettledStaysOnItsQueue(t *testing.T) {
+	cases := []struct {
+		name   string
+		given  func(*world)
+		status int
+		line   string
+	}{
+		{"postponing fails", func(w *world) { w.spool.postponeErr = errDown }, 503, "WARN postponed: the queue is down"},
+		{"burying fails", func(w *world) { w.spool.buryErr = errDown }, 400, "ERROR buried: the queue is down"},
+		{"there is no queue to postpone it on", func(w *world) { w.relay.Spool = nil }, 503, "WARN postponed: there is no queue"},
+		{"there are no dead letters to bury it in", func(w *world) { w.relay.Spool = nil }, 400,
+			"ERROR buried: there is no dead-letter queue to bury it in: it stays where it is until its queue gives it up"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			c.given(w)
+			w.segment.answer = status(c.status)
+			equal(t, "kept", w.relay.Deliver(t.Context(), items(webhook("1"))), []string{"h0"})
+			got := w.log.last(t, "deliver")
+			equal(t, "the log line", got.Level+" "+got.Outcome+": "+got.Unsettled, c.line)
+			equal(t, "retry_in", got.RetryIn, "")
+		})
+	}
+}
+
+func TestADeadLetterSaysWhyAndWhatItIsAbout(t *testing.T) {
+	w := newWorld(t)
+	w.segment.answer = status(400)
+	w.accept(t, secret, webhook("1"))
+	w.deliver(t)
+	equal(t, "burial", w.spool.DeadLetters()[0].Burial, relay.Burial{
+		Tracking: "order-completed", Reason: "segment_400", Detail: "Segment's own words", Resource: "1", Receives: 1,
+	})
+}

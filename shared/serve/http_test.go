@@ -1,0 +1,118 @@
+package serve
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+)
+
+type request = events.APIGatewayV2HTTPRequest
+
+func TestARequestIsAnsweredWithAStatusAndACode(t *testing.T) {
+	cases := []struct {
+		name   string
+		change func(*request)
+		status int
+		code   string
+		kept   int // events on the queue
+	}{
+		{"a webhook", func(*request) {}, 202, "accepted", 1},
+		{"a webhook in base64", func(r *request) {
+			r.Body, r.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(r.Body)), true
+		}, 202, "accepted", 1},
+		// HTTP header names have no case. AWS lowers them, other fronts do not.
+		{"a key under its documented name", func(r *request) { r.Headers = map[string]string{"X-MOLTIN-SECRET-KEY": secret} }, 202, "accepted", 1},
+		{"a key under a name as Go writes it", func(r *request) { r.Headers = map[string]string{"X-Moltin-Secret-Key": secret} }, 202, "accepted", 1},
+		{"a path with a stage before it", func(r *request) { r.RawPath = "/prod" + r.RawPath }, 202, "accepted", 1},
+		{"a path with a slash after it", func(r *request) { r.RawPath += "/" }, 202, "accepted", 1},
+		{"a wrong key", func(r *request) { r.Headers["x-moltin-secret-key"] = "guess" }, 401, "forged", 0},
+		{"no key", func(r *request) { r.Headers = nil }, 401, "forged", 0},
+		{"no body", func(r *request) { r.Body = "" }, 400, "not_json", 0},
+		{"a body that is not JSON", func(r *request) { r.Body = "hello" }, 400, "not_json", 0},
+		{"base64 that is none", func(r *request) { r.IsBase64Encoded = true }, 400, "not_base64", 0},
+		{"a body that is too large", func(r *request) { r.Body = strings.Repeat(" ", relay.MaxBody) + webhook }, 413, "too_large", 0},
+		{"another path", func(r *request) { r.RawPath = "/" }, 404, "not_found", 0},
+		{"no path", func(r *request) { r.RawPath = "" }, 404, "not_found", 0},
+		{"another tracking's path", func(r *request) { r.RawPath = "/webhooks/order-updated" }, 404, "not_found", 0},
+		{"a path that only ends alike", func(r *request) { r.RawPath = "/webhooks/re-order-completed" }, 404, "not_found", 0},
+		{"another method", func(r *request) { r.RequestContext.HTTP.Method = http.MethodGet }, 405, "method_not_allowed", 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			queue := spool.NewMemory()
+			f, _, _ := newFunction(queue)
+			response, err := f.HTTP(t.Context(), post(c.change))
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "status", response.StatusCode, c.status)
+			equal(t, "body", response.Body, `{"code":"`+c.code+`"}`)
+			equal(t, "content type", response.Headers["Content-Type"], "application/json")
+			equal(t, "kept", queue.Counts().Visible, c.kept)
+			if c.status == 405 {
+				equal(t, "allowed", response.Headers["Allow"], "POST")
+			}
+		})
+	}
+}
+
+// broken is a Configuration with a bug in it.
+type broken struct{ fixed }
+
+func (broken) Current(context.Context) (relay.Config, error) { panic("with ron.swanson@moltin.com") }
+
+// A panic that reaches aws-lambda-go ends the process, and Commerce gets a 502
+// after a cold start that the next event then pays for as well.
+func TestAPanicIsA503AndALogLine(t *testing.T) {
+	f, _, log := newFunction(nil)
+	f.Relay.Configuration = broken{}
+	response, err := f.HTTP(t.Context(), post())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "status", response.StatusCode, 503)
+	equal(t, "body", response.Body, `{"code":"unavailable"}`)
+	if !strings.Contains(log.String(), "broken") || !strings.Contains(log.String(), "ERROR") {
+		t.Errorf("the log does not say where: %s", log)
+	}
+	if strings.Contains(log.String(), "swanson") {
+		t.Errorf("the log quotes what it panicked with: %s", log)
+	}
+}
+
+func FuzzHTTP(f *testing.F) {
+	f.Add("POST", "/webhooks/order-completed", "x-moltin-secret-key", secret, webhook, false)
+	f.Add("POST", "/webhooks/order-completed/", "X-MOLTIN-SECRET-KEY", secret, base64.StdEncoding.EncodeToString([]byte(webhook)), true)
+	f.Add("POST", "/prod/webhooks/order-completed", "X-Moltin-Secret-Key", "guess", webhook, false)
+	f.Add("POST", "/webhooks/order-completed", "x-moltin-secret-key", secret, `{"id":`, false)
+	f.Add("POST", "/webhooks/order-completed", "x-moltin-secret-key", secret, "=", true)
+	f.Add("GET", "/", "", "", "", false)
+	statuses := []int{202, 400, 401, 404, 405, 413}
+	f.Fuzz(func(t *testing.T, method, path, name, key, body string, inBase64 bool) {
+		queue := spool.NewMemory()
+		function, _, log := newFunction(queue)
+		response, err := function.HTTP(t.Context(), post(func(r *request) {
+			r.RequestContext.HTTP.Method, r.RawPath, r.Body, r.IsBase64Encoded = method, path, body, inBase64
+			r.Headers = map[string]string{name: key}
+		}))
+		if err != nil || !slices.Contains(statuses, response.StatusCode) {
+			t.Fatalf("got status %d, error %v: %s", response.StatusCode, err, log)
+		}
+		// 202 is a promise to Commerce: exactly what is accepted is kept.
+		kept := queue.Counts().Visible
+		if (response.StatusCode == 202) != (kept == 1) {
+			t.Fatalf("answered %d and kept %d", response.StatusCode, kept)
+		}
+		if key != secret && kept+queue.Counts().Dead > 0 {
+			t.Fatalf("kept what came with the key %q", key)
+		}
+	})
+}

@@ -1,0 +1,132 @@
+package serve
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"commerce-segment/shared/spool"
+)
+
+// kept are the message ids that a response leaves on the queue.
+func kept(response events.SQSEventResponse) []string {
+	var ids []string
+	for _, failure := range response.BatchItemFailures {
+		ids = append(ids, failure.ItemIdentifier)
+	}
+	return ids
+}
+
+func order(id string) string { return strings.Replace(webhook, "o-1", id, 1) }
+
+// Exactly the records that must stay are named: one too many is delivered again,
+// one too few is deleted and lost. They are named by their message id, while the
+// queue itself goes by the receipt handle.
+func TestOnlyWhatMustStayIsReported(t *testing.T) {
+	cases := []struct {
+		name    string
+		refuse  string // what Segment refuses with 503
+		records []events.SQSMessage
+		kept    []string
+	}{
+		{"nothing, of an empty batch", "", nil, nil},
+		{"nothing, where all are delivered", "", []events.SQSMessage{record(t, "1", order("a"), "1"), record(t, "2", order("b"), "1")}, nil},
+		{"all, where Segment is down", "batch", []events.SQSMessage{record(t, "1", order("a"), "1"), record(t, "2", order("b"), "1")}, []string{"1", "2"}},
+		{"not what is skipped", "", []events.SQSMessage{record(t, "1", strings.Replace(webhook, "order.paid", "order.updated", 1), "1")}, nil},
+		// No dead letters are known here: the queue's own redrive has to bury it.
+		{"what cannot be buried", "", []events.SQSMessage{
+			record(t, "1", order("a"), "1"), {MessageId: "2", ReceiptHandle: "2", Body: "hello", EventSource: "aws:sqs"}, record(t, "3", order("c"), "1"),
+		}, []string{"2"}},
+		{"records without a receipt handle, if one of them must stay", "", []events.SQSMessage{
+			{MessageId: "1", Body: "hello"}, {MessageId: "2", Body: "hello"},
+		}, []string{"1", "2"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			f, segmentSide, _ := newFunction(nil)
+			segmentSide.refuse = c.refuse
+			response, err := f.SQS(t.Context(), events.SQSEvent{Records: c.records})
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "kept", kept(response), c.kept)
+			// null would be a malformed answer to a strict reader.
+			if response.BatchItemFailures == nil {
+				t.Error("batchItemFailures is nil")
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeOpenedIsBuriedWhereThereAreDeadLetters(t *testing.T) {
+	queue := spool.NewMemory()
+	f, _, _ := newFunction(queue)
+	response, _ := f.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{MessageId: "1", ReceiptHandle: "1", Body: "hello"}}})
+	equal(t, "kept", kept(response), []string{})
+	letter := queue.DeadLetters()[0]
+	equal(t, "reason", letter.Burial.Reason, "envelope_unreadable")
+	equal(t, "body", string(letter.Envelope.Body), "hello")
+}
+
+func TestReceivesAreCountedBySQS(t *testing.T) {
+	cases := []struct {
+		name, attribute string
+		want            int
+	}{
+		{"the first time", "1", 1},
+		{"the last time", "36", 36},
+		{"an attribute that is missing", "", 1},
+		{"an attribute that is no number", "many", 1},
+		{"a number that cannot be", "0", 1},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			f, _, log := newFunction(nil)
+			f.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{record(t, "1", webhook, c.attribute)}})
+			if want := `"receives":` + strconv.Itoa(c.want) + `,`; !strings.Contains(log.String(), want) {
+				t.Errorf("the log does not say %s: %s", want, log)
+			}
+		})
+	}
+}
+
+// A batch whose outcome is not known comes back as a whole: Segment drops by
+// messageId what it has already, and nothing else knows what it has not.
+func TestAPanicKeepsTheWholeBatch(t *testing.T) {
+	f, _, log := newFunction(nil)
+	f.Relay.Configuration = broken{}
+	response, err := f.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{record(t, "1", webhook, "1"), record(t, "2", webhook, "1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "kept", kept(response), []string{"1", "2"})
+	if !strings.Contains(log.String(), `"msg":"panic"`) || strings.Contains(log.String(), "swanson") {
+		t.Errorf("got the log %s", log)
+	}
+}
+
+func FuzzSQS(f *testing.F) {
+	f.Add("1", "handle", record(f, "1", webhook, "1").Body, "1")
+	f.Add("2", "", record(f, "2", `{}`, "1").Body, "36")
+	f.Add("", "", "hello", "many")
+	f.Fuzz(func(t *testing.T, id, handle, body, receives string) {
+		queue := spool.NewMemory()
+		function, segmentSide, _ := newFunction(queue)
+		response, err := function.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{
+			MessageId: id, ReceiptHandle: handle, Body: body, EventSource: "aws:sqs",
+			Attributes: map[string]string{"ApproximateReceiveCount": receives},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Every record is either kept, buried, delivered or skipped; what cannot
+		// be opened is never let go.
+		_, unreadable := spool.Decode(body)
+		held := len(response.BatchItemFailures) + queue.Counts().Dead
+		if unreadable != nil && held != 1 || held > 1 || held == 1 && len(segmentSide.bodies) > 0 {
+			t.Fatalf("kept %v, buried %d, sent %d", kept(response), queue.Counts().Dead, len(segmentSide.bodies))
+		}
+	})
+}

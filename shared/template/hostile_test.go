@@ -1,0 +1,125 @@
+//go:build unix
+
+package template
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// hostile are templates that would hang, exhaust the memory or end the process if
+// nothing bounded them. Each must end in an error, soon.
+var hostile = map[string]string{
+	"endless recursion":                         `($f := function($n){1 + $f($n)}; $f(1))`,
+	"endless tail recursion":                    `($f := function($n){$f($n)}; $f(1))`,
+	"mutual recursion":                          `($f := function($n){1 + $g($n)}; $g := function($n){1 + $f($n)}; $f(1))`,
+	"recursion through $map":                    `($f := function($n){$map([1, 2], $f)}; $f(1))`,
+	"recursion through $filter":                 `($f := function($n){$filter([1, 2], $f)}; $f(1))`,
+	"recursion through $reduce":                 `($f := function($a, $b){$reduce([1, 2, 3], $f)}; $f(1, 1))`,
+	"recursion through $sort":                   `($f := function($a, $b){$count($sort([2, 1], $f)) > 1}; $f(1, 2))`,
+	"recursion through $replace":                `($f := function($m){$replace("aa", /a/, $f)}; $f(1))`,
+	"recursion through $each":                   `($f := function($v){$each({"a": 1, "b": 2}, $f)}; $f(1))`,
+	"recursion through $single":                 `($f := function($v){$single([1, 2], $f)}; $f(1))`,
+	"recursion through a predicate":             `($f := function($v){[1, 2][$f($v)]}; $f(1))`,
+	"recursion through a path":                  `($f := function($v){[1, 2].($f($v))}; $f(1))`,
+	"recursion through a sort":                  `($f := function($v){[1, 2]^($f($))}; $f(1))`,
+	"recursion through a group":                 `($f := function($v){[1, 2]{$string($): $f($)}}; $f(1))`,
+	"recursion through a transformation":        `($f := function($v){$v ~> |$|{"a": $f($v)}|}; $f({}))`,
+	"recursion through a partial application":   `($f := function($a, $b){1 + $f(?, 1)($a)}; $f(1, 2))`,
+	"recursion through ~>":                      `($f := function($a){1 + ($a ~> $f)}; 1 ~> $f)`,
+	"a fixed-point combinator":                  `($y := function($f){(function($x){$f(function($v){($x($x))($v)})})(function($x){$f(function($v){($x($x))($v)})})}; $y(function($self){function($n){1 + $self($n)}})(1))`,
+	"a composition that doubles":                `($f := $reduce($append([function($x){$x}], [1..60]), function($g, $i){$g ~> $g}); $f(1))`,
+	"a long composition":                        `($f := $reduce($append([function($x){$x}], [1..100000]), function($g, $i){$g ~> function($x){$x}}); $f(1))`,
+	"nested ranges":                             `[1..1000].[1..1000].[1..1000]`,
+	"joins over variables":                      `($d := [1..1000]; $d.$d.$d)`,
+	"joins with variables":                      `($d := {"d": [1..1000]}; $d.d@$a.$d.d@$b.$d.d@$c[$a = $b])`,
+	"a large range":                             `[1..10000000]`,
+	"a text that doubles with &":                `$reduce([1..60], function($a, $i){$a & $a}, "x")`,
+	"a text that doubles with $join":            `$reduce([1..60], function($a, $i){$join([$a, $a])}, "x")`,
+	"a text that doubles with $replace":         `$reduce([1..60], function($a, $i){$replace($a, "x", "xx")}, "x")`,
+	"a text that doubles with a regex":          `$reduce([1..60], function($a, $i){$replace($a, /x/, "$0$0")}, "x")`,
+	"a text that doubles with $pad":             `$reduce([1..60], function($a, $i){$pad($a, 2 * $length($a))}, "x")`,
+	"a text that grows with $encodeUrl":         `$reduce([1..60], function($a, $i){$encodeUrlComponent($a & $a)}, "%")`,
+	"a text that grows with $base64encode":      `$reduce([1..200], function($a, $i){$base64encode($a)}, "x")`,
+	"a text that grows with $string":            `$reduce([1..60], function($a, $i){$string([$a])}, "\"")`,
+	"a text that grows with $uppercase":         `$reduce([1..60], function($a, $i){$uppercase($a & $a)}, "ß")`,
+	"a list that doubles with $append":          `$reduce([1..60], function($a, $i){$append($a, $a)}, [1])`,
+	"a list that doubles with [ ]":              `$reduce([1..60], function($a, $i){[$a, $a]}, [1])`,
+	"a list that doubles with $zip":             `$reduce([1..60], function($a, $i){$zip($a, $a).*}, [1, 2])`,
+	"a tree that doubles, written as text":      `$string($reduce([1..60], function($a, $i){{"a": $a, "b": $a}}, 1))`,
+	"a tree that doubles, compared":             `($t := function(){$reduce([1..60], function($a, $i){{"a": $a, "b": $a}}, 1)}; $t() = $t())`,
+	"a tree that doubles, walked by **":         `$count($reduce([1..60], function($a, $i){{"a": $a, "b": $a}}, 1).**)`,
+	"a tree that doubles, flattened by *":       `$reduce([1..60], function($a, $i){[[$a, $a]]}, 1).*`,
+	"a tree that doubles, cloned":               `$reduce([1..60], function($a, $i){{"a": $a, "b": $a}}, 1) ~> |a|{"c": 1}|`,
+	"a tree that doubles, as the result":        `$reduce([1..60], function($a, $i){{"a": $a, "b": $a}}, 1)`,
+	"a tree that is deep, as the result":        `$reduce([1..100000], function($a, $i){{"a": $a}}, 1)`,
+	"a list that is deep, written as text":      `$string($reduce([1..100000], function($a, $i){[[$a]]}, 1))`,
+	"a list that is deep, looked into":          `$reduce([1..100000], function($a, $i){[[$a]]}, 1).a`,
+	"a list that is deep, as a condition":       `$reduce([1..100000], function($a, $i){[[$a]]}, 0) ? 1 : 2`,
+	"a list that is deep, compared":             `($t := function(){$reduce([1..100000], function($a, $i){[[$a]]}, 1)}; $t() = $t())`,
+	"a list that is deep, made distinct":        `$distinct([[$reduce([1..100000], function($a, $i){[[$a]]}, 1)], [$reduce([1..100000], function($a, $i){[[$a]]}, 1)]])`,
+	"** of ** of **":                            `($d := $reduce([1..300], function($a, $i){{"a": $a}}, 1); $d.**.**.**.**)`,
+	"a padding of two billion":                  `$pad("x", 2e9)`,
+	"a padding of more than can be counted":     `$pad("x", 1e300)`,
+	"a picture with no end":                     `$formatInteger(1, $pad("", 1e6, "0"))`,
+	"a distinct of many lists":                  `$distinct([1..100000].[[$]])`,
+	"a sort with a costly comparison":           `$sort([1..10000], function($a, $b){$sum([1..1000]) > $a})`,
+	"a regex over a long text, again and again": `($t := $pad("", 100000, "ab"); [1..10000].($match($t, /(a|b)*c/)))`,
+	"a large regex over a long text":            `$match($pad("", 1e6, "a"), /(?:(?:a{1,30}){1,30}b)|c/)`,
+	"$eval of itself":                           `($s := "$eval($.s, $)"; $eval($s, {"s": $s}))`,
+	"many cheap expressions in a loop":          `($f := function($x){(` + strings.Repeat("$x;", 10000) + `)}; [1..100000].($f(1)))`,
+	"a lone ! in a signature":                   `function($x)<!>{$x}`,
+	"a lone !":                                  `!`,
+	"a step of a function":                      `$sum.* ~> $sum(1)`,
+	"64 KiB of (":                               strings.Repeat("(", maxSource),
+	"64 KiB of [":                               strings.Repeat("[", maxSource),
+	"64 KiB of {":                               strings.Repeat("{", maxSource),
+	"64 KiB of -":                               strings.Repeat("-", maxSource),
+	"64 KiB of |":                               strings.Repeat("|", maxSource),
+	"64 KiB of a?":                              strings.Repeat("a?", maxSource/2),
+	"64 KiB of function(){":                     strings.Repeat("function(){", maxSource/11),
+	"64 KiB of a[":                              strings.Repeat("a[", maxSource/2),
+	"64 KiB of 1+":                              strings.Repeat("1+", maxSource/2) + "1",
+	"64 KiB of nested chains":                   strings.Repeat("(", 240) + "1" + strings.Repeat(strings.Repeat("+1", 130)+")", 240),
+	"more than 64 KiB":                          strings.Repeat("1 ", maxSource),
+}
+
+func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for name, source := range hostile {
+		t.Run(name, func(t *testing.T) {
+			start := processorTime(t)
+			tmpl, err := Compile("t", source)
+			if err == nil {
+				_, err = tmpl.Eval(context.Background(), []byte(`{}`), nil)
+			}
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Errorf("got error %v, want an *Error", err)
+			}
+			if took := processorTime(t) - start; took > 2*time.Second*slowdown {
+				t.Errorf("took %v of processor time, want less than 2 s", took)
+			}
+		})
+	}
+	// A deadline kept by a goroutine would leave it running.
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines are left, want %d", after, before)
+	}
+}
+
+// processorTime is what the process has used so far, its garbage collector
+// included. A busy machine does not lengthen it, as it does the time on the clock.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}

@@ -1,0 +1,230 @@
+package template
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// encode writes a result as JSON. It differs from $string: numbers keep all their
+// digits, and a function is an error.
+func encode(st *state, v any) ([]byte, error) {
+	w := &writer{st: st, exact: true}
+	if err := w.value(v, 0); err != nil {
+		return nil, err
+	}
+	return []byte(w.b.String()), nil
+}
+
+// stringOf is $string of a value that is not undefined.
+func stringOf(st *state, v any, pretty bool) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case function:
+		return "", nil
+	case *array:
+		if v.root {
+			return stringOf(st, v.items[0], pretty)
+		}
+	}
+	w := &writer{st: st, pretty: pretty}
+	err := w.value(v, 0)
+	return w.b.String(), err
+}
+
+// writer writes JSON as JavaScript's JSON.stringify does.
+type writer struct {
+	st     *state
+	b      strings.Builder
+	pretty bool
+	exact  bool
+}
+
+func (w *writer) value(v any, level int) error {
+	before := w.b.Len()
+	if s, ok := v.(string); ok {
+		if err := w.st.allocate(len(s)); err != nil {
+			return err
+		}
+	}
+	switch v := v.(type) {
+	case nil, nullValue:
+		w.b.WriteString("null")
+	case bool:
+		w.b.WriteString(strconv.FormatBool(v))
+	case string:
+		w.string(v)
+	case float64:
+		if !w.exact {
+			v = fifteenDigits(v)
+		}
+		w.b.WriteString(formatFloat(v))
+	case whole:
+		w.b.WriteString(v.digits)
+	case *array:
+		return w.list(v, level)
+	case *object:
+		return w.object(v, level)
+	case function:
+		if w.exact {
+			return errFunctionInResult
+		}
+		w.b.WriteString(`""`)
+	default:
+		return errors.New("the result contains something that is not JSON")
+	}
+	return w.st.allocate(w.b.Len() - before)
+}
+
+func (w *writer) list(list *array, level int) error {
+	if err := w.st.descend(level, len(list.items)); err != nil {
+		return err
+	}
+	w.b.WriteByte('[')
+	for i, item := range list.items {
+		w.separate(i, level+1)
+		if err := w.value(item, level+1); err != nil {
+			return err
+		}
+	}
+	w.end(']', len(list.items), level)
+	return w.st.allocate(2)
+}
+
+func (w *writer) object(o *object, level int) error {
+	if err := w.st.descend(level, len(o.fields)); err != nil {
+		return err
+	}
+	w.b.WriteByte('{')
+	for i, key := range w.keys(o) {
+		w.separate(i, level+1)
+		w.string(key)
+		w.b.WriteByte(':')
+		if w.pretty {
+			w.b.WriteByte(' ')
+		}
+		if err := w.st.allocate(len(key)); err != nil {
+			return err
+		}
+		if err := w.value(o.get(key), level+1); err != nil {
+			return err
+		}
+	}
+	w.end('}', len(o.fields), level)
+	return w.st.allocate(2)
+}
+
+// keys leaves out the way from a match of a regular expression to the next one.
+func (w *writer) keys(o *object) []string {
+	keys := o.keys()
+	if _, ok := o.get("next").(nextMatch); !ok || !w.exact {
+		return keys
+	}
+	kept := make([]string, 0, len(keys))
+	for _, key := range keys {
+		if key != "next" {
+			kept = append(kept, key)
+		}
+	}
+	return kept
+}
+
+// separate goes on to the next element or field.
+func (w *writer) separate(i, level int) {
+	if i > 0 {
+		w.b.WriteByte(',')
+	}
+	w.newline(level)
+}
+
+func (w *writer) end(bracket byte, n, level int) {
+	if n > 0 {
+		w.newline(level)
+	}
+	w.b.WriteByte(bracket)
+}
+
+func (w *writer) newline(level int) {
+	if w.pretty {
+		w.b.WriteByte('\n')
+		w.b.WriteString(strings.Repeat("  ", level))
+		w.st.bytes -= 2 * level
+	}
+}
+
+// string writes a string; < > & and U+2028 stay as they are.
+func (w *writer) string(s string) {
+	w.b.WriteByte('"')
+	for {
+		i := strings.IndexFunc(s, needsEscape)
+		if i < 0 {
+			break
+		}
+		w.b.WriteString(s[:i])
+		w.escape(s[i])
+		s = s[i+1:]
+	}
+	w.b.WriteString(s)
+	w.b.WriteByte('"')
+}
+
+func (w *writer) escape(c byte) {
+	w.b.WriteByte('\\')
+	switch c {
+	case '"', '\\':
+		w.b.WriteByte(c)
+	case '\n':
+		w.b.WriteByte('n')
+	case '\r':
+		w.b.WriteByte('r')
+	case '\t':
+		w.b.WriteByte('t')
+	case '\b':
+		w.b.WriteByte('b')
+	case '\f':
+		w.b.WriteByte('f')
+	default:
+		w.b.WriteString("u00")
+		w.b.WriteByte("01"[c>>4])
+		w.b.WriteByte("0123456789abcdef"[c&15])
+	}
+}
+
+func needsEscape(r rune) bool { return r < 0x20 || r == '"' || r == '\\' }
+
+// fifteenDigits rounds a fraction to 15 significant digits, as $string does to
+// hide the noise of binary fractions. Whole numbers keep their digits.
+func fifteenDigits(f float64) float64 {
+	if f == math.Trunc(f) {
+		return f
+	}
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(f, 'e', 14, 64), 64)
+	if err != nil {
+		return f
+	}
+	return rounded
+}
+
+// formatFloat writes a number as JavaScript does: the shortest digits that mean it,
+// with an exponent from 1e21 up and below 1e-6.
+func formatFloat(f float64) string {
+	if f == 0 {
+		return "0"
+	}
+	if a := math.Abs(f); a >= 1e-6 && a < 1e21 {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	s := strconv.FormatFloat(f, 'e', -1, 64)
+	mantissa, exponent, _ := strings.Cut(s, "e")
+	return mantissa + "e" + exponent[:1] + strings.TrimLeft(exponent[1:], "0")
+}
+
+func formatNumberValue(v any) string {
+	if w, ok := v.(whole); ok {
+		return w.digits
+	}
+	f, _ := number(v)
+	return formatFloat(f)
+}

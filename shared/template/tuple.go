@@ -1,0 +1,159 @@
+package template
+
+// tuple is an element of a path that has @, # or %, with the variables that these
+// bind. A % is a variable too: the input of the step whose parent it asks for.
+type tuple struct {
+	value any
+	vars  map[string]any
+}
+
+// with gives a copy that has further variables.
+func (t *tuple) with(value any, more map[string]any) *tuple {
+	vars := make(map[string]any, len(t.vars)+len(more)+2)
+	for k, v := range t.vars {
+		vars[k] = v
+	}
+	for k, v := range more {
+		vars[k] = v
+	}
+	return &tuple{value: value, vars: vars}
+}
+
+// arguments gives a lambda its context and its variables.
+func (t *tuple) arguments(names []string) []any {
+	args := make([]any, 1+len(names))
+	args[0] = t.value
+	for i, name := range names {
+		args[i+1] = settle(t.vars[name])
+	}
+	return args
+}
+
+// walkTuples takes the rest of the steps of a path, from the first that carries
+// variables.
+func (p *path) walkTuples(st *state, from int, input *array, lambdas []any) (any, []any, error) {
+	stream := &array{sequence: true, tuples: true}
+	started := false
+	for i := from; i < len(p.steps); i++ {
+		s := &p.steps[i]
+		var err error
+		if s.kind == stepSort {
+			stream, lambdas, err = s.sortTuples(st, input, stream, started, lambdas)
+		} else {
+			if !started {
+				stream = startTuples(input)
+			}
+			stream, lambdas, err = s.takeTuples(st, stream, lambdas)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		started = true
+		if stream, lambdas, err = s.stageTuples(st, stream, lambdas); err != nil {
+			return nil, nil, err
+		}
+	}
+	if p.carries || p.group != nil {
+		return stream, lambdas, nil
+	}
+	result := newSequence()
+	for _, item := range stream.items {
+		result.items = append(result.items, item.(*tuple).value)
+	}
+	return result, lambdas, st.collect(len(result.items))
+}
+
+func startTuples(input *array) *array {
+	stream := &array{sequence: true, tuples: true}
+	for _, item := range input.items {
+		stream.items = append(stream.items, &tuple{value: item})
+	}
+	return stream
+}
+
+func (s *step) takeTuples(st *state, stream *array, lambdas []any) (*array, []any, error) {
+	result := &array{sequence: true, tuples: true}
+	rest := lambdas
+	if s.kind != stepName && s.kind != stepWildcard && s.kind != stepDescendants {
+		rest = lambdas[1:]
+	}
+	for _, item := range stream.items {
+		t := item.(*tuple)
+		v, _, err := s.evaluate(st, t.value, t, lambdas)
+		if err != nil {
+			return nil, nil, err
+		}
+		if v == nil {
+			continue
+		}
+		if err := s.bindTuples(st, result, t, v); err != nil {
+			return nil, nil, err
+		}
+	}
+	return result, rest, nil
+}
+
+// bindTuples adds a tuple for each element that a step gave.
+func (s *step) bindTuples(st *state, result *array, t *tuple, v any) error {
+	found := elements(v)
+	if err := st.collect(len(found) * (len(t.vars) + 4)); err != nil {
+		return err
+	}
+	for i, item := range found {
+		if inner, ok := item.(*tuple); ok {
+			result.items = append(result.items, t.with(inner.value, inner.vars))
+			continue
+		}
+		next := t.with(item, nil)
+		if s.focus != "" {
+			next.vars[s.focus], next.value = item, t.value
+		}
+		if s.index != "" {
+			next.vars[s.index] = float64(i)
+		}
+		if s.ancestor != "" {
+			next.vars[s.ancestor] = t.value
+		}
+		result.items = append(result.items, next)
+	}
+	return nil
+}
+
+func (s *step) sortTuples(st *state, input, stream *array, started bool, lambdas []any) (*array, []any, error) {
+	if started {
+		sorted, err := s.sort.run(st, stream, lambdas[:len(s.sort.descending)])
+		return sorted, lambdas[len(s.sort.descending):], err
+	}
+	sorted, err := s.sort.run(st, input, lambdas[:len(s.sort.descending)])
+	if err != nil {
+		return nil, nil, err
+	}
+	stream = startTuples(sorted)
+	for i, item := range stream.items {
+		item.(*tuple).vars = map[string]any{s.index: float64(i)}
+	}
+	return stream, lambdas[len(s.sort.descending):], nil
+}
+
+// stageTuples applies the predicates of a step, and binds the #$v among them.
+func (s *step) stageTuples(st *state, stream *array, lambdas []any) (*array, []any, error) {
+	for _, stage := range s.stages {
+		if stage.index != "" {
+			for i, item := range stream.items {
+				t := item.(*tuple)
+				stream.items[i] = t.with(t.value, map[string]any{stage.index: float64(i)})
+			}
+			if err := st.collect(len(stream.items) * 8); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		var v any
+		var err error
+		if v, lambdas, err = stage.apply(st, stream, lambdas); err != nil {
+			return nil, nil, err
+		}
+		stream = v.(*array)
+	}
+	return stream, lambdas, nil
+}

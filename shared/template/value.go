@@ -1,0 +1,301 @@
+package template
+
+import (
+	"math"
+	"sort"
+	"strconv"
+	"unicode/utf16"
+)
+
+// The values that templates work on. They are those of JSON and a few more:
+//
+//	nil          undefined: what a path that leads nowhere gives
+//	nullValue    null
+//	bool, string
+//	float64      any number
+//	whole        a whole number that a float64 cannot hold
+//	*array       a list, or a sequence (see array)
+//	*object      an object whose keys have an order
+//	function     a built-in, a lambda, a composition ...
+
+// nullValue is the type of null.
+type nullValue struct{}
+
+var null = nullValue{}
+
+// whole is a whole number beyond 2^53. It reckons as a float64 and is written as
+// it was read, so that an identifier keeps its digits.
+type whole struct {
+	approx float64
+	digits string
+}
+
+// array is a list. The flags are those of the JSONata reference implementation,
+// whose flattening rules depend on how a list came about.
+type array struct {
+	items []any
+	// sequence: made by a path or a function that collects results. One element
+	// alone stands for itself, none for undefined.
+	sequence bool
+	// keep: a sequence that stays a list even with one element (the [] suffix).
+	keep bool
+	// built: made by [...] at an end of a path; the path does not flatten it.
+	built bool
+	// root: the wrapper round an input that is itself a list.
+	root bool
+	// tuples: the items are *tuple, see tuple.go.
+	tuples bool
+}
+
+func newSequence(items ...any) *array { return &array{items: items, sequence: true} }
+
+func newList(items []any) *array { return &array{items: items} }
+
+// settle is what a finished expression does with a sequence: none is undefined,
+// one is itself.
+func settle(v any) any {
+	a, ok := v.(*array)
+	if !ok || !a.sequence || a.tuples {
+		return v
+	}
+	switch {
+	case len(a.items) == 0:
+		return nil
+	case len(a.items) == 1 && !a.keep:
+		return a.items[0]
+	}
+	return a
+}
+
+// elements gives the elements of a list, or the value itself as the only one.
+func elements(v any) []any {
+	if a, ok := v.(*array); ok {
+		return a.items
+	}
+	return []any{v}
+}
+
+// concat appends as $append does: undefined adds nothing, a list its elements.
+func concat(a, b any) any {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	left, right := elements(a), elements(b)
+	items := make([]any, 0, len(left)+len(right))
+	return newList(append(append(items, left...), right...))
+}
+
+// object is a JSON object.
+type object struct {
+	fields map[string]any
+	// order has the keys as they were written. It is nil for an object that was
+	// read from a Go map: such an object lists its keys alphabetically.
+	order []string
+}
+
+func newObject(size int) *object {
+	return &object{fields: make(map[string]any, size), order: make([]string, 0, size)}
+}
+
+func (o *object) get(key string) any { return o.fields[key] }
+
+func (o *object) set(key string, v any) {
+	if _, ok := o.fields[key]; !ok && o.order != nil {
+		o.order = append(o.order, key)
+	}
+	o.fields[key] = v
+}
+
+func (o *object) remove(key string) {
+	if _, ok := o.fields[key]; !ok {
+		return
+	}
+	delete(o.fields, key)
+	for i, k := range o.order {
+		if k == key {
+			o.order = append(o.order[:i:i], o.order[i+1:]...)
+			return
+		}
+	}
+}
+
+// keys lists the keys in JavaScript's order, which is the reference's: those that
+// look like list indexes first, by value, the others as they were written.
+func (o *object) keys() []string {
+	keys := o.order
+	if keys == nil {
+		keys = make([]string, 0, len(o.fields))
+		for k := range o.fields {
+			keys = append(keys, k)
+		}
+		sort.Strings(keys)
+	}
+	for _, k := range keys {
+		if _, ok := listIndex(k); ok {
+			return indexesFirst(keys)
+		}
+	}
+	return keys
+}
+
+func indexesFirst(keys []string) []string {
+	sorted := append([]string(nil), keys...)
+	sort.SliceStable(sorted, func(i, j int) bool {
+		a, aOK := listIndex(sorted[i])
+		b, bOK := listIndex(sorted[j])
+		if aOK && bOK {
+			return a < b
+		}
+		return aOK && !bOK
+	})
+	return sorted
+}
+
+// listIndex tells whether JavaScript sees a key as a list index: a whole number
+// below 2^32-1 in its shortest form.
+func listIndex(key string) (uint64, bool) {
+	if key == "" || len(key) > 10 || key[0] < '0' || key[0] > '9' || (key[0] == '0' && len(key) > 1) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(key, 10, 64)
+	return n, err == nil && n < math.MaxUint32
+}
+
+// number gives the value of a number.
+func number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case whole:
+		return v.approx, true
+	}
+	return 0, false
+}
+
+// truth is the boolean that a value stands for; undefined counts as false.
+func truth(st *state, v any) (bool, error) { return truthAt(st, v, 0) }
+
+func truthAt(st *state, v any, level int) (bool, error) {
+	switch v := v.(type) {
+	case bool:
+		return v, nil
+	case string:
+		return v != "", nil
+	case float64:
+		return v != 0, nil
+	case whole:
+		return true, nil
+	case *object:
+		return len(v.fields) > 0, nil
+	case *array:
+		if err := st.descend(level, len(v.items)); err != nil {
+			return false, err
+		}
+		for _, item := range v.items {
+			if yes, err := truthAt(st, item, level+1); yes || err != nil {
+				return yes, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// equal compares two values as = does, by content.
+func equal(st *state, a, b any) (bool, error) { return equalAt(st, a, b, 0) }
+
+func equalAt(st *state, a, b any, level int) (bool, error) {
+	switch a := a.(type) {
+	case *array:
+		b, ok := b.(*array)
+		if !ok || len(a.items) != len(b.items) {
+			return false, nil
+		}
+		if a == b {
+			return true, nil
+		}
+		return equalItems(st, a.items, b.items, level)
+	case *object:
+		b, ok := b.(*object)
+		if !ok || len(a.fields) != len(b.fields) {
+			return false, nil
+		}
+		if a == b {
+			return true, nil
+		}
+		return equalFields(st, a, b, level)
+	}
+	return same(a, b), nil
+}
+
+func equalItems(st *state, a, b []any, level int) (bool, error) {
+	if err := st.descend(level, len(a)); err != nil {
+		return false, err
+	}
+	for i := range a {
+		if yes, err := equalAt(st, a[i], b[i], level+1); !yes || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func equalFields(st *state, a, b *object, level int) (bool, error) {
+	if err := st.descend(level, len(a.fields)); err != nil {
+		return false, err
+	}
+	for k, v := range a.fields {
+		other, ok := b.fields[k]
+		if !ok {
+			return false, nil
+		}
+		if yes, err := equalAt(st, v, other, level+1); !yes || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// same compares two values that are not both lists or both objects: simple values
+// by content, everything else by identity.
+func same(a, b any) bool {
+	x, xOK := a.(whole)
+	y, yOK := b.(whole)
+	if xOK && yOK {
+		return x.digits == y.digits
+	}
+	m, mOK := number(a)
+	n, nOK := number(b)
+	if mOK || nOK {
+		return mOK && nOK && m == n
+	}
+	return a == b
+}
+
+// lessString orders strings by their UTF-16 code units, as JavaScript does. Bytes
+// give the same order except for characters beyond the Basic Multilingual Plane.
+func lessString(a, b string) bool {
+	if isBasic(a) && isBasic(b) {
+		return a < b
+	}
+	x, y := utf16.Encode([]rune(a)), utf16.Encode([]rune(b))
+	for i := 0; i < len(x) && i < len(y); i++ {
+		if x[i] != y[i] {
+			return x[i] < y[i]
+		}
+	}
+	return len(x) < len(y)
+}
+
+// isBasic tells whether a string has no character that UTF-16 needs two units for;
+// those begin with a byte of 0xF0 or more.
+func isBasic(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0xF0 {
+			return false
+		}
+	}
+	return true
+}

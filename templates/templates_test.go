@@ -1,0 +1,224 @@
+package templates_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// received is when every sample came in.
+var received = time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)
+
+// maxSource is what a standard parameter of Parameter Store holds, in bytes. A
+// default beyond it would cost the merchant an advanced parameter.
+const maxSource = 4096
+
+func TestEveryTrackingHasADefaultThatFitsAStandardParameter(t *testing.T) {
+	for _, tracked := range tracking.All() {
+		source := templates.Default(tracked.Name)
+		if _, err := template.Compile(tracked.Name, source); err != nil {
+			t.Errorf("%s: %v", tracked.Name, err)
+		}
+		if len(source) >= maxSource {
+			t.Errorf("%s is %d bytes: keep it under %d", tracked.Name, len(source), maxSource)
+		}
+		if !strings.HasPrefix(source, "/* "+tracked.Title+": ") {
+			t.Errorf("%s: its first line does not say what it is: begin it with %q", tracked.Name, "/* "+tracked.Title+": ")
+		}
+	}
+}
+
+func TestDefaultPanicsForANameThatIsNoTracking(t *testing.T) {
+	defer func() {
+		if said, _ := recover().(string); !strings.Contains(said, `"order-completd"`) {
+			t.Errorf("got panic %q, want it to name the name", said)
+		}
+	}()
+	templates.Default("order-completd")
+}
+
+// A fix to one of the order templates that is forgotten in another would make
+// the same order look different in Order Completed and Order Refunded.
+func TestOrderTemplatesDifferOnlyInTheirOwnFields(t *testing.T) {
+	own := strings.NewReplacer(
+		`"value": $decimal`, `"total": $decimal`,
+		"      \"checkout_id\": $order.id,\n", "",
+		"      \"status\": $order.status,\n", "",
+		"      \"payment_status\": $order.payment,\n", "",
+		"      \"shipping_status\": $order.shipping,\n", "",
+	)
+	shapeOf := func(tracked tracking.Tracking) string {
+		_, body, _ := strings.Cut(templates.Default(tracked.Name), "*/\n")
+		return strings.Replace(own.Replace(body), `"event": "`+tracked.Title+`"`, `"event": ""`, 1)
+	}
+	want := shapeOf(tracking.OrderCompleted)
+	for _, tracked := range tracking.All() {
+		if tracked.Call == tracking.Track && shapeOf(tracked) != want {
+			t.Errorf("%s differs from order-completed in more than its name and its own fields", tracked.Name)
+		}
+	}
+}
+
+func TestSamplesAreSortedAndOfEveryTracking(t *testing.T) {
+	samples := templates.Samples()
+	if !slices.IsSortedFunc(samples, func(a, b templates.Sample) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Error("they are not sorted by name")
+	}
+	seen := map[string]bool{}
+	for _, sample := range samples {
+		seen[sample.Tracking] = true
+		tracked, err := tracking.ByName(sample.Tracking)
+		if err != nil {
+			t.Errorf("%s: %v", sample.Name, err)
+			continue
+		}
+		if event := readWebhook(t, sample).Event; !slices.Contains(tracked.Observable(), event) {
+			t.Errorf("%s is an %s, which %s cannot observe", sample.Name, event, tracked.Name)
+		}
+		if sample.Name != sample.Tracking+"/"+filepath.Base(sample.Name) || strings.Contains(sample.Name, ".") {
+			t.Errorf("%q is not <tracking>/<case>", sample.Name)
+		}
+	}
+	for _, tracked := range tracking.All() {
+		if !seen[tracked.Name] {
+			t.Errorf("there is no sample of %s", tracked.Name)
+		}
+	}
+}
+
+// The golden files are what Segment gets. Rewrite them with
+// go test ./templates -update, and read the difference.
+func TestGolden(t *testing.T) {
+	expected := map[string]bool{}
+	for _, sample := range templates.Samples() {
+		golden := filepath.Join("testdata", filepath.FromSlash(sample.Name)+".segment.json")
+		expected[golden] = true
+		t.Run(sample.Name, func(t *testing.T) {
+			got := indent(t, render(t, sample))
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+	goldens, err := filepath.Glob("testdata/*/*.segment.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, golden := range goldens {
+		if !expected[golden] {
+			t.Errorf("%s has no webhook beside it", golden)
+		}
+	}
+}
+
+// The same template is applied to one event after another in a warm function.
+func TestATemplateKeepsNothingOfTheLastEvent(t *testing.T) {
+	samples := templates.Samples()
+	first := make([][]byte, len(samples))
+	for i, sample := range samples {
+		first[i] = renderAnew(t, sample)
+	}
+	for i := len(samples) - 1; i >= 0; i-- {
+		if again := renderAnew(t, samples[i]); !bytes.Equal(again, first[i]) {
+			t.Errorf("%s: got %s, and the first time %s", samples[i].Name, again, first[i])
+		}
+	}
+}
+
+// What the tests share, because every one of them goes through all the samples.
+var (
+	compiled = map[string]*template.Template{}
+	rendered = map[string][]byte{}
+)
+
+// render returns the batch that Segment gets of a sample.
+func render(t *testing.T, sample templates.Sample) []byte {
+	t.Helper()
+	if rendered[sample.Name] == nil {
+		rendered[sample.Name] = renderAnew(t, sample)
+	}
+	return rendered[sample.Name]
+}
+
+// renderAnew takes a sample through what a function does with it.
+func renderAnew(t *testing.T, sample templates.Sample) []byte {
+	t.Helper()
+	if compiled[sample.Tracking] == nil {
+		var err error
+		if compiled[sample.Tracking], err = template.Compile(sample.Tracking, templates.Default(sample.Tracking)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tracked, err := tracking.ByName(sample.Tracking)
+	if err != nil {
+		t.Fatal(err)
+	}
+	webhook := readWebhook(t, sample)
+	fact := segment.Fact{
+		Tracking: tracked, Event: webhook.Event, WebhookID: webhook.ID,
+		ResourceType: webhook.ResourceType, ResourceID: webhook.ResourceID,
+		CreatedAt: webhook.CreatedAt, UpdatedAt: webhook.UpdatedAt,
+		WriteKey: "test-write-key", Received: received,
+	}
+	written, err := compiled[sample.Tracking].Apply(t.Context(), webhook.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := segment.NewMessages(fact, written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := make([]json.RawMessage, len(messages))
+	for i, message := range messages {
+		batch[i] = message.JSON
+	}
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(map[string]any{"batch": batch}); err != nil {
+		t.Fatal(err)
+	}
+	return encoded.Bytes()
+}
+
+func readWebhook(t *testing.T, sample templates.Sample) commerce.Webhook {
+	t.Helper()
+	webhook, err := commerce.Parse(sample.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", sample.Name, err)
+	}
+	return webhook
+}
+
+func indent(t *testing.T, compact []byte) []byte {
+	t.Helper()
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, compact, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return indented.Bytes()
+}

@@ -14,8 +14,9 @@ import (
 )
 
 func main() {
-	defer jsii.Close()
-	if err := synthesize(); err != nil {
+	err := synthesize()
+	jsii.Close()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "\n%s\n", err)
 		os.Exit(1)
 	}

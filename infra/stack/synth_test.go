@@ -30,12 +30,8 @@ type resource struct {
 	Properties map[string]any
 }
 
-func TestMain(m *testing.M) {
-	os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20") // a banner
-	code := m.Run()
-	jsii.Close()
-	os.Exit(code)
-}
+// No test calls jsii.Close: it waits for its process twice at once (jsii 1.119.0),
+// which the race detector takes for a failure of ours.
 
 // deployed is the stack of a deployment that was given no context, synthesized once
 // for all tests.

@@ -14,12 +14,11 @@ import (
 )
 
 func main() {
-	err := synthesize()
-	jsii.Close()
-	if err != nil {
+	if err := synthesize(); err != nil {
 		fmt.Fprintf(os.Stderr, "\n%s\n", err)
-		os.Exit(1)
+		os.Exit(1) // CDK's process ends with this one; to end it first would only add its own complaint
 	}
+	jsii.Close()
 }
 
 func synthesize() error {

@@ -29,6 +29,12 @@ const (
 // shop that edits templates/ and deploys, and never edits in Parameter Store, has
 // its templates under version control instead. Do one or the other.
 //
+// One thing an operator's edit can do to a deployment: a template edited to more than
+// 4096 bytes makes its parameter an advanced one, and Parameter Store never makes that
+// a standard one again. The deployment that changes this very default, and has it
+// standard, then fails and is rolled back: delete the parameter in Parameter Store
+// and deploy again.
+//
 // The secrets are not here. CloudFormation cannot create a SecureString, so the
 // operator's program does. They outlive the stack.
 type parameter struct {

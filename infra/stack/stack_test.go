@@ -3,7 +3,9 @@ package stack
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -310,6 +312,24 @@ func TestTheSameSourceIsTheSameStack(t *testing.T) {
 func TestAFunctionThatDoesNotCompileSaysWhy(t *testing.T) {
 	_, err := synthesize(map[string]any{"prefix": "/broken"}, brokenCompiler{})
 	checkError(t, err, "main.go:9: undefined: serv")
+}
+
+func TestAFunctionThatDoesNotCompileLeavesNoAssetBehind(t *testing.T) {
+	// CDK takes a directory that it finds for a finished asset, and would deploy an
+	// empty function the next time.
+	directory := filepath.Join(t.TempDir(), "asset")
+	if err := os.Mkdir(directory, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("CDK was told that the function was built")
+		}
+		if _, err := os.Stat(directory); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the asset's directory is still there: %v", err)
+		}
+	}()
+	(&bundling{tracking: tracking.OrderCompleted, builder: brokenCompiler{}}).TryBundle(&directory, nil)
 }
 
 func TestTheCompilerSaysWhyAFunctionDoesNotCompile(t *testing.T) {

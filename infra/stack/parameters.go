@@ -29,11 +29,10 @@ const (
 // shop that edits templates/ and deploys, and never edits in Parameter Store, has
 // its templates under version control instead. Do one or the other.
 //
-// One thing an operator's edit can do to a deployment: a template edited to more than
-// 4096 bytes makes its parameter an advanced one, and Parameter Store never makes that
-// a standard one again. The deployment that changes this very default, and has it
-// standard, then fails and is rolled back: delete the parameter in Parameter Store
-// and deploy again.
+// One edit stands in a later deployment's way: a template of more than 4096 bytes
+// makes its parameter an advanced one, and Parameter Store refuses to make that a
+// standard one again (PutParameter, Tier). A deployment that changes this very
+// default, and declares it standard, then fails and is rolled back.
 //
 // The secrets are not here. CloudFormation cannot create a SecureString, so the
 // operator's program does. They outlive the stack.

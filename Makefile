@@ -8,7 +8,7 @@ help: ## List the targets
 
 .PHONY: run
 run: ## Run everything here: post webhooks, see what Segment would be told
-	@go run ./infra/hub run
+	@go build -o bin/hub ./infra/hub && exec ./bin/hub run
 
 .PHONY: test
 test: ## Run every test, with the race detector

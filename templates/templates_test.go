@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
@@ -178,12 +179,7 @@ func renderAnew(t *testing.T, sample templates.Sample) []byte {
 		t.Fatal(err)
 	}
 	webhook := readWebhook(t, sample)
-	fact := segment.Fact{
-		Tracking: tracked, Event: webhook.Event, WebhookID: webhook.ID,
-		ResourceType: webhook.ResourceType, ResourceID: webhook.ResourceID,
-		CreatedAt: webhook.CreatedAt, UpdatedAt: webhook.UpdatedAt,
-		WriteKey: "test-write-key", Received: received,
-	}
+	fact := relay.FactOf(tracked, webhook, "test-write-key", received)
 	written, err := compiled[sample.Tracking].Apply(t.Context(), webhook.Body)
 	if err != nil {
 		t.Fatal(err)

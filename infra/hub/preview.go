@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
@@ -98,23 +99,11 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home home, file string, bo
 
 // render makes Segment messages of a webhook as the relay does when it delivers.
 func render(ctx context.Context, t tracking.Tracking, compiled *template.Template, writeKey string, webhook commerce.Webhook) ([]segment.Message, error) {
-	customer := customerOf(webhook)
 	written, err := compiled.Apply(ctx, webhook.Body)
 	if err != nil {
 		return nil, err
 	}
-	return segment.NewMessages(segment.Fact{
-		Tracking:     t,
-		Event:        webhook.Event,
-		WebhookID:    webhook.ID,
-		ResourceType: webhook.ResourceType,
-		ResourceID:   webhook.ResourceID,
-		CreatedAt:    webhook.CreatedAt,
-		UpdatedAt:    webhook.UpdatedAt,
-		CustomerID:   customer,
-		WriteKey:     writeKey,
-		Received:     time.Now(),
-	}, written)
+	return segment.NewMessages(relay.FactOf(t, webhook, writeKey, time.Now()), written)
 }
 
 // printBatch prints messages in a request's shape, indented by two spaces and
@@ -135,19 +124,4 @@ func printBatch(w io.Writer, messages []json.RawMessage) error {
 	indented.WriteByte('\n')
 	_, err := indented.WriteTo(w)
 	return err
-}
-
-// customerOf is the id of the registered customer that a webhook names, as the
-// relay finds it: the customer itself, or the one who ordered.
-func customerOf(w commerce.Webhook) string {
-	if w.ResourceType == "customer" {
-		return w.ResourceID
-	}
-	var value any = w.Body
-	for _, key := range []string{"payload", "data", "relationships", "customer", "data", "id"} {
-		object, _ := value.(map[string]any)
-		value = object[key]
-	}
-	id, _ := value.(string)
-	return id
 }

@@ -27,6 +27,7 @@ type envelope struct {
 // resource is the order or customer that a webhook is about.
 type resource struct {
 	kind, id             string
+	customer             string // the registered customer's id, of an order
 	createdAt, updatedAt string
 }
 
@@ -102,7 +103,7 @@ func findResource(payload []byte) (resource, error) {
 		return resource{}, notWebhook(field, "a JSON object")
 	}
 	var r resource
-	var meta []byte
+	var meta, relationships []byte
 	for key, value := range members(object) {
 		switch text(key) {
 		case "type":
@@ -111,11 +112,14 @@ func findResource(payload []byte) (resource, error) {
 			r.id = text(value)
 		case "meta":
 			meta = value
+		case "relationships":
+			relationships = value
 		}
 	}
 	if r.id == "" {
 		return resource{}, notWebhook(field+".id", "a string that is not empty")
 	}
+	r.customer = text(member(member(member(relationships, "customer"), "data"), "id"))
 	timestamps := member(meta, "timestamps")
 	r.createdAt = text(member(timestamps, "created_at"))
 	r.updatedAt = text(member(timestamps, "updated_at"))

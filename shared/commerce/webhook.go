@@ -20,6 +20,9 @@ type Webhook struct {
 	// ResourceType and ResourceID name the order or customer it is about. The
 	// id is never empty; the type is where Commerce left it out.
 	ResourceType, ResourceID string
+	// CustomerID is the id of the registered customer who ordered; empty for a
+	// guest's order, an account's, and for what is no order.
+	CustomerID string
 	// CreatedAt and UpdatedAt are the resource's own timestamps as Commerce
 	// wrote them (RFC 3339); empty where there are none, as in a deletion.
 	CreatedAt, UpdatedAt string
@@ -51,7 +54,7 @@ func Parse(body []byte) (Webhook, error) {
 	}
 	return Webhook{
 		ID: e.id, Event: e.event, Attempt: e.attempt,
-		ResourceType: e.resource.kind, ResourceID: e.resource.id,
+		ResourceType: e.resource.kind, ResourceID: e.resource.id, CustomerID: e.resource.customer,
 		CreatedAt: e.resource.createdAt, UpdatedAt: e.resource.updatedAt,
 		Body: tree,
 	}, nil

@@ -9,6 +9,7 @@ import (
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
 )
 
 // settleWithin is what is kept back of the caller's deadline for settling, so
@@ -31,7 +32,6 @@ type parcel struct {
 	item     Item
 	started  time.Time
 	webhook  commerce.Webhook
-	customer string // a registered customer's id, where the webhook names one
 	written  []map[string]any
 	messages []segment.Message
 	outcome  outcome
@@ -118,7 +118,7 @@ func (r *Relay) parse(_ context.Context, _ Config, p *parcel) outcome {
 	if err != nil {
 		return bury(refusalCode(err), err)
 	}
-	p.webhook, p.customer = webhook, customerOf(webhook)
+	p.webhook = webhook
 	return outcome{}
 }
 
@@ -161,23 +161,28 @@ func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
 	if config.Segment.WriteKey == "" {
 		return postpone("write_key_missing", nil).forOperator()
 	}
-	messages, err := segment.NewMessages(segment.Fact{
-		Tracking:     r.Tracking,
-		Event:        p.webhook.Event,
-		WebhookID:    p.webhook.ID,
-		ResourceType: p.webhook.ResourceType,
-		ResourceID:   p.webhook.ResourceID,
-		CreatedAt:    p.webhook.CreatedAt,
-		UpdatedAt:    p.webhook.UpdatedAt,
-		CustomerID:   p.customer,
-		WriteKey:     config.Segment.WriteKey,
-		Received:     p.item.Envelope.Received,
-	}, p.written)
+	messages, err := segment.NewMessages(FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received), p.written)
 	if err != nil {
 		return bury("message_invalid", err)
 	}
 	p.messages = messages
 	return outcome{}
+}
+
+// FactOf is the business fact behind a webhook, from which its messages get their
+// identity. Received is when Commerce posted it.
+func FactOf(t tracking.Tracking, w commerce.Webhook, writeKey string, received time.Time) segment.Fact {
+	return segment.Fact{
+		Tracking:   t,
+		Event:      w.Event,
+		WebhookID:  w.ID,
+		ResourceID: w.ResourceID,
+		CreatedAt:  w.CreatedAt,
+		UpdatedAt:  w.UpdatedAt,
+		CustomerID: w.CustomerID,
+		WriteKey:   writeKey,
+		Received:   received,
+	}
 }
 
 // send delivers the messages of all the parcels that are still underway, in one
@@ -207,20 +212,4 @@ func (r *Relay) send(ctx context.Context, to segment.Endpoint, parcels []*parcel
 func (r *Relay) deliverBatch(ctx context.Context, to segment.Endpoint, batch []segment.Message) (answers []segment.Outcome, failed outcome) {
 	defer recoverInto(&failed)
 	return r.Segment.Deliver(ctx, to, batch), outcome{}
-}
-
-// customerOf is the id of the registered customer who ordered. A guest's order
-// has none, nor has a customer, who is the resource itself.
-func customerOf(w commerce.Webhook) string {
-	id, _ := dig(w.Body, "payload", "data", "relationships", "customer", "data", "id").(string)
-	return id
-}
-
-// dig follows keys down nested objects; nil where one is missing.
-func dig(value any, keys ...string) any {
-	for _, key := range keys {
-		object, _ := value.(map[string]any)
-		value = object[key]
-	}
-	return value
 }

@@ -13,7 +13,7 @@ import (
 func anOrder() Fact {
 	return Fact{
 		Tracking: tracking.OrderCompleted, Event: "order.paid",
-		WebhookID: "hook-1", ResourceType: "order", ResourceID: "order-1",
+		WebhookID: "hook-1", ResourceID: "order-1",
 		CreatedAt: "2026-11-01T10:00:00.000Z", UpdatedAt: "2026-11-02T11:30:00.5+01:00",
 		WriteKey: "key-one", Received: time.Date(2026, 11, 3, 14, 0, 0, 120_400_000, time.FixedZone("", 2*3600)),
 	}

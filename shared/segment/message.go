@@ -18,11 +18,10 @@ import (
 
 // Fact is the business fact behind a webhook, from which identity is filled.
 type Fact struct {
-	Tracking     tracking.Tracking
-	Event        string // the Commerce event, for example "order.paid"
-	WebhookID    string
-	ResourceType string // "order" or "customer"
-	ResourceID   string
+	Tracking   tracking.Tracking
+	Event      string // the Commerce event, for example "order.paid"
+	WebhookID  string
+	ResourceID string
 	// CreatedAt and UpdatedAt are the resource's own timestamps, RFC 3339 as
 	// Commerce wrote them. They may be empty: a deletion has none.
 	CreatedAt, UpdatedAt string

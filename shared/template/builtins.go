@@ -118,8 +118,8 @@ func evaluateText(st *state, args []any) (any, error) {
 	if list, ok := input.(*array); ok && list.root {
 		input = list.items[0]
 	}
-	if st.depth += maxDepth / 50; st.depth > maxDepth {
-		return nil, errDepth
+	if err := st.nest(maxDepth / 50); err != nil {
+		return nil, err
 	}
 	v, err := t.run(st, input, nil)
 	st.depth -= maxDepth / 50

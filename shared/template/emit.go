@@ -560,6 +560,8 @@ func (e *emitter) bind(n *node) (string, error) {
 
 func (e *emitter) transform(n *node) (string, error) {
 	codes := []string{e.variable("clone")}
+	depth, deepest := e.depth, e.deepest
+	e.deepest = e.depth
 	for _, part := range n.list {
 		code, err := e.in(part)
 		if err != nil {
@@ -567,9 +569,11 @@ func (e *emitter) transform(n *node) (string, error) {
 		}
 		codes = append(codes, code)
 	}
+	nesting := e.deepest - depth + 2
+	e.deepest = max(deepest, e.deepest)
 	line := n.line
 	return e.operation(n.line, func(st *state, args []any) (any, error) {
-		t := &transformation{line: line, clone: args[0], pattern: args[1], update: args[2]}
+		t := &transformation{line: line, nesting: nesting, clone: args[0], pattern: args[1], update: args[2]}
 		if len(args) == 4 {
 			t.remove = args[3]
 		}

@@ -88,8 +88,18 @@ func (b *builtin) call(st *state, args []any) (any, error) {
 	for len(args) < max(b.params, len(b.signature.params)) {
 		args = append(args, nil)
 	}
-	return b.run(st, args)
+	if err := st.nest(builtinNesting); err != nil {
+		return nil, err
+	}
+	v, err := b.run(st, args)
+	st.depth -= builtinNesting
+	return v, err
 }
+
+// builtinNesting is what a built-in counts for in the limit on depth. It counts,
+// because a callback may call it again at its end, when the callback itself no
+// longer does.
+const builtinNesting = 2
 
 // closure is a lambda of a template.
 type closure struct {
@@ -112,14 +122,18 @@ func (c *closure) apply(st *state, args []any, context any) (any, error) {
 }
 
 func (c *closure) call(st *state, args []any) (any, error) {
-	if st.depth += c.nesting; st.depth > maxDepth {
-		return nil, errDepth
+	if st.calls++; st.calls > maxCalls {
+		return nil, errCalls
+	}
+	if err := st.nest(c.nesting); err != nil {
+		return nil, err
 	}
 	for i, arg := range args {
 		args[i] = settle(arg)
 	}
 	v, err := enter(st, c.fn, args...)
 	st.depth -= c.nesting
+	st.calls--
 	return v, err
 }
 
@@ -129,8 +143,8 @@ type chain struct{ first, second function }
 func (c *chain) arity() int { return 1 }
 
 func (c *chain) apply(st *state, args []any, _ any) (any, error) {
-	if st.depth++; st.depth > maxDepth {
-		return nil, errDepth
+	if err := st.nest(1); err != nil {
+		return nil, err
 	}
 	v, err := invoke(st, c.first, args[:min(len(args), 1)], null)
 	st.depth--

@@ -171,6 +171,7 @@ func cloneObject(st *state, o *object, level int) (any, error) {
 // transformation is |pattern|update,remove|: a function that gives a changed copy.
 type transformation struct {
 	line                    int
+	nesting                 int // of its parts, for the limit on depth
 	clone                   any // $clone, which a template may replace
 	pattern, update, remove any // lambdas of the program
 }
@@ -180,7 +181,11 @@ var transformSignature = mustSignature("(oa):o")
 func (t *transformation) arity() int { return 1 }
 
 func (t *transformation) apply(st *state, args []any, context any) (any, error) {
+	if err := st.nest(t.nesting); err != nil {
+		return nil, at(t.line, err)
+	}
 	v, err := t.run(st, args, context)
+	st.depth -= t.nesting
 	return v, at(t.line, err)
 }
 

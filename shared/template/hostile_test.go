@@ -30,6 +30,7 @@ var hostile = map[string]string{
 	"recursion through a sort":                  `($f := function($v){[1, 2]^($f($))}; $f(1))`,
 	"recursion through a group":                 `($f := function($v){[1, 2]{$string($): $f($)}}; $f(1))`,
 	"recursion through a transformation":        `($f := function($v){$v ~> |$|{"a": $f($v)}|}; $f({}))`,
+	"a transformation of itself":                `($t := |$|{"a": $t($)}|; $t({}))`,
 	"recursion through a partial application":   `($f := function($a, $b){1 + $f(?, 1)($a)}; $f(1, 2))`,
 	"recursion through ~>":                      `($f := function($a){1 + ($a ~> $f)}; 1 ~> $f)`,
 	"a fixed-point combinator":                  `($y := function($f){(function($x){$f(function($v){($x($x))($v)})})(function($x){$f(function($v){($x($x))($v)})})}; $y(function($self){function($n){1 + $self($n)}})(1))`,

@@ -20,6 +20,11 @@ const (
 	// an expression takes less than 2 KB of stack, so the stack stays under 40 MB,
 	// far below the 1 GB at which Go ends the process.
 	maxDepth = 20_000
+	// maxCalls bounds how many lambdas may wait for one another. What walks a list
+	// by recursion works with $map and $reduce too, or as a tail call, and then for
+	// a list of any length: better that such a template fails on the first sample
+	// with some lines than on the one order with thousands.
+	maxCalls = 100
 	// maxNesting bounds how deep lists and objects may nest in one another.
 	maxNesting = 500
 )
@@ -32,6 +37,7 @@ type state struct {
 	watch int // the fuel at which to look at ctx again
 	bytes int
 	depth int
+	calls int // of lambdas that wait for their result
 	now   time.Time
 }
 
@@ -43,6 +49,7 @@ func newState(ctx context.Context) *state {
 var (
 	errFuel    = errors.New("it does too much work: look for a loop or a recursion that does not end, or for lists joined with lists")
 	errBytes   = errors.New("it makes too much data: look for a list or a text that grows and grows")
+	errCalls   = fmt.Errorf("its functions call one another more than %d deep: look for a recursion that does not end, and go through lists with $map or $reduce", maxCalls)
 	errDepth   = errors.New("functions call one another too deeply: look for a recursion that does not end")
 	errNesting = fmt.Errorf("it works on lists or objects that are nested more than %d deep", maxNesting)
 )
@@ -84,6 +91,15 @@ func (st *state) collect(n int) error {
 		return err
 	}
 	return st.allocate(n * bytesPerItem)
+}
+
+// nest goes so many nested expressions deeper. Whoever calls it takes them off
+// depth again; an error ends the evaluation anyway.
+func (st *state) nest(levels int) error {
+	if st.depth += levels; st.depth > maxDepth {
+		return errDepth
+	}
+	return nil
 }
 
 // descend pays for a walk over n elements at a level of nested data.

@@ -95,7 +95,7 @@ func TestTheDashboardShowsTheWayOfAnEvent(t *testing.T) {
 	for title, want := range map[string]int{
 		"":         0, // the text
 		"Alarms":   len(tmpl.ofType("AWS::CloudWatch::Alarm")),
-		"Events":   10,
+		"Events":   11,
 		"Accepted": trackings, "Delivered": trackings, "Postponed": trackings, "Buried": trackings, "Skipped": trackings,
 		"Delay from the fact to Segment (ms)": 3,
 		"Age of the oldest waiting event (s)": trackings, "Waiting events": trackings, "Dead letters": trackings,

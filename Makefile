@@ -4,7 +4,7 @@
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: ## Run everything here: post webhooks, see what Segment would be told
@@ -14,12 +14,29 @@ run: ## Run everything here: post webhooks, see what Segment would be told
 test: ## Run every test, with the race detector
 	go test -race ./...
 
+.PHONY: synth
+synth: infra/node_modules ## Make the CloudFormation template, in infra/cdk.out
+	@cd infra && npx cdk synth --quiet $(CDK)
+
+.PHONY: deploy
+deploy: infra/node_modules ## Build the functions and deploy them; CDK='-c prefix=/shop' is another store
+	@cd infra && npx cdk deploy $(CDK)
+
+.PHONY: destroy
+destroy: infra/node_modules ## Take a deployed store away, with what waits in its queues
+	@cd infra && npx cdk destroy $(CDK)
+
+# The CDK's own program, at the version that the lock file names.
+infra/node_modules: infra/package-lock.json
+	@command -v npm >/dev/null || { echo "deploying needs Node.js 20 or later with npm: install it from your system's packages or nodejs.org" >&2; exit 1; }
+	@cd infra && npm ci --no-audit --no-fund && touch node_modules
+
 .PHONY: check
 check: format tidy lint test ## What must pass before a commit: format, tidy, lint, test
 
 .PHONY: format
 format:
-	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || \
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || \
 		{ echo "not formatted, run gofmt -w on:" $$unformatted >&2; exit 1; }
 
 .PHONY: tidy

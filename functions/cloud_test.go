@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"commerce-segment/infra/emulator"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -47,12 +48,12 @@ type fault func(c *cloud, w http.ResponseWriter, r *http.Request) (passes bool)
 
 func newCloud(t *testing.T, tracked tracking.Tracking, visibility int) *cloud {
 	t.Helper()
-	emulator := startEmulator(t)
+	emulated := emulator.Shared(t).URL
 	name := strings.NewReplacer("/", "-", "_", "-", ",", "").Replace(t.Name())
 	c := &cloud{t: t, tracking: tracked, prefix: "/" + name, fault: map[string]fault{}, over: make(chan struct{})}
 
 	config := aws.Config{
-		Region: "us-east-1", BaseEndpoint: aws.String(emulator),
+		Region: "us-east-1", BaseEndpoint: &emulated,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
@@ -62,7 +63,7 @@ func newCloud(t *testing.T, tracked tracking.Tracking, visibility int) *cloud {
 	c.dead = c.newQueue("dead-"+strconv.Itoa(len(name))+name, 30)
 	c.queue = c.newQueue("queue-"+strconv.Itoa(len(name))+name, visibility)
 
-	target, err := url.Parse(emulator)
+	target, err := url.Parse(emulated)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,6 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
-	stopEmulator()
 	os.RemoveAll(programs)
 	os.Exit(code)
 }

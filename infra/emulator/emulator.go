@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -31,17 +32,51 @@ const (
 	Region  = "us-east-1"
 )
 
-// Emulator is one AWS account, empty when it starts. It ends with its test.
+// Emulator is one AWS account, empty when it starts.
 type Emulator struct {
 	// URL is where every service answers, "http://localhost:40123".
 	URL string
+	// stop ends it and gives what it said. Whoever lets go of it closes the pipe by
+	// which it ends.
+	stop func() (said string)
 }
 
 // Start starts an emulator and waits until it answers.
 func Start(t testing.TB) *Emulator {
 	t.Helper()
+	e := start(t)
+	t.Cleanup(func() {
+		said := e.stop()
+		if t.Failed() {
+			t.Logf("the AWS emulator said:\n%s", said)
+		}
+	})
+	return e
+}
+
+var (
+	sharing sync.Mutex
+	shared  *Emulator
+)
+
+// Shared is one emulator for all tests of a process, with which it ends. What is in
+// it is theirs together: names must differ.
+func Shared(t testing.TB) *Emulator {
+	t.Helper()
+	sharing.Lock()
+	defer sharing.Unlock()
+	if shared == nil {
+		shared = start(t)
+	}
+	return shared
+}
+
+// start starts an emulator, which ends with this process at the latest.
+func start(t testing.TB) *Emulator {
+	t.Helper()
 	server := exec.Command(Python(t), filepath.Join(infra(t), "emulator", "server.py"))
-	server.Stderr = &bytes.Buffer{}
+	var stderr bytes.Buffer
+	server.Stderr = &stderr
 	stdin, err := server.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -53,18 +88,16 @@ func Start(t testing.TB) *Emulator {
 	if err := server.Start(); err != nil {
 		t.Fatalf("starting the AWS emulator: %v", err)
 	}
-	t.Cleanup(func() {
+	stop := func() string {
 		stdin.Close() // by which it ends, and would if this process were killed
 		server.Wait()
-		if t.Failed() {
-			t.Logf("the AWS emulator said:\n%s", server.Stderr)
-		}
-	})
+		return stderr.String()
+	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		t.Fatalf("the AWS emulator did not start: %v\n%s", err, server.Stderr)
+		t.Fatalf("the AWS emulator did not start: %v\n%s", err, stop())
 	}
-	return &Emulator{URL: strings.TrimSpace(line)}
+	return &Emulator{URL: strings.TrimSpace(line), stop: stop}
 }
 
 // Environment is what AWS's SDKs and tools need to find the emulator and nothing

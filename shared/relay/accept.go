@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -48,10 +49,10 @@ func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
 func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []byte) (Answer, error) {
 	verdict, why := r.verifyInTime(ctx, presented)
 	if verdict == commerce.Forged {
-		return forged, nil
+		return forged, errForged
 	}
 	if len(body) > MaxBody {
-		return tooLarge, nil
+		return tooLarge, fmt.Errorf("its body is over %d bytes: %w", MaxBody, ErrTooLarge)
 	}
 	if err := commerce.Check(body); err != nil {
 		return r.refuse(ctx, verdict, body, err)

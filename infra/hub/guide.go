@@ -13,14 +13,15 @@ import (
 // guide is what a stranger needs to know of a running hub. It goes to the
 // terminal on start, and onto the hub's page.
 type guide struct {
-	URL         string // the hub's own
-	Public      string // the address on which other machines reach it; empty where none do
-	Destination string // where messages go
-	ToInbox     bool   // they go to the hub's own inbox
-	Secret      string // what proves a webhook
-	Curl        string // posts a sample
-	Instead     string // how to send to Segment instead of the inbox
-	Warning     string // what is odd about the settings
+	URL         string   // the hub's own
+	Public      string   // the address on which other machines reach it; empty where none do
+	Destination string   // where messages go
+	ToInbox     bool     // they go to the hub's own inbox
+	Secret      string   // what proves a webhook
+	Curl        string   // posts a sample
+	Instead     string   // how to send to Segment instead of the inbox
+	Back        string   // how to come back to the inbox
+	Warnings    []string // what is odd about the settings
 }
 
 // guide is what there is to tell of this hub, by its settings as they are now.
@@ -42,15 +43,32 @@ func (h *hub) guide(ctx context.Context) (guide, error) {
 		Instead: fmt.Sprintf("To send to Segment instead, put %s in %s and a source's write key in %s.",
 			settings.DefaultHost, h.home.file(settings.SegmentHost), h.home.file(settings.SegmentWriteKey)),
 	}
+	g.Back = fmt.Sprintf("See it in that source's debugger; to send to the inbox here again, remove %s.", h.home.file(settings.SegmentHost))
 	if !g.ToInbox && strings.HasPrefix(config.Segment.WriteKey, inboxKeyPrefix) {
-		g.Warning = fmt.Sprintf("the write key is still the one made for the inbox here, and Segment would answer 200 and drop "+
-			"everything: put a source's write key in %s.", h.home.file(settings.SegmentWriteKey))
+		g.Warnings = append(g.Warnings, fmt.Sprintf("the write key is still the one made for the inbox here, and Segment would answer 200 and drop "+
+			"everything: put a source's write key in %s.", h.home.file(settings.SegmentWriteKey)))
+	}
+	unread, err := h.home.unread()
+	if err != nil {
+		return guide{}, fmt.Errorf("looking through %s: %w", h.home.Dir, err)
+	}
+	for _, file := range unread {
+		g.Warnings = append(g.Warnings, fmt.Sprintf("nothing reads %s: a template is %s, without an ending, and the other settings are in the README.",
+			file, h.home.file("templates/<name>")))
 	}
 	return g, nil
 }
 
 // SecretHeader is the header line that proves a webhook.
 func (g guide) SecretHeader() string { return serve.KeyHeader + ": " + g.Secret }
+
+// InboxTitle says what the inbox shows.
+func (g guide) InboxTitle() string {
+	if g.ToInbox {
+		return "See what Segment was told"
+	}
+	return "See what came to the inbox here (nothing from this hub)"
+}
 
 // InboxCurl shows what Segment was told.
 func (g guide) InboxCurl() string { return "curl " + g.URL + "/inbox" }
@@ -64,14 +82,14 @@ func (g guide) write(w io.Writer) {
 	if g.ToInbox {
 		fmt.Fprintf(w, "Sending to the inbox here, %s/inbox. %s\n", g.URL, g.Instead)
 	} else {
-		fmt.Fprintf(w, "Sending to %s\n", g.Destination)
+		fmt.Fprintf(w, "Sending to %s. %s\n", g.Destination, g.Back)
 	}
-	if g.Warning != "" {
-		fmt.Fprintf(w, "Warning: %s\n", g.Warning)
+	for _, warning := range g.Warnings {
+		fmt.Fprintf(w, "Warning: %s\n", warning)
 	}
 	fmt.Fprintf(w, "\nWebhooks go to %s/webhooks/<name> with this header:\n%s\n", g.URL, g.SecretHeader())
 	fmt.Fprintf(w, "\nPost a sample:\n%s\n", g.Curl)
-	fmt.Fprintf(w, "\nSee what Segment was told:\n%s\n\n", g.InboxCurl())
+	fmt.Fprintf(w, "\n%s:\n%s\n\n", g.InboxTitle(), g.InboxCurl())
 }
 
 // curlFor is a command that posts a file to a tracking, for any POSIX shell and

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,6 +88,33 @@ func (h home) file(name string) string {
 // sampleFile is where a bundled sample is put.
 func (h home) sampleFile(name string) string {
 	return filepath.Join(string(h.Dir), "samples", filepath.FromSlash(name)+".json")
+}
+
+// unread lists the files in the directory that nothing reads, sorted: a slip in a
+// file's name otherwise leaves a default in force, and nobody hears of it.
+func (h home) unread() ([]string, error) {
+	read := map[string]bool{
+		settings.CommerceClientID: true, settings.CommerceClientSecret: true, settings.CommerceTokenURL: true,
+	}
+	for _, t := range tracking.All() {
+		for _, name := range settings.Names(t) {
+			read[name] = true
+		}
+	}
+	var unread []string
+	root := os.DirFS(string(h.Dir))
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name == "samples":
+			return fs.SkipDir
+		case !entry.IsDir() && !read[name]:
+			unread = append(unread, h.file(name))
+		}
+		return nil
+	})
+	return unread, err
 }
 
 // putSamples writes the bundled samples for people to post and to edit. One that

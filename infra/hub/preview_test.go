@@ -57,7 +57,7 @@ func TestPreviewSaysHowATemplateDoes(t *testing.T) {
 		{"several messages are one batch", "order-completed", "[" + simple + "," + simple + "]", order("order.paid", "o"), 0, `"messageId": "order-completed:o:1-track:e3b0c442"`, ""},
 		{"an event that cannot be observed is rendered with a note", "order-completed", simple, order("order.refunded", "o"), 0, `"userId": "o"`, "Note: order.refunded is not an event that order-completed can observe (order.paid, order.fulfilled, order.authorized)"},
 		{"an event that may be observed needs no note", "order-completed", simple, order("order.fulfilled", "o"), 0, `"userId": "o"`, ""},
-		{"an invalid message fails", "order-completed", `{"userId": "u", "event": 1}`, order("order.paid", "o"), 1, "", "message 0: event"},
+		{"an invalid message fails", "order-completed", `{"userId": "u", "event": 1}`, order("order.paid", "o"), 1, "", "message 1: event"},
 		{"a failing template fails", "order-completed", `$number("x")`, order("order.paid", "o"), 1, "", "hub: "},
 		{"a template that does not compile fails", "order-completed", `{`, order("order.paid", "o"), 1, "", "hub: "},
 		{"a result that is no message fails", "order-completed", `1`, order("order.paid", "o"), 1, "", "hub: "},

@@ -267,10 +267,23 @@ func TestTheHubWarnsOfItsOwnKeyForSegment(t *testing.T) {
 	}
 	put(t, filepath.Join(dir, "segment/host"), "https://api.segment.io")
 	h := startIn(t, dir)
-	for _, part := range []string{"Sending to https://api.segment.io/v1/batch\n", "Warning: the write key is still the one made for the inbox"} {
+	for _, part := range []string{"Sending to https://api.segment.io/v1/batch. See it in that source's debugger", "Warning: the write key is still the one made for the inbox"} {
 		if !strings.Contains(h.stdout.String(), part) {
 			t.Errorf("it does not say %q:\n%s", part, h.stdout)
 		}
+	}
+}
+
+// The name that the repository's own templates have is the one that people try.
+func TestTheHubWarnsOfFilesThatNothingReads(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), ".hub")
+	put(t, filepath.Join(dir, "templates/order-completed.jsonata"), "{}")
+	put(t, filepath.Join(dir, "templates/order-updated"), "{}")
+	h := startIn(t, dir)
+	said := h.stdout.String()
+	if !strings.Contains(said, "Warning: nothing reads "+filepath.Join(dir, "templates/order-completed.jsonata")+":") ||
+		strings.Count(said, "nothing reads") != 1 {
+		t.Errorf("it says:\n%s", said)
 	}
 }
 

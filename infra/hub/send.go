@@ -20,7 +20,9 @@ import (
 
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
+	"commerce-segment/shared/segment"
 	"commerce-segment/shared/serve"
+	"commerce-segment/shared/settings"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
 )
@@ -278,14 +280,25 @@ func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, w
 	}
 	compiled, err := template.Compile(t.Name, config.Template)
 	if err != nil {
-		return err.Error()
+		return waits(err)
 	}
+	if config.Segment.WriteKey == "" {
+		return waits(errors.New("no write key is set in " + settings.SegmentWriteKey))
+	}
+	var invalid *segment.InvalidError
 	switch messages, err := render(ctx, t, compiled, config.Segment.WriteKey, webhook); {
+	case errors.As(err, &invalid):
+		return err.Error() + ": it is a dead letter, and is not tried again"
 	case err != nil:
-		return err.Error()
+		return waits(err)
 	case len(messages) == 0:
 		return "the template filters this event"
 	default:
 		return ""
 	}
+}
+
+// waits says of what the operator must mend that nothing is lost by it.
+func waits(why error) string {
+	return why.Error() + ": it waits, and is sent once that is mended"
 }

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -55,10 +56,10 @@ type acceptance struct {
 func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []byte) acceptance {
 	verdict, why := r.verifyInTime(ctx, presented)
 	if verdict == commerce.Forged {
-		return acceptance{answer: forged}
+		return acceptance{answer: forged, why: errForged}
 	}
 	if len(body) > MaxBody {
-		return acceptance{answer: tooLarge}
+		return acceptance{answer: tooLarge, why: fmt.Errorf("its body is over %d bytes: %w", MaxBody, ErrTooLarge)}
 	}
 	if err := commerce.Check(body); err != nil {
 		answer, err := r.refuse(ctx, verdict, body, err)

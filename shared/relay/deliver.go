@@ -122,11 +122,18 @@ func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 	case commerce.Forged:
 		return bury(reasonForged, errForged)
 	default:
-		return postpone("unverified", why)
+		if why == nil {
+			why = errUnverified
+		}
+		return postpone("unverified", why).forOperator()
 	}
 }
 
-var errForged = errors.New("its key is none of the webhook secrets that are set now")
+var (
+	errForged     = errors.New("its key is none of the webhook secrets that are set now")
+	errUnverified = errors.New("no webhook secret is set to compare its key with: set commerce/webhook-secret")
+	errNoWriteKey = errors.New("no write key is set: set segment/write-key to the one of the Segment source")
+)
 
 // parse reads the webhook.
 func (r *Relay) parse(_ context.Context, _ Config, p *parcel) outcome {
@@ -177,7 +184,7 @@ func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
 // key, which salts their ids.
 func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
 	if config.Segment.WriteKey == "" {
-		return postpone("write_key_missing", nil).forOperator()
+		return postpone("write_key_missing", errNoWriteKey).forOperator()
 	}
 	fact := FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received)
 	messages, err := segment.NewMessages(fact, p.written)

@@ -44,12 +44,12 @@ type InvalidError struct {
 	Message string // continues the sentence that Field begins: "is a number: …"
 }
 
-// Error is one sentence, for example "message 0: userId is a number: wrap it in $string()".
+// Error is one sentence, for example "message 1: userId is a number: wrap it in $string()".
 func (e *InvalidError) Error() string {
 	if e.Field == "" {
-		return fmt.Sprintf("message %d %s", e.Index, e.Message)
+		return fmt.Sprintf("message %d %s", e.Index+1, e.Message)
 	}
-	return fmt.Sprintf("message %d: %s %s", e.Index, e.Field, e.Message)
+	return fmt.Sprintf("message %d: %s %s", e.Index+1, e.Field, e.Message)
 }
 
 // NewMessages fills in what the template left out (type, userId, messageId,
@@ -103,7 +103,7 @@ func newMessage(fact Fact, salt string, n int, written map[string]any) (Message,
 func checkUnique(places map[string]int, id string, n int) *InvalidError {
 	if first, taken := places[id]; taken {
 		return &InvalidError{Field: "messageId", Message: fmt.Sprintf(
-			"is the one of message %d too, and Segment drops the second: leave it out, or write one for each", first)}
+			"is the one of message %d too, and Segment drops the second: leave it out, or write one for each", first+1)}
 	}
 	places[id] = n
 	return nil

@@ -113,7 +113,7 @@ func TestInvalidMessages(t *testing.T) {
 				t.Errorf("got message %d, field %q; want 1, %q", invalid.Index, invalid.Field, test.field)
 			}
 			text := err.Error()
-			if !strings.HasPrefix(text, "message 1") || !strings.Contains(text, test.field) ||
+			if !strings.HasPrefix(text, "message 2") || !strings.Contains(text, test.field) ||
 				!strings.Contains(text, test.says) || !strings.Contains(text, test.do) {
 				t.Errorf("%q does not say %q and %q", text, test.says, test.do)
 			}
@@ -126,11 +126,11 @@ func TestInvalidMessages(t *testing.T) {
 
 func TestInvalidErrorReadsAsASentence(t *testing.T) {
 	_, err := NewMessages(anOrder(), []map[string]any{{"event": "E", "userId": 1.0}})
-	if want := "message 0: userId is a number: wrap it in $string()"; err.Error() != want {
+	if want := "message 1: userId is a number: wrap it in $string()"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
 	err = &InvalidError{Index: 2, Message: "is 40000 bytes"}
-	if want := "message 2 is 40000 bytes"; err.Error() != want {
+	if want := "message 3 is 40000 bytes"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
 }
@@ -155,8 +155,8 @@ func TestFactWithoutAResource(t *testing.T) {
 func TestTwoMessagesWithOneID(t *testing.T) {
 	same := map[string]any{"event": "E", "messageId": "m"}
 	_, err := NewMessages(anOrder(), []map[string]any{aTrack(), same, same})
-	if err == nil || err.(*InvalidError).Index != 2 || !strings.Contains(err.Error(), "message 1 too") {
-		t.Errorf("got %v, want message 2 to have the id of message 1", err)
+	if err == nil || err.(*InvalidError).Index != 2 || !strings.Contains(err.Error(), "message 2 too") {
+		t.Errorf("got %v, want message 3 to have the id of message 2", err)
 	}
 }
 

@@ -24,6 +24,9 @@ func fromGo(v any, level int) (any, error) {
 		return fromNumber(string(v))
 	case map[string]any:
 		for k, field := range v {
+			if len(k) > maxKey {
+				return nil, errKey
+			}
 			if isSame(field) {
 				continue
 			}
@@ -55,6 +58,8 @@ func fromGo(v any, level int) (any, error) {
 	}
 	return nil, fmt.Errorf("%w has a %T, which is not JSON", ErrInput, v)
 }
+
+var errKey = fmt.Errorf("%w has a field whose name is longer than %d bytes", ErrInput, maxKey)
 
 // isSame tells whether a decoded value is a value of templates as it is.
 func isSame(v any) bool {
@@ -144,6 +149,9 @@ func decodeObject(d *json.Decoder, level int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(key.(string)) > maxKey {
+			return nil, errKey
+		}
 		o.set(key.(string), v)
 	}
 	_, err := d.Token()
@@ -176,7 +184,7 @@ func objectToGo(st *state, o *object, level int) (any, error) {
 	if err := st.descend(level, len(o.fields)); err != nil {
 		return nil, err
 	}
-	if err := st.collect(len(o.fields)); err != nil {
+	if err := st.build(len(o.fields)); err != nil {
 		return nil, err
 	}
 	m := make(map[string]any, len(o.fields))

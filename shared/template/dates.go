@@ -95,7 +95,7 @@ func parseDatePart(marker string) (*datePart, error) {
 	p := &datePart{component: marker[0]}
 	presentation, ok := defaultPresentation[p.component]
 	if !ok {
-		return nil, fmt.Errorf("[%s] in the date picture is not a component: use one of Y M D d F W w X x H h P m s f Z z C E", marker)
+		return nil, errors.New("[…] in the date picture is not a component: use one of Y M D d F W w X x H h P m s f Z z C E")
 	}
 	modifiers, widths, hasWidth := cutLast(marker[1:], ',')
 	suffix := byte(0)
@@ -132,7 +132,7 @@ func parseWidths(s string, given bool) (least, most int, err error) {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > 100 {
-			return 0, 0, fmt.Errorf("the width %q in the date picture is not a number from 1 to 100", text)
+			return 0, 0, errors.New("a width in the date picture is not a number from 1 to 100")
 		}
 		if i == 0 {
 			least = n
@@ -213,7 +213,7 @@ func formatTime(st *state, millis float64, picture, zone any) (any, error) {
 	if !ok {
 		source = isoPicture
 	}
-	if err := st.allocate(8 * len(source)); err != nil {
+	if err := st.picture(source); err != nil {
 		return nil, err
 	}
 	offset, err := parseZone(zone)
@@ -222,7 +222,7 @@ func formatTime(st *state, millis float64, picture, zone any) (any, error) {
 	}
 	parts, err := parseDatePicture(source)
 	if err != nil {
-		return nil, err
+		return nil, st.inPicture(source, err)
 	}
 	local := math.Trunc(millis) + float64(offset)*60_000
 	if math.Abs(local) > maxMillis || math.IsNaN(local) {
@@ -233,6 +233,9 @@ func formatTime(st *state, millis float64, picture, zone any) (any, error) {
 	for _, p := range parts {
 		text, err := p.format(t, offset)
 		if err != nil {
+			return nil, st.inPicture(source, err)
+		}
+		if err := st.allocate(len(text)); err != nil {
 			return nil, err
 		}
 		b.WriteString(text)
@@ -249,9 +252,9 @@ func parseZone(zone any) (int, error) {
 	if !ok {
 		return 0, nil
 	}
-	n, err := strconv.Atoi(s)
-	if err != nil || !zonePattern().MatchString(s) && n != 0 {
-		return 0, fmt.Errorf("the time zone %q must have the form +hhmm, such as \"+0100\"", s)
+	n, err := strconv.Atoi(s[:min(len(s), 10)])
+	if err != nil || len(s) > 10 || !zonePattern().MatchString(s) && n != 0 {
+		return 0, errors.New("the time zone must have the form +hhmm, such as \"+0100\"")
 	}
 	if n < 0 && n%100 != 0 {
 		return 0, errors.New("negative time zones that are not whole hours are not supported: subtract the minutes from the time")
@@ -392,12 +395,21 @@ func weekOfMonth(t time.Time) (time.Month, int) {
 // refused.
 var isoTimestamp = lazily(`^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(Z|[+-]\d{2}:?\d{2})?)?$`)
 
+// maxTimestamp bounds a text that is read as a time, in bytes.
+const maxTimestamp = 1000
+
 func toMillis(st *state, args []any) (any, error) {
 	text := args[0].(string)
 	if picture, ok := args[1].(string); ok {
 		return parseTime(st, text, picture)
 	}
-	m := isoTimestamp().FindStringSubmatch(text)
+	if err := st.spend(min(len(text), maxTimestamp)); err != nil {
+		return nil, err
+	}
+	var m []string
+	if len(text) <= maxTimestamp {
+		m = isoTimestamp().FindStringSubmatch(text)
+	}
 	if m == nil {
 		return nil, errors.New("$toMillis was given a text that is not an ISO 8601 timestamp, such as 2026-11-24T10:15:00Z; for other forms give it a picture")
 	}

@@ -12,16 +12,26 @@ import (
 
 // parseTime reads a time by a picture. A text that does not fit it is undefined.
 func parseTime(st *state, text, picture string) (any, error) {
-	if err := st.allocate(100 * (len(picture) + len(text))); err != nil {
+	if err := st.picture(picture); err != nil {
 		return nil, err
 	}
 	parts, err := parseDatePicture(picture)
 	if err != nil {
-		return nil, err
+		return nil, st.inPicture(picture, err)
+	}
+	if len(text) > maxTimestamp {
+		return nil, nil
 	}
 	pattern := "(?i)^"
 	for _, p := range parts {
 		pattern += "(" + p.pattern() + ")"
+	}
+	// A byte of the pattern takes some 300 ns to compile, and 100 bytes.
+	if err := st.spend(len(pattern) * (3 + len(text)/64)); err != nil {
+		return nil, err
+	}
+	if err := st.allocate(100 * len(pattern)); err != nil {
+		return nil, err
 	}
 	re, err := regexp.Compile(pattern + "$")
 	if err != nil {
@@ -37,7 +47,7 @@ func parseTime(st *state, text, picture string) (any, error) {
 			continue
 		}
 		if err := p.parse(m[i+1], found); err != nil {
-			return nil, err
+			return nil, st.inPicture(picture, err)
 		}
 	}
 	if len(found) == 0 {
@@ -135,14 +145,19 @@ func (p *datePart) parseZone(text string) (float64, error) {
 	}
 	h, err := strconv.ParseFloat(hours, 64)
 	if err != nil {
-		return 0, err
+		return 0, errZone
 	}
 	m, err := strconv.ParseFloat(minutes, 64)
-	if err == nil && text[0] == '-' && m != 0 {
+	if err != nil {
+		return 0, errZone
+	}
+	if text[0] == '-' && m != 0 {
 		return 0, errors.New("negative time zones that are not whole hours are not supported: the reference reads them wrong")
 	}
-	return h*60 + m, err
+	return h*60 + m, nil
 }
+
+var errZone = errors.New("the text has no time zone of the form that the date picture says")
 
 var errIncomplete = errors.New("the date picture leaves out components between others, or uses weeks: a date needs [Y] [M] [D] or [Y] [d], a time [H] [m] [s] or [P] [h] [m] [s]")
 

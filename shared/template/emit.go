@@ -18,16 +18,16 @@ import (
 type emitter struct {
 	operations map[string]any // by name; also holds constants
 	variables  map[string]string
-	bound      map[string]bool // the variables that the template itself gives a value
 	depth      int
 	deepest    int
 	native     int  // expressions since the last lambda that no operation pays for
 	atRoot     bool // the context is the input
+	regexes    int  // the size of all regular expressions
 	noBinding  bool // an assignment here would be lost: see bind
 }
 
 func newEmitter() *emitter {
-	return &emitter{operations: map[string]any{}, variables: map[string]string{}, bound: map[string]bool{}, atRoot: true}
+	return &emitter{operations: map[string]any{}, variables: map[string]string{}, atRoot: true}
 }
 
 // maxEmitted bounds how deep the expressions of a template nest once chains of
@@ -175,6 +175,9 @@ func (e *emitter) kind(n *node) (string, error) {
 		re, err := newRegex(n.text, n.flags)
 		if err != nil {
 			return "", at(n.line, err)
+		}
+		if e.regexes += re.cost; e.regexes > maxRegexes {
+			return "", faultf(n.line, "the regular expressions of the template are too large together: name one with := and use it again")
 		}
 		return e.constant(re), nil
 	case kindVariable:
@@ -404,7 +407,6 @@ func (e *emitter) function(n *node) (string, error) {
 	names := make([]string, len(n.list))
 	for i, param := range n.list {
 		names[i] = e.variable(param.text)
-		e.bound[param.text] = true
 	}
 	native, noBinding, depth, deepest := e.native, e.noBinding, e.depth, e.deepest
 	e.native, e.noBinding, e.deepest = 0, false, e.depth
@@ -417,6 +419,9 @@ func (e *emitter) function(n *node) (string, error) {
 	}
 	params, signature := uniqueNames(names), n.signature
 	return e.operation(n.line, func(st *state, args []any) (any, error) {
+		if err := st.allocate(bytesPerFunction); err != nil {
+			return nil, err
+		}
 		return &closure{fn: asCallable(args[0]), params: len(names), signature: signature, nesting: nesting}, nil
 	}, "function("+strings.Join(params, ", ")+"){"+body+"}"), nil
 }
@@ -554,7 +559,6 @@ func (e *emitter) bind(n *node) (string, error) {
 		return "", faultf(n.line, "$%s := … cannot stand directly within a list, an object, a predicate, a sort or after ?? and ?:. Put it in a block of its own: ($%s := …; …)", n.left.text, n.left.text)
 	}
 	code, err := e.settled(n.right)
-	e.bound[n.left.text] = true
 	return e.variable(n.left.text) + " := " + code, err
 }
 
@@ -573,6 +577,9 @@ func (e *emitter) transform(n *node) (string, error) {
 	e.deepest = max(deepest, e.deepest)
 	line := n.line
 	return e.operation(n.line, func(st *state, args []any) (any, error) {
+		if err := st.allocate(bytesPerFunction); err != nil {
+			return nil, err
+		}
 		t := &transformation{line: line, nesting: nesting, clone: args[0], pattern: args[1], update: args[2]}
 		if len(args) == 4 {
 			t.remove = args[3]

@@ -53,22 +53,14 @@ type builtin struct {
 	signature *signature
 	params    int
 	run       func(st *state, args []any) (any, error)
-	// contextual: the context follows the arguments.
-	contextual bool
 }
 
 func (b *builtin) arity() int { return b.params }
 
 func (b *builtin) apply(st *state, args []any, context any) (any, error) {
-	args, err := b.signature.apply(b.name, args, context)
+	args, err := b.signature.apply(st, b.name, args, context)
 	if err != nil {
 		return nil, err
-	}
-	if b.contextual {
-		for len(args) < b.params {
-			args = append(args, nil)
-		}
-		args = append(args, context)
 	}
 	return b.call(st, args)
 }
@@ -87,6 +79,9 @@ func (b *builtin) applyExactly(st *state, args []any) (any, error) {
 func (b *builtin) call(st *state, args []any) (any, error) {
 	for len(args) < max(b.params, len(b.signature.params)) {
 		args = append(args, nil)
+	}
+	if err := st.touch(args); err != nil {
+		return nil, err
 	}
 	if err := st.nest(builtinNesting); err != nil {
 		return nil, err
@@ -114,7 +109,7 @@ func (c *closure) arity() int { return c.params }
 func (c *closure) apply(st *state, args []any, context any) (any, error) {
 	if c.signature != nil {
 		var err error
-		if args, err = c.signature.apply("the function", args, context); err != nil {
+		if args, err = c.signature.apply(st, "the function", args, context); err != nil {
 			return nil, err
 		}
 	}
@@ -164,6 +159,9 @@ type partial struct {
 func (p *partial) arity() int { return len(p.open) }
 
 func (p *partial) apply(st *state, args []any, context any) (any, error) {
+	if err := st.spend(len(p.args) / 4); err != nil {
+		return nil, err
+	}
 	all := append([]any(nil), p.args...)
 	for i, place := range p.open {
 		if i < len(args) {

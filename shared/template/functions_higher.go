@@ -151,18 +151,25 @@ func sift(st *state, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := st.build(0); err != nil {
+		return nil, err
+	}
 	result := newObject(0)
 	for _, key := range o.keys() {
 		yes, err := holds(st, fn, o.get(key), key, o)
 		if err != nil {
 			return nil, err
 		}
-		if yes {
-			result.set(key, o.get(key))
+		if !yes {
+			continue
 		}
+		if err := st.collect(2); err != nil {
+			return nil, err
+		}
+		result.set(key, o.get(key))
 	}
 	if len(result.fields) == 0 {
 		return nil, nil
 	}
-	return result, st.collect(len(result.fields))
+	return result, nil
 }

@@ -3,7 +3,6 @@ package template
 import (
 	"errors"
 	"math/rand/v2"
-	"strconv"
 )
 
 func defineLists() {
@@ -27,6 +26,9 @@ func defineLists() {
 	})
 	defined("shuffle", "a:a", 1, func(st *state, args []any) (any, error) {
 		list := args[0].(*array)
+		if err := st.collect(len(list.items)); err != nil {
+			return nil, err
+		}
 		order := rand.Perm(len(list.items))
 		return rearranged(st, list, func(i, _ int) int { return order[i] })
 	})
@@ -56,13 +58,16 @@ func distinct(st *state, args []any) (any, error) {
 	if !ok || len(list.items) <= 1 {
 		return args[0], nil
 	}
-	if err := st.collect(len(list.items)); err != nil {
+	if err := st.collect(4 * len(list.items)); err != nil {
 		return nil, err
 	}
 	result := &array{sequence: list.sequence}
-	seen := map[string][]any{}
+	seen := map[simpleKey][]any{}
 	for _, item := range list.items {
-		key := simpleKey(item)
+		if err := st.touch([]any{item}); err != nil {
+			return nil, err
+		}
+		key := keyOf(item)
 		known, err := anyEqual(st, seen[key], item)
 		if err != nil {
 			return nil, err
@@ -76,16 +81,17 @@ func distinct(st *state, args []any) (any, error) {
 }
 
 // simpleKey is the same for equal values, and nearly always differs for others.
-func simpleKey(v any) string {
-	switch v := v.(type) {
-	case string:
-		return "s" + v
-	case float64:
-		return "n" + strconv.FormatFloat(v+0, 'g', -1, 64)
-	case whole:
-		return "n" + strconv.FormatFloat(v.approx, 'g', -1, 64)
-	}
-	return string(letter(v))
+type simpleKey struct {
+	kind byte
+	text string
+	n    float64
+}
+
+func keyOf(v any) simpleKey {
+	key := simpleKey{kind: letter(v)}
+	key.text, _ = v.(string)
+	key.n, _ = number(v)
+	return key
 }
 
 func anyEqual(st *state, list []any, v any) (bool, error) {
@@ -116,7 +122,7 @@ func zip(st *state, args []any) (any, error) {
 			shortest = n
 		}
 	}
-	if err := st.collect(shortest * (len(args) + 2)); err != nil {
+	if err := st.collect(shortest * (len(args) + 3)); err != nil {
 		return nil, err
 	}
 	rows := make([]any, shortest)
@@ -135,7 +141,7 @@ func sortFunction(st *state, args []any) (any, error) {
 	if len(list.items) <= 1 {
 		return list, nil
 	}
-	swap := func(a, b any) (bool, error) { return lessThan(b, a) }
+	swap := func(a, b any) (bool, error) { return lessThan(st, b, a) }
 	if fn, ok := args[1].(function); ok {
 		swap = func(a, b any) (bool, error) {
 			v, err := invoke(st, fn, []any{a, b}, null)

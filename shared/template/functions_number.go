@@ -67,6 +67,9 @@ func aggregate(name string, run func(fs []float64) (any, error)) {
 		if err := st.spend(len(items)); err != nil {
 			return nil, err
 		}
+		if err := st.allocate(8 * len(items)); err != nil {
+			return nil, err
+		}
 		fs := make([]float64, len(items))
 		for i, item := range items {
 			f, ok := number(item)
@@ -105,15 +108,24 @@ var (
 	radixText   = lazily(`^0([xX][0-9A-Fa-f]+|[oO][0-7]+|[bB][01]+)$`)
 )
 
-func toNumber(_ *state, args []any) (any, error) {
+// maxDigits bounds a text that is read as a number: a double has fewer.
+const maxDigits = 1000
+
+func toNumber(st *state, args []any) (any, error) {
 	switch v := args[0].(type) {
 	case float64, whole:
 		return v, nil
 	case bool:
 		return float64(count(v)), nil
 	case string:
+		if err := st.spend(min(len(v), maxDigits)); err != nil {
+			return nil, err
+		}
+		if len(v) > maxDigits {
+			return nil, errNotNumber
+		}
 		if decimalText().MatchString(v) {
-			if f, err := fromNumber(v); err == nil {
+			if f, err := fromNumber(withoutZeros(v)); err == nil {
 				return f, nil
 			}
 		}
@@ -123,9 +135,23 @@ func toNumber(_ *state, args []any) (any, error) {
 				return finite(f, "$number")
 			}
 		}
-		return nil, errors.New("$number was given a text that is not a number")
+		return nil, errNotNumber
 	}
 	return nil, fmt.Errorf("$number cannot make a number of %s", describe(args[0]))
+}
+
+var errNotNumber = errors.New("$number was given a text that is not a number")
+
+// withoutZeros leaves out the zeros in front of a number, which JSON does not allow.
+func withoutZeros(text string) string {
+	digits, negative := strings.CutPrefix(text, "-")
+	for len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
+		digits = digits[1:]
+	}
+	if negative {
+		return "-" + digits
+	}
+	return digits
 }
 
 // roundTo rounds half to even, at a decimal place; a negative precision rounds tens

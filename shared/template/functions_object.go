@@ -22,6 +22,9 @@ func defineObjects() {
 		if !ok {
 			return nil, nil
 		}
+		if len(key) > maxKey {
+			return nil, nil // no field has such a name
+		}
 		return lookup(st, args[0], key, 0)
 	})
 	define("spread", "x-:a<o>", 1, func(st *state, args []any) (any, error) { return spread(st, args[0], 0) })
@@ -41,7 +44,7 @@ func collectKeys(st *state, seen *object, v any, level int) error {
 			}
 		}
 	case *object:
-		if err := st.collect(len(v.fields)); err != nil {
+		if err := st.collect(2 * len(v.fields)); err != nil {
 			return err
 		}
 		for _, key := range v.keys() {
@@ -68,11 +71,11 @@ func spread(st *state, v any, level int) (any, error) {
 		}
 		return spreadList(st, parts)
 	case *object:
-		if err := st.collect(8 * len(v.fields)); err != nil {
-			return nil, err
-		}
 		result := newSequence()
 		for _, key := range v.keys() {
+			if err := st.build(1); err != nil {
+				return nil, err
+			}
 			o := newObject(1)
 			o.set(key, v.get(key))
 			result.items = append(result.items, o)
@@ -95,13 +98,16 @@ func spreadList(st *state, parts []any) (any, error) {
 }
 
 func merge(st *state, args []any) (any, error) {
+	if err := st.build(0); err != nil {
+		return nil, err
+	}
 	result := newObject(0)
 	for _, item := range args[0].(*array).items {
 		o, ok := item.(*object)
 		if !ok {
 			return nil, fmt.Errorf("$merge merges objects, not %s", describe(item))
 		}
-		if err := st.collect(len(o.fields)); err != nil {
+		if err := st.collect(2 * len(o.fields)); err != nil {
 			return nil, err
 		}
 		for _, key := range o.keys() {
@@ -154,7 +160,7 @@ func cloneObject(st *state, o *object, level int) (any, error) {
 	if err := st.descend(level, len(o.fields)); err != nil {
 		return nil, err
 	}
-	if err := st.collect(2 * len(o.fields)); err != nil {
+	if err := st.build(len(o.fields)); err != nil {
 		return nil, err
 	}
 	result := newObject(len(o.fields))
@@ -190,7 +196,7 @@ func (t *transformation) apply(st *state, args []any, context any) (any, error) 
 }
 
 func (t *transformation) run(st *state, args []any, context any) (any, error) {
-	args, err := transformSignature.apply("the transformation |…|", args, context)
+	args, err := transformSignature.apply(st, "the transformation |…|", args, context)
 	if err != nil || len(args) == 0 || args[0] == nil {
 		return nil, err
 	}
@@ -234,12 +240,21 @@ func (t *transformation) change(st *state, match any) error {
 	if !allStrings(elements(names)) {
 		return errors.New("the last part of a transformation |…| must be the names of the fields to remove, in strings")
 	}
+	o, ok := match.(*object)
+	if !ok {
+		return nil
+	}
+	if err := st.collect(len(elements(names)) + len(o.fields)); err != nil {
+		return err
+	}
+	var keys []string
 	for _, name := range elements(names) {
-		if o, ok := match.(*object); ok {
-			o.remove(name.(string))
+		if key := name.(string); len(key) <= maxKey {
+			keys = append(keys, key)
 		}
 	}
-	return st.spend(len(elements(names)))
+	o.remove(keys)
+	return nil
 }
 
 func assign(st *state, match, update any) error {
@@ -254,8 +269,11 @@ func assign(st *state, match, update any) error {
 	if !ok {
 		return fmt.Errorf("a transformation |…| can change objects only, not %s", describe(match))
 	}
+	if err := st.collect(2 * len(fields.fields)); err != nil {
+		return err
+	}
 	for _, key := range fields.keys() {
 		o.set(key, fields.get(key))
 	}
-	return st.collect(len(fields.fields))
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -19,9 +20,9 @@ func defineText() {
 	textFunction("substring", "s-nn?:s", 3, substring)
 	textFunction("substringBefore", "s-s:s", 2, substringBefore)
 	textFunction("substringAfter", "s-s:s", 2, substringAfter)
-	textFunction("lowercase", "s-:s", 1, func(_ *state, s string, _ []any) (any, error) { return lowercase(s), nil })
-	textFunction("uppercase", "s-:s", 1, func(_ *state, s string, _ []any) (any, error) { return uppercase(s), nil })
-	textFunction("trim", "s-:s", 1, func(_ *state, s string, _ []any) (any, error) { return trim(s), nil })
+	textFunction("lowercase", "s-:s", 1, lowercase)
+	textFunction("uppercase", "s-:s", 1, uppercase)
+	textFunction("trim", "s-:s", 1, trim)
 	textFunction("pad", "s-ns?:s", 3, pad)
 	defined("join", "a<s>s?:s", 2, joinText)
 	textFunction("contains", "s-(sf):b", 2, contains)
@@ -36,11 +37,11 @@ func defineText() {
 	textFunction("encodeUrl", "s-:s", 1, func(st *state, s string, _ []any) (any, error) {
 		return percentEncode(st, s, unreserved+reserved+"#")
 	})
-	textFunction("decodeUrlComponent", "s-:s", 1, func(_ *state, s string, _ []any) (any, error) {
-		return percentDecode(s, "")
+	textFunction("decodeUrlComponent", "s-:s", 1, func(st *state, s string, _ []any) (any, error) {
+		return percentDecode(st, s, "")
 	})
-	textFunction("decodeUrl", "s-:s", 1, func(_ *state, s string, _ []any) (any, error) {
-		return percentDecode(s, reserved+"#")
+	textFunction("decodeUrl", "s-:s", 1, func(st *state, s string, _ []any) (any, error) {
+		return percentDecode(st, s, reserved+"#")
 	})
 }
 
@@ -53,8 +54,8 @@ func substring(_ *state, s string, args []any) (any, error) {
 	if !ok {
 		return nil, errors.New("$substring needs the place to start at")
 	}
-	chars := []rune(s)
-	size := float64(len(chars))
+	chars := utf8.RuneCountInString(s)
+	size := float64(chars)
 	if size+start < 0 {
 		start = 0
 	}
@@ -68,11 +69,26 @@ func substring(_ *state, s string, args []any) (any, error) {
 			end += size
 		}
 	}
-	from, to := sliceIndex(start, len(chars)), sliceIndex(end, len(chars))
+	from, to := sliceIndex(start, chars), sliceIndex(end, chars)
 	if from >= to {
 		return "", nil
 	}
-	return string(chars[from:to]), nil
+	s = s[byteIndex(s, from):]
+	return s[:byteIndex(s, to-from)], nil
+}
+
+// byteIndex is where the character at i begins.
+func byteIndex(s string, i int) int {
+	if i >= len(s) {
+		return len(s)
+	}
+	for at := range s {
+		if i == 0 {
+			return at
+		}
+		i--
+	}
+	return len(s)
 }
 
 // sliceIndex makes an index as JavaScript's slice does: cut to a whole number, from
@@ -107,34 +123,72 @@ func substringAfter(_ *state, s string, args []any) (any, error) {
 
 // uppercase and lowercase are JavaScript's, which expand ß to SS and know that a
 // sigma at the end of a word has a form of its own.
-func uppercase(s string) string {
-	return strings.ToUpper(expansions.Replace(s))
-}
-
-func lowercase(s string) string {
-	s = strings.ReplaceAll(s, "İ", "i̇")
-	if !strings.Contains(s, "Σ") {
-		return strings.ToLower(s)
-	}
-	chars := []rune(s)
-	var b strings.Builder
-	for i, r := range chars {
-		if r == 'Σ' && finalSigma(chars, i) {
-			b.WriteRune('ς')
-			continue
+func uppercase(st *state, s string, _ []any) (any, error) {
+	if isASCII(s) {
+		if err := st.allocate(len(s)); err != nil {
+			return nil, err
 		}
-		b.WriteString(strings.ToLower(string(r)))
+		return strings.ToUpper(s), nil
 	}
-	return b.String()
+	if err := payForCase(st, s); err != nil {
+		return nil, err
+	}
+	return strings.ToUpper(expansions.Replace(s)), nil
 }
 
-// finalSigma tells whether the sigma at i ends a word.
-func finalSigma(chars []rune, i int) bool {
-	letterAt := func(j int) bool {
-		return j >= 0 && j < len(chars) && strings.ToLower(string(chars[j])) != strings.ToUpper(string(chars[j]))
+// payForCase pays for changing the case of a text that is not ASCII: tables are
+// searched for each character, and one may become three.
+func payForCase(st *state, s string) error {
+	if err := st.spend(len(s) / 4); err != nil {
+		return err
 	}
-	return letterAt(i-1) && !letterAt(i+1)
+	return st.allocate(4 * len(s))
 }
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func lowercase(st *state, s string, _ []any) (any, error) {
+	if isASCII(s) {
+		if err := st.allocate(len(s)); err != nil {
+			return nil, err
+		}
+		return strings.ToLower(s), nil
+	}
+	if err := payForCase(st, s); err != nil {
+		return nil, err
+	}
+	s = strings.ReplaceAll(s, "İ", "i̇")
+	if err := st.spend(2 * strings.Count(s, "Σ")); err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	afterLetter := false
+	for i, r := range s {
+		if r == 'Σ' && afterLetter && !startsWithLetter(s[i+len("Σ"):]) {
+			b.WriteRune('ς')
+		} else {
+			b.WriteRune(unicode.ToLower(r))
+		}
+		afterLetter = hasCase(r)
+	}
+	return b.String(), nil
+}
+
+func startsWithLetter(s string) bool {
+	r, size := utf8.DecodeRuneInString(s)
+	return size > 0 && hasCase(r)
+}
+
+// hasCase tells whether a character differs in upper and lower case.
+func hasCase(r rune) bool { return unicode.ToLower(r) != unicode.ToUpper(r) }
 
 // expansions are the characters whose upper case is several characters.
 // Source: Unicode SpecialCasing.txt, the unconditional mappings.
@@ -145,10 +199,25 @@ var expansions = strings.NewReplacer(
 )
 
 // trim makes one space of each run of whitespace, and none at the ends.
-func trim(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool {
-		return r == ' ' || r == '\t' || r == '\n' || r == '\r'
-	}), " ")
+func trim(st *state, s string, _ []any) (any, error) {
+	const spaces = " \t\n\r"
+	s = strings.Trim(s, spaces)
+	if !strings.ContainsAny(s, spaces[1:]) && !strings.Contains(s, "  ") {
+		return s, nil
+	}
+	if err := st.allocate(2 * len(s)); err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch {
+		case strings.IndexByte(spaces, s[i]) < 0:
+			b = append(b, s[i])
+		case b[len(b)-1] != ' ':
+			b = append(b, ' ')
+		}
+	}
+	return string(b), nil
 }
 
 func pad(st *state, s string, args []any) (any, error) {
@@ -167,24 +236,33 @@ func pad(st *state, s string, args []any) (any, error) {
 	if missing > maxBytes {
 		return nil, errBytes
 	}
-	n := int(missing)
-	if err := st.allocate(n * 4); err != nil {
+	chars := utf8.RuneCountInString(with)
+	rounds, rest := int(missing)/chars, with[:byteIndex(with, int(missing)%chars)]
+	size := len(s) + rounds*len(with) + len(rest)
+	if err := st.allocate(size); err != nil {
 		return nil, err
 	}
-	chars := []rune(with)
-	padding := make([]rune, n)
-	for i := range padding {
-		padding[i] = chars[i%len(chars)]
-	}
+	var b strings.Builder
+	b.Grow(size)
 	if width > 0 {
-		return s + string(padding), nil
+		b.WriteString(s)
 	}
-	return string(padding) + s, nil
+	for range rounds {
+		b.WriteString(with)
+	}
+	b.WriteString(rest)
+	if width < 0 {
+		b.WriteString(s)
+	}
+	return b.String(), nil
 }
 
 func joinText(st *state, args []any) (any, error) {
 	list := args[0].(*array)
 	separator, _ := args[1].(string)
+	if err := st.collect(len(list.items)); err != nil {
+		return nil, err
+	}
 	size := 0
 	parts := make([]string, len(list.items))
 	for i, item := range list.items {
@@ -204,6 +282,9 @@ func joinText(st *state, args []any) (any, error) {
 // base64encode and base64decode work on characters up to U+00FF as bytes, as
 // JavaScript's btoa and atob do.
 func base64encode(st *state, s string, _ []any) (any, error) {
+	if err := st.allocate(4 * len(s)); err != nil {
+		return nil, err
+	}
 	raw := make([]byte, 0, len(s))
 	for _, r := range s {
 		if r > 0xFF {
@@ -211,20 +292,26 @@ func base64encode(st *state, s string, _ []any) (any, error) {
 		}
 		raw = append(raw, byte(r))
 	}
-	return base64.StdEncoding.EncodeToString(raw), st.allocate(2 * len(raw))
+	return base64.StdEncoding.EncodeToString(raw), nil
 }
 
+// base64Variants makes one of the ways to write base64.
+var base64Variants = strings.NewReplacer("-", "+", "_", "/", "=", "", "\n", "", "\r", "", " ", "")
+
 func base64decode(st *state, s string, _ []any) (any, error) {
-	cleaned := strings.NewReplacer("-", "+", "_", "/", "=", "", "\n", "", "\r", "", " ", "").Replace(s)
-	raw, err := base64.RawStdEncoding.DecodeString(cleaned)
+	if err := st.allocate(4 * len(s)); err != nil {
+		return nil, err
+	}
+	raw, err := base64.RawStdEncoding.DecodeString(base64Variants.Replace(s))
 	if err != nil {
 		return nil, errors.New("$base64decode was given something that is not base64")
 	}
-	chars := make([]rune, len(raw))
-	for i, b := range raw {
-		chars[i] = rune(b)
+	var b strings.Builder
+	b.Grow(len(raw))
+	for _, c := range raw {
+		b.WriteRune(rune(c))
 	}
-	return string(chars), st.allocate(4 * len(raw))
+	return b.String(), nil
 }
 
 // The characters that URL functions leave alone, from ECMA-262 (encodeURI).
@@ -240,12 +327,15 @@ func percentEncode(st *state, s, leave string) (any, error) {
 	if strings.ContainsRune(s, utf8.RuneError) {
 		return nil, errors.New("the text has a character that could not be read, and cannot be encoded")
 	}
+	const hex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if strings.IndexByte(leave, s[i]) >= 0 {
 			b.WriteByte(s[i])
 		} else {
-			fmt.Fprintf(&b, "%%%02X", s[i])
+			b.WriteByte('%')
+			b.WriteByte(hex[s[i]>>4])
+			b.WriteByte(hex[s[i]&15])
 		}
 	}
 	return b.String(), nil
@@ -254,7 +344,10 @@ func percentEncode(st *state, s, leave string) (any, error) {
 var errPercent = errors.New("the text is not a well-formed URL: % must be followed by two hexadecimal digits that make UTF-8")
 
 // percentDecode undoes percentEncode, except for the characters in leave.
-func percentDecode(s, leave string) (any, error) {
+func percentDecode(st *state, s, leave string) (any, error) {
+	if err := st.allocate(len(s)); err != nil {
+		return nil, err
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		if s[i] != '%' {

@@ -85,7 +85,7 @@ func (g *grouping) apply(st *state, input any, lambdas []any) (any, error) {
 
 // fixed makes an object whose keys are known: every element belongs to each.
 func (g *grouping) fixed(st *state, items []any, lambda any) (any, error) {
-	if err := st.collect(len(g.known)); err != nil {
+	if err := st.build(len(g.known)); err != nil {
 		return nil, err
 	}
 	if len(items) == 0 {
@@ -115,11 +115,21 @@ func (g *grouping) arguments(st *state, items []any) ([]any, error) {
 		joined, err := join(st, items)
 		return []any{joined}, err
 	}
+	if err := st.collect(len(items)); err != nil {
+		return nil, err
+	}
 	args := make([]any, 1+len(g.vars))
 	part := make([]any, len(items))
 	for i := range args {
+		if err := st.spend(len(items)); err != nil {
+			return nil, err
+		}
 		for j, item := range items {
-			part[j] = item.(*tuple).arguments(g.vars)[i]
+			if t := item.(*tuple); i == 0 {
+				part[j] = t.value
+			} else {
+				part[j] = settle(t.vars[g.vars[i-1]])
+			}
 		}
 		var err error
 		if args[i], err = join(st, part); err != nil {
@@ -161,6 +171,9 @@ type bucket struct {
 }
 
 func (g *grouping) collect(st *state, items []any, lambdas []any) (any, error) {
+	if err := st.build(0); err != nil {
+		return nil, err
+	}
 	groups := newObject(0)
 	for _, item := range items {
 		if err := g.sort(st, groups, item, lambdas); err != nil {
@@ -203,11 +216,17 @@ func (g *grouping) sort(st *state, groups *object, item any, lambdas []any) erro
 		if !ok {
 			return fmt.Errorf("the key of an object must be a string, not %s: use $string(…)", describe(k))
 		}
-		if err := st.collect(1); err != nil {
+		if len(key) > maxKey {
+			return fmt.Errorf("the key of an object has more than %d bytes: use $sha256(…)", maxKey)
+		}
+		if err := st.collect(2); err != nil {
 			return err
 		}
 		group, ok := groups.get(key).(*bucket)
 		if !ok {
+			if err := st.collect(6); err != nil {
+				return err
+			}
 			group = &bucket{pair: pair}
 			groups.set(key, group)
 		}

@@ -5,6 +5,7 @@ package template
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"syscall"
@@ -72,22 +73,84 @@ var hostile = map[string]string{
 	"a sort with a costly comparison":           `$sort([1..10000], function($a, $b){$sum([1..1000]) > $a})`,
 	"a regex over a long text, again and again": `($t := $pad("", 100000, "ab"); [1..10000].($match($t, /(a|b)*c/)))`,
 	"a large regex over a long text":            `$match($pad("", 1e6, "a"), /(?:(?:a{1,30}){1,30}b)|c/)`,
-	"$eval of itself":                           `($s := "$eval($.s, $)"; $eval($s, {"s": $s}))`,
-	"many cheap expressions in a loop":          `($f := function($x){(` + strings.Repeat("$x;", 10000) + `)}; [1..100000].($f(1)))`,
-	"a lone ! in a signature":                   `function($x)<!>{$x}`,
-	"a lone !":                                  `!`,
-	"a step of a function":                      `$sum.* ~> $sum(1)`,
-	"64 KiB of (":                               strings.Repeat("(", maxSource),
-	"64 KiB of [":                               strings.Repeat("[", maxSource),
-	"64 KiB of {":                               strings.Repeat("{", maxSource),
-	"64 KiB of -":                               strings.Repeat("-", maxSource),
-	"64 KiB of |":                               strings.Repeat("|", maxSource),
-	"64 KiB of a?":                              strings.Repeat("a?", maxSource/2),
-	"64 KiB of function(){":                     strings.Repeat("function(){", maxSource/11),
-	"64 KiB of a[":                              strings.Repeat("a[", maxSource/2),
-	"64 KiB of 1+":                              strings.Repeat("1+", maxSource/2) + "1",
-	"64 KiB of nested chains":                   strings.Repeat("(", 240) + "1" + strings.Repeat(strings.Repeat("+1", 130)+")", 240),
-	"more than 64 KiB":                          strings.Repeat("1 ", maxSource),
+	// Memory that is taken before it is paid for.
+	"a replacement of a replacement":     `$replace($pad("", 1000000, "a"), /a+/, $pad("", 1000000, "$0"))`,
+	"a replacement of empty groups":      `$replace($pad("", 100000, "a"), /a()/, $pad("", 1000000, "$1"))`,
+	"a matcher that gives wrong places":  `$split($pad("é", 1000000, "a"), function($s){{"match": "a", "start": 1e9, "end": 0, "groups": [], "next": function(){{"match": "a", "start": 1e9, "end": 0}}}})`,
+	"regexes made at run time":           "[1..100000].($eval(\"/(?:[^b]{999})[^a]{999}/\"))",
+	"large regexes":                      `[` + strings.Repeat(`1 ~> /(?:[^a]{1000})/, `, 60) + `1]`,
+	"a regex of nested repetitions":      `$match("a", /(?:(?:(?:a{1,31}){1,31}){1,31}){1,31}/)`,
+	"64 KiB of ranges in a regex":        "$match(\"a\", /" + strings.Repeat(`\S`, 32000) + "/)",
+	"64 KiB of groups in a regex":        "$match(\"a\", /" + strings.Repeat(`(`, 32000) + strings.Repeat(`)`, 32000) + "/)",
+	"a text joined to itself":            `($s := $pad("", 3e7, "a"); [1..10].($s & $s))`,
+	"control characters written as JSON": `($s := $pad("", 1.5e7, "\u0001"); $string([$s]))`,
+	"objects of one field":               `[1..400000].{"a": $}`,
+	"functions that are kept":            `[1..400000].(function($x){$x})`,
+	"matches that are kept":              `$match($pad("", 2000000, "a"), /a/)`,
+	"pieces that are kept":               `$split($pad("", 4000000, "a,"), /,/)`,
+	"tuples that are kept":               `[1..500000]@$a#$b`,
+	"a long option":                      `($s := $pad("", 1e7, "-"); [1..1000].$formatNumber(-1, "0", {"minus-sign": $s}))`,
+	"a text that shrinks with $trim":     `($s := $pad("", 1e7, "a "); [1..100].$trim($s))`,
+
+	// Time that nothing pays for.
+	"a distinct of a long text":               `($s := $pad("", 1.6e7, "a"); $distinct($map([1..100000], function($i){$s})))`,
+	"$number of a long text":                  `($s := $pad("", 1.6e7, "1"); [1..100000].($number($s)))`,
+	"long texts in <":                         `($s := $pad("", 2e6, "😀"); [1..100000][$s < $s])`,
+	"long texts in =":                         `($s := $pad("", 8e6, "a"); $t := $pad("", 8e6, "a"); [1..100000][$s = $t])`,
+	"long texts in in":                        `($s := $pad("", 8e6, "a"); $t := $pad("", 8e6, "a"); [1..100000][$s in [$t]])`,
+	"long texts in a sort":                    `($s := $pad("", 1e6, "a"); [1..10000]^($s & ""))`,
+	"equal long texts in a sort":              `($s := $pad("", 6e6, "a"); $t := $pad("", 6e6, "a"); [1..50000]^($ % 2 = 0 ? $s : $t))`,
+	"a long name for $lookup":                 `($s := $pad("", 8e6, "a"); [1..100000].($lookup({"a": 1}, $s)))`,
+	"a long key":                              `($s := $pad("", 8e6, "a"); [1..100000]{$s: $})`,
+	"a signature with a long list":            `($l := [1..500000]; $f := function($x)<a<n>:n>{1}; [1..100000].($f($l)))`,
+	"an aggregate of a long list":             `($l := [1..500000]; [1..100000].($sum($l)))`,
+	"many capital sigmas":                     `($s := $pad("", 8e6, "Σ"); [1..100].$lowercase($s))`,
+	"many characters with two capitals":       `($s := $pad("", 4e6, "ß"); [1..100].$uppercase($s))`,
+	"a regex that reads to the end each time": `$match($pad("", 1000000, "a"), /a(?:a*b)?/)`,
+	"a regex that looks back":                 `($s := $pad("", 1000000, "a b"); [1..1000].$match($s, /\b./))`,
+	"a regex with a flag":                     `($s := $pad("", 4e6, "é"); [1..100000].$contains($s, /^x/im))`,
+	"$length of a long text":                  `($s := $pad("", 4e6, "😀"); [1..100000].$length($s))`,
+	"$substring of a long text":               `($s := $pad("", 4e6, "😀"); [1..100000].$substring($s, 3999999))`,
+	"$contains in a long text":                `($s := $pad("", 1.6e7, "ab"); [1..100000].$contains($s, "aab"))`,
+	"$split of a long text":                   `($s := $pad("", 1.6e7, "ab"); [1..100000].$split($s, "c"))`,
+	"$decodeUrl of a long text":               `($s := $pad("", 1.6e7, "%41"); [1..100000].$decodeUrl($s))`,
+	"$base64decode of a long text":            `($s := $pad("", 1.6e7, "QUJD"); [1..100000].$base64decode($s))`,
+	"$sha256 of a long text":                  `($s := $pad("", 1.6e7, "QUJD"); [1..100000].$sha256($s))`,
+	"$parseInteger of a long text":            `($s := $pad("", 1.6e7, "one "); [1..100000].$parseInteger($s, "w"))`,
+	"$toMillis of a long text":                `($s := $pad("", 1.6e7, "1"); [1..100000].$toMillis($s, "[Y]"))`,
+	"a date picture of many words":            `[1..100000].$toMillis("1", $pad("", 256, "[Yw]"))`,
+	"a number picture of many separators":     `[1..100000].$formatNumber(1, $pad("", 256, "0,"))`,
+	"an integer picture of many separators":   `[1..100000].$formatInteger(1, $pad("", 255, "0,"))`,
+	"fields removed one by one":               `($o := [1..50000]{"k" & $: 1}; [1..100].($o ~> |$|{}, $keys($)|))`,
+	"keys that look like numbers":             `($o := [1..50000]{$string($): 1}; [1..1000].$keys($o))`,
+	"a group with many variables":             `[1..1000]` + manyVariables(200) + `{"a": [1..10000].[1..10000]}`,
+	"a partial application of much":           `($g := function(){1}; $f := $g(` + strings.Repeat("?,", 20000) + `?); [1..100000].($f(1)))`,
+	"a call with many arguments":              `($g := function(){1}; [1..100000].($g(` + strings.Repeat("1,", 20000) + `1)))`,
+	"a built-in with many arguments":          `[1..100000].$zip(` + strings.Repeat("$,", 20000) + `1)`,
+	"many cheap expressions in a loop":        `($f := function($x){(` + strings.Repeat("$x;", 10000) + `)}; [1..100000].($f(1)))`,
+	"a lone ! in a signature":                 `function($x)<!>{$x}`,
+	"a lone !":                                `!`,
+	"a step of a function":                    `$sum.* ~> $sum(1)`,
+	"64 KiB of (":                             strings.Repeat("(", maxSource),
+	"64 KiB of [":                             strings.Repeat("[", maxSource),
+	"64 KiB of {":                             strings.Repeat("{", maxSource),
+	"64 KiB of -":                             strings.Repeat("-", maxSource),
+	"64 KiB of |":                             strings.Repeat("|", maxSource),
+	"64 KiB of a?":                            strings.Repeat("a?", maxSource/2),
+	"64 KiB of function(){":                   strings.Repeat("function(){", maxSource/11),
+	"64 KiB of a[":                            strings.Repeat("a[", maxSource/2),
+	"64 KiB of 1+":                            strings.Repeat("1+", maxSource/2) + "1",
+	"64 KiB of nested chains":                 strings.Repeat("(", 240) + "1" + strings.Repeat(strings.Repeat("+1", 130)+")", 240),
+	"more than 64 KiB":                        strings.Repeat("1 ", maxSource),
+}
+
+// manyVariables binds n variables along a path.
+func manyVariables(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "#$i%d", i)
+	}
+	return b.String()
 }
 
 func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {

@@ -2,7 +2,6 @@ package template
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -113,7 +112,7 @@ func (p *integerPicture) parseDecimal(primary string) error {
 		}
 	}
 	if p.mandatory == 0 {
-		return fmt.Errorf("the number picture %q has no digit: use 0 for digits, or one of A a I i W w Ww", primary)
+		return errors.New("the number picture has no digit: use 0 for digits, or one of A a I i W w Ww")
 	}
 	p.regular = regularDistance(p.separators)
 	return nil
@@ -500,12 +499,12 @@ func formatIntegerFunction(st *state, args []any) (any, error) {
 	if !ok {
 		return nil, errors.New("$formatInteger needs a picture, such as \"0\" or \"w\"")
 	}
-	if err := st.allocate(4*len(picture) + 1024); err != nil {
+	if err := st.picture(picture); err != nil {
 		return nil, err
 	}
 	p, err := parseIntegerPicture(picture)
 	if err != nil {
-		return nil, err
+		return nil, st.inPicture(picture, err)
 	}
 	return textResult(p.format(math.Floor(f)))
 }
@@ -524,12 +523,18 @@ func parseIntegerFunction(st *state, args []any) (any, error) {
 	if !ok {
 		return nil, errors.New("$parseInteger needs a picture, such as \"0\" or \"w\"")
 	}
-	if err := st.allocate(4 * (len(picture) + len(text))); err != nil {
+	if err := st.picture(picture); err != nil {
 		return nil, err
+	}
+	if err := st.spend(min(len(text), maxDigits)); err != nil {
+		return nil, err
+	}
+	if len(text) > maxDigits {
+		return nil, errNotInteger
 	}
 	p, err := parseIntegerPicture(picture)
 	if err != nil {
-		return nil, err
+		return nil, st.inPicture(picture, err)
 	}
 	f, err := p.parse(text)
 	if err != nil {

@@ -11,7 +11,10 @@ import (
 
 func defineMoney() {
 	define("money", "x-s?:n", 2, money)
-	textFunction("sha256", "s-:s", 1, func(_ *state, s string, _ []any) (any, error) {
+	textFunction("sha256", "s-:s", 1, func(st *state, s string, _ []any) (any, error) {
+		if err := st.allocate(len(s)); err != nil {
+			return nil, err
+		}
 		sum := sha256.Sum256([]byte(s))
 		return hex.EncodeToString(sum[:]), nil
 	})

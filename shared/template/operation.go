@@ -34,6 +34,9 @@ func newOperation(line int, run func(st *state, args []any) (any, error)) operat
 				args[i] = arg.Interface()
 			}
 		}
+		if err := st.touch(args); err != nil {
+			return reflect.Value{}, at(line, err)
+		}
 		v, err := run(st, args)
 		if err != nil {
 			return reflect.Value{}, at(line, err)

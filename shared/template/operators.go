@@ -31,8 +31,8 @@ func init() {
 			yes, err := equal(st, args[0], args[1])
 			return !yes, err
 		},
-		"<":  comparison("<", func(a, b any) (bool, error) { return lessThan(a, b) }),
-		">":  comparison(">", func(a, b any) (bool, error) { return lessThan(b, a) }),
+		"<":  comparison("<", lessThan),
+		">":  comparison(">", func(st *state, a, b any) (bool, error) { return lessThan(st, b, a) }),
 		"<=": comparison("<=", notLess(true)),
 		">=": comparison(">=", notLess(false)),
 		"&":  concatenate,
@@ -83,8 +83,8 @@ func comparable(v any) bool {
 	return isNumber || isString
 }
 
-func comparison(symbol string, holds func(a, b any) (bool, error)) func(st *state, args []any) (any, error) {
-	return func(_ *state, args []any) (any, error) {
+func comparison(symbol string, holds func(st *state, a, b any) (bool, error)) func(st *state, args []any) (any, error) {
+	return func(st *state, args []any) (any, error) {
 		for _, arg := range args {
 			if arg != nil && !comparable(arg) {
 				return nil, fmt.Errorf("%s compares numbers or strings, not %s", symbol, describe(arg))
@@ -93,18 +93,18 @@ func comparison(symbol string, holds func(a, b any) (bool, error)) func(st *stat
 		if args[0] == nil || args[1] == nil {
 			return nil, nil
 		}
-		yes, err := holds(args[0], args[1])
-		if err != nil {
+		yes, err := holds(st, args[0], args[1])
+		if errors.Is(err, errMixed) {
 			return nil, fmt.Errorf("%s cannot compare %s with %s", symbol, describe(args[0]), describe(args[1]))
 		}
-		return yes, nil
+		return yes, err
 	}
 }
 
 var errMixed = errors.New("a number and a string")
 
 // lessThan compares two numbers or two strings.
-func lessThan(a, b any) (bool, error) {
+func lessThan(st *state, a, b any) (bool, error) {
 	x, xOK := number(a)
 	y, yOK := number(b)
 	if xOK && yOK {
@@ -115,16 +115,16 @@ func lessThan(a, b any) (bool, error) {
 	if !sOK || !tOK {
 		return false, errMixed
 	}
-	return lessString(s, t), nil
+	return lessString(s, t), st.spend(min(len(s), len(t)) / 64)
 }
 
 // notLess is <= if flipped, else >=.
-func notLess(flipped bool) func(a, b any) (bool, error) {
-	return func(a, b any) (bool, error) {
+func notLess(flipped bool) func(st *state, a, b any) (bool, error) {
+	return func(st *state, a, b any) (bool, error) {
 		if flipped {
 			a, b = b, a
 		}
-		less, err := lessThan(a, b)
+		less, err := lessThan(st, a, b)
 		return !less, err
 	}
 }
@@ -138,7 +138,13 @@ func concatenate(st *state, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return left + right, st.allocate(len(left) + len(right))
+	if left == "" || right == "" {
+		return left + right, nil
+	}
+	if err := st.allocate(len(left) + len(right)); err != nil {
+		return nil, err
+	}
+	return left + right, nil
 }
 
 // textOf is $string for the operator &, to which undefined is empty.
@@ -188,8 +194,8 @@ func contained(st *state, args []any) (any, error) {
 		return nil, err
 	}
 	for _, item := range items {
-		if same(args[0], item) {
-			return true, nil
+		if yes, err := same(st, args[0], item); yes || err != nil {
+			return yes, err
 		}
 	}
 	return false, nil

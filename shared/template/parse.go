@@ -25,19 +25,21 @@ type parser struct {
 	lexer lexer
 	token token
 	depth int
+	// literals are the texts that the template has literally.
+	literals map[string]bool
 }
 
-func parse(source string) (n *node, err error) {
+func parse(source string) (n *node, literals map[string]bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			f, ok := r.(*fault)
 			if !ok {
 				panic(r)
 			}
-			n, err = nil, f
+			n, literals, err = nil, nil, f
 		}
 	}()
-	p := &parser{lexer: lexer{source: source, line: 1}}
+	p := &parser{lexer: lexer{source: source, line: 1}, literals: map[string]bool{}}
 	p.advance(false)
 	if p.token.kind == tokenEnd {
 		p.fail("the template is empty: to send nothing, write null")
@@ -46,7 +48,7 @@ func parse(source string) (n *node, err error) {
 	if p.token.kind != tokenEnd {
 		p.fail("unexpected %s: is an operator, a comma or a bracket missing before it?", p.token)
 	}
-	return n, nil
+	return n, p.literals, nil
 }
 
 func (p *parser) fail(format string, args ...any) {
@@ -95,9 +97,13 @@ func (p *parser) prefix(t token) *node {
 	case tokenName:
 		n.kind = kindName
 	case tokenVariable:
+		if t.text == "eval" {
+			panic(faultf(t.line, "$eval is refused: it would run a text, which may come from a shopper, as a template. Write the expression itself, or choose between several with ? and :"))
+		}
 		n.kind = kindVariable
 	case tokenString:
 		n.kind = kindString
+		p.literals[t.text] = true
 	case tokenNumber:
 		n.kind = kindNumber
 	case tokenLiteral:

@@ -141,11 +141,6 @@ func refuseLostVariables(n *node) error {
 
 func (e *emitter) step(n *node, first bool, vars []string) (step, []string, error) {
 	s := step{keep: n.keep, tuple: n.tuple, focus: n.focus, index: n.index, vars: vars}
-	for _, v := range []string{n.focus, n.index} {
-		if v != "" {
-			e.bound[v] = true
-		}
-	}
 	if n.ancestor != nil {
 		s.ancestor = n.ancestor.label
 	}
@@ -158,7 +153,6 @@ func (e *emitter) step(n *node, first bool, vars []string) (step, []string, erro
 	visible := appendNew(vars, carriedBy(&own)...)
 	for _, st := range n.stages {
 		if st.index != "" {
-			e.bound[st.index] = true
 			s.stages = append(s.stages, stepStage{index: st.index})
 			visible = appendNew(visible, st.index)
 			continue

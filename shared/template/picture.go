@@ -24,16 +24,22 @@ var defaultFormat = map[string]string{
 	"pattern-separator": ";",
 }
 
-func newNumberFormat(options any) (*numberFormat, error) {
+func newNumberFormat(st *state, options any) (*numberFormat, error) {
 	chars := map[string]string{}
 	for name, value := range defaultFormat {
 		chars[name] = value
 	}
 	if o, ok := options.(*object); ok {
+		if len(o.fields) > len(defaultFormat) {
+			return nil, errors.New("$formatNumber was given options that it does not know")
+		}
 		for _, name := range o.keys() {
 			value, isString := o.get(name).(string)
 			if _, known := defaultFormat[name]; !known || !isString || value == "" {
-				return nil, fmt.Errorf("$formatNumber does not know the option %q, or its value is not a string", name)
+				return nil, fmt.Errorf("$formatNumber does not know %s, or its value is not a string", st.naming("the option", name))
+			}
+			if len(value) > maxPicture {
+				return nil, fmt.Errorf("the option %q of $formatNumber is too long", name)
 			}
 			chars[name] = value
 		}
@@ -106,14 +112,12 @@ func (f *numberFormat) split(p *subPicture) {
 
 var errPicture = errors.New("the picture of $formatNumber is not valid")
 
-func badPicture(text, why string) error {
-	return fmt.Errorf("%w: %q %s", errPicture, text, why)
-}
+func badPicture(why string) error { return fmt.Errorf("%w: it %s", errPicture, why) }
 
 func (f *numberFormat) validate(p *subPicture) error {
 	digits := func(s string) int { return countFunc(s, f.isDigit) }
 	optional := string(f.digit)
-	bad := func(why string) error { return badPicture(p.text, why) }
+	bad := badPicture
 	switch decimal := strings.Index(p.text, f.decimal); {
 	case strings.Count(p.text, f.decimal) > 1:
 		return bad("has two decimal separators")
@@ -208,7 +212,26 @@ func everySame(positions []int) int {
 }
 
 // maxPicture bounds pictures, so that nothing they ask for is large.
-const maxPicture = 1000
+const maxPicture = 256
+
+// picture pays for reading a picture and for what it makes.
+func (st *state) picture(picture string) error {
+	if len(picture) > maxPicture {
+		return fmt.Errorf("the picture has more than %d bytes", maxPicture)
+	}
+	if err := st.spend(5 + len(picture)*len(picture)/16); err != nil {
+		return err
+	}
+	return st.allocate(1024 + 16*len(picture))
+}
+
+// inPicture adds to an error the picture that it is about, if that may be quoted.
+func (st *state) inPicture(picture string, err error) error {
+	if st.literal(picture) {
+		return fmt.Errorf("%w (in %q)", err, picture)
+	}
+	return err
+}
 
 func formatPicture(st *state, args []any) (any, error) {
 	value, _ := number(args[0])
@@ -216,19 +239,16 @@ func formatPicture(st *state, args []any) (any, error) {
 	if !ok {
 		return nil, errors.New("$formatNumber needs a picture, such as \"#,##0.00\"")
 	}
-	if len(picture) > maxPicture {
-		return nil, fmt.Errorf("the picture of $formatNumber has more than %d bytes", maxPicture)
-	}
-	if err := st.allocate(4 * maxPicture); err != nil {
+	if err := st.picture(picture); err != nil {
 		return nil, err
 	}
-	f, err := newNumberFormat(args[2])
+	f, err := newNumberFormat(st, args[2])
 	if err != nil {
 		return nil, err
 	}
 	p, minus, err := f.choose(picture, value < 0)
 	if err != nil {
-		return nil, err
+		return nil, st.inPicture(picture, err)
 	}
 	text, err := f.format(p, value)
 	if err != nil {
@@ -241,7 +261,7 @@ func formatPicture(st *state, args []any) (any, error) {
 func (f *numberFormat) choose(picture string, negative bool) (*subPicture, string, error) {
 	texts := strings.Split(picture, f.pattern)
 	if len(texts) > 2 {
-		return nil, "", badPicture(picture, "has more than two parts")
+		return nil, "", badPicture("has more than two parts")
 	}
 	var parts []*subPicture
 	for _, text := range texts {

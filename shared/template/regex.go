@@ -3,8 +3,10 @@ package template
 import (
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -15,13 +17,16 @@ import (
 // lookaround and no back references, which are refused.
 type regex struct {
 	re *regexp.Regexp
+	// rest is for a search that goes on within a text: it skips the character
+	// before, which ^ and \b want to see. It is nil if nothing wants to.
+	rest *regexp.Regexp
 	// nullable: it can match nothing at all.
 	nullable bool
 	// lines: ^ and $ match at line ends too.
 	lines bool
 	// folds: upper and lower case are the same.
 	folds bool
-	// cost is what a byte of text costs, in 1/16 units.
+	// cost is what a byte of text costs, in 1/16 units: the size of the program.
 	cost int
 }
 
@@ -30,7 +35,7 @@ func newRegex(source, flags string) (*regex, error) {
 	t := &regexTranslator{source: source}
 	translated, err := t.translate()
 	if err != nil {
-		return nil, fmt.Errorf("the regular expression /%s/: %w", source, err)
+		return nil, fmt.Errorf("the regular expression %s: %w", shortened(source), err)
 	}
 	r := &regex{lines: strings.Contains(flags, "m"), folds: strings.Contains(flags, "i")}
 	if r.lines {
@@ -41,19 +46,71 @@ func newRegex(source, flags string) (*regex, error) {
 	}
 	tree, err := syntax.Parse(translated, syntax.Perl)
 	if err != nil {
-		return nil, fmt.Errorf("the regular expression /%s/ is not valid: %w", source, err)
+		return nil, fmt.Errorf("the regular expression %s is not valid: %w", shortened(source), err)
 	}
 	if skipsGroup(tree, false, false) {
-		return nil, fmt.Errorf("the regular expression /%s/ has a group (…) that a repetition may skip; what it holds then differs between engines: write (?:…) for it, or repeat without it", source)
+		return nil, fmt.Errorf("the regular expression %s has a group (…) that a repetition may skip; what it holds then differs between engines: write (?:…) for it, or repeat without it", shortened(source))
 	}
-	program, err := syntax.Compile(tree.Simplify())
-	if err != nil {
-		return nil, fmt.Errorf("the regular expression /%s/ is not valid: %w", source, err)
+	if tree.MaxCap() > maxGroups {
+		return nil, fmt.Errorf("the regular expression %s has more than %d groups: write (?:…) for those that nothing refers to", shortened(source), maxGroups)
+	}
+	if r.cost = programSize(tree); r.cost > maxRegex {
+		return nil, fmt.Errorf("the regular expression %s is too large: repeat less, as in {1,100}, or write + or * and look at $length", shortened(source))
 	}
 	r.nullable = minLength(tree) == 0
-	r.cost = len(program.Inst)
-	r.re, err = regexp.Compile(translated)
+	if r.re, err = regexp.Compile(translated); err != nil {
+		return nil, err
+	}
+	if looksBack(tree) {
+		r.cost *= 2
+		r.rest, err = regexp.Compile(`\A(?s:.)(?s:.*?)(` + translated + `)`)
+	}
 	return r, err
+}
+
+// looksBack tells whether what matches depends on the character before.
+func looksBack(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpBeginLine, syntax.OpBeginText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return true
+	}
+	return slices.ContainsFunc(re.Sub, looksBack)
+}
+
+// What a regular expression may take, in instructions of Go's engine. An
+// instruction takes about 100 bytes, and some nanoseconds for each byte of a text.
+const (
+	maxRegex   = 2_000
+	maxRegexes = 20_000 // all of a template
+	maxGroups  = 99
+)
+
+// programSize is about how many instructions a regular expression takes. It does
+// not count beyond what is too much.
+func programSize(re *syntax.Regexp) int {
+	size := 1 + len(re.Rune)/8
+	switch re.Op {
+	case syntax.OpLiteral:
+		size = len(re.Rune)
+	case syntax.OpRepeat:
+		size = 0
+	}
+	for _, sub := range re.Sub {
+		size = min(size+programSize(sub), 2*maxRegex)
+	}
+	if re.Op == syntax.OpRepeat {
+		size *= max(1, re.Min, re.Max)
+	}
+	return min(size+count(re.Op == syntax.OpCapture), 2*maxRegex)
+}
+
+// shortened quotes a regular expression of which there may be much.
+func shortened(source string) string {
+	const most = 60
+	if len(source) <= most {
+		return "/" + source + "/"
+	}
+	return "/" + strings.ToValidUTF8(source[:most], "") + "…"
 }
 
 // minLength is zero for what may match nothing.
@@ -275,192 +332,265 @@ func (r *regex) apply(st *state, args []any, _ any) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("a regular expression searches strings, not %s", describe(args[0]))
 	}
-	if err := r.pay(st, s); err != nil {
+	f, err := r.search(st, s)
+	if err != nil {
 		return nil, err
 	}
-	found := &found{regex: r, text: s, all: r.re.FindAllStringSubmatchIndex(s, -1)}
-	if err := st.collect(len(found.all) * (2 + r.re.NumSubexp())); err != nil {
+	at, err := f.first(st)
+	if err != nil || at == nil {
 		return nil, err
 	}
-	return found.object(st, 0)
+	return f.object(st, at)
 }
 
-// pay pays for a search, and refuses the few texts on which Go's engine and
+// search begins a search, and refuses the few texts on which Go's engine and
 // JavaScript's differ.
-func (r *regex) pay(st *state, s string) error {
+func (r *regex) search(st *state, s string) (*found, error) {
 	if r.lines && strings.ContainsAny(s, "\r\u2028\u2029") {
-		return errors.New("a regular expression with the flag m cannot search a text with line ends other than \\n")
+		return nil, errors.New("a regular expression with the flag m cannot search a text with line ends other than \\n")
 	}
 	if r.folds && strings.ContainsAny(s, "\u017f\u212a") {
-		return errors.New("a regular expression with the flag i cannot search a text with the characters U+017F or U+212A")
+		return nil, errors.New("a regular expression with the flag i cannot search a text with the characters U+017F or U+212A")
 	}
-	return st.spend(50 + len(s)*(1+r.cost)/16)
+	return &found{regex: r, text: s}, st.spend(10 + len(s)/16*count(r.lines || r.folds))
 }
 
-// found is all matches of a regular expression in a text.
+// found is the matches of a regular expression in a text. A match is the byte
+// offsets of it and of its groups, as package regexp gives them.
 type found struct {
 	regex *regex
 	text  string
-	all   [][]int // byte offsets
-	units int     // the offset in UTF-16 units ...
-	bytes int     // ... of this byte
+	units int // the offset in UTF-16 units ...
+	bytes int // ... of this byte
 }
 
-// object makes the object for the match at i; undefined if there is none.
-func (f *found) object(st *state, i int) (any, error) {
-	if i >= len(f.all) {
-		return nil, nil
-	}
-	at := f.all[i]
-	if err := st.spend(50); err != nil {
-		return nil, err
-	}
-	if err := st.allocate(at[1] - at[0] + 16*bytesPerItem); err != nil {
-		return nil, err
-	}
-	groups := newList([]any{})
-	for g := 2; g < len(at); g += 2 {
-		var group any
-		if at[g] >= 0 {
-			group = f.text[at[g]:at[g+1]]
-		}
-		groups.items = append(groups.items, group)
-	}
-	o := newObject(5)
-	o.set("match", f.text[at[0]:at[1]])
-	o.set("start", f.offset(at[0]))
-	o.set("end", f.offset(at[1]))
-	o.set("groups", groups)
-	o.set("next", nextMatch{f, i + 1})
-	return o, nil
-}
+// first gives the first match; nil if there is none.
+func (f *found) first(st *state) ([]int, error) { return f.from(st, 0, -1) }
 
-// offset is an offset as JavaScript counts. Offsets are asked for in rising order.
-func (f *found) offset(byteOffset int) float64 {
-	if byteOffset < f.bytes {
-		f.units, f.bytes = 0, 0
-	}
-	for _, r := range f.text[f.bytes:byteOffset] {
-		f.units += utf16.RuneLen(r)
-	}
-	f.bytes = byteOffset
-	return float64(f.units)
-}
-
-// nextMatch is the field next of a match.
-type nextMatch struct {
-	found *found
-	i     int
-}
-
-func (n nextMatch) arity() int { return 0 }
-
-// apply finds the match after the last. One that is empty would be found for ever,
-// so it is an error, as in the reference.
-func (n nextMatch) apply(st *state, _ []any, _ any) (any, error) {
-	f := n.found
-	end := f.all[n.i-1][1]
+// next gives the match after another; nil if there is none. One that is empty
+// would be found for ever, so it is an error, as in the reference.
+func (f *found) next(st *state, at []int) ([]int, error) {
+	end := at[1]
 	if end >= len(f.text) {
 		return nil, nil
 	}
-	var next []int
-	if n.i < len(f.all) {
-		next = f.all[n.i]
+	pos := end
+	if at[0] == end {
+		pos += f.width(end)
+	}
+	next, err := f.from(st, pos, end)
+	if err != nil {
+		return nil, err
 	}
 	empty := next != nil && next[0] == next[1]
 	if empty || f.regex.nullable && (next == nil || next[0] > end) {
 		return nil, errors.New("the regular expression matches nothing at all, which would go on for ever: use + instead of *")
 	}
-	return f.object(st, n.i)
+	return next, nil
 }
 
-// aMatch is what a matcher gives: a regular expression or a function of a template
-// that behaves like one.
-type aMatch struct {
-	text       string
-	start, end int // in UTF-16 units
-	groups     *array
-	object     *object
-}
-
-// firstMatch asks a matcher for its first match in a text; nil if there is none.
-func firstMatch(st *state, matcher function, s string) (*aMatch, error) {
-	return askMatcher(st, matcher, []any{s})
-}
-
-func (m *aMatch) next(st *state) (*aMatch, error) {
-	next, ok := m.object.get("next").(function)
-	if !ok {
-		return nil, errMatcher
+// from gives the first match from a place on that is not empty at the end of the
+// one before it.
+func (f *found) from(st *state, pos, previousEnd int) ([]int, error) {
+	for {
+		at, err := f.regex.find(st, f.text, pos)
+		if err != nil || at == nil || at[1] > pos || pos != previousEnd {
+			return at, err
+		}
+		if pos == len(f.text) {
+			return nil, nil
+		}
+		pos += f.width(pos)
 	}
-	return askMatcher(st, next, nil)
 }
 
-var errMatcher = errors.New("the function that finds matches must give objects with match, start, end, groups and next, a function")
+func (f *found) width(pos int) int {
+	_, size := utf8.DecodeRuneInString(f.text[pos:])
+	return size
+}
 
-func askMatcher(st *state, matcher function, args []any) (*aMatch, error) {
-	v, err := invoke(st, matcher, args, null)
-	if err != nil || settle(v) == nil {
+// find gives the first match from a place on. It lets Go's engine read the text
+// rune by rune, and pays for each: even an engine that takes linear time for a
+// match may read to the end of the text for each of many.
+func (r *regex) find(st *state, text string, pos int) ([]int, error) {
+	if err := st.collect(2 + r.re.NumSubexp()); err != nil {
 		return nil, err
 	}
-	o, ok := settle(v).(*object)
-	if !ok {
-		return nil, errMatcher
+	re, start, own := r.re, pos, 0
+	if pos > 0 && r.rest != nil {
+		_, size := utf8.DecodeLastRuneInString(text[:pos])
+		re, start, own = r.rest, pos-size, 2
 	}
-	text, textOK := o.get("match").(string)
-	start, startOK := number(o.get("start"))
-	end, endOK := number(o.get("end"))
-	if !textOK || !startOK || !endOK {
-		return nil, errMatcher
+	m := &meter{st: st, text: text[start:], cost: r.cost + 4}
+	at := re.FindReaderSubmatchIndex(m)
+	if m.err == nil {
+		m.err = st.spend(5 + m.owed/16)
 	}
-	groups, ok := o.get("groups").(*array)
-	if !ok {
-		groups = newList(nil)
+	if m.err != nil || at == nil {
+		return nil, m.err
 	}
-	return &aMatch{text: text, start: int(start), end: int(end), groups: groups, object: o}, nil
-}
-
-// slicer cuts a text at offsets in UTF-16 units.
-type slicer struct {
-	text  string
-	units []uint16 // nil for a text that has as many bytes
-}
-
-func newSlicer(s string) *slicer {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= utf8.RuneSelf {
-			return &slicer{text: s, units: utf16.Encode([]rune(s))}
+	at = at[own:]
+	for i := range at {
+		if at[i] >= 0 {
+			at[i] += start
 		}
 	}
-	return &slicer{text: s}
+	return at, nil
 }
 
-func (s *slicer) cut(from, to int) string {
-	size := len(s.text)
-	if s.units != nil {
-		size = len(s.units)
-	}
-	from, to = min(max(from, 0), size), min(max(to, 0), size)
-	if from > to {
-		from, to = to, from
-	}
-	if s.units == nil {
-		return s.text[from:to]
-	}
-	return string(utf16.Decode(s.units[from:to]))
+// meter reads a text for Go's engine until nothing is left to pay with.
+type meter struct {
+	st   *state
+	text string
+	cost int // of a rune, in 1/16 units
+	owed int
+	err  error
 }
 
-func (s *slicer) rest(from int) string { return s.cut(from, len(s.text)) }
+func (m *meter) ReadRune() (rune, int, error) {
+	if m.text == "" || m.err != nil {
+		return 0, 0, io.EOF
+	}
+	if m.owed += m.cost; m.owed >= 16*1024 {
+		if m.err = m.st.spend(m.owed / 16); m.err != nil {
+			return 0, 0, io.EOF
+		}
+		m.owed = 0
+	}
+	r, size := utf8.DecodeRuneInString(m.text)
+	m.text = m.text[size:]
+	return r, size, nil
+}
+
+// each goes through the matches, at most limit of them, and says how many they were.
+func (f *found) each(st *state, limit float64, do func(at []int) error) (int, error) {
+	n := 0
+	at, err := f.first(st)
+	for ; at != nil && err == nil && float64(n) < limit; n++ {
+		if err := do(at); err != nil {
+			return 0, err
+		}
+		at, err = f.next(st, at)
+	}
+	return n, err
+}
+
+// group gives what a group of a match holds; undefined if it took no part.
+func (f *found) group(at []int, n int) any {
+	if at[2*n] < 0 {
+		return nil
+	}
+	return f.text[at[2*n]:at[2*n+1]]
+}
+
+func (f *found) groups(st *state, at []int) (*array, error) {
+	n := len(at)/2 - 1
+	if err := st.collect(2 + n); err != nil {
+		return nil, err
+	}
+	groups := make([]any, n)
+	for i := range groups {
+		groups[i] = f.group(at, i+1)
+	}
+	return newList(groups), nil
+}
+
+// object makes the object for a match.
+func (f *found) object(st *state, at []int) (any, error) {
+	groups, err := f.groups(st, at)
+	if err != nil {
+		return nil, err
+	}
+	o, err := f.describe(st, at, "start", groups)
+	if err != nil {
+		return nil, err
+	}
+	end, err := f.offset(st, at[1])
+	if err != nil {
+		return nil, err
+	}
+	o.set("end", end)
+	o.set("groups", groups)
+	o.set("next", nextMatch{f, at})
+	return o, nil
+}
+
+// describe begins the object for a match.
+func (f *found) describe(st *state, at []int, startName string, groups *array) (*object, error) {
+	if err := st.build(5); err != nil {
+		return nil, err
+	}
+	start, err := f.offset(st, at[0])
+	if err != nil {
+		return nil, err
+	}
+	o := newObject(5)
+	o.set("match", f.text[at[0]:at[1]])
+	o.set(startName, start)
+	return o, nil
+}
+
+// offset is an offset as JavaScript counts. Offsets are mostly asked for in rising
+// order.
+func (f *found) offset(st *state, byteOffset int) (float64, error) {
+	if byteOffset < f.bytes {
+		f.units, f.bytes = 0, 0
+	}
+	between := f.text[f.bytes:byteOffset]
+	if err := st.spend(len(between) / 64); err != nil {
+		return 0, err
+	}
+	for _, r := range between {
+		f.units += utf16.RuneLen(r)
+	}
+	f.bytes = byteOffset
+	return float64(f.units), nil
+}
+
+// nextMatch is the field next of a match: it gives the one after it.
+type nextMatch struct {
+	found *found
+	at    []int
+}
+
+func (n nextMatch) arity() int { return 0 }
+
+func (n nextMatch) apply(st *state, _ []any, _ any) (any, error) {
+	at, err := n.found.next(st, n.at)
+	if err != nil || at == nil {
+		return nil, err
+	}
+	return n.found.object(st, at)
+}
+
+// asRegex gives the regular expression that an argument is.
+func asRegex(name string, arg any) (*regex, error) {
+	if p, ok := arg.(passed); ok {
+		arg = p.fn
+	}
+	if r, ok := arg.(*regex); ok {
+		return r, nil
+	}
+	return nil, fmt.Errorf("%s looks for a string or a regular expression, such as /[a-z]+/, not for %s", name, describe(arg))
+}
 
 func contains(st *state, s string, args []any) (any, error) {
-	switch token := args[0].(type) {
-	case string:
-		return strings.Contains(s, token), nil
-	case function:
-		m, err := firstMatch(st, token, s)
-		return m != nil, err
+	if args[0] == nil {
+		return nil, nil
 	}
-	return nil, nil
+	if token, ok := args[0].(string); ok {
+		return strings.Contains(s, token), nil
+	}
+	re, err := asRegex("$contains", args[0])
+	if err != nil {
+		return nil, err
+	}
+	f, err := re.search(st, s)
+	if err != nil {
+		return nil, err
+	}
+	at, err := f.first(st)
+	return at != nil, err
 }
 
 // limitOf reads the optional limit of a function; without one it is endless.
@@ -475,20 +605,6 @@ func limitOf(name string, v any) (float64, error) {
 	return limit, nil
 }
 
-// eachMatch goes through the matches of a matcher, at most limit of them.
-func eachMatch(st *state, matcher function, s string, limit float64, do func(*aMatch) error) (int, error) {
-	n := 0
-	m, err := firstMatch(st, matcher, s)
-	for m != nil && err == nil && float64(n) < limit {
-		if err := do(m); err != nil {
-			return 0, err
-		}
-		n++
-		m, err = m.next(st)
-	}
-	return n, err
-}
-
 func match(st *state, s string, args []any) (any, error) {
 	limit, err := limitOf("$match", args[1])
 	if err != nil {
@@ -498,17 +614,26 @@ func match(st *state, s string, args []any) (any, error) {
 	if limit == 0 {
 		return result, nil
 	}
-	matcher, ok := args[0].(function)
-	if !ok {
-		return nil, errors.New("$match needs a regular expression")
+	re, err := asRegex("$match", args[0])
+	if err != nil {
+		return nil, err
 	}
-	_, err = eachMatch(st, matcher, s, limit, func(m *aMatch) error {
-		o := newObject(3)
-		o.set("match", m.text)
-		o.set("index", float64(m.start))
-		o.set("groups", m.groups)
+	f, err := re.search(st, s)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.each(st, limit, func(at []int) error {
+		groups, err := f.groups(st, at)
+		if err != nil {
+			return err
+		}
+		o, err := f.describe(st, at, "index", groups)
+		if err != nil {
+			return err
+		}
+		o.set("groups", groups)
 		result.items = append(result.items, o)
-		return st.collect(8)
+		return nil
 	})
 	return result, err
 }
@@ -521,44 +646,72 @@ func split(st *state, s string, args []any) (any, error) {
 	if limit == 0 {
 		return newList([]any{}), nil
 	}
-	switch separator := args[0].(type) {
-	case string:
-		return splitText(st, s, separator, int(limit))
-	case function:
-		return splitMatches(st, s, separator, limit)
+	if args[0] == nil {
+		return nil, errors.New("$split needs a separator")
 	}
-	return nil, errors.New("$split needs a separator")
+	if separator, ok := args[0].(string); ok {
+		return splitText(st, s, separator, limit)
+	}
+	re, err := asRegex("$split", args[0])
+	if err != nil {
+		return nil, err
+	}
+	return splitMatches(st, s, re, limit)
 }
 
-func splitText(st *state, s, separator string, limit int) (any, error) {
+func splitText(st *state, s, separator string, limit float64) (any, error) {
 	if separator == "" && s == "" {
 		return newList([]any{}), nil
 	}
-	if err := st.collect(strings.Count(s, separator) + 1); err != nil {
+	n := strings.Count(s, separator) + 1
+	if separator == "" {
+		n = utf8.RuneCountInString(s)
+	}
+	if limit < float64(n) {
+		n = max(int(limit), 0)
+	}
+	if err := st.collect(n); err != nil {
 		return nil, err
 	}
-	parts := strings.Split(s, separator)
-	items := make([]any, min(limit, len(parts)))
+	items := make([]any, n)
 	for i := range items {
-		items[i] = parts[i]
+		var part string
+		if separator == "" {
+			_, size := utf8.DecodeRuneInString(s)
+			part, s = s[:size], s[size:]
+		} else {
+			part, s, _ = strings.Cut(s, separator)
+		}
+		items[i] = part
 	}
 	return newList(items), nil
 }
 
-func splitMatches(st *state, s string, separator function, limit float64) (any, error) {
-	text, start, result := newSlicer(s), 0, newList([]any{})
-	n, err := eachMatch(st, separator, s, limit, func(m *aMatch) error {
-		result.items = append(result.items, text.cut(start, m.start))
-		start = m.end
-		return st.collect(2)
+func splitMatches(st *state, s string, separator *regex, limit float64) (any, error) {
+	start, result := 0, newList([]any{})
+	f, err := separator.search(st, s)
+	if err != nil {
+		return nil, err
+	}
+	add := func(part string) error {
+		if err := st.collect(2); err != nil {
+			return err
+		}
+		result.items = append(result.items, part)
+		return nil
+	}
+	n, err := f.each(st, limit, func(at []int) error {
+		part := s[start:at[0]]
+		start = at[1]
+		return add(part)
 	})
 	if err != nil {
 		return nil, err
 	}
 	if float64(n) < limit || n == 0 {
-		result.items = append(result.items, text.rest(start))
+		err = add(s[start:])
 	}
-	return result, nil
+	return result, err
 }
 
 func replace(st *state, s string, args []any) (any, error) {
@@ -572,13 +725,22 @@ func replace(st *state, s string, args []any) (any, error) {
 	if limit == 0 {
 		return s, nil
 	}
-	switch pattern := args[0].(type) {
-	case string:
-		return replaceText(st, s, pattern, args[1], limit)
-	case function:
-		return replaceMatches(st, s, pattern, args[1], limit)
+	if args[0] == nil {
+		return nil, errors.New("$replace needs what to replace")
 	}
-	return nil, errors.New("$replace needs what to replace")
+	if pattern, ok := args[0].(string); ok {
+		return replaceText(st, s, pattern, args[1], limit)
+	}
+	re, err := asRegex("$replace", args[0])
+	if err != nil {
+		return nil, err
+	}
+	f, err := re.search(st, s)
+	if err != nil {
+		return nil, err
+	}
+	r := &replacer{st: st, found: f, with: args[1], b: builder{st: st}}
+	return r.run(limit)
 }
 
 func replaceText(st *state, s, pattern string, replacement any, limit float64) (any, error) {
@@ -593,79 +755,107 @@ func replaceText(st *state, s, pattern string, replacement any, limit float64) (
 			n++
 		}
 	}
-	if err := st.allocate(n * len(with)); err != nil {
+	if n == 0 {
+		return s, nil
+	}
+	if err := st.allocate(len(s) + n*len(with)); err != nil {
 		return nil, err
 	}
 	return strings.Replace(s, pattern, with, n), nil
 }
 
-func replaceMatches(st *state, s string, pattern function, replacement any, limit float64) (any, error) {
-	text, position := newSlicer(s), 0
-	var b strings.Builder
-	_, err := eachMatch(st, pattern, s, limit, func(m *aMatch) error {
-		with, err := substitute(st, m, replacement)
-		if err != nil {
+// replacer puts texts in for the matches of a regular expression.
+type replacer struct {
+	st    *state
+	found *found
+	with  any // a string or a function
+	b     builder
+}
+
+func (r *replacer) run(limit float64) (any, error) {
+	position := 0
+	_, err := r.found.each(r.st, limit, func(at []int) error {
+		if err := r.write(r.found.text[position:at[0]]); err != nil {
 			return err
 		}
-		before := text.cut(position, m.start)
-		b.WriteString(before)
-		b.WriteString(with)
-		position = m.start + len(utf16.Encode([]rune(m.text)))
-		return st.allocate(len(before) + len(with))
+		position = at[1]
+		return r.replacement(at)
 	})
 	if err != nil {
 		return nil, err
 	}
-	b.WriteString(text.rest(position))
-	return b.String(), nil
+	if err := r.write(r.found.text[position:]); err != nil {
+		return nil, err
+	}
+	return r.b.String(), nil
 }
 
-// substitute makes the text that replaces a match.
-func substitute(st *state, m *aMatch, replacement any) (string, error) {
-	switch replacement := replacement.(type) {
+func (r *replacer) write(s string) error {
+	if err := r.b.take(len(s)); err != nil {
+		return err
+	}
+	r.b.WriteString(s)
+	return nil
+}
+
+// replacement writes the text that replaces a match.
+func (r *replacer) replacement(at []int) error {
+	switch with := r.with.(type) {
 	case string:
-		return expand(m, replacement), nil
+		return r.expand(at, with)
 	case function:
-		v, err := invoke(st, replacement, []any{m.object}, null)
+		o, err := r.found.object(r.st, at)
 		if err != nil {
-			return "", err
+			return err
+		}
+		v, err := invoke(r.st, with, []any{o}, null)
+		if err != nil {
+			return err
 		}
 		if s, ok := settle(v).(string); ok {
-			return s, nil
+			return r.write(s)
 		}
-		return "", fmt.Errorf("the function for $replace must give a string, not %s", describe(v))
+		return fmt.Errorf("the function for $replace must give a string, not %s", describe(v))
 	}
-	return "", errors.New("$replace needs what to put in")
+	return errors.New("$replace needs what to put in")
 }
 
-// expand fills in $0 (the match), $1 … (its groups) and $$ (a $).
-func expand(m *aMatch, replacement string) string {
-	var b strings.Builder
+// expand writes a replacement, with $0 (the match), $1 … (its groups) and $$ (a $)
+// filled in.
+func (r *replacer) expand(at []int, replacement string) error {
+	if err := r.st.spend(len(replacement) / 8); err != nil {
+		return err
+	}
 	for {
 		before, rest, found := strings.Cut(replacement, "$")
-		b.WriteString(before)
-		if !found {
-			return b.String()
+		if err := r.write(before); err != nil || !found {
+			return err
 		}
-		replacement = rest
-		switch {
-		case strings.HasPrefix(rest, "$"):
-			b.WriteByte('$')
-			replacement = rest[1:]
-		case strings.HasPrefix(rest, "0"):
-			b.WriteString(m.text)
-			replacement = rest[1:]
-		default:
-			group, size := groupNumber(rest, len(m.groups.items))
-			if size == 0 {
-				b.WriteByte('$')
-			} else if group >= 1 && group <= len(m.groups.items) {
-				s, _ := m.groups.items[group-1].(string)
-				b.WriteString(s)
-			}
-			replacement = rest[size:]
+		with, size := r.reference(at, rest)
+		if err := r.write(with); err != nil {
+			return err
 		}
+		replacement = rest[size:]
 	}
+}
+
+// reference gives what stands for a $ and the size bytes after it.
+func (r *replacer) reference(at []int, rest string) (with string, size int) {
+	switch {
+	case strings.HasPrefix(rest, "$"):
+		return "$", 1
+	case strings.HasPrefix(rest, "0"):
+		return r.found.text[at[0]:at[1]], 1
+	}
+	groups := len(at)/2 - 1
+	n, size := groupNumber(rest, groups)
+	if size == 0 {
+		return "$", 0
+	}
+	if n >= 1 && n <= groups {
+		with, _ = r.found.group(at, n).(string)
+	}
+	return with, size
 }
 
 // groupNumber reads the number of a group: as many digits as the largest number

@@ -156,9 +156,9 @@ func letter(v any) byte {
 }
 
 // apply checks the arguments of a call and completes them from the context.
-func (s *signature) apply(name string, args []any, context any) ([]any, error) {
+func (s *signature) apply(st *state, name string, args []any, context any) ([]any, error) {
 	if s.matchesDirectly(args) {
-		return s.wrapArrays(name, args)
+		return s.wrapArrays(st, name, args)
 	}
 	letters := make([]byte, len(args))
 	for i, arg := range args {
@@ -168,7 +168,7 @@ func (s *signature) apply(name string, args []any, context any) ([]any, error) {
 	if match == nil {
 		return nil, s.mismatch(name, args, letters)
 	}
-	return s.complete(name, args, context, match)
+	return s.complete(st, name, args, context, match)
 }
 
 // matchesDirectly tells whether the arguments fit one to one, the ordinary case.
@@ -184,10 +184,10 @@ func (s *signature) matchesDirectly(args []any) bool {
 	return true
 }
 
-func (s *signature) wrapArrays(name string, args []any) ([]any, error) {
+func (s *signature) wrapArrays(st *state, name string, args []any) ([]any, error) {
 	for i, p := range s.params {
 		l := letter(args[i])
-		arg, err := p.array(name, i, args[i], l, string(l))
+		arg, err := p.array(st, name, i, args[i], l, string(l))
 		if err != nil {
 			return nil, err
 		}
@@ -196,7 +196,7 @@ func (s *signature) wrapArrays(name string, args []any) ([]any, error) {
 	return args, nil
 }
 
-func (s *signature) complete(name string, args []any, context any, match [][]byte) ([]any, error) {
+func (s *signature) complete(st *state, name string, args []any, context any, match [][]byte) ([]any, error) {
 	var completed []any
 	next := 0
 	take := func() any {
@@ -219,8 +219,9 @@ func (s *signature) complete(name string, args []any, context any, match [][]byt
 			completed = append(completed, take())
 			continue
 		}
+		all := string(matched)
 		for _, l := range matched {
-			arg, err := p.array(name, next, take(), l, string(matched))
+			arg, err := p.array(st, name, next, take(), l, all)
 			if err != nil {
 				return nil, err
 			}
@@ -234,12 +235,17 @@ func (s *signature) complete(name string, args []any, context any, match [][]byt
 // l is the letter that the parameter took, of all that it took. It need not be that
 // of the argument: the reference loses step when an optional parameter before it
 // took none, and then goes by the letter.
-func (p param) array(name string, i int, arg any, l byte, all string) (any, error) {
+func (p param) array(st *state, name string, i int, arg any, l byte, all string) (any, error) {
 	if p.letter != 'a' {
 		return arg, nil
 	}
 	if l == 'm' {
 		return nil, nil
+	}
+	if p.element != "" {
+		if err := st.touch([]any{arg}); err != nil {
+			return nil, err
+		}
 	}
 	if p.element != "" && !p.fits(arg, l, all) {
 		return nil, fmt.Errorf("argument %d of %s must be an array of %s, not %s", i+1, name, elementNames[p.element[0]], describe(arg))

@@ -42,7 +42,7 @@ func (s *sorting) run(st *state, list *array, lambdas []any) (*array, error) {
 	if len(list.items) <= 1 {
 		return list, nil
 	}
-	if err := st.collect(len(list.items) * (2 + len(lambdas))); err != nil {
+	if err := st.collect(len(list.items) * (4 + len(lambdas))); err != nil {
 		return nil, err
 	}
 	items := make([]any, len(list.items))
@@ -72,7 +72,7 @@ func (s *sorting) swap(st *state, a, b *sortItem, lambdas []any) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		order, err := compareKeys(x, y)
+		order, err := compareKeys(st, x, y)
 		if err != nil {
 			return false, err
 		}
@@ -97,7 +97,7 @@ func (s *sorting) key(st *state, item *sortItem, term int, lambdas []any) (any, 
 }
 
 // compareKeys orders two values of a sort term; undefined comes last.
-func compareKeys(x, y any) (int, error) {
+func compareKeys(st *state, x, y any) (int, error) {
 	switch {
 	case x == nil && y == nil:
 		return 0, nil
@@ -109,17 +109,17 @@ func compareKeys(x, y any) (int, error) {
 	if !comparable(x) || !comparable(y) {
 		return 0, errors.New("the values to sort by must be numbers or strings, in all elements")
 	}
-	if same(x, y) {
-		return 0, nil
+	if yes, err := same(st, x, y); yes || err != nil {
+		return 0, err
 	}
-	less, err := lessThan(x, y)
-	if err != nil {
+	less, err := lessThan(st, x, y)
+	if errors.Is(err, errMixed) {
 		return 0, errors.New("the values to sort by are numbers in some elements and strings in others: use $string(…) or $number(…)")
 	}
 	if less {
-		return -1, nil
+		return -1, err
 	}
-	return 1, nil
+	return 1, err
 }
 
 // mergeSort sorts stably. swap tells whether its second argument comes first.

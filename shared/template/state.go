@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -39,6 +41,8 @@ type state struct {
 	depth int
 	calls int // of lambdas that wait for their result
 	now   time.Time
+	// literals are the texts that stand in the template's source.
+	literals map[string]bool
 }
 
 func newState(ctx context.Context) *state {
@@ -82,6 +86,47 @@ func (st *state) allocate(bytes int) error {
 // bytesPerItem is what an element of a list or a field of an object takes.
 const bytesPerItem = 32
 
+// bytesPerObject is what an object takes besides its fields.
+const bytesPerObject = 384
+
+// bytesPerFunction is what a function takes that a template makes, with the
+// variables round it that it keeps.
+const bytesPerFunction = 1024
+
+// maxKey bounds the names of fields, in bytes. They are hashed and compared at
+// every step, which nothing would pay for if they were long.
+const maxKey = 1024
+
+// touch pays for looking at values once: at each byte of a text, at each element of
+// a list. Every operation and every built-in pays so for its operands before it
+// begins, so that none can forget to; what it makes of them it pays for itself.
+func (st *state) touch(operands []any) error {
+	units := len(operands) / 4
+	for _, v := range operands {
+		switch v := v.(type) {
+		case string:
+			units += len(v) / 64
+		case *array:
+			units += len(v.items) / 64
+		}
+	}
+	if units == 0 {
+		return nil
+	}
+	return st.spend(units)
+}
+
+// build pays for an object that is being made. Go's maps take much even for one field.
+func (st *state) build(fields int) error {
+	if fields > maxBytes/bytesPerItem {
+		return errBytes
+	}
+	if err := st.spend(fields); err != nil {
+		return err
+	}
+	return st.allocate(bytesPerObject + 2*bytesPerItem*fields)
+}
+
 // collect pays for n elements of a list that is being made.
 func (st *state) collect(n int) error {
 	if n > maxBytes/bytesPerItem {
@@ -108,6 +153,36 @@ func (st *state) descend(level, n int) error {
 		return errNesting
 	}
 	return st.spend(n + 1)
+}
+
+// literal tells whether a text stands literally in the template. An error may quote
+// only such texts: errors are logged, and any other may be personal data.
+func (st *state) literal(s string) bool { return st.literals[s] }
+
+// naming adds a text to what an error calls it, if it may be quoted.
+func (st *state) naming(what, text string) string {
+	if st.literal(text) {
+		return what + " " + strconv.Quote(text)
+	}
+	return what
+}
+
+// builder makes a text, and pays for it before it grows.
+type builder struct {
+	st *state
+	strings.Builder
+}
+
+// take makes room for n bytes.
+func (b *builder) take(n int) error {
+	if b.Cap()-b.Len() >= n {
+		return b.st.spend(n / 64)
+	}
+	if err := b.st.allocate(2*b.Cap() + n); err != nil {
+		return err
+	}
+	b.Grow(n)
+	return nil
 }
 
 // fault is an error at a place in the template.

@@ -36,6 +36,7 @@ type Template struct {
 	// bindings are the variables that the template uses and that are not built-in,
 	// in the order of the program's parameters.
 	bindings []string
+	literals map[string]bool // the texts that stand in the source
 }
 
 // Error is what is wrong with a template, at compile time or while applying it.
@@ -43,6 +44,9 @@ type Error struct {
 	Template string
 	Line     int // 1-based; 0 where it is not known
 	Message  string
+	// Said is what the template gave to $error or $assert, if that was it. Unlike
+	// Message it may hold personal data: show it to who asked, never log it.
+	Said string
 
 	cause error
 }
@@ -63,6 +67,10 @@ func newError(name string, err error) *Error {
 	if errors.As(err, &f) {
 		e.Line, e.Message = f.line, f.err.Error()
 	}
+	var s *saidError
+	if errors.As(err, &s) {
+		e.Said = s.text
+	}
 	return e
 }
 
@@ -82,32 +90,30 @@ func compile(name, source string) (t *Template, err error) {
 			t, err = nil, fmt.Errorf("it cannot be compiled: %v", r)
 		}
 	}()
-	t, _, err = compileProgram(name, source)
-	return t, err
+	return compileProgram(name, source)
 }
 
-// compileProgram also gives the emitter, which knows the variables.
-func compileProgram(name, source string) (*Template, *emitter, error) {
+func compileProgram(name, source string) (*Template, error) {
 	if len(source) > maxSource {
-		return nil, nil, fmt.Errorf("it has %d bytes, more than the %d that a template may have", len(source), maxSource)
+		return nil, fmt.Errorf("it has %d bytes, more than the %d that a template may have", len(source), maxSource)
 	}
 	if !utf8.ValidString(source) {
-		return nil, nil, errors.New("it is not valid UTF-8")
+		return nil, errors.New("it is not valid UTF-8")
 	}
-	tree, err := parse(strings.TrimPrefix(source, "\ufeff"))
+	tree, literals, err := parse(strings.TrimPrefix(source, "\ufeff"))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if tree, err = resolve(tree); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	e := newEmitter()
 	code, err := e.expression(tree)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	t := &Template{name: name}
-	return t, e, t.load(e, code)
+	t := &Template{name: name, literals: literals}
+	return t, t.load(e, code)
 }
 
 // load gives the emitted program to the library. The program is a lambda, so that
@@ -192,6 +198,7 @@ func (t *Template) Eval(ctx context.Context, input []byte, bindings map[string][
 // evaluate runs the program on an input.
 func (t *Template) evaluate(ctx context.Context, input any, vars map[string]any) (v any, st *state, err error) {
 	st = newState(ctx)
+	st.literals = t.literals
 	defer func() {
 		if r := recover(); r != nil {
 			v, err = nil, newError(t.name, fmt.Errorf("it cannot be evaluated: %v", r))

@@ -104,6 +104,13 @@ func TestTemplatesAreJSONata(t *testing.T) {
 		"$pad counts characters":                         {`$pad("😀", 3, "ab") & $pad("x", -3)`, `"😀ab  x"`},
 		"$split keeps what is between":                   {`$split("a, b", /,\s*/)`, `["a","b"]`},
 		"$replace fills in groups":                       {`$replace("Ada Lovelace", /(\w+) (\w+)/, "$2, $1")`, `"Lovelace, Ada"`},
+		"$split of a text into characters":               {`$split("aé😀", "")`, `["a","é","😀"]`},
+		"$split with a limit":                            {`[$split("a,b,c", ",", 2), $split("a,b,c", /,/, 2)]`, `["a","b","a","b"]`},
+		"a search goes on where it was, seeing behind":   {`$replace("ab ab", /\bab?/, "x") & $replace("aab", /^a/, "x") & $replace("a\na", /^a/m, "x")`, `"x xxabx\nx"`},
+		"$trim makes one space of many":                  {`$trim(" a \t b\n\nc ") & "|" & $trim(" a b ")`, `"a b c|a b"`},
+		"$lowercase knows the final sigma":               {`$lowercase("ΟΔΟΣ ΣΣΑΣ.")`, `"οδος σσας."`},
+		"texts are ordered by UTF-16":                    {`["😀" < "\uFB00", "é" < "😀", "a" < "ab", "b" < "a"]`, `[true,true,true,false]`},
+		"a number keeps its digits beyond 2^53":          {`[$number("9007199254740992"), $number("9007199254740993"), $number("-0009007199254740993"), 9007199254740991 + 1]`, `[9007199254740992,9007199254740993,-9007199254740993,9007199254740992]`},
 		"$replace calls a function":                      {`$replace("ab", /b/, function($m){$uppercase($m.match)})`, `"aB"`},
 		"$match gives groups and offsets":                {`$match("é1", /([0-9])/)`, `{"match":"1","index":1,"groups":["1"]}`},
 		"a regular expression gives the next match":      {`/a/("xaya").next().start`, `3`},
@@ -122,7 +129,6 @@ func TestTemplatesAreJSONata(t *testing.T) {
 		"$toMillis reads a picture":                      {`$toMillis("7 November 2017", "[D] [MNn] [Y]")`, `1510012800000`},
 		"$toMillis of what does not fit is undefined":    {`$toMillis("x", "[Y]")`, `undefined`},
 		"$assert lets what is true pass":                 {`($assert(1 = 1, "no"); 5)`, `5`},
-		"$eval evaluates a text":                         {`$eval("a + 1", {"a": 1})`, `2`},
 		"$distinct compares by content":                  {`$distinct([{"a": 1}, {"a": 1}, 1, "1"])`, `[{"a":1},1,"1"]`},
 		"$sort with a function":                          {`$sort(orders.lines, function($a, $b){$a.price > $b.price}).sku`, `["b","c","a"]`},
 		"$zip stops at the shortest":                     {`$zip([1, 2], ["a"])`, `[[1,"a"]]`},
@@ -186,7 +192,12 @@ func TestErrorsSayWhere(t *testing.T) {
 		"an empty template":              {" \n", 2, "template is empty"},
 		"money without a currency":       {"$money(5)", 1, "an amount and a currency"},
 		"money of a text":                {`$money("5", "EUR")`, 1, "must be a number of minor units"},
-		"a variable that $eval hides":    {`($x := 1; $eval("$x"))`, 1, "uses $x, which it cannot see"},
+		"$eval":                          {"(1;\n$eval(\"1\"))", 2, "$eval is refused"},
+		"a matcher of the template":      {`$split("ab", function($s){{"match": "a", "start": 0, "end": 1}})`, 1, "a regular expression, such as"},
+		"a regex that is too large":      {"1 +\n$count(/(?:[^b]{999})[^a]{999}[^c]{999}/)", 2, "too large"},
+		"regexes too large together":     {"(1;\n" + strings.Repeat("/[^a]{900}/;\n", 30) + ")", 24, "too large together"},
+		"a regex with many groups":       {"/" + strings.Repeat("(a)", 100) + "/", 1, "more than 99 groups"},
+		"a literal picture":              {`$formatNumber(1, "a")`, 1, `has no digit: use 0 and # (in "a")`},
 		"a zone that the reference errs": {`$fromMillis(0, "[H]", "-0330")`, 1, "not supported"},
 	}
 	for name, c := range cases {
@@ -458,7 +469,7 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("Eval took %v", took)
 		}
 		if strings.Contains(source, "random") || strings.Contains(source, "shuffle") ||
-			strings.Contains(source, "now") || strings.Contains(source, "illis") || strings.Contains(source, "eval") {
+			strings.Contains(source, "now") || strings.Contains(source, "illis") {
 			return
 		}
 		second, err2 := tmpl.Eval(context.Background(), []byte(shop), nil)
@@ -466,4 +477,49 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("gives %s, %v, then %s, %v", first, err, second, err2)
 		}
 	})
+}
+
+// TestErrorsQuoteOnlyTheTemplate checks that no error quotes what an evaluation
+// works on: errors are logged, and that may be personal data.
+func TestErrorsQuoteOnlyTheTemplate(t *testing.T) {
+	const secret = "ada@example.com"
+	for _, source := range []string{
+		`$formatNumber(1, s)`, `$formatNumber(1, "0", {s: "x"})`, `$formatNumber(1, "0", {"minus-sign": [s]})`,
+		`$formatNumber(1, "0" & s & "0")`, `$formatInteger(1, s)`, `$parseInteger(s, "0")`, `$parseInteger("1", s)`,
+		`$fromMillis(0, "[" & s & "]")`, `$fromMillis(0, "[Y," & s & "]")`, `$fromMillis(0, "[H]", s)`, `$now("[Y]", s)`,
+		`$toMillis(s)`, `$toMillis("1", "[" & s & "]")`,
+		`$error(s)`, `$assert(false, s)`, `$error("who: " & s)`, `s + 1`, `-s`, `s < 1`, `s()`, `$number(s)`, `$sum([s])`,
+		`$round(s)`, `$power(2, s)`, `$money(s, "EUR")`, `$merge([s])`, `$base64decode(s)`, `$decodeUrl("%" & s)`,
+		`$join([1, s])`, `{s: 1, s & "": 2}`, `[s, 1]^($)`, `$sort([s, 1])`, `[s..1]`, `s ~> s`, `$single([s, s])`,
+		`$replace(s, /a/, 1)`, `$split(s, 1)`, `{"a": 1} ~> |$|$$.s|`, `$map(s, s)`, `$formatBase(1, s)`, `$$.s[0].$uppercase([$])`,
+	} {
+		_, err := eval(t, source, `{"s": "`+secret+`"}`)
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("%s: got error %v, want an *Error", source, err)
+			continue
+		}
+		for unwrapped := err; unwrapped != nil; unwrapped = errors.Unwrap(unwrapped) {
+			if strings.Contains(unwrapped.Error(), "ada") || strings.Contains(unwrapped.Error(), "example") {
+				t.Errorf("%s: the error quotes data: %v", source, unwrapped)
+			}
+		}
+	}
+}
+
+func TestWhatATemplateSaysIsKeptApart(t *testing.T) {
+	for source, want := range map[string]Error{
+		`$error("no items")`:             {Message: "no items", Said: "no items"},
+		`$assert(1 = 2, "no items")`:     {Message: "no items", Said: "no items"},
+		`($m := "no items"; $error($m))`: {Message: "no items", Said: "no items"},
+		`$error("no items of " & s)`:     {Message: "$error was called (its message is made at run time and may hold personal data: not shown)", Said: "no items of Ada"},
+		`$assert(false, s)`:              {Message: "$assert was called (its message is made at run time and may hold personal data: not shown)", Said: "Ada"},
+		`$error()`:                       {Message: "$error() function evaluated"},
+	} {
+		_, err := eval(t, source, `{"s": "Ada"}`)
+		var e *Error
+		if !errors.As(err, &e) || e.Message != want.Message || e.Said != want.Said {
+			t.Errorf("%s: got %#v, want %#v", source, e, want)
+		}
+	}
 }

@@ -10,8 +10,11 @@ import (
 // encode writes a result as JSON. It differs from $string: numbers keep all their
 // digits, and a function is an error.
 func encode(st *state, v any) ([]byte, error) {
-	w := &writer{st: st, exact: true}
+	w := &writer{st: st, b: builder{st: st}, exact: true}
 	if err := w.value(v, 0); err != nil {
+		return nil, err
+	}
+	if err := st.allocate(w.b.Len()); err != nil {
 		return nil, err
 	}
 	return []byte(w.b.String()), nil
@@ -29,7 +32,7 @@ func stringOf(st *state, v any, pretty bool) (string, error) {
 			return stringOf(st, v.items[0], pretty)
 		}
 	}
-	w := &writer{st: st, pretty: pretty}
+	w := &writer{st: st, b: builder{st: st}, pretty: pretty}
 	err := w.value(v, 0)
 	return w.b.String(), err
 }
@@ -37,17 +40,17 @@ func stringOf(st *state, v any, pretty bool) (string, error) {
 // writer writes JSON as JavaScript's JSON.stringify does.
 type writer struct {
 	st     *state
-	b      strings.Builder
+	b      builder
 	pretty bool
 	exact  bool
 }
 
+// maxScalar is how long a number may be, written.
+const maxScalar = 32
+
 func (w *writer) value(v any, level int) error {
-	before := w.b.Len()
-	if s, ok := v.(string); ok {
-		if err := w.st.allocate(len(s)); err != nil {
-			return err
-		}
+	if err := w.b.take(maxScalar); err != nil {
+		return err
 	}
 	switch v := v.(type) {
 	case nil, nullValue:
@@ -55,14 +58,14 @@ func (w *writer) value(v any, level int) error {
 	case bool:
 		w.b.WriteString(strconv.FormatBool(v))
 	case string:
-		w.string(v)
+		return w.string(v)
 	case float64:
 		if !w.exact {
 			v = fifteenDigits(v)
 		}
 		w.b.WriteString(formatFloat(v))
 	case whole:
-		w.b.WriteString(v.digits)
+		return w.digits(v.digits)
 	case *array:
 		return w.list(v, level)
 	case *object:
@@ -75,11 +78,22 @@ func (w *writer) value(v any, level int) error {
 	default:
 		return errors.New("the result contains something that is not JSON")
 	}
-	return w.st.allocate(w.b.Len() - before)
+	return nil
+}
+
+func (w *writer) digits(s string) error {
+	if err := w.b.take(len(s)); err != nil {
+		return err
+	}
+	w.b.WriteString(s)
+	return nil
 }
 
 func (w *writer) list(list *array, level int) error {
 	if err := w.st.descend(level, len(list.items)); err != nil {
+		return err
+	}
+	if err := w.brackets(len(list.items), level); err != nil {
 		return err
 	}
 	w.b.WriteByte('[')
@@ -90,30 +104,32 @@ func (w *writer) list(list *array, level int) error {
 		}
 	}
 	w.end(']', len(list.items), level)
-	return w.st.allocate(2)
+	return nil
 }
 
 func (w *writer) object(o *object, level int) error {
 	if err := w.st.descend(level, len(o.fields)); err != nil {
 		return err
 	}
+	if err := w.brackets(2*len(o.fields), level); err != nil {
+		return err
+	}
 	w.b.WriteByte('{')
 	for i, key := range w.keys(o) {
 		w.separate(i, level+1)
-		w.string(key)
+		if err := w.string(key); err != nil {
+			return err
+		}
 		w.b.WriteByte(':')
 		if w.pretty {
 			w.b.WriteByte(' ')
-		}
-		if err := w.st.allocate(len(key)); err != nil {
-			return err
 		}
 		if err := w.value(o.get(key), level+1); err != nil {
 			return err
 		}
 	}
 	w.end('}', len(o.fields), level)
-	return w.st.allocate(2)
+	return nil
 }
 
 // keys leaves out the way from a match of a regular expression to the next one.
@@ -129,6 +145,15 @@ func (w *writer) keys(o *object) []string {
 		}
 	}
 	return kept
+}
+
+// brackets pays for what stands round and between n elements.
+func (w *writer) brackets(n, level int) error {
+	each := 1
+	if w.pretty {
+		each += 2 + 2*(level+1)
+	}
+	return w.b.take((n + 2) * each)
 }
 
 // separate goes on to the next element or field.
@@ -150,12 +175,20 @@ func (w *writer) newline(level int) {
 	if w.pretty {
 		w.b.WriteByte('\n')
 		w.b.WriteString(strings.Repeat("  ", level))
-		w.st.bytes -= 2 * level
 	}
 }
 
 // string writes a string; < > & and U+2028 stay as they are.
-func (w *writer) string(s string) {
+func (w *writer) string(s string) error {
+	size := len(s) + 2
+	for i := 0; i < len(s); i++ {
+		if needsEscape(rune(s[i])) {
+			size += 5
+		}
+	}
+	if err := w.b.take(size); err != nil {
+		return err
+	}
 	w.b.WriteByte('"')
 	for {
 		i := strings.IndexFunc(s, needsEscape)
@@ -168,6 +201,7 @@ func (w *writer) string(s string) {
 	}
 	w.b.WriteString(s)
 	w.b.WriteByte('"')
+	return nil
 }
 
 func (w *writer) escape(c byte) {

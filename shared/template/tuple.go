@@ -41,6 +41,9 @@ func (p *path) walkTuples(st *state, from int, input *array, lambdas []any) (any
 			stream, lambdas, err = s.sortTuples(st, input, stream, started, lambdas)
 		} else {
 			if !started {
+				if err := st.collect(2 * len(input.items)); err != nil {
+					return nil, nil, err
+				}
 				stream = startTuples(input)
 			}
 			stream, lambdas, err = s.takeTuples(st, stream, lambdas)
@@ -56,11 +59,14 @@ func (p *path) walkTuples(st *state, from int, input *array, lambdas []any) (any
 	if p.carries || p.group != nil {
 		return stream, lambdas, nil
 	}
+	if err := st.collect(len(stream.items)); err != nil {
+		return nil, nil, err
+	}
 	result := newSequence()
 	for _, item := range stream.items {
 		result.items = append(result.items, item.(*tuple).value)
 	}
-	return result, lambdas, st.collect(len(result.items))
+	return result, lambdas, nil
 }
 
 func startTuples(input *array) *array {
@@ -96,7 +102,7 @@ func (s *step) takeTuples(st *state, stream *array, lambdas []any) (*array, []an
 // bindTuples adds a tuple for each element that a step gave.
 func (s *step) bindTuples(st *state, result *array, t *tuple, v any) error {
 	found := elements(v)
-	if err := st.collect(len(found) * (len(t.vars) + 4)); err != nil {
+	if err := st.collect(len(found) * (2*len(t.vars) + 14)); err != nil {
 		return err
 	}
 	for i, item := range found {
@@ -128,6 +134,9 @@ func (s *step) sortTuples(st *state, input, stream *array, started bool, lambdas
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := st.collect(14 * len(sorted.items)); err != nil {
+		return nil, nil, err
+	}
 	stream = startTuples(sorted)
 	for i, item := range stream.items {
 		item.(*tuple).vars = map[string]any{s.index: float64(i)}
@@ -139,12 +148,12 @@ func (s *step) sortTuples(st *state, input, stream *array, started bool, lambdas
 func (s *step) stageTuples(st *state, stream *array, lambdas []any) (*array, []any, error) {
 	for _, stage := range s.stages {
 		if stage.index != "" {
+			if err := st.collect(len(stream.items) * 16); err != nil {
+				return nil, nil, err
+			}
 			for i, item := range stream.items {
 				t := item.(*tuple)
 				stream.items[i] = t.with(t.value, map[string]any{stage.index: float64(i)})
-			}
-			if err := st.collect(len(stream.items) * 8); err != nil {
-				return nil, nil, err
 			}
 			continue
 		}

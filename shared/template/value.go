@@ -1,10 +1,11 @@
 package template
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
-	"unicode/utf16"
 )
 
 // The values that templates work on. They are those of JSON and a few more:
@@ -109,17 +110,22 @@ func (o *object) set(key string, v any) {
 	o.fields[key] = v
 }
 
-func (o *object) remove(key string) {
-	if _, ok := o.fields[key]; !ok {
+// remove takes fields away.
+func (o *object) remove(keys []string) {
+	before := len(o.fields)
+	for _, key := range keys {
+		delete(o.fields, key)
+	}
+	if o.order == nil || len(o.fields) == before {
 		return
 	}
-	delete(o.fields, key)
-	for i, k := range o.order {
-		if k == key {
-			o.order = append(o.order[:i:i], o.order[i+1:]...)
-			return
+	kept := make([]string, 0, len(o.fields))
+	for _, key := range o.order {
+		if _, ok := o.fields[key]; ok {
+			kept = append(kept, key)
 		}
 	}
+	o.order = kept
 }
 
 // keys lists the keys in JavaScript's order, which is the reference's: those that
@@ -142,16 +148,25 @@ func (o *object) keys() []string {
 }
 
 func indexesFirst(keys []string) []string {
-	sorted := append([]string(nil), keys...)
-	sort.SliceStable(sorted, func(i, j int) bool {
-		a, aOK := listIndex(sorted[i])
-		b, bOK := listIndex(sorted[j])
-		if aOK && bOK {
-			return a < b
+	type index struct {
+		key string
+		n   uint64
+	}
+	var indexes []index
+	others := make([]string, 0, len(keys))
+	for _, k := range keys {
+		if n, ok := listIndex(k); ok {
+			indexes = append(indexes, index{k, n})
+		} else {
+			others = append(others, k)
 		}
-		return aOK && !bOK
-	})
-	return sorted
+	}
+	slices.SortFunc(indexes, func(a, b index) int { return cmp.Compare(a.n, b.n) })
+	sorted := make([]string, 0, len(keys))
+	for _, i := range indexes {
+		sorted = append(sorted, i.key)
+	}
+	return append(sorted, others...)
 }
 
 // listIndex tells whether JavaScript sees a key as a list index: a whole number
@@ -227,7 +242,7 @@ func equalAt(st *state, a, b any, level int) (bool, error) {
 		}
 		return equalFields(st, a, b, level)
 	}
-	return same(a, b), nil
+	return same(st, a, b)
 }
 
 func equalItems(st *state, a, b []any, level int) (bool, error) {
@@ -260,42 +275,42 @@ func equalFields(st *state, a, b *object, level int) (bool, error) {
 
 // same compares two values that are not both lists or both objects: simple values
 // by content, everything else by identity.
-func same(a, b any) bool {
+func same(st *state, a, b any) (bool, error) {
+	s, sOK := a.(string)
+	t, tOK := b.(string)
+	if sOK && tOK {
+		if len(s) != len(t) {
+			return false, nil
+		}
+		return s == t, st.spend(len(s) / 64)
+	}
 	x, xOK := a.(whole)
 	y, yOK := b.(whole)
 	if xOK && yOK {
-		return x.digits == y.digits
+		return x.digits == y.digits, nil
 	}
 	m, mOK := number(a)
 	n, nOK := number(b)
 	if mOK || nOK {
-		return mOK && nOK && m == n
+		return mOK && nOK && m == n, nil
 	}
-	return a == b
+	return a == b, nil
 }
 
 // lessString orders strings by their UTF-16 code units, as JavaScript does. Bytes
-// give the same order except for characters beyond the Basic Multilingual Plane.
+// give the same order except for characters beyond the Basic Multilingual Plane:
+// UTF-16 writes them with surrogates, which come before U+E000 to U+FFFF.
 func lessString(a, b string) bool {
-	if isBasic(a) && isBasic(b) {
-		return a < b
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
 	}
-	x, y := utf16.Encode([]rune(a)), utf16.Encode([]rune(b))
-	for i := 0; i < len(x) && i < len(y); i++ {
-		if x[i] != y[i] {
-			return x[i] < y[i]
-		}
+	if i == len(a) || i == len(b) {
+		return len(a) < len(b)
 	}
-	return len(x) < len(y)
-}
-
-// isBasic tells whether a string has no character that UTF-16 needs two units for;
-// those begin with a byte of 0xF0 or more.
-func isBasic(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0xF0 {
-			return false
-		}
+	x, y := a[i], b[i]
+	if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
+		return x >= 0xF0
 	}
-	return true
+	return x < y
 }

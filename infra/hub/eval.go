@@ -62,12 +62,21 @@ func eval(ctx context.Context, out io.Writer, file string, input []byte, binding
 	}
 	result, err := compiled.Eval(ctx, input, bindings)
 	if err != nil {
-		return err
+		return inItsWords(err)
 	}
 	if result == nil {
 		return nil
 	}
 	_, err = fmt.Fprintf(out, "%s\n", result)
+	return err
+}
+
+// inItsWords adds what a template gave to $error or $assert. Its author is the one
+// who reads it here, and it goes into no log.
+func inItsWords(err error) error {
+	if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
+		return fmt.Errorf("%w\nIt said: %s", err, failed.Said)
+	}
 	return err
 }
 

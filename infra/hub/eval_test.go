@@ -53,3 +53,15 @@ func TestEvalPrintsTheResultAndNothingElse(t *testing.T) {
 		}
 	})
 }
+
+// A template's author debugs with $error. The log of a function must not have these
+// words, which may be about a shopper; the author's terminal must.
+func TestEvalShowsWhatTheTemplateSaid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "t.jsonata")
+	put(t, file, `$error("no consent from " & name)`)
+	var stdout, stderr buffer
+	code := run(t.Context(), []string{"eval", "--file", file, "-"}, strings.NewReader(`{"name": "Ada"}`), &stdout, &stderr)
+	if code != exitFailed || !strings.Contains(stderr.String(), "It said: no consent from Ada") {
+		t.Errorf("exit %d, said %q", code, stderr.String())
+	}
+}

@@ -88,7 +88,7 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home home, file string, bo
 	}
 	messages, err := render(cmd.Context(), t, compiled, config.Segment.WriteKey, webhook)
 	if err != nil {
-		return err
+		return inItsWords(err)
 	}
 	written := make([]json.RawMessage, len(messages))
 	for i, message := range messages {

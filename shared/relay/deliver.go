@@ -158,8 +158,7 @@ func (r *Relay) observe(_ context.Context, config Config, p *parcel) outcome {
 }
 
 // write has the template write the messages. The template takes the webhook's
-// body over. Its errors quote nothing of the event, except what the template
-// itself says with $error or $assert: those words are the operator's, for the log.
+// body over. Its errors quote nothing of the event.
 func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
 	compiled, err := r.templates.compile(r.Tracking.Name, config.Template)
 	if err == nil {

@@ -171,7 +171,11 @@ func toGo(st *state, v any, level int) (any, error) {
 	case *object:
 		return objectToGo(st, v, level)
 	case *array:
-		return listToGo(st, v, level)
+		items, err := convertItems(st, v.items, level, toGo)
+		if err != nil {
+			return nil, err
+		}
+		return items, nil
 	case function:
 		return nil, errFunctionInResult
 	}
@@ -201,20 +205,20 @@ func objectToGo(st *state, o *object, level int) (any, error) {
 	return m, nil
 }
 
-func listToGo(st *state, list *array, level int) (any, error) {
-	if err := st.descend(level, len(list.items)); err != nil {
+// convertItems makes a list of what convert makes of each element.
+func convertItems(st *state, items []any, level int, convert func(st *state, v any, level int) (any, error)) ([]any, error) {
+	if err := st.descend(level, len(items)); err != nil {
 		return nil, err
 	}
-	if err := st.collect(len(list.items)); err != nil {
+	if err := st.collect(len(items)); err != nil {
 		return nil, err
 	}
-	items := make([]any, len(list.items))
-	for i, item := range list.items {
-		converted, err := toGo(st, item, level+1)
-		if err != nil {
+	converted := make([]any, len(items))
+	for i, item := range items {
+		var err error
+		if converted[i], err = convert(st, item, level+1); err != nil {
 			return nil, err
 		}
-		items[i] = converted
 	}
-	return items, nil
+	return converted, nil
 }

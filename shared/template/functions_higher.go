@@ -22,15 +22,23 @@ func mapFunction(st *state, args []any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == nil {
-			continue
-		}
-		if err := st.collect(1); err != nil {
+		if err := add(st, result, v); err != nil {
 			return nil, err
 		}
-		result.items = append(result.items, v)
 	}
 	return result, nil
+}
+
+// add adds a value to a list, unless it is undefined.
+func add(st *state, list *array, v any) error {
+	if v == nil {
+		return nil
+	}
+	if err := st.collect(1); err != nil {
+		return err
+	}
+	list.items = append(list.items, v)
+	return nil
 }
 
 func filterFunction(st *state, args []any) (any, error) {
@@ -44,10 +52,9 @@ func filterFunction(st *state, args []any) (any, error) {
 		if !yes {
 			continue
 		}
-		if err := st.collect(1); err != nil {
+		if err := add(st, result, item); err != nil {
 			return nil, err
 		}
-		result.items = append(result.items, item)
 	}
 	return result, nil
 }
@@ -135,13 +142,9 @@ func each(st *state, args []any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == nil {
-			continue
-		}
-		if err := st.collect(1); err != nil {
+		if err := add(st, result, v); err != nil {
 			return nil, err
 		}
-		result.items = append(result.items, v)
 	}
 	return result, nil
 }

@@ -125,7 +125,11 @@ func clone(st *state, v any, level int) (any, error) {
 		if v.root {
 			return clone(st, v.items[0], level)
 		}
-		return cloneList(st, v, level)
+		items, err := convertItems(st, v.items, level, clone)
+		if err != nil {
+			return nil, err
+		}
+		return newList(items), nil
 	case *object:
 		return cloneObject(st, v, level)
 	case function:
@@ -136,24 +140,6 @@ func clone(st *state, v any, level int) (any, error) {
 		return null, nil
 	}
 	return v, nil
-}
-
-func cloneList(st *state, list *array, level int) (any, error) {
-	if err := st.descend(level, len(list.items)); err != nil {
-		return nil, err
-	}
-	if err := st.collect(len(list.items)); err != nil {
-		return nil, err
-	}
-	items := make([]any, len(list.items))
-	for i, item := range list.items {
-		copied, err := clone(st, item, level+1)
-		if err != nil {
-			return nil, err
-		}
-		items[i] = copied
-	}
-	return newList(items), nil
 }
 
 func cloneObject(st *state, o *object, level int) (any, error) {

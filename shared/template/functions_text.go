@@ -321,7 +321,11 @@ const (
 )
 
 func percentEncode(st *state, s, leave string) (any, error) {
-	if err := st.allocate(3 * len(s)); err != nil {
+	size := len(s)
+	for i := 0; i < len(s); i++ {
+		size += 2 * count(strings.IndexByte(leave, s[i]) < 0)
+	}
+	if err := st.allocate(size); err != nil {
 		return nil, err
 	}
 	if strings.ContainsRune(s, utf8.RuneError) {
@@ -329,6 +333,7 @@ func percentEncode(st *state, s, leave string) (any, error) {
 	}
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
+	b.Grow(size)
 	for i := 0; i < len(s); i++ {
 		if strings.IndexByte(leave, s[i]) >= 0 {
 			b.WriteByte(s[i])
@@ -349,6 +354,7 @@ func percentDecode(st *state, s, leave string) (any, error) {
 		return nil, err
 	}
 	var b strings.Builder
+	b.Grow(len(s))
 	for i := 0; i < len(s); {
 		if s[i] != '%' {
 			b.WriteByte(s[i])

@@ -1,0 +1,132 @@
+// Package emulator runs an AWS on this machine, for tests: moto's server with what
+// its CloudFormation leaves out. It takes a whole cdk deploy, and serves the SDK's
+// SSM, SQS and CloudWatch Logs to the functions.
+//
+// It is no proof of everything: it checks no policy, takes no webhook, calls no
+// function and raises no alarm.
+//
+// What it needs besides Python 3 and Node.js it installs below infra, once, in the
+// versions that requirements.txt and package-lock.json name.
+package emulator
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Where everything in the emulator lies.
+const (
+	Account = "123456789012"
+	Region  = "us-east-1"
+)
+
+// Emulator is one AWS account, empty when it starts. It ends with its test.
+type Emulator struct {
+	// URL is where every service answers, "http://localhost:40123".
+	URL string
+}
+
+// Start starts an emulator and waits until it answers.
+func Start(t testing.TB) *Emulator {
+	t.Helper()
+	server := exec.Command(Python(t), filepath.Join(infra(t), "emulator", "server.py"))
+	server.Stderr = &bytes.Buffer{}
+	stdin, err := server.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatalf("starting the AWS emulator: %v", err)
+	}
+	t.Cleanup(func() {
+		stdin.Close() // by which it ends, and would if this process were killed
+		server.Wait()
+		if t.Failed() {
+			t.Logf("the AWS emulator said:\n%s", server.Stderr)
+		}
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the AWS emulator did not start: %v\n%s", err, server.Stderr)
+	}
+	return &Emulator{URL: strings.TrimSpace(line)}
+}
+
+// Environment is what AWS's SDKs and tools need to find the emulator and nothing
+// else: variables for exec.Cmd.Env.
+func (e *Emulator) Environment() []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + e.URL,
+		"AWS_REGION=" + Region, "AWS_DEFAULT_REGION=" + Region,
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=",
+		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_PROFILE=",
+	}
+}
+
+// Call calls an operation of a service with boto3's names for both,
+// Call(t, "sqs", "get_queue_url", …), and returns its answer, decoded from JSON.
+func (e *Emulator) Call(t testing.TB, service, operation string, parameters map[string]any) map[string]any {
+	t.Helper()
+	result, err := e.call(service, operation, parameters)
+	if err != nil {
+		t.Fatalf("calling %s of %s in the AWS emulator: %v", operation, service, err)
+	}
+	return result
+}
+
+func (e *Emulator) call(service, operation string, parameters map[string]any) (map[string]any, error) {
+	if parameters == nil {
+		parameters = map[string]any{}
+	}
+	body, err := json.Marshal(parameters)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.Post(e.URL+"/call/"+service+"/"+operation, "application/json", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	said, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, errors.New(string(said))
+	}
+	var result map[string]any
+	return result, json.Unmarshal(said, &result)
+}
+
+// CDK runs the CDK CLI in the folder infra against the emulator, and returns what it
+// said. The assembly goes to the directory output.
+func (e *Emulator) CDK(t testing.TB, output string, arguments ...string) string {
+	t.Helper()
+	started := time.Now()
+	arguments = append(arguments, "--no-notices", "--no-color", "--output", output)
+	cli := exec.Command(cdk(t), arguments...)
+	cli.Dir = infra(t)
+	cli.Env = append(os.Environ(), e.Environment()...)
+	cli.Env = append(cli.Env, "CDK_DISABLE_CLI_TELEMETRY=true", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20")
+	said, err := cli.CombinedOutput()
+	if err != nil {
+		t.Fatalf("cdk %s: %v\n%s", strings.Join(arguments, " "), err, said)
+	}
+	t.Logf("cdk %s: %.1f s", arguments[0], time.Since(started).Seconds())
+	return string(said)
+}

@@ -1,0 +1,249 @@
+"""An AWS for tests: moto's server, and what its CloudFormation leaves out.
+
+moto skips a resource type that it does not know, and reports success. Here such a
+type is an error, and those that our stack has are added. They need no model of
+their own: a resource's properties in CloudFormation are the parameters of the API
+call that creates it, so each type below is that call, sent to this very server.
+
+It prints its address, one line, and ends when its standard input does: with the
+test that started it, however that ends.
+
+Beside AWS's own protocols it answers POST /call/<service>/<operation> with a JSON
+object of the operation's parameters, in boto3's names: what a test needs to look at
+what was deployed, without one SDK client a service.
+"""
+
+import datetime
+import json
+import logging
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.cloudformation import models as cloudformation
+from moto.cloudformation import parsing
+from moto.core.common_models import CloudFormationModel
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+url = ""  # of this server, once it listens
+
+
+@lru_cache
+def client(service):
+    return boto3.client(
+        service, region_name=REGION, endpoint_url=url,
+        aws_access_key_id="test", aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def call(service, operation, **parameters):
+    return getattr(client(service), operation)(**parameters)
+
+
+@dataclass
+class Kind:
+    """How CloudFormation creates and deletes the resources of a type."""
+
+    service: str
+    create: str  # operation; takes the resource's properties
+    identity: str = ""  # the parameter or the answer that Ref gives
+    delete: str = ""  # operation; "" where it goes with what it belongs to
+    deletion: object = None  # the deletion's parameters, of the creation's parameters and answers
+    attributes: tuple = ()  # parameters or answers that Fn::GetAtt gives
+    arn: str = ""  # what it gives for Arn, where no answer has it: made of the parameters
+    prepare: object = field(default=lambda properties: [properties])  # the creation's parameters, call by call
+    overwrites: bool = False  # creating it again is an update
+
+
+def picking(*names):
+    return lambda values: {name: values[name] for name in names}
+
+
+def queue_policies(properties):
+    policy = json.dumps(properties["PolicyDocument"])
+    return [{"QueueUrl": queue, "Attributes": {"Policy": policy}} for queue in properties["Queues"]]
+
+
+def topic_policies(properties):
+    policy = json.dumps(properties["PolicyDocument"])
+    return [{"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": policy} for topic in properties["Topics"]]
+
+
+KINDS = {
+    "AWS::ApiGatewayV2::Api": Kind(
+        "apigatewayv2", "create_api", "ApiId", "delete_api", picking("ApiId"),
+        attributes=("ApiId", "ApiEndpoint")),
+    "AWS::ApiGatewayV2::Stage": Kind(
+        "apigatewayv2", "create_stage", "StageName", "delete_stage", picking("ApiId", "StageName")),
+    "AWS::ApiGatewayV2::Integration": Kind(
+        "apigatewayv2", "create_integration", "IntegrationId", "delete_integration", picking("ApiId", "IntegrationId")),
+    "AWS::ApiGatewayV2::Route": Kind(
+        "apigatewayv2", "create_route", "RouteId", "delete_route", picking("ApiId", "RouteId")),
+    "AWS::CloudWatch::Alarm": Kind(
+        "cloudwatch", "put_metric_alarm", "AlarmName",
+        "delete_alarms", lambda values: {"AlarmNames": [values["AlarmName"]]}, overwrites=True,
+        attributes=("Arn",), arn=f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{AlarmName}}"),
+    "AWS::SNS::Subscription": Kind(
+        "sns", "subscribe", "SubscriptionArn", "unsubscribe", picking("SubscriptionArn")),
+    "AWS::SNS::TopicPolicy": Kind(
+        "sns", "set_topic_attributes", prepare=topic_policies, overwrites=True),
+    "AWS::SQS::QueuePolicy": Kind(
+        "sqs", "set_queue_attributes", prepare=queue_policies, overwrites=True),
+}
+
+# What may stay unknown. cdk bootstrap's bucket takes nothing over plain HTTP by its
+# policy, and this server speaks nothing else.
+LEFT_OUT = {"AWS::S3::BucketPolicy"}
+
+
+def model(name, kind):
+    """Makes the class that moto's CloudFormation wants of a resource type."""
+
+    class Resource(CloudFormationModel):
+        __module__ = f"moto.{kind.service}.stack"  # moto files its models by it
+
+        def __init__(self, logical_name, properties):
+            self.values = {}  # parameters and answers
+            for parameters in kind.prepare(properties):
+                self.values |= parameters | call(kind.service, kind.create, **parameters)
+            self.values.setdefault("Arn", kind.arn.format(**self.values))
+            self.physical_resource_id = self.values.get(kind.identity, logical_name)
+
+        @staticmethod
+        def cloudformation_name_type():
+            return ""
+
+        @staticmethod
+        def cloudformation_type():
+            return name
+
+        @classmethod
+        def has_cfn_attr(cls, attribute):
+            return attribute in kind.attributes
+
+        def get_cfn_attribute(self, attribute):
+            return self.values[attribute]
+
+        def is_created(self):
+            return True
+
+        @classmethod
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, *_, **__):
+            return cls(resource_name, cloudformation_json["Properties"])
+
+        @classmethod
+        def update_from_cloudformation_json(cls, original_resource, new_resource_name, cloudformation_json, **_):
+            if not kind.overwrites:
+                raise NotImplementedError(f"infra/emulator/server.py cannot update an {name}")
+            return cls(new_resource_name, cloudformation_json["Properties"])
+
+        def delete(self, account_id, region_name):
+            if not kind.delete:
+                return
+            try:
+                call(kind.service, kind.delete, **kind.deletion(self.values))
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NotFoundException":  # it went with its API
+                    raise
+
+    return Resource
+
+
+MODELS = [model(name, kind) for name, kind in KINDS.items()]  # moto finds them as subclasses, while they live
+
+
+def refuse_unknown_types():
+    find = parsing.resource_class_from_type
+
+    def found(resource_type):
+        known = find(resource_type)
+        if known is None and resource_type not in LEFT_OUT:
+            raise NotImplementedError(f"infra/emulator/server.py knows no {resource_type}: add it to KINDS")
+        return known
+
+    parsing.resource_class_from_type = found
+
+
+def forgive_unknown_change_sets():
+    """The CDK CLI deletes a change set that may not be there. moto 5.2.1 trips over that."""
+    delete = cloudformation.CloudFormationBackend.delete_change_set
+
+    def deleted(self, change_set_name):
+        if any(change_set_name in (key, value.change_set_name) for key, value in self.change_sets.items()):
+            delete(self, change_set_name)
+
+    cloudformation.CloudFormationBackend.delete_change_set = deleted
+
+
+def keep_default_parameters():
+    """An update may keep the previous value of a parameter that was its default. moto 5.2.1 finds none."""
+    resolve = cloudformation.CloudFormationBackend._resolve_update_parameters
+
+    def resolved(self, instance, incoming_params):
+        given = [
+            parameter for parameter in incoming_params
+            if not parameter.get("UsePreviousValue") or parameter["ParameterKey"] in instance.parameters
+        ]
+        return resolve(self, instance, given)
+
+    cloudformation.CloudFormationBackend._resolve_update_parameters = resolved
+
+
+class Application:
+    """moto's own application, and /call beside it."""
+
+    def __init__(self):
+        self.moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ, start_response):
+        if not environ["PATH_INFO"].startswith("/call/"):
+            return self.moto(environ, start_response)
+        return self.answer(Request(environ))(environ, start_response)
+
+    @staticmethod
+    def answer(request):
+        _, _, service, operation = request.path.split("/")
+        try:
+            result = call(service, operation, **json.loads(request.get_data() or "{}"))
+            return Response(json.dumps(result, default=text), mimetype="application/json")
+        except (BotoCoreError, ClientError, HTTPException) as error:
+            return Response(str(error), status=400, mimetype="text/plain")
+
+
+def text(value):
+    """JSON of what boto3 answers beside JSON's own types: times, and streams."""
+    return value.isoformat() if isinstance(value, datetime.datetime) else value.read().decode()
+
+
+def end_with_parent():
+    sys.stdin.read()
+    os._exit(0)
+
+
+def main():
+    global url
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    refuse_unknown_types()
+    forgive_unknown_change_sets()
+    keep_default_parameters()
+    server = make_server("127.0.0.1", 0, Application(), threaded=True)
+    # localhost: for a server at an address, moto looks for a bucket's name in the host.
+    url = f"http://localhost:{server.port}"
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    print(url, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

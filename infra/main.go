@@ -1,0 +1,35 @@
+// Command infra is the CDK app: cdk deploy, from this folder, builds the functions
+// and puts a store's stack into an AWS account. Its context values are those of
+// stack.Options.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"commerce-segment/infra/stack"
+)
+
+func main() {
+	if err := synthesize(); err != nil {
+		fmt.Fprintf(os.Stderr, "\n%s\n", err)
+		os.Exit(1) // CDK's process ends with this one; to end it first would only add its own complaint
+	}
+	jsii.Close()
+}
+
+func synthesize() error {
+	app := awscdk.NewApp(nil)
+	options, err := stack.OptionsOf(app)
+	if err != nil {
+		return err
+	}
+	if _, err := stack.New(app, options, stack.GoBuild{Module: ".."}); err != nil {
+		return err
+	}
+	app.Synth(nil)
+	return nil
+}

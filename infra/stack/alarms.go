@@ -1,0 +1,117 @@
+package stack
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// maxAge is how old the oldest waiting event may be before somebody hears of it, in
+// seconds.
+const maxAge = 15 * 60
+
+// alarm is one thing that somebody should hear of: a metric above a threshold, over
+// one period.
+type alarm struct {
+	name     string
+	metric   awscloudwatch.Metric
+	above    float64
+	whatToDo string // what it means, and what to do
+}
+
+// storeAlarms are those of a store as a whole.
+func storeAlarms(o Options, api awsapigatewayv2.HttpApi) []alarm {
+	return []alarm{
+		{"api-5xx", api.MetricServerError(sumOf()), 0,
+			"Commerce was answered 5xx: those webhooks may be lost. Look at the API's log, then at the function's."},
+		{"forged", storeMetric(o, MetricForged, "Sum"), 0,
+			"A webhook came with a wrong secret and was not kept. If it came from Commerce, the integration's secret key and the parameter commerce/webhook-secret differ: make them the same."},
+		{"unverified", storeMetric(o, MetricUnverified, "Sum"), 0,
+			"Webhooks wait unverified: the parameter commerce/webhook-secret is missing, or Parameter Store did not answer. Nothing is lost. Set it."},
+		{"blocked", storeMetric(o, MetricBlocked, "Sum"), 0,
+			"Events wait for somebody: a template fails, the write key is missing, or Segment refuses it. Nothing is lost for 30 hours. The function's log has the reason; mend it, and they flow by themselves."},
+		{"too-large", storeMetric(o, MetricTooLarge, "Sum"), 0,
+			"A webhook was too large to be kept, even compressed, and is lost. The function's log has its size."},
+	}
+}
+
+// handlerAlarms are those of one tracking.
+func handlerAlarms(h handler) []alarm {
+	name := h.tracking.Name
+	return []alarm{
+		{name + "-dead-letters", h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), 0,
+			"Events could not be delivered, and are kept for 14 days from when they came. The function's log has the reason. Mend it, and redrive them."},
+		{name + "-age", h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), maxAge,
+			"Events have waited for more than 15 minutes. The function's log has the reason of what was postponed: Segment is down or slow, or something is to be mended here."},
+		{name + "-errors", h.function.MetricErrors(sumOf()), 0,
+			"The function timed out or crashed. What it was delivering comes back by itself; a webhook that it was accepting may be lost. Look at its log."},
+		{name + "-throttles", h.function.MetricThrottles(sumOf()), 0,
+			"Lambda refused to run the function, and webhooks may be lost: the account's concurrency is used up. Ask AWS for more, or reserve some."},
+	}
+}
+
+func sumOf() *awscloudwatch.MetricOptions {
+	return &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: period()}
+}
+
+func maximumOf() *awscloudwatch.MetricOptions {
+	return &awscloudwatch.MetricOptions{Statistic: jsii.String("Maximum"), Period: period()}
+}
+
+// newAlarms creates all alarms. Each tells the topic when it begins and when it is
+// over.
+func newAlarms(stack awscdk.Stack, o Options, topic awssns.Topic, api awsapigatewayv2.HttpApi, handlers []handler) []awscloudwatch.IAlarm {
+	rows := storeAlarms(o, api)
+	for _, h := range handlers {
+		rows = append(rows, handlerAlarms(h)...)
+	}
+	action := awscloudwatchactions.NewSnsAction(topic)
+	scope := constructs.NewConstruct(stack, jsii.String("Alarms"))
+	alarms := make([]awscloudwatch.IAlarm, len(rows))
+	for i, row := range rows {
+		a := row.add(scope, o)
+		a.AddAlarmAction(action)
+		a.AddOkAction(action)
+		alarms[i] = a
+	}
+	return alarms
+}
+
+func (a alarm) add(scope constructs.Construct, o Options) awscloudwatch.Alarm {
+	return awscloudwatch.NewAlarm(scope, jsii.String(identifier(a.name)), &awscloudwatch.AlarmProps{
+		AlarmName:          o.name(a.name),
+		AlarmDescription:   jsii.String(a.whatToDo),
+		Metric:             a.metric,
+		Threshold:          jsii.Number(a.above),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+		EvaluationPeriods:  jsii.Number(1),
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING, // nobody shops
+	})
+}
+
+// newTopic is where alarms go. It is not encrypted at rest: CloudWatch cannot
+// publish to a topic under SNS's own key, a key of one's own costs money each month,
+// and an alarm says nothing of a shopper.
+func newTopic(stack awscdk.Stack, o Options) awssns.Topic {
+	topic := awssns.NewTopic(stack, jsii.String("Topic"), &awssns.TopicProps{
+		TopicName:   o.name("alarms"),
+		DisplayName: jsii.String("commerce-segment " + o.Prefix),
+		EnforceSSL:  jsii.Bool(true),
+	})
+	// A topic with a policy of its own loses the default one, by which the account's
+	// alarms may publish.
+	publish := allow("AlarmsOfThisAccount", []*string{topic.TopicArn()}, "sns:Publish")
+	publish.AddServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)
+	publish.AddCondition(jsii.String("StringEquals"), map[string]any{"aws:SourceAccount": stack.Account()})
+	topic.AddToResourcePolicy(publish)
+	if o.AlarmEmail != "" {
+		awssns.NewSubscription(stack, jsii.String("AlarmEmail"), &awssns.SubscriptionProps{
+			Topic: topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(o.AlarmEmail),
+		})
+	}
+	return topic
+}

@@ -1,0 +1,131 @@
+package stack
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// onCall is the dashboard's text for whoever is woken by an alarm.
+const onCall = `## What to do
+Events flow: **accepted** (Commerce was answered 202) → queue → **delivered** to Segment, or **skipped** (disabled, not observed, or filtered by the template). What cannot be delivered now is **postponed**, up to 30 hours; what never can be is **buried** in the dead-letter queue, where it stays for 14 days.
+
+| you see | it is | do |
+|---|---|---|
+| *blocked* | a template fails, the write key is missing, or Segment answers 401 | read ` + "`reason`" + ` in the function's log, mend the parameter: what waits flows by itself |
+| *age* | Segment is down or slow, or it is blocked | look at Segment's status page, else as above |
+| *dead letters* | an event that can never be delivered, or 30 hours of failures | read ` + "`reason`" + ` in the function's log; mend it; redrive |
+| *forged* | a wrong secret | compare the integration's secret key with ` + "`commerce/webhook-secret`" + ` |
+| *unverified* | no secret is set yet | set ` + "`commerce/webhook-secret`" + ` |
+| *5xx*, *throttles*, *errors* | webhooks may be lost | read the function's log; ask AWS for more concurrency |
+| accepted falls to nothing | Commerce does not call | look at the integrations' logs in Commerce |
+`
+
+// newDashboard is what somebody on call looks at: what to do and which alarms are
+// on, then the events' way from Commerce to Segment.
+func newDashboard(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, handlers []handler, alarms []awscloudwatch.IAlarm) {
+	board := awscloudwatch.NewDashboard(stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
+		DashboardName:   o.name(),
+		DefaultInterval: awscdk.Duration_Hours(jsii.Number(12)),
+	})
+	board.AddWidgets(
+		awscloudwatch.NewTextWidget(&awscloudwatch.TextWidgetProps{
+			Markdown: jsii.String(onCall), Width: jsii.Number(14), Height: jsii.Number(9),
+		}),
+		awscloudwatch.NewAlarmStatusWidget(&awscloudwatch.AlarmStatusWidgetProps{
+			Title: jsii.String("Alarms"), Alarms: &alarms, Width: jsii.Number(10), Height: jsii.Number(9),
+			SortBy: awscloudwatch.AlarmStatusWidgetSortBy_STATE_UPDATED_TIMESTAMP,
+		}),
+	)
+	board.AddWidgets(totals(o))
+	for _, row := range graphs(o, api, handlers) {
+		board.AddWidgets(row...)
+	}
+}
+
+// totals are the numbers of the whole time that the dashboard shows.
+func totals(o Options) awscloudwatch.IWidget {
+	var metrics []awscloudwatch.IMetric
+	for _, name := range []string{
+		MetricAccepted, MetricDelivered, MetricSkipped, MetricPostponed, MetricBuried,
+		MetricBlocked, MetricUnverified, MetricForged, MetricMalformed, MetricTooLarge,
+	} {
+		metrics = append(metrics, storeMetric(o, name, "Sum"))
+	}
+	return awscloudwatch.NewSingleValueWidget(&awscloudwatch.SingleValueWidgetProps{
+		Title: jsii.String("Events"), Metrics: &metrics, Width: jsii.Number(24), Height: jsii.Number(4),
+		SetPeriodToTimeRange: jsii.Bool(true),
+	})
+}
+
+// graphs are the rows of graphs below.
+func graphs(o Options, api awsapigatewayv2.HttpApi, handlers []handler) [][]awscloudwatch.IWidget {
+	ofTrackings := func(name string) []awscloudwatch.IMetric {
+		return each(handlers, func(h handler) awscloudwatch.IMetric { return trackingMetric(o, h.tracking, name, "Sum") })
+	}
+	return [][]awscloudwatch.IWidget{
+		{
+			graph("Accepted", ofTrackings(MetricAccepted)),
+			graph("Delivered", ofTrackings(MetricDelivered)),
+			graph("Postponed", ofTrackings(MetricPostponed)),
+		},
+		{
+			graph("Buried", ofTrackings(MetricBuried)),
+			graph("Skipped", ofTrackings(MetricSkipped)),
+			graph("Delay from the fact to Segment (ms)", []awscloudwatch.IMetric{
+				storeMetric(o, MetricDelay, "p50"), storeMetric(o, MetricDelay, "p95"), storeMetric(o, MetricDelay, "Maximum"),
+			}),
+		},
+		{
+			graph("Age of the oldest waiting event (s)", each(handlers, func(h handler) awscloudwatch.IMetric {
+				return h.queue.MetricApproximateAgeOfOldestMessage(labelled(h, "Maximum"))
+			})),
+			graph("Waiting events", each(handlers, func(h handler) awscloudwatch.IMetric {
+				return h.queue.MetricApproximateNumberOfMessagesVisible(labelled(h, "Maximum"))
+			})),
+			graph("Dead letters", each(handlers, func(h handler) awscloudwatch.IMetric {
+				return h.deadLetters.MetricApproximateNumberOfMessagesVisible(labelled(h, "Maximum"))
+			})),
+		},
+		{
+			graph("Answers to Commerce", []awscloudwatch.IMetric{
+				api.MetricCount(sumOf()), api.MetricClientError(sumOf()), api.MetricServerError(sumOf()),
+			}),
+			graph("Functions: errors", each(handlers, func(h handler) awscloudwatch.IMetric {
+				return h.function.MetricErrors(labelled(h, "Sum"))
+			})),
+			graph("Functions: longest run (ms)", each(handlers, func(h handler) awscloudwatch.IMetric {
+				return h.function.MetricDuration(labelled(h, "Maximum"))
+			})),
+		},
+	}
+}
+
+func graph(title string, metrics []awscloudwatch.IMetric) awscloudwatch.IWidget {
+	return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{
+		Title: jsii.String(title), Left: &metrics, Width: jsii.Number(8), Height: jsii.Number(6),
+		LeftYAxis: &awscloudwatch.YAxisProps{Min: jsii.Number(0), ShowUnits: jsii.Bool(false)},
+	})
+}
+
+func each(handlers []handler, metric func(handler) awscloudwatch.IMetric) []awscloudwatch.IMetric {
+	metrics := make([]awscloudwatch.IMetric, len(handlers))
+	for i, h := range handlers {
+		metrics[i] = metric(h)
+	}
+	return metrics
+}
+
+func labelled(h handler, statistic string) *awscloudwatch.MetricOptions {
+	return &awscloudwatch.MetricOptions{
+		Label: jsii.String(h.tracking.Name), Statistic: jsii.String(statistic), Period: period(),
+	}
+}
+
+// dashboardURL is the dashboard in the console.
+func dashboardURL(stack awscdk.Stack, o Options) *string {
+	region := *stack.Region()
+	return jsii.String("https://" + region + ".console.aws.amazon.com/cloudwatch/home?region=" + region +
+		"#dashboards/dashboard/" + o.StackName())
+}

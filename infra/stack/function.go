@@ -1,0 +1,168 @@
+package stack
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// The environment variables of a function.
+const (
+	VariablePrefix      = "PARAMETER_PREFIX"      // Options.Prefix
+	VariableQueue       = "QUEUE_URL"             // where accepted webhooks wait for delivery
+	VariableDeadLetters = "DEAD_LETTER_QUEUE_URL" // where what can never be delivered is buried
+)
+
+// The journey's numbers (design: "The journey of one webhook").
+const (
+	// functionTimeout is less than the 10 s after which Commerce gives a webhook up,
+	// in seconds.
+	functionTimeout = 9
+	// visibility is how long SQS waits for a batch to be settled before it hands it
+	// out again, in seconds. AWS asks for six times the function's timeout.
+	visibility = 6 * functionTimeout
+	// maxReceives is after how many attempts SQS gives a message up: about 30 hours
+	// with the relay's backoff.
+	maxReceives = 36
+	// queueRetention is how long both queues keep a message, in days: the most SQS
+	// can. A message keeps its age when it is buried.
+	queueRetention = 14
+	// maxMessage is the largest message that SQS can take, in bytes. A queue that
+	// says nothing may have 256 KiB.
+	maxMessage = 1 << 20
+	// batch is how many messages a function is handed at once, and concurrency how
+	// many batches at most: Segment asks for fewer than 1,000 requests a second.
+	batch       = 10
+	concurrency = 5
+)
+
+// handler is what one tracking has of its own: a function, the queue between
+// accepting and delivering, and the queue of what could not be delivered.
+type handler struct {
+	tracking    tracking.Tracking
+	function    awslambda.Function
+	queue       awssqs.Queue
+	deadLetters awssqs.Queue
+}
+
+func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, builder Builder) handler {
+	deadLetters := newQueue(scope, "DeadLetters", o.name(t.Name, "dead-letters"), nil)
+	queue := newQueue(scope, "Queue", o.name(t.Name), &awssqs.DeadLetterQueue{
+		Queue: deadLetters, MaxReceiveCount: jsii.Number(maxReceives),
+	})
+	log := newLog(scope, "Log", "/aws/lambda/"+*o.name(t.Name), o)
+	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+		Description: jsii.String("What the function " + *o.name(t.Name) + " may do: nothing but its own"),
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"own": permissions(awscdk.Stack_Of(scope), t, o, queue, deadLetters, log),
+		},
+	})
+	function := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
+		FunctionName:  o.name(t.Name),
+		Description:   jsii.String("Tells Segment of Commerce's " + strings.Join(t.Observes, ", ") + ": " + t.Title),
+		Code:          codeOf(t, o, builder),
+		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
+		Handler:       jsii.String("bootstrap"),
+		Architecture:  architectures[o.Architecture].lambda(),
+		MemorySize:    jsii.Number(256),
+		Timeout:       awscdk.Duration_Seconds(jsii.Number(functionTimeout)),
+		LoggingFormat: awslambda.LoggingFormat_JSON,
+		LogGroup:      log,
+		Tracing:       awslambda.Tracing_ACTIVE,
+		Role:          role.WithoutPolicyUpdates(nil), // CDK adds nothing to what is written here
+		Environment: &map[string]*string{
+			VariablePrefix:      jsii.String(o.Prefix),
+			VariableQueue:       queue.QueueUrl(),
+			VariableDeadLetters: deadLetters.QueueUrl(),
+		},
+	})
+	function.AddEventSourceMapping(jsii.String("Deliveries"), &awslambda.EventSourceMappingOptions{
+		EventSourceArn:          queue.QueueArn(),
+		BatchSize:               jsii.Number(batch),
+		MaxConcurrency:          jsii.Number(concurrency),
+		ReportBatchItemFailures: jsii.Bool(true),
+	})
+	return handler{tracking: t, function: function, queue: queue, deadLetters: deadLetters}
+}
+
+func newQueue(scope constructs.Construct, id string, name *string, deadLetters *awssqs.DeadLetterQueue) awssqs.Queue {
+	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
+		QueueName:           name,
+		DeadLetterQueue:     deadLetters,
+		RetentionPeriod:     awscdk.Duration_Days(jsii.Number(queueRetention)),
+		VisibilityTimeout:   awscdk.Duration_Seconds(jsii.Number(visibility)),
+		MaxMessageSizeBytes: jsii.Number(maxMessage),
+		Encryption:          awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:          jsii.Bool(true),
+	})
+}
+
+// newLog is a log that goes with its stack. A log group that Lambda makes by itself
+// keeps everything for ever.
+func newLog(scope constructs.Construct, id, name string, o Options) awslogs.LogGroup {
+	return awslogs.NewLogGroup(scope, jsii.String(id), &awslogs.LogGroupProps{
+		LogGroupName:  jsii.String(name),
+		Retention:     retentions[o.LogRetentionDays],
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+}
+
+// permissions is everything that a tracking's function may do. It names the
+// function's own resources one by one. Two statements cannot:
+//
+//   - Decrypt: the key of Parameter Store has no ARN that is known here, and a grant
+//     on its alias grants nothing. So any key, on two conditions: it goes by that
+//     alias, and it is Parameter Store that asks.
+//   - Trace: X-Ray has no resources.
+func permissions(stack awscdk.Stack, t tracking.Tracking, o Options, queue, deadLetters awssqs.Queue, log awslogs.LogGroup) awsiam.PolicyDocument {
+	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+		allow("ReadItsParameters", parameterARNs(stack, o, settings.Names(t)), "ssm:GetParameters"),
+		decrypt(stack),
+		allow("DeliverFromItsQueue", []*string{queue.QueueArn()}, "sqs:SendMessage", "sqs:ReceiveMessage",
+			"sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
+		allow("BuryInItsDeadLetters", []*string{deadLetters.QueueArn()}, "sqs:SendMessage"),
+		allow("WriteItsLog", []*string{log.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents"),
+		allow("Trace", []*string{jsii.String("*")}, "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+	}})
+}
+
+func allow(sid string, resources []*string, actions ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String(sid), Actions: jsii.Strings(actions...), Resources: &resources,
+	})
+}
+
+func decrypt(stack awscdk.Stack) awsiam.PolicyStatement {
+	keys := stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("kms"), Resource: jsii.String("key"), ResourceName: jsii.String("*"),
+	})
+	statement := allow("DecryptParameters", []*string{keys}, "kms:Decrypt")
+	statement.AddCondition(jsii.String("StringEquals"), map[string]any{
+		"kms:ViaService": "ssm." + *stack.Region() + ".amazonaws.com",
+	})
+	statement.AddCondition(jsii.String("ForAnyValue:StringEquals"), map[string]any{
+		"kms:ResourceAliases": "alias/aws/ssm",
+	})
+	return statement
+}
+
+func parameterARNs(stack awscdk.Stack, o Options, names []string) []*string {
+	arns := make([]*string, len(names))
+	for i, name := range names {
+		arns[i] = stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("ssm"), Resource: jsii.String("parameter"),
+			ResourceName: jsii.String(strings.TrimPrefix(o.parameterName(name), "/")),
+		})
+	}
+	return arns
+}

@@ -1,0 +1,33 @@
+package stack
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"commerce-segment/infra/emulator"
+)
+
+// lintExceptions are the rules of cfn-lint that the stack breaks, and why.
+var lintExceptions = []string{
+	"W3005", // CDK writes a DependsOn on a function's role beside the reference to it
+}
+
+func TestCfnLintFindsNothing(t *testing.T) {
+	t.Parallel() // with the deployment: it is another program that works
+	source, err := synthesizeSource(map[string]any{"alarmEmail": "on-call@example.com"}, noCompiler{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "template.json")
+	if err := os.WriteFile(file, source, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	lint := exec.Command(emulator.Python(t), "-c", "import sys; from cfnlint.runner import main; sys.exit(main())",
+		"--template", file, "--regions", emulator.Region, "--ignore-checks")
+	lint.Args = append(lint.Args, lintExceptions...)
+	if said, err := lint.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}

@@ -1,0 +1,127 @@
+package stack
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"commerce-segment/shared/tracking"
+)
+
+func TestAContextValueThatCannotBeIsRefusedWithTheWayOut(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		key   string
+		value any
+		want  string
+	}{
+		{"a prefix without its slash", "prefix", "my-shop", "put one such as /commerce-segment"},
+		{"a prefix with a capital letter", "prefix", "/MyShop", "lower-case letters"},
+		{"a prefix that ends in a slash", "prefix", "/my-shop/", "put one such as"},
+		{"a prefix with two hyphens, which would be another's name", "prefix", "/my--shop", "single hyphens"},
+		{"a prefix that Parameter Store keeps for AWS", "prefix", "/aws-shop", "keeps for AWS"},
+		{"a prefix that makes names too long", "prefix", "/" + strings.Repeat("a", 48), "at most 47 characters"},
+		{"an empty prefix", "prefix", "", "is no prefix"},
+		{"a prefix that is a number", "prefix", 7, "not a string"},
+		{"an address that is none", "alarmEmail", "on-call", "put one such as on-call@example.com"},
+		{"an address with a name", "alarmEmail", "On Call <on-call@example.com>", "is not an e-mail address"},
+		{"days that CloudWatch does not know", "logRetentionDays", "31", "put one of 1, 3, 5, 7, 14, 30, 60,"},
+		{"days that are no number", "logRetentionDays", "a month", `keeps no log for "a month" days`},
+		{"an architecture that Go calls so", "architecture", "amd64", "put arm64 or x86_64"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := synthesizeSource(map[string]any{test.key: test.value}, noCompiler{})
+			checkError(t, err, "context value "+test.key+": ")
+			checkError(t, err, test.want)
+		})
+	}
+}
+
+func TestEveryContextValueThatCannotBeIsNamedAtOnce(t *testing.T) {
+	_, err := synthesizeSource(map[string]any{"prefix": "x", "alarmEmail": "x", "logRetentionDays": 2, "architecture": "x"}, noCompiler{})
+	for _, key := range []string{"prefix", "alarmEmail", "logRetentionDays", "architecture"} {
+		checkError(t, err, "context value "+key)
+	}
+}
+
+func TestContextValuesReachTheStack(t *testing.T) {
+	for _, days := range []any{"90", 90, 90.0} { // from the command line, and from cdk.json
+		tmpl, err := synthesize(map[string]any{
+			"prefix": "/my-shop/eu", "alarmEmail": "on-call@example.com", "logRetentionDays": days, "architecture": "x86_64",
+		}, noCompiler{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		function := tmpl.one(t, "AWS::Lambda::Function", "FunctionName", "my-shop--eu-order-completed")
+		check(t, function, "Architectures", []any{"x86_64"})
+		tmpl.one(t, "AWS::SSM::Parameter", "Name", "/my-shop/eu/templates/order-completed")
+		for _, log := range tmpl.ofType("AWS::Logs::LogGroup") {
+			check(t, log, "RetentionInDays", 90.0)
+		}
+		subscription := tmpl.one(t, "AWS::SNS::Subscription", "Protocol", "email")
+		check(t, subscription, "Endpoint", "on-call@example.com")
+		check(t, subscription, "TopicArn", "arn:aws:sns:REGION:ACCOUNT:my-shop--eu-alarms")
+	}
+}
+
+// names are the properties that AWS looks for a resource's physical name in.
+var names = map[string]string{
+	"AWS::ApiGatewayV2::Api":     "", // ids of AWS's own from here on
+	"AWS::ApiGatewayV2::Stage":   "",
+	"AWS::CloudWatch::Alarm":     "AlarmName",
+	"AWS::CloudWatch::Dashboard": "DashboardName",
+	"AWS::IAM::Role":             "RoleName", // none: CloudFormation makes one of the stack's name
+	"AWS::Lambda::Function":      "FunctionName",
+	"AWS::Logs::LogGroup":        "LogGroupName",
+	"AWS::SNS::Topic":            "TopicName",
+	"AWS::SQS::Queue":            "QueueName",
+	"AWS::SSM::Parameter":        "Name",
+}
+
+func TestTwoStoresInOneAccountCollideInNoName(t *testing.T) {
+	// Prefixes that would collide if a name were made of them carelessly.
+	seen := map[string]string{}
+	for _, prefix := range []string{"/commerce-segment", "/a", "/a/b", "/a-b", "/a/b/c", "/a-b/c", "/a/b-c", "/a-b-c", "/a/order-updated", "/a/alarms"} {
+		tmpl, err := synthesize(map[string]any{"prefix": prefix}, noCompiler{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stack := Options{Prefix: prefix}.StackName()
+		for _, name := range append(physicalNames(tmpl), "stack "+stack) {
+			if other, taken := seen[name]; taken {
+				t.Errorf("%s is in the store %s and in %s", name, other, prefix)
+			}
+			seen[name] = prefix
+		}
+	}
+}
+
+func physicalNames(tmpl template) []string {
+	var all []string
+	for _, r := range tmpl.Resources {
+		if name, there := r.Properties[names[r.Type]]; there {
+			all = append(all, fmt.Sprint(r.Type, " ", name))
+		}
+	}
+	return all
+}
+
+func TestNoNameOfAStackEndsInAnother(t *testing.T) {
+	// That, and the stacks' own names being different, is why two stores never share
+	// a name: <stack>-<name> of one would be that of the other only if a name ended in
+	// a hyphen and another.
+	suffixes := []string{"alarms", "api-5xx", "forged", "unverified", "blocked", "too-large"}
+	for _, row := range tracking.All() {
+		suffixes = append(suffixes, row.Name)
+		for _, what := range []string{"dead-letters", "age", "errors", "throttles"} {
+			suffixes = append(suffixes, row.Name+"-"+what)
+		}
+	}
+	for _, one := range suffixes {
+		for _, other := range suffixes {
+			if strings.HasSuffix(one, "-"+other) {
+				t.Errorf("the name %s ends in the name %s", one, other)
+			}
+		}
+	}
+}

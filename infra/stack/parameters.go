@@ -1,0 +1,96 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// Parameter Store's limits for a value, in bytes (PutParameter, Tier).
+const (
+	maxStandard = 4096
+	maxAdvanced = 8192
+)
+
+// parameter is a row of Parameter Store that the stack creates with its default.
+//
+// Who owns it: the stack creates it and deletes it, the operator owns its value.
+// CloudFormation rewrites a parameter only when its value in the stack's template
+// differs from the one at the last deployment. So what an operator has edited in
+// Parameter Store survives every deployment, until somebody changes the default
+// itself, a file in templates/: that one deployment puts the new default there. A
+// shop that edits templates/ and deploys, and never edits in Parameter Store, has
+// its templates under version control instead. Do one or the other.
+//
+// One edit stands in a later deployment's way: a template of more than 4096 bytes
+// makes its parameter an advanced one, and Parameter Store refuses to make that a
+// standard one again (PutParameter, Tier). A deployment that changes this very
+// default, and declares it standard, then fails and is rolled back.
+//
+// The secrets are not here. CloudFormation cannot create a SecureString, so the
+// operator's program does. They outlive the stack.
+type parameter struct {
+	name        string // below the prefix
+	kind        string // String or StringList
+	value       string
+	description string
+}
+
+// sharedParameters are those that all functions read.
+func sharedParameters() []parameter {
+	return []parameter{
+		{settings.SegmentHost, "String", settings.DefaultHost, "Segment's address: https://events.eu1.segmentapis.com for a workspace in the EU"},
+		{settings.SegmentPath, "String", settings.DefaultPath, "The path of Segment's batch endpoint"},
+	}
+}
+
+// parametersOf are those that only one function reads.
+func parametersOf(t tracking.Tracking, template string) []parameter {
+	return []parameter{
+		{settings.Enabled(t), "String", "true", "Whether Segment is told of " + t.Title + ": true or false"},
+		{settings.Events(t), "StringList", strings.Join(t.Observes, ","),
+			"The Commerce events that are " + t.Title + ": one or more of " + strings.Join(t.Observable(), ", ")},
+		{settings.Template(t), "String", template, "The JSONata template that makes " + t.Title + " out of a webhook"},
+	}
+}
+
+// tier is the one that the default needs: advanced parameters cost money each month.
+func (p parameter) tier() string {
+	if len(p.value) > maxStandard {
+		return "Advanced"
+	}
+	return "Standard"
+}
+
+// add creates the parameter.
+func (p parameter) add(scope constructs.Construct, id string, o Options) {
+	awsssm.NewCfnParameter(scope, jsii.String(id), &awsssm.CfnParameterProps{
+		Name:        jsii.String(o.parameterName(p.name)),
+		Type:        jsii.String(p.kind),
+		Value:       jsii.String(p.value),
+		Tier:        jsii.String(p.tier()),
+		Description: jsii.String(p.description),
+	})
+}
+
+// checkTemplate says why a default template cannot be a parameter.
+func checkTemplate(t tracking.Tracking, template string) error {
+	file := "templates/" + t.Name + ".jsonata"
+	switch {
+	case strings.TrimSpace(template) == "":
+		return fmt.Errorf("%s is empty, and Parameter Store keeps no empty value: write a template there", file)
+	case len(template) > maxAdvanced:
+		return fmt.Errorf("%s has %d bytes, and Parameter Store keeps at most %d: shorten it, for a start its comments and indentation",
+			file, len(template), maxAdvanced)
+	case strings.Contains(template, "{{"):
+		return errors.New(file + " has {{ in it, with which Parameter Store refers to another parameter: put a space between the two")
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package stack
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"commerce-segment/shared/tracking"
+)
+
+// statement is one statement of a policy, wherever in the stack it stands.
+type statement struct {
+	where      string // the resource's type and the statement's Sid
+	effect     string
+	actions    []string
+	resources  []string // none in a role's trust policy
+	principals []string // of a resource's policy
+	conditions string
+	isTrust    bool
+}
+
+// wildcards are the statements that allow more than what they name, and why they
+// must. Nothing else in the stack may have a * in what it allows.
+var wildcards = map[string]string{
+	// CloudWatch Logs writes a log group's own ARN with it: the streams within.
+	"AWS::IAM::Role WriteItsLog": "arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/",
+	// The key's own ARN is not known before somebody has stored a secret. Two
+	// conditions make it this one: see TestOnlyParameterStoreMayDecrypt.
+	"AWS::IAM::Role DecryptParameters": "arn:aws:kms:REGION:ACCOUNT:key/*",
+	// X-Ray has no resources to name (Service Authorization Reference).
+	"AWS::IAM::Role Trace": "*",
+}
+
+func TestNoPolicyAllowsMoreThanItNames(t *testing.T) {
+	statements := statementsOf(t, deployedTemplate(t))
+	if want := 7*7 + 14 + 2; len(statements) != want { // a role's six and its trust, a queue's one, the topic's two
+		t.Errorf("there are %d statements in the stack, want %d: this test must see all of them", len(statements), want)
+	}
+	for _, s := range statements {
+		if s.effect != "Allow" {
+			continue // it takes away
+		}
+		for _, action := range s.actions {
+			if strings.Contains(action, "*") {
+				t.Errorf("%s allows %s", s.where, action)
+			}
+		}
+		for _, principal := range s.principals {
+			if strings.Contains(principal, "*") {
+				t.Errorf("%s allows it to %s", s.where, principal)
+			}
+		}
+		if len(s.resources) == 0 && !s.isTrust {
+			t.Errorf("%s names no resource", s.where)
+		}
+		for _, resource := range s.resources {
+			excepted, known := wildcards[s.where]
+			if strings.Contains(resource, "*") && !(known && strings.HasPrefix(resource, excepted)) {
+				t.Errorf("%s allows it on %s", s.where, resource)
+			}
+		}
+	}
+}
+
+func TestEachFunctionMayDoItsOwnAndNothingElse(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	for _, row := range tracking.All() {
+		t.Run(row.Name, func(t *testing.T) {
+			queue := "arn:aws:sqs:REGION:ACCOUNT:commerce-segment-" + row.Name
+			parameter := "arn:aws:ssm:REGION:ACCOUNT:parameter/commerce-segment/"
+			want := []string{
+				"kms:Decrypt on arn:aws:kms:REGION:ACCOUNT:key/*",
+				"logs:CreateLogStream on arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/commerce-segment-" + row.Name + ":*",
+				"logs:PutLogEvents on arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/commerce-segment-" + row.Name + ":*",
+				"sqs:ChangeMessageVisibility on " + queue,
+				"sqs:DeleteMessage on " + queue,
+				"sqs:GetQueueAttributes on " + queue,
+				"sqs:ReceiveMessage on " + queue,
+				"sqs:SendMessage on " + queue,
+				"sqs:SendMessage on " + queue + "-dead-letters",
+				"ssm:GetParameters on " + parameter + "commerce/webhook-secret",
+				"ssm:GetParameters on " + parameter + "segment/host",
+				"ssm:GetParameters on " + parameter + "segment/path",
+				"ssm:GetParameters on " + parameter + "segment/write-key",
+				"ssm:GetParameters on " + parameter + "templates/" + row.Name,
+				"ssm:GetParameters on " + parameter + "tracking/" + row.Name + "/enabled",
+				"ssm:GetParameters on " + parameter + "tracking/" + row.Name + "/events",
+				"xray:PutTelemetryRecords on *",
+				"xray:PutTraceSegments on *",
+			}
+			role := roleOf(t, tmpl, "commerce-segment-"+row.Name)
+			if got := grants(t, role); !slices.Equal(got, want) {
+				t.Errorf("the function may\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			check(t, role, "ManagedPolicyArns", nil) // AWS's own for Lambda allows every log
+		})
+	}
+}
+
+func TestOnlyParameterStoreMayDecrypt(t *testing.T) {
+	// Without the conditions the grant is for every key of the account. With the
+	// alias's ARN for a resource it would be for none, and no emulator would notice.
+	want := "map[ForAnyValue:StringEquals:map[kms:ResourceAliases:alias/aws/ssm] " +
+		"StringEquals:map[kms:ViaService:ssm.REGION.amazonaws.com]]"
+	for _, s := range statementsOf(t, deployedTemplate(t)) {
+		if slices.Contains(s.actions, "kms:Decrypt") && s.conditions != want {
+			t.Errorf("%s has the conditions %s, want %s", s.where, s.conditions, want)
+		}
+	}
+}
+
+func TestOnlyTheServicesTakeTheRoles(t *testing.T) {
+	for _, s := range statementsOf(t, deployedTemplate(t)) {
+		if s.isTrust && !slices.Equal(s.principals, []string{"lambda.amazonaws.com"}) {
+			t.Errorf("%s: the role may be taken by %v, want Lambda alone", s.where, s.principals)
+		}
+	}
+}
+
+func TestAlarmsOfThisAccountMayPublish(t *testing.T) {
+	// A topic with a policy has no default one any more: without this statement no
+	// alarm reaches anybody.
+	for _, s := range statementsOf(t, deployedTemplate(t)) {
+		if s.where == "AWS::SNS::TopicPolicy AlarmsOfThisAccount" {
+			if s.effect != "Allow" || !slices.Equal(s.principals, []string{"cloudwatch.amazonaws.com"}) ||
+				s.conditions != "map[StringEquals:map[aws:SourceAccount:ACCOUNT]]" {
+				t.Errorf("the statement is %+v", s)
+			}
+			return
+		}
+	}
+	t.Error("nobody may publish to the topic")
+}
+
+// statementsOf walks every policy of a stack.
+func statementsOf(t *testing.T, tmpl template) []statement {
+	t.Helper()
+	var all []statement
+	for _, r := range tmpl.Resources {
+		all = append(all, policyStatements(r, r.at("PolicyDocument"))...)
+		all = append(all, policyStatements(r, r.at("KeyPolicy"))...)
+		policies, _ := r.at("Policies").([]any)
+		for i := range policies {
+			all = append(all, policyStatements(r, r.at("Policies", i, "PolicyDocument"))...)
+		}
+		for _, trust := range policyStatements(r, r.at("AssumeRolePolicyDocument")) {
+			trust.isTrust = true
+			all = append(all, trust)
+		}
+	}
+	return all
+}
+
+func policyStatements(r resource, document any) []statement {
+	var statements []statement
+	policy, _ := document.(map[string]any)
+	rows, _ := policy["Statement"].([]any)
+	for _, row := range rows {
+		fields := row.(map[string]any)
+		statements = append(statements, statement{
+			where:      strings.TrimSpace(r.Type + " " + texts(fields["Sid"])[0]),
+			effect:     fmt.Sprint(fields["Effect"]),
+			actions:    append(present(fields["Action"]), present(fields["NotAction"])...),
+			resources:  append(present(fields["Resource"]), present(fields["NotResource"])...),
+			principals: present(fields["Principal"]),
+			conditions: fmt.Sprint(fields["Condition"]),
+		})
+	}
+	return statements
+}
+
+// grants lists what a role's policies allow, "action on resource", sorted.
+func grants(t *testing.T, role resource) []string {
+	t.Helper()
+	var all []string
+	policies, _ := role.at("Policies").([]any)
+	for i := range policies {
+		for _, s := range policyStatements(role, role.at("Policies", i, "PolicyDocument")) {
+			for _, action := range s.actions {
+				for _, resource := range s.resources {
+					all = append(all, action+" on "+resource)
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// roleOf returns the role that a function runs under.
+func roleOf(t *testing.T, tmpl template, function string) resource {
+	t.Helper()
+	arn := tmpl.one(t, "AWS::Lambda::Function", "FunctionName", function).Properties["Role"].(string)
+	return tmpl.Resources[strings.TrimSuffix(arn, ".Arn")]
+}
+
+// present is texts without what is not there.
+func present(value any) []string {
+	return slices.DeleteFunc(texts(value), func(text string) bool { return text == "" })
+}
+
+// texts flattens a string, a list or a map of strings.
+func texts(value any) []string {
+	switch v := value.(type) {
+	case []any:
+		var all []string
+		for _, element := range v {
+			all = append(all, texts(element)...)
+		}
+		return all
+	case map[string]any:
+		var all []string
+		for _, element := range v {
+			all = append(all, texts(element)...)
+		}
+		return all
+	case nil:
+		return []string{""}
+	default:
+		return []string{fmt.Sprint(v)}
+	}
+}

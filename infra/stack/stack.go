@@ -1,0 +1,128 @@
+// Package stack is what runs in the merchant's AWS account: an HTTP API with a
+// route a tracking, and for each tracking a function, a queue, a queue of dead
+// letters, parameters, a policy and alarms. Everything is made of the catalogue:
+// one row of it is one turn of a loop here.
+package stack
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// New adds a store's stack to an app. Its error is what is wrong with a template or
+// with the functions' code, for a person to mend.
+func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Stack, err error) {
+	if err := checkTemplates(templates.Default); err != nil {
+		return nil, err
+	}
+	defer recoverInto(&err)
+	stack = awscdk.NewStack(app, jsii.String(o.StackName()), &awscdk.StackProps{
+		Description: jsii.String("commerce-segment: tells Segment what happens in the Commerce store " + o.Prefix),
+	})
+	api := newAPI(stack, o)
+	for _, p := range sharedParameters() {
+		p.add(stack, identifier(p.name), o)
+	}
+	var handlers []handler
+	for _, t := range tracking.All() {
+		scope := constructs.NewConstruct(stack, jsii.String(identifier(t.Name)))
+		for _, p := range parametersOf(t, templates.Default(t.Name)) {
+			p.add(scope, identifier(strings.ReplaceAll(p.name, t.Name, "")), o)
+		}
+		h := newHandler(scope, t, o, builder)
+		addRoute(api, h)
+		handlers = append(handlers, h)
+	}
+	topic := newTopic(stack, o)
+	alarms := newAlarms(stack, o, topic, api, handlers)
+	newDashboard(stack, o, api, handlers, alarms)
+	addOutputs(stack, o, api, topic, handlers)
+	return stack, nil
+}
+
+// recoverInto turns a panic into an error, to be deferred: it is how CDK says that
+// something is wrong.
+func recoverInto(err *error) {
+	switch value := recover().(type) {
+	case nil:
+	case error:
+		*err = value
+	default:
+		panic(value)
+	}
+}
+
+func checkTemplates(template func(name string) string) error {
+	var wrong []error
+	for _, t := range tracking.All() {
+		wrong = append(wrong, checkTemplate(t, template(t.Name)))
+	}
+	return errors.Join(wrong...)
+}
+
+// newAPI is the HTTP API without its routes. It does not throttle by itself: a 429
+// is a lost webhook to Commerce.
+func newAPI(stack awscdk.Stack, o Options) awsapigatewayv2.HttpApi {
+	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
+		ApiName:            o.name(),
+		Description:        jsii.String("Takes the webhooks of the Commerce store " + o.Prefix),
+		CreateDefaultStage: jsii.Bool(false),
+	})
+	// A log group below /aws/vendedlogs/ needs no room in the account's one resource
+	// policy for logs, which has a limit (CloudWatch Logs, "vended logs").
+	log := newLog(stack, "ApiLog", "/aws/vendedlogs/apis/"+o.StackName(), o)
+	awsapigatewayv2.NewCfnStage(stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
+		ApiId:      api.ApiId(),
+		StageName:  jsii.String("$default"),
+		AutoDeploy: jsii.Bool(true),
+		AccessLogSettings: &awsapigatewayv2.CfnStage_AccessLogSettingsProperty{
+			DestinationArn: log.LogGroupArn(),
+			Format:         stack.ToJsonString(accessLog, nil),
+		},
+	})
+	return api
+}
+
+// accessLog is what the API writes of a request. It has no header, because one holds
+// the webhook's secret, and no body.
+var accessLog = map[string]string{
+	"requestId":        "$context.requestId",
+	"time":             "$context.requestTime",
+	"route":            "$context.routeKey",
+	"path":             "$context.path",
+	"status":           "$context.status",
+	"milliseconds":     "$context.responseLatency",
+	"responseBytes":    "$context.responseLength",
+	"sourceIp":         "$context.identity.sourceIp",
+	"integrationError": "$context.integrationErrorMessage",
+	"error":            "$context.error.message",
+}
+
+// addRoute sends a tracking's webhooks to its function.
+func addRoute(api awsapigatewayv2.HttpApi, h handler) {
+	api.AddRoutes(&awsapigatewayv2.AddRoutesOptions{
+		Path:    jsii.String(serve.Route(h.tracking.Name)),
+		Methods: &[]awsapigatewayv2.HttpMethod{awsapigatewayv2.HttpMethod_POST},
+		Integration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
+			jsii.String(identifier(h.tracking.Name)+"Integration"), h.function, nil),
+	})
+}
+
+// identifier is a name as a logical id has it: customer-created is CustomerCreated.
+func identifier(name string) string {
+	var id strings.Builder
+	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '-' || r == '/' }) {
+		id.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return id.String()
+}

@@ -1,0 +1,402 @@
+package stack
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+func TestEachTrackingHasItsOwnOfEverything(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	for _, row := range tracking.All() {
+		t.Run(row.Name, func(t *testing.T) {
+			name := "commerce-segment-" + row.Name
+			for _, want := range []struct{ kind, property, value string }{
+				{"AWS::Lambda::Function", "FunctionName", name},
+				{"AWS::Lambda::EventSourceMapping", "FunctionName", name},
+				{"AWS::SQS::Queue", "QueueName", name},
+				{"AWS::SQS::Queue", "QueueName", name + "-dead-letters"},
+				{"AWS::Logs::LogGroup", "LogGroupName", "/aws/lambda/" + name},
+				{"AWS::ApiGatewayV2::Route", "RouteKey", "POST /webhooks/" + row.Name},
+				{"AWS::SSM::Parameter", "Name", "/commerce-segment/templates/" + row.Name},
+				{"AWS::SSM::Parameter", "Name", "/commerce-segment/tracking/" + row.Name + "/enabled"},
+				{"AWS::SSM::Parameter", "Name", "/commerce-segment/tracking/" + row.Name + "/events"},
+				{"AWS::CloudWatch::Alarm", "AlarmName", name + "-dead-letters"},
+				{"AWS::CloudWatch::Alarm", "AlarmName", name + "-age"},
+				{"AWS::CloudWatch::Alarm", "AlarmName", name + "-errors"},
+				{"AWS::CloudWatch::Alarm", "AlarmName", name + "-throttles"},
+			} {
+				tmpl.one(t, want.kind, want.property, want.value)
+			}
+		})
+	}
+}
+
+func TestNothingIsThereThatNoTrackingHas(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	trackings := len(tracking.All())
+	for kind, want := range map[string]int{
+		"AWS::Lambda::Function":           trackings,
+		"AWS::Lambda::EventSourceMapping": trackings,
+		"AWS::Lambda::Permission":         trackings,
+		"AWS::IAM::Role":                  trackings,
+		"AWS::IAM::Policy":                0,
+		"AWS::IAM::ManagedPolicy":         0,
+		"AWS::SQS::Queue":                 2 * trackings,
+		"AWS::SQS::QueuePolicy":           2 * trackings,
+		"AWS::Logs::LogGroup":             trackings + 1,
+		"AWS::ApiGatewayV2::Route":        trackings,
+		"AWS::SSM::Parameter":             3*trackings + 2,
+		"AWS::CloudWatch::Alarm":          4*trackings + 5,
+		"AWS::SNS::Subscription":          0, // nobody asked
+	} {
+		if got := len(tmpl.ofType(kind)); got != want {
+			t.Errorf("there are %d of %s, want %d", got, kind, want)
+		}
+	}
+}
+
+func TestFunctionsAreWhatTheJourneyNeeds(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	for _, row := range tracking.All() {
+		name := "commerce-segment-" + row.Name
+		function := tmpl.one(t, "AWS::Lambda::Function", "FunctionName", name)
+		check(t, function, "Runtime", "provided.al2023")
+		check(t, function, "Handler", "bootstrap")
+		check(t, function, "Architectures", []any{"arm64"})
+		check(t, function, "MemorySize", 256.0)
+		check(t, function, "Timeout", 9.0) // under the 10 s after which Commerce gives up
+		check(t, function, "LoggingConfig", map[string]any{"LogFormat": "JSON", "LogGroup": "/aws/lambda/" + name})
+		check(t, function, "TracingConfig", map[string]any{"Mode": "Active"})
+		check(t, function, "Environment", map[string]any{"Variables": map[string]any{
+			"PARAMETER_PREFIX":      "/commerce-segment",
+			"QUEUE_URL":             "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name,
+			"DEAD_LETTER_QUEUE_URL": "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name + "-dead-letters",
+		}})
+		mapping := tmpl.one(t, "AWS::Lambda::EventSourceMapping", "FunctionName", name)
+		check(t, mapping, "EventSourceArn", "arn:aws:sqs:REGION:ACCOUNT:"+name)
+		check(t, mapping, "BatchSize", 10.0)
+		check(t, mapping, "ScalingConfig", map[string]any{"MaximumConcurrency": 5.0})
+		// Without it one event that must wait brings the nine others of its batch back.
+		check(t, mapping, "FunctionResponseTypes", []any{"ReportBatchItemFailures"})
+		// A filter would delete what does not match it.
+		check(t, mapping, "FilterCriteria", nil)
+	}
+}
+
+func TestFunctionsOfDifferentTrackingsAreDifferentPrograms(t *testing.T) {
+	seen := map[any]bool{}
+	for _, function := range deployedTemplate(t).ofType("AWS::Lambda::Function") {
+		key := function.at("Code", "S3Key")
+		if seen[key] {
+			t.Errorf("the program of %v is another function's too", function.Properties["FunctionName"])
+		}
+		seen[key] = true
+	}
+}
+
+func TestQueuesForgetNothingForFourteenDays(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	for _, queue := range tmpl.ofType("AWS::SQS::Queue") {
+		check(t, queue, "MessageRetentionPeriod", 14*24*60*60.0)
+		check(t, queue, "VisibilityTimeout", 54.0) // six times the functions' time-out
+		check(t, queue, "MaximumMessageSize", 1048576.0)
+		check(t, queue, "SqsManagedSseEnabled", true)
+		check(t, queue, "FifoQueue", nil)
+	}
+	for _, row := range tracking.All() {
+		name := "commerce-segment-" + row.Name
+		check(t, tmpl.one(t, "AWS::SQS::Queue", "QueueName", name), "RedrivePolicy", map[string]any{
+			"deadLetterTargetArn": "arn:aws:sqs:REGION:ACCOUNT:" + name + "-dead-letters", "maxReceiveCount": 36.0,
+		})
+		check(t, tmpl.one(t, "AWS::SQS::Queue", "QueueName", name+"-dead-letters"), "RedrivePolicy", nil)
+	}
+}
+
+func TestEveryQueueRefusesWhatIsNotEncryptedOnItsWay(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	var guarded []string
+	for _, policy := range tmpl.ofType("AWS::SQS::QueuePolicy") {
+		queue := fmt.Sprint(policy.at("Queues", 0))
+		guarded = append(guarded, queue[strings.LastIndex(queue, "/")+1:])
+		check(t, policy, "PolicyDocument", map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
+			"Effect": "Deny", "Action": "sqs:*", "Principal": map[string]any{"AWS": "*"},
+			"Resource":  "arn:aws:sqs:REGION:ACCOUNT:" + guarded[len(guarded)-1],
+			"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
+		}}})
+	}
+	var queues []string
+	for _, queue := range tmpl.ofType("AWS::SQS::Queue") {
+		queues = append(queues, queue.Properties["QueueName"].(string))
+	}
+	slices.Sort(guarded)
+	slices.Sort(queues)
+	if !slices.Equal(guarded, queues) {
+		t.Errorf("the queues with a policy are %v, want %v", guarded, queues)
+	}
+}
+
+func TestEachRouteLeadsToItsOwnFunctionAndNoOther(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	for _, row := range tracking.All() {
+		arn := "arn:aws:lambda:REGION:ACCOUNT:function:commerce-segment-" + row.Name
+		route := tmpl.one(t, "AWS::ApiGatewayV2::Route", "RouteKey", "POST /webhooks/"+row.Name)
+		integration := tmpl.Resources[strings.TrimPrefix(route.Properties["Target"].(string), "integrations/")]
+		check(t, integration, "IntegrationUri", arn)
+		check(t, integration, "PayloadFormatVersion", "2.0") // the one that serve reads
+		permission := tmpl.one(t, "AWS::Lambda::Permission", "FunctionName", arn)
+		check(t, permission, "Principal", "apigateway.amazonaws.com")
+		if source := fmt.Sprint(permission.Properties["SourceArn"]); !strings.HasSuffix(source, "/webhooks/"+row.Name) {
+			t.Errorf("%s may be called by %s, want its own route only", row.Name, source)
+		}
+	}
+}
+
+func TestTheAPIDoesNotThrottle(t *testing.T) {
+	// A 429 is a failed delivery to Commerce, which may not try again: a limit that
+	// looks like a protection loses webhooks.
+	stage := deployedTemplate(t).one(t, "AWS::ApiGatewayV2::Stage", "StageName", "$default")
+	check(t, stage, "AutoDeploy", true)
+	check(t, stage, "DefaultRouteSettings", nil)
+	check(t, stage, "RouteSettings", nil)
+	for _, function := range deployedTemplate(t).ofType("AWS::Lambda::Function") {
+		check(t, function, "ReservedConcurrentExecutions", nil)
+	}
+}
+
+func TestTheAccessLogIsJSONWithoutHeadersAndBodies(t *testing.T) {
+	stage := deployedTemplate(t).one(t, "AWS::ApiGatewayV2::Stage", "StageName", "$default")
+	var format map[string]string
+	if err := json.Unmarshal([]byte(stage.at("AccessLogSettings", "Format").(string)), &format); err != nil {
+		t.Fatal(err)
+	}
+	if format["requestId"] != "$context.requestId" {
+		t.Error("the format has no $context.requestId, which API Gateway demands")
+	}
+	for key, value := range format {
+		// $request.header and $request.body do not exist here, $context.authorizer and
+		// $context.identity.* beside the address would be the caller's.
+		if !strings.HasPrefix(value, "$context.") || strings.Contains(value, "header") {
+			t.Errorf("the access log writes %s as %s: nothing that the caller sent may be in it", value, key)
+		}
+	}
+}
+
+func TestLogsAreKeptForThirtyDaysAndGoWithTheStack(t *testing.T) {
+	for _, log := range deployedTemplate(t).ofType("AWS::Logs::LogGroup") {
+		check(t, log, "RetentionInDays", 30.0)
+	}
+	source, err := synthesizeSource(nil, noCompiler{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(source, []byte(`"DeletionPolicy": "Retain"`)) {
+		t.Error("something stays behind when the stack is destroyed, and is in the way of the next deployment")
+	}
+}
+
+func TestParametersHaveTheDefaultsOfTheCatalogue(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	parameter := func(name string) resource {
+		return tmpl.one(t, "AWS::SSM::Parameter", "Name", "/commerce-segment/"+name)
+	}
+	check(t, parameter("segment/host"), "Value", "https://api.segment.io")
+	check(t, parameter("segment/path"), "Value", "/v1/batch")
+	for _, row := range tracking.All() {
+		check(t, parameter("tracking/"+row.Name+"/enabled"), "Value", "true")
+		check(t, parameter("tracking/"+row.Name+"/events"), "Type", "StringList")
+		check(t, parameter("tracking/"+row.Name+"/events"), "Value", strings.Join(row.Observes, ","))
+		check(t, parameter("templates/"+row.Name), "Value", templates.Default(row.Name))
+	}
+}
+
+func TestSecretsAreNotInTheStack(t *testing.T) {
+	// CloudFormation would keep them in clear, as Strings.
+	for _, parameter := range deployedTemplate(t).ofType("AWS::SSM::Parameter") {
+		name := parameter.Properties["Name"].(string)
+		if strings.Contains(name, "secret") || strings.Contains(name, "write-key") {
+			t.Errorf("%s is a parameter of the stack", name)
+		}
+	}
+}
+
+func TestATemplateBecomesAParameterOfTheTierThatItsSizeNeeds(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		template string
+		want     string // the tier, or a part of the error
+	}{
+		{"4096 bytes are standard", strings.Repeat("x", 4096), "Standard"},
+		{"4097 bytes are advanced", strings.Repeat("x", 4097), "Advanced"},
+		{"8192 bytes are advanced", strings.Repeat("x", 8192), "Advanced"},
+		{"8193 bytes are refused", strings.Repeat("x", 8193), "templates/order-completed.jsonata has 8193 bytes, and Parameter Store keeps at most 8192"},
+		{"characters of more than one byte count as their bytes", strings.Repeat("é", 4097), "has 8194 bytes"},
+		{"an empty one is refused", " \n", "templates/order-completed.jsonata is empty"},
+		{"a reference to another parameter is refused", "{{x}}", "put a space between"},
+		{"two objects that end together are no reference", `{"a":{"b":1}}`, "Standard"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := checkTemplate(tracking.OrderCompleted, test.template); err != nil {
+				checkError(t, err, test.want)
+				return
+			}
+			p := parametersOf(tracking.OrderCompleted, test.template)[2]
+			if got := p.tier(); got != test.want {
+				t.Errorf("the tier is %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestATemplateThatDoesNotFitIsNamedBesideTheOthers(t *testing.T) {
+	err := checkTemplates(func(name string) string {
+		if name == "order-updated" || name == "customer-created" {
+			return strings.Repeat("x", 9000)
+		}
+		return "{}"
+	})
+	checkError(t, err, "templates/order-updated.jsonata has 9000 bytes")
+	checkError(t, err, "templates/customer-created.jsonata has 9000 bytes")
+}
+
+func TestOutputsAreWhatTheOperatorsProgramFindsAStoreBy(t *testing.T) {
+	want := map[string]string{
+		"Prefix":        "/commerce-segment",
+		"DashboardUrl":  "https://REGION.console.aws.amazon.com/cloudwatch/home?region=REGION#dashboards/dashboard/commerce-segment",
+		"AlarmTopicArn": "arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms",
+	}
+	for id, name := range map[string]string{
+		"CheckoutStarted": "checkout-started", "OrderCompleted": "order-completed", "OrderUpdated": "order-updated",
+		"OrderRefunded": "order-refunded", "OrderCancelled": "order-cancelled",
+		"CustomerCreated": "customer-created", "CustomerUpdated": "customer-updated",
+	} {
+		want[id+"WebhookUrl"] = "https://API.execute-api.REGION.amazonaws.com/webhooks/" + name
+		want[id+"QueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name
+		want[id+"DeadLetterQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-dead-letters"
+	}
+	got := map[string]string{}
+	for id, output := range deployedTemplate(t).Outputs {
+		got[id] = fmt.Sprint(output.Value)
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("the outputs are\n%v\nwant\n%v", got, want)
+	}
+}
+
+func TestTheSameSourceIsTheSameStack(t *testing.T) {
+	first, err := synthesizeSource(nil, noCompiler{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := synthesizeSource(nil, noCompiler{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first, second) {
+		t.Error("two syntheses of the same source differ: a deployment that changes nothing would change something")
+	}
+}
+
+func TestAFunctionThatDoesNotCompileSaysWhy(t *testing.T) {
+	_, err := synthesize(map[string]any{"prefix": "/broken"}, brokenCompiler{})
+	checkError(t, err, "main.go:9: undefined: serv")
+}
+
+func TestAFunctionThatDoesNotCompileLeavesNoAssetBehind(t *testing.T) {
+	// CDK takes a directory that it finds for a finished asset, and would deploy an
+	// empty function the next time.
+	directory := filepath.Join(t.TempDir(), "asset")
+	if err := os.Mkdir(directory, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("CDK was told that the function was built")
+		}
+		if _, err := os.Stat(directory); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the asset's directory is still there: %v", err)
+		}
+	}()
+	(&bundling{tracking: tracking.OrderCompleted, builder: brokenCompiler{}}).TryBundle(&directory, nil)
+}
+
+func TestTheCompilerSaysWhyAFunctionDoesNotCompile(t *testing.T) {
+	err := GoBuild{Module: "../.."}.Build(tracking.Tracking{Name: "no-such"}, "arm64", t.TempDir())
+	checkError(t, err, "building functions/no-such")
+}
+
+func TestTheSameSourceIsTheSameProgram(t *testing.T) {
+	read := func(module string) []byte {
+		directory := t.TempDir()
+		if err := (GoBuild{Module: module}).Build(tracking.OrderCompleted, "arm64", directory); err != nil {
+			t.Fatal(err)
+		}
+		program, err := os.ReadFile(filepath.Join(directory, "bootstrap"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return program
+	}
+	program := read("../..")
+	if !bytes.HasPrefix(program, []byte("\x7fELF")) || program[18] != 0xB7 { // e_machine: EM_AARCH64
+		t.Error("the program is not one for Linux on arm64")
+	}
+	if !bytes.Equal(program, read(elsewhere(t))) {
+		t.Error("the program depends on where its source lies: every machine would deploy another one")
+	}
+}
+
+// elsewhere is this module under another path.
+func elsewhere(t *testing.T) string {
+	t.Helper()
+	module, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.Mkdir(link, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"functions", "shared", "templates"} {
+		if err := os.CopyFS(filepath.Join(link, name), os.DirFS(filepath.Join(module, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		source, err := os.ReadFile(filepath.Join(module, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(link, name), source, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return link
+}
+
+// check compares a property. A want of nil is a property that is not there.
+func check(t *testing.T, r resource, property string, want any) {
+	t.Helper()
+	if got := r.Properties[property]; !reflect.DeepEqual(got, want) {
+		t.Errorf("%s of %s is\n%v\nwant\n%v", property, r.Type, got, want)
+	}
+}
+
+func checkError(t *testing.T, err error, part string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), part) {
+		t.Errorf("the error is %v, want one with %q", err, part)
+	}
+}

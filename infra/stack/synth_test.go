@@ -1,0 +1,235 @@
+package stack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"commerce-segment/shared/tracking"
+)
+
+// template is a stack's CloudFormation template, with every reference in it resolved
+// to what it would be in account ACCOUNT and region REGION.
+type template struct {
+	Resources map[string]resource
+	Outputs   map[string]struct{ Value any }
+}
+
+type resource struct {
+	Type       string
+	Properties map[string]any
+}
+
+// No test calls jsii.Close: it waits for its process twice at once (jsii 1.119.0),
+// which the race detector takes for a failure of ours.
+
+// deployed is the stack of a deployment that was given no context, synthesized once
+// for all tests.
+var deployed = sync.OnceValues(func() (template, error) { return synthesize(nil, noCompiler{}) })
+
+func deployedTemplate(t *testing.T) template {
+	t.Helper()
+	tmpl, err := deployed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tmpl
+}
+
+// synthesize is what cdk synth does with context values.
+func synthesize(context map[string]any, builder Builder) (template, error) {
+	source, err := synthesizeSource(context, builder)
+	if err != nil {
+		return template{}, err
+	}
+	var tmpl template
+	if err := json.Unmarshal(source, &tmpl); err != nil {
+		return template{}, err
+	}
+	return tmpl.resolved(), nil
+}
+
+// synthesizeSource returns the template's JSON.
+func synthesizeSource(context map[string]any, builder Builder) ([]byte, error) {
+	directory, err := os.MkdirTemp("", "cdk.out")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(directory)
+	app := awscdk.NewApp(&awscdk.AppProps{
+		Outdir: &directory, Context: &context, AnalyticsReporting: jsii.Bool(false), // as cdk.json says
+	})
+	options, err := OptionsOf(app)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := New(app, options, builder); err != nil {
+		return nil, err
+	}
+	app.Synth(nil)
+	return os.ReadFile(filepath.Join(directory, options.StackName()+".template.json"))
+}
+
+// noCompiler is a Builder that is quick.
+type noCompiler struct{}
+
+func (noCompiler) Build(t tracking.Tracking, architecture, directory string) error {
+	return os.WriteFile(filepath.Join(directory, "bootstrap"), []byte(t.Name+" for "+architecture), 0o755)
+}
+
+// brokenCompiler is a Builder that fails, as the compiler does for a typing error.
+type brokenCompiler struct{}
+
+func (brokenCompiler) Build(tracking.Tracking, string, string) error {
+	return errors.New("main.go:9: undefined: serv")
+}
+
+// ofType returns the resources of a type, sorted by their logical ids.
+func (tmpl template) ofType(kind string) []resource {
+	var found []resource
+	for _, id := range slices.Sorted(maps.Keys(tmpl.Resources)) {
+		if tmpl.Resources[id].Type == kind {
+			found = append(found, tmpl.Resources[id])
+		}
+	}
+	return found
+}
+
+// one returns the only resource of a type that has a property with this value.
+func (tmpl template) one(t *testing.T, kind, property string, value any) resource {
+	t.Helper()
+	var found []resource
+	for _, r := range tmpl.ofType(kind) {
+		if fmt.Sprint(r.Properties[property]) == fmt.Sprint(value) {
+			found = append(found, r)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("there are %d of %s with the %s %v, want 1", len(found), kind, property, value)
+	}
+	return found[0]
+}
+
+// at returns what lies at a path of keys and indices in a resource's properties, or
+// nil.
+func (r resource) at(path ...any) any {
+	var value any = r.Properties
+	for _, step := range path {
+		switch container := value.(type) {
+		case map[string]any:
+			key, _ := step.(string)
+			value = container[key]
+		case []any:
+			index, ok := step.(int)
+			if !ok || index >= len(container) {
+				return nil
+			}
+			value = container[index]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+func (tmpl template) resolved() template {
+	resolved := template{Resources: map[string]resource{}, Outputs: map[string]struct{ Value any }{}}
+	for id, r := range tmpl.Resources {
+		properties, _ := tmpl.resolve(r.Properties).(map[string]any)
+		resolved.Resources[id] = resource{r.Type, properties}
+	}
+	for id, output := range tmpl.Outputs {
+		resolved.Outputs[id] = struct{ Value any }{tmpl.resolve(output.Value)}
+	}
+	return resolved
+}
+
+// resolve replaces CloudFormation's functions in a value by their results.
+func (tmpl template) resolve(value any) any {
+	switch v := value.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i, element := range v {
+			list[i] = tmpl.resolve(element)
+		}
+		return list
+	case map[string]any:
+		if id, ok := v["Ref"].(string); ok && len(v) == 1 {
+			return tmpl.reference(id)
+		}
+		if arguments, ok := v["Fn::GetAtt"].([]any); ok {
+			return tmpl.attribute(arguments[0].(string), arguments[1].(string))
+		}
+		if arguments, ok := v["Fn::Join"].([]any); ok {
+			return tmpl.join(arguments)
+		}
+		object := make(map[string]any, len(v))
+		for key, element := range v {
+			object[key] = tmpl.resolve(element)
+		}
+		return object
+	default:
+		return value
+	}
+}
+
+func (tmpl template) join(arguments []any) string {
+	var texts []string
+	for _, element := range arguments[1].([]any) {
+		texts = append(texts, fmt.Sprint(tmpl.resolve(element)))
+	}
+	return strings.Join(texts, arguments[0].(string))
+}
+
+// reference is what Ref gives, by the documentation of each resource type.
+func (tmpl template) reference(id string) string {
+	switch properties := tmpl.Resources[id].Properties; tmpl.Resources[id].Type {
+	case "AWS::SQS::Queue":
+		return "https://sqs.REGION.amazonaws.com/ACCOUNT/" + properties["QueueName"].(string)
+	case "AWS::SNS::Topic":
+		return "arn:aws:sns:REGION:ACCOUNT:" + properties["TopicName"].(string)
+	case "AWS::Lambda::Function":
+		return properties["FunctionName"].(string)
+	case "AWS::Logs::LogGroup":
+		return properties["LogGroupName"].(string)
+	}
+	switch id {
+	case "AWS::Partition":
+		return "aws"
+	case "AWS::Region":
+		return "REGION"
+	case "AWS::AccountId":
+		return "ACCOUNT"
+	default:
+		return id
+	}
+}
+
+// attribute is what Fn::GetAtt gives, by the documentation of each resource type.
+func (tmpl template) attribute(id, name string) string {
+	properties := tmpl.Resources[id].Properties
+	switch tmpl.Resources[id].Type + "." + name {
+	case "AWS::SQS::Queue.Arn":
+		return "arn:aws:sqs:REGION:ACCOUNT:" + properties["QueueName"].(string)
+	case "AWS::SQS::Queue.QueueName":
+		return properties["QueueName"].(string)
+	case "AWS::Logs::LogGroup.Arn":
+		return "arn:aws:logs:REGION:ACCOUNT:log-group:" + properties["LogGroupName"].(string) + ":*"
+	case "AWS::Lambda::Function.Arn":
+		return "arn:aws:lambda:REGION:ACCOUNT:function:" + properties["FunctionName"].(string)
+	case "AWS::ApiGatewayV2::Api.ApiEndpoint":
+		return "https://API.execute-api.REGION.amazonaws.com"
+	default:
+		return id + "." + name
+	}
+}

@@ -3,7 +3,8 @@
 // SSM, SQS and CloudWatch Logs to the functions.
 //
 // It is no proof of everything: it checks no policy, takes no webhook, calls no
-// function and raises no alarm.
+// function and raises no alarm. Of a resource that changes between two deployments it
+// takes what moto takes, and fails on the rest.
 //
 // What it needs besides Python 3 and Node.js it installs below infra, once, in the
 // versions that requirements.txt and package-lock.json name.

@@ -30,6 +30,18 @@ func TestAResourceTypeThatTheEmulatorCannotMakeIsAnError(t *testing.T) {
 	}
 }
 
+func TestAnUpdateThatTheEmulatorCannotMakeIsAnError(t *testing.T) {
+	aws := Start(t)
+	log := func(days string) map[string]any {
+		return map[string]any{"StackName": "x", "TemplateBody": `{"Resources": {"X": {"Type": "AWS::Logs::LogGroup",
+			"Properties": {"LogGroupName": "x", "RetentionInDays": ` + days + `}}}}`}
+	}
+	aws.Call(t, "cloudformation", "create_stack", log("30"))
+	if _, err := aws.call("cloudformation", "update_stack", log("60")); err == nil {
+		t.Error("an update was reported that was not made")
+	}
+}
+
 func TestAnErrorOfAWSComesBackAsOne(t *testing.T) {
 	_, err := Start(t).call("ssm", "get_parameter", map[string]any{"Name": "/none"})
 	if err == nil || !strings.Contains(err.Error(), "ParameterNotFound") {

@@ -163,8 +163,9 @@ def model(name, kind):
 MODELS = [model(name, kind) for name, kind in KINDS.items()]  # moto finds them as subclasses, while they live
 
 
-def refuse_unknown_types():
-    find = parsing.resource_class_from_type
+def refuse_what_is_not_done():
+    """moto warns of a type that it does not know, says nothing of an update that it cannot make, and goes on."""
+    find, update = parsing.resource_class_from_type, parsing.parse_and_update_resource
 
     def found(resource_type):
         known = find(resource_type)
@@ -172,7 +173,14 @@ def refuse_unknown_types():
             raise NotImplementedError(f"infra/emulator/server.py knows no {resource_type}: add it to KINDS")
         return known
 
+    def updated(logical_id, resource_json, *arguments, **named):
+        resource = update(logical_id, resource_json, *arguments, **named)
+        if resource is None and resource_json["Type"] not in LEFT_OUT:
+            raise NotImplementedError(f"moto cannot update an {resource_json['Type']}: deploy it as it shall be")
+        return resource
+
     parsing.resource_class_from_type = found
+    parsing.parse_and_update_resource = updated
 
 
 def forgive_unknown_change_sets():
@@ -234,7 +242,7 @@ def end_with_parent():
 def main():
     global url
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    refuse_unknown_types()
+    refuse_what_is_not_done()
     forgive_unknown_change_sets()
     keep_default_parameters()
     server = make_server("127.0.0.1", 0, Application(), threaded=True)

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"commerce-segment/infra/stack/outputs"
 )
 
 // maxAge is how old the oldest waiting event may be before somebody hears of it, in
@@ -82,7 +84,7 @@ func newAlarms(stack awscdk.Stack, o Options, topic awssns.Topic, api awsapigate
 }
 
 func (a alarm) add(scope constructs.Construct, o Options) awscloudwatch.Alarm {
-	return awscloudwatch.NewAlarm(scope, jsii.String(identifier(a.name)), &awscloudwatch.AlarmProps{
+	return awscloudwatch.NewAlarm(scope, jsii.String(outputs.Identifier(a.name)), &awscloudwatch.AlarmProps{
 		AlarmName:          o.name(a.name),
 		AlarmDescription:   jsii.String(a.whatToDo),
 		Metric:             a.metric,

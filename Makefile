@@ -33,5 +33,6 @@ lint:
 	go tool staticcheck ./...
 
 .PHONY: bench
-bench: ## Measure: nanoseconds, bytes and allocations per event
+bench: ## Measure: nanoseconds, bytes and allocations per event; a cold start
 	go test -run '^$$' -bench . -benchmem ./shared/...
+	go test -run '^$$' -bench ColdStart -benchtime 100x ./functions

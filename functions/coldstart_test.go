@@ -20,17 +20,14 @@ import (
 )
 
 // maxZip is how large a function may be, zipped, in bytes. Lambda fetches it at
-// every cold start.
+// every cold start. As it is deployed, for arm64, it is a tenth smaller than for
+// amd64.
 const maxZip = 5 << 20
 
 func TestAFunctionIsSmall(t *testing.T) {
 	for _, tracked := range tracking.All() {
 		t.Run(tracked.Name, func(t *testing.T) {
-			bootstrap, err := buildFor("arm64", tracked.Name) // as it is deployed
-			if err != nil {
-				t.Fatal(err)
-			}
-			size := zipped(t, bootstrap)
+			size := zipped(t, build(t, tracked.Name))
 			t.Logf("%.2f MB", float64(size)/1e6)
 			if size > maxZip {
 				t.Errorf("its zip has %d bytes, more than %d", size, maxZip)

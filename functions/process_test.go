@@ -29,9 +29,7 @@ func build(t testing.TB, name string) string {
 	if runtime.GOOS != "linux" {
 		t.Skipf("functions are Linux programs, and this is %s", runtime.GOOS)
 	}
-	once, _ := built.LoadOrStore(name, sync.OnceValues(func() (string, error) {
-		return buildFor(runtime.GOARCH, name)
-	}))
+	once, _ := built.LoadOrStore(name, sync.OnceValues(func() (string, error) { return compile(name) }))
 	bootstrap, err := once.(func() (string, error))()
 	if err != nil {
 		t.Fatal(err)
@@ -44,11 +42,11 @@ var (
 	programs string   // the folder of what is built
 )
 
-func buildFor(architecture, name string) (string, error) {
-	bootstrap := filepath.Join(programs, architecture, name, "bootstrap")
+func compile(name string) (bootstrap string, err error) {
+	bootstrap = filepath.Join(programs, name, "bootstrap")
 	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
 		"-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", bootstrap, "./"+name)
-	command.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+architecture, "CGO_ENABLED=0", "GOFLAGS=")
+	command.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOFLAGS=")
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", name, err, output)
 	}

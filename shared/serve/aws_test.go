@@ -102,24 +102,30 @@ func TestTheEnvironmentSaysWhereSettingsAndQueueAre(t *testing.T) {
 // A function that was frozen finds its connections dead: one by a reset, another by
 // silence. Neither may cost the event its place on the queue.
 func TestADeadConnectionIsTriedAgain(t *testing.T) {
-	for name, spoil := range map[string]func(http.ResponseWriter, *http.Request){
-		"it is reset":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"it is silent": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		"it throttles": func(w http.ResponseWriter, _ *http.Request) {
+	cases := []struct {
+		name   string
+		spoil  func(http.ResponseWriter, *http.Request)
+		within time.Duration
+	}{
+		{"it is reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 700 * time.Millisecond},
+		{"it is silent", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, settingsWithin + queueWithin + 700*time.Millisecond},
+		// The SDK would wait for up to a second before it tries again.
+		{"it throttles", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Amzn-ErrorType", "ThrottlingException")
 			w.WriteHeader(http.StatusBadRequest)
 			io.WriteString(w, `{}`)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
+		}, 700 * time.Millisecond},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
 			f, aws, log := inLambda(t, nil)
-			aws.spoil = spoil
+			aws.spoil = c.spoil
 			started := time.Now()
 			response, _ := f.HTTP(t.Context(), post())
 			equal(t, "status", response.StatusCode, 202)
 			equal(t, "asked", aws.asked, "map[AmazonSQS.SendMessage:2 AmazonSSM.GetParameters:2]")
-			if took := time.Since(started); took > 3*time.Second {
-				t.Errorf("it took %v", took)
+			if took := time.Since(started); took > c.within {
+				t.Errorf("it took %v, want less than %v", took, c.within)
 			}
 			if strings.Contains(log.String(), `"Unverified"`) {
 				t.Errorf("it was not verified: %s", log)

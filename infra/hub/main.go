@@ -83,7 +83,7 @@ func newRoot() *cobra.Command {
 		&cobra.Group{ID: "templates", Title: "Write templates:"},
 		&cobra.Group{ID: "operate", Title: "Set up and operate, here or on AWS (--prefix):"},
 	)
-	addGroup(root, "local", newRun(), newSend(), newSamples())
+	addGroup(root, "local", newRun(), newSend(), newSamples(), newSAM())
 	addGroup(root, "templates", newPreview(), newEval(), newTemplates())
 	addGroup(root, "operate", newConfigure(), newSettings(), newRotate(), newDeadLetters())
 	return root

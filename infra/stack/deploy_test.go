@@ -12,6 +12,7 @@ import (
 
 	"commerce-segment/infra/emulator"
 	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
@@ -154,7 +155,7 @@ func checkFunctions(t *testing.T, aws *emulator.Emulator, written map[string]str
 		environment := resource{Properties: function}.at("Environment", "Variables")
 		if got, want := fmt.Sprint(environment), fmt.Sprint(map[string]any{
 			VariablePrefix: "/commerce-segment", VariableQueue: written[outputs.Queue(row)],
-			VariableDeadLetters: written[outputs.DeadLetters(row)],
+			VariableDeadLetters: written[outputs.DeadLetters(row)], settings.Variable: "{}",
 		}); got != want {
 			t.Errorf("the function %s has the environment %s, want %s", name, got, want)
 		}

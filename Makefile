@@ -19,7 +19,7 @@ check: format tidy lint test ## What must pass before a commit: format, tidy, li
 
 .PHONY: format
 format:
-	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || \
+	@unformatted=$$(find . -name "*.go" -not -path "*/node_modules/*" -exec gofmt -l {} +); test -z "$$unformatted" || \
 		{ echo "not formatted, run gofmt -w on:" $$unformatted >&2; exit 1; }
 
 .PHONY: tidy

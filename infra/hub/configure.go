@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -170,10 +171,8 @@ func configure(cmd *cobra.Command, options configuration) error {
 	if err := s.write(cmd, current, wanted); err != nil {
 		return err
 	}
-	if s.Deployment != nil {
-		s.Deployment.sayWhatToRegister(cmd.OutOrStdout(), s.SecretCommand)
-	}
-	return nil
+	maps.Copy(current, wanted)
+	return s.sayWhatToRegister(cmd.OutOrStdout(), current)
 }
 
 // given is what flags and the environment say, by the parameters' names. A flag
@@ -355,10 +354,21 @@ func (s site) write(cmd *cobra.Command, current, wanted map[string]string) error
 	return nil
 }
 
-// sayWhatToRegister says what is left to do in Commerce.
-func (d *deployment) sayWhatToRegister(w io.Writer, secretCommand string) {
-	fmt.Fprintf(w, "\nCommerce posts its webhooks to these URLs, with the secret key that this prints:\n  %s\n\n", secretCommand)
-	for _, t := range tracking.All() {
-		fmt.Fprintf(w, "  %-16s %s\n", t.Name, d.webhookURL(t))
+// sayWhatToRegister says what is left to do in Commerce, where it can reach the store.
+func (s site) sayWhatToRegister(w io.Writer, parameters map[string]string) error {
+	if s.Deployment == nil {
+		return nil
 	}
+	fmt.Fprintf(w, "\nCommerce posts its webhooks to these URLs, with the secret key that this prints:\n  %s\n\n", s.SecretCommand)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, t := range tracking.All() {
+		config, err := settings.Parse(t, parameters)
+		if err != nil {
+			return err
+		}
+		if config.Enabled {
+			fmt.Fprintf(table, "  %s\t%s\n", strings.Join(config.Events, ", "), s.Deployment.webhookURL(t))
+		}
+	}
+	return table.Flush()
 }

@@ -183,9 +183,12 @@ func printGraves(w io.Writer, graves []grave, now time.Time) error {
 	for _, g := range graves {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, g.Reason, g.Resource, age(now.Sub(g.Buried)), strings.Join(lines(g.Detail), " "))
 	}
-	fmt.Fprintln(table, "\t\t\t\t\nCOUNT\tTRACKING\tREASON\t\t")
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(table, "\nCOUNT\tTRACKING\tREASON")
 	for _, kind := range kinds(graves) {
-		fmt.Fprintf(table, "%d\t%s\t%s\t\t\n", kind.count, kind.tracking, kind.reason)
+		fmt.Fprintf(table, "%d\t%s\t%s\n", kind.count, kind.tracking, kind.reason)
 	}
 	return table.Flush()
 }

@@ -4,7 +4,7 @@
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: ## Run everything here: post webhooks, see what Segment would be told
@@ -50,6 +50,9 @@ sam-template:
 sam: sam-template ## Run the functions in containers, with the SAM CLI: http://127.0.0.1:3000
 	@exec ./bin/hub sam start -- $(SAM_OPTIONS)
 
+FUNCTION ?= order-completed
+SAMPLE ?= order-completed/guest
+
 .PHONY: sam-invoke
-sam-invoke: sam-template ## Call one: make sam-invoke FUNCTION=order-completed SAMPLE=order-completed/guest
+sam-invoke: sam-template ## Call one of them with one webhook: FUNCTION=order-updated SAMPLE=order-updated/shipped
 	@exec ./bin/hub sam invoke $(FUNCTION) $(SAMPLE) -- $(SAM_OPTIONS)

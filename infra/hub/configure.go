@@ -26,8 +26,6 @@ type question struct {
 	text     string // what to ask a person
 	flag     string // empty for a secret: everybody on the machine sees command lines
 	variable string // in the environment; empty where there is none
-	// standard is what counts where the parameter is not set.
-	standard string
 	// normal makes the value to write out of an answer, or says what is wrong with it.
 	normal func(string) (string, error)
 }
@@ -35,8 +33,8 @@ type question struct {
 // questions are those about the whole store.
 var questions = []question{
 	{name: settings.SegmentWriteKey, text: "Segment: write key of the source", variable: "SEGMENT_WRITE_KEY"},
-	{name: settings.SegmentHost, text: "Segment: host", flag: "segment-host", variable: "SEGMENT_HOST", standard: settings.DefaultHost},
-	{name: settings.SegmentPath, text: "Segment: path", flag: "segment-path", variable: "SEGMENT_PATH", standard: settings.DefaultPath},
+	{name: settings.SegmentHost, text: "Segment: host", flag: "segment-host", variable: "SEGMENT_HOST"},
+	{name: settings.SegmentPath, text: "Segment: path", flag: "segment-path", variable: "SEGMENT_PATH"},
 	{name: settings.CommerceClientID, text: "Commerce: client id", flag: "commerce-client-id", variable: "COMMERCE_CLIENT_ID", normal: oneWord},
 	{name: settings.CommerceClientSecret, text: "Commerce: client secret", variable: "COMMERCE_CLIENT_SECRET", normal: oneWord},
 	{name: settings.CommerceTokenURL, text: "Commerce: base URL of its API, such as " + exampleRegion, flag: "commerce-url", variable: "COMMERCE_URL", normal: tokenURL},
@@ -70,11 +68,11 @@ func (q question) check(answer string) (string, error) {
 // answer only where a tracking can observe one event.
 func trackingQuestions(t tracking.Tracking) []question {
 	asked := []question{{
-		name: settings.Enabled(t), text: "Tell Segment of " + t.Title + ": yes or no", standard: "true", normal: yesOrNo,
+		name: settings.Enabled(t), text: "Tell Segment of " + t.Title + ": yes or no", normal: yesOrNo,
 	}}
 	if len(t.Observable()) > 1 {
 		asked = append(asked, question{
-			name: settings.Events(t), standard: strings.Join(t.Observes, ","),
+			name: settings.Events(t),
 			text: fmt.Sprintf("%s: Commerce events, of %s", t.Title, strings.Join(t.Observable(), ", ")),
 		})
 	}
@@ -114,7 +112,8 @@ Secrets are never on the command line, where everybody on the machine could read
 them. They are typed unseen, or come from the environment:
 ` + variables() + `
 Everything is checked before anything is written, and what is as it should be
-already is left alone. Where there is no webhook secret, one is made.`,
+already is left alone. Where there is no webhook secret, one is made. In the hub's
+directory there need be no Segment host: the hub sends to its own inbox then.`,
 		Example: `  hub configure
   hub configure --prefix /commerce-segment
   SEGMENT_WRITE_KEY=… hub configure --prefix /commerce-segment --segment-host https://events.eu1.segmentapis.com
@@ -161,7 +160,7 @@ func configure(cmd *cobra.Command, options configuration) error {
 	}
 	if keyboard := openTerminal(cmd); keyboard != nil && !options.noInput {
 		fmt.Fprintf(keyboard.out, "Settings in %s. Enter keeps what is there.\n", s.Name)
-		if err := askAll(keyboard, current, wanted); err != nil {
+		if err := askAll(keyboard, current, s.defaults(), wanted); err != nil {
 			return err
 		}
 	}
@@ -237,18 +236,18 @@ func (c configuration) trackings() (map[string]string, error) {
 
 // askAll asks for what is not wanted yet. A webhook secret that is there already is
 // not asked for: hub rotate replaces it.
-func askAll(keyboard *terminal, current, wanted map[string]string) error {
+func askAll(keyboard *terminal, current, defaults, wanted map[string]string) error {
 	for _, q := range questions {
 		if q.name == settings.WebhookSecret && strings.TrimSpace(current[q.name]) != "" {
 			continue
 		}
-		if err := askOne(keyboard, q, current, wanted); err != nil {
+		if err := askOne(keyboard, q, cmp.Or(current[q.name], defaults[q.name]), wanted); err != nil {
 			return err
 		}
 	}
 	for _, t := range tracking.All() {
 		for _, q := range trackingQuestions(t) {
-			if err := askOne(keyboard, q, current, wanted); err != nil {
+			if err := askOne(keyboard, q, cmp.Or(current[q.name], defaults[q.name]), wanted); err != nil {
 				return err
 			}
 			if cmp.Or(wanted[settings.Enabled(t)], current[settings.Enabled(t)]) == "false" {
@@ -260,12 +259,12 @@ func askAll(keyboard *terminal, current, wanted map[string]string) error {
 }
 
 // askOne asks until the answer is right, or Enter keeps what is there.
-func askOne(keyboard *terminal, q question, current, wanted map[string]string) error {
+func askOne(keyboard *terminal, q question, current string, wanted map[string]string) error {
 	if wanted[q.name] != "" {
 		return nil
 	}
 	for {
-		answer, err := keyboard.ask(fmt.Sprintf("%s [%s]: ", q.text, q.shown(current[q.name])), q.secret())
+		answer, err := keyboard.ask(fmt.Sprintf("%s [%s]: ", q.text, q.shown(current)), q.secret())
 		if err != nil || answer == "" {
 			return err
 		}
@@ -286,7 +285,7 @@ func (q question) shown(current string) string {
 	case q.secret() && current != "":
 		return "set, not shown"
 	default:
-		return cmp.Or(current, q.standard, "not set")
+		return cmp.Or(current, "not set")
 	}
 }
 

@@ -185,7 +185,7 @@ func TestConfigureAsksWhatIsMissingAndShowsNoSecret(t *testing.T) {
 	keyboard := openKeyboard(t, nil, "configure", "--dir", dir, "--segment-path", "/v1/import")
 	keyboard.answerUnseen("Segment: write key of the source [not set]: ", "PLANTED key\n")
 	keyboard.answerUnseen("parameter segment/write-key: it holds white space", "PLANTED-key\n")
-	keyboard.answer("Segment: host [https://api.segment.io]: ", "\n")
+	keyboard.answer("Segment: host [not set]: ", "\n")
 	keyboard.answer("Commerce: client id [not set]: ", "my-id\n")
 	keyboard.answerUnseen("Commerce: client secret [not set]: ", "PLANTED-client\n")
 	keyboard.answer("[not set]: ", "https://useast.api.elasticpath.com/oauth/access_token\n")

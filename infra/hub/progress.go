@@ -13,7 +13,7 @@ type progress struct {
 	what  string
 	total int
 	bar   bool
-	told  int // tenths
+	told  int // tenths; -1 for nothing yet
 }
 
 func newProgress(w io.Writer, what string, total int) *progress {
@@ -26,6 +26,7 @@ const barWidth = 30
 func (p *progress) at(count int) {
 	count = min(count, p.total)
 	if p.bar {
+		p.told = 0
 		filled := barWidth * count / max(p.total, 1)
 		fmt.Fprintf(p.w, "\r[%s%s] %d/%d %s", strings.Repeat("#", filled), strings.Repeat(" ", barWidth-filled), count, p.total, p.what)
 		return
@@ -36,9 +37,9 @@ func (p *progress) at(count int) {
 	}
 }
 
-// done leaves the bar's line.
+// done leaves the bar's line, if there is one.
 func (p *progress) done() {
-	if p.bar {
+	if p.bar && p.told >= 0 {
 		fmt.Fprintln(p.w)
 	}
 }

@@ -10,13 +10,13 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -77,8 +77,7 @@ file, as the API would. What is after -- goes to sam local invoke as it is.`,
 			if err != nil {
 				return err
 			}
-			function := outputs.StackName(defaultPrefix) + "-" + t.Name
-			return options.sam(cmd, event, append([]string{"invoke", function, "--event", "-"}, args[2:]...)...)
+			return options.sam(cmd, event, append([]string{"invoke", options.function(t), "--event", "-"}, args[2:]...)...)
 		},
 	}
 	for _, command := range []*cobra.Command{start, invoke} {
@@ -88,6 +87,12 @@ file, as the API would. What is after -- goes to sam local invoke as it is.`,
 		addCommand(cmd, command)
 	}
 	return cmd
+}
+
+// function is the name of a tracking's function. It begins with the stack's, which is
+// the name of the template's file.
+func (o samOptions) function(t tracking.Tracking) string {
+	return strings.TrimSuffix(filepath.Base(o.template), ".template.json") + "-" + t.Name
 }
 
 // event is a webhook as an HTTP API hands it to a function.

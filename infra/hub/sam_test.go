@@ -65,7 +65,7 @@ func TestTheSAMCLIRunsAFunctionWithTheSettingsHere(t *testing.T) {
 	noSecret(t, got)
 
 	args := strings.Fields(written("args"))
-	want := "local invoke --template " + flags[3] + " --add-host host.docker.internal:host-gateway commerce-segment-order-completed --event - --skip-pull-image"
+	want := "local invoke --template " + flags[3] + " --add-host host.docker.internal:host-gateway shop-order-completed --event - --skip-pull-image"
 	if strings.Join(args, " ") != want {
 		t.Errorf("sam is started with\n%s\nwant\n%s", strings.Join(args, " "), want)
 	}

@@ -77,7 +77,7 @@ func (s site) settings(ctx context.Context) ([]setting, error) {
 		stored[parameter.Name] = parameter
 	}
 	var all []setting
-	defaults := defaultValues()
+	defaults := s.defaults()
 	for _, name := range allNames() {
 		parameter, set := stored[name]
 		delete(stored, name)
@@ -107,9 +107,13 @@ func settingOf(name string, stored settings.Stored, set bool, standard string) s
 	return one
 }
 
-// defaultValues are what counts where a parameter is not set.
-func defaultValues() map[string]string {
-	defaults := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentPath: settings.DefaultPath}
+// defaults are what counts where a parameter is not set. On this machine there is no
+// host then: the hub sends to its inbox.
+func (s site) defaults() map[string]string {
+	defaults := map[string]string{}
+	if s.Deployment != nil {
+		defaults[settings.SegmentHost], defaults[settings.SegmentPath] = settings.DefaultHost, settings.DefaultPath
+	}
 	for _, t := range tracking.All() {
 		defaults[settings.Enabled(t)] = "true"
 		defaults[settings.Events(t)] = strings.Join(t.Observes, ",")

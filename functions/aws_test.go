@@ -180,7 +180,7 @@ func TestOnAWSABuriedEventSaysWhy(t *testing.T) {
 }
 
 // "Deployed and not yet configured" is a normal state: everything that comes in is
-// kept, and delivered once there are settings. What was forged is dropped then.
+// kept, and delivered once there are settings. What was forged is buried then.
 func TestOnAWSEventsThatComeBeforeTheSettingsAreDelivered(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.CustomerCreated
@@ -202,7 +202,9 @@ func TestOnAWSEventsThatComeBeforeTheSettingsAreDelivered(t *testing.T) {
 	function = cloud.start() // another one; this one looks again within 72 s
 	equal(t, "kept with settings", len(cloud.deliver(function)), 0)
 	equal(t, "messages to Segment", len(segment.drain()), 5)
-	function.counts(t, cloud.prefix, tracked, metrics.Delivered, metrics.DelayMilliseconds, metrics.Skipped, metrics.Forged)
+	visible, _ := cloud.count(cloud.dead)
+	equal(t, "dead letters", visible, 1)
+	function.counts(t, cloud.prefix, tracked, metrics.Delivered, metrics.DelayMilliseconds, metrics.Buried, metrics.Forged)
 }
 
 // Commerce may never send a refused event again. The order of things is the

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"commerce-segment/shared/relay"
 	"commerce-segment/shared/tracking"
 )
 
@@ -35,9 +36,10 @@ func (h *hub) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	err = pageTemplate().Execute(w, struct {
 		guide
-		Kept, Dropped int
-		Trackings     []tracking.Tracking
-	}{told, kept, dropped, tracking.All()})
+		Kept, Dropped, Waiting int
+		Dead                   []relay.Burial
+		Trackings              []tracking.Tracking
+	}{told, kept, dropped, h.webhooks.waiting(), h.webhooks.dead(), tracking.All()})
 	if err != nil {
 		h.log.Warn("writing the page", "error", err)
 	}
@@ -46,8 +48,14 @@ func (h *hub) page(w http.ResponseWriter, r *http.Request) {
 // isLocal says that a request comes from this machine and calls it by a name of
 // its own. A page elsewhere on the web can have its own name resolve to
 // 127.0.0.1 and then read what its visitor's browser gets from here (DNS
-// rebinding), and a tunnel makes the hub public: both send their own name.
+// rebinding), and a tunnel makes the hub public. The one sends its own name, the
+// other may not, but says for whom it asks.
 func isLocal(r *http.Request) bool {
+	for header := range r.Header {
+		if header == "Forwarded" || strings.HasPrefix(header, "X-Forwarded-") {
+			return false
+		}
+	}
 	remote, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil || !isLoopback(remote) {
 		return false

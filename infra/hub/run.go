@@ -204,7 +204,8 @@ func (h *hub) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", h.page)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	h.inbox.routes(mux)
-	return mux
+	// No page elsewhere on the web may have its visitor's browser write here.
+	return http.NewCrossOriginProtection().Handler(mux)
 }
 
 // stopWithin is how long open connections may take when the hub stops.
@@ -252,12 +253,19 @@ func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 
 // sayGoodbye says what is lost, as the queues were in memory.
 func (h *hub) sayGoodbye(w io.Writer) {
-	switch waiting := h.webhooks.waiting(); waiting {
-	case 0:
+	waiting, dead := h.webhooks.waiting(), len(h.webhooks.dead())
+	if waiting+dead == 0 {
 		fmt.Fprintln(w, "\nStopped. No event was waiting.")
-	case 1:
-		fmt.Fprintln(w, "\nStopped. 1 event was still waiting and is lost: this queue is in memory only. On AWS it would have stayed.")
-	default:
-		fmt.Fprintf(w, "\nStopped. %d events were still waiting and are lost: this queue is in memory only. On AWS they would have stayed.\n", waiting)
+		return
 	}
+	fmt.Fprintf(w, "\nStopped. Lost, because these queues are in memory only: %s still waiting, %s. On AWS they would have stayed.\n",
+		count(waiting, "event"), count(dead, "dead letter"))
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

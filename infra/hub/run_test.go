@@ -372,8 +372,8 @@ func TestTheProgramStopsOnASignalAndSaysWhatIsLost(t *testing.T) {
 		says   string
 	}{
 		{"with nothing waiting", os.Interrupt, 0, "\nStopped. No event was waiting.\n"},
-		{"with one event waiting", syscall.SIGTERM, 1, "\nStopped. 1 event was still waiting and is lost:"},
-		{"with events waiting", syscall.SIGTERM, 3, "\nStopped. 3 events were still waiting and are lost:"},
+		{"with one event waiting", syscall.SIGTERM, 1, "\nStopped. Lost, because these queues are in memory only: 1 event still waiting, 0 dead letters."},
+		{"with events waiting", syscall.SIGTERM, 3, "\nStopped. Lost, because these queues are in memory only: 3 events still waiting, 0 dead letters."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			hub, h := program(t, []string{"ADDR=127.0.0.1:0"}, "--inbox-fail", "1")

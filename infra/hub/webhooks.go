@@ -81,6 +81,19 @@ func (h *webhooks) waiting() int {
 	return total
 }
 
+// dead tells of the events that were given up, by tracking and then oldest first.
+func (h *webhooks) dead() []relay.Burial {
+	var burials []relay.Burial
+	for _, t := range tracking.All() {
+		for _, letter := range h.queues[t.Name].DeadLetters() {
+			burial := letter.Burial
+			burial.Tracking = t.Name // a redrive by the queue itself does not know it
+			burials = append(burials, burial)
+		}
+	}
+	return burials
+}
+
 // ServeHTTP hands POST /webhooks/<name> to the function of that name, as the
 // HTTP API on AWS does.
 func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -25,7 +25,7 @@ const (
 const (
 	// When Commerce calls: one of these for each request.
 	Accepted    = "Accepted"    // answered 202
-	Forged      = "Forged"      // answered 401; at delivery, beside Skipped, found forged only then
+	Forged      = "Forged"      // answered 401; at delivery, beside Buried, found forged only then
 	Refused     = "Refused"     // answered 400: no webhook
 	TooLarge    = "TooLarge"    // answered 413: lost
 	Unavailable = "Unavailable" // answered 503: lost, unless Commerce tries again

@@ -89,7 +89,8 @@ func (r *Relay) verifyInTime(ctx context.Context, presented commerce.Digest) (co
 
 // verify says what a presented key is worth. A key that looks forged is looked
 // at again with secrets read anew, so that one which was rotated within the last
-// minute is never refused. The error says why the verdict is Unknown, where it is
+// minute is not refused; within the last few seconds it may be, because Reload
+// does not read more often. The error says why the verdict is Unknown, where it is
 // not simply that no secret is configured.
 func (r *Relay) verify(ctx context.Context, presented commerce.Digest) (commerce.Verdict, error) {
 	config, err := r.Configuration.Current(ctx)
@@ -108,16 +109,19 @@ func (r *Relay) verify(ctx context.Context, presented commerce.Digest) (commerce
 // refuse answers a body that is no webhook. A genuine one is kept among the dead
 // letters: it is Commerce that has changed, and somebody must see it.
 func (r *Relay) refuse(ctx context.Context, verdict commerce.Verdict, body []byte, why error) (Answer, error) {
-	answer := Answer{http.StatusBadRequest, refusalCode(why)}
+	refused := Answer{http.StatusBadRequest, refusalCode(why)}
 	if verdict != commerce.Genuine || r.Spool == nil {
-		return answer, why
+		return refused, why
 	}
 	err := r.Spool.Bury(ctx, Envelope{Received: time.Now(), Body: body}, Burial{
 		Tracking: r.Tracking.Name,
-		Reason:   answer.Code,
+		Reason:   refused.Code,
 		Detail:   bounded(why.Error()),
 	})
-	return answer, errors.Join(why, err)
+	if err != nil {
+		return unavailable, errors.Join(why, err)
+	}
+	return refused, why
 }
 
 // refusalCode is the code of why a body is no webhook.

@@ -55,6 +55,7 @@ func TestAnEventThatCouldNotBeVerifiedIsVerifiedLater(t *testing.T) {
 		now        func(*world) // when it is delivered
 		outcome    string
 		taken      []string
+		dead       int
 		reloadKnow commerce.Secrets
 	}{
 		{name: "a genuine one is delivered once a secret is configured",
@@ -64,10 +65,11 @@ func TestAnEventThatCouldNotBeVerifiedIsVerifiedLater(t *testing.T) {
 		{name: "a genuine one with a key that only a reload knows is delivered",
 			then: notConfigured, key: "new", now: configured, outcome: "delivered ", taken: []string{"1"},
 			reloadKnow: commerce.Secrets{"new"}},
-		{name: "a forged one is dropped",
-			then: notConfigured, key: "guess", now: configured, outcome: "skipped forged"},
-		{name: "one without a key is dropped",
-			then: notConfigured, key: "", now: configured, outcome: "skipped forged"},
+		// It may be the secret that is wrong, and Commerce was told 202.
+		{name: "a forged one is buried",
+			then: notConfigured, key: "guess", now: configured, outcome: "buried forged", dead: 1},
+		{name: "one without a key is buried",
+			then: notConfigured, key: "", now: configured, outcome: "buried forged", dead: 1},
 		{name: "one for which no secret is configured yet waits",
 			then: notConfigured, key: secret, now: notConfigured, outcome: "postponed unverified"},
 		{name: "one for which the settings cannot be read yet waits",
@@ -84,9 +86,16 @@ func TestAnEventThatCouldNotBeVerifiedIsVerifiedLater(t *testing.T) {
 			got := w.log.last(t, "deliver")
 			equal(t, "the outcome", got.Outcome+" "+got.Reason, c.outcome)
 			equal(t, "taken by Segment", w.segment.taken, c.taken)
-			equal(t, "dead letters", len(w.spool.DeadLetters()), 0)
+			equal(t, "dead letters", len(w.spool.DeadLetters()), c.dead)
 		})
 	}
+}
+
+// A 400 says that the body is kept, if it was genuine.
+func TestARefusedBodyThatCannotBeKeptIsNotAnsweredAsIfItWere(t *testing.T) {
+	w := newWorld(t)
+	w.spool.buryErr = errDown
+	equal(t, "the answer", w.accept(t, secret, "hello"), relay.Answer{Status: 503, Code: "unavailable"})
 }
 
 // Where there is no queue, or it does not answer, the event is delivered while

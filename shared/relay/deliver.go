@@ -106,11 +106,12 @@ func (r *Relay) open(_ context.Context, _ Config, p *parcel) outcome {
 	return outcome{}
 }
 
-// reasonForged is why an event is skipped whose key proves to be forged.
+// reasonForged is why an event is buried whose key proves to be forged.
 const reasonForged = "forged"
 
 // authenticate verifies the key of an event that could not be verified when it
-// came in. A forged one ends here, as if it had been refused then.
+// came in. One that is not genuine by the secret of today goes to the dead letters:
+// Commerce was told that it is safe, and it may be the secret that is mistyped.
 func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 	if p.item.Envelope.Presented == nil {
 		return outcome{}
@@ -119,11 +120,13 @@ func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 	case commerce.Genuine:
 		return outcome{}
 	case commerce.Forged:
-		return skip(reasonForged)
+		return bury(reasonForged, errForged)
 	default:
 		return postpone("unverified", why)
 	}
 }
+
+var errForged = errors.New("its key is none of the webhook secrets that are set now")
 
 // parse reads the webhook.
 func (r *Relay) parse(_ context.Context, _ Config, p *parcel) outcome {
@@ -159,6 +162,8 @@ func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
 	switch {
 	case errors.Is(err, template.ErrInput):
 		return bury("input", err)
+	case ctx.Err() != nil: // perhaps by the fault of another one in the batch
+		return postpone("out_of_time", err)
 	case err != nil:
 		return postpone("template", err).forOperator()
 	case len(p.written) == 0:

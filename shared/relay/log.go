@@ -80,7 +80,7 @@ func deliveryLevel(p *parcel) slog.Level {
 	switch {
 	case p.outcome.operator || p.outcome.fate == buried:
 		return slog.LevelError
-	case p.outcome.fate == postponed || p.outcome.reason == reasonForged:
+	case p.outcome.fate == postponed:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo

@@ -40,14 +40,14 @@ func (p *parcel) metrics() []metrics.Value {
 		return []metrics.Value{metrics.One(metrics.Delivered)}
 	case o.fate == delivered:
 		return []metrics.Value{metrics.One(metrics.Delivered), {Name: metrics.DelayMilliseconds, Value: p.delay()}}
+	case o.fate == buried && o.reason == reasonForged:
+		return []metrics.Value{metrics.One(metrics.Buried), metrics.One(metrics.Forged)}
 	case o.fate == buried:
 		return []metrics.Value{metrics.One(metrics.Buried)}
 	case o.fate == postponed && o.operator:
 		return []metrics.Value{metrics.One(metrics.Postponed), metrics.One(metrics.Blocked)}
 	case o.fate == postponed:
 		return []metrics.Value{metrics.One(metrics.Postponed)}
-	case o.reason == reasonForged:
-		return []metrics.Value{metrics.One(metrics.Skipped), metrics.One(metrics.Forged)}
 	default:
 		return []metrics.Value{metrics.One(metrics.Skipped)}
 	}

@@ -94,6 +94,25 @@ func TestAPostponedEventNeverComesBackEarlierThanSegmentAsks(t *testing.T) {
 	}
 }
 
+// The worst outcome decides what happens, and the longest pause how soon.
+func TestAPauseThatOneOfSeveralMessagesAskedForHoldsForTheEvent(t *testing.T) {
+	w := newWorld(t)
+	w.settings.config.Template = `[1..30].{"event": "E", "properties": {"order_id": $string($), "filler": $pad("", 31000, "x")}}`
+	requests := 0
+	w.segment.answer = func(answer http.ResponseWriter, _ []string) {
+		if requests++; requests == 1 {
+			answer.WriteHeader(500)
+			return
+		}
+		answer.Header().Set("Retry-After", "200")
+		answer.WriteHeader(429)
+	}
+	if delay := attempt(t, w, 1); delay < 200*time.Second {
+		t.Errorf("it came back after %v, want at least 200 s", delay)
+	}
+	equal(t, "requests", requests, 2)
+}
+
 // Where settling fails, keeping the item on its queue is the one thing that loses
 // nothing: its visibility timeout ends, or its redrive policy takes it.
 func TestWhatCannotBeSettledStaysOnItsQueue(t *testing.T) {

@@ -55,10 +55,13 @@ func (f Fact) messageID(salt string, n int, kind string) string {
 	return id
 }
 
-// revision tells apart the times that a resource does the same again. The
-// webhook's id comes second, because Commerce does not promise to keep it on a
-// retry.
+// revision tells apart the times that a resource does the same again. A deletion
+// happens once and has no updated_at. The webhook's id comes next to last, because
+// Commerce does not promise to keep it on a retry.
 func (f Fact) revision() string {
+	if tracking.AtDeletion(f.Event) {
+		return "deleted"
+	}
 	return cmp.Or(f.UpdatedAt, f.WebhookID, f.received())
 }
 

@@ -58,6 +58,11 @@ func TestMessageID(t *testing.T) {
 		want   string
 	}{
 		{"what happens once has no revision", func(f *Fact) {}, "order-completed:order-1:0-track:SALT1"},
+		{"a deletion has the same one whatever the webhook's id",
+			func(f *Fact) {
+				f.Tracking, f.Event, f.ResourceID, f.UpdatedAt = tracking.CustomerUpdated, "customer.deleted", "customer-1", ""
+				f.WebhookID = "hook-2"
+			}, "customer-updated:customer-1:deleted:0-identify:SALT1"},
 		{"what happens once ignores the webhook's id and updated_at",
 			func(f *Fact) { f.WebhookID, f.UpdatedAt = "hook-2", "2026-12-01T00:00:00Z" }, "order-completed:order-1:0-track:SALT1"},
 		{"what happens again has the resource's updated_at, as it is written",

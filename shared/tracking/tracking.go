@@ -109,6 +109,10 @@ func (t Tracking) Observable() []string {
 // time is the resource's created_at. Any other event happened at its updated_at.
 func AtCreation(event string) bool { return strings.HasSuffix(event, ".created") }
 
+// AtDeletion says that an event is a resource's end: it happens once, and the
+// resource has no timestamps any more.
+func AtDeletion(event string) bool { return strings.HasSuffix(event, ".deleted") }
+
 // CheckEvents says why the tracking cannot observe these Commerce events, or
 // nil where it can.
 //

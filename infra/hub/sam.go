@@ -152,11 +152,11 @@ func (o samOptions) ready(ctx context.Context) error {
 			"https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html")
 	}
 	if _, err := exec.LookPath("docker"); err != nil {
-		return errors.New("Docker is not installed, in which the SAM CLI runs the functions: install Docker Desktop, " +
+		return errors.New("there is no Docker, in which the SAM CLI runs the functions: install Docker Desktop, " +
 			"or on Debian and Ubuntu: apt install docker.io")
 	}
 	if said, err := exec.CommandContext(ctx, "docker", "version").CombinedOutput(); err != nil {
-		return fmt.Errorf("Docker is installed and does not run: start Docker Desktop, or on Linux: systemctl start docker\n%s", bytes.TrimSpace(said))
+		return fmt.Errorf("no Docker engine answers: start Docker Desktop, or on Linux: systemctl start docker\n%s", bytes.TrimSpace(said))
 	}
 	return nil
 }

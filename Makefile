@@ -53,3 +53,23 @@ lint:
 bench: ## Measure: nanoseconds, bytes and allocations per event; a cold start
 	go test -run '^$$' -bench . -benchmem ./shared/...
 	go test -run '^$$' -bench ColdStart -benchtime 100x ./functions
+
+# The SAM CLI runs functions of this machine's processor only.
+ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+
+.PHONY: sam-template
+sam-template:
+	@go build -o bin/hub ./infra/hub
+	@test -d infra/node_modules || npm --prefix infra ci --no-audit --no-fund
+	@cd infra && npx cdk synth --quiet --no-notices --no-path-metadata -c architecture=$(ARCHITECTURE)
+
+.PHONY: sam
+sam: sam-template ## Run the functions in containers, with the SAM CLI: http://127.0.0.1:3000
+	@exec ./bin/hub sam start -- $(SAM_OPTIONS)
+
+FUNCTION ?= order-completed
+SAMPLE ?= order-completed/guest
+
+.PHONY: sam-invoke
+sam-invoke: sam-template ## Call one of them with one webhook: FUNCTION=order-updated SAMPLE=order-updated/shipped
+	@exec ./bin/hub sam invoke $(FUNCTION) $(SAMPLE) -- $(SAM_OPTIONS)

@@ -58,7 +58,7 @@ func eval(ctx context.Context, out io.Writer, file string, input []byte, binding
 	}
 	compiled, err := template.Compile(file, string(source))
 	if err != nil {
-		return refusedError{err}
+		return codedError{err, exitRefused}
 	}
 	result, err := compiled.Eval(ctx, input, bindings)
 	if err != nil {

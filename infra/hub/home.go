@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"os"
@@ -62,16 +60,14 @@ func makeHome(dir string) (home, error) {
 	return h, nil
 }
 
-// putMissing sets a parameter that is absent or blank to a prefix and 32 random
-// bytes in hex.
+// putMissing sets a parameter that is absent or blank to a prefix and a new
+// secret.
 func (h home) putMissing(name, prefix string) error {
 	value, err := h.get(name)
 	if err != nil || value != "" {
 		return err
 	}
-	random := make([]byte, 32)
-	rand.Read(random) // never fails
-	return h.Put(context.Background(), name, prefix+hex.EncodeToString(random))
+	return h.Put(context.Background(), name, prefix+newSecret())
 }
 
 // get is one parameter without the white space around it; empty where it is absent.

@@ -1,5 +1,6 @@
 // Command hub is the operator's program. It runs the whole integration on this
-// machine, shows what Segment would be told of a webhook, and tries templates.
+// machine, shows what Segment would be told of a webhook, tries templates, and sets
+// up and looks after a store that is deployed on AWS.
 package main
 
 import (
@@ -26,13 +27,17 @@ func main() {
 const (
 	exitDone    = 0
 	exitFailed  = 1
-	exitRefused = 2 // eval only: the template was refused before anything was evaluated
+	exitRefused = 2 // eval: the template was refused before anything was evaluated
+	exitTrouble = 2 // templates diff: the templates could not be compared, as with diff(1)
 )
 
-// refusedError is a template that does not compile.
-type refusedError struct{ error }
+// codedError is an error with an exit code of its own.
+type codedError struct {
+	error
+	code int
+}
 
-func (e refusedError) Unwrap() error { return e.error }
+func (e codedError) Unwrap() error { return e.error }
 
 // run runs one command line and returns its exit code. Whatever went wrong is
 // said here, once, on stderr.
@@ -50,12 +55,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func exitCode(err error) int {
-	var refused refusedError
+	var coded codedError
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &refused):
-		return exitRefused
+	case errors.As(err, &coded):
+		return coded.code
 	default:
 		return exitFailed
 	}
@@ -66,7 +71,7 @@ func newRoot() *cobra.Command {
 		Use:   "hub",
 		Short: "Tell Segment what happens in an Elastic Path Commerce shop",
 		Long: "hub runs the integration on this machine, shows what Segment would be told\n" +
-			"of a webhook, and tries templates.",
+			"of a webhook, tries templates, and sets up and looks after a store on AWS.",
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -76,9 +81,11 @@ func newRoot() *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: "local", Title: "Run it on this machine:"},
 		&cobra.Group{ID: "templates", Title: "Write templates:"},
+		&cobra.Group{ID: "operate", Title: "Set up and operate, here or on AWS (--prefix):"},
 	)
-	addGroup(root, "local", newRun(), newSend(), newSamples())
-	addGroup(root, "templates", newPreview(), newEval())
+	addGroup(root, "local", newRun(), newSend(), newSamples(), newSAM())
+	addGroup(root, "templates", newPreview(), newEval(), newTemplates())
+	addGroup(root, "operate", newConfigure(), newSettings(), newRotate(), newDeadLetters())
 	return root
 }
 
@@ -86,11 +93,17 @@ func newRoot() *cobra.Command {
 func addGroup(root *cobra.Command, id string, commands ...*cobra.Command) {
 	for _, command := range commands {
 		command.GroupID = id
-		command.DisableFlagsInUseLine = true
-		positional := command.Args
-		command.Args = func(cmd *cobra.Command, args []string) error { return withUsage(cmd, positional(cmd, args)) }
-		root.AddCommand(command)
+		addCommand(root, command)
 	}
+}
+
+// addCommand adds a command whose complaints about its arguments say how to write it.
+func addCommand(parent, command *cobra.Command) {
+	command.DisableFlagsInUseLine = true
+	if positional := command.Args; positional != nil {
+		command.Args = func(cmd *cobra.Command, args []string) error { return withUsage(cmd, positional(cmd, args)) }
+	}
+	parent.AddCommand(command)
 }
 
 // withUsage adds to what is wrong with a command line how to write it.

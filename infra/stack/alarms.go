@@ -9,6 +9,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/metrics"
 )
 
@@ -84,7 +85,7 @@ func newAlarms(stack awscdk.Stack, o Options, topic awssns.Topic, api awsapigate
 }
 
 func (a alarm) add(scope constructs.Construct, o Options) awscloudwatch.Alarm {
-	return awscloudwatch.NewAlarm(scope, jsii.String(identifier(a.name)), &awscloudwatch.AlarmProps{
+	return awscloudwatch.NewAlarm(scope, jsii.String(outputs.Identifier(a.name)), &awscloudwatch.AlarmProps{
 		AlarmName:          o.name(a.name),
 		AlarmDescription:   jsii.String(a.whatToDo),
 		Metric:             a.metric,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/tracking"
 )
 
@@ -115,7 +116,7 @@ func TestTheDashboardShowsTheWayOfAnEvent(t *testing.T) {
 func TestIdentifiersAreTheTrackingsTitles(t *testing.T) {
 	// The outputs' names are promised by them.
 	for _, row := range tracking.All() {
-		if got, want := identifier(row.Name), strings.Join(slices.Collect(strings.FieldsSeq(row.Title)), ""); got != want {
+		if got, want := outputs.Identifier(row.Name), strings.Join(slices.Collect(strings.FieldsSeq(row.Title)), ""); got != want {
 			t.Errorf("%s is %s, want %s", row.Name, got, want)
 		}
 	}

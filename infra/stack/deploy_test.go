@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/serve"
+	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
@@ -82,23 +84,23 @@ func hostArchitecture() string {
 	return defaultArchitecture
 }
 
-func checkOutputs(t *testing.T, aws *emulator.Emulator, outputs map[string]string) {
+func checkOutputs(t *testing.T, aws *emulator.Emulator, written map[string]string) {
 	t.Helper()
-	if got := outputs[OutputPrefix]; got != "/commerce-segment" {
-		t.Errorf("the output %s is %q", OutputPrefix, got)
+	if got := written[outputs.Prefix]; got != "/commerce-segment" {
+		t.Errorf("the output %s is %q", outputs.Prefix, got)
 	}
-	if got := outputs[OutputAlarmTopic]; got != list(t, aws, "sns", "list_topics", "Topics", "TopicArn")[0] {
-		t.Errorf("the output %s is %q, which is no topic", OutputAlarmTopic, got)
+	if got := written[outputs.AlarmTopic]; got != list(t, aws, "sns", "list_topics", "Topics", "TopicArn")[0] {
+		t.Errorf("the output %s is %q, which is no topic", outputs.AlarmTopic, got)
 	}
 	for _, row := range tracking.All() {
-		if got := outputs[OutputWebhook(row)]; !strings.HasSuffix(got, "/webhooks/"+row.Name) || !strings.HasPrefix(got, "http") {
-			t.Errorf("the output %s is %q, want a URL", OutputWebhook(row), got)
+		if got := written[outputs.Webhook(row)]; !strings.HasSuffix(got, "/webhooks/"+row.Name) || !strings.HasPrefix(got, "http") {
+			t.Errorf("the output %s is %q, want a URL", outputs.Webhook(row), got)
 		}
-		if got := outputs[OutputQueue(row)]; !strings.HasSuffix(got, "/commerce-segment-"+row.Name) {
-			t.Errorf("the output %s is %q", OutputQueue(row), got)
+		if got := written[outputs.Queue(row)]; !strings.HasSuffix(got, "/commerce-segment-"+row.Name) {
+			t.Errorf("the output %s is %q", outputs.Queue(row), got)
 		}
-		if got := outputs[OutputDeadLetters(row)]; !strings.HasSuffix(got, "/commerce-segment-"+row.Name+"-dead-letters") {
-			t.Errorf("the output %s is %q", OutputDeadLetters(row), got)
+		if got := written[outputs.DeadLetters(row)]; !strings.HasSuffix(got, "/commerce-segment-"+row.Name+"-dead-letters") {
+			t.Errorf("the output %s is %q", outputs.DeadLetters(row), got)
 		}
 	}
 }
@@ -143,7 +145,7 @@ func checkQueues(t *testing.T, aws *emulator.Emulator) {
 	}
 }
 
-func checkFunctions(t *testing.T, aws *emulator.Emulator, outputs map[string]string) {
+func checkFunctions(t *testing.T, aws *emulator.Emulator, written map[string]string) {
 	t.Helper()
 	for _, row := range tracking.All() {
 		name := "commerce-segment-" + row.Name
@@ -153,8 +155,8 @@ func checkFunctions(t *testing.T, aws *emulator.Emulator, outputs map[string]str
 		}
 		environment := resource{Properties: function}.at("Environment", "Variables")
 		if got, want := fmt.Sprint(environment), fmt.Sprint(map[string]any{
-			serve.VariablePrefix: "/commerce-segment", serve.VariableQueue: outputs[OutputQueue(row)],
-			serve.VariableDeadLetters: outputs[OutputDeadLetters(row)],
+			serve.VariablePrefix: "/commerce-segment", serve.VariableQueue: written[outputs.Queue(row)],
+			serve.VariableDeadLetters: written[outputs.DeadLetters(row)], settings.Variable: "{}",
 		}); got != want {
 			t.Errorf("the function %s has the environment %s, want %s", name, got, want)
 		}
@@ -166,10 +168,10 @@ func checkFunctions(t *testing.T, aws *emulator.Emulator, outputs map[string]str
 	}
 }
 
-func checkRoutes(t *testing.T, aws *emulator.Emulator, outputs map[string]string) {
+func checkRoutes(t *testing.T, aws *emulator.Emulator, written map[string]string) {
 	t.Helper()
 	id := list(t, aws, "apigatewayv2", "get_apis", "Items", "ApiId")[0]
-	if url := outputs[OutputWebhook(tracking.OrderCompleted)]; !strings.Contains(url, id) {
+	if url := written[outputs.Webhook(tracking.OrderCompleted)]; !strings.Contains(url, id) {
 		t.Errorf("the output's URL %s is not of the API %s", url, id)
 	}
 	stages := aws.Call(t, "apigatewayv2", "get_stages", map[string]any{"ApiId": id})

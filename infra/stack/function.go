@@ -78,6 +78,8 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 			serve.VariablePrefix:      jsii.String(o.Prefix),
 			serve.VariableQueue:       queue.QueueUrl(),
 			serve.VariableDeadLetters: deadLetters.QueueUrl(),
+			// For the SAM CLI, which sets only what is declared. In AWS nothing reads it.
+			settings.Variable: jsii.String("{}"),
 		},
 	})
 	function.AddEventSourceMapping(jsii.String("Deliveries"), &awslambda.EventSourceMappingOptions{

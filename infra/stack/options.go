@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"commerce-segment/infra/stack/outputs"
 )
 
 // The context values that a deployment may be given: cdk deploy -c prefix=/my-shop,
@@ -140,13 +142,8 @@ func checkArchitecture(architecture string) error {
 	return nil
 }
 
-// StackName is the name of the stack, and what the name of everything in it that
-// people look for begins with: the prefix without its first slash, the others
-// doubled hyphens. A prefix has no doubled hyphen of its own, so two prefixes never
-// give one name.
-func (o Options) StackName() string {
-	return strings.ReplaceAll(strings.TrimPrefix(o.Prefix, "/"), "/", "--")
-}
+// StackName is the name of the stack.
+func (o Options) StackName() string { return outputs.StackName(o.Prefix) }
 
 // name is the physical name of something in the stack.
 func (o Options) name(parts ...string) *string {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -31,13 +32,13 @@ func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Sta
 	})
 	api := newAPI(stack, o)
 	for _, p := range sharedParameters() {
-		p.add(stack, identifier(p.name), o)
+		p.add(stack, outputs.Identifier(p.name), o)
 	}
 	var handlers []handler
 	for _, t := range tracking.All() {
-		scope := constructs.NewConstruct(stack, jsii.String(identifier(t.Name)))
+		scope := constructs.NewConstruct(stack, jsii.String(outputs.Identifier(t.Name)))
 		for _, p := range parametersOf(t, templates.Default(t.Name)) {
-			p.add(scope, identifier(strings.ReplaceAll(p.name, t.Name, "")), o)
+			p.add(scope, outputs.Identifier(strings.ReplaceAll(p.name, t.Name, "")), o)
 		}
 		h := newHandler(scope, t, o, builder)
 		addRoute(api, h)
@@ -114,15 +115,6 @@ func addRoute(api awsapigatewayv2.HttpApi, h handler) {
 		Path:    jsii.String(serve.Route(h.tracking.Name)),
 		Methods: &[]awsapigatewayv2.HttpMethod{awsapigatewayv2.HttpMethod_POST},
 		Integration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
-			jsii.String(identifier(h.tracking.Name)+"Integration"), h.function, nil),
+			jsii.String(outputs.Identifier(h.tracking.Name)+"Integration"), h.function, nil),
 	})
-}
-
-// identifier is a name as a logical id has it: customer-created is CustomerCreated.
-func identifier(name string) string {
-	var id strings.Builder
-	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '-' || r == '/' }) {
-		id.WriteString(strings.ToUpper(word[:1]) + word[1:])
-	}
-	return id.String()
 }

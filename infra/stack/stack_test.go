@@ -81,9 +81,10 @@ func TestFunctionsAreWhatTheJourneyNeeds(t *testing.T) {
 		check(t, function, "LoggingConfig", map[string]any{"LogFormat": "JSON", "LogGroup": "/aws/lambda/" + name})
 		check(t, function, "TracingConfig", map[string]any{"Mode": "Active"})
 		check(t, function, "Environment", map[string]any{"Variables": map[string]any{
-			"PARAMETER_PREFIX":      "/commerce-segment",
-			"QUEUE_URL":             "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name,
-			"DEAD_LETTER_QUEUE_URL": "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name + "-dead-letters",
+			"PARAMETER_PREFIX":          "/commerce-segment",
+			"QUEUE_URL":                 "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name,
+			"DEAD_LETTER_QUEUE_URL":     "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name + "-dead-letters",
+			"COMMERCE_SEGMENT_SETTINGS": "{}", // declared for the SAM CLI, and without effect beside the prefix
 		}})
 		mapping := tmpl.one(t, "AWS::Lambda::EventSourceMapping", "FunctionName", name)
 		check(t, mapping, "EventSourceArn", "arn:aws:sqs:REGION:ACCOUNT:"+name)

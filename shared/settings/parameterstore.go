@@ -87,7 +87,7 @@ const (
 // become SecureStrings under the account's default key (alias/aws/ssm). Its error
 // never quotes the value.
 func (s EditableParameterStore) Put(ctx context.Context, name, value string) error {
-	if err := checkValue(name, value); err != nil {
+	if err := CheckValue(name, value); err != nil {
 		return err
 	}
 	input := &ssm.PutParameterInput{
@@ -109,8 +109,8 @@ func (s EditableParameterStore) Put(ctx context.Context, name, value string) err
 	return nil
 }
 
-// checkValue says why Parameter Store cannot keep a value.
-func checkValue(name, value string) error {
+// CheckValue says why Parameter Store cannot keep a value.
+func CheckValue(name, value string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func parseHost(value string) (string, error) {
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
 		return "", errors.New("it is not an https URL: " + remedy)
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !isThisMachine(u.Hostname()):
 		return "", errors.New("it is an http URL, and would send the write key in clear: " + remedy)
 	case u.Path != "" && u.Path != "/":
 		return "", errors.New("it has a path: put the path into " + SegmentPath)
@@ -133,9 +133,11 @@ func parseHost(value string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-func isLoopback(host string) bool {
+// isThisMachine says that what is sent to a host stays on this machine.
+// host.docker.internal is what a container calls the machine that it runs on.
+func isThisMachine(host string) bool {
 	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
+	return host == "localhost" || host == "host.docker.internal" || err == nil && address.IsLoopback()
 }
 
 func parsePath(value string) (string, error) {

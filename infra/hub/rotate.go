@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/shared/settings"
+)
+
+// rotation is the flags of hub rotate.
+type rotation struct {
+	where
+	finish, noWait bool
+}
+
+func newRotate() *cobra.Command {
+	var options rotation
+	cmd := &cobra.Command{
+		Use:   "rotate [--finish] [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Replace the webhook secret without refusing a webhook",
+		Long: `rotate replaces the webhook secret in two steps, between which both the new one
+and the old one count, so that no webhook is refused whenever Commerce changes over:
+
+  1. hub rotate            makes a new secret, puts it before the old one, and waits
+                           until the functions know both
+  2. in Commerce           give every webhook the new secret
+  3. hub rotate --finish   drops the old one
+
+Each can be repeated: a rotation that has begun is not begun again, and one that is
+finished stays so. The new secret is COMMERCE_WEBHOOK_SECRET in the environment,
+where that is set.`,
+		Example: `  hub rotate --prefix /commerce-segment
+  hub rotate --prefix /commerce-segment --finish`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return rotate(cmd, options) },
+	}
+	addWhere(cmd, &options.where)
+	cmd.Flags().BoolVar(&options.finish, "finish", false, "drop the old secret: Commerce sends the new one with every webhook")
+	cmd.Flags().BoolVar(&options.noWait, "no-wait", false, "do not wait until the functions know the new secret")
+	return cmd
+}
+
+func rotate(cmd *cobra.Command, options rotation) error {
+	s, err := openSite(cmd.Context(), options.where)
+	if err != nil {
+		return err
+	}
+	values, err := s.Parameters(cmd.Context(), []string{settings.WebhookSecret})
+	if err != nil {
+		return err
+	}
+	secrets := lines(values[settings.WebhookSecret])
+	switch {
+	case len(secrets) == 0:
+		return fmt.Errorf("there is no webhook secret in %s to replace: hub configure makes one", s.Name)
+	case len(secrets) > 2:
+		return fmt.Errorf("parameter %s in %s holds %d secrets, and at most two count: put the newest there, and below it the one that Commerce still sends",
+			settings.WebhookSecret, s.Name, len(secrets))
+	case options.finish:
+		return finishRotation(cmd, s, secrets)
+	default:
+		return beginRotation(cmd, s, secrets, options.noWait)
+	}
+}
+
+// beginRotation puts a new secret before the one there is, unless that has been done.
+func beginRotation(cmd *cobra.Command, s site, secrets []string, noWait bool) error {
+	out := cmd.OutOrStdout()
+	asked, err := oneWord(os.Getenv("COMMERCE_WEBHOOK_SECRET"))
+	if err != nil {
+		return fmt.Errorf("COMMERCE_WEBHOOK_SECRET: %w", err)
+	}
+	switch {
+	case len(secrets) == 2 && asked != "" && asked != secrets[0]:
+		return errors.New("a rotation has begun, with another secret than COMMERCE_WEBHOOK_SECRET: finish that one first, with hub rotate --finish")
+	case len(secrets) == 2:
+		fmt.Fprintln(out, "A rotation has begun already: the new secret and the old one both count.")
+	case asked == secrets[0]:
+		return errors.New("COMMERCE_WEBHOOK_SECRET is the secret that there is: unset it, and a new one is made")
+	default:
+		if asked == "" {
+			asked = newSecret()
+		}
+		if err := s.Put(cmd.Context(), settings.WebhookSecret, asked+"\n"+secrets[0]); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "wrote %s: the new secret before the old one, and both count\n", settings.WebhookSecret)
+	}
+	if !noWait {
+		if err := s.awaitKnown(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "\nNow give every webhook in Commerce the new secret. This prints it:\n  %s | head -n 1\n\n"+
+		"Once Commerce sends it with all of them: hub rotate --finish%s\n", s.SecretCommand, s.flag())
+	return nil
+}
+
+// finishRotation drops the old secret.
+func finishRotation(cmd *cobra.Command, s site, secrets []string) error {
+	if len(secrets) == 1 {
+		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to finish: there is one secret in %s, and it counts.\n", s.Name)
+		return nil
+	}
+	if keyboard := openTerminal(cmd); keyboard != nil {
+		sure, err := keyboard.confirm("Does Commerce send the new secret with every webhook? Those with the old one will be refused, and lost.")
+		if err != nil {
+			return err
+		}
+		if !sure {
+			return errors.New("nothing was changed: the new secret and the old one both count")
+		}
+	}
+	if err := s.Put(cmd.Context(), settings.WebhookSecret, secrets[0]); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s: the old secret counts no more\n", settings.WebhookSecret)
+	return nil
+}
+
+// awaitKnown waits until the functions know the webhook secret that is written,
+// counted from when it was written: who comes back later does not wait again.
+func (s site) awaitKnown(ctx context.Context, progress io.Writer) error {
+	if s.Takes == 0 {
+		return nil
+	}
+	written, err := s.modified(ctx, settings.WebhookSecret)
+	if err != nil {
+		return err
+	}
+	known := written.Add(s.Takes)
+	if time.Until(known) <= 0 {
+		return nil
+	}
+	bar := newProgress(progress, "waiting until the functions know it, seconds", int(s.Takes.Seconds()))
+	defer bar.done()
+	for tick := time.NewTicker(time.Second); ; {
+		left := time.Until(known)
+		if left <= 0 {
+			return nil
+		}
+		bar.at(int((s.Takes - left).Seconds()))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("stopped before the functions knew the new secret, which is written and counts: go on in %.0f seconds, with hub rotate%s",
+				left.Seconds(), s.flag())
+		}
+	}
+}

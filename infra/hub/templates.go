@@ -1,0 +1,274 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/spf13/cobra"
+
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// templateSync is the flags of the commands below hub templates.
+type templateSync struct {
+	where
+	files string
+	force bool
+}
+
+func newTemplates() *cobra.Command {
+	var options templateSync
+	cmd := &cobra.Command{
+		Use:   "templates pull|push|diff",
+		Short: "Exchange templates between files and a store",
+		Long: `templates exchanges templates between files <name>.jsonata, in the folder templates
+or another, and a store: the hub's directory, or with --prefix the Parameter Store of
+a deployed one. Without names it is about all of them.`,
+		Example: `  hub templates diff --prefix /commerce-segment
+  hub templates push order-completed --prefix /commerce-segment`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withUsage(cmd, errors.New("say pull, push or diff"))
+		},
+	}
+	pull := &cobra.Command{
+		Use:   "pull [NAME …]",
+		Short: "Write the store's templates to files",
+		Long: `pull writes the templates that count in the store to files, the default where it has
+none of its own. A file that differs stays as it is unless --force is given.`,
+		RunE: func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, pullTemplates) },
+	}
+	pull.Flags().BoolVar(&options.force, "force", false, "overwrite files that differ")
+	push := &cobra.Command{
+		Use:   "push [NAME …]",
+		Short: "Write files to the store's templates",
+		Long: `push writes files to the store's templates, unless they are the same. It writes none
+if one of them does not compile or is larger than Parameter Store keeps, 8 KB.
+Without names it pushes the files that there are.`,
+		RunE: func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, pushTemplates) },
+	}
+	diff := &cobra.Command{
+		Use:   "diff [NAME …]",
+		Short: "Show what push would change in the store",
+		Long: `diff shows how the files differ from the store's templates: what push would change.
+
+Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := options.run(cmd, args, diffTemplates)
+			if err != nil && !errors.Is(err, errDiffer) {
+				return codedError{err, exitTrouble}
+			}
+			return err
+		},
+	}
+	for _, command := range []*cobra.Command{pull, push, diff} {
+		addWhere(command, &options.where)
+		command.Flags().StringVar(&options.files, "files", "templates", "the `folder` of the files")
+		addCommand(cmd, command)
+	}
+	return cmd
+}
+
+// pair is a template in the store and in a file.
+type pair struct {
+	tracking tracking.Tracking
+	stored   string // what counts: the default where the store has none
+	set      bool   // the store has one of its own
+	path     string
+	file     string
+	exists   bool
+}
+
+func (p pair) same() bool { return p.exists && sameText(p.stored, p.file) }
+
+// run reads the templates on both sides and does something with them.
+func (o templateSync) run(cmd *cobra.Command, names []string, do func(*cobra.Command, templateSync, site, []pair) error) error {
+	trackings, err := named(names)
+	if err != nil {
+		return err
+	}
+	s, err := openSite(cmd.Context(), o.where)
+	if err != nil {
+		return err
+	}
+	pairs, err := o.pairs(cmd.Context(), s, trackings)
+	if err != nil {
+		return err
+	}
+	return do(cmd, o, s, pairs)
+}
+
+// named are the trackings of these names, and all where there are none.
+func named(names []string) ([]tracking.Tracking, error) {
+	if len(names) == 0 {
+		return tracking.All(), nil
+	}
+	var trackings []tracking.Tracking
+	for _, name := range names {
+		t, err := tracking.ByName(strings.TrimSuffix(name, ".jsonata"))
+		if err != nil {
+			return nil, err
+		}
+		trackings = append(trackings, t)
+	}
+	return trackings, nil
+}
+
+func (o templateSync) pairs(ctx context.Context, s site, trackings []tracking.Tracking) ([]pair, error) {
+	names := make([]string, len(trackings))
+	for i, t := range trackings {
+		names[i] = settings.Template(t)
+	}
+	stored, err := s.read(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	pairs := make([]pair, len(trackings))
+	for i, t := range trackings {
+		own := stored[names[i]]
+		p := pair{tracking: t, path: filepath.Join(o.files, t.Name+".jsonata"), set: strings.TrimSpace(own) != ""}
+		p.stored = templates.Default(t.Name)
+		if p.set {
+			p.stored = own
+		}
+		content, err := os.ReadFile(p.path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("reading a template: %w", err)
+		}
+		p.file, p.exists = string(content), err == nil
+		pairs[i] = p
+	}
+	return pairs, nil
+}
+
+func pullTemplates(cmd *cobra.Command, o templateSync, _ site, pairs []pair) error {
+	if err := os.MkdirAll(o.files, 0o755); err != nil {
+		return fmt.Errorf("making the folder of the templates: %w", err)
+	}
+	var kept []string
+	for _, p := range pairs {
+		switch {
+		case p.same():
+			fmt.Fprintf(cmd.OutOrStdout(), "unchanged %s\n", p.path)
+			continue
+		case p.exists && !o.force:
+			kept = append(kept, p.path)
+			continue
+		}
+		if err := os.WriteFile(p.path, []byte(strings.TrimRight(p.stored, "\r\n")+"\n"), 0o644); err != nil {
+			return fmt.Errorf("writing a template: %w", err)
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", p.path)
+	}
+	if len(kept) > 0 {
+		return fmt.Errorf("%s differs from the store's template and was left as it is: look with hub templates diff, and overwrite it with --force",
+			strings.Join(kept, ", "))
+	}
+	return nil
+}
+
+// needFiles refuses a folder in which no file is.
+func (o templateSync) needFiles(pairs []pair) error {
+	if slices.ContainsFunc(pairs, func(p pair) bool { return p.exists }) {
+		return nil
+	}
+	return fmt.Errorf("there is no %s in the folder %s: name another folder with --files, or have the templates written with hub templates pull",
+		filepath.Base(pairs[0].path), o.files)
+}
+
+func pushTemplates(cmd *cobra.Command, o templateSync, s site, pairs []pair) error {
+	wrong := []error{o.needFiles(pairs)}
+	for _, p := range pairs {
+		wrong = append(wrong, p.checkFile(cmd.Flags().NArg() > 0))
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return fmt.Errorf("nothing was pushed: %w", err)
+	}
+	wrote := false
+	for _, p := range pairs {
+		switch {
+		case !p.exists:
+			continue
+		case p.same():
+			fmt.Fprintf(cmd.OutOrStdout(), "unchanged %s\n", settings.Template(p.tracking))
+			continue
+		}
+		if err := s.Put(cmd.Context(), settings.Template(p.tracking), p.file); err != nil {
+			return err
+		}
+		wrote = true
+		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(p.tracking))
+	}
+	if wrote && s.Takes > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "The functions know it within %.0f seconds.\n", s.Takes.Seconds())
+	}
+	return nil
+}
+
+// checkFile says why a file cannot be pushed. Where nobody named it, it may be absent.
+func (p pair) checkFile(isNamed bool) error {
+	if !p.exists {
+		if isNamed {
+			return fmt.Errorf("there is no file %s", p.path)
+		}
+		return nil
+	}
+	if err := settings.CheckValue(settings.Template(p.tracking), p.file); err != nil {
+		return fmt.Errorf("%s: %w", p.path, err)
+	}
+	_, err := template.Compile(p.path, p.file)
+	return err
+}
+
+var errDiffer = errors.New("templates differ")
+
+func diffTemplates(cmd *cobra.Command, o templateSync, s site, pairs []pair) error {
+	if err := o.needFiles(pairs); err != nil {
+		return err
+	}
+	differ := 0
+	for _, p := range pairs {
+		if p.same() || !p.exists && !p.set {
+			continue
+		}
+		differ++
+		fmt.Fprint(cmd.OutOrStdout(), p.diff(s.Name))
+	}
+	if differ > 0 {
+		return fmt.Errorf("%d of %d %w", differ, len(pairs), errDiffer)
+	}
+	return nil
+}
+
+// diff is a unified diff from the store to the file.
+func (p pair) diff(store string) string {
+	name := settings.Template(p.tracking)
+	from := fmt.Sprintf("%s in %s", name, store)
+	if !p.set {
+		from = name + ", the default"
+	}
+	to := p.path
+	if !p.exists {
+		to += ", which is not there"
+	}
+	return udiff.Unified(from, to, asLines(p.stored), asLines(p.file))
+}
+
+// asLines is a text that ends with one line end, so that the ends of two texts that
+// are the same do not differ.
+func asLines(text string) string {
+	if text = strings.TrimRight(text, "\r\n"); text == "" {
+		return ""
+	}
+	return text + "\n"
+}

@@ -13,6 +13,7 @@ run: ## Run everything here: post webhooks, see what Segment would be told
 .PHONY: test
 test: ## Run every test, with the race detector
 	go test -race ./...
+	go test ./shared/template
 
 .PHONY: synth
 synth: infra/node_modules ## Make the CloudFormation template, in infra/cdk.out

@@ -167,7 +167,7 @@ func TestOnAWSABuriedEventSaysWhy(t *testing.T) {
 		t.Errorf("the dead letter holds %s, error %v", envelope.Body, err)
 	}
 	for name, want := range map[string]string{
-		"Tracking": tracked.Name, "Reason": "message_invalid", "Receives": "1", "Detail": "message 0: userId is a number: wrap it in $string()",
+		"Tracking": tracked.Name, "Reason": "message_invalid", "Receives": "1", "Detail": "message 1: userId is a number: wrap it in $string()",
 	} {
 		if attribute := dead[0].MessageAttributes[name]; attribute.StringValue == nil || *attribute.StringValue != want {
 			t.Errorf("%s: got %v, want %q", name, attribute.StringValue, want)

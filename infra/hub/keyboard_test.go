@@ -20,7 +20,7 @@ type keyboard struct {
 	master  *os.File
 	shown   *buffer
 	ended   chan struct{} // closed when all is shown
-	read    int // how much of what is shown they have read
+	read    int           // how much of what is shown they have read
 }
 
 // openKeyboard runs the built program at a terminal of its own.

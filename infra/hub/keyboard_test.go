@@ -19,7 +19,8 @@ type keyboard struct {
 	program *exec.Cmd
 	master  *os.File
 	shown   *buffer
-	read    int // how much of what is shown they have read
+	ended   chan struct{} // closed when all is shown
+	read    int           // how much of what is shown they have read
 }
 
 // openKeyboard runs the built program at a terminal of its own.
@@ -33,7 +34,7 @@ func openKeyboard(t *testing.T, env []string, args ...string) *keyboard {
 		t.Fatal(err)
 	}
 	master, slave := openTerminals(t)
-	k := &keyboard{t: t, program: exec.Command(binary, args...), master: master, shown: new(buffer)}
+	k := &keyboard{t: t, program: exec.Command(binary, args...), master: master, shown: new(buffer), ended: make(chan struct{})}
 	k.program.Env = append(os.Environ(), env...)
 	k.program.Stdin, k.program.Stdout, k.program.Stderr = slave, slave, slave
 	k.program.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -46,7 +47,8 @@ func openKeyboard(t *testing.T, env []string, args ...string) *keyboard {
 		for chunk := make([]byte, 4096); ; {
 			n, err := master.Read(chunk)
 			k.shown.Write(chunk[:n])
-			if err != nil {
+			if err != nil { // nobody has the other end open any more
+				close(k.ended)
 				return
 			}
 		}
@@ -110,10 +112,11 @@ func (k *keyboard) write(typed string) {
 	}
 }
 
-// wait waits for the end, and returns the exit code.
+// wait waits until the program has ended and all is shown, and returns the exit code.
 func (k *keyboard) wait() int {
 	k.t.Helper()
 	k.program.Wait()
+	<-k.ended
 	return k.program.ProcessState.ExitCode()
 }
 

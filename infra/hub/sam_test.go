@@ -72,7 +72,7 @@ func TestTheSAMCLIRunsAFunctionWithTheSettingsHere(t *testing.T) {
 
 	env := written("env")
 	for _, part := range []string{`"segment/host":"http://host.docker.internal:8090"`, `"segment/write-key":"PLANTED-key"`, `"commerce/webhook-secret":"PLANTED-new\nPLANTED-old"`, `"templates/order-completed":`,
-		"PARAMETER_PREFIX=''", "QUEUE_URL=''", "DEAD_LETTER_QUEUE_URL=''"} {
+		"export PARAMETER_PREFIX=''", "export QUEUE_URL=''", "export DEAD_LETTER_QUEUE_URL=''"} {
 		if !strings.Contains(strings.NewReplacer(`\\`, `\`, `\"`, `"`, `""`, `''`).Replace(env), part) {
 			t.Errorf("the environment has no %s:\n%s", part, env)
 		}

@@ -69,6 +69,8 @@ func TestParse(t *testing.T) {
 			func(c *relay.Config) { c.Segment.Host = "https://proxy.example:8443" }},
 		{"a host on this machine may be http, by its name", map[string]string{"segment/host": "http://localhost:8080"},
 			func(c *relay.Config) { c.Segment.Host = "http://localhost:8080" }},
+		{"the machine that a container runs on may be http", map[string]string{"segment/host": "http://host.docker.internal:8080"},
+			func(c *relay.Config) { c.Segment.Host = "http://host.docker.internal:8080" }},
 		{"a host on this machine may be http, by its IPv4 address", map[string]string{"segment/host": "http://127.0.0.2:8080"},
 			func(c *relay.Config) { c.Segment.Host = "http://127.0.0.2:8080" }},
 		{"a host on this machine may be http, by its IPv6 address", map[string]string{"segment/host": "http://[::1]:8080"},

@@ -59,9 +59,8 @@ bench: ## Measure: nanoseconds, bytes and allocations per event; a cold start
 ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 
 .PHONY: sam-template
-sam-template:
+sam-template: infra/node_modules
 	@go build -o bin/hub ./infra/hub
-	@test -d infra/node_modules || npm --prefix infra ci --no-audit --no-fund
 	@cd infra && npx cdk synth --quiet --no-notices --no-path-metadata -c architecture=$(ARCHITECTURE)
 
 .PHONY: sam

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,12 +10,6 @@ import (
 
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
-)
-
-// Parameter Store's limits for a value, in bytes (PutParameter, Tier).
-const (
-	maxStandard = 4096
-	maxAdvanced = 8192
 )
 
 // parameter is a row of Parameter Store that the stack creates with its default.
@@ -63,7 +56,7 @@ func parametersOf(t tracking.Tracking, template string) []parameter {
 
 // tier is the one that the default needs: advanced parameters cost money each month.
 func (p parameter) tier() string {
-	if len(p.value) > maxStandard {
+	if len(p.value) > settings.MaxStandard {
 		return "Advanced"
 	}
 	return "Standard"
@@ -82,15 +75,8 @@ func (p parameter) add(scope constructs.Construct, id string, o Options) {
 
 // checkTemplate says why a default template cannot be a parameter.
 func checkTemplate(t tracking.Tracking, template string) error {
-	file := "templates/" + t.Name + ".jsonata"
-	switch {
-	case strings.TrimSpace(template) == "":
-		return fmt.Errorf("%s is empty, and Parameter Store keeps no empty value: write a template there", file)
-	case len(template) > maxAdvanced:
-		return fmt.Errorf("%s has %d bytes, and Parameter Store keeps at most %d: shorten it, for a start its comments and indentation",
-			file, len(template), maxAdvanced)
-	case strings.Contains(template, "{{"):
-		return errors.New(file + " has {{ in it, with which Parameter Store refers to another parameter: put a space between the two")
+	if err := settings.CheckValue(settings.Template(t), template); err != nil {
+		return fmt.Errorf("templates/%s.jsonata: %w", t.Name, err)
 	}
 	return nil
 }

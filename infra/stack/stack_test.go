@@ -242,9 +242,9 @@ func TestATemplateBecomesAParameterOfTheTierThatItsSizeNeeds(t *testing.T) {
 		{"4096 bytes are standard", strings.Repeat("x", 4096), "Standard"},
 		{"4097 bytes are advanced", strings.Repeat("x", 4097), "Advanced"},
 		{"8192 bytes are advanced", strings.Repeat("x", 8192), "Advanced"},
-		{"8193 bytes are refused", strings.Repeat("x", 8193), "templates/order-completed.jsonata has 8193 bytes, and Parameter Store keeps at most 8192"},
+		{"8193 bytes are refused", strings.Repeat("x", 8193), "templates/order-completed.jsonata: parameter templates/order-completed has 8193 bytes, and Parameter Store keeps at most 8192"},
 		{"characters of more than one byte count as their bytes", strings.Repeat("é", 4097), "has 8194 bytes"},
-		{"an empty one is refused", " \n", "templates/order-completed.jsonata is empty"},
+		{"an empty one is refused", " \n", "templates/order-completed.jsonata: parameter templates/order-completed is blank"},
 		{"a reference to another parameter is refused", "{{x}}", "put a space between"},
 		{"two objects that end together are no reference", `{"a":{"b":1}}`, "Standard"},
 	} {
@@ -268,8 +268,8 @@ func TestATemplateThatDoesNotFitIsNamedBesideTheOthers(t *testing.T) {
 		}
 		return "{}"
 	})
-	checkError(t, err, "templates/order-updated.jsonata has 9000 bytes")
-	checkError(t, err, "templates/customer-created.jsonata has 9000 bytes")
+	checkError(t, err, "templates/order-updated.jsonata: parameter templates/order-updated has 9000 bytes")
+	checkError(t, err, "templates/customer-created.jsonata: parameter templates/customer-created has 9000 bytes")
 }
 
 func TestOutputsAreWhatTheOperatorsProgramFindsAStoreBy(t *testing.T) {

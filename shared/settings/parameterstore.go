@@ -79,7 +79,8 @@ func NewEditableParameterStore(client ParameterEditor, prefix string) EditablePa
 
 // Parameter Store's limits for a value, in bytes.
 const (
-	maxStandard = 4 << 10
+	// MaxStandard is what a standard parameter holds, which costs nothing.
+	MaxStandard = 4 << 10
 	maxAdvanced = 8 << 10 // advanced parameters cost money each month
 )
 
@@ -94,7 +95,7 @@ func (s EditableParameterStore) Put(ctx context.Context, name, value string) err
 		Name: aws.String(s.prefix + "/" + name), Value: aws.String(value), Type: typeOf(name),
 		Tier: types.ParameterTierStandard, Overwrite: aws.Bool(true),
 	}
-	if len(value) > maxStandard {
+	if len(value) > MaxStandard {
 		input.Tier = types.ParameterTierAdvanced
 	}
 	_, err := s.editor.PutParameter(ctx, input)

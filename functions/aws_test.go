@@ -195,7 +195,7 @@ func TestOnAWSEventsThatComeBeforeTheSettingsAreDelivered(t *testing.T) {
 	equal(t, "status of one that is forged, which nobody can know yet", status, 202)
 	kept := cloud.deliver(function)
 	equal(t, "kept without settings", len(kept), 6)
-	function.counts(t, cloud.prefix, tracked, metrics.Accepted, metrics.Unverified, metrics.Postponed)
+	function.counts(t, cloud.prefix, tracked, metrics.Accepted, metrics.Unverified, metrics.Postponed, metrics.Blocked)
 
 	cloud.configure(segment, nil)
 	cloud.bringBack(kept)

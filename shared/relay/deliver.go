@@ -122,10 +122,10 @@ func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 	case commerce.Forged:
 		return bury(reasonForged, errForged)
 	default:
-		if why == nil {
-			why = errUnverified
+		if why != nil {
+			return postpone("unverified", why)
 		}
-		return postpone("unverified", why).forOperator()
+		return postpone("unverified", errUnverified).forOperator()
 	}
 }
 

@@ -17,27 +17,35 @@ import (
 // seconds.
 const maxAge = 15 * 60
 
+// retryPeriods are as many as lie between two attempts at an event that has waited
+// for long: an hour, give or take a fifth. An alarm that was over sooner would say so
+// while the events still wait.
+const retryPeriods = 15
+
 // alarm is one thing that somebody should hear of: a metric above a threshold, over
 // one period.
 type alarm struct {
 	name     string
 	metric   awscloudwatch.Metric
 	above    float64
-	whatToDo string // what it means, and what to do
+	periods  float64 // for how many of them the metric's last breach counts
+	whatToDo string  // what it means, and what to do
 }
 
 // storeAlarms are those of a store as a whole.
 func storeAlarms(o Options, api awsapigatewayv2.HttpApi) []alarm {
 	return []alarm{
-		{"api-5xx", api.MetricServerError(sumOf()), 0,
+		{"api-5xx", api.MetricServerError(sumOf()), 0, 1,
 			"Commerce was answered 5xx: those webhooks may be lost. Look at the API's log, then at the function's."},
-		{"forged", storeMetric(o, metrics.Forged, "Sum"), 0,
+		{"forged", storeMetric(o, metrics.Forged, "Sum"), 0, 1,
 			"A webhook came with a wrong secret and was not kept. If it came from Commerce, the integration's secret key and the parameter commerce/webhook-secret differ: make them the same."},
-		{"unverified", storeMetric(o, metrics.Unverified, "Sum"), 0,
+		{"unverified", storeMetric(o, metrics.Unverified, "Sum"), 0, 1,
 			"Webhooks wait unverified: the parameter commerce/webhook-secret is missing, or Parameter Store did not answer. Nothing is lost. Set it."},
-		{"blocked", storeMetric(o, metrics.Blocked, "Sum"), 0,
+		{"blocked", storeMetric(o, metrics.Blocked, "Sum"), 0, retryPeriods,
 			"Events wait for somebody: a template fails, the write key is missing, or Segment refuses it. Nothing is lost for 30 hours. The function's log has the reason; mend it, and they flow by themselves."},
-		{"too-large", storeMetric(o, metrics.TooLarge, "Sum"), 0,
+		{"late", storeMetric(o, metrics.Late, "Sum"), 0, retryPeriods,
+			"Events could not be delivered for more than 15 minutes: Segment is down or slow, or its host or path is wrong. Nothing is lost for 30 hours, and they flow by themselves. The function's log has the reason."},
+		{"too-large", storeMetric(o, metrics.TooLarge, "Sum"), 0, 1,
 			"A webhook was too large to be kept, even compressed, and is lost. The function's log has its size."},
 	}
 }
@@ -46,13 +54,13 @@ func storeAlarms(o Options, api awsapigatewayv2.HttpApi) []alarm {
 func handlerAlarms(h handler) []alarm {
 	name := h.tracking.Name
 	return []alarm{
-		{name + "-dead-letters", h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), 0,
+		{name + "-dead-letters", h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), 0, 1,
 			"Events could not be delivered, and are kept for 14 days from when they came. The function's log has the reason. Mend it, and redrive them."},
-		{name + "-age", h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), maxAge,
-			"Events have waited for more than 15 minutes. The function's log has the reason of what was postponed: Segment is down or slow, or something is to be mended here."},
-		{name + "-errors", h.function.MetricErrors(sumOf()), 0,
+		{name + "-age", h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), maxAge, 1,
+			"Events have lain for more than 15 minutes and nobody has tried them: the function does not keep up, or does not run. Look at its errors, its throttles and its concurrency."},
+		{name + "-errors", h.function.MetricErrors(sumOf()), 0, 1,
 			"The function timed out or crashed. What it was delivering comes back by itself; a webhook that it was accepting may be lost. Look at its log."},
-		{name + "-throttles", h.function.MetricThrottles(sumOf()), 0,
+		{name + "-throttles", h.function.MetricThrottles(sumOf()), 0, 1,
 			"Lambda refused to run the function, and webhooks may be lost: the account's concurrency is used up. Ask AWS for more, or reserve some."},
 	}
 }
@@ -91,7 +99,8 @@ func (a alarm) add(scope constructs.Construct, o Options) awscloudwatch.Alarm {
 		Metric:             a.metric,
 		Threshold:          jsii.Number(a.above),
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-		EvaluationPeriods:  jsii.Number(1),
+		EvaluationPeriods:  jsii.Number(a.periods),
+		DatapointsToAlarm:  jsii.Number(1),
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING, // nobody shops
 	})
 }

@@ -23,6 +23,7 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 		{"forged", "CommerceSegment", "Forged", "Sum", 0, store},
 		{"unverified", "CommerceSegment", "Unverified", "Sum", 0, store},
 		{"blocked", "CommerceSegment", "Blocked", "Sum", 0, store},
+		{"late", "CommerceSegment", "Late", "Sum", 0, store},
 		{"too-large", "CommerceSegment", "TooLarge", "Sum", 0, store},
 	}
 	for _, row := range tracking.All() {
@@ -47,6 +48,12 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 			check(t, alarm, "Threshold", want.threshold)
 			check(t, alarm, "ComparisonOperator", "GreaterThanThreshold")
 			check(t, alarm, "TreatMissingData", "notBreaching")
+			check(t, alarm, "DatapointsToAlarm", 1.0)
+			periods := 1.0
+			if want.name == "blocked" || want.name == "late" {
+				periods = 15 // of 5 minutes: longer than the hour, give or take a fifth, between attempts
+			}
+			check(t, alarm, "EvaluationPeriods", periods)
 			topic := []any{"arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms"}
 			check(t, alarm, "AlarmActions", topic)
 			check(t, alarm, "OKActions", topic)
@@ -96,7 +103,7 @@ func TestTheDashboardShowsTheWayOfAnEvent(t *testing.T) {
 	for title, want := range map[string]int{
 		"":         0, // the text
 		"Alarms":   len(tmpl.ofType("AWS::CloudWatch::Alarm")),
-		"Events":   11,
+		"Events":   12,
 		"Accepted": trackings, "Delivered": trackings, "Postponed": trackings, "Buried": trackings, "Skipped": trackings,
 		"Delay from the fact to Segment (ms)": 3,
 		"Age of the oldest waiting event (s)": trackings, "Waiting events": trackings, "Dead letters": trackings,

@@ -51,7 +51,7 @@ func totals(o Options) awscloudwatch.IWidget {
 	var shown []awscloudwatch.IMetric
 	for _, name := range []string{
 		metrics.Accepted, metrics.Delivered, metrics.Skipped, metrics.Postponed, metrics.Buried,
-		metrics.Blocked, metrics.Unverified, metrics.Forged, metrics.Refused, metrics.TooLarge, metrics.Unavailable,
+		metrics.Blocked, metrics.Unverified, metrics.Forged, metrics.Refused, metrics.TooLarge, metrics.Unavailable, metrics.Late,
 	} {
 		shown = append(shown, storeMetric(o, name, "Sum"))
 	}

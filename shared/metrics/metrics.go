@@ -42,6 +42,11 @@ const (
 	// Beside Postponed, where it stays so until somebody mends something.
 	Blocked = "Blocked"
 
+	// Beside Postponed, where Commerce called more than a quarter of an hour ago. SQS
+	// has no such metric: the age of its oldest message leaves out what was received
+	// three times.
+	Late = "Late"
+
 	// Beside Delivered: from the fact's own time to Segment's answer.
 	DelayMilliseconds = "DelayMilliseconds"
 )

@@ -44,13 +44,26 @@ func (p *parcel) metrics() []metrics.Value {
 		return []metrics.Value{metrics.One(metrics.Buried), metrics.One(metrics.Forged)}
 	case o.fate == buried:
 		return []metrics.Value{metrics.One(metrics.Buried)}
-	case o.fate == postponed && o.operator:
-		return []metrics.Value{metrics.One(metrics.Postponed), metrics.One(metrics.Blocked)}
 	case o.fate == postponed:
-		return []metrics.Value{metrics.One(metrics.Postponed)}
+		return p.postponement()
 	default:
 		return []metrics.Value{metrics.One(metrics.Skipped)}
 	}
+}
+
+// lateAfter is how long an event may wait before somebody should hear of it.
+const lateAfter = 15 * time.Minute
+
+// postponement is what a postponed delivery counts as.
+func (p *parcel) postponement() []metrics.Value {
+	values := []metrics.Value{metrics.One(metrics.Postponed)}
+	if p.outcome.operator {
+		values = append(values, metrics.One(metrics.Blocked))
+	}
+	if time.Since(p.item.Envelope.Received) > lateAfter {
+		values = append(values, metrics.One(metrics.Late))
+	}
+	return values
 }
 
 // delay is how long ago it happened, in milliseconds. Commerce's clock may be a

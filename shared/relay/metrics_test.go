@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/metrics"
@@ -67,6 +68,7 @@ func TestEveryEndIsCounted(t *testing.T) {
 		{"an event that is not observed", "deliver", nil, secret, webhookOf("order.updated", "1"), []string{metrics.Skipped}},
 		{"one that Segment cannot take now", "deliver", func(w *world) { w.segment.answer = status(500) }, secret, webhook("1"), []string{metrics.Postponed}},
 		{"one that somebody must mend", "deliver", func(w *world) { w.settings.config.Template = `(` }, secret, webhook("1"), []string{metrics.Blocked, metrics.Postponed}},
+		{"one that has waited for long", "deliver", func(w *world) { w.segment.answer = status(500); w.spool.age = time.Hour }, secret, webhook("1"), []string{metrics.Late, metrics.Postponed}},
 		{"one that no attempt can deliver", "deliver", func(w *world) { w.segment.answer = status(400) }, secret, webhook("1"), []string{metrics.Buried}},
 		{"one that is found forged only now", "deliver", noSecret, "guess", webhook("1"), []string{metrics.Buried, metrics.Forged}},
 	}

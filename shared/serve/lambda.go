@@ -11,9 +11,9 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// initWithin bounds the first look at the settings. Lambda ends an init phase
-// after 10 s and starts it over.
-const initWithin = 5 * time.Second
+// initWithin bounds the first look at the settings, far below the 10 s after which
+// Lambda ends an init phase and starts it over.
+const initWithin = 2 * time.Second
 
 // Lambda runs a tracking's function until the process ends: with the settings in
 // Parameter Store and the queues in SQS that the environment names, or without
@@ -24,7 +24,7 @@ func Lambda(t tracking.Tracking) {
 	log := lambdacontext.NewLogger()
 	slog.SetDefault(log)
 	f := fromEnvironment(t, log)
-	go f.warm() // while the runtime starts; the first event waits for what is left of it
+	f.warm() // in the init phase: once the runtime asks for an event, Lambda may freeze the process
 	lambda.Start(f)
 }
 

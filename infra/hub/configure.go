@@ -332,25 +332,33 @@ func (s site) write(cmd *cobra.Command, current, wanted map[string]string) error
 	if err := check(together); err != nil {
 		return fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
-	written := 0
-	for _, name := range allNames() {
+	names := writeOrder(allNames())
+	names = slices.DeleteFunc(names, func(name string) bool {
 		value, asked := wanted[name]
-		if !asked || value == strings.TrimSpace(current[name]) {
-			continue
+		return !asked || value == strings.TrimSpace(current[name])
+	})
+	for i, name := range names {
+		if err := s.Put(cmd.Context(), name, wanted[name]); err != nil {
+			return fmt.Errorf("%w\nWritten to %s: %s. Not written: %s. Run it again once that is mended: it writes what is left",
+				err, s.Name, cmp.Or(strings.Join(names[:i], ", "), "nothing"), strings.Join(names[i:], ", "))
 		}
-		if err := s.Put(cmd.Context(), name, value); err != nil {
-			return err
-		}
-		written++
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", name)
 	}
 	switch {
-	case written == 0:
+	case len(names) == 0:
 		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to write: everything in %s is so already.\n", s.Name)
 	case s.Takes > 0:
 		fmt.Fprintf(cmd.OutOrStdout(), "The functions know it within %.0f seconds.\n", s.Takes.Seconds())
 	}
 	return nil
+}
+
+// writeOrder moves the secrets to the end. A function may read between two writes: with a
+// new write key and the host before it, it would send to a region that does not know
+// the key, takes the events all the same, and drops them.
+func writeOrder(names []string) []string {
+	secrets := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !settings.IsSecret(name) })
+	return append(slices.DeleteFunc(names, settings.IsSecret), secrets...)
 }
 
 // sayWhatToRegister says what is left to do in Commerce, where it can reach the store.

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"commerce-segment/shared/settings"
 )
@@ -247,6 +252,59 @@ func TestConfigureThatIsCutOffWritesNothing(t *testing.T) {
 	}
 	if files, _ := os.ReadDir(dir); len(files) > 0 {
 		t.Errorf("it wrote %v", files)
+	}
+}
+
+// putting is a store that notes what is put there, and fails at one parameter.
+type putting struct {
+	settingsStore
+	put    []string
+	failAt string
+}
+
+func (p *putting) Put(ctx context.Context, name, value string) error {
+	if name == p.failAt {
+		return errors.New("parameter " + name + ": throttled")
+	}
+	p.put = append(p.put, name)
+	return p.settingsStore.Put(ctx, name, value)
+}
+
+// writes has a configuration written to a store.
+func writes(t *testing.T, store settingsStore, wanted map[string]string) (string, error) {
+	t.Helper()
+	var stdout bytes.Buffer
+	cmd := &cobra.Command{}
+	cmd.SetOut(&stdout)
+	cmd.SetContext(t.Context())
+	err := site{settingsStore: store, Name: "the store"}.write(cmd, map[string]string{}, wanted)
+	return stdout.String(), err
+}
+
+// A function that reads between two writes must not send a new key to the old host.
+func TestConfigureWritesTheSecretsLast(t *testing.T) {
+	store := &putting{settingsStore: home{settings.Dir(t.TempDir())}}
+	wanted := map[string]string{
+		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentPath: "/v1",
+		settings.WebhookSecret: "PLANTED-webhook", "tracking/order-updated/enabled": "false",
+	}
+	if _, err := writes(t, store, wanted); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{settings.SegmentHost, settings.SegmentPath, "tracking/order-updated/enabled", settings.SegmentWriteKey, settings.WebhookSecret}
+	if !slices.Equal(store.put, want) {
+		t.Errorf("it writes %q, want %q", store.put, want)
+	}
+}
+
+func TestConfigureThatFailsHalfwaySaysWhatIsWritten(t *testing.T) {
+	store := &putting{settingsStore: home{settings.Dir(t.TempDir())}, failAt: settings.SegmentPath}
+	_, err := writes(t, store, map[string]string{
+		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentPath: "/v1",
+	})
+	const want = "parameter segment/path: throttled\nWritten to the store: segment/host. Not written: segment/path, segment/write-key."
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("it says %v, want %s", err, want)
 	}
 }
 

@@ -47,7 +47,7 @@ func openDeployed(ctx context.Context, prefix string) (site, error) {
 	if config.Region == "" {
 		return site{}, errors.New("there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one")
 	}
-	d, err := describe(ctx, config, outputs.StackName(prefix))
+	d, err := describe(ctx, config, prefix)
 	if err != nil {
 		return site{}, err
 	}
@@ -62,8 +62,10 @@ func openDeployed(ctx context.Context, prefix string) (site, error) {
 	}, nil
 }
 
-// describe reads the outputs of a stack.
-func describe(ctx context.Context, config aws.Config, stack string) (*deployment, error) {
+// describe reads the outputs of a prefix's stack. The name of a stack alone does not
+// say whose it is: /my--shop would find that of /my/shop.
+func describe(ctx context.Context, config aws.Config, prefix string) (*deployment, error) {
+	stack := outputs.StackName(prefix)
 	answer, err := cloudformation.NewFromConfig(config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
 	var refusal smithy.APIError
 	switch {
@@ -73,11 +75,23 @@ func describe(ctx context.Context, config aws.Config, stack string) (*deployment
 	case err != nil:
 		return nil, fmt.Errorf("looking for the stack %s in %s: %w", stack, config.Region, err)
 	}
+	if len(answer.Stacks) == 0 {
+		return nil, fmt.Errorf("looking for the stack %s in %s: the answer holds none", stack, config.Region)
+	}
 	d := &deployment{config: config, outputs: map[string]string{}}
 	for _, output := range answer.Stacks[0].Outputs {
 		d.outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
 	}
-	return d, nil
+	switch is := d.outputs[outputs.Prefix]; is {
+	case prefix:
+		return d, nil
+	case "":
+		return nil, fmt.Errorf("the stack %s in %s is there, but not a store (its status is %s): deploy it first",
+			stack, config.Region, answer.Stacks[0].StackStatus)
+	default:
+		return nil, fmt.Errorf("the stack %s in %s is the store %s, not %s: if you mean that one, say --prefix %s",
+			stack, config.Region, is, prefix, is)
+	}
 }
 
 // webhookURL is where Commerce posts a tracking's webhooks.

@@ -76,6 +76,7 @@ func beginRotation(cmd *cobra.Command, s site, secrets []string, noWait bool) er
 	if err != nil {
 		return fmt.Errorf("COMMERCE_WEBHOOK_SECRET: %w", err)
 	}
+	var written time.Time // by this run
 	switch {
 	case len(secrets) == 2 && asked != "" && asked != secrets[0]:
 		return errors.New("a rotation has begun, with another secret than COMMERCE_WEBHOOK_SECRET: finish that one first, with hub rotate --finish")
@@ -90,10 +91,11 @@ func beginRotation(cmd *cobra.Command, s site, secrets []string, noWait bool) er
 		if err := s.Put(cmd.Context(), settings.WebhookSecret, asked+"\n"+secrets[0]); err != nil {
 			return err
 		}
+		written = time.Now()
 		fmt.Fprintf(out, "wrote %s: the new secret before the old one, and both count\n", settings.WebhookSecret)
 	}
 	if !noWait {
-		if err := s.awaitKnown(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+		if err := s.awaitKnown(cmd.Context(), cmd.ErrOrStderr(), written); err != nil {
 			return err
 		}
 	}
@@ -125,19 +127,24 @@ func finishRotation(cmd *cobra.Command, s site, secrets []string) error {
 }
 
 // awaitKnown waits until the functions know the webhook secret that is written,
-// counted from when it was written: who comes back later does not wait again.
-func (s site) awaitKnown(ctx context.Context, progress io.Writer) error {
+// counted from when this run wrote it. Who comes back later, with the zero time, does
+// not wait again: then it counts from when the store says, by a clock that may differ
+// from this machine's, so it waits no longer than after a write.
+func (s site) awaitKnown(ctx context.Context, progress io.Writer, written time.Time) error {
 	if s.Takes == 0 {
 		return nil
 	}
-	written, err := s.modified(ctx, settings.WebhookSecret)
-	if err != nil {
-		return err
+	if written.IsZero() {
+		var err error
+		if written, err = s.modified(ctx, settings.WebhookSecret); err != nil {
+			return err
+		}
 	}
-	known := written.Add(s.Takes)
-	if time.Until(known) <= 0 {
+	wait := min(s.Takes-time.Since(written), s.Takes)
+	if wait <= 0 {
 		return nil
 	}
+	known := time.Now().Add(wait)
 	bar := newProgress(progress, "waiting until the functions know it, seconds", int(s.Takes.Seconds()))
 	defer bar.done()
 	for tick := time.NewTicker(time.Second); ; {

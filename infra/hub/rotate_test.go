@@ -146,18 +146,26 @@ func (w writtenAt) List(context.Context) ([]settings.Stored, error) {
 func TestRotateWaitsUntilTheFunctionsKnow(t *testing.T) {
 	for _, c := range []struct {
 		name       string
+		here       bool // by this run
 		ago, waits time.Duration
 	}{
-		{"just written", 0, 75 * time.Second},
-		{"written a while ago", 30 * time.Second, 45 * time.Second},
-		{"written long ago", time.Hour, 0},
+		{"just written", false, 0, 75 * time.Second},
+		{"written a while ago", false, 30 * time.Second, 45 * time.Second},
+		{"written long ago", false, time.Hour, 0},
+		{"written in the future, by a clock that is ahead", false, -time.Hour, 75 * time.Second},
+		{"written by this run, and long ago by a clock that is behind", true, time.Hour, 75 * time.Second},
+		{"written by this run, and in the future by a clock that is ahead", true, -time.Hour, 75 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := site{settingsStore: writtenAt{time: time.Now().Add(-c.ago)}, Takes: functionsKnowWithin}
 				began := time.Now()
 				var shown buffer
-				if err := s.awaitKnown(t.Context(), &shown); err != nil {
+				var written time.Time
+				if c.here {
+					written = began
+				}
+				if err := s.awaitKnown(t.Context(), &shown, written); err != nil {
 					t.Fatal(err)
 				}
 				if waited := time.Since(began); waited != c.waits {
@@ -176,7 +184,7 @@ func TestRotateThatIsStoppedWhileItWaitsSaysHowToGoOn(t *testing.T) {
 		s := site{settingsStore: writtenAt{time: time.Now()}, where: where{prefix: "/shop"}, Takes: functionsKnowWithin}
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)
 		defer stop()
-		err := s.awaitKnown(ctx, new(buffer))
+		err := s.awaitKnown(ctx, new(buffer), time.Time{})
 		if err == nil || !strings.Contains(err.Error(), "go on in 65 seconds, with hub rotate --prefix /shop") {
 			t.Errorf("it says %v", err)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -160,7 +161,7 @@ func configure(cmd *cobra.Command, options configuration) error {
 	}
 	if keyboard := openTerminal(cmd); keyboard != nil && !options.noInput {
 		fmt.Fprintf(keyboard.out, "Settings in %s. Enter keeps what is there.\n", s.Name)
-		if err := askAll(keyboard, current, s.defaults(), wanted); err != nil {
+		if err := askAll(cmd.Context(), keyboard, current, s.defaults(), wanted); err != nil {
 			return err
 		}
 	}
@@ -236,18 +237,18 @@ func (c configuration) trackings() (map[string]string, error) {
 
 // askAll asks for what is not wanted yet. A webhook secret that is there already is
 // not asked for: hub rotate replaces it.
-func askAll(keyboard *terminal, current, defaults, wanted map[string]string) error {
+func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted map[string]string) error {
 	for _, q := range questions {
 		if q.name == settings.WebhookSecret && strings.TrimSpace(current[q.name]) != "" {
 			continue
 		}
-		if err := askOne(keyboard, q, cmp.Or(current[q.name], defaults[q.name]), wanted); err != nil {
+		if err := askOne(ctx, keyboard, q, cmp.Or(current[q.name], defaults[q.name]), wanted); err != nil {
 			return err
 		}
 	}
 	for _, t := range tracking.All() {
 		for _, q := range trackingQuestions(t) {
-			if err := askOne(keyboard, q, cmp.Or(current[q.name], defaults[q.name]), wanted); err != nil {
+			if err := askOne(ctx, keyboard, q, cmp.Or(current[q.name], defaults[q.name]), wanted); err != nil {
 				return err
 			}
 			if cmp.Or(wanted[settings.Enabled(t)], current[settings.Enabled(t)]) == "false" {
@@ -259,12 +260,12 @@ func askAll(keyboard *terminal, current, defaults, wanted map[string]string) err
 }
 
 // askOne asks until the answer is right, or Enter keeps what is there.
-func askOne(keyboard *terminal, q question, current string, wanted map[string]string) error {
+func askOne(ctx context.Context, keyboard *terminal, q question, current string, wanted map[string]string) error {
 	if wanted[q.name] != "" {
 		return nil
 	}
 	for {
-		answer, err := keyboard.ask(fmt.Sprintf("%s [%s]: ", q.text, q.shown(current)), q.secret())
+		answer, err := keyboard.ask(ctx, fmt.Sprintf("%s [%s]: ", q.text, q.shown(current)), q.secret())
 		if err != nil || answer == "" {
 			return err
 		}

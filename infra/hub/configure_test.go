@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"commerce-segment/shared/settings"
 )
@@ -252,6 +253,33 @@ func TestConfigureThatIsCutOffWritesNothing(t *testing.T) {
 	}
 	if files, _ := os.ReadDir(dir); len(files) > 0 {
 		t.Errorf("it wrote %v", files)
+	}
+}
+
+func TestConfigureThatIsInterruptedWritesNothingAndLeavesTheTerminalAsItWas(t *testing.T) {
+	for name, interrupt := range map[string]func(*keyboard){
+		"at a secret": func(k *keyboard) { k.answerUnseen("write key of the source", "\x03") }, // ^C
+		"at another question": func(k *keyboard) {
+			k.answerUnseen("write key of the source", "PLANTED-key\n")
+			k.answer("host [not set]: ", "\x03")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			keyboard := openKeyboard(t, nil, "configure", "--dir", dir)
+			interrupt(keyboard)
+			keyboard.await("nothing was written")
+			if code := keyboard.wait(); code != exitFailed {
+				t.Errorf("it exits %d:\n%s", code, keyboard.screen())
+			}
+			state, err := unix.IoctlGetTermios(int(keyboard.master.Fd()), unix.TCGETS)
+			if err != nil || state.Lflag&unix.ECHO == 0 {
+				t.Errorf("the terminal does not show what is typed: %v", err)
+			}
+			if files, _ := os.ReadDir(dir); len(files) > 0 {
+				t.Errorf("it wrote %v", files)
+			}
+		})
 	}
 }
 

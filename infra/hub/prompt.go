@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,12 +37,14 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+var errStopped = errors.New("stopped: nothing was written")
+
 var errNoAnswer = errors.New("the input ended before everything was answered: nothing was written")
 
-// ask asks for one line. A secret is not shown while it is typed.
-func (t *terminal) ask(question string, secret bool) (string, error) {
+// ask asks for one line, until the context ends. A secret is not shown while it is typed.
+func (t *terminal) ask(ctx context.Context, question string, secret bool) (string, error) {
 	fmt.Fprint(t.out, question)
-	answer, err := t.readLine(secret)
+	answer, err := t.awaitLine(ctx, secret)
 	if err != nil && (answer == "" || !errors.Is(err, io.EOF)) {
 		fmt.Fprintln(t.out)
 		if errors.Is(err, io.EOF) {
@@ -50,6 +53,33 @@ func (t *terminal) ask(question string, secret bool) (string, error) {
 		return "", err
 	}
 	return strings.TrimSpace(answer), nil
+}
+
+// awaitLine reads a line. Where the context ends first it leaves the terminal as it was,
+// and the read behind, which nothing can interrupt.
+func (t *terminal) awaitLine(ctx context.Context, secret bool) (string, error) {
+	before, err := term.GetState(int(t.in.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("looking at the terminal: %w", err)
+	}
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := t.readLine(secret)
+		read <- line{text, err}
+	}()
+	select {
+	case got := <-read:
+		if ctx.Err() == nil {
+			return got.text, got.err
+		}
+	case <-ctx.Done():
+		term.Restore(int(t.in.Fd()), before) // where that fails nothing is left to do
+	}
+	return "", errStopped
 }
 
 func (t *terminal) readLine(secret bool) (string, error) {
@@ -62,8 +92,8 @@ func (t *terminal) readLine(secret bool) (string, error) {
 }
 
 // confirm asks for a yes.
-func (t *terminal) confirm(question string) (bool, error) {
-	answer, err := t.ask(question+" [y/N] ", false)
+func (t *terminal) confirm(ctx context.Context, question string) (bool, error) {
+	answer, err := t.ask(ctx, question+" [y/N] ", false)
 	answer = strings.ToLower(answer)
 	return answer == "y" || answer == "yes", err
 }

@@ -111,7 +111,7 @@ func finishRotation(cmd *cobra.Command, s site, secrets []string) error {
 		return nil
 	}
 	if keyboard := openTerminal(cmd); keyboard != nil {
-		sure, err := keyboard.confirm("Does Commerce send the new secret with every webhook? Those with the old one will be refused, and lost.")
+		sure, err := keyboard.confirm(cmd.Context(), "Does Commerce send the new secret with every webhook? Those with the old one will be refused, and lost.")
 		if err != nil {
 			return err
 		}

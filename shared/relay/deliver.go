@@ -98,12 +98,22 @@ func (r *Relay) prepare(ctx context.Context, config Config, p *parcel) (o outcom
 	return o
 }
 
-// open looks whether the spool could open the envelope.
+// ErrVersion means that another release of this program wrote an envelope, and
+// that only such a release can open it.
+var ErrVersion = errors.New("written by another release")
+
+// open looks whether the spool could open the envelope. One of another release
+// stays on the spool as it is, until that release is back: a burial would wrap its
+// text as the body of an envelope of this one, which no release opens as an event.
 func (r *Relay) open(_ context.Context, _ Config, p *parcel) outcome {
-	if p.item.Err != nil {
-		return bury("envelope_unreadable", p.item.Err)
+	switch err := p.item.Err; {
+	case errors.Is(err, ErrVersion):
+		return postpone("envelope_version", err).forOperator()
+	case err != nil:
+		return bury("envelope_unreadable", err)
+	default:
+		return outcome{}
 	}
-	return outcome{}
 }
 
 // reasonForged is why an event is buried whose key proves to be forged.

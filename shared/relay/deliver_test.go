@@ -62,9 +62,12 @@ func TestEachItemOfABatchHasItsOwnFate(t *testing.T) {
 		webhookOf("order.updated", "unobserved"), `{}`, webhook("bad"), webhook("good too"))
 	batch = append(batch, relay.Item{Handle: "h8", Receives: 1, Err: errors.New("no envelope"),
 		Envelope: relay.Envelope{Body: []byte("what the queue held")}})
-	equal(t, "kept", w.relay.Deliver(t.Context(), batch), []string{"h2"})
+	batch = append(batch, relay.Item{Handle: "h9", Receives: 1, Err: fmt.Errorf("version 2: %w", relay.ErrVersion),
+		Envelope: relay.Envelope{Body: []byte("of another release")}})
+	equal(t, "kept", w.relay.Deliver(t.Context(), batch), []string{"h2", "h9"})
 	equal(t, "outcomes", strings.Join(outcomes(t, w), ", "), "delivered, skipped filtered, postponed template, "+
-		"buried message_invalid, skipped not_observed, buried not_webhook, buried segment_400, delivered, buried envelope_unreadable")
+		"buried message_invalid, skipped not_observed, buried not_webhook, buried segment_400, delivered, buried envelope_unreadable, "+
+		"postponed envelope_version")
 	equal(t, "taken", w.segment.taken, []string{"good", "good too"})
 	letters := w.spool.DeadLetters()
 	equal(t, "the unreadable one's dead letter", string(letters[len(letters)-1].Envelope.Body), "what the queue held")

@@ -63,15 +63,22 @@ func Encode(e relay.Envelope) (string, error) {
 }
 
 // Decode opens the text of an envelope. Its error says what is wrong with it, and
-// quotes nothing of it.
+// quotes nothing of it. It is a relay.ErrVersion where another release wrote it.
 func Decode(text string) (relay.Envelope, error) {
+	// The version comes first: in another one the other fields may be anything.
+	var of struct {
+		Version int `json:"v"`
+	}
+	if json.Unmarshal([]byte(text), &of) == nil && of.Version != version {
+		if of.Version <= 0 { // no release writes that
+			return relay.Envelope{}, fmt.Errorf("the envelope has version %d, which no release writes", of.Version)
+		}
+		return relay.Envelope{}, fmt.Errorf("%w: the envelope has version %d, and this program reads version %d: "+
+			"deploy the release that wrote it", relay.ErrVersion, of.Version, version)
+	}
 	var w wire
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
 		return relay.Envelope{}, errors.New("the envelope is not the JSON that this program writes")
-	}
-	if w.Version != version {
-		return relay.Envelope{}, fmt.Errorf("the envelope has version %d, and this program reads version %d: "+
-			"deploy the release that wrote it", w.Version, version)
 	}
 	e := relay.Envelope{Received: w.Received}
 	if w.Presented != nil {

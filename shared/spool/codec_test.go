@@ -155,6 +155,25 @@ func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
 	}
 }
 
+// The relay keeps what another release wrote for that release, and buries the rest.
+func TestOnlyAnEnvelopeOfAnotherReleaseIsAnErrVersion(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"v":2,"received":"2026-11-24T10:50:00Z","body":"AAAA"}`:  true,
+		`{"v":2,"received":1795517400,"body":{"encoding":"zstd"}}`: true, // its fields may have become others
+		`{}`:                     false,
+		`{"v":-1}`:               false,
+		`{"v":"2"}`:              false,
+		`{"v":1,"body":"AAAA"}`:  false,
+		`{"v":2`:                 false,
+		"ron.swanson@moltin.com": false,
+	} {
+		item := Open("h", 1, text)
+		if item.Err == nil || errors.Is(item.Err, relay.ErrVersion) != want {
+			t.Errorf("%s: error %v, want an ErrVersion: %t", text, item.Err, want)
+		}
+	}
+}
+
 // Without a limit while it decompresses, a few kilobytes on the queue take
 // gigabytes of a function's 128 MB, on every one of 36 receives.
 func TestAGzipBombDoesNotGoOff(t *testing.T) {

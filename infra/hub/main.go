@@ -47,20 +47,26 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil {
 		fmt.Fprintf(stderr, "hub: %s\n", strings.TrimSpace(err.Error()))
 	}
-	return exitCode(err)
+	return exitCode(cmd, err)
 }
 
-func exitCode(err error) int {
+// saysWhetherTheyDiffer annotates a command that exits as diff(1) does, for whatever
+// stops it: also for a command line that cobra refuses before it runs.
+const saysWhetherTheyDiffer = "says whether they differ"
+
+func exitCode(cmd *cobra.Command, err error) int {
 	var coded codedError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &coded):
 		return coded.code
+	case cmd.Annotations[saysWhetherTheyDiffer] != "" && !errors.Is(err, errDiffer):
+		return exitTrouble
 	default:
 		return exitFailed
 	}

@@ -63,13 +63,8 @@ Without names it pushes the files that there are.`,
 		Long: `diff shows how the files differ from the store's templates: what push would change.
 
 Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			err := options.run(cmd, args, diffTemplates)
-			if err != nil && !errors.Is(err, errDiffer) {
-				return codedError{err, exitTrouble}
-			}
-			return err
-		},
+		Annotations: map[string]string{saysWhetherTheyDiffer: "yes"},
+		RunE:        func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, diffTemplates) },
 	}
 	for _, command := range []*cobra.Command{pull, push, diff} {
 		addWhere(command, &options.where)

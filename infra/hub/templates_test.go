@@ -128,6 +128,8 @@ func TestTemplatesAreCompared(t *testing.T) {
 		{"a file that is not there", edited, map[string]string{"order-updated": templates.Default("order-updated")}, nil, exitFailed, []string{"which is not there\n", "-  \"event\": \"Sold\","}},
 		{"another one that differs", edited, map[string]string{"order-completed": "x", "order-updated": templates.Default("order-updated")}, []string{"order-updated"}, exitDone, nil},
 		{"no folder is trouble, not a difference", edited, nil, nil, exitTrouble, nil},
+		{"an unknown flag is trouble", edited, map[string]string{"order-completed": edited}, []string{"--nope"}, exitTrouble, nil},
+		{"two stores are trouble", edited, map[string]string{"order-completed": edited}, []string{"--prefix", "/x"}, exitTrouble, nil},
 		{"an unknown name is trouble", edited, nil, []string{"order-paid"}, exitTrouble, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -339,7 +339,7 @@ func (s site) write(cmd *cobra.Command, current, wanted map[string]string) error
 		return !asked || value == strings.TrimSpace(current[name])
 	})
 	for i, name := range names {
-		if err := s.Put(cmd.Context(), name, wanted[name]); err != nil {
+		if err := s.putConfigured(cmd.Context(), name, wanted[name]); err != nil {
 			return fmt.Errorf("%w\nWritten to %s: %s. Not written: %s. Run it again once that is mended: it writes what is left",
 				err, s.Name, cmp.Or(strings.Join(names[:i], ", "), "nothing"), strings.Join(names[i:], ", "))
 		}
@@ -352,6 +352,21 @@ func (s site) write(cmd *cobra.Command, current, wanted map[string]string) error
 		fmt.Fprintf(cmd.OutOrStdout(), "The functions know it within %.0f seconds.\n", s.Takes.Seconds())
 	}
 	return nil
+}
+
+// putConfigured writes a parameter, but no webhook secret where there is one by now:
+// there was none when this run looked, which may be many questions ago.
+func (s site) putConfigured(ctx context.Context, name, value string) error {
+	if name == settings.WebhookSecret {
+		now, err := s.Parameters(ctx, []string{name})
+		if err != nil {
+			return err
+		}
+		if len(lines(now[name])) > 0 {
+			return fmt.Errorf("parameter %s: somebody has set it meanwhile, and Commerce may send theirs already: it stays, and hub rotate replaces it", name)
+		}
+	}
+	return s.Put(ctx, name, value)
 }
 
 // writeOrder moves the secrets to the end. A function may read between two writes: with a

@@ -336,6 +336,18 @@ func TestConfigureThatFailsHalfwaySaysWhatIsWritten(t *testing.T) {
 	}
 }
 
+func TestConfigureKeepsAWebhookSecretThatSomebodySetMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, settings.WebhookSecret), "PLANTED-theirs")
+	_, err := writes(t, home{settings.Dir(dir)}, map[string]string{settings.SegmentPath: "/v1", settings.WebhookSecret: "PLANTED-mine"})
+	if err == nil || !strings.Contains(err.Error(), "somebody has set it meanwhile") || !strings.Contains(err.Error(), "Not written: commerce/webhook-secret.") {
+		t.Errorf("it says %v", err)
+	}
+	if after := parametersIn(t, dir); after[settings.WebhookSecret] != "PLANTED-theirs" || after[settings.SegmentPath] != "/v1" {
+		t.Errorf("the parameters are %q", after)
+	}
+}
+
 func TestTheTokenURLOfWhatPeoplePaste(t *testing.T) {
 	const euwest = "https://euwest.api.elasticpath.com/oauth/access_token"
 	for _, c := range []struct{ name, pasted, want, message string }{

@@ -260,7 +260,7 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 	}
 
 	got = do(exitDone, "deadletters", "redrive", "--reason", "message_invalid", "--tracking", "order-completed")
-	if got.stdout != "2 put back.\n" || !strings.Contains(got.stderr, "dead letters put back: 2 of 2\n") {
+	if got.stdout != "2 put back.\n" || !strings.Contains(got.stderr, "dead letters looked at: 3 of 3\n") {
 		t.Errorf("it says\n%s%s", got.stdout, got.stderr)
 	}
 	if waiting := completed.waiting(); waiting != 2 {

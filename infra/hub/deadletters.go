@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -52,17 +54,23 @@ func newDeadLettersList() *cobra.Command {
 		Use:   "list [--reason REASON] [--tracking NAME] [--json] [--prefix PREFIX]",
 		Short: "List dead letters, without what is in them",
 		Long: `list shows why each event could not be delivered, and how many there are for each
-reason. It never shows the event. While it reads, nobody else can receive them.`,
+reason. It never shows the event. While it reads, and for ten minutes where it is
+killed, nobody else can receive them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := selected.open(cmd.Context())
 			if err != nil {
 				return err
 			}
-			graves, err := d.list(cmd.Context())
+			expected, err := d.count(cmd.Context())
 			if err != nil {
 				return err
 			}
+			graves, looked, err := d.list(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer sayWhatIsHidden(cmd.ErrOrStderr(), looked, expected)
 			if asJSON {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
@@ -83,7 +91,8 @@ func newDeadLettersRedrive() *cobra.Command {
 		Short: "Put dead letters back on their queue, to be delivered again",
 		Long: `redrive puts dead letters back on their queue, for the functions to deliver. Mend
 first what sent them there: what cannot be delivered again comes back. Their
-messageIds are as before, so Segment drops what it has had within a day.`,
+messageIds are as before, so Segment drops what it has had within a day. While it
+runs, and for an hour where it is killed, nobody else can receive the others.`,
 		Example: `  hub deadletters redrive --reason message_invalid --tracking order-completed`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -145,9 +154,9 @@ type grave struct {
 }
 
 // list reads all queues at once, each of which takes a second or more. The oldest
-// come first.
-func (y graveyard) list(ctx context.Context) ([]grave, error) {
-	found := make([][]grave, len(y.queues))
+// come first. It looked at more where only some reasons are meant.
+func (y graveyard) list(ctx context.Context) (graves []grave, looked int, err error) {
+	found, counts := make([][]grave, len(y.queues)), make([]int, len(y.queues))
 	reading, ctx := errgroup.WithContext(ctx)
 	for i, q := range y.queues {
 		reading.Go(func() error {
@@ -155,6 +164,7 @@ func (y graveyard) list(ctx context.Context) ([]grave, error) {
 			if err != nil {
 				return fmt.Errorf("%s: %w", q.tracking.Name, err)
 			}
+			counts[i] = len(letters)
 			for _, letter := range letters {
 				if y.matches(letter) {
 					b := letter.Burial
@@ -165,11 +175,14 @@ func (y graveyard) list(ctx context.Context) ([]grave, error) {
 		})
 	}
 	if err := reading.Wait(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	graves := slices.Concat(found...)
+	for _, n := range counts {
+		looked += n
+	}
+	graves = slices.Concat(found...)
 	slices.SortStableFunc(graves, func(a, b grave) int { return a.Buried.Compare(b.Buried) })
-	return append([]grave{}, graves...), nil // an empty list in JSON, not null
+	return append([]grave{}, graves...), looked, nil // an empty list in JSON, not null
 }
 
 // printGraves prints a line for each, and how many there are of each kind.
@@ -230,26 +243,74 @@ func age(d time.Duration) string {
 	}
 }
 
-// redrive puts the selected dead letters back.
+// redrive puts the selected dead letters back, from all queues at once: each takes
+// a second or more. How many there are is what SQS reckons, since to count them is
+// to receive them all. One queue's error leaves the others to finish.
 func (y graveyard) redrive(cmd *cobra.Command) error {
-	graves, err := y.list(cmd.Context())
+	expected, err := y.count(cmd.Context())
 	if err != nil {
 		return err
 	}
-	bar := newProgress(cmd.ErrOrStderr(), "dead letters put back", len(graves))
-	total := 0
-	for _, q := range y.queues {
-		if !slices.ContainsFunc(graves, func(g grave) bool { return g.Tracking == q.tracking.Name }) {
-			continue
-		}
-		moved, err := q.queue.Redrive(cmd.Context(), y.matches, func(moved int) { bar.at(total + moved) })
-		total += moved
-		if err != nil {
-			bar.done()
-			return fmt.Errorf("%s: %w (%d of %d were put back, the rest is where it was)", q.tracking.Name, err, total, len(graves))
-		}
+	var mu sync.Mutex
+	var moved, looked int
+	bar := newProgress(cmd.ErrOrStderr(), "dead letters looked at", expected)
+	var redriving errgroup.Group
+	failures := make([]error, len(y.queues))
+	for i, q := range y.queues {
+		redriving.Go(func() error {
+			n, err := q.queue.Redrive(cmd.Context(), y.matches, func(int) {
+				mu.Lock()
+				defer mu.Unlock()
+				looked++
+				if expected > 0 {
+					bar.at(looked)
+				}
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			moved += n
+			if err != nil {
+				failures[i] = fmt.Errorf("%s: %w", q.tracking.Name, err)
+			}
+			return nil
+		})
 	}
+	_ = redriving.Wait()
 	bar.done()
-	fmt.Fprintf(cmd.OutOrStdout(), "%d put back.\n", total)
+	if err := errors.Join(failures...); err != nil {
+		return fmt.Errorf("%w (%d were put back, the rest is where it was)", err, moved)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d put back.\n", moved)
+	sayWhatIsHidden(cmd.ErrOrStderr(), looked, expected)
 	return nil
+}
+
+// count is about how many dead letters there are, for whatever reason.
+func (y graveyard) count(ctx context.Context) (total int, err error) {
+	counts := make([]int, len(y.queues))
+	counting, ctx := errgroup.WithContext(ctx)
+	for i, q := range y.queues {
+		counting.Go(func() (err error) {
+			if counts[i], err = q.queue.Count(ctx); err != nil {
+				return fmt.Errorf("%s: %w", q.tracking.Name, err)
+			}
+			return nil
+		})
+	}
+	if err := counting.Wait(); err != nil {
+		return 0, err
+	}
+	for _, n := range counts {
+		total += n
+	}
+	return total, nil
+}
+
+// sayWhatIsHidden says so where fewer dead letters came than there are.
+func sayWhatIsHidden(w io.Writer, looked, expected int) {
+	if looked < expected {
+		fmt.Fprintf(w, "SQS reckons with %d dead letters, of which %d could be looked at. SQS may be a minute\n"+
+			"behind. If somebody else has received the others, or a command that was cut off, they are\n"+
+			"back within an hour: do it again then.\n", expected, looked)
+	}
 }

@@ -2,14 +2,16 @@ package spool
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"golang.org/x/sync/errgroup"
 
 	"commerce-segment/shared/relay"
 )
@@ -20,6 +22,8 @@ type Redriver interface {
 	Sender
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
+	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
 // DeadLetterQueue is a tracking's dead letters in AWS.
@@ -35,10 +39,32 @@ func NewDeadLetterQueue(client Redriver, queue, deadLetters string) DeadLetterQu
 	return DeadLetterQueue{client: client, deadLetters: deadLetters, queue: queue}
 }
 
+// Count is about how many dead letters there are, with those that somebody else
+// has received. SQS may be a minute behind.
+func (q DeadLetterQueue) Count(ctx context.Context) (int, error) {
+	names := []types.QueueAttributeName{
+		types.QueueAttributeNameApproximateNumberOfMessages,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+	}
+	output, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(q.deadLetters), AttributeNames: names})
+	if err != nil {
+		return 0, fmt.Errorf("counting dead letters: %w", err)
+	}
+	count := 0
+	for _, name := range names {
+		n, err := strconv.Atoi(output.Attributes[string(name)])
+		if err != nil {
+			return 0, fmt.Errorf("counting dead letters: SQS gives no number as %s", name)
+		}
+		count += n
+	}
+	return count, nil
+}
+
 // List reads every dead letter, in no order, and leaves all of them where they are.
-// While it reads, and for a minute where it is cut off, nobody else sees them.
+// While it reads, and for ten minutes where it is cut off, nobody else sees them.
 func (q DeadLetterQueue) List(ctx context.Context) (letters []DeadLetter, err error) {
-	err = q.each(ctx, func(m types.Message) (done bool, err error) {
+	err = q.each(ctx, listHolds, func(m types.Message) (done bool, err error) {
 		letters = append(letters, deadLetter(m))
 		return false, nil
 	})
@@ -47,44 +73,60 @@ func (q DeadLetterQueue) List(ctx context.Context) (letters []DeadLetter, err er
 
 // Redrive puts the dead letters that match back on the tracking's queue, as they
 // are: what is sent of one is the same facts, with the same messageId, so Segment
-// drops what it has had within a day. After each one it tells progress how many
-// have gone. It returns how many did, and its error says why it stopped: the rest
-// is where it was.
-func (q DeadLetterQueue) Redrive(ctx context.Context, matches func(DeadLetter) bool, progress func(moved int)) (moved int, err error) {
-	err = q.each(ctx, func(m types.Message) (done bool, err error) {
-		if !matches(deadLetter(m)) {
+// drops what it has had within a day. Those that do not match are invisible
+// meanwhile, and for an hour where it is cut off. After each dead letter, of either
+// kind, it tells progress how many it has looked at. It returns how many it put
+// back, and its error says why it stopped: the rest is where it was.
+func (q DeadLetterQueue) Redrive(ctx context.Context, matches func(DeadLetter) bool, progress func(looked int)) (moved int, err error) {
+	looked := 0
+	// What is delivered in vain meanwhile is buried again, as a new message with the
+	// same text: without these sums it would go round for good.
+	gone := map[[sha256.Size]byte]bool{}
+	err = q.each(ctx, redriveHolds, func(m types.Message) (done bool, err error) {
+		sum := sha256.Sum256([]byte(aws.ToString(m.Body)))
+		if gone[sum] {
 			return false, nil
 		}
-		// First to the queue: cut off between the two, it is there twice and sent
-		// twice, which is better than never.
-		if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(q.queue), MessageBody: m.Body}); err != nil {
-			return false, fmt.Errorf("putting a dead letter back on its queue: %w", err)
+		if matches(deadLetter(m)) {
+			// First to the queue: cut off between the two, it is there twice and sent
+			// twice, which is better than never.
+			if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(q.queue), MessageBody: m.Body}); err != nil {
+				return false, fmt.Errorf("putting a dead letter back on its queue: %w", err)
+			}
+			moved++
+			gone[sum] = true
+			if _, err := q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(q.deadLetters), ReceiptHandle: m.ReceiptHandle}); err != nil {
+				return false, fmt.Errorf("deleting a dead letter that is back on its queue: %w", err)
+			}
+			done = true
 		}
-		moved++
-		progress(moved)
-		if _, err := q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(q.deadLetters), ReceiptHandle: m.ReceiptHandle}); err != nil {
-			return false, fmt.Errorf("deleting a dead letter that is back on its queue: %w", err)
-		}
-		return true, nil
+		looked++
+		progress(looked)
+		return done, nil
 	})
 	return moved, err
 }
 
-// heldFor is how long a dead letter that was received is invisible. It is long
-// enough to receive the others, or the first would come round again.
-const heldFor = time.Minute
+// How long a dead letter that was received is invisible: long enough to go through
+// all the others, or the first would come round again. SQS lets 120,000 be
+// invisible at a time, which are received within ten minutes.
+const (
+	listHolds    = 10 * time.Minute
+	redriveHolds = time.Hour
+)
 
 // each hands every dead letter over once, and makes those that are not done with
 // visible again in the end.
-func (q DeadLetterQueue) each(ctx context.Context, handle func(types.Message) (done bool, err error)) (err error) {
+func (q DeadLetterQueue) each(ctx context.Context, hold time.Duration, handle func(types.Message) (done bool, err error)) error {
 	var held []types.Message
-	defer func() { err = errors.Join(err, q.release(context.WithoutCancel(ctx), held)) }()
+	defer func() { q.release(context.WithoutCancel(ctx), held) }()
+	began := time.Now()
 	seen := map[string]bool{}
 	for {
 		output, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: aws.String(q.deadLetters), MaxNumberOfMessages: BatchSize,
 			WaitTimeSeconds:             1, // or SQS asks only some of its servers
-			VisibilityTimeout:           int32(heldFor / time.Second),
+			VisibilityTimeout:           int32(hold / time.Second),
 			MessageAttributeNames:       []string{"All"},
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 		})
@@ -106,27 +148,40 @@ func (q DeadLetterQueue) each(ctx context.Context, handle func(types.Message) (d
 			}
 			held = append(held, m)
 		}
-		if !fresh { // the queue is empty, or they come round again
+		// SQS may hand a message out twice: only after the hold is that the first ones
+		// coming round.
+		if len(output.Messages) == 0 || !fresh && time.Since(began) > hold {
 			return nil
 		}
 	}
 }
 
-// release makes messages visible at once. It goes on after an error: the rest would
-// come back by itself, but only after a minute.
-func (q DeadLetterQueue) release(ctx context.Context, messages []types.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, heldFor)
+const (
+	releaseWithin  = time.Minute
+	releasesAtOnce = 8
+	releaseSize    = 10 // SQS's limit for a batch
+)
+
+// release makes messages visible at once, as far as that succeeds: in the end SQS
+// makes them so by itself, so a failure is none of the caller's.
+func (q DeadLetterQueue) release(ctx context.Context, messages []types.Message) {
+	ctx, cancel := context.WithTimeout(ctx, releaseWithin)
 	defer cancel()
-	var failed error
-	for _, m := range messages {
-		_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-			QueueUrl: aws.String(q.deadLetters), ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 0,
-		})
-		if err != nil {
-			failed = fmt.Errorf("making a dead letter visible again (it is so within a minute): %w", err)
+	var releasing errgroup.Group
+	releasing.SetLimit(releasesAtOnce)
+	for batch := range slices.Chunk(messages, releaseSize) {
+		entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(batch))
+		for i, m := range batch {
+			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
+				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 0,
+			}
 		}
+		releasing.Go(func() error {
+			_, _ = q.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(q.deadLetters), Entries: entries})
+			return nil
+		})
 	}
-	return failed
+	_ = releasing.Wait()
 }
 
 // deadLetter reads a message. One without a reason was handed out too often: SQS

@@ -59,7 +59,7 @@ func TestNothingIsThereThatNoTrackingHas(t *testing.T) {
 		"AWS::Logs::LogGroup":             trackings + 1,
 		"AWS::ApiGatewayV2::Route":        trackings,
 		"AWS::SSM::Parameter":             3*trackings + 2,
-		"AWS::CloudWatch::Alarm":          4*trackings + 5,
+		"AWS::CloudWatch::Alarm":          4*trackings + 6,
 		"AWS::SNS::Subscription":          0, // nobody asked
 	} {
 		if got := len(tmpl.ofType(kind)); got != want {

@@ -13,30 +13,19 @@ import (
 
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
-// The journey's numbers (design: "The journey of one webhook").
+// The numbers of a function and its queues that shared/spool does not have already:
+// how the queue behaves is there, for the queue in memory too.
 const (
-	// functionTimeout is less than the 10 s after which Commerce gives a webhook up,
-	// in seconds.
-	functionTimeout = 9
-	// visibility is how long SQS waits for a batch to be settled before it hands it
-	// out again, in seconds. AWS asks for six times the function's timeout.
-	visibility = 6 * functionTimeout
-	// maxReceives is after how many attempts SQS gives a message up: about 30 hours
-	// with the relay's backoff.
-	maxReceives = 36
+	// functionTimeout is less than the 10 s after which Commerce gives a webhook up.
+	// AWS asks for a sixth of the queue's visibility timeout.
+	functionTimeout = spool.Visibility / 6
 	// queueRetention is how long both queues keep a message, in days: the most SQS
-	// can. A message keeps its age when it is buried.
+	// can. A message that SQS itself moves to the dead letters keeps its age.
 	queueRetention = 14
-	// maxMessage is the largest message that SQS can take, in bytes. A queue that
-	// says nothing may have 256 KiB.
-	maxMessage = 1 << 20
-	// batch is how many messages a function is handed at once, and concurrency how
-	// many batches at most: Segment asks for fewer than 1,000 requests a second.
-	batch       = 10
-	concurrency = 5
 )
 
 // handler is what one tracking has of its own: a function, the queue between
@@ -51,7 +40,7 @@ type handler struct {
 func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, builder Builder) handler {
 	deadLetters := newQueue(scope, "DeadLetters", o.name(t.Name, "dead-letters"), nil)
 	queue := newQueue(scope, "Queue", o.name(t.Name), &awssqs.DeadLetterQueue{
-		Queue: deadLetters, MaxReceiveCount: jsii.Number(maxReceives),
+		Queue: deadLetters, MaxReceiveCount: jsii.Number(spool.MaxReceives),
 	})
 	log := newLog(scope, "Log", "/aws/lambda/"+*o.name(t.Name), o)
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
@@ -69,7 +58,7 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 		Handler:       jsii.String("bootstrap"),
 		Architecture:  architectures[o.Architecture].lambda(),
 		MemorySize:    jsii.Number(256),
-		Timeout:       awscdk.Duration_Seconds(jsii.Number(functionTimeout)),
+		Timeout:       awscdk.Duration_Seconds(jsii.Number(functionTimeout.Seconds())),
 		LoggingFormat: awslambda.LoggingFormat_JSON,
 		LogGroup:      log,
 		Tracing:       awslambda.Tracing_ACTIVE,
@@ -84,8 +73,8 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 	})
 	function.AddEventSourceMapping(jsii.String("Deliveries"), &awslambda.EventSourceMappingOptions{
 		EventSourceArn:          queue.QueueArn(),
-		BatchSize:               jsii.Number(batch),
-		MaxConcurrency:          jsii.Number(concurrency),
+		BatchSize:               jsii.Number(spool.BatchSize),
+		MaxConcurrency:          jsii.Number(spool.Concurrency),
 		ReportBatchItemFailures: jsii.Bool(true),
 	})
 	return handler{tracking: t, function: function, queue: queue, deadLetters: deadLetters}
@@ -96,8 +85,8 @@ func newQueue(scope constructs.Construct, id string, name *string, deadLetters *
 		QueueName:           name,
 		DeadLetterQueue:     deadLetters,
 		RetentionPeriod:     awscdk.Duration_Days(jsii.Number(queueRetention)),
-		VisibilityTimeout:   awscdk.Duration_Seconds(jsii.Number(visibility)),
-		MaxMessageSizeBytes: jsii.Number(maxMessage),
+		VisibilityTimeout:   awscdk.Duration_Seconds(jsii.Number(spool.Visibility.Seconds())),
+		MaxMessageSizeBytes: jsii.Number(spool.MaxMessage), // a queue that says nothing may have 256 KiB
 		Encryption:          awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:          jsii.Bool(true),
 	})

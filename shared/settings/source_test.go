@@ -1,7 +1,6 @@
 package settings_test
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -190,14 +189,7 @@ func TestEnv(t *testing.T) {
 var (
 	_ settings.Source = settings.Dir("")
 	_ settings.Source = settings.Env{}
-	_ settings.Source = sourceFunc(nil)
 )
-
-type sourceFunc func(ctx context.Context, names []string) (map[string]string, error)
-
-func (f sourceFunc) Parameters(ctx context.Context, names []string) (map[string]string, error) {
-	return f(ctx, names)
-}
 
 func write(t *testing.T, path, content string) {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
@@ -159,21 +160,23 @@ func showDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 			t.Errorf("it does not show %q:\n%s", part, got.stdout)
 		}
 	}
-	var list []setting
+	var list []site.Setting
 	if err := json.Unmarshal([]byte(do(exitDone, "settings", "--json", "--prefix", shop).stdout), &list); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		name  string
-		check func(setting) bool
+		check func(site.Setting) bool
 	}{
-		{"segment/write-key", func(s setting) bool { return s.Secret && s.Set && s.Version == 1 && s.Value == "" && !s.Default }},
-		{"segment/host", func(s setting) bool { return s.Default && s.Set && s.Value == "https://api.segment.io" }},
-		{"tracking/order-updated/enabled", func(s setting) bool { return s.Version == 2 && s.Value == "false" && !s.Default }},
-		{"templates/order-completed", func(s setting) bool { return s.Default && s.Modified != nil && time.Since(*s.Modified) < time.Hour }},
-		{"segment/writekey", func(s setting) bool { return s.Unknown && s.Value == "" }},
+		{"segment/write-key", func(s site.Setting) bool { return s.Secret && s.Set && s.Version == 1 && s.Value == "" && !s.Default }},
+		{"segment/host", func(s site.Setting) bool { return s.Default && s.Set && s.Value == "https://api.segment.io" }},
+		{"tracking/order-updated/enabled", func(s site.Setting) bool { return s.Version == 2 && s.Value == "false" && !s.Default }},
+		{"templates/order-completed", func(s site.Setting) bool {
+			return s.Default && s.Modified != nil && time.Since(*s.Modified) < time.Hour
+		}},
+		{"segment/writekey", func(s site.Setting) bool { return s.Unknown && s.Value == "" }},
 	} {
-		i := slices.IndexFunc(list, func(s setting) bool { return s.Name == c.name })
+		i := slices.IndexFunc(list, func(s site.Setting) bool { return s.Name == c.name })
 		if i < 0 || !c.check(list[i]) {
 			t.Errorf("%s is shown as %+v", c.name, list[max(i, 0)])
 		}
@@ -217,7 +220,7 @@ func rotateDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 		if types["commerce/webhook-secret"] != "SecureString" {
 			t.Errorf("the webhook secret is a %s", types["commerce/webhook-secret"])
 		}
-		return lines(after["commerce/webhook-secret"])
+		return site.Lines(after["commerce/webhook-secret"])
 	}
 	old := secrets()
 	t.Setenv("COMMERCE_WEBHOOK_SECRET", "PLANTED-new")
@@ -296,11 +299,11 @@ type trackingQueues struct {
 
 func queuesOf(t *testing.T, of tracking.Tracking) trackingQueues {
 	t.Helper()
-	s, err := openDeployed(t.Context(), shop)
+	s, err := site.OpenDeployed(t.Context(), shop)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return trackingQueues{t, sqs.NewFromConfig(s.Deployment.config), s.Deployment.outputs[outputs.Queue(of)], s.Deployment.outputs[outputs.DeadLetters(of)]}
+	return trackingQueues{t, sqs.NewFromConfig(s.Deployment.Config), s.Deployment.Outputs[outputs.Queue(of)], s.Deployment.Outputs[outputs.DeadLetters(of)]}
 }
 
 func (q trackingQueues) bury(reason, resource string) {

@@ -1,26 +1,22 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/settings"
 )
 
 // parametersIn is what the files of a directory hold, by the parameters' names.
 func parametersIn(t *testing.T, dir string) map[string]string {
 	t.Helper()
-	values, err := settings.Dir(dir).Parameters(t.Context(), allNames())
+	values, err := settings.Dir(dir).Parameters(t.Context(), site.AllNames())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,112 +276,5 @@ func TestConfigureThatIsInterruptedWritesNothingAndLeavesTheTerminalAsItWas(t *t
 				t.Errorf("it wrote %v", files)
 			}
 		})
-	}
-}
-
-// putting is a store that notes what is put there, and fails at one parameter.
-type putting struct {
-	settingsStore
-	put    []string
-	failAt string
-}
-
-func (p *putting) Put(ctx context.Context, name, value string) error {
-	if name == p.failAt {
-		return errors.New("parameter " + name + ": throttled")
-	}
-	p.put = append(p.put, name)
-	return p.settingsStore.Put(ctx, name, value)
-}
-
-// writes has a configuration written to a store.
-func writes(t *testing.T, store settingsStore, wanted map[string]string) (string, error) {
-	t.Helper()
-	var stdout bytes.Buffer
-	cmd := &cobra.Command{}
-	cmd.SetOut(&stdout)
-	cmd.SetContext(t.Context())
-	err := site{settingsStore: store, Name: "the store"}.write(cmd, map[string]string{}, wanted)
-	return stdout.String(), err
-}
-
-// A function that reads between two writes must not send a new key to the old host.
-func TestConfigureWritesTheSecretsLast(t *testing.T) {
-	store := &putting{settingsStore: home{settings.Dir(t.TempDir())}}
-	wanted := map[string]string{
-		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentPath: "/v1",
-		settings.WebhookSecret: "PLANTED-webhook", "tracking/order-updated/enabled": "false",
-	}
-	if _, err := writes(t, store, wanted); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{settings.SegmentHost, settings.SegmentPath, "tracking/order-updated/enabled", settings.SegmentWriteKey, settings.WebhookSecret}
-	if !slices.Equal(store.put, want) {
-		t.Errorf("it writes %q, want %q", store.put, want)
-	}
-}
-
-func TestConfigureThatFailsHalfwaySaysWhatIsWritten(t *testing.T) {
-	store := &putting{settingsStore: home{settings.Dir(t.TempDir())}, failAt: settings.SegmentPath}
-	_, err := writes(t, store, map[string]string{
-		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentPath: "/v1",
-	})
-	const want = "parameter segment/path: throttled\nWritten to the store: segment/host. Not written: segment/path, segment/write-key."
-	if err == nil || !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("it says %v, want %s", err, want)
-	}
-}
-
-func TestConfigureKeepsAWebhookSecretThatSomebodySetMeanwhile(t *testing.T) {
-	dir := t.TempDir()
-	put(t, filepath.Join(dir, settings.WebhookSecret), "PLANTED-theirs")
-	_, err := writes(t, home{settings.Dir(dir)}, map[string]string{settings.SegmentPath: "/v1", settings.WebhookSecret: "PLANTED-mine"})
-	if err == nil || !strings.Contains(err.Error(), "somebody has set it meanwhile") || !strings.Contains(err.Error(), "Not written: commerce/webhook-secret.") {
-		t.Errorf("it says %v", err)
-	}
-	if after := parametersIn(t, dir); after[settings.WebhookSecret] != "PLANTED-theirs" || after[settings.SegmentPath] != "/v1" {
-		t.Errorf("the parameters are %q", after)
-	}
-}
-
-func TestTheTokenURLOfWhatPeoplePaste(t *testing.T) {
-	const euwest = "https://euwest.api.elasticpath.com/oauth/access_token"
-	for _, c := range []struct{ name, pasted, want, message string }{
-		{"the base URL", "https://euwest.api.elasticpath.com", euwest, ""},
-		{"with a slash", "https://euwest.api.elasticpath.com/", euwest, ""},
-		{"without https", "euwest.api.elasticpath.com", euwest, ""},
-		{"with white space", "  https://euwest.api.elasticpath.com \n", euwest, ""},
-		{"the token URL", "https://euwest.api.elasticpath.com/oauth/access_token", euwest, ""},
-		{"the token URL with a slash", "https://euwest.api.elasticpath.com/oauth/access_token/", euwest, ""},
-		{"Commerce Manager", "https://euwest.cm.elasticpath.com", euwest, ""},
-		{"a page of Commerce Manager", "https://EUWEST.cm.elasticpath.com/orders/1?tab=2#x", euwest, ""},
-		{"a store of one's own", "https://commerce.example.com:8443", "https://commerce.example.com:8443/oauth/access_token", ""},
-		{"a stand-in on this machine", "http://127.0.0.1:9000", "http://127.0.0.1:9000/oauth/access_token", ""},
-		{"a stand-in by name", "http://localhost:9000/", "http://localhost:9000/oauth/access_token", ""},
-		{"in clear", "http://euwest.api.elasticpath.com", "", "in clear"},
-		{"another path", "https://euwest.api.elasticpath.com/v2/orders", "", "has a path"},
-		{"a query", "https://euwest.api.elasticpath.com?x=1", "", "a query"},
-		{"no URL", "https://", "", "is no URL"},
-		{"with a user", "https://me:pass@euwest.api.elasticpath.com", "", "is no URL"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got, err := tokenURL(c.pasted)
-			if got != c.want || (err == nil) != (c.message == "") || err != nil && !strings.Contains(err.Error(), c.message) {
-				t.Errorf("%q, %v, want %q, %q", got, err, c.want, c.message)
-			}
-		})
-	}
-}
-
-func TestTheQuestionsAreAboutEveryParameterThatAStoreHasOnce(t *testing.T) {
-	var asked []string
-	for _, q := range questions {
-		asked = append(asked, q.name)
-		if q.secret() == (q.flag != "") {
-			t.Errorf("%s: secret %v, flag %q", q.name, q.secret(), q.flag)
-		}
-	}
-	if !slices.Equal(asked, sharedNames) {
-		t.Errorf("asked for %v, want %v", asked, sharedNames)
 	}
 }

@@ -16,13 +16,14 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
 // selection says which dead letters are meant.
 type selection struct {
-	where
+	site.Where
 	reasons, trackings []string
 }
 
@@ -42,7 +43,7 @@ memory of a running hub, and in its log.`,
 }
 
 func addSelection(cmd *cobra.Command, s *selection) {
-	addPrefix(cmd, &s.where, defaultPrefix)
+	addPrefix(cmd, &s.Where, site.DefaultPrefix)
 	cmd.Flags().StringSliceVar(&s.reasons, "reason", nil, "only those with these `reasons`")
 	cmd.Flags().StringSliceVar(&s.trackings, "tracking", nil, "only those of these `trackings`")
 }
@@ -124,13 +125,13 @@ func (s selection) open(ctx context.Context) (graveyard, error) {
 	if err != nil {
 		return graveyard{}, err
 	}
-	site, err := openDeployed(ctx, s.prefix)
+	deployed, err := site.OpenDeployed(ctx, s.Prefix)
 	if err != nil {
 		return graveyard{}, err
 	}
 	yard := graveyard{reasons: s.reasons}
 	for _, t := range trackings {
-		queue, err := site.Deployment.deadLetters(t)
+		queue, err := deployed.Deployment.DeadLetters(t)
 		if err != nil {
 			return graveyard{}, err
 		}
@@ -194,7 +195,7 @@ func printGraves(w io.Writer, graves []grave, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tREASON\tRESOURCE\tAGE\tDETAIL")
 	for _, g := range graves {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, g.Reason, g.Resource, age(now.Sub(g.Buried)), strings.Join(lines(g.Detail), " "))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, g.Reason, g.Resource, age(now.Sub(g.Buried)), strings.Join(site.Lines(g.Detail), " "))
 	}
 	if err := table.Flush(); err != nil {
 		return err

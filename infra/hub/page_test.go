@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/tracking"
 )
@@ -42,14 +43,15 @@ func TestThePageTellsWhatTheTerminalDid(t *testing.T) {
 // The secret proves webhooks: a page that is read by another site in the same
 // browser, or through a tunnel, must not show it.
 func TestThePageShowsTheSecretOnlyToThisMachine(t *testing.T) {
-	directory, err := makeHome(t.TempDir())
+	directory, err := site.MakeHome(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := directory.get("commerce/webhook-secret")
+	parameters, err := directory.Parameters(t.Context(), []string{"commerce/webhook-secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	secret := parameters["commerce/webhook-secret"]
 	h := &hub{url: "http://127.0.0.1:8080", home: directory, inbox: new(inbox), webhooks: newWebhooks(
 		func(tracking.Tracking) relay.Configuration { return nil }, 0, slog.New(slog.DiscardHandler))}
 	for _, c := range []struct {

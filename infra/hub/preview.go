@@ -2,20 +2,17 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/commerce"
-	"commerce-segment/shared/relay"
-	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
 )
@@ -48,7 +45,7 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 			if err != nil {
 				return err
 			}
-			home, err := openHome(dir)
+			home, err := site.OpenHome(dir)
 			if err != nil {
 				return err
 			}
@@ -61,8 +58,8 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 }
 
 // preview prints what Segment would be told of a webhook.
-func preview(cmd *cobra.Command, t tracking.Tracking, home home, file string, body []byte) error {
-	config, err := home.config(cmd.Context(), t, "")
+func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file string, body []byte) error {
+	config, err := home.Config(cmd.Context(), t, "")
 	if err != nil {
 		return fmt.Errorf("the settings in %s: %w", home.Dir, err)
 	}
@@ -86,7 +83,7 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home home, file string, bo
 	if err != nil {
 		return err
 	}
-	messages, err := render(cmd.Context(), t, compiled, config.Segment.WriteKey, webhook)
+	messages, err := site.Render(cmd.Context(), t, compiled, config.Segment.WriteKey, webhook)
 	if err != nil {
 		return inItsWords(err)
 	}
@@ -95,15 +92,6 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home home, file string, bo
 		written[i] = message.JSON
 	}
 	return printBatch(cmd.OutOrStdout(), written)
-}
-
-// render makes Segment messages of a webhook as the relay does when it delivers.
-func render(ctx context.Context, t tracking.Tracking, compiled *template.Template, writeKey string, webhook commerce.Webhook) ([]segment.Message, error) {
-	written, err := compiled.Apply(ctx, webhook.Body)
-	if err != nil {
-		return nil, err
-	}
-	return segment.NewMessages(relay.FactOf(t, webhook, writeKey, time.Now()), written)
 }
 
 // printBatch prints messages in a request's shape, indented by two spaces and

@@ -10,12 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/settings"
 )
 
 // rotation is the flags of hub rotate.
 type rotation struct {
-	where
+	site.Where
 	finish, noWait bool
 }
 
@@ -40,14 +41,14 @@ where that is set.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return rotate(cmd, options) },
 	}
-	addWhere(cmd, &options.where)
+	addWhere(cmd, &options.Where)
 	cmd.Flags().BoolVar(&options.finish, "finish", false, "drop the old secret: Commerce sends the new one with every webhook")
 	cmd.Flags().BoolVar(&options.noWait, "no-wait", false, "do not wait until the functions know the new secret")
 	return cmd
 }
 
 func rotate(cmd *cobra.Command, options rotation) error {
-	s, err := openSite(cmd.Context(), options.where)
+	s, err := site.Open(cmd.Context(), options.Where)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func rotate(cmd *cobra.Command, options rotation) error {
 	if err != nil {
 		return err
 	}
-	secrets := lines(values[settings.WebhookSecret])
+	secrets := site.Lines(values[settings.WebhookSecret])
 	switch {
 	case len(secrets) == 0:
 		return fmt.Errorf("there is no webhook secret in %s to replace: hub configure makes one", s.Name)
@@ -70,9 +71,9 @@ func rotate(cmd *cobra.Command, options rotation) error {
 }
 
 // beginRotation puts a new secret before the one there is, unless that has been done.
-func beginRotation(cmd *cobra.Command, s site, secrets []string, noWait bool) error {
+func beginRotation(cmd *cobra.Command, s site.Site, secrets []string, noWait bool) error {
 	out := cmd.OutOrStdout()
-	asked, err := oneWord(os.Getenv("COMMERCE_WEBHOOK_SECRET"))
+	asked, err := site.OneWord(os.Getenv("COMMERCE_WEBHOOK_SECRET"))
 	if err != nil {
 		return fmt.Errorf("COMMERCE_WEBHOOK_SECRET: %w", err)
 	}
@@ -86,7 +87,7 @@ func beginRotation(cmd *cobra.Command, s site, secrets []string, noWait bool) er
 		return errors.New("COMMERCE_WEBHOOK_SECRET is the secret that there is: unset it, and a new one is made")
 	default:
 		if asked == "" {
-			asked = newSecret()
+			asked = site.NewSecret()
 		}
 		if err := s.Put(cmd.Context(), settings.WebhookSecret, asked+"\n"+secrets[0]); err != nil {
 			return err
@@ -95,17 +96,17 @@ func beginRotation(cmd *cobra.Command, s site, secrets []string, noWait bool) er
 		fmt.Fprintf(out, "wrote %s: the new secret before the old one, and both count\n", settings.WebhookSecret)
 	}
 	if !noWait {
-		if err := s.awaitKnown(cmd.Context(), cmd.ErrOrStderr(), written); err != nil {
+		if err := awaitKnown(cmd.Context(), s, cmd.ErrOrStderr(), written); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintf(out, "\nNow give every webhook in Commerce the new secret. This prints it:\n  %s | head -n 1\n\n"+
-		"Once Commerce sends it with all of them: hub rotate --finish%s\n", s.SecretCommand, s.flag())
+		"Once Commerce sends it with all of them: hub rotate --finish%s\n", s.SecretCommand, s.Flag())
 	return nil
 }
 
 // finishRotation drops the old secret.
-func finishRotation(cmd *cobra.Command, s site, secrets []string) error {
+func finishRotation(cmd *cobra.Command, s site.Site, secrets []string) error {
 	if len(secrets) == 1 {
 		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to finish: there is one secret in %s, and it counts.\n", s.Name)
 		return nil
@@ -130,13 +131,13 @@ func finishRotation(cmd *cobra.Command, s site, secrets []string) error {
 // counted from when this run wrote it. Who comes back later, with the zero time, does
 // not wait again: then it counts from when the store says, by a clock that may differ
 // from this machine's, so it waits no longer than after a write.
-func (s site) awaitKnown(ctx context.Context, progress io.Writer, written time.Time) error {
+func awaitKnown(ctx context.Context, s site.Site, progress io.Writer, written time.Time) error {
 	if s.Takes == 0 {
 		return nil
 	}
 	if written.IsZero() {
 		var err error
-		if written, err = s.modified(ctx, settings.WebhookSecret); err != nil {
+		if written, err = s.Modified(ctx, settings.WebhookSecret); err != nil {
 			return err
 		}
 	}
@@ -157,7 +158,7 @@ func (s site) awaitKnown(ctx context.Context, progress io.Writer, written time.T
 		case <-tick.C:
 		case <-ctx.Done():
 			return fmt.Errorf("stopped before the functions knew the new secret, which is written and counts: go on in %.0f seconds, with hub rotate%s",
-				left.Seconds(), s.flag())
+				left.Seconds(), s.Flag())
 		}
 	}
 }

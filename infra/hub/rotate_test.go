@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 )
@@ -21,7 +22,7 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 	rotate := func(args ...string) result {
 		t.Helper()
 		got := command(t, "", append([]string{"rotate", "--dir", h.dir}, args...)...)
-		for _, secret := range lines(h.parameter("commerce/webhook-secret")) {
+		for _, secret := range site.Lines(h.parameter("commerce/webhook-secret")) {
 			if strings.Contains(got.stdout+got.stderr, secret) {
 				t.Errorf("it shows a secret:\n%s", got.stdout)
 			}
@@ -46,7 +47,7 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 	wants("before", old, http.StatusAccepted)
 
 	said := rotate()
-	both := lines(h.parameter("commerce/webhook-secret"))
+	both := site.Lines(h.parameter("commerce/webhook-secret"))
 	if len(both) != 2 || both[1] != old || len(both[0]) != 64 {
 		t.Fatalf("the secrets are %q, want a new one before %q", both, old)
 	}
@@ -59,7 +60,7 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 	if said := rotate(); !strings.Contains(said.stdout, "has begun already") {
 		t.Errorf("a second time it says\n%s", said.stdout)
 	}
-	if again := lines(h.parameter("commerce/webhook-secret")); !slices.Equal(again, both) {
+	if again := site.Lines(h.parameter("commerce/webhook-secret")); !slices.Equal(again, both) {
 		t.Errorf("a second time made %q of %q", again, both)
 	}
 
@@ -134,7 +135,7 @@ func TestAtATerminalTheEndOfARotationIsAskedFor(t *testing.T) {
 
 // writtenAt is a store of which is known only when the webhook secret was written.
 type writtenAt struct {
-	settingsStore
+	site.Store
 	time time.Time
 }
 
@@ -158,14 +159,14 @@ func TestRotateWaitsUntilTheFunctionsKnow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := site{settingsStore: writtenAt{time: time.Now().Add(-c.ago)}, Takes: functionsKnowWithin}
+				s := site.Site{Store: writtenAt{time: time.Now().Add(-c.ago)}, Takes: 75 * time.Second}
 				began := time.Now()
 				var shown buffer
 				var written time.Time
 				if c.here {
 					written = began
 				}
-				if err := s.awaitKnown(t.Context(), &shown, written); err != nil {
+				if err := awaitKnown(t.Context(), s, &shown, written); err != nil {
 					t.Fatal(err)
 				}
 				if waited := time.Since(began); waited != c.waits {
@@ -181,10 +182,10 @@ func TestRotateWaitsUntilTheFunctionsKnow(t *testing.T) {
 
 func TestRotateThatIsStoppedWhileItWaitsSaysHowToGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := site{settingsStore: writtenAt{time: time.Now()}, where: where{prefix: "/shop"}, Takes: functionsKnowWithin}
+		s := site.Site{Store: writtenAt{time: time.Now()}, Where: site.Where{Prefix: "/shop"}, Takes: 75 * time.Second}
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)
 		defer stop()
-		err := s.awaitKnown(ctx, new(buffer), time.Time{})
+		err := awaitKnown(ctx, s, new(buffer), time.Time{})
 		if err == nil || !strings.Contains(err.Error(), "go on in 65 seconds, with hub rotate --prefix /shop") {
 			t.Errorf("it says %v", err)
 		}

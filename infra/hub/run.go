@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/tracking"
 )
@@ -86,11 +87,11 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	defer listener.Close()
-	home, err := makeHome(options.dir)
+	home, err := site.MakeHome(options.dir)
 	if err != nil {
 		return err
 	}
-	if err := home.check(ctx); err != nil {
+	if err := home.Check(ctx); err != nil {
 		return err
 	}
 	log := newLog(options.log, stderr)
@@ -191,7 +192,7 @@ func newLog(form string, w io.Writer) *slog.Logger {
 type hub struct {
 	url      string // where this machine reaches it
 	public   string // where other machines do; empty where they do not
-	home     home
+	home     site.Home
 	log      *slog.Logger
 	inbox    *inbox
 	webhooks *webhooks

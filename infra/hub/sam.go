@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -97,7 +98,7 @@ func (o samOptions) function(t tracking.Tracking) string {
 
 // event is a webhook as an HTTP API hands it to a function.
 func (o samOptions) event(ctx context.Context, t tracking.Tracking, body []byte) ([]byte, error) {
-	home, err := openHome(o.dir)
+	home, err := site.OpenHome(o.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func (o samOptions) event(ctx context.Context, t tracking.Tracking, body []byte)
 	if err != nil {
 		return nil, err
 	}
-	secrets := lines(values[settings.WebhookSecret])
+	secrets := site.Lines(values[settings.WebhookSecret])
 	if len(secrets) == 0 {
 		return nil, fmt.Errorf("%s holds no webhook secret: hub configure makes one, or name another directory with --dir", home.Dir)
 	}
@@ -164,14 +165,14 @@ func (o samOptions) ready(ctx context.Context) error {
 // variable is the settings in the directory as settings.Env reads them. What is not
 // set there is left out, but for the host, which is then the inbox.
 func (o samOptions) variable(ctx context.Context) (string, error) {
-	home, err := openHome(o.dir)
+	home, err := site.OpenHome(o.dir)
 	if err != nil {
 		return "", err
 	}
-	if err := home.check(ctx); err != nil {
+	if err := home.Check(ctx); err != nil {
 		return "", err
 	}
-	values, err := home.Parameters(ctx, allNames())
+	values, err := home.Parameters(ctx, site.AllNames())
 	if err != nil {
 		return "", err
 	}

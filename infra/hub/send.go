@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
@@ -71,7 +72,7 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if err != nil {
 		return err
 	}
-	home, err := openHome(options.dir)
+	home, err := site.OpenHome(options.dir)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 		return err
 	}
 	hub := localURL(host, port)
-	config, err := home.config(cmd.Context(), t, hub)
+	config, err := home.Config(cmd.Context(), t, hub)
 	if err != nil {
 		return fmt.Errorf("the settings in %s: %w", home.Dir, err)
 	}
@@ -286,7 +287,7 @@ func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, w
 		return waits(errors.New("no write key is set in " + settings.SegmentWriteKey))
 	}
 	var invalid *segment.InvalidError
-	switch messages, err := render(ctx, t, compiled, config.Segment.WriteKey, webhook); {
+	switch messages, err := site.Render(ctx, t, compiled, config.Segment.WriteKey, webhook); {
 	case errors.As(err, &invalid):
 		return err.Error() + ": it is a dead letter, and is not tried again"
 	case err != nil:

@@ -1,25 +1,20 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/shared/settings"
-	"commerce-segment/shared/tracking"
-	"commerce-segment/templates"
+	"commerce-segment/infra/hub/site"
 )
 
 func newSettings() *cobra.Command {
-	var w where
+	var w site.Where
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "settings [--json] [--dir DIRECTORY | --prefix PREFIX]",
@@ -31,11 +26,11 @@ shows the text.`,
 		Example: `  hub settings --prefix /commerce-segment`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := openSite(cmd.Context(), w)
+			s, err := site.Open(cmd.Context(), w)
 			if err != nil {
 				return err
 			}
-			list, err := s.settings(cmd.Context())
+			list, err := s.Settings(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -53,83 +48,8 @@ shows the text.`,
 	return cmd
 }
 
-// setting is a parameter as hub settings shows it.
-type setting struct {
-	Name     string     `json:"name"`
-	Value    string     `json:"value,omitempty"` // empty for a secret
-	Secret   bool       `json:"secret"`
-	Set      bool       `json:"set"`
-	Default  bool       `json:"default"`           // the value is the default, written or not
-	Unknown  bool       `json:"unknown,omitempty"` // nothing reads a parameter of that name
-	Version  int64      `json:"version,omitempty"`
-	Modified *time.Time `json:"modified,omitempty"`
-}
-
-// settings are all parameters that there are, and those that are set besides. These
-// are perhaps misspelled, and what they hold is perhaps a secret.
-func (s site) settings(ctx context.Context) ([]setting, error) {
-	list, err := s.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	stored := make(map[string]settings.Stored, len(list))
-	for _, parameter := range list {
-		stored[parameter.Name] = parameter
-	}
-	var all []setting
-	defaults := s.defaults()
-	for _, name := range allNames() {
-		parameter, set := stored[name]
-		delete(stored, name)
-		all = append(all, settingOf(name, parameter, set, defaults[name]))
-	}
-	for _, name := range slices.Sorted(maps.Keys(stored)) {
-		unknown := settingOf(name, stored[name], true, "")
-		unknown.Value, unknown.Unknown = "", true
-		all = append(all, unknown)
-	}
-	return all, nil
-}
-
-func settingOf(name string, stored settings.Stored, set bool, standard string) setting {
-	one := setting{Name: name, Secret: settings.IsSecret(name), Set: set, Version: stored.Version}
-	if set {
-		one.Modified = &stored.Modified
-	}
-	if one.Secret {
-		return one
-	}
-	one.Value = stored.Value
-	if strings.TrimSpace(one.Value) == "" {
-		one.Value = standard
-	}
-	one.Default = standard != "" && sameText(one.Value, standard)
-	return one
-}
-
-// defaults are what counts where a parameter is not set. On this machine there is no
-// host then: the hub sends to its inbox.
-func (s site) defaults() map[string]string {
-	defaults := map[string]string{}
-	if s.Deployment != nil {
-		defaults[settings.SegmentHost], defaults[settings.SegmentPath] = settings.DefaultHost, settings.DefaultPath
-	}
-	for _, t := range tracking.All() {
-		defaults[settings.Enabled(t)] = "true"
-		defaults[settings.Events(t)] = strings.Join(t.Observes, ",")
-		defaults[settings.Template(t)] = templates.Default(t.Name)
-	}
-	return defaults
-}
-
-// sameText compares texts but for the line ends after them, which editors put there
-// and a directory's parameters do not have.
-func sameText(one, other string) bool {
-	return strings.TrimRight(one, "\r\n") == strings.TrimRight(other, "\r\n")
-}
-
 // printSettings prints a table.
-func printSettings(w io.Writer, list []setting) error {
+func printSettings(w io.Writer, list []site.Setting) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tVALUE\tDEFAULT\tVERSION\tMODIFIED")
 	for _, one := range list {
@@ -140,13 +60,13 @@ func printSettings(w io.Writer, list []setting) error {
 		if one.Modified != nil {
 			modified = one.Modified.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", one.Name, one.shown(), yesIf(one.Default), version, modified)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", one.Name, shown(one), yesIf(one.Default), version, modified)
 	}
 	return table.Flush()
 }
 
 // shown is a value in one line, and no secret's.
-func (s setting) shown() string {
+func shown(s site.Setting) string {
 	switch {
 	case s.Unknown:
 		return "set, and nothing reads it: is the name right?"
@@ -157,7 +77,7 @@ func (s setting) shown() string {
 	case strings.HasPrefix(s.Name, "templates/"):
 		return fmt.Sprintf("%d bytes", len(s.Value))
 	default:
-		return strings.Join(lines(s.Value), " ")
+		return strings.Join(site.Lines(s.Value), " ")
 	}
 }
 

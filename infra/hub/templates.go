@@ -13,6 +13,7 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
@@ -21,7 +22,7 @@ import (
 
 // templateSync is the flags of the commands below hub templates.
 type templateSync struct {
-	where
+	site.Where
 	files string
 	force bool
 }
@@ -67,7 +68,7 @@ Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
 		RunE:        func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, diffTemplates) },
 	}
 	for _, command := range []*cobra.Command{pull, push, diff} {
-		addWhere(command, &options.where)
+		addWhere(command, &options.Where)
 		command.Flags().StringVar(&options.files, "files", "templates", "the `folder` of the files")
 		addCommand(cmd, command)
 	}
@@ -84,15 +85,15 @@ type pair struct {
 	exists   bool
 }
 
-func (p pair) same() bool { return p.exists && sameText(p.stored, p.file) }
+func (p pair) same() bool { return p.exists && site.SameText(p.stored, p.file) }
 
 // run reads the templates on both sides and does something with them.
-func (o templateSync) run(cmd *cobra.Command, names []string, do func(*cobra.Command, templateSync, site, []pair) error) error {
+func (o templateSync) run(cmd *cobra.Command, names []string, do func(*cobra.Command, templateSync, site.Site, []pair) error) error {
 	trackings, err := named(names)
 	if err != nil {
 		return err
 	}
-	s, err := openSite(cmd.Context(), o.where)
+	s, err := site.Open(cmd.Context(), o.Where)
 	if err != nil {
 		return err
 	}
@@ -119,12 +120,12 @@ func named(names []string) ([]tracking.Tracking, error) {
 	return trackings, nil
 }
 
-func (o templateSync) pairs(ctx context.Context, s site, trackings []tracking.Tracking) ([]pair, error) {
+func (o templateSync) pairs(ctx context.Context, s site.Site, trackings []tracking.Tracking) ([]pair, error) {
 	names := make([]string, len(trackings))
 	for i, t := range trackings {
 		names[i] = settings.Template(t)
 	}
-	stored, err := s.read(ctx, names)
+	stored, err := s.Read(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +147,7 @@ func (o templateSync) pairs(ctx context.Context, s site, trackings []tracking.Tr
 	return pairs, nil
 }
 
-func pullTemplates(cmd *cobra.Command, o templateSync, _ site, pairs []pair) error {
+func pullTemplates(cmd *cobra.Command, o templateSync, _ site.Site, pairs []pair) error {
 	if err := os.MkdirAll(o.files, 0o755); err != nil {
 		return fmt.Errorf("making the folder of the templates: %w", err)
 	}
@@ -181,7 +182,7 @@ func (o templateSync) needFiles(pairs []pair) error {
 		filepath.Base(pairs[0].path), o.files)
 }
 
-func pushTemplates(cmd *cobra.Command, o templateSync, s site, pairs []pair) error {
+func pushTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair) error {
 	wrong := []error{o.needFiles(pairs)}
 	for _, p := range pairs {
 		wrong = append(wrong, p.checkFile(cmd.Flags().NArg() > 0))
@@ -227,7 +228,7 @@ func (p pair) checkFile(isNamed bool) error {
 
 var errDiffer = errors.New("templates differ")
 
-func diffTemplates(cmd *cobra.Command, o templateSync, s site, pairs []pair) error {
+func diffTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair) error {
 	if err := o.needFiles(pairs); err != nil {
 		return err
 	}

@@ -1,7 +1,8 @@
-package main
+package site
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 )
@@ -44,4 +45,9 @@ func tokenURL(pasted string) (string, error) {
 func apiHost(manager string) (host string, isManager bool) {
 	region, domain, found := strings.Cut(strings.ToLower(manager), ".cm.")
 	return region + ".api." + domain, found
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
 }

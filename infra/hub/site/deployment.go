@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -20,41 +20,41 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// defaultPrefix is the prefix of a store that was deployed without one.
-const defaultPrefix = "/commerce-segment"
+// DefaultPrefix is the prefix of a store that was deployed without one.
+const DefaultPrefix = "/commerce-segment"
 
 // functionsKnowWithin is how long the functions may go on with the settings that
 // they have read: a minute, give or take a fifth, and a moment.
 const functionsKnowWithin = 75 * time.Second
 
-// deployment is a store's stack in AWS, by its outputs.
-type deployment struct {
-	config  aws.Config
-	outputs map[string]string
+// Deployment is a store's stack in AWS, by its outputs.
+type Deployment struct {
+	Config  aws.Config
+	Outputs map[string]string
 }
 
-// openDeployed finds a deployed store by its prefix, with the credentials and in
+// OpenDeployed finds a deployed store by its prefix, with the credentials and in
 // the region that the AWS CLI would take.
-func openDeployed(ctx context.Context, prefix string) (site, error) {
+func OpenDeployed(ctx context.Context, prefix string) (Site, error) {
 	prefix = strings.TrimRight(prefix, "/")
 	if !strings.HasPrefix(prefix, "/") {
-		return site{}, fmt.Errorf("--prefix %s: a prefix begins with a slash, as %s does", prefix, defaultPrefix)
+		return Site{}, fmt.Errorf("--prefix %s: a prefix begins with a slash, as %s does", prefix, DefaultPrefix)
 	}
 	config, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return site{}, fmt.Errorf("looking for AWS credentials: %w", err)
+		return Site{}, fmt.Errorf("looking for AWS credentials: %w", err)
 	}
 	if config.Region == "" {
-		return site{}, errors.New("there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one")
+		return Site{}, errors.New("there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one")
 	}
 	d, err := describe(ctx, config, prefix)
 	if err != nil {
-		return site{}, err
+		return Site{}, err
 	}
 	name := prefix + "/" + settings.WebhookSecret
-	return site{
-		settingsStore: settings.NewEditableParameterStore(ssm.NewFromConfig(config), prefix),
-		where:         where{prefix: prefix},
+	return Site{
+		Store:         settings.NewEditableParameterStore(ssm.NewFromConfig(config), prefix),
+		Where:         Where{Prefix: prefix},
 		Name:          fmt.Sprintf("Parameter Store in %s, below %s", config.Region, prefix),
 		SecretCommand: "aws ssm get-parameter --region " + config.Region + " --with-decryption --query Parameter.Value --output text --name " + name,
 		Takes:         functionsKnowWithin,
@@ -64,7 +64,7 @@ func openDeployed(ctx context.Context, prefix string) (site, error) {
 
 // describe reads the outputs of a prefix's stack. The name of a stack alone does not
 // say whose it is: /my--shop would find that of /my/shop.
-func describe(ctx context.Context, config aws.Config, prefix string) (*deployment, error) {
+func describe(ctx context.Context, config aws.Config, prefix string) (*Deployment, error) {
 	stack := outputs.StackName(prefix)
 	answer, err := cloudformation.NewFromConfig(config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
 	var refusal smithy.APIError
@@ -78,11 +78,11 @@ func describe(ctx context.Context, config aws.Config, prefix string) (*deploymen
 	if len(answer.Stacks) == 0 {
 		return nil, fmt.Errorf("looking for the stack %s in %s: the answer holds none", stack, config.Region)
 	}
-	d := &deployment{config: config, outputs: map[string]string{}}
+	d := &Deployment{Config: config, Outputs: map[string]string{}}
 	for _, output := range answer.Stacks[0].Outputs {
-		d.outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
+		d.Outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
 	}
-	switch is := d.outputs[outputs.Prefix]; is {
+	switch is := d.Outputs[outputs.Prefix]; is {
 	case prefix:
 		return d, nil
 	case "":
@@ -94,15 +94,15 @@ func describe(ctx context.Context, config aws.Config, prefix string) (*deploymen
 	}
 }
 
-// webhookURL is where Commerce posts a tracking's webhooks.
-func (d *deployment) webhookURL(t tracking.Tracking) string { return d.outputs[outputs.Webhook(t)] }
+// WebhookURL is where Commerce posts a tracking's webhooks.
+func (d *Deployment) WebhookURL(t tracking.Tracking) string { return d.Outputs[outputs.Webhook(t)] }
 
-// deadLetters are those of a tracking.
-func (d *deployment) deadLetters(t tracking.Tracking) (spool.DeadLetterQueue, error) {
-	queue, deadLetters := d.outputs[outputs.Queue(t)], d.outputs[outputs.DeadLetters(t)]
+// DeadLetters are those of a tracking.
+func (d *Deployment) DeadLetters(t tracking.Tracking) (spool.DeadLetterQueue, error) {
+	queue, deadLetters := d.Outputs[outputs.Queue(t)], d.Outputs[outputs.DeadLetters(t)]
 	if queue == "" || deadLetters == "" {
 		return spool.DeadLetterQueue{}, fmt.Errorf("the stack has no outputs %s and %s: deploy it again with this version",
 			outputs.Queue(t), outputs.DeadLetters(t))
 	}
-	return spool.NewDeadLetterQueue(sqs.NewFromConfig(d.config), queue, deadLetters), nil
+	return spool.NewDeadLetterQueue(sqs.NewFromConfig(d.Config), queue, deadLetters), nil
 }

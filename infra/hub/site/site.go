@@ -1,4 +1,7 @@
-package main
+// Package site is a store as its operator reaches it, on this machine or deployed on
+// AWS: what can be looked at and changed there. The commands and the pages of the hub
+// are its two faces.
+package site
 
 import (
 	"context"
@@ -8,36 +11,23 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
-// where says on the command line which store a command is about.
-type where struct {
-	dir, prefix string
+// Where says on the command line which store a command is about.
+type Where struct {
+	Dir, Prefix string
 }
 
-// addWhere adds --dir and --prefix, of which one may be given.
-func addWhere(cmd *cobra.Command, w *where) {
-	addDir(cmd, &w.dir)
-	addPrefix(cmd, w, "")
-	cmd.MarkFlagsMutuallyExclusive("dir", "prefix")
-}
-
-func addPrefix(cmd *cobra.Command, w *where, otherwise string) {
-	cmd.Flags().StringVar(&w.prefix, "prefix", otherwise,
-		"the `prefix` of a store that is deployed on AWS, for example "+defaultPrefix+"; the AWS CLI's variables and profiles count")
-}
-
-// site is a store as its operator reaches it: in the hub's directory on this
+// Site is a store as its operator reaches it: in the hub's directory on this
 // machine, or deployed.
-type site struct {
-	settingsStore
-	where
+type Site struct {
+	Store
+	Where
 	// Name says where the settings are, for people.
 	Name string
 	// SecretCommand prints the webhook secret to whoever may see it, in a shell.
@@ -45,30 +35,30 @@ type site struct {
 	// Takes is how long it takes until everything has heard of a change.
 	Takes time.Duration
 	// Deployment is nil on this machine.
-	Deployment *deployment
+	Deployment *Deployment
 }
 
-// settingsStore is where a site's settings are.
-type settingsStore interface {
+// Store is where a site's settings are.
+type Store interface {
 	settings.Store
 	// List says what is set, without secrets' values.
 	List(context.Context) ([]settings.Stored, error)
 }
 
-// openSite opens the store that the command line names.
-func openSite(ctx context.Context, w where) (site, error) {
-	if w.prefix != "" {
-		return openDeployed(ctx, w.prefix)
+// Open opens the store that the command line names.
+func Open(ctx context.Context, w Where) (Site, error) {
+	if w.Prefix != "" {
+		return OpenDeployed(ctx, w.Prefix)
 	}
-	h, err := openHome(w.dir)
+	h, err := OpenHome(w.Dir)
 	if err != nil {
-		return site{}, err
+		return Site{}, err
 	}
-	return site{
-		settingsStore: h,
-		where:         w,
+	return Site{
+		Store:         h,
+		Where:         w,
 		Name:          "the directory " + string(h.Dir),
-		SecretCommand: "cat " + shellQuote(h.file(settings.WebhookSecret)),
+		SecretCommand: "cat " + ShellQuote(h.File(settings.WebhookSecret)),
 	}, nil
 }
 
@@ -80,8 +70,8 @@ var sharedNames = []string{
 	settings.WebhookSecret,
 }
 
-// allNames are the names of all parameters that there are.
-func allNames() []string {
+// AllNames are the names of all parameters that there are.
+func AllNames() []string {
 	names := slices.Clone(sharedNames)
 	for _, name := range []func(tracking.Tracking) string{settings.Enabled, settings.Events, settings.Template} {
 		for _, t := range tracking.All() {
@@ -91,8 +81,8 @@ func allNames() []string {
 	return names
 }
 
-// read reads any number of parameters, where Parameter Store reads ten at once.
-func (s site) read(ctx context.Context, names []string) (map[string]string, error) {
+// Read reads any number of parameters, where Parameter Store reads ten at once.
+func (s Site) Read(ctx context.Context, names []string) (map[string]string, error) {
 	all := make(map[string]string, len(names))
 	for some := range slices.Chunk(names, 10) {
 		values, err := s.Parameters(ctx, some)
@@ -104,8 +94,8 @@ func (s site) read(ctx context.Context, names []string) (map[string]string, erro
 	return all, nil
 }
 
-// check says what is wrong with parameters for any tracking; each of it once.
-func check(parameters map[string]string) error {
+// Check says what is wrong with parameters for any tracking; each of it once.
+func Check(parameters map[string]string) error {
 	var wrong []error
 	said := map[string]bool{}
 	for _, t := range tracking.All() {
@@ -132,14 +122,14 @@ func parts(err error) []error {
 }
 
 // List implements settingsStore. A file has no version.
-func (h home) List(ctx context.Context) ([]settings.Stored, error) {
-	values, err := h.Parameters(ctx, allNames())
+func (h Home) List(ctx context.Context) ([]settings.Stored, error) {
+	values, err := h.Parameters(ctx, AllNames())
 	if err != nil {
 		return nil, err
 	}
 	var list []settings.Stored
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		info, err := os.Stat(h.file(name))
+		info, err := os.Stat(h.File(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // it was deleted since
 		}
@@ -155,8 +145,8 @@ func (h home) List(ctx context.Context) ([]settings.Stored, error) {
 	return list, nil
 }
 
-// modified is when a parameter was last written; the zero time where it is not set.
-func (s site) modified(ctx context.Context, name string) (time.Time, error) {
+// Modified is when a parameter was last written; the zero time where it is not set.
+func (s Site) Modified(ctx context.Context, name string) (time.Time, error) {
 	list, err := s.List(ctx)
 	if err != nil {
 		return time.Time{}, err
@@ -169,15 +159,20 @@ func (s site) modified(ctx context.Context, name string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// flag names the site on a command line that is shown to people, with a space before
+// Flag names the site on a command line that is shown to people, with a space before
 // it; empty where it need not be named.
-func (w where) flag() string {
+func (w Where) Flag() string {
 	switch {
-	case w.prefix != "":
-		return " --prefix " + w.prefix
-	case w.dir != defaultDir:
-		return " --dir " + shellQuote(w.dir)
+	case w.Prefix != "":
+		return " --prefix " + w.Prefix
+	case w.Dir != DefaultDir:
+		return " --dir " + ShellQuote(w.Dir)
 	default:
 		return ""
 	}
+}
+
+// ShellQuote makes one word of a text for a POSIX shell.
+func ShellQuote(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"fmt"
@@ -32,9 +32,9 @@ func TestAStackIsTheStoreThatItSaysItIs(t *testing.T) {
 			} {
 				t.Setenv(name, value)
 			}
-			s, err := openDeployed(t.Context(), c.prefix)
-			if c.says == "" && (err != nil || s.prefix != "/my/shop") {
-				t.Errorf("it opens %q, %v", s.prefix, err)
+			s, err := OpenDeployed(t.Context(), c.prefix)
+			if c.says == "" && (err != nil || s.Prefix != "/my/shop") {
+				t.Errorf("it opens %q, %v", s.Prefix, err)
 			}
 			if c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 				t.Errorf("it says %v, want %q in it", err, c.says)

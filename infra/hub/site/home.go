@@ -1,0 +1,150 @@
+package site
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// DefaultDir is where the hub keeps its settings; git ignores it.
+const DefaultDir = ".hub"
+
+// InboxKeyPrefix begins the write keys that the hub makes for its own inbox, to
+// tell them from a Segment source's.
+const InboxKeyPrefix = "inbox_"
+
+// Home is a hub's directory: its settings, and the samples that people post.
+type Home struct {
+	settings.Dir // absolute
+}
+
+func OpenHome(dir string) (Home, error) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return Home{}, fmt.Errorf("looking for the hub's directory %s: %w", dir, err)
+	}
+	return Home{settings.Dir(absolute)}, nil
+}
+
+// MakeHome opens a home and puts there what a hub needs and is missing.
+func MakeHome(dir string) (Home, error) {
+	h, err := OpenHome(dir)
+	if err != nil {
+		return Home{}, err
+	}
+	for _, step := range []func() error{
+		func() error { return h.putMissing(settings.WebhookSecret, "") },
+		func() error { return h.putMissing(settings.SegmentWriteKey, InboxKeyPrefix) },
+		h.putSamples,
+	} {
+		if err := step(); err != nil {
+			return Home{}, fmt.Errorf("setting up the hub's directory %s: %w: choose one that you can write to with --dir", h.Dir, err)
+		}
+	}
+	return h, nil
+}
+
+// putMissing sets a parameter that is absent or blank to a prefix and a new
+// secret.
+func (h Home) putMissing(name, prefix string) error {
+	value, err := h.get(name)
+	if err != nil || value != "" {
+		return err
+	}
+	return h.Put(context.Background(), name, prefix+NewSecret())
+}
+
+// get is one parameter without the white space around it; empty where it is absent.
+func (h Home) get(name string) (string, error) {
+	values, err := h.Parameters(context.Background(), []string{name})
+	return strings.TrimSpace(values[name]), err
+}
+
+// File is where a parameter is, for people.
+func (h Home) File(name string) string {
+	return filepath.Join(string(h.Dir), filepath.FromSlash(name))
+}
+
+// SampleFile is where a bundled sample is put.
+func (h Home) SampleFile(name string) string {
+	return filepath.Join(string(h.Dir), "samples", filepath.FromSlash(name)+".json")
+}
+
+// Unread lists the files in the directory that nothing reads, sorted: a slip in a
+// file's name otherwise leaves a default in force, and nobody hears of it.
+func (h Home) Unread() ([]string, error) {
+	read := map[string]bool{
+		settings.CommerceClientID: true, settings.CommerceClientSecret: true, settings.CommerceTokenURL: true,
+	}
+	for _, t := range tracking.All() {
+		for _, name := range settings.Names(t) {
+			read[name] = true
+		}
+	}
+	var unread []string
+	root := os.DirFS(string(h.Dir))
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name == "samples":
+			return fs.SkipDir
+		case !entry.IsDir() && !read[name]:
+			unread = append(unread, h.File(name))
+		}
+		return nil
+	})
+	return unread, err
+}
+
+// putSamples writes the bundled samples for people to post and to edit. One that
+// is there already stays as it is.
+func (h Home) putSamples() error {
+	for _, sample := range templates.Samples() {
+		file := h.SampleFile(sample.Name)
+		if _, err := os.Stat(file); err == nil {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, sample.Body, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Config is a tracking's settings as they are in the directory. Without a host
+// there, messages go to the inbox at that URL.
+func (h Home) Config(ctx context.Context, t tracking.Tracking, inbox string) (relay.Config, error) {
+	parameters, err := h.Parameters(ctx, settings.Names(t))
+	if err != nil {
+		return relay.Config{}, err
+	}
+	if inbox == "" || strings.TrimSpace(parameters[settings.SegmentHost]) != "" {
+		return settings.Parse(t, parameters)
+	}
+	delete(parameters, settings.SegmentPath) // it is another host's
+	config, err := settings.Parse(t, parameters)
+	config.Segment.Host = inbox // which may be no loopback address, for Parse to refuse
+	return config, err
+}
+
+// Check says what is wrong with the settings of any tracking.
+func (h Home) Check(ctx context.Context) error {
+	for _, t := range tracking.All() {
+		if _, err := h.Config(ctx, t, ""); err != nil {
+			return fmt.Errorf("the settings in %s: %w", h.Dir, err)
+		}
+	}
+	return nil
+}

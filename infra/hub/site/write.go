@@ -1,0 +1,96 @@
+package site
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"commerce-segment/shared/settings"
+)
+
+// Write writes what of wanted differs from current, after a look at all of it
+// together. It returns the names of the parameters that it wrote, in order, also
+// beside an error.
+func (s Site) Write(ctx context.Context, current, wanted map[string]string) (written []string, err error) {
+	together := maps.Clone(current)
+	maps.Copy(together, wanted)
+	if err := Check(together); err != nil {
+		return nil, fmt.Errorf("nothing was written to %s: %w", s.Name, err)
+	}
+	names := writeOrder(AllNames())
+	names = slices.DeleteFunc(names, func(name string) bool {
+		value, asked := wanted[name]
+		return !asked || value == strings.TrimSpace(current[name])
+	})
+	for i, name := range names {
+		if err := s.putConfigured(ctx, name, wanted[name]); err != nil {
+			return names[:i], fmt.Errorf("%w\nWritten to %s: %s. Not written: %s. Run it again once that is mended: it writes what is left",
+				err, s.Name, cmp.Or(strings.Join(names[:i], ", "), "nothing"), strings.Join(names[i:], ", "))
+		}
+	}
+	return names, nil
+}
+
+// KeepSecret makes a webhook secret where there is none, and refuses to replace one
+// that Commerce sends: its webhooks would be refused, and lost.
+func KeepSecret(current, wanted map[string]string) error {
+	there := Lines(current[settings.WebhookSecret])
+	asked := wanted[settings.WebhookSecret]
+	switch {
+	case len(there) == 0:
+		wanted[settings.WebhookSecret] = cmp.Or(asked, NewSecret())
+	case asked == "" || asked == there[0]:
+		delete(wanted, settings.WebhookSecret)
+	default:
+		return errors.New("there is a webhook secret already, and to replace it at once would refuse the webhooks that Commerce sends with it: " +
+			"unset COMMERCE_WEBHOOK_SECRET, or replace it with hub rotate, which takes it too. Nothing was written")
+	}
+	return nil
+}
+
+// Lines are the Lines of a text that are not blank.
+func Lines(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// NewSecret is 32 random bytes in hex.
+func NewSecret() string {
+	random := make([]byte, 32)
+	rand.Read(random) // never fails
+	return hex.EncodeToString(random)
+}
+
+// putConfigured writes a parameter, but no webhook secret where there is one by now:
+// there was none when this run looked, which may be many questions ago.
+func (s Site) putConfigured(ctx context.Context, name, value string) error {
+	if name == settings.WebhookSecret {
+		now, err := s.Parameters(ctx, []string{name})
+		if err != nil {
+			return err
+		}
+		if len(Lines(now[name])) > 0 {
+			return fmt.Errorf("parameter %s: somebody has set it meanwhile, and Commerce may send theirs already: it stays, and hub rotate replaces it", name)
+		}
+	}
+	return s.Put(ctx, name, value)
+}
+
+// writeOrder moves the secrets to the end. A function may read between two writes: with a
+// new write key and the host before it, it would send to a region that does not know
+// the key, takes the events all the same, and drops them.
+func writeOrder(names []string) []string {
+	secrets := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !settings.IsSecret(name) })
+	return append(slices.DeleteFunc(names, settings.IsSecret), secrets...)
+}

@@ -76,7 +76,7 @@ func (g guide) InboxCurl() string { return "curl " + g.URL + "/inbox" }
 
 // write tells it on a terminal.
 func (g guide) write(w io.Writer) {
-	fmt.Fprintf(w, "Listening on %s (^C stops it). The same as a page: %[1]s/\n", g.URL)
+	fmt.Fprintf(w, "Listening on %s (^C stops it). The console: %[1]s/\n", g.URL)
 	if g.Public != "" {
 		fmt.Fprintf(w, "Other machines reach it too, on %s, and can read the inbox.\n", g.Public)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"commerce-segment/infra/hub/console"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -56,8 +57,8 @@ func (in *inbox) routes(mux *http.ServeMux) {
 	for _, call := range singleCalls {
 		mux.HandleFunc("POST /v1/"+call, in.take(singleBody))
 	}
-	mux.HandleFunc("GET /inbox", onlyLocalNames(in.list))
-	mux.HandleFunc("DELETE /inbox", onlyLocalNames(in.empty))
+	mux.HandleFunc("GET /inbox", console.OnlyLocalNames(in.list))
+	mux.HandleFunc("DELETE /inbox", console.OnlyLocalNames(in.empty))
 }
 
 // take answers as Segment does. The check says what is wrong with a body, or how it is kept.

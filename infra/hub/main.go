@@ -91,7 +91,7 @@ func newRoot() *cobra.Command {
 	)
 	addGroup(root, "local", newRun(), newSend(), newSamples(), newSAM())
 	addGroup(root, "templates", newPreview(), newEval(), newTemplates())
-	addGroup(root, "operate", newConfigure(), newSettings(), newRotate(), newDeadLetters())
+	addGroup(root, "operate", newConsole(), newConfigure(), newSettings(), newRotate(), newDeadLetters())
 	return root
 }
 

@@ -202,7 +202,7 @@ type hub struct {
 func (h *hub) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/webhooks/{name}", h.webhooks)
-	mux.HandleFunc("GET /{$}", h.page)
+	mux.Handle("/", h.console())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	h.inbox.routes(mux)
 	// No page elsewhere on the web may have its visitor's browser write here.
@@ -216,15 +216,7 @@ const stopWithin = 5 * time.Second
 // takes no more webhooks, and ends the deliveries that are underway before the
 // inbox, to which they may go.
 func (h *hub) serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{
-		Handler:           h.routes(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
-	}
+	server := newServer(h.routes(), h.log)
 	serving := make(chan error, 1)
 	go func() { serving <- server.Serve(listener) }()
 
@@ -244,12 +236,30 @@ func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 	h.webhooks.stop()
 	stopDelivering()
 	<-delivered
+	shutDown(ctx, server)
+	return nil
+}
+
+// newServer is a server that no client can hold up for long.
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// shutDown ends a server, also where the context has ended.
+func shutDown(ctx context.Context, server *http.Server) {
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	if server.Shutdown(stopping) != nil {
 		server.Close() // whoever is still connected has had the time
 	}
-	return nil
 }
 
 // sayGoodbye says what is lost, as the queues were in memory.

@@ -37,6 +37,7 @@ type webhooks struct {
 	functions map[string]*serve.Function
 	queues    map[string]*spool.Memory
 	room      *semaphore.Weighted
+	recents   recents
 	// open is held for reading by each webhook that is being accepted, and for
 	// writing, for good, once no more are.
 	open sync.RWMutex
@@ -128,6 +129,9 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
+	}
+	if response.StatusCode == http.StatusAccepted {
+		h.recents.keep(function.Relay.Tracking, []byte(event.Body))
 	}
 	for key, value := range response.Headers {
 		w.Header().Set(key, value)

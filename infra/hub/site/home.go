@@ -68,6 +68,14 @@ func (h Home) get(name string) (string, error) {
 	return strings.TrimSpace(values[name]), err
 }
 
+// First is the first line of a parameter: of two webhook secrets, the one that counts
+// once the other is dropped. It is empty where the parameter is absent.
+func (h Home) First(name string) (string, error) {
+	value, err := h.get(name)
+	first, _, _ := strings.Cut(value, "\n")
+	return strings.TrimSpace(first), err
+}
+
 // File is where a parameter is, for people.
 func (h Home) File(name string) string {
 	return filepath.Join(string(h.Dir), filepath.FromSlash(name))

@@ -54,12 +54,19 @@ func Open(ctx context.Context, w Where) (Site, error) {
 	if err != nil {
 		return Site{}, err
 	}
+	s := Here(h)
+	s.Where = w
+	return s, nil
+}
+
+// Here is the store in a directory.
+func Here(h Home) Site {
 	return Site{
 		Store:         h,
-		Where:         w,
+		Where:         Where{Dir: string(h.Dir)},
 		Name:          "the directory " + string(h.Dir),
 		SecretCommand: "cat " + ShellQuote(h.File(settings.WebhookSecret)),
-	}, nil
+	}
 }
 
 // sharedNames are the parameters that a store has once, in the order in which

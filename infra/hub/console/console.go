@@ -1,0 +1,103 @@
+// Package console is the hub's pages: connect, choose, edit templates, finish. They
+// show and change a store through package site, as the commands do.
+//
+// Pages are made on the server and work without script. A script adds previews while
+// one types and what arrives meanwhile, and, where the editor's bundle has been built,
+// colours.
+package console
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/tracking"
+)
+
+// Console is the pages about one store.
+type Console struct {
+	Site site.Site
+	// Machine is the hub that runs on this machine; nil for a deployed store.
+	Machine Machine
+	// Key lets in browsers that are not on this machine; empty where none may be.
+	Key string
+	Log *slog.Logger
+}
+
+// Handler answers everything below the root that is the console's.
+func (c *Console) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", c.overview)
+	mux.HandleFunc("GET /static/{file}", static)
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
+	if c.Machine != nil {
+		mux.HandleFunc("POST /samples", c.sendSample)
+	}
+	return c.guard(mux)
+}
+
+// step is one of the console's pages, in the order in which a store is set up.
+type step struct {
+	Path, Title, Hint string
+}
+
+var steps = []step{
+	{"/", "Overview", "What is going on"},
+	{"/connections", "Connections", "Commerce and Segment"},
+	{"/trackings", "Configurations", "What to tell Segment of"},
+	{"/templates", "Templates", "How it is told"},
+	{"/finish", "Finish", "Register the webhooks"},
+}
+
+// view is what every page is given: the frame around it, and its own data.
+type view struct {
+	Title  string
+	Path   string // of the step that is marked in the navigation
+	Notice string // what has just been done
+	Alert  string // what is wrong with what was asked for
+	Data   any
+}
+
+// overview says how far the store is set up, and what goes on in it.
+func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
+	data, err := c.lookAround(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	c.show(w, r, http.StatusOK, "overview", view{Title: "Overview", Path: "/", Data: data})
+}
+
+// group is trackings under the title that people know them by.
+type group struct {
+	Title     string
+	Trackings []tracking.Tracking
+}
+
+// groups are the seven trackings as the set-up shows them.
+func groups() []group {
+	orders, customers := group{Title: "Orders"}, group{Title: "Customers"}
+	for _, t := range tracking.All() {
+		if t.Call == tracking.Identify {
+			customers.Trackings = append(customers.Trackings, t)
+		} else {
+			orders.Trackings = append(orders.Trackings, t)
+		}
+	}
+	return []group{orders, customers}
+}
+
+// here is the step of a path.
+func here(path string) step {
+	for _, s := range steps {
+		if s.Path == path {
+			return s
+		}
+	}
+	return step{Path: path}
+}
+
+func (v view) Steps() []step { return steps }
+
+func (v view) Heading() string { return cmp.Or(v.Title, here(v.Path).Title) }

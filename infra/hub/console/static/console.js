@@ -1,0 +1,47 @@
+// The pages work without this. It shows results while one types and what arrives
+// meanwhile, by fetching parts of a page that the server has made.
+
+// A form with data-live="URL" data-into="ID" is sent there while one types, and the
+// answer shown in the element of that id.
+for (const form of document.querySelectorAll("form[data-live]")) {
+  const into = document.getElementById(form.dataset.into);
+  let timer, underway;
+  const refresh = async () => {
+    underway?.abort();
+    underway = new AbortController();
+    into.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(form.dataset.live, { method: "POST", body: new URLSearchParams(new FormData(form)), signal: underway.signal });
+      into.innerHTML = await answer.text();
+      into.removeAttribute("aria-busy");
+      into.dispatchEvent(new Event("refreshed", { bubbles: true }));
+    } catch (error) {
+      if (error.name !== "AbortError") into.textContent = "The hub does not answer: is it still running?";
+    }
+  };
+  form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(refresh, 300); });
+  refresh();
+}
+
+// An element with data-poll="URL" is filled anew every few seconds while it is seen.
+for (const element of document.querySelectorAll("[data-poll]")) {
+  const seconds = Number(element.dataset.every || 3);
+  setInterval(async () => {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch(element.dataset.poll);
+      if (answer.ok) element.innerHTML = await answer.text();
+    } catch {
+      // The hub is gone for a moment; the next round tells.
+    }
+  }, seconds * 1000);
+}
+
+// A form is sent once, however often its button is pressed.
+document.addEventListener("submit", (event) => {
+  for (const button of event.target.querySelectorAll("button:not([formaction])")) setTimeout(() => { button.disabled = true; });
+});
+// And back again from the browser's memory of the page.
+addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("button[disabled]:not([data-off])")) button.disabled = false;
+});

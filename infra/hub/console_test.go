@@ -1,0 +1,55 @@
+package main
+
+import (
+	"html"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestTheConsoleTellsWhatIsOddAboutTheSettings(t *testing.T) {
+	h := startIn(t, filepath.Join(t.TempDir(), "<b>'&"))
+	h.set("segment/writekey", "a slip in the name")
+	status, page := h.request("GET", "/", "")
+	if status != http.StatusOK || strings.Contains(page, "<b>'") {
+		t.Fatalf("answered %d, or does not escape a file's name:\n%s", status, page)
+	}
+	if text := html.UnescapeString(page); !strings.Contains(text, "nothing reads ") || !strings.Contains(text, "segment/writekey") {
+		t.Errorf("the page does not tell of the file that nothing reads:\n%s", text)
+	}
+}
+
+func TestTheConsolePostsASample(t *testing.T) {
+	h := start(t)
+	if status, _ := h.request("POST", "/samples", "sample=order-completed%2Fguest", "Content-Type", "application/x-www-form-urlencoded"); status != http.StatusOK && status != http.StatusSeeOther {
+		t.Errorf("answered %d", status)
+	}
+	h.awaitMessages(1)
+	if _, page := h.request("GET", "/", ""); !strings.Contains(page, "<td>order.paid</td><td>Order Completed</td>") {
+		t.Errorf("the page does not show the webhook:\n%s", page)
+	}
+}
+
+// Without its list nobody sees on this machine that an event was given up.
+func TestThePageListsDeadLetters(t *testing.T) {
+	h := start(t)
+	h.set("templates/order-completed", `{"event": ""}`)
+	h.webhook("order-completed", order("order.paid", "o-dead"))
+	eventually(t, "the page lists the dead letter", func() bool {
+		_, page := h.request("GET", "/", "")
+		return strings.Contains(page, "<td><code>o-dead</code></td><td><code>message_invalid</code></td>")
+	})
+}
+
+// A page elsewhere on the web can have its visitor's browser post here.
+func TestOtherSitesCannotWriteIntoTheInbox(t *testing.T) {
+	h := start(t)
+	status, _ := h.request("POST", "/v1/batch", `{"batch":[{"type":"track"}]}`, "Origin", "https://elsewhere.example")
+	if status != http.StatusForbidden {
+		t.Errorf("answered %d, want 403", status)
+	}
+	if _, inbox := h.request("GET", "/inbox", ""); inbox != "[]\n" {
+		t.Errorf("the inbox holds %s", inbox)
+	}
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// machine is a running hub as its console sees it.
+type machine struct{ *hub }
+
+// console is the pages about this hub's settings, and about what goes on in it.
+func (h *hub) console() http.Handler {
+	c := console.Console{Site: site.Here(h.home), Machine: machine{h}, Log: h.log}
+	return c.Handler()
+}
+
+func (m machine) URL() string              { return m.url }
+func (m machine) Recent() []console.Recent { return m.webhooks.recents.newestFirst() }
+func (m machine) Waiting() int             { return m.webhooks.waiting() }
+func (m machine) Dead() []relay.Burial     { return m.webhooks.dead() }
+
+func (m machine) Inbox() int {
+	kept, _ := m.inbox.counts()
+	return kept
+}
+
+// Notes implements console.Machine.
+func (m machine) Notes(ctx context.Context) ([]string, error) {
+	told, err := m.guide(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return told.Warnings, nil
+}
+
+// Send implements console.Machine. It goes the way of Commerce's webhooks.
+func (m machine) Send(ctx context.Context, t tracking.Tracking, body []byte) (status int, answer string, err error) {
+	secret, err := m.home.First(settings.WebhookSecret)
+	if err != nil {
+		return 0, "", err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url+serve.Route(t.Name), bytes.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	request.Header.Set(serve.KeyHeader, secret)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", fmt.Errorf("posting the sample: %w", err)
+	}
+	defer response.Body.Close()
+	said, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	return response.StatusCode, strings.TrimSpace(string(said)), err
+}

@@ -124,7 +124,7 @@ func checkTimes(fields map[string]any) *InvalidError {
 			return &InvalidError{Field: name, Message: "is a number: write it as ISO 8601, " +
 				"for example with $fromMillis()"}
 		}
-		if text, isString := value.(string); !isString || !isTime(text) {
+		if text, isString := value.(string); !isString || !IsTime(text) {
 			return &InvalidError{Field: name, Message: "is not a time in ISO 8601: " +
 				"write it like 2026-11-24T09:30:00Z, or leave it out"}
 		}
@@ -132,7 +132,8 @@ func checkTimes(fields map[string]any) *InvalidError {
 	return nil
 }
 
-func isTime(text string) bool {
+// IsTime says whether Segment can read a text as a time.
+func IsTime(text string) bool {
 	return slices.ContainsFunc(timeLayouts, func(layout string) bool {
 		_, err := time.Parse(layout, text)
 		return err == nil

@@ -49,15 +49,16 @@ func money(_ *state, args []any) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("the currency for $money must be a code such as \"EUR\", not %s", describe(currency))
 	}
-	exponent, ok := exponents[strings.ToUpper(code)]
+	return Major(minor, code), nil
+}
+
+// Major is what $money gives: an amount of a currency's minor units in major units,
+// 19.99 for 1999 EUR. It divides by a power of ten. Both are exact in a float64, so
+// the quotient is the nearest to the true one: the float64 that is written 19.99.
+func Major(minor float64, currency string) float64 {
+	exponent, ok := exponents[strings.ToUpper(currency)]
 	if !ok {
 		exponent = 2
 	}
-	return major(minor, exponent), nil
-}
-
-// major divides by a power of ten. Both are exact in a float64, so the quotient is
-// the nearest to the true one: 1999 becomes the float64 that is written 19.99.
-func major(minor float64, exponent int) float64 {
 	return minor / math.Pow10(exponent)
 }

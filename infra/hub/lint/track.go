@@ -1,0 +1,341 @@
+package lint
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"commerce-segment/shared/tracking"
+)
+
+// orderFigures are the properties of Segment's e-commerce spec that are amounts.
+var orderFigures = []string{"total", "value", "revenue", "subtotal", "tax", "shipping", "discount"}
+
+// The properties of the spec that are texts.
+var (
+	orderTexts   = []string{"order_id", "checkout_id", "affiliation", "coupon", "currency"}
+	productTexts = []string{"product_id", "sku", "name", "category", "brand", "variant", "coupon", "url", "image_url"}
+)
+
+// checkTrack checks a track call. What every order event needs is asked of those
+// of the spec only: another event may have reasons of its own.
+func (m *message) checkTrack(byDefault tracking.Call) {
+	kind := text(at(m.fields, "type"))
+	if kind == "" {
+		kind = string(byDefault)
+	}
+	if kind != string(tracking.Track) {
+		return
+	}
+	isOrderEvent := m.checkEventName()
+	m.checkTexts("properties", at(m.fields, "properties"), orderTexts)
+	if isOrderEvent {
+		m.checkOrderEvent()
+	}
+	before := len(m.findings)
+	m.checkOrderFigures()
+	for i, product := range m.products() {
+		m.checkProduct(fmt.Sprintf("properties.products[%d]", i), product, isOrderEvent)
+	}
+	if isOrderEvent && len(m.findings) == before { // else a figure is wrong that the sum is of
+		m.checkSum()
+	}
+	m.checkRevenue()
+	m.checkCurrency()
+}
+
+func (m *message) property(name string) any { return at(m.fields, "properties", name) }
+
+// figure is a property that is a number.
+func (m *message) figure(name string) (float64, bool) { return number(m.property(name)) }
+
+func (m *message) products() []any {
+	list, _ := m.property("products").([]any)
+	return list
+}
+
+// checkEventName says whether the event is one of the spec's order events, also
+// where its name is not spelled as there.
+func (m *message) checkEventName() bool {
+	event := text(at(m.fields, "event"))
+	for _, t := range tracking.All() {
+		if t.Call != tracking.Track || plain(t.Title) != plain(event) {
+			continue
+		}
+		if event != t.Title {
+			m.add("event", "event_name", "is not spelled as in Segment's spec, and destinations go by the spelling",
+				fmt.Sprintf("write %q", t.Title))
+		}
+		return true
+	}
+	return false
+}
+
+// plain is an event's name without what people spell differently.
+func plain(event string) string {
+	letters := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, event)
+	return strings.Replace(letters, "canceled", "cancelled", 1)
+}
+
+// checkOrderEvent makes sure of what every order event has.
+func (m *message) checkOrderEvent() {
+	if isMissing(m.property("order_id")) {
+		m.add("properties.order_id", "missing", "is missing", "write payload.data.id")
+	}
+	if m.property("products") == nil {
+		m.add("properties.products", "missing", "is missing", "write a list, [] for none: [items.{…}]")
+	}
+}
+
+// isMissing says whether a text is not there, or says nothing.
+func isMissing(value any) bool {
+	s, isText := value.(string)
+	return value == nil || isText && strings.TrimSpace(s) == ""
+}
+
+// checkTexts makes sure that what the spec has for texts in an object are texts.
+func (m *message) checkTexts(path string, object any, texts []string) {
+	for _, name := range texts {
+		switch value := at(object, name); value.(type) {
+		case nil, string:
+		case []any:
+			m.add(path+"."+name, "not_a_text", "is a list", `write one text: $join(…, ",")`)
+		default:
+			m.add(path+"."+name, "not_a_text", "is "+kindOf(value), "write a text: $string(…)")
+		}
+	}
+}
+
+// checkNumber is a field's number, where it has one.
+func (m *message) checkNumber(path string, value any) (float64, bool) {
+	n, ok := number(value)
+	if value != nil && !ok {
+		m.add(path, "not_a_number", "is "+kindOf(value), "write a number, without $string() and $formatNumber()")
+	}
+	return n, ok
+}
+
+// checkOrderFigures checks the order's amounts, each by itself.
+func (m *message) checkOrderFigures() {
+	for _, name := range orderFigures {
+		path := "properties." + name
+		figure, ok := m.checkNumber(path, m.property(name))
+		if !ok {
+			continue
+		}
+		m.checkUnit(path, math.Abs(figure), m.order.sourcesOf(name))
+		if figure < 0 && slices.Contains([]string{"tax", "shipping", "discount"}, name) {
+			m.add(path, "negative", "is negative", "write it as a positive number: $abs(…)")
+		}
+	}
+	if value := m.property("products"); value != nil && !isList(value) {
+		m.add("properties.products", "not_a_list", "is "+kindOf(value), "write [ and ] round it: items.{…} is an object for one line")
+	}
+}
+
+func isList(value any) bool {
+	_, ok := value.([]any)
+	return ok
+}
+
+// sourcesOf are the amounts of the order that a figure may be, in minor units.
+func (o order) sourcesOf(figure string) []float64 {
+	stated := []string{figure}
+	var sources []float64
+	if slices.Contains([]string{"total", "value", "revenue", "subtotal"}, figure) {
+		stated = []string{"with_tax", "without_tax", "without_discount"}
+		sources = append(sources, o.revenue())
+	}
+	for _, name := range stated {
+		if amount, ok := o.price[name]; ok {
+			sources = append(sources, math.Abs(amount)) // Commerce states a discount as negative
+		}
+	}
+	return sources
+}
+
+// checkUnit finds an amount with its point in the wrong place.
+func (m *message) checkUnit(path string, figure float64, sources []float64) {
+	if minor, found := m.order.misplaced(figure, sources); found {
+		m.add(path, "minor_units",
+			fmt.Sprintf("is %s, and the order's amount of %s minor units is %s in %s",
+				decimal(figure), decimal(minor), decimal(m.order.major(minor)), m.order.currency),
+			"write $money(amount, currency), which knows the decimals of every currency")
+	}
+}
+
+// checkProduct checks one of properties.products.
+func (m *message) checkProduct(path string, product any, ofOrderEvent bool) {
+	if _, isObject := product.(map[string]any); !isObject {
+		m.add(path, "not_a_list", "is "+kindOf(product)+" and no product", "write an object with product_id, price and quantity")
+		return
+	}
+	if ofOrderEvent && isMissing(at(product, "product_id")) {
+		m.add(path+".product_id", "missing", "is missing", "write line.product_id, and for a custom item its sku")
+	}
+	m.checkTexts(path, product, productTexts)
+	m.checkNumber(path+".position", at(product, "position"))
+	if quantity, ok := m.checkNumber(path+".quantity", at(product, "quantity")); ok && (quantity < 1 || quantity != math.Trunc(quantity)) {
+		m.add(path+".quantity", "quantity", "is "+decimal(quantity)+", which is no number of pieces", "write line.quantity, a whole number from 1")
+	}
+	if price, ok := m.checkNumber(path+".price", at(product, "price")); ok {
+		m.checkPrice(path+".price", price, m.order.linesOf(product))
+	}
+}
+
+// checkPrice checks a product's price against the lines that it may be of.
+func (m *message) checkPrice(path string, price float64, lines []line) {
+	var units, values []float64
+	for _, l := range lines {
+		units = append(units, l.unit...)
+		values = append(values, l.value...)
+	}
+	switch {
+	case price < 0:
+		m.add(path, "negative", "is negative: a line that takes money off is no product", "leave the line out, and add what it takes off to discount")
+	case price != 0 && m.order.isOneOf(price, values) && !m.order.isOneOf(price, units):
+		m.add(path, "line_price", "is "+decimal(price)+", the price of the whole line", "write the price of one unit: $money(line.unit_price)")
+	default:
+		m.checkUnit(path, price, slices.Concat(units, values))
+	}
+}
+
+// checkSum holds the products and the order's figures against the total, where the
+// message has them all and the webhook has the lines.
+func (m *message) checkSum() {
+	name := "total"
+	if _, ok := m.figure(name); !ok {
+		name = "value" // of Checkout Started
+	}
+	total, hasTotal := m.figure(name)
+	tax, hasTax := m.figure("tax")
+	shipping, hasShipping := m.figure("shipping")
+	discount, hasDiscount := m.figure("discount")
+	goods, pieces, priced := m.goods()
+	if !hasTotal || !hasTax || !hasShipping || !hasDiscount || !priced || len(m.order.lines) == 0 {
+		return
+	}
+	sum := goods - discount + tax + shipping
+	if math.Abs(sum-total) <= m.order.tolerance(pieces) {
+		return
+	}
+	m.add("properties."+name, "sum",
+		fmt.Sprintf("is %s, and products %s - discount %s + tax %s + shipping %s is %s",
+			decimal(total), decimal(goods), decimal(discount), decimal(tax), decimal(shipping), decimal(sum)),
+		"price is one unit's, without tax and before discounts; total is with_tax")
+}
+
+// goods is the sum of price × quantity and the number of pieces, where every
+// product has both.
+func (m *message) goods() (sum, pieces float64, ok bool) {
+	if !isList(m.property("products")) {
+		return 0, 0, false
+	}
+	for _, product := range m.products() {
+		price, priced := number(at(product, "price"))
+		quantity, counted := number(at(product, "quantity"))
+		if !priced || !counted {
+			return 0, 0, false
+		}
+		sum += price * quantity
+		pieces += quantity
+	}
+	return sum, pieces, true
+}
+
+// tolerance is by how much the figures of an order may differ: less than the
+// smallest amount, and where prices include tax half of it more for each piece,
+// because Commerce rounds a unit's tax.
+func (o order) tolerance(pieces float64) float64 {
+	if !slices.ContainsFunc(o.lines, func(l line) bool { return l.includesTax }) {
+		pieces = 0
+	}
+	return o.major((1 + pieces) / 2)
+}
+
+// checkRevenue finds tax and shipping in the revenue. Whether discounts are in it
+// is left to the merchant by the spec.
+func (m *message) checkRevenue() {
+	revenue, ok := m.figure("revenue")
+	if !ok || !m.order.states("with_tax", "tax") {
+		return
+	}
+	bare, tax, shipping := m.order.revenue(), m.order.price["tax"], m.order.price["shipping"]
+	if m.order.isOneOf(revenue, []float64{bare, bare + math.Abs(m.order.price["discount"])}) {
+		return
+	}
+	for _, extra := range []struct {
+		amount float64
+		name   string
+	}{{tax, "tax"}, {shipping, "shipping"}, {tax + shipping, "tax and shipping"}} {
+		if same(revenue, m.order.major(bare+extra.amount)) {
+			m.add("properties.revenue", "revenue", fmt.Sprintf("is %s, with %s in it", decimal(revenue), extra.name),
+				"write "+decimal(m.order.major(bare))+": with_tax - tax - shipping")
+			return
+		}
+	}
+}
+
+var currencyCode = regexp.MustCompile(`^[A-Za-z]{3}$`)
+
+// checkCurrency makes sure that amounts have the currency that they are in.
+func (m *message) checkCurrency() {
+	if !m.hasAmount() {
+		return
+	}
+	const path, rule = "properties.currency", "currency"
+	const instead = "write payload.data.meta.display_price.with_tax.currency"
+	value := m.property("currency")
+	currency, isText := value.(string)
+	switch {
+	case isMissing(value):
+		m.add(path, rule, "is missing, and Segment reads the amounts as US dollars", instead)
+	case !isText: // see checkTexts
+	case !currencyCode.MatchString(currency):
+		m.add(path, rule, "is no code of ISO 4217, such as EUR", instead)
+	case !strings.EqualFold(currency, m.order.currency) && m.hasOrdersTotal():
+		m.add(path, rule, fmt.Sprintf("is %s, and the order's amounts are in %s", currency, m.order.currency), instead)
+	}
+}
+
+// hasAmount says whether there is an amount that needs a currency.
+func (m *message) hasAmount() bool {
+	isAmount := func(name string) bool { _, ok := m.figure(name); return ok }
+	isPriced := func(product any) bool { _, ok := number(at(product, "price")); return ok }
+	return slices.ContainsFunc(orderFigures, isAmount) || slices.ContainsFunc(m.products(), isPriced)
+}
+
+// hasOrdersTotal says whether the message states the order's total as it is, not
+// converted into another currency.
+func (m *message) hasOrdersTotal() bool {
+	return m.order.price["with_tax"] != 0 &&
+		slices.ContainsFunc([]string{"total", "value"}, func(name string) bool {
+			figure, ok := m.figure(name)
+			return ok && same(figure, m.order.major(m.order.price["with_tax"]))
+		})
+}
+
+// kindOf names the kind of a JSON value.
+func kindOf(value any) string {
+	switch value.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "a text"
+	case bool:
+		return "true or false"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return "a number"
+}

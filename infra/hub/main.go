@@ -90,7 +90,7 @@ func newRoot() *cobra.Command {
 		&cobra.Group{ID: "operate", Title: "Set up and operate, here or on AWS (--prefix):"},
 	)
 	addGroup(root, "local", newRun(), newSend(), newSamples(), newSAM())
-	addGroup(root, "templates", newPreview(), newEval(), newTemplates())
+	addGroup(root, "templates", newPreview(), newLint(), newEval(), newTemplates())
 	addGroup(root, "operate", newConsole(), newConfigure(), newSettings(), newRotate(), newDeadLetters())
 	return root
 }

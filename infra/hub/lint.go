@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/infra/hub/lint"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+func newLint() *cobra.Command {
+	var name, webhook string
+	cmd := &cobra.Command{
+		Use:   "lint [TEMPLATE …] [--tracking NAME] [--webhook WEBHOOK|-]",
+		Short: "Find figures and fields that Segment would misread",
+		Long: `lint renders webhooks with templates and finds what is wrong with the messages by
+the rules of Segment's e-commerce spec; templates/README.md lists them. It sends
+nothing.
+
+A TEMPLATE is a file that is named after its tracking, order-completed.jsonata or
+just order-completed; what another file is for says --tracking. Without one it is
+the seven in the folder templates. The webhooks are the bundled samples of the
+template's tracking, or the one of --webhook, a file or a sample, which is rendered
+with those templates whose trackings can observe it.
+
+What is wrong in the same way in several webhooks, or in several products, is listed
+once: +3 says that it is in three webhooks more.
+
+Exit codes: 0 nothing was found; 1 something was, or a template does not compile.`,
+		Example: `  hub lint
+  hub lint .hub/templates/order-completed
+  hub lint mine.jsonata --tracking order-completed --webhook order.json`,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			sources, err := readSources(files, name)
+			if err != nil {
+				return err
+			}
+			samples := templates.Samples()
+			if webhook != "" {
+				if samples, err = samplesOf(cmd, webhook); err != nil {
+					return err
+				}
+			}
+			return lintAll(cmd, sources, samples)
+		},
+	}
+	cmd.Flags().StringVar(&name, "tracking", "", "the `name` of the templates' tracking, where their files have other names")
+	cmd.Flags().StringVar(&webhook, "webhook", "", "a `webhook`, file or sample, instead of all samples; - is standard input")
+	return cmd
+}
+
+// source is a template to lint.
+type source struct {
+	file     string
+	tracking tracking.Tracking
+	compiled *template.Template
+}
+
+// readSources compiles the templates in files, and the seven of the folder
+// templates where there are none.
+func readSources(files []string, name string) ([]source, error) {
+	if len(files) == 0 {
+		for _, t := range tracking.All() {
+			files = append(files, filepath.Join("templates", t.Name+".jsonata"))
+		}
+	}
+	sources := make([]source, len(files))
+	for i, file := range files {
+		t, err := trackingOf(file, name)
+		if err != nil {
+			return nil, err
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading the template: %w", err)
+		}
+		compiled, err := template.Compile(file, string(content))
+		if err != nil {
+			return nil, err
+		}
+		sources[i] = source{file, t, compiled}
+	}
+	return sources, nil
+}
+
+// trackingOf is the tracking of that name, or else the one that a file is named after.
+func trackingOf(file, name string) (tracking.Tracking, error) {
+	if name != "" {
+		return tracking.ByName(name)
+	}
+	t, err := tracking.ByName(strings.TrimSuffix(filepath.Base(file), ".jsonata"))
+	if err != nil {
+		return t, fmt.Errorf("what is %s a template of? Say it with --tracking: %w", file, err)
+	}
+	return t, nil
+}
+
+// samplesOf is one webhook as a sample of each tracking that can observe it.
+func samplesOf(cmd *cobra.Command, name string) ([]templates.Sample, error) {
+	body, err := readWebhook(cmd, name)
+	if err != nil {
+		return nil, err
+	}
+	webhook, err := commerce.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	var samples []templates.Sample
+	for _, t := range tracking.All() {
+		if slices.Contains(t.Observable(), webhook.Event) {
+			samples = append(samples, templates.Sample{Name: name, Tracking: t.Name, Body: body})
+		}
+	}
+	return samples, nil
+}
+
+// lintAll lists what is wrong with the templates, each with the samples of its
+// tracking.
+func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) error {
+	var faults []*fault
+	rendered := 0
+	for _, s := range sources {
+		for _, sample := range samples {
+			if sample.Tracking != s.tracking.Name {
+				continue
+			}
+			rendered++
+			findings, err := s.lint(cmd.Context(), sample)
+			if err != nil {
+				return fmt.Errorf("sample %s: %w", sample.Name, err)
+			}
+			for _, finding := range findings {
+				faults = addFault(faults, fault{Finding: finding, file: s.file, sample: sample.Name})
+			}
+		}
+	}
+	if len(faults) > 0 {
+		if err := printFaults(cmd.OutOrStdout(), faults); err != nil {
+			return err
+		}
+		return fmt.Errorf("faults found: %d", len(faults))
+	}
+	if rendered == 0 {
+		return errors.New("none of the templates is of a tracking that can observe the webhook: name another webhook, or another template")
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Webhooks rendered: %d. Nothing found.\n", rendered)
+	return err
+}
+
+// lint is what is wrong with the messages that the template writes for a sample.
+// Where it fails, that is the one finding.
+func (s source) lint(ctx context.Context, sample templates.Sample) ([]lint.Finding, error) {
+	webhook, err := commerce.Parse(sample.Body)
+	if err != nil {
+		return nil, err
+	}
+	written, err := s.compiled.Apply(ctx, webhook.Body)
+	if err != nil {
+		return []lint.Finding{{Rule: "template", Wrong: inItsWords(err).Error(), Instead: "its events would wait until it is mended"}}, nil
+	}
+	return lint.Check(s.tracking, sample.Body, written)
+}
+
+// fault is a finding, and in which webhooks it is.
+type fault struct {
+	lint.Finding
+	file   string
+	sample string // the first one
+	last   string
+	more   int // other ones
+}
+
+// addFault adds a fault, unless it is one that is listed already.
+func addFault(faults []*fault, found fault) []*fault {
+	i := slices.IndexFunc(faults, func(listed *fault) bool {
+		return listed.file == found.file && listed.Rule == found.Rule && anyPlace(listed.Path) == anyPlace(found.Path) &&
+			listed.Message == found.Message
+	})
+	if i < 0 {
+		found.last = found.sample
+		return append(faults, &found)
+	}
+	if listed := faults[i]; listed.last != found.sample {
+		listed.last = found.sample
+		listed.more++
+	}
+	return faults
+}
+
+var place = regexp.MustCompile(`\[\d+\]`)
+
+// anyPlace is a path that is the same for every element of a list.
+func anyPlace(path string) string { return place.ReplaceAllString(path, "[]") }
+
+// printFaults prints a table with a line for where each fault is, and below it one
+// for what it is, which is too long for a column.
+func printFaults(w io.Writer, faults []*fault) error {
+	var rows bytes.Buffer
+	table := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TEMPLATE\tSAMPLE\tMESSAGE\tRULE\tPATH")
+	for _, f := range faults {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", f.file, f.where(), orDash(f.Message), f.Rule, f.Path)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	header, rest, _ := strings.Cut(rows.String(), "\n")
+	lines := []string{header}
+	for i, row := range strings.Split(strings.TrimSuffix(rest, "\n"), "\n") {
+		lines = append(lines, strings.TrimRight(row, " "), "    "+strings.ReplaceAll(faults[i].Wrong, "\n", "\n    ")+": "+faults[i].Instead)
+	}
+	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
+	return err
+}
+
+// where is in which webhooks the fault is.
+func (f *fault) where() string {
+	if f.more == 0 {
+		return f.sample
+	}
+	return fmt.Sprintf("%s +%d", f.sample, f.more)
+}
+
+// orDash is a message's number; a template that fails writes none.
+func orDash(number int) string {
+	if number == 0 {
+		return "-"
+	}
+	return fmt.Sprint(number)
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"commerce-segment/templates"
+)
+
+func TestLintFindsNothingInTheFolderTemplates(t *testing.T) {
+	t.Chdir("../..")
+	if got := command(t, "", "lint"); got != (result{exitDone, "Webhooks rendered: 69. Nothing found.\n", ""}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLintSaysWhatItFound(t *testing.T) {
+	standard := templates.Default("order-completed")
+	faulty := strings.Replace(standard, `"quantity": $line.quantity`, `"quantity": $string($line.quantity)`, 1)
+	for _, c := range []struct {
+		name, file, template string
+		args                 []string
+		stdin                string
+		want                 result // parts of what it says
+	}{
+		{"a template by its file's name", "order-completed.jsonata", faulty, nil, "", result{exitFailed,
+			"order-completed/account-contact +32  1        not_a_number  properties.products[0].quantity\n    is a text: write a number", "hub: faults found: 1\n"}},
+		{"a template as it is in the hub's directory", "order-completed", faulty, nil, "", result{exitFailed, "not_a_number", "faults found: 1"}},
+		{"a template of another name", "mine.jsonata", faulty, []string{"--tracking", "order-completed"}, "", result{exitFailed, "not_a_number", "faults found: 1"}},
+		{"a template of another name and of nothing", "mine.jsonata", faulty, nil, "", result{exitFailed, "", "mine.jsonata a template of? Say it with --tracking"}},
+		{"one sample, whose products all have it", "order-completed", faulty, []string{"--webhook", sampleName}, "", result{exitFailed,
+			"order-completed/registered-customer  1        not_a_number  properties.products[0].quantity\n", "faults found: 1"}},
+		{"one sample without a fault", "order-completed", standard, []string{"--webhook", sampleName}, "", result{exitDone, "Webhooks rendered: 1. Nothing found.\n", ""}},
+		{"a webhook from standard input", "order-completed", `{"event": "Order Completed", "properties": {"products": []}}`, []string{"--webhook", "-"}, order("order.paid", "o"), result{exitFailed,
+			"missing  properties.order_id\n    is missing: write payload.data.id\n", "faults found: 1"}},
+		{"a webhook that its tracking cannot observe", "order-completed", standard, []string{"--webhook", "-"}, order("order.refunded", "o"), result{exitFailed, "", "can observe the webhook"}},
+		{"what is no webhook", "order-completed", standard, []string{"--webhook", "-"}, "{}", result{exitFailed, "", "not a Commerce webhook"}},
+		{"a template that fails", "order-completed", `$error("no " & triggered_by)`, []string{"--webhook", sampleName}, "", result{exitFailed,
+			" -        template", "faults found: 1"}},
+		{"what a template that fails says", "order-completed", `$error("no " & triggered_by)`, []string{"--webhook", sampleName}, "", result{exitFailed,
+			"\n    It said: no order.paid: ", "faults found: 1"}},
+		{"a template that does not compile", "order-completed", `{`, nil, "", result{exitFailed, "", "order-completed"}},
+		{"a template that filters", "order-completed", `payload.nothing`, nil, "", result{exitDone, "Nothing found", ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), c.file)
+			put(t, file, c.template)
+			got := command(t, c.stdin, append([]string{"lint", file}, c.args...)...)
+			if got.code != c.want.code || !strings.Contains(got.stdout, c.want.stdout) || !strings.Contains(got.stderr, c.want.stderr) {
+				t.Errorf("got %d, %s\n%s\nwant %+v", got.code, got.stderr, got.stdout, c.want)
+			}
+			if c.want.stderr == "" && got.stderr != "" || c.want.stdout == "" && got.stdout != "" {
+				t.Errorf("got %+v, want nothing where nothing is wanted", got)
+			}
+		})
+	}
+}
+
+func TestLintNamesTheFileThatIsMissing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if got := command(t, "", "lint"); got.code != exitFailed || !strings.Contains(got.stderr, "reading the template: open templates/checkout-started.jsonata") {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -80,6 +80,21 @@ def topic_policies(properties):
     return [{"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": policy} for topic in properties["Topics"]]
 
 
+def metric_filters(properties):
+    """The API of CloudWatch Logs has small initials where CloudFormation has large ones."""
+    return [{
+        "filterName": properties["FilterName"],
+        "filterPattern": properties["FilterPattern"],
+        "logGroupName": properties["LogGroupName"],
+        "metricTransformations": [{
+            "metricName": one["MetricName"],
+            "metricNamespace": one["MetricNamespace"],
+            "metricValue": one["MetricValue"],
+            "dimensions": {dimension["Key"]: dimension["Value"] for dimension in one.get("Dimensions", [])},
+        } for one in properties["MetricTransformations"]],
+    }]
+
+
 KINDS = {
     "AWS::ApiGatewayV2::Api": Kind(
         "apigatewayv2", "create_api", "ApiId", "delete_api", picking("ApiId"),
@@ -94,6 +109,9 @@ KINDS = {
         "cloudwatch", "put_metric_alarm", "AlarmName",
         "delete_alarms", lambda values: {"AlarmNames": [values["AlarmName"]]}, overwrites=True,
         attributes=("Arn",), arn=f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{AlarmName}}"),
+    "AWS::Logs::MetricFilter": Kind(
+        "logs", "put_metric_filter", "filterName", "delete_metric_filter", picking("filterName", "logGroupName"),
+        prepare=metric_filters, overwrites=True),
     "AWS::SNS::Subscription": Kind(
         "sns", "subscribe", "SubscriptionArn", "unsubscribe", picking("SubscriptionArn")),
     "AWS::SNS::TopicPolicy": Kind(

@@ -17,35 +17,53 @@ import (
 // seconds.
 const maxAge = 15 * 60
 
-// retryPeriods are as many as lie between two attempts at an event that has waited
-// for long: an hour, give or take a fifth. An alarm that was over sooner would say so
-// while the events still wait.
-const retryPeriods = 15
-
-// alarm is one thing that somebody should hear of: a metric above a threshold, over
-// one period.
+// alarm is one thing that somebody should hear of: a metric above a threshold, as
+// often as its rule says.
 type alarm struct {
 	name     string
 	metric   awscloudwatch.Metric
 	above    float64
-	periods  float64 // for how many of them the metric's last breach counts
-	whatToDo string  // what it means, and what to do
+	rule     rule
+	whatToDo string // what it means, and what to do
 }
+
+// rule is in how many of the last periods a metric must be above its threshold for
+// its alarm to be on.
+type rule struct{ breaches, periods float64 }
+
+var (
+	// atOnce is for what may already be lost, and is over with the period: what comes
+	// later is heard of anew.
+	atOnce = rule{1, 1}
+	// untilTriedAgain is for events that wait. Its 15 periods are as many as lie between
+	// two attempts at one that has waited for long: an hour, give or take a fifth. An
+	// alarm that was over sooner would say so while the events still wait.
+	untilTriedAgain = rule{1, 15}
+	// repeatedly is for what anybody on the internet can cause with a single request,
+	// and what mends itself if it is one. In a busy shop three periods are a quarter of
+	// an hour. In a small one, which gets a few webhooks a day, they are spread over as
+	// many hours: hence a whole day to find them in, the most that CloudWatch looks at.
+	repeatedly = rule{3, 24 * 60 / 5}
+)
 
 // storeAlarms are those of a store as a whole.
 func storeAlarms(o Options, api awsapigatewayv2.HttpApi) []alarm {
 	return []alarm{
-		{"api-5xx", api.MetricServerError(sumOf()), 0, 1,
+		{"api-5xx", api.MetricServerError(sumOf()), 0, atOnce,
 			"Commerce was answered 5xx: those webhooks may be lost. Look at the API's log, then at the function's."},
-		{"forged", storeMetric(o, metrics.Forged, "Sum"), 0, 1,
-			"A webhook came with a wrong secret and was not kept. If it came from Commerce, the integration's secret key and the parameter commerce/webhook-secret differ: make them the same."},
-		{"unverified", storeMetric(o, metrics.Unverified, "Sum"), 0, 1,
-			"Webhooks wait unverified: the parameter commerce/webhook-secret is missing, or Parameter Store did not answer. Nothing is lost. Set it."},
-		{"blocked", storeMetric(o, metrics.Blocked, "Sum"), 0, retryPeriods,
-			"Events wait for somebody: a template fails, the write key is missing, or Segment refuses it. Nothing is lost for 30 hours. The function's log has the reason; mend it, and they flow by themselves."},
-		{"late", storeMetric(o, metrics.Late, "Sum"), 0, retryPeriods,
+		{"api-429", throttledMetric(api), 0, atOnce,
+			"API Gateway answered 429 before any function saw the webhooks: they are lost, unless Commerce tries again. The account's requests a second in this region are used up, by this API or by another. The API's log has who called. Ask AWS for more."},
+		{"forged", storeMetric(o, metrics.Forged, "Sum"), 0, repeatedly,
+			"Webhooks came with a wrong secret and were not kept, in at least three 5-minute periods of the last 24 hours: fewer may be any stranger's, and are in the function's log only. If they came from Commerce, the integration's secret key and the parameter commerce/webhook-secret differ: make them the same."},
+		{"unverified", storeMetric(o, metrics.Unverified, "Sum"), 0, repeatedly,
+			"Webhooks wait unverified, and came so in at least three 5-minute periods of the last 24 hours: fewer mend themselves. The parameter commerce/webhook-secret is missing, or Parameter Store did not answer. Nothing is lost. Set it."},
+		{"blocked", storeMetric(o, metrics.Blocked, "Sum"), 0, untilTriedAgain,
+			"Events wait for somebody: a template fails, the write key or the webhook secret is missing, or Segment refuses the key. Nothing is lost for 30 hours. The function's log has the reason; mend it, and they flow by themselves."},
+		{"late", storeMetric(o, metrics.Late, "Sum"), 0, untilTriedAgain,
 			"Events could not be delivered for more than 15 minutes: Segment is down or slow, or its host or path is wrong. Nothing is lost for 30 hours, and they flow by themselves. The function's log has the reason."},
-		{"too-large", storeMetric(o, metrics.TooLarge, "Sum"), 0, 1,
+		{"buried", storeMetric(o, metrics.Buried, "Sum"), 0, atOnce,
+			"Events have just become dead letters. The alarms of the dead letters say of which tracking, but only the first time: they stay on while any is there, and this one comes anew. The function's log has the reason. Mend it, and redrive them."},
+		{"too-large", storeMetric(o, metrics.TooLarge, "Sum"), 0, atOnce,
 			"A webhook was too large to be kept, even compressed, and is lost. The function's log has its size."},
 	}
 }
@@ -54,13 +72,13 @@ func storeAlarms(o Options, api awsapigatewayv2.HttpApi) []alarm {
 func handlerAlarms(h handler) []alarm {
 	name := h.tracking.Name
 	return []alarm{
-		{name + "-dead-letters", h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), 0, 1,
-			"Events could not be delivered, and are kept for 14 days from when they came. The function's log has the reason. Mend it, and redrive them."},
-		{name + "-age", h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), maxAge, 1,
+		{name + "-dead-letters", h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), 0, atOnce,
+			"There are events that could not be delivered. They are kept for 14 days: from when they were buried, or from when they came if every attempt was used up. The function's log has the reason. Mend it, and redrive them."},
+		{name + "-age", h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), maxAge, atOnce,
 			"Events have lain for more than 15 minutes and nobody has tried them: the function does not keep up, or does not run. Look at its errors, its throttles and its concurrency."},
-		{name + "-errors", h.function.MetricErrors(sumOf()), 0, 1,
+		{name + "-errors", h.function.MetricErrors(sumOf()), 0, atOnce,
 			"The function timed out or crashed. What it was delivering comes back by itself; a webhook that it was accepting may be lost. Look at its log."},
-		{name + "-throttles", h.function.MetricThrottles(sumOf()), 0, 1,
+		{name + "-throttles", h.function.MetricThrottles(sumOf()), 0, atOnce,
 			"Lambda refused to run the function, and webhooks may be lost: the account's concurrency is used up. Ask AWS for more, or reserve some."},
 	}
 }
@@ -99,8 +117,8 @@ func (a alarm) add(scope constructs.Construct, o Options) awscloudwatch.Alarm {
 		Metric:             a.metric,
 		Threshold:          jsii.Number(a.above),
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-		EvaluationPeriods:  jsii.Number(a.periods),
-		DatapointsToAlarm:  jsii.Number(1),
+		EvaluationPeriods:  jsii.Number(a.rule.periods),
+		DatapointsToAlarm:  jsii.Number(a.rule.breaches),
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING, // nobody shops
 	})
 }

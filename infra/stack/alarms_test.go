@@ -16,15 +16,19 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 		name, namespace, metric, statistic string
 		threshold                          float64
 		dimensions                         map[string]any
+		breaches, periods                  float64 // of 5 minutes each
 	}
 	store := map[string]any{"Prefix": "/commerce-segment"}
 	wants := []want{
-		{"api-5xx", "AWS/ApiGateway", "5xx", "Sum", 0, map[string]any{"ApiId": "ApiF70053CD"}},
-		{"forged", "CommerceSegment", "Forged", "Sum", 0, store},
-		{"unverified", "CommerceSegment", "Unverified", "Sum", 0, store},
-		{"blocked", "CommerceSegment", "Blocked", "Sum", 0, store},
-		{"late", "CommerceSegment", "Late", "Sum", 0, store},
-		{"too-large", "CommerceSegment", "TooLarge", "Sum", 0, store},
+		{"api-5xx", "AWS/ApiGateway", "5xx", "Sum", 0, map[string]any{"ApiId": "ApiF70053CD"}, 1, 1},
+		{"api-429", "CommerceSegment", "Throttled", "Sum", 0, map[string]any{"ApiId": "ApiF70053CD"}, 1, 1},
+		// A stranger's one request is no alarm; a small shop's few webhooks a day are one.
+		{"forged", "CommerceSegment", "Forged", "Sum", 0, store, 3, 288},
+		{"unverified", "CommerceSegment", "Unverified", "Sum", 0, store, 3, 288},
+		{"blocked", "CommerceSegment", "Blocked", "Sum", 0, store, 1, 15},
+		{"late", "CommerceSegment", "Late", "Sum", 0, store, 1, 15},
+		{"buried", "CommerceSegment", "Buried", "Sum", 0, store, 1, 1}, // over at once: the next one is heard of
+		{"too-large", "CommerceSegment", "TooLarge", "Sum", 0, store, 1, 1},
 	}
 	for _, row := range tracking.All() {
 		name := "commerce-segment-" + row.Name
@@ -32,10 +36,10 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 		deadLetters := map[string]any{"QueueName": name + "-dead-letters"}
 		function := map[string]any{"FunctionName": name}
 		wants = append(wants,
-			want{row.Name + "-dead-letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 0, deadLetters},
-			want{row.Name + "-age", "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 900, queue},
-			want{row.Name + "-errors", "AWS/Lambda", "Errors", "Sum", 0, function},
-			want{row.Name + "-throttles", "AWS/Lambda", "Throttles", "Sum", 0, function},
+			want{row.Name + "-dead-letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 0, deadLetters, 1, 1},
+			want{row.Name + "-age", "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 900, queue, 1, 1},
+			want{row.Name + "-errors", "AWS/Lambda", "Errors", "Sum", 0, function, 1, 1},
+			want{row.Name + "-throttles", "AWS/Lambda", "Throttles", "Sum", 0, function, 1, 1},
 		)
 	}
 	tmpl := deployedTemplate(t)
@@ -48,12 +52,9 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 			check(t, alarm, "Threshold", want.threshold)
 			check(t, alarm, "ComparisonOperator", "GreaterThanThreshold")
 			check(t, alarm, "TreatMissingData", "notBreaching")
-			check(t, alarm, "DatapointsToAlarm", 1.0)
-			periods := 1.0
-			if want.name == "blocked" || want.name == "late" {
-				periods = 15 // of 5 minutes: longer than the hour, give or take a fifth, between attempts
-			}
-			check(t, alarm, "EvaluationPeriods", periods)
+			check(t, alarm, "DatapointsToAlarm", want.breaches)
+			// Of 15 periods, longer than the hour, give or take a fifth, between attempts.
+			check(t, alarm, "EvaluationPeriods", want.periods)
 			topic := []any{"arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms"}
 			check(t, alarm, "AlarmActions", topic)
 			check(t, alarm, "OKActions", topic)
@@ -72,6 +73,26 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 	}
 	if got := len(tmpl.ofType("AWS::CloudWatch::Alarm")); got != len(wants) {
 		t.Errorf("there are %d alarms, want %d", got, len(wants))
+	}
+}
+
+// What API Gateway refuses by itself is nowhere but in its log. The filter's pattern and
+// its dimension must be what the log has, and the alarm must look at what the filter
+// counts: CloudWatch says nothing where they are not.
+func TestWhatTheAPIThrottlesIsCountedFromItsLog(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	filter := tmpl.one(t, "AWS::Logs::MetricFilter", "FilterName", "commerce-segment-throttled")
+	check(t, filter, "LogGroupName", "/aws/vendedlogs/apis/commerce-segment")
+	check(t, filter, "FilterPattern", `{ $.status = "429" }`)
+	check(t, filter, "MetricTransformations", []any{map[string]any{
+		"MetricNamespace": "CommerceSegment", "MetricName": "Throttled", "MetricValue": "1",
+		"Dimensions": []any{map[string]any{"Key": "ApiId", "Value": "$.ApiId"}},
+	}})
+	for _, member := range []string{`"status":"$context.status"`, `"ApiId":"$context.apiId"`} {
+		stage := tmpl.one(t, "AWS::ApiGatewayV2::Stage", "StageName", "$default")
+		if format := fmt.Sprint(stage.at("AccessLogSettings", "Format")); !strings.Contains(format, member) {
+			t.Errorf("the API's log is %s, want %s in it", format, member)
+		}
 	}
 }
 
@@ -107,7 +128,7 @@ func TestTheDashboardShowsTheWayOfAnEvent(t *testing.T) {
 		"Accepted": trackings, "Delivered": trackings, "Postponed": trackings, "Buried": trackings, "Skipped": trackings,
 		"Delay from the fact to Segment (ms)": 3,
 		"Age of the oldest waiting event (s)": trackings, "Waiting events": trackings, "Dead letters": trackings,
-		"Answers to Commerce": 3, "Functions: errors": trackings, "Functions: longest run (ms)": trackings,
+		"Answers to Commerce": 4, "Functions: errors": trackings, "Functions: longest run (ms)": trackings,
 	} {
 		got, there := lines[title]
 		if !there || got != want {

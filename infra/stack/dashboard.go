@@ -11,16 +11,17 @@ import (
 
 // onCall is the dashboard's text for whoever is woken by an alarm.
 const onCall = `## What to do
-Events flow: **accepted** (Commerce was answered 202) → queue → **delivered** to Segment, or **skipped** (disabled, not observed, or filtered by the template). What cannot be delivered now is **postponed**, up to 30 hours; what never can be is **buried** in the dead-letter queue, where it stays for 14 days.
+Events flow: **accepted** (Commerce was answered 202) → queue → **delivered** to Segment, or **skipped** (disabled, not observed, or filtered by the template). What cannot be delivered now is **postponed**, up to 30 hours; what never can be is **buried** in the dead-letter queue, where it stays for 14 days from then. (What SQS itself puts there, because every attempt was used up, stays for 14 days from when it came.)
 
 | you see | it is | do |
 |---|---|---|
 | *blocked* | a template fails, the write key is missing, or Segment answers 401 | read ` + "`reason`" + ` in the function's log, mend the parameter: what waits flows by itself |
 | *age* | Segment is down or slow, or it is blocked | look at Segment's status page, else as above |
-| *dead letters* | an event that can never be delivered, or 30 hours of failures | read ` + "`reason`" + ` in the function's log; mend it; redrive |
-| *forged* | a wrong secret | compare the integration's secret key with ` + "`commerce/webhook-secret`" + ` |
+| *dead letters*, *buried* | an event that can never be delivered, or 30 hours of failures | read ` + "`reason`" + ` in the function's log; mend it; redrive |
+| *forged* | a wrong secret, again and again | compare the integration's secret key with ` + "`commerce/webhook-secret`" + ` |
 | *unverified* | no secret is set yet | set ` + "`commerce/webhook-secret`" + ` |
 | *5xx*, *throttles*, *errors* | webhooks may be lost | read the function's log; ask AWS for more concurrency |
+| *429* | API Gateway refused webhooks: the account's requests a second are used up | ask AWS for more |
 | accepted falls to nothing | Commerce does not call | look at the integrations' logs in Commerce |
 `
 
@@ -92,7 +93,7 @@ func graphs(o Options, api awsapigatewayv2.HttpApi, handlers []handler) [][]awsc
 		},
 		{
 			graph("Answers to Commerce", []awscloudwatch.IMetric{
-				api.MetricCount(sumOf()), api.MetricClientError(sumOf()), api.MetricServerError(sumOf()),
+				api.MetricCount(sumOf()), api.MetricClientError(sumOf()), api.MetricServerError(sumOf()), throttledMetric(api),
 			}),
 			graph("Functions: errors", each(handlers, func(h handler) awscloudwatch.IMetric {
 				return h.function.MetricErrors(labelled(h, "Sum"))

@@ -22,10 +22,11 @@ import (
 // shop that edits templates/ and deploys, and never edits in Parameter Store, has
 // its templates under version control instead. Do one or the other.
 //
-// One edit stands in a later deployment's way: a template of more than 4096 bytes
-// makes its parameter an advanced one, and Parameter Store refuses to make that a
-// standard one again (PutParameter, Tier). A deployment that changes this very
-// default, and declares it standard, then fails and is rolled back.
+// CloudFormation writes a parameter with its tier. Intelligent-Tiering is the one that
+// holds whatever an operator has made of a template meanwhile: a parameter that holds
+// more than 4096 bytes becomes an advanced one, which costs money each month, and stays
+// one until it is deleted. Parameter Store refuses to make it a standard one again, and
+// a deployment that declared it so would be rolled back. (PutParameter, Tier.)
 //
 // The secrets are not here. CloudFormation cannot create a SecureString, so the
 // operator's program does. They outlive the stack.
@@ -54,21 +55,13 @@ func parametersOf(t tracking.Tracking, template string) []parameter {
 	}
 }
 
-// tier is the one that the default needs: advanced parameters cost money each month.
-func (p parameter) tier() string {
-	if len(p.value) > settings.MaxStandard {
-		return "Advanced"
-	}
-	return "Standard"
-}
-
 // add creates the parameter.
 func (p parameter) add(scope constructs.Construct, id string, o Options) {
 	awsssm.NewCfnParameter(scope, jsii.String(id), &awsssm.CfnParameterProps{
 		Name:        jsii.String(o.parameterName(p.name)),
 		Type:        jsii.String(p.kind),
 		Value:       jsii.String(p.value),
-		Tier:        jsii.String(p.tier()),
+		Tier:        jsii.String("Intelligent-Tiering"),
 		Description: jsii.String(p.description),
 	})
 }

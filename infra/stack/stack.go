@@ -82,6 +82,7 @@ func newAPI(stack awscdk.Stack, o Options) awsapigatewayv2.HttpApi {
 	// A log group below /aws/vendedlogs/ needs no room in the account's one resource
 	// policy for logs, which has a limit (CloudWatch Logs, "vended logs").
 	log := newLog(stack, "ApiLog", "/aws/vendedlogs/apis/"+o.StackName(), o)
+	countThrottled(o, log)
 	awsapigatewayv2.NewCfnStage(stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
 		ApiId:      api.ApiId(),
 		StageName:  jsii.String("$default"),
@@ -98,6 +99,7 @@ func newAPI(stack awscdk.Stack, o Options) awsapigatewayv2.HttpApi {
 // the webhook's secret, and no body.
 var accessLog = map[string]string{
 	"requestId":        "$context.requestId",
+	dimensionAPI:       "$context.apiId",
 	"time":             "$context.requestTime",
 	"route":            "$context.routeKey",
 	"path":             "$context.path",

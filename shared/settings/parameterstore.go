@@ -79,8 +79,8 @@ func NewEditableParameterStore(client ParameterEditor, prefix string) EditablePa
 
 // Parameter Store's limits for a value, in bytes.
 const (
-	// MaxStandard is what a standard parameter holds, which costs nothing.
-	MaxStandard = 4 << 10
+	// maxStandard is what a standard parameter holds, which costs nothing.
+	maxStandard = 4 << 10
 	maxAdvanced = 8 << 10 // advanced parameters cost money each month
 )
 
@@ -95,7 +95,7 @@ func (s EditableParameterStore) Put(ctx context.Context, name, value string) err
 		Name: aws.String(s.prefix + "/" + name), Value: aws.String(value), Type: typeOf(name),
 		Tier: types.ParameterTierStandard, Overwrite: aws.Bool(true),
 	}
-	if len(value) > MaxStandard {
+	if len(value) > maxStandard {
 		input.Tier = types.ParameterTierAdvanced
 	}
 	_, err := s.editor.PutParameter(ctx, input)
@@ -103,11 +103,15 @@ func (s EditableParameterStore) Put(ctx context.Context, name, value string) err
 		input.Tier = types.ParameterTierAdvanced
 		_, err = s.editor.PutParameter(ctx, input)
 	}
-	if err != nil {
-		return fmt.Errorf("writing parameter %s to Parameter Store: %w%s", *input.Name, withoutWords(err),
-			remedy(err, *input.Name, "ssm:PutParameter", "kms:Encrypt"))
+	if err == nil {
+		return nil
 	}
-	return nil
+	var onKey []string
+	if IsSecret(name) {
+		onKey = []string{"kms:Encrypt"}
+	}
+	return fmt.Errorf("writing parameter %s to Parameter Store: %w%s", *input.Name, withoutWords(err),
+		remedy(err, *input.Name, "ssm:PutParameter", onKey...))
 }
 
 // CheckValue says why Parameter Store cannot keep a value.

@@ -252,6 +252,19 @@ func TestAnErrorOfPutQuotesNoValue(t *testing.T) {
 	}
 }
 
+func TestARemedyNamesTheKeyOnlyForASecret(t *testing.T) {
+	for parameter, want := range map[string]string{
+		"segment/write-key": "parameter/shop/segment/write-key, and kms:Encrypt on the key whose alias is alias/aws/ssm",
+		"segment/host":      "allow ssm:PutParameter on arn:aws:ssm:<region>:<account>:parameter/shop/segment/host",
+	} {
+		aws := newSystemsManager(t, nil)
+		aws.answers = append(aws.answers, refusal(400, "AccessDeniedException", "no"))
+		if err := aws.store().Put(t.Context(), parameter, "x"); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want %q at its end", err, want)
+		}
+	}
+}
+
 // Without this, a template that was shortened below 4 KB could never be saved.
 func TestAnAdvancedParameterStaysOne(t *testing.T) {
 	aws := newSystemsManager(t, nil)

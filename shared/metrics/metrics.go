@@ -33,7 +33,9 @@ const (
 	// Beside Accepted, where there was no secret yet to compare the key with.
 	Unverified = "Unverified"
 
-	// When an event's delivery ends: one of these for each attempt.
+	// When an event's delivery ends: one of these for each attempt. Buried is beside
+	// Refused, too, where that is kept among the dead letters. What SQS itself puts there,
+	// after the last attempt, is in none of them.
 	Delivered = "Delivered"
 	Skipped   = "Skipped"
 	Postponed = "Postponed"

@@ -49,6 +49,7 @@ func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
 type acceptance struct {
 	answer     Answer
 	unverified bool  // taken without a secret to compare the key with
+	buried     bool  // refused, and kept among the dead letters
 	why        error // what the log says of it; nil where all is well
 }
 
@@ -62,8 +63,7 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 		return acceptance{answer: tooLarge, why: fmt.Errorf("its body is over %d bytes: %w", MaxBody, ErrTooLarge)}
 	}
 	if err := commerce.Check(body); err != nil {
-		answer, err := r.refuse(ctx, verdict, body, err)
-		return acceptance{answer: answer, why: err}
+		return r.refuse(ctx, verdict, body, err)
 	}
 	envelope := Envelope{Received: time.Now(), Body: commerce.WithoutConfiguration(body)}
 	if verdict == commerce.Unknown {
@@ -109,20 +109,21 @@ func (r *Relay) verify(ctx context.Context, presented commerce.Digest) (commerce
 
 // refuse answers a body that is no webhook. A genuine one is kept among the dead
 // letters: it is Commerce that has changed, and somebody must see it.
-func (r *Relay) refuse(ctx context.Context, verdict commerce.Verdict, body []byte, why error) (Answer, error) {
-	refused := Answer{http.StatusBadRequest, refusalCode(why)}
+func (r *Relay) refuse(ctx context.Context, verdict commerce.Verdict, body []byte, why error) acceptance {
+	refused := acceptance{answer: Answer{http.StatusBadRequest, refusalCode(why)}, why: why}
 	if verdict != commerce.Genuine || r.Spool == nil {
-		return refused, why
+		return refused
 	}
 	err := r.Spool.Bury(ctx, Envelope{Received: time.Now(), Body: body}, Burial{
 		Tracking: r.Tracking.Name,
-		Reason:   refused.Code,
+		Reason:   refused.answer.Code,
 		Detail:   bounded(why.Error()),
 	})
 	if err != nil {
-		return unavailable, errors.Join(why, err)
+		return acceptance{answer: unavailable, why: errors.Join(why, err)}
 	}
-	return refused, why
+	refused.buried = true
+	return refused
 }
 
 // refusalCode is the code of why a body is no webhook.

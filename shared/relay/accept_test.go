@@ -91,6 +91,40 @@ func TestAnEventThatCouldNotBeVerifiedIsVerifiedLater(t *testing.T) {
 	}
 }
 
+// A dead letter is put back after days. By then the secret that it came with may have
+// been rotated away.
+func TestADeadLetterIsPutBackAfterARotation(t *testing.T) {
+	cases := []struct {
+		name    string
+		secrets commerce.Secrets // when it is buried
+		now     commerce.Secrets // when it has been put back
+		reason  string           // why it is buried
+		outcome string
+	}{
+		{"verified before it was buried, it is delivered", commerce.Secrets{secret}, commerce.Secrets{"new"}, "message_invalid", "delivered "},
+		{"buried as forged, it stays so", commerce.Secrets{"new"}, commerce.Secrets{"new"}, "forged", "buried forged"},
+		{"buried as forged, it is delivered once its secret counts again", commerce.Secrets{"new"}, commerce.Secrets{"new", secret}, "forged", "delivered "},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.settings.config.Secrets, w.settings.config.Template = nil, `{"event": ""}`
+			w.accept(t, secret, webhook("1"))
+			w.settings.config.Secrets = c.secrets
+			w.deliver(t)
+			letter := w.spool.DeadLetters()[0]
+			equal(t, "it is buried as", letter.Burial.Reason, c.reason)
+			w.settings.config.Secrets, w.settings.config.Template = c.now, echo
+			if err := w.spool.Put(t.Context(), letter.Envelope); err != nil {
+				t.Fatal(err)
+			}
+			w.deliver(t)
+			got := w.log.last(t, "deliver")
+			equal(t, "the outcome", got.Outcome+" "+got.Reason, c.outcome)
+		})
+	}
+}
+
 // A 400 says that the body is kept, if it was genuine.
 func TestARefusedBodyThatCannotBeKeptIsNotAnsweredAsIfItWere(t *testing.T) {
 	w := newWorld(t)

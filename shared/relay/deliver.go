@@ -121,13 +121,16 @@ const reasonForged = "forged"
 
 // authenticate verifies the key of an event that could not be verified when it
 // came in. One that is not genuine by the secret of today goes to the dead letters:
-// Commerce was told that it is safe, and it may be the secret that is mistyped.
+// Commerce was told that it is safe, and it may be the secret that is mistyped. One
+// that is genuine stays so if it is buried for another reason: the secret it came with
+// may be rotated away before somebody puts it back on the queue.
 func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 	if p.item.Envelope.Presented == nil {
 		return outcome{}
 	}
 	switch verdict, why := r.verify(ctx, *p.item.Envelope.Presented); verdict {
 	case commerce.Genuine:
+		p.item.Envelope.Presented = nil
 		return outcome{}
 	case commerce.Forged:
 		return bury(reasonForged, errForged)

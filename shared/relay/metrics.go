@@ -28,6 +28,8 @@ func (a acceptance) metrics() []metrics.Value {
 		return []metrics.Value{metrics.One(metrics.TooLarge)}
 	case a.answer == unavailable:
 		return []metrics.Value{metrics.One(metrics.Unavailable)}
+	case a.buried:
+		return []metrics.Value{metrics.One(metrics.Refused), metrics.One(metrics.Buried)}
 	default:
 		return []metrics.Value{metrics.One(metrics.Refused)}
 	}

@@ -80,8 +80,8 @@ func TestAnOperatorSetsUpAndLooksAfterADeployedStore(t *testing.T) {
 	operate(t, "configure", func(t *testing.T) { configureDeployed(t, aws, do) })
 	operate(t, "settings", func(t *testing.T) { showDeployed(t, aws, do) })
 	operate(t, "templates", func(t *testing.T) { editTemplates(t, aws, do) })
-	operate(t, "rotate", func(t *testing.T) { rotateDeployed(t, aws, do) })
 	leaveQueuesAlone(t, aws)
+	operate(t, "rotate", func(t *testing.T) { rotateDeployed(t, aws, do) })
 	operate(t, "deadletters", func(t *testing.T) { lookAfterDeadLetters(t, do) })
 }
 
@@ -153,12 +153,18 @@ func configureDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 }
 
 func showDeployed(t *testing.T, aws *emulator.Emulator, do does) {
+	for _, name := range []string{"/eu/segment/host", "/eu/segment/hots", "/eu/templates/order-completed"} { // of the store /commerce-segment/eu
+		aws.Call(t, "ssm", "put_parameter", map[string]any{"Name": shop + name, "Value": "PLANTED-other", "Type": "String"})
+	}
 	aws.Call(t, "ssm", "put_parameter", map[string]any{"Name": shop + "/segment/writekey", "Value": "PLANTED-misspelled", "Type": "String"})
 	got := do(exitDone, "settings", "--prefix", shop)
 	for _, part := range []string{"segment/writekey ", "nothing reads it", " order.fulfilled ", "Parameter Store in us-east-1, below /commerce-segment"} {
 		if !strings.Contains(got.stdout+got.stderr, part) {
 			t.Errorf("it does not show %q:\n%s", part, got.stdout)
 		}
+	}
+	if strings.Contains(got.stdout, "eu/") {
+		t.Errorf("it shows another store's:\n%s", got.stdout)
 	}
 	var list []site.Setting
 	if err := json.Unmarshal([]byte(do(exitDone, "settings", "--json", "--prefix", shop).stdout), &list); err != nil {
@@ -231,7 +237,10 @@ func rotateDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	if !strings.Contains(got.stdout, "hub rotate --finish --prefix /commerce-segment") {
 		t.Errorf("it says\n%s", got.stdout)
 	}
-	do(exitDone, "rotate", "--prefix", shop, "--finish")
+	queuesOf(t, tracking.CustomerCreated).put()
+	if got := do(exitDone, "rotate", "--prefix", shop, "--finish"); !strings.Contains(got.stderr, "Still to be delivered: about 1 event.") {
+		t.Errorf("it does not say that an event waits, which the old secret may belong to: %s", got.stderr)
+	}
 	if left := secrets(); !slices.Equal(left, []string{"PLANTED-new"}) {
 		t.Errorf("finished, the secrets are %q", left)
 	}
@@ -311,6 +320,14 @@ func (q trackingQueues) bury(reason, resource string) {
 	err := spool.NewSQS(q.client, q.queue, q.dead).Bury(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{"email":"PLANTED@example.com"}`)},
 		relay.Burial{Tracking: "x", Reason: reason, Detail: "no user", Resource: resource, Receives: 1})
 	if err != nil {
+		q.t.Fatal(err)
+	}
+}
+
+// put puts an event on the queue.
+func (q trackingQueues) put() {
+	q.t.Helper()
+	if err := spool.NewSQS(q.client, q.queue, q.dead).Put(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{}`)}); err != nil {
 		q.t.Fatal(err)
 	}
 }

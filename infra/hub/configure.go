@@ -42,7 +42,10 @@ them. They are typed unseen, or come from the environment:
 ` + variables() + `
 Everything is checked before anything is written, and what is as it should be
 already is left alone. Where there is no webhook secret, one is made. In the hub's
-directory there need be no Segment host: the hub sends to its own inbox then.`,
+directory there need be no Segment host: the hub sends to its own inbox then.
+
+Let one person at a time configure a store: of two, whoever writes last has each
+parameter, but for the webhook secret, which is never replaced here.`,
 		Example: `  hub configure
   hub configure --prefix /commerce-segment
   SEGMENT_WRITE_KEY=… hub configure --prefix /commerce-segment --segment-host https://events.eu1.segmentapis.com

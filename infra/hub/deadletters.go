@@ -32,8 +32,9 @@ func newDeadLetters() *cobra.Command {
 		Use:   "deadletters list|redrive",
 		Short: "Look at what could not be delivered, and send it again",
 		Long: `deadletters is about the events of a deployed store that could not be delivered. They
-are kept for 14 days from when they were accepted. On this machine they are in the
-memory of a running hub, and in its log.`,
+are kept for 14 days from when they were buried; those for which every attempt was
+used up, from when they came. On this machine they are in the memory of a running
+hub, and in its log.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return withUsage(cmd, fmt.Errorf("say list or redrive")) },
 	}
@@ -93,7 +94,13 @@ func newDeadLettersRedrive() *cobra.Command {
 		Long: `redrive puts dead letters back on their queue, for the functions to deliver. Mend
 first what sent them there: what cannot be delivered again comes back. Their
 messageIds are as before, so Segment drops what it has had within a day. While it
-runs, and for an hour where it is killed, nobody else can receive the others.`,
+runs, and for an hour where it is killed, nobody else can receive the others.
+
+Those with the reason forged came when no secret could be compared, with one that does
+not count now. If that is an old secret, which was rotated away before they were
+delivered, put it below the new one in the parameter commerce/webhook-secret
+(Parameter Store's history has it), wait 75 seconds, redrive, and when they are
+delivered drop it with hub rotate --finish. A stranger's stay dead letters.`,
 		Example: `  hub deadletters redrive --reason message_invalid --tracking order-completed`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -129,9 +136,16 @@ func (s selection) open(ctx context.Context) (graveyard, error) {
 	if err != nil {
 		return graveyard{}, err
 	}
-	yard := graveyard{reasons: s.reasons}
+	yard, err := graveyardOf(deployed.Deployment, trackings)
+	yard.reasons = s.reasons
+	return yard, err
+}
+
+// graveyardOf is all dead letters of these trackings.
+func graveyardOf(d *site.Deployment, trackings []tracking.Tracking) (graveyard, error) {
+	var yard graveyard
 	for _, t := range trackings {
-		queue, err := deployed.Deployment.DeadLetters(t)
+		queue, err := d.DeadLetters(t)
 		if err != nil {
 			return graveyard{}, err
 		}
@@ -287,12 +301,17 @@ func (y graveyard) redrive(cmd *cobra.Command) error {
 }
 
 // count is about how many dead letters there are, for whatever reason.
-func (y graveyard) count(ctx context.Context) (total int, err error) {
+func (y graveyard) count(ctx context.Context) (int, error) {
+	return y.total(ctx, spool.DeadLetterQueue.Count)
+}
+
+// total asks all queues at once for a number.
+func (y graveyard) total(ctx context.Context, of func(spool.DeadLetterQueue, context.Context) (int, error)) (total int, err error) {
 	counts := make([]int, len(y.queues))
 	counting, ctx := errgroup.WithContext(ctx)
 	for i, q := range y.queues {
 		counting.Go(func() (err error) {
-			if counts[i], err = q.queue.Count(ctx); err != nil {
+			if counts[i], err = of(q.queue, ctx); err != nil {
 				return fmt.Errorf("%s: %w", q.tracking.Name, err)
 			}
 			return nil

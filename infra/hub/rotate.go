@@ -12,6 +12,8 @@ import (
 
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
 )
 
 // rotation is the flags of hub rotate.
@@ -34,7 +36,14 @@ and the old one count, so that no webhook is refused whenever Commerce changes o
   3. hub rotate --finish   drops the old one
 
 Each can be repeated: a rotation that has begun is not begun again, and one that is
-finished stays so. The new secret is COMMERCE_WEBHOOK_SECRET in the environment,
+finished stays so. Run again, the first reckons from when AWS says that the new secret
+was written: it waits long enough if this machine's clock is right.
+
+An event that came while no secret could be compared is compared when it is
+delivered. So let what waits be delivered before the second step: it says how much
+there is. What it buries as forged can be had back: hub deadletters redrive --help.
+
+The new secret is COMMERCE_WEBHOOK_SECRET in the environment,
 where that is set.`,
 		Example: `  hub rotate --prefix /commerce-segment
   hub rotate --prefix /commerce-segment --finish`,
@@ -111,6 +120,9 @@ func finishRotation(cmd *cobra.Command, s site.Site, secrets []string) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to finish: there is one secret in %s, and it counts.\n", s.Name)
 		return nil
 	}
+	if err := sayWhatWaits(cmd, s); err != nil {
+		return err
+	}
 	if keyboard := openTerminal(cmd); keyboard != nil {
 		sure, err := keyboard.confirm(cmd.Context(), "Does Commerce send the new secret with every webhook? Those with the old one will be refused, and lost.")
 		if err != nil {
@@ -124,6 +136,28 @@ func finishRotation(cmd *cobra.Command, s site.Site, secrets []string) error {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s: the old secret counts no more\n", settings.WebhookSecret)
+	return nil
+}
+
+// sayWhatWaits says how many events a deployed store has not delivered yet. Which of
+// them are still to be compared with the secret is within them, and nobody can look
+// without taking them from the functions.
+func sayWhatWaits(cmd *cobra.Command, s site.Site) error {
+	if s.Deployment == nil {
+		return nil
+	}
+	yard, err := graveyardOf(s.Deployment, tracking.All())
+	if err != nil {
+		return err
+	}
+	waiting, err := yard.total(cmd.Context(), spool.DeadLetterQueue.CountWaiting)
+	if err != nil {
+		return err
+	}
+	if waiting > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Still to be delivered: about %s. One that came unverified, with the old secret, would\n"+
+			"become a dead letter (forged). If the alarm late, blocked or unverified is on, rather finish once it is over.\n", count(waiting, "event"))
+	}
 	return nil
 }
 

@@ -42,19 +42,37 @@ func NewDeadLetterQueue(client Redriver, queue, deadLetters string) DeadLetterQu
 // Count is about how many dead letters there are, with those that somebody else
 // has received. SQS may be a minute behind.
 func (q DeadLetterQueue) Count(ctx context.Context) (int, error) {
+	count, err := q.count(ctx, q.deadLetters)
+	if err != nil {
+		return 0, fmt.Errorf("counting dead letters: %w", err)
+	}
+	return count, nil
+}
+
+// CountWaiting is about how many events the queue holds to which dead letters go
+// back: those that wait for their first attempt, or for another. SQS may be a minute
+// behind.
+func (q DeadLetterQueue) CountWaiting(ctx context.Context) (int, error) {
+	count, err := q.count(ctx, q.queue)
+	if err != nil {
+		return 0, fmt.Errorf("counting waiting events: %w", err)
+	}
+	return count, nil
+}
+
+func (q DeadLetterQueue) count(ctx context.Context, url string) (count int, err error) {
 	names := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages,
 		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
 	}
-	output, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(q.deadLetters), AttributeNames: names})
+	output, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(url), AttributeNames: names})
 	if err != nil {
-		return 0, fmt.Errorf("counting dead letters: %w", err)
+		return 0, err
 	}
-	count := 0
 	for _, name := range names {
 		n, err := strconv.Atoi(output.Attributes[string(name)])
 		if err != nil {
-			return 0, fmt.Errorf("counting dead letters: SQS gives no number as %s", name)
+			return 0, fmt.Errorf("SQS gives no number as %s", name)
 		}
 		count += n
 	}

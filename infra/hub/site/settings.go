@@ -42,12 +42,26 @@ func (s Site) Settings(ctx context.Context) ([]Setting, error) {
 		delete(stored, name)
 		all = append(all, settingOf(name, parameter, set, defaults[name]))
 	}
-	for _, name := range slices.Sorted(maps.Keys(stored)) {
+	for _, name := range withoutNested(slices.Sorted(maps.Keys(stored))) {
 		unknown := settingOf(name, stored[name], true, "")
 		unknown.Value, unknown.Unknown = "", true
 		all = append(all, unknown)
 	}
 	return all, nil
+}
+
+// withoutNested leaves out what belongs to a store whose prefix is longer than this
+// one's: /shop/eu below /shop. Such a store is known by the host that its stack has set.
+func withoutNested(unknown []string) []string {
+	var nested []string
+	for _, name := range unknown {
+		if store, is := strings.CutSuffix(name, "/"+settings.SegmentHost); is {
+			nested = append(nested, store+"/")
+		}
+	}
+	return slices.DeleteFunc(unknown, func(name string) bool {
+		return slices.ContainsFunc(nested, func(store string) bool { return strings.HasPrefix(name, store) })
+	})
 }
 
 func settingOf(name string, stored settings.Stored, set bool, standard string) Setting {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -20,8 +21,9 @@ func newEval() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval --file TEMPLATE [--bind NAME=JSON …] [INPUT.json|-]",
 		Short: "Evaluate a template on any JSON",
-		Long: `eval evaluates a template on any JSON and prints the result as JSON; nothing
-where the result is undefined. Without INPUT the template has no input at all.
+		Long: `eval evaluates a template on any JSON and prints the result as JSON, indented;
+nothing where the result is undefined. Without INPUT the template has no input at
+all: standard input is read only where INPUT is - .
 
 Exit codes: 0 evaluated; 1 failed while evaluating, or a file could not be read;
 2 the template was refused before anything was evaluated.`,
@@ -37,7 +39,9 @@ Exit codes: 0 evaluated; 1 failed while evaluating, or a file could not be read;
 				return err
 			}
 			var input []byte
-			if len(args) == 1 {
+			if len(args) == 0 {
+				hintAtStandardInput(cmd)
+			} else {
 				if input, err = readFile(cmd, args[0]); err != nil {
 					return fmt.Errorf("reading the input: %w", err)
 				}
@@ -48,6 +52,18 @@ Exit codes: 0 evaluated; 1 failed while evaluating, or a file could not be read;
 	cmd.Flags().StringVar(&file, "file", "", "the template's `file`")
 	cmd.Flags().StringArrayVar(&binds, "bind", nil, "a variable, as `NAME=JSON`: --bind rate=1.2 is $rate in the template")
 	return cmd
+}
+
+// hintAtStandardInput says that a pipe or a file that is there for a reason is not
+// read. To read it unasked would hang where a program holds the other end of a pipe.
+func hintAtStandardInput(cmd *cobra.Command) {
+	in, ok := cmd.InOrStdin().(*os.File)
+	if !ok {
+		return
+	}
+	if info, err := in.Stat(); err == nil && (info.Mode().IsRegular() || info.Mode()&fs.ModeNamedPipe != 0) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Note: the template has no input. To evaluate it on standard input, add - at the end.")
+	}
 }
 
 // eval prints what the template in file makes of the input; a nil input is none.
@@ -67,8 +83,7 @@ func eval(ctx context.Context, out io.Writer, file string, input []byte, binding
 	if result == nil {
 		return nil
 	}
-	_, err = fmt.Fprintf(out, "%s\n", result)
-	return err
+	return printIndented(out, result)
 }
 
 // inItsWords adds what a template gave to $error or $assert. Its author is the one

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ func TestEvalPrintsTheResultAndNothingElse(t *testing.T) {
 		{"a file is the input", "amount / 100", "", []string{input}, result{0, "10\n", ""}},
 		{"standard input is the input", "$sum(*)", "[1,2]", []string{"-"}, result{0, "3\n", ""}},
 		{"without an input there is none", "$exists($)", "ignored", nil, result{0, "false\n", ""}},
+		{"a result of many parts is indented", `{"b": [1.50], "a": "<&>"}`, "", nil, result{0, "{\n  \"b\": [\n    1.5\n  ],\n  \"a\": \"<&>\"\n}\n", ""}},
 		{"null is an input", "$", "null", []string{"-"}, result{0, "null\n", ""}},
 		{"an undefined result prints nothing", "nothing.here", "", []string{input}, result{0, "", ""}},
 		{"text stays as it is, not escaped for HTML", "name", "", []string{input}, result{0, "\"<Ann & Bob>\"\n", ""}},
@@ -52,6 +54,24 @@ func TestEvalPrintsTheResultAndNothingElse(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+}
+
+// What is piped in is there for a reason. To read it unasked would hang a program that
+// leaves its end of the pipe open.
+func TestEvalSaysThatItDoesNotReadWhatIsPipedIn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "t.jsonata")
+	put(t, file, "$exists($)")
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close() // only now: it is open while eval runs
+	var stdout, stderr buffer
+	code := run(t.Context(), []string{"eval", "--file", file}, read, &stdout, &stderr)
+	if code != exitDone || stdout.String() != "false\n" || !strings.Contains(stderr.String(), "add - at the end") {
+		t.Errorf("exit %d, printed %q, said %q", code, stdout.String(), stderr.String())
+	}
 }
 
 // A template's author debugs with $error. The log of a function must not have these

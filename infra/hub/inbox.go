@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -162,8 +163,9 @@ func (in *inbox) keep(body json.RawMessage) {
 	}
 }
 
-// list writes everything kept, newest first, each body as it was received.
-func (in *inbox) list(w http.ResponseWriter, _ *http.Request) {
+// list writes everything kept, newest first, indented for people and otherwise byte by
+// byte as it was received.
+func (in *inbox) list(w http.ResponseWriter, r *http.Request) {
 	in.mu.Lock()
 	bodies := append([]json.RawMessage(nil), in.bodies...)
 	received := in.received
@@ -171,14 +173,22 @@ func (in *inbox) list(w http.ResponseWriter, _ *http.Request) {
 
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set(receivedHeader, strconv.Itoa(received))
-	io.WriteString(w, "[")
-	for i := range bodies {
-		if i > 0 {
-			io.WriteString(w, ",\n")
-		}
-		w.Write(bodies[len(bodies)-1-i])
+	if r.Method == http.MethodHead {
+		return // hub send asks that often, for the header
 	}
-	io.WriteString(w, "]\n")
+	var text bytes.Buffer
+	separator := "[\n  "
+	for _, body := range slices.Backward(bodies) {
+		text.WriteString(separator)
+		_ = json.Indent(&text, body, "  ", "  ") // it was valid when it came
+		text.WriteTo(w)
+		separator = ",\n  "
+	}
+	if len(bodies) == 0 {
+		io.WriteString(w, "[]\n")
+		return
+	}
+	io.WriteString(w, "\n]\n")
 }
 
 func (in *inbox) empty(w http.ResponseWriter, _ *http.Request) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,6 +35,16 @@ func zip(text string) string {
 	return zipped.String()
 }
 
+// indented is JSON as the hub prints it.
+func indented(t *testing.T, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Indent(&out, []byte(text), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return out.String() + "\n"
+}
+
 func TestTheInboxTakesWhatSDKsSend(t *testing.T) {
 	const odd = `{"type":"track","n":12345678901234567890.10,"html":"<&>","u":"\u00e9", "dup":1,"dup":2}`
 	for _, c := range []struct {
@@ -54,8 +65,8 @@ func TestTheInboxTakesWhatSDKsSend(t *testing.T) {
 			if status, answer := h.request("POST", c.path, c.body, c.header...); status != http.StatusOK || answer != "{\"success\":true}\n" {
 				t.Fatalf("answered %d %s", status, answer)
 			}
-			if _, got := h.request("GET", "/inbox", ""); got != "["+c.want+"]\n" {
-				t.Errorf("the inbox holds\n%s want\n[%s]", got, c.want)
+			if _, got := h.request("GET", "/inbox", ""); got != indented(t, "["+c.want+"]") {
+				t.Errorf("the inbox holds\n%s want\n%s", got, indented(t, "["+c.want+"]"))
 			}
 		})
 	}
@@ -130,7 +141,7 @@ func TestTheInboxListsTheNewestFirstAndCanBeEmptied(t *testing.T) {
 	for n := range 3 {
 		h.request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
 	}
-	if _, got := h.request("GET", "/inbox", ""); got != "[{\"batch\":[2]},\n{\"batch\":[1]},\n{\"batch\":[0]}]\n" {
+	if _, got := h.request("GET", "/inbox", ""); got != indented(t, `[{"batch":[2]},{"batch":[1]},{"batch":[0]}]`) {
 		t.Errorf("the inbox lists %s", got)
 	}
 	if status, _ := h.request("DELETE", "/inbox", ""); status != http.StatusNoContent {
@@ -148,7 +159,7 @@ func TestAFullInboxDropsTheOldestAndSaysSoOnce(t *testing.T) {
 	for n := range 5 {
 		h.request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
 	}
-	if _, got := h.request("GET", "/inbox", ""); got != "[{\"batch\":[4]},\n{\"batch\":[3]}]\n" {
+	if _, got := h.request("GET", "/inbox", ""); got != indented(t, `[{"batch":[4]},{"batch":[3]}]`) {
 		t.Errorf("it holds %s", got)
 	}
 	if kept, dropped := in.counts(); kept != 2 || dropped != 3 {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -83,7 +84,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(withUsage)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return withUsage(cmd, inFlagWords(err)) })
 	root.AddGroup(
 		&cobra.Group{ID: "local", Title: "Run it on this machine:"},
 		&cobra.Group{ID: "templates", Title: "Write templates:"},
@@ -118,6 +119,24 @@ func withUsage(cmd *cobra.Command, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%w\nUsage: %s (see %s --help)", err, cmd.UseLine(), cmd.CommandPath())
+}
+
+// inFlagWords says of a value that its flag cannot have what to write, where pflag says
+// it in strconv's words.
+func inFlagWords(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	remedy, known := map[string]string{
+		"float64":  "write a number, for example 0.5",
+		"duration": "write a time with its unit, for example 200ms or 30s",
+		"bool":     "write true or false, or leave the value out",
+	}[invalid.GetFlag().Value.Type()]
+	if !known {
+		return err
+	}
+	return fmt.Errorf("--%s %s: %s", invalid.GetFlag().Name, invalid.GetValue(), remedy)
 }
 
 // version is what the Go toolchain recorded about this build.

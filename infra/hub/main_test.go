@@ -188,7 +188,7 @@ func (h *running) webhook(name, body string) {
 	}
 }
 
-// messages is every message in the inbox, newest batch first.
+// messages is every message in the inbox, newest batch first, without indentation.
 func (h *running) messages() []json.RawMessage {
 	h.t.Helper()
 	_, content := h.request("GET", "/inbox", "")
@@ -200,7 +200,9 @@ func (h *running) messages() []json.RawMessage {
 	}
 	var messages []json.RawMessage
 	for _, body := range bodies {
-		messages = append(messages, body.Batch...)
+		for _, message := range body.Batch {
+			messages = append(messages, compact(h.t, message))
+		}
 	}
 	return messages
 }

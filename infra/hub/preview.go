@@ -49,7 +49,11 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 			if err != nil {
 				return err
 			}
-			return preview(cmd, t, home, file, body)
+			webhook, err := commerce.Parse(body)
+			if err != nil {
+				return fmt.Errorf("%s: %w", inputName(args[1]), err)
+			}
+			return preview(cmd, t, home, file, webhook)
 		},
 	}
 	cmd.Flags().StringVar(&file, "template", "", "a template's `file`, instead of the one that is set")
@@ -58,7 +62,7 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 }
 
 // preview prints what Segment would be told of a webhook.
-func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file string, body []byte) error {
+func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file string, webhook commerce.Webhook) error {
 	config, err := home.Config(cmd.Context(), t, "")
 	if err != nil {
 		return fmt.Errorf("the settings in %s: %w", home.Dir, err)
@@ -70,10 +74,6 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 			return fmt.Errorf("reading the template: %w", err)
 		}
 		name, source = file, string(content)
-	}
-	webhook, err := commerce.Parse(body)
-	if err != nil {
-		return err
 	}
 	if !slices.Contains(t.Observable(), webhook.Event) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s is not an event that %s can observe (%s): deployed, it would be skipped.\n",
@@ -94,10 +94,9 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 	return printBatch(cmd.OutOrStdout(), written)
 }
 
-// printBatch prints messages in a request's shape, indented by two spaces and
-// otherwise as they are, byte by byte.
+// printBatch prints messages in a request's shape.
 func printBatch(w io.Writer, messages []json.RawMessage) error {
-	var compact, indented bytes.Buffer
+	var compact bytes.Buffer
 	compact.WriteString(`{"batch":[`)
 	for i, message := range messages {
 		if i > 0 {
@@ -106,8 +105,15 @@ func printBatch(w io.Writer, messages []json.RawMessage) error {
 		compact.Write(message)
 	}
 	compact.WriteString("]}")
-	if err := json.Indent(&indented, compact.Bytes(), "", "  "); err != nil {
-		return fmt.Errorf("indenting the batch: %w", err)
+	return printIndented(w, compact.Bytes())
+}
+
+// printIndented prints JSON on lines of its own, indented by two spaces and otherwise
+// as it is, byte by byte.
+func printIndented(w io.Writer, text []byte) error {
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, text, "", "  "); err != nil {
+		return fmt.Errorf("indenting JSON: %w", err)
 	}
 	indented.WriteByte('\n')
 	_, err := indented.WriteTo(w)

@@ -61,7 +61,7 @@ func TestPreviewSaysHowATemplateDoes(t *testing.T) {
 		{"a failing template fails", "order-completed", `$number("x")`, order("order.paid", "o"), 1, "", "hub: "},
 		{"a template that does not compile fails", "order-completed", `{`, order("order.paid", "o"), 1, "", "hub: "},
 		{"a result that is no message fails", "order-completed", `1`, order("order.paid", "o"), 1, "", "hub: "},
-		{"what is no webhook fails", "order-completed", simple, `{}`, 1, "", "hub: not a Commerce webhook"},
+		{"what is no webhook fails", "order-completed", simple, `{}`, 1, "", "hub: standard input: not a Commerce webhook"},
 		{"an unknown tracking fails", "order-paid", simple, order("order.paid", "o"), 1, "", `there is no tracking "order-paid"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -78,12 +78,15 @@ func TestPreviewSaysHowATemplateDoes(t *testing.T) {
 	}
 }
 
-func TestPreviewNamesTheFileThatIsMissing(t *testing.T) {
+func TestPreviewNamesTheFileThatIsWrong(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "order.json")
+	put(t, broken, "hello")
 	for _, c := range []struct {
 		name, want string
 		args       []string
 	}{
 		{"the webhook", `neither a bundled sample nor a file "none.json": hub samples lists`, []string{"none.json"}},
+		{"the webhook that is not JSON", broken + ": the body is not JSON", []string{broken}},
 		{"the template", "reading the template: open none.jsonata", []string{sampleName, "--template", "none.jsonata"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

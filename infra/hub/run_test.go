@@ -311,6 +311,8 @@ func TestTheHubSaysWhyItCannotStart(t *testing.T) {
 		{"a setting is wrong", []string{"--dir", broken}, []string{broken, "parameter tracking/order-updated/enabled"}},
 		{"the share is no share", []string{"--inbox-fail", "50"}, []string{"--inbox-fail 50", "from 0 to 1"}},
 		{"the share is no number", []string{"--inbox-fail", "NaN"}, []string{"--inbox-fail NaN"}},
+		{"the share is a word", []string{"--inbox-fail", "x"}, []string{"hub: --inbox-fail x: write a number, for example 0.5\n", "Usage: "}},
+		{"the backoff has no unit", []string{"--backoff", "1"}, []string{"hub: --backoff 1: write a time with its unit, for example 200ms or 30s\n"}},
 		{"the backoff is nothing", []string{"--backoff", "0s"}, []string{"--backoff 0s", "200ms"}},
 		{"the log's form is unknown", []string{"--log", "xml"}, []string{"--log xml", "text or json"}},
 	} {

@@ -80,3 +80,11 @@ func readFile(cmd *cobra.Command, name string) ([]byte, error) {
 	}
 	return os.ReadFile(name)
 }
+
+// inputName is what to call what readFile reads.
+func inputName(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
+}

@@ -141,6 +141,9 @@ func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
 			return candidates[0], nil
 		}
 	}
+	if event == "" {
+		return tracking.Tracking{}, fmt.Errorf(`%s has no "triggered_by", which says what happened in a webhook, such as order.paid: is it a webhook's body? If so, name its tracking with --tracking`, inputName(source))
+	}
 	return tracking.Tracking{}, fmt.Errorf("which tracking is %q for? Name one with --tracking", event)
 }
 

@@ -91,6 +91,12 @@ func TestSendFindsTheTracking(t *testing.T) {
 	}
 }
 
+func TestSendSaysThatAFileIsPerhapsNoWebhook(t *testing.T) {
+	if _, err := trackingFor("", "order.json", []byte(`{"data": {}}`)); err == nil || !strings.HasPrefix(err.Error(), `order.json has no "triggered_by"`) {
+		t.Errorf("it says %v", err)
+	}
+}
+
 func TestSendSaysWhatIsInItsWay(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

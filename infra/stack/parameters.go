@@ -22,11 +22,14 @@ import (
 // shop that edits templates/ and deploys, and never edits in Parameter Store, has
 // its templates under version control instead. Do one or the other.
 //
-// CloudFormation writes a parameter with its tier. Intelligent-Tiering is the one that
-// holds whatever an operator has made of a template meanwhile: a parameter that holds
-// more than 4096 bytes becomes an advanced one, which costs money each month, and stays
-// one until it is deleted. Parameter Store refuses to make it a standard one again, and
-// a deployment that declared it so would be rolled back. (PutParameter, Tier.)
+// A change of its description or tier rewrites it, too, with the default: leave these
+// alone.
+//
+// The tier is left to Parameter Store (Intelligent-Tiering): what holds more than 4096
+// bytes becomes an advanced parameter, which costs money each month, and stays one
+// until it is deleted. It is refused to make it a standard one again, so that a stack
+// which declares one would be rolled back where an operator has pushed a large template
+// meanwhile. (PutParameter, Tier.)
 //
 // The secrets are not here. CloudFormation cannot create a SecureString, so the
 // operator's program does. They outlive the stack.

@@ -102,6 +102,16 @@ func findResource(payload []byte) (resource, error) {
 	if !isObject(object) {
 		return resource{}, notWebhook(field, "a JSON object")
 	}
+	r := readResource(object)
+	if r.id == "" {
+		return resource{}, notWebhook(field+".id", "a string that is not empty")
+	}
+	return r, nil
+}
+
+// readResource reads what is used of a JSON object that is an order or a customer,
+// also where the API lists it. What is missing stays empty.
+func readResource(object []byte) resource {
 	var r resource
 	var meta, relationships []byte
 	for key, value := range members(object) {
@@ -116,14 +126,11 @@ func findResource(payload []byte) (resource, error) {
 			relationships = value
 		}
 	}
-	if r.id == "" {
-		return resource{}, notWebhook(field+".id", "a string that is not empty")
-	}
 	r.customer = text(member(member(member(relationships, "customer"), "data"), "id"))
 	timestamps := member(meta, "timestamps")
 	r.createdAt = text(member(timestamps, "created_at"))
 	r.updatedAt = text(member(timestamps, "updated_at"))
-	return r, nil
+	return r
 }
 
 // checkJSON says why a text, which stands inside so many levels, is not one JSON

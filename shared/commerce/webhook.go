@@ -1,5 +1,5 @@
 // Package commerce is what this project knows of Elastic Path Commerce: the
-// webhooks it posts, the secret that proves them, and (later) its API.
+// webhooks it posts, the secret that proves them, and its API.
 package commerce
 
 import (

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
@@ -27,7 +28,7 @@ var Questions = []Question{
 	{Name: settings.SegmentPath, Text: "Segment: path", Flag: "segment-path", Variable: "SEGMENT_PATH"},
 	{Name: settings.CommerceClientID, Text: "Commerce: client id", Flag: "commerce-client-id", Variable: "COMMERCE_CLIENT_ID", normal: OneWord},
 	{Name: settings.CommerceClientSecret, Text: "Commerce: client secret", Variable: "COMMERCE_CLIENT_SECRET", normal: OneWord},
-	{Name: settings.CommerceTokenURL, Text: "Commerce: base URL of its API, such as " + exampleRegion, Flag: "commerce-url", Variable: "COMMERCE_URL", normal: tokenURL},
+	{Name: settings.CommerceTokenURL, Text: "Commerce: base URL of its API, such as " + commerce.ExampleURL, Flag: "commerce-url", Variable: "COMMERCE_URL", normal: tokenURL},
 	{Name: settings.WebhookSecret, Text: "Commerce: secret key of the webhooks", Variable: "COMMERCE_WEBHOOK_SECRET", normal: OneWord},
 }
 
@@ -78,4 +79,13 @@ func yesOrNo(answer string) (string, error) {
 		return "false", nil
 	}
 	return "", errors.New("it is neither yes nor no: write one of the two")
+}
+
+// tokenURL makes the token URL out of what people paste for the Commerce API.
+func tokenURL(pasted string) (string, error) {
+	base, _, err := commerce.BaseURL(pasted)
+	if err != nil {
+		return "", err
+	}
+	return base + commerce.TokenPath, nil
 }

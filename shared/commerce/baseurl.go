@@ -1,0 +1,66 @@
+package commerce
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// TokenPath is where, below its base URL, Commerce gives access tokens
+// (authentication.yaml of Commerce's OpenAPI descriptions).
+const TokenPath = "/oauth/access_token"
+
+// ExampleURL is one of the two base URLs that the descriptions name. The other
+// is https://useast.api.elasticpath.com.
+const ExampleURL = "https://euwest.api.elasticpath.com"
+
+// BaseURL makes the API's base URL out of what people paste: the base URL, with
+// a slash at its end, without https://, as the whole token URL, or any page of
+// Commerce Manager. The notice says what was understood; it is empty where that
+// is what was pasted.
+func BaseURL(pasted string) (base, notice string, err error) {
+	pasted = strings.TrimSpace(pasted)
+	base, err = baseURL(pasted)
+	if err != nil {
+		return "", "", fmt.Errorf("the Commerce URL %w: use your store's API base URL, such as %s", err, ExampleURL)
+	}
+	if base != pasted {
+		notice = fmt.Sprintf("took %s for the Commerce API at %s", pasted, base)
+	}
+	return base, notice, nil
+}
+
+func baseURL(pasted string) (string, error) {
+	if !strings.Contains(pasted, "://") {
+		pasted = "https://" + pasted
+	}
+	u, err := url.Parse(pasted)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return "", errors.New("is no URL of a store")
+	}
+	if host, isManager := apiHost(u.Host); isManager {
+		return "https://" + host, nil
+	}
+	path := strings.TrimRight(u.Path, "/")
+	switch {
+	case u.Scheme != "https" && !(u.Scheme == "http" && isThisMachine(u.Hostname())):
+		return "", errors.New("does not begin with https://, and would send the client secret in clear")
+	case path != "" && path != TokenPath, u.RawQuery != "", u.Fragment != "":
+		return "", errors.New("has a path, a query or a fragment that is not the API's")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// apiHost is the API's host by Commerce Manager's: euwest.cm.elasticpath.com is
+// euwest.api.elasticpath.com.
+func apiHost(manager string) (host string, isManager bool) {
+	region, domain, found := strings.Cut(strings.ToLower(manager), ".cm.")
+	return region + ".api." + domain, found
+}
+
+func isThisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

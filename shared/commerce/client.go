@@ -1,0 +1,248 @@
+package commerce
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+)
+
+// Credentials are what the API of one store asks for. The id and the secret are
+// those of an application key in Commerce Manager.
+type Credentials struct {
+	URL          string // in any of the forms that BaseURL understands
+	ClientID     string
+	ClientSecret string
+}
+
+// Client calls the API of one store. It is safe for use by many goroutines at
+// once, which then share its token and its pace.
+//
+// Its errors are *APIError, but where a path or a filter makes no request. It
+// repeats what failed for a time (no answer, 429, 5xx) within the caller's
+// context, and waits as long as Commerce asks, up to a minute. What may be done
+// only once it repeats only where Commerce cannot have done it.
+type Client struct {
+	base, id, secret string
+	transport        http.RoundTripper
+	tokens           tokens
+	pace             pace
+}
+
+// NewClient returns a client of the store. It calls nothing yet. The transport is
+// the one to use; nil means the default one.
+func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
+	base, _, err := BaseURL(c.URL)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.ClientID == "":
+		return nil, errors.New("no Commerce client id is set: set the one of an application key in Commerce Manager")
+	case c.ClientSecret == "":
+		return nil, errors.New("no Commerce client secret is set: set the one of an application key in Commerce Manager")
+	}
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	return &Client{base: base, id: c.ClientID, secret: c.ClientSecret, transport: transport}, nil
+}
+
+// Get reads what is at a path of the API, such as
+// "/v2/customers/8c6f…?include=addresses", and returns the JSON of the answer.
+func (c *Client) Get(ctx context.Context, target string) (json.RawMessage, error) {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.Fragment != "" ||
+		!strings.HasPrefix(u.Path, "/") || path.Clean(u.Path) != u.Path {
+		return nil, fmt.Errorf("%q is no path of the Commerce API: use one like /v2/customers/ID", target)
+	}
+	return c.call(ctx, request{method: http.MethodGet, path: u.EscapedPath(), query: u.RawQuery, repeatable: true})
+}
+
+// read reads the data of what is at a path.
+func (c *Client) read(ctx context.Context, target string, result any) error {
+	answer, err := c.Get(ctx, target)
+	if err != nil {
+		return err
+	}
+	return c.decode(http.MethodGet+" "+target, answer, result)
+}
+
+// write sends a JSON body, and gives the data of the answer.
+func (c *Client) write(ctx context.Context, method, path string, data, result any) error {
+	body, err := json.Marshal(map[string]any{"data": data})
+	if err != nil {
+		return fmt.Errorf("%s %s: writing the request: %w", method, path, err)
+	}
+	answer, err := c.call(ctx, request{
+		method: method, path: path, contentType: "application/json", body: body,
+		repeatable: method != http.MethodPost,
+	})
+	if err != nil {
+		return err
+	}
+	return c.decode(method+" "+path, answer, result)
+}
+
+// decode reads the data of an answer.
+func (c *Client) decode(call string, answer []byte, result any) error {
+	if err := json.Unmarshal(answer, &struct {
+		Data any `json:"data"`
+	}{result}); err != nil {
+		return c.unreadable(call, err)
+	}
+	return nil
+}
+
+// request is one call to make.
+type request struct {
+	method, path, query string
+	contentType         string // of the body; empty where there is none
+	body                []byte
+	token               string
+	repeatable          bool // done twice, it is as if done once
+}
+
+func (r request) name() string { return r.method + " " + r.path }
+
+// call makes a request with a token. A token that is refused is replaced once.
+func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
+	var err error
+	for range 2 {
+		if r.token, err = c.token(ctx); err != nil {
+			return nil, err
+		}
+		var body []byte
+		if body, err = c.repeat(ctx, r); !isStatus(err, http.StatusUnauthorized) {
+			return body, err
+		}
+		c.tokens.drop(r.token)
+	}
+	return nil, err
+}
+
+// repeat makes a request until its answer counts, and gives up where repeating
+// it is useless, unsafe, or too late.
+func (c *Client) repeat(ctx context.Context, r request) ([]byte, error) {
+	for attempt := 1; ; attempt++ {
+		body, err := c.attempt(ctx, r)
+		if err == nil {
+			return body, nil
+		}
+		if r.method == http.MethodDelete && attempt > 1 && err.Status == http.StatusNotFound {
+			return nil, nil // the attempt before has done it, and its answer got lost
+		}
+		err.unclear = !r.repeatable && err.temporary() && !err.notDone()
+		if !err.temporary() || err.unclear || attempt == maxAttempts || err.RetryAfter > maxWait {
+			return nil, err
+		}
+		wait := backoff(attempt, err.RetryAfter)
+		if err.Status == http.StatusTooManyRequests {
+			c.pace.hold(wait)
+		}
+		if err.ended = !outlasts(ctx, wait) || sleep(ctx, wait) != nil; err.ended {
+			return nil, err
+		}
+	}
+}
+
+// outlasts says that a context leaves time for more than a wait.
+func outlasts(ctx context.Context, wait time.Duration) bool {
+	deadline, limited := ctx.Deadline()
+	return !limited || time.Until(deadline) > wait
+}
+
+// attemptTimeout bounds one request from dialling to the answer's last byte.
+const attemptTimeout = 30 * time.Second
+
+// attempt makes a request once.
+func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
+	if err := c.pace.wait(ctx); err != nil {
+		return nil, c.noAnswer(r.name(), err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	sent, err := c.build(ctx, r)
+	if err != nil {
+		return nil, c.noAnswer(r.name(), err)
+	}
+	// The transport and no http.Client: a redirect must not carry the secret on.
+	response, err := c.transport.RoundTrip(sent)
+	if err != nil {
+		return nil, c.noAnswer(r.name(), err)
+	}
+	body, err := readAnswer(response)
+	if errors.Is(err, errTooLong) {
+		return nil, c.unreadable(r.name(), err)
+	}
+	if err != nil {
+		return nil, c.noAnswer(r.name(), err)
+	}
+	if response.StatusCode >= 200 && response.StatusCode <= 299 {
+		return body, nil
+	}
+	refused := &APIError{
+		Call: r.name(), Status: response.StatusCode,
+		RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now()),
+	}
+	refused.explain(body)
+	refused.Title = presentable(refused.Title, c.secret, r.token)
+	refused.Detail = presentable(refused.Detail, c.secret, r.token)
+	return nil, refused
+}
+
+// build makes the HTTP request.
+func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
+	target := c.base + r.path
+	if r.query != "" {
+		target += "?" + r.query
+	}
+	sent, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
+	if err != nil {
+		return nil, err
+	}
+	sent.Header.Set("Accept", "application/json")
+	sent.Header.Set("User-Agent", "commerce-segment")
+	if r.contentType != "" {
+		sent.Header.Set("Content-Type", r.contentType)
+	}
+	if r.token != "" {
+		sent.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	return sent, nil
+}
+
+// maxAnswerBytes bounds an answer. A page of 100 orders with their lines has one
+// or two megabytes.
+const maxAnswerBytes = 16 << 20
+
+// readAnswer reads an answer and closes it.
+func readAnswer(response *http.Response) ([]byte, error) {
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("the answer broke off: %w", err)
+	}
+	if len(body) > maxAnswerBytes {
+		return nil, errTooLong
+	}
+	return body, nil
+}
+
+var errTooLong = fmt.Errorf("the answer is longer than %d MB", maxAnswerBytes>>20)
+
+// noAnswer is the error of a call that got no answer, or no whole one.
+func (c *Client) noAnswer(call string, cause error) *APIError {
+	return &APIError{Call: call, cause: cause}
+}
+
+// unreadable is the error of an answer that says something else than described.
+func (c *Client) unreadable(call string, cause error) *APIError {
+	return &APIError{Call: call, Status: http.StatusOK, Title: "unreadable", Detail: presentable(cause.Error(), c.secret)}
+}

@@ -1,0 +1,65 @@
+package commerce
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+)
+
+// Customer is a registered customer (Commerce's guide on customers; none of the
+// OpenAPI descriptions has them).
+type Customer struct {
+	Record
+	Name, Email string
+}
+
+const customersPath = "/v2/customers"
+
+// Customers lists the customers of a period, oldest first, as Orders does.
+func (c *Client) Customers(ctx context.Context, period Period) iter.Seq2[Customer, error] {
+	return func(yield func(Customer, error) bool) {
+		for p, err := range c.chronicle(ctx, customersPath, "", period) {
+			if err != nil {
+				yield(Customer{}, err)
+				return
+			}
+			for _, object := range p.Data {
+				customer, err := readCustomer(object)
+				if err != nil {
+					err = c.unreadable(http.MethodGet+" "+customersPath, err)
+				}
+				if !yield(customer, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Customer reads one customer.
+func (c *Client) Customer(ctx context.Context, id string) (Customer, error) {
+	path := customersPath + "/" + url.PathEscape(id)
+	var object json.RawMessage
+	if err := c.read(ctx, path, &object); err != nil {
+		return Customer{}, err
+	}
+	customer, err := readCustomer(object)
+	if err != nil {
+		return Customer{}, c.unreadable(http.MethodGet+" "+path, err)
+	}
+	return customer, nil
+}
+
+func readCustomer(object json.RawMessage) (Customer, error) {
+	var fields struct {
+		Name  string `json:"name"`
+		Email string `json:"email"`
+	}
+	if err := json.Unmarshal(object, &fields); err != nil {
+		return Customer{}, err
+	}
+	record, err := readRecord(object)
+	return Customer{Record: record, Name: fields.Name, Email: fields.Email}, err
+}

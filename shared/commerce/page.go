@@ -1,0 +1,92 @@
+package commerce
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// pageLimit is the most records that a page may have (Commerce's guide on
+// pagination).
+const pageLimit = 100
+
+// page is one page of a list, its records as Commerce wrote them.
+type page struct {
+	Data     []json.RawMessage `json:"data"`
+	Included struct {
+		Items []json.RawMessage `json:"items"`
+	} `json:"included"`
+	Meta struct {
+		Page struct {
+			Limit int `json:"limit"`
+		} `json:"page"`
+	} `json:"meta"`
+}
+
+// last says that there is no page behind this one. It reads no total: the
+// descriptions disagree about what is counted.
+func (p page) last() bool {
+	limit := pageLimit
+	if p.Meta.Page.Limit > 0 {
+		limit = min(limit, p.Meta.Page.Limit)
+	}
+	return len(p.Data) < limit
+}
+
+// page reads the records of a list from an offset on.
+func (c *Client) page(ctx context.Context, path string, query url.Values, offset int) (page, error) {
+	query.Set("page[limit]", strconv.Itoa(pageLimit))
+	query.Set("page[offset]", strconv.Itoa(offset))
+	answer, err := c.Get(ctx, path+"?"+query.Encode())
+	if err != nil {
+		return page{}, err
+	}
+	var p page
+	if err := json.Unmarshal(answer, &p); err != nil {
+		return page{}, c.unreadable(http.MethodGet+" "+path, err)
+	}
+	return p, nil
+}
+
+// list gives the records of a list one by one, with one page of them in memory.
+// An error ends it.
+func list[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var before page
+		for offset := 0; ; {
+			p, err := c.page(ctx, path, url.Values{}, offset)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			if samePage(p, before) {
+				return // the list has no pages, and was whole the first time
+			}
+			for _, record := range p.Data {
+				var value T
+				if err := json.Unmarshal(record, &value); err != nil {
+					yield(value, c.unreadable(http.MethodGet+" "+path, err))
+					return
+				}
+				if !yield(value, nil) {
+					return
+				}
+			}
+			if p.last() {
+				return
+			}
+			offset += len(p.Data)
+			before = p
+		}
+	}
+}
+
+// samePage says that two pages begin with the same record.
+func samePage(a, b page) bool {
+	return len(a.Data) > 0 && len(b.Data) > 0 && bytes.Equal(a.Data[0], b.Data[0])
+}

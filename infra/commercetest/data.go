@@ -1,0 +1,112 @@
+package commercetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// AddOrder puts an order with its lines into the store, and gives its id. What it
+// lacks of an id, a type and timestamps it gets.
+func (s *Server) AddOrder(order Object, items ...Object) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	order = s.complete(order, "order")
+	var references []Object
+	for _, item := range items {
+		item = s.complete(item, "order_item")
+		s.items[item["id"].(string)] = item
+		references = append(references, Object{"type": "item", "id": item["id"]})
+	}
+	if len(references) > 0 {
+		relationships := Object{"items": Object{"data": references}}
+		if others, ok := order["relationships"].(Object); ok {
+			maps.Copy(relationships, others)
+		}
+		order["relationships"] = relationships
+	}
+	s.orders = append(s.orders, copied(order))
+	return order["id"].(string)
+}
+
+// AddTransaction puts a movement of money to an order, and gives its id.
+func (s *Server) AddTransaction(orderID string, transaction Object) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	transaction = s.complete(transaction, "transaction")
+	s.transactions[orderID] = append(s.transactions[orderID], transaction)
+	return transaction["id"].(string)
+}
+
+// AddCustomer puts a customer into the store, and gives the id.
+func (s *Server) AddCustomer(customer Object) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	customer = s.complete(customer, "customer")
+	s.customers = append(s.customers, customer)
+	return customer["id"].(string)
+}
+
+// AddLog puts an attempt to deliver an event to an integration into the logs, as the
+// answer of a job of its own. Status is what the webhook's endpoint answered.
+func (s *Server) AddLog(integrationID string, status int, body string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	log := Object{
+		"id": s.newID(), "type": "integration-log", "attempt": 1, "succeeded": status >= 200 && status <= 299,
+		"status_code": status, "body": body,
+		"meta": Object{"timestamps": Object{"created_at": stamp(time.Now())}},
+		"relationships": Object{
+			"integration": Object{"data": Object{"type": "integration", "id": integrationID}},
+			"job":         Object{"data": Object{"type": "integration-job", "id": s.newID()}},
+		},
+	}
+	if log["succeeded"] == false {
+		log["error_detail"] = "Received a status code outside of 2xx range - treating webhook as a fail"
+	}
+	s.logs = append(s.logs, log)
+}
+
+// Integrations are those of the store, in the order in which they were created.
+func (s *Server) Integrations() []Object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return copied(s.integrations)
+}
+
+// complete gives a copy of a resource what it lacks of what every one has.
+func (s *Server) complete(resource Object, kind string) Object {
+	now := stamp(time.Now())
+	whole := Object{
+		"id": s.newID(), "type": kind,
+		"meta": Object{"timestamps": Object{"created_at": now, "updated_at": now}},
+	}
+	maps.Copy(whole, resource)
+	return copied(whole)
+}
+
+// stamp writes a time as Commerce does.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// copied gives a copy that shares nothing, made of what JSON has.
+func copied[T any](value T) T {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("%v cannot be written as JSON: %v", value, err))
+	}
+	var twin T
+	if err := json.Unmarshal(text, &twin); err != nil {
+		panic(err)
+	}
+	return twin
+}
+
+// at follows names into an object; nil where they lead nowhere.
+func at(value any, names ...string) any {
+	for _, name := range names {
+		object, _ := value.(Object)
+		value = object[name]
+	}
+	return value
+}

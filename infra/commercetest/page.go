@@ -1,0 +1,138 @@
+package commercetest
+
+import (
+	"cmp"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The pages of Commerce's guide on pagination.
+const (
+	defaultLimit = 25
+	maxLimit     = 100
+	maxOffset    = 10_000 // "hard" for orders
+)
+
+// givePage answers with one page. What belongs to it is included, where asked for.
+func givePage(w http.ResponseWriter, r *http.Request, resources []Object, include func([]Object) Object) {
+	page, meta, ok := cut(w, r, resources)
+	if !ok {
+		return
+	}
+	body := Object{"data": page, "meta": meta}
+	if include != nil {
+		body["included"] = include(page)
+	}
+	give(w, body)
+}
+
+// cut gives the page that a request asks for, and its meta.
+func cut(w http.ResponseWriter, r *http.Request, resources []Object) (page []Object, meta Object, ok bool) {
+	limit, isLimit := number(r, "page[limit]", defaultLimit)
+	offset, isOffset := number(r, "page[offset]", 0)
+	if !isLimit || !isOffset || limit < 1 || offset > maxOffset {
+		refuse(w, http.StatusBadRequest, "Bad Request", "page[limit] or page[offset] is out of range")
+		return nil, nil, false
+	}
+	limit = min(limit, maxLimit)
+	from := min(offset, len(resources))
+	to := min(from+limit, len(resources))
+	return nonNil(resources[from:to]), Object{
+		"page": Object{
+			"limit": limit, "offset": offset, "current": offset/limit + 1, "total": (len(resources) + limit - 1) / limit,
+		},
+		"results": Object{"total": len(resources)},
+	}, true
+}
+
+func number(r *http.Request, name string, otherwise int) (value int, ok bool) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return otherwise, true
+	}
+	value, err := strconv.Atoi(text)
+	return value, err == nil && value >= 0
+}
+
+// choose gives the resources that a request's filter names, sorted as it asks.
+func choose(w http.ResponseWriter, r *http.Request, resources []Object, sorting string) (chosen []Object, ok bool) {
+	wanted, ok := conditions(r.URL.Query().Get("filter"))
+	if !ok {
+		refuse(w, http.StatusBadRequest, "Bad Request", "Could not parse the supplied filter")
+		return nil, false
+	}
+	sorting = cmp.Or(r.URL.Query().Get("sort"), sorting)
+	field, descending := strings.CutPrefix(sorting, "-")
+	if field != "created_at" && field != "updated_at" {
+		refuse(w, http.StatusBadRequest, "Bad Request", "Could not parse the supplied sort")
+		return nil, false
+	}
+	for _, resource := range resources {
+		if !slices.ContainsFunc(wanted, func(c condition) bool { return !c.holds(resource) }) {
+			chosen = append(chosen, resource)
+		}
+	}
+	slices.SortStableFunc(chosen, func(a, b Object) int {
+		if descending {
+			a, b = b, a
+		}
+		return moment(a, field).Compare(moment(b, field))
+	})
+	return chosen, true
+}
+
+// condition is one part of a filter, such as ge(created_at,"2018-04-16T10:11:59.715Z").
+type condition struct {
+	operator, field string
+	value           time.Time
+}
+
+var conditionForm = regexp.MustCompile(`^(eq|gt|ge|lt|le)\((created_at|updated_at),("[^"]+"|[0-9-]+)\)(:|$)`)
+
+// conditions reads a filter: parts that must all hold, with a colon between them.
+func conditions(filter string) (parts []condition, ok bool) {
+	for filter != "" {
+		match := conditionForm.FindStringSubmatch(filter)
+		if match == nil || len(match[0]) == len(filter) && match[4] == ":" {
+			return nil, false
+		}
+		text := strings.Trim(match[3], `"`)
+		value, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			value, err = time.Parse(time.DateOnly, text)
+		}
+		if err != nil {
+			return nil, false
+		}
+		parts = append(parts, condition{match[1], match[2], value})
+		filter = filter[len(match[0]):]
+	}
+	return parts, true
+}
+
+func (c condition) holds(resource Object) bool {
+	order := moment(resource, c.field).Compare(c.value)
+	switch c.operator {
+	case "eq":
+		return order == 0
+	case "gt":
+		return order > 0
+	case "ge":
+		return order >= 0
+	case "lt":
+		return order < 0
+	default:
+		return order <= 0
+	}
+}
+
+// moment is a timestamp of a resource.
+func moment(resource Object, field string) time.Time {
+	text, _ := at(resource, "meta", "timestamps", field).(string)
+	value, _ := time.Parse(time.RFC3339, text) // else the zero time
+	return value
+}

@@ -17,3 +17,13 @@ func TestTheQuestionsAreAboutEveryParameterThatAStoreHasOnce(t *testing.T) {
 		t.Errorf("asked for %v, want %v", asked, sharedNames)
 	}
 }
+
+func TestTheTokenURLOfWhatPeoplePaste(t *testing.T) {
+	got, err := tokenURL("https://euwest.cm.elasticpath.com/orders")
+	if want := "https://euwest.api.elasticpath.com/oauth/access_token"; got != want || err != nil {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	if got, err := tokenURL("http://euwest.api.elasticpath.com"); got != "" || err == nil {
+		t.Errorf("%q, %v, want an error", got, err)
+	}
+}

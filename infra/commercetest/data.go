@@ -54,7 +54,7 @@ func (s *Server) AddLog(integrationID string, status int, body string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	log := Object{
-		"id": s.newID(), "type": "integration-log", "attempt": 1, "succeeded": status >= 200 && status <= 299,
+		"id": s.newID(), "type": "integration", "attempt": 1, "succeeded": status >= 200 && status <= 299,
 		"status_code": status, "body": body,
 		"meta": Object{"timestamps": Object{"created_at": stamp(time.Now())}},
 		"relationships": Object{

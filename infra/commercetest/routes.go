@@ -61,7 +61,7 @@ func (s *Server) createIntegration(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnprocessableEntity, "Validation Error", problem)
 		return
 	}
-	integration["links"] = Object{"self": s.URL + "/v2/integrations/" + integration["id"].(string)}
+	integration["links"] = Object{"self": "http://" + r.Host + "/v2/integrations/" + integration["id"].(string)}
 	s.integrations = append(s.integrations, integration)
 	give(w, Object{"data": integration})
 }

@@ -57,12 +57,8 @@ func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 // Get reads what is at a path of the API, such as
 // "/v2/customers/8c6f…?include=addresses", and returns the JSON of the answer.
 func (c *Client) Get(ctx context.Context, target string) (json.RawMessage, error) {
-	u, err := url.Parse(target)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.Fragment != "" ||
-		!strings.HasPrefix(u.Path, "/") || path.Clean(u.Path) != u.Path {
-		return nil, fmt.Errorf("%q is no path of the Commerce API: use one like /v2/customers/ID", target)
-	}
-	return c.call(ctx, request{method: http.MethodGet, path: u.EscapedPath(), query: u.RawQuery, repeatable: true})
+	path, query, _ := strings.Cut(target, "?")
+	return c.call(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true})
 }
 
 // read reads the data of what is at a path.
@@ -113,7 +109,10 @@ func (r request) name() string { return r.method + " " + r.path }
 
 // call makes a request with a token. A token that is refused is replaced once.
 func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
-	var err error
+	err := checkPath(r.path)
+	if err != nil {
+		return nil, err
+	}
 	for range 2 {
 		if r.token, err = c.token(ctx); err != nil {
 			return nil, err
@@ -125,6 +124,16 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 		c.tokens.drop(r.token)
 	}
 	return nil, err
+}
+
+// checkPath refuses what would lead elsewhere than it seems to: to another host, or
+// with an empty id from one integration to all of them.
+func checkPath(target string) error {
+	u, err := url.Parse(target)
+	if err != nil || u.IsAbs() || u.Host != "" || u.Fragment != "" || !strings.HasPrefix(u.Path, "/") || path.Clean(u.Path) != u.Path {
+		return fmt.Errorf("%q is no path of the Commerce API: use one like /v2/customers/ID", target)
+	}
+	return nil
 }
 
 // repeat makes a request until its answer counts, and gives up where repeating

@@ -330,6 +330,11 @@ func TestOnlyPathsOfTheAPIAreRead(t *testing.T) {
 				t.Errorf("%s: %v", path, err)
 			}
 		}
+		for _, id := range []string{"", ".", ".."} {
+			if err := c.DeleteIntegration(t.Context(), id); err == nil || !strings.Contains(err.Error(), "no path of the Commerce API") {
+				t.Errorf("the integration %q: %v", id, err)
+			}
+		}
 		if got := store.Requests(); len(got) != 0 {
 			t.Errorf("it asked for %v", got)
 		}
@@ -529,7 +534,7 @@ func TestAListAsksForNoPageBeforeItIsWanted(t *testing.T) {
 func TestAListThatIsNotSortedIsRefused(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		var page []commercetest.Object
-		for i := range 2 {
+		for i := range pageLimit {
 			page = append(page, order(fmt.Sprint(i), time.Now().Add(-time.Duration(i)*time.Hour)))
 		}
 		body, _ := json.Marshal(commercetest.Object{"data": page})

@@ -96,14 +96,17 @@ func (c *Client) chronicle(ctx context.Context, path, include string, period Per
 				query.Set("include", include)
 			}
 			p, err := c.page(ctx, path, query, at.offset)
-			isLast := p.last()
-			if err == nil {
-				p.Data, err = at.advance(p.Data)
-				if err != nil {
-					err = c.unreadable(http.MethodGet+" "+path, err)
-				}
+			if err != nil {
+				yield(page{}, err)
+				return
 			}
-			if !yield(p, err) || err != nil || isLast {
+			whole, isLast := p.Data, p.last()
+			p.Data = at.fresh(whole)
+			if !yield(p, nil) || isLast {
+				return
+			}
+			if err := at.advance(whole); err != nil {
+				yield(page{}, c.unreadable(http.MethodGet+" "+path, err))
 				return
 			}
 		}
@@ -118,33 +121,39 @@ type cursor struct {
 	given  map[string]bool // the ids of that moment that were seen
 }
 
-// advance moves behind the objects of a page, and gives those that are new.
-func (c *cursor) advance(objects []json.RawMessage) ([]json.RawMessage, error) {
+// fresh gives the objects that were not given before.
+func (c *cursor) fresh(objects []json.RawMessage) []json.RawMessage {
 	var fresh []json.RawMessage
+	for _, object := range objects {
+		if !c.given[readResource(object).id] {
+			fresh = append(fresh, object)
+		}
+	}
+	return fresh
+}
+
+// advance moves behind the objects of a page that is not the last one.
+func (c *cursor) advance(objects []json.RawMessage) error {
 	var before time.Time
-	next := cursor{moment: c.moment, from: c.from, offset: c.offset + len(objects), given: c.given}
+	c.offset += len(objects)
 	for _, object := range objects {
 		r, err := readRecord(object)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		moment := r.moment(c.moment)
 		at, err := time.Parse(time.RFC3339, moment)
 		if err != nil {
-			return nil, fmt.Errorf("%s has no %s that is a time", r.ID, c.moment)
+			return fmt.Errorf("%s has no %s that is a time", r.ID, c.moment)
 		}
 		if at.Before(before) {
-			return nil, fmt.Errorf("it is not sorted by %s", c.moment)
+			return fmt.Errorf("it is not sorted by %s", c.moment)
 		}
-		if !c.given[r.ID] {
-			fresh = append(fresh, object)
+		if moment != c.from {
+			*c = cursor{moment: c.moment, from: moment, given: map[string]bool{}}
 		}
-		if moment != next.from {
-			next = cursor{moment: c.moment, from: moment, given: map[string]bool{}}
-		}
-		next.given[r.ID] = true
+		c.given[r.ID] = true
 		before = at
 	}
-	*c = next
-	return fresh, nil
+	return nil
 }

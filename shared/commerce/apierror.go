@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,8 +99,14 @@ func isStatus(err error, status int) bool {
 	return errors.As(err, &answered) && answered.Status == status
 }
 
-// temporary says that the same call may succeed later.
+// temporary says that the same call may succeed later. A host that does not exist, or
+// is another than it says, stays so.
 func (e *APIError) temporary() bool {
+	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	if errors.As(e.cause, &name) && name.IsNotFound || errors.As(e.cause, &certificate) {
+		return false
+	}
 	return e.Status == 0 || e.Status == http.StatusTooManyRequests || e.Status >= 500
 }
 

@@ -55,7 +55,8 @@ func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 }
 
 // Get reads what is at a path of the API, such as
-// "/v2/customers/8c6f…?include=addresses", and returns the JSON of the answer.
+// "/v2/customers/8c6f…?include=addresses", and returns the JSON of the answer. The
+// query is in it as a URL has it, encoded.
 func (c *Client) Get(ctx context.Context, target string) (json.RawMessage, error) {
 	path, query, _ := strings.Cut(target, "?")
 	return c.call(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true})
@@ -109,7 +110,7 @@ func (r request) name() string { return r.method + " " + r.path }
 
 // call makes a request with a token. A token that is refused is replaced once.
 func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
-	err := checkPath(r.path)
+	err := r.check()
 	if err != nil {
 		return nil, err
 	}
@@ -126,12 +127,16 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	return nil, err
 }
 
-// checkPath refuses what would lead elsewhere than it seems to: to another host, or
-// with an empty id from one integration to all of them.
-func checkPath(target string) error {
-	u, err := url.Parse(target)
+// check refuses what would lead elsewhere than it seems to: to another host, or with
+// an empty id from one integration to all of them. It quotes no query: there may be
+// personal data in it.
+func (r request) check() error {
+	u, err := url.Parse(r.path)
 	if err != nil || u.IsAbs() || u.Host != "" || u.Fragment != "" || !strings.HasPrefix(u.Path, "/") || path.Clean(u.Path) != u.Path {
-		return fmt.Errorf("%q is no path of the Commerce API: use one like /v2/customers/ID", target)
+		return fmt.Errorf("%q is no path of the Commerce API: use one like /v2/customers/ID", r.path)
+	}
+	if strings.ContainsFunc(r.query, func(c rune) bool { return c <= ' ' || c > '~' || c == '#' }) {
+		return fmt.Errorf("the query of %s holds a character that cannot stand in a URL: encode it, a space as %%20", r.path)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -240,6 +241,23 @@ func TestACreationIsRepeatedWhereNoConnectionWasMade(t *testing.T) {
 	})
 }
 
+// Whoever has mistyped the host should be told at once.
+func TestAHostThatDoesNotExistIsAskedOnce(t *testing.T) {
+	for name, cause := range map[string]error{
+		"no such host":        &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}},
+		"a wrong certificate": &tls.CertificateVerificationError{Err: errors.New("another host")},
+	} {
+		attempts := 0
+		c := clientOf(t, transport(func(*http.Request) (*http.Response, error) {
+			attempts++
+			return nil, cause
+		}))
+		if _, err := c.Get(t.Context(), "/v2/customers"); !errors.Is(err, cause) || attempts != 1 || !strings.Contains(err.Error(), "check the network and the Commerce URL") {
+			t.Errorf("%s: %v after %d attempts", name, err, attempts)
+		}
+	}
+}
+
 type transport func(*http.Request) (*http.Response, error)
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
@@ -328,6 +346,11 @@ func TestOnlyPathsOfTheAPIAreRead(t *testing.T) {
 		for _, path := range []string{"", "v2/orders", "https://elsewhere.example/v2/orders", "//elsewhere.example/", "/v2/../oauth", "/v2//orders", "/v2/orders#x", "/v2/%zz", "@elsewhere.example/"} {
 			if _, err := c.Get(t.Context(), path); err == nil || !strings.Contains(err.Error(), "no path of the Commerce API") {
 				t.Errorf("%s: %v", path, err)
+			}
+		}
+		for _, query := range []string{"a b", "a\nb", "ä", "a#b"} {
+			if _, err := c.Get(t.Context(), "/v2/orders?"+query); err == nil || !strings.Contains(err.Error(), "the query of /v2/orders holds") {
+				t.Errorf("the query %q: %v", query, err)
 			}
 		}
 		for _, id := range []string{"", ".", ".."} {

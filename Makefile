@@ -29,7 +29,7 @@ destroy: infra/node_modules ## Take a deployed store away, with what waits in it
 
 # The CDK's own program, at the version that the lock file names.
 infra/node_modules: infra/package-lock.json
-	@command -v npm >/dev/null || { echo "deploying needs Node.js 20 or later with npm: install it from your system's packages or nodejs.org" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "deploying needs Node.js 22 or later with npm: install it from your system's packages or nodejs.org" >&2; exit 1; }
 	@cd infra && npm ci --no-audit --no-fund && touch node_modules
 
 .PHONY: check

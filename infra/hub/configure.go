@@ -209,13 +209,17 @@ func askOne(ctx context.Context, keyboard *terminal, q site.Question, current st
 	}
 }
 
-// shown is what Enter means.
+// shownOf is what Enter means, in the words that it may be answered with.
 func shownOf(q site.Question, current string) string {
 	switch {
 	case q.Name == settings.WebhookSecret:
 		return "Enter makes one"
 	case q.Secret() && current != "":
 		return "set, not shown"
+	case current == "true":
+		return "yes"
+	case current == "false":
+		return "no"
 	default:
 		return cmp.Or(current, "not set")
 	}

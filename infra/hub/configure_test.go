@@ -192,13 +192,13 @@ func TestConfigureAsksWhatIsMissingAndShowsNoSecret(t *testing.T) {
 	keyboard.answerUnseen("Commerce: client secret [not set]: ", "PLANTED-client\n")
 	keyboard.answer("[not set]: ", "https://useast.api.elasticpath.com/oauth/access_token\n")
 	keyboard.answerUnseen("Commerce: secret key of the webhooks [Enter makes one]: ", "PLANTED-webhook\n")
-	keyboard.answer("Tell Segment of Checkout Started: yes or no [true]: ", "no\n")
-	keyboard.answer("Tell Segment of Order Completed: yes or no [true]: ", "maybe\n")
+	keyboard.answer("Tell Segment of Checkout Started: yes or no [yes]: ", "no\n")
+	keyboard.answer("Tell Segment of Order Completed: yes or no [yes]: ", "maybe\n")
 	keyboard.answer("it is neither yes nor no", "yes\n")
 	keyboard.answer("Order Completed: Commerce events, of order.paid, order.fulfilled, order.authorized [order.paid]: ", "order.created\n")
 	keyboard.answer("cannot observe", "order.fulfilled\n")
 	for _, title := range []string{"Order Updated", "Order Refunded", "Order Cancelled", "Customer Created", "Customer Updated"} {
-		keyboard.answer("Tell Segment of "+title+": yes or no [true]: ", "\n")
+		keyboard.answer("Tell Segment of "+title+": yes or no [yes]: ", "\n")
 	}
 	keyboard.answer("Customer Updated: Commerce events, of customer.updated, customer.deleted [customer.updated]: ", "\n")
 	if code := keyboard.wait(); code != exitDone {
@@ -223,11 +223,12 @@ func TestConfigureKeepsWhatEnterKeeps(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "segment/write-key"), "PLANTED-key")
 	put(t, filepath.Join(dir, "commerce/webhook-secret"), "PLANTED-webhook")
+	put(t, filepath.Join(dir, "tracking/order-updated/enabled"), "false")
 	before := parametersIn(t, dir)
 	keyboard := openKeyboard(t, nil, "configure", "--dir", dir)
 	keyboard.answerUnseen("write key of the source [set, not shown]: ", "\n")
 	for _, asked := range []string{"host", "path", "client id", "client secret", "base URL",
-		"Checkout Started: yes", "Checkout Started: Commerce events", "Order Completed: yes", "Order Completed: Commerce events", "Order Updated", "Order Refunded",
+		"Checkout Started: yes", "Checkout Started: Commerce events", "Order Completed: yes", "Order Completed: Commerce events", "Order Updated: yes or no [no]", "Order Refunded",
 		"Order Cancelled", "Customer Created", "Customer Updated: yes", "Customer Updated: Commerce events"} {
 		keyboard.answer(asked, "\n")
 	}

@@ -180,7 +180,7 @@ func awaitKnown(ctx context.Context, s site.Site, progress io.Writer, written ti
 		return nil
 	}
 	known := time.Now().Add(wait)
-	bar := newProgress(progress, "waiting until the functions know it, seconds", int(s.Takes.Seconds()))
+	bar := newProgress(progress, "seconds until the functions know it", int(s.Takes.Seconds()))
 	defer bar.done()
 	for tick := time.NewTicker(time.Second); ; {
 		left := time.Until(known)

@@ -1,0 +1,42 @@
+package standin
+
+import (
+	"encoding/xml"
+	"fmt"
+	"net/http"
+
+	"commerce-segment/infra/emulator"
+)
+
+// stackAnswer is the part of CloudFormation's answer that tells of outputs.
+type stackAnswer struct {
+	XMLName xml.Name `xml:"DescribeStacksResponse"`
+	Name    string   `xml:"DescribeStacksResult>Stacks>member>StackName"`
+	Status  string   `xml:"DescribeStacksResult>Stacks>member>StackStatus"`
+	Outputs []output `xml:"DescribeStacksResult>Stacks>member>Outputs>member"`
+}
+
+type output struct{ OutputKey, OutputValue string }
+
+// describeStacks answers for one stack, over AWS's Query protocol.
+func (a *AWS) describeStacks(name string) (Call, http.HandlerFunc) {
+	call := Call{CloudFormation, "DescribeStacks", []string{
+		"arn:aws:cloudformation:" + emulator.Region + ":" + emulator.Account + ":stack/" + name,
+	}}
+	return call, func(w http.ResponseWriter, _ *http.Request) {
+		a.mu.Lock()
+		outputs, ok := a.stacks[name]
+		a.mu.Unlock()
+		w.Header().Set("Content-Type", "text/xml")
+		if !ok {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id %s does not exist</Message></Error></ErrorResponse>`, name)
+			return
+		}
+		answer := stackAnswer{Name: name, Status: "CREATE_COMPLETE"}
+		for key, value := range outputs {
+			answer.Outputs = append(answer.Outputs, output{key, value})
+		}
+		xml.NewEncoder(w).Encode(answer)
+	}
+}

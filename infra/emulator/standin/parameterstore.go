@@ -1,0 +1,146 @@
+package standin
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/emulator"
+)
+
+// parameterStore is an action of Parameter Store; nil where this package does not
+// know it.
+func (a *AWS) parameterStore(name string) *action {
+	switch name {
+	case "GetParameters":
+		return on(a.getParameters)
+	case "GetParametersByPath":
+		return on(a.getParametersByPath)
+	case "PutParameter":
+		return on(a.putParameter)
+	}
+	return nil
+}
+
+// parameter is a parameter as it was written last.
+type parameter struct {
+	Name, Type, Value string
+	Version           int
+	ARN, DataType     string
+	LastModifiedDate  float64 // seconds since 1970
+}
+
+// shown is a parameter for somebody who may decrypt it, or not.
+func (p parameter) shown(decrypted bool) parameter {
+	if p.Type == "SecureString" && !decrypted {
+		p.Value = "kms:alias/aws/ssm:" + p.Value
+	}
+	return p
+}
+
+func parameterARN(name string) string {
+	return "arn:aws:ssm:" + emulator.Region + ":" + emulator.Account + ":parameter/" + strings.TrimPrefix(name, "/")
+}
+
+type getParameters struct {
+	Names          []string
+	WithDecryption bool
+}
+
+func (r *getParameters) resources() []string {
+	arns := make([]string, len(r.Names))
+	for i, name := range r.Names {
+		arns[i] = parameterARN(name)
+	}
+	return arns
+}
+
+// maxNames is how many parameters can be read at once by their names.
+const maxNames = 10
+
+func (a *AWS) getParameters(_ context.Context, r *getParameters) (any, error) {
+	if len(r.Names) > maxNames {
+		return nil, &refusal{"ValidationException", "Member must have length less than or equal to 10"}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, invalid := []parameter{}, []string{}
+	for _, name := range r.Names {
+		if p, ok := a.parameters[name]; ok {
+			found = append(found, p.shown(r.WithDecryption))
+		} else {
+			invalid = append(invalid, name)
+		}
+	}
+	return map[string]any{"Parameters": found, "InvalidParameters": invalid}, nil
+}
+
+type getParametersByPath struct {
+	Path           string
+	Recursive      bool
+	WithDecryption bool
+	MaxResults     int
+	NextToken      string
+}
+
+func (r *getParametersByPath) resources() []string { return []string{parameterARN(r.Path)} }
+
+// getParametersByPath gives pages, of which the token is the place of the next.
+func (a *AWS) getParametersByPath(_ context.Context, r *getParametersByPath) (any, error) {
+	from := 0
+	if r.NextToken != "" {
+		var err error
+		if from, err = strconv.Atoi(r.NextToken); err != nil {
+			return nil, &refusal{"InvalidNextToken", "the token is none of this operation's"}
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	page := []parameter{}
+	answer := map[string]any{}
+	size := cmp.Or(r.MaxResults, maxNames)
+	for i, name := range a.below(r.Path, r.Recursive) {
+		switch {
+		case i >= from+size:
+			answer["NextToken"] = strconv.Itoa(from + size)
+		case i >= from:
+			page = append(page, a.parameters[name].shown(r.WithDecryption))
+		}
+	}
+	answer["Parameters"] = page
+	return answer, nil
+}
+
+// below lists the names below a path, sorted.
+func (a *AWS) below(path string, recursive bool) []string {
+	path = strings.TrimSuffix(path, "/") + "/"
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.parameters)), func(name string) bool {
+		rest, under := strings.CutPrefix(name, path)
+		return !under || !recursive && strings.Contains(rest, "/")
+	})
+}
+
+type putParameter struct {
+	Name, Value, Type, Tier string
+	Overwrite               bool
+}
+
+func (r *putParameter) resources() []string { return []string{parameterARN(r.Name)} }
+
+func (a *AWS) putParameter(_ context.Context, r *putParameter) (any, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	old, exists := a.parameters[r.Name]
+	if exists && !r.Overwrite {
+		return nil, &refusal{"ParameterAlreadyExists", "The parameter already exists. To overwrite this value, set the overwrite option in the request to true."}
+	}
+	a.parameters[r.Name] = parameter{
+		Name: r.Name, Type: cmp.Or(r.Type, old.Type), Value: r.Value, Version: old.Version + 1,
+		ARN: parameterARN(r.Name), DataType: "text", LastModifiedDate: float64(time.Now().UnixMilli()) / 1000,
+	}
+	return map[string]any{"Version": old.Version + 1, "Tier": cmp.Or(r.Tier, "Standard")}, nil
+}

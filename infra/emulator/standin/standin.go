@@ -1,0 +1,205 @@
+// Package standin answers in AWS's place where the emulator is too slow: thousands of
+// events a minute, and services that fail. It knows those operations of SQS, of
+// Parameter Store and of CloudFormation that this program calls, over their real
+// protocols and in memory, and refuses every other. A test holds it to what the
+// emulator answers.
+package standin
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// The services, as IAM names them.
+const (
+	SQS            = "sqs"
+	ParameterStore = "ssm"
+	CloudFormation = "cloudformation"
+)
+
+// AWS is one account, empty when it starts. It is safe for use by many goroutines.
+type AWS struct {
+	// URL is where every service answers.
+	URL string
+
+	mu         sync.Mutex
+	queues     map[string]*queue
+	parameters map[string]parameter
+	stacks     map[string]map[string]string // outputs, by the stack's name
+	faults     map[operation]Fault
+	calls      []Call
+}
+
+// Call is what was asked of a service, whether it answered or failed.
+type Call struct {
+	Service   string   // "sqs"
+	Action    string   // "SendMessage"
+	Resources []string // on which, by their ARNs
+}
+
+// operation names an action of a service; all of them where the action is empty.
+type operation struct{ service, action string }
+
+// Start starts an AWS that ends with the test.
+func Start(t testing.TB) *AWS {
+	a := &AWS{
+		queues: map[string]*queue{}, parameters: map[string]parameter{},
+		stacks: map[string]map[string]string{}, faults: map[operation]Fault{},
+	}
+	ctx, end := context.WithCancel(context.Background())
+	server := httptest.NewUnstartedServer(a)
+	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+	server.Start()
+	t.Cleanup(func() {
+		end() // what hangs, and who waits for a message
+		server.Close()
+	})
+	a.URL = server.URL
+	return a
+}
+
+// Deploy makes a stack with those outputs, and nothing else of it.
+func (a *AWS) Deploy(stack string, outputs map[string]string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stacks[stack] = outputs
+}
+
+// Fail makes an action fail from now on, or every action of the service that has no
+// fault of its own where the action is empty. A nil fault makes it work again.
+func (a *AWS) Fail(service, action string, f Fault) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if f == nil {
+		delete(a.faults, operation{service, action})
+		return
+	}
+	a.faults[operation{service, action}] = f
+}
+
+// Calls are all calls so far, in the order in which they came.
+func (a *AWS) Calls() []Call {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.calls)
+}
+
+// ServeHTTP takes one call.
+func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body) // all of it: only then is the server told when the client gives up
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	call, answer := a.read(r, body)
+	var handler http.Handler = answer
+	if fault := a.record(call); fault != nil {
+		handler = fault(handler)
+	}
+	handler.ServeHTTP(w, r)
+}
+
+// record keeps a call, and gives the fault that it meets.
+func (a *AWS) record(call Call) Fault {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = append(a.calls, call)
+	if fault, ok := a.faults[operation{call.Service, call.Action}]; ok {
+		return fault
+	}
+	return a.faults[operation{call.Service, ""}]
+}
+
+// read says what a request asks for, and how it is answered.
+func (a *AWS) read(r *http.Request, body []byte) (Call, http.HandlerFunc) {
+	target, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	switch target {
+	case "AmazonSQS":
+		return readJSON(Call{Service: SQS, Action: action}, a.sqs(action), body)
+	case "AmazonSSM":
+		return readJSON(Call{Service: ParameterStore, Action: action}, a.parameterStore(action), body)
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil || form.Get("Action") != "DescribeStacks" {
+		return Call{Action: action}, refuse(unknown(cmp.Or(action, form.Get("Action"))))
+	}
+	return a.describeStacks(form.Get("StackName"))
+}
+
+// refusal is an error of AWS.
+type refusal struct{ code, message string }
+
+func (r *refusal) Error() string { return r.code + ": " + r.message }
+
+func unknown(action string) *refusal {
+	return &refusal{"UnknownOperationException", fmt.Sprintf("infra/emulator/standin does not know %q: add it there, or use the emulator", action)}
+}
+
+// request is the parameters of an action.
+type request interface {
+	// resources are the ARNs of what it is about.
+	resources() []string
+}
+
+// action answers requests of one kind.
+type action struct {
+	empty func() request
+	do    func(context.Context, request) (any, error)
+}
+
+// on makes an action of a function.
+func on[R any, P interface {
+	*R
+	request
+}](do func(context.Context, P) (any, error)) *action {
+	return &action{
+		empty: func() request { return P(new(R)) },
+		do:    func(ctx context.Context, r request) (any, error) { return do(ctx, r.(P)) },
+	}
+}
+
+// readJSON is a call over AWS's JSON protocols. The action is nil where there is none.
+func readJSON(call Call, act *action, body []byte) (Call, http.HandlerFunc) {
+	if act == nil {
+		return call, refuse(unknown(call.Action))
+	}
+	asked := act.empty()
+	if err := json.Unmarshal(body, asked); err != nil {
+		return call, refuse(&refusal{"SerializationException", err.Error()})
+	}
+	call.Resources = asked.resources()
+	return call, func(w http.ResponseWriter, r *http.Request) {
+		answer, err := act.do(r.Context(), asked)
+		if refused := (*refusal)(nil); errors.As(err, &refused) {
+			refuse(refused)(w, r)
+			return
+		}
+		if err != nil { // the client is gone
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		json.NewEncoder(w).Encode(answer)
+	}
+}
+
+// refuse answers with an error of the JSON protocols.
+func refuse(why *refusal) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		w.WriteHeader(http.StatusBadRequest)
+		json.NewEncoder(w).Encode(map[string]string{"__type": why.code, "message": why.message})
+	}
+}

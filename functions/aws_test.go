@@ -2,16 +2,15 @@ package functions_test
 
 import (
 	"encoding/json"
-	"fmt"
-	"net/http"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/metrics"
 	"commerce-segment/shared/settings"
@@ -33,7 +32,7 @@ func accept(t testing.TB, function *process, tracked tracking.Tracking, key stri
 func TestOnAWSAWebhookGoesFromCommerceToSegment(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.OrderCompleted
-	cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+	cloud, segment := newCloud(t, emulator.Shared(t).URL, tracked, 30), newStandIn(t)
 	cloud.configure(segment, nil)
 	function := cloud.start()
 	body := samplesOf(t, tracked)[0].Body
@@ -56,8 +55,8 @@ func TestOnAWSAWebhookGoesFromCommerceToSegment(t *testing.T) {
 	visible, invisible = cloud.count(cloud.queue)
 	equal(t, "kept of a forged one", visible+invisible, 0)
 
-	function.noSecretsInLog(t)
-	function.counts(t, cloud.prefix, tracked, metrics.Accepted, metrics.DelayMilliseconds, metrics.Delivered, metrics.Forged)
+	noSecretsInLog(t, function.log.String())
+	counts(t, function.log.String(), cloud.prefix, tracked, metrics.Accepted, metrics.DelayMilliseconds, metrics.Delivered, metrics.Forged)
 }
 
 // Once a function asks for its first event Lambda may freeze it, in the middle of
@@ -66,29 +65,26 @@ func TestOnAWSAWebhookGoesFromCommerceToSegment(t *testing.T) {
 // function from starting for a moment only.
 func TestOnAWSSettingsAreReadBeforeTheFunctionAsksForAnEvent(t *testing.T) {
 	t.Parallel()
-	store := newCloud(t, tracking.CustomerUpdated, 30)
-	read := make(chan struct{}, 10)
-	store.fail(parameterStore, func(aws *cloud, w http.ResponseWriter, r *http.Request) bool {
-		read <- struct{}{}
-		return hangs(aws, w, r)
-	})
-	build(t, store.tracking.Name)
-	function := store.start()
+	aws := standin.Start(t)
+	aws.Fail(standin.ParameterStore, "", standin.Hang)
+	cloud := newCloud(t, aws.URL, tracking.CustomerUpdated, 30)
+	build(t, cloud.tracking.Name)
+	function := cloud.start()
 	select {
 	case <-function.asked:
 	case <-time.After(10 * time.Second):
 		t.Fatal("10 s after its start it has not asked for an event: Lambda would start it over")
 	}
-	if len(read) == 0 {
+	if !slices.ContainsFunc(aws.Calls(), func(c standin.Call) bool { return c.Action == "GetParameters" }) {
 		t.Error("it asked for an event before it looked at its settings")
 	}
 }
 
-// counts looks whether the log lines carry exactly those metrics, each once.
-func (p *process) counts(t *testing.T, prefix string, tracked tracking.Tracking, want ...string) {
+// counts looks whether the lines of a log carry exactly those metrics, each once.
+func counts(t *testing.T, log, prefix string, tracked tracking.Tracking, want ...string) {
 	t.Helper()
 	got := map[string]bool{}
-	for text := range strings.Lines(p.log.String()) {
+	for text := range strings.Lines(log) {
 		var line struct {
 			Prefix, Tracking string
 			AWS              struct {
@@ -129,7 +125,7 @@ func (p *process) counts(t *testing.T, prefix string, tracked tracking.Tracking,
 func TestOnAWSAPostponedEventStaysInvisible(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.OrderUpdated
-	cloud, segment := newCloud(t, tracked, 1), newStandIn(t) // invisible for 1 s, unless it is postponed
+	cloud, segment := newCloud(t, emulator.Shared(t).URL, tracked, 1), newStandIn(t) // invisible for 1 s, unless it is postponed
 	cloud.configure(segment, nil)
 	function := cloud.start()
 	accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
@@ -152,7 +148,7 @@ func TestOnAWSAPostponedEventStaysInvisible(t *testing.T) {
 func TestOnAWSABuriedEventSaysWhy(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.OrderCompleted
-	cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+	cloud, segment := newCloud(t, emulator.Shared(t).URL, tracked, 30), newStandIn(t)
 	cloud.configure(segment, map[string]string{settings.Template(tracked): `{"event": "Order Completed", "userId": 7}`})
 	function := cloud.start()
 	body := samplesOf(t, tracked)[0].Body
@@ -177,113 +173,34 @@ func TestOnAWSABuriedEventSaysWhy(t *testing.T) {
 	if attribute := dead[0].MessageAttributes["Resource"]; attribute.StringValue == nil {
 		t.Error("it does not name the order")
 	}
-	function.counts(t, cloud.prefix, tracked, metrics.Accepted, metrics.Buried)
-}
-
-// "Deployed and not yet configured" is a normal state: everything that comes in is
-// kept, and delivered once there are settings. What was forged is buried then.
-func TestOnAWSEventsThatComeBeforeTheSettingsAreDelivered(t *testing.T) {
-	t.Parallel()
-	tracked := tracking.CustomerCreated
-	cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
-	function := cloud.start()
-	body := samplesOf(t, tracked)[0].Body
-	for i := range 5 {
-		status, _ := accept(t, function, tracked, secret, []byte(strings.ReplaceAll(string(body), `"id":`, fmt.Sprintf(`"was":%d,"id":`, i))))
-		equal(t, "status", status, 202)
-	}
-	status, _ := accept(t, function, tracked, "guess", body)
-	equal(t, "status of one that is forged, which nobody can know yet", status, 202)
-	kept := cloud.deliver(function)
-	equal(t, "kept without settings", len(kept), 6)
-	function.counts(t, cloud.prefix, tracked, metrics.Accepted, metrics.Unverified, metrics.Postponed, metrics.Blocked)
-
-	cloud.configure(segment, nil)
-	cloud.bringBack(kept)
-	function = cloud.start() // another one; this one looks again within 72 s
-	equal(t, "kept with settings", len(cloud.deliver(function)), 0)
-	equal(t, "messages to Segment", len(segment.drain()), 5)
-	visible, _ := cloud.count(cloud.dead)
-	equal(t, "dead letters", visible, 1)
-	function.counts(t, cloud.prefix, tracked, metrics.Delivered, metrics.DelayMilliseconds, metrics.Buried, metrics.Forged)
-}
-
-// Commerce may never send a refused event again. The order of things is the
-// operator's program's: both secrets, 6 s, Commerce's own, and then one secret.
-func TestOnAWSNothingIsRefusedWhileASecretIsRotated(t *testing.T) {
-	t.Parallel()
-	tracked := tracking.OrderUpdated
-	cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
-	cloud.configure(segment, nil)
-	body := samplesOf(t, tracked)[0].Body
-
-	var key atomic.Value // what Commerce sends
-	key.Store(secret)
-	stop := make(chan struct{})
-	var refused, accepted, withNew atomic.Int64
-	var traffic sync.WaitGroup
-	for range 2 {
-		function := cloud.start()
-		traffic.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				presented := key.Load().(string)
-				status, _ := accept(t, function, tracked, presented, body)
-				if status == 202 {
-					accepted.Add(1)
-				} else {
-					refused.Add(1)
-				}
-				if presented != secret {
-					withNew.Add(1)
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
-		})
-	}
-	time.Sleep(time.Second)
-	cloud.put(map[string]string{settings.WebhookSecret: "rotated_squirrel\n" + secret})
-	time.Sleep(6 * time.Second)
-	key.Store("rotated_squirrel")
-	time.Sleep(time.Second)
-	cloud.put(map[string]string{settings.WebhookSecret: "rotated_squirrel"})
-	time.Sleep(6 * time.Second)
-	close(stop)
-	traffic.Wait()
-	t.Logf("%d accepted, %d of them with the new secret", accepted.Load(), withNew.Load())
-	equal(t, "refused", refused.Load(), 0)
-	if withNew.Load() < 100 {
-		t.Errorf("only %d came with the new secret", withNew.Load())
-	}
+	counts(t, function.log.String(), cloud.prefix, tracked, metrics.Accepted, metrics.Buried)
 }
 
 // Whatever Parameter Store does, Commerce has its answer within 2 s and the event
 // is kept: it is verified when it is delivered.
 func TestOnAWSEventsAreKeptWhileParameterStoreFails(t *testing.T) {
-	for name, fails := range map[string]fault{"throttles": throttles, "hangs": hangs, "is down": isDown} {
+	for name, fails := range map[string]standin.Fault{"throttles": standin.Throttle, "hangs": standin.Hang, "is down": standin.Down} {
 		t.Run("cold and it "+name, func(t *testing.T) {
 			t.Parallel()
 			tracked := tracking.OrderCancelled
-			cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+			aws, segment := standin.Start(t), newStandIn(t)
+			cloud := newCloud(t, aws.URL, tracked, 30)
 			cloud.configure(segment, nil)
-			cloud.fail(parameterStore, fails)
+			aws.Fail(standin.ParameterStore, "", fails)
 			build(t, tracked.Name)
 			started := time.Now()
 			function := cloud.start()
 			status, _ := accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
 			within(t, time.Since(started), 2*time.Second)
 			equal(t, "status", status, 202)
-			cloud.recovers(function, segment, 1)
-			function.noSecretsInLog(t)
+			cloud.recovers(aws, function, segment, 1)
+			noSecretsInLog(t, function.log.String())
 		})
 		t.Run("warm and it "+name, func(t *testing.T) {
 			t.Parallel()
 			tracked := tracking.OrderRefunded
-			cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+			aws, segment := standin.Start(t), newStandIn(t)
+			cloud := newCloud(t, aws.URL, tracked, 30)
 			cloud.configure(segment, nil)
 			function := cloud.start()
 			body := samplesOf(t, tracked)[0].Body
@@ -291,7 +208,7 @@ func TestOnAWSEventsAreKeptWhileParameterStoreFails(t *testing.T) {
 			equal(t, "status", status, 202)
 
 			cloud.put(map[string]string{settings.WebhookSecret: "rotated_squirrel\n" + secret})
-			cloud.fail(parameterStore, fails)
+			aws.Fail(standin.ParameterStore, "", fails)
 			time.Sleep(5 * time.Second) // a reload is due
 			status, took := accept(t, function, tracked, "rotated_squirrel", body)
 			equal(t, "status with a secret that is not known yet", status, 202)
@@ -299,17 +216,17 @@ func TestOnAWSEventsAreKeptWhileParameterStoreFails(t *testing.T) {
 			status, took = accept(t, function, tracked, secret, body)
 			equal(t, "status with the known secret", status, 202)
 			within(t, took, time.Second)
-			cloud.recovers(function, segment, 3)
-			function.noSecretsInLog(t)
+			cloud.recovers(aws, function, segment, 3)
+			noSecretsInLog(t, function.log.String())
 		})
 	}
 }
 
 // recovers looks whether everything that was accepted is delivered once Parameter
 // Store answers again.
-func (c *cloud) recovers(function *process, segment *standIn, want int) {
+func (c *cloud) recovers(aws *standin.AWS, function *process, segment *standIn, want int) {
 	c.t.Helper()
-	c.fail(parameterStore, nil)
+	aws.Fail(standin.ParameterStore, "", nil)
 	time.Sleep(6 * time.Second) // a failure counts for 5 s
 	for range 3 {
 		c.bringBack(c.deliver(function))
@@ -324,28 +241,29 @@ func (c *cloud) recovers(function *process, segment *standIn, want int) {
 func TestOnAWSEventsGoStraightToSegmentWhileTheQueueFails(t *testing.T) {
 	cases := []struct {
 		name        string
-		queue       fault
+		queue       standin.Fault
 		segmentDown bool
 		status      int
 		direct      int // messages to Segment
 		queued      int
 	}{
-		{"it is slow", isSlow, false, 202, 0, 1},
-		{"it hangs", hangs, false, 202, 1, 0},
-		{"it is down", isDown, false, 202, 1, 0},
-		{"it throttles", throttles, false, 202, 1, 0},
-		{"it hangs and Segment is down", hangs, true, 503, 1, 0},
-		{"it is down and Segment is down", isDown, true, 503, 1, 0},
+		{"it is slow", standin.Delay(time.Second), false, 202, 0, 1},
+		{"it hangs", standin.Hang, false, 202, 1, 0},
+		{"it is down", standin.Down, false, 202, 1, 0},
+		{"it throttles", standin.Throttle, false, 202, 1, 0},
+		{"it hangs and Segment is down", standin.Hang, true, 503, 1, 0},
+		{"it is down and Segment is down", standin.Down, true, 503, 1, 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			tracked := tracking.CheckoutStarted
-			cloud, segment := newCloud(t, tracked, 30), newStandIn(t)
+			aws, segment := standin.Start(t), newStandIn(t)
+			cloud := newCloud(t, aws.URL, tracked, 30)
 			cloud.configure(segment, nil)
 			function := cloud.start()
 			segment.down(c.segmentDown)
-			cloud.fail(queues, c.queue)
+			aws.Fail(standin.SQS, "", c.queue)
 			status, took := accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
 			within(t, took, 8*time.Second)
 			equal(t, "status", status, c.status)

@@ -2,16 +2,11 @@ package functions_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,128 +17,67 @@ import (
 	"commerce-segment/infra/emulator"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
-// cloud is what a store has of AWS for one tracking: parameters and two queues in
-// the emulator. Between the function and the emulator stands a proxy, with which
-// each service can fail.
+// cloud is what a store has of AWS for one tracking: parameters and two queues, in
+// the emulator or in its stand-in.
 type cloud struct {
-	t           *testing.T
+	t           testing.TB
 	tracking    tracking.Tracking
+	url         string // of AWS
 	prefix      string
 	queue, dead string // URLs
 	sqs         *sqs.Client
 	parameters  settings.EditableParameterStore
-	endpoint    string // the proxy's
-
-	mu    sync.Mutex
-	fault map[string]fault // by service: "AmazonSSM", "AmazonSQS"
-	over  chan struct{}    // closed when the test ends
 }
 
-// fault is how a service fails; nil where it does not. It says whether the service
-// gets the request nevertheless.
-type fault func(c *cloud, w http.ResponseWriter, r *http.Request) (passes bool)
-
-func newCloud(t *testing.T, tracked tracking.Tracking, visibility int) *cloud {
+// newCloud is empty. What is received from its queue is invisible for that many
+// seconds.
+func newCloud(t testing.TB, url string, tracked tracking.Tracking, visibility int) *cloud {
 	t.Helper()
-	emulated := emulator.Shared(t).URL
 	name := strings.NewReplacer("/", "-", "_", "-", ",", "").Replace(t.Name())
-	c := &cloud{t: t, tracking: tracked, prefix: "/" + name, fault: map[string]fault{}, over: make(chan struct{})}
-
+	c := &cloud{t: t, tracking: tracked, url: url, prefix: "/" + name}
 	config := aws.Config{
-		Region: "us-east-1", BaseEndpoint: &emulated,
+		Region: emulator.Region, BaseEndpoint: &url,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
 	}
 	c.sqs = sqs.NewFromConfig(config)
 	c.parameters = settings.NewEditableParameterStore(ssm.NewFromConfig(config), c.prefix)
-	c.dead = c.newQueue("dead-"+strconv.Itoa(len(name))+name, 30)
-	c.queue = c.newQueue("queue-"+strconv.Itoa(len(name))+name, visibility)
-
-	target, err := url.Parse(emulated)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(c.proxy(httputil.NewSingleHostReverseProxy(target)))
-	t.Cleanup(server.Close)
-	t.Cleanup(func() { close(c.over) }) // first
-	c.endpoint = server.URL
+	c.dead = c.newQueue("dead-"+strconv.Itoa(len(name))+name, map[string]string{})
+	c.queue = c.newQueue("queue-"+strconv.Itoa(len(name))+name, map[string]string{
+		"VisibilityTimeout": strconv.Itoa(visibility),
+		"RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn": %q, "maxReceiveCount": %d}`,
+			c.attributes(c.dead)["QueueArn"], spool.MaxReceives),
+	})
 	return c
 }
 
-func (c *cloud) newQueue(name string, visibility int) (url string) {
+func (c *cloud) newQueue(name string, attributes map[string]string) (url string) {
 	c.t.Helper()
-	if len(name) > 80 {
-		name = name[:80]
-	}
-	output, err := c.sqs.CreateQueue(c.t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{
-		"MaximumMessageSize": "1048576", "VisibilityTimeout": strconv.Itoa(visibility),
-	}})
+	attributes["MaximumMessageSize"] = strconv.Itoa(spool.MaxMessage)
+	output, err := c.sqs.CreateQueue(c.t.Context(), &sqs.CreateQueueInput{
+		QueueName: aws.String(name[:min(len(name), 80)]), Attributes: attributes,
+	})
 	if err != nil {
 		c.t.Fatalf("creating queue %s: %v", name, err)
 	}
 	return *output.QueueUrl
 }
 
-// proxy lets the services fail.
-func (c *cloud) proxy(emulator http.Handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		service, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-		c.mu.Lock()
-		fails := c.fault[service]
-		c.mu.Unlock()
-		if fails != nil && !fails(c, w, r) {
-			return
-		}
-		emulator.ServeHTTP(w, r)
-	}
-}
-
-// The faults. A service that hangs takes the connection and never answers.
-var (
-	hangs fault = func(c *cloud, _ http.ResponseWriter, r *http.Request) bool {
-		select {
-		case <-c.over:
-		case <-r.Context().Done():
-		}
-		return false
-	}
-	isDown    fault = func(*cloud, http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
-	throttles fault = func(_ *cloud, w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("X-Amzn-ErrorType", "ThrottlingException")
-		w.WriteHeader(http.StatusBadRequest)
-		w.Write([]byte(`{"__type":"ThrottlingException","message":"Rate exceeded"}`))
-		return false
-	}
-	isSlow fault = func(*cloud, http.ResponseWriter, *http.Request) bool {
-		time.Sleep(time.Second)
-		return true
-	}
-)
-
-const (
-	parameterStore = "AmazonSSM"
-	queues         = "AmazonSQS"
-)
-
-// fail makes a service fail from now on; nil makes it work again.
-func (c *cloud) fail(service string, f fault) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fault[service] = f
+// environment is what the tracking's function finds this cloud by.
+func (c *cloud) environment() []string {
+	return append(emulator.Environment(c.url), serve.VariablePrefix+"="+c.prefix,
+		serve.VariableQueue+"="+c.queue, serve.VariableDeadLetters+"="+c.dead)
 }
 
 // start starts the tracking's function in this cloud.
-func (c *cloud) start(more ...string) *process {
+func (c *cloud) start() *process {
 	c.t.Helper()
-	return startIn(c.t, c.tracking.Name, append([]string{
-		"AWS_ENDPOINT_URL=" + c.endpoint, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=test",
-		serve.VariablePrefix + "=" + c.prefix,
-		serve.VariableQueue + "=" + c.queue, serve.VariableDeadLetters + "=" + c.dead,
-	}, more...)...)
+	return startIn(c.t, c.tracking.Name, c.environment()...)
 }
 
 // put writes parameters as the operator's program does.
@@ -169,47 +103,72 @@ func (c *cloud) configure(segment *standIn, more map[string]string) {
 // receive takes what is visible in a queue, up to ten messages.
 func (c *cloud) receive(queue string) []types.Message {
 	c.t.Helper()
-	output, err := c.sqs.ReceiveMessage(c.t.Context(), &sqs.ReceiveMessageInput{
-		QueueUrl: &queue, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"},
-		MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"},
-	})
+	messages, err := c.await(c.t.Context(), queue, 0)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return output.Messages
+	return messages
 }
 
-// deliver does what Lambda's event source mapping does with a batch: it hands what
-// is visible to the function, and deletes what is not to be kept.
+// await is receive with an error, which waits up to that many seconds for a message.
+func (c *cloud) await(ctx context.Context, queue string, seconds int32) ([]types.Message, error) {
+	output, err := c.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: &queue, MaxNumberOfMessages: spool.BatchSize, WaitTimeSeconds: seconds,
+		MessageAttributeNames:       []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return output.Messages, nil
+}
+
+// deliver hands a function what is visible, as Lambda's event source mapping does,
+// and returns what the function keeps.
 func (c *cloud) deliver(function *process) (kept []types.Message) {
 	c.t.Helper()
-	messages := c.receive(c.queue)
+	kept, err := c.handOver(c.t.Context(), c.receive(c.queue), function)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return kept
+}
+
+// handOver does what Lambda's event source mapping does with a batch: the function
+// has it, and what the function does not keep is deleted. Where the function fails,
+// all of it stays.
+func (c *cloud) handOver(ctx context.Context, messages []types.Message, function lambda) (kept []types.Message, err error) {
 	if len(messages) == 0 {
-		return nil
+		return nil, nil
 	}
 	var event events.SQSEvent
 	for _, m := range messages {
 		event.Records = append(event.Records, events.SQSMessage{
 			MessageId: *m.MessageId, ReceiptHandle: *m.ReceiptHandle, Body: *m.Body,
-			EventSource: "aws:sqs", AWSRegion: "us-east-1", Attributes: m.Attributes,
+			EventSource: "aws:sqs", AWSRegion: emulator.Region, Attributes: m.Attributes,
 		})
 	}
 	var response events.SQSEventResponse
-	function.answer(c.t, event, &response)
+	if err := function.ask(event, &response); err != nil {
+		return messages, err
+	}
 	failed := map[string]bool{}
 	for _, failure := range response.BatchItemFailures {
 		failed[failure.ItemIdentifier] = true
 	}
+	var done []types.DeleteMessageBatchRequestEntry
 	for _, m := range messages {
 		if failed[*m.MessageId] {
 			kept = append(kept, m)
-			continue
-		}
-		if _, err := c.sqs.DeleteMessage(c.t.Context(), &sqs.DeleteMessageInput{QueueUrl: &c.queue, ReceiptHandle: m.ReceiptHandle}); err != nil {
-			c.t.Fatal(err)
+		} else {
+			done = append(done, types.DeleteMessageBatchRequestEntry{Id: m.MessageId, ReceiptHandle: m.ReceiptHandle})
 		}
 	}
-	return kept
+	if len(done) == 0 { // SQS takes no empty batch
+		return kept, nil
+	}
+	_, err = c.sqs.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &c.queue, Entries: done})
+	return kept, err
 }
 
 // bringBack makes messages visible at once, in place of the time that passes.
@@ -227,13 +186,19 @@ func (c *cloud) bringBack(messages []types.Message) {
 // count is how many messages a queue holds, visible and not.
 func (c *cloud) count(queue string) (visible, invisible int) {
 	c.t.Helper()
+	attributes := c.attributes(queue)
+	visible, _ = strconv.Atoi(attributes["ApproximateNumberOfMessages"])
+	invisible, _ = strconv.Atoi(attributes["ApproximateNumberOfMessagesNotVisible"])
+	return visible, invisible
+}
+
+func (c *cloud) attributes(queue string) map[string]string {
+	c.t.Helper()
 	output, err := c.sqs.GetQueueAttributes(c.t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl: &queue, AttributeNames: []types.QueueAttributeName{"All"},
+		QueueUrl: &queue, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
 	})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	visible, _ = strconv.Atoi(output.Attributes["ApproximateNumberOfMessages"])
-	invisible, _ = strconv.Atoi(output.Attributes["ApproximateNumberOfMessagesNotVisible"])
-	return visible, invisible
+	return output.Attributes
 }

@@ -5,8 +5,6 @@ import (
 	"compress/flate"
 	"encoding/json"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"commerce-segment/shared/serve"
+	"commerce-segment/infra/emulator/standin"
+	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
@@ -89,18 +88,14 @@ func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return l
 //
 //	go test -run '^$' -bench ColdStart -benchtime 100x ./functions
 func BenchmarkColdStart(b *testing.B) {
-	aws := instantAWS(b)
 	tracked := tracking.OrderCompleted
+	cloud := newCloud(b, standin.Start(b).URL, tracked, 30)
+	cloud.put(map[string]string{settings.WebhookSecret: secret})
 	event := post(tracked, secret, samplesOf(b, tracked)[0].Body)
-	environment := []string{
-		"AWS_ENDPOINT_URL=" + aws, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=test",
-		serve.VariablePrefix + "=/commerce-segment",
-		serve.VariableQueue + "=" + aws + "/queue", serve.VariableDeadLetters + "=" + aws + "/dead",
-	}
 	var ours, empty starts
 	for b.Loop() {
 		empty.add(measure(b, "testdata/empty", event, nil))
-		ours.add(measure(b, tracked.Name, event, environment))
+		ours.add(measure(b, tracked.Name, event, cloud.environment()))
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(ours.asked), "ms-to-next")
@@ -140,20 +135,4 @@ func measure(b *testing.B, name string, event any, environment []string) (asked,
 		b.Fatalf("%s answers %s", name, outcome.body)
 	}
 	return asked, time.Since(started)
-}
-
-// instantAWS answers for Parameter Store and SQS as if all were well.
-func instantAWS(t testing.TB) (url string) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.Header.Get("X-Amz-Target") {
-		case "AmazonSSM.GetParameters":
-			io.WriteString(w, `{"Parameters":[{"Name":"/commerce-segment/commerce/webhook-secret","Type":"SecureString","Value":"`+secret+`"}]}`)
-		case "AmazonSQS.SendMessage":
-			io.WriteString(w, `{"MessageId":"1"}`)
-		default:
-			w.WriteHeader(http.StatusBadRequest)
-		}
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
 }

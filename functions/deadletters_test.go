@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"commerce-segment/infra/emulator"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
@@ -17,7 +18,7 @@ import (
 // and sends those on their way again.
 func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 	t.Parallel()
-	cloud := newCloud(t, tracking.OrderCompleted, 30)
+	cloud := newCloud(t, emulator.Shared(t).URL, tracking.OrderCompleted, 30)
 	queue := spool.NewSQS(cloud.sqs, cloud.queue, cloud.dead)
 	for i := range 24 {
 		reason := []string{"segment_400", "message_invalid"}[i%2]

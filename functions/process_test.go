@@ -3,6 +3,8 @@ package functions_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,8 +55,13 @@ func compile(name string) (bootstrap string, err error) {
 	return bootstrap, nil
 }
 
+// Most of what the tests here do is wait, so more of them run at once than there are
+// processors.
 func TestMain(m *testing.M) {
-	var err error
+	err := flag.Set("test.parallel", "8") // unless the command line says so
+	if err != nil {
+		panic(err)
+	}
 	if programs, err = os.MkdirTemp("", "functions"); err != nil {
 		panic(err)
 	}
@@ -163,7 +170,10 @@ func (p *process) runtimeAPI() http.Handler {
 		return func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			w.WriteHeader(http.StatusAccepted)
-			p.outcomes <- outcome{failed, body}
+			select {
+			case p.outcomes <- outcome{failed, body}:
+			case <-r.Context().Done(): // nobody waits for it any more
+			}
 		}
 	}
 	mux.HandleFunc("POST "+root+"/invocation/{id}/response", report(false))
@@ -171,41 +181,61 @@ func (p *process) runtimeAPI() http.Handler {
 	return mux
 }
 
-// invoke hands an event over and waits for what the function says.
-func (p *process) invoke(t testing.TB, payload []byte) outcome {
-	t.Helper()
+// try hands an event over and waits for what the function says. Its error says why
+// it said nothing.
+func (p *process) try(payload []byte) (outcome, error) {
 	patience := time.After(2 * invokeWithin)
 	select {
 	case p.payloads <- payload:
 	case <-p.ended:
-		t.Fatal("the function has ended")
+		return outcome{}, errors.New("the function has ended")
 	case <-patience:
-		t.Fatal("the function does not ask for an event")
+		return outcome{}, errors.New("the function does not ask for an event")
 	}
 	select {
 	case outcome := <-p.outcomes:
-		return outcome
+		return outcome, nil
 	case <-p.ended:
-		t.Fatal("the function ended over an event")
+		return outcome{}, errors.New("the function ended over an event")
 	case <-patience:
-		t.Fatal("the function does not answer")
+		return outcome{}, errors.New("the function does not answer")
 	}
-	panic("unreachable")
 }
 
-// answer invokes the function, and reads its answer into response.
-func (p *process) answer(t testing.TB, event, response any) {
+// invoke is try for a function that must answer.
+func (p *process) invoke(t testing.TB, payload []byte) outcome {
 	t.Helper()
-	payload, err := json.Marshal(event)
+	outcome, err := p.try(payload)
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcome := p.invoke(t, payload)
-	if outcome.failed {
-		t.Fatalf("the function failed: %s", outcome.body)
+	return outcome
+}
+
+// ask hands an event over, and reads what the function says into response.
+func (p *process) ask(event, response any) error {
+	payload, err := json.Marshal(event)
+	if err != nil {
+		return err
+	}
+	outcome, err := p.try(payload)
+	switch {
+	case err != nil:
+		return err
+	case outcome.failed:
+		return fmt.Errorf("the function failed: %s", outcome.body)
 	}
 	if err := json.Unmarshal(outcome.body, response); err != nil {
-		t.Fatalf("answer %s: %v", outcome.body, err)
+		return fmt.Errorf("answer %s: %w", outcome.body, err)
+	}
+	return nil
+}
+
+// answer is ask for a function that must answer.
+func (p *process) answer(t testing.TB, event, response any) {
+	t.Helper()
+	if err := p.ask(event, response); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -229,11 +259,10 @@ func (p *process) deliver(t testing.TB, records ...string) (kept []string) {
 	return kept
 }
 
-// noSecretsInLog looks through everything that the function wrote: CloudWatch
-// keeps it, and many may read it.
-func (p *process) noSecretsInLog(t testing.TB) {
+// noSecretsInLog looks through everything that a function wrote: CloudWatch keeps
+// it, and many may read it.
+func noSecretsInLog(t testing.TB, text string) {
 	t.Helper()
-	text := p.log.String()
 	for _, forbidden := range []string{secret, writeKey, "guess", "ron.swanson", "@"} {
 		if strings.Contains(text, forbidden) {
 			t.Errorf("the log holds %q", forbidden)

@@ -100,11 +100,11 @@ func start(t testing.TB) *Emulator {
 	return &Emulator{URL: strings.TrimSpace(line), stop: stop}
 }
 
-// Environment is what AWS's SDKs and tools need to find the emulator and nothing
+// Environment is what AWS's SDKs and tools need to find the AWS at a URL and nothing
 // else: variables for exec.Cmd.Env.
-func (e *Emulator) Environment() []string {
+func Environment(url string) []string {
 	return []string{
-		"AWS_ENDPOINT_URL=" + e.URL,
+		"AWS_ENDPOINT_URL=" + url,
 		"AWS_REGION=" + Region, "AWS_DEFAULT_REGION=" + Region,
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=",
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
@@ -155,7 +155,7 @@ func (e *Emulator) CDK(t testing.TB, output string, arguments ...string) string 
 	arguments = append(arguments, "--no-notices", "--no-color", "--output", output)
 	cli := exec.Command(cdk(t), arguments...)
 	cli.Dir = infra(t)
-	cli.Env = append(os.Environ(), e.Environment()...)
+	cli.Env = append(os.Environ(), Environment(e.URL)...)
 	cli.Env = append(cli.Env, "CDK_DISABLE_CLI_TELEMETRY=true", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20")
 	said, err := cli.CombinedOutput()
 	if err != nil {

@@ -27,7 +27,7 @@ const shop = "/commerce-segment"
 func emulated(t *testing.T) *emulator.Emulator {
 	t.Helper()
 	aws := emulator.Start(t)
-	for _, variable := range aws.Environment() {
+	for _, variable := range emulator.Environment(aws.URL) {
 		name, value, _ := strings.Cut(variable, "=")
 		t.Setenv(name, value)
 	}

@@ -1,0 +1,314 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/emulator/standin"
+	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/metrics"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// scale multiplies the events of the tests that have many. They take about as long
+// with ten times as many: what they wait for is a minute of caching, and the queue.
+var scale = flag.Int("scale", 1, "multiply the number of events in tests AtScale")
+
+// "Deployed and not yet configured" is a normal state: everything that comes in is
+// kept, and is delivered once there are settings, without anybody's help. What was
+// forged is buried then.
+func TestAtScaleEventsThatComeBeforeTheSettingsArriveByThemselves(t *testing.T) {
+	t.Parallel()
+	many := 100 * *scale
+	aws, segment := standin.Start(t), newStandIn(t)
+	cloud := deployed(t, aws, tracking.OrderCompleted)
+	function := newFleet(cloud)
+	mapEventSource(cloud, function)
+
+	shop := newShop(t, cloud)
+	for range many {
+		shop.begin(func(order int) { shop.posts(function, secret, order) })
+	}
+	shop.underway.Wait()
+	equal(t, "answers", shop.answers(), map[int]int{202: many})
+	status, err := accepts(function, cloud.tracking, "guess", shop.webhook(many))
+	equal(t, "the answer to one that is forged, which nobody can know yet", fmt.Sprint(status, err), "202 <nil>")
+	equal(t, "messages to Segment", len(segment.drain()), 0)
+
+	hub(t, cloud, []string{"SEGMENT_WRITE_KEY=" + writeKey, "COMMERCE_WEBHOOK_SECRET=" + secret}, "configure", "--segment-host", segment.url)
+	shop.arrives(segment, many)
+	cloud.isLeftWith(1)
+	reason := cloud.receive(cloud.dead)[0].MessageAttributes["Reason"]
+	equal(t, "why it is buried", *reason.StringValue, "forged")
+
+	noSecretsInLog(t, function.log())
+	counts(t, function.log(), cloud.prefix, cloud.tracking, metrics.Accepted, metrics.Unverified, metrics.Postponed, metrics.Blocked,
+		metrics.Delivered, metrics.DelayMilliseconds, metrics.Buried, metrics.Forged)
+}
+
+// Commerce may never send a refused event again. Here it sends all the time, to
+// functions that have run for long and, every tenth time, to one that is started for
+// it, while an operator rotates the secret as hub rotate says.
+func TestAtScaleNothingIsRefusedWhileTheSecretIsRotated(t *testing.T) {
+	t.Parallel()
+	const rotated = "rotated_squirrel"
+	many := 1000 * *scale
+	aws, segment := standin.Start(t), newStandIn(t)
+	cloud := deployed(t, aws, tracking.OrderCompleted)
+	hub(t, cloud, []string{"SEGMENT_WRITE_KEY=" + writeKey, "COMMERCE_WEBHOOK_SECRET=" + secret}, "configure", "--segment-host", segment.url)
+	warm := newFleet(cloud)
+	mapEventSource(cloud, warm)
+
+	var keys atomic.Pointer[[2]string] // what Commerce sends with one webhook or another
+	keys.Store(&[2]string{secret, secret})
+	shop := newShop(t, cloud)
+	over := make(chan struct{})
+	var traffic sync.WaitGroup
+	defer traffic.Wait()
+	end := sync.OnceFunc(func() { close(over) })
+	defer end()
+	traffic.Go(func() {
+		// A rotation takes 75 s: some four fifths of the webhooks.
+		for tick := time.NewTicker(95 * time.Second / time.Duration(many)); ; {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+			}
+			shop.begin(func(order int) {
+				var function lambda = warm
+				if order%10 == 0 {
+					function = cold{warm}
+				}
+				shop.posts(function, keys.Load()[order/10%2], order)
+			})
+		}
+	})
+	some := func() {
+		t.Helper()
+		next := shop.answered() + many/20
+		eventually(t, "webhooks are answered", func() bool { return shop.answered() >= next })
+	}
+
+	some()
+	hub(t, cloud, []string{"COMMERCE_WEBHOOK_SECRET=" + rotated}, "rotate")
+	known := shop.answered()
+	keys.Store(&[2]string{secret, rotated}) // one webhook after another is given the new one
+	some()
+	keys.Store(&[2]string{rotated, rotated})
+	some()
+	hub(t, cloud, nil, "rotate", "--finish")
+	finished := shop.answered()
+	some()
+	eventually(t, "there were as many as there shall be", func() bool { return shop.answered() >= many })
+	end()
+	traffic.Wait()
+	shop.underway.Wait()
+
+	t.Logf("%d webhooks: %d until the functions knew both secrets, %d until the old one was dropped, %d after; every tenth to a cold function",
+		shop.answered(), known, finished-known, shop.answered()-finished)
+	equal(t, "answers", shop.answers(), map[int]int{202: shop.answered()})
+	shop.arrives(segment, shop.answered())
+	cloud.isLeftWith(0)
+	status, err := accepts(cold{warm}, cloud.tracking, secret, shop.webhook(0))
+	equal(t, "the answer to the old secret in the end", fmt.Sprint(status, err), "401 <nil>")
+}
+
+// deployed is a store as it is after its first deployment: every parameter has its
+// default, and there is no secret.
+func deployed(t *testing.T, aws *standin.AWS, tracked tracking.Tracking) *cloud {
+	t.Helper()
+	c := newCloud(t, aws.URL, tracked, int(spool.Visibility.Seconds()))
+	stack := map[string]string{outputs.Prefix: c.prefix}
+	for _, other := range tracking.All() {
+		stack[outputs.Queue(other)] = c.newQueue(other.Name, map[string]string{})
+		stack[outputs.DeadLetters(other)] = c.newQueue(other.Name+"-dead-letters", map[string]string{})
+	}
+	stack[outputs.Queue(tracked)], stack[outputs.DeadLetters(tracked)] = c.queue, c.dead
+	aws.Deploy(outputs.StackName(c.prefix), stack)
+	c.put(map[string]string{
+		settings.SegmentHost: settings.DefaultHost, settings.SegmentPath: settings.DefaultPath,
+		settings.Enabled(tracked): "true", settings.Events(tracked): strings.Join(tracked.Observes, ","),
+		settings.Template(tracked): templates.Default(tracked.Name),
+	})
+	return c
+}
+
+// isLeftWith waits until the queue is empty, and counts the dead letters.
+func (c *cloud) isLeftWith(dead int) {
+	c.t.Helper()
+	eventually(c.t, "the queue is empty", func() bool {
+		visible, invisible := c.count(c.queue)
+		return visible+invisible == 0
+	})
+	visible, _ := c.count(c.dead)
+	equal(c.t, "dead letters", visible, dead)
+}
+
+// hub runs the operator's program on a store, with those variables, to its end.
+func hub(t *testing.T, c *cloud, variables []string, arguments ...string) {
+	t.Helper()
+	program, err := operatorsProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(program, append(arguments, "--prefix", c.prefix)...)
+	command.Env = append(append(os.Environ(), emulator.Environment(c.url)...), variables...)
+	if said, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("hub %s: %v\n%s", strings.Join(arguments, " "), err, said)
+	}
+}
+
+// operatorsProgram builds it, once for all tests.
+var operatorsProgram = sync.OnceValues(func() (program string, err error) {
+	program = filepath.Join(programs, "hub")
+	if said, err := exec.Command("go", "build", "-o", program, "../infra/hub").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the operator's program: %w\n%s", err, said)
+	}
+	return program, nil
+})
+
+// shop is a Commerce in which one order after the other is paid.
+type shop struct {
+	t        *testing.T
+	tracking tracking.Tracking
+	sample   templates.Sample
+	orders   int
+	free     chan struct{} // holds one for each webhook that may be under way beside those that are
+	underway sync.WaitGroup
+
+	mu       sync.Mutex
+	statuses map[int]int // how many webhooks were answered with it; 0 stands for no answer
+}
+
+// atOnce is how many webhooks are under way at the same time, at most.
+const atOnce = 8
+
+func newShop(t *testing.T, c *cloud) *shop {
+	t.Helper()
+	return &shop{
+		t: t, tracking: c.tracking, sample: samplesOf(t, c.tracking)[0],
+		free: make(chan struct{}, atOnce), statuses: map[int]int{},
+	}
+}
+
+// begin does something for the next order, and does not wait for its end.
+func (s *shop) begin(do func(order int)) {
+	order := s.orders
+	s.orders++
+	s.free <- struct{}{}
+	s.underway.Go(func() {
+		do(order)
+		<-s.free
+	})
+}
+
+// webhook is that of an order, whose id is its number.
+func (s *shop) webhook(order int) []byte {
+	var body struct {
+		Payload struct{ Data struct{ ID string } }
+	}
+	if err := json.Unmarshal(s.sample.Body, &body); err != nil || body.Payload.Data.ID == "" {
+		s.t.Errorf("the sample %s has no order: %v", s.sample.Name, err)
+	}
+	return []byte(strings.ReplaceAll(string(s.sample.Body), body.Payload.Data.ID, fmt.Sprint("order-", order)))
+}
+
+// posts posts the webhook of an order, and notes the answer.
+func (s *shop) posts(function lambda, key string, order int) {
+	status, err := accepts(function, s.tracking, key, s.webhook(order))
+	if err != nil {
+		s.t.Errorf("order %d: %v", order, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.statuses[status]++
+}
+
+// accepts posts a webhook to a function. The status is 0 where there is an error.
+func accepts(function lambda, tracked tracking.Tracking, key string, body []byte) (status int, err error) {
+	var response events.APIGatewayV2HTTPResponse
+	if err := function.ask(post(tracked, key, body), &response); err != nil {
+		return 0, err
+	}
+	return response.StatusCode, nil
+}
+
+// answers are how many webhooks were answered with which status.
+func (s *shop) answers() map[int]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := map[int]int{}
+	for status, n := range s.statuses {
+		all[status] = n
+	}
+	return all
+}
+
+// answered is how many webhooks were answered.
+func (s *shop) answered() int {
+	total := 0
+	for _, n := range s.answers() {
+		total += n
+	}
+	return total
+}
+
+// arrives waits until Segment has been told of each of the first orders, and of no
+// other one.
+func (s *shop) arrives(segment *standIn, orders int) {
+	s.t.Helper()
+	missing := map[string]bool{}
+	for order := range orders {
+		missing[fmt.Sprint("order-", order)] = true
+	}
+	told, repeated := map[string]bool{}, 0
+	began := time.Now()
+	eventually(s.t, "Segment is told of every order", func() bool {
+		for _, message := range segment.drain() {
+			order, err := orderOf(message)
+			if err != nil {
+				s.t.Error(err)
+			}
+			switch {
+			case told[order]:
+				repeated++
+			case !missing[order]:
+				s.t.Errorf("Segment is told of %s, which was not posted", order)
+			}
+			told[order] = true
+			delete(missing, order)
+		}
+		return len(missing) == 0
+	})
+	s.t.Logf("Segment was told of all %d orders within %.0f s, of %d of them twice", orders, time.Since(began).Seconds(), repeated)
+}
+
+// orderOf is the order that a message is about, by the message's id.
+func orderOf(message json.RawMessage) (string, error) {
+	var identity struct{ MessageID string }
+	if err := json.Unmarshal(message, &identity); err != nil {
+		return "", err
+	}
+	parts := strings.Split(identity.MessageID, ":")
+	if len(parts) < 2 {
+		return "", errors.New("a message has no id of an order")
+	}
+	return parts[1], nil
+}

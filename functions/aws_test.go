@@ -263,7 +263,7 @@ func TestOnAWSEventsGoStraightToSegmentWhileTheQueueFails(t *testing.T) {
 			cloud.configure(segment, nil)
 			function := cloud.start()
 			segment.down(c.segmentDown)
-			aws.Fail(standin.SQS, "", c.queue)
+			aws.Fail(standin.SQS, "SendMessage", c.queue)
 			status, took := accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
 			within(t, took, 8*time.Second)
 			equal(t, "status", status, c.status)

@@ -55,10 +55,10 @@ func compile(name string) (bootstrap string, err error) {
 	return bootstrap, nil
 }
 
-// Most of what the tests here do is wait, so more of them run at once than there are
-// processors.
+// The two tests AtScale wait for most of two minutes. Beside them, as many run at once
+// as there are processors, unless the command line says otherwise.
 func TestMain(m *testing.M) {
-	err := flag.Set("test.parallel", "8") // unless the command line says so
+	err := flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+2))
 	if err != nil {
 		panic(err)
 	}

@@ -91,10 +91,13 @@ var changing = []string{
 // unread are members that nobody reads, and that are not everywhere.
 var unread = []string{"MD5OfMessageAttributes", "ApproximateNumberOfMessagesDelayed"}
 
-// steady is an answer without what is new each time.
+// steady is an answer without what is new each time. Parameters come in no order.
 func steady(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
+		if list, ok := v["Parameters"].([]any); ok {
+			slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		}
 		same := map[string]any{}
 		for name, member := range v {
 			switch {

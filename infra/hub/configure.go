@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -102,8 +101,7 @@ func configure(cmd *cobra.Command, options configuration) error {
 	if err := write(cmd, s, current, wanted); err != nil {
 		return err
 	}
-	maps.Copy(current, wanted)
-	return sayWhatToRegister(cmd.OutOrStdout(), s, current)
+	return sayWhatToRegister(cmd.Context(), cmd.OutOrStdout(), s)
 }
 
 // given is what flags and the environment say, by the parameters' names. A flag
@@ -243,20 +241,14 @@ func write(cmd *cobra.Command, s site.Site, current, wanted map[string]string) e
 }
 
 // sayWhatToRegister says what is left to do in Commerce, where it can reach the store.
-func sayWhatToRegister(w io.Writer, s site.Site, parameters map[string]string) error {
+func sayWhatToRegister(ctx context.Context, w io.Writer, s site.Site) error {
 	if s.Deployment == nil {
 		return nil
 	}
-	fmt.Fprintf(w, "\nCommerce posts its webhooks to these URLs, with the secret key that this prints:\n  %s\n\n", s.SecretCommand)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, t := range tracking.All() {
-		config, err := settings.Parse(t, parameters)
-		if err != nil {
-			return err
-		}
-		if config.Enabled {
-			fmt.Fprintf(table, "  %s\t%s\n", strings.Join(config.Events, ", "), s.Deployment.WebhookURL(t))
-		}
+	webhooks, err := s.Webhooks(ctx, "")
+	if err != nil {
+		return err
 	}
-	return table.Flush()
+	fmt.Fprintf(w, "\nNow register the webhooks in Commerce: hub webhooks sync%s\n\nBy hand it is this:\n", s.Flag())
+	return printURLs(w, s, webhooks)
 }

@@ -32,7 +32,7 @@ and the old one count, so that no webhook is refused whenever Commerce changes o
 
   1. hub rotate            makes a new secret, puts it before the old one, and waits
                            until the functions know both
-  2. in Commerce           give every webhook the new secret
+  2. hub webhooks sync     gives it to every webhook in Commerce
   3. hub rotate --finish   drops the old one
 
 Each can be repeated: a rotation that has begun is not begun again, and one that is
@@ -109,8 +109,9 @@ func beginRotation(cmd *cobra.Command, s site.Site, secrets []string, noWait boo
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\nNow give every webhook in Commerce the new secret. This prints it:\n  %s | head -n 1\n\n"+
-		"Once Commerce sends it with all of them: hub rotate --finish%s\n", s.SecretCommand, s.Flag())
+	fmt.Fprintf(out, "\nNow give every webhook in Commerce the new secret: hub webhooks sync%s\n"+
+		"Who does that by hand in Commerce Manager has it from this:\n  %s | head -n 1\n\n"+
+		"Once Commerce sends it with all of them: hub rotate --finish%s\n", s.Flag(), s.SecretCommand, s.Flag())
 	return nil
 }
 
@@ -161,23 +162,12 @@ func sayWhatWaits(cmd *cobra.Command, s site.Site) error {
 	return nil
 }
 
-// awaitKnown waits until the functions know the webhook secret that is written,
-// counted from when this run wrote it. Who comes back later, with the zero time, does
-// not wait again: then it counts from when the store says, by a clock that may differ
-// from this machine's, so it waits no longer than after a write.
+// awaitKnown waits until the functions know the webhook secret that is written; when
+// this run wrote it, or the zero time. Who comes back later does not wait again.
 func awaitKnown(ctx context.Context, s site.Site, progress io.Writer, written time.Time) error {
-	if s.Takes == 0 {
-		return nil
-	}
-	if written.IsZero() {
-		var err error
-		if written, err = s.Modified(ctx, settings.WebhookSecret); err != nil {
-			return err
-		}
-	}
-	wait := min(s.Takes-time.Since(written), s.Takes)
-	if wait <= 0 {
-		return nil
+	wait, err := s.UntilKnown(ctx, settings.WebhookSecret, written)
+	if err != nil || wait == 0 {
+		return err
 	}
 	known := time.Now().Add(wait)
 	bar := newProgress(progress, "seconds until the functions know it", int(s.Takes.Seconds()))

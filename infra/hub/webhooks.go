@@ -154,6 +154,9 @@ func syncWebhooks(cmd *cobra.Command, options registration) error {
 		fmt.Fprintln(cmd.OutOrStdout(), "\nNothing to do: every webhook in Commerce is as it should be.")
 		return nil
 	}
+	if plan.NoSecret && !options.dryRun {
+		return fmt.Errorf("there is no webhook secret in %s: make one with hub configure%s. Nothing was done", s.Name, s.Flag())
+	}
 	sure, err := options.sure(cmd, "Do this in Commerce?")
 	if err != nil || !sure {
 		return err

@@ -23,6 +23,8 @@ type Console struct {
 	// Key lets in browsers that are not on this machine; empty where none may be.
 	Key string
 	Log *slog.Logger
+
+	connection connection
 }
 
 // Handler answers everything below the root that is the console's.
@@ -30,6 +32,15 @@ func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.overview)
 	mux.HandleFunc("GET /static/{file}", static)
+	mux.HandleFunc("GET /connections", c.connections)
+	mux.HandleFunc("POST /connections/commerce", c.connectCommerce)
+	mux.HandleFunc("POST /connections/segment", c.saveSegment)
+	mux.HandleFunc("POST /connections/test", c.sendTest)
+	mux.HandleFunc("GET /trackings", c.trackings)
+	mux.HandleFunc("POST /trackings", c.saveTrackings)
+	mux.HandleFunc("GET /finish", c.finish)
+	mux.HandleFunc("POST /finish", c.register)
+	mux.HandleFunc("GET /finish/arrivals", c.showArrivals)
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
 	if c.Machine != nil {
 		mux.HandleFunc("POST /samples", c.sendSample)

@@ -63,7 +63,7 @@ func (c *Console) lookAround(ctx context.Context) (overviewData, error) {
 	if err != nil {
 		return overviewData{}, err
 	}
-	data := overviewData{Machine: c.Machine, States: []state{connections(list), trackings(list), edited(list)}}
+	data := overviewData{Machine: c.Machine, States: []state{connections(list), trackings(list), edited(list), c.finished(ctx)}}
 	if c.Machine != nil {
 		data.Samples = templates.Samples()
 		if data.Notes, err = c.Machine.Notes(ctx); err != nil {

@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,6 +45,8 @@ type Plan struct {
 	// Base is that of the URLs where it was asked for, or is known by what Commerce has.
 	Base  string
 	Steps []Step
+	// NoSecret says that there is no webhook secret yet, so that it cannot be done.
+	NoSecret bool
 	// Rotating says that the webhook secret is being replaced: Commerce must not send the
 	// new one before the functions know it (UntilKnown).
 	Rotating bool
@@ -82,7 +85,12 @@ func (s Site) PlanWebhooks(ctx context.Context, client *commerce.Client, base st
 			return Plan{}, err
 		}
 	}
-	return Plan{Base: base, Steps: planSync(webhooks, integrations, secrets[0]), Rotating: len(secrets) > 1}, nil
+	plan := Plan{Base: base, NoSecret: len(secrets) == 0, Rotating: len(secrets) > 1}
+	if plan.NoSecret {
+		secrets = []string{""}
+	}
+	plan.Steps = planSync(webhooks, integrations, secrets[0])
+	return plan, nil
 }
 
 // PlanRemoval takes away every webhook of this store's, duplicates too.
@@ -125,14 +133,21 @@ func listIntegrations(ctx context.Context, client *commerce.Client) ([]commerce.
 // webhookSecrets are those that count, the one that Commerce is to send first.
 func (s Site) webhookSecrets(ctx context.Context) ([]string, error) {
 	values, err := s.Parameters(ctx, []string{settings.WebhookSecret})
+	return Lines(values[settings.WebhookSecret]), err
+}
+
+// MakeSecret makes the webhook secret where there is none, and says whether it did.
+func (s Site) MakeSecret(ctx context.Context) (made bool, err error) {
+	current, err := s.Read(ctx, AllNames())
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	secrets := Lines(values[settings.WebhookSecret])
-	if len(secrets) == 0 {
-		return nil, fmt.Errorf("there is no webhook secret in %s: hub configure%s makes one", s.Name, s.Flag())
+	wanted := map[string]string{}
+	if err := KeepSecret(current, wanted); err != nil {
+		return false, err
 	}
-	return secrets, nil
+	written, err := s.Write(ctx, current, wanted)
+	return len(written) > 0, err
 }
 
 // planSync makes the plan; it asks nobody.
@@ -254,6 +269,9 @@ func listed(events []string) string {
 // Apply does what a plan says, and tells of each step once it is done. It ends at the
 // first that fails: who makes a new plan then has what is left.
 func (p Plan) Apply(ctx context.Context, client *commerce.Client, did func(Step)) error {
+	if p.NoSecret {
+		return errors.New("there is no webhook secret yet, without which anybody could post webhooks: hub configure makes one. Nothing was done")
+	}
 	todo := p.Todo()
 	for n, step := range todo {
 		if err := step.apply(ctx, client); err != nil {

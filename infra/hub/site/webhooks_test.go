@@ -397,11 +397,21 @@ func TestThisMachinesWebhooksNeedAnAddress(t *testing.T) {
 	})
 }
 
-func TestWithoutAWebhookSecretNothingIsPlanned(t *testing.T) {
+// Without a secret anybody could post webhooks.
+func TestWithoutAWebhookSecretNothingIsDone(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.put(settings.WebhookSecret, "\n")
-		if _, err := s.site.PlanWebhooks(t.Context(), s.client, ""); err == nil || !strings.Contains(err.Error(), "hub configure --prefix /commerce-segment makes one") {
-			t.Errorf("it says %v", err)
+		plan := s.plan()
+		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err == nil || !strings.Contains(err.Error(), "hub configure makes one") || s.writes() != 0 {
+			t.Errorf("it says %v, and writes %d times", err, s.writes())
+		}
+		if made, err := s.site.MakeSecret(t.Context()); !made || err != nil {
+			t.Errorf("made %v, %v", made, err)
+		}
+		s.sync()
+		s.settled()
+		if made, err := s.site.MakeSecret(t.Context()); made || err != nil {
+			t.Errorf("a second time: made %v, %v", made, err)
 		}
 	})
 }

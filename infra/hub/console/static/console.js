@@ -45,3 +45,18 @@ document.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button[disabled]:not([data-off])")) button.disabled = false;
 });
+
+// A button with data-copy="ID" copies the text of the element of that id.
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const element = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(element.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    } catch {
+      getSelection().selectAllChildren(element); // for the keyboard
+    }
+  });
+}

@@ -1,0 +1,404 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// wrong is what is wrong with a form, by its fields' names.
+type wrong map[string]string
+
+// connectionsData is the page Connections. It holds no secret.
+type connectionsData struct {
+	Commerce commerceForm
+	Segment  segmentForm
+	Test     string // what became of the test event
+}
+
+type commerceForm struct {
+	URL, ClientID string
+	SecretSet     bool
+	Wrong         wrong
+}
+
+type segmentForm struct {
+	Region     string // one of regions
+	Host, Path string
+	KeySet     bool
+	Wrong      wrong
+	// Inbox is offered on this machine.
+	Inbox bool
+}
+
+// The regions of the form. That of the inbox is offered on this machine.
+const (
+	regionUS    = "us"
+	regionEU    = "eu"
+	regionOther = "other"
+	regionInbox = "inbox"
+)
+
+const hostEU = "https://events.eu1.segmentapis.com"
+
+// askCommerceWithin bounds what a page waits for Commerce.
+const askCommerceWithin = 20 * time.Second
+
+// connections shows what the store is connected to.
+func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
+	data, err := c.readConnections(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	c.showConnections(w, r, http.StatusOK, data, "")
+}
+
+func (c *Console) showConnections(w http.ResponseWriter, r *http.Request, status int, data connectionsData, alert string) {
+	c.show(w, r, status, "connections", view{Path: "/connections", Alert: alert, Data: data})
+}
+
+// readConnections fills in the forms with what is set.
+func (c *Console) readConnections(ctx context.Context) (connectionsData, error) {
+	list, err := c.Site.Settings(ctx)
+	if err != nil {
+		return connectionsData{}, err
+	}
+	set := byName(list)
+	form := segmentForm{
+		Host: set[settings.SegmentHost].Value, Path: set[settings.SegmentPath].Value,
+		KeySet: set[settings.SegmentWriteKey].Set, Inbox: c.Site.Deployment == nil,
+	}
+	form.Region = regionOf(form.Host, form.Inbox)
+	return connectionsData{
+		Segment: form,
+		Commerce: commerceForm{
+			URL:      strings.TrimSuffix(set[settings.CommerceTokenURL].Value, commerce.TokenPath),
+			ClientID: set[settings.CommerceClientID].Value, SecretSet: set[settings.CommerceClientSecret].Set,
+		},
+	}, nil
+}
+
+func regionOf(host string, inbox bool) string {
+	switch host = strings.TrimRight(strings.TrimSpace(host), "/"); {
+	case host == "" && inbox:
+		return regionInbox
+	case host == "" || host == settings.DefaultHost:
+		return regionUS
+	case host == hostEU:
+		return regionEU
+	}
+	return regionOther
+}
+
+// question is that about a parameter.
+func question(name string) site.Question {
+	for _, q := range site.Questions {
+		if q.Name == name {
+			return q
+		}
+	}
+	return site.Question{Name: name}
+}
+
+// answered checks the answer to the question about a parameter, and notes at the form's
+// field what is wrong with it.
+func (w wrong) answered(field, name, answer string) string {
+	value, err := question(name).Check(strings.TrimSpace(answer))
+	if err != nil {
+		w[field] = strings.TrimPrefix(err.Error(), "parameter "+name+": ")
+	}
+	return value
+}
+
+// required is answered for what must not be left empty.
+func (w wrong) required(field, name, answer string) string {
+	if strings.TrimSpace(answer) == "" {
+		w[field] = "it is needed: fill it in"
+		return ""
+	}
+	return w.answered(field, name, answer)
+}
+
+// save writes what is wanted, and says so for people.
+func (c *Console) save(ctx context.Context, wanted map[string]string) (said string, err error) {
+	current, err := c.Site.Read(ctx, site.AllNames())
+	if err != nil {
+		return "", err
+	}
+	written, err := c.Site.Write(ctx, current, wanted)
+	switch {
+	case err != nil:
+		return "", err
+	case len(written) == 0:
+		return "Nothing has changed.", nil
+	case c.Site.Takes > 0:
+		return fmt.Sprintf("Saved. The functions know it within %.0f seconds.", c.Site.Takes.Seconds()), nil
+	}
+	return "Saved.", nil
+}
+
+// connectCommerce saves the access to Commerce once it has been seen to work.
+func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
+	data, err := c.readConnections(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	before := data.Commerce
+	form := commerceForm{
+		URL: r.PostFormValue("url"), ClientID: r.PostFormValue("client_id"), SecretSet: before.SecretSet, Wrong: wrong{},
+	}
+	data.Commerce = form
+	wanted, err := c.commerceAnswers(r, form, before.URL)
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	if len(form.Wrong) > 0 {
+		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), askCommerceWithin)
+	defer cancel()
+	reached, err := reach(ctx, commerce.Credentials{
+		URL: wanted[settings.CommerceTokenURL], ClientID: wanted[settings.CommerceClientID], ClientSecret: wanted[settings.CommerceClientSecret],
+	})
+	if err != nil {
+		form.Wrong.blame(err)
+		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "Not connected, and nothing was saved. "+err.Error())
+		return
+	}
+	saved, err := c.save(r.Context(), wanted)
+	if err != nil {
+		c.showConnections(w, r, http.StatusBadGateway, data, err.Error())
+		return
+	}
+	if _, notice, err := commerce.BaseURL(form.URL); err == nil && notice != "" {
+		reached += "\n" + strings.ToUpper(notice[:1]) + notice[1:] + "."
+	}
+	c.done(w, r, "/connections", reached+" "+saved)
+}
+
+// commerceAnswers are the parameters by the form. The secret that is set stays where the
+// field is empty, but is sent to no other host than before.
+func (c *Console) commerceAnswers(r *http.Request, form commerceForm, urlBefore string) (map[string]string, error) {
+	wanted := map[string]string{
+		settings.CommerceTokenURL: form.Wrong.required("url", settings.CommerceTokenURL, form.URL),
+		settings.CommerceClientID: form.Wrong.required("client_id", settings.CommerceClientID, form.ClientID),
+	}
+	secret := r.PostFormValue("client_secret")
+	switch {
+	case secret != "" || !form.SecretSet:
+		wanted[settings.CommerceClientSecret] = form.Wrong.required("client_secret", settings.CommerceClientSecret, secret)
+	case form.Wrong["url"] == "" && urlBefore != "" && strings.TrimSuffix(wanted[settings.CommerceTokenURL], commerce.TokenPath) != urlBefore:
+		form.Wrong["client_secret"] = "the address is another one, to which the secret has not been sent yet: enter the secret as well"
+	default:
+		values, err := c.Site.Parameters(r.Context(), []string{settings.CommerceClientSecret})
+		if err != nil {
+			return nil, err
+		}
+		wanted[settings.CommerceClientSecret] = strings.TrimSpace(values[settings.CommerceClientSecret])
+	}
+	return wanted, nil
+}
+
+// blame notes at which field an error of Commerce's probably lies.
+func (w wrong) blame(err error) {
+	var answered *commerce.APIError
+	if errors.As(err, &answered) && (answered.Status == http.StatusBadRequest || answered.Status == http.StatusUnauthorized || answered.Status == http.StatusForbidden) {
+		w["client_id"] = "Commerce refuses the two together: is this the id of an application key of that store?"
+		w["client_secret"] = "Commerce refuses the two together: is this the secret of that key?"
+		return
+	}
+	w["url"] = "Commerce does not answer there as it should"
+}
+
+// reach fetches a token, and says whose it is and what may be read with it.
+func reach(ctx context.Context, credentials commerce.Credentials) (said string, err error) {
+	client, err := commerce.NewClient(credentials, nil)
+	if err != nil {
+		return "", err
+	}
+	var may, mayNot []string
+	for _, part := range []struct{ name, path string }{{"webhooks", "/v2/integrations"}, {"orders", "/v2/orders?page[limit]=1"}, {"customers", "/v2/customers?page[limit]=1"}} {
+		_, err := client.Get(ctx, part.path)
+		var answered *commerce.APIError
+		switch {
+		case err == nil:
+			may = append(may, part.name)
+		case errors.As(err, &answered) && answered.Status == http.StatusForbidden && !strings.HasSuffix(answered.Call, commerce.TokenPath):
+			mayNot = append(mayNot, part.name)
+		default:
+			return "", err
+		}
+	}
+	said = "Connected to Commerce at " + strings.TrimSuffix(credentials.URL, commerce.TokenPath)
+	// No call names the store. The key's name is the nearest, where the key may read it.
+	if key, err := client.ApplicationKey(ctx); err == nil {
+		said += fmt.Sprintf(" with its application key “%s”", key.Name)
+	}
+	said += "."
+	if len(may) > 0 {
+		said += " It may read " + inWords(may) + "."
+	}
+	if len(mayNot) > 0 {
+		said += " It may not read " + inWords(mayNot) + "."
+	}
+	return said, nil
+}
+
+// inWords is a list as people say it.
+func inWords(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+// saveSegment saves where messages go.
+func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
+	data, err := c.readConnections(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	form := segmentForm{
+		Region: r.PostFormValue("region"), Host: r.PostFormValue("host"), Path: r.PostFormValue("path"),
+		KeySet: data.Segment.KeySet, Inbox: data.Segment.Inbox, Wrong: wrong{},
+	}
+	data.Segment = form
+	wanted := form.answers(r.PostFormValue("write_key"))
+	if err := c.refuseInboxKey(r.Context(), form, wanted); err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	if len(form.Wrong) > 0 {
+		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "")
+		return
+	}
+	said, err := c.save(r.Context(), wanted)
+	if err != nil {
+		c.showConnections(w, r, http.StatusBadGateway, data, err.Error())
+		return
+	}
+	c.done(w, r, "/connections", said)
+}
+
+// answers are the parameters by the form.
+func (f segmentForm) answers(writeKey string) map[string]string {
+	wanted := map[string]string{}
+	switch {
+	case f.Region == regionInbox && f.Inbox:
+		wanted[settings.SegmentHost], wanted[settings.SegmentPath] = "", ""
+		return wanted
+	case f.Region == regionUS:
+		wanted[settings.SegmentHost] = settings.DefaultHost
+	case f.Region == regionEU:
+		wanted[settings.SegmentHost] = hostEU
+	case f.Region == regionOther:
+		wanted[settings.SegmentHost] = f.Wrong.required("host", settings.SegmentHost, f.Host)
+	default:
+		f.Wrong["region"] = "it is none of these: choose one"
+	}
+	wanted[settings.SegmentPath] = settings.DefaultPath
+	if strings.TrimSpace(f.Path) != "" {
+		wanted[settings.SegmentPath] = f.Wrong.answered("path", settings.SegmentPath, f.Path)
+	}
+	if writeKey != "" || !f.KeySet {
+		wanted[settings.SegmentWriteKey] = f.Wrong.required("write_key", settings.SegmentWriteKey, writeKey)
+	}
+	return wanted
+}
+
+// refuseInboxKey refuses to send to Segment with the key that was made for the inbox:
+// Segment would answer 200 and drop everything.
+func (c *Console) refuseInboxKey(ctx context.Context, form segmentForm, wanted map[string]string) error {
+	if form.Region == regionInbox {
+		return nil
+	}
+	key, given := wanted[settings.SegmentWriteKey]
+	if !given {
+		values, err := c.Site.Parameters(ctx, []string{settings.SegmentWriteKey})
+		if err != nil {
+			return err
+		}
+		key = values[settings.SegmentWriteKey]
+	}
+	if strings.HasPrefix(key, site.InboxKeyPrefix) {
+		form.Wrong["write_key"] = "the key that is set was made for the inbox on this machine, and Segment would drop everything: paste the source's"
+	}
+	return nil
+}
+
+// sendTest sends a test event to Segment, and says what can be known of it.
+func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
+	data, err := c.readConnections(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	to, err := c.endpoint(r.Context())
+	if err != nil {
+		c.showConnections(w, r, http.StatusUnprocessableEntity, data, err.Error())
+		return
+	}
+	outcome, err := deliverTest(r.Context(), to)
+	switch {
+	case err != nil:
+		c.fail(w, r, http.StatusInternalServerError, err)
+	case outcome.Verdict != segment.Delivered:
+		c.showConnections(w, r, http.StatusBadGateway, data,
+			fmt.Sprintf("The test event was not taken by %s (%s): %s", to.Host, outcome.Reason, outcome.Detail))
+	case c.Machine != nil && to.Host == c.Machine.URL():
+		c.done(w, r, "/connections", "The test event is in the inbox here: "+to.Host+"/inbox")
+	default:
+		data.Test = fmt.Sprintf("Sent to %s, which answered %d. It cannot be verified from here: Segment answers 200 to a wrong write key too. "+
+			"Look for “%s” in the source's debugger in Segment.", to.Host+to.Path, outcome.Status, testEvent)
+		c.showConnections(w, r, http.StatusOK, data, "")
+	}
+}
+
+var errInboxElsewhere = errors.New("events go to the inbox of hub run on this machine, and this console is not its: open the one that hub run serves, or choose a region and save first")
+
+// endpoint is where messages go by the settings.
+func (c *Console) endpoint(ctx context.Context) (segment.Endpoint, error) {
+	values, err := c.Site.Read(ctx, site.AllNames())
+	if err != nil {
+		return segment.Endpoint{}, err
+	}
+	config, err := settings.Parse(tracking.OrderCompleted, values)
+	if err != nil {
+		return segment.Endpoint{}, err
+	}
+	if c.Site.Deployment == nil && strings.TrimSpace(values[settings.SegmentHost]) == "" {
+		if c.Machine == nil {
+			return segment.Endpoint{}, errInboxElsewhere
+		}
+		config.Segment.Host, config.Segment.Path = c.Machine.URL(), settings.DefaultPath
+	}
+	return config.Segment, nil
+}
+
+const testEvent = "commerce-segment Test Event"
+
+func deliverTest(ctx context.Context, to segment.Endpoint) (segment.Outcome, error) {
+	now := time.Now()
+	messages, err := segment.NewMessages(segment.Fact{
+		Tracking: tracking.Tracking{Name: "test-event", Call: tracking.Track}, ResourceID: "commerce-segment",
+		UpdatedAt: now.UTC().Format(time.RFC3339Nano), WriteKey: to.WriteKey, Received: now,
+	}, []map[string]any{{"event": testEvent, "anonymousId": "commerce-segment"}})
+	if err != nil {
+		return segment.Outcome{}, fmt.Errorf("making the test event: %w", err)
+	}
+	return segment.NewClient(nil).Deliver(ctx, to, messages)[0], nil
+}

@@ -1,0 +1,314 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// finishData is the page Finish. It holds no secret.
+type finishData struct {
+	Checks    []check
+	Plan      site.Plan
+	PlanError string // why there is no plan
+	Connected bool   // to Commerce
+	NoSecret  bool
+	Here      bool   // Commerce needs an address for this machine
+	URL       string // the address, as it was given or is known
+	URLWrong  string
+	ByHand    []site.Webhook // to register by hand; without URLs where no address is known
+	Secret    string         // the command that prints it
+	Arrivals  arrivals
+}
+
+// check is one thing that has to be so.
+type check struct {
+	OK   bool
+	Says string
+	Path string // of the page on which to mend it
+}
+
+// finish shows what is left to do, and what has come in.
+func (c *Console) finish(w http.ResponseWriter, r *http.Request) {
+	data, err := c.readFinish(r.Context(), r.FormValue("url"))
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	status := http.StatusOK
+	if data.URLWrong != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	c.showFinish(w, r, status, data, "")
+}
+
+func (c *Console) showFinish(w http.ResponseWriter, r *http.Request, status int, data finishData, alert string) {
+	c.show(w, r, status, "finish", view{Path: "/finish", Alert: alert, Data: data})
+}
+
+// readFinish looks at everything that the page shows. Where Commerce cannot be asked the
+// page says so, and has the rest all the same.
+func (c *Console) readFinish(ctx context.Context, address string) (finishData, error) {
+	values, err := c.Site.Read(ctx, site.AllNames())
+	if err != nil {
+		return finishData{}, err
+	}
+	data := finishData{
+		NoSecret: len(site.Lines(values[settings.WebhookSecret])) == 0,
+		Here:     c.Site.Deployment == nil, URL: address, Secret: c.Site.SecretCommand,
+	}
+	base := ""
+	if address != "" {
+		if base, err = site.PublicURL(address); err != nil {
+			data.URLWrong = err.Error()
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, askCommerceWithin)
+	defer cancel()
+	if data.URLWrong == "" {
+		c.addPlan(ctx, &data, base)
+	}
+	data.Checks = c.checks(values, data)
+	if site.Check(values) == nil {
+		webhooks, err := c.Site.Webhooks(ctx, data.Plan.Base)
+		if err != nil {
+			return finishData{}, err
+		}
+		data.ByHand = slices.DeleteFunc(webhooks, func(w site.Webhook) bool { return !w.Enabled })
+	}
+	data.Arrivals = c.arrivals(ctx, data.Plan.Base)
+	return data, nil
+}
+
+// addPlan asks Commerce what it has.
+func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
+	data.Plan.Base = base
+	client, err := c.commerce(ctx)
+	if errors.Is(err, site.ErrNotConnected) {
+		return
+	}
+	data.Connected = true
+	if err == nil {
+		var plan site.Plan
+		if plan, err = c.Site.PlanWebhooks(ctx, client, base); err == nil {
+			data.Plan = plan
+			if data.URL == "" && data.Here {
+				data.URL = plan.Base
+			}
+			return
+		}
+	}
+	if !errors.Is(err, site.ErrNoURL) { // for which the page asks
+		data.PlanError = err.Error()
+	}
+}
+
+// checks are what the store needs.
+func (c *Console) checks(values map[string]string, data finishData) []check {
+	all := []check{{OK: true, Says: "The settings are in order.", Path: "/trackings"}}
+	if err := site.Check(values); err != nil {
+		all[0] = check{Says: err.Error(), Path: "/connections"}
+	}
+	chosen, on := chosenBy(values, c.Site.Defaults()), 0
+	for _, t := range tracking.All() {
+		if chosen[settings.Enabled(t)] == "true" {
+			on++
+		}
+	}
+	all = append(all, check{OK: on > 0, Says: fmt.Sprintf("%d of %d configurations are enabled.", on, len(tracking.All())), Path: "/trackings"})
+	segment := check{OK: true, Says: "Segment: a write key is set. Whether it is right shows the source's debugger.", Path: "/connections"}
+	if strings.TrimSpace(values[settings.SegmentWriteKey]) == "" {
+		segment.OK, segment.Says = false, "Segment: no write key is set, and events wait until one is."
+	} else if data.Here && strings.TrimSpace(values[settings.SegmentHost]) == "" {
+		segment.Says = "Events go to the inbox on this machine."
+	}
+	commerce := check{OK: data.Connected, Says: "Commerce is connected.", Path: "/connections"}
+	if !data.Connected {
+		commerce.Says = "Commerce is not connected: register the webhooks by hand, as below, or connect it and it is done for you."
+	}
+	secret := check{OK: true, Says: "The webhook secret is set."}
+	if data.NoSecret {
+		secret.Says = "There is no webhook secret yet: Finish makes one."
+	}
+	return append(all, segment, commerce, secret)
+}
+
+// register makes the webhook secret where there is none, and the webhooks in Commerce
+// where that is connected.
+func (c *Console) register(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), askCommerceWithin)
+	defer cancel()
+	did, status, err := c.registerAll(ctx, r.PostFormValue("url"))
+	if err == nil {
+		c.done(w, r, "/finish", strings.Join(did, "\n"))
+		return
+	}
+	data, unread := c.readFinish(r.Context(), r.PostFormValue("url"))
+	if unread != nil {
+		c.fail(w, r, http.StatusBadGateway, unread)
+		return
+	}
+	alert := err.Error()
+	if len(did) > 0 {
+		alert += "\nUntil then this was done: " + strings.Join(did, " ")
+	}
+	if data.URLWrong != "" {
+		alert = "" // it stands at its field
+	}
+	c.showFinish(w, r, status, data, alert)
+}
+
+// registerAll returns what it did, also beside an error.
+func (c *Console) registerAll(ctx context.Context, address string) (did []string, status int, err error) {
+	base := ""
+	if address != "" {
+		if base, err = site.PublicURL(address); err != nil {
+			return nil, http.StatusUnprocessableEntity, err
+		}
+	}
+	made, err := c.Site.MakeSecret(ctx)
+	if err != nil {
+		return nil, http.StatusBadGateway, err
+	}
+	if made {
+		did = append(did, "The webhook secret was made.")
+	}
+	client, err := c.commerce(ctx)
+	if errors.Is(err, site.ErrNotConnected) {
+		return append(did, "Register the webhooks by hand, as below."), http.StatusOK, nil
+	}
+	if err != nil {
+		return did, http.StatusBadGateway, err
+	}
+	plan, err := c.Site.PlanWebhooks(ctx, client, base)
+	if errors.Is(err, site.ErrNoURL) {
+		return did, http.StatusUnprocessableEntity, err
+	}
+	if err != nil {
+		return did, http.StatusBadGateway, err
+	}
+	if err := c.mayTell(ctx, plan); err != nil {
+		return did, http.StatusConflict, err
+	}
+	err = plan.Apply(ctx, client, func(step site.Step) { did = append(did, doneSays[step.Action]+" “"+step.Name+"”.") })
+	if err != nil {
+		return did, http.StatusBadGateway, err
+	}
+	return append(did, "Every webhook in Commerce is as it should be."), http.StatusOK, nil
+}
+
+// mayTell refuses to tell Commerce of a new secret that the functions do not know yet.
+func (c *Console) mayTell(ctx context.Context, plan site.Plan) error {
+	if !plan.Rotating {
+		return nil
+	}
+	wait, err := c.Site.UntilKnown(ctx, settings.WebhookSecret, time.Time{})
+	if err == nil && wait > 0 {
+		err = fmt.Errorf("the functions do not know the new webhook secret yet: finish in %.0f seconds", wait.Seconds())
+	}
+	return err
+}
+
+var doneSays = map[site.Action]string{site.Create: "Created", site.Update: "Updated", site.Disable: "Disabled"}
+
+// arrivals are the events that came in last.
+type arrivals struct {
+	Machine Machine // nil for a deployed store
+	// Asked says that Commerce has been asked what it delivered.
+	Asked bool
+	Error string
+	Last  []arrival
+}
+
+// arrival is an attempt of Commerce's to deliver an event.
+type arrival struct {
+	Tracking tracking.Tracking
+	site.Delivery
+}
+
+// Says is what the answer means.
+func (a arrival) Says() string {
+	switch {
+	case a.Succeeded:
+		return "accepted: it is safe, and on its way to Segment"
+	case a.Status == http.StatusUnauthorized:
+		return "refused: Commerce sends another secret. Finish gives it the right one"
+	case a.Reason != "":
+		return a.Reason
+	}
+	return "not taken"
+}
+
+const arrivalsShown = 8
+
+// arrivals asks the hub on this machine, or else Commerce.
+func (c *Console) arrivals(ctx context.Context, base string) arrivals {
+	if c.Machine != nil {
+		return arrivals{Machine: c.Machine}
+	}
+	client, err := c.commerce(ctx)
+	if err != nil {
+		return arrivals{}
+	}
+	registered, err := c.Site.Registered(ctx, client, base, arrivalsShown)
+	if err != nil {
+		return arrivals{Error: err.Error()}
+	}
+	all := arrivals{Asked: true}
+	for _, one := range registered {
+		for _, delivery := range one.Last {
+			all.Last = append(all.Last, arrival{one.Tracking, delivery})
+		}
+	}
+	slices.SortStableFunc(all.Last, func(a, b arrival) int { return b.At.Compare(a.At) })
+	all.Last = all.Last[:min(len(all.Last), arrivalsShown)]
+	return all
+}
+
+// showArrivals is the part of the page that its script asks for.
+func (c *Console) showArrivals(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), askCommerceWithin)
+	defer cancel()
+	c.showPart(w, http.StatusOK, "finish", "arrivals", c.arrivals(ctx, ""))
+}
+
+// overviewWithin bounds what the overview waits for Commerce.
+const overviewWithin = 3 * time.Second
+
+// finished says whether the webhooks are registered. It never fails: where Commerce
+// cannot be asked it says that.
+func (c *Console) finished(ctx context.Context) state {
+	s := state{step: here("/finish")}
+	ctx, cancel := context.WithTimeout(ctx, overviewWithin)
+	defer cancel()
+	client, err := c.commerce(ctx)
+	if errors.Is(err, site.ErrNotConnected) {
+		s.Says = "Not known: Commerce is not connected. The webhooks can be registered by hand."
+		return s
+	}
+	var plan site.Plan
+	if err == nil {
+		plan, err = c.Site.PlanWebhooks(ctx, client, "")
+	}
+	switch todo := len(plan.Todo()); {
+	case errors.Is(err, site.ErrNoURL):
+		s.Says = "No webhook is registered for this machine."
+	case err != nil:
+		s.Says = "Not known: Commerce could not be asked just now."
+	case plan.Settled():
+		s.Done, s.Says = true, "The webhooks are registered in Commerce."
+	case todo == 1:
+		s.Says = "1 webhook in Commerce is not as it should be yet."
+	default:
+		s.Says = fmt.Sprintf("%d webhooks in Commerce are not as they should be yet.", todo)
+	}
+	return s
+}

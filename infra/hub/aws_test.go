@@ -134,7 +134,7 @@ func configureDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	if strings.Contains(got.stdout, secret) || strings.Count(got.stdout, "wrote ") != 7 {
 		t.Errorf("it says\n%s", got.stdout)
 	}
-	for _, says := range []string{"within 75 seconds", "aws ssm get-parameter --region us-east-1 --with-decryption --query Parameter.Value --output text --name /commerce-segment/commerce/webhook-secret\n",
+	for _, says := range []string{"within 75 seconds", "hub webhooks sync --prefix /commerce-segment\n", "aws ssm get-parameter --region us-east-1 --with-decryption --query Parameter.Value --output text --name /commerce-segment/commerce/webhook-secret\n",
 		"  order.fulfilled ", "/webhooks/order-completed\n"} {
 		if !strings.Contains(got.stdout, says) {
 			t.Errorf("it does not say %q:\n%s", says, got.stdout)

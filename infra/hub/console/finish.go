@@ -29,6 +29,11 @@ type finishData struct {
 	Arrivals  arrivals
 }
 
+// Finished says that everything is registered as it should be.
+func (d finishData) Finished() bool {
+	return len(d.Plan.Steps) > 0 && len(d.Plan.Todo()) == 0 && !d.NoSecret
+}
+
 // check is one thing that has to be so.
 type check struct {
 	OK   bool
@@ -73,9 +78,7 @@ func (c *Console) readFinish(ctx context.Context, address string) (finishData, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, askCommerceWithin)
 	defer cancel()
-	if data.URLWrong == "" {
-		c.addPlan(ctx, &data, base)
-	}
+	c.addPlan(ctx, &data, base)
 	data.Checks = c.checks(values, data)
 	if site.Check(values) == nil {
 		webhooks, err := c.Site.Webhooks(ctx, data.Plan.Base)
@@ -96,6 +99,9 @@ func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
 		return
 	}
 	data.Connected = true
+	if data.URLWrong != "" {
+		return // until it is right there is nothing to plan with
+	}
 	if err == nil {
 		var plan site.Plan
 		if plan, err = c.Site.PlanWebhooks(ctx, client, base); err == nil {
@@ -124,7 +130,7 @@ func (c *Console) checks(values map[string]string, data finishData) []check {
 		}
 	}
 	all = append(all, check{OK: on > 0, Says: fmt.Sprintf("%d of %d configurations are enabled.", on, len(tracking.All())), Path: "/trackings"})
-	segment := check{OK: true, Says: "Segment: a write key is set. Whether it is right shows the source's debugger.", Path: "/connections"}
+	segment := check{OK: true, Says: "Segment: a write key is set. Only the source's debugger shows whether it is right.", Path: "/connections"}
 	if strings.TrimSpace(values[settings.SegmentWriteKey]) == "" {
 		segment.OK, segment.Says = false, "Segment: no write key is set, and events wait until one is."
 	} else if data.Here && strings.TrimSpace(values[settings.SegmentHost]) == "" {

@@ -37,6 +37,7 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 	helpers := template.FuncMap{
 		"ago":  func(t time.Time) string { return ago(time.Since(t)) },
 		"join": strings.Join,
+		"step": here,
 	}
 	frame := template.Must(template.New("frame.html").Funcs(helpers).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html"))
 	files, err := fs.Glob(pageFiles, "pages/*.html")

@@ -39,7 +39,7 @@ func (r choiceRow) Makes() string {
 		often = "once for each " + subject
 	}
 	if r.Call == tracking.Identify {
-		return "An identify call with the customer's name and e-mail, " + often + "."
+		return "An identify call with the customer's name and email, " + often + "."
 	}
 	return "A track call “" + r.Title + "”, " + often + "."
 }

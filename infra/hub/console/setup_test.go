@@ -1,0 +1,448 @@
+package console
+
+import (
+	"html"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"commerce-segment/infra/commercetest"
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// browser is a person at the console of a store.
+type browser struct {
+	t       *testing.T
+	handler http.Handler
+	site    site.Site
+	cookies []*http.Cookie
+}
+
+// browse opens the console of a store that is deployed, with what is set in it.
+func browse(t *testing.T, set map[string]string) *browser {
+	t.Helper()
+	c := open(t)
+	for _, name := range []string{settings.WebhookSecret, settings.SegmentWriteKey} { // which hub run makes
+		if err := os.Remove(filepath.Join(c.Site.Dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Site.Where, c.Site.Takes = site.Where{Prefix: "/shop"}, 75*time.Second
+	c.Site.Deployment = &site.Deployment{Outputs: map[string]string{}}
+	for _, tr := range tracking.All() {
+		c.Site.Deployment.Outputs[outputs.Webhook(tr)] = "https://api.example/webhooks/" + tr.Name
+	}
+	return browseAt(t, c, set)
+}
+
+// browseHere opens the console of a store on this machine.
+func browseHere(t *testing.T, set map[string]string) *browser {
+	t.Helper()
+	return browseAt(t, open(t), set)
+}
+
+func browseAt(t *testing.T, c *Console, set map[string]string) *browser {
+	t.Helper()
+	for name, value := range set {
+		if err := c.Site.Put(t.Context(), name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &browser{t: t, handler: c.Handler(), site: c.Site}
+}
+
+// connected is a Commerce, and the settings of a store that is connected to it.
+func connected(t *testing.T) (*commercetest.Server, map[string]string) {
+	t.Helper()
+	store := commercetest.Start(t)
+	return store, map[string]string{
+		settings.CommerceTokenURL: store.URL + "/oauth/access_token", settings.CommerceClientID: commercetest.ClientID,
+		settings.CommerceClientSecret: commercetest.ClientSecret, settings.WebhookSecret: "PLANTED-webhook", settings.SegmentWriteKey: "PLANTED-key",
+	}
+}
+
+// get opens a page and gives its text. No secret must be in it.
+func (b *browser) get(path string) (status int, page string) {
+	b.t.Helper()
+	return b.do(httptest.NewRequest("GET", path, nil))
+}
+
+// post sends a form, and goes where it is sent.
+func (b *browser) post(path string, form url.Values) (status int, page string) {
+	b.t.Helper()
+	request := httptest.NewRequest("POST", path, strings.NewReader(form.Encode()))
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.do(request)
+}
+
+func (b *browser) do(request *http.Request) (status int, page string) {
+	b.t.Helper()
+	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
+	for _, cookie := range b.cookies {
+		request.AddCookie(cookie)
+	}
+	answer := httptest.NewRecorder()
+	b.handler.ServeHTTP(answer, request)
+	b.cookies = answer.Result().Cookies()
+	body, _ := io.ReadAll(answer.Body)
+	if page = string(body); strings.Contains(page, "PLANTED") || strings.Contains(page, commercetest.ClientSecret) {
+		b.t.Errorf("%s %s shows a secret:\n%s", request.Method, request.URL, page)
+	}
+	if answer.Code == http.StatusSeeOther {
+		return b.get(answer.Header().Get("Location"))
+	}
+	return answer.Code, html.UnescapeString(page)
+}
+
+// set is what is set.
+func (b *browser) set() map[string]string {
+	b.t.Helper()
+	values, err := b.site.Read(b.t.Context(), site.AllNames())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return values
+}
+
+// wants looks for texts in a page.
+func wants(t *testing.T, page string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(page, text) {
+			t.Errorf("the page does not say %q:\n%s", text, page)
+		}
+	}
+}
+
+func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
+	for _, c := range []struct {
+		name, path, id, secret string // the path is below the stand-in's address
+		before                 bool   // it is connected already
+		status                 int
+		says                   []string
+		saved                  bool
+	}{
+		{"the base URL", "", commercetest.ClientID, commercetest.ClientSecret, false, 200,
+			[]string{"Connected to Commerce at http", "application key “Segment”", "It may read webhooks, orders and customers.", "Saved."}, true},
+		{"the token URL", "/oauth/access_token", commercetest.ClientID, commercetest.ClientSecret, false, 200, []string{"for the Commerce API at http"}, true},
+		{"the wrong secret", "", commercetest.ClientID, "PLANTED-wrong", false, 422,
+			[]string{"nothing was saved", "Commerce answered 401", `value="stand-in-client-id"`, `name="client_secret" type="password" autocomplete="new-password" class="mono" required aria-invalid="true"`}, false},
+		{"a page of the shop", "/products", commercetest.ClientID, commercetest.ClientSecret, false, 422, []string{"has a path, a query or a fragment", `/products"`}, false},
+		{"no id", "", "", commercetest.ClientSecret, false, 422, []string{"it is needed"}, false},
+		{"no secret", "", commercetest.ClientID, "", false, 422, []string{"it is needed"}, false},
+		{"a secret with a space", "", commercetest.ClientID, "PLANTED secret", false, 422, []string{"it holds white space"}, false},
+		{"the secret that is set is kept", "", commercetest.ClientID, "", true, 200, []string{"Connected to Commerce", "Nothing has changed."}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store, set := connected(t)
+			if !c.before {
+				set = map[string]string{}
+			}
+			b := browse(t, set)
+			status, page := b.post("/connections/commerce", url.Values{"url": {store.URL + c.path}, "client_id": {c.id}, "client_secret": {c.secret}})
+			if status != c.status {
+				t.Errorf("answered %d, want %d", status, c.status)
+			}
+			wants(t, page, c.says...)
+			if saved := b.set()[settings.CommerceClientSecret] == commercetest.ClientSecret; saved != c.saved {
+				t.Errorf("saved %v, want %v", saved, c.saved)
+			}
+		})
+	}
+}
+
+// Who may use the console must not get the secret that it does not show, by having it
+// sent to a server of their own.
+func TestTheSecretThatIsSetIsSentToNoOtherHost(t *testing.T) {
+	_, set := connected(t)
+	b := browse(t, set)
+	elsewhere := commercetest.Start(t)
+	status, page := b.post("/connections/commerce", url.Values{"url": {elsewhere.URL}, "client_id": {commercetest.ClientID}, "client_secret": {""}})
+	wants(t, page, "enter the secret as well")
+	if status != http.StatusUnprocessableEntity || len(elsewhere.Requests()) != 0 {
+		t.Errorf("answered %d, and the other host got %v", status, elsewhere.Requests())
+	}
+}
+
+func TestConnectSaysWhatMayNotBeRead(t *testing.T) {
+	store, set := connected(t)
+	store.Fail(commercetest.Fault{Path: "/v2/customers", Status: http.StatusForbidden})
+	store.Fail(commercetest.Fault{Path: "/v2/application-keys", Status: http.StatusForbidden})
+	status, page := browse(t, set).post("/connections/commerce", url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}})
+	wants(t, page, "Connected to Commerce", "It may read webhooks and orders.", "It may not read customers.")
+	if status != http.StatusOK {
+		t.Errorf("answered %d", status)
+	}
+}
+
+func TestSegmentsFormWritesWhatItSays(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		here   bool
+		set    map[string]string
+		form   url.Values
+		status int
+		want   map[string]string
+		says   string
+	}{
+		{"the United States", false, nil, url.Values{"region": {"us"}, "write_key": {"PLANTED-new"}}, 200,
+			map[string]string{"segment/host": "https://api.segment.io", "segment/path": "/v1/batch", "segment/write-key": "PLANTED-new"}, "within 75 seconds"},
+		{"the European Union, and the key stays", false, map[string]string{"segment/write-key": "PLANTED-key"}, url.Values{"region": {"eu"}}, 200,
+			map[string]string{"segment/host": "https://events.eu1.segmentapis.com", "segment/write-key": "PLANTED-key"}, "Saved."},
+		{"another host", false, map[string]string{"segment/write-key": "PLANTED-key"}, url.Values{"region": {"other"}, "host": {"https://proxy.example"}, "path": {"/s"}}, 200,
+			map[string]string{"segment/host": "https://proxy.example", "segment/path": "/s"}, "Saved."},
+		{"another host in clear", false, map[string]string{"segment/write-key": "PLANTED-key"}, url.Values{"region": {"other"}, "host": {"http://proxy.example"}}, 422,
+			map[string]string{"segment/host": ""}, "it is an http URL"},
+		{"no host", false, nil, url.Values{"region": {"other"}, "write_key": {"PLANTED-key"}}, 422, map[string]string{"segment/write-key": ""}, "it is needed"},
+		{"a path that is none", false, nil, url.Values{"region": {"us"}, "path": {"v1"}, "write_key": {"PLANTED-key"}}, 422, map[string]string{"segment/host": ""}, "it is not the path"},
+		{"a key with a space", false, nil, url.Values{"region": {"us"}, "write_key": {"PLANTED key"}}, 422, map[string]string{"segment/host": ""}, "it holds white space"},
+		{"no key", false, nil, url.Values{"region": {"us"}}, 422, map[string]string{"segment/host": ""}, "it is needed"},
+		{"no region", false, nil, url.Values{"write_key": {"PLANTED-key"}}, 422, map[string]string{"segment/host": ""}, "choose one"},
+		{"the inbox, which a deployed store does not have", false, nil, url.Values{"region": {"inbox"}, "write_key": {"PLANTED-key"}}, 422, nil, "choose one"},
+		{"back to the inbox", true, map[string]string{"segment/host": "https://api.segment.io"}, url.Values{"region": {"inbox"}}, 200, map[string]string{"segment/host": ""}, "Saved."},
+		{"to Segment with the inbox's key", true, map[string]string{"segment/write-key": "inbox_PLANTED"}, url.Values{"region": {"us"}}, 422,
+			map[string]string{"segment/host": ""}, "Segment would drop everything"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := browse(t, c.set)
+			if c.here {
+				b = browseHere(t, c.set)
+			}
+			status, page := b.post("/connections/segment", c.form)
+			if status != c.status {
+				t.Errorf("answered %d, want %d", status, c.status)
+			}
+			wants(t, page, c.says)
+			set := b.set()
+			for name, want := range c.want {
+				if set[name] != want {
+					t.Errorf("%s is %q, want %q", name, set[name], want)
+				}
+			}
+		})
+	}
+}
+
+// Segment answers 200 to a wrong write key: nothing here may look as if it were right.
+func TestTheTestEventPromisesNothing(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer int
+		status int
+		says   string
+	}{
+		{"Segment takes it", 200, 200, "It cannot be verified from here"},
+		{"Segment refuses the key", 401, 502, "The test event was not taken"},
+		{"Segment is down", 503, 502, "segment_503"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got string
+			segment := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				got = string(body)
+				w.WriteHeader(c.answer)
+			}))
+			defer segment.Close()
+			b := browse(t, map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "PLANTED-key"})
+			status, page := b.post("/connections/test", nil)
+			wants(t, page, c.says)
+			if status != c.status || strings.Contains(page, `class="notice"`) {
+				t.Errorf("answered %d, want %d, and no green notice:\n%s", status, c.status, page)
+			}
+			if !strings.Contains(got, testEvent) {
+				t.Errorf("Segment got %s", got)
+			}
+		})
+	}
+	t.Run("no write key", func(t *testing.T) {
+		status, page := browse(t, nil).post("/connections/test", nil)
+		wants(t, page, "no write key is set")
+		if status != http.StatusBadGateway {
+			t.Errorf("answered %d", status)
+		}
+	})
+	t.Run("the inbox of a hub that is not here", func(t *testing.T) {
+		status, page := browseHere(t, nil).post("/connections/test", nil)
+		wants(t, page, "go to the inbox of hub run")
+		if status != http.StatusUnprocessableEntity {
+			t.Errorf("answered %d", status)
+		}
+	})
+}
+
+func TestTheConfigurationsAreSavedTogether(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		change  func(url.Values)
+		status  int
+		changes map[string]string
+		says    string
+	}{
+		{"as it was", func(url.Values) {}, 200, nil, "Nothing has changed."},
+		{"one is disabled", func(f url.Values) { f.Del("enabled-order-updated") }, 200, map[string]string{"tracking/order-updated/enabled": "false"}, "on the page Finish"},
+		{"another event", func(f url.Values) { f.Set("events-order-completed", "order.fulfilled") }, 200, map[string]string{"tracking/order-completed/events": "order.fulfilled"}, "within 75 seconds"},
+		{"one event more", func(f url.Values) { f.Add("events-customer-updated", "customer.deleted") }, 200,
+			map[string]string{"tracking/customer-updated/events": "customer.updated,customer.deleted"}, "Saved."},
+		{"no event", func(f url.Values) { f.Del("events-customer-updated") }, 422, nil, "customer-updated observes no event"},
+		{"no event, and disabled", func(f url.Values) { f.Del("events-customer-updated"); f.Del("enabled-customer-updated") }, 200,
+			map[string]string{"tracking/customer-updated/enabled": "false"}, "Saved."},
+		{"two events of what happens once", func(f url.Values) { f.Add("events-order-completed", "order.fulfilled") }, 422, nil, "it observes exactly one event"},
+		{"an event of another", func(f url.Values) { f.Set("events-order-completed", "order.created") }, 422, nil, "cannot observe"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := browse(t, nil)
+			form := url.Values{}
+			for _, tr := range tracking.All() {
+				form.Set("enabled-"+tr.Name, "true")
+				form.Set("events-"+tr.Name, tr.Observes[0])
+			}
+			want := b.set()
+			maps.Copy(want, c.changes)
+			c.change(form)
+			status, page := b.post("/trackings", form)
+			if status != c.status {
+				t.Errorf("answered %d, want %d", status, c.status)
+			}
+			wants(t, page, c.says)
+			if got := b.set(); !maps.Equal(got, want) {
+				t.Errorf("set is\n%q\nwant\n%q", got, want)
+			}
+		})
+	}
+}
+
+func TestThePageOfTheConfigurationsShowsWhatIsSet(t *testing.T) {
+	_, page := browse(t, map[string]string{"tracking/order-updated/enabled": "false", "tracking/order-completed/events": "order.fulfilled"}).get("/trackings")
+	wants(t, page, "Orders", "Customers", `name="enabled-order-completed" value="true" checked`, `name="enabled-order-updated" value="true">`,
+		`type="radio" name="events-order-completed" value="order.fulfilled" checked`, `type="radio" name="events-order-completed" value="order.paid">`,
+		`type="checkbox" name="events-customer-updated" value="customer.deleted">`, "A track call “Order Completed”, once for each order.")
+}
+
+func TestFinishRegistersTheWebhooksAndThenHasNothingToDo(t *testing.T) {
+	store, set := connected(t)
+	delete(set, settings.WebhookSecret)
+	b := browse(t, set)
+	_, page := b.get("/finish")
+	wants(t, page, "There is no webhook secret yet: Finish makes one.", ">create<", "Segment: Order Completed (/shop)")
+	if len(store.Integrations()) != 0 {
+		t.Error("to look at the page registers webhooks")
+	}
+	status, page := b.post("/finish", nil)
+	wants(t, page, "The webhook secret was made.", "Created “Segment: Order Completed (/shop)”.", "Nothing is left to do")
+	if status != http.StatusOK {
+		t.Errorf("answered %d", status)
+	}
+	secret := b.set()[settings.WebhookSecret]
+	for _, i := range store.Integrations() {
+		if key := i["configuration"].(commercetest.Object)["secret_key"]; len(secret) != 64 || key != secret {
+			t.Errorf("%s has the secret key %v, want %q", i["name"], key, secret)
+		}
+	}
+	if strings.Contains(page, secret) {
+		t.Error("the page shows the secret")
+	}
+	if _, page = b.post("/finish", nil); len(store.Integrations()) != len(tracking.All()) {
+		t.Errorf("a second time Commerce has %d", len(store.Integrations()))
+	}
+	_, page = b.get("/")
+	wants(t, page, "The webhooks are registered in Commerce.")
+	store.AddLog(store.Integrations()[1]["id"].(string), 202, "accepted")
+	store.AddLog(store.Integrations()[2]["id"].(string), 401, "forged")
+	_, page = b.get("/finish/arrivals")
+	wants(t, page, "Order Completed", ">202<", "accepted: it is safe", ">401<", "Commerce sends another secret")
+}
+
+func TestFinishThatFailsHalfwaySaysWhatIsDone(t *testing.T) {
+	store, set := connected(t)
+	b := browse(t, set)
+	store.Fail(commercetest.Fault{Method: http.MethodPost, Path: "/v2/integrations", Status: http.StatusForbidden})
+	status, page := b.post("/finish", nil)
+	wants(t, page, "the application key lacks the permission", "Done: 0 of 7")
+	if status != http.StatusBadGateway {
+		t.Errorf("answered %d", status)
+	}
+	if _, page = b.post("/finish", nil); len(store.Integrations()) != len(tracking.All()) {
+		t.Errorf("after that Commerce has %d:\n%s", len(store.Integrations()), page)
+	}
+}
+
+func TestFinishWithoutCommerceSaysHowToDoItByHand(t *testing.T) {
+	b := browse(t, nil)
+	_, page := b.get("/finish")
+	wants(t, page, "Make the webhook secret", "https://api.example/webhooks/order-completed", "<code>order.paid</code>", "nobody here knows what it delivers")
+	status, page := b.post("/finish", nil)
+	wants(t, page, "The webhook secret was made.", "by hand")
+	if status != http.StatusOK || len(b.set()[settings.WebhookSecret]) != 64 {
+		t.Errorf("answered %d, and the secret is %q", status, b.set()[settings.WebhookSecret])
+	}
+}
+
+func TestFinishOnThisMachineAsksForAnAddress(t *testing.T) {
+	store, set := connected(t)
+	b := browseHere(t, set)
+	_, page := b.get("/finish")
+	wants(t, page, "Commerce cannot reach this machine by itself", "Show what would be done")
+	status, page := b.post("/finish", url.Values{"url": {"http://localhost:8080"}})
+	wants(t, page, "only this machine reaches", `value="http://localhost:8080"`)
+	if status != http.StatusUnprocessableEntity || len(store.Integrations()) != 0 {
+		t.Errorf("answered %d, and Commerce has %d", status, len(store.Integrations()))
+	}
+	status, page = b.post("/finish", url.Values{"url": {"https://x.tunnel.example"}})
+	wants(t, page, "Nothing is left to do", `value="https://x.tunnel.example"`)
+	if status != http.StatusOK || len(store.Integrations()) != len(tracking.All()) {
+		t.Errorf("answered %d, and Commerce has %d", status, len(store.Integrations()))
+	}
+}
+
+// Commerce must not send a secret that the functions do not know yet.
+func TestFinishDoesNotTellOfASecretTooEarly(t *testing.T) {
+	store, set := connected(t)
+	set[settings.WebhookSecret] = "PLANTED-new\nPLANTED-old"
+	status, page := browse(t, set).post("/finish", nil)
+	wants(t, page, "the functions do not know the new webhook secret yet")
+	if status != http.StatusConflict || len(store.Integrations()) != 0 {
+		t.Errorf("answered %d, and Commerce has %d", status, len(store.Integrations()))
+	}
+}
+
+func TestNoPageFailsBecauseCommerceDoes(t *testing.T) {
+	store, set := connected(t)
+	store.Fail(commercetest.Fault{Path: "/v2/integrations", Status: http.StatusForbidden, Times: 100})
+	b := browse(t, set)
+	for path, says := range map[string]string{"/": "Commerce could not be asked just now", "/finish": "the application key lacks the permission", "/connections": "Client secret"} {
+		status, page := b.get(path)
+		wants(t, page, says)
+		if status != http.StatusOK {
+			t.Errorf("%s answers %d", path, status)
+		}
+	}
+}
+
+func TestSettingsThatAreWrongAreToldOnFinish(t *testing.T) {
+	_, set := connected(t)
+	set["tracking/order-updated/enabled"] = "perhaps"
+	status, page := browse(t, set).get("/finish")
+	wants(t, page, "parameter tracking/order-updated/enabled: it is neither true nor false")
+	if status != http.StatusOK {
+		t.Errorf("answered %d", status)
+	}
+}
+
+func TestEveryObservableEventIsExplained(t *testing.T) {
+	for _, tr := range tracking.All() {
+		if missing := slices.IndexFunc(tr.Observable(), func(event string) bool { return eventSays[event] == "" }); missing >= 0 {
+			t.Errorf("%s: %s has no words", tr.Name, tr.Observable()[missing])
+		}
+	}
+}

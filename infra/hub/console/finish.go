@@ -14,6 +14,9 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
+// lookWithin bounds what a page waits for Commerce that changes nothing there.
+const lookWithin = 6 * time.Second
+
 // finishData is the page Finish. It holds no secret.
 type finishData struct {
 	Checks    []check
@@ -76,7 +79,7 @@ func (c *Console) readFinish(ctx context.Context, address string) (finishData, e
 			data.URLWrong = err.Error()
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, askCommerceWithin)
+	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	c.addPlan(ctx, &data, base)
 	data.Checks = c.checks(values, data)
@@ -87,7 +90,10 @@ func (c *Console) readFinish(ctx context.Context, address string) (finishData, e
 		}
 		data.ByHand = slices.DeleteFunc(webhooks, func(w site.Webhook) bool { return !w.Enabled })
 	}
-	data.Arrivals = c.arrivals(ctx, data.Plan.Base)
+	data.Arrivals = arrivals{Machine: c.Machine, Error: data.PlanError}
+	if data.PlanError == "" { // else Commerce would be asked in vain again
+		data.Arrivals = c.arrivals(ctx, data.Plan.Base)
+	}
 	return data, nil
 }
 
@@ -137,6 +143,9 @@ func (c *Console) checks(values map[string]string, data finishData) []check {
 		segment.Says = "Events go to the inbox on this machine."
 	}
 	commerce := check{OK: data.Connected, Says: "Commerce is connected.", Path: "/connections"}
+	if data.PlanError != "" {
+		commerce.OK, commerce.Says = false, "Commerce is set, and what it has is not known just now: see below."
+	}
 	if !data.Connected {
 		commerce.Says = "Commerce is not connected: register the webhooks by hand, as below, or connect it and it is done for you."
 	}
@@ -281,7 +290,7 @@ func (c *Console) arrivals(ctx context.Context, base string) arrivals {
 
 // showArrivals is the part of the page that its script asks for.
 func (c *Console) showArrivals(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), askCommerceWithin)
+	ctx, cancel := context.WithTimeout(r.Context(), lookWithin)
 	defer cancel()
 	c.showPart(w, http.StatusOK, "finish", "arrivals", c.arrivals(ctx, ""))
 }

@@ -320,6 +320,21 @@ func TestDuplicatesAreDisabled(t *testing.T) {
 	})
 }
 
+// The URL says more than the name: an integration is one webhook's, and not two's.
+func TestNamesThatWereSwappedAreSwappedBack(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		s.sync()
+		completed, updated := s.at("/webhooks/order-completed"), s.at("/webhooks/order-updated")
+		s.change(completed["id"].(string), commerce.IntegrationChange{Name: new(updated["name"].(string))})
+		s.change(updated["id"].(string), commerce.IntegrationChange{Name: new(completed["name"].(string))})
+		todo := s.sync().Todo()
+		if len(todo) != 2 || todo[0].Action != Update || todo[1].Action != Update {
+			t.Errorf("it does %v", briefly(todo))
+		}
+		s.settled()
+	})
+}
+
 func TestASyncThatFailsHalfwayIsFinishedByTheNext(t *testing.T) {
 	for _, c := range []struct {
 		name  string

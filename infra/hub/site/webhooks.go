@@ -29,7 +29,7 @@ type Webhook struct {
 }
 
 // ErrNoURL says that nobody has said how Commerce reaches this machine.
-var ErrNoURL = errors.New("Commerce cannot reach this machine by itself: start a tunnel to the hub and give the https address that it prints, " +
+var ErrNoURL = errors.New("by itself Commerce cannot reach this machine: start a tunnel to the hub and give the https address that it prints, " +
 	"as in --url https://something.tunnel.example")
 
 // PublicURL is the base of the webhooks' URLs as people paste it, without a slash at

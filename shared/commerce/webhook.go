@@ -52,19 +52,28 @@ func Parse(body []byte) (Webhook, error) {
 	if err != nil {
 		return Webhook{}, err
 	}
+	w := e.webhook()
+	w.Body = tree
+	return w, nil
+}
+
+// Check is Parse without building anything: the Webhook has no Body, and the error
+// is the same.
+func Check(body []byte) (Webhook, error) {
+	e, err := read(body)
+	if err != nil {
+		return Webhook{}, err
+	}
+	return e.webhook(), nil
+}
+
+// webhook is what is known of a webhook before its body is built.
+func (e envelope) webhook() Webhook {
 	return Webhook{
 		ID: e.id, Event: e.event, Attempt: e.attempt,
 		ResourceType: e.resource.kind, ResourceID: e.resource.id, CustomerID: e.resource.customer,
 		CreatedAt: e.resource.createdAt, UpdatedAt: e.resource.updatedAt,
-		Body: tree,
-	}, nil
-}
-
-// Check says, without building anything, what Parse would refuse about a body:
-// nil or the same *Error.
-func Check(body []byte) error {
-	_, err := read(body)
-	return err
+	}
 }
 
 // WithoutConfiguration gives a body that Check has accepted without its

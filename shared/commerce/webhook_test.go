@@ -102,7 +102,8 @@ func TestParseReadsEveryFormOfABody(t *testing.T) {
 			if err != nil {
 				t.Fatalf("Parse: %v", err)
 			}
-			if err := commerce.Check(test.body); err != nil {
+			checked, err := commerce.Check(test.body)
+			if err != nil {
 				t.Errorf("Check: %v, though Parse accepts it", err)
 			}
 			if want := decode(t, test.payload); !reflect.DeepEqual(got.Body["payload"], want) {
@@ -110,6 +111,9 @@ func TestParseReadsEveryFormOfABody(t *testing.T) {
 			}
 			checkNoSecret(t, got)
 			got.Body = nil
+			if !reflect.DeepEqual(checked, got) {
+				t.Errorf("Check: %+v\nParse: %+v", checked, got)
+			}
 			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("\n got %+v\nwant %+v", got, test.want)
 			}
@@ -253,7 +257,7 @@ func TestParseAndCheckRefuseWhatIsNoWebhook(t *testing.T) {
 			if refused.Code != test.code || !strings.Contains(refused.Error(), test.message) {
 				t.Errorf("got %s: %s\nwant %s: …%s…", refused.Code, refused, test.code, test.message)
 			}
-			if checked := commerce.Check(test.body); !reflect.DeepEqual(checked, err) {
+			if _, checked := commerce.Check(test.body); !reflect.DeepEqual(checked, err) {
 				t.Errorf("Check: %v\nParse: %v", checked, err)
 			}
 		})
@@ -285,7 +289,7 @@ func TestRefusalsQuoteNothingOfTheBody(t *testing.T) {
 		`{"triggered_by":"` + private + `","resources":"` + private + `"}`,
 		`{"triggered_by":"` + private + `","payload":{"data":{"id":["` + private + `"]}}}`,
 	} {
-		err := commerce.Check([]byte(body))
+		_, err := commerce.Check([]byte(body))
 		if err == nil {
 			t.Errorf("%s is accepted", body)
 		} else if strings.ContainsAny(err.Error(), "zq") {
@@ -343,7 +347,9 @@ func BenchmarkParse(b *testing.B) {
 	benchmark(b, func(body []byte) error { _, err := commerce.Parse(body); return err })
 }
 
-func BenchmarkCheck(b *testing.B) { benchmark(b, commerce.Check) }
+func BenchmarkCheck(b *testing.B) {
+	benchmark(b, func(body []byte) error { _, err := commerce.Check(body); return err })
+}
 
 func benchmark(b *testing.B, read func([]byte) error) {
 	for _, lines := range []int{1, 50, 500} {

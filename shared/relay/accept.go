@@ -48,9 +48,11 @@ func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
 // acceptance is what Accept decided.
 type acceptance struct {
 	answer     Answer
-	unverified bool  // taken without a secret to compare the key with
-	buried     bool  // refused, and kept among the dead letters
-	why        error // what the log says of it; nil where all is well
+	webhook    commerce.Webhook // without its body; empty where the key is not known to be genuine
+	received   time.Time        // what the envelope says; zero where there is none
+	unverified bool             // taken without a secret to compare the key with
+	buried     bool             // refused, and kept among the dead letters
+	why        error            // what the log says of it; nil where all is well
 }
 
 // accept is Accept without the log line.
@@ -62,22 +64,27 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 	if len(body) > MaxBody {
 		return acceptance{answer: tooLarge, why: fmt.Errorf("its body is over %d bytes: %w", MaxBody, ErrTooLarge)}
 	}
-	if err := commerce.Check(body); err != nil {
+	webhook, err := commerce.Check(body)
+	if err != nil {
 		return r.refuse(ctx, verdict, body, err)
 	}
 	envelope := Envelope{Received: time.Now(), Body: commerce.WithoutConfiguration(body)}
+	a := acceptance{received: envelope.Received}
 	if verdict == commerce.Unknown {
 		envelope.Presented = &presented
+	} else {
+		a.webhook = webhook // what a stranger wrote stays out of the log
 	}
-	err := r.put(ctx, envelope)
+	err = r.put(ctx, envelope)
 	switch {
 	case err == nil:
-		return acceptance{answer: accepted, unverified: verdict == commerce.Unknown, why: why}
+		a.answer, a.unverified, a.why = accepted, verdict == commerce.Unknown, why
 	case errors.Is(err, ErrTooLarge):
-		return acceptance{answer: tooLarge, why: err}
+		a.answer, a.why = tooLarge, err
 	default:
-		return acceptance{answer: r.deliverNow(ctx, envelope), why: errors.Join(err, why)}
+		a.answer, a.why = r.deliverNow(ctx, envelope), errors.Join(err, why)
 	}
+	return a
 }
 
 // verifyInTime is verify with a limit, so that settings which cannot be reached

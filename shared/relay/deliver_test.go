@@ -249,12 +249,53 @@ func TestADeliveryIsLoggedInOneLine(t *testing.T) {
 	equal(t, "outcome", got.Outcome, "postponed")
 	equal(t, "reason", got.Reason, "segment_503")
 	equal(t, "detail", got.Detail, "") // Segment's words may quote the event
+	equal(t, "happened", got.Happened.Format(time.RFC3339), "2026-11-24T10:50:00Z")
 	if got.Ms == nil {
 		t.Error("there is no ms")
 	}
 	delay, err := time.ParseDuration(got.RetryIn)
 	if err != nil || delay < 24*time.Second || delay > 36*time.Second {
 		t.Errorf("retry_in is %q", got.RetryIn)
+	}
+}
+
+// Who looks after a shop follows an event by its lines: from Commerce's call through
+// every attempt. Commerce may call twice with one id.
+func TestTheLinesOfAnEventBelongTogether(t *testing.T) {
+	w := newWorld(t)
+	w.relay.Backoff = time.Nanosecond
+	w.segment.answer = status(503)
+	w.accept(t, secret, webhook("1"))
+	w.deliver(t)
+	w.deliver(t)
+	w.accept(t, secret, webhook("1"))
+	accepted, delivered := w.log.lines(t, "accept"), w.log.lines(t, "deliver")
+	if len(accepted) != 2 || len(delivered) != 2 {
+		t.Fatalf("%d and %d lines, want 2 and 2", len(accepted), len(delivered))
+	}
+	first := accepted[0]
+	equal(t, "what the acceptance is of", []any{first.Event, first.WebhookID, first.Attempt, first.Resource}, []any{"order.paid", "w-1", 2, "1"})
+	for _, line := range delivered {
+		if first.Received.IsZero() || !line.Received.Equal(first.Received) {
+			t.Errorf("accepted %v, delivered %v: want the same", first.Received, line.Received)
+		}
+	}
+	if accepted[1].Received.Equal(first.Received) {
+		t.Error("two calls of Commerce are one")
+	}
+}
+
+// Nobody knows who wrote it: it may be anybody, and anything.
+func TestAnAcceptanceNamesNoEventThatIsNotKnownToBeGenuine(t *testing.T) {
+	w := newWorld(t)
+	w.settings.config.Secrets = nil
+	w.accept(t, "guess", webhook("1"))
+	w.settings.config.Secrets = commerce.Secrets{secret}
+	w.accept(t, "guess", webhook("1"))
+	for _, line := range w.log.lines(t, "accept") {
+		if line.Resource+line.Event+line.WebhookID != "" {
+			t.Errorf("it names %s %s %s", line.Event, line.WebhookID, line.Resource)
+		}
 	}
 }
 

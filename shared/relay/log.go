@@ -6,11 +6,11 @@ import (
 	"net/http"
 	"time"
 
+	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/segment"
 )
 
-// logAccept writes the one line of an acceptance. It has no body to tell of: the
-// line of the delivery names the event.
+// logAccept writes the one line of an acceptance.
 func (r *Relay) logAccept(ctx context.Context, a acceptance, size int, started time.Time) {
 	attrs := []slog.Attr{
 		slog.String("tracking", r.Tracking.Name),
@@ -18,10 +18,36 @@ func (r *Relay) logAccept(ctx context.Context, a acceptance, size int, started t
 		slog.Int("bytes", size),
 		slog.Int64("ms", time.Since(started).Milliseconds()),
 	}
+	if a.webhook.ResourceID != "" {
+		attrs = append(attrs, about(a.webhook)...)
+	}
+	attrs = appendTime(attrs, receivedKey, a.received)
 	if a.why != nil {
 		attrs = append(attrs, slog.String("detail", detailOf(a.why)))
 	}
 	r.Log.LogAttrs(ctx, acceptLevel(a), "accept", append(attrs, r.metrics(a.metrics())...)...)
+}
+
+// receivedKey is the member that an event's lines have in common: when Commerce
+// posted it, to the nanosecond. A webhook's own id may come again.
+const receivedKey = "received"
+
+// about names the event that a line is of.
+func about(w commerce.Webhook) []slog.Attr {
+	return []slog.Attr{
+		slog.String("event", bounded(w.Event)),
+		slog.String("webhook_id", bounded(w.ID)),
+		slog.Int("attempt", w.Attempt),
+		slog.String("resource", bounded(w.ResourceID)),
+	}
+}
+
+// appendTime adds a time that is known.
+func appendTime(attrs []slog.Attr, key string, t time.Time) []slog.Attr {
+	if t.IsZero() {
+		return attrs
+	}
+	return append(attrs, slog.Time(key, t.UTC()))
 }
 
 // acceptLevel is Error for what loses an event unless Commerce tries again, and
@@ -40,17 +66,15 @@ func acceptLevel(a acceptance) slog.Level {
 // logDelivery writes the one line of a delivery.
 func (r *Relay) logDelivery(ctx context.Context, p *parcel) {
 	o := p.outcome
-	attrs := []slog.Attr{
+	attrs := append(about(p.webhook),
 		slog.String("tracking", r.Tracking.Name),
-		slog.String("event", bounded(p.webhook.Event)),
-		slog.String("webhook_id", bounded(p.webhook.ID)),
-		slog.Int("attempt", p.webhook.Attempt),
 		slog.Int("receives", p.item.Receives),
-		slog.String("resource", bounded(p.webhook.ResourceID)),
 		slog.Any("message_ids", messageIDs(p.messages)),
 		slog.String("outcome", o.fate.String()),
 		slog.Int64("ms", time.Since(p.started).Milliseconds()),
-	}
+	)
+	attrs = appendTime(attrs, receivedKey, p.item.Envelope.Received)
+	attrs = appendTime(attrs, "happened", p.happened)
 	for _, optional := range []slog.Attr{
 		slog.String("reason", o.reason),
 		slog.String("detail", loggable(o)),

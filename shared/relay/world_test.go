@@ -270,6 +270,8 @@ type line struct {
 	RetryIn    string   `json:"retry_in"`
 	Attempt    int
 	Receives   int
+	Received   time.Time
+	Happened   time.Time
 	Ms         *int64
 }
 

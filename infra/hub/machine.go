@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
@@ -29,6 +30,8 @@ func (m machine) URL() string              { return m.url }
 func (m machine) Recent() []console.Recent { return m.webhooks.recents.newestFirst() }
 func (m machine) Waiting() int             { return m.webhooks.waiting() }
 func (m machine) Dead() []relay.Burial     { return m.webhooks.dead() }
+
+func (m machine) Lines() *executions.Memory { return m.lines }
 
 func (m machine) Inbox() int {
 	kept, _ := m.inbox.counts()

@@ -93,6 +93,7 @@ func newRoot() *cobra.Command {
 	addGroup(root, "local", newRun(), newSend(), newSamples(), newSAM())
 	addGroup(root, "templates", newPreview(), newLint(), newEval(), newTemplates())
 	addGroup(root, "operate", newConsole(), newConfigure(), newWebhookCommands(), newSettings(), newRotate(), newDeadLetters())
+	addGroup(root, "operate", newConsole(), newConfigure(), newSettings(), newRotate(), newExecutions(), newTrace(), newDeadLetters())
 	return root
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/tracking"
@@ -94,12 +95,14 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	if err := home.Check(ctx); err != nil {
 		return err
 	}
-	log := newLog(options.log, stderr)
+	lines := executions.NewMemory()
+	log := slog.New(slog.NewMultiHandler(newLog(options.log, stderr).Handler(), lines.Handler()))
 	h := &hub{
 		url:    urlOf(listener),
 		public: publicAddr(listener),
 		home:   home,
 		log:    log,
+		lines:  lines,
 		inbox: &inbox{
 			fail: options.inboxFail, keeps: inboxKeeps, log: log,
 		},
@@ -194,6 +197,7 @@ type hub struct {
 	public   string // where other machines do; empty where they do not
 	home     site.Home
 	log      *slog.Logger
+	lines    *executions.Memory // what is logged
 	inbox    *inbox
 	webhooks *webhooks
 }

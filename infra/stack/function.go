@@ -11,6 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
@@ -42,7 +43,7 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 	queue := newQueue(scope, "Queue", o.name(t.Name), &awssqs.DeadLetterQueue{
 		Queue: deadLetters, MaxReceiveCount: jsii.Number(spool.MaxReceives),
 	})
-	log := newLog(scope, "Log", "/aws/lambda/"+*o.name(t.Name), o)
+	log := newLog(scope, "Log", outputs.LogGroup(o.StackName(), t), o)
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		Description: jsii.String("What the function " + *o.name(t.Name) + " may do: nothing but its own"),
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),

@@ -42,7 +42,10 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("POST /finish", c.register)
 	mux.HandleFunc("GET /finish/arrivals", c.showArrivals)
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
+	mux.HandleFunc("GET /executions", c.executions)
+	mux.HandleFunc("GET /trace", c.trace)
 	if c.Machine != nil {
+		mux.HandleFunc("GET "+LinesPath, c.lines)
 		mux.HandleFunc("POST /samples", c.sendSample)
 	}
 	return c.guard(mux)
@@ -59,6 +62,7 @@ var steps = []step{
 	{"/trackings", "Configurations", "What to tell Segment of"},
 	{"/templates", "Templates", "How it is told"},
 	{"/finish", "Finish", "Register the webhooks"},
+	{"/executions", "Executions", "What became of webhooks"},
 }
 
 // view is what every page is given: the frame around it, and its own data.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
@@ -29,6 +30,8 @@ type Machine interface {
 	Inbox() int
 	// Waiting counts the events that are accepted and not delivered.
 	Waiting() int
+	// Lines are the log lines about webhooks.
+	Lines() *executions.Memory
 	// Dead tells of the events that were given up.
 	Dead() []relay.Burial
 }

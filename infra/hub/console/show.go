@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 )
 
@@ -35,9 +36,10 @@ var errNoPage = errors.New("there is no such page in the console")
 // first is needed: most of the hub's commands never do.
 var pages = sync.OnceValue(func() map[string]*template.Template {
 	helpers := template.FuncMap{
-		"ago":  func(t time.Time) string { return ago(time.Since(t)) },
-		"join": strings.Join,
-		"step": here,
+		"ago":   func(t time.Time) string { return ago(time.Since(t)) },
+		"join":  strings.Join,
+		"step":  here,
+		"clock": executions.Clock,
 	}
 	frame := template.Must(template.New("frame.html").Funcs(helpers).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html"))
 	files, err := fs.Glob(pageFiles, "pages/*.html")

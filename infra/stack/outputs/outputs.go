@@ -1,5 +1,5 @@
-// Package outputs is what a deployed store says about itself: the name of its
-// stack and of the stack's outputs. The stack writes them and the operator's
+// Package outputs is what a deployed store says about itself: the names of its
+// stack, of the stack's outputs and of its logs. The stack writes them and the operator's
 // program reads them, which has no need of CDK for that.
 package outputs
 
@@ -33,6 +33,9 @@ func DeadLetters(t tracking.Tracking) string { return Identifier(t.Name) + "Dead
 func StackName(prefix string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(prefix, "/"), "/", "--")
 }
+
+// LogGroup is where a tracking's function logs to, in the stack of that name.
+func LogGroup(stack string, t tracking.Tracking) string { return "/aws/lambda/" + stack + "-" + t.Name }
 
 // Identifier is a name as CloudFormation's ids have it: customer-created is
 // CustomerCreated.

@@ -1,0 +1,130 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+)
+
+// The chart's measures, in its own units. The page scales it.
+const (
+	chartWidth  = 760
+	chartLeft   = 58 // where the bars begin; left of it are the figures
+	countsTop   = 14
+	countsHigh  = 130
+	delaysTop   = countsTop + countsHigh + 40
+	delaysHigh  = 60
+	chartHeight = delaysTop + delaysHigh + 24
+	barShare    = 0.72 // of the room of a bar that it fills
+	labelsAbout = 8    // how many times of day are written below
+)
+
+// layers are what a bar is made of, from the bottom: the outcomes and how they are
+// called and coloured.
+var layers = []layer{
+	{"Delivered", "delivered", []executions.Outcome{executions.Delivered}},
+	{"Skipped", "skipped", []executions.Outcome{executions.Skipped}},
+	{"Waiting", "waiting", []executions.Outcome{executions.Accepted, executions.Waiting}},
+	{"Dead letters", "buried", []executions.Outcome{executions.Buried}},
+	{"Refused", "refused", []executions.Outcome{executions.Refused}},
+}
+
+type layer struct {
+	Title, Class string
+	outcomes     []executions.Outcome
+}
+
+// Of counts a layer's webhooks of a period.
+func (l layer) Of(p executions.Period) int { return p.Count(l.outcomes...) }
+
+// chart is a picture of a summary: a bar for each hour, and below it the delays.
+type chart struct {
+	Width, Height int
+	Left, Right   int
+	Layers        []layer
+	Bars          []rect
+	Labels        []label
+	Rules         []rule
+	Empty         bool
+}
+
+type rect struct {
+	X, Y, Width, Height float64
+	Class, Says         string
+}
+
+type label struct {
+	X    float64
+	Y    int
+	Text string
+}
+
+// rule is a line across, with what it stands for.
+type rule struct {
+	Y    int
+	Text string
+}
+
+// draw makes the chart.
+func draw(s executions.Summary) chart {
+	c := chart{Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartWidth, Layers: layers}
+	most, longest := 0, executions.Milliseconds(0)
+	for _, p := range s.Parts {
+		most, longest = max(most, p.Came()), max(longest, p.P95)
+	}
+	c.Empty = most == 0
+	room := float64(chartWidth-chartLeft) / float64(max(len(s.Parts), 1))
+	every := max((len(s.Parts)+labelsAbout-1)/labelsAbout, 1)
+	for i, p := range s.Parts {
+		x := chartLeft + room*float64(i) + room*(1-barShare)/2
+		c.stack(p, x, room*barShare, most)
+		c.delays(p, x, room*barShare, longest)
+		if i%every == 0 {
+			c.Labels = append(c.Labels, label{x + room*barShare/2, chartHeight - 6, partName(p.Start, s.Step)})
+		}
+	}
+	c.Rules = []rule{
+		{countsTop, fmt.Sprint(most)}, {countsTop + countsHigh, "0"},
+		{delaysTop, longest.String()}, {delaysTop + delaysHigh, "0"},
+	}
+	return c
+}
+
+// stack draws the bar of a period.
+func (c *chart) stack(p executions.Period, x, width float64, most int) {
+	y := float64(countsTop + countsHigh)
+	for _, l := range layers {
+		n := l.Of(p)
+		if n == 0 {
+			continue
+		}
+		height := max(float64(countsHigh*n)/float64(most), 1.5) // one of thousands is to be seen too
+		y -= height
+		c.Bars = append(c.Bars, rect{x, y, width, height, l.Class, fmt.Sprintf("%s: %d %s", p.Start.Format("2006-01-02 15:04"), n, l.Title)})
+	}
+}
+
+// delays draws how long a period's deliveries took: the slowest of twenty behind the
+// half.
+func (c *chart) delays(p executions.Period, x, width float64, longest executions.Milliseconds) {
+	if !p.Measured() {
+		return
+	}
+	says := fmt.Sprintf("%s: half within %s, 95 %% within %s", p.Start.Format("2006-01-02 15:04"), p.P50, p.P95)
+	for _, d := range []struct {
+		class string
+		delay executions.Milliseconds
+	}{{"p95", p.P95}, {"p50", p.P50}} {
+		height := max(float64(delaysHigh*d.delay)/float64(cmp.Or(longest, 1)), 1.5)
+		c.Bars = append(c.Bars, rect{x, float64(delaysTop+delaysHigh) - height, width, height, d.class, says})
+	}
+}
+
+func partName(start time.Time, step time.Duration) string {
+	if step == time.Hour {
+		return start.Format("15:04")
+	}
+	return start.Format("Jan 2")
+}

@@ -1,0 +1,177 @@
+package console
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/tracking"
+)
+
+const (
+	// LinesPath is where the hub's own commands read what this hub has logged.
+	LinesPath = "/executions/lines"
+	// LinesCut is the header that says whether older lines were dropped.
+	LinesCut = "Lines-Cut"
+)
+
+// rowsAtMost is how many executions a page lists.
+const rowsAtMost = 200
+
+var errNoLog = errors.New("what became of webhooks is in the memory of the hub that takes them: start it with hub run, and look at its own console")
+
+// executionsData is what the list of executions shows.
+type executionsData struct {
+	Since     string
+	Outcome   executions.Outcome
+	Tracking  string
+	Text      string
+	Rows      []executions.Execution
+	More      int       // how many are older than the rows
+	Cut       time.Time // the time before which nothing was read; zero where all was
+	Says      string
+	Chart     chart
+	Summary   executions.Summary
+	Backlog   *site.Backlog // of the queues on AWS
+	Outcomes  []executions.Outcome
+	Trackings []tracking.Tracking
+	Sinces    []sinceChoice
+}
+
+// sinceChoice is how far a page may look back.
+type sinceChoice struct{ Value, Title string }
+
+var sinceChoices = []sinceChoice{{"1h", "Last hour"}, {"24h", "Last 24 hours"}, {"7d", "Last 7 days"}, {"30d", "Last 30 days"}}
+
+// executions lists what became of each webhook.
+func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
+	data, q, since, err := askedFor(r)
+	if err != nil {
+		c.fail(w, r, http.StatusBadRequest, err)
+		return
+	}
+	now := time.Now()
+	found, cut, err := c.readLog(r, q, now, since)
+	if err == nil && c.Site.Deployment != nil {
+		var backlog site.Backlog
+		backlog, err = c.Site.Deployment.Backlog(r.Context())
+		data.Backlog = &backlog
+	}
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	if cut && len(found) > 0 {
+		data.Cut = found[len(found)-1].Received
+	}
+	filter := executions.Filter{Text: data.Text}
+	if data.Outcome != "" {
+		filter.Outcomes = []executions.Outcome{data.Outcome}
+	}
+	found = filter.Of(found)
+	data.Summary = executions.Summarize(found, now.Add(-since), now)
+	data.Chart = draw(data.Summary)
+	data.Says = data.Summary.Says(executions.Lookback(since))
+	data.Rows = found[:min(len(found), rowsAtMost)]
+	data.More = len(found) - len(data.Rows)
+	c.show(w, r, http.StatusOK, "executions", view{Title: "Executions", Path: "/executions", Data: data})
+}
+
+// askedFor reads the filters of a request.
+func askedFor(r *http.Request) (data executionsData, q executions.Query, since time.Duration, err error) {
+	form := r.URL.Query()
+	data = executionsData{
+		Since: cmp.Or(form.Get("since"), "24h"), Outcome: executions.Outcome(form.Get("outcome")),
+		Tracking: form.Get("tracking"), Text: strings.TrimSpace(form.Get("q")),
+		Outcomes: executions.Outcomes, Trackings: tracking.All(),
+	}
+	data.Sinces = sinces(data.Since)
+	if since, err = executions.ParseSince(data.Since); err != nil {
+		return data, q, since, err
+	}
+	if data.Outcome != "" {
+		if _, err = executions.ParseOutcomes([]string{string(data.Outcome)}); err != nil {
+			return data, q, since, err
+		}
+	}
+	if data.Tracking != "" {
+		var t tracking.Tracking
+		t, err = tracking.ByName(data.Tracking)
+		q.Trackings = []tracking.Tracking{t}
+	}
+	return data, q, since, err
+}
+
+// sinces are what may be chosen, with what is.
+func sinces(chosen string) []sinceChoice {
+	if slices.ContainsFunc(sinceChoices, func(s sinceChoice) bool { return s.Value == chosen }) {
+		return sinceChoices
+	}
+	return append([]sinceChoice{{chosen, "Last " + chosen}}, sinceChoices...)
+}
+
+// readLog reads what became of the webhooks that are asked for.
+func (c *Console) readLog(r *http.Request, q executions.Query, now time.Time, since time.Duration) (found []executions.Execution, cut bool, err error) {
+	var log executions.Log
+	switch {
+	case c.Machine != nil:
+		log = c.Machine.Lines()
+	case c.Site.Deployment != nil:
+		log = c.Site.Deployment.Logs()
+	default:
+		return nil, false, errNoLog
+	}
+	q.Since = now.Add(-since)
+	reading, err := log.Read(r.Context(), q)
+	if err != nil {
+		return nil, false, err
+	}
+	return executions.Of(reading.Lines, now), reading.Cut, nil
+}
+
+// traceData is what the page of a story shows.
+type traceData struct {
+	Query, Since string
+	Sinces       []sinceChoice
+	Story        *executions.Story // nil until something is asked for
+}
+
+// trace tells the story of one order or customer.
+func (c *Console) trace(w http.ResponseWriter, r *http.Request) {
+	form := r.URL.Query()
+	data := traceData{Query: strings.TrimSpace(form.Get("q")), Since: cmp.Or(form.Get("since"), "7d")}
+	data.Sinces = sinces(data.Since)
+	since, err := executions.ParseSince(data.Since)
+	if err != nil {
+		c.fail(w, r, http.StatusBadRequest, err)
+		return
+	}
+	if data.Query != "" {
+		now := time.Now()
+		found, _, err := c.readLog(r, executions.Query{Resource: data.Query}, now, since)
+		if err != nil {
+			c.fail(w, r, http.StatusBadGateway, err)
+			return
+		}
+		search := executions.Search{Resource: data.Query, Since: since, Now: now, Store: c.Site.Named()}
+		story := search.Tell(found)
+		data.Story = &story
+	}
+	c.show(w, r, http.StatusOK, "trace", view{Title: "The story of an order or customer", Path: "/executions", Data: data})
+}
+
+// lines gives the log lines to the hub's own commands.
+func (c *Console) lines(w http.ResponseWriter, _ *http.Request) {
+	texts, cut := c.Machine.Lines().Texts()
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set(LinesCut, strconv.FormatBool(cut))
+	for _, text := range texts {
+		w.Write(text)
+	}
+}

@@ -1,0 +1,385 @@
+package executions_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+const secret = "secret_squirrel"
+
+// world is a function with real parts, whose log is kept as on AWS.
+type world struct {
+	relay.Config
+	relay    *relay.Relay
+	queue    *spool.Memory
+	lines    *executions.Memory
+	answers  []int // of Segment, one after the other; 200 in the end
+	putFails bool
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{queue: spool.NewMemory(), lines: executions.NewMemory()}
+	server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
+		if len(w.answers) > 0 {
+			answer.WriteHeader(w.answers[0])
+			w.answers = w.answers[1:]
+		}
+	}))
+	t.Cleanup(server.Close)
+	w.Config = relay.Config{
+		Enabled: true, Events: []string{"order.paid"}, Template: `{"event": "Order Completed"}`,
+		Secrets: commerce.Secrets{secret}, Segment: segment.Endpoint{Host: server.URL, Path: "/v1/batch", WriteKey: "key"},
+	}
+	w.relay = &relay.Relay{
+		Tracking: tracking.OrderCompleted, Configuration: w, Spool: w, Segment: segment.NewClient(nil),
+		Log: slog.New(w.lines.Handler()), MetricsPrefix: "/store", Backoff: time.Millisecond,
+	}
+	return w
+}
+
+func (w *world) Current(context.Context) (relay.Config, error) { return w.Config, nil }
+func (w *world) Reload(context.Context) (relay.Config, error)  { return w.Config, nil }
+
+func (w *world) Put(ctx context.Context, e relay.Envelope) error {
+	if w.putFails {
+		return errors.New("the queue is away")
+	}
+	return w.queue.Put(ctx, e)
+}
+
+func (w *world) Postpone(ctx context.Context, item relay.Item, delay time.Duration) error {
+	return w.queue.Postpone(ctx, item, delay)
+}
+
+func (w *world) Bury(ctx context.Context, e relay.Envelope, b relay.Burial) error {
+	return w.queue.Bury(ctx, e, b)
+}
+
+// calls has Commerce post a webhook about an order.
+func (w *world) calls(t *testing.T, event, order string) {
+	w.relay.Accept(t.Context(), secret, fmt.Appendf(nil, `{"id":"w-%[2]s","triggered_by":%[1]q,"attempt":1,`+
+		`"payload":{"data":{"type":"order","id":%[2]q,"meta":{"timestamps":{"created_at":"2026-11-24T10:00:00Z","updated_at":"2026-11-24T10:50:00Z"}}}}}`, event, order))
+}
+
+// attempt has one attempt made to deliver what is on the queue.
+func (w *world) attempt(t *testing.T) {
+	items := w.queue.Receive(t.Context(), spool.BatchSize)
+	keep := w.relay.Deliver(t.Context(), items)
+	for _, item := range items {
+		if !slices.Contains(keep, item.Handle) {
+			w.queue.Delete(item.Handle)
+		}
+	}
+}
+
+// found is what became of the webhooks that are asked for.
+func (w *world) found(t *testing.T, q executions.Query, now time.Time) []executions.Execution {
+	t.Helper()
+	reading, err := w.lines.Read(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return executions.Of(reading.Lines, now)
+}
+
+func TestWhatBecameOfAWebhook(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		given    func(t *testing.T, w *world)
+		outcome  executions.Outcome
+		reason   string
+		attempts int
+		resource string
+		says     []string // the story has this in it
+	}{
+		{"delivered", func(t *testing.T, w *world) {
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+		}, executions.Delivered, "", 1, "o-1", []string{
+			"1 webhook came about o-1, and Segment was told Order Completed.", "Order Completed was sent to Segment at ", " after it happened.",
+			"Commerce called with order.paid, webhook w-o-1, its attempt 1. It was answered 202", "as messageId order-completed:o-1:0-track:",
+			"No webhook came for Checkout Started (order.created or order.authorized), Order Updated (",
+		}},
+		{"postponed, then delivered", func(t *testing.T, w *world) {
+			w.answers = []int{503, 429}
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+			w.attempt(t)
+			w.attempt(t)
+		}, executions.Delivered, "", 3, "o-1", []string{
+			"at attempt 3.", "Attempt 1 did not succeed: segment_503. Again in ", "Attempt 2 did not succeed: segment_429.", "Attempt 3: Segment took it",
+		}},
+		{"on the queue", func(t *testing.T, w *world) {
+			w.calls(t, "order.paid", "o-1")
+		}, executions.Accepted, "", 0, "o-1", []string{"Segment was told nothing of it", "it is on the queue, and no attempt has ended"}},
+		{"waiting for Segment", func(t *testing.T, w *world) {
+			w.answers = []int{503}
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+		}, executions.Waiting, "segment_503", 1, "o-1", []string{"attempt 1 of 36 ended with segment_503. The next is due at "}},
+		{"waiting for the operator", func(t *testing.T, w *world) {
+			w.Template = "("
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+		}, executions.Waiting, "template", 1, "o-1", []string{"ended with template (", "Mend the template: events then flow by themselves."}},
+		{"buried", func(t *testing.T, w *world) {
+			w.Template = `{"event": ""}`
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+		}, executions.Buried, "message_invalid", 1, "o-1", []string{
+			"among the dead letters: message_invalid (message 1: event is an empty string", "hub deadletters redrive --tracking order-completed --reason message_invalid --prefix /shop.",
+		}},
+		{"given up by the queue", func(t *testing.T, w *world) {
+			w.relay.Backoff = time.Nanosecond
+			w.calls(t, "order.paid", "o-1")
+			for range spool.MaxReceives {
+				w.answers = append(w.answers, 500)
+			}
+			for range spool.MaxReceives {
+				w.attempt(t)
+			}
+		}, executions.Buried, "receives_exhausted", spool.MaxReceives, "o-1", []string{"the last of its 36 attempts ended with segment_500"}},
+		{"skipped, as it is not observed", func(t *testing.T, w *world) {
+			w.calls(t, "order.fulfilled", "o-1")
+			w.attempt(t)
+		}, executions.Skipped, "not_observed", 1, "o-1", []string{"was not sent, on purpose: the tracking does not observe order.fulfilled."}},
+		{"skipped by the template", func(t *testing.T, w *world) {
+			w.Template = "[]"
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+		}, executions.Skipped, "filtered", 1, "o-1", []string{"the template gives nothing for it"}},
+		{"refused, as its secret is wrong", func(t *testing.T, w *world) {
+			w.relay.Accept(t.Context(), "guess", []byte(`{"triggered_by":"order.paid","payload":{"data":{"id":"o-1"}}}`))
+		}, executions.Refused, "forged", 0, "", []string{"Commerce was answered forged ("}},
+		{"refused, as it is no webhook", func(t *testing.T, w *world) {
+			w.relay.Accept(t.Context(), secret, []byte(`hello`))
+		}, executions.Refused, "not_json", 0, "", nil},
+		{"refused, as nothing could take it", func(t *testing.T, w *world) {
+			w.putFails, w.answers = true, []int{500}
+			w.calls(t, "order.paid", "o-1")
+		}, executions.Refused, "unavailable", 1, "o-1", []string{"lost unless Commerce posts it again"}},
+		{"delivered at once, as there was no queue", func(t *testing.T, w *world) {
+			w.putFails = true
+			w.calls(t, "order.paid", "o-1")
+		}, executions.Delivered, "", 1, "o-1", nil},
+		{"buried, put back and delivered", func(t *testing.T, w *world) {
+			w.Template = `{"event": ""}`
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+			w.Template = `{"event": "Order Completed"}`
+			if err := w.queue.Put(t.Context(), w.queue.DeadLetters()[0].Envelope); err != nil {
+				t.Fatal(err)
+			}
+			w.attempt(t)
+		}, executions.Delivered, "", 1, "o-1", []string{"put among the dead letters", "Segment took it"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			c.given(t, w)
+			now := time.Now().Add(time.Minute) // past the last attempt's visibility
+			all := w.found(t, executions.Query{}, now)
+			if len(all) != 1 {
+				t.Fatalf("there are %d executions, want 1: %+v", len(all), all)
+			}
+			e := all[0]
+			if e.Outcome != c.outcome || e.Reason != c.reason || e.Attempts != c.attempts || e.Resource != c.resource || e.Tracking != "order-completed" {
+				t.Errorf("it is %s, %q, %d attempts, %q of %s", e.Outcome, e.Reason, e.Attempts, e.Resource, e.Tracking)
+			}
+			if (e.Delay != nil) != (c.outcome == executions.Delivered) {
+				t.Errorf("the delay is %v", e.Delay)
+			}
+			search := executions.Search{Resource: "o-1", Since: 24 * time.Hour, Now: now, Store: executions.Store{Flag: " --prefix /shop", Deployed: true}}
+			story := tell(search.Tell(all))
+			for _, says := range c.says {
+				if !strings.Contains(story, says) {
+					t.Errorf("the story does not say %q:\n%s", says, story)
+				}
+			}
+		})
+	}
+}
+
+// tell is all of a story's text.
+func tell(story executions.Story) string {
+	parts := []string{story.Says}
+	for _, c := range story.Chapters {
+		parts = append(parts, c.Says, c.Do)
+		for _, step := range c.Steps {
+			parts = append(parts, step.Says)
+		}
+	}
+	return strings.Join(append(parts, story.Rest...), "\n")
+}
+
+func TestTheStoryOfWhatWasNeverSeenSaysWhatToDo(t *testing.T) {
+	w := newWorld(t)
+	w.calls(t, "order.paid", "o-1")
+	for _, c := range []struct {
+		name  string
+		store executions.Store
+		says  []string
+	}{
+		{"deployed", executions.Store{Flag: " --prefix /shop", Deployed: true}, []string{"hub executions --outcome refused --prefix /shop lists", "--since 30d"}},
+		{"here", executions.Store{}, []string{"hub executions --outcome refused lists", "before this hub was started"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			now := time.Now()
+			found := w.found(t, executions.Query{Resource: "o-2"}, now)
+			story := tell(executions.Search{Resource: "o-2", Since: 7 * 24 * time.Hour, Now: now, Store: c.store}.Tell(found))
+			for _, says := range append(c.says, "In the last 7 days no webhook came that is known to be about o-2.", "delivery logs of the integration in Commerce Manager") {
+				if !strings.Contains(story, says) {
+					t.Errorf("it does not say %q:\n%s", says, story)
+				}
+			}
+		})
+	}
+}
+
+// A webhook that lies on the queue for minutes is one that nobody fetches.
+func TestAnEventThatNobodyTriesIsSomebodysWork(t *testing.T) {
+	w := newWorld(t)
+	w.calls(t, "order.paid", "o-1")
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{{time.Minute, false}, {5 * time.Minute, true}} {
+		now := time.Now().Add(c.after)
+		story := tell(executions.Search{Resource: "o-1", Since: time.Hour, Now: now}.Tell(w.found(t, executions.Query{}, now)))
+		if got := strings.Contains(story, "longer than it should"); got != c.want {
+			t.Errorf("after %v it says\n%s", c.after, story)
+		}
+	}
+}
+
+func TestAQueryPicksLines(t *testing.T) {
+	w := newWorld(t)
+	w.calls(t, "order.paid", "o-1")
+	w.calls(t, "order.paid", "o-2")
+	w.calls(t, "order.fulfilled", "o-2")
+	w.relay.Log.Warn("something else", "tracking", "order-completed")
+	for _, c := range []struct {
+		name string
+		q    executions.Query
+		want int
+	}{
+		{"all", executions.Query{}, 3},
+		{"of an order", executions.Query{Resource: "o-2"}, 2},
+		{"of a webhook", executions.Query{Resource: "w-o-1"}, 1},
+		{"of its tracking", executions.Query{Trackings: []tracking.Tracking{tracking.OrderCompleted}}, 3},
+		{"of another tracking", executions.Query{Trackings: []tracking.Tracking{tracking.OrderUpdated}}, 0},
+		{"since a moment from now", executions.Query{Since: time.Now().Add(time.Hour)}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := len(w.found(t, c.q, time.Now())); got != c.want {
+				t.Errorf("%d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAFilterKeepsWhatIsMeant(t *testing.T) {
+	all := []executions.Execution{
+		{Tracking: "order-completed", Resource: "A-1", Outcome: executions.Delivered, MessageIDs: []string{"order-completed:A-1:0-track:ff"}},
+		{Tracking: "order-updated", Event: "order.updated", Outcome: executions.Waiting, Reason: "segment_429"},
+		{Tracking: "order-updated", Outcome: executions.Buried, Reason: "message_invalid", Detail: "no user"},
+	}
+	for _, c := range []struct {
+		name   string
+		filter executions.Filter
+		want   []int
+	}{
+		{"nothing asked for", executions.Filter{}, []int{0, 1, 2}},
+		{"two outcomes", executions.Filter{Outcomes: []executions.Outcome{executions.Waiting, executions.Buried}}, []int{1, 2}},
+		{"an id in another case", executions.Filter{Text: "a-1"}, []int{0}},
+		{"a messageId", executions.Filter{Text: "0-track"}, []int{0}},
+		{"a reason", executions.Filter{Text: "SEGMENT_"}, []int{1}},
+		{"a detail", executions.Filter{Text: "no user"}, []int{2}},
+		{"both", executions.Filter{Outcomes: []executions.Outcome{executions.Waiting}, Text: "no user"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := c.filter.Of(all)
+			if len(got) != len(c.want) {
+				t.Fatalf("%d, want %d", len(got), len(c.want))
+			}
+			for i, at := range c.want {
+				if got[i].Outcome != all[at].Outcome {
+					t.Errorf("at %d is %+v", i, got[i])
+				}
+			}
+		})
+	}
+}
+
+func TestLookingBack(t *testing.T) {
+	for text, want := range map[string]time.Duration{"24h": 24 * time.Hour, "7d": 168 * time.Hour, "90m": 90 * time.Minute, "1h30m": 90 * time.Minute} {
+		if got, err := executions.ParseSince(text); err != nil || got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "d", "7", "-1h", "0d", "week", "1.5d"} {
+		if _, err := executions.ParseSince(text); err == nil || !strings.Contains(err.Error(), "for example") {
+			t.Errorf("%q: the error is %v", text, err)
+		}
+	}
+}
+
+func TestASummaryCountsByTheHourInWhichTheyCame(t *testing.T) {
+	now := time.Date(2026, 11, 24, 14, 30, 0, 0, time.Local)
+	execution := func(ago time.Duration, outcome executions.Outcome, delay executions.Milliseconds) executions.Execution {
+		e := executions.Execution{Received: now.Add(-ago), Outcome: outcome}
+		if delay > 0 {
+			e.Delay = &delay
+		}
+		return e
+	}
+	all := []executions.Execution{
+		execution(time.Minute, executions.Waiting, 0),
+		execution(2*time.Minute, executions.Refused, 0),
+		execution(time.Hour, executions.Buried, 0),
+		execution(30*time.Hour, executions.Delivered, 7), // before the time, and tried within it
+	}
+	for i := range 20 {
+		all = append(all, execution(time.Hour, executions.Delivered, executions.Milliseconds(i+1)*100))
+	}
+	s := executions.Summarize(all, now.Add(-24*time.Hour), now)
+	if len(s.Parts) != 25 {
+		t.Fatalf("%d parts, want 25: a day, and the hour that began before it", len(s.Parts))
+	}
+	last, before := s.Parts[24], s.Parts[23]
+	if !last.Start.Equal(time.Date(2026, 11, 24, 14, 0, 0, 0, time.Local)) || last.Came() != 2 || last.Taken() != 1 || last.Measured() {
+		t.Errorf("the last hour is %+v", last)
+	}
+	if before.Came() != 21 || before.Count(executions.Delivered) != 20 || before.P50 != 1000 || before.P95 != 1900 {
+		t.Errorf("the hour before is %+v", before)
+	}
+	const says = "In the last 24 hours 24 webhooks came: 21 delivered, 1 waiting, 1 buried, 1 refused. From the fact to Segment: half within 1.0 s, 95 % within 1.9 s."
+	if got := s.Says(executions.Lookback(24 * time.Hour)); got != says {
+		t.Errorf("it says %s", got)
+	}
+	if days := executions.Summarize(all, now.Add(-7*24*time.Hour), now); len(days.Parts) != 8 || days.Parts[7].Came() != 23 || days.Parts[6].Came() != 1 {
+		t.Errorf("by the day: %+v", days.Parts)
+	}
+}
+
+func TestDelaysInWords(t *testing.T) {
+	for delay, want := range map[executions.Milliseconds]string{0: "0 ms", 999: "999 ms", 1234: "1.2 s", 99_000: "99.0 s", 180_000: "3 min", 7_200_000: "2 h", 259_200_000: "3 days"} {
+		if got := delay.String(); got != want {
+			t.Errorf("%d: %s, want %s", int64(delay), got, want)
+		}
+	}
+}

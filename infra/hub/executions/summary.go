@@ -1,0 +1,137 @@
+package executions
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Summary is a picture of a time: how many webhooks came in each part of it, what has
+// become of them by now, and how long the deliveries took.
+type Summary struct {
+	Total Period
+	Parts []Period      // oldest first
+	Step  time.Duration // an hour, or a day where the time is long
+}
+
+// Period counts the webhooks that came within a time.
+type Period struct {
+	Start  time.Time
+	Counts map[Outcome]int
+	P50    Milliseconds // half of the delays are not longer
+	P95    Milliseconds
+
+	delays []Milliseconds
+}
+
+// Count is how many have one of these outcomes.
+func (p Period) Count(outcomes ...Outcome) (total int) {
+	for _, o := range outcomes {
+		total += p.Counts[o]
+	}
+	return total
+}
+
+// Taken is how many were answered 202.
+func (p Period) Taken() int { return p.Came() - p.Counts[Refused] }
+
+// Came is how many there are.
+func (p Period) Came() int { return p.Count(Outcomes...) }
+
+// Measured says that there are delays.
+func (p Period) Measured() bool { return len(p.delays) > 0 }
+
+// hoursUpTo is the longest time that is shown by the hour.
+const hoursUpTo = 48 * time.Hour
+
+// Summarize makes the picture of the time between two moments.
+func Summarize(all []Execution, from, to time.Time) Summary {
+	s := Summary{Step: time.Hour, Total: newPeriod(from)}
+	if to.Sub(from) > hoursUpTo {
+		s.Step = 24 * time.Hour
+	}
+	for start := s.start(from); !start.After(to); start = s.next(start) {
+		s.Parts = append(s.Parts, newPeriod(start))
+	}
+	for _, e := range all {
+		s.Total.add(e)
+		if i := s.part(e.Received); i >= 0 {
+			s.Parts[i].add(e)
+		}
+	}
+	s.Total.conclude()
+	for i := range s.Parts {
+		s.Parts[i].conclude()
+	}
+	return s
+}
+
+// start is when the part begins in which a moment is.
+func (s Summary) start(t time.Time) time.Time {
+	if s.Step == time.Hour {
+		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), 0, 0, 0, t.Location())
+	}
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+}
+
+// next is when the part after it begins: a day need not have 24 hours.
+func (s Summary) next(start time.Time) time.Time {
+	if s.Step == time.Hour {
+		return start.Add(time.Hour)
+	}
+	return start.AddDate(0, 0, 1)
+}
+
+// part is the one in which a moment is; -1 for one before them all, such as of a
+// webhook that came earlier and was tried again since.
+func (s Summary) part(t time.Time) int {
+	i, found := slices.BinarySearchFunc(s.Parts, t, func(p Period, t time.Time) int { return p.Start.Compare(t) })
+	if found {
+		return i
+	}
+	return i - 1
+}
+
+func newPeriod(start time.Time) Period { return Period{Start: start, Counts: map[Outcome]int{}} }
+
+func (p *Period) add(e Execution) {
+	p.Counts[e.Outcome]++
+	if e.Delay != nil {
+		p.delays = append(p.delays, *e.Delay)
+	}
+}
+
+func (p *Period) conclude() {
+	slices.Sort(p.delays)
+	p.P50, p.P95 = p.percentile(50), p.percentile(95)
+}
+
+// percentile is the delay that so many of a hundred do not exceed; 0 where there is none.
+func (p *Period) percentile(percent int) Milliseconds {
+	if len(p.delays) == 0 {
+		return 0
+	}
+	rank := (len(p.delays)*percent + 99) / 100
+	return p.delays[rank-1]
+}
+
+// Says tells of the whole time in a few sentences.
+func (s Summary) Says(lookback string) string {
+	t := s.Total
+	text := fmt.Sprintf("In %s %s came", lookback, count(t.Came(), "webhook"))
+	var parts []string
+	for _, o := range Outcomes {
+		if n := t.Count(o); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+		}
+	}
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, ", ")
+	}
+	text += "."
+	if t.Measured() {
+		text += fmt.Sprintf(" From the fact to Segment: half within %s, 95 %% within %s.", t.P50, t.P95)
+	}
+	return text
+}

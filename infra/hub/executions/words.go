@@ -1,0 +1,50 @@
+package executions
+
+import (
+	"fmt"
+	"time"
+)
+
+// Clock is a moment as people read it, on the clock of this machine.
+func Clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// clockFine is a moment within a story.
+func clockFine(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000") }
+
+// String is a delay as people read it.
+func (m Milliseconds) String() string {
+	d := time.Duration(m) * time.Millisecond
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", m)
+	case d < 100*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 100*time.Minute:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.0f h", d.Hours())
+	default:
+		return fmt.Sprintf("%.0f days", d.Hours()/24)
+	}
+}
+
+// Lookback is how far was looked back, as people say it.
+func Lookback(d time.Duration) string {
+	switch {
+	case d == time.Hour:
+		return "the last hour"
+	case d%(24*time.Hour) == 0 && d > 24*time.Hour:
+		return fmt.Sprintf("the last %d days", d/(24*time.Hour))
+	case d%time.Hour == 0:
+		return fmt.Sprintf("the last %d hours", d/time.Hour)
+	default:
+		return "the last " + d.String()
+	}
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

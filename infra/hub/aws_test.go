@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/relay"
@@ -83,6 +85,7 @@ func TestAnOperatorSetsUpAndLooksAfterADeployedStore(t *testing.T) {
 	leaveQueuesAlone(t, aws)
 	operate(t, "rotate", func(t *testing.T) { rotateDeployed(t, aws, do) })
 	operate(t, "deadletters", func(t *testing.T) { lookAfterDeadLetters(t, do) })
+	operate(t, "executions", func(t *testing.T) { watchDeployed(t, aws, do) })
 }
 
 // leaveQueuesAlone keeps the emulator from calling the functions with what is on
@@ -290,6 +293,96 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 	do(exitFailed, "deadletters", "list", "--tracking", "order-paid")
 }
 
+// watchDeployed looks at a day of 3,000 webhooks in the functions' logs.
+func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
+	now := time.Now().UTC()
+	var lines []logLine
+	for i := range 1500 {
+		received := now.Add(-time.Duration(i) * 50 * time.Second)
+		order := fmt.Sprintf("order-%d", i)
+		lines = append(lines, accepted(order, received), delivered(order, received, received.Add(2*time.Second), 1))
+	}
+	for i := range 1500 {
+		at := now.Add(-time.Duration(i) * 50 * time.Second)
+		lines = append(lines, logLine{at, fmt.Sprintf(
+			`{"timestamp":%q,"level":"WARN","message":"accept","tracking":"order-completed","outcome":"forged","bytes":10,"ms":1,"requestId":"r"}`, stamp(at))})
+	}
+	late := now.Add(-time.Hour - time.Second)
+	lines = append(lines, accepted("order-late", late), postponed("order-late", late, late.Add(time.Second)), delivered("order-late", late, late.Add(40*time.Second), 2))
+	lines = append(lines, logLine{now, `{"time":"2026-11-24T10:00:00.000Z","type":"platform.report","record":{"requestId":"r","status":"success"}}`})
+	putLogLines(t, aws, "/aws/lambda/commerce-segment-order-completed", lines)
+
+	if got := do(exitDone, "executions", "--prefix", shop); !strings.HasPrefix(unpadded(got.stdout), "RECEIVED TRACKING ") || !strings.Contains(got.stdout, "and 2951 older ones") ||
+		!strings.Contains(got.stdout, "In the last 24 hours 3001 webhooks came: 1501 delivered, 1500 refused. From the fact to Segment: half within 2.0 s") {
+		t.Errorf("it lists\n%s%s", got.stdout, got.stderr)
+	}
+	var list []executions.Execution
+	if err := json.Unmarshal([]byte(do(exitDone, "executions", "--prefix", shop, "--json", "--outcome", "delivered", "--tracking", "order-completed", "order-late").stdout), &list); err != nil ||
+		len(list) != 1 || list[0].Attempts != 2 || len(list[0].Lines) != 3 || list[0].Delay == nil || *list[0].Delay != 40_000 {
+		t.Errorf("as JSON: %+v, %v", list, err)
+	}
+	if got := do(exitDone, "executions", "--prefix", shop, "--summary"); !strings.Contains(got.stdout, "On the queues now, as SQS reckons: ") || strings.Count(got.stdout, "█") < 21 {
+		t.Errorf("the picture is\n%s", got.stdout)
+	}
+	got := do(exitDone, "trace", "--prefix", shop, "order-late")
+	for _, says := range []string{"Segment was told Order Completed.", "40.0 s after it happened, at attempt 2, as messageId order-completed:order-late:0-track:ff.", "Attempt 1 did not succeed: segment_503. Again in 31.5s."} {
+		if !strings.Contains(got.stdout, says) {
+			t.Errorf("the story does not say %q:\n%s", says, got.stdout)
+		}
+	}
+	if got := do(exitDone, "trace", "--prefix", shop, "order-none"); !strings.Contains(got.stdout, "no webhook came that is known to be about order-none") {
+		t.Errorf("of what was never seen it says\n%s", got.stdout)
+	}
+	do(exitFailed, "executions", "--prefix", shop, "--outcome", "lost")
+	do(exitFailed, "executions", "--prefix", shop, "--since", "yesterday")
+}
+
+// logLine is a log event: a line as a function writes it with Lambda's JSON format,
+// which passes on what is JSON already.
+type logLine struct {
+	at   time.Time
+	text string
+}
+
+func stamp(t time.Time) string { return t.Format(time.RFC3339Nano) }
+
+func accepted(order string, received time.Time) logLine {
+	return logLine{received, fmt.Sprintf(`{"timestamp":%[1]q,"level":"INFO","message":"accept","tracking":"order-completed","outcome":"accepted","bytes":2831,"ms":4,`+
+		`"event":"order.paid","webhook_id":"w-%[2]s","attempt":1,"resource":%[2]q,"received":%[1]q,"Prefix":"/commerce-segment","Tracking":"order-completed","Accepted":1,`+
+		`"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"requestId":"r"}`, stamp(received), order)}
+}
+
+func delivered(order string, received, at time.Time, receives int) logLine {
+	return logLine{at, delivery(order, received, at, receives) + `"outcome":"delivered","Delivered":1,"DelayMilliseconds":2000}`}
+}
+
+func postponed(order string, received, at time.Time) logLine {
+	return logLine{at, delivery(order, received, at, 1) + `"outcome":"postponed","reason":"segment_503","retry_in":"31.5s","Postponed":1}`}
+}
+
+func delivery(order string, received, at time.Time, receives int) string {
+	return fmt.Sprintf(`{"timestamp":%q,"level":"INFO","message":"deliver","event":"order.paid","webhook_id":"w-%[2]s","attempt":1,"resource":%[2]q,`+
+		`"tracking":"order-completed","receives":%[3]d,"message_ids":["order-completed:%[2]s:0-track:ff"],"ms":210,"received":%[4]q,"happened":%[4]q,`+
+		`"Prefix":"/commerce-segment","Tracking":"order-completed","_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"requestId":"r",`, stamp(at), order, receives, stamp(received))
+}
+
+// putLogLines writes lines to a log group.
+func putLogLines(t *testing.T, aws *emulator.Emulator, group string, lines []logLine) {
+	t.Helper()
+	stream := map[string]any{"logGroupName": group, "logStreamName": "2026/11/24/[$LATEST]1"}
+	aws.Call(t, "logs", "create_log_stream", stream)
+	slices.SortFunc(lines, func(a, b logLine) int { return a.at.Compare(b.at) })
+	for some := range slices.Chunk(lines, 1000) {
+		events := make([]any, len(some))
+		for i, line := range some {
+			events[i] = map[string]any{"timestamp": line.at.UnixMilli(), "message": line.text}
+		}
+		put := maps.Clone(stream)
+		put["logEvents"] = events
+		aws.Call(t, "logs", "put_log_events", put)
+	}
+}
+
 // unpadded is a table whose columns are one space apart.
 func unpadded(table string) string {
 	var text strings.Builder
@@ -360,7 +453,7 @@ func TestTheHubSaysWhyItCannotReachADeployedStore(t *testing.T) {
 			for name, value := range c.env {
 				t.Setenv(name, value)
 			}
-			for _, name := range []string{"configure", "settings", "rotate", "deadletters list", "templates diff"} {
+			for _, name := range []string{"configure", "settings", "rotate", "deadletters list", "templates diff", "executions", "trace x"} {
 				got := command(t, "", append(strings.Fields(name), c.args...)...)
 				if got.code == exitDone || got.stdout != "" {
 					t.Errorf("hub %s exits %d and prints %q", name, got.code, got.stdout)

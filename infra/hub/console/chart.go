@@ -1,8 +1,8 @@
 package console
 
 import (
-	"cmp"
 	"fmt"
+	"math"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
@@ -11,12 +11,14 @@ import (
 // The chart's measures, in its own units. The page scales it.
 const (
 	chartWidth  = 760
-	chartLeft   = 58 // where the bars begin; left of it are the figures
+	chartLeft   = 58              // where the bars begin; left of it are the figures
+	chartRight  = chartWidth - 16 // where they end; half of a label has room there
 	countsTop   = 14
 	countsHigh  = 130
 	delaysTop   = countsTop + countsHigh + 40
-	delaysHigh  = 60
+	delaysHigh  = 80
 	chartHeight = delaysTop + delaysHigh + 24
+	leastHigh   = 1.5  // of a bar: one of thousands is to be seen too
 	barShare    = 0.72 // of the room of a bar that it fills
 	labelsAbout = 8    // how many times of day are written below
 )
@@ -69,13 +71,13 @@ type rule struct {
 
 // draw makes the chart.
 func draw(s executions.Summary) chart {
-	c := chart{Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartWidth, Layers: layers}
+	c := chart{Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartRight, Layers: layers}
 	most, longest := 0, executions.Milliseconds(0)
 	for _, p := range s.Parts {
 		most, longest = max(most, p.Came()), max(longest, p.P95)
 	}
 	c.Empty = most == 0
-	room := float64(chartWidth-chartLeft) / float64(max(len(s.Parts), 1))
+	room := float64(chartRight-chartLeft) / float64(max(len(s.Parts), 1))
 	every := max((len(s.Parts)+labelsAbout-1)/labelsAbout, 1)
 	for i, p := range s.Parts {
 		x := chartLeft + room*float64(i) + room*(1-barShare)/2
@@ -85,11 +87,31 @@ func draw(s executions.Summary) chart {
 			c.Labels = append(c.Labels, label{x + room*barShare/2, chartHeight - 6, partName(p.Start, s.Step)})
 		}
 	}
-	c.Rules = []rule{
-		{countsTop, fmt.Sprint(most)}, {countsTop + countsHigh, "0"},
-		{delaysTop, longest.String()}, {delaysTop + delaysHigh, "0"},
-	}
+	c.Rules = append(delayRules(longest), rule{countsTop, fmt.Sprint(most)}, rule{countsTop + countsHigh, "0"})
 	return c
+}
+
+// delayRules are the lines behind the delays: none, the longest, and what people
+// reckon with between them.
+func delayRules(longest executions.Milliseconds) []rule {
+	rules := []rule{{delaysTop, longest.String()}, {delaysTop + delaysHigh, "0"}}
+	for _, unit := range []struct {
+		ms   executions.Milliseconds
+		text string
+	}{{1000, "1 s"}, {60_000, "1 min"}, {3_600_000, "1 h"}, {86_400_000, "1 day"}} {
+		if unit.ms*3 < longest {
+			rules = append(rules, rule{delaysTop + delaysHigh - int(delayHeight(unit.ms, longest)), unit.text})
+		}
+	}
+	return rules
+}
+
+// delayHeight is the height of a delay's bar. It grows with the logarithm: one outage
+// must not make seconds of all other hours invisible.
+func delayHeight(delay, longest executions.Milliseconds) float64 {
+	const shortest = 100 // milliseconds; what is below looks alike
+	scale := func(d executions.Milliseconds) float64 { return math.Log1p(float64(d) / shortest) }
+	return max(delaysHigh*scale(delay)/scale(max(longest, 1)), leastHigh)
 }
 
 // stack draws the bar of a period.
@@ -100,7 +122,7 @@ func (c *chart) stack(p executions.Period, x, width float64, most int) {
 		if n == 0 {
 			continue
 		}
-		height := max(float64(countsHigh*n)/float64(most), 1.5) // one of thousands is to be seen too
+		height := max(float64(countsHigh*n)/float64(most), leastHigh)
 		y -= height
 		c.Bars = append(c.Bars, rect{x, y, width, height, l.Class, fmt.Sprintf("%s: %d %s", p.Start.Format("2006-01-02 15:04"), n, l.Title)})
 	}
@@ -117,7 +139,7 @@ func (c *chart) delays(p executions.Period, x, width float64, longest executions
 		class string
 		delay executions.Milliseconds
 	}{{"p95", p.P95}, {"p50", p.P50}} {
-		height := max(float64(delaysHigh*d.delay)/float64(cmp.Or(longest, 1)), 1.5)
+		height := delayHeight(d.delay, longest)
 		c.Bars = append(c.Bars, rect{x, float64(delaysTop+delaysHigh) - height, width, height, d.class, says})
 	}
 }

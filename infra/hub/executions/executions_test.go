@@ -111,8 +111,8 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
 		}, executions.Delivered, "", 1, "o-1", []string{
-			"1 webhook came about o-1, and Segment was told Order Completed.", "Order Completed was sent to Segment at ", " after it happened.",
-			"Commerce called with order.paid, webhook w-o-1, its attempt 1. It was answered 202", "as messageId order-completed:o-1:0-track:",
+			"1 webhook came about o-1, and Segment was told Order Completed.", "Order Completed was sent to Segment at ", " after it happened, as messageId order-completed:o-1:0-track:",
+			"Commerce called with order.paid, webhook w-o-1, its attempt 1. It was answered 202",
 			"No webhook came for Checkout Started (order.created or order.authorized), Order Updated (",
 		}},
 		{"postponed, then delivered", func(t *testing.T, w *world) {
@@ -122,7 +122,7 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			w.attempt(t)
 			w.attempt(t)
 		}, executions.Delivered, "", 3, "o-1", []string{
-			"at attempt 3.", "Attempt 1 did not succeed: segment_503. Again in ", "Attempt 2 did not succeed: segment_429.", "Attempt 3: Segment took it",
+			"at attempt 3, as messageId ", "Attempt 1 did not succeed: segment_503. Again in ", "Attempt 2 did not succeed: segment_429.", "Attempt 3: Segment took it",
 		}},
 		{"on the queue", func(t *testing.T, w *world) {
 			w.calls(t, "order.paid", "o-1")

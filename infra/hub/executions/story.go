@@ -141,7 +141,7 @@ func (s Search) conclusion(e Execution) (says, do string) {
 	title, last := titleOf(e.Tracking), e.Lines[len(e.Lines)-1]
 	switch e.Outcome {
 	case Delivered:
-		return fmt.Sprintf("%s was sent to Segment at %s%s.", title, Clock(last.Time), after(e)), ""
+		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.", title, Clock(last.Time), after(e), strings.Join(e.MessageIDs, ", ")), ""
 	case Skipped:
 		return fmt.Sprintf("%s was not sent, on purpose: %s.", title, skippedFor(e)), ""
 	case Buried:
@@ -228,7 +228,7 @@ func (l Line) words() string {
 	}
 	switch l.Outcome {
 	case "delivered":
-		return fmt.Sprintf("Attempt %d: Segment took it, as messageId %s.", l.Receives, strings.Join(l.MessageIDs, ", "))
+		return fmt.Sprintf("Attempt %d: Segment took it.", l.Receives)
 	case "postponed":
 		text := fmt.Sprintf("Attempt %d did not succeed: %s.", l.Receives, l.why())
 		if l.RetryIn != "" {

@@ -1,0 +1,57 @@
+package console
+
+import (
+	"testing"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+)
+
+func TestTheChartShowsEveryWebhook(t *testing.T) {
+	now := time.Date(2026, 11, 24, 14, 30, 0, 0, time.Local)
+	var all []executions.Execution
+	came := func(n int, ago time.Duration, outcome executions.Outcome, delay executions.Milliseconds) {
+		for range n {
+			e := executions.Execution{Received: now.Add(-ago), Outcome: outcome}
+			if outcome == executions.Delivered {
+				e.Delay = &delay
+			}
+			all = append(all, e)
+		}
+	}
+	came(5000, time.Minute, executions.Delivered, 2000)
+	came(1, time.Minute, executions.Buried, 0)
+	came(2, 3*time.Hour, executions.Accepted, 0)
+	came(2500, 5*time.Hour, executions.Delivered, 7_200_000) // an outage
+	c := draw(executions.Summarize(all, now.Add(-24*time.Hour), now))
+
+	says := map[string]rect{}
+	for _, bar := range c.Bars {
+		says[bar.Says+" "+bar.Class] = bar
+		if bar.X < chartLeft || bar.X+bar.Width > chartRight || bar.Y < 0 || bar.Y+bar.Height > chartHeight || bar.Height < leastHigh {
+			t.Errorf("the bar %+v is not in the picture, or not to be seen", bar)
+		}
+	}
+	for _, want := range []string{
+		"2026-11-24 14:00: 5000 Delivered delivered", "2026-11-24 14:00: 1 Dead letters buried", "2026-11-24 11:00: 2 Waiting waiting",
+		"2026-11-24 14:00: half within 2.0 s, 95 % within 2.0 s p50", "2026-11-24 09:00: half within 2 h, 95 % within 2 h p95",
+	} {
+		if _, ok := says[want]; !ok {
+			t.Errorf("it lacks %q", want)
+		}
+	}
+	if whole, half := says["2026-11-24 14:00: 5000 Delivered delivered"], says["2026-11-24 09:00: 2500 Delivered delivered"]; whole.Height/half.Height < 1.99 || whole.Height/half.Height > 2.01 {
+		t.Errorf("5000 are %.1f high, and 2500 are %.1f", whole.Height, half.Height)
+	}
+	// Two seconds beside two hours.
+	if short := says["2026-11-24 14:00: half within 2.0 s, 95 % within 2.0 s p50"]; short.Height < delaysHigh/10 {
+		t.Errorf("two seconds are %.1f high", short.Height)
+	}
+}
+
+func TestThereIsNoChartOfNothing(t *testing.T) {
+	now := time.Now()
+	if c := draw(executions.Summarize(nil, now.Add(-time.Hour), now)); !c.Empty || len(c.Bars) != 0 {
+		t.Errorf("it is %+v", c)
+	}
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"commerce-segment/infra/hub/executions"
+)
+
+// at is how a command finds a running hub.
+func (h *running) at() string { return "--addr=" + strings.TrimPrefix(h.url, "http://") }
+
+// ended waits until a hub knows how so many webhooks ended.
+func (h *running) ended(n int) (list []executions.Execution) {
+	h.t.Helper()
+	eventually(h.t, "the hub tells how the webhooks ended", func() bool {
+		got := command(h.t, "", "executions", h.at(), "--json", "--outcome", "delivered,skipped,buried,refused")
+		if err := json.Unmarshal([]byte(got.stdout), &list); err != nil {
+			h.t.Fatalf("%v: %s%s", err, got.stdout, got.stderr)
+		}
+		return len(list) == n
+	})
+	return list
+}
+
+func TestTheHubTellsWhatBecameOfEachWebhook(t *testing.T) {
+	h := start(t)
+	h.webhook("order-completed", order("order.paid", "o-sent"))
+	h.webhook("order-completed", order("order.fulfilled", "o-skipped"))
+	h.request("POST", "/webhooks/order-updated", order("order.updated", "o-refused"), "X-Moltin-Secret-Key", "PLANTED-wrong")
+	h.ended(3)
+
+	got := command(t, "", "executions", h.at())
+	for _, part := range []string{
+		"order-completed order.paid o-sent delivered 1 ", "order-completed order.fulfilled o-skipped skipped 1 - not_observed\n", "order-updated - - refused 0 - forged\n",
+		"\nIn the last 24 hours 3 webhooks came: 1 delivered, 1 skipped, 1 refused. From the fact to Segment: half within ",
+	} {
+		if !strings.Contains(unpadded(got.stdout), part) {
+			t.Errorf("the list does not show %q:\n%s%s", part, got.stdout, got.stderr)
+		}
+	}
+	if got := command(t, "", "executions", h.at(), "--outcome", "skipped", "--tracking", "order-completed", "o-sk"); !strings.Contains(got.stdout, "o-skipped") || strings.Contains(got.stdout, "o-sent") {
+		t.Errorf("filtered it lists\n%s%s", got.stdout, got.stderr)
+	}
+	if got := command(t, "", "executions", h.at(), "--limit", "1"); !strings.Contains(got.stdout, "and 2 older ones") || strings.Contains(got.stdout, "o-sent") {
+		t.Errorf("of one it lists\n%s", got.stdout)
+	}
+	if got := command(t, "", "executions", h.at(), "--summary"); strings.Count(got.stdout, "█") < 30 || !strings.Contains(unpadded(got.stdout), " 2 1 1 - - 1 ") {
+		t.Errorf("the picture is\n%s%s", got.stdout, got.stderr)
+	}
+	if got := command(t, "", "executions", h.at(), "--outcome", "buried"); got.stdout != "No such webhook came in the last 24 hours.\n" {
+		t.Errorf("of none it says\n%s", got.stdout)
+	}
+}
+
+func TestTheHubTellsTheStoryOfAnOrder(t *testing.T) {
+	h := start(t, "--inbox-fail", "0.5", "--backoff", "1ms")
+	h.webhook("order-completed", order("order.paid", "o-late"))
+	h.ended(1)
+	got := command(t, "", "trace", h.at(), "o-late")
+	for _, says := range []string{"1 webhook came about o-late, and Segment was told Order Completed.", "at attempt 2, as messageId order-completed:o-late:0-track:", "Commerce called with order.paid",
+		"Attempt 1 did not succeed: segment_500.", "Attempt 2: Segment took it."} {
+		if got.code != exitDone || !strings.Contains(got.stdout, says) {
+			t.Errorf("the story does not say %q:\n%s%s", says, got.stdout, got.stderr)
+		}
+	}
+	got = command(t, "", "trace", h.at(), "o-none")
+	if got.code != exitDone || !strings.Contains(got.stdout, "no webhook came that is known to be about o-none") || !strings.Contains(got.stdout, "delivery logs of the integration in Commerce Manager") {
+		t.Errorf("of what was never seen it says\n%s%s", got.stdout, got.stderr)
+	}
+}
+
+func TestExecutionsSaysWhatIsWrong(t *testing.T) {
+	h := start(t)
+	for _, c := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"no hub runs there", []string{"executions", "--addr", "127.0.0.1:1"}, "nothing listens on 127.0.0.1:1: start it with make run"},
+		{"an outcome that is none", []string{"executions", h.at(), "--outcome", "lost"}, `there is no outcome "lost": the outcomes are delivered, `},
+		{"a tracking that is none", []string{"executions", h.at(), "--tracking", "order-paid"}, `there is no tracking "order-paid"`},
+		{"a time that is none", []string{"trace", h.at(), "o-1", "--since", "week"}, `--since "week": write how far to look back`},
+		{"both stores", []string{"executions", h.at(), "--prefix", "/shop"}, "none of the others can be"},
+		{"no id", []string{"trace", h.at()}, "accepts 1 arg(s)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := command(t, "", c.args...); got.code != exitFailed || !strings.Contains(got.stderr, c.says) {
+				t.Errorf("it exits %d and says %s, want %q", got.code, got.stderr, c.says)
+			}
+		})
+	}
+}
+
+// What became of webhooks is for the operator's eyes, as all of the console is.
+func TestTheLogLinesAreForThisMachineOnly(t *testing.T) {
+	h := start(t)
+	if status, _ := h.request("GET", "/executions/lines", "", "X-Forwarded-For", "203.0.113.9"); status != http.StatusForbidden {
+		t.Errorf("through a tunnel it answers %d, want 403", status)
+	}
+	if status, _ := h.request("GET", "/executions/lines", "", "Host", "rebound.example"); status != http.StatusForbidden {
+		t.Errorf("by another name it answers %d, want 403", status)
+	}
+}
+
+func TestTheConsoleShowsExecutions(t *testing.T) {
+	h := start(t)
+	h.set("templates/order-refunded", `{"event": ""}`)
+	h.webhook("order-completed", order("order.paid", "o-<b>sent"))
+	h.webhook("order-refunded", order("order.refunded", "o-dead"))
+	h.ended(2)
+	for _, c := range []struct {
+		name, path string
+		status     int
+		has, lacks []string
+	}{
+		{"all", "/executions", 200, []string{"o-&lt;b&gt;sent", "o-dead", "is-buried", "is-delivered", "<svg ", `class="fill-delivered"`, `class="fill-p95"`, `aria-current="page"><b>Executions`}, []string{"o-<b>", " style=", "not known"}},
+		{"an outcome", "/executions?outcome=buried&since=7d", 200, []string{"o-dead", "message_invalid", `<option value="7d" selected>`}, []string{"sent"}},
+		{"a tracking", "/executions?tracking=order-completed", 200, []string{"sent"}, []string{"o-dead"}},
+		{"a text", "/executions?q=O-DEAD", 200, []string{"o-dead", `value="O-DEAD"`}, []string{"sent"}},
+		{"none", "/executions?q=nothing", 200, []string{"In the last 24 hours 0 webhooks came."}, []string{"<svg ", "<table"}},
+		{"an outcome that is none", "/executions?outcome=lost", 400, []string{"there is no outcome"}, nil},
+		{"a time that is none", "/executions?since=week", 400, []string{"write how far to look back"}, nil},
+		{"a tracking that is none", "/executions?tracking=x", 400, []string{"there is no tracking"}, nil},
+		{"a story", "/trace?q=o-dead", 200, []string{"among the dead letters: message_invalid", "put among the dead letters", "What did not come"}, []string{" style="}},
+		{"the story of what was never seen", "/trace?q=%3Cb%3E", 200, []string{"known to be about &lt;b&gt;.", "What it may mean, and what to do"}, []string{"<b>."}},
+		{"no story yet", "/trace", 200, []string{`name="q"`}, []string{"class=\"steps\""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, page := h.in(t).request("GET", c.path, "")
+			if status != c.status {
+				t.Errorf("answered %d, want %d", status, c.status)
+			}
+			for _, part := range c.has {
+				if !strings.Contains(page, part) {
+					t.Errorf("the page lacks %q:\n%s", part, page)
+				}
+			}
+			for _, part := range c.lacks {
+				if main := page[max(strings.Index(page, "<main"), 0):]; strings.Contains(main, part) {
+					t.Errorf("the page has %q:\n%s", part, page)
+				}
+			}
+		})
+	}
+}

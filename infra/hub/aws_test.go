@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/stack/outputs"
@@ -333,8 +336,31 @@ func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	if got := do(exitDone, "trace", "--prefix", shop, "order-none"); !strings.Contains(got.stdout, "no webhook came that is known to be about order-none") {
 		t.Errorf("of what was never seen it says\n%s", got.stdout)
 	}
+	for path, says := range map[string]string{
+		"/executions":         "On the queues now, as SQS reckons: ",
+		"/trace?q=order-late": "Segment was told Order Completed.",
+	} {
+		if page := consolePage(t, path); !strings.Contains(page, says) {
+			t.Errorf("the page %s does not say %q:\n%s", path, says, page)
+		}
+	}
 	do(exitFailed, "executions", "--prefix", shop, "--outcome", "lost")
 	do(exitFailed, "executions", "--prefix", shop, "--since", "yesterday")
+}
+
+// consolePage is a page of the store's console.
+func consolePage(t *testing.T, path string) string {
+	t.Helper()
+	s, err := site.OpenDeployed(t.Context(), shop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := console.Console{Site: s, Log: slog.New(slog.DiscardHandler)}
+	request := httptest.NewRequest("GET", path, nil)
+	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
+	answer := httptest.NewRecorder()
+	c.Handler().ServeHTTP(answer, request)
+	return answer.Body.String()
 }
 
 // logLine is a log event: a line as a function writes it with Lambda's JSON format,

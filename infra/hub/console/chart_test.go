@@ -1,6 +1,9 @@
 package console
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,5 +56,18 @@ func TestThereIsNoChartOfNothing(t *testing.T) {
 	now := time.Now()
 	if c := draw(executions.Summarize(nil, now.Add(-time.Hour), now)); !c.Empty || len(c.Bars) != 0 {
 		t.Errorf("it is %+v", c)
+	}
+}
+
+// The log of a hub is in that hub's memory: another program's console cannot show it.
+func TestTheConsoleOfADirectorySaysWhoseConsoleHasTheExecutions(t *testing.T) {
+	for _, path := range []string{"/executions", "/trace?q=o-1"} {
+		request := httptest.NewRequest("GET", path, nil)
+		request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8080"
+		answer := httptest.NewRecorder()
+		open(t).Handler().ServeHTTP(answer, request)
+		if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "start it with hub run, and look at its own console") {
+			t.Errorf("%s is answered %d: %s", path, answer.Code, answer.Body)
+		}
 	}
 }

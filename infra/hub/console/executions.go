@@ -64,7 +64,7 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 		data.Backlog = &backlog
 	}
 	if err != nil {
-		c.fail(w, r, http.StatusBadGateway, err)
+		c.fail(w, r, statusOf(err), err)
 		return
 	}
 	if cut && len(found) > 0 {
@@ -81,6 +81,14 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 	data.Rows = found[:min(len(found), rowsAtMost)]
 	data.More = len(found) - len(data.Rows)
 	c.show(w, r, http.StatusOK, "executions", view{Title: "Executions", Path: "/executions", Data: data})
+}
+
+// statusOf is the status of a page that cannot be shown for want of log lines.
+func statusOf(err error) int {
+	if errors.Is(err, errNoLog) {
+		return http.StatusNotFound
+	}
+	return http.StatusBadGateway
 }
 
 // askedFor reads the filters of a request.
@@ -156,7 +164,7 @@ func (c *Console) trace(w http.ResponseWriter, r *http.Request) {
 		now := time.Now()
 		found, _, err := c.readLog(r, executions.Query{Resource: data.Query}, now, since)
 		if err != nil {
-			c.fail(w, r, http.StatusBadGateway, err)
+			c.fail(w, r, statusOf(err), err)
 			return
 		}
 		search := executions.Search{Resource: data.Query, Since: since, Now: now, Store: c.Site.Named()}

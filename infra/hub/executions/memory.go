@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -49,7 +50,7 @@ func (m *Memory) Write(line []byte) (int, error) {
 func (m *Memory) Texts() (texts [][]byte, cut bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.lines[:len(m.lines):len(m.lines)], m.cut
+	return slices.Clone(m.lines), m.cut
 }
 
 // Read implements Log.

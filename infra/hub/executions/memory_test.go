@@ -22,3 +22,18 @@ func TestAMemoryKeepsTheNewestLines(t *testing.T) {
 		t.Errorf("it keeps %d lines, cut %v, the last %+v", n, reading.Cut, reading.Lines[max(n-1, 0)])
 	}
 }
+
+// Who reads has the lines that were there, whatever comes meanwhile.
+func TestAMemoryIsReadWhileItIsWritten(t *testing.T) {
+	m := &Memory{keeps: 1000}
+	log := slog.New(m.Handler())
+	write := func() { log.Info("accept", "tracking", "order-completed", "outcome", "accepted") }
+	write()
+	texts, _ := m.Texts()
+	for range 100 {
+		write()
+	}
+	if len(texts) != 1 || len(texts[0]) == 0 {
+		t.Errorf("what was read has become %q", texts)
+	}
+}

@@ -65,9 +65,13 @@ func (f Fact) revision() string {
 	return cmp.Or(f.UpdatedAt, f.WebhookID, f.received())
 }
 
-// timestamp is the fact's own time, as Commerce wrote it: created_at for a
-// creation, else updated_at, else (a deletion has neither) when it was received.
+// timestamp is the fact's own time, as Commerce wrote it: where it is known better,
+// that; created_at for a creation, else updated_at, else (a deletion has neither) when
+// it was received.
 func (f Fact) timestamp() string {
+	if isRFC3339(f.HappenedAt) {
+		return f.HappenedAt
+	}
 	if tracking.AtCreation(f.Event) && isRFC3339(f.CreatedAt) {
 		return f.CreatedAt
 	}

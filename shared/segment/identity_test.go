@@ -65,6 +65,8 @@ func TestMessageID(t *testing.T) {
 			}, "customer-updated:customer-1:deleted:0-identify:SALT1"},
 		{"what happens once ignores the webhook's id and updated_at",
 			func(f *Fact) { f.WebhookID, f.UpdatedAt = "hook-2", "2026-12-01T00:00:00Z" }, "order-completed:order-1:0-track:SALT1"},
+		{"when it happened is no part of it, so that history has the id of the live webhook",
+			func(f *Fact) { again(f); f.HappenedAt = "2026-10-30T08:00:00Z" }, "order-updated:order-1:2026-11-02T11:30:00.5+01:00:0-track:SALT1"},
 		{"what happens again has the resource's updated_at, as it is written",
 			again, "order-updated:order-1:2026-11-02T11:30:00.5+01:00:0-track:SALT1"},
 		{"without updated_at it has the webhook's id",
@@ -112,6 +114,10 @@ func TestTimestamp(t *testing.T) {
 		want   string
 	}{
 		{"a creation happened at created_at", func(f *Fact) { f.Event = "order.created" }, "2026-11-01T10:00:00.000Z"},
+		{"what is known better counts, and leaves the identity as it is",
+			func(f *Fact) { f.HappenedAt = "2026-10-30T08:00:00Z" }, "2026-10-30T08:00:00Z"},
+		{"what is known better and is no time does not",
+			func(f *Fact) { f.HappenedAt = "yesterday" }, "2026-11-02T11:30:00.5+01:00"},
 		{"anything else at updated_at, fraction and offset as Commerce wrote them", func(f *Fact) {}, "2026-11-02T11:30:00.5+01:00"},
 		{"a creation without created_at at updated_at",
 			func(f *Fact) { f.Event, f.CreatedAt = "order.created", "" }, "2026-11-02T11:30:00.5+01:00"},

@@ -25,9 +25,12 @@ type Fact struct {
 	// CreatedAt and UpdatedAt are the resource's own timestamps, RFC 3339 as
 	// Commerce wrote them. They may be empty: a deletion has none.
 	CreatedAt, UpdatedAt string
-	CustomerID           string    // a registered customer's id, if the webhook names one
-	WriteKey             string    // salts the messageId
-	Received             time.Time // the last resort for a timestamp and a revision
+	// HappenedAt is when it happened (RFC 3339), where that is known better than by
+	// those two: long afterwards, updated_at is of what happened since.
+	HappenedAt string
+	CustomerID string    // a registered customer's id, if the webhook names one
+	WriteKey   string    // salts the messageId
+	Received   time.Time // the last resort for a timestamp and a revision
 }
 
 // Message is one Segment call: identity filled, validated, encoded.

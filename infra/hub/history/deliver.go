@@ -1,0 +1,143 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"commerce-segment/shared/segment"
+)
+
+// Refusal is a fact that Segment would not take, or did not.
+type Refusal struct {
+	Tracking, Resource string
+	Reason             string // without personal data
+}
+
+func (r Refusal) String() string {
+	return fmt.Sprintf("%s of %s: %s", r.Tracking, r.Resource, r.Reason)
+}
+
+const (
+	// requestLength is how many messages go in one request, so that they do not come
+	// in bursts.
+	requestLength = 100
+	// attempts is how often the same messages are tried, over two minutes.
+	attempts    = 8
+	longestWait = time.Minute
+)
+
+// deliver sends what was written, within the rate, and tells what was refused for good.
+// Its error is what somebody must mend, or what did not end in time.
+func (t *Teller) deliver(ctx context.Context, all []written) (sent int, refused []Refusal, err error) {
+	var messages []segment.Message
+	owners := map[string]fact{}
+	for _, w := range all {
+		if w.invalid != nil {
+			refused = append(refused, refusal(w.fact, w.invalid.Error()))
+		}
+		for _, message := range w.messages {
+			messages = append(messages, message)
+			owners[message.ID] = w.fact
+		}
+	}
+	for part := range slices.Chunk(messages, requestLength) {
+		count := len(part)
+		buried, err := t.insist(ctx, part)
+		if err != nil {
+			return sent, refused, err
+		}
+		sent += count - len(buried)
+		for id, reason := range buried {
+			refused = append(refused, refusal(owners[id], reason))
+		}
+	}
+	return sent, refused, nil
+}
+
+func refusal(f fact, reason string) Refusal {
+	return Refusal{Tracking: f.by.Name, Resource: f.resource.ID, Reason: reason}
+}
+
+// insist sends messages until each is delivered or refused, and gives the reasons for
+// the refused ones by their ids.
+func (t *Teller) insist(ctx context.Context, messages []segment.Message) (buried map[string]string, err error) {
+	buried = map[string]string{}
+	for attempt := 1; ; attempt++ {
+		if err := t.pace.wait(ctx, len(messages)); err != nil {
+			return nil, err
+		}
+		var left []segment.Message
+		var last segment.Outcome
+		for i, outcome := range t.segment.Deliver(ctx, t.endpoint, messages) {
+			switch {
+			case outcome.Verdict == segment.Delivered:
+			case isAboutTheMessage(outcome):
+				buried[messages[i].ID] = outcome.Reason
+			case outcome.Operator || outcome.Verdict == segment.Bury:
+				return nil, fmt.Errorf("sending to Segment: it refuses everything (%s): check the write key, the host and the path of the source", why(outcome))
+			default:
+				left, last = append(left, messages[i]), outcome
+			}
+		}
+		switch {
+		case len(left) == 0:
+			return buried, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case len(left) < len(messages):
+			attempt = 1 // it goes on
+		case attempt == attempts:
+			return nil, fmt.Errorf("sending to Segment: %d attempts have failed (%s): try again later", attempts, why(last))
+		}
+		if err := sleep(ctx, max(backoff(attempt), last.RetryAfter)); err != nil {
+			return nil, err
+		}
+		messages = left
+	}
+}
+
+// isAboutTheMessage says that Segment refuses one message, and not everything.
+func isAboutTheMessage(o segment.Outcome) bool {
+	return o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge
+}
+
+// why is what Segment answered, without its own words, which may quote a message; or what
+// the network or the settings say.
+func why(o segment.Outcome) string {
+	if o.Status != 0 || o.Detail == "" {
+		return o.Reason
+	}
+	return o.Reason + ", " + o.Detail
+}
+
+func backoff(attempt int) time.Duration { return min(time.Second<<(attempt-1), longestWait) }
+
+// pace spreads events, so many a second.
+type pace struct {
+	perSecond int
+	next      time.Time
+}
+
+// wait waits until so many events may go out.
+func (p *pace) wait(ctx context.Context, events int) error {
+	now := time.Now()
+	due := p.next
+	if due.Before(now) {
+		due = now
+	}
+	p.next = due.Add(time.Duration(events) * time.Second / time.Duration(p.perSecond))
+	return sleep(ctx, due.Sub(now))
+}
+
+// sleep waits; its error is the context's, where that ends first.
+func sleep(ctx context.Context, wait time.Duration) error {
+	select {
+	case <-time.After(max(wait, 0)):
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,199 @@
+// Package history tells Segment of what happened in a Commerce shop before anybody
+// listened, or while nobody did. It reads orders and customers from Commerce's API,
+// makes of each the webhooks that it must have caused, and sends what the store's own
+// templates make of these, with the identity that the live webhooks have: what Segment
+// has had within a day it drops.
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/tracking"
+)
+
+// Kind is what Commerce keeps a list of.
+type Kind string
+
+// The kinds.
+const (
+	Orders    Kind = "orders"
+	Customers Kind = "customers"
+)
+
+// ParseKind reads the name of a kind.
+func ParseKind(name string) (Kind, error) {
+	if kind := Kind(name); kind == Orders || kind == Customers {
+		return kind, nil
+	}
+	return "", fmt.Errorf("%q is no list of Commerce's: say %s or %s", name, Orders, Customers)
+}
+
+// tellable are the trackings whose facts can be told afterwards. What was changed of an
+// order or a customer, and when, Commerce does not keep: nobody can tell its updates.
+var tellable = map[Kind][]tracking.Tracking{
+	Orders:    {tracking.CheckoutStarted, tracking.OrderCompleted, tracking.OrderRefunded, tracking.OrderCancelled},
+	Customers: {tracking.CustomerCreated},
+}
+
+// Trackings are the names of the trackings that can be told afterwards.
+func Trackings(kinds ...Kind) []string {
+	var names []string
+	for _, kind := range kinds {
+		for _, t := range tellable[kind] {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// resource is an order or a customer as Commerce has it now.
+type resource struct {
+	commerce.Record
+	order *commerce.Order // nil for a customer
+	// payments are the movements of an order's money, once they are read.
+	payments []commerce.Transaction
+}
+
+// fact is something that has happened to a resource.
+type fact struct {
+	by       *observer
+	event    string // the Commerce event that told of it when it happened
+	resource *resource
+	// happened is when (RFC 3339); empty where that is created_at, or where nothing
+	// says it better than updated_at.
+	happened string
+}
+
+// time is when it happened, or the resource's last change where that is not known.
+func (f fact) time() time.Time {
+	text := f.happened
+	if text == "" && tracking.AtCreation(f.event) {
+		text = f.resource.CreatedAt
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		at, _ = time.Parse(time.RFC3339, f.resource.UpdatedAt) // else the zero time
+	}
+	return at
+}
+
+// isExact says that the time is the fact's own, and not just one before which it
+// happened.
+func (f fact) isExact() bool { return f.happened != "" || tracking.AtCreation(f.event) }
+
+// facts are those of a resource that its trackings observe. Of when it was paid,
+// refunded or authorized they say nothing yet: see date.
+func (t *Teller) facts(ctx context.Context, r *resource) ([]fact, error) {
+	var all []fact
+	for _, o := range t.observers {
+		for _, event := range o.events {
+			happened, err := t.happened(ctx, event, r)
+			if err != nil {
+				return nil, err
+			}
+			if happened {
+				all = append(all, fact{by: o, event: event, resource: r})
+			}
+		}
+	}
+	return all, nil
+}
+
+// happened says whether an event has happened to a resource, by what it is now.
+func (t *Teller) happened(ctx context.Context, event string, r *resource) (bool, error) {
+	isOrder := strings.HasPrefix(event, "order.")
+	if isOrder != (r.order != nil) {
+		return false, nil
+	}
+	switch event {
+	case "order.created", "customer.created":
+		return true, nil
+	case "order.paid":
+		// Commerce refunds only what is paid.
+		return slices.Contains([]string{"paid", "refunded", "partially_refunded"}, r.order.Payment), nil
+	case "order.authorized":
+		return t.wasAuthorized(ctx, r)
+	case "order.fulfilled":
+		return r.order.Shipping == "fulfilled", nil
+	case "order.refunded": // of a part of it Commerce says no more than that it was updated
+		return r.order.Payment == "refunded", nil
+	case "order.cancelled":
+		return r.order.Status == "cancelled", nil
+	}
+	return false, nil
+}
+
+// wasAuthorized says whether an order was authorized. Once it is paid only the movements
+// of its money tell.
+func (t *Teller) wasAuthorized(ctx context.Context, r *resource) (bool, error) {
+	switch r.order.Payment {
+	case "authorized":
+		return true, nil
+	case "unpaid", "partially_authorized":
+		return false, nil
+	}
+	if err := t.readPayments(ctx, r); err != nil {
+		return false, err
+	}
+	return r.last(authorized) != "", nil
+}
+
+// readPayments reads the movements of an order's money, once.
+func (t *Teller) readPayments(ctx context.Context, r *resource) error {
+	if r.payments != nil {
+		return nil
+	}
+	payments, err := t.commerce.Transactions(ctx, r.ID)
+	r.payments = append([]commerce.Transaction{}, payments...) // none is read, too
+	return err
+}
+
+// movements finds the movements of money that made an event.
+var movements = map[string]func(commerce.Transaction) bool{
+	"order.paid":       paid,
+	"order.authorized": authorized,
+	"order.refunded":   refunded,
+}
+
+func paid(t commerce.Transaction) bool {
+	return t.Status == "complete" && (t.Type == "purchase" || t.Type == "capture")
+}
+
+func authorized(t commerce.Transaction) bool { return t.Status == "complete" && t.Type == "authorize" }
+
+func refunded(t commerce.Transaction) bool { return t.Status == "complete" && t.Type == "refund" }
+
+// last is when the last movement of a sort was made; empty where there is none.
+func (r *resource) last(sort func(commerce.Transaction) bool) string {
+	var last string
+	var at time.Time
+	for _, payment := range r.payments {
+		made := payment.Meta.Timestamps.CreatedAt
+		t, err := time.Parse(time.RFC3339, made)
+		if sort(payment) && err == nil && t.After(at) {
+			last, at = made, t
+		}
+	}
+	return last
+}
+
+// needsPayments says that only the movements of its order's money tell when it happened.
+func (f fact) needsPayments() bool { return movements[f.event] != nil }
+
+// date finds out when a fact happened. An order has the times of its creation and of its
+// last change only, and the last change may be years later.
+func (t *Teller) date(ctx context.Context, f *fact) error {
+	if !f.needsPayments() {
+		return nil
+	}
+	if err := t.readPayments(ctx, f.resource); err != nil {
+		return err
+	}
+	f.happened = f.resource.last(movements[f.event])
+	return nil
+}

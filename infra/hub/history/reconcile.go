@@ -1,0 +1,284 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"commerce-segment/shared/commerce"
+)
+
+// Fate is what became of a webhook that came.
+type Fate int
+
+// The fates. Of several webhooks about the same fact the greatest counts.
+const (
+	Buried    Fate = iota + 1 // it is a dead letter
+	Skipped                   // it was not to be sent
+	Underway                  // it waits for another attempt
+	Delivered                 // Segment took it
+)
+
+// Arrival is a webhook that came.
+type Arrival struct {
+	Tracking, Resource string
+	Fate               Fate
+}
+
+// Ledger knows what became of the webhooks that came.
+type Ledger interface {
+	// Arrivals gives those since a moment, and from when on they are complete.
+	Arrivals(ctx context.Context, since time.Time) (all []Arrival, complete time.Time, err error)
+}
+
+// Tally is how the facts of a tracking compare with what was delivered.
+type Tally struct {
+	Delivered, Underway, Skipped, Buried int // as the store's log has it
+	Here                                 int // sent by an earlier backfill or reconciliation
+	Filtered                             int // of which the template makes nothing
+	Refused                              int // of which it makes what Segment would drop
+	Missing                              int
+	// Unclear have not come, as far as is known, and may have happened before the
+	// period: Commerce does not keep when.
+	Unclear int
+}
+
+// Missing is a fact whose webhook has not come.
+type Missing struct {
+	Kind               Kind
+	Tracking, Resource string
+	Event              string
+	Happened           time.Time
+	Messages           int
+}
+
+// Comparison is what Commerce has beside what was delivered.
+type Comparison struct {
+	// Since and Until are the period that could be compared.
+	Since, Until time.Time
+	Tallies      map[string]*Tally // by the names of the trackings
+	Missing      []Missing
+}
+
+// Events is how many messages are missing.
+func (c *Comparison) Events() (total int) {
+	for _, m := range c.Missing {
+		total += m.Messages
+	}
+	return total
+}
+
+// early is how long before a fact its webhook may seem to have come, by another clock.
+const early = 5 * time.Minute
+
+// comparing is a comparison while it is made.
+type comparing struct {
+	*Teller
+	*Comparison
+	fates map[string]Fate
+	sent  map[string]bool
+	seen  map[string]bool // facts that are missing: an order may be listed twice
+}
+
+// Compare compares what Commerce has of a period with what was delivered. The callback
+// hears how many orders and customers are read. It reads when an order was paid only
+// where nothing is known of the webhook.
+func (t *Teller) Compare(ctx context.Context, kinds []Kind, since, until time.Time, ledger Ledger, journal *Journal, read func(int)) (*Comparison, error) {
+	arrivals, complete, err := ledger.Arrivals(ctx, since.Add(-early))
+	if err != nil {
+		return nil, err
+	}
+	sent, err := journal.read()
+	if err != nil {
+		return nil, err
+	}
+	if complete.After(since) {
+		since = complete
+	}
+	c := comparing{
+		Teller:     t,
+		Comparison: &Comparison{Since: since, Until: until, Tallies: map[string]*Tally{}},
+		fates:      fatesOf(arrivals), sent: sent, seen: map[string]bool{},
+	}
+	for _, o := range t.observers {
+		c.Tallies[o.Name] = &Tally{}
+	}
+	count := 0
+	for _, kind := range kinds {
+		if !t.tells(kind) {
+			continue
+		}
+		if err := c.compare(ctx, kind, func() { count++; read(count) }); err != nil {
+			return nil, err
+		}
+	}
+	return c.Comparison, nil
+}
+
+func fatesOf(arrivals []Arrival) map[string]Fate {
+	fates := make(map[string]Fate, len(arrivals))
+	for _, a := range arrivals {
+		k := key(a.Tracking, a.Resource)
+		fates[k] = max(fates[k], a.Fate)
+	}
+	return fates
+}
+
+// candidates is the time of what has to be looked at. Whatever happened to an order in the
+// period has changed it then, or later; of a customer only the creation is told.
+func (c comparing) candidates(kind Kind) commerce.Period {
+	if kind == Customers {
+		return commerce.Period{From: c.Since, To: c.Until}
+	}
+	return commerce.Period{Of: commerce.Updated, From: c.Since}
+}
+
+// compare looks at the orders or the customers.
+func (c comparing) compare(ctx context.Context, kind Kind, read func()) error {
+	var unknown []fact
+	for r, err := range c.list(ctx, kind, c.candidates(kind)) {
+		if err != nil {
+			return err
+		}
+		facts, err := c.facts(ctx, r)
+		if err != nil {
+			return err
+		}
+		read()
+		unknown = append(unknown, slices.DeleteFunc(facts, c.isKnown)...)
+		if len(unknown) < batchLength {
+			continue
+		}
+		if err := c.judge(ctx, kind, unknown); err != nil {
+			return err
+		}
+		unknown = nil
+	}
+	return c.judge(ctx, kind, unknown)
+}
+
+// isKnown counts a fact whose webhook has come, or which was sent from here.
+func (c comparing) isKnown(f fact) bool {
+	tally := c.Tallies[f.by.Name]
+	switch c.fates[f.key()] {
+	case Delivered:
+		tally.Delivered++
+	case Underway:
+		tally.Underway++
+	case Skipped:
+		tally.Skipped++
+	default:
+		if c.sent[f.key()] {
+			tally.Here++
+			return true
+		}
+		if c.fates[f.key()] != Buried {
+			return false
+		}
+		tally.Buried++
+	}
+	return true
+}
+
+// judge finds out which facts, of whose webhooks nothing is known, are missing.
+func (c comparing) judge(ctx context.Context, kind Kind, unknown []fact) error {
+	all, err := c.write(ctx, unknown, true)
+	if err != nil {
+		return err
+	}
+	for _, w := range all {
+		tally := c.Tallies[w.fact.by.Name]
+		within, clear := c.within(w.fact)
+		switch {
+		case clear && !within, c.seen[w.fact.key()]:
+		case w.invalid != nil:
+			tally.Refused++
+		case len(w.messages) == 0:
+			tally.Filtered++
+		case !clear:
+			tally.Unclear++
+		default:
+			tally.Missing++
+			c.seen[w.fact.key()] = true
+			c.Missing = append(c.Missing, Missing{
+				Kind: kind, Tracking: w.fact.by.Name, Resource: w.fact.resource.ID, Event: w.fact.event,
+				Happened: w.fact.time(), Messages: len(w.messages),
+			})
+		}
+	}
+	return nil
+}
+
+// within says whether a fact happened in the period, and whether that is clear. Of what
+// Commerce does not date it is clear where all that is possible is within.
+func (c comparing) within(f fact) (within, clear bool) {
+	latest := f.time()
+	earliest := latest
+	if !f.isExact() {
+		earliest, _ = time.Parse(time.RFC3339, f.resource.CreatedAt) // else the zero time
+	}
+	switch {
+	case latest.Before(c.Since) || !earliest.Before(c.Until):
+		return false, true
+	case !earliest.Before(c.Since) && latest.Before(c.Until):
+		return true, true
+	}
+	return false, false
+}
+
+// Send sends what is missing, and writes it down. The callback hears how many facts are
+// sent. Whoever is killed compares again: what was sent is in the journal, or has the
+// same messageIds.
+func (t *Teller) Send(ctx context.Context, missing []Missing, journal *Journal, progress func(int)) (sent int, refused []Refusal, err error) {
+	done := 0
+	for part := range slices.Chunk(missing, batchLength) {
+		facts, err := t.find(ctx, part)
+		if err != nil {
+			return sent, refused, err
+		}
+		n, no, err := t.send(ctx, journal, facts)
+		if err != nil {
+			return sent, refused, err
+		}
+		sent += n
+		refused = append(refused, no...)
+		done += len(part)
+		progress(done)
+	}
+	return sent, refused, nil
+}
+
+// find reads anew what the missing facts are about: a comparison keeps only their names.
+func (t *Teller) find(ctx context.Context, missing []Missing) ([]fact, error) {
+	found := make([]fact, len(missing))
+	finding, ctx := errgroup.WithContext(ctx)
+	finding.SetLimit(atOnce)
+	for i, m := range missing {
+		finding.Go(func() error {
+			r, err := t.resource(ctx, m.Kind, m.Resource)
+			if err != nil {
+				return err
+			}
+			by := slices.IndexFunc(t.observers, func(o *observer) bool { return o.Name == m.Tracking })
+			found[i] = fact{by: t.observers[by], event: m.Event, resource: r}
+			return nil
+		})
+	}
+	return found, finding.Wait()
+}
+
+// resource reads one order or customer.
+func (t *Teller) resource(ctx context.Context, kind Kind, id string) (*resource, error) {
+	if kind == Customers {
+		customer, err := t.commerce.Customer(ctx, id)
+		return &resource{Record: customer.Record}, err
+	}
+	order, err := t.commerce.Order(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading the order %s again: %w", id, err)
+	}
+	return &resource{Record: order.Record, order: &order}, nil
+}

@@ -1,0 +1,254 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
+)
+
+// Options say what to tell, and to whom.
+type Options struct {
+	Commerce *commerce.Client
+	Segment  *segment.Client
+	// Configs are the store's settings, by the names of the trackings.
+	Configs map[string]relay.Config
+	Kinds   []Kind
+	Only    []string // names of trackings; empty means all that are enabled
+	// To names the integrations that Segment is to pass the messages on to, and no
+	// other; empty leaves that to the source.
+	To   []string
+	Rate int // events a second
+}
+
+// The bounds of Options.Rate. Segment asks for fewer than 1,000 requests a second, and
+// what is behind it may take much less.
+const (
+	DefaultRate = 200
+	MaxRate     = 1000
+)
+
+// Teller tells Segment of facts, as the store's templates write them.
+type Teller struct {
+	commerce  *commerce.Client
+	segment   *segment.Client
+	endpoint  segment.Endpoint
+	observers []*observer
+	to        []string
+	pace      pace
+}
+
+// observer is a tracking as the store has it.
+type observer struct {
+	tracking.Tracking
+	events   []string
+	template *template.Template
+}
+
+// NewTeller compiles the templates, and says what keeps the trackings from being told.
+func NewTeller(o Options) (*Teller, error) {
+	if o.Rate < 1 || o.Rate > MaxRate {
+		return nil, fmt.Errorf("a rate of %d events a second: choose one from 1 to %d", o.Rate, MaxRate)
+	}
+	t := &Teller{commerce: o.Commerce, segment: o.Segment, to: o.To, pace: pace{perSecond: o.Rate}}
+	all := Trackings(o.Kinds...)
+	for _, name := range o.Only {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("%s cannot be told afterwards: Commerce does not keep what was changed, or it is not about %s. What can is %s",
+				name, joinKinds(o.Kinds), strings.Join(all, ", "))
+		}
+	}
+	for _, kind := range o.Kinds {
+		for _, row := range tellable[kind] {
+			config := o.Configs[row.Name]
+			if len(o.Only) > 0 && !slices.Contains(o.Only, row.Name) || !config.Enabled {
+				continue
+			}
+			if strings.TrimSpace(config.Segment.WriteKey) == "" {
+				return nil, errors.New("there is no write key, of which every messageId is made: set segment/write-key to the one of the Segment source")
+			}
+			compiled, err := template.Compile(row.Name, config.Template)
+			if err != nil {
+				return nil, err
+			}
+			t.endpoint = config.Segment // the same for all trackings
+			t.observers = append(t.observers, &observer{Tracking: row, events: config.Events, template: compiled})
+		}
+	}
+	if len(t.observers) == 0 {
+		return nil, fmt.Errorf("no tracking is enabled that could be told: enable one of %s", strings.Join(all, ", "))
+	}
+	return t, nil
+}
+
+func joinKinds(kinds []Kind) string {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, " and ")
+}
+
+// Trackings are the names of those that are told.
+func (t *Teller) Trackings() []string {
+	names := make([]string, len(t.observers))
+	for i, o := range t.observers {
+		names[i] = o.Name
+	}
+	return names
+}
+
+// tells says whether a tracking of a kind is told.
+func (t *Teller) tells(kind Kind) bool {
+	return slices.ContainsFunc(t.observers, func(o *observer) bool {
+		return slices.Contains(Trackings(kind), o.Name)
+	})
+}
+
+// list gives the orders or the customers of a period, oldest first, with one page of
+// them in memory.
+func (t *Teller) list(ctx context.Context, kind Kind, period commerce.Period) iter.Seq2[*resource, error] {
+	return func(yield func(*resource, error) bool) {
+		if kind == Customers {
+			for customer, err := range t.commerce.Customers(ctx, period) {
+				if !yield(&resource{Record: customer.Record}, err) || err != nil {
+					return
+				}
+			}
+			return
+		}
+		for order, err := range t.commerce.Orders(ctx, period) {
+			if !yield(&resource{Record: order.Record, order: &order}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// written is what a fact became.
+type written struct {
+	fact     fact
+	messages []segment.Message
+	invalid  *segment.InvalidError // why Segment would drop it
+}
+
+// write makes the messages of facts. Only where they are to be sent it finds out when
+// each happened: that takes a request for each order that was paid.
+func (t *Teller) write(ctx context.Context, facts []fact, dated bool) ([]written, error) {
+	if dated {
+		if err := t.dateAll(ctx, facts); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]written, len(facts))
+	for i, f := range facts {
+		messages, err := t.render(ctx, f)
+		all[i] = written{fact: f, messages: messages}
+		if errors.As(err, &all[i].invalid) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s of %s: %w", f.event, f.resource.ID, err)
+		}
+	}
+	return all, nil
+}
+
+// atOnce is how many requests for the movements of money are on their way at once. The
+// client spreads them.
+const atOnce = 8
+
+// dateAll dates facts. Those of one order are one after the other, for they share what
+// is read.
+func (t *Teller) dateAll(ctx context.Context, facts []fact) error {
+	byResource := map[*resource][]*fact{}
+	for i := range facts {
+		f := &facts[i]
+		byResource[f.resource] = append(byResource[f.resource], f)
+	}
+	dating, ctx := errgroup.WithContext(ctx)
+	dating.SetLimit(atOnce)
+	for _, own := range byResource {
+		dating.Go(func() error {
+			for _, f := range own {
+				if err := t.date(ctx, f); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return dating.Wait()
+}
+
+// render makes the messages of one fact, as the relay does of a live webhook.
+func (t *Teller) render(ctx context.Context, f fact) ([]segment.Message, error) {
+	body, err := f.webhook()
+	if err != nil {
+		return nil, err
+	}
+	webhook, err := commerce.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := f.by.template.Apply(ctx, webhook.Body)
+	if err != nil {
+		return nil, err
+	}
+	for _, message := range messages {
+		t.fence(message)
+	}
+	business := relay.FactOf(f.by.Tracking, webhook, t.endpoint.WriteKey, time.Time{})
+	business.HappenedAt = f.happened
+	return segment.NewMessages(business, messages)
+}
+
+// webhook is the body of the webhook that told of a fact when it happened, made of what
+// the resource is now.
+func (f fact) webhook() ([]byte, error) {
+	type included struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	var body struct {
+		Event   string `json:"triggered_by"`
+		Payload struct {
+			Data     json.RawMessage `json:"data"`
+			Included *included       `json:"included,omitempty"`
+		} `json:"payload"`
+	}
+	body.Event = f.event
+	body.Payload.Data = f.resource.JSON
+	if order := f.resource.order; order != nil && len(order.Items) > 0 {
+		body.Payload.Included = &included{order.Items}
+	}
+	return json.Marshal(body)
+}
+
+// fence keeps a message within the integrations that are asked for. What the template
+// tells one of these stays.
+func (t *Teller) fence(message map[string]any) {
+	if len(t.to) == 0 {
+		return
+	}
+	own, _ := message["integrations"].(map[string]any)
+	fenced := map[string]any{"All": false}
+	for _, name := range t.to {
+		fenced[name] = true
+		if told, ok := own[name].(map[string]any); ok {
+			fenced[name] = told
+		}
+	}
+	message["integrations"] = fenced
+}

@@ -103,7 +103,7 @@ func (h Home) Unread() ([]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case name == "samples":
+		case name == "samples" || name == historyFolder:
 			return fs.SkipDir
 		case !entry.IsDir() && !read[name]:
 			unread = append(unread, h.File(name))

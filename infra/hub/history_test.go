@@ -237,3 +237,53 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 		}
 	})
 }
+
+// Of six webhooks the hub gets four, one of which is none that it wants.
+func TestReconcileSendsWhatTheHubHasNotGot(t *testing.T) {
+	h := start(t)
+	shop := commercetest.Start(t)
+	connect(t, h.dir, shop, "")
+	ago := time.Now().Add(-2 * time.Hour)
+	got := addOrder(shop, ago, "unpaid")
+	h.webhook("checkout-started", webhookOf(got, "order.created", ago))
+	h.ended(1)
+	// The hub knows of webhooks since its first one, so what it has lost is younger.
+	now := time.Now().Add(time.Minute)
+	lost, paid := addOrder(shop, now, "unpaid"), addOrder(shop, now, "paid")
+	h.webhook("checkout-started", webhookOf(paid, "order.created", now))
+	h.webhook("order-completed", webhookOf(paid, "order.fulfilled", now))
+	h.ended(3)
+
+	args := []string{"reconcile", "--since", "1h", "--until", now.Add(time.Hour).UTC().Format(time.RFC3339), "--dir", h.dir, h.at()}
+	looked := command(t, "", args...)
+	for _, part := range []string{
+		"checkout-started 1 1 - - - - -", "order-completed 1 - - - - - -",
+		"order.created of " + lost, "order.paid of " + paid, "no integration that posts to /webhooks/order-completed", "Say --send to send what is missing, 2 events, to",
+	} {
+		if !strings.Contains(unpadded(looked.stdout), part) {
+			t.Errorf("it does not say %q:\n%s%s", part, looked.stdout, looked.stderr)
+		}
+	}
+	if refused := command(t, "", append(args, "--send")...); refused.code != exitFailed || !strings.Contains(refused.stderr, "nobody to ask") {
+		t.Errorf("it says %s", refused.stderr)
+	}
+	h.awaitMessages(2)
+	if sent := command(t, "", append(args, "--send", "--yes")...); !strings.Contains(sent.stdout, "Done: 2 events sent.") {
+		t.Errorf("it says %s%s", sent.stdout, sent.stderr)
+	}
+	if messages := fmt.Sprintf("%s", h.awaitMessages(4)); strings.Count(messages, `"checkout-started:`+lost) != 1 || strings.Count(messages, `"order-completed:`+paid) != 1 {
+		t.Errorf("the inbox has %s", messages)
+	}
+	if again := command(t, "", append(args, "--send", "--yes")...); strings.Contains(again.stdout, "Done") || !strings.Contains(unpadded(again.stdout), "order-completed - - 1 - - - -") {
+		t.Errorf("a second time it says\n%s%s", again.stdout, again.stderr)
+	}
+	if strings.Contains(h.stderr.String(), "nothing reads") || strings.Contains(command(t, "", "settings", "--dir", h.dir).stdout, "nothing reads") {
+		t.Error("what it keeps counts as a setting")
+	}
+}
+
+func webhookOf(order, event string, at time.Time) string {
+	stamp := at.UTC().Format("2006-01-02T15:04:05.000Z")
+	return fmt.Sprintf(`{"triggered_by": %q, "payload": {"data": {"type": "order", "id": %q, "payment": "paid",
+		"meta": {"timestamps": {"created_at": %q, "updated_at": %q}}}}}`, event, order, stamp, stamp)
+}

@@ -92,8 +92,8 @@ func newRoot() *cobra.Command {
 	)
 	addGroup(root, "local", newRun(), newSend(), newSamples(), newSAM())
 	addGroup(root, "templates", newPreview(), newLint(), newEval(), newTemplates())
-	addGroup(root, "operate", newConsole(), newConfigure(), newWebhookCommands(), newSettings(), newRotate(), newDeadLetters(), newBackfill())
-	addGroup(root, "operate", newConsole(), newConfigure(), newSettings(), newRotate(), newExecutions(), newTrace(), newDeadLetters(), newBackfill())
+	addGroup(root, "operate", newConsole(), newConfigure(), newWebhookCommands(), newSettings(), newRotate(),
+		newExecutions(), newTrace(), newDeadLetters(), newBackfill(), newReconcile())
 	return root
 }
 

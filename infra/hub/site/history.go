@@ -5,7 +5,12 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
+	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -44,4 +49,36 @@ func (s Site) config(ctx context.Context, t tracking.Tracking, inbox string) (re
 		return relay.Config{}, err
 	}
 	return settings.Parse(t, parameters)
+}
+
+// LogsBegin is from when on the logs of all functions are complete: since they were
+// created, as far back as they are kept.
+func (d *Deployment) LogsBegin(ctx context.Context) (time.Time, error) {
+	client := cloudwatchlogs.NewFromConfig(d.Config)
+	stack := outputs.StackName(d.Outputs[outputs.Prefix])
+	var begin time.Time
+	for _, t := range tracking.All() {
+		name := outputs.LogGroup(stack, t)
+		answer, err := client.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(name)})
+		if err != nil {
+			return time.Time{}, fmt.Errorf("asking CloudWatch Logs how far back the functions' logs go: %w", err)
+		}
+		for _, group := range answer.LogGroups {
+			if aws.ToString(group.LogGroupName) != name {
+				continue
+			}
+			begin = latest(begin, time.UnixMilli(aws.ToInt64(group.CreationTime)))
+			if group.RetentionInDays != nil {
+				begin = latest(begin, time.Now().AddDate(0, 0, -int(*group.RetentionInDays)))
+			}
+		}
+	}
+	return begin, nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/template"
 )
 
@@ -78,21 +79,12 @@ func eval(ctx context.Context, out io.Writer, file string, input []byte, binding
 	}
 	result, err := compiled.Eval(ctx, input, bindings)
 	if err != nil {
-		return inItsWords(err)
+		return site.InItsWords(err)
 	}
 	if result == nil {
 		return nil
 	}
 	return printIndented(out, result)
-}
-
-// inItsWords adds what a template gave to $error or $assert. Its author is the one
-// who reads it here, and it goes into no log.
-func inItsWords(err error) error {
-	if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
-		return fmt.Errorf("%w\nIt said: %s", err, failed.Said)
-	}
-	return err
 }
 
 // parseBindings reads NAME=JSON pairs. A name may be written with its $.

@@ -2,20 +2,18 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/lint"
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
@@ -131,21 +129,17 @@ func samplesOf(cmd *cobra.Command, name string) ([]templates.Sample, error) {
 // lintAll lists what is wrong with the templates, each with the samples of its
 // tracking.
 func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) error {
-	var faults []*fault
+	var faults []fault
 	rendered := 0
 	for _, s := range sources {
-		for _, sample := range samples {
-			if sample.Tracking != s.tracking.Name {
-				continue
-			}
-			rendered++
-			findings, err := s.lint(cmd.Context(), sample)
-			if err != nil {
-				return fmt.Errorf("sample %s: %w", sample.Name, err)
-			}
-			for _, finding := range findings {
-				faults = addFault(faults, fault{Finding: finding, file: s.file, sample: sample.Name})
-			}
+		own := slices.DeleteFunc(slices.Clone(samples), func(sample templates.Sample) bool { return sample.Tracking != s.tracking.Name })
+		rendered += len(own)
+		found, err := site.Lint(cmd.Context(), s.tracking, s.compiled, own)
+		if err != nil {
+			return err
+		}
+		for _, one := range found {
+			faults = append(faults, fault{one, s.file})
 		}
 	}
 	if len(faults) > 0 {
@@ -161,59 +155,20 @@ func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) e
 	return err
 }
 
-// lint is what is wrong with the messages that the template writes for a sample.
-// Where it fails, that is the one finding.
-func (s source) lint(ctx context.Context, sample templates.Sample) ([]lint.Finding, error) {
-	webhook, err := commerce.Parse(sample.Body)
-	if err != nil {
-		return nil, err
-	}
-	written, err := s.compiled.Apply(ctx, webhook.Body)
-	if err != nil {
-		return []lint.Finding{{Rule: "template", Wrong: inItsWords(err).Error(), Instead: "its events would wait until it is mended"}}, nil
-	}
-	return lint.Check(s.tracking, sample.Body, written)
-}
-
-// fault is a finding, and in which webhooks it is.
+// fault is one of a template in a file.
 type fault struct {
-	lint.Finding
-	file   string
-	sample string // the first one
-	last   string
-	more   int // other ones
+	*site.Fault
+	file string
 }
-
-// addFault adds a fault, unless it is one that is listed already.
-func addFault(faults []*fault, found fault) []*fault {
-	i := slices.IndexFunc(faults, func(listed *fault) bool {
-		return listed.file == found.file && listed.Rule == found.Rule && anyPlace(listed.Path) == anyPlace(found.Path) &&
-			listed.Message == found.Message
-	})
-	if i < 0 {
-		found.last = found.sample
-		return append(faults, &found)
-	}
-	if listed := faults[i]; listed.last != found.sample {
-		listed.last = found.sample
-		listed.more++
-	}
-	return faults
-}
-
-var place = regexp.MustCompile(`\[\d+\]`)
-
-// anyPlace is a path that is the same for every element of a list.
-func anyPlace(path string) string { return place.ReplaceAllString(path, "[]") }
 
 // printFaults prints a table with a line for where each fault is, and below it one
 // for what it is, which is too long for a column.
-func printFaults(w io.Writer, faults []*fault) error {
+func printFaults(w io.Writer, faults []fault) error {
 	var rows bytes.Buffer
 	table := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TEMPLATE\tSAMPLE\tMESSAGE\tRULE\tPATH")
 	for _, f := range faults {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", f.file, f.where(), orDash(f.Message), f.Rule, f.Path)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", f.file, f.Where(), orDash(f.Message), f.Rule, f.Path)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -225,14 +180,6 @@ func printFaults(w io.Writer, faults []*fault) error {
 	}
 	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err
-}
-
-// where is in which webhooks the fault is.
-func (f *fault) where() string {
-	if f.more == 0 {
-		return f.sample
-	}
-	return fmt.Sprintf("%s +%d", f.sample, f.more)
 }
 
 // orDash is a message's number; a template that fails writes none.

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -83,9 +83,9 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 	if err != nil {
 		return err
 	}
-	messages, err := site.Render(cmd.Context(), t, compiled, config.Segment.WriteKey, webhook)
+	messages, err := site.Render(cmd.Context(), t, compiled, config.Segment.WriteKey, webhook, time.Now())
 	if err != nil {
-		return inItsWords(err)
+		return site.InItsWords(err)
 	}
 	written := make([]json.RawMessage, len(messages))
 	for i, message := range messages {
@@ -96,26 +96,20 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 
 // printBatch prints messages in a request's shape.
 func printBatch(w io.Writer, messages []json.RawMessage) error {
-	var compact bytes.Buffer
-	compact.WriteString(`{"batch":[`)
-	for i, message := range messages {
-		if i > 0 {
-			compact.WriteByte(',')
-		}
-		compact.Write(message)
+	batch, err := site.Batch(messages)
+	if err != nil {
+		return err
 	}
-	compact.WriteString("]}")
-	return printIndented(w, compact.Bytes())
+	_, err = w.Write(batch)
+	return err
 }
 
-// printIndented prints JSON on lines of its own, indented by two spaces and otherwise
-// as it is, byte by byte.
+// printIndented prints JSON on lines of its own.
 func printIndented(w io.Writer, text []byte) error {
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, text, "", "  "); err != nil {
-		return fmt.Errorf("indenting JSON: %w", err)
+	indented, err := site.Indent(text)
+	if err != nil {
+		return err
 	}
-	indented.WriteByte('\n')
-	_, err := indented.WriteTo(w)
+	_, err = w.Write(indented)
 	return err
 }

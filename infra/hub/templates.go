@@ -15,9 +15,7 @@ import (
 
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/settings"
-	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
-	"commerce-segment/templates"
 )
 
 // templateSync is the flags of the commands below hub templates.
@@ -30,16 +28,18 @@ type templateSync struct {
 func newTemplates() *cobra.Command {
 	var options templateSync
 	cmd := &cobra.Command{
-		Use:   "templates pull|push|diff",
-		Short: "Exchange templates between files and a store",
+		Use:   "templates pull|push|diff|history|restore",
+		Short: "Exchange templates between files and a store, and go back to older ones",
 		Long: `templates exchanges templates between files <name>.jsonata, in the folder templates
 or another, and a store: the hub's directory, or with --prefix the Parameter Store of
-a deployed one. Without names it is about all of them.`,
+a deployed one. Without names it is about all of them. The store's older versions are
+listed by history, and put back by restore.`,
 		Example: `  hub templates diff --prefix /commerce-segment
-  hub templates push order-completed --prefix /commerce-segment`,
+  hub templates push order-completed --prefix /commerce-segment
+  hub templates history order-completed --prefix /commerce-segment`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withUsage(cmd, errors.New("say pull, push or diff"))
+			return withUsage(cmd, errors.New("say pull, push, diff, history or restore"))
 		},
 	}
 	pull := &cobra.Command{
@@ -72,20 +72,20 @@ Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
 		command.Flags().StringVar(&options.files, "files", "templates", "the `folder` of the files")
 		addCommand(cmd, command)
 	}
+	addCommand(cmd, newHistory())
+	addCommand(cmd, newRestore())
 	return cmd
 }
 
 // pair is a template in the store and in a file.
 type pair struct {
-	tracking tracking.Tracking
-	stored   string // what counts: the default where the store has none
-	set      bool   // the store has one of its own
-	path     string
-	file     string
-	exists   bool
+	site.Template
+	path   string
+	file   string
+	exists bool
 }
 
-func (p pair) same() bool { return p.exists && site.SameText(p.stored, p.file) }
+func (p pair) same() bool { return p.exists && site.SameText(p.Source, p.file) }
 
 // run reads the templates on both sides and does something with them.
 func (o templateSync) run(cmd *cobra.Command, names []string, do func(*cobra.Command, templateSync, site.Site, []pair) error) error {
@@ -121,22 +121,13 @@ func named(names []string) ([]tracking.Tracking, error) {
 }
 
 func (o templateSync) pairs(ctx context.Context, s site.Site, trackings []tracking.Tracking) ([]pair, error) {
-	names := make([]string, len(trackings))
-	for i, t := range trackings {
-		names[i] = settings.Template(t)
-	}
-	stored, err := s.Read(ctx, names)
+	stored, err := s.Templates(ctx, trackings...)
 	if err != nil {
 		return nil, err
 	}
 	pairs := make([]pair, len(trackings))
-	for i, t := range trackings {
-		own := stored[names[i]]
-		p := pair{tracking: t, path: filepath.Join(o.files, t.Name+".jsonata"), set: strings.TrimSpace(own) != ""}
-		p.stored = templates.Default(t.Name)
-		if p.set {
-			p.stored = own
-		}
+	for i, one := range stored {
+		p := pair{Template: one, path: filepath.Join(o.files, one.Tracking.Name+".jsonata")}
 		content, err := os.ReadFile(p.path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("reading a template: %w", err)
@@ -161,7 +152,7 @@ func pullTemplates(cmd *cobra.Command, o templateSync, _ site.Site, pairs []pair
 			kept = append(kept, p.path)
 			continue
 		}
-		if err := os.WriteFile(p.path, []byte(strings.TrimRight(p.stored, "\r\n")+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(p.path, []byte(strings.TrimRight(p.Source, "\r\n")+"\n"), 0o644); err != nil {
 			return fmt.Errorf("writing a template: %w", err)
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", p.path)
@@ -196,19 +187,25 @@ func pushTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair
 		case !p.exists:
 			continue
 		case p.same():
-			fmt.Fprintf(cmd.OutOrStdout(), "unchanged %s\n", settings.Template(p.tracking))
+			fmt.Fprintf(cmd.OutOrStdout(), "unchanged %s\n", settings.Template(p.Tracking))
 			continue
 		}
-		if err := s.Put(cmd.Context(), settings.Template(p.tracking), p.file); err != nil {
+		if err := s.Put(cmd.Context(), settings.Template(p.Tracking), p.file); err != nil {
 			return err
 		}
 		wrote = true
-		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(p.tracking))
+		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(p.Tracking))
 	}
-	if wrote && s.Takes > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "The functions know it within %.0f seconds.\n", s.Takes.Seconds())
+	if wrote {
+		sayWhenKnown(cmd, s)
 	}
 	return nil
+}
+
+func sayWhenKnown(cmd *cobra.Command, s site.Site) {
+	if known := s.WhenKnown(); known != "" {
+		fmt.Fprintln(cmd.OutOrStdout(), known)
+	}
 }
 
 // checkFile says why a file cannot be pushed. Where nobody named it, it may be absent.
@@ -219,10 +216,7 @@ func (p pair) checkFile(isNamed bool) error {
 		}
 		return nil
 	}
-	if err := settings.CheckValue(settings.Template(p.tracking), p.file); err != nil {
-		return fmt.Errorf("%s: %w", p.path, err)
-	}
-	_, err := template.Compile(p.path, p.file)
+	_, err := site.CompileTemplate(p.Tracking, p.path, p.file)
 	return err
 }
 
@@ -234,7 +228,7 @@ func diffTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair
 	}
 	differ := 0
 	for _, p := range pairs {
-		if p.same() || !p.exists && !p.set {
+		if p.same() || !p.exists && !p.Own {
 			continue
 		}
 		differ++
@@ -248,16 +242,16 @@ func diffTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair
 
 // diff is a unified diff from the store to the file.
 func (p pair) diff(store string) string {
-	name := settings.Template(p.tracking)
+	name := settings.Template(p.Tracking)
 	from := fmt.Sprintf("%s in %s", name, store)
-	if !p.set {
+	if !p.Own {
 		from = name + ", the default"
 	}
 	to := p.path
 	if !p.exists {
 		to += ", which is not there"
 	}
-	return udiff.Unified(from, to, asLines(p.stored), asLines(p.file))
+	return udiff.Unified(from, to, asLines(p.Source), asLines(p.file))
 }
 
 // asLines is a text that ends with one line end, so that the ends of two texts that

@@ -1,9 +1,11 @@
 package settings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,6 +65,7 @@ type ParameterEditor interface {
 	ParameterReader
 	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
 	GetParametersByPath(context.Context, *ssm.GetParametersByPathInput, ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error)
+	GetParameterHistory(context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error)
 }
 
 // EditableParameterStore is a ParameterStore that can be written to. It is a type
@@ -158,6 +161,7 @@ type Stored struct {
 	Value    string // empty for a secret
 	Version  int64  // counts from 1, with each Put
 	Modified time.Time
+	By       string // who wrote it, an ARN; empty where that is not kept, and in a List
 }
 
 // List says what is set. It decrypts nothing: a secret, once it is in there, can
@@ -178,6 +182,36 @@ func (s EditableParameterStore) List(ctx context.Context) ([]Stored, error) {
 		}
 		if aws.ToString(output.NextToken) == "" {
 			return list, nil
+		}
+		input.NextToken = output.NextToken
+	}
+}
+
+// History is what a parameter has been, the newest first and with the one that it is;
+// none where it is not set. Parameter Store keeps the last hundred.
+func (s EditableParameterStore) History(ctx context.Context, name string) ([]Stored, error) {
+	input := &ssm.GetParameterHistoryInput{Name: aws.String(s.prefix + "/" + name), WithDecryption: aws.Bool(false)}
+	var versions []Stored
+	for {
+		output, err := s.editor.GetParameterHistory(ctx, input)
+		var absent *types.ParameterNotFound
+		switch {
+		case errors.As(err, &absent):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("reading the versions of parameter %s: %w%s", *input.Name, err,
+				remedy(err, *input.Name, "ssm:GetParameterHistory"))
+		}
+		for _, p := range output.Parameters {
+			version := s.stored(types.Parameter{
+				Name: p.Name, Type: p.Type, Value: p.Value, Version: p.Version, LastModifiedDate: p.LastModifiedDate,
+			})
+			version.By = aws.ToString(p.LastModifiedUser)
+			versions = append(versions, version)
+		}
+		if aws.ToString(output.NextToken) == "" {
+			slices.SortFunc(versions, func(a, b Stored) int { return cmp.Compare(b.Version, a.Version) })
+			return versions, nil
 		}
 		input.NextToken = output.NextToken
 	}

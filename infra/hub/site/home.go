@@ -21,7 +21,8 @@ const DefaultDir = ".hub"
 // tell them from a Segment source's.
 const InboxKeyPrefix = "inbox_"
 
-// Home is a hub's directory: its settings, and the samples that people post.
+// Home is a hub's directory: its settings, the templates that were replaced, and the
+// samples that people post.
 type Home struct {
 	settings.Dir // absolute
 }
@@ -103,7 +104,7 @@ func (h Home) Unread() ([]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case name == "samples" || name == historyFolder:
+		case name == "samples" || name == historyFolder || name == versionsFolder:
 			return fs.SkipDir
 		case !entry.IsDir() && !read[name]:
 			unread = append(unread, h.File(name))

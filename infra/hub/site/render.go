@@ -1,7 +1,10 @@
 package site
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"commerce-segment/shared/commerce"
@@ -11,11 +14,37 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Render makes Segment messages of a webhook as the relay does when it delivers.
-func Render(ctx context.Context, t tracking.Tracking, compiled *template.Template, writeKey string, webhook commerce.Webhook) ([]segment.Message, error) {
+// Render makes Segment messages of a webhook as the relay does when it delivers one
+// that it received then. It takes the webhook's body over.
+func Render(ctx context.Context, t tracking.Tracking, compiled *template.Template, writeKey string, webhook commerce.Webhook, received time.Time) ([]segment.Message, error) {
 	written, err := compiled.Apply(ctx, webhook.Body)
 	if err != nil {
 		return nil, err
 	}
-	return segment.NewMessages(relay.FactOf(t, webhook, writeKey, time.Now()), written)
+	return segment.NewMessages(relay.FactOf(t, webhook, writeKey, received), written)
+}
+
+// Batch is messages in the shape of a request to Segment, indented.
+func Batch(messages []json.RawMessage) ([]byte, error) {
+	var compact bytes.Buffer
+	compact.WriteString(`{"batch":[`)
+	for i, message := range messages {
+		if i > 0 {
+			compact.WriteByte(',')
+		}
+		compact.Write(message)
+	}
+	compact.WriteString("]}")
+	return Indent(compact.Bytes())
+}
+
+// Indent puts JSON on lines of its own, indented by two spaces and otherwise as it is,
+// byte by byte.
+func Indent(text []byte) ([]byte, error) {
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, text, "", "  "); err != nil {
+		return nil, fmt.Errorf("indenting JSON: %w", err)
+	}
+	indented.WriteByte('\n')
+	return indented.Bytes(), nil
 }

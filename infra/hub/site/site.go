@@ -43,6 +43,8 @@ type Store interface {
 	settings.Store
 	// List says what is set, without secrets' values.
 	List(context.Context) ([]settings.Stored, error)
+	// History is what a parameter has been, the newest first and with the one that it is.
+	History(ctx context.Context, name string) ([]settings.Stored, error)
 }
 
 // Open opens the store that the command line names.

@@ -1,0 +1,88 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"commerce-segment/infra/hub/lint"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// Fault is a finding, and in which webhooks it is.
+type Fault struct {
+	lint.Finding
+	Sample string // the first one
+	More   int    // other ones
+	last   string
+}
+
+// Lint is what is wrong with the messages that a template writes for samples of its
+// tracking, the same fault once. Where the template fails, that is its one finding.
+func Lint(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
+	var faults []*Fault
+	for _, sample := range samples {
+		findings, err := lintSample(ctx, t, compiled, sample.Body)
+		if err != nil {
+			return nil, fmt.Errorf("sample %s: %w", sample.Name, err)
+		}
+		for _, finding := range findings {
+			faults = addFault(faults, Fault{Finding: finding, Sample: sample.Name, last: sample.Name})
+		}
+	}
+	return faults, nil
+}
+
+func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Template, body []byte) ([]lint.Finding, error) {
+	webhook, err := commerce.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	written, err := compiled.Apply(ctx, webhook.Body)
+	if err != nil {
+		return []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is mended"}}, nil
+	}
+	return lint.Check(t, body, written)
+}
+
+// addFault adds a fault, unless it is one that is listed already.
+func addFault(faults []*Fault, found Fault) []*Fault {
+	i := slices.IndexFunc(faults, func(listed *Fault) bool {
+		return listed.Rule == found.Rule && anyPlace(listed.Path) == anyPlace(found.Path) && listed.Message == found.Message
+	})
+	if i < 0 {
+		return append(faults, &found)
+	}
+	if listed := faults[i]; listed.last != found.Sample {
+		listed.last = found.Sample
+		listed.More++
+	}
+	return faults
+}
+
+var place = regexp.MustCompile(`\[\d+\]`)
+
+// anyPlace is a path that is the same for every element of a list.
+func anyPlace(path string) string { return place.ReplaceAllString(path, "[]") }
+
+// Where is in which webhooks the fault is.
+func (f *Fault) Where() string {
+	if f.More == 0 {
+		return f.Sample
+	}
+	return fmt.Sprintf("%s +%d", f.Sample, f.More)
+}
+
+// InItsWords adds what a template gave to $error or $assert. Its author is the one
+// who reads it, and it goes into no log.
+func InItsWords(err error) error {
+	if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
+		return fmt.Errorf("%w\nIt said: %s", err, failed.Said)
+	}
+	return err
+}

@@ -27,9 +27,17 @@ deploy: infra/node_modules ## Build the functions and deploy them; CDK='-c prefi
 destroy: infra/node_modules ## Take a deployed store away, with what waits in its queues
 	@cd infra && npx cdk destroy $(CDK)
 
-# The CDK's own program, at the version that the lock file names.
+.PHONY: editor
+editor: infra/hub/console/static/editor.js ## Build the console's code editor, for make run to serve: colours, line numbers
+
+# Without it the console has plain text areas, and Go alone builds the hub.
+infra/hub/console/static/editor.js: infra/node_modules $(wildcard infra/hub/console/editor/*.mjs)
+	@cd infra && npx esbuild hub/console/editor/editor.mjs --bundle --format=esm --target=es2022 --minify --log-level=warning \
+		--outfile=hub/console/static/editor.js
+
+# The CDK's own program and the editor's parts, at the versions that the lock file names.
 infra/node_modules: infra/package-lock.json
-	@command -v npm >/dev/null || { echo "deploying needs Node.js 22 or later with npm: install it from your system's packages or nodejs.org" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "this needs Node.js 22 or later with npm: install it from your system's packages or nodejs.org" >&2; exit 1; }
 	@cd infra && npm ci --no-audit --no-fund && touch node_modules
 
 .PHONY: check

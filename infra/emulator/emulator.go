@@ -153,7 +153,7 @@ func (e *Emulator) CDK(t testing.TB, output string, arguments ...string) string 
 	t.Helper()
 	started := time.Now()
 	arguments = append(arguments, "--no-notices", "--no-color", "--output", output)
-	cli := exec.Command(cdk(t), arguments...)
+	cli := exec.Command(filepath.Join(NodeModules(t), ".bin", "cdk"), arguments...)
 	cli.Dir = infra(t)
 	cli.Env = append(os.Environ(), Environment(e.URL)...)
 	cli.Env = append(cli.Env, "CDK_DISABLE_CLI_TELEMETRY=true", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20")

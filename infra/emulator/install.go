@@ -37,14 +37,15 @@ func Python(t testing.TB) string {
 	return program
 }
 
-// cdk is the CDK CLI, where npm ci puts it for people too.
-func cdk(t testing.TB) string {
+// NodeModules is the folder of what package-lock.json names, where npm ci puts it for
+// people too.
+func NodeModules(t testing.TB) string {
 	t.Helper()
 	directory := filepath.Join(infra(t), "node_modules")
 	install(t, directory, filepath.Join(infra(t), "package-lock.json"), func(string) error {
 		return run(infra(t), "npm", "ci", "--no-audit", "--no-fund")
 	})
-	return filepath.Join(directory, ".bin", "cdk")
+	return directory
 }
 
 // install fills a directory, unless it has been filled from the same list before.

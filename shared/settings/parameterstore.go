@@ -84,7 +84,8 @@ func NewEditableParameterStore(client ParameterEditor, prefix string) EditablePa
 const (
 	// maxStandard is what a standard parameter holds, which costs nothing.
 	maxStandard = 4 << 10
-	maxAdvanced = 8 << 10 // advanced parameters cost money each month
+	// MaxValue is what an advanced one holds, which costs money each month.
+	MaxValue = 8 << 10
 )
 
 // Put writes a parameter, in the place of the one that is there, if any. Secrets
@@ -125,9 +126,9 @@ func CheckValue(name, value string) error {
 	switch {
 	case strings.TrimSpace(value) == "":
 		return fmt.Errorf("parameter %s is blank, and Parameter Store keeps no empty value: put one there, or delete the parameter to have its default", name)
-	case len(value) > maxAdvanced:
+	case len(value) > MaxValue:
 		return fmt.Errorf("parameter %s has %d bytes, and Parameter Store keeps at most %d: shorten it, in a template for a start its comments and indentation",
-			name, len(value), maxAdvanced)
+			name, len(value), MaxValue)
 	case strings.Contains(value, "{{"):
 		return fmt.Errorf("parameter %s has {{ in it, with which Parameter Store refers to another parameter: put a space between the two", name)
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +99,53 @@ func (s *systemsManager) answer(call map[string]any) any {
 		}
 	}
 	return map[string]any{"Version": 2}
+}
+
+func TestHistoryListsVersionsTheNewestFirst(t *testing.T) {
+	version := func(number int, value string) map[string]any {
+		return map[string]any{"Name": "/shop/templates/order-completed", "Type": "String", "Value": value, "Version": number,
+			"LastModifiedDate": 1795514400.5, "LastModifiedUser": "arn:aws:iam::123456789012:user/mara"}
+	}
+	s := newSystemsManager(t, nil)
+	page := func(token string, versions ...any) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			json.NewEncoder(w).Encode(map[string]any{"Parameters": versions, "NextToken": token})
+		}
+	}
+	s.answers = []func(http.ResponseWriter){page("more", version(1, "one"), version(2, "two")), page("", version(3, "three"))}
+	got, err := s.store().History(t.Context(), "templates/order-completed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, v := range got {
+		values = append(values, fmt.Sprint(v.Name, " ", v.Version, " ", v.Value, " ", v.By))
+	}
+	const by = " arn:aws:iam::123456789012:user/mara"
+	want := []string{"templates/order-completed 3 three" + by, "templates/order-completed 2 two" + by, "templates/order-completed 1 one" + by}
+	if !slices.Equal(values, want) || !got[0].Modified.Equal(time.Unix(1795514400, 5e8)) {
+		t.Errorf("got %q, %v, want %q", values, got[0].Modified, want)
+	}
+	if s.calls[1]["NextToken"] != "more" || s.calls[1]["Name"] != "/shop/templates/order-completed" || s.calls[1]["WithDecryption"] != false {
+		t.Errorf("it asked %v", s.calls)
+	}
+}
+
+func TestHistoryOfWhatIsNotSetIsEmpty(t *testing.T) {
+	s := newSystemsManager(t, nil)
+	s.answers = []func(http.ResponseWriter){refusal(400, "ParameterNotFound", "")}
+	if got, err := s.store().History(t.Context(), "templates/order-completed"); err != nil || len(got) > 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestHistorySaysWhatToAllow(t *testing.T) {
+	s := newSystemsManager(t, nil)
+	s.answers = []func(http.ResponseWriter){refusal(400, "AccessDeniedException", "no")}
+	_, err := s.store().History(t.Context(), "templates/order-completed")
+	if err == nil || !strings.Contains(err.Error(), "allow ssm:GetParameterHistory on arn:aws:ssm:<region>:<account>:parameter/shop/templates/order-completed") {
+		t.Errorf("it says %v", err)
+	}
 }
 
 func with(parameter map[string]any, name string, value any) map[string]any {

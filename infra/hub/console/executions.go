@@ -83,9 +83,10 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "executions", view{Title: "Executions", Path: "/executions", Data: data})
 }
 
-// statusOf is the status of a page that cannot be shown for want of log lines.
+// statusOf is the status of a page that cannot be shown for want of log lines, or of a
+// template's version.
 func statusOf(err error) int {
-	if errors.Is(err, errNoLog) {
+	if errors.Is(err, errNoLog) || errors.Is(err, site.ErrNoVersion) {
 		return http.StatusNotFound
 	}
 	return http.StatusBadGateway

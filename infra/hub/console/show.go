@@ -40,6 +40,7 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 		"join":  strings.Join,
 		"step":  here,
 		"clock": executions.Clock,
+		"json":  jsonParts,
 	}
 	frame := template.Must(template.New("frame.html").Funcs(helpers).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html"))
 	files, err := fs.Glob(pageFiles, "pages/*.html")

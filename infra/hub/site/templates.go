@@ -86,6 +86,9 @@ func (s Site) SaveTemplate(ctx context.Context, t tracking.Tracking, source, rep
 	return s.Put(ctx, settings.Template(t), source)
 }
 
+// ErrNoVersion means that a template has no version of that number.
+var ErrNoVersion = errors.New("there is no such version")
+
 // Version is a version of a tracking's template.
 func (s Site) Version(ctx context.Context, t tracking.Tracking, number int64) (settings.Stored, error) {
 	versions, err := s.History(ctx, settings.Template(t))
@@ -97,8 +100,8 @@ func (s Site) Version(ctx context.Context, t tracking.Tracking, number int64) (s
 			return version, nil
 		}
 	}
-	return settings.Stored{}, fmt.Errorf("there is no version %d of %s in %s: hub templates history %s%s lists those that there are",
-		number, settings.Template(t), s.Name, t.Name, s.Flag())
+	return settings.Stored{}, fmt.Errorf("%w: version %d of %s in %s; hub templates history %s%s lists those that there are",
+		ErrNoVersion, number, settings.Template(t), s.Name, t.Name, s.Flag())
 }
 
 // WhenKnown says when a change counts; empty where it does at once.

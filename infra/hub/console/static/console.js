@@ -23,6 +23,33 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   refresh();
 }
 
+// What says data-go-to="LINE" leads to that line of the text that its link names: of the
+// editor, which then answers for it, or of the text area.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-go-to]");
+  const area = link && document.getElementById(link.hash.slice(1));
+  if (!area) return;
+  event.preventDefault();
+  const number = Number(link.dataset.goTo);
+  if (!area.dispatchEvent(new CustomEvent("go-to-line", { detail: number, cancelable: true }))) return;
+  const lines = area.value.split("\n");
+  const start = lines.slice(0, number - 1).reduce((sum, line) => sum + line.length + 1, 0);
+  area.focus();
+  area.setSelectionRange(start, start + (lines[number - 1] ?? "").length);
+  area.scrollTop = (area.scrollHeight / lines.length) * Math.max(0, number - 5);
+});
+
+// Who leaves a template that is not saved is asked first.
+for (const form of document.querySelectorAll("form[data-live]")) {
+  let sent = false;
+  form.addEventListener("submit", () => { sent = true; });
+  addEventListener("pageshow", () => { sent = false; });
+  addEventListener("beforeunload", (event) => {
+    const area = form.querySelector("[data-editor]");
+    if (!sent && area && ("unsaved" in form.dataset || area.value !== area.defaultValue)) event.preventDefault();
+  });
+}
+
 // An element with data-poll="URL" is filled anew every few seconds while it is seen.
 for (const element of document.querySelectorAll("[data-poll]")) {
   const seconds = Number(element.dataset.every || 3);

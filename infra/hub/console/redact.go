@@ -1,0 +1,191 @@
+package console
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"commerce-segment/shared/commerce"
+)
+
+// hidden stands for a personal value.
+const hidden = "•••"
+
+// redactor hides what a webhook tells of people in what was made of that webhook. It
+// finds a value as it is, in other letter case, and within a longer text. What a
+// template has made unrecognizable, a hash for one, it leaves.
+type redactor struct {
+	words  []string // in lower case, the longest first
+	phones []string // their digits
+}
+
+// people are the fields of an order, or of what is included in one, that are about
+// people. Of a customer's webhook it is the whole resource.
+var people = []string{"customer", "customers", "contact", "address", "addresses", "account", "account_member", "account_members"}
+
+// personalEnds are how the names of other fields about people end.
+var personalEnds = []string{"_address", "email", "phone", "phone_number", "first_name", "last_name"}
+
+// notPersonal are fields within those that are Commerce's own, or tell nothing.
+var notPersonal = []string{"id", "type", "links", "meta", "relationships", "country"}
+
+var mailAddress = regexp.MustCompile(`[^\s"<>,;:@]+@[^\s"<>,;:@]+\.[^\s"<>,;:@]+`)
+
+// newRedactor collects the personal values of a webhook. Nothing is made of a body that
+// is none.
+func newRedactor(body []byte) redactor {
+	var r redactor
+	var tree any
+	webhook, err := commerce.Parse(body)
+	if err == nil {
+		tree = webhook.Body["payload"]
+	}
+	r.collect(tree, isAboutSomebody(webhook))
+	slices.SortFunc(r.words, func(a, b string) int { return len(b) - len(a) })
+	r.words = slices.Compact(r.words)
+	return r
+}
+
+// isAboutSomebody says that a webhook's whole resource is a person.
+func isAboutSomebody(webhook commerce.Webhook) bool {
+	return strings.HasPrefix(webhook.Event, "customer.") || slices.Contains(people, webhook.ResourceType)
+}
+
+// collect goes through a JSON value. Below a personal field everything is personal.
+func (r *redactor) collect(value any, personal bool) {
+	switch value := value.(type) {
+	case map[string]any:
+		for key, field := range value {
+			if !slices.Contains(notPersonal, key) || !personal {
+				r.collect(field, personal || isPersonal(key))
+			}
+			if personal && strings.Contains(key, "name") {
+				r.addNames(field)
+			}
+		}
+	case []any:
+		for _, item := range value {
+			r.collect(item, personal)
+		}
+	case string:
+		if personal {
+			r.add(value)
+		}
+		for _, found := range mailAddress.FindAllString(value, -1) {
+			r.add(found)
+			local, _, _ := strings.Cut(found, "@")
+			r.add(local)
+		}
+	case json.Number:
+		if personal && len(value) > 4 { // shorter ones are counts
+			r.add(value.String())
+		}
+	}
+}
+
+func isPersonal(key string) bool {
+	return slices.Contains(people, key) ||
+		slices.ContainsFunc(personalEnds, func(end string) bool { return strings.HasSuffix(key, end) })
+}
+
+// addNames adds the parts of a name, which templates take apart.
+func (r *redactor) addNames(value any) {
+	if name, ok := value.(string); ok {
+		for _, part := range strings.Fields(name) {
+			r.add(part)
+		}
+	}
+}
+
+func (r *redactor) add(text string) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if text == "" {
+		return
+	}
+	r.words = append(r.words, text)
+	if number := digits(text); isPhone(text, number) {
+		r.phones = append(r.phones, number)
+	}
+}
+
+// isPhone says that a text is a number that people write in many ways.
+func isPhone(text, number string) bool {
+	return len(number) >= 7 && !strings.ContainsFunc(text, unicode.IsLetter)
+}
+
+func digits(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, text)
+}
+
+// hides says that a text is or contains a personal value.
+func (r redactor) hides(text string) bool {
+	text = strings.ToLower(text)
+	if slices.ContainsFunc(r.words, func(word string) bool { return holds(text, word) }) {
+		return true
+	}
+	number := digits(text)
+	return isPhone(text, number) && slices.ContainsFunc(r.phones, func(phone string) bool {
+		return strings.Contains(phone, number) || strings.Contains(number, phone)
+	})
+}
+
+// short is the length in bytes below which a value must stand alone in a text: "us"
+// is in "usd", and tells nothing there.
+const short = 4
+
+// holds says that a text contains a word.
+func holds(text, word string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(word)
+		before, _ := utf8.DecodeLastRuneInString(text[:start])
+		after, _ := utf8.DecodeRuneInString(text[end:])
+		if len(word) >= short || !isWord(before) && !isWord(after) {
+			return true
+		}
+		from = end
+	}
+}
+
+func isWord(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}
+
+// json is a JSON text in which every personal value is hidden, and says whether there
+// was one.
+func (r redactor) json(text string) (string, bool) {
+	var b strings.Builder
+	found := false
+	for part := range jsonParts(text) {
+		if r.hidesPart(part) {
+			part.Text, found = `"`+hidden+`"`, true
+		}
+		b.WriteString(part.Text)
+	}
+	return b.String(), found
+}
+
+func (r redactor) hidesPart(part jsonPart) bool {
+	switch part.Kind {
+	case jsonNumber:
+		return slices.Contains(r.words, part.Text) || slices.Contains(r.phones, part.Text)
+	case jsonKey, jsonString:
+		var text string
+		if json.Unmarshal([]byte(part.Text), &text) != nil {
+			return true // nobody can say what it is
+		}
+		return r.hides(text)
+	}
+	return false
+}

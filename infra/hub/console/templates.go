@@ -1,0 +1,192 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// listed is a template as the list of all shows it.
+type listed struct {
+	Tracking tracking.Tracking
+	Edited   bool
+	Modified *time.Time // nil where the store has none of its own
+	Wrong    *mistake   // why it makes no messages
+	Faults   int        // in what it makes of the samples
+}
+
+// listedGroup is the templates of a group of trackings.
+type listedGroup struct {
+	Title     string
+	Templates []listed
+}
+
+// listTemplates shows the seven templates.
+func (c *Console) listTemplates(w http.ResponseWriter, r *http.Request) {
+	list, err := c.Site.Settings(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	set := byName(list)
+	var shown []listedGroup
+	for _, g := range groups() {
+		one := listedGroup{Title: g.Title}
+		for _, t := range g.Trackings {
+			one.Templates = append(one.Templates, listTemplate(r.Context(), t, set[settings.Template(t)]))
+		}
+		shown = append(shown, one)
+	}
+	c.show(w, r, http.StatusOK, "templates", view{Title: "Templates", Path: "/templates", Data: shown})
+}
+
+func listTemplate(ctx context.Context, t tracking.Tracking, s site.Setting) listed {
+	one := listed{Tracking: t, Edited: !s.Default, Modified: s.Modified}
+	compiled, err := site.CompileTemplate(t, t.Name, s.Value)
+	if err != nil {
+		one.Wrong = mistakeIn(err, s.Value)
+		return one
+	}
+	faults, err := site.Lint(ctx, t, compiled, samplesOf(t))
+	if err != nil {
+		one.Wrong = mistakeIn(err, s.Value)
+	}
+	one.Faults = len(faults)
+	return one
+}
+
+// samplesOf are the bundled samples of a tracking's events.
+func samplesOf(t tracking.Tracking) []templates.Sample {
+	return slices.DeleteFunc(templates.Samples(), func(s templates.Sample) bool { return s.Tracking != t.Name })
+}
+
+// editorData is what the page of one template shows.
+type editorData struct {
+	Form     templateForm
+	Stored   site.Template
+	Events   []eventGroup
+	Preview  preview
+	Conflict sides // what somebody else has saved meanwhile, and what is in the form
+	Versions []version
+}
+
+// Changed says that the form has what is not saved.
+func (d editorData) Changed() bool { return !site.SameText(d.Form.Source, d.Stored.Source) }
+
+// openTemplate shows the template that counts.
+func (c *Console) openTemplate(w http.ResponseWriter, r *http.Request) {
+	t, stored, ok := c.storedTemplate(w, r)
+	if !ok {
+		return
+	}
+	form := templateForm{Tracking: t, Source: stored.Source, Replaces: stored.Fingerprint(), Event: firstEvent(t)}
+	c.showEditor(w, r, http.StatusOK, editorData{Form: form, Stored: stored}, "")
+}
+
+// storedTemplate is the template of the request's path; it answers where there is none.
+func (c *Console) storedTemplate(w http.ResponseWriter, r *http.Request) (tracking.Tracking, site.Template, bool) {
+	t, err := tracking.ByName(r.PathValue("name"))
+	if err != nil {
+		c.fail(w, r, http.StatusNotFound, err)
+		return tracking.Tracking{}, site.Template{}, false
+	}
+	stored, err := c.Site.Template(r.Context(), t)
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return tracking.Tracking{}, site.Template{}, false
+	}
+	return t, stored, true
+}
+
+// showEditor writes the page of one template, and completes what it shows.
+func (c *Console) showEditor(w http.ResponseWriter, r *http.Request, status int, data editorData, alert string) {
+	versions, err := c.versions(r.Context(), data.Stored)
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	data.Versions = versions
+	data.Events = c.events(data.Form.Tracking)
+	data.Preview = c.preview(r.Context(), data.Form)
+	c.show(w, r, status, "templates-edit", view{Title: data.Form.Tracking.Title, Path: "/templates", Alert: alert, Data: data})
+}
+
+// changeTemplate does with the form what its button says.
+func (c *Console) changeTemplate(w http.ResponseWriter, r *http.Request) {
+	t, stored, ok := c.storedTemplate(w, r)
+	if !ok {
+		return
+	}
+	form, err := readTemplateForm(r, t)
+	if err != nil {
+		c.fail(w, r, http.StatusRequestEntityTooLarge, err)
+		return
+	}
+	data := editorData{Form: form, Stored: stored}
+	switch action := r.PostForm.Get("do"); {
+	case action != "review" && action != "save":
+		c.showEditor(w, r, http.StatusOK, data, "")
+	case form.Replaces != stored.Fingerprint():
+		c.showConflict(w, r, data)
+	case !data.Changed():
+		c.done(w, r, pathOf(t), "There is nothing to save: this is the template that counts.")
+	case c.refuses(w, r, data):
+	case action == "review":
+		c.reviewTemplate(w, r, data)
+	default:
+		c.saveTemplate(w, r, data, "Saved.")
+	}
+}
+
+func pathOf(t tracking.Tracking) string { return "/templates/" + t.Name }
+
+// refuses answers a template that cannot be saved.
+func (c *Console) refuses(w http.ResponseWriter, r *http.Request, data editorData) bool {
+	t := data.Form.Tracking
+	if _, err := site.CompileTemplate(t, t.Name, data.Form.Source); err != nil {
+		c.showEditor(w, r, http.StatusUnprocessableEntity, data, "Nothing was saved: "+mistakeIn(err, data.Form.Source).Sentence())
+		return true
+	}
+	return false
+}
+
+// showConflict answers who would write over somebody else's change. What is shown then
+// replaces that, if it is saved once more.
+func (c *Console) showConflict(w http.ResponseWriter, r *http.Request, data editorData) {
+	both, err := compare("Theirs", data.Stored.Source, "Yours", data.Form.Source)
+	if err != nil {
+		c.fail(w, r, http.StatusInternalServerError, err)
+		return
+	}
+	data.Conflict, data.Form.Replaces = both, data.Stored.Fingerprint()
+	c.showEditor(w, r, http.StatusConflict, data, "Nothing was saved: somebody has changed this template since you opened it. "+
+		"Below is how yours differs from theirs. Take over what you want to keep of theirs; saving yours then replaces it.")
+}
+
+// saveTemplate writes the template and says what has been done.
+func (c *Console) saveTemplate(w http.ResponseWriter, r *http.Request, data editorData, done string) {
+	t := data.Form.Tracking
+	switch err := c.Site.SaveTemplate(r.Context(), t, data.Form.Source, data.Form.Replaces); {
+	case errors.Is(err, site.ErrChangedMeanwhile): // since it was read above
+		c.showEditor(w, r, http.StatusConflict, data, "Nothing was saved: "+err.Error()+". Save it again to see what they changed.")
+	case err != nil:
+		c.showEditor(w, r, http.StatusBadGateway, data, "Perhaps nothing was saved: "+err.Error())
+	default:
+		c.done(w, r, pathOf(t), c.saved(done))
+	}
+}
+
+// saved says what has been done, and when it counts.
+func (c *Console) saved(what string) string {
+	if known := c.Site.WhenKnown(); known != "" {
+		return what + " " + known
+	}
+	return what + " The next event is told with it."
+}

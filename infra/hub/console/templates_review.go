@@ -1,0 +1,89 @@
+package console
+
+import (
+	"context"
+	"net/http"
+
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/tracking"
+)
+
+// reviewed is how many events a change is shown for.
+const reviewed = 20
+
+// reviewData is what saving a template would change.
+type reviewData struct {
+	Form     templateForm
+	Of       string // which events these are
+	Count    int
+	Changes  []change
+	Faults   []*site.Fault
+	CanHide  bool // the events are real
+	Template sides
+}
+
+// Same is for how many events nothing changes.
+func (d reviewData) Same() int { return d.Count - len(d.Changes) }
+
+// change is what would become of an event, beside what becomes of it now.
+type change struct {
+	Label string
+	Both  sides // without rows where only hidden values differ
+	Fails bool  // it would fail, and does not now
+}
+
+// reviewTemplate shows what saving would change for the last events, or else for the
+// samples.
+func (c *Console) reviewTemplate(w http.ResponseWriter, r *http.Request, data editorData) {
+	events, of := c.recents(data.Form.Tracking), "last events"
+	if len(events) == 0 {
+		events, of = sampleEvents(data.Form.Tracking), "samples"
+	}
+	review := reviewData{Form: data.Form, Of: of, CanHide: len(events) > 0 && events[0].Real}
+	events = events[:min(len(events), reviewed)]
+	review.Count = len(events)
+	if err := c.changes(r.Context(), data, events, &review); err != nil {
+		c.showEditor(w, r, http.StatusBadGateway, data, err.Error())
+		return
+	}
+	c.show(w, r, http.StatusOK, "templates-review", view{Title: "Save " + data.Form.Tracking.Title + "?", Path: "/templates", Data: review})
+}
+
+// changes fills in what differs, and what is wrong with what would be sent.
+func (c *Console) changes(ctx context.Context, data editorData, events []event, review *reviewData) error {
+	t := data.Form.Tracking
+	key, err := c.writeKey(ctx)
+	if err != nil {
+		return err
+	}
+	before, after := sourceOf(t, data.Stored.Source), sourceOf(t, data.Form.Source)
+	for _, e := range events {
+		one, differs, err := changeOf(ctx, t, before, after, key, e, data.Form.Personal)
+		if err != nil {
+			return err
+		}
+		if differs {
+			review.Changes = append(review.Changes, one)
+		}
+	}
+	if review.Faults, err = site.Lint(ctx, t, after.compiled, samplesOf(t)); err != nil {
+		return err
+	}
+	review.Template, err = compare("Now", before.text, "Then", after.text)
+	return err
+}
+
+// changeOf is what would become of an event, and whether that differs.
+func changeOf(ctx context.Context, t tracking.Tracking, before, after source, writeKey string, e event, personal bool) (one change, differs bool, err error) {
+	old, now := try(ctx, t, before, writeKey, e), try(ctx, t, after, writeKey, e)
+	if old.Text() == now.Text() {
+		return change{}, false, nil
+	}
+	one = change{Label: e.Label, Fails: now.Wrong != nil && old.Wrong == nil}
+	if e.Real && !personal {
+		hide := newRedactor(e.Body)
+		old, now = old.redacted(hide), now.redacted(hide)
+	}
+	one.Both, err = compare("Now", old.Text(), "Then", now.Text())
+	return one, true, err
+}

@@ -1,0 +1,318 @@
+package console
+
+import (
+	"html"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// machineWith is a hub to which webhooks came.
+type machineWith struct {
+	Machine
+	recent []Recent
+}
+
+func (m machineWith) Recent() []Recent { return m.recent }
+
+// author is somebody who writes templates on the console's pages.
+type author struct {
+	*testing.T
+	console *Console
+}
+
+func write(t *testing.T) author { return author{t, open(t)} }
+
+// page is what a request is answered with.
+type page struct {
+	status         int
+	html, location string
+}
+
+// text is the page as it is read.
+func (p page) text() string { return html.UnescapeString(p.html) }
+
+func (b author) ask(method, path string, form url.Values) page {
+	b.Helper()
+	request := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
+	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8080"
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer := httptest.NewRecorder()
+	b.console.Handler().ServeHTTP(answer, request)
+	return page{answer.Code, answer.Body.String(), answer.Header().Get("Location")}
+}
+
+// post sends the form of order-completed, as it is when that page was just opened.
+func (b author) post(action, source string, more ...string) page {
+	b.Helper()
+	form := url.Values{"do": {action}, "source": {source}, "replaces": {b.stored().Fingerprint()}}
+	for i := 0; i < len(more); i += 2 {
+		form.Set(more[i], more[i+1])
+	}
+	return b.ask("POST", "/templates/order-completed", form)
+}
+
+func (b author) stored() site.Template {
+	b.Helper()
+	stored, err := b.console.Site.Template(b.Context(), tracking.OrderCompleted)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return stored
+}
+
+func (b author) put(source string) {
+	b.Helper()
+	if err := b.console.Site.Put(b.Context(), settings.Template(tracking.OrderCompleted), source); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// want fails unless the page has that status and holds those texts.
+func (b author) want(p page, status int, texts ...string) {
+	b.Helper()
+	if p.status != status {
+		b.Errorf("answered %d, want %d:\n%s", p.status, status, p.text())
+	}
+	for _, text := range texts {
+		if !strings.Contains(p.text(), text) {
+			b.Errorf("the page lacks %q:\n%s", text, p.text())
+		}
+	}
+}
+
+const sold = "{\n  \"event\": \"Sold\",\n  \"userId\": payload.data.id\n}"
+
+func TestTheTemplatesAreListed(t *testing.T) {
+	b := write(t)
+	b.put(`{"event": "Order Completed", "properties": {"total": "12"}}`)
+	b.want(b.ask("GET", "/templates", nil), 200, "Orders", "Customers", "Order Refunded", "default", "edited", "findings", "Never changed", "Changed ")
+	b.put("{\n  \"event\": }")
+	b.want(b.ask("GET", "/templates", nil), 200, "fails", "line 2: ")
+}
+
+func TestAnUnknownTemplateIsNoPage(t *testing.T) {
+	b := write(t)
+	for _, path := range []string{"/templates/order-paid", "/templates/order-completed/versions/7", "/templates/order-completed/versions/x"} {
+		b.want(b.ask("GET", path, nil), 404, "there is no")
+	}
+}
+
+func TestATemplateIsSaved(t *testing.T) {
+	b := write(t)
+	review := b.post("review", strings.ReplaceAll(sold, "\n", "\r\n")) // as browsers send it
+	b.want(review, 200, "Segment would get something else of", `"event": "Sold"`, `"event": "Order Completed"`)
+	if b.stored().Own {
+		t.Fatal("it was saved before that was asked for")
+	}
+	if saved := b.post("save", strings.ReplaceAll(sold, "\n", "\r\n")); saved.status != 303 || saved.location != "/templates/order-completed" {
+		t.Fatalf("answered %d to %q", saved.status, saved.location)
+	}
+	if got := b.stored().Source; got != sold {
+		t.Errorf("the template is %q", got)
+	}
+}
+
+func TestATemplateThatCannotBeSavedIsKeptInThePage(t *testing.T) {
+	for _, c := range []struct {
+		name, source string
+		says         []string
+	}{
+		{"one that does not compile", "{\n  \"event\": \"</textarea><b>\",\n  \"x\": }", []string{"Nothing was saved: line 3: ", `data-line="3"`, `data-go-to="3"`, `<code>"x": }</code>`}},
+		{"one that is too large", "/*" + strings.Repeat("x", 8<<10) + "*/ 1", []string{"keeps at most 8192"}},
+		{"one that is blank", " \n", []string{"is blank"}},
+	} {
+		for _, action := range []string{"review", "save"} {
+			t.Run(c.name+", to "+action, func(t *testing.T) {
+				b := write(t)
+				answer := b.post(action, c.source)
+				b.want(answer, 422, append(c.says, ">\n"+c.source+"</textarea>")...)
+				if strings.Contains(answer.html, "</textarea><b>") {
+					t.Error("the page does not escape the template")
+				}
+				if b.stored().Own {
+					t.Error("it was saved")
+				}
+			})
+		}
+	}
+}
+
+// Two people at one template: the second must not undo what the first did unseen.
+func TestSavingDoesNotUndoWhatSomebodyElseSaved(t *testing.T) {
+	b := write(t)
+	opened := b.stored().Fingerprint()
+	theirs := strings.Replace(sold, "Sold", "Theirs", 1)
+	b.put(theirs)
+	for _, action := range []string{"review", "save"} {
+		conflict := b.post(action, sold, "replaces", opened)
+		b.want(conflict, 409, "somebody has changed this template", `"event": "Theirs"`, ">\n"+sold+"</textarea>", b.stored().Fingerprint())
+	}
+	if got := b.stored().Source; got != theirs {
+		t.Fatalf("the template is %q", got)
+	}
+	b.post("save", sold) // with the fingerprint of theirs, as the page has it then
+	if got := b.stored().Source; got != sold {
+		t.Errorf("the template is %q", got)
+	}
+}
+
+func TestATemplateThatIsTheSameIsNotSaved(t *testing.T) {
+	b := write(t)
+	if answer := b.post("save", b.stored().Source+"\n"); answer.status != 303 || b.stored().Own {
+		t.Errorf("answered %d, saved %v", answer.status, b.stored().Own)
+	}
+}
+
+func TestVersionsAreShownAndRestored(t *testing.T) {
+	b := write(t)
+	b.put(sold)
+	b.put(strings.Replace(sold, "Sold", "Bought", 1))
+	b.want(b.ask("GET", "/templates/order-completed", nil), 200, "Restore version 1", "counts", "Back to the default")
+	b.want(b.ask("GET", "/templates/order-completed/versions/1", nil), 200, "version 1", `"event": "Bought"`, `"event": "Sold"`)
+	b.want(b.ask("GET", "/templates/order-completed/versions/default", nil), 200, "the default", `"event": "Order Completed"`)
+	restore := func(version, replaces string) page {
+		return b.ask("POST", "/templates/order-completed/restore", url.Values{"version": {version}, "replaces": {replaces}})
+	}
+	b.want(restore("1", "another"), 409, "somebody has changed this template")
+	b.want(restore("9", b.stored().Fingerprint()), 404, "version 9")
+	b.want(restore("1", b.stored().Fingerprint()), 303)
+	if got := b.stored().Source; got != sold {
+		t.Errorf("the template is %q", got)
+	}
+	b.want(restore("default", b.stored().Fingerprint()), 303)
+	if !b.stored().IsDefault() {
+		t.Errorf("the template is %q", b.stored().Source)
+	}
+}
+
+// Another release may have taken what this one refuses.
+func TestAVersionThatDoesNotCompileIsNotRestored(t *testing.T) {
+	b := write(t)
+	b.put("{")
+	b.put(sold)
+	answer := b.ask("POST", "/templates/order-completed/restore", url.Values{"version": {"1"}, "replaces": {b.stored().Fingerprint()}})
+	b.want(answer, 422, "Nothing was saved", ">\n{</textarea>")
+	if got := b.stored().Source; got != sold {
+		t.Errorf("the template is %q", got)
+	}
+}
+
+// preview asks for the part of the page that shows what Segment would get.
+func (b author) preview(source string, more ...string) page {
+	b.Helper()
+	form := url.Values{"source": {source}, "event": {"sample:order-completed/registered-customer"}}
+	for i := 0; i < len(more); i += 2 {
+		form.Set(more[i], more[i+1])
+	}
+	return b.ask("POST", "/templates/order-completed/preview", form)
+}
+
+func TestThePreviewShowsWhatBecomesOfAnEvent(t *testing.T) {
+	b := write(t)
+	b.want(b.ask("GET", "/templates/order-completed", nil), 200, "one message", "order_id")
+	for _, c := range []struct {
+		name   string
+		source string
+		more   []string
+		says   []string
+	}{
+		{"a message", templates.Default("order-completed"), nil, []string{"order.paid: one message.", "409.44", "mara.lind@example.com", "None, in this event and in all samples"}},
+		{"with markup in it", `{"event": "<b>&", "properties": {}}`, nil, []string{`"<b>&"`}},
+		{"two messages", `[{"event": "A"}, {"type": "identify", "traits": {}}]`, nil, []string{"2 messages"}},
+		{"what is filtered", `triggered_by = "order.none" ? {}`, nil, []string{"the template filters this event"}},
+		{"what does not compile", "\n\n(", nil, []string{"Line 3", `data-line="3"`}},
+		{"what fails", "(\n  $error(\"no \" & payload.data.customer.name))", nil, []string{"Line 2", "It said: no Mara Lind"}},
+		{"what Segment would drop", `{"event": ""}`, nil, []string{"message 1: event "}},
+		{"what the linter finds", `{"event": "Order Completed", "properties": {"total": "409.44"}}`, nil, []string{"properties.total", "is a text", "write a number", "In this event, and in "}},
+		{"an event that is no more", sold, []string{"event", "recent:1"}, []string{"not among the last ones any more"}},
+		{"nothing pasted yet", sold, []string{"event", "pasted"}, []string{"paste the body"}},
+		{"no webhook pasted", sold, []string{"event", "pasted", "pasted", "{"}, []string{"not JSON"}},
+		{"another tracking's webhook", `{"event": "A"}`, []string{"event", "pasted", "pasted", `{"triggered_by":"order.refunded","payload":{"data":{"type":"order","id":"o"}}}`}, []string{"it would be skipped", "one message"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := author{t, b.console}
+			part := b.preview(c.source, c.more...)
+			// The colours stand between the parts of the JSON text.
+			part.html = strings.NewReplacer(`<span class="is-string">`, "", `<span class="is-name">`, "", `<span class="is-number">`, "", "</span>", "").Replace(part.html)
+			b.want(part, 200, c.says...)
+			if strings.Contains(part.html, "<b>&") || strings.Contains(part.html, "<!doctype") {
+				t.Errorf("it is not escaped, or no part of a page:\n%s", part.html)
+			}
+		})
+	}
+}
+
+// Who shows somebody else the page does not show them the shop's customers.
+func TestPersonalValuesOfRealEventsAreHiddenUntilAskedFor(t *testing.T) {
+	b := write(t)
+	at := time.Now()
+	b.console.Machine = machineWith{recent: []Recent{{At: at, Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-1", Body: []byte(orderOfMara)}}}
+	recent := eventOf(b.console.recents(tracking.OrderCompleted))
+	failing := `$error("no " & payload.data.customer.name)`
+	for _, c := range []struct {
+		name, source string
+		more         []string
+		shown        bool
+	}{
+		{"of one that came in", templates.Default("order-completed"), []string{"event", recent}, false},
+		{"of one that is pasted", templates.Default("order-completed"), []string{"event", "pasted", "pasted", orderOfMara}, false},
+		{"in what a template says", failing, []string{"event", recent}, false},
+		{"asked for", templates.Default("order-completed"), []string{"event", recent, "personal", "yes"}, true},
+		{"asked for, in what a template says", failing, []string{"event", recent, "personal", "yes"}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			part := author{t, b.console}.preview(c.source, c.more...)
+			for _, personal := range []string{"Mara", "Quarry", "503"} {
+				if shown := strings.Contains(part.text(), personal); shown && !c.shown {
+					t.Errorf("it shows %s:\n%s", personal, part.text())
+				}
+			}
+			if c.shown && !strings.Contains(part.text(), "Mara Lind") {
+				t.Errorf("it does not show the name:\n%s", part.text())
+			}
+			if strings.Contains(part.text(), hidden) == c.shown {
+				t.Errorf("hidden: %v\n%s", !c.shown, part.text())
+			}
+		})
+	}
+}
+
+func eventOf(events []event) string { return events[0].Value }
+
+func TestTheReviewShowsTheLastEventsThatDiffer(t *testing.T) {
+	b := write(t)
+	b.put(sold)
+	other := strings.ReplaceAll(orderOfMara, `"o-1"`, `"o-2"`)
+	b.console.Machine = machineWith{recent: []Recent{
+		{At: time.Now(), Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-1", Body: []byte(orderOfMara)},
+		{At: time.Now().Add(-time.Minute), Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-2", Body: []byte(other)},
+		{At: time.Now(), Tracking: tracking.OrderUpdated, Event: "order.updated", Resource: "o-3", Body: []byte(orderOfMara)},
+	}}
+	named := strings.Replace(sold, `"Sold"`, `payload.data.id = "o-1" ? "Sold to " & payload.data.customer.name : "Sold"`, 1)
+	review := b.post("review", named)
+	b.want(review, 200, "something else of 1 of the 2 last events, and the same of 1", "order.paid o-1", `"event": "•••"`)
+	if strings.Contains(review.text(), "order.paid o-2") || strings.Contains(review.text(), "Mara") {
+		t.Errorf("it shows an event that does not differ, or a name:\n%s", review.text())
+	}
+	b.want(b.post("review", named, "personal", "yes"), 200, `"event": "Sold to Mara Lind"`)
+	b.want(b.post("review", sold+"/* as before */"), 200, "the same of the 2 last events")
+	b.want(b.post("review", `$error("x")`), 200, "would fail", "It said: x")
+}
+
+// A body that is larger than what a page may send comes in without its fields: what
+// was written there must not be taken for empty.
+func TestATextThatIsTooLargeIsRefused(t *testing.T) {
+	b := write(t)
+	b.want(b.post("save", sold, "pasted", strings.Repeat("x", maxForm)), 413)
+	if b.stored().Own {
+		t.Error("it was saved")
+	}
+}

@@ -224,6 +224,16 @@ func editTemplates(t *testing.T, aws *emulator.Emulator, do does) {
 	if after, _ := parametersOf(t, aws); after["templates/order-completed"] != edited {
 		t.Errorf("the template is %s", after["templates/order-completed"])
 	}
+
+	versions := do(exitDone, "templates", "history", "order-completed", "--prefix", shop)
+	if lines := strings.Split(versions.stdout, "\n"); !strings.HasPrefix(lines[1], "2 ") || !strings.HasSuffix(lines[1], " counts") ||
+		!strings.HasPrefix(lines[2], "1 ") || !strings.HasSuffix(lines[2], " the default") {
+		t.Errorf("the versions are\n%s", versions.stdout)
+	}
+	do(exitDone, "templates", "restore", "order-completed", "1", "--prefix", shop)
+	if after, _ := parametersOf(t, aws); !site.SameText(after["templates/order-completed"], string(content)) {
+		t.Errorf("the template is %s", after["templates/order-completed"])
+	}
 }
 
 func rotateDeployed(t *testing.T, aws *emulator.Emulator, do does) {

@@ -30,6 +30,7 @@ func TestPersonalValuesAreHidden(t *testing.T) {
 		{"an e-mail address", `"mara.lind@example.com"`, true},
 		{"what is before its @", `"mara.lind"`, true},
 		{"an e-mail address of another field", `"jo@example.org"`, true},
+		{"what is before the @ of another field", `"jo"`, true},
 		{"a phone number", `"+1 (503) 555-0144"`, true},
 		{"a phone number written otherwise", `"15035550144"`, true},
 		{"a phone number without its country", `"503-555-0144"`, true},
@@ -62,6 +63,14 @@ func TestPersonalValuesAreHidden(t *testing.T) {
 				t.Errorf("it is %s, %v", got, found)
 			}
 		})
+	}
+}
+
+// A template may take a whole name apart.
+func TestThePartsOfANameAreHidden(t *testing.T) {
+	hide := newRedactor([]byte(`{"triggered_by": "order.paid", "payload": {"data": {"type": "order", "id": "o-1", "contact": {"name": "Priya Raman"}}}}`))
+	if got, _ := hide.json(`["Priya", "RAMAN", "Pri", "Ramanujan"]`); got != `["•••", "•••", "Pri", "•••"]` {
+		t.Errorf("it is %s", got)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// reviewed is how many events a change is shown for.
+// reviewed is of how many real events it is shown.
 const reviewed = 20
 
 // reviewData is what saving a template would change.
@@ -36,12 +36,11 @@ type change struct {
 // samples.
 func (c *Console) reviewTemplate(w http.ResponseWriter, r *http.Request, data editorData) {
 	events, of := c.recents(data.Form.Tracking), "last events"
+	events = events[:min(len(events), reviewed)]
 	if len(events) == 0 {
 		events, of = sampleEvents(data.Form.Tracking), "samples"
 	}
-	review := reviewData{Form: data.Form, Of: of, CanHide: len(events) > 0 && events[0].Real}
-	events = events[:min(len(events), reviewed)]
-	review.Count = len(events)
+	review := reviewData{Form: data.Form, Of: of, Count: len(events), CanHide: events[0].Real}
 	if err := c.changes(r.Context(), data, events, &review); err != nil {
 		c.showEditor(w, r, http.StatusBadGateway, data, err.Error())
 		return

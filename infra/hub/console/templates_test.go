@@ -181,7 +181,7 @@ func TestVersionsAreShownAndRestored(t *testing.T) {
 	restore := func(version, replaces string) page {
 		return b.ask("POST", "/templates/order-completed/restore", url.Values{"version": {version}, "replaces": {replaces}})
 	}
-	b.want(restore("1", "another"), 409, "somebody has changed this template")
+	b.want(restore("1", "another"), 409, "Below is how yours differs from theirs", "Theirs, and yours")
 	b.want(restore("9", b.stored().Fingerprint()), 404, "version 9")
 	b.want(restore("1", b.stored().Fingerprint()), 303)
 	if got := b.stored().Source; got != sold {
@@ -305,6 +305,13 @@ func TestTheReviewShowsTheLastEventsThatDiffer(t *testing.T) {
 	b.want(b.post("review", named, "personal", "yes"), 200, `"event": "Sold to Mara Lind"`)
 	b.want(b.post("review", sold+"/* as before */"), 200, "the same of the 2 last events")
 	b.want(b.post("review", `$error("x")`), 200, "would fail", "It said: x")
+}
+
+// Somebody may have written a template with an editor that no page would have taken.
+func TestTheReviewTellsOfATemplateThatFailsNow(t *testing.T) {
+	b := write(t)
+	b.put("{")
+	b.want(b.post("review", sold), 200, "It fails: line 1: ", `"event": "Sold"`)
 }
 
 // A body that is larger than what a page may send comes in without its fields: what

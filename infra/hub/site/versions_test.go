@@ -76,7 +76,7 @@ func TestAHomeKeepsNoSecretThatIsReplaced(t *testing.T) {
 	putInto(t, h, settings.SegmentWriteKey, "PLANTED-one")
 	putInto(t, h, settings.SegmentWriteKey, "PLANTED-two")
 	if _, err := os.Stat(h.File(versionsFolder)); !os.IsNotExist(err) {
-		t.Errorf("there is a history: %v", err)
+		t.Errorf("there are versions: %v", err)
 	}
 }
 

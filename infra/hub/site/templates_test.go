@@ -1,0 +1,34 @@
+package site
+
+import (
+	"errors"
+	"testing"
+
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+func TestATemplateIsSavedOnlyInThePlaceOfTheOneThatWasRead(t *testing.T) {
+	s := Site{Store: Home{settings.Dir(t.TempDir())}}
+	opened, err := s.Template(t.Context(), tracking.OrderCompleted)
+	if err != nil || opened.Own || opened.Source != templates.Default("order-completed") {
+		t.Fatalf("the template is %+v, %v", opened, err)
+	}
+	save := func(source string) error {
+		return s.SaveTemplate(t.Context(), tracking.OrderCompleted, source, opened.Fingerprint())
+	}
+	if err := save("{"); err == nil || errors.Is(err, ErrChangedMeanwhile) {
+		t.Errorf("saving what does not compile says %v", err)
+	}
+	if err := save(`{"event": "Mine"}`); err != nil {
+		t.Error(err)
+	}
+	if err := save(`{"event": "Theirs"}`); !errors.Is(err, ErrChangedMeanwhile) {
+		t.Errorf("saving over what somebody saved meanwhile says %v", err)
+	}
+	now, err := s.Template(t.Context(), tracking.OrderCompleted)
+	if err != nil || now.Source != `{"event": "Mine"}` || !now.Own || now.IsDefault() {
+		t.Errorf("the template is %+v, %v", now, err)
+	}
+}

@@ -3,7 +3,6 @@ package template
 import (
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // emitter writes the program that the library's evaluator runs: JSONata again, but
@@ -20,10 +19,11 @@ type emitter struct {
 	variables  map[string]string
 	depth      int
 	deepest    int
-	native     int  // expressions since the last lambda that no operation pays for
+	cheap      int  // expressions since the last lambda that no operation pays for
 	atRoot     bool // the context is the input
 	regexes    int  // the size of all regular expressions
 	noBinding  bool // an assignment here would be lost: see bind
+	parts      int  // how many parts stand round this, up to the next lambda
 }
 
 func newEmitter() *emitter {
@@ -44,58 +44,75 @@ func (e *emitter) variable(name string) string {
 	return "$" + v
 }
 
-// operation registers a Go function and gives the call of it.
-func (e *emitter) operation(line int, run func(st *state, args []any) (any, error), args ...string) string {
-	name := "o" + strconv.Itoa(len(e.operations))
-	e.operations[name] = newOperation(line, run)
-	return "$" + name + "($s" + strings.Join(append([]string{""}, args...), ", ") + ")"
-}
-
-func (e *emitter) constant(v any) string {
+// register gives a Go function or a constant a name in the program.
+func (e *emitter) register(v any) string {
 	name := "o" + strconv.Itoa(len(e.operations))
 	e.operations[name] = v
 	return "$" + name
 }
 
-// lambda emits a part that is evaluated in another context. vars are variables of
+// part emits a part that is evaluated in another context. vars are variables of
 // the template that it gets as further parameters.
-func (e *emitter) lambda(vars []string, body func() (string, error)) (string, error) {
-	native, atRoot, noBinding := e.native, e.atRoot, e.noBinding
-	e.native, e.atRoot, e.noBinding = 0, false, true
+func (e *emitter) part(vars []string, body func() (*emitted, error)) (*emitted, error) {
+	cheap, atRoot, noBinding := e.cheap, e.atRoot, e.noBinding
+	e.cheap, e.atRoot, e.noBinding = 0, false, true
+	e.parts++
 	params := []string{"$c"}
 	for _, v := range vars {
 		params = append(params, e.variable(v))
 	}
 	code, err := body()
+	if err != nil {
+		return nil, err
+	}
 	code = e.pay(code)
-	e.native, e.atRoot, e.noBinding = native, atRoot, noBinding
-	return "function(" + strings.Join(params, ", ") + "){" + code + "}", err
+	e.parts--
+	e.cheap, e.atRoot, e.noBinding = cheap, atRoot, noBinding
+	return partOf(params, code), nil
 }
 
 // pay makes a body that has many expressions but few operations cost fuel.
-func (e *emitter) pay(code string) string {
-	if e.native < 20 {
+func (e *emitter) pay(code *emitted) *emitted {
+	if e.cheap < 20 {
 		return code
 	}
-	units := e.native
-	return "(" + e.operation(0, func(st *state, _ []any) (any, error) { return nil, st.spend(units) }) + "; " + code + ")"
+	units := e.cheap
+	return compound(formSequence, callOf(0, func(st *state, _ []any) (any, error) { return nil, st.spend(units) }), code)
 }
 
-func (e *emitter) in(n *node, vars ...string) (string, error) {
-	return e.lambda(vars, func() (string, error) { return e.expression(n) })
+func (e *emitter) in(n *node, vars ...string) (*emitted, error) {
+	return e.part(vars, func() (*emitted, error) { return e.expression(n) })
+}
+
+// lambda emits what may be called after the expression that it stands in is done:
+// the library keeps it together with the variables round it. Within a part these
+// are the part's own, so the library must have that part too.
+func (e *emitter) lambda(emit func() (params []string, body *emitted, err error)) (*emitted, error) {
+	parts := e.parts
+	e.parts = 0
+	params, body, err := emit()
+	e.parts = parts
+	if err != nil {
+		return nil, err
+	}
+	text := lambdaText(params, e.program(body))
+	if parts > 0 {
+		return textOnly(text), nil
+	}
+	return leafOf(text), nil
 }
 
 // context is the variable that has the current context.
-func (e *emitter) context() string {
+func (e *emitter) context() *emitted {
 	if e.atRoot {
-		return "$root"
+		return variableOf("$root")
 	}
-	return "$c"
+	return variableOf("$c")
 }
 
 // each emits several expressions.
-func (e *emitter) each(nodes []*node) ([]string, error) {
-	codes := make([]string, len(nodes))
+func (e *emitter) each(nodes []*node) ([]*emitted, error) {
+	codes := make([]*emitted, len(nodes))
 	for i, n := range nodes {
 		code, err := e.expression(n)
 		if err != nil {
@@ -108,15 +125,15 @@ func (e *emitter) each(nodes []*node) ([]string, error) {
 
 // expression emits an expression with what is attached to it: its predicates and
 // its group.
-func (e *emitter) expression(n *node) (string, error) {
+func (e *emitter) expression(n *node) (*emitted, error) {
 	if e.depth++; e.depth > maxEmitted {
-		return "", faultf(n.line, "expressions are nested more than %d deep: name parts of it with := in a block", maxEmitted)
+		return nil, faultf(n.line, "expressions are nested more than %d deep: name parts of it with := in a block", maxEmitted)
 	}
 	e.deepest = max(e.deepest, e.depth)
-	e.native++
+	e.cheap++
 	defer func() { e.depth-- }()
 	if n.focus != "" {
-		return "", faultf(n.line, "@$%s must be followed by a step, as in a@$%s.b", n.focus, n.focus)
+		return nil, faultf(n.line, "@$%s must be followed by a step, as in a@$%s.b", n.focus, n.focus)
 	}
 	code, err := e.kind(n)
 	if err != nil || n.kind == kindPath || (len(n.predicates) == 0 && n.group == nil) {
@@ -129,23 +146,23 @@ func (e *emitter) expression(n *node) (string, error) {
 // the sequence that it makes, even if that has one element or none.
 func (n *node) unfinished() bool { return len(n.predicates) > 0 || n.group != nil }
 
-func (e *emitter) attached(n *node, code string) (string, error) {
-	args, vars := []string{code}, carriedBy(n)
+func (e *emitter) attached(n *node, code *emitted) (*emitted, error) {
+	args, vars := []*emitted{code}, carriedBy(n)
 	filters, lambdas, err := e.filters(n.predicates, vars)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	args = append(args, lambdas...)
 	var group *grouping
 	if n.group != nil {
 		g, lambdas, err := e.grouping(n.group, vars)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		group, args = g, append(args, lambdas...)
 	}
 	keep := n.keep
-	return e.operation(n.line, func(st *state, args []any) (any, error) {
+	return callOf(n.line, func(st *state, args []any) (any, error) {
 		v, rest, err := filters.apply(st, args[0], args[1:])
 		if err != nil {
 			return nil, err
@@ -165,25 +182,25 @@ func finish(v any, keep bool) any {
 	return settle(v)
 }
 
-func (e *emitter) kind(n *node) (string, error) {
+func (e *emitter) kind(n *node) (*emitted, error) {
 	switch n.kind {
 	case kindString:
-		return e.text(n.text), nil
+		return constantOf(n.text), nil
 	case kindNumber, kindLiteral:
-		return e.constant(n.value), nil
+		return constantOf(n.value), nil
 	case kindRegex:
 		re, err := newRegex(n.text, n.flags)
 		if err != nil {
-			return "", at(n.line, err)
+			return nil, at(n.line, err)
 		}
 		if e.regexes += re.cost; e.regexes > maxRegexes {
-			return "", faultf(n.line, "the regular expressions of the template are too large together: name one with := and use it again")
+			return nil, faultf(n.line, "the regular expressions of the template are too large together: name one with := and use it again")
 		}
-		return e.constant(re), nil
+		return constantOf(re), nil
 	case kindVariable:
 		return e.variableNode(n), nil
 	case kindParent:
-		return e.variable(n.slot.label), nil
+		return variableOf(e.variable(n.slot.label)), nil
 	case kindName, kindWildcard, kindDescendants:
 		return e.lookup(n), nil
 	case kindPath:
@@ -197,7 +214,7 @@ func (e *emitter) kind(n *node) (string, error) {
 	case kindBinary:
 		return e.binary(n)
 	case kindCall:
-		return e.call(n, "")
+		return e.call(n, nil)
 	case kindPartial:
 		return e.partial(n)
 	case kindLambda:
@@ -215,13 +232,7 @@ func (e *emitter) kind(n *node) (string, error) {
 	case kindTransform:
 		return e.transform(n)
 	}
-	return "", faultf(n.line, "unexpected %s", n.text)
-}
-
-// text emits a string literal. The library reads JSON's escapes, and any other
-// character as it is.
-func (e *emitter) text(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	return nil, faultf(n.line, "unexpected %s", n.text)
 }
 
 // unwrap is what $ gives: the context, without the wrapper round an input that is a
@@ -236,19 +247,19 @@ func unwrap(v any) any {
 	return v
 }
 
-func (e *emitter) variableNode(n *node) string {
+func (e *emitter) variableNode(n *node) *emitted {
 	switch {
 	case n.text == "" && e.atRoot:
-		return "$input"
+		return variableOf("$input")
 	case n.text == "":
-		return e.operation(n.line, func(_ *state, args []any) (any, error) { return unwrap(args[0]), nil }, "$c")
+		return callOf(n.line, func(_ *state, args []any) (any, error) { return unwrap(args[0]), nil }, e.context())
 	}
-	return e.variable(n.text)
+	return variableOf(e.variable(n.text))
 }
 
 // lookup emits a name, * or ** that is not a step of a path or has predicates of
 // its own.
-func (e *emitter) lookup(n *node) string {
+func (e *emitter) lookup(n *node) *emitted {
 	run, name := wildcard, n.text
 	switch n.kind {
 	case kindDescendants:
@@ -257,7 +268,7 @@ func (e *emitter) lookup(n *node) string {
 		run = func(st *state, v any) (any, error) { return lookup(st, v, name, 0) }
 	}
 	unfinished, keep := n.unfinished(), n.keep
-	return e.operation(n.line, func(st *state, args []any) (any, error) {
+	return callOf(n.line, func(st *state, args []any) (any, error) {
 		v, err := run(st, args[0])
 		if unfinished {
 			return v, err
@@ -266,72 +277,75 @@ func (e *emitter) lookup(n *node) string {
 	}, e.context())
 }
 
-func (e *emitter) negate(n *node) (string, error) {
+func (e *emitter) negate(n *node) (*emitted, error) {
 	code, err := e.expression(n.left)
-	return e.operation(n.line, negate, code), err
+	if err != nil {
+		return nil, err
+	}
+	return callOf(n.line, negate, code), nil
 }
 
-func (e *emitter) array(n *node) (string, error) {
+func (e *emitter) array(n *node) (*emitted, error) {
 	noBinding := e.noBinding
 	e.noBinding = true
 	codes, err := e.each(n.list)
 	e.noBinding = noBinding
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	whole := make([]bool, len(n.list)) // a list within a list stays one element
 	for i, item := range n.list {
 		whole[i] = item.kind == kindArray
 	}
 	built := n.built
-	return e.operation(n.line, func(st *state, args []any) (any, error) {
+	return callOf(n.line, func(st *state, args []any) (any, error) {
 		return makeArray(st, args, whole, built)
 	}, codes...), nil
 }
 
-func (e *emitter) object(n *node) (string, error) {
+func (e *emitter) object(n *node) (*emitted, error) {
 	group, lambdas, err := e.grouping(n, nil)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return e.operation(n.line, func(st *state, args []any) (any, error) {
+	return callOf(n.line, func(st *state, args []any) (any, error) {
 		return group.apply(st, args[0], args[1:])
-	}, append([]string{e.context()}, lambdas...)...), nil
+	}, append([]*emitted{e.context()}, lambdas...)...), nil
 }
 
-func (e *emitter) binary(n *node) (string, error) {
+func (e *emitter) binary(n *node) (*emitted, error) {
 	codes, err := e.each([]*node{n.left, n.right})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	switch n.text {
 	case "and":
-		return e.truth(n.line, codes[0]) + " ? " + e.truth(n.line, codes[1]) + " : false", nil
+		return compound(formCondition, truthOf(n.line, codes[0]), truthOf(n.line, codes[1]), constantOf(false)), nil
 	case "or":
-		return e.truth(n.line, codes[0]) + " ? true : " + e.truth(n.line, codes[1]), nil
+		return compound(formCondition, truthOf(n.line, codes[0]), constantOf(true), truthOf(n.line, codes[1])), nil
 	}
-	return e.operation(n.line, binary[n.text], codes...), nil
+	return callOf(n.line, binary[n.text], codes...), nil
 }
 
-func (e *emitter) truth(line int, code string) string {
-	return e.operation(line, func(st *state, args []any) (any, error) { return truth(st, args[0]) }, code)
+func truthOf(line int, code *emitted) *emitted {
+	return callOf(line, func(st *state, args []any) (any, error) { return truth(st, args[0]) }, code)
 }
 
 // call emits the call of a function; before is an argument that comes first.
-func (e *emitter) call(n *node, before string) (string, error) {
+func (e *emitter) call(n *node, before *emitted) (*emitted, error) {
 	fn, err := e.expression(n.left)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	codes, err := e.each(n.list)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	args := []string{e.context(), fn}
-	if before != "" {
+	args := []*emitted{e.context(), fn}
+	if before != nil {
 		args = append(args, before)
 	}
-	return e.operation(n.line, e.caller(n, before != ""), append(args, codes...)...), nil
+	return callOf(n.line, e.caller(n, before != nil), append(args, codes...)...), nil
 }
 
 func (e *emitter) caller(n *node, applied bool) func(st *state, args []any) (any, error) {
@@ -369,26 +383,26 @@ func calledName(n *node) string {
 	return ""
 }
 
-func (e *emitter) partial(n *node) (string, error) {
+func (e *emitter) partial(n *node) (*emitted, error) {
 	fn, err := e.expression(n.left)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	codes, open := []string{fn}, []int(nil)
+	codes, open := []*emitted{fn}, []int(nil)
 	for i, arg := range n.list {
 		if arg.kind == kindPlaceholder {
 			open = append(open, i)
-			codes = append(codes, "$undefined")
+			codes = append(codes, constantOf(nil))
 			continue
 		}
 		code, err := e.expression(arg)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		codes = append(codes, code)
 	}
 	name := calledName(n.left)
-	return e.operation(n.line, func(st *state, args []any) (any, error) {
+	return callOf(n.line, func(st *state, args []any) (any, error) {
 		fn, ok := args[0].(function)
 		if !ok {
 			return nil, notFunction(name, args[0])
@@ -403,27 +417,32 @@ func (e *emitter) partial(n *node) (string, error) {
 	}, codes...), nil
 }
 
-func (e *emitter) function(n *node) (string, error) {
+func (e *emitter) function(n *node) (*emitted, error) {
 	names := make([]string, len(n.list))
 	for i, param := range n.list {
 		names[i] = e.variable(param.text)
 	}
-	native, noBinding, depth, deepest := e.native, e.noBinding, e.depth, e.deepest
-	e.native, e.noBinding, e.deepest = 0, false, e.depth
-	body, err := e.expression(n.left)
-	nesting := e.deepest - depth + 1
-	body = e.pay(body)
-	e.native, e.noBinding, e.deepest = native, noBinding, max(deepest, e.deepest)
+	cheap, noBinding, depth, deepest := e.cheap, e.noBinding, e.depth, e.deepest
+	e.cheap, e.noBinding, e.deepest = 0, false, e.depth
+	lambda, err := e.lambda(func() ([]string, *emitted, error) {
+		body, err := e.expression(n.left)
+		if err != nil {
+			return nil, nil, err
+		}
+		return uniqueNames(names), e.pay(body), nil
+	})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	params, signature := uniqueNames(names), n.signature
-	return e.operation(n.line, func(st *state, args []any) (any, error) {
+	nesting := e.deepest - depth + 1
+	e.cheap, e.noBinding, e.deepest = cheap, noBinding, max(deepest, e.deepest)
+	signature := n.signature
+	return callOf(n.line, func(st *state, args []any) (any, error) {
 		if err := st.allocate(bytesPerFunction); err != nil {
 			return nil, err
 		}
 		return &closure{fn: asCallable(args[0]), params: len(names), signature: signature, nesting: nesting}, nil
-	}, "function("+strings.Join(params, ", ")+"){"+body+"}"), nil
+	}, lambda), nil
 }
 
 // uniqueNames renames all but the last of several parameters of one name, which
@@ -441,10 +460,10 @@ func uniqueNames(names []string) []string {
 	return unique
 }
 
-func (e *emitter) apply(n *node) (string, error) {
+func (e *emitter) apply(n *node) (*emitted, error) {
 	left, err := e.expression(n.left)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if n.right.kind == kindCall {
 		call := *n.right
@@ -452,55 +471,61 @@ func (e *emitter) apply(n *node) (string, error) {
 		return e.call(&call, left)
 	}
 	right, err := e.expression(n.right)
+	if err != nil {
+		return nil, err
+	}
 	unfinished, keep := n.unfinished(), n.keep
-	return e.operation(n.line, func(st *state, args []any) (any, error) {
+	return callOf(n.line, func(st *state, args []any) (any, error) {
 		v, err := applyFunction(st, args[0], args[1])
 		if unfinished {
 			return v, err
 		}
 		return finish(v, keep), err
-	}, left, right), err
+	}, left, right), nil
 }
 
-func (e *emitter) block(n *node) (string, error) {
+func (e *emitter) block(n *node) (*emitted, error) {
 	noBinding := e.noBinding
 	e.noBinding = false
 	codes, err := e.each(n.list[:max(0, len(n.list)-1)])
 	if err == nil && len(n.list) > 0 {
-		var last string
+		var last *emitted
 		last, err = e.settled(n.list[len(n.list)-1])
 		codes = append(codes, last)
 	}
 	e.noBinding = noBinding
-	return "(" + strings.Join(codes, "; ") + ")", err
+	if err != nil {
+		return nil, err
+	}
+	return compound(formSequence, codes...), nil
 }
 
-func (e *emitter) condition(n *node) (string, error) {
+func (e *emitter) condition(n *node) (*emitted, error) {
 	condition, err := e.expression(n.left)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	branches := []string{"$undefined", "$undefined"}
+	branches := []*emitted{constantOf(nil), constantOf(nil)}
 	for i, branch := range n.list {
 		if branches[i], err = e.settled(branch); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
-	return e.truth(n.line, condition) + " ? " + branches[0] + " : " + branches[1], nil
+	return compound(formCondition, truthOf(n.line, condition), branches[0], branches[1]), nil
 }
 
 // alternative emits a ?? b and a ?: b.
-func (e *emitter) alternative(n *node) (string, error) {
+func (e *emitter) alternative(n *node) (*emitted, error) {
 	left, err := e.expression(n.left)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	right, err := e.later(n.right)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	byTruth := n.kind == kindDefault
-	return e.operation(n.line, func(st *state, args []any) (any, error) {
+	return callOf(n.line, func(st *state, args []any) (any, error) {
 		use := args[0] != nil
 		if use && byTruth {
 			var err error
@@ -517,23 +542,26 @@ func (e *emitter) alternative(n *node) (string, error) {
 }
 
 // later emits a part that is evaluated in the same context, but perhaps not at all.
-func (e *emitter) later(n *node) (string, error) {
+func (e *emitter) later(n *node) (*emitted, error) {
 	noBinding := e.noBinding
 	e.noBinding = true
 	code, err := e.expression(n)
 	e.noBinding = noBinding
-	return "function(){" + code + "}", err
+	if err != nil {
+		return nil, err
+	}
+	return partOf(nil, code), nil
 }
 
 // settled emits a part whose result is passed on by an expression of another kind.
 // What a callback of $map or the like collected may still be a sequence within a
 // sequence; each expression that passes it on settles one of them.
-func (e *emitter) settled(n *node) (string, error) {
+func (e *emitter) settled(n *node) (*emitted, error) {
 	code, err := e.expression(n)
 	if err != nil || !n.mayNestSequences() {
 		return code, err
 	}
-	return e.operation(n.line, func(_ *state, args []any) (any, error) { return settle(args[0]), nil }, code), nil
+	return callOf(n.line, func(_ *state, args []any) (any, error) { return settle(args[0]), nil }, code), nil
 }
 
 // mayNestSequences is false for expressions that surely give no sequence that is
@@ -554,29 +582,38 @@ func (n *node) mayNestSequences() bool {
 
 // bind emits an assignment. Where the part has become a lambda the variable would
 // be lost at its end, and is refused.
-func (e *emitter) bind(n *node) (string, error) {
+func (e *emitter) bind(n *node) (*emitted, error) {
 	if e.noBinding {
-		return "", faultf(n.line, "$%s := … cannot stand directly within a list, an object, a predicate, a sort or after ?? and ?:. Put it in a block of its own: ($%s := …; …)", n.left.text, n.left.text)
+		return nil, faultf(n.line, "$%s := … cannot stand directly within a list, an object, a predicate, a sort or after ?? and ?:. Put it in a block of its own: ($%s := …; …)", n.left.text, n.left.text)
 	}
 	code, err := e.settled(n.right)
-	return e.variable(n.left.text) + " := " + code, err
+	if err != nil {
+		return nil, err
+	}
+	return textOnly(e.variable(n.left.text) + " := " + e.program(code)), nil
 }
 
-func (e *emitter) transform(n *node) (string, error) {
-	codes := []string{e.variable("clone")}
+func (e *emitter) transform(n *node) (*emitted, error) {
+	codes := []*emitted{variableOf(e.variable("clone"))}
 	depth, deepest := e.depth, e.deepest
 	e.deepest = e.depth
 	for _, part := range n.list {
-		code, err := e.in(part)
+		code, err := e.lambda(func() ([]string, *emitted, error) {
+			emitted, err := e.in(part)
+			if err != nil {
+				return nil, nil, err
+			}
+			return emitted.params, emitted.inner[0], nil
+		})
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		codes = append(codes, code)
 	}
 	nesting := e.deepest - depth + 2
 	e.deepest = max(deepest, e.deepest)
 	line := n.line
-	return e.operation(n.line, func(st *state, args []any) (any, error) {
+	return callOf(n.line, func(st *state, args []any) (any, error) {
 		if err := st.allocate(bytesPerFunction); err != nil {
 			return nil, err
 		}

@@ -12,25 +12,25 @@ type filter struct {
 type filters []filter
 
 // filters emits predicates, and gives their lambdas.
-func (e *emitter) filters(stages []*stage, vars []string) (filters, []string, error) {
+func (e *emitter) filters(stages []*stage, vars []string) (filters, []*emitted, error) {
 	var list filters
-	var lambdas []string
+	var lambdas []*emitted
 	for _, s := range stages {
 		f, lambda, err := e.filter(s.filter, vars)
 		if err != nil {
 			return nil, nil, err
 		}
 		list = append(list, f)
-		if lambda != "" {
+		if lambda != nil {
 			lambdas = append(lambdas, lambda)
 		}
 	}
 	return list, lambdas, nil
 }
 
-func (e *emitter) filter(n *node, vars []string) (filter, string, error) {
+func (e *emitter) filter(n *node, vars []string) (filter, *emitted, error) {
 	if f, ok := number(n.value); ok && n.kind == kindNumber {
-		return filter{known: true, index: f}, "", nil
+		return filter{known: true, index: f}, nil, nil
 	}
 	lambda, err := e.in(n, vars...)
 	return filter{vars: vars}, lambda, err

@@ -16,16 +16,16 @@ type grouping struct {
 // values is what the lambda of a grouping with known keys gives.
 type values []any
 
-func (e *emitter) grouping(n *node, vars []string) (*grouping, []string, error) {
+func (e *emitter) grouping(n *node, vars []string) (*grouping, []*emitted, error) {
 	g := &grouping{pairs: len(n.pairs), vars: vars}
 	if keys, err := knownKeys(n); err != nil {
 		return nil, nil, err
 	} else if keys != nil {
 		g.known = keys
 		lambda, err := e.valuesLambda(n, vars)
-		return g, []string{lambda}, err
+		return g, []*emitted{lambda}, err
 	}
-	var lambdas []string
+	var lambdas []*emitted
 	for _, pair := range n.pairs {
 		for _, part := range pair {
 			lambda, err := e.in(part, vars...)
@@ -55,17 +55,17 @@ func knownKeys(n *node) ([]string, error) {
 	return keys, nil
 }
 
-func (e *emitter) valuesLambda(n *node, vars []string) (string, error) {
-	return e.lambda(vars, func() (string, error) {
-		codes := make([]string, len(n.pairs))
+func (e *emitter) valuesLambda(n *node, vars []string) (*emitted, error) {
+	return e.part(vars, func() (*emitted, error) {
+		codes := make([]*emitted, len(n.pairs))
 		for i, pair := range n.pairs {
 			code, err := e.expression(pair[1])
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			codes[i] = code
 		}
-		return e.operation(n.line, func(_ *state, args []any) (any, error) { return values(args), nil }, codes...), nil
+		return callOf(n.line, func(_ *state, args []any) (any, error) { return values(args), nil }, codes...), nil
 	})
 }
 

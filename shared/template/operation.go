@@ -1,7 +1,6 @@
 package template
 
 import (
-	"fmt"
 	"reflect"
 
 	"github.com/blues/jsonata-go/jtypes"
@@ -19,36 +18,44 @@ func (operation) ParamCount() int { return 0 }
 func (o operation) Call(argv []reflect.Value) (reflect.Value, error) { return o(argv) }
 
 // newOperation makes an operation of a function. Errors get the line.
-func newOperation(line int, run func(st *state, args []any) (any, error)) operation {
+func newOperation(line int, run run) operation {
 	return func(argv []reflect.Value) (reflect.Value, error) {
-		st, ok := argv[0].Interface().(*state)
-		if !ok {
-			return reflect.Value{}, fmt.Errorf("operation called without a state, with %s", argv[0].Type())
-		}
-		if err := st.spend(5); err != nil {
-			return reflect.Value{}, at(line, err)
-		}
 		args := make([]any, len(argv)-1)
 		for i, arg := range argv[1:] {
 			if arg.IsValid() {
 				args[i] = arg.Interface()
 			}
 		}
-		if err := st.touch(args); err != nil {
-			return reflect.Value{}, at(line, err)
-		}
-		v, err := run(st, args)
-		if err != nil {
-			return reflect.Value{}, at(line, err)
-		}
-		return reflect.ValueOf(v), nil
+		v, err := operate(stateOf(argv), line, run, args)
+		return reflect.ValueOf(v), err
 	}
 }
 
-// enter calls a lambda of the emitted program.
+// stateOf is the state of the evaluation that calls an operation.
+func stateOf(argv []reflect.Value) *state { return argv[0].Interface().(*state) }
+
+// operate runs an operation on its operands, and pays for it. Errors get the line.
+func operate(st *state, line int, run run, args []any) (any, error) {
+	if err := st.spend(5); err != nil {
+		return nil, at(line, err)
+	}
+	if err := st.touch(args); err != nil {
+		return nil, at(line, err)
+	}
+	v, err := run(st, args)
+	if err != nil {
+		return nil, at(line, err)
+	}
+	return v, nil
+}
+
+// enter calls a part of the emitted program, or a lambda.
 func enter(st *state, fn any, args ...any) (any, error) {
 	if err := st.spend(5); err != nil {
 		return nil, err
+	}
+	if p, ok := fn.(*part); ok {
+		return p.enter(st, args)
 	}
 	argv := make([]reflect.Value, len(args))
 	for i, arg := range args {

@@ -46,31 +46,31 @@ type stepStage struct {
 	index string
 }
 
-func (e *emitter) path(n *node) (string, error) {
+func (e *emitter) path(n *node) (*emitted, error) {
 	p := &path{keep: n.keep, keepPath: n.keepPath, carries: n.tuple}
-	codes := []string{e.context()}
+	codes := []*emitted{e.context()}
 	var vars []string
 	for i, s := range n.list {
 		planned, lambdas, err := e.step(s, i == 0 && !s.tuple, vars)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		p.steps = append(p.steps, planned)
 		codes = append(codes, lambdas...)
 		vars = appendNew(vars, carriedBy(s)...)
 	}
 	if err := refuseLostVariables(n); err != nil {
-		return "", err
+		return nil, err
 	}
 	if n.group != nil {
 		group, lambdas, err := e.grouping(n.group, vars)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		p.group = group
 		codes = append(codes, lambdas...)
 	}
-	return e.operation(n.line, p.run, codes...), nil
+	return callOf(n.line, p.run, codes...), nil
 }
 
 // carriedBy lists the variables that a step adds to the tuples.
@@ -139,7 +139,7 @@ func refuseLostVariables(n *node) error {
 	return nil
 }
 
-func (e *emitter) step(n *node, first bool, vars []string) (step, []string, error) {
+func (e *emitter) step(n *node, first bool, vars []string) (step, []*emitted, error) {
 	s := step{keep: n.keep, tuple: n.tuple, focus: n.focus, index: n.index, vars: vars}
 	if n.ancestor != nil {
 		s.ancestor = n.ancestor.label
@@ -162,7 +162,7 @@ func (e *emitter) step(n *node, first bool, vars []string) (step, []string, erro
 			return s, nil, err
 		}
 		s.stages = append(s.stages, stepStage{filter: f})
-		if lambda != "" {
+		if lambda != nil {
 			lambdas = append(lambdas, lambda)
 		}
 	}
@@ -170,7 +170,7 @@ func (e *emitter) step(n *node, first bool, vars []string) (step, []string, erro
 }
 
 // stepKind decides how a step is evaluated and emits what it needs for that.
-func (e *emitter) stepKind(n *node, first bool, s *step) ([]string, error) {
+func (e *emitter) stepKind(n *node, first bool, s *step) ([]*emitted, error) {
 	plain := !n.unfinished()
 	switch {
 	case n.kind == kindName && plain:
@@ -185,9 +185,9 @@ func (e *emitter) stepKind(n *node, first bool, s *step) ([]string, error) {
 	case n.kind == kindVariable && first && plain:
 		s.kind = stepVariable
 		if n.text == "" && !e.atRoot {
-			return []string{"$c"}, nil
+			return []*emitted{e.context()}, nil
 		}
-		return []string{e.variableNode(n)}, nil
+		return []*emitted{e.variableNode(n)}, nil
 	case n.kind == kindSort:
 		return e.sortStep(n, s)
 	case n.kind == kindObject && plain && !n.tuple && len(s.vars) == 0:
@@ -203,7 +203,7 @@ func (e *emitter) stepKind(n *node, first bool, s *step) ([]string, error) {
 	plainStep := *n
 	plainStep.focus = ""
 	lambda, err := e.in(&plainStep, s.vars...)
-	return []string{lambda}, err
+	return []*emitted{lambda}, err
 }
 
 // run evaluates a path: args are the context and the lambdas of the steps.

@@ -8,9 +8,9 @@ type sorting struct {
 	vars       []string
 }
 
-func (e *emitter) sortStep(n *node, s *step) ([]string, error) {
+func (e *emitter) sortStep(n *node, s *step) ([]*emitted, error) {
 	s.kind, s.sort = stepSort, &sorting{vars: s.vars}
-	var lambdas []string
+	var lambdas []*emitted
 	for _, term := range n.terms {
 		lambda, err := e.in(term.expr, s.vars...)
 		if err != nil {

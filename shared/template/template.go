@@ -113,7 +113,7 @@ func compileProgram(name, source string) (*Template, error) {
 		return nil, err
 	}
 	t := &Template{name: name, literals: literals}
-	return t, t.load(e, code)
+	return t, t.load(e, e.program(code))
 }
 
 // load gives the emitted program to the library. The program is a lambda, so that

@@ -1,0 +1,262 @@
+package template
+
+import (
+	"maps"
+	"reflect"
+	"strings"
+)
+
+// emitted is an expression of the program. Where nothing in it needs the library's
+// scopes (an assignment does, and a lambda that stands in a part) it is native: Go
+// functions that call one another, behind a single operation. The library then
+// evaluates one call instead of one for each operator in it, which is most of what
+// a template costs.
+type emitted struct {
+	form   form
+	native bool
+	text   string // of a variable, a leaf or what only the library evaluates
+	value  any    // of a constant
+	line   int
+	run    run
+	params []string // of a part
+	inner  []*emitted
+}
+
+type form int
+
+const (
+	formText     form = iota // what only the library evaluates
+	formVariable             // a variable of the library
+	formLeaf                 // text that has no effect and needs no part: a lambda
+	formConstant
+	formCall      // run, on what inner gives
+	formCondition // inner is the condition, which gives a boolean, and both branches
+	formSequence  // all of inner, for what the last gives
+	formPart      // see part; inner is its body
+)
+
+// run is what an operation does with its operands.
+type run func(st *state, args []any) (any, error)
+
+func variableOf(name string) *emitted {
+	return &emitted{form: formVariable, native: true, text: name}
+}
+
+func constantOf(v any) *emitted {
+	return &emitted{form: formConstant, native: true, value: v}
+}
+
+// leafOf is of text that has no effect, so that a native expression may have the
+// library evaluate it beforehand.
+func leafOf(text string) *emitted { return &emitted{form: formLeaf, native: true, text: text} }
+
+func textOnly(text string) *emitted { return &emitted{text: text} }
+
+// compound is an expression of others. It is native if they are.
+func compound(of form, inner ...*emitted) *emitted {
+	native := true
+	for _, part := range inner {
+		native = native && part.native
+	}
+	return &emitted{form: of, native: native, inner: inner}
+}
+
+func callOf(line int, run run, args ...*emitted) *emitted {
+	c := compound(formCall, args...)
+	c.line, c.run = line, run
+	return c
+}
+
+func partOf(params []string, body *emitted) *emitted {
+	c := compound(formPart, body)
+	c.params = params
+	return c
+}
+
+// program gives the text with which the library evaluates an expression.
+func (e *emitter) program(c *emitted) string {
+	switch c.form {
+	case formText, formVariable, formLeaf:
+		return c.text
+	case formConstant:
+		if c.value == nil {
+			return "$undefined"
+		}
+		return e.register(c.value)
+	}
+	if c.native {
+		return e.native(c)
+	}
+	inner := make([]string, len(c.inner))
+	for i, part := range c.inner {
+		inner[i] = e.program(part)
+	}
+	switch c.form {
+	case formCondition:
+		return inner[0] + " ? " + inner[1] + " : " + inner[2]
+	case formSequence:
+		return "(" + strings.Join(inner, "; ") + ")"
+	case formPart:
+		return lambdaText(c.params, inner[0])
+	}
+	return callText(e.register(newOperation(c.line, c.run)), inner)
+}
+
+func lambdaText(params []string, body string) string {
+	return "function(" + strings.Join(params, ", ") + "){" + body + "}"
+}
+
+func callText(operation string, args []string) string {
+	return operation + "($s" + strings.Join(append([]string{""}, args...), ", ") + ")"
+}
+
+// native registers an expression as one operation, and gives the call of it with
+// the variables and lambdas that it needs.
+func (e *emitter) native(c *emitted) string {
+	l := linker{slots: map[string]int{}}
+	evaluate := l.link(c)
+	size, slots := l.size, l.leafSlots
+	return callText(e.register(operation(func(argv []reflect.Value) (reflect.Value, error) {
+		st := stateOf(argv)
+		f := make(frame, size)
+		for i, arg := range argv[1:] {
+			if arg.IsValid() {
+				f[slots[i]] = arg.Interface()
+			}
+		}
+		v, err := evaluate(st, f)
+		return reflect.ValueOf(v), err
+	})), l.leaves)
+}
+
+// frame has the values of the variables of a native expression while it is
+// evaluated once.
+type frame []any
+
+// evaluation is a native expression.
+type evaluation func(st *state, f frame) (any, error)
+
+// part is a part of a native expression that its operation evaluates in other
+// contexts: a step of a path, a predicate, the values of an object. It is used
+// only while its operation runs, which never comes back to it before it is done.
+type part struct {
+	frame  frame
+	params []int
+	body   evaluation
+}
+
+func (p *part) enter(st *state, args []any) (any, error) {
+	for i, slot := range p.params {
+		p.frame[slot] = nil
+		if i < len(args) {
+			p.frame[slot] = args[i]
+		}
+	}
+	return p.body(st, p.frame)
+}
+
+// linker gives every variable of a native expression its place in the frame.
+type linker struct {
+	slots     map[string]int
+	size      int
+	leaves    []string // what the library has to hand over ...
+	leafSlots []int    // ... and where it belongs
+}
+
+func (l *linker) take() int {
+	l.size++
+	return l.size - 1
+}
+
+func (l *linker) leaf(text string) int {
+	slot := l.take()
+	l.leaves, l.leafSlots = append(l.leaves, text), append(l.leafSlots, slot)
+	return slot
+}
+
+func (l *linker) link(c *emitted) evaluation {
+	switch c.form {
+	case formVariable:
+		slot, known := l.slots[c.text]
+		if !known {
+			slot = l.leaf(c.text)
+			l.slots[c.text] = slot
+		}
+		return func(_ *state, f frame) (any, error) { return f[slot], nil }
+	case formLeaf:
+		slot := l.leaf(c.text)
+		return func(_ *state, f frame) (any, error) { return f[slot], nil }
+	case formConstant:
+		return func(*state, frame) (any, error) { return c.value, nil }
+	case formPart:
+		return l.linkPart(c)
+	}
+	inner := make([]evaluation, len(c.inner))
+	for i, part := range c.inner {
+		inner[i] = l.link(part)
+	}
+	switch c.form {
+	case formCondition:
+		return condition(inner[0], inner[1], inner[2])
+	case formSequence:
+		return sequence(inner)
+	}
+	return call(c.line, c.run, inner)
+}
+
+func (l *linker) linkPart(c *emitted) evaluation {
+	outside := make(map[string]int, len(c.params))
+	params := make([]int, len(c.params))
+	for i, name := range c.params {
+		if slot, known := l.slots[name]; known {
+			outside[name] = slot
+		}
+		params[i] = l.take()
+		l.slots[name] = params[i]
+	}
+	body := l.link(c.inner[0])
+	for _, name := range c.params {
+		delete(l.slots, name)
+	}
+	maps.Copy(l.slots, outside)
+	return func(_ *state, f frame) (any, error) {
+		return &part{frame: f, params: params, body: body}, nil
+	}
+}
+
+func condition(test, yes, no evaluation) evaluation {
+	return func(st *state, f frame) (any, error) {
+		v, err := test(st, f)
+		if err != nil {
+			return nil, err
+		}
+		if v == true {
+			return yes(st, f)
+		}
+		return no(st, f)
+	}
+}
+
+func sequence(all []evaluation) evaluation {
+	return func(st *state, f frame) (v any, err error) {
+		for _, evaluate := range all {
+			if v, err = evaluate(st, f); err != nil {
+				return nil, err
+			}
+		}
+		return v, nil
+	}
+}
+
+func call(line int, run run, operands []evaluation) evaluation {
+	return func(st *state, f frame) (any, error) {
+		args := make([]any, len(operands)) // run may keep them
+		for i, operand := range operands {
+			var err error
+			if args[i], err = operand(st, f); err != nil {
+				return nil, err
+			}
+		}
+		return operate(st, line, run, args)
+	}
+}

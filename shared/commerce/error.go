@@ -13,6 +13,8 @@ const (
 	NotJSON = "not_json"
 	// TooDeep: it is nested deeper than MaxDepth.
 	TooDeep = "too_deep"
+	// TooMany: it has more values than MaxValues.
+	TooMany = "too_many_values"
 	// NotWebhook: it is JSON, and lacks what every webhook of an order or a
 	// customer has.
 	NotWebhook = "not_webhook"
@@ -21,7 +23,7 @@ const (
 // Error is why a body is not a webhook. Sent again, the same body is refused for
 // the same reason.
 type Error struct {
-	Code string // NotJSON, TooDeep or NotWebhook
+	Code string // NotJSON, TooDeep, TooMany or NotWebhook
 	// Message names the field, says what is wrong with it and what is expected.
 	// It quotes nothing of the body: no personal data, no secret.
 	Message string

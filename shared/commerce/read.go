@@ -1,17 +1,6 @@
 package commerce
 
-import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"strconv"
-)
-
-// MaxDepth is how many objects and lists a body may have inside one another,
-// counted in the body as a template sees it: a resources string's content counts
-// from where the payload would stand. A documented order uses about ten.
-// encoding/json would go to 10,000, and templates recurse over what they get.
-const MaxDepth = 100
+import "strconv"
 
 // envelope is what Parse and Check both read of a body before anything is built.
 // All slices point into the body, or into the text of its resources string.
@@ -131,19 +120,6 @@ func readResource(object []byte) resource {
 	r.createdAt = text(member(timestamps, "created_at"))
 	r.updatedAt = text(member(timestamps, "updated_at"))
 	return r
-}
-
-// checkJSON says why a text, which stands inside so many levels, is not one JSON
-// value of bounded depth.
-func checkJSON(what string, value []byte, inside int) error {
-	// Depth goes first: to encoding/json, 10,000 levels are a syntax error.
-	if _, depth := extent(bytes.TrimLeft(value, space)); inside+depth > MaxDepth {
-		return &Error{TooDeep, fmt.Sprintf("%s is nested more than %d levels deep: no Commerce webhook is", what, MaxDepth)}
-	}
-	if json.Valid(value) {
-		return nil
-	}
-	return notJSON(what, json.Unmarshal(value, new(any)))
 }
 
 // count reads a number of deliveries; 0 where there is none.

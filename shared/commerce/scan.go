@@ -7,11 +7,30 @@ import (
 	"unicode/utf8"
 )
 
-// The functions here walk JSON that json.Valid has already accepted, and so need
+// The functions here walk JSON that checkJSON has already accepted, and so need
 // to know little of its grammar. They find single members of a large body without
 // building the rest, at a small part of what decoding costs.
 
 const space = " \t\r\n"
+
+// kind is what a walk has to know of a byte.
+type kind uint8
+
+const (
+	plain kind = iota
+	blank
+	quoteOrEscape
+	opening
+	closing
+	separator // a comma or a colon
+)
+
+var kinds = [256]kind{
+	' ': blank, '\t': blank, '\r': blank, '\n': blank,
+	'"': quoteOrEscape, '\\': quoteOrEscape,
+	'{': opening, '[': opening, '}': closing, ']': closing,
+	',': separator, ':': separator,
+}
 
 // isObject says that a value is a JSON object.
 func isObject(value []byte) bool {
@@ -31,14 +50,15 @@ func members(object []byte) iter.Seq2[[]byte, []byte] {
 		}
 		rest := object[bytes.IndexByte(object, '{')+1:]
 		for {
-			rest = bytes.TrimLeft(rest, space+",")
+			rest = rest[gapExtent(rest):]
 			if rest[0] == '}' {
 				return
 			}
-			end, _ := extent(rest)
+			end := extent(rest)
 			key := rest[:end]
-			rest = bytes.TrimLeft(rest[end:], space+":")
-			end, _ = extent(rest)
+			rest = rest[end:]
+			rest = rest[gapExtent(rest):]
+			end = extent(rest)
 			if !yield(key, rest[:end]) {
 				return
 			}
@@ -65,9 +85,14 @@ func text(value []byte) string {
 	if len(value) == 0 || value[0] != '"' {
 		return ""
 	}
-	content := value[1 : len(value)-1]
-	if bytes.IndexByte(content, '\\') < 0 && utf8.Valid(content) {
-		return string(content)
+	return content(value, string(value))
+}
+
+// content is text of a JSON string that is given as a Go string too, of which it
+// is a part wherever it can be.
+func content(value []byte, same string) string {
+	if bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) {
+		return same[1 : len(same)-1]
 	}
 	var unquoted string
 	if err := json.Unmarshal(value, &unquoted); err != nil {
@@ -76,48 +101,57 @@ func text(value []byte) string {
 	return unquoted
 }
 
-// extent measures the JSON value at the very beginning of a text: its bytes, and
-// how many levels of objects and lists it has. Of a text that is not JSON it says
-// something, and never goes beyond the end.
-func extent(text []byte) (end, depth int) {
-	level := 0
-	for end < len(text) {
-		switch text[end] {
-		case '"':
-			end += stringExtent(text[end:])
-		case '{', '[':
+// gapExtent measures what stands before the next key or value: white space and a
+// comma or a colon.
+func gapExtent(text []byte) int {
+	i := 0
+	for kinds[text[i]] == blank || kinds[text[i]] == separator {
+		i++
+	}
+	return i
+}
+
+// extent measures the JSON value at the very beginning of a text.
+func extent(text []byte) int {
+	switch kinds[text[0]] {
+	case quoteOrEscape:
+		return stringExtent(text)
+	case opening:
+		return containerExtent(text)
+	}
+	i := 1 // a number, true, false or null
+	for i < len(text) && kinds[text[i]] == plain {
+		i++
+	}
+	return i
+}
+
+// containerExtent measures the object or the list at the beginning of a text.
+func containerExtent(text []byte) int {
+	for i, level := 0, 0; ; i++ {
+		switch kinds[text[i]] {
+		case quoteOrEscape:
+			i += stringExtent(text[i:]) - 1
+		case opening:
 			level++
-			depth = max(depth, level)
-			end++
-		case '}', ']', ',', ' ', '\t', '\r', '\n':
-			if level == 0 { // the end of a number, true, false or null
-				return end, depth
+		case closing:
+			if level--; level == 0 {
+				return i + 1
 			}
-			if text[end] == '}' || text[end] == ']' {
-				level--
-			}
-			end++
-		default:
-			end++
-			continue
-		}
-		if level == 0 {
-			return end, depth
 		}
 	}
-	return end, depth
 }
 
 // stringExtent measures the JSON string at the beginning of a text, quotes
 // included.
 func stringExtent(text []byte) int {
-	for i := 1; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
+	for i := 1; ; i++ {
+		if kinds[text[i]] != quoteOrEscape {
+			continue
+		}
+		if text[i] == '"' {
 			return i + 1
 		}
+		i++
 	}
-	return len(text)
 }

@@ -2,11 +2,6 @@
 // webhooks it posts, the secret that proves them, and its API.
 package commerce
 
-import (
-	"bytes"
-	"encoding/json"
-)
-
 // Webhook is one delivery of a Commerce webhook, checked and normalized.
 type Webhook struct {
 	// ID is the delivery's own id; empty where it is absent. Whether Commerce
@@ -28,7 +23,8 @@ type Webhook struct {
 	CreatedAt, UpdatedAt string
 	// Body is the whole body as a template sees it: "payload" always present
 	// and an object, "resources" and "configuration" removed, numbers as
-	// json.Number, nested MaxDepth levels at most.
+	// json.Number, within MaxDepth and MaxValues. Its texts are parts of one copy of
+	// the body.
 	Body map[string]any
 }
 
@@ -48,12 +44,8 @@ func Parse(body []byte) (Webhook, error) {
 	if err != nil {
 		return Webhook{}, err
 	}
-	tree, err := e.tree()
-	if err != nil {
-		return Webhook{}, err
-	}
 	w := e.webhook()
-	w.Body = tree
+	w.Body = e.tree()
 	return w, nil
 }
 
@@ -97,36 +89,20 @@ func WithoutConfiguration(body []byte) []byte {
 
 // tree builds what a template sees. The secret (configuration) and the
 // deprecated twin (resources) are passed over rather than built and removed.
-func (e envelope) tree() (map[string]any, error) {
+func (e envelope) tree() map[string]any {
 	tree := make(map[string]any)
 	for key, value := range members(e.body) {
 		name := text(key)
 		if name == "configuration" || name == "resources" || name == "payload" {
 			continue
 		}
-		built, err := build(value)
-		if err != nil {
-			return nil, err
-		}
-		tree[name] = built
+		tree[name] = build(value)
 	}
 	if integration, ok := tree["integration"].(map[string]any); ok {
 		// The API's integrations hold their secret here. The webhooks' are not
 		// documented to, and a template must not see it if one day they do.
 		delete(integration, "configuration")
 	}
-	payload, err := build(e.payload)
-	tree["payload"] = payload
-	return tree, err
-}
-
-// build decodes one JSON value, its numbers as json.Number.
-func build(value []byte) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(value))
-	decoder.UseNumber()
-	var built any
-	if err := decoder.Decode(&built); err != nil {
-		return nil, notJSON("the body", err)
-	}
-	return built, nil
+	tree["payload"] = build(e.payload)
+	return tree
 }

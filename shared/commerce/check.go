@@ -1,0 +1,234 @@
+package commerce
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Bounds of a body, counted in it as a template sees it: a resources string's
+// content counts from where the payload would stand.
+const (
+	// MaxDepth is how many objects and lists a body may have inside one another. A
+	// documented order uses about ten. encoding/json would go to 10,000, and templates
+	// recurse over what they get.
+	MaxDepth = 100
+	// MaxValues is how many values a body may have, members and elements at every
+	// level. A documented line of an order has some 50 in a kilobyte, so an order of 6 MB,
+	// the most that comes in, has 350,000. Once they are built, half a million objects
+	// take less than 100 MB, of the 256 MB of a function; 6 MB of nothing but tiny values
+	// would take several times as much.
+	MaxValues = 500_000
+)
+
+// checkJSON says why a text, which stands inside so many levels, is not one JSON
+// value within the bounds.
+func checkJSON(what string, text []byte, inside int) error {
+	c := checker{text: text}
+	switch c.document(inside) {
+	case wrongSyntax:
+		return notJSON(what, json.Unmarshal(text, new(any)))
+	case wrongDepth:
+		return &Error{TooDeep, fmt.Sprintf("%s is nested more than %d levels deep: no Commerce webhook is", what, MaxDepth)}
+	case wrongCount:
+		return &Error{TooMany, fmt.Sprintf("%s has more than %d values: no Commerce webhook has", what, MaxValues)}
+	}
+	return nil
+}
+
+// fault is what is wrong with a text.
+type fault int
+
+const (
+	nothingWrong fault = iota
+	wrongSyntax
+	wrongDepth
+	wrongCount
+)
+
+// checker goes through a text once, and accepts what encoding/json does. Its depth
+// is bounded, so it may recurse.
+type checker struct {
+	text   []byte
+	at     int
+	values int
+}
+
+func (c *checker) document(inside int) fault {
+	c.skipSpace()
+	if wrong := c.value(inside); wrong != nothingWrong {
+		return wrong
+	}
+	c.skipSpace()
+	if c.at < len(c.text) {
+		return wrongSyntax
+	}
+	return nothingWrong
+}
+
+// peek is the next byte; 0, which no JSON begins with, at the end.
+func (c *checker) peek() byte {
+	if c.at < len(c.text) {
+		return c.text[c.at]
+	}
+	return 0
+}
+
+func (c *checker) skipSpace() {
+	for c.at < len(c.text) && kinds[c.text[c.at]] == blank {
+		c.at++
+	}
+}
+
+func (c *checker) value(inside int) fault {
+	if c.values++; c.values > MaxValues {
+		return wrongCount
+	}
+	switch b := c.peek(); {
+	case b == '"':
+		return c.string()
+	case b == '{':
+		return c.container(inside+1, '}', c.member)
+	case b == '[':
+		return c.container(inside+1, ']', c.value)
+	case b == '-' || isDigit(b):
+		return c.number()
+	case b == 't':
+		return c.word("true")
+	case b == 'f':
+		return c.word("false")
+	case b == 'n':
+		return c.word("null")
+	}
+	return wrongSyntax
+}
+
+// container checks an object or a list, at a level of depth.
+func (c *checker) container(level int, end byte, element func(inside int) fault) fault {
+	if level > MaxDepth {
+		return wrongDepth
+	}
+	c.at++
+	c.skipSpace()
+	if c.peek() == end {
+		c.at++
+		return nothingWrong
+	}
+	for {
+		if wrong := element(level); wrong != nothingWrong {
+			return wrong
+		}
+		c.skipSpace()
+		b := c.peek()
+		c.at++
+		if b == end {
+			return nothingWrong
+		}
+		if b != ',' {
+			return wrongSyntax
+		}
+		c.skipSpace()
+	}
+}
+
+func (c *checker) member(inside int) fault {
+	if c.peek() != '"' || c.string() != nothingWrong {
+		return wrongSyntax
+	}
+	c.skipSpace()
+	if c.peek() != ':' {
+		return wrongSyntax
+	}
+	c.at++
+	c.skipSpace()
+	return c.value(inside)
+}
+
+func (c *checker) string() fault {
+	text, i := c.text, c.at+1
+	for {
+		for i < len(text) && kinds[text[i]] != quoteOrEscape && text[i] >= ' ' {
+			i++
+		}
+		if i >= len(text) || text[i] < ' ' {
+			return wrongSyntax
+		}
+		if text[i] == '"' {
+			c.at = i + 1
+			return nothingWrong
+		}
+		length := escapeExtent(text[i:])
+		if length == 0 {
+			return wrongSyntax
+		}
+		i += length
+	}
+}
+
+// escapeExtent measures the escape at the beginning of a text; 0 where it is none.
+func escapeExtent(text []byte) int {
+	if len(text) < 2 {
+		return 0
+	}
+	switch text[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		const length = len(`\u0000`)
+		if len(text) < length {
+			return 0
+		}
+		for _, b := range text[2:length] {
+			if !isDigit(b) && (b|0x20 < 'a' || b|0x20 > 'f') {
+				return 0
+			}
+		}
+		return length
+	}
+	return 0
+}
+
+func (c *checker) number() fault {
+	if c.peek() == '-' {
+		c.at++
+	}
+	if c.peek() == '0' {
+		c.at++
+	} else if !c.digits() {
+		return wrongSyntax
+	}
+	if c.peek() == '.' {
+		c.at++
+		if !c.digits() {
+			return wrongSyntax
+		}
+	}
+	if c.peek()|0x20 == 'e' {
+		c.at++
+		if sign := c.peek(); sign == '+' || sign == '-' {
+			c.at++
+		}
+		if !c.digits() {
+			return wrongSyntax
+		}
+	}
+	return nothingWrong
+}
+
+// digits passes over digits, and says whether there was one.
+func (c *checker) digits() bool {
+	start := c.at
+	for isDigit(c.peek()) {
+		c.at++
+	}
+	return c.at > start
+}
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+func (c *checker) word(word string) fault {
+	if len(c.text)-c.at < len(word) || string(c.text[c.at:c.at+len(word)]) != word {
+		return wrongSyntax
+	}
+	c.at += len(word)
+	return nothingWrong
+}

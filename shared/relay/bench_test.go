@@ -17,7 +17,7 @@ import (
 
 // lineCounts are what the benchmarks measure: most orders have a few lines, and a
 // wholesaler's may have hundreds.
-var lineCounts = []int{1, 50, 500}
+var lineCounts = []int{1, 5, 50, 500}
 
 // order is a paid order of that many lines, as large as Commerce writes them.
 func order(lines int) []byte {

@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -23,11 +24,18 @@ type emitter struct {
 	atRoot     bool // the context is the input
 	regexes    int  // the size of all regular expressions
 	noBinding  bool // an assignment here would be lost: see bind
-	parts      int  // how many parts stand round this, up to the next lambda
+	parts      int  // how many parts and native lambdas stand round this
+	// pending is how many assignments to a variable are still to come.
+	pending map[string]int
 }
 
-func newEmitter() *emitter {
-	return &emitter{operations: map[string]any{}, variables: map[string]string{}, atRoot: true}
+// newEmitter is for a template with so many assignments to each variable.
+func newEmitter(assignments map[string]int) *emitter {
+	e := &emitter{operations: map[string]any{}, variables: map[string]string{}, pending: map[string]int{}, atRoot: true}
+	for name, count := range assignments {
+		e.pending[e.variable(name)] = count
+	}
+	return e
 }
 
 // maxEmitted bounds how deep the expressions of a template nest once chains of
@@ -84,23 +92,31 @@ func (e *emitter) in(n *node, vars ...string) (*emitted, error) {
 	return e.part(vars, func() (*emitted, error) { return e.expression(n) })
 }
 
-// lambda emits what may be called after the expression that it stands in is done:
-// the library keeps it together with the variables round it. Within a part these
-// are the part's own, so the library must have that part too.
+// lambda emits what may be called after the expression that it stands in is done.
+// It is native if the variables that it sees have their values for good when it is
+// made. Else, as where it calls itself, the library keeps it in the scope that it
+// stands in; within a part it sees the part's own variables, so the library must
+// have that part too.
 func (e *emitter) lambda(emit func() (params []string, body *emitted, err error)) (*emitted, error) {
-	parts := e.parts
-	e.parts = 0
+	e.parts++
 	params, body, err := emit()
-	e.parts = parts
+	e.parts--
 	if err != nil {
 		return nil, err
 	}
+	if body.native {
+		if p := plan(params, body); !slices.ContainsFunc(p.captures, e.isPending) {
+			return lambdaOf(p), nil
+		}
+	}
 	text := lambdaText(params, e.program(body))
-	if parts > 0 {
+	if e.parts > 0 {
 		return textOnly(text), nil
 	}
 	return leafOf(text), nil
 }
+
+func (e *emitter) isPending(variable string) bool { return e.pending[variable] > 0 }
 
 // context is the variable that has the current context.
 func (e *emitter) context() *emitted {
@@ -441,7 +457,7 @@ func (e *emitter) function(n *node) (*emitted, error) {
 		if err := st.allocate(bytesPerFunction); err != nil {
 			return nil, err
 		}
-		return &closure{fn: asCallable(args[0]), params: len(names), signature: signature, nesting: nesting}, nil
+		return &closure{fn: args[0], params: len(names), signature: signature, nesting: nesting}, nil
 	}, lambda), nil
 }
 
@@ -590,7 +606,9 @@ func (e *emitter) bind(n *node) (*emitted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return textOnly(e.variable(n.left.text) + " := " + e.program(code)), nil
+	variable := e.variable(n.left.text)
+	e.pending[variable]--
+	return textOnly(variable + " := " + e.program(code)), nil
 }
 
 func (e *emitter) transform(n *node) (*emitted, error) {

@@ -7,7 +7,7 @@ import (
 )
 
 // emitted is an expression of the program. Where nothing in it needs the library's
-// scopes (an assignment does, and a lambda that stands in a part) it is native: Go
+// scopes (an assignment does, and a lambda that sees a later one) it is native: Go
 // functions that call one another, behind a single operation. The library then
 // evaluates one call instead of one for each operator in it, which is most of what
 // a template costs.
@@ -19,6 +19,7 @@ type emitted struct {
 	line   int
 	run    run
 	params []string // of a part
+	lambda *lambdaPlan
 	inner  []*emitted
 }
 
@@ -27,12 +28,13 @@ type form int
 const (
 	formText     form = iota // what only the library evaluates
 	formVariable             // a variable of the library
-	formLeaf                 // text that has no effect and needs no part: a lambda
+	formLeaf                 // text that has no effect and needs no part: a lambda of the library
 	formConstant
 	formCall      // run, on what inner gives
 	formCondition // inner is the condition, which gives a boolean, and both branches
 	formSequence  // all of inner, for what the last gives
 	formPart      // see part; inner is its body
+	formLambda
 )
 
 // run is what an operation does with its operands.
@@ -66,6 +68,8 @@ func callOf(line int, run run, args ...*emitted) *emitted {
 	c.line, c.run = line, run
 	return c
 }
+
+func lambdaOf(p *lambdaPlan) *emitted { return &emitted{form: formLambda, native: true, lambda: p} }
 
 func partOf(params []string, body *emitted) *emitted {
 	c := compound(formPart, body)
@@ -146,13 +150,52 @@ type part struct {
 }
 
 func (p *part) enter(st *state, args []any) (any, error) {
-	for i, slot := range p.params {
-		p.frame[slot] = nil
+	p.frame.bind(p.params, args)
+	return p.body(st, p.frame)
+}
+
+// bind gives parameters their arguments; those that are missing are undefined.
+func (f frame) bind(params []int, args []any) {
+	for i, slot := range params {
+		f[slot] = nil
 		if i < len(args) {
-			p.frame[slot] = args[i]
+			f[slot] = args[i]
 		}
 	}
-	return p.body(st, p.frame)
+}
+
+// lambda is a native lambda, with the values of the variables round it. It may be
+// called again while it runs, and long after, so each call has a frame of its own.
+type lambda struct {
+	*lambdaPlan
+	captured []any
+}
+
+// lambdaPlan is what all lambdas have in common that are made at one place.
+type lambdaPlan struct {
+	size     int
+	params   []int
+	captures []string // the variables round it ...
+	slots    []int    // ... and where they belong
+	body     evaluation
+}
+
+func (l *lambda) enter(st *state, args []any) (any, error) {
+	f := make(frame, l.size)
+	for i, slot := range l.slots {
+		f[slot] = l.captured[i]
+	}
+	f.bind(l.params, args)
+	return l.body(st, f)
+}
+
+// plan makes a native lambda of a native body.
+func plan(params []string, body *emitted) *lambdaPlan {
+	l := linker{slots: map[string]int{}}
+	p := &lambdaPlan{params: l.bind(params)}
+	p.body = l.link(body)
+	p.size, p.captures, p.slots = l.size, l.leaves, l.leafSlots
+	return p
 }
 
 // linker gives every variable of a native expression its place in the frame.
@@ -174,14 +217,30 @@ func (l *linker) leaf(text string) int {
 	return slot
 }
 
+// bind gives parameters their places.
+func (l *linker) bind(params []string) []int {
+	slots := make([]int, len(params))
+	for i, name := range params {
+		slots[i] = l.take()
+		l.slots[name] = slots[i]
+	}
+	return slots
+}
+
+// variable is the place of a variable; one that is not known comes from outside.
+func (l *linker) variable(name string) int {
+	slot, known := l.slots[name]
+	if !known {
+		slot = l.leaf(name)
+		l.slots[name] = slot
+	}
+	return slot
+}
+
 func (l *linker) link(c *emitted) evaluation {
 	switch c.form {
 	case formVariable:
-		slot, known := l.slots[c.text]
-		if !known {
-			slot = l.leaf(c.text)
-			l.slots[c.text] = slot
-		}
+		slot := l.variable(c.text)
 		return func(_ *state, f frame) (any, error) { return f[slot], nil }
 	case formLeaf:
 		slot := l.leaf(c.text)
@@ -190,6 +249,8 @@ func (l *linker) link(c *emitted) evaluation {
 		return func(*state, frame) (any, error) { return c.value, nil }
 	case formPart:
 		return l.linkPart(c)
+	case formLambda:
+		return l.linkLambda(c.lambda)
 	}
 	inner := make([]evaluation, len(c.inner))
 	for i, part := range c.inner {
@@ -206,14 +267,12 @@ func (l *linker) link(c *emitted) evaluation {
 
 func (l *linker) linkPart(c *emitted) evaluation {
 	outside := make(map[string]int, len(c.params))
-	params := make([]int, len(c.params))
-	for i, name := range c.params {
+	for _, name := range c.params {
 		if slot, known := l.slots[name]; known {
 			outside[name] = slot
 		}
-		params[i] = l.take()
-		l.slots[name] = params[i]
 	}
+	params := l.bind(c.params)
 	body := l.link(c.inner[0])
 	for _, name := range c.params {
 		delete(l.slots, name)
@@ -221,6 +280,20 @@ func (l *linker) linkPart(c *emitted) evaluation {
 	maps.Copy(l.slots, outside)
 	return func(_ *state, f frame) (any, error) {
 		return &part{frame: f, params: params, body: body}, nil
+	}
+}
+
+func (l *linker) linkLambda(p *lambdaPlan) evaluation {
+	slots := make([]int, len(p.captures))
+	for i, name := range p.captures {
+		slots[i] = l.variable(name)
+	}
+	return func(_ *state, f frame) (any, error) {
+		captured := make([]any, len(slots))
+		for i, slot := range slots {
+			captured[i] = f[slot]
+		}
+		return &lambda{lambdaPlan: p, captured: captured}, nil
 	}
 }
 

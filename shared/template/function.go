@@ -1,10 +1,6 @@
 package template
 
-import (
-	"fmt"
-
-	"github.com/blues/jsonata-go/jtypes"
-)
+import "fmt"
 
 // function is a value that can be called: a built-in, a lambda, a composition, a
 // partial application, a regular expression or a transformation.
@@ -98,7 +94,7 @@ const builtinNesting = 2
 
 // closure is a lambda of a template.
 type closure struct {
-	fn        jtypes.Callable
+	fn        any // a lambda, or one of the library
 	params    int
 	signature *signature
 	nesting   int // of its body, for the limit on depth

@@ -54,8 +54,11 @@ func enter(st *state, fn any, args ...any) (any, error) {
 	if err := st.spend(5); err != nil {
 		return nil, err
 	}
-	if p, ok := fn.(*part); ok {
-		return p.enter(st, args)
+	switch fn := fn.(type) {
+	case *part:
+		return fn.enter(st, args)
+	case *lambda:
+		return fn.enter(st, args)
 	}
 	argv := make([]reflect.Value, len(args))
 	for i, arg := range args {

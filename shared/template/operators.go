@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-
-	"github.com/blues/jsonata-go/jtypes"
 )
 
 // binary has the operators that always evaluate both sides.
@@ -252,5 +250,3 @@ func notFunction(name string, v any) error {
 	}
 	return fmt.Errorf("%s is not a function but %s", name, describe(v))
 }
-
-func asCallable(v any) jtypes.Callable { return v.(jtypes.Callable) }

@@ -25,21 +25,26 @@ type parser struct {
 	lexer lexer
 	token token
 	depth int
-	// literals are the texts that the template has literally.
-	literals map[string]bool
+	known
 }
 
-func parse(source string) (n *node, literals map[string]bool, err error) {
+// known is what the parser knows of a template beside its nodes.
+type known struct {
+	literals    map[string]bool // the texts that it has literally
+	assignments map[string]int  // how many, by variable
+}
+
+func parse(source string) (n *node, k known, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			f, ok := r.(*fault)
 			if !ok {
 				panic(r)
 			}
-			n, literals, err = nil, nil, f
+			n, k, err = nil, known{}, f
 		}
 	}()
-	p := &parser{lexer: lexer{source: source, line: 1}, literals: map[string]bool{}}
+	p := &parser{lexer: lexer{source: source, line: 1}, known: known{literals: map[string]bool{}, assignments: map[string]int{}}}
 	p.advance(false)
 	if p.token.kind == tokenEnd {
 		p.fail("the template is empty: to send nothing, write null")
@@ -48,7 +53,7 @@ func parse(source string) (n *node, literals map[string]bool, err error) {
 	if p.token.kind != tokenEnd {
 		p.fail("unexpected %s: is an operator, a comma or a bracket missing before it?", p.token)
 	}
-	return n, p.literals, nil
+	return n, p.known, nil
 }
 
 func (p *parser) fail(format string, args ...any) {
@@ -269,6 +274,7 @@ func (p *parser) bind(n *node) *node {
 	if n.left.kind != kindVariable {
 		panic(faultf(n.line, "the left side of := must be a variable, as in $v := 1"))
 	}
+	p.assignments[n.left.text]++
 	n.right = p.expression(power[":="] - 1)
 	return n
 }

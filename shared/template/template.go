@@ -100,19 +100,19 @@ func compileProgram(name, source string) (*Template, error) {
 	if !utf8.ValidString(source) {
 		return nil, errors.New("it is not valid UTF-8")
 	}
-	tree, literals, err := parse(strings.TrimPrefix(source, "\ufeff"))
+	tree, known, err := parse(strings.TrimPrefix(source, "\ufeff"))
 	if err != nil {
 		return nil, err
 	}
 	if tree, err = resolve(tree); err != nil {
 		return nil, err
 	}
-	e := newEmitter()
+	e := newEmitter(known.assignments)
 	code, err := e.expression(tree)
 	if err != nil {
 		return nil, err
 	}
-	t := &Template{name: name, literals: literals}
+	t := &Template{name: name, literals: known.literals}
 	return t, t.load(e, e.program(code))
 }
 

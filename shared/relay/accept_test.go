@@ -242,6 +242,7 @@ func TestAnAnswerComesInTimeWhateverHangs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorldOver(c.segment)
+				defer w.relay.Segment.Close()
 				c.given(w)
 				started := time.Now()
 				equal(t, "the status", w.accept(t, secret, webhook("1")).Status, c.status)

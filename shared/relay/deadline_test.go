@@ -27,6 +27,7 @@ func (silent) Bury(ctx context.Context, _ relay.Envelope, _ relay.Burial) error 
 func TestWhatMustStayIsSaidInTimeWhereSettlingHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorldOver(&inProcess{})
+		defer w.relay.Segment.Close()
 		w.relay.Spool = silent{w.spool}
 		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
 		defer cancel()

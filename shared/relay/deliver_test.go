@@ -165,6 +165,7 @@ func TestAPanicWhileSendingPostponesWhatWasToBeSent(t *testing.T) {
 func TestSegmentGetsLessTimeThanThereIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorldOver(&inProcess{takes: time.Hour})
+		defer w.relay.Segment.Close()
 		w.accept(t, secret, webhook("1"))
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()

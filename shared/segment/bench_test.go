@@ -1,12 +1,13 @@
 package segment
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"testing"
+	"time"
 )
 
 // BenchmarkNewMessages is of an Order Completed with that many lines. 500 lines
@@ -38,26 +39,60 @@ func BenchmarkNewMessages(b *testing.B) {
 	}
 }
 
-// BenchmarkDeliver is of one batch over loopback, with messages of 1,000 bytes.
-func BenchmarkDeliver(b *testing.B) {
-	segment := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// batchSizes are what the benchmarks of a delivery send: one event, and all that a
+// queue hands out at once.
+var batchSizes = []int{1, 10}
+
+// benchSegment is a server in Segment's place, and a batch for it of messages of
+// 1,000 bytes.
+func benchSegment(b *testing.B, count int) (*standInSegment, []Message) {
+	segment := &standInSegment{}
+	segment.serve(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		success(w, r)
-	}))
-	defer segment.Close()
-	endpoint := Endpoint{Host: segment.URL, Path: "/v1/batch", WriteKey: "key-one"}
-	client := NewClient(nil)
-	for _, count := range []int{1, 10} {
-		messages := make([]Message, count)
-		for i := range messages {
-			messages[i] = sized(fmt.Sprint(i), 1000)
-		}
+	})
+	segment.Start()
+	b.Cleanup(segment.Close)
+	messages := make([]Message, count)
+	for i := range messages {
+		messages[i] = sized(fmt.Sprint(i), 1000)
+	}
+	return segment, messages
+}
+
+// BenchmarkDeliver is of one batch over loopback.
+func BenchmarkDeliver(b *testing.B) {
+	for _, count := range batchSizes {
 		b.Run(fmt.Sprintf("messages=%d", count), func(b *testing.B) {
+			segment, messages := benchSegment(b, count)
+			client := NewClient(nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				if client.Deliver(context.Background(), endpoint, messages)[0].Verdict != Delivered {
+				if client.Deliver(context.Background(), segment.endpoint(), messages)[0].Verdict != Delivered {
 					b.Fatal("not delivered")
 				}
+			}
+			b.ReportMetric(float64(segment.connections.Load()), "connections")
+		})
+	}
+}
+
+// BenchmarkPost is what a delivery cannot go under: the same bytes, posted with
+// net/http and nothing else.
+func BenchmarkPost(b *testing.B) {
+	for _, count := range batchSizes {
+		b.Run(fmt.Sprintf("messages=%d", count), func(b *testing.B) {
+			segment, messages := benchSegment(b, count)
+			client := &http.Client{Transport: newTransport()}
+			body := envelope(messages, time.Now())
+			b.ReportAllocs()
+			for b.Loop() {
+				response, err := client.Post(segment.URL+"/v1/batch", "application/json", bytes.NewReader(body))
+				if err != nil {
+					b.Fatal(err)
+				}
+				io.Copy(io.Discard, response.Body)
+				response.Body.Close()
 			}
 		})
 	}

@@ -2,15 +2,11 @@ package segment
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/segmentio/analytics-go/v3"
 )
 
 // Endpoint is where messages go.
@@ -38,17 +34,21 @@ func (e Endpoint) check() (*url.URL, *Outcome) {
 // Client delivers batches, one attempt each, through analytics-go. It is safe
 // for use by many goroutines at once.
 type Client struct {
-	transport http.RoundTripper
+	senders senders
 }
 
-// NewClient returns a client that keeps its connections open between batches.
+// NewClient returns a client that keeps its connections open between batches, and
+// some goroutines with them: whoever needs it no longer closes it.
 // The transport is the one to use below ours; nil means a default one.
 func NewClient(transport http.RoundTripper) *Client {
 	if transport == nil {
 		transport = newTransport()
 	}
-	return &Client{transport: transport}
+	return &Client{senders: senders{below: transport}}
 }
+
+// Close ends what the client keeps open, once no delivery runs any more.
+func (c *Client) Close() { c.senders.close() }
 
 // Deliver sends the messages and returns an outcome for each, in their order.
 //
@@ -89,60 +89,27 @@ func appendFor(messages []Message, outcomes []Outcome, outcome Outcome) []Outcom
 // does where an event is delivered while it waits.
 const attemptTimeout = 8 * time.Second
 
-// never is longer than any client of analytics-go lives here.
-const never = 24 * time.Hour
-
-// send makes one request of the messages, which must fit into one.
-//
-// It opens and closes a client of analytics-go for it: left open, the library
-// would retry every status from 300 up, and ignore Retry-After. Closed, it
-// makes exactly one attempt and waits for it. The library gets a small stand-in
-// for each message, because its own types would lose what a template wrote; the
-// exchange puts the messages in their place.
+// send makes one request of the messages, which must fit into one. It is tried
+// once: the retry is the caller's.
 func (c *Client) send(ctx context.Context, to Endpoint, address *url.URL, messages []Message) Outcome {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	if ctx.Err() != nil {
-		return noAnswer(ctx, ctx.Err())
-	}
-	exchange := &exchange{
-		ctx: ctx, below: c.transport, address: address, messages: messages,
-		// The library swallows a panic below it: nothing may count as delivered then.
-		outcome: noAnswer(ctx, errors.New("analytics-go came back without an answer")),
-	}
-	library, err := analytics.NewWithConfig(to.WriteKey, analytics.Config{
-		Endpoint:   to.Host,
-		Transport:  exchange,
-		Logger:     silence{},
-		Interval:   never,         // no timer may send half of the stand-ins …
-		BatchSize:  len(messages), // … and the last one sends them all
-		RetryAfter: func(int) time.Duration { return never },
-	})
-	if err != nil {
-		return noAnswer(ctx, err)
-	}
-	for i := range messages {
-		err = errors.Join(err, library.Enqueue(standIn(i)))
-	}
-	err = errors.Join(err, library.Close())
-	outcome := exchange.outcome
-	if err != nil {
-		outcome = noAnswer(ctx, err)
-	}
+	outcome := c.exchange(ctx, to, newExchange(ctx, address, messages))
 	outcome.Detail = presentable(outcome.Detail, to.WriteKey)
 	return outcome
 }
 
-// standIn is what analytics-go gets to see of the message at a place. It is so
-// small that 2,500 of them stay under the library's own limits.
-func standIn(place int) analytics.Message {
-	return analytics.Track{
-		MessageId: strconv.Itoa(place), UserId: "-", Event: "-", Timestamp: time.Unix(0, 0).UTC(),
+func (c *Client) exchange(ctx context.Context, to Endpoint, x *exchange) Outcome {
+	if ctx.Err() != nil {
+		return noAnswer(ctx, ctx.Err())
 	}
+	sender, err := c.senders.take(to.WriteKey)
+	if err != nil {
+		return noAnswer(ctx, err)
+	}
+	if err := sender.send(x); err != nil {
+		return noAnswer(ctx, err)
+	}
+	c.senders.put(sender)
+	return x.outcome
 }
-
-// silence is the log of analytics-go, which would write whole messages.
-type silence struct{}
-
-func (silence) Logf(string, ...any)   {}
-func (silence) Errorf(string, ...any) {}

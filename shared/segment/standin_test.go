@@ -41,7 +41,7 @@ func startSegment(t testing.TB, answer http.HandlerFunc) *standInSegment {
 
 func prepareSegment(answer http.HandlerFunc) *standInSegment {
 	s := &standInSegment{}
-	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.serve(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()
 		s.requests = append(s.requests, received{
@@ -50,13 +50,18 @@ func prepareSegment(answer http.HandlerFunc) *standInSegment {
 		s.mu.Unlock()
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		answer(w, r)
-	}))
+	})
+	return s
+}
+
+// serve has a handler answer, and counts the connections to it.
+func (s *standInSegment) serve(handler http.HandlerFunc) {
+	s.Server = httptest.NewUnstartedServer(handler)
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			s.connections.Add(1)
 		}
 	}
-	return s
 }
 
 func (s *standInSegment) endpoint() Endpoint {

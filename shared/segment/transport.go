@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -31,46 +32,45 @@ func newTransport() *http.Transport {
 	}
 }
 
-// exchange is the http.RoundTripper below one client of analytics-go: one
-// request, one answer. It mends what the library does not do: it sends the
-// messages as the template wrote them, to the path that is set, within the
-// caller's context, and reads the answer so that the connection can be used
+// exchange is one request and its answer. It mends what analytics-go does not do:
+// it sends the messages as the template wrote them, to the path that is set, within
+// the caller's context, and reads the answer so that the connection can be used
 // again.
 type exchange struct {
 	ctx      context.Context // the attempt's
-	below    http.RoundTripper
 	address  *url.URL
 	messages []Message
 
-	outcome Outcome // of the round trip; read it after the library is closed
+	outcome Outcome // once over is closed
+	over    chan struct{}
 }
 
-// RoundTrip sends the library's request with the true messages in it. The
-// library gets the answer's status and nothing else: a Location would make it
-// follow a redirect.
-func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Body != nil {
-		request.Body.Close()
+func newExchange(ctx context.Context, address *url.URL, messages []Message) *exchange {
+	return &exchange{
+		ctx: ctx, address: address, messages: messages, over: make(chan struct{}),
+		// The library swallows a panic below it: nothing may count as delivered then.
+		outcome: noAnswer(ctx, errors.New("analytics-go came back without an answer")),
 	}
-	response, err := x.below.RoundTrip(x.request(request.Header))
+}
+
+// make makes the request, with the library's header, and keeps what became of it.
+func (x *exchange) make(below http.RoundTripper, header http.Header) {
+	defer close(x.over)
+	response, err := below.RoundTrip(x.request(header))
 	if err != nil {
 		x.outcome = noAnswer(x.ctx, err)
-		return nil, err
+		return
 	}
 	body, err := readAnswer(response)
 	if err != nil {
 		x.outcome = noAnswer(x.ctx, err)
-		return nil, err
+		return
 	}
 	x.outcome = OutcomeOf(response.StatusCode)
 	x.outcome.RetryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
 	if x.outcome.Verdict != Delivered {
 		x.outcome.Detail = string(body)
 	}
-	return &http.Response{
-		Status: response.Status, StatusCode: response.StatusCode,
-		Header: http.Header{}, Body: http.NoBody, Request: request,
-	}, nil
 }
 
 // request is what goes out, with the library's header (Authorization and
@@ -78,7 +78,7 @@ func (x *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
 func (x *exchange) request(header http.Header) *http.Request {
 	body := envelope(x.messages, time.Now())
 	header = header.Clone()
-	header.Del("Content-Length") // it is the one of the stand-ins
+	header.Del("Content-Length") // it is the one of the stand-in
 	header.Set("User-Agent", "commerce-segment analytics-go/"+analytics.Version)
 	// Segment drops a repeated messageId, so the request may be repeated: with
 	// this entry, which is not sent, net/http does so by itself where a

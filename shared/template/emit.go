@@ -24,7 +24,6 @@ type emitter struct {
 	atRoot     bool // the context is the input
 	regexes    int  // the size of all regular expressions
 	noBinding  bool // an assignment here would be lost: see bind
-	parts      int  // how many parts and native lambdas stand round this
 	// pending is how many assignments to a variable are still to come.
 	pending map[string]int
 }
@@ -64,7 +63,6 @@ func (e *emitter) register(v any) string {
 func (e *emitter) part(vars []string, body func() (*emitted, error)) (*emitted, error) {
 	cheap, atRoot, noBinding := e.cheap, e.atRoot, e.noBinding
 	e.cheap, e.atRoot, e.noBinding = 0, false, true
-	e.parts++
 	params := []string{"$c"}
 	for _, v := range vars {
 		params = append(params, e.variable(v))
@@ -74,7 +72,6 @@ func (e *emitter) part(vars []string, body func() (*emitted, error)) (*emitted, 
 		return nil, err
 	}
 	code = e.pay(code)
-	e.parts--
 	e.cheap, e.atRoot, e.noBinding = cheap, atRoot, noBinding
 	return partOf(params, code), nil
 }
@@ -92,28 +89,17 @@ func (e *emitter) in(n *node, vars ...string) (*emitted, error) {
 	return e.part(vars, func() (*emitted, error) { return e.expression(n) })
 }
 
-// lambda emits what may be called after the expression that it stands in is done.
-// It is native if the variables that it sees have their values for good when it is
-// made. Else, as where it calls itself, the library keeps it in the scope that it
-// stands in; within a part it sees the part's own variables, so the library must
-// have that part too.
-func (e *emitter) lambda(emit func() (params []string, body *emitted, err error)) (*emitted, error) {
-	e.parts++
-	params, body, err := emit()
-	e.parts--
-	if err != nil {
-		return nil, err
-	}
+// lambda makes of a body what may be called after the expression that it stands in
+// is done. It is native if the variables that it sees have their values for good when
+// it is made. Else, as where it calls itself, the library keeps it in the scope that
+// it stands in.
+func (e *emitter) lambda(params []string, body *emitted) *emitted {
 	if body.native {
 		if p := plan(params, body); !slices.ContainsFunc(p.captures, e.isPending) {
-			return lambdaOf(p), nil
+			return lambdaOf(p)
 		}
 	}
-	text := lambdaText(params, e.program(body))
-	if e.parts > 0 {
-		return textOnly(text), nil
-	}
-	return leafOf(text), nil
+	return textOnly(lambdaText(params, e.program(body)))
 }
 
 func (e *emitter) isPending(variable string) bool { return e.pending[variable] > 0 }
@@ -440,16 +426,11 @@ func (e *emitter) function(n *node) (*emitted, error) {
 	}
 	cheap, noBinding, depth, deepest := e.cheap, e.noBinding, e.depth, e.deepest
 	e.cheap, e.noBinding, e.deepest = 0, false, e.depth
-	lambda, err := e.lambda(func() ([]string, *emitted, error) {
-		body, err := e.expression(n.left)
-		if err != nil {
-			return nil, nil, err
-		}
-		return uniqueNames(names), e.pay(body), nil
-	})
+	body, err := e.expression(n.left)
 	if err != nil {
 		return nil, err
 	}
+	lambda := e.lambda(uniqueNames(names), e.pay(body))
 	nesting := e.deepest - depth + 1
 	e.cheap, e.noBinding, e.deepest = cheap, noBinding, max(deepest, e.deepest)
 	signature := n.signature
@@ -513,7 +494,7 @@ func (e *emitter) block(n *node) (*emitted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return compound(formSequence, codes...), nil
+	return sequenceOf(codes...), nil
 }
 
 func (e *emitter) condition(n *node) (*emitted, error) {
@@ -608,7 +589,7 @@ func (e *emitter) bind(n *node) (*emitted, error) {
 	}
 	variable := e.variable(n.left.text)
 	e.pending[variable]--
-	return textOnly(variable + " := " + e.program(code)), nil
+	return bindOf(variable, code), nil
 }
 
 func (e *emitter) transform(n *node) (*emitted, error) {
@@ -616,17 +597,11 @@ func (e *emitter) transform(n *node) (*emitted, error) {
 	depth, deepest := e.depth, e.deepest
 	e.deepest = e.depth
 	for _, part := range n.list {
-		code, err := e.lambda(func() ([]string, *emitted, error) {
-			emitted, err := e.in(part)
-			if err != nil {
-				return nil, nil, err
-			}
-			return emitted.params, emitted.inner[0], nil
-		})
+		code, err := e.in(part)
 		if err != nil {
 			return nil, err
 		}
-		codes = append(codes, code)
+		codes = append(codes, e.lambda(code.params, code.inner[0]))
 	}
 	nesting := e.deepest - depth + 2
 	e.deepest = max(deepest, e.deepest)

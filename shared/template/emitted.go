@@ -7,14 +7,13 @@ import (
 )
 
 // emitted is an expression of the program. Where nothing in it needs the library's
-// scopes (an assignment does, and a lambda that sees a later one) it is native: Go
-// functions that call one another, behind a single operation. The library then
-// evaluates one call instead of one for each operator in it, which is most of what
-// a template costs.
+// scopes (a lambda that calls itself does) it is native: Go functions that call one
+// another, behind a single operation. The library then evaluates one call instead of
+// one for each operator in it, which is most of what a template costs.
 type emitted struct {
 	form   form
 	native bool
-	text   string // of a variable, a leaf or what only the library evaluates
+	text   string // a variable, also that of an assignment, or what only the library evaluates
 	value  any    // of a constant
 	line   int
 	run    run
@@ -28,11 +27,11 @@ type form int
 const (
 	formText     form = iota // what only the library evaluates
 	formVariable             // a variable of the library
-	formLeaf                 // text that has no effect and needs no part: a lambda of the library
 	formConstant
 	formCall      // run, on what inner gives
 	formCondition // inner is the condition, which gives a boolean, and both branches
 	formSequence  // all of inner, for what the last gives
+	formBind      // an assignment to text; inner is the value
 	formPart      // see part; inner is its body
 	formLambda
 )
@@ -48,10 +47,6 @@ func constantOf(v any) *emitted {
 	return &emitted{form: formConstant, native: true, value: v}
 }
 
-// leafOf is of text that has no effect, so that a native expression may have the
-// library evaluate it beforehand.
-func leafOf(text string) *emitted { return &emitted{form: formLeaf, native: true, text: text} }
-
 func textOnly(text string) *emitted { return &emitted{text: text} }
 
 // compound is an expression of others. It is native if they are.
@@ -61,6 +56,22 @@ func compound(of form, inner ...*emitted) *emitted {
 		native = native && part.native
 	}
 	return &emitted{form: of, native: native, inner: inner}
+}
+
+// bindOf is an assignment. It is native as a statement of a block only, which is
+// always evaluated: elsewhere, the variable may keep the value that it had before.
+func bindOf(variable string, value *emitted) *emitted {
+	return &emitted{form: formBind, text: variable, inner: []*emitted{value}}
+}
+
+// sequenceOf is a block.
+func sequenceOf(statements ...*emitted) *emitted {
+	for _, s := range statements {
+		if s.form == formBind {
+			s.native = s.inner[0].native
+		}
+	}
+	return compound(formSequence, statements...)
 }
 
 func callOf(line int, run run, args ...*emitted) *emitted {
@@ -80,8 +91,10 @@ func partOf(params []string, body *emitted) *emitted {
 // program gives the text with which the library evaluates an expression.
 func (e *emitter) program(c *emitted) string {
 	switch c.form {
-	case formText, formVariable, formLeaf:
+	case formText, formVariable:
 		return c.text
+	case formBind:
+		return c.text + " := " + e.program(c.inner[0])
 	case formConstant:
 		if c.value == nil {
 			return "$undefined"
@@ -115,11 +128,11 @@ func callText(operation string, args []string) string {
 }
 
 // native registers an expression as one operation, and gives the call of it with
-// the variables and lambdas that it needs.
+// the variables that it needs.
 func (e *emitter) native(c *emitted) string {
 	l := linker{slots: map[string]int{}}
 	evaluate := l.link(c)
-	size, slots := l.size, l.leafSlots
+	size, slots := l.size, l.outsideSlots
 	return callText(e.register(operation(func(argv []reflect.Value) (reflect.Value, error) {
 		st := stateOf(argv)
 		f := make(frame, size)
@@ -130,7 +143,7 @@ func (e *emitter) native(c *emitted) string {
 		}
 		v, err := evaluate(st, f)
 		return reflect.ValueOf(v), err
-	})), l.leaves)
+	})), l.outside)
 }
 
 // frame has the values of the variables of a native expression while it is
@@ -194,27 +207,21 @@ func plan(params []string, body *emitted) *lambdaPlan {
 	l := linker{slots: map[string]int{}}
 	p := &lambdaPlan{params: l.bind(params)}
 	p.body = l.link(body)
-	p.size, p.captures, p.slots = l.size, l.leaves, l.leafSlots
+	p.size, p.captures, p.slots = l.size, l.outside, l.outsideSlots
 	return p
 }
 
 // linker gives every variable of a native expression its place in the frame.
 type linker struct {
-	slots     map[string]int
-	size      int
-	leaves    []string // what the library has to hand over ...
-	leafSlots []int    // ... and where it belongs
+	slots        map[string]int
+	size         int
+	outside      []string // the variables that come from outside ...
+	outsideSlots []int    // ... and where they belong
 }
 
 func (l *linker) take() int {
 	l.size++
 	return l.size - 1
-}
-
-func (l *linker) leaf(text string) int {
-	slot := l.take()
-	l.leaves, l.leafSlots = append(l.leaves, text), append(l.leafSlots, slot)
-	return slot
 }
 
 // bind gives parameters their places.
@@ -231,8 +238,9 @@ func (l *linker) bind(params []string) []int {
 func (l *linker) variable(name string) int {
 	slot, known := l.slots[name]
 	if !known {
-		slot = l.leaf(name)
+		slot = l.take()
 		l.slots[name] = slot
+		l.outside, l.outsideSlots = append(l.outside, name), append(l.outsideSlots, slot)
 	}
 	return slot
 }
@@ -242,13 +250,14 @@ func (l *linker) link(c *emitted) evaluation {
 	case formVariable:
 		slot := l.variable(c.text)
 		return func(_ *state, f frame) (any, error) { return f[slot], nil }
-	case formLeaf:
-		slot := l.leaf(c.text)
-		return func(_ *state, f frame) (any, error) { return f[slot], nil }
 	case formConstant:
 		return func(*state, frame) (any, error) { return c.value, nil }
+	case formBind:
+		return l.linkBind(c)
 	case formPart:
 		return l.linkPart(c)
+	case formSequence:
+		return l.linkSequence(c)
 	case formLambda:
 		return l.linkLambda(c.lambda)
 	}
@@ -256,30 +265,62 @@ func (l *linker) link(c *emitted) evaluation {
 	for i, part := range c.inner {
 		inner[i] = l.link(part)
 	}
-	switch c.form {
-	case formCondition:
+	if c.form == formCondition {
 		return condition(inner[0], inner[1], inner[2])
-	case formSequence:
-		return sequence(inner)
 	}
 	return call(c.line, c.run, inner)
 }
 
+// linkPart links a part. Its parameters hide what has their names outside.
 func (l *linker) linkPart(c *emitted) evaluation {
-	outside := make(map[string]int, len(c.params))
-	for _, name := range c.params {
-		if slot, known := l.slots[name]; known {
-			outside[name] = slot
-		}
-	}
+	defer l.scope(c.params)()
 	params := l.bind(c.params)
 	body := l.link(c.inner[0])
-	for _, name := range c.params {
-		delete(l.slots, name)
-	}
-	maps.Copy(l.slots, outside)
 	return func(_ *state, f frame) (any, error) {
 		return &part{frame: f, params: params, body: body}, nil
+	}
+}
+
+// linkSequence links a block. What it assigns to is known in it only.
+func (l *linker) linkSequence(c *emitted) evaluation {
+	var assigned []string
+	for _, statement := range c.inner {
+		if statement.form == formBind {
+			assigned = append(assigned, statement.text)
+		}
+	}
+	defer l.scope(assigned)()
+	statements := make([]evaluation, len(c.inner))
+	for i, statement := range c.inner {
+		statements[i] = l.link(statement)
+	}
+	return sequence(statements)
+}
+
+// linkBind links an assignment. Until it is made, the name is what it was before.
+func (l *linker) linkBind(c *emitted) evaluation {
+	value := l.link(c.inner[0])
+	slot := l.bind([]string{c.text})[0]
+	return func(st *state, f frame) (any, error) {
+		v, err := value(st, f)
+		f[slot] = v
+		return v, err
+	}
+}
+
+// scope gives what makes some names again what they are now.
+func (l *linker) scope(names []string) (leave func()) {
+	before := map[string]int{}
+	for _, name := range names {
+		if slot, known := l.slots[name]; known {
+			before[name] = slot
+		}
+	}
+	return func() {
+		for _, name := range names {
+			delete(l.slots, name)
+		}
+		maps.Copy(l.slots, before)
 	}
 }
 

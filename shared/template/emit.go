@@ -359,7 +359,7 @@ func (e *emitter) caller(n *node, applied bool) func(st *state, args []any) (any
 		if !ok {
 			return nil, notFunction(name, args[1])
 		}
-		context, args := args[0], args[2:]
+		context, args := args[0], slices.Clone(args[2:])
 		for i := range args {
 			args[i] = pass(args[i])
 		}
@@ -415,7 +415,7 @@ func (e *emitter) partial(n *node) (*emitted, error) {
 		if b, ok := fn.(*builtin); ok && b.params == 0 {
 			return nil, fmt.Errorf("%s cannot be applied partially: write a function(…){…} that calls it", b.name)
 		}
-		return &partial{fn: fn, args: args[1:], open: open}, nil
+		return &partial{fn: fn, args: slices.Clone(args[1:]), open: open}, nil
 	}, codes...), nil
 }
 

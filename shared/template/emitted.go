@@ -36,7 +36,8 @@ const (
 	formLambda
 )
 
-// run is what an operation does with its operands.
+// run is what an operation does with its operands. It must not keep the list of them:
+// the next operation gets the same one.
 type run func(st *state, args []any) (any, error)
 
 func variableOf(name string) *emitted {
@@ -135,14 +136,18 @@ func (e *emitter) native(c *emitted) string {
 	size, slots := l.size, l.outsideSlots
 	return callText(e.register(operation(func(argv []reflect.Value) (reflect.Value, error) {
 		st := stateOf(argv)
-		f := make(frame, size)
+		f := frame(st.push(size))
 		for i, arg := range argv[1:] {
 			if arg.IsValid() {
 				f[slots[i]] = arg.Interface()
 			}
 		}
 		v, err := evaluate(st, f)
-		return reflect.ValueOf(v), err
+		if err != nil {
+			return reflect.Value{}, err
+		}
+		st.pop(size)
+		return reflect.ValueOf(v), nil
 	})), l.outside)
 }
 
@@ -194,12 +199,17 @@ type lambdaPlan struct {
 }
 
 func (l *lambda) enter(st *state, args []any) (any, error) {
-	f := make(frame, l.size)
+	f := frame(st.push(l.size))
 	for i, slot := range l.slots {
 		f[slot] = l.captured[i]
 	}
 	f.bind(l.params, args)
-	return l.body(st, f)
+	v, err := l.body(st, f)
+	if err != nil {
+		return nil, err
+	}
+	st.pop(l.size)
+	return v, nil
 }
 
 // plan makes a native lambda of a native body.
@@ -364,13 +374,18 @@ func sequence(all []evaluation) evaluation {
 
 func call(line int, run run, operands []evaluation) evaluation {
 	return func(st *state, f frame) (any, error) {
-		args := make([]any, len(operands)) // run may keep them
+		args := st.push(len(operands))
 		for i, operand := range operands {
 			var err error
 			if args[i], err = operand(st, f); err != nil {
 				return nil, err
 			}
 		}
-		return operate(st, line, run, args)
+		v, err := operate(st, line, run, args)
+		if err != nil {
+			return nil, err
+		}
+		st.pop(len(operands))
+		return v, nil
 	}
 }

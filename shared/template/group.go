@@ -1,6 +1,9 @@
 package template
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // grouping is an object constructor {key: value, ...}. It collects the elements of
 // its input under the keys that they give, then evaluates the values, each on the
@@ -65,7 +68,7 @@ func (e *emitter) valuesLambda(n *node, vars []string) (*emitted, error) {
 			}
 			codes[i] = code
 		}
-		return callOf(n.line, func(_ *state, args []any) (any, error) { return values(args), nil }, codes...), nil
+		return callOf(n.line, func(_ *state, args []any) (any, error) { return values(slices.Clone(args)), nil }, codes...), nil
 	})
 }
 

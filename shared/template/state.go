@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,11 +44,25 @@ type state struct {
 	now   time.Time
 	// literals are the texts that stand in the template's source.
 	literals map[string]bool
+	// stack has the frames and the operands of what is being evaluated.
+	stack []any
 }
 
 func newState(ctx context.Context) *state {
-	return &state{ctx: ctx, fuel: maxFuel, watch: maxFuel, bytes: maxBytes, now: time.Now()}
+	return &state{ctx: ctx, fuel: maxFuel, watch: maxFuel, bytes: maxBytes, now: time.Now(), stack: make([]any, 0, 256)}
 }
+
+// push makes room for n values on the stack, undefined ones; pop takes it away. An
+// error ends the evaluation, so nobody pops after one.
+func (st *state) push(n int) []any {
+	end := len(st.stack) + n
+	st.stack = slices.Grow(st.stack, n)[:end]
+	room := st.stack[end-n : end : end]
+	clear(room)
+	return room
+}
+
+func (st *state) pop(n int) { st.stack = st.stack[:len(st.stack)-n] }
 
 // Errors of the limits. They name what to look for in the template.
 var (

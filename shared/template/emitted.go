@@ -136,6 +136,9 @@ func (e *emitter) native(c *emitted) string {
 	size, slots := l.size, l.outsideSlots
 	return callText(e.register(operation(func(argv []reflect.Value) (reflect.Value, error) {
 		st := stateOf(argv)
+		if err := st.spend(costOfLibrary); err != nil {
+			return reflect.Value{}, err
+		}
 		f := frame(st.push(size))
 		for i, arg := range argv[1:] {
 			if arg.IsValid() {
@@ -168,6 +171,9 @@ type part struct {
 }
 
 func (p *part) enter(st *state, args []any) (any, error) {
+	if err := st.spend(1); err != nil {
+		return nil, err
+	}
 	p.frame.bind(p.params, args)
 	return p.body(st, p.frame)
 }
@@ -199,6 +205,9 @@ type lambdaPlan struct {
 }
 
 func (l *lambda) enter(st *state, args []any) (any, error) {
+	if err := st.spend(costOfCall); err != nil {
+		return nil, err
+	}
 	f := frame(st.push(l.size))
 	for i, slot := range l.slots {
 		f[slot] = l.captured[i]

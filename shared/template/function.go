@@ -25,7 +25,7 @@ type tailCall struct {
 func invoke(st *state, fn function, args []any, context any) (any, error) {
 	line := 0
 	for {
-		if err := st.spend(5); err != nil {
+		if err := st.spend(costOfCall); err != nil {
 			return nil, err
 		}
 		v, err := fn.apply(st, args, context)

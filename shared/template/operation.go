@@ -26,7 +26,11 @@ func newOperation(line int, run run) operation {
 				args[i] = arg.Interface()
 			}
 		}
-		v, err := operate(stateOf(argv), line, run, args)
+		st := stateOf(argv)
+		if err := st.spend(costOfLibrary); err != nil {
+			return reflect.Value{}, at(line, err)
+		}
+		v, err := operate(st, line, run, args)
 		return reflect.ValueOf(v), err
 	}
 }
@@ -36,7 +40,7 @@ func stateOf(argv []reflect.Value) *state { return argv[0].Interface().(*state) 
 
 // operate runs an operation on its operands, and pays for it. Errors get the line.
 func operate(st *state, line int, run run, args []any) (any, error) {
-	if err := st.spend(5); err != nil {
+	if err := st.spend(1); err != nil {
 		return nil, at(line, err)
 	}
 	if err := st.touch(args); err != nil {
@@ -51,14 +55,14 @@ func operate(st *state, line int, run run, args []any) (any, error) {
 
 // enter calls a part of the emitted program, or a lambda.
 func enter(st *state, fn any, args ...any) (any, error) {
-	if err := st.spend(5); err != nil {
-		return nil, err
+	if p, ok := fn.(*part); ok {
+		return p.enter(st, args)
 	}
-	switch fn := fn.(type) {
-	case *part:
-		return fn.enter(st, args)
-	case *lambda:
-		return fn.enter(st, args)
+	if l, ok := fn.(*lambda); ok {
+		return l.enter(st, args)
+	}
+	if err := st.spend(costOfLibrary); err != nil {
+		return nil, err
 	}
 	argv := make([]reflect.Value, len(args))
 	for i, arg := range args {

@@ -424,7 +424,7 @@ func (r *regex) find(st *state, text string, pos int) ([]int, error) {
 	m := &meter{st: st, text: text[start:], cost: r.cost + 4}
 	at := re.FindReaderSubmatchIndex(m)
 	if m.err == nil {
-		m.err = st.spend(5 + m.owed/16)
+		m.err = st.spend(5 + m.owed/8)
 	}
 	if m.err != nil || at == nil {
 		return nil, m.err
@@ -442,7 +442,7 @@ func (r *regex) find(st *state, text string, pos int) ([]int, error) {
 type meter struct {
 	st   *state
 	text string
-	cost int // of a rune, in 1/16 units
+	cost int // of a rune, in 1/8 units
 	owed int
 	err  error
 }
@@ -451,8 +451,8 @@ func (m *meter) ReadRune() (rune, int, error) {
 	if m.text == "" || m.err != nil {
 		return 0, 0, io.EOF
 	}
-	if m.owed += m.cost; m.owed >= 16*1024 {
-		if m.err = m.st.spend(m.owed / 16); m.err != nil {
+	if m.owed += m.cost; m.owed >= 8*1024 {
+		if m.err = m.st.spend(m.owed / 8); m.err != nil {
 			return 0, 0, io.EOF
 		}
 		m.owed = 0

@@ -10,12 +10,15 @@ import (
 	"time"
 )
 
-// What one evaluation may use. An Order Completed template over an order of 500
-// lines uses about 1 % of each.
+// What one evaluation may use. An Order Completed template over an order of 10,000
+// lines, more than come in, uses about a third of it.
 const (
-	// maxFuel bounds the time. A call of an operation, a function or a lambda costs
-	// five units, an element of a list one: five million take about half a second.
-	maxFuel = 5_000_000
+	// maxFuel bounds the time. An operation costs one unit, and so does an element of a
+	// list: all of it takes about half a second.
+	maxFuel = 7_500_000
+	// costOfCall is what the call of a function costs, costOfLibrary what the library
+	// takes to find an operation or to enter a lambda.
+	costOfCall, costOfLibrary = 3, 10
 	// maxBytes bounds everything that an evaluation allocates in data, whether or
 	// not it is still needed: a Lambda of 256 MB must survive it.
 	maxBytes = 64 << 20

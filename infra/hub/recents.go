@@ -25,8 +25,7 @@ type recents struct {
 
 // keep adds an accepted webhook, and drops the oldest beyond the bounds.
 func (r *recents) keep(t tracking.Tracking, body []byte) {
-	kept := commerce.WithoutConfiguration(body)
-	webhook, err := commerce.Parse(body)
+	webhook, kept, err := commerce.Check(body)
 	if err != nil {
 		return // accepted all the same, and buried with the reason
 	}

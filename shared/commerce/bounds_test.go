@@ -56,7 +56,7 @@ func TestABodyOfTinyValuesIsRefused(t *testing.T) {
 			"a resources": webhook("order.paid", `"resources":`+quote(payload)),
 		} {
 			var refused *commerce.Error
-			if _, err := commerce.Check(body); !errors.As(err, &refused) || refused.Code != commerce.TooMany {
+			if _, _, err := commerce.Check(body); !errors.As(err, &refused) || refused.Code != commerce.TooMany {
 				t.Errorf("%s with %s: got error %v, want the code %s", form, name, err, commerce.TooMany)
 			}
 		}

@@ -20,20 +20,33 @@ const (
 	MaxValues = 500_000
 )
 
-// checkJSON says why a text, which stands inside so many levels, is not one JSON
-// value within the bounds.
-func checkJSON(what string, text []byte, inside int) error {
+// checkJSON gives the members of an object, or says why a text, which stands inside
+// so many levels, is not one JSON value within the bounds. What is no object has no
+// members.
+func checkJSON(what string, text []byte, inside int) ([]field, error) {
 	c := checker{text: text}
-	switch c.document(inside) {
+	fields, wrong := c.document(inside)
+	switch wrong {
 	case wrongSyntax:
-		return notJSON(what, json.Unmarshal(text, new(any)))
+		return nil, notJSON(what, json.Unmarshal(text, new(any)))
 	case wrongDepth:
-		return &Error{TooDeep, fmt.Sprintf("%s is nested more than %d levels deep: no Commerce webhook is", what, MaxDepth)}
+		return nil, &Error{TooDeep, fmt.Sprintf("%s is nested more than %d levels deep: no Commerce webhook is", what, MaxDepth)}
 	case wrongCount:
-		return &Error{TooMany, fmt.Sprintf("%s has more than %d values: no Commerce webhook has", what, MaxValues)}
+		return nil, &Error{TooMany, fmt.Sprintf("%s has more than %d values: no Commerce webhook has", what, MaxValues)}
 	}
-	return nil
+	return fields, nil
 }
+
+// field is a member of an object: its name as the JSON string that it is, and its
+// value. Where that is an object at one of the noted levels, inner has its members.
+type field struct {
+	key, value []byte
+	inner      []field
+}
+
+// notedLevels is how deep the objects lie whose members are noted while they are
+// checked: the body and the payload. So the lines of an order are gone through once.
+const notedLevels = 2
 
 // fault is what is wrong with a text.
 type fault int
@@ -53,16 +66,14 @@ type checker struct {
 	values int
 }
 
-func (c *checker) document(inside int) fault {
+func (c *checker) document(inside int) ([]field, fault) {
 	c.skipSpace()
-	if wrong := c.value(inside); wrong != nothingWrong {
-		return wrong
-	}
+	fields, wrong := c.value(inside)
 	c.skipSpace()
-	if c.at < len(c.text) {
-		return wrongSyntax
+	if wrong == nothingWrong && c.at < len(c.text) {
+		wrong = wrongSyntax
 	}
-	return nothingWrong
+	return fields, wrong
 }
 
 // peek is the next byte; 0, which no JSON begins with, at the end.
@@ -79,68 +90,109 @@ func (c *checker) skipSpace() {
 	}
 }
 
-func (c *checker) value(inside int) fault {
+// value checks a value, and gives the members of an object.
+func (c *checker) value(inside int) ([]field, fault) {
 	if c.values++; c.values > MaxValues {
-		return wrongCount
+		return nil, wrongCount
 	}
 	switch b := c.peek(); {
 	case b == '"':
-		return c.string()
+		return nil, c.string()
 	case b == '{':
-		return c.container(inside+1, '}', c.member)
+		return c.object(inside + 1)
 	case b == '[':
-		return c.container(inside+1, ']', c.value)
+		return nil, c.list(inside + 1)
 	case b == '-' || isDigit(b):
-		return c.number()
+		return nil, c.number()
 	case b == 't':
-		return c.word("true")
+		return nil, c.word("true")
 	case b == 'f':
-		return c.word("false")
+		return nil, c.word("false")
 	case b == 'n':
-		return c.word("null")
+		return nil, c.word("null")
 	}
-	return wrongSyntax
+	return nil, wrongSyntax
 }
 
-// container checks an object or a list, at a level of depth.
-func (c *checker) container(level int, end byte, element func(inside int) fault) fault {
+func (c *checker) object(level int) (fields []field, wrong fault) {
+	if level > MaxDepth {
+		return nil, wrongDepth
+	}
+	c.at++
+	for more := c.opens('}'); more; {
+		f, wrong := c.field(level)
+		if wrong != nothingWrong {
+			return nil, wrong
+		}
+		if level <= notedLevels {
+			fields = append(fields, f)
+		}
+		if more, wrong = c.continues('}'); wrong != nothingWrong {
+			return nil, wrong
+		}
+	}
+	return fields, nothingWrong
+}
+
+func (c *checker) field(inside int) (f field, wrong fault) {
+	start := c.at
+	if c.peek() != '"' || c.string() != nothingWrong {
+		return field{}, wrongSyntax
+	}
+	f.key = c.text[start:c.at]
+	c.skipSpace()
+	if c.peek() != ':' {
+		return field{}, wrongSyntax
+	}
+	c.at++
+	c.skipSpace()
+	start = c.at
+	f.inner, wrong = c.value(inside)
+	f.value = c.text[start:c.at]
+	return f, wrong
+}
+
+func (c *checker) list(level int) fault {
 	if level > MaxDepth {
 		return wrongDepth
 	}
 	c.at++
+	for more := c.opens(']'); more; {
+		_, wrong := c.value(level)
+		if wrong != nothingWrong {
+			return wrong
+		}
+		if more, wrong = c.continues(']'); wrong != nothingWrong {
+			return wrong
+		}
+	}
+	return nothingWrong
+}
+
+// opens says whether an object or a list has a first element, and passes over its
+// end where it has none.
+func (c *checker) opens(end byte) bool {
 	c.skipSpace()
 	if c.peek() == end {
 		c.at++
-		return nothingWrong
+		return false
 	}
-	for {
-		if wrong := element(level); wrong != nothingWrong {
-			return wrong
-		}
-		c.skipSpace()
-		b := c.peek()
-		c.at++
-		if b == end {
-			return nothingWrong
-		}
-		if b != ',' {
-			return wrongSyntax
-		}
-		c.skipSpace()
-	}
+	return true
 }
 
-func (c *checker) member(inside int) fault {
-	if c.peek() != '"' || c.string() != nothingWrong {
-		return wrongSyntax
-	}
+// continues says whether another element follows one.
+func (c *checker) continues(end byte) (more bool, wrong fault) {
 	c.skipSpace()
-	if c.peek() != ':' {
-		return wrongSyntax
-	}
+	b := c.peek()
 	c.at++
-	c.skipSpace()
-	return c.value(inside)
+	switch b {
+	case end:
+		return false, nothingWrong
+	case ',':
+		c.skipSpace()
+		return true, nothingWrong
+	}
+	return false, wrongSyntax
 }
 
 func (c *checker) string() fault {

@@ -5,11 +5,11 @@ import "strconv"
 // envelope is what Parse and Check both read of a body before anything is built.
 // All slices point into the body, or into the text of its resources string.
 type envelope struct {
-	body     []byte // a valid JSON object
+	fields   []field // of the body
 	id       string
 	event    string
 	attempt  int
-	payload  []byte // a valid JSON object
+	payload  field // its value is a valid JSON object
 	resource resource
 }
 
@@ -23,32 +23,32 @@ type resource struct {
 // read checks a body and finds what it is about. Of a member that occurs twice
 // the last one counts, here as in encoding/json.
 func read(body []byte) (envelope, error) {
-	if err := checkJSON("the body", body, 0); err != nil {
+	fields, err := checkJSON("the body", body, 0)
+	if err != nil {
 		return envelope{}, err
 	}
 	if !isObject(body) {
 		return envelope{}, notWebhook("the body", "a JSON object")
 	}
-	e := envelope{body: body}
-	var payload, resources []byte
-	for key, value := range members(body) {
-		switch text(key) {
+	e := envelope{fields: fields}
+	var payload, resources field
+	for _, f := range fields {
+		switch text(f.key) {
 		case "id":
-			e.id = text(value)
+			e.id = text(f.value)
 		case "triggered_by":
-			e.event = text(value)
+			e.event = text(f.value)
 		case "attempt":
-			e.attempt = count(value)
+			e.attempt = count(f.value)
 		case "payload":
-			payload = value
+			payload = f
 		case "resources":
-			resources = value
+			resources = f
 		}
 	}
 	if e.event == "" {
 		return envelope{}, notWebhook("triggered_by", `the name of an event, for example "order.paid"`)
 	}
-	var err error
 	if e.payload, err = findPayload(payload, resources); err != nil {
 		return envelope{}, err
 	}
@@ -58,42 +58,49 @@ func read(body []byte) (envelope, error) {
 
 // findPayload gives the payload object: payload itself, or else what its
 // deprecated twin holds.
-func findPayload(payload, resources []byte) ([]byte, error) {
+func findPayload(payload, resources field) (field, error) {
 	switch {
-	case isObject(payload):
+	case isObject(payload.value):
 		return payload, nil
-	case !isAbsent(payload):
-		return nil, notWebhook("payload", "a JSON object")
-	case isObject(resources):
+	case !isAbsent(payload.value):
+		return field{}, notWebhook("payload", "a JSON object")
+	case isObject(resources.value):
 		return resources, nil
-	case isAbsent(resources):
-		return nil, notWebhook("payload (or resources, its older form)", "there")
-	case resources[0] != '"':
-		return nil, notWebhook("resources", "a JSON object, or a string that holds one")
+	case isAbsent(resources.value):
+		return field{}, notWebhook("payload (or resources, its older form)", "there")
+	case resources.value[0] != '"':
+		return field{}, notWebhook("resources", "a JSON object, or a string that holds one")
 	}
-	inner := []byte(text(resources))
-	if err := checkJSON("the string in resources", inner, 1); err != nil {
-		return nil, err
+	inner := []byte(text(resources.value))
+	fields, err := checkJSON("the string in resources", inner, 1)
+	if err != nil {
+		return field{}, err
 	}
 	if !isObject(inner) {
-		return nil, notWebhook("the string in resources", "a JSON object")
+		return field{}, notWebhook("the string in resources", "a JSON object")
 	}
-	return inner, nil
+	return field{value: inner, inner: fields}, nil
 }
 
 // findResource reads the order or customer in a payload: its data, or in a
 // deletion the payload itself.
-func findResource(payload []byte) (resource, error) {
-	field, object := "payload", payload
-	if data := member(payload, "data"); !isAbsent(data) {
-		field, object = "payload.data", data
+func findResource(payload field) (resource, error) {
+	name, object := "payload", payload.value
+	var data []byte
+	for _, f := range payload.inner {
+		if text(f.key) == "data" {
+			data = f.value
+		}
+	}
+	if !isAbsent(data) {
+		name, object = "payload.data", data
 	}
 	if !isObject(object) {
-		return resource{}, notWebhook(field, "a JSON object")
+		return resource{}, notWebhook(name, "a JSON object")
 	}
 	r := readResource(object)
 	if r.id == "" {
-		return resource{}, notWebhook(field+".id", "a string that is not empty")
+		return resource{}, notWebhook(name+".id", "a string that is not empty")
 	}
 	return r, nil
 }

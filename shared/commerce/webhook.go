@@ -50,13 +50,30 @@ func Parse(body []byte) (Webhook, error) {
 }
 
 // Check is Parse without building anything: the Webhook has no Body, and the error
-// is the same.
-func Check(body []byte) (Webhook, error) {
+// is the same. It gives what is to be kept of a body that it accepts: all but the
+// "configuration", in which Commerce repeats the webhook secret, byte for byte, the
+// white space between the outermost members aside.
+func Check(body []byte) (w Webhook, kept []byte, err error) {
 	e, err := read(body)
 	if err != nil {
-		return Webhook{}, err
+		return Webhook{}, nil, err
 	}
-	return e.webhook(), nil
+	return e.webhook(), e.withoutConfiguration(len(body)), nil
+}
+
+// withoutConfiguration writes the body again, in that many bytes at most.
+func (e envelope) withoutConfiguration(size int) []byte {
+	kept := append(make([]byte, 0, size), '{')
+	for _, f := range e.fields {
+		if text(f.key) == "configuration" {
+			continue
+		}
+		if len(kept) > 1 {
+			kept = append(kept, ',')
+		}
+		kept = append(append(append(kept, f.key...), ':'), f.value...)
+	}
+	return append(kept, '}')
 }
 
 // webhook is what is known of a webhook before its body is built.
@@ -68,41 +85,22 @@ func (e envelope) webhook() Webhook {
 	}
 }
 
-// WithoutConfiguration gives a body that Check has accepted without its
-// "configuration", in which Commerce repeats the webhook secret: what is kept of
-// an event must not hold it. Everything else stays byte for byte, the white space
-// between the outermost members aside.
-func WithoutConfiguration(body []byte) []byte {
-	rest := make([]byte, 0, len(body))
-	rest = append(rest, '{')
-	for key, value := range members(body) {
-		if text(key) == "configuration" {
-			continue
-		}
-		if len(rest) > 1 {
-			rest = append(rest, ',')
-		}
-		rest = append(append(append(rest, key...), ':'), value...)
-	}
-	return append(rest, '}')
-}
-
 // tree builds what a template sees. The secret (configuration) and the
 // deprecated twin (resources) are passed over rather than built and removed.
 func (e envelope) tree() map[string]any {
 	tree := make(map[string]any)
-	for key, value := range members(e.body) {
-		name := text(key)
+	for _, f := range e.fields {
+		name := text(f.key)
 		if name == "configuration" || name == "resources" || name == "payload" {
 			continue
 		}
-		tree[name] = build(value)
+		tree[name] = build(f.value)
 	}
 	if integration, ok := tree["integration"].(map[string]any); ok {
 		// The API's integrations hold their secret here. The webhooks' are not
 		// documented to, and a template must not see it if one day they do.
 		delete(integration, "configuration")
 	}
-	tree["payload"] = build(e.payload)
+	tree["payload"] = build(e.payload.value)
 	return tree
 }

@@ -102,7 +102,7 @@ func TestParseReadsEveryFormOfABody(t *testing.T) {
 			if err != nil {
 				t.Fatalf("Parse: %v", err)
 			}
-			checked, err := commerce.Check(test.body)
+			checked, _, err := commerce.Check(test.body)
 			if err != nil {
 				t.Errorf("Check: %v, though Parse accepts it", err)
 			}
@@ -257,7 +257,7 @@ func TestParseAndCheckRefuseWhatIsNoWebhook(t *testing.T) {
 			if refused.Code != test.code || !strings.Contains(refused.Error(), test.message) {
 				t.Errorf("got %s: %s\nwant %s: …%s…", refused.Code, refused, test.code, test.message)
 			}
-			if _, checked := commerce.Check(test.body); !reflect.DeepEqual(checked, err) {
+			if _, _, checked := commerce.Check(test.body); !reflect.DeepEqual(checked, err) {
 				t.Errorf("Check: %v\nParse: %v", checked, err)
 			}
 		})
@@ -289,7 +289,7 @@ func TestRefusalsQuoteNothingOfTheBody(t *testing.T) {
 		`{"triggered_by":"` + private + `","resources":"` + private + `"}`,
 		`{"triggered_by":"` + private + `","payload":{"data":{"id":["` + private + `"]}}}`,
 	} {
-		_, err := commerce.Check([]byte(body))
+		_, _, err := commerce.Check([]byte(body))
 		if err == nil {
 			t.Errorf("%s is accepted", body)
 		} else if strings.ContainsAny(err.Error(), "zq") {
@@ -348,7 +348,7 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	benchmark(b, func(body []byte) error { _, err := commerce.Check(body); return err })
+	benchmark(b, func(body []byte) error { _, _, err := commerce.Check(body); return err })
 }
 
 func benchmark(b *testing.B, read func([]byte) error) {
@@ -367,18 +367,20 @@ func benchmark(b *testing.B, read func([]byte) error) {
 }
 
 // What is kept of an event goes to a queue, to dead letters and to whoever looks
-// at them. Whoever "saves" this pass over the body stores the secret there.
-func TestWithoutConfiguration(t *testing.T) {
+// at them. Whoever "saves" taking the configuration away stores the secret there.
+func TestWhatIsKeptLacksTheConfiguration(t *testing.T) {
+	const rest = `"triggered_by":"order.paid","payload":{"id":"2"}`
 	for name, test := range map[string]struct{ body, want string }{
-		"leaves a body without one as it is":               {`{"id":"1","payload":{"id":"2"}}`, `{"id":"1","payload":{"id":"2"}}`},
-		"takes it away from the middle":                    {`{"id":"1","configuration":{"secret_key":"s"},"payload":{}}`, `{"id":"1","payload":{}}`},
-		"takes it away from either end":                    {`{"configuration":{},"id":"1","configuration":null}`, `{"id":"1"}`},
-		"sees through an escaped name":                     {`{"con\u0066iguration":"s","id":"1"}`, `{"id":"1"}`},
-		"keeps what is inside other members to the letter": {` { "id" : "<é\u00e9>" , "payload" : { "configuration" : 1e999 } } `, `{"id":"<é\u00e9>","payload":{ "configuration" : 1e999 }}`},
+		"a body without one stays as it is":    {`{` + rest + `}`, `{` + rest + `}`},
+		"it goes from the middle":              {`{"id":"1","configuration":{"secret_key":"s"},` + rest + `}`, `{"id":"1",` + rest + `}`},
+		"it goes from either end":              {`{"configuration":{},` + rest + `,"configuration":null}`, `{` + rest + `}`},
+		"it goes where its name is escaped":    {`{"con\u0066iguration":"s",` + rest + `}`, `{` + rest + `}`},
+		"what is inside others stays the same": {` { "id" : "<é\u00e9>" , ` + rest + `, "l" : { "configuration" : 1e999 } } `, `{"id":"<é\u00e9>",` + rest + `,"l":{ "configuration" : 1e999 }}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := string(commerce.WithoutConfiguration([]byte(test.body))); got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
+			_, kept, err := commerce.Check([]byte(test.body))
+			if string(kept) != test.want || err != nil {
+				t.Errorf("got %s, error %v, want %s", kept, err, test.want)
 			}
 		})
 	}

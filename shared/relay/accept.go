@@ -64,11 +64,11 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 	if len(body) > MaxBody {
 		return acceptance{answer: tooLarge, why: fmt.Errorf("its body is over %d bytes: %w", MaxBody, ErrTooLarge)}
 	}
-	webhook, err := commerce.Check(body)
+	webhook, kept, err := commerce.Check(body)
 	if err != nil {
 		return r.refuse(ctx, verdict, body, err)
 	}
-	envelope := Envelope{Received: time.Now(), Body: commerce.WithoutConfiguration(body)}
+	envelope := Envelope{Received: time.Now(), Body: kept}
 	a := acceptance{received: envelope.Received}
 	if verdict == commerce.Unknown {
 		envelope.Presented = &presented

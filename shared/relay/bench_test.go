@@ -1,7 +1,11 @@
 package relay_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -82,6 +86,33 @@ func BenchmarkAccept(b *testing.B) {
 			for b.Loop() {
 				if answer := w.relay.Accept(b.Context(), secret, body); answer != accepted {
 					b.Fatal(answer)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPack is what an acceptance cannot go under: compressing the same body,
+// writing it as text, and a hash of it.
+func BenchmarkPack(b *testing.B) {
+	for _, lines := range lineCounts {
+		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {
+			body := order(lines)
+			var packed bytes.Buffer
+			writer, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				packed.Reset()
+				writer.Reset(&packed)
+				if _, err := writer.Write(body); err != nil || writer.Close() != nil {
+					b.Fatal("it was not compressed")
+				}
+				if base64.StdEncoding.EncodeToString(packed.Bytes()) == "" || sha256.Sum256(body) == [sha256.Size]byte{} {
+					b.Fatal("nothing came of it")
 				}
 			}
 		})

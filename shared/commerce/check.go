@@ -25,8 +25,7 @@ const (
 // members.
 func checkJSON(what string, text []byte, inside int) ([]field, error) {
 	c := checker{text: text}
-	fields, wrong := c.document(inside)
-	switch wrong {
+	switch c.document(inside) {
 	case wrongSyntax:
 		return nil, notJSON(what, json.Unmarshal(text, new(any)))
 	case wrongDepth:
@@ -34,7 +33,7 @@ func checkJSON(what string, text []byte, inside int) ([]field, error) {
 	case wrongCount:
 		return nil, &Error{TooMany, fmt.Sprintf("%s has more than %d values: no Commerce webhook has", what, MaxValues)}
 	}
-	return fields, nil
+	return c.fields, nil
 }
 
 // field is a member of an object: its name as the JSON string that it is, and its
@@ -64,16 +63,19 @@ type checker struct {
 	text   []byte
 	at     int
 	values int
+	fields []field // of the last object that was checked, if it lies at a noted level
 }
 
-func (c *checker) document(inside int) ([]field, fault) {
+func (c *checker) document(inside int) fault {
 	c.skipSpace()
-	fields, wrong := c.value(inside)
-	c.skipSpace()
-	if wrong == nothingWrong && c.at < len(c.text) {
-		wrong = wrongSyntax
+	if wrong := c.value(inside); wrong != nothingWrong {
+		return wrong
 	}
-	return fields, wrong
+	c.skipSpace()
+	if c.at < len(c.text) {
+		return wrongSyntax
+	}
+	return nothingWrong
 }
 
 // peek is the next byte; 0, which no JSON begins with, at the end.
@@ -90,66 +92,70 @@ func (c *checker) skipSpace() {
 	}
 }
 
-// value checks a value, and gives the members of an object.
-func (c *checker) value(inside int) ([]field, fault) {
+func (c *checker) value(inside int) fault {
 	if c.values++; c.values > MaxValues {
-		return nil, wrongCount
+		return wrongCount
 	}
 	switch b := c.peek(); {
 	case b == '"':
-		return nil, c.string()
+		return c.string()
 	case b == '{':
 		return c.object(inside + 1)
 	case b == '[':
-		return nil, c.list(inside + 1)
+		return c.list(inside + 1)
 	case b == '-' || isDigit(b):
-		return nil, c.number()
+		return c.number()
 	case b == 't':
-		return nil, c.word("true")
+		return c.word("true")
 	case b == 'f':
-		return nil, c.word("false")
+		return c.word("false")
 	case b == 'n':
-		return nil, c.word("null")
+		return c.word("null")
 	}
-	return nil, wrongSyntax
+	return wrongSyntax
 }
 
-func (c *checker) object(level int) (fields []field, wrong fault) {
+func (c *checker) object(level int) fault {
 	if level > MaxDepth {
-		return nil, wrongDepth
+		return wrongDepth
 	}
 	c.at++
+	var fields []field
 	for more := c.opens('}'); more; {
-		f, wrong := c.field(level)
+		key, wrong := c.key()
 		if wrong != nothingWrong {
-			return nil, wrong
+			return wrong
+		}
+		start := c.at
+		c.fields = nil
+		if wrong := c.value(level); wrong != nothingWrong {
+			return wrong
 		}
 		if level <= notedLevels {
-			fields = append(fields, f)
+			fields = append(fields, field{key: key, value: c.text[start:c.at], inner: c.fields})
 		}
 		if more, wrong = c.continues('}'); wrong != nothingWrong {
-			return nil, wrong
+			return wrong
 		}
 	}
-	return fields, nothingWrong
+	c.fields = fields
+	return nothingWrong
 }
 
-func (c *checker) field(inside int) (f field, wrong fault) {
+// key checks the name of a member, and passes over the colon.
+func (c *checker) key() ([]byte, fault) {
 	start := c.at
 	if c.peek() != '"' || c.string() != nothingWrong {
-		return field{}, wrongSyntax
+		return nil, wrongSyntax
 	}
-	f.key = c.text[start:c.at]
+	key := c.text[start:c.at]
 	c.skipSpace()
 	if c.peek() != ':' {
-		return field{}, wrongSyntax
+		return nil, wrongSyntax
 	}
 	c.at++
 	c.skipSpace()
-	start = c.at
-	f.inner, wrong = c.value(inside)
-	f.value = c.text[start:c.at]
-	return f, wrong
+	return key, nothingWrong
 }
 
 func (c *checker) list(level int) fault {
@@ -158,7 +164,7 @@ func (c *checker) list(level int) fault {
 	}
 	c.at++
 	for more := c.opens(']'); more; {
-		_, wrong := c.value(level)
+		wrong := c.value(level)
 		if wrong != nothingWrong {
 			return wrong
 		}
@@ -195,10 +201,19 @@ func (c *checker) continues(end byte) (more bool, wrong fault) {
 	return false, wrongSyntax
 }
 
+// stops are the bytes at which a string ends, or does not go on as it is.
+var stops = func() (stops [256]bool) {
+	for b := range ' ' {
+		stops[b] = true
+	}
+	stops['"'], stops['\\'] = true, true
+	return stops
+}()
+
 func (c *checker) string() fault {
 	text, i := c.text, c.at+1
 	for {
-		for i < len(text) && kinds[text[i]] != quoteOrEscape && text[i] >= ' ' {
+		for i < len(text) && !stops[text[i]] {
 			i++
 		}
 		if i >= len(text) || text[i] < ' ' {

@@ -63,9 +63,12 @@ prove: ## Show at full size, in two minutes: 1,000 events before the settings, 1
 	go test -count 1 -v -run AtScale ./functions -scale 10
 
 .PHONY: bench
-bench: ## Measure: nanoseconds, bytes and allocations per event; a cold start
-	go test -run '^$$' -bench . -benchmem ./shared/...
-	go test -run '^$$' -bench ColdStart -benchtime 100x ./functions
+bench: ## Measure what an event and a start cost, beside what they cost at the least
+	@for run in 1 2 3; do \
+		go test -run '^$$' -bench 'Accept|Pack|Journey|Floor' -benchmem -benchtime 500ms ./shared/relay; \
+		go test -run '^$$' -bench 'Deliver|Post' -benchmem -benchtime 1000x ./shared/segment; \
+		go test -run '^$$' -bench Start -benchtime 20x ./functions; \
+	done | go run ./infra/bench
 
 # The SAM CLI runs functions of this machine's processor only.
 ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)

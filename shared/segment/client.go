@@ -95,7 +95,9 @@ func (c *Client) send(ctx context.Context, to Endpoint, address *url.URL, messag
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	outcome := c.exchange(ctx, to, newExchange(ctx, address, messages))
-	outcome.Detail = presentable(outcome.Detail, to.WriteKey)
+	if outcome.Detail != "" {
+		outcome.Detail = presentable(outcome.Detail, to.WriteKey)
+	}
 	return outcome
 }
 

@@ -14,10 +14,13 @@ import (
 //	order.items[0].sku & "!"   ->   $o2($s, $o1($s, $c), "!")
 //
 // $s is the state of the evaluation, $c the context; both are ordinary variables.
-// A part that needs another context is a lambda whose parameter is $c.
+// A part that needs another context is a lambda whose parameter is $c. Operations in
+// one another are one operation wherever that makes no difference (see emitted), and so
+// the example is $o1($s, $c).
 type emitter struct {
 	operations map[string]any // by name; also holds constants
 	variables  map[string]string
+	read       map[string]bool // the variables that the program reads from the library
 	depth      int
 	deepest    int
 	cheap      int  // expressions since the last lambda that no operation pays for
@@ -30,7 +33,7 @@ type emitter struct {
 
 // newEmitter is for a template with so many assignments to each variable.
 func newEmitter(assignments map[string]int) *emitter {
-	e := &emitter{operations: map[string]any{}, variables: map[string]string{}, pending: map[string]int{}, atRoot: true}
+	e := &emitter{operations: map[string]any{}, variables: map[string]string{}, read: map[string]bool{}, pending: map[string]int{}, atRoot: true}
 	for name, count := range assignments {
 		e.pending[e.variable(name)] = count
 	}

@@ -92,7 +92,10 @@ func partOf(params []string, body *emitted) *emitted {
 // program gives the text with which the library evaluates an expression.
 func (e *emitter) program(c *emitted) string {
 	switch c.form {
-	case formText, formVariable:
+	case formVariable:
+		e.read[c.text] = true
+		return c.text
+	case formText:
 		return c.text
 	case formBind:
 		return c.text + " := " + e.program(c.inner[0])
@@ -134,6 +137,9 @@ func (e *emitter) native(c *emitted) string {
 	l := linker{slots: map[string]int{}}
 	evaluate := l.link(c)
 	size, slots := l.size, l.outsideSlots
+	for _, name := range l.outside {
+		e.read[name] = true
+	}
 	return callText(e.register(operation(func(argv []reflect.Value) (reflect.Value, error) {
 		st := stateOf(argv)
 		if err := st.spend(costOfLibrary); err != nil {

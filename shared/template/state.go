@@ -52,7 +52,7 @@ type state struct {
 }
 
 func newState(ctx context.Context) *state {
-	return &state{ctx: ctx, fuel: maxFuel, watch: maxFuel, bytes: maxBytes, now: time.Now(), stack: make([]any, 0, 256)}
+	return &state{ctx: ctx, fuel: maxFuel, watch: maxFuel, bytes: maxBytes, now: time.Now(), stack: make([]any, 0, 128)}
 }
 
 // push makes room for n values on the stack, undefined ones; pop takes it away. An

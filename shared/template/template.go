@@ -33,8 +33,8 @@ var ErrInput = errors.New("input")
 type Template struct {
 	name    string
 	program jtypes.Callable
-	// bindings are the variables that the template uses and that are not built-in,
-	// in the order of the program's parameters.
+	// bindings are the variables that the template reads without having assigned to
+	// them, other than built-in ones, in the order of the program's parameters.
 	bindings []string
 	literals map[string]bool // the texts that stand in the source
 }
@@ -121,6 +121,9 @@ func compileProgram(name, source string) (*Template, error) {
 func (t *Template) load(e *emitter, code string) error {
 	params := []string{"$s", "$root", "$input"}
 	for name, variable := range e.variables {
+		if !e.read["$"+variable] {
+			continue
+		}
 		if fn, ok := builtins["$"+name]; ok {
 			e.operations[variable] = fn
 			continue

@@ -44,7 +44,7 @@ func collectKeys(st *state, seen *object, v any, level int) error {
 			}
 		}
 	case *object:
-		if err := st.collect(2 * len(v.fields)); err != nil {
+		if err := st.collect(4 * len(v.fields)); err != nil {
 			return err
 		}
 		for _, key := range v.keys() {

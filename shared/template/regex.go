@@ -424,7 +424,7 @@ func (r *regex) find(st *state, text string, pos int) ([]int, error) {
 	m := &meter{st: st, text: text[start:], cost: r.cost + 4}
 	at := re.FindReaderSubmatchIndex(m)
 	if m.err == nil {
-		m.err = st.spend(5 + m.owed/8)
+		m.err = st.spend(5 + m.owed/5)
 	}
 	if m.err != nil || at == nil {
 		return nil, m.err
@@ -452,7 +452,7 @@ func (m *meter) ReadRune() (rune, int, error) {
 		return 0, 0, io.EOF
 	}
 	if m.owed += m.cost; m.owed >= 8*1024 {
-		if m.err = m.st.spend(m.owed / 8); m.err != nil {
+		if m.err = m.st.spend(m.owed / 5); m.err != nil {
 			return 0, 0, io.EOF
 		}
 		m.owed = 0

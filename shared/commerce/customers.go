@@ -38,6 +38,22 @@ func (c *Client) Customers(ctx context.Context, period Period) iter.Seq2[Custome
 	}
 }
 
+// LatestCustomers reads the customers that were registered last, the newest first, at
+// most 100.
+func (c *Client) LatestCustomers(ctx context.Context, count int) ([]Customer, error) {
+	p, err := c.latest(ctx, customersPath, "", count)
+	if err != nil {
+		return nil, err
+	}
+	customers := make([]Customer, len(p.Data))
+	for i, object := range p.Data {
+		if customers[i], err = readCustomer(object); err != nil {
+			return nil, c.unreadable(http.MethodGet+" "+customersPath, err)
+		}
+	}
+	return customers, nil
+}
+
 // Customer reads one customer.
 func (c *Client) Customer(ctx context.Context, id string) (Customer, error) {
 	path := customersPath + "/" + url.PathEscape(id)

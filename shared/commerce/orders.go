@@ -65,6 +65,21 @@ func (c *Client) Orders(ctx context.Context, period Period) iter.Seq2[Order, err
 	}
 }
 
+// LatestOrders reads the orders that were placed last, the newest first, at most 100.
+func (c *Client) LatestOrders(ctx context.Context, count int) ([]Order, error) {
+	p, err := c.latest(ctx, ordersPath, "items", count)
+	if err != nil {
+		return nil, err
+	}
+	orders := make([]Order, len(p.Data))
+	for i, object := range p.Data {
+		if orders[i], err = c.withItems(ctx, ordersPath, object, p.Included.Items); err != nil {
+			return nil, err
+		}
+	}
+	return orders, nil
+}
+
 // Order reads one order with its lines.
 func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 	path := orderPath(id)

@@ -41,6 +41,20 @@ func (p page) last() bool {
 func (c *Client) page(ctx context.Context, path string, query url.Values, offset int) (page, error) {
 	query.Set("page[limit]", strconv.Itoa(pageLimit))
 	query.Set("page[offset]", strconv.Itoa(offset))
+	return c.readPage(ctx, path, query)
+}
+
+// latest reads the records of a list that were created last, the newest first, with
+// what else they include.
+func (c *Client) latest(ctx context.Context, path, include string, count int) (page, error) {
+	query := url.Values{"sort": {"-created_at"}, "page[limit]": {strconv.Itoa(min(count, pageLimit))}}
+	if include != "" {
+		query.Set("include", include)
+	}
+	return c.readPage(ctx, path, query)
+}
+
+func (c *Client) readPage(ctx context.Context, path string, query url.Values) (page, error) {
 	answer, err := c.Get(ctx, path+"?"+query.Encode())
 	if err != nil {
 		return page{}, err

@@ -25,6 +25,7 @@ type Console struct {
 	Log *slog.Logger
 
 	connection connection
+	latest     latest
 }
 
 // Handler answers everything below the root that is the console's.

@@ -113,7 +113,7 @@ func (c *Console) showEditor(w http.ResponseWriter, r *http.Request, status int,
 		return
 	}
 	data.Versions = versions
-	data.Events = c.events(data.Form.Tracking)
+	data.Events = c.events(r.Context(), data.Form.Tracking)
 	data.Preview = c.preview(r.Context(), data.Form)
 	c.show(w, r, status, "templates-edit", view{Title: data.Form.Tracking.Title, Path: "/templates", Alert: alert, Data: data})
 }

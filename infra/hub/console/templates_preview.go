@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -64,10 +63,10 @@ type eventGroup struct {
 }
 
 // events are those to choose from.
-func (c *Console) events(t tracking.Tracking) []eventGroup {
+func (c *Console) events(ctx context.Context, t tracking.Tracking) []eventGroup {
 	all := []eventGroup{{"Samples", sampleEvents(t)}}
-	if recents := c.recents(t); len(recents) > 0 {
-		all = append(all, eventGroup{"Came in last", recents})
+	if recents := c.recents(ctx, t); len(recents) > 0 {
+		all = append(all, eventGroup{c.recentsTitle(), recents})
 	}
 	return all
 }
@@ -84,39 +83,20 @@ func sampleEvents(t tracking.Tracking) []event {
 // firstEvent is the one that a page is opened with.
 func firstEvent(t tracking.Tracking) string { return sampleEvents(t)[0].Value }
 
-// recents are the real events of a tracking that there are to try a template on, the
-// newest first.
-func (c *Console) recents(t tracking.Tracking) []event {
-	if c.Machine == nil {
-		return nil
-	}
-	var all []event
-	for _, recent := range c.Machine.Recent() {
-		if recent.Tracking.Name == t.Name {
-			all = append(all, event{
-				Value: "recent:" + strconv.FormatInt(recent.At.UnixNano(), 10),
-				Label: fmt.Sprintf("%s %s, %s", recent.Event, recent.Resource, ago(time.Since(recent.At))),
-				Body:  recent.Body, At: recent.At, Real: true,
-			})
-		}
-	}
-	return all
-}
-
 var (
 	errNoEvent    = errors.New("that event is not among the last ones any more: choose another")
 	errPasteFirst = errors.New("paste the body of a webhook, as Commerce posts it")
 )
 
 // event is the one that a form names.
-func (c *Console) event(form templateForm) (event, error) {
+func (c *Console) event(ctx context.Context, form templateForm) (event, error) {
 	if form.Event == pasted {
 		if strings.TrimSpace(form.Pasted) == "" {
 			return event{}, errPasteFirst
 		}
 		return event{Value: pasted, Body: []byte(form.Pasted), At: time.Now(), Real: true}, nil
 	}
-	all := slices.Concat(sampleEvents(form.Tracking), c.recents(form.Tracking))
+	all := slices.Concat(sampleEvents(form.Tracking), c.recents(ctx, form.Tracking))
 	i := slices.IndexFunc(all, func(e event) bool { return e.Value == form.Event })
 	if i < 0 {
 		return event{}, errNoEvent
@@ -210,7 +190,7 @@ func (c *Console) preview(ctx context.Context, form templateForm) preview {
 		p.Result.Wrong = mistakeIn(tried.wrong, form.Source)
 		return p
 	}
-	e, err := c.event(form)
+	e, err := c.event(ctx, form)
 	if err != nil {
 		p.Problem = err.Error()
 		return p

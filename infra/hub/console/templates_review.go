@@ -35,7 +35,7 @@ type change struct {
 // reviewTemplate shows what saving would change for the last events, or else for the
 // samples.
 func (c *Console) reviewTemplate(w http.ResponseWriter, r *http.Request, data editorData) {
-	events, of := c.recents(data.Form.Tracking), "last events"
+	events, of := c.recents(r.Context(), data.Form.Tracking), "last events"
 	events = events[:min(len(events), reviewed)]
 	if len(events) == 0 {
 		events, of = sampleEvents(data.Form.Tracking), "samples"

@@ -255,7 +255,7 @@ func TestPersonalValuesOfRealEventsAreHiddenUntilAskedFor(t *testing.T) {
 	b := write(t)
 	at := time.Now()
 	b.console.Machine = machineWith{recent: []Recent{{At: at, Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-1", Body: []byte(orderOfMara)}}}
-	recent := eventOf(b.console.recents(tracking.OrderCompleted))
+	recent := eventOf(b.console.recents(t.Context(), tracking.OrderCompleted))
 	failing := `$error("no " & payload.data.customer.name)`
 	for _, c := range []struct {
 		name, source string

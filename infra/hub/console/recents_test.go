@@ -1,0 +1,56 @@
+package console
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"commerce-segment/infra/commercetest"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// A deployed store keeps no webhook that was delivered: its real events are made of what
+// Commerce has.
+func TestATemplateIsTriedOnWhatCommerceHasGotLast(t *testing.T) {
+	commerce, set := connected(t)
+	order := func(number, payment, created string) string {
+		return commerce.AddOrder(commercetest.Object{
+			"payment": payment, "order_number": number, "customer": commercetest.Object{"name": "Mara Quarry", "email": "mara@example.com"},
+			"meta": commercetest.Object{
+				"timestamps":    commercetest.Object{"created_at": created, "updated_at": created},
+				"display_price": commercetest.Object{"with_tax": commercetest.Object{"amount": 4200, "currency": "EUR"}},
+			},
+		}, commercetest.Object{"type": "order_item", "name": "A kettle", "quantity": 1})
+	}
+	older := order("1", "paid", "2026-11-01T10:00:00Z")
+	unpaid := order("2", "unpaid", "2026-11-02T10:00:00Z")
+	newer := order("3", "paid", "2026-11-03T10:00:00Z")
+	console := open(t)
+	b := browseAt(t, console, set)
+
+	_, page := b.get("/templates/order-completed")
+	if first, second := strings.Index(page, newer), strings.Index(page, older); first < 0 || second < first || strings.Contains(page, unpaid) {
+		t.Errorf("it does not offer the paid orders, the newest first: newer at %d, older at %d, unpaid %v", first, second, strings.Contains(page, unpaid))
+	}
+	value := eventOf(console.recents(t.Context(), tracking.OrderCompleted))
+	_, preview := b.post("/templates/order-completed/preview", url.Values{"source": {templates.Default("order-completed")}, "event": {value}})
+	if !strings.Contains(preview, newer) || strings.Contains(preview, "Mara") || !strings.Contains(preview, "A kettle") {
+		t.Errorf("the preview is not of the newest order with its lines and without its people:\n%s", preview)
+	}
+
+	asked := len(commerce.Requests("/v2/orders"))
+	b.post("/templates/order-completed/preview", url.Values{"source": {"{}"}, "event": {value}})
+	if again := len(commerce.Requests("/v2/orders")); again != asked {
+		t.Errorf("it asks Commerce again with every key that is typed: %d times, then %d", asked, again)
+	}
+}
+
+func TestATemplateCanBeTriedWhereCommerceFails(t *testing.T) {
+	commerce, set := connected(t)
+	commerce.Fail(commercetest.Fault{Path: "/v2/orders", Status: 403, Times: 100})
+	status, page := browseAt(t, open(t), set).get("/templates/order-completed")
+	if status != 200 || !strings.Contains(page, "guest") {
+		t.Errorf("answered %d, without the samples:\n%s", status, page)
+	}
+}

@@ -37,6 +37,7 @@ func init() {
 	defineHigherOrder()
 	defineDates()
 	defineMoney()
+	defineCommerce()
 
 	defined("boolean", "x-:b", 1, func(st *state, args []any) (any, error) { return truth(st, args[0]) })
 	defined("not", "x-:b", 1, func(st *state, args []any) (any, error) {

@@ -48,7 +48,9 @@ type state struct {
 	// literals are the texts that stand in the template's source.
 	literals map[string]bool
 	// stack has the frames and the operands of what is being evaluated.
-	stack []any
+	stack   []any
+	fetch   Fetch // what $commerce asks; nil: nothing
+	lookups int   // calls of $commerce so far
 }
 
 func newState(ctx context.Context) *state {

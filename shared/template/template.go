@@ -37,6 +37,7 @@ type Template struct {
 	// them, other than built-in ones, in the order of the program's parameters.
 	bindings []string
 	literals map[string]bool // the texts that stand in the source
+	fetch    Fetch           // what $commerce asks; nil: nothing
 }
 
 // Error is what is wrong with a template, at compile time or while applying it.
@@ -201,7 +202,7 @@ func (t *Template) Eval(ctx context.Context, input []byte, bindings map[string][
 // evaluate runs the program on an input.
 func (t *Template) evaluate(ctx context.Context, input any, vars map[string]any) (v any, st *state, err error) {
 	st = newState(ctx)
-	st.literals = t.literals
+	st.literals, st.fetch = t.literals, t.fetch
 	defer func() {
 		if r := recover(); r != nil {
 			v, err = nil, newError(t.name, fmt.Errorf("it cannot be evaluated: %v", r))

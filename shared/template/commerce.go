@@ -1,0 +1,116 @@
+package template
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Fetch reads what is at a path of the Commerce API, such as
+// "/v2/orders/8c6f…/transactions", and returns the JSON of the answer, or nil where
+// nothing is there. Its error ends the evaluation, whose *Error wraps it and has its
+// text: it must quote nothing personal.
+type Fetch func(ctx context.Context, path string) ([]byte, error)
+
+// WithCommerce is the template with what its calls of $commerce ask. One that has
+// nothing to ask (nil, or without WithCommerce) gets undefined from them.
+func (t *Template) WithCommerce(fetch Fetch) *Template {
+	asking := *t
+	asking.fetch = fetch
+	return &asking
+}
+
+// UsesCommerce says that a template's source may call $commerce. It errs on the safe
+// side: it takes a mention in a comment for a call, and overlooks none.
+func UsesCommerce(source string) bool {
+	for _, behind := range strings.Split(source, "$commerce")[1:] {
+		if behind == "" || !strings.Contains(inName, behind[:1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// inName are characters that make a longer name of one that they stand behind.
+const inName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+
+// What $commerce may cost an evaluation, beside its time, which is the Fetch's to
+// bound.
+const (
+	// maxLookups is how many times one evaluation may call it.
+	maxLookups = 10
+	// MaxAnswer is the largest answer that a template is given, in bytes.
+	MaxAnswer = 1 << 20
+	// maxPath bounds a path with its query, in bytes.
+	maxPath = 2048
+)
+
+func defineCommerce() {
+	textFunction("commerce", "s:x", 1, func(st *state, path string, _ []any) (any, error) {
+		if err := checkPath(path); err != nil {
+			return nil, err
+		}
+		if st.lookups++; st.lookups > maxLookups {
+			return nil, fmt.Errorf("it calls $commerce more than %d times for one event: ask for several things at once, with a filter in the query", maxLookups)
+		}
+		if st.fetch == nil {
+			return nil, nil
+		}
+		answer, err := st.fetch(st.ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		return readAnswer(st, answer)
+	})
+}
+
+// commerceRoots are what the paths of $commerce lie below: orders and customers, the
+// catalog as it is kept, and as shoppers see it.
+var commerceRoots = []string{"/v2/", "/pcm/", "/catalog/"}
+
+// checkPath refuses a path that could lead elsewhere than it seems to. There is no
+// escape in one, so that nobody needs to know who undoes it. Its error quotes nothing
+// of the path, which may be made of an event.
+func checkPath(target string) error {
+	path, query, _ := strings.Cut(target, "?")
+	switch {
+	case len(target) > maxPath:
+		return fmt.Errorf("the path for $commerce has more than %d bytes", maxPath)
+	case !slices.ContainsFunc(commerceRoots, func(root string) bool { return strings.HasPrefix(path, root) }):
+		return fmt.Errorf("$commerce reads what is below %s, and nothing else: begin its path with one of them, as in $commerce(\"/v2/orders/\" & payload.data.id)",
+			strings.Join(commerceRoots, ", "))
+	case strings.ContainsFunc(path, func(r rune) bool { return !strings.ContainsRune(inPath, r) }):
+		return errors.New("the path for $commerce may have letters, digits and - . _ ~ between its slashes: put anything else into the query, through $encodeUrlComponent")
+	case slices.ContainsFunc(strings.Split(path[1:], "/"), func(part string) bool { return strings.Trim(part, ".") == "" }):
+		return errors.New("the path for $commerce has nothing, or nothing but dots, between two slashes or at its end: call it only where the id is there, as in $id ? $commerce(\"/v2/customers/\" & $id)")
+	case strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }):
+		return errors.New("the query for $commerce holds a character that cannot stand in a URL: give $encodeUrlComponent the text that has it")
+	}
+	return nil
+}
+
+// inPath are the characters of a path: its slashes, and those that RFC 3986 never
+// escapes.
+const inPath = inName + "-.~/"
+
+// readAnswer makes a value of an answer, and pays for it before it is made.
+func readAnswer(st *state, answer []byte) (any, error) {
+	if len(answer) > MaxAnswer {
+		return nil, fmt.Errorf("what $commerce got has more than %d MB: ask for less, with page[limit] or a filter in the query", MaxAnswer>>20)
+	}
+	if err := st.spend(len(answer) / 4); err != nil {
+		return nil, err
+	}
+	objects, items := bytes.Count(answer, []byte("{")), bytes.Count(answer, []byte("["))+bytes.Count(answer, []byte(","))
+	if err := st.allocate(2*len(answer) + bytesPerObject*objects + 2*bytesPerItem*items); err != nil {
+		return nil, err
+	}
+	v, err := fromJSON(answer)
+	if err != nil { // and no ErrInput: the event is not to blame
+		return nil, errors.New("what $commerce got is not JSON that a template can be given: it is nested too deep, or a number or a field's name in it is too long")
+	}
+	return v, nil
+}

@@ -1,0 +1,251 @@
+package template
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// store answers $commerce from a map, and notes what it was asked.
+type store struct {
+	answers map[string]string
+	asked   []string
+}
+
+func (s *store) fetch(_ context.Context, path string) ([]byte, error) {
+	s.asked = append(s.asked, path)
+	answer, found := s.answers[path]
+	if !found {
+		return nil, nil
+	}
+	return []byte(answer), nil
+}
+
+// ask evaluates a template that may ask a store.
+func ask(t *testing.T, s *store, source, input string) (string, error) {
+	t.Helper()
+	compiled, err := Compile("t", source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := compiled.WithCommerce(s.fetch).Eval(t.Context(), []byte(input), nil)
+	if got == nil {
+		return "undefined", err
+	}
+	return string(got), err
+}
+
+func TestCommerceGivesWhatIsAtAPath(t *testing.T) {
+	const transactions = `{"data": [{"refunded_amount": 500}, {"refunded_amount": 90071992547409931}]}`
+	s := &store{answers: map[string]string{
+		"/v2/orders/o-1/transactions":                       transactions,
+		"/pcm/products/p_1":                                 `{"data": {"b": 1, "a": null}}`,
+		"/catalog/products?filter=eq(sku,%22a%20b%22)&x=[]": `[1]`,
+		"/v2/empty": ``,
+	}}
+	for _, c := range []struct{ name, source, want string }{
+		{"the answer is a value", `$commerce("/v2/orders/" & id & "/transactions").data[0].refunded_amount`, `500`},
+		{"a whole number keeps its digits", `$commerce("/v2/orders/o-1/transactions").data[1].refunded_amount`, `90071992547409931`},
+		{"fields are as they were written", `$commerce("/pcm/products/p_1").data`, `{"b":1,"a":null}`},
+		{"a query goes along", `$commerce("/catalog/products?filter=eq(sku,%22" & $encodeUrlComponent("a b") & "%22)&x=[]")`, `[1]`},
+		{"what is not there is undefined", `$commerce("/v2/orders/none") ?? "nothing"`, `"nothing"`},
+		{"an empty answer is undefined", `$commerce("/v2/empty")`, `undefined`},
+		{"a path that is undefined is undefined", `$commerce(nothing)`, `undefined`},
+		{"it is a function like any other", `["o-1"].("/v2/orders/" & $ & "/transactions") ~> $map($commerce) ~> $count`, `1`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got, err := ask(t, s, c.source, `{"id": "o-1"}`); got != c.want || err != nil {
+				t.Errorf("got %s, %v, want %s", got, err, c.want)
+			}
+		})
+	}
+}
+
+// A store without credentials is a normal state, in which the default templates work.
+func TestCommerceGivesNothingWhereNobodyCanBeAsked(t *testing.T) {
+	for _, c := range []struct{ source, want string }{
+		{`[$commerce("/v2/orders/o").data]`, `[]`},
+		{`$sum($commerce("/v2/orders/o").data.amount) ?: "none"`, `"none"`},
+	} {
+		if got, err := eval(t, c.source, `{}`); got != c.want || err != nil {
+			t.Errorf("%s: got %s, %v, want %s", c.source, got, err, c.want)
+		}
+	}
+	if _, err := eval(t, `$commerce("/oauth/access_token")`, `{}`); err == nil {
+		t.Error("a path that is refused elsewhere is taken here: a preview would not show it")
+	}
+}
+
+// Whoever writes a template must not reach another host, or another part of the API
+// than those that are read: the token in the request is the shop's.
+func TestCommerceRefusesPathsThatLeadElsewhere(t *testing.T) {
+	for _, c := range []struct{ path, want string }{
+		{"", "below /v2/, /pcm/, /catalog/"},
+		{"/", "below /v2/"},
+		{"v2/orders", "below /v2/"},
+		{"/v2", "below /v2/"},
+		{"/V2/orders", "below /v2/"},
+		{"/oauth/access_token", "below /v2/"},
+		{"/v2.evil.example/x", "below /v2/"},
+		{"https://evil.example/v2/orders", "below /v2/"},
+		{"//evil.example/v2/orders", "below /v2/"},
+		{"@evil.example/v2/orders", "below /v2/"},
+		{"?/v2/orders", "below /v2/"},
+		{" /v2/orders", "below /v2/"},
+		{"/v2/", "nothing but dots"},
+		{"/v2/orders/", "nothing but dots"},
+		{"/v2/customers/?page[limit]=1", "nothing but dots"},
+		{"/v2/orders//transactions", "nothing but dots"},
+		{"/v2//evil.example", "nothing but dots"},
+		{"/v2/../oauth/access_token", "nothing but dots"},
+		{"/v2/./orders", "nothing but dots"},
+		{"/v2/..", "nothing but dots"},
+		{"/v2/%2e%2e/oauth", "letters, digits"},
+		{"/v2/orders%2f1", "letters, digits"},
+		{"/v2/orders;x", "letters, digits"},
+		{`/v2\..\oauth`, "below /v2/"},
+		{`/v2/x\..\..\oauth`, "letters, digits"},
+		{"/v2/orders#x", "letters, digits"},
+		{"/v2/orders x", "letters, digits"},
+		{"/v2/orders\r\nHost: evil", "letters, digits"},
+		{"/v2/user@evil.example", "letters, digits"},
+		{"/v2/ürders", "letters, digits"},
+		{"/v2/．．/oauth", "letters, digits"},
+		{"/v2/orders?filter=eq(name,a b)", "$encodeUrlComponent"},
+		{"/v2/orders?a#b", "$encodeUrlComponent"},
+		{"/v2/orders?name=Zoë", "$encodeUrlComponent"},
+		{"/v2/orders?a\nb", "$encodeUrlComponent"},
+		{"/v2/" + strings.Repeat("a", 2050), "more than 2048 bytes"},
+	} {
+		t.Run(c.path, func(t *testing.T) {
+			s := &store{}
+			got, err := ask(t, s, "\n$commerce(path)", fmt.Sprintf(`{"path": %q}`, c.path))
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "template t, line 2: ") {
+				t.Errorf("got %s, %v, want an error with its line and %q", got, err, c.want)
+			}
+			if len(c.path) > 10 && err != nil && strings.Contains(err.Error(), c.path) {
+				t.Errorf("it quotes the path, which may be made of an event: %v", err)
+			}
+			if len(s.asked) > 0 {
+				t.Errorf("it asked for %q", s.asked)
+			}
+		})
+	}
+}
+
+func TestCommerceIsCalledTenTimesAtMost(t *testing.T) {
+	for _, c := range []struct {
+		calls int
+		fails bool
+	}{{10, false}, {11, true}} {
+		s := &store{}
+		_, err := ask(t, s, fmt.Sprintf(`[1..%d].$commerce("/v2/orders/" & $)`, c.calls), ``)
+		if (err != nil) != c.fails || len(s.asked) != 10 {
+			t.Errorf("%d calls: got %d and %v", c.calls, len(s.asked), err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "more than 10 times") {
+			t.Errorf("it does not say so: %v", err)
+		}
+	}
+	compiled, err := Compile("t", `[1..10].$commerce("/v2/orders/" & $)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := compiled.WithCommerce((&store{}).fetch).Apply(t.Context(), map[string]any{}); err != nil {
+			t.Errorf("the ten are not an event's own: %v", err)
+		}
+	}
+}
+
+// The error is the event's fate: the relay must be able to tell it from one of the
+// template.
+func TestCommerceFailsWithWhatItWasTold(t *testing.T) {
+	compiled, err := Compile("t", "\n[1].$map([$], function($x) { $commerce(\"/v2/orders\") })")
+	if err != nil {
+		t.Fatal(err)
+	}
+	down := errors.New("it is down")
+	_, err = compiled.WithCommerce(func(context.Context, string) ([]byte, error) { return nil, down }).Apply(t.Context(), map[string]any{})
+	if !errors.Is(err, down) || err.Error() != "template t, line 2: it is down" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCommerceGivesNoMoreThanAnEvaluationMayHave(t *testing.T) {
+	filled := func(open, part, end string, size int) string {
+		return open + strings.Repeat(part+",", (size-len(open)-len(part)-len(end))/(len(part)+1)) + part + end
+	}
+	for _, c := range []struct{ name, answer, want string }{
+		{"an answer of 1 MB is taken", `"` + strings.Repeat("a", MaxAnswer-2) + `"`, ""},
+		{"one byte more is not", `"` + strings.Repeat("a", MaxAnswer-1) + `"`, "more than 1 MB"},
+		{"small things in it take more than they seem to", filled(`[`, `{}`, `]`, MaxAnswer), "too much data"},
+		{"a page of a list is taken", filled(`[`, `{"id":"5601a4b1-9d13-42d3-8fb7-03b35169d1b6","meta":{"a":[1,2]}}`, `]`, MaxAnswer), ""},
+		{"lists in lists end", strings.Repeat("[", 600) + strings.Repeat("]", 600), "not JSON that a template can be given"},
+		{"what is not JSON", `<html>PLANTED</html>`, "not JSON that a template can be given"},
+		{"a number beyond a double", `1e999`, "not JSON that a template can be given"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &store{answers: map[string]string{"/v2/x": c.answer}}
+			_, err := ask(t, s, `$type($commerce("/v2/x"))`, `{}`)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if errors.Is(err, ErrInput) || err != nil && strings.Contains(err.Error(), "PLANTED") {
+				t.Errorf("it lays it on the event, or quotes the answer: %v", err)
+			}
+		})
+	}
+	s := &store{answers: map[string]string{"/v2/x": filled(`[`, `{"a":[1,2]}`, `]`, MaxAnswer)}}
+	if _, err := ask(t, s, `[1..10].$count($commerce("/v2/x"))`, `{}`); err == nil || len(s.asked) == 10 {
+		t.Errorf("ten answers cost no more than one: %v", err)
+	}
+}
+
+func TestCommerceWaitsNoLongerThanTheEvaluation(t *testing.T) {
+	compiled, err := Compile("t", `$commerce("/v2/orders")`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err = compiled.WithCommerce(func(ctx context.Context, _ string) ([]byte, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}).Apply(ctx, map[string]any{})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUsesCommerceOverlooksNoCall(t *testing.T) {
+	for source, want := range map[string]bool{
+		`$commerce("/v2/orders")`:       true,
+		`$f := $commerce`:               true,
+		`[$commerce]`:                   true,
+		"$commerce\n(path)":             true,
+		`"/v2/x"~>$commerce`:            true,
+		`$commerceX(1) + $commerce("")`: true,
+		`/* $commerce */ 1`:             true, // on the safe side
+		`$commerceful(1)`:               false,
+		`commerce.$money(x)`:            false,
+		``:                              false,
+	} {
+		if got := UsesCommerce(source); got != want {
+			t.Errorf("%q: got %v, want %v", source, got, want)
+		}
+	}
+	for _, other := range []string{"$ commerce(\"/v2/x\")", "$`commerce`(\"/v2/x\")", "$\\u0063ommerce(\"/v2/x\")", "$/**/commerce(\"/v2/x\")"} {
+		compiled, err := Compile("t", other)
+		if err != nil {
+			continue
+		}
+		s := &store{}
+		if compiled.WithCommerce(s.fetch).Apply(t.Context(), map[string]any{}); len(s.asked) > 0 {
+			t.Errorf("%s is a call that UsesCommerce overlooks", other)
+		}
+	}
+}

@@ -58,7 +58,7 @@ func TestFiguresWorkedOutByHand(t *testing.T) {
 		{"checkout-started/guest", "280.92", "249", "19.92", "0", "12"},
 		// 3 × 19.99 + 12.50 = 72.47; 20 %: 11.994 and 2.50, so 11.99 + 2.50 = 14.49; + 3.95 = 90.91
 		{"checkout-started/registered-customer", "90.91", "72.47", "14.49", "0", "3.95"},
-		// As when it was paid: Commerce does not say how much of the 409.44 went back.
+		// As when it was paid: what went back of the 409.44 is another property.
 		{"order-refunded/partial", "409.44", "368", "29.44", "0", "12"},
 		// 3 × 12.345 = 37.035; 5 %: 1.85175, so 1.852; 38.887
 		{"order-cancelled/kuwaiti-dinar", "38.887", "37.035", "1.852", "0", "0"},
@@ -100,6 +100,9 @@ func TestWhatElseIsPromised(t *testing.T) {
 		{"no lines are a list", "order-completed/no-lines", `"products":[]`, ""},
 		{"a checkout has the order's id for its own", "checkout-started/guest", `"checkout_id":"4a084318-0833-57f6-8a1a-12257ff371ac"`, `"total"`},
 		{"a partial refund is told from a full one", "order-refunded/partial", `"payment_status":"partially_refunded"`, "-409"},
+		// 59.50 and 8 % of it: 4.76
+		{"what went back is what the order's transactions say", "order-refunded/partial", `"refunded_amount":64.26`, ""},
+		{"without credentials nothing is said of it", "order-refunded/full", `"payment_status":"refunded"`, `"refunded_amount"`},
 		{"text arrives as it was written", "order-completed/unicode", `"name":"Écharpe «Zoë» <M> & 手袋 🧣"`, `\u00`},
 		{"a deleted customer has one trait", "customer-updated/deleted", `"traits":{"deleted":true}`, ""},
 		{"a customer's creation is a trait", "customer-created/new-customer", `"createdAt":"2026-11-02T09:14:03.512Z","email":"mara.lind@example.com","name":"Mara Lind"`, ""},

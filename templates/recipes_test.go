@@ -91,7 +91,7 @@ func TestRecipesOfTheReadme(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			written, err := compiled.Apply(t.Context(), readWebhook(t, sample).Body)
+			written, err := compiled.WithCommerce(sample.Commerce).Apply(t.Context(), readWebhook(t, sample).Body)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,10 @@
 package templates
 
 import (
+	"context"
 	"embed"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -13,11 +16,11 @@ import (
 //go:embed *.jsonata
 var sources embed.FS
 
-// webhooks is a variable of its own, so that the linker leaves it out of the
+// samples is a variable of its own, so that the linker leaves it out of the
 // functions: they never call Samples.
 //
-//go:embed testdata/*/*.webhook.json
-var webhooks embed.FS
+//go:embed testdata/*/*.webhook.json testdata/*/*.commerce.json
+var samples embed.FS
 
 // Default returns the default template of a tracking, JSONata source. It panics
 // for a name that is not in the catalogue: names of unknown origin go through
@@ -39,25 +42,48 @@ type Sample struct {
 	Tracking string
 	// Body is the webhook as Commerce would post it, JSON.
 	Body []byte
+	// Answers are what Commerce's API would answer to $commerce, JSON by the path.
+	// There are none where a sample is of a store without credentials.
+	Answers map[string]json.RawMessage
 }
+
+// Commerce is the API of the sample's store, for template.WithCommerce: nothing is at
+// any other path.
+func (s Sample) Commerce(_ context.Context, path string) ([]byte, error) { return s.Answers[path], nil }
 
 // Samples returns all sample webhooks, sorted by name.
 func Samples() []Sample {
 	const suffix = ".webhook.json"
-	paths, err := fs.Glob(webhooks, "testdata/*/*"+suffix)
+	paths, err := fs.Glob(samples, "testdata/*/*"+suffix)
 	if err != nil {
 		panic(err) // the pattern above is malformed
 	}
-	samples := make([]Sample, 0, len(paths))
+	all := make([]Sample, 0, len(paths))
 	for _, path := range paths {
-		body, err := webhooks.ReadFile(path)
+		body, err := samples.ReadFile(path)
 		if err != nil {
 			panic(err) // embedded, so it cannot be unreadable
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(path, "testdata/"), suffix)
 		tracking, _, _ := strings.Cut(name, "/")
-		samples = append(samples, Sample{Name: name, Tracking: tracking, Body: body})
+		all = append(all, Sample{Name: name, Tracking: tracking, Body: body, Answers: answersOf(name)})
 	}
-	slices.SortFunc(samples, func(a, b Sample) int { return strings.Compare(a.Name, b.Name) })
-	return samples
+	slices.SortFunc(all, func(a, b Sample) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// answersOf reads the answers beside a sample's webhook; most have none.
+func answersOf(name string) (answers map[string]json.RawMessage) {
+	file := "testdata/" + name + ".commerce.json"
+	text, err := samples.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &answers)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("%s: %v", file, err)) // embedded, and so seen by every test
+	}
+	return answers
 }

@@ -60,6 +60,8 @@ func TestOrderTemplatesDifferOnlyInTheirOwnFields(t *testing.T) {
 		"      \"checkout_id\": $order.id,\n", "",
 		"      \"status\": $order.status,\n", "",
 		"      \"payment_status\": $order.payment,\n", "",
+		"      \"refunded_amount\": $refunded ? $decimal($refunded),\n", "",
+		"  $refunded := $sum($commerce($order.id.(\"/v2/orders/\" & $ & \"/transactions\")).data.refunded_amount[$type($) = \"number\"]);\n", "",
 		"      \"shipping_status\": $order.shipping,\n", "",
 	)
 	shapeOf := func(tracked tracking.Tracking) string {
@@ -125,13 +127,15 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
-	goldens, err := filepath.Glob("testdata/*/*.segment.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, golden := range goldens {
-		if !expected[golden] {
-			t.Errorf("%s has no webhook beside it", golden)
+	for _, pattern := range []string{".segment.json", ".commerce.json"} {
+		files, err := filepath.Glob("testdata/*/*" + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if !expected[strings.TrimSuffix(file, pattern)+".segment.json"] {
+				t.Errorf("%s has no webhook beside it", file)
+			}
 		}
 	}
 }
@@ -180,7 +184,7 @@ func renderAnew(t *testing.T, sample templates.Sample) []byte {
 	}
 	webhook := readWebhook(t, sample)
 	fact := relay.FactOf(tracked, webhook, "test-write-key", received)
-	written, err := compiled[sample.Tracking].Apply(t.Context(), webhook.Body)
+	written, err := compiled[sample.Tracking].WithCommerce(sample.Commerce).Apply(t.Context(), webhook.Body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,11 @@ func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 // query is in it as a URL has it, encoded.
 func (c *Client) Get(ctx context.Context, target string) (json.RawMessage, error) {
 	path, query, _ := strings.Cut(target, "?")
-	return c.call(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true})
+	answer, err := c.call(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true})
+	if err == nil && !json.Valid(answer) {
+		return nil, c.unreadable(http.MethodGet+" "+path, errors.New("it is not JSON"))
+	}
+	return answer, err
 }
 
 // read reads the data of what is at a path.

@@ -39,6 +39,7 @@ func (r *Relay) Deliver(ctx context.Context, items []Item) (keep []string) {
 // parcel is an item on its way to Segment, with what is known of it so far.
 type parcel struct {
 	item     Item
+	lookup   template.Fetch // of its batch
 	started  time.Time
 	webhook  commerce.Webhook
 	happened time.Time // the fact's own time
@@ -67,7 +68,9 @@ func (r *Relay) carry(ctx context.Context, items []Item) []*parcel {
 		}
 		return parcels
 	}
+	lookup := r.lookup(config.Commerce)
 	for _, p := range parcels {
+		p.lookup = lookup
 		p.outcome = r.prepare(ctx, config, p)
 	}
 	r.send(ctx, config.Segment, parcels)
@@ -175,14 +178,19 @@ func (r *Relay) observe(_ context.Context, config Config, p *parcel) outcome {
 func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
 	compiled, err := r.templates.compile(r.Tracking.Name, config.Template)
 	if err == nil {
-		p.written, err = compiled.Apply(ctx, p.webhook.Body)
+		p.written, err = compiled.WithCommerce(p.lookup).Apply(ctx, p.webhook.Body)
 	}
 	p.webhook.Body = nil
+	var lookup *lookupError
 	switch {
 	case errors.Is(err, template.ErrInput):
 		return bury("input", err)
 	case ctx.Err() != nil: // perhaps by the fault of another one in the batch
 		return postpone("out_of_time", err)
+	case errors.As(err, &lookup):
+		o := lookup.outcome
+		o.detail = detailOf(err) // with the template's line
+		return o
 	case err != nil:
 		return postpone("template", err).forOperator()
 	case len(p.written) == 0:

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"commerce-segment/shared/commerce"
@@ -23,6 +24,9 @@ type Config struct {
 	Template string   // JSONata source
 	Secrets  commerce.Secrets
 	Segment  segment.Endpoint
+	// Commerce is whom the template's $commerce asks. The zero Credentials mean
+	// nobody: it gives undefined.
+	Commerce commerce.Credentials
 }
 
 // Configuration is where the Config comes from.
@@ -90,6 +94,9 @@ type Relay struct {
 	Spool         Spool // nil: no queue, Accept delivers in the same call
 	Segment       *segment.Client
 	Log           *slog.Logger
+	// CommerceTransport is how templates reach the Commerce API. Nil means the
+	// default transport.
+	CommerceTransport http.RoundTripper
 	// MetricsPrefix names the store in the metrics that the log lines carry. Empty
 	// means that they carry none.
 	MetricsPrefix string
@@ -99,4 +106,5 @@ type Relay struct {
 	Backoff time.Duration
 
 	templates templates
+	store     store
 }

@@ -57,7 +57,7 @@ func fromEnvironment(t tracking.Tracking, log *slog.Logger) *Function {
 		}), url, os.Getenv(VariableDeadLetters))
 	}
 	f := NewFunction(t, &settings.Cache{Tracking: t, Source: source}, queue, log)
-	f.Relay.MetricsPrefix = prefix
+	f.Relay.MetricsPrefix, f.Relay.CommerceTransport = prefix, transport
 	return f
 }
 
@@ -95,7 +95,7 @@ func environmentCredentials(context.Context) (aws.Credentials, error) {
 	return credentials, nil
 }
 
-// newTransport is what the clients of AWS share. It speaks HTTP/1.1, as the one to
+// newTransport is what the clients of AWS and that of Commerce share. It speaks HTTP/1.1, as the one to
 // Segment does and for the same reasons.
 func newTransport() *http.Transport {
 	return &http.Transport{

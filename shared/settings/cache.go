@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/relay"
+	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
 )
 
@@ -148,8 +150,17 @@ func (c *Cache) read(ctx context.Context) (relay.Config, error) {
 	if err != nil {
 		return relay.Config{}, fmt.Errorf("reading the settings of %s: %w", c.Tracking.Name, err)
 	}
+	if template.UsesCommerce(config.Template) && !ReadsCommerce(c.Tracking) {
+		return relay.Config{}, fmt.Errorf("reading the settings of %s: parameter %s: %w", c.Tracking.Name, Template(c.Tracking), ErrMayNotAsk)
+	}
 	return config, nil
 }
+
+// ErrMayNotAsk means that a template calls $commerce and its function may not read the
+// credentials for it. To send what such a template gives without would be worse than
+// to wait.
+var ErrMayNotAsk = errors.New("it calls $commerce, and this function may not read Commerce's credentials: " +
+	"put the template into templates/ and deploy, which allows it")
 
 // report tells OnError, and what it means for the events.
 func (c *Cache) report(err error) {

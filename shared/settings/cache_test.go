@@ -344,3 +344,24 @@ func TestReloadSaysThatItCouldNotRead(t *testing.T) {
 		current(t, c, "first")
 	})
 }
+
+// A function that sent what such a template gives without its answers would send wrong
+// messages, and nobody would hear of it.
+func TestATemplateThatAsksCommerceWaitsWhereItsFunctionMayNot(t *testing.T) {
+	const asking = `{"event": $commerce("/v2/orders").data.x}`
+	run(t, func(t *testing.T, c *settings.Cache, s *store, j *journal) {
+		s.parameters[settings.Template(c.Tracking)] = asking
+		_, err := c.Current(t.Context())
+		if !errors.Is(err, settings.ErrMayNotAsk) || !strings.Contains(err.Error(), "parameter templates/order-completed: it calls $commerce") {
+			t.Errorf("got %v", err)
+		}
+		if len(j.errors) != 1 {
+			t.Errorf("OnError heard %v", j.errors)
+		}
+	})
+	run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) {
+		c.Tracking = tracking.OrderRefunded
+		s.parameters[settings.Template(c.Tracking)] = asking
+		current(t, c, "first")
+	})
+}

@@ -35,7 +35,15 @@ func TestNamesAreThoseOfTheDesign(t *testing.T) {
 	if got := settings.Names(tracking.OrderCompleted); !slices.Equal(got, want) {
 		t.Errorf("\n got %q\nwant %q", got, want)
 	}
+	want = append(strings.Split(strings.ReplaceAll(strings.Join(want, " "), "order-completed", "order-refunded"), " "),
+		"commerce/client-id", "commerce/client-secret", "commerce/token-url")
+	if got := settings.Names(tracking.OrderRefunded); !slices.Equal(got, want) {
+		t.Errorf("of one whose default template asks Commerce:\n got %q\nwant %q", got, want)
+	}
 	for _, all := range tracking.All() {
+		if settings.ReadsCommerce(all) != (all.Name == tracking.OrderRefunded.Name) {
+			t.Errorf("%s: whether its function reads the credentials of Commerce is %v", all.Name, settings.ReadsCommerce(all))
+		}
 		if n := len(settings.Names(all)); n > 10 {
 			t.Errorf("%s reads %d parameters: GetParameters takes ten", all.Name, n)
 		}
@@ -92,6 +100,13 @@ func TestParse(t *testing.T) {
 		{"a short secret is taken, because refusing it would only keep genuine events waiting",
 			map[string]string{"commerce/webhook-secret": "x"},
 			func(c *relay.Config) { c.Secrets = commerce.Secrets{"x"} }},
+		{"the credentials of Commerce are taken where all three are there, in any form of the URL",
+			map[string]string{"commerce/client-id": " id\n", "commerce/client-secret": "\tsecret ", "commerce/token-url": "https://euwest.cm.elasticpath.com/"},
+			func(c *relay.Config) {
+				c.Commerce = commerce.Credentials{URL: "https://euwest.api.elasticpath.com", ClientID: "id", ClientSecret: "secret"}
+			}},
+		{"two of the three are none", map[string]string{"commerce/client-id": "id", "commerce/token-url": "https://euwest.api.elasticpath.com"},
+			func(*relay.Config) {}},
 		{"an event list may end with a comma", map[string]string{"tracking/order-completed/events": "order.paid,"},
 			func(c *relay.Config) { c.Events = []string{"order.paid"} }},
 	} {
@@ -156,6 +171,7 @@ func TestParseSaysWhatIsWrongAndWhatToPutThere(t *testing.T) {
 		{"a write key with white space inside", key, "zzz zzz", "holds white space", "copy the write key alone"},
 		{"two write keys", key, "zzz\nqqq", "holds white space", "copy the write key alone"},
 		{"a write key with a character nobody sees", key, "zzz\u200b", "a character that no write key has", "copy the write key alone"},
+		{"a Commerce URL in clear", "commerce/token-url", "http://euwest.api.elasticpath.com", "in clear", "use your store's API base URL"},
 		{"three secrets", "commerce/webhook-secret", "zzz\nqqq\nxxx", "holds 3 secrets", "keep the newest on the first line"},
 		{"enabled in another spelling", enabled, "True", "is neither true nor false", "put one of the two"},
 		{"an event that the tracking cannot observe", events, "customer.created", `cannot observe "customer.created"`, "it can observe order.paid"},

@@ -10,7 +10,9 @@ package settings
 import (
 	"context"
 
+	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
 )
 
 // The names of the parameters that all trackings share.
@@ -20,8 +22,8 @@ const (
 	SegmentWriteKey = "segment/write-key" // secret
 	WebhookSecret   = "commerce/webhook-secret"
 
-	// Those of the Commerce API are read by the operator's program only. No
-	// function needs them.
+	// Those of the Commerce API are read by the operator's program, and by the
+	// functions that ReadsCommerce names.
 	CommerceClientID     = "commerce/client-id"
 	CommerceClientSecret = "commerce/client-secret" // secret
 	CommerceTokenURL     = "commerce/token-url"
@@ -42,10 +44,28 @@ func Template(t tracking.Tracking) string { return "templates/" + t.Name }
 // Names lists what a tracking's function reads. They are at most ten, because it
 // reads them in one call and Parameter Store's GetParameters takes no more.
 func Names(t tracking.Tracking) []string {
-	return []string{
+	names := []string{
 		SegmentHost, SegmentPath, SegmentWriteKey, WebhookSecret,
 		Enabled(t), Events(t), Template(t),
 	}
+	if ReadsCommerce(t) {
+		names = append(names, CommerceNames()...)
+	}
+	return names
+}
+
+// CommerceNames are the parameters that make a client of the Commerce API. They count
+// where all three are set.
+func CommerceNames() []string {
+	return []string{CommerceClientID, CommerceClientSecret, CommerceTokenURL}
+}
+
+// ReadsCommerce says that a tracking's function reads the credentials of the Commerce
+// API: its default template calls $commerce. The stack and the function are built of
+// the same templates, so the one allows what the other asks for; to ask for a
+// parameter that is not allowed would leave a function without all of them.
+func ReadsCommerce(t tracking.Tracking) bool {
+	return template.UsesCommerce(templates.Default(t.Name))
 }
 
 // IsSecret says that a parameter's value is to be shown to nobody.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"commerce-segment/infra/commercetest"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
@@ -41,19 +42,28 @@ func TestTheFunctions(t *testing.T) {
 	for _, tracked := range tracking.All() {
 		t.Run(tracked.Name, func(t *testing.T) {
 			t.Parallel()
-			segment := newStandIn(t)
+			segment, store, samples := newStandIn(t), commercetest.Start(t), samplesOf(t, tracked)
+			for _, sample := range samples {
+				for path, answer := range sample.Answers {
+					store.AddAnswer(path, answer)
+				}
+			}
 			function := start(t, tracked.Name, map[string]string{
-				settings.SegmentHost:      segment.url,
-				settings.SegmentWriteKey:  writeKey,
-				settings.WebhookSecret:    secret,
-				settings.Events(tracked):  strings.Join(slices.Concat(tracked.Observes, tracked.AsWell), ","),
-				settings.Enabled(tracked): "true",
+				settings.SegmentHost:          segment.url,
+				settings.SegmentWriteKey:      writeKey,
+				settings.WebhookSecret:        secret,
+				settings.Events(tracked):      strings.Join(slices.Concat(tracked.Observes, tracked.AsWell), ","),
+				settings.Enabled(tracked):     "true",
+				settings.CommerceTokenURL:     store.URL,
+				settings.CommerceClientID:     commercetest.ClientID,
+				settings.CommerceClientSecret: commercetest.ClientSecret,
 			})
-			samples := samplesOf(t, tracked)
+			equal(t, "calls of Commerce while it starts", len(store.Requests()), 0)
 			answersHTTP(t, function, segment, tracked, samples[0])
 			answersSQS(t, function, segment, tracked, samples)
 			sendsTheGoldenFiles(t, function, segment, samples)
 			noSecretsInLog(t, function.log.String())
+			equal(t, "whether Commerce was called", len(store.Requests()) > 0, tracked.Name == tracking.OrderRefunded.Name)
 		})
 	}
 }

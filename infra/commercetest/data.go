@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"time"
 )
 
@@ -46,6 +47,14 @@ func (s *Server) AddCustomer(customer Object) string {
 	customer = s.complete(customer, "customer")
 	s.customers = append(s.customers, customer)
 	return customer["id"].(string)
+}
+
+// AddAnswer makes the store answer a GET of a path with that JSON.
+func (s *Server) AddAnswer(path string, body []byte) {
+	s.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body) // it fails where the client is gone
+	})
 }
 
 // AddLog puts an attempt to deliver an event to an integration into the logs, as the

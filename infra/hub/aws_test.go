@@ -219,6 +219,15 @@ func editTemplates(t *testing.T, aws *emulator.Emulator, do does) {
 	}
 	do(exitDone, in("diff")...)
 
+	put(t, file, `{"event": "Sold", "properties": $commerce("/v2/orders/" & payload.data.id).data}`)
+	if got := do(exitDone, in("push")...); !strings.Contains(got.stderr, "Note: templates/order-completed: it calls $commerce, and this function may not read") {
+		t.Errorf("it says\n%s", got.stderr)
+	}
+	put(t, file, edited)
+	if got := do(exitDone, in("push")...); got.stderr != "" {
+		t.Errorf("it says\n%s", got.stderr)
+	}
+
 	put(t, file, "{")
 	do(exitFailed, in("push")...)
 	if after, _ := parametersOf(t, aws); after["templates/order-completed"] != edited {

@@ -24,7 +24,8 @@ func newEval() *cobra.Command {
 		Short: "Evaluate a template on any JSON",
 		Long: `eval evaluates a template on any JSON and prints the result as JSON, indented;
 nothing where the result is undefined. Without INPUT the template has no input at
-all: standard input is read only where INPUT is - .
+all: standard input is read only where INPUT is - . The function $commerce gives
+nothing here: what it would give, hub preview shows.
 
 Exit codes: 0 evaluated; 1 failed while evaluating, or a file could not be read;
 2 the template was refused before anything was evaluated.`,

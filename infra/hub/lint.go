@@ -31,7 +31,8 @@ nothing.
 
 A TEMPLATE is a file that is named after its tracking, order-completed.jsonata or
 just order-completed; what another file is for says --tracking. Without one it is
-the seven in the folder templates. The webhooks are the bundled samples of the
+the seven in the folder templates. $commerce gives what a bundled sample has for it,
+and else nothing. The webhooks are the bundled samples of the
 template's tracking, or the one of --webhook, a file or a sample, which is rendered
 with those templates whose trackings can observe it.
 
@@ -117,10 +118,11 @@ func samplesOf(cmd *cobra.Command, name string) ([]templates.Sample, error) {
 	if err != nil {
 		return nil, err
 	}
+	bundled, _ := findSample(name)
 	var samples []templates.Sample
 	for _, t := range tracking.All() {
 		if slices.Contains(t.Observable(), webhook.Event) {
-			samples = append(samples, templates.Sample{Name: name, Tracking: t.Name, Body: body})
+			samples = append(samples, templates.Sample{Name: name, Tracking: t.Name, Body: body, Answers: bundled.Answers})
 		}
 	}
 	return samples, nil

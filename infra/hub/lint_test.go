@@ -41,6 +41,8 @@ func TestLintSaysWhatItFound(t *testing.T) {
 		{"what a template that fails says", "order-completed", `$error("no " & triggered_by)`, []string{"--webhook", sampleName}, "", result{exitFailed,
 			"\n    It said: no order.paid: ", "faults found: 1"}},
 		{"a template that does not compile", "order-completed", `{`, nil, "", result{exitFailed, "", "order-completed"}},
+		{"what a sample has for $commerce", "order-refunded", "$error($string($commerce(\"/v2/orders/\" & payload.data.id & \"/transactions\").data[1].refunded_amount))",
+			[]string{"--webhook", "order-refunded/partial"}, "", result{exitFailed, "It said: 6426: ", "faults found: 1"}},
 		{"a template that filters", "order-completed", `payload.nothing`, nil, "", result{exitDone, "Nothing found", ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

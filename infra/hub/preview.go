@@ -13,8 +13,10 @@ import (
 
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
 )
 
 func newPreview() *cobra.Command {
@@ -30,6 +32,10 @@ do not observe is rendered all the same.
 The template is the one that the hub's directory sets, or else the default one.
 The write key, which is part of every messageId, comes from there too; without
 one the ids are those of an empty key.
+
+Where the template calls $commerce, the Commerce API is asked with the credentials
+in that directory, if they are set. For a bundled sample it is asked nothing: the
+sample has the answers, or there are none.
 
 Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 1 the template fails, or what it wrote is no valid message.`,
@@ -53,7 +59,8 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 			if err != nil {
 				return fmt.Errorf("%s: %w", inputName(args[1]), err)
 			}
-			return preview(cmd, t, home, file, webhook)
+			sample, _ := findSample(args[1])
+			return preview(cmd, t, home, file, webhook, sample)
 		},
 	}
 	cmd.Flags().StringVar(&file, "template", "", "a template's `file`, instead of the one that is set")
@@ -61,8 +68,8 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 	return cmd
 }
 
-// preview prints what Segment would be told of a webhook.
-func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file string, webhook commerce.Webhook) error {
+// preview prints what Segment would be told of a webhook, which may be a sample's.
+func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file string, webhook commerce.Webhook, sample templates.Sample) error {
 	config, err := home.Config(cmd.Context(), t, "")
 	if err != nil {
 		return fmt.Errorf("the settings in %s: %w", home.Dir, err)
@@ -83,7 +90,11 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 	if err != nil {
 		return err
 	}
-	messages, err := site.Render(cmd.Context(), t, compiled, config.Segment.WriteKey, webhook, time.Now())
+	asks, err := lookup(cmd, source, config, sample)
+	if err != nil {
+		return err
+	}
+	messages, err := site.Render(cmd.Context(), t, compiled.WithCommerce(asks), config.Segment.WriteKey, webhook, time.Now())
 	if err != nil {
 		return site.InItsWords(err)
 	}
@@ -92,6 +103,25 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 		written[i] = message.JSON
 	}
 	return printBatch(cmd.OutOrStdout(), written)
+}
+
+// lookup is what $commerce asks in a preview: what a sample has answers of its own for,
+// or else the store whose credentials are set. Where neither is there it says so.
+func lookup(cmd *cobra.Command, source string, config relay.Config, sample templates.Sample) (template.Fetch, error) {
+	switch {
+	case !template.UsesCommerce(source):
+		return nil, nil
+	case sample.Name != "":
+		return sample.Commerce, nil
+	case config.Commerce == commerce.Credentials{}:
+		fmt.Fprintln(cmd.ErrOrStderr(), "Note: the template calls $commerce, and no credentials of the Commerce API are set: it gives nothing.")
+		return nil, nil
+	}
+	client, err := commerce.NewClient(config.Commerce, nil)
+	if err != nil {
+		return nil, err
+	}
+	return relay.Lookup(client), nil
 }
 
 // printBatch prints messages in a request's shape.

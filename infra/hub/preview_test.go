@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"commerce-segment/infra/commercetest"
 )
 
 func TestPreviewPrintsTheExactBody(t *testing.T) {
@@ -93,6 +95,43 @@ func TestPreviewNamesTheFileThatIsWrong(t *testing.T) {
 			got := command(t, "", append([]string{"preview", "order-completed", "--dir", t.TempDir()}, c.args...)...)
 			if got.code != exitFailed || !strings.Contains(got.stderr, c.want) {
 				t.Errorf("got %+v, want %q in it", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPreviewAsksCommerce(t *testing.T) {
+	store := commercetest.Start(t)
+	store.AddOrder(commercetest.Object{"id": "o-1"})
+	store.AddTransaction("o-1", commercetest.Object{"refunded_amount": 500, "currency": "EUR"})
+	webhook := strings.Replace(order("order.refunded", "o-1"), `"type":"order"`, `"type":"order","meta":{"display_price":{"with_tax":{"amount":900,"currency":"EUR"}}}`, 1)
+	const refunded = `"refunded_amount": `
+	for _, c := range []struct {
+		name, webhook, secret string
+		code                  int
+		stdout, stderr        string
+	}{
+		{"with the credentials that are set", "-", commercetest.ClientSecret, exitDone, refunded + "5,", ""},
+		{"without credentials it says that it gives nothing", "-", "", exitDone, `"order_id": "o-1"`, "Note: the template calls $commerce, and no credentials"},
+		{"with wrong ones it says what to mend", "-", "PLANTED", exitFailed, "", "check the client id and the client secret"},
+		{"nobody, of a sample that has the answers", "order-refunded/partial", commercetest.ClientSecret, exitDone, refunded + "64.26,", ""},
+		{"nobody, of a sample that has none", "order-refunded/full", commercetest.ClientSecret, exitDone, `"payment_status": "refunded"`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, before := t.TempDir(), len(store.Requests())
+			put(t, filepath.Join(dir, "commerce/client-id"), commercetest.ClientID)
+			put(t, filepath.Join(dir, "commerce/client-secret"), c.secret)
+			put(t, filepath.Join(dir, "commerce/token-url"), store.URL)
+			got := command(t, webhook, "preview", "order-refunded", c.webhook, "--dir", dir)
+			if got.code != c.code || !strings.Contains(got.stdout, c.stdout) || !strings.Contains(got.stderr, c.stderr) {
+				t.Errorf("got %+v, want %d and in it %q and %q", got, c.code, c.stdout, c.stderr)
+			}
+			if c.stderr == "" && got.stderr != "" || c.stdout == "" && got.stdout != "" {
+				t.Errorf("got %+v, want nothing where nothing is wanted", got)
+			}
+			noSecret(t, got)
+			if asked, wanted := len(store.Requests()) > before, c.webhook == "-" && c.secret != ""; asked != wanted {
+				t.Errorf("whether Commerce was asked: %v, want %v", asked, wanted)
 			}
 		})
 	}

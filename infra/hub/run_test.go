@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"commerce-segment/infra/commercetest"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -97,8 +98,15 @@ func TestThePrintedCommandsWorkPastedFromAnyFolder(t *testing.T) {
 }
 
 func TestEverySampleReachesSegmentAsPreviewShowsIt(t *testing.T) {
-	running := start(t)
+	running, store := start(t), commercetest.Start(t)
+	running.set("commerce/token-url", store.URL)
+	running.set("commerce/client-id", commercetest.ClientID)
+	running.set("commerce/client-secret", commercetest.ClientSecret)
+	time.Sleep(liveFor)
 	for _, sample := range templates.Samples() {
+		for path, answer := range sample.Answers {
+			store.AddAnswer(path, answer)
+		}
 		t.Run(sample.Name, func(t *testing.T) {
 			h := running.in(t)
 			h.request("DELETE", "/inbox", "")

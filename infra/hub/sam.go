@@ -184,9 +184,6 @@ func (o samOptions) variable(ctx context.Context) (string, error) {
 		values[settings.SegmentHost] = "http://" + net.JoinHostPort(dockerHost, port)
 		delete(values, settings.SegmentPath) // it is another host's
 	}
-	for _, name := range []string{settings.CommerceClientID, settings.CommerceClientSecret, settings.CommerceTokenURL} {
-		delete(values, name) // no function needs them
-	}
 	text, err := json.Marshal(values)
 	return string(text), err
 }

@@ -195,6 +195,9 @@ func pushTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair
 		}
 		wrote = true
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(p.Tracking))
+		if err := s.MayNotAsk(p.Tracking, p.file); err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %v. Until then its events wait.\n", settings.Template(p.Tracking), err)
+		}
 	}
 	if wrote {
 		sayWhenKnown(cmd, s)

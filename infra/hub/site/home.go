@@ -90,13 +90,9 @@ func (h Home) SampleFile(name string) string {
 // Unread lists the files in the directory that nothing reads, sorted: a slip in a
 // file's name otherwise leaves a default in force, and nobody hears of it.
 func (h Home) Unread() ([]string, error) {
-	read := map[string]bool{
-		settings.CommerceClientID: true, settings.CommerceClientSecret: true, settings.CommerceTokenURL: true,
-	}
-	for _, t := range tracking.All() {
-		for _, name := range settings.Names(t) {
-			read[name] = true
-		}
+	read := map[string]bool{}
+	for _, name := range AllNames() {
+		read[name] = true
 	}
 	var unread []string
 	root := os.DirFS(string(h.Dir))
@@ -133,9 +129,9 @@ func (h Home) putSamples() error {
 }
 
 // Config is a tracking's settings as they are in the directory. Without a host
-// there, messages go to the inbox at that URL.
+// there, messages go to the inbox at that URL. Any template may ask Commerce here.
 func (h Home) Config(ctx context.Context, t tracking.Tracking, inbox string) (relay.Config, error) {
-	parameters, err := h.Parameters(ctx, settings.Names(t))
+	parameters, err := h.Parameters(ctx, append(settings.Names(t), settings.CommerceNames()...))
 	if err != nil {
 		return relay.Config{}, err
 	}

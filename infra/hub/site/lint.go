@@ -27,7 +27,7 @@ type Fault struct {
 func Lint(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
 	var faults []*Fault
 	for _, sample := range samples {
-		findings, err := lintSample(ctx, t, compiled, sample.Body)
+		findings, err := lintSample(ctx, t, compiled, sample)
 		if err != nil {
 			return nil, fmt.Errorf("sample %s: %w", sample.Name, err)
 		}
@@ -38,16 +38,16 @@ func Lint(ctx context.Context, t tracking.Tracking, compiled *template.Template,
 	return faults, nil
 }
 
-func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Template, body []byte) ([]lint.Finding, error) {
-	webhook, err := commerce.Parse(body)
+func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Template, sample templates.Sample) ([]lint.Finding, error) {
+	webhook, err := commerce.Parse(sample.Body)
 	if err != nil {
 		return nil, err
 	}
-	written, err := compiled.Apply(ctx, webhook.Body)
+	written, err := compiled.WithCommerce(sample.Commerce).Apply(ctx, webhook.Body)
 	if err != nil {
 		return []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is mended"}}, nil
 	}
-	return lint.Check(t, body, written)
+	return lint.Check(t, sample.Body, written)
 }
 
 // addFault adds a fault, unless it is one that is listed already.

@@ -71,6 +71,15 @@ func CompileTemplate(t tracking.Tracking, name, source string) (*template.Templa
 // ErrChangedMeanwhile means that a template is no longer the one that was looked at.
 var ErrChangedMeanwhile = errors.New("somebody has changed this template since you opened it")
 
+// MayNotAsk says why a template cannot call $commerce in a store; nil where it does not,
+// or may. On this machine any template may.
+func (s Site) MayNotAsk(t tracking.Tracking, source string) error {
+	if s.Deployment != nil && template.UsesCommerce(source) && !settings.ReadsCommerce(t) {
+		return settings.ErrMayNotAsk
+	}
+	return nil
+}
+
 // SaveTemplate writes a template in the place of the one that has that fingerprint.
 func (s Site) SaveTemplate(ctx context.Context, t tracking.Tracking, source, replaces string) error {
 	if _, err := CompileTemplate(t, t.Name, source); err != nil {

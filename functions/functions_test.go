@@ -58,6 +58,7 @@ func TestTheFunctions(t *testing.T) {
 				settings.CommerceClientID:     commercetest.ClientID,
 				settings.CommerceClientSecret: commercetest.ClientSecret,
 			})
+			<-function.asked
 			equal(t, "calls of Commerce while it starts", len(store.Requests()), 0)
 			answersHTTP(t, function, segment, tracked, samples[0])
 			answersSQS(t, function, segment, tracked, samples)

@@ -62,6 +62,11 @@ func TestRecipesOfTheReadme(t *testing.T) {
 			want: `"email_sha256":"1ee3de42`,
 		},
 		{
+			name: "a custom field of the customer who ordered", sample: "order-refunded/partial",
+			before: properties, recipe: `"loyalty_number": ($id := $order.relationships.customer.data.id; $id ? $commerce("/v2/customers/" & $id).data.loyalty_number),`,
+			want: `"loyalty_number":"K-208"`,
+		},
+		{
 			name: "shipping sold as a custom item", sample: "order-completed/custom-items",
 			before: `$shipping := $minor($price.shipping);`, instead: true, recipe: `$shipping := $items[sku = "ENGRAVE"].value.amount;`,
 			want: `"shipping":15,`,

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
@@ -137,6 +138,13 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
 		}, executions.Waiting, "template", 1, "o-1", []string{"ended with template (", "Mend the template: events then flow by themselves."}},
+		{"waiting for Commerce's credentials", func(t *testing.T, w *world) {
+			w.Template = `$commerce("/v2/orders")`
+			w.Commerce = commerce.Credentials{URL: "https://commerce.test", ClientID: commercetest.ClientID, ClientSecret: "another"}
+			w.relay.CommerceTransport = commercetest.New()
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+		}, executions.Waiting, "commerce_401", 1, "o-1", []string{"check the client id and the client secret", "anew with hub configure --prefix /shop"}},
 		{"buried", func(t *testing.T, w *world) {
 			w.Template = `{"event": ""}`
 			w.calls(t, "order.paid", "o-1")

@@ -212,6 +212,8 @@ func (s Search) mend(reason string) string {
 		return "Set what is missing with hub configure" + s.Store.Flag + ": events then flow by themselves."
 	case "segment_401", "segment_403":
 		return "Look at segment/write-key, segment/host and segment/path: events flow by themselves once they are right."
+	case "commerce_400", "commerce_401", "commerce_403":
+		return "Set the application key of Commerce anew with hub configure" + s.Store.Flag + ", one that may read what the template asks for: events then flow by themselves."
 	case "envelope_version":
 		return "Deploy the release that wrote it."
 	case "internal":

@@ -121,7 +121,7 @@ func lookup(cmd *cobra.Command, source string, config relay.Config, sample templ
 	if err != nil {
 		return nil, err
 	}
-	return relay.Lookup(client), nil
+	return relay.Lookup(client, relay.LookupWithin), nil
 }
 
 // printBatch prints messages in a request's shape.

@@ -14,20 +14,20 @@ import (
 	"commerce-segment/shared/template"
 )
 
-// lookupWithin bounds what all templates of one batch wait for Commerce, from the
+// LookupWithin bounds what all templates of one batch wait for Commerce, from the
 // first call on, a token included. Delivering ends a second before a function's 9 s
 // are over, and reading the settings takes 1.4 s of them at most: so Segment, which
 // is told of the whole batch afterwards, has three and a half. The client's pace
 // leaves room for 40 calls. Whoever comes too late is postponed and comes back in
 // another batch.
-const lookupWithin = 3 * time.Second
+const LookupWithin = 3 * time.Second
 
 // Lookup is what $commerce asks in the templates of one batch. It asks the client for
-// each path once, for 3 s in all, and must not be used by several goroutines at once.
-// Where Commerce answers 404 it gives nothing; the text of its errors quotes neither
-// the path nor Commerce.
-func Lookup(client *commerce.Client) template.Fetch {
-	l := &lookups{client: client, known: map[string]answer{}}
+// each path once, in all for so long, and must not be used by several goroutines at
+// once. Where Commerce answers 404 it gives nothing; the text of its errors quotes
+// neither the path nor Commerce.
+func Lookup(client *commerce.Client, within time.Duration) template.Fetch {
+	l := &lookups{client: client, within: within, known: map[string]answer{}}
 	return l.get
 }
 
@@ -42,7 +42,7 @@ func (r *Relay) lookup(credentials commerce.Credentials) template.Fetch {
 			return nil, &lookupError{postpone("settings", err).forOperator()}
 		}
 	}
-	return Lookup(client)
+	return Lookup(client, LookupWithin)
 }
 
 // store keeps the client of the Commerce API, whose token counts for an hour, for as
@@ -67,6 +67,7 @@ func (s *store) client(credentials commerce.Credentials, transport http.RoundTri
 // lookups are the answers to one batch so far.
 type lookups struct {
 	client *commerce.Client
+	within time.Duration
 	until  time.Time // when there is no more time for any; zero before the first
 	known  map[string]answer
 }
@@ -81,7 +82,7 @@ func (l *lookups) get(ctx context.Context, path string) ([]byte, error) {
 		return known.body, known.err
 	}
 	if l.until.IsZero() {
-		l.until = time.Now().Add(lookupWithin)
+		l.until = time.Now().Add(l.within)
 	}
 	ctx, cancel := context.WithDeadline(ctx, l.until)
 	defer cancel()

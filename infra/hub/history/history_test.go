@@ -121,6 +121,10 @@ type shop struct {
 	options  Options
 }
 
+var credentials = commerce.Credentials{
+	URL: "https://commerce.example", ClientID: commercetest.ClientID, ClientSecret: commercetest.ClientSecret,
+}
+
 func openShop(t *testing.T) *shop {
 	s := &shop{t: t, commerce: commercetest.New(), segment: newStandIn(), dir: t.TempDir()}
 	parameters := map[string]string{settings.SegmentWriteKey: "key-one"}
@@ -147,18 +151,23 @@ func (s *shop) configure(row tracking.Tracking, change func(*relay.Config)) {
 func (s *shop) teller() *Teller {
 	s.t.Helper()
 	o := s.options
-	client, err := commerce.NewClient(commerce.Credentials{
-		URL: "https://commerce.example", ClientID: commercetest.ClientID, ClientSecret: commercetest.ClientSecret,
-	}, s.commerce)
+	client, err := commerce.NewClient(credentials, s.commerce)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	o.Commerce, o.Segment = client, segment.NewClient(s.segment)
+	o.Commerce, o.Segment = client, s.newClient()
 	teller, err := NewTeller(o)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return teller
+}
+
+// newClient is a client of Segment until the test ends.
+func (s *shop) newClient() *segment.Client {
+	client := segment.NewClient(s.segment)
+	s.t.Cleanup(client.Close)
+	return client
 }
 
 func (s *shop) file(name string) string { return filepath.Join(s.dir, name) }
@@ -204,8 +213,12 @@ func (s *shop) addOrder(n int, created time.Time, status, payment string) string
 }
 
 func (s *shop) addPayment(order, kind string, at time.Time) {
+	refunded := 0
+	if kind == "refund" {
+		refunded = 250
+	}
 	s.commerce.AddTransaction(order, commercetest.Object{
-		"transaction-type": kind, "status": "complete", "amount": 1200, "currency": "GBP", "meta": timestamps(at, at.AddDate(0, 2, 0)),
+		"transaction-type": kind, "status": "complete", "amount": 1200, "refunded_amount": refunded, "currency": "GBP", "meta": timestamps(at, at.AddDate(0, 2, 0)),
 	})
 }
 
@@ -365,10 +378,10 @@ func TestHistoryTellsWhatTheLiveWebhookTold(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.configure(row, func(c *relay.Config) { c.Events = []string{webhook.Event} })
+				s.configure(row, func(c *relay.Config) { c.Events, c.Commerce = []string{webhook.Event}, credentials })
 				s.options.Kinds, s.options.Only = []Kind{kind}, []string{row.Name}
-				live := s.deliver(row, sample.Body)
 				s.put(kind, webhook)
+				live := s.deliver(row, sample.Body)
 				position := NewPosition(s.file("position"), kind, time.Time{}, time.Time{}, 0)
 				if err := s.teller().Backfill(t.Context(), position, s.journal(), func(Position) {}); err != nil {
 					t.Fatal(err)
@@ -382,6 +395,11 @@ func TestHistoryTellsWhatTheLiveWebhookTold(t *testing.T) {
 				case "order-completed/several-codes": // Commerce lists no custom discounts with its orders
 					for id, message := range live {
 						live[id] = []byte(strings.Replace(string(message), ",LOYAL", "", 1))
+					}
+				}
+				for _, message := range live {
+					if row.Name == tracking.OrderRefunded.Name && !strings.Contains(string(message), `"refunded_amount":2.5`) {
+						t.Errorf("the live one did not ask Commerce, so nothing is proved: %s", message)
 					}
 				}
 				if position.Sent != len(live) {
@@ -401,8 +419,8 @@ func TestHistoryTellsWhatTheLiveWebhookTold(t *testing.T) {
 func (s *shop) deliver(row tracking.Tracking, body []byte) map[string]json.RawMessage {
 	s.t.Helper()
 	r := &relay.Relay{
-		Tracking: row, Configuration: fixed(s.options.Configs[row.Name]), Segment: segment.NewClient(s.segment),
-		Log: discard,
+		Tracking: row, Configuration: fixed(s.options.Configs[row.Name]), Segment: s.newClient(),
+		Log: discard, CommerceTransport: s.commerce,
 	}
 	if kept := r.Deliver(s.t.Context(), []relay.Item{{Handle: "1", Receives: 1, Envelope: relay.Envelope{Received: time.Now(), Body: body}}}); len(kept) > 0 {
 		s.t.Fatal("the webhook was not delivered")

@@ -145,7 +145,7 @@ type written struct {
 }
 
 // write makes the messages of facts. Only where they are to be sent it finds out when
-// each happened: that takes a request for each order that was paid.
+// each happened, and lets the templates ask Commerce: that takes requests for each order.
 func (t *Teller) write(ctx context.Context, facts []fact, dated bool) ([]written, error) {
 	if dated {
 		if err := t.dateAll(ctx, facts); err != nil {
@@ -154,7 +154,11 @@ func (t *Teller) write(ctx context.Context, facts []fact, dated bool) ([]written
 	}
 	all := make([]written, len(facts))
 	for i, f := range facts {
-		messages, err := t.render(ctx, f)
+		var asks template.Fetch
+		if dated {
+			asks = relay.Lookup(t.commerce, lookupWithin)
+		}
+		messages, err := t.render(ctx, f, asks)
 		all[i] = written{fact: f, messages: messages}
 		if errors.As(err, &all[i].invalid) {
 			continue
@@ -165,6 +169,10 @@ func (t *Teller) write(ctx context.Context, facts []fact, dated bool) ([]written
 	}
 	return all, nil
 }
+
+// lookupWithin is how long a template may ask Commerce about one fact. Nobody waits for
+// the answer as a function does: an outage that is over by then ends no backfill.
+const lookupWithin = time.Minute
 
 // atOnce is how many requests for the movements of money are on their way at once. The
 // client spreads them.
@@ -194,7 +202,7 @@ func (t *Teller) dateAll(ctx context.Context, facts []fact) error {
 }
 
 // render makes the messages of one fact, as the relay does of a live webhook.
-func (t *Teller) render(ctx context.Context, f fact) ([]segment.Message, error) {
+func (t *Teller) render(ctx context.Context, f fact, asks template.Fetch) ([]segment.Message, error) {
 	body, err := f.webhook()
 	if err != nil {
 		return nil, err
@@ -203,7 +211,7 @@ func (t *Teller) render(ctx context.Context, f fact) ([]segment.Message, error) 
 	if err != nil {
 		return nil, err
 	}
-	messages, err := f.by.template.Apply(ctx, webhook.Body)
+	messages, err := f.by.template.WithCommerce(asks).Apply(ctx, webhook.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,14 @@ type event struct {
 	Body  []byte
 	At    time.Time // when it came
 	Real  bool      // it is about people that there are
+	// Answers are what $commerce gives, by the path: a sample's. The page asks Commerce
+	// nothing, since it tries a template at every pause in typing.
+	Answers map[string]json.RawMessage
+}
+
+// sample is the event as a sample of its tracking.
+func (e event) sample(t tracking.Tracking, name string) templates.Sample {
+	return templates.Sample{Name: name, Tracking: t.Name, Body: e.Body, Answers: e.Answers}
 }
 
 // eventGroup is events under a title.
@@ -75,7 +83,7 @@ func sampleEvents(t tracking.Tracking) []event {
 	var all []event
 	for _, sample := range samplesOf(t) {
 		_, name, _ := strings.Cut(sample.Name, "/")
-		all = append(all, event{Value: "sample:" + sample.Name, Label: strings.ReplaceAll(name, "-", " "), Body: sample.Body, At: time.Now()})
+		all = append(all, event{Value: "sample:" + sample.Name, Label: strings.ReplaceAll(name, "-", " "), Body: sample.Body, At: time.Now(), Answers: sample.Answers})
 	}
 	return all
 }
@@ -201,6 +209,7 @@ func (c *Console) preview(ctx context.Context, form templateForm) preview {
 		return p
 	}
 	p.Trigger = webhook.Event
+	p.Note = c.noteOnCommerce(form, e)
 	if !slices.Contains(form.Tracking.Observable(), webhook.Event) {
 		p.Note = fmt.Sprintf("%s is not an event that %s can observe (%s): it would be skipped.",
 			webhook.Event, form.Tracking.Name, strings.Join(form.Tracking.Observable(), ", "))
@@ -224,6 +233,17 @@ func (c *Console) preview(ctx context.Context, form templateForm) preview {
 		p.Result = p.Result.redacted(hide)
 	}
 	return p
+}
+
+// noteOnCommerce says what a template that asks Commerce must know; empty where nothing.
+func (c *Console) noteOnCommerce(form templateForm, e event) string {
+	if err := c.Site.MayNotAsk(form.Tracking, form.Source); err != nil {
+		return fmt.Sprintf("Deployed, its events would wait: %v.", err)
+	}
+	if template.UsesCommerce(form.Source) && e.Real {
+		return "This page asks Commerce nothing: here $commerce gives nothing for a real event."
+	}
+	return ""
 }
 
 // indented is a value as JSON for people.
@@ -263,7 +283,7 @@ func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e 
 	if err != nil {
 		return result{Wrong: &mistake{Says: err.Error()}}
 	}
-	messages, err := site.Render(ctx, t, s.compiled, writeKey, webhook, e.At)
+	messages, err := site.Render(ctx, t, s.compiled.WithCommerce(e.sample(t, "").Commerce), writeKey, webhook, e.At)
 	if err != nil {
 		m := mistakeIn(err, s.text)
 		if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
@@ -295,7 +315,7 @@ func (r result) redacted(hide redactor) result {
 // faults are what the linter finds in what the template makes of the event, and of the
 // samples.
 func (c *Console) faults(ctx context.Context, t tracking.Tracking, compiled *template.Template, e event) []*site.Fault {
-	shown := templates.Sample{Name: "this event", Tracking: t.Name, Body: e.Body}
+	shown := e.sample(t, "this event")
 	others := slices.DeleteFunc(samplesOf(t), func(s templates.Sample) bool { return "sample:"+s.Name == e.Value })
 	faults, err := site.Lint(ctx, t, compiled, slices.Insert(others, 0, shown))
 	if err != nil {

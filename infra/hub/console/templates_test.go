@@ -215,6 +215,13 @@ func (b author) preview(source string, more ...string) page {
 	return b.ask("POST", "/templates/order-completed/preview", form)
 }
 
+// A sample has what Commerce would answer.
+func TestThePreviewOfASampleHasItsAnswers(t *testing.T) {
+	b := write(t)
+	form := url.Values{"source": {templates.Default("order-refunded")}, "event": {"sample:order-refunded/partial"}}
+	b.want(b.ask("POST", "/templates/order-refunded/preview", form), 200, "64.26", "None, in this event and in all samples")
+}
+
 func TestThePreviewShowsWhatBecomesOfAnEvent(t *testing.T) {
 	b := write(t)
 	b.want(b.ask("GET", "/templates/order-completed", nil), 200, "one message", "order_id")
@@ -235,6 +242,8 @@ func TestThePreviewShowsWhatBecomesOfAnEvent(t *testing.T) {
 		{"an event that is no more", sold, []string{"event", "recent:1"}, []string{"not among the last ones any more"}},
 		{"nothing pasted yet", sold, []string{"event", "pasted"}, []string{"paste the body"}},
 		{"no webhook pasted", sold, []string{"event", "pasted", "pasted", "{"}, []string{"not JSON"}},
+		{"a real event of a template that asks Commerce", `{"event": $commerce("/v2/orders").data.x ?: "A"}`,
+			[]string{"event", "pasted", "pasted", `{"triggered_by":"order.paid","payload":{"data":{"type":"order","id":"o"}}}`}, []string{"asks Commerce nothing", "one message"}},
 		{"another tracking's webhook", `{"event": "A"}`, []string{"event", "pasted", "pasted", `{"triggered_by":"order.refunded","payload":{"data":{"type":"order","id":"o"}}}`}, []string{"it would be skipped", "one message"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -32,3 +32,24 @@ func TestATemplateIsSavedOnlyInThePlaceOfTheOneThatWasRead(t *testing.T) {
 		t.Errorf("the template is %+v, %v", now, err)
 	}
 }
+
+func TestATemplateMayAskWhereItsFunctionReadsTheCredentials(t *testing.T) {
+	const asking, silent = `$commerce("/v2/orders")`, `{}`
+	here, deployed := Site{}, Site{Deployment: &Deployment{}}
+	for _, c := range []struct {
+		name   string
+		site   Site
+		row    tracking.Tracking
+		source string
+		refuse bool
+	}{
+		{"on this machine", here, tracking.OrderCompleted, asking, false},
+		{"deployed, and its default template asks", deployed, tracking.OrderRefunded, asking, false},
+		{"deployed, and its default template does not ask", deployed, tracking.OrderCompleted, asking, true},
+		{"deployed, and it does not ask", deployed, tracking.OrderCompleted, silent, false},
+	} {
+		if err := c.site.MayNotAsk(c.row, c.source); (err != nil) != c.refuse {
+			t.Errorf("%s: got %v", c.name, err)
+		}
+	}
+}

@@ -16,8 +16,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/emulator"
 	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/stack/outputs"
@@ -82,13 +84,39 @@ func TestAnOperatorSetsUpAndLooksAfterADeployedStore(t *testing.T) {
 		noSecret(t, got)
 		return got
 	}
+	operate(t, "doctor at first", examineUnconfigured)
 	operate(t, "configure", func(t *testing.T) { configureDeployed(t, aws, do) })
+	operate(t, "doctor once configured", examineConfigured)
 	operate(t, "settings", func(t *testing.T) { showDeployed(t, aws, do) })
 	operate(t, "templates", func(t *testing.T) { editTemplates(t, aws, do) })
 	leaveQueuesAlone(t, aws)
 	operate(t, "rotate", func(t *testing.T) { rotateDeployed(t, aws, do) })
 	operate(t, "deadletters", func(t *testing.T) { lookAfterDeadLetters(t, do) })
 	operate(t, "executions", func(t *testing.T) { watchDeployed(t, aws, do) })
+}
+
+// A store that is deployed and not configured has what keeps its events waiting, and
+// nothing else, as faults.
+func examineUnconfigured(t *testing.T) {
+	has(t, examined(t, exitFailed, "--prefix", shop), map[string]doctor.State{
+		"store": doctor.OK, "settings": doctor.OK, "segment": doctor.Fault, "commerce": doctor.Warning, "webhooks": doctor.Note, "secret": doctor.Fault,
+		"templates": doctor.OK, "queues": doctor.OK, "events": doctor.Note, "clock": doctor.OK, "version": doctor.OK,
+	})
+}
+
+func examineConfigured(t *testing.T) {
+	store := commercetest.Start(t)
+	for name, value := range map[string]string{"COMMERCE_CLIENT_SECRET": commercetest.ClientSecret, "SEGMENT_WRITE_KEY": ""} {
+		t.Setenv(name, value)
+	}
+	connect := command(t, "", "configure", "--prefix", shop, "--commerce-url", store.URL, "--commerce-client-id", commercetest.ClientID)
+	sync := command(t, "", "webhooks", "sync", "--yes", "--prefix", shop)
+	if connect.code != exitDone || sync.code != exitDone {
+		t.Fatalf("it is not connected:\n%s\n%s", connect.stderr, sync.stderr)
+	}
+	has(t, examined(t, exitDone, "--prefix", shop), map[string]doctor.State{
+		"segment": doctor.Note, "commerce": doctor.OK, "webhooks": doctor.OK, "secret": doctor.OK, "templates": doctor.OK, "clock": doctor.OK,
+	})
 }
 
 // leaveQueuesAlone keeps the emulator from calling the functions with what is on

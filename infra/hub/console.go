@@ -48,7 +48,7 @@ func serveConsole(ctx context.Context, w site.Where, addr string, stdout, stderr
 		return err
 	}
 	defer listener.Close()
-	c := console.Console{Site: s, Log: newLog("text", stderr)}
+	c := console.Console{Site: s, Log: newLog("text", stderr), Version: version()}
 	link := urlOf(listener) + "/"
 	if public := publicAddr(listener); public != "" {
 		c.Key = site.NewSecret()

@@ -22,7 +22,7 @@ type machine struct{ *hub }
 
 // console is the pages about this hub's settings, and about what goes on in it.
 func (h *hub) console() http.Handler {
-	c := console.Console{Site: site.Here(h.home), Machine: machine{h}, Log: h.log}
+	c := console.Console{Site: site.Here(h.home), Machine: machine{h}, Log: h.log, Version: version()}
 	return c.Handler()
 }
 

@@ -93,7 +93,7 @@ func newRoot() *cobra.Command {
 	addGroup(root, "local", newRun(), newSend(), newSamples(), newSAM())
 	addGroup(root, "templates", newPreview(), newLint(), newEval(), newTemplates())
 	addGroup(root, "operate", newConsole(), newConfigure(), newWebhookCommands(), newSettings(), newRotate(),
-		newExecutions(), newTrace(), newDeadLetters(), newBackfill(), newReconcile())
+		newDoctor(), newExecutions(), newTrace(), newDeadLetters(), newBackfill(), newReconcile())
 	return root
 }
 

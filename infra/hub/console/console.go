@@ -23,6 +23,8 @@ type Console struct {
 	// Key lets in browsers that are not on this machine; empty where none may be.
 	Key string
 	Log *slog.Logger
+	// Version is this program's.
+	Version string
 
 	connection connection
 	latest     latest
@@ -51,6 +53,7 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
 	mux.HandleFunc("GET /executions", c.executions)
 	mux.HandleFunc("GET /trace", c.trace)
+	mux.HandleFunc("GET /doctor", c.doctor)
 	if c.Machine != nil {
 		mux.HandleFunc("GET "+LinesPath, c.lines)
 		mux.HandleFunc("POST /samples", c.sendSample)
@@ -70,6 +73,7 @@ var steps = []step{
 	{"/templates", "Templates", "How it is told"},
 	{"/finish", "Finish", "Register the webhooks"},
 	{"/executions", "Executions", "What became of webhooks"},
+	{"/doctor", "Doctor", "What is wrong, what to do"},
 }
 
 // view is what every page is given: the frame around it, and its own data.

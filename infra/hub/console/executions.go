@@ -127,13 +127,8 @@ func sinces(chosen string) []sinceChoice {
 
 // readLog reads what became of the webhooks that are asked for.
 func (c *Console) readLog(r *http.Request, q executions.Query, now time.Time, since time.Duration) (found []executions.Execution, cut bool, err error) {
-	var log executions.Log
-	switch {
-	case c.Machine != nil:
-		log = c.Machine.Lines()
-	case c.Site.Deployment != nil:
-		log = c.Site.Deployment.Logs()
-	default:
+	log := c.log()
+	if log == nil {
 		return nil, false, errNoLog
 	}
 	q.Since = now.Add(-since)
@@ -142,6 +137,18 @@ func (c *Console) readLog(r *http.Request, q executions.Query, now time.Time, si
 		return nil, false, err
 	}
 	return executions.Of(reading.Lines, now), reading.Cut, nil
+}
+
+// log is what tells of the store's webhooks; nil where nothing does.
+func (c *Console) log() executions.Log {
+	switch {
+	case c.Machine != nil:
+		return c.Machine.Lines()
+	case c.Site.Deployment != nil:
+		return c.Site.Deployment.Logs()
+	default:
+		return nil
+	}
 }
 
 // traceData is what the page of a story shows.

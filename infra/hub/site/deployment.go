@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -105,4 +106,19 @@ func (d *Deployment) DeadLetters(t tracking.Tracking) (spool.DeadLetterQueue, er
 			outputs.Queue(t), outputs.DeadLetters(t))
 	}
 	return spool.NewDeadLetterQueue(sqs.NewFromConfig(d.Config), queue, deadLetters), nil
+}
+
+// ClockAhead is how far this machine's clock is ahead of AWS's, by a second or two.
+func (d *Deployment) ClockAhead(ctx context.Context) (time.Duration, error) {
+	stack := outputs.StackName(d.Outputs[outputs.Prefix])
+	answer, err := cloudformation.NewFromConfig(d.Config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
+	if err != nil {
+		return 0, fmt.Errorf("asking AWS for the time: %w", err)
+	}
+	there, ok := middleware.GetServerTime(answer.ResultMetadata)
+	here, heard := middleware.GetResponseAt(answer.ResultMetadata)
+	if !ok || !heard {
+		return 0, errors.New("AWS does not say what time it is")
+	}
+	return here.Sub(there), nil
 }

@@ -144,15 +144,28 @@ type Backlog struct {
 	Waiting, Dead int
 }
 
-// Backlog asks all queues at once.
+// Backlog is what lies on all queues together.
 func (d *Deployment) Backlog(ctx context.Context) (total Backlog, err error) {
+	counts, err := d.Backlogs(ctx)
+	if err != nil {
+		return Backlog{}, err
+	}
+	for _, c := range counts {
+		total.Waiting += c.Waiting
+		total.Dead += c.Dead
+	}
+	return total, nil
+}
+
+// Backlogs asks all queues at once. They are in the catalogue's order.
+func (d *Deployment) Backlogs(ctx context.Context) ([]Backlog, error) {
 	all := tracking.All()
 	counts := make([]Backlog, len(all))
 	counting, ctx := errgroup.WithContext(ctx)
 	for i, t := range all {
 		queue, err := d.DeadLetters(t)
 		if err != nil {
-			return Backlog{}, err
+			return nil, err
 		}
 		counting.Go(func() (err error) {
 			counts[i].Waiting, err = queue.CountWaiting(ctx)
@@ -163,14 +176,7 @@ func (d *Deployment) Backlog(ctx context.Context) (total Backlog, err error) {
 			return err
 		})
 	}
-	if err := counting.Wait(); err != nil {
-		return Backlog{}, err
-	}
-	for _, c := range counts {
-		total.Waiting += c.Waiting
-		total.Dead += c.Dead
-	}
-	return total, nil
+	return counts, counting.Wait()
 }
 
 // Named is the store as the story of an order names it: the commands that look at

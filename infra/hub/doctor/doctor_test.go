@@ -1,0 +1,265 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+const flag = " --prefix /shop"
+
+// brief is findings as tests compare them: the states, and a text in which all is said.
+func brief(found []Finding) (states string, said string) {
+	var all []string
+	for _, f := range found {
+		all = append(all, string(f.State))
+		said += f.Says + " | " + f.Do + "\n"
+	}
+	return strings.Join(all, " "), said
+}
+
+// finds says that there are findings of these states, in this order, that say all this.
+func finds(t *testing.T, found []Finding, states string, says ...string) {
+	t.Helper()
+	got, said := brief(found)
+	if got != states {
+		t.Errorf("the states are %q, want %q:\n%s", got, states, said)
+	}
+	for _, part := range says {
+		if !strings.Contains(said, part) {
+			t.Errorf("it does not say %q:\n%s", part, said)
+		}
+	}
+	for _, f := range found {
+		if f.State != OK && f.Do == "" && !strings.Contains(f.Says, ": ") {
+			t.Errorf("it does not say what to do: %q", f.Says)
+		}
+	}
+	if strings.Contains(said, "PLANTED") {
+		t.Errorf("it shows a secret:\n%s", said)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		list   []site.Setting
+		wrong  error
+		states string
+		says   []string
+	}{
+		{"all known", []site.Setting{{Name: settings.SegmentHost}}, nil, "ok", nil},
+		{"one misspelled", []site.Setting{{Name: "segment/hots", Unknown: true}}, nil, "warning", []string{"segment/hots", "hub settings --prefix /shop"}},
+		{"two that are wrong", nil, errors.Join(errors.New("one"), errors.New("two")), "fault", []string{"one; two", "hub configure --prefix /shop"}},
+		{"both", []site.Setting{{Name: "x", Unknown: true}}, errors.New("one"), "fault warning", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) { finds(t, settingsFindings(c.list, c.wrong, flag), c.states, c.says...) })
+	}
+}
+
+func TestSegment(t *testing.T) {
+	for _, c := range []struct{ name, host, key, states, says string }{
+		{"no key", settings.DefaultHost, "", "fault", "there is no write key"},
+		{"in the US", settings.DefaultHost, "PLANTED", "note", "the United States; whether the write key"},
+		{"in the EU, with a slash", "https://events.eu1.segmentapis.com/", "PLANTED", "note", "the European Union"},
+		{"a host of nobody's", "https://segment.example", "PLANTED", "warning", "https://segment.example"},
+		{"the inbox", "", site.InboxKeyPrefix + "PLANTED", "note", "inbox of the hub"},
+		{"the inbox's key for Segment", settings.DefaultHost, site.InboxKeyPrefix + "PLANTED", "fault", "drops everything"},
+	} {
+		t.Run(c.name, func(t *testing.T) { finds(t, segmentFindings(c.host, c.key, flag), c.states, c.says) })
+	}
+}
+
+func TestCommerce(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		err          error
+		states, says string
+	}{
+		{"it lets the hub in", nil, "ok", "gave a token"},
+		{"it is not set", fmt.Errorf("%w: client id", site.ErrNotConnected), "warning", "hub configure --prefix /shop"},
+		{"it refuses", &commerce.APIError{Call: "POST /oauth/access_token", Status: 401}, "fault", "check the client id"},
+	} {
+		t.Run(c.name, func(t *testing.T) { finds(t, commerceFindings(c.err, flag), c.states, c.says) })
+	}
+}
+
+func TestWebhooks(t *testing.T) {
+	step := func(action site.Action, unseen bool, why string) site.Step {
+		return site.Step{Action: action, Name: "Segment: Order Completed (/shop)", Why: []string{why}, Unseen: unseen}
+	}
+	for _, c := range []struct {
+		name   string
+		steps  []site.Step
+		err    error
+		states string
+		says   string
+	}{
+		{"as they should be", []site.Step{step(site.Leave, false, "it is as it should be")}, nil, "ok", "are as the settings say"},
+		{"one is missing", []site.Step{step(site.Create, false, "")}, nil, "fault", "has no such webhook, and posts nothing | hub webhooks sync --prefix /shop"},
+		{"one differs", []site.Step{step(site.Update, false, "events, from a to b")}, nil, "fault", "Order Completed (/shop) differs: events, from a to b"},
+		{"one too many", []site.Step{step(site.Disable, false, "a duplicate")}, nil, "warning", "a duplicate"},
+		{"secrets that are not shown", []site.Step{step(site.Update, true, "s"), step(site.Update, true, "s")}, nil, "note", "of 2 webhooks Commerce does not show the secret key"},
+		{"several", []site.Step{step(site.Update, true, "s"), step(site.Create, false, ""), step(site.Disable, false, "d")}, nil, "fault warning note", ""},
+		{"no tunnel", nil, site.ErrNoURL, "note", "start a tunnel"},
+		{"no connection", nil, site.ErrNotConnected, "note", "hub webhooks urls --prefix /shop"},
+		{"no answer", nil, errors.New("listing the webhooks: no answer"), "warning", "no answer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			finds(t, webhookFindings(site.Plan{Steps: c.steps}, c.err, flag), c.states, c.says)
+		})
+	}
+}
+
+func TestSecret(t *testing.T) {
+	for secrets, c := range []struct{ states, says string }{
+		{"fault", "there is no webhook secret"},
+		{"ok", "one webhook secret"},
+		{"warning", "began 3 h ago and is not finished: the old one still counts | hub webhooks sync --prefix /shop, then hub rotate --finish --prefix /shop"},
+		{"fault", "holds 3 secrets"},
+	} {
+		finds(t, secretFindings(secrets, 3*time.Hour, flag), c.states, c.says)
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	for _, c := range []struct {
+		name, source string
+		enabled      bool
+		states, says string
+	}{
+		{"the default", templates.Default("order-completed"), true, "", ""},
+		{"one that does not compile", "{", true, "fault", "order-completed: its events wait"},
+		{"the same, and it is disabled", "{", false, "warning", "order-completed, which is disabled: "},
+		{"one that fails", `{"userId": 1 + "a"}`, true, "fault", "it fails on the sample order-completed/"},
+		{"one that the linter finds something in", `{"userId": "a@b.example", "event": "Sold"}`, true, "warning", "hub templates pull order-completed --prefix /shop, then hub lint"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			found := templateFindings(t.Context(), site.Template{Tracking: tracking.OrderCompleted, Source: c.source}, c.enabled, flag)
+			finds(t, found, c.states, c.says)
+		})
+	}
+}
+
+func TestQueues(t *testing.T) {
+	backlogs := func(first site.Backlog) []site.Backlog {
+		all := make([]site.Backlog, len(tracking.All()))
+		all[0] = first
+		return all
+	}
+	first := tracking.All()[0].Name
+	for _, c := range []struct {
+		name         string
+		first        site.Backlog
+		states, says string
+	}{
+		{"empty", site.Backlog{}, "ok", "empty"},
+		{"something waits", site.Backlog{Waiting: 1}, "note", first + ": about 1 event on its queue"},
+		{"dead letters", site.Backlog{Dead: 2}, "fault", first + ": about 2 dead letters, kept for 14 days | hub deadletters list --tracking " + first + flag},
+		{"both", site.Backlog{Waiting: 3, Dead: 2}, "note fault", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { finds(t, queueFindings(backlogs(c.first), flag), c.states, c.says) })
+	}
+}
+
+func TestEvents(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	came := func(ago time.Duration, outcome executions.Outcome, reason string) executions.Execution {
+		return executions.Execution{Tracking: "order-completed", Received: now.Add(-ago), Outcome: outcome, Reason: reason}
+	}
+	only := map[string]bool{"order-completed": true}
+	deployed := site.Site{Where: site.Where{Prefix: "/shop"}, Deployment: &site.Deployment{}}
+	for _, c := range []struct {
+		name    string
+		all     []executions.Execution // newest first
+		enabled map[string]bool
+		site    site.Site
+		states  string
+		says    []string
+	}{
+		{"one came", []executions.Execution{came(2*time.Hour, executions.Delivered, "")}, only, deployed, "ok", []string{"came last: order-completed 2 h ago"}},
+		{"none came", nil, only, deployed, "note", []string{"none in the last 24 hours: order-completed", "hub webhooks list --prefix /shop"}},
+		{"none came of one that is disabled", nil, nil, deployed, "", nil},
+		{"just accepted", []executions.Execution{came(time.Second, executions.Accepted, "")}, only, deployed, "ok", nil},
+		{"accepted long ago", []executions.Execution{came(time.Hour, executions.Accepted, "")}, only, deployed, "warning ok", []string{"1 event waiting, the oldest for 60 min"}},
+		{"Segment is slow", []executions.Execution{came(time.Minute, executions.Waiting, "segment_503")}, only, deployed, "note ok", []string{"because of segment_503"}},
+		{"Segment is slow for long", []executions.Execution{came(time.Minute, executions.Waiting, "segment_503"), came(time.Hour, executions.Waiting, "segment_503")}, only, deployed,
+			"warning ok", []string{"2 events waiting, the oldest for 60 min"}},
+		{"a template is broken", []executions.Execution{came(time.Minute, executions.Waiting, "template")}, only, deployed, "fault ok",
+			[]string{"because of template", "hub executions --outcome accepted,waiting --tracking order-completed --prefix /shop", "flow by themselves"}},
+		{"Segment redirects", []executions.Execution{came(time.Minute, executions.Waiting, "segment_301")}, only, deployed, "fault ok", nil},
+		{"dead letters", []executions.Execution{came(1, executions.Buried, "message_invalid"), came(2, executions.Buried, "message_invalid"), came(3, executions.Buried, "forged")}, only, deployed,
+			"warning ok", []string{"buried in the last 24 hours: 1 forged, 2 message_invalid", "hub deadletters redrive --prefix /shop"}},
+		{"dead letters on this machine", []executions.Execution{came(1, executions.Buried, "message_invalid")}, only, site.Site{}, "warning ok", []string{"send them again"}},
+		{"a stranger's only", []executions.Execution{came(1, executions.Refused, "forged")}, only, deployed, "warning note", []string{"1 forged", "none in"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			finds(t, eventFindings(c.all, c.enabled, 24*time.Hour, now, c.site), c.states, c.says...)
+		})
+	}
+}
+
+func TestClock(t *testing.T) {
+	for ahead, c := range map[time.Duration]struct{ states, says string }{
+		2 * time.Second:   {"ok", "agree"},
+		-30 * time.Second: {"ok", "agree"},
+		31 * time.Second:  {"warning", "31.0 s ahead of AWS's"},
+		-5 * time.Minute:  {"warning", "5 min behind AWS's"},
+	} {
+		finds(t, clockFindings(ahead, "AWS's"), c.states, c.says)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	edited := []site.Template{{Tracking: tracking.OrderCompleted, Source: "edited"},
+		{Tracking: tracking.OrderUpdated, Source: templates.Default("order-updated")}}
+	finds(t, versionFindings("v1", edited, true, flag), "ok note", "this hub is v1; the stack does not say", "template: order-completed | ", "hub templates diff --prefix /shop")
+	finds(t, versionFindings("v1", edited[1:], false, flag), "ok")
+}
+
+// One check that fails or hangs hides no other, and holds nothing up for long.
+func TestAHangingCheckIsAFinding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		deaf := make(chan struct{})
+		defer close(deaf)
+		said := func(states State) []Finding { return []Finding{{State: states}} }
+		began := time.Now()
+		found := examine(t.Context(), []check{
+			{"deaf", func(context.Context) []Finding { <-deaf; return nil }},
+			{"slow", func(ctx context.Context) []Finding { <-ctx.Done(); return unknown(ctx.Err()) }},
+			{"quick", func(context.Context) []Finding { return said(Fault) }},
+		})
+		names := []string{}
+		for _, f := range found {
+			names = append(names, fmt.Sprint(f.Check, " ", f.State))
+		}
+		if want := []string{"deaf warning", "slow warning", "quick fault"}; !slices.Equal(names, want) {
+			t.Errorf("the findings are %q, want %q", names, want)
+		}
+		if took := time.Since(began); took > checkWithin+time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestAReportSaysHowBadItIs(t *testing.T) {
+	r := Report{Findings: []Finding{{State: OK}, {State: Note}, {State: Fault}, {State: Fault}}}
+	if got := r.Says(); got != "2 faults, 1 note." {
+		t.Errorf("it says %q", got)
+	}
+	if got := (Report{Findings: []Finding{{State: OK}}}).Says(); got != "Nothing is wrong." {
+		t.Errorf("it says %q", got)
+	}
+}

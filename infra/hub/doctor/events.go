@@ -1,0 +1,130 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/tracking"
+)
+
+// late is how long an event may wait before somebody should look: as long as for the
+// alarms.
+const late = 15 * time.Minute
+
+// forOperators are the reasons that only somebody's work ends. Redirects of Segment's
+// are as well.
+var forOperators = []string{"template", "write_key_missing", "unverified", "settings", "internal", "segment_401", "segment_403"}
+
+// eventFindings tells what has become of the webhooks that came lately, the newest
+// first: what waits and for how long, what was given up or refused and why, and when
+// the last one of each tracking came.
+func eventFindings(all []executions.Execution, enabled map[string]bool, since time.Duration, now time.Time, s site.Site) []Finding {
+	flag := s.Named().Flag
+	found := waitingFindings(all, now, flag)
+	redrive := "mend what the reason says; on this machine they are not kept, so send them again"
+	if s.Deployment != nil {
+		redrive = "mend what the reason says, then hub deadletters redrive" + flag
+	}
+	for _, outcome := range []struct {
+		is    executions.Outcome
+		state State
+		do    string
+	}{
+		{executions.Buried, Warning, redrive},
+		{executions.Refused, Warning, "see which with hub executions --outcome refused" + flag + "; if they are forged and Commerce's own, hub webhooks sync" + s.Flag()},
+	} {
+		if reasons := byReason(all, outcome.is); reasons != "" {
+			found = append(found, Finding{State: outcome.state, Says: fmt.Sprintf("%s in %s: %s", outcome.is, executions.Lookback(since), reasons), Do: outcome.do})
+		}
+	}
+	return append(found, lastFindings(all, enabled, since, now, s.Flag())...)
+}
+
+// waitingFindings tells of what waits, by tracking and reason. What has been accepted
+// just now is as it should be.
+func waitingFindings(all []executions.Execution, now time.Time, flag string) []Finding {
+	type wait struct {
+		count    int
+		oldest   time.Time
+		tracking string
+		reason   string
+	}
+	waits := map[string]wait{}
+	for _, e := range all { // the newest first: the last one of each kind is the oldest
+		if e.Outcome != executions.Waiting && e.Outcome != executions.Accepted {
+			continue
+		}
+		key := e.Tracking + " " + e.Reason
+		waits[key] = wait{waits[key].count + 1, e.Received, e.Tracking, e.Reason}
+	}
+	var found []Finding
+	for _, key := range inOrder(waits) {
+		w := waits[key]
+		old := now.Sub(w.oldest)
+		f := Finding{
+			Says: fmt.Sprintf("%s: %s, the oldest for %s", w.tracking, count(w.count, "event")+" waiting", age(old)),
+			Do:   "hub executions --outcome accepted,waiting --tracking " + w.tracking + flag,
+		}
+		if w.reason != "" {
+			f.Says += ", because of " + w.reason
+		}
+		switch {
+		case slices.Contains(forOperators, w.reason), strings.HasPrefix(w.reason, "segment_3"):
+			f.State = Fault
+			f.Do += " has the details; mend it, and they flow by themselves"
+		case old > late:
+			f.State = Warning
+		case w.reason == "":
+			continue
+		default:
+			f.State = Note
+		}
+		found = append(found, f)
+	}
+	return found
+}
+
+// byReason counts the webhooks with an outcome; empty where there is none.
+func byReason(all []executions.Execution, outcome executions.Outcome) string {
+	counts := map[string]int{}
+	for _, e := range all {
+		if e.Outcome == outcome {
+			counts[e.Reason]++
+		}
+	}
+	var parts []string
+	for _, reason := range inOrder(counts) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[reason], reason))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// lastFindings tells when the last webhook of each enabled tracking came. Refused ones
+// do not count: they may be a stranger's.
+func lastFindings(all []executions.Execution, enabled map[string]bool, since time.Duration, now time.Time, flag string) []Finding {
+	var came, silent []string
+	for _, t := range tracking.All() {
+		if !enabled[t.Name] {
+			continue
+		}
+		i := slices.IndexFunc(all, func(e executions.Execution) bool { return e.Tracking == t.Name && e.Outcome != executions.Refused })
+		if i < 0 {
+			silent = append(silent, t.Name)
+			continue
+		}
+		came = append(came, fmt.Sprintf("%s %s ago", t.Name, age(now.Sub(all[i].Received))))
+	}
+	var found []Finding
+	if len(came) > 0 {
+		found = append(found, Finding{State: OK, Says: "came last: " + strings.Join(came, ", ")})
+	}
+	if len(silent) > 0 {
+		found = append(found, Finding{State: Note, Says: "enabled, and none in " + executions.Lookback(since) + ": " + strings.Join(silent, ", "),
+			Do: "if that is odd for this shop, hub webhooks list" + flag + " shows what Commerce was answered"})
+	}
+	return found
+}

@@ -20,6 +20,7 @@ import (
 	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/metrics"
+	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
@@ -137,6 +138,7 @@ func deployed(t *testing.T, aws *standin.AWS, tracked tracking.Tracking) *cloud 
 	c := newCloud(t, aws.URL, tracked, int(spool.Visibility.Seconds()))
 	stack := map[string]string{outputs.Prefix: c.prefix}
 	for _, other := range tracking.All() {
+		stack[outputs.Webhook(other)] = "https://api.example" + serve.Route(other.Name)
 		stack[outputs.Queue(other)] = c.newQueue(other.Name, map[string]string{})
 		stack[outputs.DeadLetters(other)] = c.newQueue(other.Name+"-dead-letters", map[string]string{})
 	}
@@ -164,15 +166,21 @@ func (c *cloud) isLeftWith(dead int) {
 // hub runs the operator's program on a store, with those variables, to its end.
 func hub(t *testing.T, c *cloud, variables []string, arguments ...string) {
 	t.Helper()
+	if said, err := hubCommand(t, c, variables, arguments...).CombinedOutput(); err != nil {
+		t.Fatalf("hub %s: %v\n%s", strings.Join(arguments, " "), err, said)
+	}
+}
+
+// hubCommand is the operator's program on a store, not yet started.
+func hubCommand(t *testing.T, c *cloud, variables []string, arguments ...string) *exec.Cmd {
+	t.Helper()
 	program, err := operatorsProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
 	command := exec.Command(program, append(arguments, "--prefix", c.prefix)...)
 	command.Env = append(append(os.Environ(), emulator.Environment(c.url)...), variables...)
-	if said, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("hub %s: %v\n%s", strings.Join(arguments, " "), err, said)
-	}
+	return command
 }
 
 // operatorsProgram builds it, once for all tests.

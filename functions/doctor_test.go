@@ -1,0 +1,121 @@
+package functions_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"commerce-segment/infra/emulator/standin"
+	"commerce-segment/shared/metrics"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// A template breaks while webhooks come: the alarm's metric is counted, the doctor and
+// the console say which template it is and how to go back, and once that is done the
+// events that waited flow by themselves.
+func TestABrokenTemplateIsFoundAndWhatWaitsFlowsOnceItIsMended(t *testing.T) {
+	t.Parallel()
+	const many = 20
+	aws, segment := standin.Start(t), newStandIn(t)
+	cloud := deployed(t, aws, tracking.OrderCompleted)
+	hub(t, cloud, []string{"SEGMENT_WRITE_KEY=" + writeKey, "COMMERCE_WEBHOOK_SECRET=" + secret}, "configure", "--segment-host", segment.url)
+	equal(t, "the templates at first", doctorsFinding(t, cloud, "templates").State, "ok")
+
+	cloud.put(map[string]string{settings.Template(cloud.tracking): `{"event": }`})
+	function := newFleet(cloud)
+	mapEventSource(cloud, function)
+	shop := newShop(t, cloud)
+	for range many {
+		shop.begin(func(order int) { shop.posts(function, secret, order) })
+	}
+	shop.underway.Wait()
+	shop.isNotRefused()
+	eventually(t, "every event was tried", func() bool { return strings.Count(function.log(), `"reason":"template"`) >= many })
+	equal(t, "messages to Segment", len(segment.drain()), 0)
+	counts(t, function.log(), cloud.prefix, cloud.tracking, metrics.Accepted, metrics.Postponed, metrics.Blocked)
+
+	found := doctorsFinding(t, cloud, "templates")
+	equal(t, "the templates now", found.State, "fault")
+	contains(t, "the doctor", found.Says, "order-completed: its events wait", "line 1")
+	contains(t, "the doctor's advice", found.Do, "hub templates history order-completed --prefix "+cloud.prefix, "flows by itself")
+	contains(t, "the doctor", doctorsFinding(t, cloud, "queues").Says, "order-completed: about 20 events on its queue")
+	page := consolePage(t, cloud, "/doctor")
+	contains(t, "the console", page, `<span class="pill is-fault">fault</span>`, "order-completed: its events wait", "about 20 events on its queue")
+
+	hub(t, cloud, nil, "templates", "restore", cloud.tracking.Name, "default")
+	equal(t, "the templates at once", doctorsFinding(t, cloud, "templates").State, "ok")
+	shop.arrives(segment, many)
+	cloud.isLeftWith(0)
+	equal(t, "the queues in the end", doctorsFinding(t, cloud, "queues").State, "ok")
+}
+
+// finding is one of hub doctor's.
+type finding struct{ Check, State, Says, Do string }
+
+// doctorsFinding is what hub doctor finds first of a check.
+func doctorsFinding(t *testing.T, c *cloud, check string) finding {
+	t.Helper()
+	said, err := hubCommand(t, c, nil, "doctor", "--json").Output() // it exits 1 where there is a fault
+	var report struct{ Findings []finding }
+	if failed := json.Unmarshal(said, &report); failed != nil {
+		t.Fatalf("hub doctor says %q: %v, %v", said, failed, err)
+	}
+	faults := false
+	of := finding{}
+	for _, f := range report.Findings {
+		faults = faults || f.State == "fault"
+		if f.Check == check && of == (finding{}) {
+			of = f
+		}
+	}
+	equal(t, "whether hub doctor fails", err != nil, faults)
+	return of
+}
+
+// consolePage runs the console of a store, and opens a page of it.
+func consolePage(t *testing.T, c *cloud, path string) string {
+	t.Helper()
+	console := hubCommand(t, c, nil, "console", "--addr", "127.0.0.1:0")
+	said, err := console.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := console.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = console.Process.Kill()
+		_ = console.Wait()
+	}()
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		if !strings.HasPrefix(lines.Text(), "http://") {
+			continue
+		}
+		response, err := http.Get(strings.TrimSuffix(lines.Text(), "/") + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		page, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(page)
+	}
+	t.Fatal("the console does not say where it is")
+	return ""
+}
+
+// contains says that a text has all these parts.
+func contains(t *testing.T, what, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s does not say %q:\n%s", what, part, text)
+		}
+	}
+}

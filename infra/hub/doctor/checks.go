@@ -352,7 +352,7 @@ func (p Patient) clockAhead(ctx context.Context) (ahead time.Duration, whose str
 	now := time.Now()
 	there, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
-		return 0, "", errors.New("Commerce does not say what time it is")
+		return 0, "", errors.New("the answer of Commerce does not say what time it is")
 	}
 	return now.Sub(there), "Commerce's", nil
 }

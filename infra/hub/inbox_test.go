@@ -217,6 +217,11 @@ func TestTheInboxAnswersOnlyToLocalNames(t *testing.T) {
 			}
 		})
 	}
+	for _, header := range []string{"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"} { // tunnels can be told to call it localhost
+		if status, _ := h.request("GET", "/inbox", "", "Host", "localhost:8080", header, "203.0.113.9"); status != http.StatusForbidden {
+			t.Errorf("through a tunnel that says so in %s it answered %d", header, status)
+		}
+	}
 	if status, _ := h.request("DELETE", "/inbox", "", "Host", "rebound.example"); status != http.StatusForbidden {
 		t.Errorf("emptying it by another name was answered %d", status)
 	}

@@ -84,24 +84,31 @@ func policy(nonce string) string {
 // rebinding), and a tunnel makes the hub public. The one sends its own name, the
 // other may not, but says for whom it asks.
 func IsLocal(r *http.Request) bool {
-	for header := range r.Header {
-		if header == "Forwarded" || strings.HasPrefix(header, "X-Forwarded-") {
-			return false
-		}
-	}
 	remote, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || !isLoopback(remote) {
+	if err != nil || !isLoopback(remote) || isForwarded(r) {
 		return false
 	}
 	return isLoopback(hostOf(r)) || strings.EqualFold(hostOf(r), "localhost")
 }
 
-// OnlyLocalNames refuses requests that call the hub by a DNS name, for the
-// reason that IsLocal gives. IP addresses cannot be rebound.
+// isForwarded says that a tunnel or a proxy asks for somebody else.
+func isForwarded(r *http.Request) bool {
+	for header := range r.Header {
+		if header == "Forwarded" || header == "Via" || header == "X-Real-Ip" || strings.HasPrefix(header, "X-Forwarded-") {
+			return true
+		}
+	}
+	return false
+}
+
+// OnlyLocalNames refuses requests that call the hub by a DNS name, or come through a
+// tunnel, which may call it localhost: for the reasons that IsLocal gives. IP addresses
+// cannot be rebound.
 func OnlyLocalNames(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if net.ParseIP(hostOf(r)) == nil && !strings.EqualFold(hostOf(r), "localhost") {
-			http.Error(w, "the inbox holds personal data: ask for it by the hub's IP address or as localhost", http.StatusForbidden)
+		isName := net.ParseIP(hostOf(r)) == nil && !strings.EqualFold(hostOf(r), "localhost")
+		if isName || isForwarded(r) {
+			http.Error(w, "the inbox holds personal data: ask for it by the hub's IP address or as localhost, and not through a tunnel", http.StatusForbidden)
 			return
 		}
 		next(w, r)

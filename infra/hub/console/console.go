@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/tracking"
@@ -26,8 +27,9 @@ type Console struct {
 	// Version is this program's.
 	Version string
 
-	connection connection
-	latest     latest
+	registering sync.Mutex // two at once would each create what they both find missing
+	connection  connection
+	latest      latest
 }
 
 // Handler answers everything below the root that is the console's.

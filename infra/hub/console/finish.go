@@ -189,6 +189,8 @@ func (c *Console) registerAll(ctx context.Context, address string) (did []string
 			return nil, http.StatusUnprocessableEntity, err
 		}
 	}
+	c.registering.Lock()
+	defer c.registering.Unlock()
 	made, err := c.Site.MakeSecret(ctx)
 	if err != nil {
 		return nil, http.StatusBadGateway, err

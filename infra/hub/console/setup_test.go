@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -361,6 +362,25 @@ func TestFinishRegistersTheWebhooksAndThenHasNothingToDo(t *testing.T) {
 	store.AddLog(store.Integrations()[2]["id"].(string), 401, "forged")
 	_, page = b.get("/finish/arrivals")
 	wants(t, page, "Order Completed", ">202<", "accepted: it is safe", ">401<", "Commerce sends another secret")
+}
+
+// Two people, or one in two windows, may press the button at the same time.
+func TestFinishTwiceAtOnceRegistersEachWebhookOnce(t *testing.T) {
+	store, set := connected(t)
+	delete(set, settings.WebhookSecret)
+	b := browse(t, set)
+	var both sync.WaitGroup
+	for range 4 {
+		both.Go(func() {
+			request := httptest.NewRequest(http.MethodPost, "/finish", nil)
+			request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
+			b.handler.ServeHTTP(httptest.NewRecorder(), request)
+		})
+	}
+	both.Wait()
+	if got := len(store.Integrations()); got != len(tracking.All()) {
+		t.Errorf("Commerce has %d integrations, want %d", got, len(tracking.All()))
+	}
 }
 
 func TestFinishThatFailsHalfwaySaysWhatIsDone(t *testing.T) {

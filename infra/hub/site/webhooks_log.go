@@ -65,7 +65,7 @@ func lastDeliveries(ctx context.Context, client *commerce.Client, id string) ([]
 		return nil, err
 	}
 	if total > logPage {
-		end, _, err := deliveriesFrom(ctx, client, id, total-logPage)
+		end, _, err := deliveriesFrom(ctx, client, id, max(logPage, total-logPage)) // none twice
 		if err != nil {
 			return nil, err
 		}

@@ -454,7 +454,7 @@ func TestTheAddressOfATunnel(t *testing.T) {
 }
 
 func TestTheLastDeliveriesAreTheNewest(t *testing.T) {
-	for _, attempts := range []int{0, 2, logPage + 30, 3 * logPage} {
+	for _, attempts := range []int{0, 2, logPage + 1, logPage + 30, 3 * logPage} {
 		t.Run(fmt.Sprint(attempts), func(t *testing.T) {
 			inShop(t, func(t *testing.T, s shop) {
 				s.sync()

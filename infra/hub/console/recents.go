@@ -68,7 +68,9 @@ func (c *Console) latestOf(ctx context.Context, t tracking.Tracking) []event {
 	if time.Since(c.latest.read[t.Name]) < latestFor {
 		return c.latest.events[t.Name]
 	}
-	ctx, cancel := context.WithTimeout(ctx, latestWithin)
+	// The page's script gives a request up with the next key that is typed: what it read
+	// serves the one after it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), latestWithin)
 	defer cancel()
 	events, err := c.askLatest(ctx, t)
 	if err != nil && !errors.Is(err, site.ErrNotConnected) {

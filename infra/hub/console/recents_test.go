@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
@@ -43,6 +44,20 @@ func TestATemplateIsTriedOnWhatCommerceHasGotLast(t *testing.T) {
 	b.post("/templates/order-completed/preview", url.Values{"source": {"{}"}, "event": {value}})
 	if again := len(commerce.Requests("/v2/orders")); again != asked {
 		t.Errorf("it asks Commerce again with every key that is typed: %d times, then %d", asked, again)
+	}
+}
+
+// The page's script gives up the request of a key when the next one is typed.
+func TestARequestThatIsGivenUpHidesNoEventsFromTheNext(t *testing.T) {
+	commerce, set := connected(t)
+	commerce.AddCustomer(commercetest.Object{"name": "Mara Quarry", "email": "mara@example.com"})
+	console := open(t)
+	browseAt(t, console, set)
+	givenUp, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	console.recents(givenUp, tracking.CustomerCreated)
+	if next := console.recents(t.Context(), tracking.CustomerCreated); len(next) != 1 {
+		t.Errorf("the next request finds %d events, want 1", len(next))
 	}
 }
 

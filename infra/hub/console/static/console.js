@@ -12,7 +12,9 @@ for (const form of document.querySelectorAll("form[data-live]")) {
     into.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(form.dataset.live, { method: "POST", body: new URLSearchParams(new FormData(form)), signal: underway.signal });
-      into.innerHTML = await answer.text();
+      const text = await answer.text();
+      if (answer.ok) into.innerHTML = text;
+      else into.textContent = text; // an error in words, which may quote what was sent
       into.removeAttribute("aria-busy");
       into.dispatchEvent(new Event("refreshed", { bubbles: true }));
     } catch (error) {

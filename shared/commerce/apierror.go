@@ -13,7 +13,7 @@ import (
 )
 
 // APIError is why a call of Commerce's API came to nothing. Neither it nor its
-// text holds the client secret or a token.
+// text holds the client secret, a token or a webhook's secret key.
 type APIError struct {
 	// Call is the method and the path, without the query, in which there may be
 	// personal data: "GET /v2/orders".

@@ -75,14 +75,15 @@ func (c *Client) read(ctx context.Context, target string, result any) error {
 	return c.decode(http.MethodGet+" "+target, answer, result)
 }
 
-// write sends a JSON body, and gives the data of the answer.
-func (c *Client) write(ctx context.Context, method, path string, data, result any) error {
+// write sends a JSON body, and gives the data of the answer. The secret is the one in the
+// data, if there is any.
+func (c *Client) write(ctx context.Context, method, path, secret string, data, result any) error {
 	body, err := json.Marshal(map[string]any{"data": data})
 	if err != nil {
 		return fmt.Errorf("%s %s: writing the request: %w", method, path, err)
 	}
 	answer, err := c.call(ctx, request{
-		method: method, path: path, contentType: "application/json", body: body,
+		method: method, path: path, contentType: "application/json", body: body, secret: secret,
 		repeatable: method != http.MethodPost,
 	})
 	if err != nil {
@@ -106,6 +107,7 @@ type request struct {
 	method, path, query string
 	contentType         string // of the body; empty where there is none
 	body                []byte
+	secret              string // in the body, which Commerce may quote in an error
 	token               string
 	repeatable          bool // done twice, it is as if done once
 }
@@ -210,8 +212,8 @@ func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
 		RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now()),
 	}
 	refused.explain(body)
-	refused.Title = presentable(refused.Title, c.secret, r.token)
-	refused.Detail = presentable(refused.Detail, c.secret, r.token)
+	refused.Title = presentable(refused.Title, c.secret, r.token, r.secret)
+	refused.Detail = presentable(refused.Detail, c.secret, r.token, r.secret)
 	return nil, refused
 }
 

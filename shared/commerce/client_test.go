@@ -650,3 +650,25 @@ func TestTheApplicationKeyOfTheClient(t *testing.T) {
 		}
 	})
 }
+
+func TestAnErrorTellsNoWebhooksSecretKey(t *testing.T) {
+	const secret = "PLANTED-webhook-secret"
+	server := commercetest.New()
+	client := clientOf(t, server)
+	get(t, client) // a token
+	for method, call := range map[string]func() error{
+		http.MethodPost: func() error {
+			_, err := client.CreateWebhook(t.Context(), NewWebhook{Configuration: WebhookConfiguration{SecretKey: secret}})
+			return err
+		},
+		http.MethodPut: func() error {
+			_, err := client.UpdateIntegration(t.Context(), "1", IntegrationChange{Configuration: &WebhookConfiguration{SecretKey: secret}})
+			return err
+		},
+	} {
+		server.Fail(commercetest.Fault{Method: method, Status: 422, Body: `{"errors":[{"title":"Invalid","detail":"secret_key ` + secret + ` is too short"}]}`})
+		if err := call(); err == nil || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "is too short") {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+}

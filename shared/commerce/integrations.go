@@ -90,7 +90,7 @@ func (c *Client) Integrations(ctx context.Context) iter.Seq2[Integration, error]
 // Commerce has created it, it says so, and a list of the integrations tells.
 func (c *Client) CreateWebhook(ctx context.Context, webhook NewWebhook) (Integration, error) {
 	var created Integration
-	err := c.write(ctx, http.MethodPost, integrationsPath, struct {
+	err := c.write(ctx, http.MethodPost, integrationsPath, webhook.Configuration.SecretKey, struct {
 		Type string `json:"type"`
 		Kind string `json:"integration_type"`
 		NewWebhook
@@ -100,8 +100,12 @@ func (c *Client) CreateWebhook(ctx context.Context, webhook NewWebhook) (Integra
 
 // UpdateIntegration changes an integration, and gives what it is then.
 func (c *Client) UpdateIntegration(ctx context.Context, id string, change IntegrationChange) (Integration, error) {
+	secret := ""
+	if change.Configuration != nil {
+		secret = change.Configuration.SecretKey
+	}
 	var updated Integration
-	err := c.write(ctx, http.MethodPut, integrationPath(id), struct {
+	err := c.write(ctx, http.MethodPut, integrationPath(id), secret, struct {
 		Type string `json:"type"`
 		IntegrationChange
 	}{"integration", change}, &updated)

@@ -299,6 +299,7 @@ func TestTheConfigurationsAreSavedTogether(t *testing.T) {
 		{"no event, and disabled", func(f url.Values) { f.Del("events-customer-updated"); f.Del("enabled-customer-updated") }, 200,
 			map[string]string{"tracking/customer-updated/enabled": "false"}, "Saved."},
 		{"two events of what happens once", func(f url.Values) { f.Add("events-order-completed", "order.fulfilled") }, 422, nil, "it observes exactly one event"},
+		{"nothing at all", func(f url.Values) { clear(f) }, 400, nil, "nothing was saved"},
 		{"an event of another", func(f url.Values) { f.Set("events-order-completed", "order.created") }, 422, nil, "cannot observe"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,10 +114,16 @@ func splitEvents(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
+var errNothingSent = errors.New("nothing was saved: the form came without its fields, so open the page and save again")
+
 // saveTrackings saves what Segment is told of.
 func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		c.fail(w, r, http.StatusBadRequest, err)
+		return
+	}
+	if len(r.PostForm) == 0 { // the page always sends something, and this would disable everything
+		c.fail(w, r, http.StatusBadRequest, errNothingSent)
 		return
 	}
 	chosen, wrongs := map[string]string{}, map[string]string{}

@@ -32,8 +32,7 @@ editor: infra/hub/console/static/editor.js ## Build the console's code editor, f
 
 # Without it the console has plain text areas, and Go alone builds the hub.
 infra/hub/console/static/editor.js: infra/node_modules $(wildcard infra/hub/console/editor/*.mjs)
-	@cd infra && npx esbuild hub/console/editor/editor.mjs --bundle --format=esm --target=es2022 --minify --log-level=warning \
-		--outfile=hub/console/static/editor.js
+	@cd infra && npm run --silent editor -- --outfile=hub/console/static/editor.js
 
 # The CDK's own program and the editor's parts, at the versions that the lock file names.
 infra/node_modules: infra/package-lock.json

@@ -1,0 +1,142 @@
+package browser_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"commerce-segment/infra/hub/browser"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// The template's text as the page has it: the code editor keeps the text area up to date.
+const source = `document.getElementById("source").value`
+
+// edit puts a text in the place of the template's, as pasting does.
+func edit(p *browser.Page, text string) {
+	browser.Ask[bool](p, `(document.querySelector(".cm-content") ?? document.getElementById("source")).focus(), true`)
+	p.Type("a", chromedp.KeyModifiers(kb.ModifierCtrl))
+	p.Paste(text)
+}
+
+// changed is a template with one property more.
+func changed(template, name string) string {
+	return strings.Replace(template, `"properties": {`, `"properties": {"`+name+`": true,`, 1)
+}
+
+// mistake is what a template that is wrong has in the place of its event's name.
+const mistake = `"event": )`
+
+func wrong(template string) string {
+	return strings.Replace(template, `"event": "Order Completed"`, mistake, 1)
+}
+
+var editors = []string{withEditor, withoutEditor}
+
+func TestATemplateThatIsWrongIsShownWhereAndNotSaved(t *testing.T) {
+	for _, kind := range editors {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			h := start(t, kind)
+			p := h.open()
+			p.Visit("/templates/order-completed")
+			p.Sees("one message.")
+
+			text := wrong(defaultTemplate)
+			edit(p, text)
+			p.Sees(fmt.Sprintf("Line %d:", strings.Count(text[:strings.Index(text, mistake)], "\n")+1))
+			p.Follow("Review and save")
+			p.Sees("Nothing was saved")
+			if shown := browser.Ask[string](p, source); shown != text {
+				t.Errorf("the text is now\n%s", shown)
+			}
+			none(t, "the page with the error", p.Faults())
+			if _, err := os.Stat(filepath.Join(h.dir, settings.Template(tracking.OrderCompleted))); err == nil {
+				t.Error("the template was saved all the same")
+			}
+
+			edit(p, changed(defaultTemplate, "mended"))
+			p.Sees(`"mended": true`)
+			p.Follow("Review and save")
+			p.Sees("What would change")
+			p.Follow("Save")
+			p.Sees("Saved.")
+			if saved := h.parameter(settings.Template(tracking.OrderCompleted)); !strings.Contains(saved, "mended") {
+				t.Errorf("saved is\n%s", saved)
+			}
+		})
+	}
+}
+
+func TestAnEarlierVersionIsRestored(t *testing.T) {
+	h := start(t, withEditor)
+	p := h.open()
+	for _, name := range []string{"first", "second"} {
+		p.Visit("/templates/order-completed")
+		edit(p, changed(defaultTemplate, name))
+		p.Follow("Review and save")
+		p.Follow("Save")
+		p.Sees("Saved.")
+	}
+	p.Follow("Compare version 1")
+	p.Sees("What restoring it would change")
+	p.Follow("Restore this version")
+	if saved := h.parameter(settings.Template(tracking.OrderCompleted)); strings.TrimSpace(saved) != strings.TrimSpace(changed(defaultTemplate, "first")) {
+		t.Errorf("restored is\n%s", saved)
+	}
+	p.Sees("Version 3")
+	h.posts("order-completed/guest")
+	p.Visit("/inbox")
+	p.Sees(`"first": true`)
+}
+
+// Tab indents in the code editor: who has no mouse must know how to get out.
+func TestTheEditorIsLeftAsItsHintSays(t *testing.T) {
+	h := start(t, withEditor)
+	p := h.open()
+	p.Visit("/templates/order-completed")
+	p.Sees("to leave with the keyboard press Esc, then Tab")
+	inEditor := func() bool { return browser.Ask[bool](p, "probe.focused().inEditor") }
+	browser.Ask[bool](p, `document.querySelector(".cm-content").focus(), true`)
+	before := browser.Ask[string](p, source)
+	p.Type("\t")
+	if !inEditor() || browser.Ask[string](p, source) == before {
+		t.Error("Tab does not indent")
+	}
+	p.Type("\x1b\t")
+	if inEditor() {
+		t.Error("Esc and then Tab stay in the editor")
+	}
+	p.Sees("Review and save")
+	browser.Ask[bool](p, `document.querySelector(".cm-content").focus(), true`)
+	p.Type("s", chromedp.KeyModifiers(kb.ModifierCtrl))
+	p.Sees("What would change")
+}
+
+// Who leaves a template that is not saved is asked first.
+func TestAChangeIsNotLostByLeaving(t *testing.T) {
+	for _, kind := range editors {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, kind).open()
+			p.Visit("/templates/order-completed")
+			p.Type("\t") // nobody is asked who has done nothing
+			edit(p, changed(defaultTemplate, "mine"))
+			p.Stay(true)
+			p.Press("Finish")
+			if asked := p.Asked(); !slices.Equal(asked, []string{"beforeunload"}) {
+				t.Errorf("who leaves is asked %q", asked)
+			}
+			if p.Path() != "/templates/order-completed" || !strings.Contains(browser.Ask[string](p, source), "mine") {
+				t.Errorf("who stays is on %s without the change", p.Path())
+			}
+		})
+	}
+}

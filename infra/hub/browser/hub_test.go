@@ -1,0 +1,180 @@
+package browser_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/hub/browser"
+)
+
+// screenshots is where TestEveryPage leaves a picture of each.
+var screenshots = flag.String("screenshots", "", "write pictures of the pages into `DIRECTORY`, which is below this package's")
+
+// programs is the folder of what is built.
+var programs string
+
+func TestMain(m *testing.M) {
+	var err error
+	if programs, err = os.MkdirTemp("", "browser"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(programs)
+	os.Exit(code)
+}
+
+// The two hubs that people build: after make editor, and without Node.js.
+const (
+	withEditor    = "with the code editor"
+	withoutEditor = "with plain text areas"
+)
+
+var hubs = map[string]func() (string, error){
+	withEditor:    sync.OnceValues(func() (string, error) { return build("hub-editor", bundle) }),
+	withoutEditor: sync.OnceValues(func() (string, error) { return build("hub-plain", func() (string, error) { return "", nil }) }),
+}
+
+// build builds a hub whose editor's bundle is that file, or none, whatever lies in the
+// source.
+func build(name string, bundle func() (string, error)) (program string, err error) {
+	file, err := bundle()
+	if err != nil {
+		return "", err
+	}
+	static, err := filepath.Abs("../console/static/editor.js")
+	if err != nil {
+		return "", err
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{static: file}})
+	if err != nil {
+		return "", err
+	}
+	list := filepath.Join(programs, name+".json")
+	if err := os.WriteFile(list, overlay, 0o600); err != nil {
+		return "", err
+	}
+	program = filepath.Join(programs, name)
+	if said, err := exec.Command("go", "build", "-overlay", list, "-o", program, "..").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the hub: %w\n%s", err, said)
+	}
+	return program, nil
+}
+
+// bundle is the code editor as make editor makes it.
+func bundle() (file string, err error) {
+	file = filepath.Join(programs, "editor.js")
+	command := exec.Command("npm", "run", "--silent", "editor", "--", "--outfile="+file)
+	command.Dir = "../.."
+	if said, err := command.CombinedOutput(); err != nil || len(said) > 0 {
+		return "", fmt.Errorf("bundling the editor: %w\n%s", err, said)
+	}
+	return file, nil
+}
+
+// hub is the operator's program, which serves its pages about a store on this machine.
+type hub struct {
+	t        *testing.T
+	url, dir string
+}
+
+var listening = regexp.MustCompile(`^Listening on (http://\S+)`)
+
+// start runs one of the hubs on a free port until the test ends.
+func start(t *testing.T, kind string) *hub {
+	t.Helper()
+	emulator.NodeModules(t)
+	program, err := hubs[kind]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hub{t: t, dir: filepath.Join(t.TempDir(), "store")}
+	command := exec.Command(program, "run", "--addr", "127.0.0.1:0", "--dir", h.dir, "--backoff", "1h")
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Kill() // it may have ended by itself
+		_ = command.Wait()
+	})
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() && h.url == "" {
+		if match := listening.FindStringSubmatch(lines.Text()); match != nil {
+			h.url = match[1]
+		}
+	}
+	if h.url == "" {
+		t.Fatal("the hub does not say where it listens")
+	}
+	go func() {
+		for lines.Scan() { // so that it never waits for who reads it
+		}
+	}()
+	return h
+}
+
+// open opens the hub's console.
+func (h *hub) open() *browser.Page {
+	h.t.Helper()
+	return browser.Open(h.t, h.url)
+}
+
+// set writes parameters as an editor does.
+func (h *hub) set(parameters map[string]string) {
+	h.t.Helper()
+	for name, value := range parameters {
+		file := filepath.Join(h.dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			h.t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
+// parameter is one as it is on disk.
+func (h *hub) parameter(name string) string {
+	h.t.Helper()
+	text, err := os.ReadFile(filepath.Join(h.dir, filepath.FromSlash(name)))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// posts posts a sample webhook, as the overview's button does.
+func (h *hub) posts(sample string) {
+	h.t.Helper()
+	answer, err := http.PostForm(h.url+"/samples", url.Values{"sample": {sample}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		h.t.Fatalf("posting %s: %s", sample, answer.Status)
+	}
+}
+
+// none fails the test for each fault.
+func none(t *testing.T, where string, faults []string) {
+	t.Helper()
+	if len(faults) > 0 {
+		t.Errorf("%s:\n%s", where, strings.Join(faults, "\n"))
+	}
+}

@@ -1,0 +1,133 @@
+// What the tests ask a page for. It runs before the page's own scripts, and is no part
+// of what is served.
+window.probe = (() => {
+  const tidy = (text) => text.replace(/\s+/g, " ").trim();
+
+  const isShown = (element) => element.checkVisibility({ visibilityProperty: true }) && element.getClientRects().length > 0;
+
+  const allShown = (selector) => [...document.querySelectorAll(selector)].filter(isShown);
+
+  // What a control is called: by itself, or by the first words in it.
+  const namesOf = (element) => [element.getAttribute("aria-label"), element.innerText, element.querySelector("b")?.innerText]
+    .filter(Boolean).map(tidy);
+
+  const controlCalled = (name) => allShown("a[href], button, summary").find((e) => !e.disabled && namesOf(e).includes(name));
+
+  const fieldCalled = (label) => [...document.querySelectorAll("label")]
+    .filter((l) => tidy(l.innerText).startsWith(label)).map((l) => l.control).find((c) => c && isShown(c));
+
+  // Where a mouse presses an element: its middle, unless something lies over it.
+  const pointOf = (element) => {
+    if (!element) return null;
+    element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    const box = element.getClientRects()[0];
+    const point = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    const there = document.elementFromPoint(point.x, point.y);
+    return there && (element.contains(there) || there.contains(element)) ? point : null;
+  };
+
+  const describe = (element) => {
+    const words = namesOf(element)[0] ?? (element.labels?.[0] && tidy(element.labels[0].innerText)) ?? "";
+    return `${element.localName}${element.type ? `[${element.type}]` : ""} “${words.slice(0, 50)}”`;
+  };
+
+  // What the Tab key must reach. Of a group of radio buttons it is one.
+  const stops = () => allShown("a[href], button, input, select, textarea, summary, [tabindex], [contenteditable=true]")
+    .filter((e) => !e.disabled && e.tabIndex >= 0)
+    .filter((e, _, all) => e.type !== "radio" || e === (all.find((o) => o.name === e.name && o.form === e.form && o.checked) ??
+      all.find((o) => o.name === e.name && o.form === e.form)));
+
+  const hasOutline = (element) => {
+    const style = getComputedStyle(element);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  };
+
+  // The element that has the focus: its place among the stops, and whether one sees it.
+  const focused = () => {
+    const element = document.activeElement;
+    if (!element || element === document.body || element === document.documentElement) return { place: -1, name: "", seen: true, inEditor: false };
+    const box = element.getBoundingClientRect();
+    return {
+      place: stops().indexOf(element), name: describe(element), inEditor: !!element.closest(".cm-content"),
+      seen: (hasOutline(element) || !!element.closest(".editor:focus-within") && hasOutline(element.closest(".editor"))) &&
+        box.bottom > 0 && box.top < innerHeight,
+    };
+  };
+
+  // A colour of any notation as red, green, blue and opacity.
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const seen = new Map();
+  const parse = (colour) => {
+    if (!seen.has(colour)) {
+      canvas.clearRect(0, 0, 1, 1);
+      canvas.fillStyle = colour;
+      canvas.fillRect(0, 0, 1, 1);
+      const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+      seen.set(colour, [r, g, b, a / 255]);
+    }
+    return seen.get(colour);
+  };
+  const over = ([r, g, b, a], below) => [r, g, b].map((c, i) => c * a + below[i] * (1 - a));
+  const backgroundOf = (element) => element
+    ? over(parse(getComputedStyle(element).backgroundColor), backgroundOf(element.parentElement))
+    : over(parse("Canvas"), [255, 255, 255]);
+  const luminance = (colour) => {
+    const [r, g, b] = colour.map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ratio = (one, other) => {
+    const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  const opacityOf = (element) => (element ? Number(getComputedStyle(element).opacity) * opacityOf(element.parentElement) : 1);
+
+  // Text that is hard to read, by WCAG 2.2, 1.4.3: 4.5 to 1, and 3 to 1 where it is large.
+  const faint = () => {
+    const found = new Set();
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const element = texts.currentNode.parentElement;
+      if (!texts.currentNode.data.trim() || !isShown(element) || element.closest("[disabled], .skip:not(:focus), option, svg")) continue;
+      const style = getComputedStyle(element);
+      const size = parseFloat(style.fontSize);
+      const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+      const background = backgroundOf(element);
+      const [r, g, b, a] = parse(style.color);
+      const got = ratio(over([r, g, b, a * opacityOf(element)], background), background);
+      if (got < (isLarge ? 3 : 4.5)) found.add(`“${tidy(texts.currentNode.data).slice(0, 40)}” has a contrast of ${got.toFixed(2)} to 1`);
+    }
+    return [...found];
+  };
+
+  // What somebody who does not see the page, or has no mouse, would miss.
+  const faults = () => {
+    const found = [];
+    const must = (holds, fault) => { if (!holds) found.push(fault); };
+    must(document.documentElement.lang, "the page names no language");
+    must(document.title.trim(), "the page has no title");
+    must(document.querySelectorAll("main").length === 1, "the page has not one main part");
+    let level = 0;
+    for (const heading of allShown("h1, h2, h3, h4, h5, h6")) {
+      const next = Number(heading.localName[1]);
+      must(level === 0 ? next === 1 : next > 1 && next <= level + 1, `${describe(heading)} follows a heading of level ${level}`);
+      level = next;
+    }
+    for (const field of allShown("input, select, textarea")) must(field.labels.length || field.ariaLabel, `${field.outerHTML.slice(0, 80)} has no label`);
+    for (const control of allShown("a[href], button, summary")) must(namesOf(control).length, `${control.outerHTML.slice(0, 80)} has no name`);
+    for (const image of document.querySelectorAll("img")) must(image.hasAttribute("alt"), `${image.src} has no alt`);
+    for (const group of allShown("fieldset")) must(group.querySelector("legend") || group.querySelector("label"), "a fieldset has neither legend nor label");
+    for (const table of allShown("table")) must(table.querySelector("th"), "a table has no header");
+    for (const part of allShown("[role=table] *")) must(part.role || part.closest("[role=cell], [role=columnheader]"), `${part.localName} in a table has no role`);
+    for (const name of ["aria-labelledby", "aria-describedby"]) {
+      for (const element of document.querySelectorAll(`[${name}]`)) {
+        for (const id of element.getAttribute(name).split(" ")) must(document.getElementById(id), `${describe(element)} is described by ${id}, which is nowhere`);
+      }
+    }
+    const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+    for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) found.push(`the id ${id} is there twice`);
+    must(document.scrollingElement.scrollWidth <= innerWidth, `the page is ${document.scrollingElement.scrollWidth} wide, and the window ${innerWidth}`);
+    return found;
+  };
+
+  return { tidy, controlCalled, fieldCalled, pointOf, stops, describe, focused, faults: () => [...faults(), ...faint()] };
+})();

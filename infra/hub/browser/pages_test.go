@@ -1,0 +1,151 @@
+package browser_test
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"commerce-segment/infra/commercetest"
+	"commerce-segment/infra/hub/browser"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// shot is a page as TestEveryPage looks at it.
+type shot struct {
+	name string
+	open func(*browser.Page)
+}
+
+// Each page, in both themes and on a phone, is one that everybody can use: with the
+// keyboard alone, with bad eyes, on a small window. go test ./infra/hub/browser -run
+// EveryPage -screenshots DIRECTORY leaves pictures.
+func TestEveryPage(t *testing.T) {
+	commerce := commercetest.Start(t)
+	h := start(t, withEditor)
+	h.set(map[string]string{
+		settings.CommerceTokenURL: commerce.URL + "/oauth/access_token", settings.CommerceClientID: commercetest.ClientID, settings.CommerceClientSecret: commercetest.ClientSecret,
+	})
+	for _, sample := range []string{"checkout-started/guest", "order-completed/guest", "order-completed/gift", "order-updated/shipped", "customer-created/new-customer"} {
+		h.posts(sample)
+	}
+	h.set(map[string]string{settings.Template(tracking.OrderRefunded): `{"event": ""}`})
+	h.posts("order-refunded/full")
+
+	p := h.open()
+	edited := "/templates/order-completed"
+	save := func(text string) {
+		p.Visit(edited)
+		edit(p, text)
+		p.Follow("Review and save")
+		p.Follow("Save")
+	}
+	visit := func(path string) func(*browser.Page) { return func(p *browser.Page) { p.Visit(path) } }
+	pages := []shot{
+		{"overview", visit("/")},
+		{"connections", visit("/connections")},
+		{"connections-wrong", func(p *browser.Page) {
+			p.Visit("/connections")
+			p.Fill("Client id", "somebody-elses")
+			p.Follow("Connect")
+			p.Sees("Not connected, and nothing was saved.")
+		}},
+		{"trackings", visit("/trackings")},
+		{"templates", visit("/templates")},
+		{"template", func(p *browser.Page) { p.Visit(edited); p.Sees("one message.") }},
+		{"template-wrong", func(p *browser.Page) {
+			p.Visit(edited)
+			edit(p, wrong(defaultTemplate))
+			p.Follow("Review and save")
+			p.Sees("Nothing was saved")
+		}},
+		{"template-review", func(p *browser.Page) {
+			p.Visit(edited)
+			edit(p, changed(defaultTemplate, "review"))
+			p.Follow("Review and save")
+			p.Sees("What would change")
+		}},
+		{"template-version", visit(edited + "/versions/default")},
+		{"finish", visit("/finish")},
+		{"finish-plan", visit("/finish?url=https://shop.tunnel.example")},
+		{"executions", visit("/executions")},
+		{"trace", func(p *browser.Page) { p.Visit("/executions"); p.Press(lastOrder(p)); p.Sees("Look") }},
+		{"none", visit("/none")},
+	}
+	save(changed(defaultTemplate, "first"))
+	save(changed(defaultTemplate, "second"))
+	looks := []struct {
+		name, theme   string
+		width, height int64
+	}{
+		{"phone", "light", browser.PhoneWidth, browser.PhoneHeight},
+		{"dark", "dark", browser.Width, browser.Height},
+		{"light", "light", browser.Width, browser.Height},
+	}
+	for _, page := range pages {
+		t.Run(page.name, func(t *testing.T) {
+			page.open(p)
+			for _, look := range looks {
+				p.Look(look.theme, look.width, look.height)
+				none(t, look.name, p.Faults())
+				if *screenshots != "" {
+					keep(t, page.name+"-"+look.name, p.Screenshot())
+				}
+			}
+			none(t, "with the keyboard", p.Tour())
+			none(t, "the browser complains", p.Complaints())
+		})
+	}
+}
+
+// defaultTemplate is what the tests of the editor begin with.
+var defaultTemplate = templates.Default(tracking.OrderCompleted.Name)
+
+// lastOrder is the name of the first link to an order.
+func lastOrder(p *browser.Page) string {
+	return browser.Ask[string](p, "document.querySelector('.executions a').innerText")
+}
+
+// keep writes a picture, in the 256 colours that it has most of: a third of the size,
+// and nobody sees it.
+func keep(t *testing.T, name string, picture []byte) {
+	t.Helper()
+	whole, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := image.NewPaletted(whole.Bounds(), palette(whole))
+	draw.Draw(small, small.Bounds(), whole, image.Point{}, draw.Src)
+	var encoded bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&encoded, small); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), encoded.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func palette(of image.Image) color.Palette {
+	count := map[color.Color]int{}
+	for y := of.Bounds().Min.Y; y < of.Bounds().Max.Y; y++ {
+		for x := of.Bounds().Min.X; x < of.Bounds().Max.X; x++ {
+			count[of.At(x, y)]++
+		}
+	}
+	colours := make(color.Palette, 0, len(count))
+	for colour := range count {
+		colours = append(colours, colour)
+	}
+	slices.SortFunc(colours, func(a, b color.Color) int { return count[b] - count[a] })
+	return colours[:min(len(colours), 256)]
+}

@@ -28,7 +28,8 @@ type cloud struct {
 	tracking    tracking.Tracking
 	url         string // of AWS
 	prefix      string
-	queue, dead string // URLs
+	queue, dead string            // URLs
+	stack       map[string]string // what it was deployed with: its outputs
 	sqs         *sqs.Client
 	parameters  settings.EditableParameterStore
 }

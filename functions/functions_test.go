@@ -122,7 +122,7 @@ func post(tracked tracking.Tracking, key string, body []byte) events.APIGatewayV
 }
 
 // isCallOf looks whether a message is the Segment call that the catalogue promises.
-func isCallOf(t *testing.T, tracked tracking.Tracking, message json.RawMessage) {
+func isCallOf(t testing.TB, tracked tracking.Tracking, message json.RawMessage) {
 	t.Helper()
 	var call struct{ Type, Event, UserID, MessageID string }
 	if err := json.Unmarshal(message, &call); err != nil {

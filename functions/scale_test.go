@@ -136,14 +136,14 @@ func TestAtScaleNothingIsRefusedWhileTheSecretIsRotated(t *testing.T) {
 func deployed(t *testing.T, aws *standin.AWS, tracked tracking.Tracking) *cloud {
 	t.Helper()
 	c := newCloud(t, aws.URL, tracked, int(spool.Visibility.Seconds()))
-	stack := map[string]string{outputs.Prefix: c.prefix}
+	c.stack = map[string]string{outputs.Prefix: c.prefix}
 	for _, other := range tracking.All() {
-		stack[outputs.Webhook(other)] = "https://api.example" + serve.Route(other.Name)
-		stack[outputs.Queue(other)] = c.newQueue(other.Name, map[string]string{})
-		stack[outputs.DeadLetters(other)] = c.newQueue(other.Name+"-dead-letters", map[string]string{})
+		c.stack[outputs.Webhook(other)] = "https://api.example" + serve.Route(other.Name)
+		c.stack[outputs.Queue(other)] = c.newQueue(other.Name, map[string]string{})
+		c.stack[outputs.DeadLetters(other)] = c.newQueue(other.Name+"-dead-letters", map[string]string{})
 	}
-	stack[outputs.Queue(tracked)], stack[outputs.DeadLetters(tracked)] = c.queue, c.dead
-	aws.Deploy(outputs.StackName(c.prefix), stack)
+	c.stack[outputs.Queue(tracked)], c.stack[outputs.DeadLetters(tracked)] = c.queue, c.dead
+	aws.Deploy(outputs.StackName(c.prefix), c.stack)
 	c.put(map[string]string{
 		settings.SegmentHost: settings.DefaultHost, settings.SegmentPath: settings.DefaultPath,
 		settings.Enabled(tracked): "true", settings.Events(tracked): strings.Join(tracked.Observes, ","),

@@ -20,6 +20,8 @@ func (a *AWS) parameterStore(name string) *action {
 		return on(a.getParameters)
 	case "GetParametersByPath":
 		return on(a.getParametersByPath)
+	case "GetParameterHistory":
+		return on(a.getParameterHistory)
 	case "PutParameter":
 		return on(a.putParameter)
 	}
@@ -30,8 +32,16 @@ func (a *AWS) parameterStore(name string) *action {
 type parameter struct {
 	Name, Type, Value string
 	Version           int
-	ARN, DataType     string
+	ARN               string `json:",omitempty"`
+	DataType          string
 	LastModifiedDate  float64 // seconds since 1970
+	tier              string
+}
+
+// version is a parameter as it is or was.
+type version struct {
+	parameter
+	Tier, LastModifiedUser string
 }
 
 // shown is a parameter for somebody who may decrypt it, or not.
@@ -124,6 +134,29 @@ func (a *AWS) below(path string, recursive bool) []string {
 	})
 }
 
+type getParameterHistory struct {
+	Name           string
+	WithDecryption bool
+}
+
+func (r *getParameterHistory) resources() []string { return []string{parameterARN(r.Name)} }
+
+// getParameterHistory gives the versions of a parameter on one page, the oldest first.
+func (a *AWS) getParameterHistory(_ context.Context, r *getParameterHistory) (any, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	current, exists := a.parameters[r.Name]
+	if !exists {
+		return nil, &refusal{"ParameterNotFound", "Parameter " + r.Name + " not found."}
+	}
+	versions := []version{}
+	for _, p := range append(a.replaced[r.Name], current) {
+		p.ARN = ""
+		versions = append(versions, version{p.shown(r.WithDecryption), p.tier, "N/A"})
+	}
+	return map[string]any{"Parameters": versions}, nil
+}
+
 type putParameter struct {
 	Name, Value, Type, Tier string
 	Overwrite               bool
@@ -138,9 +171,13 @@ func (a *AWS) putParameter(_ context.Context, r *putParameter) (any, error) {
 	if exists && !r.Overwrite {
 		return nil, &refusal{"ParameterAlreadyExists", "The parameter already exists. To overwrite this value, set the overwrite option in the request to true."}
 	}
+	if exists {
+		a.replaced[r.Name] = append(a.replaced[r.Name], old)
+	}
 	a.parameters[r.Name] = parameter{
 		Name: r.Name, Type: cmp.Or(r.Type, old.Type), Value: r.Value, Version: old.Version + 1,
 		ARN: parameterARN(r.Name), DataType: "text", LastModifiedDate: float64(time.Now().UnixMilli()) / 1000,
+		tier: cmp.Or(r.Tier, "Standard"),
 	}
-	return map[string]any{"Version": old.Version + 1, "Tier": cmp.Or(r.Tier, "Standard")}, nil
+	return map[string]any{"Version": old.Version + 1, "Tier": a.parameters[r.Name].tier}, nil
 }

@@ -38,6 +38,7 @@ type AWS struct {
 	mu         sync.Mutex
 	queues     map[string]*queue
 	parameters map[string]parameter
+	replaced   map[string][]parameter       // what parameters were before, the oldest first
 	stacks     map[string]map[string]string // outputs, by the stack's name
 	faults     map[operation]Fault
 	calls      []Call
@@ -56,7 +57,7 @@ type operation struct{ service, action string }
 // Start starts an AWS that ends with the test.
 func Start(t testing.TB) *AWS {
 	a := &AWS{
-		queues: map[string]*queue{}, parameters: map[string]parameter{},
+		queues: map[string]*queue{}, parameters: map[string]parameter{}, replaced: map[string][]parameter{},
 		stacks: map[string]map[string]string{}, faults: map[operation]Fault{},
 	}
 	ctx, end := context.WithCancel(context.Background())

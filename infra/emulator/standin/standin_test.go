@@ -89,7 +89,7 @@ var changing = []string{
 }
 
 // unread are members that nobody reads, and that are not everywhere.
-var unread = []string{"MD5OfMessageAttributes", "ApproximateNumberOfMessagesDelayed"}
+var unread = []string{"MD5OfMessageAttributes", "ApproximateNumberOfMessagesDelayed", "KeyId", "Labels"}
 
 // steady is an answer without what is new each time. Parameters come in no order.
 func steady(value any) any {
@@ -233,6 +233,10 @@ func (c *conversation) parameters() {
 	get(false, "/shop/commerce/webhook-secret")
 	get(true, strings.Fields("/1 /2 /3 /4 /5 /6 /7 /8 /9 /10 /11")...)
 
+	for _, name := range []string{"/shop/segment/host", "/shop/commerce/webhook-secret", "/shop/none"} {
+		c.ask("AmazonSSM.GetParameterHistory", map[string]any{"Name": name, "WithDecryption": false})
+	}
+
 	list := func(more map[string]any) map[string]any {
 		more["Path"] = "/shop"
 		return c.ask("AmazonSSM.GetParametersByPath", more)
@@ -287,7 +291,7 @@ func TestItAnswersAsTheEmulatorDoes(t *testing.T) {
 
 func TestItRefusesWhatItDoesNotKnow(t *testing.T) {
 	c := &conversation{t: t, url: Start(t).URL}
-	for _, target := range []string{"AmazonSQS.PurgeQueue", "AmazonSSM.GetParameterHistory", "AWSLambda.Invoke"} {
+	for _, target := range []string{"AmazonSQS.PurgeQueue", "AmazonSSM.DeleteParameter", "AWSLambda.Invoke"} {
 		if answer := c.ask(target, map[string]any{}); answer["__type"] != "UnknownOperationException" {
 			t.Errorf("%s is answered %v", target, answer)
 		}

@@ -20,7 +20,7 @@ func TestFaultsOfAPageAreFound(t *testing.T) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:")
 		file := map[string][2]string{
 			"/":          {"text/html; charset=utf-8", page},
-			"/style.css": {"text/css", `.faint { color: #999 } .thin { opacity: .5 } .wide { width: 200vw } a { color: #00c } :focus { outline: 2px solid } .unseen { outline: none }`},
+			"/style.css": {"text/css", `.faint, .pale::placeholder { color: #999 } .thin { opacity: .5 } .wide { width: 200vw } a { color: #00c } :focus { outline: 2px solid } .unseen { outline: none }`},
 			"/error.js":  {"text/javascript", "nowhere()"},
 			"/trap.js":   {"text/javascript", `document.querySelector(".trap").onfocus = (event) => event.target.blur()`},
 		}[r.URL.Path]
@@ -47,6 +47,7 @@ func TestFaultsOfAPageAreFound(t *testing.T) {
 		{"an id twice", fmt.Sprintf(frame, `<p id="i">x</p><p id="i">x</p>`), "there twice"},
 		{"faint text", fmt.Sprintf(frame, `<p class="faint">x</p>`), "contrast of"},
 		{"faint text through opacity", fmt.Sprintf(frame, `<p class="thin">x</p>`), "contrast of"},
+		{"a faint placeholder", fmt.Sprintf(frame, `<label>l <input placeholder="x" class="pale"></label>`), "contrast of"},
 		{"wider than the window", fmt.Sprintf(frame, `<p class="wide">x</p>`), "and the window"},
 		{"a focus that is not seen", fmt.Sprintf(frame, `<button class="unseen">b</button>`), "does not show that it has the focus"},
 		{"a control that Tab jumps over", fmt.Sprintf(frame, `<a href="/" class="trap">c</a><script src="/trap.js"></script>`), "cannot be reached"},

@@ -7,11 +7,14 @@ window.probe = (() => {
 
   const allShown = (selector) => [...document.querySelectorAll(selector)].filter(isShown);
 
-  // What a control is called: by itself, or by the first words in it.
-  const namesOf = (element) => [element.getAttribute("aria-label"), element.innerText, element.querySelector("b")?.innerText]
-    .filter(Boolean).map(tidy);
+  // What a control is called.
+  const nameOf = (element) => tidy(element.ariaLabel || element.innerText);
 
-  const controlCalled = (name) => allShown("a[href], button, summary").find((e) => !e.disabled && namesOf(e).includes(name));
+  // A control of that name, or else one whose name begins with it in bold.
+  const controlCalled = (name) => {
+    const controls = allShown("a[href], button, summary").filter((e) => !e.disabled);
+    return controls.find((e) => nameOf(e) === name) ?? controls.find((e) => tidy(e.querySelector("b")?.innerText ?? "") === name);
+  };
 
   const fieldCalled = (label) => [...document.querySelectorAll("label")]
     .filter((l) => tidy(l.innerText).startsWith(label)).map((l) => l.control).find((c) => c && isShown(c));
@@ -27,7 +30,7 @@ window.probe = (() => {
   };
 
   const describe = (element) => {
-    const words = namesOf(element)[0] ?? (element.labels?.[0] && tidy(element.labels[0].innerText)) ?? "";
+    const words = nameOf(element) || tidy(element.labels?.[0]?.innerText ?? "");
     return `${element.localName}${element.type ? `[${element.type}]` : ""} “${words.slice(0, 50)}”`;
   };
 
@@ -84,17 +87,20 @@ window.probe = (() => {
   // Text that is hard to read, by WCAG 2.2, 1.4.3: 4.5 to 1, and 3 to 1 where it is large.
   const faint = () => {
     const found = new Set();
-    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-      const element = texts.currentNode.parentElement;
-      if (!texts.currentNode.data.trim() || !isShown(element) || element.closest("[disabled], .skip:not(:focus), option, svg")) continue;
-      const style = getComputedStyle(element);
+    const look = (text, element, style) => {
       const size = parseFloat(style.fontSize);
       const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
       const background = backgroundOf(element);
       const [r, g, b, a] = parse(style.color);
-      const got = ratio(over([r, g, b, a * opacityOf(element)], background), background);
-      if (got < (isLarge ? 3 : 4.5)) found.add(`“${tidy(texts.currentNode.data).slice(0, 40)}” has a contrast of ${got.toFixed(2)} to 1`);
+      const got = ratio(over([r, g, b, a * Number(style.opacity) * opacityOf(element.parentElement)], background), background);
+      if (got < (isLarge ? 3 : 4.5)) found.add(`“${tidy(text).slice(0, 40)}” has a contrast of ${got.toFixed(2)} to 1`);
+    };
+    for (const field of allShown("[placeholder]")) look(field.placeholder, field, getComputedStyle(field, "::placeholder"));
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const element = texts.currentNode.parentElement;
+      if (!texts.currentNode.data.trim() || !isShown(element) || element.closest("[disabled], .skip:not(:focus), option, svg")) continue;
+      look(texts.currentNode.data, element, getComputedStyle(element));
     }
     return [...found];
   };
@@ -113,7 +119,7 @@ window.probe = (() => {
       level = next;
     }
     for (const field of allShown("input, select, textarea")) must(field.labels.length || field.ariaLabel, `${field.outerHTML.slice(0, 80)} has no label`);
-    for (const control of allShown("a[href], button, summary")) must(namesOf(control).length, `${control.outerHTML.slice(0, 80)} has no name`);
+    for (const control of allShown("a[href], button, summary")) must(nameOf(control), `${control.outerHTML.slice(0, 80)} has no name`);
     for (const image of document.querySelectorAll("img")) must(image.hasAttribute("alt"), `${image.src} has no alt`);
     for (const group of allShown("fieldset")) must(group.querySelector("legend") || group.querySelector("label"), "a fieldset has neither legend nor label");
     for (const table of allShown("table")) must(table.querySelector("th"), "a table has no header");
@@ -125,6 +131,8 @@ window.probe = (() => {
     }
     const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
     for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) found.push(`the id ${id} is there twice`);
+    const here = document.querySelector("nav [aria-current]")?.getBoundingClientRect();
+    must(!here || (here.left >= 0 && here.right <= innerWidth), "the navigation does not show where one is");
     must(document.scrollingElement.scrollWidth <= innerWidth, `the page is ${document.scrollingElement.scrollWidth} wide, and the window ${innerWidth}`);
     return found;
   };

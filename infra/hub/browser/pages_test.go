@@ -91,6 +91,7 @@ func TestEveryPage(t *testing.T) {
 	}
 	for _, page := range pages {
 		t.Run(page.name, func(t *testing.T) {
+			p.Look(looks[0].theme, looks[0].width, looks[0].height)
 			page.open(p)
 			for _, look := range looks {
 				p.Look(look.theme, look.width, look.height)

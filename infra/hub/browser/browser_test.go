@@ -14,6 +14,7 @@ import (
 // A test that looks for faults in pages that have none shows nothing, unless it would
 // find them.
 func TestFaultsOfAPageAreFound(t *testing.T) {
+	t.Parallel()
 	const frame = `<!doctype html><html lang="en"><link rel="icon" href="data:,"><link rel="stylesheet" href="/style.css"><title>x</title><main><h1>x</h1><a href="/">a</a> %s</main>`
 	var page string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

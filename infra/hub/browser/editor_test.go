@@ -76,6 +76,7 @@ func TestATemplateThatIsWrongIsShownWhereAndNotSaved(t *testing.T) {
 }
 
 func TestAnEarlierVersionIsRestored(t *testing.T) {
+	t.Parallel()
 	h := start(t, withEditor)
 	p := h.open()
 	for _, name := range []string{"first", "second"} {
@@ -99,6 +100,7 @@ func TestAnEarlierVersionIsRestored(t *testing.T) {
 
 // Tab indents in the code editor: who has no mouse must know how to get out.
 func TestTheEditorIsLeftAsItsHintSays(t *testing.T) {
+	t.Parallel()
 	h := start(t, withEditor)
 	p := h.open()
 	p.Visit("/templates/order-completed")

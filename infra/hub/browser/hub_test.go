@@ -99,10 +99,8 @@ func start(t *testing.T, kind string) *hub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	home := t.TempDir()
-	h := &hub{t: t, dir: filepath.Join(home, "shop")}
-	command := exec.Command(program, "run", "--addr", "127.0.0.1:0", "--dir", "shop", "--backoff", "1h")
-	command.Dir = home // its name is on every page
+	h := &hub{t: t, dir: filepath.Join(t.TempDir(), "store")}
+	command := exec.Command(program, "run", "--addr", "127.0.0.1:0", "--dir", h.dir, "--backoff", "1h")
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ window.probe = (() => {
   const allShown = (selector) => [...document.querySelectorAll(selector)].filter(isShown);
 
   // What a control is called.
-  const nameOf = (element) => tidy(element.ariaLabel || element.innerText);
+  const nameOf = (element) => tidy(element.ariaLabel || element.innerText || "");
 
   // A control of that name, or else one whose name begins with it in bold.
   const controlCalled = (name) => {

@@ -295,40 +295,53 @@ type standIn struct {
 	url string
 
 	mu       sync.Mutex
-	isDown   bool
+	answers  func(batch []json.RawMessage) (status int)
 	messages []json.RawMessage
 }
 
 func newStandIn(t *testing.T) *standIn {
 	t.Helper()
 	s := &standIn{}
+	s.down(false)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the function was killed while it sent it
+		}
 		var body struct {
 			Batch  []json.RawMessage
 			SentAt time.Time
 		}
 		key, _, _ := r.BasicAuth()
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || key != writeKey ||
+		if err := json.Unmarshal(text, &body); err != nil || key != writeKey ||
 			r.Method+" "+r.URL.Path != "POST /v1/batch" || time.Since(body.SentAt).Abs() > time.Minute {
 			t.Errorf("Segment got %s %s, key %q, sent at %v, error %v", r.Method, r.URL.Path, key, body.SentAt, err)
 		}
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		s.messages = append(s.messages, body.Batch...)
-		if s.isDown {
-			w.WriteHeader(http.StatusInternalServerError)
-		}
+		answers := s.answers
+		s.mu.Unlock()
+		w.WriteHeader(answers(body.Batch))
 	}))
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	return s
 }
 
-// down makes Segment answer 500, or 200 again.
-func (s *standIn) down(isDown bool) {
+// answer makes Segment answer each batch with what a function says of it.
+func (s *standIn) answer(answers func(batch []json.RawMessage) (status int)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.isDown = isDown
+	s.answers = answers
+}
+
+// down makes Segment answer 500, or 200 again.
+func (s *standIn) down(isDown bool) {
+	status := http.StatusOK
+	if isDown {
+		status = http.StatusInternalServerError
+	}
+	s.answer(func([]json.RawMessage) int { return status })
 }
 
 // drain is what Segment was sent since the last time.

@@ -348,6 +348,18 @@ func (q *queue) changeVisibility(handle string, seconds int) error {
 	return nil
 }
 
+// Elapse makes time pass for the queues: what is invisible comes back that much
+// earlier.
+func (a *AWS) Elapse(d time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, q := range a.queues {
+		for _, m := range q.messages {
+			m.visible = m.visible.Add(-d)
+		}
+	}
+}
+
 // batch is the requests of a batch: one each entry.
 type batch struct {
 	queueRequest

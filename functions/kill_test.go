@@ -1,0 +1,364 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"commerce-segment/infra/emulator/standin"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// An answer of 202 means that the event is safe. Lambda may end a process at any
+// moment, without a word: here it gets a SIGKILL while it has an event, again and
+// again, and the queue is all that survives.
+func TestAtScaleNothingThatWasAcceptedIsLostWhereProcessesAreKilled(t *testing.T) {
+	t.Parallel()
+	var total tally
+	t.Run("each", func(t *testing.T) {
+		for _, tracked := range tracking.All() {
+			t.Run(tracked.Name, func(t *testing.T) {
+				t.Parallel()
+				killed := newSlaughter(t, tracked)
+				killed.run(15 * *scale)
+				killed.losesNothing()
+				total.add(killed.accepting.kills.counts)
+				total.add(killed.delivering.kills.counts)
+			})
+		}
+	})
+	t.Logf("%d processes were killed, so often: %v", total.sum(), total.counts)
+	for _, moment := range moments {
+		if total.counts[moment] == 0 {
+			t.Errorf("no process was killed while an event was %q: this test must reach all of %q", moment, moments)
+		}
+	}
+}
+
+// moments are how far an event can be when its process is killed.
+var moments = []string{
+	"handed over to accept it", "being put on the queue", "on the queue, and not answered",
+	"handed over to deliver it", "being sent", "sent, and not settled", "being postponed or buried", "settled, and not reported",
+}
+
+// tally counts by names.
+type tally struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (c *tally) add(more map[string]int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = map[string]int{}
+	}
+	for name, n := range more {
+		c.counts[name] += n
+	}
+}
+
+func (c *tally) sum() (total int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n := range maps.Values(c.counts) {
+		total += n
+	}
+	return total
+}
+
+// rarest is which of these was counted the fewest times.
+func (c *tally) rarest(names []string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.MinFunc(names, func(a, b string) int { return c.counts[a] - c.counts[b] })
+}
+
+// slaughter is a store whose one function has two processes, one that accepts and
+// one that delivers, and both are killed all the time.
+type slaughter struct {
+	*cloud
+	aws                   *standin.AWS
+	shop                  *shop
+	accepting, delivering *mortal
+	accepted              map[string]bool // orders
+
+	mu        sync.Mutex
+	delivered map[string]map[string]bool // by order, the ids under which Segment took it
+}
+
+func newSlaughter(t *testing.T, tracked tracking.Tracking) *slaughter {
+	aws, segment := standin.Start(t), newStandIn(t)
+	s := &slaughter{cloud: deployed(t, aws, tracked), aws: aws, accepted: map[string]bool{}, delivered: map[string]map[string]bool{}}
+	s.configure(segment, map[string]string{
+		// One that takes its time, so that it is met by some of the kills.
+		settings.Template(tracked): `($sum([1..20000]); ` + templates.Default(tracked.Name) + `)`,
+	})
+	s.shop = newShop(t, s.cloud)
+	fleet := newFleet(s.cloud)
+	s.accepting, s.delivering = newMortal(fleet, moments[:3]), newMortal(fleet, moments[3:])
+	aws.Fail(standin.SQS, "SendMessage", func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var message struct {
+				QueueURL string `json:"QueueUrl"`
+			}
+			text, _ := io.ReadAll(r.Body)
+			if err := json.Unmarshal(text, &message); err != nil {
+				t.Error(err)
+			}
+			if message.QueueURL == s.queue {
+				s.accepting.passes(moments[1], moments[2], func() { next.ServeHTTP(w, r) })
+			} else {
+				s.delivering.passes(moments[6], moments[7], func() { next.ServeHTTP(w, r) })
+			}
+		})
+	})
+	aws.Fail(standin.SQS, "ChangeMessageVisibility", func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.delivering.passes(moments[6], moments[7], func() { next.ServeHTTP(w, r) })
+		})
+	})
+	segment.answer(func(batch []json.RawMessage) (status int) {
+		s.delivering.passes(moments[4], moments[5], func() { status = s.take(batch) })
+		return status
+	})
+	return s
+}
+
+// take is Segment's answer to a batch: it refuses some orders for good, and sometimes
+// all that comes.
+func (s *slaughter) take(batch []json.RawMessage) (status int) {
+	if rand.N(8) == 0 {
+		return http.StatusServiceUnavailable
+	}
+	for _, message := range batch {
+		order, err := orderOf(message)
+		if err != nil {
+			s.t.Error(err)
+		}
+		if isRefused(order) {
+			return http.StatusBadRequest
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, message := range batch {
+		order, _ := orderOf(message)
+		if s.delivered[order] == nil {
+			s.delivered[order] = map[string]bool{}
+		}
+		s.delivered[order][idOf(s.t, message)] = true
+	}
+	return http.StatusOK
+}
+
+// isRefused says which orders Segment refuses: every tenth.
+func isRefused(order string) bool { return strings.HasSuffix(order, "7") }
+
+func idOf(t testing.TB, message json.RawMessage) string {
+	t.Helper()
+	var identity struct{ MessageID string }
+	if err := json.Unmarshal(message, &identity); err != nil {
+		t.Error(err)
+	}
+	return identity.MessageID
+}
+
+// run posts and delivers until that many processes were killed, half of them while
+// they accepted. Then it lets the rest live, until nothing waits any more.
+func (s *slaughter) run(kills int) {
+	s.accepting.left.Store(int64((kills + 1) / 2))
+	s.delivering.left.Store(int64((kills + 1) / 2))
+	var poller sync.WaitGroup
+	defer poller.Wait()
+	posted := make(chan struct{})
+	poller.Go(func() { s.deliverAll(posted) })
+	defer close(posted)
+	for order := 0; s.accepting.left.Load() > 0 || s.delivering.left.Load() > 0; order++ {
+		// Where the process is gone Commerce has no answer, and may never try again.
+		status, err := accepts(s.accepting, s.tracking, secret, s.shop.webhook(order))
+		switch {
+		case err == nil && status == http.StatusAccepted:
+			s.accepted[fmt.Sprint("order-", order)] = true
+		case err == nil:
+			s.t.Errorf("order %d is answered %d", order, status)
+		}
+	}
+}
+
+// deliverAll does what Lambda's event source mapping does, one batch at a time, until
+// all is posted and the queue is empty. It does not wait for what is invisible.
+func (s *slaughter) deliverAll(posted <-chan struct{}) {
+	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); {
+		messages, err := s.await(s.t.Context(), s.queue, 0)
+		if err == nil && len(messages) > 0 {
+			_, err = s.handOver(s.t.Context(), messages, s.delivering)
+		} else {
+			s.aws.Elapse(time.Hour)
+			select {
+			case <-posted:
+				if visible, invisible := s.count(s.queue); visible+invisible == 0 {
+					return
+				}
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		if err != nil && s.delivering.left.Load() < 0 {
+			s.t.Error(err)
+		}
+	}
+	s.t.Error("after ten minutes there are still events on the queue")
+}
+
+// losesNothing looks for every order that was accepted: Segment has it, or it is among
+// the dead letters with the reason.
+func (s *slaughter) losesNothing() {
+	dead := s.deadOrders()
+	twice := 0
+	for order, ids := range s.delivered {
+		if len(ids) != 1 {
+			s.t.Errorf("%s has the ids %v", order, slices.Collect(maps.Keys(ids)))
+		}
+	}
+	for order := range s.accepted {
+		switch {
+		case isRefused(order) && dead[order] == 0, !isRefused(order) && s.delivered[order] == nil:
+			s.t.Errorf("%s is lost: it was answered 202, and Segment took it as %v, and it is %d times among the dead letters",
+				order, s.delivered[order], dead[order])
+		case dead[order] > 1:
+			twice++
+		}
+	}
+	s.t.Logf("%d killed; %d orders accepted, %d delivered, %d refused by Segment and buried (%d of them twice), 0 waiting: %v %v",
+		s.accepting.kills.sum()+s.delivering.kills.sum(), len(s.accepted), len(s.delivered), len(dead), twice,
+		s.accepting.kills.counts, s.delivering.kills.counts)
+}
+
+// deadOrders is how often an order is among the dead letters.
+func (s *slaughter) deadOrders() map[string]int {
+	dead := map[string]int{}
+	for letters := s.receive(s.dead); len(letters) > 0; letters = s.receive(s.dead) {
+		for _, letter := range letters {
+			envelope, err := spool.Decode(*letter.Body)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			webhook, err := commerce.Parse(envelope.Body)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			equal(s.t, "why "+webhook.ResourceID+" is buried", *letter.MessageAttributes["Reason"].StringValue, "segment_400")
+			dead[webhook.ResourceID]++
+		}
+	}
+	return dead
+}
+
+// mortal is a function that has one process at a time, which is killed while it has an
+// event. The next event gets another process.
+type mortal struct {
+	fleet   *fleet
+	moments []string     // how far an event can be; the first is that it was handed over
+	left    atomic.Int64 // how many are still to be killed
+	kills   tally        // by how far the event was
+	event   atomic.Pointer[progress]
+
+	function *process // nil: it was killed
+	stop     func()
+}
+
+func newMortal(f *fleet, moments []string) *mortal {
+	m := &mortal{fleet: f, moments: moments}
+	f.cloud.t.Cleanup(func() {
+		if m.function != nil {
+			m.stop()
+		}
+	})
+	return m
+}
+
+// progress is how far an event has come.
+type progress struct {
+	mu       sync.Mutex
+	at       string
+	awaited  string // the moment that reached is for
+	reached  func()
+	finished bool
+}
+
+func (p *progress) is(at string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = at
+	if at == p.awaited && !p.finished {
+		p.reached()
+	}
+}
+
+// passes is a call that the process made for its event, which takes its time.
+func (m *mortal) passes(during, after string, do func()) {
+	event := m.event.Load()
+	event.is(during)
+	time.Sleep(rand.N(slowness))
+	do()
+	time.Sleep(rand.N(slowness))
+	event.is(after)
+}
+
+// slowness is how long each half of a call takes, at most.
+const slowness = 8 * time.Millisecond
+
+// ask implements lambda. It kills the process soon after the event has come to that of
+// the moments at which the fewest were killed; where it does not come there, it kills
+// nobody.
+func (m *mortal) ask(event, response any) error {
+	if m.function == nil {
+		m.function, m.stop = m.fleet.launch()
+		<-m.function.asked
+	}
+	killed := make(chan string, 1) // how far the event was
+	under := &progress{awaited: m.kills.rarest(m.moments)}
+	kill := func() {
+		under.mu.Lock() // it stays where it is
+		defer under.mu.Unlock()
+		m.stop()
+		killed <- under.at
+	}
+	var timer *time.Timer
+	under.reached = func() {
+		soon := rand.Float64() // squared: most often at once, as some moments are short
+		timer = time.AfterFunc(time.Duration(soon*soon*float64(slowness)), kill)
+	}
+	under.finished = m.left.Load() <= 0
+	m.event.Store(under)
+	under.is(m.moments[0])
+	err := m.function.ask(event, response)
+
+	under.mu.Lock()
+	under.finished = true
+	spared := timer == nil || timer.Stop()
+	under.mu.Unlock()
+	if spared {
+		return err
+	}
+	at := <-killed
+	m.function = nil
+	if err != nil { // otherwise it had answered before
+		m.left.Add(-1)
+		m.kills.add(map[string]int{at: 1})
+	}
+	return err
+}

@@ -292,19 +292,19 @@ func newMortal(f *fleet, moments []string) *mortal {
 
 // progress is how far an event has come.
 type progress struct {
-	mu       sync.Mutex
-	at       string
-	awaited  string // the moment that reached is for
-	reached  func()
-	finished bool
+	mu      sync.Mutex
+	at      string
+	awaited string
+	reached func() // called when it is where it is awaited; nil: nobody waits any more
 }
 
 func (p *progress) is(at string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at = at
-	if at == p.awaited && !p.finished {
+	if at == p.awaited && p.reached != nil {
 		p.reached()
+		p.reached = nil
 	}
 }
 
@@ -338,17 +338,18 @@ func (m *mortal) ask(event, response any) error {
 		killed <- under.at
 	}
 	var timer *time.Timer
-	under.reached = func() {
-		soon := rand.Float64() // squared: most often at once, as some moments are short
-		timer = time.AfterFunc(time.Duration(soon*soon*float64(slowness)), kill)
+	if m.left.Load() > 0 {
+		under.reached = func() {
+			soon := rand.Float64() // squared: most often at once, as some moments are short
+			timer = time.AfterFunc(time.Duration(soon*soon*float64(slowness)), kill)
+		}
 	}
-	under.finished = m.left.Load() <= 0
 	m.event.Store(under)
 	under.is(m.moments[0])
 	err := m.function.ask(event, response)
 
 	under.mu.Lock()
-	under.finished = true
+	under.reached = nil
 	spared := timer == nil || timer.Stop()
 	under.mu.Unlock()
 	if spared {

@@ -42,9 +42,16 @@ type world struct {
 	log      *logBook
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldAnswering(t, nil) }
+
+// newWorldAnswering is a world with another Segment than the stand-in, unless it is nil.
+func newWorldAnswering(t testing.TB, segment http.HandlerFunc) *world {
 	w := newWorldOver(nil)
-	server := httptest.NewServer(w.segment)
+	var answers http.Handler = w.segment
+	if segment != nil {
+		answers = segment
+	}
+	server := httptest.NewServer(answers)
 	t.Cleanup(server.Close)
 	w.settings.config.Segment.Host = server.URL
 	return w

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,7 +114,10 @@ func TestEveryAnswerOfSegmentEndsAsTheTableSays(t *testing.T) {
 		ends string
 	}
 	answers := []answer{
-		{"nothing, for as long as it may", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "postponed segment_timeout WARN"},
+		{"nothing, for as long as it may", func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) // only then is the server told when the client gives up
+			<-r.Context().Done()
+		}, "postponed segment_timeout WARN"},
 		{"a reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "postponed segment_unreachable WARN"},
 		{"half a body", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")

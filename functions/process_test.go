@@ -296,6 +296,7 @@ type standIn struct {
 
 	mu       sync.Mutex
 	answers  func(batch []json.RawMessage) (status int)
+	words    string // in every answer
 	messages []json.RawMessage
 }
 
@@ -319,9 +320,10 @@ func newStandIn(t *testing.T) *standIn {
 		}
 		s.mu.Lock()
 		s.messages = append(s.messages, body.Batch...)
-		answers := s.answers
+		answers, words := s.answers, s.words
 		s.mu.Unlock()
 		w.WriteHeader(answers(body.Batch))
+		io.WriteString(w, words)
 	}))
 	t.Cleanup(server.Close)
 	s.url = server.URL

@@ -163,12 +163,15 @@ func (c *cloud) isLeftWith(dead int) {
 	equal(c.t, "dead letters", visible, dead)
 }
 
-// hub runs the operator's program on a store, with those variables, to its end.
-func hub(t *testing.T, c *cloud, variables []string, arguments ...string) {
+// hub runs the operator's program on a store, with those variables, to its end, and
+// gives what it printed.
+func hub(t *testing.T, c *cloud, variables []string, arguments ...string) (said string) {
 	t.Helper()
-	if said, err := hubCommand(t, c, variables, arguments...).CombinedOutput(); err != nil {
-		t.Fatalf("hub %s: %v\n%s", strings.Join(arguments, " "), err, said)
+	printed, err := hubCommand(t, c, variables, arguments...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("hub %s: %v\n%s", strings.Join(arguments, " "), err, printed)
 	}
+	return string(printed)
 }
 
 // hubCommand is the operator's program on a store, not yet started.

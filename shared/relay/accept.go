@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 
-	a := r.accept(ctx, commerce.DigestOf(key), body)
+	a := r.accept(ctx, key, body)
 	r.logAccept(ctx, a, len(body), started)
 	return a.answer
 }
@@ -56,7 +57,8 @@ type acceptance struct {
 }
 
 // accept is Accept without the log line.
-func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []byte) acceptance {
+func (r *Relay) accept(ctx context.Context, key string, body []byte) acceptance {
+	presented := commerce.DigestOf(key)
 	verdict, why := r.verifyInTime(ctx, presented)
 	if verdict == commerce.Forged {
 		return acceptance{answer: forged, why: errForged}
@@ -66,7 +68,7 @@ func (r *Relay) accept(ctx context.Context, presented commerce.Digest, body []by
 	}
 	webhook, kept, err := commerce.Check(body)
 	if err != nil {
-		return r.refuse(ctx, verdict, body, err)
+		return r.refuse(ctx, verdict, key, body, err)
 	}
 	envelope := Envelope{Received: time.Now(), Body: kept}
 	a := acceptance{received: envelope.Received}
@@ -115,12 +117,14 @@ func (r *Relay) verify(ctx context.Context, presented commerce.Digest) (commerce
 }
 
 // refuse answers a body that is no webhook. A genuine one is kept among the dead
-// letters: it is Commerce that has changed, and somebody must see it.
-func (r *Relay) refuse(ctx context.Context, verdict commerce.Verdict, body []byte, why error) acceptance {
+// letters: it is Commerce that has changed, and somebody must see it. They need not see
+// the secret, which Commerce writes into its bodies.
+func (r *Relay) refuse(ctx context.Context, verdict commerce.Verdict, key string, body []byte, why error) acceptance {
 	refused := acceptance{answer: Answer{http.StatusBadRequest, refusalCode(why)}, why: why}
 	if verdict != commerce.Genuine || r.Spool == nil {
 		return refused
 	}
+	body = bytes.ReplaceAll(body, []byte(key), []byte("[webhook secret]"))
 	err := r.Spool.Bury(ctx, Envelope{Received: time.Now(), Body: body}, Burial{
 		Tracking: r.Tracking.Name,
 		Reason:   refused.answer.Code,

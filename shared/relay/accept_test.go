@@ -134,6 +134,16 @@ func TestARefusedBodyThatCannotBeKeptIsNotAnsweredAsIfItWere(t *testing.T) {
 
 // Where there is no queue, or it does not answer, the event is delivered while
 // Commerce waits. 202 then means "Segment has it", and 503 means "nobody has it".
+// Commerce writes the webhook secret into every body, and dead letters are looked at.
+func TestARefusedBodyIsKeptWithoutTheSecret(t *testing.T) {
+	w := newWorld(t)
+	equal(t, "the answer", w.accept(t, secret, webhook("1")+"…").Code, "not_json")
+	body := string(w.spool.DeadLetters()[0].Envelope.Body)
+	if strings.Contains(body, secret) || !strings.Contains(body, personal) {
+		t.Errorf("it is kept as %s, want all of it but for the secret", body)
+	}
+}
+
 func TestWithoutAQueueTheEventIsDeliveredInTheSameCall(t *testing.T) {
 	unavailable := relay.Answer{Status: 503, Code: "unavailable"}
 	noQueue := func(w *world) { w.relay.Spool = nil }

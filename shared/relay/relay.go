@@ -81,7 +81,7 @@ type Spool interface {
 type Burial struct {
 	Tracking string
 	Reason   string // short and stable: "segment_400", "message_invalid", …
-	Detail   string // for a person; no personal data, no secret
+	Detail   string // for a person; no secret. Segment's own words, which it may be, can quote the event
 	Resource string // the order's or customer's id, where it is known
 	Receives int
 }

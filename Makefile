@@ -61,6 +61,15 @@ lint:
 prove: ## Show at full size, in two minutes: 1,000 events before the settings, 10,000 while a secret is rotated
 	go test -count 1 -v -run AtScale ./functions -scale 10
 
+FUZZTIME ?= 10m
+
+.PHONY: fuzz
+fuzz: ## Look for input that breaks something: FUZZTIME=1m for each target is quick
+	@git grep -oE '^func Fuzz[A-Za-z]+' -- '*_test.go' | sed 's/:func / /' | while read -r file target; do \
+		echo "$$target in $$(dirname $$file)"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+	done
+
 .PHONY: bench
 bench: ## Measure what an event and a start cost, beside what they cost at the least
 	@for run in 1 2 3; do \

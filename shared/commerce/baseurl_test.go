@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -36,4 +37,30 @@ func TestTheBaseURLOfWhatPeoplePaste(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzBaseURL holds that the client secret goes nowhere in clear, whatever is pasted.
+func FuzzBaseURL(f *testing.F) {
+	for _, pasted := range []string{
+		"https://euwest.api.elasticpath.com", "euwest.cm.elasticpath.com/orders", "http://[::1]:9000/oauth/access_token/",
+		"HTTP://localhost", "https://me:pass@host", "https://\xff", "://", "http://127.0.0.1@evil.example", "http://localhost\\.evil.example", "",
+	} {
+		f.Add(pasted)
+	}
+	f.Fuzz(func(t *testing.T, pasted string) {
+		base, _, err := BaseURL(pasted)
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(base)
+		if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+			t.Fatalf("%q is taken for %q, which is no base URL: %v", pasted, base, err)
+		}
+		if u.Scheme != "https" && (u.Scheme != "http" || !isThisMachine(u.Hostname())) {
+			t.Fatalf("%q is taken for %q, in clear", pasted, base)
+		}
+		if _, _, err := BaseURL(base); err != nil {
+			t.Fatalf("%q is taken for %q, which is refused: %v", pasted, base, err)
+		}
+	})
 }

@@ -30,6 +30,10 @@ func FuzzParse(f *testing.F) {
 		[]byte(`{"triggered_by":"x","payload":{"id":"1"}} {}`),
 		[]byte(` [ 1 , true , null , "x" ] `),
 		[]byte(`{"":{"":[]}}`),
+		[]byte(`{"triggered_by":"x","triggered_by":7,"payload":{"id":"1","id":"2","n":1e999,"m":-0.0e-999},"payload":{"id":"3"}}`),
+		[]byte("{\"triggered_by\":\"x\xc3\x28\",\"payload\":{\"id\":\"\xed\xa0\x80\",\"\xff\":\"\\u0000\"}}"),
+		[]byte(`{"triggered_by":"x","payload":{"id":"1","l":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}}`),
+		[]byte(`{"triggered_by":"x","resources":"` + strings.Repeat(`\"`, 5000) + `"}`),
 		[]byte(`{`), []byte(`"\`), []byte(`]`), nil,
 	} {
 		f.Add(body)

@@ -213,6 +213,12 @@ func FuzzDecode(f *testing.F) {
 	f.Add(``)
 	f.Add(`{"v":1}`)
 	f.Add(`{"v":1,"received":"2026-11-24T10:50:00Z","presented":"AA==","body":"H4sI"}`)
+	bomb, err := compress(make([]byte, relay.MaxBody+1))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(`{"v":1,"received":"2026-11-24T10:50:00Z","body":"` + base64.StdEncoding.EncodeToString(bomb) + `"}`)
+	f.Add(`{"v":1e999,"v":1,"received":"\ud800"}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		e, err := Decode(text)
 		if err != nil {

@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -182,18 +180,11 @@ func sendsTheGoldenFiles(t *testing.T, function *process, segment *standIn, samp
 		t.Run("golden/"+sample.Name, func(t *testing.T) {
 			segment.down(false)
 			equal(t, "kept", function.deliver(t, envelope(t, relay.Envelope{Received: received, Body: sample.Body})), []string{})
-			text, err := os.ReadFile(filepath.Join("../templates/testdata", filepath.FromSlash(sample.Name)+".segment.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var golden struct{ Batch []json.RawMessage }
-			if err := json.Unmarshal(text, &golden); err != nil {
-				t.Fatal(err)
-			}
+			golden := goldenMessages(t, sample.Name)
 			messages := segment.drain()
-			equal(t, "messages", len(messages), len(golden.Batch))
-			for i := range min(len(messages), len(golden.Batch)) {
-				if got, want := compact(t, messages[i]), compact(t, golden.Batch[i]); got != want {
+			equal(t, "messages", len(messages), len(golden))
+			for i := range min(len(messages), len(golden)) {
+				if got, want := compact(t, messages[i]), compact(t, golden[i]); got != want {
 					t.Errorf("got\n%s\nwant\n%s", got, want)
 				}
 			}

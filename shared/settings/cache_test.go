@@ -152,6 +152,21 @@ func TestCurrentKeepsTheLastGoodSettingsWhileTheSourceFails(t *testing.T) {
 	})
 }
 
+func TestCurrentKeepsTheLastGoodSettingsForADay(t *testing.T) {
+	run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) {
+		current(t, c, "first")
+		s.fail(errors.New("throttled"))
+		for range 24 * 60 {
+			time.Sleep(time.Minute)
+			current(t, c, "first")
+		}
+		s.fail(nil)
+		s.set("second")
+		time.Sleep(time.Minute)
+		current(t, c, "second")
+	})
+}
+
 // Somebody writes garbage. Events observed by the old settings must flow on, and
 // none may be handled by half of each.
 func TestCurrentKeepsTheLastGoodSettingsWhole(t *testing.T) {

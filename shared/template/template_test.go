@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 	"sync"
@@ -343,9 +344,12 @@ func TestTheSameTemplateGivesTheSameAgain(t *testing.T) {
 	}
 }
 
-// TestEvaluationsAtOnceDoNotMix fails if evaluations share anything: the library's
+// scale multiplies the evaluations of the test that has many.
+var scale = flag.Int("scale", 1, "multiply the number of evaluations in tests AtScale")
+
+// TestAtScaleEvaluationsAtOnceDoNotMix fails if evaluations share anything: the library's
 // own functions, for one, keep the context of whoever called them last.
-func TestEvaluationsAtOnceDoNotMix(t *testing.T) {
+func TestAtScaleEvaluationsAtOnceDoNotMix(t *testing.T) {
 	sources := []string{
 		`{"n": n, "s": $string(n), "l": [items.($string() & "/" & $$.n)]}`,
 		`{"n": n, "s": ($f := function($x){$string($x)}; $f(n)), "l": $map(items, function($v){$string($v) & "/" & n})}`,
@@ -359,7 +363,8 @@ func TestEvaluationsAtOnceDoNotMix(t *testing.T) {
 		}
 		templates = append(templates, tmpl)
 	}
-	const workers, rounds = 8, 300
+	const workers = 8
+	rounds := 1250 * *scale
 	var wrong sync.Map
 	var wg sync.WaitGroup
 	for w := range workers {

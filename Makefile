@@ -61,6 +61,10 @@ lint:
 prove: ## Show at full size, in two minutes: 1,000 events before the settings, 10,000 while a secret is rotated
 	go test -count 1 -v -run AtScale ./functions -scale 10
 
+.PHONY: licenses
+licenses: ## List the licences of what is compiled in, in infra/LICENSES.md
+	go run ./infra/licenses > infra/LICENSES.md
+
 FUZZTIME ?= 10m
 
 .PHONY: fuzz

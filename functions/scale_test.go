@@ -64,7 +64,8 @@ func TestAtScaleEventsThatComeBeforeTheSettingsArriveByThemselves(t *testing.T) 
 }
 
 // Commerce may never send a refused event again. Here it sends all the time, to
-// functions that have run for long and now and then to one that is started for it, while an operator rotates the secret as hub rotate says.
+// functions that have run for long and now and then to one that is started for it, while
+// an operator rotates the secret as hub rotate says.
 func TestAtScaleNothingIsRefusedWhileTheSecretIsRotated(t *testing.T) {
 	t.Parallel()
 	const rotated = "rotated_squirrel"

@@ -91,7 +91,7 @@ func (w *world) accept(t testing.TB, key, body string) relay.Answer {
 // deliver has the relay deliver what is visible, and ends what it does not keep.
 func (w *world) deliver(t testing.TB) (kept []relay.Item) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	items := w.spool.Receive(ctx, spool.BatchSize)
 	keep := w.relay.Deliver(t.Context(), items)

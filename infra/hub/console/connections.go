@@ -406,5 +406,7 @@ func deliverTest(ctx context.Context, to segment.Endpoint) (segment.Outcome, err
 	if err != nil {
 		return segment.Outcome{}, fmt.Errorf("making the test event: %w", err)
 	}
-	return segment.NewClient(nil).Deliver(ctx, to, messages)[0], nil
+	client := segment.NewClient(nil)
+	defer client.Close()
+	return client.Deliver(ctx, to, messages)[0], nil
 }

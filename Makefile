@@ -12,7 +12,7 @@ run: ## Run everything here: post webhooks, see what Segment would be told
 
 .PHONY: test
 test: ## Run every test, with the race detector
-	go test -race ./...
+	go test -race -timeout 40m ./...
 	go test ./shared/template
 
 .PHONY: synth

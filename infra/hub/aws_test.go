@@ -263,8 +263,10 @@ func editTemplates(t *testing.T, aws *emulator.Emulator, do does) {
 	}
 
 	versions := do(exitDone, "templates", "history", "order-completed", "--prefix", shop)
-	if lines := strings.Split(versions.stdout, "\n"); !strings.HasPrefix(lines[1], "2 ") || !strings.HasSuffix(lines[1], " counts") ||
-		!strings.HasPrefix(lines[2], "1 ") || !strings.HasSuffix(lines[2], " the default") {
+	lines := strings.Split(strings.TrimSpace(versions.stdout), "\n")
+	newest, oldest := lines[1], lines[len(lines)-1]
+	if len(lines) != 5 || !strings.HasPrefix(newest, "4 ") || !strings.HasSuffix(newest, " counts") ||
+		!strings.HasPrefix(oldest, "1 ") || !strings.HasSuffix(oldest, " the default") {
 		t.Errorf("the versions are\n%s", versions.stdout)
 	}
 	do(exitDone, "templates", "restore", "order-completed", "1", "--prefix", shop)

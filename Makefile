@@ -57,9 +57,12 @@ lint:
 	go vet ./...
 	go tool staticcheck ./...
 
+SCALE ?= 10
+
 .PHONY: prove
-prove: ## Show at full size, in two minutes: 1,000 events before the settings, 10,000 while a secret is rotated
-	go test -count 1 -v -run AtScale ./functions -scale 10
+prove: ## Show at full size what README promises, in ten minutes; SCALE=100 has ten times as many kills and webhooks
+	go test -count 1 -v -timeout 2h -run AtScale ./functions -scale $(SCALE)
+	go test -count 1 -v -timeout 2h -run AtScale ./shared/relay ./shared/template -scale $(SCALE)0
 
 .PHONY: licenses
 licenses: ## List the licences of what is compiled in, in infra/LICENSES.md

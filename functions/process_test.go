@@ -55,7 +55,7 @@ func compile(name string) (bootstrap string, err error) {
 	return bootstrap, nil
 }
 
-// The two tests AtScale wait for most of two minutes. Beside them, as many run at once
+// Two of the tests AtScale wait for most of two minutes. Beside them, as many run at once
 // as there are processors, unless the command line says otherwise.
 func TestMain(m *testing.M) {
 	err := flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+2))

@@ -60,7 +60,7 @@ lint:
 SCALE ?= 10
 
 .PHONY: prove
-prove: ## Show at full size what README promises, in ten minutes; SCALE=100 has ten times as many kills and webhooks
+prove: ## Show at full size what README promises, in five minutes; SCALE=100 has ten times as many kills and webhooks
 	go test -count 1 -v -timeout 2h -run AtScale ./functions -scale $(SCALE)
 	go test -count 1 -v -timeout 2h -run AtScale ./shared/relay ./shared/template -scale $(SCALE)0
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/history"
+	"commerce-segment/infra/hub/words"
 )
 
 // backfillOptions are the flags of hub backfill.
@@ -102,7 +103,7 @@ func backfill(cmd *cobra.Command, kind history.Kind, options backfillOptions) er
 	case plan.Total() == 0:
 		return nil
 	}
-	if err := options.sure(cmd, fmt.Sprintf("Send %s?", count(plan.Total(), "event"))); err != nil {
+	if err := options.sure(cmd, fmt.Sprintf("Send %s?", words.Count(plan.Total(), "event"))); err != nil {
 		return err
 	}
 	return t.backfill(cmd, history.NewPosition(file, kind, since, until, plan.Total()))
@@ -146,12 +147,14 @@ func (o backfillOptions) printPlan(w io.Writer, plan history.Plan, kind history.
 		return err
 	}
 	_, err := fmt.Fprintf(w, "Together %s, to %s%s. It takes about %s or longer.\n",
-		count(plan.Total(), "event"), destination, onlyTo(o.to), cmp.Or(plan.Takes(o.rate), time.Second))
+		words.Count(plan.Total(), "event"), destination, onlyTo(o.to), cmp.Or(plan.Takes(o.rate), time.Second))
 	return err
 }
 
 // counted is so many orders or customers.
-func counted(kind history.Kind, n int) string { return count(n, strings.TrimSuffix(string(kind), "s")) }
+func counted(kind history.Kind, n int) string {
+	return words.Count(n, strings.TrimSuffix(string(kind), "s"))
+}
 
 func onlyTo(integrations []string) string {
 	if len(integrations) == 0 {
@@ -179,9 +182,9 @@ func (t told) backfill(cmd *cobra.Command, position *history.Position) error {
 	err := t.Backfill(cmd.Context(), position, t.journal(), func(p history.Position) { bar.at(p.Sent) })
 	bar.done()
 	if err != nil {
-		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), count(position.Sent, "event"))
+		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s of %s sent.\n", count(position.Sent, "event"), counted(position.Kind, position.Resources))
+	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s of %s sent.\n", words.Count(position.Sent, "event"), counted(position.Kind, position.Resources))
 	if position.Refused > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "%d facts were not, because Segment refuses or would drop them:\n", position.Refused)
 		printRefusals(cmd.OutOrStdout(), position.Refusals, position.Refused)

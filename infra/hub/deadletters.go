@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
@@ -209,7 +210,7 @@ func printGraves(w io.Writer, graves []grave, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tREASON\tRESOURCE\tAGE\tDETAIL")
 	for _, g := range graves {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, g.Reason, g.Resource, age(now.Sub(g.Buried)), strings.Join(site.Lines(g.Detail), " "))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, g.Reason, g.Resource, words.Age(now.Sub(g.Buried)), strings.Join(site.Lines(g.Detail), " "))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -242,20 +243,6 @@ func kinds(graves []grave) []kind {
 		return cmp.Or(b.count-a.count, cmp.Compare(a.tracking, b.tracking), cmp.Compare(a.reason, b.reason))
 	})
 	return all
-}
-
-// age is a duration in its largest unit.
-func age(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
-	case d >= time.Hour:
-		return fmt.Sprintf("%d h", d/time.Hour)
-	case d >= time.Minute:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	default:
-		return fmt.Sprintf("%d s", max(d, 0)/time.Second)
-	}
 }
 
 // redrive puts the selected dead letters back, from all queues at once: each takes

@@ -17,6 +17,7 @@ import (
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
 )
 
 // watched says which store is looked at, and how far back.
@@ -205,7 +206,7 @@ func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "On the queues now, as SQS reckons: %s, %s.\n", count(now.Waiting, "waiting event"), count(now.Dead, "dead letter"))
+		fmt.Fprintf(w, "On the queues now, as SQS reckons: %s, %s.\n", words.Count(now.Waiting, "waiting event"), words.Count(now.Dead, "dead letter"))
 	}
 	most := 0
 	for _, p := range s.Parts {

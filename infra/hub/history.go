@@ -71,11 +71,7 @@ func (o telling) open(ctx context.Context, kinds []history.Kind, to []string) (t
 	if strings.HasPrefix(endpoint.WriteKey, site.InboxKeyPrefix) && endpoint.Host != inbox {
 		return told{}, fmt.Errorf("the write key in %s is still the one made for the inbox, and %s would take everything and drop it: set the source's", s.Name, endpoint.Host)
 	}
-	credentials, err := s.Credentials(ctx)
-	if err != nil {
-		return told{}, err
-	}
-	client, err := commerce.NewClient(credentials, nil)
+	client, err := s.Commerce(ctx)
 	if err != nil {
 		return told{}, err
 	}

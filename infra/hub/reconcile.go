@@ -14,6 +14,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/history"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/tracking"
@@ -90,10 +91,10 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 		return err
 	}
 	if !options.send {
-		fmt.Fprintf(cmd.OutOrStdout(), "\nNothing was sent. Say --send to send what is missing, %s, to %s.\n", count(comparison.Events(), "event"), t.destination)
+		fmt.Fprintf(cmd.OutOrStdout(), "\nNothing was sent. Say --send to send what is missing, %s, to %s.\n", words.Count(comparison.Events(), "event"), t.destination)
 		return nil
 	}
-	if err := options.sure(cmd, fmt.Sprintf("Send what is missing, %s, to %s?", count(comparison.Events(), "event"), t.destination)); err != nil {
+	if err := options.sure(cmd, fmt.Sprintf("Send what is missing, %s, to %s?", words.Count(comparison.Events(), "event"), t.destination)); err != nil {
 		return err
 	}
 	return t.sendMissing(cmd, comparison)
@@ -173,9 +174,9 @@ func (t told) sendMissing(cmd *cobra.Command, c *history.Comparison) error {
 	sent, refused, err := t.Send(cmd.Context(), c.Missing, t.journal(), bar.at)
 	bar.done()
 	if err != nil {
-		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), count(sent, "event"))
+		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), words.Count(sent, "event"))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s sent.\n", count(sent, "event"))
+	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s sent.\n", words.Count(sent, "event"))
 	if len(refused) > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "%d facts were not, because Segment refuses or would drop them:\n", len(refused))
 		printRefusals(cmd.OutOrStdout(), refused[:min(listed, len(refused))], len(refused))

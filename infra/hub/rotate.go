@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
@@ -157,7 +158,7 @@ func sayWhatWaits(cmd *cobra.Command, s site.Site) error {
 	}
 	if waiting > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Still to be delivered: about %s. One that came unverified, with the old secret, would\n"+
-			"become a dead letter (forged). If the alarm late, blocked or unverified is on, rather finish once it is over.\n", count(waiting, "event"))
+			"become a dead letter (forged). If the alarm late, blocked or unverified is on, rather finish once it is over.\n", words.Count(waiting, "event"))
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/tracking"
 )
@@ -274,13 +275,5 @@ func (h *hub) sayGoodbye(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, "\nStopped. Lost, because these queues are in memory only: %s still waiting, %s. On AWS they would have stayed.\n",
-		count(waiting, "event"), count(dead, "dead letter"))
-}
-
-// count is a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+		words.Count(waiting, "event"), words.Count(dead, "dead letter"))
 }

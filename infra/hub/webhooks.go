@@ -132,11 +132,7 @@ func (r registration) connect(ctx context.Context) (s site.Site, base string, cl
 	if s, base, err = r.open(ctx); err != nil {
 		return site.Site{}, "", nil, err
 	}
-	credentials, err := s.Credentials(ctx)
-	if err != nil {
-		return site.Site{}, "", nil, err
-	}
-	client, err = commerce.NewClient(credentials, nil)
+	client, err = s.Commerce(ctx)
 	return s, base, client, err
 }
 

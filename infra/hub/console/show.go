@@ -6,7 +6,6 @@ import (
 	"embed"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
 )
 
 //go:embed pages/*.html
@@ -134,18 +134,10 @@ func hasEditor() bool {
 	return err == nil
 }
 
-// ago says how long ago something was, in the largest unit that says something.
+// ago says how long ago something was.
 func ago(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
+	if d < 10*time.Second {
 		return "just now"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 	}
+	return words.Age(d) + " ago"
 }

@@ -11,8 +11,8 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/infra/stack/outputs"
-	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -102,18 +102,9 @@ func segmentFindings(host, key, flag string) []Finding {
 	}
 }
 
-// client is one of the store's Commerce.
-func (p Patient) client(ctx context.Context) (*commerce.Client, error) {
-	credentials, err := p.Site.Credentials(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return commerce.NewClient(credentials, nil)
-}
-
 // commerce lists the integrations, for which it must get a token.
 func (p Patient) commerce(ctx context.Context) []Finding {
-	client, err := p.client(ctx)
+	client, err := p.Site.Commerce(ctx)
 	if err == nil {
 		for _, failed := range client.Integrations(ctx) {
 			err = failed
@@ -136,7 +127,7 @@ func commerceFindings(err error, flag string) []Finding {
 }
 
 func (p Patient) webhooks(ctx context.Context) []Finding {
-	client, err := p.client(ctx)
+	client, err := p.Site.Commerce(ctx)
 	if err != nil {
 		return webhookFindings(site.Plan{}, err, p.Site.Flag())
 	}
@@ -172,7 +163,7 @@ func webhookFindings(plan site.Plan, err error, flag string) []Finding {
 	}
 	if unseen > 0 {
 		found = append(found, Finding{State: Note, Says: fmt.Sprintf("of %s Commerce does not show the secret key: that it is the right one shows only in that webhooks are accepted",
-			count(unseen, "webhook")), Do: "if any is refused as forged, " + sync})
+			words.Count(unseen, "webhook")), Do: "if any is refused as forged, " + sync})
 	}
 	if len(found) == 0 {
 		found = append(found, Finding{State: OK, Says: "the webhooks in Commerce are as the settings say"})
@@ -256,7 +247,7 @@ func templateFindings(ctx context.Context, t site.Template, enabled bool, flag s
 		return nil
 	}
 	return []Finding{{State: Warning, Says: fmt.Sprintf("%s: %s in what it writes, such as %s in %s %s",
-		name, count(len(faults), "finding"), faults[0].Rule, faults[0].Path, oneLine(faults[0].Wrong)),
+		name, words.Count(len(faults), "finding"), faults[0].Rule, faults[0].Path, oneLine(faults[0].Wrong)),
 		Do: "hub templates pull " + name + flag + ", then hub lint"}}
 }
 
@@ -305,11 +296,11 @@ func queueFindings(backlogs []site.Backlog, flag string) []Finding {
 	var found []Finding
 	for i, t := range tracking.All() {
 		if n := backlogs[i].Waiting; n > 0 {
-			found = append(found, Finding{State: Note, Says: t.Name + ": about " + count(n, "event") + " on its queue, being delivered or waiting",
+			found = append(found, Finding{State: Note, Says: t.Name + ": about " + words.Count(n, "event") + " on its queue, being delivered or waiting",
 				Do: "hub executions --outcome accepted,waiting --tracking " + t.Name + flag})
 		}
 		if n := backlogs[i].Dead; n > 0 {
-			found = append(found, Finding{State: Fault, Says: t.Name + ": about " + count(n, "dead letter") + ", kept for 14 days",
+			found = append(found, Finding{State: Fault, Says: t.Name + ": about " + words.Count(n, "dead letter") + ", kept for 14 days",
 				Do: "hub deadletters list --tracking " + t.Name + flag + " says why; mend that, then hub deadletters redrive" + flag})
 		}
 	}

@@ -8,12 +8,12 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
 )
 
 // State is how a finding is to be taken.
@@ -56,7 +56,7 @@ func (r Report) Says() string {
 	var parts []string
 	for _, state := range []State{Fault, Warning, Note} {
 		if n := r.Count(state); n > 0 {
-			parts = append(parts, count(n, string(state)))
+			parts = append(parts, words.Count(n, string(state)))
 		}
 	}
 	if len(parts) == 0 {
@@ -153,24 +153,7 @@ func unknown(err error) []Finding {
 	return []Finding{{State: Warning, Says: "this could not be looked at: " + err.Error()}}
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // age is a time that has passed, in its largest unit.
 func age(d time.Duration) string {
 	return executions.Milliseconds(max(d, 0).Milliseconds()).String()
-}
-
-// inOrder sorts the keys of a count by their names.
-func inOrder[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -2,12 +2,14 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/tracking"
 )
 
@@ -62,11 +64,11 @@ func waitingFindings(all []executions.Execution, now time.Time, flag string) []F
 		waits[key] = wait{waits[key].count + 1, e.Received, e.Tracking, e.Reason}
 	}
 	var found []Finding
-	for _, key := range inOrder(waits) {
+	for _, key := range slices.Sorted(maps.Keys(waits)) {
 		w := waits[key]
 		old := now.Sub(w.oldest)
 		f := Finding{
-			Says: fmt.Sprintf("%s: %s, the oldest for %s", w.tracking, count(w.count, "event")+" waiting", age(old)),
+			Says: fmt.Sprintf("%s: %s, the oldest for %s", w.tracking, words.Count(w.count, "event")+" waiting", age(old)),
 			Do:   "hub executions --outcome accepted,waiting --tracking " + w.tracking + flag,
 		}
 		if w.reason != "" {
@@ -97,7 +99,7 @@ func byReason(all []executions.Execution, outcome executions.Outcome) string {
 		}
 	}
 	var parts []string
-	for _, reason := range inOrder(counts) {
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
 		parts = append(parts, fmt.Sprintf("%d %s", counts[reason], reason))
 	}
 	return strings.Join(parts, ", ")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
@@ -61,7 +62,7 @@ func (s Search) Tell(found []Execution) Story {
 	for _, e := range slices.Backward(found) {
 		story.Chapters = append(story.Chapters, s.chapter(e))
 	}
-	story.Says = fmt.Sprintf("In %s %s came about %s%s.", Lookback(s.Since), count(len(found), "webhook"), s.Resource, sent(found))
+	story.Says = fmt.Sprintf("In %s %s came about %s%s.", Lookback(s.Since), words.Count(len(found), "webhook"), s.Resource, sent(found))
 	if missing := missing(found); len(missing) > 0 {
 		story.Rest = []string{"No webhook came for " + strings.Join(missing, ", ") +
 			". That is as it should be unless it has happened in Commerce; if it has, look at that integration's delivery logs there."}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"commerce-segment/infra/hub/words"
 )
 
 // Summary is a picture of a time: how many webhooks came in each part of it, what has
@@ -119,7 +121,7 @@ func (p *Period) percentile(percent int) Milliseconds {
 // Says tells of the whole time in a few sentences.
 func (s Summary) Says(lookback string) string {
 	t := s.Total
-	text := fmt.Sprintf("In %s %s came", lookback, count(t.Came(), "webhook"))
+	text := fmt.Sprintf("In %s %s came", lookback, words.Count(t.Came(), "webhook"))
 	var parts []string
 	for _, o := range Outcomes {
 		if n := t.Count(o); n > 0 {

@@ -41,10 +41,3 @@ func Lookback(d time.Duration) string {
 		return "the last " + d.String()
 	}
 }
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

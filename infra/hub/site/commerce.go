@@ -31,3 +31,13 @@ func (s Site) Credentials(ctx context.Context) (commerce.Credentials, error) {
 		ClientID: values[settings.CommerceClientID], ClientSecret: values[settings.CommerceClientSecret], URL: values[settings.CommerceTokenURL],
 	}, nil
 }
+
+// Commerce is a client of the store's Commerce. The error is an ErrNotConnected where
+// its credentials are not all set.
+func (s Site) Commerce(ctx context.Context) (*commerce.Client, error) {
+	credentials, err := s.Credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return commerce.NewClient(credentials, nil)
+}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
 	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
@@ -247,11 +249,13 @@ func (s *slaughter) losesNothing() {
 		s.accepting.kills.counts, s.delivering.kills.counts)
 }
 
-// deadOrders is how often an order is among the dead letters.
+// deadOrders is how often an order is among the dead letters. It takes them off the
+// queue until that holds none: as with SQS, what was handed out in an answer that got
+// lost on the way is only invisible for a time.
 func (s *slaughter) deadOrders() map[string]int {
 	dead := map[string]int{}
-	for letters := s.receive(s.dead); len(letters) > 0; letters = s.receive(s.dead) {
-		for _, letter := range letters {
+	for visible, invisible := s.count(s.dead); visible+invisible > 0; visible, invisible = s.count(s.dead) {
+		for _, letter := range s.receive(s.dead) {
 			envelope, err := spool.Decode(*letter.Body)
 			if err != nil {
 				s.t.Fatal(err)
@@ -262,7 +266,11 @@ func (s *slaughter) deadOrders() map[string]int {
 			}
 			equal(s.t, "why "+webhook.ResourceID+" is buried", *letter.MessageAttributes["Reason"].StringValue, "segment_400")
 			dead[webhook.ResourceID]++
+			if _, err := s.sqs.DeleteMessage(s.t.Context(), &sqs.DeleteMessageInput{QueueUrl: &s.dead, ReceiptHandle: letter.ReceiptHandle}); err != nil {
+				s.t.Fatal(err)
+			}
 		}
+		s.aws.Elapse(time.Hour)
 	}
 	return dead
 }

@@ -30,7 +30,7 @@ the rules of Segment's e-commerce spec; templates/README.md lists them. It sends
 nothing.
 
 A TEMPLATE is a file that is named after its tracking, order-completed.jsonata or
-just order-completed; what another file is for says --tracking. Without one it is
+just order-completed; for another file --tracking says the tracking. Without one it is
 the seven in the folder templates. $commerce gives what a bundled sample has for it,
 and else nothing. The webhooks are the bundled samples of the
 template's tracking, or the one of --webhook, a file or a sample, which is rendered

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func newCloud(t testing.TB, url string, tracked tracking.Tracking, visibility in
 	name := strings.NewReplacer("/", "-", "_", "-", ",", "").Replace(t.Name())
 	c := &cloud{t: t, tracking: tracked, url: url, prefix: "/" + name}
 	config := aws.Config{
-		Region: emulator.Region, BaseEndpoint: &url,
+		Region: emulator.Region, BaseEndpoint: &url, HTTPClient: serve.BufferBodies(http.DefaultClient),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),

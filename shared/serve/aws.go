@@ -47,13 +47,13 @@ func fromEnvironment(t tracking.Tracking, log *slog.Logger) *Function {
 	var source settings.Source = settings.Env{}
 	if prefix != "" {
 		source = settings.NewParameterStore(ssm.NewFromConfig(config, func(o *ssm.Options) {
-			o.HTTPClient = &http.Client{Transport: transport, Timeout: settingsWithin}
+			o.HTTPClient = BufferBodies(&http.Client{Transport: transport, Timeout: settingsWithin})
 		}), prefix)
 	}
 	var queue relay.Spool
 	if url := os.Getenv(VariableQueue); url != "" {
 		queue = spool.NewSQS(sqs.NewFromConfig(config, func(o *sqs.Options) {
-			o.HTTPClient = &http.Client{Transport: transport, Timeout: queueWithin}
+			o.HTTPClient = BufferBodies(&http.Client{Transport: transport, Timeout: queueWithin})
 		}), url, os.Getenv(VariableDeadLetters))
 	}
 	f := NewFunction(t, &settings.Cache{Tracking: t, Source: source}, queue, log)

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
@@ -48,6 +49,7 @@ func OpenDeployed(ctx context.Context, prefix string) (Site, error) {
 	if config.Region == "" {
 		return Site{}, errors.New("there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one")
 	}
+	config.HTTPClient = serve.BufferBodies(config.HTTPClient)
 	d, err := describe(ctx, config, prefix)
 	if err != nil {
 		return Site{}, err

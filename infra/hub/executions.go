@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -217,7 +218,8 @@ func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nFROM\tACCEPTED\tDELIVERED\tSKIPPED\tWAITING\tBURIED\tREFUSED\tP50\tP95\t")
-	for _, p := range s.Parts {
+	since := slices.IndexFunc(s.Parts, func(p executions.Period) bool { return p.Came() > 0 })
+	for _, p := range s.Parts[since:] {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Start.Format("2006-01-02 15:04"),
 			figure(p.Taken()), figure(p.Count(executions.Delivered)), figure(p.Count(executions.Skipped)),
 			figure(p.Count(executions.Accepted, executions.Waiting)), figure(p.Count(executions.Buried)), figure(p.Count(executions.Refused)),

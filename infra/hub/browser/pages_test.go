@@ -79,6 +79,7 @@ func TestEveryPage(t *testing.T) {
 		{"finish-plan", visit("/finish?url=https://shop.tunnel.example")},
 		{"executions", visit("/executions")},
 		{"trace", func(p *browser.Page) { p.Visit("/executions"); p.Press(lastOrder(p)); p.Sees("Look") }},
+		{"doctor", visit("/doctor")},
 		{"none", visit("/none")},
 	}
 	save(changed(defaultTemplate, "first"))

@@ -6,6 +6,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -27,9 +29,19 @@ func synthesize() error {
 	if err != nil {
 		return err
 	}
+	options.Revision = revision()
 	if _, err := stack.New(app, options, stack.GoBuild{Module: ".."}); err != nil {
 		return err
 	}
 	app.Synth(nil)
 	return nil
+}
+
+// revision is what git says of the source that lies here.
+func revision() string {
+	said, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=40").Output()
+	if err != nil {
+		return "unknown" // no git, or a source without its history
+	}
+	return strings.TrimSpace(string(said))
 }

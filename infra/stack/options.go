@@ -48,6 +48,8 @@ type Options struct {
 	// Architecture is the processor that the functions are built for and run on:
 	// arm64 or x86_64.
 	Architecture string
+	// Revision is what git says of the source that is deployed; no context value.
+	Revision string
 }
 
 // OptionsOf reads a deployment's options from the app's context. Its error names

@@ -19,6 +19,7 @@ func addOutputs(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, topi
 	add(outputs.Prefix, jsii.String(o.Prefix), "What the names of the store's parameters begin with")
 	add(outputs.Dashboard, dashboardURL(stack, o), "What to look at when something seems wrong")
 	add(outputs.AlarmTopic, topic.TopicArn(), "Where alarms go: subscribe whoever should hear of them")
+	add(outputs.Revision, jsii.String(o.Revision), "What git says of the source that this was deployed from")
 	for _, h := range handlers {
 		t := h.tracking
 		add(outputs.Webhook(t), jsii.String(*api.ApiEndpoint()+serve.Route(t.Name)),

@@ -281,6 +281,7 @@ func TestATemplateThatDoesNotFitIsNamedBesideTheOthers(t *testing.T) {
 func TestOutputsAreWhatTheOperatorsProgramFindsAStoreBy(t *testing.T) {
 	want := map[string]string{
 		"Prefix":        "/commerce-segment",
+		"Revision":      "v1.2.3-4-gabc",
 		"DashboardUrl":  "https://REGION.console.aws.amazon.com/cloudwatch/home?region=REGION#dashboards/dashboard/commerce-segment",
 		"AlarmTopicArn": "arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms",
 	}

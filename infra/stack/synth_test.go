@@ -73,6 +73,7 @@ func synthesizeSource(context map[string]any, builder Builder) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	options.Revision = "v1.2.3-4-gabc"
 	if _, err := New(app, options, builder); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -248,7 +249,7 @@ func templateFindings(ctx context.Context, t site.Template, enabled bool, flag s
 	}
 	return []Finding{{State: Warning, Says: fmt.Sprintf("%s: %s in what it writes, such as %s in %s %s",
 		name, words.Count(len(faults), "finding"), faults[0].Rule, faults[0].Path, oneLine(faults[0].Wrong)),
-		Do: "hub templates pull " + name + flag + ", then hub lint"}}
+		Do: "hub templates pull " + name + flag + ", then hub lint; or hub templates restore " + name + " default" + flag}}
 }
 
 func samplesOf(t tracking.Tracking) []templates.Sample {
@@ -369,14 +370,19 @@ func (p Patient) version(ctx context.Context) []Finding {
 	if err != nil {
 		return unknown(err)
 	}
-	return versionFindings(p.Version, list, p.Site.Deployment != nil, p.Site.Flag())
+	deployed := ""
+	if d := p.Site.Deployment; d != nil {
+		deployed = cmp.Or(d.Outputs[outputs.Revision], "unknown")
+	}
+	return versionFindings(p.Version, deployed, list, p.Site.Flag())
 }
 
-// versionFindings tells of this program, and of the templates that are not its defaults.
-func versionFindings(version string, list []site.Template, deployed bool, flag string) []Finding {
+// versionFindings tells of this program, of the revision that is deployed if one is,
+// and of the templates that are not the defaults of this program.
+func versionFindings(version, deployed string, list []site.Template, flag string) []Finding {
 	says := "this hub is " + version
-	if deployed {
-		says += "; the stack does not say which version its functions are"
+	if deployed != "" {
+		says += ", and what is deployed is of the revision " + deployed
 	}
 	found := []Finding{{State: OK, Says: says}}
 	var differ []string

@@ -144,7 +144,7 @@ func TestTemplates(t *testing.T) {
 		{"one that does not compile", "{", true, "fault", "order-completed: its events wait"},
 		{"the same, and it is disabled", "{", false, "warning", "order-completed, which is disabled: "},
 		{"one that fails", `{"userId": 1 + "a"}`, true, "fault", "it fails on the sample order-completed/"},
-		{"one that the linter finds something in", `{"userId": "a@b.example", "event": "Sold"}`, true, "warning", "hub templates pull order-completed --prefix /shop, then hub lint"},
+		{"one that the linter finds something in", `{"userId": "a@b.example", "event": "Sold"}`, true, "warning", "hub templates pull order-completed --prefix /shop, then hub lint; or hub templates restore order-completed default --prefix /shop"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			found := templateFindings(t.Context(), site.Template{Tracking: tracking.OrderCompleted, Source: c.source}, c.enabled, flag)
@@ -225,8 +225,8 @@ func TestClock(t *testing.T) {
 func TestVersion(t *testing.T) {
 	edited := []site.Template{{Tracking: tracking.OrderCompleted, Source: "edited"},
 		{Tracking: tracking.OrderUpdated, Source: templates.Default("order-updated")}}
-	finds(t, versionFindings("v1", edited, true, flag), "ok note", "this hub is v1; the stack does not say", "template: order-completed | ", "hub templates diff --prefix /shop")
-	finds(t, versionFindings("v1", edited[1:], false, flag), "ok")
+	finds(t, versionFindings("v1", "abc", edited, flag), "ok note", "this hub is v1, and what is deployed is of the revision abc", "template: order-completed | ", "hub templates diff --prefix /shop")
+	finds(t, versionFindings("v1", "", edited[1:], flag), "ok")
 }
 
 // One check that fails or hangs hides no other, and holds nothing up for long.

@@ -14,6 +14,7 @@ const (
 	Prefix     = "Prefix"        // what the names of its parameters begin with
 	Dashboard  = "DashboardUrl"  // for a browser
 	AlarmTopic = "AlarmTopicArn" // for more subscriptions
+	Revision   = "Revision"      // of the source that was deployed, as git describes it
 )
 
 // Webhook names the output with the URL to which Commerce posts a tracking's

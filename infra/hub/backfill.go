@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/history"
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/hub/words"
 )
 
@@ -22,6 +22,9 @@ type backfillOptions struct {
 	to     []string
 	dryRun bool
 }
+
+// backfillExample is a command line that only looks.
+const backfillExample = "hub backfill orders --since 2026-01-01 --dry-run"
 
 func newBackfill() *cobra.Command {
 	var options backfillOptions
@@ -54,13 +57,15 @@ has had within a day reaches no other integration either.`,
 		Example: `  hub backfill orders --since 2026-01-01 --dry-run
   hub backfill orders --since 2026-01-01 --only order-completed --prefix /commerce-segment
   hub backfill customers --since 365d --to Amplitude --yes`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			kind, err := history.ParseKind(args[0])
-			if err != nil {
-				return withUsage(cmd, err)
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("say what to tell, %s or %s. For example: %s", history.Orders, history.Customers, backfillExample)
 			}
-			return backfill(cmd, kind, options)
+			_, err := history.ParseKind(args[0])
+			return err
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return backfill(cmd, history.Kind(args[0]), options)
 		},
 	}
 	addTelling(cmd, &options.telling)
@@ -72,7 +77,7 @@ has had within a day reaches no other integration either.`,
 
 func backfill(cmd *cobra.Command, kind history.Kind, options backfillOptions) error {
 	now := time.Now().UTC()
-	since, until, err := options.period(now, now)
+	since, until, err := options.parse(now, now, backfillExample)
 	if err != nil {
 		return err
 	}
@@ -80,21 +85,20 @@ func backfill(cmd *cobra.Command, kind history.Kind, options backfillOptions) er
 	if err != nil {
 		return err
 	}
-	file := t.HistoryFile(options.fileName(kind, t.source))
-	position, err := history.OpenPosition(file)
+	position, err := t.Begun(kind, options.Period)
 	if err != nil {
 		return err
 	}
 	if position != nil && !options.dryRun {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Going on where the last run stopped: %d of %d events are sent, of %s from %s until %s.\nTo begin anew instead, remove %s.\n",
-			position.Sent, position.Events, kind, moment(position.Since), moment(position.Until), file)
-		return t.backfill(cmd, position)
+			position.Sent, position.Events, kind, site.Moment(position.Since), site.Moment(position.Until), position.File())
+		return sendHistory(cmd, t, position)
 	}
-	plan, err := t.plan(cmd, kind, since, until)
+	plan, err := planHistory(cmd, t, kind, since, until)
 	if err != nil {
 		return err
 	}
-	if err := options.printPlan(cmd.OutOrStdout(), plan, kind, t.destination); err != nil {
+	if err := options.printPlan(cmd.OutOrStdout(), plan, kind, t.Destination); err != nil {
 		return err
 	}
 	switch {
@@ -106,18 +110,11 @@ func backfill(cmd *cobra.Command, kind history.Kind, options backfillOptions) er
 	if err := options.sure(cmd, fmt.Sprintf("Send %s?", words.Count(plan.Total(), "event"))); err != nil {
 		return err
 	}
-	return t.backfill(cmd, history.NewPosition(file, kind, since, until, plan.Total()))
+	return sendHistory(cmd, t, t.Begin(kind, options.Period, since, until, plan))
 }
 
-// fileName is that of the file in which a backfill keeps its position. Whoever says the
-// same again means the same backfill.
-func (o backfillOptions) fileName(kind history.Kind, source string) string {
-	only, to := slices.Sorted(slices.Values(o.only)), slices.Sorted(slices.Values(o.to))
-	return fmt.Sprintf("backfill-%s-%s.json", kind, digest(source, o.since, o.until, strings.Join(only, ","), strings.Join(to, ",")))
-}
-
-// plan counts what would be sent.
-func (t told) plan(cmd *cobra.Command, kind history.Kind, since, until time.Time) (history.Plan, error) {
+// planHistory counts what would be sent.
+func planHistory(cmd *cobra.Command, t site.Told, kind history.Kind, since, until time.Time) (history.Plan, error) {
 	read, done := counter(cmd.ErrOrStderr(), string(kind))
 	defer done()
 	return t.Plan(cmd.Context(), kind, since, until, read)
@@ -125,7 +122,7 @@ func (t told) plan(cmd *cobra.Command, kind history.Kind, since, until time.Time
 
 // printPlan says what would be sent.
 func (o backfillOptions) printPlan(w io.Writer, plan history.Plan, kind history.Kind, destination string) error {
-	fmt.Fprintf(w, "Created in that time: %s.\n", counted(kind, plan.Resources))
+	fmt.Fprintf(w, "Created in that time: %s.\n", kind.Count(plan.Resources))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, name := range history.Trackings(kind) {
 		if plan.Events[name] > 0 {
@@ -151,11 +148,6 @@ func (o backfillOptions) printPlan(w io.Writer, plan history.Plan, kind history.
 	return err
 }
 
-// counted is so many orders or customers.
-func counted(kind history.Kind, n int) string {
-	return words.Count(n, strings.TrimSuffix(string(kind), "s"))
-}
-
 func onlyTo(integrations []string) string {
 	if len(integrations) == 0 {
 		return ""
@@ -175,16 +167,16 @@ func printSamples(w io.Writer, plan history.Plan) error {
 	return err
 }
 
-// backfill sends from a position on.
-func (t told) backfill(cmd *cobra.Command, position *history.Position) error {
+// sendHistory sends from a position on.
+func sendHistory(cmd *cobra.Command, t site.Told, position *history.Position) error {
 	bar := newProgress(cmd.ErrOrStderr(), "events sent", position.Events)
 	bar.at(position.Sent)
-	err := t.Backfill(cmd.Context(), position, t.journal(), func(p history.Position) { bar.at(p.Sent) })
+	err := t.Backfill(cmd.Context(), position, t.Journal(), func(p history.Position) { bar.at(p.Sent) })
 	bar.done()
 	if err != nil {
 		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s of %s sent.\n", words.Count(position.Sent, "event"), counted(position.Kind, position.Resources))
+	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s of %s sent.\n", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources))
 	if position.Refused > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "%d facts were not, because Segment refuses or would drop them:\n", position.Refused)
 		printRefusals(cmd.OutOrStdout(), position.Refusals, position.Refused)

@@ -196,7 +196,8 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 		{"nothing was created", []string{"orders", "--since", "2026-01-01", "--until", "2026-02-01", "--yes"}, exitDone, []string{"Created in that time: 0 orders.", "There is nothing to send"}, 0},
 		{"a period is turned round", []string{"orders", "--since", "2026-02-01", "--until", "2026-01-01"}, exitFailed, []string{"nothing lies between"}, 0},
 		{"a time is none", []string{"orders", "--since", "soon"}, exitFailed, []string{`--since "soon": write a time such as 2026-01-31`}, 0},
-		{"no time is given", []string{"orders"}, exitFailed, []string{`"since" not set`}, 0},
+		{"no time is given", []string{"orders"}, exitFailed, []string{"--since is missing. For example: hub backfill orders --since 2026-01-01 --dry-run"}, 0},
+		{"nothing is given", nil, exitFailed, []string{"say what to tell, orders or customers. For example: hub backfill orders", "Usage: hub backfill"}, 0},
 		{"it is about nothing that there is", []string{"carts", "--since", "1d"}, exitFailed, []string{"say orders or customers", "Usage: hub backfill"}, 0},
 		{"what changed an order is asked for", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be told afterwards"}, 0},
 		{"it sends", []string{"orders", "--since", "2026-01-01", "--only", "order-completed", "--yes"}, exitDone, []string{"Done: 1 event of 2 orders sent."}, 1},
@@ -279,6 +280,30 @@ func TestReconcileSendsWhatTheHubHasNotGot(t *testing.T) {
 	}
 	if strings.Contains(h.stderr.String(), "nothing reads") || strings.Contains(command(t, "", "settings", "--dir", h.dir).stdout, "nothing reads") {
 		t.Error("what it keeps counts as a setting")
+	}
+}
+
+// What a hub that has just been started knows of webhooks is younger than what is
+// compared, and a period that ends before it begins would be a lie.
+func TestReconcileSaysWhatItLacks(t *testing.T) {
+	h := start(t)
+	connect(t, h.dir, commercetest.Start(t), "")
+	for _, c := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"the hub has just been started", []string{"--since", "24h"}, "there is nothing to compare yet: what is known of webhooks goes back to "},
+		{"no time is given", nil, "--since is missing. For example: hub reconcile --since 24h"},
+		{"a period that is yet to come about", []string{"--since", "1m"}, "--since 1m: nothing lies between then and "},
+		{"a time is none", []string{"--since", "1d", "--until", "soon"}, `--until "soon": write a time`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := command(t, "", append([]string{"reconcile", "--dir", h.dir, h.at()}, c.args...)...)
+			if got.code != exitFailed || !strings.Contains(got.stderr, c.says) || got.stdout != "" {
+				t.Errorf("it exits %d and says\n%s%s", got.code, got.stdout, got.stderr)
+			}
+		})
 	}
 }
 

@@ -1,23 +1,17 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/history"
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/hub/words"
-	"commerce-segment/shared/commerce"
-	"commerce-segment/shared/serve"
-	"commerce-segment/shared/tracking"
 )
 
 // reconcileOptions are the flags of hub reconcile.
@@ -26,8 +20,8 @@ type reconcileOptions struct {
 	send bool
 }
 
-// stillComing is how long Commerce may take for a webhook: "within about 30 minutes".
-const stillComing = 30 * time.Minute
+// reconcileExample is a command line that only looks.
+const reconcileExample = "hub reconcile --since 24h"
 
 func newReconcile() *cobra.Command {
 	var options reconcileOptions
@@ -59,7 +53,7 @@ date: where it may have been before the period it is counted as unclear, and not
 
 func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	now := time.Now().UTC()
-	since, until, err := options.period(now, now.Add(-stillComing))
+	since, until, err := options.parse(now, site.Settled(now), reconcileExample)
 	if err != nil {
 		return err
 	}
@@ -68,18 +62,23 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	if err != nil {
 		return err
 	}
-	known, err := t.ledger(cmd.Context(), options.addr)
+	host, port, err := splitAddr(options.addr)
+	if err != nil {
+		return err
+	}
+	here := caller{Client: &http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}, hub: localURL(host, port)}
+	known, err := t.Ledger(cmd.Context(), here)
 	if err != nil {
 		return err
 	}
 	read, done := counter(cmd.ErrOrStderr(), "orders and customers")
-	comparison, err := t.Compare(cmd.Context(), kinds, since, until, known, t.journal(), read)
+	comparison, err := t.Compare(cmd.Context(), kinds, since, until, known, t.Journal(), read)
 	done()
 	if err != nil {
 		return err
 	}
 	if comparison.Since.After(since) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "What is known of webhooks goes back to %s only: what happened before is not compared.\n", moment(comparison.Since))
+		fmt.Fprintf(cmd.ErrOrStderr(), "What is known of webhooks goes back to %s only: what happened before is not compared.\n", site.Moment(comparison.Since))
 	}
 	if err := printComparison(cmd.OutOrStdout(), comparison, t.Trackings()); err != nil {
 		return err
@@ -87,22 +86,22 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	if len(comparison.Missing) == 0 {
 		return nil
 	}
-	if err := t.explain(cmd, comparison); err != nil {
+	if err := explain(cmd, t, comparison); err != nil {
 		return err
 	}
 	if !options.send {
-		fmt.Fprintf(cmd.OutOrStdout(), "\nNothing was sent. Say --send to send what is missing, %s, to %s.\n", words.Count(comparison.Events(), "event"), t.destination)
+		fmt.Fprintf(cmd.OutOrStdout(), "\nNothing was sent. Say --send to send what is missing, %s, to %s.\n", words.Count(comparison.Events(), "event"), t.Destination)
 		return nil
 	}
-	if err := options.sure(cmd, fmt.Sprintf("Send what is missing, %s, to %s?", words.Count(comparison.Events(), "event"), t.destination)); err != nil {
+	if err := options.sure(cmd, fmt.Sprintf("Send what is missing, %s, to %s?", words.Count(comparison.Events(), "event"), t.Destination)); err != nil {
 		return err
 	}
-	return t.sendMissing(cmd, comparison)
+	return sendMissing(cmd, t, comparison)
 }
 
 // printComparison prints a line for each tracking.
 func printComparison(w io.Writer, c *history.Comparison, trackings []string) error {
-	fmt.Fprintf(w, "From %s until %s:\n", moment(c.Since), moment(c.Until))
+	fmt.Fprintf(w, "From %s until %s:\n", site.Moment(c.Since), site.Moment(c.Until))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tMISSING\tDELIVERED\tSENT FROM HERE\tWAITING\tSKIPPED\tDEAD LETTERS\tUNCLEAR")
 	refused := 0
@@ -122,56 +121,33 @@ func printComparison(w io.Writer, c *history.Comparison, trackings []string) err
 const listed = 20
 
 // explain names what is missing, and says why it seems lost.
-func (t told) explain(cmd *cobra.Command, c *history.Comparison) error {
+func explain(cmd *cobra.Command, t site.Told, c *history.Comparison) error {
 	w := cmd.OutOrStdout()
 	fmt.Fprintln(w)
 	for _, m := range c.Missing[:min(listed, len(c.Missing))] {
-		fmt.Fprintf(w, "%s  %s of %s\n", moment(m.Happened), m.Event, m.Resource)
+		fmt.Fprintf(w, "%s  %s of %s\n", site.Moment(m.Happened), m.Event, m.Resource)
 	}
 	if more := len(c.Missing) - listed; more > 0 {
 		fmt.Fprintf(w, "and %d more\n", more)
 	}
-	for _, name := range t.Trackings() {
-		if c.Tallies[name].Missing == 0 {
-			continue
-		}
-		posts, err := t.posts(name)
-		if err != nil {
-			return err
-		}
-		reasons, err := t.Explain(cmd.Context(), name, c.Since, c.Until, posts)
-		if err != nil {
-			return fmt.Errorf("asking Commerce why webhooks of %s were lost: %w", name, err)
-		}
-		fmt.Fprintf(w, "\nWhy those of %s seem lost:\n", name)
-		for _, reason := range reasons {
+	losses, err := t.Losses(cmd.Context(), c)
+	if err != nil {
+		return err
+	}
+	for _, loss := range losses {
+		fmt.Fprintf(w, "\nWhy those of %s seem lost:\n", loss.Tracking)
+		for _, reason := range loss.Reasons {
 			fmt.Fprintf(w, "  %s\n", reason)
 		}
 	}
 	return nil
 }
 
-// posts says which of Commerce's integrations post to a tracking: those with the URL of a
-// deployed store. How Commerce reaches this machine is not known: there it is the path.
-func (t told) posts(name string) (func(commerce.Integration) bool, error) {
-	row, err := tracking.ByName(name)
-	if err != nil {
-		return nil, err
-	}
-	return func(i commerce.Integration) bool {
-		if t.Deployment != nil {
-			return strings.TrimRight(i.Configuration.URL, "/") == t.Deployment.WebhookURL(row)
-		}
-		u, err := url.Parse(i.Configuration.URL)
-		return err == nil && strings.HasSuffix(strings.TrimRight(u.Path, "/"), serve.Route(name))
-	}, nil
-}
-
 // sendMissing sends what is missing.
-func (t told) sendMissing(cmd *cobra.Command, c *history.Comparison) error {
+func sendMissing(cmd *cobra.Command, t site.Told, c *history.Comparison) error {
 	bar := newProgress(cmd.ErrOrStderr(), "missing facts sent", len(c.Missing))
 	bar.at(0)
-	sent, refused, err := t.Send(cmd.Context(), c.Missing, t.journal(), bar.at)
+	sent, refused, err := t.Send(cmd.Context(), c.Missing, t.Journal(), bar.at)
 	bar.done()
 	if err != nil {
 		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), words.Count(sent, "event"))
@@ -182,77 +158,4 @@ func (t told) sendMissing(cmd *cobra.Command, c *history.Comparison) error {
 		printRefusals(cmd.OutOrStdout(), refused[:min(listed, len(refused))], len(refused))
 	}
 	return nil
-}
-
-// ledger is what a store's log lines tell of the webhooks that came.
-type ledger struct {
-	log executions.Log
-	// about are the trackings to ask for, one after the other, because there is a limit
-	// to the lines that are read at once; none means all at once.
-	about []tracking.Tracking
-	// begins is when the log does; the zero time where it begins with its oldest line.
-	begins time.Time
-}
-
-// ledger is that of a deployed store's functions, or of the hub that runs here.
-func (t told) ledger(ctx context.Context, addr string) (ledger, error) {
-	if t.Deployment != nil {
-		begins, err := t.Deployment.LogsBegin(ctx)
-		if err != nil {
-			return ledger{}, err
-		}
-		about, err := named(t.Trackings())
-		return ledger{log: t.Deployment.Logs(), about: about, begins: begins}, err
-	}
-	host, port, err := splitAddr(addr)
-	client := &http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}
-	return ledger{log: caller{Client: client, hub: localURL(host, port)}}, err
-}
-
-// Arrivals implements history.Ledger.
-func (l ledger) Arrivals(ctx context.Context, since time.Time) (all []history.Arrival, complete time.Time, err error) {
-	queries := []executions.Query{{Since: since}}
-	if len(l.about) > 0 {
-		queries = nil
-		for _, t := range l.about {
-			queries = append(queries, executions.Query{Since: since, Trackings: []tracking.Tracking{t}})
-		}
-	}
-	complete = l.begins
-	for _, query := range queries {
-		reading, err := l.log.Read(ctx, query)
-		if err != nil {
-			return nil, time.Time{}, err
-		}
-		now := time.Now()
-		oldest := now
-		for _, e := range executions.Of(reading.Lines, now) {
-			oldest = e.Received // the newest comes first
-			if fate := fateOf(e); fate != 0 && e.Resource != "" {
-				all = append(all, history.Arrival{Tracking: e.Tracking, Resource: e.Resource, Fate: fate})
-			}
-		}
-		if (reading.Cut || l.begins.IsZero()) && oldest.After(complete) {
-			complete = oldest
-		}
-	}
-	return all, complete, nil
-}
-
-// fateOf is what became of a webhook, as far as that says whether its fact is missing; 0
-// where it says nothing: it was refused, or about an event that nobody wanted then.
-func fateOf(e executions.Execution) history.Fate {
-	switch e.Outcome {
-	case executions.Delivered:
-		return history.Delivered
-	case executions.Accepted, executions.Waiting:
-		return history.Underway
-	case executions.Buried:
-		return history.Buried
-	case executions.Skipped:
-		if e.Reason != "not_observed" {
-			return history.Skipped
-		}
-	}
-	return 0
 }

@@ -124,7 +124,7 @@ func (t *Teller) Backfill(ctx context.Context, p *Position, journal *Journal, pr
 		return err
 	}
 	progress(*p)
-	return p.end()
+	return p.Forget()
 }
 
 // tell sends what has happened to some resources, and moves the position behind them.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/tracking"
 )
@@ -32,6 +33,9 @@ func ParseKind(name string) (Kind, error) {
 	}
 	return "", fmt.Errorf("%q is no list of Commerce's: say %s or %s", name, Orders, Customers)
 }
+
+// Count is so many of a kind.
+func (k Kind) Count(n int) string { return words.Count(n, strings.TrimSuffix(string(k), "s")) }
 
 // tellable are the trackings whose facts can be told afterwards. What was changed of an
 // order or a customer, and when, Commerce does not keep: nobody can tell its updates.

@@ -15,6 +15,9 @@ import (
 // on from where one was killed.
 type Position struct {
 	Kind      Kind      `json:"kind"`
+	Source    string    `json:"source"` // names the store and its Segment source
+	Only      []string  `json:"only,omitempty"`
+	To        []string  `json:"to,omitempty"`
 	Since     time.Time `json:"since"`
 	Until     time.Time `json:"until"`
 	Events    int       `json:"events"` // to send, as they were counted
@@ -50,6 +53,9 @@ func OpenPosition(file string) (*Position, error) {
 	}
 	return p, nil
 }
+
+// File is where it is kept.
+func (p *Position) File() string { return p.file }
 
 // from is where the list goes on.
 func (p *Position) from() time.Time {
@@ -93,10 +99,10 @@ func (p *Position) keep() error {
 	return nil
 }
 
-// end forgets the position: the backfill is done.
-func (p *Position) end() error {
+// Forget removes the position: the backfill is done, or somebody begins it anew.
+func (p *Position) Forget() error {
 	if err := os.Remove(p.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing %s, since the backfill is done: %w", p.file, err)
+		return fmt.Errorf("forgetting how far the backfill had come: %w", err)
 	}
 	return nil
 }

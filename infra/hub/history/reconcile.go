@@ -71,6 +71,14 @@ func (c *Comparison) Events() (total int) {
 	return total
 }
 
+// TooEarlyError says that of a period nothing is known of the webhooks.
+type TooEarlyError struct{ Known, Until time.Time }
+
+func (e *TooEarlyError) Error() string {
+	return fmt.Sprintf("there is nothing to compare yet: what is known of webhooks goes back to %s only, and the time to compare ends at %s. Compare again later",
+		e.Known.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339))
+}
+
 // early is how long before a fact its webhook may seem to have come, by another clock.
 const early = 5 * time.Minute
 
@@ -97,6 +105,9 @@ func (t *Teller) Compare(ctx context.Context, kinds []Kind, since, until time.Ti
 	}
 	if complete.After(since) {
 		since = complete
+	}
+	if !since.Before(until) {
+		return nil, &TooEarlyError{Known: complete, Until: until}
 	}
 	c := comparing{
 		Teller:     t,

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -219,5 +220,22 @@ func TestCommerceSaysWhyWebhooksSeemLost(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A hub that has just been started knows nothing of the period: to compare it would be
+// to lie, for nothing would be missing.
+func TestOfAPeriodBeforeTheLogBeginsNothingIsCompared(t *testing.T) {
+	s := openShop(t)
+	known := &ledger{complete: day.AddDate(0, 0, 1)}
+	for _, c := range []struct {
+		until    time.Time
+		tooEarly bool
+	}{{day.AddDate(0, 0, 1), true}, {day.AddDate(0, 0, 1).Add(-time.Minute), true}, {day.AddDate(0, 0, 1).Add(time.Minute), false}} {
+		_, err := s.teller().Compare(t.Context(), s.options.Kinds, day, c.until, known, s.journal(), func(int) {})
+		var early *TooEarlyError
+		if got := errors.As(err, &early); got != c.tooEarly || !got && err != nil {
+			t.Errorf("until %s: %v", c.until, err)
+		}
 	}
 }

@@ -3,27 +3,318 @@ package site
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"net/url"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/history"
 	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
+
+// Telling says what of a store's history to tell, and to whom.
+type Telling struct {
+	Kinds    []history.Kind
+	Only, To []string // as in history.Options
+	Rate     int      // events a second
+	// Inbox is the URL of the hub to which a store on this machine sends where no
+	// Segment host is set.
+	Inbox string
+}
+
+// Told is a store whose history is told.
+type Told struct {
+	Site
+	*history.Teller
+	// Destination is where the events go.
+	Destination string
+
+	telling Telling
+	source  string
+}
+
+// Tell opens a store and both its sides, to tell its history.
+func (s Site) Tell(ctx context.Context, what Telling) (Told, error) {
+	configs, err := s.Configs(ctx, what.Inbox)
+	if err != nil {
+		return Told{}, err
+	}
+	endpoint := configs[tracking.OrderCompleted.Name].Segment // all have the same
+	if strings.HasPrefix(endpoint.WriteKey, InboxKeyPrefix) && endpoint.Host != what.Inbox {
+		return Told{}, fmt.Errorf("the write key in %s is still the one made for the inbox, and %s would take everything and drop it: set the source's", s.Name, endpoint.Host)
+	}
+	client, err := s.Commerce(ctx)
+	if err != nil {
+		return Told{}, err
+	}
+	teller, err := history.NewTeller(history.Options{
+		Commerce: client, Segment: segment.NewClient(nil), Configs: configs, Kinds: what.Kinds, Only: what.Only, To: what.To, Rate: what.Rate,
+	})
+	return Told{Site: s, Teller: teller, Destination: endpoint.Host + endpoint.Path, telling: what, source: s.source(endpoint)}, err
+}
+
+// source names a store and the Segment source to which it sends.
+func (s Site) source(endpoint segment.Endpoint) string {
+	return digest(s.Prefix, endpoint.Host, endpoint.WriteKey)
+}
+
+// digest is a name made of texts, of which it shows none.
+func digest(texts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+	return hex.EncodeToString(sum[:4])
+}
+
+// Period is a time as somebody wrote it.
+type Period struct {
+	Since, Until string // a day, a moment, or how long ago; Until may be empty
+}
+
+// TimeError says which end of a period is wrong.
+type TimeError struct{ Field, Wrong string }
+
+func (e *TimeError) Error() string { return e.Field + " " + e.Wrong }
+
+// The fields of a TimeError.
+const (
+	FieldSince = "since"
+	FieldUntil = "until"
+)
+
+// Parse reads a period. Where no end is written it is the one that is given. The error
+// is a *TimeError.
+func (p Period) Parse(now, end time.Time) (since, until time.Time, err error) {
+	if since, err = parseMoment(p.Since, now); err != nil {
+		return since, until, &TimeError{FieldSince, err.Error()}
+	}
+	until = end
+	if p.Until != "" {
+		if until, err = parseMoment(p.Until, now); err != nil {
+			return since, until, &TimeError{FieldUntil, err.Error()}
+		}
+	}
+	switch {
+	case since.Before(until):
+		return since, until, nil
+	case p.Until == "":
+		return since, until, &TimeError{FieldSince, fmt.Sprintf("%s: nothing lies between then and %s", p.Since, Moment(until))}
+	default:
+		return since, until, &TimeError{FieldUntil, fmt.Sprintf("%s: nothing lies between %s and then", p.Until, Moment(since))}
+	}
+}
+
+// parseMoment reads a time: a day or a moment, in UTC unless it says otherwise as
+// Commerce's are, or how long ago it was.
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, nil
+		}
+	}
+	if ago, err := executions.ParseSince(text); err == nil {
+		return now.Add(-ago), nil
+	}
+	return time.Time{}, fmt.Errorf("%q: write a time such as 2026-01-31 or 2026-01-31T08:00:00Z, or how long ago, such as 36h or 30d", text)
+}
+
+// Moment is a time as Commerce writes it, for people.
+func Moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// stillComing is how long Commerce may take for a webhook: "within about 30 minutes".
+const stillComing = 30 * time.Minute
+
+// Settled is when what happened has come by now, if it comes at all.
+func Settled(now time.Time) time.Time { return now.Add(-stillComing) }
 
 // historyFolder is where a hub's directory keeps how far a backfill has come, and what
 // was sent from here.
 const historyFolder = "history"
 
-// HistoryFile is a file about what was sent from this machine. Of a deployed store it is
+// historyFile is a file about what was sent from this machine. Of a deployed store it is
 // in the default directory.
-func (s Site) HistoryFile(name string) string {
+func (s Site) historyFile(name string) string {
 	return filepath.Join(cmp.Or(s.Dir, DefaultDir), historyFolder, name)
+}
+
+// Journal lists what was sent from here to the store's source.
+func (t Told) Journal() *history.Journal {
+	return history.OpenJournal(t.historyFile("sent-" + t.source + ".txt"))
+}
+
+// positionFile is where the backfill of a period keeps how far it has come. Whoever says
+// the same again means the same backfill.
+func (t Told) positionFile(kind history.Kind, p Period) string {
+	only, to := slices.Sorted(slices.Values(t.telling.Only)), slices.Sorted(slices.Values(t.telling.To))
+	name := digest(t.source, p.Since, p.Until, strings.Join(only, ","), strings.Join(to, ","))
+	return t.historyFile(fmt.Sprintf("backfill-%s-%s.json", kind, name))
+}
+
+// Begun is how far the backfill of a period had come when it was stopped; nil where none
+// was.
+func (t Told) Begun(kind history.Kind, p Period) (*history.Position, error) {
+	return history.OpenPosition(t.positionFile(kind, p))
+}
+
+// Begin is the beginning of the backfill of a period that was planned.
+func (t Told) Begin(kind history.Kind, p Period, since, until time.Time, plan history.Plan) *history.Position {
+	position := history.NewPosition(t.positionFile(kind, p), kind, since, until, plan.Total())
+	position.Source, position.Only, position.To = t.source, t.telling.Only, t.telling.To
+	return position
+}
+
+// Unfinished are the backfills of this store to its source that were stopped.
+func (s Site) Unfinished(ctx context.Context, inbox string) (stopped []*history.Position, err error) {
+	config, err := s.config(ctx, tracking.OrderCompleted, inbox) // all have the same source
+	if err != nil {
+		return nil, fmt.Errorf("the settings in %s: %w", s.Name, err)
+	}
+	files, err := filepath.Glob(s.historyFile("backfill-*.json"))
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		position, err := history.OpenPosition(file)
+		if err != nil {
+			return nil, err
+		}
+		if position != nil && position.Source == s.source(config.Segment) {
+			stopped = append(stopped, position)
+		}
+	}
+	return stopped, nil
+}
+
+// Loss is why the webhooks of a tracking seem to have been lost.
+type Loss struct {
+	Tracking string
+	Reasons  []string
+}
+
+// Losses asks Commerce why what is missing seems to have been lost.
+func (t Told) Losses(ctx context.Context, c *history.Comparison) (losses []Loss, err error) {
+	for _, name := range t.Trackings() {
+		if c.Tallies[name].Missing == 0 {
+			continue
+		}
+		posts, err := t.posts(name)
+		if err != nil {
+			return nil, err
+		}
+		reasons, err := t.Explain(ctx, name, c.Since, c.Until, posts)
+		if err != nil {
+			return nil, fmt.Errorf("asking Commerce why webhooks of %s were lost: %w", name, err)
+		}
+		losses = append(losses, Loss{Tracking: name, Reasons: reasons})
+	}
+	return losses, nil
+}
+
+// posts says which of Commerce's integrations post to a tracking: those with the URL of a
+// deployed store. How Commerce reaches this machine is not known: there it is the path.
+func (t Told) posts(name string) (func(commerce.Integration) bool, error) {
+	row, err := tracking.ByName(name)
+	if err != nil {
+		return nil, err
+	}
+	return func(i commerce.Integration) bool {
+		if t.Deployment != nil {
+			return strings.TrimRight(i.Configuration.URL, "/") == t.Deployment.WebhookURL(row)
+		}
+		u, err := url.Parse(i.Configuration.URL)
+		return err == nil && strings.HasSuffix(strings.TrimRight(u.Path, "/"), serve.Route(name))
+	}, nil
+}
+
+// ledger is what a store's log lines tell of the webhooks that came.
+type ledger struct {
+	log executions.Log
+	// about are the trackings to ask for, one after the other, because there is a limit
+	// to the lines that are read at once; none means all at once.
+	about []tracking.Tracking
+	// begins is when the log does; the zero time where it begins with its oldest line.
+	begins time.Time
+}
+
+// Ledger is what is known of the webhooks that came: by a deployed store's functions, or
+// by the log of the hub that takes them here.
+func (t Told) Ledger(ctx context.Context, here executions.Log) (history.Ledger, error) {
+	if t.Deployment == nil {
+		return ledger{log: here}, nil
+	}
+	begins, err := t.Deployment.LogsBegin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := ledger{log: t.Deployment.Logs(), begins: begins}
+	for _, name := range t.Trackings() {
+		row, err := tracking.ByName(name)
+		if err != nil {
+			return nil, err
+		}
+		l.about = append(l.about, row)
+	}
+	return l, nil
+}
+
+// Arrivals implements history.Ledger.
+func (l ledger) Arrivals(ctx context.Context, since time.Time) (all []history.Arrival, complete time.Time, err error) {
+	queries := []executions.Query{{Since: since}}
+	if len(l.about) > 0 {
+		queries = nil
+		for _, t := range l.about {
+			queries = append(queries, executions.Query{Since: since, Trackings: []tracking.Tracking{t}})
+		}
+	}
+	complete = l.begins
+	for _, query := range queries {
+		reading, err := l.log.Read(ctx, query)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		now := time.Now()
+		oldest := now
+		for _, e := range executions.Of(reading.Lines, now) {
+			oldest = e.Received // the newest comes first
+			if fate := fateOf(e); fate != 0 && e.Resource != "" {
+				all = append(all, history.Arrival{Tracking: e.Tracking, Resource: e.Resource, Fate: fate})
+			}
+		}
+		if (reading.Cut || l.begins.IsZero()) && oldest.After(complete) {
+			complete = oldest
+		}
+	}
+	return all, complete, nil
+}
+
+// fateOf is what became of a webhook, as far as that says whether its fact is missing; 0
+// where it says nothing: it was refused, or about an event that nobody wanted then.
+func fateOf(e executions.Execution) history.Fate {
+	switch e.Outcome {
+	case executions.Delivered:
+		return history.Delivered
+	case executions.Accepted, executions.Waiting:
+		return history.Underway
+	case executions.Buried:
+		return history.Buried
+	case executions.Skipped:
+		if e.Reason != "not_observed" {
+			return history.Skipped
+		}
+	}
+	return 0
 }
 
 // Configs are the settings of all trackings, by their names. A store on this machine

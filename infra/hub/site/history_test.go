@@ -3,15 +3,20 @@ package site
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"commerce-segment/infra/hub/history"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/settings"
 )
@@ -93,5 +98,83 @@ func TestTheSettingsOfAllTrackingsAreThoseOfTheStore(t *testing.T) {
 		if got := configs["order-completed"]; len(configs) != 7 || got.Template != "{}" || got.Segment.Host != c.want {
 			t.Errorf("of the host %q come %d, and %+v", c.host, len(configs), got.Segment)
 		}
+	}
+}
+
+func TestAPeriodIsReadAsPeopleWriteIt(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ since, until, want, wrong string }{
+		{"2026-03-01", "", "2026-03-01T00:00:00Z 2026-03-10T11:30:00Z", ""},
+		{"2026-03-01T08:00:00+01:00", "2026-03-02", "2026-03-01T07:00:00Z 2026-03-02T00:00:00Z", ""},
+		{"36h", "1d", "2026-03-09T00:00:00Z 2026-03-09T12:00:00Z", ""},
+		{"soon", "", "", `since "soon": write a time such as 2026-01-31`},
+		{"1d", "soon", "", `until "soon": write a time such as 2026-01-31`},
+		{"10m", "", "", "since 10m: nothing lies between then and 2026-03-10T11:30:00Z"},
+		{"1d", "2d", "", "until 2d: nothing lies between 2026-03-09T12:00:00Z and then"},
+	} {
+		since, until, err := Period{c.since, c.until}.Parse(now, Settled(now))
+		if c.wrong != "" {
+			var wrong *TimeError
+			if !errors.As(err, &wrong) || !strings.HasPrefix(err.Error(), c.wrong) {
+				t.Errorf("%q until %q: %v, want %s", c.since, c.until, err, c.wrong)
+			}
+			continue
+		}
+		if got := Moment(since) + " " + Moment(until); err != nil || got != c.want {
+			t.Errorf("%q until %q is %s, %v, want %s", c.since, c.until, got, err, c.want)
+		}
+	}
+}
+
+// Who goes on with a backfill sends to the source to which it was begun, and says the
+// same of what to tell: other messageIds would tell everything twice.
+func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
+	home, err := MakeHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		settings.CommerceClientID: "id", settings.CommerceClientSecret: "secret", settings.CommerceTokenURL: "https://commerce.example",
+	} {
+		if err := home.Put(t.Context(), name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := Here(home)
+	what := Telling{Kinds: []history.Kind{history.Orders}, Only: []string{"order-completed"}, To: []string{"Amplitude"}, Rate: 200, Inbox: "http://inbox.example"}
+	told, err := s.Tell(t.Context(), what)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	position := told.Begin(history.Orders, Period{Since: "1d"}, now.AddDate(0, 0, -1), now, history.Plan{Events: map[string]int{"order-completed": 7}})
+	content, err := json.Marshal(position)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(position.File()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(position.File(), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, period := range []Period{{Since: "1d"}, {Since: "2d"}} {
+		begun, err := told.Begun(history.Orders, period)
+		if err != nil || (begun != nil) != (period.Since == "1d") {
+			t.Errorf("since %s there is %v, %v", period.Since, begun, err)
+		}
+	}
+	left, err := s.Unfinished(t.Context(), what.Inbox)
+	if err != nil || len(left) != 1 {
+		t.Fatalf("unfinished are %v, %v", left, err)
+	}
+	if got := left[0]; got.File() != position.File() || got.Events != 7 || !slices.Equal(got.Only, what.Only) || !slices.Equal(got.To, what.To) {
+		t.Errorf("unfinished is %+v", got)
+	}
+	if err := home.Put(t.Context(), settings.SegmentWriteKey, "another-source's"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := s.Unfinished(t.Context(), what.Inbox); err != nil || len(left) > 0 {
+		t.Errorf("of another source unfinished are %v, %v", left, err)
 	}
 }

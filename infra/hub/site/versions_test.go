@@ -13,7 +13,7 @@ import (
 const sold = "templates/order-completed"
 
 // history is a home's versions of a template, each as "number: value".
-func history(t *testing.T, h Home) string {
+func historyOf(t *testing.T, h Home) string {
 	t.Helper()
 	versions, err := h.History(t.Context(), sold)
 	if err != nil {
@@ -35,7 +35,7 @@ func putInto(t *testing.T, h Home, name, value string) {
 
 func TestAHomeKeepsTheTemplatesThatAreReplaced(t *testing.T) {
 	h := Home{settings.Dir(t.TempDir())}
-	if got := history(t, h); got != "" {
+	if got := historyOf(t, h); got != "" {
 		t.Errorf("an empty home has %s", got)
 	}
 	putInto(t, h, sold, "one")
@@ -44,7 +44,7 @@ func TestAHomeKeepsTheTemplatesThatAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	putInto(t, h, sold, "two")
-	if got := history(t, h); got != "2: two, 1: one" {
+	if got := historyOf(t, h); got != "2: two, 1: one" {
 		t.Errorf("it has %s", got)
 	}
 	versions, err := h.History(t.Context(), sold)
@@ -55,17 +55,17 @@ func TestAHomeKeepsTheTemplatesThatAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	putInto(t, h, sold, "three")
-	if got := history(t, h); got != "3: three, 2: by an editor, 1: one" {
+	if got := historyOf(t, h); got != "3: three, 2: by an editor, 1: one" {
 		t.Errorf("it has %s", got)
 	}
 	if err := os.Remove(h.File(sold)); err != nil {
 		t.Fatal(err)
 	}
-	if got := history(t, h); got != "2: by an editor, 1: one" {
+	if got := historyOf(t, h); got != "2: by an editor, 1: one" {
 		t.Errorf("without a template it has %s", got)
 	}
 	putInto(t, h, sold, "four")
-	if got := history(t, h); got != "3: four, 2: by an editor, 1: one" {
+	if got := historyOf(t, h); got != "3: four, 2: by an editor, 1: one" {
 		t.Errorf("it has %s", got)
 	}
 }

@@ -72,6 +72,53 @@ func TestTheHubTellsTheStoryOfAnOrder(t *testing.T) {
 	}
 }
 
+// The four ways in which the story of an order can end for now, each with what to do.
+func TestTraceTellsHowEachOrderStands(t *testing.T) {
+	h := start(t, "--backoff", "1h")
+	h.set("templates/order-updated", `{"event": `)
+	h.set("templates/order-refunded", `{"event": ""}`)
+	h.webhook("order-completed", order("order.paid", "o-delivered"))
+	h.webhook("order-updated", order("order.updated", "o-postponed"))
+	h.webhook("order-refunded", order("order.refunded", "o-buried"))
+	h.ended(2)
+	for _, c := range []struct {
+		order string
+		says  []string
+	}{
+		{"o-delivered", []string{
+			"In the last 7 days 1 webhook came about o-delivered, and Segment was told Order Completed.",
+			"Order Completed was sent to Segment at 20", "as messageId order-completed:o-delivered:0-track:",
+			"Commerce called with order.paid, webhook w-o-delivered, its attempt 1. It was answered 202: the event is safe.", "Attempt 1: Segment took it.",
+		}},
+		{"o-postponed", []string{
+			"1 webhook came about o-postponed, and Segment was told nothing of it.",
+			"Order Updated was not sent yet: attempt 1 of 36 ended with template (", "The next is due at 20", "\nMend the template: events then flow by themselves.\n",
+			"Attempt 1 did not succeed: template", "Again in ",
+		}},
+		{"o-buried", []string{
+			"1 webhook came about o-buried, and Segment was told nothing of it.",
+			"Order Refunded was not sent, and is among the dead letters: message_invalid", "\nMend what it names, then ", "Attempt 1: put among the dead letters: message_invalid",
+		}},
+		{"o-unseen", []string{
+			"In the last 7 days no webhook came that is known to be about o-unseen.", "look at the delivery logs of the integration in Commerce Manager",
+			"hub executions --outcome refused lists those", "hub reconcile --since 7d finds what is missing and says why it seems lost",
+		}},
+	} {
+		t.Run(c.order, func(t *testing.T) {
+			var got result
+			eventually(t, "an attempt has ended", func() bool {
+				got = command(t, "", "trace", h.at(), c.order)
+				return !strings.Contains(got.stdout, "no attempt has ended")
+			})
+			for _, says := range c.says {
+				if got.code != exitDone || !strings.Contains(got.stdout, says) {
+					t.Errorf("it does not say %q:\n%s%s", says, got.stdout, got.stderr)
+				}
+			}
+		})
+	}
+}
+
 func TestExecutionsSaysWhatIsWrong(t *testing.T) {
 	h := start(t)
 	for _, c := range []struct {

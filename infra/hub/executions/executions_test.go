@@ -242,8 +242,8 @@ func TestTheStoryOfWhatWasNeverSeenSaysWhatToDo(t *testing.T) {
 		store executions.Store
 		says  []string
 	}{
-		{"deployed", executions.Store{Flag: " --prefix /shop", Deployed: true}, []string{"hub executions --outcome refused --prefix /shop lists", "--since 30d"}},
-		{"here", executions.Store{}, []string{"hub executions --outcome refused lists", "before this hub was started"}},
+		{"deployed", executions.Store{Flag: " --prefix /shop", Deployed: true}, []string{"hub executions --outcome refused --prefix /shop lists", "hub reconcile --since 7d --prefix /shop finds", "--since 30d"}},
+		{"here", executions.Store{}, []string{"hub executions --outcome refused lists", "hub reconcile --since 7d finds", "before this hub was started"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			now := time.Now()

@@ -111,6 +111,8 @@ func (s Search) neverSeen() []string {
 			"If it did not call, the integration is disabled, or does not have that event.",
 		"It may have been refused before anybody looked whose it was: hub executions --outcome refused" + s.Store.Flag + " lists those.",
 	}
+	rest = append(rest, fmt.Sprintf("If it has happened in Commerce all the same: hub reconcile --since %s%s finds what is missing and says why it seems lost, "+
+		"and with --send it tells Segment exactly that.", lookbackFlag(s.Since), s.Store.Flag))
 	if s.Store.Deployed {
 		return append(rest, "It may have come earlier: look further back with --since 30d. The logs are kept for 30 days unless the store was deployed with another logRetentionDays.")
 	}

@@ -41,3 +41,14 @@ func Lookback(d time.Duration) string {
 		return "the last " + d.String()
 	}
 }
+
+// lookbackFlag is how far was looked back, as it is written on a command line.
+func lookbackFlag(d time.Duration) string {
+	if day := 24 * time.Hour; d%day == 0 && d > day {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	if d%time.Hour == 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return d.String()
+}

@@ -30,6 +30,7 @@ type Console struct {
 	registering sync.Mutex // two at once would each create what they both find missing
 	connection  connection
 	latest      latest
+	catching    catching
 }
 
 // Handler answers everything below the root that is the console's.
@@ -56,6 +57,13 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /executions", c.executions)
 	mux.HandleFunc("GET /trace", c.trace)
 	mux.HandleFunc("GET /doctor", c.doctor)
+	mux.HandleFunc("GET /catchup", c.catchUp)
+	mux.HandleFunc("GET /catchup/job", c.showJob)
+	mux.HandleFunc("POST /catchup/plan", c.planBackfill)
+	mux.HandleFunc("POST /catchup/compare", c.reconcile)
+	mux.HandleFunc("POST /catchup/send", c.sendFound)
+	mux.HandleFunc("POST /catchup/left", c.goOn)
+	mux.HandleFunc("POST /catchup/stop", c.stopCatchingUp)
 	if c.Machine != nil {
 		mux.HandleFunc("GET "+LinesPath, c.lines)
 		mux.HandleFunc("POST /samples", c.sendSample)
@@ -75,6 +83,7 @@ var steps = []step{
 	{"/templates", "Templates", "How it is told"},
 	{"/finish", "Finish", "Register the webhooks"},
 	{"/executions", "Executions", "What became of webhooks"},
+	{"/catchup", "Catch up", "What Segment was not told"},
 	{"/doctor", "Doctor", "What is wrong, what to do"},
 }
 

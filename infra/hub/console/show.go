@@ -41,6 +41,10 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 		"step":  here,
 		"clock": executions.Clock,
 		"json":  jsonParts,
+
+		"count":  words.Count,
+		"moment": site.Moment,
+		"title":  titleOf,
 	}
 	frame := template.Must(template.New("frame.html").Funcs(helpers).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html"))
 	files, err := fs.Glob(pageFiles, "pages/*.html")

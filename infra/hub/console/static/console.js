@@ -52,14 +52,16 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   });
 }
 
-// An element with data-poll="URL" is filled anew every few seconds while it is seen.
+// An element with data-poll="URL" is filled anew every few seconds while it is seen. An
+// answer of 205 says that what it shows has ended: the page has something else by now.
 for (const element of document.querySelectorAll("[data-poll]")) {
   const seconds = Number(element.dataset.every || 3);
   setInterval(async () => {
     if (document.hidden) return;
     try {
       const answer = await fetch(element.dataset.poll);
-      if (answer.ok) element.innerHTML = await answer.text();
+      if (answer.status === 205) location.reload();
+      else if (answer.ok) element.innerHTML = await answer.text();
     } catch {
       // The hub is gone for a moment; the next round tells.
     }

@@ -1,0 +1,514 @@
+package console
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/history"
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// namedAtMost bounds how many missing facts, or refused ones, a page names.
+const namedAtMost = 20
+
+var (
+	errCatchingUp = errors.New("something is being read or sent already: wait until that has ended, or stop it")
+	errNotShown   = errors.New("what was found is not there any more, or has been looked for anew since the page was shown: look at it again, and then send it. Nothing was sent")
+	errNotLeft    = errors.New("that backfill is not among those that were stopped: it is done, or was forgotten")
+	errLeft       = errors.New("this very backfill was begun before, and stopped: go on with it above, or forget it and then plan it anew")
+	errNoneChosen = errors.New("choose at least one")
+)
+
+// catchUpForm is what somebody wants told: the fields of one of the page's two forms.
+type catchUpForm struct {
+	Kind history.Kind
+	site.Period
+	Only  []tellable
+	To    string // names of integrations, with commas between them
+	Wrong map[string]string
+}
+
+// tellable is a tracking that can be told afterwards.
+type tellable struct {
+	tracking.Tracking
+	Enabled, Chosen bool
+}
+
+// catchUpData is what the page Catch up shows.
+type catchUpData struct {
+	Job                 *job
+	Found               finding
+	Left                []left
+	Backfill, Reconcile catchUpForm
+	Connected           bool // to Commerce
+}
+
+// left is a backfill that was stopped.
+type left struct{ *history.Position }
+
+// ID names it.
+func (l left) ID() string { return filepath.Base(l.File()) }
+
+// Says is how far it had come.
+func (l left) Says() string {
+	return fmt.Sprintf("%d of %d events are sent, of %s that were created from %s until %s", l.Sent, l.Events, l.Kind, site.Moment(l.Since), site.Moment(l.Until))
+}
+
+// planned is a backfill before it is sent.
+type planned struct {
+	history.Plan
+	told         site.Told
+	form         catchUpForm
+	Since, Until time.Time
+}
+
+func (p planned) Kind() history.Kind  { return p.form.Kind }
+func (p planned) Destination() string { return p.told.Destination }
+func (p planned) To() []string        { return p.form.integrations() }
+func (p planned) Takes() string {
+	return words.Age(max(p.Plan.Takes(history.DefaultRate), time.Second))
+}
+
+// Rows are the trackings of which there is something to send.
+func (p planned) Rows() (rows []counted) {
+	for _, name := range history.Trackings(p.form.Kind) {
+		if n := p.Events[name]; n > 0 {
+			rows = append(rows, counted{titleOf(name), n})
+		}
+	}
+	return rows
+}
+
+// shown is a sample as the page shows it.
+type shown struct{ Title, Text string }
+
+// Shown is a sample of each tracking, without what may be personal.
+func (p planned) Shown() (all []shown) {
+	for _, sample := range p.Samples {
+		var text bytes.Buffer
+		_ = json.Indent(&text, sample.JSON, "", "  ") // it was made from JSON
+		all = append(all, shown{titleOf(sample.Tracking), text.String()})
+	}
+	return all
+}
+
+// Unsent are the facts that Segment would drop.
+func (p planned) Unsent() refusals { return refusals{p.Refusals, p.Refused} }
+
+// counted is how many there are of a tracking.
+type counted struct {
+	Title string
+	Count int
+}
+
+// refusals are the first of the facts that were not sent.
+type refusals struct {
+	First []history.Refusal
+	Count int
+}
+
+// More is how many are not named.
+func (r refusals) More() int { return r.Count - len(r.First) }
+
+// compared is what Commerce has beside what was delivered.
+type compared struct {
+	*history.Comparison
+	told   site.Told
+	form   catchUpForm
+	asked  time.Time // since when it should have been compared
+	Losses []site.Loss
+}
+
+func (c compared) Destination() string { return c.told.Destination }
+
+// Cut says that what is known does not go back as far as was asked.
+func (c compared) Cut() bool { return c.Since.After(c.asked) }
+
+// tallied is how a tracking compares.
+type tallied struct {
+	Title string
+	*history.Tally
+}
+
+// Passed are those that were not to be sent.
+func (t tallied) Passed() int { return t.Skipped + t.Filtered }
+
+func (c compared) Rows() (rows []tallied) {
+	for _, name := range c.told.Trackings() {
+		rows = append(rows, tallied{titleOf(name), c.Tallies[name]})
+	}
+	return rows
+}
+
+// Refused counts what cannot be sent: of it the templates make what Segment would drop.
+func (c compared) Refused() (total int) {
+	for _, tally := range c.Tallies {
+		total += tally.Refused
+	}
+	return total
+}
+
+// Named are the first of what is missing.
+func (c compared) Named() []history.Missing { return c.Missing[:min(len(c.Missing), namedAtMost)] }
+
+// More is how many are not named.
+func (c compared) More() int { return len(c.Missing) - len(c.Named()) }
+
+func titleOf(name string) string {
+	t, err := tracking.ByName(name)
+	if err != nil {
+		return name
+	}
+	return t.Title
+}
+
+// catchUp shows what is being told of the store's history, or lets somebody choose.
+func (c *Console) catchUp(w http.ResponseWriter, r *http.Request) {
+	c.showCatchUp(w, r, http.StatusOK, "", nil, nil)
+}
+
+// showCatchUp shows the page, with what is wrong in one of its forms where there is such
+// a form.
+func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int, alert string, backfill, reconcile *catchUpForm) {
+	data := catchUpData{Job: c.catching.underway(), Found: c.catching.last()}
+	var err error
+	if data.Backfill, data.Reconcile, err = c.catchUpForms(r.Context(), data.Found); err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	if backfill != nil {
+		data.Backfill = *backfill
+	}
+	if reconcile != nil {
+		data.Reconcile = *reconcile
+	}
+	_, err = c.Site.Credentials(r.Context())
+	data.Connected = err == nil
+	if data.Left, err = c.left(r.Context()); err != nil {
+		alert = cmp.Or(alert, err.Error())
+	}
+	c.show(w, r, status, "catchup", view{Path: "/catchup", Alert: cmp.Or(alert, data.Found.Alert), Data: data})
+}
+
+// catchUpForms are the two forms: as they were sent, where that has come to something
+// that is still shown.
+func (c *Console) catchUpForms(ctx context.Context, found finding) (backfill, reconcile catchUpForm, err error) {
+	backfill = catchUpForm{Kind: history.Orders}
+	reconcile = catchUpForm{Period: site.Period{Since: "24h"}}
+	if backfill.Only, err = c.tellables(ctx, history.Orders); err != nil {
+		return backfill, reconcile, err
+	}
+	if reconcile.Only, err = c.tellables(ctx, history.Orders, history.Customers); err != nil {
+		return backfill, reconcile, err
+	}
+	switch {
+	case found.Plan != nil:
+		backfill = found.Plan.form
+	case found.Gaps != nil:
+		reconcile = found.Gaps.form
+	}
+	return backfill, reconcile, nil
+}
+
+// tellables are the trackings that can be told, all that are enabled chosen.
+func (c *Console) tellables(ctx context.Context, kinds ...history.Kind) (all []tellable, err error) {
+	values, err := c.Site.Read(ctx, site.AllNames())
+	if err != nil {
+		return nil, err
+	}
+	set := chosenBy(values, c.Site.Defaults())
+	for _, name := range history.Trackings(kinds...) {
+		t, err := tracking.ByName(name)
+		if err != nil {
+			return nil, err
+		}
+		enabled := set[settings.Enabled(t)] == "true"
+		all = append(all, tellable{t, enabled, enabled})
+	}
+	return all, nil
+}
+
+// left are the backfills that were stopped. The one that is underway is none.
+func (c *Console) left(ctx context.Context) (all []left, err error) {
+	if c.catching.underway() != nil {
+		return nil, nil
+	}
+	stopped, err := c.Site.Unfinished(ctx, c.inboxURL())
+	for _, position := range stopped {
+		all = append(all, left{position})
+	}
+	return all, err
+}
+
+// inboxURL is where a store on this machine sends that has no Segment host.
+func (c *Console) inboxURL() string {
+	if c.Machine == nil {
+		return ""
+	}
+	return c.Machine.URL()
+}
+
+// readCatchUp reads a form that was sent.
+func (c *Console) readCatchUp(r *http.Request, kinds ...history.Kind) (form catchUpForm, err error) {
+	if err := r.ParseForm(); err != nil {
+		return form, err
+	}
+	form = catchUpForm{
+		Kind:   history.Kind(r.PostFormValue("kind")),
+		Period: site.Period{Since: strings.TrimSpace(r.PostFormValue("since")), Until: strings.TrimSpace(r.PostFormValue("until"))},
+		To:     strings.TrimSpace(r.PostFormValue("to")), Wrong: map[string]string{},
+	}
+	if form.Only, err = c.tellables(r.Context(), kinds...); err != nil {
+		return form, err
+	}
+	for i, t := range form.Only {
+		form.Only[i].Chosen = slices.Contains(r.PostForm["only"], t.Name)
+	}
+	return form, nil
+}
+
+// period reads the times of a form, and notes what is wrong with them.
+func (f *catchUpForm) period(now, end time.Time) (since, until time.Time) {
+	since, until, err := f.Parse(now, end)
+	var wrong *site.TimeError
+	if errors.As(err, &wrong) {
+		f.Wrong[wrong.Field] = wrong.Wrong
+	}
+	return since, until
+}
+
+// only are the trackings that are meant; none where all that are enabled are.
+func (f *catchUpForm) only() (names []string) {
+	some := false
+	for _, t := range f.Only {
+		if t.Chosen {
+			names = append(names, t.Name)
+		}
+		some = some || t.Enabled && !t.Chosen
+	}
+	if len(names) == 0 {
+		f.Wrong["only"] = errNoneChosen.Error()
+	}
+	if !some {
+		return nil
+	}
+	return names
+}
+
+// integrations are the names in the field To.
+func (f *catchUpForm) integrations() (names []string) {
+	for name := range strings.SplitSeq(f.To, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// tell opens the store to tell its history.
+func (c *Console) tell(ctx context.Context, kinds []history.Kind, only, to []string) (site.Told, error) {
+	if _, err := c.endpoint(ctx); err != nil { // which there is none of, for one, where the inbox is another hub's
+		return site.Told{}, err
+	}
+	return c.Site.Tell(ctx, site.Telling{Kinds: kinds, Only: only, To: to, Rate: history.DefaultRate, Inbox: c.inboxURL()})
+}
+
+// planBackfill counts what a backfill would send, which it does not.
+func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
+	form, err := c.readCatchUp(r, history.Orders)
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	refuse := func(status int, alert string) { c.showCatchUp(w, r, status, alert, &form, nil) }
+	kind, err := history.ParseKind(string(form.Kind))
+	if err != nil {
+		refuse(http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	now := time.Now().UTC()
+	since, until := form.period(now, now)
+	var only []string
+	if kind == history.Orders { // of customers there is one thing to tell
+		only = form.only()
+	}
+	if len(form.Wrong) > 0 {
+		refuse(http.StatusUnprocessableEntity, "")
+		return
+	}
+	told, err := c.tell(r.Context(), []history.Kind{kind}, only, form.integrations())
+	if err != nil {
+		refuse(http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	switch begun, err := told.Begun(kind, form.Period); {
+	case err != nil:
+		refuse(http.StatusConflict, err.Error())
+		return
+	case begun != nil:
+		refuse(http.StatusConflict, errLeft.Error())
+		return
+	}
+	c.begin(w, r, job{Says: "Reading what Commerce has", Counts: string(kind) + " read"}, func(ctx context.Context, at func(int)) finding {
+		plan, err := told.Plan(ctx, kind, since, until, at)
+		if err != nil {
+			return failed(ctx, err, "Nothing was sent.")
+		}
+		return finding{Plan: &planned{Plan: plan, told: told, form: form, Since: since, Until: until}}
+	})
+}
+
+// reconcile compares what Commerce has with what was delivered. It sends nothing.
+func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
+	kinds := []history.Kind{history.Orders, history.Customers}
+	form, err := c.readCatchUp(r, kinds...)
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	refuse := func(status int, alert string) { c.showCatchUp(w, r, status, alert, nil, &form) }
+	now := time.Now().UTC()
+	since, until := form.period(now, site.Settled(now))
+	only := form.only()
+	if len(form.Wrong) > 0 {
+		refuse(http.StatusUnprocessableEntity, "")
+		return
+	}
+	log := c.log()
+	if log == nil {
+		refuse(http.StatusNotFound, errNoLog.Error())
+		return
+	}
+	told, err := c.tell(r.Context(), kinds, only, nil)
+	if err != nil {
+		refuse(http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	c.begin(w, r, job{Says: "Comparing what Commerce has with what was delivered", Counts: "orders and customers read"}, func(ctx context.Context, at func(int)) finding {
+		known, err := told.Ledger(ctx, log)
+		if err != nil {
+			return failed(ctx, err, "")
+		}
+		comparison, err := told.Compare(ctx, kinds, since, until, known, told.Journal(), at)
+		if err != nil {
+			return failed(ctx, err, "")
+		}
+		losses, err := told.Losses(ctx, comparison)
+		if err != nil {
+			return failed(ctx, err, "")
+		}
+		return finding{Gaps: &compared{Comparison: comparison, told: told, form: form, asked: since, Losses: losses}}
+	})
+}
+
+// sendFound sends what was planned, or what is missing: that which the page showed, and
+// nothing else.
+func (c *Console) sendFound(w http.ResponseWriter, r *http.Request) {
+	found, ok := c.catching.take(r.PostFormValue("found"))
+	switch {
+	case !ok:
+		c.showCatchUp(w, r, http.StatusConflict, errNotShown.Error(), nil, nil)
+	case found.Plan != nil:
+		p := found.Plan
+		c.backfill(w, r, p.told, p.told.Begin(p.form.Kind, p.form.Period, p.Since, p.Until, p.Plan))
+	case found.Gaps != nil:
+		c.sendMissing(w, r, *found.Gaps)
+	}
+}
+
+// goOn goes on with a backfill that was stopped, or forgets it.
+func (c *Console) goOn(w http.ResponseWriter, r *http.Request) {
+	all, err := c.left(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	i := slices.IndexFunc(all, func(l left) bool { return l.ID() == r.PostFormValue("left") })
+	if i < 0 {
+		c.showCatchUp(w, r, http.StatusConflict, errNotLeft.Error(), nil, nil)
+		return
+	}
+	position := all[i].Position
+	if r.PostFormValue("do") == "forget" {
+		if err := position.Forget(); err != nil {
+			c.fail(w, r, http.StatusInternalServerError, err)
+			return
+		}
+		c.done(w, r, "/catchup", "Forgotten. What was sent stays sent.")
+		return
+	}
+	told, err := c.tell(r.Context(), []history.Kind{position.Kind}, position.Only, position.To)
+	if err != nil {
+		c.showCatchUp(w, r, http.StatusUnprocessableEntity, err.Error(), nil, nil)
+		return
+	}
+	c.backfill(w, r, told, position)
+}
+
+// backfill sends from a position on.
+func (c *Console) backfill(w http.ResponseWriter, r *http.Request, told site.Told, position *history.Position) {
+	work := job{Says: "Telling Segment what happened", Counts: "events sent", Of: position.Events, Done: position.Sent}
+	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
+		err := told.Backfill(ctx, position, told.Journal(), func(p history.Position) { at(p.Sent) })
+		if err != nil {
+			return failed(ctx, err, fmt.Sprintf("%d of %d events are sent. Nothing is lost: it goes on from there, whenever you like.", position.Sent, position.Events))
+		}
+		return finding{
+			Says:   fmt.Sprintf("Done: %s of %s sent.", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources)),
+			Unsent: refusals{position.Refusals, position.Refused},
+		}
+	})
+}
+
+// sendMissing sends what is missing, and nothing else.
+func (c *Console) sendMissing(w http.ResponseWriter, r *http.Request, gaps compared) {
+	work := job{Says: "Telling Segment what is missing", Counts: "missing facts told", Of: len(gaps.Missing)}
+	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
+		sent, refused, err := gaps.told.Send(ctx, gaps.Missing, gaps.told.Journal(), at)
+		if err != nil {
+			return failed(ctx, err, fmt.Sprintf("%s sent. To go on, compare again: what was sent is not missing any more.", words.Count(sent, "event")))
+		}
+		return finding{
+			Says:   fmt.Sprintf("Done: %s sent.", words.Count(sent, "event")),
+			Unsent: refusals{refused[:min(len(refused), namedAtMost)], len(refused)},
+		}
+	})
+}
+
+// begin begins a job, and shows how far it is, or what it has come to.
+func (c *Console) begin(w http.ResponseWriter, r *http.Request, work job, run func(ctx context.Context, at func(int)) finding) {
+	if !c.catching.begin(r.Context(), work, run) {
+		c.showCatchUp(w, r, http.StatusConflict, errCatchingUp.Error(), nil, nil)
+		return
+	}
+	http.Redirect(w, r, "/catchup", http.StatusSeeOther)
+}
+
+// stopCatchingUp ends the job that is underway, or forgets what was found.
+func (c *Console) stopCatchingUp(w http.ResponseWriter, r *http.Request) {
+	c.catching.stop()
+	http.Redirect(w, r, "/catchup", http.StatusSeeOther)
+}
+
+// showJob answers the page's script with how far the job is, or, once it has ended, that
+// the page is to be loaded anew.
+func (c *Console) showJob(w http.ResponseWriter, _ *http.Request) {
+	work := c.catching.underway()
+	if work == nil {
+		w.WriteHeader(http.StatusResetContent)
+		return
+	}
+	c.showPart(w, http.StatusOK, "catchup", "job", work)
+}

@@ -210,6 +210,12 @@ func (p *Page) Sees(text string) {
 	p.await(fmt.Sprintf("“%s” to be seen", text), "probe.tidy(document.body.innerText).includes(%q)", text)
 }
 
+// Holds waits until JavaScript is true of the page; what says what that is.
+func (p *Page) Holds(what, script string) {
+	p.t.Helper()
+	p.await(what, "%s", script)
+}
+
 // Press clicks on the link or button of that name with the mouse.
 func (p *Page) Press(name string) {
 	p.t.Helper()

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -35,12 +36,15 @@ type finding struct {
 	Alert  string
 }
 
+// Ended says that there is something to say of a job that has ended.
+func (f finding) Ended() bool { return f.Says != "" || f.Alert != "" }
+
 // failed is what there is to say of a job that has ended early.
 func failed(ctx context.Context, err error, so string) finding {
 	if ctx.Err() != nil {
-		return finding{Says: "Stopped. " + so}
+		return finding{Says: strings.TrimSpace("Stopped. " + so)}
 	}
-	return finding{Alert: err.Error() + "\n" + so}
+	return finding{Alert: strings.TrimSpace(err.Error() + "\n" + so)}
 }
 
 // jobMoment is how long a page waits for a job before it shows how far that is.

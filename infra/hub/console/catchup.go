@@ -189,17 +189,17 @@ func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int
 		return
 	}
 	if backfill != nil {
-		data.Backfill = *backfill
+		data.Backfill, data.Found = *backfill, finding{} // who corrects a form looks at that
 	}
 	if reconcile != nil {
-		data.Reconcile = *reconcile
+		data.Reconcile, data.Found = *reconcile, finding{}
 	}
 	_, err = c.Site.Credentials(r.Context())
 	data.Connected = err == nil
 	if data.Left, err = c.left(r.Context()); err != nil {
 		alert = cmp.Or(alert, err.Error())
 	}
-	c.show(w, r, status, "catchup", view{Path: "/catchup", Alert: cmp.Or(alert, data.Found.Alert), Data: data})
+	c.show(w, r, status, "catchup", view{Path: "/catchup", Alert: alert, Data: data})
 }
 
 // catchUpForms are the two forms: as they were sent, where that has come to something
@@ -207,12 +207,12 @@ func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int
 func (c *Console) catchUpForms(ctx context.Context, found finding) (backfill, reconcile catchUpForm, err error) {
 	backfill = catchUpForm{Kind: history.Orders}
 	reconcile = catchUpForm{Period: site.Period{Since: "24h"}}
-	if backfill.Only, err = c.tellables(ctx, history.Orders); err != nil {
+	enabled, err := c.enabled(ctx)
+	if err != nil {
 		return backfill, reconcile, err
 	}
-	if reconcile.Only, err = c.tellables(ctx, history.Orders, history.Customers); err != nil {
-		return backfill, reconcile, err
-	}
+	backfill.Only = tellables(enabled, history.Orders)
+	reconcile.Only = tellables(enabled, history.Orders, history.Customers)
 	switch {
 	case found.Plan != nil:
 		backfill = found.Plan.form
@@ -222,22 +222,31 @@ func (c *Console) catchUpForms(ctx context.Context, found finding) (backfill, re
 	return backfill, reconcile, nil
 }
 
-// tellables are the trackings that can be told, all that are enabled chosen.
-func (c *Console) tellables(ctx context.Context, kinds ...history.Kind) (all []tellable, err error) {
-	values, err := c.Site.Read(ctx, site.AllNames())
+// enabled says which trackings are, by their names.
+func (c *Console) enabled(ctx context.Context) (map[string]bool, error) {
+	var names []string
+	for _, t := range tracking.All() {
+		names = append(names, settings.Enabled(t))
+	}
+	values, err := c.Site.Read(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	set := chosenBy(values, c.Site.Defaults())
-	for _, name := range history.Trackings(kinds...) {
-		t, err := tracking.ByName(name)
-		if err != nil {
-			return nil, err
-		}
-		enabled := set[settings.Enabled(t)] == "true"
-		all = append(all, tellable{t, enabled, enabled})
+	set, enabled := chosenBy(values, c.Site.Defaults()), map[string]bool{}
+	for _, t := range tracking.All() {
+		enabled[t.Name] = set[settings.Enabled(t)] == "true"
 	}
-	return all, nil
+	return enabled, nil
+}
+
+// tellables are the trackings that can be told, all that are enabled chosen.
+func tellables(enabled map[string]bool, kinds ...history.Kind) (all []tellable) {
+	for _, t := range tracking.All() {
+		if slices.Contains(history.Trackings(kinds...), t.Name) {
+			all = append(all, tellable{t, enabled[t.Name], enabled[t.Name]})
+		}
+	}
+	return all
 }
 
 // left are the backfills that were stopped. The one that is underway is none.
@@ -270,9 +279,11 @@ func (c *Console) readCatchUp(r *http.Request, kinds ...history.Kind) (form catc
 		Period: site.Period{Since: strings.TrimSpace(r.PostFormValue("since")), Until: strings.TrimSpace(r.PostFormValue("until"))},
 		To:     strings.TrimSpace(r.PostFormValue("to")), Wrong: map[string]string{},
 	}
-	if form.Only, err = c.tellables(r.Context(), kinds...); err != nil {
+	enabled, err := c.enabled(r.Context())
+	if err != nil {
 		return form, err
 	}
+	form.Only = tellables(enabled, kinds...)
 	for i, t := range form.Only {
 		form.Only[i].Chosen = slices.Contains(r.PostForm["only"], t.Name)
 	}

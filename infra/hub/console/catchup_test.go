@@ -128,6 +128,15 @@ func (s *shop) settled() string {
 	}
 }
 
+// finds plans or compares, and gives the page once that is done.
+func (s *shop) finds(path string, form url.Values) (page string) {
+	s.t.Helper()
+	if status, page := s.post(path, form); status != http.StatusOK {
+		s.t.Fatalf("%s answers %d:\n%s", path, status, page)
+	}
+	return s.settled()
+}
+
 var (
 	foundField = regexp.MustCompile(`name="found" value="([^"]+)"`)
 	leftField  = regexp.MustCompile(`name="left" value="([^"]+)"`)
@@ -170,7 +179,7 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	s.addOrder(day, "unpaid")
 	s.addOrder(day.AddDate(0, 0, 1), "paid")
 	s.addOrder(day.AddDate(0, -3, 0), "paid") // before it
-	_, page := s.post("/catchup/plan", plan(map[string]string{"until": "2026-04-01", "to": "Amplitude, Braze"}))
+	page := s.finds("/catchup/plan", plan(map[string]string{"until": "2026-04-01", "to": "Amplitude, Braze"}))
 	wants(t, page, "Step 2: send it", "<dt>Orders</dt><dd>2</dd>", "<dt>Events</dt><dd>3</dd>", "<dt>Takes about</dt><dd>1 s</dd>",
 		"2026-01-01T00:00:00Z</span> until <span class=\"whole\">2026-04-01T00:00:00Z", "<b>2</b> Checkout Started", "<b>1</b> Order Completed",
 		"to be passed on to Amplitude and Braze only", "Send 3 events", "[redacted]", `value="Amplitude, Braze"`)
@@ -178,8 +187,8 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	if s.sent() != 0 {
 		t.Error("to plan it sends it")
 	}
-	_, done := s.send(page)
-	wants(t, done, "Done: 3 events of 2 orders sent.")
+	s.send(page)
+	wants(t, s.settled(), "Done: 3 events of 2 orders sent.")
 	if s.sent() != 3 {
 		t.Errorf("%d messages came, want 3", s.sent())
 	}
@@ -190,11 +199,11 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 		"name": "Mara Quarry", "email": "mara@example.com",
 		"meta": commercetest.Object{"timestamps": commercetest.Object{"created_at": "2026-03-01T00:00:00.000Z", "updated_at": "2026-03-01T00:00:00.000Z"}},
 	})
-	_, page = s.post("/catchup/plan", url.Values{"kind": {"customers"}, "since": {"2026-01-01"}})
+	page = s.finds("/catchup/plan", url.Values{"kind": {"customers"}, "since": {"2026-01-01"}})
 	wants(t, page, "<dt>Customers</dt><dd>1</dd>", "Send 1 event")
 	_, page = s.post("/catchup/stop", nil)
 	lacks(t, page, "Send 1 event")
-	_, page = s.post("/catchup/plan", plan(map[string]string{"since": "2026-02-01", "only": "order-cancelled"}))
+	page = s.finds("/catchup/plan", plan(map[string]string{"since": "2026-02-01", "only": "order-cancelled"}))
 	wants(t, page, "There is nothing to send.")
 	lacks(t, page, `name="found"`)
 }
@@ -248,7 +257,7 @@ func TestABackfillCanBeStoppedAndGoesOn(t *testing.T) {
 	for n := range orders {
 		s.addOrder(day.Add(time.Duration(n)*time.Second), "unpaid")
 	}
-	_, page := s.post("/catchup/plan", plan(nil))
+	page := s.finds("/catchup/plan", plan(nil))
 	wants(t, page, "Send 250 events")
 	letGo := s.holds()
 	defer letGo()
@@ -303,14 +312,14 @@ func TestABackfillThatFailedSaysWhyAndCanBeForgotten(t *testing.T) {
 		s.addOrder(day.Add(time.Duration(n)*time.Second), "unpaid")
 	}
 	s.takes = 1
-	_, page := s.post("/catchup/plan", plan(nil))
-	_, page = s.send(page)
+	s.send(s.finds("/catchup/plan", plan(nil)))
+	page := s.settled()
 	wants(t, page, `role="alert"`, "it refuses everything (segment_401)", "100 of 150 events are sent", "A backfill that was stopped")
 	left := leftField.FindStringSubmatch(page)
 	_, page = s.post("/catchup/left", url.Values{"left": {left[1]}, "do": {"forget"}})
 	wants(t, page, "Forgotten.")
 	lacks(t, page, "A backfill that was stopped")
-	_, page = s.post("/catchup/plan", plan(nil))
+	page = s.finds("/catchup/plan", plan(nil))
 	wants(t, page, "Send 150 events")
 }
 
@@ -334,7 +343,7 @@ func (s *shop) delivered(name, event, order string, received time.Time) {
 func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 	s := openShop(t)
 	compare := url.Values{"since": {"6h"}, "only": append([]string{"customer-created"}, allOfOrders...)}
-	_, page := s.post("/catchup/compare", compare)
+	page := s.finds("/catchup/compare", compare)
 	wants(t, page, "there is nothing to compare yet")
 
 	now := time.Now()
@@ -347,15 +356,15 @@ func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 			s.commerce.AddLog(i["id"].(string), 503, "<b>unavailable")
 		}
 	}
-	_, page = s.post("/catchup/compare", compare)
+	page = s.finds("/catchup/compare", compare)
 	wants(t, page, "goes back to ", "<td>Checkout Started</td><td class=\"bad\">1</td><td>1</td>", "order.created of <a", lost,
 		"Why those of Checkout Started seem lost", "1 × answered 503", "Send what is missing, 1 event", `value="6h"`)
 	lacks(t, page, got, "Mara")
 	if s.sent() != 0 {
 		t.Error("to compare it sends")
 	}
-	_, page = s.send(page)
-	wants(t, page, "Done: 1 event sent.")
+	s.send(page)
+	wants(t, s.settled(), "Done: 1 event sent.")
 	s.mu.Lock()
 	for id := range s.times {
 		if !strings.HasPrefix(id, "checkout-started:"+lost) {
@@ -363,7 +372,7 @@ func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 		}
 	}
 	s.mu.Unlock()
-	_, page = s.post("/catchup/compare", compare)
+	page = s.finds("/catchup/compare", compare)
 	wants(t, page, "Nothing is missing.")
 	lacks(t, page, `name="found"`)
 }

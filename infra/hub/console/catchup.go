@@ -295,7 +295,7 @@ func (f *catchUpForm) period(now, end time.Time) (since, until time.Time) {
 	since, until, err := f.Parse(now, end)
 	var wrong *site.TimeError
 	if errors.As(err, &wrong) {
-		f.Wrong[wrong.Field] = wrong.Wrong
+		f.Wrong[wrong.Field] = wrong.Error()
 	}
 	return since, until
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"html"
 	"io"
 	"maps"
@@ -94,7 +95,9 @@ func (b *browser) do(request *http.Request) (status int, page string) {
 		request.AddCookie(cookie)
 	}
 	answer := httptest.NewRecorder()
-	b.handler.ServeHTTP(answer, request)
+	ctx, end := context.WithCancel(request.Context())
+	b.handler.ServeHTTP(answer, request.WithContext(ctx))
+	end() // as a server does
 	b.cookies = answer.Result().Cookies()
 	body, _ := io.ReadAll(answer.Body)
 	if page = string(body); strings.Contains(page, "PLANTED") || strings.Contains(page, commercetest.ClientSecret) {

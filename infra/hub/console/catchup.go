@@ -142,8 +142,20 @@ type tallied struct {
 	*history.Tally
 }
 
-// Passed are those that were not to be sent.
-func (t tallied) Passed() int { return t.Skipped + t.Filtered }
+// cell is a figure below the title of its column.
+type cell struct {
+	Title string
+	Count int
+	Bad   bool
+}
+
+// Cells are the figures of a row, in the order of the columns.
+func (t tallied) Cells() []cell {
+	return []cell{
+		{"Missing", t.Missing, t.Missing > 0}, {"Delivered", t.Delivered, false}, {"Sent from here", t.Here, false}, {"Waiting", t.Underway, false},
+		{"Skipped", t.Skipped + t.Filtered, false}, {"Dead letters", t.Buried, false}, {"Unclear", t.Unclear, false},
+	}
+}
 
 func (c compared) Rows() (rows []tallied) {
 	for _, name := range c.told.Trackings() {

@@ -357,7 +357,7 @@ func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 		}
 	}
 	page = s.finds("/catchup/compare", compare)
-	wants(t, page, "goes back to ", "<td>Checkout Started</td><td class=\"bad\">1</td><td>1</td>", "order.created of <a", lost,
+	wants(t, page, "goes back to ", `<b>Checkout Started</b></td><td data-label="Missing" class="bad">1</td><td data-label="Delivered">1</td><td data-label="Sent from here"></td>`, "order.created of <a", lost,
 		"Why those of Checkout Started seem lost", "1 × answered 503", "Send what is missing, 1 event", `value="6h"`)
 	lacks(t, page, got, "Mara")
 	if s.sent() != 0 {

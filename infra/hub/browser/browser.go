@@ -192,6 +192,12 @@ func (p *Page) await(what, script string, args ...any) {
 	}
 }
 
+// Holds waits until JavaScript is true of the page; what says what that is.
+func (p *Page) Holds(what, script string) {
+	p.t.Helper()
+	p.await(what, "%s", script)
+}
+
 // Visit goes to a path as the address bar does.
 func (p *Page) Visit(path string) {
 	p.t.Helper()
@@ -208,12 +214,6 @@ func (p *Page) Text() string { return Ask[string](p, "document.body.innerText") 
 func (p *Page) Sees(text string) {
 	p.t.Helper()
 	p.await(fmt.Sprintf("“%s” to be seen", text), "probe.tidy(document.body.innerText).includes(%q)", text)
-}
-
-// Holds waits until JavaScript is true of the page; what says what that is.
-func (p *Page) Holds(what, script string) {
-	p.t.Helper()
-	p.await(what, "%s", script)
 }
 
 // Press clicks on the link or button of that name with the mouse.

@@ -29,8 +29,8 @@ type Console struct {
 
 	registering sync.Mutex // two at once would each create what they both find missing
 	connection  connection
-	latest      latest
 	catching    catching
+	latest      latest
 }
 
 // Handler answers everything below the root that is the console's.
@@ -53,10 +53,6 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("POST /templates/{name}/preview", c.previewTemplate)
 	mux.HandleFunc("GET /templates/{name}/versions/{version}", c.showVersion)
 	mux.HandleFunc("POST /templates/{name}/restore", c.restoreTemplate)
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
-	mux.HandleFunc("GET /executions", c.executions)
-	mux.HandleFunc("GET /trace", c.trace)
-	mux.HandleFunc("GET /doctor", c.doctor)
 	mux.HandleFunc("GET /catchup", c.catchUp)
 	mux.HandleFunc("GET /catchup/job", c.showJob)
 	mux.HandleFunc("POST /catchup/plan", c.planBackfill)
@@ -64,6 +60,10 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("POST /catchup/send", c.sendFound)
 	mux.HandleFunc("POST /catchup/left", c.goOn)
 	mux.HandleFunc("POST /catchup/stop", c.stopCatchingUp)
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
+	mux.HandleFunc("GET /executions", c.executions)
+	mux.HandleFunc("GET /trace", c.trace)
+	mux.HandleFunc("GET /doctor", c.doctor)
 	if c.Machine != nil {
 		mux.HandleFunc("GET "+LinesPath, c.lines)
 		mux.HandleFunc("POST /samples", c.sendSample)

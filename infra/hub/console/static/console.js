@@ -52,8 +52,8 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   });
 }
 
-// An element with data-poll="URL" is filled anew every few seconds while it is seen. An
-// answer of 205 says that what it shows has ended: the page has something else by now.
+// An element with data-poll="URL" is filled anew every few seconds while it is seen. The
+// answer 205 says that the whole page is another one by now.
 for (const element of document.querySelectorAll("[data-poll]")) {
   const seconds = Number(element.dataset.every || 3);
   setInterval(async () => {

@@ -90,7 +90,12 @@ func TestEveryPage(t *testing.T) {
 		{"executions", visit("/executions")},
 		{"trace", func(p *browser.Page) { p.Visit("/executions"); p.Press(lastOrder(p)); p.Sees("Look") }},
 		{"doctor", visit("/doctor")},
-		{"catchup", visit("/catchup")},
+		{"catchup", func(p *browser.Page) {
+			for _, t := range []tracking.Tracking{tracking.OrderRefunded, tracking.OrderCancelled} {
+				h.set(map[string]string{settings.Template(t): templates.Default(t.Name)})
+			}
+			p.Visit("/catchup")
+		}},
 		{"catchup-plan", func(p *browser.Page) {
 			p.Visit("/catchup")
 			p.Fill("Created since", "2026-01-01")

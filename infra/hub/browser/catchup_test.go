@@ -11,8 +11,11 @@ import (
 	"time"
 
 	"commerce-segment/infra/commercetest"
+	"commerce-segment/infra/hub/browser"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
 )
 
 // connects tells the hub of a Commerce.
@@ -165,5 +168,60 @@ func TestWhatWasLostIsFoundAndSent(t *testing.T) {
 	p.Sees("Nothing is missing.")
 	if sent := segment.count(); sent != 2 {
 		t.Errorf("%d messages came, want the one of the webhook and the one that was lost", sent)
+	}
+}
+
+// catchUpPages are what TestEveryPage looks at of a shop of which Segment was not told
+// everything.
+func catchUpPages(h *hub, commerce *commercetest.Server) []shot {
+	h.t.Helper()
+	for n := range 300 {
+		payment := map[bool]string{true: "paid", false: "unpaid"}[n%3 == 0]
+		addOrder(commerce, time.Date(2026, 3, 1, 0, n, 0, 0, time.UTC), payment)
+	}
+	for n := range 3 { // whose webhooks never come
+		addOrder(commerce, time.Now().Add(time.Duration(n+10)*time.Minute), "unpaid")
+	}
+	segment := startSink(h.t)
+	segment.takes = 2
+	plan := func(p *browser.Page) {
+		p.Visit("/catchup")
+		p.Fill("Created since", "2026-01-01")
+		p.Fill("Created until", "2026-07-01")
+		p.Fill("Only to these integrations", "Amplitude")
+		p.Follow("Step 1: plan it")
+		p.Sees("Send 400 events")
+	}
+	return []shot{
+		{"catchup", func(p *browser.Page) {
+			for _, t := range tracking.All() { // which may have been broken
+				h.set(map[string]string{settings.Template(t): templates.Default(t.Name)})
+			}
+			p.Visit("/catchup")
+		}},
+		{"catchup-plan", plan},
+		{"catchup-missing", func(p *browser.Page) {
+			p.Visit("/catchup")
+			p.Fill("Happened until", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+			p.Follow("Compare")
+			p.Sees("Send what is missing, 3 events")
+		}},
+		{"catchup-wrong", func(p *browser.Page) {
+			p.Visit("/catchup")
+			p.Fill("Created since", "last year")
+			p.Follow("Step 1: plan it")
+			p.Sees("write a time such as")
+		}},
+		{"catchup-sending", func(p *browser.Page) {
+			h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-source's"})
+			plan(p)
+			p.Follow("Send 400 events")
+			p.Sees("134 of 400 events sent")
+		}},
+		{"catchup-stopped", func(p *browser.Page) {
+			p.Visit("/catchup")
+			p.Follow("Stop")
+			p.Sees("A backfill that was stopped")
+		}},
 	}
 }

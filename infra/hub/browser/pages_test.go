@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/hub/browser"
@@ -41,15 +40,6 @@ func TestEveryPage(t *testing.T) {
 	}
 	h.set(map[string]string{settings.Template(tracking.OrderRefunded): `{"event": ""}`})
 	h.posts("order-refunded/full")
-	for n := range 300 {
-		payment := map[bool]string{true: "paid", false: "unpaid"}[n%3 == 0]
-		addOrder(commerce, time.Date(2026, 3, 1, 0, n, 0, 0, time.UTC), payment)
-	}
-	for n := range 3 { // whose webhooks never come
-		addOrder(commerce, time.Now().Add(time.Duration(n+10)*time.Minute), "unpaid")
-	}
-	segment := startSink(t)
-	segment.takes = 2
 
 	p := h.open()
 	edited := "/templates/order-completed"
@@ -90,43 +80,9 @@ func TestEveryPage(t *testing.T) {
 		{"executions", visit("/executions")},
 		{"trace", func(p *browser.Page) { p.Visit("/executions"); p.Press(lastOrder(p)); p.Sees("Look") }},
 		{"doctor", visit("/doctor")},
-		{"catchup", func(p *browser.Page) {
-			for _, t := range []tracking.Tracking{tracking.OrderRefunded, tracking.OrderCancelled} {
-				h.set(map[string]string{settings.Template(t): templates.Default(t.Name)})
-			}
-			p.Visit("/catchup")
-		}},
-		{"catchup-plan", func(p *browser.Page) {
-			p.Visit("/catchup")
-			p.Fill("Created since", "2026-01-01")
-			p.Fill("Created until", "2026-07-01")
-			p.Fill("Only to these integrations", "Amplitude")
-			p.Follow("Step 1: plan it")
-			p.Sees("Send 400 events")
-		}},
-		{"catchup-missing", func(p *browser.Page) {
-			p.Visit("/catchup")
-			p.Fill("Happened until", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
-			p.Follow("Compare")
-			p.Sees("Send what is missing, 3 events")
-		}},
-		{"catchup-wrong", func(p *browser.Page) {
-			p.Visit("/catchup")
-			p.Fill("Created since", "last year")
-			p.Follow("Step 1: plan it")
-			p.Sees("write a time such as")
-		}},
 		{"none", visit("/none")},
-		{"catchup-sending", func(p *browser.Page) {
-			h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-source's"})
-			p.Visit("/catchup")
-			p.Fill("Created since", "2026-01-01")
-			p.Fill("Created until", "2026-07-01")
-			p.Follow("Step 1: plan it")
-			p.Follow("Send 400 events")
-			p.Sees("134 of 400 events sent")
-		}},
 	}
+	pages = append(pages, catchUpPages(h, commerce)...)
 	save(changed(defaultTemplate, "first"))
 	save(changed(defaultTemplate, "second"))
 	looks := []struct {

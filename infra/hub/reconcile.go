@@ -86,7 +86,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	if len(comparison.Missing) == 0 {
 		return nil
 	}
-	if err := explain(cmd, t, comparison); err != nil {
+	if err := printMissing(cmd, t, comparison); err != nil {
 		return err
 	}
 	if !options.send {
@@ -120,8 +120,8 @@ func printComparison(w io.Writer, c *history.Comparison, trackings []string) err
 // listed bounds how many missing facts are named.
 const listed = 20
 
-// explain names what is missing, and says why it seems lost.
-func explain(cmd *cobra.Command, t site.Told, c *history.Comparison) error {
+// printMissing names what is missing, and says why it seems lost.
+func printMissing(cmd *cobra.Command, t site.Told, c *history.Comparison) error {
 	w := cmd.OutOrStdout()
 	fmt.Fprintln(w)
 	for _, m := range c.Missing[:min(listed, len(c.Missing))] {

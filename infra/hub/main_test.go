@@ -54,11 +54,18 @@ func (b *buffer) String() string {
 	return b.content.String()
 }
 
+// logBook is what a hub logs to, and what a test that fails shows of it.
+type logBook interface {
+	io.Writer
+	fmt.Stringer
+}
+
 // running is a hub that a test has started.
 type running struct {
-	t              *testing.T
-	url, dir       string
-	stdout, stderr *buffer
+	t        *testing.T
+	url, dir string
+	stdout   *buffer
+	stderr   logBook
 	// stop asks it to stop, and returns its exit code once it has.
 	stop func() int
 }
@@ -96,7 +103,7 @@ func (h *running) in(t *testing.T) *running {
 var listening = regexp.MustCompile(`Listening on (http://\S+)[\s\S]+\ncurl http://\S+/inbox\n`)
 
 // awaitURL waits until a hub has said all that it says on start.
-func awaitURL(t *testing.T, stdout, stderr *buffer) string {
+func awaitURL(t *testing.T, stdout, stderr fmt.Stringer) string {
 	t.Helper()
 	var url string
 	eventually(t, "the hub says where it listens", func() bool {

@@ -371,11 +371,17 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 // program starts the built hub, and returns it with what it says on start.
 func program(t *testing.T, env []string, args ...string) (*exec.Cmd, *running) {
 	t.Helper()
+	return programLogging(t, new(buffer), env, args...)
+}
+
+// programLogging is program for a log that is too long to keep.
+func programLogging(t *testing.T, log logBook, env []string, args ...string) (*exec.Cmd, *running) {
+	t.Helper()
 	binary, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &running{t: t, dir: filepath.Join(t.TempDir(), ".hub"), stdout: new(buffer), stderr: new(buffer)}
+	h := &running{t: t, dir: filepath.Join(t.TempDir(), ".hub"), stdout: new(buffer), stderr: log}
 	hub := exec.Command(binary, append([]string{"run", "--dir", h.dir}, args...)...)
 	hub.Env = append(os.Environ(), env...)
 	hub.Stdout, hub.Stderr = h.stdout, h.stderr

@@ -131,7 +131,7 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if response.StatusCode == http.StatusAccepted {
-		h.recents.keep(function.Relay.Tracking, []byte(event.Body))
+		h.recents.keep(function.Relay.Tracking, event.Body)
 	}
 	for key, value := range response.Headers {
 		w.Header().Set(key, value)

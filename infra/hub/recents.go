@@ -19,24 +19,25 @@ const (
 // templates on.
 type recents struct {
 	mu    sync.Mutex
-	list  []console.Recent // oldest first
+	list  []recent // oldest first
 	bytes int
 }
 
+// recent is an accepted webhook as it was posted. It is read when somebody looks at it.
+type recent struct {
+	at       time.Time
+	tracking tracking.Tracking
+	body     string
+}
+
 // keep adds an accepted webhook, and drops the oldest beyond the bounds.
-func (r *recents) keep(t tracking.Tracking, body []byte) {
-	webhook, kept, err := commerce.Check(body)
-	if err != nil {
-		return // accepted all the same, and buried with the reason
-	}
+func (r *recents) keep(t tracking.Tracking, body string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.list = append(r.list, console.Recent{
-		At: time.Now(), Tracking: t, Event: webhook.Event, Resource: webhook.ResourceID, Body: kept,
-	})
-	r.bytes += len(kept)
+	r.list = append(r.list, recent{time.Now(), t, body})
+	r.bytes += len(body)
 	for len(r.list) > recentsKeeps || r.bytes > recentsBytes {
-		r.bytes -= len(r.list[0].Body)
+		r.bytes -= len(r.list[0].body)
 		r.list = slices.Delete(r.list, 0, 1)
 	}
 }
@@ -44,8 +45,17 @@ func (r *recents) keep(t tracking.Tracking, body []byte) {
 // newestFirst are those that are kept.
 func (r *recents) newestFirst() []console.Recent {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	list := slices.Clone(r.list)
-	slices.Reverse(list)
-	return list
+	r.mu.Unlock()
+	var webhooks []console.Recent
+	for _, each := range slices.Backward(list) {
+		webhook, kept, err := commerce.Check([]byte(each.body))
+		if err != nil {
+			continue // nothing is accepted that is no webhook
+		}
+		webhooks = append(webhooks, console.Recent{
+			At: each.at, Tracking: each.tracking, Event: webhook.Event, Resource: webhook.ResourceID, Body: kept,
+		})
+	}
+	return webhooks
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -138,11 +139,12 @@ func TestAtScaleNothingIsRefusedWhileTheSecretIsRotated(t *testing.T) {
 // default, and there is no secret.
 func deployed(t *testing.T, aws *standin.AWS, tracked tracking.Tracking) *cloud {
 	t.Helper()
-	c := newCloud(t, aws.URL, tracked, int(spool.Visibility.Seconds()))
+	visibility := int(spool.Visibility.Seconds())
+	c := newCloud(t, aws.URL, tracked, visibility)
 	c.stack = map[string]string{outputs.Prefix: c.prefix}
 	for _, other := range tracking.All() {
 		c.stack[outputs.Webhook(other)] = "https://api.example" + serve.Route(other.Name)
-		c.stack[outputs.Queue(other)] = c.newQueue(other.Name, map[string]string{})
+		c.stack[outputs.Queue(other)] = c.newQueue(other.Name, map[string]string{"VisibilityTimeout": strconv.Itoa(visibility)})
 		c.stack[outputs.DeadLetters(other)] = c.newQueue(other.Name+"-dead-letters", map[string]string{})
 	}
 	c.stack[outputs.Queue(tracked)], c.stack[outputs.DeadLetters(tracked)] = c.queue, c.dead

@@ -65,20 +65,9 @@ func Encode(e relay.Envelope) (string, error) {
 // Decode opens the text of an envelope. Its error says what is wrong with it, and
 // quotes nothing of it. It is a relay.ErrVersion where another release wrote it.
 func Decode(text string) (relay.Envelope, error) {
-	// The version comes first: in another one the other fields may be anything.
-	var of struct {
-		Version int `json:"v"`
-	}
-	if json.Unmarshal([]byte(text), &of) == nil && of.Version != version {
-		if of.Version <= 0 { // no release writes that
-			return relay.Envelope{}, fmt.Errorf("the envelope has version %d, which no release writes", of.Version)
-		}
-		return relay.Envelope{}, fmt.Errorf("%w: the envelope has version %d, and this program reads version %d: "+
-			"deploy the release that wrote it", relay.ErrVersion, of.Version, version)
-	}
 	var w wire
-	if err := json.Unmarshal([]byte(text), &w); err != nil {
-		return relay.Envelope{}, errors.New("the envelope is not the JSON that this program writes")
+	if err := json.Unmarshal([]byte(text), &w); err != nil || w.Version != version {
+		return relay.Envelope{}, notOurs(text)
 	}
 	e := relay.Envelope{Received: w.Received}
 	if w.Presented != nil {
@@ -94,6 +83,23 @@ func Decode(text string) (relay.Envelope, error) {
 	}
 	e.Body = body
 	return e, nil
+}
+
+// notOurs is why a text is no envelope of this release. In another one's everything but
+// the version may be anything.
+func notOurs(text string) error {
+	var of struct {
+		Version int `json:"v"`
+	}
+	switch err := json.Unmarshal([]byte(text), &of); {
+	case err != nil, of.Version == version:
+		return errors.New("the envelope is not the JSON that this program writes")
+	case of.Version <= 0:
+		return fmt.Errorf("the envelope has version %d, which no release writes", of.Version)
+	default:
+		return fmt.Errorf("%w: the envelope has version %d, and this program reads version %d: "+
+			"deploy the release that wrote it", relay.ErrVersion, of.Version, version)
+	}
 }
 
 // Open makes an item of an envelope's text. Where the envelope cannot be opened

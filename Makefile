@@ -60,13 +60,22 @@ lint:
 SCALE ?= 10
 
 .PHONY: prove
-prove: ## Show at full size what README promises, in five minutes; SCALE=100 has ten times as many kills and webhooks
+prove: ## Show at full size what README promises, in ten minutes; SCALE=100 has ten times as many kills and webhooks
 	go test -count 1 -v -timeout 2h -run AtScale ./functions -scale $(SCALE)
+	go test -count 1 -v -timeout 2h -run AtScale ./infra/hub -scale $(SCALE)
 	go test -count 1 -v -timeout 2h -run AtScale ./shared/relay ./shared/template -scale $(SCALE)0
 
 .PHONY: licenses
 licenses: ## List the licences of what is compiled in, in infra/LICENSES.md
 	go run ./infra/licenses > infra/LICENSES.md
+
+# Where vuln.go.dev cannot be reached, VULNDB is file:// and the folder data/osv of the
+# module golang.org/x/vulndb.
+VULNDB ?= https://vuln.go.dev
+
+.PHONY: audit
+audit: ## Look for known vulnerabilities in what is compiled in, Go's own library included
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db $(VULNDB) ./functions/... ./infra/hub ./infra
 
 FUZZTIME ?= 10m
 

@@ -50,7 +50,7 @@ delivers to an inbox that takes what any Segment SDK sends. The settings are the
 files in the directory, made on the first run. To send to Segment instead, put
 its host in segment/host there and a source's write key in segment/write-key.
 
-Events that wait for delivery are kept in memory only.`,
+Events that wait for delivery are kept in memory only, up to 64 MB of each tracking.`,
 		Example: `  hub run
   ADDR=127.0.0.1:9000 hub run
   hub run --inbox-fail 0.5 --backoff 200ms     # an outage of Segment, in quick motion`,

@@ -31,8 +31,8 @@ var scale = flag.Int("scale", 1, "multiply the number of webhooks in tests AtSca
 const (
 	// connections are how many webhooks Commerce posts at the same time.
 	connections = 8
-	// underwayAtOnce are how many may be accepted and not yet delivered. The hub accepts
-	// faster than it delivers: who posts without end fills its queues first.
+	// underwayAtOnce are how many may be accepted and not yet delivered, so that what is in
+	// memory is no backlog.
 	underwayAtOnce = 500
 	// heapMost is what the hub may hold in memory after a collection, in MB, however
 	// many webhooks it has had: the bounds of all that it keeps, and what it needs itself.

@@ -96,16 +96,18 @@ func (q DeadLetterQueue) List(ctx context.Context) (letters []DeadLetter, err er
 // kind, it tells progress how many it has looked at. It returns how many it put
 // back, and its error says why it stopped: the rest is where it was.
 func (q DeadLetterQueue) Redrive(ctx context.Context, matches func(DeadLetter) bool, progress func(looked int)) (moved int, err error) {
-	looked := 0
+	looked, began := 0, time.Now()
 	// What is delivered in vain meanwhile is buried again, as a new message with the
-	// same text: without these sums it would go round for good.
+	// same text: without these sums it would go round for good. A twin that was there
+	// before stays for the next time, and counts as looked at.
 	gone := map[[sha256.Size]byte]bool{}
 	err = q.each(ctx, redriveHolds, func(m types.Message) (done bool, err error) {
 		sum := sha256.Sum256([]byte(aws.ToString(m.Body)))
-		if gone[sum] {
+		letter := deadLetter(m)
+		if gone[sum] && letter.Buried.After(began) {
 			return false, nil
 		}
-		if matches(deadLetter(m)) {
+		if !gone[sum] && matches(letter) {
 			// First to the queue: cut off between the two, it is there twice and sent
 			// twice, which is better than never.
 			if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(q.queue), MessageBody: m.Body}); err != nil {
@@ -206,7 +208,7 @@ func (q DeadLetterQueue) release(ctx context.Context, messages []types.Message) 
 // put it there by itself.
 func deadLetter(m types.Message) DeadLetter {
 	item := Open("", 0, aws.ToString(m.Body))
-	letter := DeadLetter{Envelope: item.Envelope, Err: item.Err, Burial: exhausted(MaxReceives), Buried: sentAt(m)}
+	letter := DeadLetter{ID: aws.ToString(m.MessageId), Envelope: item.Envelope, Err: item.Err, Burial: exhausted(MaxReceives), Buried: sentAt(m)}
 	if reason := text(m, attributeReason); reason != "" {
 		receives, _ := strconv.Atoi(text(m, attributeReceives)) // Bury writes a number
 		letter.Burial = relay.Burial{

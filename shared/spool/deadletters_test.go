@@ -203,6 +203,21 @@ func TestRedriveEndsWhereAllIsBuriedAgain(t *testing.T) {
 	})
 }
 
+// Of two with the same text one goes back and both were looked at: nobody else has
+// received the other.
+func TestTwinsAreLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newDeadQueue(1)
+		fake.bury(fake.letters[0].body, "segment_400")
+		looked := 0
+		moved, err := NewDeadLetterQueue(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(n int) { looked = n })
+		if err != nil || moved != 1 || looked != 2 {
+			t.Errorf("moved %d, looked at %d, error %v; want 1 and 2", moved, looked, err)
+		}
+		fake.check(t, 1, 0)
+	})
+}
+
 // An operator who interrupts it gets the rest back at once.
 func TestRedriveThatIsInterruptedReleasesTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

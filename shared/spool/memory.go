@@ -52,6 +52,7 @@ type Memory struct {
 	bytes    int
 	budget   int
 	puts     int
+	buried   int
 	changed  chan struct{} // closed when a message may be visible earlier; nil while nobody waits
 }
 
@@ -129,12 +130,13 @@ func (m *Memory) Bury(_ context.Context, e relay.Envelope, b relay.Burial) error
 	if err := m.charge(text); err != nil {
 		return err
 	}
-	m.dead = append(m.dead, grave{text: text, burial: b, buried: time.Now()})
+	m.digGrave(text, b, time.Now())
 	return nil
 }
 
 // DeadLetter is an event that was given up, and why.
 type DeadLetter struct {
+	ID       string // its own among those of its queue
 	Envelope relay.Envelope
 	Err      error // why the envelope could not be opened; its Body is then the spool's text of it
 	Burial   relay.Burial
@@ -150,9 +152,33 @@ func (m *Memory) DeadLetters() []DeadLetter {
 	letters := make([]DeadLetter, len(graves))
 	for i, g := range graves {
 		item := Open("", g.burial.Receives, g.text)
-		letters[i] = DeadLetter{Envelope: item.Envelope, Err: item.Err, Burial: g.burial, Buried: g.buried}
+		letters[i] = DeadLetter{ID: g.id, Envelope: item.Envelope, Err: item.Err, Burial: g.burial, Buried: g.buried}
 	}
 	return letters
+}
+
+// Redrive puts the dead letters that match back on the queue, as DeadLetterQueue does
+// in AWS: from their first attempt on. It returns how many it put back.
+func (m *Memory) Redrive(matches func(DeadLetter) bool) (moved int) {
+	back := map[string]bool{}
+	for _, letter := range m.DeadLetters() {
+		back[letter.ID] = matches(letter)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var stay []grave
+	for _, g := range m.dead {
+		if !back[g.id] {
+			stay = append(stay, g)
+			continue
+		}
+		m.puts++
+		heap.Push(&m.waiting, &message{text: g.text, put: m.puts, visible: time.Now()})
+		moved++
+	}
+	m.dead = stay
+	m.wake()
+	return moved
 }
 
 // Counts says how many messages a Memory holds.
@@ -215,7 +241,13 @@ func (m *Memory) receive(message *message, now time.Time) receipt {
 func (m *Memory) redrive(message *message, now time.Time) {
 	delete(m.received, message.handle())
 	heap.Remove(&m.waiting, message.place)
-	m.dead = append(m.dead, grave{text: message.text, buried: now, burial: exhausted(message.receives)})
+	m.digGrave(message.text, exhausted(message.receives), now)
+}
+
+// digGrave keeps a dead letter under an id that no other has.
+func (m *Memory) digGrave(text string, b relay.Burial, now time.Time) {
+	m.buried++
+	m.dead = append(m.dead, grave{id: strconv.Itoa(m.buried), text: text, burial: b, buried: now})
 }
 
 // exhausted is what is said of a message that was handed out that often: who moved
@@ -263,6 +295,7 @@ func (m *Memory) charge(text string) error {
 
 // grave is a dead letter as it is kept.
 type grave struct {
+	id     string
 	text   string
 	burial relay.Burial
 	buried time.Time

@@ -348,3 +348,33 @@ func BenchmarkMemory(b *testing.B) {
 		})
 	}
 }
+
+// A thousand dead letters: each that matches goes back once, and the others stay.
+func TestMemoryRedrivesThoseThatMatch(t *testing.T) {
+	m := NewMemory()
+	for i := range 1000 {
+		reason := []string{"segment_400", "message_invalid"}[i%2]
+		if err := m.Bury(t.Context(), relay.Envelope{Body: fmt.Appendf(nil, `{"n":%d}`, i)}, relay.Burial{Reason: reason}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moved := m.Redrive(func(l DeadLetter) bool { return l.Burial.Reason == "segment_400" })
+	if counts := m.Counts(); moved != 500 || counts.Visible != 500 || counts.Dead != 500 {
+		t.Errorf("moved %d, then it holds %+v", moved, counts)
+	}
+	came := map[string]bool{}
+	for len(came) < 500 {
+		for _, item := range m.Receive(t.Context(), BatchSize) {
+			if text := string(item.Envelope.Body); came[text] || item.Receives != 1 {
+				t.Fatalf("%s came again, or at its attempt %d", text, item.Receives)
+			} else {
+				came[text] = true
+			}
+			m.Delete(item.Handle)
+		}
+	}
+	one := m.DeadLetters()[7].ID
+	if moved := m.Redrive(func(l DeadLetter) bool { return l.ID == one }); moved != 1 || len(m.DeadLetters()) != 499 {
+		t.Errorf("of one id it moved %d", moved)
+	}
+}

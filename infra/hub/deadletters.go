@@ -1,25 +1,19 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/hub/words"
-	"commerce-segment/shared/spool"
-	"commerce-segment/shared/tracking"
 )
 
 // selection says which dead letters are meant.
@@ -61,23 +55,24 @@ reason. It never shows the event. While it reads, and for ten minutes where it i
 killed, nobody else can receive them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := selected.open(cmd.Context())
+			yard, err := selected.open(cmd.Context())
 			if err != nil {
 				return err
 			}
-			expected, err := d.count(cmd.Context())
+			now, err := yard.Backlog(cmd.Context())
 			if err != nil {
 				return err
 			}
-			graves, looked, err := d.list(cmd.Context())
+			all, err := yard.List(cmd.Context())
 			if err != nil {
 				return err
 			}
-			defer sayWhatIsHidden(cmd.ErrOrStderr(), looked, expected)
+			defer sayWhatIsHidden(cmd.ErrOrStderr(), len(all), now.Dead)
+			graves := slices.DeleteFunc(slices.Clone(all), func(g site.Grave) bool { return !selected.matches(g) })
 			if asJSON {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
-				return encoder.Encode(graves)
+				return encoder.Encode(written(graves))
 			}
 			return printGraves(cmd.OutOrStdout(), graves, time.Now())
 		},
@@ -105,58 +100,28 @@ delivered drop it with hub rotate --finish. A stranger's stay dead letters.`,
 		Example: `  hub deadletters redrive --reason message_invalid --tracking order-completed`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := selected.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return d.redrive(cmd)
+			return redrive(cmd, selected)
 		},
 	}
 	addSelection(cmd, &selected)
 	return cmd
 }
 
-// graveyard is the selected dead letters of a store.
-type graveyard struct {
-	queues  []trackingQueue
-	reasons []string
-}
-
-type trackingQueue struct {
-	tracking tracking.Tracking
-	queue    spool.DeadLetterQueue
-}
-
 // open finds the queues of the dead letters that are meant.
-func (s selection) open(ctx context.Context) (graveyard, error) {
+func (s selection) open(ctx context.Context) (site.Graveyard, error) {
 	trackings, err := named(s.trackings)
 	if err != nil {
-		return graveyard{}, err
+		return nil, err
 	}
 	deployed, err := site.OpenDeployed(ctx, s.Prefix)
 	if err != nil {
-		return graveyard{}, err
+		return nil, err
 	}
-	yard, err := graveyardOf(deployed.Deployment, trackings)
-	yard.reasons = s.reasons
-	return yard, err
+	return deployed.Deployment.Graveyard(trackings)
 }
 
-// graveyardOf is all dead letters of these trackings.
-func graveyardOf(d *site.Deployment, trackings []tracking.Tracking) (graveyard, error) {
-	var yard graveyard
-	for _, t := range trackings {
-		queue, err := d.DeadLetters(t)
-		if err != nil {
-			return graveyard{}, err
-		}
-		yard.queues = append(yard.queues, trackingQueue{t, queue})
-	}
-	return yard, nil
-}
-
-func (y graveyard) matches(letter spool.DeadLetter) bool {
-	return len(y.reasons) == 0 || slices.Contains(y.reasons, letter.Burial.Reason)
+func (s selection) matches(g site.Grave) bool {
+	return len(s.reasons) == 0 || slices.Contains(s.reasons, g.Burial.Reason)
 }
 
 // grave is a dead letter as it is shown: what is written on it, not what is in it.
@@ -169,148 +134,63 @@ type grave struct {
 	Buried   time.Time `json:"buried"`
 }
 
-// list reads all queues at once, each of which takes a second or more. The oldest
-// come first. It looked at more where only some reasons are meant.
-func (y graveyard) list(ctx context.Context) (graves []grave, looked int, err error) {
-	found, counts := make([][]grave, len(y.queues)), make([]int, len(y.queues))
-	reading, ctx := errgroup.WithContext(ctx)
-	for i, q := range y.queues {
-		reading.Go(func() error {
-			letters, err := q.queue.List(ctx)
-			if err != nil {
-				return fmt.Errorf("%s: %w", q.tracking.Name, err)
-			}
-			counts[i] = len(letters)
-			for _, letter := range letters {
-				if y.matches(letter) {
-					b := letter.Burial
-					found[i] = append(found[i], grave{q.tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, letter.Buried})
-				}
-			}
-			return nil
-		})
+// written are dead letters as they are shown.
+func written(graves []site.Grave) []grave {
+	list := []grave{} // in JSON an empty list, not null
+	for _, g := range graves {
+		b := g.Burial
+		list = append(list, grave{g.Tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, g.Buried})
 	}
-	if err := reading.Wait(); err != nil {
-		return nil, 0, err
-	}
-	for _, n := range counts {
-		looked += n
-	}
-	graves = slices.Concat(found...)
-	slices.SortStableFunc(graves, func(a, b grave) int { return a.Buried.Compare(b.Buried) })
-	return append([]grave{}, graves...), looked, nil // an empty list in JSON, not null
+	return list
 }
 
 // printGraves prints a line for each, and how many there are of each kind.
-func printGraves(w io.Writer, graves []grave, now time.Time) error {
+func printGraves(w io.Writer, graves []site.Grave, now time.Time) error {
 	if len(graves) == 0 {
 		_, err := fmt.Fprintln(w, "There are no dead letters.")
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tREASON\tRESOURCE\tAGE\tDETAIL")
-	for _, g := range graves {
+	for _, g := range written(graves) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, g.Reason, g.Resource, words.Age(now.Sub(g.Buried)), strings.Join(site.Lines(g.Detail), " "))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(table, "\nCOUNT\tTRACKING\tREASON")
-	for _, kind := range kinds(graves) {
-		fmt.Fprintf(table, "%d\t%s\t%s\n", kind.count, kind.tracking, kind.reason)
+	for _, kind := range site.Kinds(graves) {
+		fmt.Fprintf(table, "%d\t%s\t%s\n", kind.Count, kind.Tracking, kind.Reason)
 	}
 	return table.Flush()
 }
 
-// kind is a tracking and a reason that dead letters have in common.
-type kind struct {
-	tracking, reason string
-	count            int
-}
-
-// kinds counts, the most first.
-func kinds(graves []grave) []kind {
-	counts := map[kind]int{}
-	for _, g := range graves {
-		counts[kind{tracking: g.Tracking, reason: g.Reason}]++
-	}
-	var all []kind
-	for k, count := range counts {
-		k.count = count
-		all = append(all, k)
-	}
-	slices.SortFunc(all, func(a, b kind) int {
-		return cmp.Or(b.count-a.count, cmp.Compare(a.tracking, b.tracking), cmp.Compare(a.reason, b.reason))
-	})
-	return all
-}
-
-// redrive puts the selected dead letters back, from all queues at once: each takes
-// a second or more. How many there are is what SQS reckons, since to count them is
-// to receive them all. One queue's error leaves the others to finish.
-func (y graveyard) redrive(cmd *cobra.Command) error {
-	expected, err := y.count(cmd.Context())
+// redrive puts the selected dead letters back. How many there are is what SQS reckons,
+// since to count them is to receive them all.
+func redrive(cmd *cobra.Command, selected selection) error {
+	yard, err := selected.open(cmd.Context())
 	if err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	var moved, looked int
-	bar := newProgress(cmd.ErrOrStderr(), "dead letters looked at", expected)
-	var redriving errgroup.Group
-	failures := make([]error, len(y.queues))
-	for i, q := range y.queues {
-		redriving.Go(func() error {
-			n, err := q.queue.Redrive(cmd.Context(), y.matches, func(int) {
-				mu.Lock()
-				defer mu.Unlock()
-				looked++
-				if expected > 0 {
-					bar.at(looked)
-				}
-			})
-			mu.Lock()
-			defer mu.Unlock()
-			moved += n
-			if err != nil {
-				failures[i] = fmt.Errorf("%s: %w", q.tracking.Name, err)
-			}
-			return nil
-		})
+	now, err := yard.Backlog(cmd.Context())
+	if err != nil {
+		return err
 	}
-	_ = redriving.Wait()
+	bar := newProgress(cmd.ErrOrStderr(), "dead letters looked at", now.Dead)
+	looked := 0
+	moved, err := yard.Redrive(cmd.Context(), selected.matches, func(n int) {
+		looked = n
+		if now.Dead > 0 {
+			bar.at(n)
+		}
+	})
 	bar.done()
-	if err := errors.Join(failures...); err != nil {
-		return fmt.Errorf("%w (%d were put back, the rest is where it was)", err, moved)
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d put back.\n", moved)
-	sayWhatIsHidden(cmd.ErrOrStderr(), looked, expected)
+	sayWhatIsHidden(cmd.ErrOrStderr(), looked, now.Dead)
 	return nil
-}
-
-// count is about how many dead letters there are, for whatever reason.
-func (y graveyard) count(ctx context.Context) (int, error) {
-	return y.total(ctx, spool.DeadLetterQueue.Count)
-}
-
-// total asks all queues at once for a number.
-func (y graveyard) total(ctx context.Context, of func(spool.DeadLetterQueue, context.Context) (int, error)) (total int, err error) {
-	counts := make([]int, len(y.queues))
-	counting, ctx := errgroup.WithContext(ctx)
-	for i, q := range y.queues {
-		counting.Go(func() (err error) {
-			if counts[i], err = of(q.queue, ctx); err != nil {
-				return fmt.Errorf("%s: %w", q.tracking.Name, err)
-			}
-			return nil
-		})
-	}
-	if err := counting.Wait(); err != nil {
-		return 0, err
-	}
-	for _, n := range counts {
-		total += n
-	}
-	return total, nil
 }
 
 // sayWhatIsHidden says so where fewer dead letters came than there are.

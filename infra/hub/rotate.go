@@ -13,8 +13,6 @@ import (
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
-	"commerce-segment/shared/spool"
-	"commerce-segment/shared/tracking"
 )
 
 // rotation is the flags of hub rotate.
@@ -148,17 +146,13 @@ func sayWhatWaits(cmd *cobra.Command, s site.Site) error {
 	if s.Deployment == nil {
 		return nil
 	}
-	yard, err := graveyardOf(s.Deployment, tracking.All())
+	now, err := s.Deployment.Backlog(cmd.Context())
 	if err != nil {
 		return err
 	}
-	waiting, err := yard.total(cmd.Context(), spool.DeadLetterQueue.CountWaiting)
-	if err != nil {
-		return err
-	}
-	if waiting > 0 {
+	if now.Waiting > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Still to be delivered: about %s. One that came unverified, with the old secret, would\n"+
-			"become a dead letter (forged). If the alarm late, blocked or unverified is on, rather finish once it is over.\n", words.Count(waiting, "event"))
+			"become a dead letter (forged). If the alarm late, blocked or unverified is on, rather finish once it is over.\n", words.Count(now.Waiting, "event"))
 	}
 	return nil
 }

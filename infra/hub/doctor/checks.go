@@ -284,7 +284,11 @@ func (p Patient) queues(ctx context.Context) []Finding {
 	if p.Site.Deployment == nil {
 		return []Finding{{State: OK, Says: "on this machine there are none: what waits is in the memory of a running hub"}}
 	}
-	backlogs, err := p.Site.Deployment.Backlogs(ctx)
+	yard, err := p.Site.Deployment.Graveyard(tracking.All())
+	if err != nil {
+		return unknown(err)
+	}
+	backlogs, err := yard.Backlogs(ctx)
 	if err != nil {
 		return unknown(err)
 	}

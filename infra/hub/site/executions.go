@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
-	"golang.org/x/sync/errgroup"
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/stack/outputs"
@@ -137,46 +136,6 @@ func messageIn(row []types.ResultField) []byte {
 		}
 	}
 	return nil
-}
-
-// Backlog is what lies on a store's queues, as SQS reckons.
-type Backlog struct {
-	Waiting, Dead int
-}
-
-// Backlog is what lies on all queues together.
-func (d *Deployment) Backlog(ctx context.Context) (total Backlog, err error) {
-	counts, err := d.Backlogs(ctx)
-	if err != nil {
-		return Backlog{}, err
-	}
-	for _, c := range counts {
-		total.Waiting += c.Waiting
-		total.Dead += c.Dead
-	}
-	return total, nil
-}
-
-// Backlogs asks all queues at once. They are in the catalogue's order.
-func (d *Deployment) Backlogs(ctx context.Context) ([]Backlog, error) {
-	all := tracking.All()
-	counts := make([]Backlog, len(all))
-	counting, ctx := errgroup.WithContext(ctx)
-	for i, t := range all {
-		queue, err := d.DeadLetters(t)
-		if err != nil {
-			return nil, err
-		}
-		counting.Go(func() (err error) {
-			counts[i].Waiting, err = queue.CountWaiting(ctx)
-			return err
-		})
-		counting.Go(func() (err error) {
-			counts[i].Dead, err = queue.Count(ctx)
-			return err
-		})
-	}
-	return counts, counting.Wait()
 }
 
 // Named is the store as the story of an order names it: the commands that look at

@@ -46,6 +46,8 @@ func TestABrokenTemplateIsFoundAndWhatWaitsFlowsOnceItIsMended(t *testing.T) {
 	page := consolePage(t, cloud, "/doctor")
 	contains(t, "the console", page, `<span class="pill is-fault">fault</span>`, "order-completed: its events wait", "about 20 events on its queue")
 
+	contains(t, "the console", consolePage(t, cloud, "/deadletters"), "There are no dead letters.", "Order Completed", `<td data-label="Events">20</td>`)
+
 	hub(t, cloud, nil, "templates", "restore", cloud.tracking.Name, "default")
 	equal(t, "the templates at once", doctorsFinding(t, cloud, "templates").State, "ok")
 	shop.arrives(segment, many)

@@ -302,7 +302,7 @@ func rotateDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 }
 
 func lookAfterDeadLetters(t *testing.T, do does) {
-	if got := do(exitDone, "deadletters", "list"); got.stdout != "There are no dead letters.\n" {
+	if got := do(exitDone, "deadletters", "list", "--prefix", shop); got.stdout != "There are no dead letters.\n" {
 		t.Errorf("at first it says\n%s", got.stdout)
 	}
 	completed, updated := queuesOf(t, tracking.OrderCompleted), queuesOf(t, tracking.OrderUpdated)
@@ -311,22 +311,23 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 	completed.bury("segment_400", "order-3")
 	updated.bury("message_invalid", "order-4")
 
-	got := do(exitDone, "deadletters", "list")
+	got := do(exitDone, "deadletters", "list", "--prefix", shop)
 	for _, part := range []string{
 		"order-completed message_invalid order-1 ", " s no user\n", "order-completed segment_400 order-3 ",
 		"\n2 order-completed message_invalid\n", "\n1 order-completed segment_400\n", "\n1 order-updated message_invalid\n",
+		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.", "\nTo replay them: hub deadletters redrive --reason REASON --prefix /commerce-segment\n",
 	} {
 		if !strings.Contains(unpadded(got.stdout), part) {
 			t.Errorf("the list does not show %q:\n%s", part, got.stdout)
 		}
 	}
-	var graves []grave
-	if err := json.Unmarshal([]byte(do(exitDone, "deadletters", "list", "--json", "--tracking", "order-completed", "--reason", "segment_400").stdout), &graves); err != nil ||
+	var graves []site.Written
+	if err := json.Unmarshal([]byte(do(exitDone, "deadletters", "list", "--prefix", shop, "--json", "--tracking", "order-completed", "--reason", "segment_400").stdout), &graves); err != nil ||
 		len(graves) != 1 || graves[0].Resource != "order-3" || graves[0].Detail != "no user" || graves[0].Receives != 1 {
 		t.Errorf("selected and as JSON: %+v, %v", graves, err)
 	}
 
-	got = do(exitDone, "deadletters", "redrive", "--reason", "message_invalid", "--tracking", "order-completed")
+	got = do(exitDone, "deadletters", "redrive", "--prefix", shop, "--reason", "message_invalid", "--tracking", "order-completed")
 	if got.stdout != "2 put back.\n" || !strings.Contains(got.stderr, "dead letters looked at: 3 of 3\n") {
 		t.Errorf("it says\n%s%s", got.stdout, got.stderr)
 	}
@@ -336,13 +337,13 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 	if waiting := updated.waiting(); waiting != 0 {
 		t.Errorf("%d of another tracking are on the queue", waiting)
 	}
-	if got := do(exitDone, "deadletters", "redrive"); got.stdout != "2 put back.\n" {
+	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "2 put back.\n" {
 		t.Errorf("the rest: it says\n%s", got.stdout)
 	}
-	if got := do(exitDone, "deadletters", "redrive"); got.stdout != "0 put back.\n" || got.stderr != "" {
+	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "0 put back.\n" || got.stderr != "" {
 		t.Errorf("of nothing it says\n%s%s", got.stdout, got.stderr)
 	}
-	do(exitFailed, "deadletters", "list", "--tracking", "order-paid")
+	do(exitFailed, "deadletters", "list", "--prefix", shop, "--tracking", "order-paid")
 }
 
 // watchDeployed looks at a day of 3,000 webhooks in the functions' logs.

@@ -57,6 +57,7 @@ func serveConsole(ctx context.Context, w site.Where, addr string, stdout, stderr
 	fmt.Fprintf(stdout, "The console of %s is at\n%s\n^C stops it.\n", s.Name, link)
 	server := newServer(c.Handler(), c.Log)
 	context.AfterFunc(ctx, func() { shutDown(ctx, server) })
+	defer c.Stop()
 	if err := server.Serve(listener); err != http.ErrServerClosed {
 		return fmt.Errorf("serving the console on %s: %w", link, err)
 	}

@@ -31,15 +31,18 @@ func TestTheConsolePostsASample(t *testing.T) {
 	}
 }
 
-// Without its list nobody sees on this machine that an event was given up.
-func TestThePageListsDeadLetters(t *testing.T) {
+// Without this nobody sees on this machine that an event was given up.
+func TestThePagesTellOfDeadLetters(t *testing.T) {
 	h := start(t)
 	h.set("templates/order-completed", `{"event": ""}`)
 	h.webhook("order-completed", order("order.paid", "o-dead"))
-	eventually(t, "the page lists the dead letter", func() bool {
+	eventually(t, "the page counts the dead letter, and says where it is", func() bool {
 		_, page := h.request("GET", "/", "")
-		return strings.Contains(page, "<td><code>o-dead</code></td><td><code>message_invalid</code></td>")
+		return strings.Contains(page, `<dd class="bad">1</dd>`) && strings.Contains(page, `<a href="/deadletters">`)
 	})
+	if _, page := h.request("GET", "/deadletters", ""); !strings.Contains(page, "o-dead") || !strings.Contains(page, "message_invalid") {
+		t.Errorf("the page of the dead letters does not show it:\n%s", page)
+	}
 }
 
 // A page elsewhere on the web can have its visitor's browser post here.

@@ -19,6 +19,7 @@ import (
 // selection says which dead letters are meant.
 type selection struct {
 	site.Where
+	addr               string
 	reasons, trackings []string
 }
 
@@ -26,10 +27,11 @@ func newDeadLetters() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deadletters list|redrive",
 		Short: "Look at what could not be delivered, and send it again",
-		Long: `deadletters is about the events of a deployed store that could not be delivered. They
-are kept for 14 days from when they were buried; those for which every attempt was
-used up, from when they came. On this machine they are in the memory of a running
-hub, and in its log.`,
+		Long: `deadletters is about the events that could not be delivered. Without --prefix it asks
+the hub that runs on this machine, which has them in its memory until it is stopped.
+With --prefix it reads the queues of a deployed store, where they are kept for 14 days
+from when they were buried; those for which every attempt was used up, from when they
+came. The console's page Dead letters has the same, and shows what is in them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return withUsage(cmd, fmt.Errorf("say list or redrive")) },
 	}
@@ -39,7 +41,9 @@ hub, and in its log.`,
 }
 
 func addSelection(cmd *cobra.Command, s *selection) {
-	addPrefix(cmd, &s.Where, site.DefaultPrefix)
+	addAddr(cmd, &s.addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
+	addPrefix(cmd, &s.Where, "")
+	cmd.MarkFlagsMutuallyExclusive("addr", "prefix")
 	cmd.Flags().StringSliceVar(&s.reasons, "reason", nil, "only those with these `reasons`")
 	cmd.Flags().StringSliceVar(&s.trackings, "tracking", nil, "only those of these `trackings`")
 }
@@ -51,8 +55,8 @@ func newDeadLettersList() *cobra.Command {
 		Use:   "list [--reason REASON] [--tracking NAME] [--json] [--prefix PREFIX]",
 		Short: "List dead letters, without what is in them",
 		Long: `list shows why each event could not be delivered, and how many there are for each
-reason. It never shows the event. While it reads, and for ten minutes where it is
-killed, nobody else can receive them.`,
+reason, and says what to do about it. It never shows the event. While it reads a
+deployed store's, and for ten minutes where it is killed, nobody else can receive them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			yard, err := selected.open(cmd.Context())
@@ -74,7 +78,11 @@ killed, nobody else can receive them.`,
 				encoder.SetIndent("", "  ")
 				return encoder.Encode(written(graves))
 			}
-			return printGraves(cmd.OutOrStdout(), graves, time.Now())
+			if err := printGraves(cmd.OutOrStdout(), graves, time.Now()); err != nil || len(graves) == 0 {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nTo replay them: hub deadletters redrive --reason REASON%s\n", selected.flag())
+			return err
 		},
 	}
 	addSelection(cmd, &selected)
@@ -87,18 +95,20 @@ func newDeadLettersRedrive() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "redrive [--reason REASON] [--tracking NAME] [--prefix PREFIX]",
 		Short: "Put dead letters back on their queue, to be delivered again",
-		Long: `redrive puts dead letters back on their queue, for the functions to deliver. Mend
-first what sent them there: what cannot be delivered again comes back. Their
-messageIds are as before, so Segment drops what it has had within a day. While it
-runs, and for an hour where it is killed, nobody else can receive the others.
+		Long: `redrive puts dead letters back on their queue, to be delivered. Mend first what sent
+them there: what cannot be delivered again comes back. A change reaches the functions
+of a deployed store within 75 seconds, so wait as long. The messageIds are as before, so
+Segment drops what it has had within a day. While it runs on a deployed store, and for
+an hour where it is killed, nobody else can receive the others.
 
 Those with the reason forged came when no secret could be compared, with one that does
 not count now. If that is an old secret, which was rotated away before they were
 delivered, put it below the new one in the parameter commerce/webhook-secret
 (Parameter Store's history has it), wait 75 seconds, redrive, and when they are
 delivered drop it with hub rotate --finish. A stranger's stay dead letters.`,
-		Example: `  hub deadletters redrive --reason message_invalid --tracking order-completed`,
-		Args:    cobra.NoArgs,
+		Example: `  hub deadletters redrive --reason message_invalid --tracking order-completed
+  hub deadletters redrive --reason message_invalid --prefix /commerce-segment`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return redrive(cmd, selected)
 		},
@@ -113,6 +123,9 @@ func (s selection) open(ctx context.Context) (site.Graveyard, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Prefix == "" {
+		return openRunning(ctx, s.addr, trackings)
+	}
 	deployed, err := site.OpenDeployed(ctx, s.Prefix)
 	if err != nil {
 		return nil, err
@@ -120,26 +133,23 @@ func (s selection) open(ctx context.Context) (site.Graveyard, error) {
 	return deployed.Deployment.Graveyard(trackings)
 }
 
+// flag names the store on a command line, with a space before it.
+func (s selection) flag() string {
+	if s.Prefix == "" {
+		return ""
+	}
+	return s.Where.Flag()
+}
+
 func (s selection) matches(g site.Grave) bool {
 	return len(s.reasons) == 0 || slices.Contains(s.reasons, g.Burial.Reason)
 }
 
-// grave is a dead letter as it is shown: what is written on it, not what is in it.
-type grave struct {
-	Tracking string    `json:"tracking"`
-	Reason   string    `json:"reason"`
-	Detail   string    `json:"detail,omitempty"`
-	Resource string    `json:"resource,omitempty"`
-	Receives int       `json:"receives"`
-	Buried   time.Time `json:"buried"`
-}
-
 // written are dead letters as they are shown.
-func written(graves []site.Grave) []grave {
-	list := []grave{} // in JSON an empty list, not null
+func written(graves []site.Grave) []site.Written {
+	list := []site.Written{} // in JSON an empty list, not null
 	for _, g := range graves {
-		b := g.Burial
-		list = append(list, grave{g.Tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, g.Buried})
+		list = append(list, g.Written())
 	}
 	return list
 }
@@ -159,10 +169,30 @@ func printGraves(w io.Writer, graves []site.Grave, now time.Time) error {
 		return err
 	}
 	fmt.Fprintln(table, "\nCOUNT\tTRACKING\tREASON")
-	for _, kind := range site.Kinds(graves) {
-		fmt.Fprintf(table, "%d\t%s\t%s\n", kind.Count, kind.Tracking, kind.Reason)
+	kinds := site.Kinds(graves)
+	for _, kind := range kinds {
+		fmt.Fprintf(table, "%d\t%s\t%s\n", len(kind.Graves), kind.Tracking.Name, kind.Reason)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return explainReasons(w, kinds)
+}
+
+// explainReasons says of each reason once what it means, and what to do.
+func explainReasons(w io.Writer, kinds []site.Kind) error {
+	said := map[string]bool{}
+	for _, kind := range kinds {
+		if said[kind.Reason] {
+			continue
+		}
+		said[kind.Reason] = true
+		reason := site.Explain(kind.Reason)
+		if _, err := fmt.Fprintf(w, "\n%s: %s. %s\n  → %s\n", kind.Reason, reason.Title, reason.Says, reason.Do); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // redrive puts the selected dead letters back. How many there are is what SQS reckons,

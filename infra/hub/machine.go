@@ -11,7 +11,6 @@ import (
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
-	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -29,7 +28,9 @@ func (h *hub) console() http.Handler {
 func (m machine) URL() string              { return m.url }
 func (m machine) Recent() []console.Recent { return m.webhooks.recents.newestFirst() }
 func (m machine) Waiting() int             { return m.webhooks.waiting() }
-func (m machine) Dead() []relay.Burial     { return m.webhooks.dead() }
+func (m machine) Dead() int                { return m.webhooks.dead() }
+
+func (m machine) Graveyard() site.Graveyard { return m.webhooks.graveyard() }
 
 func (m machine) Lines() *executions.Memory { return m.lines }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/semaphore"
 
+	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/spool"
@@ -82,17 +83,22 @@ func (h *webhooks) waiting() int {
 	return total
 }
 
-// dead tells of the events that were given up, by tracking and then oldest first.
-func (h *webhooks) dead() []relay.Burial {
-	var burials []relay.Burial
-	for _, t := range tracking.All() {
-		for _, letter := range h.queues[t.Name].DeadLetters() {
-			burial := letter.Burial
-			burial.Tracking = t.Name // a redrive by the queue itself does not know it
-			burials = append(burials, burial)
-		}
+// dead counts the events that were given up.
+func (h *webhooks) dead() int {
+	total := 0
+	for _, queue := range h.queues {
+		total += queue.Counts().Dead
 	}
-	return burials
+	return total
+}
+
+// graveyard is the events that were given up.
+func (h *webhooks) graveyard() site.Graveyard {
+	var yard site.Graveyard
+	for _, t := range tracking.All() {
+		yard = append(yard, site.TrackingQueue{Tracking: t, Queue: site.InMemory{Memory: h.queues[t.Name]}})
+	}
+	return yard
 }
 
 // ServeHTTP hands POST /webhooks/<name> to the function of that name, as the

@@ -269,7 +269,7 @@ func shutDown(ctx context.Context, server *http.Server) {
 
 // sayGoodbye says what is lost, as the queues were in memory.
 func (h *hub) sayGoodbye(w io.Writer) {
-	waiting, dead := h.webhooks.waiting(), len(h.webhooks.dead())
+	waiting, dead := h.webhooks.waiting(), h.webhooks.dead()
 	if waiting+dead == 0 {
 		fmt.Fprintln(w, "\nStopped. No event was waiting.")
 		return

@@ -216,6 +216,20 @@ func (p *Page) Sees(text string) {
 	p.await(fmt.Sprintf("“%s” to be seen", text), "probe.tidy(document.body.innerText).includes(%q)", text)
 }
 
+// Until goes to a path again and again until a text is in the page.
+func (p *Page) Until(path, text string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		p.Visit(path)
+		switch {
+		case Ask[bool](p, "probe.tidy(document.body.innerText).includes(%q)", text):
+			return
+		case time.Now().After(deadline):
+			p.t.Fatalf("after %v there is still no “%s” at %s", patience, text, path)
+		}
+	}
+}
+
 // Press clicks on the link or button of that name with the mouse.
 func (p *Page) Press(name string) {
 	p.t.Helper()

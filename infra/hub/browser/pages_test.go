@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"commerce-segment/infra/commercetest"
@@ -38,8 +39,12 @@ func TestEveryPage(t *testing.T) {
 	for _, sample := range []string{"checkout-started/guest", "order-completed/guest", "order-completed/gift", "order-updated/shipped", "customer-created/new-customer"} {
 		h.posts(sample)
 	}
-	h.set(map[string]string{settings.Template(tracking.OrderRefunded): `{"event": ""}`})
-	h.posts("order-refunded/full")
+	h.set(map[string]string{
+		settings.Template(tracking.OrderRefunded): nameless, settings.Template(tracking.CustomerUpdated): strings.Replace(templates.Default("customer-updated"), "{", "(", 1),
+	})
+	for _, sample := range []string{"order-refunded/full", "order-refunded/tax-inclusive", "customer-updated/new-address"} {
+		h.posts(sample)
+	}
 
 	p := h.open()
 	edited := "/templates/order-completed"
@@ -80,6 +85,13 @@ func TestEveryPage(t *testing.T) {
 		{"executions", visit("/executions")},
 		{"trace", func(p *browser.Page) { p.Visit("/executions"); p.Press(lastOrder(p)); p.Sees("Look") }},
 		{"doctor", visit("/doctor")},
+		{"deadletters", func(p *browser.Page) { p.Until("/deadletters", "Order Refunded: 2"); p.Sees("Customer Updated") }},
+		{"deadletter", func(p *browser.Page) { lookAtOne(p); p.Sees("Still wrong") }},
+		{"deadletter-mended", func(p *browser.Page) {
+			h.set(map[string]string{settings.Template(tracking.OrderRefunded): templates.Default("order-refunded")})
+			lookAtOne(p)
+			p.Sees("One message that can be sent.")
+		}},
 		{"none", visit("/none")},
 	}
 	pages = append(pages, catchUpPages(h, commerce)...)
@@ -114,6 +126,12 @@ func TestEveryPage(t *testing.T) {
 
 // defaultTemplate is what the tests of the editor begin with.
 var defaultTemplate = templates.Default(tracking.OrderCompleted.Name)
+
+// lookAtOne opens the first of the dead letters.
+func lookAtOne(p *browser.Page) {
+	p.Visit("/deadletters")
+	p.Follow(browser.Ask[string](p, "document.querySelector('.letters td a').innerText"))
+}
 
 // lastOrder is the name of the first link to an order.
 func lastOrder(p *browser.Page) string {

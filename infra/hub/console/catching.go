@@ -4,26 +4,13 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-// catching is the work on the store's history: one job at a time, and what the last one
-// has come to.
+// catching is the work on the store's history, and what the last job has come to.
 type catching struct {
-	mu    sync.Mutex
-	job   *job // nil where none is underway
+	jobs
 	found finding
-}
-
-// job is work that goes on when the browser leaves.
-type job struct {
-	Says     string // what is being done
-	Counts   string // what is counted
-	Done, Of int    // Of is 0 where nobody knows how many there will be
-
-	cancel context.CancelFunc
-	ended  chan struct{}
 }
 
 // finding is what a job has come to. It is shown until the next one begins.
@@ -47,53 +34,14 @@ func failed(ctx context.Context, err error, so string) finding {
 	return finding{Alert: strings.TrimSpace(err.Error() + "\n" + so)}
 }
 
-// jobMoment is how long a page waits for a job before it shows how far that is.
-const jobMoment = 2 * time.Second
-
 // begin starts a job unless one is underway, and waits a moment for its end.
 func (c *catching) begin(ctx context.Context, j job, run func(ctx context.Context, at func(done int)) finding) (begun bool) {
-	c.mu.Lock()
-	if c.job != nil {
-		c.mu.Unlock()
-		return false
-	}
-	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	j.cancel, j.ended = cancel, make(chan struct{})
-	c.job, c.found = &j, finding{}
-	c.mu.Unlock()
-	go func() {
-		defer close(j.ended)
-		defer cancel()
-		found := run(working, c.at)
+	return c.jobs.begin(ctx, j, func(ctx context.Context, at func(int)) func() {
+		c.forget()
+		found := run(ctx, at)
 		found.ID = strconv.FormatInt(time.Now().UnixNano(), 36)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.job, c.found = nil, found
-	}()
-	select {
-	case <-j.ended:
-	case <-ctx.Done():
-	case <-time.After(jobMoment):
-	}
-	return true
-}
-
-// at notes how far the job is.
-func (c *catching) at(done int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.job.Done = done
-}
-
-// underway is how far the job is; nil where there is none.
-func (c *catching) underway() *job {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.job == nil {
-		return nil
-	}
-	j := *c.job
-	return &j
+		return func() { c.found = found }
+	})
 }
 
 // last is what the last job has come to.
@@ -114,15 +62,17 @@ func (c *catching) take(id string) (found finding, ok bool) {
 	return found, true
 }
 
-// stop ends the job and returns when it has ended; where there is none it forgets what
-// the last one has come to.
-func (c *catching) stop() {
-	if j := c.underway(); j != nil {
-		j.cancel()
-		<-j.ended
-		return
-	}
+// forget forgets what the last job has come to.
+func (c *catching) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.found = finding{}
+}
+
+// stop ends the job and returns when it has ended; where there is none it forgets what
+// the last one has come to.
+func (c *catching) stop() {
+	if !c.end() {
+		c.forget()
+	}
 }

@@ -524,14 +524,3 @@ func (c *Console) stopCatchingUp(w http.ResponseWriter, r *http.Request) {
 	c.catching.stop()
 	http.Redirect(w, r, "/catchup", http.StatusSeeOther)
 }
-
-// showJob answers the page's script with how far the job is, or, once it has ended, that
-// the page is to be loaded anew.
-func (c *Console) showJob(w http.ResponseWriter, _ *http.Request) {
-	work := c.catching.underway()
-	if work == nil {
-		w.WriteHeader(http.StatusResetContent)
-		return
-	}
-	c.showPart(w, http.StatusOK, "catchup", "job", work)
-}

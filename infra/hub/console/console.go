@@ -31,6 +31,13 @@ type Console struct {
 	connection  connection
 	catching    catching
 	latest      latest
+	graves      graves
+}
+
+// Stop ends what the console does in the background, and returns when it has ended.
+func (c *Console) Stop() {
+	c.graves.end()
+	c.catching.end()
 }
 
 // Handler answers everything below the root that is the console's.
@@ -53,8 +60,13 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("POST /templates/{name}/preview", c.previewTemplate)
 	mux.HandleFunc("GET /templates/{name}/versions/{version}", c.showVersion)
 	mux.HandleFunc("POST /templates/{name}/restore", c.restoreTemplate)
+	mux.HandleFunc("GET /deadletters", c.deadLetters)
+	mux.HandleFunc("GET /deadletters/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.graves.jobs) })
+	mux.HandleFunc("POST /deadletters/read", c.readAgain)
+	mux.HandleFunc("POST /deadletters/replay", c.replay)
+	mux.HandleFunc("GET /deadletters/{name}/{id}", c.deadLetter)
 	mux.HandleFunc("GET /catchup", c.catchUp)
-	mux.HandleFunc("GET /catchup/job", c.showJob)
+	mux.HandleFunc("GET /catchup/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.catching.jobs) })
 	mux.HandleFunc("POST /catchup/plan", c.planBackfill)
 	mux.HandleFunc("POST /catchup/compare", c.reconcile)
 	mux.HandleFunc("POST /catchup/send", c.sendFound)
@@ -66,6 +78,8 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /doctor", c.doctor)
 	if c.Machine != nil {
 		mux.HandleFunc("GET "+LinesPath, c.lines)
+		mux.HandleFunc("GET "+LettersPath+"{name}", c.letters)
+		mux.HandleFunc("POST "+LettersPath+"{name}", c.putBack)
 		mux.HandleFunc("POST /samples", c.sendSample)
 	}
 	return c.guard(mux)
@@ -83,6 +97,7 @@ var steps = []step{
 	{"/templates", "Templates", "How it is told"},
 	{"/finish", "Finish", "Register the webhooks"},
 	{"/executions", "Executions", "What became of webhooks"},
+	{"/deadletters", "Dead letters", "What could not be delivered"},
 	{"/catchup", "Catch up", "What Segment was not told"},
 	{"/doctor", "Doctor", "What is wrong, what to do"},
 }

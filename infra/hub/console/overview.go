@@ -10,7 +10,6 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
-	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -32,8 +31,10 @@ type Machine interface {
 	Waiting() int
 	// Lines are the log lines about webhooks.
 	Lines() *executions.Memory
-	// Dead tells of the events that were given up.
-	Dead() []relay.Burial
+	// Graveyard is the events that were given up.
+	Graveyard() site.Graveyard
+	// Dead counts them.
+	Dead() int
 }
 
 // Recent is a webhook that was accepted lately.

@@ -203,6 +203,11 @@ func (c *Console) preview(ctx context.Context, form templateForm) preview {
 		p.Problem = err.Error()
 		return p
 	}
+	return c.previewOf(ctx, p, form, tried, e)
+}
+
+// previewOf completes a preview with what becomes of an event.
+func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, tried source, e event) preview {
 	webhook, err := commerce.Parse(e.Body)
 	if err != nil {
 		p.Problem = err.Error()

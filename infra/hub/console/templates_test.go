@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -18,9 +19,13 @@ import (
 type machineWith struct {
 	Machine
 	recent []Recent
+	yard   site.Graveyard
+	lines  *executions.Memory
 }
 
-func (m machineWith) Recent() []Recent { return m.recent }
+func (m machineWith) Recent() []Recent          { return m.recent }
+func (m machineWith) Graveyard() site.Graveyard { return m.yard }
+func (m machineWith) Lines() *executions.Memory { return m.lines }
 
 // author is somebody who writes templates on the console's pages.
 type author struct {

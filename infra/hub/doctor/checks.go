@@ -282,7 +282,7 @@ func (p Patient) enabled(ctx context.Context) (map[string]bool, error) {
 
 func (p Patient) queues(ctx context.Context) []Finding {
 	if p.Site.Deployment == nil {
-		return []Finding{{State: OK, Says: "on this machine there are none: what waits is in the memory of a running hub"}}
+		return []Finding{{State: OK, Says: "on this machine they are in the memory of a running hub: its page Dead letters has them"}}
 	}
 	yard, err := p.Site.Deployment.Graveyard(tracking.All())
 	if err != nil {
@@ -306,7 +306,7 @@ func queueFindings(backlogs []site.Backlog, flag string) []Finding {
 		}
 		if n := backlogs[i].Dead; n > 0 {
 			found = append(found, Finding{State: Fault, Says: t.Name + ": about " + words.Count(n, "dead letter") + ", kept for 14 days",
-				Do: "hub deadletters list --tracking " + t.Name + flag + " says why; mend that, then hub deadletters redrive" + flag})
+				Do: redriving(" --tracking "+t.Name, flag)})
 		}
 	}
 	if len(found) == 0 {

@@ -202,7 +202,7 @@ func TestEvents(t *testing.T) {
 		{"Segment redirects", []executions.Execution{came(time.Minute, executions.Waiting, "segment_301")}, only, deployed, "fault ok", nil},
 		{"dead letters", []executions.Execution{came(1, executions.Buried, "message_invalid"), came(2, executions.Buried, "message_invalid"), came(3, executions.Buried, "forged")}, only, deployed,
 			"warning ok", []string{"buried in the last 24 hours: 1 forged, 2 message_invalid", "hub deadletters redrive --prefix /shop"}},
-		{"dead letters on this machine", []executions.Execution{came(1, executions.Buried, "message_invalid")}, only, site.Site{}, "warning ok", []string{"send them again"}},
+		{"dead letters on this machine", []executions.Execution{came(1, executions.Buried, "message_invalid")}, only, site.Site{}, "warning ok", []string{"hub deadletters list says why", "hub deadletters redrive"}},
 		{"a stranger's only", []executions.Execution{came(1, executions.Refused, "forged")}, only, deployed, "warning note", []string{"1 forged", "none in"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -27,16 +27,12 @@ var forOperators = []string{"template", "write_key_missing", "unverified", "sett
 func eventFindings(all []executions.Execution, enabled map[string]bool, since time.Duration, now time.Time, s site.Site) []Finding {
 	flag := s.Named().Flag
 	found := waitingFindings(all, now, flag)
-	redrive := "mend what the reason says; on this machine they are not kept, so send them again"
-	if s.Deployment != nil {
-		redrive = "mend what the reason says, then hub deadletters redrive" + flag
-	}
 	for _, outcome := range []struct {
 		is    executions.Outcome
 		state State
 		do    string
 	}{
-		{executions.Buried, Warning, redrive},
+		{executions.Buried, Warning, redriving("", flag)},
 		{executions.Refused, Warning, "see which with hub executions --outcome refused" + flag + "; if they are forged and Commerce's own, hub webhooks sync" + s.Flag()},
 	} {
 		if reasons := byReason(all, outcome.is); reasons != "" {
@@ -46,41 +42,31 @@ func eventFindings(all []executions.Execution, enabled map[string]bool, since ti
 	return append(found, lastFindings(all, enabled, since, now, s.Flag())...)
 }
 
+// redriving says what to do about dead letters.
+func redriving(selected, flag string) string {
+	return "hub deadletters list" + selected + flag + " says why, or the console's page Dead letters; mend that, then hub deadletters redrive" + selected + flag
+}
+
 // waitingFindings tells of what waits, by tracking and reason. What has been accepted
 // just now is as it should be.
 func waitingFindings(all []executions.Execution, now time.Time, flag string) []Finding {
-	type wait struct {
-		count    int
-		oldest   time.Time
-		tracking string
-		reason   string
-	}
-	waits := map[string]wait{}
-	for _, e := range all { // the newest first: the last one of each kind is the oldest
-		if e.Outcome != executions.Waiting && e.Outcome != executions.Accepted {
-			continue
-		}
-		key := e.Tracking + " " + e.Reason
-		waits[key] = wait{waits[key].count + 1, e.Received, e.Tracking, e.Reason}
-	}
 	var found []Finding
-	for _, key := range slices.Sorted(maps.Keys(waits)) {
-		w := waits[key]
-		old := now.Sub(w.oldest)
+	for _, w := range executions.Waits(all) {
+		old := now.Sub(w.Oldest)
 		f := Finding{
-			Says: fmt.Sprintf("%s: %s, the oldest for %s", w.tracking, words.Count(w.count, "event")+" waiting", age(old)),
-			Do:   "hub executions --outcome accepted,waiting --tracking " + w.tracking + flag,
+			Says: fmt.Sprintf("%s: %s, the oldest for %s", w.Tracking, words.Count(w.Count, "event")+" waiting", age(old)),
+			Do:   "hub executions --outcome accepted,waiting --tracking " + w.Tracking + flag,
 		}
-		if w.reason != "" {
-			f.Says += ", because of " + w.reason
+		if w.Reason != "" {
+			f.Says += ", because of " + w.Reason
 		}
 		switch {
-		case slices.Contains(forOperators, w.reason), strings.HasPrefix(w.reason, "segment_3"):
+		case slices.Contains(forOperators, w.Reason), strings.HasPrefix(w.Reason, "segment_3"):
 			f.State = Fault
 			f.Do += " has the details; mend it, and they flow by themselves"
 		case old > late:
 			f.State = Warning
-		case w.reason == "":
+		case w.Reason == "":
 			continue
 		default:
 			f.State = Note

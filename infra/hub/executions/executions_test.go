@@ -222,6 +222,19 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 	}
 }
 
+// On this machine too a dead letter can be put back.
+func TestTheStoryOfADeadLetterSaysHowToHaveItBack(t *testing.T) {
+	w := newWorld(t)
+	w.Template = `{"event": ""}`
+	w.calls(t, "order.paid", "o-1")
+	w.attempt(t)
+	all := w.found(t, executions.Query{}, time.Now())
+	story := tell(executions.Search{Resource: "o-1", Since: time.Hour, Now: time.Now()}.Tell(all))
+	if want := "Mend what it names, then hub deadletters redrive --tracking order-completed --reason message_invalid.\n"; !strings.Contains(story, want) {
+		t.Errorf("the story does not say %q:\n%s", want, story)
+	}
+}
+
 // tell is all of a story's text.
 func tell(story executions.Story) string {
 	parts := []string{story.Says}

@@ -148,16 +148,13 @@ func (s Search) conclusion(e Execution) (says, do string) {
 	case Skipped:
 		return fmt.Sprintf("%s was not sent, on purpose: %s.", title, skippedFor(e)), ""
 	case Buried:
-		do = "Mend what it names, then post the webhook again."
-		if s.Store.Deployed {
-			do = fmt.Sprintf("Mend what it names, then hub deadletters redrive --tracking %s --reason %s%s.", e.Tracking, e.Reason, s.Store.Flag)
-		}
-		return fmt.Sprintf("%s was not sent, and is among the dead letters: %s.", title, because(e)), do
+		return fmt.Sprintf("%s was not sent, and is among the dead letters: %s.", title, because(e)),
+			fmt.Sprintf("Mend what it names, then hub deadletters redrive --tracking %s --reason %s%s.", e.Tracking, e.Reason, s.Store.Flag)
 	case Refused:
 		return fmt.Sprintf("%s was not sent: Commerce was answered %s.", title, because(e)),
 			"The event is lost unless Commerce posts it again: look at the integration's delivery logs in Commerce Manager."
 	case Waiting:
-		return fmt.Sprintf("%s was not sent yet: attempt %d of %d ended with %s.%s", title, last.Receives, spool.MaxReceives, because(e), nextOf(last)), s.mend(e.Reason)
+		return fmt.Sprintf("%s was not sent yet: attempt %d of %d ended with %s.%s", title, last.Receives, spool.MaxReceives, because(e), nextOf(last)), s.Store.Mend(e.Reason)
 	default:
 		says = fmt.Sprintf("%s was not sent yet: it is on the queue, and no attempt has ended.", title)
 		if s.Now.Sub(e.Received) > notTriedAfter {
@@ -206,17 +203,18 @@ func skippedFor(e Execution) string {
 	}
 }
 
-// mend says what somebody must do for a waiting event to flow; empty where nothing.
-func (s Search) mend(reason string) string {
+// Mend says what somebody must do for an event to flow that waits for that reason;
+// empty where nothing.
+func (s Store) Mend(reason string) string {
 	switch reason {
 	case "template":
 		return "Mend the template: events then flow by themselves."
 	case "write_key_missing", "unverified", "settings":
-		return "Set what is missing with hub configure" + s.Store.Flag + ": events then flow by themselves."
+		return "Set what is missing with hub configure" + s.Flag + ": events then flow by themselves."
 	case "segment_401", "segment_403":
 		return "Look at segment/write-key, segment/host and segment/path: events flow by themselves once they are right."
 	case "commerce_400", "commerce_401", "commerce_403":
-		return "Set the application key of Commerce anew with hub configure" + s.Store.Flag + ", one that may read what the template asks for: events then flow by themselves."
+		return "Set the application key of Commerce anew with hub configure" + s.Flag + ", one that may read what the template asks for: events then flow by themselves."
 	case "envelope_version":
 		return "Deploy the release that wrote it."
 	case "internal":

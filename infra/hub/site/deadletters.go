@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -73,6 +75,23 @@ func (d *Deployment) Graveyard(trackings []tracking.Tracking) (Graveyard, error)
 type Grave struct {
 	Tracking tracking.Tracking
 	spool.DeadLetter
+}
+
+// Written is what is written on a dead letter, without what is in it.
+type Written struct {
+	ID       string    `json:"id"` // its own among those of its tracking
+	Tracking string    `json:"tracking"`
+	Reason   string    `json:"reason"`
+	Detail   string    `json:"detail,omitempty"`
+	Resource string    `json:"resource,omitempty"`
+	Receives int       `json:"receives"`
+	Buried   time.Time `json:"buried"`
+}
+
+// Written is what is written on it.
+func (g Grave) Written() Written {
+	b := g.Burial
+	return Written{g.ID, g.Tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, g.Buried}
 }
 
 // each asks all queues at once, each of which takes a second or more. The first error
@@ -176,23 +195,78 @@ func (d *Deployment) Backlog(ctx context.Context) (Backlog, error) {
 
 // Kind is a tracking and a reason that dead letters have in common.
 type Kind struct {
-	Tracking, Reason string
-	Count            int
+	Tracking tracking.Tracking
+	Reason   string
+	Graves   []Grave // the oldest first
 }
 
-// Kinds counts, the most first.
+// Kinds puts dead letters together, the kind of which there are most first.
 func Kinds(graves []Grave) []Kind {
-	counts := map[Kind]int{}
-	for _, g := range graves {
-		counts[Kind{Tracking: g.Tracking.Name, Reason: g.Burial.Reason}]++
-	}
 	var all []Kind
-	for k, count := range counts {
-		k.Count = count
-		all = append(all, k)
+	for _, g := range graves {
+		i := slices.IndexFunc(all, func(k Kind) bool { return k.Has(g) })
+		if i < 0 {
+			i = len(all)
+			all = append(all, Kind{Tracking: g.Tracking, Reason: g.Burial.Reason})
+		}
+		all[i].Graves = append(all[i].Graves, g)
 	}
 	slices.SortFunc(all, func(a, b Kind) int {
-		return cmp.Or(b.Count-a.Count, cmp.Compare(a.Tracking, b.Tracking), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(len(b.Graves)-len(a.Graves), cmp.Compare(a.Tracking.Name, b.Tracking.Name), cmp.Compare(a.Reason, b.Reason))
 	})
 	return all
+}
+
+// Has says that a dead letter is of this kind.
+func (k Kind) Has(g Grave) bool {
+	return k.Tracking.Name == g.Tracking.Name && k.Reason == g.Burial.Reason
+}
+
+// Reason is what a reason means to whoever is on call.
+type Reason struct {
+	Title string
+	Says  string
+	Do    string // before such dead letters are replayed
+}
+
+// Explain says what a reason means.
+func Explain(reason string) Reason {
+	switch reason {
+	case "message_invalid":
+		return Reason{"The template writes what Segment would drop",
+			"Segment keeps no message that has no user or no event name, or is over 32,000 bytes, and says nothing of it.",
+			"Mend the template, or go back to one of its older versions. Then replay them."}
+	case "forged":
+		return Reason{"The secret does not count",
+			"These came when no webhook secret could be compared, with one that does not count now.",
+			"If it is an old one of yours, put it below the new one in commerce/webhook-secret, wait 75 seconds, and replay them. Leave those of a stranger where they are."}
+	case "receives_exhausted":
+		return Reason{"Every attempt was used up",
+			fmt.Sprintf("The %d attempts take a day and a quarter: something was down or wrong for as long.", spool.MaxReceives),
+			"See with hub trace and the order's id what the attempts ended with. Once that is over, replay them."}
+	case "segment_400", "segment_413":
+		return Reason{"Segment refused them",
+			"It did so for what is in them, and would again.",
+			"See in the detail what it says, and mend the template if it is to blame. Then replay them."}
+	case "not_json", "not_webhook", "too_deep", "too_many_values":
+		return Reason{"They are no webhooks of an order or a customer",
+			"They came with the right secret all the same.",
+			"Find out who posts them: an integration in Commerce that is not for this, or another program that has the secret. Replayed, they return."}
+	case "input":
+		return Reason{"No template can be given what they hold",
+			"There is a number out of range in them, a name that is too long, or too much nesting.",
+			"Correct it in Commerce, which then posts the event anew. Replayed, they return."}
+	case "envelope_unreadable":
+		return Reason{"What lay on the queue cannot be read",
+			"It is damaged, or another program has put it there.",
+			"Look at one. Replayed, they return."}
+	}
+	if strings.HasPrefix(reason, "segment_") {
+		return Reason{"What answers at Segment's address takes no messages there",
+			"The answer says that the address is wrong, rather than the message.",
+			"Correct segment/host and segment/path. Then replay them."}
+	}
+	return Reason{"This version does not know the reason",
+		"Another release has buried them.",
+		"See in the detail what it says, and mend that. Then replay them."}
 }

@@ -1,0 +1,419 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+// LettersPath is where the hub's own commands read a tracking's dead letters, and say
+// which to put back; the tracking's name follows.
+const LettersPath = "/deadletters/letters/"
+
+// Letters is what LettersPath answers.
+type Letters struct {
+	Waiting int            `json:"waiting"` // events on the queue to which they go back
+	Letters []site.Written `json:"letters"`
+}
+
+// Moved is what LettersPath answers to whom it was told which to put back.
+type Moved struct {
+	Moved int `json:"moved"`
+}
+
+var (
+	errNoQueues = errors.New("the dead letters of this machine are in the memory of the hub that takes webhooks: start it with hub run, and look at its own console")
+	errNoLetter = errors.New("that dead letter is not among those that are listed: it may have been replayed, or be an older one. Go back to the list")
+	errUnderway = errors.New("dead letters are being read or replayed already: wait until that has ended, and do it again")
+)
+
+// deadLettersData is what the page of the dead letters shows.
+type deadLettersData struct {
+	Job     *job
+	Reasons []reasonOfDeath
+	Hidden  int       // that SQS reckons with, and that did not come
+	Read    time.Time // zero where they could not be read
+	Waiting []waitingQueue
+	NoWhy   string // why nobody can say why they wait
+}
+
+// reasonOfDeath is the dead letters with a reason, by tracking.
+type reasonOfDeath struct {
+	site.Reason
+	Name  string
+	Count int
+	Kinds []listedKind
+}
+
+// Several says that they are of more than one tracking.
+func (r reasonOfDeath) Several() bool { return len(r.Kinds) > 1 }
+
+// listedKind is a kind of dead letters as the page lists it.
+type listedKind struct {
+	kept
+	Rows []listedLetter
+}
+
+// More is how many are not listed.
+func (k listedKind) More() int { return k.Count - len(k.Rows) }
+
+// listedLetter is a dead letter in a list: what is written on it.
+type listedLetter struct {
+	ID, Resource, Detail string
+	Buried               time.Time
+}
+
+// waitingQueue is a queue on which events wait.
+type waitingQueue struct {
+	Tracking tracking.Tracking
+	Count    int
+	Why      []whyItWaits
+}
+
+// whyItWaits is a reason for which events wait, and what to do about it.
+type whyItWaits struct {
+	executions.Wait
+	Do string
+}
+
+// Oldest is when the oldest of them came; the zero time where nobody knows.
+func (q waitingQueue) Oldest() (oldest time.Time) {
+	for _, why := range q.Why {
+		if oldest.IsZero() || why.Oldest.Before(oldest) {
+			oldest = why.Oldest
+		}
+	}
+	return oldest
+}
+
+// graveyard is the store's dead letters.
+func (c *Console) graveyard() (site.Graveyard, error) {
+	switch {
+	case c.Machine != nil:
+		return c.Machine.Graveyard(), nil
+	case c.Site.Deployment != nil:
+		return c.Site.Deployment.Graveyard(tracking.All())
+	default:
+		return nil, errNoQueues
+	}
+}
+
+// statusOfGraves is the status of a page that cannot be shown for want of dead letters.
+func statusOfGraves(err error) int {
+	if errors.Is(err, errNoQueues) || errors.Is(err, errNoLetter) {
+		return http.StatusNotFound
+	}
+	return http.StatusBadGateway
+}
+
+// deadLetters lists the dead letters by what sent them there, and what waits.
+func (c *Console) deadLetters(w http.ResponseWriter, r *http.Request) {
+	data, err := c.lookAtGraves(r)
+	if err != nil {
+		c.fail(w, r, statusOfGraves(err), err)
+		return
+	}
+	said := c.graves.tell()
+	c.show(w, r, http.StatusOK, "deadletters", view{Path: "/deadletters", Notice: said.Notice, Alert: said.Alert, Data: data})
+}
+
+func (c *Console) lookAtGraves(r *http.Request) (deadLettersData, error) {
+	yard, err := c.graveyard()
+	if err != nil {
+		return deadLettersData{}, err
+	}
+	backlogs, err := yard.Backlogs(r.Context())
+	if err != nil {
+		return deadLettersData{}, err
+	}
+	c.readGraves(r.Context(), yard)
+	data := deadLettersData{Job: c.graves.underway()}
+	data.Waiting, data.NoWhy = c.whatWaits(r, yard, backlogs)
+	if data.Job != nil {
+		return data, nil
+	}
+	kinds, looked, read := c.graves.known()
+	if read.IsZero() {
+		return data, nil
+	}
+	data.Read, data.Reasons, data.Hidden = read, byReason(kinds), -looked
+	for _, b := range backlogs {
+		data.Hidden += b.Dead
+	}
+	return data, nil
+}
+
+// readGraves reads the dead letters unless that was done. On this machine it hides them
+// from nobody, so it is done each time.
+func (c *Console) readGraves(ctx context.Context, yard site.Graveyard) {
+	if _, _, read := c.graves.known(); c.Machine == nil && !read.IsZero() {
+		return
+	}
+	// Where another job is underway the page shows how far that is.
+	c.graves.begin(ctx, job{Says: "Reading the dead letters"}, func(ctx context.Context, _ func(int)) outcome {
+		return c.graves.list(ctx, yard)
+	})
+}
+
+// byReason puts the kinds with the same reason together, the reason of which there are
+// most first.
+func byReason(kinds []kept) []reasonOfDeath {
+	var all []reasonOfDeath
+	for _, kind := range kinds {
+		i := slices.IndexFunc(all, func(r reasonOfDeath) bool { return r.Name == kind.Reason })
+		if i < 0 {
+			i = len(all)
+			all = append(all, reasonOfDeath{Reason: site.Explain(kind.Reason), Name: kind.Reason})
+		}
+		all[i].Count += kind.Count
+		all[i].Kinds = append(all[i].Kinds, listKind(kind))
+	}
+	slices.SortStableFunc(all, func(a, b reasonOfDeath) int { return b.Count - a.Count })
+	return all
+}
+
+func listKind(kind kept) listedKind {
+	listed := listedKind{kept: kind}
+	for _, g := range kind.Graves {
+		listed.Rows = append(listed.Rows, listedLetter{g.ID, g.Burial.Resource, detailOf(g), g.Buried})
+	}
+	return listed
+}
+
+// detailOf is the detail of a dead letter without personal values: it may be Segment's
+// answer, which may quote the event.
+func detailOf(g site.Grave) string {
+	if newRedactor(g.Envelope.Body).hides(g.Burial.Detail) {
+		return hidden
+	}
+	return g.Burial.Detail
+}
+
+// waitsAtMost is how far back to look for what waits: its attempts are used up by then.
+const waitsAtMost = 36 * time.Hour
+
+// whatWaits says what is on the queues, and why it is not delivered yet. The queues know
+// how much it is, and the log knows why.
+func (c *Console) whatWaits(r *http.Request, yard site.Graveyard, backlogs []site.Backlog) (waiting []waitingQueue, noWhy string) {
+	var q executions.Query
+	for i, queue := range yard {
+		if n := backlogs[i].Waiting; n > 0 {
+			waiting = append(waiting, waitingQueue{Tracking: queue.Tracking, Count: n})
+			q.Trackings = append(q.Trackings, queue.Tracking)
+		}
+	}
+	if len(waiting) == 0 {
+		return nil, ""
+	}
+	found, _, err := c.readLog(r, q, time.Now(), waitsAtMost)
+	if err != nil {
+		return waiting, err.Error()
+	}
+	for _, wait := range executions.Waits(found) {
+		i := slices.IndexFunc(waiting, func(w waitingQueue) bool { return w.Tracking.Name == wait.Tracking })
+		waiting[i].Why = append(waiting[i].Why, whyItWaits{wait, c.Site.Named().Mend(wait.Reason)})
+	}
+	return waiting, ""
+}
+
+// readAgain has the dead letters read again.
+func (c *Console) readAgain(w http.ResponseWriter, r *http.Request) {
+	c.graves.forget()
+	http.Redirect(w, r, "/deadletters", http.StatusSeeOther)
+}
+
+// replay puts back one dead letter, or all with a reason: of one tracking, or of all.
+func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
+	yard, err := c.graveyard()
+	if err != nil {
+		c.fail(w, r, statusOfGraves(err), err)
+		return
+	}
+	name, reason, id := r.PostFormValue("tracking"), r.PostFormValue("reason"), r.PostFormValue("id")
+	yard = slices.DeleteFunc(slices.Clone(yard), func(q site.TrackingQueue) bool { return name != "" && q.Tracking.Name != name })
+	total, err := yard.Backlog(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	matches := func(g site.Grave) bool { return g.Burial.Reason == reason && (id == "" || g.ID == id) }
+	begun := c.graves.begin(r.Context(), job{Says: "Replaying", Counts: "dead letters looked at", Of: total.Dead}, func(ctx context.Context, at func(int)) outcome {
+		return c.graves.redrive(ctx, yard, matches, at)
+	})
+	if !begun {
+		c.fail(w, r, http.StatusConflict, errUnderway)
+		return
+	}
+	http.Redirect(w, r, "/deadletters", http.StatusSeeOther)
+}
+
+// letterData is what the page of one dead letter shows.
+type letterData struct {
+	Grave    site.Grave
+	Why      site.Reason
+	Detail   string
+	Personal bool
+	Preview  preview // what the template that counts makes of it
+	Instead  string  // what would become of it by the settings, instead
+	Text     string  // what is in it, where that is no webhook
+}
+
+// FromSegment says that Segment has refused it, which a preview does not show.
+func (d letterData) FromSegment() bool { return strings.HasPrefix(d.Grave.Burial.Reason, "segment_") }
+
+// deadLetter shows one, without personal values until they are asked for.
+func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
+	g, err := c.findGrave(r)
+	if err != nil {
+		c.fail(w, r, statusOfGraves(err), err)
+		return
+	}
+	data := letterData{Grave: g, Why: site.Explain(g.Burial.Reason), Detail: detailOf(g), Personal: r.URL.Query().Get("personal") == "yes"}
+	if data.Personal {
+		data.Detail = g.Burial.Detail
+	}
+	if err := c.exhume(r.Context(), &data); err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	c.show(w, r, http.StatusOK, "deadletters-one", view{Title: "A dead letter", Path: "/deadletters", Data: data})
+}
+
+// findGrave is the dead letter of the request's path.
+func (c *Console) findGrave(r *http.Request) (site.Grave, error) {
+	yard, err := c.graveyard()
+	if err != nil {
+		return site.Grave{}, err
+	}
+	c.readGraves(r.Context(), yard)
+	kinds, _, _ := c.graves.known()
+	for _, kind := range kinds {
+		for _, g := range kind.Graves {
+			if g.Tracking.Name == r.PathValue("name") && g.ID == r.PathValue("id") {
+				return g, nil
+			}
+		}
+	}
+	return site.Grave{}, errNoLetter
+}
+
+// exhume looks at what is in a dead letter, and what would become of it now. Of what is
+// no webhook nobody can say what in it is personal, so all of it is.
+func (c *Console) exhume(ctx context.Context, data *letterData) error {
+	g := data.Grave
+	webhook, err := commerce.Parse(g.Envelope.Body)
+	if g.Err != nil {
+		err = g.Err
+	}
+	if err != nil {
+		data.Preview.Problem = err.Error()
+		if data.Personal {
+			data.Text = string(g.Envelope.Body)
+		}
+		return nil
+	}
+	stored, err := c.Site.Template(ctx, g.Tracking)
+	if err != nil {
+		return err
+	}
+	if data.Instead, err = c.instead(ctx, g.Tracking, webhook.Event); err != nil {
+		return err
+	}
+	form := templateForm{Tracking: g.Tracking, Source: stored.Source, Personal: data.Personal}
+	tried := sourceOf(g.Tracking, stored.Source)
+	data.Preview = c.previewOf(ctx, preview{}, form, tried, event{Body: g.Envelope.Body, At: g.Envelope.Received, Real: true})
+	return nil
+}
+
+// instead is what would become of an event by the settings, instead of being delivered;
+// empty where nothing.
+func (c *Console) instead(ctx context.Context, t tracking.Tracking, event string) (string, error) {
+	values, err := c.Site.Read(ctx, []string{settings.Enabled(t), settings.Events(t)})
+	if err != nil {
+		return "", err
+	}
+	switch config, err := settings.Parse(t, values); {
+	case err != nil:
+		return "it would wait: " + err.Error(), nil
+	case !config.Enabled:
+		return "it would be skipped: " + t.Title + " is disabled.", nil
+	case !slices.Contains(config.Events, event):
+		return fmt.Sprintf("it would be skipped: %s does not observe %s any more.", t.Title, event), nil
+	default:
+		return "", nil
+	}
+}
+
+// letters gives the dead letters of a tracking to the hub's own commands.
+func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
+	queue, err := c.queueNamed(r.PathValue("name"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	all, err := queue.Queue.List(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	var answer Letters
+	if answer.Waiting, err = queue.Queue.CountWaiting(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	for _, letter := range all {
+		answer.Letters = append(answer.Letters, site.Grave{Tracking: queue.Tracking, DeadLetter: letter}.Written())
+	}
+	writeJSON(w, answer)
+}
+
+// putBack puts the dead letters back that one of the hub's own commands names.
+func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
+	queue, err := c.queueNamed(r.PathValue("name"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	named := map[string]bool{}
+	for _, id := range r.PostForm["id"] {
+		named[id] = true
+	}
+	moved, err := queue.Queue.Redrive(r.Context(), func(l spool.DeadLetter) bool { return named[l.ID] }, func(int) {})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	writeJSON(w, Moved{moved})
+}
+
+// queueNamed is the queue of the tracking of that name.
+func (c *Console) queueNamed(name string) (site.TrackingQueue, error) {
+	for _, queue := range c.Machine.Graveyard() {
+		if queue.Tracking.Name == name {
+			return queue, nil
+		}
+	}
+	_, err := tracking.ByName(name)
+	return site.TrackingQueue{}, err
+}
+
+func writeJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(value)
+}

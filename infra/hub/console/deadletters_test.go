@@ -1,0 +1,319 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"commerce-segment/infra/emulator/standin"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+// cemetery is a console of a hub on this machine, with its queues.
+type cemetery struct {
+	author
+	queues map[string]*spool.Memory
+	lines  *executions.Memory
+}
+
+func buried(t *testing.T) cemetery {
+	c := cemetery{write(t), map[string]*spool.Memory{}, executions.NewMemory()}
+	m := machineWith{lines: c.lines}
+	for _, tr := range tracking.All() {
+		c.queues[tr.Name] = spool.NewMemory()
+		m.yard = append(m.yard, site.TrackingQueue{Tracking: tr, Queue: site.InMemory{Memory: c.queues[tr.Name]}})
+	}
+	c.console.Machine = m
+	return c
+}
+
+// bury puts an event among the dead letters, and gives the path of its page.
+func (c cemetery) bury(name, reason, detail, body string) string {
+	c.Helper()
+	err := c.queues[name].Bury(c.Context(), relay.Envelope{Received: time.Now(), Body: []byte(body)},
+		relay.Burial{Tracking: name, Reason: reason, Detail: detail, Resource: "o-" + reason, Receives: 1})
+	if err != nil {
+		c.Fatal(err)
+	}
+	letters := c.queues[name].DeadLetters()
+	return "/deadletters/" + name + "/" + letters[len(letters)-1].ID
+}
+
+// isLeftWith fails unless so many are among a tracking's dead letters, and so many on its
+// queue.
+func (c cemetery) isLeftWith(name string, dead, waiting int) {
+	c.Helper()
+	counts := c.queues[name].Counts()
+	if counts.Dead != dead || counts.Visible+counts.Invisible != waiting {
+		c.Errorf("of %s %d are dead and %d on the queue, want %d and %d", name, counts.Dead, counts.Visible+counts.Invisible, dead, waiting)
+	}
+}
+
+func (c cemetery) text() string { return c.ask("GET", "/deadletters", nil).text() }
+
+func TestDeadLettersAreListedByReasonWithWhatToDo(t *testing.T) {
+	c := buried(t)
+	c.want(c.ask("GET", "/deadletters", nil), 200, "There are no dead letters.", "Nothing waits.")
+	c.bury("order-refunded", "segment_400", `Segment says: "Mara.Lind@example.com" is odd`, orderOfMara)
+	for range lettersKept + 2 {
+		c.bury("order-completed", "message_invalid", "message 1: event is missing", orderOfMara)
+	}
+	c.bury("order-refunded", "message_invalid", "message 1: userId is missing", orderOfMara)
+
+	page := c.ask("GET", "/deadletters", nil)
+	c.want(page, 200,
+		"The template writes what Segment would drop", fmt.Sprintf(`<span class="pill is-buried">%d</span>`, lettersKept+3), "Mend the template, or go back",
+		fmt.Sprintf("Order Completed: %d, the oldest just now", lettersKept+2), "and 2 older ones, which are replayed with all.", "Order Refunded: one, just now",
+		"message 1: event is missing", "o-message_invalid", "Segment refused them",
+	)
+	if strings.Contains(page.text(), "Lind") {
+		t.Errorf("it shows what Segment quoted of a customer:\n%s", page.text())
+	}
+	if first, second := strings.Index(page.text(), "The template writes"), strings.Index(page.text(), "Segment refused"); first > second {
+		t.Error("the reason of which there are most is not the first")
+	}
+}
+
+// Whether a repair works is seen before anything is replayed.
+func TestADeadLetterShowsWhatBecomesOfItNow(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  map[string]string
+		says []string
+	}{
+		{"the template is mended", nil, []string{"One message that can be sent.", `"Order Completed"`}},
+		{"it still writes what Segment drops", map[string]string{"templates/order-completed": `{"event": ""}`}, []string{"Still wrong: message 1: event is an empty string"}},
+		{"it does not compile", map[string]string{"templates/order-completed": "{\n  \"event\": }"}, []string{"Still wrong: line 2: "}},
+		{"it filters the event", map[string]string{"templates/order-completed": "[]"}, []string{"Nothing is sent: the template filters it."}},
+		{"the tracking is disabled", map[string]string{"tracking/order-completed/enabled": "false"}, []string{"it would be skipped: Order Completed is disabled."}},
+		{"another event is observed by now", map[string]string{"tracking/order-completed/events": "order.fulfilled"}, []string{"does not observe order.paid any more"}},
+		{"the settings cannot be read", map[string]string{"tracking/order-completed/enabled": "perhaps"}, []string{"Replayed now, it would wait: parameter tracking/order-completed/enabled", "One message that can be sent."}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := buried(t)
+			path := b.bury("order-completed", "message_invalid", "message 1: no user", orderOfMara)
+			for name, value := range c.set {
+				if err := b.console.Site.Put(t.Context(), name, value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.want(b.ask("GET", path, nil), 200, append(c.says, "message 1: no user", "Mend the template")...)
+		})
+	}
+}
+
+func TestWhatIsInADeadLetterIsHiddenUntilAskedFor(t *testing.T) {
+	b := buried(t)
+	for _, c := range []struct{ name, reason, body string }{
+		{"an order", "segment_400", orderOfMara},
+		{"no webhook", "not_webhook", `{"whoever": "Mara Lind"}`},
+		{"no JSON", "not_json", `Mara Lind says hello`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := cemetery{author{t, b.console}, b.queues, b.lines}
+			path := b.bury("order-completed", c.reason, "Lind is refused", c.body)
+			for query, shown := range map[string]bool{"": false, "?personal=yes": true} {
+				page := b.ask("GET", path+query, nil)
+				b.want(page, 200, "What is in it")
+				if strings.Contains(page.text(), "Mara Lind") != shown {
+					t.Errorf("%s shows it: %v\n%s", path+query, !shown, page.text())
+				}
+			}
+		})
+	}
+	b.want(b.ask("GET", "/deadletters/order-completed/99", nil), 404, "not among those that are listed")
+	b.want(b.ask("GET", "/deadletters/order-paid/1", nil), 404, "not among those that are listed")
+}
+
+func TestDeadLettersAreReplayed(t *testing.T) {
+	b := buried(t)
+	for range 3 {
+		b.bury("order-completed", "message_invalid", "", orderOfMara)
+	}
+	b.bury("order-completed", "segment_400", "", orderOfMara)
+	one := b.bury("order-refunded", "message_invalid", "", orderOfMara)
+	b.bury("order-refunded", "message_invalid", "", orderOfMara)
+	replay := func(form url.Values) {
+		t.Helper()
+		if got := b.ask("POST", "/deadletters/replay", form); got.status != http.StatusSeeOther || got.location != "/deadletters" {
+			t.Fatalf("answered %d to %s:\n%s", got.status, got.location, got.text())
+		}
+	}
+	id := one[strings.LastIndex(one, "/")+1:]
+	replay(url.Values{"tracking": {"order-refunded"}, "reason": {"message_invalid"}, "id": {id}})
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Replayed: 1 event back on the queue.")
+	if page := b.text(); strings.Contains(page, "Replayed:") {
+		t.Errorf("it is said twice:\n%s", page)
+	}
+	b.isLeftWith("order-refunded", 1, 1)
+	b.isLeftWith("order-completed", 4, 0)
+
+	replay(url.Values{"tracking": {"order-refunded"}, "reason": {"message_invalid"}, "id": {id}})
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Nothing was replayed")
+
+	replay(url.Values{"tracking": {"order-completed"}, "reason": {"message_invalid"}})
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Replayed: 3 events back on the queue.")
+	b.isLeftWith("order-completed", 1, 3)
+	b.isLeftWith("order-refunded", 1, 1)
+
+	b.bury("order-completed", "message_invalid", "", orderOfMara)
+	replay(url.Values{"reason": {"message_invalid"}})
+	b.isLeftWith("order-completed", 1, 4)
+	b.isLeftWith("order-refunded", 0, 2)
+}
+
+func TestThePageSaysWhatWaitsAndWhy(t *testing.T) {
+	b := buried(t)
+	for _, name := range []string{"order-completed", "customer-updated"} {
+		if err := b.queues[name].Put(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(orderOfMara)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := slog.New(b.lines.Handler())
+	for _, reason := range []string{"settings", "template"} {
+		log.Info("deliver", "tracking", "order-completed", "received", time.Now().Add(-3*time.Hour).Truncate(time.Minute), "receives", 2, "outcome", "postponed",
+			"reason", reason, "detail", "line 3: expected {", "retry_in", "1h")
+	}
+	b.want(b.ask("GET", "/deadletters", nil), 200,
+		"Order Completed", "3 h ago", "1 because of <code>template</code>: line 3: expected {", "Mend the template: events then flow by themselves.",
+		"Customer Updated", "not known",
+	)
+}
+
+// inAWS is the console of a deployed store whose queues are there, with so many dead
+// letters of Order Completed.
+func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.DeadLetterQueue) {
+	t.Helper()
+	account := standin.Start(t)
+	b := write(t)
+	anybody := func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
+	}
+	config := aws.Config{Region: "us-east-1", BaseEndpoint: &account.URL, RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(anybody)}
+	client := sqs.NewFromConfig(config)
+	d := &site.Deployment{Config: config, Outputs: map[string]string{}}
+	for _, tr := range tracking.All() {
+		for output, name := range map[string]string{outputs.Queue(tr): tr.Name, outputs.DeadLetters(tr): tr.Name + "-dead"} {
+			made, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Outputs[output] = *made.QueueUrl
+		}
+	}
+	b.console.Site.Deployment, b.console.Site.Prefix, b.console.Site.Takes = d, "/shop", 75*time.Second
+	completed := spool.NewSQS(client, d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
+	for range many {
+		if err := completed.Bury(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(orderOfMara)}, relay.Burial{Reason: "message_invalid", Resource: "o-1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	queue, err := d.DeadLetters(tracking.OrderCompleted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return account, b, queue
+}
+
+// receives counts how often somebody received messages.
+func receives(account *standin.AWS) (count int) {
+	for _, call := range account.Calls() {
+		if call.Action == "ReceiveMessage" {
+			count++
+		}
+	}
+	return count
+}
+
+var letterLink = regexp.MustCompile(`/deadletters/order-completed/[0-9a-f-]+`)
+
+// To read the dead letters on AWS hides them from whoever wants to redrive them.
+func TestDeadLettersOnAWSAreReadOnceUntilSomebodyWantsThemAnew(t *testing.T) {
+	t.Parallel()
+	account, b, queue := inAWS(t, 2)
+	first := b.ask("GET", "/deadletters", nil)
+	b.want(first, 200, "Order Completed: 2, the oldest", "Read from the queues just now.", "within 75 seconds: replay after that.")
+	read := receives(account)
+	b.want(b.ask("GET", letterLink.FindString(first.html), nil), 200, "One message that can be sent.", "within 75 seconds: replay after that.")
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Order Completed: 2, the oldest")
+	if again := receives(account); again != read {
+		t.Errorf("they were received again: %d times, then %d", read, again)
+	}
+	if letters, err := queue.List(t.Context()); err != nil || len(letters) != 2 {
+		t.Errorf("somebody else finds %d of them, %v", len(letters), err)
+	}
+
+	b.ask("POST", "/deadletters/replay", url.Values{"tracking": {"order-completed"}, "reason": {"message_invalid"}})
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Replayed: 2 events back on the queue.", "There are no dead letters.", "Why they wait cannot be said")
+	if waiting, err := queue.CountWaiting(t.Context()); err != nil || waiting != 2 {
+		t.Errorf("%d are on the queue again, %v", waiting, err)
+	}
+}
+
+func TestDeadLettersOnAWSThatSomebodyElseHasAreToldOf(t *testing.T) {
+	t.Parallel()
+	_, b, _ := inAWS(t, 3)
+	client := sqs.NewFromConfig(b.console.Site.Deployment.Config)
+	url := b.console.Site.Deployment.Outputs[outputs.DeadLetters(tracking.OrderCompleted)]
+	if _, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, VisibilityTimeout: 600}); err != nil {
+		t.Fatal(err)
+	}
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Order Completed: 2, the oldest", "SQS reckons with 1 more than could be read.")
+}
+
+// What takes long goes on while the page shows how far it is, and is the only thing that
+// is done; when the console is stopped it lets go of what it has received.
+func TestThePageShowsWhatTakesLong(t *testing.T) {
+	t.Parallel()
+	account, b, queue := inAWS(t, 1)
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Order Completed: one")
+	account.Fail(standin.SQS, "SendMessage", standin.Hang)
+	form := url.Values{"tracking": {"order-completed"}, "reason": {"message_invalid"}}
+	if got := b.ask("POST", "/deadletters/replay", form); got.status != http.StatusSeeOther {
+		t.Fatalf("answered %d", got.status)
+	}
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Replaying", `data-poll="/deadletters/job"`, "0 of 1 dead letters looked at")
+	b.want(b.ask("GET", "/deadletters/job", nil), 200, "<progress", "0 of 1 dead letters looked at")
+	b.want(b.ask("POST", "/deadletters/replay", form), 409, "being read or replayed already")
+
+	b.console.Stop()
+	b.want(b.ask("GET", "/deadletters/job", nil), http.StatusResetContent)
+	if letters, err := queue.List(t.Context()); err != nil || len(letters) != 1 {
+		t.Errorf("somebody else finds %d of them, %v", len(letters), err)
+	}
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Not all were replayed", "Order Completed: one")
+}
+
+func TestADeployedStoreWhoseDeadLettersCannotBeReadSaysSo(t *testing.T) {
+	t.Parallel()
+	account, b, _ := inAWS(t, 1)
+	account.Fail(standin.SQS, "ReceiveMessage", standin.Status(http.StatusForbidden))
+	page := b.ask("GET", "/deadletters", nil)
+	b.want(page, 200, "The dead letters could not be read")
+	if strings.Contains(page.text(), "There are no dead letters") {
+		t.Errorf("it says that there are none:\n%s", page.text())
+	}
+	account.Fail(standin.SQS, "GetQueueAttributes", standin.Status(http.StatusForbidden))
+	b.want(b.ask("GET", "/deadletters", nil), http.StatusBadGateway, "counting")
+}
+
+func TestWithoutARunningHubThereAreNoQueuesOnThisMachine(t *testing.T) {
+	b := write(t)
+	b.want(b.ask("GET", "/deadletters", nil), 404, "start it with hub run")
+	b.want(b.ask("GET", "/deadletters/order-completed/1", nil), 404, "start it with hub run")
+	b.want(b.ask("POST", "/deadletters/replay", nil), 404, "start it with hub run")
+}

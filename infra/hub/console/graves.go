@@ -1,0 +1,109 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/words"
+)
+
+// lettersKept is how many dead letters of a kind a page lists. Only these are kept: all
+// of them may be more than there is memory for.
+const lettersKept = 50
+
+// graves is what a console knows of the dead letters, and what it is doing with them.
+// To read them on AWS takes seconds or minutes, and hides them from others meanwhile, so
+// what was read counts until somebody wants it read again.
+type graves struct {
+	jobs
+	kinds  []kept
+	looked int       // how many were read
+	read   time.Time // zero where they must be read
+	said   outcome   // what there is to say of the jobs that have ended
+}
+
+// kept is a kind of dead letters, and those of them that are listed, the newest first.
+type kept struct {
+	site.Kind
+	Count  int
+	Oldest time.Time
+}
+
+// outcome is what a job on them has come to.
+type outcome struct{ Notice, Alert string }
+
+// begin starts a job unless one is underway, and waits a moment for its end. Cut off,
+// the dead letters that it has received would be hidden for up to an hour.
+func (g *graves) begin(ctx context.Context, j job, run func(ctx context.Context, at func(looked int)) outcome) (begun bool) {
+	return g.jobs.begin(ctx, j, func(ctx context.Context, at func(int)) func() {
+		said := run(ctx, at)
+		return func() { g.said = outcome{cmp.Or(said.Notice, g.said.Notice), cmp.Or(said.Alert, g.said.Alert)} }
+	})
+}
+
+// tell gives what there is to say, once.
+func (g *graves) tell() (said outcome) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	said, g.said = g.said, outcome{}
+	return said
+}
+
+// forget has the dead letters read again by the next page.
+func (g *graves) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.read = time.Time{}
+}
+
+// known are the dead letters as they were read, and when.
+func (g *graves) known() (kinds []kept, looked int, read time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.kinds, g.looked, g.read
+}
+
+// list reads the dead letters.
+func (g *graves) list(ctx context.Context, yard site.Graveyard) outcome {
+	letters, err := yard.List(ctx)
+	if err != nil {
+		return outcome{Alert: "The dead letters could not be read: " + err.Error()}
+	}
+	kinds := keep(letters)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.kinds, g.looked, g.read = kinds, len(letters), time.Now()
+	return outcome{}
+}
+
+// keep makes of what was read what is kept of it.
+func keep(letters []site.Grave) []kept {
+	var kinds []kept
+	for _, kind := range site.Kinds(letters) {
+		all := kind.Graves
+		one := kept{Kind: kind, Count: len(all), Oldest: all[0].Buried}
+		one.Graves = nil
+		for i := len(all) - 1; i >= max(0, len(all)-lettersKept); i-- {
+			one.Graves = append(one.Graves, all[i])
+		}
+		kinds = append(kinds, one)
+	}
+	return kinds
+}
+
+// redrive puts dead letters back.
+func (g *graves) redrive(ctx context.Context, yard site.Graveyard, matches func(site.Grave) bool, at func(int)) outcome {
+	defer g.forget()
+	moved, err := yard.Redrive(ctx, matches, at)
+	switch {
+	case err != nil:
+		return outcome{Alert: "Not all were replayed: " + err.Error()}
+	case moved == 0:
+		return outcome{Alert: "Nothing was replayed: they are there no more, or somebody else has received them. Those are back within an hour."}
+	default:
+		return outcome{Notice: fmt.Sprintf("Replayed: %s back on the queue. What cannot be delivered comes back here.", words.Count(moved, "event"))}
+	}
+}

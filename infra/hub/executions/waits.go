@@ -1,0 +1,39 @@
+package executions
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Wait is what waits of one tracking for one reason.
+type Wait struct {
+	Tracking string
+	Reason   string // empty where no attempt has ended yet
+	Detail   string // of the oldest
+	Count    int
+	Oldest   time.Time // when that one came
+}
+
+// Waits puts what waits together, by tracking and reason.
+func Waits(all []Execution) []Wait {
+	var waits []Wait
+	for _, e := range all {
+		if e.Outcome != Waiting && e.Outcome != Accepted {
+			continue
+		}
+		i := slices.IndexFunc(waits, func(w Wait) bool { return w.Tracking == e.Tracking && w.Reason == e.Reason })
+		if i < 0 {
+			i = len(waits)
+			waits = append(waits, Wait{Tracking: e.Tracking, Reason: e.Reason, Oldest: e.Received})
+		}
+		waits[i].Count++
+		if !e.Received.After(waits[i].Oldest) {
+			waits[i].Oldest, waits[i].Detail = e.Received, e.Detail
+		}
+	}
+	slices.SortFunc(waits, func(a, b Wait) int {
+		return cmp.Or(cmp.Compare(a.Tracking, b.Tracking), cmp.Compare(a.Reason, b.Reason))
+	})
+	return waits
+}

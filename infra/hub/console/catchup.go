@@ -29,6 +29,7 @@ var (
 	errNotLeft    = errors.New("that backfill is not among those that were stopped: it is done, or was forgotten")
 	errLeft       = errors.New("this very backfill was begun before, and stopped: go on with it above, or forget it and then plan it anew")
 	errNoneChosen = errors.New("choose at least one")
+	errMarked     = errors.New("nothing was begun: correct what is marked below")
 )
 
 // catchUpForm is what somebody wants told: the fields of one of the page's two forms.
@@ -368,7 +369,7 @@ func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
 		only = form.only()
 	}
 	if len(form.Wrong) > 0 {
-		refuse(http.StatusUnprocessableEntity, "")
+		refuse(http.StatusUnprocessableEntity, errMarked.Error())
 		return
 	}
 	told, err := c.tell(r.Context(), []history.Kind{kind}, only, form.integrations())
@@ -406,7 +407,7 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 	since, until := form.period(now, site.Settled(now))
 	only := form.only()
 	if len(form.Wrong) > 0 {
-		refuse(http.StatusUnprocessableEntity, "")
+		refuse(http.StatusUnprocessableEntity, errMarked.Error())
 		return
 	}
 	log := c.log()

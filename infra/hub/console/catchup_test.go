@@ -220,7 +220,7 @@ func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
 		form       url.Values
 		says       []string
 	}{
-		{"no time", "/catchup/plan", plan(map[string]string{"since": ""}), []string{`aria-invalid="true"`, "write a time such as 2026-01-31"}},
+		{"no time", "/catchup/plan", plan(map[string]string{"since": ""}), []string{`aria-invalid="true"`, "write a time such as 2026-01-31", "correct what is marked"}},
 		{"a time that is none", "/catchup/plan", plan(map[string]string{"until": "<soon>"}), []string{`value="<soon>"`, `"<soon>": write a time`}},
 		{"turned round", "/catchup/plan", plan(map[string]string{"until": "2025-01-01"}), []string{"nothing lies between"}},
 		{"no event", "/catchup/plan", url.Values{"kind": {"orders"}, "since": {"1d"}}, []string{"choose at least one"}},

@@ -26,7 +26,7 @@ func TestTheConsolePostsASample(t *testing.T) {
 		t.Errorf("answered %d", status)
 	}
 	h.awaitMessages(1)
-	if _, page := h.request("GET", "/", ""); !strings.Contains(page, "<td>order.paid</td><td>Order Completed</td>") {
+	if _, page := h.request("GET", "/", ""); !strings.Contains(page, `<td data-label="Commerce event">order.paid</td><td data-label="Tracking">Order Completed</td>`) {
 		t.Errorf("the page does not show the webhook:\n%s", page)
 	}
 }

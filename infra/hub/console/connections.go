@@ -1,7 +1,10 @@
 package console
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,6 +32,7 @@ type connectionsData struct {
 type commerceForm struct {
 	URL, ClientID string
 	SecretSet     bool
+	Replaces      string // the fingerprint of what was set when the page was opened
 	Wrong         wrong
 }
 
@@ -36,6 +40,7 @@ type segmentForm struct {
 	Region     string // one of regions
 	Host, Path string
 	KeySet     bool
+	Replaces   string // the fingerprint of what was set when the page was opened
 	Wrong      wrong
 	// Inbox is offered on this machine.
 	Inbox bool
@@ -78,6 +83,7 @@ func (c *Console) readConnections(ctx context.Context) (connectionsData, error) 
 	form := segmentForm{
 		Host: set[settings.SegmentHost].Value, Path: set[settings.SegmentPath].Value,
 		KeySet: set[settings.SegmentWriteKey].Set, Inbox: c.Site.Deployment == nil,
+		Replaces: fingerprint(set, settings.SegmentHost, settings.SegmentPath, settings.SegmentWriteKey),
 	}
 	form.Region = regionOf(form.Host, form.Inbox)
 	return connectionsData{
@@ -85,8 +91,41 @@ func (c *Console) readConnections(ctx context.Context) (connectionsData, error) 
 		Commerce: commerceForm{
 			URL:      strings.TrimSuffix(set[settings.CommerceTokenURL].Value, commerce.TokenPath),
 			ClientID: set[settings.CommerceClientID].Value, SecretSet: set[settings.CommerceClientSecret].Set,
+			Replaces: fingerprint(set, settings.CommerceTokenURL, settings.CommerceClientID, settings.CommerceClientSecret),
 		},
 	}, nil
+}
+
+// fingerprint tells parameters that belong together from what somebody else makes of
+// them meanwhile. Of a secret it has no more than when it was written.
+func fingerprint(set map[string]site.Setting, names ...string) string {
+	sum := sha256.New()
+	for _, name := range names {
+		one := set[name]
+		fmt.Fprintf(sum, "%q ", one.Value)
+		if one.Secret && one.Set {
+			fmt.Fprintf(sum, "%d ", one.Modified.UnixNano())
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+const changedMeanwhile = "Nothing was saved: somebody has changed these settings since you opened this page. " +
+	"What is set by now stands below yours where the two differ. Save again to have yours in its place, or open the page anew to keep theirs."
+
+// meanwhile notes at a field what somebody else has set, where that is not what was
+// answered.
+func (w wrong) meanwhile(field, answered, set string) {
+	if strings.TrimSpace(answered) != strings.TrimSpace(set) {
+		w[field] = "by now it is " + cmp.Or(strings.TrimSpace(set), "not set")
+	}
+}
+
+// meanwhileSecret is meanwhile for a secret, which is never shown.
+func (w wrong) meanwhileSecret(field, answered string) {
+	if answered != "" {
+		w[field] = "it is not saved: to have yours, enter it again"
+	}
 }
 
 func regionOf(host string, inbox bool) string {
@@ -130,6 +169,8 @@ func (w wrong) required(field, name, answer string) string {
 	return w.answered(field, name, answer)
 }
 
+const nothingChanged = "Nothing has changed."
+
 // save writes what is wanted, and says so for people.
 func (c *Console) save(ctx context.Context, wanted map[string]string) (said string, err error) {
 	current, err := c.Site.Read(ctx, site.AllNames())
@@ -141,7 +182,7 @@ func (c *Console) save(ctx context.Context, wanted map[string]string) (said stri
 	case err != nil:
 		return "", err
 	case len(written) == 0:
-		return "Nothing has changed.", nil
+		return nothingChanged, nil
 	case c.Site.Takes > 0 && slices.ContainsFunc(written, functionsRead):
 		return fmt.Sprintf("Saved. The functions know it within %.0f seconds.", c.Site.Takes.Seconds()), nil
 	}
@@ -162,11 +203,21 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	}
 	before := data.Commerce
 	form := commerceForm{
-		URL: r.PostFormValue("url"), ClientID: r.PostFormValue("client_id"), SecretSet: before.SecretSet, Wrong: wrong{},
+		URL: r.PostFormValue("url"), ClientID: r.PostFormValue("client_id"), SecretSet: before.SecretSet,
+		Replaces: r.PostFormValue("replaces"), Wrong: wrong{},
 	}
 	data.Commerce = form
-	wanted, err := c.commerceAnswers(r, form, before.URL)
-	if err != nil {
+	secret := r.PostFormValue("client_secret")
+	wanted := map[string]string{
+		settings.CommerceTokenURL: form.Wrong.required("url", settings.CommerceTokenURL, form.URL),
+		settings.CommerceClientID: form.Wrong.required("client_id", settings.CommerceClientID, form.ClientID),
+	}
+	if len(form.Wrong) == 0 && form.changedByBoth(before, wanted, secret) {
+		data.Commerce.Replaces = before.Replaces
+		c.showConnections(w, r, http.StatusConflict, data, changedMeanwhile)
+		return
+	}
+	if err := c.addSecret(r.Context(), wanted, form, before.URL, secret); err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
@@ -184,6 +235,19 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "Not connected, and nothing was saved. "+err.Error())
 		return
 	}
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	now, err := c.readConnections(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	if now.Commerce.Replaces != before.Replaces { // while Commerce was asked
+		form.changedByBoth(now.Commerce, wanted, secret)
+		data.Commerce.Replaces = now.Commerce.Replaces
+		c.showConnections(w, r, http.StatusConflict, data, changedMeanwhile)
+		return
+	}
 	saved, err := c.save(r.Context(), wanted)
 	if err != nil {
 		c.showConnections(w, r, http.StatusBadGateway, data, err.Error())
@@ -195,27 +259,34 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	c.done(w, r, "/connections", reached+" "+saved)
 }
 
-// commerceAnswers are the parameters by the form. The secret that is set stays where the
-// field is empty, but is sent to no other host than before.
-func (c *Console) commerceAnswers(r *http.Request, form commerceForm, urlBefore string) (map[string]string, error) {
-	wanted := map[string]string{
-		settings.CommerceTokenURL: form.Wrong.required("url", settings.CommerceTokenURL, form.URL),
-		settings.CommerceClientID: form.Wrong.required("client_id", settings.CommerceClientID, form.ClientID),
+// changedByBoth says that somebody else has changed the access since the page was
+// opened, to another than is wanted, and notes how at the fields.
+func (f commerceForm) changedByBoth(now commerceForm, wanted map[string]string, secret string) bool {
+	if f.Replaces == now.Replaces {
+		return false
 	}
-	secret := r.PostFormValue("client_secret")
+	f.Wrong.meanwhile("url", strings.TrimSuffix(wanted[settings.CommerceTokenURL], commerce.TokenPath), now.URL)
+	f.Wrong.meanwhile("client_id", wanted[settings.CommerceClientID], now.ClientID)
+	f.Wrong.meanwhileSecret("client_secret", secret)
+	return len(f.Wrong) > 0
+}
+
+// addSecret adds the client secret to what is wanted. The one that is set stays where
+// the field is empty, but is sent to no other host than before.
+func (c *Console) addSecret(ctx context.Context, wanted map[string]string, form commerceForm, urlBefore, secret string) error {
 	switch {
 	case secret != "" || !form.SecretSet:
 		wanted[settings.CommerceClientSecret] = form.Wrong.required("client_secret", settings.CommerceClientSecret, secret)
 	case form.Wrong["url"] == "" && urlBefore != "" && strings.TrimSuffix(wanted[settings.CommerceTokenURL], commerce.TokenPath) != urlBefore:
 		form.Wrong["client_secret"] = "the address is another one, to which the secret has not been sent yet: enter the secret as well"
 	default:
-		values, err := c.Site.Parameters(r.Context(), []string{settings.CommerceClientSecret})
+		values, err := c.Site.Parameters(ctx, []string{settings.CommerceClientSecret})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		wanted[settings.CommerceClientSecret] = strings.TrimSpace(values[settings.CommerceClientSecret])
 	}
-	return wanted, nil
+	return nil
 }
 
 // blame notes at which field an error of Commerce's probably lies.
@@ -273,6 +344,8 @@ func inWords(list []string) string {
 
 // saveSegment saves where messages go.
 func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	data, err := c.readConnections(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
@@ -280,10 +353,16 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 	}
 	form := segmentForm{
 		Region: r.PostFormValue("region"), Host: r.PostFormValue("host"), Path: r.PostFormValue("path"),
-		KeySet: data.Segment.KeySet, Inbox: data.Segment.Inbox, Wrong: wrong{},
+		KeySet: data.Segment.KeySet, Inbox: data.Segment.Inbox, Replaces: r.PostFormValue("replaces"), Wrong: wrong{},
 	}
+	before := data.Segment
 	data.Segment = form
 	wanted := form.answers(r.PostFormValue("write_key"))
+	if len(form.Wrong) == 0 && form.changedByBoth(before, wanted) {
+		data.Segment.Replaces = before.Replaces
+		c.showConnections(w, r, http.StatusConflict, data, changedMeanwhile)
+		return
+	}
 	if err := c.refuseInboxKey(r.Context(), form, wanted); err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
@@ -324,6 +403,18 @@ func (f segmentForm) answers(writeKey string) map[string]string {
 		wanted[settings.SegmentWriteKey] = f.Wrong.required("write_key", settings.SegmentWriteKey, writeKey)
 	}
 	return wanted
+}
+
+// changedByBoth says that somebody else has changed where messages go since the page was
+// opened, to elsewhere than is wanted, and notes how at the fields.
+func (f segmentForm) changedByBoth(now segmentForm, wanted map[string]string) bool {
+	if f.Replaces == now.Replaces {
+		return false
+	}
+	f.Wrong.meanwhile("region", wanted[settings.SegmentHost], now.Host)
+	f.Wrong.meanwhile("path", wanted[settings.SegmentPath], now.Path)
+	f.Wrong.meanwhileSecret("write_key", wanted[settings.SegmentWriteKey])
+	return len(f.Wrong) > 0
 }
 
 // refuseInboxKey refuses to send to Segment with the key that was made for the inbox:

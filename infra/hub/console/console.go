@@ -28,6 +28,7 @@ type Console struct {
 	Version string
 
 	registering sync.Mutex // two at once would each create what they both find missing
+	saving      sync.Mutex // held from the look at what others have changed until it is saved
 	connection  connection
 	catching    catching
 	latest      latest

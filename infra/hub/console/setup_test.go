@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -88,6 +89,29 @@ func (b *browser) post(path string, form url.Values) (status int, page string) {
 	return b.do(request)
 }
 
+// form is the hidden fields of the form on a page that goes to a path.
+func (b *browser) form(page, path string) url.Values {
+	b.t.Helper()
+	_, text := b.get(page)
+	_, form, _ := strings.Cut(text, `action="`+path+`"`)
+	form, _, _ = strings.Cut(form, "</form>")
+	fields := url.Values{}
+	for _, field := range hiddenField.FindAllStringSubmatch(form, -1) {
+		fields.Add(field[1], field[2])
+	}
+	return fields
+}
+
+var hiddenField = regexp.MustCompile(`type="hidden" name="([^"]*)" value="([^"]*)"`)
+
+// submit opens a page, fills in the form that goes to a path, and sends it.
+func (b *browser) submit(page, path string, filled url.Values) (status int, text string) {
+	b.t.Helper()
+	form := b.form(page, path)
+	maps.Copy(form, filled)
+	return b.post(path, form)
+}
+
 func (b *browser) do(request *http.Request) (status int, page string) {
 	b.t.Helper()
 	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
@@ -154,7 +178,7 @@ func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
 				set = map[string]string{}
 			}
 			b := browse(t, set)
-			status, page := b.post("/connections/commerce", url.Values{"url": {store.URL + c.path}, "client_id": {c.id}, "client_secret": {c.secret}})
+			status, page := b.submit("/connections", "/connections/commerce", url.Values{"url": {store.URL + c.path}, "client_id": {c.id}, "client_secret": {c.secret}})
 			if status != c.status {
 				t.Errorf("answered %d, want %d", status, c.status)
 			}
@@ -172,7 +196,7 @@ func TestTheSecretThatIsSetIsSentToNoOtherHost(t *testing.T) {
 	_, set := connected(t)
 	b := browse(t, set)
 	elsewhere := commercetest.Start(t)
-	status, page := b.post("/connections/commerce", url.Values{"url": {elsewhere.URL}, "client_id": {commercetest.ClientID}, "client_secret": {""}})
+	status, page := b.submit("/connections", "/connections/commerce", url.Values{"url": {elsewhere.URL}, "client_id": {commercetest.ClientID}, "client_secret": {""}})
 	wants(t, page, "enter the secret as well")
 	if status != http.StatusUnprocessableEntity || len(elsewhere.Requests()) != 0 {
 		t.Errorf("answered %d, and the other host got %v", status, elsewhere.Requests())
@@ -183,7 +207,7 @@ func TestConnectSaysWhatMayNotBeRead(t *testing.T) {
 	store, set := connected(t)
 	store.Fail(commercetest.Fault{Path: "/v2/customers", Status: http.StatusForbidden})
 	store.Fail(commercetest.Fault{Path: "/v2/application-keys", Status: http.StatusForbidden})
-	status, page := browse(t, set).post("/connections/commerce", url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}})
+	status, page := browse(t, set).submit("/connections", "/connections/commerce", url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}})
 	wants(t, page, "Connected to Commerce", "It may read webhooks and orders.", "It may not read customers.")
 	if status != http.StatusOK {
 		t.Errorf("answered %d", status)
@@ -223,7 +247,7 @@ func TestSegmentsFormWritesWhatItSays(t *testing.T) {
 			if c.here {
 				b = browseHere(t, c.set)
 			}
-			status, page := b.post("/connections/segment", c.form)
+			status, page := b.submit("/connections", "/connections/segment", c.form)
 			if status != c.status {
 				t.Errorf("answered %d, want %d", status, c.status)
 			}
@@ -307,11 +331,7 @@ func TestTheConfigurationsAreSavedTogether(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := browse(t, nil)
-			form := url.Values{}
-			for _, tr := range tracking.All() {
-				form.Set("enabled-"+tr.Name, "true")
-				form.Set("events-"+tr.Name, tr.Observes[0])
-			}
+			form := b.trackingsForm()
 			want := b.set()
 			maps.Copy(want, c.changes)
 			c.change(form)
@@ -322,6 +342,143 @@ func TestTheConfigurationsAreSavedTogether(t *testing.T) {
 			wants(t, page, c.says)
 			if got := b.set(); !maps.Equal(got, want) {
 				t.Errorf("set is\n%q\nwant\n%q", got, want)
+			}
+		})
+	}
+}
+
+// trackingsForm is the page of the configurations as it is when it is opened, where
+// they are the defaults.
+func (b *browser) trackingsForm() url.Values {
+	b.t.Helper()
+	form := b.form("/trackings", "/trackings")
+	for _, tr := range tracking.All() {
+		form.Set("enabled-"+tr.Name, "true")
+		form.Set("events-"+tr.Name, tr.Observes[0])
+	}
+	return form
+}
+
+// Two people may have the page open at the same time, or one in two windows.
+func TestConfigurationsThatSomebodyElseChangedStay(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		theirs map[string]string
+		mine   func(url.Values)
+		status int
+		want   map[string]string
+		says   []string
+	}{
+		{"another tracking", map[string]string{"tracking/order-updated/enabled": "false"},
+			func(f url.Values) { f.Set("events-order-completed", "order.fulfilled") }, 200,
+			map[string]string{"tracking/order-updated/enabled": "false", "tracking/order-completed/events": "order.fulfilled"}, []string{"Saved."}},
+		{"another setting of the same", map[string]string{"tracking/order-completed/events": "order.fulfilled"},
+			func(f url.Values) { f.Del("enabled-order-completed") }, 200,
+			map[string]string{"tracking/order-completed/enabled": "false", "tracking/order-completed/events": "order.fulfilled"}, []string{"Saved."}},
+		{"the same to the same", map[string]string{"tracking/order-updated/enabled": "false"},
+			func(f url.Values) { f.Del("enabled-order-updated") }, 200,
+			map[string]string{"tracking/order-updated/enabled": "false"}, []string{"Nothing has changed."}},
+		{"the same to another", map[string]string{"tracking/order-completed/events": "order.fulfilled", "tracking/order-updated/enabled": "false"},
+			func(f url.Values) { f.Set("events-order-completed", "order.authorized") }, 409,
+			map[string]string{"tracking/order-updated/enabled": "false", "tracking/order-completed/events": "order.fulfilled"},
+			[]string{"somebody has changed what is marked below", "by now it is order.fulfilled", `value="order.authorized" checked`, `name="enabled-order-updated" value="true">`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := browse(t, nil)
+			form := b.trackingsForm()
+			for name, value := range c.theirs {
+				if err := b.site.Put(t.Context(), name, value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.mine(form)
+			status, page := b.post("/trackings", form)
+			if status != c.status {
+				t.Errorf("answered %d, want %d", status, c.status)
+			}
+			wants(t, page, c.says...)
+			if got := b.set(); !maps.Equal(got, c.want) {
+				t.Errorf("set is\n%q\nwant\n%q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWhoSavesOnceMoreHasTheirsReplaced(t *testing.T) {
+	b := browse(t, nil)
+	form := b.trackingsForm()
+	if err := b.site.Put(t.Context(), "tracking/order-completed/events", "order.fulfilled"); err != nil {
+		t.Fatal(err)
+	}
+	form.Set("events-order-completed", "order.authorized")
+	b.post("/trackings", form)
+	maps.Copy(form, b.form("/trackings", "/trackings")) // as the page with the conflict has it
+	status, page := b.post("/trackings", form)
+	wants(t, page, "Saved.")
+	if got := b.set()["tracking/order-completed/events"]; status != 200 || got != "order.authorized" {
+		t.Errorf("answered %d, and it is %s", status, got)
+	}
+}
+
+// A host and its key, or an address and its credentials, belong together: whoever has an
+// old page open must not pair half of theirs with half of somebody else's.
+func TestConnectionsThatSomebodyElseChangedStay(t *testing.T) {
+	store, connection := connected(t)
+	segment := map[string]string{settings.SegmentHost: "https://api.segment.io", settings.SegmentWriteKey: "PLANTED-key"}
+	for _, c := range []struct {
+		name, form   string
+		set          map[string]string
+		theirs       map[string]string
+		mine         url.Values
+		status       int
+		want         map[string]string
+		says         []string
+		asksCommerce bool
+	}{
+		{"another client id", "commerce", connection, map[string]string{settings.CommerceClientID: "theirs"},
+			url.Values{"url": {store.URL}, "client_id": {"mine"}}, 409, map[string]string{settings.CommerceClientID: "theirs"},
+			[]string{"somebody has changed these settings", "by now it is theirs", `value="mine"`}, false},
+		{"another address, to which my secret must not go", "commerce", connection, map[string]string{settings.CommerceTokenURL: "https://theirs.example/oauth/access_token"},
+			url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}, "client_secret": {"PLANTED-mine"}}, 409,
+			map[string]string{settings.CommerceTokenURL: "https://theirs.example/oauth/access_token", settings.CommerceClientSecret: commercetest.ClientSecret},
+			[]string{"by now it is https://theirs.example", "to have yours, enter it again"}, false},
+		{"another client secret", "commerce", connection, map[string]string{settings.CommerceClientSecret: "PLANTED-theirs"},
+			url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}, "client_secret": {commercetest.ClientSecret}}, 409,
+			map[string]string{settings.CommerceClientSecret: "PLANTED-theirs"}, []string{"to have yours, enter it again"}, false},
+		{"the same", "commerce", map[string]string{settings.CommerceTokenURL: store.URL + "/oauth/access_token", settings.CommerceClientSecret: commercetest.ClientSecret},
+			map[string]string{settings.CommerceClientID: commercetest.ClientID},
+			url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}}, 200, nil, []string{"Nothing has changed."}, true},
+		{"the region", "segment", segment, map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "PLANTED-eu"},
+			url.Values{"region": {"us"}, "path": {"/mine"}}, 409,
+			map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "PLANTED-eu", settings.SegmentPath: ""},
+			[]string{"by now it is https://events.eu1.segmentapis.com"}, false},
+		{"the write key", "segment", segment, map[string]string{settings.SegmentWriteKey: "PLANTED-theirs"},
+			url.Values{"region": {"us"}, "write_key": {"PLANTED-mine"}}, 409, map[string]string{settings.SegmentWriteKey: "PLANTED-theirs"},
+			[]string{"to have yours, enter it again"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := browse(t, c.set)
+			form := b.form("/connections", "/connections/"+c.form)
+			for name, value := range c.theirs {
+				if err := b.site.Put(t.Context(), name, value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			maps.Copy(form, c.mine)
+			before := len(store.Requests())
+			status, page := b.post("/connections/"+c.form, form)
+			if status != c.status {
+				t.Errorf("answered %d, want %d", status, c.status)
+			}
+			wants(t, page, c.says...)
+			set := b.set()
+			for name, want := range c.want {
+				if set[name] != want {
+					t.Errorf("%s is %q, want %q", name, set[name], want)
+				}
+			}
+			if asked := len(store.Requests()) > before; asked != c.asksCommerce {
+				t.Errorf("Commerce was asked: %v", asked)
 			}
 		})
 	}

@@ -122,9 +122,10 @@ func (s freshStore) sellsAnOrder() {
 func TestAFreshStoreIsSetUpInTheBrowser(t *testing.T) {
 	t.Parallel()
 	s := deployFresh(t)
-	p := browser.Open(t, console(t, s.cloud))
+	address, link := console(t, s.cloud)
+	p := browser.Open(t, address)
 	began := time.Now()
-	p.Visit("/")
+	p.Visit(link)
 	p.Sees("Neither Commerce nor Segment is set")
 
 	p.Follow("Connections")
@@ -177,10 +178,11 @@ func TestAFreshStoreIsSetUpWithCommands(t *testing.T) {
 		len(commands), len(variables), time.Since(began).Seconds())
 }
 
-var consoleAt = regexp.MustCompile(`^http://\S+[^/]`)
+var consoleAt = regexp.MustCompile(`^(http://[^/]+)(/\?key=\S+)$`)
 
-// console runs the operator's program's pages about a store until the test ends.
-func console(t *testing.T, c *cloud) (url string) {
+// console runs the operator's program's pages about a store until the test ends. The
+// link, below their address, lets in.
+func console(t *testing.T, c *cloud) (address, link string) {
 	t.Helper()
 	program, err := operatorsProgram()
 	if err != nil {
@@ -200,10 +202,10 @@ func console(t *testing.T, c *cloud) (url string) {
 		_ = command.Wait()
 	})
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		if url = consoleAt.FindString(lines.Text()); url != "" {
-			return url
+		if match := consoleAt.FindStringSubmatch(lines.Text()); match != nil {
+			return match[1], match[2]
 		}
 	}
 	t.Fatal("hub console does not say where it listens")
-	return ""
+	return "", ""
 }

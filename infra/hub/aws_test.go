@@ -405,8 +405,9 @@ func consolePage(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := console.Console{Site: s, Log: slog.New(slog.DiscardHandler)}
+	c := console.Console{Site: s, Key: "the-key", Log: slog.New(slog.DiscardHandler)}
 	request := httptest.NewRequest("GET", path, nil)
+	request.Header.Set("Authorization", "Bearer the-key")
 	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
 	answer := httptest.NewRecorder()
 	c.Handler().ServeHTTP(answer, request)

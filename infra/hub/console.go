@@ -23,9 +23,10 @@ func newConsole() *cobra.Command {
 finish. With --prefix they are about a store that is deployed on AWS, with your own
 AWS credentials. hub run serves the same pages about the hub on this machine.
 
-It answers browsers on this machine only. Where --addr names an address that other
-machines reach, it lets in those that have the key in the link that it prints; what
-they exchange is not encrypted, so a forwarded port (ssh -L) is better.`,
+It prints an address with a key, new each time, and lets in browsers that have opened
+it; on this machine only. Where --addr names an address that other machines reach, it
+lets in theirs too; what they exchange is not encrypted, so a forwarded port (ssh -L)
+is better.`,
 		Example: `  hub console --prefix /commerce-segment`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,18 +49,18 @@ func serveConsole(ctx context.Context, w site.Where, addr string, stdout, stderr
 		return err
 	}
 	defer listener.Close()
-	c := console.Console{Site: s, Log: newLog("text", stderr), Version: version()}
-	link := urlOf(listener) + "/"
-	if public := publicAddr(listener); public != "" {
-		c.Key = site.NewSecret()
-		link = "http://" + reachable(public) + "/?key=" + c.Key
+	public := publicAddr(listener)
+	c := console.Console{Site: s, Key: site.NewSecret(), Elsewhere: public != "", Log: newLog("text", stderr), Version: version()}
+	address := urlOf(listener)
+	if c.Elsewhere {
+		address = "http://" + reachable(public)
 	}
-	fmt.Fprintf(stdout, "The console of %s is at\n%s\n^C stops it.\n", s.Name, link)
+	fmt.Fprintf(stdout, "The console of %s is at\n%s\n^C stops it.\n", s.Name, c.Link(address))
 	server := newServer(c.Handler(), c.Log)
 	context.AfterFunc(ctx, func() { shutDown(ctx, server) })
 	defer c.Stop()
 	if err := server.Serve(listener); err != http.ErrServerClosed {
-		return fmt.Errorf("serving the console on %s: %w", link, err)
+		return fmt.Errorf("serving the console on %s: %w", address, err)
 	}
 	return nil
 }

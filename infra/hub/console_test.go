@@ -1,12 +1,101 @@
 package main
 
 import (
+	"context"
 	"html"
 	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
+
+// Other users of this machine reach the hub, and so does whatever a tunnel lets through,
+// which people start for Commerce to reach it.
+func TestOnlyTheKeyOpensWhatTheHubShows(t *testing.T) {
+	h := start(t)
+	key := h.parameter("console-key")
+	if info, err := os.Stat(filepath.Join(h.dir, "console-key")); err != nil || info.Mode().Perm() != 0o600 || len(key) != 64 {
+		t.Errorf("the key has %d characters, in a file that is %v (%v)", len(key), info.Mode(), err)
+	}
+	for _, c := range []struct {
+		method, path  string
+		with, without int
+	}{
+		{"GET", "/", 200, 401}, {"GET", "/executions/lines", 200, 401}, {"POST", "/samples", 404, 401}, {"GET", "/inbox", 200, 401}, {"HEAD", "/inbox", 200, 401},
+		{"DELETE", "/inbox", 204, 401}, {"GET", "/none", 404, 401},
+		// Commerce, Segment's SDKs and whoever asks whether it runs have no key.
+		{"GET", "/healthz", 200, 200}, {"POST", "/webhooks/order-completed", 401, 401}, {"POST", "/v1/batch", 400, 400},
+	} {
+		if status, body := h.request(c.method, c.path, ""); status != c.with {
+			t.Errorf("%s %s is answered %d with the key, want %d: %s", c.method, c.path, status, c.with, body)
+		}
+		status, body := h.request(c.method, c.path, "", "Authorization", "Bearer wrong")
+		if status != c.without || strings.Contains(body, key) || c.path == "/webhooks/order-completed" && !strings.Contains(body, "forged") {
+			t.Errorf("%s %s is answered %d without, want %d: %s", c.method, c.path, status, c.without, body)
+		}
+	}
+	h.send("", sampleName)
+	if said := h.stdout.String(); strings.Count(said, key) != 1 || !strings.Contains(strings.SplitN(said, "\n", 2)[0], "The console: "+h.url+"/?key="+key) || strings.Contains(h.stderr.String(), key) {
+		t.Errorf("the key is told elsewhere than in the first line:\n%s%s", said, h.stderr)
+	}
+}
+
+// Whoever has the console open goes on after a new start, unless the key is taken away.
+func TestTheHubKeepsItsKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), ".hub")
+	put(t, filepath.Join(dir, "console-key"), "")
+	if err := os.Chmod(filepath.Join(dir, "console-key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h := startIn(t, dir)
+	first := h.parameter("console-key")
+	h.stop()
+	if err := os.Chmod(filepath.Join(dir, "console-key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if again := startIn(t, dir).parameter("console-key"); again != first || first == "" {
+		t.Errorf("the key was %q and is %q", first, again)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "console-key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("its file is %v (%v)", info.Mode(), err)
+	}
+}
+
+func TestTheConsoleOfAStorePrintsAKeyOfItsOwn(t *testing.T) {
+	links := map[string]bool{}
+	for range 2 {
+		ctx, stop := context.WithCancel(t.Context())
+		stdout, stderr, exited := new(buffer), new(buffer), make(chan int, 1)
+		go func() {
+			exited <- run(ctx, []string{"console", "--addr", "127.0.0.1:0", "--dir", t.TempDir()}, strings.NewReader(""), stdout, stderr)
+		}()
+		var link string
+		eventually(t, "the console says where it is", func() bool {
+			link = regexp.MustCompile(`http://\S+`).FindString(stdout.String())
+			return strings.Contains(stdout.String(), "^C")
+		}, stdout, stderr)
+		for address, want := range map[string]int{link: http.StatusSeeOther, strings.SplitN(link, "?", 2)[0]: http.StatusUnauthorized} {
+			response, err := (&http.Client{CheckRedirect: noRedirects}).Get(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if response.StatusCode != want {
+				t.Errorf("%s is answered %s, want %d", address, response.Status, want)
+			}
+		}
+		links[strings.SplitN(link, "=", 2)[1]] = true
+		stop()
+		if code := <-exited; code != exitDone || stderr.String() != "" {
+			t.Errorf("it exits %d and says %s", code, stderr)
+		}
+	}
+	if len(links) != 2 || links[""] {
+		t.Errorf("twice the keys are %v", links)
+	}
+}
 
 func TestTheConsoleTellsWhatIsOddAboutTheSettings(t *testing.T) {
 	h := startIn(t, filepath.Join(t.TempDir(), "<b>'&"))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +76,7 @@ func (o examination) report(ctx context.Context) (doctor.Report, error) {
 	if err != nil {
 		return doctor.Report{}, fmt.Errorf("--since %w", err)
 	}
-	host, port, err := splitAddr(o.addr)
+	hub, err := newCaller(o.addr, o.Dir)
 	if err != nil {
 		return doctor.Report{}, err
 	}
@@ -91,8 +90,7 @@ func (o examination) report(ctx context.Context) (doctor.Report, error) {
 	if s.Deployment != nil {
 		p.Log = s.Deployment.Logs()
 	} else {
-		client := &http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}
-		p.Log = caller{Client: client, hub: localURL(host, port)}
+		p.Log = hub
 	}
 	return doctor.Examine(ctx, p), nil
 }

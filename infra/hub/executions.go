@@ -29,7 +29,7 @@ type watched struct {
 
 func addWatched(cmd *cobra.Command, w *watched, since string) {
 	addAddr(cmd, &w.addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
-	addPrefix(cmd, &w.Where, "")
+	addWhere(cmd, &w.Where)
 	cmd.MarkFlagsMutuallyExclusive("addr", "prefix")
 	cmd.Flags().StringVar(&w.since, "since", since, "how far to look back, for example 90m, 24h or 7d")
 }
@@ -48,13 +48,8 @@ func (w watched) open(ctx context.Context) (v view, err error) {
 		return view{}, fmt.Errorf("--since %w", err)
 	}
 	if w.Prefix == "" {
-		host, port, err := splitAddr(w.addr)
-		if err != nil {
-			return view{}, err
-		}
-		client := &http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}
-		v.log = caller{Client: client, hub: localURL(host, port)}
-		return v, nil
+		v.log, err = newCaller(w.addr, w.Dir)
+		return v, err
 	}
 	if v.site, err = site.OpenDeployed(ctx, w.Prefix); err != nil {
 		return view{}, err
@@ -81,7 +76,7 @@ func (v view) read(ctx context.Context, q executions.Query, stderr io.Writer) ([
 
 // Read implements executions.Log: it asks the hub that runs on this machine.
 func (c caller) Read(ctx context.Context, q executions.Query) (executions.Reading, error) {
-	response, content, err := c.do(ctx, http.MethodGet, c.hub+console.LinesPath, nil, nil)
+	response, content, err := c.ask(ctx, http.MethodGet, console.LinesPath)
 	if err != nil {
 		return executions.Reading{}, err
 	}
@@ -106,7 +101,7 @@ type executionsOptions struct {
 func newExecutions() *cobra.Command {
 	var options executionsOptions
 	cmd := &cobra.Command{
-		Use:   "executions [--since 24h] [--outcome OUTCOME] [--tracking NAME] [--summary | --json] [--prefix PREFIX] [TEXT]",
+		Use:   "executions [--since 24h] [--outcome OUTCOME] [--tracking NAME] [--summary | --json] [--dir DIRECTORY | --prefix PREFIX] [TEXT]",
 		Short: "See what became of each webhook",
 		Long: `executions lists the webhooks that came lately, the newest first: when, about which
 order or customer, what became of each and why, after how many attempts, and how

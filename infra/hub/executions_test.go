@@ -16,7 +16,7 @@ func (h *running) at() string { return "--addr=" + strings.TrimPrefix(h.url, "ht
 func (h *running) ended(n int) (list []executions.Execution) {
 	h.t.Helper()
 	eventually(h.t, "the hub tells how the webhooks ended", func() bool {
-		got := command(h.t, "", "executions", h.at(), "--json", "--outcome", "delivered,skipped,buried,refused")
+		got := command(h.t, "", "executions", h.at(), "--dir", h.dir, "--json", "--outcome", "delivered,skipped,buried,refused")
 		if err := json.Unmarshal([]byte(got.stdout), &list); err != nil {
 			h.t.Fatalf("%v: %s%s", err, got.stdout, got.stderr)
 		}
@@ -32,7 +32,7 @@ func TestTheHubTellsWhatBecameOfEachWebhook(t *testing.T) {
 	h.request("POST", "/webhooks/order-updated", order("order.updated", "o-refused"), "X-Moltin-Secret-Key", "PLANTED-wrong")
 	h.ended(3)
 
-	got := command(t, "", "executions", h.at())
+	got := command(t, "", "executions", h.at(), "--dir", h.dir)
 	for _, part := range []string{
 		"order-completed order.paid o-sent delivered 1 ", "order-completed order.fulfilled o-skipped skipped 1 - not_observed\n", "order-updated - - refused 0 - forged\n",
 		"\nIn the last 24 hours 3 webhooks came: 1 delivered, 1 skipped, 1 refused. From the fact to Segment: half within ",
@@ -41,16 +41,16 @@ func TestTheHubTellsWhatBecameOfEachWebhook(t *testing.T) {
 			t.Errorf("the list does not show %q:\n%s%s", part, got.stdout, got.stderr)
 		}
 	}
-	if got := command(t, "", "executions", h.at(), "--outcome", "skipped", "--tracking", "order-completed", "o-sk"); !strings.Contains(got.stdout, "o-skipped") || strings.Contains(got.stdout, "o-sent") {
+	if got := command(t, "", "executions", h.at(), "--dir", h.dir, "--outcome", "skipped", "--tracking", "order-completed", "o-sk"); !strings.Contains(got.stdout, "o-skipped") || strings.Contains(got.stdout, "o-sent") {
 		t.Errorf("filtered it lists\n%s%s", got.stdout, got.stderr)
 	}
-	if got := command(t, "", "executions", h.at(), "--limit", "1"); !strings.Contains(got.stdout, "and 2 older ones") || strings.Contains(got.stdout, "o-sent") {
+	if got := command(t, "", "executions", h.at(), "--dir", h.dir, "--limit", "1"); !strings.Contains(got.stdout, "and 2 older ones") || strings.Contains(got.stdout, "o-sent") {
 		t.Errorf("of one it lists\n%s", got.stdout)
 	}
-	if got := command(t, "", "executions", h.at(), "--summary"); strings.Count(got.stdout, "█") < 30 || !strings.Contains(unpadded(got.stdout), " 2 1 1 - - 1 ") {
+	if got := command(t, "", "executions", h.at(), "--dir", h.dir, "--summary"); strings.Count(got.stdout, "█") < 30 || !strings.Contains(unpadded(got.stdout), " 2 1 1 - - 1 ") {
 		t.Errorf("the picture is\n%s%s", got.stdout, got.stderr)
 	}
-	if got := command(t, "", "executions", h.at(), "--outcome", "buried"); got.stdout != "No such webhook came in the last 24 hours.\n" {
+	if got := command(t, "", "executions", h.at(), "--dir", h.dir, "--outcome", "buried"); got.stdout != "No such webhook came in the last 24 hours.\n" {
 		t.Errorf("of none it says\n%s", got.stdout)
 	}
 }
@@ -59,14 +59,14 @@ func TestTheHubTellsTheStoryOfAnOrder(t *testing.T) {
 	h := start(t, "--inbox-fail", "0.5", "--backoff", "1ms")
 	h.webhook("order-completed", order("order.paid", "o-late"))
 	h.ended(1)
-	got := command(t, "", "trace", h.at(), "o-late")
+	got := command(t, "", "trace", h.at(), "--dir", h.dir, "o-late")
 	for _, says := range []string{"1 webhook came about o-late, and Segment was told Order Completed.", "at attempt 2, as messageId order-completed:o-late:0-track:", "Commerce called with order.paid",
 		"Attempt 1 did not succeed: segment_500.", "Attempt 2: Segment took it."} {
 		if got.code != exitDone || !strings.Contains(got.stdout, says) {
 			t.Errorf("the story does not say %q:\n%s%s", says, got.stdout, got.stderr)
 		}
 	}
-	got = command(t, "", "trace", h.at(), "o-none")
+	got = command(t, "", "trace", h.at(), "--dir", h.dir, "o-none")
 	if got.code != exitDone || !strings.Contains(got.stdout, "no webhook came that is known to be about o-none") || !strings.Contains(got.stdout, "delivery logs of the integration in Commerce Manager") {
 		t.Errorf("of what was never seen it says\n%s%s", got.stdout, got.stderr)
 	}
@@ -127,11 +127,11 @@ func TestExecutionsSaysWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		{"no hub runs there", []string{"executions", "--addr", "127.0.0.1:1"}, "nothing listens on 127.0.0.1:1: start it with make run"},
-		{"an outcome that is none", []string{"executions", h.at(), "--outcome", "lost"}, `there is no outcome "lost": the outcomes are delivered, `},
-		{"a tracking that is none", []string{"executions", h.at(), "--tracking", "order-paid"}, `there is no tracking "order-paid"`},
-		{"a time that is none", []string{"trace", h.at(), "o-1", "--since", "week"}, `--since "week": write how far to look back`},
+		{"an outcome that is none", []string{"executions", h.at(), "--dir", h.dir, "--outcome", "lost"}, `there is no outcome "lost": the outcomes are delivered, `},
+		{"a tracking that is none", []string{"executions", h.at(), "--dir", h.dir, "--tracking", "order-paid"}, `there is no tracking "order-paid"`},
+		{"a time that is none", []string{"trace", h.at(), "--dir", h.dir, "o-1", "--since", "week"}, `--since "week": write how far to look back`},
 		{"both stores", []string{"executions", h.at(), "--prefix", "/shop"}, "none of the others can be"},
-		{"no id", []string{"trace", h.at()}, "accepts 1 arg(s)"},
+		{"no id", []string{"trace", h.at(), "--dir", h.dir}, "accepts 1 arg(s)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := command(t, "", c.args...); got.code != exitFailed || !strings.Contains(got.stderr, c.says) {

@@ -15,11 +15,13 @@ import (
 // terminal on start, and onto the hub's page.
 type guide struct {
 	URL         string   // the hub's own
+	Console     string   // the console's address with the key
 	Public      string   // the address on which other machines reach it; empty where none do
 	Destination string   // where messages go
 	ToInbox     bool     // they go to the hub's own inbox
 	Secret      string   // what proves a webhook
 	Curl        string   // posts a sample
+	InboxCurl   string   // shows what Segment was told
 	Instead     string   // how to send to Segment instead of the inbox
 	Back        string   // how to come back to the inbox
 	Warnings    []string // what is odd about the settings
@@ -36,11 +38,13 @@ func (h *hub) guide(ctx context.Context) (guide, error) {
 	}
 	g := guide{
 		URL:         h.url,
+		Console:     h.console().Link(h.url),
 		Public:      h.public,
 		Destination: config.Segment.Host + config.Segment.Path,
 		ToInbox:     config.Segment.Host == h.url,
 		Secret:      config.Secrets[0],
 		Curl:        curlFor(h.url, sampleTracking.Name, config.Secrets[0], h.home.SampleFile(sampleName)),
+		InboxCurl:   fmt.Sprintf(`curl -H "Authorization: Bearer $(cat %s)" %s/inbox`, site.ShellQuote(h.home.KeyFile()), h.url),
 		Instead: fmt.Sprintf("To send to Segment instead, put %s in %s and a source's write key in %s.",
 			settings.DefaultHost, h.home.File(settings.SegmentHost), h.home.File(settings.SegmentWriteKey)),
 	}
@@ -71,14 +75,11 @@ func (g guide) InboxTitle() string {
 	return "See what came to the inbox here (nothing from this hub)"
 }
 
-// InboxCurl shows what Segment was told.
-func (g guide) InboxCurl() string { return "curl " + g.URL + "/inbox" }
-
 // write tells it on a terminal.
 func (g guide) write(w io.Writer) {
-	fmt.Fprintf(w, "Listening on %s (^C stops it). The console: %[1]s/\n", g.URL)
+	fmt.Fprintf(w, "Listening on %s (^C stops it). The console: %s\n", g.URL, g.Console)
 	if g.Public != "" {
-		fmt.Fprintf(w, "Other machines reach it too, on %s, and can read the inbox.\n", g.Public)
+		fmt.Fprintf(w, "Other machines reach it too, on %s, and can read the inbox with the key.\n", g.Public)
 	}
 	if g.ToInbox {
 		fmt.Fprintf(w, "Sending to the inbox here, %s/inbox. %s\n", g.URL, g.Instead)
@@ -90,7 +91,7 @@ func (g guide) write(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\nWebhooks go to %s/webhooks/<name> with this header:\n%s\n", g.URL, g.SecretHeader())
 	fmt.Fprintf(w, "\nPost a sample:\n%s\n", g.Curl)
-	fmt.Fprintf(w, "\n%s:\n%s\n\n", g.InboxTitle(), g.InboxCurl())
+	fmt.Fprintf(w, "\n%s:\n%s\n\n", g.InboxTitle(), g.InboxCurl)
 }
 
 // curlFor is a command that posts a file to a tracking, for any POSIX shell and

@@ -50,16 +50,17 @@ type inbox struct {
 	dropped  int
 }
 
-// routes are the inbox's: Segment's paths for the SDKs, and /inbox to look at it.
-func (in *inbox) routes(mux *http.ServeMux) {
+// routes are the inbox's: Segment's paths for the SDKs, and /inbox to look at it, with
+// the key.
+func (in *inbox) routes(mux *http.ServeMux, onlyWithKey func(http.HandlerFunc) http.HandlerFunc) {
 	for _, call := range []string{"batch", "import", "b"} {
 		mux.HandleFunc("POST /v1/"+call, in.take(batchBody))
 	}
 	for _, call := range singleCalls {
 		mux.HandleFunc("POST /v1/"+call, in.take(singleBody))
 	}
-	mux.HandleFunc("GET /inbox", console.OnlyLocalNames(in.list))
-	mux.HandleFunc("DELETE /inbox", console.OnlyLocalNames(in.empty))
+	mux.HandleFunc("GET /inbox", console.OnlyLocalNames(onlyWithKey(in.list)))
+	mux.HandleFunc("DELETE /inbox", console.OnlyLocalNames(onlyWithKey(in.empty)))
 }
 
 // take answers as Segment does. The check says what is wrong with a body, or how it is kept.

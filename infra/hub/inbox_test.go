@@ -21,7 +21,7 @@ func serveInbox(t *testing.T, in *inbox) *running {
 		in.log = slog.New(slog.DiscardHandler)
 	}
 	mux := http.NewServeMux()
-	in.routes(mux)
+	in.routes(mux, func(handler http.HandlerFunc) http.HandlerFunc { return handler })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return &running{t: t, url: server.URL, stderr: new(buffer)}

@@ -20,9 +20,8 @@ import (
 type machine struct{ *hub }
 
 // console is the pages about this hub's settings, and about what goes on in it.
-func (h *hub) console() http.Handler {
-	c := console.Console{Site: site.Here(h.home), Machine: machine{h}, Log: h.log, Version: version()}
-	return c.Handler()
+func (h *hub) console() *console.Console {
+	return &console.Console{Site: site.Here(h.home), Machine: machine{h}, Key: h.key, Log: h.log, Version: version()}
 }
 
 func (m machine) URL() string              { return m.url }

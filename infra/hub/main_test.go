@@ -100,7 +100,7 @@ func (h *running) in(t *testing.T) *running {
 	return &seen
 }
 
-var listening = regexp.MustCompile(`Listening on (http://\S+)[\s\S]+\ncurl http://\S+/inbox\n`)
+var listening = regexp.MustCompile(`Listening on (http://\S+)[\s\S]+\ncurl .*http://\S+/inbox\n`)
 
 // awaitURL waits until a hub has said all that it says on start.
 func awaitURL(t *testing.T, stdout, stderr fmt.Stringer) string {
@@ -161,12 +161,15 @@ func put(t *testing.T, file, content string) {
 	}
 }
 
-// request sends a request to the hub and returns the answer.
+// request sends a request to the hub, with its key, and returns the answer.
 func (h *running) request(method, path, body string, header ...string) (int, string) {
 	h.t.Helper()
 	request, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, strings.NewReader(body))
 	if err != nil {
 		h.t.Fatal(err)
+	}
+	if h.dir != "" {
+		request.Header.Set("Authorization", "Bearer "+h.parameter("console-key"))
 	}
 	for i := 0; i < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"text/tabwriter"
 	"time"
 
@@ -62,11 +61,10 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	if err != nil {
 		return err
 	}
-	host, port, err := splitAddr(options.addr)
+	here, err := newCaller(options.addr, options.Dir)
 	if err != nil {
 		return err
 	}
-	here := caller{Client: &http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}, hub: localURL(host, port)}
 	known, err := t.Ledger(cmd.Context(), here)
 	if err != nil {
 		return err

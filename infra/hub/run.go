@@ -96,12 +96,17 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	if err := home.Check(ctx); err != nil {
 		return err
 	}
+	key, err := home.Key()
+	if err != nil {
+		return err
+	}
 	lines := executions.NewMemory()
 	log := slog.New(slog.NewMultiHandler(newLog(options.log, stderr).Handler(), lines.Handler()))
 	h := &hub{
 		url:    urlOf(listener),
 		public: publicAddr(listener),
 		home:   home,
+		key:    key,
 		log:    log,
 		lines:  lines,
 		inbox: &inbox{
@@ -197,6 +202,7 @@ type hub struct {
 	url      string // where this machine reaches it
 	public   string // where other machines do; empty where they do not
 	home     site.Home
+	key      string // to what it shows
 	log      *slog.Logger
 	lines    *executions.Memory // what is logged
 	inbox    *inbox
@@ -207,9 +213,10 @@ type hub struct {
 func (h *hub) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/webhooks/{name}", h.webhooks)
-	mux.Handle("/", h.console())
+	pages := h.console()
+	mux.Handle("/", pages.Handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	h.inbox.routes(mux)
+	h.inbox.routes(mux, pages.OnlyWithKey)
 	// No page elsewhere on the web may have its visitor's browser write here.
 	return http.NewCrossOriginProtection().Handler(mux)
 }

@@ -76,21 +76,16 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if err != nil {
 		return err
 	}
-	host, port, err := splitAddr(options.addr)
+	client, err := newCaller(options.addr, options.dir)
 	if err != nil {
 		return err
 	}
-	hub := localURL(host, port)
-	config, err := home.Config(cmd.Context(), t, hub)
+	config, err := home.Config(cmd.Context(), t, client.hub)
 	if err != nil {
 		return fmt.Errorf("the settings in %s: %w", home.Dir, err)
 	}
 	if len(config.Secrets) == 0 {
 		return fmt.Errorf("%s holds no webhook secret: start the hub once with make run, or name its directory with --dir", home.Dir)
-	}
-	client := caller{
-		Client: &http.Client{Timeout: answerWithin, CheckRedirect: noRedirects},
-		hub:    hub,
 	}
 	if options.to != "" {
 		return client.post(cmd, webhooksURL(options.to, t), config.Secrets[0], body)
@@ -99,10 +94,10 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := client.post(cmd, hub+serve.Route(t.Name), config.Secrets[0], body); err != nil {
+	if err := client.post(cmd, client.hub+serve.Route(t.Name), config.Secrets[0], body); err != nil {
 		return err
 	}
-	if config.Segment.Host != hub {
+	if config.Segment.Host != client.hub {
 		fmt.Fprintf(cmd.ErrOrStderr(), "This hub sends to %s: look there.\n", config.Segment.Host)
 		return nil
 	}
@@ -150,7 +145,31 @@ func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
 // caller speaks to a running hub.
 type caller struct {
 	*http.Client
-	hub string
+	hub  string
+	home site.Home // which has the key
+}
+
+// newCaller speaks to the hub at an address, with the key that is in a directory.
+func newCaller(addr, dir string) (caller, error) {
+	host, port, err := splitAddr(addr)
+	if err != nil {
+		return caller{}, err
+	}
+	home, err := site.OpenHome(dir)
+	return caller{&http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}, localURL(host, port), home}, err
+}
+
+// ask asks the hub for what it shows to who has the key.
+func (c caller) ask(ctx context.Context, method, path string) (*http.Response, []byte, error) {
+	key, err := c.home.Key()
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the hub's key: %w", err)
+	}
+	response, content, err := c.do(ctx, method, c.hub+path, http.Header{"Authorization": {"Bearer " + key}}, nil)
+	if err == nil && response.StatusCode == http.StatusUnauthorized {
+		err = fmt.Errorf("the hub at %s has another key than is in %s: name the directory in which it runs with --dir", c.hub, c.home.KeyFile())
+	}
+	return response, content, err
 }
 
 // do sends a request, and says in a person's words where nothing listens.
@@ -196,7 +215,7 @@ func (c caller) post(cmd *cobra.Command, address, secret string, body []byte) er
 
 // received is how many batches the hub's inbox has taken so far.
 func (c caller) received(ctx context.Context) (int, error) {
-	response, _, err := c.do(ctx, http.MethodHead, c.hub+"/inbox", nil, nil)
+	response, _, err := c.ask(ctx, http.MethodHead, "/inbox")
 	if err != nil {
 		return 0, err
 	}
@@ -250,7 +269,7 @@ func (c caller) waitForNews(ctx context.Context, within time.Duration, before in
 // news is the messages about a resource that came after the inbox had taken
 // that many batches. Whatever is about a resource has its id somewhere.
 func (c caller) news(ctx context.Context, before int, resource string) ([]json.RawMessage, error) {
-	response, content, err := c.do(ctx, http.MethodGet, c.hub+"/inbox", nil, nil)
+	response, content, err := c.ask(ctx, http.MethodGet, "/inbox")
 	if err != nil {
 		return nil, err
 	}

@@ -109,6 +109,9 @@ func TestSendSaysWhatIsInItsWay(t *testing.T) {
 	h := start(t)
 	other := filepath.Join(t.TempDir(), "other")
 	put(t, filepath.Join(other, "commerce/webhook-secret"), "other")
+	outdated := filepath.Join(t.TempDir(), "outdated")
+	put(t, filepath.Join(outdated, "commerce/webhook-secret"), "outdated")
+	put(t, filepath.Join(outdated, "console-key"), h.parameter("console-key"))
 	for _, c := range []struct {
 		name string
 		args []string
@@ -117,7 +120,8 @@ func TestSendSaysWhatIsInItsWay(t *testing.T) {
 		{"no hub runs", []string{"--addr", closed}, "nothing listens on " + closed + ": start it with make run"},
 		{"something else runs", []string{"--addr", stranger.Listener.Addr().String()}, "has no inbox: is it a hub?"},
 		{"there are no settings", []string{"--dir", t.TempDir()}, "holds no webhook secret: start the hub once with make run"},
-		{"they are another hub's", []string{"--dir", other}, "401 Unauthorized {\"code\":\"forged\"}: the secret here is not the one there"},
+		{"they are another hub's", []string{"--dir", other}, "has another key than is in " + filepath.Join(other, "console-key") + ": name the directory in which it runs with --dir"},
+		{"they are outdated", []string{"--dir", outdated}, "401 Unauthorized {\"code\":\"forged\"}: the secret here is not the one there"},
 		{"an address that is none", []string{"--to", "http://127.0.0.1:99999"}, "127.0.0.1:99999"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 func newTrace() *cobra.Command {
 	var w watched
 	cmd := &cobra.Command{
-		Use:   "trace ID [--since 7d] [--prefix PREFIX]",
+		Use:   "trace ID [--since 7d] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Tell the story of one order or customer",
 		Long: `trace tells, in sentences, what is known of an order, a customer or a webhook by its
 id: whether Segment was told, when, and as which messageId; or why not, and what to do.

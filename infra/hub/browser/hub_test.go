@@ -87,9 +87,10 @@ func bundle() (file string, err error) {
 type hub struct {
 	t        *testing.T
 	url, dir string
+	console  string // the address with the key
 }
 
-var listening = regexp.MustCompile(`^Listening on (http://\S+)`)
+var listening = regexp.MustCompile(`^Listening on (http://\S+).* The console: (http://\S+)$`)
 
 // start runs one of the hubs on a free port until the test ends.
 func start(t *testing.T, kind string) *hub {
@@ -115,7 +116,7 @@ func start(t *testing.T, kind string) *hub {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() && h.url == "" {
 		if match := listening.FindStringSubmatch(lines.Text()); match != nil {
-			h.url = match[1]
+			h.url, h.console = match[1], match[2]
 		}
 	}
 	if h.url == "" {
@@ -128,10 +129,12 @@ func start(t *testing.T, kind string) *hub {
 	return h
 }
 
-// open opens the hub's console.
+// open opens the hub's console by the address that it printed.
 func (h *hub) open() *browser.Page {
 	h.t.Helper()
-	return browser.Open(h.t, h.url)
+	p := browser.Open(h.t, h.url)
+	p.Visit(strings.TrimPrefix(h.console, h.url))
+	return p
 }
 
 // set writes parameters as an editor does.
@@ -161,7 +164,13 @@ func (h *hub) parameter(name string) string {
 // posts posts a sample webhook, as the overview's button does.
 func (h *hub) posts(sample string) {
 	h.t.Helper()
-	answer, err := http.PostForm(h.url+"/samples", url.Values{"sample": {sample}})
+	request, err := http.NewRequest(http.MethodPost, h.url+"/samples", strings.NewReader(url.Values{"sample": {sample}}.Encode()))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Authorization", "Bearer "+h.parameter("console-key"))
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -124,6 +124,31 @@ func TestEveryPage(t *testing.T) {
 	}
 }
 
+func TestTheConsoleIsOpenedByItsLinkOnly(t *testing.T) {
+	t.Parallel()
+	h := start(t, withoutEditor)
+	p := browser.Open(t, h.url)
+	p.Visit("/connections")
+	p.Sees("Open the address that the hub printed")
+	for _, theme := range browser.Themes {
+		p.Look(theme, browser.PhoneWidth, browser.PhoneHeight)
+		none(t, theme, p.Faults())
+		if *screenshots != "" {
+			keep(t, "key-"+theme, p.Screenshot())
+		}
+	}
+	p.Look("light", browser.Width, browser.Height)
+	p.Visit(strings.TrimPrefix(h.console, h.url))
+	p.Sees("Overview")
+	p.Follow("Connections")
+	p.Sees("Base URL of the API")
+	key := h.parameter("console-key")
+	if left := browser.Ask[string](p, "[location.href, document.referrer, document.cookie, document.documentElement.outerHTML].join()"); strings.Contains(left, key) {
+		t.Errorf("a page knows the key:\n%s", left)
+	}
+	none(t, "the browser complains", p.Complaints())
+}
+
 // defaultTemplate is what the tests of the editor begin with.
 var defaultTemplate = templates.Default(tracking.OrderCompleted.Name)
 

@@ -63,7 +63,7 @@ func TestThereIsNoChartOfNothing(t *testing.T) {
 func TestTheConsoleOfADirectorySaysWhoseConsoleHasTheExecutions(t *testing.T) {
 	for _, path := range []string{"/executions", "/trace?q=o-1"} {
 		request := httptest.NewRequest("GET", path, nil)
-		request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8080"
+		local(request)
 		answer := httptest.NewRecorder()
 		open(t).Handler().ServeHTTP(answer, request)
 		if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "start it with hub run, and look at its own console") {

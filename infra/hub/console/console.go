@@ -21,9 +21,12 @@ type Console struct {
 	Site site.Site
 	// Machine is the hub that runs on this machine; nil for a deployed store.
 	Machine Machine
-	// Key lets in browsers that are not on this machine; empty where none may be.
+	// Key lets in whoever has it, and nobody else: other users of this machine reach its
+	// loopback address too, and so does whatever a tunnel lets through.
 	Key string
-	Log *slog.Logger
+	// Elsewhere lets in browsers on other machines, with the key.
+	Elsewhere bool
+	Log       *slog.Logger
 	// Version is this program's.
 	Version string
 
@@ -83,7 +86,7 @@ func (c *Console) Handler() http.Handler {
 		mux.HandleFunc("POST "+LettersPath+"{name}", c.putBack)
 		mux.HandleFunc("POST /samples", c.sendSample)
 	}
-	return c.guard(mux)
+	return c.onlyHere(c.withKey(mux))
 }
 
 // step is one of the console's pages, in the order in which a store is set up.

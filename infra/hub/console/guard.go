@@ -8,36 +8,57 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
+	"path"
 	"strings"
 )
 
-// keyCookie holds the console's key in a browser that is let in by it.
-const keyCookie = "hub-key"
+var (
+	errNotHere = errors.New("the console shows a store's settings and customers, so it answers only a browser on its own machine that asks for " +
+		"127.0.0.1 or localhost. From elsewhere, forward its port: ssh -L 8080:127.0.0.1:8080 that-machine")
+	errNoKey = errors.New("this needs the key to the console: open the address that the hub printed when it started, " +
+		"or send the key as Authorization: Bearer")
+)
 
-var errNotHere = errors.New("the console shows a store's settings and customers, so it answers only a browser on its own machine that asks for " +
-	"127.0.0.1 or localhost. From elsewhere, forward its port: ssh -L 8080:127.0.0.1:8080 that-machine")
-
-// guard answers only who may see the console, and tells browsers to run nothing in
-// it that is not its own.
-func (c *Console) guard(next http.Handler) http.Handler {
+// onlyHere answers only who asks from where the console may be asked.
+func (c *Console) onlyHere(next http.Handler) http.Handler {
 	// No page elsewhere on the web may have its visitor's browser write here.
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c.letInByKey(w, r) {
-			return
-		}
-		if !IsLocal(r) && !c.hasKey(r) {
+		if !c.Elsewhere && !IsLocal(r) {
 			http.Error(w, errNotHere.Error(), http.StatusForbidden)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// withKey answers only who has the key, and tells browsers to keep what they get to
+// themselves.
+func (c *Console) withKey(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Cache-Control", "no-store")
 		header.Set("Referrer-Policy", "same-origin")
 		header.Set("X-Content-Type-Options", "nosniff")
-		next.ServeHTTP(w, r)
+		switch {
+		case c.letInByKey(w, r):
+		case !c.hasKey(r) && !strings.HasPrefix(r.URL.Path, "/static/"): // which hold nothing of the store
+			c.askForKey(w, r)
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			next.ServeHTTP(w, r)
+		}
 	})
 }
+
+// OnlyWithKey has the key asked for before something that is not the console's own.
+func (c *Console) OnlyWithKey(next http.HandlerFunc) http.HandlerFunc {
+	return c.withKey(next).ServeHTTP
+}
+
+// Link is what to open in a browser to be let in.
+func (c *Console) Link(address string) string { return address + "/?key=" + c.Key }
 
 // maxForm bounds what a page may send: a template and a pasted webhook.
 const maxForm = 8 << 20
@@ -45,18 +66,46 @@ const maxForm = 8 << 20
 // letInByKey answers a link that carries the key: it moves it out of sight, into a
 // cookie that no other site's pages can send.
 func (c *Console) letInByKey(w http.ResponseWriter, r *http.Request) bool {
-	key := r.URL.Query().Get("key")
-	if c.Key == "" || r.Method != http.MethodGet || !same(key, c.Key) {
+	query := r.URL.Query()
+	if r.Method != http.MethodGet || !c.isKey(query.Get("key")) {
 		return false
 	}
-	http.SetCookie(w, &http.Cookie{Name: keyCookie, Value: key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.SetCookie(w, &http.Cookie{Name: keyCookie(r), Value: c.Key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	query.Del("key")
+	w.Header().Set("Location", (&url.URL{Path: path.Clean("/" + r.URL.Path), RawQuery: query.Encode()}).String())
+	w.WriteHeader(http.StatusSeeOther)
 	return true
 }
 
+// hasKey says that a browser was let in by the key, or that a program sends it.
 func (c *Console) hasKey(r *http.Request) bool {
-	cookie, err := r.Cookie(keyCookie)
-	return err == nil && c.Key != "" && same(cookie.Value, c.Key)
+	if sent, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return c.isKey(sent)
+	}
+	cookie, err := r.Cookie(keyCookie(r))
+	return err == nil && c.isKey(cookie.Value)
+}
+
+// keyCookie names the cookie that holds the key. Browsers send a cookie to every port of
+// a machine, so each console has one of its own.
+func keyCookie(r *http.Request) string {
+	_, port, _ := net.SplitHostPort(r.Host)
+	return "hub-key-" + port
+}
+
+// isKey says that what was presented is the key. A console without one lets nobody in.
+func (c *Console) isKey(presented string) bool { return c.Key != "" && same(presented, c.Key) }
+
+// askForKey answers who has no key: a browser with a page, and a program with a line.
+func (c *Console) askForKey(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.Error(w, errNoKey.Error(), http.StatusUnauthorized)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", policy(nonce()))
+	c.showPart(w, http.StatusUnauthorized, "key", "key", nil)
 }
 
 // same compares two keys in a time that tells nothing of them.

@@ -17,7 +17,17 @@ func open(t *testing.T) *Console {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Console{Site: site.Here(home), Log: slog.New(slog.DiscardHandler)}
+	return &Console{Site: site.Here(home), Key: theKey, Log: slog.New(slog.DiscardHandler)}
+}
+
+// theKey is that of every console in these tests.
+const theKey = "the-key"
+
+// local makes of a request one of a browser on this machine that has the key.
+func local(request *http.Request) *http.Request {
+	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
+	request.AddCookie(&http.Cookie{Name: keyCookie(request), Value: theKey})
+	return request
 }
 
 // The console shows settings and customers: a page that is read by another site in the
@@ -41,6 +51,7 @@ func TestTheConsoleAnswersOnlyThisMachine(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			request := httptest.NewRequest("GET", "/", nil)
 			request.RemoteAddr, request.Host = c.remote, c.host
+			request.Header.Set("Authorization", "Bearer "+theKey)
 			if c.forwarded != "" {
 				request.Header.Set("X-Forwarded-Host", c.forwarded)
 			}
@@ -53,10 +64,71 @@ func TestTheConsoleAnswersOnlyThisMachine(t *testing.T) {
 	}
 }
 
-// Whoever asked for a console that other machines reach lets them in by its key.
-func TestTheKeyLetsInFromElsewhere(t *testing.T) {
+// Other users of this machine reach its loopback address, and so does whatever a tunnel
+// lets through that changes the name and says nothing of it.
+func TestNothingIsShownOrChangedWithoutTheKey(t *testing.T) {
+	handler := open(t).Handler()
+	for _, c := range []struct {
+		name, method, path string
+		cookie             *http.Cookie
+		authorization      string
+		want               int
+	}{
+		{"a page", "GET", "/", nil, "", 401},
+		{"a page that is not there", "GET", "/none", nil, "", 401},
+		{"a change", "POST", "/trackings", nil, "", 401},
+		{"a wrong key in the link", "GET", "/?key=wrong", nil, "", 401},
+		{"no key in the link", "GET", "/?key=", nil, "", 401},
+		{"the key in the link of a change", "POST", "/trackings?key=" + theKey, nil, "", 401},
+		{"a wrong cookie", "GET", "/", &http.Cookie{Name: "hub-key-8081", Value: "wrong"}, "", 401},
+		{"an empty cookie", "GET", "/", &http.Cookie{Name: "hub-key-8081"}, "", 401},
+		{"another console's cookie", "GET", "/", &http.Cookie{Name: "hub-key-8080", Value: theKey}, "", 401},
+		{"the cookie", "GET", "/", &http.Cookie{Name: "hub-key-8081", Value: theKey}, "", 200},
+		{"a program's wrong key", "GET", "/", nil, "Bearer wrong", 401},
+		{"a program's empty key", "GET", "/", nil, "Bearer ", 401},
+		{"a program's key", "GET", "/", nil, "Bearer " + theKey, 200},
+		{"the console's own style", "GET", "/static/console.css", nil, "", 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			request := httptest.NewRequest(c.method, c.path, nil)
+			request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
+			if c.cookie != nil {
+				request.AddCookie(c.cookie)
+			}
+			request.Header.Set("Authorization", c.authorization)
+			request.Header.Set("Accept", "text/html")
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, request)
+			if answer.Code != c.want {
+				t.Errorf("answered %d, want %d", answer.Code, c.want)
+			}
+			if body := answer.Body.String(); c.want == 401 && (!strings.Contains(body, "the address that the hub printed") || strings.Contains(body, "Connections")) {
+				t.Errorf("it shows\n%s", body)
+			}
+		})
+	}
+}
+
+func TestAConsoleWithoutAKeyLetsNobodyIn(t *testing.T) {
 	console := open(t)
-	console.Key = "the-key"
+	console.Key = ""
+	for _, authorization := range []string{"", "Bearer "} {
+		request := httptest.NewRequest("GET", "/?key=", nil)
+		request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
+		request.Header.Set("Authorization", authorization)
+		answer := httptest.NewRecorder()
+		console.Handler().ServeHTTP(answer, request)
+		if answer.Code != http.StatusUnauthorized {
+			t.Errorf("answered %d", answer.Code)
+		}
+	}
+}
+
+// The key goes from the link into a cookie that only this console gets, and stays in no
+// address that is sent on or remembered.
+func TestTheLinkLetsIn(t *testing.T) {
+	console := open(t)
+	console.Elsewhere = true
 	handler := console.Handler()
 	ask := func(target string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 		request := httptest.NewRequest("GET", target, nil)
@@ -68,33 +140,33 @@ func TestTheKeyLetsInFromElsewhere(t *testing.T) {
 		handler.ServeHTTP(answer, request)
 		return answer
 	}
-	if got := ask("/").Code; got != http.StatusForbidden {
+	if got := ask("/").Code; got != http.StatusUnauthorized {
 		t.Errorf("without a key it answers %d", got)
 	}
-	if got := ask("/?key=wrong").Code; got != http.StatusForbidden {
-		t.Errorf("with a wrong key it answers %d", got)
+	for link, to := range map[string]string{
+		"/?key=" + theKey: "/", "/trace?id=o-1&key=" + theKey: "/trace?id=o-1", "//elsewhere.example/?key=" + theKey: "/elsewhere.example", `/%5Celsewhere.example?key=` + theKey: "/%5Celsewhere.example",
+	} {
+		answer := ask(link)
+		if answer.Code != http.StatusSeeOther || answer.Header().Get("Location") != to {
+			t.Errorf("%s answers %d and goes to %q, want %s", link, answer.Code, answer.Header().Get("Location"), to)
+		}
+		if got := answer.Header(); got.Get("Referrer-Policy") != "no-referrer" || got.Get("Cache-Control") != "no-store" || strings.Contains(answer.Body.String(), theKey) {
+			t.Errorf("%s may be remembered: %v %s", link, got, answer.Body)
+		}
 	}
-	link := ask("/?key=the-key")
-	if link.Code != http.StatusSeeOther || strings.Contains(link.Header().Get("Location"), "key") {
-		t.Fatalf("with the key it answers %d and goes to %q", link.Code, link.Header().Get("Location"))
-	}
-	cookies := link.Result().Cookies()
-	if len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteStrictMode {
+	cookies := ask("/?key=" + theKey).Result().Cookies()
+	if len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteStrictMode || cookies[0].Name != "hub-key-8080" {
 		t.Fatalf("it sets the cookies %v", cookies)
 	}
 	if got := ask("/", cookies...).Code; got != http.StatusOK {
 		t.Errorf("with the cookie it answers %d", got)
-	}
-	if got := ask("/", &http.Cookie{Name: keyCookie}).Code; got != http.StatusForbidden {
-		t.Errorf("with an empty cookie it answers %d", got)
 	}
 }
 
 // A page elsewhere on the web can have its visitor's browser post here.
 func TestOtherSitesCannotWrite(t *testing.T) {
 	handler := open(t).Handler()
-	request := httptest.NewRequest("POST", "/connections/segment", strings.NewReader("host=https://elsewhere.example"))
-	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8080"
+	request := local(httptest.NewRequest("POST", "/connections/segment", strings.NewReader("host=https://elsewhere.example")))
 	request.Header.Set("Origin", "https://elsewhere.example")
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, request)
@@ -104,8 +176,7 @@ func TestOtherSitesCannotWrite(t *testing.T) {
 }
 
 func TestPagesRunNothingButTheConsolesOwn(t *testing.T) {
-	request := httptest.NewRequest("GET", "/", nil)
-	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8080"
+	request := local(httptest.NewRequest("GET", "/", nil))
 	answer := httptest.NewRecorder()
 	open(t).Handler().ServeHTTP(answer, request)
 	policy := answer.Header().Get("Content-Security-Policy")

@@ -114,7 +114,7 @@ func (b *browser) submit(page, path string, filled url.Values) (status int, text
 
 func (b *browser) do(request *http.Request) (status int, page string) {
 	b.t.Helper()
-	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
+	local(request)
 	for _, cookie := range b.cookies {
 		request.AddCookie(cookie)
 	}
@@ -533,9 +533,7 @@ func TestFinishTwiceAtOnceRegistersEachWebhookOnce(t *testing.T) {
 	var both sync.WaitGroup
 	for range 4 {
 		both.Go(func() {
-			request := httptest.NewRequest(http.MethodPost, "/finish", nil)
-			request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
-			b.handler.ServeHTTP(httptest.NewRecorder(), request)
+			b.handler.ServeHTTP(httptest.NewRecorder(), local(httptest.NewRequest(http.MethodPost, "/finish", nil)))
 		})
 	}
 	both.Wait()

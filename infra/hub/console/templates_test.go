@@ -47,7 +47,7 @@ func (p page) text() string { return html.UnescapeString(p.html) }
 func (b author) ask(method, path string, form url.Values) page {
 	b.Helper()
 	request := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
-	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8080"
+	local(request)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	answer := httptest.NewRecorder()
 	b.console.Handler().ServeHTTP(answer, request)

@@ -44,6 +44,7 @@ func MakeHome(dir string) (Home, error) {
 	for _, step := range []func() error{
 		func() error { return h.putMissing(settings.WebhookSecret, "") },
 		func() error { return h.putMissing(settings.SegmentWriteKey, InboxKeyPrefix) },
+		h.makeKey,
 		h.putSamples,
 	} {
 		if err := step(); err != nil {
@@ -102,7 +103,7 @@ func (h Home) Unread() ([]string, error) {
 			return err
 		case name == "samples" || name == historyFolder || name == versionsFolder:
 			return fs.SkipDir
-		case !entry.IsDir() && !read[name]:
+		case !entry.IsDir() && !read[name] && name != keyName:
 			unread = append(unread, h.File(name))
 		}
 		return nil

@@ -155,9 +155,14 @@ func question(name string) site.Question {
 func (w wrong) answered(field, name, answer string) string {
 	value, err := question(name).Check(strings.TrimSpace(answer))
 	if err != nil {
-		w[field] = strings.TrimPrefix(err.Error(), "parameter "+name+": ")
+		w[field] = atField(name, err)
 	}
 	return value
+}
+
+// atField is what is wrong with a parameter as it stands at its field.
+func atField(name string, err error) string {
+	return strings.TrimPrefix(err.Error(), "parameter "+name+": ")
 }
 
 // required is answered for what must not be left empty.
@@ -363,7 +368,7 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusConflict, data, changedMeanwhile)
 		return
 	}
-	if err := c.refuseInboxKey(r.Context(), form, wanted); err != nil {
+	if err := c.refuseKey(r.Context(), form, wanted); err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
@@ -417,22 +422,20 @@ func (f segmentForm) changedByBoth(now segmentForm, wanted map[string]string) bo
 	return len(f.Wrong) > 0
 }
 
-// refuseInboxKey refuses to send to Segment with the key that was made for the inbox:
-// Segment would answer 200 and drop everything.
-func (c *Console) refuseInboxKey(ctx context.Context, form segmentForm, wanted map[string]string) error {
+// refuseKey refuses to send to Segment with the key that was made for the inbox, or with
+// another host's: Segment would answer 200 and drop everything.
+func (c *Console) refuseKey(ctx context.Context, form segmentForm, wanted map[string]string) error {
 	if form.Region == regionInbox {
 		return nil
 	}
-	key, given := wanted[settings.SegmentWriteKey]
-	if !given {
-		values, err := c.Site.Parameters(ctx, []string{settings.SegmentWriteKey})
-		if err != nil {
-			return err
-		}
-		key = values[settings.SegmentWriteKey]
+	current, err := c.Site.Parameters(ctx, []string{settings.SegmentHost, settings.SegmentWriteKey})
+	if err != nil {
+		return err
 	}
-	if strings.HasPrefix(key, site.InboxKeyPrefix) {
+	if strings.HasPrefix(cmp.Or(wanted[settings.SegmentWriteKey], current[settings.SegmentWriteKey]), site.InboxKeyPrefix) {
 		form.Wrong["write_key"] = "the key that is set was made for the inbox on this machine, and Segment would drop everything: paste the source's"
+	} else if err := c.Site.CheckKey(current, wanted); err != nil {
+		form.Wrong["write_key"] = atField(settings.SegmentWriteKey, err)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 func (s Site) Write(ctx context.Context, current, wanted map[string]string) (written []string, err error) {
 	together := maps.Clone(current)
 	maps.Copy(together, wanted)
-	if err := Check(together); err != nil {
+	if err := errors.Join(Check(together), s.CheckKey(current, wanted)); err != nil {
 		return nil, fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
 	names := writeOrder(AllNames())
@@ -28,13 +28,49 @@ func (s Site) Write(ctx context.Context, current, wanted map[string]string) (wri
 		value, asked := wanted[name]
 		return !asked || value == strings.TrimSpace(current[name])
 	})
+	meanwhile := ""
+	if slices.Contains(names, settings.SegmentHost) && slices.Contains(names, settings.SegmentWriteKey) && isSet(current[settings.SegmentWriteKey]) {
+		if err := s.Put(ctx, settings.SegmentHost, hostMeanwhile); err != nil {
+			return nil, fmt.Errorf("%w\nNothing was written to %s", err, s.Name)
+		}
+		names = hostLast(names)
+		meanwhile = ". Until then " + settings.SegmentHost + " names no host, and events wait"
+	}
 	for i, name := range names {
 		if err := s.putConfigured(ctx, name, wanted[name]); err != nil {
-			return names[:i], fmt.Errorf("%w\nWritten to %s: %s. Not written: %s. Run it again once that is mended: it writes what is left",
-				err, s.Name, cmp.Or(strings.Join(names[:i], ", "), "nothing"), strings.Join(names[i:], ", "))
+			return names[:i], fmt.Errorf("%w\nWritten to %s: %s. Not written: %s%s. Run it again once that is mended: it writes what is left",
+				err, s.Name, cmp.Or(strings.Join(names[:i], ", "), "nothing"), strings.Join(names[i:], ", "), meanwhile)
 		}
 	}
 	return names, nil
+}
+
+// hostMeanwhile is no host while the host and its write key change. A key belongs to one
+// region, and the other takes its events all the same, and drops them. Two parameters are
+// written one after the other, and a function may read in between: so that it finds no
+// wrong pair, it finds one that is refused. Then the last good settings count on, or else
+// events wait.
+const hostMeanwhile = "being changed together with the write key"
+
+// hostLast moves Segment's host behind everything else.
+func hostLast(names []string) []string {
+	return append(slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == settings.SegmentHost }), settings.SegmentHost)
+}
+
+func isSet(value string) bool { return strings.TrimSpace(value) != "" }
+
+// CheckKey refuses another Segment host without its write key, where there is one that
+// belongs to the host before.
+func (s Site) CheckKey(current, wanted map[string]string) error {
+	host := func(values map[string]string) string {
+		return cmp.Or(strings.TrimRight(strings.TrimSpace(values[settings.SegmentHost]), "/"), s.Defaults()[settings.SegmentHost])
+	}
+	_, asked := wanted[settings.SegmentHost]
+	if !asked || host(wanted) == "" || host(wanted) == host(current) || isSet(wanted[settings.SegmentWriteKey]) || !isSet(current[settings.SegmentWriteKey]) {
+		return nil
+	}
+	return errors.New("parameter " + settings.SegmentWriteKey + ": the one that is set belongs to another host, and Segment takes the events of a key " +
+		"that it does not know and drops them: give the key of the source there as well")
 }
 
 // KeepSecret makes a webhook secret where there is none, and refuses to replace one
@@ -87,9 +123,7 @@ func (s Site) putConfigured(ctx context.Context, name, value string) error {
 	return s.Put(ctx, name, value)
 }
 
-// writeOrder moves the secrets to the end. A function may read between two writes: with a
-// new write key and the host before it, it would send to a region that does not know
-// the key, takes the events all the same, and drops them.
+// writeOrder moves the secrets to the end.
 func writeOrder(names []string) []string {
 	secrets := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !settings.IsSecret(name) })
 	return append(slices.DeleteFunc(names, settings.IsSecret), secrets...)

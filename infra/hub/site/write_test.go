@@ -3,11 +3,13 @@ package site
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
 )
 
 // putting is a store that notes what is put there, and fails at one parameter.
@@ -25,6 +27,89 @@ func (p *putting) Put(ctx context.Context, name, value string) error {
 	return p.Store.Put(ctx, name, value)
 }
 
+// pairing is a store that notes, after each write, the host and the key that a function
+// which reads now would send with.
+type pairing struct {
+	Store
+	pairs map[string]bool
+}
+
+func (p *pairing) Put(ctx context.Context, name, value string) error {
+	if err := p.Store.Put(ctx, name, value); err != nil {
+		return err
+	}
+	values, err := p.Parameters(ctx, settings.Names(tracking.OrderCompleted))
+	if err != nil {
+		return err
+	}
+	if config, err := settings.Parse(tracking.OrderCompleted, values); err == nil { // else the last good settings count, or events wait
+		p.pairs[config.Segment.Host+" "+config.Segment.WriteKey] = true
+	}
+	return nil
+}
+
+// A function may read between two writes. With the host and another region's key it would
+// send what Segment takes and drops.
+func TestNoHostIsEverPairedWithAnotherOnesKey(t *testing.T) {
+	const us, eu = settings.DefaultHost, "https://events.eu1.segmentapis.com"
+	for _, c := range []struct {
+		name            string
+		current, wanted map[string]string
+		pairs           []string
+		says            string
+	}{
+		{"to another region", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
+			map[string]string{settings.SegmentHost: eu, settings.SegmentPath: "/v1/batch", settings.SegmentWriteKey: "eu-key", "tracking/order-updated/enabled": "false"},
+			[]string{eu + " eu-key"}, ""},
+		{"for the first time", map[string]string{settings.SegmentHost: us}, map[string]string{settings.SegmentHost: eu, settings.SegmentWriteKey: "eu-key"},
+			[]string{eu + " ", eu + " eu-key"}, ""},
+		{"to a proxy, with the same key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
+			map[string]string{settings.SegmentHost: "https://proxy.example", settings.SegmentWriteKey: "us-key"}, []string{"https://proxy.example us-key"}, ""},
+		{"to another key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
+			map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-other"}, []string{us + " us-other"}, ""},
+		{"to another region without its key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
+			map[string]string{settings.SegmentHost: eu}, nil, "parameter segment/write-key: the one that is set belongs to another host"},
+		{"to the same region, written otherwise", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
+			map[string]string{settings.SegmentHost: us + "/"}, []string{us + " us-key"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := &pairing{Home{settings.Dir(t.TempDir())}, map[string]bool{}}
+			for name, value := range c.current {
+				if err := store.Store.Put(t.Context(), name, value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := Site{Store: store, Name: "the store"}.Write(t.Context(), c.current, c.wanted)
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("it says %v, want %q", err, c.says)
+			}
+			if got := slices.Sorted(maps.Keys(store.pairs)); !slices.Equal(got, c.pairs) {
+				t.Errorf("a function may have read %q, want %q", got, c.pairs)
+			}
+		})
+	}
+}
+
+func TestAnotherRegionThatIsWrittenHalfSaysThatEventsWait(t *testing.T) {
+	home := Home{settings.Dir(t.TempDir())}
+	current := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "PLANTED-us"}
+	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "PLANTED-eu"}
+	_, err := Site{Store: &putting{Store: home, failAt: settings.SegmentWriteKey}, Name: "the store"}.Write(t.Context(), current, wanted)
+	if err == nil || !strings.Contains(err.Error(), "Not written: segment/write-key, segment/host. Until then segment/host names no host, and events wait") {
+		t.Errorf("it says %v", err)
+	}
+	current, err = Site{Store: home}.Read(t.Context(), AllNames())
+	if err != nil || current[settings.SegmentHost] != hostMeanwhile {
+		t.Fatalf("the parameters are %q, %v", current, err)
+	}
+	if _, err := (Site{Store: home}).Write(t.Context(), current, wanted); err != nil {
+		t.Error(err)
+	}
+	if after, err := (Site{Store: home}).Read(t.Context(), AllNames()); err != nil || !maps.Equal(after, wanted) {
+		t.Errorf("run again it leaves %q, %v", after, err)
+	}
+}
+
 // writes has a configuration written to a store in which there is nothing.
 func writes(t *testing.T, store Store, wanted map[string]string) error {
 	t.Helper()
@@ -32,7 +117,7 @@ func writes(t *testing.T, store Store, wanted map[string]string) error {
 	return err
 }
 
-// A function that reads between two writes must not send a new key to the old host.
+// Where there is no key yet, events wait until it comes, and by then the host is there.
 func TestWriteWritesTheSecretsLast(t *testing.T) {
 	store := &putting{Store: Home{settings.Dir(t.TempDir())}}
 	wanted := map[string]string{

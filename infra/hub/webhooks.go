@@ -224,6 +224,9 @@ func applyPlan(cmd *cobra.Command, plan site.Plan, client *commerce.Client) erro
 	done := map[site.Action]string{site.Create: "created", site.Update: "updated", site.Disable: "disabled", site.Remove: "removed"}
 	return plan.Apply(cmd.Context(), client, func(step site.Step) {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done[step.Action], step.Name)
+		if step.Action == site.Remove && len(step.Why) > 0 { // which was in no plan
+			fmt.Fprintf(cmd.OutOrStdout(), "         %s\n", strings.Join(step.Why, ", "))
+		}
 	})
 }
 

@@ -19,6 +19,11 @@ type Integration struct {
 	Type          string               `json:"integration_type"`
 	Observes      []string             `json:"observes"` // events, for example "order.paid"
 	Configuration WebhookConfiguration `json:"configuration"`
+	Meta          struct {
+		Timestamps struct {
+			CreatedAt string `json:"created_at"`
+		} `json:"timestamps"`
+	} `json:"meta"`
 }
 
 // WebhookConfiguration is where a webhook goes.

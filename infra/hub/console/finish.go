@@ -234,7 +234,7 @@ func (c *Console) mayTell(ctx context.Context, plan site.Plan) error {
 	return err
 }
 
-var doneSays = map[site.Action]string{site.Create: "Created", site.Update: "Updated", site.Disable: "Disabled"}
+var doneSays = map[site.Action]string{site.Create: "Created", site.Update: "Updated", site.Disable: "Disabled", site.Remove: "Removed a second"}
 
 // arrivals are the events that came in last.
 type arrivals struct {

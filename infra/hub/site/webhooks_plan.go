@@ -1,9 +1,11 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -267,7 +269,8 @@ func listed(events []string) string {
 }
 
 // Apply does what a plan says, and tells of each step once it is done. It ends at the
-// first that fails: who makes a new plan then has what is left.
+// first that fails: who makes a new plan then has what is left. It removes what another
+// run has created twice meanwhile.
 func (p Plan) Apply(ctx context.Context, client *commerce.Client, did func(Step)) error {
 	if p.NoSecret {
 		return errors.New("there is no webhook secret yet, without which anybody could post webhooks: hub configure makes one. Nothing was done")
@@ -279,7 +282,50 @@ func (p Plan) Apply(ctx context.Context, client *commerce.Client, did func(Step)
 		}
 		did(step)
 	}
+	return removeTwins(ctx, client, todo, did)
+}
+
+// removeTwins looks once more at what was created: another run may have found the same
+// missing at the same time, and Commerce would post each event twice. All runs keep the
+// one that was created first, so that whoever looks last leaves one.
+func removeTwins(ctx context.Context, client *commerce.Client, done []Step, did func(Step)) error {
+	created := slices.DeleteFunc(slices.Clone(done), func(s Step) bool { return s.Action != Create })
+	if len(created) == 0 {
+		return nil
+	}
+	integrations, err := listIntegrations(ctx, client)
+	if err != nil {
+		return fmt.Errorf("looking whether another run has created the same webhooks: %w\nEverything was done. Run it again to be sure", err)
+	}
+	for _, step := range created {
+		for _, twin := range younger(integrations, step.create) {
+			remove := stepOf(Remove, twin)
+			remove.Why = []string{"another run created the same webhook at the same time"}
+			var answered *commerce.APIError
+			if err := remove.apply(ctx, client); err != nil && !(errors.As(err, &answered) && answered.Status == http.StatusNotFound) { // the other run was faster
+				return fmt.Errorf("to remove a second webhook %q: %w\nRun it again once that is mended: it disables what is there twice", twin.Name, err)
+			}
+			did(remove)
+		}
+	}
 	return nil
+}
+
+// younger are those of the enabled integrations that are the same webhook, but for the
+// one that was created first.
+func younger(integrations []commerce.Integration, webhook commerce.NewWebhook) []commerce.Integration {
+	same := slices.DeleteFunc(slices.Clone(integrations), func(i commerce.Integration) bool {
+		return i.Type != "webhook" || !i.Enabled || i.Name != webhook.Name || i.Configuration.URL != webhook.Configuration.URL
+	})
+	slices.SortFunc(same, func(a, b commerce.Integration) int {
+		return cmp.Or(createdAt(a).Compare(createdAt(b)), cmp.Compare(a.ID, b.ID))
+	})
+	return same[min(1, len(same)):]
+}
+
+func createdAt(i commerce.Integration) time.Time {
+	at, _ := time.Parse(time.RFC3339, i.Meta.Timestamps.CreatedAt) // else the zero time, and the id decides
+	return at
 }
 
 func (s Step) apply(ctx context.Context, client *commerce.Client) error {

@@ -321,6 +321,76 @@ func TestDuplicatesAreDisabled(t *testing.T) {
 }
 
 // The URL says more than the name: an integration is one webhook's, and not two's.
+// Two people may run it at the same time, or one of them and the console.
+func TestTwoSyncsAtOnceLeaveEachWebhookOnce(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		apart   time.Duration // from one's creations to the other's
+		stays   int           // of the first one's
+		removed []int         // by the first and by the second
+	}{
+		{"one after the other", 2 * time.Second, len(tracking.All()), []int{0, len(tracking.All())}},
+		{"in the same moment", 0, -1, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inShop(t, func(t *testing.T, s shop) {
+				var removed []int
+				apply := func(plan Plan) {
+					count := 0
+					if err := plan.Apply(t.Context(), s.client, func(step Step) {
+						if step.Action == Remove {
+							count++
+						}
+					}); err != nil {
+						t.Error(err)
+					}
+					removed = append(removed, count)
+				}
+				one, other := s.plan(), s.plan()
+				apply(one)
+				first := map[string]bool{}
+				for _, i := range s.store.Integrations() {
+					first[i["id"].(string)] = true
+				}
+				time.Sleep(c.apart)
+				apply(other)
+				left := s.store.Integrations()
+				stays := 0
+				for _, i := range left {
+					if first[i["id"].(string)] {
+						stays++
+					}
+				}
+				if len(left) != len(tracking.All()) || c.stays >= 0 && stays != c.stays || c.removed != nil && !slices.Equal(removed, c.removed) {
+					t.Errorf("Commerce has %d, of them %d of the first, and %v were removed", len(left), stays, removed)
+				}
+				s.settled()
+			})
+		})
+	}
+}
+
+// What bears another name or goes elsewhere is somebody's own.
+func TestASyncRemovesNothingThatItCannotHaveCreated(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		plan := s.plan()
+		url := "https://api.example/commerce-segment/webhooks/order-completed"
+		for _, w := range []commerce.NewWebhook{
+			{Name: "typed by hand", Enabled: true, Observes: []string{"order.paid"}, Configuration: commerce.WebhookConfiguration{URL: url}},
+			{Name: "Segment: Order Completed (/commerce-segment)", Enabled: true, Observes: []string{"order.paid"}, Configuration: commerce.WebhookConfiguration{URL: "https://other.example"}},
+			{Name: "Segment: Order Completed (/commerce-segment)", Enabled: false, Observes: []string{"order.paid"}, Configuration: commerce.WebhookConfiguration{URL: url}},
+		} {
+			s.create(w)
+		}
+		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(s.store.Integrations()); got != len(tracking.All())+3 {
+			t.Errorf("Commerce has %d", got)
+		}
+	})
+}
+
 func TestNamesThatWereSwappedAreSwappedBack(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.sync()

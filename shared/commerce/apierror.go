@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -143,6 +145,16 @@ func (e *APIError) explain(body []byte) {
 	e.Title, e.Detail = first.Title, first.Detail
 }
 
+// spellings are a secret as it is, and as it stands in a form, in a URL and in JSON, which
+// a foreign text may quote.
+func spellings(secret string) []string {
+	if secret == "" {
+		return nil
+	}
+	quoted, _ := json.Marshal(secret) // a string always can be
+	return []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`)}
+}
+
 // maxWords bounds Title and Detail, in characters.
 const maxWords = 200
 
@@ -150,8 +162,8 @@ const maxWords = 200
 // the secrets.
 func presentable(text string, secrets ...string) string {
 	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "[secret]")
+		for _, written := range spellings(secret) {
+			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(written)).ReplaceAllLiteralString(text, "[secret]")
 		}
 	}
 	line := []rune(strings.Map(func(r rune) rune {

@@ -27,10 +27,13 @@ func BaseURL(pasted string) (base, notice string, err error) {
 		return "", "", fmt.Errorf("the Commerce URL %w: use your store's API base URL, such as %s", err, ExampleURL)
 	}
 	if base != pasted {
-		notice = fmt.Sprintf("took %s for the Commerce API at %s", pasted, base)
+		notice = fmt.Sprintf("took %s for the Commerce API at %s", withoutQuery(pasted), base)
 	}
 	return base, notice, nil
 }
+
+// withoutQuery is a URL less the parts of it that may hold a token.
+func withoutQuery(pasted string) string { return pasted[:strings.IndexAny(pasted+"?", "?#")] }
 
 func baseURL(pasted string) (string, error) {
 	if !strings.Contains(pasted, "://") {

@@ -31,6 +31,9 @@ func TestTheBaseURLOfWhatPeoplePaste(t *testing.T) {
 			if got != c.want || (err == nil) != (c.message == "") || err != nil && !strings.Contains(err.Error(), c.message) {
 				t.Errorf("%q, %v, want %q, %q", got, err, c.want, c.message)
 			}
+			if strings.Contains(notice, "tab=2") || strings.Contains(notice, "#") || err != nil && strings.Contains(err.Error(), "pass") {
+				t.Errorf("it repeats what may be a secret: %q, %v", notice, err)
+			}
 			changed := err == nil && strings.TrimSpace(c.pasted) != c.want
 			if (notice != "") != changed || changed && !strings.Contains(notice, c.want) {
 				t.Errorf("the notice is %q", notice)

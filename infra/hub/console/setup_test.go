@@ -546,6 +546,25 @@ func TestFinishTwiceAtOnceRegistersEachWebhookOnce(t *testing.T) {
 	}
 }
 
+// A browser drops a cookie that is too large, and nobody hears what has been done.
+func TestALongNoticeIsCutAndNotLost(t *testing.T) {
+	for _, notice := range []string{strings.Repeat("Created “Segment: Order Completed (/shop)”. ", 300), strings.Repeat("ä", 9000), strings.Repeat("x ", 1000)} {
+		c := open(t)
+		answer := httptest.NewRecorder()
+		c.done(answer, httptest.NewRequest("POST", "/finish", nil), "/finish", notice)
+		if header := answer.Header().Get("Set-Cookie"); len(header) > 4096 {
+			t.Errorf("the cookie has %d bytes", len(header))
+		}
+		request := httptest.NewRequest("GET", "/finish", nil)
+		request.AddCookie(answer.Result().Cookies()[0])
+		_, page := (&browser{t: t, handler: c.Handler()}).do(request)
+		wants(t, page, notice[:40])
+		if isCut := strings.Contains(page, "and more: the pages show how it is by now"); isCut != (len(notice) > maxNotice) || strings.Contains(page, "�") {
+			t.Errorf("of %d bytes it is cut %v:\n%s", len(notice), isCut, page)
+		}
+	}
+}
+
 func TestFinishThatFailsHalfwaySaysWhatIsDone(t *testing.T) {
 	store, set := connected(t)
 	b := browse(t, set)

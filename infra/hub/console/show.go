@@ -99,11 +99,29 @@ func (c *Console) write(w http.ResponseWriter, status int, page, part string, da
 // noticeCookie carries what has been done over to the page that is shown next.
 const noticeCookie = "hub-notice"
 
+// A browser drops a cookie of more than 4 KB, and with it what has been done.
+const (
+	maxNotice = 2500 // bytes, which are a third more in base64
+	cutNotice = "… and more: the pages show how it is by now."
+)
+
+// bounded is a notice that fits into a cookie, cut between two words.
+func bounded(notice string) string {
+	if len(notice) <= maxNotice {
+		return notice
+	}
+	short := strings.ToValidUTF8(notice[:maxNotice], "")
+	if end := strings.LastIndexAny(short, " \n"); end > 0 {
+		short = short[:end]
+	}
+	return short + cutNotice
+}
+
 // done goes on to a page and has it say what has been done. Who then loads that page
 // again does nothing twice.
 func (c *Console) done(w http.ResponseWriter, r *http.Request, path, notice string) {
 	http.SetCookie(w, &http.Cookie{
-		Name: noticeCookie, Value: base64.URLEncoding.EncodeToString([]byte(notice)),
+		Name: noticeCookie, Value: base64.URLEncoding.EncodeToString([]byte(bounded(notice))),
 		Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 	http.Redirect(w, r, path, http.StatusSeeOther)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -33,24 +33,30 @@ var ErrNoURL = errors.New("by itself Commerce cannot reach this machine: start a
 	"as in --url https://something.tunnel.example")
 
 // PublicURL is the base of the webhooks' URLs as people paste it, without a slash at
-// its end. The secret goes there in a header, so it must not go in clear.
+// its end. The secret goes there in a header, so it must not go in clear. Its errors
+// quote no more than the host: what is pasted may hold a password or a token.
 func PublicURL(pasted string) (string, error) {
 	pasted = strings.TrimRight(strings.TrimSpace(pasted), "/")
 	u, err := url.Parse(pasted)
 	switch {
-	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("%q is no address for webhooks: give one like https://something.tunnel.example", pasted)
+	case err != nil || u.Hostname() == "":
+		return "", errors.New("it is no address for webhooks: give one like https://something.tunnel.example")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "", fmt.Errorf("the address at %s has a user, a query or a fragment: give it without, like https://something.tunnel.example", u.Host)
 	case isThisMachine(u.Hostname()):
-		return "", fmt.Errorf("only this machine reaches %s, and Commerce does not: start a tunnel to it and give the https address that the tunnel prints", pasted)
+		return "", fmt.Errorf("only this machine reaches %s, and Commerce does not: start a tunnel to it and give the https address that the tunnel prints", u.Host)
 	case u.Scheme != "https":
-		return "", fmt.Errorf("%s does not begin with https://, and the webhook secret would go there in clear: give the tunnel's https address", pasted)
+		return "", fmt.Errorf("the address at %s does not begin with https://, and the webhook secret would go there in clear: give the tunnel's https address", u.Host)
 	}
 	return pasted, nil
 }
 
+// isThisMachine says that a host, in any of the ways to write it, is whoever asks for it.
 func isThisMachine(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
+	host = strings.ToLower(strings.TrimRight(host, "."))
+	address, err := netip.ParseAddr(host)
+	address = address.Unmap()
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (address.IsLoopback() || address.WithZone("").IsUnspecified())
 }
 
 // Webhooks are what Commerce is to have of each tracking, in the catalogue's order.

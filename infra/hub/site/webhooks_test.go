@@ -509,15 +509,31 @@ func TestTheAddressOfATunnel(t *testing.T) {
 		{"in clear", "http://x.tunnel.example", "", "in clear"},
 		{"this machine", "http://127.0.0.1:8080", "", "only this machine reaches"},
 		{"this machine by name", "https://localhost:8080", "", "only this machine reaches"},
+		{"this machine in capitals", "https://LOCALHOST:8080", "", "only this machine reaches"},
+		{"this machine with its dot", "https://localhost.", "", "only this machine reaches"},
+		{"a name below localhost", "https://hub.localhost", "", "only this machine reaches"},
+		{"this machine's address with a dot", "https://127.0.0.1.", "", "only this machine reaches"},
+		{"all addresses", "https://0.0.0.0:8080", "", "only this machine reaches"},
+		{"IPv6", "https://[::1]:8080", "", "only this machine reaches"},
+		{"IPv6 with an interface", "https://[::1%25lo]", "", "only this machine reaches"},
+		{"IPv4 within IPv6", "https://[::ffff:127.0.0.1]", "", "only this machine reaches"},
+		{"a name that begins like it", "https://localhost.example", "https://localhost.example", ""},
 		{"without https://", "x.tunnel.example", "", "is no address"},
-		{"with a query", "https://x.tunnel.example?a=b", "", "is no address"},
-		{"with a password", "https://u:p@x.tunnel.example", "", "is no address"},
+		{"with a query", "https://x.tunnel.example?token=PLANTED", "", "the address at x.tunnel.example has a user, a query"},
+		{"with a fragment", "https://x.tunnel.example#token=PLANTED", "", "a fragment"},
+		{"with a password", "https://u:PLANTED@x.tunnel.example", "", "the address at x.tunnel.example has a user"},
+		{"with a password, in clear", "http://u:PLANTED@x.tunnel.example", "", "has a user"},
+		{"with a password, and broken", "https://u:PLANTED@x.tunnel.example:port", "", "is no address"},
+		{"a token in the path, in clear", "http://x.tunnel.example/PLANTED", "", "in clear"},
 		{"nothing", "", "", "is no address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := PublicURL(c.pasted)
 			if got != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%q, %v", got, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "PLANTED") {
+				t.Errorf("it tells what may be a secret: %v", err)
 			}
 		})
 	}

@@ -34,7 +34,8 @@ type Console struct {
 	saving      sync.Mutex // held from the look at what others have changed until it is saved
 	connection  connection
 	catching    catching
-	latest      latest
+	latest      lately[[]event]  // what Commerce has got, by the tracking's name
+	arrived     lately[arrivals] // what it delivered, by the webhooks' address
 	graves      graves
 }
 

@@ -92,7 +92,7 @@ func (c *Console) readFinish(ctx context.Context, address string) (finishData, e
 	}
 	data.Arrivals = arrivals{Machine: c.Machine, Error: data.PlanError}
 	if data.PlanError == "" { // else Commerce would be asked in vain again
-		data.Arrivals = c.arrivals(ctx, data.Plan.Base)
+		data.Arrivals = c.arrivals(ctx, data.Plan.Base, 0)
 	}
 	return data, nil
 }
@@ -266,11 +266,24 @@ func (a arrival) Says() string {
 
 const arrivalsShown = 8
 
-// arrivals asks the hub on this machine, or else Commerce.
-func (c *Console) arrivals(ctx context.Context, base string) arrivals {
+// arrivalsFor is how long what Commerce has delivered counts while a page is open: to ask
+// takes a call for each webhook and more, and every minute is often enough.
+const arrivalsFor = time.Minute
+
+// arrivals asks the hub on this machine, or else Commerce, where what it said last is
+// older than that.
+func (c *Console) arrivals(ctx context.Context, base string, maxAge time.Duration) arrivals {
 	if c.Machine != nil {
 		return arrivals{Machine: c.Machine}
 	}
+	return c.arrived.get(base, maxAge, func() arrivals {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin) // others may wait for it too
+		defer cancel()
+		return c.askArrivals(ctx, base)
+	})
+}
+
+func (c *Console) askArrivals(ctx context.Context, base string) arrivals {
 	client, err := c.commerce(ctx)
 	if err != nil {
 		return arrivals{}
@@ -292,9 +305,7 @@ func (c *Console) arrivals(ctx context.Context, base string) arrivals {
 
 // showArrivals is the part of the page that its script asks for.
 func (c *Console) showArrivals(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), lookWithin)
-	defer cancel()
-	c.showPart(w, http.StatusOK, "finish", "arrivals", c.arrivals(ctx, ""))
+	c.showPart(w, http.StatusOK, "finish", "arrivals", c.arrivals(r.Context(), "", arrivalsFor))
 }
 
 // overviewWithin bounds what the overview waits for Commerce.

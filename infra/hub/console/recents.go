@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	"commerce-segment/infra/hub/history"
@@ -15,17 +14,9 @@ import (
 
 const (
 	latestCount  = 20
-	latestFor    = time.Minute
+	latestFor    = time.Minute // they are asked for again with every key that somebody types
 	latestWithin = 5 * time.Second
 )
-
-// latest keeps for a moment what Commerce has got last, by the names of the trackings:
-// it is asked for again with every key that somebody types into a template.
-type latest struct {
-	mu     sync.Mutex
-	read   map[string]time.Time
-	events map[string][]event
-}
 
 // recentsTitle says where the real events are from.
 func (c *Console) recentsTitle() string {
@@ -63,24 +54,17 @@ func realEvent(trigger, resource string, at time.Time, body []byte) event {
 // latestOf asks Commerce, where the store is connected. Where it cannot be asked there
 // are the samples, and the log says why.
 func (c *Console) latestOf(ctx context.Context, t tracking.Tracking) []event {
-	c.latest.mu.Lock()
-	defer c.latest.mu.Unlock()
-	if time.Since(c.latest.read[t.Name]) < latestFor {
-		return c.latest.events[t.Name]
-	}
-	// The page's script gives a request up with the next key that is typed: what it read
-	// serves the one after it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), latestWithin)
-	defer cancel()
-	events, err := c.askLatest(ctx, t)
-	if err != nil && !errors.Is(err, site.ErrNotConnected) {
-		c.Log.Warn("reading what Commerce has got last", "tracking", t.Name, "error", err)
-	}
-	if c.latest.read == nil {
-		c.latest.read, c.latest.events = map[string]time.Time{}, map[string][]event{}
-	}
-	c.latest.read[t.Name], c.latest.events[t.Name] = time.Now(), events
-	return events
+	return c.latest.get(t.Name, latestFor, func() []event {
+		// The page's script gives a request up with the next key that is typed: what it read
+		// serves the one after it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), latestWithin)
+		defer cancel()
+		events, err := c.askLatest(ctx, t)
+		if err != nil && !errors.Is(err, site.ErrNotConnected) {
+			c.Log.Warn("reading what Commerce has got last", "tracking", t.Name, "error", err)
+		}
+		return events
+	})
 }
 
 func (c *Console) askLatest(ctx context.Context, t tracking.Tracking) ([]event, error) {

@@ -525,8 +525,28 @@ func TestFinishRegistersTheWebhooksAndThenHasNothingToDo(t *testing.T) {
 	wants(t, page, "The webhooks are registered in Commerce.")
 	store.AddLog(store.Integrations()[1]["id"].(string), 202, "accepted")
 	store.AddLog(store.Integrations()[2]["id"].(string), 401, "forged")
-	_, page = b.get("/finish/arrivals")
+	_, page = b.get("/finish")
 	wants(t, page, "Order Completed", ">202<", "accepted: it is safe", ">401<", "Commerce sends another secret")
+}
+
+// The page asks again by itself while it is open, and in as many windows as it is open.
+func TestFinishDoesNotAskCommerceWithEachRound(t *testing.T) {
+	store, set := connected(t)
+	b := browse(t, set)
+	b.post("/finish", nil)
+	store.AddLog(store.Integrations()[1]["id"].(string), 202, "accepted")
+	b.get("/finish")
+	asked := len(store.Requests())
+	for range 5 {
+		_, part := b.get("/finish/arrivals")
+		wants(t, part, ">202<")
+	}
+	if again := len(store.Requests()); again != asked {
+		t.Errorf("five rounds asked Commerce %d times", again-asked)
+	}
+	store.AddLog(store.Integrations()[2]["id"].(string), 401, "forged")
+	_, page := b.get("/finish")
+	wants(t, page, ">401<", `data-every="60"`, "Ask Commerce again")
 }
 
 // Two people, or one in two windows, may press the button at the same time.

@@ -122,6 +122,58 @@ func TestTheEditorIsLeftAsItsHintSays(t *testing.T) {
 	p.Sees("What would change")
 }
 
+// Chromium gives what is typed over coloured text its colours, as a style within the
+// page, which the policy forbids.
+func TestTypingOverColouredTextBreachesNoPolicy(t *testing.T) {
+	t.Parallel()
+	p := start(t, withEditor).open()
+	p.Visit("/templates/order-completed")
+	p.Sees("one message.")
+	lines := strings.Split(strings.TrimSpace(defaultTemplate), "\n")
+	for _, c := range []struct{ name, selected, typed, gives string }{
+		{"a string", `"Order Completed"`, "x", "x"},
+		{"a comment of two lines", strings.Join(lines[:2], "\n") + "\n", "x", "x"},
+		{"a line and its end", `"event": "Order Completed",` + "\n", "é", "é"},
+		{"lines, with a new one", `"event": "Order Completed",` + "\n", "\r", "\n"},
+		{"many lines", strings.Join(lines[7:20], "\n"), "(", "("},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			edit(p, strings.TrimSpace(defaultTemplate))
+			selectText(p, c.selected)
+			p.Type(c.typed)
+			want := strings.Replace(strings.TrimSpace(defaultTemplate), c.selected, c.gives, 1)
+			if got := browser.Ask[string](p, source); squeezed(got) != squeezed(want) || got == defaultTemplate {
+				t.Errorf("typing gives\n%s\nwant\n%s", got, want)
+			}
+			none(t, "the browser complains", p.Complaints())
+		})
+	}
+}
+
+// squeezed is a text but for its indentation, which the editor may correct.
+func squeezed(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// selectText selects the first of such a text in the code editor, as the mouse does.
+func selectText(p *browser.Page, text string) {
+	browser.Ask[bool](p, `(() => {
+		const content = document.querySelector(".cm-content");
+		const lines = [...content.querySelectorAll(".cm-line")];
+		const at = (offset) => {
+			const line = lines.find((l) => offset <= l.textContent.length || (offset -= l.textContent.length + 1, false));
+			const texts = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+			while (texts.nextNode()) {
+				if (offset <= texts.currentNode.length) return [texts.currentNode, offset];
+				offset -= texts.currentNode.length;
+			}
+			return [line, 0];
+		};
+		const from = lines.map((l) => l.textContent).join("\n").indexOf(%q);
+		content.focus();
+		getSelection().setBaseAndExtent(...at(from), ...at(from + %[1]q.length));
+		return from >= 0;
+	})()`, text)
+}
+
 // Who leaves a template that is not saved is asked first.
 func TestAChangeIsNotLostByLeaving(t *testing.T) {
 	for _, kind := range editors {

@@ -65,6 +65,7 @@ function replace(area) {
         StreamLanguage.define(jsonata), syntaxHighlighting(colours), look,
         EditorView.contentAttributes.of({ "aria-label": "Template", "aria-describedby": hint.id, autocapitalize: "off", spellcheck: "false" }),
         keymap.of([{ key: "Mod-s", run: () => review(form) }, indentWithTab, ...searchKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
+        EditorView.domEventHandlers({ beforeinput: typeOver }),
         EditorView.updateListener.of((update) => update.docChanged && keep(area, update.state)),
       ],
     }),
@@ -77,6 +78,16 @@ function replace(area) {
   });
   addEventListener("refreshed", () => markErrors(view));
   markErrors(view);
+}
+
+// Where text is typed over, Chromium gives what it puts there the colours of what it
+// takes away, as a style within the page, which the page's policy forbids. So the editor
+// puts it there itself. (What an input method composes, Chromium alone can put there.)
+function typeOver(event, view) {
+  if (event.inputType !== "insertText" || !event.data || event.isComposing || view.state.selection.main.empty) return false;
+  event.preventDefault();
+  view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+  return true;
 }
 
 // keep has the form know what the editor holds.

@@ -107,7 +107,7 @@ func TestTraceTellsHowEachOrderStands(t *testing.T) {
 		t.Run(c.order, func(t *testing.T) {
 			var got result
 			eventually(t, "an attempt has ended", func() bool {
-				got = command(t, "", "trace", h.at(), c.order)
+				got = command(t, "", "trace", h.at(), "--dir", h.dir, c.order)
 				return !strings.Contains(got.stdout, "no attempt has ended")
 			})
 			for _, says := range c.says {

@@ -45,6 +45,7 @@ func TestFaultsOfAPageAreFound(t *testing.T) {
 		{"a field without label", fmt.Sprintf(frame, "<input>"), "has no label"},
 		{"a link without name", fmt.Sprintf(frame, `<button></button>`), "has no name"},
 		{"a reference to nothing", fmt.Sprintf(frame, `<p aria-describedby="nothing">x</p>`), "which is nowhere"},
+		{"a fault that is not its field's", fmt.Sprintf(frame, `<label>l <input aria-invalid="true"></label><p class="wrong" id="w">it is needed</p>`), "is told at no field"},
 		{"an id twice", fmt.Sprintf(frame, `<p id="i">x</p><p id="i">x</p>`), "there twice"},
 		{"faint text", fmt.Sprintf(frame, `<p class="faint">x</p>`), "contrast of"},
 		{"faint text through opacity", fmt.Sprintf(frame, `<p class="thin">x</p>`), "contrast of"},

@@ -49,9 +49,12 @@ func TestATemplateThatIsWrongIsShownWhereAndNotSaved(t *testing.T) {
 			p.Visit("/templates/order-completed")
 			p.Sees("one message.")
 
+			hears(p, "one message.")
 			text := wrong(defaultTemplate)
 			edit(p, text)
-			p.Sees(fmt.Sprintf("Line %d:", strings.Count(text[:strings.Index(text, mistake)], "\n")+1))
+			line := fmt.Sprintf("Line %d:", strings.Count(text[:strings.Index(text, mistake)], "\n")+1)
+			p.Sees(line)
+			hears(p, line)
 			p.Follow("Review and save")
 			p.Sees("Nothing was saved")
 			if shown := browser.Ask[string](p, source); shown != text {
@@ -152,6 +155,11 @@ func TestTypingOverColouredTextBreachesNoPolicy(t *testing.T) {
 
 // squeezed is a text but for its indentation, which the editor may correct.
 func squeezed(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// hears waits until who does not see the page is told of the preview.
+func hears(p *browser.Page, text string) {
+	p.Holds("“"+text+"” told", fmt.Sprintf(`document.querySelector("[role=status].heard").textContent.includes(%q)`, text))
+}
 
 // selectText selects the first of such a text in the code editor, as the mouse does.
 func selectText(p *browser.Page, text string) {

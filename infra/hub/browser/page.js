@@ -119,6 +119,7 @@ window.probe = (() => {
       level = next;
     }
     for (const field of allShown("input, select, textarea")) must(field.labels.length || field.ariaLabel, `${field.outerHTML.slice(0, 80)} has no label`);
+    for (const fault of allShown(".wrong")) must(fault.id && document.querySelector(`[aria-invalid=true][aria-describedby~="${fault.id}"]`), `“${tidy(fault.innerText).slice(0, 40)}” is told at no field`);
     for (const control of allShown("a[href], button, summary")) must(nameOf(control), `${control.outerHTML.slice(0, 80)} has no name`);
     for (const image of document.querySelectorAll("img")) must(image.hasAttribute("alt"), `${image.src} has no alt`);
     for (const group of allShown("fieldset")) must(group.querySelector("legend") || group.querySelector("label"), "a fieldset has neither legend nor label");

@@ -64,6 +64,14 @@ func TestEveryPage(t *testing.T) {
 			p.Follow("Connect")
 			p.Sees("Not connected, and nothing was saved.")
 		}},
+		{"segment-wrong", func(p *browser.Page) {
+			p.Visit("/connections")
+			p.Choose("Another host")
+			p.Fill("Host", "ftp://somewhere")
+			p.Fill("Path", "v1")
+			p.Follow("Save")
+			p.Sees("It is not the path of a URL")
+		}},
 		{"trackings", visit("/trackings")},
 		{"templates", visit("/templates")},
 		{"template", func(p *browser.Page) { p.Visit(edited); p.Sees("one message.") }},

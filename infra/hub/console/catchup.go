@@ -38,7 +38,7 @@ type catchUpForm struct {
 	site.Period
 	Only  []tellable
 	To    string // names of integrations, with commas between them
-	Wrong map[string]string
+	Wrong wrong
 }
 
 // tellable is a tracking that can be told afterwards.
@@ -290,7 +290,7 @@ func (c *Console) readCatchUp(r *http.Request, kinds ...history.Kind) (form catc
 	form = catchUpForm{
 		Kind:   history.Kind(r.PostFormValue("kind")),
 		Period: site.Period{Since: strings.TrimSpace(r.PostFormValue("since")), Until: strings.TrimSpace(r.PostFormValue("until"))},
-		To:     strings.TrimSpace(r.PostFormValue("to")), Wrong: map[string]string{},
+		To:     strings.TrimSpace(r.PostFormValue("to")), Wrong: wrong{},
 	}
 	enabled, err := c.enabled(r.Context())
 	if err != nil {

@@ -288,7 +288,7 @@ func TestABackfillCanBeStoppedAndGoesOn(t *testing.T) {
 		t.Errorf("planned anew it answers %d:\n%s", status, page)
 	}
 
-	s.browser = browseAt(t, &Console{Site: s.console.Site, Log: s.console.Log, Machine: s.console.Machine}, nil) // the next hub
+	s.browser = browseAt(t, &Console{Site: s.console.Site, Key: s.console.Key, Log: s.console.Log, Machine: s.console.Machine}, nil) // the next hub
 	_, page = s.get("/catchup")
 	left := leftField.FindStringSubmatch(page)
 	if left == nil {

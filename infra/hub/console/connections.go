@@ -22,6 +22,16 @@ import (
 // wrong is what is wrong with a form, by its fields' names.
 type wrong map[string]string
 
+// fieldState is a form's field as its page describes it to who does not see it.
+type fieldState struct {
+	ID    string // of the field
+	Wrong string // what is wrong with it; empty where nothing is
+	Help  string // the id of what explains it; empty where nothing does
+}
+
+// At is what is wrong with a field.
+func (w wrong) At(field, help string) fieldState { return fieldState{field, w[field], help} }
+
 // connectionsData is the page Connections. It holds no secret.
 type connectionsData struct {
 	Commerce commerceForm

@@ -32,6 +32,11 @@ type finishData struct {
 	Arrivals  arrivals
 }
 
+// AddressField is what is wrong with the address, at its field.
+func (d finishData) AddressField() fieldState {
+	return fieldState{"address", d.URLWrong, "address-help"}
+}
+
 // Finished says that everything is registered as it should be.
 func (d finishData) Finished() bool {
 	return len(d.Plan.Steps) > 0 && len(d.Plan.Todo()) == 0 && !d.NoSecret

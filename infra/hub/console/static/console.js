@@ -2,9 +2,11 @@
 // meanwhile, by fetching parts of a page that the server has made.
 
 // A form with data-live="URL" data-into="ID" is sent there while one types, and the
-// answer shown in the element of that id.
+// answer shown in the element of that id. What of it says data-heard is told to who does
+// not see it, by the status of the id in data-status.
 for (const form of document.querySelectorAll("form[data-live]")) {
   const into = document.getElementById(form.dataset.into);
+  const status = document.getElementById(form.dataset.status);
   let timer, underway;
   const refresh = async () => {
     underway?.abort();
@@ -16,6 +18,8 @@ for (const form of document.querySelectorAll("form[data-live]")) {
       if (answer.ok) into.innerHTML = text;
       else into.textContent = text; // an error in words, which may quote what was sent
       into.removeAttribute("aria-busy");
+      const heard = [...into.querySelectorAll("[data-heard]")].map((element) => element.innerText).join(" ");
+      if (status.textContent !== heard) status.textContent = heard;
       into.dispatchEvent(new Event("refreshed", { bubbles: true }));
     } catch (error) {
       if (error.name !== "AbortError") into.textContent = "The hub does not answer: is it still running?";

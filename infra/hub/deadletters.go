@@ -42,7 +42,7 @@ came. The console's page Dead letters has the same, and shows what is in them.`,
 
 func addSelection(cmd *cobra.Command, s *selection) {
 	addAddr(cmd, &s.addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
-	addPrefix(cmd, &s.Where, "")
+	addWhere(cmd, &s.Where)
 	cmd.MarkFlagsMutuallyExclusive("addr", "prefix")
 	cmd.Flags().StringSliceVar(&s.reasons, "reason", nil, "only those with these `reasons`")
 	cmd.Flags().StringSliceVar(&s.trackings, "tracking", nil, "only those of these `trackings`")
@@ -124,7 +124,7 @@ func (s selection) open(ctx context.Context) (site.Graveyard, error) {
 		return nil, err
 	}
 	if s.Prefix == "" {
-		return openRunning(ctx, s.addr, trackings)
+		return openRunning(ctx, s.addr, s.Dir, trackings)
 	}
 	deployed, err := site.OpenDeployed(ctx, s.Prefix)
 	if err != nil {

@@ -43,7 +43,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 	h.webhook("order-updated", order("order.updated", "o-3"))
 	h.ended(3)
 
-	list := command(t, "", "deadletters", "list", h.at())
+	list := command(t, "", "deadletters", "list", h.at(), "--dir", h.dir)
 	for _, part := range []string{
 		"order-completed message_invalid o-1 ", "message 1: event is an empty string", "\n2 order-completed message_invalid\n", "\n1 order-updated message_invalid\n",
 		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.",
@@ -54,7 +54,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 		}
 	}
 	var letters []site.Written
-	got := command(t, "", "deadletters", "list", h.at(), "--json", "--tracking", "order-updated")
+	got := command(t, "", "deadletters", "list", h.at(), "--dir", h.dir, "--json", "--tracking", "order-updated")
 	if err := json.Unmarshal([]byte(got.stdout), &letters); err != nil || len(letters) != 1 || letters[0].Resource != "o-3" || letters[0].Buried.IsZero() {
 		t.Errorf("selected and as JSON: %s%s", got.stdout, got.stderr)
 	}
@@ -68,24 +68,24 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 		{"of another reason", "0 put back.\n", []string{"--reason", "forged"}},
 		{"of a tracking that is mended", "2 put back.\n", []string{"--reason", "message_invalid", "--tracking", "order-completed"}},
 	} {
-		if got := command(t, "", append([]string{"deadletters", "redrive", h.at()}, c.args...)...); got.stdout != c.says || got.code != exitDone || strings.Contains(got.stderr, "SQS") {
+		if got := command(t, "", append([]string{"deadletters", "redrive", h.at(), "--dir", h.dir}, c.args...)...); got.stdout != c.says || got.code != exitDone || strings.Contains(got.stderr, "SQS") {
 			t.Errorf("%s: it says\n%s%s", c.name, got.stdout, got.stderr)
 		}
 	}
 	h.awaitMessages(2)
-	if got := command(t, "", "deadletters", "list", h.at()); strings.Contains(got.stdout, "order-completed") || !strings.Contains(got.stdout, "o-3") {
+	if got := command(t, "", "deadletters", "list", h.at(), "--dir", h.dir); strings.Contains(got.stdout, "order-completed") || !strings.Contains(got.stdout, "o-3") {
 		t.Errorf("left are\n%s", got.stdout)
 	}
 }
 
 func TestDeadLettersSayWhereToFindThem(t *testing.T) {
 	h := start(t)
-	if got := command(t, "", "deadletters", "list", h.at()); got.stdout != "There are no dead letters.\n" || got.stderr != "" {
+	if got := command(t, "", "deadletters", "list", h.at(), "--dir", h.dir); got.stdout != "There are no dead letters.\n" || got.stderr != "" {
 		t.Errorf("of none it says\n%s%s", got.stdout, got.stderr)
 	}
 	h.stop()
 	for _, what := range []string{"list", "redrive"} {
-		got := command(t, "", "deadletters", what, h.at())
+		got := command(t, "", "deadletters", what, h.at(), "--dir", h.dir)
 		if got.code != exitFailed || got.stdout != "" || strings.Count(got.stderr, "nothing listens on") != 1 ||
 			!strings.Contains(got.stderr, "start it with make run") || !strings.Contains(got.stderr, "--prefix") {
 			t.Errorf("hub deadletters %s, where no hub runs, exits %d:\n%s%s", what, got.code, got.stdout, got.stderr)

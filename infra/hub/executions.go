@@ -76,7 +76,7 @@ func (v view) read(ctx context.Context, q executions.Query, stderr io.Writer) ([
 
 // Read implements executions.Log: it asks the hub that runs on this machine.
 func (c caller) Read(ctx context.Context, q executions.Query) (executions.Reading, error) {
-	response, content, err := c.ask(ctx, http.MethodGet, console.LinesPath)
+	response, content, err := c.ask(ctx, http.MethodGet, console.LinesPath, nil)
 	if err != nil {
 		return executions.Reading{}, err
 	}

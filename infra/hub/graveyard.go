@@ -17,12 +17,11 @@ import (
 )
 
 // openRunning finds the dead letters of the hub that runs on this machine.
-func openRunning(ctx context.Context, addr string, trackings []tracking.Tracking) (site.Graveyard, error) {
-	host, port, err := splitAddr(addr)
+func openRunning(ctx context.Context, addr, dir string, trackings []tracking.Tracking) (site.Graveyard, error) {
+	client, err := newCaller(addr, dir)
 	if err != nil {
 		return nil, err
 	}
-	client := caller{Client: &http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}, hub: localURL(host, port)}
 	var yard site.Graveyard
 	for _, t := range trackings {
 		yard = append(yard, site.TrackingQueue{Tracking: t, Queue: runningQueue{client, t}})
@@ -88,8 +87,7 @@ func (q runningQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter
 
 // ask sends a form to the hub, and reads what it answers.
 func (q runningQueue) ask(ctx context.Context, method string, form url.Values, answer any) error {
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	response, content, err := q.do(ctx, method, q.hub+console.LettersPath+q.tracking.Name, header, []byte(form.Encode()))
+	response, content, err := q.caller.ask(ctx, method, console.LettersPath+q.tracking.Name, form)
 	if err != nil {
 		return fmt.Errorf("the dead letters of this machine are in the memory of a running hub, and those of a deployed store are found with --prefix: %w", err)
 	}

@@ -159,13 +159,14 @@ func newCaller(addr, dir string) (caller, error) {
 	return caller{&http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}, localURL(host, port), home}, err
 }
 
-// ask asks the hub for what it shows to who has the key.
-func (c caller) ask(ctx context.Context, method, path string) (*http.Response, []byte, error) {
+// ask asks the hub for what it shows to who has the key, or sends it a form.
+func (c caller) ask(ctx context.Context, method, path string, form url.Values) (*http.Response, []byte, error) {
 	key, err := c.home.Key()
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the hub's key: %w", err)
 	}
-	response, content, err := c.do(ctx, method, c.hub+path, http.Header{"Authorization": {"Bearer " + key}}, nil)
+	header := http.Header{"Authorization": {"Bearer " + key}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	response, content, err := c.do(ctx, method, c.hub+path, header, []byte(form.Encode()))
 	if err == nil && response.StatusCode == http.StatusUnauthorized {
 		err = fmt.Errorf("the hub at %s has another key than is in %s: name the directory in which it runs with --dir", c.hub, c.home.KeyFile())
 	}
@@ -215,7 +216,7 @@ func (c caller) post(cmd *cobra.Command, address, secret string, body []byte) er
 
 // received is how many batches the hub's inbox has taken so far.
 func (c caller) received(ctx context.Context) (int, error) {
-	response, _, err := c.ask(ctx, http.MethodHead, "/inbox")
+	response, _, err := c.ask(ctx, http.MethodHead, "/inbox", nil)
 	if err != nil {
 		return 0, err
 	}
@@ -269,7 +270,7 @@ func (c caller) waitForNews(ctx context.Context, within time.Duration, before in
 // news is the messages about a resource that came after the inbox had taken
 // that many batches. Whatever is about a resource has its id somewhere.
 func (c caller) news(ctx context.Context, before int, resource string) ([]json.RawMessage, error) {
-	response, content, err := c.ask(ctx, http.MethodGet, "/inbox")
+	response, content, err := c.ask(ctx, http.MethodGet, "/inbox", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -9,13 +9,9 @@ import (
 // addWhere adds --dir and --prefix, of which one may be given.
 func addWhere(cmd *cobra.Command, w *site.Where) {
 	addDir(cmd, &w.Dir)
-	addPrefix(cmd, w, "")
-	cmd.MarkFlagsMutuallyExclusive("dir", "prefix")
-}
-
-func addPrefix(cmd *cobra.Command, w *site.Where, otherwise string) {
-	cmd.Flags().StringVar(&w.Prefix, "prefix", otherwise,
+	cmd.Flags().StringVar(&w.Prefix, "prefix", "",
 		"the `prefix` of a store that is deployed on AWS, for example "+site.DefaultPrefix+"; the AWS CLI's variables and profiles count")
+	cmd.MarkFlagsMutuallyExclusive("dir", "prefix")
 }
 
 func addDir(cmd *cobra.Command, dir *string) {

@@ -1,7 +1,6 @@
 package functions_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -81,35 +80,22 @@ func doctorsFinding(t *testing.T, c *cloud, check string) finding {
 // consolePage runs the console of a store, and opens a page of it.
 func consolePage(t *testing.T, c *cloud, path string) string {
 	t.Helper()
-	console := hubCommand(t, c, nil, "console", "--addr", "127.0.0.1:0")
-	said, err := console.StdoutPipe()
+	address, link := console(t, c)
+	request, err := http.NewRequest(http.MethodGet, address+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := console.Start(); err != nil {
+	request.Header.Set("Authorization", "Bearer "+strings.TrimPrefix(link, "/?key="))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		_ = console.Process.Kill()
-		_ = console.Wait()
-	}()
-	for lines := bufio.NewScanner(said); lines.Scan(); {
-		if !strings.HasPrefix(lines.Text(), "http://") {
-			continue
-		}
-		response, err := http.Get(strings.TrimSuffix(lines.Text(), "/") + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		page, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(page)
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("the console does not say where it is")
-	return ""
+	return string(page)
 }
 
 // contains says that a text has all these parts.

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"commerce-segment/shared/settings"
 )
@@ -30,6 +31,9 @@ func (s Site) Write(ctx context.Context, current, wanted map[string]string) (wri
 	})
 	meanwhile := ""
 	if slices.Contains(names, settings.SegmentHost) && slices.Contains(names, settings.SegmentWriteKey) && isSet(current[settings.SegmentWriteKey]) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), changeWithin) // who leaves meanwhile leaves a host
+		defer cancel()
 		if err := s.Put(ctx, settings.SegmentHost, hostMeanwhile); err != nil {
 			return nil, fmt.Errorf("%w\nNothing was written to %s", err, s.Name)
 		}
@@ -51,6 +55,9 @@ func (s Site) Write(ctx context.Context, current, wanted map[string]string) (wri
 // wrong pair, it finds one that is refused. Then the last good settings count on, or else
 // events wait.
 const hostMeanwhile = "being changed together with the write key"
+
+// changeWithin bounds how long the host and its write key take to change.
+const changeWithin = time.Minute
 
 // hostLast moves Segment's host behind everything else.
 func hostLast(names []string) []string {

@@ -110,6 +110,29 @@ func TestAnotherRegionThatIsWrittenHalfSaysThatEventsWait(t *testing.T) {
 	}
 }
 
+// leaving is a store whose writer leaves with the first write, as a browser does whose page
+// is closed.
+type leaving struct {
+	Store
+	leave context.CancelFunc
+}
+
+func (l leaving) Put(ctx context.Context, name, value string) error {
+	l.leave()
+	return errors.Join(ctx.Err(), l.Store.Put(ctx, name, value))
+}
+
+func TestWhoLeavesWhileTheRegionChangesLeavesAHost(t *testing.T) {
+	home := Home{settings.Dir(t.TempDir())}
+	current := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "us-key"}
+	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "eu-key"}
+	ctx, leave := context.WithCancel(t.Context())
+	_, err := Site{Store: leaving{home, leave}, Name: "the store"}.Write(ctx, current, wanted)
+	if after, unread := (Site{Store: home}).Read(t.Context(), AllNames()); err != nil || unread != nil || !maps.Equal(after, wanted) {
+		t.Errorf("it says %v and leaves %q, %v", err, after, unread)
+	}
+}
+
 // writes has a configuration written to a store in which there is nothing.
 func writes(t *testing.T, store Store, wanted map[string]string) error {
 	t.Helper()

@@ -265,6 +265,9 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	}
 	saved, err := c.save(r.Context(), wanted)
 	if err != nil {
+		if now, unread := c.readConnections(r.Context()); unread == nil { // what was written half is nobody else's
+			data.Commerce.Replaces = now.Commerce.Replaces
+		}
 		c.showConnections(w, r, http.StatusBadGateway, data, err.Error())
 		return
 	}
@@ -388,6 +391,9 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 	}
 	said, err := c.save(r.Context(), wanted)
 	if err != nil {
+		if now, unread := c.readConnections(r.Context()); unread == nil { // what was written half is nobody else's
+			data.Segment.Replaces = now.Segment.Replaces
+		}
 		c.showConnections(w, r, http.StatusBadGateway, data, err.Error())
 		return
 	}

@@ -176,6 +176,16 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	b.isLeftWith("order-refunded", 0, 2)
 }
 
+// What is buried after the page was shown is not among what its button promises.
+func TestTheButtonOfOneReplaysThatOne(t *testing.T) {
+	c := buried(t)
+	c.bury("order-completed", "message_invalid", "", orderOfMara)
+	page := c.text()
+	c.bury("order-completed", "message_invalid", "", orderOfMara)
+	c.ask("POST", "/deadletters/replay", formOf(page, "/deadletters/replay"))
+	c.isLeftWith("order-completed", 1, 1)
+}
+
 func TestThePageSaysWhatWaitsAndWhy(t *testing.T) {
 	b := buried(t)
 	for _, name := range []string{"order-completed", "customer-updated"} {

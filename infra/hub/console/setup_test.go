@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"html"
 	"io"
 	"maps"
@@ -93,6 +94,11 @@ func (b *browser) post(path string, form url.Values) (status int, page string) {
 func (b *browser) form(page, path string) url.Values {
 	b.t.Helper()
 	_, text := b.get(page)
+	return formOf(text, path)
+}
+
+// formOf is the hidden fields of the form in a page's text that goes to a path.
+func formOf(text, path string) url.Values {
 	_, form, _ := strings.Cut(text, `action="`+path+`"`)
 	form, _, _ = strings.Cut(form, "</form>")
 	fields := url.Values{}
@@ -666,5 +672,38 @@ func TestEveryObservableEventIsExplained(t *testing.T) {
 		if missing := slices.IndexFunc(tr.Observable(), func(event string) bool { return eventSays[event] == "" }); missing >= 0 {
 			t.Errorf("%s: %s has no words", tr.Name, tr.Observable()[missing])
 		}
+	}
+}
+
+// throttled is a store that refuses to write a parameter.
+type throttled struct {
+	site.Store
+	name string
+}
+
+func (s *throttled) Put(ctx context.Context, name, value string) error {
+	if name == s.name {
+		return errors.New("parameter " + name + ": throttled")
+	}
+	return s.Store.Put(ctx, name, value)
+}
+
+// Of what was written half before, nobody else is to blame.
+func TestWhatCouldNotBeSavedIsSavedTheNextTime(t *testing.T) {
+	c := open(t)
+	store := &throttled{c.Site.Store, settings.SegmentWriteKey}
+	c.Site.Store = store
+	b := browseAt(t, c, map[string]string{settings.SegmentHost: settings.DefaultHost})
+	filled := url.Values{"region": {regionEU}, "write_key": {"eu-key"}}
+	status, page := b.submit("/connections", "/connections/segment", filled)
+	wants(t, page, "parameter segment/write-key: throttled")
+	if status != http.StatusBadGateway {
+		t.Errorf("where it cannot be written it answers %d", status)
+	}
+	store.name = ""
+	form := formOf(page, "/connections/segment")
+	maps.Copy(form, filled)
+	if status, page := b.post("/connections/segment", form); status != http.StatusOK || !strings.Contains(page, "Saved.") {
+		t.Errorf("saved again it answers %d:\n%s", status, page)
 	}
 }

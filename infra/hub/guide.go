@@ -38,7 +38,7 @@ func (h *hub) guide(ctx context.Context) (guide, error) {
 	}
 	g := guide{
 		URL:         h.url,
-		Console:     h.console().Link(h.url),
+		Console:     h.pages.Link(h.url),
 		Public:      h.public,
 		Destination: config.Segment.Host + config.Segment.Path,
 		ToInbox:     config.Segment.Host == h.url,

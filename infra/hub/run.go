@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/hub/words"
@@ -116,6 +117,7 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	h.webhooks = newWebhooks(func(t tracking.Tracking) relay.Configuration {
 		return &live{tracking: t, home: home, inbox: h.url}
 	}, options.backoff, log)
+	h.pages = h.console()
 	told, err := h.guide(ctx)
 	if err != nil {
 		return err
@@ -207,16 +209,16 @@ type hub struct {
 	lines    *executions.Memory // what is logged
 	inbox    *inbox
 	webhooks *webhooks
+	pages    *console.Console
 }
 
 // routes are everything that the hub answers.
 func (h *hub) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/webhooks/{name}", h.webhooks)
-	pages := h.console()
-	mux.Handle("/", pages.Handler())
+	mux.Handle("/", h.pages.Handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	h.inbox.routes(mux, pages.OnlyWithKey)
+	h.inbox.routes(mux, h.pages.OnlyWithKey)
 	// No page elsewhere on the web may have its visitor's browser write here.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
@@ -225,8 +227,8 @@ func (h *hub) routes() http.Handler {
 const stopWithin = 5 * time.Second
 
 // serve answers requests and delivers events until the context is done. It then
-// takes no more webhooks, and ends the deliveries that are underway before the
-// inbox, to which they may go.
+// takes no more webhooks, and ends the deliveries that are underway, and what the
+// console does, before the inbox, to which they may go.
 func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 	server := newServer(h.routes(), h.log)
 	serving := make(chan error, 1)
@@ -246,6 +248,7 @@ func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	}
 	h.webhooks.stop()
+	h.pages.Stop()
 	stopDelivering()
 	<-delivered
 	shutDown(ctx, server)

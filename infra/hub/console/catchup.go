@@ -446,10 +446,27 @@ func (c *Console) sendFound(w http.ResponseWriter, r *http.Request) {
 		c.showCatchUp(w, r, http.StatusConflict, errNotShown.Error(), nil, nil)
 	case found.Plan != nil:
 		p := found.Plan
-		c.backfill(w, r, p.told, p.told.Begin(p.form.Kind, p.form.Period, p.Since, p.Until, p.Plan))
+		if told, ok := c.tellAgain(w, r, p.told); ok {
+			c.backfill(w, r, told, told.Begin(p.form.Kind, p.form.Period, p.Since, p.Until, p.Plan))
+		}
 	case found.Gaps != nil:
-		c.sendMissing(w, r, *found.Gaps)
+		if told, ok := c.tellAgain(w, r, found.Gaps.told); ok {
+			c.sendMissing(w, r, told, found.Gaps.Missing)
+		}
 	}
+}
+
+// tellAgain opens a store with the settings that count by now. Where they are about
+// something else than what was found, or there are none, it shows that.
+func (c *Console) tellAgain(w http.ResponseWriter, r *http.Request, found site.Told) (told site.Told, ok bool) {
+	told, err := found.Again(r.Context())
+	switch {
+	case errors.Is(err, site.ErrChanged):
+		c.showCatchUp(w, r, http.StatusConflict, err.Error()+": look at it again, and then send it. Nothing was sent", nil, nil)
+	case err != nil:
+		c.showCatchUp(w, r, http.StatusUnprocessableEntity, err.Error(), nil, nil)
+	}
+	return told, err == nil
 }
 
 // goOn goes on with a backfill that was stopped, or forgets it.
@@ -497,10 +514,10 @@ func (c *Console) backfill(w http.ResponseWriter, r *http.Request, told site.Tol
 }
 
 // sendMissing sends what is missing, and nothing else.
-func (c *Console) sendMissing(w http.ResponseWriter, r *http.Request, gaps compared) {
-	work := job{Says: "Telling Segment what is missing", Counts: "missing facts told", Of: len(gaps.Missing)}
+func (c *Console) sendMissing(w http.ResponseWriter, r *http.Request, told site.Told, missing []history.Missing) {
+	work := job{Says: "Telling Segment what is missing", Counts: "missing facts told", Of: len(missing)}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
-		sent, refused, err := gaps.told.Send(ctx, gaps.Missing, gaps.told.Journal(), at)
+		sent, refused, err := told.Send(ctx, missing, told.Journal(), at)
 		if err != nil {
 			return failed(ctx, err, fmt.Sprintf("%s sent. To go on, compare again: what was sent is not missing any more.", words.Count(sent, "event")))
 		}

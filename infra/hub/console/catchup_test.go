@@ -15,6 +15,7 @@ import (
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
 )
 
 // shop is a store on this machine whose past is told to a Segment that counts.
@@ -251,6 +252,29 @@ func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
 // What is underway goes on when the browser leaves; there is one at a time; and it goes
 // on from where it was stopped, also in another hub: a plan that was killed must not
 // begin anew.
+// Between the plan and the button somebody may have mended the settings.
+func TestWhatWasPlannedIsNotSentWithOtherSettings(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"another source":         {settings.SegmentWriteKey, "another-key"},
+		"another Commerce store": {settings.CommerceClientID, "another-client"},
+		"a tracking disabled":    {settings.Enabled(tracking.CheckoutStarted), "false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openShop(t)
+			s.addOrder(day, "unpaid")
+			page := s.finds("/catchup/plan", plan(nil))
+			if err := s.console.Site.Put(t.Context(), change[0], change[1]); err != nil {
+				t.Fatal(err)
+			}
+			status, answer := s.send(page)
+			if status != http.StatusConflict || s.sent() != 0 {
+				t.Errorf("it answers %d, and %d messages were sent", status, s.sent())
+			}
+			wants(t, answer, "changed meanwhile: look at it again")
+		})
+	}
+}
+
 func TestABackfillCanBeStoppedAndGoesOn(t *testing.T) {
 	s := openShop(t)
 	const orders = 250

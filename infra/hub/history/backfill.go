@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -157,20 +158,21 @@ func (t *Teller) send(ctx context.Context, journal *Journal, facts []fact) (sent
 	if err != nil {
 		return 0, nil, err
 	}
-	if sent, refused, err = t.deliver(ctx, all); err != nil {
-		return 0, nil, err
-	}
+	sent, refused, left, err := t.deliver(ctx, all)
 	if len(t.to) > 0 {
-		return sent, refused, nil
+		return sent, refused, err
 	}
-	return sent, refused, journal.add(sentOf(all, refused))
+	return sent, refused, errors.Join(err, journal.add(sentOf(all, refused, left)))
 }
 
-// sentOf are the keys of the facts of which Segment has taken what was written.
-func sentOf(all []written, refused []Refusal) []string {
+// sentOf are the keys of the facts of which Segment has taken all that was written.
+func sentOf(all []written, refused []Refusal, left []fact) []string {
 	not := map[string]bool{}
 	for _, r := range refused {
 		not[key(r.Tracking, r.Resource)] = true
+	}
+	for _, f := range left {
+		not[f.key()] = true
 	}
 	var keys []string
 	for _, w := range all {

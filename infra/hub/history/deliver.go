@@ -30,8 +30,9 @@ const (
 )
 
 // deliver sends what was written, within the rate, and tells what was refused for good.
-// Its error is what somebody must mend, or what did not end in time.
-func (t *Teller) deliver(ctx context.Context, all []written) (sent int, refused []Refusal, err error) {
+// Its error is what somebody must mend, or what did not end in time; then some facts are
+// left, of which not everything was sent.
+func (t *Teller) deliver(ctx context.Context, all []written) (sent int, refused []Refusal, left []fact, err error) {
 	var messages []segment.Message
 	owners := map[string]fact{}
 	for _, w := range all {
@@ -43,18 +44,21 @@ func (t *Teller) deliver(ctx context.Context, all []written) (sent int, refused 
 			owners[message.ID] = w.fact
 		}
 	}
-	for part := range slices.Chunk(messages, requestLength) {
-		count := len(part)
-		buried, err := t.insist(ctx, part)
-		if err != nil {
-			return sent, refused, err
-		}
-		sent += count - len(buried)
+	for len(messages) > 0 && err == nil {
+		part := messages[:min(len(messages), requestLength)]
+		var buried map[string]string
+		var undone []segment.Message
+		buried, undone, err = t.insist(ctx, part)
+		sent += len(part) - len(undone) - len(buried)
 		for id, reason := range buried {
 			refused = append(refused, refusal(owners[id], reason))
 		}
+		messages = slices.Concat(undone, messages[len(part):])
 	}
-	return sent, refused, nil
+	for _, message := range messages {
+		left = append(left, owners[message.ID])
+	}
+	return sent, refused, left, err
 }
 
 func refusal(f fact, reason string) Refusal {
@@ -62,38 +66,42 @@ func refusal(f fact, reason string) Refusal {
 }
 
 // insist sends messages until each is delivered or refused, and gives the reasons for
-// the refused ones by their ids.
-func (t *Teller) insist(ctx context.Context, messages []segment.Message) (buried map[string]string, err error) {
+// the refused ones by their ids. With its error go those that are neither.
+func (t *Teller) insist(ctx context.Context, messages []segment.Message) (buried map[string]string, undone []segment.Message, err error) {
 	buried = map[string]string{}
 	for attempt := 1; ; attempt++ {
 		if err := t.pace.wait(ctx, len(messages)); err != nil {
-			return nil, err
+			return buried, messages, err
 		}
 		var left []segment.Message
 		var last segment.Outcome
+		var refusesAll error
 		for i, outcome := range t.segment.Deliver(ctx, t.endpoint, messages) {
 			switch {
 			case outcome.Verdict == segment.Delivered:
 			case isAboutTheMessage(outcome):
 				buried[messages[i].ID] = outcome.Reason
 			case outcome.Operator || outcome.Verdict == segment.Bury:
-				return nil, fmt.Errorf("sending to Segment: it refuses everything (%s): check the write key, the host and the path of the source", why(outcome))
+				left = append(left, messages[i])
+				refusesAll = fmt.Errorf("sending to Segment: it refuses everything (%s): check the write key, the host and the path of the source", why(outcome))
 			default:
 				left, last = append(left, messages[i]), outcome
 			}
 		}
 		switch {
 		case len(left) == 0:
-			return buried, nil
+			return buried, nil, nil
+		case refusesAll != nil:
+			return buried, left, refusesAll
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return buried, left, ctx.Err()
 		case len(left) < len(messages):
 			attempt = 1 // it goes on
 		case attempt == attempts:
-			return nil, fmt.Errorf("sending to Segment: %d attempts have failed (%s): try again later", attempts, why(last))
+			return buried, left, fmt.Errorf("sending to Segment: %d attempts have failed (%s): try again later", attempts, why(last))
 		}
 		if err := sleep(ctx, max(backoff(attempt), last.RetryAfter)); err != nil {
-			return nil, err
+			return buried, left, err
 		}
 		messages = left
 	}

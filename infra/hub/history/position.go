@@ -15,7 +15,7 @@ import (
 // on from where one was killed.
 type Position struct {
 	Kind      Kind      `json:"kind"`
-	Source    string    `json:"source"` // names the store and its Segment source
+	Source    string    `json:"source"` // names the Commerce store and its Segment source
 	Only      []string  `json:"only,omitempty"`
 	To        []string  `json:"to,omitempty"`
 	Since     time.Time `json:"since"`

@@ -251,11 +251,11 @@ func (t *Teller) Send(ctx context.Context, missing []Missing, journal *Journal, 
 			return sent, refused, err
 		}
 		n, no, err := t.send(ctx, journal, facts)
+		sent += n
+		refused = append(refused, no...)
 		if err != nil {
 			return sent, refused, err
 		}
-		sent += n
-		refused = append(refused, no...)
 		done += len(part)
 		progress(done)
 	}

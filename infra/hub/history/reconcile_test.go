@@ -98,6 +98,30 @@ func TestOfALostDayExactlyWhatIsMissingIsSent(t *testing.T) {
 	})
 }
 
+// Where Segment refuses everything in the middle, what it took before is not missing.
+func TestWhatWasSentBeforeAnErrorIsWrittenDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, known := openShop(t), &ledger{}
+		const orders = batchLength
+		for n := range orders {
+			s.addOrder(n, day.Add(time.Duration(n)*time.Second), "complete", "paid")
+		}
+		before := s.compare(known, day, day.AddDate(0, 0, 1)).Events()
+		s.segment.answer = func(request int, _ []byte) (int, error) {
+			if request > 1 {
+				return http.StatusUnauthorized, nil
+			}
+			return http.StatusOK, nil
+		}
+		if err := s.backfill(t.Context(), Orders); err == nil || s.segment.events != requestLength {
+			t.Fatalf("%d events were sent: %v", s.segment.events, err)
+		}
+		if left := s.compare(known, day, day.AddDate(0, 0, 1)).Events(); left != before-requestLength {
+			t.Errorf("%d events of %d are still missing, want %d", left, before, before-requestLength)
+		}
+	})
+}
+
 func TestWhatIsKnownOfAWebhookDecidesWhetherItIsMissing(t *testing.T) {
 	const paid, other = 1, 2
 	tests := []struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -45,6 +46,20 @@ type Told struct {
 
 	telling Telling
 	source  string
+	both    string // names the source and the Commerce store
+}
+
+// ErrChanged says that since a store was opened others of its settings count.
+var ErrChanged = errors.New("the Commerce store, the Segment source or which trackings are enabled has been changed meanwhile")
+
+// Again opens the store once more, with the settings that count by now. The error is
+// ErrChanged where they are about another Commerce store, source or choice of trackings.
+func (t Told) Again(ctx context.Context) (Told, error) {
+	now, err := t.Site.Tell(ctx, t.telling)
+	if err == nil && (now.both != t.both || !slices.Equal(now.Trackings(), t.Trackings())) {
+		err = ErrChanged
+	}
+	return now, err
 }
 
 // Tell opens a store and both its sides, to tell its history.
@@ -61,15 +76,26 @@ func (s Site) Tell(ctx context.Context, what Telling) (Told, error) {
 	if err != nil {
 		return Told{}, err
 	}
+	both, err := s.both(ctx, endpoint)
+	if err != nil {
+		return Told{}, err
+	}
 	teller, err := history.NewTeller(history.Options{
 		Commerce: client, Segment: segment.NewClient(nil), Configs: configs, Kinds: what.Kinds, Only: what.Only, To: what.To, Rate: what.Rate,
 	})
-	return Told{Site: s, Teller: teller, Destination: endpoint.Host + endpoint.Path, telling: what, source: s.source(endpoint)}, err
+	return Told{Site: s, Teller: teller, Destination: endpoint.Host + endpoint.Path, telling: what, source: s.source(endpoint), both: both}, err
 }
 
 // source names a store and the Segment source to which it sends.
 func (s Site) source(endpoint segment.Endpoint) string {
 	return digest(s.Prefix, endpoint.Host, endpoint.WriteKey)
+}
+
+// both names a source and the Commerce store that is told to it. The error is an
+// ErrNotConnected where there is none.
+func (s Site) both(ctx context.Context, endpoint segment.Endpoint) (string, error) {
+	credentials, err := s.Credentials(ctx)
+	return digest(s.source(endpoint), credentials.URL, credentials.ClientID), err
 }
 
 // digest is a name made of texts, of which it shows none.
@@ -158,7 +184,7 @@ func (t Told) Journal() *history.Journal {
 // the same again means the same backfill.
 func (t Told) positionFile(kind history.Kind, p Period) string {
 	only, to := slices.Sorted(slices.Values(t.telling.Only)), slices.Sorted(slices.Values(t.telling.To))
-	name := digest(t.source, p.Since, p.Until, strings.Join(only, ","), strings.Join(to, ","))
+	name := digest(t.both, p.Since, p.Until, strings.Join(only, ","), strings.Join(to, ","))
 	return t.historyFile(fmt.Sprintf("backfill-%s-%s.json", kind, name))
 }
 
@@ -171,15 +197,23 @@ func (t Told) Begun(kind history.Kind, p Period) (*history.Position, error) {
 // Begin is the beginning of the backfill of a period that was planned.
 func (t Told) Begin(kind history.Kind, p Period, since, until time.Time, plan history.Plan) *history.Position {
 	position := history.NewPosition(t.positionFile(kind, p), kind, since, until, plan.Total())
-	position.Source, position.Only, position.To = t.source, t.telling.Only, t.telling.To
+	position.Source, position.Only, position.To = t.both, t.telling.Only, t.telling.To
 	return position
 }
 
-// Unfinished are the backfills of this store to its source that were stopped.
+// Unfinished are the backfills of this store to its source that were stopped. Nothing
+// goes on where no Commerce is connected.
 func (s Site) Unfinished(ctx context.Context, inbox string) (stopped []*history.Position, err error) {
 	config, err := s.config(ctx, tracking.OrderCompleted, inbox) // all have the same source
 	if err != nil {
 		return nil, fmt.Errorf("the settings in %s: %w", s.Name, err)
+	}
+	both, err := s.both(ctx, config.Segment)
+	if errors.Is(err, ErrNotConnected) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	files, err := filepath.Glob(s.historyFile("backfill-*.json"))
 	if err != nil {
@@ -190,7 +224,7 @@ func (s Site) Unfinished(ctx context.Context, inbox string) (stopped []*history.
 		if err != nil {
 			return nil, err
 		}
-		if position != nil && position.Source == s.source(config.Segment) {
+		if position != nil && position.Source == both {
 			stopped = append(stopped, position)
 		}
 	}

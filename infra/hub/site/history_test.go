@@ -171,10 +171,17 @@ func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
 	if got := left[0]; got.File() != position.File() || got.Events != 7 || !slices.Equal(got.Only, what.Only) || !slices.Equal(got.To, what.To) {
 		t.Errorf("unfinished is %+v", got)
 	}
-	if err := home.Put(t.Context(), settings.SegmentWriteKey, "another-source's"); err != nil {
-		t.Fatal(err)
-	}
-	if left, err := s.Unfinished(t.Context(), what.Inbox); err != nil || len(left) > 0 {
-		t.Errorf("of another source unfinished are %v, %v", left, err)
+	for name, values := range map[string][2]string{
+		settings.CommerceClientID: {"another-shop's", "id"}, settings.SegmentWriteKey: {"another-source's", ""},
+	} {
+		if err := home.Put(t.Context(), name, values[0]); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := s.Unfinished(t.Context(), what.Inbox); err != nil || len(left) > 0 {
+			t.Errorf("with another %s unfinished are %v, %v", name, left, err)
+		}
+		if err := home.Put(t.Context(), name, values[1]); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -55,7 +55,8 @@ func newDeadLettersList() *cobra.Command {
 		Use:   "list [--reason REASON] [--tracking NAME] [--json] [--prefix PREFIX]",
 		Short: "List dead letters, without what is in them",
 		Long: `list shows why each event could not be delivered, and how many there are for each
-reason, and says what to do about it. It never shows the event. While it reads a
+reason, and says what to do about it. Of the event it shows no more than what Segment
+quoted of it. While it reads a
 deployed store's, and for ten minutes where it is killed, nobody else can receive them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -71,7 +72,9 @@ deployed store's, and for ten minutes where it is killed, nobody else can receiv
 			if err != nil {
 				return err
 			}
-			defer sayWhatIsHidden(cmd.ErrOrStderr(), len(all), now.Dead)
+			if selected.Prefix != "" {
+				defer sayWhatIsHidden(cmd.ErrOrStderr(), len(all), now.Dead)
+			}
 			graves := slices.DeleteFunc(slices.Clone(all), func(g site.Grave) bool { return !selected.matches(g) })
 			if asJSON {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
@@ -133,12 +136,13 @@ func (s selection) open(ctx context.Context) (site.Graveyard, error) {
 	return deployed.Deployment.Graveyard(trackings)
 }
 
-// flag names the store on a command line, with a space before it.
+// flag says on a command line which store and trackings are meant, with a space before.
 func (s selection) flag() string {
-	if s.Prefix == "" {
-		return ""
+	flags := s.Where.Flag()
+	for _, name := range s.trackings {
+		flags += " --tracking " + name
 	}
-	return s.Where.Flag()
+	return flags
 }
 
 func (s selection) matches(g site.Grave) bool {
@@ -219,7 +223,9 @@ func redrive(cmd *cobra.Command, selected selection) error {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d put back.\n", moved)
-	sayWhatIsHidden(cmd.ErrOrStderr(), looked, now.Dead)
+	if selected.Prefix != "" {
+		sayWhatIsHidden(cmd.ErrOrStderr(), looked, now.Dead)
+	}
 	return nil
 }
 

@@ -47,7 +47,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 	for _, part := range []string{
 		"order-completed message_invalid o-1 ", "message 1: event is an empty string", "\n2 order-completed message_invalid\n", "\n1 order-updated message_invalid\n",
 		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.",
-		"\nTo replay them: hub deadletters redrive --reason REASON\n",
+		"\nTo replay them: hub deadletters redrive --reason REASON --dir " + site.ShellQuote(h.dir) + "\n",
 	} {
 		if !strings.Contains(unpadded(list.stdout), part) {
 			t.Errorf("the list does not show %q:\n%s%s", part, list.stdout, list.stderr)

@@ -166,7 +166,7 @@ func (q DeadLetterQueue) each(ctx context.Context, hold time.Duration, handle fu
 					continue
 				}
 			}
-			held = append(held, m)
+			held = append(held, types.Message{ReceiptHandle: m.ReceiptHandle}) // and not what is in it
 		}
 		// SQS may hand a message out twice: only after the hold is that the first ones
 		// coming round.

@@ -68,11 +68,3 @@ func (c *catching) forget() {
 	defer c.mu.Unlock()
 	c.found = finding{}
 }
-
-// stop ends the job and returns when it has ended; where there is none it forgets what
-// the last one has come to.
-func (c *catching) stop() {
-	if !c.end() {
-		c.forget()
-	}
-}

@@ -537,8 +537,12 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request, work job, run fu
 	http.Redirect(w, r, "/catchup", http.StatusSeeOther)
 }
 
-// stopCatchingUp ends the job that is underway, or forgets what was found.
+// stopCatchingUp ends the job that is underway, or forgets what was found and is named.
 func (c *Console) stopCatchingUp(w http.ResponseWriter, r *http.Request) {
-	c.catching.stop()
+	if found := r.PostFormValue("found"); found != "" {
+		c.catching.take(found)
+	} else {
+		c.catching.end()
+	}
 	http.Redirect(w, r, "/catchup", http.StatusSeeOther)
 }

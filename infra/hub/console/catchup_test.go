@@ -79,7 +79,7 @@ func openShop(t *testing.T) *shop {
 	set[settings.SegmentHost] = sink.URL
 	s.console.Machine = taker{url: "http://127.0.0.1:1", lines: s.lines}
 	s.browser = browseAt(t, s.console, set)
-	t.Cleanup(s.console.catching.stop)
+	t.Cleanup(s.console.Stop)
 	return s
 }
 
@@ -203,10 +203,12 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	page = s.finds("/catchup/plan", url.Values{"kind": {"customers"}, "since": {"2026-01-01"}})
 	wants(t, page, "<dt>Customers</dt><dd>1</dd>", "Send 1 event")
 	_, page = s.post("/catchup/stop", nil)
+	wants(t, page, "Send 1 event") // who stopped a job that had just ended sees what it came to
+	_, page = s.post("/catchup/stop", url.Values{"found": {foundField.FindStringSubmatch(page)[1]}})
 	lacks(t, page, "Send 1 event")
 	page = s.finds("/catchup/plan", plan(map[string]string{"since": "2026-02-01", "only": "order-cancelled"}))
 	wants(t, page, "There is nothing to send.")
-	lacks(t, page, `name="found"`)
+	lacks(t, page, `action="/catchup/send"`)
 }
 
 func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
@@ -398,7 +400,7 @@ func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 	s.mu.Unlock()
 	page = s.finds("/catchup/compare", compare)
 	wants(t, page, "Nothing is missing.")
-	lacks(t, page, `name="found"`)
+	lacks(t, page, `action="/catchup/send"`)
 }
 
 // A console that is not the hub's knows of no webhook, and of no inbox.

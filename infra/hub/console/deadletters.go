@@ -43,7 +43,8 @@ var (
 type deadLettersData struct {
 	Job     *job
 	Reasons []reasonOfDeath
-	Hidden  int       // that SQS reckons with, and that did not come
+	Hidden  int       // that SQS reckoned with, and that did not come
+	Since   int       // that came after they were read
 	Read    time.Time // zero where they could not be read
 	Waiting []waitingQueue
 	NoWhy   string // why nobody can say why they wait
@@ -112,8 +113,11 @@ func (c *Console) graveyard() (site.Graveyard, error) {
 
 // statusOfGraves is the status of a page that cannot be shown for want of dead letters.
 func statusOfGraves(err error) int {
-	if errors.Is(err, errNoQueues) || errors.Is(err, errNoLetter) {
+	switch {
+	case errors.Is(err, errNoQueues), errors.Is(err, errNoLetter):
 		return http.StatusNotFound
+	case errors.Is(err, errUnderway):
+		return http.StatusConflict
 	}
 	return http.StatusBadGateway
 }
@@ -144,21 +148,19 @@ func (c *Console) lookAtGraves(r *http.Request) (deadLettersData, error) {
 	if data.Job != nil {
 		return data, nil
 	}
-	kinds, looked, read := c.graves.known()
-	if read.IsZero() {
-		return data, nil
-	}
-	data.Read, data.Reasons, data.Hidden = read, byReason(kinds), -looked
+	now := 0
 	for _, b := range backlogs {
-		data.Hidden += b.Dead
+		now += b.Dead
 	}
+	kinds, hidden, since, read := c.graves.known(now)
+	data.Read, data.Reasons, data.Hidden, data.Since = read, byReason(kinds), hidden, since
 	return data, nil
 }
 
 // readGraves reads the dead letters unless that was done. On this machine it hides them
 // from nobody, so it is done each time.
 func (c *Console) readGraves(ctx context.Context, yard site.Graveyard) {
-	if _, _, read := c.graves.known(); c.Machine == nil && !read.IsZero() {
+	if c.Machine == nil && c.graves.isRead() {
 		return
 	}
 	// Where another job is underway the page shows how far that is.
@@ -298,15 +300,7 @@ func (c *Console) findGrave(r *http.Request) (site.Grave, error) {
 		return site.Grave{}, err
 	}
 	c.readGraves(r.Context(), yard)
-	kinds, _, _ := c.graves.known()
-	for _, kind := range kinds {
-		for _, g := range kind.Graves {
-			if g.Tracking.Name == r.PathValue("name") && g.ID == r.PathValue("id") {
-				return g, nil
-			}
-		}
-	}
-	return site.Grave{}, errNoLetter
+	return c.graves.find(r.PathValue("name"), r.PathValue("id"))
 }
 
 // exhume looks at what is in a dead letter, and what would become of it now. Of what is

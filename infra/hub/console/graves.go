@@ -20,6 +20,7 @@ const lettersKept = 50
 type graves struct {
 	jobs
 	kinds  []kept
+	hidden int       // how many more SQS reckoned with
 	looked int       // how many were read
 	read   time.Time // zero where they must be read
 	said   outcome   // what there is to say of the jobs that have ended
@@ -56,18 +57,47 @@ func (g *graves) tell() (said outcome) {
 func (g *graves) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.read = time.Time{}
+	g.kinds, g.read = nil, time.Time{}
 }
 
-// known are the dead letters as they were read, and when.
-func (g *graves) known() (kinds []kept, looked int, read time.Time) {
+// known are the dead letters as they were read, how many more SQS reckoned with, and
+// how many have come since, of those that there are by now.
+func (g *graves) known(now int) (kinds []kept, hidden, since int, read time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.kinds, g.looked, g.read
+	return g.kinds, g.hidden, max(0, now-g.looked-g.hidden), g.read
+}
+
+// isRead says that the dead letters were read, and that nobody wants them read again.
+func (g *graves) isRead() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.read.IsZero()
+}
+
+// find is a dead letter that is listed.
+func (g *graves) find(name, id string) (site.Grave, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, kind := range g.kinds {
+		for _, letter := range kind.Graves {
+			if letter.Tracking.Name == name && letter.ID == id {
+				return letter, nil
+			}
+		}
+	}
+	if g.job != nil {
+		return site.Grave{}, errUnderway
+	}
+	return site.Grave{}, errNoLetter
 }
 
 // list reads the dead letters.
 func (g *graves) list(ctx context.Context, yard site.Graveyard) outcome {
+	reckoned, err := yard.Backlog(ctx)
+	if err != nil {
+		return outcome{Alert: "The dead letters could not be counted: " + err.Error()}
+	}
 	letters, err := yard.List(ctx)
 	if err != nil {
 		return outcome{Alert: "The dead letters could not be read: " + err.Error()}
@@ -75,7 +105,7 @@ func (g *graves) list(ctx context.Context, yard site.Graveyard) outcome {
 	kinds := keep(letters)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.kinds, g.looked, g.read = kinds, len(letters), time.Now()
+	g.kinds, g.looked, g.hidden, g.read = kinds, len(letters), max(0, reckoned.Dead-len(letters)), time.Now()
 	return outcome{}
 }
 
@@ -102,7 +132,7 @@ func (g *graves) redrive(ctx context.Context, yard site.Graveyard, matches func(
 	case err != nil:
 		return outcome{Alert: "Not all were replayed: " + err.Error()}
 	case moved == 0:
-		return outcome{Alert: "Nothing was replayed: they are there no more, or somebody else has received them. Those are back within an hour."}
+		return outcome{Alert: "Nothing was replayed: they are there no more, or on AWS somebody else has received them. Those are back within an hour."}
 	default:
 		return outcome{Notice: fmt.Sprintf("Replayed: %s back on the queue. What cannot be delivered comes back here.", words.Count(moved, "event"))}
 	}

@@ -89,11 +89,7 @@ func (p *Position) keep() error {
 	if err := os.MkdirAll(filepath.Dir(p.file), 0o700); err != nil {
 		return fmt.Errorf("writing how far the backfill has come: %w", err)
 	}
-	beside := p.file + ".new"
-	if err := writeThrough(beside, content); err != nil {
-		return fmt.Errorf("writing how far the backfill has come: %w", err)
-	}
-	if err := os.Rename(beside, p.file); err != nil {
+	if err := replaceWhole(p.file, content); err != nil {
 		return fmt.Errorf("writing how far the backfill has come: %w", err)
 	}
 	return nil
@@ -107,12 +103,19 @@ func (p *Position) Forget() error {
 	return nil
 }
 
-// writeThrough writes a file onto the disk.
-func writeThrough(name string, content []byte) error {
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+// replaceWhole puts a file in another's place, and not before it is on the disk: whoever
+// writes it too, or is killed, leaves a whole one.
+func replaceWhole(name string, content []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(content)
-	return errors.Join(err, file.Sync(), file.Close())
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
 }

@@ -168,8 +168,20 @@ func hears(p *browser.Page, text string) {
 	p.Holds("“"+text+"” told", fmt.Sprintf(`document.querySelector("[role=status].heard").textContent.includes(%q)`, text))
 }
 
-// selectText selects the first of such a text in the code editor, as the mouse does.
+// selectText selects the first of such a text in the code editor, as the mouse does. An
+// editor that is still busy with what was pasted puts its own selection back, so it is
+// selected until it stays so.
 func selectText(p *browser.Page, text string) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		setSelection(p, text)
+		time.Sleep(200 * time.Millisecond)
+		if squeezed(browser.Ask[string](p, "getSelection().toString()")) == squeezed(text) {
+			return
+		}
+	}
+}
+
+func setSelection(p *browser.Page, text string) {
 	browser.Ask[bool](p, `(() => {
 		const content = document.querySelector(".cm-content");
 		const lines = [...content.querySelectorAll(".cm-line")];

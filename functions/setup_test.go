@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,7 +16,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"commerce-segment/infra/commercetest"
-	"commerce-segment/infra/emulator"
 	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/infra/hub/browser"
 	"commerce-segment/infra/stack/outputs"
@@ -184,12 +181,7 @@ var consoleAt = regexp.MustCompile(`^(http://[^/]+)(/\?key=\S+)$`)
 // link, below their address, lets in.
 func console(t *testing.T, c *cloud) (address, link string) {
 	t.Helper()
-	program, err := operatorsProgram()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.Command(program, "console", "--addr", "127.0.0.1:0", "--prefix", c.prefix)
-	command.Env = append(os.Environ(), emulator.Environment(c.url)...)
+	command := hubCommand(t, c, nil, "console", "--addr", "127.0.0.1:0")
 	stdout, err := command.StdoutPipe()
 	if err == nil {
 		err = command.Start()

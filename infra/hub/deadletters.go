@@ -41,9 +41,7 @@ came. The console's page Dead letters has the same, and shows what is in them.`,
 }
 
 func addSelection(cmd *cobra.Command, s *selection) {
-	addAddr(cmd, &s.addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
-	addWhere(cmd, &s.Where)
-	cmd.MarkFlagsMutuallyExclusive("addr", "prefix")
+	addStore(cmd, &s.addr, &s.Where)
 	cmd.Flags().StringSliceVar(&s.reasons, "reason", nil, "only those with these `reasons`")
 	cmd.Flags().StringSliceVar(&s.trackings, "tracking", nil, "only those of these `trackings`")
 }
@@ -56,8 +54,8 @@ func newDeadLettersList() *cobra.Command {
 		Short: "List dead letters, without what is in them",
 		Long: `list shows why each event could not be delivered, and how many there are for each
 reason, and says what to do about it. Of the event it shows no more than what Segment
-quoted of it. While it reads a
-deployed store's, and for ten minutes where it is killed, nobody else can receive them.`,
+quoted of it. While it reads a deployed store's, and for ten minutes where it is
+killed, nobody else can receive them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			yard, err := selected.open(cmd.Context())

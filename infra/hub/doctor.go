@@ -42,10 +42,8 @@ runs on this machine.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return examine(cmd, options) },
 	}
-	addWhere(cmd, &options.Where)
+	addStore(cmd, &options.addr, &options.Where)
 	addURL(cmd, &options.url)
-	addAddr(cmd, &options.addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
-	cmd.MarkFlagsMutuallyExclusive("addr", "prefix")
 	cmd.Flags().StringVar(&options.since, "since", "24h", "how far to look back for webhooks, for example 90m, 24h or 7d")
 	cmd.Flags().BoolVar(&options.asJSON, "json", false, "as JSON, for programs")
 	return cmd

@@ -28,9 +28,7 @@ type watched struct {
 }
 
 func addWatched(cmd *cobra.Command, w *watched, since string) {
-	addAddr(cmd, &w.addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
-	addWhere(cmd, &w.Where)
-	cmd.MarkFlagsMutuallyExclusive("addr", "prefix")
+	addStore(cmd, &w.addr, &w.Where)
 	cmd.Flags().StringVar(&w.since, "since", since, "how far to look back, for example 90m, 24h or 7d")
 }
 

@@ -20,14 +20,14 @@ import (
 type machine struct{ *hub }
 
 // console is the pages about this hub's settings, and about what goes on in it.
-func (h *hub) console() *console.Console {
-	return &console.Console{Site: site.Here(h.home), Machine: machine{h}, Key: h.key, Log: h.log, Version: version()}
+func (h *hub) console(key string) *console.Console {
+	return &console.Console{Site: site.Here(h.home), Machine: machine{h}, Key: key, Log: h.log, Version: version()}
 }
 
 func (m machine) URL() string              { return m.url }
 func (m machine) Recent() []console.Recent { return m.webhooks.recents.newestFirst() }
-func (m machine) Waiting() int             { return m.webhooks.waiting() }
-func (m machine) Dead() int                { return m.webhooks.dead() }
+func (m machine) Waiting() int             { return m.webhooks.backlog().Waiting }
+func (m machine) Dead() int                { return m.webhooks.backlog().Dead }
 
 func (m machine) Graveyard() site.Graveyard { return m.webhooks.graveyard() }
 

@@ -73,21 +73,13 @@ func (h *webhooks) deliver(ctx context.Context) {
 // stop refuses webhooks from now on, and returns when those underway are answered.
 func (h *webhooks) stop() { h.open.Lock() }
 
-// waiting counts the events that are accepted and not delivered.
-func (h *webhooks) waiting() int {
-	total := 0
+// backlog counts the events that are accepted and not delivered, and those that were
+// given up.
+func (h *webhooks) backlog() (total site.Backlog) {
 	for _, queue := range h.queues {
 		counts := queue.Counts()
-		total += counts.Visible + counts.Invisible
-	}
-	return total
-}
-
-// dead counts the events that were given up.
-func (h *webhooks) dead() int {
-	total := 0
-	for _, queue := range h.queues {
-		total += queue.Counts().Dead
+		total.Waiting += counts.Visible + counts.Invisible
+		total.Dead += counts.Dead
 	}
 	return total
 }

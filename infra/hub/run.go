@@ -107,7 +107,6 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 		url:    urlOf(listener),
 		public: publicAddr(listener),
 		home:   home,
-		key:    key,
 		log:    log,
 		lines:  lines,
 		inbox: &inbox{
@@ -117,7 +116,7 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	h.webhooks = newWebhooks(func(t tracking.Tracking) relay.Configuration {
 		return &live{tracking: t, home: home, inbox: h.url}
 	}, options.backoff, log)
-	h.pages = h.console()
+	h.pages = h.console(key)
 	told, err := h.guide(ctx)
 	if err != nil {
 		return err
@@ -204,7 +203,6 @@ type hub struct {
 	url      string // where this machine reaches it
 	public   string // where other machines do; empty where they do not
 	home     site.Home
-	key      string // to what it shows
 	log      *slog.Logger
 	lines    *executions.Memory // what is logged
 	inbox    *inbox
@@ -279,11 +277,11 @@ func shutDown(ctx context.Context, server *http.Server) {
 
 // sayGoodbye says what is lost, as the queues were in memory.
 func (h *hub) sayGoodbye(w io.Writer) {
-	waiting, dead := h.webhooks.waiting(), h.webhooks.dead()
-	if waiting+dead == 0 {
+	left := h.webhooks.backlog()
+	if left.Waiting+left.Dead == 0 {
 		fmt.Fprintln(w, "\nStopped. No event was waiting.")
 		return
 	}
 	fmt.Fprintf(w, "\nStopped. Lost, because these queues are in memory only: %s still waiting, %s. On AWS they would have stayed.\n",
-		words.Count(waiting, "event"), words.Count(dead, "dead letter"))
+		words.Count(left.Waiting, "event"), words.Count(left.Dead, "dead letter"))
 }

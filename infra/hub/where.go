@@ -14,6 +14,14 @@ func addWhere(cmd *cobra.Command, w *site.Where) {
 	cmd.MarkFlagsMutuallyExclusive("dir", "prefix")
 }
 
+// addStore adds what addWhere does, and --addr: a store on this machine is asked for at
+// its hub.
+func addStore(cmd *cobra.Command, addr *string, w *site.Where) {
+	addAddr(cmd, addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
+	addWhere(cmd, w)
+	cmd.MarkFlagsMutuallyExclusive("addr", "prefix")
+}
+
 func addDir(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVar(dir, "dir", site.DefaultDir, "the `directory` of the hub's settings, a file for each")
 }

@@ -33,9 +33,7 @@ func TestEveryPage(t *testing.T) {
 	t.Parallel()
 	commerce := commercetest.Start(t)
 	h := start(t, withEditor)
-	h.set(map[string]string{
-		settings.CommerceTokenURL: commerce.URL + "/oauth/access_token", settings.CommerceClientID: commercetest.ClientID, settings.CommerceClientSecret: commercetest.ClientSecret,
-	})
+	h.connects(commerce)
 	for _, sample := range []string{"checkout-started/guest", "order-completed/guest", "order-completed/gift", "order-updated/shipped", "customer-created/new-customer"} {
 		h.posts(sample)
 	}

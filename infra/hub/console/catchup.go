@@ -16,7 +16,6 @@ import (
 	"commerce-segment/infra/hub/history"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/hub/words"
-	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
@@ -220,7 +219,7 @@ func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int
 func (c *Console) catchUpForms(ctx context.Context, found finding) (backfill, reconcile catchUpForm, err error) {
 	backfill = catchUpForm{Kind: history.Orders}
 	reconcile = catchUpForm{Period: site.Period{Since: "24h"}}
-	enabled, err := c.enabled(ctx)
+	enabled, err := c.Site.Enabled(ctx)
 	if err != nil {
 		return backfill, reconcile, err
 	}
@@ -233,23 +232,6 @@ func (c *Console) catchUpForms(ctx context.Context, found finding) (backfill, re
 		reconcile = found.Gaps.form
 	}
 	return backfill, reconcile, nil
-}
-
-// enabled says which trackings are, by their names.
-func (c *Console) enabled(ctx context.Context) (map[string]bool, error) {
-	var names []string
-	for _, t := range tracking.All() {
-		names = append(names, settings.Enabled(t))
-	}
-	values, err := c.Site.Read(ctx, names)
-	if err != nil {
-		return nil, err
-	}
-	set, enabled := chosenBy(values, c.Site.Defaults()), map[string]bool{}
-	for _, t := range tracking.All() {
-		enabled[t.Name] = set[settings.Enabled(t)] == "true"
-	}
-	return enabled, nil
 }
 
 // tellables are the trackings that can be told, all that are enabled chosen.
@@ -292,7 +274,7 @@ func (c *Console) readCatchUp(r *http.Request, kinds ...history.Kind) (form catc
 		Period: site.Period{Since: strings.TrimSpace(r.PostFormValue("since")), Until: strings.TrimSpace(r.PostFormValue("until"))},
 		To:     strings.TrimSpace(r.PostFormValue("to")), Wrong: wrong{},
 	}
-	enabled, err := c.enabled(r.Context())
+	enabled, err := c.Site.Enabled(r.Context())
 	if err != nil {
 		return form, err
 	}

@@ -148,11 +148,7 @@ func (c *Console) lookAtGraves(r *http.Request) (deadLettersData, error) {
 	if data.Job != nil {
 		return data, nil
 	}
-	now := 0
-	for _, b := range backlogs {
-		now += b.Dead
-	}
-	kinds, hidden, since, read := c.graves.known(now)
+	kinds, hidden, since, read := c.graves.known(site.Total(backlogs).Dead)
 	data.Read, data.Reasons, data.Hidden, data.Since = read, byReason(kinds), hidden, since
 	return data, nil
 }

@@ -74,14 +74,11 @@ func (all *jobs) underway() *job {
 }
 
 // end ends the job, if there is one, and returns when it has ended.
-func (all *jobs) end() (ended bool) {
-	j := all.underway()
-	if j == nil {
-		return false
+func (all *jobs) end() {
+	if j := all.underway(); j != nil {
+		j.cancel()
+		<-j.ended
 	}
-	j.cancel()
-	<-j.ended
-	return true
 }
 
 // showJob answers a page's script with how far the job is, or, once it has ended, that

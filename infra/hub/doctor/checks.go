@@ -205,7 +205,7 @@ func (p Patient) templates(ctx context.Context) []Finding {
 	if err != nil {
 		return unknown(err)
 	}
-	enabled, err := p.enabled(ctx)
+	enabled, err := p.Site.Enabled(ctx)
 	if err != nil {
 		return unknown(err)
 	}
@@ -260,24 +260,6 @@ func samplesOf(t tracking.Tracking) []templates.Sample {
 		}
 	}
 	return own
-}
-
-// enabled says which trackings are. One whose setting cannot be read does wait, and
-// counts as one that is.
-func (p Patient) enabled(ctx context.Context) (map[string]bool, error) {
-	var names []string
-	for _, t := range tracking.All() {
-		names = append(names, settings.Enabled(t))
-	}
-	values, err := p.Site.Read(ctx, names)
-	if err != nil {
-		return nil, err
-	}
-	enabled := map[string]bool{}
-	for _, t := range tracking.All() {
-		enabled[t.Name] = strings.TrimSpace(values[settings.Enabled(t)]) != "false"
-	}
-	return enabled, nil
 }
 
 func (p Patient) queues(ctx context.Context) []Finding {
@@ -409,7 +391,7 @@ func (p Patient) events(ctx context.Context) []Finding {
 	if p.Log == nil {
 		return []Finding{{State: Note, Says: p.NoLog}}
 	}
-	enabled, err := p.enabled(ctx)
+	enabled, err := p.Site.Enabled(ctx)
 	if err != nil {
 		return unknown(err)
 	}

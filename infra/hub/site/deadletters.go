@@ -174,14 +174,19 @@ func (y Graveyard) Backlogs(ctx context.Context) ([]Backlog, error) {
 	return counts, err
 }
 
-// Backlog counts what lies on all of them.
-func (y Graveyard) Backlog(ctx context.Context) (total Backlog, err error) {
-	counts, err := y.Backlogs(ctx)
+// Total is what lies on several queues together.
+func Total(counts []Backlog) (total Backlog) {
 	for _, c := range counts {
 		total.Waiting += c.Waiting
 		total.Dead += c.Dead
 	}
-	return total, err
+	return total
+}
+
+// Backlog counts what lies on all of them.
+func (y Graveyard) Backlog(ctx context.Context) (Backlog, error) {
+	counts, err := y.Backlogs(ctx)
+	return Total(counts), err
 }
 
 // Backlog counts what lies on all queues of the store.

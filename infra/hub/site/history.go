@@ -72,18 +72,18 @@ func (s Site) Tell(ctx context.Context, what Telling) (Told, error) {
 	if strings.HasPrefix(endpoint.WriteKey, InboxKeyPrefix) && endpoint.Host != what.Inbox {
 		return Told{}, fmt.Errorf("the write key in %s is still the one made for the inbox, and %s would take everything and drop it: set the source's", s.Name, endpoint.Host)
 	}
-	client, err := s.Commerce(ctx)
+	credentials, err := s.Credentials(ctx)
 	if err != nil {
 		return Told{}, err
 	}
-	both, err := s.both(ctx, endpoint)
+	client, err := commerce.NewClient(credentials, nil)
 	if err != nil {
 		return Told{}, err
 	}
 	teller, err := history.NewTeller(history.Options{
 		Commerce: client, Segment: segment.NewClient(nil), Configs: configs, Kinds: what.Kinds, Only: what.Only, To: what.To, Rate: what.Rate,
 	})
-	return Told{Site: s, Teller: teller, Destination: endpoint.Host + endpoint.Path, telling: what, source: s.source(endpoint), both: both}, err
+	return Told{Site: s, Teller: teller, Destination: endpoint.Host + endpoint.Path, telling: what, source: s.source(endpoint), both: s.both(endpoint, credentials)}, err
 }
 
 // source names a store and the Segment source to which it sends.
@@ -91,11 +91,9 @@ func (s Site) source(endpoint segment.Endpoint) string {
 	return digest(s.Prefix, endpoint.Host, endpoint.WriteKey)
 }
 
-// both names a source and the Commerce store that is told to it. The error is an
-// ErrNotConnected where there is none.
-func (s Site) both(ctx context.Context, endpoint segment.Endpoint) (string, error) {
-	credentials, err := s.Credentials(ctx)
-	return digest(s.source(endpoint), credentials.URL, credentials.ClientID), err
+// both names a source and the Commerce store that is told to it.
+func (s Site) both(endpoint segment.Endpoint, store commerce.Credentials) string {
+	return digest(s.source(endpoint), store.URL, store.ClientID)
 }
 
 // digest is a name made of texts, of which it shows none.
@@ -208,7 +206,7 @@ func (s Site) Unfinished(ctx context.Context, inbox string) (stopped []*history.
 	if err != nil {
 		return nil, fmt.Errorf("the settings in %s: %w", s.Name, err)
 	}
-	both, err := s.both(ctx, config.Segment)
+	credentials, err := s.Credentials(ctx)
 	if errors.Is(err, ErrNotConnected) {
 		return nil, nil
 	}
@@ -224,7 +222,7 @@ func (s Site) Unfinished(ctx context.Context, inbox string) (stopped []*history.
 		if err != nil {
 			return nil, err
 		}
-		if position != nil && position.Source == both {
+		if position != nil && position.Source == s.both(config.Segment, credentials) {
 			stopped = append(stopped, position)
 		}
 	}

@@ -95,6 +95,24 @@ func (s Site) Defaults() map[string]string {
 	return defaults
 }
 
+// Enabled says which trackings are, by their names. One whose setting cannot be read does
+// wait, and counts as one that is.
+func (s Site) Enabled(ctx context.Context) (map[string]bool, error) {
+	var names []string
+	for _, t := range tracking.All() {
+		names = append(names, settings.Enabled(t))
+	}
+	values, err := s.Read(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	enabled := map[string]bool{}
+	for _, t := range tracking.All() {
+		enabled[t.Name] = strings.TrimSpace(values[settings.Enabled(t)]) != "false"
+	}
+	return enabled, nil
+}
+
 // SameText compares texts but for the line ends after them, which editors put there
 // and a directory's parameters do not have.
 func SameText(one, other string) bool {

@@ -39,6 +39,8 @@ type fault struct {
 const (
 	registered = "order-completed/registered-customer" // 249.00 + 2 × 59.50 = 368.00 USD; tax 29.44; shipping 12.00; total 409.44
 	inclusive  = "order-completed/tax-inclusive"
+
+	productID = `"product_id": $line.(product_id ?: sku ?: subscription_offering_id ?: name ?: id),`
 )
 
 var faults = []fault{
@@ -123,8 +125,8 @@ var faults = []fault{
 	{"a product's property in camelCase", "order-completed/float-noise", `"position": $index`, `"imageUrl": "u", "position": $index`, "mixed_case properties.products[0].imageUrl", ""},
 
 	{"no order_id", registered, `"order_id": $order.id,`, ``, "missing properties.order_id", "is missing"},
-	{"no product_id", "order-completed/float-noise", `"product_id": $line.product_id ?: $line.sku ?: $line.id,`, ``, "missing properties.products[0].product_id", ""},
-	{"an empty product_id", "order-completed/float-noise", `"product_id": $line.product_id ?: $line.sku ?: $line.id,`, `"product_id": " ",`, "missing properties.products[0].product_id", ""},
+	{"no product_id", "order-completed/float-noise", productID, ``, "missing properties.products[0].product_id", ""},
+	{"an empty product_id", "order-completed/float-noise", productID, `"product_id": " ",`, "missing properties.products[0].product_id", ""},
 	{"no products", "order-completed/no-lines", `"products": [$map(`, `"products": $count($items) = 0 ? $undefined : [$map(`, "missing properties.products", ""},
 	{"one product that is no list", "order-completed/float-noise", `"products": [$map(`, `"products": {"product_id": "p"}, "all": [$map(`,
 		"not_a_list properties.products", "is an object"},
@@ -167,6 +169,21 @@ func TestEachFaultIsFound(t *testing.T) {
 	}
 }
 
+// Commerce lets no cart mix currencies, so no sample does.
+func TestAPriceInAnotherCurrencyThanTheMessageIsFound(t *testing.T) {
+	const sample = "order-completed/float-noise"
+	inEuros := []string{`"unit_price": {"amount": 2020, "currency": "USD"`, `"unit_price": {"amount": 2020, "currency": "EUR"`}
+	if findings := check(t, sample, templates.Default("order-completed"), inEuros...); len(findings) > 0 {
+		t.Errorf("the default template: got %+v", findings)
+	}
+	careless := strings.Replace(templates.Default("order-completed"), `(currency ?: $currency) = $currency`, `true`, 1)
+	findings := check(t, sample, careless, inEuros...)
+	if len(findings) != 1 || findings[0].Rule != "currency" || findings[0].Path != "properties.products[0].price" ||
+		!strings.Contains(findings[0].Wrong, "is in EUR, the currency of its line, and the message is in USD") {
+		t.Errorf("a template that sends it: got %+v", findings)
+	}
+}
+
 // What a merchant may well want, and what no rule can be sure of, is no fault.
 func TestWhatIsNoFault(t *testing.T) {
 	for _, c := range []struct {
@@ -182,7 +199,7 @@ func TestWhatIsNoFault(t *testing.T) {
 		{"half a unit's rounding a piece where prices include tax", inclusive, []string{`"total": $decimal($total)`, `"total": $decimal($total + 1)`}, nil},
 		{"a custom item that is sold as shipping", "order-completed/custom-items", []string{
 			`$shipping := $minor($price.shipping);`, `$shipping := $minor($price.shipping) + $items[sku = "ENGRAVE"].value.amount;`, `$items[$not($isOff($))]`, `$items[$not($isOff($) or sku = "ENGRAVE")]`}, nil},
-		{"an event of one's own without an order_id", registered, []string{`"event": "Order Completed"`, `"event": "Cart Paid"`, `"order_id": $order.id,`, ``, `"product_id": $line.product_id ?: $line.sku ?: $line.id,`, ``}, nil},
+		{"an event of one's own without an order_id", registered, []string{`"event": "Order Completed"`, `"event": "Cart Paid"`, `"order_id": $order.id,`, ``, productID, ``}, nil},
 		{"another call than track", registered, []string{`"event": "Order Completed"`, `"type": "page"`, `"currency": $currency,`, ``}, nil},
 		{"a revenue before a discount of as much as the shipping", "order-completed/line-discount", []string{
 			`"revenue": $decimal($revenue)`, `"revenue": $decimal($revenue + $discount)`, `"discount": $decimal($discount),`, ``},

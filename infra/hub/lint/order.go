@@ -24,10 +24,11 @@ type order struct {
 
 // line is a line of an order, its amounts in minor units.
 type line struct {
-	ids         []string  // by which a product may go: product_id, sku, id
+	ids         []string  // by which a product may go, as the default templates choose it
 	unit        []float64 // what one may be said to cost
 	value       []float64 // what all of them may; the same where it is one
 	includesTax bool
+	currency    string
 }
 
 // readOrder reads a webhook's body as templates see it.
@@ -60,12 +61,13 @@ func readOrder(body map[string]any) order {
 
 func readLine(item any) line {
 	var l line
-	for _, name := range []string{"product_id", "sku", "id"} {
+	for _, name := range []string{"product_id", "sku", "subscription_offering_id", "name", "id"} {
 		if id := text(at(item, name)); id != "" {
 			l.ids = append(l.ids, id)
 		}
 	}
 	l.includesTax, _ = at(item, "unit_price", "includes_tax").(bool)
+	l.currency = text(at(item, "unit_price", "currency"))
 	l.unit = amounts(at(item, "unit_price"))
 	l.value = amounts(at(item, "value"))
 	shown := at(item, "meta", "display_price")

@@ -201,11 +201,28 @@ func (m *message) checkPrice(path string, price float64, lines []line) {
 	switch {
 	case price < 0:
 		m.add(path, "negative", "is negative: a line that takes money off is no product", "leave the line out, and add what it takes off to discount")
+	case m.foreign(price, lines) != "":
+		m.add(path, "currency", fmt.Sprintf("is in %s, the currency of its line, and the message is in %s", m.foreign(price, lines), text(m.property("currency"))),
+			"leave the price out: a message has one currency")
 	case price != 0 && m.order.isOneOf(price, values) && !m.order.isOneOf(price, units):
 		m.add(path, "line_price", "is "+decimal(price)+", the price of the whole line", "write the price of one unit: $money(line.unit_price)")
 	default:
 		m.checkUnit(path, price, slices.Concat(units, values))
 	}
+}
+
+// foreign is the currency of the line that a price is of, where that is neither the
+// message's nor the order's; empty otherwise.
+func (m *message) foreign(price float64, lines []line) string {
+	for _, l := range lines {
+		if l.currency == "" || l.currency == m.order.currency || strings.EqualFold(l.currency, text(m.property("currency"))) {
+			continue
+		}
+		if price != 0 && (m.order.isOneOf(price, l.unit) || order{currency: l.currency}.isOneOf(price, l.unit)) {
+			return l.currency
+		}
+	}
+	return ""
 }
 
 // checkSum holds the products and the order's figures against the total, where the

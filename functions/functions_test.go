@@ -54,7 +54,7 @@ func TestTheFunctions(t *testing.T) {
 				settings.Enabled(tracked):     "true",
 				settings.CommerceTokenURL:     store.URL,
 				settings.CommerceClientID:     commercetest.ClientID,
-				settings.CommerceClientSecret: commercetest.ClientSecret,
+				settings.CommerceClientSecret: settings.BindSecret(store.URL, commercetest.ClientSecret),
 			})
 			<-function.asked
 			equal(t, "calls of Commerce while it starts", len(store.Requests()), 0)

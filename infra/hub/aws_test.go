@@ -143,14 +143,14 @@ func configureDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	before, _ := parametersOf(t, aws)
 	t.Setenv("SEGMENT_WRITE_KEY", "PLANTED-key")
 	t.Setenv("COMMERCE_CLIENT_SECRET", "PLANTED-client")
-	got := do(exitDone, "configure", "--prefix", shop, "--commerce-url", "https://euwest.api.elasticpath.com", "--commerce-client-id", "my-id",
+	got := do(exitDone, "configure", "--prefix", shop, "--untested", "--commerce-url", "https://euwest.api.elasticpath.com", "--commerce-client-id", "my-id",
 		"--segment-host", "https://api.segment.io", "--disable", "order-updated", "--events", "order-completed=order.fulfilled")
 
 	after, types := parametersOf(t, aws)
 	secret := after["commerce/webhook-secret"]
 	want := maps.Clone(before)
 	maps.Copy(want, map[string]string{
-		"segment/write-key": "PLANTED-key", "commerce/client-secret": "PLANTED-client", "commerce/client-id": "my-id",
+		"segment/write-key": "PLANTED-key", "commerce/client-secret": "https://euwest.api.elasticpath.com PLANTED-client", "commerce/client-id": "my-id",
 		"commerce/token-url": "https://euwest.api.elasticpath.com/oauth/access_token", "commerce/webhook-secret": secret,
 		"tracking/order-updated/enabled": "false", "tracking/order-completed/events": "order.fulfilled",
 	})

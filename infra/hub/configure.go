@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
@@ -25,6 +26,7 @@ type configuration struct {
 	enable, disable []string
 	events          []string // NAME=EVENT,…
 	noInput         bool
+	untested        bool
 }
 
 func newConfigure() *cobra.Command {
@@ -40,7 +42,9 @@ Secrets are never on the command line, where everybody on the machine could read
 them. They are typed unseen, or come from the environment:
 ` + variables() + `
 Everything is checked before anything is written, and what is as it should be
-already is left alone. Where there is no webhook secret, one is made. In the hub's
+already is left alone. Access to Commerce is tried first: configure fetches a token and
+says what may be read with it (--untested leaves that out). A client secret belongs to
+the host that it was entered for: for another --commerce-url give the secret again. Where there is no webhook secret, one is made. In the hub's
 directory there need be no Segment host: the hub sends to its own inbox then.
 
 Let one person at a time configure a store: of two, whoever writes last has each
@@ -61,6 +65,7 @@ parameter, but for the webhook secret, which is never replaced here.`,
 	cmd.Flags().StringSliceVar(&options.enable, "enable", nil, "the `trackings` to enable")
 	cmd.Flags().StringSliceVar(&options.disable, "disable", nil, "the `trackings` to disable")
 	cmd.Flags().StringArrayVar(&options.events, "events", nil, "what a tracking observes, as `NAME=EVENT,…`")
+	cmd.Flags().BoolVar(&options.untested, "untested", false, "write the access to Commerce without trying it first")
 	cmd.Flags().BoolVar(&options.noInput, "no-input", false, "ask nothing, even at a terminal")
 	return cmd
 }
@@ -98,10 +103,29 @@ func configure(cmd *cobra.Command, options configuration) error {
 	if err := site.KeepSecret(current, wanted); err != nil {
 		return err
 	}
+	if err := tryCommerce(cmd, current, wanted, options.untested); err != nil {
+		return fmt.Errorf("nothing was written to %s: %w", s.Name, err)
+	}
 	if err := write(cmd, s, current, wanted); err != nil {
 		return err
 	}
 	return sayWhatToRegister(cmd.Context(), cmd.OutOrStdout(), s)
+}
+
+// tryCommerce tries the access to Commerce that is wanted, where it is complete and
+// another than the current one.
+func tryCommerce(cmd *cobra.Command, current, wanted map[string]string, untested bool) error {
+	before, _ := settings.CommerceCredentials(current) // where these are wrong, they are being replaced
+	after, err := site.CommerceWanted(current, wanted)
+	if err != nil || untested || after == before || after == (commerce.Credentials{}) {
+		return err
+	}
+	said, err := site.Reach(cmd.Context(), after)
+	if err != nil {
+		return fmt.Errorf("%w (--untested writes it without trying it)", err)
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), said)
+	return nil
 }
 
 // given is what flags and the environment say, by the parameters' names. A flag
@@ -171,7 +195,11 @@ func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted m
 		if q.Name == settings.WebhookSecret && strings.TrimSpace(current[q.Name]) != "" {
 			continue
 		}
-		if err := askOne(ctx, keyboard, q, cmp.Or(current[q.Name], defaults[q.Name]), wanted); err != nil {
+		now := cmp.Or(current[q.Name], defaults[q.Name])
+		if url := wanted[settings.CommerceTokenURL]; q.Name == settings.CommerceClientSecret && url != "" && url != current[settings.CommerceTokenURL] {
+			now = "" // the one that is set is for another host
+		}
+		if err := askOne(ctx, keyboard, q, now, wanted); err != nil {
 			return err
 		}
 	}

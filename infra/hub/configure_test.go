@@ -40,8 +40,8 @@ func TestConfigureWritesWhatFlagsAndVariablesSay(t *testing.T) {
 			map[string]string{"segment/write-key": "PLANTED-key"}, nil},
 		{"everything about Commerce", nil,
 			map[string]string{"COMMERCE_CLIENT_SECRET": "PLANTED-secret", "COMMERCE_CLIENT_ID": "id"},
-			[]string{"--commerce-url", "euwest.cm.elasticpath.com/"},
-			map[string]string{"commerce/client-secret": "PLANTED-secret", "commerce/client-id": "id",
+			[]string{"--untested", "--commerce-url", "euwest.cm.elasticpath.com/"},
+			map[string]string{"commerce/client-secret": "https://euwest.api.elasticpath.com PLANTED-secret", "commerce/client-id": "id",
 				"commerce/token-url": "https://euwest.api.elasticpath.com/oauth/access_token"}, nil},
 		{"a flag counts before its variable", nil,
 			map[string]string{"SEGMENT_HOST": "https://other.example.com"}, []string{"--segment-host", "https://events.eu1.segmentapis.com"},
@@ -184,13 +184,13 @@ func TestNoFlagTakesASecret(t *testing.T) {
 
 func TestConfigureAsksWhatIsMissingAndShowsNoSecret(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
-	keyboard := openKeyboard(t, nil, "configure", "--dir", dir, "--segment-path", "/v1/import")
+	keyboard := openKeyboard(t, nil, "configure", "--dir", dir, "--segment-path", "/v1/import", "--untested")
 	keyboard.answerUnseen("Segment: write key of the source [not set]: ", "PLANTED key\n")
 	keyboard.answerUnseen("parameter segment/write-key: it holds white space", "PLANTED-key\n")
 	keyboard.answer("Segment: host [not set]: ", "\n")
+	keyboard.answer("base URL of its API, such as https://euwest.api.elasticpath.com [not set]: ", "https://useast.api.elasticpath.com/oauth/access_token\n")
 	keyboard.answer("Commerce: client id [not set]: ", "my-id\n")
 	keyboard.answerUnseen("Commerce: client secret [not set]: ", "PLANTED-client\n")
-	keyboard.answer("[not set]: ", "https://useast.api.elasticpath.com/oauth/access_token\n")
 	keyboard.answerUnseen("Commerce: secret key of the webhooks [Enter makes one]: ", "PLANTED-webhook\n")
 	keyboard.answer("Tell Segment of Checkout Started: yes or no [yes]: ", "no\n")
 	keyboard.answer("Tell Segment of Order Completed: yes or no [yes]: ", "maybe\n")
@@ -206,7 +206,7 @@ func TestConfigureAsksWhatIsMissingAndShowsNoSecret(t *testing.T) {
 	}
 	want := map[string]string{
 		"segment/path": "/v1/import", "segment/write-key": "PLANTED-key", "commerce/client-id": "my-id",
-		"commerce/client-secret": "PLANTED-client", "commerce/webhook-secret": "PLANTED-webhook",
+		"commerce/client-secret": "https://useast.api.elasticpath.com PLANTED-client", "commerce/webhook-secret": "PLANTED-webhook",
 		"commerce/token-url":                "https://useast.api.elasticpath.com/oauth/access_token",
 		"tracking/checkout-started/enabled": "false", "tracking/order-completed/enabled": "true",
 		"tracking/order-completed/events": "order.fulfilled",
@@ -227,7 +227,7 @@ func TestConfigureKeepsWhatEnterKeeps(t *testing.T) {
 	before := parametersIn(t, dir)
 	keyboard := openKeyboard(t, nil, "configure", "--dir", dir)
 	keyboard.answerUnseen("write key of the source [set, not shown]: ", "\n")
-	for _, asked := range []string{"host", "path", "client id", "client secret", "base URL",
+	for _, asked := range []string{"host", "path", "base URL", "client id", "client secret",
 		"Checkout Started: yes", "Checkout Started: Commerce events", "Order Completed: yes", "Order Completed: Commerce events", "Order Updated: yes or no [no]", "Order Refunded",
 		"Order Cancelled", "Customer Created", "Customer Updated: yes", "Customer Updated: Commerce events"} {
 		keyboard.answer(asked, "\n")

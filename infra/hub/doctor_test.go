@@ -9,6 +9,7 @@ import (
 
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/hub/doctor"
+	"commerce-segment/shared/settings"
 )
 
 // examined runs hub doctor, and gives what it found of each check.
@@ -72,7 +73,7 @@ func TestTheDoctorComparesTheWebhooksInCommerce(t *testing.T) {
 	}
 	has(t, examined(t, exitDone, "--dir", dir, none), map[string]doctor.State{"webhooks": doctor.OK})
 
-	put(t, filepath.Join(dir, "commerce/client-secret"), "PLANTED-wrong")
+	put(t, filepath.Join(dir, "commerce/client-secret"), settings.BindSecret(store.URL, "PLANTED-wrong"))
 	has(t, examined(t, exitFailed, "--dir", dir, none), map[string]doctor.State{"commerce": doctor.Fault, "webhooks": doctor.Warning, "secret": doctor.OK})
 }
 

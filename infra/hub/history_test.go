@@ -67,7 +67,7 @@ func (c *counting) count() (different, all int) {
 func connect(t *testing.T, dir string, shop *commercetest.Server, host string) {
 	t.Helper()
 	for name, value := range map[string]string{
-		settings.CommerceClientID: commercetest.ClientID, settings.CommerceClientSecret: commercetest.ClientSecret,
+		settings.CommerceClientID: commercetest.ClientID, settings.CommerceClientSecret: settings.BindSecret(shop.URL, commercetest.ClientSecret),
 		settings.CommerceTokenURL: shop.URL + "/oauth/access_token",
 	} {
 		put(t, filepath.Join(dir, name), value)

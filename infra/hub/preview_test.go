@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"commerce-segment/infra/commercetest"
+	"commerce-segment/shared/settings"
 )
 
 func TestPreviewPrintsTheExactBody(t *testing.T) {
@@ -120,7 +121,9 @@ func TestPreviewAsksCommerce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir, before := t.TempDir(), len(store.Requests())
 			put(t, filepath.Join(dir, "commerce/client-id"), commercetest.ClientID)
-			put(t, filepath.Join(dir, "commerce/client-secret"), c.secret)
+			if c.secret != "" {
+				put(t, filepath.Join(dir, "commerce/client-secret"), settings.BindSecret(store.URL, c.secret))
+			}
 			put(t, filepath.Join(dir, "commerce/token-url"), store.URL)
 			got := command(t, webhook, "preview", "order-refunded", c.webhook, "--dir", dir)
 			if got.code != c.code || !strings.Contains(got.stdout, c.stdout) || !strings.Contains(got.stderr, c.stderr) {

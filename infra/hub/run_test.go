@@ -20,6 +20,7 @@ import (
 
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/shared/serve"
+	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
 )
@@ -101,7 +102,7 @@ func TestEverySampleReachesSegmentAsPreviewShowsIt(t *testing.T) {
 	running, store := start(t), commercetest.Start(t)
 	running.set("commerce/token-url", store.URL)
 	running.set("commerce/client-id", commercetest.ClientID)
-	running.set("commerce/client-secret", commercetest.ClientSecret)
+	running.set("commerce/client-secret", settings.BindSecret(store.URL, commercetest.ClientSecret))
 	time.Sleep(liveFor)
 	for _, sample := range templates.Samples() {
 		for path, answer := range sample.Answers {

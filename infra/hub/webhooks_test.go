@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"commerce-segment/infra/commercetest"
+	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
@@ -18,7 +19,7 @@ func connectedDir(t *testing.T, store *commercetest.Server) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, value := range map[string]string{
-		"commerce/client-id": commercetest.ClientID, "commerce/client-secret": commercetest.ClientSecret,
+		"commerce/client-id": commercetest.ClientID, "commerce/client-secret": settings.BindSecret(store.URL, commercetest.ClientSecret),
 		"commerce/token-url": store.URL + "/oauth/access_token", "commerce/webhook-secret": "PLANTED-webhook", "segment/write-key": "PLANTED-key",
 	} {
 		put(t, filepath.Join(dir, name), value)

@@ -36,11 +36,12 @@ func BaseURL(pasted string) (base, notice string, err error) {
 func withoutQuery(pasted string) string { return pasted[:strings.IndexAny(pasted+"?", "?#")] }
 
 func baseURL(pasted string) (string, error) {
-	if !strings.Contains(pasted, "://") {
+	hasScheme := strings.Contains(pasted, "://")
+	if !hasScheme {
 		pasted = "https://" + pasted
 	}
 	u, err := url.Parse(pasted)
-	if err != nil || u.Hostname() == "" || u.User != nil {
+	if err != nil || u.User != nil || !isHost(u.Hostname(), hasScheme) {
 		return "", errors.New("is no URL of a store")
 	}
 	if host, isManager := apiHost(u.Host); isManager {
@@ -53,7 +54,15 @@ func baseURL(pasted string) (string, error) {
 	case path != "" && path != TokenPath, u.RawQuery != "", u.Fragment != "":
 		return "", errors.New("has a path, a query or a fragment that is not the API's")
 	}
-	return u.Scheme + "://" + u.Host, nil
+	return u.Scheme + "://" + strings.ToLower(u.Host), nil
+}
+
+// isHost says that a text can be the name or the address of a host. One word without a
+// dot is taken only where a scheme shows that a URL is meant.
+func isHost(host string, hasScheme bool) bool {
+	invisible := strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' })
+	name := hasScheme || isThisMachine(host) || strings.Contains(strings.Trim(host, "."), ".")
+	return host != "" && !invisible && name
 }
 
 // apiHost is the API's host by Commerce Manager's: euwest.cm.elasticpath.com is
@@ -65,5 +74,5 @@ func apiHost(manager string) (host string, isManager bool) {
 
 func isThisMachine(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

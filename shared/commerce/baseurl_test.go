@@ -23,7 +23,14 @@ func TestTheBaseURLOfWhatPeoplePaste(t *testing.T) {
 		{"in clear", "http://euwest.api.elasticpath.com", "", "in clear"},
 		{"another path", "https://euwest.api.elasticpath.com/v2/orders", "", "has a path"},
 		{"a query", "https://euwest.api.elasticpath.com?x=1", "", "a query"},
+		{"in capitals", "HTTPS://EUWEST.api.elasticpath.com", euwest, ""},
 		{"no URL", "https://", "", "is no URL"},
+		{"a word", "garbage", "", "is no URL of a store: use your store's API base URL, such as https://euwest.api.elasticpath.com"},
+		{"a word with a port", "garbage:80", "", "is no URL"},
+		{"a word with a dot after it", "garbage.", "", "is no URL"},
+		{"dots", "...", "", "is no URL"},
+		{"words", "my store", "", "is no URL"},
+		{"a host with a zero-width space", "https://euwest.api.elasticpath.com\u200b", "", "is no URL"},
 		{"with a user", "https://me:pass@euwest.api.elasticpath.com", "", "is no URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -380,3 +380,30 @@ func TestATemplateThatAsksCommerceWaitsWhereItsFunctionMayNot(t *testing.T) {
 		current(t, c, "first")
 	})
 }
+
+// Whoever may write one parameter must not get the secret that is in another.
+func TestAFunctionGoesOnWithTheHostThatTheSecretWasEnteredFor(t *testing.T) {
+	run(t, func(t *testing.T, c *settings.Cache, s *store, j *journal) {
+		connected := map[string]string{
+			settings.CommerceClientID: "id", settings.CommerceTokenURL: "https://ours.example",
+			settings.CommerceClientSecret: settings.BindSecret("https://ours.example", "secret"),
+		}
+		s.parameters = maps.Clone(connected)
+		before, err := c.Current(t.Context())
+		if err != nil || before.Commerce.URL != "https://ours.example" {
+			t.Fatalf("it is connected to %+v, %v", before.Commerce, err)
+		}
+		for name, url := range map[string]string{"changed": "https://theirs.example", "removed": ""} {
+			time.Sleep(time.Hour)
+			s.parameters = maps.Clone(connected)
+			s.parameters[settings.CommerceTokenURL] = url
+			after, err := c.Current(t.Context())
+			if err != nil || after.Commerce != before.Commerce && after.Commerce.ClientSecret != "" {
+				t.Errorf("with the URL %s it goes on with %+v, %v", name, after.Commerce, err)
+			}
+		}
+		if len(j.errors) != 1 || !strings.Contains(j.errors[0].Error(), "it was entered for https://ours.example") {
+			t.Errorf("it says %v", j.errors)
+		}
+	})
+}

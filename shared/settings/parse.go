@@ -150,25 +150,6 @@ func parsePath(value string) (string, error) {
 	return path, nil
 }
 
-// readCredentials reads those of the Commerce API. Two of three are none: they are
-// written one after the other, and what is incomplete is not yet configured.
-func readCredentials(r *reader) commerce.Credentials {
-	c := commerce.Credentials{
-		URL:          read(r, CommerceTokenURL, "", parseCommerceURL),
-		ClientID:     read(r, CommerceClientID, "", parseTrimmed),
-		ClientSecret: read(r, CommerceClientSecret, "", parseTrimmed),
-	}
-	if c.URL == "" || c.ClientID == "" || c.ClientSecret == "" {
-		return commerce.Credentials{}
-	}
-	return c
-}
-
-func parseCommerceURL(value string) (string, error) {
-	base, _, err := commerce.BaseURL(value)
-	return base, err
-}
-
 func parseTrimmed(value string) (string, error) { return strings.TrimSpace(value), nil }
 
 // parseWriteKey takes visible ASCII characters. It is strict because Segment is

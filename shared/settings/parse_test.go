@@ -101,10 +101,17 @@ func TestParse(t *testing.T) {
 			map[string]string{"commerce/webhook-secret": "x"},
 			func(c *relay.Config) { c.Secrets = commerce.Secrets{"x"} }},
 		{"the credentials of Commerce are taken where all three are there, in any form of the URL",
-			map[string]string{"commerce/client-id": " id\n", "commerce/client-secret": "\tsecret ", "commerce/token-url": "https://euwest.cm.elasticpath.com/"},
+			map[string]string{"commerce/client-id": " id\n", "commerce/client-secret": "\thttps://euwest.api.elasticpath.com  secret ", "commerce/token-url": "https://euwest.cm.elasticpath.com/"},
 			func(c *relay.Config) {
 				c.Commerce = commerce.Credentials{URL: "https://euwest.api.elasticpath.com", ClientID: "id", ClientSecret: "secret"}
 			}},
+		{"the URL for which a secret was entered may be written in another form",
+			map[string]string{"commerce/client-id": "id", "commerce/client-secret": "EUWEST.api.elasticpath.com/ secret", "commerce/token-url": "https://euwest.api.elasticpath.com/oauth/access_token"},
+			func(c *relay.Config) {
+				c.Commerce = commerce.Credentials{URL: "https://euwest.api.elasticpath.com", ClientID: "id", ClientSecret: "secret"}
+			}},
+		{"a secret without any URL to send it to is none", map[string]string{"commerce/client-id": "id", "commerce/client-secret": "https://euwest.api.elasticpath.com secret"},
+			func(*relay.Config) {}},
 		{"two of the three are none", map[string]string{"commerce/client-id": "id", "commerce/token-url": "https://euwest.api.elasticpath.com"},
 			func(*relay.Config) {}},
 		{"an event list may end with a comma", map[string]string{"tracking/order-completed/events": "order.paid,"},
@@ -200,6 +207,36 @@ func TestParseSaysEverythingThatIsWrongAtOnce(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v\ndoes not name %s", err, name)
 		}
+	}
+}
+
+// The host may have been changed by hand, in a file, a parameter or a variable. A function
+// that sent the secret there all the same would give it away.
+func TestASecretIsUsedForNoOtherHostThanTheOneItWasEnteredFor(t *testing.T) {
+	for _, c := range []struct{ name, url, secret, says string }{
+		{"another host", "https://useast.api.elasticpath.com", "https://euwest.api.elasticpath.com qqqzzz", "it was entered for https://euwest.api.elasticpath.com, and is not sent to https://useast.api.elasticpath.com"},
+		{"another port", "https://commerce.example:444", "https://commerce.example qqqzzz", "it was entered for https://commerce.example, "},
+		{"the same host in clear", "http://localhost", "https://localhost qqqzzz", "it was entered for https://localhost, "},
+		{"a host whose name begins alike", "https://euwest.api.elasticpath.com.example", "https://euwest.api.elasticpath.com qqqzzz", "it was entered for "},
+		{"a secret without a host", "https://useast.api.elasticpath.com", "qqqzzz", "it does not say for which Commerce URL"},
+		{"a secret before its host", "https://useast.api.elasticpath.com", "qqqzzz https://useast.api.elasticpath.com", "it does not begin with the Commerce URL"},
+		{"a secret of two words", "https://useast.api.elasticpath.com", "https://useast.api.elasticpath.com qqq zzz", "it does not say for which Commerce URL"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			parameters := map[string]string{"commerce/client-id": "id", "commerce/token-url": c.url, "commerce/client-secret": c.secret}
+			for name, read := range map[string]func() error{
+				"a function": func() error { _, err := settings.Parse(tracking.CustomerCreated, parameters); return err },
+				"the hub":    func() error { _, err := settings.CommerceCredentials(parameters); return err },
+			} {
+				err := read()
+				if err == nil || !strings.Contains(err.Error(), "parameter commerce/client-secret: "+c.says) || !strings.Contains(err.Error(), "enter the secret again, with hub configure") {
+					t.Errorf("%s says %v, want %q", name, err, c.says)
+				}
+				if err != nil && strings.Contains(err.Error(), "qqq") {
+					t.Errorf("%s quotes the secret: %v", name, err)
+				}
+			}
+		})
 	}
 }
 

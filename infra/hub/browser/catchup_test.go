@@ -22,7 +22,7 @@ import (
 func (h *hub) connects(commerce *commercetest.Server) {
 	h.t.Helper()
 	h.set(map[string]string{
-		settings.CommerceTokenURL: commerce.URL + "/oauth/access_token", settings.CommerceClientID: commercetest.ClientID, settings.CommerceClientSecret: commercetest.ClientSecret,
+		settings.CommerceTokenURL: commerce.URL + "/oauth/access_token", settings.CommerceClientID: commercetest.ClientID, settings.CommerceClientSecret: settings.BindSecret(commerce.URL, commercetest.ClientSecret),
 	})
 }
 

@@ -232,7 +232,8 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusConflict, data, changedMeanwhile)
 		return
 	}
-	if err := c.addSecret(r.Context(), wanted, form, before.URL, secret); err != nil {
+	credentials, err := c.commerceWanted(r.Context(), wanted, form, secret)
+	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
@@ -242,9 +243,7 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), askCommerceWithin)
 	defer cancel()
-	reached, err := reach(ctx, commerce.Credentials{
-		URL: wanted[settings.CommerceTokenURL], ClientID: wanted[settings.CommerceClientID], ClientSecret: wanted[settings.CommerceClientSecret],
-	})
+	reached, err := site.Reach(ctx, credentials)
 	if err != nil {
 		form.Wrong.blame(err)
 		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "Not connected, and nothing was saved. "+err.Error())
@@ -289,22 +288,24 @@ func (f commerceForm) changedByBoth(now commerceForm, wanted map[string]string, 
 	return len(f.Wrong) > 0
 }
 
-// addSecret adds the client secret to what is wanted. The one that is set stays where
-// the field is empty, but is sent to no other host than before.
-func (c *Console) addSecret(ctx context.Context, wanted map[string]string, form commerceForm, urlBefore, secret string) error {
-	switch {
-	case secret != "" || !form.SecretSet:
-		wanted[settings.CommerceClientSecret] = form.Wrong.required("client_secret", settings.CommerceClientSecret, secret)
-	case form.Wrong["url"] == "" && urlBefore != "" && strings.TrimSuffix(wanted[settings.CommerceTokenURL], commerce.TokenPath) != urlBefore:
-		form.Wrong["client_secret"] = "the address is another one, to which the secret has not been sent yet: enter the secret as well"
-	default:
-		values, err := c.Site.Parameters(ctx, []string{settings.CommerceClientSecret})
-		if err != nil {
-			return err
-		}
-		wanted[settings.CommerceClientSecret] = strings.TrimSpace(values[settings.CommerceClientSecret])
+// commerceWanted are the credentials by the form. The secret that is set stays where the
+// field is empty, but is sent to no other host than the one for which it was entered.
+func (c *Console) commerceWanted(ctx context.Context, wanted map[string]string, form commerceForm, secret string) (commerce.Credentials, error) {
+	current, err := c.Site.Parameters(ctx, settings.CommerceNames())
+	if err != nil {
+		return commerce.Credentials{}, err
 	}
-	return nil
+	if secret != "" || !form.SecretSet {
+		wanted[settings.CommerceClientSecret] = form.Wrong.required("client_secret", settings.CommerceClientSecret, secret)
+	}
+	if len(form.Wrong) > 0 {
+		return commerce.Credentials{}, nil
+	}
+	credentials, err := site.CommerceWanted(current, wanted)
+	if err != nil {
+		form.Wrong["client_secret"] = atField(settings.CommerceClientSecret, err)
+	}
+	return credentials, nil
 }
 
 // blame notes at which field an error of Commerce's probably lies.
@@ -316,48 +317,6 @@ func (w wrong) blame(err error) {
 		return
 	}
 	w["url"] = "Commerce does not answer there as it should"
-}
-
-// reach fetches a token, and says whose it is and what may be read with it.
-func reach(ctx context.Context, credentials commerce.Credentials) (said string, err error) {
-	client, err := commerce.NewClient(credentials, nil)
-	if err != nil {
-		return "", err
-	}
-	var may, mayNot []string
-	for _, part := range []struct{ name, path string }{{"webhooks", "/v2/integrations"}, {"orders", "/v2/orders?page[limit]=1"}, {"customers", "/v2/customers?page[limit]=1"}} {
-		_, err := client.Get(ctx, part.path)
-		var answered *commerce.APIError
-		switch {
-		case err == nil:
-			may = append(may, part.name)
-		case errors.As(err, &answered) && answered.Status == http.StatusForbidden && !strings.HasSuffix(answered.Call, commerce.TokenPath):
-			mayNot = append(mayNot, part.name)
-		default:
-			return "", err
-		}
-	}
-	said = "Connected to Commerce at " + strings.TrimSuffix(credentials.URL, commerce.TokenPath)
-	// No call names the store. The key's name is the nearest, where the key may read it.
-	if key, err := client.ApplicationKey(ctx); err == nil {
-		said += fmt.Sprintf(" with its application key “%s”", key.Name)
-	}
-	said += "."
-	if len(may) > 0 {
-		said += " It may read " + inWords(may) + "."
-	}
-	if len(mayNot) > 0 {
-		said += " It may not read " + inWords(mayNot) + "."
-	}
-	return said, nil
-}
-
-// inWords is a list as people say it.
-func inWords(list []string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }
 
 // saveSegment saves where messages go.

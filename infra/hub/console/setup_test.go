@@ -72,7 +72,7 @@ func connected(t *testing.T) (*commercetest.Server, map[string]string) {
 	store := commercetest.Start(t)
 	return store, map[string]string{
 		settings.CommerceTokenURL: store.URL + "/oauth/access_token", settings.CommerceClientID: commercetest.ClientID,
-		settings.CommerceClientSecret: commercetest.ClientSecret, settings.WebhookSecret: "PLANTED-webhook", settings.SegmentWriteKey: "PLANTED-key",
+		settings.CommerceClientSecret: settings.BindSecret(store.URL, commercetest.ClientSecret), settings.WebhookSecret: "PLANTED-webhook", settings.SegmentWriteKey: "PLANTED-key",
 	}
 }
 
@@ -189,7 +189,7 @@ func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
 				t.Errorf("answered %d, want %d", status, c.status)
 			}
 			wants(t, page, c.says...)
-			if saved := b.set()[settings.CommerceClientSecret] == commercetest.ClientSecret; saved != c.saved {
+			if saved := b.set()[settings.CommerceClientSecret] == settings.BindSecret(store.URL, commercetest.ClientSecret); saved != c.saved {
 				t.Errorf("saved %v, want %v", saved, c.saved)
 			}
 		})
@@ -199,13 +199,28 @@ func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
 // Who may use the console must not get the secret that it does not show, by having it
 // sent to a server of their own.
 func TestTheSecretThatIsSetIsSentToNoOtherHost(t *testing.T) {
-	_, set := connected(t)
-	b := browse(t, set)
 	elsewhere := commercetest.Start(t)
-	status, page := b.submit("/connections", "/connections/commerce", url.Values{"url": {elsewhere.URL}, "client_id": {commercetest.ClientID}, "client_secret": {""}})
-	wants(t, page, "enter the secret as well")
-	if status != http.StatusUnprocessableEntity || len(elsewhere.Requests()) != 0 {
-		t.Errorf("answered %d, and the other host got %v", status, elsewhere.Requests())
+	for name, changed := range map[string]map[string]string{
+		"where the URL is set":                   {},
+		"where the URL was removed":              {settings.CommerceTokenURL: ""},
+		"where the URL was changed by hand":      {settings.CommerceTokenURL: elsewhere.URL},
+		"where the secret says no host":          {settings.CommerceClientSecret: "PLANTED-secret"},
+		"where the id was removed with the URL":  {settings.CommerceTokenURL: "", settings.CommerceClientID: ""},
+		"where the URL was replaced by no URL":   {settings.CommerceTokenURL: "garbage"},
+		"where the secret begins with no URL":    {settings.CommerceClientSecret: "garbage PLANTED-secret"},
+		"where the secret has a third word":      {settings.CommerceClientSecret: elsewhere.URL + " PLANTED-secret PLANTED"},
+		"where another secret stands for a host": {settings.CommerceClientSecret: "https://theirs.example PLANTED-secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, set := connected(t)
+			maps.Copy(set, changed)
+			b := browse(t, set)
+			status, page := b.submit("/connections", "/connections/commerce", url.Values{"url": {elsewhere.URL}, "client_id": {commercetest.ClientID}, "client_secret": {""}})
+			wants(t, page, "enter the secret again")
+			if status != http.StatusUnprocessableEntity || len(elsewhere.Requests()) != 0 {
+				t.Errorf("answered %d, and the other host got %v", status, elsewhere.Requests())
+			}
+		})
 	}
 }
 
@@ -450,12 +465,12 @@ func TestConnectionsThatSomebodyElseChangedStay(t *testing.T) {
 			[]string{"somebody has changed these settings", "by now it is theirs", `value="mine"`}, false},
 		{"another address, to which my secret must not go", "commerce", connection, map[string]string{settings.CommerceTokenURL: "https://theirs.example/oauth/access_token"},
 			url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}, "client_secret": {"PLANTED-mine"}}, 409,
-			map[string]string{settings.CommerceTokenURL: "https://theirs.example/oauth/access_token", settings.CommerceClientSecret: commercetest.ClientSecret},
+			map[string]string{settings.CommerceTokenURL: "https://theirs.example/oauth/access_token", settings.CommerceClientSecret: connection[settings.CommerceClientSecret]},
 			[]string{"by now it is https://theirs.example", "to have yours, enter it again"}, false},
 		{"another client secret", "commerce", connection, map[string]string{settings.CommerceClientSecret: "PLANTED-theirs"},
 			url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}, "client_secret": {commercetest.ClientSecret}}, 409,
 			map[string]string{settings.CommerceClientSecret: "PLANTED-theirs"}, []string{"to have yours, enter it again"}, false},
-		{"the same", "commerce", map[string]string{settings.CommerceTokenURL: store.URL + "/oauth/access_token", settings.CommerceClientSecret: commercetest.ClientSecret},
+		{"the same", "commerce", map[string]string{settings.CommerceTokenURL: store.URL + "/oauth/access_token", settings.CommerceClientSecret: connection[settings.CommerceClientSecret]},
 			map[string]string{settings.CommerceClientID: commercetest.ClientID},
 			url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}}, 200, nil, []string{"Nothing has changed."}, true},
 		{"the region", "segment", segment, map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "PLANTED-eu"},

@@ -134,7 +134,7 @@ func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
-		settings.CommerceClientID: "id", settings.CommerceClientSecret: "secret", settings.CommerceTokenURL: "https://commerce.example",
+		settings.CommerceClientID: "id", settings.CommerceClientSecret: "https://commerce.example secret", settings.CommerceTokenURL: "https://commerce.example",
 	} {
 		if err := home.Put(t.Context(), name, value); err != nil {
 			t.Fatal(err)

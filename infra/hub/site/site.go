@@ -75,7 +75,7 @@ func Here(h Home) Site {
 // people are asked for them and shown them.
 var sharedNames = []string{
 	settings.SegmentWriteKey, settings.SegmentHost, settings.SegmentPath,
-	settings.CommerceClientID, settings.CommerceClientSecret, settings.CommerceTokenURL,
+	settings.CommerceTokenURL, settings.CommerceClientID, settings.CommerceClientSecret,
 	settings.WebhookSecret,
 }
 

@@ -568,7 +568,7 @@ func TestTheLastDeliveriesAreTheNewest(t *testing.T) {
 }
 
 func TestCredentialsThatAreNotSetAreNamed(t *testing.T) {
-	all := map[string]string{settings.CommerceClientID: "id", settings.CommerceClientSecret: "PLANTED", settings.CommerceTokenURL: "https://x.example/oauth/access_token"}
+	all := map[string]string{settings.CommerceClientID: "id", settings.CommerceClientSecret: "https://x.example PLANTED", settings.CommerceTokenURL: "https://x.example/oauth/access_token"}
 	for _, missing := range slices.Sorted(maps.Keys(all)) {
 		t.Run(missing, func(t *testing.T) {
 			s := Site{Store: Home{settings.Dir(t.TempDir())}, Name: "the store"}

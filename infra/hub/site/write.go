@@ -19,9 +19,7 @@ import (
 // together. It returns the names of the parameters that it wrote, in order, also
 // beside an error.
 func (s Site) Write(ctx context.Context, current, wanted map[string]string) (written []string, err error) {
-	together := maps.Clone(current)
-	maps.Copy(together, wanted)
-	if err := errors.Join(Check(together), s.CheckKey(current, wanted)); err != nil {
+	if err := errors.Join(Check(together(current, wanted)), s.CheckKey(current, wanted)); err != nil {
 		return nil, fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
 	names := writeOrder(AllNames())
@@ -62,6 +60,16 @@ const changeWithin = time.Minute
 // hostLast moves Segment's host behind everything else.
 func hostLast(names []string) []string {
 	return append(slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == settings.SegmentHost }), settings.SegmentHost)
+}
+
+// together are the parameters as they are where what is wanted is written.
+func together(current, wanted map[string]string) map[string]string {
+	all := maps.Clone(current)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, wanted)
+	return all
 }
 
 func isSet(value string) bool { return strings.TrimSpace(value) != "" }

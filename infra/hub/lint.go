@@ -39,7 +39,10 @@ with those templates whose trackings can observe it.
 What is wrong in the same way in several webhooks, or in several products, is listed
 once: +3 says that it is in three webhooks more.
 
-Exit codes: 0 nothing was found; 1 something was, or a template does not compile.`,
+A warning is about what may be on purpose, such as an event of another name.
+
+Exit codes: 0 nothing was found, or only warnings; 1 a fault was found, or a template
+does not compile.`,
 		Example: `  hub lint
   hub lint .hub/templates/order-completed
   hub lint mine.jsonata --tracking order-completed --webhook order.json`,
@@ -148,12 +151,24 @@ func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) e
 		if err := printFaults(cmd.OutOrStdout(), faults); err != nil {
 			return err
 		}
-		return fmt.Errorf("faults found: %d", len(faults))
+	}
+	warnings := 0
+	for _, f := range faults {
+		if f.Warning {
+			warnings++
+		}
+	}
+	if certain := len(faults) - warnings; certain > 0 {
+		return fmt.Errorf("faults found: %d", certain)
 	}
 	if rendered == 0 {
 		return errors.New("none of the templates is of a tracking that can observe the webhook: name another webhook, or another template")
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Webhooks rendered: %d. Nothing found.\n", rendered)
+	found := "Nothing found."
+	if warnings > 0 {
+		found = fmt.Sprintf("No faults found. Warnings: %d.", warnings)
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Webhooks rendered: %d. %s\n", rendered, found)
 	return err
 }
 
@@ -178,7 +193,11 @@ func printFaults(w io.Writer, faults []fault) error {
 	header, rest, _ := strings.Cut(rows.String(), "\n")
 	lines := []string{header}
 	for i, row := range strings.Split(strings.TrimSuffix(rest, "\n"), "\n") {
-		lines = append(lines, strings.TrimRight(row, " "), "    "+strings.ReplaceAll(faults[i].Wrong, "\n", "\n    ")+": "+faults[i].Instead)
+		says := faults[i].Wrong + ": " + faults[i].Instead
+		if faults[i].Warning {
+			says = "warning: " + says
+		}
+		lines = append(lines, strings.TrimRight(row, " "), "    "+strings.ReplaceAll(says, "\n", "\n    "))
 	}
 	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err

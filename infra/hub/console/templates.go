@@ -19,7 +19,7 @@ type listed struct {
 	Edited   bool
 	Modified *time.Time // nil where the store has none of its own
 	Wrong    *mistake   // why it makes no messages
-	Faults   int        // in what it makes of the samples
+	Faults   int        // in what it makes of the samples, without warnings
 }
 
 // listedGroup is the templates of a group of trackings.
@@ -58,7 +58,7 @@ func listTemplate(ctx context.Context, t tracking.Tracking, s site.Setting) list
 	if err != nil {
 		one.Wrong = mistakeIn(err, s.Value)
 	}
-	one.Faults = len(faults)
+	one.Faults = len(site.Certain(faults))
 	return one
 }
 

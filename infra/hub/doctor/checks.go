@@ -244,7 +244,7 @@ func templateFindings(ctx context.Context, t site.Template, enabled bool, flag s
 			return broken("it fails on the sample " + f.Where() + ": " + f.Wrong)
 		}
 	}
-	if len(faults) == 0 {
+	if faults = site.Certain(faults); len(faults) == 0 {
 		return nil
 	}
 	return []Finding{{State: Warning, Says: fmt.Sprintf("%s: %s in what it writes, such as %s in %s %s",

@@ -8,10 +8,11 @@
 package lint
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type Finding struct {
 	Rule    string // by which it was found, for example "minor_units"
 	Wrong   string // continues the sentence that Path begins: "is a text"
 	Instead string // what to do: "write a number"
+	Warning bool   // it may be on purpose, and is then right as it is
 }
 
 // Check finds what is wrong with the messages that a template wrote for a webhook,
@@ -43,31 +45,45 @@ func Check(t tracking.Tracking, body []byte, written []map[string]any) ([]Findin
 	fact := relay.FactOf(t, webhook, "", time.Time{})
 	of := readOrder(webhook.Body)
 	var findings []Finding
+	messages := make([]*message, len(written))
 	for i, fields := range written {
-		m := message{order: of}
+		m := &message{order: of, byDefault: t.Call}
 		m.checkTaken(fact, fields)
 		if m.read(fields) {
 			m.checkPeople()
+			m.checkTimes()
 			m.checkCasing()
-			m.checkTrack(t.Call)
+			m.checkTrack()
 		}
 		for _, finding := range m.findings {
 			finding.Message = i + 1
 			findings = append(findings, finding)
 		}
+		messages[i] = m
 	}
-	return append(findings, checkTogether(fact, written)...), nil
+	return slices.Concat(checkPromise(t, messages), findings, checkTogether(fact, written)), nil
 }
 
-// message is a message that is being checked, beside the order that it is about.
+// message is a message that is being checked, with the order that it is about.
 type message struct {
-	fields   map[string]any // as JSON: see read
-	order    order
-	findings []Finding
+	fields    map[string]any // as JSON: see read
+	order     order
+	byDefault tracking.Call
+	findings  []Finding
+}
+
+// call is the kind of Segment call that the message is.
+func (m *message) call() string {
+	return cmp.Or(text(at(m.fields, "type")), string(m.byDefault))
 }
 
 func (m *message) add(path, rule, wrong, instead string) {
 	m.findings = append(m.findings, Finding{Path: path, Rule: rule, Wrong: wrong, Instead: instead})
+}
+
+// warn adds what may be on purpose.
+func (m *message) warn(path, rule, wrong, instead string) {
+	m.findings = append(m.findings, Finding{Path: path, Rule: rule, Wrong: wrong, Instead: instead, Warning: true})
 }
 
 // read takes the message as Segment reads it, its numbers as json.Number. What
@@ -133,43 +149,4 @@ func refused(invalid *segment.InvalidError) Finding {
 	}
 	wrong, instead, _ := strings.Cut(invalid.Message, ": ")
 	return Finding{Path: invalid.Field, Rule: rule, Wrong: wrong, Instead: instead}
-}
-
-var email = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
-
-// checkPeople finds what is wrong with who did it.
-func (m *message) checkPeople() {
-	if email.MatchString(text(at(m.fields, "userId"))) {
-		m.add("userId", "email_as_user_id", "is an e-mail address, which a person may change",
-			"write the customer's id, and the e-mail as the trait email")
-	}
-	for _, id := range []string{"userId", "anonymousId"} {
-		m.checkStars(id, at(m.fields, id))
-	}
-	for _, path := range [][]string{{"traits"}, {"context", "traits"}} {
-		traits := at(m.fields, path...)
-		m.checkStars(strings.Join(path, "."), traits)
-		for _, name := range []string{"createdAt", "created_at"} {
-			if value := at(traits, name); value != nil && !segment.IsTime(text(value)) {
-				m.add(strings.Join(path, ".")+"."+name, "time", "is not a time in ISO 8601",
-					"write it as Commerce states it, like 2026-11-24T09:30:00Z")
-			}
-		}
-	}
-}
-
-// checkStars finds what is left of personal fields when an order is anonymized.
-func (m *message) checkStars(path string, value any) {
-	switch value := value.(type) {
-	case map[string]any:
-		for _, name := range names(value) {
-			m.checkStars(path+"."+name, value[name])
-		}
-	case string:
-		onlyStars := strings.Trim(value, "* ") == ""
-		if strings.Contains(value, "*") && (onlyStars || m.order.anonymized) {
-			m.add(path, "anonymized", "is what Commerce leaves of an anonymized order, and would overwrite a profile",
-				"leave it out where the text has a * in it, as $known() of the default templates does")
-		}
-	}
 }

@@ -32,13 +32,14 @@ func TestTheDefaultTemplatesHaveNoFault(t *testing.T) {
 type fault struct {
 	name, sample string
 	right, wrong string // instead of what is right the template has what is wrong
-	want         string // rule and path of each finding
+	want         string // rule and path of each finding; before that "warning" of one that may be on purpose
 	says         string // a part of what the first one says
 }
 
 const (
 	registered = "order-completed/registered-customer" // 249.00 + 2 × 59.50 = 368.00 USD; tax 29.44; shipping 12.00; total 409.44
 	inclusive  = "order-completed/tax-inclusive"
+	whole      = "" // instead of all of the template
 
 	productID = `"product_id": $line.(product_id ?: sku ?: subscription_offering_id ?: name ?: id),`
 )
@@ -99,6 +100,50 @@ var faults = []fault{
 	{"nobody", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `""`,
 		"no_user userId", "is an empty string"},
 	{"an anonymous nobody", "order-completed/guest", `"anonymousId": $known($person.segment_anonymous_id)`, `"anonymousId": ""`, "no_user anonymousId", ""},
+	{"null for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"null"`, "no_user userId", `is the text "null", which makes one person of all`},
+	{"undefined for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"undefined"`, "no_user userId", ""},
+	{"an object's name for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"[object Object]"`, "no_user userId", ""},
+	{"an object as text for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `$string($order.customer)`, "no_user userId", "is an object or a list, written as text"},
+	{"a list as text for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `$string([$order.id])`, "no_user userId", ""},
+	{"no number for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"NaN"`, "no_user userId", ""},
+	{"none for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"none"`, "no_user userId", ""},
+	{"true for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `$string(true)`, "no_user userId", ""},
+	{"false for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `$string(false)`, "no_user userId", ""},
+	{"zero for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"0"`, "no_user userId", ""},
+	{"zeros for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"00000000-0000-0000-0000-000000000000"`, "no_user userId", ""},
+	{"guest for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"guest"`, "no_user userId", ""},
+	{"anonymous for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"anonymous"`, "no_user userId", ""},
+	{"null with other letters and spaces for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `" NULL\n"`, "no_user userId", ""},
+	{"null in quotation marks for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"'null'"`, "no_user userId", ""},
+	{"undefined for an anonymous id", registered, `"anonymousId": $known($person.segment_anonymous_id)`, `"anonymousId": "undefined"`, "no_user anonymousId", ""},
+	{"null for a group", registered, `"context": $traits ? {"traits": $traits}`, `"context": {"groupId": "null"}`, "no_user context.groupId", ""},
+	{"null for an order", registered, `"order_id": $order.id`, `"order_id": $string(null)`, "missing properties.order_id", `is the text "null", which is no id`},
+	{"null for a product", "order-completed/float-noise", `"product_id": `, `"product_id": "null", "other_id": `, "missing properties.products[0].product_id", ""},
+
+	{"a time without a zone", registered, `"event": "Order Completed",`, `"event": "Order Completed", "timestamp": "2026-11-24T09:30:00",`, "time timestamp", "has no time zone"},
+	{"a time with fractions and without a zone", registered, `"event": "Order Completed",`, `"event": "Order Completed", "timestamp": "2026-11-24T09:30:00.123",`, "time timestamp", "has no time zone"},
+	{"a date for a time", registered, `"event": "Order Completed",`, `"event": "Order Completed", "timestamp": "2026-11-24",`, "time timestamp", "is a date without a time of day"},
+	{"an original time without a zone", registered, `"event": "Order Completed",`, `"event": "Order Completed", "originalTimestamp": "2026-11-24T09:30:00",`, "time originalTimestamp", ""},
+	{"a customer's creation without a zone", "customer-created/new-customer", `"createdAt": payload.data.meta.timestamps.created_at`, `"createdAt": "2026-11-24T09:30"`, "time traits.createdAt", ""},
+	{"a customer's creation as a date", "customer-created/new-customer", `"createdAt": payload.data.meta.timestamps.created_at`, `"createdAt": "2026-11-24"`, "time traits.createdAt", ""},
+	{"a property that is a time without a zone", registered, `"properties": {`, `"properties": {"pickup": "2026-11-24T09:30:00",`, "warning time properties.pickup", "has no time zone"},
+	{"a property that is named a time and is a date", registered, `"properties": {`, `"properties": {"shipped_at": "2026-11-24",`, "warning time properties.shipped_at", ""},
+	{"a product's time without a zone", "order-completed/float-noise", `"position": $index`, `"from": "2026-11-24T09:30:00", "position": $index`, "warning time properties.products[0].from", ""},
+	{"a trait that is a time without a zone", "customer-created/new-customer", `"traits": {`, `"traits": {"seen": "2026-11-24 09:30",`, "warning time traits.seen", ""},
+
+	{"nothing of what is promised", registered, whole, `{"event": "X", "userId": "u"}`, "warning promise event, promise properties", `is not "Order Completed"`},
+	{"nothing but the event's name", registered, whole, `{"event": "Order Completed"}`,
+		"promise properties, missing properties.order_id, missing properties.products, warning missing properties.total", "has none of order_id"},
+	{"no total", registered, `"total": $decimal($total),`, ``, "warning missing properties.total", ""},
+	{"no value", "checkout-started/guest", `"value": $decimal($total),`, ``, "warning missing properties.total", ""},
+	{"an event of one's own", registered, `"event": "Order Completed"`, `"event": "Cart Paid"`, "warning promise event", ""},
+	{"another tracking's event", registered, `"event": "Order Completed"`, `"event": "Order Updated"`, "warning promise event", ""},
+	{"another call than track", "order-completed/no-lines", `"event": "Order Completed"`, `"type": "page"`, "warning promise type", "is not track"},
+	{"another call than identify", "customer-created/new-customer", whole, `{"type": "track", "event": "Signed Up"}`, "warning promise type", "is not identify"},
+	{"no traits", "customer-created/new-customer", whole, `{"userId": payload.data.id}`, "promise traits", "is missing or empty"},
+	{"empty traits", "customer-created/new-customer", whole, `{"traits": {}}`, "promise traits", ""},
+	{"a customer with nothing but an anonymous id", "customer-created/new-customer", whole, `{"anonymousId": payload.data.id, "traits": {"name": "A"}}`, "promise userId", ""},
+
 	{"an e-mail for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `$order.customer.email`,
 		"email_as_user_id userId", "is an e-mail address"},
 	{"an e-mail for a customer", "customer-created/new-customer", `payload.data.id`, `payload.data.email`, "email_as_user_id userId", ""},
@@ -150,14 +195,17 @@ func TestEachFaultIsFound(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			tracked, _, _ := strings.Cut(f.sample, "/")
 			source := templates.Default(tracked)
-			changed := strings.Replace(source, f.right, f.wrong, 1)
+			changed := f.wrong
+			if f.right != whole {
+				changed = strings.Replace(source, f.right, f.wrong, 1)
+			}
 			if changed == source {
 				t.Fatalf("%s has no %s", tracked, f.right)
 			}
 			findings := check(t, f.sample, changed)
 			var got []string
 			for _, finding := range findings {
-				got = append(got, finding.Rule+" "+finding.Path)
+				got = append(got, describe(finding))
 				if finding.Wrong == "" || finding.Instead == "" || finding.Message < 1 {
 					t.Errorf("it does not say everything: %+v", finding)
 				}
@@ -184,6 +232,15 @@ func TestAPriceInAnotherCurrencyThanTheMessageIsFound(t *testing.T) {
 	}
 }
 
+// describe is what a finding is, in short.
+func describe(f lint.Finding) string {
+	described := f.Rule + " " + f.Path
+	if f.Warning {
+		return "warning " + described
+	}
+	return described
+}
+
 // What a merchant may well want, and what no rule can be sure of, is no fault.
 func TestWhatIsNoFault(t *testing.T) {
 	for _, c := range []struct {
@@ -191,7 +248,7 @@ func TestWhatIsNoFault(t *testing.T) {
 		changes      []string // what the template has, and what it has instead
 		edits        []string // the same of the webhook
 	}{
-		{"no total, no discount and no shipping", registered, []string{`"total": $decimal($total),`, ``, `"discount": $decimal($discount),`, ``, `"shipping": $decimal($shipping),`, ``}, nil},
+		{"no discount and no shipping", registered, []string{`"discount": $decimal($discount),`, ``, `"shipping": $decimal($shipping),`, ``}, nil},
 		{"an amount converted into another currency", registered, []string{`"currency": $currency`, `"currency": "EUR"`,
 			`$currency ? $money($amount, $currency)`, `$round($money($amount, $currency) * 0.9, 4)`}, nil},
 		{"a currency in lower case", registered, []string{`"currency": $currency`, `"currency": $lowercase($currency)`}, nil},
@@ -199,8 +256,6 @@ func TestWhatIsNoFault(t *testing.T) {
 		{"half a unit's rounding a piece where prices include tax", inclusive, []string{`"total": $decimal($total)`, `"total": $decimal($total + 1)`}, nil},
 		{"a custom item that is sold as shipping", "order-completed/custom-items", []string{
 			`$shipping := $minor($price.shipping);`, `$shipping := $minor($price.shipping) + $items[sku = "ENGRAVE"].value.amount;`, `$items[$not($isOff($))]`, `$items[$not($isOff($) or sku = "ENGRAVE")]`}, nil},
-		{"an event of one's own without an order_id", registered, []string{`"event": "Order Completed"`, `"event": "Cart Paid"`, `"order_id": $order.id,`, ``, productID, ``}, nil},
-		{"another call than track", registered, []string{`"event": "Order Completed"`, `"type": "page"`, `"currency": $currency,`, ``}, nil},
 		{"a revenue before a discount of as much as the shipping", "order-completed/line-discount", []string{
 			`"revenue": $decimal($revenue)`, `"revenue": $decimal($revenue + $discount)`, `"discount": $decimal($discount),`, ``},
 			[]string{`"shipping": {"amount": 1200,`, `"shipping": {"amount": 2490,`}},
@@ -226,7 +281,7 @@ func TestWhatIsNoFault(t *testing.T) {
 }
 
 func TestFindingsNameTheirMessage(t *testing.T) {
-	const written = `[{"event": "a"}, {"event": "b", "userId": 1}, {"type": "identify", "traits": {"createdAt": 1}}]`
+	const written = `[{"event": "Order Completed", "properties": {"order_id": "o", "products": [], "total": 1, "currency": "USD"}}, {"event": "b", "userId": 1}, {"type": "identify", "traits": {"createdAt": 1}}]`
 	var got []int
 	for _, finding := range check(t, registered, written) {
 		got = append(got, finding.Message)
@@ -242,6 +297,56 @@ func TestWhatIsNoWebhookCannotBeChecked(t *testing.T) {
 	}
 }
 
+func TestIDsThatAreTheSameForEveryWebhook(t *testing.T) {
+	for _, c := range []struct {
+		name, tracking, source string
+		want                   []string
+	}{
+		{"the defaults", "order-completed", templates.Default("order-completed"), nil},
+		{"one user", "order-completed", `{"userId": "u"}`, []string{"same_id userId"}},
+		{"one user of customers", "customer-created", `{"userId": "u"}`, []string{"same_id userId"}},
+		{"one anonymous user", "order-completed", `{"anonymousId": "u"}`, []string{"same_id anonymousId"}},
+		{"one message", "order-completed", `{"messageId": "m"}`, []string{"same_id messageId"}},
+		{"one order", "order-completed", `{"properties": {"order_id": "o"}}`, []string{"same_id properties.order_id"}},
+		{"one user, by a function of Commerce's fields", "order-completed", `{"userId": $string(payload.nothing ?: null)}`, []string{"same_id userId"}},
+		{"one user of two, in a second message", "order-completed", `[{"userId": payload.data.id}, {"userId": "shop"}]`, nil},
+		{"what all webhooks have in them", "order-completed", `{"userId": payload.data.type}`, nil},
+		{"a user who is left out", "order-completed", `{"event": "a"}`, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			compiled, err := template.Compile(c.name, c.source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all []lint.Written
+			for _, sample := range templates.Samples() {
+				if sample.Tracking == c.tracking {
+					all = append(all, lint.Written{Body: sample.Body, Messages: write(t, compiled, sample.Body)})
+				}
+			}
+			findings, err := lint.CheckSame(all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, finding := range findings {
+				got = append(got, describe(finding))
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// One webhook says nothing of what is the same in all.
+func TestOneWebhookHasNoSameIDs(t *testing.T) {
+	one := lint.Written{Body: templates.Samples()[0].Body, Messages: []map[string]any{{"userId": "u"}}}
+	if findings, err := lint.CheckSame([]lint.Written{one, one}); len(findings) > 0 || err != nil {
+		t.Errorf("got %v, %v", findings, err)
+	}
+}
+
 // The README is where a merchant looks up what a rule means.
 func TestTheReadmeListsTheRules(t *testing.T) {
 	readme, err := os.ReadFile("../../../templates/README.md")
@@ -250,13 +355,14 @@ func TestTheReadmeListsTheRules(t *testing.T) {
 	}
 	_, section, _ := strings.Cut(string(readme), "\n## Checking a template\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	var listed, found []string
+	var listed []string
+	found := []string{"same_id"} // see TestIDsThatAreTheSameForEveryWebhook
 	for _, match := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(section, -1) {
 		listed = append(listed, match[1])
 	}
 	for _, f := range faults {
 		for finding := range strings.SplitSeq(f.want, ", ") {
-			rule, _, _ := strings.Cut(finding, " ")
+			rule, _, _ := strings.Cut(strings.TrimPrefix(finding, "warning "), " ")
 			found = append(found, rule)
 		}
 	}
@@ -284,11 +390,21 @@ func check(t *testing.T, sample, source string, edits ...string) []lint.Finding 
 	if len(edits) > 0 && bytes.Equal(body, of.Body) {
 		t.Fatalf("%s has none of %q", sample, edits)
 	}
-	webhook, err := commerce.Parse(body)
+	compiled, err := template.Compile(sample, source)
 	if err != nil {
 		t.Fatal(err)
 	}
-	compiled, err := template.Compile(sample, source)
+	findings, err := lint.Check(tracked, body, write(t, compiled, body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return findings
+}
+
+// write is what a template makes of a webhook.
+func write(t *testing.T, compiled *template.Template, body []byte) []map[string]any {
+	t.Helper()
+	webhook, err := commerce.Parse(body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,9 +412,5 @@ func check(t *testing.T, sample, source string, edits ...string) []lint.Finding 
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings, err := lint.Check(tracked, body, written)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return findings
+	return written
 }

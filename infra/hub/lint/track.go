@@ -22,16 +22,15 @@ var (
 
 // checkTrack checks a track call. What every order event needs is asked of those
 // of the spec only: another event may have reasons of its own.
-func (m *message) checkTrack(byDefault tracking.Call) {
-	kind := text(at(m.fields, "type"))
-	if kind == "" {
-		kind = string(byDefault)
-	}
-	if kind != string(tracking.Track) {
+func (m *message) checkTrack() {
+	if m.call() != string(tracking.Track) {
 		return
 	}
 	isOrderEvent := m.checkEventName()
 	m.checkTexts("properties", at(m.fields, "properties"), orderTexts)
+	for _, name := range []string{"order_id", "checkout_id"} {
+		m.checkIsID("properties."+name, m.property(name))
+	}
 	if isOrderEvent {
 		m.checkOrderEvent()
 	}
@@ -93,12 +92,22 @@ func (m *message) checkOrderEvent() {
 	if m.property("products") == nil {
 		m.add("properties.products", "missing", "is missing", "write a list, [] for none: [items.{…}]")
 	}
+	if m.property("total") == nil && m.property("value") == nil && m.order.states("with_tax") {
+		m.warn("properties.total", "missing", "is missing, and destinations read it as what the order is worth", "write $money(payload.data.meta.display_price.with_tax)")
+	}
 }
 
 // isMissing says whether a text is not there, or says nothing.
 func isMissing(value any) bool {
 	s, isText := value.(string)
 	return value == nil || isText && strings.TrimSpace(s) == ""
+}
+
+// checkIsID finds a text in the place of an id that is missing.
+func (m *message) checkIsID(path string, value any) {
+	if wrong := noID(text(value)); wrong != "" {
+		m.add(path, "missing", wrong+", which is no id", "write the id itself, without $string(…)")
+	}
 }
 
 // checkTexts makes sure that what the spec has for texts in an object are texts.
@@ -181,6 +190,7 @@ func (m *message) checkProduct(path string, product any, ofOrderEvent bool) {
 	if ofOrderEvent && isMissing(at(product, "product_id")) {
 		m.add(path+".product_id", "missing", "is missing", "write line.product_id, and for a custom item its sku")
 	}
+	m.checkIsID(path+".product_id", at(product, "product_id"))
 	m.checkTexts(path, product, productTexts)
 	m.checkNumber(path+".position", at(product, "position"))
 	if quantity, ok := m.checkNumber(path+".quantity", at(product, "quantity")); ok && (quantity < 1 || quantity != math.Trunc(quantity)) {

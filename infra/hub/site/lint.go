@@ -26,28 +26,47 @@ type Fault struct {
 // tracking, the same fault once. Where the template fails, that is its one finding.
 func Lint(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
 	var faults []*Fault
+	var all []lint.Written
 	for _, sample := range samples {
-		findings, err := lintSample(ctx, t, compiled, sample)
+		messages, findings, err := lintSample(ctx, t, compiled, sample)
 		if err != nil {
 			return nil, fmt.Errorf("sample %s: %w", sample.Name, err)
 		}
-		for _, finding := range findings {
-			faults = addFault(faults, Fault{Finding: finding, Sample: sample.Name, last: sample.Name})
-		}
+		faults = addFaults(faults, sample, findings)
+		all = append(all, lint.Written{Body: sample.Body, Messages: messages})
 	}
-	return faults, nil
+	same, err := lint.CheckSame(all)
+	if err != nil || len(same) == 0 {
+		return faults, err
+	}
+	return addFaults(faults, samples[0], same), nil
 }
 
-func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Template, sample templates.Sample) ([]lint.Finding, error) {
+func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Template, sample templates.Sample) ([]map[string]any, []lint.Finding, error) {
 	webhook, err := commerce.Parse(sample.Body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	written, err := compiled.WithCommerce(sample.Commerce).Apply(ctx, webhook.Body)
 	if err != nil {
-		return []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is mended"}}, nil
+		return nil, []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: eventsWait}}, nil
 	}
-	return lint.Check(t, sample.Body, written)
+	findings, err := lint.Check(t, sample.Body, written)
+	return written, findings, err
+}
+
+const eventsWait = "its events would wait until it is corrected"
+
+// Certain are the faults that are wrong for certain: no warnings.
+func Certain(faults []*Fault) []*Fault {
+	return slices.DeleteFunc(slices.Clone(faults), func(f *Fault) bool { return f.Warning })
+}
+
+func addFaults(faults []*Fault, sample templates.Sample, findings []lint.Finding) []*Fault {
+	for _, finding := range findings {
+		faults = addFault(faults, Fault{Finding: finding, Sample: sample.Name, last: sample.Name})
+	}
+	return faults
 }
 
 // addFault adds a fault, unless it is one that is listed already.

@@ -1,0 +1,80 @@
+package lint
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var email = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+
+// checkPeople finds what is wrong with who did it.
+func (m *message) checkPeople() {
+	if email.MatchString(text(at(m.fields, "userId"))) {
+		m.add("userId", "email_as_user_id", "is an e-mail address, which a person may change",
+			"write the customer's id, and the e-mail as the trait email")
+	}
+	for _, path := range [][]string{{"userId"}, {"anonymousId"}, {"previousId"}, {"groupId"}, {"context", "groupId"}} {
+		m.checkID(strings.Join(path, "."), text(at(m.fields, path...)))
+	}
+	for _, path := range [][]string{{"userId"}, {"anonymousId"}, {"traits"}, {"context", "traits"}} {
+		m.checkStars(strings.Join(path, "."), at(m.fields, path...))
+	}
+}
+
+// checkID finds an id that many people would share.
+func (m *message) checkID(path, id string) {
+	wrong := noID(id)
+	if word := plainWord(id); slices.Contains(anyone, word) {
+		wrong = fmt.Sprintf("is the text %q", word)
+	}
+	if wrong != "" {
+		m.add(path, "no_user", wrong+", which makes one person of all who have it",
+			"write an id only where there is one, without $string(…) of a field that may be missing or null")
+	}
+}
+
+// nothing are texts that programs write for a value that they do not have, and anyone
+// are those that they write for a person whom they do not know.
+var (
+	nothing = []string{"null", "undefined", "nil", "none", "nan", "n/a", "true", "false", "[object object]"}
+	anyone  = []string{"guest", "anonymous", "unknown", "user", "visitor", "customer", "email", "id", "userid", "user_id",
+		"distinctid", "distinct_id", "not_authenticated"}
+)
+
+// noID says why a text is no id: it is what programs write for one that is missing, or
+// an object or a list as text. Empty where it may be one, and where there is none.
+func noID(id string) string {
+	word := plainWord(id)
+	switch {
+	case word == "":
+		return ""
+	case slices.Contains(nothing, word), strings.Trim(word, "0-") == "":
+		return fmt.Sprintf("is the text %q", word)
+	case word[0] == '{' || word[0] == '[':
+		return "is an object or a list, written as text"
+	}
+	return ""
+}
+
+// plainWord is a text in lower case, without spaces and quotation marks around it.
+func plainWord(text string) string {
+	return strings.ToLower(strings.Trim(strings.TrimSpace(text), `"'`+"` "))
+}
+
+// checkStars finds what is left of personal fields when an order is anonymized.
+func (m *message) checkStars(path string, value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, name := range names(value) {
+			m.checkStars(path+"."+name, value[name])
+		}
+	case string:
+		onlyStars := strings.Trim(value, "* ") == ""
+		if strings.Contains(value, "*") && (onlyStars || m.order.anonymized) {
+			m.add(path, "anonymized", "is what Commerce leaves of an anonymized order, and would overwrite a profile",
+				"leave it out where the text has a * in it, as $known() of the default templates does")
+		}
+	}
+}

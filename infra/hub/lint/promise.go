@@ -1,0 +1,150 @@
+package lint
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/tracking"
+)
+
+// checkPromise finds what the messages for a webhook lack, all together, of what the
+// tracking promises: the Elastic Path source has one call for each, by a fixed name.
+func checkPromise(t tracking.Tracking, messages []*message) []Finding {
+	if len(messages) == 0 { // the template filters the event
+		return nil
+	}
+	first := new(message)
+	calls := slices.DeleteFunc(slices.Clone(messages), func(m *message) bool { return m.call() != string(t.Call) })
+	switch {
+	case len(calls) == 0:
+		first.warn("type", "promise", fmt.Sprintf("is not %s, the call that %s promises", t.Call, t.Title),
+			"leave it out, unless another call is meant")
+	case t.Call == tracking.Identify:
+		first.checkIdentify(calls)
+	default:
+		first.checkEvent(t, calls)
+	}
+	if t.Call == tracking.Track && !slices.ContainsFunc(messages, (*message).hasOrder) {
+		first.add("properties", "promise", "has none of order_id, total, value and products, which "+t.Title+" promises",
+			"write them as the default template does")
+	}
+	for i := range first.findings {
+		first.findings[i].Message = 1
+	}
+	return first.findings
+}
+
+// checkEvent warns where no message goes by the tracking's name. One that is only spelled
+// in another way checkEventName has found.
+func (m *message) checkEvent(t tracking.Tracking, calls []*message) {
+	isIt := func(call *message) bool { return plain(text(at(call.fields, "event"))) == plain(t.Title) }
+	hasNone := func(call *message) bool { return isMissing(at(call.fields, "event")) } // checkTaken has found it
+	if !slices.ContainsFunc(calls, isIt) && !slices.ContainsFunc(calls, hasNone) {
+		m.warn("event", "promise", fmt.Sprintf("is not %q, by which destinations know it", t.Title),
+			fmt.Sprintf("write %q, unless another name is meant", t.Title))
+	}
+}
+
+// hasOrder says whether a message has something of what it takes to know an order.
+func (m *message) hasOrder() bool {
+	return slices.ContainsFunc([]string{"order_id", "checkout_id", "total", "value", "products"},
+		func(name string) bool { return m.property(name) != nil })
+}
+
+// checkIdentify finds that nothing is said of a customer, or of whom it is said.
+func (m *message) checkIdentify(calls []*message) {
+	hasTraits := func(call *message) bool {
+		traits, _ := at(call.fields, "traits").(map[string]any)
+		return len(traits) > 0
+	}
+	// Without both ids, the customer's is filled in.
+	hasUser := func(call *message) bool {
+		return at(call.fields, "userId") != nil || at(call.fields, "anonymousId") == nil
+	}
+	if !slices.ContainsFunc(calls, hasTraits) {
+		m.add("traits", "promise", "is missing or empty, so that nothing is said of the customer", "write name and email as the default template does")
+	}
+	if !slices.ContainsFunc(calls, hasUser) {
+		m.add("userId", "promise", "is missing", "write payload.data.id")
+	}
+}
+
+// Written is what a template wrote for a webhook.
+type Written struct {
+	Body     []byte // as Commerce posted it
+	Messages []map[string]any
+}
+
+// CheckSame finds ids that a template writes the same for every webhook, although the
+// webhooks are about different people or orders and do not have that text in them.
+func CheckSame(all []Written) ([]Finding, error) {
+	var findings []Finding
+	for _, id := range []struct {
+		path     []string
+		ofPerson bool
+		wrong    string
+	}{
+		{[]string{"userId"}, true, "which makes one person of all customers"},
+		{[]string{"anonymousId"}, true, "which makes one person of all customers"},
+		{[]string{"messageId"}, false, "and Segment drops every message after the first"},
+		{[]string{"properties", "order_id"}, false, "which makes one order of all"},
+	} {
+		same, err := isSame(all, id.path, id.ofPerson)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			findings = append(findings, Finding{Message: 1, Path: strings.Join(id.path, "."), Rule: "same_id",
+				Wrong: "is the same for every sample, " + id.wrong, Instead: "write it from payload.data"})
+		}
+	}
+	return findings, nil
+}
+
+// isSame says whether an id is one fixed text for webhooks about different people, or
+// orders.
+func isSame(all []Written, path []string, ofPerson bool) (bool, error) {
+	var id string
+	var with [][]byte // the webhooks for which it was written
+	for _, one := range all {
+		for _, fields := range one.Messages {
+			written := text(at(fields, path...))
+			if id != "" && written != "" && written != id {
+				return false, nil
+			}
+			if written != "" {
+				id, with = written, append(with, one.Body)
+			}
+		}
+	}
+	subjects := map[string]bool{}
+	for _, body := range with {
+		webhook, err := commerce.Parse(body)
+		if err != nil {
+			return false, err
+		}
+		if has(webhook.Body, id) {
+			return false, nil
+		}
+		subject := webhook.ResourceID
+		if ofPerson {
+			subject = cmp.Or(webhook.CustomerID, subject)
+		}
+		subjects[subject] = true
+	}
+	return len(subjects) > 1, nil
+}
+
+// has says whether a text is one of those in a value.
+func has(value any, text string) bool {
+	switch value := value.(type) {
+	case map[string]any:
+		return slices.ContainsFunc(names(value), func(name string) bool { return has(value[name], text) })
+	case []any:
+		return slices.ContainsFunc(value, func(inner any) bool { return has(inner, text) })
+	}
+	return value == text
+}

@@ -42,7 +42,8 @@ type parcel struct {
 	lookup   template.Fetch // of its batch
 	started  time.Time
 	webhook  commerce.Webhook
-	happened time.Time // the fact's own time
+	fact     segment.Fact
+	happened time.Time // the event time, once there are messages
 	written  []map[string]any
 	messages []segment.Message
 	outcome  outcome
@@ -174,8 +175,10 @@ func (r *Relay) observe(_ context.Context, config Config, p *parcel) outcome {
 }
 
 // write has the template write the messages. The template takes the webhook's
-// body over. Its errors quote nothing of the event.
+// body over, so what identifies the event is read before. Its errors quote nothing of
+// the event.
 func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
+	p.fact = FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received)
 	compiled, err := r.templates.compile(r.Tracking.Name, config.Template)
 	if err == nil {
 		p.written, err = compiled.WithCommerce(p.lookup).Apply(ctx, p.webhook.Body)
@@ -206,19 +209,19 @@ func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
 	if config.Segment.WriteKey == "" {
 		return postpone("write_key_missing", errNoWriteKey).forOperator()
 	}
-	fact := FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received)
-	messages, err := segment.NewMessages(fact, p.written)
+	messages, err := segment.NewMessages(p.fact, p.written)
 	if err != nil {
 		return bury("message_invalid", err)
 	}
-	p.messages, p.happened = messages, fact.Time()
+	p.messages, p.happened = messages, p.fact.Time()
 	return outcome{}
 }
 
 // FactOf is the business fact behind a webhook, from which its messages get their
-// identity. Received is when Commerce posted it.
+// identity. Received is when Commerce posted it. It reads the webhook's body, so it comes
+// before a template that may change that.
 func FactOf(t tracking.Tracking, w commerce.Webhook, writeKey string, received time.Time) segment.Fact {
-	return segment.Fact{
+	fact := segment.Fact{
 		Tracking:   t,
 		Event:      w.Event,
 		WebhookID:  w.ID,
@@ -229,6 +232,10 @@ func FactOf(t tracking.Tracking, w commerce.Webhook, writeKey string, received t
 		WriteKey:   writeKey,
 		Received:   received,
 	}
+	if !t.Once { // such a fact needs nothing to tell it from another
+		fact.Content = w.Content()
+	}
+	return fact
 }
 
 // send delivers the messages of all the parcels that are still underway, in one

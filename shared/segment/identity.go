@@ -55,51 +55,51 @@ func (f Fact) messageID(salt string, n int, kind string) string {
 	return id
 }
 
-// revision tells apart the times that a resource does the same again. A deletion
-// happens once and has no updated_at. The webhook's id comes next to last, because
-// Commerce does not promise to keep it on a retry.
+// revision tells apart the times that a resource does the same again, and is the same
+// wherever one of them comes from: Commerce's retries, whose attempt and perhaps id
+// differ, a replay, and history. It is updated_at in UTC and the content, because Commerce
+// writes updated_at in whole seconds and may change a resource twice within one. A
+// deletion happens once and has no updated_at. The webhook's id comes next to last,
+// because Commerce does not promise to keep it on a retry.
 func (f Fact) revision() string {
-	if tracking.AtDeletion(f.Event) {
+	switch {
+	case tracking.AtDeletion(f.Event):
 		return "deleted"
+	case f.UpdatedAt != "":
+		return strings.Trim(compactTime(f.UpdatedAt)+"-"+f.Content, "-")
 	}
-	return cmp.Or(f.UpdatedAt, f.WebhookID, f.received())
+	return cmp.Or(f.WebhookID, f.received())
 }
 
-// timestamp is the fact's own time, as Commerce wrote it: where it is known better,
-// that; created_at for a creation, else updated_at, else (a deletion has neither) when
-// it was received.
+// timestamp is the event time: where it is known better, that; created_at for a creation,
+// else updated_at, else (a deletion has neither) when it was received.
 func (f Fact) timestamp() string {
-	if isRFC3339(f.HappenedAt) {
-		return f.HappenedAt
+	known := []string{f.HappenedAt, f.UpdatedAt}
+	if tracking.AtCreation(f.Event) {
+		known = []string{f.HappenedAt, f.CreatedAt, f.UpdatedAt}
 	}
-	if tracking.AtCreation(f.Event) && isRFC3339(f.CreatedAt) {
-		return f.CreatedAt
-	}
-	if isRFC3339(f.UpdatedAt) {
-		return f.UpdatedAt
+	for _, text := range known {
+		if _, ok := parseTime(text); ok {
+			return text
+		}
 	}
 	return f.received()
 }
 
-// Time is the fact's own time, by the same order of precedence as a message's
-// timestamp; zero where nothing is known of it.
+// Time is the event time, by the same order of precedence as a message's timestamp; zero
+// where nothing is known of it.
 func (f Fact) Time() time.Time {
-	t, _ := time.Parse(time.RFC3339, f.timestamp()) // valid or empty
+	t, _ := parseTime(f.timestamp()) // valid or empty
 	return t
 }
 
-// received is when the webhook came in, in RFC 3339 UTC to the millisecond;
-// empty where that is not known.
+// received is when the webhook came in, in UTC to the millisecond; empty where that is
+// not known.
 func (f Fact) received() string {
 	if f.Received.IsZero() {
 		return ""
 	}
-	return f.Received.UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano)
-}
-
-func isRFC3339(text string) bool {
-	_, err := time.Parse(time.RFC3339, text)
-	return err == nil
+	return f.Received.UTC().Format(utcMilliseconds)
 }
 
 // saltOf is eight hex digits of the write key's SHA-256. Segment drops a

@@ -25,6 +25,9 @@ type Fact struct {
 	// CreatedAt and UpdatedAt are the resource's own timestamps, RFC 3339 as
 	// Commerce wrote them. They may be empty: a deletion has none.
 	CreatedAt, UpdatedAt string
+	// Content stands for what the resource holds, in a few digits: the same for the same
+	// state. It tells apart two updates that have the same UpdatedAt.
+	Content string
 	// HappenedAt is when it happened (RFC 3339), where that is known better than by
 	// those two: long afterwards, updated_at is of what happened since.
 	HappenedAt string
@@ -57,10 +60,12 @@ func (e *InvalidError) Error() string {
 
 // NewMessages fills in what the template left out (type, userId, messageId,
 // timestamp; absent or null) and validates the rest. Everything else that the
-// template wrote is encoded as it is, unknown fields too, with one exception:
-// where a message is over Segment's 32,000 bytes only because of
-// properties.products, the lines that do not fit are left off and
-// properties.products_omitted counts them.
+// template wrote is encoded as it is, unknown fields too, with two exceptions:
+//   - the times that Segment's spec defines (timestamp, originalTimestamp and the trait
+//     createdAt) are written in UTC, cut to milliseconds;
+//   - where a message is over Segment's 32,000 bytes only because of
+//     properties.products, the lines that do not fit are left off and
+//     properties.products_omitted says how many.
 //
 // What was written is not changed. The error is an *InvalidError, about the
 // first message that is wrong; there are no messages beside it.
@@ -91,6 +96,7 @@ func newMessage(fact Fact, salt string, n int, written map[string]any) (Message,
 		return Message{}, invalid
 	}
 	fact.fillIdentity(fields, salt, n)
+	putTimesInUTC(fields)
 	if invalid := validate(fields); invalid != nil {
 		return Message{}, invalid
 	}

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -105,13 +103,6 @@ func checkText(fields map[string]any, name string) *InvalidError {
 	return nil
 }
 
-// timeLayouts are the ISO 8601 forms that Segment reads; time.Parse takes a
-// fraction of a second with each of the first four.
-var timeLayouts = []string{
-	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05",
-	"2006-01-02T15:04Z07:00", "2006-01-02",
-}
-
 // checkTimes makes sure that the times a template wrote can be read as times:
 // Segment takes one that it cannot read for "now".
 func checkTimes(fields map[string]any) *InvalidError {
@@ -130,14 +121,6 @@ func checkTimes(fields map[string]any) *InvalidError {
 		}
 	}
 	return nil
-}
-
-// IsTime says whether Segment can read a text as a time.
-func IsTime(text string) bool {
-	return slices.ContainsFunc(timeLayouts, func(layout string) bool {
-		_, err := time.Parse(layout, text)
-		return err == nil
-	})
 }
 
 // checkObjects makes sure that the containers of Segment's spec are objects.

@@ -211,6 +211,8 @@ func (t *Teller) render(ctx context.Context, f fact, asks template.Fetch) ([]seg
 	if err != nil {
 		return nil, err
 	}
+	business := relay.FactOf(f.by.Tracking, webhook, t.endpoint.WriteKey, time.Time{})
+	business.HappenedAt = f.happened
 	messages, err := f.by.template.WithCommerce(asks).Apply(ctx, webhook.Body)
 	if err != nil {
 		return nil, err
@@ -218,8 +220,6 @@ func (t *Teller) render(ctx context.Context, f fact, asks template.Fetch) ([]seg
 	for _, message := range messages {
 		t.fence(message)
 	}
-	business := relay.FactOf(f.by.Tracking, webhook, t.endpoint.WriteKey, time.Time{})
-	business.HappenedAt = f.happened
 	return segment.NewMessages(business, messages)
 }
 

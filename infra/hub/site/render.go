@@ -17,11 +17,12 @@ import (
 // Render makes Segment messages of a webhook as the relay does when it delivers one
 // that it received then. It takes the webhook's body over.
 func Render(ctx context.Context, t tracking.Tracking, compiled *template.Template, writeKey string, webhook commerce.Webhook, received time.Time) ([]segment.Message, error) {
+	fact := relay.FactOf(t, webhook, writeKey, received)
 	written, err := compiled.Apply(ctx, webhook.Body)
 	if err != nil {
 		return nil, err
 	}
-	return segment.NewMessages(relay.FactOf(t, webhook, writeKey, received), written)
+	return segment.NewMessages(fact, written)
 }
 
 // Batch is messages in the shape of a request to Segment, indented.

@@ -2,67 +2,61 @@ package template
 
 import "math"
 
-// filter is a predicate [...]: a number that is known, or a lambda.
+// filter is a predicate [...]: a number that is known, or an expression.
 type filter struct {
 	known bool
 	index float64
-	vars  []string // what the lambda gets of a tuple, after the context
+	part  *part
 }
 
 type filters []filter
 
-// filters emits predicates, and gives their lambdas.
-func (e *emitter) filters(stages []*stage, vars []string) (filters, []*emitted, error) {
+// filters compiles predicates, which get these variables of the tuples.
+func (c *compiler) filters(stages []*stage, vars []string) (filters, error) {
 	var list filters
-	var lambdas []*emitted
 	for _, s := range stages {
-		f, lambda, err := e.filter(s.filter, vars)
+		f, err := c.filter(s.filter, vars)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		list = append(list, f)
-		if lambda != nil {
-			lambdas = append(lambdas, lambda)
-		}
 	}
-	return list, lambdas, nil
+	return list, nil
 }
 
-func (e *emitter) filter(n *node, vars []string) (filter, *emitted, error) {
+func (c *compiler) filter(n *node, vars []string) (filter, error) {
 	if f, ok := number(n.value); ok && n.kind == kindNumber {
-		return filter{known: true, index: f}, nil, nil
+		return filter{known: true, index: f}, nil
 	}
-	lambda, err := e.in(n, vars...)
-	return filter{vars: vars}, lambda, err
+	part, err := c.in(n, vars)
+	return filter{part: part}, err
 }
 
-// apply filters a value and gives the lambdas that it did not use.
-func (fs filters) apply(st *state, v any, lambdas []any) (any, []any, error) {
-	for _, f := range fs {
+func (fs filters) apply(st *state, f frame, v any) (any, error) {
+	for _, filter := range fs {
 		var err error
-		if v, lambdas, err = f.apply(st, v, lambdas); err != nil {
-			return nil, nil, err
+		if v, err = filter.apply(st, f, v); err != nil {
+			return nil, err
 		}
 	}
-	return v, lambdas, nil
+	return v, nil
 }
 
-func (f filter) apply(st *state, v any, lambdas []any) (any, []any, error) {
+func (p filter) apply(st *state, f frame, v any) (any, error) {
 	list, ok := v.(*array)
 	if !ok {
 		list = newSequence(v)
 	}
-	if f.known {
-		return f.pick(list), lambdas, nil
+	if p.known {
+		return p.pick(list), nil
 	}
-	result, err := f.choose(st, list, lambdas[0])
-	return result, lambdas[1:], err
+	return p.choose(st, f, list)
 }
 
 // pick takes the element at a known index. One that is a list is the result itself.
-func (f filter) pick(list *array) any {
+func (p filter) pick(list *array) any {
 	result := &array{sequence: true, tuples: list.tuples}
-	i := place(f.index, len(list.items))
+	i := place(p.index, len(list.items))
 	if i < 0 || i >= float64(len(list.items)) || list.items[int(i)] == nil {
 		return result
 	}
@@ -82,11 +76,11 @@ func place(n float64, size int) float64 {
 	return i
 }
 
-// choose keeps the elements for which the lambda is true, or gives their index.
-func (f filter) choose(st *state, list *array, lambda any) (any, error) {
+// choose keeps the elements for which the predicate is true, or gives their index.
+func (p filter) choose(st *state, f frame, list *array) (any, error) {
 	result := &array{sequence: true, tuples: list.tuples}
 	for i, item := range list.items {
-		verdict, err := enter(st, lambda, f.arguments(item)...)
+		verdict, err := p.part.enter(st, f, item)
 		if err != nil {
 			return nil, err
 		}
@@ -102,15 +96,6 @@ func (f filter) choose(st *state, list *array, lambda any) (any, error) {
 		}
 	}
 	return result, nil
-}
-
-// arguments gives the lambda its context and its variables.
-func (f filter) arguments(item any) []any {
-	t, ok := item.(*tuple)
-	if !ok {
-		return []any{item}
-	}
-	return t.arguments(f.vars)
 }
 
 // matches tells how often a predicate chooses the element at i: as often as the

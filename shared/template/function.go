@@ -94,13 +94,12 @@ const builtinNesting = 2
 
 // closure is a lambda of a template.
 type closure struct {
-	fn        any // a lambda, or one of the library
-	params    int
+	*lambda
 	signature *signature
 	nesting   int // of its body, for the limit on depth
 }
 
-func (c *closure) arity() int { return c.params }
+func (c *closure) arity() int { return len(c.params) }
 
 func (c *closure) apply(st *state, args []any, context any) (any, error) {
 	if c.signature != nil {
@@ -122,7 +121,7 @@ func (c *closure) call(st *state, args []any) (any, error) {
 	for i, arg := range args {
 		args[i] = settle(arg)
 	}
-	v, err := enter(st, c.fn, args...)
+	v, err := c.enter(st, c.context, args)
 	st.depth -= c.nesting
 	st.calls--
 	return v, err

@@ -165,7 +165,7 @@ type transformation struct {
 	line                    int
 	nesting                 int // of its parts, for the limit on depth
 	clone                   any // $clone, which a template may replace
-	pattern, update, remove any // lambdas of the program
+	pattern, update, remove *lambda
 }
 
 var transformSignature = mustSignature("(oa):o")
@@ -194,7 +194,7 @@ func (t *transformation) run(st *state, args []any, context any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := enter(st, t.pattern, result)
+	found, err := t.pattern.enter(st, result, nil)
 	if err != nil || found == nil {
 		return result, err
 	}
@@ -207,7 +207,7 @@ func (t *transformation) run(st *state, args []any, context any) (any, error) {
 }
 
 func (t *transformation) change(st *state, match any) error {
-	update, err := enter(st, t.update, match)
+	update, err := t.update.enter(st, match, nil)
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (t *transformation) change(st *state, match any) error {
 	if t.remove == nil {
 		return nil
 	}
-	names, err := enter(st, t.remove, match)
+	names, err := t.remove.enter(st, match, nil)
 	if err != nil || names == nil {
 		return err
 	}

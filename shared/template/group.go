@@ -1,44 +1,60 @@
 package template
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // grouping is an object constructor {key: value, ...}. It collects the elements of
 // its input under the keys that they give, then evaluates the values, each on the
 // elements of its key. An object that stands alone groups its context.
 type grouping struct {
-	// known has the keys if all are literals, the ordinary case. Then a single
-	// lambda gives all values. Otherwise each pair has two, for key and value.
-	known []string
-	pairs int
-	vars  []string
+	// known has the keys if all are literals, the ordinary case. Then all values belong
+	// to the same elements, and have one binding.
+	known  []string
+	shared binding
+	codes  []evaluation
+	// Otherwise each pair has a key of its own.
+	pairs []groupPair
 }
 
-// values is what the lambda of a grouping with known keys gives.
-type values []any
+type groupPair struct{ key, value *part }
 
-func (e *emitter) grouping(n *node, vars []string) (*grouping, []*emitted, error) {
-	g := &grouping{pairs: len(n.pairs), vars: vars}
-	if keys, err := knownKeys(n); err != nil {
-		return nil, nil, err
-	} else if keys != nil {
-		g.known = keys
-		lambda, err := e.valuesLambda(n, vars)
-		return g, []*emitted{lambda}, err
+// grouping compiles {…}, whose keys and values get these variables of the tuples.
+func (c *compiler) grouping(n *node, vars []string) (g *grouping, err error) {
+	g = &grouping{}
+	if g.known, err = knownKeys(n); err != nil {
+		return nil, err
 	}
-	var lambdas []*emitted
-	for _, pair := range n.pairs {
-		for _, part := range pair {
-			lambda, err := e.in(part, vars...)
-			if err != nil {
-				return nil, nil, err
-			}
-			lambdas = append(lambdas, lambda)
+	return g, c.withoutBinding(func() error {
+		if g.known != nil {
+			return c.values(g, n, vars)
 		}
+		return c.pairs(g, n, vars)
+	})
+}
+
+func (c *compiler) values(g *grouping, n *node, vars []string) error {
+	nodes := make([]*node, len(n.pairs))
+	for i, pair := range n.pairs {
+		nodes[i] = pair[1]
 	}
-	return g, lambdas, nil
+	return c.within(&g.shared, vars, nil, func() (err error) {
+		g.codes, err = c.each(nodes)
+		return err
+	})
+}
+
+func (c *compiler) pairs(g *grouping, n *node, vars []string) error {
+	for _, pair := range n.pairs {
+		key, err := c.in(pair[0], vars)
+		if err != nil {
+			return err
+		}
+		value, err := c.in(pair[1], vars)
+		if err != nil {
+			return err
+		}
+		g.pairs = append(g.pairs, groupPair{key, value})
+	}
+	return nil
 }
 
 // knownKeys gives the keys if all are literals, else nil.
@@ -58,21 +74,10 @@ func knownKeys(n *node) ([]string, error) {
 	return keys, nil
 }
 
-func (e *emitter) valuesLambda(n *node, vars []string) (*emitted, error) {
-	return e.part(vars, func() (*emitted, error) {
-		codes := make([]*emitted, len(n.pairs))
-		for i, pair := range n.pairs {
-			code, err := e.expression(pair[1])
-			if err != nil {
-				return nil, err
-			}
-			codes[i] = code
-		}
-		return callOf(n.line, func(_ *state, args []any) (any, error) { return values(slices.Clone(args)), nil }, codes...), nil
-	})
-}
-
-func (g *grouping) apply(st *state, input any, lambdas []any) (any, error) {
+func (g *grouping) apply(st *state, f frame, input any) (any, error) {
+	if err := st.spend(1); err != nil {
+		return nil, err
+	}
 	items, tuples := elements(input), false
 	if list, ok := input.(*array); ok {
 		tuples = list.tuples
@@ -81,29 +86,29 @@ func (g *grouping) apply(st *state, input any, lambdas []any) (any, error) {
 		items = []any{nil}
 	}
 	if g.known != nil {
-		return g.fixed(st, items, lambdas[0])
+		return g.fixed(st, f, items)
 	}
-	return g.collect(st, items, lambdas)
+	return g.collect(st, f, items)
 }
 
 // fixed makes an object whose keys are known: every element belongs to each.
-func (g *grouping) fixed(st *state, items []any, lambda any) (any, error) {
+func (g *grouping) fixed(st *state, f frame, items []any) (any, error) {
 	if err := st.build(len(g.known)); err != nil {
 		return nil, err
 	}
-	if len(items) == 0 {
-		return newObject(0), nil
-	}
-	args, err := g.arguments(st, items)
-	if err != nil {
-		return nil, err
-	}
-	v, err := enter(st, lambda, args...)
-	if err != nil {
-		return nil, err
-	}
 	result := newObject(len(g.known))
-	for i, value := range v.(values) {
+	if len(items) == 0 {
+		return result, nil
+	}
+	context, err := g.shared.bindJoined(st, f, items)
+	if err != nil {
+		return nil, err
+	}
+	for i, code := range g.codes {
+		value, err := code(st, f, context)
+		if err != nil {
+			return nil, err
+		}
 		if value != nil {
 			result.set(g.known[i], value)
 		}
@@ -111,35 +116,42 @@ func (g *grouping) fixed(st *state, items []any, lambda any) (any, error) {
 	return result, nil
 }
 
-// arguments gives a value's lambda its context and variables: those of the
-// elements, joined.
-func (g *grouping) arguments(st *state, items []any) ([]any, error) {
+// bindJoined joins elements to the context of a value, and their variables alike.
+func (b *binding) bindJoined(st *state, f frame, items []any) (any, error) {
 	if _, ok := items[0].(*tuple); !ok {
-		joined, err := join(st, items)
-		return []any{joined}, err
+		if len(b.variables) > 0 {
+			b.bind(f, nil)
+		}
+		return join(st, items)
 	}
 	if err := st.collect(len(items)); err != nil {
 		return nil, err
 	}
-	args := make([]any, 1+len(g.vars))
-	part := make([]any, len(items))
-	for i := range args {
-		if err := st.spend(len(items)); err != nil {
-			return nil, err
-		}
-		for j, item := range items {
-			if t := item.(*tuple); i == 0 {
-				part[j] = t.value
-			} else {
-				part[j] = settle(t.vars[g.vars[i-1]])
-			}
-		}
-		var err error
-		if args[i], err = join(st, part); err != nil {
-			return nil, err
-		}
+	context, err := joinOf(st, items, func(t *tuple) any { return t.value })
+	if err != nil {
+		return nil, err
 	}
-	return args, nil
+	for i, v := range b.variables {
+		value, err := joinOf(st, items, func(t *tuple) any { return settle(t.vars[b.names[i]]) })
+		if err != nil {
+			return nil, err
+		}
+		v.bind(f, value)
+	}
+	clearLocals(f, b.locals)
+	return context, nil
+}
+
+// joinOf joins what tuples have of something.
+func joinOf(st *state, tuples []any, of func(t *tuple) any) (any, error) {
+	if err := st.spend(len(tuples)); err != nil {
+		return nil, err
+	}
+	part := make([]any, len(tuples))
+	for i, item := range tuples {
+		part[i] = of(item.(*tuple))
+	}
+	return join(st, part)
 }
 
 // join appends values to one another: undefined adds nothing, a list its elements,
@@ -173,24 +185,25 @@ type bucket struct {
 	items []any
 }
 
-func (g *grouping) collect(st *state, items []any, lambdas []any) (any, error) {
+func (g *grouping) collect(st *state, f frame, items []any) (any, error) {
 	if err := st.build(0); err != nil {
 		return nil, err
 	}
 	groups := newObject(0)
 	for _, item := range items {
-		if err := g.sort(st, groups, item, lambdas); err != nil {
+		if err := g.sort(st, f, groups, item); err != nil {
 			return nil, err
 		}
 	}
 	result := newObject(len(groups.fields))
 	for _, key := range groups.keys() {
 		group := groups.get(key).(*bucket)
-		args, err := g.arguments(st, group.items)
+		value := g.pairs[group.pair].value
+		context, err := value.bindJoined(st, f, group.items)
 		if err != nil {
 			return nil, err
 		}
-		v, err := enter(st, lambdas[2*group.pair+1], args...)
+		v, err := value.body(st, f, context)
 		if err != nil {
 			return nil, err
 		}
@@ -202,13 +215,9 @@ func (g *grouping) collect(st *state, items []any, lambdas []any) (any, error) {
 }
 
 // sort puts an element under the keys that it gives.
-func (g *grouping) sort(st *state, groups *object, item any, lambdas []any) error {
-	args := []any{item}
-	if t, ok := item.(*tuple); ok {
-		args = t.arguments(g.vars)
-	}
+func (g *grouping) sort(st *state, f frame, groups *object, item any) error {
 	for pair := range g.pairs {
-		k, err := enter(st, lambdas[2*pair], args...)
+		k, err := g.pairs[pair].key.enter(st, f, item)
 		if err != nil {
 			return err
 		}

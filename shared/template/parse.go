@@ -30,8 +30,7 @@ type parser struct {
 
 // known is what the parser knows of a template beside its nodes.
 type known struct {
-	literals    map[string]bool // the texts that it has literally
-	assignments map[string]int  // how many, by variable
+	literals map[string]bool // the texts that it has literally
 }
 
 func parse(source string) (n *node, k known, err error) {
@@ -44,7 +43,7 @@ func parse(source string) (n *node, k known, err error) {
 			n, k, err = nil, known{}, f
 		}
 	}()
-	p := &parser{lexer: lexer{source: source, line: 1}, known: known{literals: map[string]bool{}, assignments: map[string]int{}}}
+	p := &parser{lexer: lexer{source: source, line: 1}, known: known{literals: map[string]bool{}}}
 	p.advance(false)
 	if p.token.kind == tokenEnd {
 		p.fail("the template is empty: to send nothing, write null")
@@ -274,7 +273,6 @@ func (p *parser) bind(n *node) *node {
 	if n.left.kind != kindVariable {
 		panic(faultf(n.line, "the left side of := must be a variable, as in $v := 1"))
 	}
-	p.assignments[n.left.text]++
 	n.right = p.expression(power[":="] - 1)
 	return n
 }

@@ -9,19 +9,19 @@ type path struct {
 	keep     bool // the [] suffix on the whole
 	keepPath bool // the [] suffix on a step
 	carries  bool // the result is a stream of tuples, for a % outside
+	absolute bool // it starts at a variable: its first step is evaluated once
 	group    *grouping
 }
 
 type stepKind int
 
 const (
-	stepLambda stepKind = iota // any expression
+	stepPart stepKind = iota // any expression
 	stepName
 	stepWildcard
 	stepDescendants
-	stepObject   // {...} with known keys
-	stepVariable // at the start of a path: evaluated once, whatever the context
-	stepBuilt    // [...] at the start of a path: evaluated once, on all of the context
+	stepObject // {...} with known keys
+	stepBuilt  // [...] at the start of a path: evaluated once, on all of the context
 	stepSort
 )
 
@@ -29,6 +29,7 @@ type step struct {
 	kind   stepKind
 	name   string
 	keep   bool
+	part   *part
 	object *grouping
 	sort   *sorting
 	stages []stepStage
@@ -37,7 +38,6 @@ type step struct {
 	focus    string
 	index    string
 	ancestor string
-	vars     []string // the variables that tuples carry to the lambdas
 }
 
 // stepStage is a predicate of a step, or the #$v after one.
@@ -46,31 +46,32 @@ type stepStage struct {
 	index string
 }
 
-func (e *emitter) path(n *node) (*emitted, error) {
-	p := &path{keep: n.keep, keepPath: n.keepPath, carries: n.tuple}
-	codes := []*emitted{e.context()}
+func (c *compiler) path(n *node) (evaluation, error) {
+	p := &path{keep: n.keep, keepPath: n.keepPath, carries: n.tuple, absolute: n.list[0].kind == kindVariable}
 	var vars []string
 	for i, s := range n.list {
-		planned, lambdas, err := e.step(s, i == 0 && !s.tuple, vars)
+		compiled, err := c.step(s, i == 0 && !s.tuple, vars)
 		if err != nil {
 			return nil, err
 		}
-		p.steps = append(p.steps, planned)
-		codes = append(codes, lambdas...)
+		p.steps = append(p.steps, compiled)
 		vars = appendNew(vars, carriedBy(s)...)
 	}
 	if err := refuseLostVariables(n); err != nil {
 		return nil, err
 	}
 	if n.group != nil {
-		group, lambdas, err := e.grouping(n.group, vars)
+		group, err := c.grouping(n.group, vars)
 		if err != nil {
 			return nil, err
 		}
 		p.group = group
-		codes = append(codes, lambdas...)
 	}
-	return callOf(n.line, p.run, codes...), nil
+	line := n.line
+	return func(st *state, f frame, context any) (any, error) {
+		v, err := p.run(st, f, context)
+		return v, at(line, err)
+	}, nil
 }
 
 // carriedBy lists the variables that a step adds to the tuples.
@@ -139,14 +140,13 @@ func refuseLostVariables(n *node) error {
 	return nil
 }
 
-func (e *emitter) step(n *node, first bool, vars []string) (step, []*emitted, error) {
-	s := step{keep: n.keep, tuple: n.tuple, focus: n.focus, index: n.index, vars: vars}
+func (c *compiler) step(n *node, first bool, vars []string) (step, error) {
+	s := step{keep: n.keep, focus: n.focus, index: n.index, tuple: n.tuple}
 	if n.ancestor != nil {
 		s.ancestor = n.ancestor.label
 	}
-	lambdas, err := e.stepKind(n, first, &s)
-	if err != nil {
-		return s, nil, err
+	if err := c.stepKind(&s, n, first, vars); err != nil {
+		return s, err
 	}
 	own := *n
 	own.stages = nil
@@ -157,44 +157,37 @@ func (e *emitter) step(n *node, first bool, vars []string) (step, []*emitted, er
 			visible = appendNew(visible, st.index)
 			continue
 		}
-		f, lambda, err := e.filter(st.filter, visible)
+		f, err := c.filter(st.filter, visible)
 		if err != nil {
-			return s, nil, err
+			return s, err
 		}
 		s.stages = append(s.stages, stepStage{filter: f})
-		if lambda != nil {
-			lambdas = append(lambdas, lambda)
-		}
 	}
-	return s, lambdas, nil
+	return s, nil
 }
 
-// stepKind decides how a step is evaluated and emits what it needs for that.
-func (e *emitter) stepKind(n *node, first bool, s *step) ([]*emitted, error) {
+// stepKind decides how a step is evaluated, and compiles what it needs for that.
+func (c *compiler) stepKind(s *step, n *node, first bool, vars []string) (err error) {
 	plain := !n.unfinished()
 	switch {
 	case n.kind == kindName && plain:
 		s.kind, s.name = stepName, n.text
-		return nil, nil
+		return nil
 	case n.kind == kindWildcard && plain:
 		s.kind = stepWildcard
-		return nil, nil
+		return nil
 	case n.kind == kindDescendants && plain:
 		s.kind = stepDescendants
-		return nil, nil
-	case n.kind == kindVariable && first && plain:
-		s.kind = stepVariable
-		if n.text == "" && !e.atRoot {
-			return []*emitted{e.context()}, nil
-		}
-		return []*emitted{e.variableNode(n)}, nil
+		return nil
 	case n.kind == kindSort:
-		return e.sortStep(n, s)
-	case n.kind == kindObject && plain && !n.tuple && len(s.vars) == 0:
+		s.kind = stepSort
+		s.sort, err = c.sorting(n, vars)
+		return err
+	case n.kind == kindObject && plain && !n.tuple && len(vars) == 0:
 		if keys, err := knownKeys(n); err != nil || keys != nil {
-			group, lambdas, err := e.grouping(n, s.vars)
-			s.kind, s.object = stepObject, group
-			return lambdas, err
+			s.kind = stepObject
+			s.object, err = c.grouping(n, vars)
+			return err
 		}
 	}
 	if first && n.startsBuilt() {
@@ -202,13 +195,13 @@ func (e *emitter) stepKind(n *node, first bool, s *step) ([]*emitted, error) {
 	}
 	plainStep := *n
 	plainStep.focus = ""
-	lambda, err := e.in(&plainStep, s.vars...)
-	return []*emitted{lambda}, err
+	s.part, err = c.in(&plainStep, vars)
+	return err
 }
 
-// run evaluates a path: args are the context and the lambdas of the steps.
-func (p *path) run(st *state, args []any) (any, error) {
-	result, lambdas, err := p.walk(st, args[0], args[1:])
+// run evaluates a path.
+func (p *path) run(st *state, f frame, context any) (any, error) {
+	result, err := p.walk(st, f, context)
 	if err != nil {
 		return nil, err
 	}
@@ -222,53 +215,50 @@ func (p *path) run(st *state, args []any) (any, error) {
 		result = list
 	}
 	if p.group != nil {
-		return p.group.apply(st, result, lambdas[len(lambdas)-p.group.lambdas():])
+		return p.group.apply(st, f, result)
 	}
 	return finish(result, p.keep), nil
 }
 
-// lambdas is how many lambdas a grouping has.
-func (g *grouping) lambdas() int {
-	if g.known != nil {
-		return 1
-	}
-	return 2 * g.pairs
-}
-
-// walk takes the steps. It gives the lambdas that it did not use.
-func (p *path) walk(st *state, context any, lambdas []any) (any, []any, error) {
-	if err := st.spend(len(p.steps)); err != nil {
-		return nil, nil, err
+// walk takes the steps.
+func (p *path) walk(st *state, f frame, context any) (any, error) {
+	if err := st.spend(1 + len(p.steps)); err != nil {
+		return nil, err
 	}
 	result, taken := context, 0
-	if p.fromObject(lambdas) {
-		result, taken, lambdas = unwrap(lambdas[0]), 1, lambdas[1:]
+	if p.startsPlain() {
+		v, err := p.steps[0].part.enter(st, f, context)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := v.(*object); ok {
+			result, taken = v, 1
+		}
 	}
 	result, taken = p.descendObjects(result, taken)
 	switch {
 	case taken > 0 && result == nil:
-		return newSequence(), lambdas, nil
+		return newSequence(), nil
 	case taken == len(p.steps) && p.plain():
-		return result, lambdas, nil
+		return result, nil
 	case taken == len(p.steps):
-		return newSequence(result), lambdas, nil
+		return newSequence(result), nil
 	}
 	input := p.input(result, taken)
 	for i := taken; i < len(p.steps); i++ {
 		s := &p.steps[i]
 		if s.tuple {
-			return p.walkTuples(st, i, input, lambdas)
+			return p.walkTuples(st, f, i, input)
 		}
 		var err error
-		result, lambdas, err = s.take(st, input, lambdas, i == len(p.steps)-1)
-		if err != nil {
-			return nil, nil, err
+		if result, err = s.take(st, f, input, i == len(p.steps)-1); err != nil {
+			return nil, err
 		}
 		if i == len(p.steps)-1 || result == nil {
 			break
 		}
 		if input, err = asInput(result); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if len(input.items) == 0 {
 			if _, isList := result.(*array); !isList {
@@ -277,7 +267,7 @@ func (p *path) walk(st *state, context any, lambdas []any) (any, []any, error) {
 			break
 		}
 	}
-	return result, lambdas, nil
+	return result, nil
 }
 
 // asInput makes the next step's input of the result of a step. Only a list at the
@@ -293,15 +283,10 @@ func asInput(result any) (*array, error) {
 	return newSequence(), nil
 }
 
-// fromObject tells whether the path starts at a variable that has one object, as in
-// $order.id.
-func (p *path) fromObject(lambdas []any) bool {
+// startsPlain tells whether the path starts at a variable alone, as in $order.id.
+func (p *path) startsPlain() bool {
 	s := &p.steps[0]
-	if s.kind != stepVariable || len(s.stages) > 0 || s.keep {
-		return false
-	}
-	_, ok := unwrap(lambdas[0]).(*object)
-	return ok
+	return p.absolute && s.kind == stepPart && !s.tuple && len(s.stages) == 0 && !s.keep
 }
 
 // plain tells whether one value alone is a result as it is.
@@ -330,53 +315,51 @@ func (p *path) descendObjects(v any, from int) (any, int) {
 
 // input makes the first step's input of the context.
 func (p *path) input(context any, taken int) *array {
-	if list, ok := context.(*array); ok && (taken > 0 || p.steps[0].kind != stepVariable) {
+	if list, ok := context.(*array); ok && (taken > 0 || !p.absolute) {
 		return list
 	}
 	return newSequence(context)
 }
 
 // take evaluates a step on each element of the input.
-func (s *step) take(st *state, input *array, lambdas []any, last bool) (any, []any, error) {
-	if s.kind == stepBuilt {
-		v, err := enter(st, lambdas[0], input)
-		return v, lambdas[1:], err
-	}
-	if s.kind == stepSort {
-		return s.takeSort(st, input, lambdas)
+func (s *step) take(st *state, f frame, input *array, last bool) (any, error) {
+	switch s.kind {
+	case stepBuilt:
+		return s.part.enterWith(st, f, input, nil)
+	case stepSort:
+		sorted, err := s.sort.run(st, f, input)
+		if err != nil {
+			return nil, err
+		}
+		return s.filterPlain(st, f, sorted)
 	}
 	if err := st.spend(len(input.items)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	results := make([]any, 0, len(input.items))
-	rest := lambdas
 	for _, item := range input.items {
-		v, unused, err := s.evaluate(st, item, nil, lambdas)
+		v, err := s.evaluate(st, f, item, nil)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if v, rest, err = s.filterPlain(st, v, unused); err != nil {
-			return nil, nil, err
+		if v, err = s.filterPlain(st, f, v); err != nil {
+			return nil, err
 		}
 		if v != nil {
 			results = append(results, v)
 		}
 	}
-	if len(input.items) == 0 {
-		rest = lambdas
-	}
-	v, err := flatten(st, results, last)
-	return v, rest, err
+	return flatten(st, results, last)
 }
 
-func (s *step) filterPlain(st *state, v any, lambdas []any) (any, []any, error) {
+func (s *step) filterPlain(st *state, f frame, v any) (any, error) {
 	var err error
 	for _, stage := range s.stages {
-		if v, lambdas, err = stage.apply(st, v, lambdas); err != nil {
-			return nil, nil, err
+		if v, err = stage.apply(st, f, v); err != nil {
+			return nil, err
 		}
 	}
-	return v, lambdas, nil
+	return v, nil
 }
 
 // flatten joins the results of a step. A list that is the only result of the last
@@ -409,31 +392,23 @@ func flatten(st *state, results []any, last bool) (*array, error) {
 	return newSequence(items...), nil
 }
 
-// evaluate evaluates the expression of a step on one element.
-func (s *step) evaluate(st *state, item any, t *tuple, lambdas []any) (any, []any, error) {
+// evaluate evaluates the expression of a step on one element, which may belong to a
+// tuple.
+func (s *step) evaluate(st *state, f frame, item any, t *tuple) (any, error) {
 	switch s.kind {
 	case stepName:
 		v, err := lookup(st, item, s.name, 0)
-		return finish(v, s.keep), lambdas, err
+		return finish(v, s.keep), err
 	case stepWildcard:
 		v, err := wildcard(st, item)
-		return finish(v, s.keep), lambdas, err
+		return finish(v, s.keep), err
 	case stepDescendants:
 		v, err := descendants(st, item)
-		return finish(v, s.keep), lambdas, err
-	case stepVariable:
-		return unwrap(lambdas[0]), lambdas[1:], nil
+		return finish(v, s.keep), err
 	case stepObject:
-		v, err := s.object.apply(st, item, lambdas[:1])
-		return v, lambdas[1:], err
+		return s.object.apply(st, f, item)
 	}
-	args := []any{item}
-	if t != nil {
-		args = t.arguments(s.vars)
-		args[0] = item
-	}
-	v, err := enter(st, lambdas[0], args...)
-	return v, lambdas[1:], err
+	return s.part.enterWith(st, f, item, t)
 }
 
 // lookup finds the field of an object, or of the objects in a list.

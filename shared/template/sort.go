@@ -4,31 +4,22 @@ import "errors"
 
 // sorting is the step ^(a, >b).
 type sorting struct {
+	keys       []*part
 	descending []bool
-	vars       []string
 }
 
-func (e *emitter) sortStep(n *node, s *step) ([]*emitted, error) {
-	s.kind, s.sort = stepSort, &sorting{vars: s.vars}
-	var lambdas []*emitted
-	for _, term := range n.terms {
-		lambda, err := e.in(term.expr, s.vars...)
-		if err != nil {
-			return nil, err
+func (c *compiler) sorting(n *node, vars []string) (*sorting, error) {
+	s := &sorting{}
+	return s, c.withoutBinding(func() error {
+		for _, term := range n.terms {
+			key, err := c.in(term.expr, vars)
+			if err != nil {
+				return err
+			}
+			s.keys, s.descending = append(s.keys, key), append(s.descending, term.descending)
 		}
-		s.sort.descending = append(s.sort.descending, term.descending)
-		lambdas = append(lambdas, lambda)
-	}
-	return lambdas, nil
-}
-
-func (s *step) takeSort(st *state, input *array, lambdas []any) (any, []any, error) {
-	n := len(s.sort.descending)
-	sorted, err := s.sort.run(st, input, lambdas[:n])
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.filterPlain(st, sorted, lambdas[n:])
+		return nil
+	})
 }
 
 // sortItem is an element with the values of those terms that were asked for.
@@ -38,19 +29,19 @@ type sortItem struct {
 	known []bool
 }
 
-func (s *sorting) run(st *state, list *array, lambdas []any) (*array, error) {
+func (s *sorting) run(st *state, f frame, list *array) (*array, error) {
 	if len(list.items) <= 1 {
 		return list, nil
 	}
-	if err := st.collect(len(list.items) * (4 + len(lambdas))); err != nil {
+	if err := st.collect(len(list.items) * (4 + len(s.keys))); err != nil {
 		return nil, err
 	}
 	items := make([]any, len(list.items))
 	for i, v := range list.items {
-		items[i] = &sortItem{value: v, keys: make([]any, len(lambdas)), known: make([]bool, len(lambdas))}
+		items[i] = &sortItem{value: v, keys: make([]any, len(s.keys)), known: make([]bool, len(s.keys))}
 	}
 	sorted, err := mergeSort(st, items, func(a, b any) (bool, error) {
-		return s.swap(st, a.(*sortItem), b.(*sortItem), lambdas)
+		return s.swap(st, f, a.(*sortItem), b.(*sortItem))
 	})
 	if err != nil {
 		return nil, err
@@ -62,13 +53,13 @@ func (s *sorting) run(st *state, list *array, lambdas []any) (*array, error) {
 }
 
 // swap tells whether b comes before a.
-func (s *sorting) swap(st *state, a, b *sortItem, lambdas []any) (bool, error) {
+func (s *sorting) swap(st *state, f frame, a, b *sortItem) (bool, error) {
 	for term, descending := range s.descending {
-		x, err := s.key(st, a, term, lambdas)
+		x, err := s.key(st, f, a, term)
 		if err != nil {
 			return false, err
 		}
-		y, err := s.key(st, b, term, lambdas)
+		y, err := s.key(st, f, b, term)
 		if err != nil {
 			return false, err
 		}
@@ -83,15 +74,11 @@ func (s *sorting) swap(st *state, a, b *sortItem, lambdas []any) (bool, error) {
 	return false, nil
 }
 
-func (s *sorting) key(st *state, item *sortItem, term int, lambdas []any) (any, error) {
+func (s *sorting) key(st *state, f frame, item *sortItem, term int) (any, error) {
 	if item.known[term] {
 		return item.keys[term], nil
 	}
-	args := []any{item.value}
-	if t, ok := item.value.(*tuple); ok {
-		args = t.arguments(s.vars)
-	}
-	v, err := enter(st, lambdas[term], args...)
+	v, err := s.keys[term].enter(st, f, item.value)
 	item.keys[term], item.known[term] = v, true
 	return v, err
 }

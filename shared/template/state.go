@@ -16,9 +16,8 @@ const (
 	// maxFuel bounds the time. An operation costs one unit, and so does an element of a
 	// list: all of it takes about half a second.
 	maxFuel = 7_500_000
-	// costOfCall is what the call of a function costs, costOfLibrary what the library
-	// takes to find an operation or to enter a lambda.
-	costOfCall, costOfLibrary = 3, 10
+	// costOfCall is what the call of a function costs.
+	costOfCall = 3
 	// maxBytes bounds everything that an evaluation allocates in data, whether or
 	// not it is still needed: a Lambda of 256 MB must survive it.
 	maxBytes = 64 << 20
@@ -134,6 +133,14 @@ func (st *state) touch(operands []any) error {
 		return nil
 	}
 	return st.spend(units)
+}
+
+// spendOn pays for an operation, and for looking at its operands once.
+func (st *state) spendOn(operands []any) error {
+	if err := st.spend(1); err != nil {
+		return err
+	}
+	return st.touch(operands)
 }
 
 // build pays for an object that is being made. Go's maps take much even for one field.

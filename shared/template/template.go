@@ -1,11 +1,9 @@
 // Package template compiles and applies JSONata templates, safely.
 //
 // The language is JSONata as its reference implementation (jsonata-js 2.2.2)
-// defines it. The evaluator is github.com/blues/jsonata-go. A template is parsed,
-// checked and rewritten (see emitter) into a program in the small part of the
-// language that this library gets right; whatever else a template may use is an
-// operation or a function of this package. What cannot be had is refused by
-// Compile, with its line and what to write instead.
+// defines it. A template is parsed, resolved by the reference's rules, and compiled
+// into closures (see compiler). What cannot be had is refused by Compile, with its
+// line and what to write instead.
 //
 // Every evaluation is bounded in time, data and depth, without goroutines: see
 // maxFuel, maxBytes and maxDepth. Evaluations share nothing, so any number of them
@@ -16,13 +14,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
-	"sort"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/blues/jsonata-go"
-	"github.com/blues/jsonata-go/jtypes"
 )
 
 // ErrInput means that the input itself cannot be given to any template, for
@@ -32,7 +25,7 @@ var ErrInput = errors.New("input")
 // Template is a compiled template, safe for use by many goroutines at once.
 type Template struct {
 	name    string
-	program jtypes.Callable
+	program *plan
 	// bindings are the variables that the template reads without having assigned to
 	// them, other than built-in ones, in the order of the program's parameters.
 	bindings []string
@@ -108,46 +101,11 @@ func compileProgram(name, source string) (*Template, error) {
 	if tree, err = resolve(tree); err != nil {
 		return nil, err
 	}
-	e := newEmitter(known.assignments)
-	code, err := e.expression(tree)
+	program, bindings, err := compileTree(tree)
 	if err != nil {
 		return nil, err
 	}
-	t := &Template{name: name, literals: known.literals}
-	return t, t.load(e, e.program(code))
-}
-
-// load gives the emitted program to the library. The program is a lambda, so that
-// each evaluation is a call of it with variables of its own.
-func (t *Template) load(e *emitter, code string) error {
-	params := []string{"$s", "$root", "$input"}
-	for name, variable := range e.variables {
-		if !e.read["$"+variable] {
-			continue
-		}
-		if fn, ok := builtins["$"+name]; ok {
-			e.operations[variable] = fn
-			continue
-		}
-		t.bindings = append(t.bindings, name)
-	}
-	sort.Strings(t.bindings)
-	for _, name := range t.bindings {
-		params = append(params, e.variable(name))
-	}
-	expr, err := jsonata.Compile("function(" + strings.Join(params, ", ") + "){" + code + "}")
-	if err != nil {
-		return fmt.Errorf("it cannot be compiled: %w", err)
-	}
-	if err := expr.RegisterVars(e.operations); err != nil {
-		return err
-	}
-	program, err := expr.Eval(nil)
-	if err != nil {
-		return err
-	}
-	t.program = program.(jtypes.Callable)
-	return nil
+	return &Template{name: name, program: program, bindings: bindings, literals: known.literals}, nil
 }
 
 // Apply gives the template a webhook body and returns the Segment messages that
@@ -219,19 +177,15 @@ func (t *Template) evaluate(ctx context.Context, input any, vars map[string]any)
 }
 
 func (t *Template) run(st *state, input any, vars map[string]any) (any, error) {
-	argv := make([]reflect.Value, 3+len(t.bindings))
-	argv[0], argv[1], argv[2] = reflect.ValueOf(st), reflect.ValueOf(rootOf(input)), reflect.ValueOf(input)
+	args := make([]any, len(t.bindings))
 	for i, name := range t.bindings {
-		argv[3+i] = reflect.ValueOf(vars[name])
+		args[i] = vars[name]
 		if name == "$" {
-			argv[3+i] = argv[2]
+			args[i] = input
 		}
 	}
-	v, err := t.program.Call(argv)
-	if err != nil || !v.IsValid() {
-		return nil, err
-	}
-	return v.Interface(), nil
+	program := t.program.lambda(nil, nil)
+	return host(func() (any, error) { return program.enter(st, rootOf(input), args) })
 }
 
 // rootOf wraps an input that is a list, so that it counts as one value.

@@ -186,7 +186,6 @@ func TestErrorsSayWhere(t *testing.T) {
 		"a group that a round may skip":  {`/(?:(a)|b)*/("ab")`, 1, "repetition may skip"},
 		"a parent of nothing":            {"%.a", 1, "% has no parent here"},
 		"a parent out of a function":     {"a.b.(function(){%.c}())", 1, "pass the parent to it"},
-		"an assignment in a predicate":   {"a[$x := 1]", 1, "Put it in a block"},
 		"an assignment in an object":     {`{"a": $x := 1}`, 1, "Put it in a block"},
 		"a predicate on ~> f()":          {"a ~> $f()[0]", 1, "in parentheses"},
 		"a function in the result":       {"{\"total\": $sum}", 0, "contains a function"},

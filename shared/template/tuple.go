@@ -19,54 +19,44 @@ func (t *tuple) with(value any, more map[string]any) *tuple {
 	return &tuple{value: value, vars: vars}
 }
 
-// arguments gives a lambda its context and its variables.
-func (t *tuple) arguments(names []string) []any {
-	args := make([]any, 1+len(names))
-	args[0] = t.value
-	for i, name := range names {
-		args[i+1] = settle(t.vars[name])
-	}
-	return args
-}
-
 // walkTuples takes the rest of the steps of a path, from the first that carries
 // variables.
-func (p *path) walkTuples(st *state, from int, input *array, lambdas []any) (any, []any, error) {
+func (p *path) walkTuples(st *state, f frame, from int, input *array) (any, error) {
 	stream := &array{sequence: true, tuples: true}
 	started := false
 	for i := from; i < len(p.steps); i++ {
 		s := &p.steps[i]
 		var err error
 		if s.kind == stepSort {
-			stream, lambdas, err = s.sortTuples(st, input, stream, started, lambdas)
+			stream, err = s.sortTuples(st, f, input, stream, started)
 		} else {
 			if !started {
 				if err := st.collect(2 * len(input.items)); err != nil {
-					return nil, nil, err
+					return nil, err
 				}
 				stream = startTuples(input)
 			}
-			stream, lambdas, err = s.takeTuples(st, stream, lambdas)
+			stream, err = s.takeTuples(st, f, stream)
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		started = true
-		if stream, lambdas, err = s.stageTuples(st, stream, lambdas); err != nil {
-			return nil, nil, err
+		if stream, err = s.stageTuples(st, f, stream); err != nil {
+			return nil, err
 		}
 	}
 	if p.carries || p.group != nil {
-		return stream, lambdas, nil
+		return stream, nil
 	}
 	if err := st.collect(len(stream.items)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	result := newSequence()
 	for _, item := range stream.items {
 		result.items = append(result.items, item.(*tuple).value)
 	}
-	return result, lambdas, nil
+	return result, nil
 }
 
 func startTuples(input *array) *array {
@@ -77,26 +67,22 @@ func startTuples(input *array) *array {
 	return stream
 }
 
-func (s *step) takeTuples(st *state, stream *array, lambdas []any) (*array, []any, error) {
+func (s *step) takeTuples(st *state, f frame, stream *array) (*array, error) {
 	result := &array{sequence: true, tuples: true}
-	rest := lambdas
-	if s.kind != stepName && s.kind != stepWildcard && s.kind != stepDescendants {
-		rest = lambdas[1:]
-	}
 	for _, item := range stream.items {
 		t := item.(*tuple)
-		v, _, err := s.evaluate(st, t.value, t, lambdas)
+		v, err := s.evaluate(st, f, t.value, t)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if v == nil {
 			continue
 		}
 		if err := s.bindTuples(st, result, t, v); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	return result, rest, nil
+	return result, nil
 }
 
 // bindTuples adds a tuple for each element that a step gave.
@@ -125,31 +111,30 @@ func (s *step) bindTuples(st *state, result *array, t *tuple, v any) error {
 	return nil
 }
 
-func (s *step) sortTuples(st *state, input, stream *array, started bool, lambdas []any) (*array, []any, error) {
+func (s *step) sortTuples(st *state, f frame, input, stream *array, started bool) (*array, error) {
 	if started {
-		sorted, err := s.sort.run(st, stream, lambdas[:len(s.sort.descending)])
-		return sorted, lambdas[len(s.sort.descending):], err
+		return s.sort.run(st, f, stream)
 	}
-	sorted, err := s.sort.run(st, input, lambdas[:len(s.sort.descending)])
+	sorted, err := s.sort.run(st, f, input)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := st.collect(14 * len(sorted.items)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	stream = startTuples(sorted)
 	for i, item := range stream.items {
 		item.(*tuple).vars = map[string]any{s.index: float64(i)}
 	}
-	return stream, lambdas[len(s.sort.descending):], nil
+	return stream, nil
 }
 
 // stageTuples applies the predicates of a step, and binds the #$v among them.
-func (s *step) stageTuples(st *state, stream *array, lambdas []any) (*array, []any, error) {
+func (s *step) stageTuples(st *state, f frame, stream *array) (*array, error) {
 	for _, stage := range s.stages {
 		if stage.index != "" {
 			if err := st.collect(len(stream.items) * 16); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			for i, item := range stream.items {
 				t := item.(*tuple)
@@ -157,12 +142,11 @@ func (s *step) stageTuples(st *state, stream *array, lambdas []any) (*array, []a
 			}
 			continue
 		}
-		var v any
-		var err error
-		if v, lambdas, err = stage.apply(st, stream, lambdas); err != nil {
-			return nil, nil, err
+		v, err := stage.apply(st, f, stream)
+		if err != nil {
+			return nil, err
 		}
 		stream = v.(*array)
 	}
-	return stream, lambdas, nil
+	return stream, nil
 }

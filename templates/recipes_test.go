@@ -17,7 +17,7 @@ func TestRecipesOfTheReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const properties, traits, products = `"properties": {`, `$traits   := {`, `"quantity": $line.quantity,`
+	const properties, traits, products = `"properties": {`, `$traits   := {`, `"quantity": $figure($line.quantity),`
 	tests := []struct {
 		name, sample   string
 		before, recipe string // the recipe goes behind this, or instead of it

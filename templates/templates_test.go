@@ -58,11 +58,11 @@ func TestOrderTemplatesDifferOnlyInTheirOwnFields(t *testing.T) {
 	own := strings.NewReplacer(
 		`"value": $decimal`, `"total": $decimal`,
 		"      \"checkout_id\": $order.id,\n", "",
-		"      \"status\": $order.status,\n", "",
-		"      \"payment_status\": $order.payment,\n", "",
+		"      \"status\": $text($order.status),\n", "",
+		"      \"payment_status\": $text($order.payment),\n", "",
 		"      \"refunded_amount\": $refunded ? $decimal($refunded),\n", "",
 		"  $refunded := $sum($commerce($order.id.(\"/v2/orders/\" & $ & \"/transactions\")).data.refunded_amount[$type($) = \"number\"]);\n", "",
-		"      \"shipping_status\": $order.shipping,\n", "",
+		"      \"shipping_status\": $text($order.shipping),\n", "",
 	)
 	shapeOf := func(tracked tracking.Tracking) string {
 		_, body, _ := strings.Cut(templates.Default(tracked.Name), "*/\n")

@@ -18,7 +18,7 @@ func TestLintFindsNothingInTheFolderTemplates(t *testing.T) {
 
 func TestLintSaysWhatItFound(t *testing.T) {
 	standard := templates.Default("order-completed")
-	faulty := strings.Replace(standard, `"quantity": $line.quantity`, `"quantity": $string($line.quantity)`, 1)
+	faulty := strings.Replace(standard, `"quantity": $figure($line.quantity)`, `"quantity": $string($line.quantity)`, 1)
 	for _, c := range []struct {
 		name, file, template string
 		args                 []string

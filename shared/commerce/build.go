@@ -1,6 +1,10 @@
 package commerce
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"commerce-segment/shared/jsontext"
+)
 
 // build makes of one JSON value what encoding/json does, its numbers as
 // json.Number. Its texts are parts of the value's own: they are not copied.
@@ -17,7 +21,7 @@ type builder struct {
 }
 
 func (b *builder) value() any {
-	start := b.at + gapExtent(b.bytes[b.at:])
+	start := b.at + jsontext.Gap(b.bytes[b.at:])
 	b.at = start
 	switch b.bytes[start] {
 	case '{':
@@ -27,7 +31,7 @@ func (b *builder) value() any {
 	case '"':
 		return b.string()
 	}
-	b.at += extent(b.bytes[start:])
+	b.at += jsontext.Extent(b.bytes[start:])
 	switch b.bytes[start] {
 	case 't':
 		return true
@@ -42,8 +46,8 @@ func (b *builder) value() any {
 // more says whether another member or element follows, and passes over the end
 // where none does.
 func (b *builder) more() bool {
-	b.at += gapExtent(b.bytes[b.at:])
-	if kinds[b.bytes[b.at]] != closing {
+	b.at += jsontext.Gap(b.bytes[b.at:])
+	if b.bytes[b.at] != '}' && b.bytes[b.at] != ']' {
 		return true
 	}
 	b.at++
@@ -71,6 +75,6 @@ func (b *builder) list() []any {
 
 func (b *builder) string() string {
 	start := b.at
-	b.at += stringExtent(b.bytes[start:])
-	return content(b.bytes[start:b.at], b.text[start:b.at])
+	b.at += jsontext.StringExtent(b.bytes[start:])
+	return jsontext.Content(b.bytes[start:b.at], b.text[start:b.at])
 }

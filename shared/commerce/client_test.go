@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/commercetest"
+	"commerce-segment/shared/jsontext"
 )
 
 // inStore runs a test with a client of a stand-in store, on a clock that moves only
@@ -513,7 +514,7 @@ func TestOrdersComeOnceEachOldestFirstWithTheirLines(t *testing.T) {
 				}
 				seen := map[string]bool{}
 				for _, o := range orders {
-					if number := strings.TrimPrefix(o.ID, "order-"); len(o.Items) != 1 || text(member(o.Items[0], "id")) != "line-"+number {
+					if number := strings.TrimPrefix(o.ID, "order-"); len(o.Items) != 1 || jsontext.Text(jsontext.Member(o.Items[0], "id")) != "line-"+number {
 						t.Errorf("%s has the lines %s", o.ID, o.Items)
 					}
 					seen[o.ID] = true
@@ -602,7 +603,7 @@ func TestOneOrderItsLinesAndItsTransactions(t *testing.T) {
 			if o.ID != "one" || o.Status != "complete" || o.Payment != "paid" || o.Shipping != "unfulfilled" || o.CustomerID != "jane" {
 				t.Errorf("the order is %+v", o)
 			}
-			if len(o.Items) != 2 || text(member(o.Items[1], "sku")) != "b" || text(member(o.JSON, "gift_note")) == "" {
+			if len(o.Items) != 2 || jsontext.Text(jsontext.Member(o.Items[1], "sku")) != "b" || jsontext.Text(jsontext.Member(o.JSON, "gift_note")) == "" {
 				t.Errorf("%s: %s", listed, o.Items)
 			}
 		}
@@ -629,7 +630,7 @@ func TestCustomers(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		id := store.AddCustomer(commercetest.Object{"name": "Jane", "email": "jane@example.com", "loyalty": "gold"})
 		one, err := c.Customer(t.Context(), id)
-		if err != nil || one.ID != id || one.Name != "Jane" || one.Email != "jane@example.com" || text(member(one.JSON, "loyalty")) != "gold" {
+		if err != nil || one.ID != id || one.Name != "Jane" || one.Email != "jane@example.com" || jsontext.Text(jsontext.Member(one.JSON, "loyalty")) != "gold" {
 			t.Errorf("%v, %+v", err, one)
 		}
 		listed, err := all(c.Customers(t.Context(), Period{}))

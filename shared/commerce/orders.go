@@ -6,6 +6,8 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+
+	"commerce-segment/shared/jsontext"
 )
 
 // Order is an order (cartsorders.yaml), with its lines.
@@ -147,7 +149,7 @@ func (c *Client) withItems(ctx context.Context, path string, object json.RawMess
 	}
 	byID := make(map[string]json.RawMessage, len(included))
 	for _, item := range included {
-		byID[text(member(item, "id"))] = item
+		byID[jsontext.Text(jsontext.Member(item, "id"))] = item
 	}
 	for _, id := range itemIDs {
 		item, ok := byID[id]

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"commerce-segment/shared/jsontext"
 )
 
 // Moment is which of a resource's timestamps a period is about.
@@ -40,7 +42,7 @@ type Record struct {
 }
 
 func readRecord(object json.RawMessage) (Record, error) {
-	if !isObject(object) {
+	if !jsontext.IsObject(object) {
 		return Record{}, errors.New("there is no object where one was expected")
 	}
 	r := readResource(object)

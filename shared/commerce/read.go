@@ -1,15 +1,19 @@
 package commerce
 
-import "strconv"
+import (
+	"strconv"
+
+	"commerce-segment/shared/jsontext"
+)
 
 // envelope is what Parse and Check both read of a body before anything is built.
 // All slices point into the body, or into the text of its resources string.
 type envelope struct {
-	fields   []field // of the body
+	fields   []jsontext.Field // of the body
 	id       string
 	event    string
 	attempt  int
-	payload  field // its value is a valid JSON object
+	payload  jsontext.Field // its value is a valid JSON object
 	resource resource
 }
 
@@ -27,19 +31,19 @@ func read(body []byte) (envelope, error) {
 	if err != nil {
 		return envelope{}, err
 	}
-	if !isObject(body) {
+	if !jsontext.IsObject(body) {
 		return envelope{}, notWebhook("the body", "a JSON object")
 	}
 	e := envelope{fields: fields}
-	var payload, resources field
+	var payload, resources jsontext.Field
 	for _, f := range fields {
-		switch text(f.key) {
+		switch jsontext.Text(f.Key) {
 		case "id":
-			e.id = text(f.value)
+			e.id = jsontext.Text(f.Value)
 		case "triggered_by":
-			e.event = text(f.value)
+			e.event = jsontext.Text(f.Value)
 		case "attempt":
-			e.attempt = count(f.value)
+			e.attempt = count(f.Value)
 		case "payload":
 			payload = f
 		case "resources":
@@ -58,44 +62,44 @@ func read(body []byte) (envelope, error) {
 
 // findPayload gives the payload object: payload itself, or else what its
 // deprecated twin holds.
-func findPayload(payload, resources field) (field, error) {
+func findPayload(payload, resources jsontext.Field) (jsontext.Field, error) {
 	switch {
-	case isObject(payload.value):
+	case jsontext.IsObject(payload.Value):
 		return payload, nil
-	case !isAbsent(payload.value):
-		return field{}, notWebhook("payload", "a JSON object")
-	case isObject(resources.value):
+	case !jsontext.IsAbsent(payload.Value):
+		return jsontext.Field{}, notWebhook("payload", "a JSON object")
+	case jsontext.IsObject(resources.Value):
 		return resources, nil
-	case isAbsent(resources.value):
-		return field{}, notWebhook("payload (or resources, its older form)", "there")
-	case resources.value[0] != '"':
-		return field{}, notWebhook("resources", "a JSON object, or a string that holds one")
+	case jsontext.IsAbsent(resources.Value):
+		return jsontext.Field{}, notWebhook("payload (or resources, its older form)", "there")
+	case resources.Value[0] != '"':
+		return jsontext.Field{}, notWebhook("resources", "a JSON object, or a string that holds one")
 	}
-	inner := []byte(text(resources.value))
+	inner := []byte(jsontext.Text(resources.Value))
 	fields, err := checkJSON("the string in resources", inner, 1)
 	if err != nil {
-		return field{}, err
+		return jsontext.Field{}, err
 	}
-	if !isObject(inner) {
-		return field{}, notWebhook("the string in resources", "a JSON object")
+	if !jsontext.IsObject(inner) {
+		return jsontext.Field{}, notWebhook("the string in resources", "a JSON object")
 	}
-	return field{value: inner, inner: fields}, nil
+	return jsontext.Field{Value: inner, Inner: fields}, nil
 }
 
 // findResource reads the order or customer in a payload: its data, or in a
 // deletion the payload itself.
-func findResource(payload field) (resource, error) {
-	name, object := "payload", payload.value
+func findResource(payload jsontext.Field) (resource, error) {
+	name, object := "payload", payload.Value
 	var data []byte
-	for _, f := range payload.inner {
-		if text(f.key) == "data" {
-			data = f.value
+	for _, f := range payload.Inner {
+		if jsontext.Text(f.Key) == "data" {
+			data = f.Value
 		}
 	}
-	if !isAbsent(data) {
+	if !jsontext.IsAbsent(data) {
 		name, object = "payload.data", data
 	}
-	if !isObject(object) {
+	if !jsontext.IsObject(object) {
 		return resource{}, notWebhook(name, "a JSON object")
 	}
 	r := readResource(object)
@@ -110,22 +114,22 @@ func findResource(payload field) (resource, error) {
 func readResource(object []byte) resource {
 	var r resource
 	var meta, relationships []byte
-	for key, value := range members(object) {
-		switch text(key) {
+	for key, value := range jsontext.Members(object) {
+		switch jsontext.Text(key) {
 		case "type":
-			r.kind = text(value)
+			r.kind = jsontext.Text(value)
 		case "id":
-			r.id = text(value)
+			r.id = jsontext.Text(value)
 		case "meta":
 			meta = value
 		case "relationships":
 			relationships = value
 		}
 	}
-	r.customer = text(member(member(member(relationships, "customer"), "data"), "id"))
-	timestamps := member(meta, "timestamps")
-	r.createdAt = text(member(timestamps, "created_at"))
-	r.updatedAt = text(member(timestamps, "updated_at"))
+	r.customer = jsontext.Text(jsontext.Member(jsontext.Member(jsontext.Member(relationships, "customer"), "data"), "id"))
+	timestamps := jsontext.Member(meta, "timestamps")
+	r.createdAt = jsontext.Text(jsontext.Member(timestamps, "created_at"))
+	r.updatedAt = jsontext.Text(jsontext.Member(timestamps, "updated_at"))
 	return r
 }
 

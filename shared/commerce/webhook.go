@@ -2,6 +2,8 @@
 // webhooks it posts, the secret that proves them, and its API.
 package commerce
 
+import "commerce-segment/shared/jsontext"
+
 // Webhook is one delivery of a Commerce webhook, checked and normalized.
 type Webhook struct {
 	// ID is the delivery's own id; empty where it is absent. Whether Commerce
@@ -65,13 +67,13 @@ func Check(body []byte) (w Webhook, kept []byte, err error) {
 func (e envelope) withoutConfiguration(size int) []byte {
 	kept := append(make([]byte, 0, size), '{')
 	for _, f := range e.fields {
-		if text(f.key) == "configuration" {
+		if jsontext.Text(f.Key) == "configuration" {
 			continue
 		}
 		if len(kept) > 1 {
 			kept = append(kept, ',')
 		}
-		kept = append(append(append(kept, f.key...), ':'), f.value...)
+		kept = append(append(append(kept, f.Key...), ':'), f.Value...)
 	}
 	return append(kept, '}')
 }
@@ -90,17 +92,17 @@ func (e envelope) webhook() Webhook {
 func (e envelope) tree() map[string]any {
 	tree := make(map[string]any)
 	for _, f := range e.fields {
-		name := text(f.key)
+		name := jsontext.Text(f.Key)
 		if name == "configuration" || name == "resources" || name == "payload" {
 			continue
 		}
-		tree[name] = build(f.value)
+		tree[name] = build(f.Value)
 	}
 	if integration, ok := tree["integration"].(map[string]any); ok {
 		// The API's integrations hold their secret here. The webhooks' are not
 		// documented to, and a template must not see it if one day they do.
 		delete(integration, "configuration")
 	}
-	tree["payload"] = build(e.payload.value)
+	tree["payload"] = build(e.payload.Value)
 	return tree
 }

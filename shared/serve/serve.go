@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/tracking"
@@ -37,21 +35,14 @@ func NewFunction(t tracking.Tracking, configuration relay.Configuration, spool r
 	}}
 }
 
-// event is any event that a function understands.
-type event struct {
-	events.APIGatewayV2HTTPRequest
-	events.SQSEvent
-}
-
 // Invoke takes an event as Lambda hands it over, tells HTTP from SQS by its
 // shape, and returns the answer as JSON. It makes Function a lambda.Handler.
 // Its error says what it expected, and quotes nothing of the event.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var e event
-	if err := json.Unmarshal(payload, &e); err != nil {
-		return nil, errors.New("the event is not JSON of a known shape: " + expected)
-	}
+	e, err := readEvent(payload)
 	switch {
+	case err != nil:
+		return nil, err
 	case e.isSQS():
 		return respond(f.SQS(ctx, e.SQSEvent))
 	case e.isHTTP():
@@ -64,17 +55,6 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 const expected = "a request of an HTTP API in payload format 2.0, or a batch of SQS messages, was expected"
-
-func (e event) isSQS() bool {
-	for _, record := range e.Records {
-		if record.EventSource != "aws:sqs" {
-			return false
-		}
-	}
-	return e.Records != nil
-}
-
-func (e event) isHTTP() bool { return e.RequestContext.HTTP.Method != "" }
 
 func respond[T any](response T, err error) ([]byte, error) {
 	if err != nil {

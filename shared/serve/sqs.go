@@ -44,10 +44,13 @@ func keeping(records []events.SQSMessage) events.SQSEventResponse {
 	return events.SQSEventResponse{BatchItemFailures: failures}
 }
 
+// receiveCount is the attribute of a record in which SQS counts.
+const receiveCount = "ApproximateReceiveCount"
+
 // receivesOf is how often SQS has handed a record out, this time included. SQS
 // counts approximately, and so does the backoff.
 func receivesOf(record events.SQSMessage) int {
-	receives, err := strconv.Atoi(record.Attributes["ApproximateReceiveCount"])
+	receives, err := strconv.Atoi(record.Attributes[receiveCount])
 	if err != nil {
 		return 1
 	}

@@ -22,7 +22,8 @@ import (
 // Tests are free: they may put together what the program must not.
 var layout = []rule{
 	{folder: "shared/tracking"},
-	{folder: "shared/commerce", may: []string{"shared/tracking"}},
+	{folder: "shared/jsontext"},
+	{folder: "shared/commerce", may: []string{"shared/jsontext", "shared/tracking"}},
 	{folder: "shared/template", may: []string{"shared/tracking"}},
 	{folder: "shared/segment", may: []string{"shared/tracking"}},
 	{folder: "shared/metrics"},

@@ -1,0 +1,102 @@
+package serve
+
+import (
+	"errors"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"commerce-segment/shared/jsontext"
+)
+
+// event is any event that a function understands, with the fields that it reads.
+type event struct {
+	events.APIGatewayV2HTTPRequest
+	events.SQSEvent
+}
+
+// eventBounds are far above what Lambda hands over.
+var eventBounds = jsontext.Bounds{Depth: 100, Values: 100_000}
+
+var errShape = errors.New("the event is not JSON of a known shape: " + expected)
+
+// readEvent reads what is used of an event and passes over the rest. The body is nearly
+// all of it, and is a text full of escapes: json.Unmarshal goes through it three times.
+func readEvent(payload []byte) (event, error) {
+	fields, fault := jsontext.Check(payload, 0, eventBounds)
+	if fault != jsontext.None || !jsontext.IsObject(payload) {
+		return event{}, errShape
+	}
+	var e event
+	for _, f := range fields {
+		switch jsontext.Text(f.Key) {
+		case "version":
+			e.Version = jsontext.Text(f.Value)
+		case "rawPath":
+			e.RawPath = jsontext.Text(f.Value)
+		case "headers":
+			if !jsontext.IsObject(f.Value) && !jsontext.IsAbsent(f.Value) {
+				return event{}, errShape
+			}
+			e.Headers = texts(f.Inner)
+		case "requestContext":
+			e.RequestContext.HTTP.Method = jsontext.Text(jsontext.Member(jsontext.Member(f.Value, "http"), "method"))
+		case "body":
+			e.Body = jsontext.Text(f.Value)
+		case "isBase64Encoded":
+			e.IsBase64Encoded = string(f.Value) == "true"
+		case "Records":
+			e.Records = readRecords(f.Value)
+		}
+	}
+	return e, nil
+}
+
+// texts are the members of an object that are texts.
+func texts(fields []jsontext.Field) map[string]string {
+	all := make(map[string]string, len(fields))
+	for _, f := range fields {
+		all[jsontext.Text(f.Key)] = jsontext.Text(f.Value)
+	}
+	return all
+}
+
+// readRecords reads the messages of a batch; nil where there is no list of them.
+func readRecords(list []byte) []events.SQSMessage {
+	if len(list) == 0 || list[0] != '[' {
+		return nil
+	}
+	records := []events.SQSMessage{}
+	for record := range jsontext.Elements(list) {
+		records = append(records, readRecord(record))
+	}
+	return records
+}
+
+func readRecord(record []byte) (m events.SQSMessage) {
+	for key, value := range jsontext.Members(record) {
+		switch jsontext.Text(key) {
+		case "messageId":
+			m.MessageId = jsontext.Text(value)
+		case "receiptHandle":
+			m.ReceiptHandle = jsontext.Text(value)
+		case "body":
+			m.Body = jsontext.Text(value)
+		case "attributes":
+			m.Attributes = map[string]string{receiveCount: jsontext.Text(jsontext.Member(value, receiveCount))}
+		case "eventSource":
+			m.EventSource = jsontext.Text(value)
+		}
+	}
+	return m
+}
+
+func (e event) isSQS() bool {
+	for _, record := range e.Records {
+		if record.EventSource != "aws:sqs" {
+			return false
+		}
+	}
+	return e.Records != nil
+}
+
+func (e event) isHTTP() bool { return e.RequestContext.HTTP.Method != "" }

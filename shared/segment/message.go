@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"commerce-segment/shared/tracking"
@@ -60,9 +61,11 @@ func (e *InvalidError) Error() string {
 
 // NewMessages fills in what the template left out (type, userId, messageId,
 // timestamp; absent or null) and validates the rest. Everything else that the
-// template wrote is encoded as it is, unknown fields too, with two exceptions:
+// template wrote is encoded as it is, unknown fields too, with three exceptions:
 //   - the times that Segment's spec defines (timestamp, originalTimestamp and the trait
 //     createdAt) are written in UTC, cut to milliseconds;
+//   - a character that a text cannot have leaves as U+FFFD: NUL, which the databases of
+//     most warehouses refuse, half a surrogate pair, and a byte that is not UTF-8;
 //   - where a message is over Segment's 32,000 bytes only because of
 //     properties.products, the lines that do not fit are left off and
 //     properties.products_omitted says how many.
@@ -104,7 +107,8 @@ func newMessage(fact Fact, salt string, n int, written map[string]any) (Message,
 	if invalid != nil {
 		return Message{}, invalid
 	}
-	return Message{ID: field(fields, "messageId").(string), JSON: encoded}, nil
+	id := field(fields, "messageId").(string)
+	return Message{ID: strings.ReplaceAll(id, "\x00", "\uFFFD"), JSON: replaceNUL(encoded)}, nil
 }
 
 // checkUnique refuses a messageId that an earlier message of the same output
@@ -116,6 +120,24 @@ func checkUnique(places map[string]int, id string, n int) *InvalidError {
 	}
 	places[id] = n
 	return nil
+}
+
+// replaceNUL replaces U+0000 by U+FFFD in the texts and the keys of a JSON value, where
+// encoding/json has done so for everything else that is no character. To remove it would
+// make two keys one, or a user id empty.
+func replaceNUL(encoded json.RawMessage) json.RawMessage {
+	const nul, replacement = `\u0000`, `\ufffd`
+	for at := 0; ; {
+		next := bytes.IndexByte(encoded[at:], '\\')
+		if next < 0 {
+			return encoded
+		}
+		at += next
+		if bytes.HasPrefix(encoded[at:], []byte(nul)) {
+			copy(encoded[at:], replacement)
+		}
+		at += len(`\\`) // what is escaped may be a backslash
+	}
 }
 
 // encode writes a value as JSON, without a newline at the end.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -189,5 +190,60 @@ func TestBrokenTextIsStillJSON(t *testing.T) {
 	messages, err := NewMessages(anOrder(), []map[string]any{{"event": "E", "traits": map[string]any{"a\xff": "\xc3\x28\x00"}}})
 	if err != nil || !json.Valid(messages[0].JSON) {
 		t.Errorf("got %q, %v", messages, err)
+	}
+}
+
+// A warehouse on PostgreSQL or Redshift refuses a row with a NUL in it, and loses the
+// event. Whoever removes it instead of replacing it makes two keys one.
+func TestNULLeavesAsTheReplacementCharacter(t *testing.T) {
+	const r = "\uFFFD"
+	messages, err := NewMessages(anOrder(), []map[string]any{{
+		"event": "a\x00b", "userId": "\x00", "messageId": "id\x00",
+		"properties": map[string]any{
+			"key": 1, "key\x00": 2, "text": "\x00\x00", "list": []any{"\x00", map[string]any{"\x00": "c"}},
+			"escaped": `\u0000`, "twice": `\\u0000`, "after a backslash": "\\\x00", "quoted": "\"\x00\"", "line\n": "\t\x00\n",
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(messages[0].JSON, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"type": "track", "event": "a" + r + "b", "userId": r, "messageId": "id" + r, "timestamp": "2026-11-02T10:30:00.500Z",
+		"properties": map[string]any{
+			"key": 1.0, "key" + r: 2.0, "text": r + r, "list": []any{r, map[string]any{r: "c"}},
+			"escaped": `\u0000`, "twice": `\\u0000`, "after a backslash": "\\" + r, "quoted": "\"" + r + "\"", "line\n": "\t" + r + "\n",
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if messages[0].ID != got["messageId"] {
+		t.Errorf("Message.ID is %q, the JSON has %q", messages[0].ID, got["messageId"])
+	}
+}
+
+func TestNULInAnOrdersIDAndInProductLines(t *testing.T) {
+	fact := anOrder()
+	fact.ResourceID = "order\x00"
+	lines := make([]any, 3000)
+	for i := range lines {
+		lines[i] = map[string]any{"sku": "a\x00"}
+	}
+	message := made(t, fact, map[string]any{"event": "E", "properties": map[string]any{"products": lines}})[0]
+	if id := message["messageId"]; id != "order-completed:order\uFFFD:0-track:"+salt1 {
+		t.Errorf("the messageId is %q", id)
+	}
+	products := message["properties"].(map[string]any)["products"].([]any)
+	if len(products) == 0 || len(products) == len(lines) {
+		t.Fatalf("%d lines are left, want some to be left off", len(products))
+	}
+	for _, line := range products {
+		if sku := line.(map[string]any)["sku"]; sku != "a\uFFFD" {
+			t.Fatalf("a line has the sku %q", sku)
+		}
 	}
 }

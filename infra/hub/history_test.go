@@ -74,7 +74,7 @@ func connect(t *testing.T, dir string, shop *commercetest.Server, host string) {
 	}
 	if host != "" {
 		put(t, filepath.Join(dir, settings.SegmentHost), host)
-		put(t, filepath.Join(dir, settings.SegmentWriteKey), "a-source's")
+		put(t, filepath.Join(dir, settings.SegmentWriteKey), "a-sources-key")
 	}
 }
 
@@ -223,7 +223,7 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 		})
 	}
 	t.Run("a source's key is needed for Segment", func(t *testing.T) {
-		put(t, filepath.Join(dir, settings.SegmentWriteKey), "inbox_1")
+		put(t, filepath.Join(dir, settings.SegmentWriteKey), "inbox_0123456789")
 		if got := command(t, "", "backfill", "orders", "--since", "1d", "--dir", dir); !strings.Contains(got.stderr, "still the one made for the inbox") {
 			t.Errorf("it says %s", got.stderr)
 		}
@@ -232,7 +232,7 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 		if err := os.Remove(filepath.Join(dir, settings.CommerceClientID)); err != nil {
 			t.Fatal(err)
 		}
-		put(t, filepath.Join(dir, settings.SegmentWriteKey), "a-source's")
+		put(t, filepath.Join(dir, settings.SegmentWriteKey), "a-sources-key")
 		if got := command(t, "", "backfill", "orders", "--since", "1d", "--dir", dir); !strings.Contains(got.stderr, settings.CommerceClientID+" is not set") {
 			t.Errorf("it says %s", got.stderr)
 		}

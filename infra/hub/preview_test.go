@@ -14,14 +14,14 @@ func TestPreviewPrintsTheExactBody(t *testing.T) {
 	dir := t.TempDir()
 	const template = `{"event": "Order Completed", "userId": payload.data.id, "properties": {"s": "<a & b>", "n": payload.data.n}}`
 	put(t, filepath.Join(dir, "templates/order-completed"), template)
-	put(t, filepath.Join(dir, "segment/write-key"), "key") // whose SHA-256 begins with 2c70e12b
+	put(t, filepath.Join(dir, "segment/write-key"), "a-write-key") // whose SHA-256 begins with 9b12f959
 	file := filepath.Join(t.TempDir(), "order.json")
 	put(t, file, strings.Replace(order("order.paid", "o-1"), `"type":"order"`, `"type":"order","n":1234567890123`, 1))
 	const want = `{
   "batch": [
     {
       "event": "Order Completed",
-      "messageId": "order-completed:o-1:0-track:2c70e12b",
+      "messageId": "order-completed:o-1:0-track:9b12f959",
       "properties": {
         "n": 1234567890123,
         "s": "<a & b>"

@@ -52,11 +52,11 @@ func TestTheFirstRunMakesSettingsForItsOwnerOnly(t *testing.T) {
 func TestALaterRunKeepsWhatIsThere(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "commerce/webhook-secret"), "newest\nolder\n")
-	put(t, filepath.Join(dir, "segment/write-key"), "mine")
+	put(t, filepath.Join(dir, "segment/write-key"), "my-write-key")
 	sample := filepath.Join(dir, "samples", sampleName+".json")
 	put(t, sample, "{}")
 	h := startIn(t, dir)
-	for file, want := range map[string]string{"commerce/webhook-secret": "newest\nolder\n", "segment/write-key": "mine", "samples/" + sampleName + ".json": "{}"} {
+	for file, want := range map[string]string{"commerce/webhook-secret": "newest\nolder\n", "segment/write-key": "my-write-key", "samples/" + sampleName + ".json": "{}"} {
 		if content, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(content) != want {
 			t.Errorf("%s is now %q, %v", file, content, err)
 		}
@@ -239,13 +239,13 @@ func TestWhatIsWrittenToTheDirectoryCountsAtOnce(t *testing.T) {
 
 	elsewhere := make(chan struct{})
 	segment := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if key, _, _ := r.BasicAuth(); key != "real-key" || r.URL.Path != "/v1/import" {
+		if key, _, _ := r.BasicAuth(); key != "a-real-key" || r.URL.Path != "/v1/import" {
 			t.Errorf("Segment is asked for %s with the key %q", r.URL, key)
 		}
 		close(elsewhere)
 	}))
 	defer segment.Close()
-	h.set("segment/write-key", "real-key")
+	h.set("segment/write-key", "a-real-key")
 	h.set("segment/path", "/v1/import")
 	h.set("segment/host", segment.URL)
 	time.Sleep(liveFor)

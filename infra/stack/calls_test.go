@@ -82,7 +82,7 @@ func callsOf(t *testing.T, row tracking.Tracking) []string {
 	}
 	store := settings.NewEditableParameterStore(ssm.NewFromConfig(config), prefix)
 	for name, value := range map[string]string{
-		settings.WebhookSecret: secret, settings.SegmentWriteKey: "key", settings.SegmentHost: segment.URL, settings.Template(row): `{"event": "x", "userId": "y"}`,
+		settings.WebhookSecret: secret, settings.SegmentWriteKey: "a-write-key", settings.SegmentHost: segment.URL, settings.Template(row): `{"event": "x", "userId": "y"}`,
 	} {
 		if err := store.Put(t.Context(), name, value); err != nil {
 			t.Fatal(err)

@@ -152,13 +152,26 @@ func parsePath(value string) (string, error) {
 
 func parseTrimmed(value string) (string, error) { return strings.TrimSpace(value), nil }
 
-// parseWriteKey takes visible ASCII characters. It is strict because Segment is
-// not: to a wrong write key it answers 200 and drops the event.
+// shortestWriteKey is under every write key that Segment has ever given out: those of
+// today have 32 letters and digits, those in the examples of its first libraries have 10.
+const shortestWriteKey = 10
+
+// parseWriteKey takes letters, digits, hyphens and underscores. It is strict because
+// Segment is not: to most wrong write keys it answers 200 and drops the event, and to one
+// that is cut off it may answer 400 to everything. It is no stricter than that, for a host
+// that speaks Segment's protocol may give out keys of another length.
 func parseWriteKey(value string) (string, error) {
+	const remedy = "copy the write key alone from the source's API keys in Segment, which is 32 letters and digits"
 	key := strings.TrimSpace(value)
-	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", errors.New("it holds white space, or a character that no write key has: " +
-			"copy the write key alone from the source's API keys in Segment")
+	if strings.ContainsFunc(key, isNotOfAWriteKey) {
+		return "", errors.New("it holds white space, or a character that no write key has: " + remedy)
+	}
+	if len(key) < shortestWriteKey {
+		return "", fmt.Errorf("it has %d characters, fewer than any write key: %s", len(key), remedy)
 	}
 	return key, nil
+}
+
+func isNotOfAWriteKey(r rune) bool {
+	return r > unicode.MaxASCII || r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 }

@@ -64,12 +64,12 @@ func TestParse(t *testing.T) {
 		{"parameters of other trackings do not matter",
 			map[string]string{"tracking/order-updated/enabled": "perhaps", "templates/order-updated": "{}"}, func(*relay.Config) {}},
 		{"every parameter is taken",
-			map[string]string{"segment/host": "https://events.eu1.segmentapis.com", "segment/path": "/v1/b", "segment/write-key": "wk",
+			map[string]string{"segment/host": "https://events.eu1.segmentapis.com", "segment/path": "/v1/b", "segment/write-key": "write_key-1",
 				"commerce/webhook-secret": "glow-worm", "tracking/order-completed/enabled": "false",
 				"tracking/order-completed/events": "order.fulfilled", "templates/order-completed": "{}\n"},
 			func(c *relay.Config) {
 				*c = relay.Config{Events: []string{"order.fulfilled"}, Template: "{}\n", Secrets: commerce.Secrets{"glow-worm"},
-					Segment: segment.Endpoint{Host: "https://events.eu1.segmentapis.com", Path: "/v1/b", WriteKey: "wk"}}
+					Segment: segment.Endpoint{Host: "https://events.eu1.segmentapis.com", Path: "/v1/b", WriteKey: "write_key-1"}}
 			}},
 		{"a slash after the host is tolerated", map[string]string{"segment/host": "https://proxy.example/"},
 			func(c *relay.Config) { c.Segment.Host = "https://proxy.example" }},
@@ -84,10 +84,10 @@ func TestParse(t *testing.T) {
 		{"a host on this machine may be http, by its IPv6 address", map[string]string{"segment/host": "http://[::1]:8080"},
 			func(c *relay.Config) { c.Segment.Host = "http://[::1]:8080" }},
 		{"white space around a value is not part of it",
-			map[string]string{"segment/host": " https://proxy.example\n", "segment/path": " /v1/b ", "segment/write-key": "\twk\n",
+			map[string]string{"segment/host": " https://proxy.example\n", "segment/path": " /v1/b ", "segment/write-key": "\twrite_key-1\n",
 				"tracking/order-completed/enabled": " true ", "tracking/order-completed/events": " order.authorized\n"},
 			func(c *relay.Config) {
-				c.Segment = segment.Endpoint{Host: "https://proxy.example", Path: "/v1/b", WriteKey: "wk"}
+				c.Segment = segment.Endpoint{Host: "https://proxy.example", Path: "/v1/b", WriteKey: "write_key-1"}
 				c.Events = []string{"order.authorized"}
 			}},
 		{"two secrets are two lines, the newest first", map[string]string{"commerce/webhook-secret": "new\nold"},
@@ -139,6 +139,20 @@ func TestParseTakesSeveralEventsWhereATrackingHappensAgainAndAgain(t *testing.T)
 	}
 }
 
+func TestParseTakesEveryFormOfAWriteKey(t *testing.T) {
+	for name, key := range map[string]string{
+		"of 32 letters and digits":       "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA",
+		"of 10, as in old examples":      "q7w3e9r2t1",
+		"of a proxy, as a UUID":          "0f6a0c3e-2f7b-4f0a-9a55-3e2a5c1d7b10",
+		"with the underscore of a stage": "staging_q7w3e9r2t1",
+	} {
+		config, err := settings.Parse(tracking.OrderCompleted, map[string]string{"segment/write-key": key})
+		if err != nil || config.Segment.WriteKey != key {
+			t.Errorf("a write key %s: got %q, %v", name, config.Segment.WriteKey, err)
+		}
+	}
+}
+
 func TestParseDoesNotHandOutTheCatalogueItself(t *testing.T) {
 	config, err := settings.Parse(tracking.OrderUpdated, nil)
 	if err != nil {
@@ -178,6 +192,15 @@ func TestParseSaysWhatIsWrongAndWhatToPutThere(t *testing.T) {
 		{"a write key with white space inside", key, "zzz zzz", "holds white space", "copy the write key alone"},
 		{"two write keys", key, "zzz\nqqq", "holds white space", "copy the write key alone"},
 		{"a write key with a character nobody sees", key, "zzz\u200b", "a character that no write key has", "copy the write key alone"},
+		{"a write key in quotes", key, `"aB3dE6gH9jK2mN5p"`, "a character that no write key has", "copy the write key alone"},
+		{"a write key in curly quotes", key, "“aB3dE6gH9jK2mN5p”", "a character that no write key has", "copy the write key alone"},
+		{"a write key with letters of another alphabet", key, "аB3dE6gH9jK2mN5p", "a character that no write key has", "copy the write key alone"},
+		{"a URL instead of a write key", key, "https://api.segment.io", "a character that no write key has", "copy the write key alone"},
+		{"the Authorization header instead of a write key", key, "YUIzZEU2Z0g5aks=", "a character that no write key has", "copy the write key alone"},
+		{"an assignment instead of a write key", key, "SEGMENT_WRITE_KEY=aB3dE6gH9j", "a character that no write key has", "copy the write key alone"},
+		{"a write key that is cut off with an ellipsis", key, "aB3dE6gH9j...", "a character that no write key has", "copy the write key alone"},
+		{"a write key that is hidden by dots", key, "••••••••••••", "a character that no write key has", "copy the write key alone"},
+		{"a write key that is cut off", key, "aB3dE6gH9", "it has 9 characters", "copy the write key alone"},
 		{"a Commerce URL in clear", "commerce/token-url", "http://euwest.api.elasticpath.com", "in clear", "use your store's API base URL"},
 		{"three secrets", "commerce/webhook-secret", "zzz\nqqq\nxxx", "holds 3 secrets", "keep the newest on the first line"},
 		{"enabled in another spelling", enabled, "True", "is neither true nor false", "put one of the two"},

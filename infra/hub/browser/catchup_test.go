@@ -106,7 +106,7 @@ func TestTheBackfillOfAShop(t *testing.T) {
 	t.Parallel()
 	commerce, segment, h := commercetest.Start(t), startSink(t), start(t, withoutEditor)
 	h.connects(commerce)
-	h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-source's"})
+	h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-sources-key"})
 	const orders = 1500
 	for n := range orders {
 		addOrder(commerce, time.Date(2026, 3, 1, 0, 0, n, 0, time.UTC), "unpaid")
@@ -148,7 +148,7 @@ func TestWhatWasLostIsFoundAndSent(t *testing.T) {
 	t.Parallel()
 	commerce, segment, h := commercetest.Start(t), startSink(t), start(t, withoutEditor)
 	h.connects(commerce)
-	h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-source's"})
+	h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-sources-key"})
 	now := time.Now()
 	h.takes(addOrder(commerce, now, "unpaid"), now)
 	// The hub knows of webhooks since its first one, so what it has lost is younger.
@@ -213,7 +213,7 @@ func catchUpPages(h *hub, commerce *commercetest.Server) []shot {
 			p.Sees("write a time such as")
 		}},
 		{"catchup-sending", func(p *browser.Page) {
-			h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-source's"})
+			h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-sources-key"})
 			plan(p)
 			p.Follow("Send 400 events")
 			p.Sees("134 of 400 events sent")

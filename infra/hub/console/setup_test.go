@@ -709,7 +709,7 @@ func TestWhatCouldNotBeSavedIsSavedTheNextTime(t *testing.T) {
 	store := &throttled{c.Site.Store, settings.SegmentWriteKey}
 	c.Site.Store = store
 	b := browseAt(t, c, map[string]string{settings.SegmentHost: settings.DefaultHost})
-	filled := url.Values{"region": {regionEU}, "write_key": {"eu-key"}}
+	filled := url.Values{"region": {regionEU}, "write_key": {"eu-write-key"}}
 	status, page := b.submit("/connections", "/connections/segment", filled)
 	wants(t, page, "parameter segment/write-key: throttled")
 	if status != http.StatusBadGateway {

@@ -172,7 +172,7 @@ func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
 		t.Errorf("unfinished is %+v", got)
 	}
 	for name, values := range map[string][2]string{
-		settings.CommerceClientID: {"another-shop's", "id"}, settings.SegmentWriteKey: {"another-source's", ""},
+		settings.CommerceClientID: {"another-shop's", "id"}, settings.SegmentWriteKey: {"another-sources-key", ""},
 	} {
 		if err := home.Put(t.Context(), name, values[0]); err != nil {
 			t.Fatal(err)

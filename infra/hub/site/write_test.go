@@ -58,19 +58,19 @@ func TestNoHostIsEverPairedWithAnotherOnesKey(t *testing.T) {
 		pairs           []string
 		says            string
 	}{
-		{"to another region", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
-			map[string]string{settings.SegmentHost: eu, settings.SegmentPath: "/v1/batch", settings.SegmentWriteKey: "eu-key", "tracking/order-updated/enabled": "false"},
-			[]string{eu + " eu-key"}, ""},
-		{"for the first time", map[string]string{settings.SegmentHost: us}, map[string]string{settings.SegmentHost: eu, settings.SegmentWriteKey: "eu-key"},
-			[]string{eu + " ", eu + " eu-key"}, ""},
-		{"to a proxy, with the same key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
-			map[string]string{settings.SegmentHost: "https://proxy.example", settings.SegmentWriteKey: "us-key"}, []string{"https://proxy.example us-key"}, ""},
-		{"to another key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
-			map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-other"}, []string{us + " us-other"}, ""},
-		{"to another region without its key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
+		{"to another region", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: eu, settings.SegmentPath: "/v1/batch", settings.SegmentWriteKey: "eu-write-key", "tracking/order-updated/enabled": "false"},
+			[]string{eu + " eu-write-key"}, ""},
+		{"for the first time", map[string]string{settings.SegmentHost: us}, map[string]string{settings.SegmentHost: eu, settings.SegmentWriteKey: "eu-write-key"},
+			[]string{eu + " ", eu + " eu-write-key"}, ""},
+		{"to a proxy, with the same key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: "https://proxy.example", settings.SegmentWriteKey: "us-write-key"}, []string{"https://proxy.example us-write-key"}, ""},
+		{"to another key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-other-key"}, []string{us + " us-other-key"}, ""},
+		{"to another region without its key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
 			map[string]string{settings.SegmentHost: eu}, nil, "parameter segment/write-key: the one that is set belongs to another host"},
-		{"to the same region, written otherwise", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-key"},
-			map[string]string{settings.SegmentHost: us + "/"}, []string{us + " us-key"}, ""},
+		{"to the same region, written otherwise", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: us + "/"}, []string{us + " us-write-key"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := &pairing{Home{settings.Dir(t.TempDir())}, map[string]bool{}}
@@ -124,8 +124,8 @@ func (l leaving) Put(ctx context.Context, name, value string) error {
 
 func TestWhoLeavesWhileTheRegionChangesLeavesAHost(t *testing.T) {
 	home := Home{settings.Dir(t.TempDir())}
-	current := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "us-key"}
-	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "eu-key"}
+	current := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "us-write-key"}
+	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "eu-write-key"}
 	ctx, leave := context.WithCancel(t.Context())
 	_, err := Site{Store: leaving{home, leave}, Name: "the store"}.Write(ctx, current, wanted)
 	if after, unread := (Site{Store: home}).Read(t.Context(), AllNames()); err != nil || unread != nil || !maps.Equal(after, wanted) {

@@ -15,7 +15,7 @@ Events flow: **accepted** (Commerce was answered 202) → queue → **delivered*
 
 | you see | it is | do |
 |---|---|---|
-| *blocked* | a template fails, the write key is missing, or Segment answers 401 | read ` + "`reason`" + ` in the function's log, mend the parameter: what waits flows by itself |
+| *blocked* | a template fails, the write key is missing, or Segment answers 401, 403, 404, 405, a redirect, or 400 to everything | read ` + "`reason`" + ` in the function's log, mend the parameter: what waits flows by itself |
 | *age* | Segment is down or slow, or it is blocked | look at Segment's status page, else as above |
 | *dead letters*, *buried* | an event that can never be delivered, or 30 hours of failures | read ` + "`reason`" + ` in the function's log; mend it; redrive |
 | *forged* | a wrong secret, again and again | compare the integration's secret key with ` + "`commerce/webhook-secret`" + ` |

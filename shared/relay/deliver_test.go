@@ -85,7 +85,7 @@ func TestAnEventWithSeveralMessagesTakesTheWorstOfTheirOutcomes(t *testing.T) {
 		{"all are delivered", nil, "delivered"},
 		{"one is refused for good", map[string]int{"1-a": 400}, "buried segment_400"},
 		{"one is to be tried again", map[string]int{"1-b": 503}, "postponed segment_503"},
-		{"one is refused and the other to be tried again", map[string]int{"1-a": 400, "1-b": 503}, "postponed segment_503"},
+		{"one is refused and the other to be tried again", map[string]int{"1-a": 400, "1-b": 503}, "postponed segment_400"},
 		{"the other way round", map[string]int{"1-a": 503, "1-b": 400}, "postponed segment_503"},
 	}
 	for _, c := range cases {

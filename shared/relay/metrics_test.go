@@ -70,7 +70,7 @@ func TestEveryEndIsCounted(t *testing.T) {
 		{"one that Segment cannot take now", "deliver", func(w *world) { w.segment.answer = status(500) }, secret, webhook("1"), []string{metrics.Postponed}},
 		{"one that somebody must mend", "deliver", func(w *world) { w.settings.config.Template = `(` }, secret, webhook("1"), []string{metrics.Blocked, metrics.Postponed}},
 		{"one that has waited for long", "deliver", func(w *world) { w.segment.answer = status(500); w.spool.age = time.Hour }, secret, webhook("1"), []string{metrics.Late, metrics.Postponed}},
-		{"one that no attempt can deliver", "deliver", func(w *world) { w.segment.answer = status(400) }, secret, webhook("1"), []string{metrics.Buried}},
+		{"one that no attempt can deliver", "deliver", func(w *world) { w.segment.answer = status(422) }, secret, webhook("1"), []string{metrics.Buried}},
 		{"one that is found forged only now", "deliver", noSecret, "guess", webhook("1"), []string{metrics.Buried, metrics.Forged}},
 	}
 	for _, c := range cases {

@@ -98,7 +98,7 @@ func TestEveryAnswerOfSegmentEndsAsTheTableSays(t *testing.T) {
 		switch {
 		case status <= 299:
 			return "delivered  INFO"
-		case status == 401, status == 403, status <= 399:
+		case status <= 399, slices.Contains([]int{400, 401, 403, 404, 405, 413}, status):
 			return "postponed " + reason + " ERROR"
 		case slices.Contains([]int{408, 410, 429, 460}, status):
 			return "postponed " + reason + " WARN"

@@ -123,9 +123,9 @@ func TestWhatCannotBeSettledStaysOnItsQueue(t *testing.T) {
 		line   string
 	}{
 		{"postponing fails", func(w *world) { w.spool.postponeErr = errDown }, 503, "WARN postponed: the queue is down"},
-		{"burying fails", func(w *world) { w.spool.buryErr = errDown }, 400, "ERROR buried: the queue is down"},
+		{"burying fails", func(w *world) { w.spool.buryErr = errDown }, 422, "ERROR buried: the queue is down"},
 		{"there is no queue to postpone it on", func(w *world) { w.relay.Spool = nil }, 503, "WARN postponed: there is no queue"},
-		{"there are no dead letters to bury it in", func(w *world) { w.relay.Spool = nil }, 400,
+		{"there are no dead letters to bury it in", func(w *world) { w.relay.Spool = nil }, 422,
 			"ERROR buried: there is no dead-letter queue to bury it in: it stays where it is until its queue gives it up"},
 	}
 	for _, c := range cases {
@@ -143,10 +143,10 @@ func TestWhatCannotBeSettledStaysOnItsQueue(t *testing.T) {
 
 func TestADeadLetterSaysWhyAndWhatItIsAbout(t *testing.T) {
 	w := newWorld(t)
-	w.segment.answer = status(400)
+	w.segment.answer = status(422)
 	w.accept(t, secret, webhook("1"))
 	w.deliver(t)
 	equal(t, "burial", w.spool.DeadLetters()[0].Burial, relay.Burial{
-		Tracking: "order-completed", Reason: "segment_400", Detail: "Segment's own words", Resource: "1", Receives: 1,
+		Tracking: "order-completed", Reason: "segment_422", Detail: "Segment's own words", Resource: "1", Receives: 1,
 	})
 }

@@ -126,20 +126,12 @@ func TestTheTableForErrors(t *testing.T) {
 		{name: "Segment's 200 delivers", given: answers(200), answer: accepted, outcome: "delivered", level: "INFO", asks: segmentGets},
 		{name: "Segment's 202 delivers", given: answers(202), answer: accepted, outcome: "delivered", level: "INFO", asks: segmentGets},
 		{
-			name: "Segment's 400 buries", given: answers(400),
+			name: "Segment's 400 for one message while others are taken buries", given: refusesFirst(400),
 			answer: accepted, outcome: "buried", reason: "segment_400", level: "ERROR", dead: "segment_400", asks: segmentGets,
 		},
 		{
-			name: "Segment's 413 buries", given: answers(413),
+			name: "Segment's 413 for one message while others are taken buries", given: refusesFirst(413),
 			answer: accepted, outcome: "buried", reason: "segment_413", level: "ERROR", dead: "segment_413", asks: segmentGets,
-		},
-		{
-			name: "Segment's 401 postpones and alarms", given: answers(401),
-			answer: accepted, outcome: "postponed", reason: "segment_401", level: operatorMends, asks: segmentGets,
-		},
-		{
-			name: "Segment's 403 postpones and alarms", given: answers(403),
-			answer: accepted, outcome: "postponed", reason: "segment_403", level: operatorMends, asks: segmentGets,
 		},
 		{
 			name: "a network that is down postpones",
@@ -155,7 +147,13 @@ func TestTheTableForErrors(t *testing.T) {
 		c.answer, c.outcome, c.reason, c.level, c.asks = accepted, "postponed", fmt.Sprintf("segment_%d", code), "WARN", segmentGets
 		cases = append(cases, c)
 	}
-	for _, code := range []int{404, 422, 501, 505} {
+	for _, code := range []int{301, 302, 304, 307, 308, 400, 401, 403, 404, 405, 413} {
+		c := cases[0]
+		c.name, c.given, c.key = fmt.Sprintf("Segment's %d for everything postpones and alarms", code), answers(code), ""
+		c.answer, c.outcome, c.reason, c.level, c.asks = accepted, "postponed", fmt.Sprintf("segment_%d", code), operatorMends, segmentGets
+		cases = append(cases, c)
+	}
+	for _, code := range []int{402, 406, 422, 501, 505} {
 		c := cases[0]
 		c.name, c.given, c.key = fmt.Sprintf("Segment's %d buries", code), answers(code), ""
 		c.reason = fmt.Sprintf("segment_%d", code)
@@ -229,6 +227,16 @@ func TestWhatThePersonInChargeMendsFlowsByItself(t *testing.T) {
 			func(w *world) { w.segment.answer = nil },
 		},
 		{
+			"a 400 from Segment to a write key that is cut off",
+			func(w *world) { w.segment.answer = status(400) },
+			func(w *world) { w.segment.answer = nil },
+		},
+		{
+			"a 404 from Segment to a path that is wrong",
+			func(w *world) { w.segment.answer = status(404) },
+			func(w *world) { w.segment.answer = nil },
+		},
+		{
 			"settings that cannot be read",
 			func(w *world) { w.settings.err = errDown },
 			func(w *world) { w.settings.err = nil },
@@ -246,6 +254,14 @@ func TestWhatThePersonInChargeMendsFlowsByItself(t *testing.T) {
 			equal(t, "kept when it is mended", len(w.deliver(t)), 0)
 			equal(t, "taken by Segment", w.segment.taken, []string{"1"})
 		})
+	}
+}
+
+// refusesFirst has the template write two messages, of which Segment refuses the first.
+func refusesFirst(code int) func(*world) {
+	return func(w *world) {
+		w.settings.config.Template = `["bad", "good"].{"event": "Order Completed", "properties": {"order_id": $}}`
+		w.segment.answer = statusFor(map[string]int{"bad": code})
 	}
 }
 

@@ -54,29 +54,60 @@ func (c *Client) Close() { c.senders.close() }
 //
 // It takes as many requests as Segment's limits ask for, one after the other,
 // each tried once and for 8 s at most. A batch that Segment refuses for its
-// contents (400, 413) is sent again one by one, so that a bad message does not
-// take the good ones with it. Where an answer says that the next request would
-// meet the same, and where the context ends, the rest is postponed unsent.
+// contents (400, 413) is sent again in halves, so that a bad message does not
+// take the good ones with it: see judgeRefusals. Where an answer says that the next
+// request would meet the same, and where the context ends, the rest is postponed unsent.
 func (c *Client) Deliver(ctx context.Context, to Endpoint, messages []Message) []Outcome {
 	outcomes := make([]Outcome, 0, len(messages))
 	address, missing := to.check()
 	if missing != nil {
 		return appendFor(messages, outcomes, *missing)
 	}
+	var alone []int // the places of the messages that were refused by themselves
+	halvings := 0
 	for parts := split(messages); len(parts) > 0; {
 		part := parts[0]
 		parts = parts[1:]
 		outcome := c.send(ctx, to, address, part)
-		if outcome.refusesBatch() && len(part) > 1 {
-			parts = slices.Concat(slices.Collect(slices.Chunk(part, 1)), parts)
+		switch {
+		case outcome.refusesBatch() && len(part) > 1 && halvings < maxHalvings:
+			halvings++
+			half := len(part) / 2
+			parts = slices.Concat([][]Message{part[:half], part[half:]}, parts)
 			continue
-		}
-		if outcome.endsDelivery() {
-			return appendFor(messages[len(outcomes):], outcomes, outcome)
+		case outcome.refusesBatch() && len(part) == 1:
+			alone = append(alone, len(outcomes))
+		case outcome.endsDelivery():
+			part, parts = messages[len(outcomes):], nil
 		}
 		outcomes = appendFor(part, outcomes, outcome)
 	}
+	judgeRefusals(outcomes, alone)
 	return outcomes
+}
+
+// maxHalvings bounds how often the refused batches of one delivery are halved. One bad
+// message among 2,500 takes twelve, and sixteen that are all bad take fifteen. What is not
+// looked into by then is postponed, and the next delivery goes on with it.
+const maxHalvings = 32
+
+// judgeRefusals decides what a refusal for the contents (400, 413) means. Segment says the
+// same of one message and, to a write key that is cut off, of everything. So a message is
+// to be buried only where it was refused by itself and the same delivery had others taken.
+// Where nothing was taken, nothing shows that it is the message: it waits for the
+// operator, also where it was the only one.
+func judgeRefusals(outcomes []Outcome, alone []int) {
+	if !slices.ContainsFunc(outcomes, func(o Outcome) bool { return o.Verdict == Delivered }) {
+		return // as OutcomeOf has it
+	}
+	for i := range outcomes {
+		if outcomes[i].refusesBatch() {
+			outcomes[i].Operator = false
+		}
+	}
+	for _, i := range alone {
+		outcomes[i].Verdict = Bury
+	}
 }
 
 // appendFor appends the one outcome that all of these messages have.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -28,7 +29,7 @@ type Outcome struct {
 	Verdict    Verdict
 	Status     int           // HTTP status, 0 where there was no answer, or not a whole one
 	RetryAfter time.Duration // what Segment asked for, 0 to 300 s; 0 where it did not
-	Operator   bool          // the operator must mend something: 401, 403, a redirect, a missing key
+	Operator   bool          // the operator must correct something: 400 for everything, 401, 404, a redirect, a missing key, …
 	Reason     string        // short, stable, no personal data: "segment_429"
 	Detail     string        // Segment's own words or the network's, at most 200 bytes, without the write key
 }
@@ -41,16 +42,17 @@ const (
 	reasonNoEndpoint  = "endpoint_invalid"
 )
 
-// OutcomeOf is the one table of what a status of Segment's means. It follows
-// the retry policy of Segment's Node SDK, but for 401 and 403, and for what is
-// no answer to a batch at all (1xx, a redirect): those are about the settings,
-// and nothing may be lost to a setting.
+// OutcomeOf is the one table of what a status of Segment's means for a whole request. It
+// follows the retry policy of Segment's Node SDK, but for what may be about the settings:
+// nothing may be lost to a setting. That is 401, 403, 404 and 405, what is no answer to a
+// batch at all (1xx, a redirect), and, until others are taken (see judgeRefusals), 400 and
+// 413.
 func OutcomeOf(status int) Outcome {
 	outcome := Outcome{Status: status, Reason: fmt.Sprintf("segment_%d", status)}
 	switch {
 	case status >= 200 && status <= 299:
 		outcome.Verdict = Delivered
-	case status == 401, status == 403, status <= 199, status >= 300 && status <= 399:
+	case status <= 199, status >= 300 && status <= 399, slices.Contains([]int{400, 401, 403, 404, 405, 413}, status):
 		outcome.Verdict, outcome.Operator = Postpone, true
 	case status == 408, status == 410, status == 429, status == 460:
 		outcome.Verdict = Postpone
@@ -74,7 +76,7 @@ func (o Outcome) refusesBatch() bool {
 // answer, Segment asked for a pause, or the settings are wrong. A bare 5xx does
 // not: one message may cause it, and must not keep back those behind it.
 func (o Outcome) endsDelivery() bool {
-	return o.Verdict == Postpone &&
+	return o.Verdict == Postpone && !o.refusesBatch() &&
 		(o.Status == 0 || o.Status == http.StatusTooManyRequests || o.RetryAfter > 0 || o.Operator)
 }
 

@@ -27,7 +27,7 @@ func TestEveryStatusHasItsVerdict(t *testing.T) {
 		switch {
 		case status <= 299:
 			want.Verdict = Delivered
-		case status <= 399, status == 401, status == 403:
+		case status <= 399, slices.Contains([]int{400, 401, 403, 404, 405, 413}, status):
 			want.Verdict, want.Operator = Postpone, true
 		case status == 501, status == 505, status <= 499 && !slices.Contains(postponed, status):
 			want.Verdict = Bury

@@ -200,6 +200,8 @@ func TestEvents(t *testing.T) {
 		{"a template is broken", []executions.Execution{came(time.Minute, executions.Waiting, "template")}, only, deployed, "fault ok",
 			[]string{"because of template", "hub executions --outcome accepted,waiting --tracking order-completed --prefix /shop", "flow by themselves"}},
 		{"Segment redirects", []executions.Execution{came(time.Minute, executions.Waiting, "segment_301")}, only, deployed, "fault ok", nil},
+		{"Segment answers 404", []executions.Execution{came(time.Minute, executions.Waiting, "segment_404")}, only, deployed, "fault ok", nil},
+		{"Segment answers 400 to everything", []executions.Execution{came(time.Minute, executions.Waiting, "segment_400")}, only, deployed, "fault ok", nil},
 		{"dead letters", []executions.Execution{came(1, executions.Buried, "message_invalid"), came(2, executions.Buried, "message_invalid"), came(3, executions.Buried, "forged")}, only, deployed,
 			"warning ok", []string{"buried in the last 24 hours: 1 forged, 2 message_invalid", "hub deadletters redrive --prefix /shop"}},
 		{"dead letters on this machine", []executions.Execution{came(1, executions.Buried, "message_invalid")}, only, site.Site{}, "warning ok", []string{"hub deadletters list says why", "hub deadletters redrive"}},

@@ -19,7 +19,8 @@ const late = 15 * time.Minute
 
 // forOperators are the reasons that only somebody's work ends. Redirects of Segment's
 // are as well.
-var forOperators = []string{"template", "write_key_missing", "unverified", "settings", "internal", "segment_401", "segment_403"}
+var forOperators = []string{"template", "write_key_missing", "unverified", "settings", "internal",
+	"segment_400", "segment_401", "segment_403", "segment_404", "segment_405", "segment_413"}
 
 // eventFindings tells what has become of the webhooks that came lately, the newest
 // first: what waits and for how long, what was given up or refused and why, and when

@@ -211,7 +211,9 @@ func (s Store) Mend(reason string) string {
 		return "Mend the template: events then flow by themselves."
 	case "write_key_missing", "unverified", "settings":
 		return "Set what is missing with hub configure" + s.Flag + ": events then flow by themselves."
-	case "segment_401", "segment_403":
+	case "segment_400", "segment_413":
+		return "Segment took nothing that was sent with it. Look at segment/write-key, segment/host and segment/path: events flow by themselves once they are right. If they are, it is the message: it is put among the dead letters once others are taken with it."
+	case "segment_401", "segment_403", "segment_404", "segment_405":
 		return "Look at segment/write-key, segment/host and segment/path: events flow by themselves once they are right."
 	case "commerce_400", "commerce_401", "commerce_403":
 		return "Set the application key of Commerce anew with hub configure" + s.Flag + ", one that may read what the template asks for: events then flow by themselves."

@@ -107,9 +107,10 @@ func (t *Teller) insist(ctx context.Context, messages []segment.Message) (buried
 	}
 }
 
-// isAboutTheMessage says that Segment refuses one message, and not everything.
+// isAboutTheMessage says that Segment refuses one message, while it takes others.
 func isAboutTheMessage(o segment.Outcome) bool {
-	return o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge
+	return o.Verdict == segment.Bury &&
+		(o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge)
 }
 
 // why is what Segment answered, without its own words, which may quote a message; or what

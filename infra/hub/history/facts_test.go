@@ -212,6 +212,26 @@ func TestOnlyWhatCanBeToldIsTold(t *testing.T) {
 	}
 }
 
+func TestOneMessageThatIsRefusedDoesNotKeepBackTheOthers(t *testing.T) {
+	s := openShop(t)
+	for n := 1; n <= 3; n++ {
+		s.addOrder(n, day, "incomplete", "unpaid")
+	}
+	s.segment.answer = func(_ int, body []byte) (int, error) {
+		if strings.Contains(string(body), s.order(2)) {
+			return http.StatusBadRequest, nil
+		}
+		return http.StatusOK, nil
+	}
+	position := NewPosition(s.file("position"), Orders, day, day.AddDate(0, 1, 0), 3)
+	if err := s.teller().Backfill(t.Context(), position, s.journal(), func(Position) {}); err != nil {
+		t.Fatal(err)
+	}
+	if position.Sent != 2 || position.Refused != 1 {
+		t.Errorf("%d sent and %d refused, want 2 and 1", position.Sent, position.Refused)
+	}
+}
+
 func TestWhatSegmentAnswersDecidesHowItGoesOn(t *testing.T) {
 	const always = 1000
 	tests := []struct {
@@ -224,7 +244,7 @@ func TestWhatSegmentAnswersDecidesHowItGoesOn(t *testing.T) {
 		{"an outage stays", http.StatusServiceUnavailable, always, 0, 0, 120, "try again later"},
 		{"the source refuses the key", http.StatusUnauthorized, always, 0, 0, 0, "check the write key"},
 		{"the path is wrong", http.StatusNotFound, always, 0, 0, 0, "check the write key, the host and the path"},
-		{"the message is refused", http.StatusBadRequest, always, 0, 1, 0, ""},
+		{"the key is cut off, so that everything is refused", http.StatusBadRequest, always, 0, 0, 0, "check the write key"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -160,8 +160,8 @@ func TestWhatIsKnownOfAWebhookDecidesWhetherItIsMissing(t *testing.T) {
 		}, day, Tally{Missing: 1}},
 		{"Segment refused it when it was sent", nil, func(s *shop, _ *ledger) {
 			s.segment.answer = func(int, []byte) (int, error) { return http.StatusBadRequest, nil }
-			if err := s.backfill(s.t.Context(), Orders); err != nil {
-				s.t.Fatal(err)
+			if err := s.backfill(s.t.Context(), Orders); err == nil {
+				s.t.Fatal("what is all refused counts as sent")
 			}
 		}, day, Tally{Missing: 1}},
 		{"the template makes nothing of it", nil, func(s *shop, _ *ledger) {

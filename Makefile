@@ -8,7 +8,8 @@ help: ## List the targets
 
 .PHONY: run
 run: ## Run everything here: post webhooks, see what Segment would be told
-	@go build -o bin/hub ./infra/hub && exec ./bin/hub run
+	@go build -o bin/ ./infra/hub
+	@./bin/hub run
 
 .PHONY: test
 test: ## Run every test, with the race detector
@@ -56,6 +57,7 @@ tidy:
 lint:
 	go vet ./...
 	go tool staticcheck ./...
+	go run ./infra/portable
 
 SCALE ?= 10
 

@@ -6,8 +6,7 @@
 // function and raises no alarm. Of a resource that changes between two deployments it
 // takes what moto takes, and fails on the rest.
 //
-// What it needs besides Python 3 and Node.js it installs below infra, once, in the
-// versions that requirements.txt and package-lock.json name.
+// Package tools installs what it needs.
 package emulator
 
 import (
@@ -24,6 +23,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"commerce-segment/infra/tools"
 )
 
 // Where everything in the emulator lies.
@@ -74,7 +75,7 @@ func Shared(t testing.TB) *Emulator {
 // start starts an emulator, which ends with this process at the latest.
 func start(t testing.TB) *Emulator {
 	t.Helper()
-	server := exec.Command(Python(t), filepath.Join(infra(t), "emulator", "server.py"))
+	server := exec.Command(tools.Python(t), filepath.Join(tools.Infra(t), "emulator", "server.py"))
 	var stderr bytes.Buffer
 	server.Stderr = &stderr
 	stdin, err := server.StdinPipe()
@@ -153,8 +154,8 @@ func (e *Emulator) CDK(t testing.TB, output string, arguments ...string) string 
 	t.Helper()
 	started := time.Now()
 	arguments = append(arguments, "--no-notices", "--no-color", "--output", output)
-	cli := exec.Command(filepath.Join(NodeModules(t), ".bin", "cdk"), arguments...)
-	cli.Dir = infra(t)
+	cli := exec.Command(filepath.Join(tools.NodeModules(t), ".bin", "cdk"), arguments...)
+	cli.Dir = tools.Infra(t)
 	cli.Env = append(os.Environ(), Environment(e.URL)...)
 	cli.Env = append(cli.Env, "CDK_DISABLE_CLI_TELEMETRY=true", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20")
 	said, err := cli.CombinedOutput()

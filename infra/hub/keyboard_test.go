@@ -2,50 +2,45 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
+	"reflect"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/creack/pty"
+	"golang.org/x/term"
 )
 
 // keyboard is a person at a terminal who runs the program.
 type keyboard struct {
-	t       *testing.T
-	program *exec.Cmd
-	master  *os.File
-	shown   *buffer
-	ended   chan struct{} // closed when all is shown
-	read    int           // how much of what is shown they have read
+	t        *testing.T
+	program  *exec.Cmd
+	terminal *os.File
+	fresh    *term.State // before the program changed it
+	shown    *buffer
+	ended    chan struct{} // closed when all is shown
+	read     int           // how much of what is shown they have read
 }
 
 // openKeyboard runs the built program at a terminal of its own.
 func openKeyboard(t *testing.T, env []string, args ...string) *keyboard {
 	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skipf("this opens a terminal as Linux does, and this is %s", runtime.GOOS)
-	}
 	binary, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	master, slave := openTerminals(t)
-	k := &keyboard{t: t, program: exec.Command(binary, args...), master: master, shown: new(buffer), ended: make(chan struct{})}
+	k := &keyboard{t: t, program: exec.Command(binary, args...), shown: new(buffer), ended: make(chan struct{})}
 	k.program.Env = append(os.Environ(), env...)
-	k.program.Stdin, k.program.Stdout, k.program.Stderr = slave, slave, slave
-	k.program.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := k.program.Start(); err != nil {
+	k.fresh = newTerminal(t)
+	if k.terminal, err = pty.Start(k.program); err != nil {
 		t.Fatal(err)
 	}
-	slave.Close()
-	t.Cleanup(func() { k.program.Process.Kill(); master.Close() })
+	t.Cleanup(func() { k.program.Process.Kill(); k.terminal.Close() })
 	go func() {
 		for chunk := make([]byte, 4096); ; {
-			n, err := master.Read(chunk)
+			n, err := k.terminal.Read(chunk)
 			k.shown.Write(chunk[:n])
 			if err != nil { // nobody has the other end open any more
 				close(k.ended)
@@ -56,22 +51,28 @@ func openKeyboard(t *testing.T, env []string, args ...string) *keyboard {
 	return k
 }
 
-// openTerminals opens both ends of a pseudo-terminal.
-func openTerminals(t *testing.T) (master, slave *os.File) {
+// newTerminal is the state of a terminal that nothing has changed yet.
+func newTerminal(t *testing.T) *term.State {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Skipf("this machine has no pseudo-terminals: %v", err)
-	}
-	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err := errors.Join(err, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)); err != nil {
+	terminal, program, err := pty.Open()
+	if errors.Is(err, pty.ErrUnsupported) {
+		t.Skipf("%s has no pseudo-terminals", runtime.GOOS)
+	} else if err != nil {
 		t.Fatal(err)
 	}
-	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	defer terminal.Close()
+	defer program.Close()
+	state, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return master, slave
+	return state
+}
+
+// echoes says that the terminal shows what is typed, as a new one does.
+func (k *keyboard) echoes() bool {
+	state, err := term.GetState(int(k.terminal.Fd()))
+	return err == nil && reflect.DeepEqual(state, k.fresh)
 }
 
 // answer waits for a question, and types.
@@ -85,10 +86,7 @@ func (k *keyboard) answer(question, typed string) {
 func (k *keyboard) answerUnseen(question, typed string) {
 	k.t.Helper()
 	k.await(question)
-	eventually(k.t, "the terminal shows no more what is typed", func() bool {
-		state, err := unix.IoctlGetTermios(int(k.master.Fd()), unix.TCGETS)
-		return err == nil && state.Lflag&unix.ECHO == 0
-	}, k.shown)
+	eventually(k.t, "the terminal shows no more what is typed", func() bool { return !k.echoes() }, k.shown)
 	k.write(typed)
 }
 
@@ -107,7 +105,7 @@ func (k *keyboard) await(text string) {
 
 func (k *keyboard) write(typed string) {
 	k.t.Helper()
-	if _, err := k.master.WriteString(typed); err != nil {
+	if _, err := k.terminal.WriteString(typed); err != nil {
 		k.t.Fatal(err)
 	}
 }

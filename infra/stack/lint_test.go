@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/tools"
 )
 
 // lintExceptions are the rules of cfn-lint that the stack breaks, and why.
@@ -24,7 +25,7 @@ func TestCfnLintFindsNothing(t *testing.T) {
 	if err := os.WriteFile(file, source, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	lint := exec.Command(emulator.Python(t), "-c", "import sys; from cfnlint.runner import main; sys.exit(main())",
+	lint := exec.Command(tools.Python(t), "-c", "import sys; from cfnlint.runner import main; sys.exit(main())",
 		"--template", file, "--regions", emulator.Region, "--ignore-checks")
 	lint.Args = append(lint.Args, lintExceptions...)
 	if said, err := lint.CombinedOutput(); err != nil {

@@ -8,7 +8,6 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +23,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"commerce-segment/infra/tools"
 )
 
 // patience is how long a page has for what people would call at once.
@@ -61,8 +62,9 @@ type Steps struct{ Clicks, Fields int }
 // Open starts a Chromium until the test ends. Paths are below base.
 func Open(t testing.TB, base string) *Page {
 	t.Helper()
+	program, env := tools.Chromium(t)
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(program(t)), chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU,
+		chromedp.ExecPath(program), chromedp.Env(env...), chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU,
 		chromedp.WindowSize(Width, Height), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
 		chromedp.WSURLReadTimeout(patience),
 	}
@@ -82,22 +84,6 @@ func Open(t testing.TB, base string) *Page {
 	}
 	p.Look("light", Width, Height)
 	return p
-}
-
-// program is the first Chromium that is found.
-func program(t testing.TB) string {
-	t.Helper()
-	for _, name := range []string{
-		"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
-		"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-	} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("there is no Chromium on the PATH, in which the tests look at the console's pages: " +
-		"install it, as with apt-get install chromium, dnf install chromium or brew install --cask chromium")
-	return ""
 }
 
 // listen notes what the browser complains of.

@@ -15,8 +15,8 @@ import (
 	"sync"
 	"testing"
 
-	"commerce-segment/infra/emulator"
 	"commerce-segment/infra/hub/browser"
+	"commerce-segment/infra/tools"
 )
 
 // screenshots is where TestEveryPage leaves a picture of each.
@@ -95,7 +95,7 @@ var listening = regexp.MustCompile(`^Listening on (http://\S+).* The console: (h
 // start runs one of the hubs on a free port until the test ends.
 func start(t *testing.T, kind string) *hub {
 	t.Helper()
-	emulator.NodeModules(t)
+	tools.NodeModules(t)
 	program, err := hubs[kind]()
 	if err != nil {
 		t.Fatal(err)

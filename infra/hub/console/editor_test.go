@@ -4,12 +4,12 @@ import (
 	"os/exec"
 	"testing"
 
-	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/tools"
 )
 
 // The editor is JavaScript, with tests of its own.
 func TestTheEditorsTestsPass(t *testing.T) {
-	emulator.NodeModules(t)
+	tools.NodeModules(t)
 	if out, err := exec.Command("node", "--test", "editor/").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -95,6 +95,3 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     }
   });
 }
-
-// On a phone the navigation is wider than the window: the step that one is at is in it.
-document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -1,0 +1,93 @@
+// Package tools gives tests the programs that they run, in pinned versions, which it
+// installs below infra where they are not yet: what requirements.txt, package-lock.json
+// and chromium/package-lock.json name.
+package tools
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/gofrs/flock"
+)
+
+// Infra is the folder infra of this module.
+func Infra(t testing.TB) string {
+	t.Helper()
+	_, file, _, ok := runtime.Caller(0)
+	if !ok || !filepath.IsAbs(file) {
+		t.Fatal("this test was built with -trimpath, and does not know where its source lies: build it without")
+	}
+	return filepath.Dir(filepath.Dir(file))
+}
+
+// Python is a Python that has what requirements.txt names, in a virtual environment
+// of its own: moto for the emulator, and cfn-lint.
+func Python(t testing.TB) string {
+	t.Helper()
+	directory := filepath.Join(Infra(t), ".cache", "python")
+	program := filepath.Join(directory, "bin", "python")
+	install(t, directory, filepath.Join(Infra(t), "tools", "requirements.txt"), func(requirements string) error {
+		if err := run(Infra(t), "python3", "-m", "venv", directory); err != nil {
+			return err
+		}
+		return run(Infra(t), program, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
+	})
+	return program
+}
+
+// NodeModules is the folder of what infra/package-lock.json names, where npm ci puts it
+// for people too.
+func NodeModules(t testing.TB) string {
+	t.Helper()
+	directory := filepath.Join(Infra(t), "node_modules")
+	install(t, directory, filepath.Join(Infra(t), "package-lock.json"), func(string) error {
+		return run(Infra(t), "npm", "ci", "--no-audit", "--no-fund")
+	})
+	return directory
+}
+
+// install fills a directory, unless it has been filled from the same list before.
+// Of several tests that want it at once, one does it and the others wait.
+func install(t testing.TB, directory, list string, fill func(list string) error) {
+	t.Helper()
+	cache := filepath.Join(Infra(t), ".cache")
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock := flock.New(filepath.Join(cache, "lock"))
+	if err := lock.Lock(); err != nil {
+		t.Fatalf("locking %s: %v", lock.Path(), err)
+	}
+	defer lock.Close()
+	want, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamp := filepath.Join(directory, ".installed-from-"+filepath.Base(list))
+	if have, err := os.ReadFile(stamp); err == nil && bytes.Equal(have, want) {
+		return
+	}
+	err = errors.Join(os.RemoveAll(directory), fill(list))
+	if err == nil {
+		err = os.WriteFile(stamp, want, 0o644)
+	}
+	if err != nil {
+		t.Fatalf("installing what %s names: %v", list, err)
+	}
+}
+
+// run runs a program in a directory. Which programs the tests need, check.sh says.
+func run(directory, program string, arguments ...string) error {
+	command := exec.Command(program, arguments...)
+	command.Dir = directory
+	if said, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", command.Args, err, said)
+	}
+	return nil
+}

@@ -12,9 +12,13 @@ run: ## Run everything here: post webhooks, see what Segment would be told
 	@./bin/hub run
 
 .PHONY: test
-test: ## Run every test, with the race detector
-	go test -race -timeout 40m ./...
-	go test ./shared/template
+test: tools ## Run every test, with the race detector where there is concurrency
+	go test -race -timeout 40m $$(go list ./... | grep -vE '/infra(/stack)?$$')
+	go test -timeout 40m ./infra ./infra/stack ./shared/template
+
+.PHONY: tools
+tools: # says which programs are missing that the tests need
+	@sh infra/tools/check.sh
 
 .PHONY: synth
 synth: infra/node_modules ## Make the CloudFormation template, in infra/cdk.out
@@ -41,7 +45,7 @@ infra/node_modules: infra/package-lock.json
 	@cd infra && npm ci --no-audit --no-fund && touch node_modules
 
 .PHONY: check
-check: format tidy lint test ## What must pass before a commit: format, tidy, lint, test
+check: tools format tidy lint test ## What must pass before a commit: format, tidy, lint, test
 
 .PHONY: format
 format:

@@ -37,6 +37,9 @@ func TestEveryTrackingHasADefaultThatFitsAStandardParameter(t *testing.T) {
 		if len(source) >= maxSource {
 			t.Errorf("%s is %d bytes: keep it under %d", tracked.Name, len(source), maxSource)
 		}
+		if strings.Contains(source, "{{") {
+			t.Errorf("%s has {{, with which Parameter Store refers to another parameter: put a space between the two", tracked.Name)
+		}
 		if !strings.HasPrefix(source, "/* "+tracked.Title+": ") {
 			t.Errorf("%s: its first line does not say what it is: begin it with %q", tracked.Name, "/* "+tracked.Title+": ")
 		}

@@ -34,6 +34,9 @@ func TestEveryTrackingHasADefaultThatFitsAStandardParameter(t *testing.T) {
 		if _, err := template.Compile(tracked.Name, source); err != nil {
 			t.Errorf("%s: %v", tracked.Name, err)
 		}
+		if strings.Contains(source, "{{") {
+			t.Errorf("%s has {{ in it, with which Parameter Store refers to another parameter", tracked.Name)
+		}
 		if len(source) >= maxSource {
 			t.Errorf("%s is %d bytes: keep it under %d", tracked.Name, len(source), maxSource)
 		}

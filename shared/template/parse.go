@@ -31,6 +31,7 @@ type parser struct {
 // known is what the parser knows of a template beside its nodes.
 type known struct {
 	literals map[string]bool // the texts that it has literally
+	fields   map[string]bool // the names of fields that it reads
 }
 
 func parse(source string) (n *node, k known, err error) {
@@ -43,7 +44,7 @@ func parse(source string) (n *node, k known, err error) {
 			n, k, err = nil, known{}, f
 		}
 	}()
-	p := &parser{lexer: lexer{source: source, line: 1}, known: known{literals: map[string]bool{}}}
+	p := &parser{lexer: lexer{source: source, line: 1}, known: known{literals: map[string]bool{}, fields: map[string]bool{}}}
 	p.advance(false)
 	if p.token.kind == tokenEnd {
 		p.fail("the template is empty: to send nothing, write null")
@@ -100,6 +101,9 @@ func (p *parser) prefix(t token) *node {
 	switch t.kind {
 	case tokenName:
 		n.kind = kindName
+		if t.text != "function" {
+			p.fields[t.text] = true
+		}
 	case tokenVariable:
 		if t.text == "eval" {
 			panic(faultf(t.line, "$eval is refused: it would run a text, which may come from a shopper, as a template. Write the expression itself, or choose between several with ? and :"))

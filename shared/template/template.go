@@ -14,6 +14,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,6 +32,7 @@ type Template struct {
 	// them, other than built-in ones, in the order of the program's parameters.
 	bindings []string
 	literals map[string]bool // the texts that stand in the source
+	fields   map[string]bool // the names of fields that it reads
 	fetch    Fetch           // what $commerce asks; nil: nothing
 }
 
@@ -105,8 +108,11 @@ func compileProgram(name, source string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Template{name: name, program: program, bindings: bindings, literals: known.literals}, nil
+	return &Template{name: name, program: program, bindings: bindings, literals: known.literals, fields: known.fields}, nil
 }
+
+// Fields are the names of the fields that the template reads by name, by the alphabet.
+func (t *Template) Fields() []string { return slices.Sorted(maps.Keys(t.fields)) }
 
 // Apply gives the template a webhook body and returns the Segment messages that
 // it wrote, in order: none, one, or several. It takes the body over (it may

@@ -65,7 +65,7 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 			review.Changes = append(review.Changes, one)
 		}
 	}
-	if review.Faults, err = site.Lint(ctx, t, after.compiled, samplesOf(t)); err != nil {
+	if review.Faults, err = site.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
 		return err
 	}
 	review.Template, err = compare("Now", before.text, "Then", after.text)

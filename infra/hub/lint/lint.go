@@ -50,6 +50,7 @@ func Check(t tracking.Tracking, body []byte, written []map[string]any) ([]Findin
 		m := &message{order: of, byDefault: t.Call}
 		m.checkTaken(fact, fields)
 		if m.read(fields) {
+			m.checkIDs()
 			m.checkPeople()
 			m.checkTimes()
 			m.checkCasing()

@@ -15,11 +15,28 @@ func (m *message) checkPeople() {
 		m.add("userId", "email_as_user_id", "is an e-mail address, which a person may change",
 			"write the customer's id, and the e-mail as the trait email")
 	}
+	for _, path := range [][]string{{"userId"}, {"anonymousId"}, {"traits"}, {"context", "traits"}} {
+		m.checkStars(strings.Join(path, "."), at(m.fields, path...))
+	}
+}
+
+// checkIDs finds ids that are none.
+func (m *message) checkIDs() {
 	for _, path := range [][]string{{"userId"}, {"anonymousId"}, {"previousId"}, {"groupId"}, {"context", "groupId"}} {
 		m.checkID(strings.Join(path, "."), text(at(m.fields, path...)))
 	}
-	for _, path := range [][]string{{"userId"}, {"anonymousId"}, {"traits"}, {"context", "traits"}} {
-		m.checkStars(strings.Join(path, "."), at(m.fields, path...))
+	for _, name := range []string{"order_id", "checkout_id"} {
+		m.checkIsID("properties."+name, m.property(name))
+	}
+	for i, product := range m.products() {
+		m.checkIsID(fmt.Sprintf("properties.products[%d].product_id", i), at(product, "product_id"))
+	}
+}
+
+// checkIsID finds a text in the place of an id that is missing.
+func (m *message) checkIsID(path string, value any) {
+	if wrong := noID(text(value)); wrong != "" {
+		m.add(path, "missing", wrong+", which is no id", "write the id itself, without $string(…)")
 	}
 }
 

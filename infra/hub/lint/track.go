@@ -28,9 +28,6 @@ func (m *message) checkTrack() {
 	}
 	isOrderEvent := m.checkEventName()
 	m.checkTexts("properties", at(m.fields, "properties"), orderTexts)
-	for _, name := range []string{"order_id", "checkout_id"} {
-		m.checkIsID("properties."+name, m.property(name))
-	}
 	if isOrderEvent {
 		m.checkOrderEvent()
 	}
@@ -101,13 +98,6 @@ func (m *message) checkOrderEvent() {
 func isMissing(value any) bool {
 	s, isText := value.(string)
 	return value == nil || isText && strings.TrimSpace(s) == ""
-}
-
-// checkIsID finds a text in the place of an id that is missing.
-func (m *message) checkIsID(path string, value any) {
-	if wrong := noID(text(value)); wrong != "" {
-		m.add(path, "missing", wrong+", which is no id", "write the id itself, without $string(…)")
-	}
 }
 
 // checkTexts makes sure that what the spec has for texts in an object are texts.
@@ -190,7 +180,6 @@ func (m *message) checkProduct(path string, product any, ofOrderEvent bool) {
 	if ofOrderEvent && isMissing(at(product, "product_id")) {
 		m.add(path+".product_id", "missing", "is missing", "write line.product_id, and for a custom item its sku")
 	}
-	m.checkIsID(path+".product_id", at(product, "product_id"))
 	m.checkTexts(path, product, productTexts)
 	m.checkNumber(path+".position", at(product, "position"))
 	if quantity, ok := m.checkNumber(path+".quantity", at(product, "quantity")); ok && (quantity < 1 || quantity != math.Trunc(quantity)) {

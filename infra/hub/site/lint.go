@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"commerce-segment/infra/hub/lint"
 	"commerce-segment/shared/commerce"
@@ -49,13 +50,40 @@ func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Tem
 	}
 	written, err := compiled.WithCommerce(sample.Commerce).Apply(ctx, webhook.Body)
 	if err != nil {
-		return nil, []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: eventsWait}}, nil
+		return nil, []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is corrected"}}, nil
 	}
 	findings, err := lint.Check(t, sample.Body, written)
 	return written, findings, err
 }
 
-const eventsWait = "its events would wait until it is corrected"
+// variantsWithin bounds the time that a template is tried for on variants.
+const variantsWithin = 20 * time.Second
+
+// LintThoroughly is Lint, and then what is wrong where webhooks differ from the samples
+// as those of a store may: see lint.CheckVariants.
+func LintThoroughly(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
+	faults, err := Lint(ctx, t, compiled, samples)
+	if err != nil {
+		return nil, err
+	}
+	bounded, stop := context.WithTimeout(ctx, variantsWithin)
+	defer stop()
+	found, err := lint.CheckVariants(bounded, t, samples, compiled.Fields(), func(ctx context.Context, sample templates.Sample, webhook commerce.Webhook) ([]map[string]any, error) {
+		return compiled.WithCommerce(sample.Commerce).Apply(ctx, webhook.Body)
+	})
+	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+		return nil, err
+	}
+	for _, one := range found {
+		faults = append(faults, &Fault{Finding: one.Finding, Sample: one.Sample.Name})
+	}
+	if err != nil {
+		faults = append(faults, &Fault{Sample: samples[0].Name, Finding: lint.Finding{Rule: "variant", Warning: true,
+			Wrong:   fmt.Sprintf("not all variants of the samples were tried within %v, because the template is slow", variantsWithin),
+			Instead: "make it do less work for each line of an order"}})
+	}
+	return faults, nil
+}
 
 // Certain are the faults that are wrong for certain: no warnings.
 func Certain(faults []*Fault) []*Fault {

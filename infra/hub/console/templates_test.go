@@ -125,6 +125,18 @@ func TestATemplateIsSaved(t *testing.T) {
 	}
 }
 
+func TestTheReviewShowsFindingsAndSavesAllTheSame(t *testing.T) {
+	b := write(t)
+	b.want(b.post("review", templates.Default("order-completed")+" "), 200, "None, in all samples and in variants of them")
+	guests := strings.Replace(templates.Default("order-completed"), `"userId": `, `"userId": $string(payload.data.customer.id), "was": `, 1)
+	b.want(b.post("review", guests), 200, "variant", "payload.data.customer.id", "when it is null", "userId is the text")
+	renamed := strings.Replace(templates.Default("order-completed"), `"Order Completed"`, `"Sold"`, 1)
+	b.want(b.post("review", renamed), 200, "promise", "may be on purpose")
+	if saved := b.post("save", guests); saved.status != 303 || !b.stored().Own {
+		t.Errorf("answered %d", saved.status)
+	}
+}
+
 func TestATemplateThatCannotBeSavedIsKeptInThePage(t *testing.T) {
 	for _, c := range []struct {
 		name, source string

@@ -57,7 +57,7 @@ func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Tem
 }
 
 // variantsWithin bounds the time that a template is tried for on variants.
-const variantsWithin = 20 * time.Second
+const variantsWithin = 30 * time.Second
 
 // LintThoroughly is Lint, and then what is wrong where webhooks differ from the samples
 // as those of a store may: see lint.CheckVariants.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -279,37 +280,49 @@ func joinText(st *state, args []any) (any, error) {
 	return strings.Join(parts, separator), nil
 }
 
-// base64encode and base64decode work on characters up to U+00FF as bytes, as
-// JavaScript's btoa and atob do.
+// base64encode takes a text for bytes as the reference does in Node.js: of each UTF-16
+// code unit the lower eight bits. Nothing above U+00FF survives that.
 func base64encode(st *state, s string, _ []any) (any, error) {
 	if err := st.allocate(4 * len(s)); err != nil {
 		return nil, err
 	}
 	raw := make([]byte, 0, len(s))
 	for _, r := range s {
-		if r > 0xFF {
-			return nil, errors.New("$base64encode works on characters up to U+00FF only: use $encodeUrlComponent first")
+		if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
+			raw = append(raw, byte(high), byte(low))
+		} else {
+			raw = append(raw, byte(r))
 		}
-		raw = append(raw, byte(r))
 	}
 	return base64.StdEncoding.EncodeToString(raw), nil
 }
 
-// base64Variants makes one of the ways to write base64.
-var base64Variants = strings.NewReplacer("-", "+", "_", "/", "=", "", "\n", "", "\r", "", " ", "")
+// base64Alphabet has the characters of both ways to write base64.
+const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 
+// base64decode passes over what is no base64, and ends at the first =, as the
+// reference does in Node.js. The bytes become the characters up to U+00FF.
 func base64decode(st *state, s string, _ []any) (any, error) {
 	if err := st.allocate(4 * len(s)); err != nil {
 		return nil, err
 	}
-	raw, err := base64.RawStdEncoding.DecodeString(base64Variants.Replace(s))
-	if err != nil {
-		return nil, errors.New("$base64decode was given something that is not base64")
-	}
+	s, _, _ = strings.Cut(s, "=")
 	var b strings.Builder
-	b.Grow(len(raw))
-	for _, c := range raw {
-		b.WriteRune(rune(c))
+	b.Grow(len(s))
+	bits, held := uint(0), 0
+	for i := 0; i < len(s); i++ {
+		digit := strings.IndexByte(base64Alphabet, s[i])
+		if digit < 0 {
+			continue
+		}
+		if digit >= 64 { // - and _ are + and /
+			digit -= 2
+		}
+		bits, held = bits<<6|uint(digit), held+6
+		if held >= 8 {
+			held -= 8
+			b.WriteRune(rune(byte(bits >> held)))
+		}
 	}
 	return b.String(), nil
 }
@@ -327,9 +340,6 @@ func percentEncode(st *state, s, leave string) (any, error) {
 	}
 	if err := st.allocate(size); err != nil {
 		return nil, err
-	}
-	if strings.ContainsRune(s, utf8.RuneError) {
-		return nil, errors.New("the text has a character that could not be read, and cannot be encoded")
 	}
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

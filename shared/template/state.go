@@ -47,7 +47,15 @@ type state struct {
 	// literals are the texts that stand in the template's source.
 	literals map[string]bool
 	// stack has the frames and the operands of what is being evaluated.
-	stack   []any
+	stack []any
+	// machines run the regular expressions that have searched a text so far.
+	machines map[*regex]*machine
+	// joined and text are the last long text that & made, and the one that it makes
+	// longer and longer: see joinedText.
+	joined string
+	text   *builder
+	// members has the elements of the lists that in has searched: see contained.
+	members map[*array]map[any]bool
 	fetch   Fetch // what $commerce asks; nil: nothing
 	lookups int   // calls of $commerce so far
 }
@@ -143,6 +151,16 @@ func (st *state) spendOn(operands []any) error {
 	return st.touch(operands)
 }
 
+// spendOnCall pays for a call. A lambda does not look at its arguments, and a built-in
+// pays for that itself.
+func (st *state) spendOnCall(called any, given []any) error {
+	switch called.(type) {
+	case *closure, *builtin:
+		return st.spend(1 + len(given)/4)
+	}
+	return st.spendOn(given)
+}
+
 // build pays for an object that is being made. Go's maps take much even for one field.
 func (st *state) build(fields int) error {
 	if fields > maxBytes/bytesPerItem {
@@ -209,6 +227,14 @@ func (b *builder) take(n int) error {
 		return err
 	}
 	b.Grow(n)
+	return nil
+}
+
+func (b *builder) write(s string) error {
+	if err := b.take(len(s)); err != nil {
+		return err
+	}
+	b.WriteString(s)
 	return nil
 }
 

@@ -97,6 +97,9 @@ func compileProgram(name, source string) (*Template, error) {
 	if !utf8.ValidString(source) {
 		return nil, errors.New("it is not valid UTF-8")
 	}
+	if strings.ContainsRune(source, utf8.RuneError) {
+		return nil, errors.New("it has the character U+FFFD, which stands for one that could not be read: write that one again, or \\ufffd if it is meant")
+	}
 	tree, known, err := parse(strings.TrimPrefix(source, "\ufeff"))
 	if err != nil {
 		return nil, err

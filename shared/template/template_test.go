@@ -493,7 +493,7 @@ func TestErrorsQuoteOnlyTheTemplate(t *testing.T) {
 		`$fromMillis(0, "[" & s & "]")`, `$fromMillis(0, "[Y," & s & "]")`, `$fromMillis(0, "[H]", s)`, `$now("[Y]", s)`,
 		`$toMillis(s)`, `$toMillis("1", "[" & s & "]")`,
 		`$error(s)`, `$assert(false, s)`, `$error("who: " & s)`, `s + 1`, `-s`, `s < 1`, `s()`, `$number(s)`, `$sum([s])`,
-		`$round(s)`, `$power(2, s)`, `$money(s, "EUR")`, `$merge([s])`, `$base64decode(s)`, `$decodeUrl("%" & s)`,
+		`$round(s)`, `$power(2, s)`, `$money(s, "EUR")`, `$merge([s])`, `$decodeUrl("%" & s)`,
 		`$join([1, s])`, `{s: 1, s & "": 2}`, `[s, 1]^($)`, `$sort([s, 1])`, `[s..1]`, `s ~> s`, `$single([s, s])`,
 		`$replace(s, /a/, 1)`, `$split(s, 1)`, `{"a": 1} ~> |$|$$.s|`, `$map(s, s)`, `$formatBase(1, s)`, `$$.s[0].$uppercase([$])`,
 	} {

@@ -51,6 +51,17 @@ func contextOf(_ *state, _ frame, context any) (any, error) { return context, ni
 // operation evaluates operands and does something with them. It pays for looking at
 // them. Errors get the line.
 func operation(line int, run run, operands ...evaluation) evaluation {
+	return lightOperation(line, func(st *state, args []any) (any, error) {
+		if err := st.touch(args); err != nil {
+			return nil, err
+		}
+		return run(st, args)
+	}, operands...)
+}
+
+// lightOperation is operation for what looks at its operands only as far as it pays
+// for itself.
+func lightOperation(line int, run run, operands ...evaluation) evaluation {
 	return func(st *state, f frame, context any) (any, error) {
 		args := st.push(len(operands))
 		for i, operand := range operands {
@@ -59,7 +70,7 @@ func operation(line int, run run, operands ...evaluation) evaluation {
 				return nil, err
 			}
 		}
-		if err := st.spendOn(args); err != nil {
+		if err := st.spend(1); err != nil {
 			return nil, at(line, err)
 		}
 		v, err := run(st, args)
@@ -295,6 +306,9 @@ func (c *compiler) binary(n *node) (evaluation, error) {
 		return choice(truthOf(n.line, codes[0]), truthOf(n.line, codes[1]), constant(false)), nil
 	case "or":
 		return choice(truthOf(n.line, codes[0]), constant(true), truthOf(n.line, codes[1])), nil
+	}
+	if n.text == "&" || n.text == "in" {
+		return lightOperation(n.line, binary[n.text], codes...), nil
 	}
 	return operation(n.line, binary[n.text], codes...), nil
 }

@@ -33,7 +33,7 @@ func (c *compiler) call(n *node, before evaluation) (evaluation, error) {
 			}
 			given[i] = pass(v)
 		}
-		if err := st.spendOn(given); err != nil {
+		if err := st.spendOnCall(called, given); err != nil {
 			return nil, at(line, err)
 		}
 		function, ok := called.(function)

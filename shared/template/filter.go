@@ -1,12 +1,17 @@
 package template
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // filter is a predicate [...]: a number that is known, or an expression.
 type filter struct {
 	known bool
 	index float64
 	part  *part
+	// same: the expression gives the same for every element.
+	same bool
 }
 
 type filters []filter
@@ -29,7 +34,26 @@ func (c *compiler) filter(n *node, vars []string) (filter, error) {
 		return filter{known: true, index: f}, nil
 	}
 	part, err := c.in(n, vars)
-	return filter{part: part}, err
+	return filter{part: part, same: ofVariables(n, vars)}, err
+}
+
+// ofVariables tells whether an expression is made of numbers and variables only, other
+// than the context and those that go with each element.
+func ofVariables(n *node, carried []string) bool {
+	if n.unfinished() {
+		return false
+	}
+	switch n.kind {
+	case kindNumber:
+		return true
+	case kindVariable:
+		return n.text != "" && !slices.Contains(carried, n.text)
+	case kindNegate:
+		return ofVariables(n.left, carried)
+	case kindBinary:
+		return ofVariables(n.left, carried) && ofVariables(n.right, carried)
+	}
+	return false
 }
 
 func (fs filters) apply(st *state, f frame, v any) (any, error) {
@@ -79,6 +103,18 @@ func place(n float64, size int) float64 {
 // choose keeps the elements for which the predicate is true, or gives their index.
 func (p filter) choose(st *state, f frame, list *array) (any, error) {
 	result := &array{sequence: true, tuples: list.tuples}
+	if p.same && len(list.items) > 0 {
+		verdict, err := p.part.enter(st, f, list.items[0])
+		if n, ok := number(verdict); ok && err == nil {
+			if i := place(n, len(list.items)); i >= 0 && i < float64(len(list.items)) {
+				result.items = []any{list.items[int(i)]}
+			}
+			return result, st.collect(1)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	for i, item := range list.items {
 		verdict, err := p.part.enter(st, f, item)
 		if err != nil {

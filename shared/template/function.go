@@ -48,6 +48,7 @@ type builtin struct {
 	name      string
 	signature *signature
 	params    int
+	pays      bool // for looking at its arguments, itself
 	run       func(st *state, args []any) (any, error)
 }
 
@@ -76,8 +77,10 @@ func (b *builtin) call(st *state, args []any) (any, error) {
 	for len(args) < max(b.params, len(b.signature.params)) {
 		args = append(args, nil)
 	}
-	if err := st.touch(args); err != nil {
-		return nil, err
+	if !b.pays {
+		if err := st.touch(args); err != nil {
+			return nil, err
+		}
 	}
 	if err := st.nest(builtinNesting); err != nil {
 		return nil, err

@@ -12,15 +12,8 @@ func defineLists() {
 		}
 		return float64(len(args[0].(*array).items)), nil
 	})
-	define("append", "xx:a", 2, func(st *state, args []any) (any, error) {
-		if args[0] == nil || args[1] == nil {
-			return concat(args[0], args[1]), nil
-		}
-		if err := st.collect(len(elements(args[0])) + len(elements(args[1]))); err != nil {
-			return nil, err
-		}
-		return concat(args[0], args[1]), nil
-	})
+	define("append", "xx:a", 2, func(st *state, args []any) (any, error) { return appended(st, args[0], args[1]) })
+	builtins["$append"].pays = true
 	defined("reverse", "a:a", 1, func(st *state, args []any) (any, error) {
 		return rearranged(st, args[0].(*array), func(i, n int) int { return n - 1 - i })
 	})
@@ -62,36 +55,22 @@ func distinct(st *state, args []any) (any, error) {
 		return nil, err
 	}
 	result := &array{sequence: list.sequence}
-	seen := map[simpleKey][]any{}
+	seen := map[uint64][]any{}
 	for _, item := range list.items {
-		if err := st.touch([]any{item}); err != nil {
+		hash, err := hashOf(st, item, 0)
+		if err != nil {
 			return nil, err
 		}
-		key := keyOf(item)
-		known, err := anyEqual(st, seen[key], item)
+		known, err := anyEqual(st, seen[hash], item)
 		if err != nil {
 			return nil, err
 		}
 		if !known {
-			seen[key] = append(seen[key], item)
+			seen[hash] = append(seen[hash], item)
 			result.items = append(result.items, item)
 		}
 	}
 	return result, nil
-}
-
-// simpleKey is the same for equal values, and nearly always differs for others.
-type simpleKey struct {
-	kind byte
-	text string
-	n    float64
-}
-
-func keyOf(v any) simpleKey {
-	key := simpleKey{kind: letter(v)}
-	key.text, _ = v.(string)
-	key.n, _ = number(v)
-	return key
 }
 
 func anyEqual(st *state, list []any, v any) (bool, error) {

@@ -72,7 +72,7 @@ var hostile = map[string]string{
 	"a padding of two billion":                  `$pad("x", 2e9)`,
 	"a padding of more than can be counted":     `$pad("x", 1e300)`,
 	"a picture with no end":                     `$formatInteger(1, $pad("", 1e6, "0"))`,
-	"a distinct of many lists":                  `$distinct([1..100000].[[$]])`,
+	"a distinct of many lists":                  `$distinct([1..1000000].[[$]])`,
 	"a sort with a costly comparison":           `$sort([1..10000], function($a, $b){$sum([1..1000]) > $a})`,
 	"a regex over a long text, again and again": `($t := $pad("", 100000, "ab"); [1..10000].($match($t, /(a|b)*c/)))`,
 	"a large regex over a long text":            `$match($pad("", 1e6, "a"), /(?:(?:a{1,30}){1,30}b)|c/)`,

@@ -136,13 +136,7 @@ func concatenate(st *state, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if left == "" || right == "" {
-		return left + right, nil
-	}
-	if err := st.allocate(len(left) + len(right)); err != nil {
-		return nil, err
-	}
-	return left + right, nil
+	return st.joinedText(left, right)
 }
 
 // textOf is $string for the operator &, to which undefined is empty.
@@ -187,16 +181,63 @@ func contained(st *state, args []any) (any, error) {
 	if args[0] == nil || args[1] == nil {
 		return false, nil
 	}
-	items := elements(args[1])
-	if err := st.spend(len(items)); err != nil {
+	list, ok := args[1].(*array)
+	if !ok {
+		return same(st, args[0], args[1])
+	}
+	const many = 64
+	if key := memberKey(args[0]); key != nil && len(list.items) >= many {
+		members, err := st.membersOf(list)
+		return members[key], err
+	}
+	if err := st.spend(len(list.items)); err != nil {
 		return nil, err
 	}
-	for _, item := range items {
+	for _, item := range list.items {
 		if yes, err := same(st, args[0], item); yes || err != nil {
 			return yes, err
 		}
 	}
 	return false, nil
+}
+
+// memberKey gives what a simple value is known by in a set; nil if in must compare it.
+func memberKey(v any) any {
+	switch v.(type) {
+	case string, bool, nullValue, float64:
+		return v
+	}
+	return nil
+}
+
+// membersOf gives the simple elements of a list. They are kept, so that a list is gone
+// through once however many values are looked for in it.
+func (st *state) membersOf(list *array) (map[any]bool, error) {
+	if members := st.members[list]; members != nil {
+		return members, nil
+	}
+	if err := st.collect(2 * len(list.items)); err != nil {
+		return nil, err
+	}
+	members := make(map[any]bool, len(list.items))
+	for _, item := range list.items {
+		switch known := item.(type) {
+		case string:
+			if err := st.spend(len(known) / 64); err != nil {
+				return nil, err
+			}
+		case whole:
+			item = known.approx
+		}
+		if key := memberKey(item); key != nil {
+			members[key] = true
+		}
+	}
+	if st.members == nil {
+		st.members = map[*array]map[any]bool{}
+	}
+	st.members[list] = members
+	return members, nil
 }
 
 // makeArray is [...]: the elements of lists are taken over, except of those that

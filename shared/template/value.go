@@ -2,6 +2,7 @@ package template
 
 import (
 	"cmp"
+	"hash/maphash"
 	"math"
 	"slices"
 	"sort"
@@ -46,6 +47,8 @@ type array struct {
 	root bool
 	// tuples: the items are *tuple, see tuple.go.
 	tuples bool
+	// room is where $append may write what comes next; most lists have none.
+	room *spare
 }
 
 func newSequence(items ...any) *array { return &array{items: items, sequence: true} }
@@ -74,19 +77,6 @@ func elements(v any) []any {
 		return a.items
 	}
 	return []any{v}
-}
-
-// concat appends as $append does: undefined adds nothing, a list its elements.
-func concat(a, b any) any {
-	if a == nil {
-		return b
-	}
-	if b == nil {
-		return a
-	}
-	left, right := elements(a), elements(b)
-	items := make([]any, 0, len(left)+len(right))
-	return newList(append(append(items, left...), right...))
 }
 
 // object is a JSON object.
@@ -295,6 +285,50 @@ func same(st *state, a, b any) (bool, error) {
 		return mOK && nOK && m == n, nil
 	}
 	return a == b, nil
+}
+
+// hashSeed differs from process to process, so that no input can be made whose values
+// have the same hash.
+var hashSeed = maphash.MakeSeed()
+
+// hashOf gives the same number for values that are equal, and another for most others.
+func hashOf(st *state, v any, level int) (uint64, error) {
+	if f, ok := number(v); ok {
+		return maphash.Comparable(hashSeed, f+0), st.spend(1)
+	}
+	switch v := v.(type) {
+	case string:
+		return maphash.String(hashSeed, v), st.spend(1 + len(v)/64)
+	case bool:
+		return maphash.Comparable(hashSeed, v), st.spend(1)
+	case *array:
+		if err := st.descend(level, len(v.items)); err != nil {
+			return 0, err
+		}
+		all := maphash.Comparable(hashSeed, len(v.items))
+		for _, item := range v.items {
+			hash, err := hashOf(st, item, level+1)
+			if err != nil {
+				return 0, err
+			}
+			all = maphash.Comparable(hashSeed, [2]uint64{all, hash})
+		}
+		return all, nil
+	case *object:
+		if err := st.descend(level, len(v.fields)); err != nil {
+			return 0, err
+		}
+		all := uint64(len(v.fields)) // the order of the fields is of no matter
+		for key, field := range v.fields {
+			hash, err := hashOf(st, field, level+1)
+			if err != nil {
+				return 0, err
+			}
+			all += maphash.Comparable(hashSeed, [2]uint64{maphash.String(hashSeed, key), hash})
+		}
+		return all, nil
+	}
+	return uint64(letter(v)), st.spend(1)
 }
 
 // lessString orders strings by their UTF-16 code units, as JavaScript does. Bytes

@@ -198,7 +198,7 @@ func failure(err error) []Finding {
 		return nil
 	}
 	return []Finding{{Wrong: "the template fails: " + err.Error(),
-		Instead: "write the template so that it takes this, for example with $exists(), $type() or ?:. Its events would wait until it is corrected"}}
+		Instead: "ask first, for example with $exists() or $type(), or its events would wait until it is corrected"}}
 }
 
 // checkSendable finds what Segment would not take of what a template wrote, and ids that

@@ -45,6 +45,9 @@ type Sample struct {
 	// Answers are what Commerce's API would answer to $commerce, JSON by the path.
 	// There are none where a sample is of a store without credentials.
 	Answers map[string]json.RawMessage
+	// Currencies are the decimals of currencies that the settings of the sample's store
+	// have, by their codes. A bundled sample has none: its prices say it.
+	Currencies map[string]int
 }
 
 // Commerce is the API of the sample's store, for template.WithCommerce: nothing is at

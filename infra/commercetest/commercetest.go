@@ -49,6 +49,7 @@ type Server struct {
 	items        map[string]Object // lines of all orders by their ids
 	transactions map[string][]Object
 	customers    []Object
+	currencies   []Object
 	faults       []*Fault
 	requests     []Request
 	ids          int
@@ -83,6 +84,7 @@ func New() *Server {
 		items: map[string]Object{}, transactions: map[string][]Object{},
 	}
 	s.mux = s.routes()
+	s.AddCurrency("USD", 2) // which every store has
 	return s
 }
 

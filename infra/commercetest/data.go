@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -47,6 +48,17 @@ func (s *Server) AddCustomer(customer Object) string {
 	customer = s.complete(customer, "customer")
 	s.customers = append(s.customers, customer)
 	return customer["id"].(string)
+}
+
+// AddCurrency puts a currency into the store, or changes the one with that code.
+func (s *Server) AddCurrency(code string, decimals int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.currencies = slices.DeleteFunc(s.currencies, func(currency Object) bool { return currency["code"] == code })
+	s.currencies = append(s.currencies, s.complete(Object{
+		"code": code, "decimal_places": decimals, "format": code + " {price}", "decimal_point": ".", "thousand_separator": ",",
+		"exchange_rate": 1, "default": len(s.currencies) == 0, "enabled": true,
+	}, "currency"))
 }
 
 // AddAnswer makes the store answer a GET of a path with that JSON.

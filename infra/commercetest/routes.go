@@ -28,6 +28,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /v2/orders/{id}/transactions", s.listTransactions)
 	mux.HandleFunc("GET /v2/customers", s.listCustomers)
 	mux.HandleFunc("GET /v2/customers/{id}", s.getCustomer)
+	mux.HandleFunc("GET /v2/currencies", s.listCurrencies)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(w) })
 	return mux
 }
@@ -38,6 +39,10 @@ func notFound(w http.ResponseWriter) {
 
 func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) {
 	givePage(w, r, []Object{{"type": "application_key", "name": KeyName, "client_id": ClientID, "reserved_rate_limit": 0}}, nil)
+}
+
+func (s *Server) listCurrencies(w http.ResponseWriter, r *http.Request) {
+	givePage(w, r, s.currencies, nil)
 }
 
 // listIntegrations gives all of them at once: integrations.yaml has no pages for it.

@@ -86,7 +86,7 @@ func configure(cmd *cobra.Command, options configuration) error {
 	if err != nil {
 		return err
 	}
-	current, err := s.Read(cmd.Context(), site.AllNames())
+	current, err := s.Parameters(cmd.Context(), site.AllNames())
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,9 @@ import (
 )
 
 func newLint() *cobra.Command {
-	var name, webhook string
+	var name, webhook, dir string
 	cmd := &cobra.Command{
-		Use:   "lint [TEMPLATE …] [--tracking NAME] [--webhook WEBHOOK|-]",
+		Use:   "lint [TEMPLATE …] [--tracking NAME] [--webhook WEBHOOK|-] [--dir DIRECTORY]",
 		Short: "Find figures and fields that Segment would misread",
 		Long: `lint renders webhooks with templates and finds what is wrong with the messages by
 the rules of Segment's e-commerce spec; templates/README.md lists them. It sends
@@ -34,7 +34,8 @@ just order-completed; for another file --tracking says the tracking. Without one
 the seven in the folder templates. $commerce gives what a bundled sample has for it,
 and else nothing. The webhooks are the bundled samples of the
 template's tracking, or the one of --webhook, a file or a sample, which is rendered
-with those templates whose trackings can observe it.
+with those templates whose trackings can observe it. For a file, $money goes by the
+decimals in the setting commerce/currencies of the hub's directory.
 
 What is wrong in the same way in several webhooks, or in several products, is listed
 once: +3 says that it is in three webhooks more.
@@ -57,7 +58,7 @@ does not compile.`,
 			}
 			samples := templates.Samples()
 			if webhook != "" {
-				if samples, err = samplesOf(cmd, webhook); err != nil {
+				if samples, err = samplesOf(cmd, webhook, dir); err != nil {
 					return err
 				}
 			}
@@ -66,6 +67,7 @@ does not compile.`,
 	}
 	cmd.Flags().StringVar(&name, "tracking", "", "the `name` of the templates' tracking, where their files have other names")
 	cmd.Flags().StringVar(&webhook, "webhook", "", "a `webhook`, file or sample, instead of all samples; - is standard input")
+	addDir(cmd, &dir)
 	return cmd
 }
 
@@ -115,8 +117,9 @@ func trackingOf(file, name string) (tracking.Tracking, error) {
 	return t, nil
 }
 
-// samplesOf is one webhook as a sample of each tracking that can observe it.
-func samplesOf(cmd *cobra.Command, name string) ([]templates.Sample, error) {
+// samplesOf is one webhook as a sample of each tracking that can observe it. One that is
+// not bundled is the directory's store's.
+func samplesOf(cmd *cobra.Command, name, dir string) ([]templates.Sample, error) {
 	body, err := readWebhook(cmd, name)
 	if err != nil {
 		return nil, err
@@ -125,11 +128,20 @@ func samplesOf(cmd *cobra.Command, name string) ([]templates.Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundled, _ := findSample(name)
+	bundled, isBundled := findSample(name)
+	if !isBundled {
+		home, err := site.OpenHome(dir)
+		if err != nil {
+			return nil, err
+		}
+		if bundled.Currencies, err = site.Here(home).Currencies(cmd.Context()); err != nil {
+			return nil, err
+		}
+	}
 	var samples []templates.Sample
 	for _, t := range tracking.All() {
 		if slices.Contains(t.Observable(), webhook.Event) {
-			samples = append(samples, templates.Sample{Name: name, Tracking: t.Name, Body: body, Answers: bundled.Answers})
+			samples = append(samples, templates.Sample{Name: name, Tracking: t.Name, Body: body, Answers: bundled.Answers, Currencies: bundled.Currencies})
 		}
 	}
 	return samples, nil

@@ -33,7 +33,8 @@ The template is the one that the hub's directory sets, or else the default one.
 The write key, which is part of every messageId, comes from there too; without
 one the ids are those of an empty key.
 
-Where the template calls $commerce, the Commerce API is asked with the credentials
+$money goes by the decimals in the setting commerce/currencies there, for a bundled
+sample by the sample's own prices. Where the template calls $commerce, the Commerce API is asked with the credentials
 in that directory, if they are set. For a bundled sample it is asked nothing: the
 sample has the answers, or there are none.
 
@@ -94,7 +95,11 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 	if err != nil {
 		return err
 	}
-	messages, err := site.Render(cmd.Context(), t, compiled.WithCommerce(asks), config.Segment.WriteKey, webhook, time.Now())
+	currencies := config.Currencies
+	if sample.Name != "" {
+		currencies = sample.Currencies
+	}
+	messages, err := site.Render(cmd.Context(), t, compiled.WithCommerce(asks).WithCurrencies(currencies), config.Segment.WriteKey, webhook, time.Now())
 	if err != nil {
 		return site.InItsWords(err)
 	}

@@ -310,7 +310,7 @@ func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, w
 		return waits(errors.New("no write key is set in " + settings.SegmentWriteKey))
 	}
 	var invalid *segment.InvalidError
-	switch messages, err := site.Render(ctx, t, compiled, config.Segment.WriteKey, webhook, time.Now()); {
+	switch messages, err := site.Render(ctx, t, compiled.WithCurrencies(config.Currencies), config.Segment.WriteKey, webhook, time.Now()); {
 	case errors.As(err, &invalid):
 		return err.Error() + ": it is a dead letter, and is not tried again"
 	case err != nil:

@@ -79,6 +79,7 @@ func TestEachFunctionMayDoItsOwnAndNothingElse(t *testing.T) {
 				"sqs:ReceiveMessage on " + queue,
 				"sqs:SendMessage on " + queue,
 				"sqs:SendMessage on " + queue + "-dead-letters",
+				"ssm:GetParameters on " + parameter + "commerce/currencies",
 				"ssm:GetParameters on " + parameter + "commerce/webhook-secret",
 				"ssm:GetParameters on " + parameter + "segment/host",
 				"ssm:GetParameters on " + parameter + "segment/path",

@@ -181,7 +181,7 @@ func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
 	p.fact = FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received)
 	compiled, err := r.templates.compile(r.Tracking.Name, config.Template)
 	if err == nil {
-		p.written, err = compiled.WithCommerce(p.lookup).Apply(ctx, p.webhook.Body)
+		p.written, err = compiled.WithCommerce(p.lookup).WithCurrencies(config.Currencies).Apply(ctx, p.webhook.Body)
 	}
 	p.webhook.Body = nil
 	var lookup *lookupError

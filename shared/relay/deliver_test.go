@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/money"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 )
@@ -229,6 +230,16 @@ func TestTheRegisteredCustomerIsTheUser(t *testing.T) {
 			}
 			equal(t, "userId", message.UserID, c.user)
 		})
+	}
+}
+
+func TestAmountsHaveTheDecimalsOfTheStoresCurrencies(t *testing.T) {
+	w := newWorld(t)
+	w.settings.config.Template = `{"event": "Order Completed", "properties": {"total": $money(34484, "HUF")}}`
+	w.settings.config.Currencies = money.Decimals{"HUF": 0}
+	w.relay.Deliver(t.Context(), items(webhook("1")))
+	if got := string(w.segment.batches[0][0]); !strings.Contains(got, `"total":34484`) {
+		t.Errorf("got %s", got)
 	}
 }
 

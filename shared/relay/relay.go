@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/money"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/tracking"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	// Commerce is whom the template's $commerce asks. The zero Credentials mean
 	// nobody: it gives undefined.
 	Commerce commerce.Credentials
+	// Currencies are the decimals of the store's currencies, as far as they are set.
+	Currencies money.Decimals
 }
 
 // Configuration is where the Config comes from.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
+	"golang.org/x/sync/errgroup"
 )
 
 // ParameterReader is the part of the SDK's client for Systems Manager
@@ -34,15 +36,35 @@ func NewParameterStore(client ParameterReader, prefix string) ParameterStore {
 	return ParameterStore{client: client, prefix: strings.TrimRight(prefix, "/")}
 }
 
-// maxNames is how many parameters GetParameters reads at once.
+// maxNames is how many parameters one call of GetParameters reads.
 const maxNames = 10
 
-// Parameters reads the named ones, at most ten, in one call. SecureStrings come
-// decrypted.
+// Parameters reads the named ones, ten with each call, and makes all calls at once.
+// SecureStrings come decrypted.
 func (s ParameterStore) Parameters(ctx context.Context, names []string) (map[string]string, error) {
-	if len(names) > maxNames {
-		return nil, fmt.Errorf("reading %d parameters at once: Parameter Store takes at most %d", len(names), maxNames)
+	parts := make([]map[string]string, (len(names)+maxNames-1)/maxNames)
+	reading, ctx := errgroup.WithContext(ctx)
+	i := 0
+	for some := range slices.Chunk(names, maxNames) {
+		part := &parts[i]
+		i++
+		reading.Go(func() (err error) {
+			*part, err = s.read(ctx, some)
+			return err
+		})
 	}
+	if err := reading.Wait(); err != nil {
+		return nil, err
+	}
+	parameters := make(map[string]string, len(names))
+	for _, part := range parts {
+		maps.Copy(parameters, part)
+	}
+	return parameters, nil
+}
+
+// read reads what one call can.
+func (s ParameterStore) read(ctx context.Context, names []string) (map[string]string, error) {
 	full := make([]string, len(names))
 	for i, name := range names {
 		full[i] = s.prefix + "/" + name

@@ -185,6 +185,32 @@ func TestParameterStoreReadsWhatIsThereInOneCall(t *testing.T) {
 	}
 }
 
+// GetParameters takes ten names, and a function that asks Commerce reads eleven.
+func TestParameterStoreReadsMoreThanTenWithSeveralCalls(t *testing.T) {
+	there, want := map[string]map[string]any{}, map[string]string{}
+	names := settings.Names(tracking.OrderRefunded)
+	for i := range 25 {
+		names = append(names, fmt.Sprintf("name-%d", i))
+	}
+	for _, name := range names {
+		there["/shop/"+name], want[name] = text("String", "value of "+name), "value of "+name
+	}
+	aws := newSystemsManager(t, there)
+	got, err := aws.store().Parameters(t.Context(), names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, want)
+	var sizes []int
+	for _, call := range aws.calls {
+		sizes = append(sizes, len(call["Names"].([]any)))
+	}
+	slices.Sort(sizes)
+	if !slices.Equal(sizes, []int{6, 10, 10, 10}) {
+		t.Errorf("it was asked for %v names", sizes)
+	}
+}
+
 func TestParameterStoreSaysWhyItCannotBeRead(t *testing.T) {
 	cases := []struct {
 		name   string
@@ -212,10 +238,12 @@ func TestParameterStoreSaysWhyItCannotBeRead(t *testing.T) {
 			}
 		})
 	}
-	t.Run("more than it takes", func(t *testing.T) {
-		_, err := newSystemsManager(t, nil).store().Parameters(t.Context(), make([]string, 11))
-		if err == nil || !strings.Contains(err.Error(), "at most 10") {
-			t.Errorf("got %v", err)
+	t.Run("one of several calls fails", func(t *testing.T) {
+		aws := newSystemsManager(t, nil)
+		aws.answers = append(aws.answers, refusal(400, "ThrottlingException", "Rate exceeded"))
+		got, err := aws.store().Parameters(t.Context(), settings.Names(tracking.OrderRefunded))
+		if err == nil || !strings.Contains(err.Error(), "ThrottlingException") || got != nil {
+			t.Errorf("got %v, %v, want no part of the settings", got, err)
 		}
 	})
 	t.Run("the context ends", func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/money"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/tracking"
@@ -41,7 +42,8 @@ func Parse(t tracking.Tracking, parameters map[string]string) (relay.Config, err
 			Path:     read(&r, SegmentPath, DefaultPath, parsePath),
 			WriteKey: read(&r, SegmentWriteKey, "", parseWriteKey),
 		},
-		Commerce: readCredentials(&r),
+		Commerce:   readCredentials(&r),
+		Currencies: read(&r, CommerceCurrencies, nil, money.Parse),
 	}
 	if len(r.wrong) > 0 {
 		return relay.Config{}, errors.Join(r.wrong...)

@@ -27,6 +27,10 @@ const (
 	CommerceClientID     = "commerce/client-id"
 	CommerceClientSecret = "commerce/client-secret" // secret
 	CommerceTokenURL     = "commerce/token-url"
+
+	// CommerceCurrencies is how many decimals the store's currencies have, EUR=2,HUF=0.
+	// The hub copies it from Commerce when the store is connected.
+	CommerceCurrencies = "commerce/currencies"
 )
 
 // Enabled names the parameter that says whether a tracking does anything: true
@@ -41,8 +45,7 @@ func Events(t tracking.Tracking) string { return "tracking/" + t.Name + "/events
 // default is the one in the templates folder.
 func Template(t tracking.Tracking) string { return "templates/" + t.Name }
 
-// Names lists what a tracking's function reads. They are at most ten, because it
-// reads them in one call and Parameter Store's GetParameters takes no more.
+// Names lists what a tracking's function reads.
 func Names(t tracking.Tracking) []string {
 	names := []string{
 		SegmentHost, SegmentPath, SegmentWriteKey, WebhookSecret,
@@ -51,7 +54,7 @@ func Names(t tracking.Tracking) []string {
 	if ReadsCommerce(t) {
 		names = append(names, CommerceNames()...)
 	}
-	return names
+	return append(names, CommerceCurrencies)
 }
 
 // CommerceNames are the parameters that make a client of the Commerce API. They count

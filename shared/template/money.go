@@ -5,12 +5,21 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
-	"strings"
+
+	"commerce-segment/shared/money"
 )
 
+// WithCurrencies is the template with the decimals that the store's currencies have by
+// its settings. For a currency that is not there, $money goes by the prices of what the
+// template is applied to, and else by ISO 4217.
+func (t *Template) WithCurrencies(setting money.Decimals) *Template {
+	knowing := *t
+	knowing.currencies = setting
+	return &knowing
+}
+
 func defineMoney() {
-	define("money", "x-s?:n", 2, money)
+	define("money", "x-s?:n", 2, moneyFunction)
 	textFunction("sha256", "s-:s", 1, func(st *state, s string, _ []any) (any, error) {
 		if err := st.allocate(len(s)); err != nil {
 			return nil, err
@@ -20,18 +29,9 @@ func defineMoney() {
 	})
 }
 
-// exponents are the currencies whose minor unit is not a hundredth.
-// Source: ISO 4217, list one.
-var exponents = map[string]int{
-	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0,
-	"UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-	"CLF": 4, "UYW": 4,
-}
-
-// money is $money(price), with price {amount, currency}, or $money(amount, currency):
-// an amount in minor units as a number in major units.
-func money(_ *state, args []any) (any, error) {
+// moneyFunction is $money(price), with price {amount, currency}, or
+// $money(amount, currency): an amount in minor units as a number in major units.
+func moneyFunction(st *state, args []any) (any, error) {
 	amount, currency := args[0], args[1]
 	if price, ok := amount.(*object); ok {
 		amount, currency = price.get("amount"), price.get("currency")
@@ -49,16 +49,47 @@ func money(_ *state, args []any) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("the currency for $money must be a code such as \"EUR\", not %s", describe(currency))
 	}
-	return Major(minor, code), nil
+	return money.Major(minor, money.Choose(st.currencies, st.prices, code)), nil
 }
 
-// Major is what $money gives: an amount of a currency's minor units in major units,
-// 19.99 for 1999 EUR. It divides by a power of ten. Both are exact in a float64, so
-// the quotient is the nearest to the true one: the float64 that is written 19.99.
-func Major(minor float64, currency string) float64 {
-	exponent, ok := exponents[strings.ToUpper(currency)]
-	if !ok {
-		exponent = 2
+// prices are what the input's prices show. They are looked at once, where they are asked
+// for.
+func (st *state) prices() money.Prices {
+	if st.shown == nil {
+		st.shown = money.Prices{}
+		addPrices(st.shown, st.input)
 	}
-	return minor / math.Pow10(exponent)
+	return st.shown
+}
+
+// addPrices adds the prices in a value: objects with an amount, its currency, and both
+// formatted for people.
+func addPrices(prices money.Prices, v any) {
+	switch v := v.(type) {
+	case *array:
+		for _, item := range v.items {
+			addPrices(prices, item)
+		}
+	case *object:
+		amount, isAmount := number(v.get("amount"))
+		currency, isCode := v.get("currency").(string)
+		formatted, isText := v.get("formatted").(string)
+		if isAmount && isCode && isText {
+			prices.Add(currency, amount, formatted)
+		}
+		for _, field := range v.fields {
+			addPrices(prices, field)
+		}
+	}
+}
+
+// PricesOf are the prices in a webhook's body. It takes the body over, as Apply does.
+func PricesOf(body map[string]any) (money.Prices, error) {
+	input, err := fromGo(body, 0)
+	if err != nil {
+		return nil, err
+	}
+	prices := money.Prices{}
+	addPrices(prices, input)
+	return prices, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"commerce-segment/shared/money"
 )
 
 // What one evaluation may use. An Order Completed template over an order of 10,000
@@ -58,6 +60,11 @@ type state struct {
 	members map[*array]map[any]bool
 	fetch   Fetch // what $commerce asks; nil: nothing
 	lookups int   // calls of $commerce so far
+	// What $money knows: the input, the store's setting, and what the prices of the
+	// input show, once they have been looked at.
+	input      any
+	currencies money.Decimals
+	shown      money.Prices
 }
 
 func newState(ctx context.Context) *state {

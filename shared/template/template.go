@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"commerce-segment/shared/money"
 )
 
 // ErrInput means that the input itself cannot be given to any template, for
@@ -34,6 +36,8 @@ type Template struct {
 	literals map[string]bool // the texts that stand in the source
 	fields   map[string]bool // the names of fields that it reads
 	fetch    Fetch           // what $commerce asks; nil: nothing
+	// currencies are the decimals of the store's currencies, by its settings.
+	currencies money.Decimals
 }
 
 // Error is what is wrong with a template, at compile time or while applying it.
@@ -169,7 +173,7 @@ func (t *Template) Eval(ctx context.Context, input []byte, bindings map[string][
 // evaluate runs the program on an input.
 func (t *Template) evaluate(ctx context.Context, input any, vars map[string]any) (v any, st *state, err error) {
 	st = newState(ctx)
-	st.literals, st.fetch = t.literals, t.fetch
+	st.literals, st.fetch, st.input, st.currencies = t.literals, t.fetch, input, t.currencies
 	defer func() {
 		if r := recover(); r != nil {
 			v, err = nil, newError(t.name, fmt.Errorf("it cannot be evaluated: %v", r))

@@ -16,7 +16,7 @@ import (
 // layout is the rule for where code goes: which folder's code may import which
 // other folders' of this module. A folder may import itself.
 //
-//	functions -> serve -> {settings, spool} -> relay -> {metrics, commerce, template, segment} -> tracking
+//	functions -> serve -> {settings, spool} -> relay -> {metrics, commerce, template, segment} -> {money, tracking}
 //	infra -> {shared, templates}
 //
 // Tests are free: they may put together what the program must not.
@@ -24,12 +24,13 @@ var layout = []rule{
 	{folder: "shared/tracking"},
 	{folder: "shared/jsontext"},
 	{folder: "shared/commerce", may: []string{"shared/jsontext", "shared/tracking"}},
-	{folder: "shared/template", may: []string{"shared/tracking"}},
+	{folder: "shared/money"},
+	{folder: "shared/template", may: []string{"shared/money", "shared/tracking"}},
 	{folder: "shared/segment", may: []string{"shared/tracking"}},
 	{folder: "shared/metrics"},
-	{folder: "shared/relay", may: []string{"shared/metrics", "shared/commerce", "shared/template", "shared/segment", "shared/tracking"}},
+	{folder: "shared/relay", may: []string{"shared/metrics", "shared/money", "shared/commerce", "shared/template", "shared/segment", "shared/tracking"}},
 	{folder: "shared/spool", may: []string{"shared/relay", "shared/commerce", "shared/template", "shared/segment", "shared/tracking"}, aws: true},
-	{folder: "shared/settings", may: []string{"shared/relay", "shared/commerce", "shared/template", "shared/segment", "shared/tracking", "templates"}, aws: true},
+	{folder: "shared/settings", may: []string{"shared/relay", "shared/money", "shared/commerce", "shared/template", "shared/segment", "shared/tracking", "templates"}, aws: true},
 	{folder: "shared/serve", may: []string{"shared"}, aws: true},
 	{folder: "functions", may: []string{"shared/serve", "shared/tracking"}},
 	{folder: "infra", may: []string{"shared", "templates"}, aws: true},

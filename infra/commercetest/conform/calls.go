@@ -80,6 +80,7 @@ func undescribed(c *commerce.Client, store *commercetest.Server) []call {
 	return []call{
 		{"list customers", func(ctx context.Context) error { return some(c.Customers(ctx, commerce.Period{})) }},
 		{"read a customer", func(ctx context.Context) error { _, err := c.Customer(ctx, customerID); return err }},
+		{"list currencies", func(ctx context.Context) error { return some(c.Currencies(ctx)) }},
 		{"the application key", func(ctx context.Context) error { _, err := c.ApplicationKey(ctx); return err }},
 	}
 }

@@ -188,7 +188,7 @@ const nothingChanged = "Nothing has changed."
 
 // save writes what is wanted, and says so for people.
 func (c *Console) save(ctx context.Context, wanted map[string]string) (said string, err error) {
-	current, err := c.Site.Read(ctx, site.AllNames())
+	current, err := c.Site.Parameters(ctx, site.AllNames())
 	if err != nil {
 		return "", err
 	}
@@ -447,7 +447,7 @@ var errInboxElsewhere = errors.New("events go to the inbox of hub run on this ma
 
 // endpoint is where messages go by the settings.
 func (c *Console) endpoint(ctx context.Context) (segment.Endpoint, error) {
-	values, err := c.Site.Read(ctx, site.AllNames())
+	values, err := c.Site.Parameters(ctx, site.AllNames())
 	if err != nil {
 		return segment.Endpoint{}, err
 	}

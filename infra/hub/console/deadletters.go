@@ -330,7 +330,7 @@ func (c *Console) exhume(ctx context.Context, data *letterData) error {
 // instead is what would become of an event by the settings, instead of being delivered;
 // empty where nothing.
 func (c *Console) instead(ctx context.Context, t tracking.Tracking, event string) (string, error) {
-	values, err := c.Site.Read(ctx, []string{settings.Enabled(t), settings.Events(t)})
+	values, err := c.Site.Parameters(ctx, []string{settings.Enabled(t), settings.Events(t)})
 	if err != nil {
 		return "", err
 	}

@@ -70,7 +70,7 @@ func (c *Console) showFinish(w http.ResponseWriter, r *http.Request, status int,
 // readFinish looks at everything that the page shows. Where Commerce cannot be asked the
 // page says so, and has the rest all the same.
 func (c *Console) readFinish(ctx context.Context, address string) (finishData, error) {
-	values, err := c.Site.Read(ctx, site.AllNames())
+	values, err := c.Site.Parameters(ctx, site.AllNames())
 	if err != nil {
 		return finishData{}, err
 	}

@@ -142,7 +142,7 @@ func (b *browser) do(request *http.Request) (status int, page string) {
 // set is what is set.
 func (b *browser) set() map[string]string {
 	b.t.Helper()
-	values, err := b.site.Read(b.t.Context(), site.AllNames())
+	values, err := b.site.Parameters(b.t.Context(), site.AllNames())
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/money"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
@@ -57,11 +58,13 @@ type event struct {
 	// Answers are what $commerce gives, by the path: a sample's. The page asks Commerce
 	// nothing, since it tries a template at every pause in typing.
 	Answers map[string]json.RawMessage
+	// Currencies are those that the store's settings have, for a real event.
+	Currencies money.Decimals
 }
 
 // sample is the event as a sample of its tracking.
 func (e event) sample(t tracking.Tracking, name string) templates.Sample {
-	return templates.Sample{Name: name, Tracking: t.Name, Body: e.Body, Answers: e.Answers}
+	return templates.Sample{Name: name, Tracking: t.Name, Body: e.Body, Answers: e.Answers, Currencies: e.Currencies}
 }
 
 // eventGroup is events under a title.
@@ -224,6 +227,12 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 		p.Problem = err.Error()
 		return p
 	}
+	if e.Real {
+		if e.Currencies, err = c.Site.Currencies(ctx); err != nil {
+			p.Problem = err.Error()
+			return p
+		}
+	}
 	if p.Webhook, err = indented(webhook.Body); err != nil {
 		p.Problem = err.Error()
 		return p
@@ -288,7 +297,8 @@ func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e 
 	if err != nil {
 		return result{Wrong: &mistake{Says: err.Error()}}
 	}
-	messages, err := site.Render(ctx, t, s.compiled.WithCommerce(e.sample(t, "").Commerce), writeKey, webhook, e.At)
+	of := e.sample(t, "")
+	messages, err := site.Render(ctx, t, s.compiled.WithCommerce(of.Commerce).WithCurrencies(of.Currencies), writeKey, webhook, e.At)
 	if err != nil {
 		m := mistakeIn(err, s.text)
 		if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {

@@ -55,8 +55,15 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 	if err != nil {
 		return err
 	}
+	currencies, err := c.Site.Currencies(ctx)
+	if err != nil {
+		return err
+	}
 	before, after := sourceOf(t, data.Stored.Source), sourceOf(t, data.Form.Source)
 	for _, e := range events {
+		if e.Real {
+			e.Currencies = currencies
+		}
 		one, differs, err := changeOf(ctx, t, before, after, key, e, data.Form.Personal)
 		if err != nil {
 			return err

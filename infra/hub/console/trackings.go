@@ -70,7 +70,7 @@ var eventSays = map[string]string{
 
 // trackings shows what Segment is told of.
 func (c *Console) trackings(w http.ResponseWriter, r *http.Request) {
-	values, err := c.Site.Read(r.Context(), site.AllNames())
+	values, err := c.Site.Parameters(r.Context(), site.AllNames())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
@@ -160,7 +160,7 @@ func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 	}
 	c.saving.Lock()
 	defer c.saving.Unlock()
-	values, err := c.Site.Read(r.Context(), site.AllNames())
+	values, err := c.Site.Parameters(r.Context(), site.AllNames())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return

@@ -36,7 +36,7 @@ func (p Patient) settings(ctx context.Context) []Finding {
 	if err != nil {
 		return unknown(err)
 	}
-	values, err := p.Site.Read(ctx, site.AllNames())
+	values, err := p.Site.Parameters(ctx, site.AllNames())
 	if err != nil {
 		return unknown(err)
 	}

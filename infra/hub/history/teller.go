@@ -84,7 +84,7 @@ func NewTeller(o Options) (*Teller, error) {
 				return nil, err
 			}
 			t.endpoint = config.Segment // the same for all trackings
-			t.observers = append(t.observers, &observer{Tracking: row, events: config.Events, template: compiled})
+			t.observers = append(t.observers, &observer{Tracking: row, events: config.Events, template: compiled.WithCurrencies(config.Currencies)})
 		}
 	}
 	if len(t.observers) == 0 {

@@ -17,8 +17,10 @@ import (
 	"time"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/money"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
+	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
 )
 
@@ -36,15 +38,20 @@ type Finding struct {
 // Check finds what is wrong with the messages that a template wrote for a webhook,
 // in the order of the messages. The body is the webhook's as Commerce posted it,
 // because a template takes over the one that it is applied to; the error is
-// commerce.Parse's about it. What was written is not changed.
-func Check(t tracking.Tracking, body []byte, written []map[string]any) ([]Finding, error) {
+// commerce.Parse's or template.PricesOf's about it. What was written is not changed. The
+// currencies are those of the store's settings.
+func Check(t tracking.Tracking, body []byte, written []map[string]any, currencies money.Decimals) ([]Finding, error) {
 	webhook, err := commerce.Parse(body)
 	if err != nil {
 		return nil, err
 	}
 	fact := relay.FactOf(t, webhook, "", time.Time{})
 	of := readOrder(webhook.Body)
-	var findings []Finding
+	if of.prices, err = template.PricesOf(webhook.Body); err != nil {
+		return nil, err
+	}
+	of.currencies = currencies
+	findings := of.checkDecimals()
 	messages := make([]*message, len(written))
 	for i, fields := range written {
 		m := &message{order: of, byDefault: t.Call}

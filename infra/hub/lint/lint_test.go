@@ -10,6 +10,7 @@ import (
 
 	"commerce-segment/infra/hub/lint"
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/money"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -217,6 +218,37 @@ func TestEachFaultIsFound(t *testing.T) {
 	}
 }
 
+// The decimals are the store's: what is set in another way than the webhook's prices are
+// written would send every figure wrong.
+func TestDecimalsThatAreNotThoseOfTheWebhooksPricesAreFound(t *testing.T) {
+	const dollars, yen = "order-completed/float-noise", "order-completed/japanese-yen"
+	withoutDecimals := []string{"\"USD\", \"formatted\": \"$", "\"USD\", \"formatted\": \"$0", `.`, ``}
+	for _, c := range []struct {
+		name, sample string
+		currencies   money.Decimals
+		edits        []string
+		want         string // what the finding says; empty for none
+		warning      bool
+	}{
+		{"as the setting has them", dollars, money.Decimals{"USD": 2}, nil, "", false},
+		{"as ISO 4217 has them", yen, nil, nil, "", false},
+		{"another number is set", yen, money.Decimals{"JPY": 2}, nil, "is JPY, which has 0 decimals in the webhook's prices and 2 in the setting commerce/currencies", false},
+		{"only another currency is set, and ISO 4217 has another number", dollars, money.Decimals{"EUR": 2}, withoutDecimals, "is USD, which has 0 decimals in the webhook's prices and 2 in ISO 4217", true},
+		{"the setting is as the prices, and ISO 4217 is not", dollars, money.Decimals{"USD": 0}, withoutDecimals, "", false},
+		{"no price shows them", dollars, money.Decimals{"USD": 3}, []string{`"formatted"`, `"shown"`}, "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			findings := checkWith(t, c.currencies, c.sample, templates.Default("order-completed"), c.edits...)
+			switch {
+			case c.want == "" && len(findings) > 0:
+				t.Errorf("got %+v", findings)
+			case c.want != "" && (len(findings) != 1 || findings[0].Rule != "decimals" || findings[0].Wrong != c.want || findings[0].Warning != c.warning):
+				t.Errorf("got %+v, want one that %s", findings, c.want)
+			}
+		})
+	}
+}
+
 // Commerce lets no cart mix currencies, so no sample does.
 func TestAPriceInAnotherCurrencyThanTheMessageIsFound(t *testing.T) {
 	const sample = "order-completed/float-noise"
@@ -292,7 +324,7 @@ func TestFindingsNameTheirMessage(t *testing.T) {
 }
 
 func TestWhatIsNoWebhookCannotBeChecked(t *testing.T) {
-	if findings, err := lint.Check(tracking.OrderCompleted, []byte("{}"), nil); err == nil {
+	if findings, err := lint.Check(tracking.OrderCompleted, []byte("{}"), nil, nil); err == nil {
 		t.Errorf("got %+v, want an error", findings)
 	}
 }
@@ -360,6 +392,7 @@ func TestTheReadmeListsTheRules(t *testing.T) {
 	for _, match := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(section, -1) {
 		listed = append(listed, match[1])
 	}
+	found = append(found, "decimals") // which is about the webhook: see above
 	for _, f := range faults {
 		for finding := range strings.SplitSeq(f.want, ", ") {
 			rule, _, _ := strings.Cut(strings.TrimPrefix(finding, "warning "), " ")
@@ -376,6 +409,12 @@ func TestTheReadmeListsTheRules(t *testing.T) {
 // check renders a sample with a template and checks what it wrote. Edits are what
 // the webhook has, and what it has instead.
 func check(t *testing.T, sample, source string, edits ...string) []lint.Finding {
+	t.Helper()
+	return checkWith(t, nil, sample, source, edits...)
+}
+
+// checkWith is check in a store whose currencies are set.
+func checkWith(t *testing.T, currencies money.Decimals, sample, source string, edits ...string) []lint.Finding {
 	t.Helper()
 	i := slices.IndexFunc(templates.Samples(), func(s templates.Sample) bool { return s.Name == sample })
 	if i < 0 {
@@ -394,7 +433,7 @@ func check(t *testing.T, sample, source string, edits ...string) []lint.Finding 
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings, err := lint.Check(tracked, body, write(t, compiled, body))
+	findings, err := lint.Check(tracked, body, write(t, compiled.WithCurrencies(currencies), body), currencies)
 	if err != nil {
 		t.Fatal(err)
 	}

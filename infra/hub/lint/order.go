@@ -2,12 +2,14 @@ package lint
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 
-	"commerce-segment/shared/template"
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/money"
 )
 
 // order is what the rules compare with of the order that a webhook is about. There
@@ -20,6 +22,9 @@ type order struct {
 	// stated. A tax that is not is with_tax less without_tax.
 	price map[string]float64
 	lines []line
+	// Of which the decimals of a currency are known.
+	currencies money.Decimals
+	prices     money.Prices
 }
 
 // line is a line of an order, its amounts in minor units.
@@ -110,7 +115,30 @@ func (o order) linesOf(product any) []line {
 	})
 }
 
-func (o order) major(minor float64) float64 { return template.Major(minor, o.currency) }
+func (o order) major(minor float64) float64 { return o.majorIn(o.currency, minor) }
+
+func (o order) majorIn(currency string, minor float64) float64 {
+	return money.Major(minor, money.Choose(o.currencies, func() money.Prices { return o.prices }, currency))
+}
+
+// checkDecimals finds that the webhook's prices are written with another number of
+// decimals than is set for the order's currency. Where none is set, the amounts go by
+// these prices: then it warns that ISO 4217 has another number, by which an order goes
+// that does not show it.
+func (o order) checkDecimals() []Finding {
+	written, known := o.prices.Of(o.currency)
+	expected, isSet := o.currencies.Of(o.currency)
+	source := "in the setting commerce/currencies"
+	if !isSet {
+		expected, source = money.ISO(o.currency), "in ISO 4217"
+	}
+	if !known || written == expected {
+		return nil
+	}
+	return []Finding{{Path: "properties.currency", Rule: "decimals", Warning: !isSet,
+		Wrong:   fmt.Sprintf("is %s, which has %s in the webhook's prices and %d %s", o.currency, words.Count(written, "decimal"), expected, source),
+		Instead: "hub configure reads the decimals of the store's currencies from Commerce"}}
+}
 
 // isOneOf says whether a figure is one of these amounts of minor units.
 func (o order) isOneOf(figure float64, minors []float64) bool {

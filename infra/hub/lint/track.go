@@ -217,7 +217,7 @@ func (m *message) foreign(price float64, lines []line) string {
 		if l.currency == "" || l.currency == m.order.currency || strings.EqualFold(l.currency, text(m.property("currency"))) {
 			continue
 		}
-		if price != 0 && (m.order.isOneOf(price, l.unit) || order{currency: l.currency}.isOneOf(price, l.unit)) {
+		if price != 0 && (m.order.isOneOf(price, l.unit) || slices.ContainsFunc(l.unit, func(minor float64) bool { return same(price, m.order.majorIn(l.currency, minor)) })) {
 			return l.currency
 		}
 	}

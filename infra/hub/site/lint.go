@@ -48,11 +48,11 @@ func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Tem
 	if err != nil {
 		return nil, nil, err
 	}
-	written, err := compiled.WithCommerce(sample.Commerce).Apply(ctx, webhook.Body)
+	written, err := compiled.WithCommerce(sample.Commerce).WithCurrencies(sample.Currencies).Apply(ctx, webhook.Body)
 	if err != nil {
 		return nil, []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is corrected"}}, nil
 	}
-	findings, err := lint.Check(t, sample.Body, written)
+	findings, err := lint.Check(t, sample.Body, written, sample.Currencies)
 	return written, findings, err
 }
 

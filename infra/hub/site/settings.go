@@ -102,7 +102,7 @@ func (s Site) Enabled(ctx context.Context) (map[string]bool, error) {
 	for _, t := range tracking.All() {
 		names = append(names, settings.Enabled(t))
 	}
-	values, err := s.Read(ctx, names)
+	values, err := s.Parameters(ctx, names)
 	if err != nil {
 		return nil, err
 	}

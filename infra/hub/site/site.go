@@ -76,7 +76,7 @@ func Here(h Home) Site {
 var sharedNames = []string{
 	settings.SegmentWriteKey, settings.SegmentHost, settings.SegmentPath,
 	settings.CommerceTokenURL, settings.CommerceClientID, settings.CommerceClientSecret,
-	settings.WebhookSecret,
+	settings.CommerceCurrencies, settings.WebhookSecret,
 }
 
 // AllNames are the names of all parameters that there are.
@@ -88,19 +88,6 @@ func AllNames() []string {
 		}
 	}
 	return names
-}
-
-// Read reads any number of parameters, where Parameter Store reads ten at once.
-func (s Site) Read(ctx context.Context, names []string) (map[string]string, error) {
-	all := make(map[string]string, len(names))
-	for some := range slices.Chunk(names, 10) {
-		values, err := s.Parameters(ctx, some)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(all, values)
-	}
-	return all, nil
 }
 
 // Check says what is wrong with parameters for any tracking; each of it once.

@@ -36,7 +36,7 @@ func (s Site) Templates(ctx context.Context, trackings ...tracking.Tracking) ([]
 	for i, t := range trackings {
 		names[i] = settings.Template(t)
 	}
-	stored, err := s.Read(ctx, names)
+	stored, err := s.Parameters(ctx, names)
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func isThisMachine(host string) bool {
 // Webhooks are what Commerce is to have of each tracking, in the catalogue's order.
 // The base is that of their URLs; a deployed store knows its own where it is empty.
 func (s Site) Webhooks(ctx context.Context, base string) ([]Webhook, error) {
-	parameters, err := s.Read(ctx, AllNames())
+	parameters, err := s.Parameters(ctx, AllNames())
 	if err != nil {
 		return nil, err
 	}

@@ -140,7 +140,7 @@ func (s Site) webhookSecrets(ctx context.Context) ([]string, error) {
 
 // MakeSecret makes the webhook secret where there is none, and says whether it did.
 func (s Site) MakeSecret(ctx context.Context) (made bool, err error) {
-	current, err := s.Read(ctx, AllNames())
+	current, err := s.Parameters(ctx, AllNames())
 	if err != nil {
 		return false, err
 	}

@@ -98,14 +98,14 @@ func TestAnotherRegionThatIsWrittenHalfSaysThatEventsWait(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Not written: segment/write-key, segment/host. Until then segment/host names no host, and events wait") {
 		t.Errorf("it says %v", err)
 	}
-	current, err = Site{Store: home}.Read(t.Context(), AllNames())
+	current, err = Site{Store: home}.Parameters(t.Context(), AllNames())
 	if err != nil || current[settings.SegmentHost] != hostMeanwhile {
 		t.Fatalf("the parameters are %q, %v", current, err)
 	}
 	if _, err := (Site{Store: home}).Write(t.Context(), current, wanted); err != nil {
 		t.Error(err)
 	}
-	if after, err := (Site{Store: home}).Read(t.Context(), AllNames()); err != nil || !maps.Equal(after, wanted) {
+	if after, err := (Site{Store: home}).Parameters(t.Context(), AllNames()); err != nil || !maps.Equal(after, wanted) {
 		t.Errorf("run again it leaves %q, %v", after, err)
 	}
 }
@@ -128,7 +128,7 @@ func TestWhoLeavesWhileTheRegionChangesLeavesAHost(t *testing.T) {
 	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "eu-write-key"}
 	ctx, leave := context.WithCancel(t.Context())
 	_, err := Site{Store: leaving{home, leave}, Name: "the store"}.Write(ctx, current, wanted)
-	if after, unread := (Site{Store: home}).Read(t.Context(), AllNames()); err != nil || unread != nil || !maps.Equal(after, wanted) {
+	if after, unread := (Site{Store: home}).Parameters(t.Context(), AllNames()); err != nil || unread != nil || !maps.Equal(after, wanted) {
 		t.Errorf("it says %v and leaves %q, %v", err, after, unread)
 	}
 }

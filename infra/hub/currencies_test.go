@@ -1,0 +1,70 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// forint is an order of a store whose forints have no decimals. Only the text of its
+// total says so.
+func forint(formatted string) string {
+	return strings.Replace(order("order.paid", "o"), `{"amount":10000,"currency":"GBP"}`, `{"amount":10000,"currency":"HUF","formatted":"`+formatted+`"}`, 1)
+}
+
+func TestPreviewAndLintGoByTheCurrenciesThatAreSet(t *testing.T) {
+	for _, c := range []struct {
+		name, setting, webhook string
+		total                  string // in the preview
+		code                   int
+		says                   string // by lint
+	}{
+		{"a setting", "HUF=0", forint("10,000 Ft"), "\"total\": 10000\n", exitDone, "Nothing found."},
+		{"no setting, and a price that leaves no doubt", "", forint("10\u00a0000 Ft"), "\"total\": 10000\n", exitDone, "warning: is HUF, which has 0 decimals in the webhook's prices and 2 in ISO 4217: hub configure"},
+		{"no setting, and a price that may have three", "", forint("10,000 Ft"), "\"total\": 100\n", exitDone, "Nothing found."},
+		{"a setting that the prices contradict", "HUF=2", forint("10\u00a0000 Ft"), "\"total\": 100\n", exitFailed, "and 2 in the setting commerce/currencies"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(t.TempDir(), "order.json")
+			put(t, file, c.webhook)
+			put(t, filepath.Join(dir, "commerce/currencies"), c.setting)
+			got := command(t, "", "preview", "order-completed", file, "--dir", dir)
+			if got.code != exitDone || got.stderr != "" || !strings.Contains(got.stdout, c.total) {
+				t.Errorf("preview: got %+v, want %s", got, c.total)
+			}
+			got = command(t, "", "lint", "../../templates/order-completed.jsonata", "--webhook", file, "--dir", dir)
+			if got.code != c.code || !strings.Contains(got.stdout, c.says) {
+				t.Errorf("lint: got %+v, want %d and %q", got, c.code, c.says)
+			}
+		})
+	}
+}
+
+// A bundled sample is of a store of its own, where the yen has no decimals.
+func TestTheCurrenciesThatAreSetAreNotThoseOfABundledSample(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "commerce/currencies"), "JPY=2")
+	for _, args := range [][]string{
+		{"preview", "order-completed", "order-completed/japanese-yen"},
+		{"lint", "../../templates/order-completed.jsonata", "--webhook", "order-completed/japanese-yen"},
+	} {
+		got := command(t, "", append(args, "--dir", dir)...)
+		if got.code != exitDone || got.stderr != "" || args[0] == "preview" && !strings.Contains(got.stdout, `"total": 22286`) {
+			t.Errorf("%v: got %+v", args, got)
+		}
+	}
+}
+
+func TestCurrenciesThatCannotBeReadAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(t.TempDir(), "order.json")
+	put(t, file, forint("10,000 Ft"))
+	put(t, filepath.Join(dir, "commerce/currencies"), "HUF")
+	for _, args := range [][]string{{"preview", "order-completed", file}, {"lint", "../../templates/order-completed.jsonata", "--webhook", file}} {
+		got := command(t, "", append(args, "--dir", dir)...)
+		if got.code != exitFailed || !strings.Contains(got.stderr, `parameter commerce/currencies`) || !strings.Contains(got.stderr, `"HUF" is no currency with its decimals: write them as in EUR=2,HUF=0`) {
+			t.Errorf("%v: got %+v", args, got)
+		}
+	}
+}

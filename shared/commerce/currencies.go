@@ -1,0 +1,18 @@
+package commerce
+
+import (
+	"context"
+	"iter"
+)
+
+// Currency is one of the store's currencies, enabled or not (currencies.yaml).
+type Currency struct {
+	Code string `json:"code"`
+	// DecimalPlaces is how many decimals an amount has; nil where Commerce does not say.
+	DecimalPlaces *int `json:"decimal_places"`
+}
+
+// Currencies lists the store's currencies.
+func (c *Client) Currencies(ctx context.Context) iter.Seq2[Currency, error] {
+	return list[Currency](ctx, c, "/v2/currencies")
+}

@@ -1,0 +1,203 @@
+package money
+
+import (
+	"math"
+	"math/bits"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Prices are what the prices of a webhook show of the decimals of their currencies: each
+// states its amount and the same as a text for people, 1999 and "€19.99".
+type Prices map[string]*shown
+
+// shown is what all prices of one currency show.
+type shown struct {
+	amounts places // those that each amount other than 0 allows
+	zeros   places // those that each 0 allows
+	unlike  bool   // an amount other than 0 is written in a way that fits no decimals
+}
+
+// places is a set of numbers of decimals.
+type places uint32
+
+const anyPlaces places = 1<<(MaxDecimals+1) - 1
+
+func (p places) only() (decimals int, one bool) {
+	return bits.TrailingZeros32(uint32(p)), bits.OnesCount32(uint32(p)) == 1
+}
+
+// Add looks at one price.
+func (p Prices) Add(currency string, amount float64, formatted string) {
+	currency = strings.ToUpper(currency)
+	amount = math.Abs(amount)
+	// What a float64 does not hold to the last digit cannot be compared with a text.
+	if currency == "" || amount != math.Trunc(amount) || amount >= 1<<53 {
+		return
+	}
+	n, readable := read(formatted)
+	if !readable {
+		return
+	}
+	s := p[currency]
+	if s == nil {
+		s = &shown{amounts: anyPlaces, zeros: anyPlaces}
+		p[currency] = s
+	}
+	switch fits := n.places(amount); {
+	case fits == 0:
+		s.unlike = s.unlike || amount != 0
+	case amount == 0:
+		s.zeros &= fits
+	default:
+		s.amounts &= fits
+	}
+}
+
+// Of is how many decimals the prices of a currency are written with, where they leave no
+// doubt. "1,234" may have three decimals or none, until another price shows which. A
+// zero is heard last: Commerce writes one as "0" too where it has none to format. It is
+// not heard at all where amounts are written without some of their decimals.
+func (p Prices) Of(currency string) (decimals int, known bool) {
+	s := p[strings.ToUpper(currency)]
+	if s == nil {
+		return 0, false
+	}
+	if decimals, known = s.amounts.only(); known || s.unlike {
+		return decimals, known
+	}
+	return (s.amounts & s.zeros).only()
+}
+
+// number is a number as it is written: its digits in groups, and the separators between
+// the groups.
+type number struct {
+	groups     []string
+	separators []rune
+}
+
+const (
+	points   = ".,٫·" // may stand before decimals
+	grouping = ".,٬'’ "
+	maxText  = 100 // bytes: no price is longer
+)
+
+// read finds the one number in a text. It takes no text with two numbers, and none that
+// has a point at an edge of its number: the digits there may have been left out. The
+// point of "Rs." or "kr." belongs to the symbol.
+func read(text string) (n number, ok bool) {
+	var before, beyond rune // the last two characters that are no digits, before the next digit
+	gap := 0                // how many of them there are since the last digit
+	if len(text) > maxText {
+		return n, false
+	}
+	for _, r := range text {
+		if unicode.Is(unicode.Cf, r) {
+			continue // marks of the direction of writing
+		}
+		if unicode.IsSpace(r) {
+			r = ' '
+		}
+		digit, isDigit := digitOf(r)
+		switch {
+		case !isDigit:
+			if gap++; gap == 1 && len(n.groups) > 0 {
+				n.separators = append(n.separators, r)
+			}
+			beyond, before = before, r
+			continue
+		case len(n.groups) == 0:
+			if strings.ContainsRune(points, before) && !unicode.IsLetter(beyond) {
+				return n, false
+			}
+			n.groups = append(n.groups, "")
+		case gap == 1 && strings.ContainsRune(points+grouping, before):
+			n.groups = append(n.groups, "")
+		case gap > 0:
+			return n, false
+		}
+		gap = 0
+		n.groups[len(n.groups)-1] += string(digit)
+	}
+	if len(n.groups) == 0 {
+		return n, false
+	}
+	if len(n.separators) == len(n.groups) { // the last one is what follows the number
+		last := len(n.separators) - 1
+		if strings.ContainsRune(points, n.separators[last]) {
+			return n, false
+		}
+		n.separators = n.separators[:last]
+	}
+	return n, true
+}
+
+// digitOf is the ASCII digit that a digit of any script stands for.
+func digitOf(r rune) (digit byte, ok bool) {
+	if !unicode.IsDigit(r) {
+		return 0, false
+	}
+	zero := r
+	for unicode.IsDigit(zero - 1) {
+		zero--
+	}
+	return '0' + byte((r-zero)%10), true // scripts may follow one another
+}
+
+// places are the numbers of decimals with which an amount of the smallest unit is
+// written like that: without separators it has the amount's digits.
+func (n number) places(amount float64) places {
+	digits := strings.TrimLeft(strings.Join(n.groups, ""), "0")
+	if digits != strings.TrimLeft(strconv.FormatFloat(amount, 'f', 0, 64), "0") {
+		return 0
+	}
+	var fits places
+	last := len(n.groups) - 1
+	if isGrouped(n.groups, n.separators) {
+		fits |= 1
+	}
+	if last > 0 && strings.ContainsRune(points, n.separators[last-1]) && len(n.groups[last]) <= MaxDecimals &&
+		!strings.ContainsRune(string(n.separators[:last-1]), n.separators[last-1]) && isGrouped(n.groups[:last], n.separators[:last-1]) {
+		fits |= 1 << len(n.groups[last])
+	}
+	return fits
+}
+
+// isGrouped says whether these may be the groups of a whole number: 1,234,567 or
+// 12,34,567 or 123,4567.
+func isGrouped(groups []string, separators []rune) bool {
+	last := len(groups) - 1
+	if last == 0 {
+		return true
+	}
+	if groups[0] == "0" || !strings.ContainsRune(grouping, separators[0]) {
+		return false
+	}
+	size := len(groups[last])
+	if size != 3 && size != 4 || len(groups[0]) > size {
+		return false
+	}
+	inner := size
+	if last > 1 && size == 3 && len(groups[1]) == 2 {
+		inner = 2 // as in India
+	}
+	for i := range last {
+		if separators[i] != separators[0] || i > 0 && len(groups[i]) != inner {
+			return false
+		}
+	}
+	return true
+}
+
+// Choose is how many decimals a currency has: by the store's setting, else as the prices
+// of the webhook are written, which are asked for only then, else by ISO 4217.
+func Choose(setting Decimals, prices func() Prices, currency string) int {
+	if decimals, known := setting.Of(currency); known {
+		return decimals
+	}
+	if decimals, known := prices().Of(currency); known {
+		return decimals
+	}
+	return ISO(currency)
+}

@@ -410,16 +410,22 @@ func (c *compiler) alternative(n *node) (evaluation, error) {
 		if err := st.spend(1); err != nil {
 			return nil, at(line, err)
 		}
+		result := settle(v)
+		if call, ok := v.(*tailCall); ok {
+			if result, err = call.finish(st); err != nil {
+				return nil, err
+			}
+			v = settle(result)
+		}
 		yes, err := use(st, v)
 		if err != nil {
 			return nil, at(line, err)
 		}
-		if !yes {
-			if v, err = right(st, f, context); err != nil {
-				return nil, err
-			}
+		if yes {
+			return result, nil
 		}
-		return settle(v), nil
+		v, err = right(st, f, context)
+		return settle(v), err
 	}, nil
 }
 

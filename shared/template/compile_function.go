@@ -41,7 +41,7 @@ func (c *compiler) call(n *node, before evaluation) (evaluation, error) {
 			return nil, at(line, notFunction(name, called))
 		}
 		if tail {
-			return &tailCall{fn: function, args: given, context: context, line: line}, nil
+			return &tailCall{fn: function, args: given, context: context, inherits: true, line: line}, nil
 		}
 		v, err := invoke(st, function, given, context)
 		if err != nil || unfinished {

@@ -224,7 +224,7 @@ func formatTime(st *state, millis float64, picture, zone any) (any, error) {
 	if err != nil {
 		return nil, st.inPicture(source, err)
 	}
-	local := math.Trunc(millis) + float64(offset)*60_000
+	local := math.Trunc(millis + float64(offset)*60_000)
 	if math.Abs(local) > maxMillis || math.IsNaN(local) {
 		return nil, errors.New("the time is out of range: it must be milliseconds since 1970")
 	}

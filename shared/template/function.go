@@ -18,20 +18,27 @@ type tailCall struct {
 	fn      function
 	args    []any
 	context any
-	line    int
+	// inherits: the context is that of the call before it, as in the reference.
+	inherits bool
+	line     int
 }
 
 // invoke calls a function to the end.
 func invoke(st *state, fn function, args []any, context any) (any, error) {
-	line := 0
+	call := &tailCall{fn: fn, args: args, context: context}
+	return call.finish(st)
+}
+
+// finish makes the call, and those that it leaves.
+func (c *tailCall) finish(st *state) (any, error) {
 	for {
 		if err := st.spend(costOfCall); err != nil {
 			return nil, err
 		}
-		v, err := fn.apply(st, args, context)
+		v, err := c.fn.apply(st, c.args, c.context)
 		if err != nil {
-			if line > 0 {
-				err = at(line, err)
+			if c.line > 0 {
+				err = at(c.line, err)
 			}
 			return nil, err
 		}
@@ -39,7 +46,10 @@ func invoke(st *state, fn function, args []any, context any) (any, error) {
 		if !ok {
 			return v, nil
 		}
-		fn, args, context, line = next.fn, next.args, next.context, next.line
+		if next.inherits {
+			next.context = c.context
+		}
+		c = next
 	}
 }
 
@@ -67,7 +77,7 @@ func (b *builtin) apply(st *state, args []any, context any) (any, error) {
 func (b *builtin) applyExactly(st *state, args []any) (any, error) {
 	for i, p := range b.signature.params {
 		if i < len(args) && !p.acceptsExactly(args[i]) {
-			return nil, fmt.Errorf("argument %d of %s cannot be %s", i+1, b.name, describe(args[i]))
+			return nil, fmt.Errorf("argument %d of %s, which is applied partially, cannot be %s: write a function(…){…} that converts it", i+1, b.name, describe(args[i]))
 		}
 	}
 	return b.call(st, args)

@@ -53,7 +53,7 @@ func substring(_ *state, s string, args []any) (any, error) {
 		return s, nil
 	}
 	if !ok {
-		return nil, errors.New("$substring needs the place to start at")
+		return "", nil
 	}
 	chars := utf8.RuneCountInString(s)
 	size := float64(chars)

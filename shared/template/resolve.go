@@ -310,7 +310,7 @@ func (r *resolver) index(n *node) (*node, error) {
 	path := left
 	if left.kind != kindPath {
 		step.stages, step.predicates = append(step.stages, step.predicates...), nil
-		path = &node{kind: kindPath, line: left.line, list: []*node{left}, seeking: left.seeking}
+		path = &node{kind: kindPath, line: left.line, list: []*node{left}}
 	}
 	if left.group != nil {
 		return nil, faultf(n.line, "#$%s must stand before the group {…}", n.right.text)
@@ -350,11 +350,15 @@ func (r *resolver) lambda(n *node) (*node, error) {
 }
 
 // markTail marks the calls whose result is the result of the lambda. They are made
-// after the lambda is left, so a recursion of this kind needs no stack.
+// after the lambda is left, so a recursion of this kind needs no stack. What such a call
+// collects stays a list, even with one element.
 func markTail(n *node) {
 	switch {
 	case n.kind == kindCall && len(n.predicates) == 0 && n.group == nil:
 		n.tail = true
+	case (n.kind == kindCoalesce || n.kind == kindDefault) && len(n.predicates) == 0 && n.group == nil:
+		markTail(n.left)
+		markTail(n.right)
 	case n.kind == kindCondition && len(n.predicates) == 0 && n.group == nil:
 		for _, branch := range n.list {
 			markTail(branch)

@@ -1,0 +1,71 @@
+// Answers what the reference implementation of JSONata makes of templates. A line of
+// the input is {"source", "input"}, where a missing input is undefined. A line of the
+// output is {"value"}, {"unfit": why JSON cannot hold the value}, {"error": a code} or
+// {}, which is undefined.
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+const nodeModules = process.argv[2];
+
+// Faults of the reference that are corrected here, because no template should depend on
+// them: the code that has the fault, and the code that replaces it.
+const corrections = [
+  // An empty list that an object {…} is made of has one element, undefined, from then on.
+  ['input.push(undefined);', 'input = Object.assign(environment.base.createSequence(undefined), { tupleStream: input.tupleStream });'],
+  // ?? and ?: copy their left side without its regular expressions and signatures.
+  ['JSON.parse(JSON.stringify(left))', 'copyTree(left)'],
+  // At the end of a function a call loses its group {…}, and a block its predicates too.
+  ["if (expr.type === 'function' && !expr.predicate)", "if (expr.predicate || expr.group) { result = expr; } else if (expr.type === 'function')"],
+];
+
+function copyTree(part) {
+  if (Array.isArray(part)) return part.map(copyTree);
+  if (part === null || typeof part !== 'object' || part instanceof RegExp) return part;
+  return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, copyTree(value)]));
+}
+
+function load() {
+  let source = readFileSync(nodeModules + '/jsonata/jsonata.js', 'utf8');
+  for (const [fault, correction] of corrections) {
+    if (!source.includes(fault)) throw new Error('the reference has changed: ' + fault);
+    source = source.replaceAll(fault, correction);
+  }
+  const module = { exports: {} };
+  new Function('module', 'exports', 'copyTree', source)(module, module.exports, copyTree);
+  return module.exports;
+}
+
+const jsonata = load();
+
+const isFunction = (value) =>
+  typeof value === 'function' || value?._jsonata_lambda === true || value?._jsonata_function === true;
+
+function unfit(value, key) {
+  if (isFunction(value)) {
+    return key === 'next' ? undefined : 'a function'; // a match of a regular expression has next
+  }
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? undefined : 'a number that is not finite';
+  }
+  if (value === null || typeof value !== 'object') {
+    return undefined;
+  }
+  for (const key of Object.keys(value)) {
+    const reason = unfit(value[key], key);
+    if (reason) return reason;
+  }
+}
+
+async function answer({ source, input }) {
+  try {
+    const value = await jsonata(source, { timeout: 10_000, stack: 1_000 }).evaluate(input);
+    const reason = unfit(value);
+    return reason ? { unfit: reason } : { value };
+  } catch (problem) {
+    return { error: problem.code ?? String(problem.message ?? problem) };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(JSON.stringify(await answer(JSON.parse(line))) + '\n');
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -93,15 +94,26 @@ func (h *webhooks) graveyard() site.Graveyard {
 	return yard
 }
 
+// takes says that a request is for the webhooks: by its path, or because it brings their
+// key to a path that is misspelt.
+func (h *webhooks) takes(r *http.Request) bool {
+	cleaned := path.Clean("/" + r.URL.Path)
+	return cleaned == "/webhooks" || strings.HasPrefix(cleaned, "/webhooks/") || r.Header.Get(serve.KeyHeader) != ""
+}
+
+// function is the one whose route a path is. For a path that is none it is any, which
+// answers 404 then.
+func (h *webhooks) function(p string) *serve.Function {
+	if function, ok := h.functions[path.Base(p)]; ok {
+		return function
+	}
+	return h.functions[tracking.OrderCompleted.Name]
+}
+
 // ServeHTTP hands POST /webhooks/<name> to the function of that name, as the
 // HTTP API on AWS does.
 func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	function, ok := h.functions[r.PathValue("name")]
-	if !ok {
-		_, err := tracking.ByName(r.PathValue("name"))
-		http.Error(w, err.Error(), http.StatusNotFound)
-		return
-	}
+	function := h.function(r.URL.Path)
 	if !h.open.TryRLock() {
 		http.Error(w, "the hub is stopping", http.StatusServiceUnavailable)
 		return

@@ -81,7 +81,7 @@ func rotate(cmd *cobra.Command, options rotation) error {
 // beginRotation puts a new secret before the one there is, unless that has been done.
 func beginRotation(cmd *cobra.Command, s site.Site, secrets []string, noWait bool) error {
 	out := cmd.OutOrStdout()
-	asked, err := site.OneWord(os.Getenv("COMMERCE_WEBHOOK_SECRET"))
+	asked, err := settings.Word(os.Getenv("COMMERCE_WEBHOOK_SECRET"))
 	if err != nil {
 		return fmt.Errorf("COMMERCE_WEBHOOK_SECRET: %w", err)
 	}

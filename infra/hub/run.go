@@ -213,12 +213,19 @@ type hub struct {
 // routes are everything that the hub answers.
 func (h *hub) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/webhooks/{name}", h.webhooks)
 	mux.Handle("/", h.pages.Handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	h.inbox.routes(mux, h.pages.OnlyWithKey)
+	// The webhooks have no mux, which would redirect a path with two slashes.
+	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.webhooks.takes(r) {
+			h.webhooks.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 	// No page elsewhere on the web may have its visitor's browser write here.
-	return http.NewCrossOriginProtection().Handler(mux)
+	return http.NewCrossOriginProtection().Handler(all)
 }
 
 // stopWithin is how long open connections may take when the hub stops.

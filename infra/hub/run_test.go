@@ -209,7 +209,14 @@ func TestWebhooksAreRefusedAsOnAWS(t *testing.T) {
 		{"no JSON", "POST", "/webhooks/order-completed", "hello", secret, 400, `{"code":"not_json"}`},
 		{"no webhook", "POST", "/webhooks/order-completed", "{}", secret, 400, `{"code":"not_webhook"}`},
 		{"another method", "GET", "/webhooks/order-completed", "", secret, 405, `{"code":"method_not_allowed"}`},
-		{"an unknown tracking, with the names there are", "POST", "/webhooks/order-paid", "{}", secret, 404, `there is no tracking "order-paid": the trackings are checkout-started, `},
+		{"an unknown tracking", "POST", "/webhooks/order-paid", "{}", secret, 404, `{"code":"not_found"}`},
+		{"an unknown tracking, without a secret", "POST", "/webhooks/order-paid", "{}", "", 404, `{"code":"not_found"}`},
+		{"no tracking", "POST", "/webhooks", "{}", "", 404, `{"code":"not_found"}`},
+		{"no tracking after a slash", "POST", "/webhooks/", "{}", "", 404, `{"code":"not_found"}`},
+		{"something after the tracking", "POST", "/webhooks/order-completed/x", "{}", secret, 404, `{"code":"not_found"}`},
+		{"a misspelt folder", "POST", "/webhook/order-completed", "{}", secret, 404, `{"code":"not_found"}`},
+		{"no folder", "POST", "/order-completed", "{}", secret, 404, `{"code":"not_found"}`},
+		{"no path", "POST", "/", "{}", secret, 404, `{"code":"not_found"}`},
 		{"a body over what AWS takes", "POST", "/webhooks/order-completed", strings.Repeat(" ", webhookTakes+1), secret, 413, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -224,6 +231,18 @@ func TestWebhooksAreRefusedAsOnAWS(t *testing.T) {
 		if !strings.Contains(string(message), "genuine") {
 			t.Errorf("something that was refused reached Segment: %s", message)
 		}
+	}
+}
+
+func TestAWebhookIsTakenHoweverItsPathIsWritten(t *testing.T) {
+	h := start(t)
+	for _, path := range []string{"/webhooks/order-completed", "/webhooks/order-completed/", "//webhooks/order-completed", "/prod/webhooks/order-completed"} {
+		if status, answer := h.request("POST", path, order("order.paid", "a"), serve.KeyHeader, h.parameter("commerce/webhook-secret")); status != 202 {
+			t.Errorf("%s is answered %d %s", path, status, answer)
+		}
+	}
+	if status, _ := h.request("GET", "/", ""); status != 200 {
+		t.Errorf("the console is answered %d", status)
 	}
 }
 

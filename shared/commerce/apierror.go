@@ -11,7 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
+
+	"commerce-segment/shared/chars"
 )
 
 // APIError is why a call of Commerce's API came to nothing. Neither it nor its
@@ -166,14 +167,6 @@ func presentable(text string, secrets ...string) string {
 			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(written)).ReplaceAllLiteralString(text, "[secret]")
 		}
 	}
-	line := []rune(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return -1
-	}, strings.ToValidUTF8(text, "")))
+	line := []rune(chars.Line(text))
 	return strings.TrimSpace(string(line[:min(len(line), maxWords)]))
 }

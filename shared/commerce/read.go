@@ -3,6 +3,7 @@ package commerce
 import (
 	"strconv"
 
+	"commerce-segment/shared/chars"
 	"commerce-segment/shared/jsontext"
 )
 
@@ -27,6 +28,10 @@ type resource struct {
 // read checks a body and finds what it is about. Of a member that occurs twice
 // the last one counts, here as in encoding/json.
 func read(body []byte) (envelope, error) {
+	body, err := chars.Decode(body)
+	if err != nil {
+		return envelope{}, &Error{NotJSON, "the body is not JSON in UTF-8: " + err.Error()}
+	}
 	fields, err := checkJSON("the body", body, 0)
 	if err != nil {
 		return envelope{}, err

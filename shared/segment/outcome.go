@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+
 	"unicode/utf8"
+
+	"commerce-segment/shared/chars"
 )
 
 // Verdict is what to do with an event after an attempt to deliver it.
@@ -117,15 +119,7 @@ const maxDetail = 200
 // presentable makes a foreign text fit for a log: printable, without the write
 // key in clear or as the Authorization header has it, at most maxDetail bytes.
 func presentable(text, writeKey string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return -1
-	}, strings.ToValidUTF8(text, ""))
+	text = chars.Line(text)
 	text = strings.NewReplacer(
 		base64.RawStdEncoding.EncodeToString([]byte(writeKey+":")), "[write key]",
 		writeKey, "[write key]",

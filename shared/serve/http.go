@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -32,11 +34,16 @@ func (f *Function) HTTP(ctx context.Context, request events.APIGatewayV2HTTPRequ
 		response.Headers["Allow"] = http.MethodPost
 		return response, nil
 	}
+	if code := unsupported(request.Headers); code != "" {
+		response = answer(http.StatusUnsupportedMediaType, code)
+		response.Headers["Accept-Encoding"] = "identity" // RFC 9110, 15.5.16
+		return response, nil
+	}
 	body, err := bodyOf(request)
 	if err != nil {
 		return answer(http.StatusBadRequest, "not_base64"), nil
 	}
-	a := f.Relay.Accept(ctx, header(request.Headers, KeyHeader), body)
+	a := f.Relay.Accept(ctx, once(header(request.Headers, KeyHeader)), body)
 	return answer(a.Status, a.Code), nil
 }
 
@@ -58,14 +65,47 @@ func bodyOf(request events.APIGatewayV2HTTPRequest) ([]byte, error) {
 	return []byte(request.Body), nil
 }
 
-// header is a header's value by its name in any case.
+// unsupported is the code of why a body cannot be read, by its headers: it is compressed,
+// or in another charset than UTF-8. Commerce does neither, but a relay in between may.
+func unsupported(headers map[string]string) string {
+	encoding := strings.ToLower(strings.TrimSpace(header(headers, "Content-Encoding")))
+	switch encoding {
+	case "", "identity":
+	case "gzip", "x-gzip", "deflate", "compress", "br", "zstd":
+		return "unsupported_encoding_" + encoding
+	default:
+		return "unsupported_encoding"
+	}
+	_, parameters, err := mime.ParseMediaType(header(headers, "Content-Type"))
+	if charset := strings.ToLower(parameters["charset"]); err == nil && !slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, charset) {
+		return "unsupported_charset"
+	}
+	return ""
+}
+
+// header is a header's value by its name in any case. The values of one that came several
+// times have commas between them, as an HTTP API hands them over.
 func header(headers map[string]string, name string) string {
+	var values []string
 	for key, value := range headers {
 		if strings.EqualFold(key, name) {
+			values = append(values, value)
+		}
+	}
+	return strings.Join(values, ",")
+}
+
+// once is a header's value that came several times, where it was the same each time: a
+// relay in between may add a header again. Different ones stay together, as one value
+// that is no secret.
+func once(value string) string {
+	first, _, _ := strings.Cut(value, ",")
+	for part := range strings.SplitSeq(value, ",") {
+		if strings.TrimSpace(part) != strings.TrimSpace(first) {
 			return value
 		}
 	}
-	return ""
+	return strings.TrimSpace(first)
 }
 
 // answer is what Commerce gets: a status and a short stable code.

@@ -26,7 +26,7 @@ func CommerceCredentials(parameters map[string]string) (commerce.Credentials, er
 }
 
 func readCredentials(r *reader) commerce.Credentials {
-	id := read(r, CommerceClientID, "", parseTrimmed)
+	id := read(r, CommerceClientID, "", Word)
 	base := read(r, CommerceTokenURL, "", parseCommerceURL)
 	if base == "" {
 		return commerce.Credentials{}
@@ -53,7 +53,7 @@ func parseSecretFor(base string) func(string) (string, error) {
 		case boundTo != base:
 			return "", fmt.Errorf("it was entered for %s, and is not sent to %s, which is in %s: %s, or put the URL back", boundTo, base, CommerceTokenURL, remedy)
 		}
-		return words[1], nil
+		return Word(words[1])
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"commerce-segment/shared/chars"
 )
 
 // Dir is a Source: a directory with a file for each parameter, whose path below
@@ -15,8 +17,8 @@ import (
 // .hub/segment/write-key. A directory that does not exist holds no parameters.
 type Dir string
 
-// Parameters reads the files. Line ends at the end of a file, which editors put
-// there, are not part of the value.
+// Parameters reads the files, which are in UTF-8. A byte order mark at the beginning of a
+// file and line ends at its end, which editors put there, are not part of the value.
 func (d Dir) Parameters(_ context.Context, names []string) (map[string]string, error) {
 	parameters := make(map[string]string, len(names))
 	for _, name := range names {
@@ -30,7 +32,11 @@ func (d Dir) Parameters(_ context.Context, names []string) (map[string]string, e
 		case err != nil:
 			return nil, fmt.Errorf("reading parameter %s: %w", name, err)
 		default:
-			parameters[name] = strings.TrimRight(string(content), "\r\n")
+			decoded, err := chars.Decode(content)
+			if err != nil {
+				return nil, fmt.Errorf("reading parameter %s: %w", name, err)
+			}
+			parameters[name] = strings.TrimRight(string(decoded), "\r\n")
 		}
 	}
 	return parameters, nil

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"commerce-segment/shared/chars"
 )
 
 // Variable is the environment variable that Env reads.
@@ -22,8 +24,12 @@ func (Env) Parameters(_ context.Context, names []string) (map[string]string, err
 	if text == "" {
 		return nil, nil
 	}
+	decoded, err := chars.Decode([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", Variable, err)
+	}
 	var all map[string]any
-	if err := json.Unmarshal([]byte(text), &all); err != nil {
+	if err := json.Unmarshal(decoded, &all); err != nil {
 		return nil, notSettings(err)
 	}
 	parameters := make(map[string]string, len(names))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"commerce-segment/shared/chars"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/relay"
@@ -63,11 +64,27 @@ func read[T any](r *reader, name string, otherwise T, parse func(string) (T, err
 	if strings.TrimSpace(value) == "" {
 		return otherwise
 	}
-	parsed, err := parse(value)
+	parsed, err := parseVisible(name, value, parse)
 	if err != nil {
 		r.wrong = append(r.wrong, fmt.Errorf("parameter %s: %w", name, err))
 	}
 	return parsed
+}
+
+// parseVisible parses a value in which everything can be seen. A template says itself
+// where in it something cannot.
+func parseVisible[T any](name, value string, parse func(string) (T, error)) (parsed T, err error) {
+	if err := checkSeen(value); err != nil && !strings.HasPrefix(name, "templates/") {
+		return parsed, err
+	}
+	return parse(value)
+}
+
+func checkSeen(value string) error {
+	if hidden, found := chars.Hidden(value); found {
+		return fmt.Errorf("it holds %s, which cannot be seen: write it again without it", chars.Name(hidden))
+	}
+	return nil
 }
 
 func parseEnabled(value string) (bool, error) {
@@ -107,15 +124,65 @@ func parseTemplate(value string) (string, error) { return value, nil }
 func parseSecrets(value string) (commerce.Secrets, error) {
 	var secrets commerce.Secrets
 	for line := range strings.Lines(value) {
-		if secret := strings.TrimSpace(line); secret != "" {
-			secrets = append(secrets, secret)
+		secret := strings.TrimSpace(line)
+		if secret == "" {
+			continue
 		}
+		if err := checkHeader(secret); err != nil {
+			return nil, err
+		}
+		secrets = append(secrets, secret)
 	}
 	if len(secrets) > 2 {
 		return nil, fmt.Errorf("it holds %d secrets: keep the newest on the first line, "+
 			"and on the second the one before it while Commerce still sends that", len(secrets))
 	}
 	return secrets, nil
+}
+
+// checkHeader refuses a secret that no header carries as it is, or that stands in the
+// quotes of another file's syntax: every webhook would look forged.
+func checkHeader(secret string) error {
+	for _, r := range secret {
+		switch {
+		case r == ' ' || r > ' ' && r <= '~':
+		case unicode.IsSpace(r):
+			return fmt.Errorf("it holds white space, %s: put each secret on a line of its own, and nothing else", chars.Name(r))
+		default:
+			return errors.New("it holds a character that the key of a webhook cannot have: use letters, digits and signs of ASCII")
+		}
+	}
+	if isQuoted(secret) {
+		return errors.New("it stands in quotes, which would be part of it: write it without them")
+	}
+	return nil
+}
+
+// isQuoted says that a value stands in quotes.
+func isQuoted(value string) bool {
+	last := len(value) - 1
+	return last > 0 && value[0] == value[last] && strings.IndexByte("\"'`", value[0]) >= 0
+}
+
+// Word takes a key, an id or a secret that is one word of visible ASCII characters, with
+// white space around it or without. Its error quotes nothing of it but white space.
+func Word(value string) (string, error) {
+	word := strings.TrimSpace(value)
+	if err := checkSeen(word); err != nil {
+		return "", err
+	}
+	for _, r := range word {
+		switch {
+		case unicode.IsSpace(r):
+			return "", fmt.Errorf("it holds white space, %s", chars.Name(r))
+		case r < ' ' || r > '~':
+			return "", errors.New("it holds a character that does not belong there")
+		}
+	}
+	if isQuoted(word) {
+		return "", errors.New("it stands in quotes, which would be part of it: write it without them")
+	}
+	return word, nil
 }
 
 // parseHost takes a scheme and a host. The write key goes there, so it must not go
@@ -151,8 +218,6 @@ func parsePath(value string) (string, error) {
 	}
 	return path, nil
 }
-
-func parseTrimmed(value string) (string, error) { return strings.TrimSpace(value), nil }
 
 // shortestWriteKey is under every write key that Segment has ever given out: those of
 // today have 32 letters and digits, those in the examples of its first libraries have 10.

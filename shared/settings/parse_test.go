@@ -191,7 +191,6 @@ func TestParseSaysWhatIsWrongAndWhatToPutThere(t *testing.T) {
 		{"a path with a broken escape", path, "/v1/%zz", "is not the path of a URL", "put /v1/batch there"},
 		{"a write key with white space inside", key, "zzz zzz", "holds white space", "copy the write key alone"},
 		{"two write keys", key, "zzz\nqqq", "holds white space", "copy the write key alone"},
-		{"a write key with a character nobody sees", key, "zzz\u200b", "a character that no write key has", "copy the write key alone"},
 		{"a write key in quotes", key, `"aB3dE6gH9jK2mN5p"`, "a character that no write key has", "copy the write key alone"},
 		{"a write key in curly quotes", key, "“aB3dE6gH9jK2mN5p”", "a character that no write key has", "copy the write key alone"},
 		{"a write key with letters of another alphabet", key, "аB3dE6gH9jK2mN5p", "a character that no write key has", "copy the write key alone"},
@@ -201,6 +200,14 @@ func TestParseSaysWhatIsWrongAndWhatToPutThere(t *testing.T) {
 		{"a write key that is cut off with an ellipsis", key, "aB3dE6gH9j...", "a character that no write key has", "copy the write key alone"},
 		{"a write key that is hidden by dots", key, "••••••••••••", "a character that no write key has", "copy the write key alone"},
 		{"a write key that is cut off", key, "aB3dE6gH9", "it has 9 characters", "copy the write key alone"},
+		{"a webhook secret in quotes", "commerce/webhook-secret", `"zzz"`, "it stands in quotes", "write it without them"},
+		{"a webhook secret in single quotes", "commerce/webhook-secret", "new\n'zzz'", "it stands in quotes", "write it without them"},
+		{"webhook secrets with a carriage return between them", "commerce/webhook-secret", "zzz\rqqq", "white space, a carriage return (U+000D)", "on a line of its own"},
+		{"a webhook secret with a tab", "commerce/webhook-secret", "zzz\tqqq", "white space, a tab (U+0009)", "on a line of its own"},
+		{"a webhook secret with a no-break space", "commerce/webhook-secret", "zzz\u00a0qqq", "white space, a no-break space (U+00A0)", "on a line of its own"},
+		{"a webhook secret that is not ASCII", "commerce/webhook-secret", "zzzä", "cannot have", "use letters, digits and signs of ASCII"},
+		{"a webhook secret in typographic quotes", "commerce/webhook-secret", "“zzz”", "cannot have", "use letters, digits and signs of ASCII"},
+		{"a webhook secret in another charset", "commerce/webhook-secret", "zzz\xe4", "cannot have", "use letters, digits and signs of ASCII"},
 		{"a Commerce URL in clear", "commerce/token-url", "http://euwest.api.elasticpath.com", "in clear", "use your store's API base URL"},
 		{"three secrets", "commerce/webhook-secret", "zzz\nqqq\nxxx", "holds 3 secrets", "keep the newest on the first line"},
 		{"enabled in another spelling", enabled, "True", "is neither true nor false", "put one of the two"},
@@ -260,6 +267,28 @@ func TestASecretIsUsedForNoOtherHostThanTheOneItWasEnteredFor(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What cannot be seen is found by nobody. In a secret it would make every webhook look
+// forged, and in a template it is a field that no event has.
+func TestAValueWithACharacterThatCannotBeSeenIsRefusedByItsName(t *testing.T) {
+	names := settings.Names(tracking.OrderRefunded) // reads the credentials of Commerce
+	for hidden, name := range map[string]string{
+		"\ufeff": "a byte order mark (U+FEFF)", "\u200b": "a zero-width space (U+200B)", "\u200d": "a zero-width joiner (U+200D)", "\u2060": "a word joiner (U+2060)",
+		"\u00ad": "a soft hyphen (U+00AD)", "\u202e": "the character U+202E", "\x00": "NUL (U+0000)", "\x1b": "the character U+001B",
+	} {
+		for _, parameter := range names {
+			for _, value := range []string{hidden + "zzz", "zz" + hidden + "z", "zzz" + hidden} {
+				parameters := map[string]string{settings.CommerceTokenURL: "https://ours.example"}
+				parameters[parameter] = value
+				_, err := settings.Parse(tracking.OrderRefunded, parameters)
+				isTemplate := strings.HasPrefix(parameter, "templates/") // which says so where it is compiled
+				if isTemplate != (err == nil) || err != nil && (!strings.Contains(err.Error(), parameter+": it holds "+name) || strings.Contains(err.Error(), "zz")) {
+					t.Errorf("%s with %s: %v", parameter, name, err)
+				}
+			}
+		}
 	}
 }
 

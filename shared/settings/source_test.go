@@ -223,3 +223,30 @@ func same(t *testing.T, got, want map[string]string) {
 		}
 	}
 }
+
+func TestAFileIsReadInUTF8(t *testing.T) {
+	for _, c := range []struct{ name, content, want, says string }{
+		{"with a byte order mark", "\ufeffs3cret\r\n", "s3cret", ""},
+		{"in UTF-16", "\xff\xfes\x003\x00\r\x00\n\x00", "", "reading parameter commerce/webhook-secret: it begins with a UTF-16 byte order mark: save it as UTF-8"},
+		{"in UTF-16 without a byte order mark", "s\x003\x00", "", "is in UTF-16 or UTF-32, without a byte order mark"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := settings.Dir(t.TempDir())
+			if err := dir.Put(t.Context(), settings.WebhookSecret, c.content); err != nil {
+				t.Fatal(err)
+			}
+			got, err := dir.Parameters(t.Context(), []string{settings.WebhookSecret})
+			if got[settings.WebhookSecret] != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %q, %v, want %q, %q", got, err, c.want, c.says)
+			}
+		})
+	}
+}
+
+func TestTheVariableMayBeginWithAByteOrderMark(t *testing.T) {
+	t.Setenv(settings.Variable, "\ufeff"+`{"commerce/webhook-secret":"s3cret"}`)
+	got, err := settings.Env{}.Parameters(t.Context(), []string{settings.WebhookSecret})
+	if err != nil || got[settings.WebhookSecret] != "s3cret" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

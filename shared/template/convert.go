@@ -9,6 +9,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"commerce-segment/shared/chars"
 )
 
 // fromGo makes a value of what encoding/json decodes. It keeps the maps and slices
@@ -86,6 +88,10 @@ func fromNumber(text string) (any, error) {
 
 // fromJSON reads JSON, keeping the order of keys. No text at all is undefined.
 func fromJSON(text []byte) (any, error) {
+	text, err := chars.Decode(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w is not JSON in UTF-8: %w", ErrInput, err)
+	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, nil
 	}

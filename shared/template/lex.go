@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"commerce-segment/shared/chars"
 )
 
 type tokenKind int
@@ -95,7 +97,7 @@ func (l *lexer) next(afterOperand bool) (token, error) {
 		t.kind, t.text = tokenOperator, symbol
 		return t, nil
 	}
-	return l.name(t), nil
+	return l.name(t)
 }
 
 // skip moves over whitespace and comments, counting lines.
@@ -135,16 +137,19 @@ func (l *lexer) symbol() string {
 	return ""
 }
 
-func (l *lexer) name(t token) token {
+func (l *lexer) name(t token) (token, error) {
 	rest := l.source[l.pos:]
 	if end := strings.IndexAny(rest, nameStops); end >= 0 {
 		rest = rest[:end]
+	}
+	if r, hidden := chars.Hidden(rest); hidden {
+		return t, faultf(t.line, "there is %s, which cannot be seen: delete it, or write the name in backticks", chars.Name(r))
 	}
 	l.pos += len(rest)
 	t.text = rest
 	if strings.HasPrefix(rest, "$") {
 		t.kind, t.text = tokenVariable, rest[1:]
-		return t
+		return t, nil
 	}
 	t.kind = tokenName
 	switch rest {
@@ -155,7 +160,7 @@ func (l *lexer) name(t token) token {
 	case "null":
 		t.kind, t.value = tokenLiteral, null
 	}
-	return t
+	return t, nil
 }
 
 func (l *lexer) quotedName(t token) (token, error) {

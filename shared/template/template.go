@@ -11,14 +11,15 @@
 package template
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
+	"commerce-segment/shared/chars"
 	"commerce-segment/shared/money"
 )
 
@@ -98,13 +99,17 @@ func compileProgram(name, source string) (*Template, error) {
 	if len(source) > maxSource {
 		return nil, fmt.Errorf("it has %d bytes, more than the %d that a template may have", len(source), maxSource)
 	}
-	if !utf8.ValidString(source) {
+	decoded, err := chars.Decode([]byte(source))
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(decoded) {
 		return nil, errors.New("it is not valid UTF-8")
 	}
-	if strings.ContainsRune(source, utf8.RuneError) {
+	if bytes.ContainsRune(decoded, utf8.RuneError) {
 		return nil, errors.New("it has the character U+FFFD, which stands for one that could not be read: write that one again, or \\ufffd if it is meant")
 	}
-	tree, known, err := parse(strings.TrimPrefix(source, "\ufeff"))
+	tree, known, err := parse(string(decoded))
 	if err != nil {
 		return nil, err
 	}

@@ -21,16 +21,17 @@ import (
 //
 // Tests are free: they may put together what the program must not.
 var layout = []rule{
+	{folder: "shared/chars"},
 	{folder: "shared/tracking"},
 	{folder: "shared/jsontext"},
-	{folder: "shared/commerce", may: []string{"shared/jsontext", "shared/tracking"}},
+	{folder: "shared/commerce", may: []string{"shared/chars", "shared/jsontext", "shared/tracking"}},
 	{folder: "shared/money"},
-	{folder: "shared/template", may: []string{"shared/money", "shared/tracking"}},
-	{folder: "shared/segment", may: []string{"shared/tracking"}},
+	{folder: "shared/template", may: []string{"shared/chars", "shared/money", "shared/tracking"}},
+	{folder: "shared/segment", may: []string{"shared/chars", "shared/tracking"}},
 	{folder: "shared/metrics"},
 	{folder: "shared/relay", may: []string{"shared/metrics", "shared/money", "shared/commerce", "shared/template", "shared/segment", "shared/tracking"}},
 	{folder: "shared/spool", may: []string{"shared/relay", "shared/commerce", "shared/template", "shared/segment", "shared/tracking"}, aws: true},
-	{folder: "shared/settings", may: []string{"shared/relay", "shared/money", "shared/commerce", "shared/template", "shared/segment", "shared/tracking", "templates"}, aws: true},
+	{folder: "shared/settings", may: []string{"shared/chars", "shared/relay", "shared/money", "shared/commerce", "shared/template", "shared/segment", "shared/tracking", "templates"}, aws: true},
 	{folder: "shared/serve", may: []string{"shared"}, aws: true},
 	{folder: "functions", may: []string{"shared/serve", "shared/tracking"}},
 	{folder: "infra", may: []string{"shared", "templates"}, aws: true},

@@ -15,7 +15,7 @@ import (
 
 var (
 	errNotHere = errors.New("the console shows a store's settings and customers, so it answers only a browser on its own machine that asks for " +
-		"127.0.0.1 or localhost. From elsewhere, forward its port: ssh -L 8080:127.0.0.1:8080 that-machine")
+		"127.0.0.1, localhost or the address on which it listens. From elsewhere, forward its port: ssh -L 8080:ADDRESS:8080 that-machine, ADDRESS being that")
 	errNoKey = errors.New("this needs the key to the console: open the address that the hub printed when it started, " +
 		"or send the key as Authorization: Bearer")
 )
@@ -134,10 +134,16 @@ func policy(nonce string) string {
 // other may not, but says for whom it asks.
 func IsLocal(r *http.Request) bool {
 	remote, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || !isLoopback(remote) || isForwarded(r) {
+	if err != nil || isForwarded(r) {
 		return false
 	}
-	return isLoopback(hostOf(r)) || strings.EqualFold(hostOf(r), "localhost")
+	if isLoopback(remote) {
+		return isLoopback(hostOf(r)) || strings.EqualFold(hostOf(r), "localhost")
+	}
+	// What this machine sends to another address of its own comes from that very address.
+	// It has to be asked for by that address too: a name could be rebound.
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return local != nil && local.IP.Equal(net.ParseIP(remote)) && local.IP.Equal(net.ParseIP(hostOf(r)))
 }
 
 // isForwarded says that a tunnel or a proxy asks for somebody else.

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -66,6 +68,34 @@ func TestTheConsoleAnswersOnlyThisMachine(t *testing.T) {
 
 // Other users of this machine reach its loopback address, and so does whatever a tunnel
 // lets through that changes the name and says nothing of it.
+func TestTheConsoleAnswersThisMachineAtTheAddressOnWhichItListens(t *testing.T) {
+	handler := open(t).Handler()
+	for _, c := range []struct {
+		name, listens, remote, host string
+		want                        int
+	}{
+		{"by that address", "172.17.0.1", "172.17.0.1:5000", "172.17.0.1:8080", 200},
+		{"by that address in IPv6", "2001:db8::1", "[2001:db8::1]:5000", "[2001:db8::1]:8080", 200},
+		{"by a name that resolves to it", "172.17.0.1", "172.17.0.1:5000", "rebound.example:8080", 403},
+		{"by another address", "172.17.0.1", "172.17.0.1:5000", "172.17.0.9:8080", 403},
+		{"by localhost", "172.17.0.1", "172.17.0.1:5000", "localhost:8080", 403},
+		{"from another machine", "172.17.0.1", "172.17.0.2:5000", "172.17.0.1:8080", 403},
+		{"from this machine's loopback address", "172.17.0.1", "127.0.0.1:5000", "172.17.0.1:8080", 403},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			request := httptest.NewRequest("GET", "/", nil)
+			request.RemoteAddr, request.Host = c.remote, c.host
+			request.Header.Set("Authorization", "Bearer "+theKey)
+			answer := httptest.NewRecorder()
+			listens := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(c.listens), Port: 8080})
+			handler.ServeHTTP(answer, request.WithContext(listens))
+			if answer.Code != c.want {
+				t.Errorf("answered %d, want %d", answer.Code, c.want)
+			}
+		})
+	}
+}
+
 func TestNothingIsShownOrChangedWithoutTheKey(t *testing.T) {
 	handler := open(t).Handler()
 	for _, c := range []struct {

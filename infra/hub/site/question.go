@@ -27,17 +27,9 @@ var Questions = []Question{
 	{Name: settings.SegmentHost, Text: "Segment: host", Flag: "segment-host", Variable: "SEGMENT_HOST"},
 	{Name: settings.SegmentPath, Text: "Segment: path", Flag: "segment-path", Variable: "SEGMENT_PATH"},
 	{Name: settings.CommerceTokenURL, Text: "Commerce: base URL of its API, such as " + commerce.ExampleURL, Flag: "commerce-url", Variable: "COMMERCE_URL", normal: tokenURL},
-	{Name: settings.CommerceClientID, Text: "Commerce: client id", Flag: "commerce-client-id", Variable: "COMMERCE_CLIENT_ID", normal: OneWord},
-	{Name: settings.CommerceClientSecret, Text: "Commerce: client secret", Variable: "COMMERCE_CLIENT_SECRET", normal: OneWord},
-	{Name: settings.WebhookSecret, Text: "Commerce: secret key of the webhooks", Variable: "COMMERCE_WEBHOOK_SECRET", normal: OneWord},
-}
-
-// OneWord refuses what was pasted with something beside it.
-func OneWord(answer string) (string, error) {
-	if strings.ContainsFunc(answer, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", errors.New("it holds white space, or a character that does not belong there: copy it alone")
-	}
-	return answer, nil
+	{Name: settings.CommerceClientID, Text: "Commerce: client id", Flag: "commerce-client-id", Variable: "COMMERCE_CLIENT_ID", normal: settings.Word},
+	{Name: settings.CommerceClientSecret, Text: "Commerce: client secret", Variable: "COMMERCE_CLIENT_SECRET", normal: settings.Word},
+	{Name: settings.WebhookSecret, Text: "Commerce: secret key of the webhooks", Variable: "COMMERCE_WEBHOOK_SECRET", normal: settings.Word},
 }
 
 func (q Question) Secret() bool { return settings.IsSecret(q.Name) }

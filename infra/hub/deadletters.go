@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/chars"
 )
 
 // selection says which dead letters are meant.
@@ -32,8 +32,6 @@ the hub that runs on this machine, which has them in its memory until it is stop
 With --prefix it reads the queues of a deployed store, where they are kept for 14 days
 from when they were buried; those for which every attempt was used up, from when they
 came. The console's page Dead letters has the same, and shows what is in them.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return withUsage(cmd, fmt.Errorf("say list or redrive")) },
 	}
 	addCommand(cmd, newDeadLettersList())
 	addCommand(cmd, newDeadLettersRedrive())
@@ -165,7 +163,7 @@ func printGraves(w io.Writer, graves []site.Grave, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tREASON\tRESOURCE\tAGE\tDETAIL")
 	for _, g := range written(graves) {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, g.Reason, g.Resource, words.Age(now.Sub(g.Buried)), strings.Join(site.Lines(g.Detail), " "))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, chars.Line(g.Reason), chars.Line(g.Resource), words.Age(now.Sub(g.Buried)), chars.Line(g.Detail))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/shared/chars"
 )
 
 // examination is the flags of hub doctor.
@@ -96,7 +97,7 @@ func (o examination) report(ctx context.Context) (doctor.Report, error) {
 // printReport prints each finding, and what to do below it.
 func printReport(w io.Writer, report doctor.Report) error {
 	for _, f := range report.Findings {
-		fmt.Fprintf(w, "%-8s %-10s %s\n", f.State, f.Check, f.Says)
+		fmt.Fprintf(w, "%-8s %-10s %s\n", f.State, f.Check, chars.Line(f.Says))
 		if f.Do != "" {
 			fmt.Fprintf(w, "%19s → %s\n", "", f.Do)
 		}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode"
 
 	"commerce-segment/infra/hub/executions"
 )
@@ -191,5 +192,33 @@ func TestTheConsoleShowsExecutions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whoever has the webhook secret writes ids and events. They must not command the terminal
+// of whoever reads of them, nor make two rows of one webhook.
+func TestNothingThatCameFromOutsideCommandsTheTerminal(t *testing.T) {
+	h := start(t)
+	const hostile = `ord-1\u001b[31mRED\u001b]0;title\u0007\u202e\u009b2J\nsecond\u2028line\rx`
+	h.webhook("order-completed", strings.ReplaceAll(order("order.paid", "ID"), "ID", hostile))
+	h.webhook("order-completed", strings.Replace(order("order.paid", "ord-2"), "order.paid", `order.paid\u001b[2J\nrow`, 1))
+	h.ended(2)
+	for _, args := range [][]string{
+		{"executions"}, {"executions", "--json"}, {"executions", "--summary"}, {"trace", "ord-2"}, {"deadletters", "list"}, {"doctor"},
+	} {
+		got := command(t, "", append(args, h.at(), "--dir", h.dir)...)
+		for _, r := range got.stdout + got.stderr {
+			if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) {
+				t.Errorf("hub %s writes U+%04X:\n%q", strings.Join(args, " "), r, got.stdout+got.stderr)
+				break
+			}
+		}
+	}
+	got := command(t, "", "executions", h.at(), "--dir", h.dir)
+	if lines := strings.Split(got.stdout, "\n"); len(lines) != 6 || !strings.Contains(got.stdout, "ord-1[31mRED]0;title2J second line x") || !strings.Contains(got.stdout, "order.paid[2J row") {
+		t.Errorf("a title, two rows, an empty line and a sum are wanted:\n%s", got.stdout)
+	}
+	if got := command(t, "", "eval", "--file", "\x1b[31mnone\u202e"); strings.ContainsAny(got.stderr, "\x1b\u202e") || !strings.Contains(got.stderr, `\u001b[31mnone\u202e`) {
+		t.Errorf("an error says %q", got.stderr)
 	}
 }

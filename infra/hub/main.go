@@ -21,6 +21,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second ^C ends the program at once
+	useNoProxyHere()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -46,11 +47,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(screen{stdout})
+	root.SetErr(screen{stderr})
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil {
-		fmt.Fprintf(stderr, "hub: %s\n", strings.TrimSpace(err.Error()))
+		fmt.Fprintf(screen{stderr}, "hub: %s\n", strings.TrimSpace(err.Error()))
 	}
 	return exitCode(cmd, err)
 }
@@ -94,6 +95,9 @@ func newRoot() *cobra.Command {
 	addGroup(root, "templates", newPreview(), newLint(), newEval(), newTemplates())
 	addGroup(root, "operate", newConsole(), newConfigure(), newWebhookCommands(), newSettings(), newRotate(),
 		newDoctor(), newExecutions(), newTrace(), newDeadLetters(), newBackfill(), newReconcile())
+	root.SetHelpCommand(newHelp())
+	root.InitDefaultCompletionCmd()
+	needSubcommands(root)
 	return root
 }
 

@@ -33,7 +33,7 @@ func openTerminal(cmd *cobra.Command) *terminal {
 
 // isTerminal says that somebody watches what is written there.
 func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
+	file, ok := below(w).(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 

@@ -11,6 +11,7 @@ import (
 	"commerce-segment/infra/hub/history"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/chars"
 )
 
 // reconcileOptions are the flags of hub reconcile.
@@ -123,7 +124,7 @@ func printMissing(cmd *cobra.Command, t site.Told, c *history.Comparison) error 
 	w := cmd.OutOrStdout()
 	fmt.Fprintln(w)
 	for _, m := range c.Missing[:min(listed, len(c.Missing))] {
-		fmt.Fprintf(w, "%s  %s of %s\n", site.Moment(m.Happened), m.Event, m.Resource)
+		fmt.Fprintf(w, "%s  %s of %s\n", site.Moment(m.Happened), m.Event, chars.Line(m.Resource))
 	}
 	if more := len(c.Missing) - listed; more > 0 {
 		fmt.Fprintf(w, "and %d more\n", more)

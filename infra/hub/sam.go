@@ -43,8 +43,6 @@ an event is delivered before its webhook is answered. make sam does all of it.
 Without a segment/host in the directory, Segment is the inbox of the hub that runs on
 this machine. On Linux a container reaches that only if it listens on Docker's own
 address: ADDR=172.17.0.1:8080 hub run, where ip address show docker0 says another.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return withUsage(cmd, errors.New("say start or invoke")) },
 	}
 	start := &cobra.Command{
 		Use:   "start [-- OPTION …]",
@@ -134,7 +132,7 @@ func (o samOptions) sam(cmd *cobra.Command, event []byte, args ...string) error 
 	// one is as good as none: no Parameter Store, no queue.
 	program.Env = append(os.Environ(), settings.Variable+"="+variable, serve.VariablePrefix+"=", serve.VariableQueue+"=",
 		serve.VariableDeadLetters+"=", "SAM_CLI_TELEMETRY=0")
-	program.Stdin, program.Stdout, program.Stderr = bytes.NewReader(event), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	program.Stdin, program.Stdout, program.Stderr = bytes.NewReader(event), below(cmd.OutOrStdout()), below(cmd.ErrOrStderr())
 	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }
 	program.WaitDelay = time.Minute // to stop its containers
 	if err := program.Run(); err != nil && cmd.Context().Err() == nil {

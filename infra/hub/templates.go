@@ -37,10 +37,6 @@ listed by history, and put back by restore.`,
 		Example: `  hub templates diff --prefix /commerce-segment
   hub templates push order-completed --prefix /commerce-segment
   hub templates history order-completed --prefix /commerce-segment`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withUsage(cmd, errors.New("say pull, push, diff, history or restore"))
-		},
 	}
 	pull := &cobra.Command{
 		Use:   "pull [NAME …]",

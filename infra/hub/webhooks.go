@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/chars"
 	"commerce-segment/shared/commerce"
 )
 
@@ -209,7 +210,7 @@ func (r registration) sure(cmd *cobra.Command, question string) (bool, error) {
 // printPlan prints a plan, without secrets.
 func printPlan(w io.Writer, plan site.Plan) {
 	for _, step := range plan.Steps {
-		fmt.Fprintf(w, "%-8s %s\n", step.Action, step.Name)
+		fmt.Fprintf(w, "%-8s %s\n", step.Action, chars.Line(step.Name))
 		if step.Action != site.Leave && step.URL != "" {
 			fmt.Fprintf(w, "         %s on %s\n", step.URL, strings.Join(step.Events, ", "))
 		}
@@ -223,7 +224,7 @@ func applyPlan(cmd *cobra.Command, plan site.Plan, client *commerce.Client) erro
 	fmt.Fprintln(cmd.OutOrStdout())
 	done := map[site.Action]string{site.Create: "created", site.Update: "updated", site.Disable: "disabled", site.Remove: "removed"}
 	return plan.Apply(cmd.Context(), client, func(step site.Step) {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done[step.Action], step.Name)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done[step.Action], chars.Line(step.Name))
 		if step.Action == site.Remove && len(step.Why) > 0 { // which was in no plan
 			fmt.Fprintf(cmd.OutOrStdout(), "         %s\n", strings.Join(step.Why, ", "))
 		}
@@ -252,7 +253,7 @@ func listWebhooks(cmd *cobra.Command, options registration) error {
 		if !one.Enabled {
 			state = "disabled"
 		}
-		fmt.Fprintf(out, "%s: %s\n  %s on %s\n", one.Name, state, one.URL, strings.Join(one.Events, ", "))
+		fmt.Fprintf(out, "%s: %s\n  %s on %s\n", chars.Line(one.Name), state, chars.Line(one.URL), strings.Join(one.Events, ", "))
 		if len(one.Last) == 0 {
 			fmt.Fprintln(out, "  Commerce has posted nothing to it yet")
 		}
@@ -271,7 +272,7 @@ func deliveryLine(d site.Delivery) string {
 	}
 	line := fmt.Sprintf("%s  %d %s", when, d.Status, http.StatusText(d.Status))
 	if !d.Succeeded && d.Reason != "" {
-		line += ": " + d.Reason
+		line += ": " + chars.Line(d.Reason)
 	}
 	return line
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // byteOrderMark is U+FEFF in UTF-8, with which some editors begin a file.
@@ -87,4 +88,33 @@ func Line(text string) string {
 		}
 		return -1
 	}, strings.ToValidUTF8(text, ""))
+}
+
+// Escape spells out, as \u001b, what in a text could command a terminal: control
+// characters but for tabs and line ends, and those that turn the direction of writing.
+// In a string of JSON that is the same character. A carriage return at the beginning is
+// let through, for whoever writes a line anew.
+func Escape(text []byte) []byte {
+	var safe []byte // nil as long as there is nothing to escape
+	for at, size := 0, 0; at < len(text); at += size {
+		var r rune
+		r, size = utf8.DecodeRune(text[at:])
+		if commands(r) && !(r == '\r' && (at == 0 || bytes.HasPrefix(text[at:], []byte("\r\n")))) {
+			if safe == nil {
+				safe = append(make([]byte, 0, len(text)+16), text[:at]...)
+			}
+			safe = fmt.Appendf(safe, `\u%04x`, r)
+		} else if safe != nil {
+			safe = append(safe, text[at:at+size]...)
+		}
+	}
+	if safe == nil {
+		return text
+	}
+	return safe
+}
+
+// commands says that a terminal does something else with a character than show it.
+func commands(r rune) bool {
+	return unicode.IsControl(r) && r != '\t' && r != '\n' || unicode.Is(unicode.Bidi_Control, r)
 }

@@ -87,3 +87,23 @@ func TestHiddenCharactersAreNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatCouldCommandATerminalIsSpelledOut(t *testing.T) {
+	for _, c := range []struct{ name, written, want string }{
+		{"plain text stays", "ord-1\t✓\n注文\u200d\r\n", "ord-1\t✓\n注文\u200d\r\n"},
+		{"a colour", "a\x1b[31mb", `a\u001b[31mb`},
+		{"a title", "\x1b]0;t\a", `\u001b]0;t\u0007`},
+		{"C1 controls", "a\u009b31mb\u0085", `a\u009b31mb\u0085`},
+		{"bidi controls", "a\u202eb\u2066c\u200fd\u061c", `a\u202eb\u2066c\u200fd\u061c`},
+		{"NUL, backspace, delete", "\x00\b\x7f", `\u0000\u0008\u007f`},
+		{"a carriage return in the middle of a line", "paid\rrefunded", `paid\u000drefunded`},
+		{"a carriage return at the beginning", "\r12 read", "\r12 read"},
+		{"a part of a character", "a\xe6\xb3", "a\xe6\xb3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := string(chars.Escape([]byte(c.written))); got != c.want {
+				t.Errorf("%q is written as %q, want %q", c.written, got, c.want)
+			}
+		})
+	}
+}

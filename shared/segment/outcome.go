@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
 	"unicode/utf8"
 
 	"commerce-segment/shared/chars"

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/shared/chars"
 	"commerce-segment/shared/spool"
 )
 
@@ -98,9 +99,9 @@ func executionOf(lines []Line, now time.Time) Execution {
 		e.Received = lines[0].Time
 	}
 	for _, line := range lines {
-		e.Event = cmp.Or(line.Event, e.Event)
-		e.Resource = cmp.Or(line.Resource, e.Resource)
-		e.WebhookID = cmp.Or(line.WebhookID, e.WebhookID)
+		e.Event = cmp.Or(chars.Line(line.Event), e.Event)
+		e.Resource = cmp.Or(chars.Line(line.Resource), e.Resource)
+		e.WebhookID = cmp.Or(chars.Line(line.WebhookID), e.WebhookID)
 		e.Attempts = max(e.Attempts, line.Receives)
 		if len(line.MessageIDs) > 0 {
 			e.MessageIDs = line.MessageIDs

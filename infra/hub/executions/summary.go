@@ -3,6 +3,7 @@ package executions
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -74,7 +75,21 @@ func (s Summary) start(t time.Time) time.Time {
 	if s.Step == time.Hour {
 		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), 0, 0, 0, t.Location())
 	}
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+	return startOfDay(noon(t, 0))
+}
+
+// noon is the noon of the day so many days after a moment's. Clocks change at night.
+func noon(t time.Time, after int) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day()+after, 12, 0, 0, 0, t.Location())
+}
+
+// startOfDay is the first minute of a noon's day. That need not be midnight, which is left
+// out where clocks go forward then.
+func startOfDay(noon time.Time) time.Time {
+	before := sort.Search(24*60, func(minutes int) bool {
+		return noon.Add(-time.Duration(minutes+1)*time.Minute).Day() != noon.Day()
+	})
+	return noon.Add(-time.Duration(before) * time.Minute)
 }
 
 // next is when the part after it begins: a day need not have 24 hours.
@@ -82,7 +97,7 @@ func (s Summary) next(start time.Time) time.Time {
 	if s.Step == time.Hour {
 		return start.Add(time.Hour)
 	}
-	return start.AddDate(0, 0, 1)
+	return startOfDay(noon(start, 1))
 }
 
 // part is the one in which a moment is; -1 for one before them all, such as of a

@@ -21,7 +21,7 @@ compiles() {
 need "Go $(sed -n 's/^go //p' go.mod) or later" \
   "see go.dev/doc/install, or brew install go" \
   go list -m
-if command -v go >/dev/null; then # it knows the compiler's name
+if go version >/dev/null 2>&1; then # it knows the name of the compiler
   need "a C compiler with its headers, for the race detector" \
     "apt-get install gcc libc6-dev, dnf install gcc, xcode-select --install, or on Windows MSYS2's mingw-w64-x86_64-gcc" \
     compiles

@@ -43,9 +43,11 @@ them. They are typed unseen, or come from the environment:
 ` + variables() + `
 Everything is checked before anything is written, and what is as it should be
 already is left alone. Access to Commerce is tried first: configure fetches a token and
-says what may be read with it (--untested leaves that out). A client secret belongs to
-the host that it was entered for: for another --commerce-url give the secret again. Where there is no webhook secret, one is made. In the hub's
-directory there need be no Segment host: the hub sends to its own inbox then.
+says what may be read with it. Where Commerce is connected, the decimals of its
+currencies are copied into commerce/currencies. (--untested leaves both out.) A client
+secret belongs to the host that it was entered for: for another --commerce-url give the
+secret again. Where there is no webhook secret, one is made. In the hub's directory
+there need be no Segment host: the hub sends to its own inbox then.
 
 Let one person at a time configure a store: of two, whoever writes last has each
 parameter, but for the webhook secret, which is never replaced here.`,
@@ -108,6 +110,14 @@ func configure(cmd *cobra.Command, options configuration) error {
 	}
 	if err := write(cmd, s, current, wanted); err != nil {
 		return err
+	}
+	if !options.untested {
+		said, err := s.CopyCurrencies(cmd.Context())
+		if err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %v.\n", err)
+		} else if said != "" {
+			fmt.Fprintln(cmd.OutOrStdout(), said)
+		}
 	}
 	return sayWhatToRegister(cmd.Context(), cmd.OutOrStdout(), s)
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"commerce-segment/infra/commercetest"
 )
 
 // forint is an order of a store whose forints have no decimals. Only the text of its
@@ -38,6 +41,25 @@ func TestPreviewAndLintGoByTheCurrenciesThatAreSet(t *testing.T) {
 				t.Errorf("lint: got %+v, want %d and %q", got, c.code, c.says)
 			}
 		})
+	}
+}
+
+func TestConfigureGoesOnWithoutTheCurrencies(t *testing.T) {
+	store := commercetest.Start(t)
+	dir := connectedDir(t, store)
+	put(t, filepath.Join(dir, "commerce/currencies"), "USD=0")
+	store.Fail(commercetest.Fault{Path: "/v2/currencies", Status: 403})
+	got := command(t, "", "configure", "--no-input", "--dir", dir, "--disable", "order-updated")
+	if got.code != exitDone || !strings.Contains(got.stdout, "wrote tracking/order-updated/enabled") ||
+		!strings.Contains(got.stderr, "Note: the decimals of the currencies were not copied from Commerce") || !strings.Contains(got.stderr, "403") {
+		t.Errorf("it says %+v", got)
+	}
+	if got := command(t, "", "configure", "--no-input", "--untested", "--dir", dir); got.code != exitDone || parametersIn(t, dir)["commerce/currencies"] != "USD=0" {
+		t.Errorf("untested it asks Commerce all the same: %+v", got)
+	}
+	got = command(t, "", "configure", "--no-input", "--dir", dir)
+	if shown := command(t, "", "settings", "--dir", dir); got.code != exitDone || !regexp.MustCompile(`commerce/currencies +USD=2 `).MatchString(shown.stdout) {
+		t.Errorf("it says %+v, and hub settings\n%s", got, shown.stdout)
 	}
 }
 

@@ -68,9 +68,14 @@ func TestTheDoctorComparesTheWebhooksInCommerce(t *testing.T) {
 	has(t, examined(t, exitFailed, "--dir", dir, none, "--url", tunnel), map[string]doctor.State{
 		"commerce": doctor.OK, "webhooks": doctor.Fault, "clock": doctor.OK, "events": doctor.Warning,
 	})
+	has(t, examined(t, exitFailed, "--dir", dir, none, "--url", tunnel), map[string]doctor.State{"currencies": doctor.Warning})
+	if got := command(t, "", "configure", "--no-input", "--dir", dir); got.code != exitDone || !strings.Contains(got.stdout, "from Commerce: USD=2.\n") || got.stderr != "" {
+		t.Errorf("configure says %+v", got)
+	}
 	if got := command(t, "", "webhooks", "sync", "--yes", "--url", tunnel, "--dir", dir); got.code != exitDone {
 		t.Fatal(got.stderr)
 	}
+	has(t, examined(t, exitDone, "--dir", dir, none), map[string]doctor.State{"currencies": doctor.OK})
 	has(t, examined(t, exitDone, "--dir", dir, none), map[string]doctor.State{"webhooks": doctor.OK})
 
 	put(t, filepath.Join(dir, "commerce/client-secret"), settings.BindSecret(store.URL, "PLANTED-wrong"))

@@ -273,7 +273,11 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	if _, notice, err := commerce.BaseURL(form.URL); err == nil && notice != "" {
 		reached += "\n" + strings.ToUpper(notice[:1]) + notice[1:] + "."
 	}
-	c.done(w, r, "/connections", reached+" "+saved)
+	said, err := c.Site.CopyCurrencies(r.Context())
+	if err != nil {
+		said = "Note: " + err.Error() + "."
+	}
+	c.done(w, r, "/connections", strings.TrimSpace(reached+" "+saved+"\n"+said))
 }
 
 // changedByBoth says that somebody else has changed the access since the page was

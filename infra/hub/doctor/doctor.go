@@ -95,6 +95,7 @@ func Examine(ctx context.Context, p Patient) Report {
 		{"settings", p.settings},
 		{"segment", p.segment},
 		{"commerce", p.commerce},
+		{"currencies", p.currencies},
 		{"webhooks", p.webhooks},
 		{"secret", p.secret},
 		{"templates", p.templates},

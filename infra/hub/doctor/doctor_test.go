@@ -13,6 +13,7 @@ import (
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/money"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -93,6 +94,27 @@ func TestCommerce(t *testing.T) {
 		{"it refuses", &commerce.APIError{Call: "POST /oauth/access_token", Status: 401}, "fault", "check the client id"},
 	} {
 		t.Run(c.name, func(t *testing.T) { finds(t, commerceFindings(c.err, flag), c.states, c.says) })
+	}
+}
+
+func TestCurrencies(t *testing.T) {
+	apart := fmt.Errorf("%w: no client id", site.ErrNotConnected)
+	for _, c := range []struct {
+		name     string
+		set, has money.Decimals
+		err      error
+		states   string
+		says     []string
+	}{
+		{"they are the same", money.Decimals{"EUR": 2, "HUF": 0}, money.Decimals{"HUF": 0, "EUR": 2}, nil, "ok", []string{"EUR=2,HUF=0"}},
+		{"they differ", money.Decimals{"HUF": 2}, money.Decimals{"HUF": 0}, nil, "warning", []string{"is HUF=2, and Commerce has HUF=0", "hub configure --prefix /shop"}},
+		{"one is missing", money.Decimals{"EUR": 2}, money.Decimals{"EUR": 2, "HUF": 0}, nil, "warning", []string{"is EUR=2, and Commerce has EUR=2,HUF=0"}},
+		{"none are set", nil, money.Decimals{"HUF": 0}, nil, "warning", []string{"Commerce has HUF=0, and no decimals", "ISO 4217", "hub configure --prefix /shop"}},
+		{"Commerce lets nobody read them", money.Decimals{"HUF": 0}, nil, &commerce.APIError{Call: "GET /v2/currencies", Status: 403}, "warning", []string{"were not compared", "hub doctor --prefix /shop"}},
+		{"not connected, and set", money.Decimals{"HUF": 0}, nil, apart, "note", []string{"HUF=0", "not compared"}},
+		{"not connected, and not set", nil, nil, apart, "note", []string{"ISO 4217"}},
+	} {
+		t.Run(c.name, func(t *testing.T) { finds(t, currencyFindings(c.set, c.has, c.err, flag), c.states, c.says...) })
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
-	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/settings"
 )
@@ -29,9 +29,14 @@ func (s Site) Currencies(ctx context.Context) (money.Decimals, error) {
 	return currencies, nil
 }
 
-// CurrenciesOf are the decimals of a store's currencies as Commerce has them. It is an
-// error if there are none.
-func CurrenciesOf(ctx context.Context, client *commerce.Client) (money.Decimals, error) {
+// CurrenciesInCommerce are the decimals of the store's currencies as Commerce has them. The
+// error is an ErrNotConnected where the store is not connected. To have no currency is an
+// error too.
+func (s Site) CurrenciesInCommerce(ctx context.Context) (money.Decimals, error) {
+	client, err := s.Commerce(ctx)
+	if err != nil {
+		return nil, err
+	}
 	currencies := money.Decimals{}
 	for currency, err := range client.Currencies(ctx) {
 		switch {
@@ -51,16 +56,36 @@ func CurrenciesOf(ctx context.Context, client *commerce.Client) (money.Decimals,
 	return currencies, nil
 }
 
-// CopyCurrencies writes the decimals of the store's currencies as Commerce has them, and
-// says what it wrote; empty where they are so already.
-func (s Site) CopyCurrencies(ctx context.Context, client *commerce.Client) (written string, err error) {
-	currencies, err := CurrenciesOf(ctx, client)
-	if err != nil {
-		return "", err
+// copyWithin bounds how long CopyCurrencies waits for Commerce.
+const copyWithin = 10 * time.Second
+
+// CopyCurrencies writes the decimals of the store's currencies as Commerce has them,
+// where the store is connected, and says what it wrote; empty where they are so already.
+// The error says what is in effect then.
+func (s Site) CopyCurrencies(ctx context.Context) (said string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, copyWithin)
+	defer cancel()
+	currencies, err := s.CurrenciesInCommerce(ctx)
+	if errors.Is(err, ErrNotConnected) {
+		return "", nil
 	}
+	if err == nil {
+		said, err = s.putCurrencies(ctx, currencies)
+	}
+	if err != nil {
+		return "", fmt.Errorf("the decimals of the currencies were not copied from Commerce, and those in %s stay as they are: %w. "+
+			"hub doctor%s compares them, and hub configure%s copies them", settings.CommerceCurrencies, err, s.Flag(), s.Flag())
+	}
+	return said, nil
+}
+
+func (s Site) putCurrencies(ctx context.Context, currencies money.Decimals) (said string, err error) {
 	current, err := s.Parameters(ctx, []string{settings.CommerceCurrencies})
 	if err != nil || strings.TrimSpace(current[settings.CommerceCurrencies]) == currencies.String() {
 		return "", err
 	}
-	return currencies.String(), s.Put(ctx, settings.CommerceCurrencies, currencies.String())
+	if err := s.Put(ctx, settings.CommerceCurrencies, currencies.String()); err != nil {
+		return "", err
+	}
+	return "Copied the decimals of the store's currencies from Commerce: " + currencies.String() + ".", nil
 }

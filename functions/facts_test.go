@@ -27,9 +27,9 @@ func TestWebhooksMayComeAgainAndInAnyOrder(t *testing.T) {
 	for _, tracked := range tracking.All() {
 		segment := newStandIn(t)
 		cloud := deployed(t, standin.Start(t), tracked)
-		cloud.configure(segment, map[string]string{
-			settings.Events(tracked): strings.Join(append(tracked.Observes, tracked.AsWell...), ","),
-		})
+		_, parameters := storeOf(t, samplesOf(t, tracked))
+		parameters[settings.Events(tracked)] = strings.Join(append(tracked.Observes, tracked.AsWell...), ",")
+		cloud.configure(segment, parameters)
 		functions[tracked.Name], segments[tracked.Name] = newFleet(cloud), segment
 		mapEventSource(cloud, functions[tracked.Name])
 		for _, sample := range samplesOf(t, tracked) {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -40,22 +41,16 @@ func TestTheFunctions(t *testing.T) {
 	for _, tracked := range tracking.All() {
 		t.Run(tracked.Name, func(t *testing.T) {
 			t.Parallel()
-			segment, store, samples := newStandIn(t), commercetest.Start(t), samplesOf(t, tracked)
-			for _, sample := range samples {
-				for path, answer := range sample.Answers {
-					store.AddAnswer(path, answer)
-				}
-			}
-			function := start(t, tracked.Name, map[string]string{
-				settings.SegmentHost:          segment.url,
-				settings.SegmentWriteKey:      writeKey,
-				settings.WebhookSecret:        secret,
-				settings.Events(tracked):      strings.Join(slices.Concat(tracked.Observes, tracked.AsWell), ","),
-				settings.Enabled(tracked):     "true",
-				settings.CommerceTokenURL:     store.URL,
-				settings.CommerceClientID:     commercetest.ClientID,
-				settings.CommerceClientSecret: settings.BindSecret(store.URL, commercetest.ClientSecret),
+			segment, samples := newStandIn(t), samplesOf(t, tracked)
+			store, parameters := storeOf(t, samples)
+			maps.Copy(parameters, map[string]string{
+				settings.SegmentHost:      segment.url,
+				settings.SegmentWriteKey:  writeKey,
+				settings.WebhookSecret:    secret,
+				settings.Events(tracked):  strings.Join(slices.Concat(tracked.Observes, tracked.AsWell), ","),
+				settings.Enabled(tracked): "true",
 			})
+			function := start(t, tracked.Name, parameters)
 			<-function.asked
 			equal(t, "calls of Commerce while it starts", len(store.Requests()), 0)
 			answersHTTP(t, function, segment, tracked, samples[0])
@@ -64,6 +59,22 @@ func TestTheFunctions(t *testing.T) {
 			noSecretsInLog(t, function.log.String())
 			equal(t, "whether Commerce was called", len(store.Requests()) > 0, tracked.Name == tracking.OrderRefunded.Name)
 		})
+	}
+}
+
+// storeOf is a Commerce that has the answers of samples, and the parameters by which a
+// function asks it.
+func storeOf(t *testing.T, samples []templates.Sample) (*commercetest.Server, map[string]string) {
+	store := commercetest.Start(t)
+	for _, sample := range samples {
+		for path, answer := range sample.Answers {
+			store.AddAnswer(path, answer)
+		}
+	}
+	return store, map[string]string{
+		settings.CommerceTokenURL:     store.URL,
+		settings.CommerceClientID:     commercetest.ClientID,
+		settings.CommerceClientSecret: settings.BindSecret(store.URL, commercetest.ClientSecret),
 	}
 }
 

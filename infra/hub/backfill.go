@@ -37,8 +37,8 @@ its enabled trackings observe it, with the messageIds that the live webhooks hav
 Segment has had within a day it drops. It says how many events there are, and asks.
 
 What is told is what an order's present state proves: that it was begun, paid,
-authorized, fulfilled, refunded in full, cancelled. What was changed Commerce does not
-keep, so there is no Order Updated and no Customer Updated. The messages show the order
+authorized, fulfilled, refunded in full or in part, cancelled. What was changed Commerce
+does not keep, so there is no Order Updated and no Customer Updated. The messages show the order
 as it is now, of an anonymized one nobody's name; codes of custom discounts are not in
 Commerce's list of orders.
 

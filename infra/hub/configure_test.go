@@ -197,6 +197,9 @@ func TestConfigureAsksWhatIsMissingAndShowsNoSecret(t *testing.T) {
 	keyboard.answer("cannot observe", "order.fulfilled\n")
 	for _, title := range []string{"Order Updated", "Order Refunded", "Order Cancelled", "Customer Created", "Customer Updated"} {
 		keyboard.answer("Tell Segment of "+title+": yes or no [yes]: ", "\n")
+		if title == "Order Refunded" {
+			keyboard.answer("Order Refunded: Commerce events, of order.refunded, order.updated [order.refunded,order.updated]: ", "\n")
+		}
 	}
 	keyboard.answer("Customer Updated: Commerce events, of customer.updated, customer.deleted [customer.updated]: ", "\n")
 	if code := keyboard.wait(); code != exitDone {
@@ -226,7 +229,7 @@ func TestConfigureKeepsWhatEnterKeeps(t *testing.T) {
 	keyboard := openKeyboard(t, nil, "configure", "--dir", dir)
 	keyboard.answerUnseen("write key of the source [set, not shown]: ", "\n")
 	for _, asked := range []string{"host", "path", "base URL", "client id", "client secret",
-		"Checkout Started: yes", "Checkout Started: Commerce events", "Order Completed: yes", "Order Completed: Commerce events", "Order Updated: yes or no [no]", "Order Refunded",
+		"Checkout Started: yes", "Checkout Started: Commerce events", "Order Completed: yes", "Order Completed: Commerce events", "Order Updated: yes or no [no]", "Order Refunded: yes", "Order Refunded: Commerce events",
 		"Order Cancelled", "Customer Created", "Customer Updated: yes", "Customer Updated: Commerce events"} {
 		keyboard.answer(asked, "\n")
 	}

@@ -91,7 +91,7 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 	if err != nil {
 		return err
 	}
-	asks, err := lookup(cmd, source, config, sample)
+	asks, err := lookup(cmd, t, source, config, sample)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 	if sample.Name != "" {
 		currencies = sample.Currencies
 	}
-	messages, err := site.Render(cmd.Context(), t, compiled.WithCommerce(asks).WithCurrencies(currencies), config.Segment.WriteKey, webhook, time.Now())
+	messages, err := site.Render(cmd.Context(), t, compiled.WithCurrencies(currencies), asks, config.Segment.WriteKey, webhook, time.Now())
 	if err != nil {
 		return site.InItsWords(err)
 	}
@@ -112,9 +112,9 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 
 // lookup is what $commerce asks in a preview: what a sample has answers of its own for,
 // or else the store whose credentials are set. Where neither is there it says so.
-func lookup(cmd *cobra.Command, source string, config relay.Config, sample templates.Sample) (template.Fetch, error) {
+func lookup(cmd *cobra.Command, t tracking.Tracking, source string, config relay.Config, sample templates.Sample) (template.Fetch, error) {
 	switch {
-	case !template.UsesCommerce(source):
+	case !template.UsesCommerce(source) && !t.InParts:
 		return nil, nil
 	case sample.Name != "":
 		return sample.Commerce, nil

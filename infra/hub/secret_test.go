@@ -39,7 +39,7 @@ func TestTheClientSecretOfAConnectedStoreLeavesForNoOtherHost(t *testing.T) {
 			}
 			keyboard.answerUnseen("client secret [not set]", "\n") // the one that is set is not for this host
 			for _, asked := range []string{"Checkout Started: yes", "Checkout Started: Commerce events", "Order Completed: yes", "Order Completed: Commerce events",
-				"Order Updated: yes", "Order Refunded", "Order Cancelled", "Customer Created", "Customer Updated: yes", "Customer Updated: Commerce events"} {
+				"Order Updated: yes", "Order Refunded: yes", "Order Refunded: Commerce events", "Order Cancelled", "Customer Created", "Customer Updated: yes", "Customer Updated: Commerce events"} {
 				keyboard.answer(asked, "\n")
 			}
 			if code := keyboard.wait(); code != exitFailed || !strings.Contains(keyboard.screen(), "it was entered for ") {

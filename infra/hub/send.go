@@ -118,7 +118,7 @@ func webhooksURL(to string, t tracking.Tracking) string {
 
 // trackingFor is the tracking to which a webhook goes: the one named; or the one
 // whose name is the first part of the sample's or the file's folder; or the one
-// that observes its event, by default or as it may be set.
+// that its event is foremost for, or that may observe it.
 func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
 	if name != "" {
 		return tracking.ByName(name)
@@ -128,7 +128,7 @@ func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
 	}
 	event := eventOf(body)
 	for _, observes := range []func(tracking.Tracking) bool{
-		func(t tracking.Tracking) bool { return slices.Contains(t.Observes, event) },
+		func(t tracking.Tracking) bool { return t.Observes[0] == event },
 		func(t tracking.Tracking) bool { return slices.Contains(t.Observable(), event) },
 	} {
 		candidates := slices.DeleteFunc(tracking.All(), func(t tracking.Tracking) bool { return !observes(t) })
@@ -310,11 +310,13 @@ func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, w
 		return waits(errors.New("no write key is set in " + settings.SegmentWriteKey))
 	}
 	var invalid *segment.InvalidError
-	switch messages, err := site.Render(ctx, t, compiled.WithCurrencies(config.Currencies), config.Segment.WriteKey, webhook, time.Now()); {
+	switch messages, err := site.Render(ctx, t, compiled.WithCurrencies(config.Currencies), nil, config.Segment.WriteKey, webhook, time.Now()); {
 	case errors.As(err, &invalid):
 		return err.Error() + ": it is a dead letter, and is not tried again"
 	case err != nil:
 		return waits(err)
+	case len(messages) == 0 && t.InParts && webhook.Event == "order.updated":
+		return t.Name + " is told of an update only where Commerce, whose credentials it needs, says that a part of the order was refunded just then"
 	case len(messages) == 0:
 		return "the template filters this event"
 	default:

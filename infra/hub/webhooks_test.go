@@ -109,7 +109,7 @@ func TestWebhooksURLsNeedNoConnection(t *testing.T) {
 	put(t, filepath.Join(dir, "commerce/webhook-secret"), "PLANTED-webhook")
 	put(t, filepath.Join(dir, "tracking/order-updated/enabled"), "false")
 	got := command(t, "", "webhooks", "urls", "--dir", dir, "--url", tunnel+"/")
-	for _, says := range []string{"cat '" + dir + "/commerce/webhook-secret'\n", "  order.paid        " + tunnel + "/webhooks/order-completed\n"} {
+	for _, says := range []string{"cat '" + dir + "/commerce/webhook-secret'\n", "  order.paid                     " + tunnel + "/webhooks/order-completed\n"} {
 		if !strings.Contains(got.stdout, says) {
 			t.Errorf("it does not say %q:\n%s%s", says, got.stdout, got.stderr)
 		}

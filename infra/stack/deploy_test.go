@@ -111,8 +111,8 @@ func checkParameters(t *testing.T, aws *emulator.Emulator) {
 	for _, row := range tracking.All() {
 		want = append(want, "/commerce-segment/templates/"+row.Name,
 			"/commerce-segment/tracking/"+row.Name+"/enabled", "/commerce-segment/tracking/"+row.Name+"/events")
-		if got := parameterValue(t, aws, "tracking/"+row.Name+"/events"); got != row.Observes[0] {
-			t.Errorf("%s observes %s, want %s", row.Name, got, row.Observes[0])
+		if got := parameterValue(t, aws, "tracking/"+row.Name+"/events"); got != strings.Join(row.Observes, ",") {
+			t.Errorf("%s observes %s, want %s", row.Name, got, row.Observes)
 		}
 	}
 	slices.Sort(want)

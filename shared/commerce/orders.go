@@ -22,25 +22,6 @@ type Order struct {
 	Items []json.RawMessage
 }
 
-// Transaction is one movement of an order's money (cartsorders.yaml).
-type Transaction struct {
-	ID        string `json:"id"`
-	Type      string `json:"transaction-type"` // purchase, capture, authorize or refund
-	Status    string `json:"status"`           // the gateway's: complete, failed, …
-	Gateway   string `json:"gateway"`
-	Reference string `json:"reference"`
-	// Amount and RefundedAmount are in the currency's minor unit.
-	Amount         float64 `json:"amount"`
-	RefundedAmount float64 `json:"refunded_amount"`
-	Currency       string  `json:"currency"`
-	Meta           struct {
-		Timestamps struct {
-			CreatedAt string `json:"created_at"`
-			UpdatedAt string `json:"updated_at"`
-		} `json:"timestamps"`
-	} `json:"meta"`
-}
-
 const ordersPath = "/v2/orders"
 
 // Orders lists the orders of a period with their lines, oldest first, with one
@@ -99,13 +80,6 @@ func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 		return Order{}, c.unreadable(http.MethodGet+" "+path, err)
 	}
 	return c.withItems(ctx, path, body.Data, body.Included.Items)
-}
-
-// Transactions lists the movements of an order's money.
-func (c *Client) Transactions(ctx context.Context, orderID string) ([]Transaction, error) {
-	var transactions []Transaction
-	err := c.read(ctx, orderPath(orderID)+"/transactions", &transactions)
-	return transactions, err
 }
 
 func orderPath(id string) string { return ordersPath + "/" + url.PathEscape(id) }

@@ -92,7 +92,7 @@ func withoutLast(ctx context.Context, margin time.Duration) (context.Context, co
 func (r *Relay) prepare(ctx context.Context, config Config, p *parcel) (o outcome) {
 	defer recoverInto(&o)
 	steps := []func(context.Context, Config, *parcel) outcome{
-		r.open, r.authenticate, r.parse, r.observe, r.write, r.identify,
+		r.open, r.authenticate, r.parse, r.observe, r.complete, r.write, r.identify,
 	}
 	for _, step := range steps {
 		if o = step(ctx, config, p); o.fate != underway {
@@ -174,28 +174,50 @@ func (r *Relay) observe(_ context.Context, config Config, p *parcel) outcome {
 	}
 }
 
+// complete finds out which fact the webhook is about, and skips an update of an order that
+// is about none.
+func (r *Relay) complete(ctx context.Context, config Config, p *parcel) outcome {
+	p.fact = FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received)
+	happened, err := Complete(ctx, &p.fact, p.webhook, p.lookup)
+	switch {
+	case err != nil:
+		return ofLookup(ctx, err, "commerce_unreadable")
+	case !happened:
+		return skip("not_refunded")
+	default:
+		return outcome{}
+	}
+}
+
+// ofLookup is what an error becomes that may be Commerce's; the reason is for any other.
+func ofLookup(ctx context.Context, err error, reason string) outcome {
+	var lookup *lookupError
+	switch {
+	case ctx.Err() != nil: // perhaps by the fault of another one in the batch
+		return postpone("out_of_time", err)
+	case errors.As(err, &lookup):
+		o := lookup.outcome
+		o.detail = detailOf(err)
+		return o
+	default:
+		return postpone(reason, err).forOperator()
+	}
+}
+
 // write has the template write the messages. The template takes the webhook's
 // body over, so what identifies the event is read before. Its errors quote nothing of
 // the event.
 func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
-	p.fact = FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received)
 	compiled, err := r.templates.compile(r.Tracking.Name, config.Template)
 	if err == nil {
 		p.written, err = compiled.WithCommerce(p.lookup).WithCurrencies(config.Currencies).Apply(ctx, p.webhook.Body)
 	}
 	p.webhook.Body = nil
-	var lookup *lookupError
 	switch {
 	case errors.Is(err, template.ErrInput):
 		return bury("input", err)
-	case ctx.Err() != nil: // perhaps by the fault of another one in the batch
-		return postpone("out_of_time", err)
-	case errors.As(err, &lookup):
-		o := lookup.outcome
-		o.detail = detailOf(err) // with the template's line
-		return o
-	case err != nil:
-		return postpone("template", err).forOperator()
+	case err != nil, ctx.Err() != nil:
+		return ofLookup(ctx, err, "template")
 	case len(p.written) == 0:
 		return skip("filtered")
 	default:

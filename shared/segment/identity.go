@@ -65,6 +65,8 @@ func (f Fact) revision() string {
 	switch {
 	case tracking.AtDeletion(f.Event):
 		return "deleted"
+	case f.Revision != "":
+		return f.Revision
 	case f.UpdatedAt != "":
 		return strings.Trim(compactTime(f.UpdatedAt)+"-"+f.Content, "-")
 	}

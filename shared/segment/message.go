@@ -32,6 +32,9 @@ type Fact struct {
 	// HappenedAt is when it happened (RFC 3339), where that is known better than by
 	// those two: long afterwards, updated_at is of what happened since.
 	HappenedAt string
+	// Revision tells apart the times that the resource does this, where that is known
+	// better than by UpdatedAt.
+	Revision   string
 	CustomerID string    // a registered customer's id, if the webhook names one
 	WriteKey   string    // salts the messageId
 	Received   time.Time // the last resort for a timestamp and a revision

@@ -41,6 +41,11 @@ type Tracking struct {
 	// Once says that a resource does this at most once in its life: an order
 	// is completed once, and updated again and again.
 	Once bool
+	// InParts says that an order does this part by part, as it is refunded. Commerce has
+	// an event for the whole only, and says of a part no more than that the order was
+	// updated: which update is a part, and how much of the order it is, say the order's
+	// transactions.
+	InParts bool
 }
 
 // The seven trackings.
@@ -61,7 +66,8 @@ var (
 	}
 	OrderRefunded = Tracking{
 		Name: "order-refunded", Title: "Order Refunded", Call: Track,
-		Observes: []string{"order.refunded"},
+		Observes: []string{"order.refunded", "order.updated"},
+		InParts:  true,
 	}
 	OrderCancelled = Tracking{
 		Name: "order-cancelled", Title: "Order Cancelled", Call: Track,

@@ -78,7 +78,7 @@ func TestTheCatalogueIsTheDocumentedOne(t *testing.T) {
 		{"checkout-started", "order.created / order.authorized / ", true},
 		{"order-completed", "order.paid / order.fulfilled order.authorized / ", true},
 		{"order-updated", "order.updated /  / ", false},
-		{"order-refunded", "order.refunded /  / ", false},
+		{"order-refunded", "order.refunded order.updated /  / ", false},
 		{"order-cancelled", "order.cancelled /  / ", true},
 		{"customer-created", "customer.created /  / ", true},
 		{"customer-updated", "customer.updated /  / customer.deleted", false},

@@ -379,7 +379,7 @@ func (b *browser) trackingsForm() url.Values {
 	form := b.form("/trackings", "/trackings")
 	for _, tr := range tracking.All() {
 		form.Set("enabled-"+tr.Name, "true")
-		form.Set("events-"+tr.Name, tr.Observes[0])
+		form["events-"+tr.Name] = tr.Observes
 	}
 	return form
 }

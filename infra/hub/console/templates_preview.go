@@ -298,7 +298,7 @@ func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e 
 		return result{Wrong: &mistake{Says: err.Error()}}
 	}
 	of := e.sample(t, "")
-	messages, err := site.Render(ctx, t, s.compiled.WithCommerce(of.Commerce).WithCurrencies(of.Currencies), writeKey, webhook, e.At)
+	messages, err := site.Render(ctx, t, s.compiled.WithCurrencies(of.Currencies), of.Commerce, writeKey, webhook, e.At)
 	if err != nil {
 		m := mistakeIn(err, s.text)
 		if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {

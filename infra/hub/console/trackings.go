@@ -61,11 +61,19 @@ var eventSays = map[string]string{
 	"order.paid":       "when it is paid",
 	"order.fulfilled":  "when it is fulfilled",
 	"order.updated":    "when it changes in any way",
-	"order.refunded":   "when it is refunded, wholly or partly",
+	"order.refunded":   "when all of it is refunded",
 	"order.cancelled":  "when it is cancelled",
 	"customer.created": "when the customer is created",
 	"customer.updated": "when their details change",
 	"customer.deleted": "also when they are deleted",
+}
+
+// saysOf says when a tracking gets an event.
+func saysOf(t tracking.Tracking, event string) string {
+	if t.InParts && event == "order.updated" {
+		return "when a part of it is refunded, which only Commerce's API says: connect it"
+	}
+	return eventSays[event]
 }
 
 // trackings shows what Segment is told of.
@@ -116,7 +124,7 @@ func choices(chosen, was, wrongs map[string]string) []choice {
 			}
 			events := splitEvents(chosen[settings.Events(t)])
 			for _, event := range t.Observable() {
-				row.Events = append(row.Events, eventChoice{Name: event, Says: eventSays[event], Chosen: slices.Contains(events, event)})
+				row.Events = append(row.Events, eventChoice{Name: event, Says: saysOf(t, event), Chosen: slices.Contains(events, event)})
 			}
 			one.Rows = append(one.Rows, row)
 		}

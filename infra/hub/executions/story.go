@@ -198,6 +198,8 @@ func skippedFor(e Execution) string {
 		return "the tracking does not observe " + e.Event
 	case "filtered":
 		return "the template gives nothing for it"
+	case "not_refunded":
+		return "no part of the order was refunded just then, as far as Commerce can be asked"
 	default:
 		return because(e)
 	}

@@ -49,11 +49,7 @@ const told = 10
 
 // add counts what was written.
 func (p *Plan) add(all []written) {
-	reads := map[*resource]bool{}
 	for _, w := range all {
-		if w.fact.needsPayments() {
-			reads[w.fact.resource] = true
-		}
 		switch {
 		case w.invalid != nil:
 			p.Refused++
@@ -69,30 +65,45 @@ func (p *Plan) add(all []written) {
 			p.Events[w.fact.by.Name] += len(w.messages)
 		}
 	}
-	p.Payments += len(reads)
 }
 
 // Plan reads a period and counts what a backfill of it would send. The callback hears
 // how many orders or customers are read.
 func (t *Teller) Plan(ctx context.Context, kind Kind, since, until time.Time, read func(int)) (Plan, error) {
 	plan := Plan{Events: map[string]int{}}
+	var batch []*resource
 	for r, err := range t.list(ctx, kind, commerce.Period{From: since, To: until}) {
 		if err != nil {
 			return Plan{}, err
 		}
-		facts, err := t.facts(ctx, r)
-		if err != nil {
+		if batch = append(batch, r); len(batch) < batchLength {
+			continue
+		}
+		if err := t.count(ctx, &plan, batch); err != nil {
 			return Plan{}, err
 		}
-		all, err := t.write(ctx, facts, false)
-		if err != nil {
-			return Plan{}, err
-		}
-		plan.Resources++
-		plan.add(all)
 		read(plan.Resources)
+		batch = nil
 	}
-	return plan, nil
+	err := t.count(ctx, &plan, batch)
+	read(plan.Resources)
+	return plan, err
+}
+
+// count adds what some resources cause to a plan.
+func (t *Teller) count(ctx context.Context, plan *Plan, batch []*resource) error {
+	facts, err := t.factsOf(ctx, batch)
+	if err != nil {
+		return err
+	}
+	all, err := t.write(ctx, facts, false)
+	if err != nil {
+		return err
+	}
+	plan.Resources += len(batch)
+	plan.Payments += len(t.needPayments(batch, facts))
+	plan.add(all)
+	return nil
 }
 
 // batchLength is how many orders or customers are read before what they cause is sent.
@@ -130,13 +141,9 @@ func (t *Teller) Backfill(ctx context.Context, p *Position, journal *Journal, pr
 
 // tell sends what has happened to some resources, and moves the position behind them.
 func (t *Teller) tell(ctx context.Context, p *Position, journal *Journal, batch []*resource) error {
-	var facts []fact
-	for _, r := range batch {
-		own, err := t.facts(ctx, r)
-		if err != nil {
-			return err
-		}
-		facts = append(facts, own...)
+	facts, err := t.factsOf(ctx, batch)
+	if err != nil {
+		return err
 	}
 	sent, refused, err := t.send(ctx, journal, facts)
 	if err != nil {

@@ -8,9 +8,12 @@ package history
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/commerce"
@@ -90,22 +93,64 @@ func (f fact) time() time.Time {
 // happened.
 func (f fact) isExact() bool { return f.happened != "" || tracking.AtCreation(f.event) }
 
-// facts are those of a resource that its trackings observe. Of when it was paid,
-// refunded or authorized they say nothing yet: see date.
+// factsOf are the facts of resources, with the parts of orders that were refunded: to find
+// those takes a request for each order that is paid.
+func (t *Teller) factsOf(ctx context.Context, resources []*resource) ([]fact, error) {
+	if err := t.readAllPayments(ctx, t.needPayments(resources, nil)); err != nil {
+		return nil, err
+	}
+	var all []fact
+	for _, r := range resources {
+		own, err := t.facts(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, own...)
+	}
+	return all, nil
+}
+
+// facts are those of a resource that its trackings observe. Of when it was paid, refunded
+// or authorized they say nothing yet: see date.
 func (t *Teller) facts(ctx context.Context, r *resource) ([]fact, error) {
 	var all []fact
 	for _, o := range t.observers {
 		for _, event := range o.events {
+			f := fact{by: o, event: event, resource: r}
 			happened, err := t.happened(ctx, event, r)
+			if f.isPart() {
+				happened, err = t.partHappened(ctx, r)
+			}
 			if err != nil {
 				return nil, err
 			}
 			if happened {
-				all = append(all, fact{by: o, event: event, resource: r})
+				all = append(all, f)
 			}
 		}
 	}
 	return all, nil
+}
+
+// isPart says that a part of an order was refunded, of which an update told. (What else
+// an update told of Commerce does not keep.)
+func (f fact) isPart() bool { return f.by != nil && f.by.InParts && f.event == "order.updated" }
+
+// mayHavePart says that a part of an order may have been refunded, by its payment, and
+// that the trackings would tell of it.
+func (t *Teller) mayHavePart(r *resource) bool {
+	return r.order != nil && commerce.MayHavePartRefunded(r.order.Payment) && slices.ContainsFunc(t.observers, func(o *observer) bool {
+		return o.InParts && slices.Contains(o.events, "order.updated")
+	})
+}
+
+// partHappened says whether a part of an order was refunded.
+func (t *Teller) partHappened(ctx context.Context, r *resource) (bool, error) {
+	if !t.mayHavePart(r) {
+		return false, nil
+	}
+	err := t.readPayments(ctx, r)
+	return commerce.RefundOf(r.payments).Amount > 0, err
 }
 
 // happened says whether an event has happened to a resource, by what it is now.
@@ -124,7 +169,7 @@ func (t *Teller) happened(ctx context.Context, event string, r *resource) (bool,
 		return t.wasAuthorized(ctx, r)
 	case "order.fulfilled":
 		return r.order.Shipping == "fulfilled", nil
-	case "order.refunded": // of a part of it Commerce says no more than that it was updated
+	case "order.refunded":
 		return r.order.Payment == "refunded", nil
 	case "order.cancelled":
 		return r.order.Status == "cancelled", nil
@@ -157,20 +202,45 @@ func (t *Teller) readPayments(ctx context.Context, r *resource) error {
 	return err
 }
 
+// needPayments are the orders among resources and facts whose payments have to be read: for
+// a part that may have been refunded, or for when something happened.
+func (t *Teller) needPayments(resources []*resource, facts []fact) []*resource {
+	needed := map[*resource]bool{}
+	for _, r := range resources {
+		if t.mayHavePart(r) {
+			needed[r] = true
+		}
+	}
+	for _, f := range facts {
+		if f.needsPayments() {
+			needed[f.resource] = true
+		}
+	}
+	return slices.Collect(maps.Keys(needed))
+}
+
+// readAllPayments reads the payments of different orders, several at once.
+func (t *Teller) readAllPayments(ctx context.Context, orders []*resource) error {
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(atOnce)
+	for _, r := range orders {
+		reading.Go(func() error { return t.readPayments(ctx, r) })
+	}
+	return reading.Wait()
+}
+
 // movements finds the movements of money that made an event.
 var movements = map[string]func(commerce.Transaction) bool{
 	"order.paid":       paid,
 	"order.authorized": authorized,
-	"order.refunded":   refunded,
 }
 
+// paid says that a payment was made, also where it was refunded since.
 func paid(t commerce.Transaction) bool {
-	return t.Status == "complete" && (t.Type == "purchase" || t.Type == "capture")
+	return t.Status == "complete" && (t.Type == "purchase" || t.Type == "capture" || t.Type == "refund")
 }
 
 func authorized(t commerce.Transaction) bool { return t.Status == "complete" && t.Type == "authorize" }
-
-func refunded(t commerce.Transaction) bool { return t.Status == "complete" && t.Type == "refund" }
 
 // last is when the last movement of a sort was made; empty where there is none.
 func (r *resource) last(sort func(commerce.Transaction) bool) string {
@@ -187,17 +257,17 @@ func (r *resource) last(sort func(commerce.Transaction) bool) string {
 }
 
 // needsPayments says that only the movements of its order's money tell when it happened.
-func (f fact) needsPayments() bool { return movements[f.event] != nil }
+func (f fact) needsPayments() bool { return movements[f.event] != nil || f.isRefund() }
 
-// date finds out when a fact happened. An order has the times of its creation and of its
-// last change only, and the last change may be years later.
-func (t *Teller) date(ctx context.Context, f *fact) error {
-	if !f.needsPayments() {
-		return nil
-	}
-	if err := t.readPayments(ctx, f.resource); err != nil {
-		return err
+// isRefund says that all of an order or a part was refunded.
+func (f fact) isRefund() bool { return f.event == "order.refunded" || f.isPart() }
+
+// date finds out when a fact happened, of the payments that were read. An order has the
+// times of its creation and of its last change only, and the last change may be years later.
+func (f *fact) date() {
+	if f.isRefund() {
+		f.happened = commerce.RefundOf(f.resource.payments).When()
+		return
 	}
 	f.happened = f.resource.last(movements[f.event])
-	return nil
 }

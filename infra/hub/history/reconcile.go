@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/tracking"
 )
 
 // Fate is what became of a webhook that came.
@@ -24,8 +26,9 @@ const (
 
 // Arrival is a webhook that came.
 type Arrival struct {
-	Tracking, Resource string
-	Fate               Fate
+	Tracking, Event, Resource string
+	Fate                      Fate
+	MessageIDs                []string // what it became
 }
 
 // Ledger knows what became of the webhooks that came.
@@ -87,6 +90,7 @@ type comparing struct {
 	*Teller
 	*Comparison
 	fates map[string]Fate
+	ids   map[string]bool // messageIds of what Segment took
 	sent  map[string]bool
 	seen  map[string]bool // facts that are missing: an order may be listed twice
 }
@@ -112,7 +116,7 @@ func (t *Teller) Compare(ctx context.Context, kinds []Kind, since, until time.Ti
 	c := comparing{
 		Teller:     t,
 		Comparison: &Comparison{Since: since, Until: until, Tallies: map[string]*Tally{}},
-		fates:      fatesOf(arrivals), sent: sent, seen: map[string]bool{},
+		fates:      fatesOf(arrivals), ids: idsOf(arrivals), sent: sent, seen: map[string]bool{},
 	}
 	for _, o := range t.observers {
 		c.Tallies[o.Name] = &Tally{}
@@ -129,13 +133,31 @@ func (t *Teller) Compare(ctx context.Context, kinds []Kind, since, until time.Ti
 	return c.Comparison, nil
 }
 
+// fatesOf are the fates by the facts' keys. An update that told of a part of an order does
+// not tell of the whole, nor of another part: of which part it told say its messages.
 func fatesOf(arrivals []Arrival) map[string]Fate {
 	fates := make(map[string]Fate, len(arrivals))
 	for _, a := range arrivals {
+		if isPart := a.Tracking == tracking.OrderRefunded.Name && a.Event == "order.updated"; isPart && (a.Fate == Delivered || a.Fate == Skipped) {
+			continue
+		}
 		k := key(a.Tracking, a.Resource)
 		fates[k] = max(fates[k], a.Fate)
 	}
 	return fates
+}
+
+// idsOf are the ids of the messages that Segment took.
+func idsOf(arrivals []Arrival) map[string]bool {
+	ids := map[string]bool{}
+	for _, a := range arrivals {
+		for _, id := range a.MessageIDs {
+			if a.Fate == Delivered {
+				ids[id] = true
+			}
+		}
+	}
+	return ids
 }
 
 // candidates is the time of what has to be looked at. Whatever happened to an order in the
@@ -149,24 +171,34 @@ func (c comparing) candidates(kind Kind) commerce.Period {
 
 // compare looks at the orders or the customers.
 func (c comparing) compare(ctx context.Context, kind Kind, read func()) error {
+	var batch []*resource
 	var unknown []fact
+	look := func() error {
+		facts, err := c.factsOf(ctx, batch)
+		if err != nil {
+			return err
+		}
+		batch = nil
+		if unknown = append(unknown, slices.DeleteFunc(facts, c.isKnown)...); len(unknown) < batchLength {
+			return nil
+		}
+		defer func() { unknown = nil }()
+		return c.judge(ctx, kind, unknown)
+	}
 	for r, err := range c.list(ctx, kind, c.candidates(kind)) {
 		if err != nil {
 			return err
 		}
-		facts, err := c.facts(ctx, r)
-		if err != nil {
-			return err
-		}
 		read()
-		unknown = append(unknown, slices.DeleteFunc(facts, c.isKnown)...)
-		if len(unknown) < batchLength {
+		if batch = append(batch, r); len(batch) < batchLength {
 			continue
 		}
-		if err := c.judge(ctx, kind, unknown); err != nil {
+		if err := look(); err != nil {
 			return err
 		}
-		unknown = nil
+	}
+	if err := look(); err != nil {
+		return err
 	}
 	return c.judge(ctx, kind, unknown)
 }
@@ -174,7 +206,11 @@ func (c comparing) compare(ctx context.Context, kind Kind, read func()) error {
 // isKnown counts a fact whose webhook has come, or which was sent from here.
 func (c comparing) isKnown(f fact) bool {
 	tally := c.Tallies[f.by.Name]
-	switch c.fates[f.key()] {
+	fate := c.fates[key(f.by.Name, f.resource.ID)]
+	if f.isPart() && (fate == Delivered || fate == Skipped) {
+		fate = 0 // of another part: see judge
+	}
+	switch fate {
 	case Delivered:
 		tally.Delivered++
 	case Underway:
@@ -186,7 +222,7 @@ func (c comparing) isKnown(f fact) bool {
 			tally.Here++
 			return true
 		}
-		if c.fates[f.key()] != Buried {
+		if fate != Buried {
 			return false
 		}
 		tally.Buried++
@@ -205,6 +241,8 @@ func (c comparing) judge(ctx context.Context, kind Kind, unknown []fact) error {
 		within, clear := c.within(w.fact)
 		switch {
 		case clear && !within, c.seen[w.fact.key()]:
+		case w.fact.isPart() && slices.ContainsFunc(w.messages, func(m segment.Message) bool { return c.ids[m.ID] }):
+			tally.Delivered++
 		case w.invalid != nil:
 			tally.Refused++
 		case len(w.messages) == 0:

@@ -28,7 +28,7 @@ func (l *ledger) Arrivals(context.Context, time.Time) ([]Arrival, time.Time, err
 }
 
 func (l *ledger) arrive(row tracking.Tracking, resource string, fate Fate) {
-	l.arrivals = append(l.arrivals, Arrival{row.Name, resource, fate})
+	l.arrivals = append(l.arrivals, Arrival{Tracking: row.Name, Event: row.Observes[0], Resource: resource, Fate: fate})
 }
 
 func (s *shop) compare(l Ledger, since, until time.Time) *Comparison {

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
@@ -146,6 +144,7 @@ type written struct {
 
 // write makes the messages of facts. Only where they are to be sent it finds out when
 // each happened, and lets the templates ask Commerce: that takes requests for each order.
+// (What was refunded of an order in part a template must always ask.)
 func (t *Teller) write(ctx context.Context, facts []fact, dated bool) ([]written, error) {
 	if dated {
 		if err := t.dateAll(ctx, facts); err != nil {
@@ -155,7 +154,7 @@ func (t *Teller) write(ctx context.Context, facts []fact, dated bool) ([]written
 	all := make([]written, len(facts))
 	for i, f := range facts {
 		var asks template.Fetch
-		if dated {
+		if dated || f.isPart() {
 			asks = relay.Lookup(t.commerce, lookupWithin)
 		}
 		messages, err := t.render(ctx, f, asks)
@@ -178,27 +177,17 @@ const lookupWithin = time.Minute
 // client spreads them.
 const atOnce = 8
 
-// dateAll dates facts. Those of one order are one after the other, for they share what
-// is read.
+// dateAll dates facts. Those of one order share what is read.
 func (t *Teller) dateAll(ctx context.Context, facts []fact) error {
-	byResource := map[*resource][]*fact{}
+	if err := t.readAllPayments(ctx, t.needPayments(nil, facts)); err != nil {
+		return err
+	}
 	for i := range facts {
-		f := &facts[i]
-		byResource[f.resource] = append(byResource[f.resource], f)
+		if facts[i].needsPayments() {
+			facts[i].date()
+		}
 	}
-	dating, ctx := errgroup.WithContext(ctx)
-	dating.SetLimit(atOnce)
-	for _, own := range byResource {
-		dating.Go(func() error {
-			for _, f := range own {
-				if err := t.date(ctx, f); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return dating.Wait()
+	return nil
 }
 
 // render makes the messages of one fact, as the relay does of a live webhook.
@@ -211,8 +200,14 @@ func (t *Teller) render(ctx context.Context, f fact, asks template.Fetch) ([]seg
 	if err != nil {
 		return nil, err
 	}
+	if f.isPart() { // the update that told of it is long past
+		webhook.UpdatedAt = commerce.RefundOf(f.resource.payments).When()
+	}
 	business := relay.FactOf(f.by.Tracking, webhook, t.endpoint.WriteKey, time.Time{})
 	business.HappenedAt = f.happened
+	if happened, err := relay.Complete(ctx, &business, webhook, asks); err != nil || !happened {
+		return nil, err
+	}
 	messages, err := f.by.template.WithCommerce(asks).Apply(ctx, webhook.Body)
 	if err != nil {
 		return nil, err

@@ -321,7 +321,9 @@ func (l ledger) Arrivals(ctx context.Context, since time.Time) (all []history.Ar
 		for _, e := range executions.Of(reading.Lines, now) {
 			oldest = e.Received // the newest comes first
 			if fate := fateOf(e); fate != 0 && e.Resource != "" {
-				all = append(all, history.Arrival{Tracking: e.Tracking, Resource: e.Resource, Fate: fate})
+				all = append(all, history.Arrival{
+					Tracking: e.Tracking, Event: e.Event, Resource: e.Resource, Fate: fate, MessageIDs: e.MessageIDs,
+				})
 			}
 		}
 		if (reading.Cut || l.begins.IsZero()) && oldest.After(complete) {
@@ -332,7 +334,8 @@ func (l ledger) Arrivals(ctx context.Context, since time.Time) (all []history.Ar
 }
 
 // fateOf is what became of a webhook, as far as that says whether its fact is missing; 0
-// where it says nothing: it was refused, or about an event that nobody wanted then.
+// where it says nothing: it was refused, about an event that nobody wanted then, or an
+// update of an order of which no part was refunded.
 func fateOf(e executions.Execution) history.Fate {
 	switch e.Outcome {
 	case executions.Delivered:
@@ -342,7 +345,7 @@ func fateOf(e executions.Execution) history.Fate {
 	case executions.Buried:
 		return history.Buried
 	case executions.Skipped:
-		if e.Reason != "not_observed" {
+		if e.Reason != "not_observed" && e.Reason != "not_refunded" {
 			return history.Skipped
 		}
 	}

@@ -15,10 +15,14 @@ import (
 )
 
 // Render makes Segment messages of a webhook as the relay does when it delivers one
-// that it received then. It takes the webhook's body over.
-func Render(ctx context.Context, t tracking.Tracking, compiled *template.Template, writeKey string, webhook commerce.Webhook, received time.Time) ([]segment.Message, error) {
+// that it received then. It asks Commerce by asks, which may be nil, and takes the
+// webhook's body over.
+func Render(ctx context.Context, t tracking.Tracking, compiled *template.Template, asks template.Fetch, writeKey string, webhook commerce.Webhook, received time.Time) ([]segment.Message, error) {
 	fact := relay.FactOf(t, webhook, writeKey, received)
-	written, err := compiled.Apply(ctx, webhook.Body)
+	if happened, err := relay.Complete(ctx, &fact, webhook, asks); err != nil || !happened {
+		return nil, err
+	}
+	written, err := compiled.WithCommerce(asks).Apply(ctx, webhook.Body)
 	if err != nil {
 		return nil, err
 	}

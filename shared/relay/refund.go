@@ -1,0 +1,87 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/template"
+)
+
+// refundWithin is how much later than a refund an order's update may be and still be the
+// one that says so. Commerce writes both within seconds. Segment remembers a messageId
+// for about a day: an update after that would send an old refund again.
+const refundWithin = time.Hour
+
+// wholeRefund is the revision of a refund of all of an order, which happens once.
+const wholeRefund = "all"
+
+// Complete completes the fact of a tracking that happens in parts: it asks Commerce how
+// much of the order was refunded by now, and when. It says false where the webhook is an
+// update of the order that is about no part: nothing was refunded, or earlier than within
+// the last hour, or all of it, which has an event of its own, or there is nothing to ask.
+// The fact of any other tracking is complete.
+//
+// The revision of a part is the amount that was refunded so far, in the currency's minor
+// unit, so that further updates of the order do not make another fact of it.
+func Complete(ctx context.Context, fact *segment.Fact, w commerce.Webhook, ask template.Fetch) (happened bool, err error) {
+	if !fact.Tracking.InParts {
+		return true, nil
+	}
+	order := orderIn(w.Body)
+	isUpdate := w.Event == "order.updated"
+	var refund commerce.Refund
+	if ask != nil && (!isUpdate || commerce.MayHavePartRefunded(order.payment)) {
+		answer, err := ask(ctx, commerce.TransactionsPath(w.ResourceID))
+		if err == nil {
+			refund, err = commerce.ReadRefund(answer)
+		}
+		if err != nil {
+			return false, fmt.Errorf("asking Commerce what was refunded: %w", err)
+		}
+	}
+	fact.HappenedAt = cmp.Or(refund.When(), fact.HappenedAt)
+	fact.Revision = wholeRefund
+	isPart := refund.Amount > 0 && refund.Amount < order.total
+	if isPart {
+		fact.Revision = strconv.FormatFloat(refund.Amount, 'f', -1, 64)
+	}
+	return !isUpdate || isPart && isAbout(w.UpdatedAt, refund.At), nil
+}
+
+// isAbout says that an order was updated because of a refund, or before it, and not by
+// something later.
+func isAbout(updatedAt string, refunded time.Time) bool {
+	updated, err := time.Parse(time.RFC3339, updatedAt)
+	return err == nil && !refunded.IsZero() && updated.Sub(refunded) <= refundWithin
+}
+
+// refundable is what decides about refunds in a webhook's order.
+type refundable struct {
+	payment string
+	total   float64 // in the currency's minor unit; 0 where it is not stated
+}
+
+func orderIn(body map[string]any) refundable {
+	data := at(body, "payload", "data")
+	var order refundable
+	order.payment, _ = at(data, "payment").(string)
+	if amount, ok := at(data, "meta", "display_price", "with_tax", "amount").(json.Number); ok {
+		order.total, _ = amount.Float64()
+	}
+	return order
+}
+
+// at follows names into JSON objects; nil where they lead nowhere.
+func at(value any, names ...string) any {
+	for _, name := range names {
+		object, _ := value.(map[string]any)
+		value = object[name]
+	}
+	return value
+}

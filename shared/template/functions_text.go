@@ -1,6 +1,7 @@
 package template
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -280,12 +281,9 @@ func joinText(st *state, args []any) (any, error) {
 	return strings.Join(parts, separator), nil
 }
 
-// base64encode takes a text for bytes as the reference does in Node.js: of each UTF-16
-// code unit the lower eight bits. Nothing above U+00FF survives that.
-func base64encode(st *state, s string, _ []any) (any, error) {
-	if err := st.allocate(4 * len(s)); err != nil {
-		return nil, err
-	}
+// lowBytes takes a text for bytes as Node.js does: of each UTF-16 code unit the lower
+// eight bits. Nothing above U+00FF survives that.
+func lowBytes(s string) []byte {
 	raw := make([]byte, 0, len(s))
 	for _, r := range s {
 		if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
@@ -294,7 +292,14 @@ func base64encode(st *state, s string, _ []any) (any, error) {
 			raw = append(raw, byte(r))
 		}
 	}
-	return base64.StdEncoding.EncodeToString(raw), nil
+	return raw
+}
+
+func base64encode(st *state, s string, _ []any) (any, error) {
+	if err := st.allocate(4 * len(s)); err != nil {
+		return nil, err
+	}
+	return base64.StdEncoding.EncodeToString(lowBytes(s)), nil
 }
 
 // base64Alphabet has the characters of both ways to write base64.
@@ -306,12 +311,12 @@ func base64decode(st *state, s string, _ []any) (any, error) {
 	if err := st.allocate(4 * len(s)); err != nil {
 		return nil, err
 	}
-	s, _, _ = strings.Cut(s, "=")
+	raw, _, _ := bytes.Cut(lowBytes(s), []byte("="))
 	var b strings.Builder
-	b.Grow(len(s))
+	b.Grow(len(raw))
 	bits, held := uint(0), 0
-	for i := 0; i < len(s); i++ {
-		digit := strings.IndexByte(base64Alphabet, s[i])
+	for _, c := range raw {
+		digit := strings.IndexByte(base64Alphabet, c)
 		if digit < 0 {
 			continue
 		}

@@ -72,6 +72,7 @@ func TestValuesThatTemplatesRelyOn(t *testing.T) {
 		"fields that are named like JavaScript's":    {`{"constructor": 1, "toString": 2, "length": 3}.[constructor, toString, length, hasOwnProperty]`, `[1,2,3]`},
 		"pairs of texts":                             {`$zip(["a", "b"], ["c", "d"])`, `[["a","c"],["b","d"]]`},
 		"$substring without a place is the text":     {`[$substring("abc", missing), $substring("abc", missing, 2)]`, `["abc",""]`},
+		"$base64decode of what is no base64":         {`[$base64decode("YWJj\u00e9ZGVm"), $base64decode("YWJj\u013dZGVm")]`, `["abcdef","abc"]`},
 		"a fraction of a millisecond in a time zone": {`$fromMillis(-2.5, "[s01].[f001]", "+0100")`, `"59.997"`},
 	})
 }

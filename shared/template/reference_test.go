@@ -234,7 +234,7 @@ var refusals = []struct{ kind, says string }{
 	{"an option that $formatNumber does not know", "$formatNumber does not know the option"},
 	{"$parseInteger of a text that is not as the picture says", "the text is not a whole number of the form"},
 	{"$sift without a function", "$sift needs a function"},
-	{"a regular expression in place of the new text of $replace", "$replace needs a string to put in, not a function"},
+	{"something that is no text as what $replace puts in place of a text", "$replace needs a string to put in"},
 	{"a time zone that is not +hhmm", "the time zone must have the form"},
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/money"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/settings"
@@ -374,7 +375,10 @@ func TestHistoryTellsWhatTheLiveWebhookTold(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.configure(row, func(c *relay.Config) { c.Events, c.Commerce = []string{webhook.Event}, credentials })
+				s.configure(row, func(c *relay.Config) {
+					c.Events, c.Commerce = []string{webhook.Event}, credentials
+					c.Currencies = money.Decimals{"USD": 1, "GBP": 1} // another number than prices and ISO 4217 say
+				})
 				s.options.Kinds, s.options.Only = []Kind{kind}, []string{row.Name}
 				s.put(kind, webhook)
 				live := s.deliver(row, sample.Body)

@@ -1,6 +1,9 @@
 package commercetest
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Refund refunds so much of a payment of an order, in minor units, as Commerce does, and
 // gives the order's events that Commerce posts then. A refund is no transaction of its own:
@@ -23,6 +26,15 @@ func (s *Server) Refund(orderID, transactionID string, amount int, at time.Time)
 	}
 	order["payment"] = "refunded"
 	return append(events, "order.refunded")
+}
+
+// UpdateOrder changes fields of an order at that moment.
+func (s *Server) UpdateOrder(orderID string, fields Object, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	order := s.orders[find(s.orders, orderID)]
+	maps.Copy(order, copied(fields))
+	touch(order, at)
 }
 
 // amountOf is an amount of a resource; 0 where there is none.

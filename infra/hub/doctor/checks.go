@@ -112,7 +112,27 @@ func (p Patient) commerce(ctx context.Context) []Finding {
 			break // the first answer tells
 		}
 	}
-	return commerceFindings(err, p.Site.Flag())
+	found := commerceFindings(err, p.Site.Flag())
+	if !errors.Is(err, site.ErrNotConnected) {
+		return found
+	}
+	values, err := p.Site.Parameters(ctx, []string{settings.Enabled(tracking.OrderRefunded), settings.Events(tracking.OrderRefunded)})
+	if err != nil {
+		return append(found, unknown(err)...)
+	}
+	return append(found, refundFindings(values, p.Site.Flag())...)
+}
+
+// refundFindings says, of a store that is not connected to Commerce, that refunds in part
+// are not sent although their event is observed.
+func refundFindings(values map[string]string, flag string) []Finding {
+	t := tracking.OrderRefunded
+	observes := strings.Contains(cmp.Or(values[settings.Events(t)], strings.Join(t.Observes, ",")), "order.updated")
+	if !observes || strings.TrimSpace(values[settings.Enabled(t)]) == "false" {
+		return nil
+	}
+	return []Finding{{State: Warning, Says: t.Name + " observes order.updated, and cannot ask Commerce which update is a refund: a refund of a part of an order is not sent",
+		Do: "connect Commerce with hub configure" + flag + ", or set tracking/" + t.Name + "/events to order.refunded"}}
 }
 
 // commerceFindings says whether Commerce lets the hub in.

@@ -287,3 +287,27 @@ func TestAReportSaysHowBadItIs(t *testing.T) {
 		t.Errorf("it says %q", got)
 	}
 }
+
+func TestRefundsInPartNeedCommerce(t *testing.T) {
+	events, enabled := settings.Events(tracking.OrderRefunded), settings.Enabled(tracking.OrderRefunded)
+	for _, c := range []struct {
+		name   string
+		values map[string]string
+		states string
+	}{
+		{"by default they are observed, and not sent", nil, "warning"},
+		{"the events are set to both", map[string]string{events: "order.updated,order.refunded"}, "warning"},
+		{"the store observes refunds in full only", map[string]string{events: "order.refunded"}, ""},
+		{"the tracking is disabled", map[string]string{enabled: "false"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var states []string
+			for _, f := range refundFindings(c.values, "") {
+				states = append(states, string(f.State))
+			}
+			if got := strings.Join(states, " "); got != c.states {
+				t.Errorf("got %q, want %q", got, c.states)
+			}
+		})
+	}
+}

@@ -57,8 +57,8 @@ func (p Prices) Add(currency string, amount float64, formatted string) {
 
 // Of is how many decimals the prices of a currency are written with, where they leave no
 // doubt. "1,234" may have three decimals or none, until another price shows which. A
-// zero is heard last: Commerce writes one as "0" too where it has none to format. It is
-// not heard at all where amounts are written without some of their decimals.
+// zero is used last: Commerce writes one as "0" too where it has none to format. It is
+// not used at all where amounts are written without some of their decimals.
 func (p Prices) Of(currency string) (decimals int, known bool) {
 	s := p[strings.ToUpper(currency)]
 	if s == nil {
@@ -89,11 +89,12 @@ const (
 func read(text string) (n number, ok bool) {
 	var before, beyond rune // the last two characters that are no digits, before the next digit
 	gap := 0                // how many of them there are since the last digit
+	digits, starts := make([]byte, 0, len(text)), make([]int, 0, 4)
 	if len(text) > maxText {
 		return n, false
 	}
 	for _, r := range text {
-		if unicode.Is(unicode.Cf, r) {
+		if r >= 0x80 && unicode.Is(unicode.Cf, r) {
 			continue // marks of the direction of writing
 		}
 		if unicode.IsSpace(r) {
@@ -102,28 +103,35 @@ func read(text string) (n number, ok bool) {
 		digit, isDigit := digitOf(r)
 		switch {
 		case !isDigit:
-			if gap++; gap == 1 && len(n.groups) > 0 {
+			if gap++; gap == 1 && len(starts) > 0 {
 				n.separators = append(n.separators, r)
 			}
 			beyond, before = before, r
 			continue
-		case len(n.groups) == 0:
+		case len(starts) == 0:
 			if strings.ContainsRune(points, before) && !unicode.IsLetter(beyond) {
 				return n, false
 			}
-			n.groups = append(n.groups, "")
+			starts = append(starts, len(digits))
 		case gap == 1 && strings.ContainsRune(points+grouping, before):
-			n.groups = append(n.groups, "")
+			starts = append(starts, len(digits))
 		case gap > 0:
 			return n, false
 		}
 		gap = 0
-		n.groups[len(n.groups)-1] += string(digit)
+		digits = append(digits, digit)
 	}
-	if len(n.groups) == 0 {
+	if len(starts) == 0 {
 		return n, false
 	}
-	if len(n.separators) == len(n.groups) { // the last one is what follows the number
+	for i, start := range starts {
+		end := len(digits)
+		if i+1 < len(starts) {
+			end = starts[i+1]
+		}
+		n.groups = append(n.groups, string(digits[start:end]))
+	}
+	if len(n.separators) == len(starts) { // the last one is what follows the number
 		last := len(n.separators) - 1
 		if strings.ContainsRune(points, n.separators[last]) {
 			return n, false

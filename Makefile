@@ -14,7 +14,7 @@ run: ## Run everything here: post webhooks, see what Segment would be told
 .PHONY: test
 test: tools ## Run every test, with the race detector where there is concurrency
 	go test -race -timeout 40m $$(go list ./... | grep -vE '/infra(/stack)?$$')
-	go test -timeout 40m ./infra ./infra/stack ./shared/template
+	go test -timeout 40m ./infra ./infra/stack ./shared/jsonata
 
 .PHONY: tools
 tools: # says which programs are missing that the tests need
@@ -69,7 +69,7 @@ SCALE ?= 10
 prove: ## Show at full size what README promises, in ten minutes; SCALE=100 has ten times as many kills and webhooks
 	go test -count 1 -v -timeout 2h -run AtScale ./functions -scale $(SCALE)
 	go test -count 1 -v -timeout 2h -run AtScale ./infra/hub -scale $(SCALE)
-	go test -count 1 -v -timeout 2h -run AtScale ./shared/relay ./shared/template -scale $(SCALE)0
+	go test -count 1 -v -timeout 2h -run AtScale ./shared/relay ./shared/jsonata ./shared/template -scale $(SCALE)0
 
 .PHONY: licenses
 licenses: ## List the licences of what is compiled in, in infra/LICENSES.md

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"commerce-segment/shared/jsonata/value"
 )
 
 // Fetch reads what is at a path of the Commerce API, such as
@@ -37,7 +39,7 @@ func UsesCommerce(source string) bool {
 // inName are characters that make a longer name of one that they stand behind.
 const inName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
-// What $commerce may cost an evaluation, beside its time, which is the Fetch's to
+// What $commerce may cost an evaluation, in addition to its time, which is the Fetch's to
 // bound.
 const (
 	// maxLookups is how many times one evaluation may call it.
@@ -48,23 +50,23 @@ const (
 	maxPath = 2048
 )
 
-func defineCommerce() {
-	textFunction("commerce", "s:x", 1, func(st *state, path string, _ []any) (any, error) {
-		if err := checkPath(path); err != nil {
-			return nil, err
-		}
-		if st.lookups++; st.lookups > maxLookups {
-			return nil, fmt.Errorf("it calls $commerce more than %d times for one event: ask for several things at once, with a filter in the query", maxLookups)
-		}
-		if st.fetch == nil {
-			return nil, nil
-		}
-		answer, err := st.fetch(st.ctx, path)
-		if err != nil {
-			return nil, err
-		}
-		return readAnswer(st, answer)
-	})
+// commerceFunction is $commerce(path).
+func commerceFunction(st *value.State, path string, _ []any) (any, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	e := st.Host.(*event)
+	if e.lookups++; e.lookups > maxLookups {
+		return nil, fmt.Errorf("it calls $commerce more than %d times for one event: ask for several things at once, with a filter in the query", maxLookups)
+	}
+	if e.template.fetch == nil {
+		return nil, nil
+	}
+	answer, err := e.template.fetch(st.Ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return readAnswer(st, answer)
 }
 
 // commerceRoots are what the paths of $commerce lie below: orders and customers, the
@@ -72,7 +74,7 @@ func defineCommerce() {
 var commerceRoots = []string{"/v2/", "/pcm/", "/catalog/"}
 
 // checkPath refuses a path that could lead elsewhere than it seems to. There is no
-// escape in one, so that nobody needs to know who undoes it. Its error quotes nothing
+// escape in one, so that it does not matter who undoes it. Its error quotes nothing
 // of the path, which may be made of an event.
 func checkPath(target string) error {
 	path, query, _ := strings.Cut(target, "?")
@@ -97,18 +99,18 @@ func checkPath(target string) error {
 const inPath = inName + "-.~/"
 
 // readAnswer makes a value of an answer, and pays for it before it is made.
-func readAnswer(st *state, answer []byte) (any, error) {
+func readAnswer(st *value.State, answer []byte) (any, error) {
 	if len(answer) > MaxAnswer {
 		return nil, fmt.Errorf("what $commerce got has more than %d MB: ask for less, with page[limit] or a filter in the query", MaxAnswer>>20)
 	}
-	if err := st.spend(len(answer) / 4); err != nil {
+	if err := st.Spend(len(answer) / 4); err != nil {
 		return nil, err
 	}
 	objects, items := bytes.Count(answer, []byte("{")), bytes.Count(answer, []byte("["))+bytes.Count(answer, []byte(","))
-	if err := st.allocate(2*len(answer) + bytesPerObject*objects + 2*bytesPerItem*items); err != nil {
+	if err := st.Allocate(2*len(answer) + value.BytesPerObject*objects + 2*value.BytesPerItem*items); err != nil {
 		return nil, err
 	}
-	v, err := fromJSON(answer)
+	v, err := value.FromJSON(answer)
 	if err != nil { // and no ErrInput: the event is not to blame
 		return nil, errors.New("what $commerce got is not JSON that a template can be given: it is nested too deep, or a number or a field's name in it is too long")
 	}

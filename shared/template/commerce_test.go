@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"commerce-segment/shared/jsonata/value"
 )
 
 // store answers $commerce from a map, and notes what it was asked.
@@ -194,7 +196,7 @@ func TestCommerceGivesNoMoreThanAnEvaluationMayHave(t *testing.T) {
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
-			if errors.Is(err, ErrInput) || err != nil && strings.Contains(err.Error(), "PLANTED") {
+			if errors.Is(err, value.ErrInput) || err != nil && strings.Contains(err.Error(), "PLANTED") {
 				t.Errorf("it lays it on the event, or quotes the answer: %v", err)
 			}
 		})

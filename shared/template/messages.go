@@ -1,48 +1,52 @@
 package template
 
-import "fmt"
+import (
+	"fmt"
+
+	"commerce-segment/shared/jsonata/value"
+)
 
 const expected = "it must give a message (an object), an array of messages, or {\"batch\": [messages]}; to send nothing, give nothing"
 
 // messagesOf makes the messages of what a template gave.
-func messagesOf(st *state, v any) ([]map[string]any, error) {
+func messagesOf(st *value.State, v any) ([]map[string]any, error) {
 	switch v := v.(type) {
-	case nil, nullValue:
+	case nil, value.NullValue:
 		return nil, nil
-	case *array:
-		return messageList(st, v.items)
-	case *object:
-		if batch, ok := v.fields["batch"]; ok {
-			if len(v.fields) > 1 {
+	case *value.Array:
+		return messageList(st, v.Items)
+	case *value.Object:
+		if batch, ok := v.Fields["batch"]; ok {
+			if len(v.Fields) > 1 {
 				return nil, fmt.Errorf("it gave an object with more fields than batch: %s", expected)
 			}
 			return messageBatch(st, batch)
 		}
 		return messageList(st, []any{v})
 	}
-	return nil, fmt.Errorf("it gave %s: %s", describe(v), expected)
+	return nil, fmt.Errorf("it gave %s: %s", value.Describe(v), expected)
 }
 
-func messageBatch(st *state, batch any) ([]map[string]any, error) {
+func messageBatch(st *value.State, batch any) ([]map[string]any, error) {
 	switch batch := batch.(type) {
-	case nullValue:
+	case value.NullValue:
 		return nil, nil
-	case *object:
+	case *value.Object:
 		return messageList(st, []any{batch})
-	case *array:
-		return messageList(st, batch.items)
+	case *value.Array:
+		return messageList(st, batch.Items)
 	}
-	return nil, fmt.Errorf("its batch is %s: %s", describe(batch), expected)
+	return nil, fmt.Errorf("its batch is %s: %s", value.Describe(batch), expected)
 }
 
-func messageList(st *state, items []any) ([]map[string]any, error) {
+func messageList(st *value.State, items []any) ([]map[string]any, error) {
 	var messages []map[string]any
 	for i, item := range items {
-		o, ok := item.(*object)
+		o, ok := item.(*value.Object)
 		if !ok {
-			return nil, fmt.Errorf("message %d of %d is %s: %s", i+1, len(items), describe(item), expected)
+			return nil, fmt.Errorf("message %d of %d is %s: %s", i+1, len(items), value.Describe(item), expected)
 		}
-		message, err := toGo(st, o, 0)
+		message, err := value.ToGo(st, o, 0)
 		if err != nil {
 			return nil, fmt.Errorf("message %d of %d: %w", i+1, len(items), err)
 		}

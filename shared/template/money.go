@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"commerce-segment/shared/jsonata/value"
 	"commerce-segment/shared/money"
 )
 
@@ -18,66 +19,65 @@ func (t *Template) WithCurrencies(setting money.Decimals) *Template {
 	return &knowing
 }
 
-func defineMoney() {
-	define("money", "x-s?:n", 2, moneyFunction)
-	textFunction("sha256", "s-:s", 1, func(st *state, s string, _ []any) (any, error) {
-		if err := st.allocate(len(s)); err != nil {
-			return nil, err
-		}
-		sum := sha256.Sum256([]byte(s))
-		return hex.EncodeToString(sum[:]), nil
-	})
+// sha256Function is $sha256(text), in lower-case hexadecimal digits.
+func sha256Function(st *value.State, s string, _ []any) (any, error) {
+	if err := st.Allocate(len(s)); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // moneyFunction is $money(price), with price {amount, currency}, or
 // $money(amount, currency): an amount in minor units as a number in major units.
-func moneyFunction(st *state, args []any) (any, error) {
+func moneyFunction(st *value.State, args []any) (any, error) {
+	e := st.Host.(*event)
 	amount, currency := args[0], args[1]
-	if price, ok := amount.(*object); ok {
-		amount, currency = price.get("amount"), price.get("currency")
+	if price, ok := amount.(*value.Object); ok {
+		amount, currency = price.Get("amount"), price.Get("currency")
 	} else if amount != nil && currency == nil {
 		return nil, errors.New("$money needs a price, as in $money(meta.display_price.with_tax), or an amount and a currency")
 	}
 	if amount == nil {
 		return nil, nil
 	}
-	minor, ok := number(amount)
+	minor, ok := value.Number(amount)
 	if !ok {
-		return nil, fmt.Errorf("the amount for $money must be a number of minor units, not %s", describe(amount))
+		return nil, fmt.Errorf("the amount for $money must be a number of minor units, not %s", value.Describe(amount))
 	}
 	code, ok := currency.(string)
 	if !ok {
-		return nil, fmt.Errorf("the currency for $money must be a code such as \"EUR\", not %s", describe(currency))
+		return nil, fmt.Errorf("the currency for $money must be a code such as \"EUR\", not %s", value.Describe(currency))
 	}
-	return money.Major(minor, money.Choose(st.currencies, st.prices, code)), nil
+	return money.Major(minor, money.Choose(e.template.currencies, e.prices, code)), nil
 }
 
 // prices are what the input's prices show. They are looked at once, where they are asked
 // for.
-func (st *state) prices() money.Prices {
-	if st.shown == nil {
-		st.shown = money.Prices{}
-		addPrices(st.shown, st.input)
+func (e *event) prices() money.Prices {
+	if e.shown == nil {
+		e.shown = money.Prices{}
+		addPrices(e.shown, e.input)
 	}
-	return st.shown
+	return e.shown
 }
 
 // addPrices adds the prices in a value: objects with an amount, its currency, and both
 // formatted for people.
 func addPrices(prices money.Prices, v any) {
 	switch v := v.(type) {
-	case *array:
-		for _, item := range v.items {
+	case *value.Array:
+		for _, item := range v.Items {
 			addPrices(prices, item)
 		}
-	case *object:
-		amount, isAmount := number(v.get("amount"))
-		currency, isCode := v.get("currency").(string)
-		formatted, isText := v.get("formatted").(string)
+	case *value.Object:
+		amount, isAmount := value.Number(v.Get("amount"))
+		currency, isCode := v.Get("currency").(string)
+		formatted, isText := v.Get("formatted").(string)
 		if isAmount && isCode && isText {
 			prices.Add(currency, amount, formatted)
 		}
-		for _, field := range v.fields {
+		for _, field := range v.Fields {
 			addPrices(prices, field)
 		}
 	}
@@ -85,7 +85,7 @@ func addPrices(prices money.Prices, v any) {
 
 // PricesOf are the prices in a webhook's body. It takes the body over, as Apply does.
 func PricesOf(body map[string]any) (money.Prices, error) {
-	input, err := fromGo(body, 0)
+	input, err := value.FromGo(body, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,182 @@
+package evaluate
+
+import (
+	"fmt"
+	"slices"
+
+	"commerce-segment/shared/jsonata/fault"
+	"commerce-segment/shared/jsonata/functions"
+	"commerce-segment/shared/jsonata/syntax"
+	"commerce-segment/shared/jsonata/value"
+)
+
+// call compiles the call of a function; before is an argument that comes first.
+func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
+	fn, err := c.expression(n.Left)
+	if err != nil {
+		return nil, err
+	}
+	args, err := c.each(n.List)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		args = slices.Insert(args, 0, before)
+	}
+	line := n.Line
+	name, isBuiltin := c.calledName(n.Left)
+	tail, unfinished, keep := n.Tail && before == nil, n.Unfinished(), n.Keep
+	return func(st *value.State, f frame, context any) (any, error) {
+		called, err := fn(st, f, context)
+		if err != nil {
+			return nil, err
+		}
+		given := make([]any, len(args)) // a function may keep it
+		for i, arg := range args {
+			v, err := arg(st, f, context)
+			if err != nil {
+				return nil, err
+			}
+			given[i] = value.Pass(v)
+		}
+		if err := payForCall(st, called, given); err != nil {
+			return nil, fault.At(line, err)
+		}
+		function, ok := called.(value.Function)
+		if !ok {
+			return nil, fault.At(line, notFunction(name, isBuiltin, called))
+		}
+		if tail {
+			return &value.TailCall{Fn: function, Args: given, Context: context, Inherits: true, Line: line}, nil
+		}
+		v, err := value.Invoke(st, function, given, context)
+		if err != nil || unfinished {
+			return v, fault.At(line, err)
+		}
+		return finish(v, keep), nil
+	}, nil
+}
+
+// payForCall pays for a call. A lambda does not look at its arguments, and a built-in
+// function pays for that itself.
+func payForCall(st *value.State, called any, given []any) error {
+	switch called.(type) {
+	case *closure, *functions.Builtin:
+		return st.Spend(1 + len(given)/4)
+	}
+	return st.SpendOn(given)
+}
+
+// calledName is the name to use for what is called, in errors, and tells whether it
+// lacks only the $ of a built-in function.
+func (c *compiler) calledName(n *syntax.Node) (name string, isBuiltin bool) {
+	switch {
+	case n.Kind == syntax.KindVariable:
+		return "$" + n.Text, false
+	case n.Kind == syntax.KindPath && len(n.List) == 1 && n.List[0].Kind == syntax.KindName:
+		return n.List[0].Text, c.functions["$"+n.List[0].Text] != nil
+	}
+	return "", false
+}
+
+// partial compiles f(?, x).
+func (c *compiler) partial(n *syntax.Node) (evaluation, error) {
+	fn, err := c.expression(n.Left)
+	if err != nil {
+		return nil, err
+	}
+	codes, open := []evaluation{fn}, []int(nil)
+	for i, arg := range n.List {
+		if arg.Kind == syntax.KindPlaceholder {
+			open = append(open, i)
+			codes = append(codes, constant(nil))
+			continue
+		}
+		code, err := c.expression(arg)
+		if err != nil {
+			return nil, err
+		}
+		codes = append(codes, code)
+	}
+	name, isBuiltin := c.calledName(n.Left)
+	return operation(n.Line, func(st *value.State, args []any) (any, error) {
+		fn, ok := args[0].(value.Function)
+		if !ok {
+			return nil, notFunction(name, isBuiltin, args[0])
+		}
+		if p, ok := fn.(value.Passed); ok {
+			fn = p.Fn
+		}
+		if b, ok := fn.(*functions.Builtin); ok && b.Params == 0 {
+			return nil, fmt.Errorf("%s cannot be applied partially: write a function(…){…} that calls it", b.Name)
+		}
+		return &partial{fn: fn, args: slices.Clone(args[1:]), open: open}, nil
+	}, codes...), nil
+}
+
+// function compiles function($a, $b){…}.
+func (c *compiler) function(n *syntax.Node) (evaluation, error) {
+	names := make([]string, len(n.List))
+	for i, param := range n.List {
+		names[i] = param.Text
+	}
+	body, nesting, err := c.lambda(names, n.Left)
+	if err != nil {
+		return nil, err
+	}
+	line := n.Line
+	var signature *functions.Signature
+	if n.Signature != "" {
+		if signature, err = functions.NewSignature(n.Signature[1 : len(n.Signature)-1]); err != nil {
+			return nil, fault.At(line, err)
+		}
+	}
+	return func(st *value.State, f frame, context any) (any, error) {
+		if err := st.Allocate(value.BytesPerFunction); err != nil {
+			return nil, fault.At(line, err)
+		}
+		return &closure{lambda: body.lambda(f, context), signature: signature, nesting: nesting}, nil
+	}, nil
+}
+
+// lambda compiles the body of a function, and tells how deep its expressions nest.
+// Of several parameters with one name the last is in effect.
+func (c *compiler) lambda(params []string, body *syntax.Node) (p *Plan, nesting int, err error) {
+	noBinding, depth, deepest := c.noBinding, c.depth, c.deepest
+	c.noBinding, c.deepest = false, c.depth
+	p = &Plan{outer: c.scope.plan}
+	p.params = c.open(p, params, body)
+	if p.body, err = c.expression(body); err != nil {
+		return nil, 0, err
+	}
+	p.locals = c.scope.locals
+	c.close()
+	nesting = c.deepest - depth + 1
+	c.noBinding, c.deepest = noBinding, max(deepest, c.deepest)
+	return p, nesting, nil
+}
+
+// Apply compiles a ~> f.
+func (c *compiler) Apply(n *syntax.Node) (evaluation, error) {
+	left, err := c.expression(n.Left)
+	if err != nil {
+		return nil, err
+	}
+	if n.Right.Kind == syntax.KindCall {
+		call := *n.Right
+		call.Keep, call.Predicates, call.Group = n.Keep, n.Predicates, n.Group
+		return c.call(&call, left)
+	}
+	right, err := c.expression(n.Right)
+	if err != nil {
+		return nil, err
+	}
+	unfinished, keep := n.Unfinished(), n.Keep
+	return operation(n.Line, func(st *value.State, args []any) (any, error) {
+		v, err := applyFunction(st, args[0], args[1])
+		if unfinished {
+			return v, err
+		}
+		return finish(v, keep), err
+	}, left, right), nil
+}

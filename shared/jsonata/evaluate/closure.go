@@ -1,0 +1,69 @@
+package evaluate
+
+import (
+	"commerce-segment/shared/jsonata/functions"
+	"commerce-segment/shared/jsonata/value"
+)
+
+// closure is a lambda of a template.
+type closure struct {
+	*lambda
+	signature *functions.Signature
+	nesting   int // of its body, for the limit on depth
+}
+
+func (c *closure) Arity() int { return len(c.params) }
+
+func (c *closure) Apply(st *value.State, args []any, context any) (any, error) {
+	if c.signature != nil {
+		var err error
+		if args, err = c.signature.Apply(st, "the function", args, context); err != nil {
+			return nil, err
+		}
+	}
+	return c.call(st, args)
+}
+
+func (c *closure) call(st *value.State, args []any) (any, error) {
+	if st.Calls++; st.Calls > value.MaxCalls {
+		return nil, value.ErrCalls
+	}
+	if err := st.Nest(c.nesting); err != nil {
+		return nil, err
+	}
+	for i, arg := range args {
+		args[i] = value.Settle(arg)
+	}
+	v, err := c.enter(st, c.context, args)
+	st.Depth -= c.nesting
+	st.Calls--
+	return v, err
+}
+
+// partial is f(?, x): fn with some arguments given.
+type partial struct {
+	fn   value.Function
+	args []any
+	open []int // the places of the ? in args
+}
+
+func (p *partial) Arity() int { return len(p.open) }
+
+func (p *partial) Apply(st *value.State, args []any, context any) (any, error) {
+	if err := st.Spend(len(p.args) / 4); err != nil {
+		return nil, err
+	}
+	all := append([]any(nil), p.args...)
+	for i, place := range p.open {
+		if i < len(args) {
+			all[place] = args[i]
+		}
+	}
+	switch fn := p.fn.(type) {
+	case *functions.Builtin:
+		return fn.ApplyExactly(st, all)
+	case *closure:
+		return fn.call(st, all)
+	}
+	return &value.TailCall{Fn: p.fn, Args: all, Context: context}, nil
+}

@@ -1,0 +1,157 @@
+package evaluate
+
+import (
+	"math"
+	"slices"
+
+	"commerce-segment/shared/jsonata/syntax"
+	"commerce-segment/shared/jsonata/value"
+)
+
+// filter is a predicate [...]: a number that is known, or an expression.
+type filter struct {
+	known bool
+	index float64
+	part  *part
+	// same: the expression gives the same for every element.
+	same bool
+}
+
+type filters []filter
+
+// filters compiles predicates, which get these variables of the tuples.
+func (c *compiler) filters(stages []*syntax.Stage, vars []string) (filters, error) {
+	var list filters
+	for _, s := range stages {
+		f, err := c.filter(s.Filter, vars)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+func (c *compiler) filter(n *syntax.Node, vars []string) (filter, error) {
+	if n.Kind == syntax.KindNumber {
+		return filter{known: true, index: n.Number}, nil
+	}
+	part, err := c.in(n, vars)
+	return filter{part: part, same: ofVariables(n, vars)}, err
+}
+
+// ofVariables tells whether an expression is made of numbers and variables only, other
+// than the context and those that go with each element.
+func ofVariables(n *syntax.Node, carried []string) bool {
+	if n.Unfinished() {
+		return false
+	}
+	switch n.Kind {
+	case syntax.KindNumber:
+		return true
+	case syntax.KindVariable:
+		return n.Text != "" && !slices.Contains(carried, n.Text)
+	case syntax.KindNegate:
+		return ofVariables(n.Left, carried)
+	case syntax.KindBinary:
+		return ofVariables(n.Left, carried) && ofVariables(n.Right, carried)
+	}
+	return false
+}
+
+func (fs filters) Apply(st *value.State, f frame, v any) (any, error) {
+	for _, filter := range fs {
+		var err error
+		if v, err = filter.Apply(st, f, v); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+func (p filter) Apply(st *value.State, f frame, v any) (any, error) {
+	list, ok := v.(*value.Array)
+	if !ok {
+		list = value.NewSequence(v)
+	}
+	if p.known {
+		return p.pick(list), nil
+	}
+	return p.choose(st, f, list)
+}
+
+// pick takes the element at a known index. One that is a list is the result itself.
+func (p filter) pick(list *value.Array) any {
+	result := &value.Array{Sequence: true, Tuples: list.Tuples}
+	i := place(p.index, len(list.Items))
+	if i < 0 || i >= float64(len(list.Items)) || list.Items[int(i)] == nil {
+		return result
+	}
+	if inner, ok := list.Items[int(i)].(*value.Array); ok {
+		return inner
+	}
+	result.Items = []any{list.Items[int(i)]}
+	return result
+}
+
+// place makes an index of a number: rounded down, from the end if negative.
+func place(n float64, size int) float64 {
+	i := math.Floor(n)
+	if i < 0 {
+		i += float64(size)
+	}
+	return i
+}
+
+// choose keeps the elements for which the predicate is true, or gives their index.
+func (p filter) choose(st *value.State, f frame, list *value.Array) (any, error) {
+	result := &value.Array{Sequence: true, Tuples: list.Tuples}
+	if p.same && len(list.Items) > 0 {
+		verdict, err := p.part.enter(st, f, list.Items[0])
+		if n, ok := value.Number(verdict); ok && err == nil {
+			if i := place(n, len(list.Items)); i >= 0 && i < float64(len(list.Items)) {
+				result.Items = []any{list.Items[int(i)]}
+			}
+			return result, st.Collect(1)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for i, item := range list.Items {
+		verdict, err := p.part.enter(st, f, item)
+		if err != nil {
+			return nil, err
+		}
+		times, err := matches(st, verdict, i, len(list.Items))
+		if err != nil {
+			return nil, err
+		}
+		if err := st.Collect(times); err != nil {
+			return nil, err
+		}
+		for range times {
+			result.Items = append(result.Items, item)
+		}
+	}
+	return result, nil
+}
+
+// matches tells how often a predicate chooses the element at i: as often as the
+// numbers it gave say so, else once if it is true.
+func matches(st *value.State, verdict any, i, size int) (int, error) {
+	if n, ok := value.Number(verdict); ok {
+		return value.Count(place(n, size) == float64(i)), nil
+	}
+	list, ok := verdict.(*value.Array)
+	if !ok || !value.AllNumbers(list.Items) {
+		yes, err := value.Truth(st, verdict)
+		return value.Count(yes), err
+	}
+	times := 0
+	for _, item := range list.Items {
+		n, _ := value.Number(item)
+		times += value.Count(place(n, size) == float64(i))
+	}
+	return times, st.Spend(len(list.Items))
+}

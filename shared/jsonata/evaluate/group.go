@@ -1,0 +1,232 @@
+package evaluate
+
+import (
+	"fmt"
+
+	"commerce-segment/shared/jsonata/fault"
+	"commerce-segment/shared/jsonata/syntax"
+	"commerce-segment/shared/jsonata/value"
+)
+
+// grouping is an object constructor {key: value, ...}. It collects the elements of
+// its input under the keys that they give, then evaluates the values, each on the
+// elements of its key. An object that stands alone groups its context.
+type grouping struct {
+	// known has the keys if all are literals, the ordinary case. Then all values belong
+	// to the same elements, and have one binding.
+	known  []string
+	shared binding
+	codes  []evaluation
+	// Otherwise each pair has a key of its own.
+	pairs []groupPair
+}
+
+type groupPair struct{ key, value *part }
+
+// grouping compiles {…}, whose keys and values get these variables of the tuples.
+func (c *compiler) grouping(n *syntax.Node, vars []string) (g *grouping, err error) {
+	g = &grouping{}
+	if g.known, err = knownKeys(n); err != nil {
+		return nil, err
+	}
+	return g, c.withoutBinding(func() error {
+		if g.known != nil {
+			return c.values(g, n, vars)
+		}
+		return c.pairs(g, n, vars)
+	})
+}
+
+func (c *compiler) values(g *grouping, n *syntax.Node, vars []string) error {
+	nodes := make([]*syntax.Node, len(n.Pairs))
+	for i, pair := range n.Pairs {
+		nodes[i] = pair[1]
+	}
+	return c.within(&g.shared, vars, nil, func() (err error) {
+		g.codes, err = c.each(nodes)
+		return err
+	})
+}
+
+func (c *compiler) pairs(g *grouping, n *syntax.Node, vars []string) error {
+	for _, pair := range n.Pairs {
+		key, err := c.in(pair[0], vars)
+		if err != nil {
+			return err
+		}
+		value, err := c.in(pair[1], vars)
+		if err != nil {
+			return err
+		}
+		g.pairs = append(g.pairs, groupPair{key, value})
+	}
+	return nil
+}
+
+// knownKeys gives the keys if all are literals, else nil.
+func knownKeys(n *syntax.Node) ([]string, error) {
+	keys := make([]string, len(n.Pairs))
+	seen := map[string]bool{}
+	for i, pair := range n.Pairs {
+		if pair[0].Kind != syntax.KindString || pair[0].Unfinished() {
+			return nil, nil
+		}
+		keys[i] = pair[0].Text
+		if seen[keys[i]] {
+			return nil, fault.Newf(pair[0].Line, "the key %q stands twice in one object: remove one", keys[i])
+		}
+		seen[keys[i]] = true
+	}
+	return keys, nil
+}
+
+func (g *grouping) Apply(st *value.State, f frame, input any) (any, error) {
+	if err := st.Spend(1); err != nil {
+		return nil, err
+	}
+	items, tuples := value.Elements(input), false
+	if list, ok := input.(*value.Array); ok {
+		tuples = list.Tuples
+	}
+	if len(items) == 0 && !tuples {
+		items = []any{nil}
+	}
+	if g.known != nil {
+		return g.fixed(st, f, items)
+	}
+	return g.collect(st, f, items)
+}
+
+// fixed makes an object whose keys are known: every element belongs to each.
+func (g *grouping) fixed(st *value.State, f frame, items []any) (any, error) {
+	if err := st.Build(len(g.known)); err != nil {
+		return nil, err
+	}
+	result := value.NewObject(len(g.known))
+	if len(items) == 0 {
+		return result, nil
+	}
+	context, err := g.shared.bindJoined(st, f, items)
+	if err != nil {
+		return nil, err
+	}
+	for i, code := range g.codes {
+		value, err := code(st, f, context)
+		if err != nil {
+			return nil, err
+		}
+		if value != nil {
+			result.Set(g.known[i], value)
+		}
+	}
+	return result, nil
+}
+
+// bindJoined joins elements to the context of a value, and their variables alike.
+func (b *binding) bindJoined(st *value.State, f frame, items []any) (any, error) {
+	if _, ok := items[0].(*tuple); !ok {
+		if len(b.variables) > 0 {
+			b.bind(f, nil)
+		}
+		return value.Join(st, items)
+	}
+	if err := st.Collect(len(items)); err != nil {
+		return nil, err
+	}
+	context, err := joinOf(st, items, func(t *tuple) any { return t.value })
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range b.variables {
+		value, err := joinOf(st, items, func(t *tuple) any { return value.Settle(t.vars[b.names[i]]) })
+		if err != nil {
+			return nil, err
+		}
+		v.bind(f, value)
+	}
+	clearLocals(f, b.locals)
+	return context, nil
+}
+
+// joinOf joins what tuples have of something.
+func joinOf(st *value.State, tuples []any, of func(t *tuple) any) (any, error) {
+	if err := st.Spend(len(tuples)); err != nil {
+		return nil, err
+	}
+	part := make([]any, len(tuples))
+	for i, item := range tuples {
+		part[i] = of(item.(*tuple))
+	}
+	return value.Join(st, part)
+}
+
+// bucket is what a grouping has collected under one key.
+type bucket struct {
+	pair  int
+	items []any
+}
+
+func (g *grouping) collect(st *value.State, f frame, items []any) (any, error) {
+	if err := st.Build(0); err != nil {
+		return nil, err
+	}
+	groups := value.NewObject(0)
+	for _, item := range items {
+		if err := g.sort(st, f, groups, item); err != nil {
+			return nil, err
+		}
+	}
+	result := value.NewObject(len(groups.Fields))
+	for _, key := range groups.Keys() {
+		group := groups.Get(key).(*bucket)
+		value := g.pairs[group.pair].value
+		context, err := value.bindJoined(st, f, group.items)
+		if err != nil {
+			return nil, err
+		}
+		v, err := value.body(st, f, context)
+		if err != nil {
+			return nil, err
+		}
+		if v != nil {
+			result.Set(key, v)
+		}
+	}
+	return result, nil
+}
+
+// sort puts an element under the keys that it gives.
+func (g *grouping) sort(st *value.State, f frame, groups *value.Object, item any) error {
+	for pair := range g.pairs {
+		k, err := g.pairs[pair].key.enter(st, f, item)
+		if err != nil {
+			return err
+		}
+		if k == nil {
+			continue
+		}
+		key, ok := k.(string)
+		if !ok {
+			return fmt.Errorf("the key of an object must be a string, not %s: use $string(…)", value.Describe(k))
+		}
+		if len(key) > value.MaxKey {
+			return fmt.Errorf("the key of an object has more than %d bytes: use $sha256(…)", value.MaxKey)
+		}
+		if err := st.Collect(2); err != nil {
+			return err
+		}
+		group, ok := groups.Get(key).(*bucket)
+		if !ok {
+			if err := st.Collect(6); err != nil {
+				return err
+			}
+			group = &bucket{pair: pair}
+			groups.Set(key, group)
+		}
+		if group.pair != pair {
+			return fmt.Errorf("two keys of one object have the same value")
+		}
+		group.items = append(group.items, item)
+	}
+	return nil
+}

@@ -1,0 +1,261 @@
+package evaluate
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"commerce-segment/shared/jsonata/value"
+)
+
+// binary has the operators that always evaluate both sides.
+var binary map[string]func(st *value.State, args []any) (any, error)
+
+func init() {
+	binary = map[string]func(st *value.State, args []any) (any, error){
+		"+": arithmetic("+", func(a, b float64) float64 { return a + b }),
+		"-": arithmetic("-", func(a, b float64) float64 { return a - b }),
+		"*": arithmetic("*", func(a, b float64) float64 { return a * b }),
+		"/": arithmetic("/", func(a, b float64) float64 { return a / b }),
+		"%": arithmetic("%", math.Mod),
+		"=": func(st *value.State, args []any) (any, error) {
+			if args[0] == nil || args[1] == nil {
+				return false, nil
+			}
+			return value.Equal(st, args[0], args[1])
+		},
+		"!=": func(st *value.State, args []any) (any, error) {
+			if args[0] == nil || args[1] == nil {
+				return false, nil
+			}
+			yes, err := value.Equal(st, args[0], args[1])
+			return !yes, err
+		},
+		"<":  comparison("<", value.LessThan),
+		">":  comparison(">", func(st *value.State, a, b any) (bool, error) { return value.LessThan(st, b, a) }),
+		"<=": comparison("<=", notLess(true)),
+		">=": comparison(">=", notLess(false)),
+		"&":  concatenate,
+		"..": numberRange,
+		"in": contained,
+	}
+}
+
+func arithmetic(symbol string, compute func(a, b float64) float64) func(st *value.State, args []any) (any, error) {
+	return func(_ *value.State, args []any) (any, error) {
+		a, aOK := value.Number(args[0])
+		b, bOK := value.Number(args[1])
+		if !aOK && args[0] != nil {
+			return nil, fmt.Errorf("the left side of %s must be a number, not %s", symbol, value.Describe(args[0]))
+		}
+		if !bOK && args[1] != nil {
+			return nil, fmt.Errorf("the right side of %s must be a number, not %s", symbol, value.Describe(args[1]))
+		}
+		if !aOK || !bOK {
+			return nil, nil
+		}
+		return value.Finite(compute(a, b), symbol)
+	}
+}
+
+func negate(_ *value.State, args []any) (any, error) {
+	if args[0] == nil {
+		return nil, nil
+	}
+	f, ok := value.Number(args[0])
+	if !ok {
+		return nil, fmt.Errorf("- must be followed by a number, not %s", value.Describe(args[0]))
+	}
+	return -f, nil
+}
+
+func comparison(symbol string, holds func(st *value.State, a, b any) (bool, error)) func(st *value.State, args []any) (any, error) {
+	return func(st *value.State, args []any) (any, error) {
+		for _, arg := range args {
+			if arg != nil && !value.Comparable(arg) {
+				return nil, fmt.Errorf("%s compares numbers or strings, not %s", symbol, value.Describe(arg))
+			}
+		}
+		if args[0] == nil || args[1] == nil {
+			return nil, nil
+		}
+		yes, err := holds(st, args[0], args[1])
+		if errors.Is(err, value.ErrMixed) {
+			return nil, fmt.Errorf("%s cannot compare %s with %s", symbol, value.Describe(args[0]), value.Describe(args[1]))
+		}
+		return yes, err
+	}
+}
+
+// notLess is <= if flipped, else >=.
+func notLess(flipped bool) func(st *value.State, a, b any) (bool, error) {
+	return func(st *value.State, a, b any) (bool, error) {
+		if flipped {
+			a, b = b, a
+		}
+		less, err := value.LessThan(st, a, b)
+		return !less, err
+	}
+}
+
+func concatenate(st *value.State, args []any) (any, error) {
+	left, err := textOf(st, args[0])
+	if err != nil {
+		return nil, err
+	}
+	right, err := textOf(st, args[1])
+	if err != nil {
+		return nil, err
+	}
+	return st.JoinedText(left, right)
+}
+
+// textOf is $string for the operator &, to which undefined is empty.
+func textOf(st *value.State, v any) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	return value.StringOf(st, v, false)
+}
+
+// maxRange is the reference's limit. The limit on data is lower.
+const maxRange = 10_000_000
+
+func numberRange(st *value.State, args []any) (any, error) {
+	from, fromOK := value.Number(args[0])
+	to, toOK := value.Number(args[1])
+	for i, side := range []string{"left", "right"} {
+		f, ok := value.Number(args[i])
+		if args[i] != nil && (!ok || f != math.Trunc(f)) {
+			return nil, fmt.Errorf("the %s side of .. must be a whole number, not %s", side, value.Describe(args[i]))
+		}
+	}
+	if !fromOK || !toOK || from > to {
+		return nil, nil
+	}
+	size := to - from + 1
+	if size > maxRange {
+		return nil, fmt.Errorf("the range has more than %d numbers", maxRange)
+	}
+	if err := st.Collect(int(size)); err != nil {
+		return nil, err
+	}
+	items := make([]any, int(size))
+	for i := range items {
+		items[i] = from + float64(i)
+	}
+	return value.Settle(value.NewSequence(items...)), nil
+}
+
+// contained is the operator in. Lists and objects are found by identity only.
+func contained(st *value.State, args []any) (any, error) {
+	if args[0] == nil || args[1] == nil {
+		return false, nil
+	}
+	list, ok := args[1].(*value.Array)
+	if !ok {
+		return value.Same(st, args[0], args[1])
+	}
+	const many = 64
+	if key := memberKey(args[0]); key != nil && len(list.Items) >= many {
+		members, err := membersOf(st, list)
+		return members[key], err
+	}
+	if err := st.Spend(len(list.Items)); err != nil {
+		return nil, err
+	}
+	for _, item := range list.Items {
+		if yes, err := value.Same(st, args[0], item); yes || err != nil {
+			return yes, err
+		}
+	}
+	return false, nil
+}
+
+// memberKey gives what a simple value is known by in a set; nil if in must compare it.
+func memberKey(v any) any {
+	switch v.(type) {
+	case string, bool, value.NullValue, float64:
+		return v
+	}
+	return nil
+}
+
+// membersOf gives the simple elements of a list. They are kept, so that a list is gone
+// through once however many values are looked for in it.
+func membersOf(st *value.State, list *value.Array) (map[any]bool, error) {
+	if members, ok := st.Kept[list].(map[any]bool); ok {
+		return members, nil
+	}
+	if err := st.Collect(2 * len(list.Items)); err != nil {
+		return nil, err
+	}
+	members := make(map[any]bool, len(list.Items))
+	for _, item := range list.Items {
+		switch known := item.(type) {
+		case string:
+			if err := st.Spend(len(known) / 64); err != nil {
+				return nil, err
+			}
+		case value.Whole:
+			item = known.Approx
+		}
+		if key := memberKey(item); key != nil {
+			members[key] = true
+		}
+	}
+	st.Keep(list, members)
+	return members, nil
+}
+
+// makeArray is [...]: the elements of lists are taken over, except of those that
+// are written as lists in it.
+func makeArray(st *value.State, parts []any, whole []bool, built bool) (any, error) {
+	size := 0
+	for i, part := range parts {
+		if whole[i] || part == nil {
+			size++
+		} else {
+			size += len(value.Elements(part))
+		}
+	}
+	if err := st.Collect(size); err != nil {
+		return nil, err
+	}
+	items := make([]any, 0, size)
+	for i, part := range parts {
+		switch {
+		case part == nil:
+		case whole[i]:
+			items = append(items, part)
+		default:
+			items = append(items, value.Elements(part)...)
+		}
+	}
+	return &value.Array{Items: items, Built: built}, nil
+}
+
+// applyFunction is a ~> f: a call if a is a value, else a function that calls both.
+func applyFunction(st *value.State, left, right any) (any, error) {
+	second, ok := right.(value.Function)
+	if !ok {
+		return nil, fmt.Errorf("the right side of ~> must be a function, not %s", value.Describe(right))
+	}
+	if first, ok := left.(value.Function); ok {
+		return &value.Chain{First: first, Second: second}, nil
+	}
+	return value.Invoke(st, second, []any{left}, value.Null)
+}
+
+// notFunction explains a call of something else.
+func notFunction(name string, isBuiltin bool, v any) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("what is called is not a function but %s", value.Describe(v))
+	case isBuiltin:
+		return fmt.Errorf("%s is not a function: write $%s", name, name)
+	case v == nil:
+		return fmt.Errorf("there is no function %s", name)
+	}
+	return fmt.Errorf("%s is not a function but %s", name, value.Describe(v))
+}

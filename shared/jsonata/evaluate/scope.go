@@ -1,0 +1,240 @@
+package evaluate
+
+import (
+	"commerce-segment/shared/jsonata/syntax"
+	"commerce-segment/shared/jsonata/value"
+)
+
+// frame has the values of the variables of a function, or of the whole template,
+// while it is evaluated once.
+type frame []any
+
+// variable is a variable in the scope that binds it.
+type variable struct {
+	slot int // in the frame of the function that the scope belongs to
+	// captured variables are kept in a *cell, which all functions share that see them.
+	captured bool
+	// set means that it surely has a value in what is compiled from now on.
+	set bool
+}
+
+// cell has the value of a captured variable.
+type cell struct{ value any }
+
+// unset is the value of a variable that was not assigned to yet. Until then its name
+// means the variable of an outer scope.
+var unset any = &cell{}
+
+// load returns the value of the variable.
+func (v *variable) load(f frame) any {
+	if v.captured {
+		return f[v.slot].(*cell).value
+	}
+	return f[v.slot]
+}
+
+// assign changes the value of a variable that is bound.
+func (v *variable) assign(f frame, value any) {
+	if v.captured {
+		f[v.slot].(*cell).value = value
+		return
+	}
+	f[v.slot] = value
+}
+
+// bind makes the variable anew. A function that captured it before keeps the old one.
+func (v *variable) bind(f frame, value any) {
+	if v.captured {
+		value = &cell{value}
+	}
+	f[v.slot] = value
+}
+
+// scope has the variables that a block, a function or an element of a path binds.
+type scope struct {
+	outer     *scope
+	plan      *Plan
+	variables map[string]*variable
+	locals    []*variable // those that only an assignment sets
+}
+
+// Plan is what all evaluations of a function have in common.
+type Plan struct {
+	outer    *Plan // of the function that this one stands in
+	size     int   // of the frame
+	params   []*variable
+	locals   []*variable
+	captures []capture
+	body     evaluation
+}
+
+// capture hands a variable of the function around a function over to it.
+type capture struct{ from, to *variable }
+
+func (p *Plan) newVariable() *variable {
+	p.size++
+	return &variable{slot: p.size - 1}
+}
+
+// lambda is a function of the template with the variables that it captured, and the
+// context that it stands in.
+type lambda struct {
+	*Plan
+	captured []any
+	context  any
+}
+
+func (p *Plan) lambda(f frame, context any) *lambda {
+	captured := make([]any, len(p.captures))
+	for i, c := range p.captures {
+		captured[i] = f[c.from.slot]
+	}
+	return &lambda{Plan: p, captured: captured, context: context}
+}
+
+// enter evaluates the body in a frame of its own. Missing arguments are undefined.
+func (l *lambda) enter(st *value.State, context any, args []any) (any, error) {
+	if err := st.Spend(value.CostOfCall); err != nil {
+		return nil, err
+	}
+	f := frame(st.Push(l.size))
+	for i, c := range l.captures {
+		f[c.to.slot] = l.captured[i]
+	}
+	for i, param := range l.params {
+		var arg any
+		if i < len(args) {
+			arg = args[i]
+		}
+		param.bind(f, arg)
+	}
+	clearLocals(f, l.locals)
+	v, err := l.body(st, f, context)
+	if err != nil {
+		return nil, err
+	}
+	st.Pop(l.size)
+	return v, nil
+}
+
+func clearLocals(f frame, locals []*variable) {
+	for _, v := range locals {
+		v.bind(f, unset)
+	}
+}
+
+// open begins a scope in a plan. It binds the given names at once, and those that
+// the nodes assign to when they do so.
+func (c *compiler) open(p *Plan, names []string, nodes ...*syntax.Node) (bound []*variable) {
+	s := &scope{outer: c.scope, plan: p, variables: map[string]*variable{}}
+	for _, name := range names {
+		v := p.newVariable()
+		v.set = true
+		s.variables[name] = v
+		bound = append(bound, v)
+	}
+	for _, name := range assigned(nodes) {
+		if s.variables[name] == nil {
+			v := p.newVariable()
+			s.variables[name] = v
+			s.locals = append(s.locals, v)
+		}
+	}
+	c.scope = s
+	return bound
+}
+
+func (c *compiler) close() { c.scope = c.scope.outer }
+
+// assigned lists the variables to which nodes assign in the scope that they stand in.
+func assigned(nodes []*syntax.Node) []string {
+	var names []string
+	for _, n := range nodes {
+		if n == nil || n.Kind == syntax.KindBlock || n.Kind == syntax.KindLambda || n.Kind == syntax.KindTransform {
+			if n != nil {
+				names = appendNew(names, assigned(n.Attachments())...)
+			}
+			continue
+		}
+		if n.Kind == syntax.KindBind {
+			names = appendNew(names, n.Left.Text)
+		}
+		names = appendNew(names, assigned(n.Parts())...)
+		names = appendNew(names, assigned(n.Attachments())...)
+	}
+	return names
+}
+
+// find lists the variables that a name may mean, the innermost first. The list ends
+// with the first that surely has a value, and known tells whether there is one.
+func (c *compiler) find(name string) (found []*variable, known bool) {
+	for s := c.scope; s != nil; s = s.outer {
+		v := s.variables[name]
+		if v == nil {
+			continue
+		}
+		found = append(found, reach(v, s.plan, c.scope.plan))
+		if v.set {
+			return found, true
+		}
+	}
+	return found, false
+}
+
+// reach returns the variable by which a function has a variable of one of those
+// around it.
+func reach(v *variable, owner, from *Plan) *variable {
+	if owner == from {
+		return v
+	}
+	v.captured = true
+	outer := reach(v, owner, from.outer)
+	for _, known := range from.captures {
+		if known.from == outer {
+			return known.to
+		}
+	}
+	own := from.newVariable()
+	own.captured = true
+	from.captures = append(from.captures, capture{from: outer, to: own})
+	return own
+}
+
+// reference compiles the use of a variable.
+func (c *compiler) reference(name string) evaluation {
+	found, known := c.find(name)
+	var builtIn any
+	if fn, ok := c.functions["$"+name]; ok && !known {
+		builtIn = fn
+	} else if !known {
+		found, known = append(found, reach(c.external(name), c.program, c.scope.plan)), true
+	}
+	switch {
+	case len(found) == 0:
+		return constant(builtIn)
+	case len(found) == 1 && known:
+		v := found[0]
+		return func(_ *value.State, f frame, _ any) (any, error) { return v.load(f), nil }
+	}
+	return func(st *value.State, f frame, _ any) (any, error) {
+		if err := st.Spend(len(found)); err != nil {
+			return nil, err
+		}
+		for _, v := range found {
+			if value := v.load(f); value != unset {
+				return value, nil
+			}
+		}
+		return builtIn, nil
+	}
+}
+
+// external is a variable that the caller of the template binds.
+func (c *compiler) external(name string) *variable {
+	v := c.program.newVariable()
+	v.set = true
+	c.outermost.variables[name] = v
+	c.bindings = append(c.bindings, name)
+	c.program.params = append(c.program.params, v)
+	return v
+}

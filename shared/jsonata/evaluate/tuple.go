@@ -1,0 +1,154 @@
+package evaluate
+
+import "commerce-segment/shared/jsonata/value"
+
+// tuple is an element of a path that has @, # or %, with the variables that these
+// bind. A % is a variable too: the input of the step whose parent it asks for.
+type tuple struct {
+	value any
+	vars  map[string]any
+}
+
+// with gives a copy that has further variables.
+func (t *tuple) with(value any, more map[string]any) *tuple {
+	vars := make(map[string]any, len(t.vars)+len(more)+2)
+	for k, v := range t.vars {
+		vars[k] = v
+	}
+	for k, v := range more {
+		vars[k] = v
+	}
+	return &tuple{value: value, vars: vars}
+}
+
+// walkTuples takes the rest of the steps of a path, from the first that carries
+// variables.
+func (p *path) walkTuples(st *value.State, f frame, from int, input *value.Array) (any, error) {
+	stream := &value.Array{Sequence: true, Tuples: true}
+	started := false
+	for i := from; i < len(p.steps); i++ {
+		s := &p.steps[i]
+		var err error
+		if s.kind == stepSort {
+			stream, err = s.sortTuples(st, f, input, stream, started)
+		} else {
+			if !started {
+				if err := st.Collect(2 * len(input.Items)); err != nil {
+					return nil, err
+				}
+				stream = startTuples(input)
+			}
+			stream, err = s.takeTuples(st, f, stream)
+		}
+		if err != nil {
+			return nil, err
+		}
+		started = true
+		if stream, err = s.stageTuples(st, f, stream); err != nil {
+			return nil, err
+		}
+	}
+	if p.carries || p.group != nil {
+		return stream, nil
+	}
+	if err := st.Collect(len(stream.Items)); err != nil {
+		return nil, err
+	}
+	result := value.NewSequence()
+	for _, item := range stream.Items {
+		result.Items = append(result.Items, item.(*tuple).value)
+	}
+	return result, nil
+}
+
+func startTuples(input *value.Array) *value.Array {
+	stream := &value.Array{Sequence: true, Tuples: true}
+	for _, item := range input.Items {
+		stream.Items = append(stream.Items, &tuple{value: item})
+	}
+	return stream
+}
+
+func (s *step) takeTuples(st *value.State, f frame, stream *value.Array) (*value.Array, error) {
+	result := &value.Array{Sequence: true, Tuples: true}
+	for _, item := range stream.Items {
+		t := item.(*tuple)
+		v, err := s.evaluate(st, f, t.value, t)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil {
+			continue
+		}
+		if err := s.bindTuples(st, result, t, v); err != nil {
+			return nil, err
+		}
+	}
+	return result, nil
+}
+
+// bindTuples adds a tuple for each element that a step gave.
+func (s *step) bindTuples(st *value.State, result *value.Array, t *tuple, v any) error {
+	found := value.Elements(v)
+	if err := st.Collect(len(found) * (2*len(t.vars) + 14)); err != nil {
+		return err
+	}
+	for i, item := range found {
+		if inner, ok := item.(*tuple); ok {
+			result.Items = append(result.Items, t.with(inner.value, inner.vars))
+			continue
+		}
+		next := t.with(item, nil)
+		if s.focus != "" {
+			next.vars[s.focus], next.value = item, t.value
+		}
+		if s.index != "" {
+			next.vars[s.index] = float64(i)
+		}
+		if s.ancestor != "" {
+			next.vars[s.ancestor] = t.value
+		}
+		result.Items = append(result.Items, next)
+	}
+	return nil
+}
+
+func (s *step) sortTuples(st *value.State, f frame, input, stream *value.Array, started bool) (*value.Array, error) {
+	if started {
+		return s.sort.run(st, f, stream)
+	}
+	sorted, err := s.sort.run(st, f, input)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Collect(14 * len(sorted.Items)); err != nil {
+		return nil, err
+	}
+	stream = startTuples(sorted)
+	for i, item := range stream.Items {
+		item.(*tuple).vars = map[string]any{s.index: float64(i)}
+	}
+	return stream, nil
+}
+
+// stageTuples applies the predicates of a step, and binds the #$v among them.
+func (s *step) stageTuples(st *value.State, f frame, stream *value.Array) (*value.Array, error) {
+	for _, stage := range s.stages {
+		if stage.index != "" {
+			if err := st.Collect(len(stream.Items) * 16); err != nil {
+				return nil, err
+			}
+			for i, item := range stream.Items {
+				t := item.(*tuple)
+				stream.Items[i] = t.with(t.value, map[string]any{stage.index: float64(i)})
+			}
+			continue
+		}
+		v, err := stage.Apply(st, f, stream)
+		if err != nil {
+			return nil, err
+		}
+		stream = v.(*value.Array)
+	}
+	return stream, nil
+}

@@ -1,0 +1,170 @@
+package functions
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"commerce-segment/shared/jsonata/value"
+)
+
+func (l Library) numbers() {
+	l.defined("number", "(nsb)-:n", 1, toNumber)
+	l.numberFunction("abs", func(f float64) (any, error) { return math.Abs(f), nil })
+	l.numberFunction("floor", func(f float64) (any, error) { return math.Floor(f), nil })
+	l.numberFunction("ceil", func(f float64) (any, error) { return math.Ceil(f), nil })
+	l.numberFunction("sqrt", func(f float64) (any, error) {
+		if f < 0 {
+			return nil, errors.New("$sqrt cannot be taken of a negative number")
+		}
+		return math.Sqrt(f), nil
+	})
+	l.defined("round", "n-n?:n", 2, func(_ *value.State, args []any) (any, error) {
+		f, _ := value.Number(args[0])
+		precision, _ := value.Number(args[1])
+		return value.RoundTo(f, precision)
+	})
+	l.defined("power", "n-n:n", 2, func(_ *value.State, args []any) (any, error) {
+		base, _ := value.Number(args[0])
+		exponent, ok := value.Number(args[1])
+		if !ok {
+			return nil, errors.New("$power needs an exponent")
+		}
+		if math.Abs(base) == 1 && math.IsInf(exponent, 0) {
+			return nil, errors.New("the result of $power is no finite number")
+		}
+		return value.Finite(math.Pow(base, exponent), "$power")
+	})
+	l.Define("random", ":n", 0, func(*value.State, []any) (any, error) { return rand.Float64(), nil })
+	l.defined("formatNumber", "n-so?:s", 3, formatPicture)
+	l.defined("formatBase", "n-n?:s", 2, formatBase)
+	l.defined("formatInteger", "n-s:s", 2, formatIntegerFunction)
+	l.defined("parseInteger", "s-s:n", 2, parseIntegerFunction)
+	l.aggregate("sum", func(fs []float64) (any, error) { return value.Finite(value.Total(fs), "$sum") })
+	l.aggregate("average", func(fs []float64) (any, error) {
+		if len(fs) == 0 {
+			return nil, nil
+		}
+		return value.Finite(value.Total(fs)/float64(len(fs)), "$average")
+	})
+	l.aggregate("max", extreme(math.Max))
+	l.aggregate("min", extreme(math.Min))
+}
+
+func (l Library) numberFunction(name string, run func(f float64) (any, error)) {
+	l.defined(name, "n-:n", 1, func(_ *value.State, args []any) (any, error) {
+		f, _ := value.Number(args[0])
+		return run(f)
+	})
+}
+
+// aggregate defines a function of a list of numbers.
+func (l Library) aggregate(name string, run func(fs []float64) (any, error)) {
+	l.defined(name, "a<n>:n", 1, func(st *value.State, args []any) (any, error) {
+		items := args[0].(*value.Array).Items
+		if err := st.Spend(len(items)); err != nil {
+			return nil, err
+		}
+		if err := st.Allocate(8 * len(items)); err != nil {
+			return nil, err
+		}
+		fs := make([]float64, len(items))
+		for i, item := range items {
+			f, ok := value.Number(item)
+			if !ok {
+				return nil, fmt.Errorf("$%s needs numbers only, not %s", name, value.Describe(item))
+			}
+			fs[i] = f
+		}
+		return run(fs)
+	})
+}
+
+func extreme(pick func(a, b float64) float64) func(fs []float64) (any, error) {
+	return func(fs []float64) (any, error) {
+		if len(fs) == 0 {
+			return nil, nil
+		}
+		best := fs[0]
+		for _, f := range fs[1:] {
+			best = pick(best, f)
+		}
+		return best, nil
+	}
+}
+
+var (
+	decimalText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?$`) })
+	radixText   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^0([xX][0-9A-Fa-f]+|[oO][0-7]+|[bB][01]+)$`) })
+)
+
+// maxDigits bounds a text that is read as a number: a double has fewer.
+const maxDigits = 1000
+
+func toNumber(st *value.State, args []any) (any, error) {
+	switch v := args[0].(type) {
+	case float64, value.Whole:
+		return v, nil
+	case bool:
+		return float64(value.Count(v)), nil
+	case string:
+		if err := st.Spend(min(len(v), maxDigits)); err != nil {
+			return nil, err
+		}
+		if len(v) > maxDigits {
+			return nil, errNotNumber
+		}
+		if decimalText().MatchString(v) {
+			if f, err := value.FromNumber(withoutZeros(v)); err == nil {
+				return f, nil
+			}
+		}
+		if radixText().MatchString(v) {
+			if n, ok := new(big.Int).SetString(v, 0); ok {
+				f, _ := new(big.Float).SetInt(n).Float64()
+				return value.Finite(f, "$number")
+			}
+		}
+		return nil, errNotNumber
+	}
+	return nil, fmt.Errorf("$number cannot make a number of %s", value.Describe(args[0]))
+}
+
+var errNotNumber = errors.New("$number was given a text that is not a number")
+
+// withoutZeros leaves out the zeros in front of a number, which JSON does not allow.
+func withoutZeros(text string) string {
+	digits, negative := strings.CutPrefix(text, "-")
+	for len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
+		digits = digits[1:]
+	}
+	if negative {
+		return "-" + digits
+	}
+	return digits
+}
+
+func formatBase(_ *value.State, args []any) (any, error) {
+	f, _ := value.Number(args[0])
+	radix := 10.0
+	if r, ok := value.Number(args[1]); ok {
+		radix = math.RoundToEven(r)
+	}
+	if radix < 2 || radix > 36 {
+		return nil, errors.New("the base of $formatBase must be between 2 and 36")
+	}
+	f = math.RoundToEven(f)
+	if math.Abs(f) >= 1<<53 {
+		if radix == 10 {
+			return value.FormatFloat(f), nil
+		}
+		return nil, errors.New("$formatBase works on whole numbers below 2^53 only")
+	}
+	return strconv.FormatInt(int64(f), int(radix)), nil
+}

@@ -1,0 +1,162 @@
+package functions
+
+import (
+	"fmt"
+
+	"commerce-segment/shared/jsonata/value"
+)
+
+func (l Library) objects() {
+	l.Define("keys", "x-:a<s>", 1, func(st *value.State, args []any) (any, error) {
+		result := value.NewSequence()
+		seen := value.NewObject(0)
+		if err := collectKeys(st, seen, args[0], 0); err != nil {
+			return nil, err
+		}
+		for _, key := range seen.Keys() {
+			result.Items = append(result.Items, key)
+		}
+		return result, nil
+	})
+	l.Define("lookup", "x-s:x", 2, func(st *value.State, args []any) (any, error) {
+		key, ok := args[1].(string)
+		if !ok {
+			return nil, nil
+		}
+		if len(key) > value.MaxKey {
+			return nil, nil // no field has such a name
+		}
+		return value.Lookup(st, args[0], key, 0)
+	})
+	l.Define("spread", "x-:a<o>", 1, func(st *value.State, args []any) (any, error) { return spread(st, args[0], 0) })
+	l.defined("merge", "a<o>:o", 1, merge)
+	l.defined("clone", "(oa)-:o", 1, func(st *value.State, args []any) (any, error) { return clone(st, args[0], 0) })
+}
+
+func collectKeys(st *value.State, seen *value.Object, v any, level int) error {
+	switch v := v.(type) {
+	case *value.Array:
+		if err := st.Descend(level, len(v.Items)); err != nil {
+			return err
+		}
+		for _, item := range v.Items {
+			if err := collectKeys(st, seen, item, level+1); err != nil {
+				return err
+			}
+		}
+	case *value.Object:
+		if err := st.Collect(4 * len(v.Fields)); err != nil {
+			return err
+		}
+		for _, key := range v.Keys() {
+			seen.Set(key, true)
+		}
+	}
+	return nil
+}
+
+// spread makes objects of one field each.
+func spread(st *value.State, v any, level int) (any, error) {
+	switch v := v.(type) {
+	case *value.Array:
+		if err := st.Descend(level, len(v.Items)); err != nil {
+			return nil, err
+		}
+		parts := make([]any, 0, len(v.Items))
+		for _, item := range v.Items {
+			part, err := spread(st, item, level+1)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, part)
+		}
+		return spreadList(st, parts)
+	case *value.Object:
+		result := value.NewSequence()
+		for _, key := range v.Keys() {
+			if err := st.Build(1); err != nil {
+				return nil, err
+			}
+			o := value.NewObject(1)
+			o.Set(key, v.Get(key))
+			result.Items = append(result.Items, o)
+		}
+		return result, nil
+	}
+	return v, nil
+}
+
+// spreadList joins what the elements of a list were spread to.
+func spreadList(st *value.State, parts []any) (any, error) {
+	joined, err := value.Join(st, parts)
+	if list, ok := joined.(*value.Array); ok && len(parts) > 0 {
+		return value.NewList(list.Items), err
+	}
+	if joined == nil {
+		return value.NewSequence(), err
+	}
+	return value.NewList([]any{joined}), err
+}
+
+func merge(st *value.State, args []any) (any, error) {
+	if err := st.Build(0); err != nil {
+		return nil, err
+	}
+	result := value.NewObject(0)
+	for _, item := range args[0].(*value.Array).Items {
+		o, ok := item.(*value.Object)
+		if !ok {
+			return nil, fmt.Errorf("$merge merges objects, not %s", value.Describe(item))
+		}
+		if err := st.Collect(2 * len(o.Fields)); err != nil {
+			return nil, err
+		}
+		for _, key := range o.Keys() {
+			result.Set(key, o.Get(key))
+		}
+	}
+	return result, nil
+}
+
+// clone copies an object or a list with everything in it. As in the reference it
+// is a copy of the JSON: functions become "" and fractions are rounded to 15 digits.
+func clone(st *value.State, v any, level int) (any, error) {
+	switch v := v.(type) {
+	case *value.Array:
+		if v.Root {
+			return clone(st, v.Items[0], level)
+		}
+		items, err := value.ConvertItems(st, v.Items, level, clone)
+		if err != nil {
+			return nil, err
+		}
+		return value.NewList(items), nil
+	case *value.Object:
+		return cloneObject(st, v, level)
+	case value.Function:
+		return "", nil
+	case float64:
+		return value.FifteenDigits(v), nil
+	case nil:
+		return value.Null, nil
+	}
+	return v, nil
+}
+
+func cloneObject(st *value.State, o *value.Object, level int) (any, error) {
+	if err := st.Descend(level, len(o.Fields)); err != nil {
+		return nil, err
+	}
+	if err := st.Build(len(o.Fields)); err != nil {
+		return nil, err
+	}
+	result := value.NewObject(len(o.Fields))
+	for _, key := range o.Keys() {
+		copied, err := clone(st, o.Get(key), level+1)
+		if err != nil {
+			return nil, err
+		}
+		result.Set(key, copied)
+	}
+	return result, nil
+}

@@ -1,0 +1,272 @@
+package picture
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"commerce-segment/shared/jsonata/value"
+)
+
+// ParseTime reads a time by a picture. A text that does not fit it is undefined.
+func ParseTime(st *value.State, text, picture string) (any, error) {
+	if err := PayForPicture(st, picture); err != nil {
+		return nil, err
+	}
+	parts, err := parseDatePicture(picture)
+	if err != nil {
+		return nil, InPicture(st, picture, err)
+	}
+	if len(text) > maxTimestamp {
+		return nil, nil
+	}
+	pattern := "(?i)^"
+	for _, p := range parts {
+		pattern += "(" + p.pattern() + ")"
+	}
+	// A byte of the pattern takes some 300 ns to compile, and 100 bytes.
+	if err := st.Spend(len(pattern) * (3 + len(text)/64)); err != nil {
+		return nil, err
+	}
+	if err := st.Allocate(100 * len(pattern)); err != nil {
+		return nil, err
+	}
+	re, err := regexp.Compile(pattern + "$")
+	if err != nil {
+		return nil, errors.New("the date picture is too long")
+	}
+	m := re.FindStringSubmatch(text)
+	if m == nil {
+		return nil, nil
+	}
+	found := dateComponents{}
+	for i, p := range parts {
+		if p.component == 0 {
+			continue
+		}
+		if err := p.parse(m[i+1], found); err != nil {
+			return nil, InPicture(st, picture, err)
+		}
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return found.millis(st.Now)
+}
+
+// pattern is a regular expression for the texts that a part stands for.
+func (p *datePart) pattern() string {
+	switch {
+	case p.component == 0:
+		return regexp.QuoteMeta(p.literal)
+	case p.component == 'Z' || p.component == 'z':
+		pattern := "[-+][0-9]+"
+		if p.integer.regular > 0 {
+			pattern += regexp.QuoteMeta(string(p.integer.separators[0].char)) + "[0-9]+"
+		}
+		if p.component == 'z' {
+			return "GMT" + pattern
+		}
+		return pattern
+	case p.component == 'f':
+		return "[0-9]+"
+	case p.integer != nil:
+		return p.integer.pattern()
+	}
+	return "[a-zA-Z]+"
+}
+
+// dateComponents are the values that were read, by component. A name that is none
+// counts as not read: it is nil.
+type dateComponents map[byte]*float64
+
+func (p *datePart) parse(text string, found dateComponents) error {
+	n, known, err := p.value(text)
+	if err != nil {
+		return err
+	}
+	found[p.component] = nil
+	if known {
+		found[p.component] = &n
+	}
+	return nil
+}
+
+func (p *datePart) value(text string) (n float64, known bool, err error) {
+	switch {
+	case p.component == 'Z' || p.component == 'z':
+		n, err = p.parseZone(strings.TrimLeft(text, "GMTgmt"))
+		return n, true, err
+	case p.component == 'f':
+		fraction, err := strconv.ParseFloat("0."+text[:min(3, len(text))], 64)
+		return fraction * 1000, true, err
+	case p.integer != nil:
+		n, err = p.integer.Parse(text)
+		return n, true, err
+	case p.component == 'P':
+		return float64(value.Count(strings.EqualFold(text, "pm"))), isDayHalf(text), nil
+	}
+	return p.parseName(text)
+}
+
+func isDayHalf(text string) bool {
+	return text == "am" || text == "AM" || text == "pm" || text == "PM"
+}
+
+func (p *datePart) parseName(text string) (float64, bool, error) {
+	names := monthNames
+	switch p.component {
+	case 'F':
+		names = dayNames
+	case 'M', 'x':
+	default:
+		return 0, false, fmt.Errorf("[%c] in the date picture cannot be read as a name", p.component)
+	}
+	for i, name := range names {
+		if p.maxNames > 0 && len(name) > p.maxNames {
+			name = name[:p.maxNames]
+		}
+		if name == text {
+			return float64(i + 1), true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// parseZone reads an offset, in minutes.
+func (p *datePart) parseZone(text string) (float64, error) {
+	hours, minutes := text, "0"
+	if p.integer.regular > 0 {
+		hours, minutes, _ = strings.Cut(text, string(p.integer.separators[0].char))
+	} else if len(text) > 3 {
+		hours, minutes = text[:3], text[3:]
+	}
+	h, err := strconv.ParseFloat(hours, 64)
+	if err != nil {
+		return 0, errZone
+	}
+	m, err := strconv.ParseFloat(minutes, 64)
+	if err != nil {
+		return 0, errZone
+	}
+	if text[0] == '-' && m != 0 {
+		return 0, errors.New("negative time zones that are not whole hours are not supported: the reference reads them wrong")
+	}
+	return h*60 + m, nil
+}
+
+var errZone = errors.New("the text has no time zone of the form that the date picture says")
+
+var errIncomplete = errors.New("the date picture leaves out components between others, or uses weeks: a date needs [Y] [M] [D] or [Y] [d], a time [H] [m] [s] or [P] [h] [m] [s]")
+
+// has tells whether all the components that were read among all are in set, and
+// at least one is. A zero counts as not read, as in the reference.
+func (c dateComponents) has(all, set string) bool {
+	some := false
+	for i := 0; i < len(all); i++ {
+		v := c[all[i]]
+		if v == nil || *v == 0 {
+			continue
+		}
+		if strings.IndexByte(set, all[i]) < 0 {
+			return false
+		}
+		some = true
+	}
+	return some
+}
+
+// millis makes a time of the components: what lies above those that were read is
+// that of now, what lies below is the earliest.
+func (c dateComponents) millis(now time.Time) (any, error) {
+	const dates, times = "YXMxWwdD", "PHhmsf"
+	byDay := !c.has(dates, "YMD") && c.has(dates, "Yd")
+	if c.has(dates, "XxwF") || c.has(dates, "XWF") {
+		return nil, errIncomplete
+	}
+	half := !c.has(times, "Hmsf") && c.has(times, "Phmsf")
+	order := "YMD"
+	if byDay {
+		order = "YD"
+	}
+	if half {
+		order += "Phmsf"
+	} else {
+		order += "Hmsf"
+	}
+	if err := c.complete(order, now.UTC()); err != nil {
+		return nil, err
+	}
+	return c.time(byDay, half)
+}
+
+func (c dateComponents) complete(order string, now time.Time) error {
+	started, ended := false, false
+	for i := 0; i < len(order); i++ {
+		part := order[i]
+		if c[part] != nil {
+			if ended {
+				return errIncomplete
+			}
+			started = true
+			continue
+		}
+		n := 0.0
+		switch {
+		case !started && part == 'P':
+		case !started:
+			n = float64(component(now, part))
+		default:
+			ended = true
+			n = float64(value.Count(part == 'M' || part == 'D'))
+		}
+		c[part] = &n
+	}
+	return nil
+}
+
+func (c dateComponents) time(byDay, half bool) (any, error) {
+	get := func(part byte) float64 {
+		if v := c[part]; v != nil {
+			return *v
+		}
+		return 0
+	}
+	year, month, day := get('Y'), math.Max(get('M'), 1), get('D')
+	if byDay {
+		month, day = 1, get('d')
+	}
+	hour := get('H')
+	if half {
+		hour = math.Mod(get('h'), 12)
+		if get('h') != 12 {
+			hour = get('h')
+		}
+		hour += 12 * get('P')
+	}
+	if year >= 0 && year <= 99 {
+		year += 1900 // as JavaScript's Date.UTC
+	}
+	for _, f := range []float64{year, month, day, hour, get('m'), get('s')} {
+		if math.Abs(f) > 1e6 {
+			return nil, errors.New("the time is out of range")
+		}
+	}
+	if byDay && day > float64(time.Date(int(year), 12, 31, 0, 0, 0, 0, time.UTC).YearDay()) {
+		return nil, errors.New("the day lies beyond the end of the year")
+	}
+	t := time.Date(int(year), time.Month(int(month)), int(day), int(hour), int(get('m')), int(get('s')), 0, time.UTC)
+	zone := get('Z')
+	if zone == 0 {
+		zone = get('z')
+	}
+	millis := float64(t.UnixMilli()) + math.Trunc(get('f')) - zone*60_000
+	if math.Abs(millis) > maxMillis {
+		return nil, errors.New("the time is out of range")
+	}
+	return millis, nil
+}

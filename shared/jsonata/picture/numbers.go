@@ -1,0 +1,357 @@
+// Package picture writes and reads numbers, whole numbers and times by the pictures of
+// XPath, such as "#,##0.00" and "[Y0001]-[M01]-[D01]". It knows no functions of the
+// language and evaluates nothing.
+package picture
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"commerce-segment/shared/jsonata/value"
+)
+
+// numberFormat is the characters that $formatNumber uses and looks for.
+// Source: XPath and XQuery Functions 3.1, 4.7 (formatting numbers).
+type numberFormat struct {
+	decimal, grouping, exponent, minus, percent, perMille string
+	zero, digit                                           rune
+	pattern                                               string
+}
+
+// defaultFormat has the names of the options with their defaults.
+var defaultFormat = map[string]string{
+	"decimal-separator": ".", "grouping-separator": ",", "exponent-separator": "e", "infinity": "Infinity",
+	"minus-sign": "-", "NaN": "NaN", "percent": "%", "per-mille": "‰", "zero-digit": "0", "digit": "#",
+	"pattern-separator": ";",
+}
+
+func NewNumberFormat(st *value.State, options any) (*numberFormat, error) {
+	chars := map[string]string{}
+	for name, value := range defaultFormat {
+		chars[name] = value
+	}
+	if o, ok := options.(*value.Object); ok {
+		if len(o.Fields) > len(defaultFormat) {
+			return nil, errors.New("$formatNumber was given options that it does not know")
+		}
+		for _, name := range o.Keys() {
+			value, isString := o.Get(name).(string)
+			if _, known := defaultFormat[name]; !known || !isString || value == "" {
+				return nil, fmt.Errorf("$formatNumber does not know %s, or its value is not a string", st.Naming("the option", name))
+			}
+			if len(value) > maxPicture {
+				return nil, fmt.Errorf("the option %q of $formatNumber is too long", name)
+			}
+			chars[name] = value
+		}
+	}
+	for _, name := range []string{"decimal-separator", "grouping-separator", "exponent-separator", "zero-digit", "digit", "pattern-separator"} {
+		if utf8.RuneCountInString(chars[name]) != 1 {
+			return nil, fmt.Errorf("the option %q of $formatNumber must be one character", name)
+		}
+	}
+	zero, _ := utf8.DecodeRuneInString(chars["zero-digit"])
+	digit, _ := utf8.DecodeRuneInString(chars["digit"])
+	return &numberFormat{
+		decimal: chars["decimal-separator"], grouping: chars["grouping-separator"], exponent: chars["exponent-separator"],
+		minus: chars["minus-sign"], percent: chars["percent"], perMille: chars["per-mille"],
+		zero: zero, digit: digit, pattern: chars["pattern-separator"],
+	}, nil
+}
+
+func (f *numberFormat) isDigit(r rune) bool { return r >= f.zero && r <= f.zero+9 }
+
+func (f *numberFormat) isActive(r rune) bool {
+	s := string(r)
+	return f.isDigit(r) || r == f.digit || s == f.decimal || s == f.exponent || s == f.grouping || s == f.pattern
+}
+
+// subPicture is a picture for the positive or the negative numbers, taken apart.
+type subPicture struct {
+	text, Prefix, Suffix, active string
+	integer, fraction            string
+	exponent                     string
+	hasExponent                  bool
+
+	groupingEvery  int   // 0 if the separators are irregular
+	groups         []int // separators, in digits from the right of the integer
+	fractionGroups []int // and from the left of the fraction
+	minInteger     int
+	scale          int
+	minFraction    int
+	maxFraction    int
+	minExponent    int
+}
+
+func (f *numberFormat) parse(text string) (*subPicture, error) {
+	p := &subPicture{text: text}
+	f.split(p)
+	if err := f.validate(p); err != nil {
+		return nil, err
+	}
+	f.analyse(p)
+	return p, nil
+}
+
+// split finds the parts of a sub-picture.
+func (f *numberFormat) split(p *subPicture) {
+	bounds := func(r rune) bool { return f.isActive(r) && string(r) != f.exponent }
+	if first := strings.IndexFunc(p.text, bounds); first >= 0 {
+		last := strings.LastIndexFunc(p.text, bounds)
+		_, size := utf8.DecodeRuneInString(p.text[last:])
+		p.Prefix, p.Suffix = p.text[:first], p.text[last+size:]
+	}
+	p.active = p.text[len(p.Prefix) : len(p.text)-len(p.Suffix)]
+	var mantissa string
+	mantissa, p.exponent, p.hasExponent = strings.Cut(p.active, f.exponent)
+	var hasFraction bool
+	p.integer, p.fraction, hasFraction = strings.Cut(mantissa, f.decimal)
+	if !hasFraction {
+		p.fraction = ""
+	}
+}
+
+var errPicture = errors.New("the picture of $formatNumber is not valid")
+
+func badPicture(why string) error { return fmt.Errorf("%w: it %s", errPicture, why) }
+
+func (f *numberFormat) validate(p *subPicture) error {
+	digits := func(s string) int { return countFunc(s, f.isDigit) }
+	optional := string(f.digit)
+	bad := badPicture
+	switch decimal := strings.Index(p.text, f.decimal); {
+	case strings.Count(p.text, f.decimal) > 1:
+		return bad("has two decimal separators")
+	case strings.Count(p.text, f.percent) > 1 || strings.Count(p.text, f.perMille) > 1:
+		return bad("has two percent signs")
+	case strings.Contains(p.text, f.percent) && strings.Contains(p.text, f.perMille):
+		return bad("has both percent and per mille")
+	case strings.HasPrefix(p.Suffix, f.exponent):
+		return bad("has an exponent without digits")
+	case p.hasExponent && p.Prefix != "":
+		return bad("has a prefix and an exponent")
+	case digits(p.integer+p.fraction) == 0 && !strings.Contains(p.integer+p.fraction, optional):
+		return bad("has no digit: use 0 and #")
+	case strings.IndexFunc(p.active, func(r rune) bool { return !f.isActive(r) }) >= 0:
+		return bad("has other characters between its digits")
+	case decimal >= 0 && (strings.HasSuffix(p.text[:decimal], f.grouping) || strings.HasPrefix(p.text[decimal+len(f.decimal):], f.grouping)):
+		return bad("has a grouping separator next to the decimal separator")
+	case decimal < 0 && strings.HasSuffix(p.integer, f.grouping):
+		return bad("has a grouping separator at the end of the integer part")
+	case strings.Contains(p.text, f.grouping+f.grouping):
+		return bad("has two grouping separators side by side")
+	}
+	if i := strings.Index(p.integer, optional); i >= 0 && digits(p.integer[:i]) > 0 {
+		return bad("has # after 0 in the integer part")
+	}
+	if i := strings.LastIndex(p.fraction, optional); i >= 0 && digits(p.fraction[i:]) > 0 {
+		return bad("has 0 after # in the fraction")
+	}
+	if p.hasExponent && (p.exponent == "" || digits(p.exponent) != utf8.RuneCountInString(p.exponent)) {
+		return bad("has an exponent that is not made of 0")
+	}
+	if p.hasExponent && (strings.Contains(p.text, f.percent) || strings.Contains(p.text, f.perMille)) {
+		return bad("has an exponent and a percent sign")
+	}
+	return nil
+}
+
+func countFunc(s string, is func(rune) bool) int {
+	n := 0
+	for _, r := range s {
+		n += value.Count(is(r))
+	}
+	return n
+}
+
+func (f *numberFormat) analyse(p *subPicture) {
+	anyDigit := func(r rune) bool { return f.isDigit(r) || r == f.digit }
+	for i := 0; i < len(p.integer); i++ {
+		if strings.HasPrefix(p.integer[i:], f.grouping) {
+			p.groups = append(p.groups, countFunc(p.integer[i:], anyDigit))
+		}
+	}
+	for i := 0; i < len(p.fraction); i++ {
+		if strings.HasPrefix(p.fraction[i:], f.grouping) {
+			p.fractionGroups = append(p.fractionGroups, countFunc(p.fraction[:i], anyDigit))
+		}
+	}
+	p.groupingEvery = everySame(p.groups)
+	p.minInteger = countFunc(p.integer, f.isDigit)
+	p.scale = p.minInteger
+	p.minFraction = countFunc(p.fraction, f.isDigit)
+	p.maxFraction = countFunc(p.fraction, anyDigit)
+	if p.minInteger == 0 && p.maxFraction == 0 {
+		if p.hasExponent {
+			p.minFraction, p.maxFraction = 1, 1
+		} else {
+			p.minInteger = 1
+		}
+	}
+	if p.hasExponent && p.minInteger == 0 && strings.ContainsRune(p.integer, f.digit) {
+		p.minInteger = 1
+	}
+	if p.minInteger == 0 && p.minFraction == 0 {
+		p.minFraction = 1
+	}
+	p.minExponent = countFunc(p.exponent, f.isDigit)
+}
+
+func everySame(positions []int) int {
+	distance := 0
+	for _, position := range positions {
+		distance = gcd(distance, position)
+	}
+	return evenly(distance, len(positions), func(n int) bool {
+		for _, position := range positions {
+			if position == n {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// Choose gives the sub-picture for a number, and the sign to put before it.
+func (f *numberFormat) Choose(picture string, negative bool) (*subPicture, string, error) {
+	texts := strings.Split(picture, f.pattern)
+	if len(texts) > 2 {
+		return nil, "", badPicture("has more than two parts")
+	}
+	var parts []*subPicture
+	for _, text := range texts {
+		p, err := f.parse(text)
+		if err != nil {
+			return nil, "", err
+		}
+		parts = append(parts, p)
+	}
+	switch {
+	case !negative:
+		return parts[0], "", nil
+	case len(parts) == 2:
+		return parts[1], "", nil
+	}
+	return parts[0], f.minus, nil
+}
+
+func (f *numberFormat) Format(p *subPicture, x float64) (string, error) {
+	switch {
+	case strings.Contains(p.text, f.percent):
+		x *= 100
+	case strings.Contains(p.text, f.perMille):
+		x *= 1000
+	}
+	exponent := 0
+	if p.hasExponent {
+		x, exponent = scaled(x, p.scale)
+	}
+	if math.Abs(x) >= 1e21 {
+		return "", errors.New("the number is too large to be written with a picture")
+	}
+	rounded, err := value.RoundTo(x, float64(p.maxFraction))
+	if err != nil {
+		return "", err
+	}
+	text := f.mantissa(p, math.Abs(rounded.(float64)))
+	if p.hasExponent {
+		digits := f.localise(strconv.Itoa(int(math.Abs(float64(exponent)))))
+		if missing := p.minExponent - utf8.RuneCountInString(digits); missing > 0 {
+			digits = strings.Repeat(string(f.zero), missing) + digits
+		}
+		sign := ""
+		if exponent < 0 {
+			sign = f.minus
+		}
+		text += f.exponent + sign + digits
+	}
+	return text, nil
+}
+
+// scaled takes a number to between 10^(scale-1) and 10^scale. Zero is left alone.
+func scaled(x float64, scale int) (float64, int) {
+	exponent := 0
+	if x == 0 {
+		return 0, 0
+	}
+	most, least := math.Pow10(scale), math.Pow10(scale-1)
+	for math.Abs(x) < least {
+		x *= 10
+		exponent--
+	}
+	for math.Abs(x) > most {
+		x /= 10
+		exponent++
+	}
+	return x, exponent
+}
+
+func (f *numberFormat) localise(digits string) string {
+	if f.zero == '0' {
+		return digits
+	}
+	return strings.Map(func(r rune) rune { return r - '0' + f.zero }, digits)
+}
+
+// mantissa writes a number that is not negative, with its separators.
+func (f *numberFormat) mantissa(p *subPicture, x float64) string {
+	integer, fraction, _ := strings.Cut(strconv.FormatFloat(x, 'f', p.maxFraction, 64), ".")
+	integer = padLeft(strings.TrimLeft(integer, "0"), p.minInteger)
+	fraction = strings.TrimRight(fraction, "0")
+	if n := p.minFraction - len(fraction); n > 0 {
+		fraction += strings.Repeat("0", n)
+	}
+	text := f.groupInteger(p, integer)
+	if fraction == "" || !strings.Contains(p.text, f.decimal) {
+		return text
+	}
+	return text + f.decimal + f.groupFraction(p, fraction)
+}
+
+func padLeft(digits string, width int) string {
+	if n := width - len(digits); n > 0 {
+		return strings.Repeat("0", n) + digits
+	}
+	return digits
+}
+
+func (f *numberFormat) groupInteger(p *subPicture, digits string) string {
+	var b strings.Builder
+	for i := range digits {
+		if i > 0 && p.separatesBefore(len(digits)-i) {
+			b.WriteString(f.grouping)
+		}
+		b.WriteString(f.localise(digits[i : i+1]))
+	}
+	return b.String()
+}
+
+// separatesBefore tells whether a separator stands before the last n digits.
+func (p *subPicture) separatesBefore(n int) bool {
+	if p.groupingEvery > 0 {
+		return n%p.groupingEvery == 0
+	}
+	for _, position := range p.groups {
+		if position == n {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *numberFormat) groupFraction(p *subPicture, digits string) string {
+	var b strings.Builder
+	for i := range digits {
+		for _, position := range p.fractionGroups {
+			if position == i && i > 0 {
+				b.WriteString(f.grouping)
+			}
+		}
+		b.WriteString(f.localise(digits[i : i+1]))
+	}
+	return b.String()
+}

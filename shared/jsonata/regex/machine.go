@@ -1,0 +1,197 @@
+package regex
+
+import (
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+
+	"commerce-segment/shared/jsonata/value"
+)
+
+// machine runs the program of a regular expression: it follows all the ways through
+// it at once, one character of the text after the other. So the time is bounded by the
+// size of the program times the length of the text. It does what the engine of
+// package regexp does, but for the line ends, which are those of JavaScript.
+type machine struct {
+	program   *syntax.Prog
+	now, then threads
+	at        []int // the offsets of the thread that is being followed
+	steps     int   // not yet paid for
+}
+
+// threads are the instructions that have been reached at a place of the text, the
+// preferred ones first, each with the offsets of the groups on the way to it.
+type threads struct {
+	instructions []uint32
+	offsets      []int
+	index        []uint32 // by instruction, where it is in instructions, if at all
+}
+
+func newThreads(size, groups int) threads {
+	return threads{instructions: make([]uint32, 0, size), offsets: make([]int, size*groups), index: make([]uint32, size)}
+}
+
+// reach adds an instruction, unless it is there already.
+func (t *threads) reach(pc uint32) (i int, added bool) {
+	if i := t.index[pc]; int(i) < len(t.instructions) && t.instructions[i] == pc {
+		return 0, false
+	}
+	i = len(t.instructions)
+	t.index[pc] = uint32(i)
+	t.instructions = append(t.instructions, pc)
+	return i, true
+}
+
+// machine gives the machine of a regular expression for this evaluation.
+func (r *Regex) machine(st *value.State) (*machine, error) {
+	if m, ok := st.Kept[r].(*machine); ok {
+		return m, nil
+	}
+	size, offsets := len(r.program.Inst), 2*(r.groups+1)
+	if err := st.Allocate(2 * size * (8 + 8*offsets)); err != nil {
+		return nil, err
+	}
+	m := &machine{program: r.program, now: newThreads(size, offsets), then: newThreads(size, offsets), at: make([]int, offsets)}
+	st.Keep(r, m)
+	return m, nil
+}
+
+// find gives the first match from a place on, as the byte offsets of it and of its
+// groups; nil if there is none.
+func (r *Regex) find(st *value.State, text string, pos int) ([]int, error) {
+	m, err := r.machine(st)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Collect(len(m.at)); err != nil {
+		return nil, err
+	}
+	m.now.instructions = m.now.instructions[:0]
+	var match []int
+	here := spotIn(text, pos)
+	for {
+		if match == nil {
+			if r.anchored && here.pos > 0 && len(m.now.instructions) == 0 {
+				return nil, m.pay(st, 0)
+			}
+			if len(m.now.instructions) == 0 && r.prefix != "" {
+				skip := strings.Index(text[here.pos:], r.prefix)
+				if skip < 0 {
+					return nil, m.pay(st, len(text)-here.pos)
+				}
+				m.steps += skip / 8
+				here = spotIn(text, here.pos+skip)
+			}
+			m.begin(here)
+		}
+		next := spotIn(text, here.pos+here.size)
+		match = m.step(match, here, next)
+		if here.size == 0 || match != nil && len(m.then.instructions) == 0 {
+			return match, m.pay(st, 0)
+		}
+		here = next
+		m.now, m.then = m.then, m.now
+		if m.steps++; m.steps >= 4096 {
+			if err := m.pay(st, 0); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// spot is a place in a text: what is true there, and the character that follows.
+type spot struct {
+	pos    int
+	around syntax.EmptyOp
+	after  rune // -1 at the end
+	size   int
+}
+
+func spotIn(text string, pos int) spot {
+	p := spot{pos: pos, after: -1}
+	before := rune(-1)
+	if pos > 0 {
+		before, _ = utf8.DecodeLastRuneInString(text[:pos])
+	}
+	if pos < len(text) {
+		p.after, p.size = utf8.DecodeRuneInString(text[pos:])
+	}
+	p.around = syntax.EmptyOpContext(before, p.after)
+	if isLineEnd(before) {
+		p.around |= syntax.EmptyBeginLine
+	}
+	if isLineEnd(p.after) {
+		p.around |= syntax.EmptyEndLine
+	}
+	return p
+}
+
+// isLineEnd knows the LineTerminator of ECMA-262.
+func isLineEnd(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' }
+
+// pay pays for the steps so far, and for a search through so many bytes.
+func (m *machine) pay(st *value.State, bytes int) error {
+	units := m.steps/5 + bytes/64
+	m.steps = 0
+	return st.Spend(units)
+}
+
+// begin adds a thread for a match that begins here, which is the least preferred.
+func (m *machine) begin(here spot) {
+	for i := range m.at {
+		m.at[i] = -1
+	}
+	m.at[0] = here.pos
+	m.follow(&m.now, uint32(m.program.Start), here)
+}
+
+// step takes the threads over a character. It gives the match, if one ends before it
+// that is preferred to the one before.
+func (m *machine) step(match []int, here, next spot) []int {
+	m.then.instructions = m.then.instructions[:0]
+	for i, pc := range m.now.instructions {
+		switch instruction := &m.program.Inst[pc]; instruction.Op {
+		case syntax.InstMatch:
+			match = append(match[:0], m.now.of(i, len(m.at))...)
+			match[1] = here.pos
+			return match // the other threads are less preferred
+		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+			if here.size > 0 && instruction.MatchRune(here.after) {
+				copy(m.at, m.now.of(i, len(m.at)))
+				m.follow(&m.then, instruction.Out, next)
+			}
+		}
+	}
+	return match
+}
+
+// of gives the offsets of a thread.
+func (t *threads) of(i, size int) []int { return t.offsets[i*size : (i+1)*size] }
+
+// follow goes from an instruction on as far as it takes no character.
+func (m *machine) follow(to *threads, pc uint32, here spot) {
+	i, added := to.reach(pc)
+	if !added {
+		return
+	}
+	m.steps++
+	switch instruction := &m.program.Inst[pc]; instruction.Op {
+	case syntax.InstAlt, syntax.InstAltMatch:
+		m.follow(to, instruction.Out, here)
+		m.follow(to, instruction.Arg, here)
+	case syntax.InstNop:
+		m.follow(to, instruction.Out, here)
+	case syntax.InstEmptyWidth:
+		if syntax.EmptyOp(instruction.Arg)&^here.around == 0 {
+			m.follow(to, instruction.Out, here)
+		}
+	case syntax.InstCapture:
+		was := m.at[instruction.Arg]
+		m.at[instruction.Arg] = here.pos
+		m.follow(to, instruction.Out, here)
+		m.at[instruction.Arg] = was
+	case syntax.InstFail:
+	default:
+		copy(to.of(i, len(m.at)), m.at)
+	}
+}

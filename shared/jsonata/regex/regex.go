@@ -1,0 +1,311 @@
+// Package regex has the regular expressions of JavaScript, as far as they take time in
+// proportion to the text. It translates, compiles and searches them. It knows no
+// functions that use them.
+package regex
+
+import (
+	lex "commerce-segment/shared/jsonata/syntax"
+
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"commerce-segment/shared/jsonata/value"
+)
+
+// Regex is a regular expression literal: a function that finds the matches in a
+// text. It takes linear time whatever the expression (see machine); in return it has
+// no lookaround and no back references, which are refused.
+type Regex struct {
+	program *syntax.Prog
+	groups  int
+	// prefix is what each match begins with; empty if that differs.
+	prefix string
+	// anchored: a match can begin at the beginning of the text only.
+	anchored bool
+	// Cost is the size of the program.
+	Cost int
+}
+
+// newRegex translates a JavaScript regular expression.
+func New(source, flags string) (*Regex, error) {
+	t := &regexTranslator{source: source, folds: strings.Contains(flags, "i")}
+	translated, err := t.translate()
+	if err != nil {
+		return nil, fmt.Errorf("the regular expression %s: %w", shortened(source), err)
+	}
+	if strings.Contains(flags, "m") {
+		translated = "(?m)" + translated
+	}
+	tree, err := syntax.Parse(translated, syntax.Perl)
+	if err != nil {
+		return nil, fmt.Errorf("the regular expression %s is not valid: %w", shortened(source), err)
+	}
+	if skipsGroup(tree, false, false) {
+		return nil, fmt.Errorf("the regular expression %s has a group (…) that a repetition may skip; what it holds then differs between engines: write (?:…) for it, or repeat without it", shortened(source))
+	}
+	r := &Regex{groups: tree.MaxCap()}
+	if r.groups > maxGroups {
+		return nil, fmt.Errorf("the regular expression %s has more than %d groups: write (?:…) for those that nothing refers to", shortened(source), maxGroups)
+	}
+	if r.Cost = programSize(tree); r.Cost > maxRegex {
+		return nil, fmt.Errorf("the regular expression %s is too large: repeat less, as in {1,100}, or write + or * and look at $length", shortened(source))
+	}
+	if r.program, err = syntax.Compile(tree.Simplify()); err != nil {
+		return nil, err
+	}
+	r.prefix, _ = r.program.Prefix()
+	r.anchored = r.program.StartCond()&syntax.EmptyBeginText != 0
+	return r, nil
+}
+
+// What a regular expression may take, in instructions of its program. An instruction
+// takes about 100 bytes, and some nanoseconds for each character of a text.
+const (
+	maxRegex   = 2_000
+	MaxRegexes = 20_000 // all of a template
+	maxGroups  = 99
+)
+
+// programSize is about how many instructions a regular expression takes. It does
+// not count beyond what is too much.
+func programSize(re *syntax.Regexp) int {
+	size := 1 + len(re.Rune)/8
+	switch re.Op {
+	case syntax.OpLiteral:
+		size = len(re.Rune)
+	case syntax.OpRepeat:
+		size = 0
+	}
+	for _, sub := range re.Sub {
+		size = min(size+programSize(sub), 2*maxRegex)
+	}
+	if re.Op == syntax.OpRepeat {
+		size *= max(1, re.Min, re.Max)
+	}
+	return min(size+value.Count(re.Op == syntax.OpCapture), 2*maxRegex)
+}
+
+// shortened quotes a regular expression of which there may be much.
+func shortened(source string) string {
+	const most = 60
+	if len(source) <= most {
+		return "/" + source + "/"
+	}
+	return "/" + strings.ToValidUTF8(source[:most], "") + "…"
+}
+
+// skipsGroup finds a group within a repetition that some round of it may skip.
+// JavaScript then empties the group, Go keeps what an earlier round put there.
+func skipsGroup(re *syntax.Regexp, repeated, optional bool) bool {
+	switch re.Op {
+	case syntax.OpCapture:
+		if repeated && optional {
+			return true
+		}
+	case syntax.OpStar, syntax.OpPlus:
+		optional = repeated && (optional || re.Op == syntax.OpStar)
+		repeated = true
+	case syntax.OpRepeat:
+		optional = repeated && (optional || re.Min == 0)
+		repeated = repeated || re.Max != 1
+	case syntax.OpQuest, syntax.OpAlternate:
+		optional = repeated
+	}
+	for _, sub := range re.Sub {
+		if skipsGroup(sub, repeated, optional) {
+			return true
+		}
+	}
+	return false
+}
+
+// regexTranslator writes a JavaScript expression (without the u flag) in Go's
+// syntax. Sources: ECMA-262 "RegExp patterns" and its annex B; Go's regexp/syntax.
+type regexTranslator struct {
+	source string
+	folds  bool // upper and lower case are the same
+	pos    int
+	out    []byte
+}
+
+const (
+	// whitespaceClass is \s: ECMA-262 WhiteSpace and LineTerminator.
+	whitespaceClass = `\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
+	// notWhitespaceClass is \S.
+	notWhitespaceClass = `\x00-\x08\x0e-\x1f!-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`
+)
+
+func (t *regexTranslator) translate() (string, error) {
+	for t.pos < len(t.source) {
+		if err := t.next(); err != nil {
+			return "", err
+		}
+	}
+	return string(t.out), nil
+}
+
+func (t *regexTranslator) next() error {
+	c := t.source[t.pos]
+	switch c {
+	case '\\':
+		return t.escape(false)
+	case '[':
+		return t.class()
+	case '(':
+		return t.group()
+	case '.':
+		t.write(`[^\n\r\x{2028}\x{2029}]`)
+	default:
+		r, size := utf8.DecodeRuneInString(t.source[t.pos:])
+		t.character(r, string(r))
+		t.pos += size - 1
+	}
+	t.pos++
+	return nil
+}
+
+func (t *regexTranslator) write(s string) { t.out = append(t.out, s...) }
+
+// character writes a character that stands for itself outside a class, and those that
+// the flag i takes for the same.
+func (t *regexTranslator) character(r rune, written string) {
+	if t.folds && folds()[r] != nil {
+		written = classOf(folds()[r])
+	}
+	t.write(written)
+}
+
+func (t *regexTranslator) group() error {
+	rest := t.source[t.pos:]
+	switch {
+	case !strings.HasPrefix(rest, "(?"), strings.HasPrefix(rest, "(?:"):
+	case strings.HasPrefix(rest, "(?<") && !strings.HasPrefix(rest, "(?<=") && !strings.HasPrefix(rest, "(?<!"):
+		name, _, _ := strings.Cut(rest, ">")
+		t.write(name)
+		t.pos += len(name)
+		return nil
+	default:
+		return errors.New("lookahead and lookbehind, as in (?=…), are not supported: match more and use $replace or $substringBefore")
+	}
+	t.write(`(`)
+	t.pos++
+	return nil
+}
+
+func (t *regexTranslator) class() error {
+	rest := t.source[t.pos:]
+	switch {
+	case strings.HasPrefix(rest, "[]"):
+		return errors.New("[] matches nothing: write the characters in it")
+	case strings.HasPrefix(rest, "[^]"):
+		t.write(`(?s:.)`)
+		t.pos += 3
+		return nil
+	}
+	t.write(`[`)
+	t.pos++
+	if strings.HasPrefix(rest, "[^") {
+		t.write(`^`)
+		t.pos++
+	}
+	body := len(t.out)
+	for t.pos < len(t.source) {
+		switch c := t.source[t.pos]; c {
+		case ']':
+			if t.folds {
+				t.out = append(t.out[:body], folded(string(t.out[body:]))...)
+			}
+			t.write(`]`)
+			t.pos++
+			return nil
+		case '\\':
+			if err := t.escape(true); err != nil {
+				return err
+			}
+			continue
+		case '[':
+			t.write(`\[`)
+		default:
+			t.out = append(t.out, c)
+		}
+		t.pos++
+	}
+	return errors.New("a [ is not closed")
+}
+
+func (t *regexTranslator) escape(inClass bool) error {
+	if t.pos+1 >= len(t.source) {
+		return errors.New("it ends in a backslash")
+	}
+	c, size := utf8.DecodeRuneInString(t.source[t.pos+1:])
+	switch {
+	case c == 's':
+		t.whitespace(whitespaceClass, inClass)
+	case c == 'S':
+		t.whitespace(notWhitespaceClass, inClass)
+	case c == 'b' && inClass:
+		t.write(`\x08`)
+	case strings.ContainsRune("dDwWbBtnvfr", c) && (c != 'B' || !inClass):
+		t.write(`\` + string(c))
+	case c == 'x' || c == 'u':
+		return t.codeUnit(c, inClass)
+	case c == '0' && (t.pos+2 == len(t.source) || t.source[t.pos+2] < '0' || t.source[t.pos+2] > '9'):
+		t.write(`\x00`)
+	case c >= '0' && c <= '9' || c == 'k':
+		return errors.New(`a back reference such as \1 is not supported`)
+	case c == 'p' || c == 'P' || c == 'c':
+		return fmt.Errorf(`\%c is not supported: list the characters in […]`, c)
+	case c == '-' || c == '^':
+		t.write(`\` + string(c))
+	case inClass:
+		t.write(regexp.QuoteMeta(string(c)))
+	default:
+		t.character(c, regexp.QuoteMeta(string(c)))
+	}
+	t.pos += 1 + size
+	return nil
+}
+
+func (t *regexTranslator) whitespace(class string, inClass bool) {
+	if inClass {
+		t.write(class)
+		return
+	}
+	t.write("[" + class + "]")
+}
+
+// codeUnit translates \xHH and \uHHHH, also two of the latter that make one
+// character.
+func (t *regexTranslator) codeUnit(c rune, inClass bool) error {
+	s, size, ok := t.source[t.pos+2:], 0, false
+	var r rune
+	if c == 'x' && len(s) >= 2 {
+		r, ok = lex.Hex4("00" + s[:2])
+		size = 2
+	} else if c == 'u' {
+		r, ok = lex.Hex4(s)
+		size = 4
+	}
+	if !ok {
+		return fmt.Errorf(`\%c must be followed by %s hexadecimal digits`, c, map[rune]string{'x': "two", 'u': "four"}[c])
+	}
+	if utf16.IsSurrogate(r) {
+		full, taken, problem := lex.Unescape(t.source[t.pos+1:])
+		if problem != "" {
+			return errors.New(problem)
+		}
+		r, size = full, taken-1
+	}
+	if written := fmt.Sprintf(`\x{%x}`, r); inClass {
+		t.write(written)
+	} else {
+		t.character(r, written)
+	}
+	t.pos += 2 + size
+	return nil
+}

@@ -1,0 +1,390 @@
+package syntax
+
+import "commerce-segment/shared/jsonata/fault"
+
+// maxSource and maxSourceNesting bound a template, so that neither its parser nor
+// the library's can run out of stack. Parameter Store holds 8 KB at most.
+const (
+	MaxSource        = 64 << 10
+	MaxSourceNesting = 250
+)
+
+// power is how tightly the operators bind, from the reference implementation.
+var power = map[string]int{
+	"[": 80, "(": 80, "@": 80, "#": 80,
+	".": 75, "{": 70,
+	"*": 60, "/": 60, "%": 60,
+	"+": 50, "-": 50, "&": 50,
+	"=": 40, "<": 40, ">": 40, "!=": 40, "<=": 40, ">=": 40, "~>": 40, "in": 40, "^": 40, "?:": 40, "??": 40,
+	"and": 30, "or": 25, "?": 20, ":=": 10,
+}
+
+const negatePower = 70
+
+// parser turns a template into nodes by operator precedence (Pratt's algorithm).
+// Problems travel as panics of *fault up to parse.
+type parser struct {
+	lexer lexer
+	token token
+	depth int
+	known
+}
+
+// known is what the parser knows of a template in addition to its nodes.
+type known struct {
+	Literals map[string]bool // the texts that it has literally
+	Fields   map[string]bool // the names of fields that it reads
+}
+
+func Parse(source string) (n *Node, k known, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			f, ok := r.(*fault.Fault)
+			if !ok {
+				panic(r)
+			}
+			n, k, err = nil, known{}, f
+		}
+	}()
+	p := &parser{lexer: lexer{source: source, line: 1}, known: known{Literals: map[string]bool{}, Fields: map[string]bool{}}}
+	p.advance(false)
+	if p.token.kind == tokenEnd {
+		p.fail("the template is empty: to send nothing, write null")
+	}
+	n = p.expression(0)
+	if p.token.kind != tokenEnd {
+		p.fail("unexpected %s: is an operator, a comma or a bracket missing before it?", p.token)
+	}
+	return n, p.known, nil
+}
+
+func (p *parser) fail(format string, args ...any) {
+	panic(fault.Newf(p.token.line, format, args...))
+}
+
+func (p *parser) advance(afterOperand bool) {
+	t, err := p.lexer.next(afterOperand)
+	if err != nil {
+		panic(err)
+	}
+	p.token = t
+}
+
+func (p *parser) expect(operator string, afterOperand bool) {
+	if !p.token.is(operator) {
+		p.fail("expected %s, found %s", operator, p.token)
+	}
+	p.advance(afterOperand)
+}
+
+// expression reads an expression whose operators bind tighter than min.
+func (p *parser) expression(min int) *Node {
+	if p.depth++; p.depth > MaxSourceNesting {
+		p.fail("expressions are nested more than %d deep: name parts of it with := in a block", MaxSourceNesting)
+	}
+	defer func() { p.depth-- }()
+
+	t := p.token
+	p.advance(true)
+	left := p.prefix(t)
+	for chain := 0; p.token.kind == tokenOperator && min < power[p.token.text]; chain++ {
+		if chain > MaxSourceNesting {
+			p.fail("one expression chains more than %d operators: name parts of it with := in a block", MaxSourceNesting)
+		}
+		t = p.token
+		p.advance(false)
+		left = p.infix(t, left)
+	}
+	return left
+}
+
+func (p *parser) prefix(t token) *Node {
+	n := &Node{Line: t.line, Text: t.text, Number: t.number, Flags: t.flags}
+	switch t.kind {
+	case tokenName:
+		n.Kind = KindName
+		if t.text != "function" {
+			p.Fields[t.text] = true
+		}
+	case tokenVariable:
+		if t.text == "eval" {
+			panic(fault.Newf(t.line, "$eval is refused: it would run a text, which may come from a shopper, as a template. Write the expression itself, or choose between several with ? and :"))
+		}
+		n.Kind = KindVariable
+	case tokenString:
+		n.Kind = KindString
+		p.Literals[t.text] = true
+	case tokenNumber:
+		n.Kind = KindNumber
+	case tokenLiteral:
+		n.Kind = KindLiteral
+	case tokenRegex:
+		n.Kind = KindRegex
+	case tokenOperator:
+		return p.prefixOperator(t, n)
+	default:
+		p.fail("the template ends where a value is expected")
+	}
+	return n
+}
+
+func (p *parser) prefixOperator(t token, n *Node) *Node {
+	switch t.text {
+	case "and", "or", "in":
+		n.Kind = KindName
+	case "*":
+		n.Kind = KindWildcard
+	case "**":
+		n.Kind = KindDescendants
+	case "%":
+		n.Kind = KindParent
+	case "-":
+		n.Kind, n.Left = KindNegate, p.expression(negatePower)
+	case "(":
+		n.Kind, n.List = KindBlock, p.block()
+	case "[":
+		n.Kind, n.List = KindArray, p.items()
+	case "{":
+		n.Kind, n.Pairs = KindObject, p.object()
+	case "|":
+		n.Kind, n.List = KindTransform, p.transform()
+	default:
+		panic(fault.Newf(t.line, "unexpected %s: a value is expected here", t.text))
+	}
+	return n
+}
+
+func (p *parser) block() []*Node {
+	var list []*Node
+	for !p.token.is(")") {
+		list = append(list, p.expression(0))
+		if !p.token.is(";") {
+			break
+		}
+		p.advance(false)
+	}
+	p.expect(")", true)
+	return list
+}
+
+func (p *parser) items() []*Node {
+	var list []*Node
+	for !p.token.is("]") {
+		item := p.expression(0)
+		if p.token.is("..") {
+			n := &Node{Kind: KindBinary, Text: "..", Line: p.token.line, Left: item}
+			p.advance(false)
+			n.Right = p.expression(0)
+			item = n
+		}
+		list = append(list, item)
+		if !p.comma("]") {
+			break
+		}
+	}
+	p.expect("]", true)
+	return list
+}
+
+// comma moves over a comma, after which something must follow.
+func (p *parser) comma(closing string) bool {
+	if !p.token.is(",") {
+		return false
+	}
+	p.advance(false)
+	if p.token.is(closing) {
+		p.fail("a comma before %s: remove it", closing)
+	}
+	return true
+}
+
+func (p *parser) object() [][2]*Node {
+	var pairs [][2]*Node
+	for !p.token.is("}") {
+		key := p.expression(0)
+		p.expect(":", false)
+		pairs = append(pairs, [2]*Node{key, p.expression(0)})
+		if !p.comma("}") {
+			break
+		}
+	}
+	p.expect("}", true)
+	return pairs
+}
+
+func (p *parser) transform() []*Node {
+	list := []*Node{p.expression(0)}
+	p.expect("|", false)
+	list = append(list, p.expression(0))
+	if p.token.is(",") {
+		p.advance(false)
+		list = append(list, p.expression(0))
+	}
+	p.expect("|", false)
+	return list
+}
+
+func (p *parser) infix(t token, left *Node) *Node {
+	n := &Node{Line: t.line, Text: t.text, Left: left}
+	switch t.text {
+	case ".":
+		n.Kind = kindDot
+	case "@", "#":
+		return p.bindStep(n)
+	case "(":
+		return p.call(n)
+	case "[":
+		return p.predicate(n)
+	case "{":
+		n.Kind = kindGroup
+		n.Right = &Node{Kind: KindObject, Line: t.line, Pairs: p.object()}
+		return n
+	case "^":
+		n.Kind, n.Terms = kindOrderBy, p.sortTerms()
+		return n
+	case ":=":
+		return p.bind(n)
+	case "?":
+		return p.condition(n)
+	case "??", "?:":
+		n.Kind = KindCoalesce
+		if t.text == "?:" {
+			n.Kind = KindDefault
+		}
+		n.Right = p.expression(0)
+		return n
+	case "~>":
+		n.Kind = KindApply
+	default:
+		n.Kind = KindBinary
+	}
+	n.Right = p.expression(power[t.text])
+	return n
+}
+
+func (p *parser) bindStep(n *Node) *Node {
+	n.Kind = kindFocus
+	if n.Text == "#" {
+		n.Kind = kindIndex
+	}
+	n.Right = p.expression(power[n.Text])
+	if n.Right.Kind != KindVariable {
+		panic(fault.Newf(n.Line, "%s must be followed by a variable, as in %s$v", n.Text, n.Text))
+	}
+	return n
+}
+
+func (p *parser) bind(n *Node) *Node {
+	n.Kind = KindBind
+	if n.Left.Kind != KindVariable {
+		panic(fault.Newf(n.Line, "the left side of := must be a variable, as in $v := 1"))
+	}
+	n.Right = p.expression(power[":="] - 1)
+	return n
+}
+
+func (p *parser) condition(n *Node) *Node {
+	n.Kind = KindCondition
+	n.List = []*Node{p.expression(0)}
+	if p.token.is(":") {
+		p.advance(false)
+		n.List = append(n.List, p.expression(0))
+	}
+	return n
+}
+
+func (p *parser) predicate(n *Node) *Node {
+	if !p.token.is("]") {
+		n.Kind, n.Right = kindPredicate, p.expression(0)
+		p.expect("]", true)
+		return n
+	}
+	step := n.Left
+	for step.Kind == kindPredicate {
+		step = step.Left
+	}
+	step.Keep = true
+	p.advance(true)
+	return n.Left
+}
+
+func (p *parser) sortTerms() []sortTerm {
+	p.expect("(", false)
+	var terms []sortTerm
+	for {
+		var term sortTerm
+		if p.token.is("<") || p.token.is(">") {
+			term.Descending = p.token.is(">")
+			p.advance(false)
+		}
+		term.Expr = p.expression(0)
+		terms = append(terms, term)
+		if !p.comma(")") {
+			break
+		}
+	}
+	p.expect(")", true)
+	return terms
+}
+
+func (p *parser) call(n *Node) *Node {
+	n.Kind = KindCall
+	for !p.token.is(")") {
+		if p.token.is("?") {
+			n.Kind = KindPartial
+			n.List = append(n.List, &Node{Kind: KindPlaceholder, Line: p.token.line})
+			p.advance(false)
+		} else {
+			n.List = append(n.List, p.expression(0))
+		}
+		if !p.comma(")") {
+			break
+		}
+	}
+	p.expect(")", true)
+	if n.Left.Kind == KindName && (n.Left.Text == "function" || n.Left.Text == "λ") {
+		return p.lambda(n)
+	}
+	return n
+}
+
+func (p *parser) lambda(n *Node) *Node {
+	for _, param := range n.List {
+		if param.Kind != KindVariable {
+			panic(fault.Newf(n.Line, "the parameters of a function must be variables, as in function($a, $b){ $a + $b }"))
+		}
+	}
+	n.Kind = KindLambda
+	if p.token.is("<") {
+		n.Signature = p.signature()
+	}
+	p.expect("{", false)
+	n.Left = p.expression(0)
+	p.expect("}", true)
+	return n
+}
+
+// signature reads <...> after the parameters of a lambda. It is written in the
+// characters of other tokens, so it stays a text.
+func (p *parser) signature() string {
+	line, start := p.token.line, p.lexer.pos
+	depth := 1
+	for end := start; end < len(p.lexer.source); end++ {
+		switch p.lexer.source[end] {
+		case '<':
+			depth++
+		case '>':
+			depth--
+		case '{':
+			end = len(p.lexer.source)
+			continue
+		}
+		if depth == 0 {
+			text := "<" + p.lexer.source[start:end+1]
+			p.lexer.advance(end + 1 - start)
+			p.advance(false)
+			return text
+		}
+	}
+	panic(fault.Newf(line, "the signature of the function has no end: close it with >"))
+}

@@ -1,0 +1,173 @@
+package value
+
+import "errors"
+
+// Equal compares two values as = does, by content.
+func Equal(st *State, a, b any) (bool, error) { return equalAt(st, a, b, 0) }
+
+func equalAt(st *State, a, b any, level int) (bool, error) {
+	switch a := a.(type) {
+	case *Array:
+		b, ok := b.(*Array)
+		if !ok || len(a.Items) != len(b.Items) {
+			return false, nil
+		}
+		if a == b {
+			return true, nil
+		}
+		return equalItems(st, a.Items, b.Items, level)
+	case *Object:
+		b, ok := b.(*Object)
+		if !ok || len(a.Fields) != len(b.Fields) {
+			return false, nil
+		}
+		if a == b {
+			return true, nil
+		}
+		return equalFields(st, a, b, level)
+	}
+	return Same(st, a, b)
+}
+
+func equalItems(st *State, a, b []any, level int) (bool, error) {
+	if err := st.Descend(level, len(a)); err != nil {
+		return false, err
+	}
+	for i := range a {
+		if yes, err := equalAt(st, a[i], b[i], level+1); !yes || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func equalFields(st *State, a, b *Object, level int) (bool, error) {
+	if err := st.Descend(level, len(a.Fields)); err != nil {
+		return false, err
+	}
+	for k, v := range a.Fields {
+		other, ok := b.Fields[k]
+		if !ok {
+			return false, nil
+		}
+		if yes, err := equalAt(st, v, other, level+1); !yes || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Same compares two values that are not both lists or both objects: simple values
+// by content, everything else by identity.
+func Same(st *State, a, b any) (bool, error) {
+	s, sOK := a.(string)
+	t, tOK := b.(string)
+	if sOK && tOK {
+		if len(s) != len(t) {
+			return false, nil
+		}
+		return s == t, st.Spend(len(s) / 64)
+	}
+	x, xOK := a.(Whole)
+	y, yOK := b.(Whole)
+	if xOK && yOK {
+		return x.digits == y.digits, nil
+	}
+	m, mOK := Number(a)
+	n, nOK := Number(b)
+	if mOK || nOK {
+		return mOK && nOK && m == n, nil
+	}
+	return a == b, nil
+}
+
+// lessString orders strings by their UTF-16 code units, as JavaScript does. Bytes
+// give the same order except for characters beyond the Basic Multilingual Plane:
+// UTF-16 writes them with surrogates, which come before U+E000 to U+FFFF.
+func lessString(a, b string) bool {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	if i == len(a) || i == len(b) {
+		return len(a) < len(b)
+	}
+	x, y := a[i], b[i]
+	if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
+		return x >= 0xF0
+	}
+	return x < y
+}
+
+// LessThan compares two numbers or two strings.
+func LessThan(st *State, a, b any) (bool, error) {
+	x, xOK := Number(a)
+	y, yOK := Number(b)
+	if xOK && yOK {
+		return x < y, nil
+	}
+	s, sOK := a.(string)
+	t, tOK := b.(string)
+	if !sOK || !tOK {
+		return false, ErrMixed
+	}
+	return lessString(s, t), st.Spend(min(len(s), len(t)) / 64)
+}
+
+func Comparable(v any) bool {
+	_, isNumber := Number(v)
+	_, isString := v.(string)
+	return isNumber || isString
+}
+
+var ErrMixed = errors.New("a number and a string")
+
+// MergeSort sorts stably. swap tells whether its second argument comes first.
+func MergeSort(st *State, items []any, swap func(a, b any) (bool, error)) ([]any, error) {
+	if len(items) <= 1 {
+		return items, nil
+	}
+	if err := st.Collect(len(items)); err != nil {
+		return nil, err
+	}
+	middle := len(items) / 2
+	left, err := MergeSort(st, items[:middle], swap)
+	if err != nil {
+		return nil, err
+	}
+	right, err := MergeSort(st, items[middle:], swap)
+	if err != nil {
+		return nil, err
+	}
+	merged := make([]any, 0, len(items))
+	for len(left) > 0 && len(right) > 0 {
+		second, err := swap(left[0], right[0])
+		if err != nil {
+			return nil, err
+		}
+		if second {
+			merged, right = append(merged, right[0]), right[1:]
+		} else {
+			merged, left = append(merged, left[0]), left[1:]
+		}
+	}
+	return append(append(merged, left...), right...), nil
+}
+
+func AllStrings(items []any) bool {
+	for _, item := range items {
+		if _, ok := item.(string); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func AllNumbers(items []any) bool {
+	for _, item := range items {
+		if _, ok := Number(item); !ok {
+			return false
+		}
+	}
+	return true
+}

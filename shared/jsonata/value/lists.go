@@ -1,0 +1,55 @@
+package value
+
+// Join appends values to one another: undefined adds nothing, a list its elements,
+// and one value alone stays itself.
+func Join(st *State, items []any) (any, error) {
+	var only any
+	some, size := 0, 0
+	for _, item := range items {
+		if item != nil {
+			only, some, size = item, some+1, size+len(Elements(item))
+		}
+	}
+	if some <= 1 {
+		return only, nil
+	}
+	if err := st.Collect(size); err != nil {
+		return nil, err
+	}
+	all := make([]any, 0, size)
+	for _, item := range items {
+		if item != nil {
+			all = append(all, Elements(item)...)
+		}
+	}
+	return NewList(all), nil
+}
+
+// Lookup finds the field of an object, or of the objects in a list.
+func Lookup(st *State, v any, name string, level int) (any, error) {
+	switch v := v.(type) {
+	case *Object:
+		return v.Get(name), nil
+	case *Array:
+		if err := st.Descend(level, len(v.Items)); err != nil {
+			return nil, err
+		}
+		result := NewSequence()
+		for _, item := range v.Items {
+			found, err := Lookup(st, item, name, level+1)
+			if err != nil {
+				return nil, err
+			}
+			if found == nil {
+				continue
+			}
+			more := Elements(found)
+			if err := st.Collect(len(more)); err != nil {
+				return nil, err
+			}
+			result.Items = append(result.Items, more...)
+		}
+		return result, nil
+	}
+	return nil, nil
+}

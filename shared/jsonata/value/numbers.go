@@ -1,0 +1,88 @@
+package value
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// RoundTo rounds half to even, at a decimal place; a negative precision rounds tens
+// or hundreds. The place is moved in the decimal text, because multiplying by a
+// power of ten would add noise.
+func RoundTo(f, precision float64) (any, error) {
+	if precision != math.Trunc(precision) || math.Abs(precision) > 400 {
+		return nil, errors.New("the precision of $round must be a whole number of places")
+	}
+	shifted, err := shift(f, int(precision))
+	if err != nil {
+		return nil, err
+	}
+	back, err := shift(math.RoundToEven(shifted), -int(precision))
+	return back + 0, err
+}
+
+func shift(f float64, places int) (float64, error) {
+	if places == 0 {
+		return f, nil
+	}
+	text := strconv.FormatFloat(f, 'e', -1, 64)
+	mantissa, exponent, _ := strings.Cut(text, "e")
+	e, err := strconv.Atoi(exponent)
+	if err != nil {
+		return 0, err
+	}
+	shifted, err := strconv.ParseFloat(mantissa+"e"+strconv.Itoa(e+places), 64)
+	if err != nil {
+		return 0, errors.New("the precision of $round is too large for the number")
+	}
+	return shifted, nil
+}
+
+func Total(fs []float64) float64 {
+	sum := 0.0
+	for _, f := range fs {
+		sum += f
+	}
+	return sum
+}
+
+// Finite refuses what JSON cannot hold.
+func Finite(f float64, what string) (any, error) {
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		return nil, fmt.Errorf("the result of %s is no finite number (a division by zero, or too large)", what)
+	}
+	return f, nil
+}
+
+func Count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// FifteenDigits rounds a fraction to 15 significant digits, as $string does to
+// hide the noise of binary fractions. Whole numbers keep their digits.
+func FifteenDigits(f float64) float64 {
+	if f == math.Trunc(f) {
+		return f
+	}
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(f, 'e', 14, 64), 64)
+	if err != nil {
+		return f
+	}
+	return rounded
+}
+
+// Number gives the value of a number.
+func Number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case Whole:
+		return v.Approx, true
+	}
+	return 0, false
+}

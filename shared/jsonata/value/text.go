@@ -1,0 +1,251 @@
+package value
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Encode writes a result as JSON. It differs from $string: numbers keep all their
+// digits, and a function is an error.
+func Encode(st *State, v any) ([]byte, error) {
+	w := &writer{st: st, b: Builder{St: st}, exact: true}
+	if err := w.value(v, 0); err != nil {
+		return nil, err
+	}
+	if err := st.Allocate(w.b.Len()); err != nil {
+		return nil, err
+	}
+	return []byte(w.b.String()), nil
+}
+
+// StringOf is $string of a value that is not undefined.
+func StringOf(st *State, v any, pretty bool) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case Function:
+		return "", nil
+	case *Array:
+		if v.Root {
+			return StringOf(st, v.Items[0], pretty)
+		}
+	}
+	w := &writer{st: st, b: Builder{St: st}, pretty: pretty}
+	err := w.value(v, 0)
+	return w.b.String(), err
+}
+
+// writer writes JSON as JavaScript's JSON.stringify does.
+type writer struct {
+	st     *State
+	b      Builder
+	pretty bool
+	exact  bool
+}
+
+// maxScalar is how long a number may be, written.
+const maxScalar = 32
+
+func (w *writer) value(v any, level int) error {
+	if err := w.b.take(maxScalar); err != nil {
+		return err
+	}
+	switch v := v.(type) {
+	case nil, NullValue:
+		w.b.WriteString("null")
+	case bool:
+		w.b.WriteString(strconv.FormatBool(v))
+	case string:
+		return w.string(v)
+	case float64:
+		if !w.exact {
+			v = FifteenDigits(v)
+		}
+		w.b.WriteString(FormatFloat(v))
+	case Whole:
+		return w.digits(v.digits)
+	case *Array:
+		return w.list(v, level)
+	case *Object:
+		return w.object(v, level)
+	case Function:
+		if w.exact {
+			return errFunctionInResult
+		}
+		w.b.WriteString(`""`)
+	default:
+		return errors.New("the result contains something that is not JSON")
+	}
+	return nil
+}
+
+func (w *writer) digits(s string) error {
+	if err := w.b.take(len(s)); err != nil {
+		return err
+	}
+	w.b.WriteString(s)
+	return nil
+}
+
+func (w *writer) list(list *Array, level int) error {
+	if err := w.st.Descend(level, len(list.Items)); err != nil {
+		return err
+	}
+	if err := w.brackets(len(list.Items), level); err != nil {
+		return err
+	}
+	w.b.WriteByte('[')
+	for i, item := range list.Items {
+		w.separate(i, level+1)
+		if err := w.value(item, level+1); err != nil {
+			return err
+		}
+	}
+	w.end(']', len(list.Items), level)
+	return nil
+}
+
+func (w *writer) object(o *Object, level int) error {
+	if err := w.st.Descend(level, len(o.Fields)); err != nil {
+		return err
+	}
+	if err := w.brackets(2*len(o.Fields), level); err != nil {
+		return err
+	}
+	w.b.WriteByte('{')
+	for i, key := range w.keys(o) {
+		w.separate(i, level+1)
+		if err := w.string(key); err != nil {
+			return err
+		}
+		w.b.WriteByte(':')
+		if w.pretty {
+			w.b.WriteByte(' ')
+		}
+		if err := w.value(o.Get(key), level+1); err != nil {
+			return err
+		}
+	}
+	w.end('}', len(o.Fields), level)
+	return nil
+}
+
+// keys leaves out the way from a match of a regular expression to the next one.
+func (w *writer) keys(o *Object) []string {
+	keys := o.Keys()
+	if _, ok := o.Get("next").(Unlisted); !ok || !w.exact {
+		return keys
+	}
+	kept := make([]string, 0, len(keys))
+	for _, key := range keys {
+		if key != "next" {
+			kept = append(kept, key)
+		}
+	}
+	return kept
+}
+
+// brackets pays for what stands around and between n elements.
+func (w *writer) brackets(n, level int) error {
+	each := 1
+	if w.pretty {
+		each += 2 + 2*(level+1)
+	}
+	return w.b.take((n + 2) * each)
+}
+
+// separate goes on to the next element or field.
+func (w *writer) separate(i, level int) {
+	if i > 0 {
+		w.b.WriteByte(',')
+	}
+	w.newline(level)
+}
+
+func (w *writer) end(bracket byte, n, level int) {
+	if n > 0 {
+		w.newline(level)
+	}
+	w.b.WriteByte(bracket)
+}
+
+func (w *writer) newline(level int) {
+	if w.pretty {
+		w.b.WriteByte('\n')
+		w.b.WriteString(strings.Repeat("  ", level))
+	}
+}
+
+// string writes a string; < > & and U+2028 stay as they are.
+func (w *writer) string(s string) error {
+	size := len(s) + 2
+	for i := 0; i < len(s); i++ {
+		if needsEscape(rune(s[i])) {
+			size += 5
+		}
+	}
+	if err := w.b.take(size); err != nil {
+		return err
+	}
+	w.b.WriteByte('"')
+	for {
+		i := strings.IndexFunc(s, needsEscape)
+		if i < 0 {
+			break
+		}
+		w.b.WriteString(s[:i])
+		w.escape(s[i])
+		s = s[i+1:]
+	}
+	w.b.WriteString(s)
+	w.b.WriteByte('"')
+	return nil
+}
+
+func (w *writer) escape(c byte) {
+	w.b.WriteByte('\\')
+	switch c {
+	case '"', '\\':
+		w.b.WriteByte(c)
+	case '\n':
+		w.b.WriteByte('n')
+	case '\r':
+		w.b.WriteByte('r')
+	case '\t':
+		w.b.WriteByte('t')
+	case '\b':
+		w.b.WriteByte('b')
+	case '\f':
+		w.b.WriteByte('f')
+	default:
+		w.b.WriteString("u00")
+		w.b.WriteByte("01"[c>>4])
+		w.b.WriteByte("0123456789abcdef"[c&15])
+	}
+}
+
+func needsEscape(r rune) bool { return r < 0x20 || r == '"' || r == '\\' }
+
+// FormatFloat writes a number as JavaScript does: the shortest digits that mean it,
+// with an exponent from 1e21 up and below 1e-6.
+func FormatFloat(f float64) string {
+	if f == 0 {
+		return "0"
+	}
+	if a := math.Abs(f); a >= 1e-6 && a < 1e21 {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	s := strconv.FormatFloat(f, 'e', -1, 64)
+	mantissa, exponent, _ := strings.Cut(s, "e")
+	return mantissa + "e" + exponent[:1] + strings.TrimLeft(exponent[1:], "0")
+}
+
+func formatNumberValue(v any) string {
+	if w, ok := v.(Whole); ok {
+		return w.digits
+	}
+	f, _ := Number(v)
+	return FormatFloat(f)
+}

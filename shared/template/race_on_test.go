@@ -1,6 +1,0 @@
-//go:build race
-
-package template
-
-// slowdown is what the race detector makes of a second.
-const slowdown = 15

@@ -18,8 +18,11 @@ func (f *Fault) Unwrap() error { return f.Err }
 
 // At says where an error happened, unless it is known more precisely.
 func At(line int, err error) error {
+	if err == nil {
+		return nil // before f, which errors.As moves to the heap
+	}
 	var f *Fault
-	if err == nil || errors.As(err, &f) {
+	if errors.As(err, &f) {
 		return err
 	}
 	return &Fault{Line: line, Err: err}

@@ -28,6 +28,43 @@ func (p places) only() (decimals int, one bool) {
 	return bits.TrailingZeros32(uint32(p)), bits.OnesCount32(uint32(p)) == 1
 }
 
+// confirmedBy tells whether an amount is simply written with the decimals that are known
+// already, as "€19.99" is. Most prices of a webhook are, and to look at each of them in
+// full would cost more than the template.
+func (s *shown) confirmedBy(amount uint64, formatted string) bool {
+	decimals, known := s.amounts.only()
+	if !known || amount == 0 {
+		return false
+	}
+	end := len(formatted)
+	for end > 0 && !isASCIIDigit(formatted[end-1]) {
+		end--
+	}
+	if end < len(formatted) && strings.ContainsAny(formatted[end:], points) {
+		return false
+	}
+	i := end - 1
+	for place := 0; place < decimals || amount > 0; place, i, amount = place+1, i-1, amount/10 {
+		if place == decimals && decimals > 0 {
+			if i < 0 || formatted[i] != '.' && formatted[i] != ',' {
+				return false
+			}
+			i--
+		}
+		if i < 0 || formatted[i] != '0'+byte(amount%10) {
+			return false
+		}
+	}
+	return i < 0 || isSymbol(formatted[:i+1])
+}
+
+func isASCIIDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// isSymbol tells whether a text is a symbol or a sign only.
+func isSymbol(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsDigit(r) || strings.ContainsRune(grouping+points, r) })
+}
+
 // Add looks at one price.
 func (p Prices) Add(currency string, amount float64, formatted string) {
 	currency = strings.ToUpper(currency)
@@ -36,11 +73,14 @@ func (p Prices) Add(currency string, amount float64, formatted string) {
 	if currency == "" || amount != math.Trunc(amount) || amount >= 1<<53 {
 		return
 	}
+	s := p[currency]
+	if s != nil && s.confirmedBy(uint64(amount), formatted) {
+		return
+	}
 	n, readable := read(formatted)
 	if !readable {
 		return
 	}
-	s := p[currency]
 	if s == nil {
 		s = &shown{amounts: anyPlaces, zeros: anyPlaces}
 		p[currency] = s

@@ -241,11 +241,3 @@ func FormatFloat(f float64) string {
 	mantissa, exponent, _ := strings.Cut(s, "e")
 	return mantissa + "e" + exponent[:1] + strings.TrimLeft(exponent[1:], "0")
 }
-
-func formatNumberValue(v any) string {
-	if w, ok := v.(Whole); ok {
-		return w.digits
-	}
-	f, _ := Number(v)
-	return FormatFloat(f)
-}

@@ -35,11 +35,11 @@ func asError(err error) error {
 		return nil
 	}
 	e := &Error{Message: err.Error(), cause: err}
-	var f *fault.Fault
+	var f *fault.Error
 	if errors.As(err, &f) {
 		e.Line, e.Message = f.Line, f.Err.Error()
 	}
-	var s *functions.SaidError
+	var s *functions.RaisedError
 	if errors.As(err, &s) {
 		e.Said = s.Text
 	}

@@ -64,8 +64,8 @@ func Compile(source string, functions functions.Library) (e *Expression, err err
 }
 
 func compile(source string, functions functions.Library) (*Expression, error) {
-	if len(source) > syntax.MaxSource {
-		return nil, fmt.Errorf("it has %d bytes, more than the %d that a template may have", len(source), syntax.MaxSource)
+	if len(source) > syntax.MaxSourceBytes {
+		return nil, fmt.Errorf("it has %d bytes, more than the %d that a template may have", len(source), syntax.MaxSourceBytes)
 	}
 	if !utf8.ValidString(source) {
 		return nil, errors.New("it is not valid UTF-8")

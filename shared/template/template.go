@@ -33,8 +33,8 @@ type Template struct {
 var library = func() functions.Library {
 	all := functions.Standard()
 	all.Define("money", "x-s?:n", 2, moneyFunction)
-	all.TextFunction("sha256", "s-:s", 1, sha256Function)
-	all.TextFunction("commerce", "s:x", 1, commerceFunction)
+	all.DefineText("sha256", "s-:s", 1, sha256Function)
+	all.DefineText("commerce", "s:x", 1, commerceFunction)
 	return all
 }()
 

@@ -25,7 +25,7 @@ func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
 	}
 	line := n.Line
 	name, isBuiltin := c.calledName(n.Left)
-	tail, unfinished, keep := n.Tail && before == nil, n.Unfinished(), n.Keep
+	tail, unfinished, keep := n.Tail && before == nil, n.HasAttachments(), n.KeepArray
 	return func(st *value.State, f frame, context any) (any, error) {
 		called, err := fn(st, f, context)
 		if err != nil {
@@ -127,7 +127,7 @@ func (c *compiler) function(n *syntax.Node) (evaluation, error) {
 	line := n.Line
 	var signature *functions.Signature
 	if n.Signature != "" {
-		if signature, err = functions.NewSignature(n.Signature[1 : len(n.Signature)-1]); err != nil {
+		if signature, err = functions.ParseSignature(n.Signature[1 : len(n.Signature)-1]); err != nil {
 			return nil, fault.At(line, err)
 		}
 	}
@@ -157,21 +157,21 @@ func (c *compiler) lambda(params []string, body *syntax.Node) (p *Plan, nesting 
 }
 
 // Apply compiles a ~> f.
-func (c *compiler) Apply(n *syntax.Node) (evaluation, error) {
+func (c *compiler) apply(n *syntax.Node) (evaluation, error) {
 	left, err := c.expression(n.Left)
 	if err != nil {
 		return nil, err
 	}
 	if n.Right.Kind == syntax.KindCall {
 		call := *n.Right
-		call.Keep, call.Predicates, call.Group = n.Keep, n.Predicates, n.Group
+		call.KeepArray, call.Predicates, call.Group = n.KeepArray, n.Predicates, n.Group
 		return c.call(&call, left)
 	}
 	right, err := c.expression(n.Right)
 	if err != nil {
 		return nil, err
 	}
-	unfinished, keep := n.Unfinished(), n.Keep
+	unfinished, keep := n.HasAttachments(), n.KeepArray
 	return operation(n.Line, func(st *value.State, args []any) (any, error) {
 		v, err := applyFunction(st, args[0], args[1])
 		if unfinished {

@@ -61,7 +61,7 @@ func (p *partial) Apply(st *value.State, args []any, context any) (any, error) {
 	}
 	switch fn := p.fn.(type) {
 	case *functions.Builtin:
-		return fn.ApplyExactly(st, all)
+		return fn.ApplyPartial(st, all)
 	case *closure:
 		return fn.call(st, all)
 	}

@@ -37,7 +37,7 @@ type run func(st *value.State, args []any) (any, error)
 
 // maxChained bounds how deep the expressions of a template nest once chains of
 // operators are counted too.
-const maxChained = 2 * syntax.MaxSourceNesting
+const maxChained = 2 * syntax.MaxNesting
 
 // compileTree compiles a template.
 func Compile(tree *syntax.Node, functions functions.Library) (*Plan, []string, error) {
@@ -122,7 +122,7 @@ func (c *compiler) expression(n *syntax.Node) (evaluation, error) {
 		return nil, fault.Newf(n.Line, "@$%s must be followed by a step, as in a@$%s.b", n.Focus, n.Focus)
 	}
 	code, err := c.kind(n)
-	if err != nil || n.Kind == syntax.KindPath || !n.Unfinished() {
+	if err != nil || n.Kind == syntax.KindPath || !n.HasAttachments() {
 		return code, err
 	}
 	return c.attached(n, code)
@@ -140,14 +140,14 @@ func (c *compiler) attached(n *syntax.Node, code evaluation) (evaluation, error)
 			return nil, err
 		}
 	}
-	line, keep := n.Line, n.Keep
+	line, keep := n.Line, n.KeepArray
 	return func(st *value.State, f frame, context any) (any, error) {
 		v, err := code(st, f, context)
 		if err != nil {
 			return nil, err
 		}
-		if v, err = filters.Apply(st, f, v); err == nil && group != nil {
-			v, err = group.Apply(st, f, v)
+		if v, err = filters.apply(st, f, v); err == nil && group != nil {
+			v, err = group.apply(st, f, v)
 		}
 		if err != nil || group != nil {
 			return v, fault.At(line, err)
@@ -197,14 +197,14 @@ func (c *compiler) kind(n *syntax.Node) (evaluation, error) {
 	case syntax.KindLambda:
 		return c.function(n)
 	case syntax.KindApply:
-		return c.Apply(n)
+		return c.apply(n)
 	case syntax.KindBlock:
 		return c.block(n)
 	case syntax.KindCondition:
 		return c.condition(n)
 	case syntax.KindCoalesce, syntax.KindDefault:
 		return c.alternative(n)
-	case syntax.KindBind:
+	case syntax.KindAssign:
 		return c.bind(n)
 	case syntax.KindTransform:
 		return c.transform(n)
@@ -217,7 +217,7 @@ func (c *compiler) regex(n *syntax.Node) (evaluation, error) {
 	if err != nil {
 		return nil, fault.At(n.Line, err)
 	}
-	if c.regexes += re.Cost; c.regexes > regex.MaxRegexes {
+	if c.regexes += re.Size; c.regexes > regex.MaxTotalSize {
 		return nil, fault.Newf(n.Line, "the regular expressions of the template are too large together: name one with := and use it again")
 	}
 	return constant(re), nil
@@ -252,7 +252,7 @@ func (c *compiler) lookup(n *syntax.Node) evaluation {
 	case syntax.KindName:
 		run = func(st *value.State, v any) (any, error) { return value.Lookup(st, v, name, 0) }
 	}
-	unfinished, keep := n.Unfinished(), n.Keep
+	unfinished, keep := n.HasAttachments(), n.KeepArray
 	return operation(n.Line, func(st *value.State, args []any) (any, error) {
 		v, err := run(st, args[0])
 		if unfinished {
@@ -291,7 +291,7 @@ func (c *compiler) array(n *syntax.Node) (code evaluation, err error) {
 	for i, item := range n.List {
 		whole[i] = item.Kind == syntax.KindArray
 	}
-	built := n.Built
+	built := n.Constructor
 	return operation(n.Line, func(st *value.State, args []any) (any, error) {
 		return makeArray(st, args, whole, built)
 	}, codes...), nil
@@ -304,7 +304,7 @@ func (c *compiler) object(n *syntax.Node) (evaluation, error) {
 	}
 	line := n.Line
 	return func(st *value.State, f frame, context any) (any, error) {
-		v, err := group.Apply(st, f, context)
+		v, err := group.apply(st, f, context)
 		return v, fault.At(line, err)
 	}, nil
 }
@@ -382,7 +382,7 @@ func (c *compiler) block(n *syntax.Node) (evaluation, error) {
 
 // markSet notes what a statement of a block has surely assigned to.
 func (c *compiler) markSet(statement *syntax.Node) {
-	for n := statement; n.Kind == syntax.KindBind; n = n.Right {
+	for n := statement; n.Kind == syntax.KindAssign; n = n.Right {
 		c.scope.variables[n.Left.Text].set = true
 	}
 }
@@ -447,7 +447,7 @@ func (c *compiler) alternative(n *syntax.Node) (evaluation, error) {
 // sequence; each expression that passes it on settles one of them.
 func (c *compiler) settled(n *syntax.Node) (evaluation, error) {
 	code, err := c.expression(n)
-	if err != nil || !n.MayNestSequences() {
+	if err != nil || !n.MayReturnSequence() {
 		return code, err
 	}
 	return func(st *value.State, f frame, context any) (any, error) {

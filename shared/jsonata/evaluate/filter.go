@@ -43,7 +43,7 @@ func (c *compiler) filter(n *syntax.Node, vars []string) (filter, error) {
 // ofVariables tells whether an expression is made of numbers and variables only, other
 // than the context and those that go with each element.
 func ofVariables(n *syntax.Node, carried []string) bool {
-	if n.Unfinished() {
+	if n.HasAttachments() {
 		return false
 	}
 	switch n.Kind {
@@ -59,17 +59,17 @@ func ofVariables(n *syntax.Node, carried []string) bool {
 	return false
 }
 
-func (fs filters) Apply(st *value.State, f frame, v any) (any, error) {
+func (fs filters) apply(st *value.State, f frame, v any) (any, error) {
 	for _, filter := range fs {
 		var err error
-		if v, err = filter.Apply(st, f, v); err != nil {
+		if v, err = filter.apply(st, f, v); err != nil {
 			return nil, err
 		}
 	}
 	return v, nil
 }
 
-func (p filter) Apply(st *value.State, f frame, v any) (any, error) {
+func (p filter) apply(st *value.State, f frame, v any) (any, error) {
 	list, ok := v.(*value.Array)
 	if !ok {
 		list = value.NewSequence(v)

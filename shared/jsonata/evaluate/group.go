@@ -68,7 +68,7 @@ func knownKeys(n *syntax.Node) ([]string, error) {
 	keys := make([]string, len(n.Pairs))
 	seen := map[string]bool{}
 	for i, pair := range n.Pairs {
-		if pair[0].Kind != syntax.KindString || pair[0].Unfinished() {
+		if pair[0].Kind != syntax.KindString || pair[0].HasAttachments() {
 			return nil, nil
 		}
 		keys[i] = pair[0].Text
@@ -80,7 +80,7 @@ func knownKeys(n *syntax.Node) ([]string, error) {
 	return keys, nil
 }
 
-func (g *grouping) Apply(st *value.State, f frame, input any) (any, error) {
+func (g *grouping) apply(st *value.State, f frame, input any) (any, error) {
 	if err := st.Spend(1); err != nil {
 		return nil, err
 	}

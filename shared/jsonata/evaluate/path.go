@@ -53,7 +53,7 @@ type stepStage struct {
 }
 
 func (c *compiler) path(n *syntax.Node) (evaluation, error) {
-	p := &path{keep: n.Keep, keepPath: n.KeepPath, carries: n.Tuple, absolute: n.List[0].Kind == syntax.KindVariable}
+	p := &path{keep: n.KeepArray, keepPath: n.KeepPathArray, carries: n.Tuple, absolute: n.List[0].Kind == syntax.KindVariable}
 	var vars []string
 	for i, s := range n.List {
 		compiled, err := c.step(s, i == 0 && !s.Tuple, vars)
@@ -125,7 +125,7 @@ next:
 // path that has @, # or % it forgets that the elements carry variables, and it
 // never binds those of a list at the start of a path.
 func refuseLostVariables(n *syntax.Node) error {
-	if n.List[0].Built && n.List[0].Tuple {
+	if n.List[0].Constructor && n.List[0].Tuple {
 		return fault.Newf(n.Line, "@ and # cannot follow a list [...] at the start of a path: name the list with := first")
 	}
 	tuple := false
@@ -147,7 +147,7 @@ func refuseLostVariables(n *syntax.Node) error {
 }
 
 func (c *compiler) step(n *syntax.Node, first bool, vars []string) (step, error) {
-	s := step{keep: n.Keep, focus: n.Focus, index: n.Index, tuple: n.Tuple}
+	s := step{keep: n.KeepArray, focus: n.Focus, index: n.Index, tuple: n.Tuple}
 	if n.Ancestor != nil {
 		s.ancestor = n.Ancestor.Label
 	}
@@ -174,7 +174,7 @@ func (c *compiler) step(n *syntax.Node, first bool, vars []string) (step, error)
 
 // stepKind decides how a step is evaluated, and compiles what it needs for that.
 func (c *compiler) stepKind(s *step, n *syntax.Node, first bool, vars []string) (err error) {
-	plain := !n.Unfinished()
+	plain := !n.HasAttachments()
 	switch {
 	case n.Kind == syntax.KindName && plain:
 		s.kind, s.name = stepName, n.Text
@@ -196,7 +196,7 @@ func (c *compiler) stepKind(s *step, n *syntax.Node, first bool, vars []string) 
 			return err
 		}
 	}
-	if first && n.StartsBuilt() {
+	if first && n.StartsWithConstructor() {
 		s.kind = stepBuilt
 	}
 	plainStep := *n
@@ -221,7 +221,7 @@ func (p *path) run(st *value.State, f frame, context any) (any, error) {
 		result = list
 	}
 	if p.group != nil {
-		return p.group.Apply(st, f, result)
+		return p.group.apply(st, f, result)
 	}
 	return finish(result, p.keep), nil
 }
@@ -361,7 +361,7 @@ func (s *step) take(st *value.State, f frame, input *value.Array, last bool) (an
 func (s *step) filterPlain(st *value.State, f frame, v any) (any, error) {
 	var err error
 	for _, stage := range s.stages {
-		if v, err = stage.Apply(st, f, v); err != nil {
+		if v, err = stage.apply(st, f, v); err != nil {
 			return nil, err
 		}
 	}
@@ -412,7 +412,7 @@ func (s *step) evaluate(st *value.State, f frame, item any, t *tuple) (any, erro
 		v, err := descendants(st, item)
 		return finish(v, s.keep), err
 	case stepObject:
-		return s.object.Apply(st, f, item)
+		return s.object.apply(st, f, item)
 	}
 	return s.part.enterWith(st, f, item, t)
 }

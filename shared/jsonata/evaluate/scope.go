@@ -156,10 +156,10 @@ func assigned(nodes []*syntax.Node) []string {
 			}
 			continue
 		}
-		if n.Kind == syntax.KindBind {
+		if n.Kind == syntax.KindAssign {
 			names = appendNew(names, n.Left.Text)
 		}
-		names = appendNew(names, assigned(n.Parts())...)
+		names = appendNew(names, assigned(n.Children())...)
 		names = appendNew(names, assigned(n.Attachments())...)
 	}
 	return names

@@ -18,7 +18,7 @@ type transformation struct {
 	pattern, update, remove *lambda
 }
 
-var transformSignature = functions.MustSignature("(oa):o")
+var transformSignature = functions.MustParseSignature("(oa):o")
 
 func (t *transformation) Arity() int { return 1 }
 

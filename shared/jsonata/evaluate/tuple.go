@@ -144,7 +144,7 @@ func (s *step) stageTuples(st *value.State, f frame, stream *value.Array) (*valu
 			}
 			continue
 		}
-		v, err := stage.Apply(st, f, stream)
+		v, err := stage.apply(st, f, stream)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,6 @@
-// Package fault says where in an expression something is wrong.
+// Package fault attaches a line of the expression to an error. It is the only room that
+// all others may import, because each of them can find an error. It knows nothing of
+// what an expression means.
 package fault
 
 import (
@@ -6,29 +8,32 @@ import (
 	"fmt"
 )
 
-// Fault is an error at a line of the expression.
-type Fault struct {
-	Line int
+// Error is an error at a line of the expression.
+type Error struct {
+	Line int // 1-based
 	Err  error
 }
 
-func (f *Fault) Error() string { return f.Err.Error() }
+// Error returns the message of Err, without the line.
+func (e *Error) Error() string { return e.Err.Error() }
 
-func (f *Fault) Unwrap() error { return f.Err }
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }
 
-// At says where an error happened, unless it is known more precisely.
+// At returns err with a line, or err itself if it is nil or has a line already, which
+// is then the more precise one.
 func At(line int, err error) error {
 	if err == nil {
-		return nil // before f, which errors.As moves to the heap
+		return nil // before e, which errors.As moves to the heap
 	}
-	var f *Fault
-	if errors.As(err, &f) {
+	var e *Error
+	if errors.As(err, &e) {
 		return err
 	}
-	return &Fault{Line: line, Err: err}
+	return &Error{Line: line, Err: err}
 }
 
-// Newf makes an error at a line.
+// Newf returns an error at a line.
 func Newf(line int, format string, args ...any) error {
-	return &Fault{Line: line, Err: fmt.Errorf(format, args...)}
+	return &Error{Line: line, Err: fmt.Errorf(format, args...)}
 }

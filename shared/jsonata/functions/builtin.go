@@ -6,17 +6,19 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// Builtin is a function of the library, or of ours.
+// Builtin is a function that is written in Go.
 type Builtin struct {
-	Name      string
-	signature *Signature
-	Params    int
-	pays      bool // for looking at its arguments, itself
-	run       func(st *value.State, args []any) (any, error)
+	Name          string // with the $
+	Params        int    // the number of parameters in the reference implementation
+	signature     *Signature
+	chargesItself bool // run charges for reading the arguments
+	run           func(st *value.State, args []any) (any, error)
 }
 
+// Arity returns the number of arguments that the function can use.
 func (b *Builtin) Arity() int { return b.Params }
 
+// Apply calls the function with arguments that it completes by the signature.
 func (b *Builtin) Apply(st *value.State, args []any, context any) (any, error) {
 	args, err := b.signature.Apply(st, b.Name, args, context)
 	if err != nil {
@@ -25,9 +27,9 @@ func (b *Builtin) Apply(st *value.State, args []any, context any) (any, error) {
 	return b.call(st, args)
 }
 
-// ApplyExactly calls it without completing the arguments, as the reference does
-// for a partial application.
-func (b *Builtin) ApplyExactly(st *value.State, args []any) (any, error) {
+// ApplyPartial calls the function for a partial application: with arguments that the
+// signature accepts as they are, as in the reference implementation.
+func (b *Builtin) ApplyPartial(st *value.State, args []any) (any, error) {
 	for i, p := range b.signature.params {
 		if i < len(args) && !p.acceptsExactly(args[i]) {
 			return nil, fmt.Errorf("argument %d of %s, which is applied partially, cannot be %s: write a function(…){…} that converts it", i+1, b.Name, value.Describe(args[i]))
@@ -40,7 +42,7 @@ func (b *Builtin) call(st *value.State, args []any) (any, error) {
 	for len(args) < max(b.Params, len(b.signature.params)) {
 		args = append(args, nil)
 	}
-	if !b.pays {
+	if !b.chargesItself {
 		if err := st.Touch(args); err != nil {
 			return nil, err
 		}
@@ -53,7 +55,6 @@ func (b *Builtin) call(st *value.State, args []any) (any, error) {
 	return v, err
 }
 
-// builtinNesting is what a built-in counts for in the limit on depth. It counts,
-// because a callback may call it again at its end, when the callback itself no
-// longer does.
+// builtinNesting is the nesting of a call of a built-in function. A callback may call
+// the function again in its tail, where the callback itself is no longer nested.
 const builtinNesting = 2

@@ -7,16 +7,16 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-func (l Library) higherOrder() {
-	l.defined("map", "af", 2, mapFunction)
-	l.defined("filter", "af", 2, filterFunction)
-	l.defined("single", "af?", 2, single)
-	l.defined("reduce", "afj?:j", 3, reduce)
+func (l Library) addHigherOrder() {
+	l.defineStrict("map", "af", 2, mapItems)
+	l.defineStrict("filter", "af", 2, filterItems)
+	l.defineStrict("single", "af?", 2, single)
+	l.defineStrict("reduce", "afj?:j", 3, reduce)
 	l.Define("each", "o-f:a", 2, each)
 	l.Define("sift", "o-f?:o", 2, sift)
 }
 
-func mapFunction(st *value.State, args []any) (any, error) {
+func mapItems(st *value.State, args []any) (any, error) {
 	list, fn := args[0].(*value.Array), args[1].(value.Function)
 	result := value.NewSequence()
 	for i, item := range list.Items {
@@ -31,7 +31,7 @@ func mapFunction(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// add adds a value to a list, unless it is undefined.
+// add appends a value to a list, unless it is undefined.
 func add(st *value.State, list *value.Array, v any) error {
 	if v == nil {
 		return nil
@@ -43,7 +43,7 @@ func add(st *value.State, list *value.Array, v any) error {
 	return nil
 }
 
-func filterFunction(st *value.State, args []any) (any, error) {
+func filterItems(st *value.State, args []any) (any, error) {
 	list, fn := args[0].(*value.Array), args[1].(value.Function)
 	result := value.NewSequence()
 	for i, item := range list.Items {
@@ -61,7 +61,7 @@ func filterFunction(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// holds asks a callback about an element.
+// holds returns the boolean of a callback for an element.
 func holds(st *value.State, fn value.Function, args ...any) (bool, error) {
 	v, err := value.Invoke(st, fn, value.Iteration(fn, args...), value.Null)
 	if err != nil {
@@ -116,8 +116,8 @@ func reduce(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// fields gives the object that $each and $sift go through. On undefined they give
-// nothing.
+// fields returns the object whose fields $each and $sift go through, and the function.
+// The object of undefined has no fields.
 func fields(name string, args []any) (*value.Object, value.Function, error) {
 	fn, ok := args[1].(value.Function)
 	if !ok {

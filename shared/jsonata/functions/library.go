@@ -1,28 +1,25 @@
-// Package functions has the functions of the language, such as $sum and $map, and what
-// their signatures say of arguments. It knows no syntax; a function that it is given, it
-// calls by value.Invoke.
+// Package functions has the functions of the language, such as $sum and $map, and checks
+// arguments against signatures. It knows no syntax, and calls the functions of an
+// expression with value.Invoke.
 package functions
 
-import (
-	"errors"
+import "commerce-segment/shared/jsonata/value"
 
-	"commerce-segment/shared/jsonata/value"
-)
-
-// Library has the functions that an expression can call, by name with the $.
+// Library maps the names of the functions that an expression can call, with the $, to
+// the functions.
 type Library map[string]*Builtin
 
-// Define adds a function. params is how many parameters the reference gives it: a
-// higher-order function passes a callback no more arguments than that. The signature is
-// in the letters of the JSONata documentation. The arguments that run gets fit it, an
-// argument that is missing is nil, and are looked at and paid for.
+// Define adds a function. The signature is in the letters of the JSONata documentation.
+// params is the number of parameters in the reference implementation: a higher-order
+// function passes at most that many arguments to it. The arguments that run receives
+// match the signature, and reading them is charged. A missing argument is nil.
 func (l Library) Define(name, signature string, params int, run func(st *value.State, args []any) (any, error)) {
-	l["$"+name] = &Builtin{Name: "$" + name, signature: MustSignature(signature), Params: params, run: run}
+	l["$"+name] = &Builtin{Name: "$" + name, signature: MustParseSignature(signature), Params: params, run: run}
 }
 
-// defined is define for functions that give undefined for an undefined first
-// argument, which are most.
-func (l Library) defined(name, signature string, params int, run func(st *value.State, args []any) (any, error)) {
+// defineStrict is Define for functions that return undefined if their first argument is
+// undefined, as most do.
+func (l Library) defineStrict(name, signature string, params int, run func(st *value.State, args []any) (any, error)) {
 	l.Define(name, signature, params, func(st *value.State, args []any) (any, error) {
 		if args[0] == nil {
 			return nil, nil
@@ -31,60 +28,23 @@ func (l Library) defined(name, signature string, params int, run func(st *value.
 	})
 }
 
-// TextFunction is defined for functions of a string.
-func (l Library) TextFunction(name, signature string, params int, run func(st *value.State, s string, args []any) (any, error)) {
-	l.defined(name, signature, params, func(st *value.State, args []any) (any, error) {
+// DefineText is Define for functions whose first argument is a string. They return
+// undefined if it is undefined.
+func (l Library) DefineText(name, signature string, params int, run func(st *value.State, s string, args []any) (any, error)) {
+	l.defineStrict(name, signature, params, func(st *value.State, args []any) (any, error) {
 		return run(st, args[0].(string), args[1:])
 	})
 }
 
-// Standard returns the functions of the language, in a library of its own.
+// Standard returns a new library with the functions of the language.
 func Standard() Library {
 	l := Library{}
-	l.text()
-	l.numbers()
-	l.lists()
-	l.objects()
-	l.higherOrder()
-	l.dates()
-	l.truth()
+	l.addText()
+	l.addNumbers()
+	l.addLists()
+	l.addObjects()
+	l.addHigherOrder()
+	l.addDates()
+	l.addGeneral()
 	return l
-}
-
-func (l Library) truth() {
-	l.defined("boolean", "x-:b", 1, func(st *value.State, args []any) (any, error) { return value.Truth(st, args[0]) })
-	l.defined("not", "x-:b", 1, func(st *value.State, args []any) (any, error) {
-		yes, err := value.Truth(st, args[0])
-		return !yes, err
-	})
-	l.Define("exists", "x:b", 1, func(_ *value.State, args []any) (any, error) { return args[0] != nil, nil })
-	l.defined("type", "x:s", 1, func(_ *value.State, args []any) (any, error) { return value.TypeName(args[0]), nil })
-	l.Define("error", "s?:x", 1, func(st *value.State, args []any) (any, error) {
-		return nil, said(st, "$error", args[0])
-	})
-	l.Define("assert", "bs?:x", 2, func(st *value.State, args []any) (any, error) {
-		if args[0] == true {
-			return nil, nil
-		}
-		return nil, said(st, "$assert", args[1])
-	})
-}
-
-// SaidError is what $error or $assert says. Its message is safe to log.
-type SaidError struct{ message, Text string }
-
-func (e *SaidError) Error() string { return e.message }
-
-func said(st *value.State, name string, v any) error {
-	text, _ := v.(string)
-	switch {
-	case text == "" && name == "$error":
-		return errors.New("$error() function evaluated")
-	case text == "":
-		return errors.New("$assert() statement failed")
-	case st.Literal(text):
-		return &SaidError{message: text, Text: text}
-	}
-	return &SaidError{Text: text,
-		message: name + " was called (its message is made at run time and may hold personal data: not shown)"}
 }

@@ -7,7 +7,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-func (l Library) lists() {
+func (l Library) addLists() {
 	l.Define("count", "a:n", 1, func(_ *value.State, args []any) (any, error) {
 		if args[0] == nil {
 			return 0.0, nil
@@ -15,11 +15,11 @@ func (l Library) lists() {
 		return float64(len(args[0].(*value.Array).Items)), nil
 	})
 	l.Define("append", "xx:a", 2, func(st *value.State, args []any) (any, error) { return value.Appended(st, args[0], args[1]) })
-	l["$append"].pays = true
-	l.defined("reverse", "a:a", 1, func(st *value.State, args []any) (any, error) {
+	l["$append"].chargesItself = true
+	l.defineStrict("reverse", "a:a", 1, func(st *value.State, args []any) (any, error) {
 		return rearranged(st, args[0].(*value.Array), func(i, n int) int { return n - 1 - i })
 	})
-	l.defined("shuffle", "a:a", 1, func(st *value.State, args []any) (any, error) {
+	l.defineStrict("shuffle", "a:a", 1, func(st *value.State, args []any) (any, error) {
 		list := args[0].(*value.Array)
 		if err := st.Collect(len(list.Items)); err != nil {
 			return nil, err
@@ -27,12 +27,12 @@ func (l Library) lists() {
 		order := rand.Perm(len(list.Items))
 		return rearranged(st, list, func(i, _ int) int { return order[i] })
 	})
-	l.defined("distinct", "x:x", 1, distinct)
+	l.defineStrict("distinct", "x:x", 1, distinct)
 	l.Define("zip", "a+", 0, zip)
-	l.defined("sort", "af?:a", 2, sortFunction)
+	l.defineStrict("sort", "af?:a", 2, sortItems)
 }
 
-// rearranged gives the elements of a list in another order.
+// rearranged returns the elements of a list in another order.
 func rearranged(st *value.State, list *value.Array, from func(i, n int) int) (any, error) {
 	n := len(list.Items)
 	if n <= 1 {
@@ -87,7 +87,8 @@ func anyEqual(st *value.State, list []any, v any) (bool, error) {
 	return false, nil
 }
 
-// zip makes lists of the first elements, the second elements, and so on.
+// zip returns the list of the first elements, the list of the second elements, and so
+// on.
 func zip(st *value.State, args []any) (any, error) {
 	if len(args) == 0 {
 		return nil, errors.New("$zip needs lists")
@@ -117,7 +118,7 @@ func zip(st *value.State, args []any) (any, error) {
 	return value.NewList(rows), nil
 }
 
-func sortFunction(st *value.State, args []any) (any, error) {
+func sortItems(st *value.State, args []any) (any, error) {
 	list := args[0].(*value.Array)
 	if len(list.Items) <= 1 {
 		return list, nil
@@ -141,7 +142,7 @@ func sortFunction(st *value.State, args []any) (any, error) {
 	return value.NewList(sorted), nil
 }
 
-// javascriptTruth is what JavaScript makes of the result of a $sort comparison: in
+// javascriptTruth converts the result of a $sort comparison as JavaScript does: in
 // contrast to JSONata, every list and every object is true.
 func javascriptTruth(v any) bool {
 	switch v := v.(type) {

@@ -11,26 +11,27 @@ import (
 	"strings"
 	"sync"
 
+	"commerce-segment/shared/jsonata/picture"
 	"commerce-segment/shared/jsonata/value"
 )
 
-func (l Library) numbers() {
-	l.defined("number", "(nsb)-:n", 1, toNumber)
-	l.numberFunction("abs", func(f float64) (any, error) { return math.Abs(f), nil })
-	l.numberFunction("floor", func(f float64) (any, error) { return math.Floor(f), nil })
-	l.numberFunction("ceil", func(f float64) (any, error) { return math.Ceil(f), nil })
-	l.numberFunction("sqrt", func(f float64) (any, error) {
+func (l Library) addNumbers() {
+	l.defineStrict("number", "(nsb)-:n", 1, toNumber)
+	l.defineNumeric("abs", func(f float64) (any, error) { return math.Abs(f), nil })
+	l.defineNumeric("floor", func(f float64) (any, error) { return math.Floor(f), nil })
+	l.defineNumeric("ceil", func(f float64) (any, error) { return math.Ceil(f), nil })
+	l.defineNumeric("sqrt", func(f float64) (any, error) {
 		if f < 0 {
 			return nil, errors.New("$sqrt cannot be taken of a negative number")
 		}
 		return math.Sqrt(f), nil
 	})
-	l.defined("round", "n-n?:n", 2, func(_ *value.State, args []any) (any, error) {
+	l.defineStrict("round", "n-n?:n", 2, func(_ *value.State, args []any) (any, error) {
 		f, _ := value.Number(args[0])
 		precision, _ := value.Number(args[1])
 		return value.RoundTo(f, precision)
 	})
-	l.defined("power", "n-n:n", 2, func(_ *value.State, args []any) (any, error) {
+	l.defineStrict("power", "n-n:n", 2, func(_ *value.State, args []any) (any, error) {
 		base, _ := value.Number(args[0])
 		exponent, ok := value.Number(args[1])
 		if !ok {
@@ -42,31 +43,31 @@ func (l Library) numbers() {
 		return value.Finite(math.Pow(base, exponent), "$power")
 	})
 	l.Define("random", ":n", 0, func(*value.State, []any) (any, error) { return rand.Float64(), nil })
-	l.defined("formatNumber", "n-so?:s", 3, formatPicture)
-	l.defined("formatBase", "n-n?:s", 2, formatBase)
-	l.defined("formatInteger", "n-s:s", 2, formatIntegerFunction)
-	l.defined("parseInteger", "s-s:n", 2, parseIntegerFunction)
-	l.aggregate("sum", func(fs []float64) (any, error) { return value.Finite(value.Total(fs), "$sum") })
-	l.aggregate("average", func(fs []float64) (any, error) {
+	l.defineStrict("formatNumber", "n-so?:s", 3, formatNumber)
+	l.defineStrict("formatBase", "n-n?:s", 2, formatBase)
+	l.defineStrict("formatInteger", "n-s:s", 2, formatInteger)
+	l.defineStrict("parseInteger", "s-s:n", 2, parseInteger)
+	l.defineAggregate("sum", func(fs []float64) (any, error) { return value.Finite(value.Total(fs), "$sum") })
+	l.defineAggregate("average", func(fs []float64) (any, error) {
 		if len(fs) == 0 {
 			return nil, nil
 		}
 		return value.Finite(value.Total(fs)/float64(len(fs)), "$average")
 	})
-	l.aggregate("max", extreme(math.Max))
-	l.aggregate("min", extreme(math.Min))
+	l.defineAggregate("max", extreme(math.Max))
+	l.defineAggregate("min", extreme(math.Min))
 }
 
-func (l Library) numberFunction(name string, run func(f float64) (any, error)) {
-	l.defined(name, "n-:n", 1, func(_ *value.State, args []any) (any, error) {
+func (l Library) defineNumeric(name string, run func(f float64) (any, error)) {
+	l.defineStrict(name, "n-:n", 1, func(_ *value.State, args []any) (any, error) {
 		f, _ := value.Number(args[0])
 		return run(f)
 	})
 }
 
-// aggregate defines a function of a list of numbers.
-func (l Library) aggregate(name string, run func(fs []float64) (any, error)) {
-	l.defined(name, "a<n>:n", 1, func(st *value.State, args []any) (any, error) {
+// defineAggregate defines a function of a list of numbers.
+func (l Library) defineAggregate(name string, run func(fs []float64) (any, error)) {
+	l.defineStrict(name, "a<n>:n", 1, func(st *value.State, args []any) (any, error) {
 		items := args[0].(*value.Array).Items
 		if err := st.Spend(len(items)); err != nil {
 			return nil, err
@@ -104,7 +105,7 @@ var (
 	radixText   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^0([xX][0-9A-Fa-f]+|[oO][0-7]+|[bB][01]+)$`) })
 )
 
-// maxDigits bounds a text that is read as a number: a double has fewer.
+// maxDigits is how long a text can be that is parsed as a number.
 const maxDigits = 1000
 
 func toNumber(st *value.State, args []any) (any, error) {
@@ -138,7 +139,7 @@ func toNumber(st *value.State, args []any) (any, error) {
 
 var errNotNumber = errors.New("$number was given a text that is not a number")
 
-// withoutZeros leaves out the zeros in front of a number, which JSON does not allow.
+// withoutZeros removes the leading zeros of a number, which JSON does not allow.
 func withoutZeros(text string) string {
 	digits, negative := strings.CutPrefix(text, "-")
 	for len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
@@ -167,4 +168,30 @@ func formatBase(_ *value.State, args []any) (any, error) {
 		return nil, errors.New("$formatBase works on whole numbers below 2^53 only")
 	}
 	return strconv.FormatInt(int64(f), int(radix)), nil
+}
+
+func formatNumber(st *value.State, args []any) (any, error) {
+	f, _ := value.Number(args[0])
+	source, ok := args[1].(string)
+	if !ok {
+		return nil, errors.New("$formatNumber needs a picture, such as \"#,##0.00\"")
+	}
+	return picture.FormatNumber(st, f, source, args[2])
+}
+
+func formatInteger(st *value.State, args []any) (any, error) {
+	f, _ := value.Number(args[0])
+	source, ok := args[1].(string)
+	if !ok {
+		return nil, errors.New("$formatInteger needs a picture, such as \"0\" or \"w\"")
+	}
+	return picture.FormatInteger(st, math.Floor(f), source)
+}
+
+func parseInteger(st *value.State, args []any) (any, error) {
+	source, ok := args[1].(string)
+	if !ok {
+		return nil, errors.New("$parseInteger needs a picture, such as \"0\" or \"w\"")
+	}
+	return picture.ParseInteger(st, args[0].(string), source)
 }

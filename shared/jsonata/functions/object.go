@@ -6,7 +6,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-func (l Library) objects() {
+func (l Library) addObjects() {
 	l.Define("keys", "x-:a<s>", 1, func(st *value.State, args []any) (any, error) {
 		result := value.NewSequence()
 		seen := value.NewObject(0)
@@ -29,8 +29,8 @@ func (l Library) objects() {
 		return value.Lookup(st, args[0], key, 0)
 	})
 	l.Define("spread", "x-:a<o>", 1, func(st *value.State, args []any) (any, error) { return spread(st, args[0], 0) })
-	l.defined("merge", "a<o>:o", 1, merge)
-	l.defined("clone", "(oa)-:o", 1, func(st *value.State, args []any) (any, error) { return clone(st, args[0], 0) })
+	l.defineStrict("merge", "a<o>:o", 1, merge)
+	l.defineStrict("clone", "(oa)-:o", 1, func(st *value.State, args []any) (any, error) { return clone(st, args[0], 0) })
 }
 
 func collectKeys(st *value.State, seen *value.Object, v any, level int) error {
@@ -55,7 +55,7 @@ func collectKeys(st *value.State, seen *value.Object, v any, level int) error {
 	return nil
 }
 
-// spread makes objects of one field each.
+// spread returns a list of objects with one field each.
 func spread(st *value.State, v any, level int) (any, error) {
 	switch v := v.(type) {
 	case *value.Array:
@@ -86,7 +86,7 @@ func spread(st *value.State, v any, level int) (any, error) {
 	return v, nil
 }
 
-// spreadList joins what the elements of a list were spread to.
+// spreadList joins the results of spread for the elements of a list.
 func spreadList(st *value.State, parts []any) (any, error) {
 	joined, err := value.Join(st, parts)
 	if list, ok := joined.(*value.Array); ok && len(parts) > 0 {
@@ -118,8 +118,9 @@ func merge(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// clone copies an object or a list with everything in it. As in the reference it
-// is a copy of the JSON: functions become "" and fractions are rounded to 15 digits.
+// clone copies an object or a list with everything in it. As in the reference
+// implementation it is a copy of the JSON: functions become "" and fractions are
+// rounded to 15 digits.
 func clone(st *value.State, v any, level int) (any, error) {
 	switch v := v.(type) {
 	case *value.Array:

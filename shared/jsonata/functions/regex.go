@@ -10,7 +10,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// asRegex gives the regular expression that an argument is.
+// asRegex returns the regular expression in an argument.
 func asRegex(name string, arg any) (*regex.Regex, error) {
 	if p, ok := arg.(value.Passed); ok {
 		arg = p.Fn
@@ -32,15 +32,16 @@ func contains(st *value.State, s string, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := re.Search(st, s)
+	search, err := re.Search(st, s)
 	if err != nil {
 		return nil, err
 	}
-	at, err := f.First(st)
+	at, err := search.First(st)
 	return at != nil, err
 }
 
-// limitOf reads the optional limit of a function; without one it is endless.
+// limitOf returns the optional limit of a function. Without one it is larger than any
+// number of matches.
 func limitOf(name string, v any) (float64, error) {
 	limit, ok := value.Number(v)
 	if !ok {
@@ -65,22 +66,14 @@ func match(st *value.State, s string, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := re.Search(st, s)
+	search, err := re.Search(st, s)
 	if err != nil {
 		return nil, err
 	}
-	_, err = f.Each(st, limit, func(at []int) error {
-		groups, err := f.Groups(st, at)
-		if err != nil {
-			return err
-		}
-		o, err := f.Describe(st, at, "index", groups)
-		if err != nil {
-			return err
-		}
-		o.Set("groups", groups)
+	_, err = search.Each(st, limit, func(at []int) error {
+		o, err := search.Element(st, at)
 		result.Items = append(result.Items, o)
-		return nil
+		return err
 	})
 	return result, err
 }
@@ -136,7 +129,7 @@ func splitText(st *value.State, s, separator string, limit float64) (any, error)
 
 func splitMatches(st *value.State, s string, separator *regex.Regex, limit float64) (any, error) {
 	start, result := 0, value.NewList([]any{})
-	f, err := separator.Search(st, s)
+	search, err := separator.Search(st, s)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +140,7 @@ func splitMatches(st *value.State, s string, separator *regex.Regex, limit float
 		result.Items = append(result.Items, part)
 		return nil
 	}
-	n, err := f.Each(st, limit, func(at []int) error {
+	n, err := search.Each(st, limit, func(at []int) error {
 		part := s[start:at[0]]
 		start = at[1]
 		return add(part)
@@ -182,11 +175,11 @@ func replace(st *value.State, s string, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := re.Search(st, s)
+	search, err := re.Search(st, s)
 	if err != nil {
 		return nil, err
 	}
-	r := &replacer{st: st, found: f, with: args[1], b: value.Builder{St: st}}
+	r := &replacer{st: st, search: search, with: args[1], b: value.Builder{St: st}}
 	return r.run(limit)
 }
 
@@ -211,18 +204,18 @@ func replaceText(st *value.State, s, pattern string, replacement any, limit floa
 	return strings.Replace(s, pattern, with, n), nil
 }
 
-// replacer puts texts in for the matches of a regular expression.
+// replacer replaces the matches of a regular expression.
 type replacer struct {
-	st    *value.State
-	found *regex.Found
-	with  any // a string or a function
-	b     value.Builder
+	st     *value.State
+	search *regex.Search
+	with   any // a string or a function
+	b      value.Builder
 }
 
 func (r *replacer) run(limit float64) (any, error) {
 	position := 0
-	_, err := r.found.Each(r.st, limit, func(at []int) error {
-		if err := r.b.Write(r.found.Text[position:at[0]]); err != nil {
+	_, err := r.search.Each(r.st, limit, func(at []int) error {
+		if err := r.b.Write(r.search.Text[position:at[0]]); err != nil {
 			return err
 		}
 		position = at[1]
@@ -231,19 +224,19 @@ func (r *replacer) run(limit float64) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.b.Write(r.found.Text[position:]); err != nil {
+	if err := r.b.Write(r.search.Text[position:]); err != nil {
 		return nil, err
 	}
 	return r.b.String(), nil
 }
 
-// replacement writes the text that replaces a match.
+// replacement writes the replacement of a match.
 func (r *replacer) replacement(at []int) error {
 	switch with := r.with.(type) {
 	case string:
 		return r.expand(at, with)
 	case value.Function:
-		o, err := r.found.Object(r.st, at)
+		o, err := r.search.Object(r.st, at)
 		if err != nil {
 			return err
 		}
@@ -259,8 +252,8 @@ func (r *replacer) replacement(at []int) error {
 	return errors.New("$replace needs what to put in")
 }
 
-// expand writes a replacement, with $0 (the match), $1 … (its groups) and $$ (a $)
-// filled in.
+// expand writes a replacement in which $0 stands for the match, $1 and so on for its
+// groups, and $$ for a $.
 func (r *replacer) expand(at []int, replacement string) error {
 	if err := r.st.Spend(len(replacement) / 8); err != nil {
 		return err
@@ -278,13 +271,13 @@ func (r *replacer) expand(at []int, replacement string) error {
 	}
 }
 
-// reference gives what stands for a $ and the size bytes after it.
+// reference returns the text for a $ and the size bytes that follow it.
 func (r *replacer) reference(at []int, rest string) (with string, size int) {
 	switch {
 	case strings.HasPrefix(rest, "$"):
 		return "$", 1
 	case strings.HasPrefix(rest, "0"):
-		return r.found.Text[at[0]:at[1]], 1
+		return r.search.Text[at[0]:at[1]], 1
 	}
 	groups := len(at)/2 - 1
 	n, size := groupNumber(rest, groups)
@@ -292,13 +285,13 @@ func (r *replacer) reference(at []int, rest string) (with string, size int) {
 		return "$", 0
 	}
 	if n >= 1 && n <= groups {
-		with, _ = r.found.Group(at, n).(string)
+		with, _ = r.search.Group(at, n).(string)
 	}
 	return with, size
 }
 
-// groupNumber reads the number of a group: as many digits as the largest number
-// has, or one less if they would be too large. size is how many were read.
+// groupNumber returns the number of a group: of as many digits as the highest number
+// has, or one less if that would exceed it. size is the number of digits.
 func groupNumber(s string, groups int) (n, size int) {
 	digits := 1
 	for limit := groups; limit >= 10; limit /= 10 {

@@ -10,11 +10,11 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// Signature is the declared types of a function's arguments, such as <s-nn?:s>.
-// The letters are those of the JSONata documentation: b boolean, n number, s
-// string, l null, a array, o object, f function, j any JSON, x anything; (..) is a
-// choice, <..> the type of the elements, and - takes the context for a missing
-// argument, ? makes it optional, + allows several. The result's type is ignored.
+// Signature has the types of the arguments of a function, such as <s-nn?:s>. The
+// letters are those of the JSONata documentation: b boolean, n number, s string, l
+// null, a array, o object, f function, j any JSON, x anything; (..) is a choice, <..>
+// the type of the elements. With the suffix - the context replaces a missing argument,
+// ? makes it optional, + allows several. The type of the result is ignored.
 type Signature struct {
 	params  []param
 	pattern func() *regexp.Regexp // compiled when it is first used: most never are
@@ -29,7 +29,8 @@ type param struct {
 
 const anyLetters = "asnblfom"
 
-func NewSignature(text string) (*Signature, error) {
+// ParseSignature parses a signature without its outer brackets.
+func ParseSignature(text string) (*Signature, error) {
 	s := &Signature{}
 	pattern := strings.Builder{}
 	for i := 0; i < len(text) && text[i] != ':'; {
@@ -45,8 +46,10 @@ func NewSignature(text string) (*Signature, error) {
 	return s, nil
 }
 
-func MustSignature(text string) *Signature {
-	s, err := NewSignature(text)
+// MustParseSignature is ParseSignature for a signature that is known to be valid. It
+// panics on an error.
+func MustParseSignature(text string) *Signature {
+	s, err := ParseSignature(text)
 	if err != nil {
 		panic(err)
 	}
@@ -130,7 +133,8 @@ func closingBracket(text string, open int) int {
 	return -1
 }
 
-// Apply checks the arguments of a call and completes them from the context.
+// Apply checks the arguments of a call and returns them, completed from the context.
+// name is the name of the function in errors.
 func (s *Signature) Apply(st *value.State, name string, args []any, context any) ([]any, error) {
 	if s.matchesDirectly(args) {
 		return s.wrapArrays(st, name, args)
@@ -143,10 +147,10 @@ func (s *Signature) Apply(st *value.State, name string, args []any, context any)
 	if match == nil {
 		return nil, s.mismatch(name, args, letters)
 	}
-	return s.complete(st, name, args, context, match)
+	return s.match(st, name, args, context, match)
 }
 
-// matchesDirectly tells whether the arguments fit one to one, the ordinary case.
+// matchesDirectly reports whether the arguments match one to one, the ordinary case.
 func (s *Signature) matchesDirectly(args []any) bool {
 	if len(args) != len(s.params) {
 		return false
@@ -171,7 +175,7 @@ func (s *Signature) wrapArrays(st *value.State, name string, args []any) ([]any,
 	return args, nil
 }
 
-func (s *Signature) complete(st *value.State, name string, args []any, context any, match [][]byte) ([]any, error) {
+func (s *Signature) match(st *value.State, name string, args []any, context any, match [][]byte) ([]any, error) {
 	var completed []any
 	next := 0
 	take := func() any {
@@ -206,10 +210,10 @@ func (s *Signature) complete(st *value.State, name string, args []any, context a
 	return completed, nil
 }
 
-// array makes the argument of an array parameter an array, and checks its elements.
-// l is the letter that the parameter took, of all that it took. It need not be that
-// of the argument: the reference loses step when an optional parameter before it
-// took none, and then goes by the letter.
+// array converts the argument of an array parameter to an array, and checks its
+// elements. l is the letter that the parameter matched, out of all the letters that it
+// matched. It can differ from the letter of the argument: when an optional parameter
+// before it matched none, the reference implementation goes by the letter.
 func (p param) array(st *value.State, name string, i int, arg any, l byte, all string) (any, error) {
 	if p.letter != 'a' {
 		return arg, nil
@@ -247,7 +251,7 @@ func (p param) fits(arg any, l byte, all string) bool {
 	return true
 }
 
-// acceptsExactly tells whether a value can be the argument as it is.
+// acceptsExactly reports whether a value can be the argument without a conversion.
 func (p param) acceptsExactly(arg any) bool {
 	l := value.Letter(arg)
 	if p.letter == 'a' {
@@ -261,7 +265,7 @@ var elementNames = map[byte]string{
 	'l': "nulls", 'j': "JSON values", 'x': "values",
 }
 
-// mismatch finds the first argument that does not fit.
+// mismatch returns an error about the first argument that does not match.
 func (s *Signature) mismatch(name string, args []any, letters []byte) error {
 	pattern, good := "^", 0
 	for _, p := range s.params {

@@ -14,42 +14,42 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-func (l Library) text() {
-	l.defined("string", "x-b?:s", 1, func(st *value.State, args []any) (any, error) {
+func (l Library) addText() {
+	l.defineStrict("string", "x-b?:s", 1, func(st *value.State, args []any) (any, error) {
 		return value.StringOf(st, args[0], args[1] == true)
 	})
-	l.TextFunction("length", "s-:n", 1, func(_ *value.State, s string, _ []any) (any, error) {
+	l.DefineText("length", "s-:n", 1, func(_ *value.State, s string, _ []any) (any, error) {
 		return float64(utf8.RuneCountInString(s)), nil
 	})
-	l.TextFunction("substring", "s-nn?:s", 3, substring)
-	l.TextFunction("substringBefore", "s-s:s", 2, substringBefore)
-	l.TextFunction("substringAfter", "s-s:s", 2, substringAfter)
-	l.TextFunction("lowercase", "s-:s", 1, lowercase)
-	l.TextFunction("uppercase", "s-:s", 1, uppercase)
-	l.TextFunction("trim", "s-:s", 1, trim)
-	l.TextFunction("pad", "s-ns?:s", 3, pad)
-	l.defined("join", "a<s>s?:s", 2, joinText)
-	l.TextFunction("contains", "s-(sf):b", 2, contains)
-	l.TextFunction("split", "s-(sf)n?:a<s>", 3, split)
-	l.TextFunction("match", "s-f<s:o>n?:a<o>", 3, match)
-	l.TextFunction("replace", "s-(sf)(sf)n?:s", 4, replace)
-	l.TextFunction("base64encode", "s-:s", 1, base64encode)
-	l.TextFunction("base64decode", "s-:s", 1, base64decode)
-	l.TextFunction("encodeUrlComponent", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
+	l.DefineText("substring", "s-nn?:s", 3, substring)
+	l.DefineText("substringBefore", "s-s:s", 2, substringBefore)
+	l.DefineText("substringAfter", "s-s:s", 2, substringAfter)
+	l.DefineText("lowercase", "s-:s", 1, lowercase)
+	l.DefineText("uppercase", "s-:s", 1, uppercase)
+	l.DefineText("trim", "s-:s", 1, trim)
+	l.DefineText("pad", "s-ns?:s", 3, pad)
+	l.defineStrict("join", "a<s>s?:s", 2, joinText)
+	l.DefineText("contains", "s-(sf):b", 2, contains)
+	l.DefineText("split", "s-(sf)n?:a<s>", 3, split)
+	l.DefineText("match", "s-f<s:o>n?:a<o>", 3, match)
+	l.DefineText("replace", "s-(sf)(sf)n?:s", 4, replace)
+	l.DefineText("base64encode", "s-:s", 1, base64encode)
+	l.DefineText("base64decode", "s-:s", 1, base64decode)
+	l.DefineText("encodeUrlComponent", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
 		return percentEncode(st, s, unreserved)
 	})
-	l.TextFunction("encodeUrl", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
+	l.DefineText("encodeUrl", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
 		return percentEncode(st, s, unreserved+reserved+"#")
 	})
-	l.TextFunction("decodeUrlComponent", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
+	l.DefineText("decodeUrlComponent", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
 		return percentDecode(st, s, "")
 	})
-	l.TextFunction("decodeUrl", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
+	l.DefineText("decodeUrl", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
 		return percentDecode(st, s, reserved+"#")
 	})
 }
 
-// substring counts in characters (code points), as the reference does.
+// substring counts characters (code points), as the reference implementation does.
 func substring(_ *value.State, s string, args []any) (any, error) {
 	start, ok := value.Number(args[0])
 	if !ok && args[1] == nil {
@@ -81,7 +81,7 @@ func substring(_ *value.State, s string, args []any) (any, error) {
 	return s[:byteIndex(s, to-from)], nil
 }
 
-// byteIndex is where the character at i begins.
+// byteIndex returns the offset of the character at index i.
 func byteIndex(s string, i int) int {
 	if i >= len(s) {
 		return len(s)
@@ -95,8 +95,8 @@ func byteIndex(s string, i int) int {
 	return len(s)
 }
 
-// sliceIndex makes an index as JavaScript's slice does: cut to a whole number, from
-// the end if negative, within bounds.
+// sliceIndex converts an index as JavaScript's slice does: it removes the fraction,
+// takes a negative index from the end, and keeps it within bounds.
 func sliceIndex(f float64, size int) int {
 	f = math.Trunc(f)
 	if f < 0 {
@@ -125,8 +125,7 @@ func substringAfter(_ *value.State, s string, args []any) (any, error) {
 	return s, nil
 }
 
-// uppercase and lowercase are JavaScript's, which expand ß to SS and know that a
-// sigma at the end of a word has a form of its own.
+// uppercase expands characters such as ß to SS, as JavaScript does.
 func uppercase(st *value.State, s string, _ []any) (any, error) {
 	if isASCII(s) {
 		if err := st.Allocate(len(s)); err != nil {
@@ -134,15 +133,15 @@ func uppercase(st *value.State, s string, _ []any) (any, error) {
 		}
 		return strings.ToUpper(s), nil
 	}
-	if err := payForCase(st, s); err != nil {
+	if err := chargeCase(st, s); err != nil {
 		return nil, err
 	}
 	return strings.ToUpper(expansions.Replace(s)), nil
 }
 
-// payForCase pays for changing the case of a text that is not ASCII: tables are
-// searched for each character, and one may become three.
-func payForCase(st *value.State, s string) error {
+// chargeCase charges for changing the case of a text that is not ASCII: tables are
+// searched for each character, and one character may become three.
+func chargeCase(st *value.State, s string) error {
 	if err := st.Spend(len(s) / 4); err != nil {
 		return err
 	}
@@ -158,6 +157,7 @@ func isASCII(s string) bool {
 	return true
 }
 
+// lowercase gives a sigma at the end of a word its own form, as JavaScript does.
 func lowercase(st *value.State, s string, _ []any) (any, error) {
 	if isASCII(s) {
 		if err := st.Allocate(len(s)); err != nil {
@@ -165,7 +165,7 @@ func lowercase(st *value.State, s string, _ []any) (any, error) {
 		}
 		return strings.ToLower(s), nil
 	}
-	if err := payForCase(st, s); err != nil {
+	if err := chargeCase(st, s); err != nil {
 		return nil, err
 	}
 	s = strings.ReplaceAll(s, "İ", "i̇")
@@ -191,10 +191,10 @@ func startsWithLetter(s string) bool {
 	return size > 0 && hasCase(r)
 }
 
-// hasCase tells whether a character differs in upper and lower case.
+// hasCase reports whether the upper case of a character differs from the lower case.
 func hasCase(r rune) bool { return unicode.ToLower(r) != unicode.ToUpper(r) }
 
-// expansions are the characters whose upper case is several characters.
+// expansions replaces the characters whose upper case is several characters.
 // Source: Unicode SpecialCasing.txt, the unconditional mappings.
 var expansions = strings.NewReplacer(
 	"ß", "SS", "ŉ", "ʼN", "ǰ", "J̌", "ΐ", "Ϊ́", "ΰ", "Ϋ́", "և", "ԵՒ",
@@ -202,7 +202,7 @@ var expansions = strings.NewReplacer(
 	"ﬀ", "FF", "ﬁ", "FI", "ﬂ", "FL", "ﬃ", "FFI", "ﬄ", "FFL", "ﬅ", "ST", "ﬆ", "ST",
 )
 
-// trim makes one space of each run of whitespace, and none at the ends.
+// trim replaces each run of whitespace by one space, and removes it at the ends.
 func trim(st *value.State, s string, _ []any) (any, error) {
 	const spaces = " \t\n\r"
 	s = strings.Trim(s, spaces)
@@ -283,8 +283,8 @@ func joinText(st *value.State, args []any) (any, error) {
 	return strings.Join(parts, separator), nil
 }
 
-// lowBytes takes a text for bytes as Node.js does: of each UTF-16 code unit the lower
-// eight bits. Nothing above U+00FF survives that.
+// lowBytes converts a text to bytes as Node.js does: it keeps the lower eight bits of
+// each UTF-16 code unit, so characters above U+00FF are lost.
 func lowBytes(s string) []byte {
 	raw := make([]byte, 0, len(s))
 	for _, r := range s {
@@ -304,11 +304,12 @@ func base64encode(st *value.State, s string, _ []any) (any, error) {
 	return base64.StdEncoding.EncodeToString(lowBytes(s)), nil
 }
 
-// base64Alphabet has the characters of both ways to write base64.
+// base64Alphabet has the characters of the standard and of the URL-safe encoding.
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 
-// base64decode passes over what is no base64, and ends at the first =, as the
-// reference does in Node.js. The bytes become the characters up to U+00FF.
+// base64decode skips other characters than those of base64, and ends at the first =, as
+// the reference implementation does in Node.js. Each byte becomes a character up to
+// U+00FF.
 func base64decode(st *value.State, s string, _ []any) (any, error) {
 	if err := st.Allocate(4 * len(s)); err != nil {
 		return nil, err
@@ -334,7 +335,7 @@ func base64decode(st *value.State, s string, _ []any) (any, error) {
 	return b.String(), nil
 }
 
-// The characters that URL functions leave alone, from ECMA-262 (encodeURI).
+// The characters that URL functions do not encode, from ECMA-262 (encodeURI).
 const (
 	unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()"
 	reserved   = ";/?:@&=+$,"
@@ -365,7 +366,8 @@ func percentEncode(st *value.State, s, leave string) (any, error) {
 
 var errPercent = errors.New("the text is not a well-formed URL: % must be followed by two hexadecimal digits that make UTF-8")
 
-// percentDecode undoes percentEncode, except for the characters in leave.
+// percentDecode is the inverse of percentEncode. It leaves the characters in leave
+// encoded.
 func percentDecode(st *value.State, s, leave string) (any, error) {
 	if err := st.Allocate(len(s)); err != nil {
 		return nil, err
@@ -392,7 +394,7 @@ func percentDecode(st *value.State, s, leave string) (any, error) {
 	return b.String(), nil
 }
 
-// percentRun reads the one character that %XX… at i stands for.
+// percentRun decodes the character that is encoded as %XX… at i.
 func percentRun(s string, i int) (raw []byte, end int, ok bool) {
 	for end = i; len(raw) < utf8.UTFMax; {
 		if len(s) < end+3 || s[end] != '%' {

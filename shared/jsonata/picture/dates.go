@@ -11,10 +11,10 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// datePart is a piece of a date picture: a literal, or a component such as [Y0001].
+// datePart is a part of a date picture: a literal, or a component such as [Y0001].
 // Source: XPath and XQuery Functions 3.1, 9.8.4 (the picture string), with two
-// additions of the reference: X and x, the year and the month that the ISO week
-// number in W or w counts in.
+// additions of the reference implementation: X and x, the year and the month to which
+// the ISO week in W or w belongs.
 type datePart struct {
 	literal   string
 	component byte // 0 for a literal
@@ -26,7 +26,7 @@ type datePart struct {
 	zulu      bool // Z instead of +00:00
 }
 
-// defaultPresentation is how a component is written if the picture does not say.
+// defaultPresentation is the presentation of a component whose marker has none.
 var defaultPresentation = map[byte]string{
 	'Y': "1", 'M': "1", 'D': "1", 'd': "1", 'F': "n", 'W': "1", 'w': "1", 'X': "1", 'x': "1", 'H': "1", 'h': "1",
 	'P': "n", 'm': "01", 's': "01", 'f': "1", 'Z': "01:01", 'z': "01:01", 'C': "n", 'E': "n",
@@ -72,7 +72,7 @@ func literalPart(s string) *datePart {
 	return &datePart{literal: strings.ReplaceAll(s, "]]", "]")}
 }
 
-// isNumber tells whether a component is written as a whole number.
+// isNumber reports whether the component is written as a whole number.
 func (p *datePart) isNumber() bool {
 	return p.integer != nil && p.component != 'Z' && p.component != 'z'
 }
@@ -110,7 +110,8 @@ func cutLast(s string, separator byte) (before, after string, found bool) {
 	return s, "", false
 }
 
-// parseWidths reads the width modifier min-max; * and nothing are no limit, 0.
+// parseWidths parses the width modifier min-max. It returns 0 for *, and for a width
+// that is not given.
 func parseWidths(s string, given bool) (least, most int, err error) {
 	if !given {
 		return 0, 0, nil
@@ -133,7 +134,7 @@ func parseWidths(s string, given bool) (least, most int, err error) {
 	return least, most, nil
 }
 
-// present settles how the component is written.
+// present parses the presentation of the component.
 func (p *datePart) present(presentation string, suffix byte, least, most int) error {
 	zone := p.component == 'Z' || p.component == 'z'
 	if presentation[0] == 'n' || presentation[0] == 'N' {
@@ -149,7 +150,7 @@ func (p *datePart) present(presentation string, suffix byte, least, most int) er
 		presentation += ";" + string(suffix)
 	}
 	var err error
-	if p.integer, err = ParseIntegerPicture(presentation); err != nil || zone {
+	if p.integer, err = parseIntegerPicture(presentation); err != nil || zone {
 		return err
 	}
 	if p.integer.style == styleDecimal {
@@ -197,13 +198,14 @@ var (
 // maxMillis is how far from 1970 a time may be, as in JavaScript.
 const maxMillis = 8.64e15
 
-// FormatTime writes a time. picture and zone are strings or undefined.
+// FormatTime returns a time written by a picture. picture and zone are strings or
+// undefined.
 func FormatTime(st *value.State, millis float64, picture, zone any) (any, error) {
 	source, ok := picture.(string)
 	if !ok {
 		source = isoPicture
 	}
-	if err := PayForPicture(st, source); err != nil {
+	if err := charge(st, source); err != nil {
 		return nil, err
 	}
 	offset, err := parseZone(zone)
@@ -212,7 +214,7 @@ func FormatTime(st *value.State, millis float64, picture, zone any) (any, error)
 	}
 	parts, err := parseDatePicture(source)
 	if err != nil {
-		return nil, InPicture(st, source, err)
+		return nil, withPicture(st, source, err)
 	}
 	local := math.Trunc(millis + float64(offset)*60_000)
 	if math.Abs(local) > maxMillis || math.IsNaN(local) {
@@ -223,7 +225,7 @@ func FormatTime(st *value.State, millis float64, picture, zone any) (any, error)
 	for _, p := range parts {
 		text, err := p.format(t, offset)
 		if err != nil {
-			return nil, InPicture(st, source, err)
+			return nil, withPicture(st, source, err)
 		}
 		if err := st.Allocate(len(text)); err != nil {
 			return nil, err
@@ -233,10 +235,10 @@ func FormatTime(st *value.State, millis float64, picture, zone any) (any, error)
 	return b.String(), nil
 }
 
-var zonePattern = lazily(`^[+-]?[0-9]{3,4}$`)
+var zonePattern = lazyRegexp(`^[+-]?[0-9]{3,4}$`)
 
-// parseZone reads +hhmm, in minutes. The reference gets negative zones that are
-// not whole hours wrong; they are refused.
+// parseZone returns the minutes of +hhmm. It refuses negative zones that are not whole
+// hours, for which the reference implementation is wrong.
 func parseZone(zone any) (int, error) {
 	s, ok := zone.(string)
 	if !ok {
@@ -273,7 +275,7 @@ func (p *datePart) format(t time.Time, offset int) (string, error) {
 	if p.component == 'Y' && p.yearWidth > 0 {
 		value %= int(math.Pow10(min(p.yearWidth, 9)))
 	}
-	return p.integer.Format(float64(value))
+	return p.integer.format(float64(value))
 }
 
 func (p *datePart) dayHalf(t time.Time) string {
@@ -287,7 +289,7 @@ func (p *datePart) dayHalf(t time.Time) string {
 	return half
 }
 
-// name gives the name of a month or a day.
+// name returns the name of a month or a day.
 func (p *datePart) name(value int) string {
 	names := monthNames
 	if p.component == 'F' {
@@ -315,9 +317,9 @@ func (p *datePart) formatZone(offset int) (string, error) {
 	case p.integer.style != styleDecimal:
 		return "", errors.New("a time zone in the date picture must be written in digits, as in [Z01:01]")
 	case p.integer.regular > 0 || p.integer.mandatory == 3 || p.integer.mandatory == 4:
-		text, err = p.integer.Format(value)
+		text, err = p.integer.format(value)
 	case p.integer.mandatory <= 2:
-		text, err = p.integer.Format(float64(hours))
+		text, err = p.integer.format(float64(hours))
 		if minutes != 0 {
 			text += fmt.Sprintf(":%02d", minutes)
 		}
@@ -336,7 +338,7 @@ func (p *datePart) formatZone(offset int) (string, error) {
 	return text, err
 }
 
-// component gives the value of a component that is a number.
+// component returns the value of a component that is a number.
 func component(t time.Time, c byte) int {
 	switch c {
 	case 'Y':
@@ -373,8 +375,8 @@ func component(t time.Time, c byte) int {
 	return t.Nanosecond() / int(time.Millisecond)
 }
 
-// weekOfMonth counts weeks in a month as ISO 8601 does in a year: a week belongs to
-// the month that its Thursday is in.
+// weekOfMonth numbers the weeks of a month as ISO 8601 numbers those of a year: a week
+// belongs to the month of its Thursday.
 func weekOfMonth(t time.Time) (time.Month, int) {
 	thursday := t.AddDate(0, 0, 4-component(t, 'F'))
 	return thursday.Month(), (thursday.Day()-1)/7 + 1

@@ -1,6 +1,3 @@
-// Package picture writes and reads numbers, whole numbers and times by the pictures of
-// XPath, such as "#,##0.00" and "[Y0001]-[M01]-[D01]". It knows no functions of the
-// language and evaluates nothing.
 package picture
 
 import (
@@ -14,7 +11,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// numberFormat is the characters that $formatNumber uses and looks for.
+// numberFormat has the characters that $formatNumber uses in pictures and in results.
 // Source: XPath and XQuery Functions 3.1, 4.7 (formatting numbers).
 type numberFormat struct {
 	decimal, grouping, exponent, minus, percent, perMille string
@@ -22,14 +19,35 @@ type numberFormat struct {
 	pattern                                               string
 }
 
-// defaultFormat has the names of the options with their defaults.
+// defaultFormat maps the names of the options to their defaults.
 var defaultFormat = map[string]string{
 	"decimal-separator": ".", "grouping-separator": ",", "exponent-separator": "e", "infinity": "Infinity",
 	"minus-sign": "-", "NaN": "NaN", "percent": "%", "per-mille": "‰", "zero-digit": "0", "digit": "#",
 	"pattern-separator": ";",
 }
 
-func NewNumberFormat(st *value.State, options any) (*numberFormat, error) {
+// FormatNumber returns a number written by a picture. options is an object with other
+// characters than the default ones, or undefined.
+func FormatNumber(st *value.State, f float64, picture string, options any) (any, error) {
+	if err := charge(st, picture); err != nil {
+		return nil, err
+	}
+	format, err := newNumberFormat(st, options)
+	if err != nil {
+		return nil, err
+	}
+	p, minus, err := format.choose(picture, f < 0)
+	if err != nil {
+		return nil, withPicture(st, picture, err)
+	}
+	text, err := format.format(p, f)
+	if err != nil {
+		return nil, err
+	}
+	return minus + p.prefix + text + p.suffix, nil
+}
+
+func newNumberFormat(st *value.State, options any) (*numberFormat, error) {
 	chars := map[string]string{}
 	for name, value := range defaultFormat {
 		chars[name] = value
@@ -70,9 +88,9 @@ func (f *numberFormat) isActive(r rune) bool {
 	return f.isDigit(r) || r == f.digit || s == f.decimal || s == f.exponent || s == f.grouping || s == f.pattern
 }
 
-// subPicture is a picture for the positive or the negative numbers, taken apart.
+// subPicture is the parsed picture for the positive or the negative numbers.
 type subPicture struct {
-	text, Prefix, Suffix, active string
+	text, prefix, suffix, active string
 	integer, fraction            string
 	exponent                     string
 	hasExponent                  bool
@@ -93,19 +111,19 @@ func (f *numberFormat) parse(text string) (*subPicture, error) {
 	if err := f.validate(p); err != nil {
 		return nil, err
 	}
-	f.analyse(p)
+	f.analyze(p)
 	return p, nil
 }
 
-// split finds the parts of a sub-picture.
+// split separates the parts of a sub-picture.
 func (f *numberFormat) split(p *subPicture) {
 	bounds := func(r rune) bool { return f.isActive(r) && string(r) != f.exponent }
 	if first := strings.IndexFunc(p.text, bounds); first >= 0 {
 		last := strings.LastIndexFunc(p.text, bounds)
 		_, size := utf8.DecodeRuneInString(p.text[last:])
-		p.Prefix, p.Suffix = p.text[:first], p.text[last+size:]
+		p.prefix, p.suffix = p.text[:first], p.text[last+size:]
 	}
-	p.active = p.text[len(p.Prefix) : len(p.text)-len(p.Suffix)]
+	p.active = p.text[len(p.prefix) : len(p.text)-len(p.suffix)]
 	var mantissa string
 	mantissa, p.exponent, p.hasExponent = strings.Cut(p.active, f.exponent)
 	var hasFraction bool
@@ -117,12 +135,12 @@ func (f *numberFormat) split(p *subPicture) {
 
 var errPicture = errors.New("the picture of $formatNumber is not valid")
 
-func badPicture(why string) error { return fmt.Errorf("%w: it %s", errPicture, why) }
+func pictureError(why string) error { return fmt.Errorf("%w: it %s", errPicture, why) }
 
 func (f *numberFormat) validate(p *subPicture) error {
 	digits := func(s string) int { return countFunc(s, f.isDigit) }
 	optional := string(f.digit)
-	bad := badPicture
+	bad := pictureError
 	switch decimal := strings.Index(p.text, f.decimal); {
 	case strings.Count(p.text, f.decimal) > 1:
 		return bad("has two decimal separators")
@@ -130,9 +148,9 @@ func (f *numberFormat) validate(p *subPicture) error {
 		return bad("has two percent signs")
 	case strings.Contains(p.text, f.percent) && strings.Contains(p.text, f.perMille):
 		return bad("has both percent and per mille")
-	case strings.HasPrefix(p.Suffix, f.exponent):
+	case strings.HasPrefix(p.suffix, f.exponent):
 		return bad("has an exponent without digits")
-	case p.hasExponent && p.Prefix != "":
+	case p.hasExponent && p.prefix != "":
 		return bad("has a prefix and an exponent")
 	case digits(p.integer+p.fraction) == 0 && !strings.Contains(p.integer+p.fraction, optional):
 		return bad("has no digit: use 0 and #")
@@ -168,7 +186,7 @@ func countFunc(s string, is func(rune) bool) int {
 	return n
 }
 
-func (f *numberFormat) analyse(p *subPicture) {
+func (f *numberFormat) analyze(p *subPicture) {
 	anyDigit := func(r rune) bool { return f.isDigit(r) || r == f.digit }
 	for i := 0; i < len(p.integer); i++ {
 		if strings.HasPrefix(p.integer[i:], f.grouping) {
@@ -180,7 +198,7 @@ func (f *numberFormat) analyse(p *subPicture) {
 			p.fractionGroups = append(p.fractionGroups, countFunc(p.fraction[:i], anyDigit))
 		}
 	}
-	p.groupingEvery = everySame(p.groups)
+	p.groupingEvery = positionDistance(p.groups)
 	p.minInteger = countFunc(p.integer, f.isDigit)
 	p.scale = p.minInteger
 	p.minFraction = countFunc(p.fraction, f.isDigit)
@@ -201,12 +219,12 @@ func (f *numberFormat) analyse(p *subPicture) {
 	p.minExponent = countFunc(p.exponent, f.isDigit)
 }
 
-func everySame(positions []int) int {
+func positionDistance(positions []int) int {
 	distance := 0
 	for _, position := range positions {
 		distance = gcd(distance, position)
 	}
-	return evenly(distance, len(positions), func(n int) bool {
+	return distanceIfRegular(distance, len(positions), func(n int) bool {
 		for _, position := range positions {
 			if position == n {
 				return true
@@ -216,11 +234,11 @@ func everySame(positions []int) int {
 	})
 }
 
-// Choose gives the sub-picture for a number, and the sign to put before it.
-func (f *numberFormat) Choose(picture string, negative bool) (*subPicture, string, error) {
+// choose returns the sub-picture for a number, and the sign to write before it.
+func (f *numberFormat) choose(picture string, negative bool) (*subPicture, string, error) {
 	texts := strings.Split(picture, f.pattern)
 	if len(texts) > 2 {
-		return nil, "", badPicture("has more than two parts")
+		return nil, "", pictureError("has more than two parts")
 	}
 	var parts []*subPicture
 	for _, text := range texts {
@@ -239,7 +257,7 @@ func (f *numberFormat) Choose(picture string, negative bool) (*subPicture, strin
 	return parts[0], f.minus, nil
 }
 
-func (f *numberFormat) Format(p *subPicture, x float64) (string, error) {
+func (f *numberFormat) format(p *subPicture, x float64) (string, error) {
 	switch {
 	case strings.Contains(p.text, f.percent):
 		x *= 100
@@ -259,7 +277,7 @@ func (f *numberFormat) Format(p *subPicture, x float64) (string, error) {
 	}
 	text := f.mantissa(p, math.Abs(rounded.(float64)))
 	if p.hasExponent {
-		digits := f.localise(strconv.Itoa(int(math.Abs(float64(exponent)))))
+		digits := f.localize(strconv.Itoa(int(math.Abs(float64(exponent)))))
 		if missing := p.minExponent - utf8.RuneCountInString(digits); missing > 0 {
 			digits = strings.Repeat(string(f.zero), missing) + digits
 		}
@@ -272,7 +290,8 @@ func (f *numberFormat) Format(p *subPicture, x float64) (string, error) {
 	return text, nil
 }
 
-// scaled takes a number to between 10^(scale-1) and 10^scale. Zero is left alone.
+// scaled moves a number between 10^(scale-1) and 10^scale, and returns its exponent.
+// Zero stays zero.
 func scaled(x float64, scale int) (float64, int) {
 	exponent := 0
 	if x == 0 {
@@ -290,14 +309,14 @@ func scaled(x float64, scale int) (float64, int) {
 	return x, exponent
 }
 
-func (f *numberFormat) localise(digits string) string {
+func (f *numberFormat) localize(digits string) string {
 	if f.zero == '0' {
 		return digits
 	}
 	return strings.Map(func(r rune) rune { return r - '0' + f.zero }, digits)
 }
 
-// mantissa writes a number that is not negative, with its separators.
+// mantissa formats a number that is not negative, with its separators.
 func (f *numberFormat) mantissa(p *subPicture, x float64) string {
 	integer, fraction, _ := strings.Cut(strconv.FormatFloat(x, 'f', p.maxFraction, 64), ".")
 	integer = padLeft(strings.TrimLeft(integer, "0"), p.minInteger)
@@ -325,12 +344,12 @@ func (f *numberFormat) groupInteger(p *subPicture, digits string) string {
 		if i > 0 && p.separatesBefore(len(digits)-i) {
 			b.WriteString(f.grouping)
 		}
-		b.WriteString(f.localise(digits[i : i+1]))
+		b.WriteString(f.localize(digits[i : i+1]))
 	}
 	return b.String()
 }
 
-// separatesBefore tells whether a separator stands before the last n digits.
+// separatesBefore reports whether a separator precedes the last n digits.
 func (p *subPicture) separatesBefore(n int) bool {
 	if p.groupingEvery > 0 {
 		return n%p.groupingEvery == 0
@@ -351,7 +370,7 @@ func (f *numberFormat) groupFraction(p *subPicture, digits string) string {
 				b.WriteString(f.grouping)
 			}
 		}
-		b.WriteString(f.localise(digits[i : i+1]))
+		b.WriteString(f.localize(digits[i : i+1]))
 	}
 	return b.String()
 }

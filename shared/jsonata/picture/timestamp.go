@@ -9,13 +9,13 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// ParseTimestamp reads an ISO 8601 timestamp, as milliseconds since 1970.
+// ParseTimestamp returns the milliseconds since 1970 of an ISO 8601 timestamp.
 func ParseTimestamp(st *value.State, text string) (any, error) {
-	if err := st.Spend(min(len(text), maxTimestamp)); err != nil {
+	if err := st.Spend(min(len(text), maxText)); err != nil {
 		return nil, err
 	}
 	var m []string
-	if len(text) <= maxTimestamp {
+	if len(text) <= maxText {
 		m = isoTimestamp().FindStringSubmatch(text)
 	}
 	if m == nil {
@@ -40,15 +40,11 @@ func ParseTimestamp(st *value.State, text string) (any, error) {
 	return float64(t.UnixMilli()), nil
 }
 
-// isoTimestamp is what $toMillis reads without a picture. The reference leaves the
-// rest to JavaScript's Date.parse; forms that this reads by rules of its own are
-// refused.
-var isoTimestamp = lazily(`^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(Z|[+-]\d{2}:?\d{2})?)?$`)
+// isoTimestamp matches what $toMillis accepts without a picture. The reference
+// implementation passes other texts to JavaScript's Date.parse; here they are an error.
+var isoTimestamp = lazyRegexp(`^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(Z|[+-]\d{2}:?\d{2})?)?$`)
 
-// maxTimestamp bounds a text that is read as a time, in bytes.
-const maxTimestamp = 1000
-
-// isoZone reads Z, +hh:mm or +hhmm, in minutes.
+// isoZone returns the minutes of Z, +hh:mm or +hhmm.
 func isoZone(s string) (minutes int, ok bool) {
 	if s == "" || s == "Z" {
 		return 0, true

@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// folds are the characters that the flag i takes for one another, by each of them:
-// those with the same upper case. Characters beyond U+FFFF have none, because
-// JavaScript sees their surrogates.
+// folds maps a character to those that the flag i makes equal to it: the ones with the
+// same upper case. Characters above U+FFFF have none, because JavaScript folds each of
+// their surrogates.
 var folds = sync.OnceValue(func() map[rune][]rune {
 	lower := map[rune][]rune{}
 	for r := rune(0); r <= 0xFFFF; r++ {
@@ -29,9 +29,9 @@ var folds = sync.OnceValue(func() map[rune][]rune {
 	return all
 })
 
-// canonical is Canonicalize of ECMA-262, for expressions without the flag u: the upper
-// case, if that is one character and does not become ASCII. So U+017F is no s, and
-// U+212A no k.
+// canonical is Canonicalize of ECMA-262 for expressions without the flag u: the upper
+// case, unless that is several characters or changes a character into ASCII. So U+017F
+// is not equal to s, and U+212A not to k.
 func canonical(r rune) rune {
 	upper := unicode.ToUpper(r)
 	if r >= unicode.MaxASCII+1 && upper <= unicode.MaxASCII || strings.ContainsRune(expanding, r) {
@@ -40,8 +40,8 @@ func canonical(r rune) rune {
 	return upper
 }
 
-// expanding are the Greek letters whose upper case is several characters, though
-// there is a title case of one.
+// expanding lists the Greek letters whose upper case is several characters, although
+// their title case is one.
 // Source: Unicode SpecialCasing.txt, iota subscript.
 const expanding = "ᾀᾁᾂᾃᾄᾅᾆᾇᾐᾑᾒᾓᾔᾕᾖᾗᾠᾡᾢᾣᾤᾥᾦᾧᾳῃῳ"
 
@@ -58,8 +58,8 @@ func inClass(characters []rune) string {
 	return b.String()
 }
 
-// folded adds to what stands in a class the characters that the flag i takes for the
-// same.
+// folded adds to the body of a class the characters that the flag i makes equal to
+// those in it.
 func folded(body string) string {
 	tree, err := syntax.Parse("["+body+"]", syntax.Perl)
 	if err != nil || tree.Op != syntax.OpCharClass && tree.Op != syntax.OpLiteral {

@@ -8,19 +8,19 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// machine runs the program of a regular expression: it follows all the ways through
-// it at once, one character of the text after the other. So the time is bounded by the
-// size of the program times the length of the text. It does what the engine of
-// package regexp does, but for the line ends, which are those of JavaScript.
+// machine runs the program of a regular expression. It follows all paths through the
+// program at once, one character of the text after the other, so the time is bounded by
+// the size of the program times the length of the text. It works as the engine of
+// package regexp does, except that line ends are those of JavaScript.
 type machine struct {
 	program   *syntax.Prog
 	now, then threads
 	at        []int // the offsets of the thread that is being followed
-	steps     int   // not yet paid for
+	steps     int   // that are not charged yet
 }
 
-// threads are the instructions that have been reached at a place of the text, the
-// preferred ones first, each with the offsets of the groups on the way to it.
+// threads is the list of the instructions that were reached at a place in the text, the
+// preferred ones first, each with the offsets of the groups on the path to it.
 type threads struct {
 	instructions []uint32
 	offsets      []int
@@ -31,7 +31,7 @@ func newThreads(size, groups int) threads {
 	return threads{instructions: make([]uint32, 0, size), offsets: make([]int, size*groups), index: make([]uint32, size)}
 }
 
-// reach adds an instruction, unless it is there already.
+// reach adds an instruction, unless the list has it.
 func (t *threads) reach(pc uint32) (i int, added bool) {
 	if i := t.index[pc]; int(i) < len(t.instructions) && t.instructions[i] == pc {
 		return 0, false
@@ -42,7 +42,7 @@ func (t *threads) reach(pc uint32) (i int, added bool) {
 	return i, true
 }
 
-// machine gives the machine of a regular expression for this evaluation.
+// machine returns the machine of the regular expression for this evaluation.
 func (r *Regex) machine(st *value.State) (*machine, error) {
 	if m, ok := st.Kept[r].(*machine); ok {
 		return m, nil
@@ -56,8 +56,8 @@ func (r *Regex) machine(st *value.State) (*machine, error) {
 	return m, nil
 }
 
-// find gives the first match from a place on, as the byte offsets of it and of its
-// groups; nil if there is none.
+// find returns the first match at or after a place as the byte offsets of it and its
+// groups, or nil.
 func (r *Regex) find(st *value.State, text string, pos int) ([]int, error) {
 	m, err := r.machine(st)
 	if err != nil {
@@ -99,7 +99,8 @@ func (r *Regex) find(st *value.State, text string, pos int) ([]int, error) {
 	}
 }
 
-// spot is a place in a text: what is true there, and the character that follows.
+// spot is a place in a text: the conditions that hold there, and the character that
+// follows.
 type spot struct {
 	pos    int
 	around syntax.EmptyOp
@@ -126,17 +127,17 @@ func spotIn(text string, pos int) spot {
 	return p
 }
 
-// isLineEnd knows the LineTerminator of ECMA-262.
+// isLineEnd reports whether a character is a LineTerminator of ECMA-262.
 func isLineEnd(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' }
 
-// pay pays for the steps so far, and for a search through so many bytes.
+// pay charges for the steps so far, and for a search through a number of bytes.
 func (m *machine) pay(st *value.State, bytes int) error {
 	units := m.steps/5 + bytes/64
 	m.steps = 0
 	return st.Spend(units)
 }
 
-// begin adds a thread for a match that begins here, which is the least preferred.
+// begin adds a thread for a match that begins here. It is the least preferred one.
 func (m *machine) begin(here spot) {
 	for i := range m.at {
 		m.at[i] = -1
@@ -145,8 +146,8 @@ func (m *machine) begin(here spot) {
 	m.follow(&m.now, uint32(m.program.Start), here)
 }
 
-// step takes the threads over a character. It gives the match, if one ends before it
-// that is preferred to the one before.
+// step moves the threads over a character. It returns the match that ends before the
+// character, if that is preferred to the given one.
 func (m *machine) step(match []int, here, next spot) []int {
 	m.then.instructions = m.then.instructions[:0]
 	for i, pc := range m.now.instructions {
@@ -165,10 +166,10 @@ func (m *machine) step(match []int, here, next spot) []int {
 	return match
 }
 
-// of gives the offsets of a thread.
+// of returns the offsets of a thread.
 func (t *threads) of(i, size int) []int { return t.offsets[i*size : (i+1)*size] }
 
-// follow goes from an instruction on as far as it takes no character.
+// follow adds an instruction, and those that are reached from it without a character.
 func (m *machine) follow(to *threads, pc uint32, here spot) {
 	i, added := to.reach(pc)
 	if !added {

@@ -1,11 +1,9 @@
-// Package regex has the regular expressions of JavaScript, as far as they take time in
-// proportion to the text. It translates, compiles and searches them. It knows no
-// functions that use them.
+// Package regex compiles and searches JavaScript's regular expressions, as far as they
+// take time in proportion to the text. It knows nothing of the functions that use them,
+// such as $match.
 package regex
 
 import (
-	lex "commerce-segment/shared/jsonata/syntax"
-
 	"errors"
 	"fmt"
 	"regexp"
@@ -14,26 +12,27 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	lexer "commerce-segment/shared/jsonata/syntax"
 	"commerce-segment/shared/jsonata/value"
 )
 
-// Regex is a regular expression literal: a function that finds the matches in a
-// text. It takes linear time whatever the expression (see machine); in return it has
-// no lookaround and no back references, which are refused.
+// Regex is a regular expression literal. It is a function that searches a text. A
+// search takes linear time for every expression (see machine), so lookaround and back
+// references are not supported.
 type Regex struct {
 	program *syntax.Prog
 	groups  int
-	// prefix is what each match begins with; empty if that differs.
+	// prefix is the text with which every match begins, possibly empty.
 	prefix string
-	// anchored: a match can begin at the beginning of the text only.
+	// anchored means that a match can begin only at the beginning of the text.
 	anchored bool
-	// Cost is the size of the program.
-	Cost int
+	// Size is the approximate number of instructions of the program.
+	Size int
 }
 
-// newRegex translates a JavaScript regular expression.
+// New compiles a JavaScript regular expression.
 func New(source, flags string) (*Regex, error) {
-	t := &regexTranslator{source: source, folds: strings.Contains(flags, "i")}
+	t := &translator{source: source, folds: strings.Contains(flags, "i")}
 	translated, err := t.translate()
 	if err != nil {
 		return nil, fmt.Errorf("the regular expression %s: %w", shortened(source), err)
@@ -52,7 +51,7 @@ func New(source, flags string) (*Regex, error) {
 	if r.groups > maxGroups {
 		return nil, fmt.Errorf("the regular expression %s has more than %d groups: write (?:…) for those that nothing refers to", shortened(source), maxGroups)
 	}
-	if r.Cost = programSize(tree); r.Cost > maxRegex {
+	if r.Size = programSize(tree); r.Size > maxSize {
 		return nil, fmt.Errorf("the regular expression %s is too large: repeat less, as in {1,100}, or write + or * and look at $length", shortened(source))
 	}
 	if r.program, err = syntax.Compile(tree.Simplify()); err != nil {
@@ -63,16 +62,17 @@ func New(source, flags string) (*Regex, error) {
 	return r, nil
 }
 
-// What a regular expression may take, in instructions of its program. An instruction
-// takes about 100 bytes, and some nanoseconds for each character of a text.
+// Limits. An instruction of a program takes about 100 bytes, and some nanoseconds for
+// each character of a text.
 const (
-	maxRegex   = 2_000
-	MaxRegexes = 20_000 // all of a template
-	maxGroups  = 99
+	maxSize   = 2_000 // of a regular expression, in instructions
+	maxGroups = 99
+	// MaxTotalSize is the limit of the sizes of all regular expressions of a template.
+	MaxTotalSize = 20_000
 )
 
-// programSize is about how many instructions a regular expression takes. It does
-// not count beyond what is too much.
+// programSize returns approximately how many instructions a regular expression takes,
+// up to a bound above maxSize.
 func programSize(re *syntax.Regexp) int {
 	size := 1 + len(re.Rune)/8
 	switch re.Op {
@@ -82,15 +82,15 @@ func programSize(re *syntax.Regexp) int {
 		size = 0
 	}
 	for _, sub := range re.Sub {
-		size = min(size+programSize(sub), 2*maxRegex)
+		size = min(size+programSize(sub), 2*maxSize)
 	}
 	if re.Op == syntax.OpRepeat {
 		size *= max(1, re.Min, re.Max)
 	}
-	return min(size+value.Count(re.Op == syntax.OpCapture), 2*maxRegex)
+	return min(size+value.Count(re.Op == syntax.OpCapture), 2*maxSize)
 }
 
-// shortened quotes a regular expression of which there may be much.
+// shortened quotes a regular expression that may be long.
 func shortened(source string) string {
 	const most = 60
 	if len(source) <= most {
@@ -99,8 +99,9 @@ func shortened(source string) string {
 	return "/" + strings.ToValidUTF8(source[:most], "") + "…"
 }
 
-// skipsGroup finds a group within a repetition that some round of it may skip.
-// JavaScript then empties the group, Go keeps what an earlier round put there.
+// skipsGroup reports whether a repetition contains a group that one of its rounds may
+// skip. JavaScript then clears the group, while Go keeps its text from an earlier
+// round.
 func skipsGroup(re *syntax.Regexp, repeated, optional bool) bool {
 	switch re.Op {
 	case syntax.OpCapture:
@@ -124,9 +125,9 @@ func skipsGroup(re *syntax.Regexp, repeated, optional bool) bool {
 	return false
 }
 
-// regexTranslator writes a JavaScript expression (without the u flag) in Go's
-// syntax. Sources: ECMA-262 "RegExp patterns" and its annex B; Go's regexp/syntax.
-type regexTranslator struct {
+// translator rewrites a JavaScript expression (without the u flag) in the syntax of Go.
+// Sources: ECMA-262 "RegExp patterns" and its annex B; Go's regexp/syntax.
+type translator struct {
 	source string
 	folds  bool // upper and lower case are the same
 	pos    int
@@ -140,7 +141,7 @@ const (
 	notWhitespaceClass = `\x00-\x08\x0e-\x1f!-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`
 )
 
-func (t *regexTranslator) translate() (string, error) {
+func (t *translator) translate() (string, error) {
 	for t.pos < len(t.source) {
 		if err := t.next(); err != nil {
 			return "", err
@@ -149,7 +150,7 @@ func (t *regexTranslator) translate() (string, error) {
 	return string(t.out), nil
 }
 
-func (t *regexTranslator) next() error {
+func (t *translator) next() error {
 	c := t.source[t.pos]
 	switch c {
 	case '\\':
@@ -169,18 +170,18 @@ func (t *regexTranslator) next() error {
 	return nil
 }
 
-func (t *regexTranslator) write(s string) { t.out = append(t.out, s...) }
+func (t *translator) write(s string) { t.out = append(t.out, s...) }
 
-// character writes a character that stands for itself outside a class, and those that
-// the flag i takes for the same.
-func (t *regexTranslator) character(r rune, written string) {
+// character writes a character outside a class, as a class if the flag i makes it equal
+// to others.
+func (t *translator) character(r rune, written string) {
 	if t.folds && folds()[r] != nil {
 		written = classOf(folds()[r])
 	}
 	t.write(written)
 }
 
-func (t *regexTranslator) group() error {
+func (t *translator) group() error {
 	rest := t.source[t.pos:]
 	switch {
 	case !strings.HasPrefix(rest, "(?"), strings.HasPrefix(rest, "(?:"):
@@ -197,7 +198,7 @@ func (t *regexTranslator) group() error {
 	return nil
 }
 
-func (t *regexTranslator) class() error {
+func (t *translator) class() error {
 	rest := t.source[t.pos:]
 	switch {
 	case strings.HasPrefix(rest, "[]"):
@@ -238,7 +239,7 @@ func (t *regexTranslator) class() error {
 	return errors.New("a [ is not closed")
 }
 
-func (t *regexTranslator) escape(inClass bool) error {
+func (t *translator) escape(inClass bool) error {
 	if t.pos+1 >= len(t.source) {
 		return errors.New("it ends in a backslash")
 	}
@@ -271,7 +272,7 @@ func (t *regexTranslator) escape(inClass bool) error {
 	return nil
 }
 
-func (t *regexTranslator) whitespace(class string, inClass bool) {
+func (t *translator) whitespace(class string, inClass bool) {
 	if inClass {
 		t.write(class)
 		return
@@ -279,23 +280,23 @@ func (t *regexTranslator) whitespace(class string, inClass bool) {
 	t.write("[" + class + "]")
 }
 
-// codeUnit translates \xHH and \uHHHH, also two of the latter that make one
+// codeUnit translates \xHH and \uHHHH, and two \uHHHH that are the surrogates of one
 // character.
-func (t *regexTranslator) codeUnit(c rune, inClass bool) error {
+func (t *translator) codeUnit(c rune, inClass bool) error {
 	s, size, ok := t.source[t.pos+2:], 0, false
 	var r rune
 	if c == 'x' && len(s) >= 2 {
-		r, ok = lex.Hex4("00" + s[:2])
+		r, ok = lexer.ParseHex4("00" + s[:2])
 		size = 2
 	} else if c == 'u' {
-		r, ok = lex.Hex4(s)
+		r, ok = lexer.ParseHex4(s)
 		size = 4
 	}
 	if !ok {
 		return fmt.Errorf(`\%c must be followed by %s hexadecimal digits`, c, map[rune]string{'x': "two", 'u': "four"}[c])
 	}
 	if utf16.IsSurrogate(r) {
-		full, taken, problem := lex.Unescape(t.source[t.pos+1:])
+		full, taken, problem := lexer.Unescape(t.source[t.pos+1:])
 		if problem != "" {
 			return errors.New(problem)
 		}

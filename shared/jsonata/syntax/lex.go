@@ -32,7 +32,7 @@ type token struct {
 	line   int
 }
 
-// is tells whether a token is the given operator.
+// is reports whether the token is the given operator.
 func (t token) is(operator string) bool { return t.kind == tokenOperator && t.text == operator }
 
 func (t token) String() string {
@@ -51,7 +51,7 @@ func (t token) String() string {
 	return t.text
 }
 
-// symbols are the operators that are not words, the longer ones first.
+// symbols lists the operators that are not words, the longer ones first.
 var symbols = []string{
 	"..", ":=", "!=", ">=", "<=", "**", "~>", "?:", "??",
 	".", "[", "]", "{", "}", "(", ")", ",", "@", "#", ";", ":", "?", "+", "-", "*",
@@ -60,20 +60,19 @@ var symbols = []string{
 
 const (
 	whitespace = " \t\n\r\v"
-	// nameStops are the characters that end a name: whitespace and operators.
+	// nameStops has the characters that end a name: whitespace and operators.
 	nameStops = whitespace + ".[]{}(),@#;:?+-*/%|=<>^&!~"
 )
 
-// lexer splits a template into tokens. The grammar is that of the reference
-// implementation; in particular a slash is a division after an operand and
-// begins a regular expression elsewhere.
+// lexer splits the source into tokens, by the grammar of the reference implementation.
+// A slash is a division after an operand, and begins a regular expression elsewhere.
 type lexer struct {
 	source string
 	pos    int
 	line   int
 }
 
-// next reads a token. afterOperand says what a slash means.
+// next reads a token. afterOperand decides what a slash is.
 func (l *lexer) next(afterOperand bool) (token, error) {
 	if err := l.skip(); err != nil {
 		return token{}, err
@@ -101,7 +100,7 @@ func (l *lexer) next(afterOperand bool) (token, error) {
 	return l.name(t)
 }
 
-// skip moves over whitespace and comments, counting lines.
+// skip skips whitespace and comments, and counts lines.
 func (l *lexer) skip() error {
 	for l.pos < len(l.source) {
 		switch {
@@ -123,7 +122,7 @@ func (l *lexer) skip() error {
 	return nil
 }
 
-// advance moves over n bytes, counting lines.
+// advance skips n bytes, and counts lines.
 func (l *lexer) advance(n int) {
 	l.line += strings.Count(l.source[l.pos:l.pos+n], "\n")
 	l.pos += n
@@ -184,8 +183,8 @@ func (l *lexer) number(t token) (token, error) {
 	return t, nil
 }
 
-// numberEnd finds the end of a JSON number without a sign: digits, a fraction, an
-// exponent. What only looks like a fraction or an exponent is not taken.
+// numberEnd returns the end of a JSON number without a sign: digits, a fraction, an
+// exponent. It stops before a fraction or an exponent that is not complete.
 func numberEnd(s string, pos int) int {
 	if s[pos] == '0' {
 		pos++
@@ -241,7 +240,7 @@ func (l *lexer) text(t token, quote byte) (token, error) {
 	return t, fault.Newf(t.line, "the text has no end: close it with %c", quote)
 }
 
-// Unescape reads what follows a backslash and says how many bytes it took, or
+// Unescape decodes what follows a backslash. It returns the size of that in bytes, or
 // what is wrong with it.
 func Unescape(s string) (r rune, size int, problem string) {
 	if s == "" {
@@ -254,7 +253,7 @@ func Unescape(s string) (r rune, size int, problem string) {
 		c, _ := utf8.DecodeRuneInString(s)
 		return 0, 0, `\` + string(c) + ` is not an escape: for a backslash itself write \\`
 	}
-	r, ok := Hex4(s[1:])
+	r, ok := ParseHex4(s[1:])
 	if !ok {
 		return 0, 0, `\u must be followed by four hexadecimal digits`
 	}
@@ -262,7 +261,7 @@ func Unescape(s string) (r rune, size int, problem string) {
 		return r, 5, ""
 	}
 	if len(s) > 7 && s[5] == '\\' && s[6] == 'u' {
-		if low, ok := Hex4(s[7:]); ok {
+		if low, ok := ParseHex4(s[7:]); ok {
 			if full := utf16.DecodeRune(r, low); full != utf8.RuneError {
 				return full, 11, ""
 			}
@@ -271,7 +270,8 @@ func Unescape(s string) (r rune, size int, problem string) {
 	return 0, 0, `half of a surrogate pair is no character: write the character itself, or both halves`
 }
 
-func Hex4(s string) (rune, bool) {
+// ParseHex4 returns the value of the four hexadecimal digits at the beginning of s.
+func ParseHex4(s string) (rune, bool) {
 	if len(s) < 4 {
 		return 0, false
 	}
@@ -279,8 +279,8 @@ func Hex4(s string) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// regex reads a regular expression. A slash ends it unless it is escaped or within
-// brackets of any kind.
+// regex reads a regular expression. It ends at a slash that is not escaped and not
+// within brackets of any kind.
 func (l *lexer) regex(t token) (token, error) {
 	depth := 0
 	for i := l.pos + 1; i < len(l.source); i++ {

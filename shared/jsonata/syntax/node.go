@@ -1,14 +1,16 @@
-// Package syntax reads the text of an expression into a tree: tokens, then nodes by the
-// strength of their operators, then the paths, predicates and parents that the reference
-// implementation makes of them. It knows no values and evaluates nothing.
+// Package syntax parses an expression: Parse makes a tree of its tokens by operator
+// precedence, Resolve turns that into the paths, predicates and parents of the reference
+// implementation. It knows no values and evaluates nothing.
 package syntax
 
 import "slices"
 
-type nodeKind int
+// Kind says what a node is, and so which of its fields are set.
+type Kind int
 
+// The kinds of nodes in a resolved tree.
 const (
-	KindName nodeKind = iota
+	KindName Kind = iota
 	KindString
 	KindNumber
 	KindLiteral
@@ -22,20 +24,20 @@ const (
 	KindNegate
 	KindArray
 	KindObject
-	KindBinary // an operator in text, operands left and right
+	KindBinary // Left and Right with the operator in Text
 	KindCall
-	KindPartial
-	KindPlaceholder
+	KindPartial     // a call with ? for some arguments
+	KindPlaceholder // such a ?
 	KindLambda
-	KindApply
+	KindApply // Left ~> Right
 	KindBlock
 	KindCondition
-	KindCoalesce // left ?? right
-	KindDefault  // left ?: right
-	KindBind
-	KindTransform
+	KindCoalesce  // Left ?? Right
+	KindDefault   // Left ?: Right
+	KindAssign    // Left := Right
+	KindTransform // |…|…|
 
-	// What the parser makes and resolve removes.
+	// The kinds that Parse makes and Resolve replaces.
 	kindDot
 	kindPredicate
 	kindGroup
@@ -44,11 +46,11 @@ const (
 	kindIndex
 )
 
-// Node is an expression. Which fields matter depends on its kind.
+// Node is an expression.
 type Node struct {
-	Kind   nodeKind
+	Kind   Kind
 	Line   int
-	Text   string  // a name, a text, a variable without $, an operator, a regex
+	Text   string  // a name, a string, a variable without $, an operator, a regex
 	Flags  string  // of a regex
 	Number float64 // of a number
 
@@ -58,53 +60,55 @@ type Node struct {
 	// transform (pattern, update, delete), or the branches of a condition.
 	List  []*Node
 	Pairs [][2]*Node // of an object
-	Terms []sortTerm // of a sort
+	Terms []SortTerm // of a sort
 
 	Signature string // of a lambda, with its brackets; "" where there is none
-	Tail      bool   // a call whose result is that of the lambda it stands in
+	Tail      bool   // the result of this call is the result of the enclosing lambda
 
-	Keep     bool // the [] suffix
-	KeepPath bool // a step of the path has it
-	Built    bool // a list at an end of a path
+	KeepArray     bool // it has the [] suffix
+	KeepPathArray bool // a step of the path has the [] suffix
+	Constructor   bool // it is an array [...] at an end of a path
 
 	Predicates []*Stage // of any expression but a path
 	Stages     []*Stage // of a step of a path
-	Group      *Node    // a kindObject
+	Group      *Node    // a KindObject
 
-	Focus    string // @$v
-	Index    string // #$v
-	Ancestor *slot  // the step's input is the parent that a % means
-	Slot     *slot  // of a %
-	seeking  []*slot
-	Tuple    bool // the step, or the path, carries variables along
+	Focus    string  // the variable of @$v
+	Index    string  // the variable of #$v
+	Ancestor *Slot   // set if the input of the step is the parent that a % refers to
+	Slot     *Slot   // of a %
+	seeking  []*Slot // of the % in it whose step is not found yet
+	Tuple    bool    // the step, or the path, carries variables
 }
 
-type sortTerm struct {
+// SortTerm is a term of a sort ^(…).
+type SortTerm struct {
 	Expr       *Node
 	Descending bool
 }
 
-// Stage is a predicate of a step, or the #$v after one.
+// Stage is a predicate of a step, or a #$v that follows one.
 type Stage struct {
 	Filter *Node
 	Index  string
 }
 
-// slot is what a % refers to: the value that was the input of some earlier step.
-type slot struct {
+// Slot is what a % refers to: the input of an earlier step. Label is the name of the
+// variable that carries it.
+type Slot struct {
 	Label string
 	level int
 }
 
-// Unfinished tells whether the predicates and the group of an expression must see
-// the sequence that it makes, even if that has one element or none.
-func (n *Node) Unfinished() bool { return len(n.Predicates) > 0 || n.Group != nil }
+// HasAttachments reports whether the expression has predicates or a group. They receive
+// the sequence that it makes as it is, even with one element or none.
+func (n *Node) HasAttachments() bool { return len(n.Predicates) > 0 || n.Group != nil }
 
-// MayNestSequences is false for expressions that surely give no sequence that is
-// still to be settled.
-func (n *Node) MayNestSequences() bool {
+// MayReturnSequence is false only if the expression never returns a sequence that is
+// not collapsed yet.
+func (n *Node) MayReturnSequence() bool {
 	switch n.Kind {
-	case KindCall, KindApply, KindCondition, KindBlock, KindCoalesce, KindDefault, KindBind, KindParent:
+	case KindCall, KindApply, KindCondition, KindBlock, KindCoalesce, KindDefault, KindAssign, KindParent:
 		return !n.Tail
 	case KindPath:
 		for _, step := range n.List {
@@ -113,11 +117,12 @@ func (n *Node) MayNestSequences() bool {
 			}
 		}
 	}
-	return n.Unfinished()
+	return n.HasAttachments()
 }
 
-// Parts are the expressions that an expression consists of.
-func (n *Node) Parts() []*Node {
+// Children returns the expressions that the node is composed of, without its
+// attachments.
+func (n *Node) Children() []*Node {
 	parts := append([]*Node{n.Left, n.Right}, n.List...)
 	for _, pair := range n.Pairs {
 		parts = append(parts, pair[:]...)
@@ -128,7 +133,7 @@ func (n *Node) Parts() []*Node {
 	return parts
 }
 
-// Attachments are the predicates and the group of an expression.
+// Attachments returns the expressions of the predicates and the group of a node.
 func (n *Node) Attachments() []*Node {
 	attached := []*Node{n.Group}
 	for _, s := range slices.Concat(n.Predicates, n.Stages) {
@@ -137,10 +142,13 @@ func (n *Node) Attachments() []*Node {
 	return attached
 }
 
-func (n *Node) StartsBuilt() bool {
-	return n.Built || (n.Kind == KindPath && n.List[0].Built)
+// StartsWithConstructor reports whether the node is, or is a path that begins with, an
+// array constructor.
+func (n *Node) StartsWithConstructor() bool {
+	return n.Constructor || (n.Kind == KindPath && n.List[0].Constructor)
 }
 
+// seek adds the unresolved % of a part to those of the node.
 func (n *Node) seek(part *Node) {
 	n.seeking = append(n.seeking, part.seeking...)
 	if part.Kind == KindParent {

@@ -2,14 +2,16 @@ package syntax
 
 import "commerce-segment/shared/jsonata/fault"
 
-// maxSource and maxSourceNesting bound a template, so that neither its parser nor
-// the library's can run out of stack. Parameter Store holds 8 KB at most.
+// Limits of an expression. They keep the parser from running out of stack.
 const (
-	MaxSource        = 64 << 10
-	MaxSourceNesting = 250
+	// MaxSourceBytes is the largest size of the source. Parameter Store holds 8 KB.
+	MaxSourceBytes = 64 << 10
+	// MaxNesting is how deep expressions can nest, and how many operators can follow one
+	// another in one expression.
+	MaxNesting = 250
 )
 
-// power is how tightly the operators bind, from the reference implementation.
+// power has the binding powers of the operators, from the reference implementation.
 var power = map[string]int{
 	"[": 80, "(": 80, "@": 80, "#": 80,
 	".": 75, "{": 70,
@@ -21,32 +23,34 @@ var power = map[string]int{
 
 const negatePower = 70
 
-// parser turns a template into nodes by operator precedence (Pratt's algorithm).
-// Problems travel as panics of *fault up to parse.
+// parser turns tokens into nodes by operator precedence (Pratt's algorithm). It panics
+// with a *fault.Error, which Parse recovers.
 type parser struct {
 	lexer lexer
 	token token
 	depth int
-	known
+	Summary
 }
 
-// known is what the parser knows of a template in addition to its nodes.
-type known struct {
-	Literals map[string]bool // the texts that it has literally
+// Summary lists what occurs in the source of an expression.
+type Summary struct {
+	Literals map[string]bool // the string literals
 	Fields   map[string]bool // the names of fields that it reads
 }
 
-func Parse(source string) (n *Node, k known, err error) {
+// Parse returns the tree of an expression, which Resolve completes, and the summary of
+// its source.
+func Parse(source string) (n *Node, s Summary, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			f, ok := r.(*fault.Fault)
+			f, ok := r.(*fault.Error)
 			if !ok {
 				panic(r)
 			}
-			n, k, err = nil, known{}, f
+			n, s, err = nil, Summary{}, f
 		}
 	}()
-	p := &parser{lexer: lexer{source: source, line: 1}, known: known{Literals: map[string]bool{}, Fields: map[string]bool{}}}
+	p := &parser{lexer: lexer{source: source, line: 1}, Summary: Summary{Literals: map[string]bool{}, Fields: map[string]bool{}}}
 	p.advance(false)
 	if p.token.kind == tokenEnd {
 		p.fail("the template is empty: to send nothing, write null")
@@ -55,7 +59,7 @@ func Parse(source string) (n *Node, k known, err error) {
 	if p.token.kind != tokenEnd {
 		p.fail("unexpected %s: is an operator, a comma or a bracket missing before it?", p.token)
 	}
-	return n, p.known, nil
+	return n, p.Summary, nil
 }
 
 func (p *parser) fail(format string, args ...any) {
@@ -77,10 +81,10 @@ func (p *parser) expect(operator string, afterOperand bool) {
 	p.advance(afterOperand)
 }
 
-// expression reads an expression whose operators bind tighter than min.
+// expression parses an expression whose operators bind tighter than min.
 func (p *parser) expression(min int) *Node {
-	if p.depth++; p.depth > MaxSourceNesting {
-		p.fail("expressions are nested more than %d deep: name parts of it with := in a block", MaxSourceNesting)
+	if p.depth++; p.depth > MaxNesting {
+		p.fail("expressions are nested more than %d deep: name parts of it with := in a block", MaxNesting)
 	}
 	defer func() { p.depth-- }()
 
@@ -88,8 +92,8 @@ func (p *parser) expression(min int) *Node {
 	p.advance(true)
 	left := p.prefix(t)
 	for chain := 0; p.token.kind == tokenOperator && min < power[p.token.text]; chain++ {
-		if chain > MaxSourceNesting {
-			p.fail("one expression chains more than %d operators: name parts of it with := in a block", MaxSourceNesting)
+		if chain > MaxNesting {
+			p.fail("one expression chains more than %d operators: name parts of it with := in a block", MaxNesting)
 		}
 		t = p.token
 		p.advance(false)
@@ -186,7 +190,7 @@ func (p *parser) items() []*Node {
 	return list
 }
 
-// comma moves over a comma, after which something must follow.
+// comma skips a comma and reports whether there was one. An element must follow it.
 func (p *parser) comma(closing string) bool {
 	if !p.token.is(",") {
 		return false
@@ -243,7 +247,7 @@ func (p *parser) infix(t token, left *Node) *Node {
 		n.Kind, n.Terms = kindOrderBy, p.sortTerms()
 		return n
 	case ":=":
-		return p.bind(n)
+		return p.assign(n)
 	case "?":
 		return p.condition(n)
 	case "??", "?:":
@@ -274,8 +278,8 @@ func (p *parser) bindStep(n *Node) *Node {
 	return n
 }
 
-func (p *parser) bind(n *Node) *Node {
-	n.Kind = KindBind
+func (p *parser) assign(n *Node) *Node {
+	n.Kind = KindAssign
 	if n.Left.Kind != KindVariable {
 		panic(fault.Newf(n.Line, "the left side of := must be a variable, as in $v := 1"))
 	}
@@ -303,16 +307,16 @@ func (p *parser) predicate(n *Node) *Node {
 	for step.Kind == kindPredicate {
 		step = step.Left
 	}
-	step.Keep = true
+	step.KeepArray = true
 	p.advance(true)
 	return n.Left
 }
 
-func (p *parser) sortTerms() []sortTerm {
+func (p *parser) sortTerms() []SortTerm {
 	p.expect("(", false)
-	var terms []sortTerm
+	var terms []SortTerm
 	for {
-		var term sortTerm
+		var term SortTerm
 		if p.token.is("<") || p.token.is(">") {
 			term.Descending = p.token.is(">")
 			p.advance(false)
@@ -364,8 +368,8 @@ func (p *parser) lambda(n *Node) *Node {
 	return n
 }
 
-// signature reads <...> after the parameters of a lambda. It is written in the
-// characters of other tokens, so it stays a text.
+// signature returns the text <...> after the parameters of a lambda. The tokens of the
+// lexer do not fit it, so it is cut from the source.
 func (p *parser) signature() string {
 	line, start := p.token.line, p.lexer.pos
 	depth := 1

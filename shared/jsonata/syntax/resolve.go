@@ -6,13 +6,14 @@ import (
 	"commerce-segment/shared/jsonata/fault"
 )
 
-// resolver turns what the parser read into what the emitter needs, by the rules of
-// the reference implementation: chains of dots become paths of steps, predicates
-// move to the steps they filter, and every % finds the step whose input it means.
+// resolver turns the tree of the parser into the one that is compiled, by the rules of
+// the reference implementation: chains of dots become paths of steps, predicates move
+// to the steps that they filter, and each % gets the step whose input it refers to.
 type resolver struct {
 	labels int
 }
 
+// Resolve returns the completed tree. It changes the one that it is given.
 func Resolve(n *Node) (*Node, error) {
 	r := &resolver{}
 	n, err := r.node(n)
@@ -30,13 +31,13 @@ func errNoParent(line int) error {
 }
 
 func (r *resolver) node(n *Node) (*Node, error) {
-	line, keep := n.Line, n.Keep
+	line, keep := n.Line, n.KeepArray
 	n, err := r.kind(n)
 	if err != nil {
 		return nil, fault.At(line, err)
 	}
 	if keep {
-		n.Keep = true
+		n.KeepArray = true
 	}
 	return n, nil
 }
@@ -46,7 +47,7 @@ func (r *resolver) kind(n *Node) (*Node, error) {
 	case KindName:
 		return r.name(n), nil
 	case KindParent:
-		n.Slot = &slot{Label: "%" + strconv.Itoa(r.labels), level: 1}
+		n.Slot = &Slot{Label: "%" + strconv.Itoa(r.labels), level: 1}
 		r.labels++
 		return n, nil
 	case kindDot:
@@ -66,17 +67,26 @@ func (r *resolver) kind(n *Node) (*Node, error) {
 	case KindLambda:
 		return r.lambda(n)
 	case KindApply:
-		return r.Apply(n)
+		return r.apply(n)
 	}
 	return r.children(n)
 }
 
 func (r *resolver) name(n *Node) *Node {
-	path := &Node{Kind: KindPath, Line: n.Line, List: []*Node{n}, KeepPath: n.Keep}
+	path := asPath(n)
+	path.KeepPathArray = n.KeepArray
 	return path
 }
 
-// children resolves the parts of an expression that stays what it is.
+// asPath returns a path as it is, and any other expression as a path of one step.
+func asPath(n *Node) *Node {
+	if n.Kind == KindPath {
+		return n
+	}
+	return &Node{Kind: KindPath, Line: n.Line, List: []*Node{n}}
+}
+
+// children resolves the parts of an expression of another kind.
 func (r *resolver) children(n *Node) (*Node, error) {
 	if err := r.replace(n, &n.Left, &n.Right); err != nil {
 		return nil, err
@@ -88,8 +98,8 @@ func (r *resolver) children(n *Node) (*Node, error) {
 		if err := r.replace(n, &n.List[i]); err != nil {
 			return nil, err
 		}
-		if n.Kind == KindBlock && n.List[i].StartsBuilt() {
-			n.Built = true
+		if n.Kind == KindBlock && n.List[i].StartsWithConstructor() {
+			n.Constructor = true
 		}
 	}
 	if n.Kind == KindTransform && len(n.seeking) > 0 {
@@ -107,7 +117,7 @@ func (r *resolver) resolvePairs(n *Node, pairs [][2]*Node) error {
 	return nil
 }
 
-// replace resolves parts of n in place and hands their unanswered % on to n.
+// replace resolves parts of n in place, and adds their unresolved % to those of n.
 func (r *resolver) replace(n *Node, parts ...**Node) error {
 	for _, part := range parts {
 		if *part == nil {
@@ -128,12 +138,9 @@ func (r *resolver) dot(n *Node) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := left
-	if left.Kind != KindPath {
-		path = &Node{Kind: KindPath, Line: left.Line, List: []*Node{left}}
-	}
+	path := asPath(left)
 	if left.Kind == KindParent {
-		path.seeking = []*slot{left.Slot}
+		path.seeking = []*Slot{left.Slot}
 	}
 	right, err := r.node(n.Right)
 	if err != nil {
@@ -151,7 +158,7 @@ func (r *resolver) dot(n *Node) (*Node, error) {
 	return path, r.finishPath(path)
 }
 
-// takeGroup refuses what the reference would lose without a word.
+// takeGroup refuses a group that the reference implementation would ignore.
 func (n *Node) takeGroup(right *Node) error {
 	if right.Group != nil {
 		return fault.Newf(right.Group.Line, "a group {…} cannot stand in the middle of a path: put the part before it in parentheses")
@@ -159,7 +166,7 @@ func (n *Node) takeGroup(right *Node) error {
 	return nil
 }
 
-// finishPath marks the steps of a path that need special care.
+// finishPath sets the flags of the steps of a path.
 func (r *resolver) finishPath(path *Node) error {
 	for _, step := range path.List {
 		switch step.Kind {
@@ -168,13 +175,13 @@ func (r *resolver) finishPath(path *Node) error {
 		case KindString:
 			step.Kind = KindName
 		}
-		if step.Keep {
-			path.KeepPath = true
+		if step.KeepArray {
+			path.KeepPathArray = true
 		}
 	}
 	for _, end := range []*Node{path.List[0], path.List[len(path.List)-1]} {
 		if end.Kind == KindArray {
-			end.Built = true
+			end.Constructor = true
 		}
 	}
 	return r.findParents(path)
@@ -237,10 +244,7 @@ func (r *resolver) orderBy(n *Node) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := left
-	if left.Kind != KindPath {
-		path = &Node{Kind: KindPath, Line: left.Line, List: []*Node{left}}
-	}
+	path := asPath(left)
 	if path.Group != nil {
 		return nil, fault.Newf(n.Line, "a sort ^(…) cannot follow a group {…}: put the group in parentheses")
 	}
@@ -254,7 +258,7 @@ func (r *resolver) orderBy(n *Node) (*Node, error) {
 	return path, r.findParents(path)
 }
 
-// lastStep gives the step that @ and # belong to.
+// lastStep returns the step that @ and # belong to.
 func lastStep(n *Node) *Node {
 	if n.Kind == KindPath {
 		return n.List[len(n.List)-1]
@@ -277,8 +281,8 @@ func (r *resolver) focus(n *Node) (*Node, error) {
 		return nil, fault.Newf(n.Line, "@$%s must stand before the group {…}", n.Right.Text)
 	}
 	step.Focus, step.Tuple = n.Right.Text, true
-	if n.Keep {
-		step.Keep = true
+	if n.KeepArray {
+		step.KeepArray = true
 	}
 	return left, nil
 }
@@ -289,10 +293,8 @@ func (r *resolver) index(n *Node) (*Node, error) {
 		return nil, err
 	}
 	step := lastStep(left)
-	path := left
 	if left.Kind != KindPath {
 		step.Stages, step.Predicates = append(step.Stages, step.Predicates...), nil
-		path = &Node{Kind: KindPath, Line: left.Line, List: []*Node{left}}
 	}
 	if left.Group != nil {
 		return nil, fault.Newf(n.Line, "#$%s must stand before the group {…}", n.Right.Text)
@@ -303,14 +305,14 @@ func (r *resolver) index(n *Node) (*Node, error) {
 		step.Stages = append(step.Stages, &Stage{Index: n.Right.Text})
 	}
 	step.Tuple = true
-	return path, nil
+	return asPath(left), nil
 }
 
 func (r *resolver) negate(n *Node) (*Node, error) {
 	if err := r.replace(n, &n.Left); err != nil {
 		return nil, err
 	}
-	if n.Left.Kind == KindNumber && len(n.Left.Predicates) == 0 && n.Left.Group == nil {
+	if n.Left.Kind == KindNumber && !n.Left.HasAttachments() {
 		n.Left.Number, n.Left.Text = -n.Left.Number, "-"+n.Left.Text
 		return n.Left, nil
 	}
@@ -330,44 +332,49 @@ func (r *resolver) lambda(n *Node) (*Node, error) {
 	return n, nil
 }
 
-// markTail marks the calls whose result is the result of the lambda. They are made
-// after the lambda is left, so a recursion of this kind needs no stack. What such a call
+// markTail marks the calls whose result is the result of the lambda. They run after the
+// lambda has returned, so such a recursion needs no stack. A list that such a call
 // collects stays a list, even with one element.
 func markTail(n *Node) {
-	switch {
-	case n.Kind == KindCall && len(n.Predicates) == 0 && n.Group == nil:
+	if n.HasAttachments() {
+		return
+	}
+	switch n.Kind {
+	case KindCall:
 		n.Tail = true
-	case (n.Kind == KindCoalesce || n.Kind == KindDefault) && len(n.Predicates) == 0 && n.Group == nil:
+	case KindCoalesce, KindDefault:
 		markTail(n.Left)
 		markTail(n.Right)
-	case n.Kind == KindCondition && len(n.Predicates) == 0 && n.Group == nil:
+	case KindCondition:
 		for _, branch := range n.List {
 			markTail(branch)
 		}
-	case n.Kind == KindBlock && len(n.List) > 0 && len(n.Predicates) == 0 && n.Group == nil:
-		markTail(n.List[len(n.List)-1])
+	case KindBlock:
+		if len(n.List) > 0 {
+			markTail(n.List[len(n.List)-1])
+		}
 	}
 }
 
-func (r *resolver) Apply(n *Node) (*Node, error) {
+func (r *resolver) apply(n *Node) (*Node, error) {
 	if err := r.replace(n, &n.Left, &n.Right); err != nil {
 		return nil, err
 	}
 	if len(n.seeking) > 0 {
 		return nil, fault.Newf(n.Line, "%% cannot stand next to ~>: write $f(%%.name) instead of %%.name ~> $f()")
 	}
-	if n.Right.Kind == KindCall && (len(n.Right.Predicates) > 0 || n.Right.Group != nil) {
+	if n.Right.Kind == KindCall && n.Right.HasAttachments() {
 		return nil, fault.Newf(n.Line, "a predicate or a group after ~> f(…) would be ignored: put a ~> f(…) in parentheses before it")
 	}
-	n.Keep = n.Left.Keep || n.Right.Keep
+	n.KeepArray = n.Left.KeepArray || n.Right.KeepArray
 	return n, nil
 }
 
-// findParents looks for the parents that the last step of a path asks for, going
-// back from it. Those that lie before the path are left to what the path is in.
+// findParents goes back from the last step of a path to the parents that it refers to.
+// Those before the path are left to the expression that contains it.
 func (r *resolver) findParents(path *Node) error {
 	last := path.List[len(path.List)-1]
-	slots := append([]*slot(nil), last.seeking...)
+	slots := append([]*Slot(nil), last.seeking...)
 	if last.Kind == KindParent {
 		slots = append(slots, last.Slot)
 	}
@@ -392,9 +399,9 @@ func (r *resolver) findParents(path *Node) error {
 	return nil
 }
 
-// seekParent takes a % one step back. The step at which its level comes to zero
-// carries its input along, under the label of the %.
-func seekParent(n *Node, s *slot) error {
+// seekParent moves a % one step back. The step at which its level becomes zero carries
+// its input, under the label of the %.
+func seekParent(n *Node, s *Slot) error {
 	switch n.Kind {
 	case KindName, KindWildcard:
 		if s.level--; s.level == 0 {

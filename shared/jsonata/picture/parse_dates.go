@@ -12,16 +12,17 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// ParseTime reads a time by a picture. A text that does not fit it is undefined.
+// ParseTime returns the milliseconds since 1970 of a time by a picture. They are
+// undefined for a text that does not match the picture.
 func ParseTime(st *value.State, text, picture string) (any, error) {
-	if err := PayForPicture(st, picture); err != nil {
+	if err := charge(st, picture); err != nil {
 		return nil, err
 	}
 	parts, err := parseDatePicture(picture)
 	if err != nil {
-		return nil, InPicture(st, picture, err)
+		return nil, withPicture(st, picture, err)
 	}
-	if len(text) > maxTimestamp {
+	if len(text) > maxText {
 		return nil, nil
 	}
 	pattern := "(?i)^"
@@ -49,7 +50,7 @@ func ParseTime(st *value.State, text, picture string) (any, error) {
 			continue
 		}
 		if err := p.parse(m[i+1], found); err != nil {
-			return nil, InPicture(st, picture, err)
+			return nil, withPicture(st, picture, err)
 		}
 	}
 	if len(found) == 0 {
@@ -58,7 +59,7 @@ func ParseTime(st *value.State, text, picture string) (any, error) {
 	return found.millis(st.Now)
 }
 
-// pattern is a regular expression for the texts that a part stands for.
+// pattern returns a regular expression for the texts that the part can format.
 func (p *datePart) pattern() string {
 	switch {
 	case p.component == 0:
@@ -80,8 +81,8 @@ func (p *datePart) pattern() string {
 	return "[a-zA-Z]+"
 }
 
-// dateComponents are the values that were read, by component. A name that is none
-// counts as not read: it is nil.
+// dateComponents are the values of the components that were read. A name that is not
+// known has the value nil, as if it was not read.
 type dateComponents map[byte]*float64
 
 func (p *datePart) parse(text string, found dateComponents) error {
@@ -105,7 +106,7 @@ func (p *datePart) value(text string) (n float64, known bool, err error) {
 		fraction, err := strconv.ParseFloat("0."+text[:min(3, len(text))], 64)
 		return fraction * 1000, true, err
 	case p.integer != nil:
-		n, err = p.integer.Parse(text)
+		n, err = p.integer.parse(text)
 		return n, true, err
 	case p.component == 'P':
 		return float64(value.Count(strings.EqualFold(text, "pm"))), isDayHalf(text), nil
@@ -154,7 +155,7 @@ func (p *datePart) parseZone(text string) (float64, error) {
 		return 0, errZone
 	}
 	if text[0] == '-' && m != 0 {
-		return 0, errors.New("negative time zones that are not whole hours are not supported: the reference reads them wrong")
+		return 0, errors.New("negative time zones that are not whole hours are not supported")
 	}
 	return h*60 + m, nil
 }
@@ -163,8 +164,9 @@ var errZone = errors.New("the text has no time zone of the form that the date pi
 
 var errIncomplete = errors.New("the date picture leaves out components between others, or uses weeks: a date needs [Y] [M] [D] or [Y] [d], a time [H] [m] [s] or [P] [h] [m] [s]")
 
-// has tells whether all the components that were read among all are in set, and
-// at least one is. A zero counts as not read, as in the reference.
+// has reports whether at least one of the components in all was read, and each of those
+// that were read is in set. A component with the value 0 is ignored, as in the reference
+// implementation.
 func (c dateComponents) has(all, set string) bool {
 	some := false
 	for i := 0; i < len(all); i++ {
@@ -180,8 +182,8 @@ func (c dateComponents) has(all, set string) bool {
 	return some
 }
 
-// millis makes a time of the components: what lies above those that were read is
-// that of now, what lies below is the earliest.
+// millis returns the time of the components. Components larger than those that were
+// read are those of now, smaller ones are the least possible.
 func (c dateComponents) millis(now time.Time) (any, error) {
 	const dates, times = "YXMxWwdD", "PHhmsf"
 	byDay := !c.has(dates, "YMD") && c.has(dates, "Yd")

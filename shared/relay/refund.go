@@ -28,7 +28,9 @@ const wholeRefund = "all"
 // The fact of any other tracking is complete.
 //
 // The revision of a part is the amount that was refunded so far, in the currency's minor
-// unit, so that further updates of the order do not make another fact of it.
+// unit, so that further updates of the order do not make another fact of it. An order whose
+// payment is refunded was refunded as a whole, also where the transactions have less: the
+// rest was refunded at the gateway and then marked as refunded.
 func Complete(ctx context.Context, fact *segment.Fact, w commerce.Webhook, ask template.Fetch) (happened bool, err error) {
 	if !fact.Tracking.InParts {
 		return true, nil
@@ -47,7 +49,7 @@ func Complete(ctx context.Context, fact *segment.Fact, w commerce.Webhook, ask t
 	}
 	fact.HappenedAt = cmp.Or(refund.When(), fact.HappenedAt)
 	fact.Revision = wholeRefund
-	isPart := refund.Amount > 0 && refund.Amount < order.total
+	isPart := commerce.MayHavePartRefunded(order.payment) && refund.Amount > 0 && refund.Amount < order.total
 	if isPart {
 		fact.Revision = strconv.FormatFloat(refund.Amount, 'f', -1, 64)
 	}

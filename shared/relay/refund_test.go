@@ -175,6 +175,13 @@ func TestARefundIsToldOnceForEachAmount(t *testing.T) {
 			r.refund("first", 1100, day(23))
 			r.refund("second", 1000, day(24))
 		}, []string{part, "Order Refunded of 15.00 (15.00) on 23, partially_refunded", "Order Refunded of 25.00 (25.00) on 24, refunded"}},
+		{"a part, and then the rest by marking the order as refunded, of which the transactions say nothing", func(r *refunds) {
+			r.refund("first", 400, day(22))
+			marked := map[string]any{"payment": "refunded"}
+			for _, event := range []string{"order.updated", "order.refunded"} {
+				r.relay.Deliver(r.t.Context(), items(r.webhook(event, day(22), marked)))
+			}
+		}, []string{part, "Order Refunded of 25.00 (4.00) on 22, refunded"}},
 		{"all of it, and an update that Commerce posts late", func(r *refunds) {
 			r.store.Refund("1", "first", 1500, day(22))
 			r.refund("second", 1000, day(23))

@@ -64,9 +64,12 @@ func TestPricesShowTheirDecimals(t *testing.T) {
 		{"thousands that may be decimals, and less than a thousand", []price{{34484, "34,484 Ft"}, {990, "990 Ft"}}, 0},
 		{"thousands that may be decimals, and more than a million", []price{{34484, "34,484"}, {1234567, "1,234,567"}}, 0},
 		{"decimals that may be thousands, and less than one unit", []price{{34484, "34,484"}, {50, "0,050"}}, 3},
-		{"a zero without decimals next to an amount with two: it had nothing to format", []price{{0, "0"}, {1250, "$12.50"}}, 2},
+		{"a zero without decimals next to an amount with two", []price{{0, "0 $"}, {1250, "$12.50"}}, 2},
+		{"a zero that is not formatted next to an amount with two decimals", []price{{0, "0"}, {1250, "$12.50"}}, 2},
 
 		{"no price", nil, unknown},
+		{"a zero that is not formatted", []price{{0, "0"}}, unknown},
+		{"decimals that may be thousands, and a zero that is not formatted", []price{{34484, "KD 34.484"}, {0, "0"}}, unknown},
 		{"thousands that may be decimals", []price{{34484, "34,484 Ft"}}, unknown},
 		{"ten thousands that may be decimals", []price{{12345, "1,2345"}}, unknown},
 		{"prices that contradict one another", []price{{1250, "$12.50"}, {1250, "$1250"}}, unknown},

@@ -65,6 +65,10 @@ func isSymbol(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsDigit(r) || strings.ContainsRune(grouping+points, r) })
 }
 
+// unformatted is how Commerce writes a price that it does not format, such as the discount
+// of an order that has none: as 0 in any currency, which shows nothing of its decimals.
+const unformatted = "0"
+
 // Add looks at one price.
 func (p Prices) Add(currency string, amount float64, formatted string) {
 	currency = strings.ToUpper(currency)
@@ -78,7 +82,7 @@ func (p Prices) Add(currency string, amount float64, formatted string) {
 		return
 	}
 	n, readable := read(formatted)
-	if !readable {
+	if !readable || formatted == unformatted {
 		return
 	}
 	if s == nil {
@@ -97,8 +101,8 @@ func (p Prices) Add(currency string, amount float64, formatted string) {
 
 // Of is how many decimals the prices of a currency are written with, where they leave no
 // doubt. "1,234" may have three decimals or none, until another price shows which. A
-// zero is used last: Commerce writes one as "0" too where it has none to format. It is
-// not used at all where amounts are written without some of their decimals.
+// zero is used last, and not at all where amounts are written without some of their
+// decimals.
 func (p Prices) Of(currency string) (decimals int, known bool) {
 	s := p[strings.ToUpper(currency)]
 	if s == nil {

@@ -46,6 +46,13 @@ func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
 	return a.answer
 }
 
+// Refuse gives that answer to a request whose body cannot be read, and logs it as Accept
+// does. Nothing of the request is verified.
+func (r *Relay) Refuse(ctx context.Context, answer Answer, size int) Answer {
+	r.logAccept(ctx, acceptance{answer: answer}, size, time.Now())
+	return answer
+}
+
 // acceptance is what Accept decided.
 type acceptance struct {
 	answer     Answer

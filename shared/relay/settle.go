@@ -51,8 +51,8 @@ func (r *Relay) bury(ctx context.Context, p *parcel) error {
 	})
 }
 
-// The schedule of attempts: 30 s doubling to an hour (design.md, "The journey of
-// one webhook"). With the queue's 36 receives that is about 30 hours.
+// The schedule of attempts: 30 s doubling to an hour. With the queue's 36
+// receives that is about 30 hours.
 const (
 	defaultBackoff = 30 * time.Second
 	maxBackoffs    = 120

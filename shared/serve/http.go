@@ -10,11 +10,12 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"commerce-segment/shared/relay"
 )
 
-// KeyHeader is where Commerce puts the integration's secret key, in clear
-// (contract.md, "Commerce webhooks"). An HTTP API hands header names over in
-// lower case.
+// KeyHeader is where Commerce puts the integration's secret key, in clear.
+// An HTTP API hands header names over in lower case.
 const KeyHeader = "X-MOLTIN-SECRET-KEY"
 
 // HTTP answers one request of an HTTP API (payload format 2.0). Its error is
@@ -35,7 +36,8 @@ func (f *Function) HTTP(ctx context.Context, request events.APIGatewayV2HTTPRequ
 		return response, nil
 	}
 	if code := unsupported(request.Headers); code != "" {
-		response = answer(http.StatusUnsupportedMediaType, code)
+		refused := f.Relay.Refuse(ctx, relay.Answer{Status: http.StatusUnsupportedMediaType, Code: code}, len(request.Body))
+		response = answer(refused.Status, refused.Code)
 		response.Headers["Accept-Encoding"] = "identity" // RFC 9110, 15.5.16
 		return response, nil
 	}

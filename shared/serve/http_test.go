@@ -69,7 +69,7 @@ func TestARequestIsAnsweredWithAStatusAndACode(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			queue := spool.NewMemory()
-			f, _, _ := newFunction(queue)
+			f, _, log := newFunction(queue)
 			response, err := f.HTTP(t.Context(), post(c.change))
 			if err != nil {
 				t.Fatal(err)
@@ -80,6 +80,10 @@ func TestARequestIsAnsweredWithAStatusAndACode(t *testing.T) {
 			equal(t, "kept", queue.Counts().Visible, c.kept)
 			if c.status == 405 {
 				equal(t, "allowed", response.Headers["Allow"], "POST")
+			}
+			isNoWebhooks := c.code == "not_found" || c.code == "method_not_allowed" || c.code == "not_base64"
+			if logged := strings.Contains(log.String(), `"outcome":"`+c.code+`"`); logged == isNoWebhooks {
+				t.Errorf("the log says %s: %t, got %s", c.code, logged, log)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/shared/commerce"
@@ -92,7 +93,7 @@ func configure(cmd *cobra.Command, options configuration) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := options.given()
+	wanted, err := options.given(cmd.Flags())
 	if err != nil {
 		return err
 	}
@@ -139,8 +140,8 @@ func tryCommerce(cmd *cobra.Command, current, wanted map[string]string, untested
 }
 
 // given is what flags and the environment say, by the parameters' names. A flag
-// counts before a variable.
-func (c configuration) given() (map[string]string, error) {
+// counts before a variable, and an empty one is refused: it sets nothing.
+func (c configuration) given(flags *pflag.FlagSet) (map[string]string, error) {
 	wanted := map[string]string{}
 	var wrong []error
 	set := func(q site.Question, answer string) {
@@ -154,6 +155,9 @@ func (c configuration) given() (map[string]string, error) {
 		answer := os.Getenv(q.Variable)
 		if flag := c.flags[q.Name]; flag != nil {
 			answer = cmp.Or(*flag, answer)
+			if *flag == "" && flags.Changed(q.Flag) {
+				wrong = append(wrong, fmt.Errorf("--%s is empty: give it a value, or leave it out to keep what is set", q.Flag))
+			}
 		}
 		if answer != "" {
 			set(q, answer)

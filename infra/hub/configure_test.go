@@ -106,6 +106,7 @@ func TestConfigureWritesNothingWhereSomethingIsWrong(t *testing.T) {
 	}{
 		{"a write key that holds white space", nil, map[string]string{"SEGMENT_WRITE_KEY": "PLANTED key"}, []string{"--segment-path", "/v1/import"},
 			[]string{"parameter segment/write-key: it holds white space"}},
+		{"an empty flag", nil, nil, []string{"--segment-host", "", "--disable", "order-updated"}, []string{"--segment-host is empty: give it a value, or leave it out to keep what is set"}},
 		{"a client secret that holds white space", nil, map[string]string{"COMMERCE_CLIENT_SECRET": "PLANTED secret"}, nil,
 			[]string{"parameter commerce/client-secret: it holds white space"}},
 		{"a webhook secret of two lines", nil, map[string]string{"COMMERCE_WEBHOOK_SECRET": "PLANTED\nPLANTED"}, nil,

@@ -219,6 +219,9 @@ func redrive(cmd *cobra.Command, selected selection) error {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d put back.\n", moved)
+	if moved == 0 && looked > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "None of the dead letters has that reason: hub deadletters list%s shows their reasons.\n", selected.flag())
+	}
 	if selected.Prefix != "" {
 		sayWhatIsHidden(cmd.ErrOrStderr(), looked, now.Dead)
 	}

@@ -62,13 +62,14 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 	h.set("templates/order-completed", simple)
 	time.Sleep(liveFor)
 	for _, c := range []struct {
-		name, says string
-		args       []string
+		name, says, notes string
+		args              []string
 	}{
-		{"of another reason", "0 put back.\n", []string{"--reason", "forged"}},
-		{"of a tracking that is mended", "2 put back.\n", []string{"--reason", "message_invalid", "--tracking", "order-completed"}},
+		{"of another reason", "0 put back.\n", "None of the dead letters has that reason: hub deadletters list --dir ", []string{"--reason", "forged"}},
+		{"of a tracking that is mended", "2 put back.\n", "", []string{"--reason", "message_invalid", "--tracking", "order-completed"}},
 	} {
-		if got := command(t, "", append([]string{"deadletters", "redrive", h.at(), "--dir", h.dir}, c.args...)...); got.stdout != c.says || got.code != exitDone || strings.Contains(got.stderr, "SQS") {
+		if got := command(t, "", append([]string{"deadletters", "redrive", h.at(), "--dir", h.dir}, c.args...)...); got.stdout != c.says || got.code != exitDone || strings.Contains(got.stderr, "SQS") ||
+			!strings.Contains(got.stderr, c.notes) || strings.Contains(got.stderr, "None of") != (c.notes != "") {
 			t.Errorf("%s: it says\n%s%s", c.name, got.stdout, got.stderr)
 		}
 	}

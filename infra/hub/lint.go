@@ -88,13 +88,13 @@ func readSources(files []string, name string) ([]source, error) {
 	}
 	sources := make([]source, len(files))
 	for i, file := range files {
-		t, err := trackingOf(file, name)
-		if err != nil {
-			return nil, err
-		}
 		content, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading the template: %w", err)
+		}
+		t, err := trackingOf(file, name)
+		if err != nil {
+			return nil, err
 		}
 		compiled, err := template.Compile(file, string(content))
 		if err != nil {

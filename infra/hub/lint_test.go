@@ -71,4 +71,7 @@ func TestLintNamesTheFileThatIsMissing(t *testing.T) {
 	if got := command(t, "", "lint"); got.code != exitFailed || !strings.Contains(got.stderr, "reading the template: open templates/checkout-started.jsonata") {
 		t.Errorf("got %+v", got)
 	}
+	if got := command(t, "", "lint", "none.jsonata"); got.code != exitFailed || !strings.Contains(got.stderr, "reading the template: open none.jsonata") {
+		t.Errorf("got %+v", got)
+	}
 }

@@ -96,14 +96,28 @@ func (c *Console) readConnections(ctx context.Context) (connectionsData, error) 
 		Replaces: fingerprint(set, settings.SegmentHost, settings.SegmentPath, settings.SegmentWriteKey),
 	}
 	form.Region = regionOf(form.Host, form.Inbox)
+	_, unusable := c.Site.Credentials(ctx)
 	return connectionsData{
 		Segment: form,
 		Commerce: commerceForm{
 			URL:      strings.TrimSuffix(set[settings.CommerceTokenURL].Value, commerce.TokenPath),
 			ClientID: set[settings.CommerceClientID].Value, SecretSet: set[settings.CommerceClientSecret].Set,
 			Replaces: fingerprint(set, settings.CommerceTokenURL, settings.CommerceClientID, settings.CommerceClientSecret),
+			Wrong:    unusableAccess(unusable),
 		},
 	}, nil
+}
+
+// unusableAccess notes at its field why the access to Commerce that is set cannot be used.
+func unusableAccess(err error) wrong {
+	switch {
+	case err == nil || errors.Is(err, site.ErrNotConnected):
+		return nil
+	case strings.HasPrefix(err.Error(), "parameter "+settings.CommerceTokenURL):
+		return wrong{"url": atField(settings.CommerceTokenURL, err)}
+	default:
+		return wrong{"client_secret": atField(settings.CommerceClientSecret, err)}
+	}
 }
 
 // fingerprint tells parameters that belong together from what somebody else makes of

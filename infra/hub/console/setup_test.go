@@ -224,6 +224,29 @@ func TestTheSecretThatIsSetIsSentToNoOtherHost(t *testing.T) {
 	}
 }
 
+func TestConnectionsSaysWhyTheAccessThatIsSetCannotBeUsed(t *testing.T) {
+	for name, c := range map[string]struct {
+		changed map[string]string
+		says    string
+	}{
+		"the secret says no host":          {map[string]string{settings.CommerceClientSecret: "PLANTED-secret"}, `id="client_secret-wrong">it does not say for which Commerce URL it was entered`},
+		"the secret is for another host":   {map[string]string{settings.CommerceTokenURL: "https://theirs.example"}, `id="client_secret-wrong">it was entered for http://127.0.0.1`},
+		"the URL is none":                  {map[string]string{settings.CommerceTokenURL: "garbage"}, `id="url-wrong">the Commerce URL is no URL of a store`},
+		"nothing is wrong":                 {nil, ""},
+		"the URL is not set, so no access": {map[string]string{settings.CommerceTokenURL: ""}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, set := connected(t)
+			maps.Copy(set, c.changed)
+			_, page := browse(t, set).get("/connections")
+			wants(t, page, c.says)
+			if strings.Contains(page, `class="wrong"`) != (c.says != "") {
+				t.Errorf("the page says of a field that it is wrong: %s", page)
+			}
+		})
+	}
+}
+
 func TestConnectSaysWhatMayNotBeRead(t *testing.T) {
 	store, set := connected(t)
 	store.Fail(commercetest.Fault{Path: "/v2/customers", Status: http.StatusForbidden})

@@ -29,8 +29,7 @@ func currencyFindings(set, has money.Decimals, err error, flag string) []Finding
 	case errors.Is(err, site.ErrNotConnected):
 		return []Finding{{State: Note, Says: "the decimals are set, " + set.String() + ", and not compared, because the hub is not connected to Commerce", Do: "hub configure" + flag}}
 	case err != nil:
-		return []Finding{{State: Warning, Says: "the decimals that are set were not compared with Commerce's: " + oneLine(err.Error()),
-			Do: "let the application key read the currencies, and run hub doctor" + flag + " again"}}
+		return []Finding{{State: Warning, Says: "the decimals that are set were not compared with Commerce's: " + oneLine(err.Error())}}
 	case maps.Equal(set, has):
 		return []Finding{{State: OK, Says: "currencies have the decimals that Commerce has: " + has.String()}}
 	case len(set) == 0:

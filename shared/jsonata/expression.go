@@ -134,7 +134,7 @@ func (e *Expression) Eval(ctx context.Context, input []byte, bindings map[string
 	if err != nil || v == nil {
 		return nil, err
 	}
-	text, err := value.Encode(st, v)
+	text, err := value.ToJSON(st, v)
 	return text, asError(err)
 }
 

@@ -62,7 +62,7 @@ func commerceFunction(st *value.State, path string, _ []any) (any, error) {
 	if e.template.fetch == nil {
 		return nil, nil
 	}
-	answer, err := e.template.fetch(st.Ctx, path)
+	answer, err := e.template.fetch(st.Context, path)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func messageList(st *value.State, items []any) ([]map[string]any, error) {
 		if !ok {
 			return nil, fmt.Errorf("message %d of %d is %s: %s", i+1, len(items), value.Describe(item), expected)
 		}
-		message, err := value.ToGo(st, o, 0)
+		message, err := value.ToGo(st, o)
 		if err != nil {
 			return nil, fmt.Errorf("message %d of %d: %w", i+1, len(items), err)
 		}

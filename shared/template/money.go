@@ -85,7 +85,7 @@ func addPrices(prices money.Prices, v any) {
 
 // PricesOf are the prices in a webhook's body. It takes the body over, as Apply does.
 func PricesOf(body map[string]any) (money.Prices, error) {
-	input, err := value.FromGo(body, 0)
+	input, err := value.FromGo(body)
 	if err != nil {
 		return nil, err
 	}

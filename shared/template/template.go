@@ -100,7 +100,7 @@ func (t *Template) Fields() []string { return t.expression.Fields() }
 // object ready for encoding/json; whatever else the template gave (a number, a list
 // of lists …) is an *Error. An error that wraps ErrInput is the body's fault.
 func (t *Template) Apply(ctx context.Context, body map[string]any) ([]map[string]any, error) {
-	input, err := value.FromGo(body, 0)
+	input, err := value.FromGo(body)
 	if err != nil {
 		return nil, err
 	}

@@ -170,7 +170,7 @@ func TestTheOrderTemplateUsesLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	input, err := value.FromGo(decodeBody(t, orderWebhook(500)), 0)
+	input, err := value.FromGo(decodeBody(t, orderWebhook(500)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
 			if err != nil {
 				return nil, err
 			}
-			given[i] = value.Pass(v)
+			given[i] = value.AsArgument(v)
 		}
 		if err := payForCall(st, called, given); err != nil {
 			return nil, fault.At(line, err)
@@ -47,7 +47,7 @@ func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
 			return nil, fault.At(line, notFunction(name, isBuiltin, called))
 		}
 		if tail {
-			return &value.TailCall{Fn: function, Args: given, Context: context, Inherits: true, Line: line}, nil
+			return &value.TailCall{Fn: function, Args: given, Context: context, InheritContext: true, Line: line}, nil
 		}
 		v, err := value.Invoke(st, function, given, context)
 		if err != nil || unfinished {
@@ -64,7 +64,10 @@ func payForCall(st *value.State, called any, given []any) error {
 	case *closure, *functions.Builtin:
 		return st.Spend(1 + len(given)/4)
 	}
-	return st.SpendOn(given)
+	if err := st.Spend(1); err != nil {
+		return err
+	}
+	return st.SpendReading(given)
 }
 
 // calledName is the name to use for what is called, in errors, and tells whether it

@@ -25,18 +25,14 @@ func (c *closure) Apply(st *value.State, args []any, context any) (any, error) {
 }
 
 func (c *closure) call(st *value.State, args []any) (any, error) {
-	if st.Calls++; st.Calls > value.MaxCalls {
-		return nil, value.ErrCalls
-	}
-	if err := st.Nest(c.nesting); err != nil {
+	if err := st.EnterLambda(c.nesting); err != nil {
 		return nil, err
 	}
 	for i, arg := range args {
-		args[i] = value.Settle(arg)
+		args[i] = value.Collapse(arg)
 	}
 	v, err := c.enter(st, c.context, args)
-	st.Depth -= c.nesting
-	st.Calls--
+	st.LeaveLambda(c.nesting)
 	return v, err
 }
 

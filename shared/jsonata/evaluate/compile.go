@@ -67,7 +67,7 @@ func contextOf(_ *value.State, _ frame, context any) (any, error) { return conte
 // them. Errors get the line.
 func operation(line int, run run, operands ...evaluation) evaluation {
 	return lightOperation(line, func(st *value.State, args []any) (any, error) {
-		if err := st.Touch(args); err != nil {
+		if err := st.SpendReading(args); err != nil {
 			return nil, err
 		}
 		return run(st, args)
@@ -159,9 +159,9 @@ func (c *compiler) attached(n *syntax.Node, code evaluation) (evaluation, error)
 // finish is settle for an expression that may have the [] suffix.
 func finish(v any, keep bool) any {
 	if a, ok := v.(*value.Array); ok && keep && a.Sequence {
-		a.Keep = true
+		a.KeepArray = true
 	}
-	return value.Settle(v)
+	return value.Collapse(v)
 }
 
 func (c *compiler) kind(n *syntax.Node) (evaluation, error) {
@@ -230,7 +230,7 @@ func unwrap(v any) any {
 		if list.Root {
 			return list.Items[0]
 		}
-		return value.Settle(list)
+		return value.Collapse(list)
 	}
 	return v
 }
@@ -250,7 +250,7 @@ func (c *compiler) lookup(n *syntax.Node) evaluation {
 	case syntax.KindDescendants:
 		run = descendants
 	case syntax.KindName:
-		run = func(st *value.State, v any) (any, error) { return value.Lookup(st, v, name, 0) }
+		run = func(st *value.State, v any) (any, error) { return value.Lookup(st, v, name) }
 	}
 	unfinished, keep := n.HasAttachments(), n.KeepArray
 	return operation(n.Line, func(st *value.State, args []any) (any, error) {
@@ -327,7 +327,7 @@ func (c *compiler) binary(n *syntax.Node) (evaluation, error) {
 }
 
 func truthOf(line int, code evaluation) evaluation {
-	return operation(line, func(st *value.State, args []any) (any, error) { return value.Truth(st, args[0]) }, code)
+	return operation(line, func(st *value.State, args []any) (any, error) { return value.ToBoolean(st, args[0]) }, code)
 }
 
 // choice evaluates one of two expressions, by a test that gives a boolean.
@@ -413,7 +413,7 @@ func (c *compiler) alternative(n *syntax.Node) (evaluation, error) {
 	}
 	line, use := n.Line, func(_ *value.State, v any) (bool, error) { return v != nil, nil }
 	if n.Kind == syntax.KindDefault {
-		use = value.Truth
+		use = value.ToBoolean
 	}
 	return func(st *value.State, f frame, context any) (any, error) {
 		v, err := left(st, f, context)
@@ -423,12 +423,12 @@ func (c *compiler) alternative(n *syntax.Node) (evaluation, error) {
 		if err := st.Spend(1); err != nil {
 			return nil, fault.At(line, err)
 		}
-		result := value.Settle(v)
+		result := value.Collapse(v)
 		if call, ok := v.(*value.TailCall); ok {
-			if result, err = call.Finish(st); err != nil {
+			if result, err = call.Run(st); err != nil {
 				return nil, err
 			}
-			v = value.Settle(result)
+			v = value.Collapse(result)
 		}
 		yes, err := use(st, v)
 		if err != nil {
@@ -438,7 +438,7 @@ func (c *compiler) alternative(n *syntax.Node) (evaluation, error) {
 			return result, nil
 		}
 		v, err = right(st, f, context)
-		return value.Settle(v), err
+		return value.Collapse(v), err
 	}, nil
 }
 
@@ -452,7 +452,7 @@ func (c *compiler) settled(n *syntax.Node) (evaluation, error) {
 	}
 	return func(st *value.State, f frame, context any) (any, error) {
 		v, err := code(st, f, context)
-		return value.Settle(v), err
+		return value.Collapse(v), err
 	}, nil
 }
 

@@ -112,7 +112,7 @@ func (p filter) choose(st *value.State, f frame, list *value.Array) (any, error)
 			if i := place(n, len(list.Items)); i >= 0 && i < float64(len(list.Items)) {
 				result.Items = []any{list.Items[int(i)]}
 			}
-			return result, st.Collect(1)
+			return result, st.AllocateItems(1)
 		}
 		if err != nil {
 			return nil, err
@@ -127,7 +127,7 @@ func (p filter) choose(st *value.State, f frame, list *value.Array) (any, error)
 		if err != nil {
 			return nil, err
 		}
-		if err := st.Collect(times); err != nil {
+		if err := st.AllocateItems(times); err != nil {
 			return nil, err
 		}
 		for range times {
@@ -141,17 +141,17 @@ func (p filter) choose(st *value.State, f frame, list *value.Array) (any, error)
 // numbers it gave say so, else once if it is true.
 func matches(st *value.State, verdict any, i, size int) (int, error) {
 	if n, ok := value.Number(verdict); ok {
-		return value.Count(place(n, size) == float64(i)), nil
+		return value.BoolToInt(place(n, size) == float64(i)), nil
 	}
 	list, ok := verdict.(*value.Array)
 	if !ok || !value.AllNumbers(list.Items) {
-		yes, err := value.Truth(st, verdict)
-		return value.Count(yes), err
+		yes, err := value.ToBoolean(st, verdict)
+		return value.BoolToInt(yes), err
 	}
 	times := 0
 	for _, item := range list.Items {
 		n, _ := value.Number(item)
-		times += value.Count(place(n, size) == float64(i))
+		times += value.BoolToInt(place(n, size) == float64(i))
 	}
 	return times, st.Spend(len(list.Items))
 }

@@ -99,7 +99,7 @@ func (g *grouping) apply(st *value.State, f frame, input any) (any, error) {
 
 // fixed makes an object whose keys are known: every element belongs to each.
 func (g *grouping) fixed(st *value.State, f frame, items []any) (any, error) {
-	if err := st.Build(len(g.known)); err != nil {
+	if err := st.AllocateObject(len(g.known)); err != nil {
 		return nil, err
 	}
 	result := value.NewObject(len(g.known))
@@ -130,7 +130,7 @@ func (b *binding) bindJoined(st *value.State, f frame, items []any) (any, error)
 		}
 		return value.Join(st, items)
 	}
-	if err := st.Collect(len(items)); err != nil {
+	if err := st.AllocateItems(len(items)); err != nil {
 		return nil, err
 	}
 	context, err := joinOf(st, items, func(t *tuple) any { return t.value })
@@ -138,7 +138,7 @@ func (b *binding) bindJoined(st *value.State, f frame, items []any) (any, error)
 		return nil, err
 	}
 	for i, v := range b.variables {
-		value, err := joinOf(st, items, func(t *tuple) any { return value.Settle(t.vars[b.names[i]]) })
+		value, err := joinOf(st, items, func(t *tuple) any { return value.Collapse(t.vars[b.names[i]]) })
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +167,7 @@ type bucket struct {
 }
 
 func (g *grouping) collect(st *value.State, f frame, items []any) (any, error) {
-	if err := st.Build(0); err != nil {
+	if err := st.AllocateObject(0); err != nil {
 		return nil, err
 	}
 	groups := value.NewObject(0)
@@ -212,12 +212,12 @@ func (g *grouping) sort(st *value.State, f frame, groups *value.Object, item any
 		if len(key) > value.MaxKey {
 			return fmt.Errorf("the key of an object has more than %d bytes: use $sha256(…)", value.MaxKey)
 		}
-		if err := st.Collect(2); err != nil {
+		if err := st.AllocateItems(2); err != nil {
 			return err
 		}
 		group, ok := groups.Get(key).(*bucket)
 		if !ok {
-			if err := st.Collect(6); err != nil {
+			if err := st.AllocateItems(6); err != nil {
 				return err
 			}
 			group = &bucket{pair: pair}

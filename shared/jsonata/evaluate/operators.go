@@ -31,8 +31,8 @@ func init() {
 			yes, err := value.Equal(st, args[0], args[1])
 			return !yes, err
 		},
-		"<":  comparison("<", value.LessThan),
-		">":  comparison(">", func(st *value.State, a, b any) (bool, error) { return value.LessThan(st, b, a) }),
+		"<":  comparison("<", value.Less),
+		">":  comparison(">", func(st *value.State, a, b any) (bool, error) { return value.Less(st, b, a) }),
 		"<=": comparison("<=", notLess(true)),
 		">=": comparison(">=", notLess(false)),
 		"&":  concatenate,
@@ -80,7 +80,7 @@ func comparison(symbol string, holds func(st *value.State, a, b any) (bool, erro
 			return nil, nil
 		}
 		yes, err := holds(st, args[0], args[1])
-		if errors.Is(err, value.ErrMixed) {
+		if errors.Is(err, value.ErrMixedTypes) {
 			return nil, fmt.Errorf("%s cannot compare %s with %s", symbol, value.Describe(args[0]), value.Describe(args[1]))
 		}
 		return yes, err
@@ -93,7 +93,7 @@ func notLess(flipped bool) func(st *value.State, a, b any) (bool, error) {
 		if flipped {
 			a, b = b, a
 		}
-		less, err := value.LessThan(st, a, b)
+		less, err := value.Less(st, a, b)
 		return !less, err
 	}
 }
@@ -107,7 +107,7 @@ func concatenate(st *value.State, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.JoinedText(left, right)
+	return st.ConcatText(left, right)
 }
 
 // textOf is $string for the operator &, to which undefined is empty.
@@ -115,7 +115,7 @@ func textOf(st *value.State, v any) (string, error) {
 	if v == nil {
 		return "", nil
 	}
-	return value.StringOf(st, v, false)
+	return value.Stringify(st, v, false)
 }
 
 // maxRange is the reference's limit. The limit on data is lower.
@@ -137,14 +137,14 @@ func numberRange(st *value.State, args []any) (any, error) {
 	if size > maxRange {
 		return nil, fmt.Errorf("the range has more than %d numbers", maxRange)
 	}
-	if err := st.Collect(int(size)); err != nil {
+	if err := st.AllocateItems(int(size)); err != nil {
 		return nil, err
 	}
 	items := make([]any, int(size))
 	for i := range items {
 		items[i] = from + float64(i)
 	}
-	return value.Settle(value.NewSequence(items...)), nil
+	return value.Collapse(value.NewSequence(items...)), nil
 }
 
 // contained is the operator in. Lists and objects are found by identity only.
@@ -154,7 +154,7 @@ func contained(st *value.State, args []any) (any, error) {
 	}
 	list, ok := args[1].(*value.Array)
 	if !ok {
-		return value.Same(st, args[0], args[1])
+		return value.EqualScalars(st, args[0], args[1])
 	}
 	const many = 64
 	if key := memberKey(args[0]); key != nil && len(list.Items) >= many {
@@ -165,7 +165,7 @@ func contained(st *value.State, args []any) (any, error) {
 		return nil, err
 	}
 	for _, item := range list.Items {
-		if yes, err := value.Same(st, args[0], item); yes || err != nil {
+		if yes, err := value.EqualScalars(st, args[0], item); yes || err != nil {
 			return yes, err
 		}
 	}
@@ -184,10 +184,10 @@ func memberKey(v any) any {
 // membersOf gives the simple elements of a list. They are kept, so that a list is gone
 // through once however many values are looked for in it.
 func membersOf(st *value.State, list *value.Array) (map[any]bool, error) {
-	if members, ok := st.Kept[list].(map[any]bool); ok {
+	if members, ok := st.Cached(list).(map[any]bool); ok {
 		return members, nil
 	}
-	if err := st.Collect(2 * len(list.Items)); err != nil {
+	if err := st.AllocateItems(2 * len(list.Items)); err != nil {
 		return nil, err
 	}
 	members := make(map[any]bool, len(list.Items))
@@ -197,14 +197,14 @@ func membersOf(st *value.State, list *value.Array) (map[any]bool, error) {
 			if err := st.Spend(len(known) / 64); err != nil {
 				return nil, err
 			}
-		case value.Whole:
+		case value.LargeInteger:
 			item = known.Approx
 		}
 		if key := memberKey(item); key != nil {
 			members[key] = true
 		}
 	}
-	st.Keep(list, members)
+	st.Cache(list, members)
 	return members, nil
 }
 
@@ -219,7 +219,7 @@ func makeArray(st *value.State, parts []any, whole []bool, built bool) (any, err
 			size += len(value.Elements(part))
 		}
 	}
-	if err := st.Collect(size); err != nil {
+	if err := st.AllocateItems(size); err != nil {
 		return nil, err
 	}
 	items := make([]any, 0, size)
@@ -232,7 +232,7 @@ func makeArray(st *value.State, parts []any, whole []bool, built bool) (any, err
 			items = append(items, value.Elements(part)...)
 		}
 	}
-	return &value.Array{Items: items, Built: built}, nil
+	return &value.Array{Items: items, Constructed: built}, nil
 }
 
 // applyFunction is a ~> f: a call if a is a value, else a function that calls both.
@@ -242,7 +242,7 @@ func applyFunction(st *value.State, left, right any) (any, error) {
 		return nil, fmt.Errorf("the right side of ~> must be a function, not %s", value.Describe(right))
 	}
 	if first, ok := left.(value.Function); ok {
-		return &value.Chain{First: first, Second: second}, nil
+		return &value.Composition{First: first, Second: second}, nil
 	}
 	return value.Invoke(st, second, []any{left}, value.Null)
 }

@@ -212,11 +212,11 @@ func (p *path) run(st *value.State, f frame, context any) (any, error) {
 		return nil, err
 	}
 	if list, ok := result.(*value.Array); ok && p.keepPath {
-		if list.Built && !list.Sequence {
+		if list.Constructed && !list.Sequence {
 			list = value.NewSequence(list)
 		}
 		if list.Sequence {
-			list.Keep = true
+			list.KeepArray = true
 		}
 		result = list
 	}
@@ -378,18 +378,18 @@ func flatten(st *value.State, results []any, last bool) (*value.Array, error) {
 	}
 	size := 0
 	for _, v := range results {
-		if list, ok := v.(*value.Array); ok && !list.Built {
+		if list, ok := v.(*value.Array); ok && !list.Constructed {
 			size += len(list.Items)
 		} else {
 			size++
 		}
 	}
-	if err := st.Collect(size); err != nil {
+	if err := st.AllocateItems(size); err != nil {
 		return nil, err
 	}
 	items := make([]any, 0, size)
 	for _, v := range results {
-		if list, ok := v.(*value.Array); ok && !list.Built {
+		if list, ok := v.(*value.Array); ok && !list.Constructed {
 			items = append(items, list.Items...)
 		} else {
 			items = append(items, v)
@@ -403,7 +403,7 @@ func flatten(st *value.State, results []any, last bool) (*value.Array, error) {
 func (s *step) evaluate(st *value.State, f frame, item any, t *tuple) (any, error) {
 	switch s.kind {
 	case stepName:
-		v, err := value.Lookup(st, item, s.name, 0)
+		v, err := value.Lookup(st, item, s.name)
 		return finish(v, s.keep), err
 	case stepWildcard:
 		v, err := wildcard(st, item)
@@ -424,7 +424,7 @@ func wildcard(st *value.State, v any) (any, error) {
 		list, ok := item.(*value.Array)
 		if !ok {
 			result.Items = append(result.Items, item)
-			return st.Collect(1)
+			return st.AllocateItems(1)
 		}
 		result.Sequence = false // as in the reference, which joins lists with $append
 		return flattenInto(st, result, list, 0)
@@ -464,7 +464,7 @@ func flattenInto(st *value.State, result, list *value.Array, level int) error {
 			}
 			continue
 		}
-		if err := st.Collect(1); err != nil {
+		if err := st.AllocateItems(1); err != nil {
 			return err
 		}
 		result.Items = append(result.Items, item)
@@ -499,7 +499,7 @@ func descend(st *value.State, result *value.Array, v any, level int) error {
 		}
 		return nil
 	}
-	if err := st.Collect(1); err != nil {
+	if err := st.AllocateItems(1); err != nil {
 		return err
 	}
 	result.Items = append(result.Items, v)

@@ -94,7 +94,7 @@ func (p *Plan) lambda(f frame, context any) *lambda {
 
 // enter evaluates the body in a frame of its own. Missing arguments are undefined.
 func (l *lambda) enter(st *value.State, context any, args []any) (any, error) {
-	if err := st.Spend(value.CostOfCall); err != nil {
+	if err := st.Spend(value.CallCost); err != nil {
 		return nil, err
 	}
 	f := frame(st.Push(l.size))

@@ -38,7 +38,7 @@ func (s *sorting) run(st *value.State, f frame, list *value.Array) (*value.Array
 	if len(list.Items) <= 1 {
 		return list, nil
 	}
-	if err := st.Collect(len(list.Items) * (4 + len(s.keys))); err != nil {
+	if err := st.AllocateItems(len(list.Items) * (4 + len(s.keys))); err != nil {
 		return nil, err
 	}
 	items := make([]any, len(list.Items))
@@ -101,11 +101,11 @@ func compareKeys(st *value.State, x, y any) (int, error) {
 	if !value.Comparable(x) || !value.Comparable(y) {
 		return 0, errors.New("the values to sort by must be numbers or strings, in all elements")
 	}
-	if yes, err := value.Same(st, x, y); yes || err != nil {
+	if yes, err := value.EqualScalars(st, x, y); yes || err != nil {
 		return 0, err
 	}
-	less, err := value.LessThan(st, x, y)
-	if errors.Is(err, value.ErrMixed) {
+	less, err := value.Less(st, x, y)
+	if errors.Is(err, value.ErrMixedTypes) {
 		return 0, errors.New("the values to sort by are numbers in some elements and strings in others: use $string(…) or $number(…)")
 	}
 	if less {

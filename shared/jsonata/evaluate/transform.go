@@ -23,11 +23,11 @@ var transformSignature = functions.MustParseSignature("(oa):o")
 func (t *transformation) Arity() int { return 1 }
 
 func (t *transformation) Apply(st *value.State, args []any, context any) (any, error) {
-	if err := st.Nest(t.nesting); err != nil {
+	if err := st.Enter(t.nesting); err != nil {
 		return nil, fault.At(t.line, err)
 	}
 	v, err := t.run(st, args, context)
-	st.Depth -= t.nesting
+	st.Leave(t.nesting)
 	return v, fault.At(t.line, err)
 }
 
@@ -80,7 +80,7 @@ func (t *transformation) change(st *value.State, match any) error {
 	if !ok {
 		return nil
 	}
-	if err := st.Collect(len(value.Elements(names)) + len(o.Fields)); err != nil {
+	if err := st.AllocateItems(len(value.Elements(names)) + len(o.Fields)); err != nil {
 		return err
 	}
 	var keys []string
@@ -105,7 +105,7 @@ func assign(st *value.State, match, update any) error {
 	if !ok {
 		return fmt.Errorf("a transformation |…| can change objects only, not %s", value.Describe(match))
 	}
-	if err := st.Collect(2 * len(fields.Fields)); err != nil {
+	if err := st.AllocateItems(2 * len(fields.Fields)); err != nil {
 		return err
 	}
 	for _, key := range fields.Keys() {

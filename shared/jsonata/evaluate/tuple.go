@@ -33,7 +33,7 @@ func (p *path) walkTuples(st *value.State, f frame, from int, input *value.Array
 			stream, err = s.sortTuples(st, f, input, stream, started)
 		} else {
 			if !started {
-				if err := st.Collect(2 * len(input.Items)); err != nil {
+				if err := st.AllocateItems(2 * len(input.Items)); err != nil {
 					return nil, err
 				}
 				stream = startTuples(input)
@@ -51,7 +51,7 @@ func (p *path) walkTuples(st *value.State, f frame, from int, input *value.Array
 	if p.carries || p.group != nil {
 		return stream, nil
 	}
-	if err := st.Collect(len(stream.Items)); err != nil {
+	if err := st.AllocateItems(len(stream.Items)); err != nil {
 		return nil, err
 	}
 	result := value.NewSequence()
@@ -90,7 +90,7 @@ func (s *step) takeTuples(st *value.State, f frame, stream *value.Array) (*value
 // bindTuples adds a tuple for each element that a step gave.
 func (s *step) bindTuples(st *value.State, result *value.Array, t *tuple, v any) error {
 	found := value.Elements(v)
-	if err := st.Collect(len(found) * (2*len(t.vars) + 14)); err != nil {
+	if err := st.AllocateItems(len(found) * (2*len(t.vars) + 14)); err != nil {
 		return err
 	}
 	for i, item := range found {
@@ -121,7 +121,7 @@ func (s *step) sortTuples(st *value.State, f frame, input, stream *value.Array, 
 	if err != nil {
 		return nil, err
 	}
-	if err := st.Collect(14 * len(sorted.Items)); err != nil {
+	if err := st.AllocateItems(14 * len(sorted.Items)); err != nil {
 		return nil, err
 	}
 	stream = startTuples(sorted)
@@ -135,7 +135,7 @@ func (s *step) sortTuples(st *value.State, f frame, input, stream *value.Array, 
 func (s *step) stageTuples(st *value.State, f frame, stream *value.Array) (*value.Array, error) {
 	for _, stage := range s.stages {
 		if stage.index != "" {
-			if err := st.Collect(len(stream.Items) * 16); err != nil {
+			if err := st.AllocateItems(len(stream.Items) * 16); err != nil {
 				return nil, err
 			}
 			for i, item := range stream.Items {

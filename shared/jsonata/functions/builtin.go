@@ -43,15 +43,15 @@ func (b *Builtin) call(st *value.State, args []any) (any, error) {
 		args = append(args, nil)
 	}
 	if !b.chargesItself {
-		if err := st.Touch(args); err != nil {
+		if err := st.SpendReading(args); err != nil {
 			return nil, err
 		}
 	}
-	if err := st.Nest(builtinNesting); err != nil {
+	if err := st.Enter(builtinNesting); err != nil {
 		return nil, err
 	}
 	v, err := b.run(st, args)
-	st.Depth -= builtinNesting
+	st.Leave(builtinNesting)
 	return v, err
 }
 

@@ -7,9 +7,9 @@ import (
 )
 
 func (l Library) addGeneral() {
-	l.defineStrict("boolean", "x-:b", 1, func(st *value.State, args []any) (any, error) { return value.Truth(st, args[0]) })
+	l.defineStrict("boolean", "x-:b", 1, func(st *value.State, args []any) (any, error) { return value.ToBoolean(st, args[0]) })
 	l.defineStrict("not", "x-:b", 1, func(st *value.State, args []any) (any, error) {
-		yes, err := value.Truth(st, args[0])
+		yes, err := value.ToBoolean(st, args[0])
 		return !yes, err
 	})
 	l.Define("exists", "x:b", 1, func(_ *value.State, args []any) (any, error) { return args[0] != nil, nil })
@@ -41,7 +41,7 @@ func raised(st *value.State, name string, v any) error {
 		return errors.New("$error() function evaluated")
 	case text == "":
 		return errors.New("$assert() statement failed")
-	case st.Literal(text):
+	case st.IsLiteral(text):
 		return &RaisedError{message: text, Text: text}
 	}
 	return &RaisedError{Text: text,

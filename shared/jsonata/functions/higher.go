@@ -20,7 +20,7 @@ func mapItems(st *value.State, args []any) (any, error) {
 	list, fn := args[0].(*value.Array), args[1].(value.Function)
 	result := value.NewSequence()
 	for i, item := range list.Items {
-		v, err := value.Invoke(st, fn, value.Iteration(fn, item, float64(i), list), value.Null)
+		v, err := value.Invoke(st, fn, value.CallbackArgs(fn, item, float64(i), list), value.Null)
 		if err != nil {
 			return nil, err
 		}
@@ -36,7 +36,7 @@ func add(st *value.State, list *value.Array, v any) error {
 	if v == nil {
 		return nil
 	}
-	if err := st.Collect(1); err != nil {
+	if err := st.AllocateItems(1); err != nil {
 		return err
 	}
 	list.Items = append(list.Items, v)
@@ -63,11 +63,11 @@ func filterItems(st *value.State, args []any) (any, error) {
 
 // holds returns the boolean of a callback for an element.
 func holds(st *value.State, fn value.Function, args ...any) (bool, error) {
-	v, err := value.Invoke(st, fn, value.Iteration(fn, args...), value.Null)
+	v, err := value.Invoke(st, fn, value.CallbackArgs(fn, args...), value.Null)
 	if err != nil {
 		return false, err
 	}
-	return value.Truth(st, v)
+	return value.ToBoolean(st, v)
 }
 
 func single(st *value.State, args []any) (any, error) {
@@ -140,7 +140,7 @@ func each(st *value.State, args []any) (any, error) {
 	}
 	result := value.NewSequence()
 	for _, key := range o.Keys() {
-		v, err := value.Invoke(st, fn, value.Iteration(fn, o.Get(key), key, o), value.Null)
+		v, err := value.Invoke(st, fn, value.CallbackArgs(fn, o.Get(key), key, o), value.Null)
 		if err != nil {
 			return nil, err
 		}
@@ -156,7 +156,7 @@ func sift(st *value.State, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := st.Build(0); err != nil {
+	if err := st.AllocateObject(0); err != nil {
 		return nil, err
 	}
 	result := value.NewObject(0)
@@ -168,7 +168,7 @@ func sift(st *value.State, args []any) (any, error) {
 		if !yes {
 			continue
 		}
-		if err := st.Collect(2); err != nil {
+		if err := st.AllocateItems(2); err != nil {
 			return nil, err
 		}
 		result.Set(key, o.Get(key))

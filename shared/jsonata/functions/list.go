@@ -14,14 +14,14 @@ func (l Library) addLists() {
 		}
 		return float64(len(args[0].(*value.Array).Items)), nil
 	})
-	l.Define("append", "xx:a", 2, func(st *value.State, args []any) (any, error) { return value.Appended(st, args[0], args[1]) })
+	l.Define("append", "xx:a", 2, func(st *value.State, args []any) (any, error) { return value.Append(st, args[0], args[1]) })
 	l["$append"].chargesItself = true
 	l.defineStrict("reverse", "a:a", 1, func(st *value.State, args []any) (any, error) {
 		return rearranged(st, args[0].(*value.Array), func(i, n int) int { return n - 1 - i })
 	})
 	l.defineStrict("shuffle", "a:a", 1, func(st *value.State, args []any) (any, error) {
 		list := args[0].(*value.Array)
-		if err := st.Collect(len(list.Items)); err != nil {
+		if err := st.AllocateItems(len(list.Items)); err != nil {
 			return nil, err
 		}
 		order := rand.Perm(len(list.Items))
@@ -38,7 +38,7 @@ func rearranged(st *value.State, list *value.Array, from func(i, n int) int) (an
 	if n <= 1 {
 		return list, nil
 	}
-	if err := st.Collect(n); err != nil {
+	if err := st.AllocateItems(n); err != nil {
 		return nil, err
 	}
 	items := make([]any, n)
@@ -53,13 +53,13 @@ func distinct(st *value.State, args []any) (any, error) {
 	if !ok || len(list.Items) <= 1 {
 		return args[0], nil
 	}
-	if err := st.Collect(4 * len(list.Items)); err != nil {
+	if err := st.AllocateItems(4 * len(list.Items)); err != nil {
 		return nil, err
 	}
 	result := &value.Array{Sequence: list.Sequence}
 	seen := map[uint64][]any{}
 	for _, item := range list.Items {
-		hash, err := value.HashOf(st, item, 0)
+		hash, err := value.Hash(st, item)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +104,7 @@ func zip(st *value.State, args []any) (any, error) {
 			shortest = n
 		}
 	}
-	if err := st.Collect(shortest * (len(args) + 3)); err != nil {
+	if err := st.AllocateItems(shortest * (len(args) + 3)); err != nil {
 		return nil, err
 	}
 	rows := make([]any, shortest)
@@ -123,7 +123,7 @@ func sortItems(st *value.State, args []any) (any, error) {
 	if len(list.Items) <= 1 {
 		return list, nil
 	}
-	swap := func(a, b any) (bool, error) { return value.LessThan(st, b, a) }
+	swap := func(a, b any) (bool, error) { return value.Less(st, b, a) }
 	if fn, ok := args[1].(value.Function); ok {
 		swap = func(a, b any) (bool, error) {
 			v, err := value.Invoke(st, fn, []any{a, b}, value.Null)

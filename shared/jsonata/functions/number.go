@@ -47,12 +47,12 @@ func (l Library) addNumbers() {
 	l.defineStrict("formatBase", "n-n?:s", 2, formatBase)
 	l.defineStrict("formatInteger", "n-s:s", 2, formatInteger)
 	l.defineStrict("parseInteger", "s-s:n", 2, parseInteger)
-	l.defineAggregate("sum", func(fs []float64) (any, error) { return value.Finite(value.Total(fs), "$sum") })
+	l.defineAggregate("sum", func(fs []float64) (any, error) { return value.Finite(value.Sum(fs), "$sum") })
 	l.defineAggregate("average", func(fs []float64) (any, error) {
 		if len(fs) == 0 {
 			return nil, nil
 		}
-		return value.Finite(value.Total(fs)/float64(len(fs)), "$average")
+		return value.Finite(value.Sum(fs)/float64(len(fs)), "$average")
 	})
 	l.defineAggregate("max", extreme(math.Max))
 	l.defineAggregate("min", extreme(math.Min))
@@ -110,10 +110,10 @@ const maxDigits = 1000
 
 func toNumber(st *value.State, args []any) (any, error) {
 	switch v := args[0].(type) {
-	case float64, value.Whole:
+	case float64, value.LargeInteger:
 		return v, nil
 	case bool:
-		return float64(value.Count(v)), nil
+		return float64(value.BoolToInt(v)), nil
 	case string:
 		if err := st.Spend(min(len(v), maxDigits)); err != nil {
 			return nil, err
@@ -122,7 +122,7 @@ func toNumber(st *value.State, args []any) (any, error) {
 			return nil, errNotNumber
 		}
 		if decimalText().MatchString(v) {
-			if f, err := value.FromNumber(withoutZeros(v)); err == nil {
+			if f, err := value.ParseNumber(withoutZeros(v)); err == nil {
 				return f, nil
 			}
 		}

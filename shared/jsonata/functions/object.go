@@ -26,7 +26,7 @@ func (l Library) addObjects() {
 		if len(key) > value.MaxKey {
 			return nil, nil // no field has such a name
 		}
-		return value.Lookup(st, args[0], key, 0)
+		return value.Lookup(st, args[0], key)
 	})
 	l.Define("spread", "x-:a<o>", 1, func(st *value.State, args []any) (any, error) { return spread(st, args[0], 0) })
 	l.defineStrict("merge", "a<o>:o", 1, merge)
@@ -45,7 +45,7 @@ func collectKeys(st *value.State, seen *value.Object, v any, level int) error {
 			}
 		}
 	case *value.Object:
-		if err := st.Collect(4 * len(v.Fields)); err != nil {
+		if err := st.AllocateItems(4 * len(v.Fields)); err != nil {
 			return err
 		}
 		for _, key := range v.Keys() {
@@ -74,7 +74,7 @@ func spread(st *value.State, v any, level int) (any, error) {
 	case *value.Object:
 		result := value.NewSequence()
 		for _, key := range v.Keys() {
-			if err := st.Build(1); err != nil {
+			if err := st.AllocateObject(1); err != nil {
 				return nil, err
 			}
 			o := value.NewObject(1)
@@ -99,7 +99,7 @@ func spreadList(st *value.State, parts []any) (any, error) {
 }
 
 func merge(st *value.State, args []any) (any, error) {
-	if err := st.Build(0); err != nil {
+	if err := st.AllocateObject(0); err != nil {
 		return nil, err
 	}
 	result := value.NewObject(0)
@@ -108,7 +108,7 @@ func merge(st *value.State, args []any) (any, error) {
 		if !ok {
 			return nil, fmt.Errorf("$merge merges objects, not %s", value.Describe(item))
 		}
-		if err := st.Collect(2 * len(o.Fields)); err != nil {
+		if err := st.AllocateItems(2 * len(o.Fields)); err != nil {
 			return nil, err
 		}
 		for _, key := range o.Keys() {
@@ -137,7 +137,7 @@ func clone(st *value.State, v any, level int) (any, error) {
 	case value.Function:
 		return "", nil
 	case float64:
-		return value.FifteenDigits(v), nil
+		return value.RoundTo15Digits(v), nil
 	case nil:
 		return value.Null, nil
 	}
@@ -148,7 +148,7 @@ func cloneObject(st *value.State, o *value.Object, level int) (any, error) {
 	if err := st.Descend(level, len(o.Fields)); err != nil {
 		return nil, err
 	}
-	if err := st.Build(len(o.Fields)); err != nil {
+	if err := st.AllocateObject(len(o.Fields)); err != nil {
 		return nil, err
 	}
 	result := value.NewObject(len(o.Fields))

@@ -110,7 +110,7 @@ func splitText(st *value.State, s, separator string, limit float64) (any, error)
 	if limit < float64(n) {
 		n = max(int(limit), 0)
 	}
-	if err := st.Collect(n); err != nil {
+	if err := st.AllocateItems(n); err != nil {
 		return nil, err
 	}
 	items := make([]any, n)
@@ -134,7 +134,7 @@ func splitMatches(st *value.State, s string, separator *regex.Regex, limit float
 		return nil, err
 	}
 	add := func(part string) error {
-		if err := st.Collect(2); err != nil {
+		if err := st.AllocateItems(2); err != nil {
 			return err
 		}
 		result.Items = append(result.Items, part)
@@ -179,7 +179,7 @@ func replace(st *value.State, s string, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &replacer{st: st, search: search, with: args[1], b: value.Builder{St: st}}
+	r := &replacer{st: st, search: search, with: args[1], b: value.TextBuilder{State: st}}
 	return r.run(limit)
 }
 
@@ -209,7 +209,7 @@ type replacer struct {
 	st     *value.State
 	search *regex.Search
 	with   any // a string or a function
-	b      value.Builder
+	b      value.TextBuilder
 }
 
 func (r *replacer) run(limit float64) (any, error) {
@@ -244,7 +244,7 @@ func (r *replacer) replacement(at []int) error {
 		if err != nil {
 			return err
 		}
-		if s, ok := value.Settle(v).(string); ok {
+		if s, ok := value.Collapse(v).(string); ok {
 			return r.b.Write(s)
 		}
 		return fmt.Errorf("the function for $replace must give a string, not %s", value.Describe(v))

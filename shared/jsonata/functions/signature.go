@@ -141,7 +141,7 @@ func (s *Signature) Apply(st *value.State, name string, args []any, context any)
 	}
 	letters := make([]byte, len(args))
 	for i, arg := range args {
-		letters[i] = value.Letter(arg)
+		letters[i] = value.TypeLetter(arg)
 	}
 	match := s.pattern().FindSubmatch(letters)
 	if match == nil {
@@ -156,7 +156,7 @@ func (s *Signature) matchesDirectly(args []any) bool {
 		return false
 	}
 	for i, p := range s.params {
-		if p.suffix == '+' || strings.IndexByte(p.accepts, value.Letter(args[i])) < 0 {
+		if p.suffix == '+' || strings.IndexByte(p.accepts, value.TypeLetter(args[i])) < 0 {
 			return false
 		}
 	}
@@ -165,7 +165,7 @@ func (s *Signature) matchesDirectly(args []any) bool {
 
 func (s *Signature) wrapArrays(st *value.State, name string, args []any) ([]any, error) {
 	for i, p := range s.params {
-		l := value.Letter(args[i])
+		l := value.TypeLetter(args[i])
 		arg, err := p.array(st, name, i, args[i], l, string(l))
 		if err != nil {
 			return nil, err
@@ -188,7 +188,7 @@ func (s *Signature) match(st *value.State, name string, args []any, context any,
 	for i, p := range s.params {
 		matched := match[i+1]
 		if len(matched) == 0 && p.suffix == '-' {
-			if strings.IndexByte(p.accepts, value.Letter(context)) < 0 {
+			if strings.IndexByte(p.accepts, value.TypeLetter(context)) < 0 {
 				return nil, fmt.Errorf("%s has no argument %d, and the context, %s, cannot stand in for it", name, next+1, value.Describe(context))
 			}
 			completed = append(completed, context)
@@ -222,7 +222,7 @@ func (p param) array(st *value.State, name string, i int, arg any, l byte, all s
 		return nil, nil
 	}
 	if p.element != "" {
-		if err := st.Touch([]any{arg}); err != nil {
+		if err := st.SpendReading([]any{arg}); err != nil {
 			return nil, err
 		}
 	}
@@ -244,7 +244,7 @@ func (p param) fits(arg any, l byte, all string) bool {
 		return false
 	}
 	for _, item := range list.Items {
-		if value.Letter(item) != p.element[0] {
+		if value.TypeLetter(item) != p.element[0] {
 			return false
 		}
 	}
@@ -253,7 +253,7 @@ func (p param) fits(arg any, l byte, all string) bool {
 
 // acceptsExactly reports whether a value can be the argument without a conversion.
 func (p param) acceptsExactly(arg any) bool {
-	l := value.Letter(arg)
+	l := value.TypeLetter(arg)
 	if p.letter == 'a' {
 		return l == 'a' || l == 'm'
 	}

@@ -16,7 +16,7 @@ import (
 
 func (l Library) addText() {
 	l.defineStrict("string", "x-b?:s", 1, func(st *value.State, args []any) (any, error) {
-		return value.StringOf(st, args[0], args[1] == true)
+		return value.Stringify(st, args[0], args[1] == true)
 	})
 	l.DefineText("length", "s-:n", 1, func(_ *value.State, s string, _ []any) (any, error) {
 		return float64(utf8.RuneCountInString(s)), nil
@@ -264,7 +264,7 @@ func pad(st *value.State, s string, args []any) (any, error) {
 func joinText(st *value.State, args []any) (any, error) {
 	list := args[0].(*value.Array)
 	separator, _ := args[1].(string)
-	if err := st.Collect(len(list.Items)); err != nil {
+	if err := st.AllocateItems(len(list.Items)); err != nil {
 		return nil, err
 	}
 	size := 0
@@ -344,7 +344,7 @@ const (
 func percentEncode(st *value.State, s, leave string) (any, error) {
 	size := len(s)
 	for i := 0; i < len(s); i++ {
-		size += 2 * value.Count(strings.IndexByte(leave, s[i]) < 0)
+		size += 2 * value.BoolToInt(strings.IndexByte(leave, s[i]) < 0)
 	}
 	if err := st.Allocate(size); err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func newNumberFormat(st *value.State, options any) (*numberFormat, error) {
 		for _, name := range o.Keys() {
 			value, isString := o.Get(name).(string)
 			if _, known := defaultFormat[name]; !known || !isString || value == "" {
-				return nil, fmt.Errorf("$formatNumber does not know %s, or its value is not a string", st.Naming("the option", name))
+				return nil, fmt.Errorf("$formatNumber does not know %s, or its value is not a string", st.QuoteLiteral("the option", name))
 			}
 			if len(value) > maxPicture {
 				return nil, fmt.Errorf("the option %q of $formatNumber is too long", name)
@@ -181,7 +181,7 @@ func (f *numberFormat) validate(p *subPicture) error {
 func countFunc(s string, is func(rune) bool) int {
 	n := 0
 	for _, r := range s {
-		n += value.Count(is(r))
+		n += value.BoolToInt(is(r))
 	}
 	return n
 }

@@ -109,7 +109,7 @@ func (p *datePart) value(text string) (n float64, known bool, err error) {
 		n, err = p.integer.parse(text)
 		return n, true, err
 	case p.component == 'P':
-		return float64(value.Count(strings.EqualFold(text, "pm"))), isDayHalf(text), nil
+		return float64(value.BoolToInt(strings.EqualFold(text, "pm"))), isDayHalf(text), nil
 	}
 	return p.parseName(text)
 }
@@ -224,7 +224,7 @@ func (c dateComponents) complete(order string, now time.Time) error {
 			n = float64(component(now, part))
 		default:
 			ended = true
-			n = float64(value.Count(part == 'M' || part == 'D'))
+			n = float64(value.BoolToInt(part == 'M' || part == 'D'))
 		}
 		c[part] = &n
 	}

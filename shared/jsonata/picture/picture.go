@@ -24,7 +24,7 @@ func charge(st *value.State, source string) error {
 
 // withPicture adds the picture to an error about it, if the picture may be quoted.
 func withPicture(st *value.State, source string, err error) error {
-	if st.Literal(source) {
+	if st.IsLiteral(source) {
 		return fmt.Errorf("%w (in %q)", err, source)
 	}
 	return err

@@ -149,7 +149,7 @@ func parseWords(text string) (float64, error) {
 			segments[last] += value
 		}
 	}
-	return value.Total(segments), nil
+	return value.Sum(segments), nil
 }
 
 var errNotInteger = errors.New("the text is not a whole number of the form that the picture says")

@@ -44,7 +44,7 @@ func (t *threads) reach(pc uint32) (i int, added bool) {
 
 // machine returns the machine of the regular expression for this evaluation.
 func (r *Regex) machine(st *value.State) (*machine, error) {
-	if m, ok := st.Kept[r].(*machine); ok {
+	if m, ok := st.Cached(r).(*machine); ok {
 		return m, nil
 	}
 	size, offsets := len(r.program.Inst), 2*(r.groups+1)
@@ -52,7 +52,7 @@ func (r *Regex) machine(st *value.State) (*machine, error) {
 		return nil, err
 	}
 	m := &machine{program: r.program, now: newThreads(size, offsets), then: newThreads(size, offsets), at: make([]int, offsets)}
-	st.Keep(r, m)
+	st.Cache(r, m)
 	return m, nil
 }
 
@@ -63,7 +63,7 @@ func (r *Regex) find(st *value.State, text string, pos int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := st.Collect(len(m.at)); err != nil {
+	if err := st.AllocateItems(len(m.at)); err != nil {
 		return nil, err
 	}
 	m.now.instructions = m.now.instructions[:0]

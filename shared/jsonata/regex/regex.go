@@ -87,7 +87,7 @@ func programSize(re *syntax.Regexp) int {
 	if re.Op == syntax.OpRepeat {
 		size *= max(1, re.Min, re.Max)
 	}
-	return min(size+value.Count(re.Op == syntax.OpCapture), 2*maxSize)
+	return min(size+value.BoolToInt(re.Op == syntax.OpCapture), 2*maxSize)
 }
 
 // shortened quotes a regular expression that may be long.

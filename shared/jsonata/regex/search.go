@@ -86,7 +86,7 @@ func (s *Search) Group(at []int, n int) any {
 // groups returns the texts of all groups of a match.
 func (s *Search) groups(st *value.State, at []int) (*value.Array, error) {
 	n := len(at)/2 - 1
-	if err := st.Collect(2 + n); err != nil {
+	if err := st.AllocateItems(2 + n); err != nil {
 		return nil, err
 	}
 	groups := make([]any, n)
@@ -132,7 +132,7 @@ func (s *Search) Object(st *value.State, at []int) (any, error) {
 
 // object returns an object with the text and the start of a match.
 func (s *Search) object(st *value.State, at []int, startName string) (*value.Object, error) {
-	if err := st.Build(5); err != nil {
+	if err := st.AllocateObject(5); err != nil {
 		return nil, err
 	}
 	start, err := s.offset(st, at[0])

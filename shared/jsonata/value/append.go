@@ -1,9 +1,9 @@
 package value
 
-// Appended appends as $append does: undefined adds nothing, a list its elements. What
-// a loop appends to a list again and again is written behind the elements that are
-// there, so that the loop takes time in proportion to what it appends.
-func Appended(st *State, a, b any) (any, error) {
+// Append is $append: it adds nothing for undefined, and the elements of a list. When a
+// loop appends to a list repeatedly, the new elements are written after the ones in
+// place, so the loop takes time in proportion to what it appends.
+func Append(st *State, a, b any) (any, error) {
 	if a == nil {
 		return b, nil
 	}
@@ -22,27 +22,27 @@ func Appended(st *State, a, b any) (any, error) {
 		if room != nil { // it grows, and so it may grow again
 			capacity = 2 * size
 		}
-		if err := st.Collect(capacity); err != nil {
+		if err := st.AllocateItems(capacity); err != nil {
 			return nil, err
 		}
 		list = &Array{Items: append(make([]any, 0, capacity), list.Items...)}
-		room = &spare{}
+		room = &spareRoom{}
 	}
-	if err := st.Collect(len(more)); err != nil {
+	if err := st.AllocateItems(len(more)); err != nil {
 		return nil, err
 	}
 	room.used = size
 	return &Array{Items: append(list.Items, more...), room: room}, nil
 }
 
-// spare is the room behind the elements of a list, which is shared by the lists that
-// begin alike. Only the longest of them may be extended in place: that with as many
-// elements as are used.
-type spare struct{ used int }
+// spareRoom is the unused capacity of a list. Lists with the same beginning share it.
+// Only the longest of them may grow in place: the one with as many elements as are
+// used.
+type spareRoom struct{ used int }
 
-// JoinedText appends a text to another. What a loop appends to a long text again and
-// again is written behind it, as with lists.
-func (st *State) JoinedText(left, right string) (string, error) {
+// ConcatText is the operator &. When a loop appends to a long text repeatedly, it
+// appends in place, as Append does.
+func (st *State) ConcatText(left, right string) (string, error) {
 	const long = 1024
 	if left == "" || right == "" {
 		return left + right, nil
@@ -51,7 +51,7 @@ func (st *State) JoinedText(left, right string) (string, error) {
 	switch grown := st.text; {
 	case grown != nil && grown.Len() == len(left) && grown.String() == left:
 	case len(left) >= long && st.joined == left:
-		st.text = &Builder{St: st}
+		st.text = &TextBuilder{State: st}
 		if err := st.text.Write(left); err != nil {
 			return "", err
 		}

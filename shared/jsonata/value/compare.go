@@ -2,7 +2,7 @@ package value
 
 import "errors"
 
-// Equal compares two values as = does, by content.
+// Equal is the operator =, which compares by content.
 func Equal(st *State, a, b any) (bool, error) { return equalAt(st, a, b, 0) }
 
 func equalAt(st *State, a, b any, level int) (bool, error) {
@@ -26,7 +26,7 @@ func equalAt(st *State, a, b any, level int) (bool, error) {
 		}
 		return equalFields(st, a, b, level)
 	}
-	return Same(st, a, b)
+	return EqualScalars(st, a, b)
 }
 
 func equalItems(st *State, a, b []any, level int) (bool, error) {
@@ -57,9 +57,9 @@ func equalFields(st *State, a, b *Object, level int) (bool, error) {
 	return true, nil
 }
 
-// Same compares two values that are not both lists or both objects: simple values
-// by content, everything else by identity.
-func Same(st *State, a, b any) (bool, error) {
+// EqualScalars compares two values that are not both lists or both objects: simple
+// values by content, others by identity.
+func EqualScalars(st *State, a, b any) (bool, error) {
 	s, sOK := a.(string)
 	t, tOK := b.(string)
 	if sOK && tOK {
@@ -68,8 +68,8 @@ func Same(st *State, a, b any) (bool, error) {
 		}
 		return s == t, st.Spend(len(s) / 64)
 	}
-	x, xOK := a.(Whole)
-	y, yOK := b.(Whole)
+	x, xOK := a.(LargeInteger)
+	y, yOK := b.(LargeInteger)
 	if xOK && yOK {
 		return x.digits == y.digits, nil
 	}
@@ -81,9 +81,9 @@ func Same(st *State, a, b any) (bool, error) {
 	return a == b, nil
 }
 
-// lessString orders strings by their UTF-16 code units, as JavaScript does. Bytes
-// give the same order except for characters beyond the Basic Multilingual Plane:
-// UTF-16 writes them with surrogates, which come before U+E000 to U+FFFF.
+// lessString orders strings by their UTF-16 code units, as JavaScript does. Bytes have
+// the same order, except for characters beyond the Basic Multilingual Plane: their
+// surrogates come before U+E000 to U+FFFF.
 func lessString(a, b string) bool {
 	i := 0
 	for i < len(a) && i < len(b) && a[i] == b[i] {
@@ -99,8 +99,8 @@ func lessString(a, b string) bool {
 	return x < y
 }
 
-// LessThan compares two numbers or two strings.
-func LessThan(st *State, a, b any) (bool, error) {
+// Less orders two numbers or two strings.
+func Less(st *State, a, b any) (bool, error) {
 	x, xOK := Number(a)
 	y, yOK := Number(b)
 	if xOK && yOK {
@@ -109,25 +109,27 @@ func LessThan(st *State, a, b any) (bool, error) {
 	s, sOK := a.(string)
 	t, tOK := b.(string)
 	if !sOK || !tOK {
-		return false, ErrMixed
+		return false, ErrMixedTypes
 	}
 	return lessString(s, t), st.Spend(min(len(s), len(t)) / 64)
 }
 
+// Comparable reports whether Less accepts the value.
 func Comparable(v any) bool {
 	_, isNumber := Number(v)
 	_, isString := v.(string)
 	return isNumber || isString
 }
 
-var ErrMixed = errors.New("a number and a string")
+// ErrMixedTypes is the error of Less for other values.
+var ErrMixedTypes = errors.New("a number and a string")
 
-// MergeSort sorts stably. swap tells whether its second argument comes first.
+// MergeSort sorts stably. swap reports whether its second argument comes first.
 func MergeSort(st *State, items []any, swap func(a, b any) (bool, error)) ([]any, error) {
 	if len(items) <= 1 {
 		return items, nil
 	}
-	if err := st.Collect(len(items)); err != nil {
+	if err := st.AllocateItems(len(items)); err != nil {
 		return nil, err
 	}
 	middle := len(items) / 2
@@ -154,6 +156,7 @@ func MergeSort(st *State, items []any, swap func(a, b any) (bool, error)) ([]any
 	return append(append(merged, left...), right...), nil
 }
 
+// AllStrings reports whether all elements are strings.
 func AllStrings(items []any) bool {
 	for _, item := range items {
 		if _, ok := item.(string); !ok {
@@ -163,6 +166,7 @@ func AllStrings(items []any) bool {
 	return true
 }
 
+// AllNumbers reports whether all elements are numbers.
 func AllNumbers(items []any) bool {
 	for _, item := range items {
 		if _, ok := Number(item); !ok {
@@ -170,4 +174,32 @@ func AllNumbers(items []any) bool {
 		}
 	}
 	return true
+}
+
+// ToBoolean is $boolean; it returns false for undefined.
+func ToBoolean(st *State, v any) (bool, error) { return toBooleanAt(st, v, 0) }
+
+func toBooleanAt(st *State, v any, level int) (bool, error) {
+	switch v := v.(type) {
+	case bool:
+		return v, nil
+	case string:
+		return v != "", nil
+	case float64:
+		return v != 0, nil
+	case LargeInteger:
+		return true, nil
+	case *Object:
+		return len(v.Fields) > 0, nil
+	case *Array:
+		if err := st.Descend(level, len(v.Items)); err != nil {
+			return false, err
+		}
+		for _, item := range v.Items {
+			if yes, err := toBooleanAt(st, item, level+1); yes || err != nil {
+				return yes, err
+			}
+		}
+	}
+	return false, nil
 }

@@ -2,14 +2,15 @@ package value
 
 import "fmt"
 
-// Describe names a value for an error, without quoting data: errors are logged.
+// Describe names the type of a value for an error. It does not quote data, because
+// errors are logged.
 func Describe(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "undefined"
 	case string:
 		return "a string"
-	case float64, Whole:
+	case float64, LargeInteger:
 		return "a number"
 	case bool:
 		return "a boolean"
@@ -23,14 +24,14 @@ func Describe(v any) string {
 	return "an object"
 }
 
-// Letter is the letter of a value in a signature.
-func Letter(v any) byte {
+// TypeLetter returns the letter of the type of a value in a signature.
+func TypeLetter(v any) byte {
 	switch v.(type) {
 	case nil:
 		return 'm'
 	case string:
 		return 's'
-	case float64, Whole:
+	case float64, LargeInteger:
 		return 'n'
 	case bool:
 		return 'b'
@@ -44,8 +45,9 @@ func Letter(v any) byte {
 	return 'o'
 }
 
+// TypeName is $type.
 func TypeName(v any) string {
-	switch Letter(v) {
+	switch TypeLetter(v) {
 	case 's':
 		return "string"
 	case 'n':

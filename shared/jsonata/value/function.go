@@ -2,43 +2,47 @@ package value
 
 import "commerce-segment/shared/jsonata/fault"
 
-// Function is a value that can be called: a built-in, a lambda, a composition, a
-// partial application, a regular expression or a transformation.
+// Function is a value that can be called: a built-in function, a lambda, a composition,
+// a partial application, a regular expression or a transformation.
 type Function interface {
-	// Arity is how many arguments it can use. Higher-order functions such as $map
-	// pass the index and the list only to a function that can use them.
+	// Arity returns how many arguments the function can use. Higher-order functions such
+	// as $map pass the index and the list only to a function that can use them.
 	Arity() int
-	// Apply calls it. context stands in for a missing argument where the
-	// signature allows that. The result may be a *tailCall.
+	// Apply calls the function. context replaces a missing argument if the signature
+	// allows it. The result may be a *TailCall.
 	Apply(st *State, args []any, context any) (any, error)
 }
 
-// Unlisted is a function that is no part of the JSON of the object that it is a field of.
+// Unlisted is a function that is left out of the JSON of the object that has it in a
+// field.
 type Unlisted interface {
 	Function
+	// Unlisted does nothing. It marks the function.
 	Unlisted()
 }
 
-// TailCall is a call that a lambda leaves to the caller of the lambda.
+// TailCall is a call that a function returns instead of its result. The caller of the
+// function makes it.
 type TailCall struct {
 	Fn      Function
 	Args    []any
 	Context any
-	// Inherits: the context is that of the call before it, as in the reference.
-	Inherits bool
-	Line     int
+	// InheritContext is set if the context is that of the call before it, as in the
+	// reference implementation.
+	InheritContext bool
+	Line           int
 }
 
-// Invoke calls a function to the end.
+// Invoke calls a function and returns its result.
 func Invoke(st *State, fn Function, args []any, context any) (any, error) {
 	call := &TailCall{Fn: fn, Args: args, Context: context}
-	return call.Finish(st)
+	return call.Run(st)
 }
 
-// Finish makes the call, and those that it leaves.
-func (c *TailCall) Finish(st *State) (any, error) {
+// Run makes the call, and the tail calls that it returns, until there is a result.
+func (c *TailCall) Run(st *State) (any, error) {
 	for {
-		if err := st.Spend(CostOfCall); err != nil {
+		if err := st.Spend(CallCost); err != nil {
 			return nil, err
 		}
 		v, err := c.Fn.Apply(st, c.Args, c.Context)
@@ -52,42 +56,46 @@ func (c *TailCall) Finish(st *State) (any, error) {
 		if !ok {
 			return v, nil
 		}
-		if next.Inherits {
+		if next.InheritContext {
 			next.Context = c.Context
 		}
 		c = next
 	}
 }
 
-// Chain is f ~> g.
-type Chain struct{ First, Second Function }
+// Composition is f ~> g.
+type Composition struct{ First, Second Function }
 
-func (c *Chain) Arity() int { return 1 }
+// Arity returns 1.
+func (c *Composition) Arity() int { return 1 }
 
-func (c *Chain) Apply(st *State, args []any, _ any) (any, error) {
-	if err := st.Nest(1); err != nil {
+// Apply calls First, then Second with its result.
+func (c *Composition) Apply(st *State, args []any, _ any) (any, error) {
+	if err := st.Enter(1); err != nil {
 		return nil, err
 	}
 	v, err := Invoke(st, c.First, args[:min(len(args), 1)], Null)
-	st.Depth--
+	st.Leave(1)
 	if err != nil {
 		return nil, err
 	}
-	return &TailCall{Fn: c.Second, Args: []any{Settle(v)}, Context: Null}, nil
+	return &TailCall{Fn: c.Second, Args: []any{Collapse(v)}, Context: Null}, nil
 }
 
-// Passed is a function that was passed as an argument. Called by its new name it
-// no longer sees the context.
+// Passed is a function that was passed as an argument. Under its new name it does not
+// receive the context.
 type Passed struct{ Fn Function }
 
+// Arity returns that of the function.
 func (p Passed) Arity() int { return p.Fn.Arity() }
 
+// Apply calls the function without a context.
 func (p Passed) Apply(st *State, args []any, _ any) (any, error) {
 	return &TailCall{Fn: p.Fn, Args: args, Context: Null}, nil
 }
 
-// Pass prepares an argument of a call.
-func Pass(arg any) any {
+// AsArgument returns the value that a call passes for an argument.
+func AsArgument(arg any) any {
 	switch fn := arg.(type) {
 	case Passed:
 		return fn
@@ -97,8 +105,8 @@ func Pass(arg any) any {
 	return arg
 }
 
-// Iteration gives a callback the arguments it can use: the element, its index or
-// key, and the whole.
-func Iteration(fn Function, args ...any) []any {
+// CallbackArgs returns as many of the arguments as a callback can use: the element, its
+// index or key, and the whole list or object.
+func CallbackArgs(fn Function, args ...any) []any {
 	return args[:max(1, min(fn.Arity(), len(args)))]
 }

@@ -13,7 +13,7 @@ import (
 	"commerce-segment/shared/chars"
 )
 
-// FromJSON reads JSON, keeping the order of keys. No text at all is undefined.
+// FromJSON parses JSON and keeps the order of keys. An empty text is undefined.
 func FromJSON(text []byte) (any, error) {
 	text, err := chars.Decode(text)
 	if err != nil {
@@ -55,7 +55,7 @@ func decode(d *json.Decoder, level int) (any, error) {
 	case json.Delim('{'):
 		return decodeObject(d, level)
 	}
-	return FromGo(t, level)
+	return fromGoAt(t, level)
 }
 
 func decodeList(d *json.Decoder, level int) (any, error) {
@@ -93,20 +93,22 @@ func decodeObject(d *json.Decoder, level int) (any, error) {
 
 var errFunctionInResult = errors.New("the result contains a function: call it, or leave it out")
 
-// ToGo makes of a value what encoding/json encodes. Undefined elements of lists
+// ToGo converts a value to what encoding/json encodes. Undefined elements of lists
 // become null; a function is an error.
-func ToGo(st *State, v any, level int) (any, error) {
+func ToGo(st *State, v any) (any, error) { return toGoAt(st, v, 0) }
+
+func toGoAt(st *State, v any, level int) (any, error) {
 	switch v := v.(type) {
 	case nil, NullValue:
 		return nil, nil
 	case float64:
 		return v + 0, nil // never -0
-	case Whole:
+	case LargeInteger:
 		return json.Number(v.digits), nil
 	case *Object:
 		return objectToGo(st, v, level)
 	case *Array:
-		items, err := ConvertItems(st, v.Items, level, ToGo)
+		items, err := ConvertItems(st, v.Items, level, toGoAt)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +123,7 @@ func objectToGo(st *State, o *Object, level int) (any, error) {
 	if err := st.Descend(level, len(o.Fields)); err != nil {
 		return nil, err
 	}
-	if err := st.Build(len(o.Fields)); err != nil {
+	if err := st.AllocateObject(len(o.Fields)); err != nil {
 		return nil, err
 	}
 	m := make(map[string]any, len(o.Fields))
@@ -129,7 +131,7 @@ func objectToGo(st *State, o *Object, level int) (any, error) {
 		if _, ok := field.(Unlisted); ok {
 			continue
 		}
-		converted, err := ToGo(st, field, level+1)
+		converted, err := toGoAt(st, field, level+1)
 		if err != nil {
 			return nil, err
 		}
@@ -138,12 +140,12 @@ func objectToGo(st *State, o *Object, level int) (any, error) {
 	return m, nil
 }
 
-// ConvertItems makes a list of what convert makes of each element.
+// ConvertItems returns the results of convert for the elements of a list.
 func ConvertItems(st *State, items []any, level int, convert func(st *State, v any, level int) (any, error)) ([]any, error) {
 	if err := st.Descend(level, len(items)); err != nil {
 		return nil, err
 	}
-	if err := st.Collect(len(items)); err != nil {
+	if err := st.AllocateItems(len(items)); err != nil {
 		return nil, err
 	}
 	converted := make([]any, len(items))
@@ -156,9 +158,11 @@ func ConvertItems(st *State, items []any, level int, convert func(st *State, v a
 	return converted, nil
 }
 
-// FromGo makes a value of what encoding/json decodes. It keeps the maps and slices
-// and changes what is in them.
-func FromGo(v any, level int) (any, error) {
+// FromGo converts what encoding/json decodes to a value. It keeps the maps and slices,
+// and changes their contents.
+func FromGo(v any) (any, error) { return fromGoAt(v, 0) }
+
+func fromGoAt(v any, level int) (any, error) {
 	if level > MaxNesting {
 		return nil, fmt.Errorf("%w is nested more than %d deep", ErrInput, MaxNesting)
 	}
@@ -166,16 +170,16 @@ func FromGo(v any, level int) (any, error) {
 	case nil:
 		return Null, nil
 	case json.Number:
-		return FromNumber(string(v))
+		return ParseNumber(string(v))
 	case map[string]any:
 		for k, field := range v {
 			if len(k) > MaxKey {
 				return nil, errKey
 			}
-			if isSame(field) {
+			if isUnchanged(field) {
 				continue
 			}
-			converted, err := FromGo(field, level+1)
+			converted, err := fromGoAt(field, level+1)
 			if err != nil {
 				return nil, err
 			}
@@ -184,10 +188,10 @@ func FromGo(v any, level int) (any, error) {
 		return &Object{Fields: v}, nil
 	case []any:
 		for i, item := range v {
-			if isSame(item) {
+			if isUnchanged(item) {
 				continue
 			}
-			converted, err := FromGo(item, level+1)
+			converted, err := fromGoAt(item, level+1)
 			if err != nil {
 				return nil, err
 			}
@@ -195,9 +199,9 @@ func FromGo(v any, level int) (any, error) {
 		}
 		return NewList(v), nil
 	case int:
-		return FromNumber(strconv.Itoa(v))
+		return ParseNumber(strconv.Itoa(v))
 	case int64:
-		return FromNumber(strconv.FormatInt(v, 10))
+		return ParseNumber(strconv.FormatInt(v, 10))
 	case bool, string, float64:
 		return v, nil
 	}
@@ -206,8 +210,8 @@ func FromGo(v any, level int) (any, error) {
 
 var errKey = fmt.Errorf("%w has a field whose name is longer than %d bytes", ErrInput, MaxKey)
 
-// isSame tells whether a decoded value is a value of templates as it is.
-func isSame(v any) bool {
+// isUnchanged reports whether FromGo returns a value as it is.
+func isUnchanged(v any) bool {
 	switch v.(type) {
 	case string, bool, float64:
 		return true
@@ -215,10 +219,11 @@ func isSame(v any) bool {
 	return false
 }
 
-// exactDigits is how many digits of a whole number a float64 surely holds.
+// exactDigits is the number of digits of a whole number that a float64 always keeps.
 const exactDigits = 15
 
-func FromNumber(text string) (any, error) {
+// ParseNumber parses a number of JSON.
+func ParseNumber(text string) (any, error) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return nil, fmt.Errorf("%w has a number that is out of range", ErrInput)
@@ -226,9 +231,9 @@ func FromNumber(text string) (any, error) {
 	if len(text) <= exactDigits || strings.ContainsAny(text, ".eE") || math.Abs(f) < 1<<53 {
 		return f, nil
 	}
-	return Whole{Approx: f, digits: text}, nil
+	return LargeInteger{Approx: f, digits: text}, nil
 }
 
-// ErrInput means that the input itself cannot be given to any template, for
-// example a number beyond the range of a double.
+// ErrInput means that no template can use the input, for example because of a number
+// beyond the range of a double.
 var ErrInput = errors.New("input")

@@ -1,7 +1,7 @@
 package value
 
-// Join appends values to one another: undefined adds nothing, a list its elements,
-// and one value alone stays itself.
+// Join concatenates values: it adds nothing for undefined and the elements of a list. A
+// single value stays itself.
 func Join(st *State, items []any) (any, error) {
 	var only any
 	some, size := 0, 0
@@ -13,7 +13,7 @@ func Join(st *State, items []any) (any, error) {
 	if some <= 1 {
 		return only, nil
 	}
-	if err := st.Collect(size); err != nil {
+	if err := st.AllocateItems(size); err != nil {
 		return nil, err
 	}
 	all := make([]any, 0, size)
@@ -25,8 +25,10 @@ func Join(st *State, items []any) (any, error) {
 	return NewList(all), nil
 }
 
-// Lookup finds the field of an object, or of the objects in a list.
-func Lookup(st *State, v any, name string, level int) (any, error) {
+// Lookup returns the field of an object, or of the objects in a list.
+func Lookup(st *State, v any, name string) (any, error) { return lookupAt(st, v, name, 0) }
+
+func lookupAt(st *State, v any, name string, level int) (any, error) {
 	switch v := v.(type) {
 	case *Object:
 		return v.Get(name), nil
@@ -36,7 +38,7 @@ func Lookup(st *State, v any, name string, level int) (any, error) {
 		}
 		result := NewSequence()
 		for _, item := range v.Items {
-			found, err := Lookup(st, item, name, level+1)
+			found, err := lookupAt(st, item, name, level+1)
 			if err != nil {
 				return nil, err
 			}
@@ -44,7 +46,7 @@ func Lookup(st *State, v any, name string, level int) (any, error) {
 				continue
 			}
 			more := Elements(found)
-			if err := st.Collect(len(more)); err != nil {
+			if err := st.AllocateItems(len(more)); err != nil {
 				return nil, err
 			}
 			result.Items = append(result.Items, more...)

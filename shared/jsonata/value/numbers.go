@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// RoundTo rounds half to even, at a decimal place; a negative precision rounds tens
-// or hundreds. The place is moved in the decimal text, because multiplying by a
-// power of ten would add noise.
+// RoundTo rounds half to even at a decimal place; a negative precision rounds to tens
+// or hundreds. It moves the decimal point in the text of the number, because
+// multiplying by a power of ten is not exact.
 func RoundTo(f, precision float64) (any, error) {
 	if precision != math.Trunc(precision) || math.Abs(precision) > 400 {
 		return nil, errors.New("the precision of $round must be a whole number of places")
@@ -40,7 +40,8 @@ func shift(f float64, places int) (float64, error) {
 	return shifted, nil
 }
 
-func Total(fs []float64) float64 {
+// Sum returns the sum of numbers.
+func Sum(fs []float64) float64 {
 	sum := 0.0
 	for _, f := range fs {
 		sum += f
@@ -48,7 +49,7 @@ func Total(fs []float64) float64 {
 	return sum
 }
 
-// Finite refuses what JSON cannot hold.
+// Finite returns f, or an error if JSON cannot represent it.
 func Finite(f float64, what string) (any, error) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return nil, fmt.Errorf("the result of %s is no finite number (a division by zero, or too large)", what)
@@ -56,16 +57,17 @@ func Finite(f float64, what string) (any, error) {
 	return f, nil
 }
 
-func Count(yes bool) int {
+// BoolToInt returns 1 for true and 0 for false.
+func BoolToInt(yes bool) int {
 	if yes {
 		return 1
 	}
 	return 0
 }
 
-// FifteenDigits rounds a fraction to 15 significant digits, as $string does to
-// hide the noise of binary fractions. Whole numbers keep their digits.
-func FifteenDigits(f float64) float64 {
+// RoundTo15Digits rounds a fraction to 15 significant digits, as $string does to hide
+// the inexactness of binary fractions. Whole numbers keep their digits.
+func RoundTo15Digits(f float64) float64 {
 	if f == math.Trunc(f) {
 		return f
 	}
@@ -76,12 +78,12 @@ func FifteenDigits(f float64) float64 {
 	return rounded
 }
 
-// Number gives the value of a number.
+// Number returns the value of a number, and whether v is one.
 func Number(v any) (float64, bool) {
 	switch v := v.(type) {
 	case float64:
 		return v, true
-	case Whole:
+	case LargeInteger:
 		return v.Approx, true
 	}
 	return 0, false

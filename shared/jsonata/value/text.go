@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Encode writes a result as JSON. It differs from $string: numbers keep all their
+// ToJSON returns a result as JSON. It differs from $string: numbers keep all their
 // digits, and a function is an error.
-func Encode(st *State, v any) ([]byte, error) {
-	w := &writer{st: st, b: Builder{St: st}, exact: true}
+func ToJSON(st *State, v any) ([]byte, error) {
+	w := &writer{st: st, b: TextBuilder{State: st}, exact: true}
 	if err := w.value(v, 0); err != nil {
 		return nil, err
 	}
@@ -20,8 +20,8 @@ func Encode(st *State, v any) ([]byte, error) {
 	return []byte(w.b.String()), nil
 }
 
-// StringOf is $string of a value that is not undefined.
-func StringOf(st *State, v any, pretty bool) (string, error) {
+// Stringify is $string for a value that is not undefined.
+func Stringify(st *State, v any, pretty bool) (string, error) {
 	switch v := v.(type) {
 	case string:
 		return v, nil
@@ -29,10 +29,10 @@ func StringOf(st *State, v any, pretty bool) (string, error) {
 		return "", nil
 	case *Array:
 		if v.Root {
-			return StringOf(st, v.Items[0], pretty)
+			return Stringify(st, v.Items[0], pretty)
 		}
 	}
-	w := &writer{st: st, b: Builder{St: st}, pretty: pretty}
+	w := &writer{st: st, b: TextBuilder{State: st}, pretty: pretty}
 	err := w.value(v, 0)
 	return w.b.String(), err
 }
@@ -40,12 +40,12 @@ func StringOf(st *State, v any, pretty bool) (string, error) {
 // writer writes JSON as JavaScript's JSON.stringify does.
 type writer struct {
 	st     *State
-	b      Builder
+	b      TextBuilder
 	pretty bool
 	exact  bool
 }
 
-// maxScalar is how long a number may be, written.
+// maxScalar is the largest size of a number in JSON.
 const maxScalar = 32
 
 func (w *writer) value(v any, level int) error {
@@ -61,10 +61,10 @@ func (w *writer) value(v any, level int) error {
 		return w.string(v)
 	case float64:
 		if !w.exact {
-			v = FifteenDigits(v)
+			v = RoundTo15Digits(v)
 		}
 		w.b.WriteString(FormatFloat(v))
-	case Whole:
+	case LargeInteger:
 		return w.digits(v.digits)
 	case *Array:
 		return w.list(v, level)
@@ -132,7 +132,7 @@ func (w *writer) object(o *Object, level int) error {
 	return nil
 }
 
-// keys leaves out the way from a match of a regular expression to the next one.
+// keys returns the keys without that of an Unlisted function.
 func (w *writer) keys(o *Object) []string {
 	keys := o.Keys()
 	if _, ok := o.Get("next").(Unlisted); !ok || !w.exact {
@@ -147,7 +147,7 @@ func (w *writer) keys(o *Object) []string {
 	return kept
 }
 
-// brackets pays for what stands around and between n elements.
+// brackets charges for the characters around and between n elements.
 func (w *writer) brackets(n, level int) error {
 	each := 1
 	if w.pretty {
@@ -156,7 +156,7 @@ func (w *writer) brackets(n, level int) error {
 	return w.b.take((n + 2) * each)
 }
 
-// separate goes on to the next element or field.
+// separate writes what precedes an element or a field.
 func (w *writer) separate(i, level int) {
 	if i > 0 {
 		w.b.WriteByte(',')
@@ -178,7 +178,7 @@ func (w *writer) newline(level int) {
 	}
 }
 
-// string writes a string; < > & and U+2028 stay as they are.
+// string writes a string; < > & and U+2028 are not escaped.
 func (w *writer) string(s string) error {
 	size := len(s) + 2
 	for i := 0; i < len(s); i++ {
@@ -228,8 +228,8 @@ func (w *writer) escape(c byte) {
 
 func needsEscape(r rune) bool { return r < 0x20 || r == '"' || r == '\\' }
 
-// FormatFloat writes a number as JavaScript does: the shortest digits that mean it,
-// with an exponent from 1e21 up and below 1e-6.
+// FormatFloat formats a number as JavaScript does: with the fewest digits that identify
+// it, and an exponent from 1e21 up and below 1e-6.
 func FormatFloat(f float64) string {
 	if f == 0 {
 		return "0"

@@ -1,0 +1,50 @@
+package value
+
+import "hash/maphash"
+
+// hashSeed differs between processes, so that no input can be made whose values have
+// the same hash.
+var hashSeed = maphash.MakeSeed()
+
+// Hash returns a number that is the same for values that are equal, and differs for
+// most others.
+func Hash(st *State, v any) (uint64, error) { return hashAt(st, v, 0) }
+
+func hashAt(st *State, v any, level int) (uint64, error) {
+	if f, ok := Number(v); ok {
+		return maphash.Comparable(hashSeed, f+0), st.Spend(1)
+	}
+	switch v := v.(type) {
+	case string:
+		return maphash.String(hashSeed, v), st.Spend(1 + len(v)/64)
+	case bool:
+		return maphash.Comparable(hashSeed, v), st.Spend(1)
+	case *Array:
+		if err := st.Descend(level, len(v.Items)); err != nil {
+			return 0, err
+		}
+		all := maphash.Comparable(hashSeed, len(v.Items))
+		for _, item := range v.Items {
+			hash, err := hashAt(st, item, level+1)
+			if err != nil {
+				return 0, err
+			}
+			all = maphash.Comparable(hashSeed, [2]uint64{all, hash})
+		}
+		return all, nil
+	case *Object:
+		if err := st.Descend(level, len(v.Fields)); err != nil {
+			return 0, err
+		}
+		all := uint64(len(v.Fields)) // the order of the fields is of no matter
+		for key, field := range v.Fields {
+			hash, err := hashAt(st, field, level+1)
+			if err != nil {
+				return 0, err
+			}
+			all += maphash.Comparable(hashSeed, [2]uint64{maphash.String(hashSeed, key), hash})
+		}
+		return all, nil
+	}
+	return uint64(TypeLetter(v)), st.Spend(1)
+}

@@ -212,9 +212,9 @@ func FormatTime(st *value.State, millis float64, picture, zone any) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	parts, err := parseDatePicture(source)
+	parts, err := parsedOnce(st, source, source, func() ([]*datePart, error) { return parseDatePicture(source) })
 	if err != nil {
-		return nil, withPicture(st, source, err)
+		return nil, err
 	}
 	local := math.Trunc(millis + float64(offset)*60_000)
 	if math.Abs(local) > maxMillis || math.IsNaN(local) {

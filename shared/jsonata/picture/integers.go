@@ -98,16 +98,12 @@ func ParseInteger(st *value.State, text, picture string) (any, error) {
 	return value.Finite(f, "$parseInteger")
 }
 
-// integerPictureOf charges for a picture and parses it.
+// integerPictureOf charges for the use of a picture and returns it parsed.
 func integerPictureOf(st *value.State, picture string) (*integerPicture, error) {
 	if err := charge(st, picture); err != nil {
 		return nil, err
 	}
-	p, err := parseIntegerPicture(picture)
-	if err != nil {
-		return nil, withPicture(st, picture, err)
-	}
-	return p, nil
+	return parsedOnce(st, picture, picture, func() (*integerPicture, error) { return parseIntegerPicture(picture) })
 }
 
 func parseIntegerPicture(picture string) (*integerPicture, error) {
@@ -235,7 +231,12 @@ func (p *integerPicture) formatDecimal(f float64) (string, error) {
 	if f >= 1e21 {
 		return "", errors.New("the number is too large to be written with a picture")
 	}
-	digits := value.FormatFloat(f)
+	var digits string
+	if f < 1<<53 {
+		digits = strconv.FormatInt(int64(f), 10)
+	} else {
+		digits = value.FormatFloat(f)
+	}
 	if n := p.mandatory - len(digits); n > 0 {
 		if n > 10_000 {
 			return "", value.ErrBytes
@@ -260,6 +261,9 @@ func (p *integerPicture) formatDecimal(f float64) (string, error) {
 
 // group inserts the separators and replaces the digits by those of the script.
 func (p *integerPicture) group(digits string) string {
+	if len(p.separators) == 0 && p.zero == '0' {
+		return digits
+	}
 	var b strings.Builder
 	for i, digit := range digits {
 		if i > 0 {

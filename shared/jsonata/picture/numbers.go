@@ -19,11 +19,8 @@ type numberFormat struct {
 	pattern                                               string
 }
 
-// defaultFormat maps the names of the options to their defaults.
-var defaultFormat = map[string]string{
-	"decimal-separator": ".", "grouping-separator": ",", "exponent-separator": "e", "infinity": "Infinity",
-	"minus-sign": "-", "NaN": "NaN", "percent": "%", "per-mille": "‰", "zero-digit": "0", "digit": "#",
-	"pattern-separator": ";",
+var defaultFormat = numberFormat{
+	decimal: ".", grouping: ",", exponent: "e", minus: "-", percent: "%", perMille: "‰", zero: '0', digit: '#', pattern: ";",
 }
 
 // FormatNumber returns a number written by a picture. options is an object with other
@@ -32,13 +29,26 @@ func FormatNumber(st *value.State, f float64, picture string, options any) (any,
 	if err := charge(st, picture); err != nil {
 		return nil, err
 	}
-	format, err := newNumberFormat(st, options)
+	format := defaultFormat
+	if o, ok := options.(*value.Object); ok {
+		if err := format.apply(st, o); err != nil {
+			return nil, err
+		}
+	}
+	type key struct {
+		picture string
+		format  numberFormat
+	}
+	parts, err := parsedOnce(st, key{picture, format}, picture, func() ([]*subPicture, error) { return format.picture(picture) })
 	if err != nil {
 		return nil, err
 	}
-	p, minus, err := format.choose(picture, f < 0)
-	if err != nil {
-		return nil, withPicture(st, picture, err)
+	p, minus := parts[0], ""
+	switch {
+	case f < 0 && len(parts) == 2:
+		p = parts[1]
+	case f < 0:
+		minus = format.minus
 	}
 	text, err := format.format(p, f)
 	if err != nil {
@@ -47,38 +57,36 @@ func FormatNumber(st *value.State, f float64, picture string, options any) (any,
 	return minus + p.prefix + text + p.suffix, nil
 }
 
-func newNumberFormat(st *value.State, options any) (*numberFormat, error) {
-	chars := map[string]string{}
-	for name, value := range defaultFormat {
-		chars[name] = value
+// apply replaces the characters that an object of options has.
+func (f *numberFormat) apply(st *value.State, options *value.Object) error {
+	zero, digit, unused := string(f.zero), string(f.digit), ""
+	known := map[string]*string{
+		"decimal-separator": &f.decimal, "grouping-separator": &f.grouping, "exponent-separator": &f.exponent,
+		"infinity": &unused, "minus-sign": &f.minus, "NaN": &unused, "percent": &f.percent, "per-mille": &f.perMille,
+		"zero-digit": &zero, "digit": &digit, "pattern-separator": &f.pattern,
 	}
-	if o, ok := options.(*value.Object); ok {
-		if len(o.Fields) > len(defaultFormat) {
-			return nil, errors.New("$formatNumber was given options that it does not know")
+	names := options.Keys()
+	if len(names) > len(known) {
+		return errors.New("$formatNumber was given options that it does not know")
+	}
+	for _, name := range names {
+		value, isString := options.Get(name).(string)
+		if known[name] == nil || !isString || value == "" {
+			return fmt.Errorf("$formatNumber does not know %s, or its value is not a string", st.QuoteLiteral("the option", name))
 		}
-		for _, name := range o.Keys() {
-			value, isString := o.Get(name).(string)
-			if _, known := defaultFormat[name]; !known || !isString || value == "" {
-				return nil, fmt.Errorf("$formatNumber does not know %s, or its value is not a string", st.QuoteLiteral("the option", name))
-			}
-			if len(value) > maxPicture {
-				return nil, fmt.Errorf("the option %q of $formatNumber is too long", name)
-			}
-			chars[name] = value
+		if len(value) > maxPicture {
+			return fmt.Errorf("the option %q of $formatNumber is too long", name)
 		}
+		*known[name] = value
 	}
 	for _, name := range []string{"decimal-separator", "grouping-separator", "exponent-separator", "zero-digit", "digit", "pattern-separator"} {
-		if utf8.RuneCountInString(chars[name]) != 1 {
-			return nil, fmt.Errorf("the option %q of $formatNumber must be one character", name)
+		if utf8.RuneCountInString(*known[name]) != 1 {
+			return fmt.Errorf("the option %q of $formatNumber must be one character", name)
 		}
 	}
-	zero, _ := utf8.DecodeRuneInString(chars["zero-digit"])
-	digit, _ := utf8.DecodeRuneInString(chars["digit"])
-	return &numberFormat{
-		decimal: chars["decimal-separator"], grouping: chars["grouping-separator"], exponent: chars["exponent-separator"],
-		minus: chars["minus-sign"], percent: chars["percent"], perMille: chars["per-mille"],
-		zero: zero, digit: digit, pattern: chars["pattern-separator"],
-	}, nil
+	f.zero, _ = utf8.DecodeRuneInString(zero)
+	f.digit, _ = utf8.DecodeRuneInString(digit)
+	return nil
 }
 
 func (f *numberFormat) isDigit(r rune) bool { return r >= f.zero && r <= f.zero+9 }
@@ -234,27 +242,22 @@ func positionDistance(positions []int) int {
 	})
 }
 
-// choose returns the sub-picture for a number, and the sign to write before it.
-func (f *numberFormat) choose(picture string, negative bool) (*subPicture, string, error) {
-	texts := strings.Split(picture, f.pattern)
+// picture parses the picture for the positive numbers and, if there is one, that for the
+// negative ones.
+func (f *numberFormat) picture(source string) ([]*subPicture, error) {
+	texts := strings.Split(source, f.pattern)
 	if len(texts) > 2 {
-		return nil, "", pictureError("has more than two parts")
+		return nil, pictureError("has more than two parts")
 	}
 	var parts []*subPicture
 	for _, text := range texts {
 		p, err := f.parse(text)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		parts = append(parts, p)
 	}
-	switch {
-	case !negative:
-		return parts[0], "", nil
-	case len(parts) == 2:
-		return parts[1], "", nil
-	}
-	return parts[0], f.minus, nil
+	return parts, nil
 }
 
 func (f *numberFormat) format(p *subPicture, x float64) (string, error) {
@@ -339,12 +342,16 @@ func padLeft(digits string, width int) string {
 }
 
 func (f *numberFormat) groupInteger(p *subPicture, digits string) string {
+	if len(p.groups) == 0 {
+		return f.localize(digits)
+	}
 	var b strings.Builder
-	for i := range digits {
+	b.Grow(2 * len(digits))
+	for i, digit := range digits {
 		if i > 0 && p.separatesBefore(len(digits)-i) {
 			b.WriteString(f.grouping)
 		}
-		b.WriteString(f.localize(digits[i : i+1]))
+		b.WriteRune(digit - '0' + f.zero)
 	}
 	return b.String()
 }
@@ -363,14 +370,17 @@ func (p *subPicture) separatesBefore(n int) bool {
 }
 
 func (f *numberFormat) groupFraction(p *subPicture, digits string) string {
+	if len(p.fractionGroups) == 0 {
+		return f.localize(digits)
+	}
 	var b strings.Builder
-	for i := range digits {
+	for i, digit := range digits {
 		for _, position := range p.fractionGroups {
 			if position == i && i > 0 {
 				b.WriteString(f.grouping)
 			}
 		}
-		b.WriteString(f.localize(digits[i : i+1]))
+		b.WriteRune(digit - '0' + f.zero)
 	}
 	return b.String()
 }

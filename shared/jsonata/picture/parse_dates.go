@@ -12,40 +12,56 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// ParseTime returns the milliseconds since 1970 of a time by a picture. They are
-// undefined for a text that does not match the picture.
-func ParseTime(st *value.State, text, picture string) (any, error) {
-	if err := charge(st, picture); err != nil {
-		return nil, err
-	}
+// dateReader parses times by a picture.
+type dateReader struct {
+	parts   []*datePart
+	pattern *regexp.Regexp // has a group for each part
+	size    int            // of the source of the pattern
+}
+
+func newDateReader(st *value.State, picture string) (*dateReader, error) {
 	parts, err := parseDatePicture(picture)
 	if err != nil {
-		return nil, withPicture(st, picture, err)
-	}
-	if len(text) > maxText {
-		return nil, nil
+		return nil, err
 	}
 	pattern := "(?i)^"
 	for _, p := range parts {
 		pattern += "(" + p.pattern() + ")"
 	}
 	// A byte of the pattern takes some 300 ns to compile, and 100 bytes.
-	if err := st.Spend(len(pattern) * (3 + len(text)/64)); err != nil {
+	if err := st.Spend(3 * len(pattern)); err != nil {
 		return nil, err
 	}
 	if err := st.Allocate(100 * len(pattern)); err != nil {
 		return nil, err
 	}
-	re, err := regexp.Compile(pattern + "$")
+	compiled, err := regexp.Compile(pattern + "$")
 	if err != nil {
 		return nil, errors.New("the date picture is too long")
 	}
-	m := re.FindStringSubmatch(text)
+	return &dateReader{parts, compiled, len(pattern)}, nil
+}
+
+// ParseTime returns the milliseconds since 1970 of a time by a picture. They are
+// undefined for a text that does not match the picture.
+func ParseTime(st *value.State, text, picture string) (any, error) {
+	if err := charge(st, picture); err != nil {
+		return nil, err
+	}
+	r, err := parsedOnce(st, picture, picture, func() (*dateReader, error) { return newDateReader(st, picture) })
+	if err != nil || len(text) > maxText {
+		return nil, err
+	}
+	// Matching takes some 2 ns for each byte of the pattern and of the text.
+	if err := st.Spend(r.size * (1 + len(text)) / 32); err != nil {
+		return nil, err
+	}
+	m := r.pattern.FindStringSubmatch(text)
 	if m == nil {
 		return nil, nil
 	}
 	found := dateComponents{}
-	for i, p := range parts {
+	for i, p := range r.parts {
 		if p.component == 0 {
 			continue
 		}

@@ -11,7 +11,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// charge charges for parsing a picture and for formatting with it.
+// charge charges for formatting or parsing by a picture.
 func charge(st *value.State, source string) error {
 	if len(source) > maxPicture {
 		return fmt.Errorf("the picture has more than %d bytes", maxPicture)
@@ -19,7 +19,31 @@ func charge(st *value.State, source string) error {
 	if err := st.Spend(5 + len(source)*len(source)/16); err != nil {
 		return err
 	}
-	return st.Allocate(1024 + 16*len(source))
+	return st.Allocate(64 + 4*len(source))
+}
+
+// parsed is the key under which an evaluation caches the pictures of a kind.
+type parsed[P any] struct{}
+
+// parsedOnce returns the picture that a key stands for. An evaluation parses it, and is
+// charged for that, when it is first used.
+func parsedOnce[K comparable, P any](st *value.State, key K, source string, parse func() (P, error)) (p P, err error) {
+	pictures, _ := st.Cached(parsed[P]{}).(map[K]P)
+	if p, ok := pictures[key]; ok {
+		return p, nil
+	}
+	if err := st.Allocate(1024 + 16*len(source)); err != nil {
+		return p, err
+	}
+	if p, err = parse(); err != nil {
+		return p, withPicture(st, source, err)
+	}
+	if pictures == nil {
+		pictures = map[K]P{}
+		st.Cache(parsed[P]{}, pictures)
+	}
+	pictures[key] = p
+	return p, nil
 }
 
 // withPicture adds the picture to an error about it, if the picture may be quoted.

@@ -14,46 +14,90 @@ func ParseTimestamp(st *value.State, text string) (any, error) {
 	if err := st.Spend(min(len(text), maxText)); err != nil {
 		return nil, err
 	}
-	var m []string
-	if len(text) <= maxText {
-		m = isoTimestamp().FindStringSubmatch(text)
-	}
-	if m == nil {
+	t := timestamp{text: text, month: 1, day: 1}
+	if len(text) > maxText || !t.read() {
 		return nil, errors.New("$toMillis was given a text that is not an ISO 8601 timestamp, such as 2026-11-24T10:15:00Z; for other forms give it a picture")
 	}
-	n := func(i, missing int) int {
-		if m[i] == "" {
-			return missing
-		}
-		v, _ := strconv.Atoi(m[i])
-		return v
-	}
-	year, month, day := n(1, 0), n(2, 1), n(3, 1)
-	hour, minute, second := n(4, 0), n(5, 0), n(6, 0)
-	zone, zoneOK := isoZone(m[8])
-	if month < 1 || month > 12 || day < 1 || day > 31 || minute > 59 || second > 59 || !zoneOK ||
-		hour > 24 || hour == 24 && minute+second > 0 {
+	if t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || t.minute > 59 || t.second > 59 || t.zoneHour > 23 || t.zoneMinute > 59 ||
+		t.hour > 24 || t.hour == 24 && t.minute+t.second > 0 {
 		return nil, errors.New("$toMillis was given a timestamp that does not exist")
 	}
-	fraction, _ := strconv.Atoi((m[7] + "000")[:3])
-	t := time.Date(year, time.Month(month), day, hour, minute-zone, second, fraction*int(time.Millisecond), time.UTC)
-	return float64(t.UnixMilli()), nil
+	if t.west {
+		t.zoneHour, t.zoneMinute = -t.zoneHour, -t.zoneMinute
+	}
+	date := time.Date(t.year, time.Month(t.month), t.day, t.hour-t.zoneHour, t.minute-t.zoneMinute, t.second, 0, time.UTC)
+	return float64(date.UnixMilli() + int64(t.millis)), nil
 }
 
-// isoTimestamp matches what $toMillis accepts without a picture. The reference
-// implementation passes other texts to JavaScript's Date.parse; here they are an error.
-var isoTimestamp = lazyRegexp(`^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(Z|[+-]\d{2}:?\d{2})?)?$`)
+// timestamp parses an ISO 8601 timestamp.
+type timestamp struct {
+	text                         string // the rest to parse
+	year, month, day             int
+	hour, minute, second, millis int
+	zoneHour, zoneMinute         int
+	west                         bool // the zone is before UTC
+}
 
-// isoZone returns the minutes of Z, +hh:mm or +hhmm.
-func isoZone(s string) (minutes int, ok bool) {
-	if s == "" || s == "Z" {
-		return 0, true
+// read accepts what $toMillis accepts without a picture: YYYY, YYYY-MM or YYYY-MM-DD,
+// which Thh:mm:ss with a fraction and a zone may follow. The reference implementation
+// passes other texts to JavaScript's Date.parse; here they are an error.
+func (t *timestamp) read() bool {
+	if !t.digits(4, &t.year) {
+		return false
 	}
-	digits := strings.Replace(s[1:], ":", "", 1)
-	n, _ := strconv.Atoi(digits)
-	minutes = n/100*60 + n%100
-	if s[0] == '-' {
-		minutes = -minutes
+	if t.skip("-") && (!t.digits(2, &t.month) || t.skip("-") && !t.digits(2, &t.day)) {
+		return false
 	}
-	return minutes, n/100 < 24 && n%100 < 60
+	if t.skip("T") && !t.time() {
+		return false
+	}
+	return t.text == ""
+}
+
+func (t *timestamp) time() bool {
+	if !t.digits(2, &t.hour) || !t.skip(":") || !t.digits(2, &t.minute) || !t.skip(":") || !t.digits(2, &t.second) {
+		return false
+	}
+	if t.skip(".") {
+		fraction := leadingDigits(t.text)
+		if fraction == 0 {
+			return false
+		}
+		t.millis, _ = strconv.Atoi((t.text[:fraction] + "000")[:3])
+		t.text = t.text[fraction:]
+	}
+	if t.skip("Z") {
+		return true
+	}
+	if t.west = t.skip("-"); !t.west && !t.skip("+") {
+		return true
+	}
+	hour := t.digits(2, &t.zoneHour)
+	t.skip(":")
+	return hour && t.digits(2, &t.zoneMinute)
+}
+
+// skip removes a mark if the text begins with it.
+func (t *timestamp) skip(mark string) (found bool) {
+	t.text, found = strings.CutPrefix(t.text, mark)
+	return found
+}
+
+// digits sets a number to the value of the next n digits.
+func (t *timestamp) digits(n int, number *int) bool {
+	if leadingDigits(t.text[:min(n, len(t.text))]) < n {
+		return false
+	}
+	*number, _ = strconv.Atoi(t.text[:n])
+	t.text = t.text[n:]
+	return true
+}
+
+// leadingDigits returns how many digits a text begins with.
+func leadingDigits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
 }

@@ -1,11 +1,11 @@
 package value
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 )
 
 // RoundTo rounds half to even at a decimal place; a negative precision rounds to tens
@@ -27,13 +27,15 @@ func shift(f float64, places int) (float64, error) {
 	if places == 0 {
 		return f, nil
 	}
-	text := strconv.FormatFloat(f, 'e', -1, 64)
-	mantissa, exponent, _ := strings.Cut(text, "e")
-	e, err := strconv.Atoi(exponent)
+	var room [64]byte
+	text := strconv.AppendFloat(room[:0], f, 'e', -1, 64)
+	mantissa, exponent, _ := bytes.Cut(text, []byte("e"))
+	e, err := strconv.Atoi(string(exponent))
 	if err != nil {
 		return 0, err
 	}
-	shifted, err := strconv.ParseFloat(mantissa+"e"+strconv.Itoa(e+places), 64)
+	text = strconv.AppendInt(text[:len(mantissa)+1], int64(e+places), 10)
+	shifted, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
 		return 0, errors.New("the precision of $round is too large for the number")
 	}

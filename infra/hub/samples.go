@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/shared/chars"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
 )
@@ -69,6 +70,9 @@ func readWebhook(cmd *cobra.Command, name string) ([]byte, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the webhook: %w", err)
+	}
+	if body, err = chars.Decode(body); err != nil {
+		return nil, fmt.Errorf("reading the webhook in %s: %w", inputName(name), err)
 	}
 	return body, nil
 }

@@ -97,6 +97,31 @@ func TestSendSaysThatAFileIsPerhapsNoWebhook(t *testing.T) {
 	}
 }
 
+func TestAWebhookInAFileIsReadAsAnEditorSavedIt(t *testing.T) {
+	const webhook = `{"triggered_by": "order.paid"}`
+	inUTF16 := string([]byte{0xff, 0xfe})
+	for _, c := range webhook {
+		inUTF16 += string(c) + "\x00"
+	}
+	for name, c := range map[string]struct{ content, says string }{
+		"in UTF-8":                        {webhook, ""},
+		"in UTF-8 with a byte order mark": {"\ufeff" + webhook, ""},
+		"in UTF-16":                       {inUTF16, "it begins with a UTF-16 byte order mark: save it as UTF-8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "order.json")
+			put(t, file, c.content)
+			body, err := readWebhook(newSend(), file)
+			switch {
+			case c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)):
+				t.Errorf("it says %v", err)
+			case c.says == "" && eventOf(body) != "order.paid":
+				t.Errorf("it has the event %q, error %v", eventOf(body), err)
+			}
+		})
+	}
+}
+
 func TestSendSaysWhatIsInItsWay(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -105,6 +105,7 @@ func TestWhatIsNoFindingInVariants(t *testing.T) {
 		{"without an order's id, Commerce's webhook is not taken", `$exists(payload.data.id) and $type(payload.data.id) = "string" ? {"event": "a"} : $number("x")`},
 		{"a failure in the template's own words", `$assert($exists(payload.data.order_number), "no order number"); payload.data.customer.name = "" ? $error("no name")`},
 		{"ids and times have no strange characters", `$contains(payload.data.id & payload.included.items[0].product_id & payload.data.meta.timestamps.created_at, /[^\x20-\x7e]/) ? $number("x")`},
+		{"ids and times are no numbers", `"number" in [payload.included.items[0].product_id, payload.data.meta.timestamps.created_at].$type($) ? $number("x")`},
 		{"a template that fails in every way it can, and so with the samples", `$number("x")`},
 		{"products that are left off a long order", `{"event": "a", "properties": {"products": [payload.included.items.{"name": $pad("", 400)}]}}`},
 		{"a template that filters", `payload.nothing`},

@@ -8,17 +8,18 @@ import (
 	"commerce-segment/shared/jsonata/functions"
 )
 
-// Error is what is wrong with an expression, at compile time or while it is evaluated.
+// Error is an error of an expression, at compile time or during an evaluation.
 type Error struct {
-	Line    int // 1-based; 0 where it is not known
+	Line    int // 1-based; 0 if it is not known
 	Message string
-	// Said is what the expression gave to $error or $assert, if that was it. Unlike
-	// Message it may hold personal data: show it to who asked, never log it.
+	// Said is the message of the expression itself, from $error or $assert. Unlike
+	// Message it may contain personal data: show it to the person who asked, never log it.
 	Said string
 
 	cause error
 }
 
+// Error returns the line, if it is known, and the message.
 func (e *Error) Error() string {
 	if e.Line == 0 {
 		return e.Message
@@ -29,7 +30,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, such as context.DeadlineExceeded.
 func (e *Error) Unwrap() error { return e.cause }
 
-// asError makes an *Error of an error of the rooms below; nil stays nil.
+// asError converts an error of another room to an *Error. It returns nil for nil.
 func asError(err error) error {
 	if err == nil {
 		return nil

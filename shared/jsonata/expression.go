@@ -1,28 +1,28 @@
-// Package jsonata compiles and evaluates JSONata, as its reference implementation
-// (jsonata-js 2.2.2) defines it. An expression that is not supported is refused at
-// compile time, with its line and what to write instead.
+// Package jsonata compiles and evaluates JSONata as its reference implementation
+// (jsonata-js 2.2.2) defines it. Compile refuses an expression that is not supported, and
+// says in which line, and what to write instead.
 //
 //	source
-//	  | syntax.Parse, syntax.Resolve        a tree, by the rules of the reference
+//	  | syntax.Parse, syntax.Resolve
 //	  v
-//	*syntax.Node
-//	  | evaluate.Compile                    closures, with the functions of a Library
+//	*syntax.Node     a tree, by the rules of the reference implementation
+//	  | evaluate.Compile
 //	  v
-//	*Expression
-//	  | Evaluate (host, value.State)        bounded in time, memory and depth
+//	*Expression      closures, with the functions of a functions.Library
+//	  | Evaluate
 //	  v
 //	a value, or an *Error
 //
-// Every evaluation has a value.State, which pays for its work. Evaluations share
-// nothing, so any number of them may run at once.
+// Every evaluation has its own value.State, which limits its time, memory and depth. So
+// any number of evaluations may run at once.
 //
-// To add a function to the language, write it next to its kind in package functions, as a
-// func(st *value.State, args []any) (any, error), and define it at the top of that file:
-// its name, its signature in the letters of the JSONata documentation, the number of its
-// parameters. Its arguments fit the signature, and are looked at and paid for before it
-// is called; what it makes, it pays for with st.Allocate, st.Collect or st.Build. A
-// function that only one program has is defined in that program's Library, as package
-// template does with $money.
+// To add a function to the language, write it in package functions, in the file of its
+// kind, as a func(st *value.State, args []any) (any, error). Define it at the top of that
+// file, with its name, its signature in the letters of the JSONata documentation, and the
+// number of its parameters. Its arguments match the signature and are charged before it
+// runs; it charges for its result with st.Allocate, st.AllocateItems or st.AllocateObject.
+// A function of one program only belongs in the Library that the program passes to
+// Compile, as $money does in package template.
 package jsonata
 
 import (
@@ -43,16 +43,16 @@ import (
 // Expression is a compiled expression, safe for use by many goroutines at once.
 type Expression struct {
 	program *evaluate.Plan
-	// bindings are the variables that the expression reads without having assigned to
-	// them, other than functions, in the order of the program's parameters.
+	// bindings are the variables that the expression reads and does not assign, without
+	// functions, in the order of the program's parameters.
 	bindings  []string
 	functions functions.Library
-	literals  map[string]bool // the texts that stand in the source
-	fields    map[string]bool // the names of fields that it reads
+	literals  map[string]bool // the string literals of the source
+	fields    map[string]bool // the names of the fields that it reads
 }
 
-// Compile checks and compiles an expression that may call the functions of a library.
-// Its error is an *Error that says what to write instead.
+// Compile checks and compiles an expression that can call the functions of a library.
+// Its error is an *Error.
 func Compile(source string, functions functions.Library) (e *Expression, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -87,14 +87,15 @@ func compile(source string, functions functions.Library) (*Expression, error) {
 	return &Expression{program: program, bindings: bindings, functions: functions, literals: known.Literals, fields: known.Fields}, nil
 }
 
-// Fields are the names of the fields that the expression reads by name, by the alphabet.
+// Fields returns the names of the fields that the expression reads by name, in
+// alphabetical order.
 func (e *Expression) Fields() []string { return slices.Sorted(maps.Keys(e.fields)) }
 
-// Evaluate evaluates the expression on a value. Variables are values by the names that
-// they have without the $; known is what registered functions find in the state as its
-// host. The result is undefined (nil) or a value that may share parts with the input.
-// With it comes the state of the evaluation, which pays for what is made of the result.
-// Its error is an *Error.
+// Evaluate evaluates the expression on a value. variables has the values of variables
+// by their names without the $. Functions of the Library find known in the State as its
+// Host. The result is undefined (nil) or a value that may share parts with the input.
+// It comes with the State of the evaluation, to charge for what is made of the result.
+// The error is an *Error.
 func (e *Expression) Evaluate(ctx context.Context, input any, variables map[string]any, known any) (v any, st *value.State, err error) {
 	st = value.NewState(ctx, e.literals, known)
 	defer func() {
@@ -117,10 +118,10 @@ func (e *Expression) Evaluate(ctx context.Context, input any, variables map[stri
 	return v, st, err
 }
 
-// Eval evaluates the expression on any JSON and returns the result as JSON, nil where it
-// is undefined. An empty input is undefined too. Bindings are JSON values for $name
-// variables. What registered functions know of the evaluation is made by known of the
-// input. An error that wraps value.ErrInput is the input's fault, any other an *Error.
+// Eval evaluates the expression on any JSON, which may be empty for undefined, and
+// returns the result as JSON, nil if it is undefined. bindings has the values of
+// variables as JSON. known returns the Host of the evaluation for the input. An error
+// that wraps value.ErrInput is the fault of the input, any other is an *Error.
 func (e *Expression) Eval(ctx context.Context, input []byte, bindings map[string][]byte, known func(input any) any) ([]byte, error) {
 	document, err := value.FromJSON(input)
 	if err != nil {
@@ -138,7 +139,7 @@ func (e *Expression) Eval(ctx context.Context, input []byte, bindings map[string
 	return text, asError(err)
 }
 
-// variables makes the variables of an evaluation of JSON values.
+// variables parses the values of variables.
 func (e *Expression) variables(bindings map[string][]byte) (map[string]any, error) {
 	variables := make(map[string]any, len(bindings))
 	for name, text := range bindings {

@@ -7,10 +7,10 @@ import (
 	"github.com/blues/jsonata-go/jtypes"
 )
 
-// host runs an evaluation as the library's evaluator sees it: as the call of one
-// function of Go. The library parses and evaluates nothing else, because its own
-// evaluator gives wrong results without an error in one of twenty cases of the
-// reference's tests, never returns in some, and shares state between evaluations.
+// host runs an evaluation inside the evaluator of the library: as the call of one Go
+// function. The library parses and evaluates nothing else, because its own evaluator
+// returns wrong results without an error in one of twenty cases of the reference
+// implementation's tests, never returns in some, and shares state between evaluations.
 func host(evaluation hosted) (any, error) {
 	v, err := entry.Call([]reflect.Value{reflect.ValueOf(evaluation)})
 	if err != nil || !v.IsValid() {
@@ -19,10 +19,10 @@ func host(evaluation hosted) (any, error) {
 	return v.Interface(), nil
 }
 
-// hosted is an evaluation that waits to be called.
+// hosted is an evaluation that the library calls.
 type hosted func() (any, error)
 
-// entry is the program that the library evaluates each time.
+// entry is the program that the library evaluates for each evaluation.
 var entry = func() jtypes.Callable {
 	program := jsonata.MustCompile("function($evaluation){$call($evaluation)}")
 	if err := program.RegisterVars(map[string]any{"call": caller{}}); err != nil {
@@ -35,7 +35,7 @@ var entry = func() jtypes.Callable {
 	return entry.(jtypes.Callable)
 }()
 
-// caller is the function of Go that the library calls.
+// caller is the Go function that the library calls.
 type caller struct{}
 
 func (caller) Name() string    { return "call" }

@@ -10,7 +10,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// call compiles the call of a function; before is an argument that comes first.
+// call compiles the call of a function. before is an argument that comes first, or nil.
 func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
 	fn, err := c.expression(n.Left)
 	if err != nil {
@@ -39,7 +39,7 @@ func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
 			}
 			given[i] = value.AsArgument(v)
 		}
-		if err := payForCall(st, called, given); err != nil {
+		if err := chargeCall(st, called, given); err != nil {
 			return nil, fault.At(line, err)
 		}
 		function, ok := called.(value.Function)
@@ -57,9 +57,9 @@ func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
 	}, nil
 }
 
-// payForCall pays for a call. A lambda does not look at its arguments, and a built-in
-// function pays for that itself.
-func payForCall(st *value.State, called any, given []any) error {
+// chargeCall charges for a call. A lambda does not read its arguments, and a built-in
+// function charges for that itself.
+func chargeCall(st *value.State, called any, given []any) error {
 	switch called.(type) {
 	case *closure, *functions.Builtin:
 		return st.Spend(1 + len(given)/4)
@@ -70,8 +70,8 @@ func payForCall(st *value.State, called any, given []any) error {
 	return st.SpendReading(given)
 }
 
-// calledName is the name to use for what is called, in errors, and tells whether it
-// lacks only the $ of a built-in function.
+// calledName returns the name of the called function for errors, and reports whether it
+// is that of a built-in function without its $.
 func (c *compiler) calledName(n *syntax.Node) (name string, isBuiltin bool) {
 	switch {
 	case n.Kind == syntax.KindVariable:
@@ -142,11 +142,11 @@ func (c *compiler) function(n *syntax.Node) (evaluation, error) {
 	}, nil
 }
 
-// lambda compiles the body of a function, and tells how deep its expressions nest.
-// Of several parameters with one name the last is in effect.
+// lambda compiles the body of a function. It also returns how deep its expressions
+// nest. Of several parameters with one name the last is in effect.
 func (c *compiler) lambda(params []string, body *syntax.Node) (p *Plan, nesting int, err error) {
-	noBinding, depth, deepest := c.noBinding, c.depth, c.deepest
-	c.noBinding, c.deepest = false, c.depth
+	noAssignment, depth, deepest := c.noAssignment, c.depth, c.deepest
+	c.noAssignment, c.deepest = false, c.depth
 	p = &Plan{outer: c.scope.plan}
 	p.params = c.open(p, params, body)
 	if p.body, err = c.expression(body); err != nil {
@@ -155,11 +155,11 @@ func (c *compiler) lambda(params []string, body *syntax.Node) (p *Plan, nesting 
 	p.locals = c.scope.locals
 	c.close()
 	nesting = c.deepest - depth + 1
-	c.noBinding, c.deepest = noBinding, max(deepest, c.deepest)
+	c.noAssignment, c.deepest = noAssignment, max(deepest, c.deepest)
 	return p, nesting, nil
 }
 
-// Apply compiles a ~> f.
+// apply compiles a ~> f.
 func (c *compiler) apply(n *syntax.Node) (evaluation, error) {
 	left, err := c.expression(n.Left)
 	if err != nil {

@@ -5,15 +5,17 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// closure is a lambda of a template.
+// closure is a lambda of the expression with an optional signature.
 type closure struct {
 	*lambda
 	signature *functions.Signature
 	nesting   int // of its body, for the limit on depth
 }
 
+// Arity returns the number of parameters.
 func (c *closure) Arity() int { return len(c.params) }
 
+// Apply calls the lambda with arguments that its signature completes.
 func (c *closure) Apply(st *value.State, args []any, context any) (any, error) {
 	if c.signature != nil {
 		var err error
@@ -24,6 +26,7 @@ func (c *closure) Apply(st *value.State, args []any, context any) (any, error) {
 	return c.call(st, args)
 }
 
+// call calls the lambda with exactly these arguments.
 func (c *closure) call(st *value.State, args []any) (any, error) {
 	if err := st.EnterLambda(c.nesting); err != nil {
 		return nil, err
@@ -36,15 +39,17 @@ func (c *closure) call(st *value.State, args []any) (any, error) {
 	return v, err
 }
 
-// partial is f(?, x): fn with some arguments given.
+// partial is f(?, x): a function with values for some of its arguments.
 type partial struct {
 	fn   value.Function
 	args []any
 	open []int // the places of the ? in args
 }
 
+// Arity returns the number of open arguments.
 func (p *partial) Arity() int { return len(p.open) }
 
+// Apply calls the function with the open arguments filled in.
 func (p *partial) Apply(st *value.State, args []any, context any) (any, error) {
 	if err := st.Spend(len(p.args) / 4); err != nil {
 		return nil, err

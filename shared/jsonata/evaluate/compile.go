@@ -1,6 +1,6 @@
-// Package evaluate turns a tree into closures, in one step, and runs them: paths with
-// their predicates, groups and sorts, operators, calls, and the scopes of variables. It
-// has no function of the language, which it gets in a functions.Library.
+// Package evaluate compiles a tree to closures and runs them: paths with their predicates,
+// groups and sorts, operators, calls, and the scopes of variables. It has no functions of
+// the language; the caller passes them in a functions.Library.
 package evaluate
 
 import (
@@ -11,35 +11,34 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// compiler turns the tree of a template into closures, in one step.
-//
-// The context travels as an argument of the closures, a variable lies in the frame of
-// the function that it stands in, and what a function sees of those around it in cells
-// that they share: see variable.
+// compiler turns the tree of an expression into closures.
+// The context is an argument of the closures. A variable is in the frame of the
+// function to which it belongs; functions inside that use it share it in a cell: see
+// variable.
 type compiler struct {
-	functions functions.Library
-	scope     *scope // that is open
-	outermost *scope // of the variables that the caller binds
-	program   *Plan
-	bindings  []string // the variables that the caller binds, in the order of the program's parameters
-	depth     int
-	deepest   int
-	regexes   int  // the size of all regular expressions
-	noBinding bool // an assignment here is refused: see bind
+	functions    functions.Library
+	scope        *scope // the innermost open scope
+	outermost    *scope // of the variables that the caller binds
+	program      *Plan
+	bindings     []string // the variables that the caller binds, in the order of the program's parameters
+	depth        int      // of the nested expressions that are being compiled
+	deepest      int      // the largest depth in the current function
+	regexes      int      // the sum of the sizes of all regular expressions
+	noAssignment bool     // an assignment is refused: see assign
 }
 
-// evaluation is a compiled expression: it gives the value in a context.
+// evaluation is a compiled expression. It returns the value in a context.
 type evaluation func(st *value.State, f frame, context any) (any, error)
 
-// run is what an operation does with its operands. It must not keep the list of them:
-// the next operation gets the same one.
+// run computes an operation from the values of its operands. It must not keep args,
+// which the next operation uses again.
 type run func(st *value.State, args []any) (any, error)
 
-// maxChained bounds how deep the expressions of a template nest once chains of
-// operators are counted too.
+// maxChained bounds how deep expressions nest if chains of operators are included.
 const maxChained = 2 * syntax.MaxNesting
 
-// compileTree compiles a template.
+// Compile compiles a resolved tree. It also returns the names of the variables that the
+// caller must pass to Run, in their order.
 func Compile(tree *syntax.Node, functions functions.Library) (*Plan, []string, error) {
 	c := &compiler{functions: functions, program: &Plan{}}
 	c.open(c.program, nil)
@@ -53,18 +52,18 @@ func Compile(tree *syntax.Node, functions functions.Library) (*Plan, []string, e
 	return c.program, c.bindings, nil
 }
 
-// literals are the values of the words that stand for one.
+// literals has the values of true, false and null.
 var literals = map[string]any{"true": true, "false": false, "null": value.Null}
 
 func constant(v any) evaluation {
 	return func(*value.State, frame, any) (any, error) { return v, nil }
 }
 
-// contextOf is the operand that is the context itself.
+// contextOf is the operand for the context itself.
 func contextOf(_ *value.State, _ frame, context any) (any, error) { return context, nil }
 
-// operation evaluates operands and does something with them. It pays for looking at
-// them. Errors get the line.
+// operation evaluates operands and computes a value from them. It charges for reading
+// them, and adds the line to errors.
 func operation(line int, run run, operands ...evaluation) evaluation {
 	return lightOperation(line, func(st *value.State, args []any) (any, error) {
 		if err := st.SpendReading(args); err != nil {
@@ -74,8 +73,8 @@ func operation(line int, run run, operands ...evaluation) evaluation {
 	}, operands...)
 }
 
-// lightOperation is operation for what looks at its operands only as far as it pays
-// for itself.
+// lightOperation is operation without the charge, for operations that charge themselves
+// for what they read.
 func lightOperation(line int, run run, operands ...evaluation) evaluation {
 	return func(st *value.State, f frame, context any) (any, error) {
 		args := st.Push(len(operands))
@@ -110,8 +109,7 @@ func (c *compiler) each(nodes []*syntax.Node) ([]evaluation, error) {
 	return codes, nil
 }
 
-// expression compiles an expression with what is attached to it: its predicates and
-// its group.
+// expression compiles an expression with its predicates and its group.
 func (c *compiler) expression(n *syntax.Node) (evaluation, error) {
 	if c.depth++; c.depth > maxChained {
 		return nil, fault.Newf(n.Line, "expressions are nested more than %d deep: name parts of it with := in a block", maxChained)
@@ -156,7 +154,7 @@ func (c *compiler) attached(n *syntax.Node, code evaluation) (evaluation, error)
 	}, nil
 }
 
-// finish is settle for an expression that may have the [] suffix.
+// finish is value.Collapse for an expression that can have the suffix [].
 func finish(v any, keep bool) any {
 	if a, ok := v.(*value.Array); ok && keep && a.Sequence {
 		a.KeepArray = true
@@ -205,7 +203,7 @@ func (c *compiler) kind(n *syntax.Node) (evaluation, error) {
 	case syntax.KindCoalesce, syntax.KindDefault:
 		return c.alternative(n)
 	case syntax.KindAssign:
-		return c.bind(n)
+		return c.assign(n)
 	case syntax.KindTransform:
 		return c.transform(n)
 	}
@@ -223,8 +221,8 @@ func (c *compiler) regex(n *syntax.Node) (evaluation, error) {
 	return constant(re), nil
 }
 
-// unwrap is what $ gives: the context, without the wrapper around an input that is a
-// list.
+// unwrap returns the value of $: the context, without the wrapper around an input that
+// is a list.
 func unwrap(v any) any {
 	if list, ok := v.(*value.Array); ok {
 		if list.Root {
@@ -242,8 +240,8 @@ func (c *compiler) variable(n *syntax.Node) evaluation {
 	return c.reference(n.Text)
 }
 
-// lookup compiles a name, * or ** that is not a step of a path or has predicates of
-// its own.
+// lookup compiles a name, * or ** that is not a step of a path or has predicates of its
+// own.
 func (c *compiler) lookup(n *syntax.Node) evaluation {
 	run, name := wildcard, n.Text
 	switch n.Kind {
@@ -270,18 +268,18 @@ func (c *compiler) negate(n *syntax.Node) (evaluation, error) {
 	return operation(n.Line, negate, code), nil
 }
 
-// withoutBinding compiles something in which an assignment is refused.
-func (c *compiler) withoutBinding(compile func() error) error {
-	before := c.noBinding
-	c.noBinding = true
+// withoutAssignment compiles something in which an assignment is refused.
+func (c *compiler) withoutAssignment(compile func() error) error {
+	before := c.noAssignment
+	c.noAssignment = true
 	err := compile()
-	c.noBinding = before
+	c.noAssignment = before
 	return err
 }
 
 func (c *compiler) array(n *syntax.Node) (code evaluation, err error) {
 	var codes []evaluation
-	if err := c.withoutBinding(func() (err error) {
+	if err := c.withoutAssignment(func() (err error) {
 		codes, err = c.each(n.List)
 		return err
 	}); err != nil {
@@ -330,7 +328,7 @@ func truthOf(line int, code evaluation) evaluation {
 	return operation(line, func(st *value.State, args []any) (any, error) { return value.ToBoolean(st, args[0]) }, code)
 }
 
-// choice evaluates one of two expressions, by a test that gives a boolean.
+// choice evaluates one of two expressions, depending on a test that returns a boolean.
 func choice(test, yes, no evaluation) evaluation {
 	return func(st *value.State, f frame, context any) (any, error) {
 		v, err := test(st, f, context)
@@ -344,10 +342,10 @@ func choice(test, yes, no evaluation) evaluation {
 	}
 }
 
-// block compiles (a; b; c), a scope of its own.
+// block compiles (a; b; c), which has a scope of its own.
 func (c *compiler) block(n *syntax.Node) (evaluation, error) {
-	noBinding := c.noBinding
-	c.noBinding = false
+	noAssignment := c.noAssignment
+	c.noAssignment = false
 	c.open(c.scope.plan, nil, n.List...)
 	statements := make([]evaluation, len(n.List))
 	var err error
@@ -355,7 +353,7 @@ func (c *compiler) block(n *syntax.Node) (evaluation, error) {
 		if i < len(n.List)-1 {
 			statements[i], err = c.expression(statement)
 		} else {
-			statements[i], err = c.settled(statement)
+			statements[i], err = c.collapsed(statement)
 		}
 		if err != nil {
 			return nil, err
@@ -364,7 +362,7 @@ func (c *compiler) block(n *syntax.Node) (evaluation, error) {
 	}
 	locals := c.scope.locals
 	c.close()
-	c.noBinding = noBinding
+	c.noAssignment = noAssignment
 	units := len(statements)/4 + len(locals)
 	return func(st *value.State, f frame, context any) (v any, err error) {
 		if err := st.Spend(units); err != nil {
@@ -380,7 +378,7 @@ func (c *compiler) block(n *syntax.Node) (evaluation, error) {
 	}, nil
 }
 
-// markSet notes what a statement of a block has surely assigned to.
+// markSet marks the variables that a statement of a block always assigns.
 func (c *compiler) markSet(statement *syntax.Node) {
 	for n := statement; n.Kind == syntax.KindAssign; n = n.Right {
 		c.scope.variables[n.Left.Text].set = true
@@ -394,7 +392,7 @@ func (c *compiler) condition(n *syntax.Node) (evaluation, error) {
 	}
 	branches := []evaluation{constant(nil), constant(nil)}
 	for i, branch := range n.List {
-		if branches[i], err = c.settled(branch); err != nil {
+		if branches[i], err = c.collapsed(branch); err != nil {
 			return nil, err
 		}
 	}
@@ -442,10 +440,10 @@ func (c *compiler) alternative(n *syntax.Node) (evaluation, error) {
 	}, nil
 }
 
-// settled compiles a part whose result is passed on by an expression of another kind.
-// What a callback of $map or the like collected may still be a sequence within a
-// sequence; each expression that passes it on settles one of them.
-func (c *compiler) settled(n *syntax.Node) (evaluation, error) {
+// collapsed compiles a part whose result another expression returns. A callback of $map
+// and the like can return a sequence within a sequence; each expression that returns it
+// collapses one of them.
+func (c *compiler) collapsed(n *syntax.Node) (evaluation, error) {
 	code, err := c.expression(n)
 	if err != nil || !n.MayReturnSequence() {
 		return code, err
@@ -456,14 +454,14 @@ func (c *compiler) settled(n *syntax.Node) (evaluation, error) {
 	}, nil
 }
 
-// bind compiles an assignment. In a list or an object it is refused, because the
-// reference keeps the variables of the elements apart in ways of its own, and in a
-// sort, because the last value would depend on the order of the comparisons.
-func (c *compiler) bind(n *syntax.Node) (evaluation, error) {
-	if c.noBinding {
+// assign compiles an assignment. In a list or an object it is refused, because the
+// reference implementation gives the elements separate variables, and in a sort,
+// because the last value would depend on the order of the comparisons.
+func (c *compiler) assign(n *syntax.Node) (evaluation, error) {
+	if c.noAssignment {
 		return nil, fault.Newf(n.Line, "$%s := … cannot stand directly within a list, an object or a sort. Put it in a block of its own: ($%s := …; …)", n.Left.Text, n.Left.Text)
 	}
-	right, err := c.settled(n.Right)
+	right, err := c.collapsed(n.Right)
 	if err != nil {
 		return nil, err
 	}

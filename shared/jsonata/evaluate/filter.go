@@ -8,18 +8,18 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// filter is a predicate [...]: a number that is known, or an expression.
+// filter is a predicate [...]: a constant index, or an expression.
 type filter struct {
 	known bool
 	index float64
 	part  *part
-	// same: the expression gives the same for every element.
-	same bool
+	// constant means that the value of the expression is the same for every element.
+	constant bool
 }
 
 type filters []filter
 
-// filters compiles predicates, which get these variables of the tuples.
+// filters compiles predicates, in which the given variables of the tuples are visible.
 func (c *compiler) filters(stages []*syntax.Stage, vars []string) (filters, error) {
 	var list filters
 	for _, s := range stages {
@@ -37,11 +37,11 @@ func (c *compiler) filter(n *syntax.Node, vars []string) (filter, error) {
 		return filter{known: true, index: n.Number}, nil
 	}
 	part, err := c.in(n, vars)
-	return filter{part: part, same: ofVariables(n, vars)}, err
+	return filter{part: part, constant: ofVariables(n, vars)}, err
 }
 
-// ofVariables tells whether an expression is made of numbers and variables only, other
-// than the context and those that go with each element.
+// ofVariables reports whether an expression consists of numbers and variables only,
+// without the context and the variables of the elements.
 func ofVariables(n *syntax.Node, carried []string) bool {
 	if n.HasAttachments() {
 		return false
@@ -80,7 +80,8 @@ func (p filter) apply(st *value.State, f frame, v any) (any, error) {
 	return p.choose(st, f, list)
 }
 
-// pick takes the element at a known index. One that is a list is the result itself.
+// pick returns the element at a constant index. An element that is a list is the result
+// itself.
 func (p filter) pick(list *value.Array) any {
 	result := &value.Array{Sequence: true, Tuples: list.Tuples}
 	i := place(p.index, len(list.Items))
@@ -94,7 +95,8 @@ func (p filter) pick(list *value.Array) any {
 	return result
 }
 
-// place makes an index of a number: rounded down, from the end if negative.
+// place converts a number to an index: it rounds down, and takes a negative index from
+// the end.
 func place(n float64, size int) float64 {
 	i := math.Floor(n)
 	if i < 0 {
@@ -103,10 +105,10 @@ func place(n float64, size int) float64 {
 	return i
 }
 
-// choose keeps the elements for which the predicate is true, or gives their index.
+// choose returns the elements for which the predicate is true or is their index.
 func (p filter) choose(st *value.State, f frame, list *value.Array) (any, error) {
 	result := &value.Array{Sequence: true, Tuples: list.Tuples}
-	if p.same && len(list.Items) > 0 {
+	if p.constant && len(list.Items) > 0 {
 		verdict, err := p.part.enter(st, f, list.Items[0])
 		if n, ok := value.Number(verdict); ok && err == nil {
 			if i := place(n, len(list.Items)); i >= 0 && i < float64(len(list.Items)) {
@@ -137,8 +139,8 @@ func (p filter) choose(st *value.State, f frame, list *value.Array) (any, error)
 	return result, nil
 }
 
-// matches tells how often a predicate chooses the element at i: as often as the
-// numbers it gave say so, else once if it is true.
+// matches returns how often a predicate selects the element at i: as often as its
+// numbers are that index, otherwise once if it is true.
 func matches(st *value.State, verdict any, i, size int) (int, error) {
 	if n, ok := value.Number(verdict); ok {
 		return value.BoolToInt(place(n, size) == float64(i)), nil

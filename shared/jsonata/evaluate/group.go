@@ -8,12 +8,12 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// grouping is an object constructor {key: value, ...}. It collects the elements of
-// its input under the keys that they give, then evaluates the values, each on the
-// elements of its key. An object that stands alone groups its context.
+// grouping is an object constructor {key: value, ...}. It collects the elements of its
+// input under their keys, then evaluates each value on the elements of its key. An
+// object that is not a step of a path groups its context.
 type grouping struct {
-	// known has the keys if all are literals, the ordinary case. Then all values belong
-	// to the same elements, and have one binding.
+	// known has the keys if all are literals, the ordinary case. Then all values are
+	// evaluated on the same elements, with one binding.
 	known  []string
 	shared binding
 	codes  []evaluation
@@ -23,13 +23,14 @@ type grouping struct {
 
 type groupPair struct{ key, value *part }
 
-// grouping compiles {…}, whose keys and values get these variables of the tuples.
+// grouping compiles {…}. The given variables of the tuples are visible in its keys and
+// values.
 func (c *compiler) grouping(n *syntax.Node, vars []string) (g *grouping, err error) {
 	g = &grouping{}
 	if g.known, err = knownKeys(n); err != nil {
 		return nil, err
 	}
-	return g, c.withoutBinding(func() error {
+	return g, c.withoutAssignment(func() error {
 		if g.known != nil {
 			return c.values(g, n, vars)
 		}
@@ -63,7 +64,7 @@ func (c *compiler) pairs(g *grouping, n *syntax.Node, vars []string) error {
 	return nil
 }
 
-// knownKeys gives the keys if all are literals, else nil.
+// knownKeys returns the keys if all are literals, otherwise nil.
 func knownKeys(n *syntax.Node) ([]string, error) {
 	keys := make([]string, len(n.Pairs))
 	seen := map[string]bool{}
@@ -97,7 +98,7 @@ func (g *grouping) apply(st *value.State, f frame, input any) (any, error) {
 	return g.collect(st, f, items)
 }
 
-// fixed makes an object whose keys are known: every element belongs to each.
+// fixed returns an object with known keys, each of which has all elements.
 func (g *grouping) fixed(st *value.State, f frame, items []any) (any, error) {
 	if err := st.AllocateObject(len(g.known)); err != nil {
 		return nil, err
@@ -122,7 +123,8 @@ func (g *grouping) fixed(st *value.State, f frame, items []any) (any, error) {
 	return result, nil
 }
 
-// bindJoined joins elements to the context of a value, and their variables alike.
+// bindJoined returns the joined elements as the context of a value, and joins their
+// variables.
 func (b *binding) bindJoined(st *value.State, f frame, items []any) (any, error) {
 	if _, ok := items[0].(*tuple); !ok {
 		if len(b.variables) > 0 {
@@ -148,7 +150,7 @@ func (b *binding) bindJoined(st *value.State, f frame, items []any) (any, error)
 	return context, nil
 }
 
-// joinOf joins what tuples have of something.
+// joinOf joins a part of each tuple.
 func joinOf(st *value.State, tuples []any, of func(t *tuple) any) (any, error) {
 	if err := st.Spend(len(tuples)); err != nil {
 		return nil, err
@@ -160,7 +162,7 @@ func joinOf(st *value.State, tuples []any, of func(t *tuple) any) (any, error) {
 	return value.Join(st, part)
 }
 
-// bucket is what a grouping has collected under one key.
+// bucket has the elements that a grouping collected under one key.
 type bucket struct {
 	pair  int
 	items []any
@@ -172,7 +174,7 @@ func (g *grouping) collect(st *value.State, f frame, items []any) (any, error) {
 	}
 	groups := value.NewObject(0)
 	for _, item := range items {
-		if err := g.sort(st, f, groups, item); err != nil {
+		if err := g.add(st, f, groups, item); err != nil {
 			return nil, err
 		}
 	}
@@ -195,8 +197,8 @@ func (g *grouping) collect(st *value.State, f frame, items []any) (any, error) {
 	return result, nil
 }
 
-// sort puts an element under the keys that it gives.
-func (g *grouping) sort(st *value.State, f frame, groups *value.Object, item any) error {
+// add adds an element to the buckets of its keys.
+func (g *grouping) add(st *value.State, f frame, groups *value.Object, item any) error {
 	for pair := range g.pairs {
 		k, err := g.pairs[pair].key.enter(st, f, item)
 		if err != nil {

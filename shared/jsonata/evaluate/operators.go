@@ -87,7 +87,7 @@ func comparison(symbol string, holds func(st *value.State, a, b any) (bool, erro
 	}
 }
 
-// notLess is <= if flipped, else >=.
+// notLess is <= if flipped, otherwise >=.
 func notLess(flipped bool) func(st *value.State, a, b any) (bool, error) {
 	return func(st *value.State, a, b any) (bool, error) {
 		if flipped {
@@ -110,7 +110,7 @@ func concatenate(st *value.State, args []any) (any, error) {
 	return st.ConcatText(left, right)
 }
 
-// textOf is $string for the operator &, to which undefined is empty.
+// textOf is $string for the operator &, which uses "" for undefined.
 func textOf(st *value.State, v any) (string, error) {
 	if v == nil {
 		return "", nil
@@ -118,7 +118,7 @@ func textOf(st *value.State, v any) (string, error) {
 	return value.Stringify(st, v, false)
 }
 
-// maxRange is the reference's limit. The limit on data is lower.
+// maxRange is the limit of the reference implementation. The limit on data is lower.
 const maxRange = 10_000_000
 
 func numberRange(st *value.State, args []any) (any, error) {
@@ -147,7 +147,7 @@ func numberRange(st *value.State, args []any) (any, error) {
 	return value.Collapse(value.NewSequence(items...)), nil
 }
 
-// contained is the operator in. Lists and objects are found by identity only.
+// contained is the operator in. It finds lists and objects by identity only.
 func contained(st *value.State, args []any) (any, error) {
 	if args[0] == nil || args[1] == nil {
 		return false, nil
@@ -172,7 +172,8 @@ func contained(st *value.State, args []any) (any, error) {
 	return false, nil
 }
 
-// memberKey gives what a simple value is known by in a set; nil if in must compare it.
+// memberKey returns the key of a simple value in a set, or nil for a value that must be
+// compared.
 func memberKey(v any) any {
 	switch v.(type) {
 	case string, bool, value.NullValue, float64:
@@ -181,8 +182,8 @@ func memberKey(v any) any {
 	return nil
 }
 
-// membersOf gives the simple elements of a list. They are kept, so that a list is gone
-// through once however many values are looked for in it.
+// membersOf returns the set of the simple elements of a list. It is cached, so a loop
+// that searches one list reads it once.
 func membersOf(st *value.State, list *value.Array) (map[any]bool, error) {
 	if members, ok := st.Cached(list).(map[any]bool); ok {
 		return members, nil
@@ -208,8 +209,8 @@ func membersOf(st *value.State, list *value.Array) (map[any]bool, error) {
 	return members, nil
 }
 
-// makeArray is [...]: the elements of lists are taken over, except of those that
-// are written as lists in it.
+// makeArray is [...]: it takes the elements of lists, except of those that are written
+// as lists in it.
 func makeArray(st *value.State, parts []any, whole []bool, built bool) (any, error) {
 	size := 0
 	for i, part := range parts {
@@ -235,7 +236,8 @@ func makeArray(st *value.State, parts []any, whole []bool, built bool) (any, err
 	return &value.Array{Items: items, Constructed: built}, nil
 }
 
-// applyFunction is a ~> f: a call if a is a value, else a function that calls both.
+// applyFunction is a ~> f: a call if a is a value, otherwise the composition of both
+// functions.
 func applyFunction(st *value.State, left, right any) (any, error) {
 	second, ok := right.(value.Function)
 	if !ok {
@@ -247,7 +249,7 @@ func applyFunction(st *value.State, left, right any) (any, error) {
 	return value.Invoke(st, second, []any{left}, value.Null)
 }
 
-// notFunction explains a call of something else.
+// notFunction returns the error of a call of something else.
 func notFunction(name string, isBuiltin bool, v any) error {
 	switch {
 	case name == "":

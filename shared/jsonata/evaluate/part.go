@@ -5,22 +5,22 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// part is an expression that is evaluated in other contexts than the one that it
-// stands in: a step of a path, a predicate, a key to sort by. On a path that has @, #
-// or % its context is a tuple, whose variables are a scope of their own.
+// part is an expression that is evaluated in another context than the expression around
+// it: a step of a path, a predicate, a sort key. On a path that has @, # or % its
+// context is a tuple, whose variables have a scope of their own.
 type part struct {
 	binding
 	body evaluation
 }
 
-// binding is the scope of a part. Without variables it is none.
+// binding is the scope of a part. It is empty if the part has no variables.
 type binding struct {
 	names     []string
 	variables []*variable
 	locals    []*variable
 }
 
-// in compiles a part that gets these variables of the tuples.
+// in compiles a part, in which the given variables of the tuples are visible.
 func (c *compiler) in(n *syntax.Node, vars []string) (*part, error) {
 	p := &part{}
 	err := c.within(&p.binding, vars, []*syntax.Node{n}, func() (err error) {
@@ -30,7 +30,7 @@ func (c *compiler) in(n *syntax.Node, vars []string) (*part, error) {
 	return p, err
 }
 
-// within opens the scope of a part, if it needs one, around what compiles nodes.
+// within opens the scope of a part, if it needs one, while compile compiles the nodes.
 func (c *compiler) within(b *binding, vars []string, nodes []*syntax.Node, compile func() error) error {
 	if len(vars) == 0 {
 		return compile()
@@ -61,7 +61,7 @@ func (p *part) enterWith(st *value.State, f frame, context any, t *tuple) (any, 
 	return p.body(st, f, context)
 }
 
-// bind gives the variables the values that a tuple has of them.
+// bind sets the variables to their values in a tuple.
 func (b *binding) bind(f frame, t *tuple) {
 	for i, v := range b.variables {
 		var bound any

@@ -2,58 +2,26 @@ package evaluate
 
 import (
 	"errors"
+	"slices"
 
 	"commerce-segment/shared/jsonata/fault"
 	"commerce-segment/shared/jsonata/syntax"
 	"commerce-segment/shared/jsonata/value"
 )
 
-// path is a.b.c: each step is evaluated on every element that the step before it
-// gave, and the results are joined into one sequence.
+// path is a.b.c: each step is evaluated on every element of the result of the step
+// before it, and the results are joined into one sequence.
 type path struct {
-	steps    []step
-	keep     bool // the [] suffix on the whole
-	keepPath bool // the [] suffix on a step
-	carries  bool // the result is a stream of tuples, for a % outside
-	absolute bool // it starts at a variable: its first step is evaluated once
-	group    *grouping
-}
-
-type stepKind int
-
-const (
-	stepPart stepKind = iota // any expression
-	stepName
-	stepWildcard
-	stepDescendants
-	stepObject // {...} with known keys
-	stepBuilt  // [...] at the start of a path: evaluated once, on all of the context
-	stepSort
-)
-
-type step struct {
-	kind   stepKind
-	name   string
-	keep   bool
-	part   *part
-	object *grouping
-	sort   *sorting
-	stages []stepStage
-
-	tuple    bool
-	focus    string
-	index    string
-	ancestor string
-}
-
-// stepStage is a predicate of a step, or the #$v after one.
-type stepStage struct {
-	filter
-	index string
+	steps         []step
+	keepArray     bool // the path has the suffix []
+	keepPathArray bool // a step of it has the suffix []
+	carries       bool // the result is a stream of tuples, for a % outside of the path
+	absolute      bool // it starts with a variable, so the first step is evaluated once
+	group         *grouping
 }
 
 func (c *compiler) path(n *syntax.Node) (evaluation, error) {
-	p := &path{keep: n.KeepArray, keepPath: n.KeepPathArray, carries: n.Tuple, absolute: n.List[0].Kind == syntax.KindVariable}
+	p := &path{keepArray: n.KeepArray, keepPathArray: n.KeepPathArray, carries: n.Tuple, absolute: n.List[0].Kind == syntax.KindVariable}
 	var vars []string
 	for i, s := range n.List {
 		compiled, err := c.step(s, i == 0 && !s.Tuple, vars)
@@ -107,23 +75,20 @@ func carriedBy(n *syntax.Node) []string {
 	return appendNew(nil, vars...)
 }
 
+// appendNew returns the list with the elements that it does not have yet.
 func appendNew(list []string, more ...string) []string {
 	list = list[:len(list):len(list)]
-next:
 	for _, v := range more {
-		for _, old := range list {
-			if old == v {
-				continue next
-			}
+		if !slices.Contains(list, v) {
+			list = append(list, v)
 		}
-		list = append(list, v)
 	}
 	return list
 }
 
-// refuseLostVariables refuses what the reference gets wrong: after it has sorted a
-// path that has @, # or % it forgets that the elements carry variables, and it
-// never binds those of a list at the start of a path.
+// refuseLostVariables refuses paths for which the reference implementation is wrong:
+// after the sort of a path that has @, # or % it loses the variables of the elements,
+// and it never binds those of a list at the start of a path.
 func refuseLostVariables(n *syntax.Node) error {
 	if n.List[0].Constructor && n.List[0].Tuple {
 		return fault.Newf(n.Line, "@ and # cannot follow a list [...] at the start of a path: name the list with := first")
@@ -146,72 +111,13 @@ func refuseLostVariables(n *syntax.Node) error {
 	return nil
 }
 
-func (c *compiler) step(n *syntax.Node, first bool, vars []string) (step, error) {
-	s := step{keep: n.KeepArray, focus: n.Focus, index: n.Index, tuple: n.Tuple}
-	if n.Ancestor != nil {
-		s.ancestor = n.Ancestor.Label
-	}
-	if err := c.stepKind(&s, n, first, vars); err != nil {
-		return s, err
-	}
-	own := *n
-	own.Stages = nil
-	visible := appendNew(vars, carriedBy(&own)...)
-	for _, st := range n.Stages {
-		if st.Index != "" {
-			s.stages = append(s.stages, stepStage{index: st.Index})
-			visible = appendNew(visible, st.Index)
-			continue
-		}
-		f, err := c.filter(st.Filter, visible)
-		if err != nil {
-			return s, err
-		}
-		s.stages = append(s.stages, stepStage{filter: f})
-	}
-	return s, nil
-}
-
-// stepKind decides how a step is evaluated, and compiles what it needs for that.
-func (c *compiler) stepKind(s *step, n *syntax.Node, first bool, vars []string) (err error) {
-	plain := !n.HasAttachments()
-	switch {
-	case n.Kind == syntax.KindName && plain:
-		s.kind, s.name = stepName, n.Text
-		return nil
-	case n.Kind == syntax.KindWildcard && plain:
-		s.kind = stepWildcard
-		return nil
-	case n.Kind == syntax.KindDescendants && plain:
-		s.kind = stepDescendants
-		return nil
-	case n.Kind == syntax.KindSort:
-		s.kind = stepSort
-		s.sort, err = c.sorting(n, vars)
-		return err
-	case n.Kind == syntax.KindObject && plain && !n.Tuple && len(vars) == 0:
-		if keys, err := knownKeys(n); err != nil || keys != nil {
-			s.kind = stepObject
-			s.object, err = c.grouping(n, vars)
-			return err
-		}
-	}
-	if first && n.StartsWithConstructor() {
-		s.kind = stepBuilt
-	}
-	plainStep := *n
-	plainStep.Focus = ""
-	s.part, err = c.in(&plainStep, vars)
-	return err
-}
-
-// run evaluates a path.
+// run evaluates the path.
 func (p *path) run(st *value.State, f frame, context any) (any, error) {
 	result, err := p.walk(st, f, context)
 	if err != nil {
 		return nil, err
 	}
-	if list, ok := result.(*value.Array); ok && p.keepPath {
+	if list, ok := result.(*value.Array); ok && p.keepPathArray {
 		if list.Constructed && !list.Sequence {
 			list = value.NewSequence(list)
 		}
@@ -223,10 +129,10 @@ func (p *path) run(st *value.State, f frame, context any) (any, error) {
 	if p.group != nil {
 		return p.group.apply(st, f, result)
 	}
-	return finish(result, p.keep), nil
+	return finish(result, p.keepArray), nil
 }
 
-// walk takes the steps.
+// walk evaluates the steps.
 func (p *path) walk(st *value.State, f frame, context any) (any, error) {
 	if err := st.Spend(1 + len(p.steps)); err != nil {
 		return nil, err
@@ -276,9 +182,9 @@ func (p *path) walk(st *value.State, f frame, context any) (any, error) {
 	return result, nil
 }
 
-// asInput makes the next step's input of the result of a step. Only a list at the
-// start of a path, [...][0], can give something that is no list; the reference
-// then goes on with nothing.
+// asInput returns the input of the next step. Only a list at the start of a path,
+// [...][0], can have a result that is no list; the reference implementation then
+// continues with nothing.
 func asInput(result any) (*value.Array, error) {
 	switch result := result.(type) {
 	case *value.Array:
@@ -289,22 +195,22 @@ func asInput(result any) (*value.Array, error) {
 	return value.NewSequence(), nil
 }
 
-// startsPlain tells whether the path starts at a variable alone, as in $order.id.
+// startsPlain reports whether the path starts with a variable alone, as in $order.id.
 func (p *path) startsPlain() bool {
 	s := &p.steps[0]
-	return p.absolute && s.kind == stepPart && !s.tuple && len(s.stages) == 0 && !s.keep
+	return p.absolute && s.kind == stepPart && !s.tuple && len(s.stages) == 0 && !s.keepArray
 }
 
-// plain tells whether one value alone is a result as it is.
-func (p *path) plain() bool { return p.group == nil && !p.keep && !p.keepPath }
+// plain reports whether a single value can be the result without a change.
+func (p *path) plain() bool { return p.group == nil && !p.keepArray && !p.keepPathArray }
 
-// descendObjects takes steps as long as they are mere names and lead from one
-// object to one value. It is a short cut for the ordinary case.
+// descendObjects takes the steps that are just names and lead from one object to one
+// value. It is a shortcut for the ordinary case.
 func (p *path) descendObjects(v any, from int) (any, int) {
 	for i := from; i < len(p.steps); i++ {
 		s := &p.steps[i]
 		o, ok := v.(*value.Object)
-		if !ok || s.kind != stepName || s.tuple || s.keep || len(s.stages) > 0 {
+		if !ok || s.kind != stepName || s.tuple || s.keepArray || len(s.stages) > 0 {
 			return v, i
 		}
 		next := o.Get(s.name)
@@ -319,196 +225,10 @@ func (p *path) descendObjects(v any, from int) (any, int) {
 	return v, len(p.steps)
 }
 
-// input makes the first step's input of the context.
+// input returns the input of the first step.
 func (p *path) input(context any, taken int) *value.Array {
 	if list, ok := context.(*value.Array); ok && (taken > 0 || !p.absolute) {
 		return list
 	}
 	return value.NewSequence(context)
-}
-
-// take evaluates a step on each element of the input.
-func (s *step) take(st *value.State, f frame, input *value.Array, last bool) (any, error) {
-	switch s.kind {
-	case stepBuilt:
-		return s.part.enterWith(st, f, input, nil)
-	case stepSort:
-		sorted, err := s.sort.run(st, f, input)
-		if err != nil {
-			return nil, err
-		}
-		return s.filterPlain(st, f, sorted)
-	}
-	if err := st.Spend(len(input.Items)); err != nil {
-		return nil, err
-	}
-	results := make([]any, 0, len(input.Items))
-	for _, item := range input.Items {
-		v, err := s.evaluate(st, f, item, nil)
-		if err != nil {
-			return nil, err
-		}
-		if v, err = s.filterPlain(st, f, v); err != nil {
-			return nil, err
-		}
-		if v != nil {
-			results = append(results, v)
-		}
-	}
-	return flatten(st, results, last)
-}
-
-func (s *step) filterPlain(st *value.State, f frame, v any) (any, error) {
-	var err error
-	for _, stage := range s.stages {
-		if v, err = stage.apply(st, f, v); err != nil {
-			return nil, err
-		}
-	}
-	return v, nil
-}
-
-// flatten joins the results of a step. A list that is the only result of the last
-// step stays what it is.
-func flatten(st *value.State, results []any, last bool) (*value.Array, error) {
-	if len(results) == 1 && last {
-		if list, ok := results[0].(*value.Array); ok && !list.Sequence {
-			return list, nil
-		}
-	}
-	size := 0
-	for _, v := range results {
-		if list, ok := v.(*value.Array); ok && !list.Constructed {
-			size += len(list.Items)
-		} else {
-			size++
-		}
-	}
-	if err := st.AllocateItems(size); err != nil {
-		return nil, err
-	}
-	items := make([]any, 0, size)
-	for _, v := range results {
-		if list, ok := v.(*value.Array); ok && !list.Constructed {
-			items = append(items, list.Items...)
-		} else {
-			items = append(items, v)
-		}
-	}
-	return value.NewSequence(items...), nil
-}
-
-// evaluate evaluates the expression of a step on one element, which may belong to a
-// tuple.
-func (s *step) evaluate(st *value.State, f frame, item any, t *tuple) (any, error) {
-	switch s.kind {
-	case stepName:
-		v, err := value.Lookup(st, item, s.name)
-		return finish(v, s.keep), err
-	case stepWildcard:
-		v, err := wildcard(st, item)
-		return finish(v, s.keep), err
-	case stepDescendants:
-		v, err := descendants(st, item)
-		return finish(v, s.keep), err
-	case stepObject:
-		return s.object.apply(st, f, item)
-	}
-	return s.part.enterWith(st, f, item, t)
-}
-
-// wildcard is *: the values of an object, or the elements of a list, flattened.
-func wildcard(st *value.State, v any) (any, error) {
-	result := value.NewSequence()
-	add := func(item any) error {
-		list, ok := item.(*value.Array)
-		if !ok {
-			result.Items = append(result.Items, item)
-			return st.AllocateItems(1)
-		}
-		result.Sequence = false // as in the reference, which joins lists with $append
-		return flattenInto(st, result, list, 0)
-	}
-	if list, ok := v.(*value.Array); ok {
-		if list.Root {
-			return wildcard(st, list.Items[0])
-		}
-		if list.Sequence {
-			return nil, errors.New("* cannot stand within a list [...] at the start of a path: put the list in parentheses")
-		}
-		for _, item := range list.Items {
-			if err := add(item); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if o, ok := v.(*value.Object); ok {
-		for _, key := range o.Keys() {
-			if err := add(o.Get(key)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return result, nil
-}
-
-// flattenInto adds the elements of a list, and of the lists in it.
-func flattenInto(st *value.State, result, list *value.Array, level int) error {
-	if err := st.Descend(level, len(list.Items)); err != nil {
-		return err
-	}
-	for _, item := range list.Items {
-		if inner, ok := item.(*value.Array); ok {
-			if err := flattenInto(st, result, inner, level+1); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := st.AllocateItems(1); err != nil {
-			return err
-		}
-		result.Items = append(result.Items, item)
-	}
-	return nil
-}
-
-// descendants is **: a value and everything in it, except the lists themselves.
-func descendants(st *value.State, v any) (any, error) {
-	if v == nil {
-		return nil, nil
-	}
-	result := value.NewSequence()
-	if err := descend(st, result, v, 0); err != nil {
-		return nil, err
-	}
-	if len(result.Items) == 1 {
-		return result.Items[0], nil
-	}
-	return result, nil
-}
-
-func descend(st *value.State, result *value.Array, v any, level int) error {
-	if err := st.Descend(level, 1); err != nil {
-		return err
-	}
-	if list, ok := v.(*value.Array); ok {
-		for _, item := range list.Items {
-			if err := descend(st, result, item, level+1); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := st.AllocateItems(1); err != nil {
-		return err
-	}
-	result.Items = append(result.Items, v)
-	if o, ok := v.(*value.Object); ok {
-		for _, key := range o.Keys() {
-			if err := descend(st, result, o.Get(key), level+1); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -5,24 +5,25 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// frame has the values of the variables of a function, or of the whole template,
-// while it is evaluated once.
+// frame has the values of the variables of a function, or of the whole expression,
+// during one evaluation.
 type frame []any
 
 // variable is a variable in the scope that binds it.
 type variable struct {
 	slot int // in the frame of the function that the scope belongs to
-	// captured variables are kept in a *cell, which all functions share that see them.
+	// captured means that the value is in a *cell, which all functions that use the
+	// variable share.
 	captured bool
-	// set means that it surely has a value in what is compiled from now on.
+	// set means that the variable always has a value in the code compiled after this.
 	set bool
 }
 
 // cell has the value of a captured variable.
 type cell struct{ value any }
 
-// unset is the value of a variable that was not assigned to yet. Until then its name
-// means the variable of an outer scope.
+// unset is the value of a variable before its assignment. Until then its name refers to
+// the variable of an outer scope.
 var unset any = &cell{}
 
 // load returns the value of the variable.
@@ -42,7 +43,8 @@ func (v *variable) assign(f frame, value any) {
 	f[v.slot] = value
 }
 
-// bind makes the variable anew. A function that captured it before keeps the old one.
+// bind creates the variable again. A function that captured it before keeps the old
+// one.
 func (v *variable) bind(f frame, value any) {
 	if v.captured {
 		value = &cell{value}
@@ -58,7 +60,7 @@ type scope struct {
 	locals    []*variable // those that only an assignment sets
 }
 
-// Plan is what all evaluations of a function have in common.
+// Plan is a compiled function, or the compiled expression itself.
 type Plan struct {
 	outer    *Plan // of the function that this one stands in
 	size     int   // of the frame
@@ -68,7 +70,7 @@ type Plan struct {
 	body     evaluation
 }
 
-// capture hands a variable of the function around a function over to it.
+// capture copies a variable of the enclosing function to a function.
 type capture struct{ from, to *variable }
 
 func (p *Plan) newVariable() *variable {
@@ -76,8 +78,7 @@ func (p *Plan) newVariable() *variable {
 	return &variable{slot: p.size - 1}
 }
 
-// lambda is a function of the template with the variables that it captured, and the
-// context that it stands in.
+// lambda is a function with the variables that it captured, and its context.
 type lambda struct {
 	*Plan
 	captured []any
@@ -92,7 +93,7 @@ func (p *Plan) lambda(f frame, context any) *lambda {
 	return &lambda{Plan: p, captured: captured, context: context}
 }
 
-// enter evaluates the body in a frame of its own. Missing arguments are undefined.
+// enter evaluates the body in a new frame. Missing arguments are undefined.
 func (l *lambda) enter(st *value.State, context any, args []any) (any, error) {
 	if err := st.Spend(value.CallCost); err != nil {
 		return nil, err
@@ -123,8 +124,8 @@ func clearLocals(f frame, locals []*variable) {
 	}
 }
 
-// open begins a scope in a plan. It binds the given names at once, and those that
-// the nodes assign to when they do so.
+// open begins a scope in a plan. It binds the given names at once, and the names that
+// the nodes assign when they are assigned.
 func (c *compiler) open(p *Plan, names []string, nodes ...*syntax.Node) (bound []*variable) {
 	s := &scope{outer: c.scope, plan: p, variables: map[string]*variable{}}
 	for _, name := range names {
@@ -146,7 +147,7 @@ func (c *compiler) open(p *Plan, names []string, nodes ...*syntax.Node) (bound [
 
 func (c *compiler) close() { c.scope = c.scope.outer }
 
-// assigned lists the variables to which nodes assign in the scope that they stand in.
+// assigned lists the variables that nodes assign in their own scope.
 func assigned(nodes []*syntax.Node) []string {
 	var names []string
 	for _, n := range nodes {
@@ -165,8 +166,8 @@ func assigned(nodes []*syntax.Node) []string {
 	return names
 }
 
-// find lists the variables that a name may mean, the innermost first. The list ends
-// with the first that surely has a value, and known tells whether there is one.
+// find lists the variables to which a name can refer, the innermost first. The list
+// ends with the first that always has a value, and known reports whether there is one.
 func (c *compiler) find(name string) (found []*variable, known bool) {
 	for s := c.scope; s != nil; s = s.outer {
 		v := s.variables[name]
@@ -181,8 +182,7 @@ func (c *compiler) find(name string) (found []*variable, known bool) {
 	return found, false
 }
 
-// reach returns the variable by which a function has a variable of one of those
-// around it.
+// reach returns the variable of a function that captures one of an enclosing function.
 func reach(v *variable, owner, from *Plan) *variable {
 	if owner == from {
 		return v
@@ -229,7 +229,7 @@ func (c *compiler) reference(name string) evaluation {
 	}
 }
 
-// external is a variable that the caller of the template binds.
+// external returns a new variable that the caller must bind.
 func (c *compiler) external(name string) *variable {
 	v := c.program.newVariable()
 	v.set = true

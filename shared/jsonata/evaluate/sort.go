@@ -15,7 +15,7 @@ type sorting struct {
 
 func (c *compiler) sorting(n *syntax.Node, vars []string) (*sorting, error) {
 	s := &sorting{}
-	return s, c.withoutBinding(func() error {
+	return s, c.withoutAssignment(func() error {
 		for _, term := range n.Terms {
 			key, err := c.in(term.Expr, vars)
 			if err != nil {
@@ -27,7 +27,7 @@ func (c *compiler) sorting(n *syntax.Node, vars []string) (*sorting, error) {
 	})
 }
 
-// sortItem is an element with the values of those terms that were asked for.
+// sortItem is an element with the values of those terms that were compared.
 type sortItem struct {
 	value any
 	keys  []any
@@ -57,7 +57,7 @@ func (s *sorting) run(st *value.State, f frame, list *value.Array) (*value.Array
 	return &value.Array{Items: sorted, Tuples: list.Tuples}, nil
 }
 
-// swap tells whether b comes before a.
+// swap reports whether b comes before a.
 func (s *sorting) swap(st *value.State, f frame, a, b *sortItem) (bool, error) {
 	for term, descending := range s.descending {
 		x, err := s.key(st, f, a, term)

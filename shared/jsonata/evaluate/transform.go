@@ -10,7 +10,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// transformation is |pattern|update,remove|: a function that gives a changed copy.
+// transformation is |pattern|update,remove|: a function that returns a changed copy.
 type transformation struct {
 	line                    int
 	nesting                 int // of its parts, for the limit on depth
@@ -20,8 +20,10 @@ type transformation struct {
 
 var transformSignature = functions.MustParseSignature("(oa):o")
 
+// Arity returns 1.
 func (t *transformation) Arity() int { return 1 }
 
+// Apply returns a changed copy of its argument.
 func (t *transformation) Apply(st *value.State, args []any, context any) (any, error) {
 	if err := st.Enter(t.nesting); err != nil {
 		return nil, fault.At(t.line, err)

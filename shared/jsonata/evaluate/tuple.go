@@ -2,14 +2,14 @@ package evaluate
 
 import "commerce-segment/shared/jsonata/value"
 
-// tuple is an element of a path that has @, # or %, with the variables that these
-// bind. A % is a variable too: the input of the step whose parent it asks for.
+// tuple is an element of a path that has @, # or %, with the variables that these bind.
+// A % is a variable too: the input of the step whose parent it refers to.
 type tuple struct {
 	value any
 	vars  map[string]any
 }
 
-// with gives a copy that has further variables.
+// with returns a copy with more variables.
 func (t *tuple) with(value any, more map[string]any) *tuple {
 	vars := make(map[string]any, len(t.vars)+len(more)+2)
 	for k, v := range t.vars {
@@ -21,7 +21,7 @@ func (t *tuple) with(value any, more map[string]any) *tuple {
 	return &tuple{value: value, vars: vars}
 }
 
-// walkTuples takes the rest of the steps of a path, from the first that carries
+// walkTuples evaluates the remaining steps of a path, from the first that has
 // variables.
 func (p *path) walkTuples(st *value.State, f frame, from int, input *value.Array) (any, error) {
 	stream := &value.Array{Sequence: true, Tuples: true}
@@ -87,7 +87,7 @@ func (s *step) takeTuples(st *value.State, f frame, stream *value.Array) (*value
 	return result, nil
 }
 
-// bindTuples adds a tuple for each element that a step gave.
+// bindTuples adds a tuple for each element of the result of a step.
 func (s *step) bindTuples(st *value.State, result *value.Array, t *tuple, v any) error {
 	found := value.Elements(v)
 	if err := st.AllocateItems(len(found) * (2*len(t.vars) + 14)); err != nil {

@@ -1,0 +1,286 @@
+package evaluate
+
+import (
+	"errors"
+
+	"commerce-segment/shared/jsonata/syntax"
+	"commerce-segment/shared/jsonata/value"
+)
+
+type stepKind int
+
+const (
+	stepPart stepKind = iota // any expression
+	stepName
+	stepWildcard
+	stepDescendants
+	stepObject      // {...} with known keys
+	stepConstructor // [...] at the start of a path: evaluated once, on the whole context
+	stepSort
+)
+
+type step struct {
+	kind      stepKind
+	name      string
+	keepArray bool
+	part      *part
+	object    *grouping
+	sort      *sorting
+	stages    []stepStage
+
+	tuple    bool
+	focus    string
+	index    string
+	ancestor string
+}
+
+// stepStage is a predicate of a step, or the #$v after one.
+type stepStage struct {
+	filter
+	index string
+}
+
+func (c *compiler) step(n *syntax.Node, first bool, vars []string) (step, error) {
+	s := step{keepArray: n.KeepArray, focus: n.Focus, index: n.Index, tuple: n.Tuple}
+	if n.Ancestor != nil {
+		s.ancestor = n.Ancestor.Label
+	}
+	if err := c.stepKind(&s, n, first, vars); err != nil {
+		return s, err
+	}
+	own := *n
+	own.Stages = nil
+	visible := appendNew(vars, carriedBy(&own)...)
+	for _, st := range n.Stages {
+		if st.Index != "" {
+			s.stages = append(s.stages, stepStage{index: st.Index})
+			visible = appendNew(visible, st.Index)
+			continue
+		}
+		f, err := c.filter(st.Filter, visible)
+		if err != nil {
+			return s, err
+		}
+		s.stages = append(s.stages, stepStage{filter: f})
+	}
+	return s, nil
+}
+
+// stepKind decides how a step is evaluated, and compiles what it needs.
+func (c *compiler) stepKind(s *step, n *syntax.Node, first bool, vars []string) (err error) {
+	plain := !n.HasAttachments()
+	switch {
+	case n.Kind == syntax.KindName && plain:
+		s.kind, s.name = stepName, n.Text
+		return nil
+	case n.Kind == syntax.KindWildcard && plain:
+		s.kind = stepWildcard
+		return nil
+	case n.Kind == syntax.KindDescendants && plain:
+		s.kind = stepDescendants
+		return nil
+	case n.Kind == syntax.KindSort:
+		s.kind = stepSort
+		s.sort, err = c.sorting(n, vars)
+		return err
+	case n.Kind == syntax.KindObject && plain && !n.Tuple && len(vars) == 0:
+		if keys, err := knownKeys(n); err != nil || keys != nil {
+			s.kind = stepObject
+			s.object, err = c.grouping(n, vars)
+			return err
+		}
+	}
+	if first && n.StartsWithConstructor() {
+		s.kind = stepConstructor
+	}
+	plainStep := *n
+	plainStep.Focus = ""
+	s.part, err = c.in(&plainStep, vars)
+	return err
+}
+
+// take evaluates a step on each element of the input.
+func (s *step) take(st *value.State, f frame, input *value.Array, last bool) (any, error) {
+	switch s.kind {
+	case stepConstructor:
+		return s.part.enterWith(st, f, input, nil)
+	case stepSort:
+		sorted, err := s.sort.run(st, f, input)
+		if err != nil {
+			return nil, err
+		}
+		return s.filterPlain(st, f, sorted)
+	}
+	if err := st.Spend(len(input.Items)); err != nil {
+		return nil, err
+	}
+	results := make([]any, 0, len(input.Items))
+	for _, item := range input.Items {
+		v, err := s.evaluate(st, f, item, nil)
+		if err != nil {
+			return nil, err
+		}
+		if v, err = s.filterPlain(st, f, v); err != nil {
+			return nil, err
+		}
+		if v != nil {
+			results = append(results, v)
+		}
+	}
+	return flatten(st, results, last)
+}
+
+func (s *step) filterPlain(st *value.State, f frame, v any) (any, error) {
+	var err error
+	for _, stage := range s.stages {
+		if v, err = stage.apply(st, f, v); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// flatten joins the results of a step. A list that is the only result of the last step
+// is not changed.
+func flatten(st *value.State, results []any, last bool) (*value.Array, error) {
+	if len(results) == 1 && last {
+		if list, ok := results[0].(*value.Array); ok && !list.Sequence {
+			return list, nil
+		}
+	}
+	size := 0
+	for _, v := range results {
+		if list, ok := v.(*value.Array); ok && !list.Constructed {
+			size += len(list.Items)
+		} else {
+			size++
+		}
+	}
+	if err := st.AllocateItems(size); err != nil {
+		return nil, err
+	}
+	items := make([]any, 0, size)
+	for _, v := range results {
+		if list, ok := v.(*value.Array); ok && !list.Constructed {
+			items = append(items, list.Items...)
+		} else {
+			items = append(items, v)
+		}
+	}
+	return value.NewSequence(items...), nil
+}
+
+// evaluate evaluates the expression of a step on one element, which may belong to a
+// tuple.
+func (s *step) evaluate(st *value.State, f frame, item any, t *tuple) (any, error) {
+	switch s.kind {
+	case stepName:
+		v, err := value.Lookup(st, item, s.name)
+		return finish(v, s.keepArray), err
+	case stepWildcard:
+		v, err := wildcard(st, item)
+		return finish(v, s.keepArray), err
+	case stepDescendants:
+		v, err := descendants(st, item)
+		return finish(v, s.keepArray), err
+	case stepObject:
+		return s.object.apply(st, f, item)
+	}
+	return s.part.enterWith(st, f, item, t)
+}
+
+// wildcard is *: the values of an object, or the elements of a list, flattened.
+func wildcard(st *value.State, v any) (any, error) {
+	result := value.NewSequence()
+	add := func(item any) error {
+		list, ok := item.(*value.Array)
+		if !ok {
+			result.Items = append(result.Items, item)
+			return st.AllocateItems(1)
+		}
+		result.Sequence = false // as in the reference, which joins lists with $append
+		return flattenInto(st, result, list, 0)
+	}
+	if list, ok := v.(*value.Array); ok {
+		if list.Root {
+			return wildcard(st, list.Items[0])
+		}
+		if list.Sequence {
+			return nil, errors.New("* cannot stand within a list [...] at the start of a path: put the list in parentheses")
+		}
+		for _, item := range list.Items {
+			if err := add(item); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if o, ok := v.(*value.Object); ok {
+		for _, key := range o.Keys() {
+			if err := add(o.Get(key)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return result, nil
+}
+
+// flattenInto adds the elements of a list, and of the lists in it.
+func flattenInto(st *value.State, result, list *value.Array, level int) error {
+	if err := st.Descend(level, len(list.Items)); err != nil {
+		return err
+	}
+	for _, item := range list.Items {
+		if inner, ok := item.(*value.Array); ok {
+			if err := flattenInto(st, result, inner, level+1); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := st.AllocateItems(1); err != nil {
+			return err
+		}
+		result.Items = append(result.Items, item)
+	}
+	return nil
+}
+
+// descendants is **: a value and everything in it, except the lists themselves.
+func descendants(st *value.State, v any) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	result := value.NewSequence()
+	if err := descend(st, result, v, 0); err != nil {
+		return nil, err
+	}
+	if len(result.Items) == 1 {
+		return result.Items[0], nil
+	}
+	return result, nil
+}
+
+func descend(st *value.State, result *value.Array, v any, level int) error {
+	if err := st.Descend(level, 1); err != nil {
+		return err
+	}
+	if list, ok := v.(*value.Array); ok {
+		for _, item := range list.Items {
+			if err := descend(st, result, item, level+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := st.AllocateItems(1); err != nil {
+		return err
+	}
+	result.Items = append(result.Items, v)
+	if o, ok := v.(*value.Object); ok {
+		for _, key := range o.Keys() {
+			if err := descend(st, result, o.Get(key), level+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,7 +1,6 @@
 package jsonata
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,15 +9,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"commerce-segment/infra/tools"
+	"commerce-segment/infra/reference"
 )
 
 var (
@@ -38,12 +33,12 @@ func TestAtScaleRandomTemplatesGiveWhatTheReferenceGives(t *testing.T) {
 }
 
 func compareWithReference(t *testing.T, first uint64, templates int) {
-	r := startReference(t)
+	r := reference.Start(t)
 	counts := map[string]int{}
 	differences := 0
 	for seed := first; seed < first+uint64(templates); seed++ {
 		source, input := randomTemplate(seed)
-		theirs, err := r.ask(source, input)
+		theirs, err := r.Ask(source, input)
 		if err != nil {
 			t.Fatalf("seed %d: the reference does not answer to %s on %s: %v", seed, source, input, err)
 		}
@@ -69,7 +64,7 @@ func compareWithReference(t *testing.T, first uint64, templates int) {
 
 // compare evaluates a template and says how the result relates to the reference's. A
 // difference that must not be is described.
-func compare(source, input string, theirs answer) (kind, difference string) {
+func compare(source, input string, theirs reference.Answer) (kind, difference string) {
 	ours, err := evaluateRandom(source, input)
 	both := fmt.Sprintf("  ours     %s, %v\n  theirs   %s", ours, err, theirs)
 	switch {
@@ -132,77 +127,6 @@ func sameResult(ours, theirs []byte) bool {
 			return false
 		}
 	}
-}
-
-// reference is the reference implementation of JSONata, in a process of its own.
-type reference struct {
-	questions io.Writer
-	answers   *bufio.Reader
-	kill      func()
-}
-
-// patience is for how long the reference may think about one template.
-const patience = 30 * time.Second
-
-// answer is what the reference makes of a template: undefined if no field is set.
-type answer struct {
-	Value json.RawMessage
-	Unfit string // why JSON cannot hold the result
-	Error string // a code
-}
-
-func (a answer) String() string {
-	switch {
-	case a.Error != "":
-		return "error " + a.Error
-	case a.Unfit != "":
-		return a.Unfit
-	case a.Value == nil:
-		return "undefined"
-	}
-	return string(a.Value)
-}
-
-func startReference(t *testing.T) *reference {
-	t.Helper()
-	command := exec.Command("node", filepath.Join("testdata", "reference.mjs"), tools.NodeModules(t))
-	command.Stderr = os.Stderr
-	questions, err := command.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	answers, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		questions.Close()
-		command.Wait()
-	})
-	return &reference{questions: questions, answers: bufio.NewReader(answers), kill: func() { command.Process.Kill() }}
-}
-
-func (r *reference) ask(source, input string) (answer, error) {
-	question := map[string]any{"source": source}
-	if input != "" {
-		question["input"] = json.RawMessage(input)
-	}
-	line, err := json.Marshal(question)
-	if err != nil {
-		return answer{}, err
-	}
-	defer time.AfterFunc(patience, r.kill).Stop()
-	if _, err := r.questions.Write(append(line, '\n')); err != nil {
-		return answer{}, err
-	}
-	if line, err = r.answers.ReadBytes('\n'); err != nil {
-		return answer{}, err
-	}
-	var a answer
-	return a, json.Unmarshal(line, &a)
 }
 
 // refusals are the kinds of templates that the reference evaluates and this package

@@ -93,11 +93,14 @@ fuzz: ## Look for input that breaks something: FUZZTIME=1m for each target is qu
 	done
 
 .PHONY: bench
-bench: ## Measure what an event and a start cost, beside what they cost at the least
+bench: ## Measure what an event, a start and a template cost, next to their baselines
 	@for run in 1 2 3; do \
-		go test -run '^$$' -bench 'Accept|Pack|Journey|Floor' -benchmem -benchtime 500ms ./shared/relay; \
+		go test -run '^$$' -bench 'Accept|Pack|Journey|Floor' -benchmem -benchtime 300ms ./shared/relay; \
+		go test -run '^$$' -bench Event -benchtime 100ms ./shared/serve; \
 		go test -run '^$$' -bench 'Deliver|Post' -benchmem -benchtime 1000x ./shared/segment; \
 		go test -run '^$$' -bench Start -benchtime 20x ./functions; \
+		go test -run '^$$' -bench Growing -benchtime 50ms ./shared/jsonata; \
+		go test -run '^$$' -bench . -benchtime 100ms ./infra/bench; \
 	done | go run ./infra/bench
 
 # The SAM CLI runs functions of this machine's processor only.

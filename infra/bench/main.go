@@ -1,16 +1,13 @@
-// Command bench makes a table of what `go test -bench` prints on its input, each
-// figure beside its baseline of the same run: what the same work costs at the least.
-// Of several runs it takes the fastest, since other programs can only slow one down.
+// Command bench makes tables of what `go test -bench` prints on its input, each figure
+// next to its baselines of the same run. Of several runs it takes the fastest, since
+// other programs can only slow one down.
 package main
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"log"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -24,6 +21,18 @@ func main() {
 	}
 }
 
+func run(in io.Reader, out io.Writer) error {
+	all, err := read(in)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	writeCosts(table, all)
+	writeGrowth(table, all)
+	writeLanguages(table, all)
+	return table.Flush()
+}
+
 // comparison is a benchmark and the one that is its baseline.
 type comparison struct {
 	name, baseline string
@@ -32,47 +41,109 @@ type comparison struct {
 
 var comparisons = []comparison{
 	{"Accept", "Pack", "from a request to its 202, to gzip, base64 and SHA-256 of the body"},
+	{"ReadEvent", "UnmarshalEvent", "Lambda's event with a webhook in it, to encoding/json and the types of aws-lambda-go"},
 	{"Journey", "Floor", "from a webhook's bytes to Segment's, to json.Unmarshal of the body"},
+	{"Read", "Unmarshal", "the reading of JSON for a template, to json.Unmarshal of the same"},
 	{"Deliver", "Post", "a batch for Segment, to a bare net/http post of the same bytes"},
 	{"ColdStart", "EmptyStart", "from the start of a function's process to its answer, to one that does nothing"},
 }
 
-func run(in io.Reader, out io.Writer) error {
-	all, err := read(in)
-	if err != nil {
-		return err
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\ttime\tbaseline\tratio\tbytes\tallocations\tconnections\t")
+// writeCosts writes what the parts of an event's way cost.
+func writeCosts(out io.Writer, all results) {
+	fmt.Fprintln(out, "\ttime\tbaseline\tratio\tbytes\tallocations\tconnections\t")
 	for _, c := range comparisons {
-		for _, name := range all.names {
-			if base, _, _ := strings.Cut(name, "/"); base == c.name {
-				writeRow(table, name, all.figures[name], all.figures[c.baseline+strings.TrimPrefix(name, c.name)])
-			}
+		for _, part := range all.parts(c.name) {
+			its, baseline := all.figures[c.name+part], all.figures[c.baseline+part]
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", c.name+part, its.time(), baseline.time(), ratio(its, baseline),
+				its.count("B/op"), its.count("allocs/op"), its.count("connections"))
 		}
-	}
-	if err := table.Flush(); err != nil {
-		return err
 	}
 	for _, c := range comparisons {
 		fmt.Fprintf(out, "%s: %s\n", c.name, c.what)
 	}
-	return nil
 }
 
-// writeRow writes what one benchmark came to. A figure that it does not report stays
-// empty.
-func writeRow(out io.Writer, name string, its, baseline figures) {
-	ratio := ""
-	if baseline["ns/op"] > 0 {
-		ratio = fmt.Sprintf("%.2f", its["ns/op"]/baseline["ns/op"])
+// few and many are the numbers of lines of which writeGrowth compares the time for each.
+const few, many = 1_000, 100_000
+
+// writeGrowth writes how the time of a program grows with its input.
+func writeGrowth(out io.Writer, all results) {
+	if len(all.parts("Growing")) == 0 {
+		return
 	}
-	fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name, its.time(), baseline.time(), ratio,
-		its.count("B/op"), its.count("allocs/op"), its.count("connections"))
+	fmt.Fprintf(out, "\ntime for each of\t%d lines\t%d lines\tratio\t\n", few, many)
+	for _, part := range all.parts("Growing") {
+		name, ok := strings.CutSuffix(part, fmt.Sprintf("/%d", few))
+		if !ok {
+			continue
+		}
+		a, b := all.figures["Growing"+part].each(few), all.figures[fmt.Sprintf("Growing%s/%d", name, many)].each(many)
+		if b == nil {
+			fmt.Fprintf(out, "%s\t%s\tover the limits\t\t\n", label(name), a.time())
+			continue
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t\n", label(name), a.time(), b.time(), ratio(b, a))
+	}
 }
 
-// figures are what a benchmark reports, by unit.
+// languages are the other implementations of JSONata, by their benchmarks.
+var languages = []struct{ benchmark, name, missing string }{
+	{"Reference", "jsonata-js", "it needs Node.js with npm"},
+	{"Blues", "blues", "its benchmark has not run"},
+}
+
+// writeLanguages writes how long the implementations of JSONata take for the same.
+func writeLanguages(out io.Writer, all results) {
+	if len(all.parts("JSONata")) == 0 {
+		return
+	}
+	fmt.Fprint(out, "\nthe same JSONata\tthis program\t")
+	for _, language := range languages {
+		fmt.Fprintf(out, "%s\tratio\t", language.name)
+	}
+	fmt.Fprintln(out)
+	for _, part := range all.parts("JSONata") {
+		its := all.figures["JSONata"+part]
+		fmt.Fprintf(out, "%s\t%s\t", label(part), its.time())
+		for _, language := range languages {
+			theirs := all.figures[language.benchmark+part]
+			fmt.Fprintf(out, "%s\t%s\t", theirs.time(), ratio(theirs, its))
+		}
+		fmt.Fprintln(out)
+	}
+	for _, language := range languages {
+		if len(all.parts(language.benchmark)) == 0 {
+			fmt.Fprintf(out, "%s: not measured, %s\n", language.name, language.missing)
+		}
+	}
+	fmt.Fprintln(out, "default template: Order Completed's, from the webhook's JSON to the message's. blues cannot run it.\n"+
+		"plain template: as large, in the part of the language in which all three give the same.\n"+
+		"The others are evaluated on an input that has been read. Where blues has no time, it gives something else or an error.")
+}
+
+// label is the name of a part of a benchmark as a person writes it.
+func label(part string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(part, "/"), "_", " ")
+}
+
+// figures are what a benchmark reports, by unit. Those of one that has not run are nil.
 type figures map[string]float64
+
+// ratio is a benchmark's time in proportion to a baseline's, empty where one is missing.
+func ratio(its, baseline figures) string {
+	if its["ns/op"] == 0 || baseline["ns/op"] == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", its["ns/op"]/baseline["ns/op"])
+}
+
+// each gives the time for each of n parts of what was measured.
+func (f figures) each(n float64) figures {
+	if f == nil {
+		return nil
+	}
+	return figures{"ns/op": f["ns/op"] / n}
+}
 
 func (f figures) time() string {
 	ns, known := f["ns/op"]
@@ -83,8 +154,10 @@ func (f figures) time() string {
 	switch {
 	case d >= time.Millisecond:
 		return d.Round(10 * time.Microsecond).String()
-	default:
+	case d >= 10*time.Microsecond:
 		return d.Round(100 * time.Nanosecond).String()
+	default:
+		return d.String()
 	}
 }
 
@@ -94,66 +167,4 @@ func (f figures) count(unit string) string {
 		return ""
 	}
 	return strconv.FormatFloat(n, 'f', 0, 64)
-}
-
-// results are the figures of every benchmark, with the names in their order.
-type results struct {
-	names   []string
-	figures map[string]figures
-}
-
-// read reads the output of go test -bench. Its error repeats what a test that failed
-// has to say.
-func read(in io.Reader) (results, error) {
-	all := results{figures: map[string]figures{}}
-	var failed []string
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		line := lines.Text()
-		if name, its, ok := parse(line); ok {
-			all.add(name, its)
-		} else if strings.Contains(line, "FAIL") || len(failed) > 0 {
-			failed = append(failed, line)
-		}
-	}
-	switch {
-	case lines.Err() != nil:
-		return results{}, lines.Err()
-	case len(failed) > 0:
-		return results{}, errors.New(strings.Join(failed, "\n"))
-	case len(all.names) == 0:
-		return results{}, errors.New("there are no benchmarks on the input: pipe the output of go test -bench into it")
-	}
-	return all, nil
-}
-
-func (r *results) add(name string, its figures) {
-	best, again := r.figures[name]
-	if !again {
-		r.names = append(r.names, name)
-	}
-	if !again || its["ns/op"] < best["ns/op"] {
-		r.figures[name] = its
-	}
-}
-
-// parse reads a line such as "BenchmarkAccept/lines=1-2  9630  114808 ns/op  65 allocs/op".
-func parse(line string) (name string, its figures, ok bool) {
-	fields := strings.Fields(line)
-	if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
-		return "", nil, false
-	}
-	name = strings.TrimPrefix(fields[0], "Benchmark")
-	if cut := strings.LastIndexByte(name, '-'); cut > 0 { // the number of processors
-		name = name[:cut]
-	}
-	its = figures{}
-	for pair := range slices.Chunk(fields[2:], 2) {
-		value, err := strconv.ParseFloat(pair[0], 64)
-		if err != nil || len(pair) != 2 {
-			return "", nil, false
-		}
-		its[pair[1]] = value
-	}
-	return name, its, true
 }

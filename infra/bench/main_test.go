@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,26 +12,54 @@ BenchmarkAccept/lines=1-2         	   10000	     60000 ns/op	  16.84 MB/s	    90
 BenchmarkPack/lines=1-2           	   10000	     80000 ns/op
 BenchmarkPack/lines=1-2           	   10000	     50000 ns/op
 BenchmarkDeliver/messages=10      	    1000	   2234657 ns/op	         1.000 connections
+BenchmarkGrowing/$keys/1000-2     	      50	   1000000 ns/op
+BenchmarkGrowing/$merge_of_two/1000-2  	      50	   9000000 ns/op
+BenchmarkGrowing/$keys/100000-2   	       1	 110000000 ns/op
+BenchmarkJSONata/regex-filter-2   	    1000	    200000 ns/op	     100 B/op
+BenchmarkJSONata/a_name-2         	    1000	      2000 ns/op	     100 B/op
+BenchmarkBlues/a_name-2           	    1000	      5000 ns/op	     100 B/op
 PASS
 `
 
-func TestTheTablePutsEachFigureBesideItsBaseline(t *testing.T) {
+// table gives the lines that are made of what go test printed, with their cells one
+// space apart.
+func table(t *testing.T, printed string) []string {
+	t.Helper()
 	var out strings.Builder
 	if err := run(strings.NewReader(printed), &out); err != nil {
 		t.Fatal(err)
 	}
-	var rows [][]string
+	var lines []string
 	for line := range strings.Lines(out.String()) {
-		rows = append(rows, strings.Fields(line))
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
 	}
-	for i, want := range []string{
+	return lines
+}
+
+func TestEachFigureStandsNextToItsBaseline(t *testing.T) {
+	lines := table(t, printed)
+	for _, want := range []string{
 		"time baseline ratio bytes allocations connections",
 		"Accept/lines=1 60µs 50µs 1.20 9000 64",
 		"Deliver/messages=10 2.23ms 1",
+		"time for each of 1000 lines 100000 lines ratio",
+		"$keys 1µs 1.1µs 1.10",
+		"$merge of two 9µs over the limits",
+		"the same JSONata this program jsonata-js ratio blues ratio",
+		"regex-filter 200µs",
+		"a name 2µs 5µs 2.50",
+		"jsonata-js: not measured, it needs Node.js with npm",
 	} {
-		if got := strings.Join(rows[i], " "); got != want {
-			t.Errorf("row %d: got %q, want %q", i, got, want)
+		if !slices.Contains(lines, want) {
+			t.Errorf("there is no line %q in\n%s", want, strings.Join(lines, "\n"))
 		}
+	}
+}
+
+func TestALanguageThatIsMeasuredIsNotMissing(t *testing.T) {
+	lines := table(t, printed+"BenchmarkReference/a_name-2  10  20000 ns/op\n")
+	if !slices.Contains(lines, "a name 2µs 20µs 10.00 5µs 2.50") || strings.Contains(strings.Join(lines, "\n"), "not measured") {
+		t.Errorf("got\n%s", strings.Join(lines, "\n"))
 	}
 }
 

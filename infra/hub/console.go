@@ -23,8 +23,8 @@ func newConsole() *cobra.Command {
 finish. With --prefix they are about a store that is deployed on AWS, with your own
 AWS credentials. hub run serves the same pages about the hub on this machine.
 
-It prints an address with a key, new each time, and lets in browsers that have opened
-it; on this machine only. Where --addr names an address that other machines reach, it
+It prints an address with a key, new each time, and lets in the one browser that opens it
+first, for twelve hours; on this machine only. Where --addr names an address that other machines reach, it
 lets in theirs too; what they exchange is not encrypted, so a forwarded port (ssh -L)
 is better.`,
 		Example: `  hub console --prefix /commerce-segment`,
@@ -56,7 +56,7 @@ func serveConsole(ctx context.Context, w site.Where, addr string, stdout, stderr
 		address = "http://" + reachable(public)
 	}
 	fmt.Fprintf(stdout, "The console of %s is at\n%s\n^C stops it.\n", s.Name, c.Link(address))
-	server := newServer(c.Handler(), c.Log)
+	server := newServer(c.Sessions(c.Handler()), c.Log)
 	context.AfterFunc(ctx, func() { shutDown(ctx, server) })
 	defer c.Stop()
 	if err := server.Serve(listener); err != http.ErrServerClosed {

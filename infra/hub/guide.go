@@ -15,7 +15,6 @@ import (
 // terminal on start, and onto the hub's page.
 type guide struct {
 	URL         string   // the hub's own
-	Console     string   // the console's address with the key
 	Public      string   // the address on which other machines reach it; empty where none do
 	Destination string   // where messages go
 	ToInbox     bool     // they go to the hub's own inbox
@@ -38,7 +37,6 @@ func (h *hub) guide(ctx context.Context) (guide, error) {
 	}
 	g := guide{
 		URL:         h.url,
-		Console:     h.pages.Link(h.url),
 		Public:      h.public,
 		Destination: config.Segment.Host + config.Segment.Path,
 		ToInbox:     config.Segment.Host == h.url,
@@ -75,9 +73,9 @@ func (g guide) InboxTitle() string {
 	return "See what came to the inbox here (nothing from this hub)"
 }
 
-// write tells it on a terminal.
-func (g guide) write(w io.Writer) {
-	fmt.Fprintf(w, "Listening on %s (^C stops it). The console: %s\n", g.URL, g.Console)
+// write writes it to a terminal, with the address of the console that lets a browser in.
+func (g guide) write(w io.Writer, console string) {
+	fmt.Fprintf(w, "Listening on %s (^C stops it). The console: %s\n", g.URL, console)
 	if g.Public != "" {
 		fmt.Fprintf(w, "Other machines reach it too, on %s, and can read the inbox with the key.\n", g.Public)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ type runOptions struct {
 	inboxFail float64
 	backoff   time.Duration
 	log       string
+	link      bool
 }
 
 func newRun() *cobra.Command {
@@ -48,15 +50,20 @@ func newRun() *cobra.Command {
 		Short: "Take webhooks here, and show what Segment is told",
 		Long: `run takes webhooks at /webhooks/<name> exactly as the functions on AWS do, and
 delivers to an inbox that takes what any Segment SDK sends. The settings are the
-files in the directory, made on the first run. To send to Segment instead, put
+files in the directory, made on the first run. The address of the console that it prints
+lets in one browser, for twelve hours; for another address say hub run --link. To send to Segment instead, put
 its host in segment/host there and a source's write key in segment/write-key.
 
 Events that wait for delivery are kept in memory only, up to 64 MB of each tracking.`,
 		Example: `  hub run
   ADDR=127.0.0.1:9000 hub run
+  hub run --link                               # in a second terminal: another address of the console
   hub run --inbox-fail 0.5 --backoff 200ms     # an outage of Segment, in quick motion`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if options.link {
+				return printLink(cmd, options)
+			}
 			return runHub(cmd.Context(), options, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -65,7 +72,25 @@ Events that wait for delivery are kept in memory only, up to 64 MB of each track
 	cmd.Flags().Float64Var(&options.inboxFail, "inbox-fail", 0, "the share of requests that the inbox answers with 500, from 0 to 1")
 	cmd.Flags().DurationVar(&options.backoff, "backoff", 30*time.Second, "the delay before an event's second delivery; it doubles from there")
 	cmd.Flags().StringVar(&options.log, "log", "text", "the log's form on standard error, text or json")
+	cmd.Flags().BoolVar(&options.link, "link", false, "print a new address of the console of the hub that runs already, and end")
 	return cmd
+}
+
+// printLink asks a running hub for a new address of its console.
+func printLink(cmd *cobra.Command, options runOptions) error {
+	client, err := newCaller(options.addr, options.dir)
+	if err != nil {
+		return err
+	}
+	response, path, err := client.ask(cmd.Context(), http.MethodPost, console.LinkPath, nil)
+	switch {
+	case err != nil:
+		return err
+	case response.StatusCode != http.StatusOK:
+		return fmt.Errorf("the hub at %s answers %s: %s", client.hub, response.Status, strings.TrimSpace(string(path)))
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s%s\n", client.hub, path)
+	return err
 }
 
 func (o runOptions) check() error {
@@ -121,7 +146,7 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	told.write(stdout)
+	told.write(stdout, h.pages.Link(h.url))
 	if err := h.serve(ctx, listener); err != nil {
 		return err
 	}
@@ -214,6 +239,7 @@ type hub struct {
 func (h *hub) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", h.pages.Handler())
+	pages := h.pages.Sessions(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	h.inbox.routes(mux, h.pages.OnlyWithKey)
 	// The webhooks have no mux, which would redirect a path with two slashes.
@@ -222,7 +248,7 @@ func (h *hub) routes() http.Handler {
 			h.webhooks.ServeHTTP(w, r)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		pages.ServeHTTP(w, r)
 	})
 	// No page elsewhere on the web may have its visitor's browser write here.
 	return http.NewCrossOriginProtection().Handler(all)

@@ -192,8 +192,10 @@ func (p *Page) Visit(path string) {
 	p.do(chromedp.Navigate(p.base+path), "going to %s", path)
 }
 
-// Path is where the page is.
-func (p *Page) Path() string { return Ask[string](p, "location.pathname") }
+// Path is where the page is, below base.
+func (p *Page) Path() string {
+	return Ask[string](p, "location.href.slice(%q.length).split(/[?#]/)[0]", p.base)
+}
 
 // Text is what one reads in the page.
 func (p *Page) Text() string { return Ask[string](p, "document.body.innerText") }

@@ -87,7 +87,8 @@ func bundle() (file string, err error) {
 type hub struct {
 	t        *testing.T
 	url, dir string
-	console  string // the address with the key
+	console  string // the address that lets one browser in
+	base     string // below which the pages of that browser are
 }
 
 var listening = regexp.MustCompile(`^Listening on (http://\S+).* The console: (http://\S+)$`)
@@ -117,6 +118,7 @@ func start(t *testing.T, kind string) *hub {
 	for lines.Scan() && h.url == "" {
 		if match := listening.FindStringSubmatch(lines.Text()); match != nil {
 			h.url, h.console = match[1], match[2]
+			h.base = strings.SplitN(h.console, "/?", 2)[0]
 		}
 	}
 	if h.url == "" {
@@ -132,8 +134,8 @@ func start(t *testing.T, kind string) *hub {
 // open opens the hub's console by the address that it printed.
 func (h *hub) open() *browser.Page {
 	h.t.Helper()
-	p := browser.Open(h.t, h.url)
-	p.Visit(strings.TrimPrefix(h.console, h.url))
+	p := browser.Open(h.t, h.base)
+	p.Visit(strings.TrimPrefix(h.console, h.base))
 	return p
 }
 

@@ -6,10 +6,14 @@ import (
 	"image/color"
 	"image/draw"
 	"image/png"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"commerce-segment/infra/commercetest"
@@ -133,7 +137,7 @@ func TestEveryPage(t *testing.T) {
 func TestTheConsoleIsOpenedByItsLinkOnly(t *testing.T) {
 	t.Parallel()
 	h := start(t, withoutEditor)
-	p := browser.Open(t, h.url)
+	p := browser.Open(t, h.base)
 	p.Visit("/connections")
 	p.Sees("Open the address that the hub printed")
 	for _, theme := range browser.Themes {
@@ -144,13 +148,63 @@ func TestTheConsoleIsOpenedByItsLinkOnly(t *testing.T) {
 		}
 	}
 	p.Look("light", browser.Width, browser.Height)
-	p.Visit(strings.TrimPrefix(h.console, h.url))
+	link := strings.TrimPrefix(h.console, h.base)
+	p.Visit(link)
 	p.Sees("Overview")
 	p.Follow("Connections")
 	p.Sees("Base URL of the API")
-	key := h.parameter("console-key")
-	if left := browser.Ask[string](p, "[location.href, document.referrer, document.cookie, document.documentElement.outerHTML].join()"); strings.Contains(left, key) {
-		t.Errorf("a page knows the key:\n%s", left)
+	_, once, _ := strings.Cut(link, "=")
+	for what, secret := range map[string]string{"the hub's key": h.parameter("console-key"), "the key in the address": once} {
+		if left := browser.Ask[string](p, "[location.href, document.referrer, document.cookie, document.documentElement.outerHTML].join()"); strings.Contains(left, secret) {
+			t.Errorf("a page knows %s:\n%s", what, left)
+		}
+	}
+	p.Visit(link) // as out of the browser's history
+	p.Sees("Overview")
+	browser.Ask[bool](p, "(document.querySelector('.skip').click(), true)")
+	if at := browser.Ask[string](p, "location.href"); at != h.base+"/#main" {
+		t.Errorf("the link to the content leads to %s", at)
+	}
+	other := browser.Open(t, h.base)
+	other.Visit(link)
+	other.Sees("Open the address that the hub printed")
+	none(t, "the other browser complains", other.Complaints())
+	p.Follow("Log out")
+	p.Sees("You are logged out")
+	p.Visit(link)
+	p.Sees("Open the address that the hub printed")
+	none(t, "the browser complains", p.Complaints())
+}
+
+// Browsers send the cookies of a machine to each of its ports, where another user's server
+// may listen.
+func TestAServerAtAnotherPortGetsNoCookieOfTheConsole(t *testing.T) {
+	t.Parallel()
+	h := start(t, withoutEditor)
+	var mu sync.Mutex
+	got := http.Header{}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, name := range []string{"Cookie", "Referer"} {
+			got[name] = append(got[name], r.Header[name]...)
+		}
+		http.SetCookie(w, &http.Cookie{Name: "planted", Value: "PLANTED", Path: "/"})
+		io.WriteString(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>x</title><p>Elsewhere`)
+	}))
+	t.Cleanup(elsewhere.Close)
+	p := h.open()
+	p.Sees("Overview")
+	for range 2 { // the second time it gets what it has set itself, so cookies do reach it
+		browser.Ask[bool](p, "(location.href = %q, true)", elsewhere.URL+"/s/guessed/")
+		p.Sees("Elsewhere")
+	}
+	p.Visit("/")
+	p.Sees("Overview")
+	mu.Lock()
+	defer mu.Unlock()
+	if said := strings.Join(got["Cookie"], "; "); said != "planted=PLANTED" || strings.Contains(strings.Join(got["Referer"], " "), h.url) {
+		t.Errorf("the server at another port got the cookies %q and the referrers %q", said, got["Referer"])
 	}
 	none(t, "the browser complains", p.Complaints())
 }

@@ -516,7 +516,7 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request, work job, run fu
 		c.showCatchUp(w, r, http.StatusConflict, errCatchingUp.Error(), nil, nil)
 		return
 	}
-	http.Redirect(w, r, "/catchup", http.StatusSeeOther)
+	goTo(w, r, "/catchup")
 }
 
 // stopCatchingUp ends the job that is underway, or forgets what was found and is named.
@@ -526,5 +526,5 @@ func (c *Console) stopCatchingUp(w http.ResponseWriter, r *http.Request) {
 	} else {
 		c.catching.end()
 	}
-	http.Redirect(w, r, "/catchup", http.StatusSeeOther)
+	goTo(w, r, "/catchup")
 }

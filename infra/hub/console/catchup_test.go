@@ -208,7 +208,7 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	lacks(t, page, "Send 1 event")
 	page = s.finds("/catchup/plan", plan(map[string]string{"since": "2026-02-01", "only": "order-cancelled"}))
 	wants(t, page, "There is nothing to send.")
-	lacks(t, page, `action="/catchup/send"`)
+	lacks(t, page, `action="./catchup/send"`)
 }
 
 func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
@@ -245,7 +245,7 @@ func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, page := s.post("/catchup/plan", plan(nil))
-	wants(t, page, "commerce/client-id is not set", `<a href="/connections">Connect it</a>`)
+	wants(t, page, "commerce/client-id is not set", `<a href="./connections">Connect it</a>`)
 	if status != http.StatusUnprocessableEntity {
 		t.Errorf("without access to Commerce it answers %d", status)
 	}
@@ -400,7 +400,7 @@ func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 	s.mu.Unlock()
 	page = s.finds("/catchup/compare", compare)
 	wants(t, page, "Nothing is missing.")
-	lacks(t, page, `action="/catchup/send"`)
+	lacks(t, page, `action="./catchup/send"`)
 }
 
 // A console that is not the hub's knows of no webhook, and of no inbox.

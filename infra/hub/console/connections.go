@@ -207,6 +207,9 @@ func (c *Console) save(ctx context.Context, wanted map[string]string) (said stri
 		return "", err
 	}
 	written, err := c.Site.Write(ctx, current, wanted)
+	if len(written) > 0 {
+		c.Log.Info("console: parameters were written", "by", who(ctx), "parameters", strings.Join(written, ","))
+	}
 	switch {
 	case err != nil:
 		return "", err
@@ -453,7 +456,7 @@ func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusBadGateway, data,
 			fmt.Sprintf("The test event was not taken by %s (%s): %s", to.Host, outcome.Reason, outcome.Detail))
 	case c.Machine != nil && to.Host == c.Machine.URL():
-		c.done(w, r, "/connections", "The test event is in the inbox here: "+to.Host+"/inbox")
+		c.done(w, r, "/connections", "The test event is in the inbox here, which the overview links to.")
 	default:
 		data.Test = fmt.Sprintf("Sent to %s, which answered %d. It cannot be verified from here: Segment answers 200 to a wrong write key too. "+
 			"Look for “%s” in the source's debugger in Segment.", to.Host+to.Path, outcome.Status, testEvent)

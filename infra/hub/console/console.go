@@ -21,8 +21,9 @@ type Console struct {
 	Site site.Site
 	// Machine is the hub that runs on this machine; nil for a deployed store.
 	Machine Machine
-	// Key lets in whoever has it, and nobody else: other users of this machine reach its
-	// loopback address too, and so does whatever a tunnel lets through.
+	// Key lets in programs that have it. Browsers are let in by a Link. Nothing else is:
+	// other users of this machine reach its loopback address too, and so does whatever a
+	// tunnel lets through.
 	Key string
 	// Elsewhere lets in browsers on other machines, with the key.
 	Elsewhere bool
@@ -30,6 +31,7 @@ type Console struct {
 	// Version is this program's.
 	Version string
 
+	sessions    sessions
 	registering sync.Mutex // two at once would each create what they both find missing
 	saving      sync.Mutex // held from the look at what others have changed until it is saved
 	connection  connection
@@ -50,42 +52,44 @@ func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.overview)
 	mux.HandleFunc("GET /static/{file}", static)
+	mux.HandleFunc("POST /logout", c.logs(c.logOut))
 	mux.HandleFunc("GET /connections", c.connections)
-	mux.HandleFunc("POST /connections/commerce", c.connectCommerce)
-	mux.HandleFunc("POST /connections/segment", c.saveSegment)
-	mux.HandleFunc("POST /connections/test", c.sendTest)
+	mux.HandleFunc("POST /connections/commerce", c.logs(c.connectCommerce))
+	mux.HandleFunc("POST /connections/segment", c.logs(c.saveSegment))
+	mux.HandleFunc("POST /connections/test", c.logs(c.sendTest))
 	mux.HandleFunc("GET /trackings", c.trackings)
-	mux.HandleFunc("POST /trackings", c.saveTrackings)
+	mux.HandleFunc("POST /trackings", c.logs(c.saveTrackings))
 	mux.HandleFunc("GET /finish", c.finish)
-	mux.HandleFunc("POST /finish", c.register)
+	mux.HandleFunc("POST /finish", c.logs(c.register))
 	mux.HandleFunc("GET /finish/arrivals", c.showArrivals)
 	mux.HandleFunc("GET /templates", c.listTemplates)
 	mux.HandleFunc("GET /templates/{name}", c.openTemplate)
-	mux.HandleFunc("POST /templates/{name}", c.changeTemplate)
+	mux.HandleFunc("POST /templates/{name}", c.logs(c.changeTemplate))
 	mux.HandleFunc("POST /templates/{name}/preview", c.previewTemplate)
 	mux.HandleFunc("GET /templates/{name}/versions/{version}", c.showVersion)
-	mux.HandleFunc("POST /templates/{name}/restore", c.restoreTemplate)
+	mux.HandleFunc("POST /templates/{name}/restore", c.logs(c.restoreTemplate))
 	mux.HandleFunc("GET /deadletters", c.deadLetters)
 	mux.HandleFunc("GET /deadletters/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.graves.jobs) })
 	mux.HandleFunc("POST /deadletters/read", c.readAgain)
-	mux.HandleFunc("POST /deadletters/replay", c.replay)
+	mux.HandleFunc("POST /deadletters/replay", c.logs(c.replay))
 	mux.HandleFunc("GET /deadletters/{name}/{id}", c.deadLetter)
 	mux.HandleFunc("GET /catchup", c.catchUp)
 	mux.HandleFunc("GET /catchup/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.catching.jobs) })
 	mux.HandleFunc("POST /catchup/plan", c.planBackfill)
 	mux.HandleFunc("POST /catchup/compare", c.reconcile)
-	mux.HandleFunc("POST /catchup/send", c.sendFound)
-	mux.HandleFunc("POST /catchup/left", c.goOn)
-	mux.HandleFunc("POST /catchup/stop", c.stopCatchingUp)
+	mux.HandleFunc("POST /catchup/send", c.logs(c.sendFound))
+	mux.HandleFunc("POST /catchup/left", c.logs(c.goOn))
+	mux.HandleFunc("POST /catchup/stop", c.logs(c.stopCatchingUp))
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
 	mux.HandleFunc("GET /executions", c.executions)
 	mux.HandleFunc("GET /trace", c.trace)
 	mux.HandleFunc("GET /doctor", c.doctor)
 	if c.Machine != nil {
+		mux.HandleFunc("POST "+LinkPath, c.sendLink)
 		mux.HandleFunc("GET "+LinesPath, c.lines)
 		mux.HandleFunc("GET "+LettersPath+"{name}", c.letters)
-		mux.HandleFunc("POST "+LettersPath+"{name}", c.putBack)
-		mux.HandleFunc("POST /samples", c.sendSample)
+		mux.HandleFunc("POST "+LettersPath+"{name}", c.logs(c.putBack))
+		mux.HandleFunc("POST /samples", c.logs(c.sendSample))
 	}
 	return c.onlyHere(c.withKey(mux))
 }

@@ -229,7 +229,7 @@ func (c *Console) whatWaits(r *http.Request, yard site.Graveyard, backlogs []sit
 // readAgain has the dead letters read again.
 func (c *Console) readAgain(w http.ResponseWriter, r *http.Request) {
 	c.graves.forget()
-	http.Redirect(w, r, "/deadletters", http.StatusSeeOther)
+	goTo(w, r, "/deadletters")
 }
 
 // replay puts back one dead letter, or all with a reason: of one tracking, or of all.
@@ -254,7 +254,7 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusConflict, errUnderway)
 		return
 	}
-	http.Redirect(w, r, "/deadletters", http.StatusSeeOther)
+	goTo(w, r, "/deadletters")
 }
 
 // letterData is what the page of one dead letter shows.

@@ -331,7 +331,7 @@ func TestThePageShowsWhatTakesLong(t *testing.T) {
 	if got := b.ask("POST", "/deadletters/replay", form); got.status != http.StatusSeeOther {
 		t.Fatalf("answered %d", got.status)
 	}
-	b.want(b.ask("GET", "/deadletters", nil), 200, "Replaying", `data-poll="/deadletters/job"`, "0 of 1 dead letters looked at")
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Replaying", `data-poll="./deadletters/job"`, "0 of 1 dead letters looked at")
 	b.want(b.ask("GET", "/deadletters/job", nil), 200, "<progress", "0 of 1 dead letters looked at")
 	b.want(b.ask("POST", "/deadletters/replay", form), 409, "being read or replayed already")
 

@@ -8,16 +8,14 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/url"
-	"path"
 	"strings"
 )
 
 var (
 	errNotHere = errors.New("the console shows a store's settings and customers, so it answers only a browser on its own machine that asks for " +
 		"127.0.0.1, localhost or the address on which it listens. From elsewhere, forward its port: ssh -L 8080:ADDRESS:8080 that-machine, ADDRESS being that")
-	errNoKey = errors.New("this needs the key to the console: open the address that the hub printed when it started, " +
-		"or send the key as Authorization: Bearer")
+	errNoKey = errors.New("this needs the key to the console: open the address that the hub printed when it started, or a new one, which hub run --link prints; " +
+		"a program sends the key as Authorization: Bearer")
 )
 
 // onlyHere answers only who asks from where the console may be asked.
@@ -42,7 +40,7 @@ func (c *Console) withKey(next http.Handler) http.Handler {
 		header.Set("Referrer-Policy", "same-origin")
 		header.Set("X-Content-Type-Options", "nosniff")
 		switch {
-		case c.letInByKey(w, r):
+		case c.letInByLink(w, r):
 		case !c.hasKey(r) && !strings.HasPrefix(r.URL.Path, "/static/"): // which hold nothing of the store
 			c.askForKey(w, r)
 		default:
@@ -57,41 +55,20 @@ func (c *Console) OnlyWithKey(next http.HandlerFunc) http.HandlerFunc {
 	return c.withKey(next).ServeHTTP
 }
 
-// Link is what to open in a browser to be let in.
-func (c *Console) Link(address string) string { return address + "/?key=" + c.Key }
-
 // maxForm bounds what a page may send: a template and a pasted webhook.
 const maxForm = 8 << 20
 
-// letInByKey answers a link that carries the key: it moves it out of sight, into a
-// cookie that no other site's pages can send.
-func (c *Console) letInByKey(w http.ResponseWriter, r *http.Request) bool {
-	query := r.URL.Query()
-	if r.Method != http.MethodGet || !c.isKey(query.Get("key")) {
-		return false
-	}
-	http.SetCookie(w, &http.Cookie{Name: keyCookie(r), Value: c.Key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	query.Del("key")
-	w.Header().Set("Location", (&url.URL{Path: path.Clean("/" + r.URL.Path), RawQuery: query.Encode()}).String())
-	w.WriteHeader(http.StatusSeeOther)
-	return true
-}
-
-// hasKey says that a browser was let in by the key, or that a program sends it.
+// hasKey says that a request comes from a browser that was let in, or from a program that
+// sends the key.
 func (c *Console) hasKey(r *http.Request) bool {
-	if sent, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return c.isKey(sent)
-	}
-	cookie, err := r.Cookie(keyCookie(r))
-	return err == nil && c.isKey(cookie.Value)
+	s := sessionOf(r)
+	return c.sendsKey(r) || s != nil && c.sessions.opened(s, r)
 }
 
-// keyCookie names the cookie that holds the key. Browsers send a cookie to every port of
-// a machine, so each console has one of its own.
-func keyCookie(r *http.Request) string {
-	_, port, _ := net.SplitHostPort(r.Host)
-	return "hub-key-" + port
+// sendsKey says that a program sends the key.
+func (c *Console) sendsKey(r *http.Request) bool {
+	sent, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return ok && c.isKey(sent)
 }
 
 // isKey says that what was presented is the key. A console without one lets nobody in.
@@ -104,8 +81,13 @@ func (c *Console) askForKey(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, errNoKey.Error(), http.StatusUnauthorized)
 		return
 	}
+	c.showOutside(w, http.StatusUnauthorized, "Open the address that the hub printed")
+}
+
+// showOutside shows the page that needs no key, and says how to be let in.
+func (c *Console) showOutside(w http.ResponseWriter, status int, title string) {
 	w.Header().Set("Content-Security-Policy", policy(nonce()))
-	c.showPart(w, http.StatusUnauthorized, "key", "key", nil)
+	c.showPart(w, status, "key", "key", map[string]any{"Title": title, "Machine": c.Machine != nil})
 }
 
 // same compares two keys in a time that tells nothing of them.
@@ -124,7 +106,7 @@ func nonce() string {
 // policy is what a page may do in a browser.
 func policy(nonce string) string {
 	return "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-" + nonce + "'; img-src 'self' data:; " +
-		"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+		"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'self'"
 }
 
 // IsLocal says that a request comes from this machine and calls it by a name of

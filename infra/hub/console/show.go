@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"embed"
-	"encoding/base64"
 	"errors"
 	"html/template"
 	"io/fs"
@@ -63,6 +62,8 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 // framed is a view with what the frame needs beside it.
 type framed struct {
 	view
+	Base    string // the path below which the pages are
+	Here    string // the path of this page below that
 	Site    site.Site
 	Machine bool
 	Nonce   string
@@ -71,8 +72,10 @@ type framed struct {
 
 // show writes a whole page.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
-	v.Notice = cmp.Or(v.Notice, notice(w, r))
-	f := framed{view: v, Site: c.Site, Machine: c.Machine != nil, Nonce: nonce(), Editor: hasEditor()}
+	if s := sessionOf(r); s != nil {
+		v.Notice = cmp.Or(v.Notice, c.sessions.noted(s))
+	}
+	f := framed{view: v, Base: base(r), Here: r.URL.RequestURI(), Site: c.Site, Machine: c.Machine != nil, Nonce: nonce(), Editor: hasEditor()}
 	w.Header().Set("Content-Security-Policy", policy(f.Nonce))
 	c.write(w, status, name, "frame.html", f)
 }
@@ -96,49 +99,18 @@ func (c *Console) write(w http.ResponseWriter, status int, page, part string, da
 	written.WriteTo(w)
 }
 
-// noticeCookie carries what has been done over to the page that is shown next.
-const noticeCookie = "hub-notice"
-
-// A browser drops a cookie of more than 4 KB, and with it what has been done.
-const (
-	maxNotice = 2500 // bytes, which are a third more in base64
-	cutNotice = "… and more: the pages show how it is by now."
-)
-
-// bounded is a notice that fits into a cookie, cut between two words.
-func bounded(notice string) string {
-	if len(notice) <= maxNotice {
-		return notice
-	}
-	short := strings.ToValidUTF8(notice[:maxNotice], "")
-	if end := strings.LastIndexAny(short, " \n"); end > 0 {
-		short = short[:end]
-	}
-	return short + cutNotice
-}
-
 // done goes on to a page and has it say what has been done. Who then loads that page
 // again does nothing twice.
 func (c *Console) done(w http.ResponseWriter, r *http.Request, path, notice string) {
-	http.SetCookie(w, &http.Cookie{
-		Name: noticeCookie, Value: base64.URLEncoding.EncodeToString([]byte(bounded(notice))),
-		Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-	})
-	http.Redirect(w, r, path, http.StatusSeeOther)
+	if s := sessionOf(r); s != nil {
+		c.sessions.note(s, notice)
+	}
+	goTo(w, r, path)
 }
 
-// notice is what has been done just before, and is told once.
-func notice(w http.ResponseWriter, r *http.Request) string {
-	cookie, err := r.Cookie(noticeCookie)
-	if err != nil {
-		return ""
-	}
-	http.SetCookie(w, &http.Cookie{Name: noticeCookie, Path: "/", MaxAge: -1})
-	text, err := base64.URLEncoding.DecodeString(cookie.Value)
-	if err != nil {
-		return ""
-	}
-	return string(text)
+// goTo goes on to a page.
+func goTo(w http.ResponseWriter, r *http.Request, path string) {
+	http.Redirect(w, r, base(r)+path, http.StatusSeeOther)
 }
 
 // fail shows what went wrong instead of a page.

@@ -145,6 +145,7 @@ func (m *mistake) Sentence() string {
 
 // preview is what becomes of an event by a template.
 type preview struct {
+	Path     string // of the page on which the template is written
 	Trigger  string // the Commerce event
 	Note     string
 	Problem  string // why the event cannot be tried
@@ -195,7 +196,7 @@ func (c *Console) previewTemplate(w http.ResponseWriter, r *http.Request) {
 
 // preview tries the form's template on its event.
 func (c *Console) preview(ctx context.Context, form templateForm) preview {
-	p := preview{Bytes: len(form.Source), MaxBytes: settings.MaxValue}
+	p := preview{Path: pathOf(form.Tracking), Bytes: len(form.Source), MaxBytes: settings.MaxValue}
 	tried := sourceOf(form.Tracking, form.Source)
 	if tried.wrong != nil {
 		p.Result.Wrong = mistakeIn(tried.wrong, form.Source)

@@ -56,11 +56,11 @@ func TestWhatBecomesOfALine(t *testing.T) {
 		}
 		for _, test := range tests {
 			t.Run(tracked.Name+"/"+test.name, func(t *testing.T) {
-				webhook := readWebhook(t, sample)
+				body := readWebhook(t, sample).Document()
 				var line any
 				decode(t, []byte(test.line), &line)
-				change{to: line}.at(webhook.Body, strings.Split("payload.included.items.0", "."))
-				written, err := compiled.Apply(t.Context(), webhook.Body)
+				change{to: line}.at(body, strings.Split("payload.included.items.0", "."))
+				written, err := compiled.Apply(t.Context(), inputOf(t, body))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -38,15 +38,15 @@ func TestAFieldOfAnotherKindIsLeftOutAndFailsNothing(t *testing.T) {
 					continue
 				}
 				compiled := compiled.WithCommerce(sample.Commerce)
-				webhook := readWebhook(t, sample)
-				for _, place := range placesIn(webhook.Body["payload"], []string{"payload"}) {
-					if !mayMatter(webhook.Body, place, source, tried) {
+				document := readWebhook(t, sample).Document()
+				for _, place := range placesIn(document["payload"], []string{"payload"}) {
+					if !mayMatter(document, place, source, tried) {
 						continue
 					}
 					for _, change := range changes {
-						body := copyOf(webhook.Body)
+						body := copyOf(document)
 						change.at(body, place)
-						written, err := compiled.Apply(t.Context(), body)
+						written, err := compiled.Apply(t.Context(), inputOf(t, body))
 						if err == nil {
 							_, err = segment.NewMessages(fact, written)
 						}
@@ -92,7 +92,7 @@ func TestCodesOfAnyKindMakeACoupon(t *testing.T) {
 		{"no code", `[]`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			body := readWebhook(t, sampleNamed(t, "order-completed/guest")).Body
+			body := readWebhook(t, sampleNamed(t, "order-completed/guest")).Document()
 			var codes []any
 			decode(t, []byte(test.codes), &codes)
 			discounts := make([]any, len(codes))
@@ -100,7 +100,7 @@ func TestCodesOfAnyKindMakeACoupon(t *testing.T) {
 				discounts[i] = map[string]any{"code": code}
 			}
 			inside(inside(inside(inside(body, "payload"), "included"), "items"), "0").(map[string]any)["discounts"] = discounts
-			written, err := compiled.Apply(t.Context(), body)
+			written, err := compiled.Apply(t.Context(), inputOf(t, body))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -96,7 +96,7 @@ func TestRecipesOfTheReadme(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			written, err := compiled.WithCommerce(sample.Commerce).Apply(t.Context(), readWebhook(t, sample).Body)
+			written, err := compiled.WithCommerce(sample.Commerce).Apply(t.Context(), inputOf(t, readWebhook(t, sample).Document()))
 			if err != nil {
 				t.Fatal(err)
 			}

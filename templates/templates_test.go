@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/jsonata/value"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
@@ -197,7 +198,7 @@ func renderAnew(t *testing.T, sample templates.Sample) []byte {
 	if happened, err := relay.Complete(t.Context(), &fact, webhook, sample.Commerce); err != nil || !happened {
 		t.Fatalf("%s is about nothing: %v", sample.Name, err)
 	}
-	written, err := compiled[sample.Tracking].WithCommerce(sample.Commerce).Apply(t.Context(), webhook.Body)
+	written, err := compiled[sample.Tracking].WithCommerce(sample.Commerce).Apply(t.Context(), inputOf(t, webhook.Document()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,4 +235,18 @@ func indent(t *testing.T, compact []byte) []byte {
 		t.Fatal(err)
 	}
 	return indented.Bytes()
+}
+
+// inputOf is what a template sees of a document.
+func inputOf(t *testing.T, document map[string]any) any {
+	t.Helper()
+	text, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	input, err := value.FromJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return input
 }

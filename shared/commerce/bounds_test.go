@@ -35,7 +35,7 @@ func TestOrdersOfAnySizeThatComesInAreTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	items := w.Body["payload"].(map[string]any)["included"].(map[string]any)["items"].([]any)
+	items := w.Document()["payload"].(map[string]any)["included"].(map[string]any)["items"].([]any)
 	if len(items) != lines {
 		t.Errorf("it has %d lines, want %d", len(items), lines)
 	}
@@ -84,15 +84,17 @@ func TestWhatIsTakenFitsIntoTheMemoryOfAFunction(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		w, err := commerce.Parse(body)
+		input, inputErr := w.Input()
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		if err != nil {
+		if err := errors.Join(err, inputErr); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if held := after.HeapAlloc - before.HeapAlloc; held > most {
 			t.Errorf("%s take %d MB, want at most %d", name, held>>20, most>>20)
 		}
 		runtime.KeepAlive(w)
+		runtime.KeepAlive(input)
 	}
 }
 

@@ -3,12 +3,13 @@ package commerce
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"commerce-segment/shared/jsontext"
 )
 
 // Content digests what the order or the customer holds, in eight hex digits. Two updates
@@ -20,11 +21,9 @@ import (
 //
 // The lines ("included") are no part of it. They do not change after the checkout, and
 // not every webhook has them.
-//
-// It reads the Body, so call it before a template gets that, which may change it.
 func (w Webhook) Content() string {
-	resource, _ := w.Body["payload"].(map[string]any)
-	if data, ok := resource["data"].(map[string]any); ok { // a deletion has none
+	resource := w.envelope.payload.Value
+	if data := jsontext.Member(resource, "data"); jsontext.IsObject(data) { // a deletion has none
 		resource = data
 	}
 	digest := sha256.Sum256(appendObject(nil, resource, contentSkips))
@@ -45,11 +44,15 @@ var contentSkips = skips{
 }
 
 // appendObject appends the members of an object in the order of their keys, and nothing
-// where there are none.
-func appendObject(canonical []byte, object map[string]any, without skips) []byte {
+// where there are none. Of members of one name the last is in effect.
+func appendObject(canonical, object []byte, without skips) []byte {
 	start := len(canonical)
 	canonical = append(canonical, '{')
-	for _, key := range slices.Sorted(maps.Keys(object)) {
+	members := map[string][]byte{}
+	for key, value := range jsontext.Members(object) {
+		members[jsontext.Text(key)] = value
+	}
+	for _, key := range slices.Sorted(maps.Keys(members)) {
 		inner, skipped := without[key]
 		if skipped && inner == nil {
 			continue
@@ -57,7 +60,7 @@ func appendObject(canonical []byte, object map[string]any, without skips) []byte
 		begin := len(canonical)
 		canonical = appendText(canonical, key)
 		value := len(canonical)
-		if canonical = appendValue(canonical, object[key], inner); len(canonical) == value {
+		if canonical = appendValue(canonical, members[key], inner); len(canonical) == value {
 			canonical = canonical[:begin]
 		}
 	}
@@ -69,30 +72,31 @@ func appendObject(canonical []byte, object map[string]any, without skips) []byte
 
 // appendValue appends a value in its canonical form, and nothing for null, an empty list
 // and an empty object.
-func appendValue(canonical []byte, value any, without skips) []byte {
-	switch value := value.(type) {
-	case map[string]any:
+func appendValue(canonical, value []byte, without skips) []byte {
+	switch value[0] {
+	case '{':
 		return appendObject(canonical, value, without)
-	case []any:
+	case '[':
 		return appendList(canonical, value)
-	case string:
-		return appendText(canonical, value)
-	case json.Number:
-		return appendText(append(canonical, '#'), plainNumber(value.String()))
-	case bool:
-		return strconv.AppendBool(canonical, value)
+	case '"':
+		return appendText(canonical, jsontext.Text(value))
+	case 't', 'f':
+		return append(canonical, value...)
+	case 'n':
+		return canonical
 	}
-	return canonical
+	return appendText(append(canonical, '#'), plainNumber(string(value)))
 }
 
 // appendList appends all elements, the empty ones too: the place of an element matters.
-func appendList(canonical []byte, list []any) []byte {
-	if len(list) == 0 {
-		return canonical
-	}
+func appendList(canonical, list []byte) []byte {
+	start := len(canonical)
 	canonical = append(canonical, '[')
-	for _, element := range list {
+	for element := range jsontext.Elements(list) {
 		canonical = append(appendValue(canonical, element, nil), ',')
+	}
+	if len(canonical) == start+1 {
+		return canonical[:start]
 	}
 	return append(canonical, ']')
 }

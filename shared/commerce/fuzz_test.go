@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/jsonata/value"
 )
 
 // FuzzParse holds what everything downstream takes for granted:
@@ -74,9 +77,17 @@ func checkAccepted(t *testing.T, w commerce.Webhook, body []byte) {
 	if w.Event == "" || w.Event != whole["triggered_by"] {
 		t.Fatalf("the event is %q, encoding/json reads %q", w.Event, whole["triggered_by"])
 	}
-	payload, ok := w.Body["payload"].(map[string]any)
+	document := w.Document()
+	payload, ok := document["payload"].(map[string]any)
 	if !ok {
-		t.Fatalf("the payload is %T", w.Body["payload"])
+		t.Fatalf("the payload is %T", document["payload"])
+	}
+	input, err := w.Input()
+	if err != nil && !errors.Is(err, value.ErrInput) {
+		t.Fatalf("no template can be given it: %v", err)
+	}
+	if err == nil && !slices.Equal(slices.Sorted(slices.Values(input.Keys())), slices.Sorted(maps.Keys(document))) {
+		t.Fatalf("a template sees %v, encoding/json reads %v", input.Keys(), document)
 	}
 	resource := payload
 	if data := payload["data"]; data != nil {
@@ -92,7 +103,7 @@ func checkAccepted(t *testing.T, w commerce.Webhook, body []byte) {
 		}
 	}
 	for _, dropped := range []string{"configuration", "resources"} {
-		if _, there := w.Body[dropped]; there {
+		if _, there := document[dropped]; there {
 			t.Fatalf("the body still has %q", dropped)
 		}
 		delete(whole, dropped)
@@ -103,10 +114,10 @@ func checkAccepted(t *testing.T, w commerce.Webhook, body []byte) {
 	if integration, ok := whole["integration"].(map[string]any); ok {
 		delete(integration, "configuration")
 	}
-	if !reflect.DeepEqual(whole, w.Body) {
-		t.Fatalf("the body is %v, encoding/json reads %v", w.Body, whole)
+	if !reflect.DeepEqual(whole, document) {
+		t.Fatalf("the body is %v, encoding/json reads %v", document, whole)
 	}
-	if _, err := json.Marshal(w.Body); err != nil {
+	if _, err := json.Marshal(document); err != nil {
 		t.Fatalf("the body cannot be encoded: %v", err)
 	}
 }

@@ -2,7 +2,14 @@
 // webhooks it posts, the secret that proves them, and its API.
 package commerce
 
-import "commerce-segment/shared/jsontext"
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+
+	"commerce-segment/shared/jsonata/value"
+	"commerce-segment/shared/jsontext"
+)
 
 // Webhook is one delivery of a Commerce webhook, checked and normalized.
 type Webhook struct {
@@ -23,11 +30,8 @@ type Webhook struct {
 	// CreatedAt and UpdatedAt are the resource's own timestamps as Commerce
 	// wrote them (RFC 3339); empty where there are none, as in a deletion.
 	CreatedAt, UpdatedAt string
-	// Body is the whole body as a template sees it: "payload" always present
-	// and an object, "resources" and "configuration" removed, numbers as
-	// json.Number, within MaxDepth and MaxValues. Its texts are parts of one copy of
-	// the body.
-	Body map[string]any
+
+	envelope envelope
 }
 
 // Parse reads a webhook body in any of the three forms in which Commerce sends
@@ -47,12 +51,12 @@ func Parse(body []byte) (Webhook, error) {
 		return Webhook{}, err
 	}
 	w := e.webhook()
-	w.Body = e.tree()
+	w.envelope = e
 	return w, nil
 }
 
-// Check is Parse without building anything: the Webhook has no Body, and the error
-// is the same. It gives what is to be kept of a body that it accepts: all but the
+// Check is Parse for what is to be kept: the Webhook has no Input, and the error is the
+// same. It gives what is to be kept of a body that it accepts: all but the
 // "configuration", in which Commerce repeats the webhook secret, byte for byte, the
 // white space between the outermost members aside.
 func Check(body []byte) (w Webhook, kept []byte, err error) {
@@ -87,22 +91,65 @@ func (e envelope) webhook() Webhook {
 	}
 }
 
-// tree builds what a template sees. The secret (configuration) and the
-// deprecated twin (resources) are passed over rather than built and removed.
-func (e envelope) tree() map[string]any {
-	tree := make(map[string]any)
-	for _, f := range e.fields {
-		name := jsontext.Text(f.Key)
-		if name == "configuration" || name == "resources" || name == "payload" {
-			continue
+// Input makes the value that a template sees: the whole body, "payload" always present
+// and an object, without "resources" and "configuration". It is another one each time,
+// and within MaxDepth and MaxValues. Its error says that no template can be given a
+// number or the name of a field, and wraps value.ErrInput.
+func (w Webhook) Input() (*value.Object, error) {
+	input := value.NewObject(len(w.envelope.fields))
+	for _, f := range w.envelope.fields {
+		if name := jsontext.Text(f.Key); isShown(name) {
+			v, err := value.Build(f.Value)
+			if err != nil {
+				return nil, err
+			}
+			input.Set(name, v)
 		}
-		tree[name] = build(f.Value)
 	}
-	if integration, ok := tree["integration"].(map[string]any); ok {
+	if integration, ok := input.Get("integration").(*value.Object); ok {
 		// The API's integrations hold their secret here. The webhooks' are not
 		// documented to, and a template must not see it if one day they do.
+		integration.Remove([]string{"configuration"})
+	}
+	payload, err := value.Build(w.envelope.payload.Value)
+	input.Set("payload", payload)
+	return input, err
+}
+
+// isShown reports whether a template sees a member of the body as it is.
+func isShown(name string) bool {
+	return name != "configuration" && name != "resources" && name != "payload"
+}
+
+// Document returns what Input has as encoding/json reads it, numbers as json.Number, for
+// programs that look into it.
+func (w Webhook) Document() map[string]any {
+	document := map[string]any{"payload": decode(w.envelope.payload.Value)}
+	for _, f := range w.envelope.fields {
+		if name := jsontext.Text(f.Key); isShown(name) {
+			document[name] = decode(f.Value)
+		}
+	}
+	if integration, ok := document["integration"].(map[string]any); ok {
 		delete(integration, "configuration")
 	}
-	tree["payload"] = build(e.payload.Value)
-	return tree
+	return document
+}
+
+// decode reads JSON that was checked.
+func decode(text []byte) (v any) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	_ = decoder.Decode(&v) // it was checked
+	return v
+}
+
+// Payment returns an order's payment, such as "paid", and its total in the currency's
+// minor unit; "" and 0 where they are not stated.
+func (w Webhook) Payment() (payment string, total float64) {
+	order := jsontext.Member(w.envelope.payload.Value, "data")
+	price := jsontext.Member(jsontext.Member(order, "meta"), "display_price")
+	amount := jsontext.Member(jsontext.Member(price, "with_tax"), "amount")
+	total, _ = strconv.ParseFloat(string(amount), 64)
+	return jsontext.Text(jsontext.Member(order, "payment")), total
 }

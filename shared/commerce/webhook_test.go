@@ -106,31 +106,35 @@ func TestParseReadsEveryFormOfABody(t *testing.T) {
 			if err != nil {
 				t.Errorf("Check: %v, though Parse accepts it", err)
 			}
-			if want := decode(t, test.payload); !reflect.DeepEqual(got.Body["payload"], want) {
-				t.Errorf("payload\n got %v\nwant %v", got.Body["payload"], want)
+			if want := decode(t, test.payload); !reflect.DeepEqual(got.Document()["payload"], want) {
+				t.Errorf("payload\n got %v\nwant %v", got.Document()["payload"], want)
 			}
 			checkNoSecret(t, got)
-			got.Body = nil
-			if !reflect.DeepEqual(checked, got) {
-				t.Errorf("Check: %+v\nParse: %+v", checked, got)
+			if !reflect.DeepEqual(known(checked), known(got)) {
+				t.Errorf("Check: %+v\nParse: %+v", known(checked), known(got))
 			}
-			if !reflect.DeepEqual(got, test.want) {
-				t.Errorf("\n got %+v\nwant %+v", got, test.want)
+			if !reflect.DeepEqual(known(got), known(test.want)) {
+				t.Errorf("\n got %+v\nwant %+v", known(got), known(test.want))
 			}
 		})
 	}
 }
 
-// Templates, samples and logs are made of Body. If someone passes it on whole,
+// known is what a webhook says of itself, without its body.
+func known(w commerce.Webhook) []any {
+	return []any{w.ID, w.Event, w.Attempt, w.ResourceType, w.ResourceID, w.CustomerID, w.CreatedAt, w.UpdatedAt}
+}
+
+// Templates, samples and logs are made of what is in the body. If someone passes it on whole,
 // the secret is in a preview, and then in a screenshot.
 func checkNoSecret(t *testing.T, w commerce.Webhook) {
 	t.Helper()
 	for _, name := range []string{"configuration", "resources"} {
-		if _, there := w.Body[name]; there {
+		if _, there := w.Document()[name]; there {
 			t.Errorf("the body still has %q", name)
 		}
 	}
-	if encoded, err := json.Marshal(w); err != nil || strings.Contains(string(encoded), shopSecret) {
+	if encoded, err := json.Marshal(w.Document()); err != nil || strings.Contains(string(encoded), shopSecret) {
 		t.Errorf("the secret is in the webhook (or it cannot be encoded: %v)", err)
 	}
 }
@@ -163,7 +167,7 @@ func TestParseIsLenientWhereABodyIsOddButUnambiguous(t *testing.T) {
 			func(w commerce.Webhook) any { return []any{w.ResourceID, at(w, "payload", "data", "id")} }, []any{"K\ufffdln", "K\ufffdln"}},
 		{"an unknown member of the body is kept",
 			webhook("order.paid", `"payload":{"data":{`+order+`}}`, `"store_id":"lamps"`),
-			func(w commerce.Webhook) any { return w.Body["store_id"] }, "lamps"},
+			func(w commerce.Webhook) any { return w.Document()["store_id"] }, "lamps"},
 		{"a member that differs from a known one in case is another member",
 			webhook("order.paid", `"payload":{"data":{`+order+`}}`, `"Payload":{"data":{"id":"other"}}`),
 			func(w commerce.Webhook) any { return w.ResourceID }, orderID},
@@ -190,7 +194,7 @@ func TestParseIsLenientWhereABodyIsOddButUnambiguous(t *testing.T) {
 			func(w commerce.Webhook) any { return w.Event }, "order.paid"},
 		{"an integration that is not an object is kept",
 			webhook("order.paid", `"payload":{"data":{`+order+`}}`, `"integration":"lamps"`),
-			func(w commerce.Webhook) any { return w.Body["integration"] }, "lamps"},
+			func(w commerce.Webhook) any { return w.Document()["integration"] }, "lamps"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w, err := commerce.Parse(test.body)
@@ -305,7 +309,7 @@ func TestRefusalsQuoteNothingOfTheBody(t *testing.T) {
 
 // at follows a path of members into the body.
 func at(w commerce.Webhook, path ...string) any {
-	var value any = w.Body
+	var value any = w.Document()
 	for _, name := range path {
 		value = value.(map[string]any)[name]
 	}

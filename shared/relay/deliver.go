@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/jsonata/value"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
@@ -204,15 +205,16 @@ func ofLookup(ctx context.Context, err error, reason string) outcome {
 	}
 }
 
-// write has the template write the messages. The template takes the webhook's
-// body over, so what identifies the event is read before. Its errors quote nothing of
-// the event.
+// write has the template write the messages. Its errors quote nothing of the event.
 func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
+	var input *value.Object
 	compiled, err := r.templates.compile(r.Tracking.Name, config.Template)
 	if err == nil {
-		p.written, err = compiled.WithCommerce(p.lookup).WithCurrencies(config.Currencies).Apply(ctx, p.webhook.Body)
+		input, err = p.webhook.Input()
 	}
-	p.webhook.Body = nil
+	if err == nil {
+		p.written, err = compiled.WithCommerce(p.lookup).WithCurrencies(config.Currencies).Apply(ctx, input)
+	}
 	switch {
 	case errors.Is(err, template.ErrInput):
 		return bury("input", err)

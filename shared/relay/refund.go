@@ -3,7 +3,6 @@ package relay
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -35,10 +34,10 @@ func Complete(ctx context.Context, fact *segment.Fact, w commerce.Webhook, ask t
 	if !fact.Tracking.InParts {
 		return true, nil
 	}
-	order := orderIn(w.Body)
+	payment, total := w.Payment()
 	isUpdate := w.Event == "order.updated"
 	var refund commerce.Refund
-	if ask != nil && (!isUpdate || commerce.MayHavePartRefunded(order.payment)) {
+	if ask != nil && (!isUpdate || commerce.MayHavePartRefunded(payment)) {
 		answer, err := ask(ctx, commerce.TransactionsPath(w.ResourceID))
 		if err == nil {
 			refund, err = commerce.ReadRefund(answer)
@@ -49,7 +48,7 @@ func Complete(ctx context.Context, fact *segment.Fact, w commerce.Webhook, ask t
 	}
 	fact.HappenedAt = cmp.Or(refund.When(), fact.HappenedAt)
 	fact.Revision = wholeRefund
-	isPart := commerce.MayHavePartRefunded(order.payment) && refund.Amount > 0 && refund.Amount < order.total
+	isPart := commerce.MayHavePartRefunded(payment) && refund.Amount > 0 && refund.Amount < total
 	if isPart {
 		fact.Revision = strconv.FormatFloat(refund.Amount, 'f', -1, 64)
 	}
@@ -61,29 +60,4 @@ func Complete(ctx context.Context, fact *segment.Fact, w commerce.Webhook, ask t
 func isAbout(updatedAt string, refunded time.Time) bool {
 	updated, err := time.Parse(time.RFC3339, updatedAt)
 	return err == nil && !refunded.IsZero() && updated.Sub(refunded) <= refundWithin
-}
-
-// refundable is what decides about refunds in a webhook's order.
-type refundable struct {
-	payment string
-	total   float64 // in the currency's minor unit; 0 where it is not stated
-}
-
-func orderIn(body map[string]any) refundable {
-	data := at(body, "payload", "data")
-	var order refundable
-	order.payment, _ = at(data, "payment").(string)
-	if amount, ok := at(data, "meta", "display_price", "with_tax", "amount").(json.Number); ok {
-		order.total, _ = amount.Float64()
-	}
-	return order
-}
-
-// at follows names into JSON objects; nil where they lead nowhere.
-func at(value any, names ...string) any {
-	for _, name := range names {
-		object, _ := value.(map[string]any)
-		value = object[name]
-	}
-	return value
 }

@@ -157,7 +157,7 @@ func TestCommerceIsCalledTenTimesAtMost(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := compiled.WithCommerce((&store{}).fetch).Apply(t.Context(), map[string]any{}); err != nil {
+		if _, err := compiled.WithCommerce((&store{}).fetch).Apply(t.Context(), inputOf(t, []byte(`{}`))); err != nil {
 			t.Errorf("the ten are not an event's own: %v", err)
 		}
 	}
@@ -171,7 +171,7 @@ func TestCommerceFailsWithWhatItWasTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	down := errors.New("it is down")
-	_, err = compiled.WithCommerce(func(context.Context, string) ([]byte, error) { return nil, down }).Apply(t.Context(), map[string]any{})
+	_, err = compiled.WithCommerce(func(context.Context, string) ([]byte, error) { return nil, down }).Apply(t.Context(), inputOf(t, []byte(`{}`)))
 	if !errors.Is(err, down) || err.Error() != "template t, line 2: it is down" {
 		t.Errorf("got %v", err)
 	}
@@ -246,7 +246,7 @@ func TestUsesCommerceOverlooksNoCall(t *testing.T) {
 			continue
 		}
 		s := &store{}
-		if compiled.WithCommerce(s.fetch).Apply(t.Context(), map[string]any{}); len(s.asked) > 0 {
+		if compiled.WithCommerce(s.fetch).Apply(t.Context(), inputOf(t, []byte(`{}`))); len(s.asked) > 0 {
 			t.Errorf("%s is a call that UsesCommerce overlooks", other)
 		}
 	}

@@ -16,11 +16,11 @@ func messagesOf(st *value.State, v any) ([]map[string]any, error) {
 	case *value.Array:
 		return messageList(st, v.Items)
 	case *value.Object:
-		if batch, ok := v.Fields["batch"]; ok {
-			if len(v.Fields) > 1 {
+		if v.Has("batch") {
+			if v.Len() > 1 {
 				return nil, fmt.Errorf("it gave an object with more fields than batch: %s", expected)
 			}
-			return messageBatch(st, batch)
+			return messageBatch(st, v.Get("batch"))
 		}
 		return messageList(st, []any{v})
 	}

@@ -56,8 +56,7 @@ func moneyFunction(st *value.State, args []any) (any, error) {
 // for.
 func (e *event) prices() money.Prices {
 	if e.shown == nil {
-		e.shown = money.Prices{}
-		addPrices(e.shown, e.input)
+		e.shown = PricesOf(e.input)
 	}
 	return e.shown
 }
@@ -71,25 +70,36 @@ func addPrices(prices money.Prices, v any) {
 			addPrices(prices, item)
 		}
 	case *value.Object:
-		amount, isAmount := value.Number(v.Get("amount"))
-		currency, isCode := v.Get("currency").(string)
-		formatted, isText := v.Get("formatted").(string)
-		if isAmount && isCode && isText {
-			prices.Add(currency, amount, formatted)
-		}
-		for _, field := range v.Fields {
-			addPrices(prices, field)
-		}
+		addPrice(prices, v)
 	}
 }
 
-// PricesOf are the prices in a webhook's body. It takes the body over, as Apply does.
-func PricesOf(body map[string]any) (money.Prices, error) {
-	input, err := value.FromGo(body)
-	if err != nil {
-		return nil, err
+// addPrice adds what an object is a price of, and the prices in its fields.
+func addPrice(prices money.Prices, o *value.Object) {
+	var amount, currency, formatted any
+	for _, f := range o.Fields() {
+		switch f.Key {
+		case "amount":
+			amount = f.Value
+		case "currency":
+			currency = f.Value
+		case "formatted":
+			formatted = f.Value
+		default:
+			addPrices(prices, f.Value)
+		}
 	}
+	n, isAmount := value.Number(amount)
+	code, isCode := currency.(string)
+	text, isText := formatted.(string)
+	if isAmount && isCode && isText {
+		prices.Add(code, n, text)
+	}
+}
+
+// PricesOf returns what the prices in a template's input show.
+func PricesOf(input any) money.Prices {
 	prices := money.Prices{}
 	addPrices(prices, input)
-	return prices, nil
+	return prices
 }

@@ -1,9 +1,9 @@
 package template_test
 
 import (
-	"encoding/json"
 	"testing"
 
+	"commerce-segment/shared/jsonata/value"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/template"
 )
@@ -60,14 +60,11 @@ func TestOneWebhookTeachesTheNextNothing(t *testing.T) {
 }
 
 func TestPricesOfABody(t *testing.T) {
-	var body map[string]any
-	if err := json.Unmarshal([]byte(order), &body); err != nil {
-		t.Fatal(err)
-	}
-	prices, err := template.PricesOf(body)
+	input, err := value.FromJSON([]byte(order))
 	if err != nil {
 		t.Fatal(err)
 	}
+	prices := template.PricesOf(input)
 	for currency, want := range map[string]int{"HUF": 0, "JPY": 2, "YEN": 0} {
 		if got, known := prices.Of(currency); !known || got != want {
 			t.Errorf("%s: got %d, %v, want %d", currency, got, known, want)

@@ -94,16 +94,11 @@ func Compile(name, source string) (*Template, error) {
 // Fields are the names of the fields that the template reads by name, by the alphabet.
 func (t *Template) Fields() []string { return t.expression.Fields() }
 
-// Apply gives the template a webhook body and returns the Segment messages that
-// it wrote, in order: none, one, or several. It takes the body over (it may
-// change it). Numbers of the body are json.Number or float64. Each message is an
-// object ready for encoding/json; whatever else the template gave (a number, a list
-// of lists …) is an *Error. An error that wraps ErrInput is the body's fault.
-func (t *Template) Apply(ctx context.Context, body map[string]any) ([]map[string]any, error) {
-	input, err := value.FromGo(body)
-	if err != nil {
-		return nil, err
-	}
+// Apply gives the template its input, a value of package value such as that of
+// commerce.Webhook, and returns the Segment messages that it wrote, in order: none, one,
+// or several. Each message is an object ready for encoding/json; whatever else the
+// template gave (a number, a list of lists …) is an *Error.
+func (t *Template) Apply(ctx context.Context, input any) ([]map[string]any, error) {
 	v, st, err := t.expression.Evaluate(ctx, input, nil, &event{template: t, input: input})
 	if err != nil {
 		return nil, newError(t.name, err)

@@ -29,7 +29,7 @@ func TestApplyGivesMessages(t *testing.T) {
 		"large numbers keep their digits":           {`{"id": data.id, "ids": data.ids}`, `[{"id":9007199254740993,"ids":[-12345678901234567890]}]`},
 		"a large number keeps its digits as a text": {`{"id": $string(data.id) & ""}`, `[{"id":"9007199254740993"}]`},
 		"characters come through":                   {`{"a": data.text}`, `[{"a":"<é&😀>\u2028"}]`},
-		"keys come in alphabetical order":           {`{"a": $keys(data)}`, `[{"a":["id","ids","nil","text"]}]`},
+		"keys come in the order of the document":    {`{"a": $keys(data)}`, `[{"a":["text","nil","id","ids"]}]`},
 	}
 	const body = `{"data": {"text": "<é&😀>\u2028", "nil": null, "id": 9007199254740993, "ids": [-12345678901234567890]}}`
 	for name, c := range cases {
@@ -38,7 +38,7 @@ func TestApplyGivesMessages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			messages, err := tmpl.Apply(context.Background(), decodeBody(t, []byte(body)))
+			messages, err := tmpl.Apply(context.Background(), inputOf(t, []byte(body)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestApplyRefusesWhatIsNoMessage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			messages, err := tmpl.Apply(context.Background(), map[string]any{})
+			messages, err := tmpl.Apply(context.Background(), inputOf(t, []byte(`{}`)))
 			var e *Error
 			if !errors.As(err, &e) || !strings.Contains(e.Message, says) {
 				t.Errorf("got %v, error %v; want an error that says %q", messages, err, says)
@@ -99,9 +99,6 @@ func TestInputThatNoTemplateCanTakeIsErrInput(t *testing.T) {
 		"deep nesting":             deep,
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := tmpl.Apply(context.Background(), decodeBody(t, []byte(body))); !errors.Is(err, value.ErrInput) {
-				t.Errorf("Apply gives %v, want ErrInput", err)
-			}
 			if _, err := tmpl.Eval(context.Background(), []byte(body), nil); !errors.Is(err, value.ErrInput) {
 				t.Errorf("Eval gives %v, want ErrInput", err)
 			}
@@ -141,9 +138,9 @@ func TestAtScaleEvaluationsAtOnceDoNotMix(t *testing.T) {
 			defer wg.Done()
 			for i := range rounds {
 				n := w*rounds + i
-				body := map[string]any{"n": json.Number(fmt.Sprint(n)), "items": []any{json.Number("1"), json.Number("2")}}
+				input := inputOf(t, fmt.Appendf(nil, `{"n": %d, "items": [1, 2]}`, n))
 				want := fmt.Sprintf(`[{"l":["1/%d","2/%d"],"n":%d,"s":"%d"}]`, n, n, n, n)
-				messages, err := templates[i%len(templates)].Apply(context.Background(), body)
+				messages, err := templates[i%len(templates)].Apply(context.Background(), input)
 				got, _ := json.Marshal(messages)
 				if err != nil || string(got) != want {
 					wrong.Store(n, fmt.Sprintf("%s, %v; want %s", got, err, want))
@@ -170,10 +167,7 @@ func TestTheOrderTemplateUsesLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	input, err := value.FromGo(decodeBody(t, orderWebhook(500)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	input := inputOf(t, orderWebhook(500))
 	_, st, err := tmpl.expression.Evaluate(context.Background(), input, nil, &event{template: tmpl, input: input})
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func newRedactor(body []byte) redactor {
 	var tree any
 	webhook, err := commerce.Parse(body)
 	if err == nil {
-		tree = webhook.Body["payload"]
+		tree = webhook.Document()["payload"]
 	}
 	r.collect(tree, isAboutSomebody(webhook))
 	slices.SortFunc(r.words, func(a, b string) int { return len(b) - len(a) })

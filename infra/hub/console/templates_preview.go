@@ -234,7 +234,7 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 			return p
 		}
 	}
-	if p.Webhook, err = indented(webhook.Body); err != nil {
+	if p.Webhook, err = indented(webhook.Document()); err != nil {
 		p.Problem = err.Error()
 		return p
 	}

@@ -428,7 +428,7 @@ func (s *shop) deliver(row tracking.Tracking, body []byte) map[string]json.RawMe
 // put puts into Commerce what a webhook is about, paid, refunded and authorized at its
 // last change, as it was when the webhook was sent.
 func (s *shop) put(kind Kind, webhook commerce.Webhook) {
-	payload := webhook.Body["payload"].(map[string]any)
+	payload := webhook.Document()["payload"].(map[string]any)
 	data := payload["data"].(map[string]any)
 	if kind == Customers {
 		s.commerce.AddCustomer(data)

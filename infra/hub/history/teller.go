@@ -208,7 +208,11 @@ func (t *Teller) render(ctx context.Context, f fact, asks template.Fetch) ([]seg
 	if happened, err := relay.Complete(ctx, &business, webhook, asks); err != nil || !happened {
 		return nil, err
 	}
-	messages, err := f.by.template.WithCommerce(asks).Apply(ctx, webhook.Body)
+	input, err := webhook.Input()
+	if err != nil {
+		return nil, err
+	}
+	messages, err := f.by.template.WithCommerce(asks).Apply(ctx, input)
 	if err != nil {
 		return nil, err
 	}

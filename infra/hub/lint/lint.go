@@ -37,8 +37,8 @@ type Finding struct {
 
 // Check finds what is wrong with the messages that a template wrote for a webhook,
 // in the order of the messages. The body is the webhook's as Commerce posted it,
-// because a template takes over the one that it is applied to; the error is
-// commerce.Parse's or template.PricesOf's about it. What was written is not changed. The
+// and the error is that of
+// commerce.Parse or Input about it. What was written is not changed. The
 // currencies are those of the store's settings.
 func Check(t tracking.Tracking, body []byte, written []map[string]any, currencies money.Decimals) ([]Finding, error) {
 	webhook, err := commerce.Parse(body)
@@ -46,11 +46,12 @@ func Check(t tracking.Tracking, body []byte, written []map[string]any, currencie
 		return nil, err
 	}
 	fact := relay.FactOf(t, webhook, "", time.Time{})
-	of := readOrder(webhook.Body)
-	if of.prices, err = template.PricesOf(webhook.Body); err != nil {
+	input, err := webhook.Input()
+	if err != nil {
 		return nil, err
 	}
-	of.currencies = currencies
+	of := readOrder(webhook.Document())
+	of.prices, of.currencies = template.PricesOf(input), currencies
 	findings := of.checkDecimals()
 	messages := make([]*message, len(written))
 	for i, fields := range written {

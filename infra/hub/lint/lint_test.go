@@ -447,7 +447,11 @@ func write(t *testing.T, compiled *template.Template, body []byte) []map[string]
 	if err != nil {
 		t.Fatal(err)
 	}
-	written, err := compiled.Apply(t.Context(), webhook.Body)
+	input, err := webhook.Input()
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := compiled.Apply(t.Context(), input)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func isSame(all []Written, path []string, ofPerson bool) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if has(webhook.Body, id) {
+		if has(webhook.Document(), id) {
 			return false, nil
 		}
 		subject := webhook.ResourceID

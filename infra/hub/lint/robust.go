@@ -61,7 +61,7 @@ func newDocument(sample templates.Sample) (document, error) {
 	if err != nil {
 		return document{}, fmt.Errorf("sample %s: %w", sample.Name, err)
 	}
-	d := document{sample, webhook.Body, map[string]any{}}
+	d := document{sample, webhook.Document(), map[string]any{}}
 	for path, answer := range sample.Answers {
 		d.answers[path] = decode(answer)
 	}

@@ -48,7 +48,11 @@ func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Tem
 	if err != nil {
 		return nil, nil, err
 	}
-	written, err := compiled.WithCommerce(sample.Commerce).WithCurrencies(sample.Currencies).Apply(ctx, webhook.Body)
+	input, err := webhook.Input()
+	if err != nil {
+		return nil, nil, err
+	}
+	written, err := compiled.WithCommerce(sample.Commerce).WithCurrencies(sample.Currencies).Apply(ctx, input)
 	if err != nil {
 		return nil, []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is corrected"}}, nil
 	}
@@ -69,7 +73,11 @@ func LintThoroughly(ctx context.Context, t tracking.Tracking, compiled *template
 	bounded, stop := context.WithTimeout(ctx, variantsWithin)
 	defer stop()
 	found, err := lint.CheckVariants(bounded, t, samples, compiled.Fields(), func(ctx context.Context, sample templates.Sample, webhook commerce.Webhook) ([]map[string]any, error) {
-		return compiled.WithCommerce(sample.Commerce).Apply(ctx, webhook.Body)
+		input, err := webhook.Input()
+		if err != nil {
+			return nil, err
+		}
+		return compiled.WithCommerce(sample.Commerce).Apply(ctx, input)
 	})
 	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return nil, err

@@ -15,14 +15,17 @@ import (
 )
 
 // Render makes Segment messages of a webhook as the relay does when it delivers one
-// that it received then. It asks Commerce by asks, which may be nil, and takes the
-// webhook's body over.
+// that it received then. It asks Commerce by asks, which may be nil.
 func Render(ctx context.Context, t tracking.Tracking, compiled *template.Template, asks template.Fetch, writeKey string, webhook commerce.Webhook, received time.Time) ([]segment.Message, error) {
 	fact := relay.FactOf(t, webhook, writeKey, received)
 	if happened, err := relay.Complete(ctx, &fact, webhook, asks); err != nil || !happened {
 		return nil, err
 	}
-	written, err := compiled.WithCommerce(asks).Apply(ctx, webhook.Body)
+	input, err := webhook.Input()
+	if err != nil {
+		return nil, err
+	}
+	written, err := compiled.WithCommerce(asks).Apply(ctx, input)
 	if err != nil {
 		return nil, err
 	}

@@ -178,7 +178,7 @@ func (g *grouping) collect(st *value.State, f frame, items []any) (any, error) {
 			return nil, err
 		}
 	}
-	result := value.NewObject(len(groups.Fields))
+	result := value.NewObject(groups.Len())
 	for _, key := range groups.Keys() {
 		group := groups.Get(key).(*bucket)
 		value := g.pairs[group.pair].value

@@ -82,7 +82,7 @@ func (t *transformation) change(st *value.State, match any) error {
 	if !ok {
 		return nil
 	}
-	if err := st.AllocateItems(len(value.Elements(names)) + len(o.Fields)); err != nil {
+	if err := st.AllocateItems(len(value.Elements(names)) + o.Len()); err != nil {
 		return err
 	}
 	var keys []string
@@ -100,14 +100,14 @@ func assign(st *value.State, match, update any) error {
 	if !ok {
 		return fmt.Errorf("the second part of a transformation |…| must be an object, not %s", value.Describe(update))
 	}
-	if len(fields.Fields) == 0 {
+	if fields.Len() == 0 {
 		return nil
 	}
 	o, ok := match.(*value.Object)
 	if !ok {
 		return fmt.Errorf("a transformation |…| can change objects only, not %s", value.Describe(match))
 	}
-	if err := st.AllocateItems(2 * len(fields.Fields)); err != nil {
+	if err := st.AllocateItems(2 * fields.Len()); err != nil {
 		return err
 	}
 	for _, key := range fields.Keys() {

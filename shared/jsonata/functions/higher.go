@@ -173,7 +173,7 @@ func sift(st *value.State, args []any) (any, error) {
 		}
 		result.Set(key, o.Get(key))
 	}
-	if len(result.Fields) == 0 {
+	if result.Len() == 0 {
 		return nil, nil
 	}
 	return result, nil

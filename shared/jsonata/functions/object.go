@@ -45,7 +45,7 @@ func collectKeys(st *value.State, seen *value.Object, v any, level int) error {
 			}
 		}
 	case *value.Object:
-		if err := st.AllocateItems(4 * len(v.Fields)); err != nil {
+		if err := st.AllocateItems(4 * v.Len()); err != nil {
 			return err
 		}
 		for _, key := range v.Keys() {
@@ -108,7 +108,7 @@ func merge(st *value.State, args []any) (any, error) {
 		if !ok {
 			return nil, fmt.Errorf("$merge merges objects, not %s", value.Describe(item))
 		}
-		if err := st.AllocateItems(2 * len(o.Fields)); err != nil {
+		if err := st.AllocateItems(2 * o.Len()); err != nil {
 			return nil, err
 		}
 		for _, key := range o.Keys() {
@@ -145,13 +145,13 @@ func clone(st *value.State, v any, level int) (any, error) {
 }
 
 func cloneObject(st *value.State, o *value.Object, level int) (any, error) {
-	if err := st.Descend(level, len(o.Fields)); err != nil {
+	if err := st.Descend(level, o.Len()); err != nil {
 		return nil, err
 	}
-	if err := st.AllocateObject(len(o.Fields)); err != nil {
+	if err := st.AllocateObject(o.Len()); err != nil {
 		return nil, err
 	}
-	result := value.NewObject(len(o.Fields))
+	result := value.NewObject(o.Len())
 	for _, key := range o.Keys() {
 		copied, err := clone(st, o.Get(key), level+1)
 		if err != nil {

@@ -18,7 +18,7 @@ func equalAt(st *State, a, b any, level int) (bool, error) {
 		return equalItems(st, a.Items, b.Items, level)
 	case *Object:
 		b, ok := b.(*Object)
-		if !ok || len(a.Fields) != len(b.Fields) {
+		if !ok || a.Len() != b.Len() {
 			return false, nil
 		}
 		if a == b {
@@ -42,15 +42,15 @@ func equalItems(st *State, a, b []any, level int) (bool, error) {
 }
 
 func equalFields(st *State, a, b *Object, level int) (bool, error) {
-	if err := st.Descend(level, len(a.Fields)); err != nil {
+	if err := st.Descend(level, a.Len()); err != nil {
 		return false, err
 	}
-	for k, v := range a.Fields {
-		other, ok := b.Fields[k]
-		if !ok {
+	for _, f := range a.fields {
+		i := b.place(f.Key)
+		if i < 0 {
 			return false, nil
 		}
-		if yes, err := equalAt(st, v, other, level+1); !yes || err != nil {
+		if yes, err := equalAt(st, f.Value, b.fields[i].Value, level+1); !yes || err != nil {
 			return false, err
 		}
 	}
@@ -190,7 +190,7 @@ func toBooleanAt(st *State, v any, level int) (bool, error) {
 	case LargeInteger:
 		return true, nil
 	case *Object:
-		return len(v.Fields) > 0, nil
+		return v.Len() > 0, nil
 	case *Array:
 		if err := st.Descend(level, len(v.Items)); err != nil {
 			return false, err

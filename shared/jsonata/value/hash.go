@@ -33,16 +33,16 @@ func hashAt(st *State, v any, level int) (uint64, error) {
 		}
 		return all, nil
 	case *Object:
-		if err := st.Descend(level, len(v.Fields)); err != nil {
+		if err := st.Descend(level, v.Len()); err != nil {
 			return 0, err
 		}
-		all := uint64(len(v.Fields)) // the order of the fields is of no matter
-		for key, field := range v.Fields {
-			hash, err := hashAt(st, field, level+1)
+		all := uint64(v.Len()) // the order of the fields is of no matter
+		for _, f := range v.fields {
+			hash, err := hashAt(st, f.Value, level+1)
 			if err != nil {
 				return 0, err
 			}
-			all += maphash.Comparable(hashSeed, [2]uint64{maphash.String(hashSeed, key), hash})
+			all += maphash.Comparable(hashSeed, [2]uint64{maphash.String(hashSeed, f.Key), hash})
 		}
 		return all, nil
 	}

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
 
 	"commerce-segment/shared/chars"
+	"commerce-segment/shared/jsontext"
 )
 
 // FromJSON parses JSON and keeps the order of keys. An empty text is undefined.
@@ -22,73 +22,13 @@ func FromJSON(text []byte) (any, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	v, err := decode(d, 0)
-	if err != nil {
-		return nil, inputError(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w is not JSON: something follows the first value", ErrInput)
-	}
-	return v, nil
-}
-
-func inputError(err error) error {
-	if errors.Is(err, ErrInput) {
-		return err
-	}
-	return fmt.Errorf("%w is not JSON: %w", ErrInput, err)
-}
-
-func decode(d *json.Decoder, level int) (any, error) {
-	if level > MaxNesting {
+	switch _, fault := jsontext.Check(text, 0, jsontext.Bounds{Depth: MaxNesting, Values: math.MaxInt}); fault {
+	case jsontext.Syntax:
+		return nil, fmt.Errorf("%w is not JSON: %w", ErrInput, json.Unmarshal(text, new(any)))
+	case jsontext.Depth:
 		return nil, fmt.Errorf("%w is nested more than %d deep", ErrInput, MaxNesting)
 	}
-	t, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t {
-	case json.Delim('['):
-		return decodeList(d, level)
-	case json.Delim('{'):
-		return decodeObject(d, level)
-	}
-	return fromGoAt(t, level)
-}
-
-func decodeList(d *json.Decoder, level int) (any, error) {
-	list := NewList(nil)
-	for d.More() {
-		v, err := decode(d, level+1)
-		if err != nil {
-			return nil, err
-		}
-		list.Items = append(list.Items, v)
-	}
-	_, err := d.Token()
-	return list, err
-}
-
-func decodeObject(d *json.Decoder, level int) (any, error) {
-	o := NewObject(0)
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		v, err := decode(d, level+1)
-		if err != nil {
-			return nil, err
-		}
-		if len(key.(string)) > MaxKey {
-			return nil, errKey
-		}
-		o.Set(key.(string), v)
-	}
-	_, err := d.Token()
-	return o, err
+	return Build(text)
 }
 
 var errFunctionInResult = errors.New("the result contains a function: call it, or leave it out")
@@ -120,22 +60,22 @@ func toGoAt(st *State, v any, level int) (any, error) {
 }
 
 func objectToGo(st *State, o *Object, level int) (any, error) {
-	if err := st.Descend(level, len(o.Fields)); err != nil {
+	if err := st.Descend(level, o.Len()); err != nil {
 		return nil, err
 	}
-	if err := st.AllocateObject(len(o.Fields)); err != nil {
+	if err := st.AllocateObject(o.Len()); err != nil {
 		return nil, err
 	}
-	m := make(map[string]any, len(o.Fields))
-	for k, field := range o.Fields {
-		if _, ok := field.(Unlisted); ok {
+	m := make(map[string]any, o.Len())
+	for _, f := range o.fields {
+		if _, ok := f.Value.(Unlisted); ok {
 			continue
 		}
-		converted, err := toGoAt(st, field, level+1)
+		converted, err := toGoAt(st, f.Value, level+1)
 		if err != nil {
 			return nil, err
 		}
-		m[k] = converted
+		m[f.Key] = converted
 	}
 	return m, nil
 }
@@ -158,72 +98,16 @@ func ConvertItems(st *State, items []any, level int, convert func(st *State, v a
 	return converted, nil
 }
 
-// FromGo converts what encoding/json decodes to a value. It keeps the maps and slices,
-// and changes their contents.
-func FromGo(v any) (any, error) { return fromGoAt(v, 0) }
-
-func fromGoAt(v any, level int) (any, error) {
-	if level > MaxNesting {
-		return nil, fmt.Errorf("%w is nested more than %d deep", ErrInput, MaxNesting)
-	}
-	switch v := v.(type) {
-	case nil:
-		return Null, nil
-	case json.Number:
-		return ParseNumber(string(v))
-	case map[string]any:
-		for k, field := range v {
-			if len(k) > MaxKey {
-				return nil, errKey
-			}
-			if isUnchanged(field) {
-				continue
-			}
-			converted, err := fromGoAt(field, level+1)
-			if err != nil {
-				return nil, err
-			}
-			v[k] = converted
-		}
-		return &Object{Fields: v}, nil
-	case []any:
-		for i, item := range v {
-			if isUnchanged(item) {
-				continue
-			}
-			converted, err := fromGoAt(item, level+1)
-			if err != nil {
-				return nil, err
-			}
-			v[i] = converted
-		}
-		return NewList(v), nil
-	case int:
-		return ParseNumber(strconv.Itoa(v))
-	case int64:
-		return ParseNumber(strconv.FormatInt(v, 10))
-	case bool, string, float64:
-		return v, nil
-	}
-	return nil, fmt.Errorf("%w has a %T, which is not JSON", ErrInput, v)
-}
-
 var errKey = fmt.Errorf("%w has a field whose name is longer than %d bytes", ErrInput, MaxKey)
-
-// isUnchanged reports whether FromGo returns a value as it is.
-func isUnchanged(v any) bool {
-	switch v.(type) {
-	case string, bool, float64:
-		return true
-	}
-	return false
-}
 
 // exactDigits is the number of digits of a whole number that a float64 always keeps.
 const exactDigits = 15
 
 // ParseNumber parses a number of JSON.
 func ParseNumber(text string) (any, error) {
+	if n, ok := smallWhole(text); ok {
+		return n, nil
+	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return nil, fmt.Errorf("%w has a number that is out of range", ErrInput)
@@ -237,3 +121,19 @@ func ParseNumber(text string) (any, error) {
 // ErrInput means that no template can use the input, for example because of a number
 // beyond the range of a double.
 var ErrInput = errors.New("input")
+
+// smallWhole reads a whole number without a sign that has few digits, which most are.
+func smallWhole(text string) (float64, bool) {
+	if len(text) > exactDigits {
+		return 0, false
+	}
+	n := 0
+	for i := range len(text) {
+		digit := text[i] - '0'
+		if digit > 9 {
+			return 0, false
+		}
+		n = 10*n + int(digit)
+	}
+	return float64(n), true
+}

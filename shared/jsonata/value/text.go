@@ -108,10 +108,10 @@ func (w *writer) list(list *Array, level int) error {
 }
 
 func (w *writer) object(o *Object, level int) error {
-	if err := w.st.Descend(level, len(o.Fields)); err != nil {
+	if err := w.st.Descend(level, o.Len()); err != nil {
 		return err
 	}
-	if err := w.brackets(2*len(o.Fields), level); err != nil {
+	if err := w.brackets(2*o.Len(), level); err != nil {
 		return err
 	}
 	w.b.WriteByte('{')
@@ -128,7 +128,7 @@ func (w *writer) object(o *Object, level int) error {
 			return err
 		}
 	}
-	w.end('}', len(o.Fields), level)
+	w.end('}', o.Len(), level)
 	return nil
 }
 

@@ -14,14 +14,6 @@
 //	Function       a built-in function, a lambda, a composition ...
 package value
 
-import (
-	"cmp"
-	"math"
-	"slices"
-	"sort"
-	"strconv"
-)
-
 // NullValue is the type of null.
 type NullValue struct{}
 
@@ -83,98 +75,4 @@ func Elements(v any) []any {
 		return a.Items
 	}
 	return []any{v}
-}
-
-// Object is a JSON object.
-type Object struct {
-	Fields map[string]any
-	// order has the keys as they were written. It is nil for an object that was
-	// read from a Go map: such an object lists its keys alphabetically.
-	order []string
-}
-
-// NewObject returns an empty object with room for a number of fields.
-func NewObject(size int) *Object {
-	return &Object{Fields: make(map[string]any, size), order: make([]string, 0, size)}
-}
-
-// Get returns the value of a field, which may be undefined.
-func (o *Object) Get(key string) any { return o.Fields[key] }
-
-// Set sets the value of a field.
-func (o *Object) Set(key string, v any) {
-	if _, ok := o.Fields[key]; !ok && o.order != nil {
-		o.order = append(o.order, key)
-	}
-	o.Fields[key] = v
-}
-
-// Remove removes fields.
-func (o *Object) Remove(keys []string) {
-	before := len(o.Fields)
-	for _, key := range keys {
-		delete(o.Fields, key)
-	}
-	if o.order == nil || len(o.Fields) == before {
-		return
-	}
-	kept := make([]string, 0, len(o.Fields))
-	for _, key := range o.order {
-		if _, ok := o.Fields[key]; ok {
-			kept = append(kept, key)
-		}
-	}
-	o.order = kept
-}
-
-// Keys returns the keys in the order of JavaScript, and so of the reference
-// implementation: first those that are array indexes, by value, then the others in the
-// order in which they were written.
-func (o *Object) Keys() []string {
-	keys := o.order
-	if keys == nil {
-		keys = make([]string, 0, len(o.Fields))
-		for k := range o.Fields {
-			keys = append(keys, k)
-		}
-		sort.Strings(keys)
-	}
-	for _, k := range keys {
-		if _, ok := listIndex(k); ok {
-			return indexesFirst(keys)
-		}
-	}
-	return keys
-}
-
-func indexesFirst(keys []string) []string {
-	type index struct {
-		key string
-		n   uint64
-	}
-	var indexes []index
-	others := make([]string, 0, len(keys))
-	for _, k := range keys {
-		if n, ok := listIndex(k); ok {
-			indexes = append(indexes, index{k, n})
-		} else {
-			others = append(others, k)
-		}
-	}
-	slices.SortFunc(indexes, func(a, b index) int { return cmp.Compare(a.n, b.n) })
-	sorted := make([]string, 0, len(keys))
-	for _, i := range indexes {
-		sorted = append(sorted, i.key)
-	}
-	return append(sorted, others...)
-}
-
-// listIndex reports whether JavaScript treats a key as an array index: a whole number
-// below 2^32-1 in its shortest form.
-func listIndex(key string) (uint64, bool) {
-	if key == "" || len(key) > 10 || key[0] < '0' || key[0] > '9' || (key[0] == '0' && len(key) > 1) {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(key, 10, 64)
-	return n, err == nil && n < math.MaxUint32
 }

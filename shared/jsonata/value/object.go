@@ -1,0 +1,159 @@
+package value
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// Object is a JSON object. Its fields are in the order in which they were written.
+type Object struct {
+	fields []Field
+	// index has the places of the fields by their keys, once there are many.
+	index map[string]int
+	// indexed: a key looks like a list index, so that JavaScript lists the fields in
+	// another order.
+	indexed bool
+}
+
+// Field is a field of an object.
+type Field struct {
+	Key   string
+	Value any
+}
+
+// fewFields is up to how many fields an object is searched without an index.
+const fewFields = 12
+
+// NewObject returns an object without fields that has room for that many.
+func NewObject(size int) *Object { return &Object{fields: make([]Field, 0, size)} }
+
+// Len returns the number of fields.
+func (o *Object) Len() int { return len(o.fields) }
+
+// place returns the place of a field, -1 where there is none of that name.
+func (o *Object) place(key string) int {
+	if o.index != nil {
+		if i, ok := o.index[key]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range o.fields {
+		if o.fields[i].Key == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// Get returns the value of a field, nil where there is none of that name.
+func (o *Object) Get(key string) any {
+	if i := o.place(key); i >= 0 {
+		return o.fields[i].Value
+	}
+	return nil
+}
+
+// Has reports whether there is a field of that name.
+func (o *Object) Has(key string) bool { return o.place(key) >= 0 }
+
+// Set changes the value of a field, or adds it at the end.
+func (o *Object) Set(key string, v any) {
+	if i := o.place(key); i >= 0 {
+		o.fields[i].Value = v
+		return
+	}
+	o.add(key, v)
+}
+
+// add adds a field that is not there.
+func (o *Object) add(key string, v any) {
+	if _, ok := listIndex(key); ok {
+		o.indexed = true
+	}
+	if o.index != nil {
+		o.index[key] = len(o.fields)
+	}
+	o.fields = append(o.fields, Field{key, v})
+	if o.index == nil && len(o.fields) > fewFields {
+		o.reindex()
+	}
+}
+
+func (o *Object) reindex() {
+	o.index = make(map[string]int, 2*len(o.fields))
+	for i, f := range o.fields {
+		o.index[f.Key] = i
+	}
+}
+
+// Remove takes fields away.
+func (o *Object) Remove(keys []string) {
+	before := len(o.fields)
+	o.fields = slices.DeleteFunc(o.fields, func(f Field) bool { return slices.Contains(keys, f.Key) })
+	if o.index != nil && len(o.fields) < before {
+		o.reindex()
+	}
+}
+
+// Fields returns the fields in JavaScript's order, which is the reference's: those whose
+// keys look like list indexes first, by value, the others as they were written. It must
+// not be changed.
+func (o *Object) Fields() []Field {
+	if !o.indexed {
+		return o.fields
+	}
+	places := make(map[string]int, len(o.fields))
+	keys := make([]string, len(o.fields))
+	for i, f := range o.fields {
+		keys[i], places[f.Key] = f.Key, i
+	}
+	sorted := make([]Field, 0, len(o.fields))
+	for _, key := range indexesFirst(keys) {
+		sorted = append(sorted, o.fields[places[key]])
+	}
+	return sorted
+}
+
+// Keys returns the keys in the order of Fields.
+func (o *Object) Keys() []string {
+	keys := make([]string, len(o.fields))
+	for i, f := range o.Fields() {
+		keys[i] = f.Key
+	}
+	return keys
+}
+
+func indexesFirst(keys []string) []string {
+	type index struct {
+		key string
+		n   uint64
+	}
+	var indexes []index
+	others := make([]string, 0, len(keys))
+	for _, k := range keys {
+		if n, ok := listIndex(k); ok {
+			indexes = append(indexes, index{k, n})
+		} else {
+			others = append(others, k)
+		}
+	}
+	slices.SortFunc(indexes, func(a, b index) int { return cmp.Compare(a.n, b.n) })
+	sorted := make([]string, 0, len(keys))
+	for _, i := range indexes {
+		sorted = append(sorted, i.key)
+	}
+	return append(sorted, others...)
+}
+
+// listIndex reports whether JavaScript treats a key as an array index: a whole number
+// below 2^32-1 in its shortest form.
+func listIndex(key string) (uint64, bool) {
+	if key == "" || len(key) > 10 || key[0] < '0' || key[0] > '9' || (key[0] == '0' && len(key) > 1) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(key, 10, 64)
+	return n, err == nil && n < math.MaxUint32
+}

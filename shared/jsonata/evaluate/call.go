@@ -31,7 +31,7 @@ func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
 		if err != nil {
 			return nil, err
 		}
-		given := make([]any, len(args)) // a function may keep it
+		given, room := argumentList(st, called, len(args), tail)
 		for i, arg := range args {
 			v, err := arg(st, f, context)
 			if err != nil {
@@ -50,11 +50,28 @@ func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
 			return &value.TailCall{Fn: function, Args: given, Context: context, InheritContext: true, Line: line}, nil
 		}
 		v, err := value.Invoke(st, function, given, context)
-		if err != nil || unfinished {
-			return v, fault.At(line, err)
+		if err != nil {
+			return nil, fault.At(line, err)
+		}
+		st.Pop(room)
+		if unfinished {
+			return v, nil
 		}
 		return finish(v, keep), nil
 	}, nil
+}
+
+// argumentList returns a list for n arguments of a call. The list is on the stack, in
+// so much room, except for a tail call, which is made after the lambda returns.
+func argumentList(st *value.State, called any, n int, tail bool) (args []any, room int) {
+	if tail {
+		return make([]any, n), 0
+	}
+	room = n
+	if b, ok := called.(*functions.Builtin); ok {
+		room = b.MaxArgs(n)
+	}
+	return st.Push(room)[:n], room
 }
 
 // chargeCall charges for a call. A lambda does not read its arguments, and a built-in

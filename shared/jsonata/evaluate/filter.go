@@ -40,15 +40,17 @@ func (c *compiler) filter(n *syntax.Node, vars []string) (filter, error) {
 	return filter{part: part, constant: ofVariables(n, vars)}, err
 }
 
-// ofVariables reports whether an expression consists of numbers and variables only,
-// without the context and the variables of the elements.
+// ofVariables reports whether an expression has only literals and variables, other than
+// the context and the variables of each element.
 func ofVariables(n *syntax.Node, carried []string) bool {
 	if n.HasAttachments() {
 		return false
 	}
 	switch n.Kind {
-	case syntax.KindNumber:
+	case syntax.KindNumber, syntax.KindString, syntax.KindLiteral:
 		return true
+	case syntax.KindArray:
+		return !slices.ContainsFunc(n.List, func(item *syntax.Node) bool { return !ofVariables(item, carried) })
 	case syntax.KindVariable:
 		return n.Text != "" && !slices.Contains(carried, n.Text)
 	case syntax.KindNegate:
@@ -107,19 +109,10 @@ func place(n float64, size int) float64 {
 
 // choose returns the elements for which the predicate is true or is their index.
 func (p filter) choose(st *value.State, f frame, list *value.Array) (any, error) {
-	result := &value.Array{Sequence: true, Tuples: list.Tuples}
 	if p.constant && len(list.Items) > 0 {
-		verdict, err := p.part.enter(st, f, list.Items[0])
-		if n, ok := value.Number(verdict); ok && err == nil {
-			if i := place(n, len(list.Items)); i >= 0 && i < float64(len(list.Items)) {
-				result.Items = []any{list.Items[int(i)]}
-			}
-			return result, st.AllocateItems(1)
-		}
-		if err != nil {
-			return nil, err
-		}
+		return p.chooseByConstant(st, f, list)
 	}
+	result := &value.Array{Sequence: true, Tuples: list.Tuples}
 	for i, item := range list.Items {
 		verdict, err := p.part.enter(st, f, item)
 		if err != nil {
@@ -137,6 +130,40 @@ func (p filter) choose(st *value.State, f frame, list *value.Array) (any, error)
 		}
 	}
 	return result, nil
+}
+
+// chooseByConstant is choose for a predicate with the same value for every element.
+func (p filter) chooseByConstant(st *value.State, f frame, list *value.Array) (any, error) {
+	verdict, err := p.part.enter(st, f, list.Items[0])
+	if err != nil {
+		return nil, err
+	}
+	indexes, ok := verdict.(*value.Array)
+	if _, isNumber := value.Number(verdict); isNumber {
+		indexes = value.NewSequence(verdict)
+	} else if !ok || !value.AllNumbers(indexes.Items) {
+		yes, err := value.ToBoolean(st, verdict)
+		if !yes || err != nil {
+			return &value.Array{Sequence: true, Tuples: list.Tuples}, err
+		}
+		return &value.Array{Items: list.Items, Sequence: true, Tuples: list.Tuples}, nil
+	}
+	if err := st.AllocateItems(2 * len(indexes.Items)); err != nil {
+		return nil, err
+	}
+	places := make([]int, 0, len(indexes.Items))
+	for _, index := range indexes.Items {
+		n, _ := value.Number(index)
+		if i := place(n, len(list.Items)); i >= 0 && i < float64(len(list.Items)) {
+			places = append(places, int(i))
+		}
+	}
+	slices.Sort(places) // the elements stay in their order
+	chosen := make([]any, len(places))
+	for i, place := range places {
+		chosen[i] = list.Items[place]
+	}
+	return &value.Array{Items: chosen, Sequence: true, Tuples: list.Tuples}, nil
 }
 
 // matches returns how often a predicate selects the element at i: as often as its

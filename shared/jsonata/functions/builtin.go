@@ -38,8 +38,11 @@ func (b *Builtin) ApplyPartial(st *value.State, args []any) (any, error) {
 	return b.call(st, args)
 }
 
+// MaxArgs returns how many arguments a call with so many has once it is completed.
+func (b *Builtin) MaxArgs(given int) int { return max(given, b.Params, len(b.signature.params)) }
+
 func (b *Builtin) call(st *value.State, args []any) (any, error) {
-	for len(args) < max(b.Params, len(b.signature.params)) {
+	for len(args) < b.MaxArgs(0) {
 		args = append(args, nil)
 	}
 	if !b.chargesItself {

@@ -137,7 +137,7 @@ func closingBracket(text string, open int) int {
 // name is the name of the function in errors.
 func (s *Signature) Apply(st *value.State, name string, args []any, context any) ([]any, error) {
 	if s.matchesDirectly(args) {
-		return s.wrapArrays(st, name, args)
+		return s.matchDirectly(st, name, args, context)
 	}
 	letters := make([]byte, len(args))
 	for i, arg := range args {
@@ -150,21 +150,40 @@ func (s *Signature) Apply(st *value.State, name string, args []any, context any)
 	return s.match(st, name, args, context, match)
 }
 
-// matchesDirectly reports whether the arguments match one to one, the ordinary case.
+// matchesDirectly reports whether the arguments match one to one and only optional ones
+// are missing at the end, the ordinary case.
 func (s *Signature) matchesDirectly(args []any) bool {
-	if len(args) != len(s.params) {
+	if len(args) > len(s.params) {
 		return false
 	}
 	for i, p := range s.params {
-		if p.suffix == '+' || strings.IndexByte(p.accepts, value.TypeLetter(args[i])) < 0 {
+		switch {
+		case p.suffix == '+':
+			return false
+		case i >= len(args):
+			if p.suffix == 0 {
+				return false
+			}
+		case strings.IndexByte(p.accepts, value.TypeLetter(args[i])) < 0:
 			return false
 		}
 	}
 	return true
 }
 
-func (s *Signature) wrapArrays(st *value.State, name string, args []any) ([]any, error) {
+func (s *Signature) matchDirectly(st *value.State, name string, args []any, context any) ([]any, error) {
 	for i, p := range s.params {
+		if i >= len(args) {
+			arg, err := p.missing(name, i, context)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, arg)
+			continue
+		}
+		if p.letter != 'a' {
+			continue
+		}
 		l := value.TypeLetter(args[i])
 		arg, err := p.array(st, name, i, args[i], l, string(l))
 		if err != nil {
@@ -173,6 +192,17 @@ func (s *Signature) wrapArrays(st *value.State, name string, args []any) ([]any,
 		args[i] = arg
 	}
 	return args, nil
+}
+
+// missing returns what replaces the missing argument i.
+func (p param) missing(name string, i int, context any) (any, error) {
+	if p.suffix != '-' {
+		return nil, nil
+	}
+	if strings.IndexByte(p.accepts, value.TypeLetter(context)) < 0 {
+		return nil, fmt.Errorf("%s has no argument %d, and the context, %s, cannot stand in for it", name, i+1, value.Describe(context))
+	}
+	return context, nil
 }
 
 func (s *Signature) match(st *value.State, name string, args []any, context any, match [][]byte) ([]any, error) {
@@ -188,10 +218,11 @@ func (s *Signature) match(st *value.State, name string, args []any, context any,
 	for i, p := range s.params {
 		matched := match[i+1]
 		if len(matched) == 0 && p.suffix == '-' {
-			if strings.IndexByte(p.accepts, value.TypeLetter(context)) < 0 {
-				return nil, fmt.Errorf("%s has no argument %d, and the context, %s, cannot stand in for it", name, next+1, value.Describe(context))
+			arg, err := p.missing(name, next, context)
+			if err != nil {
+				return nil, err
 			}
-			completed = append(completed, context)
+			completed = append(completed, arg)
 			continue
 		}
 		if len(matched) == 0 {

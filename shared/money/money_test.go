@@ -66,12 +66,12 @@ func TestPricesShowTheirDecimals(t *testing.T) {
 		{"decimals that may be thousands, and less than one unit", []price{{34484, "34,484"}, {50, "0,050"}}, 3},
 		{"a zero without decimals next to an amount with two", []price{{0, "0 $"}, {1250, "$12.50"}}, 2},
 		{"a zero that is not formatted next to an amount with two decimals", []price{{0, "0"}, {1250, "$12.50"}}, 2},
+		{"thousands that may be three decimals, but not two, which the currency has in ISO 4217", []price{{34484, "34,484 Ft"}}, 0},
+		{"thousands that may be three decimals, and a zero that is not formatted", []price{{34484, "34,484 Ft"}, {0, "0"}}, 0},
+		{"ten thousands that may be four decimals, but not two", []price{{12345, "1,2345"}}, 0},
 
 		{"no price", nil, unknown},
 		{"a zero that is not formatted", []price{{0, "0"}}, unknown},
-		{"decimals that may be thousands, and a zero that is not formatted", []price{{34484, "KD 34.484"}, {0, "0"}}, unknown},
-		{"thousands that may be decimals", []price{{34484, "34,484 Ft"}}, unknown},
-		{"ten thousands that may be decimals", []price{{12345, "1,2345"}}, unknown},
 		{"prices that contradict one another", []price{{1250, "$12.50"}, {1250, "$1250"}}, unknown},
 		{"zeros that contradict one another", []price{{0, "$0.00"}, {0, "$0"}}, unknown},
 		{"another number than the amount", []price{{1250, "$13.50"}}, unknown},
@@ -116,15 +116,18 @@ func TestTheSettingIsHeardBeforeTheWebhookAndTheWebhookBeforeISO(t *testing.T) {
 		p.Add("HUF", 34484, "34 484 Ft")
 		p.Add("JPY", 34484, "¥344.84")
 		p.Add("KWD", 34484, "34,484")
+		p.Add("KWD", 0, "0")
+		p.Add("KRW", 34484, "34,484")
+		p.Add("TWD", 34484, "34,484")
 		return p
 	}
 	setting := money.Decimals{"JPY": 1, "YEN": 0}
-	for currency, want := range map[string]int{"jpy": 1, "YEN": 0, "HUF": 0, "huf": 0, "KWD": 3, "EUR": 2, "ISK": 0, "CLF": 4, "": 2} {
+	for currency, want := range map[string]int{"jpy": 1, "YEN": 0, "HUF": 0, "huf": 0, "KWD": 3, "KRW": 0, "TWD": 0, "EUR": 2, "ISK": 0, "CLF": 4, "": 2} {
 		if got := money.Choose(setting, prices, currency); got != want {
 			t.Errorf("%s: got %d, want %d", currency, got, want)
 		}
 	}
-	if asked != 7 {
+	if asked != 9 {
 		t.Errorf("the webhook was asked %d times: want it asked only where the setting does not have the currency", asked)
 	}
 }

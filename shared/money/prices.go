@@ -99,10 +99,13 @@ func (p Prices) Add(currency string, amount float64, formatted string) {
 	}
 }
 
-// Of is how many decimals the prices of a currency are written with, where they leave no
-// doubt. "1,234" may have three decimals or none, until another price shows which. A
-// zero is used last, and not at all where amounts are written without some of their
+// Of is how many decimals the prices of a currency are written with, as far as they show
+// it. A zero is used last, and not at all where amounts are written without some of their
 // decimals.
+//
+// "34,484" may have three decimals or none, until another price shows which. It surely has
+// not two. So it has none in a currency that has two in ISO 4217: stores leave decimals
+// out, and do not add one. In a currency that has three or none, ISO 4217 is to decide.
 func (p Prices) Of(currency string) (decimals int, known bool) {
 	s := p[strings.ToUpper(currency)]
 	if s == nil {
@@ -111,7 +114,11 @@ func (p Prices) Of(currency string) (decimals int, known bool) {
 	if decimals, known = s.amounts.only(); known || s.unlike {
 		return decimals, known
 	}
-	return (s.amounts & s.zeros).only()
+	fits := s.amounts & s.zeros
+	if fits == 0 || fits&(1<<ISO(currency)) != 0 {
+		return fits.only()
+	}
+	return bits.TrailingZeros32(uint32(fits)), true
 }
 
 // number is a number as it is written: its digits in groups, and the separators between

@@ -204,7 +204,11 @@ func (w work) message(b *testing.B) func() error {
 		if err != nil {
 			return err
 		}
-		messages, err := compiled.Apply(context.Background(), webhook.Body)
+		input, err := webhook.Input()
+		if err != nil {
+			return err
+		}
+		messages, err := compiled.Apply(context.Background(), input)
 		if err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ var growing = map[string]string{
 	"an index that is computed":          `($a := lines.n; $sum($map($a, function($v, $i) { $a[-$i - 1] })))`,
 	"$reduce with $append":               `$count($reduce(lines.n, $append))`,
 	"$reduce with $append by a function": `$count($reduce(lines.n, function($a, $v) { $append($a, [$v]) }, []))`,
+	"$reduce with $merge":                `$count($keys($reduce([1..n], function($a, $v) { $merge([$a, {"k" & $v: $v}]) }, {})))`,
 	"$reduce with &":                     `$length($reduce(lines.sku, function($a, $v) { $a & "," & $v }, ""))`,
 }
 
@@ -89,6 +90,11 @@ func TestWhatIsAppendedStaysApart(t *testing.T) {
 			`[[1,2],[1,2,3],[1,2,4],[1,2,3,5]]`},
 		{"a list appended to itself", `($a := $append([1], 2); $b := $append($a, 3); $c := $append($b, $b); [[$b], [$c]])`,
 			`[[1,2,3],[1,2,3,1,2,3]]`},
+		{"two objects that begin alike", `($a := $merge([{"a": 1}, {"b": 2}]); $b := $merge([$a, {"c": 3}]); $c := $merge([$a, {"d": 4}]); $d := $merge([$b, {"a": 5}]);
+			$clone := function($x){$x}; $e := $b ~> |$|{"b": 6}|; $f := $merge([$b, {"f": 7}]); [$a, $b, $c, $d, $e, $f])`,
+			`[{"a":1,"b":2},{"a":1,"b":6,"c":3},{"a":1,"b":2,"d":4},{"a":5,"b":2,"c":3},{"a":1,"b":6,"c":3},{"a":1,"b":6,"c":3,"f":7}]`},
+		{"two large objects that begin alike", `($a := $merge([1..20].{"k" & $: $}); $b := $merge([$a, {"x": 1}]); $c := $merge([$a, {"y": 2}]); $d := $merge([$b, {"y": 3}]);
+			[$a.x, $b.x, $b.y, $c.x, $c.y, $d.x, $d.y, $count($keys($a)), $count($keys($d))])`, `[1,2,1,3,20,22]`},
 		{"two long texts that begin alike", `($t := $pad("", 2000, "x"); $a := $t & "1"; $b := $a & "2"; $c := $b & "3"; $d := $b & "4";
 			[$a, $b, $c, $d].$substring($, 2000))`, `["1","12","123","124"]`},
 		{"an index that is a variable", `($a := [[1], 2, 3]; $i := -1; $f := 0.9; [$a[$i], $a[$f], [$a[$i - 9]], [$a[true]]])`, `[3,1,[],[[1],2,3]]`},

@@ -99,21 +99,24 @@ func spreadList(st *value.State, parts []any) (any, error) {
 }
 
 func merge(st *value.State, args []any) (any, error) {
-	if err := st.AllocateObject(0); err != nil {
-		return nil, err
-	}
-	result := value.NewObject(0)
+	var result *value.Object
 	for _, item := range args[0].(*value.Array).Items {
 		o, ok := item.(*value.Object)
 		if !ok {
 			return nil, fmt.Errorf("$merge merges objects, not %s", value.Describe(item))
 		}
-		if err := st.AllocateItems(2 * o.Len()); err != nil {
+		var err error
+		if result == nil {
+			result, err = o.Extend(st)
+		} else {
+			err = result.Merge(st, o)
+		}
+		if err != nil {
 			return nil, err
 		}
-		for _, key := range o.Keys() {
-			result.Set(key, o.Get(key))
-		}
+	}
+	if result == nil {
+		return value.NewObject(0), nil
 	}
 	return result, nil
 }

@@ -1,5 +1,7 @@
 package value
 
+import "slices"
+
 // Append is $append: it adds nothing for undefined, and the elements of a list. When a
 // loop appends to a list repeatedly, the new elements are written after the ones in
 // place, so the loop takes time in proportion to what it appends.
@@ -35,9 +37,58 @@ func Append(st *State, a, b any) (any, error) {
 	return &Array{Items: append(list.Items, more...), room: room}, nil
 }
 
-// spareRoom is the unused capacity of a list. Lists with the same beginning share it.
-// Only the longest of them may grow in place: the one with as many elements as are
-// used.
+// Extend returns an object with the same fields, for Merge. When a loop merges into an
+// object repeatedly, the new fields are written after the ones in place, as with Append.
+func (o *Object) Extend(st *State) (*Object, error) {
+	if o.room != nil {
+		extended := *o
+		return &extended, st.AllocateItems(3)
+	}
+	if err := st.AllocateItems(3 + 3*len(o.fields)); err != nil {
+		return nil, err
+	}
+	extended := &Object{fields: o.fields, index: o.index, indexed: o.indexed, room: &spareRoom{}}
+	extended.unshare()
+	extended.room = &spareRoom{used: len(o.fields)}
+	return extended, nil
+}
+
+// Merge sets the fields of another object. The object is one that Extend returned.
+func (o *Object) Merge(st *State, other *Object) error {
+	if err := st.AllocateItems(3 * len(other.fields)); err != nil {
+		return err
+	}
+	for _, f := range other.fields {
+		if o.room != nil && (o.room.used != len(o.fields) || o.Has(f.Key)) {
+			if err := st.AllocateItems(3 * len(o.fields)); err != nil {
+				return err
+			}
+			o.unshare()
+		}
+		if o.room == nil {
+			o.Set(f.Key, f.Value)
+			continue
+		}
+		o.add(f.Key, f.Value)
+		o.room.used++
+	}
+	return nil
+}
+
+// unshare gives the object fields of its own if they may be shared.
+func (o *Object) unshare() {
+	if o.room == nil {
+		return
+	}
+	o.fields, o.index, o.room = slices.Clone(o.fields), nil, nil
+	if len(o.fields) > fewFields {
+		o.reindex()
+	}
+}
+
+// spareRoom is the unused capacity of a list or an object. Those with the same beginning
+// share it. Only the longest of them may grow in place: the one with as many elements as
+// are used.
 type spareRoom struct{ used int }
 
 // ConcatText is the operator &. When a loop appends to a long text repeatedly, it

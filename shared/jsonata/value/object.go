@@ -15,6 +15,8 @@ type Object struct {
 	// indexed: a key looks like a list index, so that JavaScript lists the fields in
 	// another order.
 	indexed bool
+	// room is set while the fields may be shared: see Extend.
+	room *spareRoom
 }
 
 // Field is a field of an object.
@@ -35,7 +37,7 @@ func (o *Object) Len() int { return len(o.fields) }
 // place returns the place of a field, -1 where there is none of that name.
 func (o *Object) place(key string) int {
 	if o.index != nil {
-		if i, ok := o.index[key]; ok {
+		if i, ok := o.index[key]; ok && i < len(o.fields) {
 			return i
 		}
 		return -1
@@ -61,6 +63,7 @@ func (o *Object) Has(key string) bool { return o.place(key) >= 0 }
 
 // Set changes the value of a field, or adds it at the end.
 func (o *Object) Set(key string, v any) {
+	o.unshare()
 	if i := o.place(key); i >= 0 {
 		o.fields[i].Value = v
 		return
@@ -91,6 +94,7 @@ func (o *Object) reindex() {
 
 // Remove takes fields away.
 func (o *Object) Remove(keys []string) {
+	o.unshare()
 	before := len(o.fields)
 	o.fields = slices.DeleteFunc(o.fields, func(f Field) bool { return slices.Contains(keys, f.Key) })
 	if o.index != nil && len(o.fields) < before {

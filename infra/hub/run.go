@@ -110,6 +110,13 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	if err := options.check(); err != nil {
 		return err
 	}
+	lines := executions.NewMemory()
+	log := slog.New(slog.NewMultiHandler(newLog(options.log, stderr).Handler(), lines.Handler()))
+	release, err := site.HoldHome(options.dir, log)
+	if err != nil {
+		return err
+	}
+	defer release()
 	listener, err := listen(ctx, options.addr)
 	if err != nil {
 		return err
@@ -126,8 +133,6 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	lines := executions.NewMemory()
-	log := slog.New(slog.NewMultiHandler(newLog(options.log, stderr).Handler(), lines.Handler()))
 	h := &hub{
 		url:    urlOf(listener),
 		public: publicAddr(listener),

@@ -26,7 +26,7 @@ func (d Dir) Parameters(_ context.Context, names []string) (map[string]string, e
 		if err != nil {
 			return nil, err
 		}
-		content, err := os.ReadFile(path)
+		content, err := readFile(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
@@ -40,6 +40,19 @@ func (d Dir) Parameters(_ context.Context, names []string) (map[string]string, e
 		}
 	}
 	return parameters, nil
+}
+
+// readFile reads an ordinary file, or what a link to one names. To open a pipe would wait
+// for who writes to it.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no file: put a file with the value in its place", path)
+	}
+	return os.ReadFile(path)
 }
 
 // Put writes a parameter, readable by its owner only. Whoever reads it meanwhile

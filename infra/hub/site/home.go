@@ -41,6 +41,9 @@ func MakeHome(dir string) (Home, error) {
 	if err != nil {
 		return Home{}, err
 	}
+	if _, err := h.Key(); err != nil {
+		return Home{}, err
+	}
 	for _, step := range []func() error{
 		func() error { return h.putMissing(settings.WebhookSecret, "") },
 		func() error { return h.putMissing(settings.SegmentWriteKey, InboxKeyPrefix) },
@@ -103,7 +106,7 @@ func (h Home) Unread() ([]string, error) {
 			return err
 		case name == "samples" || name == historyFolder || name == versionsFolder:
 			return fs.SkipDir
-		case !entry.IsDir() && !read[name] && name != keyName:
+		case !entry.IsDir() && !read[name] && !isOwnFile(name):
 			unread = append(unread, h.File(name))
 		}
 		return nil

@@ -1,13 +1,38 @@
 package site
 
-import "os"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
 
 // keyName is where a hub's directory keeps the key to its console: no parameter, for it
 // is about the hub and not about the store.
 const keyName = "console-key"
 
-// Key lets in whoever asks the hub of this directory; empty where no hub has run yet.
-func (h Home) Key() (string, error) { return h.get(keyName) }
+// shortestKey is less than the keys have that a hub makes, and too long to guess.
+const shortestKey = 32
+
+// Key lets in programs that ask the hub of this directory; empty where no hub has run yet.
+// One that is kept in a place of somebody else's choice, or that can be guessed, is refused.
+func (h Home) Key() (string, error) {
+	const remedy = "remove it, and the hub makes a new one when it starts"
+	info, err := os.Lstat(h.KeyFile())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s is no ordinary file but a link or the like: %s", h.KeyFile(), remedy)
+	}
+	key, err := h.get(keyName)
+	if err == nil && key != "" && len(key) < shortestKey {
+		return "", fmt.Errorf("%s holds a key of %d characters, which can be guessed: %s", h.KeyFile(), len(key), remedy)
+	}
+	return key, err
+}
 
 // KeyFile is where Key is, for people.
 func (h Home) KeyFile() string { return h.File(keyName) }

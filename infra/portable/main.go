@@ -1,6 +1,6 @@
-// Command portable type-checks the whole module, tests too, for every system that
-// people work on: what compiles on Linux only is found there. It reads all sources, of
-// dependencies without the bodies of their functions, and compiles nothing.
+// Command portable type-checks the whole module with its tests for every system that
+// developers use, to find code that compiles on Linux only. It does not compile anything,
+// and skips the bodies of the functions of dependencies.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// source is a package, as go list describes it.
+// source is a package in the output of go list.
 type source struct {
 	ImportPath, Dir string
 	GoFiles         []string
@@ -61,7 +61,7 @@ func check(system, processor string) error {
 		if err := decoder.Decode(&s); errors.Is(err, io.EOF) {
 			return errors.Join(faults...)
 		} else if err != nil {
-			return fmt.Errorf("what go list says: %w", err)
+			return fmt.Errorf("reading the output of go list: %w", err)
 		}
 		if err := known.add(s, types.SizesFor("gc", processor)); err != nil {
 			faults = append(faults, err)
@@ -69,12 +69,12 @@ func check(system, processor string) error {
 	}
 }
 
-// checked are packages by their import paths.
+// checked maps import paths to packages.
 type checked map[string]*types.Package
 
 // add type-checks a package whose imports were added before.
 func (c checked) add(s source, sizes types.Sizes) error {
-	if s.ImportPath == "unsafe" || strings.HasSuffix(s.ImportPath, ".test") { // whose main function go test writes
+	if s.ImportPath == "unsafe" || strings.HasSuffix(s.ImportPath, ".test") { // go test generates its main function
 		return nil
 	}
 	isOwn := s.Module != nil && s.Module.Main
@@ -95,16 +95,17 @@ func (c checked) add(s source, sizes types.Sizes) error {
 		Importer:         importer{c, s.ImportMap},
 		Error:            func(err error) { faults = append(faults, err) },
 	}
-	c[s.ImportPath], _ = config.Check(s.ImportPath, files, parsed, nil) // Error has its errors
+	c[s.ImportPath], _ = config.Check(s.ImportPath, files, parsed, nil) // the function Error collects the errors
 	return errors.Join(faults...)
 }
 
-// importer finds what one package imports.
+// importer returns the imports of one package.
 type importer struct {
 	checked checked
-	names   map[string]string // of what is not imported by its own path
+	names   map[string]string // the import paths that are replaced
 }
 
+// Import implements types.Importer.
 func (i importer) Import(path string) (*types.Package, error) {
 	if name, ok := i.names[path]; ok {
 		path = name
@@ -112,5 +113,5 @@ func (i importer) Import(path string) (*types.Package, error) {
 	if found := i.checked[path]; found != nil {
 		return found, nil
 	}
-	return nil, fmt.Errorf("%s is not among what go list says", path)
+	return nil, fmt.Errorf("%s is not in the output of go list", path)
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Says which of the programs that the tests need is missing, and how to install it.
-# Everything else they install by themselves.
+# Reports which of the programs that the tests need are missing, and how to install them.
+# The tests install everything else themselves.
 missing=0
 
-# need says what to do unless a command succeeds.
+# need reports a program as missing unless a command succeeds.
 need() {
   what=$1 install=$2
   shift 2
@@ -21,7 +21,7 @@ compiles() {
 need "Go $(sed -n 's/^go //p' go.mod) or later" \
   "see go.dev/doc/install, or brew install go" \
   go list -m
-if go version >/dev/null 2>&1; then # it knows the name of the compiler
+if go version >/dev/null 2>&1; then # go env returns the name of the compiler
   need "a C compiler with its headers, for the race detector" \
     "apt-get install gcc libc6-dev, dnf install gcc, xcode-select --install, or on Windows MSYS2's mingw-w64-x86_64-gcc" \
     compiles

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// installedBrowsers are the names on the PATH, and the places on Linux, macOS and
-// Windows, of the browsers that are made of Chromium.
+// installedBrowsers returns the names on the PATH, and the files on Linux, macOS and
+// Windows, of browsers that are based on Chromium.
 func installedBrowsers() []string {
 	browsers := []string{
 		"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "microsoft-edge-stable", "msedge",
@@ -27,15 +27,16 @@ func installedBrowsers() []string {
 	return browsers
 }
 
-// unpack is a module for Node.js that unpacks the package's parts into TMPDIR.
+// unpack is a module for Node.js that unpacks the files of the package into TMPDIR.
 const unpack = `import { inflate } from "@sparticuz/chromium"
 for (const part of ["chromium.br", "fonts.tar.br", "al2023.tar.br"]) await inflate("node_modules/@sparticuz/chromium/bin/" + part)`
 
-// fontsOnly is the configuration of a browser that sees no fonts but its own.
+// fontsOnly configures a browser to use only its own fonts.
 const fontsOnly = `<fontconfig><dir prefix="relative">fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>`
 
-// Chromium is an installed Chromium, Chrome or Edge, or else one that is installed here,
-// with the libraries and fonts that it needs, which env names.
+// Chromium returns the program of an installed Chromium, Chrome or Edge. If there is
+// none it installs one with its libraries and fonts, and returns the environment that
+// names them.
 func Chromium(t testing.TB) (program string, env []string) {
 	t.Helper()
 	for _, name := range installedBrowsers() {
@@ -44,7 +45,7 @@ func Chromium(t testing.TB) (program string, env []string) {
 		}
 	}
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		t.Fatalf("the tests look at the console's pages in a browser, and for %s on %s there is none to fetch: "+
+		t.Fatalf("the tests open the console in a browser, and none can be downloaded for %s on %s: "+
 			"install Chrome, Chromium or Edge, as with brew install --cask google-chrome, winget install Google.Chrome or apt-get install chromium",
 			runtime.GOOS, runtime.GOARCH)
 	}

@@ -1,6 +1,5 @@
-// Package tools gives tests the programs that they run, in pinned versions, which it
-// installs below infra where they are not yet: what requirements.txt, package-lock.json
-// and chromium/package-lock.json name.
+// Package tools installs the programs that tests run, below infra, in the versions that
+// requirements.txt, package-lock.json and chromium/package-lock.json name.
 package tools
 
 import (
@@ -16,18 +15,18 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Infra is the folder infra of this module.
+// Infra returns the folder infra of this module.
 func Infra(t testing.TB) string {
 	t.Helper()
 	_, file, _, ok := runtime.Caller(0)
 	if !ok || !filepath.IsAbs(file) {
-		t.Fatal("this test was built with -trimpath, and does not know where its source lies: build it without")
+		t.Fatal("this test was built with -trimpath, and so cannot find its source: build it without")
 	}
 	return filepath.Dir(filepath.Dir(file))
 }
 
-// Python is a Python that has what requirements.txt names, in a virtual environment
-// of its own: moto for the emulator, and cfn-lint.
+// Python returns a Python with the packages of requirements.txt, moto for the emulator
+// and cfn-lint, in a virtual environment of its own.
 func Python(t testing.TB) string {
 	t.Helper()
 	directory := filepath.Join(Infra(t), ".cache", "python")
@@ -41,8 +40,8 @@ func Python(t testing.TB) string {
 	return program
 }
 
-// NodeModules is the folder of what infra/package-lock.json names, where npm ci puts it
-// for people too.
+// NodeModules returns the folder with the packages of infra/package-lock.json, which is
+// also the one that npm ci fills.
 func NodeModules(t testing.TB) string {
 	t.Helper()
 	directory := filepath.Join(Infra(t), "node_modules")
@@ -52,8 +51,8 @@ func NodeModules(t testing.TB) string {
 	return directory
 }
 
-// install fills a directory, unless it has been filled from the same list before.
-// Of several tests that want it at once, one does it and the others wait.
+// install fills a directory, unless it was filled from the same list before. Of several
+// tests that need it at once, one fills it and the others wait.
 func install(t testing.TB, directory, list string, fill func(list string) error) {
 	t.Helper()
 	cache := filepath.Join(Infra(t), ".cache")
@@ -78,11 +77,12 @@ func install(t testing.TB, directory, list string, fill func(list string) error)
 		err = os.WriteFile(stamp, want, 0o644)
 	}
 	if err != nil {
-		t.Fatalf("installing what %s names: %v", list, err)
+		t.Fatalf("installing the packages of %s: %v", list, err)
 	}
 }
 
-// run runs a program in a directory. Which programs the tests need, check.sh says.
+// run runs a program in a directory. check.sh has the list of the programs that the
+// tests need.
 func run(directory, program string, arguments ...string) error {
 	command := exec.Command(program, arguments...)
 	command.Dir = directory

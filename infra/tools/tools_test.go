@@ -31,10 +31,11 @@ func TestAProgramThatIsMissingIsNamedOnceWithHowToInstallIt(t *testing.T) {
 	}
 }
 
-// line is what check.sh says of a program that is missing.
+// line matches the message of check.sh about a missing program.
 var line = regexp.MustCompile(`(?m)^The tests need (Go|Node\.js|npm|Python|a C compiler)\b.*: .*(install|it comes with).*\n`)
 
-// check is what check.sh says is missing on this machine without some of its programs.
+// check returns what check.sh reports as missing on this machine without some of its
+// programs.
 func check(t *testing.T, without []string) (names []string) {
 	t.Helper()
 	broken := t.TempDir()

@@ -1,5 +1,5 @@
-// Package chars is what is true of any text that people and other programs hand in:
-// how it is encoded, what in it cannot be seen, and how it is shown safely.
+// Package chars handles texts from people and other programs: it checks their encoding,
+// finds invisible characters in them, and makes them safe to show.
 package chars
 
 import (
@@ -11,11 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// byteOrderMark is U+FEFF in UTF-8, with which some editors begin a file.
+// byteOrderMark is U+FEFF in UTF-8, which some editors write at the beginning of a
+// file.
 const byteOrderMark = "\ufeff"
 
-// Decode gives a text in UTF-8 without a byte order mark at its beginning, which a
-// reader may ignore (RFC 8259, 8.1). A text in UTF-16 or UTF-32 is refused by its name.
+// Decode returns a text in UTF-8 without a byte order mark at its beginning, which a
+// reader may ignore (RFC 8259, 8.1). For a text in UTF-16 or UTF-32 it returns an error
+// that names the encoding.
 func Decode(content []byte) ([]byte, error) {
 	if encoding := otherEncoding(content); encoding != "" {
 		return nil, errors.New("it " + encoding + ": save it as UTF-8")
@@ -23,8 +25,8 @@ func Decode(content []byte) ([]byte, error) {
 	return bytes.TrimPrefix(content, []byte(byteOrderMark)), nil
 }
 
-// otherEncoding says by its first bytes that a text is in UTF-16 or UTF-32. Nothing that
-// is read here begins with a NUL, or has one as its second character.
+// otherEncoding reports by the first bytes of a text that it is in UTF-16 or UTF-32. No
+// text that is read here begins with a NUL, or has one as its second character.
 func otherEncoding(content []byte) string {
 	for _, mark := range []struct{ bytes, name string }{
 		{"\xff\xfe\x00\x00", "UTF-32"}, {"\x00\x00\xfe\xff", "UTF-32"}, {"\xff\xfe", "UTF-16"}, {"\xfe\xff", "UTF-16"},
@@ -39,7 +41,7 @@ func otherEncoding(content []byte) string {
 	return ""
 }
 
-// names are those of the characters that get into a text unseen.
+// names has the names of characters that are easily overlooked in a text.
 var names = map[rune]string{
 	0: "NUL", '\t': "a tab", '\n': "a line feed", '\r': "a carriage return", ' ': "a space",
 	'\u00a0': "a no-break space", '\u00ad': "a soft hyphen", '\u200b': "a zero-width space", '\u200c': "a zero-width non-joiner",
@@ -48,8 +50,8 @@ var names = map[rune]string{
 	'\ufeff': "a byte order mark", unicode.ReplacementChar: "bytes that are not UTF-8",
 }
 
-// Name is what to call a character: "a zero-width space (U+200B)". It shows only the
-// number of one that has no name here.
+// Name describes a character for an error: "a zero-width space (U+200B)". A character
+// without a name here is described by its number.
 func Name(r rune) string {
 	number := fmt.Sprintf("U+%04X", r)
 	if name, known := names[r]; known {
@@ -58,8 +60,8 @@ func Name(r rune) string {
 	return "the character " + number
 }
 
-// Hidden is the first character of a text that cannot be seen and is no white space:
-// a control or a format character.
+// Hidden returns the first control or format character of a text that is not white
+// space.
 func Hidden(text string) (r rune, found bool) {
 	i := strings.IndexFunc(text, isHidden)
 	if i < 0 {
@@ -75,9 +77,9 @@ func isHidden(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || unicode.IsControl(r) && !unicode.IsSpace(r)
 }
 
-// Line makes a text from outside one line that is safe to show: white space becomes a
-// space, and control characters, bidi controls and all else that cannot be seen are
-// left out.
+// Line makes one line that is safe to show of a text from outside: white space becomes
+// a space, and control characters, bidi controls and other invisible characters are
+// removed.
 func Line(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -90,16 +92,16 @@ func Line(text string) string {
 	}, strings.ToValidUTF8(text, ""))
 }
 
-// Escape spells out, as \u001b, what in a text could command a terminal: control
-// characters but for tabs and line ends, and those that turn the direction of writing.
-// In a string of JSON that is the same character. A carriage return at the beginning is
-// let through, for whoever writes a line anew.
+// Escape replaces the characters of a text that could control a terminal by escapes
+// such as \u001b: control characters except tabs and line ends, and characters that
+// change the direction of writing. In a JSON string the escape is the same character. A
+// carriage return at the beginning stays, for programs that overwrite a line.
 func Escape(text []byte) []byte {
 	var safe []byte // nil as long as there is nothing to escape
 	for at, size := 0, 0; at < len(text); at += size {
 		var r rune
 		r, size = utf8.DecodeRune(text[at:])
-		if commands(r) && !(r == '\r' && (at == 0 || bytes.HasPrefix(text[at:], []byte("\r\n")))) {
+		if controlsTerminal(r) && !(r == '\r' && (at == 0 || bytes.HasPrefix(text[at:], []byte("\r\n")))) {
 			if safe == nil {
 				safe = append(make([]byte, 0, len(text)+16), text[:at]...)
 			}
@@ -114,7 +116,8 @@ func Escape(text []byte) []byte {
 	return safe
 }
 
-// commands says that a terminal does something else with a character than show it.
-func commands(r rune) bool {
+// controlsTerminal reports whether a terminal does something other than show the
+// character.
+func controlsTerminal(r rune) bool {
 	return unicode.IsControl(r) && r != '\t' && r != '\n' || unicode.Is(unicode.Bidi_Control, r)
 }

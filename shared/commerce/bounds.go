@@ -7,24 +7,23 @@ import (
 	"commerce-segment/shared/jsontext"
 )
 
-// Bounds of a body, counted in it as a template sees it: a resources string's
-// content counts from where the payload would stand.
+// Bounds of a body in the form that a template receives: the content of a resources
+// string is counted as if it were the payload.
 const (
-	// MaxDepth is how many objects and lists a body may have inside one another. A
-	// documented order uses about ten. encoding/json would go to 10,000, and templates
-	// recurse over what they get.
+	// MaxDepth is how deep objects and lists can nest in a body. A documented order has
+	// about ten levels. encoding/json accepts 10,000, but templates recurse over the body.
 	MaxDepth = 100
-	// MaxValues is how many values a body may have, members and elements at every
-	// level. A documented line of an order has some 50 in a kilobyte, so an order of 6 MB,
-	// the most that comes in, has 350,000. Once they are built, half a million objects
-	// take less than 100 MB, of the 256 MB of a function; 6 MB of nothing but tiny values
-	// would take several times as much.
+	// MaxValues is how many values a body can have: members and elements at every level.
+	// A documented line of an order has about 50 in a kilobyte, so an order of 6 MB, the
+	// largest that can arrive, has 350,000. Half a million decoded objects take less than
+	// 100 MB, of the 256 MB of a function; 6 MB of tiny values would take several times
+	// as much.
 	MaxValues = 500_000
 )
 
-// checkJSON gives the members of an object, or says why a text, which stands inside
-// so many levels, is not one JSON value within the bounds. What is no object has no
-// members.
+// checkJSON returns the members of an object, or an error if the text is not one JSON
+// value within the bounds. inside is the number of levels around the text. A value that
+// is no object has no members.
 func checkJSON(what string, text []byte, inside int) ([]jsontext.Field, error) {
 	fields, fault := jsontext.Check(text, inside, jsontext.Bounds{Depth: MaxDepth, Values: MaxValues})
 	switch fault {

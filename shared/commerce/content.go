@@ -12,15 +12,17 @@ import (
 	"commerce-segment/shared/jsontext"
 )
 
-// Content digests what the order or the customer holds, in eight hex digits. Two updates
-// within one second have the same updated_at, and this tells them apart. It is the same
-// for every way in which Commerce may write the same state: on a retry, in the deprecated
-// twin "resources", and in the API. So the order of keys, white space, escapes and the
-// form of a number make no difference, an absent member is the same as null or an empty
-// one, and what contentSkips names is left out.
+// Content returns a digest of the order or the customer, in eight hex digits. It
+// distinguishes two updates within one second, which have the same updated_at. It is
+// the same for every form in which Commerce writes the same state: in a retry, in the
+// deprecated twin "resources", and in the API. So the order of keys, white space,
+// escapes and the form of a number make no difference, an absent member is the same as
+// null or an empty one, and contentSkips is left out.
 //
-// The lines ("included") are no part of it. They do not change after the checkout, and
-// not every webhook has them.
+// The lines ("included") are not in the digest. They do not change after the checkout,
+// and not every webhook has them.
+//
+// Call it before a template receives the Body, which it may change.
 func (w Webhook) Content() string {
 	resource := w.envelope.payload.Value
 	if data := jsontext.Member(resource, "data"); jsontext.IsObject(data) { // a deletion has none
@@ -30,13 +32,13 @@ func (w Webhook) Content() string {
 	return hex.EncodeToString(digest[:4])
 }
 
-// skips names the members of an object that its content is without: a nil value leaves
-// out the member, another value names those to leave out of the member's own object.
+// skips has the members of an object to leave out: a nil value leaves out the member,
+// another value is the members to leave out of the member's own object.
 type skips map[string]skips
 
-// contentSkips are the members that may differ where the state is the same: addresses of
-// the API, the lines' ids, which depend on what a request includes, and the timestamps,
-// of which the revision has updated_at by itself.
+// contentSkips has the members that can differ for the same state: addresses of the
+// API, the ids of the lines, which depend on what a request includes, and the
+// timestamps, because the revision has updated_at itself.
 var contentSkips = skips{
 	"links":         nil,
 	"meta":          {"timestamps": nil},
@@ -44,7 +46,7 @@ var contentSkips = skips{
 }
 
 // appendObject appends the members of an object in the order of their keys, and nothing
-// where there are none. Of members of one name the last is in effect.
+// for an object without any.
 func appendObject(canonical, object []byte, without skips) []byte {
 	start := len(canonical)
 	canonical = append(canonical, '{')
@@ -70,8 +72,8 @@ func appendObject(canonical, object []byte, without skips) []byte {
 	return append(canonical, '}')
 }
 
-// appendValue appends a value in its canonical form, and nothing for null, an empty list
-// and an empty object.
+// appendValue appends a value in its canonical form, and nothing for null, an empty
+// list and an empty object.
 func appendValue(canonical, value []byte, without skips) []byte {
 	switch value[0] {
 	case '{':
@@ -88,7 +90,8 @@ func appendValue(canonical, value []byte, without skips) []byte {
 	return appendText(append(canonical, '#'), plainNumber(string(value)))
 }
 
-// appendList appends all elements, the empty ones too: the place of an element matters.
+// appendList appends all elements, including empty ones, because their positions
+// matter.
 func appendList(canonical, list []byte) []byte {
 	start := len(canonical)
 	canonical = append(canonical, '[')
@@ -101,15 +104,15 @@ func appendList(canonical, list []byte) []byte {
 	return append(canonical, ']')
 }
 
-// appendText appends a text behind its length, so that no text can look like another
-// value.
+// appendText appends the length of a text and the text, so that no text can look like
+// another value.
 func appendText(canonical []byte, text string) []byte {
 	canonical = append(strconv.AppendInt(canonical, int64(len(text)), 10), ':')
 	return append(canonical, text...)
 }
 
-// plainNumber writes a number in one form: 1, 1.0 and 1e0 are the same. A whole number
-// stays as it is written, however many digits it has.
+// plainNumber returns a number in one form: 1, 1.0 and 1e0 are the same. A whole number
+// keeps all its digits.
 func plainNumber(number string) string {
 	if !strings.ContainsAny(number, ".eE") && number != "-0" {
 		return number

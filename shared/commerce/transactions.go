@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Transaction is a payment of an order, as it is by now (cartsorders.yaml). A refund is
-// no transaction of its own: it raises the payment's RefundedAmount and makes its Type
-// "refund".
+// Transaction is the current state of a payment of an order (cartsorders.yaml). A
+// refund is not a transaction: it raises the RefundedAmount of the payment and changes
+// its Type to "refund".
 type Transaction struct {
 	ID        string `json:"id"`
 	Type      string `json:"transaction_type"` // purchase, capture, authorize or refund
-	Status    string `json:"status"`           // the gateway's: complete, failed, …
+	Status    string `json:"status"`           // as the gateway reports it: complete, failed, …
 	Gateway   string `json:"gateway"`
 	Reference string `json:"reference"`
 	// Amount and RefundedAmount are in the currency's minor unit. RefundedAmount is the
@@ -31,8 +31,8 @@ type Transaction struct {
 	} `json:"meta"`
 }
 
-// UnmarshalJSON implements json.Unmarshaler. Commerce writes transaction_type, and the
-// description of its API transaction-type. A field of another type than documented is
+// UnmarshalJSON implements json.Unmarshaler. Commerce writes transaction_type, while
+// the description of its API has transaction-type. A field of an undocumented type is
 // left out.
 func (t *Transaction) UnmarshalJSON(data []byte) error {
 	type plain Transaction
@@ -45,7 +45,8 @@ func (t *Transaction) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// unmarshal reads JSON, and leaves out what is of another type than the target.
+// unmarshal decodes JSON, and leaves out fields of another type than those of the
+// target.
 func unmarshal(data []byte, target any) error {
 	err := json.Unmarshal(data, target)
 	if mismatch := new(json.UnmarshalTypeError); errors.As(err, &mismatch) {
@@ -54,29 +55,31 @@ func unmarshal(data []byte, target any) error {
 	return err
 }
 
-// TransactionsPath is where the API has the transactions of an order.
+// TransactionsPath returns the path of the transactions of an order in the API.
 func TransactionsPath(orderID string) string { return orderPath(orderID) + "/transactions" }
 
-// Transactions lists the payments of an order.
+// Transactions returns the payments of an order.
 func (c *Client) Transactions(ctx context.Context, orderID string) ([]Transaction, error) {
 	var transactions []Transaction
 	err := c.read(ctx, TransactionsPath(orderID), &transactions)
 	return transactions, err
 }
 
-// MayHavePartRefunded says that by an order's payment a part of it may have been refunded:
-// it is paid, and not all of it was refunded. Commerce has no payment status for a part.
+// MayHavePartRefunded reports whether a part of an order with this payment status can
+// have been refunded: it is paid, and not refunded in full. Commerce has no status for
+// a partial refund.
 func MayHavePartRefunded(payment string) bool {
 	return !slices.Contains([]string{"unpaid", "authorized", "partially_authorized", "refunded"}, payment)
 }
 
-// Refund is what was refunded of an order so far, by all refunds together.
+// Refund is the sum of all refunds of an order so far.
 type Refund struct {
 	Amount float64   // in the currency's minor unit; 0 for nothing
-	At     time.Time // when the last of it was; zero where Commerce does not say
+	At     time.Time // of the last refund; zero if Commerce does not return it
 }
 
-// When is when the last of it was, in RFC 3339; empty where Commerce does not say.
+// When returns the time of the last refund in RFC 3339, or "" if Commerce does not
+// return it.
 func (r Refund) When() string {
 	if r.At.IsZero() {
 		return ""
@@ -84,7 +87,7 @@ func (r Refund) When() string {
 	return r.At.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }
 
-// RefundOf adds up what was refunded by the payments of an order.
+// RefundOf returns the sum of the refunds of an order's payments.
 func RefundOf(transactions []Transaction) Refund {
 	var sum Refund
 	for _, t := range transactions {
@@ -99,8 +102,8 @@ func RefundOf(transactions []Transaction) Refund {
 	return sum
 }
 
-// ReadRefund reads what was refunded of an answer of the API at TransactionsPath, which
-// is nil where nothing is there. A field of another type than documented is left out.
+// ReadRefund returns the refunds in an answer of the API at TransactionsPath. The
+// answer is nil if there is none. A field of an undocumented type is left out.
 func ReadRefund(answer []byte) (Refund, error) {
 	if answer == nil {
 		return Refund{}, nil

@@ -1,48 +1,47 @@
 package jsontext
 
-// Fault is what is wrong with a text.
+// Fault is the reason why Check does not accept a text.
 type Fault int
 
 const (
-	// None: it is one JSON value within the bounds.
+	// None means that the text is one JSON value within the bounds.
 	None Fault = iota
-	// Syntax: it is not one JSON value.
+	// Syntax means that the text is not one JSON value.
 	Syntax
-	// Depth: objects and lists lie in one another deeper than the bounds allow.
+	// Depth means that objects and lists are nested deeper than the bounds allow.
 	Depth
-	// Count: it has more values than the bounds allow.
+	// Count means that the text has more values than the bounds allow.
 	Count
 )
 
-// Bounds are what a text may have.
+// Bounds limit what a text may contain.
 type Bounds struct {
 	Depth  int // objects and lists inside one another
 	Values int // values, members and elements at every level
 }
 
-// Field is a member of an object: its name as the JSON string that it is, and its
-// value. Inner has the members of a value that is an object, where it lies at one of
-// the noted levels.
+// Field is a member of an object: its name as a JSON string, and its value. Inner has
+// the members of a value that is an object at one of the recorded levels.
 type Field struct {
 	Key, Value []byte
 	Inner      []Field
 }
 
-// Check accepts what encoding/json accepts, within the bounds, and returns the members
-// of the object that the text is; what is no object has none. The text stands inside so
-// many levels of another one.
+// Check accepts the texts that encoding/json accepts, within the bounds. It returns the
+// members of the object that the text is, and none for another value. inside is the
+// number of levels around the text in another one.
 func Check(text []byte, inside int, bounds Bounds) ([]Field, Fault) {
 	c := checker{text: text, bounds: bounds}
 	fault := c.document(inside)
 	return c.fields, fault
 }
 
-// notedLevels is how deep the objects lie whose members are noted while they are
-// checked: the body and the payload. So the lines of an order are gone through once.
-const notedLevels = 2
+// recordedLevels is the number of levels at which Check records the members of objects:
+// the body and the payload. So the lines of an order are read once.
+const recordedLevels = 2
 
-// checker goes through a text once, and accepts what encoding/json does. Its depth
-// is bounded, so it may recurse.
+// checker reads a text once, and accepts what encoding/json accepts. Its depth is
+// bounded, so it may recurse.
 type checker struct {
 	text   []byte
 	bounds Bounds
@@ -63,7 +62,7 @@ func (c *checker) document(inside int) Fault {
 	return None
 }
 
-// peek is the next byte; 0, which no JSON begins with, at the end.
+// peek returns the next byte. At the end it returns 0, with which no JSON begins.
 func (c *checker) peek() byte {
 	if c.at < len(c.text) {
 		return c.text[c.at]
@@ -116,7 +115,7 @@ func (c *checker) object(level int) Fault {
 		if wrong := c.value(level); wrong != None {
 			return wrong
 		}
-		if level <= notedLevels {
+		if level <= recordedLevels {
 			fields = append(fields, Field{Key: key, Value: c.text[start:c.at], Inner: c.fields})
 		}
 		if more, wrong = c.continues('}'); wrong != None {
@@ -127,7 +126,7 @@ func (c *checker) object(level int) Fault {
 	return None
 }
 
-// key checks the name of a member, and passes over the colon.
+// key checks the name of a member, and skips the colon.
 func (c *checker) key() ([]byte, Fault) {
 	start := c.at
 	if c.peek() != '"' || c.string() != None {
@@ -160,8 +159,8 @@ func (c *checker) list(level int) Fault {
 	return None
 }
 
-// opens says whether an object or a list has a first element, and passes over its
-// end where it has none.
+// opens reports whether an object or a list has a first element. It skips the end of an
+// empty one.
 func (c *checker) opens(end byte) bool {
 	c.skipSpace()
 	if c.peek() == end {
@@ -171,7 +170,7 @@ func (c *checker) opens(end byte) bool {
 	return true
 }
 
-// continues says whether another element follows one.
+// continues reports whether another element follows.
 func (c *checker) continues(end byte) (more bool, wrong Fault) {
 	c.skipSpace()
 	b := c.peek()
@@ -186,7 +185,7 @@ func (c *checker) continues(end byte) (more bool, wrong Fault) {
 	return false, Syntax
 }
 
-// stops are the bytes at which a string ends, or does not go on as it is.
+// stops has the bytes at which a string ends, has an escape, or is not valid.
 var stops = func() (stops [256]bool) {
 	for b := range ' ' {
 		stops[b] = true
@@ -218,7 +217,7 @@ func (c *checker) string() Fault {
 	}
 }
 
-// isCodePoint tells whether a text begins with an escape such as \u00e9.
+// isCodePoint reports whether a text begins with an escape such as \u00e9.
 func isCodePoint(text []byte) bool {
 	const length = len(`\u0000`)
 	if len(text) < length || text[1] != 'u' {
@@ -259,7 +258,7 @@ func (c *checker) number() Fault {
 	return None
 }
 
-// digits passes over digits, and says whether there was one.
+// digits skips digits, and reports whether there was one.
 func (c *checker) digits() bool {
 	start := c.at
 	for isDigit(c.peek()) {

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns the content of a JSON string as encoding/json reads it, and "" for any
+// Text returns the content of a JSON string as encoding/json decodes it, and "" for any
 // other value.
 func Text(value []byte) string {
 	if len(value) == 0 || value[0] != '"' {
@@ -17,8 +17,8 @@ func Text(value []byte) string {
 	return Content(value, string(value))
 }
 
-// Content is Text of a JSON string that is given as a Go string too, of which the result
-// is a part wherever it can be.
+// Content is Text for a JSON string that is also given as a Go string. The result is a
+// part of that string if possible, which saves an allocation.
 func Content(value []byte, same string) string {
 	switch {
 	case !utf8.Valid(value):
@@ -29,7 +29,7 @@ func Content(value []byte, same string) string {
 	return unquote(value)
 }
 
-// replaced is the content of a string in which U+FFFD stands for bytes that are not
+// replaced returns the content of a string with U+FFFD in place of bytes that are not
 // UTF-8.
 func replaced(value []byte) string {
 	var content string
@@ -39,10 +39,11 @@ func replaced(value []byte) string {
 	return content
 }
 
-// escaped has what stands for the character after a backslash, but for u.
+// escaped has the characters that the byte after a backslash stands for, except for u.
 var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// unquote undoes the escapes of a JSON string. Its content is never longer.
+// unquote returns the content of a JSON string without its escapes. It is never longer
+// than the string.
 func unquote(value []byte) string {
 	var content strings.Builder
 	content.Grow(len(value))
@@ -64,8 +65,8 @@ func unquote(value []byte) string {
 	}
 }
 
-// codePoint reads the escape \\u1234 at the beginning of a text, or two of them that are
-// a surrogate pair. A surrogate alone is U+FFFD.
+// codePoint decodes the escape \u1234 at the beginning of a text, or two of them that
+// are a surrogate pair. A single surrogate becomes U+FFFD.
 func codePoint(text []byte) (r rune, length int) {
 	const one = len(`\u0000`)
 	r = hexadecimal(text[2:one])

@@ -1,6 +1,8 @@
-// Package jsontext reads JSON as text: it checks it, and finds and reads single
-// members of a large value without building the rest, at a small part of what decoding
-// costs. It makes no values.
+// Package jsontext checks JSON, and finds and reads members of a large value without
+// decoding the rest, in a small part of the time. It makes no values.
+//
+// All functions but Check expect a text that Check has accepted. They may panic for
+// another one.
 package jsontext
 
 import (
@@ -8,12 +10,9 @@ import (
 	"iter"
 )
 
-// Everything but Check takes a text that Check has accepted, and so needs to know
-// little of its grammar. Another one may make it panic.
-
 const space = " \t\r\n"
 
-// kind is what a walk has to know of a byte.
+// kind classifies a byte for a walk.
 type kind uint8
 
 const (
@@ -32,17 +31,17 @@ var kinds = [256]kind{
 	',': separator, ':': separator,
 }
 
-// IsObject says that a value is a JSON object.
+// IsObject reports whether a value is a JSON object.
 func IsObject(value []byte) bool {
 	value = bytes.TrimLeft(value, space)
 	return len(value) > 0 && value[0] == '{'
 }
 
-// IsAbsent says that there is no value, or null.
+// IsAbsent reports whether there is no value, or it is null.
 func IsAbsent(value []byte) bool { return value == nil || string(value) == "null" }
 
-// Members gives the members of a JSON object in their order, each key as the JSON
-// string that it is. What is no object has no members.
+// Members iterates over the members of a JSON object in their order. The keys are JSON
+// strings. A value that is no object has no members.
 func Members(object []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		if !IsObject(object) {
@@ -67,7 +66,8 @@ func Members(object []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// Elements gives the elements of a JSON list in their order. What is no list has none.
+// Elements iterates over the elements of a JSON list in their order. A value that is no
+// list has none.
 func Elements(list []byte) iter.Seq[[]byte] {
 	return func(yield func(element []byte) bool) {
 		if len(list) == 0 || list[0] != '[' {
@@ -87,8 +87,8 @@ func Elements(list []byte) iter.Seq[[]byte] {
 	}
 }
 
-// Member gives one member of an object, the last of that name; nil where there
-// is none.
+// Member returns the value of a member of an object, of the last one with that name, or
+// nil.
 func Member(object []byte, name string) []byte {
 	var found []byte
 	for key, value := range Members(object) {
@@ -99,8 +99,8 @@ func Member(object []byte, name string) []byte {
 	return found
 }
 
-// Gap measures what stands before the next key or value: white space and a
-// comma or a colon.
+// Gap returns the length of the white space, comma and colon before the next key or
+// value.
 func Gap(text []byte) int {
 	i := 0
 	for kinds[text[i]] == blank || kinds[text[i]] == separator {
@@ -109,7 +109,7 @@ func Gap(text []byte) int {
 	return i
 }
 
-// Extent measures the JSON value at the very beginning of a text.
+// Extent returns the length of the JSON value at the beginning of a text.
 func Extent(text []byte) int {
 	switch kinds[text[0]] {
 	case quoteOrEscape:
@@ -124,7 +124,8 @@ func Extent(text []byte) int {
 	return i
 }
 
-// containerExtent measures the object or the list at the beginning of a text.
+// containerExtent returns the length of the object or the list at the beginning of a
+// text.
 func containerExtent(text []byte) int {
 	for i, level := 0, 0; ; i++ {
 		switch kinds[text[i]] {
@@ -140,8 +141,8 @@ func containerExtent(text []byte) int {
 	}
 }
 
-// StringExtent measures the JSON string at the beginning of a text, quotes
-// included.
+// StringExtent returns the length of the JSON string at the beginning of a text, with
+// its quotes.
 func StringExtent(text []byte) int {
 	for i := 1; ; i++ {
 		if kinds[text[i]] != quoteOrEscape {

@@ -1,7 +1,7 @@
-// Package money knows how many decimals the amounts of a currency have. Commerce states
-// an amount as a whole number of the currency's smallest unit, and how many of these
-// make a major unit is a setting of the store's currency: a store may have forints with
-// two decimals or with none, and a code of its own.
+// Package money finds how many decimals the amounts of a currency have. Commerce returns
+// an amount as a whole number of the currency's smallest unit. How many of these make a
+// major unit is a setting of the store's currency: a store may have forints with two
+// decimals or with none, and a currency with a code of its own.
 package money
 
 import (
@@ -15,14 +15,14 @@ import (
 	"unicode"
 )
 
-// MaxDecimals is the most decimals that a currency may have here. Ten to that power is
+// MaxDecimals is the largest number of decimals of a currency. Ten to that power is
 // exact in a float64.
 const MaxDecimals = 18
 
-// Decimals are the decimals of a store's currencies, by their codes in upper case.
+// Decimals maps the codes of a store's currencies, in upper case, to their decimals.
 type Decimals map[string]int
 
-// Parse reads currencies in the form of String, with white space around each.
+// Parse parses the form that String returns, with optional white space.
 func Parse(text string) (Decimals, error) {
 	decimals := Decimals{}
 	for pair := range strings.SplitSeq(text, ",") {
@@ -43,12 +43,13 @@ func Parse(text string) (Decimals, error) {
 	return decimals, nil
 }
 
-// isCode takes codes that are not in ISO 4217 too: a store makes its own.
+// isCode also accepts codes that are not in ISO 4217, because a store can define its
+// own.
 func isCode(code string) bool {
 	return code != "" && !strings.ContainsFunc(code, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
-// Add adds a currency as Commerce states it.
+// Add adds a currency as Commerce returns it.
 func (d Decimals) Add(code string, decimals int) error {
 	switch code = strings.ToUpper(code); {
 	case !isCode(code):
@@ -60,7 +61,7 @@ func (d Decimals) Add(code string, decimals int) error {
 	return nil
 }
 
-// String writes the currencies by the alphabet: EUR=2,HUF=0.
+// String returns the currencies in alphabetical order, as in EUR=2,HUF=0.
 func (d Decimals) String() string {
 	pairs := make([]string, 0, len(d))
 	for _, code := range slices.Sorted(maps.Keys(d)) {
@@ -69,13 +70,13 @@ func (d Decimals) String() string {
 	return strings.Join(pairs, ",")
 }
 
-// Of is how many decimals a currency has by these settings.
+// Of returns the decimals of a currency, if it is one of these.
 func (d Decimals) Of(currency string) (decimals int, known bool) {
 	decimals, known = d[strings.ToUpper(currency)]
 	return decimals, known
 }
 
-// iso are the currencies that do not have two decimals. Source: ISO 4217, list one.
+// iso has the currencies that do not have two decimals. Source: ISO 4217, list one.
 var iso = Decimals{
 	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0,
 	"UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
@@ -83,7 +84,8 @@ var iso = Decimals{
 	"CLF": 4, "UYW": 4,
 }
 
-// ISO is how many decimals a currency has in ISO 4217, and 2 for one that is not there.
+// ISO returns the decimals of a currency in ISO 4217, and 2 for a code that it does not
+// have.
 func ISO(currency string) int {
 	if decimals, known := iso.Of(currency); known {
 		return decimals
@@ -91,7 +93,7 @@ func ISO(currency string) int {
 	return 2
 }
 
-// Major is an amount in major units, 19.99 for 1999 with two decimals. It divides by a
-// power of ten. Both are exact in a float64, so the quotient is the nearest to the true
-// one: the float64 that is written 19.99.
+// Major converts an amount to major units, 1999 with two decimals to 19.99. It divides
+// by a power of ten. Both numbers are exact in a float64, so the quotient is the
+// nearest float64 to the result, which is written 19.99.
 func Major(amount float64, decimals int) float64 { return amount / math.Pow10(decimals) }

@@ -8,8 +8,8 @@ import (
 	"unicode"
 )
 
-// Prices are what the prices of a webhook show of the decimals of their currencies: each
-// states its amount and the same as a text for people, 1999 and "€19.99".
+// Prices derives the decimals of currencies from the prices of a webhook. Each price
+// has its amount both as a number and as a formatted text, 1999 and "€19.99".
 type Prices map[string]*shown
 
 // shown is what all prices of one currency show.
@@ -28,9 +28,9 @@ func (p places) only() (decimals int, one bool) {
 	return bits.TrailingZeros32(uint32(p)), bits.OnesCount32(uint32(p)) == 1
 }
 
-// confirmedBy tells whether an amount is simply written with the decimals that are known
-// already, as "€19.99" is. Most prices of a webhook are, and to look at each of them in
-// full would cost more than the template.
+// confirmedBy reports whether a formatted amount, such as "€19.99", has the decimals
+// that are known already. Most prices of a webhook have, and reading each of them
+// completely would take longer than the template.
 func (s *shown) confirmedBy(amount uint64, formatted string) bool {
 	decimals, known := s.amounts.only()
 	if !known || amount == 0 {
@@ -60,7 +60,7 @@ func (s *shown) confirmedBy(amount uint64, formatted string) bool {
 
 func isASCIIDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-// isSymbol tells whether a text is a symbol or a sign only.
+// isSymbol reports whether a text has only a symbol or a sign.
 func isSymbol(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsDigit(r) || strings.ContainsRune(grouping+points, r) })
 }
@@ -69,7 +69,7 @@ func isSymbol(text string) bool {
 // of an order that has none: as 0 in any currency, which shows nothing of its decimals.
 const unformatted = "0"
 
-// Add looks at one price.
+// Add reads a price.
 func (p Prices) Add(currency string, amount float64, formatted string) {
 	currency = strings.ToUpper(currency)
 	amount = math.Abs(amount)
@@ -99,13 +99,11 @@ func (p Prices) Add(currency string, amount float64, formatted string) {
 	}
 }
 
-// Of is how many decimals the prices of a currency are written with, as far as they show
-// it. A zero is used last, and not at all where amounts are written without some of their
+// Of returns the decimals with which the prices of a currency are formatted, if that is
+// certain. "1,234" may have three decimals or none, until another price decides it. An
+// amount of zero is used last, because Commerce writes "0" for one that it does not
+// format. It is not used at all where amounts are written without some of their
 // decimals.
-//
-// "34,484" may have three decimals or none, until another price shows which. It surely has
-// not two. So it has none in a currency that has two in ISO 4217: stores leave decimals
-// out, and do not add one. In a currency that has three or none, ISO 4217 is to decide.
 func (p Prices) Of(currency string) (decimals int, known bool) {
 	s := p[strings.ToUpper(currency)]
 	if s == nil {
@@ -134,9 +132,9 @@ const (
 	maxText  = 100 // bytes: no price is longer
 )
 
-// read finds the one number in a text. It takes no text with two numbers, and none that
-// has a point at an edge of its number: the digits there may have been left out. The
-// point of "Rs." or "kr." belongs to the symbol.
+// read finds the only number in a text. It refuses a text with two numbers, and one
+// with a point at an edge of its number, where digits may be left out. The point of
+// "Rs." or "kr." is part of the symbol.
 func read(text string) (n number, ok bool) {
 	var before, beyond rune // the last two characters that are no digits, before the next digit
 	gap := 0                // how many of them there are since the last digit
@@ -192,7 +190,7 @@ func read(text string) (n number, ok bool) {
 	return n, true
 }
 
-// digitOf is the ASCII digit that a digit of any script stands for.
+// digitOf converts a digit of any script to ASCII.
 func digitOf(r rune) (digit byte, ok bool) {
 	if !unicode.IsDigit(r) {
 		return 0, false
@@ -204,8 +202,8 @@ func digitOf(r rune) (digit byte, ok bool) {
 	return '0' + byte((r-zero)%10), true // scripts may follow one another
 }
 
-// places are the numbers of decimals with which an amount of the smallest unit is
-// written like that: without separators it has the amount's digits.
+// places returns the numbers of decimals with which an amount in the smallest unit can
+// be written like this: without separators the number has the digits of the amount.
 func (n number) places(amount float64) places {
 	digits := strings.TrimLeft(strings.Join(n.groups, ""), "0")
 	if digits != strings.TrimLeft(strconv.FormatFloat(amount, 'f', 0, 64), "0") {
@@ -223,7 +221,7 @@ func (n number) places(amount float64) places {
 	return fits
 }
 
-// isGrouped says whether these may be the groups of a whole number: 1,234,567 or
+// isGrouped reports whether the groups can be those of a whole number: 1,234,567 or
 // 12,34,567 or 123,4567.
 func isGrouped(groups []string, separators []rune) bool {
 	last := len(groups) - 1
@@ -249,8 +247,9 @@ func isGrouped(groups []string, separators []rune) bool {
 	return true
 }
 
-// Choose is how many decimals a currency has: by the store's setting, else as the prices
-// of the webhook are written, which are asked for only then, else by ISO 4217.
+// Choose returns the decimals of a currency: those of the store's setting, otherwise
+// those of the prices of the webhook, otherwise those of ISO 4217. It calls prices only
+// if the setting does not have the currency.
 func Choose(setting Decimals, prices func() Prices, currency string) int {
 	if decimals, known := setting.Of(currency); known {
 		return decimals

@@ -12,24 +12,22 @@ import (
 	"commerce-segment/shared/template"
 )
 
-// refundWithin is how much later than a refund an order's update may be and still be the
-// one that says so. Commerce writes both within seconds. Segment remembers a messageId
-// for about a day: an update after that would send an old refund again.
+// refundWithin is how long after a refund an update of the order can still be the one
+// that reports it. Commerce writes both within seconds. Segment remembers a messageId
+// for about a day, so a later update would send an old refund again.
 const refundWithin = time.Hour
 
-// wholeRefund is the revision of a refund of all of an order, which happens once.
+// wholeRefund is the revision of a full refund, which happens once.
 const wholeRefund = "all"
 
-// Complete completes the fact of a tracking that happens in parts: it asks Commerce how
-// much of the order was refunded by now, and when. It says false where the webhook is an
-// update of the order that is about no part: nothing was refunded, or earlier than within
-// the last hour, or all of it, which has an event of its own, or there is nothing to ask.
-// The fact of any other tracking is complete.
+// Complete completes the fact of a tracking that can happen in parts: it asks Commerce
+// how much of the order has been refunded, and when. It returns false for an update of
+// the order that reports no partial refund: nothing was refunded, or longer than an
+// hour ago, or everything, which has an event of its own, or Commerce cannot be asked.
+// Facts of other trackings are complete already.
 //
-// The revision of a part is the amount that was refunded so far, in the currency's minor
-// unit, so that further updates of the order do not make another fact of it. An order whose
-// payment is refunded was refunded as a whole, also where the transactions have less: the
-// rest was refunded at the gateway and then marked as refunded.
+// The revision of a partial refund is the amount that has been refunded so far, in the
+// currency's minor unit. So further updates of the order do not make another fact.
 func Complete(ctx context.Context, fact *segment.Fact, w commerce.Webhook, ask template.Fetch) (happened bool, err error) {
 	if !fact.Tracking.InParts {
 		return true, nil
@@ -55,8 +53,8 @@ func Complete(ctx context.Context, fact *segment.Fact, w commerce.Webhook, ask t
 	return !isUpdate || isPart && isAbout(w.UpdatedAt, refund.At), nil
 }
 
-// isAbout says that an order was updated because of a refund, or before it, and not by
-// something later.
+// isAbout reports whether an order was updated because of a refund, or before it, and
+// not because of something later.
 func isAbout(updatedAt string, refunded time.Time) bool {
 	updated, err := time.Parse(time.RFC3339, updatedAt)
 	return err == nil && !refunded.IsZero() && updated.Sub(refunded) <= refundWithin

@@ -8,18 +8,18 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// BindSecret is the value of the parameter CommerceClientSecret: the base URL for
+// BindSecret returns the value of the parameter CommerceClientSecret: the base URL for
 // which the secret was entered, a space, and the secret.
 //
-// A secret belongs to the host that it was entered for. The two are kept in one
-// parameter so that a change of CommerceTokenURL alone, however it was made, leaves a
-// pair that CommerceCredentials refuses, and the secret goes to no other host.
+// A secret belongs to one host. Both are in one parameter, so that any change of
+// CommerceTokenURL alone makes a pair that CommerceCredentials refuses, and the secret
+// is not sent to another host.
 func BindSecret(base, secret string) string { return base + " " + secret }
 
-// CommerceCredentials are those of the Commerce API. Two of three are none: they are
-// written one after the other, and what is incomplete is not yet configured. The
-// error says that the secret was entered for another host, or which parameter is
-// wrong, and never quotes the secret.
+// CommerceCredentials returns the credentials of the Commerce API. They are empty if
+// one of the three parameters is missing, because they are written one after the other.
+// The error says that the secret was entered for another host, or which parameter is
+// wrong. It never quotes the secret.
 func CommerceCredentials(parameters map[string]string) (commerce.Credentials, error) {
 	r := reader{parameters: parameters}
 	return readCredentials(&r), errors.Join(r.wrong...)
@@ -38,7 +38,7 @@ func readCredentials(r *reader) commerce.Credentials {
 	return commerce.Credentials{URL: base, ClientID: id, ClientSecret: secret}
 }
 
-// parseSecretFor takes what BindSecret made for this base URL.
+// parseSecretFor parses what BindSecret returned for this base URL.
 func parseSecretFor(base string) func(string) (string, error) {
 	return func(value string) (string, error) {
 		const remedy = "enter the secret again, with hub configure or on the console's page Connections"

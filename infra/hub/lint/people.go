@@ -9,7 +9,7 @@ import (
 
 var email = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 
-// checkPeople finds what is wrong with who did it.
+// checkPeople checks the ids and traits of the person.
 func (m *message) checkPeople() {
 	if email.MatchString(text(at(m.fields, "userId"))) {
 		m.add("userId", "email_as_user_id", "is an e-mail address, which a person may change",
@@ -20,7 +20,7 @@ func (m *message) checkPeople() {
 	}
 }
 
-// checkIDs finds ids that are none.
+// checkIDs finds ids that are not valid.
 func (m *message) checkIDs() {
 	for _, path := range [][]string{{"userId"}, {"anonymousId"}, {"previousId"}, {"groupId"}, {"context", "groupId"}} {
 		m.checkID(strings.Join(path, "."), text(at(m.fields, path...)))
@@ -33,7 +33,7 @@ func (m *message) checkIDs() {
 	}
 }
 
-// checkIsID finds a text in the place of an id that is missing.
+// checkIsID finds a text that replaces a missing id.
 func (m *message) checkIsID(path string, value any) {
 	if wrong := noID(text(value)); wrong != "" {
 		m.add(path, "missing", wrong+", which is no id", "write the id itself, without $string(…)")
@@ -43,7 +43,7 @@ func (m *message) checkIsID(path string, value any) {
 // checkID finds an id that many people would share.
 func (m *message) checkID(path, id string) {
 	wrong := noID(id)
-	if word := plainWord(id); slices.Contains(anyone, word) {
+	if word := plainWord(id); slices.Contains(placeholders, word) {
 		wrong = fmt.Sprintf("is the text %q", word)
 	}
 	if wrong != "" {
@@ -55,13 +55,13 @@ func (m *message) checkID(path, id string) {
 // nothing are texts that programs write for a value that they do not have, and anyone
 // are those that they write for a person whom they do not know.
 var (
-	nothing = []string{"null", "undefined", "nil", "none", "nan", "n/a", "true", "false", "[object object]"}
-	anyone  = []string{"guest", "anonymous", "unknown", "user", "visitor", "customer", "email", "id", "userid", "user_id",
+	nothing      = []string{"null", "undefined", "nil", "none", "nan", "n/a", "true", "false", "[object object]"}
+	placeholders = []string{"guest", "anonymous", "unknown", "user", "visitor", "customer", "email", "id", "userid", "user_id",
 		"distinctid", "distinct_id", "not_authenticated"}
 )
 
-// noID says why a text is no id: it is what programs write for one that is missing, or
-// an object or a list as text. Empty where it may be one, and where there is none.
+// noID returns why a text is not an id: programs write it for one that is missing, or
+// it is an object or a list as text. It returns "" for a possible id and for no text.
 func noID(id string) string {
 	word := plainWord(id)
 	switch {
@@ -75,12 +75,12 @@ func noID(id string) string {
 	return ""
 }
 
-// plainWord is a text in lower case, without spaces and quotation marks around it.
+// plainWord returns a text in lower case, without spaces and quotation marks around it.
 func plainWord(text string) string {
 	return strings.ToLower(strings.Trim(strings.TrimSpace(text), `"'`+"` "))
 }
 
-// checkStars finds what is left of personal fields when an order is anonymized.
+// checkStars finds what remains of personal fields when an order is anonymized.
 func (m *message) checkStars(path string, value any) {
 	switch value := value.(type) {
 	case map[string]any:

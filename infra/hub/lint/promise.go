@@ -10,8 +10,9 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// checkPromise finds what the messages for a webhook lack, all together, of what the
-// tracking promises: the Elastic Path source has one call for each, by a fixed name.
+// checkPromise finds what the messages for a webhook lack, taken together, of what the
+// tracking promises: the Elastic Path source has one call with a fixed name for each
+// tracking.
 func checkPromise(t tracking.Tracking, messages []*message) []Finding {
 	if len(messages) == 0 { // the template filters the event
 		return nil
@@ -37,8 +38,8 @@ func checkPromise(t tracking.Tracking, messages []*message) []Finding {
 	return first.findings
 }
 
-// checkEvent warns where no message goes by the tracking's name. One that is only spelled
-// in another way checkEventName has found.
+// checkEvent warns if no message has the name of the tracking. checkEventName finds one
+// that is only spelled differently.
 func (m *message) checkEvent(t tracking.Tracking, calls []*message) {
 	isIt := func(call *message) bool { return plain(text(at(call.fields, "event"))) == plain(t.Title) }
 	hasNone := func(call *message) bool { return isMissing(at(call.fields, "event")) } // checkTaken has found it
@@ -48,13 +49,14 @@ func (m *message) checkEvent(t tracking.Tracking, calls []*message) {
 	}
 }
 
-// hasOrder says whether a message has something of what it takes to know an order.
+// hasOrder reports whether a message has a property that identifies or describes an
+// order.
 func (m *message) hasOrder() bool {
 	return slices.ContainsFunc([]string{"order_id", "checkout_id", "total", "value", "products"},
 		func(name string) bool { return m.property(name) != nil })
 }
 
-// checkIdentify finds that nothing is said of a customer, or of whom it is said.
+// checkIdentify finds that there are no traits, or no id of the customer.
 func (m *message) checkIdentify(calls []*message) {
 	hasTraits := func(call *message) bool {
 		traits, _ := at(call.fields, "traits").(map[string]any)
@@ -78,8 +80,8 @@ type Written struct {
 	Messages []map[string]any
 }
 
-// CheckSame finds ids that a template writes the same for every webhook, although the
-// webhooks are about different people or orders and do not have that text in them.
+// CheckSame finds ids that a template writes identically for every webhook, although
+// the webhooks are about different people or orders and do not contain that text.
 func CheckSame(all []Written) ([]Finding, error) {
 	var findings []Finding
 	for _, id := range []struct {
@@ -104,8 +106,8 @@ func CheckSame(all []Written) ([]Finding, error) {
 	return findings, nil
 }
 
-// isSame says whether an id is one fixed text for webhooks about different people, or
-// orders.
+// isSame reports whether an id is one fixed text for webhooks about different people,
+// or orders.
 func isSame(all []Written, path []string, ofPerson bool) (bool, error) {
 	var id string
 	var with [][]byte // the webhooks for which it was written
@@ -138,7 +140,7 @@ func isSame(all []Written, path []string, ofPerson bool) (bool, error) {
 	return len(subjects) > 1, nil
 }
 
-// has says whether a text is one of those in a value.
+// has reports whether a value contains a text.
 func has(value any, text string) bool {
 	switch value := value.(type) {
 	case map[string]any:

@@ -19,22 +19,22 @@ import (
 	"commerce-segment/templates"
 )
 
-// Render is what a template writes for a sample, whose webhook it takes over.
+// Render returns what a template writes for a sample. It may change the webhook.
 type Render func(context.Context, templates.Sample, commerce.Webhook) ([]map[string]any, error)
 
-// InSample is a finding, and the sample that it is in.
+// InSample is a finding with the sample in which it was found.
 type InSample struct {
 	Finding
 	Sample templates.Sample
 }
 
-// CheckVariants finds webhooks that may well come and for which a template fails or
-// writes what Segment does not take. It changes one place of a sample at a time: see
-// unusual. Each place is tried in the first sample that has it; fields are the names of
-// those that the template reads. Changes that have the same consequence are one finding.
+// CheckVariants finds plausible webhooks for which a template fails or writes what
+// Segment does not accept. It changes one place of a sample at a time: see unusual. It
+// tries each place in the first sample that has it. fields has the names of the fields
+// that the template reads. Changes with the same consequence are one finding.
 //
-// What is in a template's own words, by $error and $assert, is on purpose. Where the
-// context ends first, the error is its.
+// An error that the template raises itself, with $error or $assert, is intended and no
+// finding. If the context ends, its error is returned.
 func CheckVariants(ctx context.Context, t tracking.Tracking, samples []templates.Sample, fields []string, render Render) ([]InSample, error) {
 	c := &variantCheck{tracking: t, render: render, fields: fields, tried: map[string]bool{}}
 	for _, sample := range samples {
@@ -49,11 +49,11 @@ func CheckVariants(ctx context.Context, t tracking.Tracking, samples []templates
 	return c.findings(), nil
 }
 
-// document is a sample that can be changed.
+// document is a sample whose values can be changed.
 type document struct {
 	sample  templates.Sample
 	body    map[string]any
-	answers map[string]any // by the path
+	answers map[string]any // by path
 }
 
 func newDocument(sample templates.Sample) (document, error) {
@@ -68,7 +68,7 @@ func newDocument(sample templates.Sample) (document, error) {
 	return d, nil
 }
 
-// encode is the sample as it is now.
+// encode returns the sample in its current state.
 func (d document) encode() (templates.Sample, error) {
 	sample := d.sample
 	var err error
@@ -84,24 +84,24 @@ func (d document) encode() (templates.Sample, error) {
 	return sample, nil
 }
 
-// variantCheck is a check on variants that is under way.
+// variantCheck is the state of CheckVariants.
 type variantCheck struct {
 	tracking tracking.Tracking
 	render   Render
-	fields   []string        // that the template reads
-	tried    map[string]bool // places
+	fields   []string        // the names of the fields that the template reads
+	tried    map[string]bool // the places that were tried
 	causes   []*cause
 }
 
-// cause is what makes a consequence.
+// cause is the changes that have one consequence.
 type cause struct {
 	consequence Finding
 	sample      templates.Sample
-	is          []string // how the first place is
+	is          []string // descriptions of the values of the first place
 	places      []string
 }
 
-// check tries the variants of a document at the places that have not been tried.
+// check tries the variants of a document in the places that were not tried before.
 func (c *variantCheck) check(ctx context.Context, d document) error {
 	usual, err := c.consequences(ctx, d)
 	if err != nil {
@@ -111,7 +111,7 @@ func (c *variantCheck) check(ctx context.Context, d document) error {
 	for _, p := range places {
 		p.path = anyPlace(p.path)
 		key := p.path
-		if list, _ := p.usual.([]any); len(list) > 1 { // of one element there is less to try
+		if list, _ := p.usual.([]any); len(list) > 1 { // a list with one element has fewer variants
 			key += " of several"
 		}
 		if c.tried[key] {
@@ -129,7 +129,8 @@ func (c *variantCheck) check(ctx context.Context, d document) error {
 
 var variable = regexp.MustCompile(`\[\d+\]|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// anyPlace is a path that is the same for every element of a list and every id.
+// anyPlace replaces the indexes and ids in a path, so that it is the same for all
+// elements of a list.
 func anyPlace(path string) string {
 	return variable.ReplaceAllStringFunc(path, func(part string) string {
 		if part[0] == '[' {
@@ -139,8 +140,8 @@ func anyPlace(path string) string {
 	})
 }
 
-// try finds what comes of a value in a place, other than usual. It blames one strange
-// thing alone where that is enough.
+// try records the consequences of a value in a place, except the usual ones. Of several
+// strange characters or fields it names those that have a consequence alone.
 func (c *variantCheck) try(ctx context.Context, d document, p place, v value, usual []Finding) (found bool, err error) {
 	var consequences []Finding
 	p.with(v, func() { consequences, err = c.consequences(ctx, d) })
@@ -163,13 +164,13 @@ func (c *variantCheck) try(ctx context.Context, d document, p place, v value, us
 			path += "." + v.field
 		}
 		for _, consequence := range consequences {
-			c.blame(d.sample, path, v.is, consequence)
+			c.record(d.sample, path, v.is, consequence)
 		}
 	}
 	return true, nil
 }
 
-// consequences are what is wrong with what the template makes of a document.
+// consequences returns what is wrong with the output of the template for a document.
 func (c *variantCheck) consequences(ctx context.Context, d document) ([]Finding, error) {
 	sample, err := d.encode()
 	if err != nil {
@@ -177,7 +178,7 @@ func (c *variantCheck) consequences(ctx context.Context, d document) ([]Finding,
 	}
 	webhook, err := commerce.Parse(sample.Body)
 	if err != nil {
-		return nil, nil // it would not be taken, so no template sees it
+		return nil, nil // it would be refused, so no template receives it
 	}
 	fact := relay.FactOf(c.tracking, webhook, "", time.Time{})
 	written, err := c.render(ctx, sample, webhook)
@@ -190,8 +191,8 @@ func (c *variantCheck) consequences(ctx context.Context, d document) ([]Finding,
 	return checkSendable(fact, written), nil
 }
 
-// failure is the finding that a template fails. What it says in its own words is on
-// purpose, and what is not its fault is no finding.
+// failure returns the finding that a template fails. An error that the template raises
+// itself is intended, and one that is not its fault is no finding.
 func failure(err error) []Finding {
 	failed := new(template.Error)
 	if !errors.As(err, &failed) || failed.Said != "" {
@@ -201,8 +202,8 @@ func failure(err error) []Finding {
 		Instead: "ask first, for example with $exists() or $type(), or its events would wait until it is corrected"}}
 }
 
-// checkSendable finds what Segment would not take of what a template wrote, and ids that
-// are none.
+// checkSendable finds what Segment would not accept in the output of a template, and
+// ids that are not valid.
 func checkSendable(fact segment.Fact, written []map[string]any) []Finding {
 	var findings []Finding
 	for i, fields := range written {
@@ -213,7 +214,7 @@ func checkSendable(fact segment.Fact, written []map[string]any) []Finding {
 		}
 		for _, f := range m.findings {
 			if f.Rule == "too_large" && f.Path != "" {
-				continue // of a long order, products are left off
+				continue // products of a long order are left out before it is sent
 			}
 			f.Message = i + 1
 			findings = append(findings, f)
@@ -222,8 +223,8 @@ func checkSendable(fact segment.Fact, written []map[string]any) []Finding {
 	return append(findings, checkTogether(fact, written)...)
 }
 
-// blame adds a place's value to what causes a consequence.
-func (c *variantCheck) blame(sample templates.Sample, path, is string, consequence Finding) {
+// record adds a place and its value to the causes of a consequence.
+func (c *variantCheck) record(sample templates.Sample, path, is string, consequence Finding) {
 	consequence.Path = anyPlace(consequence.Path)
 	i := slices.IndexFunc(c.causes, func(known *cause) bool { return known.consequence == consequence })
 	if i < 0 {
@@ -241,7 +242,7 @@ func (c *variantCheck) blame(sample templates.Sample, path, is string, consequen
 	}
 }
 
-// findings are the causes, each as a finding about its first place in the webhook.
+// findings returns the causes, each as a finding about its first place in the webhook.
 func (c *variantCheck) findings() []InSample {
 	found := make([]InSample, len(c.causes))
 	for i, known := range c.causes {
@@ -251,15 +252,15 @@ func (c *variantCheck) findings() []InSample {
 		}
 		found[i] = InSample{Sample: known.sample, Finding: Finding{
 			Message: known.consequence.Message, Path: known.places[0], Rule: "variant",
-			Wrong:   "when it " + strings.Join(known.is, " or ") + likewise(known.places[1:]) + ", " + wrong,
+			Wrong:   "when it " + strings.Join(known.is, " or ") + otherPlaces(known.places[1:]) + ", " + wrong,
 			Instead: known.consequence.Instead,
 		}}
 	}
 	return found
 }
 
-// likewise names other places that have the same consequence.
-func likewise(places []string) string {
+// otherPlaces returns a phrase about further places with the same consequence.
+func otherPlaces(places []string) string {
 	const named = 3
 	if len(places) == 0 {
 		return ""

@@ -21,7 +21,7 @@ const (
 	isOnlyDate = "is a date without a time of day, and is read as midnight in UTC"
 )
 
-// vagueness is why a text does not say which moment it means; empty where it does.
+// vagueness returns why a text does not identify a moment, or "".
 func vagueness(text string) string {
 	switch {
 	case withoutZone.MatchString(text):
@@ -32,8 +32,8 @@ func vagueness(text string) string {
 	return ""
 }
 
-// checkTimes finds times that cannot be read, and those that do not say which moment
-// they mean. Of other fields than those that Segment takes for times it warns.
+// checkTimes finds times that cannot be parsed or do not identify a moment. In fields
+// that Segment does not use as times it only warns.
 func (m *message) checkTimes() {
 	const instead = "write it as Commerce states it, like 2026-11-24T09:30:00Z"
 	for _, path := range [][]string{{"timestamp"}, {"originalTimestamp"}, {"traits", "createdAt"}, {"traits", "created_at"},
@@ -51,8 +51,8 @@ func (m *message) checkTimes() {
 	}
 }
 
-// checkMoments warns of the fields in a value that are clearly times, by their form or
-// by their name, and do not say which moment they mean.
+// checkMoments warns of fields in a value that are clearly times, by their form or
+// their name, and do not identify a moment.
 func (m *message) checkMoments(path string, value any) {
 	switch value := value.(type) {
 	case map[string]any:

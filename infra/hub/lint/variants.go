@@ -10,18 +10,19 @@ import (
 	"unicode/utf8"
 )
 
-// value is what may come in a place of a webhook instead of the usual.
+// value is a value that a webhook can have in a place instead of the usual one.
 type value struct {
-	is      string // how it is, after "it": "is null"
-	field   string // of the place, where that is meant and not the place itself
+	is      string // the description that follows "it", such as "is null"
+	field   string // the field of the place that has the value, "" for the place itself
 	to      any
-	missing bool // the field is not there at all
-	// alone gives each strange thing by itself, where this has several.
+	missing bool // the place has no value
+	// alone returns values with one strange character or field each, if this has several.
 	alone func() []value
 }
 
-// hostile are characters in texts that people and browsers do send, and that programs
-// overlook: ſ and K are small letters of s and k to a regular expression that ignores case.
+// hostile lists characters that people and browsers do send and that programs often
+// handle wrongly: to a regular expression that ignores case, ſ and K are equal to s and
+// k.
 var hostile = []struct{ is, text string }{
 	{"has CR LF in it", "\r\n"},
 	{"has a CR in it", "\r"},
@@ -33,7 +34,8 @@ var hostile = []struct{ is, text string }{
 	{"has U+017F or U+212A in it", "\u017f\u212a"},
 }
 
-// hostileText is a text with all of that in it, at its ends and inside.
+// hostileText returns a text with all the hostile characters inserted at its ends and
+// inside.
 func hostileText(text string) value {
 	with := func(strange string) string {
 		_, size := utf8.DecodeRuneInString(text)
@@ -52,15 +54,15 @@ func hostileText(text string) value {
 	}}
 }
 
-// machineMade are texts that Commerce itself makes up, ids and times: no store and no
-// shopper puts a number or strange characters there.
+// machineMade matches texts that Commerce generates, ids and times: no store and no shopper
+// writes a number or strange characters there.
 var machineMade = regexp.MustCompile(`^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT.*)$`)
 
-// manyElements is how long a list may well be.
+// manyElements is a length that a list can well have.
 const manyElements = 500
 
-// unusual are the values that may come instead of one. An object may also have those of
-// these fields that it does not have.
+// unusual returns the values that can take the place of one. To an object it also adds
+// those of the fields that it does not have.
 func unusual(usual any, fields []string) []value {
 	values := []value{{is: "is missing", missing: true}}
 	if usual != nil {
@@ -91,8 +93,8 @@ func unusual(usual any, fields []string) []value {
 	return values
 }
 
-// withMore are an object with all of these fields that it does not have, and with each
-// alone: no sample has all the fields that a store may have.
+// withMore returns an object with all the fields that it does not have, and with each
+// of them alone: no sample has all the fields that a store can have.
 func withMore(object map[string]any, fields []string) []value {
 	fields = slices.DeleteFunc(slices.Clone(fields), func(field string) bool {
 		_, present := object[field]
@@ -131,7 +133,7 @@ func withMore(object map[string]any, fields []string) []value {
 	return values
 }
 
-// repeat makes a list of that length of another one's elements.
+// repeat returns a list of a length with the elements of another one, repeatedly.
 func repeat(list []any, length int) []any {
 	long := make([]any, length)
 	for i := range long {
@@ -140,20 +142,20 @@ func repeat(list []any, length int) []any {
 	return long
 }
 
-// place is where a value is, in an object or a list.
+// place is the location of a value in an object or a list.
 type place struct {
 	path   string
 	usual  any
 	set    func(any)
-	remove func() // nil in a list
+	remove func() // nil for an element of a list
 }
 
-// values are the unusual ones that the place can have: see unusual.
+// values returns the unusual values that the place can have: see unusual.
 func (p place) values(fields []string) []value {
 	return slices.DeleteFunc(unusual(p.usual, fields), func(v value) bool { return v.missing && p.remove == nil })
 }
 
-// with does something while a place has another value.
+// with calls do while the place has another value.
 func (p place) with(v value, do func()) {
 	if v.missing {
 		p.remove()
@@ -164,7 +166,7 @@ func (p place) with(v value, do func()) {
 	do()
 }
 
-// placesIn lists the places inside a value, from the outermost on.
+// placesIn returns the places inside a value, the outermost first.
 func placesIn(path string, inside any) []place {
 	var places []place
 	add := func(path string, usual any, set func(any), remove func()) {

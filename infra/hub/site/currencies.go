@@ -11,8 +11,8 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// Currencies are the decimals of the store's currencies by its setting; none where it is
-// not set.
+// Currencies returns the decimals of the store's currencies in its setting, none if it
+// is not set.
 func (s Site) Currencies(ctx context.Context) (money.Decimals, error) {
 	values, err := s.Parameters(ctx, []string{settings.CommerceCurrencies})
 	if err != nil {
@@ -29,9 +29,9 @@ func (s Site) Currencies(ctx context.Context) (money.Decimals, error) {
 	return currencies, nil
 }
 
-// CurrenciesInCommerce are the decimals of the store's currencies as Commerce has them. The
-// error is an ErrNotConnected where the store is not connected. To have no currency is an
-// error too.
+// CurrenciesInCommerce returns the decimals of the store's currencies in Commerce. The
+// error is an ErrNotConnected if the store is not connected. A store without currencies
+// is an error too.
 func (s Site) CurrenciesInCommerce(ctx context.Context) (money.Decimals, error) {
 	client, err := s.Commerce(ctx)
 	if err != nil {
@@ -56,14 +56,14 @@ func (s Site) CurrenciesInCommerce(ctx context.Context) (money.Decimals, error) 
 	return currencies, nil
 }
 
-// copyWithin bounds how long CopyCurrencies waits for Commerce.
-const copyWithin = 10 * time.Second
+// copyTimeout limits how long CopyCurrencies waits for Commerce.
+const copyTimeout = 10 * time.Second
 
-// CopyCurrencies writes the decimals of the store's currencies as Commerce has them,
-// where the store is connected, and says what it wrote; empty where they are so already.
-// The error says what is in effect then.
+// CopyCurrencies copies the decimals of the store's currencies from Commerce, if the
+// store is connected. It returns a message about what it wrote, or "" if nothing
+// changed. The error says which decimals are in effect.
 func (s Site) CopyCurrencies(ctx context.Context) (said string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, copyWithin)
+	ctx, cancel := context.WithTimeout(ctx, copyTimeout)
 	defer cancel()
 	currencies, err := s.CurrenciesInCommerce(ctx)
 	if errors.Is(err, ErrNotConnected) {

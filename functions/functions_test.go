@@ -62,8 +62,8 @@ func TestTheFunctions(t *testing.T) {
 	}
 }
 
-// storeOf is a Commerce that has the answers of samples, and the parameters by which a
-// function asks it.
+// storeOf returns a Commerce that has the answers of samples, and the parameters with
+// which a function asks it.
 func storeOf(t *testing.T, samples []templates.Sample) (*commercetest.Server, map[string]string) {
 	store := commercetest.Start(t)
 	for _, sample := range samples {

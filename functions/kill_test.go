@@ -264,7 +264,8 @@ func (s *slaughter) deadOrders() map[string]int {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			// One that came alone each time, until its attempts were used up, has no reason.
+			// A message that came alone each time, until its attempts were used up, has no
+			// reason.
 			if reason, found := letter.MessageAttributes["Reason"]; found {
 				equal(s.t, "why "+webhook.ResourceID+" is buried", *reason.StringValue, "segment_400")
 			}

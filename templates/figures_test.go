@@ -170,8 +170,8 @@ func TestFiguresOfEveryOrder(t *testing.T) {
 	}
 }
 
-// checkPart holds the figures of a refund of a part: there is no figure of the whole order
-// among them, which a destination would take for one of the refund's.
+// checkPart checks the figures of a partial refund: they must not include a figure of
+// the whole order, which a destination would take for one of the refund.
 func checkPart(t *testing.T, properties map[string]any, refunded string) {
 	t.Helper()
 	for name, want := range map[string]string{
@@ -182,7 +182,8 @@ func checkPart(t *testing.T, properties map[string]any, refunded string) {
 	}
 }
 
-// refundedOf is what the transactions beside a sample say was refunded, in minor units.
+// refundedOf returns the amount in minor units that the transactions of a sample show
+// as refunded.
 func refundedOf(t *testing.T, sample templates.Sample, orderID string) (sum int64) {
 	t.Helper()
 	answer := sample.Answers["/v2/orders/"+orderID+"/transactions"]

@@ -10,7 +10,7 @@ import (
 	"commerce-segment/templates"
 )
 
-// Each line here takes the place of the one line of a sample, whose order is in USD.
+// Each of these lines replaces the only line of a sample, whose order is in USD.
 func TestWhatBecomesOfALine(t *testing.T) {
 	tests := []struct {
 		name, line string

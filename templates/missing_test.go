@@ -15,9 +15,9 @@ import (
 	"commerce-segment/templates"
 )
 
-// Which fields an older store leaves out or states as null is documented in part
-// only, and custom items and discounts are written by programs of the store's own. A
-// template that failed over one field would keep the whole event waiting.
+// The documentation lists only some of the fields that an older store leaves out or
+// sets to null, and programs of the store write custom items and discounts. A template
+// that fails because of one field would keep the whole event waiting.
 func TestAFieldOfAnotherKindIsLeftOutAndFailsNothing(t *testing.T) {
 	changes := []change{{missing: true}, {twice: true}}
 	for _, to := range []any{nil, true, json.Number("7"), "x", "", map[string]any{}, []any{}, []any{[]any{json.Number("1")}}} {
@@ -63,8 +63,8 @@ func TestAFieldOfAnotherKindIsLeftOutAndFailsNothing(t *testing.T) {
 	}
 }
 
-// A program of the store's own writes custom items and custom discounts, and a code of
-// digits is easily written as a number.
+// A program of the store writes custom items and custom discounts, and may write a code
+// of digits as a number.
 func TestCodesOfAnyKindMakeACoupon(t *testing.T) {
 	compiled, err := template.Compile("order-completed", templates.Default("order-completed"))
 	if err != nil {
@@ -111,9 +111,9 @@ func TestCodesOfAnyKindMakeACoupon(t *testing.T) {
 	}
 }
 
-// mayMatter says whether a template may read what is at a place, and whether fewer
-// than two places like it were tried. The id of the order or customer is left out:
-// a webhook without one is refused before any template sees it.
+// mayMatter reports whether a template may read a value at a place, and fewer than two
+// similar places were tried. It leaves out the id of the order or customer: a webhook
+// without it is refused before a template receives it.
 func mayMatter(body map[string]any, place []string, source string, tried map[string]int) bool {
 	name := place[len(place)-1]
 	if len(place) == 2 || name == "id" && len(place) == 3 || !isIndex(name) && !strings.Contains(source, name) {
@@ -131,8 +131,7 @@ func mayMatter(body map[string]any, place []string, source string, tried map[str
 	return tried[like] <= 2
 }
 
-// checkKinds refuses a value of a message that is of another kind than its name
-// promises.
+// checkKinds reports a value of a message whose kind does not match its name.
 func checkKinds(name string, value any) error {
 	numbers := []string{"total", "value", "revenue", "tax", "discount", "shipping", "refunded_amount", "price", "quantity", "position"}
 	objects := []string{"", "products", "properties", "context", "traits", "address"}
@@ -172,7 +171,7 @@ func isIndex(key string) bool {
 	return err == nil
 }
 
-// copyOf copies JSON, because a template takes over what it is applied to.
+// copyOf copies JSON, because a template may change its input.
 func copyOf[T any](value T) T {
 	switch value := any(value).(type) {
 	case map[string]any:
@@ -191,8 +190,8 @@ func copyOf[T any](value T) T {
 	return value
 }
 
-// change is what becomes of a field: it goes missing, becomes a list that has it
-// twice, or gets another value.
+// change is the change of a field: it is removed, becomes a list with the value twice,
+// or gets another value.
 type change struct {
 	missing bool
 	twice   bool // in a list

@@ -45,8 +45,8 @@ type Sample struct {
 	// Answers are what Commerce's API would answer to $commerce, JSON by the path.
 	// There are none where a sample is of a store without credentials.
 	Answers map[string]json.RawMessage
-	// Currencies are the decimals of currencies that the settings of the sample's store
-	// have, by their codes. A bundled sample has none: its prices say it.
+	// Currencies has the decimals of currencies in the settings of the sample's store,
+	// by their codes. A bundled sample has none: its prices show them.
 	Currencies map[string]int
 }
 

@@ -50,7 +50,7 @@ func (s *Server) AddCustomer(customer Object) string {
 	return customer["id"].(string)
 }
 
-// AddCurrency puts a currency into the store, or changes the one with that code.
+// AddCurrency adds a currency to the store, or changes the one with that code.
 func (s *Server) AddCurrency(code string, decimals int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

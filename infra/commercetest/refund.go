@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// Refund refunds so much of a payment of an order, in minor units, as Commerce does, and
-// gives the order's events that Commerce posts then. A refund is no transaction of its own:
-// it raises the payment's refunded_amount. The order's payment status changes only once all
-// payments are refunded, and only then there is an order.refunded.
+// Refund refunds an amount of a payment of an order, in minor units, as Commerce does.
+// It returns the events of the order that Commerce posts then. A refund is not a
+// transaction: it raises the refunded_amount of the payment. The payment status of the
+// order changes only when all payments are refunded, and only then there is an
+// order.refunded.
 func (s *Server) Refund(orderID, transactionID string, amount int, at time.Time) (events []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,13 +38,13 @@ func (s *Server) UpdateOrder(orderID string, fields Object, at time.Time) {
 	touch(order, at)
 }
 
-// amountOf is an amount of a resource; 0 where there is none.
+// amountOf returns an amount of a resource, or 0.
 func amountOf(value any) float64 {
 	n, _ := value.(float64)
 	return n
 }
 
-// touch changes when a resource was last updated.
+// touch sets the time of the last update of a resource.
 func touch(resource Object, updated time.Time) {
 	at(resource, "meta", "timestamps").(Object)["updated_at"] = stamp(updated)
 }

@@ -123,8 +123,8 @@ func configure(cmd *cobra.Command, options configuration) error {
 	return sayWhatToRegister(cmd.Context(), cmd.OutOrStdout(), s)
 }
 
-// tryCommerce tries the access to Commerce that is wanted, where it is complete and
-// another than the current one.
+// tryCommerce tries the access to Commerce that is to be set, if it is complete and
+// differs from the current one.
 func tryCommerce(cmd *cobra.Command, current, wanted map[string]string, untested bool) error {
 	before, _ := settings.CommerceCredentials(current) // where these are wrong, they are being replaced
 	after, err := site.CommerceWanted(current, wanted)

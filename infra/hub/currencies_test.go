@@ -10,7 +10,7 @@ import (
 )
 
 // forint is an order of a store whose forints have no decimals. Only the text of its
-// total says so.
+// total shows that.
 func forint(formatted string) string {
 	return strings.Replace(order("order.paid", "o"), `{"amount":10000,"currency":"GBP"}`, `{"amount":10000,"currency":"HUF","formatted":"`+formatted+`"}`, 1)
 }
@@ -63,7 +63,7 @@ func TestConfigureGoesOnWithoutTheCurrencies(t *testing.T) {
 	}
 }
 
-// A bundled sample is of a store of its own, where the yen has no decimals.
+// A bundled sample comes from a store of its own, where the yen has no decimals.
 func TestTheCurrenciesThatAreSetAreNotThoseOfABundledSample(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "commerce/currencies"), "JPY=2")

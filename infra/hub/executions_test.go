@@ -195,8 +195,8 @@ func TestTheConsoleShowsExecutions(t *testing.T) {
 	}
 }
 
-// Whoever has the webhook secret writes ids and events. They must not command the terminal
-// of whoever reads of them, nor make two rows of one webhook.
+// Anyone with the webhook secret can choose ids and events. They must not control the
+// terminal of the person who reads them, nor make two rows of one webhook.
 func TestNothingThatCameFromOutsideCommandsTheTerminal(t *testing.T) {
 	h := start(t)
 	const hostile = `ord-1\u001b[31mRED\u001b]0;title\u0007\u202e\u009b2J\nsecond\u2028line\rx`

@@ -8,8 +8,8 @@ import (
 )
 
 // needSubcommands makes every command that only groups others refuse a command line
-// without one of them, or with a misspelt one. cobra shows its help instead, and a
-// script takes that for done.
+// without a known subcommand. cobra shows its help instead and exits with 0, which a
+// script takes for success.
 func needSubcommands(cmd *cobra.Command) {
 	for _, below := range cmd.Commands() {
 		needSubcommands(below)
@@ -27,7 +27,7 @@ func needSubcommands(cmd *cobra.Command) {
 	}
 }
 
-// unknownCommand says that a command has none of a name below it, and what was
+// unknownCommand returns the error for an unknown subcommand, with the one that was
 // probably meant.
 func unknownCommand(cmd *cobra.Command, name string) error {
 	err := fmt.Errorf("unknown command %q for %q", name, cmd.CommandPath())
@@ -37,7 +37,7 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	return withUsage(cmd, err)
 }
 
-// newHelp is cobra's command help, which fails where there is no such command.
+// newHelp returns the command help of cobra, but it fails for an unknown command.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// groups are the commands that group others, by their command lines without hub.
+// groups lists the commands that group others, by their command lines without hub.
 func groups(cmd *cobra.Command, path []string) [][]string {
 	var all [][]string
 	if cmd.HasSubCommands() {
@@ -20,7 +20,7 @@ func groups(cmd *cobra.Command, path []string) [][]string {
 	return all
 }
 
-// A script takes an exit code of 0 for done.
+// A script takes an exit code of 0 for success.
 func TestACommandLineWithoutACommandOrWithAMisspeltOneFails(t *testing.T) {
 	root := newRoot()
 	all := groups(root, nil)

@@ -17,8 +17,7 @@ import (
 	"testing"
 )
 
-// anAddressHere is an address of this machine that is no loopback address, or that if
-// it has no other.
+// anAddressHere returns an address of this machine, if possible not a loopback address.
 func anAddressHere() string {
 	for _, address := range ownAddresses() {
 		if ip := net.ParseIP(address); ip.To4() != nil && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() {
@@ -28,8 +27,9 @@ func anAddressHere() string {
 	return "127.0.0.1"
 }
 
-// Containers reach the hub at an address of this machine other than the loopback one. What
-// the hub prints has to work there, and what it asks of itself must not leave the machine.
+// Containers reach the hub at an address of this machine other than the loopback
+// address. The address that the hub prints must work there, and requests of the hub to
+// itself must not leave the machine.
 func TestTheHubAtAnotherAddressOfThisMachineWorksAndPassesByTheProxy(t *testing.T) {
 	binary, err := built()
 	if err != nil {

@@ -51,7 +51,7 @@ func openKeyboard(t *testing.T, env []string, args ...string) *keyboard {
 	return k
 }
 
-// newTerminal is the state of a terminal that nothing has changed yet.
+// newTerminal returns the state of a terminal that was not changed.
 func newTerminal(t *testing.T) *term.State {
 	t.Helper()
 	terminal, program, err := pty.Open()
@@ -69,7 +69,7 @@ func newTerminal(t *testing.T) *term.State {
 	return state
 }
 
-// echoes says that the terminal shows what is typed, as a new one does.
+// echoes reports whether the terminal shows what is typed, as a new one does.
 func (k *keyboard) echoes() bool {
 	state, err := term.GetState(int(k.terminal.Fd()))
 	return err == nil && reflect.DeepEqual(state, k.fresh)

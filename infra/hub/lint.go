@@ -117,8 +117,8 @@ func trackingOf(file, name string) (tracking.Tracking, error) {
 	return t, nil
 }
 
-// samplesOf is one webhook as a sample of each tracking that can observe it. One that is
-// not bundled is the directory's store's.
+// samplesOf returns a webhook as a sample of each tracking that can observe it. One
+// that is not bundled belongs to the store of the directory.
 func samplesOf(cmd *cobra.Command, name, dir string) ([]templates.Sample, error) {
 	body, err := readWebhook(cmd, name)
 	if err != nil {

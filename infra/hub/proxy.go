@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// useNoProxyHere excepts this machine's own addresses from HTTP_PROXY, for this program
-// and those that it starts: what the hub asks itself, and what a command asks the hub on
-// this machine, is nobody else's. net/http excepts the loopback addresses only, and reads
-// the variable once, before the first request.
+// useNoProxyHere excludes the addresses of this machine from HTTP_PROXY, for this
+// program and those that it starts. A proxy must not see the requests of the hub to
+// itself, nor those of a command to the hub on this machine. net/http excludes only the
+// loopback addresses, and reads the variable once, before the first request.
 func useNoProxyHere() {
 	excepted := cmp.Or(os.Getenv("NO_PROXY"), os.Getenv("no_proxy"))
 	if excepted == "*" {
@@ -19,7 +19,7 @@ func useNoProxyHere() {
 	os.Setenv("NO_PROXY", strings.Trim(excepted+","+strings.Join(ownAddresses(), ","), ",")) // fails for no such value
 }
 
-// ownAddresses are the IP addresses of this machine; none where they cannot be listed.
+// ownAddresses returns the IP addresses of this machine, none if they cannot be listed.
 func ownAddresses() []string {
 	addresses, _ := net.InterfaceAddrs()
 	var own []string

@@ -94,15 +94,15 @@ func (h *webhooks) graveyard() site.Graveyard {
 	return yard
 }
 
-// takes says that a request is for the webhooks: by its path, or because it brings their
-// key to a path that is misspelt.
+// takes reports whether a request is for the webhooks: by its path, or because it has
+// their key and a path that is misspelt.
 func (h *webhooks) takes(r *http.Request) bool {
 	cleaned := path.Clean("/" + r.URL.Path)
 	return cleaned == "/webhooks" || strings.HasPrefix(cleaned, "/webhooks/") || r.Header.Get(serve.KeyHeader) != ""
 }
 
-// function is the one whose route a path is. For a path that is none it is any, which
-// answers 404 then.
+// function returns the function to which a path is routed. For an unknown path it
+// returns any one, which answers 404.
 func (h *webhooks) function(p string) *serve.Function {
 	if function, ok := h.functions[path.Base(p)]; ok {
 		return function

@@ -247,7 +247,7 @@ func (h *hub) routes() http.Handler {
 	pages := h.pages.Sessions(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	h.inbox.routes(mux, h.pages.OnlyWithKey)
-	// The webhooks have no mux, which would redirect a path with two slashes.
+	// The webhooks do not use a mux, which would redirect a path with two slashes.
 	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h.webhooks.takes(r) {
 			h.webhooks.ServeHTTP(w, r)

@@ -6,11 +6,11 @@ import (
 	"commerce-segment/shared/chars"
 )
 
-// screen is where a command's output goes. Much of it comes from outside (ids of orders,
-// names in Commerce, answers of Segment), and none of that may command the terminal.
+// screen is the output of a command. Much of it comes from outside (ids of orders,
+// names in Commerce, answers of Segment), and must not control the terminal.
 type screen struct{ io.Writer }
 
-// Write writes a text whose control characters are spelled out.
+// Write writes a text with its control characters escaped.
 func (s screen) Write(p []byte) (int, error) {
 	if _, err := s.Writer.Write(chars.Escape(p)); err != nil {
 		return 0, err
@@ -18,7 +18,7 @@ func (s screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// below is what a screen writes to: for what is not a text, or asks what it is.
+// below returns the writer of a screen, for binary output and to ask what it is.
 func below(w io.Writer) io.Writer {
 	if s, ok := w.(screen); ok {
 		return s.Writer

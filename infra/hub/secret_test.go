@@ -10,8 +10,8 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// Who may change where the hub finds Commerce, or makes an operator do it, must not get
-// the client secret that is set.
+// A person who can change where the hub finds Commerce, or who makes an operator do it,
+// must not receive the client secret that is set.
 func TestTheClientSecretOfAConnectedStoreLeavesForNoOtherHost(t *testing.T) {
 	theirs := commercetest.Start(t)
 	for _, c := range []struct {
@@ -89,7 +89,7 @@ func TestTheClientSecretOfAConnectedStoreLeavesForNoOtherHost(t *testing.T) {
 	}
 }
 
-// refused wants a command to be refused with a reason.
+// refused expects a command to fail with a reason.
 func refused(t *testing.T, says string, args ...string) {
 	t.Helper()
 	if got := command(t, "", args...); got.code != exitFailed || !strings.Contains(got.stderr, says) || got.stdout != "" {

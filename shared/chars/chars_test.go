@@ -8,7 +8,7 @@ import (
 	"commerce-segment/shared/chars"
 )
 
-// in16 is a text in UTF-16, or with wide in UTF-32.
+// in16 returns a text in UTF-16, or with wide in UTF-32.
 func in16(s string, little, wide bool) string {
 	var b strings.Builder
 	for _, unit := range utf16.Encode([]rune(s)) {

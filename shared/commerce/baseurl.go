@@ -57,8 +57,8 @@ func baseURL(pasted string) (string, error) {
 	return u.Scheme + "://" + strings.ToLower(u.Host), nil
 }
 
-// isHost says that a text can be the name or the address of a host. One word without a
-// dot is taken only where a scheme shows that a URL is meant.
+// isHost reports whether a text can be the name or the address of a host. It accepts a
+// word without a dot only after a scheme, which shows that a URL is meant.
 func isHost(host string, hasScheme bool) bool {
 	invisible := strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' })
 	name := hasScheme || isThisMachine(host) || strings.Contains(strings.Trim(host, "."), ".")

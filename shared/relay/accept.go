@@ -46,8 +46,8 @@ func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
 	return a.answer
 }
 
-// Refuse gives that answer to a request whose body cannot be read, and logs it as Accept
-// does. Nothing of the request is verified.
+// Refuse answers a request whose body cannot be read, and logs it as Accept does.
+// Nothing in the request is verified.
 func (r *Relay) Refuse(ctx context.Context, answer Answer, size int) Answer {
 	r.logAccept(ctx, acceptance{answer: answer}, size, time.Now())
 	return answer

@@ -175,8 +175,7 @@ func (r *Relay) observe(_ context.Context, config Config, p *parcel) outcome {
 	}
 }
 
-// complete finds out which fact the webhook is about, and skips an update of an order that
-// is about none.
+// complete finds the fact of the webhook, and skips an update of an order without one.
 func (r *Relay) complete(ctx context.Context, config Config, p *parcel) outcome {
 	p.fact = FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received)
 	happened, err := Complete(ctx, &p.fact, p.webhook, p.lookup)
@@ -190,7 +189,8 @@ func (r *Relay) complete(ctx context.Context, config Config, p *parcel) outcome 
 	}
 }
 
-// ofLookup is what an error becomes that may be Commerce's; the reason is for any other.
+// ofLookup classifies an error that may come from Commerce. reason is for any other
+// error.
 func ofLookup(ctx context.Context, err error, reason string) outcome {
 	var lookup *lookupError
 	switch {

@@ -11,19 +11,19 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// state is an order as a webhook about an update has it.
+// state is an order in a webhook about an update.
 const state = `{"type":"order","id":"o-1","status":"processing","payment":"paid","shipping":"unfulfilled",` +
 	`"customer":{"name":"Zoë Park","email":"zoe@example.com"},"notes":["a","b"],"weight":1.50,` +
 	`"meta":{"display_price":{"with_tax":{"amount":2500,"currency":"EUR","formatted":"€25.00"}},` +
 	`"timestamps":{"created_at":"2026-11-20T10:15:00Z","updated_at":"2026-11-22T16:40:00Z"}},` +
 	`"relationships":{"customer":{"data":{"type":"customer","id":"c-1"}}}}`
 
-// updateOf is a webhook about an update that holds that order.
+// updateOf returns a webhook about an update that contains the order.
 func updateOf(order string) string {
 	return `{"id":"w-1","triggered_by":"order.updated","attempt":1,"payload":{"data":` + order + `}}`
 }
 
-// edited is a text with some of its parts replaced. Each must be there.
+// edited returns a text with some of its parts replaced. Each of them must be in it.
 func edited(t *testing.T, text string, pairs ...string) string {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
@@ -35,8 +35,8 @@ func edited(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// messageIDOf carries a webhook from Commerce's request to Segment, and gives the id
-// under which Segment got it. The template changes what it is given.
+// messageIDOf delivers a webhook from Commerce's request to Segment, and returns the id
+// of the message that Segment received. The template changes its input.
 func messageIDOf(t *testing.T, webhook string) string {
 	t.Helper()
 	w := newWorld(t)
@@ -54,8 +54,8 @@ func messageIDOf(t *testing.T, webhook string) string {
 	return message.MessageID
 }
 
-// Segment drops a repeated messageId. If one of these ids differs, the same update is
-// in Segment twice.
+// Segment drops a repeated messageId. If one of these ids differs, Segment has the same
+// update twice.
 func TestTheSameUpdateHasOneMessageID(t *testing.T) {
 	want := messageIDOf(t, updateOf(state))
 	reversed := `{"relationships":{"customer":{"data":{"id":"c-1","type":"customer"}}},"weight":1.5e0,"notes":[ "a", "b" ],` +
@@ -87,8 +87,8 @@ func TestTheSameUpdateHasOneMessageID(t *testing.T) {
 }
 
 // Commerce writes updated_at in whole seconds and may update an order twice within one.
-// If two of these have the same id, Segment drops the later one, and an order that is
-// fulfilled never is in Segment.
+// If two of these have the same id, Segment drops the later one, and never learns that
+// the order is fulfilled.
 func TestUpdatesWithinOneSecondHaveTheirOwnMessageIDs(t *testing.T) {
 	updates := map[string]string{
 		"as it was":                    state,
@@ -128,8 +128,8 @@ func TestUpdatesWithinOneSecondHaveTheirOwnMessageIDs(t *testing.T) {
 	equal(t, "messageIds", len(names), len(updates))
 }
 
-// A tracking that happens once has no revision, so that a second webhook about the
-// same order is dropped however much the order has changed since.
+// A tracking that happens once has no revision, so a second webhook about the same
+// order is dropped, even if the order has changed since.
 func TestWhatHappensOnceHasOneMessageID(t *testing.T) {
 	ids := map[string]bool{}
 	for _, status := range []string{"processing", "complete"} {

@@ -19,7 +19,7 @@ import (
 	"commerce-segment/templates"
 )
 
-// refunds is a store that has the order "1" of 25.00 EUR, paid in two parts, and the relay
+// refunds is a store with the order "1" of 25.00 EUR, paid in two parts, and the relay
 // of Order Refunded with its default template.
 type refunds struct {
 	*world
@@ -27,7 +27,7 @@ type refunds struct {
 	store *commercetest.Server
 }
 
-// paid is when the order was paid.
+// paid is the time at which the order was paid.
 var paid = time.Date(2026, 11, 20, 10, 15, 0, 0, time.UTC)
 
 func inRefunds(t *testing.T, test func(r *refunds)) {
@@ -54,7 +54,7 @@ func inRefunds(t *testing.T, test func(r *refunds)) {
 	})
 }
 
-// over carries requests to a server without a network.
+// over sends requests to a server without a network.
 type over struct{ http.Handler }
 
 func (o over) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -65,7 +65,7 @@ func (o over) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// hears delivers webhooks of the order as it is now, updated at that moment.
+// hears delivers webhooks about the current state of the order, updated at a moment.
 func (r *refunds) hears(updated time.Time, events ...string) {
 	r.t.Helper()
 	for _, event := range events {
@@ -73,7 +73,8 @@ func (r *refunds) hears(updated time.Time, events ...string) {
 	}
 }
 
-// webhook is one of the order as it is now, with some fields changed.
+// webhook returns a webhook about the current state of the order, with some fields
+// changed.
 func (r *refunds) webhook(event string, updated time.Time, change map[string]any) string {
 	r.t.Helper()
 	client, err := commerce.NewClient(r.settings.config.Commerce, r.store)
@@ -97,14 +98,16 @@ func (r *refunds) webhook(event string, updated time.Time, change map[string]any
 	return string(body)
 }
 
-// refund refunds so much of a payment, and delivers the webhooks that Commerce posts then.
+// refund refunds an amount of a payment, and delivers the webhooks that Commerce posts
+// then.
 func (r *refunds) refund(payment string, amount int, at time.Time) {
 	r.t.Helper()
 	r.hears(at.Add(time.Second), r.store.Refund("1", payment, amount, at)...)
 }
 
-// told is what Segment has by now, each message once: Segment drops a repeated messageId.
-func (r *refunds) told() (all []string) {
+// received returns the messages that Segment has, each once: Segment drops a repeated
+// messageId.
+func (r *refunds) received() (all []string) {
 	r.t.Helper()
 	seen := map[string]bool{}
 	for _, batch := range r.segment.batches {
@@ -209,7 +212,7 @@ func TestARefundIsToldOnceForEachAmount(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inRefunds(t, func(r *refunds) {
 				c.happen(r)
-				equal(t, "Segment is told", strings.Join(r.told(), "; "), strings.Join(c.want, "; "))
+				equal(t, "Segment received", strings.Join(r.received(), "; "), strings.Join(c.want, "; "))
 				for _, outcome := range outcomes(r.t, r.world) {
 					if outcome != "delivered" && outcome != "skipped not_refunded" {
 						t.Errorf("an event is %s", outcome)
@@ -220,8 +223,8 @@ func TestARefundIsToldOnceForEachAmount(t *testing.T) {
 	}
 }
 
-// All updates of all orders come here: those of which nothing can have been refunded must
-// not cost the shop a request, and the others one each.
+// All updates of all orders arrive here: those of orders without a possible refund must
+// not cost the shop a request, and the others only one each.
 func TestAnUpdateCostsOneRequestAtMost(t *testing.T) {
 	for payment, want := range map[string]int{
 		"unpaid": 0, "authorized": 0, "partially_authorized": 0, "refunded": 0,
@@ -238,8 +241,8 @@ func TestAnUpdateCostsOneRequestAtMost(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with Commerce's answer, an update waits or is skipped; it never tells
-// of a refund that is not known.
+// Whatever is wrong with Commerce's answer, an update waits or is skipped; it never
+// reports a refund that is not known.
 func TestAnAnswerThatIsNotAsDocumentedTellsOfNoRefund(t *testing.T) {
 	for _, c := range []struct{ name, answer, want string }{
 		{"nothing", `{}`, "skipped not_refunded"},

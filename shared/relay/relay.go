@@ -28,7 +28,7 @@ type Config struct {
 	// Commerce is whom the template's $commerce asks. The zero Credentials mean
 	// nobody: it gives undefined.
 	Commerce commerce.Credentials
-	// Currencies are the decimals of the store's currencies, as far as they are set.
+	// Currencies has the decimals of the store's currencies that are in its settings.
 	Currencies money.Decimals
 }
 

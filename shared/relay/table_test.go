@@ -257,7 +257,8 @@ func TestWhatThePersonInChargeMendsFlowsByItself(t *testing.T) {
 	}
 }
 
-// refusesFirst has the template write two messages, of which Segment refuses the first.
+// refusesFirst makes the template write two messages, of which Segment refuses the
+// first.
 func refusesFirst(code int) func(*world) {
 	return func(w *world) {
 		w.settings.config.Template = `["bad", "good"].{"event": "Order Completed", "properties": {"order_id": $}}`

@@ -86,16 +86,16 @@ func (c *Client) Deliver(ctx context.Context, to Endpoint, messages []Message) [
 	return outcomes
 }
 
-// maxHalvings bounds how often the refused batches of one delivery are halved. One bad
-// message among 2,500 takes twelve, and sixteen that are all bad take fifteen. What is not
-// looked into by then is postponed, and the next delivery goes on with it.
+// maxHalvings limits how often the refused batches of one delivery are halved. One bad
+// message among 2,500 takes twelve times, and sixteen that are all bad take fifteen.
+// Messages that are not examined by then are postponed to the next delivery.
 const maxHalvings = 32
 
-// judgeRefusals decides what a refusal for the contents (400, 413) means. Segment says the
-// same of one message and, to a write key that is cut off, of everything. So a message is
-// to be buried only where it was refused by itself and the same delivery had others taken.
-// Where nothing was taken, nothing shows that it is the message: it waits for the
-// operator, also where it was the only one.
+// judgeRefusals decides what a refusal because of the contents (400, 413) means.
+// Segment returns the same status for one message and, to a truncated write key, for
+// everything. So a message becomes a dead letter only if it was refused alone and the
+// same delivery had other messages accepted. If none was accepted, nothing shows that
+// the message is the cause: it waits for the operator, even if it was the only one.
 func judgeRefusals(outcomes []Outcome, alone []int) {
 	if !slices.ContainsFunc(outcomes, func(o Outcome) bool { return o.Verdict == Delivered }) {
 		return // as OutcomeOf has it

@@ -55,12 +55,12 @@ func (f Fact) messageID(salt string, n int, kind string) string {
 	return id
 }
 
-// revision tells apart the times that a resource does the same again, and is the same
-// wherever one of them comes from: Commerce's retries, whose attempt and perhaps id
-// differ, a replay, and history. It is updated_at in UTC and the content, because Commerce
-// writes updated_at in whole seconds and may change a resource twice within one. A
-// deletion happens once and has no updated_at. The webhook's id comes next to last,
-// because Commerce does not promise to keep it on a retry.
+// revision distinguishes the times at which a resource does the same again. It is the
+// same for every source of one of them: Commerce's retries, whose attempt and perhaps
+// id differ, a replay, and history. It is updated_at in UTC and the content, because
+// Commerce writes updated_at in whole seconds and may change a resource twice within
+// one. A deletion happens once and has no updated_at. The webhook's id comes next to
+// last, because Commerce does not promise to keep it in a retry.
 func (f Fact) revision() string {
 	switch {
 	case tracking.AtDeletion(f.Event):
@@ -73,8 +73,9 @@ func (f Fact) revision() string {
 	return cmp.Or(f.WebhookID, f.received())
 }
 
-// timestamp is the event time: where it is known better, that; created_at for a creation,
-// else updated_at, else (a deletion has neither) when it was received.
+// timestamp returns the event time: HappenedAt if it is known, otherwise created_at for
+// a creation, otherwise updated_at, otherwise (a deletion has neither) the time at
+// which the webhook was received.
 func (f Fact) timestamp() string {
 	known := []string{f.HappenedAt, f.UpdatedAt}
 	if tracking.AtCreation(f.Event) {
@@ -88,15 +89,15 @@ func (f Fact) timestamp() string {
 	return f.received()
 }
 
-// Time is the event time, by the same order of precedence as a message's timestamp; zero
-// where nothing is known of it.
+// Time returns the event time, with the same precedence as the timestamp of a message.
+// It is zero if nothing is known.
 func (f Fact) Time() time.Time {
 	t, _ := parseTime(f.timestamp()) // valid or empty
 	return t
 }
 
-// received is when the webhook came in, in UTC to the millisecond; empty where that is
-// not known.
+// received returns the time at which the webhook arrived, in UTC to the millisecond, or
+// "" if it is not known.
 func (f Fact) received() string {
 	if f.Received.IsZero() {
 		return ""

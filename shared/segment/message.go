@@ -26,13 +26,13 @@ type Fact struct {
 	// CreatedAt and UpdatedAt are the resource's own timestamps, RFC 3339 as
 	// Commerce wrote them. They may be empty: a deletion has none.
 	CreatedAt, UpdatedAt string
-	// Content stands for what the resource holds, in a few digits: the same for the same
-	// state. It tells apart two updates that have the same UpdatedAt.
+	// Content is a digest of the state of the resource: the same for the same state. It
+	// distinguishes two updates with the same UpdatedAt.
 	Content string
 	// HappenedAt is when it happened (RFC 3339), where that is known better than by
 	// those two: long afterwards, updated_at is of what happened since.
 	HappenedAt string
-	// Revision tells apart the times that the resource does this, where that is known
+	// Revision distinguishes the times at which the resource does this, if that is known
 	// better than by UpdatedAt.
 	Revision   string
 	CustomerID string    // a registered customer's id, if the webhook names one
@@ -125,9 +125,9 @@ func checkUnique(places map[string]int, id string, n int) *InvalidError {
 	return nil
 }
 
-// replaceNUL replaces U+0000 by U+FFFD in the texts and the keys of a JSON value, where
-// encoding/json has done so for everything else that is no character. To remove it would
-// make two keys one, or a user id empty.
+// replaceNUL replaces U+0000 by U+FFFD in the strings and the keys of a JSON value.
+// encoding/json has done so for other invalid characters. Removing it could make two
+// keys equal, or a user id empty.
 func replaceNUL(encoded json.RawMessage) json.RawMessage {
 	const nul, replacement = `\u0000`, `\ufffd`
 	for at := 0; ; {

@@ -193,8 +193,8 @@ func TestBrokenTextIsStillJSON(t *testing.T) {
 	}
 }
 
-// A warehouse on PostgreSQL or Redshift refuses a row with a NUL in it, and loses the
-// event. Whoever removes it instead of replacing it makes two keys one.
+// A warehouse on PostgreSQL or Redshift refuses a row that contains a NUL, and loses
+// the event. Removing the NUL instead of replacing it makes two keys equal.
 func TestNULLeavesAsTheReplacementCharacter(t *testing.T) {
 	const r = "\uFFFD"
 	messages, err := NewMessages(anOrder(), []map[string]any{{

@@ -43,11 +43,11 @@ const (
 	reasonNoEndpoint  = "endpoint_invalid"
 )
 
-// OutcomeOf is the one table of what a status of Segment's means for a whole request. It
-// follows the retry policy of Segment's Node SDK, but for what may be about the settings:
-// nothing may be lost to a setting. That is 401, 403, 404 and 405, what is no answer to a
-// batch at all (1xx, a redirect), and, until others are taken (see judgeRefusals), 400 and
-// 413.
+// OutcomeOf returns what a status of Segment means for a whole request. It follows the
+// retry policy of Segment's Node SDK, except for statuses that a wrong setting can
+// cause, because no event may be lost to a setting: 401, 403, 404 and 405, statuses
+// that do not answer a batch (1xx, a redirect), and 400 and 413 until other messages
+// are accepted (see judgeRefusals).
 func OutcomeOf(status int) Outcome {
 	outcome := Outcome{Status: status, Reason: fmt.Sprintf("segment_%d", status)}
 	switch {

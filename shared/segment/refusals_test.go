@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// refusing answers 400 where one of these messages is in the batch, as Segment
-// does to the whole of it.
+// refusing answers 400 if one of these messages is in the batch, as Segment does for
+// the whole batch.
 func refusing(t testing.TB, status int, bad ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -29,7 +29,7 @@ func refusing(t testing.TB, status int, bad ...string) http.HandlerFunc {
 	}
 }
 
-// A bad message must not take nine good ones with it.
+// A bad message must not affect nine good ones.
 func TestABadMessageIsFoundByHalvingItsBatch(t *testing.T) {
 	const names = "abcdefghij"
 	tests := []struct {
@@ -80,8 +80,8 @@ func TestABadMessageIsFoundByHalvingItsBatch(t *testing.T) {
 	})
 }
 
-// Segment answers 400 to a write key that is cut off too. Whoever buries what is refused
-// while nothing is taken loses every event to a slip in a setting.
+// Segment also answers 400 to a truncated write key. A client that gives up refused
+// messages while none is accepted loses every event to a mistake in a setting.
 func TestWhatIsRefusedWhileNothingIsTakenWaitsForTheOperator(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -129,7 +129,7 @@ func TestWhatIsRefusedWhileNothingIsTakenWaitsForTheOperator(t *testing.T) {
 }
 
 // With many bad messages at once some are found in each delivery, and none is given up
-// unseen.
+// without being tried alone.
 func TestManyBadMessagesAreFoundInSeveralDeliveries(t *testing.T) {
 	messages := numbered(1000)
 	var bad []string
@@ -164,7 +164,7 @@ func TestManyBadMessagesAreFoundInSeveralDeliveries(t *testing.T) {
 	}
 }
 
-// numbered makes so many small messages.
+// numbered returns a number of small messages.
 func numbered(count int) []Message {
 	ids := make([]string, count)
 	for i := range ids {

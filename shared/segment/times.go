@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// The forms in which times leave: UTC, with three digits of a second or none. These are
-// what every JavaScript engine, and so every destination, reads alike.
+// The forms in which times are sent: UTC, with three digits of a second or none. Every
+// JavaScript engine, and so every destination, parses them alike.
 const (
 	utcSeconds      = "2006-01-02T15:04:05Z"
 	utcMilliseconds = "2006-01-02T15:04:05.000Z"
 )
 
-// momentLayouts are the ISO 8601 forms that name a moment. time.Parse takes a fraction of
-// a second with each of the first three, after a point or a comma.
+// momentLayouts lists the ISO 8601 forms that identify a moment. time.Parse accepts a
+// fraction of a second with each of the first three, after a point or a comma.
 var momentLayouts = []string{
 	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00",
 }
 
-// parseTime reads a text that names a moment: the letters in either case, as RFC 3339
-// has it, and a leap second as the moment after it, which Go cannot hold.
+// parseTime parses a text that identifies a moment: with letters in either case, as RFC
+// 3339 allows, and a leap second as the moment after it, which Go cannot represent.
 func parseTime(text string) (time.Time, bool) {
 	const minutes, leap = len("2006-01-02T15:04"), ":60"
 	text = strings.ToUpper(text)
@@ -37,7 +37,7 @@ func parseTime(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// IsTime says whether Segment can read a text as a time, perhaps one without a zone.
+// IsTime reports whether Segment can parse a text as a time, with or without a zone.
 func IsTime(text string) bool {
 	if _, ok := parseTime(text); ok {
 		return true
@@ -48,8 +48,9 @@ func IsTime(text string) bool {
 	})
 }
 
-// inUTC writes a moment in UTC, cut to milliseconds. A text that is so already stays as
-// it is, and so do one that names no moment and one whose year in UTC has no four digits.
+// inUTC returns a moment in UTC, truncated to milliseconds. It does not change a text
+// that is in this form already, that identifies no moment, or whose year in UTC does
+// not have four digits.
 func inUTC(text string) string {
 	t, ok := parseTime(text)
 	t = t.UTC()
@@ -59,9 +60,9 @@ func inUTC(text string) string {
 	return t.Format(utcMilliseconds)
 }
 
-// compactTime writes a moment in UTC as short as ISO 8601 allows, with as many digits of
-// a second as it has, so that an id stays within Segment's limit. What names no moment
-// stays as it is.
+// compactTime returns a moment in UTC in the shortest form of ISO 8601, with all its
+// digits of a second, so that an id stays within Segment's limit. It does not change a
+// text that identifies no moment.
 func compactTime(text string) string {
 	t, ok := parseTime(text)
 	if !ok {
@@ -70,12 +71,13 @@ func compactTime(text string) string {
 	return t.UTC().Format("20060102T150405.999999999Z")
 }
 
-// times are the fields that Segment's spec defines as times, each with the objects that
-// it is in.
+// times lists the fields that Segment's spec defines as times, each with the objects
+// that contain it.
 var times = [][]string{{"timestamp"}, {"originalTimestamp"}, {"traits", "createdAt"}, {"context", "traits", "createdAt"}}
 
-// putTimesInUTC writes those fields in UTC. All other times are the template's own and
-// stay as they are. The objects inside the message are copied before they are changed.
+// putTimesInUTC converts those fields to UTC. All other times belong to the template
+// and stay as they are. The objects inside the message are copied before they are
+// changed.
 func putTimesInUTC(fields map[string]any) {
 	for _, path := range times {
 		if changed := withUTC(field(fields, path[0]), path[1:]); changed != nil {
@@ -84,8 +86,8 @@ func putTimesInUTC(fields map[string]any) {
 	}
 }
 
-// withUTC gives a value with the time at a path inside it in UTC; nil where that changes
-// nothing.
+// withUTC returns a value with the time at a path in it in UTC, or nil if nothing
+// changes.
 func withUTC(value any, path []string) any {
 	if len(path) == 0 {
 		if text, isString := value.(string); isString && inUTC(text) != text {

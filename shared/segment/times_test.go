@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Segment's spec wants ISO 8601 in UTC, and destinations are sure of three digits of a
-// second only: one that gets more keeps the text, or drops the event.
+// Segment's spec requires ISO 8601 in UTC, and destinations reliably parse only three
+// digits of a second: with more, a destination keeps the text, or drops the event.
 func TestTimesLeaveInUTCToTheMillisecond(t *testing.T) {
 	tests := []struct{ name, written, want string }{
 		{"UTC to the second stays as it is", "2026-05-24T09:14:58Z", "2026-05-24T09:14:58Z"},
@@ -75,7 +75,7 @@ func TestACreatedAtThatIsNoTimeStaysAsItIs(t *testing.T) {
 	}
 }
 
-// The time by which Commerce dates a resource may be in any of the forms of RFC 3339.
+// The times of a resource in Commerce may have any of the forms of RFC 3339.
 func TestTheEventTimeIsReadInEveryFormOfRFC3339(t *testing.T) {
 	for _, written := range []string{
 		"2026-11-20T10:15:00Z", "2026-11-20t10:15:00z", "2026-11-20T10:15:00,000Z", "2026-11-20T10:14:60Z", "2026-11-20T03:15:00-07:00",

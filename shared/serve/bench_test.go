@@ -9,13 +9,14 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// bodyOfLines is a webhook about as large as Commerce writes one of that many lines.
+// bodyOfLines returns a webhook about as large as Commerce writes one with that many
+// lines.
 func bodyOfLines(lines int) string {
 	const line = `{"type":"order_item","id":"395763ee-1878-4aa0-a7a2","quantity":2,"name":"Spam Fritters","meta":{"display_price":{"with_tax":{"unit":{"amount":100,"currency":"GBP","formatted":"£1.00"},"value":{"amount":200,"currency":"GBP","formatted":"£2.00"}}}}}`
 	return strings.Replace(webhook, `}}}`, `}},"included":{"items":[`+strings.Repeat(line+",", 3*lines)+`{}]}}`, 1)
 }
 
-// BenchmarkReadEvent is the reading of Lambda's event with a webhook in it.
+// BenchmarkReadEvent measures readEvent with a webhook in the event.
 func BenchmarkReadEvent(b *testing.B) {
 	benchmarkEvents(b, func(payload []byte) error {
 		_, err := readEvent(payload)
@@ -23,7 +24,7 @@ func BenchmarkReadEvent(b *testing.B) {
 	})
 }
 
-// BenchmarkUnmarshalEvent is the same with encoding/json and the types of
+// BenchmarkUnmarshalEvent measures the same with encoding/json and the types of
 // aws-lambda-go.
 func BenchmarkUnmarshalEvent(b *testing.B) {
 	benchmarkEvents(b, func(payload []byte) error { return json.Unmarshal(payload, new(events.APIGatewayV2HTTPRequest)) })

@@ -8,19 +8,21 @@ import (
 	"commerce-segment/shared/jsontext"
 )
 
-// event is any event that a function understands, with the fields that it reads.
+// event is an event of any kind that a function supports, with the fields that it
+// reads.
 type event struct {
 	events.APIGatewayV2HTTPRequest
 	events.SQSEvent
 }
 
-// eventBounds are far above what Lambda hands over.
+// eventBounds are far above the events of Lambda.
 var eventBounds = jsontext.Bounds{Depth: 100, Values: 100_000}
 
 var errShape = errors.New("the event is not JSON of a known shape: " + expected)
 
-// readEvent reads what is used of an event and passes over the rest. The body is nearly
-// all of it, and is a text full of escapes: json.Unmarshal goes through it three times.
+// readEvent reads the fields of an event that are used, and skips the rest. Most of an
+// event is the body, a text full of escapes, which json.Unmarshal would read three
+// times.
 func readEvent(payload []byte) (event, error) {
 	fields, fault := jsontext.Check(payload, 0, eventBounds)
 	if fault != jsontext.None || !jsontext.IsObject(payload) {
@@ -51,7 +53,7 @@ func readEvent(payload []byte) (event, error) {
 	return e, nil
 }
 
-// texts are the members of an object that are texts.
+// texts returns the members of an object that are strings.
 func texts(fields []jsontext.Field) map[string]string {
 	all := make(map[string]string, len(fields))
 	for _, f := range fields {
@@ -60,7 +62,8 @@ func texts(fields []jsontext.Field) map[string]string {
 	return all
 }
 
-// readRecords reads the messages of a batch; nil where there is no list of them.
+// readRecords reads the messages of a batch. It returns nil if there is no list of
+// them.
 func readRecords(list []byte) []events.SQSMessage {
 	if len(list) == 0 || list[0] != '[' {
 		return nil

@@ -14,8 +14,8 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// KeyHeader is where Commerce puts the integration's secret key, in clear.
-// An HTTP API hands header names over in lower case.
+// KeyHeader is the header in which Commerce sends the integration's secret key, in
+// plain text.
 const KeyHeader = "X-MOLTIN-SECRET-KEY"
 
 // HTTP answers one request of an HTTP API (payload format 2.0). Its error is
@@ -67,8 +67,9 @@ func bodyOf(request events.APIGatewayV2HTTPRequest) ([]byte, error) {
 	return []byte(request.Body), nil
 }
 
-// unsupported is the code of why a body cannot be read, by its headers: it is compressed,
-// or in another charset than UTF-8. Commerce does neither, but a relay in between may.
+// unsupported returns the code of the reason why a body cannot be read, by its headers:
+// it is compressed, or in another charset than UTF-8. Commerce sends neither, but a
+// proxy in between may.
 func unsupported(headers map[string]string) string {
 	encoding := strings.ToLower(strings.TrimSpace(header(headers, "Content-Encoding")))
 	switch encoding {
@@ -85,8 +86,8 @@ func unsupported(headers map[string]string) string {
 	return ""
 }
 
-// header is a header's value by its name in any case. The values of one that came several
-// times have commas between them, as an HTTP API hands them over.
+// header returns the value of a header, whose name may be in any case. The values of a
+// repeated header are joined with commas, as an HTTP API passes them.
 func header(headers map[string]string, name string) string {
 	var values []string
 	for key, value := range headers {
@@ -97,9 +98,9 @@ func header(headers map[string]string, name string) string {
 	return strings.Join(values, ",")
 }
 
-// once is a header's value that came several times, where it was the same each time: a
-// relay in between may add a header again. Different ones stay together, as one value
-// that is no secret.
+// once returns the value of a repeated header if it is the same each time: a proxy in
+// between may add a header again. Different values stay joined, as one value that is no
+// secret.
 func once(value string) string {
 	first, _, _ := strings.Cut(value, ",")
 	for part := range strings.SplitSeq(value, ",") {

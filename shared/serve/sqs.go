@@ -44,7 +44,7 @@ func keeping(records []events.SQSMessage) events.SQSEventResponse {
 	return events.SQSEventResponse{BatchItemFailures: failures}
 }
 
-// receiveCount is the attribute of a record in which SQS counts.
+// receiveCount is the attribute in which SQS counts how often it delivered a record.
 const receiveCount = "ApproximateReceiveCount"
 
 // receivesOf is how often SQS has handed a record out, this time included. SQS

@@ -381,7 +381,7 @@ func TestATemplateThatAsksCommerceWaitsWhereItsFunctionMayNot(t *testing.T) {
 	})
 }
 
-// Whoever may write one parameter must not get the secret that is in another.
+// A person who can write one parameter must not receive the secret in another.
 func TestAFunctionGoesOnWithTheHostThatTheSecretWasEnteredFor(t *testing.T) {
 	run(t, func(t *testing.T, c *settings.Cache, s *store, j *journal) {
 		connected := map[string]string{

@@ -17,8 +17,8 @@ import (
 // .hub/segment/write-key. A directory that does not exist holds no parameters.
 type Dir string
 
-// Parameters reads the files, which are in UTF-8. A byte order mark at the beginning of a
-// file and line ends at its end, which editors put there, are not part of the value.
+// Parameters reads the files, which are in UTF-8. A byte order mark at the beginning of
+// a file and line ends at its end, which editors add, are not part of the value.
 func (d Dir) Parameters(_ context.Context, names []string) (map[string]string, error) {
 	parameters := make(map[string]string, len(names))
 	for _, name := range names {

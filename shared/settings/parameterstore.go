@@ -36,11 +36,11 @@ func NewParameterStore(client ParameterReader, prefix string) ParameterStore {
 	return ParameterStore{client: client, prefix: strings.TrimRight(prefix, "/")}
 }
 
-// maxNames is how many parameters one call of GetParameters reads.
+// maxNames is how many parameters one call of GetParameters can read.
 const maxNames = 10
 
-// Parameters reads the named ones, ten with each call, and makes all calls at once.
-// SecureStrings come decrypted.
+// Parameters reads the named parameters, ten with each call, and makes all calls at
+// once. SecureStrings are decrypted.
 func (s ParameterStore) Parameters(ctx context.Context, names []string) (map[string]string, error) {
 	parts := make([]map[string]string, (len(names)+maxNames-1)/maxNames)
 	reading, ctx := errgroup.WithContext(ctx)
@@ -63,7 +63,7 @@ func (s ParameterStore) Parameters(ctx context.Context, names []string) (map[str
 	return parameters, nil
 }
 
-// read reads what one call can.
+// read reads the parameters of one call.
 func (s ParameterStore) read(ctx context.Context, names []string) (map[string]string, error) {
 	full := make([]string, len(names))
 	for i, name := range names {

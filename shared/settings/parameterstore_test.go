@@ -185,7 +185,7 @@ func TestParameterStoreReadsWhatIsThereInOneCall(t *testing.T) {
 	}
 }
 
-// GetParameters takes ten names, and a function that asks Commerce reads eleven.
+// GetParameters accepts ten names, and a function that asks Commerce reads eleven.
 func TestParameterStoreReadsMoreThanTenWithSeveralCalls(t *testing.T) {
 	there, want := map[string]map[string]any{}, map[string]string{}
 	names := settings.Names(tracking.OrderRefunded)

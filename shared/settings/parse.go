@@ -71,8 +71,8 @@ func read[T any](r *reader, name string, otherwise T, parse func(string) (T, err
 	return parsed
 }
 
-// parseVisible parses a value in which everything can be seen. A template says itself
-// where in it something cannot.
+// parseVisible parses a value without invisible characters. The compiler of a template
+// reports those itself, with their line.
 func parseVisible[T any](name, value string, parse func(string) (T, error)) (parsed T, err error) {
 	if err := checkSeen(value); err != nil && !strings.HasPrefix(name, "templates/") {
 		return parsed, err
@@ -140,8 +140,8 @@ func parseSecrets(value string) (commerce.Secrets, error) {
 	return secrets, nil
 }
 
-// checkHeader refuses a secret that no header carries as it is, or that stands in the
-// quotes of another file's syntax: every webhook would look forged.
+// checkHeader refuses a secret that a header cannot carry without a change, or that is
+// in the quotes of another file's syntax: every webhook would look forged.
 func checkHeader(secret string) error {
 	for _, r := range secret {
 		switch {
@@ -158,14 +158,14 @@ func checkHeader(secret string) error {
 	return nil
 }
 
-// isQuoted says that a value stands in quotes.
+// isQuoted reports whether a value is in quotes.
 func isQuoted(value string) bool {
 	last := len(value) - 1
 	return last > 0 && value[0] == value[last] && strings.IndexByte("\"'`", value[0]) >= 0
 }
 
-// Word takes a key, an id or a secret that is one word of visible ASCII characters, with
-// white space around it or without. Its error quotes nothing of it but white space.
+// Word parses a key, an id or a secret: one word of visible ASCII characters, with or
+// without white space around it. Its error quotes nothing of it except white space.
 func Word(value string) (string, error) {
 	word := strings.TrimSpace(value)
 	if err := checkSeen(word); err != nil {
@@ -219,14 +219,15 @@ func parsePath(value string) (string, error) {
 	return path, nil
 }
 
-// shortestWriteKey is under every write key that Segment has ever given out: those of
-// today have 32 letters and digits, those in the examples of its first libraries have 10.
+// shortestWriteKey is shorter than every write key that Segment has issued: current
+// ones have 32 letters and digits, those in the examples of its first libraries have
+// 10.
 const shortestWriteKey = 10
 
-// parseWriteKey takes letters, digits, hyphens and underscores. It is strict because
-// Segment is not: to most wrong write keys it answers 200 and drops the event, and to one
-// that is cut off it may answer 400 to everything. It is no stricter than that, for a host
-// that speaks Segment's protocol may give out keys of another length.
+// parseWriteKey accepts letters, digits, hyphens and underscores. It is strict because
+// Segment is not: to most wrong write keys it answers 200 and drops the event, and to a
+// truncated one it may answer 400 to everything. It is not stricter, because another
+// host with Segment's protocol may issue keys of another length.
 func parseWriteKey(value string) (string, error) {
 	const remedy = "copy the write key alone from the source's API keys in Segment, which is 32 letters and digits"
 	key := strings.TrimSpace(value)

@@ -240,8 +240,8 @@ func TestParseSaysEverythingThatIsWrongAtOnce(t *testing.T) {
 	}
 }
 
-// The host may have been changed by hand, in a file, a parameter or a variable. A function
-// that sent the secret there all the same would give it away.
+// The host may have been changed by hand, in a file, a parameter or a variable. A
+// function must not send the secret to that host.
 func TestASecretIsUsedForNoOtherHostThanTheOneItWasEnteredFor(t *testing.T) {
 	for _, c := range []struct{ name, url, secret, says string }{
 		{"another host", "https://useast.api.elasticpath.com", "https://euwest.api.elasticpath.com qqqzzz", "it was entered for https://euwest.api.elasticpath.com, and is not sent to https://useast.api.elasticpath.com"},
@@ -270,8 +270,8 @@ func TestASecretIsUsedForNoOtherHostThanTheOneItWasEnteredFor(t *testing.T) {
 	}
 }
 
-// What cannot be seen is found by nobody. In a secret it would make every webhook look
-// forged, and in a template it is a field that no event has.
+// Invisible characters are hard to find. In a secret they would make every webhook look
+// forged, and in a template they make the name of a field that no event has.
 func TestAValueWithACharacterThatCannotBeSeenIsRefusedByItsName(t *testing.T) {
 	names := settings.Names(tracking.OrderRefunded) // reads the credentials of Commerce
 	for hidden, name := range map[string]string{

@@ -28,8 +28,8 @@ const (
 	CommerceClientSecret = "commerce/client-secret" // secret
 	CommerceTokenURL     = "commerce/token-url"
 
-	// CommerceCurrencies is how many decimals the store's currencies have, EUR=2,HUF=0.
-	// The hub copies it from Commerce when the store is connected.
+	// CommerceCurrencies has the decimals of the store's currencies, EUR=2,HUF=0. The
+	// hub copies them from Commerce when the store is connected.
 	CommerceCurrencies = "commerce/currencies"
 )
 
@@ -45,7 +45,7 @@ func Events(t tracking.Tracking) string { return "tracking/" + t.Name + "/events
 // default is the one in the templates folder.
 func Template(t tracking.Tracking) string { return "templates/" + t.Name }
 
-// Names lists what a tracking's function reads.
+// Names returns the names of the parameters that a tracking's function reads.
 func Names(t tracking.Tracking) []string {
 	names := []string{
 		SegmentHost, SegmentPath, SegmentWriteKey, WebhookSecret,

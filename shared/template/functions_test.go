@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestFunctionsOfTemplates holds what templates add to the language.
+// TestFunctionsOfTemplates tests the functions that templates add to the language.
 func TestFunctionsOfTemplates(t *testing.T) {
 	for name, c := range map[string]struct{ source, want string }{
 		"$sha256 of UTF-8":                  {`$sha256("é")`, `"4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c"`},
@@ -31,7 +31,7 @@ func TestFunctionsOfTemplates(t *testing.T) {
 	}
 }
 
-// eval gives what a template makes of JSON, "" where that is undefined.
+// eval returns the result of a template for JSON, "" if it is undefined.
 func eval(t *testing.T, source, input string) (string, error) {
 	t.Helper()
 	compiled, err := Compile("t", source)

@@ -10,9 +10,9 @@ import (
 	"commerce-segment/shared/money"
 )
 
-// WithCurrencies is the template with the decimals that the store's currencies have by
-// its settings. For a currency that is not there, $money goes by the prices of what the
-// template is applied to, and else by ISO 4217.
+// WithCurrencies returns the template with the decimals of the store's currencies from
+// its settings. For other currencies $money uses the prices of the webhook, then ISO
+// 4217.
 func (t *Template) WithCurrencies(setting money.Decimals) *Template {
 	knowing := *t
 	knowing.currencies = setting
@@ -52,8 +52,8 @@ func moneyFunction(st *value.State, args []any) (any, error) {
 	return money.Major(minor, money.Choose(e.template.currencies, e.prices, code)), nil
 }
 
-// prices are what the input's prices show. They are looked at once, where they are asked
-// for.
+// prices returns the decimals that the prices of the input show. They are read at the
+// first call.
 func (e *event) prices() money.Prices {
 	if e.shown == nil {
 		e.shown = PricesOf(e.input)
@@ -62,7 +62,7 @@ func (e *event) prices() money.Prices {
 }
 
 // addPrices adds the prices in a value: objects with an amount, its currency, and both
-// formatted for people.
+// as a formatted text.
 func addPrices(prices money.Prices, v any) {
 	switch v := v.(type) {
 	case *value.Array:

@@ -8,8 +8,8 @@ import (
 	"commerce-segment/shared/template"
 )
 
-// order has prices whose decimals are not those of ISO 4217: forints and yen without
-// and with two, and a code that is not in ISO.
+// order has prices whose decimals are not those of ISO 4217: forints without and yen
+// with two decimals, and a code that is not in ISO.
 const order = `{"payload": {
 	"data": {"total": {"amount": 34484, "currency": "HUF", "formatted": "34,484 Ft"}, "discount": {"amount": 0, "currency": "HUF", "formatted": "0 Ft"}},
 	"included": {"items": [

@@ -16,8 +16,8 @@ import (
 	"commerce-segment/shared/money"
 )
 
-// ErrInput means that the input itself cannot be given to any template, for example a
-// number beyond the range of a double. No change of a template can help.
+// ErrInput means that no template can use the input, for example because of a number
+// beyond the range of a double. No change of a template can help.
 var ErrInput = value.ErrInput
 
 // Template is a compiled template, safe for use by many goroutines at once.
@@ -25,7 +25,7 @@ type Template struct {
 	name       string
 	expression *jsonata.Expression
 	fetch      Fetch // what $commerce asks; nil: nothing
-	// currencies are the decimals of the store's currencies, by its settings.
+	// currencies has the decimals of the store's currencies in its settings.
 	currencies money.Decimals
 }
 
@@ -38,7 +38,7 @@ var library = func() functions.Library {
 	return all
 }()
 
-// event is what the functions of templates know of the evaluation that calls them.
+// event is the Host of an evaluation: what the functions of templates need to know.
 type event struct {
 	template *Template
 	input    any
@@ -91,7 +91,8 @@ func Compile(name, source string) (*Template, error) {
 	return &Template{name: name, expression: expression}, nil
 }
 
-// Fields are the names of the fields that the template reads by name, by the alphabet.
+// Fields returns the names of the fields that the template reads by name, in
+// alphabetical order.
 func (t *Template) Fields() []string { return t.expression.Fields() }
 
 // Apply gives the template its input, a value of package value such as that of

@@ -7,7 +7,7 @@ import (
 	"commerce-segment/shared/template"
 )
 
-// What cannot be seen in a name makes it the name of a field that no event has.
+// An invisible character in a name makes it the name of a field that no event has.
 func TestATemplateWithACharacterThatCannotBeSeenIsRefusedByItsName(t *testing.T) {
 	for _, c := range []struct{ name, source, says string }{
 		{"a byte order mark at the beginning", "\ufeffpayload.data", ""},

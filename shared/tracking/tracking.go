@@ -41,10 +41,10 @@ type Tracking struct {
 	// Once says that a resource does this at most once in its life: an order
 	// is completed once, and updated again and again.
 	Once bool
-	// InParts says that an order does this part by part, as it is refunded. Commerce has
-	// an event for the whole only, and says of a part no more than that the order was
-	// updated: which update is a part, and how much of the order it is, say the order's
-	// transactions.
+	// InParts means that an order can do this several times, in parts, when it is
+	// refunded. Commerce has an event for the full refund only. For a part it only
+	// reports that the order was updated: the transactions of the order show whether an
+	// update is a partial refund, and of how much.
 	InParts bool
 }
 

@@ -108,7 +108,8 @@ func (c *Console) readConnections(ctx context.Context) (connectionsData, error) 
 	}, nil
 }
 
-// unusableAccess notes at its field why the access to Commerce that is set cannot be used.
+// unusableAccess adds an error to the field because of which the new access to Commerce
+// cannot be used.
 func unusableAccess(err error) wrong {
 	switch {
 	case err == nil || errors.Is(err, site.ErrNotConnected):
@@ -309,8 +310,8 @@ func (f commerceForm) changedByBoth(now commerceForm, wanted map[string]string, 
 	return len(f.Wrong) > 0
 }
 
-// commerceWanted are the credentials by the form. The secret that is set stays where the
-// field is empty, but is sent to no other host than the one for which it was entered.
+// commerceWanted returns the credentials in the form. An empty field keeps the current
+// secret, which is sent only to the host for which it was entered.
 func (c *Console) commerceWanted(ctx context.Context, wanted map[string]string, form commerceForm, secret string) (commerce.Credentials, error) {
 	current, err := c.Site.Parameters(ctx, settings.CommerceNames())
 	if err != nil {

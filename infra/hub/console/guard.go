@@ -122,8 +122,8 @@ func IsLocal(r *http.Request) bool {
 	if isLoopback(remote) {
 		return isLoopback(hostOf(r)) || strings.EqualFold(hostOf(r), "localhost")
 	}
-	// What this machine sends to another address of its own comes from that very address.
-	// It has to be asked for by that address too: a name could be rebound.
+	// Requests from this machine to another of its own addresses come from that address.
+	// Their host must be that address too: a name could be rebound.
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	return local != nil && local.IP.Equal(net.ParseIP(remote)) && local.IP.Equal(net.ParseIP(hostOf(r)))
 }

@@ -68,7 +68,7 @@ var eventSays = map[string]string{
 	"customer.deleted": "also when they are deleted",
 }
 
-// saysOf says when a tracking gets an event.
+// saysOf returns when a tracking receives an event.
 func saysOf(t tracking.Tracking, event string) string {
 	if t.InParts && event == "order.updated" {
 		return "when a part of it is refunded, which only Commerce's API says: connect it"

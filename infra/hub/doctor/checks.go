@@ -123,8 +123,8 @@ func (p Patient) commerce(ctx context.Context) []Finding {
 	return append(found, refundFindings(values, p.Site.Flag())...)
 }
 
-// refundFindings says, of a store that is not connected to Commerce, that refunds in part
-// are not sent although their event is observed.
+// refundFindings finds that a store that is not connected to Commerce does not send
+// partial refunds although their event is observed.
 func refundFindings(values map[string]string, flag string) []Finding {
 	t := tracking.OrderRefunded
 	observes := strings.Contains(cmp.Or(values[settings.Events(t)], strings.Join(t.Observes, ",")), "order.updated")

@@ -19,7 +19,7 @@ func (p Patient) currencies(ctx context.Context) []Finding {
 	return currencyFindings(set, has, err, p.Site.Flag())
 }
 
-// currencyFindings compares the decimals that are set with those that Commerce has.
+// currencyFindings compares the decimals in the settings with those in Commerce.
 func currencyFindings(set, has money.Decimals, err error, flag string) []Finding {
 	const otherwise = "amounts go by the prices of each webhook, and else by ISO 4217"
 	copies := "hub configure" + flag + " copies them from Commerce"

@@ -9,7 +9,8 @@ import (
 	_ "time/tzdata" // where the machine has none
 )
 
-// zones are the names of all time zones of the database on this machine, or of Go's own.
+// zones returns the names of all time zones in the database of this machine, or in Go's
+// own. Where clocks change at midnight a day does not begin at midnight, or is longer.
 func zones(t *testing.T) []string {
 	t.Helper()
 	var names []string

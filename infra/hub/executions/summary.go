@@ -78,13 +78,14 @@ func (s Summary) start(t time.Time) time.Time {
 	return startOfDay(noon(t, 0))
 }
 
-// noon is the noon of the day so many days after a moment's. Clocks change at night.
+// noon returns noon of the day that is a number of days after a moment. Clocks change
+// at night.
 func noon(t time.Time, after int) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day()+after, 12, 0, 0, 0, t.Location())
 }
 
-// startOfDay is the first minute of a noon's day. That need not be midnight, which is left
-// out where clocks go forward then.
+// startOfDay returns the first minute of the day of a noon. It is not midnight if
+// clocks skip midnight on that day.
 func startOfDay(noon time.Time) time.Time {
 	before := sort.Search(24*60, func(minutes int) bool {
 		return noon.Add(-time.Duration(minutes+1)*time.Minute).Day() != noon.Day()

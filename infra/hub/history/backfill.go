@@ -90,7 +90,7 @@ func (t *Teller) Plan(ctx context.Context, kind Kind, since, until time.Time, re
 	return plan, err
 }
 
-// count adds what some resources cause to a plan.
+// count adds to a plan what some resources cause.
 func (t *Teller) count(ctx context.Context, plan *Plan, batch []*resource) error {
 	facts, err := t.factsOf(ctx, batch)
 	if err != nil {

@@ -107,7 +107,7 @@ func (t *Teller) insist(ctx context.Context, messages []segment.Message) (buried
 	}
 }
 
-// isAboutTheMessage says that Segment refuses one message, while it takes others.
+// isAboutTheMessage reports whether Segment refuses only this message.
 func isAboutTheMessage(o segment.Outcome) bool {
 	return o.Verdict == segment.Bury &&
 		(o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge)

@@ -93,8 +93,8 @@ func (f fact) time() time.Time {
 // happened.
 func (f fact) isExact() bool { return f.happened != "" || tracking.AtCreation(f.event) }
 
-// factsOf are the facts of resources, with the parts of orders that were refunded: to find
-// those takes a request for each order that is paid.
+// factsOf returns the facts of resources, including partial refunds. To find those it
+// sends a request for each order that is paid.
 func (t *Teller) factsOf(ctx context.Context, resources []*resource) ([]fact, error) {
 	if err := t.readAllPayments(ctx, t.needPayments(resources, nil)); err != nil {
 		return nil, err
@@ -110,8 +110,8 @@ func (t *Teller) factsOf(ctx context.Context, resources []*resource) ([]fact, er
 	return all, nil
 }
 
-// facts are those of a resource that its trackings observe. Of when it was paid, refunded
-// or authorized they say nothing yet: see date.
+// facts returns the facts of a resource that its trackings observe. The facts have no
+// time of payment, refund or authorization yet: see date.
 func (t *Teller) facts(ctx context.Context, r *resource) ([]fact, error) {
 	var all []fact
 	for _, o := range t.observers {
@@ -132,19 +132,19 @@ func (t *Teller) facts(ctx context.Context, r *resource) ([]fact, error) {
 	return all, nil
 }
 
-// isPart says that a part of an order was refunded, of which an update told. (What else
-// an update told of Commerce does not keep.)
+// isPart reports whether the fact is a partial refund, which an update of the order
+// reported. Commerce does not keep what other updates changed.
 func (f fact) isPart() bool { return f.by != nil && f.by.InParts && f.event == "order.updated" }
 
-// mayHavePart says that a part of an order may have been refunded, by its payment, and
-// that the trackings would tell of it.
+// mayHavePart reports whether an order may have a partial refund, by its payment, and a
+// tracking observes it.
 func (t *Teller) mayHavePart(r *resource) bool {
 	return r.order != nil && commerce.MayHavePartRefunded(r.order.Payment) && slices.ContainsFunc(t.observers, func(o *observer) bool {
 		return o.InParts && slices.Contains(o.events, "order.updated")
 	})
 }
 
-// partHappened says whether a part of an order was refunded.
+// partHappened reports whether a part of an order was refunded.
 func (t *Teller) partHappened(ctx context.Context, r *resource) (bool, error) {
 	if !t.mayHavePart(r) {
 		return false, nil
@@ -202,8 +202,8 @@ func (t *Teller) readPayments(ctx context.Context, r *resource) error {
 	return err
 }
 
-// needPayments are the orders among resources and facts whose payments have to be read: for
-// a part that may have been refunded, or for when something happened.
+// needPayments returns the orders among resources and facts whose payments must be
+// read: for a possible partial refund, or for the time of a fact.
 func (t *Teller) needPayments(resources []*resource, facts []fact) []*resource {
 	needed := map[*resource]bool{}
 	for _, r := range resources {
@@ -219,7 +219,7 @@ func (t *Teller) needPayments(resources []*resource, facts []fact) []*resource {
 	return slices.Collect(maps.Keys(needed))
 }
 
-// readAllPayments reads the payments of different orders, several at once.
+// readAllPayments reads the payments of several orders at once.
 func (t *Teller) readAllPayments(ctx context.Context, orders []*resource) error {
 	reading, ctx := errgroup.WithContext(ctx)
 	reading.SetLimit(atOnce)
@@ -235,7 +235,7 @@ var movements = map[string]func(commerce.Transaction) bool{
 	"order.authorized": authorized,
 }
 
-// paid says that a payment was made, also where it was refunded since.
+// paid reports whether a payment was made, even if it was refunded later.
 func paid(t commerce.Transaction) bool {
 	return t.Status == "complete" && (t.Type == "purchase" || t.Type == "capture" || t.Type == "refund")
 }
@@ -259,11 +259,11 @@ func (r *resource) last(sort func(commerce.Transaction) bool) string {
 // needsPayments says that only the movements of its order's money tell when it happened.
 func (f fact) needsPayments() bool { return movements[f.event] != nil || f.isRefund() }
 
-// isRefund says that all of an order or a part was refunded.
+// isRefund reports whether the fact is a full or a partial refund.
 func (f fact) isRefund() bool { return f.event == "order.refunded" || f.isPart() }
 
-// date finds out when a fact happened, of the payments that were read. An order has the
-// times of its creation and of its last change only, and the last change may be years later.
+// date sets the time of a fact from the payments that were read. An order has only the
+// times of its creation and of its last change, which may be years later.
 func (f *fact) date() {
 	if f.isRefund() {
 		f.happened = commerce.RefundOf(f.resource.payments).When()

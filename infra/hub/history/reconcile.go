@@ -133,8 +133,9 @@ func (t *Teller) Compare(ctx context.Context, kinds []Kind, since, until time.Ti
 	return c.Comparison, nil
 }
 
-// fatesOf are the fates by the facts' keys. An update that told of a part of an order does
-// not tell of the whole, nor of another part: of which part it told say its messages.
+// fatesOf returns the fates by the keys of the facts. An update that reported a partial
+// refund did not report the full refund, nor another partial one: its messages show
+// which one it reported.
 func fatesOf(arrivals []Arrival) map[string]Fate {
 	fates := make(map[string]Fate, len(arrivals))
 	for _, a := range arrivals {
@@ -147,7 +148,7 @@ func fatesOf(arrivals []Arrival) map[string]Fate {
 	return fates
 }
 
-// idsOf are the ids of the messages that Segment took.
+// idsOf returns the ids of the messages that Segment accepted.
 func idsOf(arrivals []Arrival) map[string]bool {
 	ids := map[string]bool{}
 	for _, a := range arrivals {

@@ -10,8 +10,8 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// refunded puts an order of 12.00 into the shop, paid on the first day, and gives what
-// refunds so much of it.
+// refunded adds an order of 12.00 to the shop, paid on the first day, and returns a
+// function that refunds an amount of it.
 func (s *shop) refunded() (id string, refund func(amount int, at time.Time)) {
 	s.configure(tracking.OrderRefunded, func(c *relay.Config) { c.Commerce = credentials })
 	s.options.Only = []string{tracking.OrderRefunded.Name}
@@ -27,7 +27,7 @@ func (s *shop) refunded() (id string, refund func(amount int, at time.Time)) {
 	return id, func(amount int, at time.Time) { s.commerce.Refund(id, payment, amount, at) }
 }
 
-// webhookOf is one of the order as it is now.
+// webhookOf returns a webhook about the current state of the order.
 func (s *shop) webhookOf(id, event string) []byte {
 	s.t.Helper()
 	r, err := s.teller().resource(s.t.Context(), Orders, id)
@@ -107,7 +107,7 @@ func TestAReconciliationKnowsARefundInPartByItsAmount(t *testing.T) {
 	}
 }
 
-// refund notes a webhook of a refund, and the amounts in the ids of its messages.
+// refund records a webhook of a refund, and the amounts in the ids of its messages.
 func (l *ledger) refund(order, event string, fate Fate, revisions ...string) {
 	a := Arrival{Tracking: tracking.OrderRefunded.Name, Event: event, Resource: order, Fate: fate}
 	for _, revision := range revisions {

@@ -40,9 +40,9 @@ func (s Site) Commerce(ctx context.Context) (*commerce.Client, error) {
 	return commerce.NewClient(credentials, nil)
 }
 
-// CommerceWanted are the credentials as they are where what is wanted is written. It
-// binds a client secret that is wanted to the host for which it is entered, and refuses
-// to use the one that is set for another host.
+// CommerceWanted returns the credentials as they will be after wanted is written. It
+// binds a new client secret to the host for which it is entered, and refuses to use the
+// current one for another host.
 func CommerceWanted(current, wanted map[string]string) (commerce.Credentials, error) {
 	if secret := wanted[settings.CommerceClientSecret]; secret != "" {
 		base, _, err := commerce.BaseURL(together(current, wanted)[settings.CommerceTokenURL])
@@ -54,7 +54,7 @@ func CommerceWanted(current, wanted map[string]string) (commerce.Credentials, er
 	return settings.CommerceCredentials(together(current, wanted))
 }
 
-// Reach fetches a token, and says whose it is and what may be read with it.
+// Reach fetches a token, and reports whose it is and what it can read.
 func Reach(ctx context.Context, credentials commerce.Credentials) (said string, err error) {
 	client, err := commerce.NewClient(credentials, nil)
 	if err != nil {
@@ -74,7 +74,8 @@ func Reach(ctx context.Context, credentials commerce.Credentials) (said string, 
 		}
 	}
 	said = "Connected to Commerce at " + credentials.URL
-	// No call names the store. The key's name is the nearest, where the key may read it.
+	// No call returns the name of the store. The name of the key is the nearest, if the
+	// key can read it.
 	if key, err := client.ApplicationKey(ctx); err == nil {
 		said += fmt.Sprintf(" with its application key “%s”", key.Name)
 	}
@@ -88,7 +89,7 @@ func Reach(ctx context.Context, credentials commerce.Credentials) (said string, 
 	return said, nil
 }
 
-// inWords is a list as people say it.
+// inWords returns a list as a phrase.
 func inWords(list []string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")

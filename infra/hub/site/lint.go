@@ -60,11 +60,11 @@ func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Tem
 	return written, findings, err
 }
 
-// variantsWithin bounds the time that a template is tried for on variants.
+// variantsWithin limits the time for which a template is tried on variants.
 const variantsWithin = 30 * time.Second
 
-// LintThoroughly is Lint, and then what is wrong where webhooks differ from the samples
-// as those of a store may: see lint.CheckVariants.
+// LintThoroughly is Lint, and also returns what is wrong if webhooks differ from the
+// samples as those of a store may: see lint.CheckVariants.
 func LintThoroughly(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
 	faults, err := Lint(ctx, t, compiled, samples)
 	if err != nil {
@@ -93,7 +93,7 @@ func LintThoroughly(ctx context.Context, t tracking.Tracking, compiled *template
 	return faults, nil
 }
 
-// Certain are the faults that are wrong for certain: no warnings.
+// Certain returns the findings that are not warnings.
 func Certain(faults []*Fault) []*Fault {
 	return slices.DeleteFunc(slices.Clone(faults), func(f *Fault) bool { return f.Warning })
 }

@@ -12,7 +12,8 @@ import (
 	"commerce-segment/templates"
 )
 
-// variants is what LintThoroughly finds by a template in variants of samples.
+// variants returns the findings of LintThoroughly for a template in variants of
+// samples.
 func variants(t *testing.T, tracked tracking.Tracking, source string) []string {
 	t.Helper()
 	compiled, err := template.Compile("mine", source)
@@ -33,7 +34,7 @@ func variants(t *testing.T, tracked tracking.Tracking, source string) []string {
 	return found
 }
 
-// A merchant begins with a default and saves it as one's own.
+// A merchant starts with a default and saves it as a template of the store.
 func TestEveryDefaultTemplateCanBeSaved(t *testing.T) {
 	for _, tracked := range tracking.All() {
 		if _, err := site.CompileTemplate(tracked, tracked.Name, templates.Default(tracked.Name)); err != nil {
@@ -42,8 +43,8 @@ func TestEveryDefaultTemplateCanBeSaved(t *testing.T) {
 	}
 }
 
-// Each template fails, or writes what Segment does not take, where one thing in the
-// webhook is not as in the samples.
+// Each template fails, or writes what Segment does not accept, if one value in the
+// webhook differs from the samples.
 func TestEachKindOfVariantIsTried(t *testing.T) {
 	const (
 		fails = `$number("x")`

@@ -62,7 +62,7 @@ func hostLast(names []string) []string {
 	return append(slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == settings.SegmentHost }), settings.SegmentHost)
 }
 
-// together are the parameters as they are where what is wanted is written.
+// together returns the parameters as they will be after wanted is written.
 func together(current, wanted map[string]string) map[string]string {
 	all := maps.Clone(current)
 	if all == nil {

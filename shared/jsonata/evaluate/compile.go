@@ -12,6 +12,7 @@ import (
 )
 
 // compiler turns the tree of an expression into closures.
+//
 // The context is an argument of the closures. A variable is in the frame of the
 // function to which it belongs; functions inside that use it share it in a cell: see
 // variable.

@@ -13,16 +13,9 @@ import (
 // refund is not a transaction: it raises the RefundedAmount of the payment and changes
 // its Type to "refund".
 type Transaction struct {
-	ID        string `json:"id"`
-	Type      string `json:"transaction_type"` // purchase, capture, authorize or refund
-	Status    string `json:"status"`           // as the gateway reports it: complete, failed, …
-	Gateway   string `json:"gateway"`
-	Reference string `json:"reference"`
-	// Amount and RefundedAmount are in the currency's minor unit. RefundedAmount is the
-	// sum of all refunds so far.
-	Amount         float64 `json:"amount"`
-	RefundedAmount float64 `json:"refunded_amount"`
-	Currency       string  `json:"currency"`
+	Type           string  `json:"transaction_type"` // purchase, capture, authorize or refund
+	Status         string  `json:"status"`           // as the gateway reports it: complete, failed, …
+	RefundedAmount float64 `json:"refunded_amount"`  // the sum of all refunds, in the currency's minor unit
 	Meta           struct {
 		Timestamps struct {
 			CreatedAt string `json:"created_at"`

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -216,15 +215,10 @@ func (c *Console) save(ctx context.Context, wanted map[string]string) (said stri
 		return "", err
 	case len(written) == 0:
 		return nothingChanged, nil
-	case c.Site.Takes > 0 && slices.ContainsFunc(written, functionsRead):
+	case c.Site.Takes > 0:
 		return fmt.Sprintf("Saved. The functions know it within %.0f seconds.", c.Site.Takes.Seconds()), nil
 	}
 	return "Saved.", nil
-}
-
-// functionsRead says that a parameter is not for the operator's program only.
-func functionsRead(name string) bool {
-	return name != settings.CommerceClientID && name != settings.CommerceClientSecret && name != settings.CommerceTokenURL
 }
 
 // connectCommerce saves the access to Commerce once it has been seen to work.

@@ -367,7 +367,7 @@ func clockFindings(ahead time.Duration, whose string) []Finding {
 	if ahead < 0 {
 		direction = "behind"
 	}
-	return []Finding{{State: Warning, Says: fmt.Sprintf("this machine's clock is %s %s %s: hub rotate and every --since reckon wrong", age(ahead.Abs()), direction, whose),
+	return []Finding{{State: Warning, Says: fmt.Sprintf("this machine's clock is %s %s %s: hub rotate and every --since are wrong by that", age(ahead.Abs()), direction, whose),
 		Do: "set it by NTP, for example timedatectl set-ntp true"}}
 }
 

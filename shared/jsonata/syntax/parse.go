@@ -81,6 +81,14 @@ func (p *parser) expect(operator string, afterOperand bool) {
 	p.advance(afterOperand)
 }
 
+// closeList expects the bracket that closes a list of expressions.
+func (p *parser) closeList(bracket string, afterOperand bool) {
+	if !p.token.is(bracket) && p.token.kind != tokenEnd {
+		p.fail("expected a comma or %s, found %s", bracket, p.token)
+	}
+	p.expect(bracket, afterOperand)
+}
+
 // expression parses an expression whose operators bind tighter than min.
 func (p *parser) expression(min int) *Node {
 	if p.depth++; p.depth > MaxNesting {
@@ -186,7 +194,7 @@ func (p *parser) items() []*Node {
 			break
 		}
 	}
-	p.expect("]", true)
+	p.closeList("]", true)
 	return list
 }
 
@@ -212,7 +220,7 @@ func (p *parser) object() [][2]*Node {
 			break
 		}
 	}
-	p.expect("}", true)
+	p.closeList("}", true)
 	return pairs
 }
 
@@ -327,7 +335,7 @@ func (p *parser) sortTerms() []SortTerm {
 			break
 		}
 	}
-	p.expect(")", true)
+	p.closeList(")", true)
 	return terms
 }
 
@@ -345,7 +353,7 @@ func (p *parser) call(n *Node) *Node {
 			break
 		}
 	}
-	p.expect(")", true)
+	p.closeList(")", true)
 	if n.Left.Kind == KindName && (n.Left.Text == "function" || n.Left.Text == "λ") {
 		return p.lambda(n)
 	}

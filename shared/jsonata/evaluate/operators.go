@@ -31,10 +31,10 @@ func init() {
 			yes, err := value.Equal(st, args[0], args[1])
 			return !yes, err
 		},
-		"<":  comparison("<", value.Less),
-		">":  comparison(">", func(st *value.State, a, b any) (bool, error) { return value.Less(st, b, a) }),
-		"<=": comparison("<=", notLess(true)),
-		">=": comparison(">=", notLess(false)),
+		"<":  comparison("<", func(a, b float64) bool { return a < b }, value.Less),
+		">":  comparison(">", func(a, b float64) bool { return a > b }, func(st *value.State, a, b any) (bool, error) { return value.Less(st, b, a) }),
+		"<=": comparison("<=", func(a, b float64) bool { return a <= b }, notLess(true)),
+		">=": comparison(">=", func(a, b float64) bool { return a >= b }, notLess(false)),
 		"&":  concatenate,
 		"..": numberRange,
 		"in": contained,
@@ -69,8 +69,14 @@ func negate(_ *value.State, args []any) (any, error) {
 	return -f, nil
 }
 
-func comparison(symbol string, holds func(st *value.State, a, b any) (bool, error)) func(st *value.State, args []any) (any, error) {
+// comparison compares two numbers by numbers, and anything else by holds.
+func comparison(symbol string, numbers func(a, b float64) bool, holds func(st *value.State, a, b any) (bool, error)) func(st *value.State, args []any) (any, error) {
 	return func(st *value.State, args []any) (any, error) {
+		a, aOK := args[0].(float64)
+		b, bOK := args[1].(float64)
+		if aOK && bOK {
+			return numbers(a, b), nil
+		}
 		for _, arg := range args {
 			if arg != nil && !value.Comparable(arg) {
 				return nil, fmt.Errorf("%s compares numbers or strings, not %s", symbol, value.Describe(arg))

@@ -215,8 +215,9 @@ func wildcard(st *value.State, v any) (any, error) {
 		}
 	}
 	if o, ok := v.(*value.Object); ok {
-		for _, key := range o.Keys() {
-			if err := add(o.Get(key)); err != nil {
+		result.Items = make([]any, 0, o.Len())
+		for _, field := range o.Fields() {
+			if err := add(field.Value); err != nil {
 				return nil, err
 			}
 		}

@@ -18,9 +18,9 @@ func (l Library) addHigherOrder() {
 
 func mapItems(st *value.State, args []any) (any, error) {
 	list, fn := args[0].(*value.Array), args[1].(value.Function)
-	result := value.NewSequence()
+	result, callback := value.NewSequence(), newCallback(fn)
 	for i, item := range list.Items {
-		v, err := value.Invoke(st, fn, value.CallbackArgs(fn, item, float64(i), list), value.Null)
+		v, err := callback.call(st, item, callback.index(i), list)
 		if err != nil {
 			return nil, err
 		}
@@ -45,9 +45,9 @@ func add(st *value.State, list *value.Array, v any) error {
 
 func filterItems(st *value.State, args []any) (any, error) {
 	list, fn := args[0].(*value.Array), args[1].(value.Function)
-	result := value.NewSequence()
+	result, callback := value.NewSequence(), newCallback(fn)
 	for i, item := range list.Items {
-		yes, err := holds(st, fn, item, float64(i), list)
+		yes, err := callback.holds(st, item, callback.index(i), list)
 		if err != nil {
 			return nil, err
 		}
@@ -61,9 +61,35 @@ func filterItems(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// holds returns the boolean of a callback for an element.
-func holds(st *value.State, fn value.Function, args ...any) (bool, error) {
-	v, err := value.Invoke(st, fn, value.CallbackArgs(fn, args...), value.Null)
+// callback is a function that is called for one element after the other. It gets as many
+// as it can use of the element, its index or key, and the whole.
+type callback struct {
+	fn    value.Function
+	arity int
+	args  []any // for each call anew; a function does not keep the list
+}
+
+func newCallback(fn value.Function) *callback {
+	arity := max(1, min(fn.Arity(), 3))
+	return &callback{fn, arity, make([]any, 3)}
+}
+
+// index returns the index of an element as an argument, if the function can use it.
+func (c *callback) index(i int) any {
+	if c.arity == 1 {
+		return nil
+	}
+	return float64(i)
+}
+
+func (c *callback) call(st *value.State, element, position, whole any) (any, error) {
+	c.args[0], c.args[1], c.args[2] = element, position, whole
+	return value.Invoke(st, c.fn, c.args[:c.arity:c.arity], value.Null)
+}
+
+// holds returns the result of a call as a boolean.
+func (c *callback) holds(st *value.State, element, position, whole any) (bool, error) {
+	v, err := c.call(st, element, position, whole)
 	if err != nil {
 		return false, err
 	}
@@ -74,12 +100,16 @@ func single(st *value.State, args []any) (any, error) {
 	list := args[0].(*value.Array)
 	fn, conditional := args[1].(value.Function)
 	var result any
+	var callback *callback
+	if conditional {
+		callback = newCallback(fn)
+	}
 	found := 0
 	for i, item := range list.Items {
 		yes := true
 		if conditional {
 			var err error
-			if yes, err = holds(st, fn, item, float64(i), list); err != nil {
+			if yes, err = callback.holds(st, item, callback.index(i), list); err != nil {
 				return nil, err
 			}
 		}
@@ -138,9 +168,9 @@ func each(st *value.State, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := value.NewSequence()
-	for _, key := range o.Keys() {
-		v, err := value.Invoke(st, fn, value.CallbackArgs(fn, o.Get(key), key, o), value.Null)
+	result, callback := value.NewSequence(), newCallback(fn)
+	for _, field := range o.Fields() {
+		v, err := callback.call(st, field.Value, field.Key, o)
 		if err != nil {
 			return nil, err
 		}
@@ -159,9 +189,9 @@ func sift(st *value.State, args []any) (any, error) {
 	if err := st.AllocateObject(0); err != nil {
 		return nil, err
 	}
-	result := value.NewObject(0)
-	for _, key := range o.Keys() {
-		yes, err := holds(st, fn, o.Get(key), key, o)
+	result, callback := value.NewObject(0), newCallback(fn)
+	for _, field := range o.Fields() {
+		yes, err := callback.holds(st, field.Value, field.Key, o)
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +201,7 @@ func sift(st *value.State, args []any) (any, error) {
 		if err := st.AllocateItems(2); err != nil {
 			return nil, err
 		}
-		result.Set(key, o.Get(key))
+		result.Set(field.Key, field.Value)
 	}
 	if result.Len() == 0 {
 		return nil, nil

@@ -104,9 +104,3 @@ func AsArgument(arg any) any {
 	}
 	return arg
 }
-
-// CallbackArgs returns as many of the arguments as a callback can use: the element, its
-// index or key, and the whole list or object.
-func CallbackArgs(fn Function, args ...any) []any {
-	return args[:max(1, min(fn.Arity(), len(args)))]
-}

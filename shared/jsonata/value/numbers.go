@@ -80,6 +80,16 @@ func RoundTo15Digits(f float64) float64 {
 	return rounded
 }
 
+// formatRounded formats a number with at most 15 significant digits. A number that has
+// no more of them is not rounded, which saves most of the time.
+func formatRounded(f float64) string {
+	text := FormatFloat(f)
+	if len(text) <= 15 {
+		return text
+	}
+	return FormatFloat(RoundTo15Digits(f))
+}
+
 // Number returns the value of a number, and whether v is one.
 func Number(v any) (float64, bool) {
 	switch v := v.(type) {

@@ -70,7 +70,7 @@ type State struct {
 // NewState returns the state of a new evaluation. literals has the string literals of the
 // source.
 func NewState(ctx context.Context, literals map[string]bool, host any) *State {
-	return &State{Context: ctx, literals: literals, Host: host, Fuel: MaxFuel, watch: MaxFuel, Bytes: MaxBytes, Now: time.Now(), stack: make([]any, 0, 128)}
+	return &State{Context: ctx, literals: literals, Host: host, Fuel: MaxFuel, watch: MaxFuel, Bytes: MaxBytes, Now: time.Now(), stack: make([]any, 0, 32)}
 }
 
 // Push adds n undefined values to the stack and returns them. Pop removes them. After

@@ -25,6 +25,8 @@ func Stringify(st *State, v any, pretty bool) (string, error) {
 	switch v := v.(type) {
 	case string:
 		return v, nil
+	case float64:
+		return formatRounded(v), st.Allocate(maxScalar)
 	case Function:
 		return "", nil
 	case *Array:
@@ -60,10 +62,11 @@ func (w *writer) value(v any, level int) error {
 	case string:
 		return w.string(v)
 	case float64:
-		if !w.exact {
-			v = RoundTo15Digits(v)
+		if w.exact {
+			w.b.WriteString(FormatFloat(v))
+		} else {
+			w.b.WriteString(formatRounded(v))
 		}
-		w.b.WriteString(FormatFloat(v))
 	case LargeInteger:
 		return w.digits(v.digits)
 	case *Array:

@@ -53,6 +53,18 @@ func (r *Relay) Refuse(ctx context.Context, answer Answer, size int) Answer {
 	return answer
 }
 
+// RefuseForged is Accept of a forged key, whatever the body. It looks at no body, so it can be
+// asked before there is one. Any other key it leaves to Accept.
+func (r *Relay) RefuseForged(ctx context.Context, key string) (answer Answer, refused bool) {
+	started := time.Now()
+	if verdict, _ := r.verifyInTime(ctx, commerce.DigestOf(key)); verdict != commerce.Forged {
+		return Answer{}, false
+	}
+	a := acceptance{answer: forged, why: errForged}
+	r.logAccept(ctx, a, 0, started)
+	return a.answer, true
+}
+
 // acceptance is what Accept decided.
 type acceptance struct {
 	answer     Answer

@@ -27,26 +27,61 @@ func (f *Function) HTTP(ctx context.Context, request events.APIGatewayV2HTTPRequ
 			response = answer(http.StatusServiceUnavailable, "unavailable")
 		}
 	}()
-	if !f.isRoute(request.RawPath) {
-		return answer(http.StatusNotFound, "not_found"), nil
-	}
-	if request.RequestContext.HTTP.Method != http.MethodPost {
-		response = answer(http.StatusMethodNotAllowed, "method_not_allowed")
-		response.Headers["Allow"] = http.MethodPost
-		return response, nil
-	}
-	if code := unsupported(request.Headers); code != "" {
-		refused := f.Relay.Refuse(ctx, relay.Answer{Status: http.StatusUnsupportedMediaType, Code: code}, len(request.Body))
-		response = answer(refused.Status, refused.Code)
-		response.Headers["Accept-Encoding"] = "identity" // RFC 9110, 15.5.16
+	if response, refused := f.byHeaders(ctx, request); refused {
 		return response, nil
 	}
 	body, err := bodyOf(request)
 	if err != nil {
 		return answer(http.StatusBadRequest, "not_base64"), nil
 	}
-	a := f.Relay.Accept(ctx, once(header(request.Headers, KeyHeader)), body)
+	a := f.Relay.Accept(ctx, keyOf(request), body)
 	return answer(a.Status, a.Code), nil
+}
+
+// Refuse answers a request that is refused by its headers alone: it is no request for a
+// webhook, its body could not be read, or its key is forged. It looks at no body, so it can
+// be asked before there is one.
+func (f *Function) Refuse(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, refused bool) {
+	if response, refused := f.byHeaders(ctx, request); refused {
+		return response, true
+	}
+	return f.refuseForged(ctx, request)
+}
+
+// byHeaders is Refuse, but for the key of a request that is in order otherwise.
+func (f *Function) byHeaders(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, refused bool) {
+	if !f.isRoute(request.RawPath) {
+		return answer(http.StatusNotFound, "not_found"), true
+	}
+	if request.RequestContext.HTTP.Method != http.MethodPost {
+		response = answer(http.StatusMethodNotAllowed, "method_not_allowed")
+		response.Headers["Allow"] = http.MethodPost
+		return response, true
+	}
+	code := unsupported(request.Headers)
+	if code == "" {
+		return response, false
+	}
+	if response, forged := f.refuseForged(ctx, request); forged {
+		return response, true
+	}
+	a := f.Relay.Refuse(ctx, relay.Answer{Status: http.StatusUnsupportedMediaType, Code: code}, len(request.Body))
+	response = answer(a.Status, a.Code)
+	response.Headers["Accept-Encoding"] = "identity" // RFC 9110, 15.5.16
+	return response, true
+}
+
+func (f *Function) refuseForged(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, forged bool) {
+	a, forged := f.Relay.RefuseForged(ctx, keyOf(request))
+	if !forged {
+		return response, false
+	}
+	return answer(a.Status, a.Code), true
+}
+
+// keyOf is the key that a request presents.
+func keyOf(request events.APIGatewayV2HTTPRequest) string {
+	return once(header(request.Headers, KeyHeader))
 }
 
 // Route is the path of a tracking's webhooks.

@@ -141,3 +141,37 @@ func FuzzHTTP(f *testing.F) {
 		}
 	})
 }
+
+// Whoever reads bodies by himself asks before he reads one, and a stranger learns nothing
+// more and leaves no line but that his key is wrong.
+func TestARequestIsRefusedByItsHeadersAlone(t *testing.T) {
+	cases := []struct {
+		name    string
+		change  func(*request)
+		status  int // 0 where it is not refused
+		outcome string
+	}{
+		{"a genuine webhook", func(*request) {}, 0, ""},
+		{"a wrong key", func(r *request) { r.Headers["x-moltin-secret-key"] = "guess" }, 401, "forged"},
+		{"no key", func(r *request) { r.Headers = nil }, 401, "forged"},
+		{"a compressed body", func(r *request) { r.Headers["content-encoding"] = "gzip" }, 415, "unsupported_encoding_gzip"},
+		{"a compressed body with a wrong key", func(r *request) {
+			r.Headers["content-encoding"], r.Headers["x-moltin-secret-key"] = "gzip", "guess"
+		}, 401, "forged"},
+		{"another path", func(r *request) { r.RawPath = "/" }, 404, ""},
+		{"another method", func(r *request) { r.RequestContext.HTTP.Method = http.MethodGet }, 405, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			f, _, log := newFunction(spool.NewMemory())
+			response, refused := f.Refuse(t.Context(), post(c.change, func(r *request) { r.Body = "" }))
+			equal(t, "refused", refused, c.status != 0)
+			if refused {
+				equal(t, "status", response.StatusCode, c.status)
+			}
+			if c.outcome != "" && strings.Count(log.String(), c.outcome) != 1 || c.outcome == "" && log.String() != "" {
+				t.Errorf("the log says\n%s", log)
+			}
+		})
+	}
+}

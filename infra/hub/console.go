@@ -56,10 +56,10 @@ func serveConsole(ctx context.Context, w site.Where, addr string, stdout, stderr
 		address = "http://" + reachable(public)
 	}
 	fmt.Fprintf(stdout, "The console of %s is at\n%s\n^C stops it.\n", s.Name, c.Link(address))
-	server := newServer(c.Sessions(c.Handler()), c.Log)
+	server := newServer(c.Sessions(provenBy(&c, c.Handler())), c.Log)
 	context.AfterFunc(ctx, func() { shutDown(ctx, server) })
 	defer c.Stop()
-	if err := server.Serve(listener); err != http.ErrServerClosed {
+	if err := server.Serve(bound(listener, maxConnections)); err != http.ErrServerClosed {
 		return fmt.Errorf("serving the console on %s: %w", address, err)
 	}
 	return nil

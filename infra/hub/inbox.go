@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"commerce-segment/infra/hub/console"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -14,20 +13,14 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"commerce-segment/infra/hub/console"
+	"commerce-segment/shared/commerce"
 )
 
-const (
-	inboxKeeps = 64 << 20 // bytes of bodies
-	// bodyTakes is twice what Segment takes of a batch: whoever sends more
-	// learns it here.
-	bodyTakes = 1 << 20
-	// bodyCosts is about what one kept body costs beside its bytes, so that
-	// tiny ones are bounded too.
-	bodyCosts = 64
-	// receivedHeader counts what the inbox has taken since it started. It grows
-	// by one a body, also when old ones are dropped or the inbox is emptied.
-	receivedHeader = "Inbox-Received"
-)
+// receivedHeader counts what the inbox has taken since it started. It grows by one a body,
+// also when old ones are dropped or the inbox is emptied.
+const receivedHeader = "Inbox-Received"
 
 // singleCalls are Segment's endpoints for one message, long and short.
 var singleCalls = []string{
@@ -35,12 +28,15 @@ var singleCalls = []string{
 	"t", "i", "p", "s", "g", "a",
 }
 
-// inbox is a Segment of our own: it takes what any Segment SDK sends, and keeps
-// it for people and programs to look at.
+// inbox is a Segment of our own: it takes what any Segment SDK sends with the hub's write
+// key, and keeps it for people and programs to look at.
 type inbox struct {
-	fail  float64 // the share of requests to answer 500
-	keeps int     // bytes
-	log   *slog.Logger
+	host     string                 // by which it may be called, in addition to IP addresses and localhost
+	writeKey func() (string, error) // as of now
+	fail     float64                // the share of requests to answer 500
+	keeps    int                    // bytes
+	arriving *bodies                // its own: webhooks may wait for the inbox
+	log      *slog.Logger
 
 	mu       sync.Mutex
 	asked    int               // requests to take something
@@ -54,13 +50,46 @@ type inbox struct {
 // the key.
 func (in *inbox) routes(mux *http.ServeMux, onlyWithKey func(http.HandlerFunc) http.HandlerFunc) {
 	for _, call := range []string{"batch", "import", "b"} {
-		mux.HandleFunc("POST /v1/"+call, in.take(batchBody))
+		mux.HandleFunc("POST /v1/"+call, in.onlyLocalNames(in.onlyWithWriteKey(in.take(batchBody))))
 	}
 	for _, call := range singleCalls {
-		mux.HandleFunc("POST /v1/"+call, in.take(singleBody))
+		mux.HandleFunc("POST /v1/"+call, in.onlyLocalNames(in.onlyWithWriteKey(in.take(singleBody))))
 	}
-	mux.HandleFunc("GET /inbox", console.OnlyLocalNames(onlyWithKey(in.list)))
-	mux.HandleFunc("DELETE /inbox", console.OnlyLocalNames(onlyWithKey(in.empty)))
+	mux.HandleFunc("GET /inbox", in.onlyLocalNames(onlyWithKey(in.list)))
+	mux.HandleFunc("DELETE /inbox", in.onlyLocalNames(onlyWithKey(in.empty)))
+}
+
+// onlyLocalNames refuses what another name or a tunnel leads here.
+func (in *inbox) onlyLocalNames(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !console.HasLocalName(r, in.host) {
+			refuse(w)
+			http.Error(w, errNotLocal.Error(), http.StatusForbidden)
+			return
+		}
+		next(w, r)
+	}
+}
+
+var (
+	errNotLocal = errors.New("the inbox holds personal data: ask for it by the hub's IP address, as localhost or by the name in --addr, and not through a tunnel")
+	errWriteKey = errors.New("the inbox takes only the hub's own write key, as the user name of Basic authentication: it is in segment/write-key in the hub's directory")
+)
+
+// onlyWithWriteKey refuses requests without the hub's write key before anything of their
+// bodies is read.
+func (in *inbox) onlyWithWriteKey(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		presented, _, _ := r.BasicAuth()
+		key, err := in.writeKey()
+		if err != nil || (commerce.Secrets{key}).Verify(commerce.DigestOf(presented)) != commerce.Genuine {
+			refuse(w)
+			answerSegment(w, http.StatusUnauthorized, errWriteKey.Error())
+			return
+		}
+		proven(r)
+		next(w, r)
+	}
 }
 
 // take answers as Segment does. The check says what is wrong with a body, or how it is kept.
@@ -70,12 +99,14 @@ func (in *inbox) take(check func(path string, body []byte) (json.RawMessage, err
 			answerSegment(w, http.StatusInternalServerError, "this inbox was told to fail now and then (--inbox-fail)")
 			return
 		}
-		body, status, err := readBody(w, r)
+		body, err := in.read(r)
+		defer body.close()
 		if err != nil {
-			answerSegment(w, status, err.Error())
+			refuse(w)
+			answerSegment(w, statusOf(err), err.Error())
 			return
 		}
-		kept, err := check(r.URL.Path, body)
+		kept, err := check(r.URL.Path, body.bytes)
 		if err != nil {
 			answerSegment(w, http.StatusBadRequest, err.Error())
 			return
@@ -95,33 +126,31 @@ func (in *inbox) failsNow() bool {
 	return math.Ceil(float64(in.asked)*in.fail) > before
 }
 
-// readBody reads and unzips a request's body, within bodyTakes. The status says
-// what to answer where there is an error.
-func readBody(w http.ResponseWriter, r *http.Request) (body []byte, status int, err error) {
-	stream := io.Reader(http.MaxBytesReader(w, r.Body, bodyTakes))
+// errEncoding is a Content-Encoding that the inbox does not read.
+type errEncoding string
+
+func (e errEncoding) Error() string {
+	return fmt.Sprintf("this inbox reads gzip, not Content-Encoding %q", string(e))
+}
+
+// read reads and unzips a request's body, within inboxTakes.
+func (in *inbox) read(r *http.Request) (*body, error) {
+	stream := io.Reader(r.Body)
 	switch encoding := r.Header.Get("Content-Encoding"); encoding {
 	case "", "identity":
 	case "gzip":
-		zipped, err := gzip.NewReader(stream)
+		zipped, err := gzip.NewReader(io.LimitReader(stream, inboxTakes))
 		if err != nil {
-			return nil, http.StatusBadRequest, fmt.Errorf("the body is not gzip: %w", err)
+			return nil, fmt.Errorf("the body is not gzip: %w", err)
 		}
 		stream = zipped
 	default:
-		return nil, http.StatusUnsupportedMediaType, fmt.Errorf("this inbox reads gzip, not Content-Encoding %q", encoding)
+		return nil, errEncoding(encoding)
 	}
-	body, err = io.ReadAll(io.LimitReader(stream, bodyTakes+1))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge), len(body) > bodyTakes:
-		return nil, http.StatusRequestEntityTooLarge, fmt.Errorf("the body is over %d bytes: Segment takes 500,000 in a batch", bodyTakes)
-	case err != nil:
-		return nil, http.StatusBadRequest, fmt.Errorf("reading the body: %w", err)
-	}
-	return body, 0, nil
+	return in.arriving.read(r.Context(), stream, inboxTakes)
 }
 
-// batchBody is a batch as it stands.
+// batchBody is a batch as it stands, in memory of its own.
 func batchBody(_ string, body []byte) (json.RawMessage, error) {
 	var shape struct {
 		Batch []json.RawMessage `json:"batch"`
@@ -132,7 +161,7 @@ func batchBody(_ string, body []byte) (json.RawMessage, error) {
 	if shape.Batch == nil {
 		return nil, errors.New(`the body has no "batch"`)
 	}
-	return bytes.TrimSpace(body), nil
+	return bytes.Clone(bytes.TrimSpace(body)), nil
 }
 
 // singleBody is one message, kept as a batch of one beside the path that took
@@ -150,14 +179,14 @@ func (in *inbox) keep(body json.RawMessage) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.bodies = append(in.bodies, body)
-	in.bytes += len(body) + bodyCosts
+	in.bytes += len(body) + inboxCosts
 	in.received++
 	for in.bytes > in.keeps {
 		if in.dropped == 0 {
 			in.log.Warn("the inbox is full: from now on it drops the oldest for every new one",
 				"bytes", in.keeps, "batches", len(in.bodies))
 		}
-		in.bytes -= len(in.bodies[0]) + bodyCosts
+		in.bytes -= len(in.bodies[0]) + inboxCosts
 		in.bodies[0] = nil // let the bytes go now, not when the slice next grows
 		in.bodies = in.bodies[1:]
 		in.dropped++

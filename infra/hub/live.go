@@ -24,22 +24,38 @@ type live struct {
 	err    error
 }
 
-const liveFor = 200 * time.Millisecond
+const (
+	liveFor = 200 * time.Millisecond
+	// reloadEvery is how often it is read anew at most, however many forged keys come.
+	reloadEvery = 5 * time.Millisecond
+)
 
 // Current implements relay.Configuration.
 func (l *live) Current(ctx context.Context) (relay.Config, error) {
-	return l.notOlderThan(ctx, liveFor)
+	return l.notOlderThan(ctx, time.Now().Add(-liveFor))
 }
 
-// Reload implements relay.Configuration.
-func (l *live) Reload(ctx context.Context) (relay.Config, error) { return l.notOlderThan(ctx, 0) }
+// Reload implements relay.Configuration. Of those who ask within reloadEvery, one reads for
+// all of them.
+func (l *live) Reload(ctx context.Context) (relay.Config, error) {
+	asked := time.Now()
+	l.mu.Lock()
+	next := l.read.Add(reloadEvery)
+	l.mu.Unlock()
+	select {
+	case <-time.After(time.Until(next)):
+	case <-ctx.Done():
+	}
+	return l.notOlderThan(ctx, asked)
+}
 
-func (l *live) notOlderThan(ctx context.Context, age time.Duration) (relay.Config, error) {
+// notOlderThan is the configuration as it was at that time or later.
+func (l *live) notOlderThan(ctx context.Context, at time.Time) (relay.Config, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := time.Now(); l.read.IsZero() || now.Sub(l.read) >= age {
+	if l.read.Before(at) {
+		l.read = time.Now()
 		l.config, l.err = l.home.Config(ctx, l.tracking, l.inbox)
-		l.read = now
 	}
 	return l.config, l.err
 }

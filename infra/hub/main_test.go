@@ -161,14 +161,19 @@ func put(t *testing.T, file, content string) {
 	}
 }
 
-// request sends a request to the hub, with its key, and returns the answer.
+// request sends a request to the hub, with its key or its write key, and returns the answer.
 func (h *running) request(method, path, body string, header ...string) (int, string) {
 	h.t.Helper()
 	request, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, strings.NewReader(body))
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if h.dir != "" {
+	switch toInbox := strings.HasPrefix(path, "/v1/"); {
+	case toInbox && h.dir != "":
+		request.SetBasicAuth(h.parameter("segment/write-key"), "")
+	case toInbox:
+		request.SetBasicAuth(inboxKey, "")
+	case h.dir != "":
 		request.Header.Set("Authorization", "Bearer "+h.parameter("console-key"))
 	}
 	for i := 0; i < len(header); i += 2 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -15,42 +14,39 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/semaphore"
 
+	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/site"
+	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
-const (
-	// webhookTakes is what an HTTP API of AWS takes of a request.
-	webhookTakes = 10 << 20
-	// webhookRoom bounds the bodies of all webhooks that are being accepted at
-	// one moment, and webhookCosts is what the smallest takes of it: so no more
-	// than 64 are, and the others wait their turn. Accepting a webhook takes
-	// a good deal of memory for a moment, because it is compressed.
-	webhookRoom  = 64 << 20
-	webhookCosts = 1 << 20
-)
-
 // webhooks are the seven functions, each with its own queue as on AWS, behind
 // one local server.
 type webhooks struct {
+	host      string // by which they may be called, in addition to IP addresses and localhost
 	functions map[string]*serve.Function
 	queues    map[string]*spool.Memory
-	room      *semaphore.Weighted
+	bodies    *bodies
+	accepting *semaphore.Weighted
 	recents   recents
 	// open is held for reading by each webhook that is being accepted, and for
 	// writing, for good, once no more are.
 	open sync.RWMutex
 }
 
-// newWebhooks builds the functions. The backoff is the delay before an event's second delivery.
-func newWebhooks(configuration func(tracking.Tracking) relay.Configuration, backoff time.Duration, log *slog.Logger) *webhooks {
+// newWebhooks builds the functions. The backoff is the delay before an event's second
+// delivery. A stranger cannot make the log grow.
+func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, backoff time.Duration, log *slog.Logger) *webhooks {
+	log = slog.New(&forgeries{Handler: log.Handler()})
 	h := &webhooks{
+		host:      host,
 		functions: make(map[string]*serve.Function),
 		queues:    make(map[string]*spool.Memory),
-		room:      semaphore.NewWeighted(webhookRoom),
+		bodies:    newBodies(),
+		accepting: semaphore.NewWeighted(acceptRoom),
 	}
 	for _, t := range tracking.All() {
 		queue := spool.NewMemory()
@@ -110,39 +106,75 @@ func (h *webhooks) function(p string) *serve.Function {
 	return h.functions[tracking.OrderCompleted.Name]
 }
 
+// errNoSecret is why a stranger's name is refused where no key can be compared.
+var errNoSecret = errors.New("no webhook secret is set, so webhooks are taken only by the hub's IP address, as localhost or by the name in --addr, " +
+	"and not through a tunnel: hub configure makes one, and with it they come by any name")
+
 // ServeHTTP hands POST /webhooks/<name> to the function of that name, as the
-// HTTP API on AWS does.
+// HTTP API on AWS does. Of what the function refuses by its headers alone, such as a wrong
+// key, nothing more is read.
 func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	function := h.function(r.URL.Path)
-	if !h.open.TryRLock() {
-		http.Error(w, "the hub is stopping", http.StatusServiceUnavailable)
+	function, event := h.function(r.URL.Path), toEvent(r)
+	if response, refused := function.Refuse(r.Context(), event); refused {
+		refuse(w)
+		respond(w, response)
 		return
+	}
+	if isOpenToAll(r.Context(), function) && !console.HasLocalName(r, h.host) {
+		refuse(w)
+		http.Error(w, errNoSecret.Error(), http.StatusForbidden)
+		return
+	}
+	proven(r)
+	body, err := h.bodies.read(r.Context(), r.Body, webhookTakes)
+	defer body.close()
+	if err != nil {
+		refuse(w)
+		http.Error(w, err.Error(), statusOf(err))
+		return
+	}
+	response, err := h.accept(r, function, event, body.bytes)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	respond(w, response)
+}
+
+// accept hands a request to its function, with its body.
+func (h *webhooks) accept(r *http.Request, function *serve.Function, event events.APIGatewayV2HTTPRequest, body []byte) (events.APIGatewayV2HTTPResponse, error) {
+	if !h.open.TryRLock() {
+		return events.APIGatewayV2HTTPResponse{}, errors.New("the hub is stopping")
 	}
 	defer h.open.RUnlock()
-	takes := roomFor(r)
-	if err := h.room.Acquire(r.Context(), takes); err != nil {
-		return // the client has gone
+	costs := int64(max(len(body), acceptCosts))
+	if err := h.accepting.Acquire(r.Context(), costs); err != nil {
+		return events.APIGatewayV2HTTPResponse{}, err // the client has gone
 	}
-	defer h.room.Release(takes)
-
-	event, err := toEvent(w, r)
-	if err != nil {
-		status := http.StatusBadRequest
-		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		http.Error(w, err.Error(), status)
-		return
-	}
+	defer h.accepting.Release(costs)
+	event.Body = string(body)
 	// Lambda does not notice that whoever called it has gone, either.
 	response, err := function.HTTP(context.WithoutCancel(r.Context()), event)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
 	if response.StatusCode == http.StatusAccepted {
 		h.recents.keep(function.Relay.Tracking, event.Body)
 	}
+	return response, err
+}
+
+// isOpenToAll says that no secret is set, and so any key is taken until one is.
+func isOpenToAll(ctx context.Context, function *serve.Function) bool {
+	config, err := function.Relay.Configuration.Current(ctx)
+	return err == nil && config.Secrets.Verify(commerce.Digest{}) == commerce.Unknown
+}
+
+// refuse has the connection closed after the answer, and waits only a moment for the rest of
+// the body, which would otherwise be read first. It comes before the answer.
+func refuse(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refuseWithin)) // or it takes readWithin
+}
+
+func respond(w http.ResponseWriter, response events.APIGatewayV2HTTPResponse) {
 	for key, value := range response.Headers {
 		w.Header().Set(key, value)
 	}
@@ -150,23 +182,25 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, response.Body)
 }
 
-// roomFor is how much of the room a webhook takes. Where its length is not
-// known it is the largest.
-func roomFor(r *http.Request) int64 {
-	if r.ContentLength < 0 {
-		return webhookTakes
+// statusOf is the status for a body that could not be read.
+func statusOf(err error) int {
+	var tooLarge errTooLarge
+	var encoding errEncoding
+	switch {
+	case errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.As(err, &encoding):
+		return http.StatusUnsupportedMediaType
+	case errors.Is(err, errBusy):
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusBadRequest
 	}
-	return min(max(r.ContentLength, webhookCosts), webhookTakes)
 }
 
 // toEvent makes of a request what an HTTP API of AWS makes of it (payload format
-// 2.0). The body never needs base64 here: a Go string holds any bytes.
-func toEvent(w http.ResponseWriter, r *http.Request) (events.APIGatewayV2HTTPRequest, error) {
-	var body bytes.Buffer
-	body.Grow(int(max(0, min(r.ContentLength, webhookTakes))) + bytes.MinRead) // in one piece where the length is known
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, webhookTakes)); err != nil {
-		return events.APIGatewayV2HTTPRequest{}, err
-	}
+// 2.0), without the body. That never needs base64 here: a Go string holds any bytes.
+func toEvent(r *http.Request) events.APIGatewayV2HTTPRequest {
 	headers := make(map[string]string, len(r.Header)+1)
 	for name, values := range r.Header {
 		headers[strings.ToLower(name)] = strings.Join(values, ",")
@@ -178,12 +212,11 @@ func toEvent(w http.ResponseWriter, r *http.Request) (events.APIGatewayV2HTTPReq
 		RawPath:        r.URL.Path,
 		RawQueryString: r.URL.RawQuery,
 		Headers:        headers,
-		Body:           body.String(),
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
 			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{
 				Method: r.Method, Path: r.URL.Path, Protocol: r.Proto,
 				SourceIP: r.RemoteAddr, UserAgent: r.UserAgent(),
 			},
 		},
-	}, nil
+	}
 }

@@ -10,11 +10,6 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-const (
-	recentsKeeps = 50
-	recentsBytes = 8 << 20 // of bodies
-)
-
 // recents are the webhooks that were accepted last, for people to look at and to try
 // templates on.
 type recents struct {

@@ -22,6 +22,7 @@ import (
 	"commerce-segment/infra/hub/site"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/relay"
+	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
@@ -49,7 +50,7 @@ func newRun() *cobra.Command {
 		Use:   "run",
 		Short: "Take webhooks here, and show what Segment is told",
 		Long: `run takes webhooks at /webhooks/<name> exactly as the functions on AWS do, and
-delivers to an inbox that takes what any Segment SDK sends. The settings are the
+delivers to an inbox that takes what any Segment SDK sends with its write key. The settings are the
 files in the directory, made on the first run. The address of the console that it prints
 lets in one browser, for twelve hours; for another address say hub run --link. To send to Segment instead, put
 its host in segment/host there and a source's write key in segment/write-key.
@@ -133,6 +134,7 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
+	host, _, _ := net.SplitHostPort(options.addr) // it listens there
 	h := &hub{
 		url:    urlOf(listener),
 		public: publicAddr(listener),
@@ -140,10 +142,11 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 		log:    log,
 		lines:  lines,
 		inbox: &inbox{
-			fail: options.inboxFail, keeps: inboxKeeps, log: log,
+			host: host, writeKey: func() (string, error) { return home.First(settings.SegmentWriteKey) },
+			fail: options.inboxFail, keeps: inboxKeeps, arriving: newBodies(), log: log,
 		},
 	}
-	h.webhooks = newWebhooks(func(t tracking.Tracking) relay.Configuration {
+	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
 		return &live{tracking: t, home: home, inbox: h.url}
 	}, options.backoff, log)
 	h.pages = h.console(key)
@@ -244,7 +247,7 @@ type hub struct {
 func (h *hub) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", h.pages.Handler())
-	pages := h.pages.Sessions(mux)
+	pages := h.pages.Sessions(provenBy(h.pages, mux))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	h.inbox.routes(mux, h.pages.OnlyWithKey)
 	// The webhooks do not use a mux, which would redirect a path with two slashes.
@@ -259,16 +262,13 @@ func (h *hub) routes() http.Handler {
 	return http.NewCrossOriginProtection().Handler(all)
 }
 
-// stopWithin is how long open connections may take when the hub stops.
-const stopWithin = 5 * time.Second
-
 // serve answers requests and delivers events until the context is done. It then
 // takes no more webhooks, and ends the deliveries that are underway, and what the
 // console does, before the inbox, to which they may go.
 func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 	server := newServer(h.routes(), h.log)
 	serving := make(chan error, 1)
-	go func() { serving <- server.Serve(listener) }()
+	go func() { serving <- server.Serve(bound(listener, maxConnections)) }()
 
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
@@ -291,15 +291,18 @@ func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// newServer is a server that no client can hold up for long.
+// newServer is a server that no client can hold up for long, on connections that are bound.
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		// Without this each request with a semicolon in its address is a line in the log.
+		Handler:           http.AllowQuerySemicolons(handler),
+		ReadHeaderTimeout: headerWithin,
+		ReadTimeout:       readWithin,
+		WriteTimeout:      writeWithin,
+		IdleTimeout:       idleWithin,
+		MaxHeaderBytes:    maxHeader,
+		ConnState:         noteState,
+		ConnContext:       withConnection,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }

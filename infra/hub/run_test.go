@@ -461,7 +461,7 @@ func TestStoppingEndsTheDeliveriesThatAreUnderway(t *testing.T) {
 	stopped := make(chan int)
 	go func() { stopped <- h.stop() }()
 	eventually(t, "no more webhooks are taken", func() bool {
-		status, _ := h.request("POST", "/webhooks/order-completed", "{}")
+		status, _ := h.request("POST", "/webhooks/order-completed", "{}", serve.KeyHeader, h.parameter("commerce/webhook-secret"))
 		return status == http.StatusServiceUnavailable
 	}, h.stderr)
 	release()

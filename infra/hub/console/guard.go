@@ -55,6 +55,9 @@ func (c *Console) OnlyWithKey(next http.HandlerFunc) http.HandlerFunc {
 	return c.withKey(next).ServeHTTP
 }
 
+// Knows says that a request has shown the key.
+func (c *Console) Knows(r *http.Request) bool { return c.hasKey(r) }
+
 // maxForm bounds what a page may send: a template and a pasted webhook.
 const maxForm = 8 << 20
 
@@ -138,18 +141,12 @@ func isForwarded(r *http.Request) bool {
 	return false
 }
 
-// OnlyLocalNames refuses requests that call the hub by a DNS name, or come through a
-// tunnel, which may call it localhost: for the reasons that IsLocal gives. IP addresses
-// cannot be rebound.
-func OnlyLocalNames(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		isName := net.ParseIP(hostOf(r)) == nil && !strings.EqualFold(hostOf(r), "localhost")
-		if isName || isForwarded(r) {
-			http.Error(w, "the inbox holds personal data: ask for it by the hub's IP address or as localhost, and not through a tunnel", http.StatusForbidden)
-			return
-		}
-		next(w, r)
-	}
+// HasLocalName says that a request calls the hub by an IP address, as localhost or by the
+// host on which it listens, and not through a tunnel, which may call it localhost: for the
+// reasons that IsLocal gives. IP addresses cannot be rebound.
+func HasLocalName(r *http.Request, host string) bool {
+	name := hostOf(r)
+	return !isForwarded(r) && (net.ParseIP(name) != nil || strings.EqualFold(name, "localhost") || host != "" && strings.EqualFold(name, host))
 }
 
 func isLoopback(host string) bool {

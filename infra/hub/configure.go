@@ -267,6 +267,11 @@ func shownOf(q site.Question, current string) string {
 
 // write writes what is wanted and says what it wrote, by name.
 func write(cmd *cobra.Command, s site.Site, current, wanted map[string]string) error {
+	release, err := s.Saving(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer release()
 	written, err := s.Write(cmd.Context(), current, wanted)
 	for _, name := range written {
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", name)

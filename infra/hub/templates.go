@@ -186,7 +186,7 @@ func pushTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair
 			fmt.Fprintf(cmd.OutOrStdout(), "unchanged %s\n", settings.Template(p.Tracking))
 			continue
 		}
-		if err := s.Put(cmd.Context(), settings.Template(p.Tracking), p.file); err != nil {
+		if err := s.SaveTemplate(cmd.Context(), p.Tracking, p.file, p.Fingerprint()); err != nil {
 			return err
 		}
 		wrote = true

@@ -261,8 +261,12 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "Not connected, and nothing was saved. "+err.Error())
 		return
 	}
-	c.saving.Lock()
-	defer c.saving.Unlock()
+	release, err := c.Site.Saving(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	defer release()
 	now, err := c.readConnections(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
@@ -337,8 +341,12 @@ func (w wrong) blame(err error) {
 
 // saveSegment saves where messages go.
 func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
-	c.saving.Lock()
-	defer c.saving.Unlock()
+	release, err := c.Site.Saving(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	defer release()
 	data, err := c.readConnections(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)

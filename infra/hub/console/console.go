@@ -33,7 +33,6 @@ type Console struct {
 
 	sessions    sessions
 	registering sync.Mutex // two at once would each create what they both find missing
-	saving      sync.Mutex // held from the look at what others have changed until it is saved
 	connection  connection
 	catching    catching
 	latest      lately[[]event]  // what Commerce has got, by the tracking's name

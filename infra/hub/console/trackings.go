@@ -166,8 +166,12 @@ func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 		c.showTrackings(w, r, http.StatusUnprocessableEntity, choices(chosen, was, wrongs), "Nothing was saved: correct what is marked below.")
 		return
 	}
-	c.saving.Lock()
-	defer c.saving.Unlock()
+	release, err := c.Site.Saving(r.Context())
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	defer release()
 	values, err := c.Site.Parameters(r.Context(), site.AllNames())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)

@@ -1,12 +1,15 @@
 package site
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -15,13 +18,14 @@ import (
 // The files in a hub's directory by which processes keep apart. A process that has ended
 // locks nothing, however it ended.
 const (
-	runLock     = "run.lock" // locked by the hub that runs there
-	processFile = "run.pid"  // the process that has locked runLock, as other systems let nobody read a locked file
+	runLock     = "run.lock"  // locked by the hub that runs there
+	saveLock    = "save.lock" // locked by who compares what is set with what is to replace it
+	processFile = "run.pid"   // the process that has locked runLock, as other systems let nobody read a locked file
 )
 
 // isOwnFile says that a file in a hub's directory is for the hub itself.
 func isOwnFile(name string) bool {
-	return name == keyName || name == runLock || name == processFile
+	return name == keyName || name == runLock || name == saveLock || name == processFile
 }
 
 // lockEvery is how often a process that waits for a lock tries to get it.
@@ -91,4 +95,27 @@ func (h Home) close(log *slog.Logger) error {
 	}
 	log.Warn(fmt.Sprintf("other users could reach the hub's directory %s (mode %o): now only you can (mode 700)", h.Dir, open))
 	return nil
+}
+
+// savingDeployed is held by who saves to Parameter Store, which cannot be locked: it keeps
+// apart those of this process only.
+var savingDeployed sync.Mutex
+
+// Saving keeps everybody else from saving to the store until release is called: those of
+// other processes too, where the store is a directory. Who compares what is set with what
+// is to replace it does both meanwhile.
+func (s Site) Saving(ctx context.Context) (release func(), err error) {
+	home, isHere := s.Store.(Home)
+	if !isHere {
+		savingDeployed.Lock()
+		return savingDeployed.Unlock, nil
+	}
+	if err := os.MkdirAll(string(home.Dir), 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory %s: %w", home.Dir, err)
+	}
+	lock := flock.New(home.File(saveLock), flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, lockEvery); err != nil {
+		return nil, fmt.Errorf("waiting for who else saves to %s: %w", s.Name, errors.Join(err, lock.Close()))
+	}
+	return func() { lock.Close() }, nil
 }

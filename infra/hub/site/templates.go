@@ -85,6 +85,11 @@ func (s Site) SaveTemplate(ctx context.Context, t tracking.Tracking, source, rep
 	if _, err := CompileTemplate(t, t.Name, source); err != nil {
 		return err
 	}
+	release, err := s.Saving(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	now, err := s.Template(ctx, t)
 	if err != nil {
 		return err

@@ -140,6 +140,11 @@ func (s Site) webhookSecrets(ctx context.Context) ([]string, error) {
 
 // MakeSecret makes the webhook secret where there is none, and says whether it did.
 func (s Site) MakeSecret(ctx context.Context) (made bool, err error) {
+	release, err := s.Saving(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
 	current, err := s.Parameters(ctx, AllNames())
 	if err != nil {
 		return false, err

@@ -16,7 +16,7 @@ import (
 )
 
 // Write writes what of wanted differs from current, after a look at all of it
-// together. It returns the names of the parameters that it wrote, in order, also
+// together. Who compares current with what others have made of it holds Saving. It returns the names of the parameters that it wrote, in order, also
 // beside an error.
 func (s Site) Write(ctx context.Context, current, wanted map[string]string) (written []string, err error) {
 	if err := errors.Join(Check(together(current, wanted)), s.CheckKey(current, wanted)); err != nil {

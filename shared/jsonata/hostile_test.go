@@ -100,9 +100,9 @@ var hostile = map[string]string{
 	// Time that nothing pays for.
 	"a distinct of a long text":               `($s := $pad("", 1.6e7, "a"); $distinct($map([1..100000], function($i){$s})))`,
 	"$number of a long text":                  `($s := $pad("", 1.6e7, "1"); [1..100000].($number($s)))`,
-	"long texts in <":                         `($s := $pad("", 2e6, "😀"); [1..100000][$s < $s])`,
-	"long texts in =":                         `($s := $pad("", 8e6, "a"); $t := $pad("", 8e6, "a"); [1..100000][$s = $t])`,
-	"long texts in in":                        `($s := $pad("", 8e6, "a"); $t := $pad("", 8e6, "a"); [1..100000][$s in [$t]])`,
+	"long texts in <":                         `($s := $pad("", 2e6, "😀"); [1..100000].($s < $s))`,
+	"long texts in =":                         `($s := $pad("", 8e6, "a"); $t := $pad("", 8e6, "a"); [1..100000].($s = $t))`,
+	"long texts in in":                        `($s := $pad("", 8e6, "a"); $t := $pad("", 8e6, "a"); [1..100000].($s in [$t]))`,
 	"long texts in a sort":                    `($s := $pad("", 1e6, "a"); [1..10000]^($s & ""))`,
 	"equal long texts in a sort":              `($s := $pad("", 6e6, "a"); $t := $pad("", 6e6, "a"); [1..50000]^($ % 2 = 0 ? $s : $t))`,
 	"a long name for $lookup":                 `($s := $pad("", 8e6, "a"); [1..100000].($lookup({"a": 1}, $s)))`,

@@ -252,8 +252,8 @@ func (p param) array(st *value.State, name string, i int, arg any, l byte, all s
 	if l == 'm' {
 		return nil, nil
 	}
-	if p.element != "" {
-		if err := st.SpendReading([]any{arg}); err != nil {
+	if list, ok := arg.(*value.Array); ok && p.element != "" {
+		if err := st.Spend(len(list.Items) / 16); err != nil {
 			return nil, err
 		}
 	}

@@ -105,7 +105,7 @@ func TestIdleConnectionsUseUpNoFiles(t *testing.T) {
 	}
 }
 
-// Neither the log nor what is known of genuine events is at the mercy of who posts often.
+// Requests with a wrong key do not make the log grow, and push no genuine event out of it.
 func TestAFloodOfForgedWebhooksDisplacesNothing(t *testing.T) {
 	h := start(t)
 	h.takesWebhooks("genuine")

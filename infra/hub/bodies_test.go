@@ -29,7 +29,7 @@ func (h *hanging) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// free is how much of the room nobody has.
+// free is how much of the room is not taken.
 func (b *bodies) free() (free int) {
 	for ; b.room.TryAcquire(1 << 10); free += 1 << 10 {
 	}

@@ -153,7 +153,7 @@ func (h *webhooks) accept(r *http.Request, function *serve.Function, event event
 	}
 	defer h.accepting.Release(costs)
 	event.Body = string(body)
-	// Lambda does not notice that whoever called it has gone, either.
+	// Lambda does not notice that the client has gone, either.
 	response, err := function.HTTP(context.WithoutCancel(r.Context()), event)
 	if response.StatusCode == http.StatusAccepted {
 		h.recents.keep(function.Relay.Tracking, event.Body)

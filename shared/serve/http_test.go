@@ -142,8 +142,8 @@ func FuzzHTTP(f *testing.F) {
 	})
 }
 
-// Whoever reads bodies by himself asks before he reads one, and a stranger learns nothing
-// more and leaves no line but that his key is wrong.
+// A server that reads bodies itself asks before it reads one. A stranger is answered, and
+// logged, only as one with a wrong key.
 func TestARequestIsRefusedByItsHeadersAlone(t *testing.T) {
 	cases := []struct {
 		name    string

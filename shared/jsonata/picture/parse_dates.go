@@ -52,8 +52,8 @@ func ParseTime(st *value.State, text, picture string) (any, error) {
 	if err != nil || len(text) > maxText {
 		return nil, err
 	}
-	// Matching takes some 2 ns for each byte of the pattern and of the text.
-	if err := st.Spend(r.size * (1 + len(text)) / 32); err != nil {
+	// The threads of the match grow with the pattern, and each copies the places of the parts.
+	if err := st.Spend(r.size * (1 + len(text)) * len(r.parts) / 256); err != nil {
 		return nil, err
 	}
 	m := r.pattern.FindStringSubmatch(text)

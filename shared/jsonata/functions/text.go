@@ -18,8 +18,8 @@ func (l Library) addText() {
 	l.defineStrict("string", "x-b?:s", 1, func(st *value.State, args []any) (any, error) {
 		return value.Stringify(st, args[0], args[1] == true)
 	})
-	l.DefineText("length", "s-:n", 1, func(_ *value.State, s string, _ []any) (any, error) {
-		return float64(utf8.RuneCountInString(s)), nil
+	l.DefineText("length", "s-:n", 1, func(st *value.State, s string, _ []any) (any, error) {
+		return float64(utf8.RuneCountInString(s)), st.Spend(len(s) / 64)
 	})
 	l.DefineText("substring", "s-nn?:s", 3, substring)
 	l.DefineText("substringBefore", "s-s:s", 2, substringBefore)
@@ -50,7 +50,10 @@ func (l Library) addText() {
 }
 
 // substring counts characters (code points), as the reference implementation does.
-func substring(_ *value.State, s string, args []any) (any, error) {
+func substring(st *value.State, s string, args []any) (any, error) {
+	if err := st.Spend(len(s) / 32); err != nil { // it goes through the text up to three times
+		return nil, err
+	}
 	start, ok := value.Number(args[0])
 	if !ok && args[1] == nil {
 		return s, nil

@@ -96,7 +96,11 @@ func (o *Object) reindex() {
 func (o *Object) Remove(keys []string) {
 	o.unshare()
 	before := len(o.fields)
-	o.fields = slices.DeleteFunc(o.fields, func(f Field) bool { return slices.Contains(keys, f.Key) })
+	unwanted := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		unwanted[key] = true
+	}
+	o.fields = slices.DeleteFunc(o.fields, func(f Field) bool { return unwanted[f.Key] })
 	if o.index != nil && len(o.fields) < before {
 		o.reindex()
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"commerce-segment/shared/settings"
 )
 
 // longKey is a key as a hub makes it.
@@ -85,6 +87,24 @@ func TestTheHubClosesADirectoryThatOthersReach(t *testing.T) {
 				t.Errorf("the log says it again:\n%s", again.stderr)
 			}
 		})
+	}
+}
+
+func TestTheHubStartsAfterAChangeOfSegmentThatWasCutOff(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), ".hub")
+	put(t, filepath.Join(dir, "segment/host"), "https://events.eu1.segmentapis.com")
+	put(t, filepath.Join(dir, "segment/write-key"), "the-us-write-key")
+	put(t, filepath.Join(dir, settings.TogetherFile), `{"id": "x", "values": {"segment/host": "https://events.eu1.segmentapis.com", "segment/write-key": "the-eu-write-key"}}`)
+	put(t, filepath.Join(dir, "segment/.put-1"), "PLANTED")
+	h := startIn(t, dir)
+	if got := h.parameter("segment/write-key"); got != "the-eu-write-key" {
+		t.Errorf("the write key is %s", got)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "segment/.put-1")); err == nil {
+		t.Error("the temporary file is still there")
+	}
+	if strings.Contains(h.stdout.String(), "Warning") {
+		t.Errorf("the hub takes its own files for settings:\n%s", h.stdout)
 	}
 }
 

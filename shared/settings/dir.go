@@ -19,7 +19,38 @@ type Dir string
 
 // Parameters reads the files, which are in UTF-8. A byte order mark at the beginning of
 // a file and line ends at its end, which editors add, are not part of the value.
-func (d Dir) Parameters(_ context.Context, names []string) (map[string]string, error) {
+//
+// Of parameters that PutTogether writes it gives one state.
+func (d Dir) Parameters(ctx context.Context, names []string) (map[string]string, error) {
+	for {
+		before, err := d.lastTogether()
+		if err != nil {
+			return nil, err
+		}
+		parameters, err := d.read(names)
+		if err != nil {
+			return nil, err
+		}
+		after, err := d.lastTogether()
+		if err != nil {
+			return nil, err
+		}
+		if before.ID == after.ID {
+			for _, name := range names {
+				if value, isSet := after.Values[name]; isSet {
+					parameters[name] = value
+				}
+			}
+			return parameters, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// read reads the files as they are.
+func (d Dir) read(names []string) (map[string]string, error) {
 	parameters := make(map[string]string, len(names))
 	for _, name := range names {
 		path, err := d.path(name)
@@ -57,8 +88,11 @@ func readFile(path string) ([]byte, error) {
 
 // Put writes a parameter, readable by its owner only. Whoever reads it meanwhile
 // gets the old value or the new one whole.
-func (d Dir) Put(_ context.Context, name, value string) error {
+func (d Dir) Put(ctx context.Context, name, value string) error {
 	path, err := d.path(name)
+	if err == nil {
+		err = d.Recover(ctx) // which would write over it later
+	}
 	if err != nil {
 		return err
 	}
@@ -68,13 +102,16 @@ func (d Dir) Put(_ context.Context, name, value string) error {
 	return nil
 }
 
+// temporaryPrefix begins the names of files that are being written.
+const temporaryPrefix = ".put-"
+
 // replace writes a file beside its final place and moves it there.
 func replace(path, content string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	// The names of parameters never begin with a dot: nobody reads this file.
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".put-*") // mode 0600
+	temporary, err := os.CreateTemp(filepath.Dir(path), temporaryPrefix+"*") // mode 0600
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,9 @@ func MakeHome(dir string) (Home, error) {
 	if _, err := h.Key(); err != nil {
 		return Home{}, err
 	}
+	if err := h.recover(); err != nil {
+		return Home{}, err
+	}
 	for _, step := range []func() error{
 		func() error { return h.putMissing(settings.WebhookSecret, "") },
 		func() error { return h.putMissing(settings.SegmentWriteKey, InboxKeyPrefix) },
@@ -55,6 +58,19 @@ func MakeHome(dir string) (Home, error) {
 		}
 	}
 	return h, nil
+}
+
+// recover completes and removes what killed processes have left.
+func (h Home) recover() error {
+	release, err := Here(h).Saving(context.Background())
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := h.Recover(context.Background()); err != nil {
+		return err
+	}
+	return h.RemoveTemporary()
 }
 
 // putMissing sets a parameter that is absent or blank to a prefix and a new

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"commerce-segment/shared/settings"
 )
 
 // The files in a hub's directory by which processes keep apart. A process that has ended
@@ -25,7 +27,7 @@ const (
 
 // isOwnFile says that a file in a hub's directory is for the hub itself.
 func isOwnFile(name string) bool {
-	return name == keyName || name == runLock || name == saveLock || name == processFile
+	return name == keyName || name == settings.TogetherFile || name == runLock || name == saveLock || name == processFile
 }
 
 // lockEvery is how often a process that waits for a lock tries to get it.

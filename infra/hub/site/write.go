@@ -28,7 +28,12 @@ func (s Site) Write(ctx context.Context, current, wanted map[string]string) (wri
 		return !asked || value == strings.TrimSpace(current[name])
 	})
 	meanwhile := ""
-	if slices.Contains(names, settings.SegmentHost) && slices.Contains(names, settings.SegmentWriteKey) && isSet(current[settings.SegmentWriteKey]) {
+	if home, isHere := s.Store.(Home); isHere {
+		if written, err = home.putSegment(ctx, names, wanted); err != nil {
+			return nil, fmt.Errorf("%w\nNothing was written to %s", err, s.Name)
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(written, name) })
+	} else if slices.Contains(names, settings.SegmentHost) && slices.Contains(names, settings.SegmentWriteKey) && isSet(current[settings.SegmentWriteKey]) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), changeWithin) // who leaves meanwhile leaves a host
 		defer cancel()
@@ -40,14 +45,28 @@ func (s Site) Write(ctx context.Context, current, wanted map[string]string) (wri
 	}
 	for i, name := range names {
 		if err := s.putConfigured(ctx, name, wanted[name]); err != nil {
-			return names[:i], fmt.Errorf("%w\nWritten to %s: %s. Not written: %s%s. Run it again once that is mended: it writes what is left",
-				err, s.Name, cmp.Or(strings.Join(names[:i], ", "), "nothing"), strings.Join(names[i:], ", "), meanwhile)
+			return slices.Concat(written, names[:i]), fmt.Errorf("%w\nWritten to %s: %s. Not written: %s%s. Run it again once that is mended: it writes what is left",
+				err, s.Name, cmp.Or(strings.Join(slices.Concat(written, names[:i]), ", "), "nothing"), strings.Join(names[i:], ", "), meanwhile)
 		}
 	}
-	return names, nil
+	return slices.Concat(written, names), nil
 }
 
-// hostMeanwhile is no host while the host and its write key change. A key belongs to one
+// putSegment writes those of the parameters that say together where messages go, at once.
+func (h Home) putSegment(ctx context.Context, names []string, wanted map[string]string) (written []string, err error) {
+	values := map[string]string{}
+	for _, name := range []string{settings.SegmentHost, settings.SegmentPath, settings.SegmentWriteKey} {
+		if slices.Contains(names, name) {
+			values[name], written = wanted[name], append(written, name)
+		}
+	}
+	if len(written) == 0 {
+		return nil, nil
+	}
+	return written, h.PutTogether(ctx, values)
+}
+
+// hostMeanwhile is no host while the host and its write key change in Parameter Store. A key belongs to one
 // region, and the other takes its events all the same, and drops them. Two parameters are
 // written one after the other, and a function may read in between: so that it finds no
 // wrong pair, it finds one that is refused. Then the last good settings count on, or else

@@ -277,8 +277,8 @@ func descend(st *value.State, result *value.Array, v any, level int) error {
 	}
 	result.Items = append(result.Items, v)
 	if o, ok := v.(*value.Object); ok {
-		for _, key := range o.Keys() {
-			if err := descend(st, result, o.Get(key), level+1); err != nil {
+		for _, field := range o.Fields() {
+			if err := descend(st, result, field.Value, level+1); err != nil {
 				return err
 			}
 		}

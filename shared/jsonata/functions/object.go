@@ -48,8 +48,8 @@ func collectKeys(st *value.State, seen *value.Object, v any, level int) error {
 		if err := st.AllocateItems(4 * v.Len()); err != nil {
 			return err
 		}
-		for _, key := range v.Keys() {
-			seen.Set(key, true)
+		for _, field := range v.Fields() {
+			seen.Set(field.Key, true)
 		}
 	}
 	return nil
@@ -73,12 +73,12 @@ func spread(st *value.State, v any, level int) (any, error) {
 		return spreadList(st, parts)
 	case *value.Object:
 		result := value.NewSequence()
-		for _, key := range v.Keys() {
+		for _, field := range v.Fields() {
 			if err := st.AllocateObject(1); err != nil {
 				return nil, err
 			}
 			o := value.NewObject(1)
-			o.Set(key, v.Get(key))
+			o.Set(field.Key, field.Value)
 			result.Items = append(result.Items, o)
 		}
 		return result, nil
@@ -155,12 +155,12 @@ func cloneObject(st *value.State, o *value.Object, level int) (any, error) {
 		return nil, err
 	}
 	result := value.NewObject(o.Len())
-	for _, key := range o.Keys() {
-		copied, err := clone(st, o.Get(key), level+1)
+	for _, field := range o.Fields() {
+		copied, err := clone(st, field.Value, level+1)
 		if err != nil {
 			return nil, err
 		}
-		result.Set(key, copied)
+		result.Set(field.Key, copied)
 	}
 	return result, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"strings"
 	"testing"
 
@@ -81,12 +82,18 @@ func doctorsFinding(t *testing.T, c *cloud, check string) finding {
 func consolePage(t *testing.T, c *cloud, path string) string {
 	t.Helper()
 	address, link := console(t, c)
-	request, err := http.NewRequest(http.MethodGet, address+path, nil)
+	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+strings.TrimPrefix(link, "/?key="))
-	response, err := http.DefaultClient.Do(request)
+	browser := http.Client{Jar: jar}
+	first, err := browser.Get(address + link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Body.Close()
+	session, _, _ := strings.Cut(link, "/?key=")
+	response, err := browser.Get(address + session + path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -175,7 +175,7 @@ func TestAFreshStoreIsSetUpWithCommands(t *testing.T) {
 		len(commands), len(variables), time.Since(began).Seconds())
 }
 
-var consoleAt = regexp.MustCompile(`^(http://[^/]+)(/\?key=\S+)$`)
+var consoleAt = regexp.MustCompile(`^(http://[^/]+)(/\S+\?key=\S+)$`)
 
 // console runs the operator's program's pages about a store until the test ends. The
 // link, below their address, lets in.

@@ -24,7 +24,7 @@ func TestPreviewAndLintGoByTheCurrenciesThatAreSet(t *testing.T) {
 	}{
 		{"a setting", "HUF=0", forint("10,000 Ft"), "\"total\": 10000\n", exitDone, "Nothing found."},
 		{"no setting, and a price that leaves no doubt", "", forint("10\u00a0000 Ft"), "\"total\": 10000\n", exitDone, "warning: is HUF, which has 0 decimals in the webhook's prices and 2 in ISO 4217: hub configure"},
-		{"no setting, and a price that may have three", "", forint("10,000 Ft"), "\"total\": 100\n", exitDone, "Nothing found."},
+		{"no setting, and a price that has none or three, and not those of ISO 4217", "", forint("10,000 Ft"), "\"total\": 10000\n", exitDone, "warning: is HUF, which has 0 decimals in the webhook's prices and 2 in ISO 4217: hub configure"},
 		{"a setting that the prices contradict", "HUF=2", forint("10\u00a0000 Ft"), "\"total\": 100\n", exitFailed, "and 2 in the setting commerce/currencies"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -290,11 +290,13 @@ func TestAHubOnEveryAddressDeliversToItselfAndSaysThatOthersReachIt(t *testing.T
 
 func TestTheHubWarnsOfItsOwnKeyForSegment(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
-	if h := startIn(t, dir); strings.Contains(h.stdout.String(), "Warning") {
+	h := startIn(t, dir)
+	if strings.Contains(h.stdout.String(), "Warning") {
 		t.Errorf("it warns without a reason:\n%s", h.stdout)
 	}
+	h.stop()
 	put(t, filepath.Join(dir, "segment/host"), "https://api.segment.io")
-	h := startIn(t, dir)
+	h = startIn(t, dir)
 	for _, part := range []string{"Sending to https://api.segment.io/v1/batch. See it in that source's debugger", "Warning: the write key is still the one made for the inbox"} {
 		if !strings.Contains(h.stdout.String(), part) {
 			t.Errorf("it does not say %q:\n%s", part, h.stdout)

@@ -259,6 +259,7 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 
 // letterData is what the page of one dead letter shows.
 type letterData struct {
+	Page     string // the path of its own page
 	Grave    site.Grave
 	Why      site.Reason
 	Detail   string
@@ -278,7 +279,7 @@ func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, statusOfGraves(err), err)
 		return
 	}
-	data := letterData{Grave: g, Why: site.Explain(g.Burial.Reason), Detail: detailOf(g), Personal: r.URL.Query().Get("personal") == "yes"}
+	data := letterData{Page: r.URL.EscapedPath(), Grave: g, Why: site.Explain(g.Burial.Reason), Detail: detailOf(g), Personal: r.URL.Query().Get("personal") == "yes"}
 	if data.Personal {
 		data.Detail = g.Burial.Detail
 	}

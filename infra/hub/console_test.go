@@ -43,7 +43,7 @@ func TestOnlyTheKeyOpensWhatTheHubShows(t *testing.T) {
 	}
 }
 
-// A browser is let in by an address of its own, and whoever has the key gets another one.
+// A browser is let in by an address of its own, and a program that has the key gets another one.
 func TestEachAddressOfTheConsoleLetsInOneBrowser(t *testing.T) {
 	h := start(t)
 	printed := regexp.MustCompile(`The console: (http://\S+)\n`).FindStringSubmatch(h.stdout.String())

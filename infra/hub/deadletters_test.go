@@ -66,7 +66,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 		args              []string
 	}{
 		{"of another reason", "0 put back.\n", "None of the dead letters has that reason: hub deadletters list --dir ", []string{"--reason", "forged"}},
-		{"of a tracking that is mended", "2 put back.\n", "", []string{"--reason", "message_invalid", "--tracking", "order-completed"}},
+		{"of a tracking that is fixed", "2 put back.\n", "", []string{"--reason", "message_invalid", "--tracking", "order-completed"}},
 	} {
 		if got := command(t, "", append([]string{"deadletters", "redrive", h.at(), "--dir", h.dir}, c.args...)...); got.stdout != c.says || got.code != exitDone || strings.Contains(got.stderr, "SQS") ||
 			!strings.Contains(got.stderr, c.notes) || strings.Contains(got.stderr, "None of") != (c.notes != "") {

@@ -131,7 +131,7 @@ func readResource(object []byte) resource {
 			relationships = value
 		}
 	}
-	r.customer = jsontext.Text(jsontext.Member(jsontext.Member(jsontext.Member(relationships, "customer"), "data"), "id"))
+	r.customer = jsontext.Text(jsontext.Member(relationships, "customer", "data", "id"))
 	timestamps := jsontext.Member(meta, "timestamps")
 	r.createdAt = jsontext.Text(jsontext.Member(timestamps, "created_at"))
 	r.updatedAt = jsontext.Text(jsontext.Member(timestamps, "updated_at"))

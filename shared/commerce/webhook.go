@@ -148,8 +148,7 @@ func decode(text []byte) (v any) {
 // minor unit; "" and 0 where they are not stated.
 func (w Webhook) Payment() (payment string, total float64) {
 	order := jsontext.Member(w.envelope.payload.Value, "data")
-	price := jsontext.Member(jsontext.Member(order, "meta"), "display_price")
-	amount := jsontext.Member(jsontext.Member(price, "with_tax"), "amount")
+	amount := jsontext.Member(order, "meta", "display_price", "with_tax", "amount")
 	total, _ = strconv.ParseFloat(string(amount), 64)
 	return jsontext.Text(jsontext.Member(order, "payment")), total
 }

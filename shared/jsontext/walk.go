@@ -87,16 +87,19 @@ func Elements(list []byte) iter.Seq[[]byte] {
 	}
 }
 
-// Member returns the value of a member of an object, of the last one with that name, or
-// nil.
-func Member(object []byte, name string) []byte {
-	var found []byte
-	for key, value := range Members(object) {
-		if Text(key) == name {
-			found = value
+// Member follows names into an object and the objects in it, and returns the value that
+// they lead to, of members of one name the last; nil where they lead nowhere.
+func Member(object []byte, names ...string) []byte {
+	for _, name := range names {
+		var found []byte
+		for key, value := range Members(object) {
+			if Text(key) == name {
+				found = value
+			}
 		}
+		object = found
 	}
-	return found
+	return object
 }
 
 // Gap returns the length of the white space, comma and colon before the next key or

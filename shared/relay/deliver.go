@@ -242,8 +242,7 @@ func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
 }
 
 // FactOf is the business fact behind a webhook, from which its messages get their
-// identity. Received is when Commerce posted it. It reads the webhook's body, so it comes
-// before a template that may change that.
+// identity. Received is when Commerce posted it.
 func FactOf(t tracking.Tracking, w commerce.Webhook, writeKey string, received time.Time) segment.Fact {
 	fact := segment.Fact{
 		Tracking:   t,

@@ -41,7 +41,7 @@ func readEvent(payload []byte) (event, error) {
 			}
 			e.Headers = texts(f.Inner)
 		case "requestContext":
-			e.RequestContext.HTTP.Method = jsontext.Text(jsontext.Member(jsontext.Member(f.Value, "http"), "method"))
+			e.RequestContext.HTTP.Method = jsontext.Text(jsontext.Member(f.Value, "http", "method"))
 		case "body":
 			e.Body = jsontext.Text(f.Value)
 		case "isBase64Encoded":

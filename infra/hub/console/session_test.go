@@ -146,7 +146,7 @@ func TestASessionAndALinkEndAfterTwelveHours(t *testing.T) {
 		v.wants("the session before its end", v.ask("GET", base+"/trackings", cookie), 200)
 		time.Sleep(time.Second)
 		v.wants("the session after its end", v.ask("GET", base+"/trackings", cookie), 401)
-		v.wants("a link that nobody opened in time", v.ask("GET", link), 401)
+		v.wants("a link that was not opened in time", v.ask("GET", link), 401)
 	})
 }
 

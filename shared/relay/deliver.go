@@ -255,7 +255,7 @@ func FactOf(t tracking.Tracking, w commerce.Webhook, writeKey string, received t
 		WriteKey:   writeKey,
 		Received:   received,
 	}
-	if !t.Once { // such a fact needs nothing to tell it from another
+	if !t.Once && !t.InParts { // the others are told apart by less: see Complete
 		fact.Content = w.Content()
 	}
 	return fact

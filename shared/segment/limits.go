@@ -1,11 +1,9 @@
 package segment
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"strconv"
 )
 
@@ -16,75 +14,74 @@ const (
 	maxRequestLength = 2_500   // messages in a request
 )
 
+// MaxEventBytes bounds the JSON of all messages of one event. An order of 10,000 lines
+// with a message for each of them has half as much.
+const MaxEventBytes = 16 << 20
+
 // encodeFitting encodes a message and holds it to maxMessageBytes, if need be
 // at the cost of its last product lines.
 func encodeFitting(fields map[string]any) (json.RawMessage, *InvalidError) {
-	whole, err := encode(fields)
-	if err != nil {
-		return nil, &InvalidError{Message: "holds what JSON cannot: write strings, numbers, lists and objects"}
-	}
-	if len(whole) <= maxMessageBytes {
-		return whole, nil
+	whole := newEncoder(maxMessageBytes)
+	if whole.value(fields) {
+		return whole.json, nil
 	}
 	if fitting := encodeWithFewerProducts(fields); fitting != nil {
 		return fitting, nil
 	}
 	return nil, &InvalidError{Message: fmt.Sprintf(
-		"is %d bytes, over Segment's limit of %d, and not because of properties.products: write less into it",
-		len(whole), maxMessageBytes)}
+		"is over Segment's limit of %d bytes, and not because of properties.products: write less into it", maxMessageBytes)}
 }
 
 // encodeWithFewerProducts encodes a message that is too large with as many of
-// its properties.products, from the first, as fit beside the number of those
+// its properties.products, from the first, as fit next to the number of those
 // left off. It is nil where the message is too large without any of them. Each
 // product is encoded once here, and those beyond the limit not at all.
 func encodeWithFewerProducts(fields map[string]any) json.RawMessage {
 	properties, _ := field(fields, "properties").(map[string]any)
-	lines := reflect.ValueOf(field(properties, "products"))
-	if lines.Kind() != reflect.Slice {
+	lines, isList := field(properties, "products").([]any)
+	if !isList {
 		return nil
 	}
-	bare := len(encodeWithProducts(fields, properties, json.RawMessage("[]"), lines.Len()))
-	if bare > maxMessageBytes {
+	bare := encodeWithProducts(fields, properties, json.RawMessage("[]"), len(lines))
+	if bare == nil {
 		return nil
 	}
-	products, kept := firstProducts(lines, maxMessageBytes-bare+digits(lines.Len()))
-	return encodeWithProducts(fields, properties, products, lines.Len()-kept)
+	products, kept := firstProducts(lines, maxMessageBytes-len(bare)+digits(len(lines)))
+	return encodeWithProducts(fields, properties, products, len(lines)-kept)
 }
 
 // firstProducts encodes the first product lines as a list, as many as fit, with
-// the digits of the number of those left off, into some bytes beside the brackets.
-func firstProducts(lines reflect.Value, room int) (list json.RawMessage, kept int) {
-	var buffer bytes.Buffer
-	encoder := newEncoder(&buffer)
-	buffer.WriteByte('[')
-	for kept < lines.Len() {
-		end := buffer.Len()
+// the digits of the number of those left off, into some bytes in addition to the brackets.
+func firstProducts(lines []any, room int) (list json.RawMessage, kept int) {
+	e := newEncoder(len("[") + room)
+	e.json = append(e.json, '[')
+	for kept < len(lines) {
+		end := len(e.json)
 		if kept > 0 {
-			buffer.WriteByte(',')
+			e.json = append(e.json, ',')
 		}
-		_ = encoder.Encode(lines.Index(kept).Interface()) // no error: see encodeWithProducts
-		buffer.Truncate(buffer.Len() - len("\n"))
-		if buffer.Len()-len("[")+digits(lines.Len()-kept-1) > room {
-			buffer.Truncate(end)
+		if !e.value(lines[kept]) || !e.fits(digits(len(lines)-kept-1)) {
+			e.json = e.json[:end]
 			break
 		}
 		kept++
 	}
-	buffer.WriteByte(']')
-	return buffer.Bytes(), kept
+	return append(e.json, ']'), kept
 }
 
-// encodeWithProducts encodes a message with other products than its own. The
-// message has been encoded before, so there is no error.
+// encodeWithProducts encodes a message with other products than its own. It is nil where
+// the message is too large.
 func encodeWithProducts(fields, properties map[string]any, products json.RawMessage, omitted int) json.RawMessage {
 	properties = maps.Clone(properties)
 	properties["products"] = products
 	properties["products_omitted"] = omitted
 	fields = maps.Clone(fields)
 	fields["properties"] = properties
-	encoded, _ := encode(fields)
-	return encoded
+	e := newEncoder(maxMessageBytes)
+	if !e.value(fields) {
+		return nil
+	}
+	return e.json
 }
 
 func digits(count int) int { return len(strconv.Itoa(count)) }

@@ -120,8 +120,8 @@ func TestLimitOfAMessage(t *testing.T) {
 		if want && (err != nil || len(messages[0].JSON) != maxMessageBytes || strings.Contains(string(messages[0].JSON), "products_omitted")) {
 			t.Errorf("a message of 32,000 bytes: got error %v, want it as it is", err)
 		}
-		if !want && (err == nil || !strings.Contains(err.Error(), "is 32001 bytes")) {
-			t.Errorf("a message of 32,001 bytes: got error %v, want its size", err)
+		if !want && (err == nil || !strings.Contains(err.Error(), "over Segment's limit of 32000 bytes")) {
+			t.Errorf("a message of 32,001 bytes: got error %v, want that it is too large", err)
 		}
 	}
 }

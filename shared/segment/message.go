@@ -7,7 +7,6 @@
 package segment
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -78,11 +77,15 @@ func (e *InvalidError) Error() string {
 func NewMessages(fact Fact, written []map[string]any) ([]Message, error) {
 	salt := saltOf(fact.WriteKey)
 	messages := make([]Message, 0, len(written))
-	places := make(map[string]int, len(written))
+	places, size := make(map[string]int, len(written)), 0
 	for n, fields := range written {
 		message, invalid := newMessage(fact, salt, n, fields)
 		if invalid == nil {
 			invalid = checkUnique(places, message.ID, n)
+		}
+		if size += len(message.JSON); invalid == nil && size > MaxEventBytes {
+			invalid = &InvalidError{Message: fmt.Sprintf(
+				"is too much: with those before it, it is over the %d MB that may be sent for one event: write fewer messages", MaxEventBytes>>20)}
 		}
 		if invalid != nil {
 			invalid.Index = n
@@ -111,7 +114,7 @@ func newMessage(fact Fact, salt string, n int, written map[string]any) (Message,
 		return Message{}, invalid
 	}
 	id := field(fields, "messageId").(string)
-	return Message{ID: strings.ReplaceAll(id, "\x00", "\uFFFD"), JSON: replaceNUL(encoded)}, nil
+	return Message{ID: strings.ReplaceAll(id, "\x00", "\uFFFD"), JSON: encoded}, nil
 }
 
 // checkUnique refuses a messageId that an earlier message of the same output
@@ -123,38 +126,4 @@ func checkUnique(places map[string]int, id string, n int) *InvalidError {
 	}
 	places[id] = n
 	return nil
-}
-
-// replaceNUL replaces U+0000 by U+FFFD in the strings and the keys of a JSON value.
-// encoding/json has done so for other invalid characters. Removing it could make two
-// keys equal, or a user id empty.
-func replaceNUL(encoded json.RawMessage) json.RawMessage {
-	const nul, replacement = `\u0000`, `\ufffd`
-	for at := 0; ; {
-		next := bytes.IndexByte(encoded[at:], '\\')
-		if next < 0 {
-			return encoded
-		}
-		at += next
-		if bytes.HasPrefix(encoded[at:], []byte(nul)) {
-			copy(encoded[at:], replacement)
-		}
-		at += len(`\\`) // what is escaped may be a backslash
-	}
-}
-
-// encode writes a value as JSON, without a newline at the end.
-func encode(value any) ([]byte, error) {
-	var buffer bytes.Buffer
-	if err := newEncoder(&buffer).Encode(value); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
-}
-
-// newEncoder is a JSON encoder that leaves <, > and & as the template wrote them.
-func newEncoder(buffer *bytes.Buffer) *json.Encoder {
-	encoder := json.NewEncoder(buffer)
-	encoder.SetEscapeHTML(false)
-	return encoder
 }

@@ -99,7 +99,7 @@ func TestInvalidMessages(t *testing.T) {
 			"extra", "a function", "write a value"},
 		{"a map with keys that are no strings", map[string]any{"event": "E", "extra": map[bool]any{true: 1}}, "extra", "JSON cannot", "write a value"},
 		{"a message that is too large without any products", map[string]any{"event": "E", "properties": map[string]any{"note": strings.Repeat(secret, 3000)}},
-			"", "bytes, over Segment's limit of 32000", "write less"},
+			"", "over Segment's limit of 32000 bytes", "write less"},
 		{"a message that is too large beside its products", map[string]any{"event": "E", "properties": map[string]any{"note": strings.Repeat("x", 32000), "products": []any{1.0}}},
 			"", "not because of properties.products", "write less"},
 	}

@@ -20,9 +20,16 @@ var momentLayouts = []string{
 	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00",
 }
 
+// maxTimeBytes is more than a time with any fraction of a second that a clock has. A longer
+// text is not even looked at: package time repeats it in its errors.
+const maxTimeBytes = 100
+
 // parseTime parses a text that identifies a moment: with letters in either case, as RFC
 // 3339 allows, and a leap second as the moment after it, which Go cannot represent.
 func parseTime(text string) (time.Time, bool) {
+	if len(text) > maxTimeBytes {
+		return time.Time{}, false
+	}
 	const minutes, leap = len("2006-01-02T15:04"), ":60"
 	text = strings.ToUpper(text)
 	var added time.Duration
@@ -42,7 +49,7 @@ func IsTime(text string) bool {
 	if _, ok := parseTime(text); ok {
 		return true
 	}
-	return slices.ContainsFunc([]string{"2006-01-02T15:04:05", time.DateOnly}, func(layout string) bool {
+	return len(text) <= maxTimeBytes && slices.ContainsFunc([]string{"2006-01-02T15:04:05", time.DateOnly}, func(layout string) bool {
 		_, err := time.Parse(layout, text)
 		return err == nil
 	})

@@ -7,7 +7,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: ## Run everything here: post webhooks, see what Segment would be told
+run: compiler ## Run everything here: post webhooks, see what Segment would be told
 	@go build -o bin/ ./infra/hub
 	@./bin/hub run
 
@@ -20,12 +20,16 @@ test: tools ## Run every test, with the race detector where there is concurrency
 tools: # says which programs are missing that the tests need
 	@sh infra/tools/check.sh
 
+.PHONY: compiler
+compiler: # warns if the Go that compiles has known vulnerabilities
+	@sh infra/tools/compiler.sh
+
 .PHONY: synth
 synth: infra/node_modules ## Make the CloudFormation template, in infra/cdk.out
 	@cd infra && npx cdk synth --quiet $(CDK)
 
 .PHONY: deploy
-deploy: infra/node_modules ## Build the functions and deploy them; CDK='-c prefix=/shop' is another store
+deploy: compiler infra/node_modules ## Build the functions and deploy them; CDK='-c prefix=/shop' is another store
 	@cd infra && npx cdk deploy $(CDK)
 
 .PHONY: destroy
@@ -45,7 +49,7 @@ infra/node_modules: infra/package-lock.json
 	@cd infra && npm ci --no-audit --no-fund && touch node_modules
 
 .PHONY: check
-check: tools format tidy lint test ## What must pass before a commit: format, tidy, lint, test
+check: tools format tidy lint audit test ## What must pass before a commit: format, tidy, lint, audit, test
 
 .PHONY: format
 format:
@@ -75,13 +79,13 @@ prove: ## Show at full size what README promises, in ten minutes; SCALE=100 has 
 licenses: ## List the licences of what is compiled in, in infra/LICENSES.md
 	go run ./infra/licenses > infra/LICENSES.md
 
-# Where vuln.go.dev cannot be reached, VULNDB is file:// and the folder data/osv of the
-# module golang.org/x/vulndb.
-VULNDB ?= https://vuln.go.dev
+# By default the database is a pinned module. VULNDB=https://vuln.go.dev has what was
+# published since.
+VULNDB ?=
 
 .PHONY: audit
-audit: ## Look for known vulnerabilities in what is compiled in, Go's own library included
-	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db $(VULNDB) ./functions/... ./infra/hub ./infra
+audit: ## Look for known vulnerabilities that the functions and the hub reach
+	go run ./infra/audit -db "$(VULNDB)" ./functions/... ./infra/hub/...
 
 FUZZTIME ?= 10m
 

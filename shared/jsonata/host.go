@@ -22,9 +22,9 @@ func host(evaluation hosted) (any, error) {
 // hosted is an evaluation that the library calls.
 type hosted func() (any, error)
 
-// entry is the program that the library evaluates for each evaluation.
+// entry is the partial application that the library completes for each evaluation.
 var entry = func() jtypes.Callable {
-	program := jsonata.MustCompile("function($evaluation){$call($evaluation)}")
+	program := jsonata.MustCompile("$call(?)")
 	if err := program.RegisterVars(map[string]any{"call": caller{}}); err != nil {
 		panic(err)
 	}

@@ -85,26 +85,27 @@ func (p filter) apply(st *value.State, f frame, v any) (any, error) {
 // pick returns the element at a constant index. An element that is a list is the result
 // itself.
 func (p filter) pick(list *value.Array) any {
-	result := &value.Array{Sequence: true, Tuples: list.Tuples}
-	i := place(p.index, len(list.Items))
-	if i < 0 || i >= float64(len(list.Items)) || list.Items[int(i)] == nil {
-		return result
+	i, ok := place(p.index, len(list.Items))
+	if !ok || list.Items[i] == nil {
+		return &value.Array{Sequence: true, Tuples: list.Tuples}
 	}
-	if inner, ok := list.Items[int(i)].(*value.Array); ok {
+	if inner, ok := list.Items[i].(*value.Array); ok {
 		return inner
 	}
-	result.Items = []any{list.Items[int(i)]}
-	return result
+	return &value.Array{Items: list.Items[i : i+1 : i+1], Sequence: true, Tuples: list.Tuples}
 }
 
-// place converts a number to an index: it rounds down, and takes a negative index from
-// the end.
-func place(n float64, size int) float64 {
-	i := math.Floor(n)
-	if i < 0 {
-		i += float64(size)
+// place converts a number to an index of a list, and reports whether the list has it: it
+// rounds down, and takes a negative index from the end.
+func place(n float64, size int) (i int, ok bool) {
+	f := math.Floor(n)
+	if f < 0 {
+		f += float64(size)
 	}
-	return i
+	if f < 0 || f >= float64(size) {
+		return 0, false
+	}
+	return int(f), true
 }
 
 // choose returns the elements for which the predicate is true or is their index.
@@ -154,8 +155,8 @@ func (p filter) chooseByConstant(st *value.State, f frame, list *value.Array) (a
 	places := make([]int, 0, len(indexes.Items))
 	for _, index := range indexes.Items {
 		n, _ := value.Number(index)
-		if i := place(n, len(list.Items)); i >= 0 && i < float64(len(list.Items)) {
-			places = append(places, int(i))
+		if i, ok := place(n, len(list.Items)); ok {
+			places = append(places, i)
 		}
 	}
 	slices.Sort(places) // the elements stay in their order
@@ -170,7 +171,8 @@ func (p filter) chooseByConstant(st *value.State, f frame, list *value.Array) (a
 // numbers are that index, otherwise once if it is true.
 func matches(st *value.State, verdict any, i, size int) (int, error) {
 	if n, ok := value.Number(verdict); ok {
-		return value.BoolToInt(place(n, size) == float64(i)), nil
+		chosen, ok := place(n, size)
+		return value.BoolToInt(ok && chosen == i), nil
 	}
 	list, ok := verdict.(*value.Array)
 	if !ok || !value.AllNumbers(list.Items) {
@@ -180,7 +182,8 @@ func matches(st *value.State, verdict any, i, size int) (int, error) {
 	times := 0
 	for _, item := range list.Items {
 		n, _ := value.Number(item)
-		times += value.BoolToInt(place(n, size) == float64(i))
+		chosen, ok := place(n, size)
+		times += value.BoolToInt(ok && chosen == i)
 	}
 	return times, st.Spend(len(list.Items))
 }

@@ -221,21 +221,14 @@ func FormatTime(st *value.State, millis float64, picture, zone any) (any, error)
 		return nil, errors.New("the time is out of range: it must be milliseconds since 1970")
 	}
 	t := time.UnixMilli(int64(local)).UTC()
-	var b strings.Builder
+	text := make([]byte, 0, 64)
 	for _, p := range parts {
-		text, err := p.format(t, offset)
-		if err != nil {
+		if text, err = p.append(text, t, offset); err != nil {
 			return nil, withPicture(st, source, err)
 		}
-		if err := st.Allocate(len(text)); err != nil {
-			return nil, err
-		}
-		b.WriteString(text)
 	}
-	return b.String(), nil
+	return string(text), st.Allocate(len(text)) // a picture bounds the size of its results
 }
-
-var zonePattern = lazyRegexp(`^[+-]?[0-9]{3,4}$`)
 
 // parseZone returns the minutes of +hhmm. It refuses negative zones that are not whole
 // hours, for which the reference implementation is wrong.
@@ -245,7 +238,8 @@ func parseZone(zone any) (int, error) {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(s[:min(len(s), 10)])
-	if err != nil || len(s) > 10 || !zonePattern().MatchString(s) && n != 0 {
+	digits := len(strings.TrimLeft(s, "+-"))
+	if err != nil || len(s) > 10 || n != 0 && digits != 3 && digits != 4 {
 		return 0, errors.New("the time zone must have the form +hhmm, such as \"+0100\"")
 	}
 	if n < 0 && n%100 != 0 {
@@ -254,28 +248,29 @@ func parseZone(zone any) (int, error) {
 	return n/100*60 + n%100, nil
 }
 
-func (p *datePart) format(t time.Time, offset int) (string, error) {
+// append appends the part of a time to a text.
+func (p *datePart) append(text []byte, t time.Time, offset int) ([]byte, error) {
 	switch p.component {
 	case 0:
-		return p.literal, nil
+		return append(text, p.literal...), nil
 	case 'C', 'E':
-		return "ISO", nil
+		return append(text, "ISO"...), nil
 	case 'P':
-		return p.dayHalf(t), nil
+		return append(text, p.dayHalf(t)...), nil
 	case 'Z', 'z':
-		return p.formatZone(offset)
+		return p.appendZone(text, offset)
 	}
 	if strings.IndexByte("XxWw", p.component) >= 0 && t.Year() >= 0 && t.Year() < 100 {
-		return "", errors.New("weeks before the year 100 are not supported")
+		return nil, errors.New("weeks before the year 100 are not supported")
 	}
 	value := component(t, p.component)
 	if p.names {
-		return p.name(value), nil
+		return append(text, p.name(value)...), nil
 	}
 	if p.component == 'Y' && p.yearWidth > 0 {
 		value %= int(math.Pow10(min(p.yearWidth, 9)))
 	}
-	return p.integer.format(float64(value))
+	return p.integer.append(text, float64(value))
 }
 
 func (p *datePart) dayHalf(t time.Time) string {
@@ -295,45 +290,40 @@ func (p *datePart) name(value int) string {
 	if p.component == 'F' {
 		names = dayNames
 	}
-	name := names[value-1]
-	switch p.letters {
-	case upperCase:
-		name = strings.ToUpper(name)
-	case lowerCase:
-		name = strings.ToLower(name)
-	}
+	return p.letters.apply(p.shortened(names[value-1]))
+}
+
+// shortened returns a name with as many letters as the component has at most.
+func (p *datePart) shortened(name string) string {
 	if p.maxNames > 0 && len(name) > p.maxNames {
-		name = name[:p.maxNames]
+		return name[:p.maxNames]
 	}
 	return name
 }
 
-func (p *datePart) formatZone(offset int) (string, error) {
-	hours, minutes := offset/60, offset%60
-	value := float64(hours*100 + minutes)
-	var text string
-	var err error
-	switch {
-	case p.integer.style != styleDecimal:
-		return "", errors.New("a time zone in the date picture must be written in digits, as in [Z01:01]")
-	case p.integer.regular > 0 || p.integer.mandatory == 3 || p.integer.mandatory == 4:
-		text, err = p.integer.format(value)
-	case p.integer.mandatory <= 2:
-		text, err = p.integer.format(float64(hours))
-		if minutes != 0 {
-			text += fmt.Sprintf(":%02d", minutes)
-		}
-	default:
-		return "", errors.New("a time zone in the date picture cannot have more than four digits")
+func (p *datePart) appendZone(text []byte, offset int) ([]byte, error) {
+	if p.integer.style != styleDecimal {
+		return nil, errors.New("a time zone in the date picture must be written in digits, as in [Z01:01]")
 	}
-	if offset >= 0 {
-		text = "+" + text
+	if p.integer.regular == 0 && p.integer.mandatory > 4 {
+		return nil, errors.New("a time zone in the date picture cannot have more than four digits")
 	}
-	if p.component == 'z' {
-		text = "GMT" + text
+	if p.component == 'z' && (offset != 0 || !p.zulu) {
+		text = append(text, "GMT"...)
 	}
 	if offset == 0 && p.zulu {
-		text = "Z"
+		return append(text, 'Z'), nil
+	}
+	if offset >= 0 {
+		text = append(text, '+')
+	}
+	hours, minutes := offset/60, offset%60
+	if p.integer.regular > 0 || p.integer.mandatory > 2 {
+		return p.integer.append(text, float64(hours*100+minutes))
+	}
+	text, err := p.integer.append(text, float64(hours))
+	if minutes != 0 {
+		text = fmt.Appendf(text, ":%02d", minutes)
 	}
 	return text, err
 }

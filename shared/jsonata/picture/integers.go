@@ -1,10 +1,11 @@
 package picture
 
 import (
+	"bytes"
 	"errors"
-	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"commerce-segment/shared/jsonata/value"
 )
@@ -72,11 +73,11 @@ func FormatInteger(st *value.State, f float64, picture string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := p.format(f)
+	text, err := p.append(nil, f)
 	if err != nil {
 		return nil, err
 	}
-	return text, nil
+	return string(text), nil
 }
 
 // ParseInteger returns the whole number that a text has by a picture.
@@ -196,85 +197,79 @@ func gcd(a, b int) int {
 	return a
 }
 
-func (p *integerPicture) format(f float64) (string, error) {
-	text, err := p.formatPositive(math.Abs(f))
+// append appends a number to a text.
+func (p *integerPicture) append(text []byte, f float64) ([]byte, error) {
 	if f < 0 {
-		text = "-" + text
+		text, f = append(text, '-'), -f
 	}
-	return text, err
-}
-
-func (p *integerPicture) formatPositive(f float64) (string, error) {
+	if p.style == styleDecimal {
+		return p.appendDecimal(text, f)
+	}
+	written, err := "", error(nil)
 	switch p.style {
 	case styleLetters:
-		return formatLetters(f, map[bool]byte{true: 'A', false: 'a'}[p.letters == upperCase])
+		written, err = formatLetters(f)
 	case styleRoman:
-		text, err := formatRoman(f)
-		if p.letters == upperCase {
-			text = strings.ToUpper(text)
-		}
-		return text, err
+		written, err = formatRoman(f)
 	case styleWords:
-		text := formatWords(f, false, p.ordinal)
-		switch p.letters {
-		case upperCase:
-			text = strings.ToUpper(text)
-		case lowerCase:
-			text = strings.ToLower(text)
-		}
-		return text, nil
+		written = formatWords(f, false, p.ordinal)
 	}
-	return p.formatDecimal(f)
+	return append(text, p.letters.apply(written)...), err
 }
 
-func (p *integerPicture) formatDecimal(f float64) (string, error) {
-	if f >= 1e21 {
-		return "", errors.New("the number is too large to be written with a picture")
+// apply returns a text in the given case. The text is in title case if it can be.
+func (c letterCase) apply(text string) string {
+	switch c {
+	case lowerCase:
+		return strings.ToLower(text)
+	case upperCase:
+		return strings.ToUpper(text)
 	}
-	var digits string
-	if f < 1<<53 {
-		digits = strconv.FormatInt(int64(f), 10)
-	} else {
-		digits = value.FormatFloat(f)
+	return text
+}
+
+func (p *integerPicture) appendDecimal(text []byte, f float64) ([]byte, error) {
+	if f >= 1e21 {
+		return nil, errors.New("the number is too large to be written with a picture")
+	}
+	var room [32]byte
+	digits := strconv.AppendInt(room[:0], int64(f), 10)
+	if f >= 1<<53 {
+		digits = append(room[:0], value.FormatFloat(f)...)
 	}
 	if n := p.mandatory - len(digits); n > 0 {
-		if n > 10_000 {
-			return "", value.ErrBytes
-		}
-		digits = strings.Repeat("0", n) + digits
+		digits = append(bytes.Repeat([]byte("0"), n), digits...)
 	}
 	for _, s := range p.separators {
 		if p.regular == 0 && s.position >= len(digits) && s.position > 0 {
-			return "", errors.New("the picture has irregular separators, and more of them than the number has digits: separate evenly, as in #,##0")
+			return nil, errors.New("the picture has irregular separators, and more of them than the number has digits: separate evenly, as in #,##0")
 		}
 	}
 	if p.ordinal && p.separatorsAt(0) != "" {
-		return "", errors.New("the picture has a separator between the digits and the ordinal suffix: remove it")
+		return nil, errors.New("the picture has a separator between the digits and the ordinal suffix: remove it")
 	}
-	last := digits[max(0, len(digits)-2):]
-	text := p.group(digits)
+	text = p.group(text, digits)
 	if p.ordinal {
-		text += ordinalSuffix(last)
+		text = append(text, ordinalSuffix(digits)...)
 	}
 	return text, nil
 }
 
-// group inserts the separators and replaces the digits by those of the script.
-func (p *integerPicture) group(digits string) string {
+// group appends digits with the separators, and with the digits of the script.
+func (p *integerPicture) group(text, digits []byte) []byte {
 	if len(p.separators) == 0 && p.zero == '0' {
-		return digits
+		return append(text, digits...)
 	}
-	var b strings.Builder
 	for i, digit := range digits {
 		if i > 0 {
-			b.WriteString(p.separatorsAt(len(digits) - i))
+			text = append(text, p.separatorsAt(len(digits)-i)...)
 		}
-		b.WriteRune(digit - '0' + p.zero)
+		text = utf8.AppendRune(text, rune(digit)-'0'+p.zero)
 	}
 	if p.regular == 0 {
-		b.WriteString(p.separatorsAt(0))
+		text = append(text, p.separatorsAt(0)...)
 	}
-	return b.String()
+	return text
 }
 
 // separatorsAt returns the separators before the last n digits.
@@ -294,11 +289,11 @@ func (p *integerPicture) separatorsAt(n int) string {
 	return text
 }
 
-func ordinalSuffix(lastDigits string) string {
-	if len(lastDigits) > 1 && lastDigits[0] == '1' {
+func ordinalSuffix(digits []byte) string {
+	if n := len(digits); n > 1 && digits[n-2] == '1' {
 		return "th"
 	}
-	switch lastDigits[len(lastDigits)-1] {
+	switch digits[len(digits)-1] {
 	case '1':
 		return "st"
 	case '2':
@@ -309,14 +304,12 @@ func ordinalSuffix(lastDigits string) string {
 	return "th"
 }
 
-var leadingInteger = lazyRegexp(`^\s*[-+]?[0-9]+`)
-
 // parse reads a text by the picture. Of a decimal number it reads the digits up to the
 // first other character.
 func (p *integerPicture) parse(text string) (float64, error) {
 	switch p.style {
 	case styleLetters:
-		return parseLetters(text, map[bool]byte{true: 'A', false: 'a'}[p.letters == upperCase])
+		return parseLetters(text, p.letters.apply("a")[0])
 	case styleRoman:
 		if p.letters != upperCase {
 			text = strings.ToUpper(text)
@@ -342,8 +335,9 @@ func (p *integerPicture) parseDecimalText(text string) (float64, error) {
 	if p.zero != '0' {
 		text = strings.Map(func(r rune) rune { return r - p.zero + '0' }, text)
 	}
-	digits := strings.TrimSpace(leadingInteger().FindString(text))
-	f, err := strconv.ParseFloat(digits, 64)
+	text = strings.TrimLeft(text, " \t\n\f\r")
+	sign := value.BoolToInt(text != "" && (text[0] == '-' || text[0] == '+'))
+	f, err := strconv.ParseFloat(text[:sign+leadingDigits(text[sign:])], 64)
 	if err != nil {
 		return 0, errNotInteger
 	}

@@ -60,16 +60,20 @@ func ParseTime(st *value.State, text, picture string) (any, error) {
 	if m == nil {
 		return nil, nil
 	}
-	found := dateComponents{}
+	var found dateComponents
+	some := false
 	for i, p := range r.parts {
 		if p.component == 0 {
 			continue
 		}
-		if err := p.parse(m[i+1], found); err != nil {
+		n, known, err := p.value(m[i+1])
+		if err != nil {
 			return nil, withPicture(st, picture, err)
 		}
+		some = true
+		found.set(p.component, n, known)
 	}
-	if len(found) == 0 {
+	if !some {
 		return nil, nil
 	}
 	return found.millis(st.Now)
@@ -97,21 +101,38 @@ func (p *datePart) pattern() string {
 	return "[a-zA-Z]+"
 }
 
-// dateComponents are the values of the components that were read. A name that is not
-// known has the value nil, as if it was not read.
-type dateComponents map[byte]*float64
-
-func (p *datePart) parse(text string, found dateComponents) error {
-	n, known, err := p.value(text)
-	if err != nil {
-		return err
-	}
-	found[p.component] = nil
-	if known {
-		found[p.component] = &n
-	}
-	return nil
+// dateComponents are the values of the components that were read, by their letters. A
+// name that is not known has the value 0, as if it was not read.
+type dateComponents struct {
+	values         ['z' - 'A' + 1]float64
+	known, nonZero letters
 }
+
+// letters is a set of components.
+type letters uint64
+
+func lettersOf(list string) (set letters) {
+	for i := range len(list) {
+		set |= 1 << (list[i] - 'A')
+	}
+	return set
+}
+
+// set sets a component that may have been read before.
+func (c *dateComponents) set(letter byte, n float64, known bool) {
+	one := letters(1) << (letter - 'A')
+	c.known, c.nonZero = c.known&^one, c.nonZero&^one
+	if c.values[letter-'A'] = n; known {
+		c.known |= one
+	}
+	if n != 0 {
+		c.nonZero |= one
+	}
+}
+
+func (c *dateComponents) has(letter byte) bool { return c.known>>(letter-'A')&1 != 0 }
+
+func (c *dateComponents) get(letter byte) float64 { return c.values[letter-'A'] }
 
 func (p *datePart) value(text string) (n float64, known bool, err error) {
 	switch {
@@ -144,10 +165,7 @@ func (p *datePart) parseName(text string) (float64, bool, error) {
 		return 0, false, fmt.Errorf("[%c] in the date picture cannot be read as a name", p.component)
 	}
 	for i, name := range names {
-		if p.maxNames > 0 && len(name) > p.maxNames {
-			name = name[:p.maxNames]
-		}
-		if name == text {
+		if p.shortened(name) == text {
 			return float64(i + 1), true, nil
 		}
 	}
@@ -180,96 +198,83 @@ var errZone = errors.New("the text has no time zone of the form that the date pi
 
 var errIncomplete = errors.New("the date picture leaves out components between others, or uses weeks: a date needs [Y] [M] [D] or [Y] [d], a time [H] [m] [s] or [P] [h] [m] [s]")
 
-// has reports whether at least one of the components in all was read, and each of those
+// The sets of components that millis distinguishes.
+var (
+	dateLetters, timeLetters  = lettersOf("YXMxWwdD"), lettersOf("PHhmsf")
+	monthDate, dayDate        = lettersOf("YMD"), lettersOf("Yd")
+	weekOfMonthDate, weekDate = lettersOf("XxwF"), lettersOf("XWF")
+	wholeDayTime, halfDayTime = lettersOf("Hmsf"), lettersOf("Phmsf")
+)
+
+// only reports whether at least one of the components in all was read, and each of those
 // that were read is in set. A component with the value 0 is ignored, as in the reference
 // implementation.
-func (c dateComponents) has(all, set string) bool {
-	some := false
-	for i := 0; i < len(all); i++ {
-		v := c[all[i]]
-		if v == nil || *v == 0 {
-			continue
-		}
-		if strings.IndexByte(set, all[i]) < 0 {
-			return false
-		}
-		some = true
-	}
-	return some
+func (c *dateComponents) only(all, set letters) bool {
+	read := c.nonZero & all
+	return read != 0 && read&^set == 0
 }
 
 // millis returns the time of the components. Components larger than those that were
 // read are those of now, smaller ones are the least possible.
-func (c dateComponents) millis(now time.Time) (any, error) {
-	const dates, times = "YXMxWwdD", "PHhmsf"
-	byDay := !c.has(dates, "YMD") && c.has(dates, "Yd")
-	if c.has(dates, "XxwF") || c.has(dates, "XWF") {
+func (c *dateComponents) millis(now time.Time) (any, error) {
+	if c.only(dateLetters, weekOfMonthDate) || c.only(dateLetters, weekDate) {
 		return nil, errIncomplete
 	}
-	half := !c.has(times, "Hmsf") && c.has(times, "Phmsf")
-	order := "YMD"
+	date, day := "YMD", "Hmsf"
+	byDay := !c.only(dateLetters, monthDate) && c.only(dateLetters, dayDate)
 	if byDay {
-		order = "YD"
+		date = "YD"
 	}
+	half := !c.only(timeLetters, wholeDayTime) && c.only(timeLetters, halfDayTime)
 	if half {
-		order += "Phmsf"
-	} else {
-		order += "Hmsf"
+		day = "Phmsf"
 	}
-	if err := c.complete(order, now.UTC()); err != nil {
+	if err := c.complete(date+day, now.UTC()); err != nil {
 		return nil, err
 	}
 	return c.time(byDay, half)
 }
 
-func (c dateComponents) complete(order string, now time.Time) error {
+// complete sets the components that were not read. order has all that are needed, the
+// largest first.
+func (c *dateComponents) complete(order string, now time.Time) error {
 	started, ended := false, false
-	for i := 0; i < len(order); i++ {
-		part := order[i]
-		if c[part] != nil {
-			if ended {
-				return errIncomplete
-			}
+	for i := range len(order) {
+		part, n := order[i], 0.0
+		switch {
+		case c.has(part) && ended:
+			return errIncomplete
+		case c.has(part):
 			started = true
 			continue
-		}
-		n := 0.0
-		switch {
-		case !started && part == 'P':
-		case !started:
-			n = float64(component(now, part))
-		default:
+		case started:
 			ended = true
 			n = float64(value.BoolToInt(part == 'M' || part == 'D'))
+		case part != 'P':
+			n = float64(component(now, part))
 		}
-		c[part] = &n
+		c.set(part, n, true)
 	}
 	return nil
 }
 
-func (c dateComponents) time(byDay, half bool) (any, error) {
-	get := func(part byte) float64 {
-		if v := c[part]; v != nil {
-			return *v
-		}
-		return 0
-	}
-	year, month, day := get('Y'), math.Max(get('M'), 1), get('D')
+func (c *dateComponents) time(byDay, half bool) (any, error) {
+	year, month, day := c.get('Y'), math.Max(c.get('M'), 1), c.get('D')
 	if byDay {
-		month, day = 1, get('d')
+		month, day = 1, c.get('d')
 	}
-	hour := get('H')
+	hour := c.get('H')
 	if half {
-		hour = math.Mod(get('h'), 12)
-		if get('h') != 12 {
-			hour = get('h')
+		hour = c.get('h')
+		if hour == 12 {
+			hour = 0
 		}
-		hour += 12 * get('P')
+		hour += 12 * c.get('P')
 	}
 	if year >= 0 && year <= 99 {
 		year += 1900 // as JavaScript's Date.UTC
 	}
-	for _, f := range []float64{year, month, day, hour, get('m'), get('s')} {
+	for _, f := range []float64{year, month, day, hour, c.get('m'), c.get('s')} {
 		if math.Abs(f) > 1e6 {
 			return nil, errors.New("the time is out of range")
 		}
@@ -277,12 +282,12 @@ func (c dateComponents) time(byDay, half bool) (any, error) {
 	if byDay && day > float64(time.Date(int(year), 12, 31, 0, 0, 0, 0, time.UTC).YearDay()) {
 		return nil, errors.New("the day lies beyond the end of the year")
 	}
-	t := time.Date(int(year), time.Month(int(month)), int(day), int(hour), int(get('m')), int(get('s')), 0, time.UTC)
-	zone := get('Z')
+	t := time.Date(int(year), time.Month(int(month)), int(day), int(hour), int(c.get('m')), int(c.get('s')), 0, time.UTC)
+	zone := c.get('Z')
 	if zone == 0 {
-		zone = get('z')
+		zone = c.get('z')
 	}
-	millis := float64(t.UnixMilli()) + math.Trunc(get('f')) - zone*60_000
+	millis := float64(t.UnixMilli()) + math.Trunc(c.get('f')) - zone*60_000
 	if math.Abs(millis) > maxMillis {
 		return nil, errors.New("the time is out of range")
 	}

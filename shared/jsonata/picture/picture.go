@@ -5,8 +5,6 @@ package picture
 
 import (
 	"fmt"
-	"regexp"
-	"sync"
 
 	"commerce-segment/shared/jsonata/value"
 )
@@ -59,10 +57,3 @@ const (
 	maxPicture = 256  // of a picture, which bounds what it can ask for
 	maxText    = 1000 // of a text that is parsed by a picture or as a timestamp
 )
-
-// lazyRegexp returns a function that compiles a regular expression at its first call. A
-// Lambda function must not spend its start on expressions that its template may never
-// use.
-func lazyRegexp(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -12,13 +13,13 @@ import (
 )
 
 // formatLetters formats a number as a, b, ... z, aa, ab, ...
-func formatLetters(f float64, first byte) (string, error) {
+func formatLetters(f float64) (string, error) {
 	if f >= 1<<53 {
 		return "", errors.New("the number is too large to be written in letters")
 	}
 	text := ""
 	for n := int64(f); n > 0; n = (n - 1) / 26 {
-		text = string(first+byte((n-1)%26)) + text
+		text = string(rune('a'+(n-1)%26)) + text
 	}
 	return text, nil
 }
@@ -130,7 +131,9 @@ var wordPattern = sync.OnceValue(func() string {
 	return "(?:" + strings.Join(words, "|") + "|and|[-, ])+"
 })
 
-var wordBreaks = lazyRegexp(`,\s|\sand\s|[\s\\-]`)
+// wordBreaks is compiled when it is first used: a Lambda function must not spend its
+// start on it.
+var wordBreaks = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`,\s|\sand\s|[\s\\-]`) })
 
 func parseWords(text string) (float64, error) {
 	segments := []float64{0}

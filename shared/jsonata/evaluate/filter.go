@@ -8,14 +8,19 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// filter is a predicate [...]: a constant index, or an expression.
+// filter is a predicate [...]: a constant index, constant indexes and ranges of them, or
+// an expression.
 type filter struct {
-	known bool
-	index float64
-	part  *part
+	known  bool
+	index  float64
+	ranges []indexRange
+	part   *part
 	// constant means that the value of the expression is the same for every element.
 	constant bool
 }
+
+// indexRange is a range of indexes from..to, or one index that is both.
+type indexRange struct{ from, to float64 }
 
 type filters []filter
 
@@ -36,8 +41,35 @@ func (c *compiler) filter(n *syntax.Node, vars []string) (filter, error) {
 	if n.Kind == syntax.KindNumber {
 		return filter{known: true, index: n.Number}, nil
 	}
+	if ranges := literalRanges(n); ranges != nil {
+		return filter{ranges: ranges}, nil
+	}
 	part, err := c.in(n, vars)
 	return filter{part: part, constant: ofVariables(n, vars)}, err
+}
+
+// literalRanges returns the indexes in a list of whole numbers and of ranges between
+// them, or nil.
+func literalRanges(n *syntax.Node) []indexRange {
+	if n.Kind != syntax.KindArray || n.HasAttachments() {
+		return nil
+	}
+	var ranges []indexRange
+	for _, item := range n.List {
+		from, to := item, item
+		if item.Kind == syntax.KindBinary && item.Text == ".." && !item.HasAttachments() {
+			from, to = item.Left, item.Right
+		}
+		if !isWhole(from) || !isWhole(to) || to.Number-from.Number >= maxRange {
+			return nil
+		}
+		ranges = append(ranges, indexRange{from.Number, to.Number})
+	}
+	return ranges
+}
+
+func isWhole(n *syntax.Node) bool {
+	return n.Kind == syntax.KindNumber && n.Number == math.Trunc(n.Number) && !n.HasAttachments()
 }
 
 // ofVariables reports whether an expression has only literals and variables, other than
@@ -79,20 +111,32 @@ func (p filter) apply(st *value.State, f frame, v any) (any, error) {
 	if p.known {
 		return p.pick(list), nil
 	}
+	if p.ranges != nil {
+		return p.chooseByRanges(st, list)
+	}
 	return p.choose(st, f, list)
+}
+
+// element returns the element at the constant index of a predicate, if there are both.
+func (p filter) element(list *value.Array) any {
+	if i, ok := place(p.index, len(list.Items)); ok && p.known {
+		return list.Items[i]
+	}
+	return nil
 }
 
 // pick returns the element at a constant index. An element that is a list is the result
 // itself.
 func (p filter) pick(list *value.Array) any {
-	i, ok := place(p.index, len(list.Items))
-	if !ok || list.Items[i] == nil {
-		return &value.Array{Sequence: true, Tuples: list.Tuples}
-	}
-	if inner, ok := list.Items[i].(*value.Array); ok {
+	one := p.element(list)
+	if inner, ok := one.(*value.Array); ok {
 		return inner
 	}
-	return &value.Array{Items: list.Items[i : i+1 : i+1], Sequence: true, Tuples: list.Tuples}
+	result := &value.Array{Sequence: true, Tuples: list.Tuples}
+	if one != nil {
+		result.Items = []any{one}
+	}
+	return result
 }
 
 // place converts a number to an index of a list, and reports whether the list has it: it
@@ -149,7 +193,7 @@ func (p filter) chooseByConstant(st *value.State, f frame, list *value.Array) (a
 		}
 		return &value.Array{Items: list.Items, Sequence: true, Tuples: list.Tuples}, nil
 	}
-	if err := st.AllocateItems(2 * len(indexes.Items)); err != nil {
+	if err := st.AllocateItems(len(indexes.Items)); err != nil {
 		return nil, err
 	}
 	places := make([]int, 0, len(indexes.Items))
@@ -159,7 +203,37 @@ func (p filter) chooseByConstant(st *value.State, f frame, list *value.Array) (a
 			places = append(places, i)
 		}
 	}
-	slices.Sort(places) // the elements stay in their order
+	return elementsAt(st, list, places)
+}
+
+// chooseByRanges returns the elements at constant indexes.
+func (p filter) chooseByRanges(st *value.State, list *value.Array) (any, error) {
+	var places []int
+	size := float64(len(list.Items))
+	for _, r := range p.ranges {
+		from, to := max(r.from, -size), min(r.to, size-1)
+		if from > to {
+			continue
+		}
+		if err := st.AllocateItems(int(to-from) + 1); err != nil {
+			return nil, err
+		}
+		places = slices.Grow(places, int(to-from)+1)
+		for n := from; n <= to; n++ {
+			if i, ok := place(n, len(list.Items)); ok {
+				places = append(places, i)
+			}
+		}
+	}
+	return elementsAt(st, list, places)
+}
+
+// elementsAt returns the elements at some places. They stay in their order.
+func elementsAt(st *value.State, list *value.Array, places []int) (any, error) {
+	if err := st.AllocateItems(len(places)); err != nil {
+		return nil, err
+	}
+	slices.Sort(places)
 	chosen := make([]any, len(places))
 	for i, place := range places {
 		chosen[i] = list.Items[place]

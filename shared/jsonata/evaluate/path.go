@@ -204,17 +204,17 @@ func (p *path) startsPlain() bool {
 // plain reports whether a single value can be the result without a change.
 func (p *path) plain() bool { return p.group == nil && !p.keepArray && !p.keepPathArray }
 
-// descendObjects takes the steps that are just names and lead from one object to one
-// value. It is a shortcut for the ordinary case.
+// descendObjects takes the steps that lead from one object to one value. It is a
+// shortcut for the ordinary case.
 func (p *path) descendObjects(v any, from int) (any, int) {
 	for i := from; i < len(p.steps); i++ {
-		s := &p.steps[i]
 		o, ok := v.(*value.Object)
-		if !ok || s.kind != stepName || s.tuple || s.keepArray || len(s.stages) > 0 {
+		s := &p.steps[i]
+		if !ok || s.kind != stepName || s.tuple || s.keepArray {
 			return v, i
 		}
-		next := o.Get(s.name)
-		if _, isList := next.(*value.Array); isList {
+		next, ok := s.single(o.Get(s.name))
+		if !ok {
 			return v, i
 		}
 		if next == nil {

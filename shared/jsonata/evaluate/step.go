@@ -120,7 +120,9 @@ func (s *step) take(st *value.State, f frame, input *value.Array, last bool) (an
 		if err != nil {
 			return nil, err
 		}
-		if v, err = s.filterPlain(st, f, v); err != nil {
+		if one, ok := s.single(v); ok {
+			v = one
+		} else if v, err = s.filterPlain(st, f, v); err != nil {
 			return nil, err
 		}
 		if v != nil {
@@ -128,6 +130,21 @@ func (s *step) take(st *value.State, f frame, input *value.Array, last bool) (an
 		}
 	}
 	return flatten(st, results, last)
+}
+
+// single returns what the predicates of the step leave of a value, if that is known to be
+// one value that is not a list, or undefined.
+func (s *step) single(v any) (any, bool) {
+	list, isList := v.(*value.Array)
+	switch {
+	case len(s.stages) == 0:
+		return v, !isList
+	case len(s.stages) > 1 || !isList:
+		return nil, false
+	}
+	one := s.stages[0].element(list)
+	_, isList = one.(*value.Array)
+	return one, one != nil && !isList
 }
 
 func (s *step) filterPlain(st *value.State, f frame, v any) (any, error) {
@@ -148,16 +165,17 @@ func flatten(st *value.State, results []any, last bool) (*value.Array, error) {
 			return list, nil
 		}
 	}
-	size := 0
+	size, flat := len(results), true
 	for _, v := range results {
 		if list, ok := v.(*value.Array); ok && !list.Constructed {
-			size += len(list.Items)
-		} else {
-			size++
+			size, flat = size-1+len(list.Items), false
 		}
 	}
 	if err := st.AllocateItems(size); err != nil {
 		return nil, err
+	}
+	if flat {
+		return value.NewSequence(results...), nil
 	}
 	items := make([]any, 0, size)
 	for _, v := range results {

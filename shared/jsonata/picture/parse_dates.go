@@ -76,7 +76,7 @@ func ParseTime(st *value.State, text, picture string) (any, error) {
 	if !some {
 		return nil, nil
 	}
-	return found.millis(st.Now)
+	return found.millis(st.Now())
 }
 
 // pattern returns a regular expression for the texts that the part can format.

@@ -47,8 +47,7 @@ const (
 // that takes part in the evaluation receives it, so evaluations share nothing.
 type State struct {
 	Context context.Context
-	Now     time.Time // the time at which the evaluation began
-	Host    any       // what the caller of Evaluate passed to the functions of its Library
+	Host    any // what the caller of Evaluate passed to the functions of its Library
 
 	Fuel  int // the units of work that are left
 	Bytes int // the bytes that are left
@@ -57,6 +56,7 @@ type State struct {
 	depth   int // of the nested expressions in progress
 	lambdas int // in progress
 
+	now      time.Time       // see Now
 	literals map[string]bool // the string literals of the source
 	stack    []any           // the frames and the operands of the expressions in progress
 	cached   map[any]any     // see Cache
@@ -70,7 +70,15 @@ type State struct {
 // NewState returns the state of a new evaluation. literals has the string literals of the
 // source.
 func NewState(ctx context.Context, literals map[string]bool, host any) *State {
-	return &State{Context: ctx, literals: literals, Host: host, Fuel: MaxFuel, watch: MaxFuel, Bytes: MaxBytes, Now: time.Now(), stack: make([]any, 0, 32)}
+	return &State{Context: ctx, literals: literals, Host: host, Fuel: MaxFuel, watch: MaxFuel, Bytes: MaxBytes, stack: make([]any, 0, 8)}
+}
+
+// Now returns the time of the evaluation, which is that of the first call.
+func (st *State) Now() time.Time {
+	if st.now.IsZero() {
+		st.now = time.Now()
+	}
+	return st.now
 }
 
 // Push adds n undefined values to the stack and returns them. Pop removes them. After

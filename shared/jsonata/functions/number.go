@@ -6,10 +6,8 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"commerce-segment/shared/jsonata/picture"
 	"commerce-segment/shared/jsonata/value"
@@ -100,11 +98,6 @@ func extreme(pick func(a, b float64) float64) func(fs []float64) (any, error) {
 	}
 }
 
-var (
-	decimalText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?$`) })
-	radixText   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^0([xX][0-9A-Fa-f]+|[oO][0-7]+|[bB][01]+)$`) })
-)
-
 // maxDigits is how long a text can be that is parsed as a number.
 const maxDigits = 1000
 
@@ -121,12 +114,12 @@ func toNumber(st *value.State, args []any) (any, error) {
 		if len(v) > maxDigits {
 			return nil, errNotNumber
 		}
-		if decimalText().MatchString(v) {
+		if isDecimal(v) {
 			if f, err := value.ParseNumber(withoutZeros(v)); err == nil {
 				return f, nil
 			}
 		}
-		if radixText().MatchString(v) {
+		if len(v) > 2 && v[0] == '0' && strings.IndexByte("xXoObB", v[1]) >= 0 && !strings.Contains(v, "_") {
 			if n, ok := new(big.Int).SetString(v, 0); ok {
 				f, _ := new(big.Float).SetInt(n).Float64()
 				return value.Finite(f, "$number")
@@ -138,6 +131,29 @@ func toNumber(st *value.State, args []any) (any, error) {
 }
 
 var errNotNumber = errors.New("$number was given a text that is not a number")
+
+// isDecimal reports whether a text is a number of JSON, possibly with leading zeros.
+func isDecimal(text string) bool {
+	rest, ok := afterDigits(strings.TrimPrefix(text, "-"))
+	if fraction, found := strings.CutPrefix(rest, "."); ok && found {
+		rest, ok = afterDigits(fraction)
+	}
+	if ok && rest != "" && (rest[0] == 'e' || rest[0] == 'E') {
+		rest = rest[1:]
+		if rest != "" && (rest[0] == '+' || rest[0] == '-') {
+			rest = rest[1:]
+		}
+		rest, ok = afterDigits(rest)
+	}
+	return ok && rest == ""
+}
+
+// afterDigits returns what follows the digits at the beginning of a text, and reports
+// whether there are any.
+func afterDigits(text string) (rest string, ok bool) {
+	rest = strings.TrimLeft(text, "0123456789")
+	return rest, len(rest) < len(text)
+}
 
 // withoutZeros removes the leading zeros of a number, which JSON does not allow.
 func withoutZeros(text string) string {

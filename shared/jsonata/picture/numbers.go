@@ -1,9 +1,11 @@
 package picture
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -29,32 +31,31 @@ func FormatNumber(st *value.State, f float64, picture string, options any) (any,
 	if err := charge(st, picture); err != nil {
 		return nil, err
 	}
-	format := defaultFormat
+	format, changed := &defaultFormat, ""
 	if o, ok := options.(*value.Object); ok {
-		if err := format.apply(st, o); err != nil {
+		own := defaultFormat
+		if err := own.apply(st, o); err != nil {
 			return nil, err
 		}
+		format, changed = &own, fmt.Sprintf("%q", own)
 	}
-	type key struct {
-		picture string
-		format  numberFormat
-	}
-	parts, err := parsedOnce(st, key{picture, format}, picture, func() ([]*subPicture, error) { return format.picture(picture) })
+	type key struct{ picture, changed string }
+	parts, err := parsedOnce(st, key{picture, changed}, picture, func() ([]*subPicture, error) { return format.picture(picture) })
 	if err != nil {
 		return nil, err
 	}
-	p, minus := parts[0], ""
+	p, text := parts[0], make([]byte, 0, 32)
 	switch {
 	case f < 0 && len(parts) == 2:
 		p = parts[1]
 	case f < 0:
-		minus = format.minus
+		text = append(text, format.minus...)
 	}
-	text, err := format.format(p, f)
-	if err != nil {
+	text = append(text, p.prefix...)
+	if text, err = format.append(text, p, f); err != nil {
 		return nil, err
 	}
-	return minus + p.prefix + text + p.suffix, nil
+	return string(append(text, p.suffix...)), nil
 }
 
 // apply replaces the characters that an object of options has.
@@ -101,7 +102,8 @@ type subPicture struct {
 	text, prefix, suffix, active string
 	integer, fraction            string
 	exponent                     string
-	hasExponent                  bool
+	hasExponent, hasDecimal      bool
+	factor                       float64 // 100 for a picture with %
 
 	groupingEvery  int   // 0 if the separators are irregular
 	groups         []int // separators, in digits from the right of the integer
@@ -114,7 +116,13 @@ type subPicture struct {
 }
 
 func (f *numberFormat) parse(text string) (*subPicture, error) {
-	p := &subPicture{text: text}
+	p := &subPicture{text: text, hasDecimal: strings.Contains(text, f.decimal), factor: 1}
+	switch {
+	case strings.Contains(text, f.percent):
+		p.factor = 100
+	case strings.Contains(text, f.perMille):
+		p.factor = 1000
+	}
 	f.split(p)
 	if err := f.validate(p); err != nil {
 		return nil, err
@@ -134,11 +142,7 @@ func (f *numberFormat) split(p *subPicture) {
 	p.active = p.text[len(p.prefix) : len(p.text)-len(p.suffix)]
 	var mantissa string
 	mantissa, p.exponent, p.hasExponent = strings.Cut(p.active, f.exponent)
-	var hasFraction bool
-	p.integer, p.fraction, hasFraction = strings.Cut(mantissa, f.decimal)
-	if !hasFraction {
-		p.fraction = ""
-	}
+	p.integer, p.fraction, _ = strings.Cut(mantissa, f.decimal)
 }
 
 var errPicture = errors.New("the picture of $formatNumber is not valid")
@@ -233,12 +237,7 @@ func positionDistance(positions []int) int {
 		distance = gcd(distance, position)
 	}
 	return distanceIfRegular(distance, len(positions), func(n int) bool {
-		for _, position := range positions {
-			if position == n {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(positions, n)
 	})
 }
 
@@ -260,35 +259,29 @@ func (f *numberFormat) picture(source string) ([]*subPicture, error) {
 	return parts, nil
 }
 
-func (f *numberFormat) format(p *subPicture, x float64) (string, error) {
-	switch {
-	case strings.Contains(p.text, f.percent):
-		x *= 100
-	case strings.Contains(p.text, f.perMille):
-		x *= 1000
-	}
-	exponent := 0
+// append appends a number without its sign to a text.
+func (f *numberFormat) append(text []byte, p *subPicture, x float64) ([]byte, error) {
+	x, exponent := x*p.factor, 0
 	if p.hasExponent {
 		x, exponent = scaled(x, p.scale)
 	}
 	if math.Abs(x) >= 1e21 {
-		return "", errors.New("the number is too large to be written with a picture")
+		return nil, errors.New("the number is too large to be written with a picture")
 	}
 	rounded, err := value.RoundTo(x, float64(p.maxFraction))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	text := f.mantissa(p, math.Abs(rounded.(float64)))
-	if p.hasExponent {
-		digits := f.localize(strconv.Itoa(int(math.Abs(float64(exponent)))))
-		if missing := p.minExponent - utf8.RuneCountInString(digits); missing > 0 {
-			digits = strings.Repeat(string(f.zero), missing) + digits
-		}
-		sign := ""
-		if exponent < 0 {
-			sign = f.minus
-		}
-		text += f.exponent + sign + digits
+	text = f.appendMantissa(text, p, math.Abs(rounded))
+	if !p.hasExponent {
+		return text, nil
+	}
+	text = append(text, f.exponent...)
+	if exponent < 0 {
+		text, exponent = append(text, f.minus...), -exponent
+	}
+	for _, digit := range fmt.Appendf(nil, "%0*d", p.minExponent, exponent) {
+		text = f.appendDigit(text, digit)
 	}
 	return text, nil
 }
@@ -312,48 +305,43 @@ func scaled(x float64, scale int) (float64, int) {
 	return x, exponent
 }
 
-func (f *numberFormat) localize(digits string) string {
-	if f.zero == '0' {
-		return digits
-	}
-	return strings.Map(func(r rune) rune { return r - '0' + f.zero }, digits)
+// appendDigit appends a digit of the format to a text.
+func (f *numberFormat) appendDigit(text []byte, digit byte) []byte {
+	return utf8.AppendRune(text, rune(digit)-'0'+f.zero)
 }
 
-// mantissa formats a number that is not negative, with its separators.
-func (f *numberFormat) mantissa(p *subPicture, x float64) string {
-	integer, fraction, _ := strings.Cut(strconv.FormatFloat(x, 'f', p.maxFraction, 64), ".")
-	integer = padLeft(strings.TrimLeft(integer, "0"), p.minInteger)
-	fraction = strings.TrimRight(fraction, "0")
-	if n := p.minFraction - len(fraction); n > 0 {
-		fraction += strings.Repeat("0", n)
+// appendMantissa appends a number that is not negative, with its separators.
+func (f *numberFormat) appendMantissa(text []byte, p *subPicture, x float64) []byte {
+	var room [64]byte
+	integer, fraction, _ := bytes.Cut(strconv.AppendFloat(room[:0], x, 'f', p.maxFraction, 64), []byte("."))
+	integer, fraction = bytes.TrimLeft(integer, "0"), bytes.TrimRight(fraction, "0")
+	size := max(len(integer), p.minInteger)
+	for left := size; left > 0; left-- {
+		if left < size && p.separatesBefore(left) {
+			text = append(text, f.grouping...)
+		}
+		digit := byte('0')
+		if left <= len(integer) {
+			digit = integer[len(integer)-left]
+		}
+		text = f.appendDigit(text, digit)
 	}
-	text := f.groupInteger(p, integer)
-	if fraction == "" || !strings.Contains(p.text, f.decimal) {
+	size = max(len(fraction), p.minFraction)
+	if size == 0 || !p.hasDecimal {
 		return text
 	}
-	return text + f.decimal + f.groupFraction(p, fraction)
-}
-
-func padLeft(digits string, width int) string {
-	if n := width - len(digits); n > 0 {
-		return strings.Repeat("0", n) + digits
-	}
-	return digits
-}
-
-func (f *numberFormat) groupInteger(p *subPicture, digits string) string {
-	if len(p.groups) == 0 {
-		return f.localize(digits)
-	}
-	var b strings.Builder
-	b.Grow(2 * len(digits))
-	for i, digit := range digits {
-		if i > 0 && p.separatesBefore(len(digits)-i) {
-			b.WriteString(f.grouping)
+	text = append(text, f.decimal...)
+	for i := range size {
+		if i > 0 && slices.Contains(p.fractionGroups, i) {
+			text = append(text, f.grouping...)
 		}
-		b.WriteRune(digit - '0' + f.zero)
+		digit := byte('0')
+		if i < len(fraction) {
+			digit = fraction[i]
+		}
+		text = f.appendDigit(text, digit)
 	}
-	return b.String()
+	return text
 }
 
 // separatesBefore reports whether a separator precedes the last n digits.
@@ -361,26 +349,5 @@ func (p *subPicture) separatesBefore(n int) bool {
 	if p.groupingEvery > 0 {
 		return n%p.groupingEvery == 0
 	}
-	for _, position := range p.groups {
-		if position == n {
-			return true
-		}
-	}
-	return false
-}
-
-func (f *numberFormat) groupFraction(p *subPicture, digits string) string {
-	if len(p.fractionGroups) == 0 {
-		return f.localize(digits)
-	}
-	var b strings.Builder
-	for i, digit := range digits {
-		for _, position := range p.fractionGroups {
-			if position == i && i > 0 {
-				b.WriteString(f.grouping)
-			}
-		}
-		b.WriteRune(digit - '0' + f.zero)
-	}
-	return b.String()
+	return slices.Contains(p.groups, n)
 }

@@ -11,16 +11,34 @@ import (
 // RoundTo rounds half to even at a decimal place; a negative precision rounds to tens
 // or hundreds. It moves the decimal point in the text of the number, because
 // multiplying by a power of ten is not exact.
-func RoundTo(f, precision float64) (any, error) {
+func RoundTo(f, precision float64) (float64, error) {
 	if precision != math.Trunc(precision) || math.Abs(precision) > 400 {
-		return nil, errors.New("the precision of $round must be a whole number of places")
+		return 0, errors.New("the precision of $round must be a whole number of places")
 	}
-	shifted, err := shift(f, int(precision))
+	places := int(precision)
+	if hasPlaces(f, places) {
+		return f + 0, nil
+	}
+	shifted, err := shift(f, places)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	back, err := shift(math.RoundToEven(shifted), -int(precision))
+	back, err := shift(math.RoundToEven(shifted), -places)
 	return back + 0, err
+}
+
+// hasPlaces reports whether a number has no more than so many decimal places, if it is
+// one of the ordinary numbers, with up to 15 digits, that need no rounding then.
+func hasPlaces(f float64, places int) bool {
+	if places < 0 || places > exactDigits || math.Abs(f) >= 1e15 {
+		return false
+	}
+	if f == math.Trunc(f) {
+		return true
+	}
+	var room [32]byte
+	text := strconv.AppendFloat(room[:0], f, 'f', -1, 64)
+	return len(text) <= exactDigits && len(text)-bytes.IndexByte(text, '.')-1 <= places
 }
 
 func shift(f float64, places int) (float64, error) {

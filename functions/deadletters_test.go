@@ -33,7 +33,7 @@ func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	dead := spool.NewDeadLetterQueue(cloud.sqs, cloud.queue, cloud.dead)
+	dead := spool.NewSQSDeadLetters(cloud.sqs, cloud.queue, cloud.dead)
 
 	count, err := dead.Count(t.Context())
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
@@ -200,23 +200,23 @@ func showDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	if strings.Contains(got.stdout, "eu/") {
 		t.Errorf("it shows another store's:\n%s", got.stdout)
 	}
-	var list []site.Setting
+	var list []store.Setting
 	if err := json.Unmarshal([]byte(do(exitDone, "settings", "--json", "--prefix", shop).stdout), &list); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		name  string
-		check func(site.Setting) bool
+		check func(store.Setting) bool
 	}{
-		{"segment/write-key", func(s site.Setting) bool { return s.Secret && s.Set && s.Version == 1 && s.Value == "" && !s.Default }},
-		{"segment/host", func(s site.Setting) bool { return s.Default && s.Set && s.Value == "https://api.segment.io" }},
-		{"tracking/order-updated/enabled", func(s site.Setting) bool { return s.Version == 2 && s.Value == "false" && !s.Default }},
-		{"templates/order-completed", func(s site.Setting) bool {
+		{"segment/write-key", func(s store.Setting) bool { return s.Secret && s.Set && s.Version == 1 && s.Value == "" && !s.Default }},
+		{"segment/host", func(s store.Setting) bool { return s.Default && s.Set && s.Value == "https://api.segment.io" }},
+		{"tracking/order-updated/enabled", func(s store.Setting) bool { return s.Version == 2 && s.Value == "false" && !s.Default }},
+		{"templates/order-completed", func(s store.Setting) bool {
 			return s.Default && s.Modified != nil && time.Since(*s.Modified) < time.Hour
 		}},
-		{"segment/writekey", func(s site.Setting) bool { return s.Unknown && s.Value == "" }},
+		{"segment/writekey", func(s store.Setting) bool { return s.Unknown && s.Value == "" }},
 	} {
-		i := slices.IndexFunc(list, func(s site.Setting) bool { return s.Name == c.name })
+		i := slices.IndexFunc(list, func(s store.Setting) bool { return s.Name == c.name })
 		if i < 0 || !c.check(list[i]) {
 			t.Errorf("%s is shown as %+v", c.name, list[max(i, 0)])
 		}
@@ -270,7 +270,7 @@ func editTemplates(t *testing.T, aws *emulator.Emulator, do does) {
 		t.Errorf("the versions are\n%s", versions.stdout)
 	}
 	do(exitDone, "templates", "restore", "order-completed", "1", "--prefix", shop)
-	if after, _ := parametersOf(t, aws); !site.SameText(after["templates/order-completed"], string(content)) {
+	if after, _ := parametersOf(t, aws); !store.SameText(after["templates/order-completed"], string(content)) {
 		t.Errorf("the template is %s", after["templates/order-completed"])
 	}
 }
@@ -281,7 +281,7 @@ func rotateDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 		if types["commerce/webhook-secret"] != "SecureString" {
 			t.Errorf("the webhook secret is a %s", types["commerce/webhook-secret"])
 		}
-		return site.Lines(after["commerce/webhook-secret"])
+		return store.Lines(after["commerce/webhook-secret"])
 	}
 	old := secrets()
 	t.Setenv("COMMERCE_WEBHOOK_SECRET", "PLANTED-new")
@@ -321,7 +321,7 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 			t.Errorf("the list does not show %q:\n%s", part, got.stdout)
 		}
 	}
-	var graves []site.Written
+	var graves []store.DeadLetterSummary
 	if err := json.Unmarshal([]byte(do(exitDone, "deadletters", "list", "--prefix", shop, "--json", "--tracking", "order-completed", "--reason", "segment_400").stdout), &graves); err != nil ||
 		len(graves) != 1 || graves[0].Resource != "order-3" || graves[0].Detail != "no user" || graves[0].Receives != 1 {
 		t.Errorf("selected and as JSON: %+v, %v", graves, err)
@@ -401,11 +401,11 @@ func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 // consolePage is a page of the store's console.
 func consolePage(t *testing.T, path string) string {
 	t.Helper()
-	s, err := site.OpenDeployed(t.Context(), shop)
+	s, err := store.OpenDeployed(t.Context(), shop)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := console.Console{Site: s, Key: "the-key", Log: slog.New(slog.DiscardHandler)}
+	c := console.Console{Store: s, Key: "the-key", Log: slog.New(slog.DiscardHandler)}
 	request := httptest.NewRequest("GET", path, nil)
 	request.Header.Set("Authorization", "Bearer the-key")
 	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
@@ -478,7 +478,7 @@ type trackingQueues struct {
 
 func queuesOf(t *testing.T, of tracking.Tracking) trackingQueues {
 	t.Helper()
-	s, err := site.OpenDeployed(t.Context(), shop)
+	s, err := store.OpenDeployed(t.Context(), shop)
 	if err != nil {
 		t.Fatal(err)
 	}

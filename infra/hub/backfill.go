@@ -11,14 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/history"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )
 
 // backfillOptions are the flags of hub backfill.
 type backfillOptions struct {
-	telling
+	sending
 	to     []string
 	dryRun bool
 }
@@ -59,29 +59,29 @@ has had within a day reaches no other integration either.`,
   hub backfill customers --since 365d --to Amplitude --yes`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("say what to tell, %s or %s. For example: %s", history.Orders, history.Customers, backfillExample)
+				return fmt.Errorf("say what to tell, %s or %s. For example: %s", backfill.Orders, backfill.Customers, backfillExample)
 			}
-			_, err := history.ParseKind(args[0])
+			_, err := backfill.ParseKind(args[0])
 			return err
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return backfill(cmd, history.Kind(args[0]), options)
+			return runBackfill(cmd, backfill.Kind(args[0]), options)
 		},
 	}
-	addTelling(cmd, &options.telling)
+	addSending(cmd, &options.sending)
 	cmd.Flags().StringSliceVar(&options.to, "to", nil, "pass the events on to these `integrations` of the source only")
 	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "count, show a sample of each tracking, and send nothing")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
 	return cmd
 }
 
-func backfill(cmd *cobra.Command, kind history.Kind, options backfillOptions) error {
+func runBackfill(cmd *cobra.Command, kind backfill.Kind, options backfillOptions) error {
 	now := time.Now().UTC()
 	since, until, err := options.parse(now, now, backfillExample)
 	if err != nil {
 		return err
 	}
-	t, err := options.open(cmd.Context(), []history.Kind{kind}, options.to)
+	t, err := options.open(cmd.Context(), []backfill.Kind{kind}, options.to)
 	if err != nil {
 		return err
 	}
@@ -91,10 +91,10 @@ func backfill(cmd *cobra.Command, kind history.Kind, options backfillOptions) er
 	}
 	if position != nil && !options.dryRun {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Going on where the last run stopped: %d of %d events are sent, of %s from %s until %s.\nTo begin anew instead, remove %s.\n",
-			position.Sent, position.Events, kind, site.Moment(position.Since), site.Moment(position.Until), position.File())
-		return sendHistory(cmd, t, position)
+			position.Sent, position.Events, kind, store.Moment(position.Since), store.Moment(position.Until), position.File())
+		return sendBackfill(cmd, t, position)
 	}
-	plan, err := planHistory(cmd, t, kind, since, until)
+	plan, err := planBackfill(cmd, t, kind, since, until)
 	if err != nil {
 		return err
 	}
@@ -110,21 +110,21 @@ func backfill(cmd *cobra.Command, kind history.Kind, options backfillOptions) er
 	if err := options.sure(cmd, fmt.Sprintf("Send %s?", words.Count(plan.Total(), "event"))); err != nil {
 		return err
 	}
-	return sendHistory(cmd, t, t.Begin(kind, options.Period, since, until, plan))
+	return sendBackfill(cmd, t, t.Begin(kind, options.Period, since, until, plan))
 }
 
-// planHistory counts what would be sent.
-func planHistory(cmd *cobra.Command, t site.Told, kind history.Kind, since, until time.Time) (history.Plan, error) {
+// planBackfill counts what would be sent.
+func planBackfill(cmd *cobra.Command, t store.Backfill, kind backfill.Kind, since, until time.Time) (backfill.Plan, error) {
 	read, done := counter(cmd.ErrOrStderr(), string(kind))
 	defer done()
 	return t.Plan(cmd.Context(), kind, since, until, read)
 }
 
 // printPlan says what would be sent.
-func (o backfillOptions) printPlan(w io.Writer, plan history.Plan, kind history.Kind, destination string) error {
+func (o backfillOptions) printPlan(w io.Writer, plan backfill.Plan, kind backfill.Kind, destination string) error {
 	fmt.Fprintf(w, "Created in that time: %s.\n", kind.Count(plan.Resources))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, name := range history.Trackings(kind) {
+	for _, name := range backfill.Trackings(kind) {
 		if plan.Events[name] > 0 {
 			fmt.Fprintf(table, "%d\t %s\n", plan.Events[name], name)
 		}
@@ -156,7 +156,7 @@ func onlyTo(integrations []string) string {
 }
 
 // printSamples shows what would be sent.
-func printSamples(w io.Writer, plan history.Plan) error {
+func printSamples(w io.Writer, plan backfill.Plan) error {
 	for _, sample := range plan.Samples {
 		fmt.Fprintf(w, "\nA sample of %s, without what may be personal, and before it is dated:\n", sample.Tracking)
 		if err := printIndented(w, sample.JSON); err != nil {
@@ -167,11 +167,11 @@ func printSamples(w io.Writer, plan history.Plan) error {
 	return err
 }
 
-// sendHistory sends from a position on.
-func sendHistory(cmd *cobra.Command, t site.Told, position *history.Position) error {
+// sendBackfill sends from a position on.
+func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Position) error {
 	bar := newProgress(cmd.ErrOrStderr(), "events sent", position.Events)
 	bar.at(position.Sent)
-	err := t.Backfill(cmd.Context(), position, t.Journal(), func(p history.Position) { bar.at(p.Sent) })
+	err := t.Backfill(cmd.Context(), position, t.Journal(), func(p backfill.Position) { bar.at(p.Sent) })
 	bar.done()
 	if err != nil {
 		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -22,7 +22,7 @@ import (
 
 // configuration is the flags of hub configure.
 type configuration struct {
-	site.Where
+	store.Location
 	flags           map[string]*string // by the parameter's name
 	enable, disable []string
 	events          []string // NAME=EVENT,…
@@ -59,8 +59,8 @@ parameter, but for the webhook secret, which is never replaced here.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return configure(cmd, options) },
 	}
-	addWhere(cmd, &options.Where)
-	for _, q := range site.Questions {
+	addWhere(cmd, &options.Location)
+	for _, q := range store.Questions {
 		if q.Flag != "" {
 			options.flags[q.Name] = cmd.Flags().String(q.Flag, "", q.Text+"; or "+q.Variable+" in the environment")
 		}
@@ -76,7 +76,7 @@ parameter, but for the webhook secret, which is never replaced here.`,
 // variables lists those of the secrets.
 func variables() string {
 	var text strings.Builder
-	for _, q := range site.Questions {
+	for _, q := range store.Questions {
 		if q.Secret() {
 			fmt.Fprintf(&text, "  %-24s %s\n", q.Variable, q.Text)
 		}
@@ -85,11 +85,11 @@ func variables() string {
 }
 
 func configure(cmd *cobra.Command, options configuration) error {
-	s, err := site.Open(cmd.Context(), options.Where)
+	s, err := store.Open(cmd.Context(), options.Location)
 	if err != nil {
 		return err
 	}
-	current, err := s.Parameters(cmd.Context(), site.AllNames())
+	current, err := s.Parameters(cmd.Context(), store.AllNames())
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func configure(cmd *cobra.Command, options configuration) error {
 			return err
 		}
 	}
-	if err := site.KeepSecret(current, wanted); err != nil {
+	if err := store.KeepSecret(current, wanted); err != nil {
 		return err
 	}
 	if err := tryCommerce(cmd, current, wanted, options.untested); err != nil {
@@ -127,11 +127,11 @@ func configure(cmd *cobra.Command, options configuration) error {
 // differs from the current one.
 func tryCommerce(cmd *cobra.Command, current, wanted map[string]string, untested bool) error {
 	before, _ := settings.CommerceCredentials(current) // where these are wrong, they are being replaced
-	after, err := site.CommerceWanted(current, wanted)
+	after, err := store.CommerceWanted(current, wanted)
 	if err != nil || untested || after == before || after == (commerce.Credentials{}) {
 		return err
 	}
-	said, err := site.Reach(cmd.Context(), after)
+	said, err := store.Reach(cmd.Context(), after)
 	if err != nil {
 		return fmt.Errorf("%w (--untested writes it without trying it)", err)
 	}
@@ -144,14 +144,14 @@ func tryCommerce(cmd *cobra.Command, current, wanted map[string]string, untested
 func (c configuration) given(flags *pflag.FlagSet) (map[string]string, error) {
 	wanted := map[string]string{}
 	var wrong []error
-	set := func(q site.Question, answer string) {
+	set := func(q store.Question, answer string) {
 		value, err := q.Check(strings.TrimSpace(answer))
 		if err != nil {
 			wrong = append(wrong, err)
 		}
 		wanted[q.Name] = value
 	}
-	for _, q := range site.Questions {
+	for _, q := range store.Questions {
 		answer := os.Getenv(q.Variable)
 		if flag := c.flags[q.Name]; flag != nil {
 			answer = cmp.Or(*flag, answer)
@@ -168,7 +168,7 @@ func (c configuration) given(flags *pflag.FlagSet) (map[string]string, error) {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(answers)) {
-		set(site.Question{Name: name}, answers[name])
+		set(store.Question{Name: name}, answers[name])
 	}
 	return wanted, errors.Join(wrong...)
 }
@@ -205,7 +205,7 @@ func (c configuration) trackings() (map[string]string, error) {
 // askAll asks for what is not wanted yet. A webhook secret that is there already is
 // not asked for: hub rotate replaces it.
 func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted map[string]string) error {
-	for _, q := range site.Questions {
+	for _, q := range store.Questions {
 		if q.Name == settings.WebhookSecret && strings.TrimSpace(current[q.Name]) != "" {
 			continue
 		}
@@ -218,7 +218,7 @@ func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted m
 		}
 	}
 	for _, t := range tracking.All() {
-		for _, q := range site.TrackingQuestions(t) {
+		for _, q := range store.TrackingQuestions(t) {
 			if err := askOne(ctx, keyboard, q, cmp.Or(current[q.Name], defaults[q.Name]), wanted); err != nil {
 				return err
 			}
@@ -231,7 +231,7 @@ func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted m
 }
 
 // askOne asks until the answer is right, or Enter keeps what is there.
-func askOne(ctx context.Context, keyboard *terminal, q site.Question, current string, wanted map[string]string) error {
+func askOne(ctx context.Context, keyboard *terminal, q store.Question, current string, wanted map[string]string) error {
 	if wanted[q.Name] != "" {
 		return nil
 	}
@@ -250,7 +250,7 @@ func askOne(ctx context.Context, keyboard *terminal, q site.Question, current st
 }
 
 // shownOf is what Enter means, in the words that it may be answered with.
-func shownOf(q site.Question, current string) string {
+func shownOf(q store.Question, current string) string {
 	switch {
 	case q.Name == settings.WebhookSecret:
 		return "Enter makes one"
@@ -266,7 +266,7 @@ func shownOf(q site.Question, current string) string {
 }
 
 // write writes what is wanted and says what it wrote, by name.
-func write(cmd *cobra.Command, s site.Site, current, wanted map[string]string) error {
+func write(cmd *cobra.Command, s store.Store, current, wanted map[string]string) error {
 	release, err := s.Saving(cmd.Context())
 	if err != nil {
 		return err
@@ -288,7 +288,7 @@ func write(cmd *cobra.Command, s site.Site, current, wanted map[string]string) e
 }
 
 // sayWhatToRegister says what is left to do in Commerce, where it can reach the store.
-func sayWhatToRegister(ctx context.Context, w io.Writer, s site.Site) error {
+func sayWhatToRegister(ctx context.Context, w io.Writer, s store.Store) error {
 	if s.Deployment == nil {
 		return nil
 	}

@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 )
 
 // parametersIn is what the files of a directory hold, by the parameters' names.
 func parametersIn(t *testing.T, dir string) map[string]string {
 	t.Helper()
-	values, err := settings.Dir(dir).Parameters(t.Context(), site.AllNames())
+	values, err := settings.Dir(dir).Parameters(t.Context(), store.AllNames())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/console"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 )
 
 func newConsole() *cobra.Command {
-	var w site.Where
+	var w store.Location
 	var addr string
 	cmd := &cobra.Command{
 		Use:   "console [--dir DIRECTORY | --prefix PREFIX]",
@@ -39,8 +39,8 @@ is better.`,
 }
 
 // serveConsole serves the pages about a store until the context is done.
-func serveConsole(ctx context.Context, w site.Where, addr string, stdout, stderr io.Writer) error {
-	s, err := site.Open(ctx, w)
+func serveConsole(ctx context.Context, w store.Location, addr string, stdout, stderr io.Writer) error {
+	s, err := store.Open(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func serveConsole(ctx context.Context, w site.Where, addr string, stdout, stderr
 	}
 	defer listener.Close()
 	public := publicAddr(listener)
-	c := console.Console{Site: s, Key: site.NewSecret(), Elsewhere: public != "", Log: newLog("text", stderr), Version: version()}
+	c := console.Console{Store: s, Key: store.NewSecret(), Elsewhere: public != "", Log: newLog("text", stderr), Version: version()}
 	address := urlOf(listener)
 	if c.Elsewhere {
 		address = "http://" + reachable(public)

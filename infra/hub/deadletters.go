@@ -11,14 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
 )
 
 // selection says which dead letters are meant.
 type selection struct {
-	site.Where
+	store.Location
 	addr               string
 	reasons, trackings []string
 }
@@ -39,7 +39,7 @@ came. The console's page Dead letters has the same, and shows what is in them.`,
 }
 
 func addSelection(cmd *cobra.Command, s *selection) {
-	addStore(cmd, &s.addr, &s.Where)
+	addStore(cmd, &s.addr, &s.Location)
 	cmd.Flags().StringSliceVar(&s.reasons, "reason", nil, "only those with these `reasons`")
 	cmd.Flags().StringSliceVar(&s.trackings, "tracking", nil, "only those of these `trackings`")
 }
@@ -56,28 +56,28 @@ quoted of it. While it reads a deployed store's, and for ten minutes where it is
 killed, nobody else can receive them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			yard, err := selected.open(cmd.Context())
+			letters, err := selected.open(cmd.Context())
 			if err != nil {
 				return err
 			}
-			now, err := yard.Backlog(cmd.Context())
+			now, err := letters.Backlog(cmd.Context())
 			if err != nil {
 				return err
 			}
-			all, err := yard.List(cmd.Context())
+			all, err := letters.List(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if selected.Prefix != "" {
 				defer sayWhatIsHidden(cmd.ErrOrStderr(), len(all), now.Dead)
 			}
-			graves := slices.DeleteFunc(slices.Clone(all), func(g site.Grave) bool { return !selected.matches(g) })
+			chosen := slices.DeleteFunc(slices.Clone(all), func(g store.DeadLetter) bool { return !selected.matches(g) })
 			if asJSON {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
-				return encoder.Encode(written(graves))
+				return encoder.Encode(written(chosen))
 			}
-			if err := printGraves(cmd.OutOrStdout(), graves, time.Now()); err != nil || len(graves) == 0 {
+			if err := printDeadLetters(cmd.OutOrStdout(), chosen, time.Now()); err != nil || len(chosen) == 0 {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nTo replay them: hub deadletters redrive --reason REASON%s\n", selected.flag())
@@ -117,7 +117,7 @@ delivered drop it with hub rotate --finish. A stranger's stay dead letters.`,
 }
 
 // open finds the queues of the dead letters that are meant.
-func (s selection) open(ctx context.Context) (site.Graveyard, error) {
+func (s selection) open(ctx context.Context) (store.DeadLetters, error) {
 	trackings, err := named(s.trackings)
 	if err != nil {
 		return nil, err
@@ -125,53 +125,53 @@ func (s selection) open(ctx context.Context) (site.Graveyard, error) {
 	if s.Prefix == "" {
 		return openRunning(ctx, s.addr, s.Dir, trackings)
 	}
-	deployed, err := site.OpenDeployed(ctx, s.Prefix)
+	deployed, err := store.OpenDeployed(ctx, s.Prefix)
 	if err != nil {
 		return nil, err
 	}
-	return deployed.Deployment.Graveyard(trackings)
+	return deployed.Deployment.DeadLetters(trackings)
 }
 
 // flag says on a command line which store and trackings are meant, with a space before.
 func (s selection) flag() string {
-	flags := s.Where.Flag()
+	flags := s.Location.Flag()
 	for _, name := range s.trackings {
 		flags += " --tracking " + name
 	}
 	return flags
 }
 
-func (s selection) matches(g site.Grave) bool {
+func (s selection) matches(g store.DeadLetter) bool {
 	return len(s.reasons) == 0 || slices.Contains(s.reasons, g.Burial.Reason)
 }
 
 // written are dead letters as they are shown.
-func written(graves []site.Grave) []site.Written {
-	list := []site.Written{} // in JSON an empty list, not null
-	for _, g := range graves {
-		list = append(list, g.Written())
+func written(chosen []store.DeadLetter) []store.DeadLetterSummary {
+	list := []store.DeadLetterSummary{} // in JSON an empty list, not null
+	for _, g := range chosen {
+		list = append(list, g.Summary())
 	}
 	return list
 }
 
 // printGraves prints a line for each, and how many there are of each kind.
-func printGraves(w io.Writer, graves []site.Grave, now time.Time) error {
-	if len(graves) == 0 {
+func printDeadLetters(w io.Writer, chosen []store.DeadLetter, now time.Time) error {
+	if len(chosen) == 0 {
 		_, err := fmt.Fprintln(w, "There are no dead letters.")
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tREASON\tRESOURCE\tAGE\tDETAIL")
-	for _, g := range written(graves) {
+	for _, g := range written(chosen) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, chars.Line(g.Reason), chars.Line(g.Resource), words.Age(now.Sub(g.Buried)), chars.Line(g.Detail))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(table, "\nCOUNT\tTRACKING\tREASON")
-	kinds := site.Kinds(graves)
+	kinds := store.GroupDeadLetters(chosen)
 	for _, kind := range kinds {
-		fmt.Fprintf(table, "%d\t%s\t%s\n", len(kind.Graves), kind.Tracking.Name, kind.Reason)
+		fmt.Fprintf(table, "%d\t%s\t%s\n", len(kind.Letters), kind.Tracking.Name, kind.Reason)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -180,14 +180,14 @@ func printGraves(w io.Writer, graves []site.Grave, now time.Time) error {
 }
 
 // explainReasons says of each reason once what it means, and what to do.
-func explainReasons(w io.Writer, kinds []site.Kind) error {
+func explainReasons(w io.Writer, kinds []store.DeadLetterGroup) error {
 	said := map[string]bool{}
 	for _, kind := range kinds {
 		if said[kind.Reason] {
 			continue
 		}
 		said[kind.Reason] = true
-		reason := site.Explain(kind.Reason)
+		reason := store.ExplainReason(kind.Reason)
 		if _, err := fmt.Fprintf(w, "\n%s: %s. %s\n  → %s\n", kind.Reason, reason.Title, reason.Says, reason.Do); err != nil {
 			return err
 		}
@@ -198,17 +198,17 @@ func explainReasons(w io.Writer, kinds []site.Kind) error {
 // redrive puts the selected dead letters back. How many there are is what SQS reckons,
 // since to count them is to receive them all.
 func redrive(cmd *cobra.Command, selected selection) error {
-	yard, err := selected.open(cmd.Context())
+	letters, err := selected.open(cmd.Context())
 	if err != nil {
 		return err
 	}
-	now, err := yard.Backlog(cmd.Context())
+	now, err := letters.Backlog(cmd.Context())
 	if err != nil {
 		return err
 	}
 	bar := newProgress(cmd.ErrOrStderr(), "dead letters looked at", now.Dead)
 	looked := 0
-	moved, err := yard.Redrive(cmd.Context(), selected.matches, func(n int) {
+	moved, err := letters.Redrive(cmd.Context(), selected.matches, func(n int) {
 		looked = n
 		if now.Dead > 0 {
 			bar.at(n)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 )
 
 func TestItIsSaidWhereDeadLettersAreHidden(t *testing.T) {
@@ -47,13 +47,13 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 	for _, part := range []string{
 		"order-completed message_invalid o-1 ", "message 1: event is an empty string", "\n2 order-completed message_invalid\n", "\n1 order-updated message_invalid\n",
 		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.",
-		"\nTo replay them: hub deadletters redrive --reason REASON --dir " + site.ShellQuote(h.dir) + "\n",
+		"\nTo replay them: hub deadletters redrive --reason REASON --dir " + store.ShellQuote(h.dir) + "\n",
 	} {
 		if !strings.Contains(unpadded(list.stdout), part) {
 			t.Errorf("the list does not show %q:\n%s%s", part, list.stdout, list.stderr)
 		}
 	}
-	var letters []site.Written
+	var letters []store.DeadLetterSummary
 	got := command(t, "", "deadletters", "list", h.at(), "--dir", h.dir, "--json", "--tracking", "order-updated")
 	if err := json.Unmarshal([]byte(got.stdout), &letters); err != nil || len(letters) != 1 || letters[0].Resource != "o-3" || letters[0].Buried.IsZero() {
 		t.Errorf("selected and as JSON: %s%s", got.stdout, got.stderr)

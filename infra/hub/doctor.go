@@ -43,7 +43,7 @@ runs on this machine.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return examine(cmd, options) },
 	}
-	addStore(cmd, &options.addr, &options.Where)
+	addStore(cmd, &options.addr, &options.Location)
 	addURL(cmd, &options.url)
 	cmd.Flags().StringVar(&options.since, "since", "24h", "how far to look back for webhooks, for example 90m, 24h or 7d")
 	cmd.Flags().BoolVar(&options.asJSON, "json", false, "as JSON, for programs")
@@ -83,9 +83,9 @@ func (o examination) report(ctx context.Context) (doctor.Report, error) {
 	defer cancel()
 	s, base, err := o.open(opening)
 	if err != nil {
-		return doctor.Unopened(o.Where, err), nil
+		return doctor.Unopened(o.Location, err), nil
 	}
-	p := doctor.Patient{Site: s, Base: base, Since: since, Version: version()}
+	p := doctor.Patient{Store: s, Base: base, Since: since, Version: version()}
 	if s.Deployment != nil {
 		p.Log = s.Deployment.Logs()
 	} else {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/template"
 )
 
@@ -80,7 +80,7 @@ func eval(ctx context.Context, out io.Writer, file string, input []byte, binding
 	}
 	result, err := compiled.Eval(ctx, input, bindings)
 	if err != nil {
-		return site.InItsWords(err)
+		return store.InItsWords(err)
 	}
 	if result == nil {
 		return nil

@@ -17,25 +17,25 @@ import (
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )
 
 // watched says which store is looked at, and how far back.
 type watched struct {
-	site.Where
+	store.Location
 	addr, since string
 }
 
 func addWatched(cmd *cobra.Command, w *watched, since string) {
-	addStore(cmd, &w.addr, &w.Where)
+	addStore(cmd, &w.addr, &w.Location)
 	cmd.Flags().StringVar(&w.since, "since", since, "how far to look back, for example 90m, 24h or 7d")
 }
 
 // view is what there is to see of a store.
 type view struct {
 	log   executions.Log
-	site  site.Site // of a deployed store; empty for the hub on this machine
+	store store.Store // of a deployed store; empty for the hub on this machine
 	since time.Duration
 	now   time.Time
 }
@@ -49,10 +49,10 @@ func (w watched) open(ctx context.Context) (v view, err error) {
 		v.log, err = newCaller(w.addr, w.Dir)
 		return v, err
 	}
-	if v.site, err = site.OpenDeployed(ctx, w.Prefix); err != nil {
+	if v.store, err = store.OpenDeployed(ctx, w.Prefix); err != nil {
 		return view{}, err
 	}
-	v.log = v.site.Deployment.Logs()
+	v.log = v.store.Deployment.Logs()
 	return v, nil
 }
 
@@ -195,8 +195,8 @@ const bars = 30
 func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.Execution) error {
 	s := executions.Summarize(found, v.now.Add(-v.since), v.now)
 	fmt.Fprintln(w, s.Says(executions.Lookback(v.since)))
-	if v.site.Deployment != nil {
-		now, err := v.site.Deployment.Backlog(ctx)
+	if v.store.Deployment != nil {
+		now, err := v.store.Deployment.Backlog(ctx)
 		if err != nil {
 			return err
 		}

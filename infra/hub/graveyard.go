@@ -10,24 +10,24 @@ import (
 	"strings"
 
 	"commerce-segment/infra/hub/console"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
 // openRunning finds the dead letters of the hub that runs on this machine.
-func openRunning(ctx context.Context, addr, dir string, trackings []tracking.Tracking) (site.Graveyard, error) {
+func openRunning(ctx context.Context, addr, dir string, trackings []tracking.Tracking) (store.DeadLetters, error) {
 	client, err := newCaller(addr, dir)
 	if err != nil {
 		return nil, err
 	}
-	var yard site.Graveyard
+	var letters store.DeadLetters
 	for _, t := range trackings {
-		yard = append(yard, site.TrackingQueue{Tracking: t, Queue: runningQueue{client, t}})
+		letters = append(letters, store.TrackingQueue{Tracking: t, Queue: runningQueue{client, t}})
 	}
-	_, err = yard[0].Queue.Count(ctx) // whether it runs at all is said once, not for each tracking
-	return yard, err
+	_, err = letters[0].Queue.Count(ctx) // whether it runs at all is said once, not for each tracking
+	return letters, err
 }
 
 // runningQueue is a tracking's dead letters in the memory of a running hub, without what
@@ -43,19 +43,19 @@ func (q runningQueue) read(ctx context.Context) (letters console.Letters, err er
 	return letters, err
 }
 
-// Count implements site.DeadLetterQueue.
+// Count implements store.DeadLetterQueue.
 func (q runningQueue) Count(ctx context.Context) (int, error) {
 	read, err := q.read(ctx)
 	return len(read.Letters), err
 }
 
-// CountWaiting implements site.DeadLetterQueue.
+// CountWaiting implements store.DeadLetterQueue.
 func (q runningQueue) CountWaiting(ctx context.Context) (int, error) {
 	read, err := q.read(ctx)
 	return read.Waiting, err
 }
 
-// List implements site.DeadLetterQueue.
+// List implements store.DeadLetterQueue.
 func (q runningQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
 	read, err := q.read(ctx)
 	var letters []spool.DeadLetter
@@ -67,7 +67,7 @@ func (q runningQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
 	return letters, err
 }
 
-// Redrive implements site.DeadLetterQueue.
+// Redrive implements store.DeadLetterQueue.
 func (q runningQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
 	letters, err := q.List(ctx)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 )
@@ -28,12 +28,12 @@ type guide struct {
 
 // guide is what there is to tell of this hub, by its settings as they are now.
 func (h *hub) guide(ctx context.Context) (guide, error) {
-	config, err := h.home.Config(ctx, sampleTracking, h.url)
+	config, err := h.directory.Config(ctx, sampleTracking, h.url)
 	if err != nil {
-		return guide{}, fmt.Errorf("the settings in %s: %w", h.home.Dir, err)
+		return guide{}, fmt.Errorf("the settings in %s: %w", h.directory.Dir, err)
 	}
 	if len(config.Secrets) == 0 {
-		return guide{}, fmt.Errorf("%s holds no secret: remove it, and the hub makes one when it starts", h.home.File(settings.WebhookSecret))
+		return guide{}, fmt.Errorf("%s holds no secret: remove it, and the hub makes one when it starts", h.directory.File(settings.WebhookSecret))
 	}
 	g := guide{
 		URL:         h.url,
@@ -41,23 +41,23 @@ func (h *hub) guide(ctx context.Context) (guide, error) {
 		Destination: config.Segment.Host + config.Segment.Path,
 		ToInbox:     config.Segment.Host == h.url,
 		Secret:      config.Secrets[0],
-		Curl:        curlFor(h.url, sampleTracking.Name, config.Secrets[0], h.home.SampleFile(sampleName)),
-		InboxCurl:   fmt.Sprintf(`curl -H "Authorization: Bearer $(cat %s)" %s/inbox`, site.ShellQuote(h.home.KeyFile()), h.url),
+		Curl:        curlFor(h.url, sampleTracking.Name, config.Secrets[0], h.directory.SampleFile(sampleName)),
+		InboxCurl:   fmt.Sprintf(`curl -H "Authorization: Bearer $(cat %s)" %s/inbox`, store.ShellQuote(h.directory.KeyFile()), h.url),
 		Instead: fmt.Sprintf("To send to Segment instead, put %s in %s and a source's write key in %s.",
-			settings.DefaultHost, h.home.File(settings.SegmentHost), h.home.File(settings.SegmentWriteKey)),
+			settings.DefaultHost, h.directory.File(settings.SegmentHost), h.directory.File(settings.SegmentWriteKey)),
 	}
-	g.Back = fmt.Sprintf("See it in that source's debugger; to send to the inbox here again, remove %s.", h.home.File(settings.SegmentHost))
-	if !g.ToInbox && strings.HasPrefix(config.Segment.WriteKey, site.InboxKeyPrefix) {
+	g.Back = fmt.Sprintf("See it in that source's debugger; to send to the inbox here again, remove %s.", h.directory.File(settings.SegmentHost))
+	if !g.ToInbox && strings.HasPrefix(config.Segment.WriteKey, store.InboxKeyPrefix) {
 		g.Warnings = append(g.Warnings, fmt.Sprintf("the write key is still the one made for the inbox here, and Segment would answer 200 and drop "+
-			"everything: put a source's write key in %s.", h.home.File(settings.SegmentWriteKey)))
+			"everything: put a source's write key in %s.", h.directory.File(settings.SegmentWriteKey)))
 	}
-	unread, err := h.home.Unread()
+	unread, err := h.directory.Unread()
 	if err != nil {
-		return guide{}, fmt.Errorf("looking through %s: %w", h.home.Dir, err)
+		return guide{}, fmt.Errorf("looking through %s: %w", h.directory.Dir, err)
 	}
 	for _, file := range unread {
 		g.Warnings = append(g.Warnings, fmt.Sprintf("nothing reads %s: a template is %s, without an ending, and the other settings are in the README.",
-			file, h.home.File("templates/<name>")))
+			file, h.directory.File("templates/<name>")))
 	}
 	return g, nil
 }
@@ -96,9 +96,9 @@ func (g guide) write(w io.Writer, console string) {
 // from any folder.
 func curlFor(url, name, secret, file string) string {
 	return strings.Join([]string{
-		"curl", "-i", site.ShellQuote(url + serve.Route(name)),
-		"-H", site.ShellQuote("Content-Type: application/json"),
-		"-H", site.ShellQuote(serve.KeyHeader + ": " + secret),
-		"--data-binary", site.ShellQuote("@" + file),
+		"curl", "-i", store.ShellQuote(url + serve.Route(name)),
+		"-H", store.ShellQuote("Content-Type: application/json"),
+		"-H", store.ShellQuote(serve.KeyHeader + ": " + secret),
+		"--data-binary", store.ShellQuote("@" + file),
 	}, " ")
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
@@ -130,11 +130,11 @@ func samplesOf(cmd *cobra.Command, name, dir string) ([]templates.Sample, error)
 	}
 	bundled, isBundled := findSample(name)
 	if !isBundled {
-		home, err := site.OpenHome(dir)
+		directory, err := store.OpenDirectory(dir)
 		if err != nil {
 			return nil, err
 		}
-		if bundled.Currencies, err = site.Here(home).Currencies(cmd.Context()); err != nil {
+		if bundled.Currencies, err = store.InDirectory(directory).Currencies(cmd.Context()); err != nil {
 			return nil, err
 		}
 	}
@@ -155,7 +155,7 @@ func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) e
 	for _, s := range sources {
 		own := slices.DeleteFunc(slices.Clone(samples), func(sample templates.Sample) bool { return sample.Tracking != s.tracking.Name })
 		rendered += len(own)
-		found, err := site.LintThoroughly(cmd.Context(), s.tracking, s.compiled, own)
+		found, err := store.LintThoroughly(cmd.Context(), s.tracking, s.compiled, own)
 		if err != nil {
 			return err
 		}
@@ -190,7 +190,7 @@ func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) e
 
 // fault is one of a template in a file.
 type fault struct {
-	*site.Fault
+	*store.Fault
 	file string
 }
 

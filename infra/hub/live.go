@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/tracking"
 )
@@ -14,9 +14,9 @@ import (
 // spares Parameter Store, it shows what somebody has just written to the
 // directory at once.
 type live struct {
-	tracking tracking.Tracking
-	home     site.Home
-	inbox    string // the hub's own URL
+	tracking  tracking.Tracking
+	directory store.Directory
+	inbox     string // the hub's own URL
 
 	mu     sync.Mutex
 	read   time.Time
@@ -55,7 +55,7 @@ func (l *live) notOlderThan(ctx context.Context, at time.Time) (relay.Config, er
 	defer l.mu.Unlock()
 	if l.read.Before(at) {
 		l.read = time.Now()
-		l.config, l.err = l.home.Config(ctx, l.tracking, l.inbox)
+		l.config, l.err = l.directory.Config(ctx, l.tracking, l.inbox)
 	}
 	return l.config, l.err
 }

@@ -10,7 +10,7 @@ import (
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -21,7 +21,7 @@ type machine struct{ *hub }
 
 // console is the pages about this hub's settings, and about what goes on in it.
 func (h *hub) console(key string) *console.Console {
-	return &console.Console{Site: site.Here(h.home), Machine: machine{h}, Key: key, Log: h.log, Version: version()}
+	return &console.Console{Store: store.InDirectory(h.directory), Machine: machine{h}, Key: key, Log: h.log, Version: version()}
 }
 
 func (m machine) URL() string              { return m.url }
@@ -29,7 +29,7 @@ func (m machine) Recent() []console.Recent { return m.webhooks.recents.newestFir
 func (m machine) Waiting() int             { return m.webhooks.backlog().Waiting }
 func (m machine) Dead() int                { return m.webhooks.backlog().Dead }
 
-func (m machine) Graveyard() site.Graveyard { return m.webhooks.graveyard() }
+func (m machine) DeadLetters() store.DeadLetters { return m.webhooks.deadLetters() }
 
 func (m machine) Lines() *executions.Memory { return m.lines }
 
@@ -49,7 +49,7 @@ func (m machine) Notes(ctx context.Context) ([]string, error) {
 
 // Send implements console.Machine. It goes the way of Commerce's webhooks.
 func (m machine) Send(ctx context.Context, t tracking.Tracking, body []byte) (status int, answer string, err error) {
-	secret, err := m.home.First(settings.WebhookSecret)
+	secret, err := m.directory.First(settings.WebhookSecret)
 	if err != nil {
 		return 0, "", err
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/template"
@@ -52,7 +52,7 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 			if err != nil {
 				return err
 			}
-			home, err := site.OpenHome(dir)
+			directory, err := store.OpenDirectory(dir)
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 				return fmt.Errorf("%s: %w", inputName(args[1]), err)
 			}
 			sample, _ := findSample(args[1])
-			return preview(cmd, t, home, file, webhook, sample)
+			return preview(cmd, t, directory, file, webhook, sample)
 		},
 	}
 	cmd.Flags().StringVar(&file, "template", "", "a template's `file`, instead of the one that is set")
@@ -70,10 +70,10 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 }
 
 // preview prints what Segment would be told of a webhook, which may be a sample's.
-func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file string, webhook commerce.Webhook, sample templates.Sample) error {
-	config, err := home.Config(cmd.Context(), t, "")
+func preview(cmd *cobra.Command, t tracking.Tracking, directory store.Directory, file string, webhook commerce.Webhook, sample templates.Sample) error {
+	config, err := directory.Config(cmd.Context(), t, "")
 	if err != nil {
-		return fmt.Errorf("the settings in %s: %w", home.Dir, err)
+		return fmt.Errorf("the settings in %s: %w", directory.Dir, err)
 	}
 	name, source := t.Name, config.Template
 	if file != "" {
@@ -99,9 +99,9 @@ func preview(cmd *cobra.Command, t tracking.Tracking, home site.Home, file strin
 	if sample.Name != "" {
 		currencies = sample.Currencies
 	}
-	messages, err := site.Render(cmd.Context(), t, compiled.WithCurrencies(currencies), asks, config.Segment.WriteKey, webhook, time.Now())
+	messages, err := store.Render(cmd.Context(), t, compiled.WithCurrencies(currencies), asks, config.Segment.WriteKey, webhook, time.Now())
 	if err != nil {
-		return site.InItsWords(err)
+		return store.InItsWords(err)
 	}
 	written := make([]json.RawMessage, len(messages))
 	for i, message := range messages {
@@ -131,7 +131,7 @@ func lookup(cmd *cobra.Command, t tracking.Tracking, source string, config relay
 
 // printBatch prints messages in a request's shape.
 func printBatch(w io.Writer, messages []json.RawMessage) error {
-	batch, err := site.Batch(messages)
+	batch, err := store.Batch(messages)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func printBatch(w io.Writer, messages []json.RawMessage) error {
 
 // printIndented prints JSON on lines of its own.
 func printIndented(w io.Writer, text []byte) error {
-	indented, err := site.Indent(text)
+	indented, err := store.Indent(text)
 	if err != nil {
 		return err
 	}

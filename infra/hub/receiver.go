@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"commerce-segment/infra/hub/console"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
@@ -72,7 +72,7 @@ func (h *webhooks) stop() { h.open.Lock() }
 
 // backlog counts the events that are accepted and not delivered, and those that were
 // given up.
-func (h *webhooks) backlog() (total site.Backlog) {
+func (h *webhooks) backlog() (total store.Backlog) {
 	for _, queue := range h.queues {
 		counts := queue.Counts()
 		total.Waiting += counts.Visible + counts.Invisible
@@ -81,13 +81,13 @@ func (h *webhooks) backlog() (total site.Backlog) {
 	return total
 }
 
-// graveyard is the events that were given up.
-func (h *webhooks) graveyard() site.Graveyard {
-	var yard site.Graveyard
+// deadLetters is the events that were given up.
+func (h *webhooks) deadLetters() store.DeadLetters {
+	var letters store.DeadLetters
 	for _, t := range tracking.All() {
-		yard = append(yard, site.TrackingQueue{Tracking: t, Queue: site.InMemory{Memory: h.queues[t.Name]}})
+		letters = append(letters, store.TrackingQueue{Tracking: t, Queue: store.MemoryDeadLetters{Memory: h.queues[t.Name]}})
 	}
-	return yard
+	return letters
 }
 
 // takes reports whether a request is for the webhooks: by its path, or because it has

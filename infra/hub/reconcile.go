@@ -8,15 +8,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/history"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
 )
 
 // reconcileOptions are the flags of hub reconcile.
 type reconcileOptions struct {
-	telling
+	sending
 	send bool
 }
 
@@ -46,18 +46,18 @@ date: where it may have been before the period it is counted as unclear, and not
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return reconcile(cmd, options) },
 	}
-	addTelling(cmd, &options.telling)
+	addSending(cmd, &options.sending)
 	cmd.Flags().BoolVar(&options.send, "send", false, "send what is missing")
 	return cmd
 }
 
 func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	now := time.Now().UTC()
-	since, until, err := options.parse(now, site.Settled(now), reconcileExample)
+	since, until, err := options.parse(now, store.Settled(now), reconcileExample)
 	if err != nil {
 		return err
 	}
-	kinds := []history.Kind{history.Orders, history.Customers}
+	kinds := []backfill.Kind{backfill.Orders, backfill.Customers}
 	t, err := options.open(cmd.Context(), kinds, nil)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	if err != nil {
 		return err
 	}
-	known, err := t.Ledger(cmd.Context(), here)
+	known, err := t.ArrivalLog(cmd.Context(), here)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 		return err
 	}
 	if comparison.Since.After(since) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "What is known of webhooks goes back to %s only: what happened before is not compared.\n", site.Moment(comparison.Since))
+		fmt.Fprintf(cmd.ErrOrStderr(), "What is known of webhooks goes back to %s only: what happened before is not compared.\n", store.Moment(comparison.Since))
 	}
 	if err := printComparison(cmd.OutOrStdout(), comparison, t.Trackings()); err != nil {
 		return err
@@ -99,16 +99,16 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 }
 
 // printComparison prints a line for each tracking.
-func printComparison(w io.Writer, c *history.Comparison, trackings []string) error {
-	fmt.Fprintf(w, "From %s until %s:\n", site.Moment(c.Since), site.Moment(c.Until))
+func printComparison(w io.Writer, c *backfill.Comparison, trackings []string) error {
+	fmt.Fprintf(w, "From %s until %s:\n", store.Moment(c.Since), store.Moment(c.Until))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tMISSING\tDELIVERED\tSENT FROM HERE\tWAITING\tSKIPPED\tDEAD LETTERS\tUNCLEAR")
 	refused := 0
 	for _, name := range trackings {
 		t := c.Tallies[name]
 		refused += t.Refused
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, figure(t.Missing), figure(t.Delivered), figure(t.Here),
-			figure(t.Underway), figure(t.Skipped+t.Filtered), figure(t.Buried), figure(t.Unclear))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, figure(t.Missing), figure(t.Delivered), figure(t.SentFromHere),
+			figure(t.Pending), figure(t.Skipped+t.Filtered), figure(t.DeadLettered), figure(t.Unclear))
 	}
 	if refused > 0 {
 		fmt.Fprintf(table, "Of %d the templates make what Segment would drop: they are not sent. hub preview says why.\n", refused)
@@ -120,11 +120,11 @@ func printComparison(w io.Writer, c *history.Comparison, trackings []string) err
 const listed = 20
 
 // printMissing names what is missing, and says why it seems lost.
-func printMissing(cmd *cobra.Command, t site.Told, c *history.Comparison) error {
+func printMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) error {
 	w := cmd.OutOrStdout()
 	fmt.Fprintln(w)
 	for _, m := range c.Missing[:min(listed, len(c.Missing))] {
-		fmt.Fprintf(w, "%s  %s of %s\n", site.Moment(m.Happened), m.Event, chars.Line(m.Resource))
+		fmt.Fprintf(w, "%s  %s of %s\n", store.Moment(m.Happened), m.Event, chars.Line(m.Resource))
 	}
 	if more := len(c.Missing) - listed; more > 0 {
 		fmt.Fprintf(w, "and %d more\n", more)
@@ -143,7 +143,7 @@ func printMissing(cmd *cobra.Command, t site.Told, c *history.Comparison) error 
 }
 
 // sendMissing sends what is missing.
-func sendMissing(cmd *cobra.Command, t site.Told, c *history.Comparison) error {
+func sendMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) error {
 	bar := newProgress(cmd.ErrOrStderr(), "missing facts sent", len(c.Missing))
 	bar.at(0)
 	sent, refused, err := t.Send(cmd.Context(), c.Missing, t.Journal(), bar.at)

@@ -10,14 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
 )
 
 // rotation is the flags of hub rotate.
 type rotation struct {
-	site.Where
+	store.Location
 	finish, noWait bool
 }
 
@@ -49,14 +49,14 @@ where that is set.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return rotate(cmd, options) },
 	}
-	addWhere(cmd, &options.Where)
+	addWhere(cmd, &options.Location)
 	cmd.Flags().BoolVar(&options.finish, "finish", false, "drop the old secret: Commerce sends the new one with every webhook")
 	cmd.Flags().BoolVar(&options.noWait, "no-wait", false, "do not wait until the functions know the new secret")
 	return cmd
 }
 
 func rotate(cmd *cobra.Command, options rotation) error {
-	s, err := site.Open(cmd.Context(), options.Where)
+	s, err := store.Open(cmd.Context(), options.Location)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func rotate(cmd *cobra.Command, options rotation) error {
 	if err != nil {
 		return err
 	}
-	secrets := site.Lines(values[settings.WebhookSecret])
+	secrets := store.Lines(values[settings.WebhookSecret])
 	switch {
 	case len(secrets) == 0:
 		return fmt.Errorf("there is no webhook secret in %s to replace: hub configure makes one", s.Name)
@@ -79,7 +79,7 @@ func rotate(cmd *cobra.Command, options rotation) error {
 }
 
 // beginRotation puts a new secret before the one there is, unless that has been done.
-func beginRotation(cmd *cobra.Command, s site.Site, secrets []string, noWait bool) error {
+func beginRotation(cmd *cobra.Command, s store.Store, secrets []string, noWait bool) error {
 	out := cmd.OutOrStdout()
 	asked, err := settings.Word(os.Getenv("COMMERCE_WEBHOOK_SECRET"))
 	if err != nil {
@@ -95,7 +95,7 @@ func beginRotation(cmd *cobra.Command, s site.Site, secrets []string, noWait boo
 		return errors.New("COMMERCE_WEBHOOK_SECRET is the secret that there is: unset it, and a new one is made")
 	default:
 		if asked == "" {
-			asked = site.NewSecret()
+			asked = store.NewSecret()
 		}
 		if err := s.Put(cmd.Context(), settings.WebhookSecret, asked+"\n"+secrets[0]); err != nil {
 			return err
@@ -115,7 +115,7 @@ func beginRotation(cmd *cobra.Command, s site.Site, secrets []string, noWait boo
 }
 
 // finishRotation drops the old secret.
-func finishRotation(cmd *cobra.Command, s site.Site, secrets []string) error {
+func finishRotation(cmd *cobra.Command, s store.Store, secrets []string) error {
 	if len(secrets) == 1 {
 		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to finish: there is one secret in %s, and it counts.\n", s.Name)
 		return nil
@@ -142,7 +142,7 @@ func finishRotation(cmd *cobra.Command, s site.Site, secrets []string) error {
 // sayWhatWaits says how many events a deployed store has not delivered yet. Which of
 // them are still to be compared with the secret is within them, and nobody can look
 // without taking them from the functions.
-func sayWhatWaits(cmd *cobra.Command, s site.Site) error {
+func sayWhatWaits(cmd *cobra.Command, s store.Store) error {
 	if s.Deployment == nil {
 		return nil
 	}
@@ -159,7 +159,7 @@ func sayWhatWaits(cmd *cobra.Command, s site.Site) error {
 
 // awaitKnown waits until the functions know the webhook secret that is written; when
 // this run wrote it, or the zero time. Who comes back later does not wait again.
-func awaitKnown(ctx context.Context, s site.Site, progress io.Writer, written time.Time) error {
+func awaitKnown(ctx context.Context, s store.Store, progress io.Writer, written time.Time) error {
 	wait, err := s.UntilKnown(ctx, settings.WebhookSecret, written)
 	if err != nil || wait == 0 {
 		return err

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 )
@@ -22,7 +22,7 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 	rotate := func(args ...string) result {
 		t.Helper()
 		got := command(t, "", append([]string{"rotate", "--dir", h.dir}, args...)...)
-		for _, secret := range site.Lines(h.parameter("commerce/webhook-secret")) {
+		for _, secret := range store.Lines(h.parameter("commerce/webhook-secret")) {
 			if strings.Contains(got.stdout+got.stderr, secret) {
 				t.Errorf("it shows a secret:\n%s", got.stdout)
 			}
@@ -47,7 +47,7 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 	wants("before", old, http.StatusAccepted)
 
 	said := rotate()
-	both := site.Lines(h.parameter("commerce/webhook-secret"))
+	both := store.Lines(h.parameter("commerce/webhook-secret"))
 	if len(both) != 2 || both[1] != old || len(both[0]) != 64 {
 		t.Fatalf("the secrets are %q, want a new one before %q", both, old)
 	}
@@ -60,7 +60,7 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 	if said := rotate(); !strings.Contains(said.stdout, "has begun already") {
 		t.Errorf("a second time it says\n%s", said.stdout)
 	}
-	if again := site.Lines(h.parameter("commerce/webhook-secret")); !slices.Equal(again, both) {
+	if again := store.Lines(h.parameter("commerce/webhook-secret")); !slices.Equal(again, both) {
 		t.Errorf("a second time made %q of %q", again, both)
 	}
 
@@ -135,7 +135,7 @@ func TestAtATerminalTheEndOfARotationIsAskedFor(t *testing.T) {
 
 // writtenAt is a store of which is known only when the webhook secret was written.
 type writtenAt struct {
-	site.Store
+	store.Backend
 	time time.Time
 }
 
@@ -159,7 +159,7 @@ func TestRotateWaitsUntilTheFunctionsKnow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := site.Site{Store: writtenAt{time: time.Now().Add(-c.ago)}, Takes: 75 * time.Second}
+				s := store.Store{Backend: writtenAt{time: time.Now().Add(-c.ago)}, Takes: 75 * time.Second}
 				began := time.Now()
 				var shown buffer
 				var written time.Time
@@ -182,7 +182,7 @@ func TestRotateWaitsUntilTheFunctionsKnow(t *testing.T) {
 
 func TestRotateThatIsStoppedWhileItWaitsSaysHowToGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := site.Site{Store: writtenAt{time: time.Now()}, Where: site.Where{Prefix: "/shop"}, Takes: 75 * time.Second}
+		s := store.Store{Backend: writtenAt{time: time.Now()}, Location: store.Location{Prefix: "/shop"}, Takes: 75 * time.Second}
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)
 		defer stop()
 		err := awaitKnown(ctx, s, new(buffer), time.Time{})

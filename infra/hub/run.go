@@ -19,7 +19,7 @@ import (
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
@@ -113,7 +113,7 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 	}
 	lines := executions.NewMemory()
 	log := slog.New(slog.NewMultiHandler(newLog(options.log, stderr).Handler(), lines.Handler()))
-	release, err := site.HoldHome(options.dir, log)
+	release, err := store.LockDirectory(options.dir, log)
 	if err != nil {
 		return err
 	}
@@ -123,31 +123,31 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	defer listener.Close()
-	home, err := site.MakeHome(options.dir)
+	directory, err := store.SetUpDirectory(options.dir)
 	if err != nil {
 		return err
 	}
-	if err := home.Check(ctx); err != nil {
+	if err := directory.Check(ctx); err != nil {
 		return err
 	}
-	key, err := home.Key()
+	key, err := directory.Key()
 	if err != nil {
 		return err
 	}
 	host, _, _ := net.SplitHostPort(options.addr) // it listens there
 	h := &hub{
-		url:    urlOf(listener),
-		public: publicAddr(listener),
-		home:   home,
-		log:    log,
-		lines:  lines,
+		url:       urlOf(listener),
+		public:    publicAddr(listener),
+		directory: directory,
+		log:       log,
+		lines:     lines,
 		inbox: &inbox{
-			host: host, writeKey: func() (string, error) { return home.First(settings.SegmentWriteKey) },
+			host: host, writeKey: func() (string, error) { return directory.First(settings.SegmentWriteKey) },
 			fail: options.inboxFail, keeps: inboxKeeps, arriving: newBodies(), log: log,
 		},
 	}
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
-		return &live{tracking: t, home: home, inbox: h.url}
+		return &live{tracking: t, directory: directory, inbox: h.url}
 	}, options.backoff, log)
 	h.pages = h.console(key)
 	told, err := h.guide(ctx)
@@ -233,14 +233,14 @@ func newLog(form string, w io.Writer) *slog.Logger {
 // hub is a running hub: webhooks come in, Segment calls go out, to its own
 // inbox unless the settings name another host.
 type hub struct {
-	url      string // where this machine reaches it
-	public   string // where other machines do; empty where they do not
-	home     site.Home
-	log      *slog.Logger
-	lines    *executions.Memory // what is logged
-	inbox    *inbox
-	webhooks *webhooks
-	pages    *console.Console
+	url       string // where this machine reaches it
+	public    string // where other machines do; empty where they do not
+	directory store.Directory
+	log       *slog.Logger
+	lines     *executions.Memory // what is logged
+	inbox     *inbox
+	webhooks  *webhooks
+	pages     *console.Console
 }
 
 // routes are everything that the hub answers.

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -96,17 +96,17 @@ func (o samOptions) function(t tracking.Tracking) string {
 
 // event is a webhook as an HTTP API hands it to a function.
 func (o samOptions) event(ctx context.Context, t tracking.Tracking, body []byte) ([]byte, error) {
-	home, err := site.OpenHome(o.dir)
+	directory, err := store.OpenDirectory(o.dir)
 	if err != nil {
 		return nil, err
 	}
-	values, err := home.Parameters(ctx, []string{settings.WebhookSecret})
+	values, err := directory.Parameters(ctx, []string{settings.WebhookSecret})
 	if err != nil {
 		return nil, err
 	}
-	secrets := site.Lines(values[settings.WebhookSecret])
+	secrets := store.Lines(values[settings.WebhookSecret])
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("%s holds no webhook secret: hub configure makes one, or name another directory with --dir", home.Dir)
+		return nil, fmt.Errorf("%s holds no webhook secret: hub configure makes one, or name another directory with --dir", directory.Dir)
 	}
 	request := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: "POST " + serve.Route(t.Name), RawPath: serve.Route(t.Name), Body: string(body),
@@ -163,14 +163,14 @@ func (o samOptions) ready(ctx context.Context) error {
 // variable is the settings in the directory as settings.Env reads them. What is not
 // set there is left out, but for the host, which is then the inbox.
 func (o samOptions) variable(ctx context.Context) (string, error) {
-	home, err := site.OpenHome(o.dir)
+	directory, err := store.OpenDirectory(o.dir)
 	if err != nil {
 		return "", err
 	}
-	if err := home.Check(ctx); err != nil {
+	if err := directory.Check(ctx); err != nil {
 		return "", err
 	}
-	values, err := home.Parameters(ctx, site.AllNames())
+	values, err := directory.Parameters(ctx, store.AllNames())
 	if err != nil {
 		return "", err
 	}

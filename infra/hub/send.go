@@ -18,7 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
@@ -72,7 +72,7 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if err != nil {
 		return err
 	}
-	home, err := site.OpenHome(options.dir)
+	directory, err := store.OpenDirectory(options.dir)
 	if err != nil {
 		return err
 	}
@@ -80,12 +80,12 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if err != nil {
 		return err
 	}
-	config, err := home.Config(cmd.Context(), t, client.hub)
+	config, err := directory.Config(cmd.Context(), t, client.hub)
 	if err != nil {
-		return fmt.Errorf("the settings in %s: %w", home.Dir, err)
+		return fmt.Errorf("the settings in %s: %w", directory.Dir, err)
 	}
 	if len(config.Secrets) == 0 {
-		return fmt.Errorf("%s holds no webhook secret: start the hub once with make run, or name its directory with --dir", home.Dir)
+		return fmt.Errorf("%s holds no webhook secret: start the hub once with make run, or name its directory with --dir", directory.Dir)
 	}
 	if options.to != "" {
 		return client.post(cmd, webhooksURL(options.to, t), config.Secrets[0], body)
@@ -145,8 +145,8 @@ func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
 // caller speaks to a running hub.
 type caller struct {
 	*http.Client
-	hub  string
-	home site.Home // which has the key
+	hub       string
+	directory store.Directory // which has the key
 }
 
 // newCaller speaks to the hub at an address, with the key that is in a directory.
@@ -155,20 +155,20 @@ func newCaller(addr, dir string) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	home, err := site.OpenHome(dir)
-	return caller{&http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}, localURL(host, port), home}, err
+	directory, err := store.OpenDirectory(dir)
+	return caller{&http.Client{Timeout: answerWithin, CheckRedirect: noRedirects}, localURL(host, port), directory}, err
 }
 
 // ask asks the hub for what it shows to who has the key, or sends it a form.
 func (c caller) ask(ctx context.Context, method, path string, form url.Values) (*http.Response, []byte, error) {
-	key, err := c.home.Key()
+	key, err := c.directory.Key()
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the hub's key: %w", err)
 	}
 	header := http.Header{"Authorization": {"Bearer " + key}, "Content-Type": {"application/x-www-form-urlencoded"}}
 	response, content, err := c.do(ctx, method, c.hub+path, header, []byte(form.Encode()))
 	if err == nil && response.StatusCode == http.StatusUnauthorized {
-		err = fmt.Errorf("the hub at %s has another key than is in %s: name the directory in which it runs with --dir", c.hub, c.home.KeyFile())
+		err = fmt.Errorf("the hub at %s has another key than is in %s: name the directory in which it runs with --dir", c.hub, c.directory.KeyFile())
 	}
 	return response, content, err
 }
@@ -310,7 +310,7 @@ func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, w
 		return waits(errors.New("no write key is set in " + settings.SegmentWriteKey))
 	}
 	var invalid *segment.InvalidError
-	switch messages, err := site.Render(ctx, t, compiled.WithCurrencies(config.Currencies), nil, config.Segment.WriteKey, webhook, time.Now()); {
+	switch messages, err := store.Render(ctx, t, compiled.WithCurrencies(config.Currencies), nil, config.Segment.WriteKey, webhook, time.Now()); {
 	case errors.As(err, &invalid):
 		return err.Error() + ": it is a dead letter, and is not tried again"
 	case err != nil:

@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 )
 
 func newSettings() *cobra.Command {
-	var w site.Where
+	var w store.Location
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "settings [--json] [--dir DIRECTORY | --prefix PREFIX]",
@@ -26,7 +26,7 @@ shows the text.`,
 		Example: `  hub settings --prefix /commerce-segment`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := site.Open(cmd.Context(), w)
+			s, err := store.Open(cmd.Context(), w)
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ shows the text.`,
 }
 
 // printSettings prints a table.
-func printSettings(w io.Writer, list []site.Setting) error {
+func printSettings(w io.Writer, list []store.Setting) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tVALUE\tDEFAULT\tVERSION\tMODIFIED")
 	for _, one := range list {
@@ -66,7 +66,7 @@ func printSettings(w io.Writer, list []site.Setting) error {
 }
 
 // shown is a value in one line, and no secret's.
-func shown(s site.Setting) string {
+func shown(s store.Setting) string {
 	switch {
 	case s.Unknown:
 		return "set, and nothing reads it: is the name right?"
@@ -77,7 +77,7 @@ func shown(s site.Setting) string {
 	case strings.HasPrefix(s.Name, "templates/"):
 		return fmt.Sprintf("%d bytes", len(s.Value))
 	default:
-		return strings.Join(site.Lines(s.Value), " ")
+		return strings.Join(store.Lines(s.Value), " ")
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/templates"
 )
 
@@ -55,8 +55,8 @@ func TestSettingsAsJSONShowsTheSame(t *testing.T) {
 	put(t, filepath.Join(dir, "segment/path"), "/v1/import")
 	got := command(t, "", "settings", "--json", "--dir", dir)
 	noSecret(t, got)
-	var list []site.Setting
-	if err := json.Unmarshal([]byte(got.stdout), &list); err != nil || len(list) != len(site.AllNames()) {
+	var list []store.Setting
+	if err := json.Unmarshal([]byte(got.stdout), &list); err != nil || len(list) != len(store.AllNames()) {
 		t.Fatalf("%d settings, %v:\n%s", len(list), err, got.stdout)
 	}
 	for _, one := range list {

@@ -13,14 +13,14 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
 // templateSync is the flags of the commands below hub templates.
 type templateSync struct {
-	site.Where
+	store.Location
 	files string
 	force bool
 }
@@ -64,7 +64,7 @@ Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
 		RunE:        func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, diffTemplates) },
 	}
 	for _, command := range []*cobra.Command{pull, push, diff} {
-		addWhere(command, &options.Where)
+		addWhere(command, &options.Location)
 		command.Flags().StringVar(&options.files, "files", "templates", "the `folder` of the files")
 		addCommand(cmd, command)
 	}
@@ -75,21 +75,21 @@ Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
 
 // pair is a template in the store and in a file.
 type pair struct {
-	site.Template
+	store.Template
 	path   string
 	file   string
 	exists bool
 }
 
-func (p pair) same() bool { return p.exists && site.SameText(p.Source, p.file) }
+func (p pair) same() bool { return p.exists && store.SameText(p.Source, p.file) }
 
 // run reads the templates on both sides and does something with them.
-func (o templateSync) run(cmd *cobra.Command, names []string, do func(*cobra.Command, templateSync, site.Site, []pair) error) error {
+func (o templateSync) run(cmd *cobra.Command, names []string, do func(*cobra.Command, templateSync, store.Store, []pair) error) error {
 	trackings, err := named(names)
 	if err != nil {
 		return err
 	}
-	s, err := site.Open(cmd.Context(), o.Where)
+	s, err := store.Open(cmd.Context(), o.Location)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func named(names []string) ([]tracking.Tracking, error) {
 	return trackings, nil
 }
 
-func (o templateSync) pairs(ctx context.Context, s site.Site, trackings []tracking.Tracking) ([]pair, error) {
+func (o templateSync) pairs(ctx context.Context, s store.Store, trackings []tracking.Tracking) ([]pair, error) {
 	stored, err := s.Templates(ctx, trackings...)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (o templateSync) pairs(ctx context.Context, s site.Site, trackings []tracki
 	return pairs, nil
 }
 
-func pullTemplates(cmd *cobra.Command, o templateSync, _ site.Site, pairs []pair) error {
+func pullTemplates(cmd *cobra.Command, o templateSync, _ store.Store, pairs []pair) error {
 	if err := os.MkdirAll(o.files, 0o755); err != nil {
 		return fmt.Errorf("making the folder of the templates: %w", err)
 	}
@@ -169,7 +169,7 @@ func (o templateSync) needFiles(pairs []pair) error {
 		filepath.Base(pairs[0].path), o.files)
 }
 
-func pushTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair) error {
+func pushTemplates(cmd *cobra.Command, o templateSync, s store.Store, pairs []pair) error {
 	wrong := []error{o.needFiles(pairs)}
 	for _, p := range pairs {
 		wrong = append(wrong, p.checkFile(cmd.Flags().NArg() > 0))
@@ -201,7 +201,7 @@ func pushTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair
 	return nil
 }
 
-func sayWhenKnown(cmd *cobra.Command, s site.Site) {
+func sayWhenKnown(cmd *cobra.Command, s store.Store) {
 	if known := s.WhenKnown(); known != "" {
 		fmt.Fprintln(cmd.OutOrStdout(), known)
 	}
@@ -215,13 +215,13 @@ func (p pair) checkFile(isNamed bool) error {
 		}
 		return nil
 	}
-	_, err := site.CompileTemplate(p.Tracking, p.path, p.file)
+	_, err := store.CompileTemplate(p.Tracking, p.path, p.file)
 	return err
 }
 
 var errDiffer = errors.New("templates differ")
 
-func diffTemplates(cmd *cobra.Command, o templateSync, s site.Site, pairs []pair) error {
+func diffTemplates(cmd *cobra.Command, o templateSync, s store.Store, pairs []pair) error {
 	if err := o.needFiles(pairs); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ Without --prefix it asks the hub that runs on this machine, with it the function
 			if err != nil {
 				return err
 			}
-			search := executions.Search{Resource: args[0], Since: v.since, Now: v.now, Store: v.site.Named()}
+			search := executions.Search{Resource: args[0], Since: v.since, Now: v.now, Store: v.store.Named()}
 			return printStory(cmd.OutOrStdout(), search.Tell(found))
 		},
 	}

@@ -12,14 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
 )
 
 func newHistory() *cobra.Command {
-	var w site.Where
+	var w store.Location
 	cmd := &cobra.Command{
 		Use:   "history NAME",
 		Short: "List the versions of a store's template",
@@ -37,7 +37,7 @@ the console have replaced.`,
 			if err != nil {
 				return err
 			}
-			versions, err := s.History(cmd.Context(), settings.Template(t))
+			versions, err := s.Versions(cmd.Context(), settings.Template(t))
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ the console have replaced.`,
 }
 
 func newRestore() *cobra.Command {
-	var w site.Where
+	var w store.Location
 	cmd := &cobra.Command{
 		Use:   "restore NAME VERSION|default",
 		Short: "Put a version of a template back",
@@ -72,16 +72,16 @@ another release's may not, is not put back.`,
 }
 
 // templateIn is the tracking of a template's name, and the store that it is in.
-func templateIn(ctx context.Context, name string, w site.Where) (tracking.Tracking, site.Site, error) {
+func templateIn(ctx context.Context, name string, w store.Location) (tracking.Tracking, store.Store, error) {
 	trackings, err := named([]string{name})
 	if err != nil {
-		return tracking.Tracking{}, site.Site{}, err
+		return tracking.Tracking{}, store.Store{}, err
 	}
-	s, err := site.Open(ctx, w)
+	s, err := store.Open(ctx, w)
 	return trackings[0], s, err
 }
 
-func printVersions(w io.Writer, now site.Template, versions []settings.Stored) error {
+func printVersions(w io.Writer, now store.Template, versions []settings.Stored) error {
 	if len(versions) == 0 {
 		_, err := fmt.Fprintf(w, "%s was never written: the default counts.\n", settings.Template(now.Tracking))
 		return err
@@ -94,7 +94,7 @@ func printVersions(w io.Writer, now site.Template, versions []settings.Stored) e
 		if i == 0 && now.Own {
 			is = append(is, "counts")
 		}
-		if site.SameText(version.Value, templates.Default(now.Tracking.Name)) {
+		if store.SameText(version.Value, templates.Default(now.Tracking.Name)) {
 			is = append(is, "the default")
 		}
 		by := version.By
@@ -114,7 +114,7 @@ func printVersions(w io.Writer, now site.Template, versions []settings.Stored) e
 	return nil
 }
 
-func restore(cmd *cobra.Command, s site.Site, t tracking.Tracking, version string) error {
+func restore(cmd *cobra.Command, s store.Store, t tracking.Tracking, version string) error {
 	source := templates.Default(t.Name)
 	if version != "default" {
 		number, err := strconv.ParseInt(version, 10, 64)
@@ -131,7 +131,7 @@ func restore(cmd *cobra.Command, s site.Site, t tracking.Tracking, version strin
 	if err != nil {
 		return err
 	}
-	if site.SameText(now.Source, source) {
+	if store.SameText(now.Source, source) {
 		fmt.Fprintf(cmd.OutOrStdout(), "unchanged %s\n", settings.Template(t))
 		return nil
 	}

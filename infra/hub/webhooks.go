@@ -12,14 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/commerce"
 )
 
 // registration is the flags of the hub webhooks commands.
 type registration struct {
-	site.Where
+	store.Location
 	url         string // as it was given
 	dryRun, yes bool
 }
@@ -59,7 +59,7 @@ deployed store --url is an address of your own in front of its API.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return syncWebhooks(cmd, options) },
 	}
-	addWhere(cmd, &options.Where)
+	addWhere(cmd, &options.Location)
 	addURL(cmd, &options.url)
 	addSure(cmd, &options)
 	return cmd
@@ -75,7 +75,7 @@ are then told to nobody; hub webhooks sync makes the webhooks anew.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return removeWebhooks(cmd, options) },
 	}
-	addWhere(cmd, &options.Where)
+	addWhere(cmd, &options.Location)
 	addURL(cmd, &options.url)
 	addSure(cmd, &options)
 	return cmd
@@ -89,7 +89,7 @@ func newWebhooksList() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return listWebhooks(cmd, options) },
 	}
-	addWhere(cmd, &options.Where)
+	addWhere(cmd, &options.Location)
 	addURL(cmd, &options.url)
 	return cmd
 }
@@ -102,7 +102,7 @@ func newWebhooksURLs() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return showURLs(cmd, options) },
 	}
-	addWhere(cmd, &options.Where)
+	addWhere(cmd, &options.Location)
 	addURL(cmd, &options.url)
 	return cmd
 }
@@ -118,20 +118,20 @@ func addSure(cmd *cobra.Command, options *registration) {
 }
 
 // open opens the store, and checks the URL.
-func (r registration) open(ctx context.Context) (s site.Site, base string, err error) {
+func (r registration) open(ctx context.Context) (s store.Store, base string, err error) {
 	if r.url != "" {
-		if base, err = site.PublicURL(r.url); err != nil {
-			return site.Site{}, "", fmt.Errorf("--url: %w", err)
+		if base, err = store.PublicURL(r.url); err != nil {
+			return store.Store{}, "", fmt.Errorf("--url: %w", err)
 		}
 	}
-	s, err = site.Open(ctx, r.Where)
+	s, err = store.Open(ctx, r.Location)
 	return s, base, err
 }
 
 // connect is open, and a client of the store's Commerce.
-func (r registration) connect(ctx context.Context) (s site.Site, base string, client *commerce.Client, err error) {
+func (r registration) connect(ctx context.Context) (s store.Store, base string, client *commerce.Client, err error) {
 	if s, base, err = r.open(ctx); err != nil {
-		return site.Site{}, "", nil, err
+		return store.Store{}, "", nil, err
 	}
 	client, err = s.Commerce(ctx)
 	return s, base, client, err
@@ -208,10 +208,10 @@ func (r registration) sure(cmd *cobra.Command, question string) (bool, error) {
 }
 
 // printPlan prints a plan, without secrets.
-func printPlan(w io.Writer, plan site.Plan) {
+func printPlan(w io.Writer, plan store.Plan) {
 	for _, step := range plan.Steps {
 		fmt.Fprintf(w, "%-8s %s\n", step.Action, chars.Line(step.Name))
-		if step.Action != site.Leave && step.URL != "" {
+		if step.Action != store.Leave && step.URL != "" {
 			fmt.Fprintf(w, "         %s on %s\n", step.URL, strings.Join(step.Events, ", "))
 		}
 		for _, why := range step.Why {
@@ -220,12 +220,12 @@ func printPlan(w io.Writer, plan site.Plan) {
 	}
 }
 
-func applyPlan(cmd *cobra.Command, plan site.Plan, client *commerce.Client) error {
+func applyPlan(cmd *cobra.Command, plan store.Plan, client *commerce.Client) error {
 	fmt.Fprintln(cmd.OutOrStdout())
-	done := map[site.Action]string{site.Create: "created", site.Update: "updated", site.Disable: "disabled", site.Remove: "removed"}
-	return plan.Apply(cmd.Context(), client, func(step site.Step) {
+	done := map[store.Action]string{store.Create: "created", store.Update: "updated", store.Disable: "disabled", store.Remove: "removed"}
+	return plan.Apply(cmd.Context(), client, func(step store.Step) {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done[step.Action], chars.Line(step.Name))
-		if step.Action == site.Remove && len(step.Why) > 0 { // which was in no plan
+		if step.Action == store.Remove && len(step.Why) > 0 { // which was in no plan
 			fmt.Fprintf(cmd.OutOrStdout(), "         %s\n", strings.Join(step.Why, ", "))
 		}
 	})
@@ -265,7 +265,7 @@ func listWebhooks(cmd *cobra.Command, options registration) error {
 }
 
 // deliveryLine is an attempt in one line.
-func deliveryLine(d site.Delivery) string {
+func deliveryLine(d store.Delivery) string {
 	when := "at a time that Commerce does not say"
 	if !d.At.IsZero() {
 		when = d.At.UTC().Format(time.RFC3339)
@@ -283,7 +283,7 @@ func showURLs(cmd *cobra.Command, options registration) error {
 		return err
 	}
 	if base == "" && s.Deployment == nil {
-		return site.ErrNoURL
+		return store.ErrNoURL
 	}
 	webhooks, err := s.Webhooks(cmd.Context(), base)
 	if err != nil {
@@ -293,7 +293,7 @@ func showURLs(cmd *cobra.Command, options registration) error {
 }
 
 // printURLs prints what to type into Commerce Manager.
-func printURLs(w io.Writer, s site.Site, webhooks []site.Webhook) error {
+func printURLs(w io.Writer, s store.Store, webhooks []store.Webhook) error {
 	fmt.Fprintf(w, "In Commerce Manager, make a webhook for each of these URLs and tick its events. The\nsecret key of all of them is what this prints (its first line):\n  %s\n\n", s.SecretCommand)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, webhook := range webhooks {

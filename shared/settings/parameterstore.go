@@ -210,9 +210,9 @@ func (s EditableParameterStore) List(ctx context.Context) ([]Stored, error) {
 	}
 }
 
-// History is what a parameter has been, the newest first and with the one that it is;
+// Versions is what a parameter has been, the newest first and with the one that it is;
 // none where it is not set. Parameter Store keeps the last hundred.
-func (s EditableParameterStore) History(ctx context.Context, name string) ([]Stored, error) {
+func (s EditableParameterStore) Versions(ctx context.Context, name string) ([]Stored, error) {
 	input := &ssm.GetParameterHistoryInput{Name: aws.String(s.prefix + "/" + name), WithDecryption: aws.Bool(false)}
 	var versions []Stored
 	for {

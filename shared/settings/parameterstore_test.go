@@ -113,7 +113,7 @@ func TestHistoryListsVersionsTheNewestFirst(t *testing.T) {
 		}
 	}
 	s.answers = []func(http.ResponseWriter){page("more", version(1, "one"), version(2, "two")), page("", version(3, "three"))}
-	got, err := s.store().History(t.Context(), "templates/order-completed")
+	got, err := s.store().Versions(t.Context(), "templates/order-completed")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestHistoryListsVersionsTheNewestFirst(t *testing.T) {
 func TestHistoryOfWhatIsNotSetIsEmpty(t *testing.T) {
 	s := newSystemsManager(t, nil)
 	s.answers = []func(http.ResponseWriter){refusal(400, "ParameterNotFound", "")}
-	if got, err := s.store().History(t.Context(), "templates/order-completed"); err != nil || len(got) > 0 {
+	if got, err := s.store().Versions(t.Context(), "templates/order-completed"); err != nil || len(got) > 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
@@ -142,7 +142,7 @@ func TestHistoryOfWhatIsNotSetIsEmpty(t *testing.T) {
 func TestHistorySaysWhatToAllow(t *testing.T) {
 	s := newSystemsManager(t, nil)
 	s.answers = []func(http.ResponseWriter){refusal(400, "AccessDeniedException", "no")}
-	_, err := s.store().History(t.Context(), "templates/order-completed")
+	_, err := s.store().Versions(t.Context(), "templates/order-completed")
 	if err == nil || !strings.Contains(err.Error(), "allow ssm:GetParameterHistory on arn:aws:ssm:<region>:<account>:parameter/shop/templates/order-completed") {
 		t.Errorf("it says %v", err)
 	}

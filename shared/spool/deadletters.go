@@ -26,22 +26,22 @@ type Redriver interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// DeadLetterQueue is a tracking's dead letters in AWS.
-type DeadLetterQueue struct {
+// SQSDeadLetters is a tracking's dead letters in AWS.
+type SQSDeadLetters struct {
 	client      Redriver
 	deadLetters string // URL
 	queue       string // URL of the queue they go back to
 }
 
-// NewDeadLetterQueue looks after the dead letters of a tracking's two queues, which
+// NewSQSDeadLetters looks after the dead letters of a tracking's two queues, which
 // it knows by their URLs.
-func NewDeadLetterQueue(client Redriver, queue, deadLetters string) DeadLetterQueue {
-	return DeadLetterQueue{client: client, deadLetters: deadLetters, queue: queue}
+func NewSQSDeadLetters(client Redriver, queue, deadLetters string) SQSDeadLetters {
+	return SQSDeadLetters{client: client, deadLetters: deadLetters, queue: queue}
 }
 
 // Count is about how many dead letters there are, with those that somebody else
 // has received. SQS may be a minute behind.
-func (q DeadLetterQueue) Count(ctx context.Context) (int, error) {
+func (q SQSDeadLetters) Count(ctx context.Context) (int, error) {
 	count, err := q.count(ctx, q.deadLetters)
 	if err != nil {
 		return 0, fmt.Errorf("counting dead letters: %w", err)
@@ -52,7 +52,7 @@ func (q DeadLetterQueue) Count(ctx context.Context) (int, error) {
 // CountWaiting is about how many events the queue holds to which dead letters go
 // back: those that wait for their first attempt, or for another. SQS may be a minute
 // behind.
-func (q DeadLetterQueue) CountWaiting(ctx context.Context) (int, error) {
+func (q SQSDeadLetters) CountWaiting(ctx context.Context) (int, error) {
 	count, err := q.count(ctx, q.queue)
 	if err != nil {
 		return 0, fmt.Errorf("counting waiting events: %w", err)
@@ -60,7 +60,7 @@ func (q DeadLetterQueue) CountWaiting(ctx context.Context) (int, error) {
 	return count, nil
 }
 
-func (q DeadLetterQueue) count(ctx context.Context, url string) (count int, err error) {
+func (q SQSDeadLetters) count(ctx context.Context, url string) (count int, err error) {
 	names := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages,
 		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
@@ -81,7 +81,7 @@ func (q DeadLetterQueue) count(ctx context.Context, url string) (count int, err 
 
 // List reads every dead letter, in no order, and leaves all of them where they are.
 // While it reads, and for ten minutes where it is cut off, nobody else sees them.
-func (q DeadLetterQueue) List(ctx context.Context) (letters []DeadLetter, err error) {
+func (q SQSDeadLetters) List(ctx context.Context) (letters []DeadLetter, err error) {
 	err = q.each(ctx, listHolds, func(m types.Message) (done bool, err error) {
 		letters = append(letters, deadLetter(m))
 		return false, nil
@@ -95,7 +95,7 @@ func (q DeadLetterQueue) List(ctx context.Context) (letters []DeadLetter, err er
 // meanwhile, and for an hour where it is cut off. After each dead letter, of either
 // kind, it tells progress how many it has looked at. It returns how many it put
 // back, and its error says why it stopped: the rest is where it was.
-func (q DeadLetterQueue) Redrive(ctx context.Context, matches func(DeadLetter) bool, progress func(looked int)) (moved int, err error) {
+func (q SQSDeadLetters) Redrive(ctx context.Context, matches func(DeadLetter) bool, progress func(looked int)) (moved int, err error) {
 	looked, began := 0, time.Now()
 	// What is delivered in vain meanwhile is buried again, as a new message with the
 	// same text: without these sums it would go round for good. A twin that was there
@@ -137,7 +137,7 @@ const (
 
 // each hands every dead letter over once, and makes those that are not done with
 // visible again in the end.
-func (q DeadLetterQueue) each(ctx context.Context, hold time.Duration, handle func(types.Message) (done bool, err error)) error {
+func (q SQSDeadLetters) each(ctx context.Context, hold time.Duration, handle func(types.Message) (done bool, err error)) error {
 	var held []types.Message
 	defer func() { q.release(context.WithoutCancel(ctx), held) }()
 	began := time.Now()
@@ -184,7 +184,7 @@ const (
 
 // release makes messages visible at once, as far as that succeeds: in the end SQS
 // makes them so by itself, so a failure is none of the caller's.
-func (q DeadLetterQueue) release(ctx context.Context, messages []types.Message) {
+func (q SQSDeadLetters) release(ctx context.Context, messages []types.Message) {
 	ctx, cancel := context.WithTimeout(ctx, releaseWithin)
 	defer cancel()
 	var releasing errgroup.Group

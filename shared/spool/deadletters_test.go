@@ -145,7 +145,7 @@ func TestThousandsOfDeadLettersAreListedAndRedriven(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := newDeadQueue(size)
 				fake.again = again
-				queue := NewDeadLetterQueue(fake, "queue", deadQueueURL)
+				queue := NewSQSDeadLetters(fake, "queue", deadQueueURL)
 				letters, err := queue.List(t.Context())
 				if err != nil || len(letters) != size {
 					t.Errorf("listed %d, error %v", len(letters), err)
@@ -179,7 +179,7 @@ func TestDeadLettersThatStayInvisibleAreNoError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(30)
 		fake.releases = errors.New("access denied")
-		queue := NewDeadLetterQueue(fake, "queue", deadQueueURL)
+		queue := NewSQSDeadLetters(fake, "queue", deadQueueURL)
 		letters, err := queue.List(t.Context())
 		if err != nil || len(letters) != 30 {
 			t.Errorf("listed %d, error %v", len(letters), err)
@@ -195,7 +195,7 @@ func TestRedriveEndsWhereAllIsBuriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(300)
 		fake.reburies = true
-		moved, err := NewDeadLetterQueue(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(int) {})
+		moved, err := NewSQSDeadLetters(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(int) {})
 		if err != nil || moved != 300 {
 			t.Errorf("moved %d, error %v", moved, err)
 		}
@@ -210,7 +210,7 @@ func TestTwinsAreLookedAt(t *testing.T) {
 		fake := newDeadQueue(1)
 		fake.bury(fake.letters[0].body, "segment_400")
 		looked := 0
-		moved, err := NewDeadLetterQueue(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(n int) { looked = n })
+		moved, err := NewSQSDeadLetters(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(n int) { looked = n })
 		if err != nil || moved != 1 || looked != 2 {
 			t.Errorf("moved %d, looked at %d, error %v; want 1 and 2", moved, looked, err)
 		}
@@ -224,7 +224,7 @@ func TestRedriveThatIsInterruptedReleasesTheRest(t *testing.T) {
 		fake := newDeadQueue(100)
 		ctx, cancel := context.WithCancel(t.Context())
 		interrupted := interruptedQueue{fake}
-		moved, err := NewDeadLetterQueue(interrupted, "queue", deadQueueURL).Redrive(ctx, func(DeadLetter) bool { return true },
+		moved, err := NewSQSDeadLetters(interrupted, "queue", deadQueueURL).Redrive(ctx, func(DeadLetter) bool { return true },
 			func(looked int) {
 				if looked == 25 {
 					cancel()

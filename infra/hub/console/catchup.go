@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/history"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/tracking"
 )
@@ -33,15 +33,15 @@ var (
 
 // catchUpForm is what somebody wants told: the fields of one of the page's two forms.
 type catchUpForm struct {
-	Kind history.Kind
-	site.Period
-	Only  []tellable
+	Kind backfill.Kind
+	store.Period
+	Only  []sendable
 	To    string // names of integrations, with commas between them
 	Wrong wrong
 }
 
 // tellable is a tracking that can be told afterwards.
-type tellable struct {
+type sendable struct {
 	tracking.Tracking
 	Enabled, Chosen bool
 }
@@ -56,34 +56,34 @@ type catchUpData struct {
 }
 
 // left is a backfill that was stopped.
-type left struct{ *history.Position }
+type left struct{ *backfill.Position }
 
 // ID names it.
 func (l left) ID() string { return filepath.Base(l.File()) }
 
 // Says is how far it had come.
 func (l left) Says() string {
-	return fmt.Sprintf("%d of %d events are sent, of %s that were created from %s until %s", l.Sent, l.Events, l.Kind, site.Moment(l.Since), site.Moment(l.Until))
+	return fmt.Sprintf("%d of %d events are sent, of %s that were created from %s until %s", l.Sent, l.Events, l.Kind, store.Moment(l.Since), store.Moment(l.Until))
 }
 
 // planned is a backfill before it is sent.
 type planned struct {
-	history.Plan
-	told         site.Told
+	backfill.Plan
+	opened       store.Backfill
 	form         catchUpForm
 	Since, Until time.Time
 }
 
-func (p planned) Kind() history.Kind  { return p.form.Kind }
-func (p planned) Destination() string { return p.told.Destination }
+func (p planned) Kind() backfill.Kind { return p.form.Kind }
+func (p planned) Destination() string { return p.opened.Destination }
 func (p planned) To() []string        { return p.form.integrations() }
 func (p planned) Takes() string {
-	return words.Age(max(p.Plan.Takes(history.DefaultRate), time.Second))
+	return words.Age(max(p.Plan.Takes(backfill.DefaultRate), time.Second))
 }
 
 // Rows are the trackings of which there is something to send.
 func (p planned) Rows() (rows []counted) {
-	for _, name := range history.Trackings(p.form.Kind) {
+	for _, name := range backfill.Trackings(p.form.Kind) {
 		if n := p.Events[name]; n > 0 {
 			rows = append(rows, counted{titleOf(name), n})
 		}
@@ -115,7 +115,7 @@ type counted struct {
 
 // refusals are the first of the facts that were not sent.
 type refusals struct {
-	First []history.Refusal
+	First []backfill.Refusal
 	Count int
 }
 
@@ -124,14 +124,14 @@ func (r refusals) More() int { return r.Count - len(r.First) }
 
 // compared is what Commerce has beside what was delivered.
 type compared struct {
-	*history.Comparison
-	told   site.Told
+	*backfill.Comparison
+	opened store.Backfill
 	form   catchUpForm
 	asked  time.Time // since when it should have been compared
-	Losses []site.Loss
+	Losses []store.Loss
 }
 
-func (c compared) Destination() string { return c.told.Destination }
+func (c compared) Destination() string { return c.opened.Destination }
 
 // Cut says that what is known does not go back as far as was asked.
 func (c compared) Cut() bool { return c.Since.After(c.asked) }
@@ -139,7 +139,7 @@ func (c compared) Cut() bool { return c.Since.After(c.asked) }
 // tallied is how a tracking compares.
 type tallied struct {
 	Title string
-	*history.Tally
+	*backfill.Tally
 }
 
 // cell is a figure below the title of its column.
@@ -152,13 +152,13 @@ type cell struct {
 // Cells are the figures of a row, in the order of the columns.
 func (t tallied) Cells() []cell {
 	return []cell{
-		{"Missing", t.Missing, t.Missing > 0}, {"Delivered", t.Delivered, false}, {"Sent from here", t.Here, false}, {"Waiting", t.Underway, false},
-		{"Skipped", t.Skipped + t.Filtered, false}, {"Dead letters", t.Buried, false}, {"Unclear", t.Unclear, false},
+		{"Missing", t.Missing, t.Missing > 0}, {"Delivered", t.Delivered, false}, {"Sent from here", t.SentFromHere, false}, {"Waiting", t.Pending, false},
+		{"Skipped", t.Skipped + t.Filtered, false}, {"Dead letters", t.DeadLettered, false}, {"Unclear", t.Unclear, false},
 	}
 }
 
 func (c compared) Rows() (rows []tallied) {
-	for _, name := range c.told.Trackings() {
+	for _, name := range c.opened.Trackings() {
 		rows = append(rows, tallied{titleOf(name), c.Tallies[name]})
 	}
 	return rows
@@ -173,7 +173,7 @@ func (c compared) Refused() (total int) {
 }
 
 // Named are the first of what is missing.
-func (c compared) Named() []history.Missing { return c.Missing[:min(len(c.Missing), namedAtMost)] }
+func (c compared) Named() []backfill.Missing { return c.Missing[:min(len(c.Missing), namedAtMost)] }
 
 // More is how many are not named.
 func (c compared) More() int { return len(c.Missing) - len(c.Named()) }
@@ -193,20 +193,20 @@ func (c *Console) catchUp(w http.ResponseWriter, r *http.Request) {
 
 // showCatchUp shows the page, with what is wrong in one of its forms where there is such
 // a form.
-func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int, alert string, backfill, reconcile *catchUpForm) {
+func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int, alert string, planForm, reconcile *catchUpForm) {
 	data := catchUpData{Job: c.catching.underway(), Found: c.catching.last()}
 	var err error
 	if data.Backfill, data.Reconcile, err = c.catchUpForms(r.Context(), data.Found); err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	if backfill != nil {
-		data.Backfill, data.Found = *backfill, finding{} // who corrects a form looks at that
+	if planForm != nil {
+		data.Backfill, data.Found = *planForm, finding{} // who corrects a form looks at that
 	}
 	if reconcile != nil {
 		data.Reconcile, data.Found = *reconcile, finding{}
 	}
-	_, err = c.Site.Credentials(r.Context())
+	_, err = c.Store.Credentials(r.Context())
 	data.Connected = err == nil
 	if data.Left, err = c.left(r.Context()); err != nil {
 		alert = cmp.Or(alert, err.Error())
@@ -216,29 +216,29 @@ func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int
 
 // catchUpForms are the two forms: as they were sent, where that has come to something
 // that is still shown.
-func (c *Console) catchUpForms(ctx context.Context, found finding) (backfill, reconcile catchUpForm, err error) {
-	backfill = catchUpForm{Kind: history.Orders}
-	reconcile = catchUpForm{Period: site.Period{Since: "24h"}}
-	enabled, err := c.Site.Enabled(ctx)
+func (c *Console) catchUpForms(ctx context.Context, found finding) (planForm, reconcile catchUpForm, err error) {
+	planForm = catchUpForm{Kind: backfill.Orders}
+	reconcile = catchUpForm{Period: store.Period{Since: "24h"}}
+	enabled, err := c.Store.Enabled(ctx)
 	if err != nil {
-		return backfill, reconcile, err
+		return planForm, reconcile, err
 	}
-	backfill.Only = tellables(enabled, history.Orders)
-	reconcile.Only = tellables(enabled, history.Orders, history.Customers)
+	planForm.Only = tellables(enabled, backfill.Orders)
+	reconcile.Only = tellables(enabled, backfill.Orders, backfill.Customers)
 	switch {
 	case found.Plan != nil:
-		backfill = found.Plan.form
+		planForm = found.Plan.form
 	case found.Gaps != nil:
 		reconcile = found.Gaps.form
 	}
-	return backfill, reconcile, nil
+	return planForm, reconcile, nil
 }
 
 // tellables are the trackings that can be told, all that are enabled chosen.
-func tellables(enabled map[string]bool, kinds ...history.Kind) (all []tellable) {
+func tellables(enabled map[string]bool, kinds ...backfill.Kind) (all []sendable) {
 	for _, t := range tracking.All() {
-		if slices.Contains(history.Trackings(kinds...), t.Name) {
-			all = append(all, tellable{t, enabled[t.Name], enabled[t.Name]})
+		if slices.Contains(backfill.Trackings(kinds...), t.Name) {
+			all = append(all, sendable{t, enabled[t.Name], enabled[t.Name]})
 		}
 	}
 	return all
@@ -249,7 +249,7 @@ func (c *Console) left(ctx context.Context) (all []left, err error) {
 	if c.catching.underway() != nil {
 		return nil, nil
 	}
-	stopped, err := c.Site.Unfinished(ctx, c.inboxURL())
+	stopped, err := c.Store.Unfinished(ctx, c.inboxURL())
 	for _, position := range stopped {
 		all = append(all, left{position})
 	}
@@ -265,16 +265,16 @@ func (c *Console) inboxURL() string {
 }
 
 // readCatchUp reads a form that was sent.
-func (c *Console) readCatchUp(r *http.Request, kinds ...history.Kind) (form catchUpForm, err error) {
+func (c *Console) readCatchUp(r *http.Request, kinds ...backfill.Kind) (form catchUpForm, err error) {
 	if err := r.ParseForm(); err != nil {
 		return form, err
 	}
 	form = catchUpForm{
-		Kind:   history.Kind(r.PostFormValue("kind")),
-		Period: site.Period{Since: strings.TrimSpace(r.PostFormValue("since")), Until: strings.TrimSpace(r.PostFormValue("until"))},
+		Kind:   backfill.Kind(r.PostFormValue("kind")),
+		Period: store.Period{Since: strings.TrimSpace(r.PostFormValue("since")), Until: strings.TrimSpace(r.PostFormValue("until"))},
 		To:     strings.TrimSpace(r.PostFormValue("to")), Wrong: wrong{},
 	}
-	enabled, err := c.Site.Enabled(r.Context())
+	enabled, err := c.Store.Enabled(r.Context())
 	if err != nil {
 		return form, err
 	}
@@ -288,7 +288,7 @@ func (c *Console) readCatchUp(r *http.Request, kinds ...history.Kind) (form catc
 // period reads the times of a form, and notes what is wrong with them.
 func (f *catchUpForm) period(now, end time.Time) (since, until time.Time) {
 	since, until, err := f.Parse(now, end)
-	var wrong *site.TimeError
+	var wrong *store.TimeError
 	if errors.As(err, &wrong) {
 		f.Wrong[wrong.Field] = wrong.Error()
 	}
@@ -324,22 +324,22 @@ func (f *catchUpForm) integrations() (names []string) {
 }
 
 // tell opens the store to tell its history.
-func (c *Console) tell(ctx context.Context, kinds []history.Kind, only, to []string) (site.Told, error) {
+func (c *Console) openBackfill(ctx context.Context, kinds []backfill.Kind, only, to []string) (store.Backfill, error) {
 	if _, err := c.endpoint(ctx); err != nil { // which there is none of, for one, where the inbox is another hub's
-		return site.Told{}, err
+		return store.Backfill{}, err
 	}
-	return c.Site.Tell(ctx, site.Telling{Kinds: kinds, Only: only, To: to, Rate: history.DefaultRate, Inbox: c.inboxURL()})
+	return c.Store.OpenBackfill(ctx, store.BackfillOptions{Kinds: kinds, Only: only, To: to, Rate: backfill.DefaultRate, Inbox: c.inboxURL()})
 }
 
 // planBackfill counts what a backfill would send, which it does not.
 func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
-	form, err := c.readCatchUp(r, history.Orders)
+	form, err := c.readCatchUp(r, backfill.Orders)
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
 	refuse := func(status int, alert string) { c.showCatchUp(w, r, status, alert, &form, nil) }
-	kind, err := history.ParseKind(string(form.Kind))
+	kind, err := backfill.ParseKind(string(form.Kind))
 	if err != nil {
 		refuse(http.StatusUnprocessableEntity, err.Error())
 		return
@@ -347,19 +347,19 @@ func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
 	now := time.Now().UTC()
 	since, until := form.period(now, now)
 	var only []string
-	if kind == history.Orders { // of customers there is one thing to tell
+	if kind == backfill.Orders { // of customers there is one thing to tell
 		only = form.only()
 	}
 	if len(form.Wrong) > 0 {
 		refuse(http.StatusUnprocessableEntity, errMarked.Error())
 		return
 	}
-	told, err := c.tell(r.Context(), []history.Kind{kind}, only, form.integrations())
+	opened, err := c.openBackfill(r.Context(), []backfill.Kind{kind}, only, form.integrations())
 	if err != nil {
 		refuse(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	switch begun, err := told.Begun(kind, form.Period); {
+	switch begun, err := opened.Begun(kind, form.Period); {
 	case err != nil:
 		refuse(http.StatusConflict, err.Error())
 		return
@@ -368,17 +368,17 @@ func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.begin(w, r, job{Says: "Reading what Commerce has", Counts: string(kind) + " read"}, func(ctx context.Context, at func(int)) finding {
-		plan, err := told.Plan(ctx, kind, since, until, at)
+		plan, err := opened.Plan(ctx, kind, since, until, at)
 		if err != nil {
 			return failed(ctx, err, "Nothing was sent.")
 		}
-		return finding{Plan: &planned{Plan: plan, told: told, form: form, Since: since, Until: until}}
+		return finding{Plan: &planned{Plan: plan, opened: opened, form: form, Since: since, Until: until}}
 	})
 }
 
 // reconcile compares what Commerce has with what was delivered. It sends nothing.
 func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
-	kinds := []history.Kind{history.Orders, history.Customers}
+	kinds := []backfill.Kind{backfill.Orders, backfill.Customers}
 	form, err := c.readCatchUp(r, kinds...)
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
@@ -386,7 +386,7 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 	}
 	refuse := func(status int, alert string) { c.showCatchUp(w, r, status, alert, nil, &form) }
 	now := time.Now().UTC()
-	since, until := form.period(now, site.Settled(now))
+	since, until := form.period(now, store.Settled(now))
 	only := form.only()
 	if len(form.Wrong) > 0 {
 		refuse(http.StatusUnprocessableEntity, errMarked.Error())
@@ -397,25 +397,25 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusNotFound, errNoLog.Error())
 		return
 	}
-	told, err := c.tell(r.Context(), kinds, only, nil)
+	opened, err := c.openBackfill(r.Context(), kinds, only, nil)
 	if err != nil {
 		refuse(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	c.begin(w, r, job{Says: "Comparing what Commerce has with what was delivered", Counts: "orders and customers read"}, func(ctx context.Context, at func(int)) finding {
-		known, err := told.Ledger(ctx, log)
+		known, err := opened.ArrivalLog(ctx, log)
 		if err != nil {
 			return failed(ctx, err, "")
 		}
-		comparison, err := told.Compare(ctx, kinds, since, until, known, told.Journal(), at)
+		comparison, err := opened.Compare(ctx, kinds, since, until, known, opened.Journal(), at)
 		if err != nil {
 			return failed(ctx, err, "")
 		}
-		losses, err := told.Losses(ctx, comparison)
+		losses, err := opened.Losses(ctx, comparison)
 		if err != nil {
 			return failed(ctx, err, "")
 		}
-		return finding{Gaps: &compared{Comparison: comparison, told: told, form: form, asked: since, Losses: losses}}
+		return finding{Gaps: &compared{Comparison: comparison, opened: opened, form: form, asked: since, Losses: losses}}
 	})
 }
 
@@ -428,27 +428,27 @@ func (c *Console) sendFound(w http.ResponseWriter, r *http.Request) {
 		c.showCatchUp(w, r, http.StatusConflict, errNotShown.Error(), nil, nil)
 	case found.Plan != nil:
 		p := found.Plan
-		if told, ok := c.tellAgain(w, r, p.told); ok {
-			c.backfill(w, r, told, told.Begin(p.form.Kind, p.form.Period, p.Since, p.Until, p.Plan))
+		if opened, ok := c.reopen(w, r, p.opened); ok {
+			c.backfill(w, r, opened, opened.Begin(p.form.Kind, p.form.Period, p.Since, p.Until, p.Plan))
 		}
 	case found.Gaps != nil:
-		if told, ok := c.tellAgain(w, r, found.Gaps.told); ok {
-			c.sendMissing(w, r, told, found.Gaps.Missing)
+		if opened, ok := c.reopen(w, r, found.Gaps.opened); ok {
+			c.sendMissing(w, r, opened, found.Gaps.Missing)
 		}
 	}
 }
 
 // tellAgain opens a store with the settings that count by now. Where they are about
 // something else than what was found, or there are none, it shows that.
-func (c *Console) tellAgain(w http.ResponseWriter, r *http.Request, found site.Told) (told site.Told, ok bool) {
-	told, err := found.Again(r.Context())
+func (c *Console) reopen(w http.ResponseWriter, r *http.Request, found store.Backfill) (opened store.Backfill, ok bool) {
+	opened, err := found.Reopen(r.Context())
 	switch {
-	case errors.Is(err, site.ErrChanged):
+	case errors.Is(err, store.ErrChanged):
 		c.showCatchUp(w, r, http.StatusConflict, err.Error()+": look at it again, and then send it. Nothing was sent", nil, nil)
 	case err != nil:
 		c.showCatchUp(w, r, http.StatusUnprocessableEntity, err.Error(), nil, nil)
 	}
-	return told, err == nil
+	return opened, err == nil
 }
 
 // goOn goes on with a backfill that was stopped, or forgets it.
@@ -472,19 +472,19 @@ func (c *Console) goOn(w http.ResponseWriter, r *http.Request) {
 		c.done(w, r, "/catchup", "Forgotten. What was sent stays sent.")
 		return
 	}
-	told, err := c.tell(r.Context(), []history.Kind{position.Kind}, position.Only, position.To)
+	opened, err := c.openBackfill(r.Context(), []backfill.Kind{position.Kind}, position.Only, position.To)
 	if err != nil {
 		c.showCatchUp(w, r, http.StatusUnprocessableEntity, err.Error(), nil, nil)
 		return
 	}
-	c.backfill(w, r, told, position)
+	c.backfill(w, r, opened, position)
 }
 
 // backfill sends from a position on.
-func (c *Console) backfill(w http.ResponseWriter, r *http.Request, told site.Told, position *history.Position) {
+func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.Backfill, position *backfill.Position) {
 	work := job{Says: "Telling Segment what happened", Counts: "events sent", Of: position.Events, Done: position.Sent}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
-		err := told.Backfill(ctx, position, told.Journal(), func(p history.Position) { at(p.Sent) })
+		err := opened.Backfill(ctx, position, opened.Journal(), func(p backfill.Position) { at(p.Sent) })
 		if err != nil {
 			return failed(ctx, err, fmt.Sprintf("%d of %d events are sent. Nothing is lost: it goes on from there, whenever you like.", position.Sent, position.Events))
 		}
@@ -496,10 +496,10 @@ func (c *Console) backfill(w http.ResponseWriter, r *http.Request, told site.Tol
 }
 
 // sendMissing sends what is missing, and nothing else.
-func (c *Console) sendMissing(w http.ResponseWriter, r *http.Request, told site.Told, missing []history.Missing) {
+func (c *Console) sendMissing(w http.ResponseWriter, r *http.Request, opened store.Backfill, missing []backfill.Missing) {
 	work := job{Says: "Telling Segment what is missing", Counts: "missing facts told", Of: len(missing)}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
-		sent, refused, err := told.Send(ctx, missing, told.Journal(), at)
+		sent, refused, err := opened.Send(ctx, missing, opened.Journal(), at)
 		if err != nil {
 			return failed(ctx, err, fmt.Sprintf("%s sent. To go on, compare again: what was sent is not missing any more.", words.Count(sent, "event")))
 		}

@@ -213,7 +213,7 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 
 func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
 	s := openShop(t)
-	if err := s.site.Put(t.Context(), "tracking/order-refunded/enabled", "false"); err != nil {
+	if err := s.store.Put(t.Context(), "tracking/order-refunded/enabled", "false"); err != nil {
 		t.Fatal(err)
 	}
 	_, page := s.get("/catchup")
@@ -241,7 +241,7 @@ func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
 			wants(t, page, c.says...)
 		})
 	}
-	if err := s.site.Put(t.Context(), settings.CommerceClientID, ""); err != nil {
+	if err := s.store.Put(t.Context(), settings.CommerceClientID, ""); err != nil {
 		t.Fatal(err)
 	}
 	status, page := s.post("/catchup/plan", plan(nil))
@@ -265,7 +265,7 @@ func TestWhatWasPlannedIsNotSentWithOtherSettings(t *testing.T) {
 			s := openShop(t)
 			s.addOrder(day, "unpaid")
 			page := s.finds("/catchup/plan", plan(nil))
-			if err := s.console.Site.Put(t.Context(), change[0], change[1]); err != nil {
+			if err := s.console.Store.Put(t.Context(), change[0], change[1]); err != nil {
 				t.Fatal(err)
 			}
 			status, answer := s.send(page)
@@ -314,7 +314,7 @@ func TestABackfillCanBeStoppedAndGoesOn(t *testing.T) {
 		t.Errorf("planned anew it answers %d:\n%s", status, page)
 	}
 
-	s.browser = browseAt(t, &Console{Site: s.console.Site, Key: s.console.Key, Log: s.console.Log, Machine: s.console.Machine}, nil) // the next hub
+	s.browser = browseAt(t, &Console{Store: s.console.Store, Key: s.console.Key, Log: s.console.Log, Machine: s.console.Machine}, nil) // the next hub
 	_, page = s.get("/catchup")
 	left := leftField.FindStringSubmatch(page)
 	if left == nil {
@@ -412,7 +412,7 @@ func TestCatchingUpNeedsTheHub(t *testing.T) {
 	if status != http.StatusNotFound {
 		t.Errorf("answered %d", status)
 	}
-	if err := s.site.Put(t.Context(), settings.SegmentHost, ""); err != nil {
+	if err := s.store.Put(t.Context(), settings.SegmentHost, ""); err != nil {
 		t.Fatal(err)
 	}
 	status, page = s.post("/catchup/plan", plan(nil))

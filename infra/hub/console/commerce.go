@@ -16,9 +16,9 @@ type connection struct {
 }
 
 // commerce is a client by the settings as they are now. The error is a
-// site.ErrNotConnected where one is not set.
+// store.ErrNotConnected where one is not set.
 func (c *Console) commerce(ctx context.Context) (*commerce.Client, error) {
-	credentials, err := c.Site.Credentials(ctx)
+	credentials, err := c.Store.Credentials(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/settings"
@@ -84,18 +84,18 @@ func (c *Console) showConnections(w http.ResponseWriter, r *http.Request, status
 
 // readConnections fills in the forms with what is set.
 func (c *Console) readConnections(ctx context.Context) (connectionsData, error) {
-	list, err := c.Site.Settings(ctx)
+	list, err := c.Store.Settings(ctx)
 	if err != nil {
 		return connectionsData{}, err
 	}
 	set := byName(list)
 	form := segmentForm{
 		Host: set[settings.SegmentHost].Value, Path: set[settings.SegmentPath].Value,
-		KeySet: set[settings.SegmentWriteKey].Set, Inbox: c.Site.Deployment == nil,
+		KeySet: set[settings.SegmentWriteKey].Set, Inbox: c.Store.Deployment == nil,
 		Replaces: fingerprint(set, settings.SegmentHost, settings.SegmentPath, settings.SegmentWriteKey),
 	}
 	form.Region = regionOf(form.Host, form.Inbox)
-	_, unusable := c.Site.Credentials(ctx)
+	_, unusable := c.Store.Credentials(ctx)
 	return connectionsData{
 		Segment: form,
 		Commerce: commerceForm{
@@ -111,7 +111,7 @@ func (c *Console) readConnections(ctx context.Context) (connectionsData, error) 
 // cannot be used.
 func unusableAccess(err error) wrong {
 	switch {
-	case err == nil || errors.Is(err, site.ErrNotConnected):
+	case err == nil || errors.Is(err, store.ErrNotConnected):
 		return nil
 	case strings.HasPrefix(err.Error(), "parameter "+settings.CommerceTokenURL):
 		return wrong{"url": atField(settings.CommerceTokenURL, err)}
@@ -122,7 +122,7 @@ func unusableAccess(err error) wrong {
 
 // fingerprint tells parameters that belong together from what somebody else makes of
 // them meanwhile. Of a secret it has no more than when it was written.
-func fingerprint(set map[string]site.Setting, names ...string) string {
+func fingerprint(set map[string]store.Setting, names ...string) string {
 	sum := sha256.New()
 	for _, name := range names {
 		one := set[name]
@@ -165,13 +165,13 @@ func regionOf(host string, inbox bool) string {
 }
 
 // question is that about a parameter.
-func question(name string) site.Question {
-	for _, q := range site.Questions {
+func question(name string) store.Question {
+	for _, q := range store.Questions {
 		if q.Name == name {
 			return q
 		}
 	}
-	return site.Question{Name: name}
+	return store.Question{Name: name}
 }
 
 // answered checks the answer to the question about a parameter, and notes at the form's
@@ -202,11 +202,11 @@ const nothingChanged = "Nothing has changed."
 
 // save writes what is wanted, and says so for people.
 func (c *Console) save(ctx context.Context, wanted map[string]string) (said string, err error) {
-	current, err := c.Site.Parameters(ctx, site.AllNames())
+	current, err := c.Store.Parameters(ctx, store.AllNames())
 	if err != nil {
 		return "", err
 	}
-	written, err := c.Site.Write(ctx, current, wanted)
+	written, err := c.Store.Write(ctx, current, wanted)
 	if len(written) > 0 {
 		c.Log.Info("console: parameters were written", "by", who(ctx), "parameters", strings.Join(written, ","))
 	}
@@ -215,8 +215,8 @@ func (c *Console) save(ctx context.Context, wanted map[string]string) (said stri
 		return "", err
 	case len(written) == 0:
 		return nothingChanged, nil
-	case c.Site.Takes > 0:
-		return fmt.Sprintf("Saved. The functions know it within %.0f seconds.", c.Site.Takes.Seconds()), nil
+	case c.Store.Takes > 0:
+		return fmt.Sprintf("Saved. The functions know it within %.0f seconds.", c.Store.Takes.Seconds()), nil
 	}
 	return "Saved.", nil
 }
@@ -255,13 +255,13 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), askCommerceWithin)
 	defer cancel()
-	reached, err := site.Reach(ctx, credentials)
+	reached, err := store.Reach(ctx, credentials)
 	if err != nil {
 		form.Wrong.blame(err)
 		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "Not connected, and nothing was saved. "+err.Error())
 		return
 	}
-	release, err := c.Site.Saving(r.Context())
+	release, err := c.Store.Saving(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
@@ -289,7 +289,7 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	if _, notice, err := commerce.BaseURL(form.URL); err == nil && notice != "" {
 		reached += "\n" + strings.ToUpper(notice[:1]) + notice[1:] + "."
 	}
-	said, err := c.Site.CopyCurrencies(r.Context())
+	said, err := c.Store.CopyCurrencies(r.Context())
 	if err != nil {
 		said = "Note: " + err.Error() + "."
 	}
@@ -311,7 +311,7 @@ func (f commerceForm) changedByBoth(now commerceForm, wanted map[string]string, 
 // commerceWanted returns the credentials in the form. An empty field keeps the current
 // secret, which is sent only to the host for which it was entered.
 func (c *Console) commerceWanted(ctx context.Context, wanted map[string]string, form commerceForm, secret string) (commerce.Credentials, error) {
-	current, err := c.Site.Parameters(ctx, settings.CommerceNames())
+	current, err := c.Store.Parameters(ctx, settings.CommerceNames())
 	if err != nil {
 		return commerce.Credentials{}, err
 	}
@@ -321,7 +321,7 @@ func (c *Console) commerceWanted(ctx context.Context, wanted map[string]string, 
 	if len(form.Wrong) > 0 {
 		return commerce.Credentials{}, nil
 	}
-	credentials, err := site.CommerceWanted(current, wanted)
+	credentials, err := store.CommerceWanted(current, wanted)
 	if err != nil {
 		form.Wrong["client_secret"] = atField(settings.CommerceClientSecret, err)
 	}
@@ -341,7 +341,7 @@ func (w wrong) blame(err error) {
 
 // saveSegment saves where messages go.
 func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
-	release, err := c.Site.Saving(r.Context())
+	release, err := c.Store.Saving(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
@@ -427,13 +427,13 @@ func (c *Console) refuseKey(ctx context.Context, form segmentForm, wanted map[st
 	if form.Region == regionInbox {
 		return nil
 	}
-	current, err := c.Site.Parameters(ctx, []string{settings.SegmentHost, settings.SegmentWriteKey})
+	current, err := c.Store.Parameters(ctx, []string{settings.SegmentHost, settings.SegmentWriteKey})
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(cmp.Or(wanted[settings.SegmentWriteKey], current[settings.SegmentWriteKey]), site.InboxKeyPrefix) {
+	if strings.HasPrefix(cmp.Or(wanted[settings.SegmentWriteKey], current[settings.SegmentWriteKey]), store.InboxKeyPrefix) {
 		form.Wrong["write_key"] = "the key that is set was made for the inbox on this machine, and Segment would drop everything: paste the source's"
-	} else if err := c.Site.CheckKey(current, wanted); err != nil {
+	} else if err := c.Store.CheckKey(current, wanted); err != nil {
 		form.Wrong["write_key"] = atField(settings.SegmentWriteKey, err)
 	}
 	return nil
@@ -471,7 +471,7 @@ var errInboxElsewhere = errors.New("events go to the inbox of hub run on this ma
 
 // endpoint is where messages go by the settings.
 func (c *Console) endpoint(ctx context.Context) (segment.Endpoint, error) {
-	values, err := c.Site.Parameters(ctx, site.AllNames())
+	values, err := c.Store.Parameters(ctx, store.AllNames())
 	if err != nil {
 		return segment.Endpoint{}, err
 	}
@@ -479,7 +479,7 @@ func (c *Console) endpoint(ctx context.Context) (segment.Endpoint, error) {
 	if err != nil {
 		return segment.Endpoint{}, err
 	}
-	if c.Site.Deployment == nil && strings.TrimSpace(values[settings.SegmentHost]) == "" {
+	if c.Store.Deployment == nil && strings.TrimSpace(values[settings.SegmentHost]) == "" {
 		if c.Machine == nil {
 			return segment.Endpoint{}, errInboxElsewhere
 		}

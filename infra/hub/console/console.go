@@ -1,5 +1,5 @@
 // Package console is the hub's pages: connect, choose, edit templates, finish. They
-// show and change a store through package site, as the commands do.
+// show and change a store through package store, as the commands do.
 //
 // Pages are made on the server and work without script. A script adds previews while
 // one types and what arrives meanwhile, and, where the editor's bundle has been built,
@@ -12,13 +12,13 @@ import (
 	"net/http"
 	"sync"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/tracking"
 )
 
 // Console is the pages about one store.
 type Console struct {
-	Site site.Site
+	Store store.Store
 	// Machine is the hub that runs on this machine; nil for a deployed store.
 	Machine Machine
 	// Key lets in programs that have it. Browsers are let in by a Link. Nothing else is:

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
@@ -24,8 +24,8 @@ const LettersPath = "/deadletters/letters/"
 
 // Letters is what LettersPath answers.
 type Letters struct {
-	Waiting int            `json:"waiting"` // events on the queue to which they go back
-	Letters []site.Written `json:"letters"`
+	Waiting int                       `json:"waiting"` // events on the queue to which they go back
+	Letters []store.DeadLetterSummary `json:"letters"`
 }
 
 // Moved is what LettersPath answers to whom it was told which to put back.
@@ -52,7 +52,7 @@ type deadLettersData struct {
 
 // reasonOfDeath is the dead letters with a reason, by tracking.
 type reasonOfDeath struct {
-	site.Reason
+	store.Explanation
 	Name  string
 	Count int
 	Kinds []listedKind
@@ -100,12 +100,12 @@ func (q waitingQueue) Oldest() (oldest time.Time) {
 }
 
 // graveyard is the store's dead letters.
-func (c *Console) graveyard() (site.Graveyard, error) {
+func (c *Console) graveyard() (store.DeadLetters, error) {
 	switch {
 	case c.Machine != nil:
-		return c.Machine.Graveyard(), nil
-	case c.Site.Deployment != nil:
-		return c.Site.Deployment.Graveyard(tracking.All())
+		return c.Machine.DeadLetters(), nil
+	case c.Store.Deployment != nil:
+		return c.Store.Deployment.DeadLetters(tracking.All())
 	default:
 		return nil, errNoQueues
 	}
@@ -148,14 +148,14 @@ func (c *Console) lookAtGraves(r *http.Request) (deadLettersData, error) {
 	if data.Job != nil {
 		return data, nil
 	}
-	kinds, hidden, since, read := c.graves.known(site.Total(backlogs).Dead)
+	kinds, hidden, since, read := c.graves.known(store.Total(backlogs).Dead)
 	data.Read, data.Reasons, data.Hidden, data.Since = read, byReason(kinds), hidden, since
 	return data, nil
 }
 
 // readGraves reads the dead letters unless that was done. On this machine it hides them
 // from nobody, so it is done each time.
-func (c *Console) readGraves(ctx context.Context, yard site.Graveyard) {
+func (c *Console) readGraves(ctx context.Context, yard store.DeadLetters) {
 	if c.Machine == nil && c.graves.isRead() {
 		return
 	}
@@ -173,7 +173,7 @@ func byReason(kinds []kept) []reasonOfDeath {
 		i := slices.IndexFunc(all, func(r reasonOfDeath) bool { return r.Name == kind.Reason })
 		if i < 0 {
 			i = len(all)
-			all = append(all, reasonOfDeath{Reason: site.Explain(kind.Reason), Name: kind.Reason})
+			all = append(all, reasonOfDeath{Explanation: store.ExplainReason(kind.Reason), Name: kind.Reason})
 		}
 		all[i].Count += kind.Count
 		all[i].Kinds = append(all[i].Kinds, listKind(kind))
@@ -184,7 +184,7 @@ func byReason(kinds []kept) []reasonOfDeath {
 
 func listKind(kind kept) listedKind {
 	listed := listedKind{kept: kind}
-	for _, g := range kind.Graves {
+	for _, g := range kind.Letters {
 		listed.Rows = append(listed.Rows, listedLetter{g.ID, g.Burial.Resource, detailOf(g), g.Buried})
 	}
 	return listed
@@ -192,7 +192,7 @@ func listKind(kind kept) listedKind {
 
 // detailOf is the detail of a dead letter without personal values: it may be Segment's
 // answer, which may quote the event.
-func detailOf(g site.Grave) string {
+func detailOf(g store.DeadLetter) string {
 	if newRedactor(g.Envelope.Body).hides(g.Burial.Detail) {
 		return hidden
 	}
@@ -204,7 +204,7 @@ const waitsAtMost = 36 * time.Hour
 
 // whatWaits says what is on the queues, and why it is not delivered yet. The queues know
 // how much it is, and the log knows why.
-func (c *Console) whatWaits(r *http.Request, yard site.Graveyard, backlogs []site.Backlog) (waiting []waitingQueue, noWhy string) {
+func (c *Console) whatWaits(r *http.Request, yard store.DeadLetters, backlogs []store.Backlog) (waiting []waitingQueue, noWhy string) {
 	var q executions.Query
 	for i, queue := range yard {
 		if n := backlogs[i].Waiting; n > 0 {
@@ -221,7 +221,7 @@ func (c *Console) whatWaits(r *http.Request, yard site.Graveyard, backlogs []sit
 	}
 	for _, wait := range executions.Waits(found) {
 		i := slices.IndexFunc(waiting, func(w waitingQueue) bool { return w.Tracking.Name == wait.Tracking })
-		waiting[i].Why = append(waiting[i].Why, whyItWaits{wait, c.Site.Named().Mend(wait.Reason)})
+		waiting[i].Why = append(waiting[i].Why, whyItWaits{wait, c.Store.Named().Mend(wait.Reason)})
 	}
 	return waiting, ""
 }
@@ -240,13 +240,13 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, reason, id := r.PostFormValue("tracking"), r.PostFormValue("reason"), r.PostFormValue("id")
-	yard = slices.DeleteFunc(slices.Clone(yard), func(q site.TrackingQueue) bool { return name != "" && q.Tracking.Name != name })
+	yard = slices.DeleteFunc(slices.Clone(yard), func(q store.TrackingQueue) bool { return name != "" && q.Tracking.Name != name })
 	total, err := yard.Backlog(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	matches := func(g site.Grave) bool { return g.Burial.Reason == reason && (id == "" || g.ID == id) }
+	matches := func(g store.DeadLetter) bool { return g.Burial.Reason == reason && (id == "" || g.ID == id) }
 	begun := c.graves.begin(r.Context(), job{Says: "Replaying", Counts: "dead letters looked at", Of: total.Dead}, func(ctx context.Context, at func(int)) outcome {
 		return c.graves.redrive(ctx, yard, matches, at)
 	})
@@ -260,8 +260,8 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 // letterData is what the page of one dead letter shows.
 type letterData struct {
 	Page     string // the path of its own page
-	Grave    site.Grave
-	Why      site.Reason
+	Grave    store.DeadLetter
+	Why      store.Explanation
 	Detail   string
 	Personal bool
 	Preview  preview // what the template that counts makes of it
@@ -279,7 +279,7 @@ func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, statusOfGraves(err), err)
 		return
 	}
-	data := letterData{Page: r.URL.EscapedPath(), Grave: g, Why: site.Explain(g.Burial.Reason), Detail: detailOf(g), Personal: r.URL.Query().Get("personal") == "yes"}
+	data := letterData{Page: r.URL.EscapedPath(), Grave: g, Why: store.ExplainReason(g.Burial.Reason), Detail: detailOf(g), Personal: r.URL.Query().Get("personal") == "yes"}
 	if data.Personal {
 		data.Detail = g.Burial.Detail
 	}
@@ -291,10 +291,10 @@ func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
 }
 
 // findGrave is the dead letter of the request's path.
-func (c *Console) findGrave(r *http.Request) (site.Grave, error) {
+func (c *Console) findGrave(r *http.Request) (store.DeadLetter, error) {
 	yard, err := c.graveyard()
 	if err != nil {
-		return site.Grave{}, err
+		return store.DeadLetter{}, err
 	}
 	c.readGraves(r.Context(), yard)
 	return c.graves.find(r.PathValue("name"), r.PathValue("id"))
@@ -315,7 +315,7 @@ func (c *Console) exhume(ctx context.Context, data *letterData) error {
 		}
 		return nil
 	}
-	stored, err := c.Site.Template(ctx, g.Tracking)
+	stored, err := c.Store.Template(ctx, g.Tracking)
 	if err != nil {
 		return err
 	}
@@ -331,7 +331,7 @@ func (c *Console) exhume(ctx context.Context, data *letterData) error {
 // instead is what would become of an event by the settings, instead of being delivered;
 // empty where nothing.
 func (c *Console) instead(ctx context.Context, t tracking.Tracking, event string) (string, error) {
-	values, err := c.Site.Parameters(ctx, []string{settings.Enabled(t), settings.Events(t)})
+	values, err := c.Store.Parameters(ctx, []string{settings.Enabled(t), settings.Events(t)})
 	if err != nil {
 		return "", err
 	}
@@ -365,7 +365,7 @@ func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, letter := range all {
-		answer.Letters = append(answer.Letters, site.Grave{Tracking: queue.Tracking, DeadLetter: letter}.Written())
+		answer.Letters = append(answer.Letters, store.DeadLetter{Tracking: queue.Tracking, DeadLetter: letter}.Summary())
 	}
 	writeJSON(w, answer)
 }
@@ -394,14 +394,14 @@ func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
 }
 
 // queueNamed is the queue of the tracking of that name.
-func (c *Console) queueNamed(name string) (site.TrackingQueue, error) {
-	for _, queue := range c.Machine.Graveyard() {
+func (c *Console) queueNamed(name string) (store.TrackingQueue, error) {
+	for _, queue := range c.Machine.DeadLetters() {
 		if queue.Tracking.Name == name {
 			return queue, nil
 		}
 	}
 	_, err := tracking.ByName(name)
-	return site.TrackingQueue{}, err
+	return store.TrackingQueue{}, err
 }
 
 func writeJSON(w http.ResponseWriter, value any) {

@@ -16,7 +16,7 @@ import (
 
 	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
@@ -35,7 +35,7 @@ func buried(t *testing.T) cemetery {
 	m := machineWith{lines: c.lines}
 	for _, tr := range tracking.All() {
 		c.queues[tr.Name] = spool.NewMemory()
-		m.yard = append(m.yard, site.TrackingQueue{Tracking: tr, Queue: site.InMemory{Memory: c.queues[tr.Name]}})
+		m.yard = append(m.yard, store.TrackingQueue{Tracking: tr, Queue: store.MemoryDeadLetters{Memory: c.queues[tr.Name]}})
 	}
 	c.console.Machine = m
 	return c
@@ -107,7 +107,7 @@ func TestADeadLetterShowsWhatBecomesOfItNow(t *testing.T) {
 			b := buried(t)
 			path := b.bury("order-completed", "message_invalid", "message 1: no user", orderOfMara)
 			for name, value := range c.set {
-				if err := b.console.Site.Put(t.Context(), name, value); err != nil {
+				if err := b.console.Store.Put(t.Context(), name, value); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -206,7 +206,7 @@ func TestThePageSaysWhatWaitsAndWhy(t *testing.T) {
 
 // inAWS is the console of a deployed store whose queues are there, with so many dead
 // letters of Order Completed.
-func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.DeadLetterQueue) {
+func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.SQSDeadLetters) {
 	t.Helper()
 	account := standin.Start(t)
 	b := write(t)
@@ -215,7 +215,7 @@ func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.DeadLetterQueue)
 	}
 	config := aws.Config{Region: "us-east-1", BaseEndpoint: &account.URL, RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(anybody)}
 	client := sqs.NewFromConfig(config)
-	d := &site.Deployment{Config: config, Outputs: map[string]string{}}
+	d := &store.Deployment{Config: config, Outputs: map[string]string{}}
 	for _, tr := range tracking.All() {
 		for output, name := range map[string]string{outputs.Queue(tr): tr.Name, outputs.DeadLetters(tr): tr.Name + "-dead"} {
 			made, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
@@ -225,14 +225,14 @@ func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.DeadLetterQueue)
 			d.Outputs[output] = *made.QueueUrl
 		}
 	}
-	b.console.Site.Deployment, b.console.Site.Prefix, b.console.Site.Takes = d, "/shop", 75*time.Second
+	b.console.Store.Deployment, b.console.Store.Prefix, b.console.Store.Takes = d, "/shop", 75*time.Second
 	completed := spool.NewSQS(client, d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
 	for range many {
 		if err := completed.Bury(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(orderOfMara)}, relay.Burial{Reason: "message_invalid", Resource: "o-1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	queue, err := d.DeadLetters(tracking.OrderCompleted)
+	queue, err := d.DeadLetterQueue(tracking.OrderCompleted)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestWhatHasComeSinceIsToldOf(t *testing.T) {
 	t.Parallel()
 	_, b, _ := inAWS(t, 1)
 	b.want(b.looks(), 200, "Order Completed: one")
-	d := b.console.Site.Deployment
+	d := b.console.Store.Deployment
 	queue := spool.NewSQS(sqs.NewFromConfig(d.Config), d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
 	if err := queue.Bury(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(orderOfMara)}, relay.Burial{Reason: "message_invalid"}); err != nil {
 		t.Fatal(err)
@@ -312,8 +312,8 @@ func TestDeadLettersOnAWSAreReadOnceUntilSomebodyWantsThemAnew(t *testing.T) {
 func TestDeadLettersOnAWSThatSomebodyElseHasAreToldOf(t *testing.T) {
 	t.Parallel()
 	_, b, _ := inAWS(t, 3)
-	client := sqs.NewFromConfig(b.console.Site.Deployment.Config)
-	url := b.console.Site.Deployment.Outputs[outputs.DeadLetters(tracking.OrderCompleted)]
+	client := sqs.NewFromConfig(b.console.Store.Deployment.Config)
+	url := b.console.Store.Deployment.Outputs[outputs.DeadLetters(tracking.OrderCompleted)]
 	if _, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, VisibilityTimeout: 600}); err != nil {
 		t.Fatal(err)
 	}

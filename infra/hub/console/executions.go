@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/tracking"
 )
 
@@ -38,7 +38,7 @@ type executionsData struct {
 	Says      string
 	Chart     chart
 	Summary   executions.Summary
-	Backlog   *site.Backlog // of the queues on AWS
+	Backlog   *store.Backlog // of the queues on AWS
 	Outcomes  []executions.Outcome
 	Trackings []tracking.Tracking
 	Sinces    []sinceChoice
@@ -58,9 +58,9 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 	}
 	now := time.Now()
 	found, cut, err := c.readLog(r, q, now, since)
-	if err == nil && c.Site.Deployment != nil {
-		var backlog site.Backlog
-		backlog, err = c.Site.Deployment.Backlog(r.Context())
+	if err == nil && c.Store.Deployment != nil {
+		var backlog store.Backlog
+		backlog, err = c.Store.Deployment.Backlog(r.Context())
 		data.Backlog = &backlog
 	}
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 // statusOf is the status of a page that cannot be shown for want of log lines, or of a
 // template's version.
 func statusOf(err error) int {
-	if errors.Is(err, errNoLog) || errors.Is(err, site.ErrNoVersion) {
+	if errors.Is(err, errNoLog) || errors.Is(err, store.ErrNoVersion) {
 		return http.StatusNotFound
 	}
 	return http.StatusBadGateway
@@ -144,8 +144,8 @@ func (c *Console) log() executions.Log {
 	switch {
 	case c.Machine != nil:
 		return c.Machine.Lines()
-	case c.Site.Deployment != nil:
-		return c.Site.Deployment.Logs()
+	case c.Store.Deployment != nil:
+		return c.Store.Deployment.Logs()
 	default:
 		return nil
 	}
@@ -175,7 +175,7 @@ func (c *Console) trace(w http.ResponseWriter, r *http.Request) {
 			c.fail(w, r, statusOf(err), err)
 			return
 		}
-		search := executions.Search{Resource: data.Query, Since: since, Now: now, Store: c.Site.Named()}
+		search := executions.Search{Resource: data.Query, Since: since, Now: now, Store: c.Store.Named()}
 		story := search.Tell(found)
 		data.Story = &story
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
@@ -20,15 +20,15 @@ const lookWithin = 6 * time.Second
 // finishData is the page Finish. It holds no secret.
 type finishData struct {
 	Checks    []check
-	Plan      site.Plan
+	Plan      store.Plan
 	PlanError string // why there is no plan
 	Connected bool   // to Commerce
 	NoSecret  bool
 	Here      bool   // Commerce needs an address for this machine
 	URL       string // the address, as it was given or is known
 	URLWrong  string
-	ByHand    []site.Webhook // to register by hand; without URLs where no address is known
-	Secret    string         // the command that prints it
+	ByHand    []store.Webhook // to register by hand; without URLs where no address is known
+	Secret    string          // the command that prints it
 	Arrivals  arrivals
 }
 
@@ -70,17 +70,17 @@ func (c *Console) showFinish(w http.ResponseWriter, r *http.Request, status int,
 // readFinish looks at everything that the page shows. Where Commerce cannot be asked the
 // page says so, and has the rest all the same.
 func (c *Console) readFinish(ctx context.Context, address string) (finishData, error) {
-	values, err := c.Site.Parameters(ctx, site.AllNames())
+	values, err := c.Store.Parameters(ctx, store.AllNames())
 	if err != nil {
 		return finishData{}, err
 	}
 	data := finishData{
-		NoSecret: len(site.Lines(values[settings.WebhookSecret])) == 0,
-		Here:     c.Site.Deployment == nil, URL: address, Secret: c.Site.SecretCommand,
+		NoSecret: len(store.Lines(values[settings.WebhookSecret])) == 0,
+		Here:     c.Store.Deployment == nil, URL: address, Secret: c.Store.SecretCommand,
 	}
 	base := ""
 	if address != "" {
-		if base, err = site.PublicURL(address); err != nil {
+		if base, err = store.PublicURL(address); err != nil {
 			data.URLWrong = err.Error()
 		}
 	}
@@ -88,12 +88,12 @@ func (c *Console) readFinish(ctx context.Context, address string) (finishData, e
 	defer cancel()
 	c.addPlan(ctx, &data, base)
 	data.Checks = c.checks(values, data)
-	if site.Check(values) == nil {
-		webhooks, err := c.Site.Webhooks(ctx, data.Plan.Base)
+	if store.Check(values) == nil {
+		webhooks, err := c.Store.Webhooks(ctx, data.Plan.Base)
 		if err != nil {
 			return finishData{}, err
 		}
-		data.ByHand = slices.DeleteFunc(webhooks, func(w site.Webhook) bool { return !w.Enabled })
+		data.ByHand = slices.DeleteFunc(webhooks, func(w store.Webhook) bool { return !w.Enabled })
 	}
 	data.Arrivals = arrivals{Machine: c.Machine, Error: data.PlanError}
 	if data.PlanError == "" { // else Commerce would be asked in vain again
@@ -106,7 +106,7 @@ func (c *Console) readFinish(ctx context.Context, address string) (finishData, e
 func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
 	data.Plan.Base = base
 	client, err := c.commerce(ctx)
-	if errors.Is(err, site.ErrNotConnected) {
+	if errors.Is(err, store.ErrNotConnected) {
 		return
 	}
 	data.Connected = true
@@ -114,8 +114,8 @@ func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
 		return // until it is right there is nothing to plan with
 	}
 	if err == nil {
-		var plan site.Plan
-		if plan, err = c.Site.PlanWebhooks(ctx, client, base); err == nil {
+		var plan store.Plan
+		if plan, err = c.Store.PlanWebhooks(ctx, client, base); err == nil {
 			data.Plan = plan
 			if data.URL == "" && data.Here {
 				data.URL = plan.Base
@@ -123,7 +123,7 @@ func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
 			return
 		}
 	}
-	if !errors.Is(err, site.ErrNoURL) { // for which the page asks
+	if !errors.Is(err, store.ErrNoURL) { // for which the page asks
 		data.PlanError = err.Error()
 	}
 }
@@ -131,10 +131,10 @@ func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
 // checks are what the store needs.
 func (c *Console) checks(values map[string]string, data finishData) []check {
 	all := []check{{OK: true, Says: "The settings are in order.", Path: "/trackings"}}
-	if err := site.Check(values); err != nil {
+	if err := store.Check(values); err != nil {
 		all[0] = check{Says: err.Error(), Path: "/connections"}
 	}
-	chosen, on := chosenBy(values, c.Site.Defaults()), 0
+	chosen, on := chosenBy(values, c.Store.Defaults()), 0
 	for _, t := range tracking.All() {
 		if chosen[settings.Enabled(t)] == "true" {
 			on++
@@ -190,13 +190,13 @@ func (c *Console) register(w http.ResponseWriter, r *http.Request) {
 func (c *Console) registerAll(ctx context.Context, address string) (did []string, status int, err error) {
 	base := ""
 	if address != "" {
-		if base, err = site.PublicURL(address); err != nil {
+		if base, err = store.PublicURL(address); err != nil {
 			return nil, http.StatusUnprocessableEntity, err
 		}
 	}
 	c.registering.Lock()
 	defer c.registering.Unlock()
-	made, err := c.Site.MakeSecret(ctx)
+	made, err := c.Store.MakeSecret(ctx)
 	if err != nil {
 		return nil, http.StatusBadGateway, err
 	}
@@ -204,14 +204,14 @@ func (c *Console) registerAll(ctx context.Context, address string) (did []string
 		did = append(did, "The webhook secret was made.")
 	}
 	client, err := c.commerce(ctx)
-	if errors.Is(err, site.ErrNotConnected) {
+	if errors.Is(err, store.ErrNotConnected) {
 		return append(did, "Register the webhooks by hand, as below."), http.StatusOK, nil
 	}
 	if err != nil {
 		return did, http.StatusBadGateway, err
 	}
-	plan, err := c.Site.PlanWebhooks(ctx, client, base)
-	if errors.Is(err, site.ErrNoURL) {
+	plan, err := c.Store.PlanWebhooks(ctx, client, base)
+	if errors.Is(err, store.ErrNoURL) {
 		return did, http.StatusUnprocessableEntity, err
 	}
 	if err != nil {
@@ -220,7 +220,7 @@ func (c *Console) registerAll(ctx context.Context, address string) (did []string
 	if err := c.mayTell(ctx, plan); err != nil {
 		return did, http.StatusConflict, err
 	}
-	err = plan.Apply(ctx, client, func(step site.Step) { did = append(did, doneSays[step.Action]+" “"+step.Name+"”.") })
+	err = plan.Apply(ctx, client, func(step store.Step) { did = append(did, doneSays[step.Action]+" “"+step.Name+"”.") })
 	if err != nil {
 		return did, http.StatusBadGateway, err
 	}
@@ -228,18 +228,18 @@ func (c *Console) registerAll(ctx context.Context, address string) (did []string
 }
 
 // mayTell refuses to tell Commerce of a new secret that the functions do not know yet.
-func (c *Console) mayTell(ctx context.Context, plan site.Plan) error {
+func (c *Console) mayTell(ctx context.Context, plan store.Plan) error {
 	if !plan.Rotating {
 		return nil
 	}
-	wait, err := c.Site.UntilKnown(ctx, settings.WebhookSecret, time.Time{})
+	wait, err := c.Store.UntilKnown(ctx, settings.WebhookSecret, time.Time{})
 	if err == nil && wait > 0 {
 		err = fmt.Errorf("the functions do not know the new webhook secret yet: finish in %.0f seconds", wait.Seconds())
 	}
 	return err
 }
 
-var doneSays = map[site.Action]string{site.Create: "Created", site.Update: "Updated", site.Disable: "Disabled", site.Remove: "Removed a second"}
+var doneSays = map[store.Action]string{store.Create: "Created", store.Update: "Updated", store.Disable: "Disabled", store.Remove: "Removed a second"}
 
 // arrivals are the events that came in last.
 type arrivals struct {
@@ -253,7 +253,7 @@ type arrivals struct {
 // arrival is an attempt of Commerce's to deliver an event.
 type arrival struct {
 	Tracking tracking.Tracking
-	site.Delivery
+	store.Delivery
 }
 
 // Says is what the answer means.
@@ -293,7 +293,7 @@ func (c *Console) askArrivals(ctx context.Context, base string) arrivals {
 	if err != nil {
 		return arrivals{}
 	}
-	registered, err := c.Site.Registered(ctx, client, base, arrivalsShown)
+	registered, err := c.Store.Registered(ctx, client, base, arrivalsShown)
 	if err != nil {
 		return arrivals{Error: err.Error()}
 	}
@@ -323,16 +323,16 @@ func (c *Console) finished(ctx context.Context) state {
 	ctx, cancel := context.WithTimeout(ctx, overviewWithin)
 	defer cancel()
 	client, err := c.commerce(ctx)
-	if errors.Is(err, site.ErrNotConnected) {
+	if errors.Is(err, store.ErrNotConnected) {
 		s.Says = "Not known: Commerce is not connected. The webhooks can be registered by hand."
 		return s
 	}
-	var plan site.Plan
+	var plan store.Plan
 	if err == nil {
-		plan, err = c.Site.PlanWebhooks(ctx, client, "")
+		plan, err = c.Store.PlanWebhooks(ctx, client, "")
 	}
 	switch todo := len(plan.Todo()); {
-	case errors.Is(err, site.ErrNoURL):
+	case errors.Is(err, store.ErrNoURL):
 		s.Says = "No webhook is registered for this machine."
 	case err != nil:
 		s.Says = "Not known: Commerce could not be asked just now."

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )
 
@@ -28,7 +28,7 @@ type graves struct {
 
 // kept is a kind of dead letters, and those of them that are listed, the newest first.
 type kept struct {
-	site.Kind
+	store.DeadLetterGroup
 	Count  int
 	Oldest time.Time
 }
@@ -76,24 +76,24 @@ func (g *graves) isRead() bool {
 }
 
 // find is a dead letter that is listed.
-func (g *graves) find(name, id string) (site.Grave, error) {
+func (g *graves) find(name, id string) (store.DeadLetter, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, kind := range g.kinds {
-		for _, letter := range kind.Graves {
+		for _, letter := range kind.Letters {
 			if letter.Tracking.Name == name && letter.ID == id {
 				return letter, nil
 			}
 		}
 	}
 	if g.job != nil {
-		return site.Grave{}, errUnderway
+		return store.DeadLetter{}, errUnderway
 	}
-	return site.Grave{}, errNoLetter
+	return store.DeadLetter{}, errNoLetter
 }
 
 // list reads the dead letters.
-func (g *graves) list(ctx context.Context, yard site.Graveyard) outcome {
+func (g *graves) list(ctx context.Context, yard store.DeadLetters) outcome {
 	reckoned, err := yard.Backlog(ctx)
 	if err != nil {
 		return outcome{Alert: "The dead letters could not be counted: " + err.Error()}
@@ -110,14 +110,14 @@ func (g *graves) list(ctx context.Context, yard site.Graveyard) outcome {
 }
 
 // keep makes of what was read what is kept of it.
-func keep(letters []site.Grave) []kept {
+func keep(letters []store.DeadLetter) []kept {
 	var kinds []kept
-	for _, kind := range site.Kinds(letters) {
-		all := kind.Graves
-		one := kept{Kind: kind, Count: len(all), Oldest: all[0].Buried}
-		one.Graves = nil
+	for _, kind := range store.GroupDeadLetters(letters) {
+		all := kind.Letters
+		one := kept{DeadLetterGroup: kind, Count: len(all), Oldest: all[0].Buried}
+		one.Letters = nil
 		for i := len(all) - 1; i >= max(0, len(all)-lettersKept); i-- {
-			one.Graves = append(one.Graves, all[i])
+			one.Letters = append(one.Letters, all[i])
 		}
 		kinds = append(kinds, one)
 	}
@@ -125,7 +125,7 @@ func keep(letters []site.Grave) []kept {
 }
 
 // redrive puts dead letters back.
-func (g *graves) redrive(ctx context.Context, yard site.Graveyard, matches func(site.Grave) bool, at func(int)) outcome {
+func (g *graves) redrive(ctx context.Context, yard store.DeadLetters, matches func(store.DeadLetter) bool, at func(int)) outcome {
 	defer g.forget()
 	moved, err := yard.Redrive(ctx, matches, at)
 	switch {

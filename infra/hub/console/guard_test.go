@@ -9,17 +9,17 @@ import (
 	"strings"
 	"testing"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 )
 
 // open is the console of an empty store on this machine.
 func open(t *testing.T) *Console {
 	t.Helper()
-	home, err := site.MakeHome(t.TempDir())
+	directory, err := store.SetUpDirectory(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Console{Site: site.Here(home), Key: theKey, Log: slog.New(slog.DiscardHandler)}
+	return &Console{Store: store.InDirectory(directory), Key: theKey, Log: slog.New(slog.DiscardHandler)}
 }
 
 // theKey is that of every console in these tests.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -31,8 +31,8 @@ type Machine interface {
 	Waiting() int
 	// Lines are the log lines about webhooks.
 	Lines() *executions.Memory
-	// Graveyard is the events that were given up.
-	Graveyard() site.Graveyard
+	// DeadLetters is the events that were given up.
+	DeadLetters() store.DeadLetters
 	// Dead counts them.
 	Dead() int
 }
@@ -63,7 +63,7 @@ type overviewData struct {
 
 // lookAround reads how far the store is set up.
 func (c *Console) lookAround(ctx context.Context) (overviewData, error) {
-	list, err := c.Site.Settings(ctx)
+	list, err := c.Store.Settings(ctx)
 	if err != nil {
 		return overviewData{}, err
 	}
@@ -78,15 +78,15 @@ func (c *Console) lookAround(ctx context.Context) (overviewData, error) {
 }
 
 // byName are settings by their parameters' names.
-func byName(list []site.Setting) map[string]site.Setting {
-	all := make(map[string]site.Setting, len(list))
+func byName(list []store.Setting) map[string]store.Setting {
+	all := make(map[string]store.Setting, len(list))
 	for _, one := range list {
 		all[one.Name] = one
 	}
 	return all
 }
 
-func connections(list []site.Setting) state {
+func connections(list []store.Setting) state {
 	set := byName(list)
 	s := state{step: here("/connections")}
 	commerce := set[settings.CommerceClientID].Set && set[settings.CommerceClientSecret].Set && set[settings.CommerceTokenURL].Set
@@ -104,7 +104,7 @@ func connections(list []site.Setting) state {
 	return s
 }
 
-func trackings(list []site.Setting) state {
+func trackings(list []store.Setting) state {
 	set, on := byName(list), 0
 	for _, t := range tracking.All() {
 		if set[settings.Enabled(t)].Value == "true" {
@@ -114,7 +114,7 @@ func trackings(list []site.Setting) state {
 	return state{step: here("/trackings"), Done: on > 0, Says: fmt.Sprintf("%d of %d enabled.", on, len(tracking.All()))}
 }
 
-func edited(list []site.Setting) state {
+func edited(list []store.Setting) state {
 	set, own := byName(list), 0
 	for _, t := range tracking.All() {
 		if !set[settings.Template(t)].Default {

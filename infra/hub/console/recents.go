@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"commerce-segment/infra/hub/history"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/tracking"
 )
 
@@ -60,7 +60,7 @@ func (c *Console) latestOf(ctx context.Context, t tracking.Tracking) []event {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), latestWithin)
 		defer cancel()
 		events, err := c.askLatest(ctx, t)
-		if err != nil && !errors.Is(err, site.ErrNotConnected) {
+		if err != nil && !errors.Is(err, store.ErrNotConnected) {
 			c.Log.Warn("reading what Commerce has got last", "tracking", t.Name, "error", err)
 		}
 		return events
@@ -72,7 +72,7 @@ func (c *Console) askLatest(ctx context.Context, t tracking.Tracking) ([]event, 
 	if err != nil {
 		return nil, err
 	}
-	webhooks, err := history.Latest(ctx, client, t, t.Observes[0], latestCount)
+	webhooks, err := backfill.Latest(ctx, client, t, t.Observes[0], latestCount)
 	var events []event
 	for _, w := range webhooks {
 		at, _ := time.Parse(time.RFC3339, w.UpdatedAt) // else the zero time

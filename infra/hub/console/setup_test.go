@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/commercetest"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -29,7 +29,7 @@ import (
 type browser struct {
 	t       *testing.T
 	handler http.Handler
-	site    site.Site
+	store   store.Store
 	base    string // below which its session's pages are
 	cookies []*http.Cookie
 }
@@ -39,14 +39,14 @@ func browse(t *testing.T, set map[string]string) *browser {
 	t.Helper()
 	c := open(t)
 	for _, name := range []string{settings.WebhookSecret, settings.SegmentWriteKey} { // which hub run makes
-		if err := os.Remove(filepath.Join(c.Site.Dir, name)); err != nil {
+		if err := os.Remove(filepath.Join(c.Store.Dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c.Site.Where, c.Site.Takes = site.Where{Prefix: "/shop"}, 75*time.Second
-	c.Site.Deployment = &site.Deployment{Outputs: map[string]string{}}
+	c.Store.Location, c.Store.Takes = store.Location{Prefix: "/shop"}, 75*time.Second
+	c.Store.Deployment = &store.Deployment{Outputs: map[string]string{}}
 	for _, tr := range tracking.All() {
-		c.Site.Deployment.Outputs[outputs.Webhook(tr)] = "https://api.example/webhooks/" + tr.Name
+		c.Store.Deployment.Outputs[outputs.Webhook(tr)] = "https://api.example/webhooks/" + tr.Name
 	}
 	return browseAt(t, c, set)
 }
@@ -60,11 +60,11 @@ func browseHere(t *testing.T, set map[string]string) *browser {
 func browseAt(t *testing.T, c *Console, set map[string]string) *browser {
 	t.Helper()
 	for name, value := range set {
-		if err := c.Site.Put(t.Context(), name, value); err != nil {
+		if err := c.Store.Put(t.Context(), name, value); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b := &browser{t: t, handler: c.Sessions(c.Handler()), site: c.Site}
+	b := &browser{t: t, handler: c.Sessions(c.Handler()), store: c.Store}
 	var cookie *http.Cookie
 	b.base, cookie = visitor{t, c}.open(c.Link(""))
 	b.cookies = []*http.Cookie{cookie}
@@ -147,7 +147,7 @@ func (b *browser) do(request *http.Request) (status int, page string) {
 // set is what is set.
 func (b *browser) set() map[string]string {
 	b.t.Helper()
-	values, err := b.site.Parameters(b.t.Context(), site.AllNames())
+	values, err := b.store.Parameters(b.t.Context(), store.AllNames())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -440,7 +440,7 @@ func TestConfigurationsThatSomebodyElseChangedStay(t *testing.T) {
 			b := browse(t, nil)
 			form := b.trackingsForm()
 			for name, value := range c.theirs {
-				if err := b.site.Put(t.Context(), name, value); err != nil {
+				if err := b.store.Put(t.Context(), name, value); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -460,7 +460,7 @@ func TestConfigurationsThatSomebodyElseChangedStay(t *testing.T) {
 func TestWhoSavesOnceMoreHasTheirsReplaced(t *testing.T) {
 	b := browse(t, nil)
 	form := b.trackingsForm()
-	if err := b.site.Put(t.Context(), "tracking/order-completed/events", "order.fulfilled"); err != nil {
+	if err := b.store.Put(t.Context(), "tracking/order-completed/events", "order.fulfilled"); err != nil {
 		t.Fatal(err)
 	}
 	form.Set("events-order-completed", "order.authorized")
@@ -513,7 +513,7 @@ func TestConnectionsThatSomebodyElseChangedStay(t *testing.T) {
 			b := browse(t, c.set)
 			form := b.form("/connections", "/connections/"+c.form)
 			for name, value := range c.theirs {
-				if err := b.site.Put(t.Context(), name, value); err != nil {
+				if err := b.store.Put(t.Context(), name, value); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -701,7 +701,7 @@ func TestEveryObservableEventIsExplained(t *testing.T) {
 
 // throttled is a store that refuses to write a parameter.
 type throttled struct {
-	site.Store
+	store.Backend
 	name string
 }
 
@@ -709,14 +709,14 @@ func (s *throttled) Put(ctx context.Context, name, value string) error {
 	if name == s.name {
 		return errors.New("parameter " + name + ": throttled")
 	}
-	return s.Store.Put(ctx, name, value)
+	return s.Backend.Put(ctx, name, value)
 }
 
 // Of what was written half before, nobody else is to blame.
 func TestWhatCouldNotBeSavedIsSavedTheNextTime(t *testing.T) {
 	c := open(t)
-	store := &throttled{c.Site.Store, settings.SegmentWriteKey}
-	c.Site.Store = store
+	store := &throttled{c.Store.Backend, settings.SegmentWriteKey}
+	c.Store.Backend = store
 	b := browseAt(t, c, map[string]string{settings.SegmentHost: settings.DefaultHost})
 	filled := url.Values{"region": {regionEU}, "write_key": {"eu-write-key"}}
 	status, page := b.submit("/connections", "/connections/segment", filled)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )
 
@@ -42,7 +42,7 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 		"json":  jsonParts,
 
 		"count":  words.Count,
-		"moment": site.Moment,
+		"moment": store.Moment,
 		"title":  titleOf,
 	}
 	frame := template.Must(template.New("frame.html").Funcs(helpers).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html"))
@@ -64,7 +64,7 @@ type framed struct {
 	view
 	Base    string // the path below which the pages are
 	Here    string // the path of this page below that
-	Site    site.Site
+	Store   store.Store
 	Machine bool
 	Nonce   string
 	Editor  bool
@@ -75,7 +75,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	if s := sessionOf(r); s != nil {
 		v.Notice = cmp.Or(v.Notice, c.sessions.noted(s))
 	}
-	f := framed{view: v, Base: base(r), Here: r.URL.RequestURI(), Site: c.Site, Machine: c.Machine != nil, Nonce: nonce(), Editor: hasEditor()}
+	f := framed{view: v, Base: base(r), Here: r.URL.RequestURI(), Store: c.Store, Machine: c.Machine != nil, Nonce: nonce(), Editor: hasEditor()}
 	w.Header().Set("Content-Security-Policy", policy(f.Nonce))
 	c.write(w, status, name, "frame.html", f)
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -30,7 +30,7 @@ type listedGroup struct {
 
 // listTemplates shows the seven templates.
 func (c *Console) listTemplates(w http.ResponseWriter, r *http.Request) {
-	list, err := c.Site.Settings(r.Context())
+	list, err := c.Store.Settings(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
@@ -47,18 +47,18 @@ func (c *Console) listTemplates(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "templates", view{Title: "Templates", Path: "/templates", Data: shown})
 }
 
-func listTemplate(ctx context.Context, t tracking.Tracking, s site.Setting) listed {
+func listTemplate(ctx context.Context, t tracking.Tracking, s store.Setting) listed {
 	one := listed{Tracking: t, Edited: !s.Default, Modified: s.Modified}
-	compiled, err := site.CompileTemplate(t, t.Name, s.Value)
+	compiled, err := store.CompileTemplate(t, t.Name, s.Value)
 	if err != nil {
 		one.Wrong = mistakeIn(err, s.Value)
 		return one
 	}
-	faults, err := site.Lint(ctx, t, compiled, samplesOf(t))
+	faults, err := store.Lint(ctx, t, compiled, samplesOf(t))
 	if err != nil {
 		one.Wrong = mistakeIn(err, s.Value)
 	}
-	one.Faults = len(site.Certain(faults))
+	one.Faults = len(store.Certain(faults))
 	return one
 }
 
@@ -70,7 +70,7 @@ func samplesOf(t tracking.Tracking) []templates.Sample {
 // editorData is what the page of one template shows.
 type editorData struct {
 	Form     templateForm
-	Stored   site.Template
+	Stored   store.Template
 	Events   []eventGroup
 	Preview  preview
 	Conflict sides // what somebody else has saved meanwhile, and what is in the form
@@ -78,7 +78,7 @@ type editorData struct {
 }
 
 // Changed says that the form has what is not saved.
-func (d editorData) Changed() bool { return !site.SameText(d.Form.Source, d.Stored.Source) }
+func (d editorData) Changed() bool { return !store.SameText(d.Form.Source, d.Stored.Source) }
 
 // openTemplate shows the template that counts.
 func (c *Console) openTemplate(w http.ResponseWriter, r *http.Request) {
@@ -91,16 +91,16 @@ func (c *Console) openTemplate(w http.ResponseWriter, r *http.Request) {
 }
 
 // storedTemplate is the template of the request's path; it answers where there is none.
-func (c *Console) storedTemplate(w http.ResponseWriter, r *http.Request) (tracking.Tracking, site.Template, bool) {
+func (c *Console) storedTemplate(w http.ResponseWriter, r *http.Request) (tracking.Tracking, store.Template, bool) {
 	t, err := tracking.ByName(r.PathValue("name"))
 	if err != nil {
 		c.fail(w, r, http.StatusNotFound, err)
-		return tracking.Tracking{}, site.Template{}, false
+		return tracking.Tracking{}, store.Template{}, false
 	}
-	stored, err := c.Site.Template(r.Context(), t)
+	stored, err := c.Store.Template(r.Context(), t)
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
-		return tracking.Tracking{}, site.Template{}, false
+		return tracking.Tracking{}, store.Template{}, false
 	}
 	return t, stored, true
 }
@@ -150,7 +150,7 @@ func pathOf(t tracking.Tracking) string { return "/templates/" + t.Name }
 // refuses answers a template that cannot be saved.
 func (c *Console) refuses(w http.ResponseWriter, r *http.Request, data editorData) bool {
 	t := data.Form.Tracking
-	if _, err := site.CompileTemplate(t, t.Name, data.Form.Source); err != nil {
+	if _, err := store.CompileTemplate(t, t.Name, data.Form.Source); err != nil {
 		c.showEditor(w, r, http.StatusUnprocessableEntity, data, "Nothing was saved: "+mistakeIn(err, data.Form.Source).Sentence())
 		return true
 	}
@@ -173,8 +173,8 @@ func (c *Console) showConflict(w http.ResponseWriter, r *http.Request, data edit
 // saveTemplate writes the template and says what has been done.
 func (c *Console) saveTemplate(w http.ResponseWriter, r *http.Request, data editorData, done string) {
 	t := data.Form.Tracking
-	switch err := c.Site.SaveTemplate(r.Context(), t, data.Form.Source, data.Form.Replaces); {
-	case errors.Is(err, site.ErrChangedMeanwhile): // since it was read above
+	switch err := c.Store.SaveTemplate(r.Context(), t, data.Form.Source, data.Form.Replaces); {
+	case errors.Is(err, store.ErrChangedMeanwhile): // since it was read above
 		c.showEditor(w, r, http.StatusConflict, data, "Nothing was saved: "+err.Error()+". Save it again to see what they changed.")
 	case err != nil:
 		c.showEditor(w, r, http.StatusBadGateway, data, "Perhaps nothing was saved: "+err.Error())
@@ -185,7 +185,7 @@ func (c *Console) saveTemplate(w http.ResponseWriter, r *http.Request, data edit
 
 // saved says what has been done, and when it counts.
 func (c *Console) saved(what string) string {
-	if known := c.Site.WhenKnown(); known != "" {
+	if known := c.Store.WhenKnown(); known != "" {
 		return what + " " + known
 	}
 	return what + " The next event is told with it."

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/settings"
@@ -151,7 +151,7 @@ type preview struct {
 	Problem  string // why the event cannot be tried
 	Result   result
 	Webhook  string // as the template gets it, JSON
-	Faults   []*site.Fault
+	Faults   []*store.Fault
 	Bytes    int // of the template
 	MaxBytes int
 }
@@ -229,7 +229,7 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 		return p
 	}
 	if e.Real {
-		if e.Currencies, err = c.Site.Currencies(ctx); err != nil {
+		if e.Currencies, err = c.Store.Currencies(ctx); err != nil {
 			p.Problem = err.Error()
 			return p
 		}
@@ -252,7 +252,7 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 
 // noteOnCommerce says what a template that asks Commerce must know; empty where nothing.
 func (c *Console) noteOnCommerce(form templateForm, e event) string {
-	if err := c.Site.MayNotAsk(form.Tracking, form.Source); err != nil {
+	if err := c.Store.MayNotAsk(form.Tracking, form.Source); err != nil {
 		return fmt.Sprintf("Deployed, its events would wait: %v.", err)
 	}
 	if template.UsesCommerce(form.Source) && e.Real {
@@ -273,7 +273,7 @@ func indented(value any) (string, error) {
 
 // writeKey is what salts the messages' ids; empty where there is none.
 func (c *Console) writeKey(ctx context.Context) (string, error) {
-	values, err := c.Site.Parameters(ctx, []string{settings.SegmentWriteKey})
+	values, err := c.Store.Parameters(ctx, []string{settings.SegmentWriteKey})
 	return strings.TrimSpace(values[settings.SegmentWriteKey]), err
 }
 
@@ -285,7 +285,7 @@ type source struct {
 }
 
 func sourceOf(t tracking.Tracking, text string) source {
-	compiled, err := site.CompileTemplate(t, t.Name, text)
+	compiled, err := store.CompileTemplate(t, t.Name, text)
 	return source{text, compiled, err}
 }
 
@@ -299,7 +299,7 @@ func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e 
 		return result{Wrong: &mistake{Says: err.Error()}}
 	}
 	of := e.sample(t, "")
-	messages, err := site.Render(ctx, t, s.compiled.WithCurrencies(of.Currencies), of.Commerce, writeKey, webhook, e.At)
+	messages, err := store.Render(ctx, t, s.compiled.WithCurrencies(of.Currencies), of.Commerce, writeKey, webhook, e.At)
 	if err != nil {
 		m := mistakeIn(err, s.text)
 		if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
@@ -311,7 +311,7 @@ func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e 
 	for i, message := range messages {
 		written[i] = message.JSON
 	}
-	batch, err := site.Batch(written)
+	batch, err := store.Batch(written)
 	if err != nil {
 		return result{Wrong: &mistake{Says: err.Error()}}
 	}
@@ -330,10 +330,10 @@ func (r result) redacted(hide redactor) result {
 
 // faults are what the linter finds in what the template makes of the event, and of the
 // samples.
-func (c *Console) faults(ctx context.Context, t tracking.Tracking, compiled *template.Template, e event) []*site.Fault {
+func (c *Console) faults(ctx context.Context, t tracking.Tracking, compiled *template.Template, e event) []*store.Fault {
 	shown := e.sample(t, "this event")
 	others := slices.DeleteFunc(samplesOf(t), func(s templates.Sample) bool { return "sample:"+s.Name == e.Value })
-	faults, err := site.Lint(ctx, t, compiled, slices.Insert(others, 0, shown))
+	faults, err := store.Lint(ctx, t, compiled, slices.Insert(others, 0, shown))
 	if err != nil {
 		c.Log.Warn("linting a template", "template", t.Name, "error", err)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/tracking"
 )
 
@@ -17,7 +17,7 @@ type reviewData struct {
 	Of       string // which events these are
 	Count    int
 	Changes  []change
-	Faults   []*site.Fault
+	Faults   []*store.Fault
 	CanHide  bool // the events are real
 	Template sides
 }
@@ -55,7 +55,7 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 	if err != nil {
 		return err
 	}
-	currencies, err := c.Site.Currencies(ctx)
+	currencies, err := c.Store.Currencies(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 			review.Changes = append(review.Changes, one)
 		}
 	}
-	if review.Faults, err = site.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
+	if review.Faults, err = store.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
 		return err
 	}
 	review.Template, err = compare("Now", before.text, "Then", after.text)

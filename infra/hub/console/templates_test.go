@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -19,13 +19,13 @@ import (
 type machineWith struct {
 	Machine
 	recent []Recent
-	yard   site.Graveyard
+	yard   store.DeadLetters
 	lines  *executions.Memory
 }
 
-func (m machineWith) Recent() []Recent          { return m.recent }
-func (m machineWith) Graveyard() site.Graveyard { return m.yard }
-func (m machineWith) Lines() *executions.Memory { return m.lines }
+func (m machineWith) Recent() []Recent               { return m.recent }
+func (m machineWith) DeadLetters() store.DeadLetters { return m.yard }
+func (m machineWith) Lines() *executions.Memory      { return m.lines }
 
 // author is somebody who writes templates on the console's pages.
 type author struct {
@@ -64,9 +64,9 @@ func (b author) post(action, source string, more ...string) page {
 	return b.ask("POST", "/templates/order-completed", form)
 }
 
-func (b author) stored() site.Template {
+func (b author) stored() store.Template {
 	b.Helper()
-	stored, err := b.console.Site.Template(b.Context(), tracking.OrderCompleted)
+	stored, err := b.console.Store.Template(b.Context(), tracking.OrderCompleted)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func (b author) stored() site.Template {
 
 func (b author) put(source string) {
 	b.Helper()
-	if err := b.console.Site.Put(b.Context(), settings.Template(tracking.OrderCompleted), source); err != nil {
+	if err := b.console.Store.Put(b.Context(), settings.Template(tracking.OrderCompleted), source); err != nil {
 		b.Fatal(err)
 	}
 }

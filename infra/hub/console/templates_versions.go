@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -27,21 +27,21 @@ type version struct {
 func (v version) Who() string { return v.By[strings.LastIndexByte(v.By, ':')+1:] }
 
 // versions are those of a template, the newest first.
-func (c *Console) versions(ctx context.Context, stored site.Template) ([]version, error) {
-	history, err := c.Site.History(ctx, settings.Template(stored.Tracking))
+func (c *Console) versions(ctx context.Context, stored store.Template) ([]version, error) {
+	history, err := c.Store.Versions(ctx, settings.Template(stored.Tracking))
 	if err != nil {
 		return nil, err
 	}
 	all := make([]version, len(history))
 	for i, one := range history {
-		all[i] = version{one, i == 0 && stored.Own, site.SameText(one.Value, templates.Default(stored.Tracking.Name))}
+		all[i] = version{one, i == 0 && stored.Own, store.SameText(one.Value, templates.Default(stored.Tracking.Name))}
 	}
 	return all, nil
 }
 
 // versionData is a version beside the template that counts.
 type versionData struct {
-	Stored  site.Template
+	Stored  store.Template
 	Name    string // the number, or "default"
 	Version version
 	Source  string
@@ -80,9 +80,9 @@ func (c *Console) version(ctx context.Context, t tracking.Tracking, name string)
 	}
 	number, err := strconv.ParseInt(name, 10, 64)
 	if err != nil {
-		return settings.Stored{}, fmt.Errorf("%w: %q is no number", site.ErrNoVersion, name)
+		return settings.Stored{}, fmt.Errorf("%w: %q is no number", store.ErrNoVersion, name)
 	}
-	return c.Site.Version(ctx, t, number)
+	return c.Store.Version(ctx, t, number)
 }
 
 // restoreTemplate puts a version back in the place of the template that counts.

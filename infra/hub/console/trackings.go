@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
@@ -78,12 +78,12 @@ func saysOf(t tracking.Tracking, event string) string {
 
 // trackings shows what Segment is told of.
 func (c *Console) trackings(w http.ResponseWriter, r *http.Request) {
-	values, err := c.Site.Parameters(r.Context(), site.AllNames())
+	values, err := c.Store.Parameters(r.Context(), store.AllNames())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	counts := chosenBy(values, c.Site.Defaults())
+	counts := chosenBy(values, c.Store.Defaults())
 	c.showTrackings(w, r, http.StatusOK, choices(counts, counts, nil), "")
 }
 
@@ -166,18 +166,18 @@ func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 		c.showTrackings(w, r, http.StatusUnprocessableEntity, choices(chosen, was, wrongs), "Nothing was saved: correct what is marked below.")
 		return
 	}
-	release, err := c.Site.Saving(r.Context())
+	release, err := c.Store.Saving(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
 	defer release()
-	values, err := c.Site.Parameters(r.Context(), site.AllNames())
+	values, err := c.Store.Parameters(r.Context(), store.AllNames())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	counts := chosenBy(values, c.Site.Defaults())
+	counts := chosenBy(values, c.Store.Defaults())
 	wanted, together := changedOn(chosen, was, counts)
 	if wrongs = changedByBoth(wanted, was, counts); len(wrongs) > 0 {
 		c.showTrackings(w, r, http.StatusConflict, choices(together, counts, wrongs), "Nothing was saved: "+

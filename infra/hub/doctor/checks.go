@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/settings"
@@ -22,29 +22,29 @@ import (
 // store says where the store is. A deployed one was found already, or it could not be
 // examined.
 func (p Patient) store(context.Context) []Finding {
-	if d := p.Site.Deployment; d != nil {
-		return []Finding{{State: OK, Says: fmt.Sprintf("the AWS credentials count, and the stack %s is in %s", outputs.StackName(p.Site.Prefix), d.Config.Region)}}
+	if d := p.Store.Deployment; d != nil {
+		return []Finding{{State: OK, Says: fmt.Sprintf("the AWS credentials count, and the stack %s is in %s", outputs.StackName(p.Store.Prefix), d.Config.Region)}}
 	}
-	if _, err := os.Stat(p.Site.Dir); err != nil {
-		return []Finding{{State: Fault, Says: "there is no directory " + p.Site.Dir, Do: "make run makes it, or say which with --dir or --prefix"}}
+	if _, err := os.Stat(p.Store.Dir); err != nil {
+		return []Finding{{State: Fault, Says: "there is no directory " + p.Store.Dir, Do: "make run makes it, or say which with --dir or --prefix"}}
 	}
-	return []Finding{{State: OK, Says: "the settings are in " + p.Site.Name}}
+	return []Finding{{State: OK, Says: "the settings are in " + p.Store.Name}}
 }
 
 func (p Patient) settings(ctx context.Context) []Finding {
-	list, err := p.Site.Settings(ctx)
+	list, err := p.Store.Settings(ctx)
 	if err != nil {
 		return unknown(err)
 	}
-	values, err := p.Site.Parameters(ctx, site.AllNames())
+	values, err := p.Store.Parameters(ctx, store.AllNames())
 	if err != nil {
 		return unknown(err)
 	}
-	return settingsFindings(list, site.Check(values), p.Site.Flag())
+	return settingsFindings(list, store.Check(values), p.Store.Flag())
 }
 
 // settingsFindings says which parameters are wrong, and which nothing reads.
-func settingsFindings(list []site.Setting, wrong error, flag string) []Finding {
+func settingsFindings(list []store.Setting, wrong error, flag string) []Finding {
 	var found []Finding
 	if wrong != nil {
 		found = append(found, Finding{State: Fault, Says: "events wait: " + oneLine(wrong.Error()), Do: "hub configure" + flag})
@@ -62,15 +62,15 @@ func settingsFindings(list []site.Setting, wrong error, flag string) []Finding {
 }
 
 func (p Patient) segment(ctx context.Context) []Finding {
-	values, err := p.Site.Parameters(ctx, []string{settings.SegmentHost, settings.SegmentWriteKey})
+	values, err := p.Store.Parameters(ctx, []string{settings.SegmentHost, settings.SegmentWriteKey})
 	if err != nil {
 		return unknown(err)
 	}
 	host := strings.TrimSpace(values[settings.SegmentHost])
 	if host == "" {
-		host = p.Site.Defaults()[settings.SegmentHost]
+		host = p.Store.Defaults()[settings.SegmentHost]
 	}
-	return segmentFindings(host, strings.TrimSpace(values[settings.SegmentWriteKey]), p.Site.Flag())
+	return segmentFindings(host, strings.TrimSpace(values[settings.SegmentWriteKey]), p.Store.Flag())
 }
 
 // segmentRegions are the regions of a workspace, by their hosts.
@@ -83,7 +83,7 @@ var segmentRegions = map[string]string{
 // cannot: Segment answers 200 to any.
 func segmentFindings(host, key, flag string) []Finding {
 	const cannotTell = "whether the write key is one of its sources nobody here can tell, because Segment answers 200 to any"
-	ofInbox := strings.HasPrefix(key, site.InboxKeyPrefix)
+	ofInbox := strings.HasPrefix(key, store.InboxKeyPrefix)
 	region, known := segmentRegions[strings.TrimRight(host, "/")]
 	switch {
 	case key == "":
@@ -105,22 +105,22 @@ func segmentFindings(host, key, flag string) []Finding {
 
 // commerce lists the integrations, for which it must get a token.
 func (p Patient) commerce(ctx context.Context) []Finding {
-	client, err := p.Site.Commerce(ctx)
+	client, err := p.Store.Commerce(ctx)
 	if err == nil {
 		for _, failed := range client.Integrations(ctx) {
 			err = failed
 			break // the first answer tells
 		}
 	}
-	found := commerceFindings(err, p.Site.Flag())
-	if !errors.Is(err, site.ErrNotConnected) {
+	found := commerceFindings(err, p.Store.Flag())
+	if !errors.Is(err, store.ErrNotConnected) {
 		return found
 	}
-	values, err := p.Site.Parameters(ctx, []string{settings.Enabled(tracking.OrderRefunded), settings.Events(tracking.OrderRefunded)})
+	values, err := p.Store.Parameters(ctx, []string{settings.Enabled(tracking.OrderRefunded), settings.Events(tracking.OrderRefunded)})
 	if err != nil {
 		return append(found, unknown(err)...)
 	}
-	return append(found, refundFindings(values, p.Site.Flag())...)
+	return append(found, refundFindings(values, p.Store.Flag())...)
 }
 
 // refundFindings finds that a store that is not connected to Commerce does not send
@@ -140,7 +140,7 @@ func commerceFindings(err error, flag string) []Finding {
 	switch {
 	case err == nil:
 		return []Finding{{State: OK, Says: "Commerce gave a token, and listed the integrations"}}
-	case errors.Is(err, site.ErrNotConnected):
+	case errors.Is(err, store.ErrNotConnected):
 		return []Finding{{State: Warning, Says: "the hub is not connected to Commerce, and cannot compare the webhooks there", Do: "hub configure" + flag}}
 	default:
 		return []Finding{{State: Fault, Says: oneLine(err.Error()), Do: "hub configure" + flag + " takes another client id, secret and URL"}}
@@ -148,20 +148,20 @@ func commerceFindings(err error, flag string) []Finding {
 }
 
 func (p Patient) webhooks(ctx context.Context) []Finding {
-	client, err := p.Site.Commerce(ctx)
+	client, err := p.Store.Commerce(ctx)
 	if err != nil {
-		return webhookFindings(site.Plan{}, err, p.Site.Flag())
+		return webhookFindings(store.Plan{}, err, p.Store.Flag())
 	}
-	plan, err := p.Site.PlanWebhooks(ctx, client, p.Base)
-	return webhookFindings(plan, err, p.Site.Flag())
+	plan, err := p.Store.PlanWebhooks(ctx, client, p.Base)
+	return webhookFindings(plan, err, p.Store.Flag())
 }
 
 // webhookFindings says how the webhooks in Commerce differ from what the settings say.
-func webhookFindings(plan site.Plan, err error, flag string) []Finding {
+func webhookFindings(plan store.Plan, err error, flag string) []Finding {
 	switch {
-	case errors.Is(err, site.ErrNoURL):
+	case errors.Is(err, store.ErrNoURL):
 		return []Finding{{State: Note, Says: "Commerce has no webhook of the hub on this machine", Do: "start a tunnel, then hub webhooks sync" + flag + " --url with its https address"}}
-	case errors.Is(err, site.ErrNotConnected):
+	case errors.Is(err, store.ErrNotConnected):
 		return []Finding{{State: Note, Says: "not compared, because the hub is not connected to Commerce", Do: "hub webhooks urls" + flag + " shows what to register by hand"}}
 	case err != nil:
 		return []Finding{{State: Warning, Says: "the webhooks in Commerce were not compared: " + oneLine(err.Error())}}
@@ -174,9 +174,9 @@ func webhookFindings(plan site.Plan, err error, flag string) []Finding {
 		switch {
 		case step.Unseen:
 			unseen++
-		case step.Action == site.Create:
+		case step.Action == store.Create:
 			found = append(found, Finding{State: Fault, Says: step.Name + ": Commerce has no such webhook, and posts nothing", Do: sync})
-		case step.Action == site.Update:
+		case step.Action == store.Update:
 			found = append(found, Finding{State: Fault, Says: step.Name + " differs: " + why, Do: sync})
 		default:
 			found = append(found, Finding{State: Warning, Says: step.Name + " is enabled in Commerce: " + why, Do: sync})
@@ -193,15 +193,15 @@ func webhookFindings(plan site.Plan, err error, flag string) []Finding {
 }
 
 func (p Patient) secret(ctx context.Context) []Finding {
-	values, err := p.Site.Parameters(ctx, []string{settings.WebhookSecret})
+	values, err := p.Store.Parameters(ctx, []string{settings.WebhookSecret})
 	if err != nil {
 		return unknown(err)
 	}
-	written, err := p.Site.Modified(ctx, settings.WebhookSecret)
+	written, err := p.Store.Modified(ctx, settings.WebhookSecret)
 	if err != nil {
 		return unknown(err)
 	}
-	return secretFindings(len(site.Lines(values[settings.WebhookSecret])), time.Since(written), p.Site.Flag())
+	return secretFindings(len(store.Lines(values[settings.WebhookSecret])), time.Since(written), p.Store.Flag())
 }
 
 // secretFindings says whether there is a webhook secret, and a rotation under way.
@@ -221,17 +221,17 @@ func secretFindings(secrets int, since time.Duration, flag string) []Finding {
 }
 
 func (p Patient) templates(ctx context.Context) []Finding {
-	list, err := p.Site.Templates(ctx, tracking.All()...)
+	list, err := p.Store.Templates(ctx, tracking.All()...)
 	if err != nil {
 		return unknown(err)
 	}
-	enabled, err := p.Site.Enabled(ctx)
+	enabled, err := p.Store.Enabled(ctx)
 	if err != nil {
 		return unknown(err)
 	}
 	var found []Finding
 	for _, t := range list {
-		found = append(found, templateFindings(ctx, t, enabled[t.Tracking.Name], p.Site.Flag())...)
+		found = append(found, templateFindings(ctx, t, enabled[t.Tracking.Name], p.Store.Flag())...)
 	}
 	if len(found) == 0 {
 		found = append(found, Finding{State: OK, Says: "every template compiles, and writes for the bundled samples what Segment takes"})
@@ -241,7 +241,7 @@ func (p Patient) templates(ctx context.Context) []Finding {
 
 // templateFindings compiles a template, and tries it on the bundled samples of its
 // tracking. One of a tracking that is disabled holds nothing up.
-func templateFindings(ctx context.Context, t site.Template, enabled bool, flag string) []Finding {
+func templateFindings(ctx context.Context, t store.Template, enabled bool, flag string) []Finding {
 	name := t.Tracking.Name
 	broken := func(why string) []Finding {
 		state, says := Fault, name+": its events wait, up to 30 hours. "
@@ -251,11 +251,11 @@ func templateFindings(ctx context.Context, t site.Template, enabled bool, flag s
 		return []Finding{{State: state, Says: says + oneLine(why),
 			Do: "mend it with hub templates push " + name + flag + ", or go back: hub templates history " + name + flag + ". What waits flows by itself"}}
 	}
-	compiled, err := site.CompileTemplate(t.Tracking, name, t.Source)
+	compiled, err := store.CompileTemplate(t.Tracking, name, t.Source)
 	if err != nil {
 		return broken(err.Error())
 	}
-	faults, err := site.Lint(ctx, t.Tracking, compiled, samplesOf(t.Tracking))
+	faults, err := store.Lint(ctx, t.Tracking, compiled, samplesOf(t.Tracking))
 	if err != nil {
 		return unknown(err)
 	}
@@ -264,7 +264,7 @@ func templateFindings(ctx context.Context, t site.Template, enabled bool, flag s
 			return broken("it fails on the sample " + f.Where() + ": " + f.Wrong)
 		}
 	}
-	if faults = site.Certain(faults); len(faults) == 0 {
+	if faults = store.Certain(faults); len(faults) == 0 {
 		return nil
 	}
 	return []Finding{{State: Warning, Says: fmt.Sprintf("%s: %s in what it writes, such as %s in %s %s",
@@ -283,10 +283,10 @@ func samplesOf(t tracking.Tracking) []templates.Sample {
 }
 
 func (p Patient) queues(ctx context.Context) []Finding {
-	if p.Site.Deployment == nil {
+	if p.Store.Deployment == nil {
 		return []Finding{{State: OK, Says: "on this machine they are in the memory of a running hub: its page Dead letters has them"}}
 	}
-	yard, err := p.Site.Deployment.Graveyard(tracking.All())
+	yard, err := p.Store.Deployment.DeadLetters(tracking.All())
 	if err != nil {
 		return unknown(err)
 	}
@@ -294,12 +294,12 @@ func (p Patient) queues(ctx context.Context) []Finding {
 	if err != nil {
 		return unknown(err)
 	}
-	return queueFindings(backlogs, p.Site.Flag())
+	return queueFindings(backlogs, p.Store.Flag())
 }
 
 // queueFindings says what lies on the queues. To ask why each dead letter is one would
 // hide them from whoever redrives them meanwhile.
-func queueFindings(backlogs []site.Backlog, flag string) []Finding {
+func queueFindings(backlogs []store.Backlog, flag string) []Finding {
 	var found []Finding
 	for i, t := range tracking.All() {
 		if n := backlogs[i].Waiting; n > 0 {
@@ -319,7 +319,7 @@ func queueFindings(backlogs []site.Backlog, flag string) []Finding {
 
 func (p Patient) clock(ctx context.Context) []Finding {
 	ahead, whose, err := p.clockAhead(ctx)
-	if errors.Is(err, site.ErrNotConnected) {
+	if errors.Is(err, store.ErrNotConnected) {
 		return []Finding{{State: Note, Says: "there is no other clock to compare this machine's with"}}
 	}
 	if err != nil {
@@ -330,11 +330,11 @@ func (p Patient) clock(ctx context.Context) []Finding {
 
 // clockAhead is how far this machine's clock is ahead of AWS's, or of Commerce's.
 func (p Patient) clockAhead(ctx context.Context) (ahead time.Duration, whose string, err error) {
-	if p.Site.Deployment != nil {
-		ahead, err = p.Site.Deployment.ClockAhead(ctx)
+	if p.Store.Deployment != nil {
+		ahead, err = p.Store.Deployment.ClockAhead(ctx)
 		return ahead, "AWS's", err
 	}
-	credentials, err := p.Site.Credentials(ctx)
+	credentials, err := p.Store.Credentials(ctx)
 	if err != nil {
 		return 0, "", err
 	}
@@ -372,20 +372,20 @@ func clockFindings(ahead time.Duration, whose string) []Finding {
 }
 
 func (p Patient) version(ctx context.Context) []Finding {
-	list, err := p.Site.Templates(ctx, tracking.All()...)
+	list, err := p.Store.Templates(ctx, tracking.All()...)
 	if err != nil {
 		return unknown(err)
 	}
 	deployed := ""
-	if d := p.Site.Deployment; d != nil {
+	if d := p.Store.Deployment; d != nil {
 		deployed = cmp.Or(d.Outputs[outputs.Revision], "unknown")
 	}
-	return versionFindings(p.Version, deployed, list, p.Site.Flag())
+	return versionFindings(p.Version, deployed, list, p.Store.Flag())
 }
 
 // versionFindings tells of this program, of the revision that is deployed if one is,
 // and of the templates that are not the defaults of this program.
-func versionFindings(version, deployed string, list []site.Template, flag string) []Finding {
+func versionFindings(version, deployed string, list []store.Template, flag string) []Finding {
 	says := "this hub is " + version
 	if deployed != "" {
 		says += ", and what is deployed is of the revision " + deployed
@@ -405,13 +405,13 @@ func versionFindings(version, deployed string, list []site.Template, flag string
 }
 
 // oneLine makes one line of an error that has several.
-func oneLine(text string) string { return strings.Join(site.Lines(text), "; ") }
+func oneLine(text string) string { return strings.Join(store.Lines(text), "; ") }
 
 func (p Patient) events(ctx context.Context) []Finding {
 	if p.Log == nil {
 		return []Finding{{State: Note, Says: p.NoLog}}
 	}
-	enabled, err := p.Site.Enabled(ctx)
+	enabled, err := p.Store.Enabled(ctx)
 	if err != nil {
 		return unknown(err)
 	}
@@ -420,5 +420,5 @@ func (p Patient) events(ctx context.Context) []Finding {
 	if err != nil {
 		return unknown(err)
 	}
-	return eventFindings(executions.Of(reading.Lines, now), enabled, p.Since, now, p.Site)
+	return eventFindings(executions.Of(reading.Lines, now), enabled, p.Since, now, p.Store)
 }

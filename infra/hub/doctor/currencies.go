@@ -5,18 +5,18 @@ import (
 	"errors"
 	"maps"
 
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/settings"
 )
 
 func (p Patient) currencies(ctx context.Context) []Finding {
-	set, err := p.Site.Currencies(ctx)
+	set, err := p.Store.Currencies(ctx)
 	if err != nil {
 		return unknown(err)
 	}
-	has, err := p.Site.CurrenciesInCommerce(ctx)
-	return currencyFindings(set, has, err, p.Site.Flag())
+	has, err := p.Store.CurrenciesInCommerce(ctx)
+	return currencyFindings(set, has, err, p.Store.Flag())
 }
 
 // currencyFindings compares the decimals in the settings with those in Commerce.
@@ -24,9 +24,9 @@ func currencyFindings(set, has money.Decimals, err error, flag string) []Finding
 	const otherwise = "amounts go by the prices of each webhook, and else by ISO 4217"
 	copies := "hub configure" + flag + " copies them from Commerce"
 	switch {
-	case errors.Is(err, site.ErrNotConnected) && len(set) == 0:
+	case errors.Is(err, store.ErrNotConnected) && len(set) == 0:
 		return []Finding{{State: Note, Says: "no decimals of currencies are set: " + otherwise, Do: "connect Commerce: hub configure" + flag}}
-	case errors.Is(err, site.ErrNotConnected):
+	case errors.Is(err, store.ErrNotConnected):
 		return []Finding{{State: Note, Says: "the decimals are set, " + set.String() + ", and not compared, because the hub is not connected to Commerce", Do: "hub configure" + flag}}
 	case err != nil:
 		return []Finding{{State: Warning, Says: "the decimals that are set were not compared with Commerce's: " + oneLine(err.Error())}}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )
 
@@ -67,7 +67,7 @@ func (r Report) Says() string {
 
 // Patient is the store to examine.
 type Patient struct {
-	Site site.Site
+	Store store.Store
 	// Base is that of the webhooks' URLs, where it is an address of the store's own.
 	Base string
 	// Log is what is told of webhooks. It is nil where nothing tells of them, which NoLog
@@ -90,7 +90,7 @@ type check struct {
 
 // Examine runs all checks at once.
 func Examine(ctx context.Context, p Patient) Report {
-	return Report{Store: p.Site.Name, Findings: examine(ctx, []check{
+	return Report{Store: p.Store.Name, Findings: examine(ctx, []check{
 		{"store", p.store},
 		{"settings", p.settings},
 		{"segment", p.segment},
@@ -141,7 +141,7 @@ func await(ctx context.Context, result <-chan []Finding) []Finding {
 }
 
 // Unopened is the report on a store that cannot be opened at all.
-func Unopened(w site.Where, err error) Report {
+func Unopened(w store.Location, err error) Report {
 	store := w.Dir
 	if w.Prefix != "" {
 		store = w.Prefix

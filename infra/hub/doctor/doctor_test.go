@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/settings"
@@ -56,15 +56,15 @@ func finds(t *testing.T, found []Finding, states string, says ...string) {
 func TestSettings(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		list   []site.Setting
+		list   []store.Setting
 		wrong  error
 		states string
 		says   []string
 	}{
-		{"all known", []site.Setting{{Name: settings.SegmentHost}}, nil, "ok", nil},
-		{"one misspelled", []site.Setting{{Name: "segment/hots", Unknown: true}}, nil, "warning", []string{"segment/hots", "hub settings --prefix /shop"}},
+		{"all known", []store.Setting{{Name: settings.SegmentHost}}, nil, "ok", nil},
+		{"one misspelled", []store.Setting{{Name: "segment/hots", Unknown: true}}, nil, "warning", []string{"segment/hots", "hub settings --prefix /shop"}},
 		{"two that are wrong", nil, errors.Join(errors.New("one"), errors.New("two")), "fault", []string{"one; two", "hub configure --prefix /shop"}},
-		{"both", []site.Setting{{Name: "x", Unknown: true}}, errors.New("one"), "fault warning", nil},
+		{"both", []store.Setting{{Name: "x", Unknown: true}}, errors.New("one"), "fault warning", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) { finds(t, settingsFindings(c.list, c.wrong, flag), c.states, c.says...) })
 	}
@@ -76,8 +76,8 @@ func TestSegment(t *testing.T) {
 		{"in the US", settings.DefaultHost, "PLANTED", "note", "the United States; whether the write key"},
 		{"in the EU, with a slash", "https://events.eu1.segmentapis.com/", "PLANTED", "note", "the European Union"},
 		{"a host of nobody's", "https://segment.example", "PLANTED", "warning", "https://segment.example"},
-		{"the inbox", "", site.InboxKeyPrefix + "PLANTED", "note", "inbox of the hub"},
-		{"the inbox's key for Segment", settings.DefaultHost, site.InboxKeyPrefix + "PLANTED", "fault", "drops everything"},
+		{"the inbox", "", store.InboxKeyPrefix + "PLANTED", "note", "inbox of the hub"},
+		{"the inbox's key for Segment", settings.DefaultHost, store.InboxKeyPrefix + "PLANTED", "fault", "drops everything"},
 	} {
 		t.Run(c.name, func(t *testing.T) { finds(t, segmentFindings(c.host, c.key, flag), c.states, c.says) })
 	}
@@ -90,7 +90,7 @@ func TestCommerce(t *testing.T) {
 		states, says string
 	}{
 		{"it lets the hub in", nil, "ok", "gave a token"},
-		{"it is not set", fmt.Errorf("%w: client id", site.ErrNotConnected), "warning", "hub configure --prefix /shop"},
+		{"it is not set", fmt.Errorf("%w: client id", store.ErrNotConnected), "warning", "hub configure --prefix /shop"},
 		{"it refuses", &commerce.APIError{Call: "POST /oauth/access_token", Status: 401}, "fault", "check the client id"},
 	} {
 		t.Run(c.name, func(t *testing.T) { finds(t, commerceFindings(c.err, flag), c.states, c.says) })
@@ -98,7 +98,7 @@ func TestCommerce(t *testing.T) {
 }
 
 func TestCurrencies(t *testing.T) {
-	apart := fmt.Errorf("%w: no client id", site.ErrNotConnected)
+	apart := fmt.Errorf("%w: no client id", store.ErrNotConnected)
 	for _, c := range []struct {
 		name     string
 		set, has money.Decimals
@@ -120,28 +120,28 @@ func TestCurrencies(t *testing.T) {
 }
 
 func TestWebhooks(t *testing.T) {
-	step := func(action site.Action, unseen bool, why string) site.Step {
-		return site.Step{Action: action, Name: "Segment: Order Completed (/shop)", Why: []string{why}, Unseen: unseen}
+	step := func(action store.Action, unseen bool, why string) store.Step {
+		return store.Step{Action: action, Name: "Segment: Order Completed (/shop)", Why: []string{why}, Unseen: unseen}
 	}
 	for _, c := range []struct {
 		name   string
-		steps  []site.Step
+		steps  []store.Step
 		err    error
 		states string
 		says   string
 	}{
-		{"as they should be", []site.Step{step(site.Leave, false, "it is as it should be")}, nil, "ok", "are as the settings say"},
-		{"one is missing", []site.Step{step(site.Create, false, "")}, nil, "fault", "has no such webhook, and posts nothing | hub webhooks sync --prefix /shop"},
-		{"one differs", []site.Step{step(site.Update, false, "events, from a to b")}, nil, "fault", "Order Completed (/shop) differs: events, from a to b"},
-		{"one too many", []site.Step{step(site.Disable, false, "a duplicate")}, nil, "warning", "a duplicate"},
-		{"secrets that are not shown", []site.Step{step(site.Update, true, "s"), step(site.Update, true, "s")}, nil, "note", "of 2 webhooks Commerce does not show the secret key"},
-		{"several", []site.Step{step(site.Update, true, "s"), step(site.Create, false, ""), step(site.Disable, false, "d")}, nil, "fault warning note", ""},
-		{"no tunnel", nil, site.ErrNoURL, "note", "start a tunnel"},
-		{"no connection", nil, site.ErrNotConnected, "note", "hub webhooks urls --prefix /shop"},
+		{"as they should be", []store.Step{step(store.Leave, false, "it is as it should be")}, nil, "ok", "are as the settings say"},
+		{"one is missing", []store.Step{step(store.Create, false, "")}, nil, "fault", "has no such webhook, and posts nothing | hub webhooks sync --prefix /shop"},
+		{"one differs", []store.Step{step(store.Update, false, "events, from a to b")}, nil, "fault", "Order Completed (/shop) differs: events, from a to b"},
+		{"one too many", []store.Step{step(store.Disable, false, "a duplicate")}, nil, "warning", "a duplicate"},
+		{"secrets that are not shown", []store.Step{step(store.Update, true, "s"), step(store.Update, true, "s")}, nil, "note", "of 2 webhooks Commerce does not show the secret key"},
+		{"several", []store.Step{step(store.Update, true, "s"), step(store.Create, false, ""), step(store.Disable, false, "d")}, nil, "fault warning note", ""},
+		{"no tunnel", nil, store.ErrNoURL, "note", "start a tunnel"},
+		{"no connection", nil, store.ErrNotConnected, "note", "hub webhooks urls --prefix /shop"},
 		{"no answer", nil, errors.New("listing the webhooks: no answer"), "warning", "no answer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			finds(t, webhookFindings(site.Plan{Steps: c.steps}, c.err, flag), c.states, c.says)
+			finds(t, webhookFindings(store.Plan{Steps: c.steps}, c.err, flag), c.states, c.says)
 		})
 	}
 }
@@ -170,28 +170,28 @@ func TestTemplates(t *testing.T) {
 		{"one that the linter finds something in", `{"userId": "a@b.example", "event": "Sold"}`, true, "warning", "hub templates pull order-completed --prefix /shop, then hub lint; or hub templates restore order-completed default --prefix /shop"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			found := templateFindings(t.Context(), site.Template{Tracking: tracking.OrderCompleted, Source: c.source}, c.enabled, flag)
+			found := templateFindings(t.Context(), store.Template{Tracking: tracking.OrderCompleted, Source: c.source}, c.enabled, flag)
 			finds(t, found, c.states, c.says)
 		})
 	}
 }
 
 func TestQueues(t *testing.T) {
-	backlogs := func(first site.Backlog) []site.Backlog {
-		all := make([]site.Backlog, len(tracking.All()))
+	backlogs := func(first store.Backlog) []store.Backlog {
+		all := make([]store.Backlog, len(tracking.All()))
 		all[0] = first
 		return all
 	}
 	first := tracking.All()[0].Name
 	for _, c := range []struct {
 		name         string
-		first        site.Backlog
+		first        store.Backlog
 		states, says string
 	}{
-		{"empty", site.Backlog{}, "ok", "empty"},
-		{"something waits", site.Backlog{Waiting: 1}, "note", first + ": about 1 event on its queue"},
-		{"dead letters", site.Backlog{Dead: 2}, "fault", first + ": about 2 dead letters, kept for 14 days | hub deadletters list --tracking " + first + flag},
-		{"both", site.Backlog{Waiting: 3, Dead: 2}, "note fault", ""},
+		{"empty", store.Backlog{}, "ok", "empty"},
+		{"something waits", store.Backlog{Waiting: 1}, "note", first + ": about 1 event on its queue"},
+		{"dead letters", store.Backlog{Dead: 2}, "fault", first + ": about 2 dead letters, kept for 14 days | hub deadletters list --tracking " + first + flag},
+		{"both", store.Backlog{Waiting: 3, Dead: 2}, "note fault", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) { finds(t, queueFindings(backlogs(c.first), flag), c.states, c.says) })
 	}
@@ -203,12 +203,12 @@ func TestEvents(t *testing.T) {
 		return executions.Execution{Tracking: "order-completed", Received: now.Add(-ago), Outcome: outcome, Reason: reason}
 	}
 	only := map[string]bool{"order-completed": true}
-	deployed := site.Site{Where: site.Where{Prefix: "/shop"}, Deployment: &site.Deployment{}}
+	deployed := store.Store{Location: store.Location{Prefix: "/shop"}, Deployment: &store.Deployment{}}
 	for _, c := range []struct {
 		name    string
 		all     []executions.Execution // newest first
 		enabled map[string]bool
-		site    site.Site
+		store   store.Store
 		states  string
 		says    []string
 	}{
@@ -227,11 +227,11 @@ func TestEvents(t *testing.T) {
 		{"Segment answers 400 to everything", []executions.Execution{came(time.Minute, executions.Waiting, "segment_400")}, only, deployed, "fault ok", nil},
 		{"dead letters", []executions.Execution{came(1, executions.Buried, "message_invalid"), came(2, executions.Buried, "message_invalid"), came(3, executions.Buried, "forged")}, only, deployed,
 			"warning ok", []string{"buried in the last 24 hours: 1 forged, 2 message_invalid", "hub deadletters redrive --prefix /shop"}},
-		{"dead letters on this machine", []executions.Execution{came(1, executions.Buried, "message_invalid")}, only, site.Site{}, "warning ok", []string{"hub deadletters list says why", "hub deadletters redrive"}},
+		{"dead letters on this machine", []executions.Execution{came(1, executions.Buried, "message_invalid")}, only, store.Store{}, "warning ok", []string{"hub deadletters list says why", "hub deadletters redrive"}},
 		{"a stranger's only", []executions.Execution{came(1, executions.Refused, "forged")}, only, deployed, "warning note", []string{"1 forged", "none in"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			finds(t, eventFindings(c.all, c.enabled, 24*time.Hour, now, c.site), c.states, c.says...)
+			finds(t, eventFindings(c.all, c.enabled, 24*time.Hour, now, c.store), c.states, c.says...)
 		})
 	}
 }
@@ -248,7 +248,7 @@ func TestClock(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	edited := []site.Template{{Tracking: tracking.OrderCompleted, Source: "edited"},
+	edited := []store.Template{{Tracking: tracking.OrderCompleted, Source: "edited"},
 		{Tracking: tracking.OrderUpdated, Source: templates.Default("order-updated")}}
 	finds(t, versionFindings("v1", "abc", edited, flag), "ok note", "this hub is v1, and what is deployed is of the revision abc", "template: order-completed | ", "hub templates diff --prefix /shop")
 	finds(t, versionFindings("v1", "", edited[1:], flag), "ok")

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/site"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/tracking"
 )
@@ -25,7 +25,7 @@ var forOperators = []string{"template", "write_key_missing", "unverified", "sett
 // eventFindings tells what has become of the webhooks that came lately, the newest
 // first: what waits and for how long, what was given up or refused and why, and when
 // the last one of each tracking came.
-func eventFindings(all []executions.Execution, enabled map[string]bool, since time.Duration, now time.Time, s site.Site) []Finding {
+func eventFindings(all []executions.Execution, enabled map[string]bool, since time.Duration, now time.Time, s store.Store) []Finding {
 	flag := s.Named().Flag
 	found := waitingFindings(all, now, flag)
 	for _, outcome := range []struct {

@@ -1,0 +1,273 @@
+// Package backfill finds the events of a Commerce store that Segment did not receive, and
+// sends them: those from before the integration ran, and those that were lost. It reads orders and customers from Commerce's API,
+// makes of each the webhooks that it must have caused, and sends what the store's own
+// templates make of these, with the identity that the live webhooks have: what Segment
+// has had within a day it drops.
+package backfill
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/tracking"
+)
+
+// Kind is what Commerce keeps a list of.
+type Kind string
+
+// The kinds.
+const (
+	Orders    Kind = "orders"
+	Customers Kind = "customers"
+)
+
+// ParseKind reads the name of a kind.
+func ParseKind(name string) (Kind, error) {
+	if kind := Kind(name); kind == Orders || kind == Customers {
+		return kind, nil
+	}
+	return "", fmt.Errorf("%q is no list of Commerce's: say %s or %s", name, Orders, Customers)
+}
+
+// Count is so many of a kind.
+func (k Kind) Count(n int) string { return words.Count(n, strings.TrimSuffix(string(k), "s")) }
+
+// sendable are the trackings whose facts can be told afterwards. What was changed of an
+// order or a customer, and when, Commerce does not keep: nobody can tell its updates.
+var sendable = map[Kind][]tracking.Tracking{
+	Orders:    {tracking.CheckoutStarted, tracking.OrderCompleted, tracking.OrderRefunded, tracking.OrderCancelled},
+	Customers: {tracking.CustomerCreated},
+}
+
+// Trackings are the names of the trackings that can be told afterwards.
+func Trackings(kinds ...Kind) []string {
+	var names []string
+	for _, kind := range kinds {
+		for _, t := range sendable[kind] {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// resource is an order or a customer as Commerce has it now.
+type resource struct {
+	commerce.Record
+	order *commerce.Order // nil for a customer
+	// payments are the movements of an order's money, once they are read.
+	payments []commerce.Transaction
+}
+
+// fact is something that has happened to a resource.
+type fact struct {
+	by       *observer
+	event    string // the Commerce event that told of it when it happened
+	resource *resource
+	// happened is when (RFC 3339); empty where that is created_at, or where nothing
+	// says it better than updated_at.
+	happened string
+}
+
+// time is when it happened, or the resource's last change where that is not known.
+func (f fact) time() time.Time {
+	text := f.happened
+	if text == "" && tracking.AtCreation(f.event) {
+		text = f.resource.CreatedAt
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		at, _ = time.Parse(time.RFC3339, f.resource.UpdatedAt) // else the zero time
+	}
+	return at
+}
+
+// isExact says that the time is the fact's own, and not just one before which it
+// happened.
+func (f fact) isExact() bool { return f.happened != "" || tracking.AtCreation(f.event) }
+
+// factsOf returns the facts of resources, including partial refunds. To find those it
+// sends a request for each order that is paid.
+func (s *Sender) factsOf(ctx context.Context, resources []*resource) ([]fact, error) {
+	if err := s.readAllPayments(ctx, s.needPayments(resources, nil)); err != nil {
+		return nil, err
+	}
+	var all []fact
+	for _, r := range resources {
+		own, err := s.facts(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, own...)
+	}
+	return all, nil
+}
+
+// facts returns the facts of a resource that its trackings observe. The facts have no
+// time of payment, refund or authorization yet: see date.
+func (s *Sender) facts(ctx context.Context, r *resource) ([]fact, error) {
+	var all []fact
+	for _, o := range s.observers {
+		for _, event := range o.events {
+			f := fact{by: o, event: event, resource: r}
+			happened, err := s.happened(ctx, event, r)
+			if f.isPart() {
+				happened, err = s.partHappened(ctx, r)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if happened {
+				all = append(all, f)
+			}
+		}
+	}
+	return all, nil
+}
+
+// isPart reports whether the fact is a partial refund, which an update of the order
+// reported. Commerce does not keep what other updates changed.
+func (f fact) isPart() bool { return f.by != nil && f.by.InParts && f.event == "order.updated" }
+
+// mayHavePart reports whether an order may have a partial refund, by its payment, and a
+// tracking observes it.
+func (s *Sender) mayHavePart(r *resource) bool {
+	return r.order != nil && commerce.MayHavePartRefunded(r.order.Payment) && slices.ContainsFunc(s.observers, func(o *observer) bool {
+		return o.InParts && slices.Contains(o.events, "order.updated")
+	})
+}
+
+// partHappened reports whether a part of an order was refunded.
+func (s *Sender) partHappened(ctx context.Context, r *resource) (bool, error) {
+	if !s.mayHavePart(r) {
+		return false, nil
+	}
+	err := s.readPayments(ctx, r)
+	return commerce.RefundOf(r.payments).Amount > 0, err
+}
+
+// happened says whether an event has happened to a resource, by what it is now.
+func (s *Sender) happened(ctx context.Context, event string, r *resource) (bool, error) {
+	isOrder := strings.HasPrefix(event, "order.")
+	if isOrder != (r.order != nil) {
+		return false, nil
+	}
+	switch event {
+	case "order.created", "customer.created":
+		return true, nil
+	case "order.paid":
+		// Commerce refunds only what is paid.
+		return slices.Contains([]string{"paid", "refunded", "partially_refunded"}, r.order.Payment), nil
+	case "order.authorized":
+		return s.wasAuthorized(ctx, r)
+	case "order.fulfilled":
+		return r.order.Shipping == "fulfilled", nil
+	case "order.refunded":
+		return r.order.Payment == "refunded", nil
+	case "order.cancelled":
+		return r.order.Status == "cancelled", nil
+	}
+	return false, nil
+}
+
+// wasAuthorized says whether an order was authorized. Once it is paid only the movements
+// of its money tell.
+func (s *Sender) wasAuthorized(ctx context.Context, r *resource) (bool, error) {
+	switch r.order.Payment {
+	case "authorized":
+		return true, nil
+	case "unpaid", "partially_authorized":
+		return false, nil
+	}
+	if err := s.readPayments(ctx, r); err != nil {
+		return false, err
+	}
+	return r.last(authorized) != "", nil
+}
+
+// readPayments reads the movements of an order's money, once.
+func (s *Sender) readPayments(ctx context.Context, r *resource) error {
+	if r.payments != nil {
+		return nil
+	}
+	payments, err := s.commerce.Transactions(ctx, r.ID)
+	r.payments = append([]commerce.Transaction{}, payments...) // none is read, too
+	return err
+}
+
+// needPayments returns the orders among resources and facts whose payments must be
+// read: for a possible partial refund, or for the time of a fact.
+func (s *Sender) needPayments(resources []*resource, facts []fact) []*resource {
+	needed := map[*resource]bool{}
+	for _, r := range resources {
+		if s.mayHavePart(r) {
+			needed[r] = true
+		}
+	}
+	for _, f := range facts {
+		if f.needsPayments() {
+			needed[f.resource] = true
+		}
+	}
+	return slices.Collect(maps.Keys(needed))
+}
+
+// readAllPayments reads the payments of several orders at once.
+func (s *Sender) readAllPayments(ctx context.Context, orders []*resource) error {
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(atOnce)
+	for _, r := range orders {
+		reading.Go(func() error { return s.readPayments(ctx, r) })
+	}
+	return reading.Wait()
+}
+
+// movements finds the movements of money that made an event.
+var movements = map[string]func(commerce.Transaction) bool{
+	"order.paid":       paid,
+	"order.authorized": authorized,
+}
+
+// paid reports whether a payment was made, even if it was refunded later.
+func paid(t commerce.Transaction) bool {
+	return t.Status == "complete" && (t.Type == "purchase" || t.Type == "capture" || t.Type == "refund")
+}
+
+func authorized(t commerce.Transaction) bool { return t.Status == "complete" && t.Type == "authorize" }
+
+// last is when the last movement of a sort was made; empty where there is none.
+func (r *resource) last(sort func(commerce.Transaction) bool) string {
+	var last string
+	var at time.Time
+	for _, payment := range r.payments {
+		made := payment.Meta.Timestamps.CreatedAt
+		t, err := time.Parse(time.RFC3339, made)
+		if sort(payment) && err == nil && t.After(at) {
+			last, at = made, t
+		}
+	}
+	return last
+}
+
+// needsPayments says that only the movements of its order's money tell when it happened.
+func (f fact) needsPayments() bool { return movements[f.event] != nil || f.isRefund() }
+
+// isRefund reports whether the fact is a full or a partial refund.
+func (f fact) isRefund() bool { return f.event == "order.refunded" || f.isPart() }
+
+// date sets the time of a fact from the payments that were read. An order has only the
+// times of its creation and of its last change, which may be years later.
+func (f *fact) date() {
+	if f.isRefund() {
+		f.happened = commerce.RefundOf(f.resource.payments).When()
+		return
+	}
+	f.happened = f.resource.last(movements[f.event])
+}

@@ -1,0 +1,63 @@
+package backfill
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+)
+
+// shownTexts are the fields of a message whose text says nothing of a person, by the
+// defaults. Whatever else a template writes may be anybody's.
+var shownTexts = []string{
+	"type", "event", "messageId", "timestamp", "currency", "order_id", "checkout_id", "product_id",
+	"sku", "coupon", "status", "payment_status", "shipping_status",
+}
+
+// commerceID is the form of Commerce's ids.
+var commerceID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+const redacted = "[redacted]"
+
+// redact gives a message without what is personal: its shape, its figures, and the texts
+// that are known to be about no person.
+func redact(message json.RawMessage) []byte {
+	decoder := json.NewDecoder(bytes.NewReader(message))
+	decoder.UseNumber()
+	var fields map[string]any
+	if err := decoder.Decode(&fields); err != nil {
+		return []byte(`"` + redacted + `"`)
+	}
+	for name, value := range fields {
+		personal := name == "traits" || name == "context"
+		fields[name] = redactValue(name, value, personal)
+	}
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return []byte(`"` + redacted + `"`)
+	}
+	return text
+}
+
+// redactValue redacts the value of a field, all of it where it is about a person.
+func redactValue(name string, value any, personal bool) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, below := range value {
+			value[name] = redactValue(name, below, personal)
+		}
+	case []any:
+		for i, below := range value {
+			value[i] = redactValue(name, below, personal)
+		}
+	case string:
+		if personal || !slices.Contains(shownTexts, name) && !commerceID.MatchString(value) {
+			return redacted
+		}
+	case json.Number:
+		if personal {
+			return redacted
+		}
+	}
+	return value
+}

@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/settings"
+)
+
+// What the logs have forgotten must not count as lost: it would be sent again.
+func TestLogsAreCompleteFromTheTimeWhenTheyAllWereThere(t *testing.T) {
+	now := time.Now()
+	created := now.AddDate(0, 0, -90)
+	for _, c := range []struct {
+		name      string
+		retention int // of one of them, in days
+		newest    time.Time
+		want      time.Time
+	}{
+		{"they are kept for ever", 0, created, created},
+		{"they are kept for some days", 30, created, now.AddDate(0, 0, -30)},
+		{"one was created later", 30, now.AddDate(0, 0, -3), now.AddDate(0, 0, -3)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				var asked struct {
+					Prefix string `json:"logGroupNamePrefix"`
+				}
+				if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+					t.Error(err)
+				}
+				at, retention := created, ""
+				if strings.HasSuffix(asked.Prefix, "order-completed") {
+					at = c.newest
+					if c.retention > 0 {
+						retention = fmt.Sprintf(`, "retentionInDays": %d`, c.retention)
+					}
+				}
+				w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+				// The second one only begins with that name.
+				fmt.Fprintf(w, `{"logGroups": [{"logGroupName": %q, "creationTime": %d%s}, {"logGroupName": "%[1]s-x", "creationTime": %d}]}`,
+					asked.Prefix, at.UnixMilli(), retention, now.UnixMilli())
+			}))
+			defer server.Close()
+			d := &Deployment{
+				Config: aws.Config{
+					Region: "us-east-1", BaseEndpoint: aws.String(server.URL), Credentials: aws.CredentialsProviderFunc(
+						func(context.Context) (aws.Credentials, error) {
+							return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
+						}),
+				},
+				Outputs: map[string]string{outputs.Prefix: "/shop"},
+			}
+			got, err := d.LogsBegin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Sub(c.want).Abs() > time.Minute {
+				t.Errorf("they begin %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTheSettingsOfAllTrackingsAreThoseOfTheStore(t *testing.T) {
+	directory, err := SetUpDirectory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := directory.Put(t.Context(), "templates/order-completed", "{}"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ host, want string }{
+		{"", "http://inbox.example"},
+		{"https://segment.example", "https://segment.example"},
+	} {
+		if err := directory.Put(t.Context(), settings.SegmentHost, c.host); err != nil {
+			t.Fatal(err)
+		}
+		configs, err := InDirectory(directory).Configs(t.Context(), "http://inbox.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := configs["order-completed"]; len(configs) != 7 || got.Template != "{}" || got.Segment.Host != c.want {
+			t.Errorf("of the host %q come %d, and %+v", c.host, len(configs), got.Segment)
+		}
+	}
+}
+
+func TestAPeriodIsReadAsPeopleWriteIt(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ since, until, want, wrong string }{
+		{"2026-03-01", "", "2026-03-01T00:00:00Z 2026-03-10T11:30:00Z", ""},
+		{"2026-03-01T08:00:00+01:00", "2026-03-02", "2026-03-01T07:00:00Z 2026-03-02T00:00:00Z", ""},
+		{"36h", "1d", "2026-03-09T00:00:00Z 2026-03-09T12:00:00Z", ""},
+		{"soon", "", "", `since "soon": write a time such as 2026-01-31`},
+		{"1d", "soon", "", `until "soon": write a time such as 2026-01-31`},
+		{"10m", "", "", "since 10m: nothing lies between then and 2026-03-10T11:30:00Z"},
+		{"1d", "2d", "", "until 2d: nothing lies between 2026-03-09T12:00:00Z and then"},
+	} {
+		since, until, err := Period{c.since, c.until}.Parse(now, Settled(now))
+		if c.wrong != "" {
+			var wrong *TimeError
+			if !errors.As(err, &wrong) || !strings.HasPrefix(err.Error(), c.wrong) {
+				t.Errorf("%q until %q: %v, want %s", c.since, c.until, err, c.wrong)
+			}
+			continue
+		}
+		if got := Moment(since) + " " + Moment(until); err != nil || got != c.want {
+			t.Errorf("%q until %q is %s, %v, want %s", c.since, c.until, got, err, c.want)
+		}
+	}
+}
+
+// Who goes on with a backfill sends to the source to which it was begun, and says the
+// same of what to tell: other messageIds would tell everything twice.
+func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
+	directory, err := SetUpDirectory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		settings.CommerceClientID: "id", settings.CommerceClientSecret: "https://commerce.example secret", settings.CommerceTokenURL: "https://commerce.example",
+	} {
+		if err := directory.Put(t.Context(), name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := InDirectory(directory)
+	what := BackfillOptions{Kinds: []backfill.Kind{backfill.Orders}, Only: []string{"order-completed"}, To: []string{"Amplitude"}, Rate: 200, Inbox: "http://inbox.example"}
+	b, err := s.OpenBackfill(t.Context(), what)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	position := b.Begin(backfill.Orders, Period{Since: "1d"}, now.AddDate(0, 0, -1), now, backfill.Plan{Events: map[string]int{"order-completed": 7}})
+	content, err := json.Marshal(position)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(position.File()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(position.File(), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, period := range []Period{{Since: "1d"}, {Since: "2d"}} {
+		begun, err := b.Begun(backfill.Orders, period)
+		if err != nil || (begun != nil) != (period.Since == "1d") {
+			t.Errorf("since %s there is %v, %v", period.Since, begun, err)
+		}
+	}
+	left, err := s.Unfinished(t.Context(), what.Inbox)
+	if err != nil || len(left) != 1 {
+		t.Fatalf("unfinished are %v, %v", left, err)
+	}
+	if got := left[0]; got.File() != position.File() || got.Events != 7 || !slices.Equal(got.Only, what.Only) || !slices.Equal(got.To, what.To) {
+		t.Errorf("unfinished is %+v", got)
+	}
+	for name, values := range map[string][2]string{
+		settings.CommerceClientID: {"another-shop's", "id"}, settings.SegmentWriteKey: {"another-sources-key", ""},
+	} {
+		if err := directory.Put(t.Context(), name, values[0]); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := s.Unfinished(t.Context(), what.Inbox); err != nil || len(left) > 0 {
+			t.Errorf("with another %s unfinished are %v, %v", name, left, err)
+		}
+		if err := directory.Put(t.Context(), name, values[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

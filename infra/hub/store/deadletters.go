@@ -1,0 +1,279 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+// DeadLetterQueue is a tracking's dead letters, and the queue to which they go back.
+type DeadLetterQueue interface {
+	Count(context.Context) (int, error)
+	CountWaiting(context.Context) (int, error)
+	List(context.Context) ([]spool.DeadLetter, error)
+	Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (moved int, err error)
+}
+
+// MemoryDeadLetters is the dead letters of a hub on this machine.
+type MemoryDeadLetters struct{ *spool.Memory }
+
+// Count implements DeadLetterQueue.
+func (m MemoryDeadLetters) Count(context.Context) (int, error) { return m.Counts().Dead, nil }
+
+// CountWaiting implements DeadLetterQueue.
+func (m MemoryDeadLetters) CountWaiting(context.Context) (int, error) {
+	counts := m.Counts()
+	return counts.Visible + counts.Invisible, nil
+}
+
+// List implements DeadLetterQueue.
+func (m MemoryDeadLetters) List(context.Context) ([]spool.DeadLetter, error) {
+	return m.DeadLetters(), nil
+}
+
+// Redrive implements DeadLetterQueue.
+func (m MemoryDeadLetters) Redrive(_ context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
+	looked := 0
+	return m.Memory.Redrive(func(letter spool.DeadLetter) bool {
+		looked++
+		progress(looked)
+		return matches(letter)
+	}), nil
+}
+
+// DeadLetters is the dead letters of some trackings.
+type DeadLetters []TrackingQueue
+
+// TrackingQueue is the dead letters of one tracking.
+type TrackingQueue struct {
+	Tracking tracking.Tracking
+	Queue    DeadLetterQueue
+}
+
+// DeadLetters is the dead letters of these trackings.
+func (d *Deployment) DeadLetters(trackings []tracking.Tracking) (DeadLetters, error) {
+	var letters DeadLetters
+	for _, t := range trackings {
+		queue, err := d.DeadLetterQueue(t)
+		if err != nil {
+			return nil, err
+		}
+		letters = append(letters, TrackingQueue{t, queue})
+	}
+	return letters, nil
+}
+
+// DeadLetter is a dead letter and the tracking that it is of. What is in it is personal.
+type DeadLetter struct {
+	Tracking tracking.Tracking
+	spool.DeadLetter
+}
+
+// DeadLetterSummary is what is written on a dead letter, without what is in it.
+type DeadLetterSummary struct {
+	ID       string    `json:"id"` // its own among those of its tracking
+	Tracking string    `json:"tracking"`
+	Reason   string    `json:"reason"`
+	Detail   string    `json:"detail,omitempty"`
+	Resource string    `json:"resource,omitempty"`
+	Receives int       `json:"receives"`
+	Buried   time.Time `json:"buried"`
+}
+
+// Summary is what is written on it.
+func (l DeadLetter) Summary() DeadLetterSummary {
+	b := l.Burial
+	return DeadLetterSummary{l.ID, l.Tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, l.Buried}
+}
+
+// each asks all queues at once, each of which takes a second or more. The first error
+// ends it.
+func (l DeadLetters) each(ctx context.Context, ask func(ctx context.Context, i int, q TrackingQueue) error) error {
+	asking, ctx := errgroup.WithContext(ctx)
+	for i, q := range l {
+		asking.Go(func() error {
+			if err := ask(ctx, i, q); err != nil {
+				return fmt.Errorf("%s: %w", q.Tracking.Name, err)
+			}
+			return nil
+		})
+	}
+	return asking.Wait()
+}
+
+// List reads every dead letter, the oldest first. While it reads nobody else can
+// receive those on AWS.
+func (l DeadLetters) List(ctx context.Context) ([]DeadLetter, error) {
+	found := make([][]DeadLetter, len(l))
+	err := l.each(ctx, func(ctx context.Context, i int, q TrackingQueue) error {
+		letters, err := q.Queue.List(ctx)
+		for _, letter := range letters {
+			found[i] = append(found[i], DeadLetter{q.Tracking, letter})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	letters := slices.Concat(found...)
+	slices.SortStableFunc(letters, func(a, b DeadLetter) int { return a.Buried.Compare(b.Buried) })
+	return letters, nil
+}
+
+// Redrive puts the dead letters that match back, from all queues at once. One queue's
+// error leaves the others to finish. It tells progress how many it has looked at.
+func (l DeadLetters) Redrive(ctx context.Context, matches func(DeadLetter) bool, progress func(looked int)) (moved int, err error) {
+	var mu sync.Mutex
+	var redriving sync.WaitGroup
+	looked, failures := 0, make([]error, len(l))
+	for i, q := range l {
+		redriving.Go(func() {
+			n, err := q.Queue.Redrive(ctx, func(letter spool.DeadLetter) bool { return matches(DeadLetter{q.Tracking, letter}) }, func(int) {
+				mu.Lock()
+				defer mu.Unlock()
+				looked++
+				progress(looked)
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			moved += n
+			if err != nil {
+				failures[i] = fmt.Errorf("%s: %w", q.Tracking.Name, err)
+			}
+		})
+	}
+	redriving.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return moved, fmt.Errorf("%w (%d were put back, the rest is where it was)", err, moved)
+	}
+	return moved, nil
+}
+
+// Backlog is what lies on queues: on AWS, as SQS reckons.
+type Backlog struct {
+	Waiting, Dead int
+}
+
+// Backlogs counts what lies on each queue.
+func (l DeadLetters) Backlogs(ctx context.Context) ([]Backlog, error) {
+	counts := make([]Backlog, len(l))
+	err := l.each(ctx, func(ctx context.Context, i int, q TrackingQueue) (err error) {
+		if counts[i].Waiting, err = q.Queue.CountWaiting(ctx); err == nil {
+			counts[i].Dead, err = q.Queue.Count(ctx)
+		}
+		return err
+	})
+	return counts, err
+}
+
+// Total is what lies on several queues together.
+func Total(counts []Backlog) (total Backlog) {
+	for _, c := range counts {
+		total.Waiting += c.Waiting
+		total.Dead += c.Dead
+	}
+	return total
+}
+
+// Backlog counts what lies on all of them.
+func (l DeadLetters) Backlog(ctx context.Context) (Backlog, error) {
+	counts, err := l.Backlogs(ctx)
+	return Total(counts), err
+}
+
+// Backlog counts what lies on all queues of the store.
+func (d *Deployment) Backlog(ctx context.Context) (Backlog, error) {
+	letters, err := d.DeadLetters(tracking.All())
+	if err != nil {
+		return Backlog{}, err
+	}
+	return letters.Backlog(ctx)
+}
+
+// DeadLetterGroup is a tracking and a reason that dead letters have in common.
+type DeadLetterGroup struct {
+	Tracking tracking.Tracking
+	Reason   string
+	Letters  []DeadLetter // the oldest first
+}
+
+// GroupDeadLetters puts dead letters together, the kind of which there are most first.
+func GroupDeadLetters(letters []DeadLetter) []DeadLetterGroup {
+	var all []DeadLetterGroup
+	for _, g := range letters {
+		i := slices.IndexFunc(all, func(k DeadLetterGroup) bool { return k.Has(g) })
+		if i < 0 {
+			i = len(all)
+			all = append(all, DeadLetterGroup{Tracking: g.Tracking, Reason: g.Burial.Reason})
+		}
+		all[i].Letters = append(all[i].Letters, g)
+	}
+	slices.SortFunc(all, func(a, b DeadLetterGroup) int {
+		return cmp.Or(len(b.Letters)-len(a.Letters), cmp.Compare(a.Tracking.Name, b.Tracking.Name), cmp.Compare(a.Reason, b.Reason))
+	})
+	return all
+}
+
+// Has says that a dead letter is of this kind.
+func (g DeadLetterGroup) Has(l DeadLetter) bool {
+	return g.Tracking.Name == l.Tracking.Name && g.Reason == l.Burial.Reason
+}
+
+// Explanation is what a reason means to whoever is on call.
+type Explanation struct {
+	Title string
+	Says  string
+	Do    string // before such dead letters are replayed
+}
+
+// ExplainReason says what a reason means.
+func ExplainReason(reason string) Explanation {
+	switch reason {
+	case "message_invalid":
+		return Explanation{"The template writes what Segment would drop",
+			"Segment keeps no message that has no user or no event name, or is over 32,000 bytes, and says nothing of it.",
+			"Mend the template, or go back to one of its older versions. Then replay them."}
+	case "forged":
+		return Explanation{"The secret does not count",
+			"These came when no webhook secret could be compared, with one that does not count now.",
+			"If it is an old one of yours, put it below the new one in commerce/webhook-secret, wait 75 seconds, and replay them. Leave those of a stranger where they are."}
+	case "receives_exhausted":
+		return Explanation{"Every attempt was used up",
+			fmt.Sprintf("The %d attempts take a day and a quarter: something was down or wrong for as long.", spool.MaxReceives),
+			"See with hub trace and the order's id what the attempts ended with. Once that is over, replay them."}
+	case "segment_400", "segment_413":
+		return Explanation{"Segment refused them",
+			"It did so for what is in them, and would again.",
+			"See in the detail what it says, and mend the template if it is to blame. Then replay them."}
+	case "not_json", "not_webhook", "too_deep", "too_many_values":
+		return Explanation{"They are no webhooks of an order or a customer",
+			"They came with the right secret all the same.",
+			"Find out who posts them: an integration in Commerce that is not for this, or another program that has the secret. Replayed, they return."}
+	case "input":
+		return Explanation{"No template can be given what they hold",
+			"There is a number out of range in them, a name that is too long, or too much nesting.",
+			"Correct it in Commerce, which then posts the event anew. Replayed, they return."}
+	case "envelope_unreadable":
+		return Explanation{"What lay on the queue cannot be read",
+			"It is damaged, or another program has put it there.",
+			"Look at one. Replayed, they return."}
+	}
+	if strings.HasPrefix(reason, "segment_") {
+		return Explanation{"What answers at Segment's address takes no messages there",
+			"The answer says that the address is wrong, rather than the message.",
+			"Correct segment/host and segment/path. Then replay them."}
+	}
+	return Explanation{"This version does not know the reason",
+		"Another release has buried them.",
+		"See in the detail what it says, and mend that. Then replay them."}
+}

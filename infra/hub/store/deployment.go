@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go"
+
+	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+// DefaultPrefix is the prefix of a store that was deployed without one.
+const DefaultPrefix = "/commerce-segment"
+
+// functionsKnowWithin is how long the functions may go on with the settings that
+// they have read: a minute, give or take a fifth, and a moment.
+const functionsKnowWithin = 75 * time.Second
+
+// Deployment is a store's stack in AWS, by its outputs.
+type Deployment struct {
+	Config  aws.Config
+	Outputs map[string]string
+}
+
+// OpenDeployed finds a deployed store by its prefix, with the credentials and in
+// the region that the AWS CLI would take.
+func OpenDeployed(ctx context.Context, prefix string) (Store, error) {
+	prefix = strings.TrimRight(prefix, "/")
+	if !strings.HasPrefix(prefix, "/") {
+		return Store{}, fmt.Errorf("--prefix %s: a prefix begins with a slash, as %s does", prefix, DefaultPrefix)
+	}
+	config, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return Store{}, fmt.Errorf("looking for AWS credentials: %w", err)
+	}
+	if config.Region == "" {
+		return Store{}, errors.New("there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one")
+	}
+	config.HTTPClient = serve.BufferBodies(config.HTTPClient)
+	d, err := describe(ctx, config, prefix)
+	if err != nil {
+		return Store{}, err
+	}
+	name := prefix + "/" + settings.WebhookSecret
+	return Store{
+		Backend:       settings.NewEditableParameterStore(ssm.NewFromConfig(config), prefix),
+		Location:      Location{Prefix: prefix},
+		Name:          fmt.Sprintf("Parameter Store in %s, below %s", config.Region, prefix),
+		SecretCommand: "aws ssm get-parameter --region " + config.Region + " --with-decryption --query Parameter.Value --output text --name " + name,
+		Takes:         functionsKnowWithin,
+		Deployment:    d,
+	}, nil
+}
+
+// describe reads the outputs of a prefix's stack. The name of a stack alone does not
+// say whose it is: /my--shop would find that of /my/shop.
+func describe(ctx context.Context, config aws.Config, prefix string) (*Deployment, error) {
+	stack := outputs.StackName(prefix)
+	answer, err := cloudformation.NewFromConfig(config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
+	var refusal smithy.APIError
+	switch {
+	case errors.As(err, &refusal) && refusal.ErrorCode() == "ValidationError":
+		return nil, fmt.Errorf("there is no stack %s in %s: deploy it first, or choose its region with AWS_REGION, its account with AWS_PROFILE and its prefix with --prefix",
+			stack, config.Region)
+	case err != nil:
+		return nil, fmt.Errorf("looking for the stack %s in %s: %w", stack, config.Region, err)
+	}
+	if len(answer.Stacks) == 0 {
+		return nil, fmt.Errorf("looking for the stack %s in %s: the answer holds none", stack, config.Region)
+	}
+	d := &Deployment{Config: config, Outputs: map[string]string{}}
+	for _, output := range answer.Stacks[0].Outputs {
+		d.Outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
+	}
+	switch is := d.Outputs[outputs.Prefix]; is {
+	case prefix:
+		return d, nil
+	case "":
+		return nil, fmt.Errorf("the stack %s in %s is there, but not a store (its status is %s): deploy it first",
+			stack, config.Region, answer.Stacks[0].StackStatus)
+	default:
+		return nil, fmt.Errorf("the stack %s in %s is the store %s, not %s: if you mean that one, say --prefix %s",
+			stack, config.Region, is, prefix, is)
+	}
+}
+
+// WebhookURL is where Commerce posts a tracking's webhooks.
+func (d *Deployment) WebhookURL(t tracking.Tracking) string { return d.Outputs[outputs.Webhook(t)] }
+
+// deadLetterQueue are those of a tracking.
+func (d *Deployment) DeadLetterQueue(t tracking.Tracking) (spool.SQSDeadLetters, error) {
+	queue, deadLetters := d.Outputs[outputs.Queue(t)], d.Outputs[outputs.DeadLetters(t)]
+	if queue == "" || deadLetters == "" {
+		return spool.SQSDeadLetters{}, fmt.Errorf("the stack has no outputs %s and %s: deploy it again with this version",
+			outputs.Queue(t), outputs.DeadLetters(t))
+	}
+	return spool.NewSQSDeadLetters(sqs.NewFromConfig(d.Config), queue, deadLetters), nil
+}
+
+// ClockAhead is how far this machine's clock is ahead of AWS's, by a second or two.
+func (d *Deployment) ClockAhead(ctx context.Context) (time.Duration, error) {
+	stack := outputs.StackName(d.Outputs[outputs.Prefix])
+	answer, err := cloudformation.NewFromConfig(d.Config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
+	if err != nil {
+		return 0, fmt.Errorf("asking AWS for the time: %w", err)
+	}
+	there, ok := middleware.GetServerTime(answer.ResultMetadata)
+	here, heard := middleware.GetResponseAt(answer.ResultMetadata)
+	if !ok || !heard {
+		return 0, errors.New("AWS does not say what time it is")
+	}
+	return here.Sub(there), nil
+}

@@ -1,0 +1,44 @@
+package store
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestAStackIsTheStoreThatItSaysItIs(t *testing.T) {
+	const shopOutput = "<Outputs><member><OutputKey>Prefix</OutputKey><OutputValue>/my/shop</OutputValue></member></Outputs>"
+	for _, c := range []struct{ name, prefix, status, outputs, says string }{
+		{"the one that is asked for", "/my/shop", "CREATE_COMPLETE", shopOutput, ""},
+		{"with a slash at the end", "/my/shop/", "CREATE_COMPLETE", shopOutput, ""},
+		{"another one of that stack's name", "/my--shop", "CREATE_COMPLETE", shopOutput, "the stack my--shop in us-east-1 is the store /my/shop, not /my--shop"},
+		{"one whose deployment failed", "/my/shop", "ROLLBACK_COMPLETE", "", "(its status is ROLLBACK_COMPLETE): deploy it first"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/xml")
+				fmt.Fprintf(w, `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member>
+					<StackName>my--shop</StackName><CreationTime>2026-01-02T03:04:05Z</CreationTime><StackStatus>%s</StackStatus>%s
+					</member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, c.status, c.outputs)
+			}))
+			defer server.Close()
+			none := filepath.Join(t.TempDir(), "none")
+			for name, value := range map[string]string{
+				"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
+				"AWS_PROFILE": "", "AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none,
+			} {
+				t.Setenv(name, value)
+			}
+			s, err := OpenDeployed(t.Context(), c.prefix)
+			if c.says == "" && (err != nil || s.Prefix != "/my/shop") {
+				t.Errorf("it opens %q, %v", s.Prefix, err)
+			}
+			if c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("it says %v, want %q in it", err, c.says)
+			}
+		})
+	}
+}

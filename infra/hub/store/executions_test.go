@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/shared/tracking"
+)
+
+// standIn is a Logs Insights with that many lines, which it gives page by page once
+// it has been asked a few times. The emulator has neither.
+type standIn struct {
+	lines   int
+	running int // how often it is not ready yet
+	status  types.QueryStatus
+	err     error
+
+	asked   *cloudwatchlogs.StartQueryInput
+	results int // calls of GetQueryResults
+}
+
+func (s *standIn) StartQuery(_ context.Context, in *cloudwatchlogs.StartQueryInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.StartQueryOutput, error) {
+	s.asked = in
+	return &cloudwatchlogs.StartQueryOutput{QueryId: aws.String("q")}, s.err
+}
+
+func (s *standIn) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQueryResultsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+	s.results++
+	if s.running > 0 {
+		s.running--
+		// What it has found so far is not all of it.
+		return &cloudwatchlogs.GetQueryResultsOutput{Status: types.QueryStatusRunning, Results: [][]types.ResultField{row(0)}}, nil
+	}
+	if s.status != types.QueryStatusComplete {
+		return &cloudwatchlogs.GetQueryResultsOutput{Status: s.status}, nil
+	}
+	from, _ := strconv.Atoi(aws.ToString(in.NextToken))
+	to := min(from+int(aws.ToInt32(in.MaxItems)), s.lines, int(aws.ToInt32(s.asked.Limit)))
+	out := &cloudwatchlogs.GetQueryResultsOutput{Status: types.QueryStatusComplete}
+	for i := from; i < to; i++ {
+		out.Results = append(out.Results, row(i))
+	}
+	if to < s.lines && to < int(aws.ToInt32(s.asked.Limit)) {
+		out.NextToken = aws.String(strconv.Itoa(to))
+	}
+	return out, nil
+}
+
+func row(i int) []types.ResultField {
+	return []types.ResultField{
+		{Field: aws.String("@message"), Value: aws.String(fmt.Sprintf(`{"timestamp":"2026-11-24T10:00:00Z","level":"INFO","message":"accept","tracking":"order-completed","outcome":"accepted","resource":"o-%d"}`, i))},
+		{Field: aws.String("@ptr"), Value: aws.String(strconv.Itoa(i))},
+	}
+}
+
+func TestLogLinesAreReadPageByPageAndNotWithoutBound(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		stored, running int
+		want, calls     int
+		cut             bool
+	}{
+		{"none", 0, 0, 0, 1, false},
+		{"a page", 1234, 2, 1234, 3, false},
+		{"three pages", 25_000, 0, 25_000, 3, false},
+		{"more than are read", 200_000, 0, linesAtMost, 5, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				insights := &standIn{lines: c.stored, running: c.running, status: types.QueryStatusComplete}
+				reading, err := Logs{Client: insights, Stack: "shop"}.Read(t.Context(), executions.Query{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(reading.Lines) != c.want || reading.Cut != c.cut || insights.results != c.calls {
+					t.Errorf("%d lines in %d calls, cut %v; want %d in %d, %v", len(reading.Lines), insights.results, reading.Cut, c.want, c.calls, c.cut)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatLogsInsightsIsAsked(t *testing.T) {
+	since := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name   string
+		q      executions.Query
+		groups []string
+		query  string
+	}{
+		{"an order", executions.Query{Since: since, Resource: "0b6f-1", Trackings: []tracking.Tracking{tracking.OrderCompleted}}, []string{"/aws/lambda/shop-order-completed"},
+			`fields @message | filter message in ["accept", "deliver"] and (resource = "0b6f-1" or webhook_id = "0b6f-1") | sort @timestamp desc`},
+		// Whoever asks must not be able to ask something else.
+		{"what ends a text", executions.Query{Since: since, Resource: `x" or 1=1 | limit 1 #`}, nil,
+			`fields @message | filter message in ["accept", "deliver"] | sort @timestamp desc`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			insights := &standIn{status: types.QueryStatusComplete}
+			if _, err := (Logs{Client: insights, Stack: "shop"}).Read(t.Context(), c.q); err != nil {
+				t.Fatal(err)
+			}
+			if got := *insights.asked.QueryString; got != c.query {
+				t.Errorf("it asks %s", got)
+			}
+			if got := insights.asked.LogGroupNames; c.groups != nil && !slices.Equal(got, c.groups) || c.groups == nil && len(got) != 7 {
+				t.Errorf("in %q", got)
+			}
+			if *insights.asked.StartTime != since.Unix() {
+				t.Errorf("since %d", *insights.asked.StartTime)
+			}
+		})
+	}
+}
+
+func TestAQueryThatFailsSaysWhatToDo(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		insights standIn
+		says     string
+	}{
+		{"the logs are elsewhere", standIn{err: &types.ResourceNotFoundException{}}, "deploy it again"},
+		{"it may not ask", standIn{err: errors.New("AccessDenied: logs:StartQuery")}, "asking CloudWatch Logs for the functions' log lines: AccessDenied"},
+		{"it takes too long", standIn{status: types.QueryStatusTimeout}, "ended as Timeout: ask for less"},
+		{"it never ends", standIn{running: 1 << 30}, "deadline exceeded"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, err := Logs{Client: &c.insights, Stack: "shop"}.Read(t.Context(), executions.Query{})
+				if err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("it says %v, want %q", err, c.says)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"commerce-segment/infra/hub/lint"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+// Fault is a finding, and in which webhooks it is.
+type Fault struct {
+	lint.Finding
+	Sample string // the first one
+	More   int    // other ones
+	last   string
+}
+
+// Lint is what is wrong with the messages that a template writes for samples of its
+// tracking, the same fault once. Where the template fails, that is its one finding.
+func Lint(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
+	var faults []*Fault
+	var all []lint.Written
+	for _, sample := range samples {
+		messages, findings, err := lintSample(ctx, t, compiled, sample)
+		if err != nil {
+			return nil, fmt.Errorf("sample %s: %w", sample.Name, err)
+		}
+		faults = addFaults(faults, sample, findings)
+		all = append(all, lint.Written{Body: sample.Body, Messages: messages})
+	}
+	same, err := lint.CheckSame(all)
+	if err != nil || len(same) == 0 {
+		return faults, err
+	}
+	return addFaults(faults, samples[0], same), nil
+}
+
+func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Template, sample templates.Sample) ([]map[string]any, []lint.Finding, error) {
+	webhook, err := commerce.Parse(sample.Body)
+	if err != nil {
+		return nil, nil, err
+	}
+	input, err := webhook.Input()
+	if err != nil {
+		return nil, nil, err
+	}
+	written, err := compiled.WithCommerce(sample.Commerce).WithCurrencies(sample.Currencies).Apply(ctx, input)
+	if err != nil {
+		return nil, []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is corrected"}}, nil
+	}
+	findings, err := lint.Check(t, sample.Body, written, sample.Currencies)
+	return written, findings, err
+}
+
+// variantsWithin limits the time for which a template is tried on variants.
+const variantsWithin = 30 * time.Second
+
+// LintThoroughly is Lint, and also returns what is wrong if webhooks differ from the
+// samples as those of a store may: see lint.CheckVariants.
+func LintThoroughly(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
+	faults, err := Lint(ctx, t, compiled, samples)
+	if err != nil {
+		return nil, err
+	}
+	bounded, stop := context.WithTimeout(ctx, variantsWithin)
+	defer stop()
+	found, err := lint.CheckVariants(bounded, t, samples, compiled.Fields(), func(ctx context.Context, sample templates.Sample, webhook commerce.Webhook) ([]map[string]any, error) {
+		input, err := webhook.Input()
+		if err != nil {
+			return nil, err
+		}
+		return compiled.WithCommerce(sample.Commerce).Apply(ctx, input)
+	})
+	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+		return nil, err
+	}
+	for _, one := range found {
+		faults = append(faults, &Fault{Finding: one.Finding, Sample: one.Sample.Name})
+	}
+	if err != nil {
+		faults = append(faults, &Fault{Sample: samples[0].Name, Finding: lint.Finding{Rule: "variant", Warning: true,
+			Wrong:   fmt.Sprintf("not all variants of the samples were tried within %v, because the template is slow", variantsWithin),
+			Instead: "make it do less work for each line of an order"}})
+	}
+	return faults, nil
+}
+
+// Certain returns the findings that are not warnings.
+func Certain(faults []*Fault) []*Fault {
+	return slices.DeleteFunc(slices.Clone(faults), func(f *Fault) bool { return f.Warning })
+}
+
+func addFaults(faults []*Fault, sample templates.Sample, findings []lint.Finding) []*Fault {
+	for _, finding := range findings {
+		faults = addFault(faults, Fault{Finding: finding, Sample: sample.Name, last: sample.Name})
+	}
+	return faults
+}
+
+// addFault adds a fault, unless it is one that is listed already.
+func addFault(faults []*Fault, found Fault) []*Fault {
+	i := slices.IndexFunc(faults, func(listed *Fault) bool {
+		return listed.Rule == found.Rule && anyPlace(listed.Path) == anyPlace(found.Path) && listed.Message == found.Message
+	})
+	if i < 0 {
+		return append(faults, &found)
+	}
+	if listed := faults[i]; listed.last != found.Sample {
+		listed.last = found.Sample
+		listed.More++
+	}
+	return faults
+}
+
+var place = regexp.MustCompile(`\[\d+\]`)
+
+// anyPlace is a path that is the same for every element of a list.
+func anyPlace(path string) string { return place.ReplaceAllString(path, "[]") }
+
+// Where is in which webhooks the fault is.
+func (f *Fault) Where() string {
+	if f.More == 0 {
+		return f.Sample
+	}
+	return fmt.Sprintf("%s +%d", f.Sample, f.More)
+}
+
+// InItsWords adds what a template gave to $error or $assert. Its author is the one
+// who reads it, and it goes into no log.
+func InItsWords(err error) error {
+	if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
+		return fmt.Errorf("%w\nIt said: %s", err, failed.Said)
+	}
+	return err
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"commerce-segment/shared/settings"
+)
+
+// versionsFolder is where a directory keeps the templates that were replaced: version
+// 2 of templates/order-completed in versions/templates/order-completed/2.
+const versionsFolder = "versions"
+
+// Put implements settings.Store. The template that it replaces is kept as a version,
+// also one that an editor wrote.
+func (d Directory) Put(ctx context.Context, name, value string) error {
+	if strings.HasPrefix(name, "templates/") {
+		if err := d.keep(ctx, name); err != nil {
+			return err
+		}
+	}
+	return d.Dir.Put(ctx, name, value)
+}
+
+// keep copies the template that is there to where versions are.
+func (d Directory) keep(ctx context.Context, name string) error {
+	versions, err := d.Versions(ctx, name)
+	if err != nil || len(versions) == 0 {
+		return err
+	}
+	newest := versions[0]
+	file := versionName(name, newest.Version)
+	if err := d.Dir.Put(ctx, file, newest.Value); err != nil {
+		return err
+	}
+	if err := os.Chtimes(d.File(file), newest.Modified, newest.Modified); err != nil {
+		return fmt.Errorf("keeping version %d of parameter %s: %w", newest.Version, name, err)
+	}
+	return nil
+}
+
+func versionName(name string, version int64) string {
+	return path.Join(versionsFolder, name, strconv.FormatInt(version, 10))
+}
+
+// Versions implements Backend. Only templates have versions here: those that Put has
+// replaced, and the one that is there.
+func (d Directory) Versions(ctx context.Context, name string) ([]settings.Stored, error) {
+	entries, err := os.ReadDir(d.File(path.Join(versionsFolder, name)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the versions of parameter %s: %w", name, err)
+	}
+	var versions []settings.Stored
+	for _, entry := range entries {
+		number, err := strconv.ParseInt(entry.Name(), 10, 64)
+		if err != nil {
+			continue // nothing that keep has written
+		}
+		version, err := d.version(ctx, versionName(name, number))
+		if err != nil {
+			return nil, err
+		}
+		version.Name, version.Version = name, number
+		versions = append(versions, version)
+	}
+	slices.SortFunc(versions, func(a, b settings.Stored) int { return cmp.Compare(b.Version, a.Version) })
+	current, err := d.version(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && strings.TrimSpace(current.Value) == "" {
+		return versions, nil
+	}
+	current.Version = 1
+	if len(versions) > 0 {
+		current.Version = versions[0].Version + 1
+	}
+	return slices.Insert(versions, 0, current), err
+}
+
+// version is what one file holds.
+func (d Directory) version(ctx context.Context, name string) (settings.Stored, error) {
+	info, err := os.Stat(d.File(name))
+	if err != nil {
+		return settings.Stored{}, fmt.Errorf("reading parameter %s: %w", name, err)
+	}
+	values, err := d.Parameters(ctx, []string{name})
+	return settings.Stored{Name: name, Value: values[name], Modified: info.ModTime()}, err
+}

@@ -1,0 +1,364 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/settings"
+)
+
+// Action is what a plan does with a webhook.
+type Action string
+
+// The actions.
+const (
+	Create  Action = "create"
+	Update  Action = "update"
+	Disable Action = "disable"
+	Remove  Action = "remove"
+	Leave   Action = "leave"
+)
+
+// Step is one line of a plan. What of it can be printed holds no secret.
+type Step struct {
+	Action Action
+	Name   string // the webhook's, as it is in Commerce
+	URL    string
+	Events []string
+	Why    []string // what differs, or why it is left alone
+	// Unseen says that nothing differs but perhaps the secret, which Commerce does not show.
+	Unseen bool
+
+	id     string
+	create commerce.NewWebhook
+	change commerce.IntegrationChange
+}
+
+// Plan is what is to be done with the webhooks in Commerce.
+type Plan struct {
+	// Base is that of the URLs where it was asked for, or is known by what Commerce has.
+	Base  string
+	Steps []Step
+	// NoSecret says that there is no webhook secret yet, so that it cannot be done.
+	NoSecret bool
+	// Rotating says that the webhook secret is being replaced: Commerce must not send the
+	// new one before the functions know it (UntilKnown).
+	Rotating bool
+}
+
+// Todo are the steps that change something.
+func (p Plan) Todo() []Step {
+	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return s.Action == Leave })
+}
+
+// Settled says that nothing is known to differ from what it should be.
+func (p Plan) Settled() bool {
+	return !slices.ContainsFunc(p.Todo(), func(s Step) bool { return !s.Unseen })
+}
+
+// PlanWebhooks compares what Commerce has with what it should have. A base of the URLs
+// that is not given is the deployment's, or else the one that Commerce has already.
+func (s Store) PlanWebhooks(ctx context.Context, client *commerce.Client, base string) (Plan, error) {
+	secrets, err := s.webhookSecrets(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	integrations, err := listIntegrations(ctx, client)
+	if err != nil {
+		return Plan{}, err
+	}
+	webhooks, err := s.Webhooks(ctx, base)
+	if err != nil {
+		return Plan{}, err
+	}
+	if base == "" && s.Deployment == nil {
+		if base = baseOf(webhooks, integrations); base == "" {
+			return Plan{}, ErrNoURL
+		}
+		if webhooks, err = s.Webhooks(ctx, base); err != nil {
+			return Plan{}, err
+		}
+	}
+	plan := Plan{Base: base, NoSecret: len(secrets) == 0, Rotating: len(secrets) > 1}
+	if plan.NoSecret {
+		secrets = []string{""}
+	}
+	plan.Steps = planSync(webhooks, integrations, secrets[0])
+	return plan, nil
+}
+
+// PlanRemoval takes away every webhook of this store's, duplicates too.
+func (s Store) PlanRemoval(ctx context.Context, client *commerce.Client, base string) (Plan, error) {
+	webhooks, integrations, err := s.atCommerce(ctx, client, base)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan := Plan{Base: base}
+	for _, w := range webhooks {
+		for _, i := range w.registered(integrations, webhooks) {
+			plan.Steps = append(plan.Steps, stepOf(Remove, i))
+		}
+	}
+	return plan, nil
+}
+
+// atCommerce gives the webhooks that Commerce should have, and all integrations that it
+// has.
+func (s Store) atCommerce(ctx context.Context, client *commerce.Client, base string) ([]Webhook, []commerce.Integration, error) {
+	integrations, err := listIntegrations(ctx, client)
+	if err != nil {
+		return nil, nil, err
+	}
+	webhooks, err := s.Webhooks(ctx, base)
+	return webhooks, integrations, err
+}
+
+func listIntegrations(ctx context.Context, client *commerce.Client) ([]commerce.Integration, error) {
+	var all []commerce.Integration
+	for i, err := range client.Integrations(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("listing the webhooks in Commerce: %w", err)
+		}
+		all = append(all, i)
+	}
+	return all, nil
+}
+
+// webhookSecrets are those that count, the one that Commerce is to send first.
+func (s Store) webhookSecrets(ctx context.Context) ([]string, error) {
+	values, err := s.Parameters(ctx, []string{settings.WebhookSecret})
+	return Lines(values[settings.WebhookSecret]), err
+}
+
+// MakeSecret makes the webhook secret where there is none, and says whether it did.
+func (s Store) MakeSecret(ctx context.Context) (made bool, err error) {
+	release, err := s.Saving(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	current, err := s.Parameters(ctx, AllNames())
+	if err != nil {
+		return false, err
+	}
+	wanted := map[string]string{}
+	if err := KeepSecret(current, wanted); err != nil {
+		return false, err
+	}
+	written, err := s.Write(ctx, current, wanted)
+	return len(written) > 0, err
+}
+
+// planSync makes the plan; it asks nobody.
+func planSync(webhooks []Webhook, integrations []commerce.Integration, secret string) []Step {
+	var steps []Step
+	for _, w := range webhooks {
+		found := w.registered(integrations, webhooks)
+		switch {
+		case len(found) == 0 && w.Enabled:
+			steps = append(steps, w.created(secret))
+		case len(found) == 0:
+			steps = append(steps, Step{Action: Leave, Name: w.Name, URL: w.URL, Events: w.Events, Why: []string{"it is disabled here, and not in Commerce"}})
+		case w.Enabled:
+			steps = append(steps, w.corrected(found[0], secret))
+			steps = append(steps, disabled(found[1:], "a duplicate: Commerce would post the same events twice")...)
+		default:
+			steps = append(steps, disabled(found, "it is disabled here")...)
+		}
+	}
+	return steps
+}
+
+// created is the step that makes a webhook.
+func (w Webhook) created(secret string) Step {
+	return Step{
+		Action: Create, Name: w.Name, URL: w.URL, Events: w.Events,
+		create: commerce.NewWebhook{
+			Name: w.Name, Description: "Tells Segment: " + w.Tracking.Title + ". Made by commerce-segment (hub webhooks sync).",
+			Enabled: true, Observes: w.Events,
+			Configuration: commerce.WebhookConfiguration{URL: w.URL, SecretKey: secret},
+		},
+	}
+}
+
+// corrected is the step that makes an integration what the webhook should be.
+func (w Webhook) corrected(i commerce.Integration, secret string) Step {
+	step := stepOf(Update, i)
+	step.Events = w.Events
+	if i.Name != w.Name {
+		step.Why = append(step.Why, fmt.Sprintf("name, to %s", w.Name))
+		step.change.Name = &w.Name
+	}
+	if !sameSet(i.Observes, w.Events) {
+		step.Why = append(step.Why, fmt.Sprintf("events, from %s to %s", listed(i.Observes), listed(w.Events)))
+		step.change.Observes = w.Events
+	}
+	if !i.Enabled {
+		step.Why = append(step.Why, "enabled, from no to yes")
+		step.change.Enabled = new(true)
+	}
+	configuration := &commerce.WebhookConfiguration{URL: w.URL, SecretKey: secret}
+	if i.Configuration.URL != w.URL {
+		step.Why = append(step.Why, fmt.Sprintf("URL, to %s", w.URL))
+		step.change.Configuration = configuration
+	}
+	switch {
+	case i.Configuration.SecretKey == secret:
+	case isShown(i.Configuration.SecretKey):
+		step.Why = append(step.Why, "secret key")
+		step.change.Configuration = configuration
+	default:
+		step.Unseen = len(step.Why) == 0
+		step.Why = append(step.Why, "secret key, because Commerce does not show the one it has")
+		step.change.Configuration = configuration
+	}
+	if len(step.Why) == 0 {
+		step.Action, step.Why = Leave, []string{"it is as it should be"}
+	}
+	return step
+}
+
+// isShown says that a secret key which Commerce lists is the one it has. The
+// descriptions do not say whether it is; secrets of other kinds of integration are
+// masked with asterisks in them.
+func isShown(secret string) bool { return secret != "" && !strings.HasPrefix(secret, "***") }
+
+// disabled are the steps that switch integrations off.
+func disabled(integrations []commerce.Integration, why string) []Step {
+	var steps []Step
+	for _, i := range integrations {
+		step := stepOf(Disable, i)
+		step.Why = []string{why}
+		if i.Enabled {
+			step.change.Enabled = new(false)
+		} else {
+			step.Action, step.Why = Leave, []string{"it is disabled in Commerce: " + why}
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+func stepOf(action Action, i commerce.Integration) Step {
+	return Step{Action: action, Name: printable(i.Name), URL: printable(i.Configuration.URL), Events: i.Observes, id: i.ID}
+}
+
+// printable makes one harmless line of what somebody wrote in Commerce.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
+}
+
+// sameSet says that two lists hold the same, in whatever order.
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+func listed(events []string) string {
+	if len(events) == 0 {
+		return "none"
+	}
+	return strings.Join(events, ", ")
+}
+
+// Apply does what a plan says, and tells of each step once it is done. It ends at the
+// first that fails: who makes a new plan then has what is left. It removes what another
+// run has created twice meanwhile.
+func (p Plan) Apply(ctx context.Context, client *commerce.Client, did func(Step)) error {
+	if p.NoSecret {
+		return errors.New("there is no webhook secret yet, without which anybody could post webhooks: hub configure makes one. Nothing was done")
+	}
+	todo := p.Todo()
+	for n, step := range todo {
+		if err := step.apply(ctx, client); err != nil {
+			return fmt.Errorf("to %s the webhook %q: %w\nDone: %d of %d. Run it again once that is mended: it does what is left", step.Action, step.Name, err, n, len(todo))
+		}
+		did(step)
+	}
+	return removeTwins(ctx, client, todo, did)
+}
+
+// removeTwins looks once more at what was created: another run may have found the same
+// missing at the same time, and Commerce would post each event twice. All runs keep the
+// one that was created first, so that whoever looks last leaves one.
+func removeTwins(ctx context.Context, client *commerce.Client, done []Step, did func(Step)) error {
+	created := slices.DeleteFunc(slices.Clone(done), func(s Step) bool { return s.Action != Create })
+	if len(created) == 0 {
+		return nil
+	}
+	integrations, err := listIntegrations(ctx, client)
+	if err != nil {
+		return fmt.Errorf("looking whether another run has created the same webhooks: %w\nEverything was done. Run it again to be sure", err)
+	}
+	for _, step := range created {
+		for _, twin := range younger(integrations, step.create) {
+			remove := stepOf(Remove, twin)
+			remove.Why = []string{"another run created the same webhook at the same time"}
+			var answered *commerce.APIError
+			if err := remove.apply(ctx, client); err != nil && !(errors.As(err, &answered) && answered.Status == http.StatusNotFound) { // the other run was faster
+				return fmt.Errorf("to remove a second webhook %q: %w\nRun it again once that is mended: it disables what is there twice", twin.Name, err)
+			}
+			did(remove)
+		}
+	}
+	return nil
+}
+
+// younger are those of the enabled integrations that are the same webhook, but for the
+// one that was created first.
+func younger(integrations []commerce.Integration, webhook commerce.NewWebhook) []commerce.Integration {
+	same := slices.DeleteFunc(slices.Clone(integrations), func(i commerce.Integration) bool {
+		return i.Type != "webhook" || !i.Enabled || i.Name != webhook.Name || i.Configuration.URL != webhook.Configuration.URL
+	})
+	slices.SortFunc(same, func(a, b commerce.Integration) int {
+		return cmp.Or(createdAt(a).Compare(createdAt(b)), cmp.Compare(a.ID, b.ID))
+	})
+	return same[min(1, len(same)):]
+}
+
+func createdAt(i commerce.Integration) time.Time {
+	at, _ := time.Parse(time.RFC3339, i.Meta.Timestamps.CreatedAt) // else the zero time, and the id decides
+	return at
+}
+
+func (s Step) apply(ctx context.Context, client *commerce.Client) error {
+	var err error
+	switch s.Action {
+	case Create:
+		_, err = client.CreateWebhook(ctx, s.create)
+	case Update, Disable:
+		_, err = client.UpdateIntegration(ctx, s.id, s.change)
+	case Remove:
+		err = client.DeleteIntegration(ctx, s.id)
+	}
+	return err
+}
+
+// UntilKnown is how long it takes from now until the functions know the parameter as it
+// is. It counts from when this program wrote it, or by the zero time from when the store
+// says, by a clock that may differ from this machine's: so it is never longer than
+// after a write.
+func (s Store) UntilKnown(ctx context.Context, name string, written time.Time) (time.Duration, error) {
+	if s.Takes == 0 {
+		return 0, nil
+	}
+	if written.IsZero() {
+		var err error
+		if written, err = s.Modified(ctx, name); err != nil {
+			return 0, err
+		}
+	}
+	return max(min(s.Takes-time.Since(written), s.Takes), 0), nil
+}

@@ -1,0 +1,587 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"commerce-segment/infra/commercetest"
+	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+const plantedSecret = "PLANTED-webhook"
+
+// shop is a deployed store and its Commerce, without a network and on a clock that does
+// not wait.
+type shop struct {
+	t      *testing.T
+	store  Store
+	api    *commercetest.Server
+	client *commerce.Client
+}
+
+func inShop(t *testing.T, test func(*testing.T, shop)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, openShop(t, "/commerce-segment")) })
+}
+
+func openShop(t *testing.T, prefix string) shop {
+	t.Helper()
+	directory := Directory{settings.Dir(t.TempDir())}
+	if err := directory.Put(t.Context(), settings.WebhookSecret, plantedSecret); err != nil {
+		t.Fatal(err)
+	}
+	deployment := &Deployment{Outputs: map[string]string{}}
+	for _, tr := range tracking.All() {
+		deployment.Outputs[outputs.Webhook(tr)] = "https://api.example" + prefix + "/webhooks/" + tr.Name
+	}
+	s := shop{t: t, api: commercetest.New(), store: Store{
+		Backend: directory, Location: Location{Prefix: prefix}, Name: "the store", Deployment: deployment, Takes: functionsKnowWithin,
+	}}
+	s.client = s.connect(s.api)
+	return s
+}
+
+func (s shop) connect(api *commercetest.Server) *commerce.Client {
+	s.t.Helper()
+	client, err := commerce.NewClient(commerce.Credentials{
+		URL: "https://commerce.example", ClientID: commercetest.ClientID, ClientSecret: commercetest.ClientSecret,
+	}, api)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return client
+}
+
+func (s shop) put(name, value string) {
+	s.t.Helper()
+	if err := s.store.Put(s.t.Context(), name, value); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// plan makes a plan, in which no secret must be for anybody to see.
+func (s shop) plan() Plan {
+	s.t.Helper()
+	plan, err := s.store.PlanWebhooks(s.t.Context(), s.client, "")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, step := range plan.Steps {
+		if shown := fmt.Sprint(step.Action, step.Name, step.URL, step.Events, step.Why); strings.Contains(shown, "PLANTED") {
+			s.t.Errorf("the plan shows a secret: %s", shown)
+		}
+	}
+	return plan
+}
+
+// sync makes a plan and does it.
+func (s shop) sync() Plan {
+	s.t.Helper()
+	plan := s.plan()
+	if err := plan.Apply(s.t.Context(), s.client, func(Step) {}); err != nil {
+		s.t.Fatal(err)
+	}
+	return plan
+}
+
+// settled wants a plan in which there is nothing left to do.
+func (s shop) settled() {
+	s.t.Helper()
+	if plan := s.plan(); len(plan.Todo()) != 0 || !plan.Settled() {
+		s.t.Errorf("there is left to do: %v", briefly(plan.Todo()))
+	}
+}
+
+// briefly are steps as a test names them.
+func briefly(steps []Step) []string {
+	var lines []string
+	for _, step := range steps {
+		lines = append(lines, string(step.Action)+" "+step.Name)
+	}
+	return lines
+}
+
+// at is the integration of a URL's end.
+func (s shop) at(end string) commercetest.Object {
+	s.t.Helper()
+	for _, i := range s.api.Integrations() {
+		if strings.HasSuffix(i["configuration"].(commercetest.Object)["url"].(string), end) {
+			return i
+		}
+	}
+	s.t.Fatalf("Commerce has nothing at %s", end)
+	return nil
+}
+
+// create puts a webhook into Commerce by hand.
+func (s shop) create(w commerce.NewWebhook) commerce.Integration {
+	s.t.Helper()
+	i, err := s.client.CreateWebhook(s.t.Context(), w)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return i
+}
+
+func (s shop) change(id string, change commerce.IntegrationChange) {
+	s.t.Helper()
+	if _, err := s.client.UpdateIntegration(s.t.Context(), id, change); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// writes counts the calls that changed something in Commerce.
+func (s shop) writes() int {
+	count := 0
+	for _, r := range s.api.Requests() {
+		if r.Method != http.MethodGet && !strings.HasPrefix(r.Path, "/oauth/") {
+			count++
+		}
+	}
+	return count
+}
+
+func TestASyncCreatesWhatIsMissingAndThenHasNothingToDo(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		s.put("tracking/order-completed/events", "order.fulfilled")
+		s.sync()
+		if n := len(s.api.Integrations()); n != len(tracking.All()) {
+			t.Errorf("Commerce has %d integrations", n)
+		}
+		got := s.at("/webhooks/order-completed")
+		want := commercetest.Object{
+			"name": "Segment: Order Completed (/commerce-segment)", "integration_type": "webhook", "enabled": true, "observes": []any{"order.fulfilled"},
+		}
+		for field, value := range want {
+			if fmt.Sprint(got[field]) != fmt.Sprint(value) {
+				t.Errorf("%s is %v, want %v", field, got[field], value)
+			}
+		}
+		if to := got["configuration"].(commercetest.Object); to["url"] != "https://api.example/commerce-segment/webhooks/order-completed" || to["secret_key"] != plantedSecret {
+			t.Errorf("it posts to %v", to)
+		}
+		before := s.writes()
+		s.settled()
+		s.sync()
+		if after := s.writes(); after != before {
+			t.Errorf("a second run wrote %d times", after-before)
+		}
+	})
+}
+
+func TestASyncCorrectsWhatDiffersAndNothingElse(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change commerce.IntegrationChange
+		says   string
+	}{
+		{"the name", commerce.IntegrationChange{Name: new("Orders")}, "name, to Segment: Order Completed (/commerce-segment)"},
+		{"the events", commerce.IntegrationChange{Observes: []string{"order.paid", "order.updated"}}, "events, from order.paid, order.updated to order.paid"},
+		{"it was switched off", commerce.IntegrationChange{Enabled: new(false)}, "enabled, from no to yes"},
+		{"the URL", commerce.IntegrationChange{Configuration: &commerce.WebhookConfiguration{URL: "https://old.example/x", SecretKey: plantedSecret}},
+			"URL, to https://api.example/commerce-segment/webhooks/order-completed"},
+		{"a slash after the URL", commerce.IntegrationChange{Configuration: &commerce.WebhookConfiguration{
+			URL: "https://api.example/commerce-segment/webhooks/order-completed/", SecretKey: plantedSecret}}, "URL, to "},
+		{"the secret key", commerce.IntegrationChange{Configuration: &commerce.WebhookConfiguration{
+			URL: "https://api.example/commerce-segment/webhooks/order-completed", SecretKey: "PLANTED-other"}}, "secret key"},
+		{"no secret key", commerce.IntegrationChange{Configuration: &commerce.WebhookConfiguration{
+			URL: "https://api.example/commerce-segment/webhooks/order-completed"}}, "secret key, because Commerce does not show the one it has"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inShop(t, func(t *testing.T, s shop) {
+				s.sync()
+				right := s.api.Integrations()
+				s.change(s.at("/webhooks/order-completed")["id"].(string), c.change)
+				todo := s.sync().Todo()
+				if len(todo) != 1 || todo[0].Action != Update || len(todo[0].Why) != 1 || !strings.HasPrefix(todo[0].Why[0], c.says) {
+					t.Errorf("it does %v, want only %q", briefly(todo), c.says)
+				}
+				for n, now := range s.api.Integrations() {
+					delete(now, "meta")
+					delete(right[n], "meta")
+					if fmt.Sprint(now) != fmt.Sprint(right[n]) {
+						t.Errorf("Commerce has\n%v\nwant\n%v", now, right[n])
+					}
+				}
+				s.settled()
+			})
+		})
+	}
+}
+
+// Where Commerce masks the secret it is written again, and nobody is told that something
+// is wrong.
+func TestASecretThatCommerceDoesNotShowIsWrittenAgain(t *testing.T) {
+	webhook := Webhook{Tracking: tracking.OrderCompleted, Name: "name", URL: "https://api.example/x", Events: []string{"order.paid"}, Enabled: true}
+	for _, shown := range []string{"", "***************hook", "********"} {
+		i := commerce.Integration{ID: "1", Type: "webhook", Name: "name", Enabled: true, Observes: []string{"order.paid"},
+			Configuration: commerce.WebhookConfiguration{URL: webhook.URL, SecretKey: shown}}
+		plan := Plan{Steps: planSync([]Webhook{webhook}, []commerce.Integration{i}, plantedSecret)}
+		if len(plan.Todo()) != 1 || plan.Steps[0].change.Configuration.SecretKey != plantedSecret || !plan.Settled() {
+			t.Errorf("shown as %q: %v, settled %v", shown, briefly(plan.Todo()), plan.Settled())
+		}
+		i.Enabled = false
+		if plan := (Plan{Steps: planSync([]Webhook{webhook}, []commerce.Integration{i}, plantedSecret)}); plan.Settled() {
+			t.Errorf("shown as %q and switched off: it counts as settled", shown)
+		}
+	}
+}
+
+func TestASyncDisablesWhatIsDisabledHere(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		s.put("tracking/order-refunded/enabled", "false") // before anything is registered
+		s.sync()
+		if n := len(s.api.Integrations()); n != len(tracking.All())-1 {
+			t.Errorf("Commerce has %d integrations", n)
+		}
+		s.put("tracking/order-updated/enabled", "false")
+		if todo := briefly(s.sync().Todo()); !slices.Equal(todo, []string{"disable Segment: Order Updated (/commerce-segment)"}) {
+			t.Errorf("it does %q", todo)
+		}
+		if got := s.at("/webhooks/order-updated"); got["enabled"] != false {
+			t.Errorf("it is %v", got)
+		}
+		s.settled()
+		s.put("tracking/order-updated/enabled", "true")
+		s.sync()
+		if got := s.at("/webhooks/order-updated"); got["enabled"] != true {
+			t.Errorf("enabled again it is %v", got)
+		}
+	})
+}
+
+// Other programs have integrations in the same store, and so does another of ours.
+func TestASyncTouchesNoOtherIntegration(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		for _, w := range []commerce.NewWebhook{
+			{Name: "Order Completed", Observes: []string{"order.paid"}, Enabled: true, Configuration: commerce.WebhookConfiguration{URL: "https://erp.example/webhooks/order-completed"}},
+			{Name: "Segment: Order Completed (/other)", Observes: []string{"order.paid"}, Enabled: true, Configuration: commerce.WebhookConfiguration{URL: "https://api.example/other/webhooks/order-completed"}},
+			{Name: "Segment: Order Completed (/commerce-segment) copy", Observes: []string{"order.paid"}, Configuration: commerce.WebhookConfiguration{URL: "https://x.example"}},
+		} {
+			s.create(w)
+		}
+		foreign := fmt.Sprint(s.api.Integrations())
+		s.sync()
+		s.put(settings.WebhookSecret, "PLANTED-new\n"+plantedSecret)
+		s.put("tracking/order-completed/enabled", "false")
+		s.sync()
+		plan, err := s.store.PlanRemoval(s.t.Context(), s.client, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err != nil {
+			t.Fatal(err)
+		}
+		if after := fmt.Sprint(s.api.Integrations()); after != foreign {
+			t.Errorf("Commerce has\n%s\nwant\n%s", after, foreign)
+		}
+	})
+}
+
+func TestOnlyWebhooksAreOurs(t *testing.T) {
+	w := Webhook{Name: "name", URL: "https://api.example/x"}
+	if queue := (commerce.Integration{Type: "aws_sqs", Name: w.Name, Configuration: commerce.WebhookConfiguration{URL: w.URL}}); w.is(queue) {
+		t.Error("a queue counts as a webhook")
+	}
+}
+
+func TestDuplicatesAreDisabled(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		url := "https://api.example/commerce-segment/webhooks/order-completed"
+		s.create(commerce.NewWebhook{Name: "Segment: Order Completed (/commerce-segment)", Enabled: true, Observes: []string{"order.paid"},
+			Configuration: commerce.WebhookConfiguration{URL: "https://old.example/webhooks/order-completed", SecretKey: plantedSecret}})
+		s.create(commerce.NewWebhook{Name: "typed by hand", Enabled: true, Observes: []string{"order.paid"},
+			Configuration: commerce.WebhookConfiguration{URL: url, SecretKey: plantedSecret}})
+		var todo []string
+		for _, step := range s.sync().Todo() {
+			if strings.Contains(step.URL, "order-completed") {
+				todo = append(todo, fmt.Sprint(step.Action, " ", step.URL))
+			}
+		}
+		want := []string{"update " + url, "disable https://old.example/webhooks/order-completed"}
+		if !slices.Equal(todo, want) {
+			t.Errorf("it does %q, want %q", todo, want)
+		}
+		s.settled()
+		if plan, err := s.store.PlanRemoval(t.Context(), s.client, ""); err != nil || len(plan.Steps) != len(tracking.All())+1 {
+			t.Errorf("a removal would take %v, %v", briefly(plan.Steps), err)
+		}
+	})
+}
+
+// The URL says more than the name: an integration is one webhook's, and not two's.
+// Two people may run it at the same time, or one of them and the console.
+func TestTwoSyncsAtOnceLeaveEachWebhookOnce(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		apart   time.Duration // from one's creations to the other's
+		stays   int           // of the first one's
+		removed []int         // by the first and by the second
+	}{
+		{"one after the other", 2 * time.Second, len(tracking.All()), []int{0, len(tracking.All())}},
+		{"in the same moment", 0, -1, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inShop(t, func(t *testing.T, s shop) {
+				var removed []int
+				apply := func(plan Plan) {
+					count := 0
+					if err := plan.Apply(t.Context(), s.client, func(step Step) {
+						if step.Action == Remove {
+							count++
+						}
+					}); err != nil {
+						t.Error(err)
+					}
+					removed = append(removed, count)
+				}
+				one, other := s.plan(), s.plan()
+				apply(one)
+				first := map[string]bool{}
+				for _, i := range s.api.Integrations() {
+					first[i["id"].(string)] = true
+				}
+				time.Sleep(c.apart)
+				apply(other)
+				left := s.api.Integrations()
+				stays := 0
+				for _, i := range left {
+					if first[i["id"].(string)] {
+						stays++
+					}
+				}
+				if len(left) != len(tracking.All()) || c.stays >= 0 && stays != c.stays || c.removed != nil && !slices.Equal(removed, c.removed) {
+					t.Errorf("Commerce has %d, of them %d of the first, and %v were removed", len(left), stays, removed)
+				}
+				s.settled()
+			})
+		})
+	}
+}
+
+// What bears another name or goes elsewhere is somebody's own.
+func TestASyncRemovesNothingThatItCannotHaveCreated(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		plan := s.plan()
+		url := "https://api.example/commerce-segment/webhooks/order-completed"
+		for _, w := range []commerce.NewWebhook{
+			{Name: "typed by hand", Enabled: true, Observes: []string{"order.paid"}, Configuration: commerce.WebhookConfiguration{URL: url}},
+			{Name: "Segment: Order Completed (/commerce-segment)", Enabled: true, Observes: []string{"order.paid"}, Configuration: commerce.WebhookConfiguration{URL: "https://other.example"}},
+			{Name: "Segment: Order Completed (/commerce-segment)", Enabled: false, Observes: []string{"order.paid"}, Configuration: commerce.WebhookConfiguration{URL: url}},
+		} {
+			s.create(w)
+		}
+		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(s.api.Integrations()); got != len(tracking.All())+3 {
+			t.Errorf("Commerce has %d", got)
+		}
+	})
+}
+
+func TestNamesThatWereSwappedAreSwappedBack(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		s.sync()
+		completed, updated := s.at("/webhooks/order-completed"), s.at("/webhooks/order-updated")
+		s.change(completed["id"].(string), commerce.IntegrationChange{Name: new(updated["name"].(string))})
+		s.change(updated["id"].(string), commerce.IntegrationChange{Name: new(completed["name"].(string))})
+		todo := s.sync().Todo()
+		if len(todo) != 2 || todo[0].Action != Update || todo[1].Action != Update {
+			t.Errorf("it does %v", briefly(todo))
+		}
+		s.settled()
+	})
+}
+
+func TestASyncThatFailsHalfwayIsFinishedByTheNext(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault commercetest.Fault
+		says  string
+	}{
+		{"Commerce refuses the third", commercetest.Fault{Status: http.StatusUnprocessableEntity}, "Done: 2 of 7"},
+		{"the third is created, and the answer gets lost", commercetest.Fault{Break: true, Late: true}, "look before you repeat it"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inShop(t, func(t *testing.T, s shop) {
+				plan, done := s.plan(), 0
+				err := plan.Apply(t.Context(), s.client, func(Step) {
+					if done++; done == 2 {
+						c.fault.Method, c.fault.Path = http.MethodPost, "/v2/integrations"
+						s.api.Fail(c.fault)
+					}
+				})
+				if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), `to create the webhook "Segment: Order Updated`) || strings.Contains(err.Error(), "PLANTED") {
+					t.Errorf("it says %v", err)
+				}
+				s.sync()
+				if n := len(s.api.Integrations()); n != len(tracking.All()) {
+					t.Errorf("Commerce has %d integrations", n)
+				}
+				s.settled()
+			})
+		})
+	}
+}
+
+func TestARotatedSecretReachesEveryWebhook(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		s.sync()
+		s.put(settings.WebhookSecret, "PLANTED-new\n"+plantedSecret)
+		plan := s.sync()
+		if !plan.Rotating || len(plan.Todo()) != len(tracking.All()) {
+			t.Errorf("rotating %v, it does %v", plan.Rotating, briefly(plan.Todo()))
+		}
+		for _, i := range s.api.Integrations() {
+			if key := i["configuration"].(commercetest.Object)["secret_key"]; key != "PLANTED-new" {
+				t.Errorf("%s has the secret %s", i["name"], key)
+			}
+		}
+	})
+}
+
+func TestThisMachinesWebhooksNeedAnAddress(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		s.store.Deployment, s.store.Location = nil, Location{Dir: DefaultDir}
+		if _, err := s.store.PlanWebhooks(t.Context(), s.client, ""); !errors.Is(err, ErrNoURL) {
+			t.Errorf("it says %v", err)
+		}
+		plan, err := s.store.PlanWebhooks(t.Context(), s.client, "https://one.tunnel.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err != nil {
+			t.Fatal(err)
+		}
+		if again := s.plan(); again.Base != "https://one.tunnel.example" || len(again.Todo()) != 0 {
+			t.Errorf("without an address it takes %q, and does %v", again.Base, briefly(again.Todo()))
+		}
+		// The tunnel has another name every day.
+		if plan, err = s.store.PlanWebhooks(t.Context(), s.client, "https://two.tunnel.example"); err != nil {
+			t.Fatal(err)
+		}
+		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(s.api.Integrations()); n != len(tracking.All()) {
+			t.Errorf("Commerce has %d integrations", n)
+		}
+		s.at("two.tunnel.example/webhooks/order-completed")
+	})
+}
+
+// Without a secret anybody could post webhooks.
+func TestWithoutAWebhookSecretNothingIsDone(t *testing.T) {
+	inShop(t, func(t *testing.T, s shop) {
+		s.put(settings.WebhookSecret, "\n")
+		plan := s.plan()
+		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err == nil || !strings.Contains(err.Error(), "hub configure makes one") || s.writes() != 0 {
+			t.Errorf("it says %v, and writes %d times", err, s.writes())
+		}
+		if made, err := s.store.MakeSecret(t.Context()); !made || err != nil {
+			t.Errorf("made %v, %v", made, err)
+		}
+		s.sync()
+		s.settled()
+		if made, err := s.store.MakeSecret(t.Context()); made || err != nil {
+			t.Errorf("a second time: made %v, %v", made, err)
+		}
+	})
+}
+
+func TestTheAddressOfATunnel(t *testing.T) {
+	for _, c := range []struct{ name, pasted, want, says string }{
+		{"as it is printed", "https://x.tunnel.example", "https://x.tunnel.example", ""},
+		{"with a slash and white space", " https://x.tunnel.example/ ", "https://x.tunnel.example", ""},
+		{"below a path", "https://hooks.example/shop/", "https://hooks.example/shop", ""},
+		{"in clear", "http://x.tunnel.example", "", "in clear"},
+		{"this machine", "http://127.0.0.1:8080", "", "only this machine reaches"},
+		{"this machine by name", "https://localhost:8080", "", "only this machine reaches"},
+		{"this machine in capitals", "https://LOCALHOST:8080", "", "only this machine reaches"},
+		{"this machine with its dot", "https://localhost.", "", "only this machine reaches"},
+		{"a name below localhost", "https://hub.localhost", "", "only this machine reaches"},
+		{"this machine's address with a dot", "https://127.0.0.1.", "", "only this machine reaches"},
+		{"all addresses", "https://0.0.0.0:8080", "", "only this machine reaches"},
+		{"IPv6", "https://[::1]:8080", "", "only this machine reaches"},
+		{"IPv6 with an interface", "https://[::1%25lo]", "", "only this machine reaches"},
+		{"IPv4 within IPv6", "https://[::ffff:127.0.0.1]", "", "only this machine reaches"},
+		{"a name that begins like it", "https://localhost.example", "https://localhost.example", ""},
+		{"without https://", "x.tunnel.example", "", "is no address"},
+		{"with a query", "https://x.tunnel.example?token=PLANTED", "", "the address at x.tunnel.example has a user, a query"},
+		{"with a fragment", "https://x.tunnel.example#token=PLANTED", "", "a fragment"},
+		{"with a password", "https://u:PLANTED@x.tunnel.example", "", "the address at x.tunnel.example has a user"},
+		{"with a password, in clear", "http://u:PLANTED@x.tunnel.example", "", "has a user"},
+		{"with a password, and broken", "https://u:PLANTED@x.tunnel.example:port", "", "is no address"},
+		{"a token in the path, in clear", "http://x.tunnel.example/PLANTED", "", "in clear"},
+		{"nothing", "", "", "is no address"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := PublicURL(c.pasted)
+			if got != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%q, %v", got, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "PLANTED") {
+				t.Errorf("it tells what may be a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestTheLastDeliveriesAreTheNewest(t *testing.T) {
+	for _, attempts := range []int{0, 2, logPage + 1, logPage + 30, 3 * logPage} {
+		t.Run(fmt.Sprint(attempts), func(t *testing.T) {
+			inShop(t, func(t *testing.T, s shop) {
+				s.sync()
+				id := s.at("/webhooks/order-completed")["id"].(string)
+				for n := range attempts {
+					s.api.AddLog(id, 200+n, "")
+					time.Sleep(time.Second)
+				}
+				registered, err := s.store.Registered(t.Context(), s.client, "", 3)
+				if err != nil || len(registered) != len(tracking.All()) {
+					t.Fatalf("%d registered, %v", len(registered), err)
+				}
+				got := registered[1]
+				if got.Tracking.Name != "order-completed" || len(got.Last) != min(attempts, 3) {
+					t.Fatalf("it says %+v", got)
+				}
+				for n, delivery := range got.Last {
+					if delivery.Status != 199+attempts-n || delivery.At.IsZero() {
+						t.Errorf("attempt %d is %+v", n, delivery)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestCredentialsThatAreNotSetAreNamed(t *testing.T) {
+	all := map[string]string{settings.CommerceClientID: "id", settings.CommerceClientSecret: "https://x.example PLANTED", settings.CommerceTokenURL: "https://x.example/oauth/access_token"}
+	for _, missing := range slices.Sorted(maps.Keys(all)) {
+		t.Run(missing, func(t *testing.T) {
+			s := Store{Backend: Directory{settings.Dir(t.TempDir())}, Name: "the store"}
+			for name, value := range all {
+				if name != missing {
+					if err := s.Put(context.Background(), name, value); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if _, err := s.Credentials(t.Context()); !errors.Is(err, ErrNotConnected) || !strings.Contains(err.Error(), missing+" is not set") || strings.Contains(err.Error(), "PLANTED") {
+				t.Errorf("it says %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// putting is a store that notes what is put there, and fails at one parameter.
+type putting struct {
+	Backend
+	put    []string
+	failAt string
+}
+
+func (p *putting) Put(ctx context.Context, name, value string) error {
+	if name == p.failAt {
+		return errors.New("parameter " + name + ": throttled")
+	}
+	p.put = append(p.put, name)
+	return p.Backend.Put(ctx, name, value)
+}
+
+// pairing is a store that notes, after each write, the host and the key that a function
+// which reads now would send with.
+type pairing struct {
+	Backend
+	pairs map[string]bool
+}
+
+func (p *pairing) Put(ctx context.Context, name, value string) error {
+	if err := p.Backend.Put(ctx, name, value); err != nil {
+		return err
+	}
+	values, err := p.Parameters(ctx, settings.Names(tracking.OrderCompleted))
+	if err != nil {
+		return err
+	}
+	if config, err := settings.Parse(tracking.OrderCompleted, values); err == nil { // else the last good settings count, or events wait
+		p.pairs[config.Segment.Host+" "+config.Segment.WriteKey] = true
+	}
+	return nil
+}
+
+// A function may read between two writes. With the host and another region's key it would
+// send what Segment takes and drops.
+func TestNoHostIsEverPairedWithAnotherOnesKey(t *testing.T) {
+	const us, eu = settings.DefaultHost, "https://events.eu1.segmentapis.com"
+	for _, c := range []struct {
+		name            string
+		current, wanted map[string]string
+		pairs           []string
+		says            string
+	}{
+		{"to another region", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: eu, settings.SegmentPath: "/v1/batch", settings.SegmentWriteKey: "eu-write-key", "tracking/order-updated/enabled": "false"},
+			[]string{eu + " eu-write-key"}, ""},
+		{"for the first time", map[string]string{settings.SegmentHost: us}, map[string]string{settings.SegmentHost: eu, settings.SegmentWriteKey: "eu-write-key"},
+			[]string{eu + " ", eu + " eu-write-key"}, ""},
+		{"to a proxy, with the same key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: "https://proxy.example", settings.SegmentWriteKey: "us-write-key"}, []string{"https://proxy.example us-write-key"}, ""},
+		{"to another key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-other-key"}, []string{us + " us-other-key"}, ""},
+		{"to another region without its key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: eu}, nil, "parameter segment/write-key: the one that is set belongs to another host"},
+		{"to the same region, written otherwise", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: us + "/"}, []string{us + " us-write-key"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := &pairing{Directory{settings.Dir(t.TempDir())}, map[string]bool{}}
+			for name, value := range c.current {
+				if err := store.Backend.Put(t.Context(), name, value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := Store{Backend: store, Name: "the store"}.Write(t.Context(), c.current, c.wanted)
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("it says %v, want %q", err, c.says)
+			}
+			if got := slices.Sorted(maps.Keys(store.pairs)); !slices.Equal(got, c.pairs) {
+				t.Errorf("a function may have read %q, want %q", got, c.pairs)
+			}
+		})
+	}
+}
+
+func TestAnotherRegionThatIsWrittenHalfSaysThatEventsWait(t *testing.T) {
+	directory := Directory{settings.Dir(t.TempDir())}
+	current := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "PLANTED-us"}
+	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "PLANTED-eu"}
+	_, err := Store{Backend: &putting{Backend: directory, failAt: settings.SegmentWriteKey}, Name: "the store"}.Write(t.Context(), current, wanted)
+	if err == nil || !strings.Contains(err.Error(), "Not written: segment/write-key, segment/host. Until then segment/host names no host, and events wait") {
+		t.Errorf("it says %v", err)
+	}
+	current, err = Store{Backend: directory}.Parameters(t.Context(), AllNames())
+	if err != nil || current[settings.SegmentHost] != hostMeanwhile {
+		t.Fatalf("the parameters are %q, %v", current, err)
+	}
+	if _, err := (Store{Backend: directory}).Write(t.Context(), current, wanted); err != nil {
+		t.Error(err)
+	}
+	if after, err := (Store{Backend: directory}).Parameters(t.Context(), AllNames()); err != nil || !maps.Equal(after, wanted) {
+		t.Errorf("run again it leaves %q, %v", after, err)
+	}
+}
+
+// leaving is a store whose writer leaves with the first write, as a browser does whose page
+// is closed.
+type leaving struct {
+	Backend
+	leave context.CancelFunc
+}
+
+func (l leaving) Put(ctx context.Context, name, value string) error {
+	l.leave()
+	return errors.Join(ctx.Err(), l.Backend.Put(ctx, name, value))
+}
+
+func TestWhoLeavesWhileTheRegionChangesLeavesAHost(t *testing.T) {
+	directory := Directory{settings.Dir(t.TempDir())}
+	current := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "us-write-key"}
+	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "eu-write-key"}
+	ctx, leave := context.WithCancel(t.Context())
+	_, err := Store{Backend: leaving{directory, leave}, Name: "the store"}.Write(ctx, current, wanted)
+	if after, unread := (Store{Backend: directory}).Parameters(t.Context(), AllNames()); err != nil || unread != nil || !maps.Equal(after, wanted) {
+		t.Errorf("it says %v and leaves %q, %v", err, after, unread)
+	}
+}
+
+// writes has a configuration written to a store in which there is nothing.
+func writes(t *testing.T, store Backend, wanted map[string]string) error {
+	t.Helper()
+	_, err := Store{Backend: store, Name: "the store"}.Write(t.Context(), map[string]string{}, wanted)
+	return err
+}
+
+// Where there is no key yet, events wait until it comes, and by then the host is there.
+func TestWriteWritesTheSecretsLast(t *testing.T) {
+	store := &putting{Backend: Directory{settings.Dir(t.TempDir())}}
+	wanted := map[string]string{
+		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentPath: "/v1",
+		settings.WebhookSecret: "PLANTED-webhook", "tracking/order-updated/enabled": "false",
+	}
+	if err := writes(t, store, wanted); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{settings.SegmentHost, settings.SegmentPath, "tracking/order-updated/enabled", settings.SegmentWriteKey, settings.WebhookSecret}
+	if !slices.Equal(store.put, want) {
+		t.Errorf("it writes %q, want %q", store.put, want)
+	}
+}
+
+func TestWriteThatFailsHalfwaySaysWhatIsWritten(t *testing.T) {
+	store := &putting{Backend: Directory{settings.Dir(t.TempDir())}, failAt: settings.SegmentPath}
+	err := writes(t, store, map[string]string{
+		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentPath: "/v1",
+	})
+	const want = "parameter segment/path: throttled\nWritten to the store: segment/host. Not written: segment/path, segment/write-key."
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("it says %v, want %s", err, want)
+	}
+}
+
+func TestWriteKeepsAWebhookSecretThatSomebodySetMeanwhile(t *testing.T) {
+	theirs := Directory{settings.Dir(t.TempDir())}
+	if err := theirs.Put(t.Context(), settings.WebhookSecret, "PLANTED-theirs"); err != nil {
+		t.Fatal(err)
+	}
+	err := writes(t, theirs, map[string]string{settings.SegmentPath: "/v1", settings.WebhookSecret: "PLANTED-mine"})
+	if err == nil || !strings.Contains(err.Error(), "somebody has set it meanwhile") || !strings.Contains(err.Error(), "Not written: commerce/webhook-secret.") {
+		t.Errorf("it says %v", err)
+	}
+	after, err := theirs.Parameters(t.Context(), AllNames())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after[settings.WebhookSecret] != "PLANTED-theirs" || after[settings.SegmentPath] != "/v1" {
+		t.Errorf("the parameters are %q", after)
+	}
+}

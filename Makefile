@@ -70,7 +70,7 @@ lint:
 SCALE ?= 10
 
 .PHONY: prove
-prove: ## Show at full size what README promises, in ten minutes; SCALE=100 has ten times as many kills and webhooks
+prove: ## Show at full size what infra/docs/promises.md says, in ten minutes; SCALE=100 has ten times as many kills and webhooks
 	go test -count 1 -v -timeout 2h -run AtScale ./functions -scale $(SCALE)
 	go test -count 1 -v -timeout 2h -run AtScale ./infra/hub -scale $(SCALE)
 	go test -count 1 -v -timeout 2h -run AtScale ./shared/relay ./shared/jsonata ./shared/template -scale $(SCALE)0
@@ -86,6 +86,18 @@ VULNDB ?=
 .PHONY: audit
 audit: ## Look for known vulnerabilities that the functions and the hub reach
 	go run ./infra/audit -db "$(VULNDB)" ./functions/... ./infra/hub/...
+
+SYSTEMS = linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64.exe windows-arm64.exe
+
+.PHONY: release
+release: editor ## Build hub for every system, with checksums and a list of what is in it, in bin/release
+	@rm -rf bin/release && mkdir -p bin/release
+	@for system in $(SYSTEMS); do \
+		platform=$${system%.exe} && GOOS=$${platform%-*} GOARCH=$${platform#*-} CGO_ENABLED=0 \
+			go build -trimpath -o bin/release/hub-$$system ./infra/hub || exit 1; \
+	done
+	@go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -licenses -output bin/release/hub.cdx.json bin/release/hub-linux-amd64
+	@cd bin/release && sha256sum hub* > SHA256SUMS && cat SHA256SUMS
 
 FUZZTIME ?= 10m
 

@@ -114,7 +114,7 @@ func (s freshStore) sellsAnOrder() {
 	isCallOf(s.t, s.tracking, told[0])
 }
 
-// What README promises: a store that is deployed is set up in a browser, page by page,
+// As infra/docs/console.md says, a store that is deployed is set up in a browser, page by page,
 // until the first event is in Segment.
 func TestAFreshStoreIsSetUpInTheBrowser(t *testing.T) {
 	t.Parallel()
@@ -151,7 +151,7 @@ func TestAFreshStoreIsSetUpInTheBrowser(t *testing.T) {
 	p.Sees("Nothing is left to do")
 
 	s.sellsAnOrder()
-	equal(t, "what was done by hand", p.Steps(), browser.Steps{Clicks: 10, Fields: 5}) // as README says
+	equal(t, "what was done by hand", p.Steps(), browser.Steps{Clicks: 10, Fields: 5}) // as infra/docs/console.md says
 	t.Logf("in the browser: %d clicks and %d fields, %.1f s from the first page to the first event in Segment, without thinking",
 		p.Steps().Clicks, p.Steps().Fields, time.Since(began).Seconds())
 }

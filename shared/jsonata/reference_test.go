@@ -130,7 +130,7 @@ func sameResult(ours, theirs []byte) bool {
 }
 
 // refusals are the kinds of templates that the reference evaluates and this package
-// refuses, by what its errors say. templates/README.md has them under "Refused".
+// refuses, by what its errors say. templates/LANGUAGE.md lists them.
 var refusals = []struct{ kind, says string }{
 	{"$eval", "$eval is refused"},
 	{"an assignment in a part that is not a block", "cannot stand directly within"},

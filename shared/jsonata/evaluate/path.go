@@ -149,6 +149,8 @@ func (p *path) walk(st *value.State, f frame, context any) (any, error) {
 	}
 	result, taken = p.descendObjects(result, taken)
 	switch {
+	case taken > 0 && result == nil && p.plain():
+		return nil, nil
 	case taken > 0 && result == nil:
 		return value.NewSequence(), nil
 	case taken == len(p.steps) && p.plain():

@@ -68,23 +68,23 @@ func (r *Regex) find(st *value.State, text string, pos int) ([]int, error) {
 	}
 	m.now.instructions = m.now.instructions[:0]
 	var match []int
-	here := spotIn(text, pos)
+	here := r.spotIn(text, pos)
 	for {
 		if match == nil {
 			if r.anchored && here.pos > 0 && len(m.now.instructions) == 0 {
 				return nil, m.pay(st, 0)
 			}
-			if len(m.now.instructions) == 0 && r.prefix != "" {
-				skip := strings.Index(text[here.pos:], r.prefix)
+			if len(m.now.instructions) == 0 {
+				skip := r.skip(text[here.pos:])
 				if skip < 0 {
 					return nil, m.pay(st, len(text)-here.pos)
 				}
 				m.steps += skip / 8
-				here = spotIn(text, here.pos+skip)
+				here = r.spotIn(text, here.pos+skip)
 			}
 			m.begin(here)
 		}
-		next := spotIn(text, here.pos+here.size)
+		next := r.spotIn(text, here.pos+here.size)
 		match = m.step(match, here, next)
 		if here.size == 0 || match != nil && len(m.then.instructions) == 0 {
 			return match, m.pay(st, 0)
@@ -99,8 +99,59 @@ func (r *Regex) find(st *value.State, text string, pos int) ([]int, error) {
 	}
 }
 
-// spot is a place in a text: the conditions that hold there, and the character that
-// follows.
+// skip returns how many bytes precede the first place in a text at which a match can
+// begin, or -1.
+func (r *Regex) skip(text string) int {
+	switch {
+	case r.prefix != "":
+		return strings.Index(text, r.prefix)
+	case !r.begins.known:
+		return 0
+	}
+	for i := range len(text) {
+		if c := text[i]; c >= utf8.RuneSelf || r.begins.with[c] {
+			return i
+		}
+	}
+	return -1
+}
+
+// beginnings says with which ASCII characters a match can begin. It is not known if a
+// match can be empty.
+type beginnings struct {
+	with  [utf8.RuneSelf]bool
+	known bool
+}
+
+func beginningsOf(program *syntax.Prog) (b beginnings) {
+	b.known = true
+	seen := make([]bool, len(program.Inst))
+	var follow func(pc uint32)
+	follow = func(pc uint32) {
+		if seen[pc] {
+			return
+		}
+		seen[pc] = true
+		switch instruction := &program.Inst[pc]; instruction.Op {
+		case syntax.InstMatch:
+			b.known = false
+		case syntax.InstAlt, syntax.InstAltMatch:
+			follow(instruction.Out)
+			follow(instruction.Arg)
+		case syntax.InstNop, syntax.InstEmptyWidth, syntax.InstCapture:
+			follow(instruction.Out)
+		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+			for c := range rune(utf8.RuneSelf) {
+				b.with[c] = b.with[c] || instruction.MatchRune(c)
+			}
+		}
+	}
+	follow(uint32(program.Start))
+	return b
+}
+
+// spot is a place in a text: the conditions that hold there, if the regular expression
+// asks for some, and the character that follows.
 type spot struct {
 	pos    int
 	around syntax.EmptyOp
@@ -108,14 +159,17 @@ type spot struct {
 	size   int
 }
 
-func spotIn(text string, pos int) spot {
+func (r *Regex) spotIn(text string, pos int) spot {
 	p := spot{pos: pos, after: -1}
+	if pos < len(text) {
+		p.after, p.size = utf8.DecodeRuneInString(text[pos:])
+	}
+	if !r.looksAround {
+		return p
+	}
 	before := rune(-1)
 	if pos > 0 {
 		before, _ = utf8.DecodeLastRuneInString(text[:pos])
-	}
-	if pos < len(text) {
-		p.after, p.size = utf8.DecodeRuneInString(text[pos:])
 	}
 	p.around = syntax.EmptyOpContext(before, p.after)
 	if isLineEnd(before) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -24,6 +25,9 @@ type Regex struct {
 	groups  int
 	// prefix is the text with which every match begins, possibly empty.
 	prefix string
+	begins beginnings
+	// looksAround means that there are conditions such as ^ or \b.
+	looksAround bool
 	// anchored means that a match can begin only at the beginning of the text.
 	anchored bool
 	// Size is the approximate number of instructions of the program.
@@ -58,6 +62,8 @@ func New(source, flags string) (*Regex, error) {
 		return nil, err
 	}
 	r.prefix, _ = r.program.Prefix()
+	r.begins = beginningsOf(r.program)
+	r.looksAround = slices.ContainsFunc(r.program.Inst, func(i syntax.Inst) bool { return i.Op == syntax.InstEmptyWidth })
 	r.anchored = r.program.StartCond()&syntax.EmptyBeginText != 0
 	return r, nil
 }

@@ -178,6 +178,9 @@ func (g *grouping) collect(st *value.State, f frame, items []any) (any, error) {
 			return nil, err
 		}
 	}
+	if err := st.AllocateObject(groups.Len()); err != nil {
+		return nil, err
+	}
 	result := value.NewObject(groups.Len())
 	for _, key := range groups.Keys() {
 		group := groups.Get(key).(*bucket)
@@ -219,7 +222,7 @@ func (g *grouping) add(st *value.State, f frame, groups *value.Object, item any)
 		}
 		group, ok := groups.Get(key).(*bucket)
 		if !ok {
-			if err := st.AllocateItems(6); err != nil {
+			if err := st.AllocateItems(10); err != nil {
 				return err
 			}
 			group = &bucket{pair: pair}

@@ -198,7 +198,7 @@ func sift(st *value.State, args []any) (any, error) {
 		if !yes {
 			continue
 		}
-		if err := st.AllocateItems(2); err != nil {
+		if err := st.AllocateItems(12); err != nil {
 			return nil, err
 		}
 		result.Set(field.Key, field.Value)

@@ -77,6 +77,9 @@ func spread(st *value.State, v any, level int) (any, error) {
 			if err := st.AllocateObject(1); err != nil {
 				return nil, err
 			}
+			if err := st.AllocateItems(1); err != nil {
+				return nil, err
+			}
 			o := value.NewObject(1)
 			o.Set(field.Key, field.Value)
 			result.Items = append(result.Items, o)

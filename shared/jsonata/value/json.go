@@ -63,7 +63,7 @@ func objectToGo(st *State, o *Object, level int) (any, error) {
 	if err := st.Descend(level, o.Len()); err != nil {
 		return nil, err
 	}
-	if err := st.AllocateObject(o.Len()); err != nil {
+	if err := st.AllocateItems(12 + 3*o.Len()); err != nil { // a map of Go is large
 		return nil, err
 	}
 	m := make(map[string]any, o.Len())

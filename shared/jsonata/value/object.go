@@ -73,7 +73,7 @@ func (o *Object) Set(key string, v any) {
 
 // add adds a field that is not there.
 func (o *Object) add(key string, v any) {
-	if _, ok := listIndex(key); ok {
+	if listIndex(key) != notIndex {
 		o.indexed = true
 	}
 	if o.index != nil {
@@ -113,15 +113,8 @@ func (o *Object) Fields() []Field {
 	if !o.indexed {
 		return o.fields
 	}
-	places := make(map[string]int, len(o.fields))
-	keys := make([]string, len(o.fields))
-	for i, f := range o.fields {
-		keys[i], places[f.Key] = f.Key, i
-	}
-	sorted := make([]Field, 0, len(o.fields))
-	for _, key := range indexesFirst(keys) {
-		sorted = append(sorted, o.fields[places[key]])
-	}
+	sorted := slices.Clone(o.fields)
+	slices.SortStableFunc(sorted, func(a, b Field) int { return cmp.Compare(listIndex(a.Key), listIndex(b.Key)) })
 	return sorted
 }
 
@@ -134,34 +127,18 @@ func (o *Object) Keys() []string {
 	return keys
 }
 
-func indexesFirst(keys []string) []string {
-	type index struct {
-		key string
-		n   uint64
-	}
-	var indexes []index
-	others := make([]string, 0, len(keys))
-	for _, k := range keys {
-		if n, ok := listIndex(k); ok {
-			indexes = append(indexes, index{k, n})
-		} else {
-			others = append(others, k)
-		}
-	}
-	slices.SortFunc(indexes, func(a, b index) int { return cmp.Compare(a.n, b.n) })
-	sorted := make([]string, 0, len(keys))
-	for _, i := range indexes {
-		sorted = append(sorted, i.key)
-	}
-	return append(sorted, others...)
-}
+// notIndex is the result of listIndex for a key that is no index.
+const notIndex = math.MaxUint32
 
-// listIndex reports whether JavaScript treats a key as an array index: a whole number
-// below 2^32-1 in its shortest form.
-func listIndex(key string) (uint64, bool) {
+// listIndex returns the index for which JavaScript takes a key: a whole number below
+// 2^32-1 in its shortest form.
+func listIndex(key string) uint64 {
 	if key == "" || len(key) > 10 || key[0] < '0' || key[0] > '9' || (key[0] == '0' && len(key) > 1) {
-		return 0, false
+		return notIndex
 	}
 	n, err := strconv.ParseUint(key, 10, 64)
-	return n, err == nil && n < math.MaxUint32
+	if err != nil {
+		return notIndex
+	}
+	return min(n, notIndex)
 }

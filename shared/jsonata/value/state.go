@@ -39,7 +39,7 @@ const (
 // Sizes of data in bytes, as they are charged.
 const (
 	BytesPerItem     = 32   // an element of a list or a field of an object
-	BytesPerObject   = 384  // an object without its fields
+	BytesPerObject   = 64   // an object without its fields
 	BytesPerFunction = 1024 // a function with the variables that it captures
 )
 
@@ -149,16 +149,20 @@ func (st *State) SpendReading(operands []any) error {
 	return st.Spend(units)
 }
 
-// AllocateObject charges for a new object. A map of Go takes much memory even for one
-// field.
+// AllocateObject charges for a new object. A field takes a name and a value; those of
+// an object with an index take a place in the index as well.
 func (st *State) AllocateObject(fields int) error {
-	if fields > MaxBytes/BytesPerItem {
+	each := 2 * BytesPerItem
+	if fields > fewFields {
+		each = 6 * BytesPerItem
+	}
+	if fields > MaxBytes/each {
 		return ErrBytes
 	}
 	if err := st.Spend(fields); err != nil {
 		return err
 	}
-	return st.Allocate(BytesPerObject + 2*BytesPerItem*fields)
+	return st.Allocate(BytesPerObject + each*fields)
 }
 
 // AllocateItems charges for n elements of a new list.

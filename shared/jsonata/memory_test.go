@@ -1,0 +1,58 @@
+package jsonata
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"commerce-segment/shared/jsonata/functions"
+	"commerce-segment/shared/jsonata/value"
+)
+
+// fieldsOf writes an object with that many fields.
+func fieldsOf(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"field%d":$`, i)
+	}
+	return "{" + b.String()[1:] + "}"
+}
+
+func TestAnObjectIsChargedForTheMemoryThatItTakes(t *testing.T) {
+	if slowdown > 1 {
+		t.Skip("the race detector takes memory of its own")
+	}
+	for name, source := range map[string]string{
+		"no field":                     `$map([1..2000], function($n) { $sift({"a": 1}, function() { false }) })`,
+		"one field":                    `[1..2000].{"a": $}`,
+		"four fields":                  `[1..2000].` + fieldsOf(4),
+		"as many as without an index":  `[1..2000].` + fieldsOf(12),
+		"the first that has an index":  `[1..2000].` + fieldsOf(13),
+		"a large index":                `[1..500].` + fieldsOf(100),
+		"an index with spare room":     `[1..300].` + fieldsOf(130),
+		"a group of many keys":         `[1..10000]{$string($): $}`,
+		"a group of few keys":          `[1..10000]{$string($ % 10): $}`,
+		"$merge of many objects":       `$merge([1..10000].{$string($): $})`,
+		"$sift that keeps many fields": `$sift([1..10000]{$string($): $}, function() { true })`,
+		"$spread of many fields":       `$spread([1..10000]{$string($): $})`,
+	} {
+		expression, err := Compile(source, functions.Standard())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, st, err := expression.Evaluate(context.Background(), nil, nil, nil)
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		taken, charged := float64(after.TotalAlloc-before.TotalAlloc), float64(value.MaxBytes-st.Bytes)
+		if charged < taken || charged > 2.5*taken {
+			t.Errorf("%s: %.0f bytes are charged, and it takes %.0f", name, charged, taken)
+		}
+	}
+}

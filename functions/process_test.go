@@ -78,6 +78,7 @@ type process struct {
 	asked    chan struct{} // closed when the process asks for its first event
 	ended    chan struct{} // closed when the process is gone
 	log      logBook
+	pid      int
 	count    int
 	first    sync.Once
 }
@@ -138,6 +139,7 @@ func launch(t testing.TB, name string, environment ...string) (p *process, stop 
 		api.Close()
 		t.Fatal(err)
 	}
+	p.pid = command.Process.Pid
 	go func() {
 		_ = command.Wait() // it is killed, or the test that waits for it fails
 		close(p.ended)

@@ -58,13 +58,14 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
 		Handler:       jsii.String("bootstrap"),
 		Architecture:  architectures[o.Architecture].lambda(),
-		MemorySize:    jsii.Number(256),
+		MemorySize:    jsii.Number(serve.Memory),
 		Timeout:       awscdk.Duration_Seconds(jsii.Number(functionTimeout.Seconds())),
 		LoggingFormat: awslambda.LoggingFormat_JSON,
 		LogGroup:      log,
 		Tracing:       awslambda.Tracing_ACTIVE,
 		Role:          role.WithoutPolicyUpdates(nil), // CDK adds nothing to what is written here
 		Environment: &map[string]*string{
+			"GOMEMLIMIT":              jsii.String(serve.MemoryLimit()),
 			serve.VariablePrefix:      jsii.String(o.Prefix),
 			serve.VariableQueue:       queue.QueueUrl(),
 			serve.VariableDeadLetters: deadLetters.QueueUrl(),

@@ -82,6 +82,7 @@ func TestFunctionsAreWhatTheJourneyNeeds(t *testing.T) {
 		check(t, function, "LoggingConfig", map[string]any{"LogFormat": "JSON", "LogGroup": "/aws/lambda/" + name})
 		check(t, function, "TracingConfig", map[string]any{"Mode": "Active"})
 		check(t, function, "Environment", map[string]any{"Variables": map[string]any{
+			"GOMEMLIMIT":                "128MiB",
 			"PARAMETER_PREFIX":          "/commerce-segment",
 			"QUEUE_URL":                 "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name,
 			"DEAD_LETTER_QUEUE_URL":     "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name + "-dead-letters",

@@ -67,6 +67,13 @@ func Check(body []byte) (w Webhook, kept []byte, err error) {
 	return e.webhook(), e.withoutConfiguration(len(body)), nil
 }
 
+// WithoutInput returns what is known of the webhook without its body. It has no Input, no
+// Document and no Content.
+func (w Webhook) WithoutInput() Webhook {
+	w.envelope = envelope{}
+	return w
+}
+
 // withoutConfiguration writes the body again, in that many bytes at most.
 func (e envelope) withoutConfiguration(size int) []byte {
 	kept := append(make([]byte, 0, size), '{')

@@ -27,7 +27,7 @@ const LookupWithin = 3 * time.Second
 // once. Where Commerce answers 404 it gives nothing; the text of its errors quotes
 // neither the path nor Commerce.
 func Lookup(client *commerce.Client, within time.Duration) template.Fetch {
-	l := &lookups{client: client, within: within, known: map[string]answer{}}
+	l := &lookups{client: client, within: within, known: map[string]answer{}, room: knownBytes}
 	return l.get
 }
 
@@ -70,7 +70,11 @@ type lookups struct {
 	within time.Duration
 	until  time.Time // when there is no more time for any; zero before the first
 	known  map[string]answer
+	room   int // for more of them, in bytes
 }
+
+// knownBytes bounds the answers that are kept for the other events of a batch.
+const knownBytes = 8 << 20
 
 type answer struct {
 	body []byte
@@ -91,8 +95,9 @@ func (l *lookups) get(ctx context.Context, path string) ([]byte, error) {
 	if isNothing(err) {
 		a = answer{}
 	}
-	if len(body) <= template.MaxAnswer { // a longer one, which no template takes, is not worth its memory
+	if len(body) <= min(template.MaxAnswer, l.room) { // a longer one, which no template takes, is not worth its memory
 		l.known[path] = a
+		l.room -= len(body)
 	}
 	return a.body, a.err
 }

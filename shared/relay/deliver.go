@@ -54,7 +54,8 @@ type parcel struct {
 	unsettled error         // why the outcome could not be put into effect
 }
 
-// carry takes items to Segment in one request, and says of each how it ended.
+// carry takes items to Segment, in one request unless they have a great many messages, and
+// says of each how it ended.
 func (r *Relay) carry(ctx context.Context, items []Item) []*parcel {
 	ctx, cancel := withoutLast(ctx, settleWithin)
 	defer cancel()
@@ -71,12 +72,31 @@ func (r *Relay) carry(ctx context.Context, items []Item) []*parcel {
 		return parcels
 	}
 	lookup := r.lookup(config.Commerce)
+	var loaded []*parcel
+	size := 0
 	for _, p := range parcels {
 		p.lookup = lookup
 		p.outcome = r.prepare(ctx, config, p)
+		loaded, size = append(loaded, p), size+p.size()
+		if size > maxLoad {
+			r.send(ctx, config.Segment, loaded)
+			loaded, size = nil, 0
+		}
 	}
-	r.send(ctx, config.Segment, parcels)
+	r.send(ctx, config.Segment, loaded)
 	return parcels
+}
+
+// maxLoad is how many bytes of messages wait for the others of their batch. A usual batch
+// has some thousand.
+const maxLoad = 4 << 20
+
+// size returns the bytes of a parcel's messages.
+func (p *parcel) size() (size int) {
+	for _, m := range p.messages {
+		size += len(m.JSON)
+	}
+	return size
 }
 
 // withoutLast is the context with its deadline, if it has one, that much earlier.
@@ -89,8 +109,10 @@ func withoutLast(ctx context.Context, margin time.Duration) (context.Context, co
 }
 
 // prepare takes one parcel up to the messages that are to be sent. Whatever
-// happens to it, a panic too, happens to it alone.
+// happens to it, a panic too, happens to it alone. Only the messages are kept: what they
+// are made of takes much more memory, and would be there for each one of a batch.
 func (r *Relay) prepare(ctx context.Context, config Config, p *parcel) (o outcome) {
+	defer func() { p.webhook, p.written = p.webhook.WithoutInput(), nil }()
 	defer recoverInto(&o)
 	steps := []func(context.Context, Config, *parcel) outcome{
 		r.open, r.authenticate, r.parse, r.observe, r.complete, r.write, r.identify,
@@ -262,7 +284,8 @@ func FactOf(t tracking.Tracking, w commerce.Webhook, writeKey string, received t
 }
 
 // send delivers the messages of all the parcels that are still underway, in one
-// request, and gives each parcel the worst of what became of its own.
+// request, and gives each parcel the worst of what became of its own. Of its messages
+// only the ids are kept.
 func (r *Relay) send(ctx context.Context, to segment.Endpoint, parcels []*parcel) {
 	parcels = slices.DeleteFunc(slices.Clone(parcels), func(p *parcel) bool { return p.outcome.fate != underway })
 	if len(parcels) == 0 {
@@ -280,6 +303,11 @@ func (r *Relay) send(ctx context.Context, to segment.Endpoint, parcels []*parcel
 		}
 		p.outcome = worst(answers[:len(p.messages)])
 		answers = answers[len(p.messages):]
+	}
+	for _, p := range parcels {
+		for i := range p.messages {
+			p.messages[i].JSON = nil
+		}
 	}
 }
 

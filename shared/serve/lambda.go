@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -14,6 +15,14 @@ import (
 // initWithin bounds the first look at the settings, far below the 10 s after which
 // Lambda ends an init phase and starts it over.
 const initWithin = 2 * time.Second
+
+// Memory is what a function has, in MB.
+const Memory = 256
+
+// MemoryLimit is GOMEMLIMIT of a function. What is beyond it is for the moment in which
+// one large event needs more, and for all that Go does not count: without a limit garbage
+// takes as much memory as all that is in use.
+func MemoryLimit() string { return strconv.Itoa(Memory/2) + "MiB" }
 
 // Lambda runs a tracking's function until the process ends: with the settings in
 // Parameter Store and the queues in SQS that the environment names, or without

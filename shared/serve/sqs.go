@@ -11,8 +11,8 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// SQS delivers a batch that the spool's queue hands out, and names the records
-// that must stay on it. Its error is always nil: an error would bring the whole
+// SQS delivers a batch that the spool's queue hands out, in parts where its bodies are
+// large, and names the records that must stay on it. Its error is always nil: an error would bring the whole
 // batch back, what was delivered too.
 func (f *Function) SQS(ctx context.Context, event events.SQSEvent) (response events.SQSEventResponse, err error) {
 	defer func() {
@@ -21,11 +21,17 @@ func (f *Function) SQS(ctx context.Context, event events.SQSEvent) (response eve
 			response = keeping(event.Records)
 		}
 	}()
-	items := make([]relay.Item, len(event.Records))
+	var keep []string
+	var items []relay.Item
+	size := 0
 	for i, record := range event.Records {
-		items[i] = spool.Open(record.ReceiptHandle, receivesOf(record), record.Body)
+		item := spool.Open(record.ReceiptHandle, receivesOf(record), record.Body)
+		items, size = append(items, item), size+len(item.Envelope.Body)
+		if size >= spool.BatchBytes || i == len(event.Records)-1 {
+			keep = append(keep, f.Relay.Deliver(ctx, items)...)
+			items, size = nil, 0
+		}
 	}
-	keep := f.Relay.Deliver(ctx, items)
 	var kept []events.SQSMessage
 	for _, record := range event.Records {
 		if slices.Contains(keep, record.ReceiptHandle) {

@@ -60,6 +60,22 @@ func TestOnlyWhatMustStayIsReported(t *testing.T) {
 	}
 }
 
+// Ten large bodies at once would take the memory of all of them.
+func TestLargeBodiesAreDeliveredOneByOne(t *testing.T) {
+	large := func(id string) string {
+		return strings.Replace(order(id), `"payload":{`, `"payload":{"more":"`+strings.Repeat("a", spool.BatchBytes)+`",`, 1)
+	}
+	f, segmentSide, _ := newFunction(nil)
+	response, err := f.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{
+		record(t, "1", large("a"), "1"), record(t, "2", order("b"), "1"), record(t, "3", order("c"), "1"), record(t, "4", large("d"), "1"),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "kept", kept(response), []string{})
+	equal(t, "requests to Segment", len(segmentSide.bodies), 2)
+}
+
 func TestWhatCannotBeOpenedIsBuriedWhereThereAreDeadLetters(t *testing.T) {
 	queue := spool.NewMemory()
 	f, _, _ := newFunction(queue)

@@ -21,6 +21,9 @@ const (
 	MaxReceives = 36
 	// BatchSize is how many messages are handed out at once.
 	BatchSize = 10
+	// BatchBytes ends a batch earlier, once its bodies have so many bytes: a large one is
+	// delivered alone. Compressed, as they wait, they may be a thousandth as large.
+	BatchBytes = 1 << 20
 	// Concurrency is how many batches are underway at once.
 	Concurrency = 5
 
@@ -80,17 +83,22 @@ func (m *Memory) Put(_ context.Context, e relay.Envelope) error {
 	return nil
 }
 
-// Receive hands out up to that many visible messages, at least one: it waits for
-// the first. It gives none only when the context is done.
-func (m *Memory) Receive(ctx context.Context, limit int) []relay.Item {
-	for ctx.Err() == nil {
-		receipts, next, changed := m.take(limit)
-		if len(receipts) > 0 {
-			return open(receipts)
+// Receive hands out up to that many visible messages, fewer where they are large, and at
+// least one: it waits for the first. It gives none only when the context is done.
+func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
+	for size := 0; len(items) < limit && size < BatchBytes && ctx.Err() == nil; {
+		r, next, changed := m.take()
+		switch {
+		case changed == nil:
+			item := Open(r.handle, r.receives, r.text)
+			items, size = append(items, item), size+len(item.Envelope.Body)
+		case len(items) > 0:
+			return items
+		default:
+			m.wait(ctx, next, changed)
 		}
-		m.wait(ctx, next, changed)
 	}
-	return nil
+	return items
 }
 
 // Postpone implements relay.Spool.
@@ -204,18 +212,17 @@ func (m *Memory) Counts() Counts {
 	return counts
 }
 
-// take hands out visible messages. Where there are none it says when the next
-// one will be visible, zero for never, and what to wait for meanwhile.
-func (m *Memory) take(limit int) (receipts []receipt, next time.Time, changed <-chan struct{}) {
+// take hands out a visible message. Where there is none it says when the next one will be
+// visible, zero for never, and what to wait for meanwhile.
+func (m *Memory) take() (r receipt, next time.Time, changed <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	for len(receipts) < limit && len(m.waiting) > 0 && !m.waiting[0].visible.After(now) {
-		if m.waiting[0].receives == MaxReceives {
-			m.redrive(m.waiting[0], now)
-			continue
+	for len(m.waiting) > 0 && !m.waiting[0].visible.After(now) {
+		if m.waiting[0].receives < MaxReceives {
+			return m.receive(m.waiting[0], now), time.Time{}, nil
 		}
-		receipts = append(receipts, m.receive(m.waiting[0], now))
+		m.redrive(m.waiting[0], now)
 	}
 	if len(m.waiting) > 0 {
 		next = m.waiting[0].visible
@@ -223,7 +230,7 @@ func (m *Memory) take(limit int) (receipts []receipt, next time.Time, changed <-
 	if m.changed == nil {
 		m.changed = make(chan struct{})
 	}
-	return receipts, next, m.changed
+	return receipt{}, next, m.changed
 }
 
 // receive hands out one message under a new handle; the old one is void.
@@ -306,14 +313,6 @@ type receipt struct {
 	handle   string
 	receives int
 	text     string
-}
-
-func open(receipts []receipt) []relay.Item {
-	items := make([]relay.Item, len(receipts))
-	for i, r := range receipts {
-		items[i] = Open(r.handle, r.receives, r.text)
-	}
-	return items
 }
 
 // message is what the queue holds until it is deleted or dead.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -376,5 +377,15 @@ func TestMemoryRedrivesThoseThatMatch(t *testing.T) {
 	one := m.DeadLetters()[7].ID
 	if moved := m.Redrive(func(l DeadLetter) bool { return l.ID == one }); moved != 1 || len(m.DeadLetters()) != 499 {
 		t.Errorf("of one id it moved %d", moved)
+	}
+}
+
+// Ten large bodies at once would take the memory of all of them.
+func TestLargeBodiesAreHandedOutOneByOne(t *testing.T) {
+	m := NewMemory()
+	large := strings.Repeat("a", BatchBytes)
+	put(t, m, large, "small", "small", large, large, "small")
+	for _, want := range []int{1, 3, 1, 1} {
+		equal(t, "bodies at once", len(m.Receive(t.Context(), BatchSize)), want)
 	}
 }

@@ -80,7 +80,7 @@ func findPayload(payload, resources jsontext.Field) (jsontext.Field, error) {
 	case resources.Value[0] != '"':
 		return jsontext.Field{}, notWebhook("resources", "a JSON object, or a string that holds one")
 	}
-	inner := []byte(jsontext.Text(resources.Value))
+	inner := jsontext.Content(resources.Value)
 	fields, err := checkJSON("the string in resources", inner, 1)
 	if err != nil {
 		return jsontext.Field{}, err

@@ -1,5 +1,11 @@
 package jsontext
 
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
+
 // Fault is the reason why Check does not accept a text.
 type Fault int
 
@@ -31,158 +37,144 @@ type Field struct {
 // members of the object that the text is, and none for another value. inside is the
 // number of levels around the text in another one.
 func Check(text []byte, inside int, bounds Bounds) ([]Field, Fault) {
-	c := checker{text: text, bounds: bounds}
-	fault := c.document(inside)
-	return c.fields, fault
+	c := checker{text: text, bounds: bounds, fault: Syntax}
+	end := c.value(c.space(0), inside)
+	if end == wrong || c.space(end) < len(text) {
+		return nil, c.fault
+	}
+	return c.fields, None
 }
 
 // recordedLevels is the number of levels at which Check records the members of objects:
 // the body and the payload. So the lines of an order are read once.
 const recordedLevels = 2
 
-// checker reads a text once, and accepts what encoding/json accepts. Its depth is
-// bounded, so it may recurse.
+// checker reads a text once, and accepts what encoding/json accepts. Its methods check
+// what begins at an index of the text, and return the index after it, or wrong. The depth
+// is bounded, so they may recurse.
 type checker struct {
 	text   []byte
 	bounds Bounds
-	at     int
 	values int
-	fields []Field // of the last object that was checked, if it lies at a noted level
+	fault  Fault   // why a method returned wrong
+	fields []Field // of the last object that was checked, if it lies at a recorded level
 }
 
-func (c *checker) document(inside int) Fault {
-	c.skipSpace()
-	if wrong := c.value(inside); wrong != None {
-		return wrong
-	}
-	c.skipSpace()
-	if c.at < len(c.text) {
-		return Syntax
-	}
-	return None
+// wrong is what a method returns instead of an index.
+const wrong = -1
+
+func (c *checker) exceeds(bound Fault) int {
+	c.fault = bound
+	return wrong
 }
 
-// peek returns the next byte. At the end it returns 0, with which no JSON begins.
-func (c *checker) peek() byte {
-	if c.at < len(c.text) {
-		return c.text[c.at]
+// peek returns the byte at an index. At the end it returns 0, with which no JSON begins.
+func (c *checker) peek(at int) byte {
+	if at < len(c.text) {
+		return c.text[at]
 	}
 	return 0
 }
 
-func (c *checker) skipSpace() {
-	for c.at < len(c.text) && kinds[c.text[c.at]] == blank {
-		c.at++
+func (c *checker) space(at int) int {
+	for at < len(c.text) && kinds[c.text[at]] == blank {
+		at++
 	}
+	return at
 }
 
-func (c *checker) value(inside int) Fault {
+func (c *checker) value(at, inside int) int {
 	if c.values++; c.values > c.bounds.Values {
-		return Count
+		return c.exceeds(Count)
 	}
-	switch b := c.peek(); {
+	switch b := c.peek(at); {
 	case b == '"':
-		return c.string()
+		return c.string(at)
 	case b == '{':
-		return c.object(inside + 1)
+		return c.object(at, inside+1)
 	case b == '[':
-		return c.list(inside + 1)
+		return c.list(at, inside+1)
 	case b == '-' || isDigit(b):
-		return c.number()
+		return c.number(at)
 	case b == 't':
-		return c.word("true")
+		return c.word(at, "true")
 	case b == 'f':
-		return c.word("false")
+		return c.word(at, "false")
 	case b == 'n':
-		return c.word("null")
+		return c.word(at, "null")
 	}
-	return Syntax
+	return wrong
 }
 
-func (c *checker) object(level int) Fault {
+func (c *checker) object(at, level int) int {
 	if level > c.bounds.Depth {
-		return Depth
+		return c.exceeds(Depth)
 	}
-	c.at++
 	var fields []Field
-	for more := c.opens('}'); more; {
-		key, wrong := c.key()
-		if wrong != None {
+	at = c.space(at + 1)
+	for more := c.peek(at) != '}'; more; {
+		key := at
+		colon := c.key(key)
+		if colon == wrong {
 			return wrong
 		}
-		start := c.at
+		start := c.space(colon + 1)
 		c.fields = nil
-		if wrong := c.value(level); wrong != None {
+		if at = c.value(start, level); at == wrong {
 			return wrong
 		}
 		if level <= recordedLevels {
-			fields = append(fields, Field{Key: key, Value: c.text[start:c.at], Inner: c.fields})
+			fields = append(fields, Field{Key: bytes.TrimRight(c.text[key:colon], space), Value: c.text[start:at], Inner: c.fields})
 		}
-		if more, wrong = c.continues('}'); wrong != None {
+		at = c.space(at)
+		switch c.peek(at) {
+		case ',':
+			at = c.space(at + 1)
+		case '}':
+			more = false
+		default:
 			return wrong
 		}
 	}
 	c.fields = fields
-	return None
+	return at + 1
 }
 
-// key checks the name of a member, and skips the colon.
-func (c *checker) key() ([]byte, Fault) {
-	start := c.at
-	if c.peek() != '"' || c.string() != None {
-		return nil, Syntax
+// key checks the name of a member, and returns the index of the colon after it.
+func (c *checker) key(at int) int {
+	if c.peek(at) != '"' {
+		return wrong
 	}
-	key := c.text[start:c.at]
-	c.skipSpace()
-	if c.peek() != ':' {
-		return nil, Syntax
+	if at = c.string(at); at == wrong {
+		return wrong
 	}
-	c.at++
-	c.skipSpace()
-	return key, None
+	if at = c.space(at); c.peek(at) != ':' {
+		return wrong
+	}
+	return at
 }
 
-func (c *checker) list(level int) Fault {
+func (c *checker) list(at, level int) int {
 	if level > c.bounds.Depth {
-		return Depth
+		return c.exceeds(Depth)
 	}
-	c.at++
-	for more := c.opens(']'); more; {
-		wrong := c.value(level)
-		if wrong != None {
+	at = c.space(at + 1)
+	for more := c.peek(at) != ']'; more; {
+		if at = c.value(at, level); at == wrong {
 			return wrong
 		}
-		if more, wrong = c.continues(']'); wrong != None {
+		at = c.space(at)
+		switch c.peek(at) {
+		case ',':
+			at = c.space(at + 1)
+		case ']':
+			more = false
+		default:
 			return wrong
 		}
 	}
-	return None
-}
-
-// opens reports whether an object or a list has a first element. It skips the end of an
-// empty one.
-func (c *checker) opens(end byte) bool {
-	c.skipSpace()
-	if c.peek() == end {
-		c.at++
-		return false
-	}
-	return true
-}
-
-// continues reports whether another element follows.
-func (c *checker) continues(end byte) (more bool, wrong Fault) {
-	c.skipSpace()
-	b := c.peek()
-	c.at++
-	switch b {
-	case end:
-		return false, None
-	case ',':
-		c.skipSpace()
-		return true, None
-	}
-	return false, Syntax
+	c.fields = nil
+	return at + 1
 }
 
 // stops has the bytes at which a string ends, has an escape, or is not valid.
@@ -194,27 +186,42 @@ var stops = func() (stops [256]bool) {
 	return stops
 }()
 
-func (c *checker) string() Fault {
-	text, i := c.text, c.at+1
+func (c *checker) string(at int) int {
+	text, i := c.text, at+1
+	for ; i+8 <= len(text); i += 8 {
+		if found := stopsIn(binary.LittleEndian.Uint64(text[i:])); found != 0 {
+			i += bits.TrailingZeros64(found) / 8
+			break
+		}
+	}
 	for {
 		for i < len(text) && !stops[text[i]] {
 			i++
 		}
-		if i >= len(text) || text[i] < ' ' {
-			return Syntax
-		}
-		if text[i] == '"' {
-			c.at = i + 1
-			return None
-		}
-		if i+1 < len(text) && escaped[text[i+1]] != 0 {
+		switch {
+		case i == len(text) || text[i] < ' ':
+			return wrong
+		case text[i] == '"':
+			return i + 1
+		case i+1 < len(text) && escaped[text[i+1]] != 0:
 			i += 2
-		} else if isCodePoint(text[i:]) {
+		case isCodePoint(text[i:]):
 			i += len(`\u0000`)
-		} else {
-			return Syntax
+		default:
+			return wrong
 		}
 	}
+}
+
+// stopsIn finds stops in eight bytes at once: it sets the high bit of the first one. A
+// byte below a space, and one that is equal to a quote or a backslash, is where the
+// subtraction borrows.
+func stopsIn(word uint64) uint64 {
+	const each = 0x0101010101010101 // times a byte: eight of them
+	control := word - each*' '
+	quote := word ^ each*'"' - each
+	backslash := word ^ each*'\\' - each
+	return (control | quote | backslash) &^ word & (each << 7)
 }
 
 // isCodePoint reports whether a text begins with an escape such as \u00e9.
@@ -231,48 +238,47 @@ func isCodePoint(text []byte) bool {
 	return true
 }
 
-func (c *checker) number() Fault {
-	if c.peek() == '-' {
-		c.at++
+func (c *checker) number(at int) int {
+	if c.peek(at) == '-' {
+		at++
 	}
-	if c.peek() == '0' {
-		c.at++
-	} else if !c.digits() {
-		return Syntax
+	if c.peek(at) == '0' {
+		at++
+	} else if at = c.digits(at); at == wrong {
+		return wrong
 	}
-	if c.peek() == '.' {
-		c.at++
-		if !c.digits() {
-			return Syntax
+	if c.peek(at) == '.' {
+		if at = c.digits(at + 1); at == wrong {
+			return wrong
 		}
 	}
-	if c.peek()|0x20 == 'e' {
-		c.at++
-		if sign := c.peek(); sign == '+' || sign == '-' {
-			c.at++
+	if c.peek(at)|0x20 == 'e' {
+		at++
+		if sign := c.peek(at); sign == '+' || sign == '-' {
+			at++
 		}
-		if !c.digits() {
-			return Syntax
-		}
+		return c.digits(at)
 	}
-	return None
+	return at
 }
 
-// digits skips digits, and reports whether there was one.
-func (c *checker) digits() bool {
-	start := c.at
-	for isDigit(c.peek()) {
-		c.at++
+// digits skips one digit or more.
+func (c *checker) digits(at int) int {
+	start := at
+	for isDigit(c.peek(at)) {
+		at++
 	}
-	return c.at > start
+	if at == start {
+		return wrong
+	}
+	return at
 }
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-func (c *checker) word(word string) Fault {
-	if len(c.text)-c.at < len(word) || string(c.text[c.at:c.at+len(word)]) != word {
-		return Syntax
+func (c *checker) word(at int, word string) int {
+	if len(c.text)-at < len(word) || string(c.text[at:at+len(word)]) != word {
+		return wrong
 	}
-	c.at += len(word)
-	return None
+	return at + len(word)
 }

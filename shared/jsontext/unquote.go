@@ -3,40 +3,35 @@ package jsontext
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // Text returns the content of a JSON string as encoding/json decodes it, and "" for any
 // other value.
-func Text(value []byte) string {
-	if len(value) == 0 || value[0] != '"' {
-		return ""
-	}
-	return Content(value, string(value))
-}
+func Text(value []byte) string { return string(Content(value)) }
 
-// Content is Text for a JSON string that is also given as a Go string. The result is a
-// part of that string if possible, which saves an allocation.
-func Content(value []byte, same string) string {
+// Content is Text as bytes, which may be a part of the value.
+func Content(value []byte) []byte {
 	switch {
+	case len(value) == 0 || value[0] != '"':
+		return nil
 	case !utf8.Valid(value):
 		return replaced(value)
 	case bytes.IndexByte(value, '\\') < 0:
-		return same[1 : len(same)-1]
+		return value[1 : len(value)-1]
 	}
 	return unquote(value)
 }
 
 // replaced returns the content of a string with U+FFFD in place of bytes that are not
 // UTF-8.
-func replaced(value []byte) string {
+func replaced(value []byte) []byte {
 	var content string
 	if err := json.Unmarshal(value, &content); err != nil {
-		return ""
+		return nil
 	}
-	return content
+	return []byte(content)
 }
 
 // escaped has the characters that the byte after a backslash stands for, except for u.
@@ -44,25 +39,23 @@ var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n
 
 // unquote returns the content of a JSON string without its escapes. It is never longer
 // than the string.
-func unquote(value []byte) string {
-	var content strings.Builder
-	content.Grow(len(value))
-	for rest := value[1 : len(value)-1]; ; {
-		i := bytes.IndexByte(rest, '\\')
-		if i < 0 {
-			content.Write(rest)
-			return content.String()
-		}
-		content.Write(rest[:i])
-		if c := rest[i+1]; c != 'u' {
-			content.WriteByte(escaped[c])
-			rest = rest[i+2:]
+func unquote(value []byte) []byte {
+	content := make([]byte, 0, len(value))
+	for i := 1; i < len(value)-1; i++ {
+		if value[i] != '\\' {
+			content = append(content, value[i])
 			continue
 		}
-		r, length := codePoint(rest[i:])
-		content.WriteRune(r)
-		rest = rest[i+length:]
+		if c := escaped[value[i+1]]; c != 0 {
+			content = append(content, c)
+			i++
+			continue
+		}
+		r, length := codePoint(value[i:])
+		content = utf8.AppendRune(content, r)
+		i += length - 1
 	}
+	return content
 }
 
 // codePoint decodes the escape \u1234 at the beginning of a text, or two of them that

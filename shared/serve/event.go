@@ -9,10 +9,11 @@ import (
 )
 
 // event is an event of any kind that a function supports, with the fields that it
-// reads.
+// reads. The body of a request is apart, as bytes.
 type event struct {
 	events.APIGatewayV2HTTPRequest
 	events.SQSEvent
+	body []byte
 }
 
 // eventBounds are far above the events of Lambda.
@@ -43,7 +44,7 @@ func readEvent(payload []byte) (event, error) {
 		case "requestContext":
 			e.RequestContext.HTTP.Method = jsontext.Text(jsontext.Member(f.Value, "http", "method"))
 		case "body":
-			e.Body = jsontext.Text(f.Value)
+			e.body = jsontext.Content(f.Value)
 		case "isBase64Encoded":
 			e.IsBase64Encoded = string(f.Value) == "true"
 		case "Records":

@@ -21,16 +21,21 @@ const KeyHeader = "X-MOLTIN-SECRET-KEY"
 // HTTP answers one request of an HTTP API (payload format 2.0). Its error is
 // always nil: an error would become a 500 with a body of Lambda's own.
 func (f *Function) HTTP(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, err error) {
+	return f.accept(ctx, request, []byte(request.Body))
+}
+
+// accept is HTTP with the text of the body, which the request then need not have.
+func (f *Function) accept(ctx context.Context, request events.APIGatewayV2HTTPRequest, text []byte) (response events.APIGatewayV2HTTPResponse, err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			f.recovered(ctx, value)
 			response = answer(http.StatusServiceUnavailable, "unavailable")
 		}
 	}()
-	if response, refused := f.byHeaders(ctx, request); refused {
+	if response, refused := f.byHeaders(ctx, request, len(text)); refused {
 		return response, nil
 	}
-	body, err := bodyOf(request)
+	body, err := bodyOf(request, text)
 	if err != nil {
 		return answer(http.StatusBadRequest, "not_base64"), nil
 	}
@@ -42,14 +47,15 @@ func (f *Function) HTTP(ctx context.Context, request events.APIGatewayV2HTTPRequ
 // webhook, its body could not be read, or its key is forged. It looks at no body, so it can
 // be asked before there is one.
 func (f *Function) Refuse(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, refused bool) {
-	if response, refused := f.byHeaders(ctx, request); refused {
+	if response, refused := f.byHeaders(ctx, request, 0); refused {
 		return response, true
 	}
 	return f.refuseForged(ctx, request)
 }
 
-// byHeaders is Refuse, but for the key of a request that is in order otherwise.
-func (f *Function) byHeaders(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, refused bool) {
+// byHeaders is Refuse, but for the key of a request that is in order otherwise. The log
+// has the size of the body.
+func (f *Function) byHeaders(ctx context.Context, request events.APIGatewayV2HTTPRequest, size int) (response events.APIGatewayV2HTTPResponse, refused bool) {
 	if !f.isRoute(request.RawPath) {
 		return answer(http.StatusNotFound, "not_found"), true
 	}
@@ -65,7 +71,7 @@ func (f *Function) byHeaders(ctx context.Context, request events.APIGatewayV2HTT
 	if response, forged := f.refuseForged(ctx, request); forged {
 		return response, true
 	}
-	a := f.Relay.Refuse(ctx, relay.Answer{Status: http.StatusUnsupportedMediaType, Code: code}, len(request.Body))
+	a := f.Relay.Refuse(ctx, relay.Answer{Status: http.StatusUnsupportedMediaType, Code: code}, size)
 	response = answer(a.Status, a.Code)
 	response.Headers["Accept-Encoding"] = "identity" // RFC 9110, 15.5.16
 	return response, true
@@ -95,11 +101,11 @@ func (f *Function) isRoute(path string) bool {
 
 // bodyOf is the request's body as it was posted. An HTTP API hands a body over as
 // text or as base64, by its content type.
-func bodyOf(request events.APIGatewayV2HTTPRequest) ([]byte, error) {
+func bodyOf(request events.APIGatewayV2HTTPRequest, text []byte) ([]byte, error) {
 	if request.IsBase64Encoded {
-		return base64.StdEncoding.DecodeString(request.Body)
+		return base64.StdEncoding.AppendDecode(nil, text)
 	}
-	return []byte(request.Body), nil
+	return text, nil
 }
 
 // unsupported returns the code of the reason why a body cannot be read, by its headers:

@@ -46,7 +46,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	case e.isSQS():
 		return respond(f.SQS(ctx, e.SQSEvent))
 	case e.isHTTP():
-		return respond(f.HTTP(ctx, e.APIGatewayV2HTTPRequest))
+		return respond(f.accept(ctx, e.APIGatewayV2HTTPRequest, e.body))
 	case e.Version == "1.0":
 		return nil, errors.New("the event is an HTTP request in payload format 1.0: set the integration to payload format 2.0")
 	default:

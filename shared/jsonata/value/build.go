@@ -1,21 +1,27 @@
 package value
 
-import "commerce-segment/shared/jsontext"
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"commerce-segment/shared/jsontext"
+)
 
 // Build makes a value of JSON that jsontext.Check has accepted, with Null for null. Its
 // texts are parts of one copy of the JSON. Its error wraps ErrInput.
 func Build(text []byte) (any, error) {
-	b := builder{bytes: text, text: string(text)}
+	b := builder{bytes: text, text: string(text), isUTF8: utf8.Valid(text)}
 	v := b.value()
 	return v, b.err
 }
 
 // builder walks JSON that jsontext.Check has accepted.
 type builder struct {
-	bytes []byte
-	text  string // the same
-	at    int
-	err   error // the first
+	bytes  []byte
+	text   string // the same
+	isUTF8 bool
+	at     int
+	err    error // the first
 }
 
 func (b *builder) value() any {
@@ -78,7 +84,11 @@ func (b *builder) list() *Array {
 func (b *builder) string() string {
 	start := b.at
 	b.at += jsontext.StringExtent(b.bytes[start:])
-	return jsontext.Content(b.bytes[start:b.at], b.text[start:b.at])
+	value := b.bytes[start:b.at]
+	if b.isUTF8 && bytes.IndexByte(value, '\\') < 0 {
+		return b.text[start+1 : b.at-1]
+	}
+	return jsontext.Text(value)
 }
 
 func (b *builder) number(text string) any {

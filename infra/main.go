@@ -37,9 +37,10 @@ func synthesize() error {
 	return nil
 }
 
-// revision is what git says of the source that lies here.
+// revision returns what git says of the source here. It ends in the whole commit, with which
+// hub doctor compares its own.
 func revision() string {
-	said, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=40").Output()
+	said, err := exec.Command("git", "describe", "--always", "--dirty", "--long", "--abbrev=40").Output()
 	if err != nil {
 		return "unknown" // no git, or a source without its history
 	}

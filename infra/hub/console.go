@@ -50,7 +50,7 @@ func serveConsole(ctx context.Context, w store.Location, addr string, stdout, st
 	}
 	defer listener.Close()
 	public := publicAddr(listener)
-	c := console.Console{Store: s, Key: store.NewSecret(), Elsewhere: public != "", Log: newLog("text", stderr), Version: version()}
+	c := console.Console{Store: s, Key: store.NewSecret(), Elsewhere: public != "", Log: newLog("text", stderr)}
 	address := urlOf(listener)
 	if c.Elsewhere {
 		address = "http://" + reachable(public)

@@ -85,7 +85,7 @@ func (o examination) report(ctx context.Context) (doctor.Report, error) {
 	if err != nil {
 		return doctor.Unopened(o.Location, err), nil
 	}
-	p := doctor.Patient{Store: s, Base: base, Since: since, Version: version()}
+	p := doctor.Patient{Store: s, Base: base, Since: since}
 	if s.Deployment != nil {
 		p.Log = s.Deployment.Logs()
 	} else {

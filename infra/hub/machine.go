@@ -21,7 +21,7 @@ type machine struct{ *hub }
 
 // console is the pages about this hub's settings, and about what goes on in it.
 func (h *hub) console(key string) *console.Console {
-	return &console.Console{Store: store.InDirectory(h.directory), Machine: machine{h}, Key: key, Log: h.log, Version: version()}
+	return &console.Console{Store: store.InDirectory(h.directory), Machine: machine{h}, Key: key, Log: h.log}
 }
 
 func (m machine) URL() string              { return m.url }

@@ -10,12 +10,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"commerce-segment/infra/hub/version"
 )
 
 func main() {
@@ -80,7 +81,7 @@ func newRoot() *cobra.Command {
 		Short: "Tell Segment what happens in an Elastic Path Commerce shop",
 		Long: "hub runs the integration on this machine, shows what Segment would be told\n" +
 			"of a webhook, tries templates, and sets up and looks after a store on AWS.",
-		Version:       version(),
+		Version:       version.This().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -142,18 +143,4 @@ func inFlagWords(err error) error {
 		return err
 	}
 	return fmt.Errorf("--%s %s: %s", invalid.GetFlag().Name, invalid.GetValue(), remedy)
-}
-
-// version is what the Go toolchain recorded about this build.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return info.Main.Version + " " + setting.Value
-		}
-	}
-	return info.Main.Version
 }

@@ -28,8 +28,6 @@ type Console struct {
 	// Elsewhere lets in browsers on other machines, with the key.
 	Elsewhere bool
 	Log       *slog.Logger
-	// Version is this program's.
-	Version string
 
 	sessions    sessions
 	registering sync.Mutex // two at once would each create what they both find missing

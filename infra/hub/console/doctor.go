@@ -13,7 +13,7 @@ const doctorLooksBack = 24 * time.Hour
 // doctor shows what is right with the store, what is wrong, and what to do about it.
 func (c *Console) doctor(w http.ResponseWriter, r *http.Request) {
 	report := doctor.Examine(r.Context(), doctor.Patient{
-		Store: c.Store, Log: c.log(), NoLog: errNoLog.Error(), Since: doctorLooksBack, Version: c.Version,
+		Store: c.Store, Log: c.log(), NoLog: errNoLog.Error(), Since: doctorLooksBack,
 	})
 	c.show(w, r, http.StatusOK, "doctor", view{Title: "Doctor", Path: "/doctor", Data: report})
 }

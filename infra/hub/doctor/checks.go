@@ -12,6 +12,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/version"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/settings"
@@ -380,17 +381,13 @@ func (p Patient) version(ctx context.Context) []Finding {
 	if d := p.Store.Deployment; d != nil {
 		deployed = cmp.Or(d.Outputs[outputs.Revision], "unknown")
 	}
-	return versionFindings(p.Version, deployed, list, p.Store.Flag())
+	return versionFindings(version.This(), deployed, list, p.Store.Flag())
 }
 
-// versionFindings tells of this program, of the revision that is deployed if one is,
-// and of the templates that are not the defaults of this program.
-func versionFindings(version, deployed string, list []store.Template, flag string) []Finding {
-	says := "this hub is " + version
-	if deployed != "" {
-		says += ", and what is deployed is of the revision " + deployed
-	}
-	found := []Finding{{State: OK, Says: says}}
+// versionFindings describes this program, and finds that a store was deployed from another
+// source, and which templates are not the defaults of this program.
+func versionFindings(built version.Version, deployed string, list []store.Template, flag string) []Finding {
+	found := []Finding{deployedFinding(built, deployed)}
 	var differ []string
 	for _, t := range list {
 		if !t.IsDefault() {
@@ -402,6 +399,25 @@ func versionFindings(version, deployed string, list []store.Template, flag strin
 			Do: "if nobody has edited them, see what differs with hub templates diff" + flag})
 	}
 	return found
+}
+
+// deployedFinding compares this program with the revision that is deployed, if one is.
+func deployedFinding(built version.Version, deployed string) Finding {
+	f := Finding{State: OK, Says: "this hub is " + built.String()}
+	if deployed == "" {
+		return f
+	}
+	switch built.Compare(deployed) {
+	case version.Same:
+		f.Says += ", and the same revision is deployed"
+	case version.Different:
+		f.State = Note
+		f.Says += ", and what is deployed is of another revision, " + deployed
+		f.Do = "deploy this one with make deploy, or build the hub from the revision that is deployed"
+	default:
+		f.Says += ", and what is deployed is of the revision " + deployed + ": whether they are the same source cannot be compared"
+	}
+	return f
 }
 
 // oneLine makes one line of an error that has several.

@@ -75,8 +75,6 @@ type Patient struct {
 	Log   executions.Log
 	NoLog string
 	Since time.Duration
-	// Version is the hub's.
-	Version string
 }
 
 // checkWithin is how long a check may take. All run at once.

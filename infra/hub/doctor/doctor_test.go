@@ -12,6 +12,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/version"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/settings"
@@ -250,8 +251,21 @@ func TestClock(t *testing.T) {
 func TestVersion(t *testing.T) {
 	edited := []store.Template{{Tracking: tracking.OrderCompleted, Source: "edited"},
 		{Tracking: tracking.OrderUpdated, Source: templates.Default("order-updated")}}
-	finds(t, versionFindings("v1", "abc", edited, flag), "ok note", "this hub is v1, and what is deployed is of the revision abc", "template: order-completed | ", "hub templates diff --prefix /shop")
-	finds(t, versionFindings("v1", "", edited[1:], flag), "ok")
+	const revision = "0123456789abcdef0123456789abcdef01234567"
+	built := version.Version{Name: "v1.2.3", Revision: revision, Go: "go1.26.10"}
+	const says = "this hub is v1.2.3 (revision " + revision + ", go1.26.10)"
+	for _, c := range []struct{ name, deployed, states, says string }{
+		{"nothing is deployed", "", "ok", says},
+		{"the same is deployed", "v1.2.3-0-g" + revision, "ok", says + ", and the same revision is deployed"},
+		{"another is deployed", strings.Repeat("7", 40), "note", says + ", and what is deployed is of another revision, " + strings.Repeat("7", 40) + " | deploy this one"},
+		{"what is deployed had changes", revision + "-dirty", "ok", "cannot be compared"},
+		{"what is deployed does not say", "unknown", "ok", "of the revision unknown: whether"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			finds(t, versionFindings(built, c.deployed, edited[1:], flag), c.states, c.says)
+		})
+	}
+	finds(t, versionFindings(built, "", edited, flag), "ok note", "template: order-completed | ", "hub templates diff --prefix /shop")
 }
 
 // One check that fails or hangs hides no other, and holds nothing up for long.

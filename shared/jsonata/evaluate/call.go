@@ -11,15 +11,9 @@ import (
 )
 
 // call compiles the call of a function. before is an argument that comes first, or nil.
-func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
-	fn, err := c.expression(n.Left)
-	if err != nil {
-		return nil, err
-	}
-	args, err := c.each(n.List)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) call(n *syntax.Node, before evaluation) evaluation {
+	fn := c.expression(n.Left)
+	args := c.each(n.List)
 	if before != nil {
 		args = slices.Insert(args, 0, before)
 	}
@@ -58,7 +52,7 @@ func (c *compiler) call(n *syntax.Node, before evaluation) (evaluation, error) {
 			return v, nil
 		}
 		return finish(v, keep), nil
-	}, nil
+	}
 }
 
 // argumentList returns a list for n arguments of a call. The list is on the stack, in
@@ -100,11 +94,8 @@ func (c *compiler) calledName(n *syntax.Node) (name string, isBuiltin bool) {
 }
 
 // partial compiles f(?, x).
-func (c *compiler) partial(n *syntax.Node) (evaluation, error) {
-	fn, err := c.expression(n.Left)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) partial(n *syntax.Node) evaluation {
+	fn := c.expression(n.Left)
 	codes, open := []evaluation{fn}, []int(nil)
 	for i, arg := range n.List {
 		if arg.Kind == syntax.KindPlaceholder {
@@ -112,11 +103,7 @@ func (c *compiler) partial(n *syntax.Node) (evaluation, error) {
 			codes = append(codes, constant(nil))
 			continue
 		}
-		code, err := c.expression(arg)
-		if err != nil {
-			return nil, err
-		}
-		codes = append(codes, code)
+		codes = append(codes, c.expression(arg))
 	}
 	name, isBuiltin := c.calledName(n.Left)
 	return operation(n.Line, func(st *value.State, args []any) (any, error) {
@@ -131,66 +118,55 @@ func (c *compiler) partial(n *syntax.Node) (evaluation, error) {
 			return nil, fmt.Errorf("%s cannot be applied partially: write a function(…){…} that calls it", b.Name)
 		}
 		return &partial{fn: fn, args: slices.Clone(args[1:]), open: open}, nil
-	}, codes...), nil
+	}, codes...)
 }
 
 // function compiles function($a, $b){…}.
-func (c *compiler) function(n *syntax.Node) (evaluation, error) {
+func (c *compiler) function(n *syntax.Node) evaluation {
 	names := make([]string, len(n.List))
 	for i, param := range n.List {
 		names[i] = param.Text
 	}
-	body, nesting, err := c.lambda(names, n.Left)
-	if err != nil {
-		return nil, err
-	}
+	body, nesting := c.lambda(names, n.Left)
 	line := n.Line
 	var signature *functions.Signature
 	if n.Signature != "" {
-		if signature, err = functions.ParseSignature(n.Signature[1 : len(n.Signature)-1]); err != nil {
-			return nil, fault.At(line, err)
-		}
+		var err error
+		signature, err = functions.ParseSignature(n.Signature[1 : len(n.Signature)-1])
+		fault.Stop(line, err)
 	}
 	return func(st *value.State, f frame, context any) (any, error) {
 		if err := st.Allocate(value.BytesPerFunction); err != nil {
 			return nil, fault.At(line, err)
 		}
 		return &closure{lambda: body.lambda(f, context), signature: signature, nesting: nesting}, nil
-	}, nil
+	}
 }
 
 // lambda compiles the body of a function. It also returns how deep its expressions
 // nest. Of several parameters with one name the last is in effect.
-func (c *compiler) lambda(params []string, body *syntax.Node) (p *Plan, nesting int, err error) {
+func (c *compiler) lambda(params []string, body *syntax.Node) (p *Plan, nesting int) {
 	noAssignment, depth, deepest := c.noAssignment, c.depth, c.deepest
 	c.noAssignment, c.deepest = false, c.depth
 	p = &Plan{outer: c.scope.plan}
 	p.params = c.open(p, params, body)
-	if p.body, err = c.expression(body); err != nil {
-		return nil, 0, err
-	}
+	p.body = c.expression(body)
 	p.locals = c.scope.locals
 	c.close()
 	nesting = c.deepest - depth + 1
 	c.noAssignment, c.deepest = noAssignment, max(deepest, c.deepest)
-	return p, nesting, nil
+	return p, nesting
 }
 
 // apply compiles a ~> f.
-func (c *compiler) apply(n *syntax.Node) (evaluation, error) {
-	left, err := c.expression(n.Left)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) apply(n *syntax.Node) evaluation {
+	left := c.expression(n.Left)
 	if n.Right.Kind == syntax.KindCall {
 		call := *n.Right
 		call.KeepArray, call.Predicates, call.Group = n.KeepArray, n.Predicates, n.Group
 		return c.call(&call, left)
 	}
-	right, err := c.expression(n.Right)
-	if err != nil {
-		return nil, err
-	}
+	right := c.expression(n.Right)
 	unfinished, keep := n.HasAttachments(), n.KeepArray
 	return operation(n.Line, func(st *value.State, args []any) (any, error) {
 		v, err := applyFunction(st, args[0], args[1])
@@ -198,5 +174,5 @@ func (c *compiler) apply(n *syntax.Node) (evaluation, error) {
 			return v, err
 		}
 		return finish(v, keep), err
-	}, left, right), nil
+	}, left, right)
 }

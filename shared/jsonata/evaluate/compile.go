@@ -11,7 +11,8 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// compiler turns the tree of an expression into closures.
+// compiler turns the tree of an expression into closures. It ends at the first error with
+// fault.Stop.
 //
 // The context is an argument of the closures. A variable is in the frame of the
 // function to which it belongs; functions inside that use it share it in a cell: see
@@ -40,16 +41,13 @@ const maxChained = 2 * syntax.MaxNesting
 
 // Compile compiles a resolved tree. It also returns the names of the variables that the
 // caller must pass to Run, in their order.
-func Compile(tree *syntax.Node, functions functions.Library) (*Plan, []string, error) {
+func Compile(tree *syntax.Node, functions functions.Library) (plan *Plan, variables []string, err error) {
+	defer fault.Catch(&err)
 	c := &compiler{functions: functions, program: &Plan{}}
 	c.open(c.program, nil)
 	c.outermost = c.scope
 	c.open(c.program, nil, tree)
-	body, err := c.expression(tree)
-	if err != nil {
-		return nil, nil, err
-	}
-	c.program.body, c.program.locals = body, c.scope.locals
+	c.program.body, c.program.locals = c.expression(tree), c.scope.locals
 	return c.program, c.bindings, nil
 }
 
@@ -98,46 +96,37 @@ func lightOperation(line int, run run, operands ...evaluation) evaluation {
 }
 
 // each compiles several expressions.
-func (c *compiler) each(nodes []*syntax.Node) ([]evaluation, error) {
+func (c *compiler) each(nodes []*syntax.Node) []evaluation {
 	codes := make([]evaluation, len(nodes))
 	for i, n := range nodes {
-		code, err := c.expression(n)
-		if err != nil {
-			return nil, err
-		}
-		codes[i] = code
+		codes[i] = c.expression(n)
 	}
-	return codes, nil
+	return codes
 }
 
 // expression compiles an expression with its predicates and its group.
-func (c *compiler) expression(n *syntax.Node) (evaluation, error) {
+func (c *compiler) expression(n *syntax.Node) evaluation {
 	if c.depth++; c.depth > maxChained {
-		return nil, fault.Newf(n.Line, "expressions are nested more than %d deep: name parts of it with := in a block", maxChained)
+		fault.Stopf(n.Line, "expressions are nested more than %d deep: name parts of it with := in a block", maxChained)
 	}
 	c.deepest = max(c.deepest, c.depth)
 	defer func() { c.depth-- }()
 	if n.Focus != "" {
-		return nil, fault.Newf(n.Line, "@$%s must be followed by a step, as in a@$%s.b", n.Focus, n.Focus)
+		fault.Stopf(n.Line, "@$%s must be followed by a step, as in a@$%s.b", n.Focus, n.Focus)
 	}
-	code, err := c.kind(n)
-	if err != nil || n.Kind == syntax.KindPath || !n.HasAttachments() {
-		return code, err
+	code := c.kind(n)
+	if n.Kind == syntax.KindPath || !n.HasAttachments() {
+		return code
 	}
 	return c.attached(n, code)
 }
 
-func (c *compiler) attached(n *syntax.Node, code evaluation) (evaluation, error) {
+func (c *compiler) attached(n *syntax.Node, code evaluation) evaluation {
 	vars := carriedBy(n)
-	filters, err := c.filters(n.Predicates, vars)
-	if err != nil {
-		return nil, err
-	}
+	filters := c.filters(n.Predicates, vars)
 	var group *grouping
 	if n.Group != nil {
-		if group, err = c.grouping(n.Group, vars); err != nil {
-			return nil, err
-		}
+		group = c.grouping(n.Group, vars)
 	}
 	line, keep := n.Line, n.KeepArray
 	return func(st *value.State, f frame, context any) (any, error) {
@@ -152,7 +141,7 @@ func (c *compiler) attached(n *syntax.Node, code evaluation) (evaluation, error)
 			return v, fault.At(line, err)
 		}
 		return finish(v, keep), nil
-	}, nil
+	}
 }
 
 // finish is value.Collapse for an expression that can have the suffix [].
@@ -163,22 +152,22 @@ func finish(v any, keep bool) any {
 	return value.Collapse(v)
 }
 
-func (c *compiler) kind(n *syntax.Node) (evaluation, error) {
+func (c *compiler) kind(n *syntax.Node) evaluation {
 	switch n.Kind {
 	case syntax.KindString:
-		return constant(n.Text), nil
+		return constant(n.Text)
 	case syntax.KindNumber:
-		return constant(n.Number), nil
+		return constant(n.Number)
 	case syntax.KindLiteral:
-		return constant(literals[n.Text]), nil
+		return constant(literals[n.Text])
 	case syntax.KindRegex:
 		return c.regex(n)
 	case syntax.KindVariable:
-		return c.variable(n), nil
+		return c.variable(n)
 	case syntax.KindParent:
-		return c.reference(n.Slot.Label), nil
+		return c.reference(n.Slot.Label)
 	case syntax.KindName, syntax.KindWildcard, syntax.KindDescendants:
-		return c.lookup(n), nil
+		return c.lookup(n)
 	case syntax.KindPath:
 		return c.path(n)
 	case syntax.KindNegate:
@@ -208,18 +197,17 @@ func (c *compiler) kind(n *syntax.Node) (evaluation, error) {
 	case syntax.KindTransform:
 		return c.transform(n)
 	}
-	return nil, fault.Newf(n.Line, "unexpected %s", n.Text)
+	fault.Stopf(n.Line, "unexpected %s", n.Text)
+	return nil
 }
 
-func (c *compiler) regex(n *syntax.Node) (evaluation, error) {
+func (c *compiler) regex(n *syntax.Node) evaluation {
 	re, err := regex.New(n.Text, n.Flags)
-	if err != nil {
-		return nil, fault.At(n.Line, err)
-	}
+	fault.Stop(n.Line, err)
 	if c.regexes += re.Size; c.regexes > regex.MaxTotalSize {
-		return nil, fault.Newf(n.Line, "the regular expressions of the template are too large together: name one with := and use it again")
+		fault.Stopf(n.Line, "the regular expressions of the template are too large together: name one with := and use it again")
 	}
-	return constant(re), nil
+	return constant(re)
 }
 
 // unwrap returns the value of $: the context, without the wrapper around an input that
@@ -261,31 +249,21 @@ func (c *compiler) lookup(n *syntax.Node) evaluation {
 	}, contextOf)
 }
 
-func (c *compiler) negate(n *syntax.Node) (evaluation, error) {
-	code, err := c.expression(n.Left)
-	if err != nil {
-		return nil, err
-	}
-	return operation(n.Line, negate, code), nil
+func (c *compiler) negate(n *syntax.Node) evaluation {
+	return operation(n.Line, negate, c.expression(n.Left))
 }
 
 // withoutAssignment compiles something in which an assignment is refused.
-func (c *compiler) withoutAssignment(compile func() error) error {
+func (c *compiler) withoutAssignment(compile func()) {
 	before := c.noAssignment
 	c.noAssignment = true
-	err := compile()
+	compile()
 	c.noAssignment = before
-	return err
 }
 
-func (c *compiler) array(n *syntax.Node) (code evaluation, err error) {
+func (c *compiler) array(n *syntax.Node) evaluation {
 	var codes []evaluation
-	if err := c.withoutAssignment(func() (err error) {
-		codes, err = c.each(n.List)
-		return err
-	}); err != nil {
-		return nil, err
-	}
+	c.withoutAssignment(func() { codes = c.each(n.List) })
 	whole := make([]bool, len(n.List)) // a list within a list stays one element
 	for i, item := range n.List {
 		whole[i] = item.Kind == syntax.KindArray
@@ -293,36 +271,30 @@ func (c *compiler) array(n *syntax.Node) (code evaluation, err error) {
 	built := n.Constructor
 	return operation(n.Line, func(st *value.State, args []any) (any, error) {
 		return makeArray(st, args, whole, built)
-	}, codes...), nil
+	}, codes...)
 }
 
-func (c *compiler) object(n *syntax.Node) (evaluation, error) {
-	group, err := c.grouping(n, nil)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) object(n *syntax.Node) evaluation {
+	group := c.grouping(n, nil)
 	line := n.Line
 	return func(st *value.State, f frame, context any) (any, error) {
 		v, err := group.apply(st, f, context)
 		return v, fault.At(line, err)
-	}, nil
+	}
 }
 
-func (c *compiler) binary(n *syntax.Node) (evaluation, error) {
-	codes, err := c.each([]*syntax.Node{n.Left, n.Right})
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) binary(n *syntax.Node) evaluation {
+	codes := c.each([]*syntax.Node{n.Left, n.Right})
 	switch n.Text {
 	case "and":
-		return choice(truthOf(n.Line, codes[0]), truthOf(n.Line, codes[1]), constant(false)), nil
+		return choice(truthOf(n.Line, codes[0]), truthOf(n.Line, codes[1]), constant(false))
 	case "or":
-		return choice(truthOf(n.Line, codes[0]), constant(true), truthOf(n.Line, codes[1])), nil
+		return choice(truthOf(n.Line, codes[0]), constant(true), truthOf(n.Line, codes[1]))
 	}
 	if n.Text == "&" || n.Text == "in" {
-		return lightOperation(n.Line, binary[n.Text], codes...), nil
+		return lightOperation(n.Line, binary[n.Text], codes...)
 	}
-	return operation(n.Line, binary[n.Text], codes...), nil
+	return operation(n.Line, binary[n.Text], codes...)
 }
 
 func truthOf(line int, code evaluation) evaluation {
@@ -344,20 +316,16 @@ func choice(test, yes, no evaluation) evaluation {
 }
 
 // block compiles (a; b; c), which has a scope of its own.
-func (c *compiler) block(n *syntax.Node) (evaluation, error) {
+func (c *compiler) block(n *syntax.Node) evaluation {
 	noAssignment := c.noAssignment
 	c.noAssignment = false
 	c.open(c.scope.plan, nil, n.List...)
 	statements := make([]evaluation, len(n.List))
-	var err error
 	for i, statement := range n.List {
 		if i < len(n.List)-1 {
-			statements[i], err = c.expression(statement)
+			statements[i] = c.expression(statement)
 		} else {
-			statements[i], err = c.collapsed(statement)
-		}
-		if err != nil {
-			return nil, err
+			statements[i] = c.collapsed(statement)
 		}
 		c.markSet(statement)
 	}
@@ -376,7 +344,7 @@ func (c *compiler) block(n *syntax.Node) (evaluation, error) {
 			}
 		}
 		return v, nil
-	}, nil
+	}
 }
 
 // markSet marks the variables that a statement of a block always assigns.
@@ -386,30 +354,19 @@ func (c *compiler) markSet(statement *syntax.Node) {
 	}
 }
 
-func (c *compiler) condition(n *syntax.Node) (evaluation, error) {
-	test, err := c.expression(n.Left)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) condition(n *syntax.Node) evaluation {
+	test := c.expression(n.Left)
 	branches := []evaluation{constant(nil), constant(nil)}
 	for i, branch := range n.List {
-		if branches[i], err = c.collapsed(branch); err != nil {
-			return nil, err
-		}
+		branches[i] = c.collapsed(branch)
 	}
-	return choice(truthOf(n.Line, test), branches[0], branches[1]), nil
+	return choice(truthOf(n.Line, test), branches[0], branches[1])
 }
 
 // alternative compiles a ?? b and a ?: b.
-func (c *compiler) alternative(n *syntax.Node) (evaluation, error) {
-	left, err := c.expression(n.Left)
-	if err != nil {
-		return nil, err
-	}
-	right, err := c.expression(n.Right)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) alternative(n *syntax.Node) evaluation {
+	left := c.expression(n.Left)
+	right := c.expression(n.Right)
 	line, use := n.Line, func(_ *value.State, v any) (bool, error) { return v != nil, nil }
 	if n.Kind == syntax.KindDefault {
 		use = value.ToBoolean
@@ -438,38 +395,35 @@ func (c *compiler) alternative(n *syntax.Node) (evaluation, error) {
 		}
 		v, err = right(st, f, context)
 		return value.Collapse(v), err
-	}, nil
+	}
 }
 
 // collapsed compiles a part whose result another expression returns. A callback of $map
 // and the like can return a sequence within a sequence; each expression that returns it
 // collapses one of them.
-func (c *compiler) collapsed(n *syntax.Node) (evaluation, error) {
-	code, err := c.expression(n)
-	if err != nil || !n.MayReturnSequence() {
-		return code, err
+func (c *compiler) collapsed(n *syntax.Node) evaluation {
+	code := c.expression(n)
+	if !n.MayReturnSequence() {
+		return code
 	}
 	return func(st *value.State, f frame, context any) (any, error) {
 		v, err := code(st, f, context)
 		return value.Collapse(v), err
-	}, nil
+	}
 }
 
 // assign compiles an assignment. In a list or an object it is refused, because the
 // reference implementation gives the elements separate variables, and in a sort,
 // because the last value would depend on the order of the comparisons.
-func (c *compiler) assign(n *syntax.Node) (evaluation, error) {
+func (c *compiler) assign(n *syntax.Node) evaluation {
 	if c.noAssignment {
-		return nil, fault.Newf(n.Line, "$%s := … cannot stand directly within a list, an object or a sort. Put it in a block of its own: ($%s := …; …)", n.Left.Text, n.Left.Text)
+		fault.Stopf(n.Line, "$%s := … cannot stand directly within a list, an object or a sort. Put it in a block of its own: ($%s := …; …)", n.Left.Text, n.Left.Text)
 	}
-	right, err := c.collapsed(n.Right)
-	if err != nil {
-		return nil, err
-	}
+	right := c.collapsed(n.Right)
 	variable := c.scope.variables[n.Left.Text]
 	return func(st *value.State, f frame, context any) (any, error) {
 		v, err := right(st, f, context)
 		variable.assign(f, v)
 		return v, err
-	}, nil
+	}
 }

@@ -25,27 +25,22 @@ type indexRange struct{ from, to float64 }
 type filters []filter
 
 // filters compiles predicates, in which the given variables of the tuples are visible.
-func (c *compiler) filters(stages []*syntax.Stage, vars []string) (filters, error) {
+func (c *compiler) filters(stages []*syntax.Stage, vars []string) filters {
 	var list filters
 	for _, s := range stages {
-		f, err := c.filter(s.Filter, vars)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, f)
+		list = append(list, c.filter(s.Filter, vars))
 	}
-	return list, nil
+	return list
 }
 
-func (c *compiler) filter(n *syntax.Node, vars []string) (filter, error) {
+func (c *compiler) filter(n *syntax.Node, vars []string) filter {
 	if n.Kind == syntax.KindNumber {
-		return filter{known: true, index: n.Number}, nil
+		return filter{known: true, index: n.Number}
 	}
 	if ranges := literalRanges(n); ranges != nil {
-		return filter{ranges: ranges}, nil
+		return filter{ranges: ranges}
 	}
-	part, err := c.in(n, vars)
-	return filter{part: part, constant: ofVariables(n, vars)}, err
+	return filter{part: c.in(n, vars), constant: ofVariables(n, vars)}
 }
 
 // literalRanges returns the indexes in a list of whole numbers and of ranges between

@@ -25,60 +25,39 @@ type groupPair struct{ key, value *part }
 
 // grouping compiles {…}. The given variables of the tuples are visible in its keys and
 // values.
-func (c *compiler) grouping(n *syntax.Node, vars []string) (g *grouping, err error) {
-	g = &grouping{}
-	if g.known, err = knownKeys(n); err != nil {
-		return nil, err
-	}
-	return g, c.withoutAssignment(func() error {
+func (c *compiler) grouping(n *syntax.Node, vars []string) *grouping {
+	g := &grouping{known: knownKeys(n)}
+	c.withoutAssignment(func() {
 		if g.known != nil {
-			return c.values(g, n, vars)
+			c.within(&g.shared, vars, nil, func() {
+				for _, pair := range n.Pairs {
+					g.codes = append(g.codes, c.expression(pair[1]))
+				}
+			})
+			return
 		}
-		return c.pairs(g, n, vars)
+		for _, pair := range n.Pairs {
+			g.pairs = append(g.pairs, groupPair{c.in(pair[0], vars), c.in(pair[1], vars)})
+		}
 	})
-}
-
-func (c *compiler) values(g *grouping, n *syntax.Node, vars []string) error {
-	nodes := make([]*syntax.Node, len(n.Pairs))
-	for i, pair := range n.Pairs {
-		nodes[i] = pair[1]
-	}
-	return c.within(&g.shared, vars, nil, func() (err error) {
-		g.codes, err = c.each(nodes)
-		return err
-	})
-}
-
-func (c *compiler) pairs(g *grouping, n *syntax.Node, vars []string) error {
-	for _, pair := range n.Pairs {
-		key, err := c.in(pair[0], vars)
-		if err != nil {
-			return err
-		}
-		value, err := c.in(pair[1], vars)
-		if err != nil {
-			return err
-		}
-		g.pairs = append(g.pairs, groupPair{key, value})
-	}
-	return nil
+	return g
 }
 
 // knownKeys returns the keys if all are literals, otherwise nil.
-func knownKeys(n *syntax.Node) ([]string, error) {
+func knownKeys(n *syntax.Node) []string {
 	keys := make([]string, len(n.Pairs))
 	seen := map[string]bool{}
 	for i, pair := range n.Pairs {
 		if pair[0].Kind != syntax.KindString || pair[0].HasAttachments() {
-			return nil, nil
+			return nil
 		}
 		keys[i] = pair[0].Text
 		if seen[keys[i]] {
-			return nil, fault.Newf(pair[0].Line, "the key %q stands twice in one object: remove one", keys[i])
+			fault.Stopf(pair[0].Line, "the key %q stands twice in one object: remove one", keys[i])
 		}
 		seen[keys[i]] = true
 	}
-	return keys, nil
+	return keys
 }
 
 func (g *grouping) apply(st *value.State, f frame, input any) (any, error) {

@@ -21,25 +21,22 @@ type binding struct {
 }
 
 // in compiles a part, in which the given variables of the tuples are visible.
-func (c *compiler) in(n *syntax.Node, vars []string) (*part, error) {
+func (c *compiler) in(n *syntax.Node, vars []string) *part {
 	p := &part{}
-	err := c.within(&p.binding, vars, []*syntax.Node{n}, func() (err error) {
-		p.body, err = c.expression(n)
-		return err
-	})
-	return p, err
+	c.within(&p.binding, vars, []*syntax.Node{n}, func() { p.body = c.expression(n) })
+	return p
 }
 
 // within opens the scope of a part, if it needs one, while compile compiles the nodes.
-func (c *compiler) within(b *binding, vars []string, nodes []*syntax.Node, compile func() error) error {
+func (c *compiler) within(b *binding, vars []string, nodes []*syntax.Node, compile func()) {
 	if len(vars) == 0 {
-		return compile()
+		compile()
+		return
 	}
 	b.names, b.variables = vars, c.open(c.scope.plan, vars, nodes...)
 	b.locals = c.scope.locals
-	err := compile()
+	compile()
 	c.close()
-	return err
 }
 
 // enter evaluates the part on an element.

@@ -20,32 +20,22 @@ type path struct {
 	group         *grouping
 }
 
-func (c *compiler) path(n *syntax.Node) (evaluation, error) {
+func (c *compiler) path(n *syntax.Node) evaluation {
 	p := &path{keepArray: n.KeepArray, keepPathArray: n.KeepPathArray, carries: n.Tuple, absolute: n.List[0].Kind == syntax.KindVariable}
 	var vars []string
 	for i, s := range n.List {
-		compiled, err := c.step(s, i == 0 && !s.Tuple, vars)
-		if err != nil {
-			return nil, err
-		}
-		p.steps = append(p.steps, compiled)
+		p.steps = append(p.steps, c.step(s, i == 0 && !s.Tuple, vars))
 		vars = appendNew(vars, carriedBy(s)...)
 	}
-	if err := refuseLostVariables(n); err != nil {
-		return nil, err
-	}
+	refuseLostVariables(n)
 	if n.Group != nil {
-		group, err := c.grouping(n.Group, vars)
-		if err != nil {
-			return nil, err
-		}
-		p.group = group
+		p.group = c.grouping(n.Group, vars)
 	}
 	line := n.Line
 	return func(st *value.State, f frame, context any) (any, error) {
 		v, err := p.run(st, f, context)
 		return v, fault.At(line, err)
-	}, nil
+	}
 }
 
 // carriedBy lists the variables that a step adds to the tuples.
@@ -89,9 +79,9 @@ func appendNew(list []string, more ...string) []string {
 // refuseLostVariables refuses paths for which the reference implementation is wrong:
 // after the sort of a path that has @, # or % it loses the variables of the elements,
 // and it never binds those of a list at the start of a path.
-func refuseLostVariables(n *syntax.Node) error {
+func refuseLostVariables(n *syntax.Node) {
 	if n.List[0].Constructor && n.List[0].Tuple {
-		return fault.Newf(n.Line, "@ and # cannot follow a list [...] at the start of a path: name the list with := first")
+		fault.Stopf(n.Line, "@ and # cannot follow a list [...] at the start of a path: name the list with := first")
 	}
 	tuple := false
 	for i, s := range n.List {
@@ -101,14 +91,13 @@ func refuseLostVariables(n *syntax.Node) error {
 		}
 		for _, st := range s.Stages {
 			if st.Filter != nil && st.Filter.Kind != syntax.KindNumber {
-				return fault.Newf(s.Line, "a predicate cannot follow the sort of a path that has @, # or %%: put the predicate before the sort")
+				fault.Stopf(s.Line, "a predicate cannot follow the sort of a path that has @, # or %%: put the predicate before the sort")
 			}
 		}
 		if i == len(n.List)-1 && (n.Group != nil || n.Tuple) {
-			return fault.Newf(s.Line, "a group {…} or a %% cannot follow the sort of a path that has @, # or %%: sort afterwards, with $sort")
+			fault.Stopf(s.Line, "a group {…} or a %% cannot follow the sort of a path that has @, # or %%: sort afterwards, with $sort")
 		}
 	}
-	return nil
 }
 
 // run evaluates the path.

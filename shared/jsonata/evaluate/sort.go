@@ -13,18 +13,14 @@ type sorting struct {
 	descending []bool
 }
 
-func (c *compiler) sorting(n *syntax.Node, vars []string) (*sorting, error) {
+func (c *compiler) sorting(n *syntax.Node, vars []string) *sorting {
 	s := &sorting{}
-	return s, c.withoutAssignment(func() error {
+	c.withoutAssignment(func() {
 		for _, term := range n.Terms {
-			key, err := c.in(term.Expr, vars)
-			if err != nil {
-				return err
-			}
-			s.keys, s.descending = append(s.keys, key), append(s.descending, term.Descending)
+			s.keys, s.descending = append(s.keys, c.in(term.Expr, vars)), append(s.descending, term.Descending)
 		}
-		return nil
 	})
+	return s
 }
 
 // sortItem is an element with the values of those terms that were compared.

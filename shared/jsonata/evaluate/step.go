@@ -40,14 +40,12 @@ type stepStage struct {
 	index string
 }
 
-func (c *compiler) step(n *syntax.Node, first bool, vars []string) (step, error) {
+func (c *compiler) step(n *syntax.Node, first bool, vars []string) step {
 	s := step{keepArray: n.KeepArray, focus: n.Focus, index: n.Index, tuple: n.Tuple}
 	if n.Ancestor != nil {
 		s.ancestor = n.Ancestor.Label
 	}
-	if err := c.stepKind(&s, n, first, vars); err != nil {
-		return s, err
-	}
+	c.stepKind(&s, n, first, vars)
 	own := *n
 	own.Stages = nil
 	visible := appendNew(vars, carriedBy(&own)...)
@@ -57,46 +55,33 @@ func (c *compiler) step(n *syntax.Node, first bool, vars []string) (step, error)
 			visible = appendNew(visible, st.Index)
 			continue
 		}
-		f, err := c.filter(st.Filter, visible)
-		if err != nil {
-			return s, err
-		}
-		s.stages = append(s.stages, stepStage{filter: f})
+		s.stages = append(s.stages, stepStage{filter: c.filter(st.Filter, visible)})
 	}
-	return s, nil
+	return s
 }
 
 // stepKind decides how a step is evaluated, and compiles what it needs.
-func (c *compiler) stepKind(s *step, n *syntax.Node, first bool, vars []string) (err error) {
+func (c *compiler) stepKind(s *step, n *syntax.Node, first bool, vars []string) {
 	plain := !n.HasAttachments()
 	switch {
 	case n.Kind == syntax.KindName && plain:
 		s.kind, s.name = stepName, n.Text
-		return nil
 	case n.Kind == syntax.KindWildcard && plain:
 		s.kind = stepWildcard
-		return nil
 	case n.Kind == syntax.KindDescendants && plain:
 		s.kind = stepDescendants
-		return nil
 	case n.Kind == syntax.KindSort:
-		s.kind = stepSort
-		s.sort, err = c.sorting(n, vars)
-		return err
-	case n.Kind == syntax.KindObject && plain && !n.Tuple && len(vars) == 0:
-		if keys, err := knownKeys(n); err != nil || keys != nil {
-			s.kind = stepObject
-			s.object, err = c.grouping(n, vars)
-			return err
+		s.kind, s.sort = stepSort, c.sorting(n, vars)
+	case n.Kind == syntax.KindObject && plain && !n.Tuple && len(vars) == 0 && knownKeys(n) != nil:
+		s.kind, s.object = stepObject, c.grouping(n, vars)
+	default:
+		if first && n.StartsWithConstructor() {
+			s.kind = stepConstructor
 		}
+		unbound := *n
+		unbound.Focus = ""
+		s.part = c.in(&unbound, vars)
 	}
-	if first && n.StartsWithConstructor() {
-		s.kind = stepConstructor
-	}
-	plainStep := *n
-	plainStep.Focus = ""
-	s.part, err = c.in(&plainStep, vars)
-	return err
 }
 
 // take evaluates a step on each element of the input.

@@ -118,17 +118,14 @@ func assign(st *value.State, match, update any) error {
 
 // transform compiles |pattern|update,remove|. Its parts are evaluated when it is
 // called, so they are functions.
-func (c *compiler) transform(n *syntax.Node) (evaluation, error) {
+func (c *compiler) transform(n *syntax.Node) evaluation {
 	cloner := c.reference("clone")
 	plans, nesting := make([]*Plan, len(n.List)), 0
 	for i, part := range n.List {
 		if len(assigned([]*syntax.Node{part})) > 0 {
-			return nil, fault.Newf(n.Line, "an assignment := cannot stand directly within a transformation |…|. Put it in a block of its own: ($name := …; …)")
+			fault.Stopf(n.Line, "an assignment := cannot stand directly within a transformation |…|. Put it in a block of its own: ($name := …; …)")
 		}
-		body, deep, err := c.lambda(nil, part)
-		if err != nil {
-			return nil, err
-		}
+		body, deep := c.lambda(nil, part)
 		plans[i], nesting = body, max(nesting, deep+1)
 	}
 	line := n.Line
@@ -146,5 +143,5 @@ func (c *compiler) transform(n *syntax.Node) (evaluation, error) {
 			t.remove = plans[2].lambda(f, context)
 		}
 		return t, nil
-	}, nil
+	}
 }

@@ -37,3 +37,29 @@ func At(line int, err error) error {
 func Newf(line int, format string, args ...any) error {
 	return &Error{Line: line, Err: fmt.Errorf(format, args...)}
 }
+
+// Stop ends a compilation with an error at a line, if there is an error. Catch returns it.
+func Stop(line int, err error) {
+	if err != nil {
+		panic(stop{At(line, err)})
+	}
+}
+
+// Stopf is Stop for a new error.
+func Stopf(line int, format string, args ...any) {
+	panic(stop{Newf(line, format, args...)})
+}
+
+// stop is what Stop panics with.
+type stop struct{ err error }
+
+// Catch sets err to the error of a Stop. It must be deferred.
+func Catch(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case stop:
+		*err = r.err
+	default:
+		panic(r)
+	}
+}

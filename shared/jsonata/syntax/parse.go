@@ -23,8 +23,8 @@ var power = map[string]int{
 
 const negatePower = 70
 
-// parser turns tokens into nodes by operator precedence (Pratt's algorithm). It panics
-// with a *fault.Error, which Parse recovers.
+// parser turns tokens into nodes by operator precedence (Pratt's algorithm). It ends at
+// the first error with fault.Stop.
 type parser struct {
 	lexer lexer
 	token token
@@ -41,15 +41,7 @@ type Summary struct {
 // Parse returns the tree of an expression, which Resolve completes, and the summary of
 // its source.
 func Parse(source string) (n *Node, s Summary, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			f, ok := r.(*fault.Error)
-			if !ok {
-				panic(r)
-			}
-			n, s, err = nil, Summary{}, f
-		}
-	}()
+	defer fault.Catch(&err)
 	p := &parser{lexer: lexer{source: source, line: 1}, Summary: Summary{Literals: map[string]bool{}, Fields: map[string]bool{}}}
 	p.advance(false)
 	if p.token.kind == tokenEnd {
@@ -63,14 +55,12 @@ func Parse(source string) (n *Node, s Summary, err error) {
 }
 
 func (p *parser) fail(format string, args ...any) {
-	panic(fault.Newf(p.token.line, format, args...))
+	fault.Stopf(p.token.line, format, args...)
 }
 
 func (p *parser) advance(afterOperand bool) {
 	t, err := p.lexer.next(afterOperand)
-	if err != nil {
-		panic(err)
-	}
+	fault.Stop(p.token.line, err)
 	p.token = t
 }
 
@@ -120,7 +110,7 @@ func (p *parser) prefix(t token) *Node {
 		}
 	case tokenVariable:
 		if t.text == "eval" {
-			panic(fault.Newf(t.line, "$eval is refused: it would run a text, which may come from a shopper, as a template. Write the expression itself, or choose between several with ? and :"))
+			fault.Stopf(t.line, "$eval is refused: it would run a text, which may come from a shopper, as a template. Write the expression itself, or choose between several with ? and :")
 		}
 		n.Kind = KindVariable
 	case tokenString:
@@ -161,7 +151,7 @@ func (p *parser) prefixOperator(t token, n *Node) *Node {
 	case "|":
 		n.Kind, n.List = KindTransform, p.transform()
 	default:
-		panic(fault.Newf(t.line, "unexpected %s: a value is expected here", t.text))
+		fault.Stopf(t.line, "unexpected %s: a value is expected here", t.text)
 	}
 	return n
 }
@@ -281,7 +271,7 @@ func (p *parser) bindStep(n *Node) *Node {
 	}
 	n.Right = p.expression(power[n.Text])
 	if n.Right.Kind != KindVariable {
-		panic(fault.Newf(n.Line, "%s must be followed by a variable, as in %s$v", n.Text, n.Text))
+		fault.Stopf(n.Line, "%s must be followed by a variable, as in %s$v", n.Text, n.Text)
 	}
 	return n
 }
@@ -289,7 +279,7 @@ func (p *parser) bindStep(n *Node) *Node {
 func (p *parser) assign(n *Node) *Node {
 	n.Kind = KindAssign
 	if n.Left.Kind != KindVariable {
-		panic(fault.Newf(n.Line, "the left side of := must be a variable, as in $v := 1"))
+		fault.Stopf(n.Line, "the left side of := must be a variable, as in $v := 1")
 	}
 	n.Right = p.expression(power[":="] - 1)
 	return n
@@ -363,7 +353,7 @@ func (p *parser) call(n *Node) *Node {
 func (p *parser) lambda(n *Node) *Node {
 	for _, param := range n.List {
 		if param.Kind != KindVariable {
-			panic(fault.Newf(n.Line, "the parameters of a function must be variables, as in function($a, $b){ $a + $b }"))
+			fault.Stopf(n.Line, "the parameters of a function must be variables, as in function($a, $b){ $a + $b }")
 		}
 	}
 	n.Kind = KindLambda
@@ -398,5 +388,6 @@ func (p *parser) signature() string {
 			return text
 		}
 	}
-	panic(fault.Newf(line, "the signature of the function has no end: close it with >"))
+	fault.Stopf(line, "the signature of the function has no end: close it with >")
+	return ""
 }

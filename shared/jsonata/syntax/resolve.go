@@ -14,42 +14,34 @@ type resolver struct {
 }
 
 // Resolve returns the completed tree. It changes the one that it is given.
-func Resolve(n *Node) (*Node, error) {
-	r := &resolver{}
-	n, err := r.node(n)
-	if err != nil {
-		return nil, err
+func Resolve(n *Node) (tree *Node, err error) {
+	defer fault.Catch(&err)
+	tree = new(resolver).node(n)
+	if tree.Kind == KindParent || len(tree.seeking) > 0 {
+		failNoParent(tree.Line)
 	}
-	if n.Kind == KindParent || len(n.seeking) > 0 {
-		return nil, errNoParent(n.Line)
-	}
-	return n, nil
+	return tree, nil
 }
 
-func errNoParent(line int) error {
-	return fault.Newf(line, "%% has no parent here: it must follow a path of names, as in orders.items.(%%.id)")
+func failNoParent(line int) {
+	fault.Stopf(line, "%% has no parent here: it must follow a path of names, as in orders.items.(%%.id)")
 }
 
-func (r *resolver) node(n *Node) (*Node, error) {
-	line, keep := n.Line, n.KeepArray
-	n, err := r.kind(n)
-	if err != nil {
-		return nil, fault.At(line, err)
-	}
-	if keep {
-		n.KeepArray = true
-	}
-	return n, nil
+func (r *resolver) node(n *Node) *Node {
+	keep := n.KeepArray
+	n = r.kind(n)
+	n.KeepArray = n.KeepArray || keep
+	return n
 }
 
-func (r *resolver) kind(n *Node) (*Node, error) {
+func (r *resolver) kind(n *Node) *Node {
 	switch n.Kind {
 	case KindName:
-		return r.name(n), nil
+		return r.name(n)
 	case KindParent:
 		n.Slot = &Slot{Label: "%" + strconv.Itoa(r.labels), level: 1}
 		r.labels++
-		return n, nil
+		return n
 	case kindDot:
 		return r.dot(n)
 	case kindPredicate:
@@ -87,91 +79,67 @@ func asPath(n *Node) *Node {
 }
 
 // children resolves the parts of an expression of another kind.
-func (r *resolver) children(n *Node) (*Node, error) {
-	if err := r.replace(n, &n.Left, &n.Right); err != nil {
-		return nil, err
-	}
+func (r *resolver) children(n *Node) *Node {
+	r.replace(n, &n.Left, &n.Right)
 	for i := range n.List {
 		if n.List[i].Kind == KindPlaceholder {
 			continue
 		}
-		if err := r.replace(n, &n.List[i]); err != nil {
-			return nil, err
-		}
+		r.replace(n, &n.List[i])
 		if n.Kind == KindBlock && n.List[i].StartsWithConstructor() {
 			n.Constructor = true
 		}
 	}
 	if n.Kind == KindTransform && len(n.seeking) > 0 {
-		return nil, fault.Newf(n.Line, "%% cannot reach out of a transformation |…|")
+		fault.Stopf(n.Line, "%% cannot reach out of a transformation |…|")
 	}
-	return n, r.resolvePairs(n, n.Pairs)
+	r.resolvePairs(n, n.Pairs)
+	return n
 }
 
-func (r *resolver) resolvePairs(n *Node, pairs [][2]*Node) error {
+func (r *resolver) resolvePairs(n *Node, pairs [][2]*Node) {
 	for i := range pairs {
-		if err := r.replace(n, &pairs[i][0], &pairs[i][1]); err != nil {
-			return err
-		}
+		r.replace(n, &pairs[i][0], &pairs[i][1])
 	}
-	return nil
 }
 
 // replace resolves parts of n in place, and adds their unresolved % to those of n.
-func (r *resolver) replace(n *Node, parts ...**Node) error {
+func (r *resolver) replace(n *Node, parts ...**Node) {
 	for _, part := range parts {
 		if *part == nil {
 			continue
 		}
-		resolved, err := r.node(*part)
-		if err != nil {
-			return err
-		}
-		*part = resolved
-		n.seek(resolved)
+		*part = r.node(*part)
+		n.seek(*part)
 	}
-	return nil
 }
 
-func (r *resolver) dot(n *Node) (*Node, error) {
-	left, err := r.node(n.Left)
-	if err != nil {
-		return nil, err
-	}
+func (r *resolver) dot(n *Node) *Node {
+	left := r.node(n.Left)
 	path := asPath(left)
 	if left.Kind == KindParent {
 		path.seeking = []*Slot{left.Slot}
 	}
-	right, err := r.node(n.Right)
-	if err != nil {
-		return nil, err
-	}
+	right := r.node(n.Right)
 	if right.Kind == KindPath {
 		path.List = append(path.List, right.List...)
-		if err := path.takeGroup(right); err != nil {
-			return nil, err
+		if right.Group != nil { // the reference implementation would ignore it
+			fault.Stopf(right.Group.Line, "a group {…} cannot stand in the middle of a path: put the part before it in parentheses")
 		}
 	} else {
 		right.Stages, right.Predicates = append(right.Stages, right.Predicates...), nil
 		path.List = append(path.List, right)
 	}
-	return path, r.finishPath(path)
-}
-
-// takeGroup refuses a group that the reference implementation would ignore.
-func (n *Node) takeGroup(right *Node) error {
-	if right.Group != nil {
-		return fault.Newf(right.Group.Line, "a group {…} cannot stand in the middle of a path: put the part before it in parentheses")
-	}
-	return nil
+	r.finishPath(path)
+	return path
 }
 
 // finishPath sets the flags of the steps of a path.
-func (r *resolver) finishPath(path *Node) error {
+func (r *resolver) finishPath(path *Node) {
 	for _, step := range path.List {
 		switch step.Kind {
 		case KindNumber, KindLiteral:
-			return fault.Newf(step.Line, "%s cannot be a step of a path: for a field of that name write it in backticks", step.Text)
+			fault.Stopf(step.Line, "%s cannot be a step of a path: for a field of that name write it in backticks", step.Text)
 		case KindString:
 			step.Kind = KindName
 		}
@@ -184,78 +152,61 @@ func (r *resolver) finishPath(path *Node) error {
 			end.Constructor = true
 		}
 	}
-	return r.findParents(path)
+	r.findParents(path)
 }
 
-func (r *resolver) predicate(n *Node) (*Node, error) {
-	left, err := r.node(n.Left)
-	if err != nil {
-		return nil, err
-	}
+func (r *resolver) predicate(n *Node) *Node {
+	left := r.node(n.Left)
 	step, stages := left, &left.Predicates
 	if left.Kind == KindPath {
 		step = left.List[len(left.List)-1]
 		stages = &step.Stages
 	}
 	if step.Group != nil || left.Group != nil {
-		return nil, fault.Newf(n.Line, "a predicate cannot follow a group {…}: put the group in parentheses")
+		fault.Stopf(n.Line, "a predicate cannot follow a group {…}: put the group in parentheses")
 	}
-	filter, err := r.node(n.Right)
-	if err != nil {
-		return nil, err
-	}
+	filter := r.node(n.Right)
 	for _, s := range filter.seeking {
 		if s.level == 1 {
-			if err := seekParent(step, s); err != nil {
-				return nil, err
-			}
+			seekParent(step, s)
 		} else {
 			s.level--
 		}
 	}
 	if filter.Kind == KindParent {
-		return nil, fault.Newf(n.Line, "a predicate cannot be %% alone: compare a field of it, as in [%%.id = 1]")
+		fault.Stopf(n.Line, "a predicate cannot be %% alone: compare a field of it, as in [%%.id = 1]")
 	}
 	step.seek(filter)
 	*stages = append(*stages, &Stage{Filter: filter})
-	return left, nil
+	return left
 }
 
-func (r *resolver) groupBy(n *Node) (*Node, error) {
-	left, err := r.node(n.Left)
-	if err != nil {
-		return nil, err
-	}
+func (r *resolver) groupBy(n *Node) *Node {
+	left := r.node(n.Left)
 	if left.Group != nil {
-		return nil, fault.Newf(n.Line, "a step can have only one group {…}: put the first in parentheses")
+		fault.Stopf(n.Line, "a step can have only one group {…}: put the first in parentheses")
 	}
-	if err := r.resolvePairs(n.Right, n.Right.Pairs); err != nil {
-		return nil, err
-	}
+	r.resolvePairs(n.Right, n.Right.Pairs)
 	if len(n.Right.seeking) > 0 {
-		return nil, fault.Newf(n.Line, "%% cannot reach out of a group {…}: bind what you need with @$v on the step before")
+		fault.Stopf(n.Line, "%% cannot reach out of a group {…}: bind what you need with @$v on the step before")
 	}
 	left.Group = n.Right
-	return left, nil
+	return left
 }
 
-func (r *resolver) orderBy(n *Node) (*Node, error) {
-	left, err := r.node(n.Left)
-	if err != nil {
-		return nil, err
-	}
+func (r *resolver) orderBy(n *Node) *Node {
+	left := r.node(n.Left)
 	path := asPath(left)
 	if path.Group != nil {
-		return nil, fault.Newf(n.Line, "a sort ^(…) cannot follow a group {…}: put the group in parentheses")
+		fault.Stopf(n.Line, "a sort ^(…) cannot follow a group {…}: put the group in parentheses")
 	}
 	sorting := &Node{Kind: KindSort, Line: n.Line, Terms: n.Terms}
 	for i := range sorting.Terms {
-		if err := r.replace(sorting, &sorting.Terms[i].Expr); err != nil {
-			return nil, err
-		}
+		r.replace(sorting, &sorting.Terms[i].Expr)
 	}
 	path.List = append(path.List, sorting)
-	return path, r.findParents(path)
+	r.findParents(path)
+	return path
 }
 
 // lastStep returns the step that @ and # belong to.
@@ -266,38 +217,32 @@ func lastStep(n *Node) *Node {
 	return n
 }
 
-func (r *resolver) focus(n *Node) (*Node, error) {
-	left, err := r.node(n.Left)
-	if err != nil {
-		return nil, err
-	}
+func (r *resolver) focus(n *Node) *Node {
+	left := r.node(n.Left)
 	step := lastStep(left)
 	switch {
 	case len(step.Stages)+len(step.Predicates) > 0:
-		return nil, fault.Newf(n.Line, "@$%s must stand before the predicates of its step", n.Right.Text)
+		fault.Stopf(n.Line, "@$%s must stand before the predicates of its step", n.Right.Text)
 	case step.Kind == KindSort:
-		return nil, fault.Newf(n.Line, "@$%s must stand before the sort ^(…)", n.Right.Text)
+		fault.Stopf(n.Line, "@$%s must stand before the sort ^(…)", n.Right.Text)
 	case left.Group != nil:
-		return nil, fault.Newf(n.Line, "@$%s must stand before the group {…}", n.Right.Text)
+		fault.Stopf(n.Line, "@$%s must stand before the group {…}", n.Right.Text)
 	}
 	step.Focus, step.Tuple = n.Right.Text, true
 	if n.KeepArray {
 		step.KeepArray = true
 	}
-	return left, nil
+	return left
 }
 
-func (r *resolver) index(n *Node) (*Node, error) {
-	left, err := r.node(n.Left)
-	if err != nil {
-		return nil, err
-	}
+func (r *resolver) index(n *Node) *Node {
+	left := r.node(n.Left)
 	step := lastStep(left)
 	if left.Kind != KindPath {
 		step.Stages, step.Predicates = append(step.Stages, step.Predicates...), nil
 	}
 	if left.Group != nil {
-		return nil, fault.Newf(n.Line, "#$%s must stand before the group {…}", n.Right.Text)
+		fault.Stopf(n.Line, "#$%s must stand before the group {…}", n.Right.Text)
 	}
 	if len(step.Stages) == 0 {
 		step.Index = n.Right.Text
@@ -305,31 +250,25 @@ func (r *resolver) index(n *Node) (*Node, error) {
 		step.Stages = append(step.Stages, &Stage{Index: n.Right.Text})
 	}
 	step.Tuple = true
-	return asPath(left), nil
+	return asPath(left)
 }
 
-func (r *resolver) negate(n *Node) (*Node, error) {
-	if err := r.replace(n, &n.Left); err != nil {
-		return nil, err
-	}
+func (r *resolver) negate(n *Node) *Node {
+	r.replace(n, &n.Left)
 	if n.Left.Kind == KindNumber && !n.Left.HasAttachments() {
 		n.Left.Number, n.Left.Text = -n.Left.Number, "-"+n.Left.Text
-		return n.Left, nil
+		return n.Left
 	}
-	return n, nil
+	return n
 }
 
-func (r *resolver) lambda(n *Node) (*Node, error) {
-	body, err := r.node(n.Left)
-	if err != nil {
-		return nil, err
+func (r *resolver) lambda(n *Node) *Node {
+	n.Left = r.node(n.Left)
+	if len(n.Left.seeking) > 0 || n.Left.Kind == KindParent {
+		fault.Stopf(n.Line, "%% cannot reach out of a function: pass the parent to it as an argument")
 	}
-	if len(body.seeking) > 0 || body.Kind == KindParent {
-		return nil, fault.Newf(n.Line, "%% cannot reach out of a function: pass the parent to it as an argument")
-	}
-	n.Left = body
-	markTail(body)
-	return n, nil
+	markTail(n.Left)
+	return n
 }
 
 // markTail marks the calls whose result is the result of the lambda. They run after the
@@ -356,23 +295,21 @@ func markTail(n *Node) {
 	}
 }
 
-func (r *resolver) apply(n *Node) (*Node, error) {
-	if err := r.replace(n, &n.Left, &n.Right); err != nil {
-		return nil, err
-	}
+func (r *resolver) apply(n *Node) *Node {
+	r.replace(n, &n.Left, &n.Right)
 	if len(n.seeking) > 0 {
-		return nil, fault.Newf(n.Line, "%% cannot stand next to ~>: write $f(%%.name) instead of %%.name ~> $f()")
+		fault.Stopf(n.Line, "%% cannot stand next to ~>: write $f(%%.name) instead of %%.name ~> $f()")
 	}
 	if n.Right.Kind == KindCall && n.Right.HasAttachments() {
-		return nil, fault.Newf(n.Line, "a predicate or a group after ~> f(…) would be ignored: put a ~> f(…) in parentheses before it")
+		fault.Stopf(n.Line, "a predicate or a group after ~> f(…) would be ignored: put a ~> f(…) in parentheses before it")
 	}
 	n.KeepArray = n.Left.KeepArray || n.Right.KeepArray
-	return n, nil
+	return n
 }
 
 // findParents goes back from the last step of a path to the parents that it refers to.
 // Those before the path are left to the expression that contains it.
-func (r *resolver) findParents(path *Node) error {
+func (r *resolver) findParents(path *Node) {
 	last := path.List[len(path.List)-1]
 	slots := append([]*Slot(nil), last.seeking...)
 	if last.Kind == KindParent {
@@ -391,17 +328,14 @@ func (r *resolver) findParents(path *Node) error {
 				step = path.List[i]
 				i--
 			}
-			if err := seekParent(step, s); err != nil {
-				return err
-			}
+			seekParent(step, s)
 		}
 	}
-	return nil
 }
 
 // seekParent moves a % one step back. The step at which its level becomes zero carries
 // its input, under the label of the %.
-func seekParent(n *Node, s *Slot) error {
+func seekParent(n *Node, s *Slot) {
 	switch n.Kind {
 	case KindName, KindWildcard:
 		if s.level--; s.level == 0 {
@@ -414,19 +348,16 @@ func seekParent(n *Node, s *Slot) error {
 		s.level++
 	case KindBlock:
 		if len(n.List) == 0 {
-			return nil
+			return
 		}
 		n.Tuple = true
-		return seekParent(n.List[len(n.List)-1], s)
+		seekParent(n.List[len(n.List)-1], s)
 	case KindPath:
 		n.Tuple = true
 		for i := len(n.List) - 1; i >= 0 && (s.level > 0 || i == len(n.List)-1); i-- {
-			if err := seekParent(n.List[i], s); err != nil {
-				return err
-			}
+			seekParent(n.List[i], s)
 		}
 	default:
-		return errNoParent(n.Line)
+		failNoParent(n.Line)
 	}
-	return nil
 }

@@ -195,12 +195,32 @@ func parseHost(value string) (string, error) {
 		return "", errors.New("it is not an https URL: " + remedy)
 	case u.Scheme == "http" && !isThisMachine(u.Hostname()):
 		return "", errors.New("it is an http URL, and would send the write key in clear: " + remedy)
+	case isSegmentWithoutTracking(u.Hostname()):
+		return "", errors.New("it is a host of Segment's that takes no events: " + remedy)
 	case u.Path != "" && u.Path != "/":
 		return "", errors.New("it has a path: put the path into " + SegmentPath)
 	case strings.ContainsAny(value, "?#@"):
 		return "", errors.New("it has a user, a query or a fragment: " + remedy)
 	}
 	return u.Scheme + "://" + u.Host, nil
+}
+
+// isSegmentWithoutTracking reports whether a host belongs to Segment and is none of those
+// that take events: its app, its website, its Public API and the like.
+func isSegmentWithoutTracking(host string) bool {
+	labels := strings.Split(strings.TrimSuffix(strings.ToLower(host), "."), ".")
+	if len(labels) < 2 {
+		return false
+	}
+	switch strings.Join(labels[len(labels)-2:], ".") {
+	case "segment.com":
+		return true
+	case "segment.io":
+		return strings.Join(labels, ".") != "api.segment.io"
+	case "segmentapis.com": // each region has its own hosts there, such as events.eu1.segmentapis.com
+		return labels[0] != "events" && labels[0] != "in"
+	}
+	return false
 }
 
 // isThisMachine says that what is sent to a host stays on this machine.

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"commerce-segment/infra/hub/store"
 )
@@ -59,8 +58,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 		t.Errorf("selected and as JSON: %s%s", got.stdout, got.stderr)
 	}
 
-	h.set("templates/order-completed", simple)
-	time.Sleep(liveFor)
+	h.set("templates/order-completed", simple) // and at once
 	for _, c := range []struct {
 		name, says, notes string
 		args              []string

@@ -28,7 +28,13 @@ type guide struct {
 
 // guide is what there is to tell of this hub, by its settings as they are now.
 func (h *hub) guide(ctx context.Context) (guide, error) {
-	config, err := h.directory.Config(ctx, sampleTracking, h.url)
+	parameters, err := h.directory.Parameters(ctx, store.AllNames())
+	if err != nil {
+		return guide{}, err
+	}
+	_, noCommerce := settings.CommerceCredentials(parameters)
+	delete(parameters, settings.CommerceClientSecret) // which stops only the trackings that ask Commerce
+	config, err := store.ConfigOf(sampleTracking, parameters, h.url)
 	if err != nil {
 		return guide{}, fmt.Errorf("the settings in %s: %w", h.directory.Dir, err)
 	}
@@ -50,6 +56,9 @@ func (h *hub) guide(ctx context.Context) (guide, error) {
 	if !g.ToInbox && strings.HasPrefix(config.Segment.WriteKey, store.InboxKeyPrefix) {
 		g.Warnings = append(g.Warnings, fmt.Sprintf("the write key is still the one made for the inbox here, and Segment would answer 200 and drop "+
 			"everything: put a source's write key in %s.", h.directory.File(settings.SegmentWriteKey)))
+	}
+	if noCommerce != nil {
+		g.Warnings = append(g.Warnings, fmt.Sprintf("the events of the trackings that ask Commerce wait: %v.", noCommerce))
 	}
 	unread, err := h.directory.Unread()
 	if err != nil {

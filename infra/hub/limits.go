@@ -45,5 +45,6 @@ const (
 	writeWithin  = 60 * time.Second
 	idleWithin   = 2 * time.Minute
 	stopWithin   = 5 * time.Second
+	startWithin  = 10 * time.Second // for settings that are being changed when the hub starts
 	maxHeader    = 64 << 10
 )

@@ -66,6 +66,7 @@ type running struct {
 	url, dir string
 	stdout   *buffer
 	stderr   logBook
+	changed  time.Time // when a setting was written last
 	// stop asks it to stop, and returns its exit code once it has.
 	stop func() int
 }
@@ -148,8 +149,15 @@ func (h *running) parameterOr(name, otherwise string) string {
 	return h.parameter(name)
 }
 
-// set writes a file of the hub's directory.
-func (h *running) set(name, value string) { put(h.t, filepath.Join(h.dir, name), value) }
+// inEffectWithin is how long it takes until what is written to the directory is in effect.
+const inEffectWithin = time.Second
+
+// set writes a file of the hub's directory. The next request waits until it is in effect.
+func (h *running) set(name, value string) {
+	h.t.Helper()
+	put(h.t, filepath.Join(h.dir, name), value)
+	h.changed = time.Now()
+}
 
 func put(t *testing.T, file, content string) {
 	t.Helper()
@@ -164,6 +172,7 @@ func put(t *testing.T, file, content string) {
 // request sends a request to the hub, with its key or its write key, and returns the answer.
 func (h *running) request(method, path, body string, header ...string) (int, string) {
 	h.t.Helper()
+	time.Sleep(time.Until(h.changed.Add(inEffectWithin)))
 	request, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, strings.NewReader(body))
 	if err != nil {
 		h.t.Fatal(err)

@@ -32,6 +32,7 @@ type webhooks struct {
 	bodies    *bodies
 	accepting *semaphore.Weighted
 	recents   recents
+	settle    func(context.Context) error // waits until the settings that are written are in effect
 	// open is held for reading by each webhook that is being accepted, and for
 	// writing, for good, once no more are.
 	open sync.RWMutex
@@ -39,7 +40,7 @@ type webhooks struct {
 
 // newWebhooks builds the functions. The backoff is the delay before an event's second
 // delivery. A stranger cannot make the log grow.
-func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, backoff time.Duration, log *slog.Logger) *webhooks {
+func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, settle func(context.Context) error, backoff time.Duration, log *slog.Logger) *webhooks {
 	log = slog.New(&forgeries{Handler: log.Handler()})
 	h := &webhooks{
 		host:      host,
@@ -47,6 +48,7 @@ func newWebhooks(host string, configuration func(tracking.Tracking) relay.Config
 		queues:    make(map[string]*spool.Memory),
 		bodies:    newBodies(),
 		accepting: semaphore.NewWeighted(acceptRoom),
+		settle:    settle,
 	}
 	for _, t := range tracking.All() {
 		queue := spool.NewMemory()
@@ -85,7 +87,7 @@ func (h *webhooks) backlog() (total store.Backlog) {
 func (h *webhooks) deadLetters() store.DeadLetters {
 	var letters store.DeadLetters
 	for _, t := range tracking.All() {
-		letters = append(letters, store.TrackingQueue{Tracking: t, Queue: store.MemoryDeadLetters{Memory: h.queues[t.Name]}})
+		letters = append(letters, store.TrackingQueue{Tracking: t, Queue: store.MemoryDeadLetters{Memory: h.queues[t.Name], Settle: h.settle}})
 	}
 	return letters
 }

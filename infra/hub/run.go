@@ -123,11 +123,8 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	defer listener.Close()
-	directory, err := store.SetUpDirectory(options.dir)
+	directory, steady, err := openSteady(ctx, options.dir)
 	if err != nil {
-		return err
-	}
-	if err := directory.Check(ctx); err != nil {
 		return err
 	}
 	key, err := directory.Key()
@@ -142,13 +139,16 @@ func runHub(ctx context.Context, options runOptions, stdout, stderr io.Writer) e
 		log:       log,
 		lines:     lines,
 		inbox: &inbox{
-			host: host, writeKey: func() (string, error) { return directory.First(settings.SegmentWriteKey) },
+			host: host, writeKey: func() (string, error) {
+				values, err := steady.Parameters(ctx, []string{settings.SegmentWriteKey})
+				return strings.TrimSpace(values[settings.SegmentWriteKey]), err
+			},
 			fail: options.inboxFail, keeps: inboxKeeps, arriving: newBodies(), log: log,
 		},
 	}
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
-		return &live{tracking: t, directory: directory, inbox: h.url}
-	}, options.backoff, log)
+		return live{tracking: t, settings: steady, inbox: h.url}
+	}, steady.Settle, options.backoff, log)
 	h.pages = h.console(key)
 	told, err := h.guide(ctx)
 	if err != nil {

@@ -64,11 +64,14 @@ func CommerceNames() []string {
 }
 
 // ReadsCommerce says that a tracking's function reads the credentials of the Commerce
-// API: its default template calls $commerce. The stack and the function are built of
+// API: it asks it with its default template. The stack and the function are built of
 // the same templates, so the one allows what the other asks for; to ask for a
 // parameter that is not allowed would leave a function without all of them.
-func ReadsCommerce(t tracking.Tracking) bool {
-	return template.UsesCommerce(templates.Default(t.Name))
+func ReadsCommerce(t tracking.Tracking) bool { return AsksCommerce(t, templates.Default(t.Name)) }
+
+// AsksCommerce reports whether a tracking asks the Commerce API when it has this template.
+func AsksCommerce(t tracking.Tracking, source string) bool {
+	return t.InParts || template.UsesCommerce(source)
 }
 
 // IsSecret says that a parameter's value is to be shown to nobody.

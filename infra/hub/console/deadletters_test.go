@@ -35,7 +35,7 @@ func buried(t *testing.T) cemetery {
 	m := machineWith{lines: c.lines}
 	for _, tr := range tracking.All() {
 		c.queues[tr.Name] = spool.NewMemory()
-		m.yard = append(m.yard, store.TrackingQueue{Tracking: tr, Queue: store.MemoryDeadLetters{Memory: c.queues[tr.Name]}})
+		m.yard = append(m.yard, store.TrackingQueue{Tracking: tr, Queue: store.MemoryDeadLetters{Memory: c.queues[tr.Name], Settle: func(context.Context) error { return nil }}})
 	}
 	c.console.Machine = m
 	return c

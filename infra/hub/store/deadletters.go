@@ -25,7 +25,11 @@ type DeadLetterQueue interface {
 }
 
 // MemoryDeadLetters is the dead letters of a hub on this machine.
-type MemoryDeadLetters struct{ *spool.Memory }
+type MemoryDeadLetters struct {
+	*spool.Memory
+	// Settle waits until the settings that are written are in effect.
+	Settle func(context.Context) error
+}
 
 // Count implements DeadLetterQueue.
 func (m MemoryDeadLetters) Count(context.Context) (int, error) { return m.Counts().Dead, nil }
@@ -41,8 +45,11 @@ func (m MemoryDeadLetters) List(context.Context) ([]spool.DeadLetter, error) {
 	return m.DeadLetters(), nil
 }
 
-// Redrive implements DeadLetterQueue.
-func (m MemoryDeadLetters) Redrive(_ context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
+// Redrive implements DeadLetterQueue. What was corrected just before is in effect by then.
+func (m MemoryDeadLetters) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
+	if err := m.Settle(ctx); err != nil {
+		return 0, err
+	}
 	looked := 0
 	return m.Memory.Redrive(func(letter spool.DeadLetter) bool {
 		looked++

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,12 +150,22 @@ func (d Directory) putSamples() error {
 	return nil
 }
 
-// Config is a tracking's settings as they are in the directory. Without a host
-// there, messages go to the inbox at that URL. Any template may ask Commerce here.
+// Config is a tracking's settings as they are in the directory.
 func (d Directory) Config(ctx context.Context, t tracking.Tracking, inbox string) (relay.Config, error) {
-	parameters, err := d.Parameters(ctx, append(settings.Names(t), settings.CommerceNames()...))
+	parameters, err := d.Parameters(ctx, AllNames())
 	if err != nil {
 		return relay.Config{}, err
+	}
+	return ConfigOf(t, parameters, inbox)
+}
+
+// ConfigOf is a tracking's settings on this machine, of all the parameters there. Without a
+// host, messages go to the inbox at that URL. Any template may ask Commerce here, and the
+// credentials do not matter to a tracking that does not.
+func ConfigOf(t tracking.Tracking, parameters map[string]string, inbox string) (relay.Config, error) {
+	parameters = maps.Clone(parameters)
+	if !settings.AsksCommerce(t, cmp.Or(parameters[settings.Template(t)], templates.Default(t.Name))) {
+		delete(parameters, settings.CommerceClientSecret)
 	}
 	if inbox == "" || strings.TrimSpace(parameters[settings.SegmentHost]) != "" {
 		return settings.Parse(t, parameters)
@@ -164,12 +176,16 @@ func (d Directory) Config(ctx context.Context, t tracking.Tracking, inbox string
 	return config, err
 }
 
-// Check says what is wrong with the settings of any tracking.
+// Check says what is wrong with the settings of any tracking, except the credentials of
+// Commerce, which stop only those trackings that ask it.
 func (d Directory) Check(ctx context.Context) error {
-	for _, t := range tracking.All() {
-		if _, err := d.Config(ctx, t, ""); err != nil {
-			return fmt.Errorf("the settings in %s: %w", d.Dir, err)
-		}
+	parameters, err := d.Parameters(ctx, AllNames())
+	if err != nil {
+		return err
+	}
+	delete(parameters, settings.CommerceClientSecret)
+	if err := Check(parameters); err != nil {
+		return fmt.Errorf("the settings in %s: %w", d.Dir, err)
 	}
 	return nil
 }

@@ -159,6 +159,9 @@ func (h *running) set(name, value string) {
 	h.changed = time.Now()
 }
 
+// awaitSettings waits until what was set is in effect.
+func (h *running) awaitSettings() { time.Sleep(time.Until(h.changed.Add(inEffectWithin))) }
+
 func put(t *testing.T, file, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -172,7 +175,7 @@ func put(t *testing.T, file, content string) {
 // request sends a request to the hub, with its key or its write key, and returns the answer.
 func (h *running) request(method, path, body string, header ...string) (int, string) {
 	h.t.Helper()
-	time.Sleep(time.Until(h.changed.Add(inEffectWithin)))
+	h.awaitSettings()
 	request, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, strings.NewReader(body))
 	if err != nil {
 		h.t.Fatal(err)

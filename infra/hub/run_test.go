@@ -285,7 +285,13 @@ func TestAWebhookWithASecretThatWasWrittenJustBeforeIsTaken(t *testing.T) {
 
 func TestAnEditorThatWritesInPlaceMisleadsNoEvent(t *testing.T) {
 	var elsewhere atomic.Int64
-	segment := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	segment := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var body struct{ Batch []any }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		elsewhere.Add(int64(len(body.Batch)))
+	}))
 	defer segment.Close()
 	dir := filepath.Join(t.TempDir(), ".hub")
 	secret := strings.Repeat("s3cr3t", 10)

@@ -17,6 +17,7 @@ import (
 // send runs hub send against the hub.
 func (h *running) send(stdin string, args ...string) result {
 	h.t.Helper()
+	h.awaitSettings()
 	return command(h.t, stdin, append([]string{"send", "--addr", strings.TrimPrefix(h.url, "http://"), "--dir", h.dir}, args...)...)
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"commerce-segment/infra/hub/browser"
 	"commerce-segment/infra/tools"
@@ -139,7 +140,7 @@ func (h *hub) open() *browser.Page {
 	return p
 }
 
-// set writes parameters as an editor does.
+// set writes parameters as an editor does, and waits until they are in effect.
 func (h *hub) set(parameters map[string]string) {
 	h.t.Helper()
 	for name, value := range parameters {
@@ -151,6 +152,7 @@ func (h *hub) set(parameters map[string]string) {
 			h.t.Fatal(err)
 		}
 	}
+	time.Sleep(time.Second)
 }
 
 // parameter is one as it is on disk.

@@ -74,6 +74,7 @@ func TestTemplatesAreJSONata(t *testing.T) {
 		"a group of nothing is an object":                {`nothing{"a": 1}`, `{"a":1}`},
 		"an object leaves out what is undefined":         {`{"a": nothing, "b": 1}`, `{"b":1}`},
 		"keys stay in the order they are written":        {`{"b": 1, "a": 2, "1": 3}`, `{"1":3,"b":1,"a":2}`},
+		"keys that look like indexes come in order":      {`[{"2": 1, "10": 2, "1": 3}, {"1": 1, "a": 2, "2": 3}, {"1": 1, "2": 2, "a": 3}].$keys($)`, `["1","2","10","1","2","a","1","2","a"]`},
 		"null is a value":                                {`{"e": $exists(customer.age), "v": customer.age}`, `{"e":true,"v":null}`},
 		"null is not undefined in a comparison":          {`[null = null, customer.age = null, nothing = null]`, `[true,true,false]`},
 		"a comparison with undefined is undefined":       {`nothing < 1`, `undefined`},

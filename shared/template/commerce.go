@@ -107,7 +107,11 @@ func readAnswer(st *value.State, answer []byte) (any, error) {
 		return nil, err
 	}
 	objects, items := bytes.Count(answer, []byte("{")), bytes.Count(answer, []byte("["))+bytes.Count(answer, []byte(","))
-	if err := st.Allocate(2*len(answer) + value.BytesPerObject*objects + 2*value.BytesPerItem*items); err != nil {
+	if err := st.Allocate(2 * len(answer)); err != nil {
+		return nil, err
+	}
+	const object = value.BytesPerObject/value.BytesPerItem + 4 // with room for its first fields
+	if err := st.AllocateItems(2*items + object*objects); err != nil {
 		return nil, err
 	}
 	v, err := value.FromJSON(answer)

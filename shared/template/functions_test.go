@@ -24,6 +24,7 @@ func TestFunctionsOfTemplates(t *testing.T) {
 		`$money(5)`:          "an amount and a currency",
 		`$money("5", "EUR")`: "must be a number of minor units",
 		`($s := "ada@x.test"; $money($s, "EUR"))`: "must be a number of minor units, not a string",
+		`$money(5, $pad("", 65, "é"))`:            "the currency for $money has more than 64 bytes",
 	} {
 		if _, err := eval(t, source, `{}`); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: it says %v, want %q", source, err, want)

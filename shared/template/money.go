@@ -49,17 +49,31 @@ func moneyFunction(st *value.State, args []any) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("the currency for $money must be a code such as \"EUR\", not %s", value.Describe(currency))
 	}
-	return money.Major(minor, money.Choose(e.template.currencies, e.prices, code)), nil
+	if len(code) > maxCode {
+		return nil, fmt.Errorf("the currency for $money has more than %d bytes: it must be a code such as \"EUR\"", maxCode)
+	}
+	var err error
+	decimals := money.Choose(e.template.currencies, func() (prices money.Prices) {
+		prices, err = e.prices(st)
+		return prices
+	}, code)
+	return money.Major(minor, decimals), err
 }
 
-// prices returns the decimals that the prices of the input show. They are read at the
-// first call.
-func (e *event) prices() money.Prices {
+// prices returns the decimals that the prices of the input show. They are read, and
+// charged, at the first call.
+func (e *event) prices(st *value.State) (money.Prices, error) {
 	if e.shown == nil {
+		if err := st.SpendReadingAll([]any{e.input}); err != nil {
+			return nil, err
+		}
 		e.shown = PricesOf(e.input)
 	}
-	return e.shown
+	return e.shown, nil
 }
+
+// maxCode bounds the code of a currency, which is made upper case several times.
+const maxCode = 64
 
 // addPrices adds the prices in a value: objects with an amount, its currency, and both
 // as a formatted text.
@@ -77,7 +91,7 @@ func addPrices(prices money.Prices, v any) {
 // addPrice adds what an object is a price of, and the prices in its fields.
 func addPrice(prices money.Prices, o *value.Object) {
 	var amount, currency, formatted any
-	for _, f := range o.Fields() {
+	for _, f := range o.Written() {
 		switch f.Key {
 		case "amount":
 			amount = f.Value

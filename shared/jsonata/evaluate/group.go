@@ -161,8 +161,12 @@ func (g *grouping) collect(st *value.State, f frame, items []any) (any, error) {
 		return nil, err
 	}
 	result := value.NewObject(groups.Len())
-	for _, key := range groups.Keys() {
-		group := groups.Get(key).(*bucket)
+	fields, err := groups.Fields(st)
+	if err != nil {
+		return nil, err
+	}
+	for _, field := range fields {
+		group := field.Value.(*bucket)
 		value := g.pairs[group.pair].value
 		context, err := value.bindJoined(st, f, group.items)
 		if err != nil {
@@ -173,7 +177,7 @@ func (g *grouping) collect(st *value.State, f frame, items []any) (any, error) {
 			return nil, err
 		}
 		if v != nil {
-			result.Set(key, v)
+			result.Set(field.Key, v)
 		}
 	}
 	return result, nil

@@ -219,7 +219,11 @@ func wildcard(st *value.State, v any) (any, error) {
 	}
 	if o, ok := v.(*value.Object); ok {
 		result.Items = make([]any, 0, o.Len())
-		for _, field := range o.Fields() {
+		fields, err := o.Fields(st)
+		if err != nil {
+			return nil, err
+		}
+		for _, field := range fields {
 			if err := add(field.Value); err != nil {
 				return nil, err
 			}
@@ -280,7 +284,11 @@ func descend(st *value.State, result *value.Array, v any, level int) error {
 	}
 	result.Items = append(result.Items, v)
 	if o, ok := v.(*value.Object); ok {
-		for _, field := range o.Fields() {
+		fields, err := o.Fields(st)
+		if err != nil {
+			return err
+		}
+		for _, field := range fields {
 			if err := descend(st, result, field.Value, level+1); err != nil {
 				return err
 			}

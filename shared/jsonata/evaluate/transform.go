@@ -110,8 +110,8 @@ func assign(st *value.State, match, update any) error {
 	if err := st.AllocateItems(2 * fields.Len()); err != nil {
 		return err
 	}
-	for _, key := range fields.Keys() {
-		o.Set(key, fields.Get(key))
+	for _, f := range fields.Written() {
+		o.Set(f.Key, f.Value)
 	}
 	return nil
 }

@@ -8,12 +8,25 @@ import (
 
 // Builtin is a function that is written in Go.
 type Builtin struct {
-	Name          string // with the $
-	Params        int    // the number of parameters in the reference implementation
-	signature     *Signature
-	chargesItself bool // run charges for reading the arguments
-	run           func(st *value.State, args []any) (any, error)
+	Name      string // with the $
+	Params    int    // the number of parameters in the reference implementation
+	signature *Signature
+	charged   charged
+	run       func(st *value.State, args []any) (any, error)
 }
+
+// charged is how much of the arguments of a function is charged before it runs.
+type charged int
+
+const (
+	// everything in them, at any depth: of all functions, unless they say otherwise.
+	everything charged = iota
+	// surface is each byte of a text and each element of a list. The function charges for
+	// what it reads inside the elements and the fields, or reads nothing there.
+	surface
+	// nothing is for $append, which in a loop must not pay for the list so far.
+	nothing
+)
 
 // Arity returns the number of arguments that the function can use.
 func (b *Builtin) Arity() int { return b.Params }
@@ -45,10 +58,8 @@ func (b *Builtin) call(st *value.State, args []any) (any, error) {
 	for len(args) < b.MaxArgs(0) {
 		args = append(args, nil)
 	}
-	if !b.chargesItself {
-		if err := st.SpendReading(args); err != nil {
-			return nil, err
-		}
+	if err := b.charge(st, args); err != nil {
+		return nil, err
 	}
 	if err := st.Enter(builtinNesting); err != nil {
 		return nil, err
@@ -56,6 +67,17 @@ func (b *Builtin) call(st *value.State, args []any) (any, error) {
 	v, err := b.run(st, args)
 	st.Leave(builtinNesting)
 	return v, err
+}
+
+// charge charges for reading the arguments. Every call of a function comes through here.
+func (b *Builtin) charge(st *value.State, args []any) error {
+	switch b.charged {
+	case nothing:
+		return nil
+	case surface:
+		return st.SpendReading(args)
+	}
+	return st.SpendReadingAll(args)
 }
 
 // builtinNesting is the nesting of a call of a built-in function. A callback may call

@@ -146,65 +146,63 @@ func reduce(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// fields returns the object whose fields $each and $sift go through, and the function.
-// The object of undefined has no fields.
-func fields(name string, args []any) (*value.Object, value.Function, error) {
+// eachField calls do for each field of an object, with what the function of $each or
+// $sift can be called by. The object of undefined has no fields.
+func eachField(st *value.State, name string, args []any, do func(callback *callback, o *value.Object, field value.Field) error) error {
 	fn, ok := args[1].(value.Function)
 	if !ok {
-		return nil, nil, fmt.Errorf("%s needs a function", name)
+		return fmt.Errorf("%s needs a function", name)
+	}
+	if args[0] == nil {
+		return nil
 	}
 	o, ok := args[0].(*value.Object)
-	if !ok && args[0] != nil {
-		return nil, nil, fmt.Errorf("%s goes through the fields of an object, not %s", name, value.Describe(args[0]))
+	if !ok {
+		return fmt.Errorf("%s goes through the fields of an object, not %s", name, value.Describe(args[0]))
 	}
-	if o == nil {
-		o = value.NewObject(0)
+	fields, err := o.Fields(st)
+	if err != nil {
+		return err
 	}
-	return o, fn, nil
+	callback := newCallback(fn)
+	for _, field := range fields {
+		if err := do(callback, o, field); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func each(st *value.State, args []any) (any, error) {
-	o, fn, err := fields("$each", args)
-	if err != nil {
-		return nil, err
-	}
-	result, callback := value.NewSequence(), newCallback(fn)
-	for _, field := range o.Fields() {
+	result := value.NewSequence()
+	err := eachField(st, "$each", args, func(callback *callback, o *value.Object, field value.Field) error {
 		v, err := callback.call(st, field.Value, field.Key, o)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := add(st, result, v); err != nil {
-			return nil, err
-		}
-	}
-	return result, nil
+		return add(st, result, v)
+	})
+	return result, err
 }
 
 func sift(st *value.State, args []any) (any, error) {
-	o, fn, err := fields("$sift", args)
-	if err != nil {
-		return nil, err
-	}
 	if err := st.AllocateObject(0); err != nil {
 		return nil, err
 	}
-	result, callback := value.NewObject(0), newCallback(fn)
-	for _, field := range o.Fields() {
+	result := value.NewObject(0)
+	err := eachField(st, "$sift", args, func(callback *callback, o *value.Object, field value.Field) error {
 		yes, err := callback.holds(st, field.Value, field.Key, o)
-		if err != nil {
-			return nil, err
-		}
-		if !yes {
-			continue
+		if err != nil || !yes {
+			return err
 		}
 		if err := st.AllocateItems(12); err != nil {
-			return nil, err
+			return err
 		}
 		result.Set(field.Key, field.Value)
-	}
-	if result.Len() == 0 {
-		return nil, nil
+		return nil
+	})
+	if err != nil || result.Len() == 0 {
+		return nil, err
 	}
 	return result, nil
 }

@@ -3,7 +3,11 @@
 // expression with value.Invoke.
 package functions
 
-import "commerce-segment/shared/jsonata/value"
+import (
+	"strings"
+
+	"commerce-segment/shared/jsonata/value"
+)
 
 // Library maps the names of the functions that an expression can call, with the $, to
 // the functions.
@@ -12,7 +16,8 @@ type Library map[string]*Builtin
 // Define adds a function. The signature is in the letters of the JSONata documentation.
 // params is the number of parameters in the reference implementation: a higher-order
 // function passes at most that many arguments to it. The arguments that run receives
-// match the signature, and reading them is charged. A missing argument is nil.
+// match the signature, and reading everything in them is charged. A missing argument is
+// nil.
 func (l Library) Define(name, signature string, params int, run func(st *value.State, args []any) (any, error)) {
 	l["$"+name] = &Builtin{Name: "$" + name, signature: MustParseSignature(signature), Params: params, run: run}
 }
@@ -46,5 +51,16 @@ func Standard() Library {
 	l.addHigherOrder()
 	l.addDates()
 	l.addGeneral()
+	for _, name := range strings.Fields(inParts) {
+		l["$"+name].charged = surface
+	}
+	l["$append"].charged = nothing
 	return l
 }
+
+// inParts are the functions whose arguments may be large where only a part of them is
+// read, as in $lookup($prices, sku) for each line of an order. They charge for that
+// part.
+const inParts = `
+	assert boolean clone count distinct each error exists filter keys lookup map
+	merge not reduce reverse shuffle sift single sort spread string type zip`

@@ -15,7 +15,6 @@ func (l Library) addLists() {
 		return float64(len(args[0].(*value.Array).Items)), nil
 	})
 	l.Define("append", "xx:a", 2, func(st *value.State, args []any) (any, error) { return value.Append(st, args[0], args[1]) })
-	l["$append"].chargesItself = true
 	l.defineStrict("reverse", "a:a", 1, func(st *value.State, args []any) (any, error) {
 		return rearranged(st, args[0].(*value.Array), func(i, n int) int { return n - 1 - i })
 	})

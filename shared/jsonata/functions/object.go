@@ -13,8 +13,12 @@ func (l Library) addObjects() {
 		if err := collectKeys(st, seen, args[0], 0); err != nil {
 			return nil, err
 		}
-		for _, key := range seen.Keys() {
-			result.Items = append(result.Items, key)
+		fields, err := seen.Fields(st)
+		if err != nil {
+			return nil, err
+		}
+		for _, field := range fields {
+			result.Items = append(result.Items, field.Key)
 		}
 		return result, nil
 	})
@@ -48,7 +52,7 @@ func collectKeys(st *value.State, seen *value.Object, v any, level int) error {
 		if err := st.AllocateItems(4 * v.Len()); err != nil {
 			return err
 		}
-		for _, field := range v.Fields() {
+		for _, field := range v.Written() {
 			seen.Set(field.Key, true)
 		}
 	}
@@ -73,7 +77,11 @@ func spread(st *value.State, v any, level int) (any, error) {
 		return spreadList(st, parts)
 	case *value.Object:
 		result := value.NewSequence()
-		for _, field := range v.Fields() {
+		fields, err := v.Fields(st)
+		if err != nil {
+			return nil, err
+		}
+		for _, field := range fields {
 			if err := st.AllocateObject(1); err != nil {
 				return nil, err
 			}
@@ -158,7 +166,7 @@ func cloneObject(st *value.State, o *value.Object, level int) (any, error) {
 		return nil, err
 	}
 	result := value.NewObject(o.Len())
-	for _, field := range o.Fields() {
+	for _, field := range o.Written() {
 		copied, err := clone(st, field.Value, level+1)
 		if err != nil {
 			return nil, err

@@ -103,9 +103,11 @@ func splitText(st *value.State, s, separator string, limit float64) (any, error)
 	if separator == "" && s == "" {
 		return value.NewList([]any{}), nil
 	}
-	n := strings.Count(s, separator) + 1
+	var n int
 	if separator == "" {
 		n = utf8.RuneCountInString(s)
+	} else {
+		n = strings.Count(s, separator) + 1
 	}
 	if limit < float64(n) {
 		n = max(int(limit), 0)
@@ -255,10 +257,10 @@ func (r *replacer) replacement(at []int) error {
 // expand writes a replacement in which $0 stands for the match, $1 and so on for its
 // groups, and $$ for a $.
 func (r *replacer) expand(at []int, replacement string) error {
-	if err := r.st.Spend(len(replacement) / 8); err != nil {
-		return err
-	}
 	for {
+		if err := r.st.Spend(1); err != nil {
+			return err
+		}
 		before, rest, found := strings.Cut(replacement, "$")
 		if err := r.b.Write(before); err != nil || !found {
 			return err

@@ -18,8 +18,8 @@ func (l Library) addText() {
 	l.defineStrict("string", "x-b?:s", 1, func(st *value.State, args []any) (any, error) {
 		return value.Stringify(st, args[0], args[1] == true)
 	})
-	l.DefineText("length", "s-:n", 1, func(st *value.State, s string, _ []any) (any, error) {
-		return float64(utf8.RuneCountInString(s)), st.Spend(len(s) / 64)
+	l.DefineText("length", "s-:n", 1, func(_ *value.State, s string, _ []any) (any, error) {
+		return float64(utf8.RuneCountInString(s)), nil
 	})
 	l.DefineText("substring", "s-nn?:s", 3, substring)
 	l.DefineText("substringBefore", "s-s:s", 2, substringBefore)
@@ -36,10 +36,10 @@ func (l Library) addText() {
 	l.DefineText("base64encode", "s-:s", 1, base64encode)
 	l.DefineText("base64decode", "s-:s", 1, base64decode)
 	l.DefineText("encodeUrlComponent", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
-		return percentEncode(st, s, unreserved)
+		return percentEncode(st, s, &urlComponent)
 	})
 	l.DefineText("encodeUrl", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
-		return percentEncode(st, s, unreserved+reserved+"#")
+		return percentEncode(st, s, &wholeURL)
 	})
 	l.DefineText("decodeUrlComponent", "s-:s", 1, func(st *value.State, s string, _ []any) (any, error) {
 		return percentDecode(st, s, "")
@@ -136,20 +136,25 @@ func uppercase(st *value.State, s string, _ []any) (any, error) {
 		}
 		return strings.ToUpper(s), nil
 	}
-	if err := chargeCase(st, s); err != nil {
+	if err := st.Allocate(4 * len(s)); err != nil { // one character may become three
 		return nil, err
 	}
-	return strings.ToUpper(expansions.Replace(s)), nil
+	var b strings.Builder
+	b.Grow(len(s))
+	for len(s) > 0 {
+		part := s[:byteIndex(s, caseAtOnce)]
+		if err := st.Spend(len(part) / 4); err != nil {
+			return nil, err
+		}
+		b.WriteString(strings.ToUpper(expansions.Replace(part)))
+		s = s[len(part):]
+	}
+	return b.String(), nil
 }
 
-// chargeCase charges for changing the case of a text that is not ASCII: tables are
-// searched for each character, and one character may become three.
-func chargeCase(st *value.State, s string) error {
-	if err := st.Spend(len(s) / 4); err != nil {
-		return err
-	}
-	return st.Allocate(4 * len(s))
-}
+// caseAtOnce is how many characters or bytes change their case before the next look at
+// the context: tables are searched for each.
+const caseAtOnce = 10_000
 
 func isASCII(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -168,17 +173,20 @@ func lowercase(st *value.State, s string, _ []any) (any, error) {
 		}
 		return strings.ToLower(s), nil
 	}
-	if err := chargeCase(st, s); err != nil {
+	if err := st.Allocate(4 * len(s)); err != nil {
 		return nil, err
 	}
 	s = strings.ReplaceAll(s, "İ", "i̇")
-	if err := st.Spend(2 * strings.Count(s, "Σ")); err != nil {
-		return nil, err
-	}
 	var b strings.Builder
 	b.Grow(len(s))
-	afterLetter := false
+	afterLetter, paid := false, 0
 	for i, r := range s {
+		if i >= paid {
+			if err := st.Spend(min(len(s)-i, caseAtOnce) / 2); err != nil {
+				return nil, err
+			}
+			paid += caseAtOnce
+		}
 		if r == 'Σ' && afterLetter && !startsWithLetter(s[i+len("Σ"):]) {
 			b.WriteRune('ς')
 		} else {
@@ -344,10 +352,22 @@ const (
 	reserved   = ";/?:@&=+$,"
 )
 
-func percentEncode(st *value.State, s, leave string) (any, error) {
+// The bytes that are left as they are in a part of a URL, and in a whole one.
+var urlComponent, wholeURL = bytesOf(unreserved), bytesOf(unreserved + reserved + "#")
+
+func bytesOf(chars string) (set [256]bool) {
+	for i := range len(chars) {
+		set[chars[i]] = true
+	}
+	return set
+}
+
+func percentEncode(st *value.State, s string, leave *[256]bool) (any, error) {
 	size := len(s)
 	for i := 0; i < len(s); i++ {
-		size += 2 * value.BoolToInt(strings.IndexByte(leave, s[i]) < 0)
+		if !leave[s[i]] {
+			size += 2
+		}
 	}
 	if err := st.Allocate(size); err != nil {
 		return nil, err
@@ -356,7 +376,7 @@ func percentEncode(st *value.State, s, leave string) (any, error) {
 	var b strings.Builder
 	b.Grow(size)
 	for i := 0; i < len(s); i++ {
-		if strings.IndexByte(leave, s[i]) >= 0 {
+		if leave[s[i]] {
 			b.WriteByte(s[i])
 		} else {
 			b.WriteByte('%')

@@ -66,12 +66,12 @@ func (f *numberFormat) apply(st *value.State, options *value.Object) error {
 		"infinity": &unused, "minus-sign": &f.minus, "NaN": &unused, "percent": &f.percent, "per-mille": &f.perMille,
 		"zero-digit": &zero, "digit": &digit, "pattern-separator": &f.pattern,
 	}
-	names := options.Keys()
-	if len(names) > len(known) {
+	if options.Len() > len(known) {
 		return errors.New("$formatNumber was given options that it does not know")
 	}
-	for _, name := range names {
-		value, isString := options.Get(name).(string)
+	for _, option := range options.Written() {
+		name := option.Key
+		value, isString := option.Value.(string)
 		if known[name] == nil || !isString || value == "" {
 			return fmt.Errorf("$formatNumber does not know %s, or its value is not a string", st.QuoteLiteral("the option", name))
 		}

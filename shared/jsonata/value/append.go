@@ -47,7 +47,7 @@ func (o *Object) Extend(st *State) (*Object, error) {
 	if err := st.AllocateItems(3 + 3*len(o.fields)); err != nil {
 		return nil, err
 	}
-	extended := &Object{fields: o.fields, index: o.index, indexed: o.indexed, room: &spareRoom{}}
+	extended := &Object{fields: o.fields, index: o.index, disordered: o.disordered, room: &spareRoom{}}
 	extended.unshare()
 	extended.room = &spareRoom{used: len(o.fields)}
 	return extended, nil

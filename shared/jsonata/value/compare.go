@@ -66,7 +66,10 @@ func EqualScalars(st *State, a, b any) (bool, error) {
 		if len(s) != len(t) {
 			return false, nil
 		}
-		return s == t, st.Spend(len(s) / 64)
+		if err := st.Spend(len(s) / 64); err != nil {
+			return false, err
+		}
+		return s == t, nil
 	}
 	x, xOK := a.(LargeInteger)
 	y, yOK := b.(LargeInteger)
@@ -111,7 +114,10 @@ func Less(st *State, a, b any) (bool, error) {
 	if !sOK || !tOK {
 		return false, ErrMixedTypes
 	}
-	return lessString(s, t), st.Spend(min(len(s), len(t)) / 64)
+	if err := st.Spend(min(len(s), len(t)) / 64); err != nil {
+		return false, err
+	}
+	return lessString(s, t), nil
 }
 
 // Comparable reports whether Less accepts the value.

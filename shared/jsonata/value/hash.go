@@ -16,7 +16,10 @@ func hashAt(st *State, v any, level int) (uint64, error) {
 	}
 	switch v := v.(type) {
 	case string:
-		return maphash.String(hashSeed, v), st.Spend(1 + len(v)/64)
+		if err := st.Spend(1 + len(v)/64); err != nil {
+			return 0, err
+		}
+		return maphash.String(hashSeed, v), nil
 	case bool:
 		return maphash.Comparable(hashSeed, v), st.Spend(1)
 	case *Array:

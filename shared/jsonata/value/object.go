@@ -12,9 +12,9 @@ type Object struct {
 	fields []Field
 	// index has the places of the fields by their keys, once there are many.
 	index map[string]int
-	// indexed: a key looks like a list index, so that JavaScript lists the fields in
+	// disordered: keys look like list indexes, so that JavaScript lists the fields in
 	// another order.
-	indexed bool
+	disordered bool
 	// room is set while the fields may be shared: see Extend.
 	room *spareRoom
 }
@@ -73,8 +73,8 @@ func (o *Object) Set(key string, v any) {
 
 // add adds a field that is not there.
 func (o *Object) add(key string, v any) {
-	if listIndex(key) != notIndex {
-		o.indexed = true
+	if n := listIndex(key); n != notIndex && len(o.fields) > 0 {
+		o.disordered = o.disordered || listIndex(o.fields[len(o.fields)-1].Key) > n
 	}
 	if o.index != nil {
 		o.index[key] = len(o.fields)
@@ -109,23 +109,24 @@ func (o *Object) Remove(keys []string) {
 // Fields returns the fields in JavaScript's order, which is the reference's: those whose
 // keys look like list indexes first, by value, the others as they were written. It must
 // not be changed.
-func (o *Object) Fields() []Field {
-	if !o.indexed {
-		return o.fields
+func (o *Object) Fields(st *State) ([]Field, error) {
+	if !o.disordered {
+		return o.fields, nil
+	}
+	if err := st.AllocateItems(len(o.fields)); err != nil {
+		return nil, err
+	}
+	if err := st.Spend(16 * len(o.fields)); err != nil { // to sort them
+		return nil, err
 	}
 	sorted := slices.Clone(o.fields)
 	slices.SortStableFunc(sorted, func(a, b Field) int { return cmp.Compare(listIndex(a.Key), listIndex(b.Key)) })
-	return sorted
+	return sorted, nil
 }
 
-// Keys returns the keys in the order of Fields.
-func (o *Object) Keys() []string {
-	keys := make([]string, len(o.fields))
-	for i, f := range o.Fields() {
-		keys[i] = f.Key
-	}
-	return keys
-}
+// Written returns the fields in the order in which they were written. It must not be
+// changed.
+func (o *Object) Written() []Field { return o.fields }
 
 // notIndex is the result of listIndex for a key that is no index.
 const notIndex = math.MaxUint32

@@ -20,6 +20,9 @@ const (
 	// MaxBytes bounds all data that an evaluation allocates, also what it no longer
 	// needs: a Lambda function of 256 MB must survive it.
 	MaxBytes = 64 << 20
+	// MaxText bounds a text, so that no function works on one for long without a look at
+	// the context.
+	MaxText = 16 << 20
 	// maxDepth bounds the nested expressions of all calls in progress. An expression
 	// takes less than 2 KB of stack, so the stack stays below 40 MB, far from the 1 GB at
 	// which Go ends the process.
@@ -121,8 +124,16 @@ func (st *State) Spend(units int) error {
 	return nil
 }
 
-// Allocate charges for data, and for the time to fill it.
+// Allocate charges for a text, and for the time to fill it.
 func (st *State) Allocate(bytes int) error {
+	if bytes > MaxText {
+		return ErrBytes
+	}
+	return st.allocate(bytes)
+}
+
+// allocate charges for data.
+func (st *State) allocate(bytes int) error {
 	st.Bytes -= bytes
 	if st.Bytes < 0 || bytes < 0 {
 		return ErrBytes
@@ -131,8 +142,8 @@ func (st *State) Allocate(bytes int) error {
 }
 
 // SpendReading charges for reading values once: each byte of a text, each element of a
-// list. Every operation and every built-in function is charged for its operands before
-// it begins, so none can forget it. A function charges for its result itself.
+// list. Every operation is charged for its operands before it begins, so none can
+// forget it.
 func (st *State) SpendReading(operands []any) error {
 	units := len(operands) / 4
 	for _, v := range operands {
@@ -149,6 +160,80 @@ func (st *State) SpendReading(operands []any) error {
 	return st.Spend(units)
 }
 
+// SpendReadingAll charges for reading values once with everything in them: each byte of
+// a text, each element and field, at any depth.
+func (st *State) SpendReadingAll(values []any) error {
+	r := reading{st: st}
+	if err := r.values(values, 0); err != nil {
+		return err
+	}
+	return r.pay()
+}
+
+// reading adds up what it takes to read values.
+type reading struct {
+	st    *State
+	bytes int // that are not charged yet
+}
+
+// bytesPerValue is what a value without a text takes, in bytes of a text that take as
+// long to read.
+const bytesPerValue = 8
+
+func (r *reading) values(values []any, level int) error {
+	for _, v := range values {
+		if err := r.value(v, level); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reading) value(v any, level int) error {
+	r.bytes += bytesPerValue
+	switch v := v.(type) {
+	case string:
+		r.bytes += len(v)
+	case *Array:
+		if err := r.enter(level); err != nil {
+			return err
+		}
+		return r.values(v.Items, level+1)
+	case *Object:
+		if err := r.enter(level); err != nil {
+			return err
+		}
+		for i := range v.fields {
+			r.bytes += len(v.fields[i].Key)
+			if err := r.value(v.fields[i].Value, level+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// enter charges for what was read so far, so that a list with the same list many times
+// in it costs as much as it takes to go through it.
+func (r *reading) enter(level int) error {
+	if level > MaxNesting {
+		return errNesting
+	}
+	if r.bytes < 4096 {
+		return nil
+	}
+	return r.pay()
+}
+
+func (r *reading) pay() error {
+	units := r.bytes / 64
+	r.bytes -= 64 * units
+	if units == 0 {
+		return nil
+	}
+	return r.st.Spend(units)
+}
+
 // AllocateObject charges for a new object. A field takes a name and a value; those of
 // an object with an index take a place in the index as well.
 func (st *State) AllocateObject(fields int) error {
@@ -162,7 +247,7 @@ func (st *State) AllocateObject(fields int) error {
 	if err := st.Spend(fields); err != nil {
 		return err
 	}
-	return st.Allocate(BytesPerObject + each*fields)
+	return st.allocate(BytesPerObject + each*fields)
 }
 
 // AllocateItems charges for n elements of a new list.
@@ -173,7 +258,7 @@ func (st *State) AllocateItems(n int) error {
 	if err := st.Spend(n); err != nil {
 		return err
 	}
-	return st.Allocate(n * BytesPerItem)
+	return st.allocate(n * BytesPerItem)
 }
 
 // Enter adds nested expressions to the depth. Leave removes them; after an error the

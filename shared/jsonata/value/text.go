@@ -118,36 +118,30 @@ func (w *writer) object(o *Object, level int) error {
 		return err
 	}
 	w.b.WriteByte('{')
-	for i, key := range w.keys(o) {
-		w.separate(i, level+1)
-		if err := w.string(key); err != nil {
+	fields, err := o.Fields(w.st)
+	if err != nil {
+		return err
+	}
+	written := 0
+	for _, f := range fields {
+		if _, unlisted := f.Value.(Unlisted); unlisted && w.exact {
+			continue
+		}
+		w.separate(written, level+1)
+		written++
+		if err := w.string(f.Key); err != nil {
 			return err
 		}
 		w.b.WriteByte(':')
 		if w.pretty {
 			w.b.WriteByte(' ')
 		}
-		if err := w.value(o.Get(key), level+1); err != nil {
+		if err := w.value(f.Value, level+1); err != nil {
 			return err
 		}
 	}
-	w.end('}', o.Len(), level)
+	w.end('}', written, level)
 	return nil
-}
-
-// keys returns the keys without that of an Unlisted function.
-func (w *writer) keys(o *Object) []string {
-	keys := o.Keys()
-	if _, ok := o.Get("next").(Unlisted); !ok || !w.exact {
-		return keys
-	}
-	kept := make([]string, 0, len(keys))
-	for _, key := range keys {
-		if key != "next" {
-			kept = append(kept, key)
-		}
-	}
-	return kept
 }
 
 // brackets charges for the characters around and between n elements.
@@ -177,12 +171,17 @@ func (w *writer) end(bracket byte, n, level int) {
 func (w *writer) newline(level int) {
 	if w.pretty {
 		w.b.WriteByte('\n')
-		w.b.WriteString(strings.Repeat("  ", level))
+		w.b.WriteString(spaces[:2*level])
 	}
 }
 
+var spaces = strings.Repeat("  ", MaxNesting+1)
+
 // string writes a string; < > & and U+2028 are not escaped.
 func (w *writer) string(s string) error {
+	if err := w.st.Spend(len(s) / 64); err != nil {
+		return err
+	}
 	size := len(s) + 2
 	for i := 0; i < len(s); i++ {
 		if needsEscape(rune(s[i])) {

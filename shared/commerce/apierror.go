@@ -24,7 +24,8 @@ type APIError struct {
 	// Status is the HTTP status of the answer; 0 where there was none, or no
 	// whole one.
 	Status int
-	// Title and Detail are Commerce's own words, shortened; empty where it had none.
+	// Title and Detail are Commerce's own words about what was written, shortened; empty
+	// where it had none, and of any other call.
 	Title, Detail string
 	// RetryAfter is how long Commerce asked to wait; 0 where it did not.
 	RetryAfter time.Duration
@@ -91,6 +92,8 @@ func (e *APIError) advice() string {
 		return "the store's rate limit is used up: try again later"
 	case e.Status >= 500:
 		return "Commerce has a problem of its own: try again later"
+	case strings.HasPrefix(e.Call, http.MethodGet):
+		return "it does not take this request: check that the Commerce URL is the API's base URL, such as " + ExampleURL
 	default:
 		return "correct what it names"
 	}
@@ -136,7 +139,6 @@ func (e *APIError) explain(body []byte) {
 	var first words
 	switch {
 	case json.Unmarshal(body, &answer) != nil || len(answer.Errors) == 0:
-		first.Detail = string(body)
 	case json.Unmarshal(answer.Errors, &list) == nil && len(list) > 0:
 		first = list[0]
 	default:

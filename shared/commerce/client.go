@@ -12,6 +12,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"commerce-segment/shared/loggable"
 )
 
 // Credentials are what the API of one store asks for. The id and the secret are
@@ -51,7 +53,7 @@ func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 	if transport == nil {
 		transport = http.DefaultTransport
 	}
-	return &Client{base: base, id: c.ClientID, secret: c.ClientSecret, transport: transport}, nil
+	return &Client{base: base, id: c.ClientID, secret: c.ClientSecret, transport: loggable.Transport(transport)}, nil
 }
 
 // Get reads what is at a path of the API, such as
@@ -61,7 +63,7 @@ func (c *Client) Get(ctx context.Context, target string) (json.RawMessage, error
 	path, query, _ := strings.Cut(target, "?")
 	answer, err := c.call(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true})
 	if err == nil && !json.Valid(answer) {
-		return nil, c.unreadable(http.MethodGet+" "+path, errors.New("it is not JSON"))
+		return nil, unreadable(http.MethodGet, path, "it is not JSON")
 	}
 	return answer, err
 }
@@ -72,7 +74,8 @@ func (c *Client) read(ctx context.Context, target string, result any) error {
 	if err != nil {
 		return err
 	}
-	return c.decode(http.MethodGet+" "+target, answer, result)
+	path, _, _ := strings.Cut(target, "?")
+	return decodeData(http.MethodGet, path, answer, result)
 }
 
 // write sends a JSON body, and gives the data of the answer. The secret is the one in the
@@ -89,15 +92,15 @@ func (c *Client) write(ctx context.Context, method, path, secret string, data, r
 	if err != nil {
 		return err
 	}
-	return c.decode(method+" "+path, answer, result)
+	return decodeData(method, path, answer, result)
 }
 
-// decode reads the data of an answer.
-func (c *Client) decode(call string, answer []byte, result any) error {
+// decodeData reads the data of an answer.
+func decodeData(method, path string, answer []byte, result any) error {
 	if err := json.Unmarshal(answer, &struct {
 		Data any `json:"data"`
 	}{result}); err != nil {
-		return c.unreadable(call, err)
+		return unreadable(method, path, notAsDescribed)
 	}
 	return nil
 }
@@ -112,7 +115,21 @@ type request struct {
 	repeatable          bool // done twice, it is as if done once
 }
 
-func (r request) name() string { return r.method + " " + r.path }
+func (r request) name() string { return callOf(r.method, r.path) }
+
+// callOf names a call. An id in its path may come from an answer.
+func callOf(method, path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		parts[i] = loggable.ID(part)
+	}
+	return method + " " + strings.Join(parts, "/")
+}
+
+// writes says that a request sends what the operator has set, an integration for example.
+// Only then are Commerce's words shown, which say what is wrong with it. In an answer to
+// any other request they may quote a customer's data.
+func (r request) writes() bool { return r.method != http.MethodGet && r.path != TokenPath }
 
 // call makes a request with a token. A token that is refused is replaced once.
 func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
@@ -199,7 +216,7 @@ func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
 	}
 	body, err := readAnswer(response)
 	if errors.Is(err, errTooLong) {
-		return nil, c.unreadable(r.name(), err)
+		return nil, unreadable(r.method, r.path, err.Error())
 	}
 	if err != nil {
 		return nil, c.noAnswer(r.name(), err)
@@ -211,9 +228,11 @@ func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
 		Call: r.name(), Status: response.StatusCode,
 		RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now()),
 	}
-	refused.explain(body)
-	refused.Title = presentable(refused.Title, c.secret, r.token, r.secret)
-	refused.Detail = presentable(refused.Detail, c.secret, r.token, r.secret)
+	if r.writes() {
+		refused.explain(body)
+		refused.Title = presentable(refused.Title, c.secret, r.token, r.secret)
+		refused.Detail = presentable(refused.Detail, c.secret, r.token, r.secret)
+	}
 	return nil, refused
 }
 
@@ -262,7 +281,11 @@ func (c *Client) noAnswer(call string, cause error) *APIError {
 	return &APIError{Call: call, cause: cause}
 }
 
+// notAsDescribed is what is wrong with an answer that cannot be decoded. The words of
+// encoding/json quote it.
+const notAsDescribed = "it has another form than the API describes"
+
 // unreadable is the error of an answer that says something else than described.
-func (c *Client) unreadable(call string, cause error) *APIError {
-	return &APIError{Call: call, Status: http.StatusOK, Title: "unreadable", Detail: presentable(cause.Error(), c.secret)}
+func unreadable(method, path, why string) *APIError {
+	return &APIError{Call: callOf(method, path), Status: http.StatusOK, Title: "unreadable", Detail: why}
 }

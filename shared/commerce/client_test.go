@@ -289,20 +289,18 @@ func TestAnErrorSaysWhatToDoAndNoSecret(t *testing.T) {
 		{"wrong credentials", commercetest.Fault{Path: TokenPath, Status: 401},
 			[]string{"POST /oauth/access_token: Commerce answered 401 (Unauthorized)", "client id and the client secret"}},
 		{"a wrong host", commercetest.Fault{Path: TokenPath, Status: 404, Body: "<html>"},
-			[]string{"404 (Not Found: <html>)", "base URL"}},
+			[]string{"404 (Not Found)", "base URL"}},
 		{"a page in place of a token", commercetest.Fault{Path: TokenPath, Status: 200, Body: "<html>"},
 			[]string{"unreadable", "base URL"}},
-		{"no permission", commercetest.Fault{Path: path, Status: 403, Body: `{"errors":[{"status":403,"title":"Forbidden","detail":"not yours"}]}`},
-			[]string{"GET /v2/customers: Commerce answered 403 (Forbidden: not yours)", "permission"}},
-		{"errors as an object", commercetest.Fault{Path: path, Status: 400, Body: `{"errors":{"status":400,"title":"Bad"}}`},
-			[]string{"400 (Bad)", "correct what it names"}},
+		{"no permission", commercetest.Fault{Path: path, Status: 403, Body: `{"errors":[{"status":403,"title":"Forbidden","detail":"jane@example.com"}]}`},
+			[]string{"GET /v2/customers: Commerce answered 403 (Forbidden)", "permission"}},
+		{"a query that it does not know", commercetest.Fault{Path: path, Status: 400, Body: `{"errors":{"status":400,"title":"jane@example.com"}}`},
+			[]string{"400 (Bad Request)", "does not take this request"}},
 		{"nothing there", commercetest.Fault{Path: path, Status: 404}, []string{"check the id"}},
 		{"the rate limit", commercetest.Fault{Path: path, Status: 429, Header: map[string]string{"Retry-After": "90"}},
 			[]string{"try again in 1m30s"}},
 		{"trouble at Commerce", commercetest.Fault{Path: path, Status: 500, Times: 9}, []string{"a problem of its own"}},
 		{"no answer", commercetest.Fault{Path: path, Break: true, Times: 9}, []string{"no answer from Commerce", "check the network"}},
-		{"secrets in the answer", commercetest.Fault{Path: path, Status: 400, Body: "you sent " + commercetest.ClientSecret + "\n\x1b[31m" + strings.Repeat("x", 300)},
-			[]string{"you sent [secret] [31mxxx"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inStore(t, func(t *testing.T, store *commercetest.Server, client *Client) {
@@ -324,6 +322,33 @@ func TestAnErrorSaysWhatToDoAndNoSecret(t *testing.T) {
 				}
 				if len(err.Error()) > 600 {
 					t.Errorf("it has %d bytes", len(err.Error()))
+				}
+			})
+		})
+	}
+}
+
+// What the operator has set is corrected by Commerce's words about it, in which there may be
+// a secret. A server that is not Commerce has none.
+func TestCommercesWordsAreShownOfWhatWasWritten(t *testing.T) {
+	const path = "/v2/integrations/i-1"
+	for _, c := range []struct{ name, body, want string }{
+		{"a list of errors", `{"errors":[{"status":400,"title":"Bad","detail":"the url is not https"}]}`, "400 (Bad: the url is not https): correct what it names"},
+		{"errors as an object", `{"errors":{"status":400,"title":"Bad"}}`, "400 (Bad): correct what it names"},
+		{"a secret in them", `{"errors":[{"title":"you sent ` + commercetest.ClientSecret + ` and whsec\n\u001b[31m` + strings.Repeat("x", 300) + `"}]}`, "400 (you sent [secret] and [secret] [31mxxx"},
+		{"no JSON", "<html>jane@example.com", "400 (Bad Request): correct what it names"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inStore(t, func(t *testing.T, store *commercetest.Server, client *Client) {
+				store.Fail(commercetest.Fault{Path: path, Status: 400, Body: c.body})
+				err := client.write(t.Context(), http.MethodPut, path, "whsec", map[string]string{"name": "x"}, new(any))
+				if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 600 {
+					t.Fatalf("got %v, want %q", err, c.want)
+				}
+				for _, secret := range []string{commercetest.ClientSecret, "whsec", "jane@example.com", "\x1b"} {
+					if strings.Contains(err.Error(), secret) {
+						t.Errorf("it holds %q: %v", secret, err)
+					}
 				}
 			})
 		})

@@ -28,7 +28,7 @@ func (c *Client) Customers(ctx context.Context, period Period) iter.Seq2[Custome
 			for _, object := range p.Data {
 				customer, err := readCustomer(object)
 				if err != nil {
-					err = c.unreadable(http.MethodGet+" "+customersPath, err)
+					err = unreadable(http.MethodGet, customersPath, notAsDescribed)
 				}
 				if !yield(customer, err) || err != nil {
 					return
@@ -48,7 +48,7 @@ func (c *Client) LatestCustomers(ctx context.Context, count int) ([]Customer, er
 	customers := make([]Customer, len(p.Data))
 	for i, object := range p.Data {
 		if customers[i], err = readCustomer(object); err != nil {
-			return nil, c.unreadable(http.MethodGet+" "+customersPath, err)
+			return nil, unreadable(http.MethodGet, customersPath, notAsDescribed)
 		}
 	}
 	return customers, nil
@@ -63,7 +63,7 @@ func (c *Client) Customer(ctx context.Context, id string) (Customer, error) {
 	}
 	customer, err := readCustomer(object)
 	if err != nil {
-		return Customer{}, c.unreadable(http.MethodGet+" "+path, err)
+		return Customer{}, unreadable(http.MethodGet, path, notAsDescribed)
 	}
 	return customer, nil
 }

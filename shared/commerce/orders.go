@@ -77,7 +77,7 @@ func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 		} `json:"included"`
 	}
 	if err := json.Unmarshal(answer, &body); err != nil {
-		return Order{}, c.unreadable(http.MethodGet+" "+path, err)
+		return Order{}, unreadable(http.MethodGet, path, notAsDescribed)
 	}
 	return c.withItems(ctx, path, body.Data, body.Included.Items)
 }
@@ -119,7 +119,7 @@ func readOrder(object json.RawMessage) (order Order, itemIDs []string, err error
 func (c *Client) withItems(ctx context.Context, path string, object json.RawMessage, included []json.RawMessage) (Order, error) {
 	order, itemIDs, err := readOrder(object)
 	if err != nil {
-		return Order{}, c.unreadable(http.MethodGet+" "+path, err)
+		return Order{}, unreadable(http.MethodGet, path, notAsDescribed)
 	}
 	byID := make(map[string]json.RawMessage, len(included))
 	for _, item := range included {

@@ -61,7 +61,7 @@ func (c *Client) readPage(ctx context.Context, path string, query url.Values) (p
 	}
 	var p page
 	if err := json.Unmarshal(answer, &p); err != nil {
-		return page{}, c.unreadable(http.MethodGet+" "+path, err)
+		return page{}, unreadable(http.MethodGet, path, notAsDescribed)
 	}
 	return p, nil
 }
@@ -84,7 +84,7 @@ func list[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error
 			for _, record := range p.Data {
 				var value T
 				if err := json.Unmarshal(record, &value); err != nil {
-					yield(value, c.unreadable(http.MethodGet+" "+path, err))
+					yield(value, unreadable(http.MethodGet, path, notAsDescribed))
 					return
 				}
 				if !yield(value, nil) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/jsontext"
+	"commerce-segment/shared/loggable"
 )
 
 // Moment is which of a resource's timestamps a period is about.
@@ -108,7 +109,7 @@ func (c *Client) chronicle(ctx context.Context, path, include string, period Per
 				return
 			}
 			if err := at.advance(whole); err != nil {
-				yield(page{}, c.unreadable(http.MethodGet+" "+path, err))
+				yield(page{}, unreadable(http.MethodGet, path, err.Error()))
 				return
 			}
 		}
@@ -146,7 +147,7 @@ func (c *cursor) advance(objects []json.RawMessage) error {
 		moment := r.moment(c.moment)
 		at, err := time.Parse(time.RFC3339, moment)
 		if err != nil {
-			return fmt.Errorf("%s has no %s that is a time", r.ID, c.moment)
+			return fmt.Errorf("%s has no %s that is a time", loggable.ID(r.ID), c.moment)
 		}
 		if at.Before(before) {
 			return fmt.Errorf("it is not sorted by %s", c.moment)

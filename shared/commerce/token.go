@@ -107,14 +107,14 @@ func (c *Client) requestToken(ctx context.Context) (value string, lifetime time.
 		Data token `json:"data"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return "", 0, c.unreadable("POST "+TokenPath, err)
+		return "", 0, unreadable(http.MethodPost, TokenPath, notAsDescribed)
 	}
 	given := answer.token
 	if given.AccessToken == "" {
 		given = answer.Data
 	}
 	if given.AccessToken == "" {
-		return "", 0, c.unreadable("POST "+TokenPath, errors.New("there is no access_token in it"))
+		return "", 0, unreadable(http.MethodPost, TokenPath, "there is no access_token in it")
 	}
 	return given.AccessToken, time.Duration(given.ExpiresIn) * time.Second, nil
 }

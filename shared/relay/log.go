@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/segment"
 )
 
@@ -35,10 +36,10 @@ const receivedKey = "received"
 // about names the event that a line is of.
 func about(w commerce.Webhook) []slog.Attr {
 	return []slog.Attr{
-		slog.String("event", bounded(w.Event)),
-		slog.String("webhook_id", bounded(w.ID)),
+		slog.String("event", loggable.Event(w.Event)),
+		slog.String("webhook_id", loggable.ID(w.ID)),
 		slog.Int("attempt", w.Attempt),
-		slog.String("resource", bounded(w.ResourceID)),
+		slog.String("resource", loggable.ID(w.ResourceID)),
 	}
 }
 
@@ -77,7 +78,7 @@ func (r *Relay) logDelivery(ctx context.Context, p *parcel) {
 	attrs = appendTime(attrs, "happened", p.happened)
 	for _, optional := range []slog.Attr{
 		slog.String("reason", o.reason),
-		slog.String("detail", loggable(o)),
+		slog.String("detail", o.detail),
 		slog.String("retry_in", retryIn(p.retryIn)),
 		slog.String("unsettled", detailOf(p.unsettled)),
 		slog.String("stack", o.stack),
@@ -87,15 +88,6 @@ func (r *Relay) logDelivery(ctx context.Context, p *parcel) {
 		}
 	}
 	r.Log.LogAttrs(ctx, deliveryLevel(p), "deliver", append(attrs, r.metrics(p.metrics())...)...)
-}
-
-// loggable is an outcome's detail as far as it surely holds nothing personal. The
-// dead letter, which holds the event itself, has all of it.
-func loggable(o outcome) string {
-	if o.quotes {
-		return ""
-	}
-	return o.detail
 }
 
 // deliveryLevel is Error for what somebody must mend or look at, and Warn for
@@ -121,7 +113,7 @@ func retryIn(delay time.Duration) string {
 func messageIDs(messages []segment.Message) []string {
 	ids := make([]string, len(messages))
 	for i, m := range messages {
-		ids[i] = m.ID
+		ids[i] = loggable.ID(m.ID)
 	}
 	return ids
 }

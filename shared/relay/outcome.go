@@ -31,8 +31,7 @@ func (f fate) String() string {
 type outcome struct {
 	fate       fate
 	reason     string        // short and stable; empty for what was delivered
-	detail     string        // for a person, bounded; no secret
-	quotes     bool          // the detail is Segment's own words, which may quote the event: not for the log
+	detail     string        // for a person, bounded; no secret, and nothing of the event or an answer
 	retryAfter time.Duration // a postponed event comes back no earlier; 0 where nobody asked
 	operator   bool          // somebody must mend something
 	stack      string        // where it panicked
@@ -74,7 +73,7 @@ func worst(answers []segment.Outcome) outcome {
 // ofSegment is a Segment answer in this package's words.
 func ofSegment(answer segment.Outcome) outcome {
 	o := outcome{
-		reason: answer.Reason, detail: bounded(answer.Detail), quotes: answer.Status != 0,
+		reason: answer.Reason, detail: bounded(answer.Detail),
 		retryAfter: answer.RetryAfter, operator: answer.Operator,
 	}
 	switch answer.Verdict {

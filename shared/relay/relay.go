@@ -84,8 +84,8 @@ type Spool interface {
 type Burial struct {
 	Tracking string
 	Reason   string // short and stable: "segment_400", "message_invalid", …
-	Detail   string // for a person; no secret. Segment's own words, which it may be, can quote the event
-	Resource string // the order's or customer's id, where it is known
+	Detail   string // for a person; no secret, and nothing of the event or an answer
+	Resource string // the order's or customer's id, where it is known and has the form of one
 	Receives int
 }
 

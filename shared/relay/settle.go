@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"commerce-segment/shared/loggable"
 )
 
 // settle does what a parcel's outcome asks for, and logs it. It says whether the
@@ -46,7 +48,7 @@ func (r *Relay) bury(ctx context.Context, p *parcel) error {
 		Tracking: r.Tracking.Name,
 		Reason:   p.outcome.reason,
 		Detail:   p.outcome.detail,
-		Resource: bounded(p.webhook.ResourceID),
+		Resource: loggable.ID(p.webhook.ResourceID),
 		Receives: p.item.Receives,
 	})
 }

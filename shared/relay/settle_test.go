@@ -147,6 +147,6 @@ func TestADeadLetterSaysWhyAndWhatItIsAbout(t *testing.T) {
 	w.accept(t, secret, webhook("1"))
 	w.deliver(t)
 	equal(t, "burial", w.spool.DeadLetters()[0].Burial, relay.Burial{
-		Tracking: "order-completed", Reason: "segment_422", Detail: "Segment's own words", Resource: "1", Receives: 1,
+		Tracking: "order-completed", Reason: "segment_422", Resource: "1", Receives: 1,
 	})
 }

@@ -240,7 +240,7 @@ func orderOf(message json.RawMessage) string {
 func status(code int) func(http.ResponseWriter, []string) {
 	return func(w http.ResponseWriter, _ []string) {
 		w.WriteHeader(code)
-		fmt.Fprint(w, "Segment's own words")
+		fmt.Fprint(w, "Segment's own words, of "+personal)
 	}
 }
 

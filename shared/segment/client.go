@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"commerce-segment/shared/loggable"
 )
 
 // Endpoint is where messages go.
@@ -44,7 +46,7 @@ func NewClient(transport http.RoundTripper) *Client {
 	if transport == nil {
 		transport = newTransport()
 	}
-	return &Client{senders: senders{below: transport}}
+	return &Client{senders: senders{below: loggable.Transport(transport)}}
 }
 
 // Close ends what the client keeps open, once no delivery runs any more.
@@ -125,14 +127,7 @@ const attemptTimeout = 8 * time.Second
 func (c *Client) send(ctx context.Context, to Endpoint, address *url.URL, messages []Message) Outcome {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	outcome := c.exchange(ctx, to, newExchange(ctx, address, messages))
-	if outcome.Detail != "" {
-		outcome.Detail = presentable(outcome.Detail, to.WriteKey)
-	}
-	return outcome
-}
-
-func (c *Client) exchange(ctx context.Context, to Endpoint, x *exchange) Outcome {
+	x := newExchange(ctx, address, messages)
 	if ctx.Err() != nil {
 		return noAnswer(ctx, ctx.Err())
 	}

@@ -203,8 +203,8 @@ func TestDeliverDrainsWithinBounds(t *testing.T) {
 		written <- n
 	})
 	got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
-	if got.Status != 500 || len(got.Detail) != maxDetail {
-		t.Errorf("got %+v, want a 500 and a bounded detail", got)
+	if got.Status != 500 {
+		t.Errorf("got %+v, want a 500", got)
 	}
 	if n := <-written; n > 64<<20 {
 		t.Errorf("Segment could write %d bytes", n)
@@ -426,7 +426,8 @@ func TestConcurrentDeliveriesKeepApart(t *testing.T) {
 	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		ids := idsIn(t, string(body))
-		answering(400, strings.Join(ids, " "))(w, r)
+		w.Header().Set("Retry-After", strings.TrimPrefix(strings.Join(ids, " "), "message-"))
+		w.WriteHeader(429)
 	})
 	client := NewClient(nil)
 	var group sync.WaitGroup
@@ -435,8 +436,8 @@ func TestConcurrentDeliveriesKeepApart(t *testing.T) {
 			endpoint := segment.endpoint()
 			endpoint.Path = fmt.Sprintf("/%d", i)
 			id := fmt.Sprintf("message-%d", i)
-			if got := client.Deliver(context.Background(), endpoint, messagesNamed(id))[0]; got.Detail != id {
-				t.Errorf("message %s got the answer to %q", id, got.Detail)
+			if got := client.Deliver(context.Background(), endpoint, messagesNamed(id))[0]; got.RetryAfter != time.Duration(i)*time.Second {
+				t.Errorf("message %s got the answer to message %v", id, got.RetryAfter)
 			}
 		})
 	}
@@ -553,7 +554,6 @@ func TestNothingPrivateIsLoggedOrReturned(t *testing.T) {
 	}()
 
 	auth := base64.StdEncoding.EncodeToString([]byte(writeKey + ":"))
-	cutAt := map[int]bool{}
 	echo := func(status int) http.HandlerFunc {
 		return answering(status, strings.Repeat("!", status%2)+"no key "+writeKey+", \x00\x1b[31m wk_3f9d\x008c7b6a5e \n nor "+auth+strings.Repeat("é", 200))
 	}
@@ -568,16 +568,10 @@ func TestNothingPrivateIsLoggedOrReturned(t *testing.T) {
 			if strings.Contains(text, writeKey) || strings.Contains(text, auth) || strings.Contains(text, person) {
 				t.Errorf("an outcome has a secret: %s", text)
 			}
-			if len(outcome.Detail) > 150 {
-				cutAt[len(outcome.Detail)] = true
-			}
-			if strings.ContainsAny(outcome.Detail, "\x00\x1b\n") || len(outcome.Detail) > 200 || strings.ToValidUTF8(outcome.Detail, "") != outcome.Detail {
-				t.Errorf("the detail is not fit for a log: %q", outcome.Detail)
+			if outcome.Status != 0 && outcome.Detail != "" {
+				t.Errorf("the detail has Segment's words: %q", outcome.Detail)
 			}
 		}
-	}
-	if !cutAt[199] || !cutAt[200] {
-		t.Errorf("details were cut at %v: the test needs one that would be cut inside a letter", cutAt)
 	}
 	logged, err := os.ReadFile(file.Name())
 	if err != nil || len(logged) != 0 {

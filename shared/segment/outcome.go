@@ -2,7 +2,6 @@ package segment
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -10,9 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"commerce-segment/shared/chars"
 )
 
 // Verdict is what to do with an event after an attempt to deliver it.
@@ -32,7 +28,7 @@ type Outcome struct {
 	RetryAfter time.Duration // what Segment asked for, 0 to 300 s; 0 where it did not
 	Operator   bool          // the operator must correct something: 400 for everything, 401, 404, a redirect, a missing key, …
 	Reason     string        // short, stable, no personal data: "segment_429"
-	Detail     string        // Segment's own words or the network's, at most 200 bytes, without the write key
+	Detail     string        // why there was no answer, or no request; nothing that Segment wrote
 }
 
 // The reasons of outcomes without an answer. With one it is "segment_<status>".
@@ -110,26 +106,4 @@ func retryAfter(header string, now time.Time) time.Duration {
 		return 0
 	}
 	return min(max(date.Sub(now), 0), maxRetryAfter)
-}
-
-// maxDetail bounds Outcome.Detail, in bytes.
-const maxDetail = 200
-
-// presentable makes a foreign text fit for a log: printable, without the write
-// key in clear or as the Authorization header has it, at most maxDetail bytes.
-func presentable(text, writeKey string) string {
-	text = chars.Line(text)
-	text = strings.NewReplacer(
-		base64.RawStdEncoding.EncodeToString([]byte(writeKey+":")), "[write key]",
-		writeKey, "[write key]",
-	).Replace(text)
-	text = strings.TrimSpace(text)
-	if len(text) <= maxDetail {
-		return text
-	}
-	cut := maxDetail
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut]
 }

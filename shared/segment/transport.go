@@ -61,16 +61,12 @@ func (x *exchange) make(below http.RoundTripper, header http.Header) {
 		x.outcome = noAnswer(x.ctx, err)
 		return
 	}
-	body, err := readAnswer(response)
-	if err != nil {
+	if err := drain(response); err != nil {
 		x.outcome = noAnswer(x.ctx, err)
 		return
 	}
 	x.outcome = OutcomeOf(response.StatusCode)
 	x.outcome.RetryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
-	if x.outcome.Verdict != Delivered {
-		x.outcome.Detail = string(body)
-	}
 }
 
 // request is what goes out, with the library's header (Authorization and
@@ -121,28 +117,20 @@ func envelope(messages []Message, sent time.Time) []byte {
 	return append(body, envelopeEnd...)
 }
 
-// How much of an answer is read: what is kept for its words, and what is thrown
-// away after it so that the connection can be used again.
-const (
-	keptAnswerBytes    = 4 << 10
-	drainedAnswerBytes = 256 << 10
-)
+// drainedBytes is how much of an answer is read, so that the connection can be used again.
+const drainedBytes = 260 << 10
 
-// readAnswer reads an answer's first bytes, drains the rest and closes it. Its
-// error means that the answer broke off. An answer below 200 (101, switching
-// protocols) has no body, but a connection that never ends.
-func readAnswer(response *http.Response) ([]byte, error) {
+// drain reads an answer to its end and closes it. What Segment writes may quote a message,
+// so nothing of it is kept. The error means that the answer broke off. An answer below 200
+// (101, switching protocols) has no body, but a connection that never ends.
+func drain(response *http.Response) error {
 	defer response.Body.Close()
 	if response.StatusCode < http.StatusOK {
-		return nil, nil
+		return nil
 	}
-	kept, err := io.ReadAll(io.LimitReader(response.Body, keptAnswerBytes))
-	if err != nil {
-		return nil, err
+	_, err := io.CopyN(io.Discard, response.Body, drainedBytes)
+	if err == io.EOF {
+		return nil
 	}
-	_, err = io.CopyN(io.Discard, response.Body, drainedAnswerBytes)
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	return kept, nil
+	return err
 }

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"unicode/utf8"
+
+	"commerce-segment/shared/loggable"
 )
 
 // needs lists, for each type of call that Segment knows, the fields without
@@ -134,9 +136,8 @@ func checkObjects(fields map[string]any) *InvalidError {
 	return nil
 }
 
-// checkEncodable finds what JSON cannot hold. It names at most two levels of
-// field, which are the template's own words: further down, a template may use
-// personal data for keys.
+// checkEncodable finds what JSON cannot hold. It names at most two levels of field, and
+// only names that have the form of one: a template may make a key of personal data.
 func checkEncodable(fields map[string]any) *InvalidError {
 	name, fault := firstFault(fields)
 	if fault == "" {
@@ -144,9 +145,9 @@ func checkEncodable(fields map[string]any) *InvalidError {
 	}
 	if inner, isObject := field(fields, name).(map[string]any); isObject {
 		below, _ := firstFault(inner)
-		name += "." + below
+		return &InvalidError{Field: loggable.ID(name) + "." + loggable.ID(below), Message: "holds " + fault + ", which JSON cannot: write a value"}
 	}
-	return &InvalidError{Field: name, Message: "holds " + fault + ", which JSON cannot: write a value"}
+	return &InvalidError{Field: loggable.ID(name), Message: "holds " + fault + ", which JSON cannot: write a value"}
 }
 
 // firstFault is the first key, by the alphabet, whose value JSON cannot hold,

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
@@ -47,13 +48,13 @@ func fromEnvironment(t tracking.Tracking, log *slog.Logger) *Function {
 	var source settings.Source = settings.Env{}
 	if prefix != "" {
 		source = settings.NewParameterStore(ssm.NewFromConfig(config, func(o *ssm.Options) {
-			o.HTTPClient = BufferBodies(&http.Client{Transport: transport, Timeout: settingsWithin})
+			o.HTTPClient = BufferBodies(&http.Client{Transport: loggable.Transport(transport), Timeout: settingsWithin})
 		}), prefix)
 	}
 	var queue relay.Spool
 	if url := os.Getenv(VariableQueue); url != "" {
 		queue = spool.NewSQS(sqs.NewFromConfig(config, func(o *sqs.Options) {
-			o.HTTPClient = BufferBodies(&http.Client{Transport: transport, Timeout: queueWithin})
+			o.HTTPClient = BufferBodies(&http.Client{Transport: loggable.Transport(transport), Timeout: queueWithin})
 		}), url, os.Getenv(VariableDeadLetters))
 	}
 	f := NewFunction(t, &settings.Cache{Tracking: t, Source: source}, queue, log)

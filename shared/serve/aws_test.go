@@ -64,7 +64,7 @@ func inLambda(t *testing.T, variables map[string]string) (f *Function, aws *awsS
 		t.Setenv(name, value)
 	}
 	handler := slog.New(slog.NewJSONHandler(log, nil))
-	slog.SetDefault(handler) // the cache logs there
+	setLog(handler) // the cache logs there
 	return fromEnvironment(tracking.OrderCompleted, handler), aws, log
 }
 

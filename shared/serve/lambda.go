@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/tracking"
 )
 
@@ -31,10 +32,16 @@ func MemoryLimit() string { return strconv.Itoa(Memory/2) + "MiB" }
 // (AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL) and names the request.
 func Lambda(t tracking.Tracking) {
 	log := lambdacontext.NewLogger()
-	slog.SetDefault(log)
+	setLog(log)
 	f := fromEnvironment(t, log)
 	f.warm() // in the init phase: once the runtime asks for an event, Lambda may freeze the process
 	lambda.Start(f)
+}
+
+// setLog makes a logger the one of all packages, also of those that know only package log.
+func setLog(log *slog.Logger) {
+	slog.SetDefault(log)
+	loggable.StandardLog(log)
 }
 
 // warm reads the settings before the first event comes. That they cannot be read

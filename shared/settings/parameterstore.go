@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
+
+	"commerce-segment/shared/loggable"
 )
 
 // ParameterReader is the part of the SDK's client for Systems Manager
@@ -71,7 +73,7 @@ func (s ParameterStore) read(ctx context.Context, names []string) (map[string]st
 	}
 	output, err := s.client.GetParameters(ctx, &ssm.GetParametersInput{Names: full, WithDecryption: aws.Bool(true)})
 	if err != nil {
-		return nil, fmt.Errorf("reading the parameters %s/* from Parameter Store: %w%s", s.prefix, err,
+		return nil, fmt.Errorf("reading the parameters %s/* from Parameter Store: %w%s", s.prefix, loggable.Refusal(err),
 			remedy(err, s.prefix+"/*", "ssm:GetParameters", "kms:Decrypt"))
 	}
 	parameters := make(map[string]string, len(output.Parameters))
@@ -136,7 +138,7 @@ func (s EditableParameterStore) Put(ctx context.Context, name, value string) err
 	if IsSecret(name) {
 		onKey = []string{"kms:Encrypt"}
 	}
-	return fmt.Errorf("writing parameter %s to Parameter Store: %w%s", *input.Name, withoutWords(err),
+	return fmt.Errorf("writing parameter %s to Parameter Store: %w%s", *input.Name, loggable.Refusal(err),
 		remedy(err, *input.Name, "ssm:PutParameter", onKey...))
 }
 
@@ -251,16 +253,6 @@ func (s EditableParameterStore) stored(p types.Parameter) Stored {
 		stored.Value = aws.ToString(p.Value)
 	}
 	return stored
-}
-
-// withoutWords is an error without Parameter Store's own words, where it gave
-// any: those quote the value that it refused.
-func withoutWords(err error) error {
-	var refusal smithy.APIError
-	if errors.As(err, &refusal) {
-		return errors.New(refusal.ErrorCode())
-	}
-	return err
 }
 
 // remedy says what to allow where access is denied, and is empty for any other

@@ -219,9 +219,9 @@ func TestParameterStoreSaysWhyItCannotBeRead(t *testing.T) {
 	}{
 		{"access is denied", refusal(400, "AccessDeniedException", "User: u is not authorized to perform: ssm:GetParameters"),
 			[]string{"allow ssm:GetParameters on arn:aws:ssm:<region>:<account>:parameter/shop/*", "kms:Decrypt on the key whose alias is alias/aws/ssm"}},
-		{"it throttles", refusal(400, "ThrottlingException", "Rate exceeded"), []string{"ThrottlingException: Rate exceeded"}},
-		{"it is down", refusal(503, "InternalServerError", ""), []string{"StatusCode: 503"}},
-		{"something else answers", func(w http.ResponseWriter) { io.WriteString(w, "<html>") }, []string{"deserialization"}},
+		{"it throttles", refusal(400, "ThrottlingException", "Rate exceeded"), []string{"AWS answered 400 ThrottlingException"}},
+		{"it is down", refusal(503, "InternalServerError", ""), []string{"AWS answered 503 InternalServerError"}},
+		{"something else answers", func(w http.ResponseWriter) { io.WriteString(w, "<html>") }, []string{"AWS answered 200, with what cannot be read"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -313,7 +313,7 @@ func TestAnErrorOfPutQuotesNoValue(t *testing.T) {
 		answer func(http.ResponseWriter)
 		want   string
 	}{
-		"it is refused":    {refusal(400, "ValidationException", "Value 'qqqzzz' failed to satisfy constraint"), "writing parameter /shop/segment/write-key to Parameter Store: ValidationException"},
+		"it is refused":    {refusal(400, "ValidationException", "Value 'qqqzzz' failed to satisfy constraint"), "writing parameter /shop/segment/write-key to Parameter Store: AWS answered 400 ValidationException"},
 		"access is denied": {refusal(400, "AccessDeniedException", "no qqqzzz"), "allow ssm:PutParameter on arn:aws:ssm:<region>:<account>:parameter/shop/segment/write-key, and kms:Encrypt"},
 	}
 	for name, c := range cases {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/relay"
 )
 
@@ -46,7 +47,7 @@ func (s SQS) Put(ctx context.Context, e relay.Envelope) error {
 		return err
 	}
 	if err := s.send(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(s.queue), MessageBody: aws.String(text)}); err != nil {
-		return fmt.Errorf("putting an event on the queue: %w", err)
+		return fmt.Errorf("putting an event on the queue: %w", loggable.Refusal(err))
 	}
 	return nil
 }
@@ -64,7 +65,7 @@ func (s SQS) Postpone(ctx context.Context, item relay.Item, delay time.Duration)
 		VisibilityTimeout: int32((delay + time.Second - 1) / time.Second),
 	})
 	if err != nil {
-		return fmt.Errorf("postponing an event on the queue: %w", err)
+		return fmt.Errorf("postponing an event on the queue: %w", loggable.Refusal(err))
 	}
 	return nil
 }
@@ -80,7 +81,7 @@ func (s SQS) Bury(ctx context.Context, e relay.Envelope, b relay.Burial) error {
 		QueueUrl: aws.String(s.deadLetters), MessageBody: aws.String(text), MessageAttributes: attributesOf(b),
 	})
 	if err != nil {
-		return fmt.Errorf("putting an event on the dead-letter queue: %w", err)
+		return fmt.Errorf("putting an event on the dead-letter queue: %w", loggable.Refusal(err))
 	}
 	return nil
 }
@@ -92,8 +93,8 @@ func (s SQS) send(ctx context.Context, message *sqs.SendMessageInput) error {
 	var refusal smithy.APIError
 	if errors.As(err, &refusal) && strings.HasPrefix(refusal.ErrorCode(), "InvalidParameterValue") &&
 		strings.Contains(refusal.ErrorMessage(), "must be shorter than") {
-		return fmt.Errorf("%w: SQS says of %d bytes: %s: set the queue's MaximumMessageSize to %d",
-			relay.ErrTooLarge, len(*message.MessageBody), refusal.ErrorMessage(), MaxMessage)
+		return fmt.Errorf("%w: SQS refuses %d bytes: set the queue's MaximumMessageSize to %d",
+			relay.ErrTooLarge, len(*message.MessageBody), MaxMessage)
 	}
 	return err
 }

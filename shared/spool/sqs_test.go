@@ -114,14 +114,14 @@ func TestSQSRefusals(t *testing.T) {
 	}{
 		{"a message that is too large for this queue",
 			refusal(400, "InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."),
-			true, "Message must be shorter than 262144 bytes.: set the queue's MaximumMessageSize to 1048576"},
+			true, "SQS refuses 91 bytes: set the queue's MaximumMessageSize to 1048576"},
 		{"the same, as the JSON protocol names it",
 			refusal(400, "InvalidParameterValueException", "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."), true, ""},
-		{"another parameter is invalid", refusal(400, "InvalidParameterValue", "Value 7 for parameter DelaySeconds is invalid."), false, "DelaySeconds"},
-		{"there is no such queue", refusal(400, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."), false, "queue does not exist"},
-		{"access is denied", refusal(403, "AccessDenied", "not authorized to perform: sqs:sendmessage"), false, "sqs:sendmessage"},
-		{"it throttles", refusal(400, "RequestThrottled", "slow down"), false, "slow down"},
-		{"it is down", func(w http.ResponseWriter) { w.WriteHeader(500) }, false, "500"},
+		{"another parameter is invalid", refusal(400, "InvalidParameterValue", "Value 7 for parameter DelaySeconds is invalid."), false, "AWS answered 400 InvalidParameterValue"},
+		{"there is no such queue", refusal(400, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."), false, "AWS answered 400 AWS.SimpleQueueService.NonExistentQueue"},
+		{"access is denied", refusal(403, "AccessDenied", "not authorized to perform: sqs:sendmessage"), false, "AWS answered 403 AccessDenied"},
+		{"it throttles", refusal(400, "RequestThrottled", "slow down"), false, "AWS answered 400 RequestThrottled"},
+		{"it is down", func(w http.ResponseWriter) { w.WriteHeader(500) }, false, "AWS answered 500"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -69,9 +70,22 @@ func commerceFunction(st *value.State, path string, _ []any) (any, error) {
 	return readAnswer(st, answer)
 }
 
-// commerceRoots are what the paths of $commerce lie below: orders and customers, the
-// catalog as it is kept, and as shoppers see it.
-var commerceRoots = []string{"/v2/", "/pcm/", "/catalog/"}
+// readable are the resources that $commerce reads, with all that is below them: orders and
+// people, what a merchant keeps about either, and the catalog as it is kept and as shoppers
+// see it. None can hold a secret. What else the API has may: integrations and gateways have
+// keys, application keys and authentication realms have secrets.
+var readable = []string{
+	"/v2/orders", "/v2/carts", "/v2/customers", "/v2/accounts", "/v2/account-members",
+	"/v2/currencies", "/v2/promotions", "/v2/rule-promotions", "/v2/products", "/v2/inventories", "/v2/files",
+	"/v2/flows", "/v2/extensions", "/pcm", "/catalog",
+}
+
+// includable are what a query may include of the resources that are related to these.
+var includable = []string{
+	"items", "tax_items", "custom_discounts", "promotions", "customers", "addresses",
+	"account", "accounts", "account_member", "account_members",
+	"products", "component_products", "main_image", "main_images", "files",
+}
 
 // checkPath refuses a path that could lead elsewhere than it seems to. There is no
 // escape in one, so that it does not matter who undoes it. Its error quotes nothing
@@ -81,15 +95,34 @@ func checkPath(target string) error {
 	switch {
 	case len(target) > maxPath:
 		return fmt.Errorf("the path for $commerce has more than %d bytes", maxPath)
-	case !slices.ContainsFunc(commerceRoots, func(root string) bool { return strings.HasPrefix(path, root) }):
-		return fmt.Errorf("$commerce reads what is below %s, and nothing else: begin its path with one of them, as in $commerce(\"/v2/orders/\" & payload.data.id)",
-			strings.Join(commerceRoots, ", "))
+	case !slices.ContainsFunc(readable, func(resource string) bool { return path == resource || strings.HasPrefix(path, resource+"/") }):
+		return fmt.Errorf("$commerce reads %s, and nothing else: begin its path with one of them, as in $commerce(\"/v2/orders/\" & payload.data.id)",
+			strings.Join(readable, ", "))
 	case strings.ContainsFunc(path, func(r rune) bool { return !strings.ContainsRune(inPath, r) }):
 		return errors.New("the path for $commerce may have letters, digits and - . _ ~ between its slashes: put anything else into the query, through $encodeUrlComponent")
 	case slices.ContainsFunc(strings.Split(path[1:], "/"), func(part string) bool { return strings.Trim(part, ".") == "" }):
 		return errors.New("the path for $commerce has nothing, or nothing but dots, between two slashes or at its end: call it only where the id is there, as in $id ? $commerce(\"/v2/customers/\" & $id)")
 	case strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }):
 		return errors.New("the query for $commerce holds a character that cannot stand in a URL: give $encodeUrlComponent the text that has it")
+	}
+	return checkQuery(query)
+}
+
+// checkQuery refuses a query that includes other resources than those above.
+func checkQuery(query string) error {
+	parameters, err := url.ParseQuery(query)
+	if err != nil {
+		return errors.New("the query for $commerce has a % without two hexadecimal digits, or a semicolon: give $encodeUrlComponent the text that has it")
+	}
+	for name, values := range parameters {
+		if !strings.HasPrefix(strings.ToLower(strings.TrimSpace(name)), "include") {
+			continue
+		}
+		for included := range strings.SplitSeq(strings.Join(values, ","), ",") {
+			if name != "include" || !slices.Contains(includable, included) {
+				return fmt.Errorf("$commerce includes %s, and nothing else: write some of them, as in ?include=items", strings.Join(includable, ", "))
+			}
+		}
 	}
 	return nil
 }

@@ -2,8 +2,11 @@ package template
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +49,7 @@ func TestCommerceGivesWhatIsAtAPath(t *testing.T) {
 		"/v2/orders/o-1/transactions":                       transactions,
 		"/pcm/products/p_1":                                 `{"data": {"b": 1, "a": null}}`,
 		"/catalog/products?filter=eq(sku,%22a%20b%22)&x=[]": `[1]`,
-		"/v2/empty": ``,
+		"/v2/files/empty":                                   ``,
 	}}
 	for _, c := range []struct{ name, source, want string }{
 		{"the answer is a value", `$commerce("/v2/orders/" & id & "/transactions").data[0].refunded_amount`, `500`},
@@ -54,7 +57,7 @@ func TestCommerceGivesWhatIsAtAPath(t *testing.T) {
 		{"fields are as they were written", `$commerce("/pcm/products/p_1").data`, `{"b":1,"a":null}`},
 		{"a query goes along", `$commerce("/catalog/products?filter=eq(sku,%22" & $encodeUrlComponent("a b") & "%22)&x=[]")`, `[1]`},
 		{"what is not there is undefined", `$commerce("/v2/orders/none") ?? "nothing"`, `"nothing"`},
-		{"an empty answer is undefined", `$commerce("/v2/empty")`, `undefined`},
+		{"an empty answer is undefined", `$commerce("/v2/files/empty")`, `undefined`},
 		{"a path that is undefined is undefined", `$commerce(nothing)`, `undefined`},
 		{"it is a function like any other", `["o-1"].("/v2/orders/" & $ & "/transactions") ~> $map($commerce) ~> $count`, `1`},
 	} {
@@ -85,42 +88,42 @@ func TestCommerceGivesNothingWhereNobodyCanBeAsked(t *testing.T) {
 // than those that are read: the token in the request is the shop's.
 func TestCommerceRefusesPathsThatLeadElsewhere(t *testing.T) {
 	for _, c := range []struct{ path, want string }{
-		{"", "below /v2/, /pcm/, /catalog/"},
-		{"/", "below /v2/"},
-		{"v2/orders", "below /v2/"},
-		{"/v2", "below /v2/"},
-		{"/V2/orders", "below /v2/"},
-		{"/oauth/access_token", "below /v2/"},
-		{"/v2.evil.example/x", "below /v2/"},
-		{"https://evil.example/v2/orders", "below /v2/"},
-		{"//evil.example/v2/orders", "below /v2/"},
-		{"@evil.example/v2/orders", "below /v2/"},
-		{"?/v2/orders", "below /v2/"},
-		{" /v2/orders", "below /v2/"},
-		{"/v2/", "nothing but dots"},
+		{"", "reads /v2/orders, /v2/carts"},
+		{"/", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"v2/orders", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"/v2", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"/V2/orders", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"/oauth/access_token", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"/v2.evil.example/x", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"https://evil.example/v2/orders", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"//evil.example/v2/orders", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"@evil.example/v2/orders", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"?/v2/orders", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{" /v2/orders/o-1", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{"/v2/", "and nothing else"},
 		{"/v2/orders/", "nothing but dots"},
 		{"/v2/customers/?page[limit]=1", "nothing but dots"},
 		{"/v2/orders//transactions", "nothing but dots"},
-		{"/v2//evil.example", "nothing but dots"},
-		{"/v2/../oauth/access_token", "nothing but dots"},
-		{"/v2/./orders", "nothing but dots"},
-		{"/v2/..", "nothing but dots"},
-		{"/v2/%2e%2e/oauth", "letters, digits"},
-		{"/v2/orders%2f1", "letters, digits"},
-		{"/v2/orders;x", "letters, digits"},
-		{`/v2\..\oauth`, "below /v2/"},
-		{`/v2/x\..\..\oauth`, "letters, digits"},
-		{"/v2/orders#x", "letters, digits"},
-		{"/v2/orders x", "letters, digits"},
-		{"/v2/orders\r\nHost: evil", "letters, digits"},
-		{"/v2/user@evil.example", "letters, digits"},
-		{"/v2/ürders", "letters, digits"},
-		{"/v2/．．/oauth", "letters, digits"},
+		{"/v2//evil.example", "and nothing else"},
+		{"/v2/../oauth/access_token", "and nothing else"},
+		{"/v2/./orders", "and nothing else"},
+		{"/v2/..", "and nothing else"},
+		{"/v2/%2e%2e/oauth", "and nothing else"},
+		{"/v2/orders%2f1", "and nothing else"},
+		{"/v2/orders;x", "and nothing else"},
+		{`/v2\..\oauth`, "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
+		{`/v2/files/x\..\..\oauth`, "letters, digits"},
+		{"/v2/orders#x", "and nothing else"},
+		{"/v2/orders x", "and nothing else"},
+		{"/v2/orders/\r\nHost: evil", "letters, digits"},
+		{"/v2/customers/user@evil.example", "letters, digits"},
+		{"/v2/orders/ü", "letters, digits"},
+		{"/v2/orders/．．/oauth", "letters, digits"},
 		{"/v2/orders?filter=eq(name,a b)", "$encodeUrlComponent"},
 		{"/v2/orders?a#b", "$encodeUrlComponent"},
 		{"/v2/orders?name=Zoë", "$encodeUrlComponent"},
 		{"/v2/orders?a\nb", "$encodeUrlComponent"},
-		{"/v2/" + strings.Repeat("a", 2050), "more than 2048 bytes"},
+		{"/v2/orders/" + strings.Repeat("a", 2050), "more than 2048 bytes"},
 	} {
 		t.Run(c.path, func(t *testing.T) {
 			s := &store{}
@@ -136,6 +139,99 @@ func TestCommerceRefusesPathsThatLeadElsewhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The token in the request may read what a template must not: the webhook's secret, and the
+// keys of payment gateways and of the API itself.
+func TestCommerceReadsOnlyWhatCannotHoldASecret(t *testing.T) {
+	const refused, unincluded = "and nothing else: begin its path", "and nothing else: write some of them"
+	for _, c := range []struct{ path, want string }{
+		{"/v2/orders", ""},
+		{"/v2/orders/o-1/items?page[limit]=100&sort=-created_at", ""},
+		{"/v2/orders/o-1?include=items,promotions,custom_discounts", ""},
+		{"/v2/customers/c-1/addresses", ""},
+		{"/v2/accounts/a-1/addresses", ""},
+		{"/v2/account-members/m-1", ""},
+		{"/v2/carts/c-1?include=items", ""},
+		{"/v2/currencies", ""},
+		{"/v2/flows/wishlists/entries/1", ""},
+		{"/v2/extensions/wishlists/1", ""},
+		{"/pcm/products/p-1?include=main_image,files", ""},
+		{"/pcm/products/p-1/nodes", ""},
+		{"/catalog/products?filter=eq(sku,%22A%20B%22)&include=main_images", ""},
+		{"/v2/integrations", refused},
+		{"/v2/integrations/", refused},
+		{"/v2/integrations/i-1", refused},
+		{"/v2/integrations/i-1/logs", refused},
+		{"/v2/integrations?filter=eq(name,x)", refused},
+		{"/v2/Integrations", refused},
+		{"/v2/ordersintegrations", refused},
+		{"/v2/orders.integrations", refused},
+		{"/v2/gateways/stripe", refused},
+		{"/v2/application-keys", refused},
+		{"/v2/authentication-realms/r/oidc-profiles", refused},
+		{"/v2/settings", refused},
+		{"/v2/settings/customer-authentication", refused},
+		{"/v2/user-authentication-info", refused},
+		{"/v2/payments", refused},
+		{"/integrations", refused},
+		{"/pcmx/products", refused},
+		{"/v2/orders/../integrations", "nothing but dots"},
+		{"/v2/orders/o-1/../../integrations", "nothing but dots"},
+		{"/v2/orders/.../integrations", "nothing but dots"},
+		{"/v2/orders/./../integrations", "nothing but dots"},
+		{"/v2/orders//integrations", "nothing but dots"},
+		{"/pcm/../v2/integrations", "nothing but dots"},
+		{"/v2/orders/%2e%2e/integrations", "letters, digits"},
+		{"/v2/orders/..%2fintegrations", "letters, digits"},
+		{"/v2/orders/%252e%252e/integrations", "letters, digits"},
+		{`/v2/orders/..\integrations`, "letters, digits"},
+		{"/v2/orders/..;/integrations", "letters, digits"},
+		{"/v2/orders/\x00/../integrations", "letters, digits"},
+		{"/v2/orders?include=integrations", unincluded},
+		{"/v2/orders?include=items,integrations", unincluded},
+		{"/v2/orders?include=items&include=integrations", unincluded},
+		{"/v2/orders?include=items.integrations", unincluded},
+		{"/v2/orders?include=", unincluded},
+		{"/v2/orders?include", unincluded},
+		{"/v2/orders?Include=integrations", unincluded},
+		{"/v2/orders?include[]=integrations", unincluded},
+		{"/v2/orders?include%5B%5D=integrations", unincluded},
+		{"/v2/orders?%69nclude=integrations", unincluded},
+		{"/v2/orders?include=%69ntegrations", unincluded},
+		{"/v2/orders?include=items%2Cintegrations", unincluded},
+		{"/v2/orders?+include=integrations", unincluded},
+		{"/v2/orders?a=b;include=integrations", "a semicolon"},
+		{"/v2/orders?include=%zz", "hexadecimal digits"},
+	} {
+		t.Run(c.path, func(t *testing.T) {
+			s := &store{}
+			_, err := ask(t, s, "$commerce(path)", fmt.Sprintf(`{"path": %s}`, quoteJSON(c.path)))
+			switch {
+			case c.want == "" && (err != nil || len(s.asked) != 1):
+				t.Errorf("it is refused: %v", err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || len(s.asked) > 0):
+				t.Errorf("got %v, want %q, and asked for %q", err, c.want, s.asked)
+			}
+		})
+	}
+}
+
+func TestTheDocumentNamesAllThatCommerceReads(t *testing.T) {
+	document, err := os.ReadFile("../../templates/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Concat(readable, includable) {
+		if !strings.Contains(string(document), "`"+name+"`") {
+			t.Errorf("templates/README.md lacks %s", name)
+		}
+	}
+}
+
+func quoteJSON(text string) []byte {
+	quoted, _ := json.Marshal(text) // a string always can be
+	return quoted
 }
 
 func TestCommerceIsCalledTenTimesAtMost(t *testing.T) {
@@ -191,8 +287,8 @@ func TestCommerceGivesNoMoreThanAnEvaluationMayHave(t *testing.T) {
 		{"a number beyond a double", `1e999`, "not JSON that a template can be given"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &store{answers: map[string]string{"/v2/x": c.answer}}
-			_, err := ask(t, s, `$type($commerce("/v2/x"))`, `{}`)
+			s := &store{answers: map[string]string{"/v2/files/x": c.answer}}
+			_, err := ask(t, s, `$type($commerce("/v2/files/x"))`, `{}`)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -201,8 +297,8 @@ func TestCommerceGivesNoMoreThanAnEvaluationMayHave(t *testing.T) {
 			}
 		})
 	}
-	s := &store{answers: map[string]string{"/v2/x": filled(`[`, `{"a":[1,2]}`, `]`, MaxAnswer)}}
-	if _, err := ask(t, s, `[1..10].$count($commerce("/v2/x"))`, `{}`); err == nil || len(s.asked) == 10 {
+	s := &store{answers: map[string]string{"/v2/files/x": filled(`[`, `{"a":[1,2]}`, `]`, MaxAnswer)}}
+	if _, err := ask(t, s, `[1..10].$count($commerce("/v2/files/x"))`, `{}`); err == nil || len(s.asked) == 10 {
 		t.Errorf("ten answers cost no more than one: %v", err)
 	}
 }
@@ -229,7 +325,7 @@ func TestUsesCommerceOverlooksNoCall(t *testing.T) {
 		`$f := $commerce`:               true,
 		`[$commerce]`:                   true,
 		"$commerce\n(path)":             true,
-		`"/v2/x"~>$commerce`:            true,
+		`"/v2/files/x"~>$commerce`:      true,
 		`$commerceX(1) + $commerce("")`: true,
 		`/* $commerce */ 1`:             true, // on the safe side
 		`$commerceful(1)`:               false,
@@ -240,7 +336,7 @@ func TestUsesCommerceOverlooksNoCall(t *testing.T) {
 			t.Errorf("%q: got %v, want %v", source, got, want)
 		}
 	}
-	for _, other := range []string{"$ commerce(\"/v2/x\")", "$`commerce`(\"/v2/x\")", "$\\u0063ommerce(\"/v2/x\")", "$/**/commerce(\"/v2/x\")"} {
+	for _, other := range []string{"$ commerce(\"/v2/files/x\")", "$`commerce`(\"/v2/files/x\")", "$\\u0063ommerce(\"/v2/files/x\")", "$/**/commerce(\"/v2/files/x\")"} {
 		compiled, err := Compile("t", other)
 		if err != nil {
 			continue

@@ -17,12 +17,14 @@ import (
 	"github.com/spf13/pflag"
 
 	"commerce-segment/infra/hub/version"
+	"commerce-segment/shared/loggable"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second ^C ends the program at once
 	useNoProxyHere()
+	loggable.StandardLog(newLog("text", os.Stderr))
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

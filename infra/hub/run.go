@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -295,7 +296,7 @@ func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		// Without this each request with a semicolon in its address is a line in the log.
-		Handler:           http.AllowQuerySemicolons(handler),
+		Handler:           http.AllowQuerySemicolons(recovers(handler, log)),
 		ReadHeaderTimeout: headerWithin,
 		ReadTimeout:       readWithin,
 		WriteTimeout:      writeWithin,
@@ -305,6 +306,24 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		ConnContext:       withConnection,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+}
+
+// recovers logs a panic without the value of it, which may be personal data, and closes the
+// connection. The http.Server would log the value.
+func recovers(next http.Handler, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			value := recover()
+			if value == nil {
+				return
+			}
+			if value != http.ErrAbortHandler {
+				log.Error("panic", "type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+			}
+			panic(http.ErrAbortHandler)
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // shutDown ends a server, also where the context has ended.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/segment"
 )
 
@@ -62,7 +63,7 @@ func (s *Sender) deliver(ctx context.Context, all []written) (sent int, refused 
 }
 
 func refusal(f fact, reason string) Refusal {
-	return Refusal{Tracking: f.by.Name, Resource: f.resource.ID, Reason: reason}
+	return Refusal{Tracking: f.by.Name, Resource: loggable.ID(f.resource.ID), Reason: reason}
 }
 
 // deliverAll sends messages until each is delivered or refused, and gives the reasons for
@@ -113,10 +114,9 @@ func isAboutTheMessage(o segment.Outcome) bool {
 		(o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge)
 }
 
-// why is what Segment answered, without its own words, which may quote a message; or what
-// the network or the settings say.
+// why is what Segment answered, or what the network or the settings say.
 func why(o segment.Outcome) string {
-	if o.Status != 0 || o.Detail == "" {
+	if o.Detail == "" {
 		return o.Reason
 	}
 	return o.Reason + ", " + o.Detail

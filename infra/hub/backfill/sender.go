@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
@@ -163,7 +164,7 @@ func (s *Sender) write(ctx context.Context, facts []fact, dated bool) ([]written
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s of %s: %w", f.event, f.resource.ID, err)
+			return nil, fmt.Errorf("%s of %s: %w", f.event, loggable.ID(f.resource.ID), err)
 		}
 	}
 	return all, nil

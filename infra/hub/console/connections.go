@@ -457,7 +457,7 @@ func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusInternalServerError, err)
 	case outcome.Verdict != segment.Delivered:
 		c.showConnections(w, r, http.StatusBadGateway, data,
-			fmt.Sprintf("The test event was not taken by %s (%s): %s", to.Host, outcome.Reason, outcome.Detail))
+			strings.TrimSuffix(fmt.Sprintf("The test event was not taken by %s (%s): %s", to.Host, outcome.Reason, outcome.Detail), ": "))
 	case c.Machine != nil && to.Host == c.Machine.URL():
 		c.done(w, r, "/connections", "The test event is in the inbox here, which the overview links to.")
 	default:

@@ -191,7 +191,7 @@ func listKind(kind kept) listedKind {
 }
 
 // detailOf is the detail of a dead letter without personal values: it may be Segment's
-// answer, which may quote the event.
+// answer, which may quote the event, where an older version wrote it.
 func detailOf(g store.DeadLetter) string {
 	if newRedactor(g.Envelope.Body).hides(g.Burial.Detail) {
 		return hidden

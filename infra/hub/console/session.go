@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"commerce-segment/shared/loggable"
 )
 
 const (
@@ -218,7 +220,7 @@ func (c *Console) logs(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer := &answered{ResponseWriter: w}
 		next(answer, r)
-		c.Log.Info("console: a form was sent", "by", who(r.Context()), "from", r.RemoteAddr, "to", r.URL.Path, "status", cmp.Or(answer.status, http.StatusOK))
+		c.Log.Info("console: a form was sent", "by", who(r.Context()), "from", r.RemoteAddr, "to", strings.TrimPrefix(r.Pattern, "POST "), "name", loggable.ID(r.PathValue("name")), "status", cmp.Or(answer.status, http.StatusOK))
 	}
 }
 

@@ -204,9 +204,9 @@ func TestWhoChangedWhatIsLogged(t *testing.T) {
 	b.handler.ServeHTTP(httptest.NewRecorder(), local(httptest.NewRequest("POST", "/trackings", strings.NewReader(url.Values{}.Encode()))))
 	for _, want := range []string{
 		"a browser was let in\" session=" + id[:6],
-		"by=\"session " + id[:6] + "\" from=127.0.0.1:5000 to=/connections/segment status=303",
+		"by=\"session " + id[:6] + "\" from=127.0.0.1:5000 to=/connections/segment name=\"\" status=303",
 		"parameters were written\" by=\"session " + id[:6] + "\" parameters=segment/",
-		"by=\"who has the console's key\" from=127.0.0.1:5000 to=/trackings status=400",
+		"by=\"who has the console's key\" from=127.0.0.1:5000 to=/trackings name=\"\" status=400",
 	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, log.String())

@@ -15,6 +15,7 @@ import (
 	"commerce-segment/infra/hub/version"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -343,7 +344,7 @@ func (p Patient) clockAhead(ctx context.Context) (ahead time.Duration, whose str
 	if err != nil {
 		return 0, "", errors.New("the Commerce URL is none")
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := (&http.Client{Transport: loggable.Transport(http.DefaultTransport)}).Do(request)
 	if err != nil {
 		return 0, "", fmt.Errorf("asking Commerce for the time: %w", err)
 	}

@@ -261,7 +261,7 @@ func ExplainReason(reason string) Explanation {
 	case "segment_400", "segment_413":
 		return Explanation{"Segment refused them",
 			"It did so for what is in them, and would again.",
-			"See in the detail what it says, and mend the template if it is to blame. Then replay them."}
+			"What it wrote is not kept, because it may quote an event. Look at what the template makes of one, on its page in the console, and correct the template if it is to blame. Then replay them."}
 	case "not_json", "not_webhook", "too_deep", "too_many_values":
 		return Explanation{"They are no webhooks of an order or a customer",
 			"They came with the right secret all the same.",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +12,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/tracking"
 )
 
@@ -85,14 +85,11 @@ func (l Logs) groups(trackings []tracking.Tracking) []string {
 	return groups
 }
 
-// plain is text that means only itself within a query.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
-
 // insightsQuery asks for the lines about webhooks, or about one order or customer. An
 // id that is not as Commerce's are is looked for in all lines instead.
 func insightsQuery(resource string) string {
 	filter := `message in ["accept", "deliver"]`
-	if plain.MatchString(resource) {
+	if loggable.IsID(resource) {
 		filter += fmt.Sprintf(` and (resource = "%[1]s" or webhook_id = "%[1]s")`, resource)
 	}
 	return "fields @message | filter " + filter + " | sort @timestamp desc"

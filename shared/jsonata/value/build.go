@@ -2,6 +2,7 @@ package value
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 
 	"commerce-segment/shared/jsontext"
@@ -22,6 +23,13 @@ type builder struct {
 	isUTF8 bool
 	at     int
 	err    error // the first
+
+	// The fields and the items of the objects and lists that have begun.
+	fields []Field
+	items  []any
+	// Objects and fields are allocated many at once: most objects are small.
+	objects []Object
+	room    []Field
 }
 
 func (b *builder) value() any {
@@ -61,23 +69,46 @@ func (b *builder) more() bool {
 
 func (b *builder) object() *Object {
 	b.at++
-	o := NewObject(4)
+	start := len(b.fields)
 	for b.more() {
 		key := b.string()
 		if len(key) > MaxKey && b.err == nil {
 			b.err = errKey
 		}
-		o.Set(key, b.value())
+		b.fields = append(b.fields, Field{key, b.value()})
 	}
+	o := b.newObject(len(b.fields) - start)
+	for _, f := range b.fields[start:] {
+		o.Set(f.Key, f.Value)
+	}
+	b.fields = b.fields[:start]
+	return o
+}
+
+// newObject is NewObject from what is allocated already, as far as it goes. Up to 32
+// objects are allocated at once, and as many fields; fewer for the end of the text.
+func (b *builder) newObject(size int) *Object {
+	together := min(32, 1+(len(b.bytes)-b.at)/16)
+	if len(b.objects) == 0 {
+		b.objects = make([]Object, together)
+	}
+	if size > len(b.room) {
+		b.room = make([]Field, max(size, together))
+	}
+	o := &b.objects[0]
+	o.fields = b.room[:0:size]
+	b.objects, b.room = b.objects[1:], b.room[size:]
 	return o
 }
 
 func (b *builder) list() *Array {
 	b.at++
-	list := NewList(nil)
+	start := len(b.items)
 	for b.more() {
-		list.Items = append(list.Items, b.value())
+		b.items = append(b.items, b.value())
 	}
+	list := NewList(slices.Clone(b.items[start:]))
+	b.items = b.items[:start]
 	return list
 }
 

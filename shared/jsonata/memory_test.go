@@ -20,23 +20,27 @@ func fieldsOf(n int) string {
 	return "{" + b.String()[1:] + "}"
 }
 
-func TestAnObjectIsChargedForTheMemoryThatItTakes(t *testing.T) {
+func TestDataIsChargedForTheMemoryThatItTakes(t *testing.T) {
 	if slowdown > 1 {
 		t.Skip("the race detector takes memory of its own")
 	}
 	for name, source := range map[string]string{
-		"no field":                     `$map([1..2000], function($n) { $sift({"a": 1}, function() { false }) })`,
-		"one field":                    `[1..2000].{"a": $}`,
-		"four fields":                  `[1..2000].` + fieldsOf(4),
-		"as many as without an index":  `[1..2000].` + fieldsOf(12),
-		"the first that has an index":  `[1..2000].` + fieldsOf(13),
-		"a large index":                `[1..500].` + fieldsOf(100),
-		"an index with spare room":     `[1..300].` + fieldsOf(130),
-		"a group of many keys":         `[1..10000]{$string($): $}`,
-		"a group of few keys":          `[1..10000]{$string($ % 10): $}`,
-		"$merge of many objects":       `$merge([1..10000].{$string($): $})`,
-		"$sift that keeps many fields": `$sift([1..10000]{$string($): $}, function() { true })`,
-		"$spread of many fields":       `$spread([1..10000]{$string($): $})`,
+		"no field":                      `$map([1..2000], function($n) { $sift({"a": 1}, function() { false }) })`,
+		"one field":                     `[1..2000].{"a": $}`,
+		"four fields":                   `[1..2000].` + fieldsOf(4),
+		"as many as without an index":   `[1..2000].` + fieldsOf(12),
+		"the first that has an index":   `[1..2000].` + fieldsOf(13),
+		"a large index":                 `[1..500].` + fieldsOf(100),
+		"an index with spare room":      `[1..300].` + fieldsOf(130),
+		"a group of many keys":          `[1..10000]{$string($): $}`,
+		"a group of few keys":           `[1..10000]{$string($ % 10): $}`,
+		"$merge of many objects":        `$merge([1..10000].{$string($): $})`,
+		"$sift that keeps many fields":  `$sift([1..10000]{$string($): $}, function() { true })`,
+		"$spread of many fields":        `$spread([1..10000]{$string($): $})`,
+		"elements with a position":      `($l := [1..2000]; $l#$i.$i)`,
+		"elements with three variables": `($l := [1..2000]; $one := 1; $l@$a#$b.$one@$c.($a + $b + $c))`,
+		"joined lists":                  `($l := [1..200]; $k := [1..20]; $l@$a.$k@$b.($a + $b))`,
+		"positions of a filter":         `($l := [1..2000]; $l@$a[true]#$i.($a + $i))`,
 	} {
 		expression, err := Compile(source, functions.Standard())
 		if err != nil {

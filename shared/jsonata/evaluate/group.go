@@ -119,7 +119,7 @@ func (b *binding) bindJoined(st *value.State, f frame, items []any) (any, error)
 		return nil, err
 	}
 	for i, v := range b.variables {
-		value, err := joinOf(st, items, func(t *tuple) any { return value.Collapse(t.vars[b.names[i]]) })
+		value, err := joinOf(st, items, func(t *tuple) any { return value.Collapse(t.get(b.names[i])) })
 		if err != nil {
 			return nil, err
 		}

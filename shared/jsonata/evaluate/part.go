@@ -63,7 +63,7 @@ func (b *binding) bind(f frame, t *tuple) {
 	for i, v := range b.variables {
 		var bound any
 		if t != nil {
-			bound = value.Collapse(t.vars[b.names[i]])
+			bound = value.Collapse(t.get(b.names[i]))
 		}
 		v.bind(f, bound)
 	}

@@ -1,22 +1,43 @@
 package evaluate
 
-import "commerce-segment/shared/jsonata/value"
+import (
+	"slices"
+
+	"commerce-segment/shared/jsonata/value"
+)
 
 // tuple is an element of a path that has @, # or %, with the variables that these bind.
 // A % is a variable too: the input of the step whose parent it refers to.
 type tuple struct {
 	value any
-	vars  map[string]any
+	vars  []bound
 }
 
-// with returns a copy with more variables.
-func (t *tuple) with(value any, more map[string]any) *tuple {
-	vars := make(map[string]any, len(t.vars)+len(more)+2)
-	for k, v := range t.vars {
-		vars[k] = v
+// bound is a variable with its value.
+type bound struct {
+	name  string
+	value any
+}
+
+// get returns the value of a variable.
+func (t *tuple) get(name string) any {
+	for _, v := range t.vars {
+		if v.name == name {
+			return v.value
+		}
 	}
-	for k, v := range more {
-		vars[k] = v
+	return nil
+}
+
+// with returns a copy with another value and more variables.
+func (t *tuple) with(value any, more ...bound) *tuple {
+	vars := append(make([]bound, 0, len(t.vars)+len(more)), t.vars...)
+	for _, b := range more {
+		if i := slices.IndexFunc(vars, func(v bound) bool { return v.name == b.name }); i >= 0 {
+			vars[i] = b
+		} else {
+			vars = append(vars, b)
+		}
 	}
 	return &tuple{value: value, vars: vars}
 }
@@ -90,25 +111,25 @@ func (s *step) takeTuples(st *value.State, f frame, stream *value.Array) (*value
 // bindTuples adds a tuple for each element of the result of a step.
 func (s *step) bindTuples(st *value.State, result *value.Array, t *tuple, v any) error {
 	found := value.Elements(v)
-	if err := st.AllocateItems(len(found) * (2*len(t.vars) + 14)); err != nil {
+	if err := st.AllocateItems(len(found) * (len(t.vars) + 6)); err != nil {
 		return err
 	}
 	for i, item := range found {
 		if inner, ok := item.(*tuple); ok {
-			result.Items = append(result.Items, t.with(inner.value, inner.vars))
+			result.Items = append(result.Items, t.with(inner.value, inner.vars...))
 			continue
 		}
-		next := t.with(item, nil)
+		v, more := item, make([]bound, 0, 3)
 		if s.focus != "" {
-			next.vars[s.focus], next.value = item, t.value
+			v, more = t.value, append(more, bound{s.focus, item})
 		}
 		if s.index != "" {
-			next.vars[s.index] = float64(i)
+			more = append(more, bound{s.index, float64(i)})
 		}
 		if s.ancestor != "" {
-			next.vars[s.ancestor] = t.value
+			more = append(more, bound{s.ancestor, t.value})
 		}
-		result.Items = append(result.Items, next)
+		result.Items = append(result.Items, t.with(v, more...))
 	}
 	return nil
 }
@@ -121,12 +142,12 @@ func (s *step) sortTuples(st *value.State, f frame, input, stream *value.Array, 
 	if err != nil {
 		return nil, err
 	}
-	if err := st.AllocateItems(14 * len(sorted.Items)); err != nil {
+	if err := st.AllocateItems(5 * len(sorted.Items)); err != nil {
 		return nil, err
 	}
 	stream = startTuples(sorted)
 	for i, item := range stream.Items {
-		item.(*tuple).vars = map[string]any{s.index: float64(i)}
+		item.(*tuple).vars = []bound{{s.index, float64(i)}}
 	}
 	return stream, nil
 }
@@ -135,12 +156,12 @@ func (s *step) sortTuples(st *value.State, f frame, input, stream *value.Array, 
 func (s *step) stageTuples(st *value.State, f frame, stream *value.Array) (*value.Array, error) {
 	for _, stage := range s.stages {
 		if stage.index != "" {
-			if err := st.AllocateItems(len(stream.Items) * 16); err != nil {
-				return nil, err
-			}
 			for i, item := range stream.Items {
 				t := item.(*tuple)
-				stream.Items[i] = t.with(t.value, map[string]any{stage.index: float64(i)})
+				if err := st.AllocateItems(len(t.vars) + 4); err != nil {
+					return nil, err
+				}
+				stream.Items[i] = t.with(t.value, bound{stage.index, float64(i)})
 			}
 			continue
 		}

@@ -16,13 +16,14 @@
 // Every evaluation has its own value.State, which limits its time, memory and depth. So
 // any number of evaluations may run at once.
 //
-// To add a function to the language, write it in package functions, in the file of its
-// kind, as a func(st *value.State, args []any) (any, error). Define it at the top of that
-// file, with its name, its signature in the letters of the JSONata documentation, and the
-// number of its parameters. Its arguments match the signature and are charged before it
-// runs; it charges for its result with st.Allocate, st.AllocateItems or st.AllocateObject.
-// A function of one program only belongs in the Library that the program passes to
-// Compile, as $money does in package template.
+// To add a function to the language, go to package functions, to the file of its kind:
+// text.go, number.go, list.go, object.go, higher.go, dates.go or general.go. At its top,
+// add a line with its name, its signature in the letters of the JSONata documentation, the
+// number of its parameters, and what it runs. The line calls Define, or defineStrict or
+// DefineText if the function returns undefined for undefined. The arguments match the
+// signature and are charged before it runs. It charges for its result with st.Allocate,
+// st.AllocateItems or st.AllocateObject. A function of one program only belongs in the
+// Library that the program passes to Compile, as $money does in package template.
 package jsonata
 
 import (

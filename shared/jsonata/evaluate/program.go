@@ -5,7 +5,7 @@ import "commerce-segment/shared/jsonata/value"
 // Run evaluates the expression on an input, with the values of the variables that
 // Compile returned.
 func (p *Plan) Run(st *value.State, input any, args []any) (any, error) {
-	return p.lambda(nil, nil).enter(st, rootOf(input), args)
+	return (&lambda{Plan: p}).enter(st, rootOf(input), args)
 }
 
 // rootOf wraps an input that is a list, so that it is one value.

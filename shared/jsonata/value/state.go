@@ -62,6 +62,7 @@ type State struct {
 	now      time.Time       // see Now
 	literals map[string]bool // the string literals of the source
 	stack    []any           // the frames and the operands of the expressions in progress
+	room     [8]any          // the first room of the stack
 	cached   map[any]any     // see Cache
 
 	// joined and text are the last long text that the operator & made, and the text to
@@ -73,7 +74,9 @@ type State struct {
 // NewState returns the state of a new evaluation. literals has the string literals of the
 // source.
 func NewState(ctx context.Context, literals map[string]bool, host any) *State {
-	return &State{Context: ctx, literals: literals, Host: host, Fuel: MaxFuel, watch: MaxFuel, Bytes: MaxBytes, stack: make([]any, 0, 8)}
+	st := &State{Context: ctx, literals: literals, Host: host, Fuel: MaxFuel, watch: MaxFuel, Bytes: MaxBytes}
+	st.stack = st.room[:0]
+	return st
 }
 
 // Now returns the time of the evaluation, which is that of the first call.

@@ -18,6 +18,7 @@ import (
 //
 //	functions -> serve -> {settings, spool} -> relay -> {metrics, commerce, template, segment} -> {money, tracking}
 //	infra -> {shared, templates}
+//	infra/hub -> cli -> local -> console -> doctor -> store -> {backfill, executions, lint}
 //
 // Tests are free: they may put together what the program must not.
 var layout = []rule{
@@ -43,6 +44,19 @@ var layout = []rule{
 	{folder: "shared/settings", may: []string{"shared/chars", "shared/loggable", "shared/relay", "shared/money", "shared/commerce", "shared/template", "shared/segment", "shared/tracking", "templates"}, aws: true},
 	{folder: "shared/serve", may: []string{"shared"}, aws: true},
 	{folder: "functions", may: []string{"shared/serve", "shared/tracking"}},
+	{folder: "infra/hub/words"},
+	{folder: "infra/hub/version"},
+	{folder: "infra/hub/executions", may: []string{"infra/hub/words", "shared"}, aws: true},
+	{folder: "infra/hub/backfill", may: []string{"infra/hub/words", "shared"}},
+	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
+	{folder: "infra/hub/store", may: []string{"infra/hub/executions", "infra/hub/backfill", "infra/hub/lint", "infra/stack/outputs", "shared", "templates"}, aws: true},
+	{folder: "infra/hub/doctor", may: []string{"infra/hub/executions", "infra/hub/store", "infra/hub/version", "infra/hub/words", "infra/stack/outputs", "shared", "templates"}},
+	{folder: "infra/hub/console", may: []string{"infra/hub/backfill", "infra/hub/doctor", "infra/hub/executions", "infra/hub/store", "infra/hub/words", "shared", "templates"}},
+	{folder: "infra/hub/local", may: []string{"infra/hub/console", "infra/hub/executions", "infra/hub/store", "infra/hub/words", "shared"}, aws: true},
+	{folder: "infra/hub/cli", may: []string{"infra/hub/backfill", "infra/hub/doctor", "infra/hub/executions", "infra/hub/lint", "infra/hub/local", "infra/hub/store", "infra/hub/version", "infra/hub/words", "shared", "templates"}, aws: true},
+	{folder: "infra/hub/browser", may: []string{"infra/tools"}},
+	{folder: "infra/hub/hubtest", may: []string{"shared"}},
+	{folder: "infra/hub", may: []string{"infra/hub/cli"}},
 	{folder: "infra", may: []string{"shared", "templates"}, aws: true},
 	{folder: "templates"},
 }

@@ -1,0 +1,547 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"commerce-segment/infra/commercetest"
+	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/doctor"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+const shop = "/commerce-segment"
+
+// emulated starts an emulator of AWS that this process's SDK finds.
+func emulated(t *testing.T) *emulator.Emulator {
+	t.Helper()
+	aws := emulator.Start(t)
+	for _, variable := range emulator.Environment(aws.URL) {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
+	}
+	return aws
+}
+
+// deploy puts the stack there, as a person does.
+func deploy(t *testing.T, aws *emulator.Emulator) {
+	t.Helper()
+	output := t.TempDir()
+	aws.CDK(t, output, "bootstrap", "aws://"+emulator.Account+"/"+emulator.Region)
+	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH] // its programs are compiled already
+	aws.CDK(t, output, "deploy", "--method=direct", "--require-approval=never", "-c", "architecture="+architecture)
+}
+
+// parametersOf is what Parameter Store holds, and of which type.
+func parametersOf(t *testing.T, aws *emulator.Emulator) (values, types map[string]string) {
+	t.Helper()
+	values, types = map[string]string{}, map[string]string{}
+	for token := any(""); token != nil; {
+		request := map[string]any{"Path": shop, "Recursive": true, "WithDecryption": true}
+		if token != "" {
+			request["NextToken"] = token
+		}
+		answer := aws.Call(t, "ssm", "get_parameters_by_path", request)
+		for _, one := range answer["Parameters"].([]any) {
+			parameter := one.(map[string]any)
+			name := strings.TrimPrefix(parameter["Name"].(string), shop+"/")
+			values[name], types[name] = parameter["Value"].(string), parameter["Type"].(string)
+		}
+		token = answer["NextToken"]
+	}
+	return values, types
+}
+
+// TestAnOperatorSetsUpAndLooksAfterADeployedStore is their day: deploy, configure,
+// look, edit a template, rotate the secret, look after the dead letters.
+func TestAnOperatorSetsUpAndLooksAfterADeployedStore(t *testing.T) {
+	aws := emulated(t)
+	deploy(t, aws)
+	do := func(code int, args ...string) result {
+		t.Helper()
+		got := command(t, "", args...)
+		if got.code != code {
+			t.Errorf("hub %s exits %d, want %d:\n%s%s", strings.Join(args, " "), got.code, code, got.stdout, got.stderr)
+		}
+		noSecret(t, got)
+		return got
+	}
+	operate(t, "doctor at first", examineUnconfigured)
+	operate(t, "configure", func(t *testing.T) { configureDeployed(t, aws, do) })
+	operate(t, "doctor once configured", examineConfigured)
+	operate(t, "settings", func(t *testing.T) { showDeployed(t, aws, do) })
+	operate(t, "templates", func(t *testing.T) { editTemplates(t, aws, do) })
+	leaveQueuesAlone(t, aws)
+	operate(t, "rotate", func(t *testing.T) { rotateDeployed(t, aws, do) })
+	operate(t, "deadletters", func(t *testing.T) { lookAfterDeadLetters(t, do) })
+	operate(t, "executions", func(t *testing.T) { watchDeployed(t, aws, do) })
+}
+
+// A store that is deployed and not configured has what keeps its events waiting, and
+// nothing else, as faults.
+func examineUnconfigured(t *testing.T) {
+	has(t, examined(t, exitFailed, "--prefix", shop), map[string]doctor.State{
+		"store": doctor.OK, "settings": doctor.OK, "segment": doctor.Fault, "commerce": doctor.Warning, "webhooks": doctor.Note, "secret": doctor.Fault,
+		"templates": doctor.OK, "queues": doctor.OK, "events": doctor.Note, "clock": doctor.OK, "version": doctor.OK,
+	})
+}
+
+func examineConfigured(t *testing.T) {
+	store := commercetest.Start(t)
+	for name, value := range map[string]string{"COMMERCE_CLIENT_SECRET": commercetest.ClientSecret, "SEGMENT_WRITE_KEY": ""} {
+		t.Setenv(name, value)
+	}
+	connect := command(t, "", "configure", "--prefix", shop, "--commerce-url", store.URL, "--commerce-client-id", commercetest.ClientID)
+	sync := command(t, "", "webhooks", "sync", "--yes", "--prefix", shop)
+	if connect.code != exitDone || sync.code != exitDone {
+		t.Fatalf("it is not connected:\n%s\n%s", connect.stderr, sync.stderr)
+	}
+	has(t, examined(t, exitDone, "--prefix", shop), map[string]doctor.State{
+		"segment": doctor.Note, "commerce": doctor.OK, "webhooks": doctor.OK, "secret": doctor.OK, "templates": doctor.OK, "clock": doctor.OK,
+	})
+}
+
+// leaveQueuesAlone keeps the emulator from calling the functions with what is on
+// their queues, which it tries where there is Docker.
+func leaveQueuesAlone(t *testing.T, aws *emulator.Emulator) {
+	t.Helper()
+	for _, mapping := range aws.Call(t, "lambda", "list_event_source_mappings", nil)["EventSourceMappings"].([]any) {
+		aws.Call(t, "lambda", "delete_event_source_mapping", map[string]any{"UUID": mapping.(map[string]any)["UUID"]})
+	}
+}
+
+// operate runs one part of the day, which needs those before.
+func operate(t *testing.T, name string, part func(t *testing.T)) {
+	t.Helper()
+	if !t.Run(name, part) {
+		t.FailNow()
+	}
+}
+
+// does runs the hub, wants an exit code and no secret in what it prints.
+type does func(code int, args ...string) result
+
+func configureDeployed(t *testing.T, aws *emulator.Emulator, do does) {
+	before, _ := parametersOf(t, aws)
+	t.Setenv("SEGMENT_WRITE_KEY", "PLANTED-key")
+	t.Setenv("COMMERCE_CLIENT_SECRET", "PLANTED-client")
+	got := do(exitDone, "configure", "--prefix", shop, "--untested", "--commerce-url", "https://euwest.api.elasticpath.com", "--commerce-client-id", "my-id",
+		"--segment-host", "https://api.segment.io", "--disable", "order-updated", "--events", "order-completed=order.fulfilled")
+
+	after, types := parametersOf(t, aws)
+	secret := after["commerce/webhook-secret"]
+	want := maps.Clone(before)
+	maps.Copy(want, map[string]string{
+		"segment/write-key": "PLANTED-key", "commerce/client-secret": "https://euwest.api.elasticpath.com PLANTED-client", "commerce/client-id": "my-id",
+		"commerce/token-url": "https://euwest.api.elasticpath.com/oauth/access_token", "commerce/webhook-secret": secret,
+		"tracking/order-updated/enabled": "false", "tracking/order-completed/events": "order.fulfilled",
+	})
+	if len(secret) != 64 || !maps.Equal(after, want) {
+		t.Errorf("the parameters are\n%q\nwant\n%q", after, want)
+	}
+	for name, want := range map[string]string{
+		"segment/write-key": "SecureString", "commerce/client-secret": "SecureString", "commerce/webhook-secret": "SecureString",
+		"commerce/client-id": "String", "tracking/order-completed/events": "StringList",
+	} {
+		if types[name] != want {
+			t.Errorf("%s is a %s, want a %s", name, types[name], want)
+		}
+	}
+	if strings.Contains(got.stdout, secret) || strings.Count(got.stdout, "wrote ") != 7 {
+		t.Errorf("it says\n%s", got.stdout)
+	}
+	for _, says := range []string{"within 75 seconds", "hub webhooks sync --prefix /commerce-segment\n", "aws ssm get-parameter --region us-east-1 --with-decryption --query Parameter.Value --output text --name /commerce-segment/commerce/webhook-secret\n",
+		"  order.fulfilled ", "/webhooks/order-completed\n"} {
+		if !strings.Contains(got.stdout, says) {
+			t.Errorf("it does not say %q:\n%s", says, got.stdout)
+		}
+	}
+	if strings.Contains(got.stdout, "/webhooks/order-updated") {
+		t.Errorf("it asks for the webhook of a tracking that is disabled:\n%s", got.stdout)
+	}
+
+	if again := do(exitDone, "configure", "--prefix", shop+"/"); !strings.Contains(again.stdout, "Nothing to write") {
+		t.Errorf("a second time it says\n%s", again.stdout)
+	}
+	if again, _ := parametersOf(t, aws); !maps.Equal(again, after) {
+		t.Errorf("a second time makes of the parameters\n%q", again)
+	}
+}
+
+func showDeployed(t *testing.T, aws *emulator.Emulator, do does) {
+	for _, name := range []string{"/eu/segment/host", "/eu/segment/hots", "/eu/templates/order-completed"} { // of the store /commerce-segment/eu
+		aws.Call(t, "ssm", "put_parameter", map[string]any{"Name": shop + name, "Value": "PLANTED-other", "Type": "String"})
+	}
+	aws.Call(t, "ssm", "put_parameter", map[string]any{"Name": shop + "/segment/writekey", "Value": "PLANTED-misspelled", "Type": "String"})
+	got := do(exitDone, "settings", "--prefix", shop)
+	for _, part := range []string{"segment/writekey ", "nothing reads it", " order.fulfilled ", "Parameter Store in us-east-1, below /commerce-segment"} {
+		if !strings.Contains(got.stdout+got.stderr, part) {
+			t.Errorf("it does not show %q:\n%s", part, got.stdout)
+		}
+	}
+	if strings.Contains(got.stdout, "eu/") {
+		t.Errorf("it shows another store's:\n%s", got.stdout)
+	}
+	var list []store.Setting
+	if err := json.Unmarshal([]byte(do(exitDone, "settings", "--json", "--prefix", shop).stdout), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		check func(store.Setting) bool
+	}{
+		{"segment/write-key", func(s store.Setting) bool { return s.Secret && s.Set && s.Version == 1 && s.Value == "" && !s.Default }},
+		{"segment/host", func(s store.Setting) bool { return s.Default && s.Set && s.Value == "https://api.segment.io" }},
+		{"tracking/order-updated/enabled", func(s store.Setting) bool { return s.Version == 2 && s.Value == "false" && !s.Default }},
+		{"templates/order-completed", func(s store.Setting) bool {
+			return s.Default && s.Modified != nil && time.Since(*s.Modified) < time.Hour
+		}},
+		{"segment/writekey", func(s store.Setting) bool { return s.Unknown && s.Value == "" }},
+	} {
+		i := slices.IndexFunc(list, func(s store.Setting) bool { return s.Name == c.name })
+		if i < 0 || !c.check(list[i]) {
+			t.Errorf("%s is shown as %+v", c.name, list[max(i, 0)])
+		}
+	}
+}
+
+func editTemplates(t *testing.T, aws *emulator.Emulator, do does) {
+	files := t.TempDir()
+	in := func(command string, args ...string) []string {
+		return append([]string{"templates", command, "--prefix", shop, "--files", files}, args...)
+	}
+	do(exitDone, in("pull")...)
+	do(exitDone, in("diff")...)
+
+	file := filepath.Join(files, "order-completed.jsonata")
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.Replace(string(content), `"event": "Order Completed"`, `"event": "Sold"`, 1)
+	hubtest.WriteFile(t, file, edited)
+	if got := do(exitFailed, in("diff")...); !strings.Contains(got.stdout, "\n+    \"event\": \"Sold\",\n") {
+		t.Errorf("the difference is\n%s", got.stdout)
+	}
+	got := do(exitDone, in("push")...)
+	if strings.Count(got.stdout, "wrote ") != 1 || !strings.Contains(got.stdout, "wrote templates/order-completed\n") {
+		t.Errorf("it says\n%s", got.stdout)
+	}
+	do(exitDone, in("diff")...)
+
+	hubtest.WriteFile(t, file, `{"event": "Sold", "properties": $commerce("/v2/orders/" & payload.data.id).data}`)
+	if got := do(exitDone, in("push")...); !strings.Contains(got.stderr, "Note: templates/order-completed: it calls $commerce, and this function may not read") {
+		t.Errorf("it says\n%s", got.stderr)
+	}
+	hubtest.WriteFile(t, file, edited)
+	if got := do(exitDone, in("push")...); got.stderr != "" {
+		t.Errorf("it says\n%s", got.stderr)
+	}
+
+	hubtest.WriteFile(t, file, "{")
+	do(exitFailed, in("push")...)
+	if after, _ := parametersOf(t, aws); after["templates/order-completed"] != edited {
+		t.Errorf("the template is %s", after["templates/order-completed"])
+	}
+
+	versions := do(exitDone, "templates", "history", "order-completed", "--prefix", shop)
+	lines := strings.Split(strings.TrimSpace(versions.stdout), "\n")
+	newest, oldest := lines[1], lines[len(lines)-1]
+	if len(lines) != 5 || !strings.HasPrefix(newest, "4 ") || !strings.HasSuffix(newest, " counts") ||
+		!strings.HasPrefix(oldest, "1 ") || !strings.HasSuffix(oldest, " the default") {
+		t.Errorf("the versions are\n%s", versions.stdout)
+	}
+	do(exitDone, "templates", "restore", "order-completed", "1", "--prefix", shop)
+	if after, _ := parametersOf(t, aws); !store.SameText(after["templates/order-completed"], string(content)) {
+		t.Errorf("the template is %s", after["templates/order-completed"])
+	}
+}
+
+func rotateDeployed(t *testing.T, aws *emulator.Emulator, do does) {
+	secrets := func() []string {
+		after, types := parametersOf(t, aws)
+		if types["commerce/webhook-secret"] != "SecureString" {
+			t.Errorf("the webhook secret is a %s", types["commerce/webhook-secret"])
+		}
+		return store.Lines(after["commerce/webhook-secret"])
+	}
+	old := secrets()
+	t.Setenv("COMMERCE_WEBHOOK_SECRET", "PLANTED-new")
+	got := do(exitDone, "rotate", "--prefix", shop, "--no-wait")
+	if both := secrets(); !slices.Equal(both, []string{"PLANTED-new", old[0]}) {
+		t.Errorf("begun, the secrets are %q", both)
+	}
+	if !strings.Contains(got.stdout, "hub rotate --finish --prefix /commerce-segment") {
+		t.Errorf("it says\n%s", got.stdout)
+	}
+	queuesOf(t, tracking.CustomerCreated).put()
+	if got := do(exitDone, "rotate", "--prefix", shop, "--finish"); !strings.Contains(got.stderr, "Still to be delivered: about 1 event.") {
+		t.Errorf("it does not say that an event waits, which the old secret may belong to: %s", got.stderr)
+	}
+	if left := secrets(); !slices.Equal(left, []string{"PLANTED-new"}) {
+		t.Errorf("finished, the secrets are %q", left)
+	}
+}
+
+func lookAfterDeadLetters(t *testing.T, do does) {
+	if got := do(exitDone, "deadletters", "list", "--prefix", shop); got.stdout != "There are no dead letters.\n" {
+		t.Errorf("at first it says\n%s", got.stdout)
+	}
+	completed, updated := queuesOf(t, tracking.OrderCompleted), queuesOf(t, tracking.OrderUpdated)
+	completed.bury("message_invalid", "order-1")
+	completed.bury("message_invalid", "order-2")
+	completed.bury("segment_400", "order-3")
+	updated.bury("message_invalid", "order-4")
+
+	got := do(exitDone, "deadletters", "list", "--prefix", shop)
+	for _, part := range []string{
+		"order-completed message_invalid order-1 ", " s no user\n", "order-completed segment_400 order-3 ",
+		"\n2 order-completed message_invalid\n", "\n1 order-completed segment_400\n", "\n1 order-updated message_invalid\n",
+		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.", "\nTo replay them: hub deadletters redrive --reason REASON --prefix /commerce-segment\n",
+	} {
+		if !strings.Contains(unpadded(got.stdout), part) {
+			t.Errorf("the list does not show %q:\n%s", part, got.stdout)
+		}
+	}
+	var graves []store.DeadLetterSummary
+	if err := json.Unmarshal([]byte(do(exitDone, "deadletters", "list", "--prefix", shop, "--json", "--tracking", "order-completed", "--reason", "segment_400").stdout), &graves); err != nil ||
+		len(graves) != 1 || graves[0].Resource != "order-3" || graves[0].Detail != "no user" || graves[0].Receives != 1 {
+		t.Errorf("selected and as JSON: %+v, %v", graves, err)
+	}
+
+	got = do(exitDone, "deadletters", "redrive", "--prefix", shop, "--reason", "message_invalid", "--tracking", "order-completed")
+	if got.stdout != "2 put back.\n" || !strings.Contains(got.stderr, "dead letters looked at: 3 of 3\n") {
+		t.Errorf("it says\n%s%s", got.stdout, got.stderr)
+	}
+	if waiting := completed.waiting(); waiting != 2 {
+		t.Errorf("%d are on the queue again, want 2", waiting)
+	}
+	if waiting := updated.waiting(); waiting != 0 {
+		t.Errorf("%d of another tracking are on the queue", waiting)
+	}
+	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "2 put back.\n" {
+		t.Errorf("the rest: it says\n%s", got.stdout)
+	}
+	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "0 put back.\n" || got.stderr != "" {
+		t.Errorf("of nothing it says\n%s%s", got.stdout, got.stderr)
+	}
+	do(exitFailed, "deadletters", "list", "--prefix", shop, "--tracking", "order-paid")
+}
+
+// watchDeployed looks at a day of 3,000 webhooks in the functions' logs.
+func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
+	now := time.Now().UTC()
+	var lines []logLine
+	for i := range 1500 {
+		received := now.Add(-time.Duration(i) * 50 * time.Second)
+		order := fmt.Sprintf("order-%d", i)
+		lines = append(lines, acceptedBy(order, received), delivered(order, received, received.Add(2*time.Second), 1))
+	}
+	for i := range 1500 {
+		at := now.Add(-time.Duration(i) * 50 * time.Second)
+		lines = append(lines, logLine{at, fmt.Sprintf(
+			`{"timestamp":%q,"level":"WARN","message":"accept","tracking":"order-completed","outcome":"forged","bytes":10,"ms":1,"requestId":"r"}`, stamp(at))})
+	}
+	late := now.Add(-time.Hour - time.Second)
+	lines = append(lines, acceptedBy("order-late", late), postponed("order-late", late, late.Add(time.Second)), delivered("order-late", late, late.Add(40*time.Second), 2))
+	lines = append(lines, logLine{now, `{"time":"2026-11-24T10:00:00.000Z","type":"platform.report","record":{"requestId":"r","status":"success"}}`})
+	putLogLines(t, aws, "/aws/lambda/commerce-segment-order-completed", lines)
+
+	if got := do(exitDone, "executions", "--prefix", shop); !strings.HasPrefix(unpadded(got.stdout), "RECEIVED TRACKING ") || !strings.Contains(got.stdout, "and 2951 older ones") ||
+		!strings.Contains(got.stdout, "In the last 24 hours 3001 webhooks came: 1501 delivered, 1500 refused. From the fact to Segment: half within 2.0 s") {
+		t.Errorf("it lists\n%s%s", got.stdout, got.stderr)
+	}
+	var list []executions.Execution
+	if err := json.Unmarshal([]byte(do(exitDone, "executions", "--prefix", shop, "--json", "--outcome", "delivered", "--tracking", "order-completed", "order-late").stdout), &list); err != nil ||
+		len(list) != 1 || list[0].Attempts != 2 || len(list[0].Lines) != 3 || list[0].Delay == nil || *list[0].Delay != 40_000 {
+		t.Errorf("as JSON: %+v, %v", list, err)
+	}
+	if got := do(exitDone, "executions", "--prefix", shop, "--summary"); !strings.Contains(got.stdout, "On the queues now, as SQS reckons: ") || strings.Count(got.stdout, "█") < 21 {
+		t.Errorf("the picture is\n%s", got.stdout)
+	}
+	got := do(exitDone, "trace", "--prefix", shop, "order-late")
+	for _, says := range []string{"Segment was told Order Completed.", "40.0 s after it happened, at attempt 2, as messageId order-completed:order-late:0-track:ff.", "Attempt 1 did not succeed: segment_503. Again in 31.5s."} {
+		if !strings.Contains(got.stdout, says) {
+			t.Errorf("the story does not say %q:\n%s", says, got.stdout)
+		}
+	}
+	if got := do(exitDone, "trace", "--prefix", shop, "order-none"); !strings.Contains(got.stdout, "no webhook came that is known to be about order-none") {
+		t.Errorf("of what was never seen it says\n%s", got.stdout)
+	}
+	for path, says := range map[string]string{
+		"/executions":         "On the queues now, as SQS reckons: ",
+		"/trace?q=order-late": "Segment was told Order Completed.",
+	} {
+		if page := consolePage(t, path); !strings.Contains(page, says) {
+			t.Errorf("the page %s does not say %q:\n%s", path, says, page)
+		}
+	}
+	do(exitFailed, "executions", "--prefix", shop, "--outcome", "lost")
+	do(exitFailed, "executions", "--prefix", shop, "--since", "yesterday")
+}
+
+// consolePage is a page of the store's console.
+func consolePage(t *testing.T, path string) string {
+	t.Helper()
+	s, err := store.OpenDeployed(t.Context(), shop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := console.Console{Store: s, Key: "the-key", Log: slog.New(slog.DiscardHandler)}
+	request := httptest.NewRequest("GET", path, nil)
+	request.Header.Set("Authorization", "Bearer the-key")
+	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
+	answer := httptest.NewRecorder()
+	c.Handler().ServeHTTP(answer, request)
+	return answer.Body.String()
+}
+
+// logLine is a log event: a line as a function writes it with Lambda's JSON format,
+// which passes on what is JSON already.
+type logLine struct {
+	at   time.Time
+	text string
+}
+
+func stamp(t time.Time) string { return t.Format(time.RFC3339Nano) }
+
+func acceptedBy(order string, received time.Time) logLine {
+	return logLine{received, fmt.Sprintf(`{"timestamp":%[1]q,"level":"INFO","message":"accept","tracking":"order-completed","outcome":"accepted","bytes":2831,"ms":4,`+
+		`"event":"order.paid","webhook_id":"w-%[2]s","attempt":1,"resource":%[2]q,"received":%[1]q,"Prefix":"/commerce-segment","Tracking":"order-completed","Accepted":1,`+
+		`"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"requestId":"r"}`, stamp(received), order)}
+}
+
+func delivered(order string, received, at time.Time, receives int) logLine {
+	return logLine{at, delivery(order, received, at, receives) + `"outcome":"delivered","Delivered":1,"DelayMilliseconds":2000}`}
+}
+
+func postponed(order string, received, at time.Time) logLine {
+	return logLine{at, delivery(order, received, at, 1) + `"outcome":"postponed","reason":"segment_503","retry_in":"31.5s","Postponed":1}`}
+}
+
+func delivery(order string, received, at time.Time, receives int) string {
+	return fmt.Sprintf(`{"timestamp":%q,"level":"INFO","message":"deliver","event":"order.paid","webhook_id":"w-%[2]s","attempt":1,"resource":%[2]q,`+
+		`"tracking":"order-completed","receives":%[3]d,"message_ids":["order-completed:%[2]s:0-track:ff"],"ms":210,"received":%[4]q,"happened":%[4]q,`+
+		`"Prefix":"/commerce-segment","Tracking":"order-completed","_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"requestId":"r",`, stamp(at), order, receives, stamp(received))
+}
+
+// putLogLines writes lines to a log group.
+func putLogLines(t *testing.T, aws *emulator.Emulator, group string, lines []logLine) {
+	t.Helper()
+	stream := map[string]any{"logGroupName": group, "logStreamName": "2026/11/24/[$LATEST]1"}
+	aws.Call(t, "logs", "create_log_stream", stream)
+	slices.SortFunc(lines, func(a, b logLine) int { return a.at.Compare(b.at) })
+	for some := range slices.Chunk(lines, 1000) {
+		events := make([]any, len(some))
+		for i, line := range some {
+			events[i] = map[string]any{"timestamp": line.at.UnixMilli(), "message": line.text}
+		}
+		put := maps.Clone(stream)
+		put["logEvents"] = events
+		aws.Call(t, "logs", "put_log_events", put)
+	}
+}
+
+// unpadded is a table whose columns are one space apart.
+func unpadded(table string) string {
+	var text strings.Builder
+	for line := range strings.Lines(table) {
+		text.WriteString(strings.Join(strings.Fields(line), " ") + "\n")
+	}
+	return text.String()
+}
+
+// trackingQueues are the queues of a tracking as a test writes and reads them.
+type trackingQueues struct {
+	t           *testing.T
+	client      *sqs.Client
+	queue, dead string
+}
+
+func queuesOf(t *testing.T, of tracking.Tracking) trackingQueues {
+	t.Helper()
+	s, err := store.OpenDeployed(t.Context(), shop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trackingQueues{t, sqs.NewFromConfig(s.Deployment.Config), s.Deployment.Outputs[outputs.Queue(of)], s.Deployment.Outputs[outputs.DeadLetters(of)]}
+}
+
+func (q trackingQueues) bury(reason, resource string) {
+	q.t.Helper()
+	err := spool.NewSQS(q.client, q.queue, q.dead).Bury(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{"email":"PLANTED@example.com"}`)},
+		relay.Burial{Tracking: "x", Reason: reason, Detail: "no user", Resource: resource, Receives: 1})
+	if err != nil {
+		q.t.Fatal(err)
+	}
+}
+
+// put puts an event on the queue.
+func (q trackingQueues) put() {
+	q.t.Helper()
+	if err := spool.NewSQS(q.client, q.queue, q.dead).Put(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{}`)}); err != nil {
+		q.t.Fatal(err)
+	}
+}
+
+// waiting counts what is on the queue, and leaves it there.
+func (q trackingQueues) waiting() int {
+	q.t.Helper()
+	answer, err := q.client.ReceiveMessage(q.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &q.queue, MaxNumberOfMessages: 10})
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	return len(answer.Messages)
+}
+
+func TestTheHubSaysWhyItCannotReachADeployedStore(t *testing.T) {
+	emulated(t)
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		args []string
+		says []string
+	}{
+		{"there is no such stack", nil, []string{"--prefix", "/my-shop/eu"}, []string{"there is no stack my-shop--eu in us-east-1", "deploy it first", "AWS_REGION"}},
+		{"the prefix has no slash", nil, []string{"--prefix", "commerce-segment"}, []string{"a prefix begins with a slash"}},
+		{"there is no region", map[string]string{"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, []string{"--prefix", shop}, []string{"there is no AWS region: set AWS_REGION"}},
+		{"the profile does not exist", map[string]string{"AWS_PROFILE": "nobody"}, []string{"--prefix", shop}, []string{"looking for AWS credentials", "nobody"}},
+		{"nothing listens there", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}, []string{"--prefix", shop}, []string{"looking for the stack commerce-segment in us-east-1", "connection refused"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for name, value := range c.env {
+				t.Setenv(name, value)
+			}
+			for _, name := range []string{"configure", "settings", "rotate", "deadletters list", "templates diff", "executions", "trace x"} {
+				got := command(t, "", append(strings.Fields(name), c.args...)...)
+				if got.code == exitDone || got.stdout != "" {
+					t.Errorf("hub %s exits %d and prints %q", name, got.code, got.stdout)
+				}
+				for _, says := range c.says {
+					if !strings.Contains(got.stderr, says) {
+						t.Errorf("hub %s says %q, want %q in it", name, got.stderr, says)
+					}
+				}
+			}
+		})
+	}
+}

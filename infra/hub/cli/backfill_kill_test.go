@@ -1,0 +1,315 @@
+package cli
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"commerce-segment/infra/commercetest"
+	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/shared/settings"
+)
+
+// full makes the test of killed backfills as large as it is meant:
+//
+//	go test ./infra/hub/cli -run Killed -full
+var full = flag.Bool("full", false, "backfill 20,000 orders, and not 1,000")
+
+// counting is a Segment that counts.
+type counting struct {
+	*httptest.Server
+	mu       sync.Mutex
+	times    map[string]int // how often each messageId came
+	requests int
+	kill     func(requests int) // called while a request has no answer yet
+}
+
+func startCounting(t *testing.T) *counting {
+	c := &counting{times: map[string]int{}, kill: func(int) {}}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			Batch []struct{ MessageID string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.requests++
+		for _, message := range body.Batch {
+			c.times[message.MessageID]++
+		}
+		c.kill(c.requests)
+		fmt.Fprint(w, `{"success": true}`)
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *counting) count() (different, all int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.times {
+		all += n
+	}
+	return len(c.times), all
+}
+
+// connect tells a hub's directory of a Commerce, and of a Segment unless it is the inbox.
+func connect(t *testing.T, dir string, shop *commercetest.Server, host string) {
+	t.Helper()
+	for name, value := range map[string]string{
+		settings.CommerceClientID: commercetest.ClientID, settings.CommerceClientSecret: settings.BindSecret(shop.URL, commercetest.ClientSecret),
+		settings.CommerceTokenURL: shop.URL + "/oauth/access_token",
+	} {
+		hubtest.WriteFile(t, filepath.Join(dir, name), value)
+	}
+	if host != "" {
+		hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentHost), host)
+		hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), "a-sources-key")
+	}
+}
+
+func addOrder(shop *commercetest.Server, created time.Time, payment string) string {
+	stamp := created.UTC().Format("2006-01-02T15:04:05.000Z")
+	return shop.AddOrder(commercetest.Object{
+		"status": "complete", "payment": payment, "customer": commercetest.Object{"name": "Ada", "email": "ada@example.com"},
+		"meta": commercetest.Object{
+			"display_price": commercetest.Object{"with_tax": commercetest.Object{"amount": 1200, "currency": "GBP"}},
+			"timestamps":    commercetest.Object{"created_at": stamp, "updated_at": stamp},
+		},
+	}, commercetest.Object{"sku": "MUG", "quantity": 1, "unit_price": commercetest.Object{"amount": 1200, "currency": "GBP"}})
+}
+
+// mostMemory is what a backfill may take, however long it is: a page of orders and what
+// becomes of them, beside the program itself.
+const mostMemory = 80 << 20
+
+// The program is killed as hard as can be, while a request is on its way to Segment.
+func TestABackfillThatIsKilledGoesOn(t *testing.T) {
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders := 1000
+	if *full {
+		orders = 20_000
+	}
+	shop, sink, dir := commercetest.Start(t), startCounting(t), filepath.Join(t.TempDir(), ".hub")
+	connect(t, dir, shop, sink.URL)
+	for n := range orders {
+		addOrder(shop, time.Date(2026, 3, 1, 0, 0, n/3, 0, time.UTC), "unpaid")
+	}
+	backfill := func() *exec.Cmd {
+		program := exec.Command(binary, "backfill", "orders", "--since", "2026-01-01", "--yes", "--rate", "1000", "--dir", dir)
+		program.Stdout, program.Stderr = new(hubtest.Log), new(hubtest.Log)
+		if err := program.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return program
+	}
+	for n := range 3 {
+		var program *exec.Cmd
+		at := orders / requestTakes / 4 * (n + 1)
+		sink.mu.Lock() // no request is counted before the program is known
+		sink.kill = func(requests int) {
+			if requests == at {
+				program.Process.Kill()
+			}
+		}
+		program = backfill()
+		sink.mu.Unlock()
+		if err := program.Wait(); err == nil {
+			t.Fatalf("it was done before it was killed at request %d", at)
+		}
+	}
+	sink.mu.Lock()
+	var program *exec.Cmd
+	var memory int
+	sink.kill = func(int) { memory = peakMemory(program.Process.Pid) }
+	program = backfill()
+	sink.mu.Unlock()
+	if err := program.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, program.Stderr)
+	}
+	different, all := sink.count()
+	if different != orders || all-orders > 3*2*requestTakes {
+		t.Errorf("of %d orders came %d messages, %d of them different", orders, all, different)
+	}
+	for _, part := range []string{"Going on where the last run stopped", "events sent: "} {
+		if said := fmt.Sprint(program.Stderr); !strings.Contains(said, part) {
+			t.Errorf("it does not say %q:\n%s", part, said)
+		}
+	}
+	t.Logf("%d orders, %d messages; the last run took %d MB", orders, all, memory>>20)
+	if memory > mostMemory {
+		t.Errorf("it took %d MB", memory>>20)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "history", "backfill-*")); len(left) > 0 {
+		t.Errorf("it is done, and still there is %v", left)
+	}
+}
+
+// peakMemory is the most memory that a process has taken so far, in bytes, as Linux has
+// it; 0 elsewhere. What the kernel tells of a process that has ended would be of the test
+// as well, from which it was forked.
+func peakMemory(pid int) int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	var kilobytes int
+	fmt.Sscan(after, &kilobytes)
+	return kilobytes << 10
+}
+
+// requestTakes is how many events go in one request to Segment.
+const requestTakes = 100
+
+func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
+	shop, sink, dir := commercetest.Start(t), startCounting(t), filepath.Join(t.TempDir(), ".hub")
+	connect(t, dir, shop, sink.URL)
+	addOrder(shop, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), "paid")
+	addOrder(shop, time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), "unpaid")
+	shop.AddCustomer(commercetest.Object{"name": "Ada Example", "email": "ada@example.com"})
+
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		says []string
+		sent int
+	}{
+		{"it asks", []string{"orders", "--since", "2026-01-01"}, exitFailed,
+			[]string{"Created in that time: 2 orders.", "2 checkout-started", "1 order-completed", "Together 3 events, to " + sink.URL, "nobody to ask"}, 0},
+		{"it only looks", []string{"orders", "--since", "2026-01-01", "--to", "Amplitude", "--dry-run"}, exitDone,
+			[]string{"to be passed on to Amplitude only", `"event": "Order Completed"`, `"email": "[redacted]"`, `"total": 12`, "Nothing was sent (--dry-run)"}, 0},
+		{"nothing was created", []string{"orders", "--since", "2026-01-01", "--until", "2026-02-01", "--yes"}, exitDone, []string{"Created in that time: 0 orders.", "There is nothing to send"}, 0},
+		{"a period is turned round", []string{"orders", "--since", "2026-02-01", "--until", "2026-01-01"}, exitFailed, []string{"nothing lies between"}, 0},
+		{"a time is none", []string{"orders", "--since", "soon"}, exitFailed, []string{`--since "soon": write a time such as 2026-01-31`}, 0},
+		{"no time is given", []string{"orders"}, exitFailed, []string{"--since is missing. For example: hub backfill orders --since 2026-01-01 --dry-run"}, 0},
+		{"nothing is given", nil, exitFailed, []string{"say what to tell, orders or customers. For example: hub backfill orders", "Usage: hub backfill"}, 0},
+		{"it is about nothing that there is", []string{"carts", "--since", "1d"}, exitFailed, []string{"say orders or customers", "Usage: hub backfill"}, 0},
+		{"what changed an order is asked for", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be told afterwards"}, 0},
+		{"it sends", []string{"orders", "--since", "2026-01-01", "--only", "order-completed", "--yes"}, exitDone, []string{"Done: 1 event of 2 orders sent."}, 1},
+		{"it sends customers", []string{"customers", "--since", "1d", "--yes"}, exitDone, []string{"Done: 1 event of 1 customer sent."}, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := command(t, "", append([]string{"backfill", "--dir", dir}, test.args...)...)
+			said := unpadded(got.stdout + got.stderr)
+			if got.code != test.code {
+				t.Errorf("exit code %d, want %d", got.code, test.code)
+			}
+			for _, part := range test.says {
+				if !strings.Contains(said, part) {
+					t.Errorf("it does not say %q:\n%s", part, said)
+				}
+			}
+			if strings.Contains(said, "Ada") || strings.Contains(said, "ada@") || strings.Contains(said, commercetest.ClientSecret) {
+				t.Errorf("it says what it must not:\n%s", said)
+			}
+			if different, _ := sink.count(); different != test.sent {
+				t.Errorf("%d messages were sent, want %d", different, test.sent)
+			}
+		})
+	}
+	t.Run("a source's key is needed for Segment", func(t *testing.T) {
+		hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), "inbox_0123456789")
+		if got := command(t, "", "backfill", "orders", "--since", "1d", "--dir", dir); !strings.Contains(got.stderr, "still the one made for the inbox") {
+			t.Errorf("it says %s", got.stderr)
+		}
+	})
+	t.Run("access to Commerce is needed", func(t *testing.T) {
+		if err := os.Remove(filepath.Join(dir, settings.CommerceClientID)); err != nil {
+			t.Fatal(err)
+		}
+		hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), "a-sources-key")
+		if got := command(t, "", "backfill", "orders", "--since", "1d", "--dir", dir); !strings.Contains(got.stderr, settings.CommerceClientID+" is not set") {
+			t.Errorf("it says %s", got.stderr)
+		}
+	})
+}
+
+// Of six webhooks the hub gets four, one of which is none that it wants.
+func TestReconcileSendsWhatTheHubHasNotGot(t *testing.T) {
+	h := start(t)
+	shop := commercetest.Start(t)
+	connect(t, h.Dir, shop, "")
+	ago := time.Now().Add(-2 * time.Hour)
+	got := addOrder(shop, ago, "unpaid")
+	h.Webhook("checkout-started", webhookOf(got, "order.created", ago))
+	ended(h, 1)
+	// The hub knows of webhooks since its first one, so what it has lost is younger.
+	now := time.Now().Add(time.Minute)
+	lost, paid := addOrder(shop, now, "unpaid"), addOrder(shop, now, "paid")
+	h.Webhook("checkout-started", webhookOf(paid, "order.created", now))
+	h.Webhook("order-completed", webhookOf(paid, "order.fulfilled", now))
+	ended(h, 3)
+
+	args := []string{"reconcile", "--since", "1h", "--until", now.Add(time.Hour).UTC().Format(time.RFC3339), "--dir", h.Dir, h.AddrFlag()}
+	looked := command(t, "", args...)
+	for _, part := range []string{
+		"checkout-started 1 1 - - - - -", "order-completed 1 - - - - - -",
+		"order.created of " + lost, "order.paid of " + paid, "no integration that posts to /webhooks/order-completed", "Say --send to send what is missing, 2 events, to",
+	} {
+		if !strings.Contains(unpadded(looked.stdout), part) {
+			t.Errorf("it does not say %q:\n%s%s", part, looked.stdout, looked.stderr)
+		}
+	}
+	if refused := command(t, "", append(args, "--send")...); refused.code != exitFailed || !strings.Contains(refused.stderr, "nobody to ask") {
+		t.Errorf("it says %s", refused.stderr)
+	}
+	h.AwaitMessages(2)
+	if sent := command(t, "", append(args, "--send", "--yes")...); !strings.Contains(sent.stdout, "Done: 2 events sent.") {
+		t.Errorf("it says %s%s", sent.stdout, sent.stderr)
+	}
+	if messages := fmt.Sprintf("%s", h.AwaitMessages(4)); strings.Count(messages, `"checkout-started:`+lost) != 1 || strings.Count(messages, `"order-completed:`+paid) != 1 {
+		t.Errorf("the inbox has %s", messages)
+	}
+	if again := command(t, "", append(args, "--send", "--yes")...); strings.Contains(again.stdout, "Done") || !strings.Contains(unpadded(again.stdout), "order-completed - - 1 - - - -") {
+		t.Errorf("a second time it says\n%s%s", again.stdout, again.stderr)
+	}
+	if strings.Contains(h.Stderr.String(), "nothing reads") || strings.Contains(command(t, "", "settings", "--dir", h.Dir).stdout, "nothing reads") {
+		t.Error("what it keeps counts as a setting")
+	}
+}
+
+// What a hub that has just been started knows of webhooks is younger than what is
+// compared, and a period that ends before it begins would be a lie.
+func TestReconcileSaysWhatItLacks(t *testing.T) {
+	h := start(t)
+	connect(t, h.Dir, commercetest.Start(t), "")
+	for _, c := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"the hub has just been started", []string{"--since", "24h"}, "there is nothing to compare yet: what is known of webhooks goes back to "},
+		{"no time is given", nil, "--since is missing. For example: hub reconcile --since 24h"},
+		{"a period that is yet to come about", []string{"--since", "1m"}, "--since 1m: nothing lies between then and "},
+		{"a time is none", []string{"--since", "1d", "--until", "soon"}, `--until "soon": write a time`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := command(t, "", append([]string{"reconcile", "--dir", h.Dir, h.AddrFlag()}, c.args...)...)
+			if got.code != exitFailed || !strings.Contains(got.stderr, c.says) || got.stdout != "" {
+				t.Errorf("it exits %d and says\n%s%s", got.code, got.stdout, got.stderr)
+			}
+		})
+	}
+}
+
+func webhookOf(order, event string, at time.Time) string {
+	stamp := at.UTC().Format("2006-01-02T15:04:05.000Z")
+	return fmt.Sprintf(`{"triggered_by": %q, "payload": {"data": {"type": "order", "id": %q, "payment": "paid",
+		"meta": {"timestamps": {"created_at": %q, "updated_at": %q}}}}}`, event, order, stamp, stamp)
+}

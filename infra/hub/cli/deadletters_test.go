@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/infra/hub/store"
+)
+
+func TestItIsSaidWhereDeadLettersAreHidden(t *testing.T) {
+	cases := []struct {
+		name             string
+		looked, expected int
+		want             string
+	}{
+		{"all came", 3, 3, ""},
+		{"more came than SQS reckoned with", 4, 3, ""},
+		{"somebody else has some", 1, 3, "SQS reckons with 3 dead letters, of which 1 could be looked at."},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var said strings.Builder
+			sayWhatIsHidden(&said, c.looked, c.expected)
+			if !strings.HasPrefix(said.String(), c.want) || (c.want == "") != (said.Len() == 0) {
+				t.Errorf("it says %q, want %q", said.String(), c.want)
+			}
+		})
+	}
+}
+
+// The hub on this machine is looked after as a deployed store is.
+func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
+	h := start(t)
+	for _, name := range []string{"order-completed", "order-updated"} {
+		h.Set("templates/"+name, `{"event": ""}`)
+	}
+	h.Webhook("order-completed", hubtest.Order("order.paid", "o-1"))
+	h.Webhook("order-completed", hubtest.Order("order.paid", "o-2"))
+	h.Webhook("order-updated", hubtest.Order("order.updated", "o-3"))
+	ended(h, 3)
+
+	list := command(t, "", "deadletters", "list", h.AddrFlag(), "--dir", h.Dir)
+	for _, part := range []string{
+		"order-completed message_invalid o-1 ", "message 1: event is an empty string", "\n2 order-completed message_invalid\n", "\n1 order-updated message_invalid\n",
+		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.",
+		"\nTo replay them: hub deadletters redrive --reason REASON --dir " + store.ShellQuote(h.Dir) + "\n",
+	} {
+		if !strings.Contains(unpadded(list.stdout), part) {
+			t.Errorf("the list does not show %q:\n%s%s", part, list.stdout, list.stderr)
+		}
+	}
+	var letters []store.DeadLetterSummary
+	got := command(t, "", "deadletters", "list", h.AddrFlag(), "--dir", h.Dir, "--json", "--tracking", "order-updated")
+	if err := json.Unmarshal([]byte(got.stdout), &letters); err != nil || len(letters) != 1 || letters[0].Resource != "o-3" || letters[0].Buried.IsZero() {
+		t.Errorf("selected and as JSON: %s%s", got.stdout, got.stderr)
+	}
+
+	h.Set("templates/order-completed", hubtest.Simple) // and at once
+	for _, c := range []struct {
+		name, says, notes string
+		args              []string
+	}{
+		{"of another reason", "0 put back.\n", "None of the dead letters has that reason: hub deadletters list --dir ", []string{"--reason", "forged"}},
+		{"of a tracking that is fixed", "2 put back.\n", "", []string{"--reason", "message_invalid", "--tracking", "order-completed"}},
+	} {
+		if got := command(t, "", append([]string{"deadletters", "redrive", h.AddrFlag(), "--dir", h.Dir}, c.args...)...); got.stdout != c.says || got.code != exitDone || strings.Contains(got.stderr, "SQS") ||
+			!strings.Contains(got.stderr, c.notes) || strings.Contains(got.stderr, "None of") != (c.notes != "") {
+			t.Errorf("%s: it says\n%s%s", c.name, got.stdout, got.stderr)
+		}
+	}
+	h.AwaitMessages(2)
+	if got := command(t, "", "deadletters", "list", h.AddrFlag(), "--dir", h.Dir); strings.Contains(got.stdout, "order-completed") || !strings.Contains(got.stdout, "o-3") {
+		t.Errorf("left are\n%s", got.stdout)
+	}
+}
+
+func TestDeadLettersSayWhereToFindThem(t *testing.T) {
+	h := start(t)
+	if got := command(t, "", "deadletters", "list", h.AddrFlag(), "--dir", h.Dir); got.stdout != "There are no dead letters.\n" || got.stderr != "" {
+		t.Errorf("of none it says\n%s%s", got.stdout, got.stderr)
+	}
+	h.Stop()
+	for _, what := range []string{"list", "redrive"} {
+		got := command(t, "", "deadletters", what, h.AddrFlag(), "--dir", h.Dir)
+		if got.code != exitFailed || got.stdout != "" || strings.Count(got.stderr, "nothing listens on") != 1 ||
+			!strings.Contains(got.stderr, "start it with make run") || !strings.Contains(got.stderr, "--prefix") {
+			t.Errorf("hub deadletters %s, where no hub runs, exits %d:\n%s%s", what, got.code, got.stdout, got.stderr)
+		}
+	}
+	another := httptest.NewServer(http.NotFoundHandler())
+	defer another.Close()
+	got := command(t, "", "deadletters", "list", "--addr", strings.TrimPrefix(another.URL, "http://"))
+	if got.code != exitFailed || !strings.Contains(got.stderr, "404") {
+		t.Errorf("of something else it says\n%s%s", got.stdout, got.stderr)
+	}
+}

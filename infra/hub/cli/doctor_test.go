@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"commerce-segment/infra/commercetest"
+	"commerce-segment/infra/hub/doctor"
+	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/shared/settings"
+)
+
+// examined runs hub doctor, and gives what it found of each check.
+func examined(t *testing.T, code int, args ...string) map[string][]doctor.Finding {
+	t.Helper()
+	got := command(t, "", append([]string{"doctor", "--json"}, args...)...)
+	noSecret(t, got)
+	var report doctor.Report
+	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != code {
+		t.Fatalf("it exits %d, want %d, %v:\n%s%s", got.code, code, err, got.stdout, got.stderr)
+	}
+	found := map[string][]doctor.Finding{}
+	for _, f := range report.Findings {
+		found[f.Check] = append(found[f.Check], f)
+	}
+	return found
+}
+
+// has says that the first finding of each check has this state.
+func has(t *testing.T, found map[string][]doctor.Finding, states map[string]doctor.State) {
+	t.Helper()
+	for check, want := range states {
+		if len(found[check]) == 0 || found[check][0].State != want {
+			t.Errorf("of %s it finds %+v, want the state %s", check, found[check], want)
+		}
+	}
+}
+
+func TestTheDoctorExaminesAHubOnThisMachine(t *testing.T) {
+	h := start(t)
+	has(t, examined(t, exitDone, "--dir", h.Dir, h.AddrFlag()), map[string]doctor.State{
+		"store": doctor.OK, "settings": doctor.OK, "segment": doctor.Note, "commerce": doctor.Warning, "webhooks": doctor.Note,
+		"secret": doctor.OK, "templates": doctor.OK, "queues": doctor.OK, "events": doctor.Note, "clock": doctor.Note, "version": doctor.OK,
+	})
+
+	h.Set("templates/order-completed", "{")
+	h.Webhook("order-completed", hubtest.Order("order.paid", "o-1"))
+	hubtest.Eventually(t, "the doctor tells of the event that waits", func() bool {
+		events := examined(t, exitFailed, "--dir", h.Dir, h.AddrFlag())["events"]
+		return events[0].State == doctor.Fault && strings.Contains(events[0].Says, "order-completed: 1 event waiting") && strings.Contains(events[0].Says, "because of template")
+	})
+	text := command(t, "", "doctor", "--dir", h.Dir, h.AddrFlag())
+	if text.code != exitFailed || !strings.Contains(text.stdout, "fault    templates  order-completed: its events wait") || !strings.Contains(text.stdout, "→ mend it with hub templates push order-completed --dir ") {
+		t.Errorf("in words it says\n%s%s", text.stdout, text.stderr)
+	}
+	if status, page := h.Request("GET", "/doctor", ""); status != http.StatusOK || !strings.Contains(page, `<span class="pill is-fault">fault</span>`) ||
+		!strings.Contains(page, `aria-current="page"><b>Doctor`) || !strings.Contains(page, "because of template") {
+		t.Errorf("the page answers %d\n%s", status, page)
+	}
+}
+
+func TestTheDoctorComparesTheWebhooksInCommerce(t *testing.T) {
+	store := commercetest.Start(t)
+	dir := connectedDir(t, store)
+	none := "--addr=127.0.0.1:1"
+	has(t, examined(t, exitFailed, "--dir", dir, none, "--url", tunnel), map[string]doctor.State{
+		"commerce": doctor.OK, "webhooks": doctor.Fault, "clock": doctor.OK, "events": doctor.Warning,
+	})
+	has(t, examined(t, exitFailed, "--dir", dir, none, "--url", tunnel), map[string]doctor.State{"currencies": doctor.Warning})
+	if got := command(t, "", "configure", "--no-input", "--dir", dir); got.code != exitDone || !strings.Contains(got.stdout, "from Commerce: USD=2.\n") || got.stderr != "" {
+		t.Errorf("configure says %+v", got)
+	}
+	if got := command(t, "", "webhooks", "sync", "--yes", "--url", tunnel, "--dir", dir); got.code != exitDone {
+		t.Fatal(got.stderr)
+	}
+	has(t, examined(t, exitDone, "--dir", dir, none), map[string]doctor.State{"currencies": doctor.OK})
+	has(t, examined(t, exitDone, "--dir", dir, none), map[string]doctor.State{"webhooks": doctor.OK})
+
+	hubtest.WriteFile(t, filepath.Join(dir, "commerce/client-secret"), settings.BindSecret(store.URL, "PLANTED-wrong"))
+	has(t, examined(t, exitFailed, "--dir", dir, none), map[string]doctor.State{"commerce": doctor.Fault, "webhooks": doctor.Warning, "secret": doctor.OK})
+}
+
+func TestTheDoctorSaysThatAStoreCannotBeOpened(t *testing.T) {
+	t.Setenv("AWS_REGION", "us-east-1")
+	found := examined(t, exitFailed, "--prefix", "shop")
+	if len(found) != 1 || !strings.Contains(found["store"][0].Says, "a prefix begins with a slash") {
+		t.Errorf("it finds %+v", found)
+	}
+	if got := command(t, "", "doctor", "--since", "week"); got.code != exitFailed || !strings.Contains(got.stderr, "--since") || got.stdout != "" {
+		t.Errorf("of a time that is none it says %q", got.stderr)
+	}
+}

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/hubtest"
+)
+
+// ended waits until a hub knows how so many webhooks ended.
+func ended(h *hubtest.Hub, n int) (list []executions.Execution) {
+	h.T.Helper()
+	hubtest.Eventually(h.T, "the hub tells how the webhooks ended", func() bool {
+		got := command(h.T, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--json", "--outcome", "delivered,skipped,buried,refused")
+		if err := json.Unmarshal([]byte(got.stdout), &list); err != nil {
+			h.T.Fatalf("%v: %s%s", err, got.stdout, got.stderr)
+		}
+		return len(list) == n
+	})
+	return list
+}
+
+func TestTheHubTellsWhatBecameOfEachWebhook(t *testing.T) {
+	h := start(t)
+	h.Webhook("order-completed", hubtest.Order("order.paid", "o-sent"))
+	h.Webhook("order-completed", hubtest.Order("order.fulfilled", "o-skipped"))
+	h.Request("POST", "/webhooks/order-updated", hubtest.Order("order.updated", "o-refused"), "X-Moltin-Secret-Key", "PLANTED-wrong")
+	ended(h, 3)
+
+	got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir)
+	for _, part := range []string{
+		"order-completed order.paid o-sent delivered 1 ", "order-completed order.fulfilled o-skipped skipped 1 - not_observed\n", "order-updated - - refused 0 - forged\n",
+		"\nIn the last 24 hours 3 webhooks came: 1 delivered, 1 skipped, 1 refused. From the fact to Segment: half within ",
+	} {
+		if !strings.Contains(unpadded(got.stdout), part) {
+			t.Errorf("the list does not show %q:\n%s%s", part, got.stdout, got.stderr)
+		}
+	}
+	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "skipped", "--tracking", "order-completed", "o-sk"); !strings.Contains(got.stdout, "o-skipped") || strings.Contains(got.stdout, "o-sent") {
+		t.Errorf("filtered it lists\n%s%s", got.stdout, got.stderr)
+	}
+	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--limit", "1"); !strings.Contains(got.stdout, "and 2 older ones") || strings.Contains(got.stdout, "o-sent") {
+		t.Errorf("of one it lists\n%s", got.stdout)
+	}
+	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--summary"); strings.Count(got.stdout, "█") < 30 || !strings.Contains(unpadded(got.stdout), " 2 1 1 - - 1 ") {
+		t.Errorf("the picture is\n%s%s", got.stdout, got.stderr)
+	}
+	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "buried"); got.stdout != "No such webhook came in the last 24 hours.\n" {
+		t.Errorf("of none it says\n%s", got.stdout)
+	}
+}
+
+func TestTheHubTellsTheStoryOfAnOrder(t *testing.T) {
+	h := start(t, "--inbox-fail", "0.5", "--backoff", "1ms")
+	h.Webhook("order-completed", hubtest.Order("order.paid", "o-late"))
+	ended(h, 1)
+	got := command(t, "", "trace", h.AddrFlag(), "--dir", h.Dir, "o-late")
+	for _, says := range []string{"1 webhook came about o-late, and Segment was told Order Completed.", "at attempt 2, as messageId order-completed:o-late:0-track:", "Commerce called with order.paid",
+		"Attempt 1 did not succeed: segment_500.", "Attempt 2: Segment took it."} {
+		if got.code != exitDone || !strings.Contains(got.stdout, says) {
+			t.Errorf("the story does not say %q:\n%s%s", says, got.stdout, got.stderr)
+		}
+	}
+	got = command(t, "", "trace", h.AddrFlag(), "--dir", h.Dir, "o-none")
+	if got.code != exitDone || !strings.Contains(got.stdout, "no webhook came that is known to be about o-none") || !strings.Contains(got.stdout, "delivery logs of the integration in Commerce Manager") {
+		t.Errorf("of what was never seen it says\n%s%s", got.stdout, got.stderr)
+	}
+}
+
+// The four ways in which the story of an order can end for now, each with what to do.
+func TestTraceTellsHowEachOrderStands(t *testing.T) {
+	h := start(t, "--backoff", "1h")
+	h.Set("templates/order-updated", `{"event": `)
+	h.Set("templates/order-refunded", `{"event": ""}`)
+	h.Webhook("order-completed", hubtest.Order("order.paid", "o-delivered"))
+	h.Webhook("order-updated", hubtest.Order("order.updated", "o-postponed"))
+	h.Webhook("order-refunded", hubtest.Order("order.refunded", "o-buried"))
+	ended(h, 2)
+	for _, c := range []struct {
+		order string
+		says  []string
+	}{
+		{"o-delivered", []string{
+			"In the last 7 days 1 webhook came about o-delivered, and Segment was told Order Completed.",
+			"Order Completed was sent to Segment at 20", "as messageId order-completed:o-delivered:0-track:",
+			"Commerce called with order.paid, webhook w-o-delivered, its attempt 1. It was answered 202: the event is safe.", "Attempt 1: Segment took it.",
+		}},
+		{"o-postponed", []string{
+			"1 webhook came about o-postponed, and Segment was told nothing of it.",
+			"Order Updated was not sent yet: attempt 1 of 36 ended with template (", "The next is due at 20", "\nMend the template: events then flow by themselves.\n",
+			"Attempt 1 did not succeed: template", "Again in ",
+		}},
+		{"o-buried", []string{
+			"1 webhook came about o-buried, and Segment was told nothing of it.",
+			"Order Refunded was not sent, and is among the dead letters: message_invalid", "\nMend what it names, then ", "Attempt 1: put among the dead letters: message_invalid",
+		}},
+		{"o-unseen", []string{
+			"In the last 7 days no webhook came that is known to be about o-unseen.", "look at the delivery logs of the integration in Commerce Manager",
+			"hub executions --outcome refused lists those", "hub reconcile --since 7d finds what is missing and says why it seems lost",
+		}},
+	} {
+		t.Run(c.order, func(t *testing.T) {
+			var got result
+			hubtest.Eventually(t, "an attempt has ended", func() bool {
+				got = command(t, "", "trace", h.AddrFlag(), "--dir", h.Dir, c.order)
+				return !strings.Contains(got.stdout, "no attempt has ended")
+			})
+			for _, says := range c.says {
+				if got.code != exitDone || !strings.Contains(got.stdout, says) {
+					t.Errorf("it does not say %q:\n%s%s", says, got.stdout, got.stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestExecutionsSaysWhatIsWrong(t *testing.T) {
+	h := start(t)
+	for _, c := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"no hub runs there", []string{"executions", "--addr", "127.0.0.1:1"}, "nothing listens on 127.0.0.1:1: start it with make run"},
+		{"an outcome that is none", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "lost"}, `there is no outcome "lost": the outcomes are delivered, `},
+		{"a tracking that is none", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--tracking", "order-paid"}, `there is no tracking "order-paid"`},
+		{"a time that is none", []string{"trace", h.AddrFlag(), "--dir", h.Dir, "o-1", "--since", "week"}, `--since "week": write how far to look back`},
+		{"both stores", []string{"executions", h.AddrFlag(), "--prefix", "/shop"}, "none of the others can be"},
+		{"no id", []string{"trace", h.AddrFlag(), "--dir", h.Dir}, "accepts 1 arg(s)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := command(t, "", c.args...); got.code != exitFailed || !strings.Contains(got.stderr, c.says) {
+				t.Errorf("it exits %d and says %s, want %q", got.code, got.stderr, c.says)
+			}
+		})
+	}
+}
+
+// What became of webhooks is for the operator's eyes, as all of the console is.
+func TestTheLogLinesAreForThisMachineOnly(t *testing.T) {
+	h := start(t)
+	if status, _ := h.Request("GET", "/executions/lines", "", "X-Forwarded-For", "203.0.113.9"); status != http.StatusForbidden {
+		t.Errorf("through a tunnel it answers %d, want 403", status)
+	}
+	if status, _ := h.Request("GET", "/executions/lines", "", "Host", "rebound.example"); status != http.StatusForbidden {
+		t.Errorf("by another name it answers %d, want 403", status)
+	}
+}
+
+func TestTheConsoleShowsExecutions(t *testing.T) {
+	h := start(t)
+	h.Set("templates/order-refunded", `{"event": ""}`)
+	h.Webhook("order-completed", hubtest.Order("order.paid", "o-<b>sent"))
+	h.Webhook("order-refunded", hubtest.Order("order.refunded", "o-dead"))
+	ended(h, 2)
+	for _, c := range []struct {
+		name, path string
+		status     int
+		has, lacks []string
+	}{
+		{"all", "/executions", 200, []string{"(not an id)", "o-dead", "is-buried", "is-delivered", "<svg ", `class="fill-delivered"`, `class="fill-p95"`, `aria-current="page"><b>Executions`}, []string{"o-<b>", " style=", "not known"}},
+		{"an outcome", "/executions?outcome=buried&since=7d", 200, []string{"o-dead", "message_invalid", `<option value="7d" selected>`}, []string{"sent"}},
+		{"a tracking", "/executions?tracking=order-completed", 200, []string{"(not an id)"}, []string{"o-dead"}},
+		{"a text", "/executions?q=O-DEAD", 200, []string{"o-dead", `value="O-DEAD"`}, []string{"sent"}},
+		{"none", "/executions?q=nothing", 200, []string{"In the last 24 hours 0 webhooks came."}, []string{"<svg ", "<table"}},
+		{"an outcome that is none", "/executions?outcome=lost", 400, []string{"there is no outcome"}, nil},
+		{"a time that is none", "/executions?since=week", 400, []string{"write how far to look back"}, nil},
+		{"a tracking that is none", "/executions?tracking=x", 400, []string{"there is no tracking"}, nil},
+		{"a story", "/trace?q=o-dead", 200, []string{"among the dead letters: message_invalid", "put among the dead letters", "What did not come"}, []string{" style="}},
+		{"the story of what was never seen", "/trace?q=%3Cb%3E", 200, []string{"known to be about &lt;b&gt;.", "What it may mean, and what to do"}, []string{"<b>."}},
+		{"no story yet", "/trace", 200, []string{`name="q"`}, []string{"class=\"steps\""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, page := h.In(t).Request("GET", c.path, "")
+			if status != c.status {
+				t.Errorf("answered %d, want %d", status, c.status)
+			}
+			for _, part := range c.has {
+				if !strings.Contains(page, part) {
+					t.Errorf("the page lacks %q:\n%s", part, page)
+				}
+			}
+			for _, part := range c.lacks {
+				if main := page[max(strings.Index(page, "<main"), 0):]; strings.Contains(main, part) {
+					t.Errorf("the page has %q:\n%s", part, page)
+				}
+			}
+		})
+	}
+}
+
+// Anyone with the webhook secret can choose ids and events. They must not control the
+// terminal of the person who reads them, nor make two rows of one webhook.
+func TestNothingThatCameFromOutsideCommandsTheTerminal(t *testing.T) {
+	h := start(t)
+	const hostile = `ord-1\u001b[31mRED\u001b]0;title\u0007\u202e\u009b2J\nsecond\u2028line\rx`
+	h.Webhook("order-completed", strings.ReplaceAll(hubtest.Order("order.paid", "ID"), "ID", hostile))
+	h.Webhook("order-completed", strings.Replace(hubtest.Order("order.paid", "ord-2"), "order.paid", `order.paid\u001b[2J\nrow`, 1))
+	ended(h, 2)
+	for _, args := range [][]string{
+		{"executions"}, {"executions", "--json"}, {"executions", "--summary"}, {"trace", "ord-2"}, {"deadletters", "list"}, {"doctor"},
+	} {
+		got := command(t, "", append(args, h.AddrFlag(), "--dir", h.Dir)...)
+		for _, r := range got.stdout + got.stderr {
+			if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) {
+				t.Errorf("hub %s writes U+%04X:\n%q", strings.Join(args, " "), r, got.stdout+got.stderr)
+				break
+			}
+		}
+	}
+	got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir)
+	if lines := strings.Split(got.stdout, "\n"); len(lines) != 6 || !strings.Contains(got.stdout, "ord-1[31mRED]0;title2J second line x") || !strings.Contains(got.stdout, "order.paid[2J row") {
+		t.Errorf("a title, two rows, an empty line and a sum are wanted:\n%s", got.stdout)
+	}
+	if got := command(t, "", "eval", "--file", "\x1b[31mnone\u202e"); strings.ContainsAny(got.stderr, "\x1b\u202e") || !strings.Contains(got.stderr, `\u001b[31mnone\u202e`) {
+		t.Errorf("an error says %q", got.stderr)
+	}
+}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"commerce-segment/infra/hub/hubtest"
+)
+
+// result is what one command line came to.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// command runs one command line to its end.
+func command(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), args, strings.NewReader(stdin), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// start runs a hub on a free port, in a directory of its own.
+func start(t *testing.T, args ...string) *hubtest.Hub {
+	t.Helper()
+	return startIn(t, filepath.Join(t.TempDir(), ".hub"), args...)
+}
+
+// startIn is start in a given directory.
+func startIn(t *testing.T, dir string, args ...string) *hubtest.Hub {
+	t.Helper()
+	args = append([]string{"run", "--addr", "127.0.0.1:0", "--dir", dir}, args...)
+	return hubtest.Start(t, dir, func(ctx context.Context, stdout, stderr io.Writer) int {
+		return run(ctx, args, strings.NewReader(""), stdout, stderr)
+	})
+}
+
+// built is the program as people run it.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "hub-test-")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "hub")
+	output, err := exec.Command("go", "build", "-o", binary, "commerce-segment/infra/hub").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, output)
+	}
+	return binary, nil
+})
+
+func TestMain(m *testing.M) {
+	os.Unsetenv("ADDR") // what the developer has set is not what the tests mean
+	code := m.Run()
+	if binary, err := built(); err == nil {
+		os.RemoveAll(filepath.Dir(binary))
+	}
+	os.Exit(code)
+}
+
+func TestTheCommandLineHelpsWhoIsNew(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		args           []string
+		code           int
+		stdout, stderr string // a part of it
+	}{
+		{"without arguments it lists the commands", nil, exitFailed, "", "\n  preview     Show what Segment would be told"},
+		{"a mistyped command gets a suggestion", []string{"rnu"}, exitFailed, "", `unknown command "rnu" for "hub": did you mean run?`},
+		{"an unknown flag gets the usage", []string{"run", "--port", "1"}, exitFailed, "", "unknown flag: --port\nUsage: hub run"},
+		{"a missing argument gets the usage", []string{"preview", "order-completed"}, exitFailed, "", "received 1\nUsage: hub preview NAME WEBHOOK|-"},
+		{"a missing --file gets the usage", []string{"eval"}, exitFailed, "", "name the template with --file\nUsage: hub eval"},
+		{"the version is known", []string{"--version"}, exitDone, "hub version ", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := command(t, "", c.args...)
+			if got.code != c.code || !strings.Contains(got.stdout, c.stdout) || !strings.Contains(got.stderr, c.stderr) {
+				t.Errorf("code %d, stdout %q, stderr %q, want %d and in them %q and %q",
+					got.code, got.stdout, got.stderr, c.code, c.stdout, c.stderr)
+			}
+			if c.code != exitDone && got.stdout != "" {
+				t.Errorf("an error left %q on stdout, where a program would read it", got.stdout)
+			}
+		})
+	}
+}

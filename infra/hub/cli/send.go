@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
+)
+
+// How long hub send waits for the inbox: for what should come, and for what should not.
+const (
+	expectedWithin   = 5 * time.Second
+	unexpectedWithin = 500 * time.Millisecond
+)
+
+// sendOptions are the flags of hub send.
+type sendOptions struct {
+	addr, to, tracking, dir string
+}
+
+func newSend() *cobra.Command {
+	var options sendOptions
+	cmd := &cobra.Command{
+		Use:   "send SAMPLE|FILE|-",
+		Short: "Post a webhook to the running hub, and show what Segment was told",
+		Long: `send posts a webhook, a bundled sample or a file, as Commerce would, and prints
+the messages that came to the hub's inbox. The tracking is the one of the
+sample, or of the folder in which the file is, or the one that observes the event.`,
+		Example: `  hub send order-completed/registered-customer
+  hub send order.json --tracking order-completed
+  hub send order.json --to https://abc123.execute-api.eu-west-1.amazonaws.com`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return send(cmd, args[0], options) },
+	}
+	addAddr(cmd, &options.addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
+	cmd.Flags().StringVar(&options.to, "to", "", "post to this `URL` instead; without a path, to its /webhooks/<tracking>")
+	cmd.Flags().StringVar(&options.tracking, "tracking", "", "the tracking's `name`")
+	addDir(cmd, &options.dir)
+	return cmd
+}
+
+func send(cmd *cobra.Command, source string, options sendOptions) error {
+	body, err := readWebhook(cmd, source)
+	if err != nil {
+		return err
+	}
+	t, err := trackingFor(options.tracking, source, body)
+	if err != nil {
+		return err
+	}
+	directory, err := store.OpenDirectory(options.dir)
+	if err != nil {
+		return err
+	}
+	client, err := local.NewClient(options.addr, options.dir)
+	if err != nil {
+		return err
+	}
+	config, err := directory.Config(cmd.Context(), t, client.URL)
+	if err != nil {
+		return fmt.Errorf("the settings in %s: %w", directory.Dir, err)
+	}
+	if len(config.Secrets) == 0 {
+		return fmt.Errorf("%s holds no webhook secret: start the hub once with make run, or name its directory with --dir", directory.Dir)
+	}
+	if options.to != "" {
+		return post(cmd, client, webhooksURL(options.to, t), config.Secrets[0], body)
+	}
+	before, err := client.Received(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if err := post(cmd, client, client.URL+serve.Route(t.Name), config.Secrets[0], body); err != nil {
+		return err
+	}
+	if config.Segment.Host != client.URL {
+		fmt.Fprintf(cmd.ErrOrStderr(), "This hub sends to %s: look there.\n", config.Segment.Host)
+		return nil
+	}
+	return showNews(cmd, client, before, t, config, body)
+}
+
+// webhooksURL is where a tracking's webhooks go below a base URL. One that has
+// a path already stays as it is.
+func webhooksURL(to string, t tracking.Tracking) string {
+	if u, err := url.Parse(to); err == nil && strings.Trim(u.Path, "/") == "" {
+		return strings.TrimRight(to, "/") + serve.Route(t.Name)
+	}
+	return to
+}
+
+// trackingFor is the tracking to which a webhook goes: the one named; or the one
+// whose name is the first part of the sample's or the file's folder; or the one
+// that its event is foremost for, or that may observe it.
+func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
+	if name != "" {
+		return tracking.ByName(name)
+	}
+	if t, err := tracking.ByName(filepath.Base(filepath.Dir(source))); err == nil {
+		return t, nil
+	}
+	event := eventOf(body)
+	for _, observes := range []func(tracking.Tracking) bool{
+		func(t tracking.Tracking) bool { return t.Observes[0] == event },
+		func(t tracking.Tracking) bool { return slices.Contains(t.Observable(), event) },
+	} {
+		candidates := slices.DeleteFunc(tracking.All(), func(t tracking.Tracking) bool { return !observes(t) })
+		if len(candidates) == 1 {
+			return candidates[0], nil
+		}
+	}
+	if event == "" {
+		return tracking.Tracking{}, fmt.Errorf(`%s has no "triggered_by", which says what happened in a webhook, such as order.paid: is it a webhook's body? If so, name its tracking with --tracking`, inputName(source))
+	}
+	return tracking.Tracking{}, fmt.Errorf("which tracking is %q for? Name one with --tracking", event)
+}
+
+// post posts a webhook, and prints the answer.
+func post(cmd *cobra.Command, client local.Client, address, secret string, body []byte) error {
+	said, err := client.Post(cmd.Context(), address, secret, body)
+	if err == nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), said)
+	}
+	return err
+}
+
+// showNews prints what the inbox has been told of this webhook since it had
+// taken that many batches, or says why that is nothing.
+func showNews(cmd *cobra.Command, client local.Client, before int, t tracking.Tracking, config relay.Config, body []byte) error {
+	webhook, err := commerce.Parse(body)
+	if err != nil {
+		return err
+	}
+	within, why := unexpectedWithin, whyNothing(cmd.Context(), t, config, webhook)
+	if why == "" {
+		within, why = expectedWithin, "the hub may be trying again, see its log"
+	}
+	messages, err := client.AwaitMessages(cmd.Context(), within, before, webhook.ResourceID)
+	if err != nil {
+		return err
+	}
+	if len(messages) == 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Segment was told nothing of it: %s.\n", why)
+		return nil
+	}
+	return printBatch(cmd.OutOrStdout(), messages)
+}
+
+// whyNothing says why Segment is told nothing of a webhook, as far as that can
+// be seen from here; empty where it should be told something. It takes the
+// webhook's body over.
+func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, webhook commerce.Webhook) string {
+	if !config.Enabled {
+		return t.Name + " is disabled in the settings"
+	}
+	if !slices.Contains(config.Events, webhook.Event) {
+		return fmt.Sprintf("%s observes %s, not %s", t.Name, strings.Join(config.Events, " and "), webhook.Event)
+	}
+	compiled, err := template.Compile(t.Name, config.Template)
+	if err != nil {
+		return waits(err)
+	}
+	if config.Segment.WriteKey == "" {
+		return waits(errors.New("no write key is set in " + settings.SegmentWriteKey))
+	}
+	var invalid *segment.InvalidError
+	switch messages, err := store.Render(ctx, t, compiled.WithCurrencies(config.Currencies), nil, config.Segment.WriteKey, webhook, time.Now()); {
+	case errors.As(err, &invalid):
+		return err.Error() + ": it is a dead letter, and is not tried again"
+	case err != nil:
+		return waits(err)
+	case len(messages) == 0 && t.InParts && webhook.Event == "order.updated":
+		return t.Name + " is told of an update only where Commerce, whose credentials it needs, says that a part of the order was refunded just then"
+	case len(messages) == 0:
+		return "the template filters this event"
+	default:
+		return ""
+	}
+}
+
+// waits says of what the operator must mend that nothing is lost by it.
+func waits(why error) string {
+	return why.Error() + ": it waits, and is sent once that is mended"
+}

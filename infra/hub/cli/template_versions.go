@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
+)
+
+func newHistory() *cobra.Command {
+	var w store.Location
+	cmd := &cobra.Command{
+		Use:   "history NAME",
+		Short: "List the versions of a store's template",
+		Long: `history lists the versions of a template, the newest first. A deployed store has the
+last hundred, and who wrote them. The hub's directory has those that push, restore and
+the console have replaced.`,
+		Example: `  hub templates history order-completed --prefix /commerce-segment`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, s, err := templateIn(cmd.Context(), args[0], w)
+			if err != nil {
+				return err
+			}
+			now, err := s.Template(cmd.Context(), t)
+			if err != nil {
+				return err
+			}
+			versions, err := s.Versions(cmd.Context(), settings.Template(t))
+			if err != nil {
+				return err
+			}
+			return printVersions(cmd.OutOrStdout(), now, versions)
+		},
+	}
+	addWhere(cmd, &w)
+	return cmd
+}
+
+func newRestore() *cobra.Command {
+	var w store.Location
+	cmd := &cobra.Command{
+		Use:   "restore NAME VERSION|default",
+		Short: "Put a version of a template back",
+		Long: `restore writes an older version of a template, or the default, in the place of the one
+that counts. That one stays among the versions. A version that does not compile, as
+another release's may not, is not put back.`,
+		Example: `  hub templates restore order-completed 3 --prefix /commerce-segment
+  hub templates restore order-completed default`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, s, err := templateIn(cmd.Context(), args[0], w)
+			if err != nil {
+				return err
+			}
+			return restore(cmd, s, t, args[1])
+		},
+	}
+	addWhere(cmd, &w)
+	return cmd
+}
+
+// templateIn is the tracking of a template's name, and the store that it is in.
+func templateIn(ctx context.Context, name string, w store.Location) (tracking.Tracking, store.Store, error) {
+	trackings, err := named([]string{name})
+	if err != nil {
+		return tracking.Tracking{}, store.Store{}, err
+	}
+	s, err := store.Open(ctx, w)
+	return trackings[0], s, err
+}
+
+func printVersions(w io.Writer, now store.Template, versions []settings.Stored) error {
+	if len(versions) == 0 {
+		_, err := fmt.Fprintf(w, "%s was never written: the default counts.\n", settings.Template(now.Tracking))
+		return err
+	}
+	var rows bytes.Buffer
+	table := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "VERSION\tWRITTEN\tBYTES\tBY\t")
+	for i, version := range versions {
+		var is []string
+		if i == 0 && now.Own {
+			is = append(is, "counts")
+		}
+		if store.SameText(version.Value, templates.Default(now.Tracking.Name)) {
+			is = append(is, "the default")
+		}
+		by := version.By
+		if by == "" {
+			by = "-"
+		}
+		fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\n", version.Version, version.Modified.UTC().Format(time.RFC3339), len(version.Value), by, strings.Join(is, ", "))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(rows.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func restore(cmd *cobra.Command, s store.Store, t tracking.Tracking, version string) error {
+	source := templates.Default(t.Name)
+	if version != "default" {
+		number, err := strconv.ParseInt(version, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is no version: write a number of hub templates history %s%s, or default", version, t.Name, s.Flag())
+		}
+		stored, err := s.Version(cmd.Context(), t, number)
+		if err != nil {
+			return err
+		}
+		source = stored.Value
+	}
+	now, err := s.Template(cmd.Context(), t)
+	if err != nil {
+		return err
+	}
+	if store.SameText(now.Source, source) {
+		fmt.Fprintf(cmd.OutOrStdout(), "unchanged %s\n", settings.Template(t))
+		return nil
+	}
+	if err := s.SaveTemplate(cmd.Context(), t, source, now.Fingerprint()); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(t))
+	sayWhenKnown(cmd, s)
+	return nil
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/infra/hub/executions"
+)
+
+func newTrace() *cobra.Command {
+	var w watched
+	cmd := &cobra.Command{
+		Use:   "trace ID [--since 7d] [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Tell the story of one order or customer",
+		Long: `trace tells, in sentences, what is known of an order, a customer or a webhook by its
+id: whether Segment was told, when, and as which messageId; or why not, and what to do.
+Without --prefix it asks the hub that runs on this machine, with it the functions' logs.`,
+		Example: `  hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0
+  hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0 --prefix /commerce-segment --since 30d`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			v, err := w.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			found, err := v.read(cmd.Context(), executions.Query{Resource: args[0]}, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			search := executions.Search{Resource: args[0], Since: v.since, Now: v.now, Store: v.store.Named()}
+			return printStory(cmd.OutOrStdout(), search.Tell(found))
+		},
+	}
+	addWatched(cmd, &w, "7d")
+	return cmd
+}
+
+// printStory prints a paragraph for each webhook, and its steps.
+func printStory(w io.Writer, story executions.Story) error {
+	fmt.Fprintln(w, story.Says)
+	for _, c := range story.Chapters {
+		fmt.Fprintf(w, "\n%s\n", c.Says)
+		if c.Do != "" {
+			fmt.Fprintln(w, c.Do)
+		}
+		for _, step := range c.Steps {
+			fmt.Fprintf(w, "  %s  %s\n", step.Clock(), step.Says)
+		}
+	}
+	for i, rest := range story.Rest {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		if _, err := fmt.Fprintln(w, rest); err != nil {
+			return err
+		}
+	}
+	return nil
+}

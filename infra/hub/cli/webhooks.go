@@ -1,0 +1,301 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/chars"
+	"commerce-segment/shared/commerce"
+)
+
+// registration is the flags of the hub webhooks commands.
+type registration struct {
+	store.Location
+	url         string // as it was given
+	dryRun, yes bool
+}
+
+func newWebhookCommands() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "webhooks",
+		Short: "Register the webhooks in Commerce, and look after them",
+		Long: `webhooks keeps in Commerce what the settings say: an integration of the type webhook
+for each tracking that is enabled, with its URL, its events and the secret key. It
+needs the Commerce settings (hub configure).
+
+It knows this store's by their URL, or by the name that it gives them, such as
+"Segment: Order Completed (/commerce-segment)", and touches no other integration.`,
+	}
+	addCommand(cmd, newWebhooksSync())
+	addCommand(cmd, newWebhooksList())
+	addCommand(cmd, newWebhooksURLs())
+	addCommand(cmd, newWebhooksRemove())
+	return cmd
+}
+
+func newWebhooksSync() *cobra.Command {
+	var options registration
+	cmd := &cobra.Command{
+		Use:   "sync [--dry-run | --yes] [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Create and correct the webhooks in Commerce",
+		Long: `sync creates the webhooks that are missing, corrects those that differ, and disables
+those of trackings that are disabled, and duplicates. It prints what it will do, and
+at a terminal asks first; in a script say --yes. A second run has nothing to do.
+
+Commerce cannot reach this machine by itself: run a tunnel to the hub, and give the
+https address that it prints with --url. A later run knows it from Commerce. For a
+deployed store --url is an address of your own in front of its API.`,
+		Example: `  hub webhooks sync --prefix /commerce-segment
+  hub webhooks sync --url https://something.tunnel.example`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return syncWebhooks(cmd, options) },
+	}
+	addWhere(cmd, &options.Location)
+	addURL(cmd, &options.url)
+	addSure(cmd, &options)
+	return cmd
+}
+
+func newWebhooksRemove() *cobra.Command {
+	var options registration
+	cmd := &cobra.Command{
+		Use:   "remove [--dry-run | --yes] [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Take this store's webhooks out of Commerce",
+		Long: `remove deletes this store's webhooks in Commerce, and no other integration. Events
+are then told to nobody; hub webhooks sync makes the webhooks anew.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return removeWebhooks(cmd, options) },
+	}
+	addWhere(cmd, &options.Location)
+	addURL(cmd, &options.url)
+	addSure(cmd, &options)
+	return cmd
+}
+
+func newWebhooksList() *cobra.Command {
+	var options registration
+	cmd := &cobra.Command{
+		Use:   "list [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Show this store's webhooks, and what Commerce was last answered",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return listWebhooks(cmd, options) },
+	}
+	addWhere(cmd, &options.Location)
+	addURL(cmd, &options.url)
+	return cmd
+}
+
+func newWebhooksURLs() *cobra.Command {
+	var options registration
+	cmd := &cobra.Command{
+		Use:   "urls [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Show what to type into Commerce Manager to register them by hand",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return showURLs(cmd, options) },
+	}
+	addWhere(cmd, &options.Location)
+	addURL(cmd, &options.url)
+	return cmd
+}
+
+func addSure(cmd *cobra.Command, options *registration) {
+	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "print what it would do, and do nothing")
+	cmd.Flags().BoolVar(&options.yes, "yes", false, "ask nothing")
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
+}
+
+// open opens the store, and checks the URL.
+func (r registration) open(ctx context.Context) (s store.Store, base string, err error) {
+	if r.url != "" {
+		if base, err = store.PublicURL(r.url); err != nil {
+			return store.Store{}, "", fmt.Errorf("--url: %w", err)
+		}
+	}
+	s, err = store.Open(ctx, r.Location)
+	return s, base, err
+}
+
+// connect is open, and a client of the store's Commerce.
+func (r registration) connect(ctx context.Context) (s store.Store, base string, client *commerce.Client, err error) {
+	if s, base, err = r.open(ctx); err != nil {
+		return store.Store{}, "", nil, err
+	}
+	client, err = s.Commerce(ctx)
+	return s, base, client, err
+}
+
+func syncWebhooks(cmd *cobra.Command, options registration) error {
+	s, base, client, err := options.connect(cmd.Context())
+	if err != nil {
+		return err
+	}
+	plan, err := s.PlanWebhooks(cmd.Context(), client, base)
+	if err != nil {
+		return err
+	}
+	printPlan(cmd.OutOrStdout(), plan)
+	if len(plan.Todo()) == 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "\nNothing to do: every webhook in Commerce is as it should be.")
+		return nil
+	}
+	if plan.NoSecret && !options.dryRun {
+		return fmt.Errorf("there is no webhook secret in %s: make one with hub configure%s. Nothing was done", s.Name, s.Flag())
+	}
+	sure, err := options.sure(cmd, "Do this in Commerce?")
+	if err != nil || !sure {
+		return err
+	}
+	if plan.Rotating {
+		if err := awaitKnown(cmd.Context(), s, cmd.ErrOrStderr(), time.Time{}); err != nil {
+			return err
+		}
+	}
+	return applyPlan(cmd, plan, client)
+}
+
+func removeWebhooks(cmd *cobra.Command, options registration) error {
+	s, base, client, err := options.connect(cmd.Context())
+	if err != nil {
+		return err
+	}
+	plan, err := s.PlanRemoval(cmd.Context(), client, base)
+	if err != nil {
+		return err
+	}
+	if len(plan.Steps) == 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "Nothing to do: Commerce has no webhook of this store.")
+		return nil
+	}
+	printPlan(cmd.OutOrStdout(), plan)
+	sure, err := options.sure(cmd, "Remove them? Commerce then tells nobody of these events.")
+	if err != nil || !sure {
+		return err
+	}
+	return applyPlan(cmd, plan, client)
+}
+
+// sure says whether to go on, after a question where there is somebody to ask.
+func (r registration) sure(cmd *cobra.Command, question string) (bool, error) {
+	if r.dryRun {
+		fmt.Fprintln(cmd.OutOrStdout(), "\nNothing was done (--dry-run).")
+		return false, nil
+	}
+	if r.yes {
+		return true, nil
+	}
+	keyboard := openTerminal(cmd)
+	if keyboard == nil {
+		return false, errors.New("there is nobody to ask: say --yes to do this, or --dry-run to see it only. Nothing was done")
+	}
+	yes, err := keyboard.confirm(cmd.Context(), "\n"+question)
+	if err == nil && !yes {
+		err = errors.New("nothing was done")
+	}
+	return yes, err
+}
+
+// printPlan prints a plan, without secrets.
+func printPlan(w io.Writer, plan store.Plan) {
+	for _, step := range plan.Steps {
+		fmt.Fprintf(w, "%-8s %s\n", step.Action, chars.Line(step.Name))
+		if step.Action != store.Leave && step.URL != "" {
+			fmt.Fprintf(w, "         %s on %s\n", step.URL, strings.Join(step.Events, ", "))
+		}
+		for _, why := range step.Why {
+			fmt.Fprintf(w, "         %s\n", why)
+		}
+	}
+}
+
+func applyPlan(cmd *cobra.Command, plan store.Plan, client *commerce.Client) error {
+	fmt.Fprintln(cmd.OutOrStdout())
+	done := map[store.Action]string{store.Create: "created", store.Update: "updated", store.Disable: "disabled", store.Remove: "removed"}
+	return plan.Apply(cmd.Context(), client, func(step store.Step) {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done[step.Action], chars.Line(step.Name))
+		if step.Action == store.Remove && len(step.Why) > 0 { // which was in no plan
+			fmt.Fprintf(cmd.OutOrStdout(), "         %s\n", strings.Join(step.Why, ", "))
+		}
+	})
+}
+
+// attemptsShown is how many of Commerce's attempts list shows of each webhook.
+const attemptsShown = 3
+
+func listWebhooks(cmd *cobra.Command, options registration) error {
+	s, base, client, err := options.connect(cmd.Context())
+	if err != nil {
+		return err
+	}
+	registered, err := s.Registered(cmd.Context(), client, base, attemptsShown)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if len(registered) == 0 {
+		fmt.Fprintf(out, "Commerce has no webhook of this store: hub webhooks sync%s makes them.\n", s.Flag())
+		return nil
+	}
+	for _, one := range registered {
+		state := "enabled"
+		if !one.Enabled {
+			state = "disabled"
+		}
+		fmt.Fprintf(out, "%s: %s\n  %s on %s\n", chars.Line(one.Name), state, chars.Line(one.URL), strings.Join(one.Events, ", "))
+		if len(one.Last) == 0 {
+			fmt.Fprintln(out, "  Commerce has posted nothing to it yet")
+		}
+		for _, delivery := range one.Last {
+			fmt.Fprintf(out, "  %s\n", deliveryLine(delivery))
+		}
+	}
+	return nil
+}
+
+// deliveryLine is an attempt in one line.
+func deliveryLine(d store.Delivery) string {
+	when := "at a time that Commerce does not say"
+	if !d.At.IsZero() {
+		when = d.At.UTC().Format(time.RFC3339)
+	}
+	line := fmt.Sprintf("%s  %d %s", when, d.Status, http.StatusText(d.Status))
+	if !d.Succeeded && d.Reason != "" {
+		line += ": " + chars.Line(d.Reason)
+	}
+	return line
+}
+
+func showURLs(cmd *cobra.Command, options registration) error {
+	s, base, err := options.open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if base == "" && s.Deployment == nil {
+		return store.ErrNoURL
+	}
+	webhooks, err := s.Webhooks(cmd.Context(), base)
+	if err != nil {
+		return err
+	}
+	return printURLs(cmd.OutOrStdout(), s, webhooks)
+}
+
+// printURLs prints what to type into Commerce Manager.
+func printURLs(w io.Writer, s store.Store, webhooks []store.Webhook) error {
+	fmt.Fprintf(w, "In Commerce Manager, make a webhook for each of these URLs and tick its events. The\nsecret key of all of them is what this prints (its first line):\n  %s\n\n", s.SecretCommand)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, webhook := range webhooks {
+		if webhook.Enabled {
+			fmt.Fprintf(table, "  %s\t%s\n", strings.Join(webhook.Events, ", "), webhook.URL)
+		}
+	}
+	return table.Flush()
+}

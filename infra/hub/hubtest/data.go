@@ -1,0 +1,41 @@
+package hubtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// WriteFile writes a file, and makes its folder.
+func WriteFile(t *testing.T, file, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Compact is a JSON value without its indentation.
+func Compact(t *testing.T, value []byte) []byte {
+	t.Helper()
+	var compacted bytes.Buffer
+	if err := json.Compact(&compacted, value); err != nil {
+		t.Fatal(err)
+	}
+	return compacted.Bytes()
+}
+
+// Order is a webhook about an order, in the form that Commerce sends today.
+func Order(event, id string) string {
+	return fmt.Sprintf(`{"id":"w-%s","triggered_by":%q,"attempt":1,"payload":{"data":{"type":"order","id":%[1]q,`+
+		`"meta":{"display_price":{"with_tax":{"amount":10000,"currency":"GBP"}},`+
+		`"timestamps":{"created_at":"2026-11-01T10:00:00Z","updated_at":"2026-11-02T10:00:00Z"}}},"included":{"items":[]}}}`, id, event)
+}
+
+// Simple is a template that needs little of an order.
+const Simple = `{"event": "Order Completed", "userId": payload.data.id, "properties": {"order_id": payload.data.id}}`

@@ -1,0 +1,101 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+// OpenRunning finds the dead letters of the hub that runs on this machine.
+func OpenDeadLetters(ctx context.Context, addr, dir string, trackings []tracking.Tracking) (store.DeadLetters, error) {
+	client, err := NewClient(addr, dir)
+	if err != nil {
+		return nil, err
+	}
+	var letters store.DeadLetters
+	for _, t := range trackings {
+		letters = append(letters, store.TrackingQueue{Tracking: t, Queue: runningQueue{client, t}})
+	}
+	_, err = letters[0].Queue.Count(ctx) // whether it runs at all is said once, not for each tracking
+	return letters, err
+}
+
+// runningQueue is a tracking's dead letters in the memory of a running hub, without what
+// is in them.
+type runningQueue struct {
+	Client
+	tracking tracking.Tracking
+}
+
+// read asks the hub.
+func (q runningQueue) read(ctx context.Context) (letters console.Letters, err error) {
+	err = q.ask(ctx, http.MethodGet, nil, &letters)
+	return letters, err
+}
+
+// Count implements store.DeadLetterQueue.
+func (q runningQueue) Count(ctx context.Context) (int, error) {
+	read, err := q.read(ctx)
+	return len(read.Letters), err
+}
+
+// CountWaiting implements store.DeadLetterQueue.
+func (q runningQueue) CountWaiting(ctx context.Context) (int, error) {
+	read, err := q.read(ctx)
+	return read.Waiting, err
+}
+
+// List implements store.DeadLetterQueue.
+func (q runningQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
+	read, err := q.read(ctx)
+	var letters []spool.DeadLetter
+	for _, w := range read.Letters {
+		letters = append(letters, spool.DeadLetter{ID: w.ID, Buried: w.Buried, Burial: relay.Burial{
+			Tracking: w.Tracking, Reason: w.Reason, Detail: w.Detail, Resource: w.Resource, Receives: w.Receives,
+		}})
+	}
+	return letters, err
+}
+
+// Redrive implements store.DeadLetterQueue.
+func (q runningQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
+	letters, err := q.List(ctx)
+	if err != nil {
+		return 0, err
+	}
+	back := url.Values{}
+	for i, letter := range letters {
+		if matches(letter) {
+			back.Add("id", letter.ID)
+		}
+		progress(i + 1)
+	}
+	var answer console.Moved
+	err = q.ask(ctx, http.MethodPost, back, &answer)
+	return answer.Moved, err
+}
+
+// ask sends a form to the hub, and reads what it answers.
+func (q runningQueue) ask(ctx context.Context, method string, form url.Values, answer any) error {
+	response, content, err := q.Client.ask(ctx, method, console.LettersPath+q.tracking.Name, form)
+	if err != nil {
+		return fmt.Errorf("the dead letters of this machine are in the memory of a running hub, and those of a deployed store are found with --prefix: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the hub at %s answers %s: %s", q.URL, response.Status, strings.TrimSpace(string(content)))
+	}
+	if err := json.NewDecoder(bytes.NewReader(content)).Decode(answer); err != nil {
+		return fmt.Errorf("what listens at %s does not tell of its dead letters: is it a hub of this version?", q.URL)
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// machine is a running hub as its console sees it.
+type machine struct{ *hub }
+
+// console is the pages about this hub's settings, and about what goes on in it.
+func (h *hub) console(key string) *console.Console {
+	return &console.Console{Store: store.InDirectory(h.directory), Machine: machine{h}, Key: key, Log: h.log}
+}
+
+func (m machine) URL() string              { return m.url }
+func (m machine) Recent() []console.Recent { return m.webhooks.accepted.newestFirst() }
+func (m machine) Waiting() int             { return m.webhooks.backlog().Waiting }
+func (m machine) Dead() int                { return m.webhooks.backlog().Dead }
+
+func (m machine) DeadLetters() store.DeadLetters { return m.webhooks.deadLetters() }
+
+func (m machine) Lines() *executions.Memory { return m.lines }
+
+func (m machine) Inbox() int {
+	kept, _ := m.inbox.counts()
+	return kept
+}
+
+// Notes implements console.Machine.
+func (m machine) Notes(ctx context.Context) ([]string, error) {
+	started, err := m.startup(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return started.Warnings, nil
+}
+
+// Send implements console.Machine. It goes the way of Commerce's webhooks.
+func (m machine) Send(ctx context.Context, t tracking.Tracking, body []byte) (status int, answer string, err error) {
+	secret, err := m.directory.First(settings.WebhookSecret)
+	if err != nil {
+		return 0, "", err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url+serve.Route(t.Name), bytes.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	request.Header.Set(serve.KeyHeader, secret)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", fmt.Errorf("posting the sample: %w", err)
+	}
+	defer response.Body.Close()
+	said, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	return response.StatusCode, strings.TrimSpace(string(said)), err
+}
+
+// ServeConsole serves the pages about a store until the context is done.
+func ServeConsole(ctx context.Context, w store.Location, addr string, stdout, stderr io.Writer) error {
+	s, err := store.Open(ctx, w)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	public := publicAddr(listener)
+	c := console.Console{Store: s, Key: store.NewSecret(), Elsewhere: public != "", Log: NewLog("text", stderr)}
+	address := urlOf(listener)
+	if c.Elsewhere {
+		address = "http://" + reachable(public)
+	}
+	fmt.Fprintf(stdout, "The console of %s is at\n%s\n^C stops it.\n", s.Name, c.Link(address))
+	server := newServer(c.Sessions(provenBy(&c, c.Handler())), c.Log)
+	context.AfterFunc(ctx, func() { shutDown(ctx, server) })
+	defer c.Stop()
+	if err := server.Serve(bound(listener, maxConnections)); err != http.ErrServerClosed {
+		return fmt.Errorf("serving the console on %s: %w", address, err)
+	}
+	return nil
+}
+
+// reachable is an address as another machine would write it, where the listener is on
+// all of this one's.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("this-machine", port)
+	}
+	return addr
+}

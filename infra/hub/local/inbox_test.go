@@ -1,0 +1,277 @@
+package local
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/segmentio/analytics-go/v3"
+
+	"commerce-segment/infra/hub/hubtest"
+)
+
+// serveInbox serves an inbox alone.
+func serveInbox(t *testing.T, in *inbox) *hubtest.Hub {
+	if in.log == nil {
+		in.log = slog.New(slog.DiscardHandler)
+	}
+	in.writeKey, in.arriving = func() (string, error) { return hubtest.InboxKey, nil }, newBodies()
+	mux := http.NewServeMux()
+	in.routes(mux, func(handler http.HandlerFunc) http.HandlerFunc { return handler })
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return &hubtest.Hub{T: t, URL: server.URL, Stderr: new(hubtest.Log)}
+}
+
+func zip(text string) string {
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	io.WriteString(w, text)
+	w.Close()
+	return zipped.String()
+}
+
+// indented is JSON as the hub prints it.
+func indented(t *testing.T, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Indent(&out, []byte(text), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return out.String() + "\n"
+}
+
+func TestTheInboxTakesWhatSDKsSend(t *testing.T) {
+	const odd = `{"type":"track","n":12345678901234567890.10,"html":"<&>","u":"\u00e9", "dup":1,"dup":2}`
+	for _, c := range []struct {
+		name, path, body string
+		header           []string
+		want             string // the whole inbox
+	}{
+		{"a batch is kept byte by byte", "/v1/batch", `{"batch":[` + odd + `],"sentAt":"x", "more":1}`, nil, `{"batch":[` + odd + `],"sentAt":"x", "more":1}`},
+		{"an import is a batch", "/v1/import", `{"batch":[]}`, nil, `{"batch":[]}`},
+		{"the mobile SDKs' short path is a batch", "/v1/b", `{"batch":[{}]}`, nil, `{"batch":[{}]}`},
+		{"a zipped batch is unzipped", "/v1/batch", zip(`{"batch":[1]}`), []string{"Content-Encoding", "gzip"}, `{"batch":[1]}`},
+		{"a single call is a batch of one that says which call", "/v1/track", odd, nil, `{"path":"/v1/track","batch":[` + odd + `]}`},
+		{"a browser's short path is a single call", "/v1/i", `{"userId":"u"}`, []string{"Content-Type", "text/plain"}, `{"path":"/v1/i","batch":[{"userId":"u"}]}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := serveInbox(t, &inbox{keeps: inboxKeeps})
+			if status, answer := h.Request("POST", c.path, c.body, c.header...); status != http.StatusOK || answer != "{\"success\":true}\n" {
+				t.Fatalf("answered %d %s", status, answer)
+			}
+			if _, got := h.Request("GET", "/inbox", ""); got != indented(t, "["+c.want+"]") {
+				t.Errorf("the inbox holds\n%s want\n%s", got, indented(t, "["+c.want+"]"))
+			}
+		})
+	}
+}
+
+// What is in the inbox is what the hub itself or an SDK with its key has sent: a stranger
+// neither adds to it nor pushes anything out.
+func TestTheInboxTakesOnlyTheHubsOwnWriteKey(t *testing.T) {
+	basic := func(user string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"))
+	}
+	h := serveInbox(t, &inbox{keeps: inboxKeeps, fail: 0.5})
+	for name, authorization := range map[string]string{
+		"no key": "", "a wrong one": basic("guess"), "an empty one": basic(""), "the beginning of it": basic(hubtest.InboxKey[:5]),
+		"it as a password": "Basic " + base64.StdEncoding.EncodeToString([]byte(":"+hubtest.InboxKey)), "it as a bearer": "Bearer " + hubtest.InboxKey,
+	} {
+		for _, path := range []string{"/v1/batch", "/v1/import", "/v1/b", "/v1/track", "/v1/t"} {
+			status, answer := h.Request("POST", path, `{"batch":[]}`, "Authorization", authorization)
+			if status != http.StatusUnauthorized || !strings.Contains(answer, "segment/write-key") {
+				t.Errorf("%s to %s was answered %d %s", name, path, status, answer)
+			}
+		}
+	}
+	if status, _ := h.Request("POST", "/v1/batch", `{"batch":[1]}`); status != http.StatusInternalServerError {
+		t.Errorf("the first with the key was answered %d: those without it must not be taken for one that fails", status)
+	}
+	if status, _ := h.Request("POST", "/v1/batch", `{"batch":[1]}`); status != http.StatusOK || len(h.Messages()) != 1 {
+		t.Errorf("the second with the key was answered %d, and %d are kept", status, len(h.Messages()))
+	}
+}
+
+func TestAnInboxWithoutAWriteKeyTakesNothing(t *testing.T) {
+	for name, key := range map[string]func() (string, error){
+		"there is none":         func() (string, error) { return "", nil },
+		"it cannot be read now": func() (string, error) { return "", errors.New("no permission") },
+	} {
+		in := &inbox{keeps: inboxKeeps}
+		h := serveInbox(t, in)
+		in.writeKey = key
+		if status, _ := h.Request("POST", "/v1/batch", `{"batch":[]}`, "Authorization", "Basic Og=="); status != http.StatusUnauthorized {
+			t.Errorf("where %s it answers %d", name, status)
+		}
+	}
+}
+
+func TestTheInboxRefusesWhatSegmentCouldNotUse(t *testing.T) {
+	huge := `{"batch":["` + strings.Repeat("x", inboxTakes) + `"]}`
+	for _, c := range []struct {
+		name, path, body string
+		header           []string
+		status           int
+	}{
+		{"text is not JSON", "/v1/batch", "hello", nil, 400},
+		{"nothing is not JSON", "/v1/track", "", nil, 400},
+		{"two values are not one", "/v1/batch", `{"batch":[]}{}`, nil, 400},
+		{"an object without a batch is no batch", "/v1/batch", `{"event":"x"}`, nil, 400},
+		{"a batch that is no list is no batch", "/v1/batch", `{"batch":{}}`, nil, 400},
+		{"a list is no message", "/v1/track", `[]`, nil, 400},
+		{"what says gzip and is not", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "gzip"}, 400},
+		{"an encoding that it does not read", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "br"}, 415},
+		{"a body over the bound", "/v1/batch", huge, nil, 413},
+		{"a small body that unzips to one over the bound", "/v1/batch", zip(huge), []string{"Content-Encoding", "gzip"}, 413},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := serveInbox(t, &inbox{keeps: inboxKeeps})
+			status, answer := h.Request("POST", c.path, c.body, c.header...)
+			if status != c.status || !strings.HasPrefix(answer, `{"success":false,"message":"`) {
+				t.Errorf("answered %d %s want %d", status, answer, c.status)
+			}
+			if _, got := h.Request("GET", "/inbox", ""); got != "[]\n" {
+				t.Errorf("the inbox kept %s", got)
+			}
+		})
+	}
+}
+
+// The SDKs are the judges of whether the inbox is like Segment. The project's
+// own client goes through this one too.
+func TestTheInboxSatisfiesSegmentsOwnClient(t *testing.T) {
+	h := serveInbox(t, &inbox{keeps: inboxKeeps})
+	verdicts := make(chan error, 2)
+	client, err := analytics.NewWithConfig(hubtest.InboxKey, analytics.Config{Endpoint: h.URL, BatchSize: 2, Callback: callback(verdicts)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range []string{"One", "Two"} {
+		if err := client.Enqueue(analytics.Track{Event: event, UserId: "u"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := <-verdicts; err != nil {
+			t.Errorf("analytics-go reports %v", err)
+		}
+	}
+	if got := fmt.Sprintf("%s", h.AwaitMessages(2)); !strings.Contains(got, `"event":"One"`) || !strings.Contains(got, `"event":"Two"`) {
+		t.Errorf("the inbox holds %s", got)
+	}
+}
+
+// callback reports each message's end to a channel.
+type callback chan error
+
+func (c callback) Success(analytics.Message)            { c <- nil }
+func (c callback) Failure(_ analytics.Message, e error) { c <- e }
+
+func TestTheInboxListsTheNewestFirstAndCanBeEmptied(t *testing.T) {
+	h := serveInbox(t, &inbox{keeps: inboxKeeps})
+	for n := range 3 {
+		h.Request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
+	}
+	if _, got := h.Request("GET", "/inbox", ""); got != indented(t, `[{"batch":[2]},{"batch":[1]},{"batch":[0]}]`) {
+		t.Errorf("the inbox lists %s", got)
+	}
+	if status, _ := h.Request("DELETE", "/inbox", ""); status != http.StatusNoContent {
+		t.Errorf("emptying it was answered %d", status)
+	}
+	if _, got := h.Request("GET", "/inbox", ""); got != "[]\n" {
+		t.Errorf("emptied, it lists %s", got)
+	}
+}
+
+func TestAFullInboxDropsTheOldestAndSaysSoOnce(t *testing.T) {
+	log := new(hubtest.Log)
+	in := &inbox{keeps: 2 * (len(`{"batch":[0]}`) + inboxCosts), log: NewLog("text", log)}
+	h := serveInbox(t, in)
+	for n := range 5 {
+		h.Request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
+	}
+	if _, got := h.Request("GET", "/inbox", ""); got != indented(t, `[{"batch":[4]},{"batch":[3]}]`) {
+		t.Errorf("it holds %s", got)
+	}
+	if kept, dropped := in.counts(); kept != 2 || dropped != 3 {
+		t.Errorf("it counts %d kept and %d dropped, want 2 and 3", kept, dropped)
+	}
+	if got := strings.Count(log.String(), "the inbox is full"); got != 1 {
+		t.Errorf("the log says %d times that it is full, want once:\n%s", got, log)
+	}
+}
+
+func TestTheInboxFailsAsOftenAsItIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		share  float64
+		failed string // x for each request that fails
+	}{
+		{"never", 0, "............"},
+		{"every third time", 1.0 / 3, "x..x..x..x.."},
+		{"every second time", 0.5, "x.x.x.x.x.x."},
+		{"most of the time", 0.75, "xxx.xxx.xxx."},
+		{"always", 1, "xxxxxxxxxxxx"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := serveInbox(t, &inbox{keeps: inboxKeeps, fail: c.share})
+			failed := ""
+			for range c.failed {
+				status, _ := h.Request("POST", "/v1/batch", `{"batch":[1]}`)
+				failed += map[int]string{http.StatusInternalServerError: "x", http.StatusOK: "."}[status]
+			}
+			if failed != c.failed {
+				t.Errorf("these failed: %s want %s", failed, c.failed)
+			}
+			if kept := len(h.Messages()); kept != strings.Count(failed, ".") {
+				t.Errorf("%d were kept of %s: what fails must not be kept, and what does not must", kept, failed)
+			}
+		})
+	}
+}
+
+// Without this a page anywhere on the web could read the inbox of whoever looks
+// at it, by letting its own name resolve to 127.0.0.1; and a tunnel, by which
+// Commerce reaches a developer's hub, would show it to everybody.
+func TestTheInboxAnswersOnlyToLocalNames(t *testing.T) {
+	h := serveInbox(t, &inbox{keeps: inboxKeeps, host: "devbox"})
+	for _, c := range []struct {
+		host   string
+		status int
+	}{
+		{"127.0.0.1:8080", 200}, {"localhost:8080", 200}, {"LOCALHOST", 200}, {"[::1]:8080", 200}, {"192.168.1.7:8080", 200},
+		{"rebound.example:8080", 403}, {"abc.tunnel.example", 403}, {"localhost.example", 403}, {"127.0.0.1.example", 403},
+	} {
+		t.Run(c.host, func(t *testing.T) {
+			if status, _ := h.Request("GET", "/inbox", "", "Host", c.host); status != c.status {
+				t.Errorf("answered %d, want %d", status, c.status)
+			}
+		})
+	}
+	for _, header := range []string{"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"} { // tunnels can be told to call it localhost
+		if status, _ := h.Request("GET", "/inbox", "", "Host", "localhost:8080", header, "203.0.113.9"); status != http.StatusForbidden {
+			t.Errorf("through a tunnel that says so in %s it answered %d", header, status)
+		}
+	}
+	if status, _ := h.Request("DELETE", "/inbox", "", "Host", "rebound.example"); status != http.StatusForbidden {
+		t.Errorf("emptying it by another name was answered %d", status)
+	}
+	for host, want := range map[string]int{"hub.example": 403, "rebound.example:8080": 403, "localhost:8080": 200, "192.168.1.7:8080": 200, "Devbox:8080": 200} {
+		if status, _ := h.Request("POST", "/v1/batch", `{"batch":[]}`, "Host", host); status != want {
+			t.Errorf("an SDK that calls it %s was answered %d, want %d", host, status, want)
+		}
+	}
+}

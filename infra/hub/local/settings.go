@@ -1,0 +1,60 @@
+package local
+
+import (
+	"context"
+	"errors"
+
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// live is the relay.Configuration of one tracking. Unlike settings.Cache, which
+// spares Parameter Store, it has what was written to the directory within a second.
+type live struct {
+	tracking tracking.Tracking
+	settings *settings.Steady
+	inbox    string // the hub's own URL
+}
+
+// Current implements relay.Configuration.
+func (l live) Current(ctx context.Context) (relay.Config, error) {
+	parameters, err := l.settings.Parameters(ctx, store.AllNames())
+	if err != nil {
+		return relay.Config{}, err
+	}
+	return store.ConfigOf(l.tracking, parameters, l.inbox)
+}
+
+// Reload implements relay.Configuration. It waits for a change that is under way.
+func (l live) Reload(ctx context.Context) (relay.Config, error) {
+	settled := l.settings.Settle(ctx)
+	config, err := l.Current(ctx)
+	return config, errors.Join(settled, err)
+}
+
+// openSteady sets a hub's directory up, and returns its settings, which follow what changes
+// there until the context is done. A file that is being written when the hub starts is
+// waited for.
+func openSteady(ctx context.Context, dir string) (store.Directory, *settings.Steady, error) {
+	directory, err := store.OpenDirectory(dir)
+	if err != nil {
+		return store.Directory{}, nil, err
+	}
+	steady := settings.NewSteady(directory.Dir, store.AllNames())
+	starting, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	if err := steady.Settle(starting); err != nil {
+		return store.Directory{}, nil, err
+	}
+	if directory, err = store.SetUpDirectory(dir); err != nil {
+		return store.Directory{}, nil, err
+	}
+	steady.Take() // what SetUpDirectory has made
+	if err := directory.Check(ctx); err != nil {
+		return store.Directory{}, nil, err
+	}
+	go steady.Watch(ctx)
+	return directory, steady, nil
+}

@@ -93,7 +93,7 @@ var examples = map[string][]string{
 }
 
 func TestEveryFunctionHasAnExample(t *testing.T) {
-	if missing := slices.DeleteFunc(slices.Sorted(maps.Keys(library)), func(name string) bool { return examples[name] != nil }); len(missing) > 0 {
+	if missing := slices.DeleteFunc(slices.Sorted(maps.Keys(library())), func(name string) bool { return examples[name] != nil }); len(missing) > 0 {
 		t.Errorf("the examples have no call of %v: add one of each, so that it is attacked like the others", missing)
 	}
 	for name, calls := range examples {
@@ -145,7 +145,7 @@ func newAttack(t *testing.T, name, arguments string, endless bool) *attack {
 
 func compiled(t *testing.T, source string) *Template {
 	t.Helper()
-	functions := maps.Clone(library)
+	functions := maps.Clone(library())
 	functions.Define("watch", ":x", 0, watch)
 	functions.Define("careless", "x:n", 1, func(_ *value.State, args []any) (any, error) { return careless(args[0]), nil })
 	expression, err := jsonata.Compile(source, functions)

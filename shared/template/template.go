@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/jsonata"
@@ -29,14 +30,15 @@ type Template struct {
 	currencies money.Decimals
 }
 
-// library has the functions that a template can call.
-var library = func() functions.Library {
+// library has the functions that a template can call. A start that only accepts a webhook
+// does not make it.
+var library = sync.OnceValue(func() functions.Library {
 	all := functions.Standard()
 	all.Define("money", "x-s?:n", 2, moneyFunction)
 	all.DefineText("sha256", "s-:s", 1, sha256Function)
 	all.DefineText("commerce", "s:x", 1, commerceFunction)
 	return all
-}()
+})
 
 // event is the Host of an evaluation: what the functions of templates need to know.
 type event struct {
@@ -84,7 +86,7 @@ func Compile(name, source string) (*Template, error) {
 	if err != nil {
 		return nil, newError(name, err)
 	}
-	expression, err := jsonata.Compile(string(decoded), library)
+	expression, err := jsonata.Compile(string(decoded), library())
 	if err != nil {
 		return nil, newError(name, err)
 	}

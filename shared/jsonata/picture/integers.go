@@ -1,7 +1,6 @@
 package picture
 
 import (
-	"bytes"
 	"errors"
 	"strconv"
 	"strings"
@@ -232,14 +231,16 @@ func (p *integerPicture) appendDecimal(text []byte, f float64) ([]byte, error) {
 	if f >= 1e21 {
 		return nil, errors.New("the number is too large to be written with a picture")
 	}
-	var room [32]byte
-	digits := strconv.AppendInt(room[:0], int64(f), 10)
+	var room, padded [32]byte
+	number := strconv.AppendInt(room[:0], int64(f), 10)
 	if f >= 1<<53 {
-		digits = append(room[:0], value.FormatFloat(f)...)
+		number = append(room[:0], value.FormatFloat(f)...)
 	}
-	if n := p.mandatory - len(digits); n > 0 {
-		digits = append(bytes.Repeat([]byte("0"), n), digits...)
+	digits := padded[:0]
+	for range p.mandatory - len(number) {
+		digits = append(digits, '0')
 	}
+	digits = append(digits, number...)
 	for _, s := range p.separators {
 		if p.regular == 0 && s.position >= len(digits) && s.position > 0 {
 			return nil, errors.New("the picture has irregular separators, and more of them than the number has digits: separate evenly, as in #,##0")

@@ -1,17 +1,25 @@
 package value
 
 // Join concatenates values: it adds nothing for undefined and the elements of a list. A
-// single value stays itself.
+// single value stays itself. The result may share items, which must not be changed.
 func Join(st *State, items []any) (any, error) {
 	var only any
-	some, size := 0, 0
+	some, size, flat := 0, 0, true
 	for _, item := range items {
-		if item != nil {
-			only, some, size = item, some+1, size+len(Elements(item))
+		if list, ok := item.(*Array); ok {
+			only, some, size, flat = item, some+1, size+len(list.Items), false
+		} else if item != nil {
+			only, some, size = item, some+1, size+1
 		}
 	}
 	if some <= 1 {
 		return only, nil
+	}
+	if flat && some == len(items) {
+		if err := st.Spend(size); err != nil {
+			return nil, err
+		}
+		return NewList(items[:size:size]), st.AllocateItems(2)
 	}
 	if err := st.AllocateItems(size); err != nil {
 		return nil, err

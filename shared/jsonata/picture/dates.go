@@ -259,9 +259,10 @@ func (p *datePart) append(text []byte, t time.Time, offset int) ([]byte, error) 
 		return append(text, p.dayHalf(t)...), nil
 	case 'Z', 'z':
 		return p.appendZone(text, offset)
-	}
-	if strings.IndexByte("XxWw", p.component) >= 0 && t.Year() >= 0 && t.Year() < 100 {
-		return nil, errors.New("weeks before the year 100 are not supported")
+	case 'X', 'x', 'W', 'w':
+		if t.Year() >= 0 && t.Year() < 100 {
+			return nil, errors.New("weeks before the year 100 are not supported")
+		}
 	}
 	value := component(t, p.component)
 	if p.names {

@@ -28,6 +28,9 @@ const (
 	Concurrency = 5
 
 	deliverWithin = Visibility / 6
+	// drainWithin is how long a batch may still take once no more are handed out. Then its
+	// events go back to the queue.
+	drainWithin = 6 * time.Second
 )
 
 // memoryBytes is how much a Memory holds, dead letters included.

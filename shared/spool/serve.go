@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"commerce-segment/shared/relay"
 )
@@ -11,8 +12,7 @@ import (
 // Serve hands batches of ten to deliver until the context is done, up to five at
 // once, as Lambda's event source mapping does. Deliver says which items must
 // stay, as relay.Relay.Deliver does; the others are deleted. Batches that are
-// underway when the context ends get their 9 s to finish, and Serve returns after
-// the last of them.
+// underway when the context ends get 6 s to finish. Serve returns after the last of them.
 func (m *Memory) Serve(ctx context.Context, deliver func(context.Context, []relay.Item) (keep []string)) {
 	var pollers sync.WaitGroup
 	for range Concurrency {
@@ -28,7 +28,9 @@ func (m *Memory) poll(ctx context.Context, deliver func(context.Context, []relay
 			return
 		}
 		underway, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliverWithin)
+		stop := context.AfterFunc(ctx, func() { time.AfterFunc(drainWithin, cancel) })
 		keep := deliver(underway, items)
+		stop()
 		cancel()
 		for _, item := range items {
 			if !slices.Contains(keep, item.Handle) {

@@ -88,7 +88,7 @@ func ServeConsole(ctx context.Context, w store.Location, addr string, stdout, st
 	}
 	fmt.Fprintf(stdout, "The console of %s is at\n%s\n^C stops it.\n", s.Name, c.Link(address))
 	server := newServer(c.Sessions(provenBy(&c, c.Handler())), c.Log)
-	context.AfterFunc(ctx, func() { shutDown(ctx, server) })
+	context.AfterFunc(ctx, func() { shutDown(context.WithoutCancel(ctx), server) })
 	defer c.Stop()
 	if err := server.Serve(bound(listener, maxConnections)); err != http.ErrServerClosed {
 		return fmt.Errorf("serving the console on %s: %w", address, err)

@@ -38,13 +38,17 @@ const (
 	// forgedEvery is how often a forged webhook is logged; those between are counted.
 	forgedEvery = time.Minute
 
-	// How long a client may take, and how long open connections may when the hub stops.
+	// How long a client may take.
 	headerWithin = 10 * time.Second
 	readWithin   = 30 * time.Second
 	refuseWithin = time.Second // for the rest of a request that is refused
 	writeWithin  = 60 * time.Second
 	idleWithin   = 2 * time.Minute
-	stopWithin   = 5 * time.Second
 	startWithin  = 10 * time.Second // for settings that are being changed when the hub starts
 	maxHeader    = 64 << 10
+
+	// stopWithin is how long the hub takes to stop, of which the requests that are open get
+	// closeWithin. A service manager kills what is there after 10 s.
+	stopWithin  = 9 * time.Second
+	closeWithin = 3 * time.Second
 )

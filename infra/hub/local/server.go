@@ -150,12 +150,29 @@ func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serving on %s: %w", h.url, err)
 	case <-ctx.Done():
 	}
-	h.webhooks.stop()
-	h.pages.Stop()
-	stopDelivering()
-	<-delivered
-	shutDown(ctx, server)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	await(stopping, func() {
+		h.webhooks.stop()
+		h.pages.Stop()
+		stopDelivering()
+		<-delivered
+	})
+	shutDown(stopping, server)
 	return nil
+}
+
+// await returns when the work is done or the context has ended, whichever is first.
+func await(ctx context.Context, work func()) {
+	done := make(chan struct{})
+	go func() {
+		work()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // newServer is a server that no client can hold up for long, on connections that are bound.
@@ -192,9 +209,9 @@ func recovers(next http.Handler, log *slog.Logger) http.Handler {
 	})
 }
 
-// shutDown ends a server, also where the context has ended.
+// shutDown ends a server within the context, and within closeWithin.
 func shutDown(ctx context.Context, server *http.Server) {
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	stopping, cancel := context.WithTimeout(ctx, closeWithin)
 	defer cancel()
 	if server.Shutdown(stopping) != nil {
 		server.Close() // whoever is still connected has had the time

@@ -1,0 +1,40 @@
+package spool
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"commerce-segment/shared/relay"
+)
+
+// A service manager gives a program 10 s to end. What is underway by then must be back on
+// the queue, also where it never ends by itself.
+func TestABatchThatHangsGoesBackWhenTheQueueStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory()
+		if err := m.Put(t.Context(), relay.Envelope{Body: []byte(`{}`)}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		began := make(chan time.Time, 1)
+		var stopped time.Time
+		go func() {
+			<-began
+			stopped = time.Now()
+			stop()
+		}()
+		m.Serve(ctx, func(ctx context.Context, items []relay.Item) (keep []string) {
+			began <- time.Now()
+			<-ctx.Done()
+			return []string{items[0].Handle}
+		})
+		if took := time.Since(stopped); took != drainWithin {
+			t.Errorf("it ended %v after the stop, want %v", took, drainWithin)
+		}
+		if counts := m.Counts(); counts.Visible+counts.Invisible != 1 {
+			t.Errorf("the event is lost: %+v", counts)
+		}
+	})
+}

@@ -1,6 +1,11 @@
 package jsonata
 
-import "testing"
+import (
+	"context"
+	"testing"
+
+	"commerce-segment/shared/jsonata/functions"
+)
 
 const stock = `{
 	"parts": [
@@ -87,5 +92,19 @@ func hold(t *testing.T, cases map[string]struct{ source, want string }) {
 				t.Errorf("%s\n gives %s, %v\n want  %s", c.source, got, err, c.want)
 			}
 		})
+	}
+}
+
+func TestConstantIndexesChooseWhatTheSameIndexesInAVariableChoose(t *testing.T) {
+	for _, indexes := range []string{
+		"[0]", "[-1]", "[0, 0]", "[-1, 0..1, 0]", "[5..1]", "[2..9]", "[-9..-3]", "[-2..1]", "[1..1, 7]", "[-1..0]",
+	} {
+		e, err := Compile(`($l := ["a", "b", ["c"], "d"]; $i := `+indexes+`; [$l[`+indexes+`]] = [$l[$i]])`, functions.Standard())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same, _, err := e.Evaluate(context.Background(), nil, nil, nil); same != true || err != nil {
+			t.Errorf("%s: got %v, %v", indexes, same, err)
+		}
 	}
 }

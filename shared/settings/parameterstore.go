@@ -62,6 +62,7 @@ func (s ParameterStore) Parameters(ctx context.Context, names []string) (map[str
 	for _, part := range parts {
 		maps.Copy(parameters, part)
 	}
+	open(parameters, names)
 	return parameters, nil
 }
 
@@ -203,7 +204,9 @@ func (s EditableParameterStore) List(ctx context.Context) ([]Stored, error) {
 				remedy(err, s.prefix, "ssm:GetParametersByPath"))
 		}
 		for _, p := range output.Parameters {
-			list = append(list, s.stored(p))
+			if one := s.stored(p); one.Name != savingName {
+				list = append(list, one)
+			}
 		}
 		if aws.ToString(output.NextToken) == "" {
 			return list, nil

@@ -60,11 +60,14 @@ type reader struct {
 }
 
 func read[T any](r *reader, name string, otherwise T, parse func(string) (T, error)) T {
-	value := r.parameters[name]
-	if strings.TrimSpace(value) == "" {
+	if strings.TrimSpace(r.parameters[name]) == "" {
 		return otherwise
 	}
-	parsed, err := parseVisible(name, value, parse)
+	value, err := unbind(r.parameters[name], r.parameters)
+	parsed := otherwise
+	if err == nil {
+		parsed, err = parseVisible(name, value, parse)
+	}
 	if err != nil {
 		r.wrong = append(r.wrong, fmt.Errorf("parameter %s: %w", name, err))
 	}

@@ -45,6 +45,15 @@ func Events(t tracking.Tracking) string { return "tracking/" + t.Name + "/events
 // default is the one in the templates folder.
 func Template(t tracking.Tracking) string { return "templates/" + t.Name }
 
+// Together are the parameters that belong together and change together, in each list the
+// secret first and then what it is for.
+func Together() [][]string {
+	return [][]string{
+		{SegmentWriteKey, SegmentHost, SegmentPath},
+		{CommerceClientSecret, CommerceTokenURL, CommerceClientID},
+	}
+}
+
 // Names returns the names of the parameters that a tracking's function reads.
 func Names(t tracking.Tracking) []string {
 	names := []string{
@@ -94,9 +103,13 @@ type Store interface {
 	// Put writes a parameter. Whoever reads it meanwhile gets the old value or the
 	// new one whole. Its error names the parameter and quotes no value.
 	Put(ctx context.Context, name, value string) error
+	// PutTogether writes parameters of the lists in Together. Whoever reads them meanwhile
+	// gets the old values of all of a list or the new ones of all, also where this process
+	// is killed halfway.
+	PutTogether(ctx context.Context, values map[string]string) error
+	// Saving keeps others from saving to the store until release is called, those of other
+	// processes too. Who compares what is set with what is to replace it does both meanwhile.
+	Saving(ctx context.Context) (release func(), err error)
 }
 
-var (
-	_ Store = Dir("")
-	_ Store = EditableParameterStore{}
-)
+var _ Store = EditableParameterStore{}

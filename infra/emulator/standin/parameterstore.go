@@ -80,13 +80,29 @@ func (a *AWS) getParameters(_ context.Context, r *getParameters) (any, error) {
 	defer a.mu.Unlock()
 	found, invalid := []parameter{}, []string{}
 	for _, name := range r.Names {
-		if p, ok := a.parameters[name]; ok {
+		if p, ok := a.version(name); ok {
 			found = append(found, p.shown(r.WithDecryption))
 		} else {
 			invalid = append(invalid, name)
 		}
 	}
 	return map[string]any{"Parameters": found, "InvalidParameters": invalid}, nil
+}
+
+// version is the parameter of that name as it is, or with a colon and a number what it was
+// in that version.
+func (a *AWS) version(name string) (parameter, bool) {
+	name, number, selected := strings.Cut(name, ":")
+	current, exists := a.parameters[name]
+	if !selected || !exists {
+		return current, exists
+	}
+	for _, p := range append(slices.Clone(a.replaced[name]), current) {
+		if strconv.Itoa(p.Version) == number {
+			return p, true
+		}
+	}
+	return parameter{}, false
 }
 
 type getParametersByPath struct {

@@ -50,8 +50,8 @@ secret belongs to the host that it was entered for: for another --commerce-url g
 secret again. Where there is no webhook secret, one is made. In the hub's directory
 there need be no Segment host: the hub sends to its own inbox then.
 
-Let one person at a time configure a store: of two, whoever writes last has each
-parameter, but for the webhook secret, which is never replaced here.`,
+Of two people who configure a store at the same time, one is told that the other has
+changed the same settings meanwhile.`,
 		Example: `  hub configure
   hub configure --prefix /commerce-segment
   SEGMENT_WRITE_KEY=… hub configure --prefix /commerce-segment --segment-host https://events.eu1.segmentapis.com
@@ -272,7 +272,14 @@ func write(cmd *cobra.Command, s store.Store, current, wanted map[string]string)
 		return err
 	}
 	defer release()
-	written, err := s.Write(cmd.Context(), current, wanted)
+	now, err := s.Parameters(cmd.Context(), store.AllNames())
+	if err != nil {
+		return err
+	}
+	if err := store.CheckMeanwhile(current, now, wanted); err != nil {
+		return fmt.Errorf("nothing was written to %s: %w", s.Name, err)
+	}
+	written, err := s.Write(cmd.Context(), now, wanted)
 	for _, name := range written {
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", name)
 	}

@@ -97,7 +97,7 @@ func beginRotation(cmd *cobra.Command, s store.Store, secrets []string, noWait b
 		if asked == "" {
 			asked = store.NewSecret()
 		}
-		if err := s.Put(cmd.Context(), settings.WebhookSecret, asked+"\n"+secrets[0]); err != nil {
+		if err := s.PutSecrets(cmd.Context(), secrets, []string{asked, secrets[0]}); err != nil {
 			return err
 		}
 		written = time.Now()
@@ -132,7 +132,7 @@ func finishRotation(cmd *cobra.Command, s store.Store, secrets []string) error {
 			return errors.New("nothing was changed: the new secret and the old one both count")
 		}
 	}
-	if err := s.Put(cmd.Context(), settings.WebhookSecret, secrets[0]); err != nil {
+	if err := s.PutSecrets(cmd.Context(), secrets, secrets[:1]); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s: the old secret counts no more\n", settings.WebhookSecret)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"commerce-segment/infra/hub/store"
@@ -266,6 +267,7 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
+	release = sync.OnceFunc(release)
 	defer release()
 	now, err := c.readConnections(r.Context())
 	if err != nil {
@@ -289,6 +291,7 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	if _, notice, err := commerce.BaseURL(form.URL); err == nil && notice != "" {
 		reached += "\n" + strings.ToUpper(notice[:1]) + notice[1:] + "."
 	}
+	release()
 	said, err := c.Store.CopyCurrencies(r.Context())
 	if err != nil {
 		said = "Note: " + err.Error() + "."

@@ -80,6 +80,11 @@ func (s Store) CopyCurrencies(ctx context.Context) (said string, err error) {
 }
 
 func (s Store) putCurrencies(ctx context.Context, currencies money.Decimals) (said string, err error) {
+	release, err := s.Saving(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
 	current, err := s.Parameters(ctx, []string{settings.CommerceCurrencies})
 	if err != nil || strings.TrimSpace(current[settings.CommerceCurrencies]) == currencies.String() {
 		return "", err

@@ -64,7 +64,7 @@ func SetUpDirectory(dir string) (Directory, error) {
 
 // recover completes and removes what killed processes have left.
 func (d Directory) recover() error {
-	release, err := InDirectory(d).Saving(context.Background())
+	release, err := d.Saving(context.Background())
 	if err != nil {
 		return err
 	}

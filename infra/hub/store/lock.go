@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -99,25 +98,14 @@ func (d Directory) close(log *slog.Logger) error {
 	return nil
 }
 
-// savingDeployed is held by who saves to Parameter Store, which cannot be locked: it keeps
-// apart those of this process only.
-var savingDeployed sync.Mutex
-
-// Saving keeps everybody else from saving to the store until release is called: those of
-// other processes too, where the store is a directory. Who compares what is set with what
-// is to replace it does both meanwhile.
-func (s Store) Saving(ctx context.Context) (release func(), err error) {
-	directory, isHere := s.Backend.(Directory)
-	if !isHere {
-		savingDeployed.Lock()
-		return savingDeployed.Unlock, nil
+// Saving implements settings.Store.
+func (d Directory) Saving(ctx context.Context) (release func(), err error) {
+	if err := os.MkdirAll(string(d.Dir), 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory %s: %w", d.Dir, err)
 	}
-	if err := os.MkdirAll(string(directory.Dir), 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory %s: %w", directory.Dir, err)
-	}
-	lock := flock.New(directory.File(saveLock), flock.SetPermissions(0o600))
+	lock := flock.New(d.File(saveLock), flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, lockEvery); err != nil {
-		return nil, fmt.Errorf("waiting for who else saves to %s: %w", s.Name, errors.Join(err, lock.Close()))
+		return nil, fmt.Errorf("waiting for who else saves to the directory %s: %w", d.Dir, errors.Join(err, lock.Close()))
 	}
 	return func() { lock.Close() }, nil
 }

@@ -96,7 +96,44 @@ func TestASaveWaitsNoLongerThanItsContext(t *testing.T) {
 	defer release()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Saving(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the store") {
+	if _, err := s.Saving(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the directory") {
 		t.Errorf("a second one gets %v", err)
+	}
+}
+
+func TestOfTwoRotationsFromTheSameSecretOneIsRefused(t *testing.T) {
+	s := Store{Backend: Directory{settings.Dir(t.TempDir())}}
+	for round := range 50 {
+		if err := s.Put(t.Context(), settings.WebhookSecret, "old"); err != nil {
+			t.Fatal(err)
+		}
+		var both sync.WaitGroup
+		var errs [2]error
+		for i := range errs {
+			both.Go(func() { errs[i] = s.PutSecrets(t.Context(), []string{"old"}, []string{fmt.Sprint("new-", i), "old"}) })
+		}
+		both.Wait()
+		if (errs[0] == nil) == (errs[1] == nil) || !strings.Contains(fmt.Sprint(errs), "somebody has changed commerce/webhook-secret meanwhile") {
+			t.Fatalf("in round %d the two end with %v", round, errs)
+		}
+	}
+}
+
+func TestWhatOthersHaveChangedMeanwhileIsNotReplaced(t *testing.T) {
+	seen := map[string]string{settings.SegmentHost: "https://seen.example", settings.SegmentPath: "/seen"}
+	now := map[string]string{settings.SegmentHost: "https://theirs.example", settings.SegmentPath: "/seen"}
+	for _, c := range []struct {
+		name    string
+		wanted  map[string]string
+		refused bool
+	}{
+		{"another value than theirs", map[string]string{settings.SegmentHost: "https://mine.example"}, true},
+		{"the value that was seen", map[string]string{settings.SegmentHost: "https://seen.example"}, true},
+		{"the same value as theirs", map[string]string{settings.SegmentHost: "https://theirs.example"}, false},
+		{"what they have not changed", map[string]string{settings.SegmentPath: "/mine"}, false},
+	} {
+		if err := CheckMeanwhile(seen, now, c.wanted); (err != nil) != c.refused {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }

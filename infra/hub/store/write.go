@@ -10,75 +10,75 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"commerce-segment/shared/settings"
 )
 
 // Write writes what of wanted differs from current, after a look at all of it
-// together. Who compares current with what others have made of it holds Saving. It returns the names of the parameters that it wrote, in order, also
-// beside an error.
+// together. Who compares current with what others have made of it holds Saving. It returns
+// the names of the parameters that it wrote, in order, also with an error.
 func (s Store) Write(ctx context.Context, current, wanted map[string]string) (written []string, err error) {
 	if err := errors.Join(Check(together(current, wanted)), s.CheckKey(current, wanted)); err != nil {
 		return nil, fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
-	names := writeOrder(AllNames())
-	names = slices.DeleteFunc(names, func(name string) bool {
+	names := slices.DeleteFunc(writeOrder(AllNames()), func(name string) bool {
 		value, asked := wanted[name]
 		return !asked || value == strings.TrimSpace(current[name])
 	})
-	meanwhile := ""
-	if directory, isHere := s.Backend.(Directory); isHere {
-		if written, err = directory.putSegment(ctx, names, wanted); err != nil {
-			return nil, fmt.Errorf("%w\nNothing was written to %s", err, s.Name)
-		}
-		names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(written, name) })
-	} else if slices.Contains(names, settings.SegmentHost) && slices.Contains(names, settings.SegmentWriteKey) && isSet(current[settings.SegmentWriteKey]) {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), changeWithin) // who leaves meanwhile leaves a host
-		defer cancel()
-		if err := s.Put(ctx, settings.SegmentHost, hostMeanwhile); err != nil {
-			return nil, fmt.Errorf("%w\nNothing was written to %s", err, s.Name)
-		}
-		names = hostLast(names)
-		meanwhile = ". Until then " + settings.SegmentHost + " names no host, and events wait"
-	}
-	for i, name := range names {
-		if err := s.putConfigured(ctx, name, wanted[name]); err != nil {
-			return slices.Concat(written, names[:i]), fmt.Errorf("%w\nWritten to %s: %s. Not written: %s%s. Run it again once that is mended: it writes what is left",
-				err, s.Name, cmp.Or(strings.Join(slices.Concat(written, names[:i]), ", "), "nothing"), strings.Join(names[i:], ", "), meanwhile)
-		}
-	}
-	return slices.Concat(written, names), nil
-}
-
-// putSegment writes those of the parameters that say together where messages go, at once.
-func (d Directory) putSegment(ctx context.Context, names []string, wanted map[string]string) (written []string, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settings.SaveWithin) // a person who leaves meanwhile leaves all of it
+	defer cancel()
 	values := map[string]string{}
-	for _, name := range []string{settings.SegmentHost, settings.SegmentPath, settings.SegmentWriteKey} {
+	for _, name := range slices.Concat(settings.Together()...) {
 		if slices.Contains(names, name) {
-			values[name], written = wanted[name], append(written, name)
+			values[name] = wanted[name]
 		}
 	}
-	if len(written) == 0 {
-		return nil, nil
+	if len(values) > 0 {
+		if err := s.PutTogether(ctx, values); err != nil {
+			return nil, fmt.Errorf("%w\nNot written to %s: %s. Run it again once that is corrected: settings that belong together are never mixed", err, s.Name, strings.Join(names, ", "))
+		}
 	}
-	return written, d.PutTogether(ctx, values)
+	left := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, done := values[name]; return done })
+	for i, name := range left {
+		if err := s.putConfigured(ctx, name, wanted[name]); err != nil {
+			written = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(left[i:], name) })
+			return written, fmt.Errorf("%w\nWritten to %s: %s. Not written: %s. Run it again once that is corrected: it writes what is left",
+				err, s.Name, cmp.Or(strings.Join(written, ", "), "nothing"), strings.Join(left[i:], ", "))
+		}
+	}
+	return names, nil
 }
 
-// hostMeanwhile is no host while the host and its write key change in Parameter Store. A key belongs to one
-// region, and the other takes its events all the same, and drops them. Two parameters are
-// written one after the other, and a function may read in between: so that it finds no
-// wrong pair, it finds one that is refused. Then the last good settings count on, or else
-// events wait.
-const hostMeanwhile = "being changed together with the write key"
+// CheckMeanwhile refuses to replace what others have changed since current was read.
+func CheckMeanwhile(current, now, wanted map[string]string) error {
+	var changed []string
+	for _, name := range AllNames() {
+		value, asked := wanted[name]
+		if asked && now[name] != current[name] && strings.TrimSpace(now[name]) != value {
+			changed = append(changed, name)
+		}
+	}
+	if len(changed) > 0 {
+		return fmt.Errorf("somebody has changed %s meanwhile: look at it with hub settings, and run this again to replace it", strings.Join(changed, ", "))
+	}
+	return nil
+}
 
-// changeWithin bounds how long the host and its write key take to change.
-const changeWithin = time.Minute
-
-// hostLast moves Segment's host behind everything else.
-func hostLast(names []string) []string {
-	return append(slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == settings.SegmentHost }), settings.SegmentHost)
+// PutSecrets writes the webhook secrets in the place of those that were looked at, in lines.
+func (s Store) PutSecrets(ctx context.Context, before, secrets []string) error {
+	release, err := s.Saving(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	now, err := s.webhookSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(now, before) {
+		return fmt.Errorf("somebody has changed %s meanwhile, and nothing was written: run this again", settings.WebhookSecret)
+	}
+	return s.Put(ctx, settings.WebhookSecret, strings.Join(secrets, "\n"))
 }
 
 // together returns the parameters as they will be after wanted is written.

@@ -19,6 +19,11 @@ type putting struct {
 	failAt string
 }
 
+func (p *putting) PutTogether(ctx context.Context, values map[string]string) error {
+	p.put = append(p.put, slices.Sorted(maps.Keys(values))...)
+	return p.Backend.PutTogether(ctx, values)
+}
+
 func (p *putting) Put(ctx context.Context, name, value string) error {
 	if name == p.failAt {
 		return errors.New("parameter " + name + ": throttled")
@@ -35,9 +40,14 @@ type pairing struct {
 }
 
 func (p *pairing) Put(ctx context.Context, name, value string) error {
-	if err := p.Backend.Put(ctx, name, value); err != nil {
-		return err
-	}
+	return errors.Join(p.Backend.Put(ctx, name, value), p.look(ctx))
+}
+
+func (p *pairing) PutTogether(ctx context.Context, values map[string]string) error {
+	return errors.Join(p.Backend.PutTogether(ctx, values), p.look(ctx))
+}
+
+func (p *pairing) look(ctx context.Context) error {
 	values, err := p.Parameters(ctx, settings.Names(tracking.OrderCompleted))
 	if err != nil {
 		return err
@@ -62,7 +72,7 @@ func TestNoHostIsEverPairedWithAnotherOnesKey(t *testing.T) {
 			map[string]string{settings.SegmentHost: eu, settings.SegmentPath: "/v1/batch", settings.SegmentWriteKey: "eu-write-key", "tracking/order-updated/enabled": "false"},
 			[]string{eu + " eu-write-key"}, ""},
 		{"for the first time", map[string]string{settings.SegmentHost: us}, map[string]string{settings.SegmentHost: eu, settings.SegmentWriteKey: "eu-write-key"},
-			[]string{eu + " ", eu + " eu-write-key"}, ""},
+			[]string{eu + " eu-write-key"}, ""},
 		{"to a proxy, with the same key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
 			map[string]string{settings.SegmentHost: "https://proxy.example", settings.SegmentWriteKey: "us-write-key"}, []string{"https://proxy.example us-write-key"}, ""},
 		{"to another key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
@@ -90,26 +100,6 @@ func TestNoHostIsEverPairedWithAnotherOnesKey(t *testing.T) {
 	}
 }
 
-func TestAnotherRegionThatIsWrittenHalfSaysThatEventsWait(t *testing.T) {
-	directory := Directory{settings.Dir(t.TempDir())}
-	current := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "PLANTED-us"}
-	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "PLANTED-eu"}
-	_, err := Store{Backend: &putting{Backend: directory, failAt: settings.SegmentWriteKey}, Name: "the store"}.Write(t.Context(), current, wanted)
-	if err == nil || !strings.Contains(err.Error(), "Not written: segment/write-key, segment/host. Until then segment/host names no host, and events wait") {
-		t.Errorf("it says %v", err)
-	}
-	current, err = Store{Backend: directory}.Parameters(t.Context(), AllNames())
-	if err != nil || current[settings.SegmentHost] != hostMeanwhile {
-		t.Fatalf("the parameters are %q, %v", current, err)
-	}
-	if _, err := (Store{Backend: directory}).Write(t.Context(), current, wanted); err != nil {
-		t.Error(err)
-	}
-	if after, err := (Store{Backend: directory}).Parameters(t.Context(), AllNames()); err != nil || !maps.Equal(after, wanted) {
-		t.Errorf("run again it leaves %q, %v", after, err)
-	}
-}
-
 // leaving is a store whose writer leaves with the first write, as a browser does whose page
 // is closed.
 type leaving struct {
@@ -117,9 +107,9 @@ type leaving struct {
 	leave context.CancelFunc
 }
 
-func (l leaving) Put(ctx context.Context, name, value string) error {
+func (l leaving) PutTogether(ctx context.Context, values map[string]string) error {
 	l.leave()
-	return errors.Join(ctx.Err(), l.Backend.Put(ctx, name, value))
+	return errors.Join(ctx.Err(), l.Backend.PutTogether(ctx, values))
 }
 
 func TestWhoLeavesWhileTheRegionChangesLeavesAHost(t *testing.T) {
@@ -150,18 +140,20 @@ func TestWriteWritesTheSecretsLast(t *testing.T) {
 	if err := writes(t, store, wanted); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{settings.SegmentHost, settings.SegmentPath, "tracking/order-updated/enabled", settings.SegmentWriteKey, settings.WebhookSecret}
+	want := []string{settings.SegmentHost, settings.SegmentPath, settings.SegmentWriteKey, "tracking/order-updated/enabled", settings.WebhookSecret}
 	if !slices.Equal(store.put, want) {
 		t.Errorf("it writes %q, want %q", store.put, want)
 	}
 }
 
 func TestWriteThatFailsHalfwaySaysWhatIsWritten(t *testing.T) {
-	store := &putting{Backend: Directory{settings.Dir(t.TempDir())}, failAt: settings.SegmentPath}
+	store := &putting{Backend: Directory{settings.Dir(t.TempDir())}, failAt: "tracking/order-updated/enabled"}
 	err := writes(t, store, map[string]string{
-		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentPath: "/v1",
+		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com",
+		"tracking/order-updated/enabled": "false", settings.WebhookSecret: "PLANTED-secret",
 	})
-	const want = "parameter segment/path: throttled\nWritten to the store: segment/host. Not written: segment/path, segment/write-key."
+	const want = "parameter tracking/order-updated/enabled: throttled\n" +
+		"Written to the store: segment/host, segment/write-key. Not written: tracking/order-updated/enabled, commerce/webhook-secret."
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("it says %v, want %s", err, want)
 	}

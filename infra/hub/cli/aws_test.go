@@ -151,7 +151,10 @@ func configureDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	secret := after["commerce/webhook-secret"]
 	want := maps.Clone(before)
 	maps.Copy(want, map[string]string{
-		"segment/write-key": "PLANTED-key", "commerce/client-secret": "https://euwest.api.elasticpath.com PLANTED-client", "commerce/client-id": "my-id",
+		"segment/write-key": `{"value":"PLANTED-key","with":{"segment/host":"https://api.segment.io","segment/path":"/v1/batch"}}`,
+		"commerce/client-secret": `{"value":"https://euwest.api.elasticpath.com PLANTED-client",` +
+			`"with":{"commerce/client-id":"my-id","commerce/token-url":"https://euwest.api.elasticpath.com/oauth/access_token"}}`,
+		"commerce/client-id": "my-id", "saving": "no",
 		"commerce/token-url": "https://euwest.api.elasticpath.com/oauth/access_token", "commerce/webhook-secret": secret,
 		"tracking/order-updated/enabled": "false", "tracking/order-completed/events": "order.fulfilled",
 	})

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"commerce-segment/shared/loggable"
 )
 
 // savingName is the parameter by which those who save to Parameter Store keep apart, and
@@ -84,7 +86,7 @@ func (s EditableParameterStore) begin(ctx context.Context) (release func(), err 
 func (s EditableParameterStore) readSaving(ctx context.Context, name string) (value string, version int64, err error) {
 	output, err := s.editor.GetParameters(ctx, &ssm.GetParametersInput{Names: []string{s.prefix + "/" + name}})
 	if err != nil {
-		return "", 0, fmt.Errorf("looking whether another save to Parameter Store below %s is under way: %w%s", s.prefix, withoutWords(err),
+		return "", 0, fmt.Errorf("looking whether another save to Parameter Store below %s is under way: %w%s", s.prefix, loggable.Refusal(err),
 			remedy(err, s.prefix+"/*", "ssm:GetParameters"))
 	}
 	for _, p := range output.Parameters {
@@ -99,7 +101,7 @@ func (s EditableParameterStore) putSaving(ctx context.Context, value string) (ve
 		Overwrite: aws.Bool(true),
 	})
 	if err != nil {
-		return 0, fmt.Errorf("keeping others from saving to Parameter Store below %s: %w%s", s.prefix, withoutWords(err),
+		return 0, fmt.Errorf("keeping others from saving to Parameter Store below %s: %w%s", s.prefix, loggable.Refusal(err),
 			remedy(err, s.prefix+"/*", "ssm:PutParameter"))
 	}
 	return output.Version, nil

@@ -96,7 +96,7 @@ release: editor ## Build hub for every system, with checksums and a list of what
 		platform=$${system%.exe} && GOOS=$${platform%-*} GOARCH=$${platform#*-} CGO_ENABLED=0 \
 			go build -trimpath -o bin/release/hub-$$system ./infra/hub || exit 1; \
 	done
-	@go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -licenses -output bin/release/hub.cdx.json bin/release/hub-linux-amd64
+	@go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -output bin/release/hub.cdx.json bin/release/hub-linux-amd64
 	@cd bin/release && sha256sum hub* > SHA256SUMS && cat SHA256SUMS
 
 FUZZTIME ?= 10m

@@ -66,7 +66,7 @@ func (h *hub) startup(ctx context.Context) (startup, error) {
 		return startup{}, fmt.Errorf("looking through %s: %w", h.directory.Dir, err)
 	}
 	for _, file := range unread {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("nothing reads %s: a template is %s, without an ending, and the other settings are in the README.",
+		s.Warnings = append(s.Warnings, fmt.Sprintf("nothing reads %s: a template is %s, without an ending, and the other settings are in infra/docs/local.md.",
 			file, h.directory.File("templates/<name>")))
 	}
 	return s, nil

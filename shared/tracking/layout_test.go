@@ -18,7 +18,7 @@ import (
 //
 //	functions -> serve -> {settings, spool} -> relay -> {metrics, commerce, template, segment} -> {money, tracking}
 //	infra -> {shared, templates}
-//	infra/hub -> cli -> local -> console -> doctor -> store -> {backfill, executions, lint}
+//	infra/hub -> cli -> local -> console -> doctor -> store -> {backfill, deadletters, executions}
 //
 // Tests are free: they may put together what the program must not.
 var layout = []rule{
@@ -46,19 +46,27 @@ var layout = []rule{
 	{folder: "functions", may: []string{"shared/serve", "shared/tracking"}},
 	{folder: "infra/hub/words"},
 	{folder: "infra/hub/version"},
-	{folder: "infra/hub/executions", may: []string{"infra/hub/words", "shared"}, aws: true},
-	{folder: "infra/hub/backfill", may: []string{"infra/hub/words", "shared"}},
+	{folder: "infra/hub/render", may: []string{"shared"}},
+	{folder: "infra/hub/deadletters", may: []string{"shared"}},
+	{folder: "infra/hub/executions", may: []string{"infra/hub/words", "infra/stack/outputs", "shared"}, aws: true},
+	{folder: "infra/hub/backfill", may: []string{"infra/hub/executions", "infra/hub/words", "shared"}},
 	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
-	{folder: "infra/hub/store", may: []string{"infra/hub/executions", "infra/hub/backfill", "infra/hub/lint", "infra/stack/outputs", "shared", "templates"}, aws: true},
-	{folder: "infra/hub/doctor", may: []string{"infra/hub/executions", "infra/hub/store", "infra/hub/version", "infra/hub/words", "infra/stack/outputs", "shared", "templates"}},
-	{folder: "infra/hub/console", may: []string{"infra/hub/backfill", "infra/hub/doctor", "infra/hub/executions", "infra/hub/store", "infra/hub/words", "shared", "templates"}},
-	{folder: "infra/hub/local", may: []string{"infra/hub/console", "infra/hub/executions", "infra/hub/store", "infra/hub/words", "shared"}, aws: true},
-	{folder: "infra/hub/cli", may: []string{"infra/hub/backfill", "infra/hub/doctor", "infra/hub/executions", "infra/hub/lint", "infra/hub/local", "infra/hub/store", "infra/hub/version", "infra/hub/words", "shared", "templates"}, aws: true},
+	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "shared", "templates"}, aws: true},
+	{folder: "infra/hub/doctor", may: append(hubParts, "infra/hub/store", "infra/stack/outputs")},
+	{folder: "infra/hub/console", may: append(hubParts, "infra/hub/doctor", "infra/hub/store")},
+	{folder: "infra/hub/local", may: append(hubParts, "infra/hub/console", "infra/hub/store"), aws: true},
+	{folder: "infra/hub/cli", may: append(hubParts, "infra/hub/doctor", "infra/hub/local", "infra/hub/store"), aws: true},
 	{folder: "infra/hub/browser", may: []string{"infra/tools"}},
 	{folder: "infra/hub/hubtest", may: []string{"shared"}},
 	{folder: "infra/hub", may: []string{"infra/hub/cli"}},
 	{folder: "infra", may: []string{"shared", "templates"}, aws: true},
 	{folder: "templates"},
+}
+
+// hubParts are what the commands and the pages of the operator's program share.
+var hubParts = []string{
+	"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/lint", "infra/hub/render",
+	"infra/hub/version", "infra/hub/words", "shared", "templates",
 }
 
 // rule is what the code in a folder and below it may import.

@@ -19,6 +19,7 @@ import (
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/emulator"
 	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/hubtest"
@@ -325,7 +326,7 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 			t.Errorf("the list does not show %q:\n%s", part, got.stdout)
 		}
 	}
-	var graves []store.DeadLetterSummary
+	var graves []deadletters.Summary
 	if err := json.Unmarshal([]byte(do(exitDone, "deadletters", "list", "--prefix", shop, "--json", "--tracking", "order-completed", "--reason", "segment_400").stdout), &graves); err != nil ||
 		len(graves) != 1 || graves[0].Resource != "order-3" || graves[0].Detail != "no user" || graves[0].Receives != 1 {
 		t.Errorf("selected and as JSON: %+v, %v", graves, err)

@@ -91,7 +91,7 @@ func runBackfill(cmd *cobra.Command, kind backfill.Kind, options backfillOptions
 	}
 	if position != nil && !options.dryRun {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Going on where the last run stopped: %d of %d events are sent, of %s from %s until %s.\nTo begin anew instead, remove %s.\n",
-			position.Sent, position.Events, kind, store.Moment(position.Since), store.Moment(position.Until), position.File())
+			position.Sent, position.Events, kind, backfill.Moment(position.Since), backfill.Moment(position.Until), position.File())
 		return sendBackfill(cmd, t, position)
 	}
 	plan, err := planBackfill(cmd, t, kind, since, until)

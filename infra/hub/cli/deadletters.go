@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/local"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
@@ -72,7 +73,7 @@ killed, nobody else can receive them.`,
 			if selected.Prefix != "" {
 				defer sayWhatIsHidden(cmd.ErrOrStderr(), len(all), now.Dead)
 			}
-			chosen := slices.DeleteFunc(slices.Clone(all), func(g store.DeadLetter) bool { return !selected.matches(g) })
+			chosen := slices.DeleteFunc(slices.Clone(all), func(g deadletters.Letter) bool { return !selected.matches(g) })
 			if asJSON {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
@@ -118,7 +119,7 @@ delivered drop it with hub rotate --finish. A stranger's stay dead letters.`,
 }
 
 // open finds the queues of the dead letters that are meant.
-func (s selection) open(ctx context.Context) (store.DeadLetters, error) {
+func (s selection) open(ctx context.Context) (deadletters.Queues, error) {
 	trackings, err := named(s.trackings)
 	if err != nil {
 		return nil, err
@@ -142,13 +143,13 @@ func (s selection) flag() string {
 	return flags
 }
 
-func (s selection) matches(g store.DeadLetter) bool {
+func (s selection) matches(g deadletters.Letter) bool {
 	return len(s.reasons) == 0 || slices.Contains(s.reasons, g.Burial.Reason)
 }
 
 // written are dead letters as they are shown.
-func written(chosen []store.DeadLetter) []store.DeadLetterSummary {
-	list := []store.DeadLetterSummary{} // in JSON an empty list, not null
+func written(chosen []deadletters.Letter) []deadletters.Summary {
+	list := []deadletters.Summary{} // in JSON an empty list, not null
 	for _, g := range chosen {
 		list = append(list, g.Summary())
 	}
@@ -156,7 +157,7 @@ func written(chosen []store.DeadLetter) []store.DeadLetterSummary {
 }
 
 // printGraves prints a line for each, and how many there are of each kind.
-func printDeadLetters(w io.Writer, chosen []store.DeadLetter, now time.Time) error {
+func printDeadLetters(w io.Writer, chosen []deadletters.Letter, now time.Time) error {
 	if len(chosen) == 0 {
 		_, err := fmt.Fprintln(w, "There are no dead letters.")
 		return err
@@ -170,7 +171,7 @@ func printDeadLetters(w io.Writer, chosen []store.DeadLetter, now time.Time) err
 		return err
 	}
 	fmt.Fprintln(table, "\nCOUNT\tTRACKING\tREASON")
-	kinds := store.GroupDeadLetters(chosen)
+	kinds := deadletters.GroupByReason(chosen)
 	for _, kind := range kinds {
 		fmt.Fprintf(table, "%d\t%s\t%s\n", len(kind.Letters), kind.Tracking.Name, kind.Reason)
 	}
@@ -181,14 +182,14 @@ func printDeadLetters(w io.Writer, chosen []store.DeadLetter, now time.Time) err
 }
 
 // explainReasons says of each reason once what it means, and what to do.
-func explainReasons(w io.Writer, kinds []store.DeadLetterGroup) error {
+func explainReasons(w io.Writer, kinds []deadletters.Group) error {
 	said := map[string]bool{}
 	for _, kind := range kinds {
 		if said[kind.Reason] {
 			continue
 		}
 		said[kind.Reason] = true
-		reason := store.ExplainReason(kind.Reason)
+		reason := deadletters.Explain(kind.Reason)
 		if _, err := fmt.Fprintf(w, "\n%s: %s. %s\n  → %s\n", kind.Reason, reason.Title, reason.Says, reason.Do); err != nil {
 			return err
 		}

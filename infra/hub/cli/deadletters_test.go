@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/store"
 )
@@ -53,7 +54,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 			t.Errorf("the list does not show %q:\n%s%s", part, list.stdout, list.stderr)
 		}
 	}
-	var letters []store.DeadLetterSummary
+	var letters []deadletters.Summary
 	got := command(t, "", "deadletters", "list", h.AddrFlag(), "--dir", h.Dir, "--json", "--tracking", "order-updated")
 	if err := json.Unmarshal([]byte(got.stdout), &letters); err != nil || len(letters) != 1 || letters[0].Resource != "o-3" || letters[0].Buried.IsZero() {
 		t.Errorf("selected and as JSON: %s%s", got.stdout, got.stderr)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/lint"
 	"commerce-segment/shared/template"
 )
 
@@ -80,7 +80,7 @@ func eval(ctx context.Context, out io.Writer, file string, input []byte, binding
 	}
 	result, err := compiled.Eval(ctx, input, bindings)
 	if err != nil {
-		return store.InItsWords(err)
+		return lint.InItsWords(err)
 	}
 	if result == nil {
 		return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/lint"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/template"
@@ -155,7 +156,7 @@ func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) e
 	for _, s := range sources {
 		own := slices.DeleteFunc(slices.Clone(samples), func(sample templates.Sample) bool { return sample.Tracking != s.tracking.Name })
 		rendered += len(own)
-		found, err := store.LintThoroughly(cmd.Context(), s.tracking, s.compiled, own)
+		found, err := lint.LintThoroughly(cmd.Context(), s.tracking, s.compiled, own)
 		if err != nil {
 			return err
 		}
@@ -190,7 +191,7 @@ func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) e
 
 // fault is one of a template in a file.
 type fault struct {
-	*store.Fault
+	*lint.Fault
 	file string
 }
 

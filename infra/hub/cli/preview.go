@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/lint"
+	"commerce-segment/infra/hub/render"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
@@ -99,9 +101,9 @@ func preview(cmd *cobra.Command, t tracking.Tracking, directory store.Directory,
 	if sample.Name != "" {
 		currencies = sample.Currencies
 	}
-	messages, err := store.Render(cmd.Context(), t, compiled.WithCurrencies(currencies), asks, config.Segment.WriteKey, webhook, time.Now())
+	messages, err := render.Render(cmd.Context(), t, compiled.WithCurrencies(currencies), asks, config.Segment.WriteKey, webhook, time.Now())
 	if err != nil {
-		return store.InItsWords(err)
+		return lint.InItsWords(err)
 	}
 	written := make([]json.RawMessage, len(messages))
 	for i, message := range messages {
@@ -131,7 +133,7 @@ func lookup(cmd *cobra.Command, t tracking.Tracking, source string, config relay
 
 // printBatch prints messages in a request's shape.
 func printBatch(w io.Writer, messages []json.RawMessage) error {
-	batch, err := store.Batch(messages)
+	batch, err := render.Batch(messages)
 	if err != nil {
 		return err
 	}
@@ -141,7 +143,7 @@ func printBatch(w io.Writer, messages []json.RawMessage) error {
 
 // printIndented prints JSON on lines of its own.
 func printIndented(w io.Writer, text []byte) error {
-	indented, err := store.Indent(text)
+	indented, err := render.Indent(text)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ date: where it may have been before the period it is counted as unclear, and not
 
 func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	now := time.Now().UTC()
-	since, until, err := options.parse(now, store.Settled(now), reconcileExample)
+	since, until, err := options.parse(now, backfill.Settled(now), reconcileExample)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 		return err
 	}
 	if comparison.Since.After(since) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "What is known of webhooks goes back to %s only: what happened before is not compared.\n", store.Moment(comparison.Since))
+		fmt.Fprintf(cmd.ErrOrStderr(), "What is known of webhooks goes back to %s only: what happened before is not compared.\n", backfill.Moment(comparison.Since))
 	}
 	if err := printComparison(cmd.OutOrStdout(), comparison, t.Trackings()); err != nil {
 		return err
@@ -101,7 +101,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 
 // printComparison prints a line for each tracking.
 func printComparison(w io.Writer, c *backfill.Comparison, trackings []string) error {
-	fmt.Fprintf(w, "From %s until %s:\n", store.Moment(c.Since), store.Moment(c.Until))
+	fmt.Fprintf(w, "From %s until %s:\n", backfill.Moment(c.Since), backfill.Moment(c.Until))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tMISSING\tDELIVERED\tSENT FROM HERE\tWAITING\tSKIPPED\tDEAD LETTERS\tUNCLEAR")
 	refused := 0
@@ -125,7 +125,7 @@ func printMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) 
 	w := cmd.OutOrStdout()
 	fmt.Fprintln(w)
 	for _, m := range c.Missing[:min(listed, len(c.Missing))] {
-		fmt.Fprintf(w, "%s  %s of %s\n", store.Moment(m.Happened), m.Event, chars.Line(m.Resource))
+		fmt.Fprintf(w, "%s  %s of %s\n", backfill.Moment(m.Happened), m.Event, chars.Line(m.Resource))
 	}
 	if more := len(c.Missing) - listed; more > 0 {
 		fmt.Fprintf(w, "and %d more\n", more)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/render"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
@@ -180,7 +181,7 @@ func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, w
 		return waits(errors.New("no write key is set in " + settings.SegmentWriteKey))
 	}
 	var invalid *segment.InvalidError
-	switch messages, err := store.Render(ctx, t, compiled.WithCurrencies(config.Currencies), nil, config.Segment.WriteKey, webhook, time.Now()); {
+	switch messages, err := render.Render(ctx, t, compiled.WithCurrencies(config.Currencies), nil, config.Segment.WriteKey, webhook, time.Now()); {
 	case errors.As(err, &invalid):
 		return err.Error() + ": it is a dead letter, and is not tried again"
 	case err != nil:

@@ -18,7 +18,7 @@ import (
 // sending is the flags of the commands that tell Segment of what has happened.
 type sending struct {
 	store.Location
-	store.Period
+	backfill.Period
 	addr string
 	only []string
 	rate int

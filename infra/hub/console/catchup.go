@@ -34,7 +34,7 @@ var (
 // catchUpForm is what somebody wants told: the fields of one of the page's two forms.
 type catchUpForm struct {
 	Kind backfill.Kind
-	store.Period
+	backfill.Period
 	Only  []sendable
 	To    string // names of integrations, with commas between them
 	Wrong wrong
@@ -63,7 +63,7 @@ func (l left) ID() string { return filepath.Base(l.File()) }
 
 // Says is how far it had come.
 func (l left) Says() string {
-	return fmt.Sprintf("%d of %d events are sent, of %s that were created from %s until %s", l.Sent, l.Events, l.Kind, store.Moment(l.Since), store.Moment(l.Until))
+	return fmt.Sprintf("%d of %d events are sent, of %s that were created from %s until %s", l.Sent, l.Events, l.Kind, backfill.Moment(l.Since), backfill.Moment(l.Until))
 }
 
 // planned is a backfill before it is sent.
@@ -194,7 +194,7 @@ func (c *Console) catchUp(w http.ResponseWriter, r *http.Request) {
 // showCatchUp shows the page, with what is wrong in one of its forms where there is such
 // a form.
 func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int, alert string, planForm, reconcile *catchUpForm) {
-	data := catchUpData{Job: c.catching.underway(), Found: c.catching.last()}
+	data := catchUpData{Job: c.catchUpJob.underway(), Found: c.catchUpJob.last()}
 	var err error
 	if data.Backfill, data.Reconcile, err = c.catchUpForms(r.Context(), data.Found); err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
@@ -218,7 +218,7 @@ func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int
 // that is still shown.
 func (c *Console) catchUpForms(ctx context.Context, found finding) (planForm, reconcile catchUpForm, err error) {
 	planForm = catchUpForm{Kind: backfill.Orders}
-	reconcile = catchUpForm{Period: store.Period{Since: "24h"}}
+	reconcile = catchUpForm{Period: backfill.Period{Since: "24h"}}
 	enabled, err := c.Store.Enabled(ctx)
 	if err != nil {
 		return planForm, reconcile, err
@@ -246,7 +246,7 @@ func tellables(enabled map[string]bool, kinds ...backfill.Kind) (all []sendable)
 
 // left are the backfills that were stopped. The one that is underway is none.
 func (c *Console) left(ctx context.Context) (all []left, err error) {
-	if c.catching.underway() != nil {
+	if c.catchUpJob.underway() != nil {
 		return nil, nil
 	}
 	stopped, err := c.Store.Unfinished(ctx, c.inboxURL())
@@ -271,7 +271,7 @@ func (c *Console) readCatchUp(r *http.Request, kinds ...backfill.Kind) (form cat
 	}
 	form = catchUpForm{
 		Kind:   backfill.Kind(r.PostFormValue("kind")),
-		Period: store.Period{Since: strings.TrimSpace(r.PostFormValue("since")), Until: strings.TrimSpace(r.PostFormValue("until"))},
+		Period: backfill.Period{Since: strings.TrimSpace(r.PostFormValue("since")), Until: strings.TrimSpace(r.PostFormValue("until"))},
 		To:     strings.TrimSpace(r.PostFormValue("to")), Wrong: wrong{},
 	}
 	enabled, err := c.Store.Enabled(r.Context())
@@ -288,7 +288,7 @@ func (c *Console) readCatchUp(r *http.Request, kinds ...backfill.Kind) (form cat
 // period reads the times of a form, and notes what is wrong with them.
 func (f *catchUpForm) period(now, end time.Time) (since, until time.Time) {
 	since, until, err := f.Parse(now, end)
-	var wrong *store.TimeError
+	var wrong *backfill.TimeError
 	if errors.As(err, &wrong) {
 		f.Wrong[wrong.Field] = wrong.Error()
 	}
@@ -386,7 +386,7 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 	}
 	refuse := func(status int, alert string) { c.showCatchUp(w, r, status, alert, nil, &form) }
 	now := time.Now().UTC()
-	since, until := form.period(now, store.Settled(now))
+	since, until := form.period(now, backfill.Settled(now))
 	only := form.only()
 	if len(form.Wrong) > 0 {
 		refuse(http.StatusUnprocessableEntity, errMarked.Error())
@@ -422,7 +422,7 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 // sendFound sends what was planned, or what is missing: that which the page showed, and
 // nothing else.
 func (c *Console) sendFound(w http.ResponseWriter, r *http.Request) {
-	found, ok := c.catching.take(r.PostFormValue("found"))
+	found, ok := c.catchUpJob.take(r.PostFormValue("found"))
 	switch {
 	case !ok:
 		c.showCatchUp(w, r, http.StatusConflict, errNotShown.Error(), nil, nil)
@@ -512,7 +512,7 @@ func (c *Console) sendMissing(w http.ResponseWriter, r *http.Request, opened sto
 
 // begin begins a job, and shows how far it is, or what it has come to.
 func (c *Console) begin(w http.ResponseWriter, r *http.Request, work job, run func(ctx context.Context, at func(int)) finding) {
-	if !c.catching.begin(r.Context(), work, run) {
+	if !c.catchUpJob.begin(r.Context(), work, run) {
 		c.showCatchUp(w, r, http.StatusConflict, errCatchingUp.Error(), nil, nil)
 		return
 	}
@@ -522,9 +522,9 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request, work job, run fu
 // stopCatchingUp ends the job that is underway, or forgets what was found and is named.
 func (c *Console) stopCatchingUp(w http.ResponseWriter, r *http.Request) {
 	if found := r.PostFormValue("found"); found != "" {
-		c.catching.take(found)
+		c.catchUpJob.take(found)
 	} else {
-		c.catching.end()
+		c.catchUpJob.end()
 	}
 	goTo(w, r, "/catchup")
 }

@@ -297,7 +297,7 @@ func TestABackfillCanBeStoppedAndGoesOn(t *testing.T) {
 	letGo()
 	var again func()
 	for deadline := time.Now().Add(30 * time.Second); again == nil; time.Sleep(time.Millisecond) {
-		if work := s.console.catching.underway(); work == nil || work.Done >= 100 {
+		if work := s.console.catchUpJob.underway(); work == nil || work.Done >= 100 {
 			again = s.holds()
 		} else if time.Now().After(deadline) {
 			t.Fatal("nothing is sent")

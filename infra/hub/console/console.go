@@ -32,16 +32,16 @@ type Console struct {
 	sessions    sessions
 	registering sync.Mutex // two at once would each create what they both find missing
 	connection  connection
-	catching    catching
-	latest      lately[[]event]  // what Commerce has got, by the tracking's name
-	arrived     lately[arrivals] // what it delivered, by the webhooks' address
-	graves      graves
+	catchUpJob  catchUpJob
+	latest      cache[[]event]  // what Commerce has got, by the tracking's name
+	arrived     cache[arrivals] // what it delivered, by the webhooks' address
+	letterList  letterList
 }
 
 // Stop ends what the console does in the background, and returns when it has ended.
 func (c *Console) Stop() {
-	c.graves.end()
-	c.catching.end()
+	c.letterList.end()
+	c.catchUpJob.end()
 }
 
 // Handler answers everything below the root that is the console's.
@@ -66,12 +66,12 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /templates/{name}/versions/{version}", c.showVersion)
 	mux.HandleFunc("POST /templates/{name}/restore", c.logs(c.restoreTemplate))
 	mux.HandleFunc("GET /deadletters", c.deadLetters)
-	mux.HandleFunc("GET /deadletters/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.graves.jobs) })
+	mux.HandleFunc("GET /deadletters/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.letterList.jobs) })
 	mux.HandleFunc("POST /deadletters/read", c.readAgain)
 	mux.HandleFunc("POST /deadletters/replay", c.logs(c.replay))
 	mux.HandleFunc("GET /deadletters/{name}/{id}", c.deadLetter)
 	mux.HandleFunc("GET /catchup", c.catchUp)
-	mux.HandleFunc("GET /catchup/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.catching.jobs) })
+	mux.HandleFunc("GET /catchup/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.catchUpJob.jobs) })
 	mux.HandleFunc("POST /catchup/plan", c.planBackfill)
 	mux.HandleFunc("POST /catchup/compare", c.reconcile)
 	mux.HandleFunc("POST /catchup/send", c.logs(c.sendFound))

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
-	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
@@ -24,8 +24,8 @@ const LettersPath = "/deadletters/letters/"
 
 // Letters is what LettersPath answers.
 type Letters struct {
-	Waiting int                       `json:"waiting"` // events on the queue to which they go back
-	Letters []store.DeadLetterSummary `json:"letters"`
+	Waiting int                   `json:"waiting"` // events on the queue to which they go back
+	Letters []deadletters.Summary `json:"letters"`
 }
 
 // Moved is what LettersPath answers to whom it was told which to put back.
@@ -42,7 +42,7 @@ var (
 // deadLettersData is what the page of the dead letters shows.
 type deadLettersData struct {
 	Job     *job
-	Reasons []reasonOfDeath
+	Reasons []reasonGroup
 	Hidden  int       // that SQS reckoned with, and that did not come
 	Since   int       // that came after they were read
 	Read    time.Time // zero where they could not be read
@@ -50,16 +50,16 @@ type deadLettersData struct {
 	NoWhy   string // why nobody can say why they wait
 }
 
-// reasonOfDeath is the dead letters with a reason, by tracking.
-type reasonOfDeath struct {
-	store.Explanation
+// reasonGroup is the dead letters with a reason, by tracking.
+type reasonGroup struct {
+	deadletters.Explanation
 	Name  string
 	Count int
 	Kinds []listedKind
 }
 
 // Several says that they are of more than one tracking.
-func (r reasonOfDeath) Several() bool { return len(r.Kinds) > 1 }
+func (r reasonGroup) Several() bool { return len(r.Kinds) > 1 }
 
 // listedKind is a kind of dead letters as the page lists it.
 type listedKind struct {
@@ -99,8 +99,8 @@ func (q waitingQueue) Oldest() (oldest time.Time) {
 	return oldest
 }
 
-// graveyard is the store's dead letters.
-func (c *Console) graveyard() (store.DeadLetters, error) {
+// openDeadLetters returns the store's dead letters.
+func (c *Console) openDeadLetters() (deadletters.Queues, error) {
 	switch {
 	case c.Machine != nil:
 		return c.Machine.DeadLetters(), nil
@@ -111,8 +111,8 @@ func (c *Console) graveyard() (store.DeadLetters, error) {
 	}
 }
 
-// statusOfGraves is the status of a page that cannot be shown for want of dead letters.
-func statusOfGraves(err error) int {
+// statusOfLetters is the status of a page that cannot be shown for want of dead letters.
+func statusOfLetters(err error) int {
 	switch {
 	case errors.Is(err, errNoQueues), errors.Is(err, errNoLetter):
 		return http.StatusNotFound
@@ -124,61 +124,61 @@ func statusOfGraves(err error) int {
 
 // deadLetters lists the dead letters by what sent them there, and what waits.
 func (c *Console) deadLetters(w http.ResponseWriter, r *http.Request) {
-	data, err := c.lookAtGraves(r)
+	data, err := c.readDeadLetters(r)
 	if err != nil {
-		c.fail(w, r, statusOfGraves(err), err)
+		c.fail(w, r, statusOfLetters(err), err)
 		return
 	}
-	said := c.graves.tell()
+	said := c.letterList.takeSaid()
 	c.show(w, r, http.StatusOK, "deadletters", view{Path: "/deadletters", Notice: said.Notice, Alert: said.Alert, Data: data})
 }
 
-func (c *Console) lookAtGraves(r *http.Request) (deadLettersData, error) {
-	yard, err := c.graveyard()
+func (c *Console) readDeadLetters(r *http.Request) (deadLettersData, error) {
+	queues, err := c.openDeadLetters()
 	if err != nil {
 		return deadLettersData{}, err
 	}
-	backlogs, err := yard.Backlogs(r.Context())
+	backlogs, err := queues.Backlogs(r.Context())
 	if err != nil {
 		return deadLettersData{}, err
 	}
-	c.readGraves(r.Context(), yard)
-	data := deadLettersData{Job: c.graves.underway()}
-	data.Waiting, data.NoWhy = c.whatWaits(r, yard, backlogs)
+	c.refreshLetters(r.Context(), queues)
+	data := deadLettersData{Job: c.letterList.underway()}
+	data.Waiting, data.NoWhy = c.whatWaits(r, queues, backlogs)
 	if data.Job != nil {
 		return data, nil
 	}
-	kinds, hidden, since, read := c.graves.known(store.Total(backlogs).Dead)
+	kinds, hidden, since, read := c.letterList.known(deadletters.Total(backlogs).Dead)
 	data.Read, data.Reasons, data.Hidden, data.Since = read, byReason(kinds), hidden, since
 	return data, nil
 }
 
-// readGraves reads the dead letters unless that was done. On this machine it hides them
+// refreshLetters reads the dead letters unless that was done. On this machine it hides them
 // from nobody, so it is done each time.
-func (c *Console) readGraves(ctx context.Context, yard store.DeadLetters) {
-	if c.Machine == nil && c.graves.isRead() {
+func (c *Console) refreshLetters(ctx context.Context, queues deadletters.Queues) {
+	if c.Machine == nil && c.letterList.isRead() {
 		return
 	}
 	// Where another job is underway the page shows how far that is.
-	c.graves.begin(ctx, job{Says: "Reading the dead letters"}, func(ctx context.Context, _ func(int)) outcome {
-		return c.graves.list(ctx, yard)
+	c.letterList.begin(ctx, job{Says: "Reading the dead letters"}, func(ctx context.Context, _ func(int)) outcome {
+		return c.letterList.list(ctx, queues)
 	})
 }
 
 // byReason puts the kinds with the same reason together, the reason of which there are
 // most first.
-func byReason(kinds []kept) []reasonOfDeath {
-	var all []reasonOfDeath
+func byReason(kinds []kept) []reasonGroup {
+	var all []reasonGroup
 	for _, kind := range kinds {
-		i := slices.IndexFunc(all, func(r reasonOfDeath) bool { return r.Name == kind.Reason })
+		i := slices.IndexFunc(all, func(r reasonGroup) bool { return r.Name == kind.Reason })
 		if i < 0 {
 			i = len(all)
-			all = append(all, reasonOfDeath{Explanation: store.ExplainReason(kind.Reason), Name: kind.Reason})
+			all = append(all, reasonGroup{Explanation: deadletters.Explain(kind.Reason), Name: kind.Reason})
 		}
 		all[i].Count += kind.Count
 		all[i].Kinds = append(all[i].Kinds, listKind(kind))
 	}
-	slices.SortStableFunc(all, func(a, b reasonOfDeath) int { return b.Count - a.Count })
+	slices.SortStableFunc(all, func(a, b reasonGroup) int { return b.Count - a.Count })
 	return all
 }
 
@@ -192,7 +192,7 @@ func listKind(kind kept) listedKind {
 
 // detailOf is the detail of a dead letter without personal values: it may be Segment's
 // answer, which may quote the event, where an older version wrote it.
-func detailOf(g store.DeadLetter) string {
+func detailOf(g deadletters.Letter) string {
 	if newRedactor(g.Envelope.Body).hides(g.Burial.Detail) {
 		return hidden
 	}
@@ -204,9 +204,9 @@ const waitsAtMost = 36 * time.Hour
 
 // whatWaits says what is on the queues, and why it is not delivered yet. The queues know
 // how much it is, and the log knows why.
-func (c *Console) whatWaits(r *http.Request, yard store.DeadLetters, backlogs []store.Backlog) (waiting []waitingQueue, noWhy string) {
+func (c *Console) whatWaits(r *http.Request, queues deadletters.Queues, backlogs []deadletters.Backlog) (waiting []waitingQueue, noWhy string) {
 	var q executions.Query
-	for i, queue := range yard {
+	for i, queue := range queues {
 		if n := backlogs[i].Waiting; n > 0 {
 			waiting = append(waiting, waitingQueue{Tracking: queue.Tracking, Count: n})
 			q.Trackings = append(q.Trackings, queue.Tracking)
@@ -228,27 +228,27 @@ func (c *Console) whatWaits(r *http.Request, yard store.DeadLetters, backlogs []
 
 // readAgain has the dead letters read again.
 func (c *Console) readAgain(w http.ResponseWriter, r *http.Request) {
-	c.graves.forget()
+	c.letterList.forget()
 	goTo(w, r, "/deadletters")
 }
 
 // replay puts back one dead letter, or all with a reason: of one tracking, or of all.
 func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
-	yard, err := c.graveyard()
+	queues, err := c.openDeadLetters()
 	if err != nil {
-		c.fail(w, r, statusOfGraves(err), err)
+		c.fail(w, r, statusOfLetters(err), err)
 		return
 	}
 	name, reason, id := r.PostFormValue("tracking"), r.PostFormValue("reason"), r.PostFormValue("id")
-	yard = slices.DeleteFunc(slices.Clone(yard), func(q store.TrackingQueue) bool { return name != "" && q.Tracking.Name != name })
-	total, err := yard.Backlog(r.Context())
+	queues = slices.DeleteFunc(slices.Clone(queues), func(q deadletters.TrackingQueue) bool { return name != "" && q.Tracking.Name != name })
+	total, err := queues.Backlog(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	matches := func(g store.DeadLetter) bool { return g.Burial.Reason == reason && (id == "" || g.ID == id) }
-	begun := c.graves.begin(r.Context(), job{Says: "Replaying", Counts: "dead letters looked at", Of: total.Dead}, func(ctx context.Context, at func(int)) outcome {
-		return c.graves.redrive(ctx, yard, matches, at)
+	matches := func(g deadletters.Letter) bool { return g.Burial.Reason == reason && (id == "" || g.ID == id) }
+	begun := c.letterList.begin(r.Context(), job{Says: "Replaying", Counts: "dead letters looked at", Of: total.Dead}, func(ctx context.Context, at func(int)) outcome {
+		return c.letterList.redrive(ctx, queues, matches, at)
 	})
 	if !begun {
 		c.fail(w, r, http.StatusConflict, errUnderway)
@@ -260,8 +260,8 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 // letterData is what the page of one dead letter shows.
 type letterData struct {
 	Page     string // the path of its own page
-	Grave    store.DeadLetter
-	Why      store.Explanation
+	Letter   deadletters.Letter
+	Why      deadletters.Explanation
 	Detail   string
 	Personal bool
 	Preview  preview // what the template that counts makes of it
@@ -270,40 +270,40 @@ type letterData struct {
 }
 
 // FromSegment says that Segment has refused it, which a preview does not show.
-func (d letterData) FromSegment() bool { return strings.HasPrefix(d.Grave.Burial.Reason, "segment_") }
+func (d letterData) FromSegment() bool { return strings.HasPrefix(d.Letter.Burial.Reason, "segment_") }
 
 // deadLetter shows one, without personal values until they are asked for.
 func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
-	g, err := c.findGrave(r)
+	g, err := c.findLetter(r)
 	if err != nil {
-		c.fail(w, r, statusOfGraves(err), err)
+		c.fail(w, r, statusOfLetters(err), err)
 		return
 	}
-	data := letterData{Page: r.URL.EscapedPath(), Grave: g, Why: store.ExplainReason(g.Burial.Reason), Detail: detailOf(g), Personal: r.URL.Query().Get("personal") == "yes"}
+	data := letterData{Page: r.URL.EscapedPath(), Letter: g, Why: deadletters.Explain(g.Burial.Reason), Detail: detailOf(g), Personal: r.URL.Query().Get("personal") == "yes"}
 	if data.Personal {
 		data.Detail = g.Burial.Detail
 	}
-	if err := c.exhume(r.Context(), &data); err != nil {
+	if err := c.showContent(r.Context(), &data); err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
 	c.show(w, r, http.StatusOK, "deadletters-one", view{Title: "A dead letter", Path: "/deadletters", Data: data})
 }
 
-// findGrave is the dead letter of the request's path.
-func (c *Console) findGrave(r *http.Request) (store.DeadLetter, error) {
-	yard, err := c.graveyard()
+// findLetter is the dead letter of the request's path.
+func (c *Console) findLetter(r *http.Request) (deadletters.Letter, error) {
+	queues, err := c.openDeadLetters()
 	if err != nil {
-		return store.DeadLetter{}, err
+		return deadletters.Letter{}, err
 	}
-	c.readGraves(r.Context(), yard)
-	return c.graves.find(r.PathValue("name"), r.PathValue("id"))
+	c.refreshLetters(r.Context(), queues)
+	return c.letterList.find(r.PathValue("name"), r.PathValue("id"))
 }
 
-// exhume looks at what is in a dead letter, and what would become of it now. Of what is
+// showContent looks at what is in a dead letter, and what would become of it now. Of what is
 // no webhook nobody can say what in it is personal, so all of it is.
-func (c *Console) exhume(ctx context.Context, data *letterData) error {
-	g := data.Grave
+func (c *Console) showContent(ctx context.Context, data *letterData) error {
+	g := data.Letter
 	webhook, err := commerce.Parse(g.Envelope.Body)
 	if g.Err != nil {
 		err = g.Err
@@ -365,7 +365,7 @@ func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, letter := range all {
-		answer.Letters = append(answer.Letters, store.DeadLetter{Tracking: queue.Tracking, DeadLetter: letter}.Summary())
+		answer.Letters = append(answer.Letters, deadletters.Letter{Tracking: queue.Tracking, DeadLetter: letter}.Summary())
 	}
 	writeJSON(w, answer)
 }
@@ -394,14 +394,14 @@ func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
 }
 
 // queueNamed is the queue of the tracking of that name.
-func (c *Console) queueNamed(name string) (store.TrackingQueue, error) {
+func (c *Console) queueNamed(name string) (deadletters.TrackingQueue, error) {
 	for _, queue := range c.Machine.DeadLetters() {
 		if queue.Tracking.Name == name {
 			return queue, nil
 		}
 	}
 	_, err := tracking.ByName(name)
-	return store.TrackingQueue{}, err
+	return deadletters.TrackingQueue{}, err
 }
 
 func writeJSON(w http.ResponseWriter, value any) {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"commerce-segment/infra/emulator/standin"
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/stack/outputs"
@@ -35,7 +36,7 @@ func buried(t *testing.T) cemetery {
 	m := machineWith{lines: c.lines}
 	for _, tr := range tracking.All() {
 		c.queues[tr.Name] = spool.NewMemory()
-		m.yard = append(m.yard, store.TrackingQueue{Tracking: tr, Queue: store.MemoryDeadLetters{Memory: c.queues[tr.Name], Settle: func(context.Context) error { return nil }}})
+		m.queues = append(m.queues, deadletters.TrackingQueue{Tracking: tr, Queue: deadletters.Memory{Memory: c.queues[tr.Name], Settle: func(context.Context) error { return nil }}})
 	}
 	c.console.Machine = m
 	return c

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/tracking"
@@ -38,7 +39,7 @@ type executionsData struct {
 	Says      string
 	Chart     chart
 	Summary   executions.Summary
-	Backlog   *store.Backlog // of the queues on AWS
+	Backlog   *deadletters.Backlog // of the queues on AWS
 	Outcomes  []executions.Outcome
 	Trackings []tracking.Tracking
 	Sinces    []sinceChoice
@@ -59,7 +60,7 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	found, cut, err := c.readLog(r, q, now, since)
 	if err == nil && c.Store.Deployment != nil {
-		var backlog store.Backlog
+		var backlog deadletters.Backlog
 		backlog, err = c.Store.Deployment.Backlog(r.Context())
 		data.Backlog = &backlog
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
@@ -32,7 +33,7 @@ type Machine interface {
 	// Lines are the log lines about webhooks.
 	Lines() *executions.Memory
 	// DeadLetters is the events that were given up.
-	DeadLetters() store.DeadLetters
+	DeadLetters() deadletters.Queues
 	// Dead counts them.
 	Dead() int
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"commerce-segment/infra/hub/backfill"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
@@ -42,7 +43,7 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 		"json":  jsonParts,
 
 		"count":  words.Count,
-		"moment": store.Moment,
+		"moment": backfill.Moment,
 		"title":  titleOf,
 	}
 	frame := template.Must(template.New("frame.html").Funcs(helpers).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html"))

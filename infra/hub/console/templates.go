@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"commerce-segment/infra/hub/lint"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -54,11 +55,11 @@ func listTemplate(ctx context.Context, t tracking.Tracking, s store.Setting) lis
 		one.Wrong = mistakeIn(err, s.Value)
 		return one
 	}
-	faults, err := store.Lint(ctx, t, compiled, samplesOf(t))
+	faults, err := lint.Lint(ctx, t, compiled, samplesOf(t))
 	if err != nil {
 		one.Wrong = mistakeIn(err, s.Value)
 	}
-	one.Faults = len(store.Certain(faults))
+	one.Faults = len(lint.Certain(faults))
 	return one
 }
 

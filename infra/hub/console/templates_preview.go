@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/lint"
+	"commerce-segment/infra/hub/render"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
@@ -76,8 +78,8 @@ type eventGroup struct {
 // events are those to choose from.
 func (c *Console) events(ctx context.Context, t tracking.Tracking) []eventGroup {
 	all := []eventGroup{{"Samples", sampleEvents(t)}}
-	if recents := c.recents(ctx, t); len(recents) > 0 {
-		all = append(all, eventGroup{c.recentsTitle(), recents})
+	if realEvents := c.realEvents(ctx, t); len(realEvents) > 0 {
+		all = append(all, eventGroup{c.realEventsTitle(), realEvents})
 	}
 	return all
 }
@@ -107,7 +109,7 @@ func (c *Console) event(ctx context.Context, form templateForm) (event, error) {
 		}
 		return event{Value: pasted, Body: []byte(form.Pasted), At: time.Now(), Real: true}, nil
 	}
-	all := slices.Concat(sampleEvents(form.Tracking), c.recents(ctx, form.Tracking))
+	all := slices.Concat(sampleEvents(form.Tracking), c.realEvents(ctx, form.Tracking))
 	i := slices.IndexFunc(all, func(e event) bool { return e.Value == form.Event })
 	if i < 0 {
 		return event{}, errNoEvent
@@ -151,7 +153,7 @@ type preview struct {
 	Problem  string // why the event cannot be tried
 	Result   result
 	Webhook  string // as the template gets it, JSON
-	Faults   []*store.Fault
+	Faults   []*lint.Fault
 	Bytes    int // of the template
 	MaxBytes int
 }
@@ -299,7 +301,7 @@ func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e 
 		return result{Wrong: &mistake{Says: err.Error()}}
 	}
 	of := e.sample(t, "")
-	messages, err := store.Render(ctx, t, s.compiled.WithCurrencies(of.Currencies), of.Commerce, writeKey, webhook, e.At)
+	messages, err := render.Render(ctx, t, s.compiled.WithCurrencies(of.Currencies), of.Commerce, writeKey, webhook, e.At)
 	if err != nil {
 		m := mistakeIn(err, s.text)
 		if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
@@ -311,7 +313,7 @@ func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e 
 	for i, message := range messages {
 		written[i] = message.JSON
 	}
-	batch, err := store.Batch(written)
+	batch, err := render.Batch(written)
 	if err != nil {
 		return result{Wrong: &mistake{Says: err.Error()}}
 	}
@@ -330,10 +332,10 @@ func (r result) redacted(hide redactor) result {
 
 // faults are what the linter finds in what the template makes of the event, and of the
 // samples.
-func (c *Console) faults(ctx context.Context, t tracking.Tracking, compiled *template.Template, e event) []*store.Fault {
+func (c *Console) faults(ctx context.Context, t tracking.Tracking, compiled *template.Template, e event) []*lint.Fault {
 	shown := e.sample(t, "this event")
 	others := slices.DeleteFunc(samplesOf(t), func(s templates.Sample) bool { return "sample:"+s.Name == e.Value })
-	faults, err := store.Lint(ctx, t, compiled, slices.Insert(others, 0, shown))
+	faults, err := lint.Lint(ctx, t, compiled, slices.Insert(others, 0, shown))
 	if err != nil {
 		c.Log.Warn("linting a template", "template", t.Name, "error", err)
 	}

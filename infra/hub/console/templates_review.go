@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/lint"
 	"commerce-segment/shared/tracking"
 )
 
@@ -17,7 +17,7 @@ type reviewData struct {
 	Of       string // which events these are
 	Count    int
 	Changes  []change
-	Faults   []*store.Fault
+	Faults   []*lint.Fault
 	CanHide  bool // the events are real
 	Template sides
 }
@@ -35,7 +35,7 @@ type change struct {
 // reviewTemplate shows what saving would change for the last events, or else for the
 // samples.
 func (c *Console) reviewTemplate(w http.ResponseWriter, r *http.Request, data editorData) {
-	events, of := c.recents(r.Context(), data.Form.Tracking), "last events"
+	events, of := c.realEvents(r.Context(), data.Form.Tracking), "last events"
 	events = events[:min(len(events), reviewed)]
 	if len(events) == 0 {
 		events, of = sampleEvents(data.Form.Tracking), "samples"
@@ -72,7 +72,7 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 			review.Changes = append(review.Changes, one)
 		}
 	}
-	if review.Faults, err = store.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
+	if review.Faults, err = lint.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
 		return err
 	}
 	review.Template, err = compare("Now", before.text, "Then", after.text)

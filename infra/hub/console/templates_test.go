@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
@@ -19,13 +20,13 @@ import (
 type machineWith struct {
 	Machine
 	recent []Recent
-	yard   store.DeadLetters
+	queues deadletters.Queues
 	lines  *executions.Memory
 }
 
-func (m machineWith) Recent() []Recent               { return m.recent }
-func (m machineWith) DeadLetters() store.DeadLetters { return m.yard }
-func (m machineWith) Lines() *executions.Memory      { return m.lines }
+func (m machineWith) Recent() []Recent                { return m.recent }
+func (m machineWith) DeadLetters() deadletters.Queues { return m.queues }
+func (m machineWith) Lines() *executions.Memory       { return m.lines }
 
 // author is somebody who writes templates on the console's pages.
 type author struct {
@@ -281,7 +282,7 @@ func TestPersonalValuesOfRealEventsAreHiddenUntilAskedFor(t *testing.T) {
 	b := write(t)
 	at := time.Now()
 	b.console.Machine = machineWith{recent: []Recent{{At: at, Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-1", Body: []byte(orderOfMara)}}}
-	recent := eventOf(b.console.recents(t.Context(), tracking.OrderCompleted))
+	recent := eventOf(b.console.realEvents(t.Context(), tracking.OrderCompleted))
 	failing := `$error("no " & payload.data.customer.name)`
 	for _, c := range []struct {
 		name, source string

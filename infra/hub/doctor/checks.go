@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/lint"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/version"
 	"commerce-segment/infra/hub/words"
@@ -257,7 +259,7 @@ func templateFindings(ctx context.Context, t store.Template, enabled bool, flag 
 	if err != nil {
 		return broken(err.Error())
 	}
-	faults, err := store.Lint(ctx, t.Tracking, compiled, samplesOf(t.Tracking))
+	faults, err := lint.Lint(ctx, t.Tracking, compiled, samplesOf(t.Tracking))
 	if err != nil {
 		return unknown(err)
 	}
@@ -266,7 +268,7 @@ func templateFindings(ctx context.Context, t store.Template, enabled bool, flag 
 			return broken("it fails on the sample " + f.Where() + ": " + f.Wrong)
 		}
 	}
-	if faults = store.Certain(faults); len(faults) == 0 {
+	if faults = lint.Certain(faults); len(faults) == 0 {
 		return nil
 	}
 	return []Finding{{State: Warning, Says: fmt.Sprintf("%s: %s in what it writes, such as %s in %s %s",
@@ -301,7 +303,7 @@ func (p Patient) queues(ctx context.Context) []Finding {
 
 // queueFindings says what lies on the queues. To ask why each dead letter is one would
 // hide them from whoever redrives them meanwhile.
-func queueFindings(backlogs []store.Backlog, flag string) []Finding {
+func queueFindings(backlogs []deadletters.Backlog, flag string) []Finding {
 	var found []Finding
 	for i, t := range tracking.All() {
 		if n := backlogs[i].Waiting; n > 0 {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/version"
@@ -178,21 +179,21 @@ func TestTemplates(t *testing.T) {
 }
 
 func TestQueues(t *testing.T) {
-	backlogs := func(first store.Backlog) []store.Backlog {
-		all := make([]store.Backlog, len(tracking.All()))
+	backlogs := func(first deadletters.Backlog) []deadletters.Backlog {
+		all := make([]deadletters.Backlog, len(tracking.All()))
 		all[0] = first
 		return all
 	}
 	first := tracking.All()[0].Name
 	for _, c := range []struct {
 		name         string
-		first        store.Backlog
+		first        deadletters.Backlog
 		states, says string
 	}{
-		{"empty", store.Backlog{}, "ok", "empty"},
-		{"something waits", store.Backlog{Waiting: 1}, "note", first + ": about 1 event on its queue"},
-		{"dead letters", store.Backlog{Dead: 2}, "fault", first + ": about 2 dead letters, kept for 14 days | hub deadletters list --tracking " + first + flag},
-		{"both", store.Backlog{Waiting: 3, Dead: 2}, "note fault", ""},
+		{"empty", deadletters.Backlog{}, "ok", "empty"},
+		{"something waits", deadletters.Backlog{Waiting: 1}, "note", first + ": about 1 event on its queue"},
+		{"dead letters", deadletters.Backlog{Dead: 2}, "fault", first + ": about 2 dead letters, kept for 14 days | hub deadletters list --tracking " + first + flag},
+		{"both", deadletters.Backlog{Waiting: 3, Dead: 2}, "note fault", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) { finds(t, queueFindings(backlogs(c.first), flag), c.states, c.says) })
 	}

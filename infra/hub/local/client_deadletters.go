@@ -10,21 +10,21 @@ import (
 	"strings"
 
 	"commerce-segment/infra/hub/console"
-	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
 // OpenRunning finds the dead letters of the hub that runs on this machine.
-func OpenDeadLetters(ctx context.Context, addr, dir string, trackings []tracking.Tracking) (store.DeadLetters, error) {
+func OpenDeadLetters(ctx context.Context, addr, dir string, trackings []tracking.Tracking) (deadletters.Queues, error) {
 	client, err := NewClient(addr, dir)
 	if err != nil {
 		return nil, err
 	}
-	var letters store.DeadLetters
+	var letters deadletters.Queues
 	for _, t := range trackings {
-		letters = append(letters, store.TrackingQueue{Tracking: t, Queue: runningQueue{client, t}})
+		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: runningQueue{client, t}})
 	}
 	_, err = letters[0].Queue.Count(ctx) // whether it runs at all is said once, not for each tracking
 	return letters, err
@@ -43,19 +43,19 @@ func (q runningQueue) read(ctx context.Context) (letters console.Letters, err er
 	return letters, err
 }
 
-// Count implements store.DeadLetterQueue.
+// Count implements deadletters.Queue.
 func (q runningQueue) Count(ctx context.Context) (int, error) {
 	read, err := q.read(ctx)
 	return len(read.Letters), err
 }
 
-// CountWaiting implements store.DeadLetterQueue.
+// CountWaiting implements deadletters.Queue.
 func (q runningQueue) CountWaiting(ctx context.Context) (int, error) {
 	read, err := q.read(ctx)
 	return read.Waiting, err
 }
 
-// List implements store.DeadLetterQueue.
+// List implements deadletters.Queue.
 func (q runningQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
 	read, err := q.read(ctx)
 	var letters []spool.DeadLetter
@@ -67,7 +67,7 @@ func (q runningQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
 	return letters, err
 }
 
-// Redrive implements store.DeadLetterQueue.
+// Redrive implements deadletters.Queue.
 func (q runningQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
 	letters, err := q.List(ctx)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/serve"
@@ -30,7 +31,7 @@ func (m machine) Recent() []console.Recent { return m.webhooks.accepted.newestFi
 func (m machine) Waiting() int             { return m.webhooks.backlog().Waiting }
 func (m machine) Dead() int                { return m.webhooks.backlog().Dead }
 
-func (m machine) DeadLetters() store.DeadLetters { return m.webhooks.deadLetters() }
+func (m machine) DeadLetters() deadletters.Queues { return m.webhooks.deadLetters() }
 
 func (m machine) Lines() *executions.Memory { return m.lines }
 

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"commerce-segment/infra/hub/console"
-	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
@@ -74,7 +74,7 @@ func (h *webhooks) stop() { h.open.Lock() }
 
 // backlog counts the events that are accepted and not delivered, and those that were
 // given up.
-func (h *webhooks) backlog() (total store.Backlog) {
+func (h *webhooks) backlog() (total deadletters.Backlog) {
 	for _, queue := range h.queues {
 		counts := queue.Counts()
 		total.Waiting += counts.Visible + counts.Invisible
@@ -84,10 +84,10 @@ func (h *webhooks) backlog() (total store.Backlog) {
 }
 
 // deadLetters is the events that were given up.
-func (h *webhooks) deadLetters() store.DeadLetters {
-	var letters store.DeadLetters
+func (h *webhooks) deadLetters() deadletters.Queues {
+	var letters deadletters.Queues
 	for _, t := range tracking.All() {
-		letters = append(letters, store.TrackingQueue{Tracking: t, Queue: store.MemoryDeadLetters{Memory: h.queues[t.Name], Settle: h.settle}})
+		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: deadletters.Memory{Memory: h.queues[t.Name], Settle: h.settle}})
 	}
 	return letters
 }

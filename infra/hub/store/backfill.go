@@ -102,67 +102,6 @@ func digest(texts ...string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// Period is a time as somebody wrote it.
-type Period struct {
-	Since, Until string // a day, a moment, or how long ago; Until may be empty
-}
-
-// TimeError says which end of a period is wrong.
-type TimeError struct{ Field, Wrong string }
-
-func (e *TimeError) Error() string { return e.Field + " " + e.Wrong }
-
-// The fields of a TimeError.
-const (
-	FieldSince = "since"
-	FieldUntil = "until"
-)
-
-// Parse reads a period. Where no end is written it is the one that is given. The error
-// is a *TimeError.
-func (p Period) Parse(now, end time.Time) (since, until time.Time, err error) {
-	if since, err = parseMoment(p.Since, now); err != nil {
-		return since, until, &TimeError{FieldSince, err.Error()}
-	}
-	until = end
-	if p.Until != "" {
-		if until, err = parseMoment(p.Until, now); err != nil {
-			return since, until, &TimeError{FieldUntil, err.Error()}
-		}
-	}
-	switch {
-	case since.Before(until):
-		return since, until, nil
-	case p.Until == "":
-		return since, until, &TimeError{FieldSince, fmt.Sprintf("%s: nothing lies between then and %s", p.Since, Moment(until))}
-	default:
-		return since, until, &TimeError{FieldUntil, fmt.Sprintf("%s: nothing lies between %s and then", p.Until, Moment(since))}
-	}
-}
-
-// parseMoment reads a time: a day or a moment, in UTC unless it says otherwise as
-// Commerce's are, or how long ago it was.
-func parseMoment(text string, now time.Time) (time.Time, error) {
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
-		}
-	}
-	if ago, err := executions.ParseSince(text); err == nil {
-		return now.Add(-ago), nil
-	}
-	return time.Time{}, fmt.Errorf("%q: write a time such as 2026-01-31 or 2026-01-31T08:00:00Z, or how long ago, such as 36h or 30d", text)
-}
-
-// Moment is a time as Commerce writes it, for people.
-func Moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// stillComing is how long Commerce may take for a webhook: "within about 30 minutes".
-const stillComing = 30 * time.Minute
-
-// Settled is when what happened has come by now, if it comes at all.
-func Settled(now time.Time) time.Time { return now.Add(-stillComing) }
-
 // backfillFolder is where a hub's directory keeps how far a backfill has come, and what
 // was sent from here.
 const backfillFolder = "history"
@@ -180,7 +119,7 @@ func (b Backfill) Journal() *backfill.Journal {
 
 // positionFile is where the backfill of a period keeps how far it has come. Whoever says
 // the same again means the same backfill.
-func (b Backfill) positionFile(kind backfill.Kind, p Period) string {
+func (b Backfill) positionFile(kind backfill.Kind, p backfill.Period) string {
 	only, to := slices.Sorted(slices.Values(b.options.Only)), slices.Sorted(slices.Values(b.options.To))
 	name := digest(b.pair, p.Since, p.Until, strings.Join(only, ","), strings.Join(to, ","))
 	return b.backfillFile(fmt.Sprintf("backfill-%s-%s.json", kind, name))
@@ -188,12 +127,12 @@ func (b Backfill) positionFile(kind backfill.Kind, p Period) string {
 
 // Begun is how far the backfill of a period had come when it was stopped; nil where none
 // was.
-func (b Backfill) Begun(kind backfill.Kind, p Period) (*backfill.Position, error) {
+func (b Backfill) Begun(kind backfill.Kind, p backfill.Period) (*backfill.Position, error) {
 	return backfill.OpenPosition(b.positionFile(kind, p))
 }
 
 // Begin is the beginning of the backfill of a period that was planned.
-func (b Backfill) Begin(kind backfill.Kind, p Period, since, until time.Time, plan backfill.Plan) *backfill.Position {
+func (b Backfill) Begin(kind backfill.Kind, p backfill.Period, since, until time.Time, plan backfill.Plan) *backfill.Position {
 	position := backfill.NewPosition(b.positionFile(kind, p), kind, since, until, plan.Total())
 	position.Source, position.Only, position.To = b.pair, b.options.Only, b.options.To
 	return position

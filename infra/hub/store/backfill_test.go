@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -101,31 +100,6 @@ func TestTheSettingsOfAllTrackingsAreThoseOfTheStore(t *testing.T) {
 	}
 }
 
-func TestAPeriodIsReadAsPeopleWriteIt(t *testing.T) {
-	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct{ since, until, want, wrong string }{
-		{"2026-03-01", "", "2026-03-01T00:00:00Z 2026-03-10T11:30:00Z", ""},
-		{"2026-03-01T08:00:00+01:00", "2026-03-02", "2026-03-01T07:00:00Z 2026-03-02T00:00:00Z", ""},
-		{"36h", "1d", "2026-03-09T00:00:00Z 2026-03-09T12:00:00Z", ""},
-		{"soon", "", "", `since "soon": write a time such as 2026-01-31`},
-		{"1d", "soon", "", `until "soon": write a time such as 2026-01-31`},
-		{"10m", "", "", "since 10m: nothing lies between then and 2026-03-10T11:30:00Z"},
-		{"1d", "2d", "", "until 2d: nothing lies between 2026-03-09T12:00:00Z and then"},
-	} {
-		since, until, err := Period{c.since, c.until}.Parse(now, Settled(now))
-		if c.wrong != "" {
-			var wrong *TimeError
-			if !errors.As(err, &wrong) || !strings.HasPrefix(err.Error(), c.wrong) {
-				t.Errorf("%q until %q: %v, want %s", c.since, c.until, err, c.wrong)
-			}
-			continue
-		}
-		if got := Moment(since) + " " + Moment(until); err != nil || got != c.want {
-			t.Errorf("%q until %q is %s, %v, want %s", c.since, c.until, got, err, c.want)
-		}
-	}
-}
-
 // Who goes on with a backfill sends to the source to which it was begun, and says the
 // same of what to tell: other messageIds would tell everything twice.
 func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
@@ -147,7 +121,7 @@ func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	position := b.Begin(backfill.Orders, Period{Since: "1d"}, now.AddDate(0, 0, -1), now, backfill.Plan{Events: map[string]int{"order-completed": 7}})
+	position := b.Begin(backfill.Orders, backfill.Period{Since: "1d"}, now.AddDate(0, 0, -1), now, backfill.Plan{Events: map[string]int{"order-completed": 7}})
 	content, err := json.Marshal(position)
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +132,7 @@ func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
 	if err := os.WriteFile(position.File(), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, period := range []Period{{Since: "1d"}, {Since: "2d"}} {
+	for _, period := range []backfill.Period{{Since: "1d"}, {Since: "2d"}} {
 		begun, err := b.Begun(backfill.Orders, period)
 		if err != nil || (begun != nil) != (period.Since == "1d") {
 			t.Errorf("since %s there is %v, %v", period.Since, begun, err)

@@ -11,10 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
+	"commerce-segment/infra/hub/deadletters"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/executions/cloudwatch"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
@@ -123,4 +127,41 @@ func (d *Deployment) ClockAhead(ctx context.Context) (time.Duration, error) {
 		return 0, errors.New("AWS does not say what time it is")
 	}
 	return here.Sub(there), nil
+}
+
+// DeadLetters is the dead letters of these trackings.
+func (d *Deployment) DeadLetters(trackings []tracking.Tracking) (deadletters.Queues, error) {
+	var letters deadletters.Queues
+	for _, t := range trackings {
+		queue, err := d.DeadLetterQueue(t)
+		if err != nil {
+			return nil, err
+		}
+		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: queue})
+	}
+	return letters, nil
+}
+
+// Backlog counts what lies on all queues of the store.
+func (d *Deployment) Backlog(ctx context.Context) (deadletters.Backlog, error) {
+	letters, err := d.DeadLetters(tracking.All())
+	if err != nil {
+		return deadletters.Backlog{}, err
+	}
+	return letters.Backlog(ctx)
+}
+
+// Logs are the logs of the store's functions.
+func (d *Deployment) Logs() cloudwatch.Logs {
+	return cloudwatch.Logs{Client: cloudwatchlogs.NewFromConfig(d.Config), Stack: outputs.StackName(d.Outputs[outputs.Prefix])}
+}
+
+// Named is the store as the story of an order names it: the commands that look at
+// webhooks find the hub on this machine by its address, and a deployed store by its
+// prefix.
+func (s Store) Named() executions.Store {
+	if s.Deployment == nil {
+		return executions.Store{}
+	}
+	return executions.Store{Flag: s.Flag(), Deployed: true}
 }

@@ -53,3 +53,12 @@ func TestATemplateMayAskWhereItsFunctionReadsTheCredentials(t *testing.T) {
 		}
 	}
 }
+
+// A merchant starts with a default and saves it as a template of the store.
+func TestEveryDefaultTemplateCanBeSaved(t *testing.T) {
+	for _, tracked := range tracking.All() {
+		if _, err := CompileTemplate(tracked, tracked.Name, templates.Default(tracked.Name)); err != nil {
+			t.Error(err)
+		}
+	}
+}

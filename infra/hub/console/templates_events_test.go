@@ -34,7 +34,7 @@ func TestATemplateIsTriedOnWhatCommerceHasGotLast(t *testing.T) {
 	if first, second := strings.Index(page, newer), strings.Index(page, older); first < 0 || second < first || strings.Contains(page, unpaid) {
 		t.Errorf("it does not offer the paid orders, the newest first: newer at %d, older at %d, unpaid %v", first, second, strings.Contains(page, unpaid))
 	}
-	value := eventOf(console.recents(t.Context(), tracking.OrderCompleted))
+	value := eventOf(console.realEvents(t.Context(), tracking.OrderCompleted))
 	_, preview := b.post("/templates/order-completed/preview", url.Values{"source": {templates.Default("order-completed")}, "event": {value}})
 	if !strings.Contains(preview, newer) || strings.Contains(preview, "Mara") || !strings.Contains(preview, "A kettle") {
 		t.Errorf("the preview is not of the newest order with its lines and without its people:\n%s", preview)
@@ -55,8 +55,8 @@ func TestARequestThatIsGivenUpHidesNoEventsFromTheNext(t *testing.T) {
 	browseAt(t, console, set)
 	givenUp, giveUp := context.WithCancel(t.Context())
 	giveUp()
-	console.recents(givenUp, tracking.CustomerCreated)
-	if next := console.recents(t.Context(), tracking.CustomerCreated); len(next) != 1 {
+	console.realEvents(givenUp, tracking.CustomerCreated)
+	if next := console.realEvents(t.Context(), tracking.CustomerCreated); len(next) != 1 {
 		t.Errorf("the next request finds %d events, want 1", len(next))
 	}
 }

@@ -12,7 +12,7 @@ import (
 // else, and nobody ask it again for the same.
 func TestWhoAsksSlowlyHoldsUpNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var l lately[string]
+		var l cache[string]
 		var asked atomic.Int32
 		slow := func() string {
 			asked.Add(1)
@@ -41,7 +41,7 @@ func TestWhoAsksSlowlyHoldsUpNobodyElse(t *testing.T) {
 
 func TestWhatIsKnownCountsForAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var l lately[int]
+		var l cache[int]
 		asked := 0
 		ask := func() int { asked++; return asked }
 		for i, c := range []struct {

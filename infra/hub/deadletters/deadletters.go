@@ -1,4 +1,6 @@
-package store
+// Package deadletters is the dead letters of a store: what is on the queues, why, and what to
+// do before they are put back.
+package deadletters
 
 import (
 	"cmp"
@@ -16,37 +18,37 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// DeadLetterQueue is a tracking's dead letters, and the queue to which they go back.
-type DeadLetterQueue interface {
+// Queue is a tracking's dead letters, and the queue to which they go back.
+type Queue interface {
 	Count(context.Context) (int, error)
 	CountWaiting(context.Context) (int, error)
 	List(context.Context) ([]spool.DeadLetter, error)
 	Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (moved int, err error)
 }
 
-// MemoryDeadLetters is the dead letters of a hub on this machine.
-type MemoryDeadLetters struct {
+// Memory is the dead letters of a hub on this machine.
+type Memory struct {
 	*spool.Memory
 	// Settle waits until the settings that are written are in effect.
 	Settle func(context.Context) error
 }
 
-// Count implements DeadLetterQueue.
-func (m MemoryDeadLetters) Count(context.Context) (int, error) { return m.Counts().Dead, nil }
+// Count implements Queue.
+func (m Memory) Count(context.Context) (int, error) { return m.Counts().Dead, nil }
 
-// CountWaiting implements DeadLetterQueue.
-func (m MemoryDeadLetters) CountWaiting(context.Context) (int, error) {
+// CountWaiting implements Queue.
+func (m Memory) CountWaiting(context.Context) (int, error) {
 	counts := m.Counts()
 	return counts.Visible + counts.Invisible, nil
 }
 
-// List implements DeadLetterQueue.
-func (m MemoryDeadLetters) List(context.Context) ([]spool.DeadLetter, error) {
+// List implements Queue.
+func (m Memory) List(context.Context) ([]spool.DeadLetter, error) {
 	return m.DeadLetters(), nil
 }
 
-// Redrive implements DeadLetterQueue. What was corrected just before is in effect by then.
-func (m MemoryDeadLetters) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
+// Redrive implements Queue. What was corrected just before is in effect by then.
+func (m Memory) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
 	if err := m.Settle(ctx); err != nil {
 		return 0, err
 	}
@@ -58,36 +60,23 @@ func (m MemoryDeadLetters) Redrive(ctx context.Context, matches func(spool.DeadL
 	}), nil
 }
 
-// DeadLetters is the dead letters of some trackings.
-type DeadLetters []TrackingQueue
+// Queues is the dead letters of some trackings.
+type Queues []TrackingQueue
 
 // TrackingQueue is the dead letters of one tracking.
 type TrackingQueue struct {
 	Tracking tracking.Tracking
-	Queue    DeadLetterQueue
+	Queue    Queue
 }
 
-// DeadLetters is the dead letters of these trackings.
-func (d *Deployment) DeadLetters(trackings []tracking.Tracking) (DeadLetters, error) {
-	var letters DeadLetters
-	for _, t := range trackings {
-		queue, err := d.DeadLetterQueue(t)
-		if err != nil {
-			return nil, err
-		}
-		letters = append(letters, TrackingQueue{t, queue})
-	}
-	return letters, nil
-}
-
-// DeadLetter is a dead letter and the tracking that it is of. What is in it is personal.
-type DeadLetter struct {
+// Letter is a dead letter and the tracking that it is of. What is in it is personal.
+type Letter struct {
 	Tracking tracking.Tracking
 	spool.DeadLetter
 }
 
-// DeadLetterSummary is what is written on a dead letter, without what is in it.
-type DeadLetterSummary struct {
+// Summary is what is written on a dead letter, without what is in it.
+type Summary struct {
 	ID       string    `json:"id"` // its own among those of its tracking
 	Tracking string    `json:"tracking"`
 	Reason   string    `json:"reason"`
@@ -98,14 +87,14 @@ type DeadLetterSummary struct {
 }
 
 // Summary is what is written on it.
-func (l DeadLetter) Summary() DeadLetterSummary {
+func (l Letter) Summary() Summary {
 	b := l.Burial
-	return DeadLetterSummary{l.ID, l.Tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, l.Buried}
+	return Summary{l.ID, l.Tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, l.Buried}
 }
 
 // each asks all queues at once, each of which takes a second or more. The first error
 // ends it.
-func (l DeadLetters) each(ctx context.Context, ask func(ctx context.Context, i int, q TrackingQueue) error) error {
+func (l Queues) each(ctx context.Context, ask func(ctx context.Context, i int, q TrackingQueue) error) error {
 	asking, ctx := errgroup.WithContext(ctx)
 	for i, q := range l {
 		asking.Go(func() error {
@@ -120,12 +109,12 @@ func (l DeadLetters) each(ctx context.Context, ask func(ctx context.Context, i i
 
 // List reads every dead letter, the oldest first. While it reads nobody else can
 // receive those on AWS.
-func (l DeadLetters) List(ctx context.Context) ([]DeadLetter, error) {
-	found := make([][]DeadLetter, len(l))
+func (l Queues) List(ctx context.Context) ([]Letter, error) {
+	found := make([][]Letter, len(l))
 	err := l.each(ctx, func(ctx context.Context, i int, q TrackingQueue) error {
 		letters, err := q.Queue.List(ctx)
 		for _, letter := range letters {
-			found[i] = append(found[i], DeadLetter{q.Tracking, letter})
+			found[i] = append(found[i], Letter{q.Tracking, letter})
 		}
 		return err
 	})
@@ -133,19 +122,19 @@ func (l DeadLetters) List(ctx context.Context) ([]DeadLetter, error) {
 		return nil, err
 	}
 	letters := slices.Concat(found...)
-	slices.SortStableFunc(letters, func(a, b DeadLetter) int { return a.Buried.Compare(b.Buried) })
+	slices.SortStableFunc(letters, func(a, b Letter) int { return a.Buried.Compare(b.Buried) })
 	return letters, nil
 }
 
 // Redrive puts the dead letters that match back, from all queues at once. One queue's
 // error leaves the others to finish. It tells progress how many it has looked at.
-func (l DeadLetters) Redrive(ctx context.Context, matches func(DeadLetter) bool, progress func(looked int)) (moved int, err error) {
+func (l Queues) Redrive(ctx context.Context, matches func(Letter) bool, progress func(looked int)) (moved int, err error) {
 	var mu sync.Mutex
 	var redriving sync.WaitGroup
 	looked, failures := 0, make([]error, len(l))
 	for i, q := range l {
 		redriving.Go(func() {
-			n, err := q.Queue.Redrive(ctx, func(letter spool.DeadLetter) bool { return matches(DeadLetter{q.Tracking, letter}) }, func(int) {
+			n, err := q.Queue.Redrive(ctx, func(letter spool.DeadLetter) bool { return matches(Letter{q.Tracking, letter}) }, func(int) {
 				mu.Lock()
 				defer mu.Unlock()
 				looked++
@@ -172,7 +161,7 @@ type Backlog struct {
 }
 
 // Backlogs counts what lies on each queue.
-func (l DeadLetters) Backlogs(ctx context.Context) ([]Backlog, error) {
+func (l Queues) Backlogs(ctx context.Context) ([]Backlog, error) {
 	counts := make([]Backlog, len(l))
 	err := l.each(ctx, func(ctx context.Context, i int, q TrackingQueue) (err error) {
 		if counts[i].Waiting, err = q.Queue.CountWaiting(ctx); err == nil {
@@ -193,46 +182,37 @@ func Total(counts []Backlog) (total Backlog) {
 }
 
 // Backlog counts what lies on all of them.
-func (l DeadLetters) Backlog(ctx context.Context) (Backlog, error) {
+func (l Queues) Backlog(ctx context.Context) (Backlog, error) {
 	counts, err := l.Backlogs(ctx)
 	return Total(counts), err
 }
 
-// Backlog counts what lies on all queues of the store.
-func (d *Deployment) Backlog(ctx context.Context) (Backlog, error) {
-	letters, err := d.DeadLetters(tracking.All())
-	if err != nil {
-		return Backlog{}, err
-	}
-	return letters.Backlog(ctx)
-}
-
-// DeadLetterGroup is a tracking and a reason that dead letters have in common.
-type DeadLetterGroup struct {
+// Group is a tracking and a reason that dead letters have in common.
+type Group struct {
 	Tracking tracking.Tracking
 	Reason   string
-	Letters  []DeadLetter // the oldest first
+	Letters  []Letter // the oldest first
 }
 
-// GroupDeadLetters puts dead letters together, the kind of which there are most first.
-func GroupDeadLetters(letters []DeadLetter) []DeadLetterGroup {
-	var all []DeadLetterGroup
+// GroupByReason puts dead letters together, the kind of which there are most first.
+func GroupByReason(letters []Letter) []Group {
+	var all []Group
 	for _, g := range letters {
-		i := slices.IndexFunc(all, func(k DeadLetterGroup) bool { return k.Has(g) })
+		i := slices.IndexFunc(all, func(k Group) bool { return k.Has(g) })
 		if i < 0 {
 			i = len(all)
-			all = append(all, DeadLetterGroup{Tracking: g.Tracking, Reason: g.Burial.Reason})
+			all = append(all, Group{Tracking: g.Tracking, Reason: g.Burial.Reason})
 		}
 		all[i].Letters = append(all[i].Letters, g)
 	}
-	slices.SortFunc(all, func(a, b DeadLetterGroup) int {
+	slices.SortFunc(all, func(a, b Group) int {
 		return cmp.Or(len(b.Letters)-len(a.Letters), cmp.Compare(a.Tracking.Name, b.Tracking.Name), cmp.Compare(a.Reason, b.Reason))
 	})
 	return all
 }
 
 // Has says that a dead letter is of this kind.
-func (g DeadLetterGroup) Has(l DeadLetter) bool {
+func (g Group) Has(l Letter) bool {
 	return g.Tracking.Name == l.Tracking.Name && g.Reason == l.Burial.Reason
 }
 
@@ -243,8 +223,8 @@ type Explanation struct {
 	Do    string // before such dead letters are replayed
 }
 
-// ExplainReason says what a reason means.
-func ExplainReason(reason string) Explanation {
+// Explain says what a reason means.
+func Explain(reason string) Explanation {
 	switch reason {
 	case "message_invalid":
 		return Explanation{"The template writes what Segment would drop",

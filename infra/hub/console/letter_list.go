@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/words"
 )
 
@@ -14,10 +14,10 @@ import (
 // of them may be more than there is memory for.
 const lettersKept = 50
 
-// graves is what a console knows of the dead letters, and what it is doing with them.
+// letterList is what a console knows of the dead letters, and what it is doing with them.
 // To read them on AWS takes seconds or minutes, and hides them from others meanwhile, so
 // what was read counts until somebody wants it read again.
-type graves struct {
+type letterList struct {
 	jobs
 	kinds  []kept
 	hidden int       // how many more SQS reckoned with
@@ -28,7 +28,7 @@ type graves struct {
 
 // kept is a kind of dead letters, and those of them that are listed, the newest first.
 type kept struct {
-	store.DeadLetterGroup
+	deadletters.Group
 	Count  int
 	Oldest time.Time
 }
@@ -38,15 +38,15 @@ type outcome struct{ Notice, Alert string }
 
 // begin starts a job unless one is underway, and waits a moment for its end. Cut off,
 // the dead letters that it has received would be hidden for up to an hour.
-func (g *graves) begin(ctx context.Context, j job, run func(ctx context.Context, at func(looked int)) outcome) (begun bool) {
+func (g *letterList) begin(ctx context.Context, j job, run func(ctx context.Context, at func(looked int)) outcome) (begun bool) {
 	return g.jobs.begin(ctx, j, func(ctx context.Context, at func(int)) func() {
 		said := run(ctx, at)
 		return func() { g.said = outcome{cmp.Or(said.Notice, g.said.Notice), cmp.Or(said.Alert, g.said.Alert)} }
 	})
 }
 
-// tell gives what there is to say, once.
-func (g *graves) tell() (said outcome) {
+// takeSaid returns what there is to say, once.
+func (g *letterList) takeSaid() (said outcome) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	said, g.said = g.said, outcome{}
@@ -54,7 +54,7 @@ func (g *graves) tell() (said outcome) {
 }
 
 // forget has the dead letters read again by the next page.
-func (g *graves) forget() {
+func (g *letterList) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.kinds, g.read = nil, time.Time{}
@@ -62,21 +62,21 @@ func (g *graves) forget() {
 
 // known are the dead letters as they were read, how many more SQS reckoned with, and
 // how many have come since, of those that there are by now.
-func (g *graves) known(now int) (kinds []kept, hidden, since int, read time.Time) {
+func (g *letterList) known(now int) (kinds []kept, hidden, since int, read time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.kinds, g.hidden, max(0, now-g.looked-g.hidden), g.read
 }
 
 // isRead says that the dead letters were read, and that nobody wants them read again.
-func (g *graves) isRead() bool {
+func (g *letterList) isRead() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return !g.read.IsZero()
 }
 
 // find is a dead letter that is listed.
-func (g *graves) find(name, id string) (store.DeadLetter, error) {
+func (g *letterList) find(name, id string) (deadletters.Letter, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, kind := range g.kinds {
@@ -87,18 +87,18 @@ func (g *graves) find(name, id string) (store.DeadLetter, error) {
 		}
 	}
 	if g.job != nil {
-		return store.DeadLetter{}, errUnderway
+		return deadletters.Letter{}, errUnderway
 	}
-	return store.DeadLetter{}, errNoLetter
+	return deadletters.Letter{}, errNoLetter
 }
 
 // list reads the dead letters.
-func (g *graves) list(ctx context.Context, yard store.DeadLetters) outcome {
-	reckoned, err := yard.Backlog(ctx)
+func (g *letterList) list(ctx context.Context, queues deadletters.Queues) outcome {
+	reckoned, err := queues.Backlog(ctx)
 	if err != nil {
 		return outcome{Alert: "The dead letters could not be counted: " + err.Error()}
 	}
-	letters, err := yard.List(ctx)
+	letters, err := queues.List(ctx)
 	if err != nil {
 		return outcome{Alert: "The dead letters could not be read: " + err.Error()}
 	}
@@ -110,11 +110,11 @@ func (g *graves) list(ctx context.Context, yard store.DeadLetters) outcome {
 }
 
 // keep makes of what was read what is kept of it.
-func keep(letters []store.DeadLetter) []kept {
+func keep(letters []deadletters.Letter) []kept {
 	var kinds []kept
-	for _, kind := range store.GroupDeadLetters(letters) {
+	for _, kind := range deadletters.GroupByReason(letters) {
 		all := kind.Letters
-		one := kept{DeadLetterGroup: kind, Count: len(all), Oldest: all[0].Buried}
+		one := kept{Group: kind, Count: len(all), Oldest: all[0].Buried}
 		one.Letters = nil
 		for i := len(all) - 1; i >= max(0, len(all)-lettersKept); i-- {
 			one.Letters = append(one.Letters, all[i])
@@ -125,9 +125,9 @@ func keep(letters []store.DeadLetter) []kept {
 }
 
 // redrive puts dead letters back.
-func (g *graves) redrive(ctx context.Context, yard store.DeadLetters, matches func(store.DeadLetter) bool, at func(int)) outcome {
+func (g *letterList) redrive(ctx context.Context, queues deadletters.Queues, matches func(deadletters.Letter) bool, at func(int)) outcome {
 	defer g.forget()
-	moved, err := yard.Redrive(ctx, matches, at)
+	moved, err := queues.Redrive(ctx, matches, at)
 	switch {
 	case err != nil:
 		return outcome{Alert: "Not all were replayed: " + err.Error()}

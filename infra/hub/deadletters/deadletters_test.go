@@ -1,4 +1,4 @@
-package store
+package deadletters
 
 import (
 	"testing"
@@ -8,12 +8,12 @@ import (
 
 // Whoever is on call is told what to do about whatever an event can be buried for.
 func TestEveryReasonIsExplained(t *testing.T) {
-	unknown := ExplainReason("of another release")
+	unknown := Explain("of another release")
 	for _, reason := range []string{
 		"message_invalid", "forged", "receives_exhausted", "input", "envelope_unreadable", "segment_400", "segment_413", "segment_404", "segment_501",
 		commerce.NotJSON, commerce.NotWebhook, commerce.TooDeep, commerce.TooMany,
 	} {
-		if got := ExplainReason(reason); got == unknown || got.Title == "" || got.Says == "" || got.Do == "" {
+		if got := Explain(reason); got == unknown || got.Title == "" || got.Says == "" || got.Do == "" {
 			t.Errorf("%s: %+v", reason, got)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// catching is the work on the store's history, and what the last job has come to.
-type catching struct {
+// catchUpJob is the reading and sending of past events, and the result of the last job.
+type catchUpJob struct {
 	jobs
 	found finding
 }
@@ -35,7 +35,7 @@ func failed(ctx context.Context, err error, so string) finding {
 }
 
 // begin starts a job unless one is underway, and waits a moment for its end.
-func (c *catching) begin(ctx context.Context, j job, run func(ctx context.Context, at func(done int)) finding) (begun bool) {
+func (c *catchUpJob) begin(ctx context.Context, j job, run func(ctx context.Context, at func(done int)) finding) (begun bool) {
 	return c.jobs.begin(ctx, j, func(ctx context.Context, at func(int)) func() {
 		c.forget()
 		found := run(ctx, at)
@@ -45,14 +45,14 @@ func (c *catching) begin(ctx context.Context, j job, run func(ctx context.Contex
 }
 
 // last is what the last job has come to.
-func (c *catching) last() finding {
+func (c *catchUpJob) last() finding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.found
 }
 
 // take gives what the last job has come to, once, to whoever names it.
-func (c *catching) take(id string) (found finding, ok bool) {
+func (c *catchUpJob) take(id string) (found finding, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.found.ID == "" || c.found.ID != id {
@@ -63,7 +63,7 @@ func (c *catching) take(id string) (found finding, ok bool) {
 }
 
 // forget forgets what the last job has come to.
-func (c *catching) forget() {
+func (c *catchUpJob) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.found = finding{}

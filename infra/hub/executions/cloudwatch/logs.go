@@ -1,4 +1,5 @@
-package store
+// Package cloudwatch reads the functions' log lines from CloudWatch Logs.
+package cloudwatch
 
 import (
 	"context"
@@ -41,11 +42,6 @@ const (
 type Logs struct {
 	Client Insights
 	Stack  string // its name
-}
-
-// Logs are the logs of the store's functions.
-func (d *Deployment) Logs() Logs {
-	return Logs{Client: cloudwatchlogs.NewFromConfig(d.Config), Stack: outputs.StackName(d.Outputs[outputs.Prefix])}
 }
 
 // Read implements executions.Log.
@@ -133,14 +129,4 @@ func messageIn(row []types.ResultField) []byte {
 		}
 	}
 	return nil
-}
-
-// Named is the store as the story of an order names it: the commands that look at
-// webhooks find the hub on this machine by its address, and a deployed store by its
-// prefix.
-func (s Store) Named() executions.Store {
-	if s.Deployment == nil {
-		return executions.Store{}
-	}
-	return executions.Store{Flag: s.Flag(), Deployed: true}
 }

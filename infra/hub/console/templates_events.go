@@ -18,19 +18,19 @@ const (
 	latestWithin = 5 * time.Second
 )
 
-// recentsTitle says where the real events are from.
-func (c *Console) recentsTitle() string {
+// realEventsTitle says where the real events are from.
+func (c *Console) realEventsTitle() string {
 	if c.Machine != nil {
 		return "Came in last"
 	}
 	return "The latest in Commerce"
 }
 
-// recents are the real events of a tracking that there are to try a template on, the
+// realEvents are the real events of a tracking that there are to try a template on, the
 // newest first: what came in, on this machine. A deployed store keeps no webhook that
 // was delivered; there they are made of the orders and customers that Commerce has got
 // last.
-func (c *Console) recents(ctx context.Context, t tracking.Tracking) []event {
+func (c *Console) realEvents(ctx context.Context, t tracking.Tracking) []event {
 	if c.Machine == nil {
 		return c.latestOf(ctx, t)
 	}

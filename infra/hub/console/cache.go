@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// lately keeps for a moment what others were asked, by what it is about. Whoever wants to
+// cache keeps for a moment what others were asked, by what it is about. Whoever wants to
 // know the same at the same time waits for one answer; nobody waits for another's.
-type lately[T any] struct {
+type cache[T any] struct {
 	asking singleflight.Group
 
 	mu    sync.Mutex // never held while anybody is asked
@@ -22,7 +22,7 @@ type answer[T any] struct {
 }
 
 // get gives what is known if it is not older than that, and otherwise asks.
-func (l *lately[T]) get(about string, maxAge time.Duration, ask func() T) T {
+func (l *cache[T]) get(about string, maxAge time.Duration, ask func() T) T {
 	l.mu.Lock()
 	last, found := l.known[about]
 	l.mu.Unlock()

@@ -1,4 +1,5 @@
-package store
+// Package render makes of a webhook the messages that Segment receives, as the relay does.
+package render
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package store_test
+package lint
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -21,7 +20,7 @@ func variants(t *testing.T, tracked tracking.Tracking, source string) []string {
 		t.Fatal(err)
 	}
 	samples := slices.DeleteFunc(templates.Samples(), func(s templates.Sample) bool { return s.Tracking != tracked.Name })
-	faults, err := store.LintThoroughly(t.Context(), tracked, compiled, samples)
+	faults, err := LintThoroughly(t.Context(), tracked, compiled, samples)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,15 +31,6 @@ func variants(t *testing.T, tracked tracking.Tracking, source string) []string {
 		}
 	}
 	return found
-}
-
-// A merchant starts with a default and saves it as a template of the store.
-func TestEveryDefaultTemplateCanBeSaved(t *testing.T) {
-	for _, tracked := range tracking.All() {
-		if _, err := store.CompileTemplate(tracked, tracked.Name, templates.Default(tracked.Name)); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 // Each template fails, or writes what Segment does not accept, if one value in the

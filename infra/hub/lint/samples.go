@@ -1,4 +1,4 @@
-package store
+package lint
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"commerce-segment/infra/hub/lint"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
@@ -17,7 +16,7 @@ import (
 
 // Fault is a finding, and in which webhooks it is.
 type Fault struct {
-	lint.Finding
+	Finding
 	Sample string // the first one
 	More   int    // other ones
 	last   string
@@ -27,23 +26,23 @@ type Fault struct {
 // tracking, the same fault once. Where the template fails, that is its one finding.
 func Lint(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
 	var faults []*Fault
-	var all []lint.Written
+	var all []Written
 	for _, sample := range samples {
 		messages, findings, err := lintSample(ctx, t, compiled, sample)
 		if err != nil {
 			return nil, fmt.Errorf("sample %s: %w", sample.Name, err)
 		}
 		faults = addFaults(faults, sample, findings)
-		all = append(all, lint.Written{Body: sample.Body, Messages: messages})
+		all = append(all, Written{Body: sample.Body, Messages: messages})
 	}
-	same, err := lint.CheckSame(all)
+	same, err := CheckSame(all)
 	if err != nil || len(same) == 0 {
 		return faults, err
 	}
 	return addFaults(faults, samples[0], same), nil
 }
 
-func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Template, sample templates.Sample) ([]map[string]any, []lint.Finding, error) {
+func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Template, sample templates.Sample) ([]map[string]any, []Finding, error) {
 	webhook, err := commerce.Parse(sample.Body)
 	if err != nil {
 		return nil, nil, err
@@ -54,9 +53,9 @@ func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Tem
 	}
 	written, err := compiled.WithCommerce(sample.Commerce).WithCurrencies(sample.Currencies).Apply(ctx, input)
 	if err != nil {
-		return nil, []lint.Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is corrected"}}, nil
+		return nil, []Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is corrected"}}, nil
 	}
-	findings, err := lint.Check(t, sample.Body, written, sample.Currencies)
+	findings, err := Check(t, sample.Body, written, sample.Currencies)
 	return written, findings, err
 }
 
@@ -64,7 +63,7 @@ func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Tem
 const variantsWithin = 30 * time.Second
 
 // LintThoroughly is Lint, and also returns what is wrong if webhooks differ from the
-// samples as those of a store may: see lint.CheckVariants.
+// samples as those of a store may: see CheckVariants.
 func LintThoroughly(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
 	faults, err := Lint(ctx, t, compiled, samples)
 	if err != nil {
@@ -72,7 +71,7 @@ func LintThoroughly(ctx context.Context, t tracking.Tracking, compiled *template
 	}
 	bounded, stop := context.WithTimeout(ctx, variantsWithin)
 	defer stop()
-	found, err := lint.CheckVariants(bounded, t, samples, compiled.Fields(), func(ctx context.Context, sample templates.Sample, webhook commerce.Webhook) ([]map[string]any, error) {
+	found, err := CheckVariants(bounded, t, samples, compiled.Fields(), func(ctx context.Context, sample templates.Sample, webhook commerce.Webhook) ([]map[string]any, error) {
 		input, err := webhook.Input()
 		if err != nil {
 			return nil, err
@@ -86,7 +85,7 @@ func LintThoroughly(ctx context.Context, t tracking.Tracking, compiled *template
 		faults = append(faults, &Fault{Finding: one.Finding, Sample: one.Sample.Name})
 	}
 	if err != nil {
-		faults = append(faults, &Fault{Sample: samples[0].Name, Finding: lint.Finding{Rule: "variant", Warning: true,
+		faults = append(faults, &Fault{Sample: samples[0].Name, Finding: Finding{Rule: "variant", Warning: true,
 			Wrong:   fmt.Sprintf("not all variants of the samples were tried within %v, because the template is slow", variantsWithin),
 			Instead: "make it do less work for each line of an order"}})
 	}
@@ -98,7 +97,7 @@ func Certain(faults []*Fault) []*Fault {
 	return slices.DeleteFunc(slices.Clone(faults), func(f *Fault) bool { return f.Warning })
 }
 
-func addFaults(faults []*Fault, sample templates.Sample, findings []lint.Finding) []*Fault {
+func addFaults(faults []*Fault, sample templates.Sample, findings []Finding) []*Fault {
 	for _, finding := range findings {
 		faults = addFault(faults, Fault{Finding: finding, Sample: sample.Name, last: sample.Name})
 	}
@@ -108,7 +107,7 @@ func addFaults(faults []*Fault, sample templates.Sample, findings []lint.Finding
 // addFault adds a fault, unless it is one that is listed already.
 func addFault(faults []*Fault, found Fault) []*Fault {
 	i := slices.IndexFunc(faults, func(listed *Fault) bool {
-		return listed.Rule == found.Rule && anyPlace(listed.Path) == anyPlace(found.Path) && listed.Message == found.Message
+		return listed.Rule == found.Rule && anyIndex(listed.Path) == anyIndex(found.Path) && listed.Message == found.Message
 	})
 	if i < 0 {
 		return append(faults, &found)
@@ -120,10 +119,10 @@ func addFault(faults []*Fault, found Fault) []*Fault {
 	return faults
 }
 
-var place = regexp.MustCompile(`\[\d+\]`)
+var index = regexp.MustCompile(`\[\d+\]`)
 
-// anyPlace is a path that is the same for every element of a list.
-func anyPlace(path string) string { return place.ReplaceAllString(path, "[]") }
+// anyIndex returns a path that is the same for every element of a list.
+func anyIndex(path string) string { return index.ReplaceAllString(path, "[]") }
 
 // Where is in which webhooks the fault is.
 func (f *Fault) Where() string {

@@ -21,9 +21,10 @@
 // add a line with its name, its signature in the letters of the JSONata documentation, the
 // number of its parameters, and what it runs. The line calls Define, or defineStrict or
 // DefineText if the function returns undefined for undefined. The arguments match the
-// signature and are charged before it runs. It charges for its result with st.Allocate,
-// st.AllocateItems or st.AllocateObject. A function of one program only belongs in the
-// Library that the program passes to Compile, as $money does in package template.
+// signature, and reading all that is in them is charged before it runs. It charges for
+// its result with st.Allocate, st.AllocateItems or st.AllocateObject. A function of one
+// program only belongs in the Library that the program passes to Compile, as $money does
+// in package template, whose tests attack every function and need an example of each.
 package jsonata
 
 import (

@@ -158,21 +158,25 @@ func manyVariables(n int) string {
 	return b.String()
 }
 
+// A hostile template takes no more processor time than a few plain ones that use all
+// the fuel. So it is judged by what the machine can do at the moment.
 func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
+	const most = 10
 	before := runtime.NumGoroutine()
+	plain := min(attack(t, hostile["endless tail recursion"]), attack(t, hostile["endless tail recursion"]))
+	var worst time.Duration
 	for name, source := range hostile {
 		t.Run(name, func(t *testing.T) {
-			start := processorTime(t)
-			tmpl, err := compileTest(source)
-			if err == nil {
-				_, err = tmpl.eval(context.Background(), `{}`, nil)
+			took := attack(t, source)
+			if took > most*plain {
+				took = attack(t, source) // without the garbage of others
 			}
-			var e *Error
-			if !errors.As(err, &e) {
-				t.Errorf("got error %v, want an *Error", err)
+			if took > most*plain {
+				t.Errorf("took %v of processor time, %d times what the fuel takes", took, took/plain)
 			}
-			if took := processorTime(t) - start; took > 2*time.Second {
-				t.Errorf("took %v of processor time, want less than 2 s", took)
+			if took > worst {
+				worst = took
+				t.Logf("%v of processor time, where all the fuel takes %v", took, plain)
 			}
 		})
 	}
@@ -184,6 +188,22 @@ func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// attack compiles and evaluates a template that must end in an *Error, and returns the
+// processor time that it took.
+func attack(t *testing.T, source string) time.Duration {
+	t.Helper()
+	start := processorTime(t)
+	tmpl, err := compileTest(source)
+	if err == nil {
+		_, err = tmpl.eval(context.Background(), `{}`, nil)
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		t.Errorf("got error %v, want an *Error", err)
+	}
+	return processorTime(t) - start
 }
 
 // processorTime is what the process has used so far, its garbage collector

@@ -60,14 +60,13 @@ func moneyFunction(st *value.State, args []any) (any, error) {
 	return money.Major(minor, decimals), err
 }
 
-// prices returns the decimals that the prices of the input show. They are read, and
-// charged, at the first call.
+// prices returns the decimals that the prices of the input show. They are read at the
+// first call.
 func (e *event) prices(st *value.State) (money.Prices, error) {
 	if e.shown == nil {
-		if err := st.SpendReadingAll([]any{e.input}); err != nil {
-			return nil, err
-		}
-		e.shown = PricesOf(e.input)
+		r := readPrices(e.input)
+		e.shown = r.prices
+		return e.shown, st.Spend(r.values/8 + r.bytes/4)
 	}
 	return e.shown, nil
 }
@@ -75,21 +74,28 @@ func (e *event) prices(st *value.State) (money.Prices, error) {
 // maxCode bounds the code of a currency, which is made upper case several times.
 const maxCode = 64
 
-// addPrices adds the prices in a value: objects with an amount, its currency, and both
-// as a formatted text.
-func addPrices(prices money.Prices, v any) {
+// priceReader finds prices: objects with an amount, its currency, and both as a formatted
+// text.
+type priceReader struct {
+	prices money.Prices
+	values int // that it went through
+	bytes  int // of the texts that it read
+}
+
+func (r *priceReader) value(v any) {
+	r.values++
 	switch v := v.(type) {
 	case *value.Array:
 		for _, item := range v.Items {
-			addPrices(prices, item)
+			r.value(item)
 		}
 	case *value.Object:
-		addPrice(prices, v)
+		r.object(v)
 	}
 }
 
-// addPrice adds what an object is a price of, and the prices in its fields.
-func addPrice(prices money.Prices, o *value.Object) {
+// object adds what an object is a price of, and the prices in its fields.
+func (r *priceReader) object(o *value.Object) {
 	var amount, currency, formatted any
 	for _, f := range o.Written() {
 		switch f.Key {
@@ -100,20 +106,25 @@ func addPrice(prices money.Prices, o *value.Object) {
 		case "formatted":
 			formatted = f.Value
 		default:
-			addPrices(prices, f.Value)
+			r.value(f.Value)
 		}
 	}
 	n, isAmount := value.Number(amount)
 	code, isCode := currency.(string)
 	text, isText := formatted.(string)
-	if isAmount && isCode && isText {
-		prices.Add(code, n, text)
+	if isAmount && isCode && isText && len(code) <= maxCode {
+		r.bytes += len(code) + len(text)
+		r.prices.Add(code, n, text)
 	}
 }
 
 // PricesOf returns what the prices in a template's input show.
 func PricesOf(input any) money.Prices {
-	prices := money.Prices{}
-	addPrices(prices, input)
-	return prices
+	return readPrices(input).prices
+}
+
+func readPrices(input any) *priceReader {
+	r := &priceReader{prices: money.Prices{}}
+	r.value(input)
+	return r
 }

@@ -52,50 +52,36 @@ func moneyFunction(st *value.State, args []any) (any, error) {
 	if len(code) > maxCode {
 		return nil, fmt.Errorf("the currency for $money has more than %d bytes: it must be a code such as \"EUR\"", maxCode)
 	}
-	var err error
-	decimals := money.Choose(e.template.currencies, func() (prices money.Prices) {
-		prices, err = e.prices(st)
-		return prices
-	}, code)
-	return money.Major(minor, decimals), err
-}
-
-// prices returns the decimals that the prices of the input show. They are read at the
-// first call.
-func (e *event) prices(st *value.State) (money.Prices, error) {
-	if e.shown == nil {
-		r := readPrices(e.input)
-		e.shown = r.prices
-		return e.shown, st.Spend(r.values/8 + r.bytes/4)
-	}
-	return e.shown, nil
+	return money.Major(minor, money.Choose(e.template.currencies, e.prices, code)), nil
 }
 
 // maxCode bounds the code of a currency, which is made upper case several times.
 const maxCode = 64
 
-// priceReader finds prices: objects with an amount, its currency, and both as a formatted
-// text.
-type priceReader struct {
-	prices money.Prices
-	values int // that it went through
-	bytes  int // of the texts that it read
+// prices returns the decimals that the prices of the input show. They are read at the
+// first call, once for an evaluation, which is not charged, like reading its JSON.
+func (e *event) prices() money.Prices {
+	if e.shown == nil {
+		e.shown = PricesOf(e.input)
+	}
+	return e.shown
 }
 
-func (r *priceReader) value(v any) {
-	r.values++
+// addPrices adds the prices in a value: objects with an amount, its currency, and both
+// as a formatted text.
+func addPrices(prices money.Prices, v any) {
 	switch v := v.(type) {
 	case *value.Array:
 		for _, item := range v.Items {
-			r.value(item)
+			addPrices(prices, item)
 		}
 	case *value.Object:
-		r.object(v)
+		addPrice(prices, v)
 	}
 }
 
-// object adds what an object is a price of, and the prices in its fields.
-func (r *priceReader) object(o *value.Object) {
+// addPrice adds what an object is a price of, and the prices in its fields.
+func addPrice(prices money.Prices, o *value.Object) {
 	var amount, currency, formatted any
 	for _, f := range o.Written() {
 		switch f.Key {
@@ -106,25 +92,20 @@ func (r *priceReader) object(o *value.Object) {
 		case "formatted":
 			formatted = f.Value
 		default:
-			r.value(f.Value)
+			addPrices(prices, f.Value)
 		}
 	}
 	n, isAmount := value.Number(amount)
 	code, isCode := currency.(string)
 	text, isText := formatted.(string)
 	if isAmount && isCode && isText && len(code) <= maxCode {
-		r.bytes += len(code) + len(text)
-		r.prices.Add(code, n, text)
+		prices.Add(code, n, text)
 	}
 }
 
 // PricesOf returns what the prices in a template's input show.
 func PricesOf(input any) money.Prices {
-	return readPrices(input).prices
-}
-
-func readPrices(input any) *priceReader {
-	r := &priceReader{prices: money.Prices{}}
-	r.value(input)
-	return r
+	prices := money.Prices{}
+	addPrices(prices, input)
+	return prices
 }

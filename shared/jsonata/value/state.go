@@ -179,8 +179,8 @@ type reading struct {
 	bytes int // that are not charged yet
 }
 
-// bytesPerValue is what a value without a text takes, in bytes of a text that take as
-// long to read.
+// bytesPerValue is what an element or a field without a text takes, in bytes of a text
+// that take as long to read.
 const bytesPerValue = 8
 
 func (r *reading) values(values []any, level int) error {
@@ -193,7 +193,6 @@ func (r *reading) values(values []any, level int) error {
 }
 
 func (r *reading) value(v any, level int) error {
-	r.bytes += bytesPerValue
 	switch v := v.(type) {
 	case string:
 		r.bytes += len(v)
@@ -201,13 +200,14 @@ func (r *reading) value(v any, level int) error {
 		if err := r.enter(level); err != nil {
 			return err
 		}
+		r.bytes += bytesPerValue * len(v.Items)
 		return r.values(v.Items, level+1)
 	case *Object:
 		if err := r.enter(level); err != nil {
 			return err
 		}
 		for i := range v.fields {
-			r.bytes += len(v.fields[i].Key)
+			r.bytes += bytesPerValue + len(v.fields[i].Key)
 			if err := r.value(v.fields[i].Value, level+1); err != nil {
 				return err
 			}

@@ -11,7 +11,7 @@ import (
 
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
-	"commerce-segment/shared/spool"
+	"commerce-segment/shared/spool/spooltest"
 )
 
 // For up to a minute after a rotation the cached secrets are the old ones. Commerce
@@ -148,7 +148,7 @@ func TestWithoutAQueueTheEventIsDeliveredInTheSameCall(t *testing.T) {
 	unavailable := relay.Answer{Status: 503, Code: "unavailable"}
 	noQueue := func(w *world) { w.relay.Spool = nil }
 	down := func(w *world) { w.spool.putErr = errDown }
-	full := func(w *world) { w.spool.putErr = spool.ErrFull }
+	full := func(w *world) { w.spool.putErr = spooltest.ErrFull }
 	invalid := func(w *world) { w.settings.config.Template = `{"event": ""}` }
 	segmentDown := func(w *world) { w.segment.answer = status(500) }
 	cases := []struct {

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"commerce-segment/shared/spool"
 	"context"
 	"encoding/json"
 	"errors"
@@ -161,7 +162,7 @@ func (r *remote) serves(many int, within time.Duration) {
 	r.orders = map[string]*history{}
 	ctx, stop := context.WithCancel(r.t.Context())
 	var server sync.WaitGroup
-	server.Go(func() { w.spool.Serve(ctx, w.relay.Deliver) })
+	server.Go(func() { spool.Serve(ctx, w.spool, w.relay.Deliver) })
 	defer server.Wait()
 	defer stop()
 

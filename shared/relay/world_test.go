@@ -20,6 +20,7 @@ import (
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/spool"
+	"commerce-segment/shared/spool/spooltest"
 	"commerce-segment/shared/tracking"
 )
 
@@ -68,7 +69,7 @@ func newWorldOver(transport http.RoundTripper) *world {
 			Secrets:  commerce.Secrets{secret},
 			Segment:  segment.Endpoint{Host: "https://segment.test", Path: "/v1/batch", WriteKey: writeKey},
 		}},
-		spool:   &spySpool{Memory: spool.NewMemory()},
+		spool:   &spySpool{Memory: spooltest.NewMemory()},
 		segment: &standIn{},
 		log:     &logBook{},
 	}
@@ -151,7 +152,7 @@ func (s *settings) change(change func(*relay.Config)) {
 // spySpool is the queue in memory, which fails where it is told to and writes
 // down the delays.
 type spySpool struct {
-	*spool.Memory
+	*spooltest.Memory
 	mu                           sync.Mutex
 	putErr, postponeErr, buryErr error
 	age                          time.Duration // of what is put: it came so long ago

@@ -16,6 +16,7 @@ import (
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
+	"commerce-segment/shared/spool/spooltest"
 	"commerce-segment/shared/tracking"
 )
 
@@ -83,7 +84,7 @@ func TestNothingOfAPeerIsLogged(t *testing.T) {
 
 // notLogged takes two events through a function with these settings, the second without a queue.
 func notLogged(t *testing.T, config fixed) {
-	queue := spool.NewMemory()
+	queue := spooltest.NewMemory()
 	for _, kept := range []relay.Spool{queue, nil} {
 		written := &lines{}
 		f := NewFunction(tracking.OrderCompleted, config, kept, slog.New(slog.NewJSONHandler(written, nil)))

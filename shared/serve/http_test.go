@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"commerce-segment/shared/relay"
-	"commerce-segment/shared/spool"
+	"commerce-segment/shared/spool/spooltest"
 )
 
 type request = events.APIGatewayV2HTTPRequest
@@ -68,7 +68,7 @@ func TestARequestIsAnsweredWithAStatusAndACode(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			queue := spool.NewMemory()
+			queue := spooltest.NewMemory()
 			f, _, log := newFunction(queue)
 			response, err := f.HTTP(t.Context(), post(c.change))
 			if err != nil {
@@ -122,7 +122,7 @@ func FuzzHTTP(f *testing.F) {
 	f.Add("GET", "/", "", "", "", false)
 	statuses := []int{202, 400, 401, 404, 405, 413, 415}
 	f.Fuzz(func(t *testing.T, method, path, name, key, body string, inBase64 bool) {
-		queue := spool.NewMemory()
+		queue := spooltest.NewMemory()
 		function, _, log := newFunction(queue)
 		response, err := function.HTTP(t.Context(), post(func(r *request) {
 			r.RequestContext.HTTP.Method, r.RawPath, r.Body, r.IsBase64Encoded = method, path, body, inBase64
@@ -163,7 +163,7 @@ func TestARequestIsRefusedByItsHeadersAlone(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			f, _, log := newFunction(spool.NewMemory())
+			f, _, log := newFunction(spooltest.NewMemory())
 			response, refused := f.Refuse(t.Context(), post(c.change, func(r *request) { r.Body = "" }))
 			equal(t, "refused", refused, c.status != 0)
 			if refused {

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"commerce-segment/shared/relay"
-	"commerce-segment/shared/spool"
+	"commerce-segment/shared/spool/spooltest"
 )
 
 var _ lambda.Handler = (*Function)(nil)
@@ -82,7 +82,7 @@ func (a *absent) Reload(ctx context.Context) (relay.Config, error) { return a.Cu
 // as long as Parameter Store is down, and lose every event of that time.
 func TestAFunctionStartsWithoutSettings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		queue := spool.NewMemory()
+		queue := spooltest.NewMemory()
 		f, _, _ := newFunction(queue)
 		settings := &absent{}
 		f.Relay.Configuration = settings
@@ -103,7 +103,7 @@ func FuzzInvoke(f *testing.F) {
 	f.Add([]byte(`{"key1":"value1"}`))
 	f.Add([]byte(``))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		function, _, log := newFunction(spool.NewMemory())
+		function, _, log := newFunction(spooltest.NewMemory())
 		answer, err := function.Invoke(t.Context(), payload)
 		if err == nil && !json.Valid(answer) {
 			t.Fatalf("got %s, which is no JSON", answer)

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"commerce-segment/shared/spool"
+	"commerce-segment/shared/spool/spooltest"
 )
 
 // kept are the message ids that a response leaves on the queue.
@@ -77,7 +78,7 @@ func TestLargeBodiesAreDeliveredOneByOne(t *testing.T) {
 }
 
 func TestWhatCannotBeOpenedIsBuriedWhereThereAreDeadLetters(t *testing.T) {
-	queue := spool.NewMemory()
+	queue := spooltest.NewMemory()
 	f, _, _ := newFunction(queue)
 	response, _ := f.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{MessageId: "1", ReceiptHandle: "1", Body: "hello"}}})
 	equal(t, "kept", kept(response), []string{})
@@ -128,7 +129,7 @@ func FuzzSQS(f *testing.F) {
 	f.Add("2", "", record(f, "2", `{}`, "1").Body, "36")
 	f.Add("", "", "hello", "many")
 	f.Fuzz(func(t *testing.T, id, handle, body, receives string) {
-		queue := spool.NewMemory()
+		queue := spooltest.NewMemory()
 		function, segmentSide, _ := newFunction(queue)
 		response, err := function.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{
 			MessageId: id, ReceiptHandle: handle, Body: body, EventSource: "aws:sqs",

@@ -208,7 +208,7 @@ func (q SQSDeadLetters) release(ctx context.Context, messages []types.Message) {
 // put it there by itself.
 func deadLetter(m types.Message) DeadLetter {
 	item := Open("", 0, aws.ToString(m.Body))
-	letter := DeadLetter{ID: aws.ToString(m.MessageId), Envelope: item.Envelope, Err: item.Err, Burial: exhausted(MaxReceives), Buried: sentAt(m)}
+	letter := DeadLetter{ID: aws.ToString(m.MessageId), Envelope: item.Envelope, Err: item.Err, Burial: Exhausted(MaxReceives), Buried: sentAt(m)}
 	if reason := text(m, attributeReason); reason != "" {
 		receives, _ := strconv.Atoi(text(m, attributeReceives)) // Bury writes a number
 		letter.Burial = relay.Burial{

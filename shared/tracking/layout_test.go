@@ -45,9 +45,10 @@ var layout = []rule{
 	{folder: "shared/serve", may: []string{"shared"}, aws: true},
 	{folder: "functions", may: []string{"shared/serve", "shared/tracking"}},
 	{folder: "infra/hub/words"},
+	{folder: "infra/hub/queue", may: []string{"shared/commerce", "shared/relay", "shared/spool"}},
 	{folder: "infra/hub/version"},
 	{folder: "infra/hub/render", may: []string{"shared"}},
-	{folder: "infra/hub/deadletters", may: []string{"shared"}},
+	{folder: "infra/hub/deadletters", may: []string{"infra/hub/queue", "shared"}},
 	{folder: "infra/hub/executions", may: []string{"infra/hub/words", "infra/stack/outputs", "shared"}, aws: true},
 	{folder: "infra/hub/backfill", may: []string{"infra/hub/executions", "infra/hub/words", "shared"}},
 	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
@@ -65,7 +66,7 @@ var layout = []rule{
 
 // hubParts are what the commands and the pages of the operator's program share.
 var hubParts = []string{
-	"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/lint", "infra/hub/render",
+	"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/lint", "infra/hub/queue", "infra/hub/render",
 	"infra/hub/version", "infra/hub/words", "shared", "templates",
 }
 

@@ -21,7 +21,8 @@ files in the directory, made on the first run. The address of the console that i
 lets in one browser, for twelve hours; for another address say hub run --link. To send to Segment instead, put
 its host in segment/host there and a source's write key in segment/write-key.
 
-Events that wait for delivery are kept in memory only, up to 64 MB of each tracking.`,
+Events are kept in the directory, on the disk, until they are delivered: those of a hub that
+was stopped or killed are delivered by the next hub run there.`,
 		Example: `  hub run
   ADDR=127.0.0.1:9000 hub run
   hub run --link                               # in a second terminal: another address of the console

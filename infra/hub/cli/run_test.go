@@ -474,7 +474,7 @@ func programLogging(t *testing.T, log hubtest.Logger, env []string, args ...stri
 	return hub, h
 }
 
-func TestTheProgramStopsOnASignalAndSaysWhatIsLost(t *testing.T) {
+func TestTheProgramStopsOnASignalAndSaysWhatIsKept(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		signal os.Signal
@@ -482,8 +482,8 @@ func TestTheProgramStopsOnASignalAndSaysWhatIsLost(t *testing.T) {
 		says   string
 	}{
 		{"with nothing waiting", os.Interrupt, 0, "\nStopped. No event was waiting.\n"},
-		{"with one event waiting", syscall.SIGTERM, 1, "\nStopped. Lost, because these queues are in memory only: 1 event still waiting, 0 dead letters."},
-		{"with events waiting", syscall.SIGTERM, 3, "\nStopped. Lost, because these queues are in memory only: 3 events still waiting, 0 dead letters."},
+		{"with one event waiting", syscall.SIGTERM, 1, "\nStopped. 1 event still to be delivered, and 0 dead letters: they are kept in "},
+		{"with events waiting", syscall.SIGTERM, 3, "\nStopped. 3 events still to be delivered, and 0 dead letters: they are kept in "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			hub, h := program(t, []string{"ADDR=127.0.0.1:0"}, "--inbox-fail", "1")

@@ -17,6 +17,7 @@ import (
 	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/relay"
@@ -27,16 +28,21 @@ import (
 // cemetery is a console of a hub on this machine, with its queues.
 type cemetery struct {
 	author
-	queues map[string]*spool.Memory
+	queues map[string]*queue.Queue
 	lines  *executions.Memory
 }
 
 func buried(t *testing.T) cemetery {
-	c := cemetery{write(t), map[string]*spool.Memory{}, executions.NewMemory()}
+	c := cemetery{write(t), map[string]*queue.Queue{}, executions.NewMemory()}
 	m := machineWith{lines: c.lines}
+	queues, err := queue.Open(t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { queues.Close() })
 	for _, tr := range tracking.All() {
-		c.queues[tr.Name] = spool.NewMemory()
-		m.queues = append(m.queues, deadletters.TrackingQueue{Tracking: tr, Queue: deadletters.Memory{Memory: c.queues[tr.Name], Settle: func(context.Context) error { return nil }}})
+		c.queues[tr.Name] = queues.Queue(tr.Name)
+		m.queues = append(m.queues, deadletters.TrackingQueue{Tracking: tr, Queue: deadletters.Local{Queue: c.queues[tr.Name], Settle: func(context.Context) error { return nil }}})
 	}
 	c.console.Machine = m
 	return c
@@ -50,7 +56,10 @@ func (c cemetery) bury(name, reason, detail, body string) string {
 	if err != nil {
 		c.Fatal(err)
 	}
-	letters := c.queues[name].DeadLetters()
+	letters, err := deadletters.Local{Queue: c.queues[name]}.List(c.Context())
+	if err != nil {
+		c.Fatal(err)
+	}
 	return "/deadletters/" + name + "/" + letters[len(letters)-1].ID
 }
 
@@ -58,9 +67,9 @@ func (c cemetery) bury(name, reason, detail, body string) string {
 // queue.
 func (c cemetery) isLeftWith(name string, dead, waiting int) {
 	c.Helper()
-	counts := c.queues[name].Counts()
-	if counts.Dead != dead || counts.Visible+counts.Invisible != waiting {
-		c.Errorf("of %s %d are dead and %d on the queue, want %d and %d", name, counts.Dead, counts.Visible+counts.Invisible, dead, waiting)
+	standing := c.queues[name].Standing()
+	if standing.Failed != dead || standing.Waiting != waiting {
+		c.Errorf("of %s %d failed and %d are on the queue, want %d and %d", name, standing.Failed, standing.Waiting, dead, waiting)
 	}
 }
 

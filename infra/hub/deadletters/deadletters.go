@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"commerce-segment/infra/hub/queue"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
@@ -26,38 +27,43 @@ type Queue interface {
 	Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (moved int, err error)
 }
 
-// Memory is the dead letters of a hub on this machine.
-type Memory struct {
-	*spool.Memory
+// Local is the dead letters of a hub on this machine.
+type Local struct {
+	*queue.Queue
 	// Settle waits until the settings that are written are in effect.
 	Settle func(context.Context) error
 }
 
 // Count implements Queue.
-func (m Memory) Count(context.Context) (int, error) { return m.Counts().Dead, nil }
+func (l Local) Count(context.Context) (int, error) { return l.Standing().Failed, nil }
 
 // CountWaiting implements Queue.
-func (m Memory) CountWaiting(context.Context) (int, error) {
-	counts := m.Counts()
-	return counts.Visible + counts.Invisible, nil
+func (l Local) CountWaiting(context.Context) (int, error) {
+	return l.Standing().Waiting, nil
 }
 
 // List implements Queue.
-func (m Memory) List(context.Context) ([]spool.DeadLetter, error) {
-	return m.DeadLetters(), nil
+func (l Local) List(context.Context) (letters []spool.DeadLetter, err error) {
+	for letter, err := range l.DeadLetters() {
+		if err != nil {
+			return letters, err
+		}
+		letters = append(letters, letter)
+	}
+	return letters, nil
 }
 
 // Redrive implements Queue. What was corrected just before is in effect by then.
-func (m Memory) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
-	if err := m.Settle(ctx); err != nil {
+func (l Local) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
+	if err := l.Settle(ctx); err != nil {
 		return 0, err
 	}
 	looked := 0
-	return m.Memory.Redrive(func(letter spool.DeadLetter) bool {
+	return l.Queue.Redrive(func(letter spool.DeadLetter) bool {
 		looked++
 		progress(looked)
 		return matches(letter)
-	}), nil
+	})
 }
 
 // Queues is the dead letters of some trackings.

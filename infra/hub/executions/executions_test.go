@@ -18,6 +18,7 @@ import (
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/spool"
+	"commerce-segment/shared/spool/spooltest"
 	"commerce-segment/shared/tracking"
 )
 
@@ -27,14 +28,14 @@ const secret = "secret_squirrel"
 type world struct {
 	relay.Config
 	relay    *relay.Relay
-	queue    *spool.Memory
+	queue    *spooltest.Memory
 	lines    *executions.Memory
 	answers  []int // of Segment, one after the other; 200 in the end
 	putFails bool
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{queue: spool.NewMemory(), lines: executions.NewMemory()}
+	w := &world{queue: spooltest.NewMemory(), lines: executions.NewMemory()}
 	server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
 		if len(w.answers) > 0 {
 			answer.WriteHeader(w.answers[0])

@@ -16,6 +16,7 @@ import (
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/deadletters"
+	"commerce-segment/infra/hub/queue"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
@@ -28,7 +29,7 @@ import (
 type webhooks struct {
 	host      string // by which they may be called, in addition to IP addresses and localhost
 	functions map[string]*serve.Function
-	queues    map[string]*spool.Memory
+	queues    map[string]*queue.Queue
 	bodies    *bodies
 	accepting *semaphore.Weighted
 	accepted  accepted
@@ -40,18 +41,18 @@ type webhooks struct {
 
 // newWebhooks builds the functions. The backoff is the delay before an event's second
 // delivery. A stranger cannot make the log grow.
-func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, settle func(context.Context) error, backoff time.Duration, log *slog.Logger) *webhooks {
+func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, settle func(context.Context) error, queues *queue.Store, backoff time.Duration, log *slog.Logger) *webhooks {
 	log = slog.New(&forgeries{Handler: log.Handler()})
 	h := &webhooks{
 		host:      host,
 		functions: make(map[string]*serve.Function),
-		queues:    make(map[string]*spool.Memory),
+		queues:    make(map[string]*queue.Queue),
 		bodies:    newBodies(),
 		accepting: semaphore.NewWeighted(acceptRoom),
 		settle:    settle,
 	}
 	for _, t := range tracking.All() {
-		queue := spool.NewMemory()
+		queue := queues.Queue(t.Name)
 		function := serve.NewFunction(t, configuration(t), queue, log)
 		function.Relay.Backoff = backoff
 		h.functions[t.Name], h.queues[t.Name] = function, queue
@@ -64,7 +65,7 @@ func newWebhooks(host string, configuration func(tracking.Tracking) relay.Config
 func (h *webhooks) deliver(ctx context.Context) {
 	var queues sync.WaitGroup
 	for name, queue := range h.queues {
-		queues.Go(func() { queue.Serve(ctx, h.functions[name].Relay.Deliver) })
+		queues.Go(func() { spool.Serve(ctx, queue, h.functions[name].Relay.Deliver) })
 	}
 	queues.Wait()
 }
@@ -72,13 +73,10 @@ func (h *webhooks) deliver(ctx context.Context) {
 // stop refuses webhooks from now on, and returns when those underway are answered.
 func (h *webhooks) stop() { h.open.Lock() }
 
-// backlog counts the events that are accepted and not delivered, and those that were
-// given up.
-func (h *webhooks) backlog() (total deadletters.Backlog) {
-	for _, queue := range h.queues {
-		counts := queue.Counts()
-		total.Waiting += counts.Visible + counts.Invisible
-		total.Dead += counts.Dead
+// standing counts the events of all queues.
+func (h *webhooks) standing() (total queue.Standing) {
+	for _, each := range h.queues {
+		total.Add(each.Standing())
 	}
 	return total
 }
@@ -87,7 +85,7 @@ func (h *webhooks) backlog() (total deadletters.Backlog) {
 func (h *webhooks) deadLetters() deadletters.Queues {
 	var letters deadletters.Queues
 	for _, t := range tracking.All() {
-		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: deadletters.Memory{Memory: h.queues[t.Name], Settle: h.settle}})
+		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: deadletters.Local{Queue: h.queues[t.Name], Settle: h.settle}})
 	}
 	return letters
 }

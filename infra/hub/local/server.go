@@ -13,6 +13,7 @@ import (
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/relay"
@@ -66,9 +67,14 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 			fail: options.InboxFail, keeps: inboxKeeps, arriving: newBodies(), log: log,
 		},
 	}
+	queues, err := queue.Open(directory.File(store.QueueFolder), log)
+	if err != nil {
+		return err
+	}
+	defer queues.Close()
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
 		return live{tracking: t, settings: steady, inbox: h.url}
-	}, steady.Settle, options.Backoff, log)
+	}, steady.Settle, queues, options.Backoff, log)
 	h.pages = h.console(key)
 	started, err := h.startup(ctx)
 	if err != nil {
@@ -218,13 +224,13 @@ func shutDown(ctx context.Context, server *http.Server) {
 	}
 }
 
-// sayGoodbye says what is lost, as the queues were in memory.
+// sayGoodbye says what waits for the next hub in this directory.
 func (h *hub) sayGoodbye(w io.Writer) {
-	left := h.webhooks.backlog()
-	if left.Waiting+left.Dead == 0 {
+	left := h.webhooks.standing()
+	if left.Waiting+left.Failed == 0 {
 		fmt.Fprintln(w, "\nStopped. No event was waiting.")
 		return
 	}
-	fmt.Fprintf(w, "\nStopped. Lost, because these queues are in memory only: %s still waiting, %s. On AWS they would have stayed.\n",
-		words.Count(left.Waiting, "event"), words.Count(left.Dead, "dead letter"))
+	fmt.Fprintf(w, "\nStopped. %s, and %s: they are kept in %s, and the next hub run there goes on with them.\n",
+		words.Count(left.Waiting, "event")+" still to be delivered", words.Count(left.Failed, "dead letter"), h.directory.File(store.QueueFolder))
 }

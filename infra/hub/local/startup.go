@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -25,6 +27,7 @@ type startup struct {
 	Instead     string   // how to send to Segment instead of the inbox
 	Back        string   // how to come back to the inbox
 	Warnings    []string // what is odd about the settings
+	Kept        string   // what is kept on the disk, and where
 }
 
 // startup describes this hub, by its settings as they are now.
@@ -53,6 +56,7 @@ func (h *hub) startup(ctx context.Context) (startup, error) {
 		Instead: fmt.Sprintf("To send to Segment instead, put %s in %s and a source's write key in %s.",
 			settings.DefaultHost, h.directory.File(settings.SegmentHost), h.directory.File(settings.SegmentWriteKey)),
 	}
+	s.Kept = h.kept(time.Now())
 	s.Back = fmt.Sprintf("See it in that source's debugger; to send to the inbox here again, remove %s.", h.directory.File(settings.SegmentHost))
 	if !s.ToInbox && strings.HasPrefix(config.Segment.WriteKey, store.InboxKeyPrefix) {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("the write key is still the one made for the inbox here, and Segment would answer 200 and drop "+
@@ -70,6 +74,19 @@ func (h *hub) startup(ctx context.Context) (startup, error) {
 			file, h.directory.File("templates/<name>")))
 	}
 	return s, nil
+}
+
+// kept says where the events are, and how many an earlier run left.
+func (h *hub) kept(now time.Time) string {
+	folder, standing := h.directory.File(store.QueueFolder), h.webhooks.standing()
+	if standing.Waiting+standing.Failed == 0 {
+		return fmt.Sprintf("Events are kept in %s until they are delivered.", folder)
+	}
+	text := fmt.Sprintf("In %s %s", folder, words.Count(standing.Waiting, "event")+" to be delivered")
+	if standing.Waiting > 0 {
+		text += fmt.Sprintf(", the oldest received %s ago", words.Age(now.Sub(standing.Oldest)))
+	}
+	return text + fmt.Sprintf(", and %s, are kept.", words.Count(standing.Failed, "dead letter"))
 }
 
 // SecretHeader is the header line that proves a webhook.
@@ -97,6 +114,7 @@ func (s startup) write(w io.Writer, console string) {
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "Warning: %s\n", warning)
 	}
+	fmt.Fprintln(w, s.Kept)
 	fmt.Fprintf(w, "\nWebhooks go to %s/webhooks/<name> with this header:\n%s\n", s.URL, s.SecretHeader())
 	fmt.Fprintf(w, "\nPost a sample:\n%s\n", s.Curl)
 	fmt.Fprintf(w, "\n%s:\n%s\n\n", s.InboxTitle(), s.InboxCurl)

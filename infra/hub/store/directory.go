@@ -110,6 +110,9 @@ func (d Directory) SampleFile(name string) string {
 	return filepath.Join(string(d.Dir), "samples", filepath.FromSlash(name)+".json")
 }
 
+// QueueFolder is where a hub's directory keeps its events.
+const QueueFolder = "queue"
+
 // Unread lists the files in the directory that nothing reads, sorted: a slip in a
 // file's name otherwise leaves a default in force, and nobody hears of it.
 func (d Directory) Unread() ([]string, error) {
@@ -123,7 +126,7 @@ func (d Directory) Unread() ([]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case name == "samples" || name == backfillFolder || name == versionsFolder:
+		case name == "samples" || name == backfillFolder || name == QueueFolder || name == versionsFolder:
 			return fs.SkipDir
 		case !entry.IsDir() && !read[name] && !isOwnFile(name):
 			unread = append(unread, d.File(name))

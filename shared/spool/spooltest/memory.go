@@ -1,4 +1,6 @@
-package spool
+// Package spooltest has a queue in memory, for tests that run in virtual time. It behaves as
+// the queues on AWS and on the disk of a hub do.
+package spooltest
 
 import (
 	"container/heap"
@@ -10,27 +12,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/relay"
-)
-
-// How the queue behaves, in memory as in AWS.
-const (
-	// Visibility is how long a received message stays invisible: six times what
-	// a function may run, as AWS advises for a queue that Lambda reads.
-	Visibility = 54 * time.Second
-	// MaxReceives is how often a message is handed out before it counts as dead.
-	MaxReceives = 36
-	// BatchSize is how many messages are handed out at once.
-	BatchSize = 10
-	// BatchBytes ends a batch earlier, once its bodies have so many bytes: a large one is
-	// delivered alone. Compressed, as they wait, they may be a thousandth as large.
-	BatchBytes = 1 << 20
-	// Concurrency is how many batches are underway at once.
-	Concurrency = 5
-
-	deliverWithin = Visibility / 6
-	// drainWithin is how long a batch may still take once no more are handed out. Then its
-	// events go back to the queue.
-	drainWithin = 6 * time.Second
+	"commerce-segment/shared/spool"
 )
 
 // memoryBytes is how much a Memory holds, dead letters included.
@@ -71,7 +53,7 @@ func NewMemory() *Memory {
 
 // Put implements relay.Spool. Its error is a relay.ErrTooLarge or an ErrFull.
 func (m *Memory) Put(_ context.Context, e relay.Envelope) error {
-	text, err := Encode(e)
+	text, err := spool.Encode(e)
 	if err != nil {
 		return err
 	}
@@ -89,11 +71,11 @@ func (m *Memory) Put(_ context.Context, e relay.Envelope) error {
 // Receive hands out up to that many visible messages, fewer where they are large, and at
 // least one: it waits for the first. It gives none only when the context is done.
 func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
-	for size := 0; len(items) < limit && size < BatchBytes && ctx.Err() == nil; {
+	for size := 0; len(items) < limit && size < spool.BatchBytes && ctx.Err() == nil; {
 		r, next, changed := m.take()
 		switch {
 		case changed == nil:
-			item := Open(r.handle, r.receives, r.text)
+			item := spool.Open(r.handle, r.receives, r.text)
 			items, size = append(items, item), size+len(item.Envelope.Body)
 		case len(items) > 0:
 			return items
@@ -118,21 +100,24 @@ func (m *Memory) Postpone(_ context.Context, item relay.Item, delay time.Duratio
 	return nil
 }
 
-// Delete ends an item. It does nothing where the item has been handed out again
-// since: whoever has it now decides.
-func (m *Memory) Delete(handle string) {
+// Delete ends items. It does nothing for one that has been handed out again since: what has
+// it now decides.
+func (m *Memory) Delete(handles ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if message, ok := m.received[handle]; ok {
-		delete(m.received, handle)
-		heap.Remove(&m.waiting, message.place)
-		m.bytes -= len(message.text) + messageBytes
+	for _, handle := range handles {
+		if message, ok := m.received[handle]; ok {
+			delete(m.received, handle)
+			heap.Remove(&m.waiting, message.place)
+			m.bytes -= len(message.text) + messageBytes
+		}
 	}
+	return nil
 }
 
 // Bury implements relay.Spool. Its error is a relay.ErrTooLarge or an ErrFull.
 func (m *Memory) Bury(_ context.Context, e relay.Envelope, b relay.Burial) error {
-	text, err := Encode(e)
+	text, err := spool.Encode(e)
 	if err != nil {
 		return err
 	}
@@ -145,32 +130,23 @@ func (m *Memory) Bury(_ context.Context, e relay.Envelope, b relay.Burial) error
 	return nil
 }
 
-// DeadLetter is an event that was given up, and why.
-type DeadLetter struct {
-	ID       string // its own among those of its queue
-	Envelope relay.Envelope
-	Err      error // why the envelope could not be opened; its Body is then the spool's text of it
-	Burial   relay.Burial
-	Buried   time.Time
-}
-
 // DeadLetters lists what was given up, oldest first.
-func (m *Memory) DeadLetters() []DeadLetter {
+func (m *Memory) DeadLetters() []spool.DeadLetter {
 	m.mu.Lock()
 	graves := m.dead[:len(m.dead):len(m.dead)]
 	m.mu.Unlock()
 
-	letters := make([]DeadLetter, len(graves))
+	letters := make([]spool.DeadLetter, len(graves))
 	for i, g := range graves {
-		item := Open("", g.burial.Receives, g.text)
-		letters[i] = DeadLetter{ID: g.id, Envelope: item.Envelope, Err: item.Err, Burial: g.burial, Buried: g.buried}
+		item := spool.Open("", g.burial.Receives, g.text)
+		letters[i] = spool.DeadLetter{ID: g.id, Envelope: item.Envelope, Err: item.Err, Burial: g.burial, Buried: g.buried}
 	}
 	return letters
 }
 
 // Redrive puts the dead letters that match back on the queue, as DeadLetterQueue does
 // in AWS: from their first attempt on. It returns how many it put back.
-func (m *Memory) Redrive(matches func(DeadLetter) bool) (moved int) {
+func (m *Memory) Redrive(matches func(spool.DeadLetter) bool) (moved int) {
 	back := map[string]bool{}
 	for _, letter := range m.DeadLetters() {
 		back[letter.ID] = matches(letter)
@@ -222,7 +198,7 @@ func (m *Memory) take() (r receipt, next time.Time, changed <-chan struct{}) {
 	defer m.mu.Unlock()
 	now := time.Now()
 	for len(m.waiting) > 0 && !m.waiting[0].visible.After(now) {
-		if m.waiting[0].receives < MaxReceives {
+		if m.waiting[0].receives < spool.MaxReceives {
 			return m.receive(m.waiting[0], now), time.Time{}, nil
 		}
 		m.redrive(m.waiting[0], now)
@@ -240,7 +216,7 @@ func (m *Memory) take() (r receipt, next time.Time, changed <-chan struct{}) {
 func (m *Memory) receive(message *message, now time.Time) receipt {
 	delete(m.received, message.handle())
 	message.receives++
-	message.visible = now.Add(Visibility)
+	message.visible = now.Add(spool.Visibility)
 	heap.Fix(&m.waiting, message.place)
 	m.received[message.handle()] = message
 	return receipt{handle: message.handle(), receives: message.receives, text: message.text}
@@ -251,23 +227,13 @@ func (m *Memory) receive(message *message, now time.Time) receipt {
 func (m *Memory) redrive(message *message, now time.Time) {
 	delete(m.received, message.handle())
 	heap.Remove(&m.waiting, message.place)
-	m.digGrave(message.text, exhausted(message.receives), now)
+	m.digGrave(message.text, spool.Exhausted(message.receives), now)
 }
 
 // digGrave keeps a dead letter under an id that no other has.
 func (m *Memory) digGrave(text string, b relay.Burial, now time.Time) {
 	m.buried++
 	m.dead = append(m.dead, grave{id: strconv.Itoa(m.buried), text: text, burial: b, buried: now})
-}
-
-// exhausted is what is said of a message that was handed out that often: who moved
-// it to the dead letters knows nothing more.
-func exhausted(receives int) relay.Burial {
-	return relay.Burial{
-		Reason:   "receives_exhausted",
-		Detail:   fmt.Sprintf("handed out %d times and never done with", receives),
-		Receives: receives,
-	}
 }
 
 // wait returns when the next message becomes visible, when anything changed, or

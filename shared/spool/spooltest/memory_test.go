@@ -1,4 +1,4 @@
-package spool
+package spooltest
 
 import (
 	"context"
@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
 )
+
+var received = time.Date(2026, 11, 24, 10, 50, 0, 123456789, time.UTC)
 
 func put(t testing.TB, m *Memory, bodies ...string) {
 	t.Helper()
@@ -63,7 +66,7 @@ func TestReceiveWaitsForTheFirstMessage(t *testing.T) {
 		// Two wait, so that a message which only one of them takes does not
 		// leave the other one deaf.
 		for range 2 {
-			go func() { got <- m.Receive(t.Context(), BatchSize) }()
+			go func() { got <- m.Receive(t.Context(), spool.BatchSize) }()
 		}
 		synctest.Wait()
 		put(t, m, "a")
@@ -80,7 +83,7 @@ func TestReceiveEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		started := time.Now()
-		equal(t, "items", m.Receive(ctx, BatchSize), []relay.Item{})
+		equal(t, "items", m.Receive(ctx, spool.BatchSize), []relay.Item{})
 		equal(t, "waited", time.Since(started), time.Minute)
 	})
 }
@@ -89,31 +92,31 @@ func TestAMessageThatIsNotDeletedComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		put(t, m, "a")
-		first := m.Receive(t.Context(), BatchSize)[0]
+		first := m.Receive(t.Context(), spool.BatchSize)[0]
 		started := time.Now()
-		second := m.Receive(t.Context(), BatchSize)[0]
-		equal(t, "after", time.Since(started), Visibility)
+		second := m.Receive(t.Context(), spool.BatchSize)[0]
+		equal(t, "after", time.Since(started), spool.Visibility)
 		equal(t, "receives", []int{first.Receives, second.Receives}, []int{1, 2})
 		m.Delete(second.Handle)
 		time.Sleep(24 * time.Hour)
-		equal(t, "after it is deleted", visible(t, m, BatchSize), []relay.Item{})
+		equal(t, "after it is deleted", visible(t, m, spool.BatchSize), []relay.Item{})
 		equal(t, "counts", m.Counts(), Counts{})
 		equal(t, "bytes", m.bytes, 0)
 	})
 }
 
 func TestAPostponedMessageComesBackWhenItIsDue(t *testing.T) {
-	for _, delay := range []time.Duration{0, time.Second, Visibility + time.Second, time.Hour} {
+	for _, delay := range []time.Duration{0, time.Second, spool.Visibility + time.Second, time.Hour} {
 		t.Run("after "+delay.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := NewMemory()
 				put(t, m, "a")
-				item := m.Receive(t.Context(), BatchSize)[0]
+				item := m.Receive(t.Context(), spool.BatchSize)[0]
 				// Somebody waits already, for the end of the visibility timeout.
 				waited := make(chan time.Duration)
 				started := time.Now()
 				go func() {
-					m.Receive(t.Context(), BatchSize)
+					m.Receive(t.Context(), spool.BatchSize)
 					waited <- time.Since(started)
 				}()
 				synctest.Wait()
@@ -132,8 +135,8 @@ func TestAStaleHandleDoesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		put(t, m, "a")
-		stale := m.Receive(t.Context(), BatchSize)[0]
-		fresh := m.Receive(t.Context(), BatchSize)[0]
+		stale := m.Receive(t.Context(), spool.BatchSize)[0]
+		fresh := m.Receive(t.Context(), spool.BatchSize)[0]
 
 		m.Delete(stale.Handle)
 		if err := m.Postpone(t.Context(), stale, time.Hour); !errors.Is(err, errStale) {
@@ -143,7 +146,7 @@ func TestAStaleHandleDoesNothing(t *testing.T) {
 		if err := m.Postpone(t.Context(), fresh, 0); err != nil {
 			t.Error(err)
 		}
-		equal(t, "received again", bodies(visible(t, m, BatchSize)), []string{"a"})
+		equal(t, "received again", bodies(visible(t, m, spool.BatchSize)), []string{"a"})
 	})
 }
 
@@ -151,16 +154,16 @@ func TestAMessageThatWasHandedOutTooOftenBecomesADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		put(t, m, "a")
-		for receives := 1; receives <= MaxReceives; receives++ {
-			equal(t, "receives", m.Receive(t.Context(), BatchSize)[0].Receives, receives)
+		for receives := 1; receives <= spool.MaxReceives; receives++ {
+			equal(t, "receives", m.Receive(t.Context(), spool.BatchSize)[0].Receives, receives)
 		}
-		time.Sleep(Visibility)
-		equal(t, "received after the last time", visible(t, m, BatchSize), []relay.Item{})
+		time.Sleep(spool.Visibility)
+		equal(t, "received after the last time", visible(t, m, spool.BatchSize), []relay.Item{})
 		equal(t, "counts", m.Counts(), Counts{Dead: 1})
 		letter := m.DeadLetters()[0]
 		equal(t, "body", string(letter.Envelope.Body), "a")
 		equal(t, "reason", letter.Burial.Reason, "receives_exhausted")
-		equal(t, "receives", letter.Burial.Receives, MaxReceives)
+		equal(t, "receives", letter.Burial.Receives, spool.MaxReceives)
 	})
 }
 
@@ -192,7 +195,7 @@ func TestAFullMemoryRefusesMore(t *testing.T) {
 		}
 		m.Delete(m.Receive(t.Context(), 1)[0].Handle)
 		put(t, m, "c")
-		equal(t, "holds", bodies(visible(t, m, BatchSize)), []string{"b", "c"})
+		equal(t, "holds", bodies(visible(t, m, spool.BatchSize)), []string{"b", "c"})
 	})
 }
 
@@ -207,13 +210,13 @@ func TestServeDeliversUpToFiveBatchesOfTenAtOnce(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan struct{})
 		go func() {
-			m.Serve(ctx, func(_ context.Context, items []relay.Item) []string {
+			spool.Serve(ctx, m, func(_ context.Context, items []relay.Item) []string {
 				mu.Lock()
 				underway++
 				most = max(most, underway)
 				total += len(items)
 				mu.Unlock()
-				if len(items) != BatchSize {
+				if len(items) != spool.BatchSize {
 					t.Errorf("a batch of %d", len(items))
 				}
 				time.Sleep(time.Second)
@@ -228,7 +231,7 @@ func TestServeDeliversUpToFiveBatchesOfTenAtOnce(t *testing.T) {
 		stop()
 		<-served
 		equal(t, "delivered", total, 200)
-		equal(t, "at once", most, Concurrency)
+		equal(t, "at once", most, spool.Concurrency)
 		equal(t, "counts", m.Counts(), Counts{})
 	})
 }
@@ -239,7 +242,7 @@ func TestServeKeepsWhatDeliverSays(t *testing.T) {
 		put(t, m, "good", "bad", "good")
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
-		m.Serve(ctx, func(_ context.Context, items []relay.Item) (keep []string) {
+		spool.Serve(ctx, m, func(_ context.Context, items []relay.Item) (keep []string) {
 			for _, item := range items {
 				if string(item.Envelope.Body) == "bad" {
 					keep = append(keep, item.Handle)
@@ -248,8 +251,8 @@ func TestServeKeepsWhatDeliverSays(t *testing.T) {
 			return keep
 		})
 		equal(t, "counts", m.Counts(), Counts{Invisible: 1})
-		time.Sleep(Visibility)
-		equal(t, "kept", bodies(visible(t, m, BatchSize)), []string{"bad"})
+		time.Sleep(spool.Visibility)
+		equal(t, "kept", bodies(visible(t, m, spool.BatchSize)), []string{"bad"})
 	})
 }
 
@@ -261,7 +264,7 @@ func TestServeFinishesWhatIsUnderwayWhenItIsStopped(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var deliveryErr error
 		var within time.Duration
-		m.Serve(ctx, func(ctx context.Context, _ []relay.Item) []string {
+		spool.Serve(ctx, m, func(ctx context.Context, _ []relay.Item) []string {
 			deadline, _ := ctx.Deadline()
 			within = time.Until(deadline)
 			stop()
@@ -298,7 +301,7 @@ func TestManyHandsLoseNothing(t *testing.T) {
 		})
 	}
 	work.Go(func() {
-		m.Serve(ctx, func(ctx context.Context, items []relay.Item) (keep []string) {
+		spool.Serve(ctx, m, func(ctx context.Context, items []relay.Item) (keep []string) {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, item := range items {
@@ -359,13 +362,13 @@ func TestMemoryRedrivesThoseThatMatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	moved := m.Redrive(func(l DeadLetter) bool { return l.Burial.Reason == "segment_400" })
+	moved := m.Redrive(func(l spool.DeadLetter) bool { return l.Burial.Reason == "segment_400" })
 	if counts := m.Counts(); moved != 500 || counts.Visible != 500 || counts.Dead != 500 {
 		t.Errorf("moved %d, then it holds %+v", moved, counts)
 	}
 	came := map[string]bool{}
 	for len(came) < 500 {
-		for _, item := range m.Receive(t.Context(), BatchSize) {
+		for _, item := range m.Receive(t.Context(), spool.BatchSize) {
 			if text := string(item.Envelope.Body); came[text] || item.Receives != 1 {
 				t.Fatalf("%s came again, or at its attempt %d", text, item.Receives)
 			} else {
@@ -375,7 +378,7 @@ func TestMemoryRedrivesThoseThatMatch(t *testing.T) {
 		}
 	}
 	one := m.DeadLetters()[7].ID
-	if moved := m.Redrive(func(l DeadLetter) bool { return l.ID == one }); moved != 1 || len(m.DeadLetters()) != 499 {
+	if moved := m.Redrive(func(l spool.DeadLetter) bool { return l.ID == one }); moved != 1 || len(m.DeadLetters()) != 499 {
 		t.Errorf("of one id it moved %d", moved)
 	}
 }
@@ -383,9 +386,9 @@ func TestMemoryRedrivesThoseThatMatch(t *testing.T) {
 // Ten large bodies at once would take the memory of all of them.
 func TestLargeBodiesAreHandedOutOneByOne(t *testing.T) {
 	m := NewMemory()
-	large := strings.Repeat("a", BatchBytes)
+	large := strings.Repeat("a", spool.BatchBytes)
 	put(t, m, large, "small", "small", large, large, "small")
 	for _, want := range []int{1, 3, 1, 1} {
-		equal(t, "bodies at once", len(m.Receive(t.Context(), BatchSize)), want)
+		equal(t, "bodies at once", len(m.Receive(t.Context(), spool.BatchSize)), want)
 	}
 }

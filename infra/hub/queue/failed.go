@@ -1,0 +1,165 @@
+package queue
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+)
+
+const failedName = "failed.db"
+
+// failed is the dead letters of all queues: a bucket for each, with the dead letter's
+// number -> its header, a line of JSON, and the event's record.
+type failed struct {
+	db *bbolt.DB
+	*committer
+
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+// header is what a dead letter says about itself.
+type header struct {
+	relay.Burial
+	FailedAt time.Time
+}
+
+func openFailed(dir string) (*failed, error) {
+	db, err := openDatabase(filepath.Join(dir, failedName))
+	if err != nil {
+		return nil, err
+	}
+	f := &failed{db: db, committer: newCommitter(db), counts: map[string]int{}}
+	err = f.update(func(tx *bbolt.Tx) error {
+		return forEachQueue(tx, func(name string, queue *bbolt.Bucket) error {
+			f.change(tx, name, queue.Stats().KeyN)
+			return nil
+		})
+	})
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *failed) close() error {
+	f.committer.close()
+	return f.db.Close()
+}
+
+// change adds to a queue's count once the transaction is committed.
+func (f *failed) change(tx *bbolt.Tx, queue string, by int) {
+	tx.OnCommit(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.counts[queue] += by
+	})
+}
+
+func (f *failed) count(queue string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counts[queue]
+}
+
+// put keeps an event's record, and why it failed.
+func (f *failed) put(queue string, record []byte, why relay.Burial) error {
+	text, err := json.Marshal(header{why, time.Now()})
+	if err != nil {
+		return err
+	}
+	value := append(append(text, '\n'), record...)
+	return f.update(func(tx *bbolt.Tx) error {
+		bucket, err := tx.CreateBucketIfNotExists([]byte(queue))
+		if err != nil {
+			return err
+		}
+		number, err := bucket.NextSequence()
+		if err != nil {
+			return err
+		}
+		f.change(tx, queue, 1)
+		return bucket.Put(binary.BigEndian.AppendUint64(nil, number), value)
+	})
+}
+
+// letter is a dead letter and the record of its event.
+type letter struct {
+	spool.DeadLetter
+	record []byte
+}
+
+// after returns up to that many dead letters of a queue whose numbers are larger, the
+// oldest first.
+func (f *failed) after(queue string, number uint64, limit int) (letters []letter, err error) {
+	err = guard(func() error {
+		return f.db.View(func(tx *bbolt.Tx) error {
+			letters = nil
+			bucket := tx.Bucket([]byte(queue))
+			if bucket == nil {
+				return nil
+			}
+			cursor := bucket.Cursor()
+			for key, value := cursor.Seek(binary.BigEndian.AppendUint64(nil, number+1)); key != nil && len(letters) < limit; key, value = cursor.Next() {
+				letters = append(letters, letterOf(key, value))
+			}
+			return nil
+		})
+	})
+	return letters, err
+}
+
+func letterOf(key, value []byte) letter {
+	text, record, _ := bytes.Cut(value, []byte("\n"))
+	var h header
+	err := json.Unmarshal(text, &h)
+	item := open("", h.Receives, record)
+	if err == nil {
+		err = item.Err
+	}
+	return letter{
+		DeadLetter: spool.DeadLetter{
+			ID: strconv.FormatUint(binary.BigEndian.Uint64(key), 10), Envelope: item.Envelope, Err: err, Burial: h.Burial, Buried: h.FailedAt,
+		},
+		record: bytes.Clone(record),
+	}
+}
+
+// number is the dead letter's number in its queue.
+func (l letter) number() uint64 {
+	number, _ := strconv.ParseUint(l.ID, 10, 64) // letterOf wrote it
+	return number
+}
+
+// remove deletes dead letters.
+func (f *failed) remove(queue string, letters []letter) error {
+	return f.update(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket([]byte(queue))
+		if bucket == nil {
+			return nil
+		}
+		removed := 0
+		for _, l := range letters {
+			key := binary.BigEndian.AppendUint64(nil, l.number())
+			if bucket.Get(key) == nil {
+				continue
+			}
+			if err := bucket.Delete(key); err != nil {
+				return err
+			}
+			removed++
+		}
+		f.change(tx, queue, -removed)
+		return nil
+	})
+}

@@ -1,0 +1,404 @@
+package queue
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"commerce-segment/shared/spool"
+)
+
+// A file of waiting events has a bucket for each queue, and in it two more:
+//
+//	events  the event's number -> its record
+//	due     when it is visible, and its number -> how often it was received, and whether it
+//	        is being delivered
+//
+// So the next event is the first key of due, and to postpone one writes no body again.
+var (
+	bucketEvents = []byte("events")
+	bucketDue    = []byte("due")
+)
+
+// file is one file of waiting events.
+type file struct {
+	number int
+	path   string
+	db     *bbolt.DB
+	*committer
+
+	removed bool // no event can be put any more; only changes read and write it
+
+	mu     sync.Mutex
+	queues map[string]standing
+	bytes  int64 // of the database, as of the last change
+}
+
+// standing is how a queue stands in one file.
+type standing struct {
+	waiting int
+	next    time.Time // when the next event is visible; zero where there is none
+}
+
+const filePrefix, fileSuffix = "waiting-", ".db"
+
+func fileName(number int) string { return fmt.Sprintf("%s%06d%s", filePrefix, number, fileSuffix) }
+
+// numberOf reads the number in a file's name.
+func numberOf(name string) (number int, ok bool) {
+	digits, found := strings.CutPrefix(name, filePrefix)
+	digits, suffixed := strings.CutSuffix(digits, fileSuffix)
+	number, err := strconv.Atoi(digits)
+	return number, found && suffixed && err == nil && name == fileName(number)
+}
+
+// openFile opens a file, or makes it. Events that were being delivered when the process
+// ended are visible again. Where dueNow is set, all are.
+func openFile(dir string, number int, dueNow bool) (*file, error) {
+	f := &file{number: number, path: filepath.Join(dir, fileName(number)), queues: map[string]standing{}}
+	db, err := openDatabase(f.path)
+	if err != nil {
+		return nil, err
+	}
+	f.db, f.committer = db, newCommitter(db)
+	if err := f.update(func(tx *bbolt.Tx) error { return f.release(tx, dueNow) }); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// release makes events visible that were being delivered, or all of them.
+func (f *file) release(tx *bbolt.Tx, all bool) error {
+	return forEachQueue(tx, func(name string, queue *bbolt.Bucket) error {
+		now := time.Now()
+		latest := now.Add(spool.Visibility) // of one that is being delivered
+		due := queue.Bucket(bucketDue)
+		var hidden []entry
+		cursor := due.Cursor()
+		for key, value := cursor.Seek(joinKey(now, 0)); key != nil; key, value = cursor.Next() {
+			e := entryOf(key, value)
+			if !all && e.visible.After(latest) {
+				break
+			}
+			if all || e.inDelivery {
+				hidden = append(hidden, e)
+			}
+		}
+		for _, e := range hidden {
+			if err := move(due, e, now, false); err != nil {
+				return err
+			}
+		}
+		f.note(tx, name)
+		return nil
+	})
+}
+
+// close ends what is written to the file, and closes it.
+func (f *file) close() error {
+	f.committer.close()
+	return f.db.Close()
+}
+
+// standing says how a queue stands in the file.
+func (f *file) standing(queue string) standing {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.queues[queue]
+}
+
+// isEmpty reports whether no event waits in the file.
+func (f *file) isEmpty() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range maps.Values(f.queues) {
+		if s.waiting > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// removeIfEmpty closes and removes the file unless an event waits in it. It reports whether
+// the file is gone.
+func (f *file) removeIfEmpty() (gone bool, err error) {
+	err = f.update(func(tx *bbolt.Tx) error {
+		f.removed = true
+		return forEachQueue(tx, func(_ string, queue *bbolt.Bucket) error {
+			f.removed = f.removed && queue.Bucket(bucketDue).Sequence() == 0
+			return nil
+		})
+	})
+	if err != nil || !f.removed {
+		return false, err
+	}
+	return true, errors.Join(f.close(), os.Remove(f.path))
+}
+
+func (f *file) size() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bytes
+}
+
+// note keeps how a queue stands once the transaction is committed.
+func (f *file) note(tx *bbolt.Tx, queue string) {
+	due := tx.Bucket([]byte(queue)).Bucket(bucketDue)
+	s := standing{waiting: int(due.Sequence())}
+	if key, value := due.Cursor().First(); key != nil {
+		s.next = entryOf(key, value).visible
+	}
+	bytes := tx.Size()
+	tx.OnCommit(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.queues[queue], f.bytes = s, bytes
+	})
+}
+
+// put adds an event to a queue, and returns when it is on the disk.
+func (f *file) put(queue string, records ...[]byte) error {
+	return f.update(func(tx *bbolt.Tx) error {
+		if f.removed {
+			return errClosed
+		}
+		events, due, err := bucketsOf(tx, queue)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		for _, record := range records {
+			number, err := events.NextSequence()
+			if err != nil {
+				return err
+			}
+			if err := events.Put(binary.BigEndian.AppendUint64(nil, number), record); err != nil {
+				return err
+			}
+			if err := due.Put(joinKey(now, number), state(0, false)); err != nil {
+				return err
+			}
+		}
+		if err := due.SetSequence(due.Sequence() + uint64(len(records))); err != nil {
+			return err
+		}
+		f.note(tx, queue)
+		return nil
+	})
+}
+
+// received is an event that was handed out.
+type received struct {
+	handle   string
+	receives int
+	record   []byte // a copy
+}
+
+// oldest returns when the webhook of a queue's first event was received; zero where that
+// cannot be read.
+func (f *file) oldest(queue string) (received time.Time) {
+	_ = guard(func() error {
+		return f.db.View(func(tx *bbolt.Tx) error {
+			if bucket := tx.Bucket([]byte(queue)); bucket != nil {
+				_, record := bucket.Bucket(bucketEvents).Cursor().First()
+				if e, err := decode(record); err == nil {
+					received = e.Received
+				}
+			}
+			return nil
+		})
+	})
+	return received
+}
+
+// size returns how many bytes the records of events have.
+func size(events []received) (total int) {
+	for _, e := range events {
+		total += len(e.record)
+	}
+	return total
+}
+
+// take hands out up to that many visible events of a queue, fewer where they are large, the
+// oldest due first. They are invisible from then on for spool.Visibility. One that was handed out
+// spool.MaxReceives times before has receives above that: it belongs to the dead letters.
+func (f *file) take(queue string, limit int) (events []received, err error) {
+	err = f.update(func(tx *bbolt.Tx) error {
+		events = nil
+		stored, due, err := bucketsOf(tx, queue)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		until := now.Add(spool.Visibility)
+		var visible []entry
+		cursor := due.Cursor()
+		for key, value := cursor.First(); key != nil && len(visible) < limit && size(events) < spool.BatchBytes; key, value = cursor.Next() {
+			e := entryOf(key, value)
+			if e.visible.After(now) {
+				break
+			}
+			e.receives++
+			visible = append(visible, e)
+			events = append(events, received{
+				handle:   f.handle(joinKey(until, e.number)),
+				receives: e.receives,
+				record:   bytes.Clone(stored.Get(binary.BigEndian.AppendUint64(nil, e.number))),
+			})
+		}
+		for _, e := range visible { // after the cursor, which a change would confuse
+			if err := move(due, e, until, true); err != nil {
+				return err
+			}
+		}
+		f.note(tx, queue)
+		return nil
+	})
+	return events, err
+}
+
+// postpone makes an event invisible for a time. It reports false where the event was
+// deleted, or handed out again since.
+func (f *file) postpone(queue string, key []byte, delay time.Duration) (found bool, err error) {
+	err = f.update(func(tx *bbolt.Tx) error {
+		_, due, err := bucketsOf(tx, queue)
+		if err != nil {
+			return err
+		}
+		value := due.Get(key)
+		if found = value != nil; !found {
+			return nil
+		}
+		if err := move(due, entryOf(key, value), time.Now().Add(delay), false); err != nil {
+			return err
+		}
+		f.note(tx, queue)
+		return nil
+	})
+	return found, err
+}
+
+// remove deletes events, but those that were handed out again since.
+func (f *file) remove(queue string, keys [][]byte) error {
+	return f.update(func(tx *bbolt.Tx) error {
+		events, due, err := bucketsOf(tx, queue)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			value := due.Get(key)
+			if value == nil {
+				continue
+			}
+			if err := due.Delete(key); err != nil {
+				return err
+			}
+			if err := events.Delete(key[8:]); err != nil {
+				return err
+			}
+			if err := due.SetSequence(due.Sequence() - 1); err != nil {
+				return err
+			}
+		}
+		f.note(tx, queue)
+		return nil
+	})
+}
+
+// handle is the name of a receive: the file's number, and the event's key there.
+func (f *file) handle(key []byte) string {
+	return strconv.Itoa(f.number) + "-" + hex.EncodeToString(key)
+}
+
+// splitHandle reads a handle.
+func splitHandle(handle string) (number int, key []byte, ok bool) {
+	digits, rest, _ := strings.Cut(handle, "-")
+	number, err := strconv.Atoi(digits)
+	key, hexErr := hex.DecodeString(rest)
+	return number, key, err == nil && hexErr == nil && len(key) == keyBytes
+}
+
+// bucketsOf returns a queue's two buckets, which it makes where they are missing. The count
+// of waiting events is the sequence of due.
+func bucketsOf(tx *bbolt.Tx, name string) (events, due *bbolt.Bucket, err error) {
+	queue, err := tx.CreateBucketIfNotExists([]byte(name))
+	if err != nil {
+		return nil, nil, err
+	}
+	if events, err = queue.CreateBucketIfNotExists(bucketEvents); err != nil {
+		return nil, nil, err
+	}
+	due, err = queue.CreateBucketIfNotExists(bucketDue)
+	return events, due, err
+}
+
+// forEachQueue calls a function with each queue's bucket.
+func forEachQueue(tx *bbolt.Tx, do func(name string, queue *bbolt.Bucket) error) error {
+	var names []string
+	err := tx.ForEach(func(name []byte, _ *bbolt.Bucket) error {
+		if !bytes.Equal(name, bucketAbout) {
+			names = append(names, string(name))
+		}
+		return nil
+	})
+	for _, name := range names {
+		if err == nil {
+			err = do(name, tx.Bucket([]byte(name)))
+		}
+	}
+	return err
+}
+
+// entry is a key of due and its value.
+type entry struct {
+	visible    time.Time
+	number     uint64
+	receives   int
+	inDelivery bool
+}
+
+const keyBytes = 16
+
+// joinKey is the key of an event in due: the one that is visible first sorts first.
+func joinKey(visible time.Time, number uint64) []byte {
+	key := binary.BigEndian.AppendUint64(make([]byte, 0, keyBytes), uint64(visible.UnixNano()))
+	return binary.BigEndian.AppendUint64(key, number)
+}
+
+// state is the value of an event in due.
+func state(receives int, inDelivery bool) []byte {
+	value := binary.BigEndian.AppendUint16(make([]byte, 0, 3), uint16(receives))
+	if inDelivery {
+		return append(value, 1)
+	}
+	return append(value, 0)
+}
+
+func entryOf(key, value []byte) entry {
+	return entry{
+		visible:    time.Unix(0, int64(binary.BigEndian.Uint64(key))),
+		number:     binary.BigEndian.Uint64(key[8:]),
+		receives:   int(binary.BigEndian.Uint16(value)),
+		inDelivery: value[2] == 1,
+	}
+}
+
+// move changes when an event is visible.
+func move(due *bbolt.Bucket, e entry, visible time.Time, inDelivery bool) error {
+	if err := due.Delete(joinKey(e.visible, e.number)); err != nil {
+		return err
+	}
+	return due.Put(joinKey(visible, e.number), state(e.receives, inDelivery))
+}

@@ -1,0 +1,476 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+)
+
+var when = time.Date(2026, 11, 24, 10, 50, 0, 123456789, time.UTC)
+
+func openStore(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, err := Open(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func newQueue(t testing.TB) *Queue {
+	t.Helper()
+	s := openStore(t, t.TempDir())
+	t.Cleanup(func() { s.Close() })
+	return s.Queue("order-completed")
+}
+
+func put(t testing.TB, q *Queue, bodies ...string) {
+	t.Helper()
+	for _, body := range bodies {
+		if err := q.Put(t.Context(), relay.Envelope{Received: when, Body: []byte(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// visible returns what can be received at this moment.
+func visible(t testing.TB, q *Queue, limit int) []relay.Item {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	return q.Receive(ctx, limit)
+}
+
+func remove(t testing.TB, q *Queue, items ...relay.Item) {
+	t.Helper()
+	for _, item := range items {
+		if err := q.Delete(item.Handle); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func bodies(items []relay.Item) []string {
+	var bodies []string
+	for _, item := range items {
+		bodies = append(bodies, string(item.Envelope.Body))
+	}
+	return bodies
+}
+
+func letters(t testing.TB, q *Queue) (list []spool.DeadLetter) {
+	t.Helper()
+	for letter, err := range q.DeadLetters() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, letter)
+	}
+	return list
+}
+
+func equal(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// inBubble runs a test in virtual time.
+func inBubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
+}
+
+func TestEventsComeOutInTheOrderInWhichTheyWerePut(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		put(t, q, "a", "b", "c")
+		equal(t, "first", bodies(visible(t, q, 2)), []string{"a", "b"})
+		equal(t, "then", bodies(visible(t, q, 2)), []string{"c"})
+		equal(t, "then", bodies(visible(t, q, 2)), []string{})
+		equal(t, "standing", q.Standing(), Standing{Waiting: 3, Oldest: when})
+	})
+}
+
+func TestReceiveWaitsForTheFirstEvent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		got := make(chan []relay.Item)
+		for range 2 { // so that an event which one of them takes does not leave the other one waiting for good
+			go func() { got <- q.Receive(t.Context(), spool.BatchSize) }()
+		}
+		time.Sleep(time.Second)
+		put(t, q, "a")
+		equal(t, "the first to wait", bodies(<-got), []string{"a"})
+		time.Sleep(time.Second)
+		put(t, q, "b")
+		equal(t, "the second", bodies(<-got), []string{"b"})
+	})
+}
+
+func TestAnEventThatIsNotDeletedComesBack(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		put(t, q, "a")
+		first := q.Receive(t.Context(), spool.BatchSize)[0]
+		started := time.Now()
+		second := q.Receive(t.Context(), spool.BatchSize)[0]
+		equal(t, "after", time.Since(started).Round(time.Millisecond), spool.Visibility)
+		equal(t, "receives", []int{first.Receives, second.Receives}, []int{1, 2})
+		remove(t, q, second)
+		time.Sleep(24 * time.Hour)
+		equal(t, "after it is deleted", len(visible(t, q, spool.BatchSize)), 0)
+		equal(t, "standing", q.Standing(), Standing{})
+	})
+}
+
+func TestAPostponedEventComesBackWhenItIsDue(t *testing.T) {
+	for _, delay := range []time.Duration{0, time.Second, spool.Visibility + time.Second, time.Hour} {
+		t.Run("after "+delay.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				q := newQueue(t)
+				put(t, q, "a")
+				item := q.Receive(t.Context(), spool.BatchSize)[0]
+				waited := make(chan time.Duration)
+				started := time.Now()
+				go func() {
+					q.Receive(t.Context(), spool.BatchSize)
+					waited <- time.Since(started)
+				}()
+				if err := q.Postpone(t.Context(), item, delay); err != nil {
+					t.Fatal(err)
+				}
+				equal(t, "came back after", (<-waited).Round(time.Millisecond), delay)
+			})
+		})
+	}
+}
+
+// A delivery that took longer than the visibility timeout must not delete or postpone
+// what another one has by now: if that one fails, the event would be lost.
+func TestAStaleHandleDoesNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		put(t, q, "a")
+		stale := q.Receive(t.Context(), spool.BatchSize)[0]
+		fresh := q.Receive(t.Context(), spool.BatchSize)[0]
+		remove(t, q, stale)
+		if err := q.Postpone(t.Context(), stale, time.Hour); !errors.Is(err, errStale) {
+			t.Errorf("postponing with a stale handle: got %v, want %v", err, errStale)
+		}
+		equal(t, "waiting", q.Standing().Waiting, 1)
+		if err := q.Postpone(t.Context(), fresh, 0); err != nil {
+			t.Error(err)
+		}
+		for _, handle := range []string{"", "1", "1-", "x-00", "1-zz", "99-" + strings.Repeat("0", 32)} {
+			if err := q.Postpone(t.Context(), relay.Item{Handle: handle}, 0); !errors.Is(err, errStale) {
+				t.Errorf("postponing %q: got %v, want %v", handle, err, errStale)
+			}
+		}
+	})
+}
+
+func TestAnEventThatIsReceivedTooOftenBecomesADeadLetter(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		put(t, q, "a")
+		for receives := 1; receives <= spool.MaxReceives; receives++ {
+			equal(t, "receives", q.Receive(t.Context(), 1)[0].Receives, receives)
+		}
+		time.Sleep(time.Hour)
+		equal(t, "received again", len(visible(t, q, 1)), 0)
+		dead := letters(t, q)
+		equal(t, "dead letters", len(dead), 1)
+		equal(t, "body", string(dead[0].Envelope.Body), "a")
+		equal(t, "reason", dead[0].Burial, spool.Exhausted(spool.MaxReceives))
+		equal(t, "standing", q.Standing(), Standing{Failed: 1})
+	})
+}
+
+func TestDeadLettersGoBackToTheirFirstAttempt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		for i := range 250 {
+			why := relay.Burial{Tracking: "order-completed", Reason: "message_invalid", Detail: "a detail\nof two lines", Resource: fmt.Sprint("o-", i), Receives: 3}
+			if i%2 == 1 {
+				why.Reason = "segment_400"
+			}
+			if err := q.Bury(t.Context(), relay.Envelope{Received: when, Body: fmt.Append(nil, "body\n", i)}, why); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dead := letters(t, q)
+		equal(t, "dead letters", len(dead), 250)
+		equal(t, "the third", dead[2].Burial, relay.Burial{Tracking: "order-completed", Reason: "message_invalid", Detail: "a detail\nof two lines", Resource: "o-2", Receives: 3})
+		equal(t, "its body", string(dead[2].Envelope.Body), "body\n2")
+		time.Sleep(time.Second)
+		moved, err := q.Redrive(func(letter spool.DeadLetter) bool { return letter.Burial.Reason == "segment_400" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "moved", moved, 125)
+		equal(t, "standing", q.Standing(), Standing{Waiting: 125, Failed: 125, Oldest: when})
+		back := visible(t, q, 1)
+		equal(t, "the first", bodies(back), []string{"body\n1"})
+		equal(t, "its receives", back[0].Receives, 1)
+	})
+}
+
+func TestOldDeadLettersAreRemoved(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		for i := range 230 {
+			if i == 120 {
+				time.Sleep(time.Hour)
+			}
+			if err := q.Bury(t.Context(), relay.Envelope{Received: when, Body: []byte("a")}, relay.Burial{Reason: "r"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		q.store.prune(time.Now().Add(-time.Minute))
+		equal(t, "left", q.Standing().Failed, 110)
+		equal(t, "read", len(letters(t, q)), 110)
+	})
+}
+
+func TestQueuesKeepApart(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		other := q.store.Queue("order-updated")
+		put(t, q, "a")
+		equal(t, "the other's", len(visible(t, other, 1)), 0)
+		put(t, other, "b")
+		item := visible(t, other, 1)[0]
+		remove(t, q, item)
+		equal(t, "waiting in both", []int{q.Standing().Waiting, other.Standing().Waiting}, []int{1, 1})
+	})
+}
+
+func TestWhatIsPutIsWhatComesOut(t *testing.T) {
+	q := newQueue(t)
+	digest := commerce.Digest{1, 2, 3, 31: 9}
+	for _, want := range []relay.Envelope{
+		{Received: when, Body: []byte{}},
+		{Received: when, Body: []byte("\x00\xff\n{}")},
+		{Received: when, Body: []byte("{}"), Presented: &digest},
+		{Received: when, Body: []byte(strings.Repeat("x", relay.MaxBody))},
+	} {
+		if err := q.Put(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+		item := visible(t, q, 1)[0]
+		got := item.Envelope
+		if item.Err != nil || !got.Received.Equal(want.Received) || string(got.Body) != string(want.Body) ||
+			(got.Presented == nil) != (want.Presented == nil) || got.Presented != nil && *got.Presented != *want.Presented {
+			t.Errorf("an envelope with a body of %d bytes came out as another one: %v", len(want.Body), item.Err)
+		}
+		remove(t, q, item)
+	}
+	if err := q.Put(t.Context(), relay.Envelope{Body: make([]byte, relay.MaxBody+1)}); !errors.Is(err, relay.ErrTooLarge) {
+		t.Errorf("a body that is too large: got %v, want %v", err, relay.ErrTooLarge)
+	}
+}
+
+func TestAfterARestartAllIsAsItWas(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	q := s.Queue("order-completed")
+	put(t, q, "delivered", "in delivery", "postponed", "fails", "waits")
+	items := visible(t, q, 4)
+	remove(t, q, items[0])
+	if err := q.Postpone(t.Context(), items[2], time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Bury(t.Context(), items[3].Envelope, relay.Burial{Reason: "segment_400"}); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, q, items[3])
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s = openStore(t, dir)
+	defer s.Close()
+	q = s.Queue("order-completed")
+	equal(t, "standing", q.Standing(), Standing{Waiting: 3, Failed: 1, Oldest: when})
+	again := visible(t, q, 10)
+	slices.SortFunc(again, func(a, b relay.Item) int { return a.Receives - b.Receives })
+	equal(t, "visible", bodies(again), []string{"waits", "in delivery"})
+	equal(t, "receives", []int{again[0].Receives, again[1].Receives}, []int{1, 2})
+	equal(t, "dead letter", letters(t, q)[0].Burial.Reason, "segment_400")
+}
+
+// A hub whose machine's clock went back while it was stopped finds files from the future.
+func TestAClockThatWentBackHidesNothing(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	q := s.Queue("order-completed")
+	put(t, q, "a", "b")
+	for _, item := range visible(t, q, 2) {
+		if err := q.Postpone(t.Context(), item, 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q.store.releaseAll()
+	items := visible(t, q, 2)
+	equal(t, "while it runs", len(items), 2)
+	for _, item := range items {
+		if err := q.Postpone(t.Context(), item, 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	future := time.Now().Add(time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, fileName(1)), future, future); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir)
+	defer s.Close()
+	equal(t, "after a restart", len(visible(t, s.Queue("order-completed"), 2)), 2)
+}
+
+func TestADamagedFileIsKeptAndSaid(t *testing.T) {
+	for _, name := range []string{fileName(1), failedName} {
+		for what, damage := range map[string]func(path string) error{
+			"something else": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("hello ", 10000)), 0o600) },
+			"zeroes":         func(path string) error { return os.WriteFile(path, make([]byte, 1<<16), 0o600) },
+			"cut off":        func(path string) error { return os.Truncate(path, 5000) },
+			"cut in half":    func(path string) error { return os.Truncate(path, 3*4096) },
+		} {
+			t.Run(name+" is "+what, func(t *testing.T) {
+				dir := t.TempDir()
+				s := openStore(t, dir)
+				put(t, s.Queue("order-completed"), strings.Repeat("a", 100_000))
+				s.Close()
+				if err := damage(filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+				var log strings.Builder
+				s, err := Open(dir, slog.New(slog.NewTextHandler(&log, nil)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				if !strings.Contains(log.String(), "cannot be read. It is kept") {
+					t.Errorf("the log does not say it: %s", log.String())
+				}
+				kept, _ := filepath.Glob(filepath.Join(dir, name+".damaged-*"))
+				equal(t, "kept", len(kept), 1)
+				put(t, s.Queue("order-completed"), "b")
+			})
+		}
+	}
+}
+
+func TestAnEmptyFileIsADatabaseThatWasNotWrittenYet(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, fileName(1)), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, dir)
+	defer s.Close()
+	put(t, s.Queue("order-completed"), "a")
+}
+
+func TestWhatALaterReleaseWroteIsNotTouched(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	err := s.files[0].update(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketAbout).Put(keyVersion, []byte{0, 0, 0, 0, 0, 0, 0, formatVersion + 1})
+	})
+	s.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrNewer) {
+		t.Errorf("got %v, want %v", err, ErrNewer)
+	}
+}
+
+func TestFilesThatAreDeliveredAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	defer s.Close()
+	q := s.Queue("order-completed")
+	body := strings.Repeat("x", relay.MaxBody)
+	for range 3 * fileBytes / relay.MaxBody {
+		put(t, q, body)
+	}
+	files := func() []string { names, _ := filepath.Glob(filepath.Join(dir, filePrefix+"*")); return names }
+	if n := len(files()); n < 3 {
+		t.Fatalf("%d files for three times what one takes", n)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				items := visible(t, q, spool.BatchSize)
+				if len(items) == 0 {
+					return
+				}
+				remove(t, q, items...)
+			}
+		})
+	}
+	wg.Wait()
+	equal(t, "standing", q.Standing(), Standing{})
+	equal(t, "files", len(files()), 1)
+}
+
+func TestNothingIsLostWhereManyPutAndReceive(t *testing.T) {
+	q := newQueue(t)
+	const each, writers = 200, 8
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var mu sync.Mutex
+	got := map[string]int{}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		spool.Serve(ctx, q, func(_ context.Context, items []relay.Item) (keep []string) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, item := range items {
+				got[string(item.Envelope.Body)]++
+				if item.Receives == 1 && len(got)%7 == 0 {
+					keep = append(keep, item.Handle)
+					if err := q.Postpone(ctx, item, time.Millisecond); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			return keep
+		})
+	}()
+	var writing sync.WaitGroup
+	for w := range writers {
+		writing.Go(func() {
+			for i := range each {
+				put(t, q, fmt.Sprint(w, "-", i))
+			}
+		})
+	}
+	writing.Wait()
+	for q.Standing().Waiting > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	<-served
+	equal(t, "delivered", len(got), each*writers)
+}

@@ -1,0 +1,86 @@
+package queue
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/relay"
+)
+
+// recordVersion is what encode writes. A later release that needs another form reads this
+// one too.
+const recordVersion = 1
+
+// A record is an envelope on the disk:
+//
+//	1 byte   version
+//	8 bytes  when the webhook was received, Unix time in nanoseconds
+//	1 byte   the length of the digest, 0 or 32
+//	n bytes  the digest of the key that came with it
+//	m bytes  the body
+//	4 bytes  CRC-32C of all bytes before
+const (
+	digestAt   = 1 + 8
+	bodyAt     = digestAt + 1 // without a digest
+	sumBytes   = 4
+	digestSize = len(commerce.Digest{})
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// encode returns the record of an envelope.
+func encode(e relay.Envelope) []byte {
+	record := make([]byte, 0, bodyAt+digestSize+len(e.Body)+sumBytes)
+	record = append(record, recordVersion)
+	record = binary.BigEndian.AppendUint64(record, uint64(e.Received.UnixNano()))
+	if e.Presented == nil {
+		record = append(record, 0)
+	} else {
+		record = append(record, byte(digestSize))
+		record = append(record, e.Presented[:]...)
+	}
+	record = append(record, e.Body...)
+	return binary.BigEndian.AppendUint32(record, crc32.Checksum(record, castagnoli))
+}
+
+// decode returns the envelope of a record. Its Body is a copy. The error says what is
+// wrong with the record, and quotes nothing of it. It is a relay.ErrVersion where a later
+// release wrote it.
+func decode(record []byte) (relay.Envelope, error) {
+	if len(record) < bodyAt+sumBytes {
+		return relay.Envelope{}, fmt.Errorf("the stored event has %d bytes, which is too few", len(record))
+	}
+	content, sum := record[:len(record)-sumBytes], binary.BigEndian.Uint32(record[len(record)-sumBytes:])
+	if crc32.Checksum(content, castagnoli) != sum {
+		return relay.Envelope{}, errors.New("the stored event is damaged: its checksum does not fit")
+	}
+	if content[0] != recordVersion {
+		return relay.Envelope{}, fmt.Errorf("%w: the stored event has version %d, and this program reads version %d: run the release that wrote it",
+			relay.ErrVersion, content[0], recordVersion)
+	}
+	e := relay.Envelope{Received: time.Unix(0, int64(binary.BigEndian.Uint64(content[1:]))).UTC()}
+	rest := content[bodyAt:]
+	switch size := int(content[digestAt]); {
+	case size == digestSize && len(rest) >= size:
+		digest := commerce.Digest(rest[:size])
+		e.Presented, rest = &digest, rest[size:]
+	case size != 0:
+		return relay.Envelope{}, fmt.Errorf("the stored event has a digest of %d bytes, where a SHA-256 has %d", size, digestSize)
+	}
+	e.Body = append([]byte{}, rest...)
+	return e, nil
+}
+
+// open makes an item of a record. Where the record cannot be decoded, the item says why,
+// and its body is the record.
+func open(handle string, receives int, record []byte) relay.Item {
+	envelope, err := decode(record)
+	if err != nil {
+		envelope = relay.Envelope{Body: append([]byte{}, record...)}
+	}
+	return relay.Item{Handle: handle, Receives: receives, Envelope: envelope, Err: err}
+}

@@ -50,12 +50,13 @@ func moneyFunction(st *value.State, args []any) (any, error) {
 		return nil, fmt.Errorf("the currency for $money must be a code such as \"EUR\", not %s", value.Describe(currency))
 	}
 	if len(code) > maxCode {
-		return nil, fmt.Errorf("the currency for $money has more than %d bytes: it must be a code such as \"EUR\"", maxCode)
+		code = "" // which no currency has either
 	}
 	return money.Major(minor, money.Choose(e.template.currencies, e.prices, code)), nil
 }
 
-// maxCode bounds the code of a currency, which is made upper case several times.
+// maxCode bounds the code of a currency that is looked up, for which it is made upper case
+// several times.
 const maxCode = 64
 
 // prices returns the decimals that the prices of the input show. They are read at the

@@ -1,14 +1,11 @@
 package console
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,9 +15,6 @@ import (
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/tracking"
 )
-
-// namedAtMost bounds how many missing facts, or refused ones, a page names.
-const namedAtMost = 20
 
 var (
 	errCatchingUp = errors.New("something is being read or sent already: wait until that has ended, or stop it")
@@ -53,137 +47,6 @@ type catchUpData struct {
 	Left                []left
 	Backfill, Reconcile catchUpForm
 	Connected           bool // to Commerce
-}
-
-// left is a backfill that was stopped.
-type left struct{ *backfill.Position }
-
-// ID names it.
-func (l left) ID() string { return filepath.Base(l.File()) }
-
-// Says is how far it had come.
-func (l left) Says() string {
-	return fmt.Sprintf("%d of %d events are sent, of %s that were created from %s until %s", l.Sent, l.Events, l.Kind, backfill.Moment(l.Since), backfill.Moment(l.Until))
-}
-
-// planned is a backfill before it is sent.
-type planned struct {
-	backfill.Plan
-	opened       store.Backfill
-	form         catchUpForm
-	Since, Until time.Time
-}
-
-func (p planned) Kind() backfill.Kind { return p.form.Kind }
-func (p planned) Destination() string { return p.opened.Destination }
-func (p planned) To() []string        { return p.form.integrations() }
-func (p planned) Takes() string {
-	return words.Age(max(p.Plan.Takes(backfill.DefaultRate), time.Second))
-}
-
-// Rows are the trackings of which there is something to send.
-func (p planned) Rows() (rows []counted) {
-	for _, name := range backfill.Trackings(p.form.Kind) {
-		if n := p.Events[name]; n > 0 {
-			rows = append(rows, counted{titleOf(name), n})
-		}
-	}
-	return rows
-}
-
-// shown is a sample as the page shows it.
-type shown struct{ Title, Text string }
-
-// Shown is a sample of each tracking, without what may be personal.
-func (p planned) Shown() (all []shown) {
-	for _, sample := range p.Samples {
-		var text bytes.Buffer
-		_ = json.Indent(&text, sample.JSON, "", "  ") // it was made from JSON
-		all = append(all, shown{titleOf(sample.Tracking), text.String()})
-	}
-	return all
-}
-
-// Unsent are the facts that Segment would drop.
-func (p planned) Unsent() refusals { return refusals{p.Refusals, p.Refused} }
-
-// counted is how many there are of a tracking.
-type counted struct {
-	Title string
-	Count int
-}
-
-// refusals are the first of the facts that were not sent.
-type refusals struct {
-	First []backfill.Refusal
-	Count int
-}
-
-// More is how many are not named.
-func (r refusals) More() int { return r.Count - len(r.First) }
-
-// compared is what Commerce has beside what was delivered.
-type compared struct {
-	*backfill.Comparison
-	opened store.Backfill
-	form   catchUpForm
-	asked  time.Time // since when it should have been compared
-	Losses []store.Loss
-}
-
-func (c compared) Destination() string { return c.opened.Destination }
-
-// Cut says that what is known does not go back as far as was asked.
-func (c compared) Cut() bool { return c.Since.After(c.asked) }
-
-// tallied is how a tracking compares.
-type tallied struct {
-	Title string
-	*backfill.Tally
-}
-
-// cell is a figure below the title of its column.
-type cell struct {
-	Title string
-	Count int
-	Bad   bool
-}
-
-// Cells are the figures of a row, in the order of the columns.
-func (t tallied) Cells() []cell {
-	return []cell{
-		{"Missing", t.Missing, t.Missing > 0}, {"Delivered", t.Delivered, false}, {"Sent from here", t.SentFromHere, false}, {"Waiting", t.Pending, false},
-		{"Skipped", t.Skipped + t.Filtered, false}, {"Dead letters", t.DeadLettered, false}, {"Unclear", t.Unclear, false},
-	}
-}
-
-func (c compared) Rows() (rows []tallied) {
-	for _, name := range c.opened.Trackings() {
-		rows = append(rows, tallied{titleOf(name), c.Tallies[name]})
-	}
-	return rows
-}
-
-// Refused counts what cannot be sent: of it the templates make what Segment would drop.
-func (c compared) Refused() (total int) {
-	for _, tally := range c.Tallies {
-		total += tally.Refused
-	}
-	return total
-}
-
-// Named are the first of what is missing.
-func (c compared) Named() []backfill.Missing { return c.Missing[:min(len(c.Missing), namedAtMost)] }
-
-// More is how many are not named.
-func (c compared) More() int { return len(c.Missing) - len(c.Named()) }
-
-func titleOf(name string) string {
-	t, err := tracking.ByName(name)
-	if err != nil {
-		return name
-	}
-	return t.Title
 }
 
 // catchUp shows what is being told of the store's history, or lets somebody choose.
@@ -223,8 +86,8 @@ func (c *Console) catchUpForms(ctx context.Context, found finding) (planForm, re
 	if err != nil {
 		return planForm, reconcile, err
 	}
-	planForm.Only = tellables(enabled, backfill.Orders)
-	reconcile.Only = tellables(enabled, backfill.Orders, backfill.Customers)
+	planForm.Only = sendables(enabled, backfill.Orders)
+	reconcile.Only = sendables(enabled, backfill.Orders, backfill.Customers)
 	switch {
 	case found.Plan != nil:
 		planForm = found.Plan.form
@@ -234,8 +97,8 @@ func (c *Console) catchUpForms(ctx context.Context, found finding) (planForm, re
 	return planForm, reconcile, nil
 }
 
-// tellables are the trackings that can be told, all that are enabled chosen.
-func tellables(enabled map[string]bool, kinds ...backfill.Kind) (all []sendable) {
+// sendables are the trackings whose past events can be sent, all that are enabled chosen.
+func sendables(enabled map[string]bool, kinds ...backfill.Kind) (all []sendable) {
 	for _, t := range tracking.All() {
 		if slices.Contains(backfill.Trackings(kinds...), t.Name) {
 			all = append(all, sendable{t, enabled[t.Name], enabled[t.Name]})
@@ -278,7 +141,7 @@ func (c *Console) readCatchUp(r *http.Request, kinds ...backfill.Kind) (form cat
 	if err != nil {
 		return form, err
 	}
-	form.Only = tellables(enabled, kinds...)
+	form.Only = sendables(enabled, kinds...)
 	for i, t := range form.Only {
 		form.Only[i].Chosen = slices.Contains(r.PostForm["only"], t.Name)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/shared/commerce"
@@ -193,8 +194,8 @@ func listKind(kind kept) listedKind {
 // detailOf is the detail of a dead letter without personal values: it may be Segment's
 // answer, which may quote the event, where an older version wrote it.
 func detailOf(g deadletters.Letter) string {
-	if newRedactor(g.Envelope.Body).hides(g.Burial.Detail) {
-		return hidden
+	if redact.New(g.Envelope.Body).Hides(g.Burial.Detail) {
+		return redact.Hidden
 	}
 	return g.Burial.Detail
 }

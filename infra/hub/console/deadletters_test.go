@@ -17,6 +17,7 @@ import (
 	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/stack/outputs"
@@ -78,11 +79,11 @@ func (c cemetery) text() string { return c.ask("GET", "/deadletters", nil).text(
 func TestDeadLettersAreListedByReasonWithWhatToDo(t *testing.T) {
 	c := buried(t)
 	c.want(c.ask("GET", "/deadletters", nil), 200, "There are no dead letters.", "Nothing waits.")
-	c.bury("order-refunded", "segment_400", `Segment says: "Mara.Lind@example.com" is odd`, orderOfMara)
+	c.bury("order-refunded", "segment_400", `Segment says: "Mara.Lind@example.com" is odd`, hubtest.PersonalOrder)
 	for range lettersKept + 2 {
-		c.bury("order-completed", "message_invalid", "message 1: event is missing", orderOfMara)
+		c.bury("order-completed", "message_invalid", "message 1: event is missing", hubtest.PersonalOrder)
 	}
-	c.bury("order-refunded", "message_invalid", "message 1: userId is missing", orderOfMara)
+	c.bury("order-refunded", "message_invalid", "message 1: userId is missing", hubtest.PersonalOrder)
 
 	page := c.ask("GET", "/deadletters", nil)
 	c.want(page, 200,
@@ -115,7 +116,7 @@ func TestADeadLetterShowsWhatBecomesOfItNow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := buried(t)
-			path := b.bury("order-completed", "message_invalid", "message 1: no user", orderOfMara)
+			path := b.bury("order-completed", "message_invalid", "message 1: no user", hubtest.PersonalOrder)
 			for name, value := range c.set {
 				if err := b.console.Store.Put(t.Context(), name, value); err != nil {
 					t.Fatal(err)
@@ -129,7 +130,7 @@ func TestADeadLetterShowsWhatBecomesOfItNow(t *testing.T) {
 func TestWhatIsInADeadLetterIsHiddenUntilAskedFor(t *testing.T) {
 	b := buried(t)
 	for _, c := range []struct{ name, reason, body string }{
-		{"an order", "segment_400", orderOfMara},
+		{"an order", "segment_400", hubtest.PersonalOrder},
 		{"no webhook", "not_webhook", `{"whoever": "Mara Lind"}`},
 		{"no JSON", "not_json", `Mara Lind says hello`},
 	} {
@@ -152,11 +153,11 @@ func TestWhatIsInADeadLetterIsHiddenUntilAskedFor(t *testing.T) {
 func TestDeadLettersAreReplayed(t *testing.T) {
 	b := buried(t)
 	for range 3 {
-		b.bury("order-completed", "message_invalid", "", orderOfMara)
+		b.bury("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	}
-	b.bury("order-completed", "segment_400", "", orderOfMara)
-	one := b.bury("order-refunded", "message_invalid", "", orderOfMara)
-	b.bury("order-refunded", "message_invalid", "", orderOfMara)
+	b.bury("order-completed", "segment_400", "", hubtest.PersonalOrder)
+	one := b.bury("order-refunded", "message_invalid", "", hubtest.PersonalOrder)
+	b.bury("order-refunded", "message_invalid", "", hubtest.PersonalOrder)
 	replay := func(form url.Values) {
 		t.Helper()
 		if got := b.ask("POST", "/deadletters/replay", form); got.status != http.StatusSeeOther || got.location != "/deadletters" {
@@ -180,7 +181,7 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	b.isLeftWith("order-completed", 1, 3)
 	b.isLeftWith("order-refunded", 1, 1)
 
-	b.bury("order-completed", "message_invalid", "", orderOfMara)
+	b.bury("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	replay(url.Values{"reason": {"message_invalid"}})
 	b.isLeftWith("order-completed", 1, 4)
 	b.isLeftWith("order-refunded", 0, 2)
@@ -189,9 +190,9 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 // What is buried after the page was shown is not among what its button promises.
 func TestTheButtonOfOneReplaysThatOne(t *testing.T) {
 	c := buried(t)
-	c.bury("order-completed", "message_invalid", "", orderOfMara)
+	c.bury("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	page := c.text()
-	c.bury("order-completed", "message_invalid", "", orderOfMara)
+	c.bury("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	c.ask("POST", "/deadletters/replay", formOf(page, "/deadletters/replay"))
 	c.isLeftWith("order-completed", 1, 1)
 }
@@ -199,7 +200,7 @@ func TestTheButtonOfOneReplaysThatOne(t *testing.T) {
 func TestThePageSaysWhatWaitsAndWhy(t *testing.T) {
 	b := buried(t)
 	for _, name := range []string{"order-completed", "customer-updated"} {
-		if err := b.queues[name].Put(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(orderOfMara)}); err != nil {
+		if err := b.queues[name].Put(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -238,7 +239,7 @@ func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.SQSDeadLetters) 
 	b.console.Store.Deployment, b.console.Store.Prefix, b.console.Store.Takes = d, "/shop", 75*time.Second
 	completed := spool.NewSQS(client, d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
 	for range many {
-		if err := completed.Bury(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(orderOfMara)}, relay.Burial{Reason: "message_invalid", Resource: "o-1"}); err != nil {
+		if err := completed.Bury(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}, relay.Burial{Reason: "message_invalid", Resource: "o-1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -286,7 +287,7 @@ func TestWhatHasComeSinceIsToldOf(t *testing.T) {
 	b.want(b.looks(), 200, "Order Completed: one")
 	d := b.console.Store.Deployment
 	queue := spool.NewSQS(sqs.NewFromConfig(d.Config), d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
-	if err := queue.Bury(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(orderOfMara)}, relay.Burial{Reason: "message_invalid"}); err != nil {
+	if err := queue.Bury(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}, relay.Burial{Reason: "message_invalid"}); err != nil {
 		t.Fatal(err)
 	}
 	page := b.looks()

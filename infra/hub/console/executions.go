@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/console/chart"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
@@ -37,7 +38,7 @@ type executionsData struct {
 	More      int       // how many are older than the rows
 	Cut       time.Time // the time before which nothing was read; zero where all was
 	Says      string
-	Chart     chart
+	Chart     chart.Chart
 	Summary   executions.Summary
 	Backlog   *deadletters.Backlog // of the queues on AWS
 	Outcomes  []executions.Outcome
@@ -77,7 +78,7 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 	}
 	found = filter.Of(found)
 	data.Summary = executions.Summarize(found, now.Add(-since), now)
-	data.Chart = draw(data.Summary)
+	data.Chart = chart.Draw(data.Summary)
 	data.Says = data.Summary.Says(executions.Lookback(since))
 	data.Rows = found[:min(len(found), rowsAtMost)]
 	data.More = len(found) - len(data.Rows)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/deadletters"
+	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
@@ -150,4 +151,15 @@ func (c *Console) sendSample(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.done(w, r, "/", fmt.Sprintf("%s was posted: the hub answered %d %s.", all[i].Name, status, answer))
+}
+
+// doctorLooksBack is how far the page looks back for webhooks.
+const doctorLooksBack = 24 * time.Hour
+
+// doctor shows what is right with the store, what is wrong, and what to do about it.
+func (c *Console) doctor(w http.ResponseWriter, r *http.Request) {
+	report := doctor.Examine(r.Context(), doctor.Patient{
+		Store: c.Store, Log: c.log(), NoLog: errNoLog.Error(), Since: doctorLooksBack,
+	})
+	c.show(w, r, http.StatusOK, "doctor", view{Title: "Doctor", Path: "/doctor", Data: report})
 }

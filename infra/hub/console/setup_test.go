@@ -712,6 +712,13 @@ func (s *throttled) Put(ctx context.Context, name, value string) error {
 	return s.Backend.Put(ctx, name, value)
 }
 
+func (s *throttled) PutTogether(ctx context.Context, values map[string]string) error {
+	if _, written := values[s.name]; written {
+		return errors.New("parameter " + s.name + ": throttled")
+	}
+	return s.Backend.PutTogether(ctx, values)
+}
+
 // Of what was written half before, nobody else is to blame.
 func TestWhatCouldNotBeSavedIsSavedTheNextTime(t *testing.T) {
 	c := open(t)
@@ -729,5 +736,18 @@ func TestWhatCouldNotBeSavedIsSavedTheNextTime(t *testing.T) {
 	maps.Copy(form, filled)
 	if status, page := b.post("/connections/segment", form); status != http.StatusOK || !strings.Contains(page, "Saved.") {
 		t.Errorf("saved again it answers %d:\n%s", status, page)
+	}
+}
+
+// The log of a hub is in that hub's memory: another program's console cannot show it.
+func TestTheConsoleOfADirectorySaysWhoseConsoleHasTheExecutions(t *testing.T) {
+	for _, path := range []string{"/executions", "/trace?q=o-1"} {
+		request := httptest.NewRequest("GET", path, nil)
+		local(request)
+		answer := httptest.NewRecorder()
+		open(t).Handler().ServeHTTP(answer, request)
+		if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "start it with hub run, and look at its own console") {
+			t.Errorf("%s is answered %d: %s", path, answer.Code, answer.Body)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
@@ -40,7 +41,7 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 		"join":  strings.Join,
 		"step":  here,
 		"clock": executions.Clock,
-		"json":  jsonParts,
+		"json":  redact.Parts,
 
 		"count":  words.Count,
 		"moment": backfill.Moment,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"commerce-segment/infra/hub/console/difference"
 	"commerce-segment/infra/hub/lint"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
@@ -74,7 +75,7 @@ type editorData struct {
 	Stored   store.Template
 	Events   []eventGroup
 	Preview  preview
-	Conflict sides // what somebody else has saved meanwhile, and what is in the form
+	Conflict difference.Sides // what somebody else has saved meanwhile, and what is in the form
 	Versions []version
 }
 
@@ -161,7 +162,7 @@ func (c *Console) refuses(w http.ResponseWriter, r *http.Request, data editorDat
 // showConflict answers who would write over somebody else's change. What is shown then
 // replaces that, if it is saved once more.
 func (c *Console) showConflict(w http.ResponseWriter, r *http.Request, data editorData) {
-	both, err := compare("Theirs", data.Stored.Source, "Yours", data.Form.Source)
+	both, err := difference.Compare("Theirs", data.Stored.Source, "Yours", data.Form.Source)
 	if err != nil {
 		c.fail(w, r, http.StatusInternalServerError, err)
 		return

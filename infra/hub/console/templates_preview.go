@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/lint"
 	"commerce-segment/infra/hub/render"
 	"commerce-segment/infra/hub/store"
@@ -245,8 +246,8 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 		p.Faults = c.faults(ctx, form.Tracking, tried.compiled, e)
 	}
 	if e.Real && !form.Personal {
-		hide := newRedactor(e.Body)
-		p.Webhook, _ = hide.json(p.Webhook)
+		hide := redact.New(e.Body)
+		p.Webhook, _ = hide.JSON(p.Webhook)
 		p.Result = p.Result.redacted(hide)
 	}
 	return p
@@ -321,12 +322,12 @@ func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e 
 }
 
 // redacted is a result without personal values.
-func (r result) redacted(hide redactor) result {
-	if r.Wrong != nil && hide.hides(r.Wrong.Says) {
-		r.Wrong, r.Hidden = &mistake{Says: hidden, Line: r.Wrong.Line, Text: r.Wrong.Text}, true
+func (r result) redacted(hide redact.Redactor) result {
+	if r.Wrong != nil && hide.Hides(r.Wrong.Says) {
+		r.Wrong, r.Hidden = &mistake{Says: redact.Hidden, Line: r.Wrong.Line, Text: r.Wrong.Text}, true
 		return r
 	}
-	r.JSON, r.Hidden = hide.json(r.JSON)
+	r.JSON, r.Hidden = hide.JSON(r.JSON)
 	return r
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"commerce-segment/infra/hub/console/difference"
+	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/lint"
 	"commerce-segment/shared/tracking"
 )
@@ -19,7 +21,7 @@ type reviewData struct {
 	Changes  []change
 	Faults   []*lint.Fault
 	CanHide  bool // the events are real
-	Template sides
+	Template difference.Sides
 }
 
 // Same is for how many events nothing changes.
@@ -28,8 +30,8 @@ func (d reviewData) Same() int { return d.Count - len(d.Changes) }
 // change is what would become of an event, beside what becomes of it now.
 type change struct {
 	Label string
-	Both  sides // without rows where only hidden values differ
-	Fails bool  // it would fail, and does not now
+	Both  difference.Sides // without rows where only hidden values differ
+	Fails bool             // it would fail, and does not now
 }
 
 // reviewTemplate shows what saving would change for the last events, or else for the
@@ -75,7 +77,7 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 	if review.Faults, err = lint.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
 		return err
 	}
-	review.Template, err = compare("Now", before.text, "Then", after.text)
+	review.Template, err = difference.Compare("Now", before.text, "Then", after.text)
 	return err
 }
 
@@ -87,9 +89,9 @@ func changeOf(ctx context.Context, t tracking.Tracking, before, after source, wr
 	}
 	one = change{Label: e.Label, Fails: now.Wrong != nil && old.Wrong == nil}
 	if e.Real && !personal {
-		hide := newRedactor(e.Body)
+		hide := redact.New(e.Body)
 		old, now = old.redacted(hide), now.redacted(hide)
 	}
-	one.Both, err = compare("Now", old.Text(), "Then", now.Text())
+	one.Both, err = difference.Compare("Now", old.Text(), "Then", now.Text())
 	return one, true, err
 }

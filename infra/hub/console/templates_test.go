@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -281,7 +283,7 @@ func TestThePreviewShowsWhatBecomesOfAnEvent(t *testing.T) {
 func TestPersonalValuesOfRealEventsAreHiddenUntilAskedFor(t *testing.T) {
 	b := write(t)
 	at := time.Now()
-	b.console.Machine = machineWith{recent: []Recent{{At: at, Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-1", Body: []byte(orderOfMara)}}}
+	b.console.Machine = machineWith{recent: []Recent{{At: at, Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-1", Body: []byte(hubtest.PersonalOrder)}}}
 	recent := eventOf(b.console.realEvents(t.Context(), tracking.OrderCompleted))
 	failing := `$error("no " & payload.data.customer.name)`
 	for _, c := range []struct {
@@ -290,7 +292,7 @@ func TestPersonalValuesOfRealEventsAreHiddenUntilAskedFor(t *testing.T) {
 		shown        bool
 	}{
 		{"of one that came in", templates.Default("order-completed"), []string{"event", recent}, false},
-		{"of one that is pasted", templates.Default("order-completed"), []string{"event", "pasted", "pasted", orderOfMara}, false},
+		{"of one that is pasted", templates.Default("order-completed"), []string{"event", "pasted", "pasted", hubtest.PersonalOrder}, false},
 		{"in what a template says", failing, []string{"event", recent}, false},
 		{"asked for", templates.Default("order-completed"), []string{"event", recent, "personal", "yes"}, true},
 		{"asked for, in what a template says", failing, []string{"event", recent, "personal", "yes"}, true},
@@ -305,7 +307,7 @@ func TestPersonalValuesOfRealEventsAreHiddenUntilAskedFor(t *testing.T) {
 			if c.shown && !strings.Contains(part.text(), "Mara Lind") {
 				t.Errorf("it does not show the name:\n%s", part.text())
 			}
-			if strings.Contains(part.text(), hidden) == c.shown {
+			if strings.Contains(part.text(), redact.Hidden) == c.shown {
 				t.Errorf("hidden: %v\n%s", !c.shown, part.text())
 			}
 		})
@@ -317,11 +319,11 @@ func eventOf(events []event) string { return events[0].Value }
 func TestTheReviewShowsTheLastEventsThatDiffer(t *testing.T) {
 	b := write(t)
 	b.put(sold)
-	other := strings.ReplaceAll(orderOfMara, `"o-1"`, `"o-2"`)
+	other := strings.ReplaceAll(hubtest.PersonalOrder, `"o-1"`, `"o-2"`)
 	b.console.Machine = machineWith{recent: []Recent{
-		{At: time.Now(), Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-1", Body: []byte(orderOfMara)},
+		{At: time.Now(), Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-1", Body: []byte(hubtest.PersonalOrder)},
 		{At: time.Now().Add(-time.Minute), Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-2", Body: []byte(other)},
-		{At: time.Now(), Tracking: tracking.OrderUpdated, Event: "order.updated", Resource: "o-3", Body: []byte(orderOfMara)},
+		{At: time.Now(), Tracking: tracking.OrderUpdated, Event: "order.updated", Resource: "o-3", Body: []byte(hubtest.PersonalOrder)},
 	}}
 	named := strings.Replace(sold, `"Sold"`, `payload.data.id = "o-1" ? "Sold to " & payload.data.customer.name : "Sold"`, 1)
 	review := b.post("review", named)

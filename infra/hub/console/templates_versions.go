@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"commerce-segment/infra/hub/console/difference"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -45,7 +46,7 @@ type versionData struct {
 	Name    string // the number, or "default"
 	Version version
 	Source  string
-	Both    sides // the one that counts, and this one
+	Both    difference.Sides // the one that counts, and this one
 }
 
 // showVersion shows a version, and what restoring it would change.
@@ -60,7 +61,7 @@ func (c *Console) showVersion(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, statusOf(err), err)
 		return
 	}
-	both, err := compare("The one that counts", stored.Source, "This one", old.Value)
+	both, err := difference.Compare("The one that counts", stored.Source, "This one", old.Value)
 	if err != nil {
 		c.fail(w, r, http.StatusInternalServerError, err)
 		return

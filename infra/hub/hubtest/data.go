@@ -39,3 +39,13 @@ func Order(event, id string) string {
 
 // Simple is a template that needs little of an order.
 const Simple = `{"event": "Order Completed", "userId": payload.data.id, "properties": {"order_id": payload.data.id}}`
+
+// PersonalOrder is a webhook about an order with values that are personal.
+const PersonalOrder = `{"triggered_by": "order.paid", "payload": {"data": {"type": "order", "id": "o-1",
+	"customer": {"name": "Mara Lind", "email": "Mara.Lind@example.com"},
+	"shipping_address": {"first_name": "Mara", "last_name": "Lind", "phone_number": "+1 (503) 555-0144", "line_1": "14 Quarry Road",
+		"city": "Portland", "postcode": "97205", "region": "OR", "country": "US", "instructions": "at the back door"},
+	"gift_for": {"email": "jo@example.org"},
+	"meta": {"display_price": {"with_tax": {"amount": 97205000, "currency": "USD"}}, "timestamps": {"updated_at": "2026-01-02T03:04:05Z"}},
+	"relationships": {"customer": {"data": {"type": "customer", "id": "c-1"}}}},
+	"included": {"items": [{"name": "Two-person tent", "sku": "OR-1"}]}}}`

@@ -1,9 +1,6 @@
-package console
+package chart
 
 import (
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +23,7 @@ func TestTheChartShowsEveryWebhook(t *testing.T) {
 	came(1, time.Minute, executions.Buried, 0)
 	came(2, 3*time.Hour, executions.Accepted, 0)
 	came(2500, 5*time.Hour, executions.Delivered, 7_200_000) // an outage
-	c := draw(executions.Summarize(all, now.Add(-24*time.Hour), now))
+	c := Draw(executions.Summarize(all, now.Add(-24*time.Hour), now))
 
 	says := map[string]rect{}
 	for _, bar := range c.Bars {
@@ -54,20 +51,7 @@ func TestTheChartShowsEveryWebhook(t *testing.T) {
 
 func TestThereIsNoChartOfNothing(t *testing.T) {
 	now := time.Now()
-	if c := draw(executions.Summarize(nil, now.Add(-time.Hour), now)); !c.Empty || len(c.Bars) != 0 {
+	if c := Draw(executions.Summarize(nil, now.Add(-time.Hour), now)); !c.Empty || len(c.Bars) != 0 {
 		t.Errorf("it is %+v", c)
-	}
-}
-
-// The log of a hub is in that hub's memory: another program's console cannot show it.
-func TestTheConsoleOfADirectorySaysWhoseConsoleHasTheExecutions(t *testing.T) {
-	for _, path := range []string{"/executions", "/trace?q=o-1"} {
-		request := httptest.NewRequest("GET", path, nil)
-		local(request)
-		answer := httptest.NewRecorder()
-		open(t).Handler().ServeHTTP(answer, request)
-		if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "start it with hub run, and look at its own console") {
-			t.Errorf("%s is answered %d: %s", path, answer.Code, answer.Body)
-		}
 	}
 }

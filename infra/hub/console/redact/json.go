@@ -1,4 +1,4 @@
-package console
+package redact
 
 import (
 	"iter"
@@ -19,8 +19,8 @@ type jsonPart struct {
 	Kind, Text string
 }
 
-// jsonParts divides a valid JSON text; put together again, the parts are that text.
-func jsonParts(text string) iter.Seq[jsonPart] {
+// Parts divides a valid JSON text; put together again, the parts are that text.
+func Parts(text string) iter.Seq[jsonPart] {
 	return func(yield func(jsonPart) bool) {
 		for len(text) > 0 {
 			part := firstPart(text)

@@ -1,4 +1,5 @@
-package console
+// Package redact hides personal values in what a page shows of a webhook.
+package redact
 
 import (
 	"encoding/json"
@@ -11,13 +12,13 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// hidden stands for a personal value.
-const hidden = "•••"
+// Hidden stands for a personal value.
+const Hidden = "•••"
 
-// redactor hides what a webhook tells of people in what was made of that webhook. It
+// Redactor hides what a webhook tells of people in what was made of that webhook. It
 // finds a value as it is, in other letter case, and within a longer text. What a
 // template has made unrecognizable, a hash for one, it leaves.
-type redactor struct {
+type Redactor struct {
 	words  []string // in lower case, the longest first
 	phones []string // their digits
 }
@@ -34,10 +35,10 @@ var notPersonal = []string{"id", "type", "links", "meta", "relationships", "coun
 
 var mailAddress = regexp.MustCompile(`[^\s"<>,;:@]+@[^\s"<>,;:@]+\.[^\s"<>,;:@]+`)
 
-// newRedactor collects the personal values of a webhook. Nothing is made of a body that
+// New collects the personal values of a webhook. Nothing is made of a body that
 // is none.
-func newRedactor(body []byte) redactor {
-	var r redactor
+func New(body []byte) Redactor {
+	var r Redactor
 	var tree any
 	webhook, err := commerce.Parse(body)
 	if err == nil {
@@ -55,7 +56,7 @@ func isAboutSomebody(webhook commerce.Webhook) bool {
 }
 
 // collect goes through a JSON value. Below a personal field everything is personal.
-func (r *redactor) collect(value any, personal bool) {
+func (r *Redactor) collect(value any, personal bool) {
 	switch value := value.(type) {
 	case map[string]any:
 		for key, field := range value {
@@ -92,7 +93,7 @@ func isPersonal(key string) bool {
 }
 
 // addNames adds the parts of a name, which templates take apart.
-func (r *redactor) addNames(value any) {
+func (r *Redactor) addNames(value any) {
 	if name, ok := value.(string); ok {
 		for _, part := range strings.Fields(name) {
 			r.add(part)
@@ -100,7 +101,7 @@ func (r *redactor) addNames(value any) {
 	}
 }
 
-func (r *redactor) add(text string) {
+func (r *Redactor) add(text string) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if text == "" {
 		return
@@ -125,8 +126,8 @@ func digits(text string) string {
 	}, text)
 }
 
-// hides says that a text is or contains a personal value.
-func (r redactor) hides(text string) bool {
+// Hides says that a text is or contains a personal value.
+func (r Redactor) Hides(text string) bool {
 	text = strings.ToLower(text)
 	if slices.ContainsFunc(r.words, func(word string) bool { return holds(text, word) }) {
 		return true
@@ -162,21 +163,21 @@ func isWord(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// json is a JSON text in which every personal value is hidden, and says whether there
+// JSON is a JSON text in which every personal value is hidden, and says whether there
 // was one.
-func (r redactor) json(text string) (string, bool) {
+func (r Redactor) JSON(text string) (string, bool) {
 	var b strings.Builder
 	found := false
-	for part := range jsonParts(text) {
+	for part := range Parts(text) {
 		if r.hidesPart(part) {
-			part.Text, found = `"`+hidden+`"`, true
+			part.Text, found = `"`+Hidden+`"`, true
 		}
 		b.WriteString(part.Text)
 	}
 	return b.String(), found
 }
 
-func (r redactor) hidesPart(part jsonPart) bool {
+func (r Redactor) hidesPart(part jsonPart) bool {
 	switch part.Kind {
 	case jsonNumber:
 		return slices.Contains(r.words, part.Text) || slices.Contains(r.phones, part.Text)
@@ -185,7 +186,7 @@ func (r redactor) hidesPart(part jsonPart) bool {
 		if json.Unmarshal([]byte(part.Text), &text) != nil {
 			return true // nobody can say what it is
 		}
-		return r.hides(text)
+		return r.Hides(text)
 	}
 	return false
 }

@@ -1,4 +1,5 @@
-package console
+// Package difference puts two texts side by side.
+package difference
 
 import (
 	"fmt"
@@ -7,9 +8,9 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// sides is two texts side by side: the lines that differ, and three around them. There
+// Sides is two texts side by side: the lines that differ, and three around them. There
 // are no rows where none differs.
-type sides struct {
+type Sides struct {
 	From, To string // what the texts are
 	Rows     []row
 }
@@ -22,14 +23,14 @@ type row struct {
 	Same, Gap bool // Gap stands for lines that are the same, and left out
 }
 
-// compare puts two texts side by side.
-func compare(from, before, to, after string) (sides, error) {
+// Compare puts two texts side by side.
+func Compare(from, before, to, after string) (Sides, error) {
 	before, after = withEnd(before), withEnd(after)
 	unified, err := udiff.ToUnifiedDiff("", "", before, udiff.Lines(before, after), udiff.DefaultContextLines)
 	if err != nil {
-		return sides{}, fmt.Errorf("comparing two texts: %w", err)
+		return Sides{}, fmt.Errorf("comparing two texts: %w", err)
 	}
-	both := sides{From: from, To: to}
+	both := Sides{From: from, To: to}
 	for i, hunk := range unified.Hunks {
 		if i > 0 || hunk.FromLine > 1 && hunk.ToLine > 1 {
 			both.Rows = append(both.Rows, row{Gap: true})

@@ -1,4 +1,4 @@
-package console
+package difference
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ func TestTextsAreComparedSideBySide(t *testing.T) {
 		{"at the end", "1\n2\n3\n4\n5\n6", "1\n2\n3\n4\n5\nx", "…|33=33|44=44|55=55|66~6x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			both, err := compare("Now", c.before, "Then", c.after)
+			both, err := Compare("Now", c.before, "Then", c.after)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,5 @@
-package console
+// Package chart draws what happened to webhooks, by the hour.
+package chart
 
 import (
 	"fmt"
@@ -41,8 +42,8 @@ type layer struct {
 // Of counts a layer's webhooks of a period.
 func (l layer) Of(p executions.Period) int { return p.Count(l.outcomes...) }
 
-// chart is a picture of a summary: a bar for each hour, and below it the delays.
-type chart struct {
+// Chart is a picture of a summary: a bar for each hour, and below it the delays.
+type Chart struct {
 	Width, Height int
 	Left, Right   int
 	Layers        []layer
@@ -69,9 +70,9 @@ type rule struct {
 	Text string
 }
 
-// draw makes the chart.
-func draw(s executions.Summary) chart {
-	c := chart{Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartRight, Layers: layers}
+// Draw makes the chart.
+func Draw(s executions.Summary) Chart {
+	c := Chart{Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartRight, Layers: layers}
 	most, longest := 0, executions.Milliseconds(0)
 	for _, p := range s.Parts {
 		most, longest = max(most, p.Came()), max(longest, p.P95)
@@ -115,7 +116,7 @@ func delayHeight(delay, longest executions.Milliseconds) float64 {
 }
 
 // stack draws the bar of a period.
-func (c *chart) stack(p executions.Period, x, width float64, most int) {
+func (c *Chart) stack(p executions.Period, x, width float64, most int) {
 	y := float64(countsTop + countsHigh)
 	for _, l := range layers {
 		n := l.Of(p)
@@ -130,7 +131,7 @@ func (c *chart) stack(p executions.Period, x, width float64, most int) {
 
 // delays draws how long a period's deliveries took: the slowest of twenty behind the
 // half.
-func (c *chart) delays(p executions.Period, x, width float64, longest executions.Milliseconds) {
+func (c *Chart) delays(p executions.Period, x, width float64, longest executions.Milliseconds) {
 	if !p.Measured() {
 		return
 	}

@@ -1,21 +1,13 @@
-package console
+package redact
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
+	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/templates"
 )
-
-const orderOfMara = `{"triggered_by": "order.paid", "payload": {"data": {"type": "order", "id": "o-1",
-	"customer": {"name": "Mara Lind", "email": "Mara.Lind@example.com"},
-	"shipping_address": {"first_name": "Mara", "last_name": "Lind", "phone_number": "+1 (503) 555-0144", "line_1": "14 Quarry Road",
-		"city": "Portland", "postcode": "97205", "region": "OR", "country": "US", "instructions": "at the back door"},
-	"gift_for": {"email": "jo@example.org"},
-	"meta": {"display_price": {"with_tax": {"amount": 97205000, "currency": "USD"}}, "timestamps": {"updated_at": "2026-01-02T03:04:05Z"}},
-	"relationships": {"customer": {"data": {"type": "customer", "id": "c-1"}}}},
-	"included": {"items": [{"name": "Two-person tent", "sku": "OR-1"}]}}}`
 
 func TestPersonalValuesAreHidden(t *testing.T) {
 	for _, c := range []struct {
@@ -54,7 +46,7 @@ func TestPersonalValuesAreHidden(t *testing.T) {
 		{"a number", `5`, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, found := newRedactor([]byte(orderOfMara)).json(fmt.Sprintf(`{"x": [%s]}`, c.value))
+			got, found := New([]byte(hubtest.PersonalOrder)).JSON(fmt.Sprintf(`{"x": [%s]}`, c.value))
 			want := fmt.Sprintf(`{"x": [%s]}`, c.value)
 			if c.hidden {
 				want = `{"x": ["•••"]}`
@@ -68,14 +60,14 @@ func TestPersonalValuesAreHidden(t *testing.T) {
 
 // A template may take a whole name apart.
 func TestThePartsOfANameAreHidden(t *testing.T) {
-	hide := newRedactor([]byte(`{"triggered_by": "order.paid", "payload": {"data": {"type": "order", "id": "o-1", "contact": {"name": "Priya Raman"}}}}`))
-	if got, _ := hide.json(`["Priya", "RAMAN", "Pri", "Ramanujan"]`); got != `["•••", "•••", "Pri", "•••"]` {
+	hide := New([]byte(`{"triggered_by": "order.paid", "payload": {"data": {"type": "order", "id": "o-1", "contact": {"name": "Priya Raman"}}}}`))
+	if got, _ := hide.JSON(`["Priya", "RAMAN", "Pri", "Ramanujan"]`); got != `["•••", "•••", "Pri", "•••"]` {
 		t.Errorf("it is %s", got)
 	}
 }
 
 func TestPersonalValuesAreHiddenWhereTheyAreNames(t *testing.T) {
-	got, _ := newRedactor([]byte(orderOfMara)).json(`{"mara.lind@example.com": 1, "total": 2}`)
+	got, _ := New([]byte(hubtest.PersonalOrder)).JSON(`{"mara.lind@example.com": 1, "total": 2}`)
 	if got != `{"•••": 1, "total": 2}` {
 		t.Errorf("it is %s", got)
 	}
@@ -83,9 +75,9 @@ func TestPersonalValuesAreHiddenWhereTheyAreNames(t *testing.T) {
 
 // Of a customer's webhook everything is personal, custom fields too.
 func TestACustomersWebhookIsAllPersonal(t *testing.T) {
-	hide := newRedactor([]byte(`{"triggered_by": "customer.updated", "payload": {"data": {"type": "customer", "id": "c-1",
+	hide := New([]byte(`{"triggered_by": "customer.updated", "payload": {"data": {"type": "customer", "id": "c-1",
 		"name": "Ed", "loyalty_card": "L-77123", "meta": {"timestamps": {"updated_at": "2026-01-02T03:04:05Z"}}}}}`))
-	got, _ := hide.json(`{"userId": "c-1", "card": "L-77123", "name": "Ed", "event": "Edited", "at": "2026-01-02T03:04:05Z"}`)
+	got, _ := hide.JSON(`{"userId": "c-1", "card": "L-77123", "name": "Ed", "event": "Edited", "at": "2026-01-02T03:04:05Z"}`)
 	if want := `{"userId": "c-1", "card": "•••", "name": "•••", "event": "Edited", "at": "2026-01-02T03:04:05Z"}`; got != want {
 		t.Errorf("it is %s, want %s", got, want)
 	}
@@ -99,7 +91,7 @@ func TestTheTextOfPartsIsTheText(t *testing.T) {
 	}
 	for _, text := range texts {
 		var b strings.Builder
-		for part := range jsonParts(text) {
+		for part := range Parts(text) {
 			b.WriteString(part.Text)
 		}
 		if b.String() != text {

@@ -1,17 +1,15 @@
 package browser_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/hub/browser"
+	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -57,54 +55,11 @@ func (h *hub) takes(order string, created time.Time) {
 	}
 }
 
-// sink is a Segment that counts. After so many requests it answers none.
-type sink struct {
-	*httptest.Server
-	mu       sync.Mutex
-	times    map[string]int // how often each messageId came
-	requests int
-	takes    int // 0 for all
-}
-
-func startSink(t *testing.T) *sink {
-	s := &sink{times: map[string]int{}}
-	ended := make(chan struct{})
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var body struct {
-			Batch []struct{ MessageID string }
-		}
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-			t.Error(err)
-		}
-		s.mu.Lock()
-		s.requests++
-		hangs := s.takes > 0 && s.requests > s.takes
-		if !hangs {
-			for _, message := range body.Batch {
-				s.times[message.MessageID]++
-			}
-		}
-		s.mu.Unlock()
-		if hangs {
-			<-ended
-		}
-		fmt.Fprint(w, `{"success": true}`)
-	}))
-	t.Cleanup(func() { close(ended); s.Close() })
-	return s
-}
-
-func (s *sink) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.times)
-}
-
 // Whoever tells the past sees first how much it is, then how far it has come, also after
 // a visit to another page, and in the end that it is done.
 func TestTheBackfillOfAShop(t *testing.T) {
 	t.Parallel()
-	commerce, segment, h := commercetest.Start(t), startSink(t), start(t, withoutEditor)
+	commerce, segment, h := commercetest.Start(t), hubtest.StartSegment(t), start(t, withoutEditor)
 	h.connects(commerce)
 	h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-sources-key"})
 	const orders = 1500
@@ -117,7 +72,7 @@ func TestTheBackfillOfAShop(t *testing.T) {
 	p.Follow("Step 1: plan it")
 	p.Sees("Send 1500 events")
 	p.Sees("8 s") // at 200 a second
-	if segment.count() > 0 {
+	if sent, _ := segment.Count(); sent > 0 {
 		t.Error("to plan it sends it")
 	}
 	p.Follow("Send 1500 events")
@@ -129,13 +84,13 @@ func TestTheBackfillOfAShop(t *testing.T) {
 	p.Follow("Stop")
 	p.Sees("A backfill that was stopped")
 	p.Sees("of 1500 events are sent. Nothing is lost")
-	if sent := segment.count(); sent == 0 || sent >= orders {
+	if sent, _ := segment.Count(); sent == 0 || sent >= orders {
 		t.Errorf("it was stopped, and %d messages came", sent)
 	}
 	p.Follow("Go on")
 	p.Sees("of 1500 events sent")
 	p.Sees("Done: 1500 events of 1500 orders sent.") // the page's script has asked for it
-	if sent := segment.count(); sent != orders {
+	if sent, _ := segment.Count(); sent != orders {
 		t.Errorf("%d messages came, want %d", sent, orders)
 	}
 	if strings.Contains(p.Text(), "A backfill that was stopped") {
@@ -146,7 +101,7 @@ func TestTheBackfillOfAShop(t *testing.T) {
 // Of two orders the hub has got the webhook of one.
 func TestWhatWasLostIsFoundAndSent(t *testing.T) {
 	t.Parallel()
-	commerce, segment, h := commercetest.Start(t), startSink(t), start(t, withoutEditor)
+	commerce, segment, h := commercetest.Start(t), hubtest.StartSegment(t), start(t, withoutEditor)
 	h.connects(commerce)
 	h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-sources-key"})
 	now := time.Now()
@@ -166,7 +121,7 @@ func TestWhatWasLostIsFoundAndSent(t *testing.T) {
 	p.Fill("Happened until", now.Add(time.Hour).UTC().Format(time.RFC3339))
 	p.Follow("Compare")
 	p.Sees("Nothing is missing.")
-	if sent := segment.count(); sent != 2 {
+	if sent, _ := segment.Count(); sent != 2 {
 		t.Errorf("%d messages came, want the one of the webhook and the one that was lost", sent)
 	}
 }
@@ -182,8 +137,15 @@ func catchUpPages(h *hub, commerce *commercetest.Server) []shot {
 	for n := range 3 { // whose webhooks never come
 		addOrder(commerce, time.Now().Add(time.Duration(n+10)*time.Minute), "unpaid")
 	}
-	segment := startSink(h.t)
-	segment.takes = 2
+	segment := hubtest.StartSegment(h.t)
+	ended := make(chan struct{})
+	h.t.Cleanup(func() { close(ended) })
+	segment.Before = func(_ *http.Request, number int) int {
+		if number > 2 {
+			<-ended
+		}
+		return http.StatusOK
+	}
 	plan := func(p *browser.Page) {
 		p.Visit("/catchup")
 		p.Fill("Created since", "2026-01-01")

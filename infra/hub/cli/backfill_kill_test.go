@@ -1,16 +1,12 @@
 package cli
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,46 +19,6 @@ import (
 //
 //	go test ./infra/hub/cli -run Killed -full
 var full = flag.Bool("full", false, "backfill 20,000 orders, and not 1,000")
-
-// counting is a Segment that counts.
-type counting struct {
-	*httptest.Server
-	mu       sync.Mutex
-	times    map[string]int // how often each messageId came
-	requests int
-	kill     func(requests int) // called while a request has no answer yet
-}
-
-func startCounting(t *testing.T) *counting {
-	c := &counting{times: map[string]int{}, kill: func(int) {}}
-	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var body struct {
-			Batch []struct{ MessageID string }
-		}
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-			t.Error(err)
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.requests++
-		for _, message := range body.Batch {
-			c.times[message.MessageID]++
-		}
-		c.kill(c.requests)
-		fmt.Fprint(w, `{"success": true}`)
-	}))
-	t.Cleanup(c.Close)
-	return c
-}
-
-func (c *counting) count() (different, all int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, n := range c.times {
-		all += n
-	}
-	return len(c.times), all
-}
 
 // connect tells a hub's directory of a Commerce, and of a Segment unless it is the inbox.
 func connect(t *testing.T, dir string, shop *commercetest.Server, host string) {
@@ -104,7 +60,7 @@ func TestABackfillThatIsKilledGoesOn(t *testing.T) {
 	if *full {
 		orders = 20_000
 	}
-	shop, sink, dir := commercetest.Start(t), startCounting(t), filepath.Join(t.TempDir(), ".hub")
+	shop, sink, dir := commercetest.Start(t), hubtest.StartSegment(t), filepath.Join(t.TempDir(), ".hub")
 	connect(t, dir, shop, sink.URL)
 	for n := range orders {
 		addOrder(shop, time.Date(2026, 3, 1, 0, 0, n/3, 0, time.UTC), "unpaid")
@@ -120,28 +76,28 @@ func TestABackfillThatIsKilledGoesOn(t *testing.T) {
 	for n := range 3 {
 		var program *exec.Cmd
 		at := orders / requestTakes / 4 * (n + 1)
-		sink.mu.Lock() // no request is counted before the program is known
-		sink.kill = func(requests int) {
-			if requests == at {
-				program.Process.Kill()
+		sink.Hold(func() { // no request is counted before the program is known
+			sink.Counted = func(requests int) {
+				if requests == at {
+					program.Process.Kill()
+				}
 			}
-		}
-		program = backfill()
-		sink.mu.Unlock()
+			program = backfill()
+		})
 		if err := program.Wait(); err == nil {
 			t.Fatalf("it was done before it was killed at request %d", at)
 		}
 	}
-	sink.mu.Lock()
 	var program *exec.Cmd
 	var memory int
-	sink.kill = func(int) { memory = peakMemory(program.Process.Pid) }
-	program = backfill()
-	sink.mu.Unlock()
+	sink.Hold(func() {
+		sink.Counted = func(int) { memory = peakMemory(program.Process.Pid) }
+		program = backfill()
+	})
 	if err := program.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, program.Stderr)
 	}
-	different, all := sink.count()
+	different, all := sink.Count()
 	if different != orders || all-orders > 3*2*requestTakes {
 		t.Errorf("of %d orders came %d messages, %d of them different", orders, all, different)
 	}
@@ -177,7 +133,7 @@ func peakMemory(pid int) int {
 const requestTakes = 100
 
 func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
-	shop, sink, dir := commercetest.Start(t), startCounting(t), filepath.Join(t.TempDir(), ".hub")
+	shop, sink, dir := commercetest.Start(t), hubtest.StartSegment(t), filepath.Join(t.TempDir(), ".hub")
 	connect(t, dir, shop, sink.URL)
 	addOrder(shop, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), "paid")
 	addOrder(shop, time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), "unpaid")
@@ -218,7 +174,7 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 			if strings.Contains(said, "Ada") || strings.Contains(said, "ada@") || strings.Contains(said, commercetest.ClientSecret) {
 				t.Errorf("it says what it must not:\n%s", said)
 			}
-			if different, _ := sink.count(); different != test.sent {
+			if different, _ := sink.Count(); different != test.sent {
 				t.Errorf("%d messages were sent, want %d", different, test.sent)
 			}
 		})

@@ -2,9 +2,7 @@ package console
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -14,6 +12,7 @@ import (
 
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
@@ -25,11 +24,11 @@ type shop struct {
 	commerce *commercetest.Server
 	lines    *executions.Memory
 
+	segment *hubtest.Segment
+
 	mu    sync.Mutex
-	times map[string]int // how often each messageId came
-	gate  chan struct{}  // requests wait until it is closed; nil for none
-	takes int            // requests, and refuses all after these; 0 for no such end
-	asked int
+	gate  chan struct{} // requests wait until it is closed; nil for none
+	takes int           // requests, and refuses all after these; 0 for no such end
 }
 
 // taker is a hub that has logged what it took.
@@ -44,43 +43,33 @@ func (t taker) Lines() *executions.Memory { return t.lines }
 
 func openShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{console: open(t), lines: executions.NewMemory(), times: map[string]int{}}
-	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var body struct {
-			Batch []struct{ MessageID string }
-		}
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-			t.Error(err)
-		}
-		s.mu.Lock()
-		gate := s.gate
-		s.mu.Unlock()
-		if gate != nil {
-			select {
-			case <-gate:
-			case <-r.Context().Done():
-				return
-			}
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.asked++; s.takes > 0 && s.asked > s.takes {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		for _, message := range body.Batch {
-			s.times[message.MessageID]++
-		}
-		fmt.Fprint(w, `{"success": true}`)
-	}))
-	t.Cleanup(sink.Close)
+	s := &shop{console: open(t), lines: executions.NewMemory(), segment: hubtest.StartSegment(t)}
+	s.segment.Before = s.answer
 	var set map[string]string
 	s.commerce, set = connected(t)
-	set[settings.SegmentHost] = sink.URL
+	set[settings.SegmentHost] = s.segment.URL
 	s.console.Machine = taker{url: "http://127.0.0.1:1", lines: s.lines}
 	s.browser = browseAt(t, s.console, set)
 	t.Cleanup(s.console.Stop)
 	return s
+}
+
+// answer is what Segment answers a request.
+func (s *shop) answer(r *http.Request, number int) int {
+	s.mu.Lock()
+	gate, takes := s.gate, s.takes
+	s.mu.Unlock()
+	if gate != nil {
+		select {
+		case <-gate:
+		case <-r.Context().Done():
+			return http.StatusServiceUnavailable
+		}
+	}
+	if takes > 0 && number > takes {
+		return http.StatusUnauthorized
+	}
+	return http.StatusOK
 }
 
 func (s *shop) addOrder(created time.Time, payment string) string {
@@ -96,9 +85,8 @@ func (s *shop) addOrder(created time.Time, payment string) string {
 
 // sent is how many different messages came.
 func (s *shop) sent() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.times)
+	different, _ := s.segment.Count()
+	return different
 }
 
 // holds holds requests to Segment up, until the function that it gives is called.
@@ -391,13 +379,11 @@ func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 	}
 	s.send(page)
 	wants(t, s.settled(), "Done: 1 event sent.")
-	s.mu.Lock()
-	for id := range s.times {
+	for _, id := range s.segment.IDs() {
 		if !strings.HasPrefix(id, "checkout-started:"+lost) {
 			t.Errorf("it sends %s", id)
 		}
 	}
-	s.mu.Unlock()
 	page = s.finds("/catchup/compare", compare)
 	wants(t, page, "Nothing is missing.")
 	lacks(t, page, `action="./catchup/send"`)

@@ -91,6 +91,7 @@ func startOnOneCore(t *testing.T, segment string) *oneCore {
 	h.command, h.Hub = programLogging(t, &h.log, []string{"GOMAXPROCS=1", "GODEBUG=gctrace=1"}, "--addr", "127.0.0.1:0", "--backoff", "1s")
 	h.Set("segment/write-key", "a-write-key")
 	h.Set("segment/host", segment)
+	h.AwaitSettings()
 	return h
 }
 

@@ -122,7 +122,7 @@ func counts(t *testing.T, log, prefix string, tracked tracking.Tracking, want ..
 
 // A message that is not put off comes back when the queue's own time-out is over,
 // 54 s each time, and its 36 receives are used up within half an hour.
-func TestOnAWSAPostponedEventStaysInvisible(t *testing.T) {
+func TestOnAWSAnEventStaysInvisibleUntilItsNextAttempt(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.OrderUpdated
 	cloud, segment := newCloud(t, emulator.Shared(t).URL, tracked, 1), newStandIn(t) // invisible for 1 s, unless it is postponed
@@ -145,7 +145,7 @@ func TestOnAWSAPostponedEventStaysInvisible(t *testing.T) {
 	equal(t, "messages to Segment", len(segment.drain()), 1)
 }
 
-func TestOnAWSABuriedEventSaysWhy(t *testing.T) {
+func TestOnAWSADeadLetterSaysWhy(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.OrderCompleted
 	cloud, segment := newCloud(t, emulator.Shared(t).URL, tracked, 30), newStandIn(t)
@@ -177,7 +177,7 @@ func TestOnAWSABuriedEventSaysWhy(t *testing.T) {
 	if attribute := dead[0].MessageAttributes["Resource"]; attribute.StringValue == nil {
 		t.Error("it does not name the order")
 	}
-	counts(t, function.log.String(), cloud.prefix, tracked, metrics.Accepted, metrics.Buried)
+	counts(t, function.log.String(), cloud.prefix, tracked, metrics.Accepted, metrics.Failed)
 }
 
 // Whatever Parameter Store does, Commerce has its answer within 2 s and the event

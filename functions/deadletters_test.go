@@ -22,8 +22,8 @@ func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 	queue := spool.NewSQS(cloud.sqs, cloud.queue, cloud.dead)
 	for i := range 24 {
 		reason := []string{"segment_400", "message_invalid"}[i%2]
-		err := queue.Bury(t.Context(), relay.Envelope{Received: received, Body: fmt.Appendf(nil, `{"n":%d}`, i)},
-			relay.Burial{Tracking: "order-completed", Reason: reason, Resource: fmt.Sprint("o-", i), Receives: 2})
+		err := queue.Fail(t.Context(), relay.Envelope{Received: received, Body: fmt.Appendf(nil, `{"n":%d}`, i)},
+			relay.Failure{Tracking: "order-completed", Reason: reason, Resource: fmt.Sprint("o-", i), Receives: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,8 +46,8 @@ func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 	}
 	reasons := map[string]int{}
 	for _, l := range letters {
-		reasons[l.Burial.Reason]++
-		if l.Buried.IsZero() || l.Burial.Receives == 0 {
+		reasons[l.Failure.Reason]++
+		if l.FailedAt.IsZero() || l.Failure.Receives == 0 {
 			t.Errorf("a letter says nothing of when, or how often: %+v", l)
 		}
 	}
@@ -57,7 +57,7 @@ func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 
 	var progress []int
 	moved, err := dead.Redrive(t.Context(),
-		func(l spool.DeadLetter) bool { return l.Burial.Reason == "segment_400" },
+		func(l spool.DeadLetter) bool { return l.Failure.Reason == "segment_400" },
 		func(looked int) { progress = append(progress, looked) })
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 		for _, m := range messages {
 			e, err := spool.Decode(*m.Body)
 			if err != nil || !e.Received.Equal(received) {
-				t.Errorf("what went back is not what was buried: %+v, %v", e, err)
+				t.Errorf("what went back is not what was failed: %+v, %v", e, err)
 			}
 			bodies = append(bodies, string(e.Body))
 		}

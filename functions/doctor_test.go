@@ -17,7 +17,7 @@ import (
 // A template breaks while webhooks come: the alarm's metric is counted, the doctor and
 // the console say which template it is and how to go back, and once that is done the
 // events that waited flow by themselves.
-func TestABrokenTemplateIsFoundAndWhatWaitsFlowsOnceItIsMended(t *testing.T) {
+func TestABrokenTemplateIsFoundAndEventsFlowOnceItIsFixed(t *testing.T) {
 	t.Parallel()
 	const many = 20
 	aws, segment := standin.Start(t), newStandIn(t)
@@ -36,7 +36,7 @@ func TestABrokenTemplateIsFoundAndWhatWaitsFlowsOnceItIsMended(t *testing.T) {
 	shop.isNotRefused()
 	eventually(t, "every event was tried", func() bool { return strings.Count(function.log(), `"reason":"template"`) >= many })
 	equal(t, "messages to Segment", len(segment.drain()), 0)
-	counts(t, function.log(), cloud.prefix, cloud.tracking, metrics.Accepted, metrics.Postponed, metrics.Blocked)
+	counts(t, function.log(), cloud.prefix, cloud.tracking, metrics.Accepted, metrics.Retrying, metrics.Blocked)
 
 	found := doctorsFinding(t, cloud, "templates")
 	equal(t, "the templates now", found.State, "fault")

@@ -53,7 +53,7 @@ func TestAtScaleNothingThatWasAcceptedIsLostWhereProcessesAreKilled(t *testing.T
 // moments are how far an event can be when its process is killed.
 var moments = []string{
 	"handed over to accept it", "being put on the queue", "on the queue, and not answered",
-	"handed over to deliver it", "being sent", "sent, and not settled", "being postponed or buried", "settled, and not reported",
+	"handed over to deliver it", "being sent", "sent, and not settled", "being retrying or failed", "settled, and not reported",
 }
 
 // tally counts by names.
@@ -244,7 +244,7 @@ func (s *slaughter) losesNothing() {
 			twice++
 		}
 	}
-	s.t.Logf("%d killed; %d orders accepted, %d delivered, %d refused by Segment and buried (%d of them twice), 0 waiting: %v %v",
+	s.t.Logf("%d killed; %d orders accepted, %d delivered, %d refused by Segment and failed (%d of them twice), 0 waiting: %v %v",
 		s.accepting.kills.sum()+s.delivering.kills.sum(), len(s.accepted), len(s.delivered), len(dead), twice,
 		s.accepting.kills.counts, s.delivering.kills.counts)
 }
@@ -267,7 +267,7 @@ func (s *slaughter) deadOrders() map[string]int {
 			// A message that came alone each time, until its attempts were used up, has no
 			// reason.
 			if reason, found := letter.MessageAttributes["Reason"]; found {
-				equal(s.t, "why "+webhook.ResourceID+" is buried", *reason.StringValue, "segment_400")
+				equal(s.t, "why "+webhook.ResourceID+" is failed", *reason.StringValue, "segment_400")
 			}
 			dead[webhook.ResourceID]++
 			if _, err := s.sqs.DeleteMessage(s.t.Context(), &sqs.DeleteMessageInput{QueueUrl: &s.dead, ReceiptHandle: letter.ReceiptHandle}); err != nil {

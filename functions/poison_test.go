@@ -69,7 +69,7 @@ func TestAPoisonousTemplateLeavesTheOtherFunctionsUntouched(t *testing.T) {
 			c.isLeftWith(0)
 			continue
 		}
-		counts(t, function.log(), c.prefix, c.tracking, metrics.Accepted, metrics.Postponed, metrics.Blocked)
+		counts(t, function.log(), c.prefix, c.tracking, metrics.Accepted, metrics.Retrying, metrics.Blocked)
 		visible, invisible := c.count(c.queue)
 		dead, _ := c.count(c.dead)
 		equal(t, "events of "+c.tracking.Name+" that wait, and dead letters", []int{visible + invisible, dead}, []int{before + after, 0})

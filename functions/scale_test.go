@@ -57,11 +57,11 @@ func TestAtScaleEventsThatComeBeforeTheSettingsArriveByThemselves(t *testing.T) 
 	shop.arrives(segment, many)
 	cloud.isLeftWith(1)
 	reason := cloud.receive(cloud.dead)[0].MessageAttributes["Reason"]
-	equal(t, "why it is buried", *reason.StringValue, "forged")
+	equal(t, "why it is failed", *reason.StringValue, "forged")
 
 	noSecretsInLog(t, function.log())
-	counts(t, function.log(), cloud.prefix, cloud.tracking, metrics.Accepted, metrics.Unverified, metrics.Postponed, metrics.Blocked,
-		metrics.Delivered, metrics.DelayMilliseconds, metrics.Buried, metrics.Forged)
+	counts(t, function.log(), cloud.prefix, cloud.tracking, metrics.Accepted, metrics.Unverified, metrics.Retrying, metrics.Blocked,
+		metrics.Delivered, metrics.DelayMilliseconds, metrics.Failed, metrics.Forged)
 }
 
 // Commerce may never send a refused event again. Here it sends all the time, to

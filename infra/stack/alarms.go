@@ -61,7 +61,7 @@ func storeAlarms(o Options, api awsapigatewayv2.HttpApi) []alarm {
 			"Events wait for somebody: a template fails, the write key or the webhook secret is missing, or Segment refuses the key, or Commerce its credentials. Nothing is lost for 30 hours. The function's log has the reason; mend it, and they flow by themselves."},
 		{"late", storeMetric(o, metrics.Late, "Sum"), 0, untilTriedAgain,
 			"Events could not be delivered for more than 15 minutes: Segment, or Commerce where a template asks it, is down or slow, or its address is wrong. Nothing is lost for 30 hours, and they flow by themselves. The function's log has the reason."},
-		{"buried", storeMetric(o, metrics.Buried, "Sum"), 0, atOnce,
+		{"failed", storeMetric(o, metrics.Failed, "Sum"), 0, atOnce,
 			"Events have just become dead letters. The alarms of the dead letters say of which tracking, but only the first time: they stay on while any is there, and this one comes anew. The function's log has the reason. Mend it, and redrive them."},
 		{"too-large", storeMetric(o, metrics.TooLarge, "Sum"), 0, atOnce,
 			"A webhook was too large to be kept, even compressed, and is lost. The function's log has its size."},
@@ -73,7 +73,7 @@ func handlerAlarms(h handler) []alarm {
 	name := h.tracking.Name
 	return []alarm{
 		{name + "-dead-letters", h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), 0, atOnce,
-			"There are events that could not be delivered. They are kept for 14 days: from when they were buried, or from when they came if every attempt was used up. The function's log has the reason. Mend it, and redrive them."},
+			"There are events that could not be delivered. They are kept for 14 days: from when they were failed, or from when they came if every attempt was used up. The function's log has the reason. Mend it, and redrive them."},
 		{name + "-age", h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), maxAge, atOnce,
 			"Events have lain for more than 15 minutes and nobody has tried them: the function does not keep up, or does not run. Look at its errors, its throttles and its concurrency."},
 		{name + "-errors", h.function.MetricErrors(sumOf()), 0, atOnce,

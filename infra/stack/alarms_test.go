@@ -27,7 +27,7 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 		{"unverified", "CommerceSegment", "Unverified", "Sum", 0, store, 3, 288},
 		{"blocked", "CommerceSegment", "Blocked", "Sum", 0, store, 1, 15},
 		{"late", "CommerceSegment", "Late", "Sum", 0, store, 1, 15},
-		{"buried", "CommerceSegment", "Buried", "Sum", 0, store, 1, 1}, // over at once: the next one is heard of
+		{"failed", "CommerceSegment", "Failed", "Sum", 0, store, 1, 1}, // over at once: the next one is heard of
 		{"too-large", "CommerceSegment", "TooLarge", "Sum", 0, store, 1, 1},
 	}
 	for _, row := range tracking.All() {
@@ -125,7 +125,7 @@ func TestTheDashboardShowsTheWayOfAnEvent(t *testing.T) {
 		"":         0, // the text
 		"Alarms":   len(tmpl.ofType("AWS::CloudWatch::Alarm")),
 		"Events":   12,
-		"Accepted": trackings, "Delivered": trackings, "Postponed": trackings, "Buried": trackings, "Skipped": trackings,
+		"Accepted": trackings, "Delivered": trackings, "Retrying": trackings, "Failed": trackings, "Skipped": trackings,
 		"Delay from the fact to Segment (ms)": 3,
 		"Age of the oldest waiting event (s)": trackings, "Waiting events": trackings, "Dead letters": trackings,
 		"Answers to Commerce": 4, "Functions: errors": trackings, "Functions: longest run (ms)": trackings,

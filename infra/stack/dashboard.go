@@ -11,13 +11,13 @@ import (
 
 // onCall is the dashboard's text for whoever is woken by an alarm.
 const onCall = `## What to do
-Events flow: **accepted** (Commerce was answered 202) → queue → **delivered** to Segment, or **skipped** (disabled, not observed, or filtered by the template). What cannot be delivered now is **postponed**, up to 30 hours; what never can be is **buried** in the dead-letter queue, where it stays for 14 days from then. (What SQS itself puts there, because every attempt was used up, stays for 14 days from when it came.)
+Events flow: **accepted** (Commerce was answered 202) → queue → **delivered** to Segment, or **skipped** (disabled, not observed, or filtered by the template). What cannot be delivered now is **retrying**, up to 30 hours; what never can be is **failed** in the dead-letter queue, where it stays for 14 days from then. (What SQS itself puts there, because every attempt was used up, stays for 14 days from when it came.)
 
 | you see | it is | do |
 |---|---|---|
 | *blocked* | a template fails, the write key is missing, or Segment answers 401, 403, 404, 405, a redirect, or 400 to everything | read ` + "`reason`" + ` in the function's log, mend the parameter: what waits flows by itself |
 | *age* | Segment is down or slow, or it is blocked | look at Segment's status page, else as above |
-| *dead letters*, *buried* | an event that can never be delivered, or 30 hours of failures | read ` + "`reason`" + ` in the function's log; mend it; redrive |
+| *dead letters*, *failed* | an event that can never be delivered, or 30 hours of failures | read ` + "`reason`" + ` in the function's log; mend it; redrive |
 | *forged* | a wrong secret, again and again | compare the integration's secret key with ` + "`commerce/webhook-secret`" + ` |
 | *unverified* | no secret is set yet | set ` + "`commerce/webhook-secret`" + ` |
 | *5xx*, *throttles*, *errors* | webhooks may be lost | read the function's log; ask AWS for more concurrency |
@@ -51,8 +51,8 @@ func newDashboard(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, ha
 func totals(o Options) awscloudwatch.IWidget {
 	var shown []awscloudwatch.IMetric
 	for _, name := range []string{
-		metrics.Accepted, metrics.Delivered, metrics.Skipped, metrics.Postponed, metrics.Buried,
-		metrics.Blocked, metrics.Unverified, metrics.Forged, metrics.Refused, metrics.TooLarge, metrics.Unavailable, metrics.Late,
+		metrics.Accepted, metrics.Delivered, metrics.Skipped, metrics.Retrying, metrics.Failed,
+		metrics.Blocked, metrics.Unverified, metrics.Forged, metrics.Rejected, metrics.TooLarge, metrics.Unavailable, metrics.Late,
 	} {
 		shown = append(shown, storeMetric(o, name, "Sum"))
 	}
@@ -71,10 +71,10 @@ func graphs(o Options, api awsapigatewayv2.HttpApi, handlers []handler) [][]awsc
 		{
 			graph("Accepted", ofTrackings(metrics.Accepted)),
 			graph("Delivered", ofTrackings(metrics.Delivered)),
-			graph("Postponed", ofTrackings(metrics.Postponed)),
+			graph("Retrying", ofTrackings(metrics.Retrying)),
 		},
 		{
-			graph("Buried", ofTrackings(metrics.Buried)),
+			graph("Failed", ofTrackings(metrics.Failed)),
 			graph("Skipped", ofTrackings(metrics.Skipped)),
 			graph("Delay from the fact to Segment (ms)", []awscloudwatch.IMetric{
 				storeMetric(o, metrics.DelayMilliseconds, "p50"), storeMetric(o, metrics.DelayMilliseconds, "p95"), storeMetric(o, metrics.DelayMilliseconds, "Maximum"),

@@ -111,7 +111,7 @@ func TestNoNameOfAStackEndsInAnother(t *testing.T) {
 	// That, and the stacks' own names being different, is why two stores never share
 	// a name: <stack>-<name> of one would be that of the other only if a name ended in
 	// a hyphen and another.
-	suffixes := []string{"alarms", "throttled", "api-5xx", "api-429", "forged", "unverified", "blocked", "late", "buried", "too-large"}
+	suffixes := []string{"alarms", "throttled", "api-5xx", "api-429", "forged", "unverified", "blocked", "late", "failed", "too-large"}
 	for _, row := range tracking.All() {
 		suffixes = append(suffixes, row.Name)
 		for _, what := range []string{"dead-letters", "age", "errors", "throttles"} {

@@ -26,7 +26,7 @@ const (
 	// When Commerce calls: one of these for each request.
 	Accepted    = "Accepted"    // answered 202
 	Forged      = "Forged"      // answered 401; at delivery, beside Buried, found forged only then
-	Refused     = "Refused"     // answered 400 or 415: no webhook that can be read
+	Rejected    = "Rejected"    // answered 400 or 415: no webhook that can be read
 	TooLarge    = "TooLarge"    // answered 413: lost
 	Unavailable = "Unavailable" // answered 503: lost, unless Commerce tries again
 
@@ -38,8 +38,8 @@ const (
 	// after the last attempt, is in none of them.
 	Delivered = "Delivered"
 	Skipped   = "Skipped"
-	Postponed = "Postponed"
-	Buried    = "Buried"
+	Retrying  = "Retrying"
+	Failed    = "Failed"
 
 	// Beside Postponed, where it stays so until somebody mends something.
 	Blocked = "Blocked"

@@ -71,7 +71,7 @@ type acceptance struct {
 	webhook    commerce.Webhook // without its body; empty where the key is not known to be genuine
 	received   time.Time        // what the envelope says; zero where there is none
 	unverified bool             // taken without a secret to compare the key with
-	buried     bool             // refused, and kept among the dead letters
+	failed     bool             // refused, and kept among the dead letters
 	why        error            // what the log says of it; nil where all is well
 }
 
@@ -144,7 +144,7 @@ func (r *Relay) refuse(ctx context.Context, verdict commerce.Verdict, key string
 		return refused
 	}
 	body = bytes.ReplaceAll(body, []byte(key), []byte("[webhook secret]"))
-	err := r.Spool.Bury(ctx, Envelope{Received: time.Now(), Body: body}, Burial{
+	err := r.Spool.Fail(ctx, Envelope{Received: time.Now(), Body: body}, Failure{
 		Tracking: r.Tracking.Name,
 		Reason:   refused.answer.Code,
 		Detail:   bounded(why.Error()),
@@ -152,7 +152,7 @@ func (r *Relay) refuse(ctx context.Context, verdict commerce.Verdict, key string
 	if err != nil {
 		return acceptance{answer: unavailable, why: errors.Join(why, err)}
 	}
-	refused.buried = true
+	refused.failed = true
 	return refused
 }
 
@@ -183,7 +183,7 @@ func (r *Relay) put(ctx context.Context, e Envelope) error {
 // event.
 func (r *Relay) deliverNow(ctx context.Context, e Envelope) Answer {
 	p := r.carry(ctx, []Item{{Receives: 1, Envelope: e}})[0]
-	if p.outcome.fate == postponed {
+	if p.outcome.fate == retrying {
 		r.logDelivery(ctx, p)
 		return unavailable
 	}

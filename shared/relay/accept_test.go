@@ -66,14 +66,14 @@ func TestAnEventThatCouldNotBeVerifiedIsVerifiedLater(t *testing.T) {
 			then: notConfigured, key: "new", now: configured, outcome: "delivered ", taken: []string{"1"},
 			reloadKnow: commerce.Secrets{"new"}},
 		// It may be the secret that is wrong, and Commerce was told 202.
-		{name: "a forged one is buried",
-			then: notConfigured, key: "guess", now: configured, outcome: "buried forged", dead: 1},
-		{name: "one without a key is buried",
-			then: notConfigured, key: "", now: configured, outcome: "buried forged", dead: 1},
+		{name: "a forged one is failed",
+			then: notConfigured, key: "guess", now: configured, outcome: "failed forged", dead: 1},
+		{name: "one without a key is failed",
+			then: notConfigured, key: "", now: configured, outcome: "failed forged", dead: 1},
 		{name: "one for which no secret is configured yet waits",
-			then: notConfigured, key: secret, now: notConfigured, outcome: "postponed unverified"},
+			then: notConfigured, key: secret, now: notConfigured, outcome: "retrying unverified"},
 		{name: "one for which the settings cannot be read yet waits",
-			then: unreadable, key: secret, now: unreadable, outcome: "postponed settings"},
+			then: unreadable, key: secret, now: unreadable, outcome: "retrying settings"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,9 +101,9 @@ func TestADeadLetterIsPutBackAfterARotation(t *testing.T) {
 		reason  string           // why it is buried
 		outcome string
 	}{
-		{"verified before it was buried, it is delivered", commerce.Secrets{secret}, commerce.Secrets{"new"}, "message_invalid", "delivered "},
-		{"buried as forged, it stays so", commerce.Secrets{"new"}, commerce.Secrets{"new"}, "forged", "buried forged"},
-		{"buried as forged, it is delivered once its secret counts again", commerce.Secrets{"new"}, commerce.Secrets{"new", secret}, "forged", "delivered "},
+		{"verified before it was failed, it is delivered", commerce.Secrets{secret}, commerce.Secrets{"new"}, "message_invalid", "delivered "},
+		{"failed as forged, it stays so", commerce.Secrets{"new"}, commerce.Secrets{"new"}, "forged", "failed forged"},
+		{"failed as forged, it is delivered once its secret counts again", commerce.Secrets{"new"}, commerce.Secrets{"new", secret}, "forged", "delivered "},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestADeadLetterIsPutBackAfterARotation(t *testing.T) {
 			w.settings.config.Secrets = c.secrets
 			w.deliver(t)
 			letter := w.spool.DeadLetters()[0]
-			equal(t, "it is buried as", letter.Burial.Reason, c.reason)
+			equal(t, "it is failed as", letter.Failure.Reason, c.reason)
 			w.settings.config.Secrets, w.settings.config.Template = c.now, echo
 			if err := w.spool.Put(t.Context(), letter.Envelope); err != nil {
 				t.Fatal(err)
@@ -128,7 +128,7 @@ func TestADeadLetterIsPutBackAfterARotation(t *testing.T) {
 // A 400 says that the body is kept, if it was genuine.
 func TestARefusedBodyThatCannotBeKeptIsNotAnsweredAsIfItWere(t *testing.T) {
 	w := newWorld(t)
-	w.spool.buryErr = errDown
+	w.spool.failErr = errDown
 	equal(t, "the answer", w.accept(t, secret, "hello"), relay.Answer{Status: 503, Code: "unavailable"})
 }
 
@@ -169,7 +169,7 @@ func TestWithoutAQueueTheEventIsDeliveredInTheSameCall(t *testing.T) {
 		{"it is forged", []func(*world){noQueue}, "guess", relay.Answer{Status: 401, Code: "forged"}, nil, nil},
 		{"it cannot be delivered, and there is no place for it", []func(*world){noQueue, invalid}, secret, unavailable, nil, nil},
 		{"it cannot be delivered, and the dead letters take it", []func(*world){down, invalid}, secret, accepted, nil, []string{"message_invalid"}},
-		{"it cannot be delivered, and the dead letters are down", []func(*world){down, invalid, func(w *world) { w.spool.buryErr = errDown }}, secret, unavailable, nil, nil},
+		{"it cannot be delivered, and the dead letters are down", []func(*world){down, invalid, func(w *world) { w.spool.failErr = errDown }}, secret, unavailable, nil, nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -39,7 +39,7 @@ func (r *Relay) lookup(credentials commerce.Credentials) template.Fetch {
 	client, err := r.store.client(credentials, r.CommerceTransport)
 	if err != nil {
 		return func(context.Context, string) ([]byte, error) {
-			return nil, &lookupError{postpone("settings", err).forOperator()}
+			return nil, &lookupError{retry("settings", err).forOperator()}
 		}
 	}
 	return Lookup(client, LookupWithin)
@@ -129,7 +129,7 @@ func failureOf(err error) error {
 	if strings.HasPrefix(bare.Call, http.MethodGet) {
 		bare.Call = "$commerce"
 	}
-	o := postpone(reasonOf(failed), &bare)
+	o := retry(reasonOf(failed), &bare)
 	o.retryAfter = failed.RetryAfter
 	o.operator = failed.Status != 0 && failed.Status != http.StatusTooManyRequests && failed.Status < http.StatusInternalServerError
 	return &lookupError{o}

@@ -113,19 +113,19 @@ func TestWhatCommerceAnswersDecidesOverTheEvent(t *testing.T) {
 		{"an answer", nil, "delivered", false, ""},
 		{"404", always(commercetest.Fault{Path: orders, Status: 404}), "delivered", false, ""},
 		{"503, once", &commercetest.Fault{Path: orders, Status: 503}, "delivered", false, ""},
-		{"503", always(commercetest.Fault{Path: orders, Status: 503}), "postponed commerce_503", false, "line 1: $commerce: Commerce answered 503"},
-		{"429", always(commercetest.Fault{Path: orders, Status: 429}), "postponed commerce_429", false, "rate limit"},
-		{"no answer", always(commercetest.Fault{Path: orders, Break: true}), "postponed commerce_unreachable", false, "no answer"},
-		{"503 for a token", always(commercetest.Fault{Path: tokenPath, Status: 503}), "postponed commerce_503", false, ""},
-		{"401 for a token", always(commercetest.Fault{Path: tokenPath, Status: 401}), "postponed commerce_401", true, "check the client id"},
-		{"400 for a token", always(commercetest.Fault{Path: tokenPath, Status: 400}), "postponed commerce_400", true, "check the client id"},
-		{"404 for a token", always(commercetest.Fault{Path: tokenPath, Status: 404}), "postponed commerce_404", true, "base URL"},
-		{"401 with a token", always(commercetest.Fault{Path: orders, Status: 401}), "postponed commerce_401", true, ""},
+		{"503", always(commercetest.Fault{Path: orders, Status: 503}), "retrying commerce_503", false, "line 1: $commerce: Commerce answered 503"},
+		{"429", always(commercetest.Fault{Path: orders, Status: 429}), "retrying commerce_429", false, "rate limit"},
+		{"no answer", always(commercetest.Fault{Path: orders, Break: true}), "retrying commerce_unreachable", false, "no answer"},
+		{"503 for a token", always(commercetest.Fault{Path: tokenPath, Status: 503}), "retrying commerce_503", false, ""},
+		{"401 for a token", always(commercetest.Fault{Path: tokenPath, Status: 401}), "retrying commerce_401", true, "check the client id"},
+		{"400 for a token", always(commercetest.Fault{Path: tokenPath, Status: 400}), "retrying commerce_400", true, "check the client id"},
+		{"404 for a token", always(commercetest.Fault{Path: tokenPath, Status: 404}), "retrying commerce_404", true, "base URL"},
+		{"401 with a token", always(commercetest.Fault{Path: orders, Status: 401}), "retrying commerce_401", true, ""},
 		{"401, once", &commercetest.Fault{Path: orders, Status: 401}, "delivered", false, ""},
-		{"403", always(commercetest.Fault{Path: orders, Status: 403}), "postponed commerce_403", true, "lacks the permission"},
-		{"422", always(commercetest.Fault{Path: orders, Status: 422}), "postponed commerce_422", true, ""},
-		{"a redirect", always(commercetest.Fault{Path: orders, Status: 302, Header: map[string]string{"Location": "https://evil.test"}}), "postponed commerce_302", true, ""},
-		{"a page", always(commercetest.Fault{Path: orders, Status: 200, Body: "<html>"}), "postponed commerce_200", true, "base URL"},
+		{"403", always(commercetest.Fault{Path: orders, Status: 403}), "retrying commerce_403", true, "lacks the permission"},
+		{"422", always(commercetest.Fault{Path: orders, Status: 422}), "retrying commerce_422", true, ""},
+		{"a redirect", always(commercetest.Fault{Path: orders, Status: 302, Header: map[string]string{"Location": "https://evil.test"}}), "retrying commerce_302", true, ""},
+		{"a page", always(commercetest.Fault{Path: orders, Status: 200, Body: "<html>"}), "retrying commerce_200", true, "base URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inStore(t, asking, func(t *testing.T, w *world, store *commercetest.Server) {
@@ -197,7 +197,7 @@ func TestAnAnswerThatIsTooLargeIsTheTemplatesFault(t *testing.T) {
 	inStore(t, asking, func(t *testing.T, w *world, store *commercetest.Server) {
 		store.Fail(commercetest.Fault{Path: "/v2/orders/1/transactions", Status: 200, Body: `"` + strings.Repeat("a", 2<<20) + `"`})
 		w.relay.Deliver(t.Context(), items(webhook("1"), webhook("2")))
-		equal(t, "outcomes", outcomes(t, w), []string{"postponed template", "delivered"})
+		equal(t, "outcomes", outcomes(t, w), []string{"retrying template", "delivered"})
 	})
 }
 
@@ -241,7 +241,7 @@ func TestCommerceLeavesTimeForTheRest(t *testing.T) {
 					t.Errorf("it took %v", took)
 				}
 				equal(t, "kept", len(keep), spool.BatchSize-c.delivered)
-				timeouts := slices.DeleteFunc(outcomes(t, w), func(o string) bool { return o != "postponed commerce_timeout" })
+				timeouts := slices.DeleteFunc(outcomes(t, w), func(o string) bool { return o != "retrying commerce_timeout" })
 				equal(t, "timeouts", len(timeouts), spool.BatchSize-c.delivered)
 			})
 		})

@@ -12,12 +12,12 @@ import (
 // silent is a queue that takes nothing and says nothing.
 type silent struct{ *spySpool }
 
-func (silent) Postpone(ctx context.Context, _ relay.Item, _ time.Duration) error {
+func (silent) Retry(ctx context.Context, _ relay.Item, _ time.Duration) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-func (silent) Bury(ctx context.Context, _ relay.Envelope, _ relay.Burial) error {
+func (silent) Fail(ctx context.Context, _ relay.Envelope, _ relay.Failure) error {
 	<-ctx.Done()
 	return ctx.Err()
 }

@@ -67,7 +67,7 @@ func (r *Relay) carry(ctx context.Context, items []Item) []*parcel {
 	config, err := r.Configuration.Current(ctx)
 	if err != nil {
 		for _, p := range parcels {
-			p.outcome = postpone("settings", err)
+			p.outcome = retry("settings", err)
 		}
 		return parcels
 	}
@@ -135,9 +135,9 @@ var ErrVersion = errors.New("written by another release")
 func (r *Relay) open(_ context.Context, _ Config, p *parcel) outcome {
 	switch err := p.item.Err; {
 	case errors.Is(err, ErrVersion):
-		return postpone("envelope_version", err).forOperator()
+		return retry("envelope_version", err).forOperator()
 	case err != nil:
-		return bury("envelope_unreadable", err)
+		return fail("envelope_unreadable", err)
 	default:
 		return outcome{}
 	}
@@ -160,12 +160,12 @@ func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
 		p.item.Envelope.Presented = nil
 		return outcome{}
 	case commerce.Forged:
-		return bury(reasonForged, errForged)
+		return fail(reasonForged, errForged)
 	default:
 		if why != nil {
-			return postpone("unverified", why)
+			return retry("unverified", why)
 		}
-		return postpone("unverified", errUnverified).forOperator()
+		return retry("unverified", errUnverified).forOperator()
 	}
 }
 
@@ -179,7 +179,7 @@ var (
 func (r *Relay) parse(_ context.Context, _ Config, p *parcel) outcome {
 	webhook, err := commerce.Parse(p.item.Envelope.Body)
 	if err != nil {
-		return bury(refusalCode(err), err)
+		return fail(refusalCode(err), err)
 	}
 	p.webhook = webhook
 	return outcome{}
@@ -217,13 +217,13 @@ func ofLookup(ctx context.Context, err error, reason string) outcome {
 	var lookup *lookupError
 	switch {
 	case ctx.Err() != nil: // perhaps by the fault of another one in the batch
-		return postpone("out_of_time", err)
+		return retry("out_of_time", err)
 	case errors.As(err, &lookup):
 		o := lookup.outcome
 		o.detail = detailOf(err)
 		return o
 	default:
-		return postpone(reason, err).forOperator()
+		return retry(reason, err).forOperator()
 	}
 }
 
@@ -239,7 +239,7 @@ func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
 	}
 	switch {
 	case errors.Is(err, template.ErrInput):
-		return bury("input", err)
+		return fail("input", err)
 	case err != nil, ctx.Err() != nil:
 		return ofLookup(ctx, err, "template")
 	case len(p.written) == 0:
@@ -253,11 +253,11 @@ func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
 // key, which salts their ids.
 func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
 	if config.Segment.WriteKey == "" {
-		return postpone("write_key_missing", errNoWriteKey).forOperator()
+		return retry("write_key_missing", errNoWriteKey).forOperator()
 	}
 	messages, err := segment.NewMessages(p.fact, p.written)
 	if err != nil {
-		return bury("message_invalid", err)
+		return fail("message_invalid", err)
 	}
 	p.messages, p.happened = messages, p.fact.Time()
 	return outcome{}

@@ -66,9 +66,9 @@ func TestEachItemOfABatchHasItsOwnFate(t *testing.T) {
 	batch = append(batch, relay.Item{Handle: "h9", Receives: 1, Err: fmt.Errorf("version 2: %w", relay.ErrVersion),
 		Envelope: relay.Envelope{Body: []byte("of another release")}})
 	equal(t, "kept", w.relay.Deliver(t.Context(), batch), []string{"h2", "h9"})
-	equal(t, "outcomes", strings.Join(outcomes(t, w), ", "), "delivered, skipped filtered, postponed template, "+
-		"buried message_invalid, skipped not_observed, buried not_webhook, buried segment_400, delivered, buried envelope_unreadable, "+
-		"postponed envelope_version")
+	equal(t, "outcomes", strings.Join(outcomes(t, w), ", "), "delivered, skipped filtered, retrying template, "+
+		"failed message_invalid, skipped not_observed, failed not_webhook, failed segment_400, delivered, failed envelope_unreadable, "+
+		"retrying envelope_version")
 	equal(t, "taken", w.segment.taken, []string{"good", "good too"})
 	letters := w.spool.DeadLetters()
 	equal(t, "the unreadable one's dead letter", string(letters[len(letters)-1].Envelope.Body), "what the queue held")
@@ -84,10 +84,10 @@ func TestAnEventWithSeveralMessagesTakesTheWorstOfTheirOutcomes(t *testing.T) {
 		outcome string
 	}{
 		{"all are delivered", nil, "delivered"},
-		{"one is refused for good", map[string]int{"1-a": 400}, "buried segment_400"},
-		{"one is to be tried again", map[string]int{"1-b": 503}, "postponed segment_503"},
-		{"one is refused and the other to be tried again", map[string]int{"1-a": 400, "1-b": 503}, "postponed segment_400"},
-		{"the other way round", map[string]int{"1-a": 503, "1-b": 400}, "postponed segment_503"},
+		{"one is refused for good", map[string]int{"1-a": 400}, "failed segment_400"},
+		{"one is to be tried again", map[string]int{"1-b": 503}, "retrying segment_503"},
+		{"one is refused and the other to be tried again", map[string]int{"1-a": 400, "1-b": 503}, "retrying segment_400"},
+		{"the other way round", map[string]int{"1-a": 503, "1-b": 400}, "retrying segment_503"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,11 +113,11 @@ func TestAnEventWithSeveralMessagesTakesTheWorstOfTheirOutcomes(t *testing.T) {
 
 // A number that no double can hold cannot be given to any template: to postpone
 // such an event would only have it come back 36 times.
-func TestInputThatNoTemplateCanTakeIsBuried(t *testing.T) {
+func TestInputThatNoTemplateCanTakeBecomesADeadLetter(t *testing.T) {
 	w := newWorld(t)
 	body := strings.Replace(webhook("1"), `"attempt":2`, `"attempt":2,"huge":1e999`, 1)
 	w.relay.Deliver(t.Context(), items(body))
-	equal(t, "outcomes", outcomes(t, w), []string{"buried input"})
+	equal(t, "outcomes", outcomes(t, w), []string{"failed input"})
 }
 
 // panicking is a Configuration with a bug that one item meets and the others
@@ -142,7 +142,7 @@ func TestAPanicTakesOneItemNotTheBatch(t *testing.T) {
 	batch[1].Envelope.Presented = &digest
 
 	equal(t, "kept", w.relay.Deliver(t.Context(), batch), []string{"h1"})
-	equal(t, "outcomes", outcomes(t, w), []string{"delivered", "postponed internal", "delivered"})
+	equal(t, "outcomes", outcomes(t, w), []string{"delivered", "retrying internal", "delivered"})
 	line := w.log.lines(t, "deliver")[1]
 	equal(t, "level", line.Level, "ERROR")
 	if !strings.Contains(line.Stack, "panicking") {
@@ -151,14 +151,14 @@ func TestAPanicTakesOneItemNotTheBatch(t *testing.T) {
 	noSecretsIn(t, w.log)
 }
 
-func TestAPanicWhileSendingPostponesWhatWasToBeSent(t *testing.T) {
+func TestAfterAPanicWhileSendingTheEventsAreRetried(t *testing.T) {
 	w := newWorld(t)
 	w.settings.config.Enabled = false
 	w.relay.Segment = nil // to call it panics
 	w.relay.Deliver(t.Context(), items(webhook("1")))
 	w.settings.config.Enabled = true
 	w.relay.Deliver(t.Context(), items(webhook("2")))
-	equal(t, "outcomes", outcomes(t, w), []string{"skipped disabled", "postponed internal"})
+	equal(t, "outcomes", outcomes(t, w), []string{"skipped disabled", "retrying internal"})
 }
 
 // What runs into Lambda's time-out must still be postponed on its schedule, so
@@ -172,9 +172,9 @@ func TestSegmentGetsLessTimeThanThereIs(t *testing.T) {
 		defer cancel()
 		started := time.Now()
 		w.relay.Deliver(ctx, w.spool.Receive(ctx, 1))
-		equal(t, "outcomes", outcomes(t, w), []string{"postponed segment_timeout"})
+		equal(t, "outcomes", outcomes(t, w), []string{"retrying segment_timeout"})
 		equal(t, "after", time.Since(started), 4*time.Second)
-		equal(t, "postponed", len(w.spool.delays), 1)
+		equal(t, "retrying", len(w.spool.delays), 1)
 	})
 }
 
@@ -258,7 +258,7 @@ func TestADeliveryIsLoggedInOneLine(t *testing.T) {
 	equal(t, "receives", got.Receives, 1)
 	equal(t, "resource", got.Resource, "1")
 	equal(t, "message_ids", len(got.MessageIDs), 1)
-	equal(t, "outcome", got.Outcome, "postponed")
+	equal(t, "outcome", got.Outcome, "retrying")
 	equal(t, "reason", got.Reason, "segment_503")
 	equal(t, "detail", got.Detail, "") // Segment's words may quote the event
 	equal(t, "happened", got.Happened.Format(time.RFC3339), "2026-11-24T10:50:00Z")

@@ -94,9 +94,9 @@ func (r *Relay) logDelivery(ctx context.Context, p *parcel) {
 // what mends itself.
 func deliveryLevel(p *parcel) slog.Level {
 	switch {
-	case p.outcome.operator || p.outcome.fate == buried:
+	case p.outcome.operator || p.outcome.fate == failed:
 		return slog.LevelError
-	case p.outcome.fate == postponed:
+	case p.outcome.fate == retrying:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo

@@ -28,10 +28,10 @@ func (a acceptance) metrics() []metrics.Value {
 		return []metrics.Value{metrics.One(metrics.TooLarge)}
 	case a.answer == unavailable:
 		return []metrics.Value{metrics.One(metrics.Unavailable)}
-	case a.buried:
-		return []metrics.Value{metrics.One(metrics.Refused), metrics.One(metrics.Buried)}
+	case a.failed:
+		return []metrics.Value{metrics.One(metrics.Rejected), metrics.One(metrics.Failed)}
 	default:
-		return []metrics.Value{metrics.One(metrics.Refused)}
+		return []metrics.Value{metrics.One(metrics.Rejected)}
 	}
 }
 
@@ -42,12 +42,12 @@ func (p *parcel) metrics() []metrics.Value {
 		return []metrics.Value{metrics.One(metrics.Delivered)}
 	case o.fate == delivered:
 		return []metrics.Value{metrics.One(metrics.Delivered), {Name: metrics.DelayMilliseconds, Value: p.delay()}}
-	case o.fate == buried && o.reason == reasonForged:
-		return []metrics.Value{metrics.One(metrics.Buried), metrics.One(metrics.Forged)}
-	case o.fate == buried:
-		return []metrics.Value{metrics.One(metrics.Buried)}
-	case o.fate == postponed:
-		return p.postponement()
+	case o.fate == failed && o.reason == reasonForged:
+		return []metrics.Value{metrics.One(metrics.Failed), metrics.One(metrics.Forged)}
+	case o.fate == failed:
+		return []metrics.Value{metrics.One(metrics.Failed)}
+	case o.fate == retrying:
+		return p.retryMetrics()
 	default:
 		return []metrics.Value{metrics.One(metrics.Skipped)}
 	}
@@ -57,8 +57,8 @@ func (p *parcel) metrics() []metrics.Value {
 const lateAfter = 15 * time.Minute
 
 // postponement is what a postponed delivery counts as.
-func (p *parcel) postponement() []metrics.Value {
-	values := []metrics.Value{metrics.One(metrics.Postponed)}
+func (p *parcel) retryMetrics() []metrics.Value {
+	values := []metrics.Value{metrics.One(metrics.Retrying)}
 	if p.outcome.operator {
 		values = append(values, metrics.One(metrics.Blocked))
 	}

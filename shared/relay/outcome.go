@@ -19,12 +19,12 @@ const (
 	underway  fate = iota // it has not ended yet
 	delivered             // Segment took every message
 	skipped               // there is nothing to send: disabled, not observed, filtered, forged
-	buried                // the event itself makes every attempt fail
-	postponed             // a later attempt may succeed, perhaps after somebody mends something
+	failed                // the event itself makes every attempt fail
+	retrying              // a later attempt may succeed, perhaps after somebody mends something
 )
 
 func (f fate) String() string {
-	return [...]string{"underway", "delivered", "skipped", "buried", "postponed"}[f]
+	return [...]string{"underway", "delivered", "skipped", "failed", "retrying"}[f]
 }
 
 // outcome is a fate and why.
@@ -39,12 +39,12 @@ type outcome struct {
 
 func skip(reason string) outcome { return outcome{fate: skipped, reason: reason} }
 
-func postpone(reason string, why error) outcome {
-	return outcome{fate: postponed, reason: reason, detail: detailOf(why)}
+func retry(reason string, why error) outcome {
+	return outcome{fate: retrying, reason: reason, detail: detailOf(why)}
 }
 
-func bury(reason string, why error) outcome {
-	return outcome{fate: buried, reason: reason, detail: detailOf(why)}
+func fail(reason string, why error) outcome {
+	return outcome{fate: failed, reason: reason, detail: detailOf(why)}
 }
 
 // forOperator marks what stays as it is until somebody mends something.
@@ -79,10 +79,10 @@ func ofSegment(answer segment.Outcome) outcome {
 	switch answer.Verdict {
 	case segment.Delivered:
 		o.fate = delivered
-	case segment.Bury:
-		o.fate = buried
+	case segment.Fail:
+		o.fate = failed
 	default:
-		o.fate = postponed
+		o.fate = retrying
 	}
 	return o
 }
@@ -95,7 +95,7 @@ func recoverInto(o *outcome) {
 	if value == nil {
 		return
 	}
-	*o = outcome{fate: postponed, reason: "internal", operator: true, detail: panicDetail(value), stack: stack()}
+	*o = outcome{fate: retrying, reason: "internal", operator: true, detail: panicDetail(value), stack: stack()}
 }
 
 // panicDetail describes a panic without quoting what it panicked with, which may

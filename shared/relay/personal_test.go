@@ -75,7 +75,7 @@ func TestNothingPersonalOfABodyIsLogged(t *testing.T) {
 					t.Errorf("the log has personal data: %s", text)
 				}
 				for _, letter := range w.spool.DeadLetters() {
-					if text := fmt.Sprintf("%+v", letter.Burial); strings.Contains(text, "ron.swanson") {
+					if text := fmt.Sprintf("%+v", letter.Failure); strings.Contains(text, "ron.swanson") {
 						t.Errorf("a dead letter has personal data: %s", text)
 					}
 				}

@@ -32,28 +32,28 @@ func TestNineGoodEventsArriveBesideABadOne(t *testing.T) {
 		item    relay.Item // its body is webhook("bad") where it has none
 		outcome string
 	}{
-		{"an envelope that is none", nil, spool.Open("", 1, "no envelope"), "buried envelope_unreadable"},
-		{"an envelope of another release", nil, spool.Open("", 1, `{"v":99,"sealed":"x"}`), "postponed envelope_version"},
-		{"a body that is not JSON", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(`{"id":`)}}, "buried not_json"},
-		{"a body that is no webhook", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(`{}`)}}, "buried not_webhook"},
-		{"a body as deep as it goes", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(strings.Repeat("[", 1<<20))}}, "buried too_deep"},
+		{"an envelope that is none", nil, spool.Open("", 1, "no envelope"), "failed envelope_unreadable"},
+		{"an envelope of another release", nil, spool.Open("", 1, `{"v":99,"sealed":"x"}`), "retrying envelope_version"},
+		{"a body that is not JSON", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(`{"id":`)}}, "failed not_json"},
+		{"a body that is no webhook", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(`{}`)}}, "failed not_webhook"},
+		{"a body as deep as it goes", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(strings.Repeat("[", 1<<20))}}, "failed too_deep"},
 		{"a body of six megabytes", nil, relay.Item{Envelope: relay.Envelope{
 			Body: []byte(strings.Replace(webhook("bad"), `"payload"`, `"padding":"`+strings.Repeat("x", 6<<20-1000)+`","payload"`, 1))}}, "delivered "},
-		{"a template that fails", does(`$error("no")`), relay.Item{}, "postponed template"},
-		{"a template that is told off", does(`payload.data.customer.email + 1`), relay.Item{}, "postponed template"},
-		{"a template that never ends", does(`$f := function($n){$f($n + 1)}; $f(1)`), relay.Item{}, "postponed template"},
-		{"a template that goes round and round", does(`[1..1000].[1..1000].[1..1000]`), relay.Item{}, "postponed template"},
-		{"a template that recurs", does(`$f := function($n){1 + $f($n)}; $f(1)`), relay.Item{}, "postponed template"},
-		{"a template that takes all memory", does(`$reduce([1..60], function($a, $i){$a & $a}, "x")`), relay.Item{}, "postponed template"},
-		{"a template with a regular expression that explodes", does(`$match($pad("", 1e6, "a"), /(?:(?:a{1,30}){1,30}b)|c/)`), relay.Item{}, "postponed template"},
-		{"a template that builds a tree without an end", does(`$reduce([1..100000], function($a, $i){{"a": $a}}, 1)`), relay.Item{}, "postponed template"},
-		{"a template that gives no message", does(`42`), relay.Item{}, "postponed template"},
-		{"a template that gives a million messages", does(`[1..1000000].{"event": "x"}`), relay.Item{}, "postponed template"},
+		{"a template that fails", does(`$error("no")`), relay.Item{}, "retrying template"},
+		{"a template that is told off", does(`payload.data.customer.email + 1`), relay.Item{}, "retrying template"},
+		{"a template that never ends", does(`$f := function($n){$f($n + 1)}; $f(1)`), relay.Item{}, "retrying template"},
+		{"a template that goes round and round", does(`[1..1000].[1..1000].[1..1000]`), relay.Item{}, "retrying template"},
+		{"a template that recurs", does(`$f := function($n){1 + $f($n)}; $f(1)`), relay.Item{}, "retrying template"},
+		{"a template that takes all memory", does(`$reduce([1..60], function($a, $i){$a & $a}, "x")`), relay.Item{}, "retrying template"},
+		{"a template with a regular expression that explodes", does(`$match($pad("", 1e6, "a"), /(?:(?:a{1,30}){1,30}b)|c/)`), relay.Item{}, "retrying template"},
+		{"a template that builds a tree without an end", does(`$reduce([1..100000], function($a, $i){{"a": $a}}, 1)`), relay.Item{}, "retrying template"},
+		{"a template that gives no message", does(`42`), relay.Item{}, "retrying template"},
+		{"a template that gives a million messages", does(`[1..1000000].{"event": "x"}`), relay.Item{}, "retrying template"},
 		{"a template that gives nothing", does(`nothing`), relay.Item{}, "skipped filtered"},
-		{"a template that gives a message that is too large", does(`{"event": "x", "properties": {"long": $pad("x", 32000)}}`), relay.Item{}, "buried message_invalid"},
-		{"a template that gives a message without a name", does(`{"properties": {}}`), relay.Item{}, "buried message_invalid"},
-		{"a message that Segment refuses", segmentSays(400), relay.Item{}, "buried segment_400"},
-		{"a message that is too large for Segment", segmentSays(413), relay.Item{}, "buried segment_413"},
+		{"a template that gives a message that is too large", does(`{"event": "x", "properties": {"long": $pad("x", 32000)}}`), relay.Item{}, "failed message_invalid"},
+		{"a template that gives a message without a name", does(`{"properties": {}}`), relay.Item{}, "failed message_invalid"},
+		{"a message that Segment refuses", segmentSays(400), relay.Item{}, "failed segment_400"},
+		{"a message that is too large for Segment", segmentSays(413), relay.Item{}, "failed segment_413"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -84,8 +84,8 @@ func TestNineGoodEventsArriveBesideABadOne(t *testing.T) {
 			for _, line := range w.log.lines(t, "deliver")[1:] {
 				equal(t, "a good one", line.Outcome, "delivered")
 			}
-			equal(t, "what stays on the queue", keep, map[bool][]string{true: {"bad"}, false: nil}[fate == "postponed"])
-			equal(t, "dead letters", reasons(w.spool.DeadLetters()), map[bool][]string{true: {reason}, false: nil}[fate == "buried"])
+			equal(t, "what stays on the queue", keep, map[bool][]string{true: {"bad"}, false: nil}[fate == "retrying"])
+			equal(t, "dead letters", reasons(w.spool.DeadLetters()), map[bool][]string{true: {reason}, false: nil}[fate == "failed"])
 		})
 	}
 }
@@ -99,13 +99,13 @@ func TestEveryAnswerOfSegmentEndsAsTheTableSays(t *testing.T) {
 		case status <= 299:
 			return "delivered  INFO"
 		case status <= 399, slices.Contains([]int{400, 401, 403, 404, 405, 413}, status):
-			return "postponed " + reason + " ERROR"
+			return "retrying " + reason + " ERROR"
 		case slices.Contains([]int{408, 410, 429, 460}, status):
-			return "postponed " + reason + " WARN"
+			return "retrying " + reason + " WARN"
 		case status <= 499, status == 501, status == 505:
-			return "buried " + reason + " ERROR"
+			return "failed " + reason + " ERROR"
 		default:
-			return "postponed " + reason + " WARN"
+			return "retrying " + reason + " WARN"
 		}
 	}
 	type answer struct {
@@ -117,18 +117,18 @@ func TestEveryAnswerOfSegmentEndsAsTheTableSays(t *testing.T) {
 		{"nothing, for as long as it may", func(_ http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body) // only then is the server told when the client gives up
 			<-r.Context().Done()
-		}, "postponed segment_timeout WARN"},
-		{"a reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "postponed segment_unreachable WARN"},
+		}, "retrying segment_timeout WARN"},
+		{"a reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "retrying segment_unreachable WARN"},
 		{"half a body", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			fmt.Fprint(w, `{"success"`)
-		}, "postponed segment_unreachable WARN"},
+		}, "retrying segment_unreachable WARN"},
 		{"200 with garbage", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "\x00\xff<html>") }, "delivered  INFO"},
 		{"a redirect to where it answers 200", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/v1/batch" {
 				http.Redirect(w, r, "/elsewhere", http.StatusPermanentRedirect)
 			}
-		}, "postponed segment_308 ERROR"},
+		}, "retrying segment_308 ERROR"},
 	}
 	for status := 200; status <= 599; status++ {
 		answers = append(answers, answer{fmt.Sprint(status), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }, ends(status)})
@@ -141,8 +141,8 @@ func TestEveryAnswerOfSegmentEndsAsTheTableSays(t *testing.T) {
 			keep := w.relay.Deliver(ctx, items(webhook("1")))
 			line := w.log.last(t, "deliver")
 			equal(t, "the end", line.Outcome+" "+line.Reason+" "+line.Level, c.ends)
-			equal(t, "it stays on the queue", len(keep) == 1, line.Outcome == "postponed")
-			equal(t, "dead letters", reasons(w.spool.DeadLetters()), map[bool][]string{true: {line.Reason}, false: nil}[line.Outcome == "buried"])
+			equal(t, "it stays on the queue", len(keep) == 1, line.Outcome == "retrying")
+			equal(t, "dead letters", reasons(w.spool.DeadLetters()), map[bool][]string{true: {line.Reason}, false: nil}[line.Outcome == "failed"])
 		})
 	}
 }

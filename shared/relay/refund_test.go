@@ -141,7 +141,7 @@ func (r *refunds) received() (all []string) {
 
 func day(n int) time.Time { return time.Date(2026, 11, n, 16, 40, 0, 0, time.UTC) }
 
-func TestARefundIsToldOnceForEachAmount(t *testing.T) {
+func TestARefundIsSentOnceForEachAmount(t *testing.T) {
 	const part = "Order Refunded of 4.00 (4.00) on 22, partially_refunded"
 	for _, c := range []struct {
 		name   string
@@ -243,7 +243,7 @@ func TestAnUpdateCostsOneRequestAtMost(t *testing.T) {
 
 // Whatever is wrong with Commerce's answer, an update waits or is skipped; it never
 // reports a refund that is not known.
-func TestAnAnswerThatIsNotAsDocumentedTellsOfNoRefund(t *testing.T) {
+func TestAnAnswerThatIsNotAsDocumentedShowsNoRefund(t *testing.T) {
 	for _, c := range []struct{ name, answer, want string }{
 		{"nothing", `{}`, "skipped not_refunded"},
 		{"no transactions", `{"data": []}`, "skipped not_refunded"},
@@ -267,6 +267,6 @@ func TestAnAnswerThatIsNotAsDocumentedTellsOfNoRefund(t *testing.T) {
 		update := r.webhook("order.updated", day(22), nil)
 		r.store.Fail(commercetest.Fault{Path: "/v2/orders/1/transactions", Status: 503, Times: 1000})
 		equal(t, "an update stays while Commerce is down", len(r.relay.Deliver(r.t.Context(), items(update))), 1)
-		equal(t, "outcome", outcomes(r.t, r.world), []string{"postponed commerce_503"})
+		equal(t, "outcome", outcomes(r.t, r.world), []string{"retrying commerce_503"})
 	})
 }

@@ -74,14 +74,14 @@ type Spool interface {
 	// ErrTooLarge where no later Put of the same event can succeed.
 	Put(ctx context.Context, e Envelope) error
 	// Postpone makes an item invisible for that long. The caller keeps it.
-	Postpone(ctx context.Context, item Item, delay time.Duration) error
+	Retry(ctx context.Context, item Item, delay time.Duration) error
 	// Bury puts an event among the dead letters, with the reason. Whoever
 	// buries an item ends it on the spool afterwards.
-	Bury(ctx context.Context, e Envelope, b Burial) error
+	Fail(ctx context.Context, e Envelope, b Failure) error
 }
 
 // Burial is what a dead letter says about itself.
-type Burial struct {
+type Failure struct {
 	Tracking string
 	Reason   string // short and stable: "segment_400", "message_invalid", …
 	Detail   string // for a person; no secret, and nothing of the event or an answer

@@ -13,10 +13,10 @@ import (
 // item is done with; if not, it must stay on the spool.
 func (r *Relay) settle(ctx context.Context, p *parcel) (done bool) {
 	switch p.outcome.fate {
-	case postponed:
-		p.retryIn, p.unsettled = r.postpone(ctx, p)
-	case buried:
-		p.unsettled = r.bury(ctx, p)
+	case retrying:
+		p.retryIn, p.unsettled = r.retry(ctx, p)
+	case failed:
+		p.unsettled = r.fail(ctx, p)
 		done = p.unsettled == nil
 	default:
 		done = true
@@ -27,12 +27,12 @@ func (r *Relay) settle(ctx context.Context, p *parcel) (done bool) {
 
 // postpone hides an item until its next attempt is due. Where that fails, the
 // item comes back when the queue's own visibility timeout ends.
-func (r *Relay) postpone(ctx context.Context, p *parcel) (time.Duration, error) {
+func (r *Relay) retry(ctx context.Context, p *parcel) (time.Duration, error) {
 	if r.Spool == nil {
 		return 0, errNoSpool
 	}
 	delay := r.delay(p.item.Receives, p.outcome.retryAfter)
-	if err := r.Spool.Postpone(ctx, p.item, delay); err != nil {
+	if err := r.Spool.Retry(ctx, p.item, delay); err != nil {
 		return 0, err
 	}
 	return delay, nil
@@ -40,11 +40,11 @@ func (r *Relay) postpone(ctx context.Context, p *parcel) (time.Duration, error) 
 
 // bury puts the event among the dead letters. Where that fails the item stays
 // on its queue, whose redrive policy puts it there in the end.
-func (r *Relay) bury(ctx context.Context, p *parcel) error {
+func (r *Relay) fail(ctx context.Context, p *parcel) error {
 	if r.Spool == nil {
 		return errors.New("there is no dead-letter queue to bury it in: it stays where it is until its queue gives it up")
 	}
-	return r.Spool.Bury(ctx, p.item.Envelope, Burial{
+	return r.Spool.Fail(ctx, p.item.Envelope, Failure{
 		Tracking: r.Tracking.Name,
 		Reason:   p.outcome.reason,
 		Detail:   p.outcome.detail,

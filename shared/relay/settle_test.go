@@ -20,12 +20,12 @@ func attempt(t *testing.T, w *world, receives int) time.Duration {
 	w.spool.delays = nil
 	w.relay.Deliver(t.Context(), []relay.Item{item})
 	if len(w.spool.delays) != 1 {
-		t.Fatalf("it was postponed %d times", len(w.spool.delays))
+		t.Fatalf("it was retrying %d times", len(w.spool.delays))
 	}
 	return w.spool.delays[0]
 }
 
-func TestAPostponedEventComesBackOnASchedule(t *testing.T) {
+func TestEventsAreRetriedOnASchedule(t *testing.T) {
 	cases := []struct {
 		name     string
 		backoff  time.Duration
@@ -66,7 +66,7 @@ func TestAPostponedEventComesBackOnASchedule(t *testing.T) {
 
 // Segment's Retry-After is a request to stay away, and whoever comes early is
 // turned away again, and longer: so the jitter goes upward only.
-func TestAPostponedEventNeverComesBackEarlierThanSegmentAsks(t *testing.T) {
+func TestAnEventIsNeverRetriedEarlierThanSegmentAsks(t *testing.T) {
 	cases := []struct {
 		name        string
 		retryAfter  string
@@ -122,11 +122,11 @@ func TestWhatCannotBeSettledStaysOnItsQueue(t *testing.T) {
 		status int
 		line   string
 	}{
-		{"postponing fails", func(w *world) { w.spool.postponeErr = errDown }, 503, "WARN postponed: the queue is down"},
-		{"burying fails", func(w *world) { w.spool.buryErr = errDown }, 422, "ERROR buried: the queue is down"},
-		{"there is no queue to postpone it on", func(w *world) { w.relay.Spool = nil }, 503, "WARN postponed: there is no queue"},
+		{"postponing fails", func(w *world) { w.spool.retryErr = errDown }, 503, "WARN retrying: the queue is down"},
+		{"burying fails", func(w *world) { w.spool.failErr = errDown }, 422, "ERROR failed: the queue is down"},
+		{"there is no queue to postpone it on", func(w *world) { w.relay.Spool = nil }, 503, "WARN retrying: there is no queue"},
 		{"there are no dead letters to bury it in", func(w *world) { w.relay.Spool = nil }, 422,
-			"ERROR buried: there is no dead-letter queue to bury it in: it stays where it is until its queue gives it up"},
+			"ERROR failed: there is no dead-letter queue to bury it in: it stays where it is until its queue gives it up"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestADeadLetterSaysWhyAndWhatItIsAbout(t *testing.T) {
 	w.segment.answer = status(422)
 	w.accept(t, secret, webhook("1"))
 	w.deliver(t)
-	equal(t, "burial", w.spool.DeadLetters()[0].Burial, relay.Burial{
+	equal(t, "burial", w.spool.DeadLetters()[0].Failure, relay.Failure{
 		Tracking: "order-completed", Reason: "segment_422", Resource: "1", Receives: 1,
 	})
 }

@@ -31,7 +31,7 @@ func TestTheTableForErrors(t *testing.T) {
 	const (
 		segmentGets   = true
 		segmentNever  = false
-		operatorMends = "ERROR" // the level that alarms
+		operatorFixes = "ERROR" // the level that alarms
 	)
 	cases := []struct {
 		name    string
@@ -50,11 +50,11 @@ func TestTheTableForErrors(t *testing.T) {
 			key:  "somebody else's", answer: relay.Answer{Status: 401, Code: "forged"},
 		},
 		{
-			name: "what is not JSON is refused, and buried if genuine",
+			name: "what is not JSON is refused, and failed if genuine",
 			body: `{"id":`, answer: relay.Answer{Status: 400, Code: "not_json"}, dead: "not_json",
 		},
 		{
-			name: "what is no webhook is refused, and buried if genuine",
+			name: "what is no webhook is refused, and failed if genuine",
 			body: `{"hello":"world"}`, answer: relay.Answer{Status: 400, Code: "not_webhook"}, dead: "not_webhook",
 		},
 		{
@@ -91,73 +91,73 @@ func TestTheTableForErrors(t *testing.T) {
 		{
 			name:   "a template that does not compile postpones",
 			given:  template(`{"event": `),
-			answer: accepted, outcome: "postponed", reason: "template", level: operatorMends,
+			answer: accepted, outcome: "retrying", reason: "template", level: operatorFixes,
 		},
 		{
 			name:   "a template that fails postpones",
 			given:  template(`$error("no")`),
-			answer: accepted, outcome: "postponed", reason: "template", level: operatorMends,
+			answer: accepted, outcome: "retrying", reason: "template", level: operatorFixes,
 		},
 		{
 			name:   "a template that gives no message shape postpones",
 			given:  template(`42`),
-			answer: accepted, outcome: "postponed", reason: "template", level: operatorMends,
+			answer: accepted, outcome: "retrying", reason: "template", level: operatorFixes,
 		},
 		{
-			name:   "a message without a user is buried",
+			name:   "a message without a user is failed",
 			given:  template(`{"event": "Order Completed", "userId": ""}`),
-			answer: accepted, outcome: "buried", reason: "message_invalid", level: "ERROR", dead: "message_invalid",
+			answer: accepted, outcome: "failed", reason: "message_invalid", level: "ERROR", dead: "message_invalid",
 		},
 		{
-			name:   "a message without an event name is buried",
+			name:   "a message without an event name is failed",
 			given:  template(`{"properties": {"order_id": payload.data.id}}`),
-			answer: accepted, outcome: "buried", reason: "message_invalid", level: "ERROR", dead: "message_invalid",
+			answer: accepted, outcome: "failed", reason: "message_invalid", level: "ERROR", dead: "message_invalid",
 		},
 		{
-			name:   "a message over 32,000 bytes is buried",
+			name:   "a message over 32,000 bytes is failed",
 			given:  template(`{"event": "Order Completed", "properties": {"long": $pad("x", 32000)}}`),
-			answer: accepted, outcome: "buried", reason: "message_invalid", level: "ERROR", dead: "message_invalid",
+			answer: accepted, outcome: "failed", reason: "message_invalid", level: "ERROR", dead: "message_invalid",
 		},
 		{
 			name:   "a missing write key postpones",
 			given:  config(func(c *relay.Config) { c.Segment.WriteKey = "" }),
-			answer: accepted, outcome: "postponed", reason: "write_key_missing", level: operatorMends,
+			answer: accepted, outcome: "retrying", reason: "write_key_missing", level: operatorFixes,
 		},
 		{name: "Segment's 200 delivers", given: answers(200), answer: accepted, outcome: "delivered", level: "INFO", asks: segmentGets},
 		{name: "Segment's 202 delivers", given: answers(202), answer: accepted, outcome: "delivered", level: "INFO", asks: segmentGets},
 		{
 			name: "Segment's 400 for one message while others are taken buries", given: refusesFirst(400),
-			answer: accepted, outcome: "buried", reason: "segment_400", level: "ERROR", dead: "segment_400", asks: segmentGets,
+			answer: accepted, outcome: "failed", reason: "segment_400", level: "ERROR", dead: "segment_400", asks: segmentGets,
 		},
 		{
 			name: "Segment's 413 for one message while others are taken buries", given: refusesFirst(413),
-			answer: accepted, outcome: "buried", reason: "segment_413", level: "ERROR", dead: "segment_413", asks: segmentGets,
+			answer: accepted, outcome: "failed", reason: "segment_413", level: "ERROR", dead: "segment_413", asks: segmentGets,
 		},
 		{
 			name: "a network that is down postpones",
 			given: config(func(c *relay.Config) {
 				c.Segment.Host = "http://127.0.0.1:1" // nobody listens there
 			}),
-			answer: accepted, outcome: "postponed", reason: "segment_unreachable", level: "WARN",
+			answer: accepted, outcome: "retrying", reason: "segment_unreachable", level: "WARN",
 		},
 	}
 	for _, code := range []int{408, 410, 429, 460, 500, 502, 503, 504} {
 		c := cases[0]
 		c.name, c.given, c.key = fmt.Sprintf("Segment's %d postpones", code), answers(code), ""
-		c.answer, c.outcome, c.reason, c.level, c.asks = accepted, "postponed", fmt.Sprintf("segment_%d", code), "WARN", segmentGets
+		c.answer, c.outcome, c.reason, c.level, c.asks = accepted, "retrying", fmt.Sprintf("segment_%d", code), "WARN", segmentGets
 		cases = append(cases, c)
 	}
 	for _, code := range []int{301, 302, 304, 307, 308, 400, 401, 403, 404, 405, 413} {
 		c := cases[0]
 		c.name, c.given, c.key = fmt.Sprintf("Segment's %d for everything postpones and alarms", code), answers(code), ""
-		c.answer, c.outcome, c.reason, c.level, c.asks = accepted, "postponed", fmt.Sprintf("segment_%d", code), operatorMends, segmentGets
+		c.answer, c.outcome, c.reason, c.level, c.asks = accepted, "retrying", fmt.Sprintf("segment_%d", code), operatorFixes, segmentGets
 		cases = append(cases, c)
 	}
 	for _, code := range []int{402, 406, 422, 501, 505} {
 		c := cases[0]
 		c.name, c.given, c.key = fmt.Sprintf("Segment's %d buries", code), answers(code), ""
 		c.reason = fmt.Sprintf("segment_%d", code)
-		c.answer, c.outcome, c.dead, c.level, c.asks = accepted, "buried", c.reason, "ERROR", segmentGets
+		c.answer, c.outcome, c.dead, c.level, c.asks = accepted, "failed", c.reason, "ERROR", segmentGets
 		cases = append(cases, c)
 	}
 	for _, c := range cases {
@@ -187,7 +187,7 @@ func TestTheTableForErrors(t *testing.T) {
 				equal(t, "the outcome", got.Outcome+" "+got.Reason+" "+got.Level, c.outcome+" "+c.reason+" "+c.level)
 			}
 			equal(t, "Segment is asked", len(w.segment.batches) > 0, c.asks)
-			equal(t, "the event is kept", len(kept) == 1, c.outcome == "postponed")
+			equal(t, "the event is kept", len(kept) == 1, c.outcome == "retrying")
 			letters := w.spool.DeadLetters()
 			equal(t, "the dead letters", reasons(letters), nonEmpty(c.dead))
 			want := body
@@ -206,7 +206,7 @@ var accepted = relay.Answer{Status: http.StatusAccepted, Code: "accepted"}
 // What is postponed goes on by itself once the operator has mended what is wrong.
 // Whoever buries such events instead makes every slip in a template or a setting
 // a loss, or a night of replaying dead letters.
-func TestWhatThePersonInChargeMendsFlowsByItself(t *testing.T) {
+func TestEventsFlowAgainOnceTheOperatorFixedTheSettings(t *testing.T) {
 	cases := []struct {
 		name        string
 		broke, mend func(*world)
@@ -276,7 +276,7 @@ func large(size int) string {
 
 func reasons(letters []spool.DeadLetter) (reasons []string) {
 	for _, letter := range letters {
-		reasons = append(reasons, letter.Burial.Reason)
+		reasons = append(reasons, letter.Failure.Reason)
 	}
 	return reasons
 }

@@ -153,10 +153,10 @@ func (s *settings) change(change func(*relay.Config)) {
 // down the delays.
 type spySpool struct {
 	*spooltest.Memory
-	mu                           sync.Mutex
-	putErr, postponeErr, buryErr error
-	age                          time.Duration // of what is put: it came so long ago
-	delays                       []time.Duration
+	mu                        sync.Mutex
+	putErr, retryErr, failErr error
+	age                       time.Duration // of what is put: it came so long ago
+	delays                    []time.Duration
 }
 
 func (s *spySpool) Put(ctx context.Context, e relay.Envelope) error {
@@ -167,24 +167,24 @@ func (s *spySpool) Put(ctx context.Context, e relay.Envelope) error {
 	return s.Memory.Put(ctx, e)
 }
 
-func (s *spySpool) Postpone(ctx context.Context, item relay.Item, delay time.Duration) error {
+func (s *spySpool) Retry(ctx context.Context, item relay.Item, delay time.Duration) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // as a client of SQS does
 	}
-	if s.postponeErr != nil {
-		return s.postponeErr
+	if s.retryErr != nil {
+		return s.retryErr
 	}
 	s.mu.Lock()
 	s.delays = append(s.delays, delay)
 	s.mu.Unlock()
-	return s.Memory.Postpone(ctx, item, delay)
+	return s.Memory.Retry(ctx, item, delay)
 }
 
-func (s *spySpool) Bury(ctx context.Context, e relay.Envelope, b relay.Burial) error {
-	if s.buryErr != nil {
-		return s.buryErr
+func (s *spySpool) Fail(ctx context.Context, e relay.Envelope, b relay.Failure) error {
+	if s.failErr != nil {
+		return s.failErr
 	}
-	return s.Memory.Bury(ctx, e, b)
+	return s.Memory.Fail(ctx, e, b)
 }
 
 // standIn is Segment: it answers as it is told, and writes down what it took.

@@ -22,12 +22,12 @@ type Endpoint struct {
 // settings make none.
 func (e Endpoint) check() (*url.URL, *Outcome) {
 	if strings.TrimSpace(e.WriteKey) == "" {
-		return nil, &Outcome{Verdict: Postpone, Operator: true, Reason: reasonNoKey,
+		return nil, &Outcome{Verdict: Retry, Operator: true, Reason: reasonNoKey,
 			Detail: "no write key is set: set the one of the Segment source"}
 	}
 	address, err := url.Parse(strings.TrimRight(e.Host, "/") + "/" + strings.TrimLeft(e.Path, "/"))
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return nil, &Outcome{Verdict: Postpone, Operator: true, Reason: reasonNoEndpoint,
+		return nil, &Outcome{Verdict: Retry, Operator: true, Reason: reasonNoEndpoint,
 			Detail: "host and path make no URL: set the host to one like https://api.segment.io and the path to one like /v1/batch"}
 	}
 	return address, nil
@@ -108,7 +108,7 @@ func judgeRefusals(outcomes []Outcome, alone []int) {
 		}
 	}
 	for _, i := range alone {
-		outcomes[i].Verdict = Bury
+		outcomes[i].Verdict = Fail
 	}
 }
 

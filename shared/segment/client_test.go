@@ -121,9 +121,9 @@ func TestDeliverNeedsSettings(t *testing.T) {
 				t.Fatalf("got %d outcomes, want 2", len(outcomes))
 			}
 			for _, outcome := range outcomes {
-				if outcome.Verdict != Postpone || !outcome.Operator || outcome.Reason != test.reason || outcome.Detail == "" ||
+				if outcome.Verdict != Retry || !outcome.Operator || outcome.Reason != test.reason || outcome.Detail == "" ||
 					strings.Contains(outcome.Detail, "key-one") {
-					t.Errorf("got %+v, want it postponed for the operator: %s", outcome, test.reason)
+					t.Errorf("got %+v, want it retrying for the operator: %s", outcome, test.reason)
 				}
 			}
 		})
@@ -189,7 +189,7 @@ func TestDeliverRefusesACertificateItDoesNotTrust(t *testing.T) {
 	segment.StartTLS()
 	t.Cleanup(segment.Close)
 	got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
-	if got.Verdict != Postpone || got.Reason != "segment_unreachable" || len(segment.received()) != 0 {
+	if got.Verdict != Retry || got.Reason != "segment_unreachable" || len(segment.received()) != 0 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -249,8 +249,8 @@ func TestDeliverWithoutAnAnswer(t *testing.T) {
 				t.Errorf("it took %s", took)
 			}
 			for _, got := range outcomes {
-				if got.Verdict != Postpone || got.Status != 0 || got.Operator || got.Reason != test.reason || got.Detail == "" {
-					t.Errorf("got %+v, want it postponed: %s", got, test.reason)
+				if got.Verdict != Retry || got.Status != 0 || got.Operator || got.Reason != test.reason || got.Detail == "" {
+					t.Errorf("got %+v, want it retrying: %s", got, test.reason)
 				}
 			}
 			if n := len(segment.received()); n != 1 || len(outcomes) != 2 {
@@ -261,8 +261,8 @@ func TestDeliverWithoutAnAnswer(t *testing.T) {
 	t.Run("nobody listens", func(t *testing.T) {
 		segment := startSegment(t, success)
 		segment.Close()
-		if got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]; got.Verdict != Postpone ||
-			got.Reason != "segment_unreachable" || !strings.Contains(got.Detail, "refused") {
+		if got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]; got.Verdict != Retry ||
+			got.Reason != "segment_unreachable" || !strings.Contains(got.Detail, "rejected") {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -271,7 +271,7 @@ func TestDeliverWithoutAnAnswer(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		got := NewClient(nil).Deliver(ctx, segment.endpoint(), messagesNamed("a"))[0]
-		if got.Verdict != Postpone || got.Reason != "segment_timeout" || len(segment.received()) != 0 {
+		if got.Verdict != Retry || got.Reason != "segment_timeout" || len(segment.received()) != 0 {
 			t.Errorf("got %+v and %d requests", got, len(segment.received()))
 		}
 	})
@@ -315,7 +315,7 @@ func TestDeliverDoesNotWaitForASwitchedProtocol(t *testing.T) {
 	})
 	started := time.Now()
 	got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
-	if got.Verdict != Postpone || !got.Operator || got.Reason != "segment_101" {
+	if got.Verdict != Retry || !got.Operator || got.Reason != "segment_101" {
 		t.Errorf("got %+v", got)
 	}
 	if took := time.Since(started); took > time.Second {
@@ -357,7 +357,7 @@ func TestDeliverDoesNotFollowRedirects(t *testing.T) {
 			http.Redirect(w, r, elsewhere.URL+"/v1/batch", status)
 		})
 		got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
-		if got.Verdict != Postpone || !got.Operator || got.Status != status {
+		if got.Verdict != Retry || !got.Operator || got.Status != status {
 			t.Errorf("%d: got %+v", status, got)
 		}
 	}
@@ -514,7 +514,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func TestAPanicBelowIsNoDelivery(t *testing.T) {
 	client := NewClient(roundTripper(func(*http.Request) (*http.Response, error) { panic("a bug") }))
 	got := client.Deliver(context.Background(), Endpoint{Host: "http://localhost", Path: "/", WriteKey: "k"}, messagesNamed("a"))[0]
-	if got.Verdict != Postpone || got.Status != 0 {
+	if got.Verdict != Retry || got.Status != 0 {
 		t.Errorf("got %+v", got)
 	}
 }

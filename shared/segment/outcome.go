@@ -17,8 +17,8 @@ type Verdict int
 // The verdicts.
 const (
 	Delivered Verdict = iota
-	Postpone          // a later attempt may succeed
-	Bury              // no attempt can succeed
+	Retry             // a later attempt may succeed
+	Fail              // no attempt can succeed
 )
 
 // Outcome is what Segment's answer means for one message.
@@ -50,15 +50,15 @@ func OutcomeOf(status int) Outcome {
 	case status >= 200 && status <= 299:
 		outcome.Verdict = Delivered
 	case status <= 199, status >= 300 && status <= 399, slices.Contains([]int{400, 401, 403, 404, 405, 413}, status):
-		outcome.Verdict, outcome.Operator = Postpone, true
+		outcome.Verdict, outcome.Operator = Retry, true
 	case status == 408, status == 410, status == 429, status == 460:
-		outcome.Verdict = Postpone
+		outcome.Verdict = Retry
 	case status == 501, status == 505:
-		outcome.Verdict = Bury
+		outcome.Verdict = Fail
 	case status >= 500:
-		outcome.Verdict = Postpone
+		outcome.Verdict = Retry
 	default:
-		outcome.Verdict = Bury
+		outcome.Verdict = Fail
 	}
 	return outcome
 }
@@ -73,14 +73,14 @@ func (o Outcome) refusesBatch() bool {
 // answer, Segment asked for a pause, or the settings are wrong. A bare 5xx does
 // not: one message may cause it, and must not keep back those behind it.
 func (o Outcome) endsDelivery() bool {
-	return o.Verdict == Postpone && !o.refusesBatch() &&
+	return o.Verdict == Retry && !o.refusesBatch() &&
 		(o.Status == 0 || o.Status == http.StatusTooManyRequests || o.RetryAfter > 0 || o.Operator)
 }
 
 // noAnswer is the outcome of an error in place of an answer. The context is the
 // attempt's own.
 func noAnswer(ctx context.Context, err error) Outcome {
-	outcome := Outcome{Verdict: Postpone, Reason: reasonUnreachable, Detail: err.Error()}
+	outcome := Outcome{Verdict: Retry, Reason: reasonUnreachable, Detail: err.Error()}
 	var network net.Error
 	if ctx.Err() != nil || errors.As(err, &network) && network.Timeout() {
 		outcome.Reason = reasonTimeout

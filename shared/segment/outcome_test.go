@@ -21,18 +21,18 @@ func TestEveryStatusHasItsVerdict(t *testing.T) {
 		}
 	})
 	client := NewClient(nil)
-	postponed := []int{408, 410, 429, 460}
+	retrying := []int{408, 410, 429, 460}
 	for status = 200; status <= 599; status++ {
 		want := Outcome{Status: status, Reason: fmt.Sprintf("segment_%d", status)}
 		switch {
 		case status <= 299:
 			want.Verdict = Delivered
 		case status <= 399, slices.Contains([]int{400, 401, 403, 404, 405, 413}, status):
-			want.Verdict, want.Operator = Postpone, true
-		case status == 501, status == 505, status <= 499 && !slices.Contains(postponed, status):
-			want.Verdict = Bury
+			want.Verdict, want.Operator = Retry, true
+		case status == 501, status == 505, status <= 499 && !slices.Contains(retrying, status):
+			want.Verdict = Fail
 		default:
-			want.Verdict = Postpone
+			want.Verdict = Retry
 		}
 		if got := OutcomeOf(status); got != want {
 			t.Errorf("OutcomeOf(%d): got %+v, want %+v", status, got, want)
@@ -54,8 +54,8 @@ func TestEveryStatusHasItsVerdict(t *testing.T) {
 
 func TestOutcomeOfWhatIsNoAnswerToABatch(t *testing.T) {
 	for _, status := range []int{0, 100, 101, 103, 199} {
-		if got := OutcomeOf(status); got.Verdict != Postpone || !got.Operator {
-			t.Errorf("%d: got %+v, want it postponed for the operator", status, got)
+		if got := OutcomeOf(status); got.Verdict != Retry || !got.Operator {
+			t.Errorf("%d: got %+v, want it retrying for the operator", status, got)
 		}
 	}
 }
@@ -90,7 +90,7 @@ func TestRetryAfter(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			header = test.header
 			got := client.Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]
-			if got.Verdict != Postpone || got.RetryAfter < test.min || got.RetryAfter > test.max {
+			if got.Verdict != Retry || got.RetryAfter < test.min || got.RetryAfter > test.max {
 				t.Errorf("got %+v, want between %s and %s", got, test.min, test.max)
 			}
 		})

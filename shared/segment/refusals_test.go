@@ -55,7 +55,7 @@ func TestABadMessageIsFoundByHalvingItsBatch(t *testing.T) {
 					name := names[i : i+1]
 					want := Outcome{Verdict: Delivered, Status: 200, Reason: "segment_200"}
 					if strings.Contains(test.bad, name) {
-						want = Outcome{Verdict: Bury, Status: status, Reason: fmt.Sprintf("segment_%d", status)}
+						want = Outcome{Verdict: Fail, Status: status, Reason: fmt.Sprintf("segment_%d", status)}
 					}
 					if got != want {
 						t.Errorf("message %s: got %+v, want %+v", name, got, want)
@@ -74,7 +74,7 @@ func TestABadMessageIsFoundByHalvingItsBatch(t *testing.T) {
 	t.Run("a refusal for another reason takes the batch as it is", func(t *testing.T) {
 		segment := startSegment(t, answering(422, ""))
 		outcomes := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a", "b"))
-		if outcomes[0].Verdict != Bury || outcomes[1].Verdict != Bury || len(segment.received()) != 1 {
+		if outcomes[0].Verdict != Fail || outcomes[1].Verdict != Fail || len(segment.received()) != 1 {
 			t.Errorf("got %+v and %d requests", outcomes, len(segment.received()))
 		}
 	})
@@ -103,7 +103,7 @@ func TestWhatIsRefusedWhileNothingIsTakenWaitsForTheOperator(t *testing.T) {
 				t.Errorf("got %d outcomes for %d messages", len(outcomes), test.messages)
 			}
 			for i, got := range outcomes {
-				if got.Verdict != Postpone || !got.Operator {
+				if got.Verdict != Retry || !got.Operator {
 					t.Fatalf("message %d: got %+v", i, got)
 				}
 			}
@@ -122,7 +122,7 @@ func TestWhatIsRefusedWhileNothingIsTakenWaitsForTheOperator(t *testing.T) {
 			}
 		})
 		outcomes := NewClient(nil).Deliver(t.Context(), segment.endpoint(), messagesNamed("a", "b", "c"))
-		if got := outcomes[0]; got.Verdict != Postpone || !got.Operator || outcomes[1].Status != 429 || outcomes[2].Status != 429 {
+		if got := outcomes[0]; got.Verdict != Retry || !got.Operator || outcomes[1].Status != 429 || outcomes[2].Status != 429 {
 			t.Errorf("got %+v", outcomes)
 		}
 	})
@@ -138,17 +138,17 @@ func TestManyBadMessagesAreFoundInSeveralDeliveries(t *testing.T) {
 	}
 	segment := startSegment(t, refusing(t, 400, bad...))
 	client := NewClient(nil)
-	buried, deliveries := []string{}, 0
+	failed, deliveries := []string{}, 0
 	for ; len(messages) > 0 && deliveries < 100; deliveries++ {
 		before := len(segment.received())
 		var left []Message
 		for i, outcome := range client.Deliver(t.Context(), segment.endpoint(), messages) {
 			switch {
-			case outcome.Verdict == Bury:
-				buried = append(buried, messages[i].ID)
-			case outcome.Verdict == Postpone && outcome.Operator:
+			case outcome.Verdict == Fail:
+				failed = append(failed, messages[i].ID)
+			case outcome.Verdict == Retry && outcome.Operator:
 				t.Fatalf("a message waits for the operator, though others are taken: %+v", outcome)
-			case outcome.Verdict == Postpone:
+			case outcome.Verdict == Retry:
 				left = append(left, messages[i])
 			}
 		}
@@ -157,10 +157,10 @@ func TestManyBadMessagesAreFoundInSeveralDeliveries(t *testing.T) {
 		}
 		messages = left
 	}
-	slices.Sort(buried)
+	slices.Sort(failed)
 	slices.Sort(bad)
-	if !slices.Equal(buried, bad) {
-		t.Errorf("after %d deliveries %d are buried of %d bad ones, and %d are left", deliveries, len(buried), len(bad), len(messages))
+	if !slices.Equal(failed, bad) {
+		t.Errorf("after %d deliveries %d are failed of %d bad ones, and %d are left", deliveries, len(failed), len(bad), len(messages))
 	}
 }
 
@@ -182,19 +182,19 @@ func TestWhatComesAfterAFailureInAHalvedBatch(t *testing.T) {
 		requests string
 	}{
 		{"a 500 for one message does not keep back those behind it", answering(500, ""),
-			[]Verdict{Delivered, Postpone, Delivered}, "[segment_200 segment_500 segment_200]", "[[a b c] [a] [b c] [b] [c]]"},
+			[]Verdict{Delivered, Retry, Delivered}, "[segment_200 segment_500 segment_200]", "[[a b c] [a] [b c] [b] [c]]"},
 		{"a 429 ends it: Segment asked for a pause", answering(429, ""),
-			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_429 segment_429]", "[[a b c] [a] [b c] [b]]"},
+			[]Verdict{Delivered, Retry, Retry}, "[segment_200 segment_429 segment_429]", "[[a b c] [a] [b c] [b]]"},
 		{"a 503 with Retry-After ends it", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(503)
-		}, []Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_503 segment_503]", "[[a b c] [a] [b c] [b]]"},
+		}, []Verdict{Delivered, Retry, Retry}, "[segment_200 segment_503 segment_503]", "[[a b c] [a] [b c] [b]]"},
 		{"a 401 ends it: the key is wrong for all", answering(401, ""),
-			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_401 segment_401]", "[[a b c] [a] [b c] [b]]"},
+			[]Verdict{Delivered, Retry, Retry}, "[segment_200 segment_401 segment_401]", "[[a b c] [a] [b c] [b]]"},
 		{"no answer ends it", breakOff("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
-			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_unreachable segment_unreachable]", "[[a b c] [a] [b c] [b]]"},
+			[]Verdict{Delivered, Retry, Retry}, "[segment_200 segment_unreachable segment_unreachable]", "[[a b c] [a] [b c] [b]]"},
 		{"the end of the context ends it", hang,
-			[]Verdict{Delivered, Postpone, Postpone}, "[segment_200 segment_timeout segment_timeout]", "[[a b c] [a] [b c] [b]]"},
+			[]Verdict{Delivered, Retry, Retry}, "[segment_200 segment_timeout segment_timeout]", "[[a b c] [a] [b c] [b]]"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

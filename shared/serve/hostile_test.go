@@ -101,7 +101,7 @@ func notLogged(t *testing.T, config fixed) {
 		checkLog(t, written, `"deliver"`)
 	}
 	for _, letter := range queue.DeadLetters() {
-		if text := fmt.Sprintf("%+v", letter.Burial); strings.Contains(text, hostiletest.Mark) {
+		if text := fmt.Sprintf("%+v", letter.Failure); strings.Contains(text, hostiletest.Mark) {
 			t.Errorf("a dead letter has personal data: %s", text)
 		}
 	}

@@ -165,7 +165,7 @@ func TestARequestIsRefusedByItsHeadersAlone(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f, _, log := newFunction(spooltest.NewMemory())
 			response, refused := f.Refuse(t.Context(), post(c.change, func(r *request) { r.Body = "" }))
-			equal(t, "refused", refused, c.status != 0)
+			equal(t, "rejected", refused, c.status != 0)
 			if refused {
 				equal(t, "status", response.StatusCode, c.status)
 			}

@@ -37,7 +37,7 @@ func TestOnlyWhatMustStayIsReported(t *testing.T) {
 		{"all, where Segment is down", "batch", []events.SQSMessage{record(t, "1", order("a"), "1"), record(t, "2", order("b"), "1")}, []string{"1", "2"}},
 		{"not what is skipped", "", []events.SQSMessage{record(t, "1", strings.Replace(webhook, "order.paid", "order.updated", 1), "1")}, nil},
 		// No dead letters are known here: the queue's own redrive has to bury it.
-		{"what cannot be buried", "", []events.SQSMessage{
+		{"what cannot be failed", "", []events.SQSMessage{
 			record(t, "1", order("a"), "1"), {MessageId: "2", ReceiptHandle: "2", Body: "hello", EventSource: "aws:sqs"}, record(t, "3", order("c"), "1"),
 		}, []string{"2"}},
 		{"records without a receipt handle, if one of them must stay", "", []events.SQSMessage{
@@ -77,13 +77,13 @@ func TestLargeBodiesAreDeliveredOneByOne(t *testing.T) {
 	equal(t, "requests to Segment", len(segmentSide.bodies), 2)
 }
 
-func TestWhatCannotBeOpenedIsBuriedWhereThereAreDeadLetters(t *testing.T) {
+func TestAnEventThatCannotBeOpenedBecomesADeadLetter(t *testing.T) {
 	queue := spooltest.NewMemory()
 	f, _, _ := newFunction(queue)
 	response, _ := f.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{MessageId: "1", ReceiptHandle: "1", Body: "hello"}}})
 	equal(t, "kept", kept(response), []string{})
 	letter := queue.DeadLetters()[0]
-	equal(t, "reason", letter.Burial.Reason, "envelope_unreadable")
+	equal(t, "reason", letter.Failure.Reason, "envelope_unreadable")
 	equal(t, "body", string(letter.Envelope.Body), "hello")
 }
 
@@ -143,7 +143,7 @@ func FuzzSQS(f *testing.F) {
 		_, unreadable := spool.Decode(body)
 		held := len(response.BatchItemFailures) + queue.Counts().Dead
 		if unreadable != nil && held != 1 || held > 1 || held == 1 && len(segmentSide.bodies) > 0 {
-			t.Fatalf("kept %v, buried %d, sent %d", kept(response), queue.Counts().Dead, len(segmentSide.bodies))
+			t.Fatalf("kept %v, failed %d, sent %d", kept(response), queue.Counts().Dead, len(segmentSide.bodies))
 		}
 	})
 }

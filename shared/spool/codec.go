@@ -18,9 +18,9 @@ import (
 // into its size, and an event must fit among the dead letters too, where the
 // attributes say why it is there: so that much stays free in each envelope.
 const (
-	MaxMessage = 1 << 20 // SQS's limit, 1 MiB
-	burialRoom = 4 << 10
-	maxEncoded = MaxMessage - burialRoom
+	MaxMessage  = 1 << 20 // SQS's limit, 1 MiB
+	failureRoom = 4 << 10
+	maxEncoded  = MaxMessage - failureRoom
 )
 
 // version is what Encode writes and Decode reads. New fields need no new one:

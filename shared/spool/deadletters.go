@@ -104,7 +104,7 @@ func (q SQSDeadLetters) Redrive(ctx context.Context, matches func(DeadLetter) bo
 	err = q.each(ctx, redriveHolds, func(m types.Message) (done bool, err error) {
 		sum := sha256.Sum256([]byte(aws.ToString(m.Body)))
 		letter := deadLetter(m)
-		if gone[sum] && letter.Buried.After(began) {
+		if gone[sum] && letter.FailedAt.After(began) {
 			return false, nil
 		}
 		if !gone[sum] && matches(letter) {
@@ -208,10 +208,10 @@ func (q SQSDeadLetters) release(ctx context.Context, messages []types.Message) {
 // put it there by itself.
 func deadLetter(m types.Message) DeadLetter {
 	item := Open("", 0, aws.ToString(m.Body))
-	letter := DeadLetter{ID: aws.ToString(m.MessageId), Envelope: item.Envelope, Err: item.Err, Burial: Exhausted(MaxReceives), Buried: sentAt(m)}
+	letter := DeadLetter{ID: aws.ToString(m.MessageId), Envelope: item.Envelope, Err: item.Err, Failure: Exhausted(MaxReceives), FailedAt: sentAt(m)}
 	if reason := text(m, attributeReason); reason != "" {
 		receives, _ := strconv.Atoi(text(m, attributeReceives)) // Bury writes a number
-		letter.Burial = relay.Burial{
+		letter.Failure = relay.Failure{
 			Tracking: text(m, attributeTracking), Reason: reason, Detail: text(m, attributeDetail),
 			Resource: text(m, attributeResource), Receives: receives,
 		}

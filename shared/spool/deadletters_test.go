@@ -45,12 +45,12 @@ func newDeadQueue(size int) *deadQueue {
 	q := &deadQueue{}
 	for i := range size {
 		text, _ := Encode(relay.Envelope{Received: received, Body: fmt.Appendf(nil, `{"n":%d}`, i)})
-		q.bury(text, []string{"segment_400", "message_invalid", "forged"}[i%3])
+		q.fail(text, []string{"segment_400", "message_invalid", "forged"}[i%3])
 	}
 	return q
 }
 
-func (q *deadQueue) bury(body, reason string) {
+func (q *deadQueue) fail(body, reason string) {
 	q.letters = append(q.letters, &deadMessage{id: strconv.Itoa(len(q.letters)), body: body, reason: reason, visible: time.Now()})
 }
 
@@ -85,7 +85,7 @@ func (q *deadQueue) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ .
 	defer q.lock()()
 	q.forwarded = append(q.forwarded, *in.MessageBody)
 	if q.reburies {
-		q.bury(*in.MessageBody, "segment_400")
+		q.fail(*in.MessageBody, "segment_400")
 	}
 	return &sqs.SendMessageOutput{}, nil
 }
@@ -100,7 +100,7 @@ func (q *deadQueue) DeleteMessage(_ context.Context, in *sqs.DeleteMessageInput,
 func (q *deadQueue) ChangeMessageVisibilityBatch(_ context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
 	defer q.lock()()
 	if len(in.Entries) > 10 || q.releases != nil {
-		return nil, errors.Join(errors.New("refused"), q.releases)
+		return nil, errors.Join(errors.New("rejected"), q.releases)
 	}
 	for _, entry := range in.Entries {
 		i, _ := strconv.Atoi(*entry.ReceiptHandle)
@@ -155,7 +155,7 @@ func TestThousandsOfDeadLettersAreListedAndRedriven(t *testing.T) {
 				fake.receives = 0
 				looked := 0
 				moved, err := queue.Redrive(t.Context(),
-					func(l DeadLetter) bool { return l.Burial.Reason == "segment_400" }, func(n int) { looked = n })
+					func(l DeadLetter) bool { return l.Failure.Reason == "segment_400" }, func(n int) { looked = n })
 				if err != nil || moved != size/3 || looked != size || len(fake.forwarded) != size/3 {
 					t.Errorf("moved %d of %d, %d are on the queue, error %v", moved, looked, len(fake.forwarded), err)
 				}
@@ -191,7 +191,7 @@ func TestDeadLettersThatStayInvisibleAreNoError(t *testing.T) {
 }
 
 // Nothing was mended: what is put back is soon there again.
-func TestRedriveEndsWhereAllIsBuriedAgain(t *testing.T) {
+func TestRedriveEndsWhenEveryEventFailsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(300)
 		fake.reburies = true
@@ -208,7 +208,7 @@ func TestRedriveEndsWhereAllIsBuriedAgain(t *testing.T) {
 func TestTwinsAreLookedAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(1)
-		fake.bury(fake.letters[0].body, "segment_400")
+		fake.fail(fake.letters[0].body, "segment_400")
 		looked := 0
 		moved, err := NewSQSDeadLetters(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(n int) { looked = n })
 		if err != nil || moved != 1 || looked != 2 {

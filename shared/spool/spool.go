@@ -32,14 +32,14 @@ type DeadLetter struct {
 	ID       string // its own among those of its queue
 	Envelope relay.Envelope
 	Err      error // why the envelope could not be opened; its Body is then the spool's text of it
-	Burial   relay.Burial
-	Buried   time.Time
+	Failure  relay.Failure
+	FailedAt time.Time
 }
 
 // Exhausted is the reason of a message that was handed out that often: what moved it to the
 // dead letters knows nothing more.
-func Exhausted(receives int) relay.Burial {
-	return relay.Burial{
+func Exhausted(receives int) relay.Failure {
+	return relay.Failure{
 		Reason:   "receives_exhausted",
 		Detail:   fmt.Sprintf("received %d times without an end", receives),
 		Receives: receives,

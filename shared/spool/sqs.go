@@ -58,7 +58,7 @@ const maxInvisible = 12*time.Hour - Visibility
 
 // Postpone implements relay.Spool, in whole seconds: rounded up, so that nothing
 // comes earlier than Segment asked for.
-func (s SQS) Postpone(ctx context.Context, item relay.Item, delay time.Duration) error {
+func (s SQS) Retry(ctx context.Context, item relay.Item, delay time.Duration) error {
 	delay = min(max(delay, 0), maxInvisible)
 	_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: aws.String(s.queue), ReceiptHandle: aws.String(item.Handle),
@@ -72,7 +72,7 @@ func (s SQS) Postpone(ctx context.Context, item relay.Item, delay time.Duration)
 
 // Bury implements relay.Spool. What the burial says becomes the message's
 // attributes, named as its fields.
-func (s SQS) Bury(ctx context.Context, e relay.Envelope, b relay.Burial) error {
+func (s SQS) Fail(ctx context.Context, e relay.Envelope, b relay.Failure) error {
 	text, err := Encode(e)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ const (
 	attributeReceives = "Receives"
 )
 
-func attributesOf(b relay.Burial) map[string]types.MessageAttributeValue {
+func attributesOf(b relay.Failure) map[string]types.MessageAttributeValue {
 	attributes := map[string]types.MessageAttributeValue{
 		attributeReceives: {DataType: aws.String("Number"), StringValue: aws.String(strconv.Itoa(b.Receives))},
 	}

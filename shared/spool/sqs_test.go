@@ -131,10 +131,10 @@ func TestSQSRefusals(t *testing.T) {
 			if err == nil || errors.Is(err, relay.ErrTooLarge) != c.tooLarge || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Put: %v, want %q", err, c.want)
 			}
-			if err := service.spool().Bury(t.Context(), relay.Envelope{Body: []byte(`{}`)}, relay.Burial{}); err == nil {
+			if err := service.spool().Fail(t.Context(), relay.Envelope{Body: []byte(`{}`)}, relay.Failure{}); err == nil {
 				t.Error("Bury: no error")
 			}
-			if err := service.spool().Postpone(t.Context(), relay.Item{}, time.Second); err == nil {
+			if err := service.spool().Retry(t.Context(), relay.Item{}, time.Second); err == nil {
 				t.Error("Postpone: no error")
 			}
 		})
@@ -145,7 +145,7 @@ func TestSQSRefusals(t *testing.T) {
 		if err := service.spool().Put(t.Context(), huge); !errors.Is(err, relay.ErrTooLarge) {
 			t.Errorf("Put: %v", err)
 		}
-		if err := service.spool().Bury(t.Context(), huge, relay.Burial{}); !errors.Is(err, relay.ErrTooLarge) {
+		if err := service.spool().Fail(t.Context(), huge, relay.Failure{}); !errors.Is(err, relay.ErrTooLarge) {
 			t.Errorf("Bury: %v", err)
 		}
 		if len(service.calls) != 0 {
@@ -156,7 +156,7 @@ func TestSQSRefusals(t *testing.T) {
 
 // Earlier than Segment asked for is a request in vain; more than 12 hours is an
 // error of SQS's, and the item would come back after a minute.
-func TestSQSPostponesInWholeSeconds(t *testing.T) {
+func TestSQSRetriesInWholeSeconds(t *testing.T) {
 	cases := []struct {
 		name  string
 		delay time.Duration
@@ -171,7 +171,7 @@ func TestSQSPostponesInWholeSeconds(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			service := newQueueService(t)
-			if err := service.spool().Postpone(t.Context(), relay.Item{Handle: "h"}, c.delay); err != nil {
+			if err := service.spool().Retry(t.Context(), relay.Item{Handle: "h"}, c.delay); err != nil {
 				t.Fatal(err)
 			}
 			got := service.calls[0]
@@ -186,8 +186,8 @@ func TestSQSPostponesInWholeSeconds(t *testing.T) {
 func TestSQSBuriesWithTheReason(t *testing.T) {
 	service := newQueueService(t)
 	e := relay.Envelope{Received: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Body: []byte(`{}`)}
-	burial := relay.Burial{Tracking: "order-completed", Reason: "segment_400", Detail: "a\x00b\uFFFE\xffc\n…", Receives: 3}
-	if err := service.spool().Bury(t.Context(), e, burial); err != nil {
+	failure := relay.Failure{Tracking: "order-completed", Reason: "segment_400", Detail: "a\x00b\uFFFE\xffc\n…", Receives: 3}
+	if err := service.spool().Fail(t.Context(), e, failure); err != nil {
 		t.Fatal(err)
 	}
 	got := service.calls[0]
@@ -209,7 +209,7 @@ func TestSQSBuriesWithTheReason(t *testing.T) {
 
 // An event that the queue takes and the dead letters do not would come back for 30
 // hours, and then lose its reason.
-func TestWhatSQSTakesItCanBury(t *testing.T) {
+func TestWhatSQSAcceptsFitsItsDeadLetterQueue(t *testing.T) {
 	service := newQueueService(t)
 	long := strings.Repeat("é", 5000)
 	body := random(MaxMessage)
@@ -218,7 +218,7 @@ func TestWhatSQSTakesItCanBury(t *testing.T) {
 		return err != nil
 	})
 	largest := relay.Envelope{Received: received, Body: body[:fits]}
-	if err := service.spool().Bury(t.Context(), largest, relay.Burial{Tracking: long, Reason: long, Detail: long, Resource: long, Receives: 36}); err != nil {
+	if err := service.spool().Fail(t.Context(), largest, relay.Failure{Tracking: long, Reason: long, Detail: long, Resource: long, Receives: 36}); err != nil {
 		t.Fatal(err)
 	}
 	got := service.calls[0]

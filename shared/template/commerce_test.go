@@ -261,7 +261,7 @@ func TestCommerceIsCalledTenTimesAtMost(t *testing.T) {
 
 // The error is the event's fate: the relay must be able to tell it from one of the
 // template.
-func TestCommerceFailsWithWhatItWasTold(t *testing.T) {
+func TestCommerceFailsWithTheErrorOfTheAPI(t *testing.T) {
 	compiled, err := Compile("t", "\n[1].$map([$], function($x) { $commerce(\"/v2/orders\") })")
 	if err != nil {
 		t.Fatal(err)

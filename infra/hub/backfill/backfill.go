@@ -14,7 +14,7 @@ type Plan struct {
 	Resources int            // orders or customers in the period
 	Events    map[string]int // messages, by the names of the trackings
 	Filtered  int            // facts of which the template makes nothing
-	Refused   int            // facts of which it makes what Segment would drop
+	Rejected  int            // facts of which it makes what Segment would drop
 	Refusals  []Refusal      // the first of them
 	Payments  int            // orders whose movements of money have to be read
 	Samples   []Sample       // one of each tracking
@@ -52,7 +52,7 @@ func (p *Plan) add(all []written) {
 	for _, w := range all {
 		switch {
 		case w.invalid != nil:
-			p.Refused++
+			p.Rejected++
 			if len(p.Refusals) < refusalsKept {
 				p.Refusals = append(p.Refusals, refusal(w.fact, w.invalid.Error()))
 			}
@@ -150,7 +150,7 @@ func (s *Sender) sendBatch(ctx context.Context, p *Position, journal *Journal, b
 		return err
 	}
 	p.Sent += sent
-	p.Refused += len(refused)
+	p.Rejected += len(refused)
 	p.Refusals = slices.Concat(p.Refusals, refused)
 	p.Refusals = p.Refusals[:min(len(p.Refusals), refusalsKept)]
 	for _, r := range batch {

@@ -82,7 +82,7 @@ func (s *Sender) deliverAll(ctx context.Context, messages []segment.Message) (re
 			case outcome.Verdict == segment.Delivered:
 			case isAboutTheMessage(outcome):
 				refused[messages[i].ID] = outcome.Reason
-			case outcome.Operator || outcome.Verdict == segment.Bury:
+			case outcome.Operator || outcome.Verdict == segment.Fail:
 				left = append(left, messages[i])
 				refusesAll = fmt.Errorf("sending to Segment: it refuses everything (%s): check the write key, the host and the path of the source", why(outcome))
 			default:
@@ -110,7 +110,7 @@ func (s *Sender) deliverAll(ctx context.Context, messages []segment.Message) (re
 
 // isAboutTheMessage reports whether Segment refuses only this message.
 func isAboutTheMessage(o segment.Outcome) bool {
-	return o.Verdict == segment.Bury &&
+	return o.Verdict == segment.Fail &&
 		(o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge)
 }
 

@@ -166,7 +166,7 @@ func TestAPlanCountsAndShowsNothingPersonal(t *testing.T) {
 			t.Fatal(err)
 		}
 		if plan.Resources != 3 || plan.Events["checkout-started"] != 3 || plan.Events["order-completed"] != 2 || plan.Total() != 5 ||
-			plan.Filtered != 1 || plan.Refused != 1 || plan.Payments != 2 {
+			plan.Filtered != 1 || plan.Rejected != 1 || plan.Payments != 2 {
 			t.Errorf("got %+v", plan)
 		}
 		if len(plan.Samples) != 2 {
@@ -237,8 +237,8 @@ func TestOneMessageThatIsRefusedDoesNotKeepBackTheOthers(t *testing.T) {
 	if err := s.sender().Backfill(t.Context(), position, s.journal(), func(Position) {}); err != nil {
 		t.Fatal(err)
 	}
-	if position.Sent != 2 || position.Refused != 1 {
-		t.Errorf("%d sent and %d refused, want 2 and 1", position.Sent, position.Refused)
+	if position.Sent != 2 || position.Rejected != 1 {
+		t.Errorf("%d sent and %d refused, want 2 and 1", position.Sent, position.Rejected)
 	}
 }
 
@@ -273,8 +273,8 @@ func TestWhatSegmentAnswersDecidesHowItGoesOn(t *testing.T) {
 				if test.fails == "" && err != nil || test.fails != "" && (err == nil || !strings.Contains(err.Error(), test.fails)) {
 					t.Errorf("it ends with %v, want %q", err, test.fails)
 				}
-				if position.Sent != test.sent || position.Refused != test.refused {
-					t.Errorf("%d sent and %d refused, want %d and %d", position.Sent, position.Refused, test.sent, test.refused)
+				if position.Sent != test.sent || position.Rejected != test.refused {
+					t.Errorf("%d sent and %d refused, want %d and %d", position.Sent, position.Rejected, test.sent, test.refused)
 				}
 				if took := time.Since(began); took < time.Duration(test.atLeast)*time.Second {
 					t.Errorf("it took %v", took)

@@ -23,7 +23,7 @@ type Position struct {
 	Events    int       `json:"events"` // to send, as they were counted
 	Resources int       `json:"resources"`
 	Sent      int       `json:"sent"`
-	Refused   int       `json:"refused"`
+	Rejected  int       `json:"rejected"`
 	Refusals  []Refusal `json:"refusals,omitempty"` // the first of them
 	// At is the creation of the last order or customer that was told, and Passed are
 	// the ids of those that were created at that very moment.

@@ -42,7 +42,7 @@ type Tally struct {
 	Delivered, Pending, Skipped, DeadLettered int // as the store's log has it
 	SentFromHere                              int // sent by an earlier backfill or reconciliation
 	Filtered                                  int // of which the template makes nothing
-	Refused                                   int // of which it makes what Segment would drop
+	Rejected                                  int // of which it makes what Segment would drop
 	Missing                                   int
 	// Unclear have not come, as far as is known, and may have happened before the
 	// period: Commerce does not keep when.
@@ -245,7 +245,7 @@ func (c comparing) judge(ctx context.Context, kind Kind, unknown []fact) error {
 		case w.fact.isPart() && slices.ContainsFunc(w.messages, func(m segment.Message) bool { return c.ids[m.ID] }):
 			tally.Delivered++
 		case w.invalid != nil:
-			tally.Refused++
+			tally.Rejected++
 		case len(w.messages) == 0:
 			tally.Filtered++
 		case !clear:

@@ -14,7 +14,7 @@ const nameless = `{"event": ""}`
 
 // A template is broken, an order becomes a dead letter, somebody finds it, sees that the
 // repair helps before they trust it, replays it, and it arrives.
-func TestADeadLetterIsFoundMendedAndReplayed(t *testing.T) {
+func TestADeadLetterIsFoundFixedAndReplayed(t *testing.T) {
 	t.Parallel()
 	h := start(t, withoutEditor)
 	h.set(map[string]string{settings.Template(tracking.OrderCompleted): nameless})

@@ -311,10 +311,10 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 		t.Errorf("at first it says\n%s", got.stdout)
 	}
 	completed, updated := queuesOf(t, tracking.OrderCompleted), queuesOf(t, tracking.OrderUpdated)
-	completed.bury("message_invalid", "order-1")
-	completed.bury("message_invalid", "order-2")
-	completed.bury("segment_400", "order-3")
-	updated.bury("message_invalid", "order-4")
+	completed.fail("message_invalid", "order-1")
+	completed.fail("message_invalid", "order-2")
+	completed.fail("segment_400", "order-3")
+	updated.fail("message_invalid", "order-4")
 
 	got := do(exitDone, "deadletters", "list", "--prefix", shop)
 	for _, part := range []string{
@@ -326,10 +326,10 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 			t.Errorf("the list does not show %q:\n%s", part, got.stdout)
 		}
 	}
-	var graves []deadletters.Summary
-	if err := json.Unmarshal([]byte(do(exitDone, "deadletters", "list", "--prefix", shop, "--json", "--tracking", "order-completed", "--reason", "segment_400").stdout), &graves); err != nil ||
-		len(graves) != 1 || graves[0].Resource != "order-3" || graves[0].Detail != "no user" || graves[0].Receives != 1 {
-		t.Errorf("selected and as JSON: %+v, %v", graves, err)
+	var letters []deadletters.Summary
+	if err := json.Unmarshal([]byte(do(exitDone, "deadletters", "list", "--prefix", shop, "--json", "--tracking", "order-completed", "--reason", "segment_400").stdout), &letters); err != nil ||
+		len(letters) != 1 || letters[0].Resource != "order-3" || letters[0].Detail != "no user" || letters[0].Receives != 1 {
+		t.Errorf("selected and as JSON: %+v, %v", letters, err)
 	}
 
 	got = do(exitDone, "deadletters", "redrive", "--prefix", shop, "--reason", "message_invalid", "--tracking", "order-completed")
@@ -366,7 +366,7 @@ func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 			`{"timestamp":%q,"level":"WARN","message":"accept","tracking":"order-completed","outcome":"forged","bytes":10,"ms":1,"requestId":"r"}`, stamp(at))})
 	}
 	late := now.Add(-time.Hour - time.Second)
-	lines = append(lines, acceptedBy("order-late", late), postponed("order-late", late, late.Add(time.Second)), delivered("order-late", late, late.Add(40*time.Second), 2))
+	lines = append(lines, acceptedBy("order-late", late), retrying("order-late", late, late.Add(time.Second)), delivered("order-late", late, late.Add(40*time.Second), 2))
 	lines = append(lines, logLine{now, `{"time":"2026-11-24T10:00:00.000Z","type":"platform.report","record":{"requestId":"r","status":"success"}}`})
 	putLogLines(t, aws, "/aws/lambda/commerce-segment-order-completed", lines)
 
@@ -438,8 +438,8 @@ func delivered(order string, received, at time.Time, receives int) logLine {
 	return logLine{at, delivery(order, received, at, receives) + `"outcome":"delivered","Delivered":1,"DelayMilliseconds":2000}`}
 }
 
-func postponed(order string, received, at time.Time) logLine {
-	return logLine{at, delivery(order, received, at, 1) + `"outcome":"postponed","reason":"segment_503","retry_in":"31.5s","Postponed":1}`}
+func retrying(order string, received, at time.Time) logLine {
+	return logLine{at, delivery(order, received, at, 1) + `"outcome":"retrying","reason":"segment_503","retry_in":"31.5s","Retrying":1}`}
 }
 
 func delivery(order string, received, at time.Time, receives int) string {
@@ -490,10 +490,10 @@ func queuesOf(t *testing.T, of tracking.Tracking) trackingQueues {
 	return trackingQueues{t, sqs.NewFromConfig(s.Deployment.Config), s.Deployment.Outputs[outputs.Queue(of)], s.Deployment.Outputs[outputs.DeadLetters(of)]}
 }
 
-func (q trackingQueues) bury(reason, resource string) {
+func (q trackingQueues) fail(reason, resource string) {
 	q.t.Helper()
-	err := spool.NewSQS(q.client, q.queue, q.dead).Bury(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{"email":"PLANTED@example.com"}`)},
-		relay.Burial{Tracking: "x", Reason: reason, Detail: "no user", Resource: resource, Receives: 1})
+	err := spool.NewSQS(q.client, q.queue, q.dead).Fail(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{"email":"PLANTED@example.com"}`)},
+		relay.Failure{Tracking: "x", Reason: reason, Detail: "no user", Resource: resource, Receives: 1})
 	if err != nil {
 		q.t.Fatal(err)
 	}

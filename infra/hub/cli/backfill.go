@@ -135,9 +135,9 @@ func (o backfillOptions) printPlan(w io.Writer, plan backfill.Plan, kind backfil
 	if plan.Filtered > 0 {
 		fmt.Fprintf(w, "Of %d facts the templates make nothing.\n", plan.Filtered)
 	}
-	if plan.Refused > 0 {
-		fmt.Fprintf(w, "Of %d facts they make what Segment would drop, so these are not sent:\n", plan.Refused)
-		printRefusals(w, plan.Refusals, plan.Refused)
+	if plan.Rejected > 0 {
+		fmt.Fprintf(w, "Of %d facts they make what Segment would drop, so these are not sent:\n", plan.Rejected)
+		printRefusals(w, plan.Refusals, plan.Rejected)
 	}
 	if plan.Total() == 0 {
 		_, err := fmt.Fprintln(w, "There is nothing to send.")
@@ -177,9 +177,9 @@ func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Posit
 		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s of %s sent.\n", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources))
-	if position.Refused > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "%d facts were not, because Segment refuses or would drop them:\n", position.Refused)
-		printRefusals(cmd.OutOrStdout(), position.Refusals, position.Refused)
+	if position.Rejected > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "%d facts were not, because Segment refuses or would drop them:\n", position.Rejected)
+		printRefusals(cmd.OutOrStdout(), position.Refusals, position.Rejected)
 	}
 	return nil
 }

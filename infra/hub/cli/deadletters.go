@@ -32,7 +32,7 @@ func newDeadLetters() *cobra.Command {
 		Long: `deadletters is about the events that could not be delivered. Without --prefix it asks
 the hub that runs on this machine, which has them in its memory until it is stopped.
 With --prefix it reads the queues of a deployed store, where they are kept for 14 days
-from when they were buried; those for which every attempt was used up, from when they
+from when they were failed; those for which every attempt was used up, from when they
 came. The console's page Dead letters has the same, and shows what is in them.`,
 	}
 	addCommand(cmd, newDeadLettersList())
@@ -144,7 +144,7 @@ func (s selection) flag() string {
 }
 
 func (s selection) matches(g deadletters.Letter) bool {
-	return len(s.reasons) == 0 || slices.Contains(s.reasons, g.Burial.Reason)
+	return len(s.reasons) == 0 || slices.Contains(s.reasons, g.Failure.Reason)
 }
 
 // written are dead letters as they are shown.
@@ -165,7 +165,7 @@ func printDeadLetters(w io.Writer, chosen []deadletters.Letter, now time.Time) e
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tREASON\tRESOURCE\tAGE\tDETAIL")
 	for _, g := range written(chosen) {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, chars.Line(g.Reason), chars.Line(g.Resource), words.Age(now.Sub(g.Buried)), chars.Line(g.Detail))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, chars.Line(g.Reason), chars.Line(g.Resource), words.Age(now.Sub(g.FailedAt)), chars.Line(g.Detail))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -56,7 +56,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 	}
 	var letters []deadletters.Summary
 	got := command(t, "", "deadletters", "list", h.AddrFlag(), "--dir", h.Dir, "--json", "--tracking", "order-updated")
-	if err := json.Unmarshal([]byte(got.stdout), &letters); err != nil || len(letters) != 1 || letters[0].Resource != "o-3" || letters[0].Buried.IsZero() {
+	if err := json.Unmarshal([]byte(got.stdout), &letters); err != nil || len(letters) != 1 || letters[0].Resource != "o-3" || letters[0].FailedAt.IsZero() {
 		t.Errorf("selected and as JSON: %s%s", got.stdout, got.stderr)
 	}
 

@@ -92,9 +92,9 @@ functions' logs, with your own AWS credentials; that costs half a cent for every
 gigabyte of logs in that time.
 
 The outcomes are accepted (no attempt has ended yet), waiting (another attempt comes),
-delivered, skipped, buried (a dead letter) and refused (Commerce was not answered 202).
+delivered, skipped, failed (a dead letter) and refused (Commerce was not answered 202).
 TEXT is looked for in ids, events, messageIds, reasons and details.`,
-		Example: `  hub executions --outcome waiting,buried,refused
+		Example: `  hub executions --outcome retrying,failed,rejected
   hub executions --summary --prefix /commerce-segment
   hub executions --since 7d --tracking order-completed segment_429`,
 		Args: cobra.MaximumNArgs(1),
@@ -198,7 +198,7 @@ func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.
 	for _, p := range s.Parts[since:] {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Start.Format("2006-01-02 15:04"),
 			figure(p.Taken()), figure(p.Count(executions.Delivered)), figure(p.Count(executions.Skipped)),
-			figure(p.Count(executions.Accepted, executions.Waiting)), figure(p.Count(executions.Buried)), figure(p.Count(executions.Refused)),
+			figure(p.Count(executions.Accepted, executions.Retrying)), figure(p.Count(executions.Failed)), figure(p.Count(executions.Rejected)),
 			measured(p, p.P50), measured(p, p.P95), strings.Repeat("█", (p.Came()*bars+most-1)/most))
 	}
 	return table.Flush()

@@ -15,7 +15,7 @@ import (
 func ended(h *hubtest.Hub, n int) (list []executions.Execution) {
 	h.T.Helper()
 	hubtest.Eventually(h.T, "the hub tells how the webhooks ended", func() bool {
-		got := command(h.T, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--json", "--outcome", "delivered,skipped,buried,refused")
+		got := command(h.T, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--json", "--outcome", "delivered,skipped,failed,rejected")
 		if err := json.Unmarshal([]byte(got.stdout), &list); err != nil {
 			h.T.Fatalf("%v: %s%s", err, got.stdout, got.stderr)
 		}
@@ -49,7 +49,7 @@ func TestTheHubTellsWhatBecameOfEachWebhook(t *testing.T) {
 	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--summary"); strings.Count(got.stdout, "█") < 30 || !strings.Contains(unpadded(got.stdout), " 2 1 1 - - 1 ") {
 		t.Errorf("the picture is\n%s%s", got.stdout, got.stderr)
 	}
-	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "buried"); got.stdout != "No such webhook came in the last 24 hours.\n" {
+	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "failed"); got.stdout != "No such webhook came in the last 24 hours.\n" {
 		t.Errorf("of none it says\n%s", got.stdout)
 	}
 }
@@ -77,8 +77,8 @@ func TestTraceTellsHowEachOrderStands(t *testing.T) {
 	h.Set("templates/order-updated", `{"event": `)
 	h.Set("templates/order-refunded", `{"event": ""}`)
 	h.Webhook("order-completed", hubtest.Order("order.paid", "o-delivered"))
-	h.Webhook("order-updated", hubtest.Order("order.updated", "o-postponed"))
-	h.Webhook("order-refunded", hubtest.Order("order.refunded", "o-buried"))
+	h.Webhook("order-updated", hubtest.Order("order.updated", "o-retrying"))
+	h.Webhook("order-refunded", hubtest.Order("order.refunded", "o-failed"))
 	ended(h, 2)
 	for _, c := range []struct {
 		order string
@@ -89,18 +89,18 @@ func TestTraceTellsHowEachOrderStands(t *testing.T) {
 			"Order Completed was sent to Segment at 20", "as messageId order-completed:o-delivered:0-track:",
 			"Commerce called with order.paid, webhook w-o-delivered, its attempt 1. It was answered 202: the event is safe.", "Attempt 1: Segment took it.",
 		}},
-		{"o-postponed", []string{
-			"1 webhook came about o-postponed, and Segment was told nothing of it.",
+		{"o-retrying", []string{
+			"1 webhook came about o-retrying, and Segment was told nothing of it.",
 			"Order Updated was not sent yet: attempt 1 of 36 ended with template (", "The next is due at 20", "\nMend the template: events then flow by themselves.\n",
 			"Attempt 1 did not succeed: template", "Again in ",
 		}},
-		{"o-buried", []string{
-			"1 webhook came about o-buried, and Segment was told nothing of it.",
+		{"o-failed", []string{
+			"1 webhook came about o-failed, and Segment was told nothing of it.",
 			"Order Refunded was not sent, and is among the dead letters: message_invalid", "\nMend what it names, then ", "Attempt 1: put among the dead letters: message_invalid",
 		}},
 		{"o-unseen", []string{
 			"In the last 7 days no webhook came that is known to be about o-unseen.", "look at the delivery logs of the integration in Commerce Manager",
-			"hub executions --outcome refused lists those", "hub reconcile --since 7d finds what is missing and says why it seems lost",
+			"hub executions --outcome rejected lists those", "hub reconcile --since 7d finds what is missing and says why it seems lost",
 		}},
 	} {
 		t.Run(c.order, func(t *testing.T) {
@@ -162,8 +162,8 @@ func TestTheConsoleShowsExecutions(t *testing.T) {
 		status     int
 		has, lacks []string
 	}{
-		{"all", "/executions", 200, []string{"(not an id)", "o-dead", "is-buried", "is-delivered", "<svg ", `class="fill-delivered"`, `class="fill-p95"`, `aria-current="page"><b>Executions`}, []string{"o-<b>", " style=", "not known"}},
-		{"an outcome", "/executions?outcome=buried&since=7d", 200, []string{"o-dead", "message_invalid", `<option value="7d" selected>`}, []string{"sent"}},
+		{"all", "/executions", 200, []string{"(not an id)", "o-dead", "is-failed", "is-delivered", "<svg ", `class="fill-delivered"`, `class="fill-p95"`, `aria-current="page"><b>Executions`}, []string{"o-<b>", " style=", "not known"}},
+		{"an outcome", "/executions?outcome=failed&since=7d", 200, []string{"o-dead", "message_invalid", `<option value="7d" selected>`}, []string{"sent"}},
 		{"a tracking", "/executions?tracking=order-completed", 200, []string{"(not an id)"}, []string{"o-dead"}},
 		{"a text", "/executions?q=O-DEAD", 200, []string{"o-dead", `value="O-DEAD"`}, []string{"sent"}},
 		{"none", "/executions?q=nothing", 200, []string{"In the last 24 hours 0 webhooks came."}, []string{"<svg ", "<table"}},

@@ -107,7 +107,7 @@ func printComparison(w io.Writer, c *backfill.Comparison, trackings []string) er
 	refused := 0
 	for _, name := range trackings {
 		t := c.Tallies[name]
-		refused += t.Refused
+		refused += t.Rejected
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, figure(t.Missing), figure(t.Delivered), figure(t.SentFromHere),
 			figure(t.Pending), figure(t.Skipped+t.Filtered), figure(t.DeadLettered), figure(t.Unclear))
 	}

@@ -329,7 +329,7 @@ func TestASecretForAnotherHostStopsOnlyTheTrackingsThatAskCommerce(t *testing.T)
 	h.AwaitMessages(1)
 	h.Webhook("order-refunded", hubtest.Order("order.refunded", "two"))
 	hubtest.Eventually(t, "the refund waits", func() bool {
-		return strings.Contains(h.Stderr.String(), "tracking=order-refunded") && strings.Contains(h.Stderr.String(), "outcome=postponed")
+		return strings.Contains(h.Stderr.String(), "tracking=order-refunded") && strings.Contains(h.Stderr.String(), "outcome=retrying")
 	}, h.Stderr)
 	if got := h.Messages(); len(got) != 1 {
 		t.Errorf("Segment was told %s", got)
@@ -438,7 +438,7 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 			h.Request("POST", "/webhooks/order-completed", fmt.Sprintf(body, "forged", "order.paid"), serve.KeyHeader, "PLANTED-wrong")
 			h.Request("POST", "/webhooks/order-completed", "PLANTED no JSON", serve.KeyHeader, "PLANTED-secret")
 			h.AwaitMessages(1)
-			for _, said := range []string{"delivered", "skipped", "buried", "postponed", "forged", "not_json"} {
+			for _, said := range []string{"delivered", "skipped", "failed", "retrying", "forged", "not_json"} {
 				hubtest.Eventually(t, "the log tells of "+said, func() bool { return strings.Contains(h.Stderr.String(), said) }, h.Stderr)
 			}
 			h.Stop()
@@ -490,7 +490,7 @@ func TestTheProgramStopsOnASignalAndSaysWhatIsKept(t *testing.T) {
 			for n := range c.posts {
 				h.Webhook("order-completed", hubtest.Order("order.paid", fmt.Sprint("o-", n)))
 			}
-			hubtest.Eventually(t, "all are postponed", func() bool { return strings.Count(h.Stderr.String(), "outcome=postponed") == c.posts }, h.Stderr)
+			hubtest.Eventually(t, "all are retrying", func() bool { return strings.Count(h.Stderr.String(), "outcome=retrying") == c.posts }, h.Stderr)
 			if err := hub.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}

@@ -353,7 +353,7 @@ func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.
 		}
 		return finding{
 			Says:   fmt.Sprintf("Done: %s of %s sent.", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources)),
-			Unsent: refusals{position.Refusals, position.Refused},
+			Unsent: refusals{position.Refusals, position.Rejected},
 		}
 	})
 }

@@ -133,7 +133,7 @@ func (p planned) Shown() (all []shown) {
 }
 
 // Unsent are the facts that Segment would drop.
-func (p planned) Unsent() refusals { return refusals{p.Refusals, p.Refused} }
+func (p planned) Unsent() refusals { return refusals{p.Refusals, p.Rejected} }
 
 // counted is how many there are of a tracking.
 type counted struct {
@@ -193,9 +193,9 @@ func (c compared) Rows() (rows []tallied) {
 }
 
 // Refused counts what cannot be sent: of it the templates make what Segment would drop.
-func (c compared) Refused() (total int) {
+func (c compared) Rejected() (total int) {
 	for _, tally := range c.Tallies {
-		total += tally.Refused
+		total += tally.Rejected
 	}
 	return total
 }

@@ -74,7 +74,7 @@ func (k listedKind) More() int { return k.Count - len(k.Rows) }
 // listedLetter is a dead letter in a list: what is written on it.
 type listedLetter struct {
 	ID, Resource, Detail string
-	Buried               time.Time
+	FailedAt             time.Time
 }
 
 // waitingQueue is a queue on which events wait.
@@ -186,7 +186,7 @@ func byReason(kinds []kept) []reasonGroup {
 func listKind(kind kept) listedKind {
 	listed := listedKind{kept: kind}
 	for _, g := range kind.Letters {
-		listed.Rows = append(listed.Rows, listedLetter{g.ID, g.Burial.Resource, detailOf(g), g.Buried})
+		listed.Rows = append(listed.Rows, listedLetter{g.ID, g.Failure.Resource, detailOf(g), g.FailedAt})
 	}
 	return listed
 }
@@ -194,10 +194,10 @@ func listKind(kind kept) listedKind {
 // detailOf is the detail of a dead letter without personal values: it may be Segment's
 // answer, which may quote the event, where an older version wrote it.
 func detailOf(g deadletters.Letter) string {
-	if redact.New(g.Envelope.Body).Hides(g.Burial.Detail) {
+	if redact.New(g.Envelope.Body).Hides(g.Failure.Detail) {
 		return redact.Hidden
 	}
-	return g.Burial.Detail
+	return g.Failure.Detail
 }
 
 // waitsAtMost is how far back to look for what waits: its attempts are used up by then.
@@ -247,7 +247,7 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	matches := func(g deadletters.Letter) bool { return g.Burial.Reason == reason && (id == "" || g.ID == id) }
+	matches := func(g deadletters.Letter) bool { return g.Failure.Reason == reason && (id == "" || g.ID == id) }
 	begun := c.letterList.begin(r.Context(), job{Says: "Replaying", Counts: "dead letters looked at", Of: total.Dead}, func(ctx context.Context, at func(int)) outcome {
 		return c.letterList.redrive(ctx, queues, matches, at)
 	})
@@ -271,7 +271,7 @@ type letterData struct {
 }
 
 // FromSegment says that Segment has refused it, which a preview does not show.
-func (d letterData) FromSegment() bool { return strings.HasPrefix(d.Letter.Burial.Reason, "segment_") }
+func (d letterData) FromSegment() bool { return strings.HasPrefix(d.Letter.Failure.Reason, "segment_") }
 
 // deadLetter shows one, without personal values until they are asked for.
 func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
@@ -280,9 +280,9 @@ func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, statusOfLetters(err), err)
 		return
 	}
-	data := letterData{Page: r.URL.EscapedPath(), Letter: g, Why: deadletters.Explain(g.Burial.Reason), Detail: detailOf(g), Personal: r.URL.Query().Get("personal") == "yes"}
+	data := letterData{Page: r.URL.EscapedPath(), Letter: g, Why: deadletters.Explain(g.Failure.Reason), Detail: detailOf(g), Personal: r.URL.Query().Get("personal") == "yes"}
 	if data.Personal {
-		data.Detail = g.Burial.Detail
+		data.Detail = g.Failure.Detail
 	}
 	if err := c.showContent(r.Context(), &data); err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)

@@ -33,7 +33,7 @@ type cemetery struct {
 	lines  *executions.Memory
 }
 
-func buried(t *testing.T) cemetery {
+func withDeadLetters(t *testing.T) cemetery {
 	c := cemetery{write(t), map[string]*queue.Queue{}, executions.NewMemory()}
 	m := machineWith{lines: c.lines}
 	queues, err := queue.Open(t.TempDir(), slog.New(slog.DiscardHandler))
@@ -50,10 +50,10 @@ func buried(t *testing.T) cemetery {
 }
 
 // bury puts an event among the dead letters, and gives the path of its page.
-func (c cemetery) bury(name, reason, detail, body string) string {
+func (c cemetery) fail(name, reason, detail, body string) string {
 	c.Helper()
-	err := c.queues[name].Bury(c.Context(), relay.Envelope{Received: time.Now(), Body: []byte(body)},
-		relay.Burial{Tracking: name, Reason: reason, Detail: detail, Resource: "o-" + reason, Receives: 1})
+	err := c.queues[name].Fail(c.Context(), relay.Envelope{Received: time.Now(), Body: []byte(body)},
+		relay.Failure{Tracking: name, Reason: reason, Detail: detail, Resource: "o-" + reason, Receives: 1})
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -77,17 +77,17 @@ func (c cemetery) isLeftWith(name string, dead, waiting int) {
 func (c cemetery) text() string { return c.ask("GET", "/deadletters", nil).text() }
 
 func TestDeadLettersAreListedByReasonWithWhatToDo(t *testing.T) {
-	c := buried(t)
+	c := withDeadLetters(t)
 	c.want(c.ask("GET", "/deadletters", nil), 200, "There are no dead letters.", "Nothing waits.")
-	c.bury("order-refunded", "segment_400", `Segment says: "Mara.Lind@example.com" is odd`, hubtest.PersonalOrder)
+	c.fail("order-refunded", "segment_400", `Segment says: "Mara.Lind@example.com" is odd`, hubtest.PersonalOrder)
 	for range lettersKept + 2 {
-		c.bury("order-completed", "message_invalid", "message 1: event is missing", hubtest.PersonalOrder)
+		c.fail("order-completed", "message_invalid", "message 1: event is missing", hubtest.PersonalOrder)
 	}
-	c.bury("order-refunded", "message_invalid", "message 1: userId is missing", hubtest.PersonalOrder)
+	c.fail("order-refunded", "message_invalid", "message 1: userId is missing", hubtest.PersonalOrder)
 
 	page := c.ask("GET", "/deadletters", nil)
 	c.want(page, 200,
-		"The template writes what Segment would drop", fmt.Sprintf(`<span class="pill is-buried">%d</span>`, lettersKept+3), "Mend the template, or go back",
+		"The template writes what Segment would drop", fmt.Sprintf(`<span class="pill is-failed">%d</span>`, lettersKept+3), "Mend the template, or go back",
 		fmt.Sprintf("Order Completed: %d, the oldest just now", lettersKept+2), "and 2 older ones, which are replayed with all.", "Order Refunded: one, just now",
 		"message 1: event is missing", "o-message_invalid", "Segment refused them",
 	)
@@ -115,8 +115,8 @@ func TestADeadLetterShowsWhatBecomesOfItNow(t *testing.T) {
 		{"the settings cannot be read", map[string]string{"tracking/order-completed/enabled": "perhaps"}, []string{"Replayed now, it would wait: parameter tracking/order-completed/enabled", "One message that can be sent."}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := buried(t)
-			path := b.bury("order-completed", "message_invalid", "message 1: no user", hubtest.PersonalOrder)
+			b := withDeadLetters(t)
+			path := b.fail("order-completed", "message_invalid", "message 1: no user", hubtest.PersonalOrder)
 			for name, value := range c.set {
 				if err := b.console.Store.Put(t.Context(), name, value); err != nil {
 					t.Fatal(err)
@@ -128,7 +128,7 @@ func TestADeadLetterShowsWhatBecomesOfItNow(t *testing.T) {
 }
 
 func TestWhatIsInADeadLetterIsHiddenUntilAskedFor(t *testing.T) {
-	b := buried(t)
+	b := withDeadLetters(t)
 	for _, c := range []struct{ name, reason, body string }{
 		{"an order", "segment_400", hubtest.PersonalOrder},
 		{"no webhook", "not_webhook", `{"whoever": "Mara Lind"}`},
@@ -136,7 +136,7 @@ func TestWhatIsInADeadLetterIsHiddenUntilAskedFor(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := cemetery{author{t, b.console}, b.queues, b.lines}
-			path := b.bury("order-completed", c.reason, "Lind is refused", c.body)
+			path := b.fail("order-completed", c.reason, "Lind is refused", c.body)
 			for query, shown := range map[string]bool{"": false, "?personal=yes": true} {
 				page := b.ask("GET", path+query, nil)
 				b.want(page, 200, "What is in it")
@@ -151,13 +151,13 @@ func TestWhatIsInADeadLetterIsHiddenUntilAskedFor(t *testing.T) {
 }
 
 func TestDeadLettersAreReplayed(t *testing.T) {
-	b := buried(t)
+	b := withDeadLetters(t)
 	for range 3 {
-		b.bury("order-completed", "message_invalid", "", hubtest.PersonalOrder)
+		b.fail("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	}
-	b.bury("order-completed", "segment_400", "", hubtest.PersonalOrder)
-	one := b.bury("order-refunded", "message_invalid", "", hubtest.PersonalOrder)
-	b.bury("order-refunded", "message_invalid", "", hubtest.PersonalOrder)
+	b.fail("order-completed", "segment_400", "", hubtest.PersonalOrder)
+	one := b.fail("order-refunded", "message_invalid", "", hubtest.PersonalOrder)
+	b.fail("order-refunded", "message_invalid", "", hubtest.PersonalOrder)
 	replay := func(form url.Values) {
 		t.Helper()
 		if got := b.ask("POST", "/deadletters/replay", form); got.status != http.StatusSeeOther || got.location != "/deadletters" {
@@ -181,7 +181,7 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	b.isLeftWith("order-completed", 1, 3)
 	b.isLeftWith("order-refunded", 1, 1)
 
-	b.bury("order-completed", "message_invalid", "", hubtest.PersonalOrder)
+	b.fail("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	replay(url.Values{"reason": {"message_invalid"}})
 	b.isLeftWith("order-completed", 1, 4)
 	b.isLeftWith("order-refunded", 0, 2)
@@ -189,16 +189,16 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 
 // What is buried after the page was shown is not among what its button promises.
 func TestTheButtonOfOneReplaysThatOne(t *testing.T) {
-	c := buried(t)
-	c.bury("order-completed", "message_invalid", "", hubtest.PersonalOrder)
+	c := withDeadLetters(t)
+	c.fail("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	page := c.text()
-	c.bury("order-completed", "message_invalid", "", hubtest.PersonalOrder)
+	c.fail("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	c.ask("POST", "/deadletters/replay", formOf(page, "/deadletters/replay"))
 	c.isLeftWith("order-completed", 1, 1)
 }
 
 func TestThePageSaysWhatWaitsAndWhy(t *testing.T) {
-	b := buried(t)
+	b := withDeadLetters(t)
 	for _, name := range []string{"order-completed", "customer-updated"} {
 		if err := b.queues[name].Put(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}); err != nil {
 			t.Fatal(err)
@@ -206,7 +206,7 @@ func TestThePageSaysWhatWaitsAndWhy(t *testing.T) {
 	}
 	log := slog.New(b.lines.Handler())
 	for _, reason := range []string{"settings", "template"} {
-		log.Info("deliver", "tracking", "order-completed", "received", time.Now().Add(-3*time.Hour).Truncate(time.Minute), "receives", 2, "outcome", "postponed",
+		log.Info("deliver", "tracking", "order-completed", "received", time.Now().Add(-3*time.Hour).Truncate(time.Minute), "receives", 2, "outcome", "retrying",
 			"reason", reason, "detail", "line 3: expected {", "retry_in", "1h")
 	}
 	b.want(b.ask("GET", "/deadletters", nil), 200,
@@ -239,7 +239,7 @@ func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.SQSDeadLetters) 
 	b.console.Store.Deployment, b.console.Store.Prefix, b.console.Store.Takes = d, "/shop", 75*time.Second
 	completed := spool.NewSQS(client, d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
 	for range many {
-		if err := completed.Bury(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}, relay.Burial{Reason: "message_invalid", Resource: "o-1"}); err != nil {
+		if err := completed.Fail(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}, relay.Failure{Reason: "message_invalid", Resource: "o-1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -287,7 +287,7 @@ func TestWhatHasComeSinceIsToldOf(t *testing.T) {
 	b.want(b.looks(), 200, "Order Completed: one")
 	d := b.console.Store.Deployment
 	queue := spool.NewSQS(sqs.NewFromConfig(d.Config), d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
-	if err := queue.Bury(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}, relay.Burial{Reason: "message_invalid"}); err != nil {
+	if err := queue.Fail(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}, relay.Failure{Reason: "message_invalid"}); err != nil {
 		t.Fatal(err)
 	}
 	page := b.looks()

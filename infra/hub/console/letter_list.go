@@ -114,7 +114,7 @@ func keep(letters []deadletters.Letter) []kept {
 	var kinds []kept
 	for _, kind := range deadletters.GroupByReason(letters) {
 		all := kind.Letters
-		one := kept{Group: kind, Count: len(all), Oldest: all[0].Buried}
+		one := kept{Group: kind, Count: len(all), Oldest: all[0].FailedAt}
 		one.Letters = nil
 		for i := len(all) - 1; i >= max(0, len(all)-lettersKept); i-- {
 			one.Letters = append(one.Letters, all[i])

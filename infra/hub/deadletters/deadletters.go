@@ -89,13 +89,13 @@ type Summary struct {
 	Detail   string    `json:"detail,omitempty"`
 	Resource string    `json:"resource,omitempty"`
 	Receives int       `json:"receives"`
-	Buried   time.Time `json:"buried"`
+	FailedAt time.Time `json:"failed_at"`
 }
 
 // Summary is what is written on it.
 func (l Letter) Summary() Summary {
-	b := l.Burial
-	return Summary{l.ID, l.Tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, l.Buried}
+	b := l.Failure
+	return Summary{l.ID, l.Tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, l.FailedAt}
 }
 
 // each asks all queues at once, each of which takes a second or more. The first error
@@ -128,7 +128,7 @@ func (l Queues) List(ctx context.Context) ([]Letter, error) {
 		return nil, err
 	}
 	letters := slices.Concat(found...)
-	slices.SortStableFunc(letters, func(a, b Letter) int { return a.Buried.Compare(b.Buried) })
+	slices.SortStableFunc(letters, func(a, b Letter) int { return a.FailedAt.Compare(b.FailedAt) })
 	return letters, nil
 }
 
@@ -207,7 +207,7 @@ func GroupByReason(letters []Letter) []Group {
 		i := slices.IndexFunc(all, func(k Group) bool { return k.Has(g) })
 		if i < 0 {
 			i = len(all)
-			all = append(all, Group{Tracking: g.Tracking, Reason: g.Burial.Reason})
+			all = append(all, Group{Tracking: g.Tracking, Reason: g.Failure.Reason})
 		}
 		all[i].Letters = append(all[i].Letters, g)
 	}
@@ -219,7 +219,7 @@ func GroupByReason(letters []Letter) []Group {
 
 // Has says that a dead letter is of this kind.
 func (g Group) Has(l Letter) bool {
-	return g.Tracking.Name == l.Tracking.Name && g.Reason == l.Burial.Reason
+	return g.Tracking.Name == l.Tracking.Name && g.Reason == l.Failure.Reason
 }
 
 // Explanation is what a reason means to whoever is on call.
@@ -267,6 +267,6 @@ func Explain(reason string) Explanation {
 			"Correct segment/host and segment/path. Then replay them."}
 	}
 	return Explanation{"This version does not know the reason",
-		"Another release has buried them.",
+		"Another release has failed them.",
 		"See in the detail what it says, and mend that. Then replay them."}
 }

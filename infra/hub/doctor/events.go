@@ -33,8 +33,8 @@ func eventFindings(all []executions.Execution, enabled map[string]bool, since ti
 		state State
 		do    string
 	}{
-		{executions.Buried, Warning, redriving("", flag)},
-		{executions.Refused, Warning, "see which with hub executions --outcome refused" + flag + "; if they are forged and Commerce's own, hub webhooks sync" + s.Flag()},
+		{executions.Failed, Warning, redriving("", flag)},
+		{executions.Rejected, Warning, "see which with hub executions --outcome rejected" + flag + "; if they are forged and Commerce's own, hub webhooks sync" + s.Flag()},
 	} {
 		if reasons := byReason(all, outcome.is); reasons != "" {
 			found = append(found, Finding{State: outcome.state, Says: fmt.Sprintf("%s in %s: %s", outcome.is, executions.Lookback(since), reasons), Do: outcome.do})
@@ -100,7 +100,7 @@ func lastFindings(all []executions.Execution, enabled map[string]bool, since tim
 		if !enabled[t.Name] {
 			continue
 		}
-		i := slices.IndexFunc(all, func(e executions.Execution) bool { return e.Tracking == t.Name && e.Outcome != executions.Refused })
+		i := slices.IndexFunc(all, func(e executions.Execution) bool { return e.Tracking == t.Name && e.Outcome != executions.Rejected })
 		if i < 0 {
 			silent = append(silent, t.Name)
 			continue

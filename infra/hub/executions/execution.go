@@ -19,13 +19,13 @@ const (
 	Delivered Outcome = "delivered" // Segment took it
 	Skipped   Outcome = "skipped"   // there is nothing to send
 	Accepted  Outcome = "accepted"  // on the queue, and no attempt has ended yet
-	Waiting   Outcome = "waiting"   // an attempt was made; another one comes
-	Buried    Outcome = "buried"    // among the dead letters
-	Refused   Outcome = "refused"   // Commerce was not answered 202
+	Retrying  Outcome = "retrying"  // an attempt was made; another one comes
+	Failed    Outcome = "failed"    // among the dead letters
+	Rejected  Outcome = "rejected"  // Commerce was not answered 202
 )
 
 // Outcomes are all of them.
-var Outcomes = []Outcome{Delivered, Skipped, Accepted, Waiting, Buried, Refused}
+var Outcomes = []Outcome{Delivered, Skipped, Accepted, Retrying, Failed, Rejected}
 
 // ParseOutcomes reads the names of outcomes.
 func ParseOutcomes(names []string) ([]Outcome, error) {
@@ -115,7 +115,7 @@ func executionOf(lines []Line, now time.Time) Execution {
 func (e *Execution) conclude(now time.Time) {
 	first, last := e.Lines[0], e.Lines[len(e.Lines)-1]
 	if first.Kind == kindAccept && first.Outcome != string(Accepted) {
-		e.Outcome, e.Reason, e.Detail = Refused, first.Outcome, first.Detail
+		e.Outcome, e.Reason, e.Detail = Rejected, first.Outcome, first.Detail
 		return
 	}
 	if last.Kind == kindAccept {
@@ -125,10 +125,10 @@ func (e *Execution) conclude(now time.Time) {
 	e.Outcome, e.Reason, e.Detail = Outcome(last.Outcome), last.Reason, last.Detail
 	switch {
 	case last.exhausted(now):
-		e.Outcome, e.Reason = Buried, "receives_exhausted"
+		e.Outcome, e.Reason = Failed, "receives_exhausted"
 		e.Detail = fmt.Sprintf("the last of its %d attempts ended with %s", last.Receives, last.Reason)
-	case last.Outcome == "postponed" || last.Unsettled != "":
-		e.Outcome = Waiting
+	case last.Outcome == "retrying" || last.Unsettled != "":
+		e.Outcome = Retrying
 	case e.Outcome == Delivered && !last.Happened.IsZero():
 		delay := Milliseconds(max(last.Time.Sub(last.Happened), 0).Milliseconds()) // Commerce's clock may be ahead
 		e.Delay = &delay
@@ -137,5 +137,5 @@ func (e *Execution) conclude(now time.Time) {
 
 // exhausted says that the queue has given the event up, which writes no line.
 func (l Line) exhausted(now time.Time) bool {
-	return l.Outcome == "postponed" && l.Receives >= spool.MaxReceives && now.After(l.returns().Add(spool.Visibility))
+	return l.Outcome == "retrying" && l.Receives >= spool.MaxReceives && now.After(l.returns().Add(spool.Visibility))
 }

@@ -64,12 +64,12 @@ func (w *world) Put(ctx context.Context, e relay.Envelope) error {
 	return w.queue.Put(ctx, e)
 }
 
-func (w *world) Postpone(ctx context.Context, item relay.Item, delay time.Duration) error {
-	return w.queue.Postpone(ctx, item, delay)
+func (w *world) Retry(ctx context.Context, item relay.Item, delay time.Duration) error {
+	return w.queue.Retry(ctx, item, delay)
 }
 
-func (w *world) Bury(ctx context.Context, e relay.Envelope, b relay.Burial) error {
-	return w.queue.Bury(ctx, e, b)
+func (w *world) Fail(ctx context.Context, e relay.Envelope, b relay.Failure) error {
+	return w.queue.Fail(ctx, e, b)
 }
 
 // calls has Commerce post a webhook about an order.
@@ -117,7 +117,7 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			"Commerce called with order.paid, webhook w-o-1, its attempt 1. It was answered 202",
 			"No webhook came for Checkout Started (order.created or order.authorized), Order Updated (",
 		}},
-		{"postponed, then delivered", func(t *testing.T, w *world) {
+		{"retrying, then delivered", func(t *testing.T, w *world) {
 			w.answers = []int{503, 429}
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
@@ -133,24 +133,24 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			w.answers = []int{503}
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
-		}, executions.Waiting, "segment_503", 1, "o-1", []string{"attempt 1 of 36 ended with segment_503. The next is due at "}},
+		}, executions.Retrying, "segment_503", 1, "o-1", []string{"attempt 1 of 36 ended with segment_503. The next is due at "}},
 		{"waiting for the operator", func(t *testing.T, w *world) {
 			w.Template = "("
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
-		}, executions.Waiting, "template", 1, "o-1", []string{"ended with template (", "Mend the template: events then flow by themselves."}},
+		}, executions.Retrying, "template", 1, "o-1", []string{"ended with template (", "Mend the template: events then flow by themselves."}},
 		{"waiting for Commerce's credentials", func(t *testing.T, w *world) {
 			w.Template = `$commerce("/v2/orders")`
 			w.Commerce = commerce.Credentials{URL: "https://commerce.test", ClientID: commercetest.ClientID, ClientSecret: "another"}
 			w.relay.CommerceTransport = commercetest.New()
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
-		}, executions.Waiting, "commerce_401", 1, "o-1", []string{"check the client id and the client secret", "anew with hub configure --prefix /shop"}},
-		{"buried", func(t *testing.T, w *world) {
+		}, executions.Retrying, "commerce_401", 1, "o-1", []string{"check the client id and the client secret", "anew with hub configure --prefix /shop"}},
+		{"failed", func(t *testing.T, w *world) {
 			w.Template = `{"event": ""}`
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
-		}, executions.Buried, "message_invalid", 1, "o-1", []string{
+		}, executions.Failed, "message_invalid", 1, "o-1", []string{
 			"among the dead letters: message_invalid (message 1: event is an empty string", "hub deadletters redrive --tracking order-completed --reason message_invalid --prefix /shop.",
 		}},
 		{"given up by the queue", func(t *testing.T, w *world) {
@@ -162,7 +162,7 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			for range spool.MaxReceives {
 				w.attempt(t)
 			}
-		}, executions.Buried, "receives_exhausted", spool.MaxReceives, "o-1", []string{"the last of its 36 attempts ended with segment_500"}},
+		}, executions.Failed, "receives_exhausted", spool.MaxReceives, "o-1", []string{"the last of its 36 attempts ended with segment_500"}},
 		{"skipped, as it is not observed", func(t *testing.T, w *world) {
 			w.calls(t, "order.fulfilled", "o-1")
 			w.attempt(t)
@@ -174,19 +174,19 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 		}, executions.Skipped, "filtered", 1, "o-1", []string{"the template gives nothing for it"}},
 		{"refused, as its secret is wrong", func(t *testing.T, w *world) {
 			w.relay.Accept(t.Context(), "guess", []byte(`{"triggered_by":"order.paid","payload":{"data":{"id":"o-1"}}}`))
-		}, executions.Refused, "forged", 0, "", []string{"Commerce was answered forged ("}},
+		}, executions.Rejected, "forged", 0, "", []string{"Commerce was answered forged ("}},
 		{"refused, as it is no webhook", func(t *testing.T, w *world) {
 			w.relay.Accept(t.Context(), secret, []byte(`hello`))
-		}, executions.Refused, "not_json", 0, "", nil},
+		}, executions.Rejected, "not_json", 0, "", nil},
 		{"refused, as nothing could take it", func(t *testing.T, w *world) {
 			w.putFails, w.answers = true, []int{500}
 			w.calls(t, "order.paid", "o-1")
-		}, executions.Refused, "unavailable", 1, "o-1", []string{"lost unless Commerce posts it again"}},
+		}, executions.Rejected, "unavailable", 1, "o-1", []string{"lost unless Commerce posts it again"}},
 		{"delivered at once, as there was no queue", func(t *testing.T, w *world) {
 			w.putFails = true
 			w.calls(t, "order.paid", "o-1")
 		}, executions.Delivered, "", 1, "o-1", nil},
-		{"buried, put back and delivered", func(t *testing.T, w *world) {
+		{"failed, put back and delivered", func(t *testing.T, w *world) {
 			w.Template = `{"event": ""}`
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
@@ -256,8 +256,8 @@ func TestTheStoryOfWhatWasNeverSeenSaysWhatToDo(t *testing.T) {
 		store executions.Store
 		says  []string
 	}{
-		{"deployed", executions.Store{Flag: " --prefix /shop", Deployed: true}, []string{"hub executions --outcome refused --prefix /shop lists", "hub reconcile --since 7d --prefix /shop finds", "--since 30d"}},
-		{"here", executions.Store{}, []string{"hub executions --outcome refused lists", "hub reconcile --since 7d finds", "before this hub was started"}},
+		{"deployed", executions.Store{Flag: " --prefix /shop", Deployed: true}, []string{"hub executions --outcome rejected --prefix /shop lists", "hub reconcile --since 7d --prefix /shop finds", "--since 30d"}},
+		{"here", executions.Store{}, []string{"hub executions --outcome rejected lists", "hub reconcile --since 7d finds", "before this hub was started"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			now := time.Now()
@@ -317,8 +317,8 @@ func TestAQueryPicksLines(t *testing.T) {
 func TestAFilterKeepsWhatIsMeant(t *testing.T) {
 	all := []executions.Execution{
 		{Tracking: "order-completed", Resource: "A-1", Outcome: executions.Delivered, MessageIDs: []string{"order-completed:A-1:0-track:ff"}},
-		{Tracking: "order-updated", Event: "order.updated", Outcome: executions.Waiting, Reason: "segment_429"},
-		{Tracking: "order-updated", Outcome: executions.Buried, Reason: "message_invalid", Detail: "no user"},
+		{Tracking: "order-updated", Event: "order.updated", Outcome: executions.Retrying, Reason: "segment_429"},
+		{Tracking: "order-updated", Outcome: executions.Failed, Reason: "message_invalid", Detail: "no user"},
 	}
 	for _, c := range []struct {
 		name   string
@@ -326,12 +326,12 @@ func TestAFilterKeepsWhatIsMeant(t *testing.T) {
 		want   []int
 	}{
 		{"nothing asked for", executions.Filter{}, []int{0, 1, 2}},
-		{"two outcomes", executions.Filter{Outcomes: []executions.Outcome{executions.Waiting, executions.Buried}}, []int{1, 2}},
+		{"two outcomes", executions.Filter{Outcomes: []executions.Outcome{executions.Retrying, executions.Failed}}, []int{1, 2}},
 		{"an id in another case", executions.Filter{Text: "a-1"}, []int{0}},
 		{"a messageId", executions.Filter{Text: "0-track"}, []int{0}},
 		{"a reason", executions.Filter{Text: "SEGMENT_"}, []int{1}},
 		{"a detail", executions.Filter{Text: "no user"}, []int{2}},
-		{"both", executions.Filter{Outcomes: []executions.Outcome{executions.Waiting}, Text: "no user"}, nil},
+		{"both", executions.Filter{Outcomes: []executions.Outcome{executions.Retrying}, Text: "no user"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.filter.Of(all)
@@ -370,9 +370,9 @@ func TestASummaryCountsByTheHourInWhichTheyCame(t *testing.T) {
 		return e
 	}
 	all := []executions.Execution{
-		execution(time.Minute, executions.Waiting, 0),
-		execution(2*time.Minute, executions.Refused, 0),
-		execution(time.Hour, executions.Buried, 0),
+		execution(time.Minute, executions.Retrying, 0),
+		execution(2*time.Minute, executions.Rejected, 0),
+		execution(time.Hour, executions.Failed, 0),
 		execution(30*time.Hour, executions.Delivered, 7), // before the time, and tried within it
 	}
 	for i := range 20 {
@@ -389,7 +389,7 @@ func TestASummaryCountsByTheHourInWhichTheyCame(t *testing.T) {
 	if before.Came() != 21 || before.Count(executions.Delivered) != 20 || before.P50 != 1000 || before.P95 != 1900 {
 		t.Errorf("the hour before is %+v", before)
 	}
-	const says = "In the last 24 hours 24 webhooks came: 21 delivered, 1 waiting, 1 buried, 1 refused. From the fact to Segment: half within 1.0 s, 95 % within 1.9 s."
+	const says = "In the last 24 hours 24 webhooks came: 21 delivered, 1 retrying, 1 failed, 1 rejected. From the fact to Segment: half within 1.0 s, 95 % within 1.9 s."
 	if got := s.Says(executions.Lookback(24 * time.Hour)); got != says {
 		t.Errorf("it says %s", got)
 	}

@@ -109,7 +109,7 @@ func (s Search) neverSeen() []string {
 	rest := []string{
 		"Commerce may have sent none: look at the delivery logs of the integration in Commerce Manager. They say whether it called, and what it was answered. " +
 			"If it did not call, the integration is disabled, or does not have that event.",
-		"It may have been refused before anybody looked whose it was: hub executions --outcome refused" + s.Store.Flag + " lists those.",
+		"It may have been refused before anybody looked whose it was: hub executions --outcome rejected" + s.Store.Flag + " lists those.",
 	}
 	rest = append(rest, fmt.Sprintf("If it has happened in Commerce all the same: hub reconcile --since %s%s finds what is missing and says why it seems lost, "+
 		"and with --send it tells Segment exactly that.", lookbackFlag(s.Since), s.Store.Flag))
@@ -147,13 +147,13 @@ func (s Search) conclusion(e Execution) (says, do string) {
 		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.", title, Clock(last.Time), after(e), strings.Join(e.MessageIDs, ", ")), ""
 	case Skipped:
 		return fmt.Sprintf("%s was not sent, on purpose: %s.", title, skippedFor(e)), ""
-	case Buried:
+	case Failed:
 		return fmt.Sprintf("%s was not sent, and is among the dead letters: %s.", title, because(e)),
 			fmt.Sprintf("Mend what it names, then hub deadletters redrive --tracking %s --reason %s%s.", e.Tracking, e.Reason, s.Store.Flag)
-	case Refused:
+	case Rejected:
 		return fmt.Sprintf("%s was not sent: Commerce was answered %s.", title, because(e)),
 			"The event is lost unless Commerce posts it again: look at the integration's delivery logs in Commerce Manager."
-	case Waiting:
+	case Retrying:
 		return fmt.Sprintf("%s was not sent yet: attempt %d of %d ended with %s.%s", title, last.Receives, spool.MaxReceives, because(e), nextOf(last)), s.Store.Mend(e.Reason)
 	default:
 		says = fmt.Sprintf("%s was not sent yet: it is on the queue, and no attempt has ended.", title)
@@ -236,7 +236,7 @@ func (l Line) words() string {
 	switch l.Outcome {
 	case "delivered":
 		return fmt.Sprintf("Attempt %d: Segment took it.", l.Receives)
-	case "postponed":
+	case "retrying":
 		text := fmt.Sprintf("Attempt %d did not succeed: %s.", l.Receives, l.why())
 		if l.RetryIn != "" {
 			text += fmt.Sprintf(" Again in %s.", l.RetryIn)

@@ -37,7 +37,7 @@ func (p Period) Count(outcomes ...Outcome) (total int) {
 }
 
 // Taken is how many were answered 202.
-func (p Period) Taken() int { return p.Came() - p.Counts[Refused] }
+func (p Period) Taken() int { return p.Came() - p.Counts[Rejected] }
 
 // Came is how many there are.
 func (p Period) Came() int { return p.Count(Outcomes...) }

@@ -19,7 +19,7 @@ type Wait struct {
 func Waits(all []Execution) []Wait {
 	var waits []Wait
 	for _, e := range all {
-		if e.Outcome != Waiting && e.Outcome != Accepted {
+		if e.Outcome != Retrying && e.Outcome != Accepted {
 			continue
 		}
 		i := slices.IndexFunc(waits, func(w Wait) bool { return w.Tracking == e.Tracking && w.Reason == e.Reason })

@@ -60,7 +60,7 @@ func (q runningQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
 	read, err := q.read(ctx)
 	var letters []spool.DeadLetter
 	for _, w := range read.Letters {
-		letters = append(letters, spool.DeadLetter{ID: w.ID, Buried: w.Buried, Burial: relay.Burial{
+		letters = append(letters, spool.DeadLetter{ID: w.ID, FailedAt: w.FailedAt, Failure: relay.Failure{
 			Tracking: w.Tracking, Reason: w.Reason, Detail: w.Detail, Resource: w.Resource, Receives: w.Receives,
 		}})
 	}

@@ -20,7 +20,7 @@ func TestOfForgedWebhooksTheLogHasTheFirstOfAMinuteAndHowManyFollowed(t *testing
 		}
 		forge(1000)
 		log.Info("accept", "tracking", "order-completed", "outcome", "accepted")
-		log.Error("deliver", "tracking", "order-completed", "outcome", "buried", "reason", "forged")
+		log.Error("deliver", "tracking", "order-completed", "outcome", "failed", "reason", "forged")
 		time.Sleep(2 * forgedEvery)
 		synctest.Wait()
 		forge(1) // which nothing follows
@@ -36,7 +36,7 @@ func TestOfForgedWebhooksTheLogHasTheFirstOfAMinuteAndHowManyFollowed(t *testing
 		}
 		want := `accept tracking=order-completed outcome=forged
 accept tracking=order-completed outcome=accepted
-deliver tracking=order-completed outcome=buried reason=forged
+deliver tracking=order-completed outcome=failed reason=forged
 "more webhooks with a wrong key, which are not in the log" count=999 within=1m0s
 accept tracking=order-completed outcome=forged
 accept tracking=order-completed outcome=forged

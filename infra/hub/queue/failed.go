@@ -29,7 +29,7 @@ type failed struct {
 
 // header is what a dead letter says about itself.
 type header struct {
-	relay.Burial
+	relay.Failure
 	FailedAt time.Time
 }
 
@@ -73,7 +73,7 @@ func (f *failed) count(queue string) int {
 }
 
 // put keeps an event's record, and why it failed.
-func (f *failed) put(queue string, record []byte, why relay.Burial) error {
+func (f *failed) put(queue string, record []byte, why relay.Failure) error {
 	text, err := json.Marshal(header{why, time.Now()})
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func letterOf(key, value []byte) letter {
 	}
 	return letter{
 		DeadLetter: spool.DeadLetter{
-			ID: strconv.FormatUint(binary.BigEndian.Uint64(key), 10), Envelope: item.Envelope, Err: err, Burial: h.Burial, Buried: h.FailedAt,
+			ID: strconv.FormatUint(binary.BigEndian.Uint64(key), 10), Envelope: item.Envelope, Err: err, Failure: h.Failure, FailedAt: h.FailedAt,
 		},
 		record: bytes.Clone(record),
 	}

@@ -271,7 +271,7 @@ func (f *file) take(queue string, limit int) (events []received, err error) {
 
 // postpone makes an event invisible for a time. It reports false where the event was
 // deleted, or handed out again since.
-func (f *file) postpone(queue string, key []byte, delay time.Duration) (found bool, err error) {
+func (f *file) retry(queue string, key []byte, delay time.Duration) (found bool, err error) {
 	err = f.update(func(tx *bbolt.Tx) error {
 		_, due, err := bucketsOf(tx, queue)
 		if err != nil {

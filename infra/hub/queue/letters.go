@@ -52,7 +52,7 @@ func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err err
 		var back []letter
 		var records [][]byte
 		for _, l := range page {
-			if !l.Buried.After(began) && matches(l.DeadLetter) {
+			if !l.FailedAt.After(began) && matches(l.DeadLetter) {
 				back, records = append(back, l), append(records, l.record)
 			}
 		}
@@ -87,7 +87,7 @@ func (s *Store) prune(before time.Time) {
 				break
 			}
 			old := 0
-			for old < len(page) && page[old].Buried.Before(before) {
+			for old < len(page) && page[old].FailedAt.Before(before) {
 				old++
 			}
 			if old == 0 || s.failed.remove(name, page[:old]) != nil {

@@ -54,13 +54,13 @@ func (q *Queue) put(records ...[]byte) error {
 }
 
 // Postpone implements relay.Spool.
-func (q *Queue) Postpone(_ context.Context, item relay.Item, delay time.Duration) error {
+func (q *Queue) Retry(_ context.Context, item relay.Item, delay time.Duration) error {
 	number, key, ok := splitHandle(item.Handle)
 	file := q.store.file(number)
 	if !ok || file == nil {
 		return fmt.Errorf("postponing item %s: %w", item.Handle, errStale)
 	}
-	found, err := file.postpone(q.name, key, delay)
+	found, err := file.retry(q.name, key, delay)
 	q.store.noteWrite(err)
 	if err == nil && !found {
 		err = errStale
@@ -73,11 +73,11 @@ func (q *Queue) Postpone(_ context.Context, item relay.Item, delay time.Duration
 }
 
 // Bury implements relay.Spool.
-func (q *Queue) Bury(_ context.Context, e relay.Envelope, why relay.Burial) error {
+func (q *Queue) Fail(_ context.Context, e relay.Envelope, why relay.Failure) error {
 	return q.fail(encode(e), why)
 }
 
-func (q *Queue) fail(record []byte, why relay.Burial) error {
+func (q *Queue) fail(record []byte, why relay.Failure) error {
 	err := q.store.failed.put(q.name, record, why)
 	q.store.noteWrite(err)
 	if err != nil {

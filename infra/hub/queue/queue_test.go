@@ -153,7 +153,7 @@ func TestAPostponedEventComesBackWhenItIsDue(t *testing.T) {
 					q.Receive(t.Context(), spool.BatchSize)
 					waited <- time.Since(started)
 				}()
-				if err := q.Postpone(t.Context(), item, delay); err != nil {
+				if err := q.Retry(t.Context(), item, delay); err != nil {
 					t.Fatal(err)
 				}
 				equal(t, "came back after", (<-waited).Round(time.Millisecond), delay)
@@ -171,15 +171,15 @@ func TestAStaleHandleDoesNothing(t *testing.T) {
 		stale := q.Receive(t.Context(), spool.BatchSize)[0]
 		fresh := q.Receive(t.Context(), spool.BatchSize)[0]
 		remove(t, q, stale)
-		if err := q.Postpone(t.Context(), stale, time.Hour); !errors.Is(err, errStale) {
+		if err := q.Retry(t.Context(), stale, time.Hour); !errors.Is(err, errStale) {
 			t.Errorf("postponing with a stale handle: got %v, want %v", err, errStale)
 		}
 		equal(t, "waiting", q.Standing().Waiting, 1)
-		if err := q.Postpone(t.Context(), fresh, 0); err != nil {
+		if err := q.Retry(t.Context(), fresh, 0); err != nil {
 			t.Error(err)
 		}
 		for _, handle := range []string{"", "1", "1-", "x-00", "1-zz", "99-" + strings.Repeat("0", 32)} {
-			if err := q.Postpone(t.Context(), relay.Item{Handle: handle}, 0); !errors.Is(err, errStale) {
+			if err := q.Retry(t.Context(), relay.Item{Handle: handle}, 0); !errors.Is(err, errStale) {
 				t.Errorf("postponing %q: got %v, want %v", handle, err, errStale)
 			}
 		}
@@ -198,7 +198,7 @@ func TestAnEventThatIsReceivedTooOftenBecomesADeadLetter(t *testing.T) {
 		dead := letters(t, q)
 		equal(t, "dead letters", len(dead), 1)
 		equal(t, "body", string(dead[0].Envelope.Body), "a")
-		equal(t, "reason", dead[0].Burial, spool.Exhausted(spool.MaxReceives))
+		equal(t, "reason", dead[0].Failure, spool.Exhausted(spool.MaxReceives))
 		equal(t, "standing", q.Standing(), Standing{Failed: 1})
 	})
 }
@@ -207,20 +207,20 @@ func TestDeadLettersGoBackToTheirFirstAttempt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
 		for i := range 250 {
-			why := relay.Burial{Tracking: "order-completed", Reason: "message_invalid", Detail: "a detail\nof two lines", Resource: fmt.Sprint("o-", i), Receives: 3}
+			why := relay.Failure{Tracking: "order-completed", Reason: "message_invalid", Detail: "a detail\nof two lines", Resource: fmt.Sprint("o-", i), Receives: 3}
 			if i%2 == 1 {
 				why.Reason = "segment_400"
 			}
-			if err := q.Bury(t.Context(), relay.Envelope{Received: when, Body: fmt.Append(nil, "body\n", i)}, why); err != nil {
+			if err := q.Fail(t.Context(), relay.Envelope{Received: when, Body: fmt.Append(nil, "body\n", i)}, why); err != nil {
 				t.Fatal(err)
 			}
 		}
 		dead := letters(t, q)
 		equal(t, "dead letters", len(dead), 250)
-		equal(t, "the third", dead[2].Burial, relay.Burial{Tracking: "order-completed", Reason: "message_invalid", Detail: "a detail\nof two lines", Resource: "o-2", Receives: 3})
+		equal(t, "the third", dead[2].Failure, relay.Failure{Tracking: "order-completed", Reason: "message_invalid", Detail: "a detail\nof two lines", Resource: "o-2", Receives: 3})
 		equal(t, "its body", string(dead[2].Envelope.Body), "body\n2")
 		time.Sleep(time.Second)
-		moved, err := q.Redrive(func(letter spool.DeadLetter) bool { return letter.Burial.Reason == "segment_400" })
+		moved, err := q.Redrive(func(letter spool.DeadLetter) bool { return letter.Failure.Reason == "segment_400" })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +239,7 @@ func TestOldDeadLettersAreRemoved(t *testing.T) {
 			if i == 120 {
 				time.Sleep(time.Hour)
 			}
-			if err := q.Bury(t.Context(), relay.Envelope{Received: when, Body: []byte("a")}, relay.Burial{Reason: "r"}); err != nil {
+			if err := q.Fail(t.Context(), relay.Envelope{Received: when, Body: []byte("a")}, relay.Failure{Reason: "r"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -291,13 +291,13 @@ func TestAfterARestartAllIsAsItWas(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	q := s.Queue("order-completed")
-	put(t, q, "delivered", "in delivery", "postponed", "fails", "waits")
+	put(t, q, "delivered", "in delivery", "retrying", "fails", "waits")
 	items := visible(t, q, 4)
 	remove(t, q, items[0])
-	if err := q.Postpone(t.Context(), items[2], time.Hour); err != nil {
+	if err := q.Retry(t.Context(), items[2], time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if err := q.Bury(t.Context(), items[3].Envelope, relay.Burial{Reason: "segment_400"}); err != nil {
+	if err := q.Fail(t.Context(), items[3].Envelope, relay.Failure{Reason: "segment_400"}); err != nil {
 		t.Fatal(err)
 	}
 	remove(t, q, items[3])
@@ -313,7 +313,7 @@ func TestAfterARestartAllIsAsItWas(t *testing.T) {
 	slices.SortFunc(again, func(a, b relay.Item) int { return a.Receives - b.Receives })
 	equal(t, "visible", bodies(again), []string{"waits", "in delivery"})
 	equal(t, "receives", []int{again[0].Receives, again[1].Receives}, []int{1, 2})
-	equal(t, "dead letter", letters(t, q)[0].Burial.Reason, "segment_400")
+	equal(t, "dead letter", letters(t, q)[0].Failure.Reason, "segment_400")
 }
 
 // A hub whose machine's clock went back while it was stopped finds files from the future.
@@ -323,7 +323,7 @@ func TestAClockThatWentBackHidesNothing(t *testing.T) {
 	q := s.Queue("order-completed")
 	put(t, q, "a", "b")
 	for _, item := range visible(t, q, 2) {
-		if err := q.Postpone(t.Context(), item, 24*time.Hour); err != nil {
+		if err := q.Retry(t.Context(), item, 24*time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -331,7 +331,7 @@ func TestAClockThatWentBackHidesNothing(t *testing.T) {
 	items := visible(t, q, 2)
 	equal(t, "while it runs", len(items), 2)
 	for _, item := range items {
-		if err := q.Postpone(t.Context(), item, 24*time.Hour); err != nil {
+		if err := q.Retry(t.Context(), item, 24*time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -450,7 +450,7 @@ func TestNothingIsLostWhereManyPutAndReceive(t *testing.T) {
 				got[string(item.Envelope.Body)]++
 				if item.Receives == 1 && len(got)%7 == 0 {
 					keep = append(keep, item.Handle)
-					if err := q.Postpone(ctx, item, time.Millisecond); err != nil {
+					if err := q.Retry(ctx, item, time.Millisecond); err != nil {
 						t.Error(err)
 					}
 				}

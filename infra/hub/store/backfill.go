@@ -279,9 +279,9 @@ func outcomeOf(e executions.Execution) backfill.Outcome {
 	switch e.Outcome {
 	case executions.Delivered:
 		return backfill.Delivered
-	case executions.Accepted, executions.Waiting:
+	case executions.Accepted, executions.Retrying:
 		return backfill.Pending
-	case executions.Buried:
+	case executions.Failed:
 		return backfill.DeadLettered
 	case executions.Skipped:
 		if e.Reason != "not_observed" && e.Reason != "not_refunded" {

@@ -19,8 +19,8 @@ type Builtin struct {
 type charged int
 
 const (
-	// everything in them, at any depth: of all functions, unless they say otherwise.
-	everything charged = iota
+	// The zero value charges for everything in them, at any depth.
+	_ charged = iota
 	// surface is each byte of a text and each element of a list. The function charges for
 	// what it reads inside the elements and the fields, or reads nothing there.
 	surface

@@ -36,11 +36,11 @@ type Memory struct {
 	mu       sync.Mutex
 	waiting  queue
 	received map[string]*message // by the handle of its last receive
-	dead     []grave
+	dead     []stored
 	bytes    int
 	budget   int
 	puts     int
-	buried   int
+	failed   int
 	changed  chan struct{} // closed when a message may be visible earlier; nil while nobody waits
 }
 
@@ -87,7 +87,7 @@ func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
 }
 
 // Postpone implements relay.Spool.
-func (m *Memory) Postpone(_ context.Context, item relay.Item, delay time.Duration) error {
+func (m *Memory) Retry(_ context.Context, item relay.Item, delay time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	message, ok := m.received[item.Handle]
@@ -116,7 +116,7 @@ func (m *Memory) Delete(handles ...string) error {
 }
 
 // Bury implements relay.Spool. Its error is a relay.ErrTooLarge or an ErrFull.
-func (m *Memory) Bury(_ context.Context, e relay.Envelope, b relay.Burial) error {
+func (m *Memory) Fail(_ context.Context, e relay.Envelope, b relay.Failure) error {
 	text, err := spool.Encode(e)
 	if err != nil {
 		return err
@@ -126,20 +126,20 @@ func (m *Memory) Bury(_ context.Context, e relay.Envelope, b relay.Burial) error
 	if err := m.charge(text); err != nil {
 		return err
 	}
-	m.digGrave(text, b, time.Now())
+	m.addDeadLetter(text, b, time.Now())
 	return nil
 }
 
 // DeadLetters lists what was given up, oldest first.
 func (m *Memory) DeadLetters() []spool.DeadLetter {
 	m.mu.Lock()
-	graves := m.dead[:len(m.dead):len(m.dead)]
+	dead := m.dead[:len(m.dead):len(m.dead)]
 	m.mu.Unlock()
 
-	letters := make([]spool.DeadLetter, len(graves))
-	for i, g := range graves {
-		item := spool.Open("", g.burial.Receives, g.text)
-		letters[i] = spool.DeadLetter{ID: g.id, Envelope: item.Envelope, Err: item.Err, Burial: g.burial, Buried: g.buried}
+	letters := make([]spool.DeadLetter, len(dead))
+	for i, g := range dead {
+		item := spool.Open("", g.failure.Receives, g.text)
+		letters[i] = spool.DeadLetter{ID: g.id, Envelope: item.Envelope, Err: item.Err, Failure: g.failure, FailedAt: g.failedAt}
 	}
 	return letters
 }
@@ -153,7 +153,7 @@ func (m *Memory) Redrive(matches func(spool.DeadLetter) bool) (moved int) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var stay []grave
+	var stay []stored
 	for _, g := range m.dead {
 		if !back[g.id] {
 			stay = append(stay, g)
@@ -227,13 +227,13 @@ func (m *Memory) receive(message *message, now time.Time) receipt {
 func (m *Memory) redrive(message *message, now time.Time) {
 	delete(m.received, message.handle())
 	heap.Remove(&m.waiting, message.place)
-	m.digGrave(message.text, spool.Exhausted(message.receives), now)
+	m.addDeadLetter(message.text, spool.Exhausted(message.receives), now)
 }
 
-// digGrave keeps a dead letter under an id that no other has.
-func (m *Memory) digGrave(text string, b relay.Burial, now time.Time) {
-	m.buried++
-	m.dead = append(m.dead, grave{id: strconv.Itoa(m.buried), text: text, burial: b, buried: now})
+// addDeadLetter keeps a dead letter under an id that no other has.
+func (m *Memory) addDeadLetter(text string, b relay.Failure, now time.Time) {
+	m.failed++
+	m.dead = append(m.dead, stored{id: strconv.Itoa(m.failed), text: text, failure: b, failedAt: now})
 }
 
 // wait returns when the next message becomes visible, when anything changed, or
@@ -270,11 +270,11 @@ func (m *Memory) charge(text string) error {
 }
 
 // grave is a dead letter as it is kept.
-type grave struct {
-	id     string
-	text   string
-	burial relay.Burial
-	buried time.Time
+type stored struct {
+	id       string
+	text     string
+	failure  relay.Failure
+	failedAt time.Time
 }
 
 // receipt is a message as it was handed out.

@@ -105,7 +105,7 @@ func TestAMessageThatIsNotDeletedComesBack(t *testing.T) {
 	})
 }
 
-func TestAPostponedMessageComesBackWhenItIsDue(t *testing.T) {
+func TestAMessageComesBackWhenItsNextAttemptIsDue(t *testing.T) {
 	for _, delay := range []time.Duration{0, time.Second, spool.Visibility + time.Second, time.Hour} {
 		t.Run("after "+delay.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestAPostponedMessageComesBackWhenItIsDue(t *testing.T) {
 					waited <- time.Since(started)
 				}()
 				synctest.Wait()
-				if err := m.Postpone(t.Context(), item, delay); err != nil {
+				if err := m.Retry(t.Context(), item, delay); err != nil {
 					t.Fatal(err)
 				}
 				equal(t, "came back after", <-waited, delay)
@@ -139,11 +139,11 @@ func TestAStaleHandleDoesNothing(t *testing.T) {
 		fresh := m.Receive(t.Context(), spool.BatchSize)[0]
 
 		m.Delete(stale.Handle)
-		if err := m.Postpone(t.Context(), stale, time.Hour); !errors.Is(err, errStale) {
+		if err := m.Retry(t.Context(), stale, time.Hour); !errors.Is(err, errStale) {
 			t.Errorf("postponing with a stale handle: got %v, want %v", err, errStale)
 		}
 		equal(t, "counts", m.Counts(), Counts{Invisible: 1})
-		if err := m.Postpone(t.Context(), fresh, 0); err != nil {
+		if err := m.Retry(t.Context(), fresh, 0); err != nil {
 			t.Error(err)
 		}
 		equal(t, "received again", bodies(visible(t, m, spool.BatchSize)), []string{"a"})
@@ -162,19 +162,19 @@ func TestAMessageThatWasHandedOutTooOftenBecomesADeadLetter(t *testing.T) {
 		equal(t, "counts", m.Counts(), Counts{Dead: 1})
 		letter := m.DeadLetters()[0]
 		equal(t, "body", string(letter.Envelope.Body), "a")
-		equal(t, "reason", letter.Burial.Reason, "receives_exhausted")
-		equal(t, "receives", letter.Burial.Receives, spool.MaxReceives)
+		equal(t, "reason", letter.Failure.Reason, "receives_exhausted")
+		equal(t, "receives", letter.Failure.Receives, spool.MaxReceives)
 	})
 }
 
 func TestADeadLetterSaysWhyItIsThere(t *testing.T) {
 	m := NewMemory()
-	burial := relay.Burial{Tracking: "order-completed", Reason: "segment_400", Detail: "no", Resource: "1", Receives: 2}
-	if err := m.Bury(t.Context(), relay.Envelope{Received: received, Body: []byte("a")}, burial); err != nil {
+	failure := relay.Failure{Tracking: "order-completed", Reason: "segment_400", Detail: "no", Resource: "1", Receives: 2}
+	if err := m.Fail(t.Context(), relay.Envelope{Received: received, Body: []byte("a")}, failure); err != nil {
 		t.Fatal(err)
 	}
 	letter := m.DeadLetters()[0]
-	equal(t, "burial", letter.Burial, burial)
+	equal(t, "burial", letter.Failure, failure)
 	equal(t, "body", string(letter.Envelope.Body), "a")
 	equal(t, "received", letter.Envelope.Received, received)
 }
@@ -190,7 +190,7 @@ func TestAFullMemoryRefusesMore(t *testing.T) {
 		if err := m.Put(t.Context(), e); !errors.Is(err, ErrFull) {
 			t.Errorf("putting: got %v, want %v", err, ErrFull)
 		}
-		if err := m.Bury(t.Context(), e, relay.Burial{}); !errors.Is(err, ErrFull) {
+		if err := m.Fail(t.Context(), e, relay.Failure{}); !errors.Is(err, ErrFull) {
 			t.Errorf("burying: got %v, want %v", err, ErrFull)
 		}
 		m.Delete(m.Receive(t.Context(), 1)[0].Handle)
@@ -307,7 +307,7 @@ func TestManyHandsLoseNothing(t *testing.T) {
 			for _, item := range items {
 				// Every third one is postponed once.
 				if item.Receives == 1 && len(item.Envelope.Body)%3 == 0 {
-					if err := m.Postpone(ctx, item, time.Millisecond); err != nil {
+					if err := m.Retry(ctx, item, time.Millisecond); err != nil {
 						t.Error(err)
 					}
 					keep = append(keep, item.Handle)
@@ -340,7 +340,7 @@ func BenchmarkMemory(b *testing.B) {
 			}
 			for range waiting {
 				item := m.Receive(b.Context(), 1)[0]
-				if err := m.Postpone(b.Context(), item, time.Hour); err != nil {
+				if err := m.Retry(b.Context(), item, time.Hour); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -358,11 +358,11 @@ func TestMemoryRedrivesThoseThatMatch(t *testing.T) {
 	m := NewMemory()
 	for i := range 1000 {
 		reason := []string{"segment_400", "message_invalid"}[i%2]
-		if err := m.Bury(t.Context(), relay.Envelope{Body: fmt.Appendf(nil, `{"n":%d}`, i)}, relay.Burial{Reason: reason}); err != nil {
+		if err := m.Fail(t.Context(), relay.Envelope{Body: fmt.Appendf(nil, `{"n":%d}`, i)}, relay.Failure{Reason: reason}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	moved := m.Redrive(func(l spool.DeadLetter) bool { return l.Burial.Reason == "segment_400" })
+	moved := m.Redrive(func(l spool.DeadLetter) bool { return l.Failure.Reason == "segment_400" })
 	if counts := m.Counts(); moved != 500 || counts.Visible != 500 || counts.Dead != 500 {
 		t.Errorf("moved %d, then it holds %+v", moved, counts)
 	}

@@ -29,9 +29,9 @@ const (
 var layers = []layer{
 	{"Delivered", "delivered", []executions.Outcome{executions.Delivered}},
 	{"Skipped", "skipped", []executions.Outcome{executions.Skipped}},
-	{"Waiting", "waiting", []executions.Outcome{executions.Accepted, executions.Waiting}},
-	{"Dead letters", "buried", []executions.Outcome{executions.Buried}},
-	{"Refused", "refused", []executions.Outcome{executions.Refused}},
+	{"Retrying", "retrying", []executions.Outcome{executions.Accepted, executions.Retrying}},
+	{"Dead letters", "failed", []executions.Outcome{executions.Failed}},
+	{"Rejected", "rejected", []executions.Outcome{executions.Rejected}},
 }
 
 type layer struct {

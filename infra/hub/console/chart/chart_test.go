@@ -20,7 +20,7 @@ func TestTheChartShowsEveryWebhook(t *testing.T) {
 		}
 	}
 	came(5000, time.Minute, executions.Delivered, 2000)
-	came(1, time.Minute, executions.Buried, 0)
+	came(1, time.Minute, executions.Failed, 0)
 	came(2, 3*time.Hour, executions.Accepted, 0)
 	came(2500, 5*time.Hour, executions.Delivered, 7_200_000) // an outage
 	c := Draw(executions.Summarize(all, now.Add(-24*time.Hour), now))
@@ -33,7 +33,7 @@ func TestTheChartShowsEveryWebhook(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"2026-11-24 14:00: 5000 Delivered delivered", "2026-11-24 14:00: 1 Dead letters buried", "2026-11-24 11:00: 2 Waiting waiting",
+		"2026-11-24 14:00: 5000 Delivered delivered", "2026-11-24 14:00: 1 Dead letters failed", "2026-11-24 11:00: 2 Waiting waiting",
 		"2026-11-24 14:00: half within 2.0 s, 95 % within 2.0 s p50", "2026-11-24 09:00: half within 2 h, 95 % within 2 h p95",
 	} {
 		if _, ok := says[want]; !ok {

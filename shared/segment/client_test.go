@@ -262,7 +262,7 @@ func TestDeliverWithoutAnAnswer(t *testing.T) {
 		segment := startSegment(t, success)
 		segment.Close()
 		if got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]; got.Verdict != Retry ||
-			got.Reason != "segment_unreachable" || !strings.Contains(got.Detail, "rejected") {
+			got.Reason != "segment_unreachable" || !strings.Contains(got.Detail, "refused") {
 			t.Errorf("got %+v", got)
 		}
 	})

@@ -33,7 +33,7 @@ func TestTheChartShowsEveryWebhook(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"2026-11-24 14:00: 5000 Delivered delivered", "2026-11-24 14:00: 1 Dead letters failed", "2026-11-24 11:00: 2 Waiting waiting",
+		"2026-11-24 14:00: 5000 Delivered delivered", "2026-11-24 14:00: 1 Dead letters failed", "2026-11-24 11:00: 2 Retrying retrying",
 		"2026-11-24 14:00: half within 2.0 s, 95 % within 2.0 s p50", "2026-11-24 09:00: half within 2 h, 95 % within 2 h p95",
 	} {
 		if _, ok := says[want]; !ok {

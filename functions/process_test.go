@@ -1,7 +1,6 @@
 package functions_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/shared/settings"
 )
 
@@ -77,7 +77,7 @@ type process struct {
 	outcomes chan outcome
 	asked    chan struct{} // closed when the process asks for its first event
 	ended    chan struct{} // closed when the process is gone
-	log      logBook
+	log      hubtest.Log
 	pid      int
 	count    int
 	first    sync.Once
@@ -273,23 +273,6 @@ func noSecretsInLog(t testing.TB, text string) {
 	if !strings.Contains(text, `"requestId":"request-1"`) {
 		t.Error("the log does not name the request")
 	}
-}
-
-type logBook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBook) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // standIn is Segment: it writes down what it is sent, and can be down.

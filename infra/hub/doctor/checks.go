@@ -290,11 +290,11 @@ func (p Patient) queues(ctx context.Context) []Finding {
 	if p.Store.Deployment == nil {
 		return []Finding{{State: OK, Says: "on this machine they are in the memory of a running hub: its page Dead letters has them"}}
 	}
-	yard, err := p.Store.Deployment.DeadLetters(tracking.All())
+	queues, err := p.Store.Deployment.DeadLetters(tracking.All())
 	if err != nil {
 		return unknown(err)
 	}
-	backlogs, err := yard.Backlogs(ctx)
+	backlogs, err := queues.Backlogs(ctx)
 	if err != nil {
 		return unknown(err)
 	}

@@ -90,6 +90,40 @@ func TestEveryMakeTargetInTheDocumentsExists(t *testing.T) {
 	}
 }
 
+// named matches the tests that a document names, as in -run AName ./folder.
+var named = regexp.MustCompile(`-run (\w+) (?:\S+ )*?\./([\w/]+)`)
+
+func TestEveryTestInTheDocumentsExists(t *testing.T) {
+	found := 0
+	for _, d := range All(t, root) {
+		for _, code := range d.Code {
+			for _, match := range named.FindAllStringSubmatch(code.Text, -1) {
+				found++
+				if !hasTest(t, filepath.Join(root, match[2]), match[1]) {
+					t.Errorf("%s says %s: there is no such test in %s", d.Path, match[0], match[2])
+				}
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("only %d tests were found: does this test read the documents?", found)
+	}
+}
+
+// hasTest reports whether a folder has a test that go test -run selects by a name.
+func hasTest(t *testing.T, folder, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	function := regexp.MustCompile(`(?m)^func Test\w*` + strings.TrimPrefix(name, "Test"))
+	return slices.ContainsFunc(files, func(file string) bool {
+		text, err := os.ReadFile(file)
+		return err == nil && function.Match(text)
+	})
+}
+
 // old matches words that develop.md replaces by others. Code is left out: it may quote what
 // a program prints.
 var old = regexp.MustCompile(`(?i)\b(mend(ed|s|ing)?|graves?|graveyard|yard|buried|dug|teller|telling|whoever|somebody|nobody|beside|lately|reckon(s|ed)?)\b`)

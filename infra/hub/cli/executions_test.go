@@ -33,8 +33,8 @@ func TestTheHubTellsWhatBecameOfEachWebhook(t *testing.T) {
 
 	got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir)
 	for _, part := range []string{
-		"order-completed order.paid o-sent delivered 1 ", "order-completed order.fulfilled o-skipped skipped 1 - not_observed\n", "order-updated - - refused 0 - forged\n",
-		"\nIn the last 24 hours 3 webhooks came: 1 delivered, 1 skipped, 1 refused. From the fact to Segment: half within ",
+		"order-completed order.paid o-sent delivered 1 ", "order-completed order.fulfilled o-skipped skipped 1 - not_observed\n", "order-updated - - rejected 0 - forged\n",
+		"\nIn the last 24 hours 3 webhooks came: 1 delivered, 1 skipped, 1 rejected. From the fact to Segment: half within ",
 	} {
 		if !strings.Contains(unpadded(got.stdout), part) {
 			t.Errorf("the list does not show %q:\n%s%s", part, got.stdout, got.stderr)

@@ -267,7 +267,7 @@ func editTemplates(t *testing.T, aws *emulator.Emulator, do does) {
 		t.Errorf("the template is %s", after["templates/order-completed"])
 	}
 
-	versions := do(exitDone, "templates", "history", "order-completed", "--prefix", shop)
+	versions := do(exitDone, "templates", "versions", "order-completed", "--prefix", shop)
 	lines := strings.Split(strings.TrimSpace(versions.stdout), "\n")
 	newest, oldest := lines[1], lines[len(lines)-1]
 	if len(lines) != 5 || !strings.HasPrefix(newest, "4 ") || !strings.HasSuffix(newest, " counts") ||

@@ -48,7 +48,7 @@ at most. That an order was fulfilled or cancelled is dated by its last change, w
 be later: Commerce keeps no other time.
 
 Whoever stops it, by ^C or harder, says the same again to go on: how far it has come is
-in the folder history of the hub's directory. Nothing is lost by it, and what is sent
+in the folder backfill of the hub's directory. Nothing is lost by it, and what is sent
 twice has the same messageIds.
 
 --to keeps the messages within some of the source's integrations, by their names in

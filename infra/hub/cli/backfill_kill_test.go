@@ -110,7 +110,7 @@ func TestABackfillThatIsKilledGoesOn(t *testing.T) {
 	if memory > mostMemory {
 		t.Errorf("it took %d MB", memory>>20)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "history", "backfill-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "backfill", "backfill-*")); len(left) > 0 {
 		t.Errorf("it is done, and still there is %v", left)
 	}
 }

@@ -36,7 +36,7 @@ to deliver it. With --send it sends exactly that, as hub backfill does, after a 
 
 What waits is not missing, nor what was skipped, nor a dead letter: see hub deadletters.
 What was sent from here, by backfill or reconcile, is not missing either: a list of that
-is in the folder history of the hub's directory, and only there. What is younger than 30
+is in the folder backfill of the hub's directory, and only there. What is younger than 30
 minutes may be on its way and is left out.
 
 It compares no more than the logs go back: functions' logs are kept for 30 days unless

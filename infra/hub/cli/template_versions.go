@@ -18,15 +18,15 @@ import (
 	"commerce-segment/templates"
 )
 
-func newHistory() *cobra.Command {
+func newVersions() *cobra.Command {
 	var w store.Location
 	cmd := &cobra.Command{
-		Use:   "history NAME",
+		Use:   "versions NAME",
 		Short: "List the versions of a store's template",
-		Long: `history lists the versions of a template, the newest first. A deployed store has the
+		Long: `versions lists the versions of a template, the newest first. A deployed store has the
 last hundred, and who wrote them. The hub's directory has those that push, restore and
 the console have replaced.`,
-		Example: `  hub templates history order-completed --prefix /commerce-segment`,
+		Example: `  hub templates versions order-completed --prefix /commerce-segment`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, s, err := templateIn(cmd.Context(), args[0], w)
@@ -119,7 +119,7 @@ func restore(cmd *cobra.Command, s store.Store, t tracking.Tracking, version str
 	if version != "default" {
 		number, err := strconv.ParseInt(version, 10, 64)
 		if err != nil {
-			return fmt.Errorf("%q is no version: write a number of hub templates history %s%s, or default", version, t.Name, s.Flag())
+			return fmt.Errorf("%q is no version: write a number of hub templates versions %s%s, or default", version, t.Name, s.Flag())
 		}
 		stored, err := s.Version(cmd.Context(), t, number)
 		if err != nil {

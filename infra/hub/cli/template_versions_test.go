@@ -19,12 +19,12 @@ func TestTemplatesAreRestored(t *testing.T) {
 			t.Fatal(got.stderr)
 		}
 	}
-	if got := hub("templates", "history", "order-completed"); got.stdout != "templates/order-completed was never written: the default counts.\n" {
+	if got := hub("templates", "versions", "order-completed"); got.stdout != "templates/order-completed was never written: the default counts.\n" {
 		t.Errorf("it says %+v", got)
 	}
 	push(hubtest.Simple)
 	push(strings.Replace(hubtest.Simple, "event", "event ", 1))
-	got := hub("templates", "history", "order-completed")
+	got := hub("templates", "versions", "order-completed")
 	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
 	if len(lines) != 3 || !strings.HasPrefix(lines[1], "2 ") || !strings.HasSuffix(lines[1], "counts") || !strings.HasPrefix(lines[2], "1 ") {
 		t.Errorf("it lists\n%s", got.stdout)

@@ -28,15 +28,15 @@ type templateSync struct {
 func newTemplates() *cobra.Command {
 	var options templateSync
 	cmd := &cobra.Command{
-		Use:   "templates pull|push|diff|history|restore",
+		Use:   "templates pull|push|diff|versions|restore",
 		Short: "Exchange templates between files and a store, and go back to older ones",
 		Long: `templates exchanges templates between files <name>.jsonata, in the folder templates
 or another, and a store: the hub's directory, or with --prefix the Parameter Store of
 a deployed one. Without names it is about all of them. The store's older versions are
-listed by history, and put back by restore.`,
+listed by versions, and put back by restore.`,
 		Example: `  hub templates diff --prefix /commerce-segment
   hub templates push order-completed --prefix /commerce-segment
-  hub templates history order-completed --prefix /commerce-segment`,
+  hub templates versions order-completed --prefix /commerce-segment`,
 	}
 	pull := &cobra.Command{
 		Use:   "pull [NAME …]",
@@ -68,7 +68,7 @@ Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
 		command.Flags().StringVar(&options.files, "files", "templates", "the `folder` of the files")
 		addCommand(cmd, command)
 	}
-	addCommand(cmd, newHistory())
+	addCommand(cmd, newVersions())
 	addCommand(cmd, newRestore())
 	return cmd
 }

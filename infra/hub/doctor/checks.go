@@ -253,7 +253,7 @@ func templateFindings(ctx context.Context, t store.Template, enabled bool, flag 
 			state, says = Warning, name+", which is disabled: "
 		}
 		return []Finding{{State: state, Says: says + oneLine(why),
-			Do: "mend it with hub templates push " + name + flag + ", or go back: hub templates history " + name + flag + ". What waits flows by itself"}}
+			Do: "mend it with hub templates push " + name + flag + ", or go back: hub templates versions " + name + flag + ". What waits flows by itself"}}
 	}
 	compiled, err := store.CompileTemplate(t.Tracking, name, t.Source)
 	if err != nil {

@@ -104,7 +104,7 @@ func digest(texts ...string) string {
 
 // backfillFolder is where a hub's directory keeps how far a backfill has come, and what
 // was sent from here.
-const backfillFolder = "history"
+const backfillFolder = "backfill"
 
 // backfillFile is a file about what was sent from this machine. Of a deployed store it is
 // in the default directory.

@@ -114,7 +114,7 @@ func (s Store) Version(ctx context.Context, t tracking.Tracking, number int64) (
 			return version, nil
 		}
 	}
-	return settings.Stored{}, fmt.Errorf("%w: version %d of %s in %s; hub templates history %s%s lists those that there are",
+	return settings.Stored{}, fmt.Errorf("%w: version %d of %s in %s; hub templates versions %s%s lists those that there are",
 		ErrNoVersion, number, settings.Template(t), s.Name, t.Name, s.Flag())
 }
 

@@ -213,7 +213,7 @@ func TestNothingThatCameFromOutsideCommandsTheTerminal(t *testing.T) {
 		}
 	}
 	got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir)
-	if lines := strings.Split(got.stdout, "\n"); len(lines) != 6 || !strings.Contains(got.stdout, "ord-1[31mRED]0;title2J second line x") || !strings.Contains(got.stdout, "order.paid[2J row") {
+	if lines := strings.Split(got.stdout, "\n"); len(lines) != 6 || !strings.Contains(got.stdout, "(not an id)") || !strings.Contains(got.stdout, "(unknown event)") {
 		t.Errorf("a title, two rows, an empty line and a sum are wanted:\n%s", got.stdout)
 	}
 	if got := command(t, "", "eval", "--file", "\x1b[31mnone\u202e"); strings.ContainsAny(got.stderr, "\x1b\u202e") || !strings.Contains(got.stderr, `\u001b[31mnone\u202e`) {

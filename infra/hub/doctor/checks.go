@@ -308,7 +308,7 @@ func queueFindings(backlogs []deadletters.Backlog, flag string) []Finding {
 	for i, t := range tracking.All() {
 		if n := backlogs[i].Waiting; n > 0 {
 			found = append(found, Finding{State: Note, Says: t.Name + ": about " + words.Count(n, "event") + " on its queue, being delivered or waiting",
-				Do: "hub executions --outcome accepted,waiting --tracking " + t.Name + flag})
+				Do: listing(t.Name, flag)})
 		}
 		if n := backlogs[i].Dead; n > 0 {
 			found = append(found, Finding{State: Fault, Says: t.Name + ": about " + words.Count(n, "dead letter") + ", kept for 14 days",

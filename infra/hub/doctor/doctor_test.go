@@ -223,7 +223,7 @@ func TestEvents(t *testing.T) {
 		{"Segment is slow for long", []executions.Execution{came(time.Minute, executions.Retrying, "segment_503"), came(time.Hour, executions.Retrying, "segment_503")}, only, deployed,
 			"warning ok", []string{"2 events waiting, the oldest for 60 min"}},
 		{"a template is broken", []executions.Execution{came(time.Minute, executions.Retrying, "template")}, only, deployed, "fault ok",
-			[]string{"because of template", "hub executions --outcome accepted,waiting --tracking order-completed --prefix /shop", "flow by themselves"}},
+			[]string{"because of template", "hub executions --outcome accepted,retrying --tracking order-completed --prefix /shop", "flow by themselves"}},
 		{"Segment redirects", []executions.Execution{came(time.Minute, executions.Retrying, "segment_301")}, only, deployed, "fault ok", nil},
 		{"Segment answers 404", []executions.Execution{came(time.Minute, executions.Retrying, "segment_404")}, only, deployed, "fault ok", nil},
 		{"Segment answers 400 to everything", []executions.Execution{came(time.Minute, executions.Retrying, "segment_400")}, only, deployed, "fault ok", nil},

@@ -56,7 +56,7 @@ func waitingFindings(all []executions.Execution, now time.Time, flag string) []F
 		old := now.Sub(w.Oldest)
 		f := Finding{
 			Says: fmt.Sprintf("%s: %s, the oldest for %s", w.Tracking, words.Count(w.Count, "event")+" waiting", age(old)),
-			Do:   "hub executions --outcome accepted,waiting --tracking " + w.Tracking + flag,
+			Do:   listing(w.Tracking, flag),
 		}
 		if w.Reason != "" {
 			f.Says += ", because of " + w.Reason
@@ -75,6 +75,11 @@ func waitingFindings(all []executions.Execution, now time.Time, flag string) []F
 		found = append(found, f)
 	}
 	return found
+}
+
+// listing returns the command that lists the undelivered events of a tracking.
+func listing(tracking, flag string) string {
+	return fmt.Sprintf("hub executions --outcome %s,%s --tracking %s%s", executions.Accepted, executions.Retrying, tracking, flag)
 }
 
 // byReason counts the webhooks with an outcome; empty where there is none.

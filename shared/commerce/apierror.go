@@ -15,24 +15,24 @@ import (
 	"commerce-segment/shared/chars"
 )
 
-// APIError is why a call of Commerce's API came to nothing. Neither it nor its
-// text holds the client secret, a token or a webhook's secret key.
+// APIError is the error of a call of Commerce's API. Neither its fields nor its text
+// contain the client secret, a token or a webhook's secret key.
 type APIError struct {
-	// Call is the method and the path, without the query, in which there may be
-	// personal data: "GET /v2/orders".
+	// Call is the method and the path: "GET /v2/orders". It is without the query, which
+	// may contain personal data.
 	Call string
-	// Status is the HTTP status of the answer; 0 where there was none, or no
-	// whole one.
+	// Status is the HTTP status of the answer; 0 if there was no answer, or only a part
+	// of one.
 	Status int
-	// Title and Detail are Commerce's own words about what was written, shortened; empty
-	// where it had none, and of any other call.
+	// Title and Detail are the title and the detail of Commerce's error, shortened. Only
+	// a call that writes has them.
 	Title, Detail string
-	// RetryAfter is how long Commerce asked to wait; 0 where it did not.
+	// RetryAfter is how long Commerce asked to wait; 0 if it did not ask.
 	RetryAfter time.Duration
 
-	cause   error // in place of an answer: the network's error or the context's
-	ended   bool  // the caller's context has ended, or leaves no time to try again
-	unclear bool  // what was to be done once may have been done
+	cause   error // the error of the network or of the context, if there is no answer
+	ended   bool  // the caller's context has ended, or leaves no time for another attempt
+	unclear bool  // Commerce may have done what must be done only once
 }
 
 func (e *APIError) Error() string {
@@ -45,18 +45,19 @@ func (e *APIError) Error() string {
 	}
 	text.WriteString(": " + e.advice())
 	if e.ended {
-		text.WriteString("; no time was left to repeat it")
+		text.WriteString("; no time was left for another attempt")
 	}
 	if e.unclear {
-		text.WriteString("; it may have been done all the same, so look before you repeat it")
+		text.WriteString("; Commerce may have done it all the same: check before you repeat it")
 	}
 	return text.String()
 }
 
-// Unwrap gives the network's error or the context's.
+// Unwrap returns the error of the network or of the context.
 func (e *APIError) Unwrap() error { return e.cause }
 
-// words are Commerce's, in brackets, or else what the status is called.
+// words returns the title and the detail in brackets. Without a title it uses the name of
+// the status.
 func (e *APIError) words() string {
 	title, detail := e.Title, e.Detail
 	if title == "" {
@@ -68,7 +69,7 @@ func (e *APIError) words() string {
 	return " (" + title + ": " + detail + ")"
 }
 
-// advice says what to do.
+// advice returns what the operator can do about the error.
 func (e *APIError) advice() string {
 	isToken := strings.HasSuffix(e.Call, TokenPath)
 	switch {
@@ -81,32 +82,32 @@ func (e *APIError) advice() string {
 	case e.Status < 300:
 		return "it is not what the API describes: check that the Commerce URL is the API's base URL, such as " + ExampleURL
 	case e.Status == http.StatusUnauthorized:
-		return "it refuses a token that it has just given: check that the application key still exists"
+		return "it rejects a token that it has just issued: check that the application key still exists"
 	case e.Status == http.StatusForbidden:
-		return "the application key lacks the permission: use one of this store that may do it"
+		return "the application key lacks the permission: use a key of this store that has it"
 	case e.Status == http.StatusNotFound:
-		return "there is no such thing in this store: check the id, and that the application key is of the right store"
+		return "this store has nothing at that path: check the id, and that the application key belongs to the right store"
 	case e.Status == http.StatusTooManyRequests && e.RetryAfter > 0:
 		return fmt.Sprintf("the store's rate limit is used up: try again in %v", e.RetryAfter)
 	case e.Status == http.StatusTooManyRequests:
 		return "the store's rate limit is used up: try again later"
 	case e.Status >= 500:
-		return "Commerce has a problem of its own: try again later"
+		return "Commerce has an internal error: try again later"
 	case strings.HasPrefix(e.Call, http.MethodGet):
-		return "it does not take this request: check that the Commerce URL is the API's base URL, such as " + ExampleURL
+		return "it does not accept this request: check that the Commerce URL is the API's base URL, such as " + ExampleURL
 	default:
-		return "correct what it names"
+		return "correct the setting that it names"
 	}
 }
 
-// isStatus says that an error is an answer of this status.
+// isStatus reports whether an error is an answer with this status.
 func isStatus(err error, status int) bool {
 	var answered *APIError
 	return errors.As(err, &answered) && answered.Status == status
 }
 
-// temporary says that the same call may succeed later. A host that does not exist, or
-// is another than it says, stays so.
+// temporary reports whether the same call may succeed later. An unknown host and a wrong
+// certificate are not temporary.
 func (e *APIError) temporary() bool {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
@@ -116,17 +117,17 @@ func (e *APIError) temporary() bool {
 	return e.Status == 0 || e.Status == http.StatusTooManyRequests || e.Status >= 500
 }
 
-// notDone says that Commerce cannot have done what was asked: no connection was
-// made, or the rate limit, which stands before everything else, refused it.
+// notDone reports whether Commerce cannot have processed the request: there was no
+// connection, or the rate limit rejected it, which Commerce checks first.
 func (e *APIError) notDone() bool {
 	var network *net.OpError
 	dialling := errors.As(e.cause, &network) && network.Op == "dial"
 	return dialling || e.Status == http.StatusTooManyRequests
 }
 
-// explain reads Commerce's own words out of an answer. The descriptions have a
+// explain reads Title and Detail from an answer. Commerce's OpenAPI descriptions have a
 // list of errors, whose status is a number (integrations.yaml) or a string
-// (authentication.yaml), and in the example of cartsorders.yaml an object.
+// (authentication.yaml), and in an example an object (cartsorders.yaml).
 func (e *APIError) explain(body []byte) {
 	type words struct {
 		Title  string `json:"title"`
@@ -142,27 +143,27 @@ func (e *APIError) explain(body []byte) {
 	case json.Unmarshal(answer.Errors, &list) == nil && len(list) > 0:
 		first = list[0]
 	default:
-		// Whatever cannot be read leaves the words empty.
+		// If this fails too, Title and Detail stay empty.
 		_ = json.Unmarshal(answer.Errors, &first)
 	}
 	e.Title, e.Detail = first.Title, first.Detail
 }
 
-// spellings are a secret as it is, and as it stands in a form, in a URL and in JSON, which
-// a foreign text may quote.
+// spellings returns the forms in which a text from outside may quote a secret: as it is,
+// and as encoded in a form, in a URL and in JSON.
 func spellings(secret string) []string {
 	if secret == "" {
 		return nil
 	}
-	quoted, _ := json.Marshal(secret) // a string always can be
+	quoted, _ := json.Marshal(secret) // never fails for a string
 	return []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`)}
 }
 
 // maxWords bounds Title and Detail, in characters.
 const maxWords = 200
 
-// presentable makes a foreign text fit to be shown: one printable line without
-// the secrets.
+// presentable makes a text from outside safe to show: one printable line without the
+// secrets, of at most maxWords characters.
 func presentable(text string, secrets ...string) string {
 	for _, secret := range secrets {
 		for _, written := range spellings(secret) {

@@ -22,17 +22,17 @@ const (
 )
 
 // checkJSON returns the members of an object, or an error if the text is not one JSON
-// value within the bounds. inside is the number of levels around the text. A value that
-// is no object has no members.
+// value within the bounds. inside is the number of levels around the text. A value other
+// than an object has no members.
 func checkJSON(what string, text []byte, inside int) ([]jsontext.Field, error) {
 	fields, fault := jsontext.Check(text, inside, jsontext.Bounds{Depth: MaxDepth, Values: MaxValues})
 	switch fault {
 	case jsontext.Syntax:
 		return nil, notJSON(what, json.Unmarshal(text, new(any)))
 	case jsontext.Depth:
-		return nil, &Error{TooDeep, fmt.Sprintf("%s is nested more than %d levels deep: no Commerce webhook is", what, MaxDepth)}
+		return nil, &Error{TooDeep, fmt.Sprintf("%s is nested more than %d levels deep, which no Commerce webhook is", what, MaxDepth)}
 	case jsontext.Count:
-		return nil, &Error{TooMany, fmt.Sprintf("%s has more than %d values: no Commerce webhook has", what, MaxValues)}
+		return nil, &Error{TooMany, fmt.Sprintf("%s has more than %d values, more than any Commerce webhook", what, MaxValues)}
 	}
 	return fields, nil
 }

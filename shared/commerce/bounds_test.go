@@ -10,26 +10,25 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// list is a list of an element that is repeated.
+// list returns a JSON list of the same element many times.
 func list(element string, times int) string {
 	return "[" + strings.TrimSuffix(strings.Repeat(element+",", times), ",") + "]"
 }
 
-// line is a line of an order with what Commerce writes at the least: 32 values in 519
-// bytes.
+// line is the smallest line of an order that Commerce writes: 32 values in 519 bytes.
 const line = `{"type":"order_item","id":"395763ee-1878-4aa0-a7a2-000000001000","quantity":2,"name":"Lamp","sku":"lamp-1000",` +
 	`"product_id":"4f28f222-aa5b-442c-9ce9-000000001000","unit_price":{"amount":1999,"currency":"GBP","includes_tax":true},` +
 	`"value":{"amount":3998,"currency":"GBP","includes_tax":true},"links":{},"meta":{"display_price":{` +
 	`"with_tax":{"unit":{"amount":1999,"currency":"GBP"},"value":{"amount":3998,"currency":"GBP"}},` +
 	`"without_tax":{"unit":{"amount":1666,"currency":"GBP"},"value":{"amount":3332,"currency":"GBP"}}}}}`
 
-// TestOrdersOfAnySizeThatComesInAreTaken would fail where MaxValues is so low that a
-// wholesaler's order is refused, and lost.
-func TestOrdersOfAnySizeThatComesInAreTaken(t *testing.T) {
+// TestAnOrderOfTheLargestSizeIsAccepted fails if MaxValues is too low. Then the order of a
+// wholesaler would be rejected and lost.
+func TestAnOrderOfTheLargestSizeIsAccepted(t *testing.T) {
 	const lines = 10_000
 	body := webhook("order.paid", `"payload":{"data":{"id":"1"},"included":{"items":`+list(line, lines)+`}}`)
 	if len(body) < 5_000_000 {
-		t.Fatalf("the order has %d bytes: it is to be about as large as what comes in at the most, 6 MB", len(body))
+		t.Fatalf("the order has %d bytes: it must be about as large as the largest body that can arrive, 6 MB", len(body))
 	}
 	w, err := commerce.Parse(body)
 	if err != nil {
@@ -41,9 +40,9 @@ func TestOrdersOfAnySizeThatComesInAreTaken(t *testing.T) {
 	}
 }
 
-// TestABodyOfTinyValuesIsRefused is of bodies that are small enough to come in and
-// would fill a function's memory.
-func TestABodyOfTinyValuesIsRefused(t *testing.T) {
+// TestABodyOfTooManyTinyValuesIsRejected tests bodies that are small enough to arrive and
+// would fill the memory of a function.
+func TestABodyOfTooManyTinyValuesIsRejected(t *testing.T) {
 	for name, payload := range map[string]string{
 		"numbers":         `{"data":{"id":"1","l":` + list("1", 3_000_000) + `}}`,
 		"empty objects":   `{"data":{"id":"1","l":` + list("{}", 2_000_000) + `}}`,
@@ -63,11 +62,11 @@ func TestABodyOfTinyValuesIsRefused(t *testing.T) {
 	}
 }
 
-// TestWhatIsTakenFitsIntoTheMemoryOfAFunction holds MaxValues to what it is for: a
-// function has 256 MB, and other things to hold there.
-func TestWhatIsTakenFitsIntoTheMemoryOfAFunction(t *testing.T) {
+// TestAnAcceptedBodyFitsIntoTheMemoryOfAFunction checks that MaxValues is low enough: a
+// function has 256 MB, and needs memory for other things too.
+func TestAnAcceptedBodyFitsIntoTheMemoryOfAFunction(t *testing.T) {
 	const most = 100 << 20
-	const values = commerce.MaxValues - 20 // the others are round them
+	const values = commerce.MaxValues - 20 // the rest is around them
 	for name, items := range map[string]string{
 		"numbers":        list("12345678", values),
 		"texts":          list(`"12345"`, values),
@@ -78,7 +77,7 @@ func TestWhatIsTakenFitsIntoTheMemoryOfAFunction(t *testing.T) {
 	} {
 		body := webhook("order.paid", `"payload":{"data":{"id":"1","l":`+items+`}}`)
 		if len(body) > 6<<20 {
-			t.Fatalf("%s: a body of %d bytes does not come in", name, len(body))
+			t.Fatalf("%s: a body of %d bytes is too large to arrive", name, len(body))
 		}
 		runtime.GC()
 		var before, after runtime.MemStats
@@ -98,7 +97,7 @@ func TestWhatIsTakenFitsIntoTheMemoryOfAFunction(t *testing.T) {
 	}
 }
 
-// fields are as many members of one object.
+// fields returns this number of members of an object.
 func fields(count int) []string {
 	all := make([]string, count)
 	for i := range all {

@@ -16,21 +16,21 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// Credentials are what the API of one store asks for. The id and the secret are
-// those of an application key in Commerce Manager.
+// Credentials give access to the API of one store. The id and the secret are those of an
+// application key in Commerce Manager.
 type Credentials struct {
-	URL          string // in any of the forms that BaseURL understands
+	URL          string // in any form that BaseURL accepts
 	ClientID     string
 	ClientSecret string
 }
 
-// Client calls the API of one store. It is safe for use by many goroutines at
-// once, which then share its token and its pace.
+// Client calls the API of one store. Many goroutines can use it at once. They share its
+// access token and its rate limit.
 //
-// Its errors are *APIError, but where a path or a filter makes no request. It
-// repeats what failed for a time (no answer, 429, 5xx) within the caller's
-// context, and waits as long as Commerce asks, up to a minute. What may be done
-// only once it repeats only where Commerce cannot have done it.
+// Its errors are *APIError, except for an invalid path or query, which is not sent. It
+// repeats a call that failed temporarily (no answer, 429, 5xx) until the caller's context
+// ends, and waits between attempts as long as Commerce asks, up to a minute. It repeats a
+// call that must be done only once only if Commerce cannot have done it.
 type Client struct {
 	base, id, secret string
 	transport        http.RoundTripper
@@ -38,17 +38,17 @@ type Client struct {
 	pace             pace
 }
 
-// NewClient returns a client of the store. It calls nothing yet. The transport is
-// the one to use; nil means the default one.
+// NewClient returns a client of the store. It makes no call. A nil transport means
+// http.DefaultTransport.
 func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 	base, _, err := BaseURL(c.URL)
 	switch {
 	case err != nil:
 		return nil, err
 	case c.ClientID == "":
-		return nil, errors.New("no Commerce client id is set: set the one of an application key in Commerce Manager")
+		return nil, errors.New("no Commerce client id is set: set the client id of an application key in Commerce Manager")
 	case c.ClientSecret == "":
-		return nil, errors.New("no Commerce client secret is set: set the one of an application key in Commerce Manager")
+		return nil, errors.New("no Commerce client secret is set: set the client secret of an application key in Commerce Manager")
 	}
 	if transport == nil {
 		transport = http.DefaultTransport
@@ -56,9 +56,8 @@ func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 	return &Client{base: base, id: c.ClientID, secret: c.ClientSecret, transport: loggable.Transport(transport)}, nil
 }
 
-// Get reads what is at a path of the API, such as
-// "/v2/customers/8c6f…?include=addresses", and returns the JSON of the answer. The
-// query is in it as a URL has it, encoded.
+// Get returns the JSON that the API has at a path, such as
+// "/v2/customers/8c6f…?include=addresses". The query in it is encoded as in a URL.
 func (c *Client) Get(ctx context.Context, target string) (json.RawMessage, error) {
 	path, query, _ := strings.Cut(target, "?")
 	answer, err := c.call(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true})
@@ -68,7 +67,7 @@ func (c *Client) Get(ctx context.Context, target string) (json.RawMessage, error
 	return answer, err
 }
 
-// read reads the data of what is at a path.
+// read decodes the data of the answer at a path into result.
 func (c *Client) read(ctx context.Context, target string, result any) error {
 	answer, err := c.Get(ctx, target)
 	if err != nil {
@@ -78,8 +77,8 @@ func (c *Client) read(ctx context.Context, target string, result any) error {
 	return decodeData(http.MethodGet, path, answer, result)
 }
 
-// write sends a JSON body, and gives the data of the answer. The secret is the one in the
-// data, if there is any.
+// write sends data as JSON and decodes the data of the answer into result. The secret is
+// the secret in data, or "".
 func (c *Client) write(ctx context.Context, method, path, secret string, data, result any) error {
 	body, err := json.Marshal(map[string]any{"data": data})
 	if err != nil {
@@ -95,7 +94,7 @@ func (c *Client) write(ctx context.Context, method, path, secret string, data, r
 	return decodeData(method, path, answer, result)
 }
 
-// decodeData reads the data of an answer.
+// decodeData decodes the data of an answer into result.
 func decodeData(method, path string, answer []byte, result any) error {
 	if err := json.Unmarshal(answer, &struct {
 		Data any `json:"data"`
@@ -108,16 +107,17 @@ func decodeData(method, path string, answer []byte, result any) error {
 // request is one call to make.
 type request struct {
 	method, path, query string
-	contentType         string // of the body; empty where there is none
+	contentType         string // of the body; empty without a body
 	body                []byte
-	secret              string // in the body, which Commerce may quote in an error
+	secret              string // the secret in the body, which Commerce may quote in an error
 	token               string
-	repeatable          bool // done twice, it is as if done once
+	repeatable          bool // doing it twice has the same effect as doing it once
 }
 
 func (r request) name() string { return callOf(r.method, r.path) }
 
-// callOf names a call. An id in its path may come from an answer.
+// callOf returns the name of a call. It makes the ids in the path safe to log, because
+// they may come from an answer.
 func callOf(method, path string) string {
 	parts := strings.Split(path, "/")
 	for i, part := range parts {
@@ -126,12 +126,12 @@ func callOf(method, path string) string {
 	return method + " " + strings.Join(parts, "/")
 }
 
-// writes says that a request sends what the operator has set, an integration for example.
-// Only then are Commerce's words shown, which say what is wrong with it. In an answer to
-// any other request they may quote a customer's data.
+// writes reports whether a request sends something that the operator has set, such as an
+// integration. Only then do errors quote Commerce's explanation. In the answer to any
+// other request it may contain a customer's data.
 func (r request) writes() bool { return r.method != http.MethodGet && r.path != TokenPath }
 
-// call makes a request with a token. A token that is refused is replaced once.
+// call makes a request with an access token. It replaces a rejected token once.
 func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	err := r.check()
 	if err != nil {
@@ -150,22 +150,22 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	return nil, err
 }
 
-// check refuses what would lead elsewhere than it seems to: to another host, or with
-// an empty id from one integration to all of them. It quotes no query: there may be
-// personal data in it.
+// check returns an error for a path that leads somewhere else than it seems to: to another
+// host, or with an empty id to all integrations instead of one. The error does not quote
+// the query, which may contain personal data.
 func (r request) check() error {
 	u, err := url.Parse(r.path)
 	if err != nil || u.IsAbs() || u.Host != "" || u.Fragment != "" || !strings.HasPrefix(u.Path, "/") || path.Clean(u.Path) != u.Path {
-		return fmt.Errorf("%q is no path of the Commerce API: use one like /v2/customers/ID", r.path)
+		return fmt.Errorf("%q is not a path of the Commerce API: use a path such as /v2/customers/ID", r.path)
 	}
 	if strings.ContainsFunc(r.query, func(c rune) bool { return c <= ' ' || c > '~' || c == '#' }) {
-		return fmt.Errorf("the query of %s holds a character that cannot stand in a URL: encode it, a space as %%20", r.path)
+		return fmt.Errorf("the query of %s has a character that is not allowed in a URL: encode it, a space as %%20", r.path)
 	}
 	return nil
 }
 
-// repeat makes a request until its answer counts, and gives up where repeating
-// it is useless, unsafe, or too late.
+// repeat makes a request again until it succeeds. It returns the error if another attempt
+// would be useless, unsafe or too late.
 func (c *Client) repeat(ctx context.Context, r request) ([]byte, error) {
 	for attempt := 1; ; attempt++ {
 		body, err := c.attempt(ctx, r)
@@ -173,7 +173,7 @@ func (c *Client) repeat(ctx context.Context, r request) ([]byte, error) {
 			return body, nil
 		}
 		if r.method == http.MethodDelete && attempt > 1 && err.Status == http.StatusNotFound {
-			return nil, nil // the attempt before has done it, and its answer got lost
+			return nil, nil // the previous attempt deleted it, and its answer was lost
 		}
 		err.unclear = !r.repeatable && err.temporary() && !err.notDone()
 		if !err.temporary() || err.unclear || attempt == maxAttempts || err.RetryAfter > maxWait {
@@ -189,13 +189,13 @@ func (c *Client) repeat(ctx context.Context, r request) ([]byte, error) {
 	}
 }
 
-// outlasts says that a context leaves time for more than a wait.
+// outlasts reports whether a context lasts longer than the wait.
 func outlasts(ctx context.Context, wait time.Duration) bool {
 	deadline, limited := ctx.Deadline()
 	return !limited || time.Until(deadline) > wait
 }
 
-// attemptTimeout bounds one request from dialling to the answer's last byte.
+// attemptTimeout limits one request, from connecting to the last byte of the answer.
 const attemptTimeout = 30 * time.Second
 
 // attempt makes a request once.
@@ -209,7 +209,7 @@ func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
 	if err != nil {
 		return nil, c.noAnswer(r.name(), err)
 	}
-	// The transport and no http.Client: a redirect must not carry the secret on.
+	// Not http.Client, because it follows redirects and would send the secret there.
 	response, err := c.transport.RoundTrip(sent)
 	if err != nil {
 		return nil, c.noAnswer(r.name(), err)
@@ -236,7 +236,7 @@ func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
 	return nil, refused
 }
 
-// build makes the HTTP request.
+// build returns the HTTP request.
 func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
 	target := c.base + r.path
 	if r.query != "" {
@@ -257,16 +257,16 @@ func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
 	return sent, nil
 }
 
-// maxAnswerBytes bounds an answer. A page of 100 orders with their lines has one
-// or two megabytes.
+// maxAnswerBytes limits an answer. A page of 100 orders with their lines has one or two
+// megabytes.
 const maxAnswerBytes = 16 << 20
 
-// readAnswer reads an answer and closes it.
+// readAnswer reads the body of an answer and closes it.
 func readAnswer(response *http.Response) ([]byte, error) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("the answer broke off: %w", err)
+		return nil, fmt.Errorf("the answer is incomplete: %w", err)
 	}
 	if len(body) > maxAnswerBytes {
 		return nil, errTooLong
@@ -276,16 +276,16 @@ func readAnswer(response *http.Response) ([]byte, error) {
 
 var errTooLong = fmt.Errorf("the answer is longer than %d MB", maxAnswerBytes>>20)
 
-// noAnswer is the error of a call that got no answer, or no whole one.
+// noAnswer returns the error of a call without a complete answer.
 func (c *Client) noAnswer(call string, cause error) *APIError {
 	return &APIError{Call: call, cause: cause}
 }
 
-// notAsDescribed is what is wrong with an answer that cannot be decoded. The words of
-// encoding/json quote it.
-const notAsDescribed = "it has another form than the API describes"
+// notAsDescribed is the message for an answer that cannot be decoded. The errors of
+// encoding/json are not used, because they quote the answer.
+const notAsDescribed = "its form is not the one that the API describes"
 
-// unreadable is the error of an answer that says something else than described.
+// unreadable returns the error of an answer that is not as Commerce describes it.
 func unreadable(method, path, why string) *APIError {
 	return &APIError{Call: callOf(method, path), Status: http.StatusOK, Title: "unreadable", Detail: why}
 }

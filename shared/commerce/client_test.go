@@ -20,8 +20,7 @@ import (
 	"commerce-segment/shared/jsontext"
 )
 
-// inStore runs a test with a client of a stand-in store, on a clock that moves only
-// while everybody waits.
+// inStore runs a test with a client of a test store, in virtual time.
 func inStore(t *testing.T, test func(t *testing.T, store *commercetest.Server, c *Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -46,14 +45,14 @@ func get(t *testing.T, c *Client) {
 	}
 }
 
-func TestAClientNeedsCredentialsThatCanBeRight(t *testing.T) {
+func TestNewClientRejectsInvalidCredentials(t *testing.T) {
 	for _, c := range []struct {
 		name, message string
 		credentials   Credentials
 	}{
 		{"no id", "client id", Credentials{URL: ExampleURL, ClientSecret: "s"}},
 		{"no secret", "client secret", Credentials{URL: ExampleURL, ClientID: "i"}},
-		{"no URL", "is no URL of a store", Credentials{ClientID: "i", ClientSecret: "s"}},
+		{"no URL", "is not the URL of a store", Credentials{ClientID: "i", ClientSecret: "s"}},
 	} {
 		if _, err := NewClient(c.credentials, nil); err == nil || !strings.Contains(err.Error(), c.message) {
 			t.Errorf("%s: %v", c.name, err)
@@ -61,23 +60,23 @@ func TestAClientNeedsCredentialsThatCanBeRight(t *testing.T) {
 	}
 }
 
-func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
+func TestATokenIsUsedUntilShortlyBeforeItsExpiry(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		get(t, c)
 		time.Sleep(store.TokenLife - tokenMargin - time.Second)
 		get(t, c)
 		if got := len(store.Requests(TokenPath)); got != 1 {
-			t.Errorf("%d tokens were asked for in its time, want 1", got)
+			t.Errorf("%d tokens were requested before its expiry, want 1", got)
 		}
 		time.Sleep(2 * time.Second)
 		get(t, c)
 		if got := len(store.Requests(TokenPath)); got != 2 {
-			t.Errorf("%d tokens were asked for shortly before its end, want 2", got)
+			t.Errorf("%d tokens were requested shortly before its expiry, want 2", got)
 		}
 	})
 }
 
-func TestCallersAtTheSameTimeShareOneToken(t *testing.T) {
+func TestConcurrentCallersShareOneToken(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		store.Fail(commercetest.Fault{Path: TokenPath, Status: 503, Times: 2})
 		var all sync.WaitGroup
@@ -86,20 +85,21 @@ func TestCallersAtTheSameTimeShareOneToken(t *testing.T) {
 		}
 		all.Wait()
 		if got := len(store.Requests(TokenPath)); got != 3 {
-			t.Errorf("%d requests for a token, want the two that failed and one", got)
+			t.Errorf("%d requests for a token, want three: two that failed and one that succeeded", got)
 		}
 	})
 }
 
-// Without it, one caller who gives up would fail all who wait for its token.
-func TestACallerWhoGivesUpTakesNobodyAlong(t *testing.T) {
+// All callers wait for the token that one of them requests. If its context ends, the
+// others must not fail.
+func TestACallerWhoseContextEndsDoesNotFailTheOthers(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		store.Fail(commercetest.Fault{Path: TokenPath, Status: 503})
 		hasty, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() {
 			if _, err := c.Get(hasty, "/v2/customers"); err == nil {
-				t.Error("the one who gave up got an answer")
+				t.Error("the caller whose context ended got an answer")
 			}
 		})
 		synctest.Wait()
@@ -110,13 +110,13 @@ func TestACallerWhoGivesUpTakesNobodyAlong(t *testing.T) {
 	})
 }
 
-func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
+func TestARejectedTokenIsReplacedOnce(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		get(t, c)
 		store.EndTokens()
 		get(t, c)
 		if got := len(store.Requests(TokenPath)); got != 2 {
-			t.Errorf("%d tokens were asked for, want 2", got)
+			t.Errorf("%d tokens were requested, want 2", got)
 		}
 		store.Fail(commercetest.Fault{Path: "/v2/customers", Status: 401, Times: 10})
 		_, err := c.Get(t.Context(), "/v2/customers")
@@ -126,7 +126,7 @@ func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 	})
 }
 
-func TestBothFormsOfATokenAnswerAreUnderstood(t *testing.T) {
+func TestBothFormsOfATokenAnswerAreRead(t *testing.T) {
 	for _, answer := range []string{
 		`{"access_token":"a","expires_in":3600}`,
 		`{"data":{"access_token":"a","expires_in":3600}}`,
@@ -140,7 +140,7 @@ func TestBothFormsOfATokenAnswerAreUnderstood(t *testing.T) {
 	}
 }
 
-func TestWhatIsRepeatedAndWhatIsNot(t *testing.T) {
+func TestOnlyTemporaryFailuresAreRepeated(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		fault    commercetest.Fault
@@ -150,9 +150,9 @@ func TestWhatIsRepeatedAndWhatIsNot(t *testing.T) {
 	}{
 		{"a 500", commercetest.Fault{Status: 500, Times: 2}, 3, true, time.Second},
 		{"a connection that breaks", commercetest.Fault{Break: true}, 2, true, 400 * time.Millisecond},
-		{"a 429 that says for how long", commercetest.Fault{Status: 429, Header: map[string]string{"Retry-After": "7"}}, 2, true, 7 * time.Second},
-		{"a 429 that says nothing", commercetest.Fault{Status: 429}, 2, true, 400 * time.Millisecond},
-		{"a 503 that says for too long", commercetest.Fault{Status: 503, Header: map[string]string{"Retry-After": "61"}}, 1, false, 0},
+		{"a 429 with Retry-After", commercetest.Fault{Status: 429, Header: map[string]string{"Retry-After": "7"}}, 2, true, 7 * time.Second},
+		{"a 429 without Retry-After", commercetest.Fault{Status: 429}, 2, true, 400 * time.Millisecond},
+		{"a 503 with a Retry-After that is too long", commercetest.Fault{Status: 503, Header: map[string]string{"Retry-After": "61"}}, 1, false, 0},
 		{"a 500 that does not end", commercetest.Fault{Status: 500, Times: 100}, maxAttempts, false, 6 * time.Second},
 		{"a 403", commercetest.Fault{Status: 403}, 1, false, 0},
 		{"a 404", commercetest.Fault{Status: 404}, 1, false, 0},
@@ -176,7 +176,7 @@ func TestWhatIsRepeatedAndWhatIsNot(t *testing.T) {
 	}
 }
 
-func TestTheCallersDeadlineIsKept(t *testing.T) {
+func TestACallEndsByTheCallersDeadline(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		get(t, c)
 		store.Fail(commercetest.Fault{Path: "/v2/customers", Status: 429, Header: map[string]string{"Retry-After": "30"}})
@@ -197,19 +197,19 @@ func TestTheCallersDeadlineIsKept(t *testing.T) {
 	})
 }
 
-// A second integration would tell every event twice.
-func TestACreationIsRepeatedOnlyWhereNothingWasCreated(t *testing.T) {
+// With a second integration Commerce would send every event twice.
+func TestACreationIsRepeatedOnlyIfNothingWasCreated(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		fault   commercetest.Fault
 		created int
-		message string // empty where it succeeds
+		message string // empty if it succeeds
 	}{
-		{"the rate limit refuses it", commercetest.Fault{Status: 429}, 1, ""},
-		{"the token is refused", commercetest.Fault{Status: 401}, 1, ""},
-		{"its answer gets lost", commercetest.Fault{Break: true, Late: true}, 1, "look before you repeat it"},
-		{"Commerce fails after it", commercetest.Fault{Status: 502, Late: true}, 1, "look before you repeat it"},
-		{"Commerce refuses it", commercetest.Fault{Status: 422}, 0, "correct what it names"},
+		{"the rate limit rejects it", commercetest.Fault{Status: 429}, 1, ""},
+		{"the token is rejected", commercetest.Fault{Status: 401}, 1, ""},
+		{"its answer is lost", commercetest.Fault{Break: true, Late: true}, 1, "check before you repeat it"},
+		{"Commerce fails after it", commercetest.Fault{Status: 502, Late: true}, 1, "check before you repeat it"},
+		{"Commerce rejects it", commercetest.Fault{Status: 422}, 0, "correct the setting that it names"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inStore(t, func(t *testing.T, store *commercetest.Server, client *Client) {
@@ -217,7 +217,7 @@ func TestACreationIsRepeatedOnlyWhereNothingWasCreated(t *testing.T) {
 				store.Fail(c.fault)
 				_, err := client.CreateWebhook(t.Context(), webhook("one"))
 				if (err == nil) != (c.message == "") || err != nil && !strings.Contains(err.Error(), c.message) {
-					t.Errorf("it says %v", err)
+					t.Errorf("the error is %v", err)
 				}
 				if got := len(store.Integrations()); got != c.created {
 					t.Errorf("there are %d integrations, want %d", got, c.created)
@@ -227,7 +227,7 @@ func TestACreationIsRepeatedOnlyWhereNothingWasCreated(t *testing.T) {
 	}
 }
 
-func TestACreationIsRepeatedWhereNoConnectionWasMade(t *testing.T) {
+func TestACreationIsRepeatedIfThereWasNoConnection(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, _ *Client) {
 		attempts := 0
 		c := clientOf(t, transport(func(r *http.Request) (*http.Response, error) {
@@ -242,8 +242,8 @@ func TestACreationIsRepeatedWhereNoConnectionWasMade(t *testing.T) {
 	})
 }
 
-// Whoever has mistyped the host should be told at once.
-func TestAHostThatDoesNotExistIsAskedOnce(t *testing.T) {
+// A mistyped host is an error at once, without retries.
+func TestAHostThatDoesNotExistIsCalledOnce(t *testing.T) {
 	for name, cause := range map[string]error{
 		"no such host":        &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}},
 		"a wrong certificate": &tls.CertificateVerificationError{Err: errors.New("another host")},
@@ -263,7 +263,7 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
-func TestADeletionWhoseAnswerGotLostHasSucceeded(t *testing.T) {
+func TestADeletionWithALostAnswerSucceeds(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		one, err := c.CreateWebhook(t.Context(), webhook("one"))
 		if err != nil {
@@ -279,7 +279,7 @@ func TestADeletionWhoseAnswerGotLostHasSucceeded(t *testing.T) {
 	})
 }
 
-func TestAnErrorSaysWhatToDoAndNoSecret(t *testing.T) {
+func TestAnErrorSaysWhatToDoAndQuotesNoSecret(t *testing.T) {
 	const path = "/v2/customers"
 	for _, c := range []struct {
 		name  string
@@ -290,16 +290,16 @@ func TestAnErrorSaysWhatToDoAndNoSecret(t *testing.T) {
 			[]string{"POST /oauth/access_token: Commerce answered 401 (Unauthorized)", "client id and the client secret"}},
 		{"a wrong host", commercetest.Fault{Path: TokenPath, Status: 404, Body: "<html>"},
 			[]string{"404 (Not Found)", "base URL"}},
-		{"a page in place of a token", commercetest.Fault{Path: TokenPath, Status: 200, Body: "<html>"},
+		{"a page instead of a token", commercetest.Fault{Path: TokenPath, Status: 200, Body: "<html>"},
 			[]string{"unreadable", "base URL"}},
 		{"no permission", commercetest.Fault{Path: path, Status: 403, Body: `{"errors":[{"status":403,"title":"Forbidden","detail":"jane@example.com"}]}`},
 			[]string{"GET /v2/customers: Commerce answered 403 (Forbidden)", "permission"}},
-		{"a query that it does not know", commercetest.Fault{Path: path, Status: 400, Body: `{"errors":{"status":400,"title":"jane@example.com"}}`},
-			[]string{"400 (Bad Request)", "does not take this request"}},
-		{"nothing there", commercetest.Fault{Path: path, Status: 404}, []string{"check the id"}},
+		{"an unsupported query", commercetest.Fault{Path: path, Status: 400, Body: `{"errors":{"status":400,"title":"jane@example.com"}}`},
+			[]string{"400 (Bad Request)", "does not accept this request"}},
+		{"a path without a resource", commercetest.Fault{Path: path, Status: 404}, []string{"check the id"}},
 		{"the rate limit", commercetest.Fault{Path: path, Status: 429, Header: map[string]string{"Retry-After": "90"}},
 			[]string{"try again in 1m30s"}},
-		{"trouble at Commerce", commercetest.Fault{Path: path, Status: 500, Times: 9}, []string{"a problem of its own"}},
+		{"an internal error of Commerce", commercetest.Fault{Path: path, Status: 500, Times: 9}, []string{"an internal error"}},
 		{"no answer", commercetest.Fault{Path: path, Break: true, Times: 9}, []string{"no answer from Commerce", "check the network"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -312,31 +312,31 @@ func TestAnErrorSaysWhatToDoAndNoSecret(t *testing.T) {
 				}
 				for _, want := range c.want {
 					if !strings.Contains(err.Error(), want) {
-						t.Errorf("it lacks %q: %v", want, err)
+						t.Errorf("the error does not say %q: %v", want, err)
 					}
 				}
 				for _, secret := range []string{commercetest.ClientSecret, "token-0", "jane@example.com", "\x1b"} {
 					if strings.Contains(err.Error(), secret) {
-						t.Errorf("it tells %q: %v", secret, err)
+						t.Errorf("the error quotes %q: %v", secret, err)
 					}
 				}
 				if len(err.Error()) > 600 {
-					t.Errorf("it has %d bytes", len(err.Error()))
+					t.Errorf("the error has %d bytes", len(err.Error()))
 				}
 			})
 		})
 	}
 }
 
-// What the operator has set is corrected by Commerce's words about it, in which there may be
-// a secret. A server that is not Commerce has none.
-func TestCommercesWordsAreShownOfWhatWasWritten(t *testing.T) {
+// An operator needs Commerce's explanation to correct a setting. It may contain a secret,
+// which must not be shown.
+func TestAnErrorOfAWriteHasCommercesExplanation(t *testing.T) {
 	const path = "/v2/integrations/i-1"
 	for _, c := range []struct{ name, body, want string }{
-		{"a list of errors", `{"errors":[{"status":400,"title":"Bad","detail":"the url is not https"}]}`, "400 (Bad: the url is not https): correct what it names"},
-		{"errors as an object", `{"errors":{"status":400,"title":"Bad"}}`, "400 (Bad): correct what it names"},
+		{"a list of errors", `{"errors":[{"status":400,"title":"Bad","detail":"the url is not https"}]}`, "400 (Bad: the url is not https): correct the setting that it names"},
+		{"errors as an object", `{"errors":{"status":400,"title":"Bad"}}`, "400 (Bad): correct the setting that it names"},
 		{"a secret in them", `{"errors":[{"title":"you sent ` + commercetest.ClientSecret + ` and whsec\n\u001b[31m` + strings.Repeat("x", 300) + `"}]}`, "400 (you sent [secret] and [secret] [31mxxx"},
-		{"no JSON", "<html>jane@example.com", "400 (Bad Request): correct what it names"},
+		{"no JSON", "<html>jane@example.com", "400 (Bad Request): correct the setting that it names"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inStore(t, func(t *testing.T, store *commercetest.Server, client *Client) {
@@ -347,7 +347,7 @@ func TestCommercesWordsAreShownOfWhatWasWritten(t *testing.T) {
 				}
 				for _, secret := range []string{commercetest.ClientSecret, "whsec", "jane@example.com", "\x1b"} {
 					if strings.Contains(err.Error(), secret) {
-						t.Errorf("it holds %q: %v", secret, err)
+						t.Errorf("the error contains %q: %v", secret, err)
 					}
 				}
 			})
@@ -355,14 +355,14 @@ func TestCommercesWordsAreShownOfWhatWasWritten(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutAnEndIsCutOff(t *testing.T) {
+func TestAnAnswerOfUnlimitedLengthIsCutOff(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		store.Fail(commercetest.Fault{Path: "/v2/customers", Status: 200, Body: strings.Repeat(" ", maxAnswerBytes+1), Times: 2})
 		if _, err := c.Get(t.Context(), "/v2/customers"); err == nil || !strings.Contains(err.Error(), "longer than 16 MB") {
 			t.Errorf("it says %v", err)
 		}
 		if got := len(store.Requests("/v2/customers")); got != 1 {
-			t.Errorf("it was asked for %d times, want once", got)
+			t.Errorf("it was requested %d times, want once", got)
 		}
 	})
 }
@@ -370,28 +370,28 @@ func TestAnAnswerWithoutAnEndIsCutOff(t *testing.T) {
 func TestOnlyPathsOfTheAPIAreRead(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		for _, path := range []string{"", "v2/orders", "https://elsewhere.example/v2/orders", "//elsewhere.example/", "/v2/../oauth", "/v2//orders", "/v2/orders#x", "/v2/%zz", "@elsewhere.example/"} {
-			if _, err := c.Get(t.Context(), path); err == nil || !strings.Contains(err.Error(), "no path of the Commerce API") {
+			if _, err := c.Get(t.Context(), path); err == nil || !strings.Contains(err.Error(), "not a path of the Commerce API") {
 				t.Errorf("%s: %v", path, err)
 			}
 		}
 		for _, query := range []string{"a b", "a\nb", "ä", "a#b"} {
-			if _, err := c.Get(t.Context(), "/v2/orders?"+query); err == nil || !strings.Contains(err.Error(), "the query of /v2/orders holds") {
+			if _, err := c.Get(t.Context(), "/v2/orders?"+query); err == nil || !strings.Contains(err.Error(), "the query of /v2/orders has") {
 				t.Errorf("the query %q: %v", query, err)
 			}
 		}
 		for _, id := range []string{"", ".", ".."} {
-			if err := c.DeleteIntegration(t.Context(), id); err == nil || !strings.Contains(err.Error(), "no path of the Commerce API") {
+			if err := c.DeleteIntegration(t.Context(), id); err == nil || !strings.Contains(err.Error(), "not a path of the Commerce API") {
 				t.Errorf("the integration %q: %v", id, err)
 			}
 		}
 		if got := store.Requests(); len(got) != 0 {
-			t.Errorf("it asked for %v", got)
+			t.Errorf("the client requested %v", got)
 		}
 	})
 }
 
-// A development store takes 25 requests a second, and the shop needs some of them.
-func TestAClientLeavesTheShopItsShareOfTheRateLimit(t *testing.T) {
+// A development store accepts 25 requests a second, and the shop needs some of them.
+func TestAClientLeavesAPartOfTheRateLimitToTheShop(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		store.Limit = 25
 		began := time.Now()
@@ -409,7 +409,7 @@ func TestAClientLeavesTheShopItsShareOfTheRateLimit(t *testing.T) {
 	})
 }
 
-func TestARateLimitHoldsEveryCaller(t *testing.T) {
+func TestARateLimitDelaysEveryCaller(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		get(t, c)
 		store.Fail(commercetest.Fault{Path: "/v2/orders", Status: 429, Header: map[string]string{"Retry-After": "5"}})
@@ -425,7 +425,7 @@ func TestARateLimitHoldsEveryCaller(t *testing.T) {
 		both.Wait()
 		for _, r := range store.Requests()[3:] {
 			if r.At.Sub(began) < 5*time.Second {
-				t.Errorf("%s was asked for after %v", r.Path, r.At.Sub(began))
+				t.Errorf("%s was requested after %v", r.Path, r.At.Sub(began))
 			}
 		}
 	})
@@ -450,7 +450,7 @@ func webhook(name string) NewWebhook {
 	}
 }
 
-// all gathers what a list gives, and its error.
+// all returns the elements of an iterator, and its error.
 func all[T any](list iter.Seq2[T, error]) (values []T, err error) {
 	for value, err := range list {
 		if err != nil {
@@ -489,13 +489,13 @@ func TestIntegrations(t *testing.T) {
 			t.Errorf("%v, %d jobs", err, len(jobs))
 		}
 		if err := c.DeleteIntegration(t.Context(), created.ID); err != nil || len(store.Integrations()) != 0 {
-			t.Errorf("%v, %v are left", err, store.Integrations())
+			t.Errorf("%v, the store still has %v", err, store.Integrations())
 		}
 	})
 }
 
-// A store may have 100 integrations, and the list of them has no pages by its
-// description: the second page would be the first one again, without an end.
+// A store may have 100 integrations. According to the OpenAPI description their list has
+// no pages, so a request for a second page would return the first one again and again.
 func TestAListWithoutPagesIsReadOnce(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		for i := range 100 {
@@ -510,12 +510,12 @@ func TestAListWithoutPagesIsReadOnce(t *testing.T) {
 	})
 }
 
-func TestOrdersComeOnceEachOldestFirstWithTheirLines(t *testing.T) {
+func TestOrdersIteratesOverEachOrderOnceOldestFirstWithItsLines(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		name   string
 		period Period
-		from   int // the numbers of the orders that it is about
+		from   int // the numbers of the orders in the period
 		to     int
 	}{
 		{"all", Period{}, 0, 350},
@@ -525,7 +525,7 @@ func TestOrdersComeOnceEachOldestFirstWithTheirLines(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inStore(t, func(t *testing.T, store *commercetest.Server, client *Client) {
-				// Newest first, and 150 of them at one moment: more than a page.
+				// Newest first, and 150 of them with the same timestamp: more than a page.
 				for i := 349; i >= 0; i-- {
 					at := start.Add(time.Duration(i) * time.Minute)
 					if i >= 100 && i < 250 {
@@ -552,7 +552,7 @@ func TestOrdersComeOnceEachOldestFirstWithTheirLines(t *testing.T) {
 	}
 }
 
-// order is one as Commerce lists it, updated an hour later.
+// order returns an order as Commerce lists it, updated an hour later.
 func order(id string, created time.Time) commercetest.Object {
 	return commercetest.Object{
 		"id": id, "status": "complete", "payment": "paid", "shipping": "unfulfilled", "gift_note": "a custom field",
@@ -564,8 +564,8 @@ func order(id string, created time.Time) commercetest.Object {
 	}
 }
 
-// It is what keeps a long list in little memory.
-func TestAListAsksForNoPageBeforeItIsWanted(t *testing.T) {
+// So a long list needs little memory.
+func TestAListRequestsAPageOnlyWhenItIsNeeded(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		for i := range 250 {
 			store.AddOrder(order(fmt.Sprint(i), time.Now()))
@@ -574,13 +574,13 @@ func TestAListAsksForNoPageBeforeItIsWanted(t *testing.T) {
 			break
 		}
 		if got := len(store.Requests(ordersPath)); got != 1 {
-			t.Errorf("%d pages were asked for, want 1", got)
+			t.Errorf("%d pages were requested, want 1", got)
 		}
 	})
 }
 
-// Going on from the last moment of a page would lose orders.
-func TestAListThatIsNotSortedIsRefused(t *testing.T) {
+// In an unsorted list, a request from the last timestamp of a page on would miss orders.
+func TestAListThatIsNotSortedIsAnError(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		var page []commercetest.Object
 		for i := range pageLimit {
@@ -615,12 +615,12 @@ func TestAnErrorEndsAList(t *testing.T) {
 	})
 }
 
-func TestOneOrderItsLinesAndItsTransactions(t *testing.T) {
+func TestOrderAndTransactions(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		id := store.AddOrder(order("one", time.Now()), commercetest.Object{"sku": "a"}, commercetest.Object{"sku": "b"})
 		store.AddTransaction(id, commercetest.Object{"transaction-type": "purchase", "status": "complete", "amount": 1000, "refunded_amount": 250, "currency": "GBP"})
 		for _, listed := range []string{"with the order", "by themselves"} {
-			if listed == "by themselves" { // as where Commerce leaves some out
+			if listed == "by themselves" { // as if Commerce leaves some lines out
 				body, _ := json.Marshal(commercetest.Object{"data": json.RawMessage(first(t, c, id).JSON)})
 				store.Fail(commercetest.Fault{Path: ordersPath + "/one", Status: 200, Body: string(body)})
 			}
@@ -637,7 +637,7 @@ func TestOneOrderItsLinesAndItsTransactions(t *testing.T) {
 			t.Errorf("%v, %+v", err, transactions)
 		}
 		if _, err := c.Order(t.Context(), "another/one"); !isStatus(err, 404) {
-			t.Errorf("one that is not there: %v", err)
+			t.Errorf("an order that does not exist: %v", err)
 		}
 	})
 }
@@ -672,13 +672,13 @@ func TestTheApplicationKeyOfTheClient(t *testing.T) {
 		}
 		store.Fail(commercetest.Fault{Path: "/v2/application-keys", Status: 200, Body: `{"data":[]}`})
 		if _, err := c.ApplicationKey(t.Context()); err == nil || !strings.Contains(err.Error(), commercetest.ClientID) {
-			t.Errorf("one that is not listed: %v", err)
+			t.Errorf("a key that is not listed: %v", err)
 		}
 	})
 }
 
-// Commerce may quote the request, in which the secret is written as a form has it.
-func TestAnErrorTellsNoSecretHoweverItIsWritten(t *testing.T) {
+// Commerce may quote the request, in which the secret is encoded as in a form.
+func TestAnErrorQuotesNoSecretInAnyEncoding(t *testing.T) {
 	const secret = `PLANTED+/ä"&= x`
 	for name, quoted := range map[string]string{
 		"in a form": "grant_type=client_credentials&client_secret=PLANTED%2B%2F%C3%A4%22%26%3D+x&y", "in a form, in small letters": "client_secret=PLANTED%2b%2f%c3%a4%22%26%3d+x",
@@ -686,20 +686,20 @@ func TestAnErrorTellsNoSecretHoweverItIsWritten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := presentable(quoted, secret); strings.Contains(got, "PLANTED") || !strings.Contains(got, "[secret]") {
-				t.Errorf("it tells %s", got)
+				t.Errorf("it contains the secret: %s", got)
 			}
 		})
 	}
 	if got := presentable("nothing of it", ""); got != "nothing of it" {
-		t.Errorf("without a secret it tells %s", got)
+		t.Errorf("without a secret it is %s", got)
 	}
 }
 
-func TestAnErrorTellsNoWebhooksSecretKey(t *testing.T) {
+func TestAnErrorQuotesNoSecretKeyOfAWebhook(t *testing.T) {
 	const secret = "PLANTED-webhook-secret"
 	server := commercetest.New()
 	client := clientOf(t, server)
-	get(t, client) // a token
+	get(t, client) // fetches a token
 	for method, call := range map[string]func() error{
 		http.MethodPost: func() error {
 			_, err := client.CreateWebhook(t.Context(), NewWebhook{Configuration: WebhookConfiguration{SecretKey: secret}})

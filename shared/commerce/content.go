@@ -22,7 +22,7 @@ import (
 // The lines ("included") are not in the digest. They do not change after the checkout,
 // and not every webhook has them.
 //
-// Call it before a template receives the Body, which it may change.
+// Call it before a template receives the input, which the template may change.
 func (w Webhook) Content() string {
 	resource := w.envelope.payload.Value
 	if data := jsontext.Member(resource, "data"); jsontext.IsObject(data) { // a deletion has none
@@ -119,7 +119,7 @@ func plainNumber(number string) string {
 	}
 	f, err := strconv.ParseFloat(number, 64)
 	switch {
-	case err != nil: // over what a float64 holds
+	case err != nil: // too large for a float64
 		return number
 	case f == 0: // -0 too
 		return "0"

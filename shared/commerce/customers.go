@@ -8,8 +8,8 @@ import (
 	"net/url"
 )
 
-// Customer is a registered customer (Commerce's guide on customers; none of the
-// OpenAPI descriptions has them).
+// Customer is a registered customer. Commerce's guide describes customers, and none of
+// its OpenAPI descriptions does.
 type Customer struct {
 	Record
 	Name, Email string
@@ -17,10 +17,10 @@ type Customer struct {
 
 const customersPath = "/v2/customers"
 
-// Customers lists the customers of a period, oldest first, as Orders does.
+// Customers iterates over the customers of a period, oldest first, as Orders does.
 func (c *Client) Customers(ctx context.Context, period Period) iter.Seq2[Customer, error] {
 	return func(yield func(Customer, error) bool) {
-		for p, err := range c.chronicle(ctx, customersPath, "", period) {
+		for p, err := range c.pagesOf(ctx, customersPath, "", period) {
 			if err != nil {
 				yield(Customer{}, err)
 				return
@@ -38,8 +38,7 @@ func (c *Client) Customers(ctx context.Context, period Period) iter.Seq2[Custome
 	}
 }
 
-// LatestCustomers reads the customers that were registered last, the newest first, at
-// most 100.
+// LatestCustomers returns the newest customers, the newest first, at most 100.
 func (c *Client) LatestCustomers(ctx context.Context, count int) ([]Customer, error) {
 	p, err := c.latest(ctx, customersPath, "", count)
 	if err != nil {
@@ -54,7 +53,7 @@ func (c *Client) LatestCustomers(ctx context.Context, count int) ([]Customer, er
 	return customers, nil
 }
 
-// Customer reads one customer.
+// Customer returns one customer.
 func (c *Client) Customer(ctx context.Context, id string) (Customer, error) {
 	path := customersPath + "/" + url.PathEscape(id)
 	var object json.RawMessage

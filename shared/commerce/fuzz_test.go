@@ -14,13 +14,14 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// FuzzParse holds what everything downstream takes for granted:
-//   - Check and Parse give the same verdict, so that nothing is answered 202 and
-//     then turns out to be unreadable;
-//   - what is refused is refused with a code, what is accepted is what
-//     encoding/json reads: the walk over raw bytes and the tree agree;
-//   - the check of the grammar, which is our own, agrees with encoding/json's;
-//   - a Body has a payload object, and neither the secret nor the twin.
+// FuzzParse checks what the rest of the program relies on:
+//   - Check and Parse return the same error, so no body is answered 202 and is unreadable
+//     at delivery;
+//   - a rejected body has an error with a code, and an accepted body has the fields that
+//     encoding/json reads;
+//   - package jsontext and encoding/json accept the same JSON;
+//   - the input of a template has a payload object, and neither "configuration", which has
+//     the secret, nor "resources".
 func FuzzParse(f *testing.F) {
 	for _, body := range [][]byte{
 		webhook("customer.updated", `"payload":`+customer),
@@ -47,23 +48,23 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("Check: %v\nParse: %v", checked, err)
 		}
 		if err != nil {
-			checkRefusal(t, err, body)
+			checkRejected(t, err, body)
 			return
 		}
 		checkAccepted(t, w, body)
 	})
 }
 
-func checkRefusal(t *testing.T, err error, body []byte) {
+func checkRejected(t *testing.T, err error, body []byte) {
 	var refused *commerce.Error
 	if !errors.As(err, &refused) || refused.Message == "" {
-		t.Fatalf("refused with %#v, want an *Error", err)
+		t.Fatalf("the error is %#v, want an *Error", err)
 	}
 	if refused.Code == commerce.NotWebhook && !json.Valid(body) {
-		t.Fatalf("a body that is not JSON is refused with %s", refused.Code)
+		t.Fatalf("a body that is not JSON is rejected with %s", refused.Code)
 	}
 	if refused.Code == commerce.NotJSON && strings.HasPrefix(refused.Message, "the body") && json.Valid(body) {
-		t.Fatalf("a body that is JSON is refused with: %s", refused.Message)
+		t.Fatalf("a body that is JSON is rejected with: %s", refused.Message)
 	}
 }
 
@@ -72,7 +73,7 @@ func checkAccepted(t *testing.T, w commerce.Webhook, body []byte) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if err := decoder.Decode(&whole); err != nil {
-		t.Fatalf("accepted, and encoding/json says: %v", err)
+		t.Fatalf("the body is accepted, but encoding/json returns: %v", err)
 	}
 	if w.Event == "" || w.Event != whole["triggered_by"] {
 		t.Fatalf("the event is %q, encoding/json reads %q", w.Event, whole["triggered_by"])
@@ -84,7 +85,7 @@ func checkAccepted(t *testing.T, w commerce.Webhook, body []byte) {
 	}
 	input, err := w.Input()
 	if err != nil && !errors.Is(err, value.ErrInput) {
-		t.Fatalf("no template can be given it: %v", err)
+		t.Fatalf("Input: %v", err)
 	}
 	if err == nil {
 		var seen []string
@@ -115,7 +116,7 @@ func checkAccepted(t *testing.T, w commerce.Webhook, body []byte) {
 		delete(whole, dropped)
 	}
 	if whole["payload"] == nil {
-		whole["payload"] = payload // from the twin
+		whole["payload"] = payload // it was in resources
 	}
 	if integration, ok := whole["integration"].(map[string]any); ok {
 		delete(integration, "configuration")

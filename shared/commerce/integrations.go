@@ -7,9 +7,9 @@ import (
 	"net/url"
 )
 
-// Integration is what Commerce tells events to (integrations.yaml). Those made
-// here are webhooks; a store may have others, of which Configuration holds only
-// what they share.
+// Integration is a destination to which Commerce sends events (integrations.yaml). This
+// project creates webhooks. A store may have integrations of other types, of which
+// Configuration has only the fields that they share with webhooks.
 type Integration struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
@@ -26,15 +26,15 @@ type Integration struct {
 	} `json:"meta"`
 }
 
-// WebhookConfiguration is where a webhook goes.
+// WebhookConfiguration is the destination of a webhook.
 type WebhookConfiguration struct {
 	URL string `json:"url"`
-	// SecretKey comes in clear with every webhook, in X-MOLTIN-SECRET-KEY.
+	// SecretKey is sent unhashed with every webhook, in the header X-MOLTIN-SECRET-KEY.
 	SecretKey string `json:"secret_key,omitempty"`
 }
 
-// NewWebhook is a webhook to create. Commerce's guide says that all of it but
-// Enabled is required, and that it observes five events at most.
+// NewWebhook is a webhook to create. According to Commerce's guide, all fields except
+// Enabled are required, and a webhook can observe at most five events.
 type NewWebhook struct {
 	Name          string               `json:"name"`
 	Description   string               `json:"description"`
@@ -43,9 +43,9 @@ type NewWebhook struct {
 	Configuration WebhookConfiguration `json:"configuration"`
 }
 
-// IntegrationChange is what to change of an integration. What is nil stays as it
-// is. A configuration is replaced as a whole: what Commerce does with half of one
-// is not described.
+// IntegrationChange is a change of an integration. A nil field does not change. Set a
+// configuration completely, because it is not documented what Commerce does with an
+// incomplete one.
 type IntegrationChange struct {
 	Name          *string               `json:"name,omitempty"`
 	Description   *string               `json:"description,omitempty"`
@@ -54,8 +54,7 @@ type IntegrationChange struct {
 	Configuration *WebhookConfiguration `json:"configuration,omitempty"`
 }
 
-// IntegrationLog is one attempt of Commerce's to deliver an event, and what it saw
-// of the answer.
+// IntegrationLog is Commerce's log of one attempt to deliver an event, with the answer.
 type IntegrationLog struct {
 	ID        string `json:"id"`
 	Succeeded bool   `json:"succeeded"`
@@ -63,11 +62,11 @@ type IntegrationLog struct {
 	// StatusCode and Body are the answer's.
 	StatusCode int    `json:"status_code"`
 	Body       string `json:"body"`
-	// Reason is why it counts as failed, in Commerce's words; empty where it does not.
+	// Reason is Commerce's reason why the attempt failed; empty if it succeeded.
 	Reason string `json:"error_detail"`
 	Meta   struct {
 		Timestamps struct {
-			// CreatedAt is in the guide's example, and not in the description.
+			// CreatedAt is in the guide's example, and not in the OpenAPI description.
 			CreatedAt string `json:"created_at"`
 		} `json:"timestamps"`
 	} `json:"meta"`
@@ -78,21 +77,21 @@ type IntegrationLog struct {
 	} `json:"relationships"`
 }
 
-// IntegrationJob is one event on its way to an integration; its attempts are in
-// the logs.
+// IntegrationJob is the delivery of one event to an integration. Its attempts are in the
+// logs.
 type IntegrationJob struct {
 	ID string `json:"id"`
 }
 
 const integrationsPath = "/v2/integrations"
 
-// Integrations lists the integrations of the store.
+// Integrations iterates over the integrations of the store.
 func (c *Client) Integrations(ctx context.Context) iter.Seq2[Integration, error] {
 	return list[Integration](ctx, c, integrationsPath)
 }
 
-// CreateWebhook creates an integration. Where its error leaves open whether
-// Commerce has created it, it says so, and a list of the integrations tells.
+// CreateWebhook creates an integration. If it is not certain whether Commerce has created
+// it, the error says so: list the integrations to find out.
 func (c *Client) CreateWebhook(ctx context.Context, webhook NewWebhook) (Integration, error) {
 	var created Integration
 	err := c.write(ctx, http.MethodPost, integrationsPath, webhook.Configuration.SecretKey, struct {
@@ -103,7 +102,7 @@ func (c *Client) CreateWebhook(ctx context.Context, webhook NewWebhook) (Integra
 	return created, err
 }
 
-// UpdateIntegration changes an integration, and gives what it is then.
+// UpdateIntegration changes an integration and returns the new state.
 func (c *Client) UpdateIntegration(ctx context.Context, id string, change IntegrationChange) (Integration, error) {
 	secret := ""
 	if change.Configuration != nil {
@@ -123,13 +122,13 @@ func (c *Client) DeleteIntegration(ctx context.Context, id string) error {
 	return err
 }
 
-// IntegrationLogs lists what Commerce saw of an integration's deliveries. In which
-// order is not described.
+// IntegrationLogs iterates over the logs of an integration's deliveries. Their order is
+// not documented.
 func (c *Client) IntegrationLogs(ctx context.Context, id string) iter.Seq2[IntegrationLog, error] {
 	return list[IntegrationLog](ctx, c, integrationPath(id)+"/logs")
 }
 
-// IntegrationJobs lists the events on their way to an integration.
+// IntegrationJobs iterates over the deliveries to an integration.
 func (c *Client) IntegrationJobs(ctx context.Context, id string) iter.Seq2[IntegrationJob, error] {
 	return list[IntegrationJob](ctx, c, integrationPath(id)+"/jobs")
 }

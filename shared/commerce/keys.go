@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// ApplicationKey is what Commerce knows of a client id (Commerce's OpenAPI
-// description of application keys).
+// ApplicationKey is an application key of the store (Commerce's OpenAPI description of
+// application keys).
 type ApplicationKey struct {
-	// Name is what its owner called it in Commerce Manager.
+	// Name is its name in Commerce Manager.
 	Name     string `json:"name"`
 	ClientID string `json:"client_id"`
-	// ReservedRateLimit is how many requests a second are kept for it; 0 where it
-	// shares what others leave.
+	// ReservedRateLimit is the number of requests a second that are reserved for the key;
+	// 0 if it shares the rest of the store's limit with other keys.
 	ReservedRateLimit int `json:"reserved_rate_limit"`
 }
 
-// ApplicationKey gives the key with which this client calls. It is the nearest to
-// which store that is: no call that is described names the store of a token.
+// ApplicationKey returns the key that this client uses. Its name is the best hint to the
+// store, because no documented call returns the store of a token.
 func (c *Client) ApplicationKey(ctx context.Context) (ApplicationKey, error) {
 	for key, err := range list[ApplicationKey](ctx, c, "/v2/application-keys") {
 		if err != nil {
@@ -27,5 +27,5 @@ func (c *Client) ApplicationKey(ctx context.Context) (ApplicationKey, error) {
 			return key, nil
 		}
 	}
-	return ApplicationKey{}, fmt.Errorf("the store's application keys do not have the client id %s: use that of a key of this store", c.id)
+	return ApplicationKey{}, fmt.Errorf("no application key of the store has the client id %s: use the client id of a key of this store", c.id)
 }

@@ -17,23 +17,23 @@ type Order struct {
 	Payment    string // unpaid, authorized, paid, refunded, …
 	Shipping   string // unfulfilled or fulfilled
 	Anonymized bool   // every personal field is replaced by "*"
-	CustomerID string // the registered customer's; empty for a guest's order or an account's
-	// Items are its lines, as Commerce writes them in a webhook's included.items.
+	CustomerID string // the id of the registered customer; empty for an order of a guest or of an account
+	// Items are its lines, as in included.items of a webhook.
 	Items []json.RawMessage
 }
 
 const ordersPath = "/v2/orders"
 
-// Orders lists the orders of a period with their lines, oldest first, with one
+// Orders iterates over the orders of a period with their lines, oldest first. It keeps one
 // page of them in memory.
 //
-// It goes on from the last moment it has seen rather than from an offset, as
-// Commerce's guide on pagination advises, so that it gets past the 10,000 orders
-// at which offsets end. An order that is updated meanwhile may come twice where
-// the period is one of updates. An error ends the list.
+// It asks for each page by the last timestamp of the page before, not by an offset, as
+// Commerce's guide on pagination advises. So it can read more than 10,000 orders, the
+// largest offset. If the period is one of updates, an order that is updated meanwhile may
+// come twice. An error ends the iteration.
 func (c *Client) Orders(ctx context.Context, period Period) iter.Seq2[Order, error] {
 	return func(yield func(Order, error) bool) {
-		for p, err := range c.chronicle(ctx, ordersPath, "items", period) {
+		for p, err := range c.pagesOf(ctx, ordersPath, "items", period) {
 			if err != nil {
 				yield(Order{}, err)
 				return
@@ -48,7 +48,7 @@ func (c *Client) Orders(ctx context.Context, period Period) iter.Seq2[Order, err
 	}
 }
 
-// LatestOrders reads the orders that were placed last, the newest first, at most 100.
+// LatestOrders returns the newest orders, the newest first, at most 100.
 func (c *Client) LatestOrders(ctx context.Context, count int) ([]Order, error) {
 	p, err := c.latest(ctx, ordersPath, "items", count)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *Client) LatestOrders(ctx context.Context, count int) ([]Order, error) {
 	return orders, nil
 }
 
-// Order reads one order with its lines.
+// Order returns one order with its lines.
 func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 	path := orderPath(id)
 	answer, err := c.Get(ctx, path+"?include=items")
@@ -84,7 +84,7 @@ func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 
 func orderPath(id string) string { return ordersPath + "/" + url.PathEscape(id) }
 
-// readOrder reads what is used of an order, and the ids of its lines.
+// readOrder returns an order without its lines, and the ids of the lines.
 func readOrder(object json.RawMessage) (order Order, itemIDs []string, err error) {
 	type reference struct {
 		ID string `json:"id"`
@@ -113,9 +113,9 @@ func readOrder(object json.RawMessage) (order Order, itemIDs []string, err error
 	}, itemIDs, err
 }
 
-// withItems reads an order, with its lines out of those that came with it. Where
-// some are missing it reads them all anew: an order that lacks lines without saying
-// so would be a wrong sale.
+// withItems returns an order with its lines, which it takes from included. If a line is
+// missing there, it reads all lines of the order from the API, because an order with
+// missing lines would be a wrong sale.
 func (c *Client) withItems(ctx context.Context, path string, object json.RawMessage, included []json.RawMessage) (Order, error) {
 	order, itemIDs, err := readOrder(object)
 	if err != nil {
@@ -136,7 +136,7 @@ func (c *Client) withItems(ctx context.Context, path string, object json.RawMess
 	return order, nil
 }
 
-// items reads the lines of an order by themselves.
+// items reads the lines of an order from the API.
 func (c *Client) items(ctx context.Context, orderID string) ([]json.RawMessage, error) {
 	var items []json.RawMessage
 	for item, err := range list[json.RawMessage](ctx, c, orderPath(orderID)+"/items") {

@@ -9,31 +9,30 @@ import (
 	"time"
 )
 
-// How fast one client is. Commerce refuses more than 25 requests a second to a
-// development store and 100 to another (its guide on rate limits), and the
-// shop's own pages draw on the same: a client may make ten at once, then ten a
-// second, so 20 in any second.
+// The rate of requests of one client. Commerce rejects more than 25 requests a second to a
+// development store and 100 to any other (its guide on rate limits). The pages of the shop
+// share this limit. A client may make ten requests at once and then ten a second, so at
+// most 20 in any second.
 const (
 	paceInterval = time.Second / 10
 	paceBurst    = time.Second
 )
 
-// How a call is repeated: five times at most, after 0.5, 1, 2 and 4 s. It waits
-// longer where Commerce asks for it, up to maxWait; beyond that the caller is
-// told.
+// The attempts of a call: at most five, after waits of 0.5, 1, 2 and 4 s. A wait is longer
+// if Commerce asks for it, up to maxWait. If Commerce asks for more, the call fails.
 const (
 	maxAttempts = 5
 	firstWait   = 500 * time.Millisecond
 	maxWait     = time.Minute
 )
 
-// pace spreads the requests of one client.
+// pace limits the rate of requests of one client.
 type pace struct {
 	mu   sync.Mutex
-	next time.Time // when the next request may go out, were there no burst
+	next time.Time // when the next request may be sent, without the burst
 }
 
-// wait waits until a request may go out. It is the context's error where that
+// wait waits until a request may be sent. It returns the context's error if the context
 // ends first.
 func (p *pace) wait(ctx context.Context) error {
 	p.mu.Lock()
@@ -44,7 +43,7 @@ func (p *pace) wait(ctx context.Context) error {
 	return sleep(ctx, due.Sub(now))
 }
 
-// hold lets no request out for a time: the rate limit is everybody's.
+// hold stops all requests for a time, because they share the rate limit.
 func (p *pace) hold(wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +57,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// sleep waits; its error is the context's, where that ends first.
+// sleep waits. It returns the context's error if the context ends first.
 func sleep(ctx context.Context, wait time.Duration) error {
 	if wait <= 0 {
 		return ctx.Err()
@@ -73,16 +72,16 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// backoff is how long to wait after so many attempts: doubling, give or take a
-// fifth, and never less than Commerce asked for.
+// backoff returns how long to wait after this number of attempts. It doubles with each
+// attempt, varies by up to a fifth, and is at least as long as Commerce asked for.
 func backoff(attempts int, retryAfter time.Duration) time.Duration {
 	wait := firstWait << (attempts - 1)
 	wait += time.Duration((rand.Float64() - 0.5) * 0.4 * float64(wait))
 	return max(wait, retryAfter)
 }
 
-// retryAfter reads a Retry-After header: seconds, or an HTTP date. It is 0 for
-// what is neither, or lies in the past.
+// retryAfter returns the wait in a Retry-After header, which has seconds or an HTTP date,
+// at most an hour. It returns 0 for any other text, and for a date in the past.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(header); err == nil {
 		return time.Duration(min(max(seconds, 0), int(time.Hour/time.Second))) * time.Second

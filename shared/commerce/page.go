@@ -10,11 +10,10 @@ import (
 	"strconv"
 )
 
-// pageLimit is the most records that a page may have (Commerce's guide on
-// pagination).
+// pageLimit is the largest number of records of a page (Commerce's guide on pagination).
 const pageLimit = 100
 
-// page is one page of a list, its records as Commerce wrote them.
+// page is one page of a list, with its records as Commerce wrote them.
 type page struct {
 	Data     []json.RawMessage `json:"data"`
 	Included struct {
@@ -27,8 +26,8 @@ type page struct {
 	} `json:"meta"`
 }
 
-// last says that there is no page behind this one. It reads no total: the
-// descriptions disagree about what is counted.
+// last reports whether this is the last page. It does not use the totals of the answer,
+// because the OpenAPI descriptions disagree about what they count.
 func (p page) last() bool {
 	limit := pageLimit
 	if p.Meta.Page.Limit > 0 {
@@ -37,15 +36,15 @@ func (p page) last() bool {
 	return len(p.Data) < limit
 }
 
-// page reads the records of a list from an offset on.
+// page reads the page of a list that begins at an offset.
 func (c *Client) page(ctx context.Context, path string, query url.Values, offset int) (page, error) {
 	query.Set("page[limit]", strconv.Itoa(pageLimit))
 	query.Set("page[offset]", strconv.Itoa(offset))
 	return c.readPage(ctx, path, query)
 }
 
-// latest reads the records of a list that were created last, the newest first, with
-// what else they include.
+// latest reads the newest records of a list, the newest first, with the related records
+// that include names.
 func (c *Client) latest(ctx context.Context, path, include string, count int) (page, error) {
 	query := url.Values{"sort": {"-created_at"}, "page[limit]": {strconv.Itoa(min(count, pageLimit))}}
 	if include != "" {
@@ -66,8 +65,8 @@ func (c *Client) readPage(ctx context.Context, path string, query url.Values) (p
 	return p, nil
 }
 
-// list gives the records of a list one by one, with one page of them in memory.
-// An error ends it.
+// list iterates over the records of a list. It keeps one page of them in memory. An error
+// ends the iteration.
 func list[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var before page
@@ -79,7 +78,7 @@ func list[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error
 				return
 			}
 			if samePage(p, before) {
-				return // the list has no pages, and was whole the first time
+				return // the list has no pages, and was complete the first time
 			}
 			for _, record := range p.Data {
 				var value T
@@ -100,7 +99,7 @@ func list[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error
 	}
 }
 
-// samePage says that two pages begin with the same record.
+// samePage reports whether two pages begin with the same record.
 func samePage(a, b page) bool {
 	return len(a.Data) > 0 && len(b.Data) > 0 && bytes.Equal(a.Data[0], b.Data[0])
 }

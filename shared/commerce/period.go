@@ -15,7 +15,7 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// Moment is which of a resource's timestamps a period is about.
+// Moment names the timestamp of a resource that a period is about.
 type Moment string
 
 // The moments.
@@ -26,34 +26,34 @@ const (
 
 // Period is the time in which a resource was created or updated.
 type Period struct {
-	Of   Moment    // Created where it is empty
-	From time.Time // the first moment in it; the zero time for the beginning
-	To   time.Time // the first moment after it; the zero time for no end
+	Of   Moment    // empty means Created
+	From time.Time // the first instant in it; zero means no beginning
+	To   time.Time // the first instant after it; zero means no end
 }
 
-// Record is what orders and customers share.
+// Record has the fields that orders and customers share.
 type Record struct {
 	ID string
-	// CreatedAt and UpdatedAt are the resource's own timestamps as Commerce wrote
-	// them (RFC 3339).
+	// CreatedAt and UpdatedAt are the timestamps of the resource as Commerce wrote them
+	// (RFC 3339).
 	CreatedAt, UpdatedAt string
-	// JSON is the whole resource as Commerce wrote it, with its custom fields: what
-	// a webhook has in payload.data.
+	// JSON is the whole resource as Commerce wrote it, with its custom fields. A webhook
+	// has it in payload.data.
 	JSON json.RawMessage
 }
 
 func readRecord(object json.RawMessage) (Record, error) {
 	if !jsontext.IsObject(object) {
-		return Record{}, errors.New("there is no object where one was expected")
+		return Record{}, errors.New("it is not an object")
 	}
 	r := readResource(object)
 	if r.id == "" {
-		return Record{}, errors.New("there is no id in it")
+		return Record{}, errors.New("it has no id")
 	}
 	return Record{ID: r.id, CreatedAt: r.createdAt, UpdatedAt: r.updatedAt, JSON: object}, nil
 }
 
-// moment is the timestamp that a period is about.
+// moment returns the timestamp that a period is about.
 func (r Record) moment(of Moment) string {
 	if of == Updated {
 		return r.UpdatedAt
@@ -61,7 +61,7 @@ func (r Record) moment(of Moment) string {
 	return r.CreatedAt
 }
 
-// query asks for what is in the period from a moment on, oldest first.
+// query returns the query for the records of the period from a timestamp on, oldest first.
 func (p Period) query(from string) url.Values {
 	query := url.Values{"sort": {string(p.Of)}}
 	filter := ""
@@ -80,13 +80,13 @@ func (p Period) query(from string) url.Values {
 	return query
 }
 
-// timestamp writes a time as Commerce's guide on filters does.
+// timestamp returns a time in the format of Commerce's guide on filters.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// chronicle gives the pages of a list in a period, oldest first, each without what
-// was on the one before. A page begins at the last moment of the one before: what
-// was given of that moment is taken out.
-func (c *Client) chronicle(ctx context.Context, path, include string, period Period) iter.Seq2[page, error] {
+// pagesOf iterates over the pages of a list in a period, oldest first. Each request asks
+// for records from the last timestamp of the page before, so it returns some of them
+// again. The pages are without these.
+func (c *Client) pagesOf(ctx context.Context, path, include string, period Period) iter.Seq2[page, error] {
 	period.Of = cmp.Or(period.Of, Created)
 	return func(yield func(page, error) bool) {
 		at := cursor{moment: period.Of, given: map[string]bool{}}
@@ -116,15 +116,15 @@ func (c *Client) chronicle(ctx context.Context, path, include string, period Per
 	}
 }
 
-// cursor is how far a chronicle has come.
+// cursor is the position of pagesOf in a list.
 type cursor struct {
 	moment Moment
-	from   string          // the last moment seen; empty at the beginning
-	offset int             // among what is from that moment on
-	given  map[string]bool // the ids of that moment that were seen
+	from   string          // the last timestamp that was read; empty at the beginning
+	offset int             // among the records from that timestamp on
+	given  map[string]bool // the ids of the records with that timestamp that were read
 }
 
-// fresh gives the objects that were not given before.
+// fresh returns the objects that were not read before.
 func (c *cursor) fresh(objects []json.RawMessage) []json.RawMessage {
 	var fresh []json.RawMessage
 	for _, object := range objects {
@@ -135,7 +135,7 @@ func (c *cursor) fresh(objects []json.RawMessage) []json.RawMessage {
 	return fresh
 }
 
-// advance moves behind the objects of a page that is not the last one.
+// advance moves the cursor behind the objects of a page. The page is not the last one.
 func (c *cursor) advance(objects []json.RawMessage) error {
 	var before time.Time
 	c.offset += len(objects)
@@ -147,7 +147,7 @@ func (c *cursor) advance(objects []json.RawMessage) error {
 		moment := r.moment(c.moment)
 		at, err := time.Parse(time.RFC3339, moment)
 		if err != nil {
-			return fmt.Errorf("%s has no %s that is a time", loggable.ID(r.ID), c.moment)
+			return fmt.Errorf("the %s of %s is not a time", c.moment, loggable.ID(r.ID))
 		}
 		if at.Before(before) {
 			return fmt.Errorf("it is not sorted by %s", c.moment)

@@ -7,8 +7,8 @@ import (
 	"commerce-segment/shared/jsontext"
 )
 
-// envelope is what Parse and Check both read of a body before anything is built.
-// All slices point into the body, or into the text of its resources string.
+// envelope has the parts of a body that Parse and Check need. All slices point into the
+// body, or into the text of its resources string.
 type envelope struct {
 	fields   []jsontext.Field // of the body
 	id       string
@@ -21,12 +21,12 @@ type envelope struct {
 // resource is the order or customer that a webhook is about.
 type resource struct {
 	kind, id             string
-	customer             string // the registered customer's id, of an order
+	customer             string // the id of an order's registered customer
 	createdAt, updatedAt string
 }
 
-// read checks a body and finds what it is about. Of a member that occurs twice
-// the last one counts, here as in encoding/json.
+// read checks a body and finds the resource that it is about. If a member occurs twice, it
+// uses the last one, as encoding/json does.
 func read(body []byte) (envelope, error) {
 	body, err := chars.Decode(body)
 	if err != nil {
@@ -65,8 +65,8 @@ func read(body []byte) (envelope, error) {
 	return e, err
 }
 
-// findPayload gives the payload object: payload itself, or else what its
-// deprecated twin holds.
+// findPayload returns the payload object: the member payload, or without it the content of
+// the deprecated member resources.
 func findPayload(payload, resources jsontext.Field) (jsontext.Field, error) {
 	switch {
 	case jsontext.IsObject(payload.Value):
@@ -76,9 +76,9 @@ func findPayload(payload, resources jsontext.Field) (jsontext.Field, error) {
 	case jsontext.IsObject(resources.Value):
 		return resources, nil
 	case jsontext.IsAbsent(resources.Value):
-		return jsontext.Field{}, notWebhook("payload (or resources, its older form)", "there")
+		return jsontext.Field{}, notWebhook("payload (or resources, its older form)", "present")
 	case resources.Value[0] != '"':
-		return jsontext.Field{}, notWebhook("resources", "a JSON object, or a string that holds one")
+		return jsontext.Field{}, notWebhook("resources", "a JSON object, or a string with a JSON object")
 	}
 	inner := jsontext.Content(resources.Value)
 	fields, err := checkJSON("the string in resources", inner, 1)
@@ -91,8 +91,8 @@ func findPayload(payload, resources jsontext.Field) (jsontext.Field, error) {
 	return jsontext.Field{Value: inner, Inner: fields}, nil
 }
 
-// findResource reads the order or customer in a payload: its data, or in a
-// deletion the payload itself.
+// findResource returns the order or customer in a payload: its data, or in a deletion the
+// payload itself.
 func findResource(payload jsontext.Field) (resource, error) {
 	name, object := "payload", payload.Value
 	var data []byte
@@ -114,8 +114,8 @@ func findResource(payload jsontext.Field) (resource, error) {
 	return r, nil
 }
 
-// readResource reads what is used of a JSON object that is an order or a customer,
-// also where the API lists it. What is missing stays empty.
+// readResource reads a JSON object that is an order or a customer, in a webhook or in an
+// answer of the API. A missing field stays empty.
 func readResource(object []byte) resource {
 	var r resource
 	var meta, relationships []byte
@@ -138,7 +138,7 @@ func readResource(object []byte) resource {
 	return r
 }
 
-// count reads a number of deliveries; 0 where there is none.
+// count returns a number of deliveries, and 0 for a value that is not a count.
 func count(value []byte) int {
 	n, err := strconv.Atoi(string(value))
 	if err != nil || n < 0 {

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Verdict is what the presented key says about a request.
+// Verdict is the result of the check of a request's key.
 type Verdict int
 
 // The three verdicts.
 const (
-	// Unknown: no secret is configured, or it could not be read.
+	// Unknown means that no secret is configured, or that it could not be read.
 	Unknown Verdict = iota
-	// Genuine: the key is one of the configured secrets.
+	// Genuine means that the key is one of the configured secrets.
 	Genuine
-	// Forged: secrets are configured and the key is none of them.
+	// Forged means that secrets are configured and the key is none of them.
 	Forged
 )
 
@@ -30,27 +30,25 @@ func (v Verdict) String() string {
 	}
 }
 
-// Digest is the SHA-256 of a presented key, kept with an event that could not
-// be verified when it came in.
+// Digest is the SHA-256 of a request's key. It is stored with an event that could not be
+// verified when it was accepted.
 type Digest [sha256.Size]byte
 
-// DigestOf hashes a presented key: the value of X-MOLTIN-SECRET-KEY, in which
-// Commerce sends an integration's secret_key in clear.
+// DigestOf returns the digest of a request's key: the value of the header
+// X-MOLTIN-SECRET-KEY, in which Commerce sends the integration's secret_key unhashed.
 func DigestOf(presented string) Digest { return sha256.Sum256([]byte(presented)) }
 
-// Secrets are the webhook secrets that count, newest first: one, or two while
-// one is being rotated. A blank one does not count. None that counts means that
-// none is configured.
+// Secrets are the webhook secrets in effect, newest first: one, or two during a rotation.
+// Blank ones are ignored. If all are blank, no secret is configured.
 type Secrets []string
 
-// Verify says whether the presented key is one of the secrets. It takes as long
-// for any key: what it compares are digests, in constant time, with every secret
-// even after one has matched.
+// Verify reports whether the key with this digest is one of the secrets. It takes the same
+// time for every key: it compares digests in constant time, and always with all secrets.
 func (s Secrets) Verify(presented Digest) Verdict {
 	configured, matches := 0, 0
 	for _, secret := range s {
 		if strings.TrimSpace(secret) == "" {
-			continue // or a request without any key would be genuine
+			continue // otherwise a request without a key would be genuine
 		}
 		digest := DigestOf(secret)
 		matches |= subtle.ConstantTimeCompare(digest[:], presented[:])

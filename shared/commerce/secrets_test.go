@@ -21,11 +21,11 @@ func TestVerify(t *testing.T) {
 		{"no key is forged", commerce.Secrets{"wick"}, "", commerce.Forged},
 		{"a part of the secret is forged", commerce.Secrets{"wick"}, "wic", commerce.Forged},
 		{"the secret in another case is forged", commerce.Secrets{"wick"}, "Wick", commerce.Forged},
-		{"without secrets nobody knows", nil, "wick", commerce.Unknown},
-		{"without secrets nobody knows of no key either", nil, "", commerce.Unknown},
-		{"a blank secret counts as none", commerce.Secrets{""}, "", commerce.Unknown},
-		{"a secret of white space counts as none", commerce.Secrets{" \n"}, " \n", commerce.Unknown},
-		{"a blank secret beside another does not make no key genuine", commerce.Secrets{"wick", ""}, "", commerce.Forged},
+		{"without secrets a key is unknown", nil, "wick", commerce.Unknown},
+		{"without secrets a missing key is unknown", nil, "", commerce.Unknown},
+		{"a blank secret is ignored", commerce.Secrets{""}, "", commerce.Unknown},
+		{"a secret of white space is ignored", commerce.Secrets{" \n"}, " \n", commerce.Unknown},
+		{"a blank secret after another does not make a missing key genuine", commerce.Secrets{"wick", ""}, "", commerce.Forged},
 		{"a blank secret does not hide the one after it", commerce.Secrets{"", "wick"}, "wick", commerce.Genuine},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// Unknown is the zero value, so that a verdict nobody gave is never Genuine.
+// The zero value is Unknown, so that a verdict that was never set is not Genuine.
 func TestVerdictsHaveNames(t *testing.T) {
 	for verdict, want := range map[commerce.Verdict]string{
 		commerce.Verdict(0): "unknown", commerce.Genuine: "genuine", commerce.Forged: "forged",

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// tokenMargin is how long before its end a token is no longer used: a request may
-// be under way for attemptTimeout.
+// tokenMargin is how long before its expiry a token is no longer used, because a request
+// may last for attemptTimeout.
 const tokenMargin = time.Minute
 
 // tokens keeps the access token of one client.
@@ -19,7 +19,7 @@ type tokens struct {
 	mu       sync.Mutex
 	value    string
 	until    time.Time
-	fetching *tokenFetch // nil where nobody fetches one
+	fetching *tokenFetch // the fetch in progress, or nil
 }
 
 // tokenFetch is the one fetch that concurrent callers wait for.
@@ -29,9 +29,9 @@ type tokenFetch struct {
 	err   error
 }
 
-// token gives the token that counts, and fetches one where there is none. Callers
-// at the same time share one fetch and its error; where the one who makes it runs
-// out of its own time, the next one makes another.
+// token returns the current token, or fetches one if there is none. Concurrent callers
+// share one fetch and its error. If the context of the caller that fetches ends, the next
+// caller fetches again.
 func (c *Client) token(ctx context.Context) (string, error) {
 	for {
 		c.tokens.mu.Lock()
@@ -60,9 +60,9 @@ func (c *Client) token(ctx context.Context) (string, error) {
 	}
 }
 
-// fetch fetches a token and tells everybody who waits for it.
+// fetch fetches a token and wakes the callers that wait for it.
 func (c *Client) fetch(ctx context.Context, fetch *tokenFetch) {
-	asked := time.Now().Round(0) // by the wall clock: the other one may stand still while a Lambda function is frozen
+	asked := time.Now().Round(0) // wall clock only: the monotonic clock may stop while a Lambda function is frozen
 	var lifetime time.Duration
 	fetch.value, lifetime, fetch.err = c.requestToken(ctx)
 	c.tokens.mu.Lock()
@@ -75,25 +75,24 @@ func (c *Client) fetch(ctx context.Context, fetch *tokenFetch) {
 	close(fetch.done)
 }
 
-// drop forgets a token that Commerce has refused, unless another one has taken
-// its place meanwhile.
-func (t *tokens) drop(refused string) {
+// drop forgets a token that Commerce has rejected, unless it has been replaced meanwhile.
+func (t *tokens) drop(rejected string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.value == refused {
+	if t.value == rejected {
 		t.until = time.Time{}
 	}
 }
 
-// requestToken asks Commerce for a token. Its answer is an object in the guides
-// and the SDK, and in authentication.yaml the same object inside of data.
+// requestToken gets a token from Commerce. The answer is an object in the guides and the
+// SDK. In authentication.yaml it is the same object inside data.
 func (c *Client) requestToken(ctx context.Context) (value string, lifetime time.Duration, err error) {
 	body, err := c.repeat(ctx, request{
 		method: http.MethodPost, path: TokenPath, contentType: "application/x-www-form-urlencoded",
 		body: []byte(url.Values{
 			"grant_type": {"client_credentials"}, "client_id": {c.id}, "client_secret": {c.secret},
 		}.Encode()),
-		repeatable: true, // another token harms nobody
+		repeatable: true, // a second token does no harm
 	})
 	if err != nil {
 		return "", 0, err
@@ -114,7 +113,7 @@ func (c *Client) requestToken(ctx context.Context) (value string, lifetime time.
 		given = answer.Data
 	}
 	if given.AccessToken == "" {
-		return "", 0, unreadable(http.MethodPost, TokenPath, "there is no access_token in it")
+		return "", 0, unreadable(http.MethodPost, TokenPath, "it has no access_token")
 	}
 	return given.AccessToken, time.Duration(given.ExpiresIn) * time.Second, nil
 }

@@ -58,16 +58,16 @@ func (c *Client) Transactions(ctx context.Context, orderID string) ([]Transactio
 	return transactions, err
 }
 
-// MayHavePartRefunded reports whether a part of an order with this payment status can
-// have been refunded: it is paid, and not refunded in full. Commerce has no status for
-// a partial refund.
+// MayHavePartRefunded reports whether an order with this payment status can have a partial
+// refund: it is paid, and not refunded in full. Commerce has no status for a partial
+// refund.
 func MayHavePartRefunded(payment string) bool {
 	return !slices.Contains([]string{"unpaid", "authorized", "partially_authorized", "refunded"}, payment)
 }
 
 // Refund is the sum of all refunds of an order so far.
 type Refund struct {
-	Amount float64   // in the currency's minor unit; 0 for nothing
+	Amount float64   // in the currency's minor unit; 0 if nothing was refunded
 	At     time.Time // of the last refund; zero if Commerce does not return it
 }
 

@@ -1,5 +1,5 @@
-// Package commerce is what this project knows of Elastic Path Commerce: the
-// webhooks it posts, the secret that proves them, and its API.
+// Package commerce has everything that is specific to Elastic Path Commerce: its webhooks,
+// the secret that authenticates them, and its API.
 package commerce
 
 import (
@@ -13,38 +13,36 @@ import (
 
 // Webhook is one delivery of a Commerce webhook, checked and normalized.
 type Webhook struct {
-	// ID is the delivery's own id; empty where it is absent. Whether Commerce
-	// keeps it on a retry is not documented, so nothing derives identity from
-	// it alone.
+	// ID is the id of the delivery; empty if the body has none. It is not documented
+	// whether a retry has the same id, so no identity is derived from it alone.
 	ID string
-	// Event is what triggered it ("triggered_by"), for example "order.paid".
+	// Event is the Commerce event ("triggered_by"), for example "order.paid".
 	Event string
-	// Attempt counts Commerce's deliveries of it, from 1; 0 where it is absent.
+	// Attempt is the number of the delivery, from 1; 0 if the body has none.
 	Attempt int
-	// ResourceType and ResourceID name the order or customer it is about. The
-	// id is never empty; the type is where Commerce left it out.
+	// ResourceType and ResourceID identify the order or customer that the webhook is
+	// about. The id is never empty. The type is empty if the body has none.
 	ResourceType, ResourceID string
-	// CustomerID is the id of the registered customer who ordered; empty for a
-	// guest's order, an account's, and for what is no order.
+	// CustomerID is the id of the registered customer who ordered. It is empty for the
+	// order of a guest or of an account, and for a resource that is not an order.
 	CustomerID string
-	// CreatedAt and UpdatedAt are the resource's own timestamps as Commerce
-	// wrote them (RFC 3339); empty where there are none, as in a deletion.
+	// CreatedAt and UpdatedAt are the timestamps of the resource as Commerce wrote them
+	// (RFC 3339); empty if there are none, as in a deletion.
 	CreatedAt, UpdatedAt string
 
 	envelope envelope
 }
 
-// Parse reads a webhook body in any of the three forms in which Commerce sends
-// it: with a payload object, whatever its deprecated twin "resources" holds;
-// with only resources, as a string of JSON; with only resources, as an object
-// (deletions from older stores). Null counts as absent.
+// Parse parses the body of a webhook. Commerce sends three forms: with an object payload,
+// in addition to which there may be its deprecated twin "resources", which is ignored;
+// with only resources, as a string of JSON; and with only resources, as an object
+// (deletions from older stores). Null is the same as absent.
 //
-// Its error is an *Error. What it needs is triggered_by and the resource's id;
-// any other field that is missing or of another type than documented is left
-// empty, because losing the event over it would help nobody. It is as lenient
-// as encoding/json where a body is odd but unambiguous: of a key that occurs
-// twice the last one counts, bytes that are not UTF-8 become U+FFFD, and a number
-// of any size is kept as it is written.
+// Its error is an *Error. A body must have triggered_by and the id of the resource. Any
+// other field that is missing or has an undocumented type is left empty, so that the event
+// is not lost. Parse is as lenient as encoding/json: of a key that occurs twice it uses
+// the last one, bytes that are not UTF-8 become U+FFFD, and a number of any size stays as
+// it is written.
 func Parse(body []byte) (Webhook, error) {
 	e, err := read(body)
 	if err != nil {
@@ -55,10 +53,9 @@ func Parse(body []byte) (Webhook, error) {
 	return w, nil
 }
 
-// Check is Parse for what is to be kept: the Webhook has no Input, and the error is the
-// same. It gives what is to be kept of a body that it accepts: all but the
-// "configuration", in which Commerce repeats the webhook secret, byte for byte, the
-// white space between the outermost members aside.
+// Check checks a body as Parse does, with the same errors. Its Webhook has no Input. kept is
+// the body to store: the same bytes without the member "configuration", in which Commerce
+// repeats the webhook secret, and without white space between the outermost members.
 func Check(body []byte) (w Webhook, kept []byte, err error) {
 	e, err := read(body)
 	if err != nil {
@@ -67,14 +64,15 @@ func Check(body []byte) (w Webhook, kept []byte, err error) {
 	return e.webhook(), e.withoutConfiguration(len(body)), nil
 }
 
-// WithoutInput returns what is known of the webhook without its body. It has no Input, no
-// Document and no Content.
+// WithoutInput returns the webhook without its body. It has no Input, no Document and no
+// Content.
 func (w Webhook) WithoutInput() Webhook {
 	w.envelope = envelope{}
 	return w
 }
 
-// withoutConfiguration writes the body again, in that many bytes at most.
+// withoutConfiguration returns the body without the member "configuration". It has at most
+// size bytes.
 func (e envelope) withoutConfiguration(size int) []byte {
 	kept := append(make([]byte, 0, size), '{')
 	for _, f := range e.fields {
@@ -89,7 +87,7 @@ func (e envelope) withoutConfiguration(size int) []byte {
 	return append(kept, '}')
 }
 
-// webhook is what is known of a webhook before its body is built.
+// webhook returns the Webhook of an envelope, without its body.
 func (e envelope) webhook() Webhook {
 	return Webhook{
 		ID: e.id, Event: e.event, Attempt: e.attempt,
@@ -98,10 +96,10 @@ func (e envelope) webhook() Webhook {
 	}
 }
 
-// Input makes the value that a template sees: the whole body, "payload" always present
-// and an object, without "resources" and "configuration". It is another one each time,
-// and within MaxDepth and MaxValues. Its error says that no template can be given a
-// number or the name of a field, and wraps value.ErrInput.
+// Input returns a new value with the input of a template: the whole body without "resources"
+// and "configuration", and with "payload", always an object. It is within MaxDepth and
+// MaxValues. Its error wraps value.ErrInput: a number or the name of a field is beyond the
+// limits of the template language.
 func (w Webhook) Input() (*value.Object, error) {
 	input := value.NewObject(len(w.envelope.fields))
 	for _, f := range w.envelope.fields {
@@ -114,8 +112,8 @@ func (w Webhook) Input() (*value.Object, error) {
 		}
 	}
 	if integration, ok := input.Get("integration").(*value.Object); ok {
-		// The API's integrations hold their secret here. The webhooks' are not
-		// documented to, and a template must not see it if one day they do.
+		// In the API an integration has its secret here. According to the documentation
+		// a webhook does not, but if it ever does, a template must not see it.
 		integration.Remove([]string{"configuration"})
 	}
 	payload, err := value.Build(w.envelope.payload.Value)
@@ -128,8 +126,8 @@ func isShown(name string) bool {
 	return name != "configuration" && name != "resources" && name != "payload"
 }
 
-// Document returns what Input has as encoding/json reads it, numbers as json.Number, for
-// programs that look into it.
+// Document returns the same fields as Input, decoded by encoding/json, with numbers as
+// json.Number.
 func (w Webhook) Document() map[string]any {
 	document := map[string]any{"payload": decode(w.envelope.payload.Value)}
 	for _, f := range w.envelope.fields {
@@ -143,16 +141,16 @@ func (w Webhook) Document() map[string]any {
 	return document
 }
 
-// decode reads JSON that was checked.
+// decode decodes JSON that was checked before.
 func decode(text []byte) (v any) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	_ = decoder.Decode(&v) // it was checked
+	_ = decoder.Decode(&v) // never fails, because the text was checked
 	return v
 }
 
-// Payment returns an order's payment, such as "paid", and its total in the currency's
-// minor unit; "" and 0 where they are not stated.
+// Payment returns the payment status of an order, such as "paid", and its total in the
+// currency's minor unit; "" and 0 if the body does not have them.
 func (w Webhook) Payment() (payment string, total float64) {
 	order := jsontext.Member(w.envelope.payload.Value, "data")
 	amount := jsontext.Member(order, "meta", "display_price", "with_tax", "amount")

@@ -11,8 +11,8 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// The bodies are of an invented shop that sells lamps. Its secret is one string,
-// so that a test can look for it everywhere.
+// The bodies are those of an invented shop that sells lamps. Its secret is one string, so
+// that a test can search for it everywhere.
 const (
 	shopSecret = "glow-worm-4c1f9a7e22"
 	customerID = "b7e0f1c2-5f5d-4b0a-9a43-0d6f2c1e8a10"
@@ -26,7 +26,8 @@ const customer = `{"data":{"type":"customer","id":"` + customerID + `","name":"A
 // deletion is the payload of a customer's deletion.
 const deletion = `{"type":"customer","id":"` + customerID + `"}`
 
-// webhook wraps members such as `"payload":{…}` in what every delivery has.
+// webhook returns a body with the given members, such as `"payload":{…}`, and those that
+// every webhook has.
 func webhook(event string, members ...string) []byte {
 	all := append([]string{
 		`"id":"d3b07384-d113-4956-a5e7-5a1f6e1c0b42"`,
@@ -38,7 +39,7 @@ func webhook(event string, members ...string) []byte {
 	return []byte("{" + strings.Join(all, ",") + "}")
 }
 
-// quote makes a JSON string of a text, as the deprecated resources hold it.
+// quote returns a text as a JSON string, as in the deprecated member resources.
 func quote(text string) string {
 	quoted, err := json.Marshal(text)
 	if err != nil {
@@ -47,7 +48,7 @@ func quote(text string) string {
 	return string(quoted)
 }
 
-// nested is a JSON value of so many levels.
+// nested returns a JSON value with this number of levels.
 func nested(levels int) string {
 	return strings.Repeat(`[`, levels) + strings.Repeat(`]`, levels)
 }
@@ -70,9 +71,9 @@ func TestParseReadsEveryFormOfABody(t *testing.T) {
 	}{
 		{"a payload object alone",
 			webhook("customer.updated", `"payload":`+customer), customerWebhook, customer},
-		{"a payload object beside its deprecated twin",
+		{"a payload object and its deprecated twin",
 			webhook("customer.updated", `"resources":`+quote(customer), `"payload":`+customer), customerWebhook, customer},
-		{"a payload object beside a twin that is no JSON, which nobody reads",
+		{"a payload object and a twin that is not JSON, which is ignored",
 			webhook("customer.updated", `"payload":`+customer, `"resources":"{"`), customerWebhook, customer},
 		{"only resources, as a string of JSON",
 			webhook("customer.updated", `"resources":`+quote(customer)), customerWebhook, customer},
@@ -80,7 +81,7 @@ func TestParseReadsEveryFormOfABody(t *testing.T) {
 			webhook("customer.updated", `"resources":`+quote("\n "+customer+"\n")), customerWebhook, customer},
 		{"only resources, as an object",
 			webhook("customer.updated", `"resources":`+customer), customerWebhook, customer},
-		{"resources beside a payload of null, which counts as absent",
+		{"resources and a payload of null, which is the same as absent",
 			webhook("customer.updated", `"payload":null`, `"resources":`+quote(customer)), customerWebhook, customer},
 		{"a deletion's payload object",
 			webhook("customer.deleted", `"payload":`+deletion, `"resources":`+deletion), deletionWebhook, deletion},
@@ -104,7 +105,7 @@ func TestParseReadsEveryFormOfABody(t *testing.T) {
 			}
 			checked, _, err := commerce.Check(test.body)
 			if err != nil {
-				t.Errorf("Check: %v, though Parse accepts it", err)
+				t.Errorf("Check: %v, but Parse accepts it", err)
 			}
 			if want := decode(t, test.payload); !reflect.DeepEqual(got.Document()["payload"], want) {
 				t.Errorf("payload\n got %v\nwant %v", got.Document()["payload"], want)
@@ -120,13 +121,13 @@ func TestParseReadsEveryFormOfABody(t *testing.T) {
 	}
 }
 
-// known is what a webhook says of itself, without its body.
+// known returns the fields of a webhook without its body.
 func known(w commerce.Webhook) []any {
 	return []any{w.ID, w.Event, w.Attempt, w.ResourceType, w.ResourceID, w.CustomerID, w.CreatedAt, w.UpdatedAt}
 }
 
-// Templates, samples and logs are made of what is in the body. If someone passes it on whole,
-// the secret is in a preview, and then in a screenshot.
+// Templates, samples and logs use parts of the body. If it contained the secret, a preview
+// and then a screenshot could show it.
 func checkNoSecret(t *testing.T, w commerce.Webhook) {
 	t.Helper()
 	for _, name := range []string{"configuration", "resources"} {
@@ -139,7 +140,7 @@ func checkNoSecret(t *testing.T, w commerce.Webhook) {
 	}
 }
 
-func TestParseIsLenientWhereABodyIsOddButUnambiguous(t *testing.T) {
+func TestParseAcceptsUnusualButUnambiguousBodies(t *testing.T) {
 	const order = `"type":"order","id":"` + orderID + `"`
 	for _, test := range []struct {
 		name string
@@ -147,16 +148,16 @@ func TestParseIsLenientWhereABodyIsOddButUnambiguous(t *testing.T) {
 		got  func(commerce.Webhook) any
 		want any
 	}{
-		{"of a member that occurs twice the last one counts",
+		{"of a member that occurs twice the last one is used",
 			webhook("order.paid", `"payload":{"data":{"id":"first"}}`, `"payload":{"data":{"id":"first","id":"last"}}`),
 			func(w commerce.Webhook) any { return []any{w.ResourceID, at(w, "payload", "data", "id")} }, []any{"last", "last"}},
 		{"of a payload that occurs twice nothing of the first one is left",
 			webhook("order.paid", `"payload":{"first":1,"data":{"id":"first"}}`, `"payload":{"data":{"id":"last"}}`),
 			func(w commerce.Webhook) any { return at(w, "payload", "first") }, nil},
-		{"a number that a double cannot hold is kept as it is written",
+		{"a number with more digits than a double is kept as it is written",
 			webhook("order.paid", `"payload":{"data":{`+order+`,"n":123456789012345678901234567890.10}}`),
 			func(w commerce.Webhook) any { return at(w, "payload", "data", "n") }, json.Number("123456789012345678901234567890.10")},
-		{"a number beyond a double is kept as it is written, for the template to refuse",
+		{"a number beyond a double is kept as it is written, and the template rejects it",
 			webhook("order.paid", `"payload":{"data":{`+order+`,"n":1e999}}`),
 			func(w commerce.Webhook) any { return at(w, "payload", "data", "n") }, json.Number("1e999")},
 		{"bytes that are not UTF-8 become U+FFFD",
@@ -168,7 +169,7 @@ func TestParseIsLenientWhereABodyIsOddButUnambiguous(t *testing.T) {
 		{"an unknown member of the body is kept",
 			webhook("order.paid", `"payload":{"data":{`+order+`}}`, `"store_id":"lamps"`),
 			func(w commerce.Webhook) any { return w.Document()["store_id"] }, "lamps"},
-		{"a member that differs from a known one in case is another member",
+		{"a member whose name differs from a known one in case is another member",
 			webhook("order.paid", `"payload":{"data":{`+order+`}}`, `"Payload":{"data":{"id":"other"}}`),
 			func(w commerce.Webhook) any { return w.ResourceID }, orderID},
 		{"an attempt that is no whole number is 0",
@@ -208,8 +209,8 @@ func TestParseIsLenientWhereABodyIsOddButUnambiguous(t *testing.T) {
 	}
 }
 
-func TestParseAndCheckRefuseWhatIsNoWebhook(t *testing.T) {
-	// 98 levels of list in payload.data, which is 3 levels in, are 101.
+func TestParseAndCheckRejectABodyThatIsNotAWebhook(t *testing.T) {
+	// 98 levels of lists in payload.data, which is at level 3, make 101.
 	const deepest = commerce.MaxDepth - 3
 	tooDeep := `{"data":{"id":"x","deep":` + nested(deepest+1) + `}}`
 	for _, test := range []struct {
@@ -220,7 +221,7 @@ func TestParseAndCheckRefuseWhatIsNoWebhook(t *testing.T) {
 	}{
 		{"an empty body", nil, commerce.NotJSON, "the body is not JSON from byte 0 on"},
 		{"a form", []byte("id=1&triggered_by=order.paid"), commerce.NotJSON, "from byte 1 on"},
-		{"a body that breaks off", []byte(`{"id":`), commerce.NotJSON, "from byte 6 on"},
+		{"a body that is cut off", []byte(`{"id":`), commerce.NotJSON, "from byte 6 on"},
 		{"another value after the body", append(webhook("order.paid", `"payload":`+deletion), " {}"...), commerce.NotJSON, "the body is not JSON from byte"},
 		{"a trailing comma", []byte(`{"id":"1",}`), commerce.NotJSON, "from byte 11 on"},
 		{"UTF-16", []byte("\xff\xfe{\x00}\x00"), commerce.NotJSON, "it begins with a UTF-16 byte order mark: save it as UTF-8"},
@@ -228,7 +229,7 @@ func TestParseAndCheckRefuseWhatIsNoWebhook(t *testing.T) {
 		{"a byte order mark in the middle", append([]byte(" \ufeff"), webhook("order.paid", `"payload":`+deletion)...), commerce.NotJSON, "from byte 2 on"},
 		{"a body nested deeper than the limit",
 			webhook("order.paid", `"payload":`+tooDeep), commerce.TooDeep, "the body is nested more than 100 levels deep"},
-		{"a body nested deeper than encoding/json goes",
+		{"a body nested deeper than the limit of encoding/json",
 			[]byte(nested(20_000)), commerce.TooDeep, "the body is nested more than 100 levels deep"},
 		{"a resources string nested deeper than the limit",
 			webhook("order.paid", `"resources":`+quote(tooDeep)), commerce.TooDeep, "the string in resources is nested more than 100"},
@@ -237,12 +238,12 @@ func TestParseAndCheckRefuseWhatIsNoWebhook(t *testing.T) {
 		{"an empty object", []byte(`{}`), commerce.NotWebhook, "triggered_by must be the name of an event"},
 		{"an empty triggered_by", webhook("", `"payload":`+deletion), commerce.NotWebhook, "triggered_by must be"},
 		{"a triggered_by that is no string", []byte(`{"triggered_by":7,"payload":` + deletion + `}`), commerce.NotWebhook, "triggered_by must be"},
-		{"neither payload nor resources", webhook("order.paid"), commerce.NotWebhook, "payload (or resources, its older form) must be there"},
-		{"payload and resources of null", webhook("order.paid", `"payload":null`, `"resources":null`), commerce.NotWebhook, "payload (or resources, its older form) must be there"},
+		{"neither payload nor resources", webhook("order.paid"), commerce.NotWebhook, "payload (or resources, its older form) must be present"},
+		{"payload and resources of null", webhook("order.paid", `"payload":null`, `"resources":null`), commerce.NotWebhook, "payload (or resources, its older form) must be present"},
 		{"a payload that is a string", webhook("order.paid", `"payload":`+quote(customer)), commerce.NotWebhook, "payload must be a JSON object"},
-		{"a payload that is no object, though resources are fine",
+		{"a payload that is not an object, with valid resources",
 			webhook("order.paid", `"payload":[]`, `"resources":`+deletion), commerce.NotWebhook, "payload must be a JSON object"},
-		{"resources that are a list", webhook("order.paid", `"resources":[1]`), commerce.NotWebhook, "resources must be a JSON object, or a string that holds one"},
+		{"resources that are a list", webhook("order.paid", `"resources":[1]`), commerce.NotWebhook, "resources must be a JSON object, or a string with a JSON object"},
 		{"a resources string that is not JSON",
 			webhook("order.paid", `"resources":"{\"data\":"`), commerce.NotJSON, "the string in resources is not JSON from byte 8 on"},
 		{"a resources string with something after its JSON",
@@ -254,7 +255,7 @@ func TestParseAndCheckRefuseWhatIsNoWebhook(t *testing.T) {
 		{"payload.data without an id", webhook("order.paid", `"payload":{"data":{"type":"order"}}`), commerce.NotWebhook, "payload.data.id must be a string"},
 		{"payload.data with an empty id", webhook("order.paid", `"payload":{"data":{"id":""}}`), commerce.NotWebhook, "payload.data.id must be a string"},
 		{"payload.data with a number for an id", webhook("order.paid", `"payload":{"data":{"id":7}}`), commerce.NotWebhook, "payload.data.id must be a string"},
-		{"payload.data without an id beside a payload that has one",
+		{"payload.data without an id in a payload that has one",
 			webhook("order.paid", `"payload":{"id":"outer","data":{"type":"order"}}`), commerce.NotWebhook, "payload.data.id must be a string"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -273,7 +274,7 @@ func TestParseAndCheckRefuseWhatIsNoWebhook(t *testing.T) {
 	}
 }
 
-func TestParseTakesABodyThatIsAsDeepAsTheLimit(t *testing.T) {
+func TestParseAcceptsABodyOfTheLargestDepth(t *testing.T) {
 	deepest := `{"data":{"id":"x","deep":` + nested(commerce.MaxDepth-3) + `}}`
 	for _, body := range [][]byte{
 		webhook("order.paid", `"payload":`+deepest),
@@ -285,9 +286,9 @@ func TestParseTakesABodyThatIsAsDeepAsTheLimit(t *testing.T) {
 	}
 }
 
-// A refusal is logged and told to Commerce. If someone wraps encoding/json's own
-// errors, pieces of the body come with them.
-func TestRefusalsQuoteNothingOfTheBody(t *testing.T) {
+// The error of a rejected webhook is logged and sent to Commerce. The errors of
+// encoding/json would add parts of the body to it.
+func TestErrorsDoNotQuoteTheBody(t *testing.T) {
 	const private = "zzzqqq"
 	for _, body := range []string{
 		private,
@@ -307,7 +308,7 @@ func TestRefusalsQuoteNothingOfTheBody(t *testing.T) {
 	}
 }
 
-// at follows a path of members into the body.
+// at returns the value at a path of members of the body.
 func at(w commerce.Webhook, path ...string) any {
 	var value any = w.Document()
 	for _, name := range path {
@@ -316,7 +317,7 @@ func at(w commerce.Webhook, path ...string) any {
 	return value
 }
 
-// decode is what a piece of JSON is in a Body.
+// decode returns a piece of JSON as it is in a Document.
 func decode(t *testing.T, text string) any {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -328,8 +329,8 @@ func decode(t *testing.T, text string) any {
 	return value
 }
 
-// order is the payload of an order with so many lines, each as large as those
-// that Commerce documents.
+// order returns the payload of an order with this number of lines, each as large as a
+// documented one.
 func order(lines int) string {
 	price := `{"amount":12900,"currency":"EUR","formatted":"€129.00"}`
 	unit := `{"unit":` + price + `,"value":` + price + `}`
@@ -347,7 +348,7 @@ func order(lines int) string {
 		`"included":{"items":[` + strings.Join(items, ",") + `]}}`
 }
 
-// orderBody is a body as stores send it today: the payload and its twin.
+// orderBody returns a body as stores send it today: with the payload and its twin.
 func orderBody(lines int) []byte {
 	return webhook("order.paid", `"resources":`+quote(order(lines)), `"payload":`+order(lines))
 }
@@ -375,9 +376,9 @@ func benchmark(b *testing.B, read func([]byte) error) {
 	}
 }
 
-// What is kept of an event goes to a queue, to dead letters and to whoever looks
-// at them. Whoever "saves" taking the configuration away stores the secret there.
-func TestWhatIsKeptLacksTheConfiguration(t *testing.T) {
+// A stored body is in a queue and in dead letters, which operators read. Without this
+// test a change could store the secret there.
+func TestTheStoredBodyHasNoConfiguration(t *testing.T) {
 	const rest = `"triggered_by":"order.paid","payload":{"id":"2"}`
 	for name, test := range map[string]struct{ body, want string }{
 		"a body without one stays as it is":    {`{` + rest + `}`, `{` + rest + `}`},

@@ -223,7 +223,7 @@ func TestParseSaysWhatIsWrongAndWhatToPutThere(t *testing.T) {
 		{"a webhook secret that is not ASCII", "commerce/webhook-secret", "zzzä", "cannot have", "use letters, digits and signs of ASCII"},
 		{"a webhook secret in typographic quotes", "commerce/webhook-secret", "“zzz”", "cannot have", "use letters, digits and signs of ASCII"},
 		{"a webhook secret in another charset", "commerce/webhook-secret", "zzz\xe4", "cannot have", "use letters, digits and signs of ASCII"},
-		{"a Commerce URL in clear", "commerce/token-url", "http://euwest.api.elasticpath.com", "in clear", "use your store's API base URL"},
+		{"a Commerce URL without encryption", "commerce/token-url", "http://euwest.api.elasticpath.com", "unencrypted", "use your store's API base URL"},
 		{"three secrets", "commerce/webhook-secret", "zzz\nqqq\nxxx", "holds 3 secrets", "keep the newest on the first line"},
 		{"enabled in another spelling", enabled, "True", "is neither true nor false", "put one of the two"},
 		{"an event that the tracking cannot observe", events, "customer.created", `cannot observe "customer.created"`, "it can observe order.paid"},

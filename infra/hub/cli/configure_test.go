@@ -114,7 +114,7 @@ func TestConfigureWritesNothingWhereSomethingIsWrong(t *testing.T) {
 			[]string{"parameter commerce/webhook-secret: it holds white space"}},
 		{"a host in clear", nil, nil, []string{"--segment-host", "http://api.segment.io"}, []string{"parameter segment/host: it is an http URL"}},
 		{"a path that is none", nil, nil, []string{"--segment-path", "v1"}, []string{"parameter segment/path: it is not the path"}},
-		{"a Commerce URL in clear", nil, nil, []string{"--commerce-url", "http://euwest.api.elasticpath.com"}, []string{"parameter commerce/token-url: ", "in clear"}},
+		{"a Commerce URL without encryption", nil, nil, []string{"--commerce-url", "http://euwest.api.elasticpath.com"}, []string{"parameter commerce/token-url: ", "unencrypted"}},
 		{"two events of what happens once", nil, nil, []string{"--events", "order-completed=order.paid,order.fulfilled"},
 			[]string{"parameter tracking/order-completed/events: ", "exactly one event"}},
 		{"an event that cannot be observed", nil, nil, []string{"--events", "order-completed=order.created"}, []string{`cannot observe "order.created"`}},

@@ -66,7 +66,7 @@ func TestTheClientSecretOfAConnectedStoreLeavesForNoOtherHost(t *testing.T) {
 			refused(t, "it was entered for ", "configure", "--dir", dir, "--commerce-url", theirs.URL)
 		}},
 		{"with garbage", func(t *testing.T, dir string) {
-			refused(t, "is no URL of a store: use your store's API base URL, such as https://euwest.api.elasticpath.com", "configure", "--dir", dir, "--commerce-url", "garbage")
+			refused(t, "is not the URL of a store: use your store's API base URL, such as https://euwest.api.elasticpath.com", "configure", "--dir", dir, "--commerce-url", "garbage")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

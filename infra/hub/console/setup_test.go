@@ -236,7 +236,7 @@ func TestConnectionsSaysWhyTheAccessThatIsSetCannotBeUsed(t *testing.T) {
 	}{
 		"the secret says no host":          {map[string]string{settings.CommerceClientSecret: "PLANTED-secret"}, `id="client_secret-wrong">it does not say for which Commerce URL it was entered`},
 		"the secret is for another host":   {map[string]string{settings.CommerceTokenURL: "https://theirs.example"}, `id="client_secret-wrong">it was entered for http://127.0.0.1`},
-		"the URL is none":                  {map[string]string{settings.CommerceTokenURL: "garbage"}, `id="url-wrong">the Commerce URL is no URL of a store`},
+		"the URL is none":                  {map[string]string{settings.CommerceTokenURL: "garbage"}, `id="url-wrong">the Commerce URL is not the URL of a store`},
 		"nothing is wrong":                 {nil, ""},
 		"the URL is not set, so no access": {map[string]string{settings.CommerceTokenURL: ""}, ""},
 	} {

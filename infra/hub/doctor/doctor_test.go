@@ -112,7 +112,7 @@ func TestCurrencies(t *testing.T) {
 		{"they differ", money.Decimals{"HUF": 2}, money.Decimals{"HUF": 0}, nil, "warning", []string{"is HUF=2, and Commerce has HUF=0", "hub configure --prefix /shop"}},
 		{"one is missing", money.Decimals{"EUR": 2}, money.Decimals{"EUR": 2, "HUF": 0}, nil, "warning", []string{"is EUR=2, and Commerce has EUR=2,HUF=0"}},
 		{"none are set", nil, money.Decimals{"HUF": 0}, nil, "warning", []string{"Commerce has HUF=0, and no decimals", "ISO 4217", "hub configure --prefix /shop"}},
-		{"Commerce does not let the key read them", money.Decimals{"HUF": 0}, nil, &commerce.APIError{Call: "GET /v2/currencies", Status: 403}, "warning", []string{"were not compared", "the application key lacks the permission: use one of this store that may do it"}},
+		{"Commerce does not let the key read them", money.Decimals{"HUF": 0}, nil, &commerce.APIError{Call: "GET /v2/currencies", Status: 403}, "warning", []string{"were not compared", "the application key lacks the permission: use a key of this store that has it"}},
 		{"the secret is for another host", money.Decimals{"HUF": 0}, nil, errors.New("parameter commerce/client-secret: enter it again"), "warning", []string{"were not compared", "enter it again"}},
 		{"not connected, and set", money.Decimals{"HUF": 0}, nil, apart, "note", []string{"HUF=0", "not compared"}},
 		{"not connected, and not set", nil, nil, apart, "note", []string{"ISO 4217"}},

@@ -27,7 +27,7 @@ func BaseURL(pasted string) (base, notice string, err error) {
 		return "", "", fmt.Errorf("the Commerce URL %w: use your store's API base URL, such as %s", err, ExampleURL)
 	}
 	if base != pasted {
-		notice = fmt.Sprintf("understood %s as the Commerce API at %s", withoutQuery(pasted), base)
+		notice = fmt.Sprintf("%s means the Commerce API at %s", withoutQuery(pasted), base)
 	}
 	return base, notice, nil
 }

@@ -174,7 +174,7 @@ func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
 	}{
 		{"the base URL", "", commercetest.ClientID, commercetest.ClientSecret, false, 200,
 			[]string{"Connected to Commerce at http", "application key “Segment”", "It may read webhooks, orders and customers.", "Saved.", "from Commerce: USD=2."}, true},
-		{"the token URL", "/oauth/access_token", commercetest.ClientID, commercetest.ClientSecret, false, 200, []string{"for the Commerce API at http"}, true},
+		{"the token URL", "/oauth/access_token", commercetest.ClientID, commercetest.ClientSecret, false, 200, []string{"means the Commerce API at http"}, true},
 		{"the wrong secret", "", commercetest.ClientID, "PLANTED-wrong", false, 422,
 			[]string{"nothing was saved", "Commerce answered 401", `value="stand-in-client-id"`, `name="client_secret" type="password" autocomplete="new-password" class="mono" required aria-invalid="true"`}, false},
 		{"a page of the shop", "/products", commercetest.ClientID, commercetest.ClientSecret, false, 422, []string{"has a path, a query or a fragment", `/products"`}, false},

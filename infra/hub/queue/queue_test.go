@@ -51,9 +51,15 @@ func put(t testing.TB, q *Queue, bodies ...string) {
 // visible returns what can be received at this moment.
 func visible(t testing.TB, q *Queue, limit int) []relay.Item {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	return q.Receive(ctx, limit)
+	file, next := q.store.due(q.name)
+	if file == nil || next.After(time.Now()) {
+		return nil
+	}
+	items, err := q.receive(file, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return items
 }
 
 func remove(t testing.TB, q *Queue, items ...relay.Item) {

@@ -11,16 +11,15 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// How long the parts of an acceptance may take. Commerce gives up after 10 s, and
-// does not say whether it tries again: so whatever hangs must leave time for the
-// next best thing.
+// The time limits of Accept. Commerce stops waiting after 10 s and does not promise to
+// try again. So a call that hangs must leave time for the fallback.
 const (
-	answerWithin = 8 * time.Second         // all of it
-	verifyWithin = 1500 * time.Millisecond // then the event is accepted as an unknown one
-	putWithin    = 3 * time.Second         // then it is delivered in the same call
+	answerWithin = 8 * time.Second         // everything
+	verifyWithin = 1500 * time.Millisecond // after that, the event is accepted unverified
+	putWithin    = 3 * time.Second         // after that, the event is delivered in the same call
 )
 
-// Answer is what Commerce is told.
+// Answer is the response to Commerce.
 type Answer struct {
 	Status int
 	Code   string // short and stable: "accepted", "forged", "not_json", …
@@ -33,9 +32,9 @@ var (
 	unavailable = Answer{http.StatusServiceUnavailable, "unavailable"}
 )
 
-// Accept takes a webhook: it verifies the key, puts the body on the spool, and
-// says what Commerce is to be told, within 8 s. It evaluates no template, except
-// where the spool does not take the event and it is delivered here and now.
+// Accept takes a webhook: it verifies the key, puts the body on the spool, and returns
+// the answer to Commerce, within 8 s. It evaluates no template, unless it cannot put the
+// event on the spool and has to deliver it in the same call.
 func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
@@ -46,81 +45,82 @@ func (r *Relay) Accept(ctx context.Context, key string, body []byte) Answer {
 	return a.answer
 }
 
-// Refuse answers a request whose body cannot be read, and logs it as Accept does.
-// Nothing in the request is verified.
-func (r *Relay) Refuse(ctx context.Context, answer Answer, size int) Answer {
+// Reject answers a request whose body cannot be read, and logs it as Accept does.
+// It verifies nothing.
+func (r *Relay) Reject(ctx context.Context, answer Answer, size int) Answer {
 	r.logAccept(ctx, acceptance{answer: answer}, size, time.Now())
 	return answer
 }
 
-// RefuseForged is Accept of a forged key, whatever the body. It looks at no body, so it can be
-// asked before there is one. Any other key it leaves to Accept.
-func (r *Relay) RefuseForged(ctx context.Context, key string) (answer Answer, refused bool) {
+// RejectForged answers and logs a request with a forged key, as Accept does. It needs no
+// body, so the caller can call it before it reads one. It returns false for any other
+// key: then the caller calls Accept.
+func (r *Relay) RejectForged(ctx context.Context, key string) (answer Answer, rejected bool) {
 	started := time.Now()
 	if verdict, _ := r.verifyInTime(ctx, commerce.DigestOf(key)); verdict != commerce.Forged {
 		return Answer{}, false
 	}
-	a := acceptance{answer: forged, why: errForged}
+	a := acceptance{answer: forged, err: errForged}
 	r.logAccept(ctx, a, 0, started)
 	return a.answer, true
 }
 
-// acceptance is what Accept decided.
+// acceptance is the result of Accept.
 type acceptance struct {
 	answer     Answer
-	webhook    commerce.Webhook // without its body; empty where the key is not known to be genuine
-	received   time.Time        // what the envelope says; zero where there is none
-	unverified bool             // taken without a secret to compare the key with
-	failed     bool             // refused, and kept among the dead letters
-	why        error            // what the log says of it; nil where all is well
+	webhook    commerce.Webhook // without its body; empty if the key was not verified
+	received   time.Time        // the time in the envelope; zero if there is no envelope
+	unverified bool             // accepted without a secret to compare the key with
+	failed     bool             // rejected, and kept as a dead letter
+	err        error            // for the log; nil if everything succeeded
 }
 
-// accept is Accept without the log line.
+// accept is Accept without the time limit and the log line.
 func (r *Relay) accept(ctx context.Context, key string, body []byte) acceptance {
 	presented := commerce.DigestOf(key)
-	verdict, why := r.verifyInTime(ctx, presented)
+	verdict, verifyErr := r.verifyInTime(ctx, presented)
 	if verdict == commerce.Forged {
-		return acceptance{answer: forged, why: errForged}
+		return acceptance{answer: forged, err: errForged}
 	}
 	if len(body) > MaxBody {
-		return acceptance{answer: tooLarge, why: fmt.Errorf("its body is over %d bytes: %w", MaxBody, ErrTooLarge)}
+		return acceptance{answer: tooLarge, err: fmt.Errorf("its body is over %d bytes: %w", MaxBody, ErrTooLarge)}
 	}
-	webhook, kept, err := commerce.Check(body)
+	webhook, withoutSecret, err := commerce.Check(body)
 	if err != nil {
-		return r.refuse(ctx, verdict, key, body, err)
+		return r.reject(ctx, verdict, key, body, err)
 	}
-	envelope := Envelope{Received: time.Now(), Body: kept}
+	envelope := Envelope{Received: time.Now(), Body: withoutSecret}
 	a := acceptance{received: envelope.Received}
 	if verdict == commerce.Unknown {
 		envelope.Presented = &presented
 	} else {
-		a.webhook = webhook // what a stranger wrote stays out of the log
+		a.webhook = webhook // text from an unauthenticated client stays out of the log
 	}
 	err = r.put(ctx, envelope)
 	switch {
 	case err == nil:
-		a.answer, a.unverified, a.why = accepted, verdict == commerce.Unknown, why
+		a.answer, a.unverified, a.err = accepted, verdict == commerce.Unknown, verifyErr
 	case errors.Is(err, ErrTooLarge):
-		a.answer, a.why = tooLarge, err
+		a.answer, a.err = tooLarge, err
 	default:
-		a.answer, a.why = r.deliverNow(ctx, envelope), errors.Join(err, why)
+		a.answer, a.err = r.deliverNow(ctx, envelope), errors.Join(err, verifyErr)
 	}
 	return a
 }
 
-// verifyInTime is verify with a limit, so that settings which cannot be reached
-// cost the event nothing but a later verification.
+// verifyInTime is verify with a time limit. If the settings cannot be read in time, the
+// event is only verified later.
 func (r *Relay) verifyInTime(ctx context.Context, presented commerce.Digest) (commerce.Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, verifyWithin)
 	defer cancel()
 	return r.verify(ctx, presented)
 }
 
-// verify says what a presented key is worth. A key that looks forged is looked
-// at again with secrets read anew, so that one which was rotated within the last
-// minute is not refused; within the last few seconds it may be, because Reload
-// does not read more often. The error says why the verdict is Unknown, where it is
-// not simply that no secret is configured.
+// verify compares a key with the webhook secrets. If the key looks forged, verify reloads
+// the secrets and compares again, so that a secret which was rotated within the last
+// minute is accepted. (Reload reads at most every few seconds, so a key may be rejected
+// in the first seconds after a rotation.) If the verdict is Unknown, the error says why,
+// and is nil if no secret is configured.
 func (r *Relay) verify(ctx context.Context, presented commerce.Digest) (commerce.Verdict, error) {
 	config, err := r.Configuration.Current(ctx)
 	if err != nil {
@@ -135,39 +135,40 @@ func (r *Relay) verify(ctx context.Context, presented commerce.Digest) (commerce
 	return config.Secrets.Verify(presented), nil
 }
 
-// refuse answers a body that is no webhook. A genuine one is kept among the dead
-// letters: it is Commerce that has changed, and somebody must see it. They need not see
-// the secret, which Commerce writes into its bodies.
-func (r *Relay) refuse(ctx context.Context, verdict commerce.Verdict, key string, body []byte, why error) acceptance {
-	refused := acceptance{answer: Answer{http.StatusBadRequest, refusalCode(why)}, why: why}
+// reject rejects a body that is not a webhook. If the key is genuine, the body becomes a
+// dead letter: Commerce has changed, and the operator must see it. The webhook secret,
+// which Commerce writes into its bodies, is removed first.
+func (r *Relay) reject(ctx context.Context, verdict commerce.Verdict, key string, body []byte, cause error) acceptance {
+	rejected := acceptance{answer: Answer{http.StatusBadRequest, rejectionCode(cause)}, err: cause}
 	if verdict != commerce.Genuine || r.Spool == nil {
-		return refused
+		return rejected
 	}
 	body = bytes.ReplaceAll(body, []byte(key), []byte("[webhook secret]"))
 	err := r.Spool.Fail(ctx, Envelope{Received: time.Now(), Body: body}, Failure{
 		Tracking: r.Tracking.Name,
-		Reason:   refused.answer.Code,
-		Detail:   bounded(why.Error()),
+		Reason:   rejected.answer.Code,
+		Detail:   bounded(cause.Error()),
 	})
 	if err != nil {
-		return acceptance{answer: unavailable, why: errors.Join(why, err)}
+		return acceptance{answer: unavailable, err: errors.Join(cause, err)}
 	}
-	refused.failed = true
-	return refused
+	rejected.failed = true
+	return rejected
 }
 
-// refusalCode is the code of why a body is no webhook.
-func refusalCode(why error) string {
-	var refusal *commerce.Error
-	if errors.As(why, &refusal) {
-		return refusal.Code
+// rejectionCode returns the short code for an error of commerce.Check or commerce.Parse.
+func rejectionCode(err error) string {
+	var invalid *commerce.Error
+	if errors.As(err, &invalid) {
+		return invalid.Code
 	}
 	return commerce.NotWebhook
 }
 
 var errNoSpool = errors.New("there is no queue")
 
-// put puts an envelope on the spool, in time to do something else if that hangs.
+// put puts an envelope on the spool. Its time limit leaves time to deliver the event in
+// the same call if the spool hangs.
 func (r *Relay) put(ctx context.Context, e Envelope) error {
 	if r.Spool == nil {
 		return errNoSpool
@@ -177,17 +178,16 @@ func (r *Relay) put(ctx context.Context, e Envelope) error {
 	return r.Spool.Put(ctx, e)
 }
 
-// deliverNow delivers an envelope that the spool did not take, while Commerce
-// waits. What cannot be delivered now (an unknown one neither, unless it can be
-// verified by now) is not accepted, and Commerce is told so: nobody else has the
-// event.
+// deliverNow delivers an event that could not be put on the spool, while Commerce waits.
+// If it cannot be delivered or verified now, the answer is 503: the event is stored
+// nowhere, so Commerce must know that it was not accepted.
 func (r *Relay) deliverNow(ctx context.Context, e Envelope) Answer {
-	p := r.carry(ctx, []Item{{Receives: 1, Envelope: e}})[0]
-	if p.outcome.fate == retrying {
-		r.logDelivery(ctx, p)
+	d := r.process(ctx, []Item{{Receives: 1, Envelope: e}})[0]
+	if d.outcome.kind == retrying {
+		r.logDelivery(ctx, d)
 		return unavailable
 	}
-	if !r.settle(ctx, p) {
+	if !r.settle(ctx, d) {
 		return unavailable
 	}
 	return accepted

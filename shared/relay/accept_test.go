@@ -14,9 +14,9 @@ import (
 	"commerce-segment/shared/spool/spooltest"
 )
 
-// For up to a minute after a rotation the cached secrets are the old ones. Commerce
-// may never send a refused event again, so the first look is not enough to refuse.
-func TestARotatedSecretIsNeverRefused(t *testing.T) {
+// For up to a minute after a rotation the cached secrets are the old ones. Commerce may
+// never send a rejected event again, so the secrets are reloaded before a key is rejected.
+func TestARotatedSecretIsNeverRejected(t *testing.T) {
 	cases := []struct {
 		name    string
 		rotated commerce.Secrets
@@ -24,10 +24,10 @@ func TestARotatedSecretIsNeverRefused(t *testing.T) {
 		answer  relay.Answer
 		reloads int
 	}{
-		{"the key that is known needs no reload", nil, secret, accepted, 0},
+		{"a key that matches the cached secrets needs no reload", nil, secret, accepted, 0},
 		{"the new key is found by a reload", commerce.Secrets{"new", secret}, "new", accepted, 1},
-		{"the old key still counts while both are set", commerce.Secrets{"new", secret}, secret, accepted, 0},
-		{"a key that is neither is forged", commerce.Secrets{"new", secret}, "guess", relay.Answer{Status: 401, Code: "forged"}, 1},
+		{"the old key is accepted while both are set", commerce.Secrets{"new", secret}, secret, accepted, 0},
+		{"a key that matches neither is forged", commerce.Secrets{"new", secret}, "guess", relay.Answer{Status: 401, Code: "forged"}, 1},
 		{"no key at all is forged", nil, "", relay.Answer{Status: 401, Code: "forged"}, 1},
 	}
 	for _, c := range cases {
@@ -41,22 +41,21 @@ func TestARotatedSecretIsNeverRefused(t *testing.T) {
 	}
 }
 
-// "Deployed and not yet configured" loses nothing, and lets nothing through
-// either: what could not be verified when it came in is verified before it is
-// delivered.
+// A deployment without settings loses no event and delivers no unverified event: an event
+// that could not be verified when it was accepted is verified before it is delivered.
 func TestAnEventThatCouldNotBeVerifiedIsVerifiedLater(t *testing.T) {
 	notConfigured := func(w *world) { w.settings.config.Secrets = nil }
 	unreadable := func(w *world) { w.settings.err = errDown }
 	configured := func(w *world) { w.settings.err, w.settings.config.Secrets = nil, commerce.Secrets{secret} }
 	cases := []struct {
-		name       string
-		then       func(*world) // when it comes in
-		key        string
-		now        func(*world) // when it is delivered
-		outcome    string
-		taken      []string
-		dead       int
-		reloadKnow commerce.Secrets
+		name     string
+		then     func(*world) // when the event is accepted
+		key      string
+		now      func(*world) // when it is delivered
+		outcome  string
+		taken    []string
+		dead     int
+		reloaded commerce.Secrets
 	}{
 		{name: "a genuine one is delivered once a secret is configured",
 			then: notConfigured, key: secret, now: configured, outcome: "delivered ", taken: []string{"1"}},
@@ -64,15 +63,15 @@ func TestAnEventThatCouldNotBeVerifiedIsVerifiedLater(t *testing.T) {
 			then: unreadable, key: secret, now: configured, outcome: "delivered ", taken: []string{"1"}},
 		{name: "a genuine one with a key that only a reload knows is delivered",
 			then: notConfigured, key: "new", now: configured, outcome: "delivered ", taken: []string{"1"},
-			reloadKnow: commerce.Secrets{"new"}},
-		// It may be the secret that is wrong, and Commerce was told 202.
+			reloaded: commerce.Secrets{"new"}},
+		// Perhaps the configured secret is wrong, and the answer to Commerce was 202.
 		{name: "a forged one is failed",
 			then: notConfigured, key: "guess", now: configured, outcome: "failed forged", dead: 1},
 		{name: "one without a key is failed",
 			then: notConfigured, key: "", now: configured, outcome: "failed forged", dead: 1},
-		{name: "one for which no secret is configured yet waits",
+		{name: "one is retried while no secret is configured",
 			then: notConfigured, key: secret, now: notConfigured, outcome: "retrying unverified"},
-		{name: "one for which the settings cannot be read yet waits",
+		{name: "one is retried while the settings cannot be read",
 			then: unreadable, key: secret, now: unreadable, outcome: "retrying settings"},
 	}
 	for _, c := range cases {
@@ -81,29 +80,29 @@ func TestAnEventThatCouldNotBeVerifiedIsVerifiedLater(t *testing.T) {
 			c.then(w)
 			equal(t, "the answer", w.accept(t, c.key, webhook("1")), accepted)
 			c.now(w)
-			w.settings.rotated = c.reloadKnow
+			w.settings.rotated = c.reloaded
 			w.deliver(t)
 			got := w.log.last(t, "deliver")
 			equal(t, "the outcome", got.Outcome+" "+got.Reason, c.outcome)
-			equal(t, "taken by Segment", w.segment.taken, c.taken)
+			equal(t, "accepted by Segment", w.segment.taken, c.taken)
 			equal(t, "dead letters", len(w.spool.DeadLetters()), c.dead)
 		})
 	}
 }
 
-// A dead letter is put back after days. By then the secret that it came with may have
-// been rotated away.
-func TestADeadLetterIsPutBackAfterARotation(t *testing.T) {
+// A dead letter may be replayed after days. By then the secret of its webhook may have
+// been rotated.
+func TestADeadLetterIsReplayedAfterARotation(t *testing.T) {
 	cases := []struct {
 		name    string
-		secrets commerce.Secrets // when it is buried
-		now     commerce.Secrets // when it has been put back
-		reason  string           // why it is buried
+		secrets commerce.Secrets // when it fails
+		now     commerce.Secrets // when it is replayed
+		reason  string           // why it fails
 		outcome string
 	}{
-		{"verified before it was failed, it is delivered", commerce.Secrets{secret}, commerce.Secrets{"new"}, "message_invalid", "delivered "},
-		{"failed as forged, it stays so", commerce.Secrets{"new"}, commerce.Secrets{"new"}, "forged", "failed forged"},
-		{"failed as forged, it is delivered once its secret counts again", commerce.Secrets{"new"}, commerce.Secrets{"new", secret}, "forged", "delivered "},
+		{"it was verified before it failed, and is delivered", commerce.Secrets{secret}, commerce.Secrets{"new"}, "message_invalid", "delivered "},
+		{"it failed as forged, and fails again", commerce.Secrets{"new"}, commerce.Secrets{"new"}, "forged", "failed forged"},
+		{"it failed as forged, and is delivered if its secret is set again", commerce.Secrets{"new"}, commerce.Secrets{"new", secret}, "forged", "delivered "},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,7 +112,7 @@ func TestADeadLetterIsPutBackAfterARotation(t *testing.T) {
 			w.settings.config.Secrets = c.secrets
 			w.deliver(t)
 			letter := w.spool.DeadLetters()[0]
-			equal(t, "it is failed as", letter.Failure.Reason, c.reason)
+			equal(t, "the reason of the dead letter", letter.Failure.Reason, c.reason)
 			w.settings.config.Secrets, w.settings.config.Template = c.now, echo
 			if err := w.spool.Put(t.Context(), letter.Envelope); err != nil {
 				t.Fatal(err)
@@ -125,25 +124,25 @@ func TestADeadLetterIsPutBackAfterARotation(t *testing.T) {
 	}
 }
 
-// A 400 says that the body is kept, if it was genuine.
-func TestARefusedBodyThatCannotBeKeptIsNotAnsweredAsIfItWere(t *testing.T) {
+// A 400 for a genuine body means that the body is kept.
+func TestARejectedBodyThatCannotBeKeptIsAnsweredWith503(t *testing.T) {
 	w := newWorld(t)
 	w.spool.failErr = errDown
 	equal(t, "the answer", w.accept(t, secret, "hello"), relay.Answer{Status: 503, Code: "unavailable"})
 }
 
-// Where there is no queue, or it does not answer, the event is delivered while
-// Commerce waits. 202 then means "Segment has it", and 503 means "nobody has it".
-// Commerce writes the webhook secret into every body, and dead letters are looked at.
-func TestARefusedBodyIsKeptWithoutTheSecret(t *testing.T) {
+// Commerce writes the webhook secret into every body, and operators read dead letters.
+func TestARejectedBodyIsKeptWithoutTheSecret(t *testing.T) {
 	w := newWorld(t)
 	equal(t, "the answer", w.accept(t, secret, webhook("1")+"…").Code, "not_json")
 	body := string(w.spool.DeadLetters()[0].Envelope.Body)
 	if strings.Contains(body, secret) || !strings.Contains(body, personal) {
-		t.Errorf("it is kept as %s, want all of it but for the secret", body)
+		t.Errorf("it is kept as %s, want all of it without the secret", body)
 	}
 }
 
+// If there is no queue, or it does not answer, the event is delivered while Commerce
+// waits. Then 202 means that Segment has the event, and 503 that it is stored nowhere.
 func TestWithoutAQueueTheEventIsDeliveredInTheSameCall(t *testing.T) {
 	unavailable := relay.Answer{Status: 503, Code: "unavailable"}
 	noQueue := func(w *world) { w.relay.Spool = nil }
@@ -159,17 +158,17 @@ func TestWithoutAQueueTheEventIsDeliveredInTheSameCall(t *testing.T) {
 		taken  []string
 		dead   []string
 	}{
-		{"no queue, and Segment takes it", []func(*world){noQueue}, secret, accepted, []string{"1"}, nil},
-		{"a queue that is down, and Segment takes it", []func(*world){down}, secret, accepted, []string{"1"}, nil},
-		{"a queue that is full, and Segment takes it", []func(*world){full}, secret, accepted, []string{"1"}, nil},
+		{"no queue, and Segment accepts it", []func(*world){noQueue}, secret, accepted, []string{"1"}, nil},
+		{"a queue that is down, and Segment accepts it", []func(*world){down}, secret, accepted, []string{"1"}, nil},
+		{"a queue that is full, and Segment accepts it", []func(*world){full}, secret, accepted, []string{"1"}, nil},
 		{"nothing to send", []func(*world){noQueue, func(w *world) { w.settings.config.Enabled = false }}, secret, accepted, nil, nil},
 		{"Segment is down too", []func(*world){noQueue, segmentDown}, secret, unavailable, nil, nil},
 		{"both are down", []func(*world){down, segmentDown}, secret, unavailable, nil, nil},
 		{"it is not verified", []func(*world){noQueue, func(w *world) { w.settings.config.Secrets = nil }}, secret, unavailable, nil, nil},
 		{"it is forged", []func(*world){noQueue}, "guess", relay.Answer{Status: 401, Code: "forged"}, nil, nil},
-		{"it cannot be delivered, and there is no place for it", []func(*world){noQueue, invalid}, secret, unavailable, nil, nil},
-		{"it cannot be delivered, and the dead letters take it", []func(*world){down, invalid}, secret, accepted, nil, []string{"message_invalid"}},
-		{"it cannot be delivered, and the dead letters are down", []func(*world){down, invalid, func(w *world) { w.spool.failErr = errDown }}, secret, unavailable, nil, nil},
+		{"it cannot be delivered, and there is no dead-letter queue", []func(*world){noQueue, invalid}, secret, unavailable, nil, nil},
+		{"it cannot be delivered, and becomes a dead letter", []func(*world){down, invalid}, secret, accepted, nil, []string{"message_invalid"}},
+		{"it cannot be delivered, and the dead-letter queue is down", []func(*world){down, invalid, func(w *world) { w.spool.failErr = errDown }}, secret, unavailable, nil, nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -178,29 +177,29 @@ func TestWithoutAQueueTheEventIsDeliveredInTheSameCall(t *testing.T) {
 				given(w)
 			}
 			equal(t, "the answer", w.accept(t, c.key, webhook("1")), c.answer)
-			equal(t, "taken by Segment", w.segment.taken, c.taken)
+			equal(t, "accepted by Segment", w.segment.taken, c.taken)
 			equal(t, "dead letters", reasons(w.spool.DeadLetters()), c.dead)
 			equal(t, "delays", w.spool.delays, []time.Duration{})
 		})
 	}
 }
 
-func TestWhatIsRefusedIsRefusedWithoutAQueueToo(t *testing.T) {
+func TestInvalidBodiesAreRejectedWithoutAQueueToo(t *testing.T) {
 	w := newWorld(t)
 	w.relay.Spool = nil
-	equal(t, "no webhook", w.accept(t, secret, `{}`), relay.Answer{Status: 400, Code: "not_webhook"})
+	equal(t, "not a webhook", w.accept(t, secret, `{}`), relay.Answer{Status: 400, Code: "not_webhook"})
 	equal(t, "too large", w.accept(t, secret, webhook("1")+strings.Repeat(" ", relay.MaxBody)), relay.Answer{Status: 413, Code: "too_large"})
-	equal(t, "taken by Segment", w.segment.taken, []string{})
+	equal(t, "accepted by Segment", w.segment.taken, []string{})
 }
 
-// inProcess is a Segment that needs no network, for tests in a bubble.
+// inProcess is a Segment that needs no network, for tests in a synctest bubble.
 type inProcess struct {
-	takes time.Duration
-	asked int
+	takes    time.Duration
+	requests int
 }
 
 func (s *inProcess) RoundTrip(request *http.Request) (*http.Response, error) {
-	s.asked++
+	s.requests++
 	select {
 	case <-time.After(s.takes):
 		recorder := httptest.NewRecorder()
@@ -211,7 +210,7 @@ func (s *inProcess) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 }
 
-// hanging is what waits for its context, as a call over a dead network does.
+// hanging is a Configuration whose calls wait until their context ends.
 type hanging struct{}
 
 func (hanging) Current(ctx context.Context) (relay.Config, error) {
@@ -227,21 +226,21 @@ func (hangingSpool) Put(ctx context.Context, _ relay.Envelope) error {
 	return ctx.Err()
 }
 
-// Commerce gives up after 10 s, and what it gives up on may be lost: whatever
-// hangs, an answer must come in time, and the next best thing before it.
-func TestAnAnswerComesInTimeWhateverHangs(t *testing.T) {
+// Commerce stops waiting after 10 s, and then the event may be lost. If a call hangs, the
+// fallback must be tried and the answer given before that.
+func TestAnAnswerComesInTimeIfACallHangs(t *testing.T) {
 	cases := []struct {
-		name    string
-		given   func(*world)
-		segment *inProcess
-		status  int
-		after   time.Duration
-		asked   int
+		name     string
+		given    func(*world)
+		segment  *inProcess
+		status   int
+		after    time.Duration
+		requests int
 	}{
 		{"nothing hangs", func(*world) {}, &inProcess{}, 202, 0, 0},
 		{"the settings hang, and the event is kept unverified",
 			func(w *world) { w.relay.Configuration = hanging{} }, &inProcess{}, 202, 2 * time.Second, 0},
-		{"the queue hangs, and Segment takes the event",
+		{"the queue hangs, and Segment accepts the event",
 			func(w *world) { w.relay.Spool = hangingSpool{w.spool} }, &inProcess{takes: time.Second}, 202, 4 * time.Second, 1},
 		{"the queue and Segment hang",
 			func(w *world) { w.relay.Spool = hangingSpool{w.spool} }, &inProcess{takes: time.Hour}, 503, 7 * time.Second, 1},
@@ -257,20 +256,20 @@ func TestAnAnswerComesInTimeWhateverHangs(t *testing.T) {
 				started := time.Now()
 				equal(t, "the status", w.accept(t, secret, webhook("1")).Status, c.status)
 				equal(t, "after", time.Since(started).Round(time.Second), c.after)
-				equal(t, "Segment was asked", c.segment.asked, c.asked)
+				equal(t, "requests to Segment", c.segment.requests, c.requests)
 			})
 		})
 	}
 }
 
-// A template decides what is sent, never what is kept: an event that a broken
-// template could lose would be lost for good.
+// A template decides which messages are sent, never whether an event is accepted: a
+// broken template must not lose an event.
 func TestAcceptingEvaluatesNoTemplate(t *testing.T) {
 	w := newWorld(t)
-	w.settings.config.Template = `(` // would panic or postpone, and be logged
+	w.settings.config.Template = `(` // if it were evaluated, the log would show it
 	equal(t, "the answer", w.accept(t, secret, webhook("1")), accepted)
 	equal(t, "deliveries", len(w.log.lines(t, "deliver")), 0)
-	equal(t, "waiting", w.spool.Counts().Visible, 1)
+	equal(t, "events on the queue", w.spool.Counts().Visible, 1)
 }
 
 func TestAnAcceptanceIsLoggedInOneLine(t *testing.T) {
@@ -289,6 +288,6 @@ func TestAnAcceptanceIsLoggedInOneLine(t *testing.T) {
 	}
 	equal(t, "lines", strings.Join(got, ", "), "INFO order-completed accepted, WARN order-completed forged, "+
 		"WARN order-completed not_webhook, WARN order-completed accepted, ERROR order-completed unavailable")
-	equal(t, "the last one's detail names the queue and the settings",
+	equal(t, "the detail of the last line names the queue and the settings",
 		strings.Count(w.log.last(t, "accept").Detail, errDown.Error()), 2)
 }

@@ -19,11 +19,11 @@ import (
 	"commerce-segment/templates"
 )
 
-// lineCounts are what the benchmarks measure: most orders have a few lines, and a
-// wholesaler's may have hundreds.
+// lineCounts are the numbers of order lines that the benchmarks measure: most orders have
+// a few lines, and an order of a wholesaler may have hundreds.
 var lineCounts = []int{1, 5, 50, 500}
 
-// order is a paid order of that many lines, as large as Commerce writes them.
+// order returns a webhook about a paid order with a number of lines, as large as Commerce writes them.
 func order(lines int) []byte {
 	const price = `{"amount":%[1]d,"currency":"GBP","formatted":"£%[1]d.00"}`
 	prices := func(amount int) string {
@@ -48,25 +48,25 @@ func order(lines int) []byte {
 		personal, prices(100000), strings.Join(items, ","))
 }
 
-// taking is a Segment that costs next to nothing: it counts what it is sent.
-type taking struct{ requests, bytes int }
+// countingTransport is a Segment that costs almost nothing: it counts requests and bytes.
+type countingTransport struct{ requests, bytes int }
 
-func (s *taking) RoundTrip(request *http.Request) (*http.Response, error) {
+func (s *countingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	n, err := io.Copy(io.Discard, request.Body)
 	s.requests++
 	s.bytes += int(n)
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: request}, err
 }
 
-// encoding is a queue that costs what SQS does on this side of the network.
-type encoding struct{ spySpool }
+// encodingSpool is a queue that encodes envelopes, as the one on SQS does, and drops them.
+type encodingSpool struct{ spySpool }
 
-func (*encoding) Put(_ context.Context, e relay.Envelope) error {
+func (*encodingSpool) Put(_ context.Context, e relay.Envelope) error {
 	_, err := spool.Encode(e)
 	return err
 }
 
-// benchWorld is a world with the default template and a log that goes nowhere.
+// benchWorld returns a world with the default template and a discarded log.
 func benchWorld(transport http.RoundTripper) *world {
 	w := newWorldOver(transport)
 	w.settings.config.Template = templates.Default(w.relay.Tracking.Name)
@@ -74,13 +74,13 @@ func benchWorld(transport http.RoundTripper) *world {
 	return w
 }
 
-// BenchmarkAccept is what stands between Commerce's request and our 202, but for
-// the network.
+// BenchmarkAccept measures the time from Commerce's request to our 202, without the
+// network.
 func BenchmarkAccept(b *testing.B) {
 	for _, lines := range lineCounts {
 		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {
-			w, body := benchWorld(&taking{}), order(lines)
-			w.relay.Spool = &encoding{}
+			w, body := benchWorld(&countingTransport{}), order(lines)
+			w.relay.Spool = &encodingSpool{}
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -92,8 +92,8 @@ func BenchmarkAccept(b *testing.B) {
 	}
 }
 
-// BenchmarkPack is what an acceptance cannot go under: compressing the same body,
-// writing it as text, and a hash of it.
+// BenchmarkPack measures the least work of an acceptance: compressing the same body,
+// encoding it as base64, and hashing it.
 func BenchmarkPack(b *testing.B) {
 	for _, lines := range lineCounts {
 		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {
@@ -112,19 +112,19 @@ func BenchmarkPack(b *testing.B) {
 					b.Fatal("it was not compressed")
 				}
 				if base64.StdEncoding.EncodeToString(packed.Bytes()) == "" || sha256.Sum256(body) == [sha256.Size]byte{} {
-					b.Fatal("nothing came of it")
+					b.Fatal("the result is empty")
 				}
 			}
 		})
 	}
 }
 
-// BenchmarkJourney is a delivery from the webhook's bytes to the bytes that go to
-// Segment, with the default template, settling and the log line.
+// BenchmarkJourney measures a delivery from the webhook's bytes to the bytes that are sent
+// to Segment, with the default template, settling and the log line.
 func BenchmarkJourney(b *testing.B) {
 	for _, lines := range lineCounts {
 		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {
-			segment := &taking{}
+			segment := &countingTransport{}
 			w, items := benchWorld(segment), items(string(order(lines)))
 			b.SetBytes(int64(len(items[0].Envelope.Body)))
 			b.ReportAllocs()
@@ -138,8 +138,8 @@ func BenchmarkJourney(b *testing.B) {
 	}
 }
 
-// BenchmarkFloor is what the journey cannot go under: reading the same body with
-// encoding/json, and nothing else.
+// BenchmarkFloor measures the least work of a delivery: reading the same body with
+// encoding/json.
 func BenchmarkFloor(b *testing.B) {
 	for _, lines := range lineCounts {
 		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {

@@ -14,29 +14,28 @@ import (
 	"commerce-segment/shared/template"
 )
 
-// LookupWithin bounds what all templates of one batch wait for Commerce, from the
-// first call on, a token included. Delivering ends a second before a function's 9 s
-// are over, and reading the settings takes 1.4 s of them at most: so Segment, which
-// is told of the whole batch afterwards, has three and a half. The client's pace
-// leaves room for 40 calls. Whoever comes too late is postponed and comes back in
-// another batch.
+// LookupWithin limits the time in which all templates of one batch wait for Commerce,
+// from the first call on, including a token. Delivering ends a second before the 9 s of a
+// function, and reading the settings takes at most 1.4 s. So three and a half seconds
+// remain to send the batch to Segment. In three seconds the client's rate limit allows 40
+// calls. An event for which no time is left is retried, in another batch.
 const LookupWithin = 3 * time.Second
 
-// Lookup is what $commerce asks in the templates of one batch. It asks the client for
-// each path once, in all for so long, and must not be used by several goroutines at
-// once. Where Commerce answers 404 it gives nothing; the text of its errors quotes
-// neither the path nor Commerce.
+// Lookup returns the function behind $commerce for the templates of one batch. It
+// requests each path once, and all paths within the given time. It must not be used by
+// several goroutines at once. If Commerce answers 404 the result is empty. Its errors
+// quote neither the path nor Commerce.
 func Lookup(client *commerce.Client, within time.Duration) template.Fetch {
-	l := &lookups{client: client, within: within, known: map[string]answer{}, room: knownBytes}
+	l := &lookups{client: client, within: within, known: map[string]lookupResult{}, room: maxKnown}
 	return l.get
 }
 
-// lookup is the Lookup of a batch; nil where no credentials are set.
+// lookup returns the Lookup of a batch. It is nil if no credentials are set.
 func (r *Relay) lookup(credentials commerce.Credentials) template.Fetch {
 	if credentials == (commerce.Credentials{}) {
 		return nil
 	}
-	client, err := r.store.client(credentials, r.CommerceTransport)
+	client, err := r.clients.client(credentials, r.CommerceTransport)
 	if err != nil {
 		return func(context.Context, string) ([]byte, error) {
 			return nil, &lookupError{retry("settings", err).forOperator()}
@@ -45,105 +44,122 @@ func (r *Relay) lookup(credentials commerce.Credentials) template.Fetch {
 	return Lookup(client, LookupWithin)
 }
 
-// store keeps the client of the Commerce API, whose token counts for an hour, for as
-// long as the credentials stay the same.
-type store struct {
+// clientCache keeps the client of the Commerce API until the credentials change. The
+// client keeps its token for an hour.
+type clientCache struct {
 	mu          sync.Mutex
 	credentials commerce.Credentials
-	made        *commerce.Client
+	cached      *commerce.Client
 	err         error
 }
 
-func (s *store) client(credentials commerce.Credentials, transport http.RoundTripper) (*commerce.Client, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.credentials != credentials {
-		s.made, s.err = commerce.NewClient(credentials, transport)
-		s.credentials = credentials
+func (c *clientCache) client(credentials commerce.Credentials, transport http.RoundTripper) (*commerce.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.credentials != credentials {
+		c.cached, c.err = commerce.NewClient(credentials, transport)
+		c.credentials = credentials
 	}
-	return s.made, s.err
+	return c.cached, c.err
 }
 
-// lookups are the answers to one batch so far.
+// lookups requests paths for one batch, and keeps the results.
 type lookups struct {
-	client *commerce.Client
-	within time.Duration
-	until  time.Time // when there is no more time for any; zero before the first
-	known  map[string]answer
-	room   int // for more of them, in bytes
+	client   *commerce.Client
+	within   time.Duration
+	deadline time.Time // for all lookups; zero before the first
+	known    map[string]lookupResult
+	room     int // bytes left for more results
 }
 
-// knownBytes bounds the answers that are kept for the other events of a batch.
-const knownBytes = 8 << 20
+// maxKnown limits the bytes of the results that are kept for the other events of a batch.
+const maxKnown = 8 << 20
 
-type answer struct {
+type lookupResult struct {
 	body []byte
 	err  error
 }
 
 func (l *lookups) get(ctx context.Context, path string) ([]byte, error) {
-	if known, asked := l.known[path]; asked {
+	if known, ok := l.known[path]; ok {
 		return known.body, known.err
 	}
-	if l.until.IsZero() {
-		l.until = time.Now().Add(l.within)
+	if l.deadline.IsZero() {
+		l.deadline = time.Now().Add(l.within)
 	}
-	ctx, cancel := context.WithDeadline(ctx, l.until)
+	ctx, cancel := context.WithDeadline(ctx, l.deadline)
 	defer cancel()
 	body, err := l.client.Get(ctx, path)
-	a := answer{body, failureOf(err)}
-	if isNothing(err) {
-		a = answer{}
+	result := lookupResult{body, newLookupError(err)}
+	if isNotFound(err) {
+		result = lookupResult{}
 	}
-	if len(body) <= min(template.MaxAnswer, l.room) { // a longer one, which no template takes, is not worth its memory
-		l.known[path] = a
+	if len(body) <= min(template.MaxAnswer, l.room) { // no template accepts a larger one, so it is not kept
+		l.known[path] = result
 		l.room -= len(body)
 	}
-	return a.body, a.err
+	return result.body, result.err
 }
 
-// isNothing says that there is no such thing in the store. (Where there is nothing
-// that gives tokens, it is no store.)
-func isNothing(err error) bool {
-	var failed *commerce.APIError
-	return errors.As(err, &failed) && failed.Status == http.StatusNotFound && strings.HasPrefix(failed.Call, http.MethodGet)
+// isNotFound reports whether the store does not have the requested resource. A 404 for
+// the token request is different: then the URL is not that of a store.
+func isNotFound(err error) bool {
+	var apiErr *commerce.APIError
+	return errors.As(err, &apiErr) && apiErr.Status == http.StatusNotFound && strings.HasPrefix(apiErr.Call, http.MethodGet)
 }
 
-// lookupError is why Commerce gave a template no answer, as what it makes of the
-// event. It quotes neither Commerce nor the path: the line of the template, which
-// stands before it, says what was asked.
+// lookupError is a failed request to Commerce, with the outcome for the event. Its text
+// quotes neither Commerce nor the path. It comes after the line number of the template,
+// which shows the request.
 type lookupError struct{ outcome outcome }
 
 func (e *lookupError) Error() string { return e.outcome.detail }
 
-// failureOf is what an error of the client makes of the event. No time, no
-// connection, 429 and 5xx pass. Anything else stays until somebody mends the
-// credentials, the URL or the template.
-func failureOf(err error) error {
-	var failed *commerce.APIError
-	if !errors.As(err, &failed) {
+// newLookupError makes a lookupError from an error of the client. The event is retried
+// for every error. Time-outs, failed connections, 429 and 5xx are temporary. All others
+// last until the operator fixes the credentials, the URL or the template.
+func newLookupError(err error) error {
+	var apiErr *commerce.APIError
+	if !errors.As(err, &apiErr) {
 		return err
 	}
-	bare := *failed
+	bare := *apiErr
 	bare.Title, bare.Detail = "", ""
 	if strings.HasPrefix(bare.Call, http.MethodGet) {
 		bare.Call = "$commerce"
 	}
-	o := retry(reasonOf(failed), &bare)
-	o.retryAfter = failed.RetryAfter
-	o.operator = failed.Status != 0 && failed.Status != http.StatusTooManyRequests && failed.Status < http.StatusInternalServerError
+	o := retry(lookupReason(apiErr), &bare)
+	o.retryAfter = apiErr.RetryAfter
+	o.operator = apiErr.Status != 0 && apiErr.Status != http.StatusTooManyRequests && apiErr.Status < http.StatusInternalServerError
 	return &lookupError{o}
 }
 
-// reasonOf is the reason of a failure, in the form of those of Segment's.
-func reasonOf(failed *commerce.APIError) string {
+// lookupReason returns the reason of a failed request, in the same form as the reasons of
+// Segment's answers.
+func lookupReason(apiErr *commerce.APIError) string {
 	var network net.Error
 	switch {
-	case errors.As(failed, &network) && network.Timeout():
+	case errors.As(apiErr, &network) && network.Timeout():
 		return "commerce_timeout"
-	case failed.Status == 0:
+	case apiErr.Status == 0:
 		return "commerce_unreachable"
 	default:
-		return fmt.Sprintf("commerce_%d", failed.Status)
+		return fmt.Sprintf("commerce_%d", apiErr.Status)
+	}
+}
+
+// lookupOutcome returns the outcome of an error that may come from Commerce. The reason
+// is for any other error.
+func lookupOutcome(ctx context.Context, err error, reason string) outcome {
+	var lookup *lookupError
+	switch {
+	case ctx.Err() != nil: // perhaps because of another event in the batch
+		return retry("out_of_time", err)
+	case errors.As(err, &lookup):
+		o := lookup.outcome
+		o.detail = detailOf(err)
+		return o
+	default:
+		return retry(reason, err).forOperator()
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// asking is a template that asks Commerce for an order's payments.
+// asking is a template that requests the payments of an order from Commerce.
 const asking = `{"event": "Order Completed", "properties": {"order_id": payload.data.id, ` +
 	`"paid": $commerce("/v2/orders/" & payload.data.id & "/transactions").data[0].amount}}`
 
@@ -36,7 +36,7 @@ func (w *world) withStore(template string) *commercetest.Server {
 	return store
 }
 
-// inStore runs a test on a clock that does not wait.
+// inStore runs a test in a synctest bubble, with a Commerce store.
 func inStore(t *testing.T, template string, test func(*testing.T, *world, *commercetest.Server)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorldOver(&inProcess{})
@@ -45,12 +45,12 @@ func inStore(t *testing.T, template string, test func(*testing.T, *world, *comme
 	})
 }
 
-// calls are the requests to the store but those for tokens.
+// calls returns the number of requests to the store, without those for tokens.
 func calls(store *commercetest.Server) int {
 	return len(store.Requests()) - len(store.Requests(tokenPath))
 }
 
-func TestATemplateAsksCommerce(t *testing.T) {
+func TestATemplateReadsFromCommerce(t *testing.T) {
 	w := newWorld(t)
 	store := w.withStore(asking)
 	equal(t, "kept", w.relay.Deliver(t.Context(), items(webhook("3"))), []string{})
@@ -64,13 +64,13 @@ func TestATemplateAsksCommerce(t *testing.T) {
 	equal(t, "outcome with other credentials", w.log.last(t, "deliver").Reason, "commerce_401")
 }
 
-func TestNothingIsAskedWithoutNeed(t *testing.T) {
+func TestCommerceIsNotCalledWithoutNeed(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*world)
 		sent   bool
 	}{
-		{"the template does not ask", func(w *world) { w.settings.config.Template = echo }, true},
+		{"the template does not call $commerce", func(w *world) { w.settings.config.Template = echo }, true},
 		{"no credentials are set", func(w *world) { w.settings.config.Commerce = commerce.Credentials{} }, true},
 		{"the event is not observed", func(w *world) { w.settings.config.Events = nil }, false},
 	} {
@@ -80,35 +80,35 @@ func TestNothingIsAskedWithoutNeed(t *testing.T) {
 			c.change(w)
 			w.relay.Deliver(t.Context(), items(webhook("1")))
 			equal(t, "requests to Commerce", len(store.Requests()), 0)
-			equal(t, "taken", len(w.segment.taken) == 1, c.sent)
+			equal(t, "the event is sent", len(w.segment.taken) == 1, c.sent)
 		})
 	}
 }
 
-// Ten events of one order, or that all ask for one thing, must not cost the shop ten
-// requests of its rate limit.
-func TestAPathIsAskedForOnceABatch(t *testing.T) {
+// Ten events about one order, or that all request the same path, must not use ten
+// requests of the store's rate limit.
+func TestAPathIsRequestedOncePerBatch(t *testing.T) {
 	inStore(t, asking, func(t *testing.T, w *world, store *commercetest.Server) {
 		batch := items(webhook("1"), webhook("2"), webhook("1"), webhook("none"), webhook("none"), webhook("1"))
 		w.relay.Deliver(t.Context(), batch)
 		equal(t, "calls", calls(store), 3)
 		equal(t, "outcomes", outcomes(t, w), slices.Repeat([]string{"delivered"}, len(batch)))
 		w.relay.Deliver(t.Context(), items(webhook("1")))
-		equal(t, "calls with another batch, which may see another answer", calls(store), 4)
+		equal(t, "calls after another batch, which may get another answer", calls(store), 4)
 	})
 }
 
-// What Commerce answers is the event's fate. None may be lost to it, and no good one
-// buried as a template's.
-func TestWhatCommerceAnswersDecidesOverTheEvent(t *testing.T) {
+// Commerce's answer to a template decides the outcome of the event. No answer may lose an
+// event or make it a dead letter.
+func TestTheAnswerOfCommerceDecidesTheOutcome(t *testing.T) {
 	const orders = "/v2/orders/1/transactions"
 	always := func(f commercetest.Fault) *commercetest.Fault { f.Times = 1000; return &f }
 	for _, c := range []struct {
-		name    string
-		fault   *commercetest.Fault
-		outcome string
-		mends   bool // somebody must mend something
-		says    string
+		name     string
+		fault    *commercetest.Fault
+		outcome  string
+		operator bool   // the operator must fix something
+		detail   string // a part of it
 	}{
 		{"an answer", nil, "delivered", false, ""},
 		{"404", always(commercetest.Fault{Path: orders, Status: 404}), "delivered", false, ""},
@@ -137,11 +137,11 @@ func TestWhatCommerceAnswersDecidesOverTheEvent(t *testing.T) {
 				}
 				keep := w.relay.Deliver(t.Context(), items(webhook("1")))
 				equal(t, "outcomes", outcomes(t, w), []string{c.outcome})
-				equal(t, "it stays", len(keep) == 1, c.outcome != "delivered")
+				equal(t, "it stays on the queue", len(keep) == 1, c.outcome != "delivered")
 				line := w.log.last(t, "deliver")
-				equal(t, "it is an error", line.Level == "ERROR", c.mends)
-				if !strings.Contains(line.Detail, c.says) {
-					t.Errorf("the detail %q does not say %q", line.Detail, c.says)
+				equal(t, "it is an error", line.Level == "ERROR", c.operator)
+				if !strings.Contains(line.Detail, c.detail) {
+					t.Errorf("the detail %q does not contain %q", line.Detail, c.detail)
 				}
 				noSecretsIn(t, w.log)
 				if strings.Contains(w.log.text.String(), commercetest.ClientSecret) {
@@ -160,18 +160,18 @@ func TestAnEventIsDeliveredOnceCommerceAnswersAgain(t *testing.T) {
 	w.accept(t, secret, webhook("1"))
 	equal(t, "kept", len(w.deliver(t)), 1)
 	if delay := w.spool.delays[0]; delay < 240*time.Second {
-		t.Errorf("it comes back after %v, sooner than Commerce asked for", delay)
+		t.Errorf("it is retried after %v, sooner than Commerce asked for", delay)
 	}
 	w.relay.Deliver(t.Context(), items(webhook("1")))
-	equal(t, "taken", w.segment.taken, []string{"1"})
+	equal(t, "accepted by Segment", w.segment.taken, []string{"1"})
 }
 
-// One event may make ten calls. An eleventh and a path that leads elsewhere are faults
-// of the template.
-func TestATemplateThatAsksTooMuchWaitsForItsAuthor(t *testing.T) {
+// One event may make ten calls. An eleventh call and an unsupported path are errors of the
+// template.
+func TestInvalidCallsOfCommerceAreErrorsOfTheTemplate(t *testing.T) {
 	for _, c := range []struct {
-		name, template, says string
-		calls                int
+		name, template, detail string
+		calls                  int
 	}{
 		{"ten calls", `{"event": "E", "properties": {"n": [[1..10].$commerce("/v2/orders/" & $)]}}`, "", 10},
 		{"eleven calls", `[1..11].$commerce("/v2/orders/" & $)`, "more than 10 times", 10},
@@ -183,9 +183,9 @@ func TestATemplateThatAsksTooMuchWaitsForItsAuthor(t *testing.T) {
 			inStore(t, c.template, func(t *testing.T, w *world, store *commercetest.Server) {
 				w.relay.Deliver(t.Context(), items(webhook("1")))
 				line := w.log.last(t, "deliver")
-				equal(t, "reason", line.Reason == "template", c.says != "")
-				if !strings.Contains(line.Detail, c.says) {
-					t.Errorf("it says %q, not %q", line.Detail, c.says)
+				equal(t, "reason", line.Reason == "template", c.detail != "")
+				if !strings.Contains(line.Detail, c.detail) {
+					t.Errorf("the detail %q does not contain %q", line.Detail, c.detail)
 				}
 				equal(t, "calls", calls(store), c.calls)
 			})
@@ -193,7 +193,7 @@ func TestATemplateThatAsksTooMuchWaitsForItsAuthor(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsTooLargeIsTheTemplatesFault(t *testing.T) {
+func TestATooLargeAnswerIsAnErrorOfTheTemplate(t *testing.T) {
 	inStore(t, asking, func(t *testing.T, w *world, store *commercetest.Server) {
 		store.Fail(commercetest.Fault{Path: "/v2/orders/1/transactions", Status: 200, Body: `"` + strings.Repeat("a", 2<<20) + `"`})
 		w.relay.Deliver(t.Context(), items(webhook("1"), webhook("2")))
@@ -201,7 +201,7 @@ func TestAnAnswerThatIsTooLargeIsTheTemplatesFault(t *testing.T) {
 	})
 }
 
-// slowStore answers an order after a time, or never.
+// slowStore answers each request after a time, or never.
 type slowStore struct {
 	store *commercetest.Server
 	takes time.Duration
@@ -216,9 +216,9 @@ func (h slowStore) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// Lambda ends a function after 9 s. What Commerce had answered by then must still
-// reach Segment, and what it had not must be postponed on its schedule.
-func TestCommerceLeavesTimeForTheRest(t *testing.T) {
+// Lambda stops a function after 9 s. Before that, the events for which Commerce answered
+// must be delivered to Segment, and the others scheduled for a retry.
+func TestWaitingForCommerceLeavesTimeToDeliver(t *testing.T) {
 	var orders []string
 	for i := range spool.BatchSize {
 		orders = append(orders, webhook(fmt.Sprint(i+1)))
@@ -229,7 +229,7 @@ func TestCommerceLeavesTimeForTheRest(t *testing.T) {
 		delivered int
 	}{
 		{"it hangs", time.Hour, 0},
-		{"it is slow", 600 * time.Millisecond, 4}, // one request more is for the token: 5 × 0.6 s
+		{"it is slow", 600 * time.Millisecond, 4}, // and one request for the token: 5 × 0.6 s
 		{"it answers", 10 * time.Millisecond, 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// silent is a queue that takes nothing and says nothing.
+// silent is a queue whose calls wait until their context ends.
 type silent struct{ *spySpool }
 
 func (silent) Retry(ctx context.Context, _ relay.Item, _ time.Duration) error {
@@ -22,9 +22,9 @@ func (silent) Fail(ctx context.Context, _ relay.Envelope, _ relay.Failure) error
 	return ctx.Err()
 }
 
-// Lambda cuts a function off that has not answered in time, and then brings the
-// whole batch back, what was delivered too.
-func TestWhatMustStayIsSaidInTimeWhereSettlingHangs(t *testing.T) {
+// Lambda stops a function that has not answered in time, and then its queue hands out the
+// whole batch again, including the delivered events.
+func TestTheItemsThatMustStayAreReturnedInTimeIfSettlingHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorldOver(&inProcess{})
 		defer w.relay.Segment.Close()

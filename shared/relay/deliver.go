@@ -10,130 +10,114 @@ import (
 	"commerce-segment/shared/jsonata/value"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
-	"commerce-segment/shared/tracking"
 )
 
-// What is kept back of the caller's deadline.
+// The time that is reserved at the end of the caller's deadline.
 const (
-	// settleWithin is for settling, so that an event which ran into the deadline is
-	// still postponed on its schedule.
+	// settleWithin is for settling: an event that runs into the deadline must still be
+	// scheduled for its retry.
 	settleWithin = time.Second
-	// reportWithin is for saying what must stay, where settling hangs: who is cut
-	// off has said nothing, and the delivered ones come back as well.
+	// reportWithin is for returning the handles that must stay, if settling hangs. A
+	// function that is stopped before it returns them gets the whole batch again,
+	// including the delivered events.
 	reportWithin = 200 * time.Millisecond
 )
 
-// Deliver takes a batch through to Segment and settles each item. It returns
-// the handles of the items that must stay on the spool; all others are done.
+// maxPending is the size of messages, in bytes, that may wait for the rest of their batch.
+// A usual batch has some thousand bytes.
+const maxPending = 4 << 20
+
+// Deliver delivers a batch to Segment and settles each item. It returns the handles of
+// the items that must stay on the spool. All other items are done.
 func (r *Relay) Deliver(ctx context.Context, items []Item) (keep []string) {
-	parcels := r.carry(ctx, items)
+	deliveries := r.process(ctx, items)
 	ctx, cancel := withoutLast(ctx, reportWithin)
 	defer cancel()
-	for _, p := range parcels {
-		if !r.settle(ctx, p) {
-			keep = append(keep, p.item.Handle)
+	for _, d := range deliveries {
+		if !r.settle(ctx, d) {
+			keep = append(keep, d.item.Handle)
 		}
 	}
 	return keep
 }
 
-// parcel is an item on its way to Segment, with what is known of it so far.
-type parcel struct {
-	item     Item
-	lookup   template.Fetch // of its batch
-	started  time.Time
-	webhook  commerce.Webhook
-	fact     segment.Fact
-	happened time.Time // the event time, once there are messages
-	written  []map[string]any
-	messages []segment.Message
-	outcome  outcome
+// delivery is one attempt to deliver an item, and the results so far.
+type delivery struct {
+	item      Item
+	lookup    template.Fetch // shared by the batch
+	started   time.Time
+	webhook   commerce.Webhook
+	fact      segment.Fact
+	eventTime time.Time        // set together with messages
+	written   []map[string]any // the output of the template
+	messages  []segment.Message
+	outcome   outcome
 
-	// What settling it came to, for the log.
-	retryIn   time.Duration // until it comes back; 0 where the queue decides that
-	unsettled error         // why the outcome could not be put into effect
+	// The result of settling, for the log.
+	retryIn   time.Duration // the delay until the next attempt; 0 if the queue decides it
+	settleErr error         // why the outcome could not be put into effect
 }
 
-// carry takes items to Segment, in one request unless they have a great many messages, and
-// says of each how it ended.
-func (r *Relay) carry(ctx context.Context, items []Item) []*parcel {
+// process prepares each item and sends the messages of all items to Segment. It returns
+// the deliveries with their outcomes. The batch is one request, unless its messages are
+// very large.
+func (r *Relay) process(ctx context.Context, items []Item) []*delivery {
 	ctx, cancel := withoutLast(ctx, settleWithin)
 	defer cancel()
 
-	parcels := make([]*parcel, len(items))
+	deliveries := make([]*delivery, len(items))
 	for i, item := range items {
-		parcels[i] = &parcel{item: item, started: time.Now()}
+		deliveries[i] = &delivery{item: item, started: time.Now()}
 	}
 	config, err := r.Configuration.Current(ctx)
 	if err != nil {
-		for _, p := range parcels {
-			p.outcome = retry("settings", err)
+		for _, d := range deliveries {
+			d.outcome = retry("settings", err)
 		}
-		return parcels
+		return deliveries
 	}
 	lookup := r.lookup(config.Commerce)
-	var loaded []*parcel
+	var pending []*delivery
 	size := 0
-	for _, p := range parcels {
-		p.lookup = lookup
-		p.outcome = r.prepare(ctx, config, p)
-		loaded, size = append(loaded, p), size+p.size()
-		if size > maxLoad {
-			r.send(ctx, config.Segment, loaded)
-			loaded, size = nil, 0
+	for _, d := range deliveries {
+		d.lookup = lookup
+		d.outcome = r.prepare(ctx, config, d)
+		pending, size = append(pending, d), size+d.size()
+		if size > maxPending {
+			r.send(ctx, config.Segment, pending)
+			pending, size = nil, 0
 		}
 	}
-	r.send(ctx, config.Segment, loaded)
-	return parcels
+	r.send(ctx, config.Segment, pending)
+	return deliveries
 }
 
-// maxLoad is how many bytes of messages wait for the others of their batch. A usual batch
-// has some thousand.
-const maxLoad = 4 << 20
-
-// size returns the bytes of a parcel's messages.
-func (p *parcel) size() (size int) {
-	for _, m := range p.messages {
-		size += len(m.JSON)
-	}
-	return size
-}
-
-// withoutLast is the context with its deadline, if it has one, that much earlier.
-func withoutLast(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, deadline.Add(-margin))
-}
-
-// prepare takes one parcel up to the messages that are to be sent. Whatever
-// happens to it, a panic too, happens to it alone. Only the messages are kept: what they
-// are made of takes much more memory, and would be there for each one of a batch.
-func (r *Relay) prepare(ctx context.Context, config Config, p *parcel) (o outcome) {
-	defer func() { p.webhook, p.written = p.webhook.WithoutInput(), nil }()
+// prepare makes the messages of one delivery. An error or a panic ends only this
+// delivery, not the batch. Afterwards only the messages are kept: their input takes much
+// more memory, and a batch would hold it for each event.
+func (r *Relay) prepare(ctx context.Context, config Config, d *delivery) (o outcome) {
+	defer func() { d.webhook, d.written = d.webhook.WithoutInput(), nil }()
 	defer recoverInto(&o)
-	steps := []func(context.Context, Config, *parcel) outcome{
+	steps := []func(context.Context, Config, *delivery) outcome{
 		r.open, r.authenticate, r.parse, r.observe, r.complete, r.write, r.identify,
 	}
 	for _, step := range steps {
-		if o = step(ctx, config, p); o.fate != underway {
+		if o = step(ctx, config, d); o.kind != undecided {
 			return o
 		}
 	}
 	return o
 }
 
-// ErrVersion means that another release of this program wrote an envelope, and
-// that only such a release can open it.
+// ErrVersion means that another release of this program wrote the envelope, and only
+// that release can open it.
 var ErrVersion = errors.New("written by another release")
 
-// open looks whether the spool could open the envelope. One of another release
-// stays on the spool as it is, until that release is back: a burial would wrap its
-// text as the body of an envelope of this one, which no release opens as an event.
-func (r *Relay) open(_ context.Context, _ Config, p *parcel) outcome {
-	switch err := p.item.Err; {
+// open checks whether the spool could open the envelope. An envelope of another release
+// stays on the spool until that release runs again. It must not become a dead letter: that
+// would wrap its text in an envelope of this release, and no release could read the event.
+func (r *Relay) open(_ context.Context, _ Config, d *delivery) outcome {
+	switch err := d.item.Err; {
 	case errors.Is(err, ErrVersion):
 		return retry("envelope_version", err).forOperator()
 	case err != nil:
@@ -143,67 +127,68 @@ func (r *Relay) open(_ context.Context, _ Config, p *parcel) outcome {
 	}
 }
 
-// reasonForged is why an event is buried whose key proves to be forged.
+// reasonForged is the reason of a dead letter whose key is forged.
 const reasonForged = "forged"
 
-// authenticate verifies the key of an event that could not be verified when it
-// came in. One that is not genuine by the secret of today goes to the dead letters:
-// Commerce was told that it is safe, and it may be the secret that is mistyped. One
-// that is genuine stays so if it is buried for another reason: the secret it came with
-// may be rotated away before somebody puts it back on the queue.
-func (r *Relay) authenticate(ctx context.Context, _ Config, p *parcel) outcome {
-	if p.item.Envelope.Presented == nil {
+// authenticate verifies the key of an event that could not be verified when it was
+// accepted. If the key matches no current secret, the event becomes a dead letter: it was
+// accepted, and perhaps the configured secret is wrong. If the key is genuine, the event
+// is verified from then on, also as a dead letter: the secret may have been rotated before
+// the operator replays it.
+func (r *Relay) authenticate(ctx context.Context, _ Config, d *delivery) outcome {
+	if d.item.Envelope.Presented == nil {
 		return outcome{}
 	}
-	switch verdict, why := r.verify(ctx, *p.item.Envelope.Presented); verdict {
+	switch verdict, err := r.verify(ctx, *d.item.Envelope.Presented); verdict {
 	case commerce.Genuine:
-		p.item.Envelope.Presented = nil
+		d.item.Envelope.Presented = nil
 		return outcome{}
 	case commerce.Forged:
 		return fail(reasonForged, errForged)
 	default:
-		if why != nil {
-			return retry("unverified", why)
+		if err != nil {
+			return retry("unverified", err)
 		}
 		return retry("unverified", errUnverified).forOperator()
 	}
 }
 
 var (
-	errForged     = errors.New("its key is none of the webhook secrets that are set now")
+	errForged     = errors.New("its key matches none of the webhook secrets that are set now")
 	errUnverified = errors.New("no webhook secret is set to compare its key with: set commerce/webhook-secret")
-	errNoWriteKey = errors.New("no write key is set: set segment/write-key to the one of the Segment source")
+	errNoWriteKey = errors.New("no write key is set: set segment/write-key to the write key of the Segment source")
 )
 
 // parse reads the webhook.
-func (r *Relay) parse(_ context.Context, _ Config, p *parcel) outcome {
-	webhook, err := commerce.Parse(p.item.Envelope.Body)
+func (r *Relay) parse(_ context.Context, _ Config, d *delivery) outcome {
+	webhook, err := commerce.Parse(d.item.Envelope.Body)
 	if err != nil {
-		return fail(refusalCode(err), err)
+		return fail(rejectionCode(err), err)
 	}
-	p.webhook = webhook
+	d.webhook = webhook
 	return outcome{}
 }
 
-// observe skips what the operator does not want to hear of.
-func (r *Relay) observe(_ context.Context, config Config, p *parcel) outcome {
+// observe skips an event if the tracking is disabled or does not observe it.
+func (r *Relay) observe(_ context.Context, config Config, d *delivery) outcome {
 	switch {
 	case !config.Enabled:
 		return skip("disabled")
-	case !slices.Contains(config.Events, p.webhook.Event):
+	case !slices.Contains(config.Events, d.webhook.Event):
 		return skip("not_observed")
 	default:
 		return outcome{}
 	}
 }
 
-// complete finds the fact of the webhook, and skips an update of an order without one.
-func (r *Relay) complete(ctx context.Context, config Config, p *parcel) outcome {
-	p.fact = FactOf(r.Tracking, p.webhook, config.Segment.WriteKey, p.item.Envelope.Received)
-	happened, err := Complete(ctx, &p.fact, p.webhook, p.lookup)
+// complete makes the fact of the webhook. It skips an update of an order that reports no
+// refund, if the tracking is about refunds.
+func (r *Relay) complete(ctx context.Context, config Config, d *delivery) outcome {
+	d.fact = FactOf(r.Tracking, d.webhook, config.Segment.WriteKey, d.item.Envelope.Received)
+	happened, err := Complete(ctx, &d.fact, d.webhook, d.lookup)
 	switch {
 	case err != nil:
-		return ofLookup(ctx, err, "commerce_unreadable")
+		return lookupOutcome(ctx, err, "commerce_unreadable")
 	case !happened:
 		return skip("not_refunded")
 	default:
@@ -211,109 +196,90 @@ func (r *Relay) complete(ctx context.Context, config Config, p *parcel) outcome 
 	}
 }
 
-// ofLookup classifies an error that may come from Commerce. reason is for any other
-// error.
-func ofLookup(ctx context.Context, err error, reason string) outcome {
-	var lookup *lookupError
-	switch {
-	case ctx.Err() != nil: // perhaps by the fault of another one in the batch
-		return retry("out_of_time", err)
-	case errors.As(err, &lookup):
-		o := lookup.outcome
-		o.detail = detailOf(err)
-		return o
-	default:
-		return retry(reason, err).forOperator()
-	}
-}
-
-// write has the template write the messages. Its errors quote nothing of the event.
-func (r *Relay) write(ctx context.Context, config Config, p *parcel) outcome {
+// write evaluates the template. Its errors quote nothing from the event.
+func (r *Relay) write(ctx context.Context, config Config, d *delivery) outcome {
 	var input *value.Object
 	compiled, err := r.templates.compile(r.Tracking.Name, config.Template)
 	if err == nil {
-		input, err = p.webhook.Input()
+		input, err = d.webhook.Input()
 	}
 	if err == nil {
-		p.written, err = compiled.WithCommerce(p.lookup).WithCurrencies(config.Currencies).Apply(ctx, input)
+		d.written, err = compiled.WithCommerce(d.lookup).WithCurrencies(config.Currencies).Apply(ctx, input)
 	}
 	switch {
 	case errors.Is(err, template.ErrInput):
 		return fail("input", err)
 	case err != nil, ctx.Err() != nil:
-		return ofLookup(ctx, err, "template")
-	case len(p.written) == 0:
+		return lookupOutcome(ctx, err, "template")
+	case len(d.written) == 0:
 		return skip("filtered")
 	default:
 		return outcome{}
 	}
 }
 
-// identify makes Segment messages of what the template wrote. It needs the write
-// key, which salts their ids.
-func (r *Relay) identify(_ context.Context, config Config, p *parcel) outcome {
+// identify makes Segment messages from the output of the template. It needs the write
+// key: a hash of it is part of the message ids.
+func (r *Relay) identify(_ context.Context, config Config, d *delivery) outcome {
 	if config.Segment.WriteKey == "" {
 		return retry("write_key_missing", errNoWriteKey).forOperator()
 	}
-	messages, err := segment.NewMessages(p.fact, p.written)
+	messages, err := segment.NewMessages(d.fact, d.written)
 	if err != nil {
 		return fail("message_invalid", err)
 	}
-	p.messages, p.happened = messages, p.fact.Time()
+	d.messages, d.eventTime = messages, d.fact.Time()
 	return outcome{}
 }
 
-// FactOf is the business fact behind a webhook, from which its messages get their
-// identity. Received is when Commerce posted it.
-func FactOf(t tracking.Tracking, w commerce.Webhook, writeKey string, received time.Time) segment.Fact {
-	fact := segment.Fact{
-		Tracking:   t,
-		Event:      w.Event,
-		WebhookID:  w.ID,
-		ResourceID: w.ResourceID,
-		CreatedAt:  w.CreatedAt,
-		UpdatedAt:  w.UpdatedAt,
-		CustomerID: w.CustomerID,
-		WriteKey:   writeKey,
-		Received:   received,
-	}
-	if !t.Once && !t.InParts { // the others are told apart by less: see Complete
-		fact.Content = w.Content()
-	}
-	return fact
-}
-
-// send delivers the messages of all the parcels that are still underway, in one
-// request, and gives each parcel the worst of what became of its own. Of its messages
-// only the ids are kept.
-func (r *Relay) send(ctx context.Context, to segment.Endpoint, parcels []*parcel) {
-	parcels = slices.DeleteFunc(slices.Clone(parcels), func(p *parcel) bool { return p.outcome.fate != underway })
-	if len(parcels) == 0 {
+// send sends the messages of all undecided deliveries in one request. Each delivery gets
+// the worst outcome of its messages. Afterwards only the ids of the messages are kept.
+func (r *Relay) send(ctx context.Context, to segment.Endpoint, deliveries []*delivery) {
+	deliveries = slices.DeleteFunc(slices.Clone(deliveries), func(d *delivery) bool { return d.outcome.kind != undecided })
+	if len(deliveries) == 0 {
 		return
 	}
 	var batch []segment.Message
-	for _, p := range parcels {
-		batch = append(batch, p.messages...)
+	for _, d := range deliveries {
+		batch = append(batch, d.messages...)
 	}
-	answers, failed := r.deliverBatch(ctx, to, batch)
-	for _, p := range parcels {
-		if failed.fate != underway {
-			p.outcome = failed
+	answers, panicked := r.deliverBatch(ctx, to, batch)
+	for _, d := range deliveries {
+		if panicked.kind != undecided {
+			d.outcome = panicked
 			continue
 		}
-		p.outcome = worst(answers[:len(p.messages)])
-		answers = answers[len(p.messages):]
+		d.outcome = worst(answers[:len(d.messages)])
+		answers = answers[len(d.messages):]
 	}
-	for _, p := range parcels {
-		for i := range p.messages {
-			p.messages[i].JSON = nil
+	for _, d := range deliveries {
+		for i := range d.messages {
+			d.messages[i].JSON = nil
 		}
 	}
 }
 
-// deliverBatch is the Segment client's Deliver, with a panic turned into the
-// outcome of the whole batch.
-func (r *Relay) deliverBatch(ctx context.Context, to segment.Endpoint, batch []segment.Message) (answers []segment.Outcome, failed outcome) {
-	defer recoverInto(&failed)
+// deliverBatch calls Deliver of the Segment client. If that panics, it returns an outcome
+// for the whole batch.
+func (r *Relay) deliverBatch(ctx context.Context, to segment.Endpoint, batch []segment.Message) (answers []segment.Outcome, panicked outcome) {
+	defer recoverInto(&panicked)
 	return r.Segment.Deliver(ctx, to, batch), outcome{}
+}
+
+// size returns the size of the delivery's messages, in bytes.
+func (d *delivery) size() (size int) {
+	for _, m := range d.messages {
+		size += len(m.JSON)
+	}
+	return size
+}
+
+// withoutLast returns the context with its deadline moved earlier by margin. A context
+// without a deadline gets none.
+func withoutLast(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-margin))
 }

@@ -19,7 +19,7 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// items are webhooks as a spool hands them out for the first time.
+// items returns webhooks as a spool hands them out for the first time.
 func items(bodies ...string) []relay.Item {
 	items := make([]relay.Item, len(bodies))
 	for i, body := range bodies {
@@ -31,7 +31,7 @@ func items(bodies ...string) []relay.Item {
 	return items
 }
 
-// outcomes are the outcomes and reasons of all deliveries so far, in order.
+// outcomes returns the outcomes and reasons of all deliveries so far, in order.
 func outcomes(t *testing.T, w *world) (outcomes []string) {
 	for _, l := range w.log.lines(t, "deliver") {
 		outcomes = append(outcomes, strings.TrimSpace(l.Outcome+" "+l.Reason))
@@ -47,12 +47,12 @@ func TestABatchIsOneRequest(t *testing.T) {
 	}
 	equal(t, "kept", w.relay.Deliver(t.Context(), items(bodies...)), []string{})
 	equal(t, "requests", len(w.segment.batches), 1)
-	equal(t, "taken", w.segment.taken, orders)
+	equal(t, "accepted by Segment", w.segment.taken, orders)
 }
 
-// One event of a batch must never decide over another: the nine good ones would
-// be postponed, or buried, for the tenth.
-func TestEachItemOfABatchHasItsOwnFate(t *testing.T) {
+// One event of a batch must never change the outcome of another. Otherwise one bad event
+// would delay nine good ones, or make them dead letters.
+func TestEachItemOfABatchHasItsOwnOutcome(t *testing.T) {
 	w := newWorld(t)
 	w.settings.config.Template = `payload.data.id = "filter" ? $nothing : ` +
 		`payload.data.id = "fail" ? $error("no") : ` +
@@ -62,21 +62,21 @@ func TestEachItemOfABatchHasItsOwnFate(t *testing.T) {
 	batch := items(webhook("good"), webhook("filter"), webhook("fail"), webhook("invalid"),
 		webhookOf("order.updated", "unobserved"), `{}`, webhook("bad"), webhook("good too"))
 	batch = append(batch, relay.Item{Handle: "h8", Receives: 1, Err: errors.New("no envelope"),
-		Envelope: relay.Envelope{Body: []byte("what the queue held")}})
+		Envelope: relay.Envelope{Body: []byte("the text on the queue")}})
 	batch = append(batch, relay.Item{Handle: "h9", Receives: 1, Err: fmt.Errorf("version 2: %w", relay.ErrVersion),
 		Envelope: relay.Envelope{Body: []byte("of another release")}})
 	equal(t, "kept", w.relay.Deliver(t.Context(), batch), []string{"h2", "h9"})
 	equal(t, "outcomes", strings.Join(outcomes(t, w), ", "), "delivered, skipped filtered, retrying template, "+
 		"failed message_invalid, skipped not_observed, failed not_webhook, failed segment_400, delivered, failed envelope_unreadable, "+
 		"retrying envelope_version")
-	equal(t, "taken", w.segment.taken, []string{"good", "good too"})
+	equal(t, "accepted by Segment", w.segment.taken, []string{"good", "good too"})
 	letters := w.spool.DeadLetters()
-	equal(t, "the unreadable one's dead letter", string(letters[len(letters)-1].Envelope.Body), "what the queue held")
+	equal(t, "the dead letter of the unreadable one", string(letters[len(letters)-1].Envelope.Body), "the text on the queue")
 }
 
-// An event with several messages is one thing on the queue: it goes again as a
-// whole as long as one of them may still succeed, and Segment drops the others by
-// their messageId. Burying it for the refused one would lose the other.
+// An event with several messages is one item on the queue. It is retried as a whole while
+// one of its messages may still succeed, and Segment drops the others by their messageId.
+// If it became a dead letter because of one message, the other would be lost.
 func TestAnEventWithSeveralMessagesTakesTheWorstOfTheirOutcomes(t *testing.T) {
 	cases := []struct {
 		name    string
@@ -84,9 +84,9 @@ func TestAnEventWithSeveralMessagesTakesTheWorstOfTheirOutcomes(t *testing.T) {
 		outcome string
 	}{
 		{"all are delivered", nil, "delivered"},
-		{"one is refused for good", map[string]int{"1-a": 400}, "failed segment_400"},
-		{"one is to be tried again", map[string]int{"1-b": 503}, "retrying segment_503"},
-		{"one is refused and the other to be tried again", map[string]int{"1-a": 400, "1-b": 503}, "retrying segment_400"},
+		{"one is rejected permanently", map[string]int{"1-a": 400}, "failed segment_400"},
+		{"one can be retried", map[string]int{"1-b": 503}, "retrying segment_503"},
+		{"one is rejected and the other can be retried", map[string]int{"1-a": 400, "1-b": 503}, "retrying segment_400"},
 		{"the other way round", map[string]int{"1-a": 503, "1-b": 400}, "retrying segment_503"},
 	}
 	for _, c := range cases {
@@ -95,7 +95,7 @@ func TestAnEventWithSeveralMessagesTakesTheWorstOfTheirOutcomes(t *testing.T) {
 			w.settings.config.Template = `[{"event": "A", "properties": {"order_id": payload.data.id & "-a"}},` +
 				`{"event": "B", "properties": {"order_id": payload.data.id & "-b"}}]`
 			w.segment.answer = func(answer http.ResponseWriter, orders []string) {
-				// A batch with a bad message in it is refused as a whole.
+				// Segment rejects a batch with a bad message as a whole.
 				for _, order := range orders {
 					if c.codes[order] == 400 {
 						answer.WriteHeader(400)
@@ -111,30 +111,30 @@ func TestAnEventWithSeveralMessagesTakesTheWorstOfTheirOutcomes(t *testing.T) {
 	}
 }
 
-// A number that no double can hold cannot be given to any template: to postpone
-// such an event would only have it come back 36 times.
-func TestInputThatNoTemplateCanTakeBecomesADeadLetter(t *testing.T) {
+// A number that does not fit a float64 cannot be the input of any template, so a retry
+// cannot succeed.
+func TestInputThatNoTemplateCanReadBecomesADeadLetter(t *testing.T) {
 	w := newWorld(t)
 	body := strings.Replace(webhook("1"), `"attempt":2`, `"attempt":2,"huge":1e999`, 1)
 	w.relay.Deliver(t.Context(), items(body))
 	equal(t, "outcomes", outcomes(t, w), []string{"failed input"})
 }
 
-// panicking is a Configuration with a bug that one item meets and the others
-// do not: only what has to be verified asks for the configuration again.
+// panicking is a Configuration that panics on its second call. Only an item that must be
+// verified makes that call.
 type panicking struct {
 	*settings
-	asked int
+	calls int
 }
 
 func (p *panicking) Current(ctx context.Context) (relay.Config, error) {
-	if p.asked++; p.asked > 1 {
+	if p.calls++; p.calls > 1 {
 		panic("with " + personal)
 	}
 	return p.settings.Current(ctx)
 }
 
-func TestAPanicTakesOneItemNotTheBatch(t *testing.T) {
+func TestAPanicAffectsOneItemNotTheBatch(t *testing.T) {
 	w := newWorld(t)
 	w.relay.Configuration = &panicking{settings: w.settings}
 	batch := items(webhook("1"), webhook("2"), webhook("3"))
@@ -154,16 +154,16 @@ func TestAPanicTakesOneItemNotTheBatch(t *testing.T) {
 func TestAfterAPanicWhileSendingTheEventsAreRetried(t *testing.T) {
 	w := newWorld(t)
 	w.settings.config.Enabled = false
-	w.relay.Segment = nil // to call it panics
+	w.relay.Segment = nil // calling it panics
 	w.relay.Deliver(t.Context(), items(webhook("1")))
 	w.settings.config.Enabled = true
 	w.relay.Deliver(t.Context(), items(webhook("2")))
 	equal(t, "outcomes", outcomes(t, w), []string{"skipped disabled", "retrying internal"})
 }
 
-// What runs into Lambda's time-out must still be postponed on its schedule, so
-// that settling needs some of the time.
-func TestSegmentGetsLessTimeThanThereIs(t *testing.T) {
+// An event that runs into Lambda's time-out must still be scheduled for its retry, so
+// some of the time is reserved for settling.
+func TestTheRequestToSegmentLeavesTimeToSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorldOver(&inProcess{takes: time.Hour})
 		defer w.relay.Segment.Close()
@@ -174,11 +174,11 @@ func TestSegmentGetsLessTimeThanThereIs(t *testing.T) {
 		w.relay.Deliver(ctx, w.spool.Receive(ctx, 1))
 		equal(t, "outcomes", outcomes(t, w), []string{"retrying segment_timeout"})
 		equal(t, "after", time.Since(started), 4*time.Second)
-		equal(t, "retrying", len(w.spool.delays), 1)
+		equal(t, "retries", len(w.spool.delays), 1)
 	})
 }
 
-func TestDeliveriesRunSideBySide(t *testing.T) {
+func TestDeliveriesRunConcurrently(t *testing.T) {
 	w := newWorld(t)
 	var work sync.WaitGroup
 	for i := range 8 {
@@ -190,14 +190,14 @@ func TestDeliveriesRunSideBySide(t *testing.T) {
 		})
 	}
 	work.Wait()
-	equal(t, "taken", len(w.segment.taken), 40)
+	equal(t, "accepted by Segment", len(w.segment.taken), 40)
 	slices.Sort(w.segment.taken)
 	equal(t, "different", len(slices.Compact(w.segment.taken)), 40)
 }
 
-// The identity of a fact must not depend on how often, in which batch or when it
-// is delivered: Segment would count it again.
-func TestAFactHasTheSameIdentityOnEveryDelivery(t *testing.T) {
+// The messageId must not depend on how often, in which batch or when an event is
+// delivered. Otherwise Segment would count the event twice.
+func TestAnEventHasTheSameMessageOnEveryDelivery(t *testing.T) {
 	w := newWorld(t)
 	w.relay.Deliver(t.Context(), items(webhook("1")))
 	w.relay.Deliver(t.Context(), items(webhook("2"), strings.Replace(webhook("1"), `"attempt":2`, `"attempt":3`, 1)))
@@ -260,8 +260,8 @@ func TestADeliveryIsLoggedInOneLine(t *testing.T) {
 	equal(t, "message_ids", len(got.MessageIDs), 1)
 	equal(t, "outcome", got.Outcome, "retrying")
 	equal(t, "reason", got.Reason, "segment_503")
-	equal(t, "detail", got.Detail, "") // Segment's words may quote the event
-	equal(t, "happened", got.Happened.Format(time.RFC3339), "2026-11-24T10:50:00Z")
+	equal(t, "detail", got.Detail, "") // Segment's text may quote the event
+	equal(t, "event_time", got.EventTime.Format(time.RFC3339), "2026-11-24T10:50:00Z")
 	if got.Ms == nil {
 		t.Error("there is no ms")
 	}
@@ -271,9 +271,9 @@ func TestADeliveryIsLoggedInOneLine(t *testing.T) {
 	}
 }
 
-// Who looks after a shop follows an event by its lines: from Commerce's call through
-// every attempt. Commerce may call twice with one id.
-func TestTheLinesOfAnEventBelongTogether(t *testing.T) {
+// Operators follow an event by its log lines, from Commerce's request through every
+// attempt. Commerce may send two requests with one id.
+func TestAllLogLinesOfAnEventHaveTheSameTimeReceived(t *testing.T) {
 	w := newWorld(t)
 	w.relay.Backoff = time.Nanosecond
 	w.segment.answer = status(503)
@@ -286,19 +286,19 @@ func TestTheLinesOfAnEventBelongTogether(t *testing.T) {
 		t.Fatalf("%d and %d lines, want 2 and 2", len(accepted), len(delivered))
 	}
 	first := accepted[0]
-	equal(t, "what the acceptance is of", []any{first.Event, first.WebhookID, first.Attempt, first.Resource}, []any{"order.paid", "w-1", 2, "1"})
+	equal(t, "the event of the acceptance", []any{first.Event, first.WebhookID, first.Attempt, first.Resource}, []any{"order.paid", "w-1", 2, "1"})
 	for _, line := range delivered {
 		if first.Received.IsZero() || !line.Received.Equal(first.Received) {
 			t.Errorf("accepted %v, delivered %v: want the same", first.Received, line.Received)
 		}
 	}
 	if accepted[1].Received.Equal(first.Received) {
-		t.Error("two calls of Commerce are one")
+		t.Error("two requests of Commerce have the same time")
 	}
 }
 
-// Nobody knows who wrote it: it may be anybody, and anything.
-func TestAnAcceptanceNamesNoEventThatIsNotKnownToBeGenuine(t *testing.T) {
+// An unauthenticated client may write any text into a webhook.
+func TestTheLogLineOfAnUnverifiedWebhookNamesNoEvent(t *testing.T) {
 	w := newWorld(t)
 	w.settings.config.Secrets = nil
 	w.accept(t, "guess", webhook("1"))
@@ -311,8 +311,8 @@ func TestAnAcceptanceNamesNoEventThatIsNotKnownToBeGenuine(t *testing.T) {
 	}
 }
 
-// Logs are kept for long and read by many. An event's contents, the shop's secret
-// and the write key stay out of them, whatever happens.
+// Logs are kept for a long time, and many people read them. The contents of an event, the
+// webhook secret and the write key must never be in them.
 func TestNoLogLineHoldsContentsOrSecrets(t *testing.T) {
 	w := newWorld(t)
 	w.accept(t, secret, webhook("1"))

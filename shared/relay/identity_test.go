@@ -11,7 +11,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// state is an order in a webhook about an update.
+// state is the order in a webhook about an update.
 const state = `{"type":"order","id":"o-1","status":"processing","payment":"paid","shipping":"unfulfilled",` +
 	`"customer":{"name":"Zoë Park","email":"zoe@example.com"},"notes":["a","b"],"weight":1.50,` +
 	`"meta":{"display_price":{"with_tax":{"amount":2500,"currency":"EUR","formatted":"€25.00"}},` +
@@ -35,8 +35,8 @@ func edited(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// messageIDOf delivers a webhook from Commerce's request to Segment, and returns the id
-// of the message that Segment received. The template changes its input.
+// messageIDOf accepts and delivers a webhook, and returns the id of the message that
+// Segment received. The template changes its input.
 func messageIDOf(t *testing.T, webhook string) string {
 	t.Helper()
 	w := newWorld(t)
@@ -75,7 +75,7 @@ func TestTheSameUpdateHasOneMessageID(t *testing.T) {
 		{"a payload next to its twin",
 			`{"id":"w-1","triggered_by":"order.updated","resources":"{}","payload":{"data":` + state + `}}`},
 		{"with its lines", edited(t, updateOf(state), `}}}}}}`, `}}}},"included":{"items":[{"type":"order_item","id":"l-1"}]}}}`)},
-		{"as the API has it, with links, the lines' ids and members that are null or empty",
+		{"as the API returns it, with links, the lines' ids and members that are null or empty",
 			updateOf(edited(t, state, `"weight"`, `"external_ref":null,"links":{"self":"https://example.com/v2/orders/o-1"},"weight"`,
 				`"relationships":{`, `"tags":[],"extra":{"none":{}},"relationships":{"items":{"data":[{"type":"item","id":"l-1"}]},`))},
 		{"with its timestamps in another form",
@@ -87,7 +87,7 @@ func TestTheSameUpdateHasOneMessageID(t *testing.T) {
 }
 
 // Commerce writes updated_at in whole seconds and may update an order twice within one.
-// If two of these have the same id, Segment drops the later one, and never learns that
+// If two of these have the same id, Segment drops the later one, and never receives that
 // the order is fulfilled.
 func TestUpdatesWithinOneSecondHaveTheirOwnMessageIDs(t *testing.T) {
 	updates := map[string]string{
@@ -100,7 +100,7 @@ func TestUpdatesWithinOneSecondHaveTheirOwnMessageIDs(t *testing.T) {
 		"a number that is a text":      edited(t, state, `2500`, `"2500"`),
 		"true":                         edited(t, state, `1.50`, `true`),
 		"false":                        edited(t, state, `1.50`, `false`),
-		"a text that says true":        edited(t, state, `1.50`, `"true"`),
+		"the text true":                edited(t, state, `1.50`, `"true"`),
 		"an empty text":                edited(t, state, `1.50`, `""`),
 		"null":                         edited(t, state, `1.50`, `null`),
 		"a member more":                edited(t, state, `"weight"`, `"gift":true,"weight"`),
@@ -112,7 +112,7 @@ func TestUpdatesWithinOneSecondHaveTheirOwnMessageIDs(t *testing.T) {
 		"a list instead of a text":     edited(t, state, `"processing"`, `["processing"]`),
 		"texts moved between members":  edited(t, state, `"Zoë Park"`, `"zoe@example.com"`, `"email":"zoe@example.com"`, `"email":"Zoë Park"`),
 		"another customer":             edited(t, state, `"c-1"`, `"c-2"`),
-		"links of the merchant's own":  edited(t, state, `"Zoë Park"`, `"Zoë Park","links":"x"`),
+		"a member links of a customer": edited(t, state, `"Zoë Park"`, `"Zoë Park","links":"x"`),
 		"anonymized":                   edited(t, state, `"weight"`, `"anonymized":true,"weight"`),
 		"the next second":              edited(t, state, `16:40:00`, `16:40:01`),
 		"a fraction of that second":    edited(t, state, `16:40:00`, `16:40:00.000000001`),

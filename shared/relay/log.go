@@ -11,7 +11,7 @@ import (
 	"commerce-segment/shared/segment"
 )
 
-// logAccept writes the one line of an acceptance.
+// logAccept writes the log line of Accept.
 func (r *Relay) logAccept(ctx context.Context, a acceptance, size int, started time.Time) {
 	attrs := []slog.Attr{
 		slog.String("tracking", r.Tracking.Name),
@@ -23,17 +23,17 @@ func (r *Relay) logAccept(ctx context.Context, a acceptance, size int, started t
 		attrs = append(attrs, about(a.webhook)...)
 	}
 	attrs = appendTime(attrs, receivedKey, a.received)
-	if a.why != nil {
-		attrs = append(attrs, slog.String("detail", detailOf(a.why)))
+	if a.err != nil {
+		attrs = append(attrs, slog.String("detail", detailOf(a.err)))
 	}
-	r.Log.LogAttrs(ctx, acceptLevel(a), "accept", append(attrs, r.metrics(a.metrics())...)...)
+	r.Log.LogAttrs(ctx, acceptLevel(a), "accept", append(attrs, r.metricAttrs(a.metrics())...)...)
 }
 
-// receivedKey is the member that an event's lines have in common: when Commerce
-// posted it, to the nanosecond. A webhook's own id may come again.
+// receivedKey is the key of the time when Commerce posted the webhook, to the nanosecond.
+// All lines of an event have the same. (Two webhooks may have the same id.)
 const receivedKey = "received"
 
-// about names the event that a line is of.
+// about returns the attributes that identify an event.
 func about(w commerce.Webhook) []slog.Attr {
 	return []slog.Attr{
 		slog.String("event", loggable.Event(w.Event)),
@@ -43,7 +43,7 @@ func about(w commerce.Webhook) []slog.Attr {
 	}
 }
 
-// appendTime adds a time that is known.
+// appendTime appends a time, unless it is zero.
 func appendTime(attrs []slog.Attr, key string, t time.Time) []slog.Attr {
 	if t.IsZero() {
 		return attrs
@@ -51,59 +51,60 @@ func appendTime(attrs []slog.Attr, key string, t time.Time) []slog.Attr {
 	return append(attrs, slog.Time(key, t.UTC()))
 }
 
-// acceptLevel is Error for what loses an event unless Commerce tries again, and
-// Warn for what somebody should know of.
+// acceptLevel returns Error if the event is lost unless Commerce tries again, and Warn if
+// the operator should look at it.
 func acceptLevel(a acceptance) slog.Level {
 	switch {
 	case a.answer == tooLarge || a.answer.Status >= http.StatusInternalServerError:
 		return slog.LevelError
-	case a.answer != accepted || a.why != nil:
+	case a.answer != accepted || a.err != nil:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo
 	}
 }
 
-// logDelivery writes the one line of a delivery.
-func (r *Relay) logDelivery(ctx context.Context, p *parcel) {
-	o := p.outcome
-	attrs := append(about(p.webhook),
+// logDelivery writes the log line of a delivery.
+func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
+	o := d.outcome
+	attrs := append(about(d.webhook),
 		slog.String("tracking", r.Tracking.Name),
-		slog.Int("receives", p.item.Receives),
-		slog.Any("message_ids", messageIDs(p.messages)),
-		slog.String("outcome", o.fate.String()),
-		slog.Int64("ms", time.Since(p.started).Milliseconds()),
+		slog.Int("receives", d.item.Receives),
+		slog.Any("message_ids", messageIDs(d.messages)),
+		slog.String("outcome", o.kind.String()),
+		slog.Int64("ms", time.Since(d.started).Milliseconds()),
 	)
-	attrs = appendTime(attrs, receivedKey, p.item.Envelope.Received)
-	attrs = appendTime(attrs, "happened", p.happened)
+	attrs = appendTime(attrs, receivedKey, d.item.Envelope.Received)
+	attrs = appendTime(attrs, "event_time", d.eventTime)
 	for _, optional := range []slog.Attr{
 		slog.String("reason", o.reason),
 		slog.String("detail", o.detail),
-		slog.String("retry_in", retryIn(p.retryIn)),
-		slog.String("unsettled", detailOf(p.unsettled)),
+		slog.String("retry_in", formatDelay(d.retryIn)),
+		slog.String("unsettled", detailOf(d.settleErr)),
 		slog.String("stack", o.stack),
 	} {
 		if optional.Value.String() != "" {
 			attrs = append(attrs, optional)
 		}
 	}
-	r.Log.LogAttrs(ctx, deliveryLevel(p), "deliver", append(attrs, r.metrics(p.metrics())...)...)
+	r.Log.LogAttrs(ctx, deliveryLevel(d), "deliver", append(attrs, r.metricAttrs(d.metrics())...)...)
 }
 
-// deliveryLevel is Error for what somebody must mend or look at, and Warn for
-// what mends itself.
-func deliveryLevel(p *parcel) slog.Level {
+// deliveryLevel returns Error if the operator must fix something or look at a dead
+// letter, and Warn if the event is retried automatically.
+func deliveryLevel(d *delivery) slog.Level {
 	switch {
-	case p.outcome.operator || p.outcome.fate == failed:
+	case d.outcome.operator || d.outcome.kind == failed:
 		return slog.LevelError
-	case p.outcome.fate == retrying:
+	case d.outcome.kind == retrying:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo
 	}
 }
 
-func retryIn(delay time.Duration) string {
+// formatDelay returns a delay as text; "" for 0.
+func formatDelay(delay time.Duration) string {
 	if delay == 0 {
 		return ""
 	}

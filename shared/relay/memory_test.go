@@ -11,10 +11,10 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// weighing is a Segment that looks how much memory is in use while it is sent a batch.
+// weighing is a Segment that measures the memory in use while it receives a batch.
 type weighing struct {
 	requests int
-	held     uint64 // at the most
+	held     uint64 // the maximum, in bytes
 }
 
 func (s *weighing) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -26,8 +26,8 @@ func (s *weighing) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: request}, err
 }
 
-// What an event is made into takes up to a hundred times as much memory as its messages.
-// A batch must not hold it ten times.
+// The input and the output of a template take up to a hundred times as much memory as the
+// messages. A batch must not hold those of ten events.
 func TestABatchHoldsItsMessagesAndNothingElse(t *testing.T) {
 	const most = 8 << 20
 	small := webhook("1")

@@ -7,15 +7,16 @@ import (
 	"commerce-segment/shared/metrics"
 )
 
-// metrics are the members of a log line that make it carry those values.
-func (r *Relay) metrics(values []metrics.Value) []slog.Attr {
+// metricAttrs returns the attributes that put metrics into a log line. It returns none if
+// the relay has no MetricsPrefix.
+func (r *Relay) metricAttrs(values []metrics.Value) []slog.Attr {
 	if r.MetricsPrefix == "" {
 		return nil
 	}
 	return metrics.Attrs(r.MetricsPrefix, r.Tracking.Name, time.Now(), values...)
 }
 
-// metrics is what an acceptance counts as.
+// metrics returns the metrics of an acceptance.
 func (a acceptance) metrics() []metrics.Value {
 	switch {
 	case a.unverified:
@@ -35,39 +36,39 @@ func (a acceptance) metrics() []metrics.Value {
 	}
 }
 
-// metrics is what a delivery counts as.
-func (p *parcel) metrics() []metrics.Value {
-	switch o := p.outcome; {
-	case o.fate == delivered && p.happened.IsZero():
+// metrics returns the metrics of a delivery.
+func (d *delivery) metrics() []metrics.Value {
+	switch o := d.outcome; {
+	case o.kind == delivered && d.eventTime.IsZero():
 		return []metrics.Value{metrics.One(metrics.Delivered)}
-	case o.fate == delivered:
-		return []metrics.Value{metrics.One(metrics.Delivered), {Name: metrics.DelayMilliseconds, Value: p.delay()}}
-	case o.fate == failed && o.reason == reasonForged:
+	case o.kind == delivered:
+		return []metrics.Value{metrics.One(metrics.Delivered), {Name: metrics.DelayMilliseconds, Value: d.delay()}}
+	case o.kind == failed && o.reason == reasonForged:
 		return []metrics.Value{metrics.One(metrics.Failed), metrics.One(metrics.Forged)}
-	case o.fate == failed:
+	case o.kind == failed:
 		return []metrics.Value{metrics.One(metrics.Failed)}
-	case o.fate == retrying:
-		return p.retryMetrics()
+	case o.kind == retrying:
+		return d.retryMetrics()
 	default:
 		return []metrics.Value{metrics.One(metrics.Skipped)}
 	}
 }
 
-// lateAfter is how long an event may wait before somebody should hear of it.
+// lateAfter is the age from which a retried event is reported as late.
 const lateAfter = 15 * time.Minute
 
-// postponement is what a postponed delivery counts as.
-func (p *parcel) retryMetrics() []metrics.Value {
+// retryMetrics returns the metrics of a delivery that is retried.
+func (d *delivery) retryMetrics() []metrics.Value {
 	values := []metrics.Value{metrics.One(metrics.Retrying)}
-	if p.outcome.operator {
+	if d.outcome.operator {
 		values = append(values, metrics.One(metrics.Blocked))
 	}
-	if time.Since(p.item.Envelope.Received) > lateAfter {
+	if time.Since(d.item.Envelope.Received) > lateAfter {
 		values = append(values, metrics.One(metrics.Late))
 	}
 	return values
 }
 
-// delay is how long ago it happened, in milliseconds. Commerce's clock may be a
-// little ahead of this one.
-func (p *parcel) delay() int64 { return max(time.Since(p.happened), 0).Milliseconds() }
+// delay returns the time since the event time, in milliseconds. It is never negative:
+// Commerce's clock may be a little ahead of this one.
+func (d *delivery) delay() int64 { return max(time.Since(d.eventTime), 0).Milliseconds() }

@@ -13,7 +13,7 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// measured are the metrics of the last log line of that kind.
+// measured returns the metrics of the last log line of a kind.
 func (l *logBook) measured(t testing.TB, kind string) map[string]int64 {
 	t.Helper()
 	var last string
@@ -44,9 +44,9 @@ func (l *logBook) measured(t testing.TB, kind string) map[string]int64 {
 	return values
 }
 
-// The alarms look at these names. One that nothing writes any more is an alarm that
-// never comes, and CloudWatch has no word for that.
-func TestEveryEndIsCounted(t *testing.T) {
+// The alarms use these names. If nothing writes a metric any more, its alarm never fires,
+// and CloudWatch does not report that.
+func TestEveryOutcomeIsCounted(t *testing.T) {
 	tooLarge := func(w *world) { w.spool.putErr = relay.ErrTooLarge }
 	noSecret := func(w *world) { w.settings.config.Secrets = nil }
 	cases := []struct {
@@ -60,18 +60,18 @@ func TestEveryEndIsCounted(t *testing.T) {
 		{"a webhook", "accept", nil, secret, webhook("1"), []string{metrics.Accepted}},
 		{"one that cannot be verified yet", "accept", noSecret, secret, webhook("1"), []string{metrics.Accepted, metrics.Unverified}},
 		{"a forged one", "accept", nil, "guess", webhook("1"), []string{metrics.Forged}},
-		{"what is no webhook, and is kept", "accept", nil, secret, `{}`, []string{metrics.Failed, metrics.Rejected}},
-		{"what is not JSON, and is kept", "accept", nil, secret, `hello`, []string{metrics.Failed, metrics.Rejected}},
-		{"what is no webhook, and not known to be Commerce's", "accept", noSecret, secret, `{}`, []string{metrics.Rejected}},
-		{"one that does not fit", "accept", tooLarge, secret, webhook("1"), []string{metrics.TooLarge}},
-		{"one that nobody can take", "accept", func(w *world) { w.spool.putErr, w.segment.answer = errDown, status(500) }, secret, webhook("1"), []string{metrics.Unavailable}},
+		{"a body that is not a webhook, and is kept", "accept", nil, secret, `{}`, []string{metrics.Failed, metrics.Rejected}},
+		{"a body that is not JSON, and is kept", "accept", nil, secret, `hello`, []string{metrics.Failed, metrics.Rejected}},
+		{"an unverified body that is not a webhook", "accept", noSecret, secret, `{}`, []string{metrics.Rejected}},
+		{"one that is too large for the spool", "accept", tooLarge, secret, webhook("1"), []string{metrics.TooLarge}},
+		{"one that can be neither stored nor delivered", "accept", func(w *world) { w.spool.putErr, w.segment.answer = errDown, status(500) }, secret, webhook("1"), []string{metrics.Unavailable}},
 		{"a delivery", "deliver", nil, secret, webhook("1"), []string{metrics.DelayMilliseconds, metrics.Delivered}},
 		{"an event that is not observed", "deliver", nil, secret, webhookOf("order.updated", "1"), []string{metrics.Skipped}},
-		{"one that Segment cannot take now", "deliver", func(w *world) { w.segment.answer = status(500) }, secret, webhook("1"), []string{metrics.Retrying}},
-		{"one that somebody must mend", "deliver", func(w *world) { w.settings.config.Template = `(` }, secret, webhook("1"), []string{metrics.Blocked, metrics.Retrying}},
-		{"one that has waited for long", "deliver", func(w *world) { w.segment.answer = status(500); w.spool.age = time.Hour }, secret, webhook("1"), []string{metrics.Late, metrics.Retrying}},
+		{"one that is retried", "deliver", func(w *world) { w.segment.answer = status(500) }, secret, webhook("1"), []string{metrics.Retrying}},
+		{"one that is retried until the operator fixes something", "deliver", func(w *world) { w.settings.config.Template = `(` }, secret, webhook("1"), []string{metrics.Blocked, metrics.Retrying}},
+		{"one that is late", "deliver", func(w *world) { w.segment.answer = status(500); w.spool.age = time.Hour }, secret, webhook("1"), []string{metrics.Late, metrics.Retrying}},
 		{"one that no attempt can deliver", "deliver", func(w *world) { w.segment.answer = status(422) }, secret, webhook("1"), []string{metrics.Failed}},
-		{"one that is found forged only now", "deliver", noSecret, "guess", webhook("1"), []string{metrics.Failed, metrics.Forged}},
+		{"one that is found to be forged when it is delivered", "deliver", noSecret, "guess", webhook("1"), []string{metrics.Failed, metrics.Forged}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -96,8 +96,8 @@ func TestEveryEndIsCounted(t *testing.T) {
 	}
 }
 
-// From the fact to Segment, not from the webhook: Commerce's own delay counts too.
-func TestTheDelayIsCountedFromTheFactsOwnTime(t *testing.T) {
+// The delay includes the time until Commerce posts the webhook.
+func TestTheDelayIsMeasuredFromTheEventTime(t *testing.T) {
 	w := newWorld(t)
 	w.relay.MetricsPrefix = "/store"
 	old := strings.Replace(webhook("1"), `"updated_at":"2026-`, `"updated_at":"2006-`, 1)
@@ -110,7 +110,7 @@ func TestTheDelayIsCountedFromTheFactsOwnTime(t *testing.T) {
 	ahead := strings.Replace(webhook("1"), `"updated_at":"2026-`, `"updated_at":"2999-`, 1)
 	w.accept(t, secret, ahead)
 	w.deliver(t)
-	equal(t, "the delay of a fact in the future", w.log.measured(t, "deliver")[metrics.DelayMilliseconds], 0)
+	equal(t, "the delay of an event in the future", w.log.measured(t, "deliver")[metrics.DelayMilliseconds], 0)
 }
 
 func TestWithoutAPrefixALineCarriesNoMetrics(t *testing.T) {

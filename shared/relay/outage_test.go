@@ -21,12 +21,12 @@ import (
 // scale multiplies the events of the tests that have many.
 var scale = flag.Int("scale", 1, "multiply the number of events in tests AtScale")
 
-// Nobody has to do anything about an outage: what came before it, during it and after
-// it arrives by itself, and Segment is not hurried meanwhile.
+// An outage of Segment needs no action. Events from before, during and after it are
+// delivered automatically, and no event is retried early.
 func TestAtScaleAnOutageOfSegmentLosesNothing(t *testing.T) {
 	ways := map[string]func(*http.Request) (*http.Response, error){
 		"answers 503": func(*http.Request) (*http.Response, error) { return answering(503, ""), nil },
-		"is not there": func(*http.Request) (*http.Response, error) {
+		"cannot be reached": func(*http.Request) (*http.Response, error) {
 			return nil, errors.New("dial tcp: connect: connection refused")
 		},
 		"does not answer": func(request *http.Request) (*http.Response, error) {
@@ -47,7 +47,7 @@ func TestAtScaleAnOutageOfSegmentLosesNothing(t *testing.T) {
 					}}
 					begin = time.Now().Add(long / 10)
 					end = begin.Add(long)
-					// They come from before it until after it.
+					// The events come from before the outage until after it.
 					remote.serves(100**scale, long*12/10)
 				})
 			})
@@ -55,9 +55,9 @@ func TestAtScaleAnOutageOfSegmentLosesNothing(t *testing.T) {
 	}
 }
 
-// In a storm Segment asks for a pause in every way there is, and in ways that there are
-// not, and by and by takes more.
-func TestAtScaleAStormOf429LosesNothingAndNobodyComesEarly(t *testing.T) {
+// Segment answers 429 with every valid form of Retry-After and with invalid ones, and
+// accepts more and more requests as time passes.
+func TestAtScaleMany429LoseNothingAndNoEventIsRetriedEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		remote := &remote{t: t, answer: func(*http.Request) (*http.Response, error) {
@@ -80,20 +80,21 @@ func answering(status int, retryAfter string) *http.Response {
 	return &http.Response{StatusCode: status, Header: header, Body: http.NoBody}
 }
 
-// remote is Segment beyond a network, in a bubble's time. It notes who comes early.
+// remote is a Segment for tests in a synctest bubble. It reports events that are retried
+// too early.
 type remote struct {
 	t      *testing.T
 	answer func(*http.Request) (*http.Response, error)
 
 	mu     sync.Mutex
-	orders map[string]*history
+	orders map[string]*attempts
 }
 
-// history is what Segment knows of an order.
-type history struct {
-	attempts int
-	earliest time.Time // when it may come again
-	taken    int
+// attempts are the requests to Segment about one order.
+type attempts struct {
+	count    int
+	earliest time.Time // of the next attempt
+	accepted int
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -110,7 +111,7 @@ func (r *remote) RoundTrip(request *http.Request) (*http.Response, error) {
 	for _, message := range body.Batch {
 		order := r.orders[orderOf(message)]
 		if early := time.Until(order.earliest); early > 0 {
-			r.t.Errorf("attempt %d for an order comes %v early", order.attempts+1, early)
+			r.t.Errorf("attempt %d for an order comes %v early", order.count+1, early)
 		}
 	}
 	r.mu.Unlock()
@@ -121,26 +122,26 @@ func (r *remote) RoundTrip(request *http.Request) (*http.Response, error) {
 	defer r.mu.Unlock()
 	for _, message := range body.Batch {
 		order := r.orders[orderOf(message)]
-		order.attempts++
-		order.earliest = time.Now().Add(leastPause(order.attempts))
+		order.count++
+		order.earliest = time.Now().Add(leastPause(order.count))
 		if err == nil {
 			if asked := askedFor(response); asked.After(order.earliest) {
 				order.earliest = asked
 			}
 			if response.StatusCode == http.StatusOK {
-				order.taken++
+				order.accepted++
 			}
 		}
 	}
 	return response, err
 }
 
-// leastPause is the design's schedule, less the fifth that chance may take off it.
-func leastPause(attempts int) time.Duration {
-	return min(30*time.Second<<(attempts-1), time.Hour) * 8 / 10
+// leastPause returns the delay of the retry schedule, less the 20 % of the jitter.
+func leastPause(count int) time.Duration {
+	return min(30*time.Second<<(count-1), time.Hour) * 8 / 10
 }
 
-// askedFor is the time until which an answer asks to stay away, five minutes at most.
+// askedFor returns the time of the next attempt that an answer asks for, at most five minutes from now.
 func askedFor(response *http.Response) time.Time {
 	header := response.Header.Get("Retry-After")
 	if date, err := http.ParseTime(header); err == nil {
@@ -148,18 +149,18 @@ func askedFor(response *http.Response) time.Time {
 	}
 	var seconds int
 	if _, err := fmt.Sscanf(header+".", "%d.", &seconds); err != nil || strings.HasPrefix(header, "-") {
-		return time.Time{} // it asks for nothing
+		return time.Time{} // it asks for no pause
 	}
 	return time.Now().Add(time.Duration(min(seconds, 300)) * time.Second)
 }
 
-// serves posts so many orders within that time, and waits until Segment has them all.
+// serves posts webhooks about many orders within a time, and waits until Segment has them all.
 func (r *remote) serves(many int, within time.Duration) {
 	r.t.Helper()
 	w := newWorldOver(r)
 	defer w.relay.Segment.Close()
 	w.relay.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
-	r.orders = map[string]*history{}
+	r.orders = map[string]*attempts{}
 	ctx, stop := context.WithCancel(r.t.Context())
 	var server sync.WaitGroup
 	server.Go(func() { spool.Serve(ctx, w.spool, w.relay.Deliver) })
@@ -169,7 +170,7 @@ func (r *remote) serves(many int, within time.Duration) {
 	for i := range many {
 		order := fmt.Sprint("order-", i)
 		r.mu.Lock()
-		r.orders[order] = &history{}
+		r.orders[order] = &attempts{}
 		r.mu.Unlock()
 		if answer := w.accept(r.t, secret, webhook(order)); answer != accepted {
 			r.t.Fatalf("order %d is answered %v", i, answer)
@@ -178,17 +179,17 @@ func (r *remote) serves(many int, within time.Duration) {
 	}
 	for waited := time.Duration(0); w.spool.Counts().Visible+w.spool.Counts().Invisible > 0; waited += time.Minute {
 		if waited > 2*time.Hour {
-			r.t.Fatalf("two hours after the last order these are still there: %+v", w.spool.Counts())
+			r.t.Fatalf("two hours after the last order there are still events: %+v", w.spool.Counts())
 		}
 		time.Sleep(time.Minute)
 	}
 	equal(r.t, "dead letters", w.spool.Counts().Dead, 0)
-	attempts, most := 0, 0
+	total, most := 0, 0
 	for name, order := range r.orders {
-		if order.taken == 0 {
-			r.t.Errorf("Segment has never taken %s", name)
+		if order.accepted == 0 {
+			r.t.Errorf("Segment has never accepted %s", name)
 		}
-		attempts, most = attempts+order.attempts, max(most, order.attempts)
+		total, most = total+order.count, max(most, order.count)
 	}
-	r.t.Logf("all %d orders are taken, after %d attempts and at most %d for one", many, attempts, most)
+	r.t.Logf("Segment accepted all %d orders, after %d attempts and at most %d for one order", many, total, most)
 }

@@ -11,58 +11,58 @@ import (
 	"commerce-segment/shared/segment"
 )
 
-// fate is how a delivery ends for an event. Of an event's messages the one with
-// the greatest fate decides.
-type fate int
+// kind is the kind of an outcome. If the messages of an event have several outcomes, the
+// one with the greatest kind decides.
+type kind int
 
 const (
-	underway  fate = iota // it has not ended yet
-	delivered             // Segment took every message
-	skipped               // there is nothing to send: disabled, not observed, filtered, forged
+	undecided kind = iota // the delivery is still in progress
+	delivered             // Segment accepted every message
+	skipped               // there is nothing to send: disabled, not observed or filtered
 	failed                // the event itself makes every attempt fail
-	retrying              // a later attempt may succeed, perhaps after somebody mends something
+	retrying              // a later attempt may succeed, perhaps after the operator fixes something
 )
 
-func (f fate) String() string {
-	return [...]string{"underway", "delivered", "skipped", "failed", "retrying"}[f]
+func (k kind) String() string {
+	return [...]string{"undecided", "delivered", "skipped", "failed", "retrying"}[k]
 }
 
-// outcome is a fate and why.
+// outcome is the result of a delivery.
 type outcome struct {
-	fate       fate
-	reason     string        // short and stable; empty for what was delivered
-	detail     string        // for a person, bounded; no secret, and nothing of the event or an answer
-	retryAfter time.Duration // a postponed event comes back no earlier; 0 where nobody asked
-	operator   bool          // somebody must mend something
-	stack      string        // where it panicked
+	kind       kind
+	reason     string        // short and stable; empty for delivered
+	detail     string        // for people, bounded; contains no secret, and nothing from the event or an answer
+	retryAfter time.Duration // the shortest delay until the next attempt; 0 if none was asked for
+	operator   bool          // the operator must fix something
+	stack      string        // of a panic
 }
 
-func skip(reason string) outcome { return outcome{fate: skipped, reason: reason} }
+func skip(reason string) outcome { return outcome{kind: skipped, reason: reason} }
 
-func retry(reason string, why error) outcome {
-	return outcome{fate: retrying, reason: reason, detail: detailOf(why)}
+func retry(reason string, err error) outcome {
+	return outcome{kind: retrying, reason: reason, detail: detailOf(err)}
 }
 
-func fail(reason string, why error) outcome {
-	return outcome{fate: failed, reason: reason, detail: detailOf(why)}
+func fail(reason string, err error) outcome {
+	return outcome{kind: failed, reason: reason, detail: detailOf(err)}
 }
 
-// forOperator marks what stays as it is until somebody mends something.
+// forOperator marks an outcome that stays the same until the operator fixes something.
 func (o outcome) forOperator() outcome {
 	o.operator = true
 	return o
 }
 
-// worst is what becomes of an event whose messages met these answers. One that
-// is to be tried again outweighs one that is refused for good: the event goes
-// again as a whole, and Segment drops by messageId what it has already. Only
-// when nothing is left to be tried again does a refused message decide.
+// worst returns the outcome of an event from the answers to its messages. Retrying is
+// worse than failed: the event is sent again as a whole, and Segment drops a message
+// that it already has by its messageId. A failed message decides only if no message
+// can be retried.
 func worst(answers []segment.Outcome) outcome {
-	result := outcome{fate: delivered}
+	result := outcome{kind: delivered}
 	var retryAfter time.Duration
 	for _, answer := range answers {
 		retryAfter = max(retryAfter, answer.RetryAfter)
-		if o := ofSegment(answer); o.fate > result.fate {
+		if o := outcomeOf(answer); o.kind > result.kind {
 			result = o
 		}
 	}
@@ -70,37 +70,36 @@ func worst(answers []segment.Outcome) outcome {
 	return result
 }
 
-// ofSegment is a Segment answer in this package's words.
-func ofSegment(answer segment.Outcome) outcome {
+// outcomeOf converts an outcome of the Segment client.
+func outcomeOf(answer segment.Outcome) outcome {
 	o := outcome{
 		reason: answer.Reason, detail: bounded(answer.Detail),
 		retryAfter: answer.RetryAfter, operator: answer.Operator,
 	}
 	switch answer.Verdict {
 	case segment.Delivered:
-		o.fate = delivered
+		o.kind = delivered
 	case segment.Fail:
-		o.fate = failed
+		o.kind = failed
 	default:
-		o.fate = retrying
+		o.kind = retrying
 	}
 	return o
 }
 
-// recoverInto turns a panic into a postponement, to be deferred. A bug is mended
-// by a deployment, and until then the event must neither be lost nor take the
-// rest of its batch with it.
+// recoverInto turns a panic into the outcome retrying. It must be deferred. A bug is
+// fixed by a deployment. Until then the event must not be lost, and must not stop the
+// rest of its batch.
 func recoverInto(o *outcome) {
 	value := recover()
 	if value == nil {
 		return
 	}
-	*o = outcome{fate: retrying, reason: "internal", operator: true, detail: panicDetail(value), stack: stack()}
+	*o = outcome{kind: retrying, reason: "internal", operator: true, detail: panicDetail(value), stack: stack()}
 }
 
-// panicDetail describes a panic without quoting what it panicked with, which may
-// be a piece of an event. The runtime's own errors quote nothing but types and
-// indices.
+// panicDetail describes a panic. It does not quote the value, which may be a part of an
+// event. The errors of the Go runtime quote only types and indices.
 func panicDetail(value any) string {
 	if err, ok := value.(runtime.Error); ok {
 		return bounded("panic: " + err.Error())
@@ -108,7 +107,7 @@ func panicDetail(value any) string {
 	return fmt.Sprintf("panic with a %T", value)
 }
 
-// stack is the innermost frames of a panicking goroutine: functions, files and
+// stack returns the innermost frames of a panicking goroutine: functions, files and
 // addresses, no values.
 func stack() string {
 	lines := strings.Split(string(debug.Stack()), "\n")
@@ -118,14 +117,14 @@ func stack() string {
 // maxDetail is the longest detail in a log line or in a dead letter, in bytes.
 const maxDetail = 500
 
-func detailOf(why error) string {
-	if why == nil {
+func detailOf(err error) string {
+	if err == nil {
 		return ""
 	}
-	return bounded(why.Error())
+	return bounded(err.Error())
 }
 
-// bounded cuts a text for people to maxDetail bytes, between two characters.
+// bounded cuts a text to maxDetail bytes, between two characters.
 func bounded(text string) string {
 	if len(text) <= maxDetail {
 		return text

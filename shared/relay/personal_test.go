@@ -9,10 +9,11 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// Whatever a webhook or a template has in a place of which something is logged, only ids,
-// names of events and times come into the log and onto a dead letter.
-func TestNothingPersonalOfABodyIsLogged(t *testing.T) {
-	// PERSON is personal data, and the rest is in order.
+// Parts of a webhook and of a template's output are logged. Only ids, names of events and
+// times may reach the log and the reason of a dead letter, even if those parts contain
+// personal data.
+func TestNoPersonalDataIsLogged(t *testing.T) {
+	// PERSON stands for personal data. The rest is valid.
 	const body = `{"id":"w-1","triggered_by":"order.paid","attempt":1,"payload":{"data":{"type":"order","id":"o-1","email":"PERSON",
 		"relationships":{"customer":{"data":{"id":"c-1"}}},"meta":{"timestamps":{"created_at":"2026-11-24T10:00:00Z","updated_at":"2026-11-24T10:50:00Z"}}}}}`
 	in := func(old, new string) string { return strings.Replace(body, old, new, 1) }
@@ -29,7 +30,7 @@ func TestNothingPersonalOfABodyIsLogged(t *testing.T) {
 		{"the time of the update", in(`2026-11-24T10:50:00Z`, `PERSON`), echo},
 		{"a key of the body", in(`"attempt"`, `"PERSON"`), echo},
 		{"a key of the order", in(`"email"`, `"PERSON"`), echo},
-		{"what follows the body", body + "PERSON", echo},
+		{"text after the body", body + "PERSON", echo},
 		{"a payload that is a text", `{"id":"PERSON","triggered_by":"order.paid","payload":"PERSON"}`, echo},
 		{"resources that are no JSON", `{"id":"PERSON","triggered_by":"order.paid","resources":"PERSON"}`, echo},
 		{"a number that is too large for a template", in(`"email":"PERSON"`, `"email":"PERSON","x":1e999`), echo},
@@ -56,7 +57,7 @@ func TestNothingPersonalOfABodyIsLogged(t *testing.T) {
 		{"a message that is too large", body, `{"event": "e", "properties": {"x": $pad(` + address + `, 40000)}}`},
 	}
 	answers := map[string]func(http.ResponseWriter, []string){
-		"Segment takes it": nil, "Segment refuses it, in its own words": status(422), "Segment refuses everything": status(400),
+		"Segment accepts it": nil, "Segment rejects it, with a text": status(422), "Segment rejects everything": status(400),
 	}
 	for name, answer := range answers {
 		for _, c := range cases {

@@ -14,46 +14,46 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// One bad event among nine good ones does not keep those back: they are at Segment after
-// the first attempt, and what becomes of the bad one is said of it alone.
-func TestNineGoodEventsArriveBesideABadOne(t *testing.T) {
-	// What a template does with the bad event, and how it goes on with the others.
+// One bad event in a batch does not delay the nine good ones: they are delivered by the
+// first attempt, and the outcome of the bad one is logged only for that one.
+func TestNineGoodEventsAreDeliveredWithABadOneInTheBatch(t *testing.T) {
+	// does makes the template evaluate an expression for the bad event.
 	does := func(bad string) func(*world) {
 		return func(w *world) {
 			w.settings.change(func(c *relay.Config) { c.Template = `payload.data.id = "bad" ? (` + bad + `) : ` + echo })
 		}
 	}
-	segmentSays := func(code int) func(*world) {
+	segmentAnswers := func(code int) func(*world) {
 		return func(w *world) { w.segment.answer = statusFor(map[string]int{"bad": code}) }
 	}
 	cases := []struct {
 		name    string
 		given   func(*world)
-		item    relay.Item // its body is webhook("bad") where it has none
+		item    relay.Item // without a body it gets webhook("bad")
 		outcome string
 	}{
-		{"an envelope that is none", nil, spool.Open("", 1, "no envelope"), "failed envelope_unreadable"},
+		{"a text that is not an envelope", nil, spool.Open("", 1, "no envelope"), "failed envelope_unreadable"},
 		{"an envelope of another release", nil, spool.Open("", 1, `{"v":99,"sealed":"x"}`), "retrying envelope_version"},
 		{"a body that is not JSON", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(`{"id":`)}}, "failed not_json"},
-		{"a body that is no webhook", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(`{}`)}}, "failed not_webhook"},
-		{"a body as deep as it goes", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(strings.Repeat("[", 1<<20))}}, "failed too_deep"},
+		{"a body that is not a webhook", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(`{}`)}}, "failed not_webhook"},
+		{"a body that is very deeply nested", nil, relay.Item{Envelope: relay.Envelope{Body: []byte(strings.Repeat("[", 1<<20))}}, "failed too_deep"},
 		{"a body of six megabytes", nil, relay.Item{Envelope: relay.Envelope{
 			Body: []byte(strings.Replace(webhook("bad"), `"payload"`, `"padding":"`+strings.Repeat("x", 6<<20-1000)+`","payload"`, 1))}}, "delivered "},
 		{"a template that fails", does(`$error("no")`), relay.Item{}, "retrying template"},
-		{"a template that is told off", does(`payload.data.customer.email + 1`), relay.Item{}, "retrying template"},
+		{"a template with a type error", does(`payload.data.customer.email + 1`), relay.Item{}, "retrying template"},
 		{"a template that never ends", does(`$f := function($n){$f($n + 1)}; $f(1)`), relay.Item{}, "retrying template"},
-		{"a template that goes round and round", does(`[1..1000].[1..1000].[1..1000]`), relay.Item{}, "retrying template"},
-		{"a template that recurs", does(`$f := function($n){1 + $f($n)}; $f(1)`), relay.Item{}, "retrying template"},
-		{"a template that takes all memory", does(`$reduce([1..60], function($a, $i){$a & $a}, "x")`), relay.Item{}, "retrying template"},
-		{"a template with a regular expression that explodes", does(`$match($pad("", 1e6, "a"), /(?:(?:a{1,30}){1,30}b)|c/)`), relay.Item{}, "retrying template"},
-		{"a template that builds a tree without an end", does(`$reduce([1..100000], function($a, $i){{"a": $a}}, 1)`), relay.Item{}, "retrying template"},
+		{"a template that loops for a long time", does(`[1..1000].[1..1000].[1..1000]`), relay.Item{}, "retrying template"},
+		{"a template with endless recursion", does(`$f := function($n){1 + $f($n)}; $f(1)`), relay.Item{}, "retrying template"},
+		{"a template that uses all memory", does(`$reduce([1..60], function($a, $i){$a & $a}, "x")`), relay.Item{}, "retrying template"},
+		{"a template with an exponential regular expression", does(`$match($pad("", 1e6, "a"), /(?:(?:a{1,30}){1,30}b)|c/)`), relay.Item{}, "retrying template"},
+		{"a template that builds a very deep tree", does(`$reduce([1..100000], function($a, $i){{"a": $a}}, 1)`), relay.Item{}, "retrying template"},
 		{"a template that gives no message", does(`42`), relay.Item{}, "retrying template"},
 		{"a template that gives a million messages", does(`[1..1000000].{"event": "x"}`), relay.Item{}, "retrying template"},
 		{"a template that gives nothing", does(`nothing`), relay.Item{}, "skipped filtered"},
 		{"a template that gives a message that is too large", does(`{"event": "x", "properties": {"long": $pad("x", 32000)}}`), relay.Item{}, "failed message_invalid"},
 		{"a template that gives a message without a name", does(`{"properties": {}}`), relay.Item{}, "failed message_invalid"},
-		{"a message that Segment refuses", segmentSays(400), relay.Item{}, "failed segment_400"},
-		{"a message that is too large for Segment", segmentSays(413), relay.Item{}, "failed segment_413"},
+		{"a message that Segment rejects", segmentAnswers(400), relay.Item{}, "failed segment_400"},
+		{"a message that is too large for Segment", segmentAnswers(413), relay.Item{}, "failed segment_413"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -78,22 +78,22 @@ func TestNineGoodEventsArriveBesideABadOne(t *testing.T) {
 
 			taken := slices.DeleteFunc(slices.Sorted(slices.Values(w.segment.taken)), func(order string) bool { return order == "bad" })
 			equal(t, "the good ones at Segment", slices.Compact(taken), good)
-			fate, reason, _ := strings.Cut(c.outcome, " ")
+			outcome, reason, _ := strings.Cut(c.outcome, " ")
 			bad := w.log.lines(t, "deliver")[0]
 			equal(t, "the bad one", bad.Outcome+" "+bad.Reason, c.outcome)
 			for _, line := range w.log.lines(t, "deliver")[1:] {
 				equal(t, "a good one", line.Outcome, "delivered")
 			}
-			equal(t, "what stays on the queue", keep, map[bool][]string{true: {"bad"}, false: nil}[fate == "retrying"])
-			equal(t, "dead letters", reasons(w.spool.DeadLetters()), map[bool][]string{true: {reason}, false: nil}[fate == "failed"])
+			equal(t, "the items that stay on the queue", keep, map[bool][]string{true: {"bad"}, false: nil}[outcome == "retrying"])
+			equal(t, "dead letters", reasons(w.spool.DeadLetters()), map[bool][]string{true: {reason}, false: nil}[outcome == "failed"])
 		})
 	}
 }
 
-// Whatever Segment answers, what becomes of the event is what the design's table of
-// errors says, which is written down here once more on purpose.
-func TestEveryAnswerOfSegmentEndsAsTheTableSays(t *testing.T) {
-	ends := func(status int) string {
+// The outcome for every status code of Segment is written here a second time on purpose,
+// independently of the code.
+func TestEveryAnswerOfSegmentHasItsOutcome(t *testing.T) {
+	want := func(status int) string {
 		reason := fmt.Sprintf("segment_%d", status)
 		switch {
 		case status <= 299:
@@ -111,11 +111,11 @@ func TestEveryAnswerOfSegmentEndsAsTheTableSays(t *testing.T) {
 	type answer struct {
 		name string
 		http.HandlerFunc
-		ends string
+		want string
 	}
 	answers := []answer{
-		{"nothing, for as long as it may", func(_ http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body) // only then is the server told when the client gives up
+		{"no answer", func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) // after that, the server notices when the client closes the connection
 			<-r.Context().Done()
 		}, "retrying segment_timeout WARN"},
 		{"a reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "retrying segment_unreachable WARN"},
@@ -131,7 +131,7 @@ func TestEveryAnswerOfSegmentEndsAsTheTableSays(t *testing.T) {
 		}, "retrying segment_308 ERROR"},
 	}
 	for status := 200; status <= 599; status++ {
-		answers = append(answers, answer{fmt.Sprint(status), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }, ends(status)})
+		answers = append(answers, answer{fmt.Sprint(status), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }, want(status)})
 	}
 	for _, c := range answers {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestEveryAnswerOfSegmentEndsAsTheTableSays(t *testing.T) {
 			defer cancel()
 			keep := w.relay.Deliver(ctx, items(webhook("1")))
 			line := w.log.last(t, "deliver")
-			equal(t, "the end", line.Outcome+" "+line.Reason+" "+line.Level, c.ends)
+			equal(t, "the outcome", line.Outcome+" "+line.Reason+" "+line.Level, c.want)
 			equal(t, "it stays on the queue", len(keep) == 1, line.Outcome == "retrying")
 			equal(t, "dead letters", reasons(w.spool.DeadLetters()), map[bool][]string{true: {line.Reason}, false: nil}[line.Outcome == "failed"])
 		})

@@ -1,8 +1,8 @@
-// Package relay is the journey of a webhook: Accept, Deliver, Settle. It knows
-// no AWS: what it needs of the world is declared here and given to it.
+// Package relay takes a webhook from Commerce to Segment. It knows no AWS: it declares
+// interfaces for what it needs, and the caller implements them.
 //
-// Read accept.go, deliver.go and settle.go in that order: they are the journey
-// from Commerce's request to the last of an event.
+// Read accept.go, deliver.go and settle.go in that order. They follow an event from
+// Commerce's request to its outcome.
 package relay
 
 import (
@@ -18,96 +18,97 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Config is what one tracking is told to do, as of now.
+// Config is the current configuration of one tracking.
 type Config struct {
 	Enabled  bool
 	Events   []string // the Commerce events it observes
 	Template string   // JSONata source
 	Secrets  commerce.Secrets
 	Segment  segment.Endpoint
-	// Commerce is whom the template's $commerce asks. The zero Credentials mean
-	// nobody: it gives undefined.
+	// Commerce has the credentials for the template's $commerce. If they are zero,
+	// $commerce returns undefined.
 	Commerce commerce.Credentials
-	// Currencies has the decimals of the store's currencies that are in its settings.
+	// Currencies has the decimals of the currencies that are in the store's settings.
 	Currencies money.Decimals
 }
 
-// Configuration is where the Config comes from.
+// Configuration is the source of the Config.
 type Configuration interface {
-	// Current is the configuration, perhaps a minute old. Where it has never
-	// been read it says why.
+	// Current returns the configuration, which may be a minute old. It returns an error
+	// if the configuration has never been read successfully.
 	Current(ctx context.Context) (Config, error)
-	// Reload reads it anew, at most every few seconds, and otherwise is Current.
+	// Reload reads the configuration again, at most every few seconds. If the last read
+	// was more recent than that, Reload is the same as Current.
 	Reload(ctx context.Context) (Config, error)
 }
 
-// Envelope is what the spool keeps of a webhook.
+// Envelope is a webhook as the spool stores it.
 type Envelope struct {
 	Received time.Time
-	Body     []byte // as Commerce posted it, less the configuration that holds the secret
-	// Presented is the digest of the key that came with it, where it could not
-	// be verified yet; nil for a genuine one.
+	Body     []byte // as Commerce posted it, without the configuration that holds the secret
+	// Presented is the digest of the webhook's key if the key could not be verified
+	// yet. It is nil if the key is genuine.
 	Presented *commerce.Digest
 }
 
 // Item is an envelope that the spool hands out for delivery.
 type Item struct {
-	Handle   string // the spool's own name for this receive
+	Handle   string // identifies this receive to the spool
 	Receives int    // how often it has been handed out, from 1
-	// Envelope is what was put. Where Err says that it could not be opened, its
-	// Body is the spool's own text of it, so that burying it loses nothing.
+	// Envelope is the envelope that was put. If Err is not nil, its Body is the spool's
+	// raw text instead, so that a dead letter loses nothing.
 	Envelope Envelope
-	Err      error // why the envelope could not be opened; nil where it could
+	Err      error // why the envelope could not be opened; nil if it was opened
 }
 
 // MaxBody is the largest webhook body that is accepted, in bytes. It is Lambda's
 // limit on a whole request (6 MB), so in Lambda nothing larger comes in.
 const MaxBody = 6 << 20
 
-// ErrTooLarge means that an event does not fit the spool, however often it is
-// tried.
+// ErrTooLarge means that an event is too large for the spool. Trying again does not help.
 var ErrTooLarge = errors.New("too large for the spool")
 
-// Spool keeps events between accepting and delivering.
+// Spool stores events between accepting and delivering.
 type Spool interface {
-	// Put keeps an event durably once it returns nil. Its error is an
-	// ErrTooLarge where no later Put of the same event can succeed.
+	// Put stores an event. The event is durable when Put returns nil. The error is an
+	// ErrTooLarge if no later Put of the same event can succeed.
 	Put(ctx context.Context, e Envelope) error
-	// Postpone makes an item invisible for that long. The caller keeps it.
+	// Retry schedules the next attempt of an item after the delay. The item stays on the
+	// spool: the caller must not delete it.
 	Retry(ctx context.Context, item Item, delay time.Duration) error
-	// Bury puts an event among the dead letters, with the reason. Whoever
-	// buries an item ends it on the spool afterwards.
-	Fail(ctx context.Context, e Envelope, b Failure) error
+	// Fail adds an event to the dead letters, with the reason. The caller deletes the
+	// item from the spool afterwards.
+	Fail(ctx context.Context, e Envelope, f Failure) error
 }
 
-// Burial is what a dead letter says about itself.
+// Failure is why an event is a dead letter.
 type Failure struct {
 	Tracking string
 	Reason   string // short and stable: "segment_400", "message_invalid", …
-	Detail   string // for a person; no secret, and nothing of the event or an answer
-	Resource string // the order's or customer's id, where it is known and has the form of one
+	Detail   string // for people; contains no secret, and nothing from the event or an answer
+	Resource string // the id of the order or customer; empty if it is unknown or has not the form of an id
 	Receives int
 }
 
-// Relay carries the webhooks of one tracking. It is safe for use by many
-// goroutines at once, and must not be copied once used.
+// Relay relays the webhooks of one tracking. It is safe for concurrent use, and must not
+// be copied after first use.
 type Relay struct {
 	Tracking      tracking.Tracking
 	Configuration Configuration
-	Spool         Spool // nil: no queue, Accept delivers in the same call
+	Spool         Spool // nil means that there is no queue: Accept delivers in the same call
 	Segment       *segment.Client
 	Log           *slog.Logger
-	// CommerceTransport is how templates reach the Commerce API. Nil means the
+	// CommerceTransport is the transport for requests to the Commerce API. Nil means the
 	// default transport.
 	CommerceTransport http.RoundTripper
-	// MetricsPrefix names the store in the metrics that the log lines carry. Empty
-	// means that they carry none.
+	// MetricsPrefix names the store in the metrics of the log lines. If it is empty, the
+	// lines have no metrics.
 	MetricsPrefix string
-	// Backoff is the delay after an event's first failed delivery. It doubles
-	// with each further one up to 120 times itself. Zero means 30 s, which
-	// grows to an hour.
+	// Backoff is the delay after the first failed delivery of an event. It doubles after
+	// each further failure, up to 120 times Backoff. Zero means 30 s, which grows to an
+	// hour.
 	Backoff time.Duration
 
-	templates templates
-	store     store
+	templates templateCache
+	clients   clientCache
 }

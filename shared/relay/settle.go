@@ -9,62 +9,62 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// settle does what a parcel's outcome asks for, and logs it. It says whether the
-// item is done with; if not, it must stay on the spool.
-func (r *Relay) settle(ctx context.Context, p *parcel) (done bool) {
-	switch p.outcome.fate {
+// settle puts the outcome of a delivery into effect, and logs it. It reports whether the
+// item is done. If not, the item must stay on the spool.
+func (r *Relay) settle(ctx context.Context, d *delivery) (done bool) {
+	switch d.outcome.kind {
 	case retrying:
-		p.retryIn, p.unsettled = r.retry(ctx, p)
+		d.retryIn, d.settleErr = r.scheduleRetry(ctx, d)
 	case failed:
-		p.unsettled = r.fail(ctx, p)
-		done = p.unsettled == nil
+		d.settleErr = r.putDeadLetter(ctx, d)
+		done = d.settleErr == nil
 	default:
 		done = true
 	}
-	r.logDelivery(ctx, p)
+	r.logDelivery(ctx, d)
 	return done
 }
 
-// postpone hides an item until its next attempt is due. Where that fails, the
-// item comes back when the queue's own visibility timeout ends.
-func (r *Relay) retry(ctx context.Context, p *parcel) (time.Duration, error) {
+// scheduleRetry sets the time of the item's next attempt, and returns the delay until
+// then. If it fails, the next attempt is when the visibility timeout of the queue ends.
+func (r *Relay) scheduleRetry(ctx context.Context, d *delivery) (time.Duration, error) {
 	if r.Spool == nil {
 		return 0, errNoSpool
 	}
-	delay := r.delay(p.item.Receives, p.outcome.retryAfter)
-	if err := r.Spool.Retry(ctx, p.item, delay); err != nil {
+	delay := r.retryDelay(d.item.Receives, d.outcome.retryAfter)
+	if err := r.Spool.Retry(ctx, d.item, delay); err != nil {
 		return 0, err
 	}
 	return delay, nil
 }
 
-// bury puts the event among the dead letters. Where that fails the item stays
-// on its queue, whose redrive policy puts it there in the end.
-func (r *Relay) fail(ctx context.Context, p *parcel) error {
+// putDeadLetter puts the event on the dead-letter queue. If it fails, the item stays on
+// its queue, until the redrive policy of that queue moves it to the dead letters.
+func (r *Relay) putDeadLetter(ctx context.Context, d *delivery) error {
 	if r.Spool == nil {
-		return errors.New("there is no dead-letter queue to bury it in: it stays where it is until its queue gives it up")
+		return errors.New("there is no dead-letter queue to move the event to: it stays on its queue")
 	}
-	return r.Spool.Fail(ctx, p.item.Envelope, Failure{
+	return r.Spool.Fail(ctx, d.item.Envelope, Failure{
 		Tracking: r.Tracking.Name,
-		Reason:   p.outcome.reason,
-		Detail:   p.outcome.detail,
-		Resource: loggable.ID(p.webhook.ResourceID),
-		Receives: p.item.Receives,
+		Reason:   d.outcome.reason,
+		Detail:   d.outcome.detail,
+		Resource: loggable.ID(d.webhook.ResourceID),
+		Receives: d.item.Receives,
 	})
 }
 
-// The schedule of attempts: 30 s doubling to an hour. With the queue's 36
-// receives that is about 30 hours.
+// The retry schedule: 30 s, doubling up to an hour. With the queue's limit of 36 receives
+// it lasts about 30 hours.
 const (
 	defaultBackoff = 30 * time.Second
 	maxBackoffs    = 120
 	jitter         = 0.2
 )
 
-// delay is how long an item waits after that many receives: the larger of the
-// schedule and what Segment asked for, ±20 % so that events which failed together
-// do not come back together, and never earlier than Segment asked for.
-func (r *Relay) delay(receives int, retryAfter time.Duration) time.Duration {
+// retryDelay returns the delay after a number of receives: the larger of the schedule and
+// retryAfter, ±20 % so that events which failed together do not come back together. It is
+// never shorter than retryAfter.
+func (r *Relay) retryDelay(receives int, retryAfter time.Duration) time.Duration {
 	base := r.Backoff
 	if base <= 0 {
 		base = defaultBackoff
@@ -75,7 +75,7 @@ func (r *Relay) delay(receives int, retryAfter time.Duration) time.Duration {
 	return earliest + rand.N(latest-earliest+1)
 }
 
-// scheduled is the base delay doubled for every receive after the first, up to
+// scheduled returns the base delay, doubled for every receive after the first, up to
 // maxBackoffs times the base.
 func scheduled(base time.Duration, receives int) time.Duration {
 	limit := maxBackoffs * base

@@ -8,8 +8,8 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// attempt delivers one event that has been received that often, and gives the
-// delay that it was postponed by.
+// attempt delivers one event after a number of receives, and returns the delay until its
+// retry.
 func attempt(t *testing.T, w *world, receives int) time.Duration {
 	t.Helper()
 	if err := w.spool.Memory.Put(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(webhook("1"))}); err != nil {
@@ -20,7 +20,7 @@ func attempt(t *testing.T, w *world, receives int) time.Duration {
 	w.spool.delays = nil
 	w.relay.Deliver(t.Context(), []relay.Item{item})
 	if len(w.spool.delays) != 1 {
-		t.Fatalf("it was retrying %d times", len(w.spool.delays))
+		t.Fatalf("%d retries were scheduled", len(w.spool.delays))
 	}
 	return w.spool.delays[0]
 }
@@ -38,10 +38,10 @@ func TestEventsAreRetriedOnASchedule(t *testing.T) {
 		{"after 32 minutes the seventh time", 0, 7, 32 * time.Minute},
 		{"after an hour the eighth time", 0, 8, time.Hour},
 		{"after an hour from then on", 0, 36, time.Hour},
-		{"after an hour however often it came", 0, 1 << 40, time.Hour},
-		{"after 30 s where the queue does not know how often", 0, 0, 30 * time.Second},
-		{"after what the hub says at first", time.Second, 1, time.Second},
-		{"after 120 times what the hub says in the end", time.Second, 36, 2 * time.Minute},
+		{"after an hour for any number of receives", 0, 1 << 40, time.Hour},
+		{"after 30 s if the number of receives is unknown", 0, 0, 30 * time.Second},
+		{"after the configured backoff at first", time.Second, 1, time.Second},
+		{"after 120 times the configured backoff in the end", time.Second, 36, 2 * time.Minute},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,18 +54,18 @@ func TestEventsAreRetriedOnASchedule(t *testing.T) {
 				least, most = min(least, delay), max(most, delay)
 			}
 			if least < c.want*8/10 || most > c.want*12/10 {
-				t.Errorf("it came back after %v to %v, want %v ±20 %%", least, most, c.want)
+				t.Errorf("the delays are %v to %v, want %v ±20 %%", least, most, c.want)
 			}
 			// Events that failed together must not come back together.
 			if most-least < c.want/10 {
-				t.Errorf("it came back after %v to %v: there is no jitter", least, most)
+				t.Errorf("the delays are %v to %v: there is no jitter", least, most)
 			}
 		})
 	}
 }
 
-// Segment's Retry-After is a request to stay away, and whoever comes early is
-// turned away again, and longer: so the jitter goes upward only.
+// Segment rejects a request that comes earlier than its Retry-After again, and asks for a
+// longer pause. So the jitter may only make the delay longer.
 func TestAnEventIsNeverRetriedEarlierThanSegmentAsks(t *testing.T) {
 	cases := []struct {
 		name        string
@@ -87,15 +87,15 @@ func TestAnEventIsNeverRetriedEarlierThanSegmentAsks(t *testing.T) {
 			}
 			for range 50 {
 				if delay := attempt(t, w, c.receives); delay < c.least || delay > c.most {
-					t.Fatalf("it came back after %v, want %v to %v", delay, c.least, c.most)
+					t.Fatalf("the delay is %v, want %v to %v", delay, c.least, c.most)
 				}
 			}
 		})
 	}
 }
 
-// The worst outcome decides what happens, and the longest pause how soon.
-func TestAPauseThatOneOfSeveralMessagesAskedForHoldsForTheEvent(t *testing.T) {
+// The worst outcome decides over the event, and the longest Retry-After over its delay.
+func TestTheLongestRetryAfterOfSeveralMessagesAppliesToTheEvent(t *testing.T) {
 	w := newWorld(t)
 	w.settings.config.Template = `[1..30].{"event": "E", "properties": {"order_id": $string($), "filler": $pad("", 31000, "x")}}`
 	requests := 0
@@ -108,25 +108,25 @@ func TestAPauseThatOneOfSeveralMessagesAskedForHoldsForTheEvent(t *testing.T) {
 		answer.WriteHeader(429)
 	}
 	if delay := attempt(t, w, 1); delay < 200*time.Second {
-		t.Errorf("it came back after %v, want at least 200 s", delay)
+		t.Errorf("the delay is %v, want at least 200 s", delay)
 	}
 	equal(t, "requests", requests, 2)
 }
 
-// Where settling fails, keeping the item on its queue is the one thing that loses
-// nothing: its visibility timeout ends, or its redrive policy takes it.
-func TestWhatCannotBeSettledStaysOnItsQueue(t *testing.T) {
+// If settling fails, the item must stay on its queue, or the event would be lost. It comes
+// back when its visibility timeout ends, or the redrive policy makes it a dead letter.
+func TestAnItemThatCannotBeSettledStaysOnItsQueue(t *testing.T) {
 	cases := []struct {
 		name   string
 		given  func(*world)
 		status int
 		line   string
 	}{
-		{"postponing fails", func(w *world) { w.spool.retryErr = errDown }, 503, "WARN retrying: the queue is down"},
-		{"burying fails", func(w *world) { w.spool.failErr = errDown }, 422, "ERROR failed: the queue is down"},
-		{"there is no queue to postpone it on", func(w *world) { w.relay.Spool = nil }, 503, "WARN retrying: there is no queue"},
-		{"there are no dead letters to bury it in", func(w *world) { w.relay.Spool = nil }, 422,
-			"ERROR failed: there is no dead-letter queue to bury it in: it stays where it is until its queue gives it up"},
+		{"scheduling the retry fails", func(w *world) { w.spool.retryErr = errDown }, 503, "WARN retrying: the queue is down"},
+		{"the dead-letter queue is down", func(w *world) { w.spool.failErr = errDown }, 422, "ERROR failed: the queue is down"},
+		{"there is no queue", func(w *world) { w.relay.Spool = nil }, 503, "WARN retrying: there is no queue"},
+		{"there is no dead-letter queue", func(w *world) { w.relay.Spool = nil }, 422,
+			"ERROR failed: there is no dead-letter queue to move the event to: it stays on its queue"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -141,12 +141,12 @@ func TestWhatCannotBeSettledStaysOnItsQueue(t *testing.T) {
 	}
 }
 
-func TestADeadLetterSaysWhyAndWhatItIsAbout(t *testing.T) {
+func TestADeadLetterHasItsReasonAndResource(t *testing.T) {
 	w := newWorld(t)
 	w.segment.answer = status(422)
 	w.accept(t, secret, webhook("1"))
 	w.deliver(t)
-	equal(t, "burial", w.spool.DeadLetters()[0].Failure, relay.Failure{
+	equal(t, "the failure", w.spool.DeadLetters()[0].Failure, relay.Failure{
 		Tracking: "order-completed", Reason: "segment_422", Resource: "1", Receives: 1,
 	})
 }

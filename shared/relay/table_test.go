@@ -13,12 +13,11 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// TestTheTableForErrors is the design's "One table for errors", a case a row or,
-// where a row names several things, a case for each. What it holds is the one
-// promise of this software: Commerce is told 202 only of what is kept, and what is
-// kept ends in Segment, in the dead letters with its reason, or in the log as
-// skipped. Every other end is a lost event.
-func TestTheTableForErrors(t *testing.T) {
+// TestEveryErrorHasItsOutcome has a case for each error and its outcome. It holds the main
+// promise of this software: the answer to Commerce is 202 only if the event is stored, and
+// a stored event is delivered to Segment, becomes a dead letter with its reason, or is
+// logged as skipped. With any other outcome the event is lost.
+func TestEveryErrorHasItsOutcome(t *testing.T) {
 	config := func(change func(*relay.Config)) func(*world) {
 		return func(w *world) { w.settings.change(change) }
 	}
@@ -31,47 +30,47 @@ func TestTheTableForErrors(t *testing.T) {
 	const (
 		segmentGets   = true
 		segmentNever  = false
-		operatorFixes = "ERROR" // the level that alarms
+		operatorFixes = "ERROR" // the level that is reported
 	)
 	cases := []struct {
 		name    string
 		given   func(*world)
-		key     string // "" means the right one
-		body    string // "" means a webhook that is in order
+		key     string // "" means the genuine one
+		body    string // "" means a valid webhook
 		answer  relay.Answer
-		outcome string // of the delivery; "" where nothing is delivered
+		outcome string // of the delivery; "" if there is no delivery
 		reason  string
 		level   string
-		dead    string // the reason among the dead letters
-		asks    bool   // Segment is asked
+		dead    string // the reason of the dead letter; "" if there is none
+		asks    bool   // Segment receives a request
 	}{
 		{
-			name: "a forged secret is refused and not kept",
-			key:  "somebody else's", answer: relay.Answer{Status: 401, Code: "forged"},
+			name: "a forged key is rejected and not kept",
+			key:  "another secret", answer: relay.Answer{Status: 401, Code: "forged"},
 		},
 		{
-			name: "what is not JSON is refused, and failed if genuine",
+			name: "a body that is not JSON is rejected, and fails if genuine",
 			body: `{"id":`, answer: relay.Answer{Status: 400, Code: "not_json"}, dead: "not_json",
 		},
 		{
-			name: "what is no webhook is refused, and failed if genuine",
+			name: "a body that is not a webhook is rejected, and fails if genuine",
 			body: `{"hello":"world"}`, answer: relay.Answer{Status: 400, Code: "not_webhook"}, dead: "not_webhook",
 		},
 		{
-			name:  "what is no webhook is refused, and not kept from a stranger",
+			name:  "a body that is not a webhook is rejected, and not kept if unverified",
 			given: config(func(c *relay.Config) { c.Secrets = nil }),
 			body:  `{"hello":"world"}`, answer: relay.Answer{Status: 400, Code: "not_webhook"},
 		},
 		{
-			name: "what is no webhook and forged is only forged",
-			key:  "somebody else's", body: `{"hello":"world"}`, answer: relay.Answer{Status: 401, Code: "forged"},
+			name: "a body that is not a webhook and has a forged key is only forged",
+			key:  "another secret", body: `{"hello":"world"}`, answer: relay.Answer{Status: 401, Code: "forged"},
 		},
 		{
-			name: "a body over the spool's limit is refused, not kept, and alarms",
+			name: "a body over the spool's limit is rejected, not kept, and reported",
 			body: large(1200_000), answer: relay.Answer{Status: 413, Code: "too_large"},
 		},
 		{
-			name: "a body over what Lambda takes is refused, not kept, and alarms",
+			name: "a body over Lambda's limit is rejected, not kept, and reported",
 			body: webhook("1") + strings.Repeat(" ", relay.MaxBody), answer: relay.Answer{Status: 413, Code: "too_large"},
 		},
 		{
@@ -84,78 +83,78 @@ func TestTheTableForErrors(t *testing.T) {
 			body: webhookOf("order.fulfilled", "1"), answer: accepted, outcome: "skipped", reason: "not_observed", level: "INFO",
 		},
 		{
-			name:   "an event that the template filters is skipped",
+			name:   "an event for which the template returns nothing is skipped",
 			given:  template(`payload.data.nothing`),
 			answer: accepted, outcome: "skipped", reason: "filtered", level: "INFO",
 		},
 		{
-			name:   "a template that does not compile postpones",
+			name:   "a template that does not compile: retrying",
 			given:  template(`{"event": `),
 			answer: accepted, outcome: "retrying", reason: "template", level: operatorFixes,
 		},
 		{
-			name:   "a template that fails postpones",
+			name:   "a template that fails: retrying",
 			given:  template(`$error("no")`),
 			answer: accepted, outcome: "retrying", reason: "template", level: operatorFixes,
 		},
 		{
-			name:   "a template that gives no message shape postpones",
+			name:   "a template that does not return a message: retrying",
 			given:  template(`42`),
 			answer: accepted, outcome: "retrying", reason: "template", level: operatorFixes,
 		},
 		{
-			name:   "a message without a user is failed",
+			name:   "a message without a user: failed",
 			given:  template(`{"event": "Order Completed", "userId": ""}`),
 			answer: accepted, outcome: "failed", reason: "message_invalid", level: "ERROR", dead: "message_invalid",
 		},
 		{
-			name:   "a message without an event name is failed",
+			name:   "a message without an event name: failed",
 			given:  template(`{"properties": {"order_id": payload.data.id}}`),
 			answer: accepted, outcome: "failed", reason: "message_invalid", level: "ERROR", dead: "message_invalid",
 		},
 		{
-			name:   "a message over 32,000 bytes is failed",
+			name:   "a message over 32,000 bytes: failed",
 			given:  template(`{"event": "Order Completed", "properties": {"long": $pad("x", 32000)}}`),
 			answer: accepted, outcome: "failed", reason: "message_invalid", level: "ERROR", dead: "message_invalid",
 		},
 		{
-			name:   "a missing write key postpones",
+			name:   "a missing write key: retrying",
 			given:  config(func(c *relay.Config) { c.Segment.WriteKey = "" }),
 			answer: accepted, outcome: "retrying", reason: "write_key_missing", level: operatorFixes,
 		},
-		{name: "Segment's 200 delivers", given: answers(200), answer: accepted, outcome: "delivered", level: "INFO", asks: segmentGets},
-		{name: "Segment's 202 delivers", given: answers(202), answer: accepted, outcome: "delivered", level: "INFO", asks: segmentGets},
+		{name: "Segment answers 200: delivered", given: answers(200), answer: accepted, outcome: "delivered", level: "INFO", asks: segmentGets},
+		{name: "Segment answers 202: delivered", given: answers(202), answer: accepted, outcome: "delivered", level: "INFO", asks: segmentGets},
 		{
-			name: "Segment's 400 for one message while others are taken buries", given: refusesFirst(400),
+			name: "Segment answers 400 for one message and accepts others: failed", given: rejectsFirst(400),
 			answer: accepted, outcome: "failed", reason: "segment_400", level: "ERROR", dead: "segment_400", asks: segmentGets,
 		},
 		{
-			name: "Segment's 413 for one message while others are taken buries", given: refusesFirst(413),
+			name: "Segment answers 413 for one message and accepts others: failed", given: rejectsFirst(413),
 			answer: accepted, outcome: "failed", reason: "segment_413", level: "ERROR", dead: "segment_413", asks: segmentGets,
 		},
 		{
-			name: "a network that is down postpones",
+			name: "a network that is down: retrying",
 			given: config(func(c *relay.Config) {
-				c.Segment.Host = "http://127.0.0.1:1" // nobody listens there
+				c.Segment.Host = "http://127.0.0.1:1" // no program listens there
 			}),
 			answer: accepted, outcome: "retrying", reason: "segment_unreachable", level: "WARN",
 		},
 	}
 	for _, code := range []int{408, 410, 429, 460, 500, 502, 503, 504} {
 		c := cases[0]
-		c.name, c.given, c.key = fmt.Sprintf("Segment's %d postpones", code), answers(code), ""
+		c.name, c.given, c.key = fmt.Sprintf("Segment answers %d: retrying", code), answers(code), ""
 		c.answer, c.outcome, c.reason, c.level, c.asks = accepted, "retrying", fmt.Sprintf("segment_%d", code), "WARN", segmentGets
 		cases = append(cases, c)
 	}
 	for _, code := range []int{301, 302, 304, 307, 308, 400, 401, 403, 404, 405, 413} {
 		c := cases[0]
-		c.name, c.given, c.key = fmt.Sprintf("Segment's %d for everything postpones and alarms", code), answers(code), ""
+		c.name, c.given, c.key = fmt.Sprintf("Segment answers %d to every message: retrying, reported", code), answers(code), ""
 		c.answer, c.outcome, c.reason, c.level, c.asks = accepted, "retrying", fmt.Sprintf("segment_%d", code), operatorFixes, segmentGets
 		cases = append(cases, c)
 	}
 	for _, code := range []int{402, 406, 422, 501, 505} {
 		c := cases[0]
-		c.name, c.given, c.key = fmt.Sprintf("Segment's %d buries", code), answers(code), ""
+		c.name, c.given, c.key = fmt.Sprintf("Segment answers %d: failed", code), answers(code), ""
 		c.reason = fmt.Sprintf("segment_%d", code)
 		c.answer, c.outcome, c.dead, c.level, c.asks = accepted, "failed", c.reason, "ERROR", segmentGets
 		cases = append(cases, c)
@@ -186,12 +185,12 @@ func TestTheTableForErrors(t *testing.T) {
 				got := w.log.last(t, "deliver")
 				equal(t, "the outcome", got.Outcome+" "+got.Reason+" "+got.Level, c.outcome+" "+c.reason+" "+c.level)
 			}
-			equal(t, "Segment is asked", len(w.segment.batches) > 0, c.asks)
+			equal(t, "Segment receives a request", len(w.segment.batches) > 0, c.asks)
 			equal(t, "the event is kept", len(kept) == 1, c.outcome == "retrying")
 			letters := w.spool.DeadLetters()
 			equal(t, "the dead letters", reasons(letters), nonEmpty(c.dead))
 			want := body
-			if c.answer == accepted { // then it went through the queue, without the secret
+			if c.answer == accepted { // then it was stored without the secret
 				want = strings.ReplaceAll(body, `"configuration":{"secret_key":"secret_squirrel"},`, "")
 			}
 			for _, letter := range letters {
@@ -203,13 +202,13 @@ func TestTheTableForErrors(t *testing.T) {
 
 var accepted = relay.Answer{Status: http.StatusAccepted, Code: "accepted"}
 
-// What is postponed goes on by itself once the operator has mended what is wrong.
-// Whoever buries such events instead makes every slip in a template or a setting
-// a loss, or a night of replaying dead letters.
+// Events that are retrying are delivered automatically once the operator has fixed the
+// cause. If they became dead letters instead, every mistake in a template or a setting
+// would lose events, or force the operator to replay many dead letters.
 func TestEventsFlowAgainOnceTheOperatorFixedTheSettings(t *testing.T) {
 	cases := []struct {
-		name        string
-		broke, mend func(*world)
+		name            string
+		breakIt, repair func(*world)
 	}{
 		{
 			"a template",
@@ -227,12 +226,12 @@ func TestEventsFlowAgainOnceTheOperatorFixedTheSettings(t *testing.T) {
 			func(w *world) { w.segment.answer = nil },
 		},
 		{
-			"a 400 from Segment to a write key that is cut off",
+			"a 400 from Segment because the write key is incomplete",
 			func(w *world) { w.segment.answer = status(400) },
 			func(w *world) { w.segment.answer = nil },
 		},
 		{
-			"a 404 from Segment to a path that is wrong",
+			"a 404 from Segment because the path is wrong",
 			func(w *world) { w.segment.answer = status(404) },
 			func(w *world) { w.segment.answer = nil },
 		},
@@ -247,26 +246,25 @@ func TestEventsFlowAgainOnceTheOperatorFixedTheSettings(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.relay.Backoff = time.Millisecond
-			c.broke(w)
+			c.breakIt(w)
 			equal(t, "the answer to Commerce", w.accept(t, secret, webhook("1")), accepted)
 			equal(t, "kept while it is broken", len(w.deliver(t)), 1)
-			c.mend(w)
-			equal(t, "kept when it is mended", len(w.deliver(t)), 0)
-			equal(t, "taken by Segment", w.segment.taken, []string{"1"})
+			c.repair(w)
+			equal(t, "kept when it is fixed", len(w.deliver(t)), 0)
+			equal(t, "accepted by Segment", w.segment.taken, []string{"1"})
 		})
 	}
 }
 
-// refusesFirst makes the template write two messages, of which Segment refuses the
-// first.
-func refusesFirst(code int) func(*world) {
+// rejectsFirst makes the template write two messages, and Segment reject the first.
+func rejectsFirst(code int) func(*world) {
 	return func(w *world) {
 		w.settings.config.Template = `["bad", "good"].{"event": "Order Completed", "properties": {"order_id": $}}`
 		w.segment.answer = statusFor(map[string]int{"bad": code})
 	}
 }
 
-// large is a webhook whose contents do not compress.
+// large returns a webhook whose contents do not compress.
 func large(size int) string {
 	noise := make([]byte, size)
 	rand.Read(noise)

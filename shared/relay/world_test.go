@@ -29,12 +29,12 @@ const (
 	writeKey = "write_key_1"
 	personal = "ron.swanson@moltin.com" // in every webhook, and nowhere in a log
 
-	// echo is the smallest template that is one: its message names the order.
+	// echo is a minimal template. Its message names the order.
 	echo = `{"event": "Order Completed", "properties": {"order_id": payload.data.id}}`
 )
 
-// world is a relay with real parts: real templates, a real client to a stand-in
-// for Segment, a queue in memory.
+// world is a relay with real parts: real templates, a real client with a test server for
+// Segment, and a queue in memory.
 type world struct {
 	relay    *relay.Relay
 	settings *settings
@@ -45,7 +45,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world { return newWorldAnswering(t, nil) }
 
-// newWorldAnswering is a world with another Segment than the stand-in, unless it is nil.
+// newWorldAnswering returns a world with the given Segment. Nil means the test server.
 func newWorldAnswering(t testing.TB, segment http.HandlerFunc) *world {
 	w := newWorldOver(nil)
 	var answers http.Handler = w.segment
@@ -58,8 +58,8 @@ func newWorldAnswering(t testing.TB, segment http.HandlerFunc) *world {
 	return w
 }
 
-// newWorldOver is a world with another transport than the network, for benchmarks
-// and for tests in a bubble, in which waiting for the network stops the clock.
+// newWorldOver returns a world with another transport than the network, for benchmarks
+// and for tests in a synctest bubble, whose clock stops while a test waits for the network.
 func newWorldOver(transport http.RoundTripper) *world {
 	w := &world{
 		settings: &settings{config: relay.Config{
@@ -83,13 +83,13 @@ func newWorldOver(transport http.RoundTripper) *world {
 	return w
 }
 
-// accept posts a webhook, as Commerce does.
+// accept accepts a webhook.
 func (w *world) accept(t testing.TB, key, body string) relay.Answer {
 	t.Helper()
 	return w.relay.Accept(t.Context(), key, []byte(body))
 }
 
-// deliver has the relay deliver what is visible, and ends what it does not keep.
+// deliver makes the relay deliver all visible items, and deletes those that it does not keep.
 func (w *world) deliver(t testing.TB) (kept []relay.Item) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
@@ -106,7 +106,7 @@ func (w *world) deliver(t testing.TB) (kept []relay.Item) {
 	return kept
 }
 
-// webhook is an order.paid of that order.
+// webhook returns an order.paid webhook about an order.
 func webhook(order string) string { return webhookOf("order.paid", order) }
 
 func webhookOf(event, order string) string {
@@ -117,8 +117,8 @@ func webhookOf(event, order string) string {
 		event, order, secret, personal)
 }
 
-// settings is a relay.Configuration. Reload gives what rotated holds, once it is
-// set, as Parameter Store would.
+// settings is a relay.Configuration. Reload replaces the secrets with rotated, if it is
+// set.
 type settings struct {
 	mu      sync.Mutex
 	config  relay.Config
@@ -149,13 +149,12 @@ func (s *settings) change(change func(*relay.Config)) {
 	change(&s.config)
 }
 
-// spySpool is the queue in memory, which fails where it is told to and writes
-// down the delays.
+// spySpool is the queue in memory. It fails with the given errors, and records the delays.
 type spySpool struct {
 	*spooltest.Memory
 	mu                        sync.Mutex
 	putErr, retryErr, failErr error
-	age                       time.Duration // of what is put: it came so long ago
+	age                       time.Duration // how old the events are that are put
 	delays                    []time.Duration
 }
 
@@ -187,12 +186,12 @@ func (s *spySpool) Fail(ctx context.Context, e relay.Envelope, b relay.Failure) 
 	return s.Memory.Fail(ctx, e, b)
 }
 
-// standIn is Segment: it answers as it is told, and writes down what it took.
+// standIn is a Segment for tests: it answers as configured, and records what it accepted.
 type standIn struct {
 	mu      sync.Mutex
 	answer  func(w http.ResponseWriter, orders []string) // nil: 200
-	batches [][]json.RawMessage                          // of every request
-	taken   []string                                     // orders of the messages that got a 2xx
+	batches [][]json.RawMessage                          // one for each request
+	taken   []string                                     // the orders of the messages that were answered with 2xx
 }
 
 func (s *standIn) ServeHTTP(w http.ResponseWriter, request *http.Request) {
@@ -233,19 +232,19 @@ func orderOf(message json.RawMessage) string {
 			Order string `json:"order_id"`
 		}
 	}
-	_ = json.Unmarshal(message, &m) // what is no message has no order
+	_ = json.Unmarshal(message, &m) // other messages have no order
 	return m.Properties.Order
 }
 
-// status makes Segment answer that to everything.
+// status makes Segment answer every request with a status code.
 func status(code int) func(http.ResponseWriter, []string) {
 	return func(w http.ResponseWriter, _ []string) {
 		w.WriteHeader(code)
-		fmt.Fprint(w, "Segment's own words, of "+personal)
+		fmt.Fprint(w, "a text of Segment about "+personal)
 	}
 }
 
-// statusFor makes Segment answer that to any request with that order in it.
+// statusFor makes Segment answer a request with the status code of an order in it.
 func statusFor(codes map[string]int) func(http.ResponseWriter, []string) {
 	return func(w http.ResponseWriter, orders []string) {
 		for _, order := range orders {
@@ -257,7 +256,7 @@ func statusFor(codes map[string]int) func(http.ResponseWriter, []string) {
 	}
 }
 
-// logBook is where the relay logs to.
+// logBook is the log of the relay.
 type logBook struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -269,7 +268,7 @@ func (l *logBook) Write(line []byte) (int, error) {
 	return l.text.Write(line)
 }
 
-// line is what a test looks at of a log line.
+// line has the members of a log line that tests read.
 type line struct {
 	Msg, Level, Tracking, Event, Outcome, Reason, Detail, Resource, Unsettled, Stack string
 
@@ -279,11 +278,11 @@ type line struct {
 	Attempt    int
 	Receives   int
 	Received   time.Time
-	Happened   time.Time
+	EventTime  time.Time `json:"event_time"`
 	Ms         *int64
 }
 
-// lines are the log lines of that kind: "accept" or "deliver".
+// lines returns the log lines of a kind: "accept" or "deliver".
 func (l *logBook) lines(t testing.TB, kind string) []line {
 	t.Helper()
 	l.mu.Lock()
@@ -292,7 +291,7 @@ func (l *logBook) lines(t testing.TB, kind string) []line {
 	for text := range strings.Lines(l.text.String()) {
 		var one line
 		if err := json.Unmarshal([]byte(text), &one); err != nil {
-			t.Fatalf("a log line that is not JSON: %v: %s", err, text)
+			t.Fatalf("a log line is not JSON: %v: %s", err, text)
 		}
 		if one.Msg == kind {
 			lines = append(lines, one)
@@ -301,7 +300,7 @@ func (l *logBook) lines(t testing.TB, kind string) []line {
 	return lines
 }
 
-// last is the last log line of that kind.
+// last returns the last log line of a kind.
 func (l *logBook) last(t testing.TB, kind string) line {
 	t.Helper()
 	lines := l.lines(t, kind)

@@ -73,13 +73,13 @@ func (f Fact) revision() string {
 	return cmp.Or(f.WebhookID, f.received())
 }
 
-// timestamp returns the event time: HappenedAt if it is known, otherwise created_at for
+// timestamp returns the event time: EventTime if it is known, otherwise created_at for
 // a creation, otherwise updated_at, otherwise (a deletion has neither) the time at
 // which the webhook was received.
 func (f Fact) timestamp() string {
-	known := []string{f.HappenedAt, f.UpdatedAt}
+	known := []string{f.EventTime, f.UpdatedAt}
 	if tracking.AtCreation(f.Event) {
-		known = []string{f.HappenedAt, f.CreatedAt, f.UpdatedAt}
+		known = []string{f.EventTime, f.CreatedAt, f.UpdatedAt}
 	}
 	for _, text := range known {
 		if _, ok := parseTime(text); ok {

@@ -28,9 +28,9 @@ type Fact struct {
 	// Content is a digest of the state of the resource: the same for the same state. It
 	// distinguishes two updates with the same UpdatedAt.
 	Content string
-	// HappenedAt is when it happened (RFC 3339), where that is known better than by
+	// EventTime is when it happened (RFC 3339), where that is known better than by
 	// those two: long afterwards, updated_at is of what happened since.
-	HappenedAt string
+	EventTime string
 	// Revision distinguishes the times at which the resource does this, if that is known
 	// better than by UpdatedAt.
 	Revision   string

@@ -71,14 +71,14 @@ func (f *Function) byHeaders(ctx context.Context, request events.APIGatewayV2HTT
 	if response, forged := f.refuseForged(ctx, request); forged {
 		return response, true
 	}
-	a := f.Relay.Refuse(ctx, relay.Answer{Status: http.StatusUnsupportedMediaType, Code: code}, size)
+	a := f.Relay.Reject(ctx, relay.Answer{Status: http.StatusUnsupportedMediaType, Code: code}, size)
 	response = answer(a.Status, a.Code)
 	response.Headers["Accept-Encoding"] = "identity" // RFC 9110, 15.5.16
 	return response, true
 }
 
 func (f *Function) refuseForged(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, forged bool) {
-	a, forged := f.Relay.RefuseForged(ctx, keyOf(request))
+	a, forged := f.Relay.RejectForged(ctx, keyOf(request))
 	if !forged {
 		return response, false
 	}

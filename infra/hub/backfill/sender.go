@@ -205,7 +205,7 @@ func (s *Sender) render(ctx context.Context, f fact, asks template.Fetch) ([]seg
 		webhook.UpdatedAt = commerce.RefundOf(f.resource.payments).When()
 	}
 	business := relay.FactOf(f.by.Tracking, webhook, s.endpoint.WriteKey, time.Time{})
-	business.HappenedAt = f.happened
+	business.EventTime = f.happened
 	if happened, err := relay.Complete(ctx, &business, webhook, asks); err != nil || !happened {
 		return nil, err
 	}

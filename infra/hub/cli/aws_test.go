@@ -444,7 +444,7 @@ func retrying(order string, received, at time.Time) logLine {
 
 func delivery(order string, received, at time.Time, receives int) string {
 	return fmt.Sprintf(`{"timestamp":%q,"level":"INFO","message":"deliver","event":"order.paid","webhook_id":"w-%[2]s","attempt":1,"resource":%[2]q,`+
-		`"tracking":"order-completed","receives":%[3]d,"message_ids":["order-completed:%[2]s:0-track:ff"],"ms":210,"received":%[4]q,"happened":%[4]q,`+
+		`"tracking":"order-completed","receives":%[3]d,"message_ids":["order-completed:%[2]s:0-track:ff"],"ms":210,"received":%[4]q,"event_time":%[4]q,`+
 		`"Prefix":"/commerce-segment","Tracking":"order-completed","_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"requestId":"r",`, stamp(at), order, receives, stamp(received))
 }
 

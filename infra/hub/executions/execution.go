@@ -129,8 +129,8 @@ func (e *Execution) conclude(now time.Time) {
 		e.Detail = fmt.Sprintf("the last of its %d attempts ended with %s", last.Receives, last.Reason)
 	case last.Outcome == "retrying" || last.Unsettled != "":
 		e.Outcome = Retrying
-	case e.Outcome == Delivered && !last.Happened.IsZero():
-		delay := Milliseconds(max(last.Time.Sub(last.Happened), 0).Milliseconds()) // Commerce's clock may be ahead
+	case e.Outcome == Delivered && !last.EventTime.IsZero():
+		delay := Milliseconds(max(last.Time.Sub(last.EventTime), 0).Milliseconds()) // Commerce's clock may be ahead
 		e.Delay = &delay
 	}
 }

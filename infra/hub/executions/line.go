@@ -23,7 +23,7 @@ type Line struct {
 	Kind       string    `json:"message"`
 	Tracking   string    `json:"tracking"`
 	Received   time.Time `json:"received,omitzero"` // the same in all lines of a webhook; none where it was refused at once
-	Happened   time.Time `json:"happened,omitzero"` // the fact's own time
+	EventTime  time.Time `json:"event_time,omitzero"`
 	Event      string    `json:"event,omitempty"`
 	WebhookID  string    `json:"webhook_id,omitempty"`
 	Attempt    int       `json:"attempt,omitempty"` // Commerce's

@@ -19,7 +19,7 @@ import (
 	"commerce-segment/templates"
 )
 
-// refunds is a store with the order "1" of 25.00 EUR, paid in two parts, and the relay
+// refunds is a store with the order "1" of 25.00 EUR, paid in two payments, and the relay
 // of Order Refunded with its default template.
 type refunds struct {
 	*world
@@ -65,8 +65,8 @@ func (o over) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// hears delivers webhooks about the current state of the order, updated at a moment.
-func (r *refunds) hears(updated time.Time, events ...string) {
+// deliverUpdates delivers webhooks about the current state of the order, updated at a time.
+func (r *refunds) deliverUpdates(updated time.Time, events ...string) {
 	r.t.Helper()
 	for _, event := range events {
 		r.relay.Deliver(r.t.Context(), items(r.webhook(event, updated, nil)))
@@ -98,11 +98,11 @@ func (r *refunds) webhook(event string, updated time.Time, change map[string]any
 	return string(body)
 }
 
-// refund refunds an amount of a payment, and delivers the webhooks that Commerce posts
-// then.
+// refund refunds an amount of a payment, and delivers the webhooks that Commerce then
+// posts.
 func (r *refunds) refund(payment string, amount int, at time.Time) {
 	r.t.Helper()
-	r.hears(at.Add(time.Second), r.store.Refund("1", payment, amount, at)...)
+	r.deliverUpdates(at.Add(time.Second), r.store.Refund("1", payment, amount, at)...)
 }
 
 // received returns the messages that Segment has, each once: Segment drops a repeated
@@ -148,22 +148,22 @@ func TestARefundIsSentOnceForEachAmount(t *testing.T) {
 		happen func(r *refunds)
 		want   []string
 	}{
-		{"nothing was refunded", func(r *refunds) { r.hears(day(22), "order.updated") }, nil},
+		{"nothing was refunded", func(r *refunds) { r.deliverUpdates(day(22), "order.updated") }, nil},
 		{"a part", func(r *refunds) { r.refund("first", 400, day(22)) }, []string{part}},
 		{"a part, and the order is updated again within the hour", func(r *refunds) {
 			r.refund("first", 400, day(22))
-			r.hears(day(22).Add(time.Minute), "order.updated", "order.updated")
+			r.deliverUpdates(day(22).Add(time.Minute), "order.updated", "order.updated")
 		}, []string{part}},
 		{"a part, and the order is updated again days later, when Segment has forgotten the messageId", func(r *refunds) {
 			r.refund("first", 400, day(22))
 			r.segment.batches = nil
-			r.hears(day(24), "order.updated")
+			r.deliverUpdates(day(24), "order.updated")
 		}, nil},
-		{"a part, of which a webhook comes before the order's time of change moves", func(r *refunds) {
+		{"a part, and a webhook whose updated_at is still the old one", func(r *refunds) {
 			r.store.Refund("1", "first", 400, day(22))
-			r.hears(paid, "order.updated")
+			r.deliverUpdates(paid, "order.updated")
 		}, []string{part}},
-		{"two parts of one payment: the second message has both in it", func(r *refunds) {
+		{"two parts of one payment: the second message contains both", func(r *refunds) {
 			r.refund("first", 400, day(22))
 			r.refund("first", 600, day(23))
 		}, []string{part, "Order Refunded of 10.00 (10.00) on 23, partially_refunded"}},
@@ -171,14 +171,14 @@ func TestARefundIsSentOnceForEachAmount(t *testing.T) {
 			r.refund("first", 400, day(22))
 			r.refund("second", 500, day(23))
 		}, []string{part, "Order Refunded of 9.00 (9.00) on 23, partially_refunded"}},
-		{"one of two payments as a whole, which is a part of the order", func(r *refunds) { r.refund("second", 1000, day(22)) },
+		{"one of two payments in full, which is a part of the order", func(r *refunds) { r.refund("second", 1000, day(22)) },
 			[]string{"Order Refunded of 10.00 (10.00) on 22, partially_refunded"}},
-		{"all of it in parts: the last one is told by order.refunded alone", func(r *refunds) {
+		{"all of it in parts: only order.refunded reports the last one", func(r *refunds) {
 			r.refund("first", 400, day(22))
 			r.refund("first", 1100, day(23))
 			r.refund("second", 1000, day(24))
 		}, []string{part, "Order Refunded of 15.00 (15.00) on 23, partially_refunded", "Order Refunded of 25.00 (25.00) on 24, refunded"}},
-		{"a part, and then the rest by marking the order as refunded, of which the transactions say nothing", func(r *refunds) {
+		{"a part, and then the rest by marking the order as refunded, which no transaction shows", func(r *refunds) {
 			r.refund("first", 400, day(22))
 			marked := map[string]any{"payment": "refunded"}
 			for _, event := range []string{"order.updated", "order.refunded"} {
@@ -188,18 +188,18 @@ func TestARefundIsSentOnceForEachAmount(t *testing.T) {
 		{"all of it, and an update that Commerce posts late", func(r *refunds) {
 			r.store.Refund("1", "first", 1500, day(22))
 			r.refund("second", 1000, day(23))
-			r.hears(day(23), "order.updated")
+			r.deliverUpdates(day(23), "order.updated")
 		}, []string{"Order Refunded of 25.00 (25.00) on 23, refunded"}},
-		{"all of it, by a store whose order does not say that it is refunded", func(r *refunds) {
+		{"all of it, by a store whose order is not marked as refunded", func(r *refunds) {
 			r.store.Refund("1", "first", 1500, day(22))
 			r.store.Refund("1", "second", 1000, day(22))
 			r.relay.Deliver(r.t.Context(), items(r.webhook("order.updated", day(22), map[string]any{"payment": "paid"})))
 		}, nil},
-		{"a part, of which a store says order.refunded", func(r *refunds) {
+		{"a part, for which a store posts order.refunded", func(r *refunds) {
 			r.store.Refund("1", "first", 400, day(22))
-			r.hears(day(22), "order.updated", "order.refunded")
+			r.deliverUpdates(day(22), "order.updated", "order.refunded")
 		}, []string{part}},
-		{"a part, where a store has a payment status for it", func(r *refunds) {
+		{"a part, by a store that has a payment status for it", func(r *refunds) {
 			r.store.Refund("1", "first", 400, day(22))
 			r.relay.Deliver(r.t.Context(), items(r.webhook("order.updated", day(22), map[string]any{"payment": "partially_refunded"})))
 		}, []string{part}},
@@ -223,8 +223,8 @@ func TestARefundIsSentOnceForEachAmount(t *testing.T) {
 	}
 }
 
-// All updates of all orders arrive here: those of orders without a possible refund must
-// not cost the shop a request, and the others only one each.
+// All updates of all orders arrive here. An update of an order that cannot have a refund
+// must not cost a request to Commerce, and any other at most one.
 func TestAnUpdateCostsOneRequestAtMost(t *testing.T) {
 	for payment, want := range map[string]int{
 		"unpaid": 0, "authorized": 0, "partially_authorized": 0, "refunded": 0,
@@ -241,17 +241,17 @@ func TestAnUpdateCostsOneRequestAtMost(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with Commerce's answer, an update waits or is skipped; it never
-// reports a refund that is not known.
+// If something is wrong with Commerce's answer, an update is retried or skipped. It never
+// reports a refund that is not certain.
 func TestAnAnswerThatIsNotAsDocumentedShowsNoRefund(t *testing.T) {
 	for _, c := range []struct{ name, answer, want string }{
 		{"nothing", `{}`, "skipped not_refunded"},
 		{"no transactions", `{"data": []}`, "skipped not_refunded"},
 		{"an amount that is a text", `{"data": [{"refunded_amount": "400", "meta": {"timestamps": {"updated_at": "2026-11-22T16:40:00Z"}}}]}`, "skipped not_refunded"},
 		{"no time", `{"data": [{"refunded_amount": 400}]}`, "skipped not_refunded"},
-		{"a time that is none", `{"data": [{"refunded_amount": 400, "meta": {"timestamps": {"updated_at": "yesterday"}}}]}`, "skipped not_refunded"},
+		{"an invalid time", `{"data": [{"refunded_amount": 400, "meta": {"timestamps": {"updated_at": "yesterday"}}}]}`, "skipped not_refunded"},
 		{"a time with an offset", `{"data": [{"refunded_amount": 400, "meta": {"timestamps": {"updated_at": "2026-11-22T08:40:00-08:00"}}}]}`, "delivered"},
-		{"one transaction that is broken beside one that is not",
+		{"one broken transaction next to a valid one",
 			`{"data": [{"refunded_amount": true}, {"refunded_amount": 400, "meta": {"timestamps": {"updated_at": "2026-11-22T16:40:00Z"}}}]}`, "delivered"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

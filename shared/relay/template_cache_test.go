@@ -2,12 +2,12 @@ package relay
 
 import "testing"
 
-// Compiling takes longer than everything else in the journey of an event: a warm
-// function compiles once, a broken template once as well.
+// Compiling takes longer than everything else in the delivery of an event. A running
+// function compiles a template once, and a broken template also once.
 func TestATemplateIsCompiledOncePerSource(t *testing.T) {
 	for _, source := range []string{`{"event": "A"}`, `{"event": `} {
 		t.Run(source, func(t *testing.T) {
-			var cache templates
+			var cache templateCache
 			first, firstErr := cache.compile("order-completed", source)
 			again, againErr := cache.compile("order-completed", source)
 			if again != first || againErr != firstErr {
@@ -17,7 +17,7 @@ func TestATemplateIsCompiledOncePerSource(t *testing.T) {
 				t.Errorf("another source: %v", err)
 			}
 			if _, err := cache.compile("order-completed", ``); err == nil {
-				t.Error("an empty source compiled: the one before it is still remembered")
+				t.Error("an empty source compiled: the cache still has the one before it")
 			}
 		})
 	}

@@ -68,9 +68,9 @@ func (c cemetery) fail(name, reason, detail, body string) string {
 // queue.
 func (c cemetery) isLeftWith(name string, dead, waiting int) {
 	c.Helper()
-	standing := c.queues[name].Standing()
-	if standing.Failed != dead || standing.Waiting != waiting {
-		c.Errorf("of %s %d failed and %d are on the queue, want %d and %d", name, standing.Failed, standing.Waiting, dead, waiting)
+	status := c.queues[name].Status()
+	if status.Failed != dead || status.Waiting != waiting {
+		c.Errorf("of %s %d failed and %d are on the queue, want %d and %d", name, status.Failed, status.Waiting, dead, waiting)
 	}
 }
 

@@ -35,11 +35,11 @@ type Local struct {
 }
 
 // Count implements Queue.
-func (l Local) Count(context.Context) (int, error) { return l.Standing().Failed, nil }
+func (l Local) Count(context.Context) (int, error) { return l.Status().Failed, nil }
 
 // CountWaiting implements Queue.
 func (l Local) CountWaiting(context.Context) (int, error) {
-	return l.Standing().Waiting, nil
+	return l.Status().Waiting, nil
 }
 
 // List implements Queue.

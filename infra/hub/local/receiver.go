@@ -73,10 +73,10 @@ func (h *webhooks) deliver(ctx context.Context) {
 // stop refuses webhooks from now on, and returns when those underway are answered.
 func (h *webhooks) stop() { h.open.Lock() }
 
-// standing counts the events of all queues.
-func (h *webhooks) standing() (total queue.Standing) {
+// status counts the events of all queues.
+func (h *webhooks) status() (total queue.Status) {
 	for _, each := range h.queues {
-		total.Add(each.Standing())
+		total.Add(each.Status())
 	}
 	return total
 }

@@ -226,7 +226,7 @@ func shutDown(ctx context.Context, server *http.Server) {
 
 // sayGoodbye says what waits for the next hub in this directory.
 func (h *hub) sayGoodbye(w io.Writer) {
-	left := h.webhooks.standing()
+	left := h.webhooks.status()
 	if left.Waiting+left.Failed == 0 {
 		fmt.Fprintln(w, "\nStopped. No event was waiting.")
 		return

@@ -78,15 +78,15 @@ func (h *hub) startup(ctx context.Context) (startup, error) {
 
 // kept says where the events are, and how many an earlier run left.
 func (h *hub) kept(now time.Time) string {
-	folder, standing := h.directory.File(store.QueueFolder), h.webhooks.standing()
-	if standing.Waiting+standing.Failed == 0 {
+	folder, status := h.directory.File(store.QueueFolder), h.webhooks.status()
+	if status.Waiting+status.Failed == 0 {
 		return fmt.Sprintf("Events are kept in %s until they are delivered.", folder)
 	}
-	text := fmt.Sprintf("In %s %s", folder, words.Count(standing.Waiting, "event")+" to be delivered")
-	if standing.Waiting > 0 {
-		text += fmt.Sprintf(", the oldest received %s ago", words.Age(now.Sub(standing.Oldest)))
+	text := fmt.Sprintf("In %s %s", folder, words.Count(status.Waiting, "event")+" to be delivered")
+	if status.Waiting > 0 {
+		text += fmt.Sprintf(", the oldest received %s ago", words.Age(now.Sub(status.Oldest)))
 	}
-	return text + fmt.Sprintf(", and %s, are kept.", words.Count(standing.Failed, "dead letter"))
+	return text + fmt.Sprintf(", and %s, are kept.", words.Count(status.Failed, "dead letter"))
 }
 
 // SecretHeader is the header line that proves a webhook.

@@ -10,10 +10,10 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// An event of an order with five lines has about 7 KB.
+// body has about the size of the webhook of an order with five lines.
 var body = bytes.Repeat([]byte("order "), 7<<10/6)
 
-// BenchmarkPut puts events from so many callers at once, each of them synced to the disk.
+// BenchmarkPut puts events from many callers at once. Each event is synced to the disk.
 func BenchmarkPut(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprint("callers=", callers), func(b *testing.B) {
@@ -30,7 +30,7 @@ func BenchmarkPut(b *testing.B) {
 	}
 }
 
-// BenchmarkServe delivers events that wait, to a Segment that takes no time.
+// BenchmarkServe delivers waiting events with a function that does nothing.
 func BenchmarkServe(b *testing.B) {
 	q := newQueue(b)
 	record := encode(relay.Envelope{Received: when, Body: body})

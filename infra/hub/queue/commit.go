@@ -9,25 +9,25 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// errClosed means that the store was closed, or the file removed because it was empty.
+// errClosed means that the store was closed, or that the file was removed.
 var errClosed = errors.New("the store of events is closed")
 
-// change is what one caller wants written.
+// change is one caller's change to a database.
 type change struct {
 	apply func(*bbolt.Tx) error
 	done  chan error
 }
 
-// committer writes changes to a database. All changes that arrive while it commits are
-// written by its next commit: so the cost of a sync is shared, and a lonely change does not
-// wait for others.
+// committer writes changes to a database. All changes that arrive during a commit are
+// written by the next one, so they share the cost of its sync. A single change does not wait
+// for others.
 type committer struct {
 	db *bbolt.DB
 
 	mu      sync.Mutex
 	pending []change
 	closed  bool
-	wake    chan struct{} // holds a token where there is something to do
+	wake    chan struct{} // holds a token if there is work
 	ended   chan struct{}
 }
 
@@ -37,8 +37,8 @@ func newCommitter(db *bbolt.DB) *committer {
 	return c
 }
 
-// update applies a change, and returns when it is on the disk. The function may be called
-// more than once, so that it must keep nothing from an earlier call.
+// update applies a change, and returns when it is on the disk. It may call apply more than
+// once, so apply must reset what it set in an earlier call.
 func (c *committer) update(apply func(*bbolt.Tx) error) error {
 	mine := change{apply: apply, done: make(chan error, 1)}
 	c.mu.Lock()
@@ -52,7 +52,7 @@ func (c *committer) update(apply func(*bbolt.Tx) error) error {
 	return <-mine.done
 }
 
-// close writes what is pending, and returns when no more is written.
+// close waits until pending changes are written. Later changes fail with errClosed.
 func (c *committer) close() {
 	c.mu.Lock()
 	c.closed = true
@@ -82,8 +82,8 @@ func (c *committer) run() {
 	}
 }
 
-// commit writes changes together. Where one of them fails, each is written on its own, so
-// that it fails alone.
+// commit writes changes together. If one of them fails, it writes each in a commit of its
+// own, so that only the one at fault fails.
 func (c *committer) commit(changes []change) {
 	if len(changes) == 0 {
 		return
@@ -111,12 +111,12 @@ func (c *committer) write(changes []change) error {
 	})
 }
 
-// errDamaged means that a file does not have the form that bbolt writes.
+// errDamaged means that a file is not one that bbolt wrote.
 var errDamaged = errors.New("the file is damaged")
 
-// guard calls a function that reads or writes a database, and turns a panic into an
-// errDamaged: bbolt panics where it finds a page that it has not written, and a file that
-// is cut off while it is mapped is a fault.
+// guard calls a function that reads or writes a database, and returns an errDamaged if the
+// function panics. bbolt panics when it finds an invalid page, and reading a memory-mapped
+// file that was truncated is a memory fault.
 func guard(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// formatVersion is the form of the databases that this release writes.
+// formatVersion is the version of the databases that this release writes.
 const formatVersion = 1
 
 var (
@@ -22,21 +23,26 @@ var (
 	keyVersion  = []byte("version")
 )
 
-// ErrNewer means that a later release has written a file.
-var ErrNewer = errors.New("a later release of hub has written it")
+// ErrNewer means that a later release wrote a file.
+var ErrNewer = errors.New("a later release of hub wrote it, and this release cannot read it: run that release")
 
-// openDatabase opens a database, or makes it. Its error is an ErrNewer where a later
-// release wrote the file, and an errDamaged where the file is no database.
-func openDatabase(path string) (*bbolt.DB, error) {
-	_, err := os.Stat(path)
-	isNew := errors.Is(err, fs.ErrNotExist)
-	var db *bbolt.DB
+// openDatabase opens or creates a database. Its error is an ErrNewer if a later release
+// wrote the file, and an errDamaged if the file is not a database. A file that it fails to
+// create is removed, so that the next attempt does not find half of one.
+func openDatabase(path string) (db *bbolt.DB, err error) {
+	if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) {
+		defer func() {
+			if err != nil {
+				os.Remove(path)
+			}
+		}()
+	}
 	err = guard(func() error {
 		var err error
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:         time.Second, // another process has it: the directory's lock says so earlier
+			Timeout:         time.Second, // another process has opened it; usually the directory's lock reports that first
 			FreelistType:    bbolt.FreelistMapType,
-			InitialMmapSize: 2 * fileBytes, // growing it waits for who reads
+			InitialMmapSize: 2 * fileBytes, // a file that outgrows it waits for its readers
 		})
 		return err
 	})
@@ -44,12 +50,12 @@ func openDatabase(path string) (*bbolt.DB, error) {
 	switch {
 	case errors.As(err, &ofSystem), errors.Is(err, berrors.ErrTimeout):
 		return nil, err
-	case err != nil: // of bbolt, about what it read
+	case err != nil: // bbolt cannot read the file
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	err = guard(func() error { return checkVersion(db) })
-	if err == nil && isNew {
-		err = syncDir(filepath.Dir(path)) // or the file's name may be lost with the power
+	if err == nil {
+		err = syncDir(filepath.Dir(path)) // otherwise a power failure may lose a new file's name
 	}
 	if err != nil {
 		db.Close()
@@ -58,7 +64,7 @@ func openDatabase(path string) (*bbolt.DB, error) {
 	return db, nil
 }
 
-// checkVersion reads which release's form a database has, and writes it into a new one.
+// checkVersion checks the version of a database, and writes it into a new one.
 func checkVersion(db *bbolt.DB) error {
 	return db.Update(func(tx *bbolt.Tx) error {
 		about := tx.Bucket(bucketAbout)
@@ -71,16 +77,20 @@ func checkVersion(db *bbolt.DB) error {
 		}
 		value := about.Get(keyVersion)
 		if len(value) != 8 {
-			return fmt.Errorf("%w: it does not say which release wrote it", errDamaged)
+			return fmt.Errorf("%w: it has no version", errDamaged)
 		}
 		if version := binary.BigEndian.Uint64(value); version > formatVersion {
-			return fmt.Errorf("%w: its form is %d, and this release reads %d", ErrNewer, version, formatVersion)
+			return fmt.Errorf("%w (it has version %d, and this release reads version %d)", ErrNewer, version, formatVersion)
 		}
 		return nil
 	})
 }
 
+// syncDir makes the names of the files in a directory durable.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" { // which cannot sync a directory
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

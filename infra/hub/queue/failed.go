@@ -17,8 +17,9 @@ import (
 
 const failedName = "failed.db"
 
-// failed is the dead letters of all queues: a bucket for each, with the dead letter's
-// number -> its header, a line of JSON, and the event's record.
+// failed holds the dead letters of all queues. Each queue has a bucket, with
+//
+//	the dead letter's number -> its header, a line of JSON, and the event's record
 type failed struct {
 	db *bbolt.DB
 	*committer
@@ -27,12 +28,13 @@ type failed struct {
 	counts map[string]int
 }
 
-// header is what a dead letter says about itself.
+// header describes why and when an event failed.
 type header struct {
 	relay.Failure
 	FailedAt time.Time
 }
 
+// openFailed opens or creates the dead letters in a directory.
 func openFailed(dir string) (*failed, error) {
 	db, err := openDatabase(filepath.Join(dir, failedName))
 	if err != nil {
@@ -57,7 +59,7 @@ func (f *failed) close() error {
 	return f.db.Close()
 }
 
-// change adds to a queue's count once the transaction is committed.
+// change adds to a queue's count when the transaction is committed.
 func (f *failed) change(tx *bbolt.Tx, queue string, by int) {
 	tx.OnCommit(func() {
 		f.mu.Lock()
@@ -72,7 +74,7 @@ func (f *failed) count(queue string) int {
 	return f.counts[queue]
 }
 
-// put keeps an event's record, and why it failed.
+// put adds a dead letter: an event's record and why it failed.
 func (f *failed) put(queue string, record []byte, why relay.Failure) error {
 	text, err := json.Marshal(header{why, time.Now()})
 	if err != nil {
@@ -93,25 +95,27 @@ func (f *failed) put(queue string, record []byte, why relay.Failure) error {
 	})
 }
 
-// letter is a dead letter and the record of its event.
+// letter is a dead letter with the record of its event.
 type letter struct {
 	spool.DeadLetter
 	record []byte
 }
 
-// after returns up to that many dead letters of a queue whose numbers are larger, the
-// oldest first.
-func (f *failed) after(queue string, number uint64, limit int) (letters []letter, err error) {
+// after returns a page of a queue's dead letters: those that follow the number, oldest
+// first.
+func (f *failed) after(queue string, number uint64) (letters []letter, err error) {
 	err = guard(func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
 			letters = nil
+			size := 0
 			bucket := tx.Bucket([]byte(queue))
 			if bucket == nil {
 				return nil
 			}
 			cursor := bucket.Cursor()
-			for key, value := cursor.Seek(binary.BigEndian.AppendUint64(nil, number+1)); key != nil && len(letters) < limit; key, value = cursor.Next() {
+			for key, value := cursor.Seek(binary.BigEndian.AppendUint64(nil, number+1)); key != nil && len(letters) < pageSize && size < pageBytes; key, value = cursor.Next() {
 				letters = append(letters, letterOf(key, value))
+				size += len(value)
 			}
 			return nil
 		})
@@ -119,6 +123,7 @@ func (f *failed) after(queue string, number uint64, limit int) (letters []letter
 	return letters, err
 }
 
+// letterOf returns a dead letter as it is stored.
 func letterOf(key, value []byte) letter {
 	text, record, _ := bytes.Cut(value, []byte("\n"))
 	var h header
@@ -135,7 +140,7 @@ func letterOf(key, value []byte) letter {
 	}
 }
 
-// number is the dead letter's number in its queue.
+// number returns the dead letter's number in its queue.
 func (l letter) number() uint64 {
 	number, _ := strconv.ParseUint(l.ID, 10, 64) // letterOf wrote it
 	return number

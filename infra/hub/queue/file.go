@@ -19,13 +19,13 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// A file of waiting events has a bucket for each queue, and in it two more:
+// A file of waiting events has a bucket for each queue, and each of them has two buckets:
 //
 //	events  the event's number -> its record
-//	due     when it is visible, and its number -> how often it was received, and whether it
-//	        is being delivered
+//	due     the time at which it is visible, and its number -> how often it was received,
+//	        and whether it is being delivered
 //
-// So the next event is the first key of due, and to postpone one writes no body again.
+// So the next event is the first key of due, and a retry does not write the body again.
 var (
 	bucketEvents = []byte("events")
 	bucketDue    = []byte("due")
@@ -38,24 +38,24 @@ type file struct {
 	db     *bbolt.DB
 	*committer
 
-	removed bool // no event can be put any more; only changes read and write it
+	removed bool // the file accepts no more events; only changes read and write it
 
 	mu     sync.Mutex
-	queues map[string]standing
+	queues map[string]status
 	bytes  int64 // of the database, as of the last change
 }
 
-// standing is how a queue stands in one file.
-type standing struct {
+// status describes a queue in one file.
+type status struct {
 	waiting int
-	next    time.Time // when the next event is visible; zero where there is none
+	next    time.Time // when the next event is visible; zero if there is none
 }
 
 const filePrefix, fileSuffix = "waiting-", ".db"
 
 func fileName(number int) string { return fmt.Sprintf("%s%06d%s", filePrefix, number, fileSuffix) }
 
-// numberOf reads the number in a file's name.
+// numberOf returns the number in a file's name.
 func numberOf(name string) (number int, ok bool) {
 	digits, found := strings.CutPrefix(name, filePrefix)
 	digits, suffixed := strings.CutSuffix(digits, fileSuffix)
@@ -63,10 +63,10 @@ func numberOf(name string) (number int, ok bool) {
 	return number, found && suffixed && err == nil && name == fileName(number)
 }
 
-// openFile opens a file, or makes it. Events that were being delivered when the process
-// ended are visible again. Where dueNow is set, all are.
+// openFile opens or creates a file. Events that were being delivered when the process ended
+// are visible again. If dueNow is set, all events are visible.
 func openFile(dir string, number int, dueNow bool) (*file, error) {
-	f := &file{number: number, path: filepath.Join(dir, fileName(number)), queues: map[string]standing{}}
+	f := &file{number: number, path: filepath.Join(dir, fileName(number)), queues: map[string]status{}}
 	db, err := openDatabase(f.path)
 	if err != nil {
 		return nil, err
@@ -79,11 +79,11 @@ func openFile(dir string, number int, dueNow bool) (*file, error) {
 	return f, nil
 }
 
-// release makes events visible that were being delivered, or all of them.
+// release makes the events visible that were being delivered, or all events.
 func (f *file) release(tx *bbolt.Tx, all bool) error {
 	return forEachQueue(tx, func(name string, queue *bbolt.Bucket) error {
 		now := time.Now()
-		latest := now.Add(spool.Visibility) // of one that is being delivered
+		latest := now.Add(spool.Visibility) // an event in delivery is visible again by then
 		due := queue.Bucket(bucketDue)
 		var hidden []entry
 		cursor := due.Cursor()
@@ -106,20 +106,20 @@ func (f *file) release(tx *bbolt.Tx, all bool) error {
 	})
 }
 
-// close ends what is written to the file, and closes it.
+// close waits for pending changes and closes the file.
 func (f *file) close() error {
 	f.committer.close()
 	return f.db.Close()
 }
 
-// standing says how a queue stands in the file.
-func (f *file) standing(queue string) standing {
+// status returns the status of a queue in the file.
+func (f *file) status(queue string) status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.queues[queue]
 }
 
-// isEmpty reports whether no event waits in the file.
+// isEmpty reports whether the file has no waiting event.
 func (f *file) isEmpty() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -131,11 +131,11 @@ func (f *file) isEmpty() bool {
 	return true
 }
 
-// removeIfEmpty closes and removes the file unless an event waits in it. It reports whether
-// the file is gone.
+// removeIfEmpty closes and removes the file unless it has a waiting event. It reports
+// whether it removed the file. Only one caller at a time may call it.
 func (f *file) removeIfEmpty() (gone bool, err error) {
 	err = f.update(func(tx *bbolt.Tx) error {
-		f.removed = true
+		f.removed = true // until an event is found
 		return forEachQueue(tx, func(_ string, queue *bbolt.Bucket) error {
 			f.removed = f.removed && queue.Bucket(bucketDue).Sequence() == 0
 			return nil
@@ -153,10 +153,10 @@ func (f *file) size() int64 {
 	return f.bytes
 }
 
-// note keeps how a queue stands once the transaction is committed.
+// note updates the status of a queue when the transaction is committed.
 func (f *file) note(tx *bbolt.Tx, queue string) {
 	due := tx.Bucket([]byte(queue)).Bucket(bucketDue)
-	s := standing{waiting: int(due.Sequence())}
+	s := status{waiting: int(due.Sequence())}
 	if key, value := due.Cursor().First(); key != nil {
 		s.next = entryOf(key, value).visible
 	}
@@ -168,7 +168,7 @@ func (f *file) note(tx *bbolt.Tx, queue string) {
 	})
 }
 
-// put adds an event to a queue, and returns when it is on the disk.
+// put adds events to a queue, and returns when they are on the disk.
 func (f *file) put(queue string, records ...[]byte) error {
 	return f.update(func(tx *bbolt.Tx) error {
 		if f.removed {
@@ -199,14 +199,14 @@ func (f *file) put(queue string, records ...[]byte) error {
 	})
 }
 
-// received is an event that was handed out.
+// received is an event that take returned.
 type received struct {
 	handle   string
 	receives int
 	record   []byte // a copy
 }
 
-// oldest returns when the webhook of a queue's first event was received; zero where that
+// oldest returns when the webhook of a queue's first event was received; zero if that
 // cannot be read.
 func (f *file) oldest(queue string) (received time.Time) {
 	_ = guard(func() error {
@@ -223,7 +223,7 @@ func (f *file) oldest(queue string) (received time.Time) {
 	return received
 }
 
-// size returns how many bytes the records of events have.
+// size returns the total size of the events' records in bytes.
 func size(events []received) (total int) {
 	for _, e := range events {
 		total += len(e.record)
@@ -231,9 +231,9 @@ func size(events []received) (total int) {
 	return total
 }
 
-// take hands out up to that many visible events of a queue, fewer where they are large, the
-// oldest due first. They are invisible from then on for spool.Visibility. One that was handed out
-// spool.MaxReceives times before has receives above that: it belongs to the dead letters.
+// take returns at most limit visible events of a queue, fewer if they are large, and those
+// first that have been visible longest. They are invisible for spool.Visibility from then
+// on. An event whose receives exceed spool.MaxReceives belongs to the dead letters.
 func (f *file) take(queue string, limit int) (events []received, err error) {
 	err = f.update(func(tx *bbolt.Tx) error {
 		events = nil
@@ -258,7 +258,7 @@ func (f *file) take(queue string, limit int) (events []received, err error) {
 				record:   bytes.Clone(stored.Get(binary.BigEndian.AppendUint64(nil, e.number))),
 			})
 		}
-		for _, e := range visible { // after the cursor, which a change would confuse
+		for _, e := range visible { // not in the loop above: a change makes its cursor invalid
 			if err := move(due, e, until, true); err != nil {
 				return err
 			}
@@ -269,8 +269,8 @@ func (f *file) take(queue string, limit int) (events []received, err error) {
 	return events, err
 }
 
-// postpone makes an event invisible for a time. It reports false where the event was
-// deleted, or handed out again since.
+// retry makes an event invisible for the delay. It returns false if the event was deleted or
+// received again.
 func (f *file) retry(queue string, key []byte, delay time.Duration) (found bool, err error) {
 	err = f.update(func(tx *bbolt.Tx) error {
 		_, due, err := bucketsOf(tx, queue)
@@ -290,7 +290,7 @@ func (f *file) retry(queue string, key []byte, delay time.Duration) (found bool,
 	return found, err
 }
 
-// remove deletes events, but those that were handed out again since.
+// remove deletes events. It ignores events that were received again.
 func (f *file) remove(queue string, keys [][]byte) error {
 	return f.update(func(tx *bbolt.Tx) error {
 		events, due, err := bucketsOf(tx, queue)
@@ -317,12 +317,12 @@ func (f *file) remove(queue string, keys [][]byte) error {
 	})
 }
 
-// handle is the name of a receive: the file's number, and the event's key there.
+// handle returns the identifier of a receive: the file's number and the event's key in it.
 func (f *file) handle(key []byte) string {
 	return strconv.Itoa(f.number) + "-" + hex.EncodeToString(key)
 }
 
-// splitHandle reads a handle.
+// splitHandle returns the parts of a handle. It reports whether the handle is well-formed.
 func splitHandle(handle string) (number int, key []byte, ok bool) {
 	digits, rest, _ := strings.Cut(handle, "-")
 	number, err := strconv.Atoi(digits)
@@ -330,7 +330,7 @@ func splitHandle(handle string) (number int, key []byte, ok bool) {
 	return number, key, err == nil && hexErr == nil && len(key) == keyBytes
 }
 
-// bucketsOf returns a queue's two buckets, which it makes where they are missing. The count
+// bucketsOf returns a queue's two buckets, and creates them if they are missing. The number
 // of waiting events is the sequence of due.
 func bucketsOf(tx *bbolt.Tx, name string) (events, due *bbolt.Bucket, err error) {
 	queue, err := tx.CreateBucketIfNotExists([]byte(name))
@@ -344,7 +344,7 @@ func bucketsOf(tx *bbolt.Tx, name string) (events, due *bbolt.Bucket, err error)
 	return events, due, err
 }
 
-// forEachQueue calls a function with each queue's bucket.
+// forEachQueue calls do with each queue's bucket, until one call fails.
 func forEachQueue(tx *bbolt.Tx, do func(name string, queue *bbolt.Bucket) error) error {
 	var names []string
 	err := tx.ForEach(func(name []byte, _ *bbolt.Bucket) error {
@@ -361,7 +361,7 @@ func forEachQueue(tx *bbolt.Tx, do func(name string, queue *bbolt.Bucket) error)
 	return err
 }
 
-// entry is a key of due and its value.
+// entry is a key of due with its value.
 type entry struct {
 	visible    time.Time
 	number     uint64
@@ -371,13 +371,13 @@ type entry struct {
 
 const keyBytes = 16
 
-// joinKey is the key of an event in due: the one that is visible first sorts first.
+// joinKey returns the key of an event in due. Keys sort by the time of visibility.
 func joinKey(visible time.Time, number uint64) []byte {
 	key := binary.BigEndian.AppendUint64(make([]byte, 0, keyBytes), uint64(visible.UnixNano()))
 	return binary.BigEndian.AppendUint64(key, number)
 }
 
-// state is the value of an event in due.
+// state returns the value of an event in due.
 func state(receives int, inDelivery bool) []byte {
 	value := binary.BigEndian.AppendUint16(make([]byte, 0, 3), uint16(receives))
 	if inDelivery {
@@ -395,7 +395,7 @@ func entryOf(key, value []byte) entry {
 	}
 }
 
-// move changes when an event is visible.
+// move changes the time at which an event is visible.
 func move(due *bbolt.Bucket, e entry, visible time.Time, inDelivery bool) error {
 	if err := due.Delete(joinKey(e.visible, e.number)); err != nil {
 		return err

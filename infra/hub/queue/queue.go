@@ -11,18 +11,20 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// Queue is the events of one tracking.
+// Queue holds the events of one tracking.
 type Queue struct {
 	store *Store
 	name  string
 
 	mu      sync.Mutex
-	changed chan struct{} // closed when an event may be visible earlier; nil while no one waits
+	changed chan struct{} // closed when an event may be visible earlier; nil while nothing waits on it
+
+	redriving sync.Mutex // two redrives at once would put each dead letter back twice
 }
 
 var _ relay.Spool = (*Queue)(nil)
 
-// Queue returns the queue with a name.
+// Queue returns the queue with this name.
 func (s *Store) Queue(name string) *Queue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,20 +34,19 @@ func (s *Store) Queue(name string) *Queue {
 	return s.queues[name]
 }
 
-// errStale means that an item was deleted, or has been handed out again since.
-var errStale = errors.New("the item was deleted or has been handed out again since")
+// errStale means that an item was deleted, or that it was received again.
+var errStale = errors.New("the event was deleted, or it was received again")
 
-// Put implements relay.Spool. The event is on the disk once it returns nil.
+// Put implements relay.Spool. When it returns nil, the event is synced to the disk.
 func (q *Queue) Put(_ context.Context, e relay.Envelope) error {
 	if len(e.Body) > relay.MaxBody {
-		return fmt.Errorf("a body of %d bytes, where %d are allowed: %w", len(e.Body), relay.MaxBody, relay.ErrTooLarge)
+		return fmt.Errorf("the body has %d bytes, and at most %d are allowed: %w", len(e.Body), relay.MaxBody, relay.ErrTooLarge)
 	}
 	return q.put(encode(e))
 }
 
 func (q *Queue) put(records ...[]byte) error {
 	err := q.store.put(q.name, records)
-	q.store.noteWrite(err)
 	if err != nil {
 		return fmt.Errorf("writing an event to the disk: %w", err)
 	}
@@ -53,26 +54,26 @@ func (q *Queue) put(records ...[]byte) error {
 	return nil
 }
 
-// Postpone implements relay.Spool.
+// Retry implements relay.Spool.
 func (q *Queue) Retry(_ context.Context, item relay.Item, delay time.Duration) error {
 	number, key, ok := splitHandle(item.Handle)
 	file := q.store.file(number)
 	if !ok || file == nil {
-		return fmt.Errorf("postponing item %s: %w", item.Handle, errStale)
+		return fmt.Errorf("scheduling the next attempt of event %s: %w", item.Handle, errStale)
 	}
 	found, err := file.retry(q.name, key, delay)
-	q.store.noteWrite(err)
+	q.store.noteFile(file, err)
 	if err == nil && !found {
 		err = errStale
 	}
 	if err != nil {
-		return fmt.Errorf("postponing item %s: %w", item.Handle, err)
+		return fmt.Errorf("scheduling the next attempt of event %s: %w", item.Handle, err)
 	}
 	q.wake()
 	return nil
 }
 
-// Bury implements relay.Spool.
+// Fail implements relay.Spool.
 func (q *Queue) Fail(_ context.Context, e relay.Envelope, why relay.Failure) error {
 	return q.fail(encode(e), why)
 }
@@ -86,8 +87,8 @@ func (q *Queue) fail(record []byte, why relay.Failure) error {
 	return nil
 }
 
-// Receive hands out up to that many visible events, at least one: it waits for the first.
-// It gives none only when the context is done.
+// Receive returns at least one and at most limit visible events. It waits until there is
+// one, and returns none only when the context is done.
 func (q *Queue) Receive(ctx context.Context, limit int) []relay.Item {
 	for ctx.Err() == nil {
 		changed := q.notice()
@@ -107,16 +108,17 @@ func (q *Queue) Receive(ctx context.Context, limit int) []relay.Item {
 	return nil
 }
 
-// retryWrite is when a write to the disk that failed is tried again.
+// retryWrite is the delay before a failed write to the disk is tried again.
 const retryWrite = time.Second
 
-// receive takes events from a file. Those that were received too often become dead letters.
+// receive takes events from a file. An event that was received too often becomes a dead
+// letter.
 func (q *Queue) receive(file *file, limit int) ([]relay.Item, error) {
 	events, err := file.take(q.name, limit)
 	if errors.Is(err, errClosed) {
-		return nil, nil // it was removed meanwhile
+		return nil, nil // the file was removed in the meantime
 	}
-	q.store.noteWrite(err)
+	q.store.noteFile(file, err)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (q *Queue) receive(file *file, limit int) ([]relay.Item, error) {
 			continue
 		}
 		if err := q.fail(e.record, spool.Exhausted(spool.MaxReceives)); err != nil {
-			return items, err // it comes back
+			return items, err // the event is visible again after the timeout
 		}
 		if err := q.Delete(e.handle); err != nil {
 			return items, err
@@ -136,8 +138,8 @@ func (q *Queue) receive(file *file, limit int) ([]relay.Item, error) {
 	return items, nil
 }
 
-// Delete ends items. It does nothing for one that has been handed out again since: who has
-// it now decides.
+// Delete deletes events. It ignores an event that was received again: only the handle of
+// the last receive is valid.
 func (q *Queue) Delete(handles ...string) error {
 	keys := map[int][][]byte{}
 	for _, handle := range handles {
@@ -151,7 +153,7 @@ func (q *Queue) Delete(handles ...string) error {
 			continue
 		}
 		err := file.remove(q.name, own)
-		q.store.noteWrite(err)
+		q.store.noteFile(file, err)
 		if err != nil {
 			return fmt.Errorf("removing events from the disk: %w", err)
 		}
@@ -162,7 +164,8 @@ func (q *Queue) Delete(handles ...string) error {
 	return nil
 }
 
-// notice returns what is closed when an event may be visible earlier than known.
+// notice returns a channel that is closed when an event may be visible earlier than due
+// returned.
 func (q *Queue) notice() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -172,7 +175,7 @@ func (q *Queue) notice() <-chan struct{} {
 	return q.changed
 }
 
-// wake ends every wait.
+// wake ends every wait in Receive.
 func (q *Queue) wake() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -182,8 +185,8 @@ func (q *Queue) wake() {
 	}
 }
 
-// wait returns at the time, when the channel is closed, or when the context is done. The
-// zero time is never.
+// wait returns at the given time, when the channel is closed, or when the context is done.
+// With the zero time, it does not return because of the time.
 func wait(ctx context.Context, at time.Time, changed <-chan struct{}) {
 	var due <-chan time.Time
 	if !at.IsZero() {

@@ -48,7 +48,7 @@ func put(t testing.TB, q *Queue, bodies ...string) {
 	}
 }
 
-// visible returns what can be received at this moment.
+// visible returns the events that can be received now.
 func visible(t testing.TB, q *Queue, limit int) []relay.Item {
 	t.Helper()
 	file, next := q.store.due(q.name)
@@ -103,14 +103,14 @@ func inBubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-func TestEventsComeOutInTheOrderInWhichTheyWerePut(t *testing.T) {
+func TestEventsAreReceivedInTheOrderOfPut(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
 		put(t, q, "a", "b", "c")
 		equal(t, "first", bodies(visible(t, q, 2)), []string{"a", "b"})
 		equal(t, "then", bodies(visible(t, q, 2)), []string{"c"})
 		equal(t, "then", bodies(visible(t, q, 2)), []string{})
-		equal(t, "standing", q.Standing(), Standing{Waiting: 3, Oldest: when})
+		equal(t, "status", q.Status(), Status{Waiting: 3, Oldest: when})
 	})
 }
 
@@ -118,19 +118,19 @@ func TestReceiveWaitsForTheFirstEvent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
 		got := make(chan []relay.Item)
-		for range 2 { // so that an event which one of them takes does not leave the other one waiting for good
+		for range 2 { // one of them takes the first event, and the other one must receive the next
 			go func() { got <- q.Receive(t.Context(), spool.BatchSize) }()
 		}
 		time.Sleep(time.Second)
 		put(t, q, "a")
-		equal(t, "the first to wait", bodies(<-got), []string{"a"})
+		equal(t, "the first", bodies(<-got), []string{"a"})
 		time.Sleep(time.Second)
 		put(t, q, "b")
 		equal(t, "the second", bodies(<-got), []string{"b"})
 	})
 }
 
-func TestAnEventThatIsNotDeletedComesBack(t *testing.T) {
+func TestAnEventThatIsNotDeletedIsReceivedAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
 		put(t, q, "a")
@@ -142,11 +142,11 @@ func TestAnEventThatIsNotDeletedComesBack(t *testing.T) {
 		remove(t, q, second)
 		time.Sleep(24 * time.Hour)
 		equal(t, "after it is deleted", len(visible(t, q, spool.BatchSize)), 0)
-		equal(t, "standing", q.Standing(), Standing{})
+		equal(t, "status", q.Status(), Status{})
 	})
 }
 
-func TestAPostponedEventComesBackWhenItIsDue(t *testing.T) {
+func TestARetriedEventIsReceivedAfterTheDelay(t *testing.T) {
 	for _, delay := range []time.Duration{0, time.Second, spool.Visibility + time.Second, time.Hour} {
 		t.Run("after "+delay.String(), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -162,15 +162,15 @@ func TestAPostponedEventComesBackWhenItIsDue(t *testing.T) {
 				if err := q.Retry(t.Context(), item, delay); err != nil {
 					t.Fatal(err)
 				}
-				equal(t, "came back after", (<-waited).Round(time.Millisecond), delay)
+				equal(t, "received after", (<-waited).Round(time.Millisecond), delay)
 			})
 		})
 	}
 }
 
-// A delivery that took longer than the visibility timeout must not delete or postpone
-// what another one has by now: if that one fails, the event would be lost.
-func TestAStaleHandleDoesNothing(t *testing.T) {
+// A delivery that took longer than the visibility timeout must not delete or retry an event
+// that another delivery has received: if that one failed, the event would be lost.
+func TestAnOldHandleHasNoEffect(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
 		put(t, q, "a")
@@ -178,15 +178,15 @@ func TestAStaleHandleDoesNothing(t *testing.T) {
 		fresh := q.Receive(t.Context(), spool.BatchSize)[0]
 		remove(t, q, stale)
 		if err := q.Retry(t.Context(), stale, time.Hour); !errors.Is(err, errStale) {
-			t.Errorf("postponing with a stale handle: got %v, want %v", err, errStale)
+			t.Errorf("retrying with an old handle: got %v, want %v", err, errStale)
 		}
-		equal(t, "waiting", q.Standing().Waiting, 1)
+		equal(t, "waiting", q.Status().Waiting, 1)
 		if err := q.Retry(t.Context(), fresh, 0); err != nil {
 			t.Error(err)
 		}
 		for _, handle := range []string{"", "1", "1-", "x-00", "1-zz", "99-" + strings.Repeat("0", 32)} {
 			if err := q.Retry(t.Context(), relay.Item{Handle: handle}, 0); !errors.Is(err, errStale) {
-				t.Errorf("postponing %q: got %v, want %v", handle, err, errStale)
+				t.Errorf("retrying %q: got %v, want %v", handle, err, errStale)
 			}
 		}
 	})
@@ -205,11 +205,11 @@ func TestAnEventThatIsReceivedTooOftenBecomesADeadLetter(t *testing.T) {
 		equal(t, "dead letters", len(dead), 1)
 		equal(t, "body", string(dead[0].Envelope.Body), "a")
 		equal(t, "reason", dead[0].Failure, spool.Exhausted(spool.MaxReceives))
-		equal(t, "standing", q.Standing(), Standing{Failed: 1})
+		equal(t, "status", q.Status(), Status{Failed: 1})
 	})
 }
 
-func TestDeadLettersGoBackToTheirFirstAttempt(t *testing.T) {
+func TestRedrivenDeadLettersStartWithTheFirstAttempt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
 		for i := range 250 {
@@ -231,44 +231,136 @@ func TestDeadLettersGoBackToTheirFirstAttempt(t *testing.T) {
 			t.Fatal(err)
 		}
 		equal(t, "moved", moved, 125)
-		equal(t, "standing", q.Standing(), Standing{Waiting: 125, Failed: 125, Oldest: when})
+		equal(t, "status", q.Status(), Status{Waiting: 125, Failed: 125, Oldest: when})
 		back := visible(t, q, 1)
 		equal(t, "the first", bodies(back), []string{"body\n1"})
 		equal(t, "its receives", back[0].Receives, 1)
 	})
 }
 
-func TestOldDeadLettersAreRemoved(t *testing.T) {
+// putStored adds dead letters as they are stored.
+func putStored(t *testing.T, q *Queue, values ...string) {
+	t.Helper()
+	err := q.store.failed.update(func(tx *bbolt.Tx) error {
+		bucket, err := tx.CreateBucketIfNotExists([]byte(q.name))
+		for i, value := range values {
+			err = errors.Join(err, bucket.Put([]byte{0, 0, 0, 0, 0, 0, 1, byte(i)}, []byte(value)))
+		}
+		q.store.failed.change(tx, q.name, len(values))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOldDeadLettersAreRemovedWithinAMinute(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
+		var stored []string
 		for i := range 230 {
-			if i == 120 {
-				time.Sleep(time.Hour)
+			age := deadLetterAge
+			if i >= 120 {
+				age -= time.Hour
 			}
-			if err := q.Fail(t.Context(), relay.Envelope{Received: when, Body: []byte("a")}, relay.Failure{Reason: "r"}); err != nil {
-				t.Fatal(err)
-			}
+			stored = append(stored, fmt.Sprintf(`{"FailedAt": %q}`, time.Now().Add(-age).Format(time.RFC3339)))
 		}
-		q.store.prune(time.Now().Add(-time.Minute))
-		equal(t, "left", q.Standing().Failed, 110)
+		putStored(t, q, stored...)
+		time.Sleep(time.Minute + time.Second)
+		equal(t, "left", q.Status().Failed, 110)
 		equal(t, "read", len(letters(t, q)), 110)
+		time.Sleep(time.Hour)
+		equal(t, "left after an hour", q.Status().Failed, 0)
 	})
 }
 
-func TestQueuesKeepApart(t *testing.T) {
+// The zero time of its failure must not look like a great age.
+func TestADeadLetterWithAnUnreadableHeaderIsNotRemoved(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		putStored(t, q, "no header")
+		time.Sleep(time.Hour)
+		dead := letters(t, q)
+		equal(t, "left", len(dead), 1)
+		if dead[0].Err == nil {
+			t.Error("it has no error")
+		}
+	})
+}
+
+func TestAPageOfLargeDeadLettersIsShort(t *testing.T) {
+	q := newQueue(t)
+	for range 3 {
+		if err := q.Fail(t.Context(), relay.Envelope{Body: make([]byte, relay.MaxBody)}, relay.Failure{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var sizes []int
+	for page, err := range q.pages() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(page))
+	}
+	equal(t, "dead letters in each page", sizes, []int{2, 1})
+}
+
+// Two operators may redrive the same dead letters, on the page and with the command.
+func TestRedrivesAtTheSameTimePutEachDeadLetterBackOnce(t *testing.T) {
+	q := newQueue(t)
+	const dead = 250
+	for i := range dead {
+		if err := q.Fail(t.Context(), relay.Envelope{Body: fmt.Append(nil, i)}, relay.Failure{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var mu sync.Mutex
+	var redriving sync.WaitGroup
+	moved := 0
+	for range 4 {
+		redriving.Go(func() {
+			n, err := q.Redrive(func(spool.DeadLetter) bool { return true })
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			moved += n
+		})
+	}
+	redriving.Wait()
+	equal(t, "moved", moved, dead)
+	equal(t, "status", q.Status(), Status{Waiting: dead, Oldest: q.Status().Oldest})
+}
+
+// Timers stand still while a machine is suspended: without this an event would be late by as
+// long as the machine was suspended.
+func TestReceiveLooksAtTheClockEachMinute(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		changed := newQueue(t).notice()
+		time.Sleep(time.Minute + time.Second)
+		select {
+		case <-changed:
+		default:
+			t.Error("it does not")
+		}
+	})
+}
+
+func TestQueuesAreSeparate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
 		other := q.store.Queue("order-updated")
 		put(t, q, "a")
-		equal(t, "the other's", len(visible(t, other, 1)), 0)
+		equal(t, "in the other queue", len(visible(t, other, 1)), 0)
 		put(t, other, "b")
 		item := visible(t, other, 1)[0]
 		remove(t, q, item)
-		equal(t, "waiting in both", []int{q.Standing().Waiting, other.Standing().Waiting}, []int{1, 1})
+		equal(t, "waiting in both", []int{q.Status().Waiting, other.Status().Waiting}, []int{1, 1})
 	})
 }
 
-func TestWhatIsPutIsWhatComesOut(t *testing.T) {
+func TestAReceivedEnvelopeEqualsTheOneThatWasPut(t *testing.T) {
 	q := newQueue(t)
 	digest := commerce.Digest{1, 2, 3, 31: 9}
 	for _, want := range []relay.Envelope{
@@ -284,7 +376,7 @@ func TestWhatIsPutIsWhatComesOut(t *testing.T) {
 		got := item.Envelope
 		if item.Err != nil || !got.Received.Equal(want.Received) || string(got.Body) != string(want.Body) ||
 			(got.Presented == nil) != (want.Presented == nil) || got.Presented != nil && *got.Presented != *want.Presented {
-			t.Errorf("an envelope with a body of %d bytes came out as another one: %v", len(want.Body), item.Err)
+			t.Errorf("an envelope with a body of %d bytes was received as a different one: %v", len(want.Body), item.Err)
 		}
 		remove(t, q, item)
 	}
@@ -293,11 +385,11 @@ func TestWhatIsPutIsWhatComesOut(t *testing.T) {
 	}
 }
 
-func TestAfterARestartAllIsAsItWas(t *testing.T) {
+func TestEventsSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	q := s.Queue("order-completed")
-	put(t, q, "delivered", "in delivery", "retrying", "fails", "waits")
+	put(t, q, "delivered", "in delivery", "retrying", "fails", "waiting")
 	items := visible(t, q, 4)
 	remove(t, q, items[0])
 	if err := q.Retry(t.Context(), items[2], time.Hour); err != nil {
@@ -314,16 +406,16 @@ func TestAfterARestartAllIsAsItWas(t *testing.T) {
 	s = openStore(t, dir)
 	defer s.Close()
 	q = s.Queue("order-completed")
-	equal(t, "standing", q.Standing(), Standing{Waiting: 3, Failed: 1, Oldest: when})
+	equal(t, "status", q.Status(), Status{Waiting: 3, Failed: 1, Oldest: when})
 	again := visible(t, q, 10)
 	slices.SortFunc(again, func(a, b relay.Item) int { return a.Receives - b.Receives })
-	equal(t, "visible", bodies(again), []string{"waits", "in delivery"})
+	equal(t, "visible", bodies(again), []string{"waiting", "in delivery"})
 	equal(t, "receives", []int{again[0].Receives, again[1].Receives}, []int{1, 2})
 	equal(t, "dead letter", letters(t, q)[0].Failure.Reason, "segment_400")
 }
 
-// A hub whose machine's clock went back while it was stopped finds files from the future.
-func TestAClockThatWentBackHidesNothing(t *testing.T) {
+// If the clock was set back while the hub was stopped, the files have changed in the future.
+func TestEventsAreVisibleAfterTheClockWasSetBack(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	q := s.Queue("order-completed")
@@ -351,7 +443,7 @@ func TestAClockThatWentBackHidesNothing(t *testing.T) {
 	equal(t, "after a restart", len(visible(t, s.Queue("order-completed"), 2)), 2)
 }
 
-func TestADamagedFileIsKeptAndSaid(t *testing.T) {
+func TestADamagedFileIsRenamedAndLogged(t *testing.T) {
 	for _, name := range []string{fileName(1), failedName} {
 		for what, damage := range map[string]func(path string) error{
 			"something else": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("hello ", 10000)), 0o600) },
@@ -373,18 +465,64 @@ func TestADamagedFileIsKeptAndSaid(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer s.Close()
-				if !strings.Contains(log.String(), "cannot be read. It is kept") {
-					t.Errorf("the log does not say it: %s", log.String())
+				if !strings.Contains(log.String(), "a file of events is damaged. It was renamed") {
+					t.Errorf("the log does not have the damage: %s", log.String())
 				}
 				kept, _ := filepath.Glob(filepath.Join(dir, name+".damaged-*"))
 				equal(t, "kept", len(kept), 1)
 				put(t, s.Queue("order-completed"), "b")
+
+				s.Close()
+				log.Reset()
+				if s, err = Open(dir, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				if !strings.Contains(log.String(), kept[0]) {
+					t.Errorf("the log of the next start does not name the damaged file: %s", log.String())
+				}
 			})
 		}
 	}
 }
 
-func TestAnEmptyFileIsADatabaseThatWasNotWrittenYet(t *testing.T) {
+// A damaged file that stayed in use would be read first again and again, and the events of
+// the other files would never be delivered.
+func TestAFileThatIsDamagedWhileInUseIsReplaced(t *testing.T) {
+	for name, use := range map[string]func(q *Queue){
+		"receives": func(q *Queue) { q.receive(q.store.files[0], 1) },
+		"puts":     func(q *Queue) { q.Put(t.Context(), relay.Envelope{}) },
+		"retries":  func(q *Queue) { q.store.releaseAll() },
+	} {
+		t.Run("when the hub "+name, func(t *testing.T) {
+			dir := t.TempDir()
+			var log strings.Builder
+			s, err := Open(dir, slog.New(slog.NewTextHandler(&log, nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			q := s.Queue("order-completed")
+			put(t, q, "in the damaged file")
+			err = s.files[0].update(func(tx *bbolt.Tx) error {
+				return tx.Bucket([]byte(q.name)).Bucket(bucketDue).Put(joinKey(when, 9), []byte{1})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			use(q)
+			put(t, q, "in the next file")
+			equal(t, "visible", bodies(visible(t, q, 2)), []string{"in the next file"})
+			kept, _ := filepath.Glob(filepath.Join(dir, fileName(1)+".damaged-*"))
+			equal(t, "kept", len(kept), 1)
+			if !strings.Contains(log.String(), "a file of events is damaged. It was renamed") {
+				t.Errorf("the log does not have the damage: %s", log.String())
+			}
+		})
+	}
+}
+
+func TestAnEmptyFileIsUsedAsANewDatabase(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, fileName(1)), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -394,7 +532,7 @@ func TestAnEmptyFileIsADatabaseThatWasNotWrittenYet(t *testing.T) {
 	put(t, s.Queue("order-completed"), "a")
 }
 
-func TestWhatALaterReleaseWroteIsNotTouched(t *testing.T) {
+func TestFilesOfALaterReleaseAreNotOpened(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	err := s.files[0].update(func(tx *bbolt.Tx) error {
@@ -409,7 +547,7 @@ func TestWhatALaterReleaseWroteIsNotTouched(t *testing.T) {
 	}
 }
 
-func TestFilesThatAreDeliveredAreRemoved(t *testing.T) {
+func TestFilesWithoutEventsAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	defer s.Close()
@@ -420,7 +558,7 @@ func TestFilesThatAreDeliveredAreRemoved(t *testing.T) {
 	}
 	files := func() []string { names, _ := filepath.Glob(filepath.Join(dir, filePrefix+"*")); return names }
 	if n := len(files()); n < 3 {
-		t.Fatalf("%d files for three times what one takes", n)
+		t.Fatalf("%d files for three times the size of one", n)
 	}
 	var wg sync.WaitGroup
 	for range 4 {
@@ -435,11 +573,11 @@ func TestFilesThatAreDeliveredAreRemoved(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	equal(t, "standing", q.Standing(), Standing{})
+	equal(t, "status", q.Status(), Status{})
 	equal(t, "files", len(files()), 1)
 }
 
-func TestNothingIsLostWhereManyPutAndReceive(t *testing.T) {
+func TestNoEventIsLostWithConcurrentPutsAndReceives(t *testing.T) {
 	q := newQueue(t)
 	const each, writers = 200, 8
 	ctx, cancel := context.WithCancel(t.Context())
@@ -473,7 +611,7 @@ func TestNothingIsLostWhereManyPutAndReceive(t *testing.T) {
 		})
 	}
 	writing.Wait()
-	for q.Standing().Waiting > 0 {
+	for q.Status().Waiting > 0 {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()

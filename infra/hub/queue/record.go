@@ -11,18 +11,18 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// recordVersion is what encode writes. A later release that needs another form reads this
-// one too.
+// recordVersion is the version that encode writes. A later release with another version
+// must read this one too.
 const recordVersion = 1
 
-// A record is an envelope on the disk:
+// A record is an envelope as it is stored:
 //
 //	1 byte   version
 //	8 bytes  when the webhook was received, Unix time in nanoseconds
 //	1 byte   the length of the digest, 0 or 32
-//	n bytes  the digest of the key that came with it
+//	n bytes  the digest of the key in the webhook's header
 //	m bytes  the body
-//	4 bytes  CRC-32C of all bytes before
+//	4 bytes  CRC-32C of the bytes before it
 const (
 	digestAt   = 1 + 8
 	bodyAt     = digestAt + 1 // without a digest
@@ -47,16 +47,16 @@ func encode(e relay.Envelope) []byte {
 	return binary.BigEndian.AppendUint32(record, crc32.Checksum(record, castagnoli))
 }
 
-// decode returns the envelope of a record. Its Body is a copy. The error says what is
-// wrong with the record, and quotes nothing of it. It is a relay.ErrVersion where a later
-// release wrote it.
+// decode returns the envelope of a record. Its Body is a copy. The error describes what is
+// wrong with the record and contains none of its data. It is a relay.ErrVersion if a later
+// release wrote the record.
 func decode(record []byte) (relay.Envelope, error) {
 	if len(record) < bodyAt+sumBytes {
-		return relay.Envelope{}, fmt.Errorf("the stored event has %d bytes, which is too few", len(record))
+		return relay.Envelope{}, fmt.Errorf("the stored event is damaged: it has only %d bytes", len(record))
 	}
 	content, sum := record[:len(record)-sumBytes], binary.BigEndian.Uint32(record[len(record)-sumBytes:])
 	if crc32.Checksum(content, castagnoli) != sum {
-		return relay.Envelope{}, errors.New("the stored event is damaged: its checksum does not fit")
+		return relay.Envelope{}, errors.New("the stored event is damaged: its checksum is wrong")
 	}
 	if content[0] != recordVersion {
 		return relay.Envelope{}, fmt.Errorf("%w: the stored event has version %d, and this program reads version %d: run the release that wrote it",
@@ -69,14 +69,14 @@ func decode(record []byte) (relay.Envelope, error) {
 		digest := commerce.Digest(rest[:size])
 		e.Presented, rest = &digest, rest[size:]
 	case size != 0:
-		return relay.Envelope{}, fmt.Errorf("the stored event has a digest of %d bytes, where a SHA-256 has %d", size, digestSize)
+		return relay.Envelope{}, fmt.Errorf("the stored event is damaged: its digest has %d bytes instead of %d", size, digestSize)
 	}
 	e.Body = append([]byte{}, rest...)
 	return e, nil
 }
 
-// open makes an item of a record. Where the record cannot be decoded, the item says why,
-// and its body is the record.
+// open returns the item of a record. If the record cannot be decoded, the item's Err says
+// why, and its body is the record.
 func open(handle string, receives int, record []byte) relay.Item {
 	envelope, err := decode(record)
 	if err != nil {

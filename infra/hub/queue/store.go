@@ -15,11 +15,14 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// fileBytes is how large a file of waiting events grows before the next one is begun.
+// fileBytes is the size of a file of waiting events from which on the next one is created.
 const fileBytes = 64 << 20
 
-// Store is the queues of a hub in one directory. It is safe for use by many goroutines at
-// once. One process at a time may open a directory.
+// deadLetterAge is how long a dead letter is kept.
+const deadLetterAge = 30 * 24 * time.Hour
+
+// Store holds the queues of a hub in one directory. It is safe for concurrent use. Only one
+// process at a time may open a directory.
 type Store struct {
 	dir    string
 	log    *slog.Logger
@@ -30,20 +33,27 @@ type Store struct {
 	next    int     // the number of the next file
 	queues  map[string]*Queue
 	failing bool // the last write failed
+
+	removing sync.Mutex // held while files are removed or set aside
+
+	stop        context.CancelFunc // ends maintain
+	maintaining sync.WaitGroup
 }
 
-// Open opens the queues in a directory, which it makes where it is missing. A file that is
-// damaged, or that no hub has written, is renamed and said in the log. Its error is an
-// ErrNewer where a later release of hub has written in the directory.
+// Open opens the queues in a directory, and creates the directory if it is missing. It
+// renames a damaged file and logs that. The error is an ErrNewer if a later release of hub
+// wrote a file.
 func Open(dir string, log *slog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory for events: %w", err)
+		return nil, fmt.Errorf("creating the directory for events: %w", err)
 	}
-	s := &Store{dir: dir, log: log, queues: map[string]*Queue{}, next: 1}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Store{dir: dir, log: log, queues: map[string]*Queue{}, next: 1, stop: stop}
 	if err := s.open(); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("opening the events in %s: %w", dir, err)
 	}
+	s.maintaining.Go(func() { s.maintain(ctx) })
 	return s, nil
 }
 
@@ -52,7 +62,14 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	// A clock that went back since would hide events for as long as it went back.
+	damaged, err := filepath.Glob(filepath.Join(s.dir, "*"+damagedInfix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, each := range damaged {
+		s.log.Warn("this file of events was damaged when the hub read it, and its events are not delivered. "+adviceDamaged, "file", each)
+	}
+	// If the clock was set back, events would be invisible for that much longer.
 	dueNow := newest.After(time.Now().Add(time.Minute))
 	for _, number := range numbers {
 		s.next = number + 1
@@ -76,8 +93,8 @@ func (s *Store) open() error {
 	return s.begin()
 }
 
-// filesIn lists the numbers of the files of waiting events, in order, and when the newest
-// of them was written.
+// filesIn returns the numbers of the files of waiting events in ascending order, and the
+// time of the last change to any of them.
 func filesIn(dir string) (numbers []int, newest time.Time, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -101,23 +118,28 @@ func filesIn(dir string) (numbers []int, newest time.Time, err error) {
 	return numbers, newest, nil
 }
 
-// setAside renames a file that is damaged, so that it is kept and the hub goes on without
-// it. Any other error it returns.
+const (
+	damagedInfix  = ".damaged-"
+	adviceDamaged = "hub backfill can send them again from Commerce. Then delete the file"
+)
+
+// setAside renames a damaged file, so that it is kept and the hub works without it. It
+// returns any other error as it is.
 func (s *Store) setAside(name string, damage error) error {
 	if !errors.Is(damage, errDamaged) {
 		return damage
 	}
-	aside := fmt.Sprintf("%s.damaged-%s", name, time.Now().UTC().Format("20060102T150405.000000000"))
+	aside := fmt.Sprintf("%s%s%s", name, damagedInfix, time.Now().UTC().Format("20060102T150405.000000000"))
 	if err := os.Rename(filepath.Join(s.dir, name), filepath.Join(s.dir, aside)); err != nil {
 		return errors.Join(damage, err)
 	}
-	s.log.Error("a file of events cannot be read. It is kept under another name, and its events are not delivered",
+	s.log.Error("a file of events is damaged. It was renamed, and its events are not delivered. "+adviceDamaged,
 		"file", filepath.Join(s.dir, aside), "detail", damage.Error())
 	return nil
 }
 
-// begin begins a new file where the last one is full, or there is none. The caller has
-// locked mu, or is alone.
+// begin creates a new file if there is none or the last one is full. The caller holds mu, or
+// no other goroutine uses the store yet.
 func (s *Store) begin() error {
 	if n := len(s.files); n > 0 && s.files[n-1].size() < fileBytes {
 		return nil
@@ -130,12 +152,12 @@ func (s *Store) begin() error {
 	return nil
 }
 
-// last returns the file to which new events go.
+// last returns the file for new events.
 func (s *Store) last() (*file, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.begin(); err != nil {
-		return nil, fmt.Errorf("beginning a new file of events: %w", err)
+		return nil, fmt.Errorf("creating a new file of events: %w", err)
 	}
 	return s.files[len(s.files)-1], nil
 }
@@ -148,14 +170,23 @@ func (s *Store) put(queue string, records [][]byte) error {
 			return err
 		}
 		err = file.put(queue, records...)
-		if errors.Is(err, errClosed) && s.file(file.number) == nil {
-			continue // it was full, its events were delivered, and it was removed meanwhile
+		if errors.Is(err, errClosed) && !s.isLast(file) {
+			continue // it became full and empty in the meantime, and is being removed
 		}
+		s.noteFile(file, err)
 		return err
 	}
 }
 
-// file returns the file with a number; nil where it was removed.
+// isLast reports whether new events go to a file. Only other files are removed.
+func (s *Store) isLast(f *file) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.files)
+	return n > 0 && s.files[n-1] == f
+}
+
+// file returns the file with this number; nil if it was removed.
 func (s *Store) file(number int) *file {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,46 +197,76 @@ func (s *Store) file(number int) *file {
 	return s.files[i]
 }
 
-// due returns the file in which a queue's next event becomes visible, and when; nil where
-// none waits.
+// due returns the file with the queue's next event, and when that event is visible; nil if
+// the queue is empty.
 func (s *Store) due(queue string) (next *file, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, file := range s.files {
-		if its := file.standing(queue).next; !its.IsZero() && (next == nil || its.Before(at)) {
+		if its := file.status(queue).next; !its.IsZero() && (next == nil || its.Before(at)) {
 			next, at = file, its
 		}
 	}
 	return next, at
 }
 
-// removeEmpty removes the files whose events are all delivered, but the last.
+// removeEmpty removes all files without events except the last.
 func (s *Store) removeEmpty() {
+	s.removing.Lock()
+	defer s.removing.Unlock()
 	s.mu.Lock()
-	full := slices.Clone(s.files[:len(s.files)-1])
+	full := slices.Clone(s.files[:max(len(s.files)-1, 0)])
 	s.mu.Unlock()
 	for _, each := range full {
 		if !each.isEmpty() {
 			continue
 		}
 		gone, err := each.removeIfEmpty()
-		if errors.Is(err, errClosed) {
-			continue // another caller removes it
-		}
-		if err != nil {
-			s.log.Warn("removing a file of delivered events", "file", each.path, "detail", err.Error())
+		if err != nil && !errors.Is(err, errClosed) {
+			s.log.Warn("a file of delivered events cannot be removed", "file", each.path, "detail", err.Error())
 		}
 		if gone {
-			s.mu.Lock()
-			s.files = slices.DeleteFunc(s.files, func(f *file) bool { return f == each })
-			s.mu.Unlock()
+			s.drop(each)
 		}
 	}
 }
 
-// Close ends what is being written. No method of the store or of its queues may be called
-// afterwards.
+// drop removes a file from the list. It reports whether the list had it.
+func (s *Store) drop(f *file) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.files, f)
+	if i >= 0 {
+		s.files = slices.Delete(s.files, i, i+1)
+	}
+	return i >= 0
+}
+
+// noteFile is noteWrite for a file of waiting events. It sets the file aside if the error is
+// an errDamaged: otherwise Receive would read the same event again and again, and the events
+// in the other files would never be delivered.
+func (s *Store) noteFile(f *file, err error) {
+	if !errors.Is(err, errDamaged) {
+		s.noteWrite(err)
+		return
+	}
+	s.removing.Lock()
+	defer s.removing.Unlock()
+	if !s.drop(f) {
+		return
+	}
+	f.close() // its error is about the damage
+	if err := s.setAside(filepath.Base(f.path), err); err != nil {
+		s.log.Error("a damaged file of events cannot be renamed. Rename it, or the hub reads it again at its next start",
+			"file", f.path, "detail", err.Error())
+	}
+}
+
+// Close waits for pending writes and closes the files. No method of the store or of its
+// queues may be called afterwards.
 func (s *Store) Close() error {
+	s.stop()
+	s.maintaining.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
@@ -218,11 +279,13 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Maintain looks once a minute whether the clock of the machine went back, and then makes
-// all events visible that wait: they would wait for as long as the clock went back. It
-// also removes dead letters that are older than the age. It returns when the context is
-// done.
-func (s *Store) Maintain(ctx context.Context, age time.Duration) {
+// maintain keeps the queues in order once a minute, until the context is done:
+//
+//   - It removes dead letters that are older than deadLetterAge.
+//   - If the clock of the machine was set back, it makes all waiting events visible, because
+//     they would be invisible for that much longer.
+//   - It ends all waits in Receive, because timers stand still while a machine is suspended.
+func (s *Store) maintain(ctx context.Context) {
 	const every = time.Minute
 	for last := time.Now(); ; {
 		select {
@@ -232,11 +295,12 @@ func (s *Store) Maintain(ctx context.Context, age time.Duration) {
 		}
 		now := time.Now()
 		if now.Round(0).Sub(last.Round(0)) < 0 {
-			s.log.Warn("the clock of this machine went back: all events that wait are tried now")
+			s.log.Warn("the clock of this machine was set back: all waiting events are sent now")
 			s.releaseAll()
 		}
+		s.wakeAll()
 		last = now
-		s.prune(now.Add(-age))
+		s.prune(now.Add(-deadLetterAge))
 	}
 }
 
@@ -244,17 +308,28 @@ func (s *Store) Maintain(ctx context.Context, age time.Duration) {
 func (s *Store) releaseAll() {
 	s.mu.Lock()
 	files := slices.Clone(s.files)
-	queues := slices.Collect(maps.Values(s.queues))
 	s.mu.Unlock()
 	for _, file := range files {
-		s.noteWrite(file.update(func(tx *bbolt.Tx) error { return file.release(tx, true) }))
+		s.noteFile(file, file.update(func(tx *bbolt.Tx) error { return file.release(tx, true) }))
 	}
-	for _, queue := range queues {
+}
+
+// wakeAll ends the waits in Receive of all queues.
+func (s *Store) wakeAll() {
+	for _, queue := range s.all() {
 		queue.wake()
 	}
 }
 
-// noteWrite logs when writing to the disk begins to fail, and when it works again.
+// all returns the queues that were asked for so far.
+func (s *Store) all() []*Queue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.queues))
+}
+
+// noteWrite logs the first write to the disk that fails, and the first one that succeeds
+// again.
 func (s *Store) noteWrite(err error) {
 	if errors.Is(err, errClosed) {
 		return
@@ -265,22 +340,22 @@ func (s *Store) noteWrite(err error) {
 	s.mu.Unlock()
 	switch {
 	case err != nil && !was:
-		s.log.Error("events cannot be written to the disk. Webhooks are answered 503 until they can, and Commerce posts them again",
+		s.log.Error("events cannot be written to the disk: check its free space and the permissions. Until then webhooks are answered 503, and Commerce posts them again",
 			"directory", s.dir, "detail", err.Error())
 	case err == nil && was:
 		s.log.Info("events are written to the disk again", "directory", s.dir)
 	}
 }
 
-// Standing is how a queue stands.
-type Standing struct {
+// Status counts the events of a queue.
+type Status struct {
 	Waiting int
 	Failed  int
-	Oldest  time.Time // when the webhook of the oldest waiting event was received; zero where none waits
+	Oldest  time.Time // when the webhook of the first waiting event was received; zero if there is none
 }
 
-// Add adds the events of another queue.
-func (st *Standing) Add(other Standing) {
+// Add adds the counts of another queue.
+func (st *Status) Add(other Status) {
 	st.Waiting += other.Waiting
 	st.Failed += other.Failed
 	if st.Oldest.IsZero() || !other.Oldest.IsZero() && other.Oldest.Before(st.Oldest) {
@@ -288,13 +363,13 @@ func (st *Standing) Add(other Standing) {
 	}
 }
 
-// Standing says how the queue stands.
-func (q *Queue) Standing() (st Standing) {
+// Status counts the queue's events.
+func (q *Queue) Status() (st Status) {
 	s := q.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, file := range s.files {
-		if n := file.standing(q.name).waiting; n > 0 {
+		if n := file.status(q.name).waiting; n > 0 {
 			if st.Waiting == 0 {
 				st.Oldest = file.oldest(q.name)
 			}

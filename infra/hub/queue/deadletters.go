@@ -2,16 +2,20 @@ package queue
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"commerce-segment/shared/spool"
 )
 
-// pageSize is how many dead letters are read, moved or removed at once.
-const pageSize = 100
+// pageSize and pageBytes limit the dead letters that are read, moved or removed at once.
+const (
+	pageSize  = 100
+	pageBytes = 8 << 20
+)
 
-// DeadLetters lists the queue's dead letters, oldest first, page by page, so that a long
-// list fills no memory. After an error there are no more.
+// DeadLetters returns the queue's dead letters, oldest first. It reads them in pages, so a
+// long list needs little memory. After an error there are no more.
 func (q *Queue) DeadLetters() iter.Seq2[spool.DeadLetter, error] {
 	return func(yield func(spool.DeadLetter, error) bool) {
 		for page, err := range q.pages() {
@@ -28,10 +32,11 @@ func (q *Queue) DeadLetters() iter.Seq2[spool.DeadLetter, error] {
 	}
 }
 
+// pages returns the dead letters in pages. After an error there are no more.
 func (q *Queue) pages() iter.Seq2[[]letter, error] {
 	return func(yield func([]letter, error) bool) {
 		for after := uint64(0); ; {
-			page, err := q.store.failed.after(q.name, after, pageSize)
+			page, err := q.store.failed.after(q.name, after)
 			if len(page) == 0 && err == nil || !yield(page, err) || err != nil {
 				return
 			}
@@ -40,10 +45,12 @@ func (q *Queue) pages() iter.Seq2[[]letter, error] {
 	}
 }
 
-// Redrive puts the dead letters that match back on the queue: from their first attempt on,
-// with the same messageId. It returns how many it put back, also with an error. Those that
-// fail again meanwhile are not moved again.
+// Redrive puts the dead letters that match back on the queue. It starts again with the
+// first attempt, with the same messageId. It returns how many it put back, also with an error. It does not move
+// an event again that fails again in the meantime.
 func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err error) {
+	q.redriving.Lock()
+	defer q.redriving.Unlock()
 	began := time.Now()
 	for page, err := range q.pages() {
 		if err != nil {
@@ -59,8 +66,8 @@ func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err err
 		if len(back) == 0 {
 			continue
 		}
-		// First to the queue: ended between the two, the process leaves them twice, and
-		// they are sent twice, which is better than never.
+		// If the process ends between the two steps, the events are in both places: it is
+		// better to send them twice than to lose them.
 		if err := q.put(records...); err != nil {
 			return moved, err
 		}
@@ -74,29 +81,25 @@ func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err err
 
 // prune removes dead letters that failed before a time.
 func (s *Store) prune(before time.Time) {
-	s.mu.Lock()
-	queues := make(map[string]*Queue, len(s.queues))
-	for name, queue := range s.queues {
-		queues[name] = queue
-	}
-	s.mu.Unlock()
-	for name, queue := range queues {
+	for _, queue := range s.all() {
 		removed := 0
 		for page, err := range queue.pages() {
 			if err != nil {
 				break
 			}
-			old := 0
-			for old < len(page) && page[old].FailedAt.Before(before) {
-				old++
-			}
-			if old == 0 || s.failed.remove(name, page[:old]) != nil {
+			old := slices.DeleteFunc(slices.Clone(page), func(l letter) bool {
+				return l.FailedAt.IsZero() || !l.FailedAt.Before(before) // zero: the header cannot be read
+			})
+			if len(old) > 0 && s.failed.remove(queue.name, old) != nil {
 				break
 			}
-			removed += old
+			removed += len(old)
+			if !page[len(page)-1].FailedAt.Before(before) {
+				break // those after it failed later
+			}
 		}
 		if removed > 0 {
-			s.log.Info("removed dead letters because of their age", "tracking", name, "removed", removed, "failed_before", before.Format(time.RFC3339))
+			s.log.Info("removed dead letters because of their age", "tracking", queue.name, "removed", removed, "failed_before", before.Format(time.RFC3339))
 		}
 	}
 }

@@ -173,7 +173,7 @@ func configureDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	if strings.Contains(got.stdout, secret) || strings.Count(got.stdout, "wrote ") != 7 {
 		t.Errorf("it says\n%s", got.stdout)
 	}
-	for _, says := range []string{"within 75 seconds", "hub webhooks sync --prefix /commerce-segment\n", "aws ssm get-parameter --region us-east-1 --with-decryption --query Parameter.Value --output text --name /commerce-segment/commerce/webhook-secret\n",
+	for _, says := range []string{"In effect within 75 seconds", "hub webhooks sync --prefix /commerce-segment\n", "aws ssm get-parameter --region us-east-1 --with-decryption --query Parameter.Value --output text --name /commerce-segment/commerce/webhook-secret\n",
 		"  order.fulfilled ", "/webhooks/order-completed\n"} {
 		if !strings.Contains(got.stdout, says) {
 			t.Errorf("it does not say %q:\n%s", says, got.stdout)
@@ -270,7 +270,7 @@ func editTemplates(t *testing.T, aws *emulator.Emulator, do does) {
 	versions := do(exitDone, "templates", "versions", "order-completed", "--prefix", shop)
 	lines := strings.Split(strings.TrimSpace(versions.stdout), "\n")
 	newest, oldest := lines[1], lines[len(lines)-1]
-	if len(lines) != 5 || !strings.HasPrefix(newest, "4 ") || !strings.HasSuffix(newest, " counts") ||
+	if len(lines) != 5 || !strings.HasPrefix(newest, "4 ") || !strings.HasSuffix(newest, " live") ||
 		!strings.HasPrefix(oldest, "1 ") || !strings.HasSuffix(oldest, " the default") {
 		t.Errorf("the versions are\n%s", versions.stdout)
 	}
@@ -320,7 +320,7 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 	for _, part := range []string{
 		"order-completed message_invalid order-1 ", " s no user\n", "order-completed segment_400 order-3 ",
 		"\n2 order-completed message_invalid\n", "\n1 order-completed segment_400\n", "\n1 order-updated message_invalid\n",
-		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.", "\nTo replay them: hub deadletters redrive --reason REASON --prefix /commerce-segment\n",
+		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.", "\nTo send them again: hub deadletters redrive --reason REASON --prefix /commerce-segment\n",
 	} {
 		if !strings.Contains(unpadded(got.stdout), part) {
 			t.Errorf("the list does not show %q:\n%s", part, got.stdout)
@@ -333,7 +333,7 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 	}
 
 	got = do(exitDone, "deadletters", "redrive", "--prefix", shop, "--reason", "message_invalid", "--tracking", "order-completed")
-	if got.stdout != "2 put back.\n" || !strings.Contains(got.stderr, "dead letters looked at: 3 of 3\n") {
+	if got.stdout != "Put back on their queues: 2.\n" || !strings.Contains(got.stderr, "dead letters read: 3 of 3\n") {
 		t.Errorf("it says\n%s%s", got.stdout, got.stderr)
 	}
 	if waiting := completed.waiting(); waiting != 2 {
@@ -342,10 +342,10 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 	if waiting := updated.waiting(); waiting != 0 {
 		t.Errorf("%d of another tracking are on the queue", waiting)
 	}
-	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "2 put back.\n" {
+	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "Put back on their queues: 2.\n" {
 		t.Errorf("the rest: it says\n%s", got.stdout)
 	}
-	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "0 put back.\n" || got.stderr != "" {
+	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "Put back on their queues: 0.\n" || got.stderr != "" {
 		t.Errorf("of nothing it says\n%s%s", got.stdout, got.stderr)
 	}
 	do(exitFailed, "deadletters", "list", "--prefix", shop, "--tracking", "order-paid")
@@ -371,7 +371,7 @@ func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	putLogLines(t, aws, "/aws/lambda/commerce-segment-order-completed", lines)
 
 	if got := do(exitDone, "executions", "--prefix", shop); !strings.HasPrefix(unpadded(got.stdout), "RECEIVED TRACKING ") || !strings.Contains(got.stdout, "and 2951 older ones") ||
-		!strings.Contains(got.stdout, "In the last 24 hours 3001 webhooks came: 1501 delivered, 1500 refused. From the fact to Segment: half within 2.0 s") {
+		!strings.Contains(got.stdout, "In the last 24 hours 3001 webhooks came: 1501 delivered, 1500 rejected. From the fact to Segment: half within 2.0 s") {
 		t.Errorf("it lists\n%s%s", got.stdout, got.stderr)
 	}
 	var list []executions.Execution
@@ -379,7 +379,7 @@ func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 		len(list) != 1 || list[0].Attempts != 2 || len(list[0].Lines) != 3 || list[0].Delay == nil || *list[0].Delay != 40_000 {
 		t.Errorf("as JSON: %+v, %v", list, err)
 	}
-	if got := do(exitDone, "executions", "--prefix", shop, "--summary"); !strings.Contains(got.stdout, "On the queues now, as SQS reckons: ") || strings.Count(got.stdout, "█") < 21 {
+	if got := do(exitDone, "executions", "--prefix", shop, "--summary"); !strings.Contains(got.stdout, "On the queues now (an estimate of SQS): ") || strings.Count(got.stdout, "█") < 21 {
 		t.Errorf("the picture is\n%s", got.stdout)
 	}
 	got := do(exitDone, "trace", "--prefix", shop, "order-late")

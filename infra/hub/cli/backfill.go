@@ -18,48 +18,49 @@ import (
 
 // backfillOptions are the flags of hub backfill.
 type backfillOptions struct {
-	sending
+	backfillFlags
 	to     []string
 	dryRun bool
 }
 
-// backfillExample is a command line that only looks.
+// backfillExample is a command line that sends nothing.
 const backfillExample = "hub backfill orders --since 2026-01-01 --dry-run"
 
 func newBackfill() *cobra.Command {
 	var options backfillOptions
 	cmd := &cobra.Command{
 		Use:   "backfill orders|customers --since TIME [--until TIME] [--only NAME,…] [--to INTEGRATION,…] [--dry-run | --yes]",
-		Short: "Tell Segment what happened before anybody listened",
+		Short: "Send past events of orders or customers to Segment",
 		Long: `backfill reads the orders or customers that were created in a period from Commerce,
-and sends what has happened to them to Segment: through the store's own templates, as
-its enabled trackings observe it, with the messageIds that the live webhooks have. What
-Segment has had within a day it drops. It says how many events there are, and asks.
+and sends their events to Segment. It uses the store's templates, the trackings that are
+enabled, and the same messageIds as the live webhooks. Segment drops a message that it
+received within the last day. backfill prints the number of events and asks before it
+sends them.
 
-What is told is what an order's present state proves: that it was begun, paid,
-authorized, fulfilled, refunded in full or in part, cancelled. What was changed Commerce
-does not keep, so there is no Order Updated and no Customer Updated. The messages show the order
-as it is now, of an anonymized one nobody's name; codes of custom discounts are not in
+It sends the events that the present state of an order proves: created, paid, authorized,
+fulfilled, refunded in full or in part, cancelled. Commerce does not keep what was changed,
+so there is no Order Updated and no Customer Updated. The messages show the order as it is
+now; an anonymized order has no personal data. The codes of custom discounts are not in
 Commerce's list of orders.
 
-Times: a creation has its own. A payment, an authorization and a refund have that of the
-movement of money, for which Commerce is asked about each such order, ten times a second
-at most. That an order was fulfilled or cancelled is dated by its last change, which may
-be later: Commerce keeps no other time.
+The event time of a creation is exact. That of a payment, an authorization and a refund is
+the time of the transaction; to read it, backfill sends Commerce one request for each such
+order, at most ten a second. For fulfilled and cancelled orders, Commerce keeps only the time
+of the last change, which may be later.
 
-Whoever stops it, by ^C or harder, says the same again to go on: how far it has come is
-in the folder backfill of the hub's directory. Nothing is lost by it, and what is sent
-twice has the same messageIds.
+If backfill is stopped or killed, run the same command again: it continues where it stopped.
+It keeps its position in the folder backfill of the hub's directory. No event is lost, and
+an event that is sent twice has the same messageId.
 
---to keeps the messages within some of the source's integrations, by their names in
-Segment, such as "Google Analytics 4". Segment drops by messageId before that: what it
-has had within a day reaches no other integration either.`,
+--to limits the messages to some integrations of the source, by their names in Segment,
+such as "Google Analytics 4". Segment drops repeated messageIds first: a message that it
+received within the last day does not reach another integration either.`,
 		Example: `  hub backfill orders --since 2026-01-01 --dry-run
   hub backfill orders --since 2026-01-01 --only order-completed --prefix /commerce-segment
   hub backfill customers --since 365d --to Amplitude --yes`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("say what to tell, %s or %s. For example: %s", backfill.Orders, backfill.Customers, backfillExample)
+				return fmt.Errorf("name what to backfill, %s or %s. For example: %s", backfill.Orders, backfill.Customers, backfillExample)
 			}
 			_, err := backfill.ParseKind(args[0])
 			return err
@@ -68,9 +69,9 @@ has had within a day reaches no other integration either.`,
 			return runBackfill(cmd, backfill.Kind(args[0]), options)
 		},
 	}
-	addSending(cmd, &options.sending)
-	cmd.Flags().StringSliceVar(&options.to, "to", nil, "pass the events on to these `integrations` of the source only")
-	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "count, show a sample of each tracking, and send nothing")
+	addBackfillFlags(cmd, &options.backfillFlags)
+	cmd.Flags().StringSliceVar(&options.to, "to", nil, "limit the events to these `integrations` of the source")
+	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "print the number of events and a sample of each tracking, and send nothing")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
 	return cmd
 }
@@ -90,7 +91,7 @@ func runBackfill(cmd *cobra.Command, kind backfill.Kind, options backfillOptions
 		return err
 	}
 	if position != nil && !options.dryRun {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Going on where the last run stopped: %d of %d events are sent, of %s from %s until %s.\nTo begin anew instead, remove %s.\n",
+		fmt.Fprintf(cmd.ErrOrStderr(), "Continuing where the last run stopped: %d of %d events are sent, of %s from %s until %s.\nTo start again from the beginning, remove %s.\n",
 			position.Sent, position.Events, kind, backfill.Moment(position.Since), backfill.Moment(position.Until), position.File())
 		return sendBackfill(cmd, t, position)
 	}
@@ -107,22 +108,22 @@ func runBackfill(cmd *cobra.Command, kind backfill.Kind, options backfillOptions
 	case plan.Total() == 0:
 		return nil
 	}
-	if err := options.sure(cmd, fmt.Sprintf("Send %s?", words.Count(plan.Total(), "event"))); err != nil {
+	if err := options.confirm(cmd, fmt.Sprintf("Send %s?", words.Count(plan.Total(), "event"))); err != nil {
 		return err
 	}
 	return sendBackfill(cmd, t, t.Begin(kind, options.Period, since, until, plan))
 }
 
-// planBackfill counts what would be sent.
+// planBackfill counts the events to send.
 func planBackfill(cmd *cobra.Command, t store.Backfill, kind backfill.Kind, since, until time.Time) (backfill.Plan, error) {
-	read, done := counter(cmd.ErrOrStderr(), string(kind))
+	read, done := readCounter(cmd.ErrOrStderr(), string(kind))
 	defer done()
 	return t.Plan(cmd.Context(), kind, since, until, read)
 }
 
-// printPlan says what would be sent.
+// printPlan prints how many events there are to send, and where.
 func (o backfillOptions) printPlan(w io.Writer, plan backfill.Plan, kind backfill.Kind, destination string) error {
-	fmt.Fprintf(w, "Created in that time: %s.\n", kind.Count(plan.Resources))
+	fmt.Fprintf(w, "Created in this period: %s.\n", kind.Count(plan.Resources))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, name := range backfill.Trackings(kind) {
 		if plan.Events[name] > 0 {
@@ -133,17 +134,17 @@ func (o backfillOptions) printPlan(w io.Writer, plan backfill.Plan, kind backfil
 		return err
 	}
 	if plan.Filtered > 0 {
-		fmt.Fprintf(w, "Of %d facts the templates make nothing.\n", plan.Filtered)
+		fmt.Fprintf(w, "Events that the templates filter: %d.\n", plan.Filtered)
 	}
 	if plan.Rejected > 0 {
-		fmt.Fprintf(w, "Of %d facts they make what Segment would drop, so these are not sent:\n", plan.Rejected)
-		printRefusals(w, plan.Refusals, plan.Rejected)
+		fmt.Fprintf(w, "Events that are not sent, because Segment would drop their messages: %d.\n", plan.Rejected)
+		printRejected(w, plan.Refusals, plan.Rejected)
 	}
 	if plan.Total() == 0 {
 		_, err := fmt.Fprintln(w, "There is nothing to send.")
 		return err
 	}
-	_, err := fmt.Fprintf(w, "Together %s, to %s%s. It takes about %s or longer.\n",
+	_, err := fmt.Fprintf(w, "In total %s, to %s%s. Sending takes at least %s.\n",
 		words.Count(plan.Total(), "event"), destination, onlyTo(o.to), cmp.Or(plan.Takes(o.rate), time.Second))
 	return err
 }
@@ -152,13 +153,13 @@ func onlyTo(integrations []string) string {
 	if len(integrations) == 0 {
 		return ""
 	}
-	return ", to be passed on to " + strings.Join(integrations, " and ") + " only"
+	return ", limited to " + strings.Join(integrations, " and ")
 }
 
-// printSamples shows what would be sent.
+// printSamples prints a message of each tracking as it would be sent.
 func printSamples(w io.Writer, plan backfill.Plan) error {
 	for _, sample := range plan.Samples {
-		fmt.Fprintf(w, "\nA sample of %s, without what may be personal, and before it is dated:\n", sample.Tracking)
+		fmt.Fprintf(w, "\nA sample of %s, without personal data and without the event time of a transaction:\n", sample.Tracking)
 		if err := printIndented(w, sample.JSON); err != nil {
 			return err
 		}
@@ -167,24 +168,24 @@ func printSamples(w io.Writer, plan backfill.Plan) error {
 	return err
 }
 
-// sendBackfill sends from a position on.
+// sendBackfill sends the events from a position on.
 func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Position) error {
 	bar := newProgress(cmd.ErrOrStderr(), "events sent", position.Events)
 	bar.at(position.Sent)
 	err := t.Backfill(cmd.Context(), position, t.Journal(), func(p backfill.Position) { bar.at(p.Sent) })
 	bar.done()
 	if err != nil {
-		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))
+		return fmt.Errorf("%w\nSent so far: %s. To continue, run the same command again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s of %s sent.\n", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources))
 	if position.Rejected > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "%d facts were not, because Segment refuses or would drop them:\n", position.Rejected)
-		printRefusals(cmd.OutOrStdout(), position.Refusals, position.Rejected)
+		fmt.Fprintf(cmd.OutOrStdout(), "Events that were not sent, because Segment rejects or would drop them: %d.\n", position.Rejected)
+		printRejected(cmd.OutOrStdout(), position.Refusals, position.Rejected)
 	}
 	return nil
 }
 
-// stoppedBy is in place of an error that only says that somebody stopped the program.
+// stoppedBy replaces an error by "stopped" if the user has stopped the program.
 func stoppedBy(cmd *cobra.Command, err error) error {
 	if cmd.Context().Err() != nil {
 		return errors.New("stopped")

@@ -101,7 +101,7 @@ func TestABackfillThatIsKilledGoesOn(t *testing.T) {
 	if different != orders || all-orders > 3*2*requestTakes {
 		t.Errorf("of %d orders came %d messages, %d of them different", orders, all, different)
 	}
-	for _, part := range []string{"Going on where the last run stopped", "events sent: "} {
+	for _, part := range []string{"Continuing where the last run stopped", "events sent: "} {
 		if said := fmt.Sprint(program.Stderr); !strings.Contains(said, part) {
 			t.Errorf("it does not say %q:\n%s", part, said)
 		}
@@ -147,14 +147,14 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 		sent int
 	}{
 		{"it asks", []string{"orders", "--since", "2026-01-01"}, exitFailed,
-			[]string{"Created in that time: 2 orders.", "2 checkout-started", "1 order-completed", "Together 3 events, to " + sink.URL, "nobody to ask"}, 0},
+			[]string{"Created in this period: 2 orders.", "2 checkout-started", "1 order-completed", "In total 3 events, to " + sink.URL, "Not a terminal: pass --yes"}, 0},
 		{"it only looks", []string{"orders", "--since", "2026-01-01", "--to", "Amplitude", "--dry-run"}, exitDone,
-			[]string{"to be passed on to Amplitude only", `"event": "Order Completed"`, `"email": "[redacted]"`, `"total": 12`, "Nothing was sent (--dry-run)"}, 0},
-		{"nothing was created", []string{"orders", "--since", "2026-01-01", "--until", "2026-02-01", "--yes"}, exitDone, []string{"Created in that time: 0 orders.", "There is nothing to send"}, 0},
+			[]string{", limited to Amplitude. ", `"event": "Order Completed"`, `"email": "[redacted]"`, `"total": 12`, "Nothing was sent (--dry-run)"}, 0},
+		{"nothing was created", []string{"orders", "--since", "2026-01-01", "--until", "2026-02-01", "--yes"}, exitDone, []string{"Created in this period: 0 orders.", "There is nothing to send"}, 0},
 		{"a period is turned round", []string{"orders", "--since", "2026-02-01", "--until", "2026-01-01"}, exitFailed, []string{"nothing lies between"}, 0},
 		{"a time is none", []string{"orders", "--since", "soon"}, exitFailed, []string{`--since "soon": write a time such as 2026-01-31`}, 0},
 		{"no time is given", []string{"orders"}, exitFailed, []string{"--since is missing. For example: hub backfill orders --since 2026-01-01 --dry-run"}, 0},
-		{"nothing is given", nil, exitFailed, []string{"say what to tell, orders or customers. For example: hub backfill orders", "Usage: hub backfill"}, 0},
+		{"nothing is given", nil, exitFailed, []string{"name what to backfill, orders or customers. For example: hub backfill orders", "Usage: hub backfill"}, 0},
 		{"it is about nothing that there is", []string{"carts", "--since", "1d"}, exitFailed, []string{"say orders or customers", "Usage: hub backfill"}, 0},
 		{"what changed an order is asked for", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be told afterwards"}, 0},
 		{"it sends", []string{"orders", "--since", "2026-01-01", "--only", "order-completed", "--yes"}, exitDone, []string{"Done: 1 event of 2 orders sent."}, 1},
@@ -216,13 +216,13 @@ func TestReconcileSendsWhatTheHubHasNotGot(t *testing.T) {
 	looked := command(t, "", args...)
 	for _, part := range []string{
 		"checkout-started 1 1 - - - - -", "order-completed 1 - - - - - -",
-		"order.created of " + lost, "order.paid of " + paid, "no integration that posts to /webhooks/order-completed", "Say --send to send what is missing, 2 events, to",
+		"order.created of " + lost, "order.paid of " + paid, "no integration that posts to /webhooks/order-completed", "Pass --send to send the missing events, 2 events, to",
 	} {
 		if !strings.Contains(unpadded(looked.stdout), part) {
 			t.Errorf("it does not say %q:\n%s%s", part, looked.stdout, looked.stderr)
 		}
 	}
-	if refused := command(t, "", append(args, "--send")...); refused.code != exitFailed || !strings.Contains(refused.stderr, "nobody to ask") {
+	if refused := command(t, "", append(args, "--send")...); refused.code != exitFailed || !strings.Contains(refused.stderr, "Not a terminal: pass --yes") {
 		t.Errorf("it says %s", refused.stderr)
 	}
 	h.AwaitMessages(2)

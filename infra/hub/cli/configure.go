@@ -20,8 +20,8 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// configuration is the flags of hub configure.
-type configuration struct {
+// configureOptions are the flags of hub configure.
+type configureOptions struct {
 	store.Location
 	flags           map[string]*string // by the parameter's name
 	enable, disable []string
@@ -31,27 +31,26 @@ type configuration struct {
 }
 
 func newConfigure() *cobra.Command {
-	options := configuration{flags: map[string]*string{}}
+	options := configureOptions{flags: map[string]*string{}}
 	cmd := &cobra.Command{
 		Use:   "configure [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Set the keys, addresses and events of a store",
-		Long: `configure sets what a store needs: in the hub's directory, or with --prefix in the
-Parameter Store of a deployed one. At a terminal it asks for whatever no flag and
-no variable gives, and Enter keeps what is there. In a script it asks nothing.
+		Long: `configure writes the settings of a store to the hub's directory, or with --prefix to the
+Parameter Store of a deployed store. At a terminal it asks for each setting that no flag
+and no variable gives; Enter keeps the present value. In a script it asks nothing.
 
-Secrets are never on the command line, where everybody on the machine could read
-them. They are typed unseen, or come from the environment:
+Secrets are never on the command line, which other users of the machine can read. Type
+them at the terminal, which does not show them, or put them into the environment:
 ` + variables() + `
-Everything is checked before anything is written, and what is as it should be
-already is left alone. Access to Commerce is tried first: configure fetches a token and
-says what may be read with it. Where Commerce is connected, the decimals of its
-currencies are copied into commerce/currencies. (--untested leaves both out.) A client
-secret belongs to the host that it was entered for: for another --commerce-url give the
-secret again. Where there is no webhook secret, one is made. In the hub's directory
-there need be no Segment host: the hub sends to its own inbox then.
+Everything is checked before anything is written, and settings that are right already are
+not written. configure first tests the access to Commerce: it fetches a token and prints
+what the token may read. It then copies the decimals of the store's currencies from Commerce
+to commerce/currencies. (--untested skips both.) A client secret belongs to the host that it
+was entered for: with another --commerce-url, enter the secret again. If there is no webhook
+secret, configure makes one. The hub's directory needs no Segment host: without one the hub
+sends to its own inbox.
 
-Of two people who configure a store at the same time, one is told that the other has
-changed the same settings meanwhile.`,
+If two people change the same settings at the same time, the second gets an error.`,
 		Example: `  hub configure
   hub configure --prefix /commerce-segment
   SEGMENT_WRITE_KEY=… hub configure --prefix /commerce-segment --segment-host https://events.eu1.segmentapis.com
@@ -59,21 +58,21 @@ changed the same settings meanwhile.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return configure(cmd, options) },
 	}
-	addWhere(cmd, &options.Location)
+	addLocation(cmd, &options.Location)
 	for _, q := range store.Questions {
 		if q.Flag != "" {
-			options.flags[q.Name] = cmd.Flags().String(q.Flag, "", q.Text+"; or "+q.Variable+" in the environment")
+			options.flags[q.Name] = cmd.Flags().String(q.Flag, "", q.Text+", or "+q.Variable+" in the environment")
 		}
 	}
 	cmd.Flags().StringSliceVar(&options.enable, "enable", nil, "the `trackings` to enable")
 	cmd.Flags().StringSliceVar(&options.disable, "disable", nil, "the `trackings` to disable")
-	cmd.Flags().StringArrayVar(&options.events, "events", nil, "what a tracking observes, as `NAME=EVENT,…`")
-	cmd.Flags().BoolVar(&options.untested, "untested", false, "write the access to Commerce without trying it first")
-	cmd.Flags().BoolVar(&options.noInput, "no-input", false, "ask nothing, even at a terminal")
+	cmd.Flags().StringArrayVar(&options.events, "events", nil, "the Commerce events that a tracking observes, as `NAME=EVENT,…`")
+	cmd.Flags().BoolVar(&options.untested, "untested", false, "do not test the access to Commerce before writing it")
+	cmd.Flags().BoolVar(&options.noInput, "no-input", false, "do not ask questions, even at a terminal")
 	return cmd
 }
 
-// variables lists those of the secrets.
+// variables lists the environment variables of the secrets, for the help.
 func variables() string {
 	var text strings.Builder
 	for _, q := range store.Questions {
@@ -84,7 +83,7 @@ func variables() string {
 	return text.String()
 }
 
-func configure(cmd *cobra.Command, options configuration) error {
+func configure(cmd *cobra.Command, options configureOptions) error {
 	s, err := store.Open(cmd.Context(), options.Location)
 	if err != nil {
 		return err
@@ -98,7 +97,7 @@ func configure(cmd *cobra.Command, options configuration) error {
 		return err
 	}
 	if keyboard := openTerminal(cmd); keyboard != nil && !options.noInput {
-		fmt.Fprintf(keyboard.out, "Settings in %s. Enter keeps what is there.\n", s.Name)
+		fmt.Fprintf(keyboard.out, "Settings in %s. Enter keeps the present value.\n", s.Name)
 		if err := askAll(cmd.Context(), keyboard, current, s.Defaults(), wanted); err != nil {
 			return err
 		}
@@ -106,7 +105,7 @@ func configure(cmd *cobra.Command, options configuration) error {
 	if err := store.KeepSecret(current, wanted); err != nil {
 		return err
 	}
-	if err := tryCommerce(cmd, current, wanted, options.untested); err != nil {
+	if err := testCommerce(cmd, current, wanted, options.untested); err != nil {
 		return fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
 	if err := write(cmd, s, current, wanted); err != nil {
@@ -120,28 +119,28 @@ func configure(cmd *cobra.Command, options configuration) error {
 			fmt.Fprintln(cmd.OutOrStdout(), said)
 		}
 	}
-	return sayWhatToRegister(cmd.Context(), cmd.OutOrStdout(), s)
+	return printWebhooksToRegister(cmd.Context(), cmd.OutOrStdout(), s)
 }
 
-// tryCommerce tries the access to Commerce that is to be set, if it is complete and
-// differs from the current one.
-func tryCommerce(cmd *cobra.Command, current, wanted map[string]string, untested bool) error {
-	before, _ := settings.CommerceCredentials(current) // where these are wrong, they are being replaced
+// testCommerce tests the new access to Commerce, if it is complete and differs from the
+// current one.
+func testCommerce(cmd *cobra.Command, current, wanted map[string]string, untested bool) error {
+	before, _ := settings.CommerceCredentials(current) // wrong ones are being replaced
 	after, err := store.CommerceWanted(current, wanted)
 	if err != nil || untested || after == before || after == (commerce.Credentials{}) {
 		return err
 	}
 	said, err := store.Reach(cmd.Context(), after)
 	if err != nil {
-		return fmt.Errorf("%w (--untested writes it without trying it)", err)
+		return fmt.Errorf("%w (--untested writes it without a test)", err)
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), said)
 	return nil
 }
 
-// given is what flags and the environment say, by the parameters' names. A flag
-// counts before a variable, and an empty one is refused: it sets nothing.
-func (c configuration) given(flags *pflag.FlagSet) (map[string]string, error) {
+// given returns the values in flags and the environment, by the parameters' names. A flag
+// takes precedence over a variable. An empty flag is an error: it would set nothing.
+func (c configureOptions) given(flags *pflag.FlagSet) (map[string]string, error) {
 	wanted := map[string]string{}
 	var wrong []error
 	set := func(q store.Question, answer string) {
@@ -173,8 +172,9 @@ func (c configuration) given(flags *pflag.FlagSet) (map[string]string, error) {
 	return wanted, errors.Join(wrong...)
 }
 
-// trackings is what the flags say about single trackings.
-func (c configuration) trackings() (map[string]string, error) {
+// trackings returns the values in the flags about single trackings, by the parameters'
+// names.
+func (c configureOptions) trackings() (map[string]string, error) {
 	answers := map[string]string{}
 	for value, names := range map[string][]string{"true": c.enable, "false": c.disable} {
 		for _, name := range names {
@@ -202,8 +202,8 @@ func (c configuration) trackings() (map[string]string, error) {
 	return answers, nil
 }
 
-// askAll asks for what is not wanted yet. A webhook secret that is there already is
-// not asked for: hub rotate replaces it.
+// askAll asks for each value that is not in wanted yet. It does not ask for the webhook
+// secret if there is one: hub rotate replaces it.
 func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted map[string]string) error {
 	for _, q := range store.Questions {
 		if q.Name == settings.WebhookSecret && strings.TrimSpace(current[q.Name]) != "" {
@@ -211,7 +211,7 @@ func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted m
 		}
 		now := cmp.Or(current[q.Name], defaults[q.Name])
 		if url := wanted[settings.CommerceTokenURL]; q.Name == settings.CommerceClientSecret && url != "" && url != current[settings.CommerceTokenURL] {
-			now = "" // the one that is set is for another host
+			now = "" // the present secret is for another host
 		}
 		if err := askOne(ctx, keyboard, q, now, wanted); err != nil {
 			return err
@@ -223,20 +223,20 @@ func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted m
 				return err
 			}
 			if cmp.Or(wanted[settings.Enabled(t)], current[settings.Enabled(t)]) == "false" {
-				break // what it observes does not matter
+				break // a disabled tracking observes nothing
 			}
 		}
 	}
 	return nil
 }
 
-// askOne asks until the answer is right, or Enter keeps what is there.
+// askOne asks until the answer is valid, or Enter keeps the present value.
 func askOne(ctx context.Context, keyboard *terminal, q store.Question, current string, wanted map[string]string) error {
 	if wanted[q.Name] != "" {
 		return nil
 	}
 	for {
-		answer, err := keyboard.ask(ctx, fmt.Sprintf("%s [%s]: ", q.Text, shownOf(q, current)), q.Secret())
+		answer, err := keyboard.ask(ctx, fmt.Sprintf("%s [%s]: ", q.Text, presentValue(q, current)), q.Secret())
 		if err != nil || answer == "" {
 			return err
 		}
@@ -249,8 +249,8 @@ func askOne(ctx context.Context, keyboard *terminal, q store.Question, current s
 	}
 }
 
-// shownOf is what Enter means, in the words that it may be answered with.
-func shownOf(q store.Question, current string) string {
+// presentValue returns the value that Enter keeps, as it may be typed, and no secret.
+func presentValue(q store.Question, current string) string {
 	switch {
 	case q.Name == settings.WebhookSecret:
 		return "Enter makes one"
@@ -265,7 +265,7 @@ func shownOf(q store.Question, current string) string {
 	}
 }
 
-// write writes what is wanted and says what it wrote, by name.
+// write writes the wanted values, and prints the names of those that it wrote.
 func write(cmd *cobra.Command, s store.Store, current, wanted map[string]string) error {
 	release, err := s.Saving(cmd.Context())
 	if err != nil {
@@ -287,15 +287,15 @@ func write(cmd *cobra.Command, s store.Store, current, wanted map[string]string)
 	case err != nil:
 		return err
 	case len(written) == 0:
-		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to write: everything in %s is so already.\n", s.Name)
+		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to write: %s has these values already.\n", s.Name)
 	case s.Takes > 0:
-		fmt.Fprintf(cmd.OutOrStdout(), "The functions know it within %.0f seconds.\n", s.Takes.Seconds())
+		fmt.Fprintf(cmd.OutOrStdout(), "In effect within %.0f seconds.\n", s.Takes.Seconds())
 	}
 	return nil
 }
 
-// sayWhatToRegister says what is left to do in Commerce, where it can reach the store.
-func sayWhatToRegister(ctx context.Context, w io.Writer, s store.Store) error {
+// printWebhooksToRegister prints what is left to do in Commerce for a deployed store.
+func printWebhooksToRegister(ctx context.Context, w io.Writer, s store.Store) error {
 	if s.Deployment == nil {
 		return nil
 	}
@@ -303,6 +303,6 @@ func sayWhatToRegister(ctx context.Context, w io.Writer, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nNow register the webhooks in Commerce: hub webhooks sync%s\n\nBy hand it is this:\n", s.Flag())
+	fmt.Fprintf(w, "\nNow register the webhooks in Commerce: hub webhooks sync%s\n\nOr by hand:\n", s.Flag())
 	return printURLs(w, s, webhooks)
 }

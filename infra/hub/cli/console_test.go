@@ -122,7 +122,7 @@ func TestTheConsoleOfAStorePrintsAKeyOfItsOwn(t *testing.T) {
 			return strings.Contains(stdout.String(), "^C")
 		}, stdout, stderr)
 		for address, want := range map[string]int{link: http.StatusSeeOther, strings.SplitN(link, "?", 2)[0]: http.StatusUnauthorized} {
-			response, err := (&http.Client{CheckRedirect: hubtest.StayHere}).Get(address)
+			response, err := (&http.Client{CheckRedirect: hubtest.NoRedirects}).Get(address)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -18,7 +17,7 @@ import (
 	"commerce-segment/shared/chars"
 )
 
-// selection says which dead letters are meant.
+// selection is the flags that select dead letters.
 type selection struct {
 	store.Location
 	addr               string
@@ -28,12 +27,12 @@ type selection struct {
 func newDeadLetters() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deadletters list|redrive",
-		Short: "Look at what could not be delivered, and send it again",
-		Long: `deadletters is about the events that could not be delivered. Without --prefix it asks
-the hub that runs on this machine, which has them in its memory until it is stopped.
-With --prefix it reads the queues of a deployed store, where they are kept for 14 days
-from when they were failed; those for which every attempt was used up, from when they
-came. The console's page Dead letters has the same, and shows what is in them.`,
+		Short: "List the events that could not be delivered, and send them again",
+		Long: `deadletters lists and redrives the dead letters: the events that could not be
+delivered. Without --prefix it asks the hub that runs on this machine, which keeps them in
+its directory for 30 days. With --prefix it reads the dead-letter queues of a deployed store.
+They keep an event for 14 days from its failure, or from its arrival if all its attempts were
+used up. The console's page Dead letters does the same, and also shows the events.`,
 	}
 	addCommand(cmd, newDeadLettersList())
 	addCommand(cmd, newDeadLettersRedrive())
@@ -42,8 +41,8 @@ came. The console's page Dead letters has the same, and shows what is in them.`,
 
 func addSelection(cmd *cobra.Command, s *selection) {
 	addStore(cmd, &s.addr, &s.Location)
-	cmd.Flags().StringSliceVar(&s.reasons, "reason", nil, "only those with these `reasons`")
-	cmd.Flags().StringSliceVar(&s.trackings, "tracking", nil, "only those of these `trackings`")
+	cmd.Flags().StringSliceVar(&s.reasons, "reason", nil, "only dead letters with these `reasons`")
+	cmd.Flags().StringSliceVar(&s.trackings, "tracking", nil, "only dead letters of these `trackings`")
 }
 
 func newDeadLettersList() *cobra.Command {
@@ -51,11 +50,11 @@ func newDeadLettersList() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list [--reason REASON] [--tracking NAME] [--json] [--prefix PREFIX]",
-		Short: "List dead letters, without what is in them",
-		Long: `list shows why each event could not be delivered, and how many there are for each
-reason, and says what to do about it. Of the event it shows no more than what Segment
-quoted of it. While it reads a deployed store's, and for ten minutes where it is
-killed, nobody else can receive them.`,
+		Short: "List dead letters and their reasons",
+		Long: `list prints why each event could not be delivered, the number of events for each reason,
+and what to do. It does not print the event, except what Segment quoted in its answer. While
+it reads the queues of a deployed store, no other program can receive the dead letters. If it
+is killed, they are hidden for another ten minutes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			letters, err := selected.open(cmd.Context())
@@ -71,23 +70,21 @@ killed, nobody else can receive them.`,
 				return err
 			}
 			if selected.Prefix != "" {
-				defer sayWhatIsHidden(cmd.ErrOrStderr(), len(all), now.Dead)
+				defer warnUnread(cmd.ErrOrStderr(), len(all), now.Dead)
 			}
 			chosen := slices.DeleteFunc(slices.Clone(all), func(g deadletters.Letter) bool { return !selected.matches(g) })
 			if asJSON {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(written(chosen))
+				return printJSON(cmd.OutOrStdout(), summaries(chosen))
 			}
 			if err := printDeadLetters(cmd.OutOrStdout(), chosen, time.Now()); err != nil || len(chosen) == 0 {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nTo replay them: hub deadletters redrive --reason REASON%s\n", selected.flag())
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nTo send them again: hub deadletters redrive --reason REASON%s\n", selected.flag())
 			return err
 		},
 	}
 	addSelection(cmd, &selected)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, for programs")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
 	return cmd
 }
 
@@ -96,17 +93,18 @@ func newDeadLettersRedrive() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "redrive [--reason REASON] [--tracking NAME] [--prefix PREFIX]",
 		Short: "Put dead letters back on their queue, to be delivered again",
-		Long: `redrive puts dead letters back on their queue, to be delivered. Mend first what sent
-them there: what cannot be delivered again comes back. A change reaches the functions
-of a deployed store within 75 seconds, so wait as long. The messageIds are as before, so
-Segment drops what it has had within a day. While it runs on a deployed store, and for
-an hour where it is killed, nobody else can receive the others.
+		Long: `redrive puts dead letters back on their queue, to be delivered again. Fix the cause
+first: an event that fails again becomes a dead letter again. A change of a setting reaches
+the functions of a deployed store within 75 seconds, so wait that long. The messageIds do not
+change, so Segment drops a message that it received within the last day. While redrive reads
+the queues of a deployed store, no other program can receive the dead letters. If it is
+killed, they are hidden for another hour.
 
-Those with the reason forged came when no secret could be compared, with one that does
-not count now. If that is an old secret, which was rotated away before they were
-delivered, put it below the new one in the parameter commerce/webhook-secret
-(Parameter Store's history has it), wait 75 seconds, redrive, and when they are
-delivered drop it with hub rotate --finish. A stranger's stay dead letters.`,
+A dead letter with the reason forged arrived while its secret could not be checked, and its
+secret was not valid at its delivery. If a rotation had removed that secret too early, put it
+below the new one in the parameter commerce/webhook-secret (the parameter's history in
+Parameter Store has it), wait 75 seconds, and redrive. After the delivery remove it again with
+hub rotate --finish. Events of unauthenticated clients fail again.`,
 		Example: `  hub deadletters redrive --reason message_invalid --tracking order-completed
   hub deadletters redrive --reason message_invalid --prefix /commerce-segment`,
 		Args: cobra.NoArgs,
@@ -118,9 +116,9 @@ delivered drop it with hub rotate --finish. A stranger's stay dead letters.`,
 	return cmd
 }
 
-// open finds the queues of the dead letters that are meant.
+// open returns the queues of the selected trackings.
 func (s selection) open(ctx context.Context) (deadletters.Queues, error) {
-	trackings, err := named(s.trackings)
+	trackings, err := parseTrackings(s.trackings)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +132,8 @@ func (s selection) open(ctx context.Context) (deadletters.Queues, error) {
 	return deployed.Deployment.DeadLetters(trackings)
 }
 
-// flag says on a command line which store and trackings are meant, with a space before.
+// flag returns the flags of the store and the trackings for another command line, each
+// after a space.
 func (s selection) flag() string {
 	flags := s.Location.Flag()
 	for _, name := range s.trackings {
@@ -147,8 +146,8 @@ func (s selection) matches(g deadletters.Letter) bool {
 	return len(s.reasons) == 0 || slices.Contains(s.reasons, g.Failure.Reason)
 }
 
-// written are dead letters as they are shown.
-func written(chosen []deadletters.Letter) []deadletters.Summary {
+// summaries returns what is printed of dead letters.
+func summaries(chosen []deadletters.Letter) []deadletters.Summary {
 	list := []deadletters.Summary{} // in JSON an empty list, not null
 	for _, g := range chosen {
 		list = append(list, g.Summary())
@@ -156,7 +155,7 @@ func written(chosen []deadletters.Letter) []deadletters.Summary {
 	return list
 }
 
-// printGraves prints a line for each, and how many there are of each kind.
+// printDeadLetters prints a line for each dead letter, and the number for each reason.
 func printDeadLetters(w io.Writer, chosen []deadletters.Letter, now time.Time) error {
 	if len(chosen) == 0 {
 		_, err := fmt.Fprintln(w, "There are no dead letters.")
@@ -164,7 +163,7 @@ func printDeadLetters(w io.Writer, chosen []deadletters.Letter, now time.Time) e
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tREASON\tRESOURCE\tAGE\tDETAIL")
-	for _, g := range written(chosen) {
+	for _, g := range summaries(chosen) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.Tracking, chars.Line(g.Reason), chars.Line(g.Resource), words.Age(now.Sub(g.FailedAt)), chars.Line(g.Detail))
 	}
 	if err := table.Flush(); err != nil {
@@ -181,14 +180,14 @@ func printDeadLetters(w io.Writer, chosen []deadletters.Letter, now time.Time) e
 	return explainReasons(w, kinds)
 }
 
-// explainReasons says of each reason once what it means, and what to do.
+// explainReasons prints once for each reason what it means and what to do.
 func explainReasons(w io.Writer, kinds []deadletters.Group) error {
-	said := map[string]bool{}
+	explained := map[string]bool{}
 	for _, kind := range kinds {
-		if said[kind.Reason] {
+		if explained[kind.Reason] {
 			continue
 		}
-		said[kind.Reason] = true
+		explained[kind.Reason] = true
 		reason := deadletters.Explain(kind.Reason)
 		if _, err := fmt.Fprintf(w, "\n%s: %s. %s\n  → %s\n", kind.Reason, reason.Title, reason.Says, reason.Do); err != nil {
 			return err
@@ -197,8 +196,8 @@ func explainReasons(w io.Writer, kinds []deadletters.Group) error {
 	return nil
 }
 
-// redrive puts the selected dead letters back. How many there are is what SQS reckons,
-// since to count them is to receive them all.
+// redrive puts the selected dead letters back on their queues. Their number is an estimate
+// of SQS: an exact count would need to receive them all.
 func redrive(cmd *cobra.Command, selected selection) error {
 	letters, err := selected.open(cmd.Context())
 	if err != nil {
@@ -208,10 +207,10 @@ func redrive(cmd *cobra.Command, selected selection) error {
 	if err != nil {
 		return err
 	}
-	bar := newProgress(cmd.ErrOrStderr(), "dead letters looked at", now.Dead)
-	looked := 0
+	bar := newProgress(cmd.ErrOrStderr(), "dead letters read", now.Dead)
+	read := 0
 	moved, err := letters.Redrive(cmd.Context(), selected.matches, func(n int) {
-		looked = n
+		read = n
 		if now.Dead > 0 {
 			bar.at(n)
 		}
@@ -220,21 +219,21 @@ func redrive(cmd *cobra.Command, selected selection) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d put back.\n", moved)
-	if moved == 0 && looked > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "None of the dead letters has that reason: hub deadletters list%s shows their reasons.\n", selected.flag())
+	fmt.Fprintf(cmd.OutOrStdout(), "Put back on their queues: %d.\n", moved)
+	if moved == 0 && read > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "No dead letter has that reason: hub deadletters list%s shows the reasons.\n", selected.flag())
 	}
 	if selected.Prefix != "" {
-		sayWhatIsHidden(cmd.ErrOrStderr(), looked, now.Dead)
+		warnUnread(cmd.ErrOrStderr(), read, now.Dead)
 	}
 	return nil
 }
 
-// sayWhatIsHidden says so where fewer dead letters came than there are.
-func sayWhatIsHidden(w io.Writer, looked, expected int) {
-	if looked < expected {
-		fmt.Fprintf(w, "SQS reckons with %d dead letters, of which %d could be looked at. SQS may be a minute\n"+
-			"behind. If somebody else has received the others, or a command that was cut off, they are\n"+
-			"back within an hour: do it again then.\n", expected, looked)
+// warnUnread warns that fewer dead letters could be read than SQS expects.
+func warnUnread(w io.Writer, read, expected int) {
+	if read < expected {
+		fmt.Fprintf(w, "SQS expects %d dead letters; %d could be read. The number of SQS may be a minute old.\n"+
+			"If another program has received the others, or a command that was stopped, they are back\n"+
+			"within an hour: run the command again then.\n", expected, read)
 	}
 }

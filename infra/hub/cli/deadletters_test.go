@@ -20,12 +20,12 @@ func TestItIsSaidWhereDeadLettersAreHidden(t *testing.T) {
 	}{
 		{"all came", 3, 3, ""},
 		{"more came than SQS reckoned with", 4, 3, ""},
-		{"somebody else has some", 1, 3, "SQS reckons with 3 dead letters, of which 1 could be looked at."},
+		{"somebody else has some", 1, 3, "SQS expects 3 dead letters; 1 could be read."},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var said strings.Builder
-			sayWhatIsHidden(&said, c.looked, c.expected)
+			warnUnread(&said, c.looked, c.expected)
 			if !strings.HasPrefix(said.String(), c.want) || (c.want == "") != (said.Len() == 0) {
 				t.Errorf("it says %q, want %q", said.String(), c.want)
 			}
@@ -48,7 +48,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 	for _, part := range []string{
 		"order-completed message_invalid o-1 ", "message 1: event is an empty string", "\n2 order-completed message_invalid\n", "\n1 order-updated message_invalid\n",
 		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.",
-		"\nTo replay them: hub deadletters redrive --reason REASON --dir " + store.ShellQuote(h.Dir) + "\n",
+		"\nTo send them again: hub deadletters redrive --reason REASON --dir " + store.ShellQuote(h.Dir) + "\n",
 	} {
 		if !strings.Contains(unpadded(list.stdout), part) {
 			t.Errorf("the list does not show %q:\n%s%s", part, list.stdout, list.stderr)
@@ -65,11 +65,11 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 		name, says, notes string
 		args              []string
 	}{
-		{"of another reason", "0 put back.\n", "None of the dead letters has that reason: hub deadletters list --dir ", []string{"--reason", "forged"}},
-		{"of a tracking that is fixed", "2 put back.\n", "", []string{"--reason", "message_invalid", "--tracking", "order-completed"}},
+		{"of another reason", "Put back on their queues: 0.\n", "No dead letter has that reason: hub deadletters list --dir ", []string{"--reason", "forged"}},
+		{"of a tracking that is fixed", "Put back on their queues: 2.\n", "", []string{"--reason", "message_invalid", "--tracking", "order-completed"}},
 	} {
 		if got := command(t, "", append([]string{"deadletters", "redrive", h.AddrFlag(), "--dir", h.Dir}, c.args...)...); got.stdout != c.says || got.code != exitDone || strings.Contains(got.stderr, "SQS") ||
-			!strings.Contains(got.stderr, c.notes) || strings.Contains(got.stderr, "None of") != (c.notes != "") {
+			!strings.Contains(got.stderr, c.notes) || strings.Contains(got.stderr, "No dead letter") != (c.notes != "") {
 			t.Errorf("%s: it says\n%s%s", c.name, got.stdout, got.stderr)
 		}
 	}

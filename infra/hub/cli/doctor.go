@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -14,52 +13,49 @@ import (
 	"commerce-segment/shared/chars"
 )
 
-// examination is the flags of hub doctor.
-type examination struct {
-	registration
+// doctorOptions are the flags of hub doctor.
+type doctorOptions struct {
+	webhookOptions
 	addr, since string
 	asJSON      bool
 }
 
 func newDoctor() *cobra.Command {
-	var options examination
+	var options doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor [--since 24h] [--json] [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
-		Short: "See what is wrong, and what to do",
-		Long: `doctor looks at everything at once, for some ten seconds at most: the settings, Segment
-and Commerce, the webhooks there, the secret, the templates, the queues, what became of
-webhooks, this machine's clock. It changes nothing, and shows no secret.
+		Short: "Find what is wrong, and what to do",
+		Long: `doctor checks the settings, Segment, Commerce and the webhooks there, the secret, the
+templates, the queues, the outcomes of the last webhooks, and the clock of this machine. It
+takes about ten seconds at most. It changes nothing, and prints no secret.
 
-  ok       it is as it should be
-  note     it is worth knowing
-  warning  somebody should look at it soon
-  fault    events are lost, or wait until it is mended
+  ok       nothing to do
+  note     good to know
+  warning  look at it soon
+  fault    events are lost, or are retried until you fix it
 
-It exits 1 where there is a fault, and 0 otherwise. What it cannot tell is whether the
-write key is right: Segment answers 200 to any. With --prefix it reads the functions'
-logs, as hub executions does, and that costs as much; without it, it asks the hub that
-runs on this machine.`,
+Exit codes: 0 no fault; 1 a fault was found. doctor cannot check the write key: Segment
+answers 200 to any key. With --prefix it reads the functions' logs, which costs as much as
+hub executions; without it, it asks the hub that runs on this machine.`,
 		Example: `  hub doctor --prefix /commerce-segment
   hub doctor --prefix /commerce-segment --json --since 1h`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return examine(cmd, options) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd, options) },
 	}
 	addStore(cmd, &options.addr, &options.Location)
 	addURL(cmd, &options.url)
-	cmd.Flags().StringVar(&options.since, "since", "24h", "how far to look back for webhooks, for example 90m, 24h or 7d")
-	cmd.Flags().BoolVar(&options.asJSON, "json", false, "as JSON, for programs")
+	cmd.Flags().StringVar(&options.since, "since", "24h", "how far back to look for webhooks, for example 90m, 24h or 7d")
+	cmd.Flags().BoolVar(&options.asJSON, "json", false, "print JSON, for programs")
 	return cmd
 }
 
-func examine(cmd *cobra.Command, options examination) error {
+func runDoctor(cmd *cobra.Command, options doctorOptions) error {
 	report, err := options.report(cmd.Context())
 	if err != nil {
 		return err
 	}
 	if options.asJSON {
-		encoder := json.NewEncoder(cmd.OutOrStdout())
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
+		err = printJSON(cmd.OutOrStdout(), report)
 	} else {
 		err = printReport(cmd.OutOrStdout(), report)
 	}
@@ -69,9 +65,9 @@ func examine(cmd *cobra.Command, options examination) error {
 	return err
 }
 
-// report examines the store. Only a command line that says nothing sensible is an error:
-// that the store cannot be opened is a finding.
-func (o examination) report(ctx context.Context) (doctor.Report, error) {
+// report examines the store. Only an invalid flag is an error: a store that cannot be opened
+// is a finding.
+func (o doctorOptions) report(ctx context.Context) (doctor.Report, error) {
 	since, err := executions.ParseSince(o.since)
 	if err != nil {
 		return doctor.Report{}, fmt.Errorf("--since %w", err)
@@ -95,7 +91,7 @@ func (o examination) report(ctx context.Context) (doctor.Report, error) {
 	return doctor.Examine(ctx, p), nil
 }
 
-// printReport prints each finding, and what to do below it.
+// printReport prints each finding, and below it what to do.
 func printReport(w io.Writer, report doctor.Report) error {
 	for _, f := range report.Findings {
 		fmt.Fprintf(w, "%-8s %-10s %s\n", f.State, f.Check, chars.Line(f.Says))

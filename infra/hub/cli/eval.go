@@ -22,13 +22,13 @@ func newEval() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval --file TEMPLATE [--bind NAME=JSON …] [INPUT.json|-]",
 		Short: "Evaluate a template on any JSON",
-		Long: `eval evaluates a template on any JSON and prints the result as JSON, indented;
-nothing where the result is undefined. Without INPUT the template has no input at
-all: standard input is read only where INPUT is - . The function $commerce gives
-nothing here: what it would give, hub preview shows.
+		Long: `eval evaluates a template on any JSON and prints the result as indented JSON. If the
+result is undefined, it prints nothing. Without INPUT the template has no input; for standard
+input write - as INPUT. The function $commerce returns nothing here; hub preview shows what
+it returns.
 
-Exit codes: 0 evaluated; 1 failed while evaluating, or a file could not be read;
-2 the template was refused before anything was evaluated.`,
+Exit codes: 0 evaluated; 1 the evaluation failed, or a file could not be read; 2 the template
+does not compile.`,
 		Example: `  hub eval --file totals.jsonata order.json
   echo '{"amount": 1000}' | hub eval --file price.jsonata --bind 'currency="JPY"' -`,
 		Args: cobra.MaximumNArgs(1),
@@ -42,7 +42,7 @@ Exit codes: 0 evaluated; 1 failed while evaluating, or a file could not be read;
 			}
 			var input []byte
 			if len(args) == 0 {
-				hintAtStandardInput(cmd)
+				warnUnreadInput(cmd)
 			} else {
 				if input, err = readFile(cmd, args[0]); err != nil {
 					return fmt.Errorf("reading the input: %w", err)
@@ -51,14 +51,14 @@ Exit codes: 0 evaluated; 1 failed while evaluating, or a file could not be read;
 			return eval(cmd.Context(), cmd.OutOrStdout(), file, input, bindings)
 		},
 	}
-	cmd.Flags().StringVar(&file, "file", "", "the template's `file`")
+	cmd.Flags().StringVar(&file, "file", "", "the `file` of the template")
 	cmd.Flags().StringArrayVar(&binds, "bind", nil, "a variable, as `NAME=JSON`: --bind rate=1.2 is $rate in the template")
 	return cmd
 }
 
-// hintAtStandardInput says that a pipe or a file that is there for a reason is not
-// read. To read it unasked would hang where a program holds the other end of a pipe.
-func hintAtStandardInput(cmd *cobra.Command) {
+// warnUnreadInput warns that standard input, if it is a pipe or a file, is not read. To read
+// it by default would hang if another program keeps its end of the pipe open.
+func warnUnreadInput(cmd *cobra.Command) {
 	in, ok := cmd.InOrStdin().(*os.File)
 	if !ok {
 		return
@@ -68,7 +68,7 @@ func hintAtStandardInput(cmd *cobra.Command) {
 	}
 }
 
-// eval prints what the template in file makes of the input; a nil input is none.
+// eval prints the result of the template in file for an input. A nil input is none.
 func eval(ctx context.Context, out io.Writer, file string, input []byte, bindings map[string][]byte) error {
 	source, err := os.ReadFile(file)
 	if err != nil {
@@ -76,7 +76,7 @@ func eval(ctx context.Context, out io.Writer, file string, input []byte, binding
 	}
 	compiled, err := template.Compile(file, string(source))
 	if err != nil {
-		return codedError{err, exitRefused}
+		return codedError{err, exitInvalid}
 	}
 	result, err := compiled.Eval(ctx, input, bindings)
 	if err != nil {
@@ -88,7 +88,7 @@ func eval(ctx context.Context, out io.Writer, file string, input []byte, binding
 	return printIndented(out, result)
 }
 
-// parseBindings reads NAME=JSON pairs. A name may be written with its $.
+// parseBindings returns the values of NAME=JSON pairs. A name may be written with its $.
 func parseBindings(pairs []string) (map[string][]byte, error) {
 	bindings := make(map[string][]byte, len(pairs))
 	for _, pair := range pairs {

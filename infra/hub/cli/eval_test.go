@@ -45,7 +45,7 @@ func TestEvalPrintsTheResultAndNothingElse(t *testing.T) {
 			if c.want.code == exitDone && got.stderr != "" {
 				t.Errorf("it says %q though nothing is wrong", got.stderr)
 			}
-			if c.want.code == exitRefused && !strings.Contains(got.stderr, file) {
+			if c.want.code == exitInvalid && !strings.Contains(got.stderr, file) {
 				t.Errorf("%q does not name the template's file", got.stderr)
 			}
 		})

@@ -3,11 +3,9 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,18 +18,18 @@ import (
 	"commerce-segment/infra/hub/words"
 )
 
-// watched says which store is looked at, and how far back.
-type watched struct {
+// logFlags are the flags of the store whose log is read, and how far back.
+type logFlags struct {
 	store.Location
 	addr, since string
 }
 
-func addWatched(cmd *cobra.Command, w *watched, since string) {
+func addLogFlags(cmd *cobra.Command, w *logFlags, since string) {
 	addStore(cmd, &w.addr, &w.Location)
-	cmd.Flags().StringVar(&w.since, "since", since, "how far to look back, for example 90m, 24h or 7d")
+	cmd.Flags().StringVar(&w.since, "since", since, "how far back to look, for example 90m, 24h or 7d")
 }
 
-// view is what there is to see of a store.
+// view is a store's log, and the time for which it is read.
 type view struct {
 	log   executions.Log
 	store store.Store // of a deployed store; empty for the hub on this machine
@@ -39,7 +37,7 @@ type view struct {
 	now   time.Time
 }
 
-func (w watched) open(ctx context.Context) (v view, err error) {
+func (w logFlags) open(ctx context.Context) (v view, err error) {
 	v.now = time.Now()
 	if v.since, err = executions.ParseSince(w.since); err != nil {
 		return view{}, fmt.Errorf("--since %w", err)
@@ -55,8 +53,8 @@ func (w watched) open(ctx context.Context) (v view, err error) {
 	return v, nil
 }
 
-// read reads what became of the webhooks that are asked for, and says so where it
-// could not read them all.
+// read returns the webhooks that match the query, and prints a note if it could not read
+// all of them.
 func (v view) read(ctx context.Context, q executions.Query, stderr io.Writer) ([]executions.Execution, error) {
 	q.Since = v.now.Add(-v.since)
 	reading, err := v.log.Read(ctx, q)
@@ -65,7 +63,7 @@ func (v view) read(ctx context.Context, q executions.Query, stderr io.Writer) ([
 	}
 	all := executions.Of(reading.Lines, v.now)
 	if reading.Cut && len(all) > 0 {
-		fmt.Fprintf(stderr, "There were more log lines than are read at once, or than the hub remembers: these go back to %s.\n",
+		fmt.Fprintf(stderr, "There are more log lines than are read at once, or than the hub keeps: these begin at %s.\n",
 			executions.Clock(all[len(all)-1].Received))
 	}
 	return all, nil
@@ -73,7 +71,7 @@ func (v view) read(ctx context.Context, q executions.Query, stderr io.Writer) ([
 
 // executionsOptions are the flags of hub executions.
 type executionsOptions struct {
-	watched
+	logFlags
 	outcomes, trackings []string
 	summary, asJSON     bool
 	limit               int
@@ -83,17 +81,23 @@ func newExecutions() *cobra.Command {
 	var options executionsOptions
 	cmd := &cobra.Command{
 		Use:   "executions [--since 24h] [--outcome OUTCOME] [--tracking NAME] [--summary | --json] [--dir DIRECTORY | --prefix PREFIX] [TEXT]",
-		Short: "See what became of each webhook",
-		Long: `executions lists the webhooks that came lately, the newest first: when, about which
-order or customer, what became of each and why, after how many attempts, and how
-long after the fact it reached Segment. Without --prefix it asks the hub that runs on
-this machine, which remembers what came since it started. With --prefix it reads the
-functions' logs, with your own AWS credentials; that costs half a cent for every
-gigabyte of logs in that time.
+		Short: "List the webhooks and their outcomes",
+		Long: `executions lists the webhooks of the last 24 hours, or of --since, the newest first. For
+each it prints the time of arrival, the order or customer, the outcome and its reason, the
+number of attempts, and the delay from the event time to the delivery. Without --prefix it
+asks the hub that runs on this machine, which remembers the webhooks since it started. With
+--prefix it reads the functions' logs with your own AWS credentials; that costs half a cent
+for each gigabyte of logs in that time.
 
-The outcomes are accepted (no attempt has ended yet), waiting (another attempt comes),
-delivered, skipped, failed (a dead letter) and refused (Commerce was not answered 202).
-TEXT is looked for in ids, events, messageIds, reasons and details.`,
+The outcomes are
+  accepted   it is on the queue, and no attempt has ended yet
+  retrying   an attempt failed, and there will be another
+  delivered  Segment took it
+  skipped    there was nothing to send
+  failed     it is a dead letter
+  rejected   Commerce was not answered with 202
+
+TEXT filters by a part of an id, an event, a messageId, a reason or a detail.`,
 		Example: `  hub executions --outcome retrying,failed,rejected
   hub executions --summary --prefix /commerce-segment
   hub executions --since 7d --tracking order-completed segment_429`,
@@ -102,12 +106,12 @@ TEXT is looked for in ids, events, messageIds, reasons and details.`,
 			return showExecutions(cmd, options, strings.Join(args, ""))
 		},
 	}
-	addWatched(cmd, &options.watched, "24h")
-	cmd.Flags().StringSliceVar(&options.outcomes, "outcome", nil, "only those with these `outcomes`")
-	cmd.Flags().StringSliceVar(&options.trackings, "tracking", nil, "only those of these `trackings`")
-	cmd.Flags().BoolVar(&options.summary, "summary", false, "count them by the hour, with the delays")
-	cmd.Flags().BoolVar(&options.asJSON, "json", false, "as JSON, all of them, with their log lines")
-	cmd.Flags().IntVar(&options.limit, "limit", 50, "how many to list at most")
+	addLogFlags(cmd, &options.logFlags, "24h")
+	cmd.Flags().StringSliceVar(&options.outcomes, "outcome", nil, "only webhooks with these `outcomes`")
+	cmd.Flags().StringSliceVar(&options.trackings, "tracking", nil, "only webhooks of these `trackings`")
+	cmd.Flags().BoolVar(&options.summary, "summary", false, "print the number of webhooks and the delays for each hour")
+	cmd.Flags().BoolVar(&options.asJSON, "json", false, "print JSON, with all webhooks and their log lines")
+	cmd.Flags().IntVar(&options.limit, "limit", 50, "the largest number of webhooks to list")
 	cmd.MarkFlagsMutuallyExclusive("summary", "json")
 	return cmd
 }
@@ -117,7 +121,7 @@ func showExecutions(cmd *cobra.Command, options executionsOptions, text string) 
 	if err != nil {
 		return err
 	}
-	trackings, err := named(options.trackings)
+	trackings, err := parseTrackings(options.trackings)
 	if err != nil {
 		return err
 	}
@@ -132,9 +136,7 @@ func showExecutions(cmd *cobra.Command, options executionsOptions, text string) 
 	found := executions.Filter{Outcomes: outcomes, Text: text}.Of(all)
 	switch {
 	case options.asJSON:
-		encoder := json.NewEncoder(cmd.OutOrStdout())
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(append([]executions.Execution{}, found...)) // an empty list, not null
+		return printJSON(cmd.OutOrStdout(), append([]executions.Execution{}, found...)) // an empty list, not null
 	case options.summary:
 		return v.printSummary(cmd.Context(), cmd.OutOrStdout(), found)
 	default:
@@ -142,10 +144,10 @@ func showExecutions(cmd *cobra.Command, options executionsOptions, text string) 
 	}
 }
 
-// printExecutions prints a line for each, and how many there are of each outcome.
+// printExecutions prints a line for each webhook, and the number with each outcome.
 func (v view) printExecutions(w io.Writer, found []executions.Execution, limit int) error {
 	if len(found) == 0 {
-		_, err := fmt.Fprintf(w, "No such webhook came in %s.\n", executions.Lookback(v.since))
+		_, err := fmt.Fprintf(w, "No such webhook in %s.\n", executions.Lookback(v.since))
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -158,12 +160,13 @@ func (v view) printExecutions(w io.Writer, found []executions.Execution, limit i
 		return err
 	}
 	if more := len(found) - limit; more > 0 {
-		fmt.Fprintf(w, "and %d older ones: see more of them with --limit\n", more)
+		fmt.Fprintf(w, "and %d older ones: list more with --limit\n", more)
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", executions.Summarize(found, v.now.Add(-v.since), v.now).Says(executions.Lookback(v.since)))
 	return err
 }
 
+// delayOf returns the delay of a delivered event, and a dash for any other.
 func delayOf(e executions.Execution) string {
 	if e.Delay == nil {
 		return "-"
@@ -171,10 +174,11 @@ func delayOf(e executions.Execution) string {
 	return e.Delay.String()
 }
 
-// bars is how long the longest bar of a summary is, in characters.
-const bars = 30
+// longestBar is the length of the longest bar of a summary, in characters.
+const longestBar = 30
 
-// printSummary prints the picture of a time.
+// printSummary prints the number of webhooks with each outcome, and the delays, for each
+// part of the time.
 func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.Execution) error {
 	s := executions.Summarize(found, v.now.Add(-v.since), v.now)
 	fmt.Fprintln(w, s.Says(executions.Lookback(v.since)))
@@ -183,7 +187,7 @@ func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "On the queues now, as SQS reckons: %s, %s.\n", words.Count(now.Waiting, "waiting event"), words.Count(now.Dead, "dead letter"))
+		fmt.Fprintf(w, "On the queues now (an estimate of SQS): %s, %s.\n", words.Count(now.Waiting, "event"), words.Count(now.Dead, "dead letter"))
 	}
 	most := 0
 	for _, p := range s.Parts {
@@ -193,25 +197,18 @@ func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.
 		return nil
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nFROM\tACCEPTED\tDELIVERED\tSKIPPED\tWAITING\tBURIED\tREFUSED\tP50\tP95\t")
+	fmt.Fprintln(table, "\nFROM\tANSWERED 202\tDELIVERED\tSKIPPED\tQUEUED\tFAILED\tREJECTED\tP50\tP95\t")
 	since := slices.IndexFunc(s.Parts, func(p executions.Period) bool { return p.Came() > 0 })
 	for _, p := range s.Parts[since:] {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Start.Format("2006-01-02 15:04"),
-			figure(p.Taken()), figure(p.Count(executions.Delivered)), figure(p.Count(executions.Skipped)),
-			figure(p.Count(executions.Accepted, executions.Retrying)), figure(p.Count(executions.Failed)), figure(p.Count(executions.Rejected)),
-			measured(p, p.P50), measured(p, p.P95), strings.Repeat("█", (p.Came()*bars+most-1)/most))
+			orDash(p.Taken()), orDash(p.Count(executions.Delivered)), orDash(p.Count(executions.Skipped)),
+			orDash(p.Count(executions.Accepted, executions.Retrying)), orDash(p.Count(executions.Failed)), orDash(p.Count(executions.Rejected)),
+			delayOrDash(p, p.P50), delayOrDash(p, p.P95), strings.Repeat("█", (p.Came()*longestBar+most-1)/most))
 	}
 	return table.Flush()
 }
 
-func figure(n int) string {
-	if n == 0 {
-		return "-"
-	}
-	return strconv.Itoa(n)
-}
-
-func measured(p executions.Period, delay executions.Milliseconds) string {
+func delayOrDash(p executions.Period, delay executions.Milliseconds) string {
 	if !p.Measured() {
 		return "-"
 	}

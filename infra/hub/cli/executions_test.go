@@ -49,7 +49,7 @@ func TestTheHubTellsWhatBecameOfEachWebhook(t *testing.T) {
 	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--summary"); strings.Count(got.stdout, "█") < 30 || !strings.Contains(unpadded(got.stdout), " 2 1 1 - - 1 ") {
 		t.Errorf("the picture is\n%s%s", got.stdout, got.stderr)
 	}
-	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "failed"); got.stdout != "No such webhook came in the last 24 hours.\n" {
+	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "failed"); got.stdout != "No such webhook in the last 24 hours.\n" {
 		t.Errorf("of none it says\n%s", got.stdout)
 	}
 }

@@ -10,24 +10,24 @@ import (
 	"commerce-segment/infra/hub/store"
 )
 
-// addWhere adds --dir and --prefix, of which one may be given.
-func addWhere(cmd *cobra.Command, w *store.Location) {
+// addLocation adds --dir and --prefix, of which only one may be given.
+func addLocation(cmd *cobra.Command, w *store.Location) {
 	addDir(cmd, &w.Dir)
 	cmd.Flags().StringVar(&w.Prefix, "prefix", "",
-		"the `prefix` of a store that is deployed on AWS, for example "+store.DefaultPrefix+"; the AWS CLI's variables and profiles count")
+		"the `prefix` of a store that is deployed on AWS, for example "+store.DefaultPrefix+"; uses the variables and profiles of the AWS CLI")
 	cmd.MarkFlagsMutuallyExclusive("dir", "prefix")
 }
 
-// addStore adds what addWhere does, and --addr: a store on this machine is asked for at
-// its hub.
+// addStore adds --dir, --prefix and --addr, the address of the hub that runs the store on
+// this machine.
 func addStore(cmd *cobra.Command, addr *string, w *store.Location) {
-	addAddr(cmd, addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
-	addWhere(cmd, w)
+	addAddr(cmd, addr, "the `HOST:PORT` of the running hub, or ADDR in the environment")
+	addLocation(cmd, w)
 	cmd.MarkFlagsMutuallyExclusive("addr", "prefix")
 }
 
 func addDir(cmd *cobra.Command, dir *string) {
-	cmd.Flags().StringVar(dir, "dir", store.DefaultDir, "the `directory` of the hub's settings, a file for each")
+	cmd.Flags().StringVar(dir, "dir", store.DefaultDir, "the `directory` of the hub's settings; each setting is a file")
 }
 
 // addAddr adds --addr, whose default is ADDR in the environment.
@@ -36,5 +36,5 @@ func addAddr(cmd *cobra.Command, addr *string, usage string) {
 }
 
 func addURL(cmd *cobra.Command, url *string) {
-	cmd.Flags().StringVar(url, "url", "", "the public `URL` under which Commerce reaches the store: a tunnel's, or a domain of your own")
+	cmd.Flags().StringVar(url, "url", "", "the public `URL` at which Commerce reaches the store, for example that of a tunnel")
 }

@@ -25,27 +25,26 @@ func newLint() *cobra.Command {
 	var name, webhook, dir string
 	cmd := &cobra.Command{
 		Use:   "lint [TEMPLATE …] [--tracking NAME] [--webhook WEBHOOK|-] [--dir DIRECTORY]",
-		Short: "Find figures and fields that Segment would misread",
-		Long: `lint renders webhooks with templates and finds what is wrong with the messages by
-the rules of Segment's e-commerce spec; templates/README.md lists them. It sends
-nothing.
+		Short: "Find numbers and fields that Segment would misread",
+		Long: `lint renders webhooks with templates and checks the messages against the rules of
+Segment's e-commerce spec; templates/README.md lists the rules. It sends nothing.
 
-A TEMPLATE is a file that is named after its tracking, order-completed.jsonata or
-just order-completed; for another file --tracking says the tracking. Without one it is
-the seven in the folder templates. $commerce gives what a bundled sample has for it,
-and else nothing. The webhooks are the bundled samples of the
-template's tracking, or the one of --webhook, a file or a sample, which is rendered
-with those templates whose trackings can observe it. For a file, $money goes by the
-decimals in the setting commerce/currencies of the hub's directory.
+A TEMPLATE is a file that is named after its tracking, order-completed.jsonata or just
+order-completed; for another file name, give the tracking with --tracking. Without a
+TEMPLATE, lint checks the seven in the folder templates. The webhooks are the bundled samples
+of the template's tracking, or the one of --webhook, which is a file or a sample. lint renders
+it with each template whose tracking can observe it. $commerce returns the answers in a
+bundled sample, and otherwise nothing. For a file, $money uses the decimals in the setting
+commerce/currencies of the hub's directory.
 
-What is wrong in the same way in several webhooks, or in several products, is listed
-once: +3 says that it is in three webhooks more.
+A fault that is the same in several webhooks or products is listed once: +3 means that three
+more webhooks have it.
 
-Then it renders variants of the webhooks, with one field at a time missing, null, of
-another kind, or with characters in it that programs overlook, and with no, one and 500
-lines. It says with which of them the template fails or writes what Segment drops.
+lint then renders variants of each webhook: with a field missing, null, of another type, or
+with invisible characters, and with no, one and 500 lines. It lists the variants for which the
+template fails or writes a message that Segment drops.
 
-A warning is about what may be on purpose, such as an event of another name.
+A warning is about something that may be intended, such as an event with another name.
 
 Exit codes: 0 nothing was found, or only warnings; 1 a fault was found, or a template
 does not compile.`,
@@ -66,8 +65,8 @@ does not compile.`,
 			return lintAll(cmd, sources, samples)
 		},
 	}
-	cmd.Flags().StringVar(&name, "tracking", "", "the `name` of the templates' tracking, where their files have other names")
-	cmd.Flags().StringVar(&webhook, "webhook", "", "a `webhook`, file or sample, instead of all samples; - is standard input")
+	cmd.Flags().StringVar(&name, "tracking", "", "the `name` of the templates' tracking, if their files have other names")
+	cmd.Flags().StringVar(&webhook, "webhook", "", "a `webhook`, a file or a sample, instead of all samples; - is standard input")
 	addDir(cmd, &dir)
 	return cmd
 }
@@ -79,8 +78,8 @@ type source struct {
 	compiled *template.Template
 }
 
-// readSources compiles the templates in files, and the seven of the folder
-// templates where there are none.
+// readSources compiles the templates in files, or without files those in the folder
+// templates.
 func readSources(files []string, name string) ([]source, error) {
 	if len(files) == 0 {
 		for _, t := range tracking.All() {
@@ -106,20 +105,21 @@ func readSources(files []string, name string) ([]source, error) {
 	return sources, nil
 }
 
-// trackingOf is the tracking of that name, or else the one that a file is named after.
+// trackingOf returns the tracking with that name, or without a name the one that a file is
+// named after.
 func trackingOf(file, name string) (tracking.Tracking, error) {
 	if name != "" {
 		return tracking.ByName(name)
 	}
 	t, err := tracking.ByName(strings.TrimSuffix(filepath.Base(file), ".jsonata"))
 	if err != nil {
-		return t, fmt.Errorf("what is %s a template of? Say it with --tracking: %w", file, err)
+		return t, fmt.Errorf("%s is not named after a tracking: name its tracking with --tracking: %w", file, err)
 	}
 	return t, nil
 }
 
-// samplesOf returns a webhook as a sample of each tracking that can observe it. One
-// that is not bundled belongs to the store of the directory.
+// samplesOf returns a webhook as a sample of each tracking that can observe it. A webhook
+// that is not bundled has the currencies of the store in the directory.
 func samplesOf(cmd *cobra.Command, name, dir string) ([]templates.Sample, error) {
 	body, err := readWebhook(cmd, name)
 	if err != nil {
@@ -148,8 +148,7 @@ func samplesOf(cmd *cobra.Command, name, dir string) ([]templates.Sample, error)
 	return samples, nil
 }
 
-// lintAll lists what is wrong with the templates, each with the samples of its
-// tracking.
+// lintAll prints the faults of the templates, each with the samples of its tracking.
 func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) error {
 	var faults []fault
 	rendered := 0
@@ -179,7 +178,7 @@ func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) e
 		return fmt.Errorf("faults found: %d", certain)
 	}
 	if rendered == 0 {
-		return errors.New("none of the templates is of a tracking that can observe the webhook: name another webhook, or another template")
+		return errors.New("no template is of a tracking that can observe the webhook: name another webhook, or another template")
 	}
 	found := "Nothing found."
 	if warnings > 0 {
@@ -189,14 +188,14 @@ func lintAll(cmd *cobra.Command, sources []source, samples []templates.Sample) e
 	return err
 }
 
-// fault is one of a template in a file.
+// fault is a fault of the template in a file.
 type fault struct {
 	*lint.Fault
 	file string
 }
 
-// printFaults prints a table with a line for where each fault is, and below it one
-// for what it is, which is too long for a column.
+// printFaults prints a table with a line for the place of each fault. The line below it
+// describes the fault, which is too long for a column.
 func printFaults(w io.Writer, faults []fault) error {
 	var rows bytes.Buffer
 	table := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
@@ -218,12 +217,4 @@ func printFaults(w io.Writer, faults []fault) error {
 	}
 	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err
-}
-
-// orDash is a message's number; a template that fails writes none.
-func orDash(number int) string {
-	if number == 0 {
-		return "-"
-	}
-	return fmt.Sprint(number)
 }

@@ -31,7 +31,7 @@ func TestLintSaysWhatItFound(t *testing.T) {
 			"1        not_a_number  properties.products[0].quantity\n    is a text: write a number", "hub: faults found: 1\n"}},
 		{"a template as it is in the hub's directory", "order-completed", faulty, []string{"--webhook", local.SampleName}, "", result{exitFailed, "not_a_number", "faults found: 1"}},
 		{"a template of another name", "mine.jsonata", faulty, []string{"--tracking", "order-completed", "--webhook", local.SampleName}, "", result{exitFailed, "not_a_number", "faults found: 1"}},
-		{"a template of another name and of nothing", "mine.jsonata", faulty, nil, "", result{exitFailed, "", "mine.jsonata a template of? Say it with --tracking"}},
+		{"a template of another name and of nothing", "mine.jsonata", faulty, nil, "", result{exitFailed, "", "mine.jsonata is not named after a tracking: name its tracking with --tracking"}},
 		{"one sample, whose products all have it", "order-completed", faulty, []string{"--webhook", local.SampleName}, "", result{exitFailed,
 			"order-completed/registered-customer  1        not_a_number  properties.products[0].quantity\n", "faults found: 1"}},
 		{"one sample without a fault", "order-completed", standard, []string{"--webhook", local.SampleName}, "", result{exitDone, "Webhooks rendered: 1. Nothing found.\n", ""}},

@@ -25,23 +25,23 @@ func newPreview() *cobra.Command {
 	var file, dir string
 	cmd := &cobra.Command{
 		Use:   "preview NAME WEBHOOK|- [--template FILE]",
-		Short: "Show what Segment would be told of a webhook",
-		Long: `preview renders a webhook, a file or a bundled sample, with the template of the
-tracking NAME, and prints the request body that Segment would get, without the
-time of sending. It sends nothing and needs no hub. An event that the settings
-do not observe is rendered all the same.
+		Short: "Show what Segment would receive for a webhook",
+		Long: `preview renders a webhook, a file or a bundled sample, with the template of the tracking
+NAME. It prints the request body that Segment would receive, without the time of sending. It
+sends nothing and needs no running hub. It also renders events that the settings do not
+observe.
 
-The template is the one that the hub's directory sets, or else the default one.
-The write key, which is part of every messageId, comes from there too; without
-one the ids are those of an empty key.
+The template is the one in the hub's directory, or else the default. The write key, which is
+part of every messageId, is read from there too; without one the ids are those of an empty
+key.
 
-$money goes by the decimals in the setting commerce/currencies there, for a bundled
-sample by the sample's own prices. Where the template calls $commerce, the Commerce API is asked with the credentials
-in that directory, if they are set. For a bundled sample it is asked nothing: the
-sample has the answers, or there are none.
+$money uses the decimals in the setting commerce/currencies there, and for a bundled sample
+the prices in the sample. If the template calls $commerce, preview sends the request to the
+Commerce API with the credentials in that directory, if they are set. For a bundled sample it
+sends none: $commerce returns the answers in the sample, or nothing.
 
-Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
-1 the template fails, or what it wrote is no valid message.`,
+Exit codes: 0 rendered; the output is {"batch": []} if the template filters the event. 1 the
+template fails, or its result is not a valid message.`,
 		Example: `  hub preview order-completed order-completed/registered-customer
   hub preview order-completed order.json --template templates/order-completed.jsonata`,
 		Args: cobra.ExactArgs(2),
@@ -66,12 +66,13 @@ Exit codes: 0 rendered, with {"batch": []} where the template filters the event;
 			return preview(cmd, t, directory, file, webhook, sample)
 		},
 	}
-	cmd.Flags().StringVar(&file, "template", "", "a template's `file`, instead of the one that is set")
+	cmd.Flags().StringVar(&file, "template", "", "the `file` of another template than the one that is set")
 	addDir(cmd, &dir)
 	return cmd
 }
 
-// preview prints what Segment would be told of a webhook, which may be a sample's.
+// preview prints what Segment would receive for a webhook. The sample is the webhook's, or
+// empty.
 func preview(cmd *cobra.Command, t tracking.Tracking, directory store.Directory, file string, webhook commerce.Webhook, sample templates.Sample) error {
 	config, err := directory.Config(cmd.Context(), t, "")
 	if err != nil {
@@ -86,14 +87,14 @@ func preview(cmd *cobra.Command, t tracking.Tracking, directory store.Directory,
 		name, source = file, string(content)
 	}
 	if !slices.Contains(t.Observable(), webhook.Event) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s is not an event that %s can observe (%s): deployed, it would be skipped.\n",
+		fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s is not an event that %s can observe (%s): a live webhook would be skipped.\n",
 			webhook.Event, t.Name, strings.Join(t.Observable(), ", "))
 	}
 	compiled, err := template.Compile(name, source)
 	if err != nil {
 		return err
 	}
-	asks, err := lookup(cmd, t, source, config, sample)
+	fetch, err := lookup(cmd, t, source, config, sample)
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func preview(cmd *cobra.Command, t tracking.Tracking, directory store.Directory,
 	if sample.Name != "" {
 		currencies = sample.Currencies
 	}
-	messages, err := render.Render(cmd.Context(), t, compiled.WithCurrencies(currencies), asks, config.Segment.WriteKey, webhook, time.Now())
+	messages, err := render.Render(cmd.Context(), t, compiled.WithCurrencies(currencies), fetch, config.Segment.WriteKey, webhook, time.Now())
 	if err != nil {
 		return lint.InItsWords(err)
 	}
@@ -112,8 +113,8 @@ func preview(cmd *cobra.Command, t tracking.Tracking, directory store.Directory,
 	return printBatch(cmd.OutOrStdout(), written)
 }
 
-// lookup is what $commerce asks in a preview: what a sample has answers of its own for,
-// or else the store whose credentials are set. Where neither is there it says so.
+// lookup returns what $commerce calls in a preview: the answers of the sample, or without a
+// sample the store whose credentials are set. Without credentials it prints a note.
 func lookup(cmd *cobra.Command, t tracking.Tracking, source string, config relay.Config, sample templates.Sample) (template.Fetch, error) {
 	switch {
 	case !template.UsesCommerce(source) && !t.InParts:
@@ -121,7 +122,7 @@ func lookup(cmd *cobra.Command, t tracking.Tracking, source string, config relay
 	case sample.Name != "":
 		return sample.Commerce, nil
 	case config.Commerce == commerce.Credentials{}:
-		fmt.Fprintln(cmd.ErrOrStderr(), "Note: the template calls $commerce, and no credentials of the Commerce API are set: it gives nothing.")
+		fmt.Fprintln(cmd.ErrOrStderr(), "Note: the template calls $commerce, but no credentials of the Commerce API are set: it returns nothing.")
 		return nil, nil
 	}
 	client, err := commerce.NewClient(config.Commerce, nil)
@@ -131,7 +132,7 @@ func lookup(cmd *cobra.Command, t tracking.Tracking, source string, config relay
 	return relay.Lookup(client, relay.LookupWithin), nil
 }
 
-// printBatch prints messages in a request's shape.
+// printBatch prints messages as the body of a request to Segment.
 func printBatch(w io.Writer, messages []json.RawMessage) error {
 	batch, err := render.Batch(messages)
 	if err != nil {
@@ -141,7 +142,7 @@ func printBatch(w io.Writer, messages []json.RawMessage) error {
 	return err
 }
 
-// printIndented prints JSON on lines of its own.
+// printIndented prints JSON with indentation.
 func printIndented(w io.Writer, text []byte) error {
 	indented, err := render.Indent(text)
 	if err != nil {

@@ -61,7 +61,7 @@ func TestTheHubAtAnotherAddressOfThisMachineWorksAndPassesByTheProxy(t *testing.
 	address := hubtest.AwaitURL(t, stdout, stderr)
 
 	link := regexp.MustCompile(`The console: (\S+)`).FindStringSubmatch(stdout.String())[1]
-	browser := &http.Client{Transport: &http.Transport{}, CheckRedirect: hubtest.StayHere}
+	browser := &http.Client{Transport: &http.Transport{}, CheckRedirect: hubtest.NoRedirects}
 	if response, err := browser.Get(link); err != nil || response.StatusCode != http.StatusSeeOther {
 		t.Errorf("the console that it prints answers %v, %v", response, err)
 	}

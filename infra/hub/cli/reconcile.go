@@ -17,38 +17,40 @@ import (
 
 // reconcileOptions are the flags of hub reconcile.
 type reconcileOptions struct {
-	sending
+	backfillFlags
 	send bool
 }
 
-// reconcileExample is a command line that only looks.
+// reconcileExample is a command line that sends nothing.
 const reconcileExample = "hub reconcile --since 24h"
 
 func newReconcile() *cobra.Command {
 	var options reconcileOptions
 	cmd := &cobra.Command{
 		Use:   "reconcile --since TIME [--until TIME] [--only NAME,…] [--send [--yes]]",
-		Short: "Find what Commerce has and Segment was not told, and send it",
-		Long: `reconcile compares what has happened to the orders and customers in Commerce with the
-webhooks that came: by the functions' logs with --prefix, or else by what the running hub
-remembers. It prints how much is missing, and what Commerce itself says of the attempts
-to deliver it. With --send it sends exactly that, as hub backfill does, after a question.
+		Short: "Find the events that Segment did not receive, and send them",
+		Long: `reconcile compares the events of the orders and customers in Commerce with the webhooks
+that arrived: in the functions' logs with --prefix, and otherwise in the memory of the
+running hub. It prints how many events are missing, and what Commerce reports about its
+attempts to deliver them. With --send it asks, and sends exactly these events, as hub
+backfill does.
 
-What waits is not missing, nor what was skipped, nor a dead letter: see hub deadletters.
-What was sent from here, by backfill or reconcile, is not missing either: a list of that
-is in the folder backfill of the hub's directory, and only there. What is younger than 30
-minutes may be on its way and is left out.
+Events that are accepted, retrying, skipped or failed are not missing; hub deadletters is
+for the failed ones. Nor are the events that hub backfill or hub reconcile sent from this
+machine: they are listed in the folder backfill of the hub's directory, and only there.
+Events of the last 30 minutes are left out, since they may be on their way.
 
-It compares no more than the logs go back: functions' logs are kept for 30 days unless
-the stack says otherwise. That an order was fulfilled or cancelled Commerce does not
-date: where it may have been before the period it is counted as unclear, and not sent.`,
+reconcile compares only the time for which there are logs. The functions' logs are kept for
+30 days unless the stack sets another time. Commerce does not keep when an order was
+fulfilled or cancelled: if it may have been before the period, the event is shown as unclear,
+and is not sent.`,
 		Example: `  hub reconcile --since 24h --prefix /commerce-segment
   hub reconcile --since 2026-11-20 --until 2026-11-21 --send --prefix /commerce-segment`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return reconcile(cmd, options) },
 	}
-	addSending(cmd, &options.sending)
-	cmd.Flags().BoolVar(&options.send, "send", false, "send what is missing")
+	addBackfillFlags(cmd, &options.backfillFlags)
+	cmd.Flags().BoolVar(&options.send, "send", false, "send the missing events")
 	return cmd
 }
 
@@ -71,14 +73,14 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	if err != nil {
 		return err
 	}
-	read, done := counter(cmd.ErrOrStderr(), "orders and customers")
+	read, done := readCounter(cmd.ErrOrStderr(), "orders and customers")
 	comparison, err := t.Compare(cmd.Context(), kinds, since, until, known, t.Journal(), read)
 	done()
 	if err != nil {
 		return err
 	}
 	if comparison.Since.After(since) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "What is known of webhooks goes back to %s only: what happened before is not compared.\n", backfill.Moment(comparison.Since))
+		fmt.Fprintf(cmd.ErrOrStderr(), "The log of webhooks begins at %s: earlier events are not compared.\n", backfill.Moment(comparison.Since))
 	}
 	if err := printComparison(cmd.OutOrStdout(), comparison, t.Trackings()); err != nil {
 		return err
@@ -90,10 +92,10 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 		return err
 	}
 	if !options.send {
-		fmt.Fprintf(cmd.OutOrStdout(), "\nNothing was sent. Say --send to send what is missing, %s, to %s.\n", words.Count(comparison.Events(), "event"), t.Destination)
+		fmt.Fprintf(cmd.OutOrStdout(), "\nNothing was sent. Pass --send to send the missing events, %s, to %s.\n", words.Count(comparison.Events(), "event"), t.Destination)
 		return nil
 	}
-	if err := options.sure(cmd, fmt.Sprintf("Send what is missing, %s, to %s?", words.Count(comparison.Events(), "event"), t.Destination)); err != nil {
+	if err := options.confirm(cmd, fmt.Sprintf("Send the missing events, %s, to %s?", words.Count(comparison.Events(), "event"), t.Destination)); err != nil {
 		return err
 	}
 	return sendMissing(cmd, t, comparison)
@@ -103,24 +105,24 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 func printComparison(w io.Writer, c *backfill.Comparison, trackings []string) error {
 	fmt.Fprintf(w, "From %s until %s:\n", backfill.Moment(c.Since), backfill.Moment(c.Until))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TRACKING\tMISSING\tDELIVERED\tSENT FROM HERE\tWAITING\tSKIPPED\tDEAD LETTERS\tUNCLEAR")
-	refused := 0
+	fmt.Fprintln(table, "TRACKING\tMISSING\tDELIVERED\tSENT FROM HERE\tQUEUED\tSKIPPED\tFAILED\tUNCLEAR")
+	rejected := 0
 	for _, name := range trackings {
 		t := c.Tallies[name]
-		refused += t.Rejected
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, figure(t.Missing), figure(t.Delivered), figure(t.SentFromHere),
-			figure(t.Pending), figure(t.Skipped+t.Filtered), figure(t.DeadLettered), figure(t.Unclear))
+		rejected += t.Rejected
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, orDash(t.Missing), orDash(t.Delivered), orDash(t.SentFromHere),
+			orDash(t.Pending), orDash(t.Skipped+t.Filtered), orDash(t.DeadLettered), orDash(t.Unclear))
 	}
-	if refused > 0 {
-		fmt.Fprintf(table, "Of %d the templates make what Segment would drop: they are not sent. hub preview says why.\n", refused)
+	if rejected > 0 {
+		fmt.Fprintf(table, "Events that are not sent, because Segment would drop their messages: %d. hub preview shows why.\n", rejected)
 	}
 	return table.Flush()
 }
 
-// listed bounds how many missing facts are named.
+// listed is the largest number of missing events that are listed.
 const listed = 20
 
-// printMissing names what is missing, and says why it seems lost.
+// printMissing lists the missing events, and why they were probably lost.
 func printMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) error {
 	w := cmd.OutOrStdout()
 	fmt.Fprintln(w)
@@ -135,7 +137,7 @@ func printMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) 
 		return err
 	}
 	for _, loss := range losses {
-		fmt.Fprintf(w, "\nWhy those of %s seem lost:\n", loss.Tracking)
+		fmt.Fprintf(w, "\nProbable reasons for those of %s:\n", loss.Tracking)
 		for _, reason := range loss.Reasons {
 			fmt.Fprintf(w, "  %s\n", reason)
 		}
@@ -143,19 +145,19 @@ func printMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) 
 	return nil
 }
 
-// sendMissing sends what is missing.
+// sendMissing sends the missing events.
 func sendMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) error {
-	bar := newProgress(cmd.ErrOrStderr(), "missing facts sent", len(c.Missing))
+	bar := newProgress(cmd.ErrOrStderr(), "missing events sent", len(c.Missing))
 	bar.at(0)
-	sent, refused, err := t.Send(cmd.Context(), c.Missing, t.Journal(), bar.at)
+	sent, rejected, err := t.Send(cmd.Context(), c.Missing, t.Journal(), bar.at)
 	bar.done()
 	if err != nil {
-		return fmt.Errorf("%w\nSent so far: %s. To go on, say the same again", stoppedBy(cmd, err), words.Count(sent, "event"))
+		return fmt.Errorf("%w\nSent so far: %s. To continue, run the same command again", stoppedBy(cmd, err), words.Count(sent, "event"))
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s sent.\n", words.Count(sent, "event"))
-	if len(refused) > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "%d facts were not, because Segment refuses or would drop them:\n", len(refused))
-		printRefusals(cmd.OutOrStdout(), refused[:min(listed, len(refused))], len(refused))
+	if len(rejected) > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "Events that were not sent, because Segment rejects or would drop them: %d.\n", len(rejected))
+		printRejected(cmd.OutOrStdout(), rejected[:min(listed, len(rejected))], len(rejected))
 	}
 	return nil
 }

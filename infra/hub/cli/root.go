@@ -1,5 +1,5 @@
-// Package cli is the command line of the hub: a file for each command, which has its flags,
-// its help and how it prints. What a command does is in the packages next to this one.
+// Package cli is the command line of the hub. Each command has a file with its flags, its
+// help and its output. What a command does is in the packages next to this one.
 package cli
 
 import (
@@ -20,7 +20,7 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// Main runs the command line of this process, and ends it.
+// Main runs the command line of this process, and exits.
 func Main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second ^C ends the program at once
@@ -33,11 +33,11 @@ func Main() {
 const (
 	exitDone    = 0
 	exitFailed  = 1
-	exitRefused = 2 // eval: the template was refused before anything was evaluated
+	exitInvalid = 2 // eval: the template does not compile
 	exitTrouble = 2 // templates diff: the templates could not be compared, as with diff(1)
 )
 
-// codedError is an error with an exit code of its own.
+// codedError is an error with its exit code.
 type codedError struct {
 	error
 	code int
@@ -45,8 +45,8 @@ type codedError struct {
 
 func (e codedError) Unwrap() error { return e.error }
 
-// run runs one command line and returns its exit code. Whatever went wrong is
-// said here, once, on stderr.
+// run runs one command line and returns its exit code. It is the only place that prints
+// an error, on stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -60,9 +60,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitCode(cmd, err)
 }
 
-// saysWhetherTheyDiffer annotates a command that exits as diff(1) does, for whatever
-// stops it: also for a command line that cobra refuses before it runs.
-const saysWhetherTheyDiffer = "says whether they differ"
+// exitsLikeDiff annotates a command whose exit codes are those of diff(1). That includes
+// a command line that cobra rejects before the command runs.
+const exitsLikeDiff = "exits like diff"
 
 func exitCode(cmd *cobra.Command, err error) int {
 	var coded codedError
@@ -71,7 +71,7 @@ func exitCode(cmd *cobra.Command, err error) int {
 		return exitDone
 	case errors.As(err, &coded):
 		return coded.code
-	case cmd.Annotations[saysWhetherTheyDiffer] != "" && !errors.Is(err, errDiffer):
+	case cmd.Annotations[exitsLikeDiff] != "" && !errors.Is(err, errDiffer):
 		return exitTrouble
 	default:
 		return exitFailed
@@ -81,17 +81,17 @@ func exitCode(cmd *cobra.Command, err error) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hub",
-		Short: "Tell Segment what happens in an Elastic Path Commerce shop",
-		Long: "hub runs the integration on this machine, shows what Segment would be told\n" +
-			"of a webhook, tries templates, and sets up and looks after a store on AWS.",
+		Short: "Send the events of an Elastic Path Commerce store to Segment",
+		Long: "hub runs the integration on this machine, shows what Segment would receive for a\n" +
+			"webhook, tests templates, and sets up and operates a store on AWS.",
 		Version:       version.This().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return withUsage(cmd, inFlagWords(err)) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return withUsage(cmd, explainFlagError(err)) })
 	root.AddGroup(
-		&cobra.Group{ID: "local", Title: "Run it on this machine:"},
+		&cobra.Group{ID: "local", Title: "Run on this machine:"},
 		&cobra.Group{ID: "templates", Title: "Write templates:"},
 		&cobra.Group{ID: "operate", Title: "Set up and operate, here or on AWS (--prefix):"},
 	)
@@ -105,7 +105,7 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// addGroup adds commands below a title of the root's help.
+// addGroup adds commands to a group of the root's help.
 func addGroup(root *cobra.Command, id string, commands ...*cobra.Command) {
 	for _, command := range commands {
 		command.GroupID = id
@@ -113,7 +113,7 @@ func addGroup(root *cobra.Command, id string, commands ...*cobra.Command) {
 	}
 }
 
-// addCommand adds a command whose complaints about its arguments say how to write it.
+// addCommand adds a command, and its usage to the errors about its arguments.
 func addCommand(parent, command *cobra.Command) {
 	command.DisableFlagsInUseLine = true
 	if positional := command.Args; positional != nil {
@@ -122,7 +122,7 @@ func addCommand(parent, command *cobra.Command) {
 	parent.AddCommand(command)
 }
 
-// withUsage adds to what is wrong with a command line how to write it.
+// withUsage adds the usage of a command to an error about its command line.
 func withUsage(cmd *cobra.Command, err error) error {
 	if err == nil {
 		return nil
@@ -130,9 +130,9 @@ func withUsage(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w\nUsage: %s (see %s --help)", err, cmd.UseLine(), cmd.CommandPath())
 }
 
-// inFlagWords says of a value that its flag cannot have what to write, where pflag says
-// it in strconv's words.
-func inFlagWords(err error) error {
+// explainFlagError replaces pflag's error about an invalid value, which is in the words of
+// strconv, by one that says what to write.
+func explainFlagError(err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
 		return err

@@ -74,7 +74,7 @@ func TestTheCommandLineHelpsWhoIsNew(t *testing.T) {
 		code           int
 		stdout, stderr string // a part of it
 	}{
-		{"without arguments it lists the commands", nil, exitFailed, "", "\n  preview     Show what Segment would be told"},
+		{"without arguments it lists the commands", nil, exitFailed, "", "\n  preview     Show what Segment would receive"},
 		{"a mistyped command gets a suggestion", []string{"rnu"}, exitFailed, "", `unknown command "rnu" for "hub": did you mean run?`},
 		{"an unknown flag gets the usage", []string{"run", "--port", "1"}, exitFailed, "", "unknown flag: --port\nUsage: hub run"},
 		{"a missing argument gets the usage", []string{"preview", "order-completed"}, exitFailed, "", "received 1\nUsage: hub preview NAME WEBHOOK|-"},

@@ -15,47 +15,47 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// rotation is the flags of hub rotate.
-type rotation struct {
+// rotateOptions are the flags of hub rotate.
+type rotateOptions struct {
 	store.Location
 	finish, noWait bool
 }
 
 func newRotate() *cobra.Command {
-	var options rotation
+	var options rotateOptions
 	cmd := &cobra.Command{
 		Use:   "rotate [--finish] [--dir DIRECTORY | --prefix PREFIX]",
-		Short: "Replace the webhook secret without refusing a webhook",
-		Long: `rotate replaces the webhook secret in two steps, between which both the new one
-and the old one count, so that no webhook is refused whenever Commerce changes over:
+		Short: "Replace the webhook secret without rejecting a webhook",
+		Long: `rotate replaces the webhook secret. Between the first and the last step both the new and
+the old secret are valid, so no webhook is rejected while Commerce changes to the new one:
 
-  1. hub rotate            makes a new secret, puts it before the old one, and waits
-                           until the functions know both
-  2. hub webhooks sync     gives it to every webhook in Commerce
-  3. hub rotate --finish   drops the old one
+  1. hub rotate            makes a new secret, writes it before the old one, and waits
+                           until both are in effect
+  2. hub webhooks sync     gives the new secret to every webhook in Commerce
+  3. hub rotate --finish   removes the old secret
 
-Each can be repeated: a rotation that has begun is not begun again, and one that is
-finished stays so. Run again, the first reckons from when AWS says that the new secret
-was written: it waits long enough if this machine's clock is right.
+Each step can be repeated. A second hub rotate makes no other secret. It waits until 75
+seconds have passed since the new secret was written, by the time that AWS reports and the
+clock of this machine.
 
-An event that came while no secret could be compared is compared when it is
-delivered. So let what waits be delivered before the second step: it says how much
-there is. What it buries as forged can be had back: hub deadletters redrive --help.
+If a webhook arrives while its secret cannot be checked, the secret is checked when the event
+is delivered. So let the queued events be delivered before step 3: it prints how many there
+are. An event that becomes a dead letter with the reason forged can be delivered again: hub
+deadletters redrive --help.
 
-The new secret is COMMERCE_WEBHOOK_SECRET in the environment,
-where that is set.`,
+To choose the new secret, set COMMERCE_WEBHOOK_SECRET in the environment.`,
 		Example: `  hub rotate --prefix /commerce-segment
   hub rotate --prefix /commerce-segment --finish`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return rotate(cmd, options) },
 	}
-	addWhere(cmd, &options.Location)
-	cmd.Flags().BoolVar(&options.finish, "finish", false, "drop the old secret: Commerce sends the new one with every webhook")
-	cmd.Flags().BoolVar(&options.noWait, "no-wait", false, "do not wait until the functions know the new secret")
+	addLocation(cmd, &options.Location)
+	cmd.Flags().BoolVar(&options.finish, "finish", false, "remove the old secret, once Commerce sends the new one with every webhook")
+	cmd.Flags().BoolVar(&options.noWait, "no-wait", false, "do not wait until the new secret is in effect")
 	return cmd
 }
 
-func rotate(cmd *cobra.Command, options rotation) error {
+func rotate(cmd *cobra.Command, options rotateOptions) error {
 	s, err := store.Open(cmd.Context(), options.Location)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func rotate(cmd *cobra.Command, options rotation) error {
 	case len(secrets) == 0:
 		return fmt.Errorf("there is no webhook secret in %s to replace: hub configure makes one", s.Name)
 	case len(secrets) > 2:
-		return fmt.Errorf("parameter %s in %s holds %d secrets, and at most two count: put the newest there, and below it the one that Commerce still sends",
+		return fmt.Errorf("parameter %s in %s holds %d secrets, but at most two are allowed: write the newest there, and below it the one that Commerce still sends",
 			settings.WebhookSecret, s.Name, len(secrets))
 	case options.finish:
 		return finishRotation(cmd, s, secrets)
@@ -78,30 +78,30 @@ func rotate(cmd *cobra.Command, options rotation) error {
 	}
 }
 
-// beginRotation puts a new secret before the one there is, unless that has been done.
+// beginRotation writes a new secret before the present one, unless there are two already.
 func beginRotation(cmd *cobra.Command, s store.Store, secrets []string, noWait bool) error {
 	out := cmd.OutOrStdout()
-	asked, err := settings.Word(os.Getenv("COMMERCE_WEBHOOK_SECRET"))
+	secret, err := settings.Word(os.Getenv("COMMERCE_WEBHOOK_SECRET"))
 	if err != nil {
 		return fmt.Errorf("COMMERCE_WEBHOOK_SECRET: %w", err)
 	}
 	var written time.Time // by this run
 	switch {
-	case len(secrets) == 2 && asked != "" && asked != secrets[0]:
-		return errors.New("a rotation has begun, with another secret than COMMERCE_WEBHOOK_SECRET: finish that one first, with hub rotate --finish")
+	case len(secrets) == 2 && secret != "" && secret != secrets[0]:
+		return errors.New("a rotation to another secret than COMMERCE_WEBHOOK_SECRET has begun: finish that one first, with hub rotate --finish")
 	case len(secrets) == 2:
-		fmt.Fprintln(out, "A rotation has begun already: the new secret and the old one both count.")
-	case asked == secrets[0]:
-		return errors.New("COMMERCE_WEBHOOK_SECRET is the secret that there is: unset it, and a new one is made")
+		fmt.Fprintln(out, "A rotation has begun already: the new secret and the old one are both valid.")
+	case secret == secrets[0]:
+		return errors.New("COMMERCE_WEBHOOK_SECRET is the present secret: unset it to have a new one made")
 	default:
-		if asked == "" {
-			asked = store.NewSecret()
+		if secret == "" {
+			secret = store.NewSecret()
 		}
-		if err := s.PutSecrets(cmd.Context(), secrets, []string{asked, secrets[0]}); err != nil {
+		if err := s.PutSecrets(cmd.Context(), secrets, []string{secret, secrets[0]}); err != nil {
 			return err
 		}
 		written = time.Now()
-		fmt.Fprintf(out, "wrote %s: the new secret before the old one, and both count\n", settings.WebhookSecret)
+		fmt.Fprintf(out, "wrote %s: the new secret before the old one, and both are valid\n", settings.WebhookSecret)
 	}
 	if !noWait {
 		if err := awaitKnown(cmd.Context(), s, cmd.ErrOrStderr(), written); err != nil {
@@ -109,40 +109,40 @@ func beginRotation(cmd *cobra.Command, s store.Store, secrets []string, noWait b
 		}
 	}
 	fmt.Fprintf(out, "\nNow give every webhook in Commerce the new secret: hub webhooks sync%s\n"+
-		"Who does that by hand in Commerce Manager has it from this:\n  %s | head -n 1\n\n"+
-		"Once Commerce sends it with all of them: hub rotate --finish%s\n", s.Flag(), s.SecretCommand, s.Flag())
+		"To do that by hand in Commerce Manager, print the secret:\n  %s | head -n 1\n\n"+
+		"Once all webhooks have it: hub rotate --finish%s\n", s.Flag(), s.SecretCommand, s.Flag())
 	return nil
 }
 
-// finishRotation drops the old secret.
+// finishRotation removes the old secret.
 func finishRotation(cmd *cobra.Command, s store.Store, secrets []string) error {
 	if len(secrets) == 1 {
-		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to finish: there is one secret in %s, and it counts.\n", s.Name)
+		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to finish: there is only one secret in %s.\n", s.Name)
 		return nil
 	}
-	if err := sayWhatWaits(cmd, s); err != nil {
+	if err := warnBacklog(cmd, s); err != nil {
 		return err
 	}
 	if keyboard := openTerminal(cmd); keyboard != nil {
-		sure, err := keyboard.confirm(cmd.Context(), "Does Commerce send the new secret with every webhook? Those with the old one will be refused, and lost.")
+		sure, err := keyboard.confirm(cmd.Context(), "Does Commerce send the new secret with every webhook? Webhooks with the old one will be rejected, and lost.")
 		if err != nil {
 			return err
 		}
 		if !sure {
-			return errors.New("nothing was changed: the new secret and the old one both count")
+			return errors.New("nothing was changed: the new secret and the old one are both valid")
 		}
 	}
 	if err := s.PutSecrets(cmd.Context(), secrets, secrets[:1]); err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s: the old secret counts no more\n", settings.WebhookSecret)
+	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s: the old secret is removed\n", settings.WebhookSecret)
 	return nil
 }
 
-// sayWhatWaits says how many events a deployed store has not delivered yet. Which of
-// them are still to be compared with the secret is within them, and nobody can look
-// without taking them from the functions.
-func sayWhatWaits(cmd *cobra.Command, s store.Store) error {
+// warnBacklog warns that a deployed store has events that are not delivered yet. Only the
+// events themselves show whether their secret is still to be checked, and to read them would
+// take them from the functions.
+func warnBacklog(cmd *cobra.Command, s store.Store) error {
 	if s.Deployment == nil {
 		return nil
 	}
@@ -151,21 +151,21 @@ func sayWhatWaits(cmd *cobra.Command, s store.Store) error {
 		return err
 	}
 	if now.Waiting > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Still to be delivered: about %s. One that came unverified, with the old secret, would\n"+
-			"become a dead letter (forged). If the alarm late, blocked or unverified is on, rather finish once it is over.\n", words.Count(now.Waiting, "event"))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Still to be delivered: about %s. An event with the old secret that was not checked yet would\n"+
+			"become a dead letter (forged). If the alarm late, blocked or unverified is on, finish after it has ended.\n", words.Count(now.Waiting, "event"))
 	}
 	return nil
 }
 
-// awaitKnown waits until the functions know the webhook secret that is written; when
-// this run wrote it, or the zero time. Who comes back later does not wait again.
+// awaitKnown waits until the webhook secret is in effect. The time is when this run wrote it,
+// or zero if an earlier run did; then awaitKnown waits only for the time that is left.
 func awaitKnown(ctx context.Context, s store.Store, progress io.Writer, written time.Time) error {
 	wait, err := s.UntilKnown(ctx, settings.WebhookSecret, written)
 	if err != nil || wait == 0 {
 		return err
 	}
 	known := time.Now().Add(wait)
-	bar := newProgress(progress, "seconds until the functions know it", int(s.Takes.Seconds()))
+	bar := newProgress(progress, "seconds until it is in effect", int(s.Takes.Seconds()))
 	defer bar.done()
 	for tick := time.NewTicker(time.Second); ; {
 		left := time.Until(known)
@@ -176,7 +176,7 @@ func awaitKnown(ctx context.Context, s store.Store, progress io.Writer, written 
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("stopped before the functions knew the new secret, which is written and counts: go on in %.0f seconds, with hub rotate%s",
+			return fmt.Errorf("stopped before the new secret was in effect everywhere. It is written and valid: continue in %.0f seconds, with hub rotate%s",
 				left.Seconds(), s.Flag())
 		}
 	}

@@ -86,7 +86,7 @@ func TestRotateTakesANewSecretFromTheEnvironmentOrSaysWhyNot(t *testing.T) {
 		code               int
 		after, says        string
 	}{
-		{"a new one", "PLANTED-old", "PLANTED-new", exitDone, "PLANTED-new\nPLANTED-old", "both count"},
+		{"a new one", "PLANTED-old", "PLANTED-new", exitDone, "PLANTED-new\nPLANTED-old", "both are valid"},
 		{"the new one again", "PLANTED-new\nPLANTED-old", "PLANTED-new", exitDone, "PLANTED-new\nPLANTED-old", "has begun already"},
 		{"another while one is underway", "PLANTED-new\nPLANTED-old", "PLANTED-newer", exitFailed, "PLANTED-new\nPLANTED-old", "finish that one first"},
 		{"the one there is", "PLANTED-old", "PLANTED-old", exitFailed, "PLANTED-old", "unset it"},
@@ -187,7 +187,7 @@ func TestRotateThatIsStoppedWhileItWaitsSaysHowToGoOn(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)
 		defer stop()
 		err := awaitKnown(ctx, s, new(hubtest.Log), time.Time{})
-		if err == nil || !strings.Contains(err.Error(), "go on in 65 seconds, with hub rotate --prefix /shop") {
+		if err == nil || !strings.Contains(err.Error(), "continue in 65 seconds, with hub rotate --prefix /shop") {
 			t.Errorf("it says %v", err)
 		}
 	})

@@ -14,19 +14,22 @@ func newRun() *cobra.Command {
 	var link bool
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Take webhooks here, and show what Segment is told",
-		Long: `run takes webhooks at /webhooks/<name> exactly as the functions on AWS do, and
-delivers to an inbox that takes what any Segment SDK sends with its write key. The settings are the
-files in the directory, made on the first run. The address of the console that it prints
-lets in one browser, for twelve hours; for another address say hub run --link. To send to Segment instead, put
-its host in segment/host there and a source's write key in segment/write-key.
+		Short: "Receive webhooks on this machine, and show what Segment receives",
+		Long: `run receives webhooks at /webhooks/<name>, exactly as the functions on AWS do, and
+sends the messages to its own inbox. The inbox also takes the requests of a Segment SDK
+that uses its write key. The settings are files in the directory; the first run makes them.
+To send to Segment instead, write its host to segment/host there, and the write key of a
+source to segment/write-key.
 
-Events are kept in the directory, on the disk, until they are delivered: those of a hub that
-was stopped or killed are delivered by the next hub run there.`,
+run prints an address of the console. It works in one browser, for twelve hours. hub run
+--link prints a new address.
+
+Events are kept on the disk, in the directory, until they are delivered. If a hub is
+stopped or killed, the next hub run with the same directory delivers them.`,
 		Example: `  hub run
   ADDR=127.0.0.1:9000 hub run
-  hub run --link                               # in a second terminal: another address of the console
-  hub run --inbox-fail 0.5 --backoff 200ms     # an outage of Segment, in quick motion`,
+  hub run --link                               # in a second terminal: print a new address of the console
+  hub run --inbox-fail 0.5 --backoff 200ms     # simulate an outage of Segment`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if link {
@@ -38,16 +41,16 @@ was stopped or killed are delivered by the next hub run there.`,
 			return local.Run(cmd.Context(), options, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	addAddr(cmd, &options.Addr, "the `HOST:PORT` to listen on; ADDR in the environment sets it too, port 0 takes a free one")
+	addAddr(cmd, &options.Addr, "the `HOST:PORT` to listen on, or ADDR in the environment; port 0 is any free port")
 	addDir(cmd, &options.Dir)
 	cmd.Flags().Float64Var(&options.InboxFail, "inbox-fail", 0, "the share of requests that the inbox answers with 500, from 0 to 1")
-	cmd.Flags().DurationVar(&options.Backoff, "backoff", 30*time.Second, "the delay before an event's second delivery; it doubles from there")
-	cmd.Flags().StringVar(&options.Log, "log", "text", "the log's form on standard error, text or json")
-	cmd.Flags().BoolVar(&link, "link", false, "print a new address of the console of the hub that runs already, and end")
+	cmd.Flags().DurationVar(&options.Backoff, "backoff", 30*time.Second, "the delay before the second attempt to deliver an event; it doubles with each attempt")
+	cmd.Flags().StringVar(&options.Log, "log", "text", "the log format on standard error: text or json")
+	cmd.Flags().BoolVar(&link, "link", false, "print a new address of the console of the running hub, and exit")
 	return cmd
 }
 
-// printLink asks a running hub for a new address of its console.
+// printLink prints a new address of a running hub's console.
 func printLink(cmd *cobra.Command, options local.Options) error {
 	client, err := local.NewClient(options.Addr, options.Dir)
 	if err != nil {
@@ -61,10 +64,10 @@ func printLink(cmd *cobra.Command, options local.Options) error {
 	return err
 }
 
-// checkRun says which flag of hub run has a value that it cannot have.
+// checkRun returns an error for a flag of hub run with an invalid value.
 func checkRun(o local.Options) error {
 	switch {
-	case !(o.InboxFail >= 0 && o.InboxFail <= 1): // so that NaN is refused too
+	case !(o.InboxFail >= 0 && o.InboxFail <= 1): // also rejects NaN
 		return fmt.Errorf("--inbox-fail %v: write a share from 0 to 1, for example 0.5", o.InboxFail)
 	case o.Backoff <= 0:
 		return fmt.Errorf("--backoff %v: write a time above zero, for example 200ms", o.Backoff)

@@ -549,8 +549,8 @@ func TestIdleConnectionsUseUpNoFiles(t *testing.T) {
 			}
 			t.Cleanup(func() { hub.Process.Kill(); hub.Wait() })
 			h.URL = hubtest.AwaitURL(t, h.Stdout, h.Stderr)
-			h.Hold(700, text)
-			h.TakesWebhooks("genuine")
+			h.HoldConnections(700, text)
+			h.WantAccepted("genuine")
 			if log := h.Stderr.String(); strings.Contains(log, "too many open files") {
 				t.Errorf("the log says\n%s", log)
 			}

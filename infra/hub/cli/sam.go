@@ -24,10 +24,10 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// dockerHost is what a container calls the machine that it runs on.
+// dockerHost is the name of this machine inside a container.
 const dockerHost = "host.docker.internal"
 
-// samOptions are the flags of the commands below hub sam.
+// samOptions are the flags of the subcommands of hub sam.
 type samOptions struct {
 	dir, template, addr string
 }
@@ -37,19 +37,19 @@ func newSAM() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sam start|invoke",
 		Short: "Run the functions in containers, with the SAM CLI",
-		Long: `sam runs the functions as AWS would, in containers on this machine, with the SAM CLI
-and the settings in the hub's directory; no AWS account is needed. There is no queue:
-an event is delivered before its webhook is answered. make sam does all of it.
+		Long: `sam runs the functions in containers on this machine, as AWS would, with the SAM CLI and
+the settings in the hub's directory. It needs no AWS account. There is no queue: an event is
+delivered before its webhook is answered. make sam builds what is needed and runs it.
 
-Without a segment/host in the directory, Segment is the inbox of the hub that runs on
-this machine. On Linux a container reaches that only if it listens on Docker's own
-address: ADDR=172.17.0.1:8080 hub run, where ip address show docker0 says another.`,
+Without a segment/host in the directory, the functions send to the inbox of the hub that runs
+on this machine. On Linux, containers reach that hub only if it listens on Docker's address,
+which ip address show docker0 prints: for example ADDR=172.17.0.1:8080 hub run.`,
 	}
 	start := &cobra.Command{
 		Use:   "start [-- OPTION …]",
 		Short: "Serve the whole API: sam local start-api",
-		Long: `start serves the API at http://127.0.0.1:3000 until ^C. What is after -- goes to
-sam local start-api as it is.`,
+		Long: `start serves the API at http://127.0.0.1:3000 until ^C. It passes the options after -- to
+sam local start-api.`,
 		Example: `  hub sam start -- --port 3001
   curl … http://127.0.0.1:3000/webhooks/order-completed`,
 		Args: cobra.ArbitraryArgs,
@@ -60,8 +60,8 @@ sam local start-api as it is.`,
 	invoke := &cobra.Command{
 		Use:   "invoke NAME SAMPLE|FILE|- [-- OPTION …]",
 		Short: "Call one function with one webhook: sam local invoke",
-		Long: `invoke calls the function of the tracking NAME with a webhook, a bundled sample or a
-file, as the API would. What is after -- goes to sam local invoke as it is.`,
+		Long: `invoke calls the function of the tracking NAME with a webhook, a bundled sample or a file,
+as the API would. It passes the options after -- to sam local invoke.`,
 		Example: `  hub sam invoke order-completed order-completed/guest`,
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -82,20 +82,20 @@ file, as the API would. What is after -- goes to sam local invoke as it is.`,
 	}
 	for _, command := range []*cobra.Command{start, invoke} {
 		addDir(command, &options.dir)
-		command.Flags().StringVar(&options.template, "template", "infra/cdk.out/commerce-segment.template.json", "the stack's template, a `file` that cdk synth writes")
-		addAddr(command, &options.addr, "the `HOST:PORT` of the running hub whose inbox is Segment; ADDR in the environment sets it too")
+		command.Flags().StringVar(&options.template, "template", "infra/cdk.out/commerce-segment.template.json", "the CloudFormation template of the stack, a `file` that cdk synth writes")
+		addAddr(command, &options.addr, "the `HOST:PORT` of the running hub whose inbox receives the messages, or ADDR in the environment")
 		addCommand(cmd, command)
 	}
 	return cmd
 }
 
-// function is the name of a tracking's function. It begins with the stack's, which is
-// the name of the template's file.
+// function returns the name of a tracking's function. It begins with the name of the stack,
+// which is that of the template's file.
 func (o samOptions) function(t tracking.Tracking) string {
 	return strings.TrimSuffix(filepath.Base(o.template), ".template.json") + "-" + t.Name
 }
 
-// event is a webhook as an HTTP API hands it to a function.
+// event returns a webhook as an HTTP API passes it to a function, as JSON.
 func (o samOptions) event(ctx context.Context, t tracking.Tracking, body []byte) ([]byte, error) {
 	directory, err := store.OpenDirectory(o.dir)
 	if err != nil {
@@ -117,8 +117,8 @@ func (o samOptions) event(ctx context.Context, t tracking.Tracking, body []byte)
 	return json.Marshal(request)
 }
 
-// sam runs the SAM CLI. The settings and the event never are in a file or on its
-// command line: they hold secrets.
+// sam runs the SAM CLI. The settings and the event hold secrets, so they are never in a file
+// or on its command line.
 func (o samOptions) sam(cmd *cobra.Command, event []byte, args ...string) error {
 	if err := o.ready(cmd.Context()); err != nil {
 		return err
@@ -129,11 +129,11 @@ func (o samOptions) sam(cmd *cobra.Command, event []byte, args ...string) error 
 	}
 	args = append([]string{"local", args[0], "--template", o.template, "--add-host", dockerHost + ":host-gateway"}, args[1:]...)
 	program := exec.CommandContext(cmd.Context(), "sam", args...)
-	// The SAM CLI takes what a function declares from its own environment. An empty
-	// one is as good as none: no Parameter Store, no queue.
+	// The SAM CLI sets the variables of a function from its own environment. An empty
+	// variable means no Parameter Store and no queue.
 	program.Env = append(os.Environ(), settings.Variable+"="+variable, serve.VariablePrefix+"=", serve.VariableQueue+"=",
 		serve.VariableDeadLetters+"=", "SAM_CLI_TELEMETRY=0")
-	program.Stdin, program.Stdout, program.Stderr = bytes.NewReader(event), below(cmd.OutOrStdout()), below(cmd.ErrOrStderr())
+	program.Stdin, program.Stdout, program.Stderr = bytes.NewReader(event), unescaped(cmd.OutOrStdout()), unescaped(cmd.ErrOrStderr())
 	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }
 	program.WaitDelay = time.Minute // to stop its containers
 	if err := program.Run(); err != nil && cmd.Context().Err() == nil {
@@ -142,27 +142,27 @@ func (o samOptions) sam(cmd *cobra.Command, event []byte, args ...string) error 
 	return nil
 }
 
-// ready says what is missing, and how to get it.
+// ready returns an error if a program or the template is missing, with how to get it.
 func (o samOptions) ready(ctx context.Context) error {
 	if _, err := os.Stat(o.template); err != nil {
-		return fmt.Errorf("looking for the stack's template: %w: make sam writes it, or in the folder infra: cdk synth", err)
+		return fmt.Errorf("reading the stack's template: %w: write it with make sam, or with cdk synth in the folder infra", err)
 	}
 	if _, err := exec.LookPath("sam"); err != nil {
 		return errors.New("the SAM CLI is not installed: pipx install aws-sam-cli, or another way from " +
 			"https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html")
 	}
 	if _, err := exec.LookPath("docker"); err != nil {
-		return errors.New("there is no Docker, in which the SAM CLI runs the functions: install Docker Desktop, " +
+		return errors.New("Docker is not installed, and the SAM CLI runs the functions in it: install Docker Desktop, " +
 			"or on Debian and Ubuntu: apt install docker.io")
 	}
-	if said, err := exec.CommandContext(ctx, "docker", "version").CombinedOutput(); err != nil {
-		return fmt.Errorf("no Docker engine answers: start Docker Desktop, or on Linux: systemctl start docker\n%s", bytes.TrimSpace(said))
+	if output, err := exec.CommandContext(ctx, "docker", "version").CombinedOutput(); err != nil {
+		return fmt.Errorf("Docker is not running: start Docker Desktop, or on Linux: systemctl start docker\n%s", bytes.TrimSpace(output))
 	}
 	return nil
 }
 
-// variable is the settings in the directory as settings.Env reads them. What is not
-// set there is left out, but for the host, which is then the inbox.
+// variable returns the settings in the directory as settings.Env reads them. Without a
+// Segment host there, the host is the inbox of the running hub.
 func (o samOptions) variable(ctx context.Context) (string, error) {
 	directory, err := store.OpenDirectory(o.dir)
 	if err != nil {
@@ -181,7 +181,7 @@ func (o samOptions) variable(ctx context.Context) (string, error) {
 			return "", err
 		}
 		values[settings.SegmentHost] = "http://" + net.JoinHostPort(dockerHost, port)
-		delete(values, settings.SegmentPath) // it is another host's
+		delete(values, settings.SegmentPath) // it belongs to another host
 	}
 	text, err := json.Marshal(values)
 	return string(text), err

@@ -116,8 +116,8 @@ func TestTheHubSaysWhatTheSAMCLINeeds(t *testing.T) {
 		says     []string
 	}{
 		{"no SAM CLI", map[string]string{"docker": "exit 0"}, nil, []string{"the SAM CLI is not installed", "aws-sam-cli"}},
-		{"no Docker", map[string]string{"sam": samStandIn}, nil, []string{"there is no Docker", "docker.io"}},
-		{"Docker that does not run", map[string]string{"sam": samStandIn, "docker": "echo 'Cannot connect'; exit 1"}, nil, []string{"no Docker engine answers", "systemctl start docker", "Cannot connect"}},
+		{"no Docker", map[string]string{"sam": samStandIn}, nil, []string{"Docker is not installed", "docker.io"}},
+		{"Docker that does not run", map[string]string{"sam": samStandIn, "docker": "echo 'Cannot connect'; exit 1"}, nil, []string{"Docker is not running", "systemctl start docker", "Cannot connect"}},
 		{"a SAM CLI that fails", map[string]string{"sam": "echo 'Error: no image' >&2; exit 7", "docker": "exit 0"}, nil, []string{"Error: no image", "sam local start-api: exit status 7"}},
 		{"no template", nil, []string{"--template", "none.json"}, []string{"none.json", "make sam"}},
 		{"no address", map[string]string{"sam": samStandIn, "docker": "exit 0"}, []string{"--addr", "8080"}, []string{`the address "8080"`}},

@@ -19,8 +19,8 @@ func newSamples() *cobra.Command {
 	return &cobra.Command{
 		Use:   "samples",
 		Short: "List the bundled sample webhooks",
-		Long: `samples lists the bundled sample webhooks. Their names go where a webhook's file
-does, in hub send and hub preview.`,
+		Long: `samples lists the bundled sample webhooks. hub send, hub preview and hub lint take the
+name of a sample in place of a file.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
@@ -33,16 +33,16 @@ does, in hub send and hub preview.`,
 	}
 }
 
-// eventOf is the Commerce event of a webhook's body, empty where there is none.
+// eventOf returns the Commerce event of a webhook's body, empty if it has none.
 func eventOf(body []byte) string {
 	var webhook struct {
 		TriggeredBy string `json:"triggered_by"`
 	}
-	_ = json.Unmarshal(body, &webhook) // what is no webhook has no event
+	_ = json.Unmarshal(body, &webhook) // a body that is not a webhook has no event
 	return webhook.TriggeredBy
 }
 
-// findSample is the bundled sample of that name.
+// findSample returns the bundled sample with that name, and whether there is one.
 func findSample(name string) (templates.Sample, bool) {
 	for _, sample := range templates.Samples() {
 		if sample.Name == name {
@@ -52,8 +52,8 @@ func findSample(name string) (templates.Sample, bool) {
 	return templates.Sample{}, false
 }
 
-// readWebhook is a webhook's body: a bundled sample's by its name, standard
-// input's for "-", or a file's.
+// readWebhook returns a webhook's body: of the bundled sample with that name, of standard
+// input for "-", or of a file.
 func readWebhook(cmd *cobra.Command, name string) ([]byte, error) {
 	if sample, ok := findSample(name); ok {
 		return sample.Body, nil
@@ -71,7 +71,7 @@ func readWebhook(cmd *cobra.Command, name string) ([]byte, error) {
 	return body, nil
 }
 
-// readFile reads the file of that name, or standard input where it is "-".
+// readFile reads the file with that name, or standard input for "-".
 func readFile(cmd *cobra.Command, name string) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(cmd.InOrStdin())
@@ -79,7 +79,7 @@ func readFile(cmd *cobra.Command, name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// inputName is what to call what readFile reads.
+// inputName returns the name of what readFile reads, for an error.
 func inputName(name string) string {
 	if name == "-" {
 		return "standard input"

@@ -24,7 +24,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// How long hub send waits for the inbox: for what should come, and for what should not.
+// How long hub send waits for messages in the inbox, if it expects some and if it does not.
 const (
 	expectedWithin   = 5 * time.Second
 	unexpectedWithin = 500 * time.Millisecond
@@ -39,19 +39,20 @@ func newSend() *cobra.Command {
 	var options sendOptions
 	cmd := &cobra.Command{
 		Use:   "send SAMPLE|FILE|-",
-		Short: "Post a webhook to the running hub, and show what Segment was told",
-		Long: `send posts a webhook, a bundled sample or a file, as Commerce would, and prints
-the messages that came to the hub's inbox. The tracking is the one of the
-sample, or of the folder in which the file is, or the one that observes the event.`,
+		Short: "Post a webhook to the running hub, and show what Segment received",
+		Long: `send posts a webhook, a bundled sample or a file, as Commerce would, and prints the
+messages that arrive in the hub's inbox. Without --tracking, the tracking is that of the
+sample, or the one that the folder of the file is named after, or the one that observes the
+event.`,
 		Example: `  hub send order-completed/registered-customer
   hub send order.json --tracking order-completed
   hub send order.json --to https://abc123.execute-api.eu-west-1.amazonaws.com`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return send(cmd, args[0], options) },
 	}
-	addAddr(cmd, &options.addr, "the `HOST:PORT` of the running hub; ADDR in the environment sets it too")
-	cmd.Flags().StringVar(&options.to, "to", "", "post to this `URL` instead; without a path, to its /webhooks/<tracking>")
-	cmd.Flags().StringVar(&options.tracking, "tracking", "", "the tracking's `name`")
+	addAddr(cmd, &options.addr, "the `HOST:PORT` of the running hub, or ADDR in the environment")
+	cmd.Flags().StringVar(&options.to, "to", "", "post to this `URL` instead; if it has no path, to /webhooks/<tracking> there")
+	cmd.Flags().StringVar(&options.tracking, "tracking", "", "the `name` of the tracking")
 	addDir(cmd, &options.dir)
 	return cmd
 }
@@ -91,14 +92,14 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 		return err
 	}
 	if config.Segment.Host != client.URL {
-		fmt.Fprintf(cmd.ErrOrStderr(), "This hub sends to %s: look there.\n", config.Segment.Host)
+		fmt.Fprintf(cmd.ErrOrStderr(), "This hub sends to %s: look for the messages there.\n", config.Segment.Host)
 		return nil
 	}
-	return showNews(cmd, client, before, t, config, body)
+	return printReceived(cmd, client, before, t, config, body)
 }
 
-// webhooksURL is where a tracking's webhooks go below a base URL. One that has
-// a path already stays as it is.
+// webhooksURL returns the URL of a tracking's webhooks at a base URL. A URL with a path is
+// returned as it is.
 func webhooksURL(to string, t tracking.Tracking) string {
 	if u, err := url.Parse(to); err == nil && strings.Trim(u.Path, "/") == "" {
 		return strings.TrimRight(to, "/") + serve.Route(t.Name)
@@ -106,9 +107,9 @@ func webhooksURL(to string, t tracking.Tracking) string {
 	return to
 }
 
-// trackingFor is the tracking to which a webhook goes: the one named; or the one
-// whose name is the first part of the sample's or the file's folder; or the one
-// that its event is foremost for, or that may observe it.
+// trackingFor returns the tracking to which a webhook is posted: the one with that name; or
+// the one that the folder of the sample or the file is named after; or the one that observes
+// its event by default; or the one that can observe it.
 func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
 	if name != "" {
 		return tracking.ByName(name)
@@ -127,46 +128,45 @@ func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
 		}
 	}
 	if event == "" {
-		return tracking.Tracking{}, fmt.Errorf(`%s has no "triggered_by", which says what happened in a webhook, such as order.paid: is it a webhook's body? If so, name its tracking with --tracking`, inputName(source))
+		return tracking.Tracking{}, fmt.Errorf(`%s has no "triggered_by", which is the event of a webhook, such as order.paid: is it the body of a webhook? If so, name its tracking with --tracking`, inputName(source))
 	}
-	return tracking.Tracking{}, fmt.Errorf("which tracking is %q for? Name one with --tracking", event)
+	return tracking.Tracking{}, fmt.Errorf("the event %q does not belong to exactly one tracking: name one with --tracking", event)
 }
 
-// post posts a webhook, and prints the answer.
+// post posts a webhook and prints the answer.
 func post(cmd *cobra.Command, client local.Client, address, secret string, body []byte) error {
-	said, err := client.Post(cmd.Context(), address, secret, body)
+	answer, err := client.Post(cmd.Context(), address, secret, body)
 	if err == nil {
-		fmt.Fprintln(cmd.ErrOrStderr(), said)
+		fmt.Fprintln(cmd.ErrOrStderr(), answer)
 	}
 	return err
 }
 
-// showNews prints what the inbox has been told of this webhook since it had
-// taken that many batches, or says why that is nothing.
-func showNews(cmd *cobra.Command, client local.Client, before int, t tracking.Tracking, config relay.Config, body []byte) error {
+// printReceived prints the messages of this webhook in the inbox, without the batches that
+// were there before it was posted. If there are none, it prints why.
+func printReceived(cmd *cobra.Command, client local.Client, before int, t tracking.Tracking, config relay.Config, body []byte) error {
 	webhook, err := commerce.Parse(body)
 	if err != nil {
 		return err
 	}
-	within, why := unexpectedWithin, whyNothing(cmd.Context(), t, config, webhook)
+	within, why := unexpectedWithin, whyNotSent(cmd.Context(), t, config, webhook)
 	if why == "" {
-		within, why = expectedWithin, "the hub may be trying again, see its log"
+		within, why = expectedWithin, "the hub may be retrying, see its log"
 	}
 	messages, err := client.AwaitMessages(cmd.Context(), within, before, webhook.ResourceID)
 	if err != nil {
 		return err
 	}
 	if len(messages) == 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Segment was told nothing of it: %s.\n", why)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Segment received nothing: %s.\n", why)
 		return nil
 	}
 	return printBatch(cmd.OutOrStdout(), messages)
 }
 
-// whyNothing says why Segment is told nothing of a webhook, as far as that can
-// be seen from here; empty where it should be told something. It takes the
-// webhook's body over.
-func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, webhook commerce.Webhook) string {
+// whyNotSent returns why Segment receives nothing for a webhook, as far as the settings show
+// it, and empty if it should receive something. It may change the body of the webhook.
+func whyNotSent(ctx context.Context, t tracking.Tracking, config relay.Config, webhook commerce.Webhook) string {
 	if !config.Enabled {
 		return t.Name + " is disabled in the settings"
 	}
@@ -175,19 +175,19 @@ func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, w
 	}
 	compiled, err := template.Compile(t.Name, config.Template)
 	if err != nil {
-		return waits(err)
+		return retriedUntilFixed(err)
 	}
 	if config.Segment.WriteKey == "" {
-		return waits(errors.New("no write key is set in " + settings.SegmentWriteKey))
+		return retriedUntilFixed(errors.New("no write key is set in " + settings.SegmentWriteKey))
 	}
 	var invalid *segment.InvalidError
 	switch messages, err := render.Render(ctx, t, compiled.WithCurrencies(config.Currencies), nil, config.Segment.WriteKey, webhook, time.Now()); {
 	case errors.As(err, &invalid):
-		return err.Error() + ": it is a dead letter, and is not tried again"
+		return err.Error() + ": it is a dead letter, and is not retried"
 	case err != nil:
-		return waits(err)
+		return retriedUntilFixed(err)
 	case len(messages) == 0 && t.InParts && webhook.Event == "order.updated":
-		return t.Name + " is told of an update only where Commerce, whose credentials it needs, says that a part of the order was refunded just then"
+		return t.Name + " is sent for an update only if Commerce, whose credentials it needs, reports that a part of the order was refunded at that time"
 	case len(messages) == 0:
 		return "the template filters this event"
 	default:
@@ -195,7 +195,8 @@ func whyNothing(ctx context.Context, t tracking.Tracking, config relay.Config, w
 	}
 }
 
-// waits says of what the operator must mend that nothing is lost by it.
-func waits(why error) string {
-	return why.Error() + ": it waits, and is sent once that is mended"
+// retriedUntilFixed returns the text for a cause that the operator must fix. No event is
+// lost meanwhile.
+func retriedUntilFixed(cause error) string {
+	return cause.Error() + ": the event is retried, and sent once that is fixed"
 }

@@ -36,10 +36,10 @@ func TestSendShowsWhatSegmentWasTold(t *testing.T) {
 		{"a sample", "", []string{"customer-created/new-customer"}, []string{"{\n  \"batch\": [\n", "\"messageId\": \"customer-created:"}, []string{"/webhooks/customer-created: 202 Accepted"}},
 		{"the same sample again", "", []string{"customer-created/new-customer"}, []string{"\"messageId\": \"customer-created:"}, nil},
 		{"standard input, by its event", hubtest.Order("order.paid", "o-1"), []string{"-"}, []string{"order-completed:o-1:0-track:", "order-completed:o-1:1-track:"}, []string{"/webhooks/order-completed: 202"}},
-		{"an event that the tracking does not observe", hubtest.Order("order.paid", "o-2"), []string{"-", "--tracking", "order-refunded"}, nil, []string{"told nothing of it: order-refunded observes order.refunded and order.updated, not order.paid."}},
-		{"an event that the template filters", hubtest.Order("order.refunded", "o-3"), []string{"-"}, nil, []string{"told nothing of it: the template filters this event."}},
-		{"a tracking that is disabled", hubtest.Order("order.updated", "o-4"), []string{"-"}, nil, []string{"told nothing of it: order-updated is disabled in the settings."}},
-		{"a template that is broken", hubtest.Order("order.cancelled", "o-5"), []string{"-"}, nil, []string{"told nothing of it: ", "order-cancelled"}},
+		{"an event that the tracking does not observe", hubtest.Order("order.paid", "o-2"), []string{"-", "--tracking", "order-refunded"}, nil, []string{"Segment received nothing: order-refunded observes order.refunded and order.updated, not order.paid."}},
+		{"an event that the template filters", hubtest.Order("order.refunded", "o-3"), []string{"-"}, nil, []string{"Segment received nothing: the template filters this event."}},
+		{"a tracking that is disabled", hubtest.Order("order.updated", "o-4"), []string{"-"}, nil, []string{"Segment received nothing: order-updated is disabled in the settings."}},
+		{"a template that is broken", hubtest.Order("order.cancelled", "o-5"), []string{"-"}, nil, []string{"Segment received nothing: ", "order-cancelled"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := sendTo(h.In(t), c.stdin, c.args...)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -18,11 +17,10 @@ func newSettings() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "settings [--json] [--dir DIRECTORY | --prefix PREFIX]",
-		Short: "Show what is set, without the secrets",
-		Long: `settings shows every setting: in the hub's directory, or with --prefix in the
-Parameter Store of a deployed store. Of a secret it shows whether it is set; it
-neither reads nor decrypts it. Of a template it shows the size: hub templates diff
-shows the text.`,
+		Short: "Show the settings, without secrets",
+		Long: `settings shows every setting in the hub's directory, or with --prefix in the Parameter
+Store of a deployed store. For a secret it shows only whether it is set: it neither reads
+nor decrypts secrets. For a template it shows the size; hub templates diff shows the text.`,
 		Example: `  hub settings --prefix /commerce-segment`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,20 +33,18 @@ shows the text.`,
 				return err
 			}
 			if asJSON {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(list)
+				return printJSON(cmd.OutOrStdout(), list)
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Settings in %s\n", s.Name)
 			return printSettings(cmd.OutOrStdout(), list)
 		},
 	}
-	addWhere(cmd, &w)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, for programs")
+	addLocation(cmd, &w)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
 	return cmd
 }
 
-// printSettings prints a table.
+// printSettings prints the settings as a table.
 func printSettings(w io.Writer, list []store.Setting) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tVALUE\tDEFAULT\tVERSION\tMODIFIED")
@@ -60,16 +56,16 @@ func printSettings(w io.Writer, list []store.Setting) error {
 		if one.Modified != nil {
 			modified = one.Modified.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", one.Name, shown(one), yesIf(one.Default), version, modified)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", one.Name, valueOf(one), yesIf(one.Default), version, modified)
 	}
 	return table.Flush()
 }
 
-// shown is a value in one line, and no secret's.
-func shown(s store.Setting) string {
+// valueOf returns the value of a setting in one line, and no secret.
+func valueOf(s store.Setting) string {
 	switch {
 	case s.Unknown:
-		return "set, and nothing reads it: is the name right?"
+		return "set, but nothing reads it: check the name"
 	case s.Secret && s.Set:
 		return "set"
 	case s.Value == "":

@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// needSubcommands makes every command that only groups others refuse a command line
-// without a known subcommand. cobra shows its help instead and exits with 0, which a
-// script takes for success.
+// needSubcommands makes every command that only groups others fail without a known
+// subcommand. By default cobra prints the help and exits with 0, which means success to a
+// script.
 func needSubcommands(cmd *cobra.Command) {
 	for _, below := range cmd.Commands() {
 		needSubcommands(below)
@@ -23,12 +23,11 @@ func needSubcommands(cmd *cobra.Command) {
 		if len(args) > 0 {
 			return unknownCommand(cmd, args[0])
 		}
-		return fmt.Errorf("say which command of %s:\n\n%s", cmd.CommandPath(), cmd.UsageString())
+		return fmt.Errorf("name a command of %s:\n\n%s", cmd.CommandPath(), cmd.UsageString())
 	}
 }
 
-// unknownCommand returns the error for an unknown subcommand, with the one that was
-// probably meant.
+// unknownCommand returns the error for an unknown subcommand, and suggests similar ones.
 func unknownCommand(cmd *cobra.Command, name string) error {
 	err := fmt.Errorf("unknown command %q for %q", name, cmd.CommandPath())
 	if meant := cmd.SuggestionsFor(name); len(meant) > 0 {
@@ -37,7 +36,7 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	return withUsage(cmd, err)
 }
 
-// newHelp returns the command help of cobra, but it fails for an unknown command.
+// newHelp returns the command help. Unlike cobra's, it fails for an unknown command.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",

@@ -39,7 +39,7 @@ func TestACommandLineWithoutACommandOrWithAMisspeltOneFails(t *testing.T) {
 				args []string
 				says []string
 			}{
-				{path, []string{"hub: say which command of " + group.CommandPath() + ":\n", "  " + child}},
+				{path, []string{"hub: name a command of " + group.CommandPath() + ":\n", "  " + child}},
 				{append(slices.Clone(path), "nosuch"), []string{`hub: unknown command "nosuch" for "` + group.CommandPath() + `"`}},
 				{append(slices.Clone(path), misspelt), []string{`unknown command "` + misspelt + `"`, "did you mean ", child}},
 				{append(append([]string{"help"}, path...), "nosuch"), []string{`unknown command "nosuch" for "` + group.CommandPath() + `"`}},

@@ -23,9 +23,9 @@ func newVersions() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "versions NAME",
 		Short: "List the versions of a store's template",
-		Long: `versions lists the versions of a template, the newest first. A deployed store has the
-last hundred, and who wrote them. The hub's directory has those that push, restore and
-the console have replaced.`,
+		Long: `versions lists the versions of a template, the newest first. A deployed store keeps the
+last hundred, with the user who wrote each. The hub's directory keeps the versions that push,
+restore and the console have replaced.`,
 		Example: `  hub templates versions order-completed --prefix /commerce-segment`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,7 +44,7 @@ the console have replaced.`,
 			return printVersions(cmd.OutOrStdout(), now, versions)
 		},
 	}
-	addWhere(cmd, &w)
+	addLocation(cmd, &w)
 	return cmd
 }
 
@@ -52,10 +52,10 @@ func newRestore() *cobra.Command {
 	var w store.Location
 	cmd := &cobra.Command{
 		Use:   "restore NAME VERSION|default",
-		Short: "Put a version of a template back",
-		Long: `restore writes an older version of a template, or the default, in the place of the one
-that counts. That one stays among the versions. A version that does not compile, as
-another release's may not, is not put back.`,
+		Short: "Restore an older version of a template",
+		Long: `restore replaces the live version of a template by an older version, or by the default.
+The replaced version stays in the list of versions. restore rejects a version that does not
+compile, for example one of another release.`,
 		Example: `  hub templates restore order-completed 3 --prefix /commerce-segment
   hub templates restore order-completed default`,
 		Args: cobra.ExactArgs(2),
@@ -67,13 +67,13 @@ another release's may not, is not put back.`,
 			return restore(cmd, s, t, args[1])
 		},
 	}
-	addWhere(cmd, &w)
+	addLocation(cmd, &w)
 	return cmd
 }
 
-// templateIn is the tracking of a template's name, and the store that it is in.
+// templateIn returns the tracking with that name, and the store in which its template is.
 func templateIn(ctx context.Context, name string, w store.Location) (tracking.Tracking, store.Store, error) {
-	trackings, err := named([]string{name})
+	trackings, err := parseTrackings([]string{name})
 	if err != nil {
 		return tracking.Tracking{}, store.Store{}, err
 	}
@@ -81,27 +81,28 @@ func templateIn(ctx context.Context, name string, w store.Location) (tracking.Tr
 	return trackings[0], s, err
 }
 
+// printVersions prints a table of the versions of a template. now is the live one.
 func printVersions(w io.Writer, now store.Template, versions []settings.Stored) error {
 	if len(versions) == 0 {
-		_, err := fmt.Fprintf(w, "%s was never written: the default counts.\n", settings.Template(now.Tracking))
+		_, err := fmt.Fprintf(w, "%s was never written. Using the default.\n", settings.Template(now.Tracking))
 		return err
 	}
 	var rows bytes.Buffer
 	table := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "VERSION\tWRITTEN\tBYTES\tBY\t")
 	for i, version := range versions {
-		var is []string
+		var notes []string
 		if i == 0 && now.Own {
-			is = append(is, "counts")
+			notes = append(notes, "live")
 		}
 		if store.SameText(version.Value, templates.Default(now.Tracking.Name)) {
-			is = append(is, "the default")
+			notes = append(notes, "the default")
 		}
 		by := version.By
 		if by == "" {
 			by = "-"
 		}
-		fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\n", version.Version, version.Modified.UTC().Format(time.RFC3339), len(version.Value), by, strings.Join(is, ", "))
+		fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\n", version.Version, version.Modified.UTC().Format(time.RFC3339), len(version.Value), by, strings.Join(notes, ", "))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -114,12 +115,13 @@ func printVersions(w io.Writer, now store.Template, versions []settings.Stored) 
 	return nil
 }
 
+// restore writes a version of a template, given by its number or as "default".
 func restore(cmd *cobra.Command, s store.Store, t tracking.Tracking, version string) error {
 	source := templates.Default(t.Name)
 	if version != "default" {
 		number, err := strconv.ParseInt(version, 10, 64)
 		if err != nil {
-			return fmt.Errorf("%q is no version: write a number of hub templates versions %s%s, or default", version, t.Name, s.Flag())
+			return fmt.Errorf("%q is not a version: write a number from hub templates versions %s%s, or default", version, t.Name, s.Flag())
 		}
 		stored, err := s.Version(cmd.Context(), t, number)
 		if err != nil {
@@ -139,6 +141,6 @@ func restore(cmd *cobra.Command, s store.Store, t tracking.Tracking, version str
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(t))
-	sayWhenKnown(cmd, s)
+	printWhenKnown(cmd, s)
 	return nil
 }

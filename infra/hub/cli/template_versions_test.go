@@ -19,14 +19,14 @@ func TestTemplatesAreRestored(t *testing.T) {
 			t.Fatal(got.stderr)
 		}
 	}
-	if got := hub("templates", "versions", "order-completed"); got.stdout != "templates/order-completed was never written: the default counts.\n" {
+	if got := hub("templates", "versions", "order-completed"); got.stdout != "templates/order-completed was never written. Using the default.\n" {
 		t.Errorf("it says %+v", got)
 	}
 	push(hubtest.Simple)
 	push(strings.Replace(hubtest.Simple, "event", "event ", 1))
 	got := hub("templates", "versions", "order-completed")
 	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
-	if len(lines) != 3 || !strings.HasPrefix(lines[1], "2 ") || !strings.HasSuffix(lines[1], "counts") || !strings.HasPrefix(lines[2], "1 ") {
+	if len(lines) != 3 || !strings.HasPrefix(lines[1], "2 ") || !strings.HasSuffix(lines[1], "live") || !strings.HasPrefix(lines[2], "1 ") {
 		t.Errorf("it lists\n%s", got.stdout)
 	}
 	for _, c := range []struct {
@@ -35,9 +35,9 @@ func TestTemplatesAreRestored(t *testing.T) {
 		after, says   string
 	}{
 		{"a version", "1", exitDone, hubtest.Simple, "wrote templates/order-completed\n"},
-		{"the one that counts", "3", exitDone, hubtest.Simple, "unchanged templates/order-completed\n"},
+		{"the live one", "3", exitDone, hubtest.Simple, "unchanged templates/order-completed\n"},
 		{"none that is not there", "9", exitFailed, hubtest.Simple, "there is no such version: version 9 of templates/order-completed in the directory "},
-		{"none that is no number", "last", exitFailed, hubtest.Simple, `"last" is no version`},
+		{"none that is no number", "last", exitFailed, hubtest.Simple, `"last" is not a version`},
 		{"the default", "default", exitDone, templates.Default("order-completed"), "wrote "},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -18,22 +18,22 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// templateSync is the flags of the commands below hub templates.
-type templateSync struct {
+// templateOptions are the flags of the subcommands of hub templates that use files.
+type templateOptions struct {
 	store.Location
 	files string
 	force bool
 }
 
 func newTemplates() *cobra.Command {
-	var options templateSync
+	var options templateOptions
 	cmd := &cobra.Command{
 		Use:   "templates pull|push|diff|versions|restore",
-		Short: "Exchange templates between files and a store, and go back to older ones",
-		Long: `templates exchanges templates between files <name>.jsonata, in the folder templates
-or another, and a store: the hub's directory, or with --prefix the Parameter Store of
-a deployed one. Without names it is about all of them. The store's older versions are
-listed by versions, and put back by restore.`,
+		Short: "Copy templates between files and a store, and restore older versions",
+		Long: `templates copies templates between files <name>.jsonata, in the folder templates or
+another, and a store: the hub's directory, or with --prefix the Parameter Store of a deployed
+store. Without names, pull, push and diff are for all templates. versions lists the older
+versions in the store, and restore restores one.`,
 		Example: `  hub templates diff --prefix /commerce-segment
   hub templates push order-completed --prefix /commerce-segment
   hub templates versions order-completed --prefix /commerce-segment`,
@@ -41,31 +41,32 @@ listed by versions, and put back by restore.`,
 	pull := &cobra.Command{
 		Use:   "pull [NAME …]",
 		Short: "Write the store's templates to files",
-		Long: `pull writes the templates that count in the store to files, the default where it has
-none of its own. A file that differs stays as it is unless --force is given.`,
+		Long: `pull writes the live templates of the store to files: its own, or the default if it has
+none. It does not overwrite a file that differs, unless --force is given.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, pullTemplates) },
 	}
 	pull.Flags().BoolVar(&options.force, "force", false, "overwrite files that differ")
 	push := &cobra.Command{
 		Use:   "push [NAME …]",
 		Short: "Write files to the store's templates",
-		Long: `push writes files to the store's templates, unless they are the same. It writes none
-if one of them does not compile or is larger than Parameter Store keeps, 8 KB.
-Without names it pushes the files that there are.`,
+		Long: `push writes the files that differ to the store's templates. It writes none if one of them
+does not compile or is larger than 8 KB, the limit of Parameter Store. Without names it
+pushes all files in the folder.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, pushTemplates) },
 	}
 	diff := &cobra.Command{
 		Use:   "diff [NAME …]",
 		Short: "Show what push would change in the store",
-		Long: `diff shows how the files differ from the store's templates: what push would change.
+		Long: `diff shows the differences between the store's templates and the files, which push would
+write to the store.
 
 Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
-		Annotations: map[string]string{saysWhetherTheyDiffer: "yes"},
+		Annotations: map[string]string{exitsLikeDiff: "yes"},
 		RunE:        func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, diffTemplates) },
 	}
 	for _, command := range []*cobra.Command{pull, push, diff} {
-		addWhere(command, &options.Location)
-		command.Flags().StringVar(&options.files, "files", "templates", "the `folder` of the files")
+		addLocation(command, &options.Location)
+		command.Flags().StringVar(&options.files, "files", "templates", "the `folder` of the template files")
 		addCommand(cmd, command)
 	}
 	addCommand(cmd, newVersions())
@@ -73,19 +74,19 @@ Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
 	return cmd
 }
 
-// pair is a template in the store and in a file.
+// pair is a template in the store, and the file of the same name.
 type pair struct {
 	store.Template
 	path   string
-	file   string
-	exists bool
+	file   string // the content
+	exists bool   // the file does
 }
 
 func (p pair) same() bool { return p.exists && store.SameText(p.Source, p.file) }
 
-// run reads the templates on both sides and does something with them.
-func (o templateSync) run(cmd *cobra.Command, names []string, do func(*cobra.Command, templateSync, store.Store, []pair) error) error {
-	trackings, err := named(names)
+// run reads the templates in the store and in files, and calls do with them.
+func (o templateOptions) run(cmd *cobra.Command, names []string, do func(*cobra.Command, templateOptions, store.Store, []pair) error) error {
+	trackings, err := parseTrackings(names)
 	if err != nil {
 		return err
 	}
@@ -100,8 +101,8 @@ func (o templateSync) run(cmd *cobra.Command, names []string, do func(*cobra.Com
 	return do(cmd, o, s, pairs)
 }
 
-// named are the trackings of these names, and all where there are none.
-func named(names []string) ([]tracking.Tracking, error) {
+// parseTrackings returns the trackings with these names, and all of them without names.
+func parseTrackings(names []string) ([]tracking.Tracking, error) {
 	if len(names) == 0 {
 		return tracking.All(), nil
 	}
@@ -116,7 +117,8 @@ func named(names []string) ([]tracking.Tracking, error) {
 	return trackings, nil
 }
 
-func (o templateSync) pairs(ctx context.Context, s store.Store, trackings []tracking.Tracking) ([]pair, error) {
+// pairs returns the templates of the trackings in the store and in files.
+func (o templateOptions) pairs(ctx context.Context, s store.Store, trackings []tracking.Tracking) ([]pair, error) {
 	stored, err := s.Templates(ctx, trackings...)
 	if err != nil {
 		return nil, err
@@ -134,9 +136,9 @@ func (o templateSync) pairs(ctx context.Context, s store.Store, trackings []trac
 	return pairs, nil
 }
 
-func pullTemplates(cmd *cobra.Command, o templateSync, _ store.Store, pairs []pair) error {
+func pullTemplates(cmd *cobra.Command, o templateOptions, _ store.Store, pairs []pair) error {
 	if err := os.MkdirAll(o.files, 0o755); err != nil {
-		return fmt.Errorf("making the folder of the templates: %w", err)
+		return fmt.Errorf("creating the folder of the templates: %w", err)
 	}
 	var kept []string
 	for _, p := range pairs {
@@ -154,22 +156,22 @@ func pullTemplates(cmd *cobra.Command, o templateSync, _ store.Store, pairs []pa
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", p.path)
 	}
 	if len(kept) > 0 {
-		return fmt.Errorf("%s differs from the store's template and was left as it is: look with hub templates diff, and overwrite it with --force",
+		return fmt.Errorf("%s differs from the store's template and was not overwritten: compare with hub templates diff, and overwrite with --force",
 			strings.Join(kept, ", "))
 	}
 	return nil
 }
 
-// needFiles refuses a folder in which no file is.
-func (o templateSync) needFiles(pairs []pair) error {
+// needFiles returns an error if the folder has none of the files.
+func (o templateOptions) needFiles(pairs []pair) error {
 	if slices.ContainsFunc(pairs, func(p pair) bool { return p.exists }) {
 		return nil
 	}
-	return fmt.Errorf("there is no %s in the folder %s: name another folder with --files, or have the templates written with hub templates pull",
+	return fmt.Errorf("there is no %s in the folder %s: name another folder with --files, or write the templates with hub templates pull",
 		filepath.Base(pairs[0].path), o.files)
 }
 
-func pushTemplates(cmd *cobra.Command, o templateSync, s store.Store, pairs []pair) error {
+func pushTemplates(cmd *cobra.Command, o templateOptions, s store.Store, pairs []pair) error {
 	wrong := []error{o.needFiles(pairs)}
 	for _, p := range pairs {
 		wrong = append(wrong, p.checkFile(cmd.Flags().NArg() > 0))
@@ -192,22 +194,24 @@ func pushTemplates(cmd *cobra.Command, o templateSync, s store.Store, pairs []pa
 		wrote = true
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(p.Tracking))
 		if err := s.MayNotAsk(p.Tracking, p.file); err != nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %v. Until then its events wait.\n", settings.Template(p.Tracking), err)
+			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %v. Until then its events are retried.\n", settings.Template(p.Tracking), err)
 		}
 	}
 	if wrote {
-		sayWhenKnown(cmd, s)
+		printWhenKnown(cmd, s)
 	}
 	return nil
 }
 
-func sayWhenKnown(cmd *cobra.Command, s store.Store) {
+// printWhenKnown prints when a change is in effect, if it is not at once.
+func printWhenKnown(cmd *cobra.Command, s store.Store) {
 	if known := s.WhenKnown(); known != "" {
 		fmt.Fprintln(cmd.OutOrStdout(), known)
 	}
 }
 
-// checkFile says why a file cannot be pushed. Where nobody named it, it may be absent.
+// checkFile returns why a file cannot be pushed. A file may be absent unless it was named on
+// the command line.
 func (p pair) checkFile(isNamed bool) error {
 	if !p.exists {
 		if isNamed {
@@ -221,7 +225,7 @@ func (p pair) checkFile(isNamed bool) error {
 
 var errDiffer = errors.New("templates differ")
 
-func diffTemplates(cmd *cobra.Command, o templateSync, s store.Store, pairs []pair) error {
+func diffTemplates(cmd *cobra.Command, o templateOptions, s store.Store, pairs []pair) error {
 	if err := o.needFiles(pairs); err != nil {
 		return err
 	}
@@ -239,7 +243,7 @@ func diffTemplates(cmd *cobra.Command, o templateSync, s store.Store, pairs []pa
 	return nil
 }
 
-// diff is a unified diff from the store to the file.
+// diff returns a unified diff from the store to the file.
 func (p pair) diff(store string) string {
 	name := settings.Template(p.Tracking)
 	from := fmt.Sprintf("%s in %s", name, store)
@@ -248,13 +252,13 @@ func (p pair) diff(store string) string {
 	}
 	to := p.path
 	if !p.exists {
-		to += ", which is not there"
+		to += ", which does not exist"
 	}
 	return udiff.Unified(from, to, asLines(p.Source), asLines(p.file))
 }
 
-// asLines is a text that ends with one line end, so that the ends of two texts that
-// are the same do not differ.
+// asLines returns a text with exactly one line end at its end, so that other line ends there
+// are no difference.
 func asLines(text string) string {
 	if text = strings.TrimRight(text, "\r\n"); text == "" {
 		return ""

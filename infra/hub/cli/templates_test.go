@@ -84,7 +84,7 @@ func TestTemplatesArePulled(t *testing.T) {
 		{name: "to a file that is not there", there: hubtest.Simple, after: hubtest.Simple + "\n", says: "wrote "},
 		{name: "the default where the store has none", after: templates.Default("order-completed"), says: "wrote "},
 		{name: "not over a file that is the same", there: hubtest.Simple, file: hubtest.Simple + "\n\n", after: hubtest.Simple + "\n\n", says: "unchanged "},
-		{name: "not over a file that differs", there: hubtest.Simple, file: "mine", code: exitFailed, after: "mine", says: "was left as it is"},
+		{name: "not over a file that differs", there: hubtest.Simple, file: "mine", code: exitFailed, after: "mine", says: "was not overwritten"},
 		{name: "over a file that differs with --force", there: hubtest.Simple, file: "mine", args: []string{"--force"}, after: hubtest.Simple + "\n", says: "wrote "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestTemplatesAreCompared(t *testing.T) {
 		{"a changed line", edited, map[string]string{"order-completed": strings.Replace(edited, "Sold", "Bought", 1)}, nil, exitFailed,
 			[]string{"--- templates/order-completed in the directory ", "\n+++ ", "/order-completed.jsonata\n", "\n-  \"event\": \"Sold\",\n+  \"event\": \"Bought\",\n", "   \"userId\": "}},
 		{"a file that is not the default", "", map[string]string{"order-completed": edited}, nil, exitFailed, []string{"--- templates/order-completed, the default\n"}},
-		{"a file that is not there", edited, map[string]string{"order-updated": templates.Default("order-updated")}, nil, exitFailed, []string{"which is not there\n", "-  \"event\": \"Sold\","}},
+		{"a file that is not there", edited, map[string]string{"order-updated": templates.Default("order-updated")}, nil, exitFailed, []string{"which does not exist\n", "-  \"event\": \"Sold\","}},
 		{"another one that differs", edited, map[string]string{"order-completed": "x", "order-updated": templates.Default("order-updated")}, []string{"order-updated"}, exitDone, nil},
 		{"no folder is trouble, not a difference", edited, nil, nil, exitTrouble, nil},
 		{"an unknown flag is trouble", edited, map[string]string{"order-completed": edited}, []string{"--nope"}, exitTrouble, nil},

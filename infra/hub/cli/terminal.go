@@ -13,16 +13,16 @@ import (
 	"golang.org/x/term"
 )
 
-// terminal is the person at the keyboard. What it asks goes to standard error, so
-// that standard output stays what the command says.
+// terminal asks the user questions. They go to standard error, so that standard output
+// has only the result of the command.
 type terminal struct {
 	in    *os.File
 	lines *bufio.Reader
 	out   io.Writer
 }
 
-// openTerminal returns the person at the keyboard, or nil where there is none: in
-// a script.
+// openTerminal returns the user's terminal, or nil if standard input is not a terminal, as
+// in a script.
 func openTerminal(cmd *cobra.Command) *terminal {
 	in, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
@@ -31,17 +31,18 @@ func openTerminal(cmd *cobra.Command) *terminal {
 	return &terminal{in: in, lines: bufio.NewReader(in), out: cmd.ErrOrStderr()}
 }
 
-// isTerminal says that somebody watches what is written there.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
-	file, ok := below(w).(*os.File)
+	file, ok := unescaped(w).(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 var errStopped = errors.New("stopped: nothing was written")
 
-var errNoAnswer = errors.New("the input ended before everything was answered: nothing was written")
+var errNoAnswer = errors.New("the input ended before all questions were answered: nothing was written")
 
-// ask asks for one line, until the context ends. A secret is not shown while it is typed.
+// ask asks a question and returns the answer, one line. It stops when the context ends. A
+// secret is not shown while it is typed.
 func (t *terminal) ask(ctx context.Context, question string, secret bool) (string, error) {
 	fmt.Fprint(t.out, question)
 	answer, err := t.awaitLine(ctx, secret)
@@ -55,12 +56,12 @@ func (t *terminal) ask(ctx context.Context, question string, secret bool) (strin
 	return strings.TrimSpace(answer), nil
 }
 
-// awaitLine reads a line. Where the context ends first it leaves the terminal as it was,
-// and the read behind, which nothing can interrupt.
+// awaitLine reads a line. If the context ends first, it restores the terminal and returns.
+// The read itself goes on, since nothing can interrupt it.
 func (t *terminal) awaitLine(ctx context.Context, secret bool) (string, error) {
 	before, err := term.GetState(int(t.in.Fd()))
 	if err != nil {
-		return "", fmt.Errorf("looking at the terminal: %w", err)
+		return "", fmt.Errorf("reading the state of the terminal: %w", err)
 	}
 	type line struct {
 		text string
@@ -77,7 +78,7 @@ func (t *terminal) awaitLine(ctx context.Context, secret bool) (string, error) {
 			return got.text, got.err
 		}
 	case <-ctx.Done():
-		term.Restore(int(t.in.Fd()), before) // where that fails nothing is left to do
+		term.Restore(int(t.in.Fd()), before) // if this fails, there is nothing left to do
 	}
 	return "", errStopped
 }
@@ -87,11 +88,11 @@ func (t *terminal) readLine(secret bool) (string, error) {
 		return t.lines.ReadString('\n')
 	}
 	answer, err := term.ReadPassword(int(t.in.Fd()))
-	fmt.Fprintln(t.out) // the one that was typed is not shown either
+	fmt.Fprintln(t.out) // the line end that the user typed is not shown
 	return string(answer), err
 }
 
-// confirm asks for a yes.
+// confirm asks a question and reports whether the answer is yes.
 func (t *terminal) confirm(ctx context.Context, question string) (bool, error) {
 	answer, err := t.ask(ctx, question+" [y/N] ", false)
 	answer = strings.ToLower(answer)

@@ -10,13 +10,16 @@ import (
 )
 
 func newTrace() *cobra.Command {
-	var w watched
+	var w logFlags
 	cmd := &cobra.Command{
 		Use:   "trace ID [--since 7d] [--dir DIRECTORY | --prefix PREFIX]",
-		Short: "Tell the story of one order or customer",
-		Long: `trace tells, in sentences, what is known of an order, a customer or a webhook by its
-id: whether Segment was told, when, and as which messageId; or why not, and what to do.
-Without --prefix it asks the hub that runs on this machine, with it the functions' logs.`,
+		Short: "Show what happened to the events of one order or customer",
+		Long: `trace describes what happened to the webhooks of an order or a customer, or to one
+webhook, by its id. For each webhook it prints its outcome and every attempt: when Segment
+received the message, and with which messageId, or why not and what to do. Without --prefix it
+asks the hub that runs on this machine; with --prefix it reads the functions' logs.
+
+The outcomes are those of hub executions.`,
 		Example: `  hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0
   hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0 --prefix /commerce-segment --since 30d`,
 		Args: cobra.ExactArgs(1),
@@ -33,11 +36,11 @@ Without --prefix it asks the hub that runs on this machine, with it the function
 			return printStory(cmd.OutOrStdout(), search.Tell(found))
 		},
 	}
-	addWatched(cmd, &w, "7d")
+	addLogFlags(cmd, &w, "7d")
 	return cmd
 }
 
-// printStory prints a paragraph for each webhook, and its steps.
+// printStory prints a paragraph for each webhook, and its attempts.
 func printStory(w io.Writer, story executions.Story) error {
 	fmt.Fprintln(w, story.Says)
 	for _, c := range story.Chapters {

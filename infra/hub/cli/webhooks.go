@@ -17,23 +17,23 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// registration is the flags of the hub webhooks commands.
-type registration struct {
+// webhookOptions are the flags of the subcommands of hub webhooks.
+type webhookOptions struct {
 	store.Location
-	url         string // as it was given
+	url         string
 	dryRun, yes bool
 }
 
 func newWebhookCommands() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "webhooks",
-		Short: "Register the webhooks in Commerce, and look after them",
-		Long: `webhooks keeps in Commerce what the settings say: an integration of the type webhook
-for each tracking that is enabled, with its URL, its events and the secret key. It
-needs the Commerce settings (hub configure).
+		Short: "Register the webhooks in Commerce, and keep them up to date",
+		Long: `webhooks keeps the webhooks in Commerce as the settings need them: an integration of the
+type webhook for each enabled tracking, with its URL, its events and the secret key. It needs
+the Commerce settings (hub configure).
 
-It knows this store's by their URL, or by the name that it gives them, such as
-"Segment: Order Completed (/commerce-segment)", and touches no other integration.`,
+It finds the webhooks of this store by their URL, or by the name that it gives them, such as
+"Segment: Order Completed (/commerce-segment)". It does not change other integrations.`,
 	}
 	addCommand(cmd, newWebhooksSync())
 	addCommand(cmd, newWebhooksList())
@@ -43,78 +43,78 @@ It knows this store's by their URL, or by the name that it gives them, such as
 }
 
 func newWebhooksSync() *cobra.Command {
-	var options registration
+	var options webhookOptions
 	cmd := &cobra.Command{
 		Use:   "sync [--dry-run | --yes] [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
-		Short: "Create and correct the webhooks in Commerce",
-		Long: `sync creates the webhooks that are missing, corrects those that differ, and disables
-those of trackings that are disabled, and duplicates. It prints what it will do, and
-at a terminal asks first; in a script say --yes. A second run has nothing to do.
+		Short: "Create and update the webhooks in Commerce",
+		Long: `sync creates the webhooks that are missing, updates those that differ, and disables
+duplicates and those of disabled trackings. It prints what it will do and asks first; in a
+script pass --yes. A second run has nothing to do.
 
-Commerce cannot reach this machine by itself: run a tunnel to the hub, and give the
-https address that it prints with --url. A later run knows it from Commerce. For a
-deployed store --url is an address of your own in front of its API.`,
+Commerce cannot reach this machine directly: run a tunnel to the hub, and pass the https
+address of the tunnel with --url. A later run reads the address from Commerce. For a deployed
+store, --url is for a domain of your own in front of its API.`,
 		Example: `  hub webhooks sync --prefix /commerce-segment
   hub webhooks sync --url https://something.tunnel.example`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return syncWebhooks(cmd, options) },
 	}
-	addWhere(cmd, &options.Location)
+	addLocation(cmd, &options.Location)
 	addURL(cmd, &options.url)
-	addSure(cmd, &options)
+	addConfirmFlags(cmd, &options)
 	return cmd
 }
 
 func newWebhooksRemove() *cobra.Command {
-	var options registration
+	var options webhookOptions
 	cmd := &cobra.Command{
 		Use:   "remove [--dry-run | --yes] [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
-		Short: "Take this store's webhooks out of Commerce",
-		Long: `remove deletes this store's webhooks in Commerce, and no other integration. Events
-are then told to nobody; hub webhooks sync makes the webhooks anew.`,
+		Short: "Delete the webhooks of this store in Commerce",
+		Long: `remove deletes the webhooks of this store in Commerce, and no other integration. Commerce
+then sends no more events to it; hub webhooks sync creates the webhooks again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return removeWebhooks(cmd, options) },
 	}
-	addWhere(cmd, &options.Location)
+	addLocation(cmd, &options.Location)
 	addURL(cmd, &options.url)
-	addSure(cmd, &options)
+	addConfirmFlags(cmd, &options)
 	return cmd
 }
 
 func newWebhooksList() *cobra.Command {
-	var options registration
+	var options webhookOptions
 	cmd := &cobra.Command{
 		Use:   "list [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
-		Short: "Show this store's webhooks, and what Commerce was last answered",
+		Short: "Show the webhooks of this store, and the last answers to Commerce",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return listWebhooks(cmd, options) },
 	}
-	addWhere(cmd, &options.Location)
+	addLocation(cmd, &options.Location)
 	addURL(cmd, &options.url)
 	return cmd
 }
 
 func newWebhooksURLs() *cobra.Command {
-	var options registration
+	var options webhookOptions
 	cmd := &cobra.Command{
 		Use:   "urls [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
-		Short: "Show what to type into Commerce Manager to register them by hand",
+		Short: "Show how to register the webhooks by hand in Commerce Manager",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return showURLs(cmd, options) },
 	}
-	addWhere(cmd, &options.Location)
+	addLocation(cmd, &options.Location)
 	addURL(cmd, &options.url)
 	return cmd
 }
 
-func addSure(cmd *cobra.Command, options *registration) {
-	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "print what it would do, and do nothing")
-	cmd.Flags().BoolVar(&options.yes, "yes", false, "ask nothing")
+func addConfirmFlags(cmd *cobra.Command, options *webhookOptions) {
+	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "print what would be done, and change nothing")
+	cmd.Flags().BoolVar(&options.yes, "yes", false, "do not ask for confirmation")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
 }
 
-// open opens the store, and checks the URL.
-func (r registration) open(ctx context.Context) (s store.Store, base string, err error) {
+// open opens the store and checks the URL. base is the URL, or empty.
+func (r webhookOptions) open(ctx context.Context) (s store.Store, base string, err error) {
 	if r.url != "" {
 		if base, err = store.PublicURL(r.url); err != nil {
 			return store.Store{}, "", fmt.Errorf("--url: %w", err)
@@ -124,8 +124,8 @@ func (r registration) open(ctx context.Context) (s store.Store, base string, err
 	return s, base, err
 }
 
-// connect is open, and a client of the store's Commerce.
-func (r registration) connect(ctx context.Context) (s store.Store, base string, client *commerce.Client, err error) {
+// connect does what open does, and also returns a client of the store's Commerce.
+func (r webhookOptions) connect(ctx context.Context) (s store.Store, base string, client *commerce.Client, err error) {
 	if s, base, err = r.open(ctx); err != nil {
 		return store.Store{}, "", nil, err
 	}
@@ -133,7 +133,7 @@ func (r registration) connect(ctx context.Context) (s store.Store, base string, 
 	return s, base, client, err
 }
 
-func syncWebhooks(cmd *cobra.Command, options registration) error {
+func syncWebhooks(cmd *cobra.Command, options webhookOptions) error {
 	s, base, client, err := options.connect(cmd.Context())
 	if err != nil {
 		return err
@@ -150,8 +150,8 @@ func syncWebhooks(cmd *cobra.Command, options registration) error {
 	if plan.NoSecret && !options.dryRun {
 		return fmt.Errorf("there is no webhook secret in %s: make one with hub configure%s. Nothing was done", s.Name, s.Flag())
 	}
-	sure, err := options.sure(cmd, "Do this in Commerce?")
-	if err != nil || !sure {
+	confirmed, err := options.confirm(cmd, "Do this in Commerce?")
+	if err != nil || !confirmed {
 		return err
 	}
 	if plan.Rotating {
@@ -162,7 +162,7 @@ func syncWebhooks(cmd *cobra.Command, options registration) error {
 	return applyPlan(cmd, plan, client)
 }
 
-func removeWebhooks(cmd *cobra.Command, options registration) error {
+func removeWebhooks(cmd *cobra.Command, options webhookOptions) error {
 	s, base, client, err := options.connect(cmd.Context())
 	if err != nil {
 		return err
@@ -176,15 +176,15 @@ func removeWebhooks(cmd *cobra.Command, options registration) error {
 		return nil
 	}
 	printPlan(cmd.OutOrStdout(), plan)
-	sure, err := options.sure(cmd, "Remove them? Commerce then tells nobody of these events.")
-	if err != nil || !sure {
+	confirmed, err := options.confirm(cmd, "Delete them? Commerce then sends no more of these events.")
+	if err != nil || !confirmed {
 		return err
 	}
 	return applyPlan(cmd, plan, client)
 }
 
-// sure says whether to go on, after a question where there is somebody to ask.
-func (r registration) sure(cmd *cobra.Command, question string) (bool, error) {
+// confirm reports whether to go on: with --yes, or if the user at a terminal agrees.
+func (r webhookOptions) confirm(cmd *cobra.Command, question string) (bool, error) {
 	if r.dryRun {
 		fmt.Fprintln(cmd.OutOrStdout(), "\nNothing was done (--dry-run).")
 		return false, nil
@@ -194,7 +194,7 @@ func (r registration) sure(cmd *cobra.Command, question string) (bool, error) {
 	}
 	keyboard := openTerminal(cmd)
 	if keyboard == nil {
-		return false, errors.New("there is nobody to ask: say --yes to do this, or --dry-run to see it only. Nothing was done")
+		return false, errors.New("nothing was done. Not a terminal: pass --yes or --dry-run")
 	}
 	yes, err := keyboard.confirm(cmd.Context(), "\n"+question)
 	if err == nil && !yes {
@@ -216,21 +216,22 @@ func printPlan(w io.Writer, plan store.Plan) {
 	}
 }
 
+// applyPlan does the steps of a plan, and prints each.
 func applyPlan(cmd *cobra.Command, plan store.Plan, client *commerce.Client) error {
 	fmt.Fprintln(cmd.OutOrStdout())
 	done := map[store.Action]string{store.Create: "created", store.Update: "updated", store.Disable: "disabled", store.Remove: "removed"}
 	return plan.Apply(cmd.Context(), client, func(step store.Step) {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done[step.Action], chars.Line(step.Name))
-		if step.Action == store.Remove && len(step.Why) > 0 { // which was in no plan
+		if step.Action == store.Remove && len(step.Why) > 0 { // it was not in the printed plan
 			fmt.Fprintf(cmd.OutOrStdout(), "         %s\n", strings.Join(step.Why, ", "))
 		}
 	})
 }
 
-// attemptsShown is how many of Commerce's attempts list shows of each webhook.
+// attemptsShown is the number of Commerce's last attempts that list shows for each webhook.
 const attemptsShown = 3
 
-func listWebhooks(cmd *cobra.Command, options registration) error {
+func listWebhooks(cmd *cobra.Command, options webhookOptions) error {
 	s, base, client, err := options.connect(cmd.Context())
 	if err != nil {
 		return err
@@ -241,7 +242,7 @@ func listWebhooks(cmd *cobra.Command, options registration) error {
 	}
 	out := cmd.OutOrStdout()
 	if len(registered) == 0 {
-		fmt.Fprintf(out, "Commerce has no webhook of this store: hub webhooks sync%s makes them.\n", s.Flag())
+		fmt.Fprintf(out, "Commerce has no webhook of this store: hub webhooks sync%s creates them.\n", s.Flag())
 		return nil
 	}
 	for _, one := range registered {
@@ -251,7 +252,7 @@ func listWebhooks(cmd *cobra.Command, options registration) error {
 		}
 		fmt.Fprintf(out, "%s: %s\n  %s on %s\n", chars.Line(one.Name), state, chars.Line(one.URL), strings.Join(one.Events, ", "))
 		if len(one.Last) == 0 {
-			fmt.Fprintln(out, "  Commerce has posted nothing to it yet")
+			fmt.Fprintln(out, "  Commerce has not called it yet")
 		}
 		for _, delivery := range one.Last {
 			fmt.Fprintf(out, "  %s\n", deliveryLine(delivery))
@@ -260,9 +261,9 @@ func listWebhooks(cmd *cobra.Command, options registration) error {
 	return nil
 }
 
-// deliveryLine is an attempt in one line.
+// deliveryLine describes an attempt of Commerce in one line.
 func deliveryLine(d store.Delivery) string {
-	when := "at a time that Commerce does not say"
+	when := "at an unknown time"
 	if !d.At.IsZero() {
 		when = d.At.UTC().Format(time.RFC3339)
 	}
@@ -273,7 +274,7 @@ func deliveryLine(d store.Delivery) string {
 	return line
 }
 
-func showURLs(cmd *cobra.Command, options registration) error {
+func showURLs(cmd *cobra.Command, options webhookOptions) error {
 	s, base, err := options.open(cmd.Context())
 	if err != nil {
 		return err
@@ -288,9 +289,9 @@ func showURLs(cmd *cobra.Command, options registration) error {
 	return printURLs(cmd.OutOrStdout(), s, webhooks)
 }
 
-// printURLs prints what to type into Commerce Manager.
+// printURLs prints the URLs, events and secret key to enter in Commerce Manager.
 func printURLs(w io.Writer, s store.Store, webhooks []store.Webhook) error {
-	fmt.Fprintf(w, "In Commerce Manager, make a webhook for each of these URLs and tick its events. The\nsecret key of all of them is what this prints (its first line):\n  %s\n\n", s.SecretCommand)
+	fmt.Fprintf(w, "In Commerce Manager, create a webhook for each of these URLs and select its events. The\nsecret key of all of them is the first line that this prints:\n  %s\n\n", s.SecretCommand)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, webhook := range webhooks {
 		if webhook.Enabled {

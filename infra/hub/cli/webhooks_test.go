@@ -62,7 +62,7 @@ func TestWebhooksAreKeptInCommerceFromTheCommandLine(t *testing.T) {
 	says(webhooks(exitFailed, "sync", "--url", "http://127.0.0.1:8080").stderr, "--url: only this machine reaches")
 	says(webhooks(exitDone, "sync", "--url", tunnel, "--dry-run").stdout, "create   Segment: Order Completed (hub on ",
 		tunnel+"/webhooks/order-completed on order.paid", "Nothing was done (--dry-run)")
-	says(webhooks(exitFailed, "sync", "--url", tunnel).stderr, "there is nobody to ask: say --yes")
+	says(webhooks(exitFailed, "sync", "--url", tunnel).stderr, "nothing was done. Not a terminal: pass --yes or --dry-run")
 	has(0)
 	says(webhooks(exitDone, "sync", "--url", tunnel, "--yes").stdout, "created Segment: Customer Updated (hub on ")
 	has(len(tracking.All()))
@@ -75,14 +75,14 @@ func TestWebhooksAreKeptInCommerceFromTheCommandLine(t *testing.T) {
 	store.AddLog(store.Integrations()[1]["id"].(string), http.StatusAccepted, "accepted")
 	store.AddLog(store.Integrations()[1]["id"].(string), http.StatusUnauthorized, "forged")
 	says(webhooks(exitDone, "list").stdout, "Segment: Order Updated (hub on ", "): disabled\n", "  202 Accepted\n", "  401 Unauthorized: Received a status code",
-		"Commerce has posted nothing to it yet")
+		"Commerce has not called it yet")
 
-	says(webhooks(exitFailed, "remove").stderr, "say --yes")
+	says(webhooks(exitFailed, "remove").stderr, "pass --yes")
 	has(len(tracking.All()))
 	says(webhooks(exitDone, "remove", "--yes").stdout, "removed Segment: Order Updated")
 	has(0)
 	says(webhooks(exitDone, "remove", "--yes").stdout, "Nothing to do")
-	says(webhooks(exitDone, "list").stdout, "hub webhooks sync --dir '"+dir+"' makes them")
+	says(webhooks(exitDone, "list").stdout, "hub webhooks sync --dir '"+dir+"' creates them")
 }
 
 func TestWebhooksNeedAConnectionAndASecret(t *testing.T) {

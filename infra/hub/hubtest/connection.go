@@ -11,7 +11,8 @@ import (
 	"commerce-segment/shared/serve"
 )
 
-// Dial opens a connection, and writes to it.
+// Dial opens a connection to an address and sends a text. The connection is closed when the
+// test ends.
 func Dial(t *testing.T, address, text string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -26,11 +27,11 @@ func Dial(t *testing.T, address, text string) net.Conn {
 	return conn
 }
 
-// commercePatience is after how long Commerce gives a webhook up.
+// commercePatience is how long Commerce waits for the answer to a webhook.
 const commercePatience = 10 * time.Second
 
-// TakesWebhooks wants a genuine webhook accepted before Commerce gives up.
-func (h *Hub) TakesWebhooks(resource string) {
+// WantAccepted fails the test unless a genuine webhook is accepted before Commerce gives up.
+func (h *Hub) WantAccepted(resource string) {
 	h.T.Helper()
 	request, err := http.NewRequest("POST", h.URL+"/webhooks/order-completed", strings.NewReader(Order("order.paid", resource)))
 	if err != nil {
@@ -48,8 +49,9 @@ func (h *Hub) TakesWebhooks(resource string) {
 	}
 }
 
-// Hold opens so many connections to the hub, each with this text sent, and keeps them.
-func (h *Hub) Hold(many int, text string) []net.Conn {
+// HoldConnections opens a number of connections to the hub, sends the text on each, and keeps
+// them open.
+func (h *Hub) HoldConnections(many int, text string) []net.Conn {
 	h.T.Helper()
 	var held []net.Conn
 	for range many {
@@ -58,5 +60,5 @@ func (h *Hub) Hold(many int, text string) []net.Conn {
 	return held
 }
 
-// StayHere is a client's CheckRedirect that follows no redirect.
-func StayHere(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// NoRedirects is the CheckRedirect of a client that follows no redirect.
+func NoRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

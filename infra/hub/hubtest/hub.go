@@ -1,4 +1,5 @@
-// Package hubtest runs a hub for tests, and talks to it as Commerce, an SDK and an operator do.
+// Package hubtest runs a hub for tests, and sends it requests as Commerce, an SDK and an
+// operator do.
 package hubtest
 
 import (
@@ -18,7 +19,7 @@ import (
 	"commerce-segment/shared/serve"
 )
 
-// Logger is what a hub logs to. A test that fails shows what it holds.
+// Logger receives the log of a hub. A failing test prints its String.
 type Logger interface {
 	io.Writer
 	fmt.Stringer
@@ -30,28 +31,28 @@ type Hub struct {
 	URL, Dir string
 	Stdout   *Log
 	Stderr   Logger
-	changed  time.Time // when a setting was written last
-	// Stop asks it to stop, and returns its exit code once it has.
+	changed  time.Time // when the last setting was written
+	// Stop stops the hub, waits for its end and returns its exit code.
 	Stop func() int
 }
 
-// AddrFlag is the flag by which a command finds the hub.
+// AddrFlag returns the flag with which a command finds the hub.
 func (h *Hub) AddrFlag() string { return "--addr=" + strings.TrimPrefix(h.URL, "http://") }
 
-// In is the hub as a subtest sees it.
+// In returns the same hub for a subtest.
 func (h *Hub) In(t *testing.T) *Hub {
-	seen := *h
-	seen.T = t
-	return &seen
+	same := *h
+	same.T = t
+	return &same
 }
 
 var listening = regexp.MustCompile(`Listening on (http://\S+)[\s\S]+\ncurl .*http://\S+/inbox\n`)
 
-// AwaitURL waits until a hub has said all that it says on start.
+// AwaitURL waits until a hub has printed its start messages, and returns its URL.
 func AwaitURL(t *testing.T, stdout, stderr fmt.Stringer) string {
 	t.Helper()
 	var url string
-	Eventually(t, "the hub says where it listens", func() bool {
+	Eventually(t, "the hub prints where it listens", func() bool {
 		match := listening.FindStringSubmatch(stdout.String())
 		if match != nil {
 			url = match[1]
@@ -61,7 +62,7 @@ func AwaitURL(t *testing.T, stdout, stderr fmt.Stringer) string {
 	return url
 }
 
-// Parameter reads a file of the hub's directory.
+// Parameter returns the content of a file in the hub's directory.
 func (h *Hub) Parameter(name string) string {
 	h.T.Helper()
 	content, err := os.ReadFile(filepath.Join(h.Dir, name))
@@ -71,7 +72,7 @@ func (h *Hub) Parameter(name string) string {
 	return strings.TrimSpace(string(content))
 }
 
-// ParameterOr is Parameter, with a default where there is no such file.
+// ParameterOr returns what Parameter returns, or a default if there is no such file.
 func (h *Hub) ParameterOr(name, otherwise string) string {
 	h.T.Helper()
 	if _, err := os.Stat(filepath.Join(h.Dir, name)); err != nil {
@@ -80,20 +81,21 @@ func (h *Hub) ParameterOr(name, otherwise string) string {
 	return h.Parameter(name)
 }
 
-// inEffectWithin is how long it takes until what is written to the directory is in effect.
+// inEffectWithin is the time after which a file that is written to the directory is in effect.
 const inEffectWithin = time.Second
 
-// Set writes a file of the hub's directory. The next request waits until it is in effect.
+// Set writes a file in the hub's directory. The next request waits until it is in effect.
 func (h *Hub) Set(name, value string) {
 	h.T.Helper()
 	WriteFile(h.T, filepath.Join(h.Dir, name), value)
 	h.changed = time.Now()
 }
 
-// AwaitSettings waits until what was set is in effect.
+// AwaitSettings waits until the settings that were written are in effect.
 func (h *Hub) AwaitSettings() { time.Sleep(time.Until(h.changed.Add(inEffectWithin))) }
 
-// Request sends a request to the hub, with its key or its write key, and returns the answer.
+// Request sends a request to the hub, with the console key, or for the inbox with the write
+// key. It returns the status and the body of the answer.
 func (h *Hub) Request(method, path, body string, header ...string) (int, string) {
 	h.T.Helper()
 	h.AwaitSettings()
@@ -127,7 +129,7 @@ func (h *Hub) Request(method, path, body string, header ...string) (int, string)
 	return response.StatusCode, string(content)
 }
 
-// Webhook posts a webhook with the hub's secret, and wants it accepted.
+// Webhook posts a webhook with the hub's secret. The test fails unless it is accepted.
 func (h *Hub) Webhook(name, body string) {
 	h.T.Helper()
 	status, answer := h.Request("POST", "/webhooks/"+name, body, serve.KeyHeader, h.Parameter("commerce/webhook-secret"))
@@ -136,7 +138,7 @@ func (h *Hub) Webhook(name, body string) {
 	}
 }
 
-// Messages is every message in the inbox, newest batch first, without indentation.
+// Messages returns every message in the inbox, the newest batch first, without indentation.
 func (h *Hub) Messages() []json.RawMessage {
 	h.T.Helper()
 	_, content := h.Request("GET", "/inbox", "")
@@ -155,7 +157,7 @@ func (h *Hub) Messages() []json.RawMessage {
 	return messages
 }
 
-// AwaitMessages waits until the inbox holds that many messages.
+// AwaitMessages waits until the inbox holds that number of messages, and returns them.
 func (h *Hub) AwaitMessages(count int) []json.RawMessage {
 	h.T.Helper()
 	var messages []json.RawMessage
@@ -169,11 +171,11 @@ func (h *Hub) AwaitMessages(count int) []json.RawMessage {
 	return messages
 }
 
-// InboxKey is the write key of an inbox alone.
+// InboxKey is the write key of an inbox that runs without a hub's directory.
 const InboxKey = "an-inbox-key"
 
-// Start runs a hub that keeps its settings in a directory, and waits until it listens. The
-// function runs it until its context is done, and returns its exit code.
+// Start starts a hub with its settings in a directory, and waits until it listens. run must
+// run the hub until the context is done, and return its exit code.
 func Start(t *testing.T, dir string, run func(ctx context.Context, stdout, stderr io.Writer) int) *Hub {
 	t.Helper()
 	h := &Hub{T: t, Dir: dir, Stdout: new(Log), Stderr: new(Log)}

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Log is a buffer that a program writes while a test reads it.
+// Log is a buffer that a program may write while a test reads it.
 type Log struct {
 	mu      sync.Mutex
 	content bytes.Buffer

@@ -11,22 +11,24 @@ import (
 	"testing"
 )
 
-// Segment is a server that counts the messages that it receives, as Segment would.
+// Segment is a server that receives messages in place of Segment, and counts them by their
+// messageId.
 type Segment struct {
 	*httptest.Server
 	// Before is called with each request and its number, before its messages are counted.
-	// Unless it returns 200, they are not.
+	// Any status but 200 is the answer, and the messages are not counted.
 	Before func(r *http.Request, number int) (status int)
-	// Counted is called with the number of a request that has no answer yet.
+	// Counted is called with the number of a request after its messages are counted, and before
+	// it is answered.
 	Counted func(number int)
 
 	mu       sync.Mutex
 	requests int
-	times    map[string]int // how often each messageId came
+	times    map[string]int // by messageId
 }
 
-// StartSegment starts a Segment that answers every request with 200 until a test sets
-// Before or Counted.
+// StartSegment starts a Segment that answers every request with 200, unless a test sets
+// Before.
 func StartSegment(t *testing.T) *Segment {
 	s := &Segment{
 		Before:  func(*http.Request, int) int { return http.StatusOK },
@@ -60,14 +62,14 @@ func StartSegment(t *testing.T) *Segment {
 	return s
 }
 
-// Hold counts no message while a function runs, which may set Counted.
-func (s *Segment) Hold(while func()) {
+// Hold calls f, which may set Counted. No message is counted until f returns.
+func (s *Segment) Hold(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	while()
+	f()
 }
 
-// Count returns how many different messages came, and how many in all.
+// Count returns the number of different messages that were received, and the number of all.
 func (s *Segment) Count() (different, all int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +79,7 @@ func (s *Segment) Count() (different, all int) {
 	return len(s.times), all
 }
 
-// IDs returns the messageIds that came.
+// IDs returns the messageIds that were received.
 func (s *Segment) IDs() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -31,8 +31,8 @@ func TestStrangersWhoSendSlowlyHoldUpNoWebhook(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := startHere(t)
-			held := h.Hold(c.many, c.text)
-			h.TakesWebhooks("genuine")
+			held := h.HoldConnections(c.many, c.text)
+			h.WantAccepted("genuine")
 			for _, conn := range held {
 				if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 401 ") {
 					t.Fatalf("a stranger is answered %q, %v, want a 401 before the body is there", answer, err)
@@ -45,14 +45,14 @@ func TestStrangersWhoSendSlowlyHoldUpNoWebhook(t *testing.T) {
 // Who has the key may be slow too, with as many bodies as all connections hold.
 func TestSlowWebhooksHoldUpNoOtherWebhook(t *testing.T) {
 	h := startHere(t)
-	h.Hold(maxConnections/2, head("/webhooks/order-completed", h.Parameter("commerce/webhook-secret"), webhookTakes))
-	h.TakesWebhooks("genuine")
+	h.HoldConnections(maxConnections/2, head("/webhooks/order-completed", h.Parameter("commerce/webhook-secret"), webhookTakes))
+	h.WantAccepted("genuine")
 }
 
 // Requests with a wrong key do not make the log grow, and push no genuine event out of it.
 func TestAFloodOfForgedWebhooksDisplacesNothing(t *testing.T) {
 	h := startHere(t)
-	h.TakesWebhooks("genuine")
+	h.WantAccepted("genuine")
 	h.AwaitMessages(1)
 	before := strings.Count(h.Stderr.String(), "\n")
 	for n := range 500 {

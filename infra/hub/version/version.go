@@ -1,5 +1,5 @@
-// Package version is which version of the hub this is, and whether a store was deployed from
-// the same source.
+// Package version returns the version of the hub, and compares it with the source from which a
+// store was deployed.
 package version
 
 import (
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Version is a build of the hub, as the Go command recorded it.
+// Version is the version of a program, as the Go command recorded it in the build.
 type Version struct {
 	Name     string // a release such as v1.2.3, or a pseudo-version; empty if it is not known
 	Revision string // the commit, 40 hexadecimal digits; empty if it is not known
@@ -25,9 +25,10 @@ func This() Version {
 	return of(info)
 }
 
+// of returns the version in the information about a build.
 func of(info *debug.BuildInfo) Version {
 	v := Version{Name: info.Main.Version, Go: info.GoVersion}
-	if v.Name == "(devel)" { // of a build without version control
+	if v.Name == "(devel)" { // a build without version control
 		v.Name = ""
 	}
 	for _, setting := range info.Settings {
@@ -44,7 +45,7 @@ func of(info *debug.BuildInfo) Version {
 // String returns the version with its revision and the Go that compiled it.
 func (v Version) String() string {
 	if v.Name == "" && v.Revision == "" {
-		return "of an unknown version (built without version control, " + v.Go + ")"
+		return "unknown (built without version control, " + v.Go + ")"
 	}
 	revision := "revision " + v.Revision
 	if v.Revision == "" {
@@ -59,8 +60,8 @@ func (v Version) String() string {
 // Match is the result of comparing a build with what is deployed.
 type Match int
 
-// The results. Unknown means that one of the two does not say its revision, or had changes
-// that were not committed.
+// The results. Unknown means that a revision is not known, or that there were changes that
+// were not committed.
 const (
 	Unknown Match = iota
 	Same
@@ -70,7 +71,7 @@ const (
 // commit matches the revision in the output of git describe --long --abbrev=40.
 var commit = regexp.MustCompile(`(?:^|-g)([0-9a-f]{40})(-dirty)?$`)
 
-// Compare compares the build with what git describe said of the source that is deployed.
+// Compare compares the build with the output of git describe for the deployed source.
 func (v Version) Compare(deployed string) Match {
 	found := commit.FindStringSubmatch(deployed)
 	switch {

@@ -10,7 +10,7 @@ const (
 	other = "76543210fedcba9876543210fedcba9876543210"
 )
 
-func TestWhatABuildSaysOfItself(t *testing.T) {
+func TestVersionString(t *testing.T) {
 	for _, c := range []struct {
 		name, version, revision, modified, want string
 	}{
@@ -18,7 +18,7 @@ func TestWhatABuildSaysOfItself(t *testing.T) {
 		{"a commit", "v0.0.0-20261129120000-0123456789ab", one, "false", "v0.0.0-20261129120000-0123456789ab (revision " + one + ", go1.26.10)"},
 		{"with changes", "v1.2.4-0.20261129120000-0123456789ab+dirty", one, "true", "v1.2.4-0.20261129120000-0123456789ab+dirty (revision " + one + " with changes, go1.26.10)"},
 		{"without a module's version", "(devel)", one, "false", "(revision " + one + ", go1.26.10)"},
-		{"without version control", "(devel)", "", "", "of an unknown version (built without version control, go1.26.10)"},
+		{"without version control", "(devel)", "", "", "unknown (built without version control, go1.26.10)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			info := &debug.BuildInfo{GoVersion: "go1.26.10", Main: debug.Module{Version: c.version}}
@@ -26,13 +26,13 @@ func TestWhatABuildSaysOfItself(t *testing.T) {
 				info.Settings = []debug.BuildSetting{{Key: "vcs.revision", Value: c.revision}, {Key: "vcs.modified", Value: c.modified}}
 			}
 			if got := of(info).String(); got != c.want {
-				t.Errorf("it says %q, want %q", got, c.want)
+				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-func TestABuildIsComparedWithWhatIsDeployed(t *testing.T) {
+func TestCompareABuildWithTheDeployedSource(t *testing.T) {
 	built := Version{Name: "v1.2.3", Revision: one}
 	for _, c := range []struct {
 		name, deployed string
@@ -48,7 +48,7 @@ func TestABuildIsComparedWithWhatIsDeployed(t *testing.T) {
 		{"the same commit, built with changes", one, Version{Revision: one, Changed: true}, Unknown},
 		{"deployed from a source without history", "unknown", built, Unknown},
 		{"deployed by a version that named the tag only", "v1.2.3", built, Unknown},
-		{"nothing is known of what is deployed", "", built, Unknown},
+		{"the deployed source is not known", "", built, Unknown},
 		{"built without version control", one, Version{}, Unknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package words says figures as people read them, in the terminal and on pages alike.
+// Package words formats numbers and times for people, for the terminal and for pages.
 package words
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Count is a number with its noun.
+// Count returns a number with its noun, in the plural unless the number is 1.
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -14,7 +14,7 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Age is how long ago something was, in its largest unit, rounded down.
+// Age returns a duration in its largest unit, rounded down: seconds, minutes, hours or days.
 func Age(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:

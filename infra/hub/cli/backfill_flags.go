@@ -68,7 +68,7 @@ func (o backfillFlags) confirm(cmd *cobra.Command, question string) error {
 // example is a complete command line, for the error if --since is missing.
 func (o backfillFlags) parse(now, end time.Time, example string) (since, until time.Time, err error) {
 	if o.Since == "" {
-		return since, until, fmt.Errorf("the start of the period, --since, is missing. For example: %s", example)
+		return since, until, fmt.Errorf("--since is missing: give the start of the period. For example: %s", example)
 	}
 	since, until, err = o.Period.Parse(now, end)
 	if err != nil {

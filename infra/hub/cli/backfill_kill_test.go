@@ -153,7 +153,7 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 		{"nothing was created", []string{"orders", "--since", "2026-01-01", "--until", "2026-02-01", "--yes"}, exitDone, []string{"Created in this period: 0 orders.", "There is nothing to send"}, 0},
 		{"a period is turned round", []string{"orders", "--since", "2026-02-01", "--until", "2026-01-01"}, exitFailed, []string{"nothing lies between"}, 0},
 		{"a time is none", []string{"orders", "--since", "soon"}, exitFailed, []string{`--since "soon": write a time such as 2026-01-31`}, 0},
-		{"no time is given", []string{"orders"}, exitFailed, []string{"--since is missing. For example: hub backfill orders --since 2026-01-01 --dry-run"}, 0},
+		{"no time is given", []string{"orders"}, exitFailed, []string{"--since is missing: give the start of the period. For example: hub backfill orders --since 2026-01-01 --dry-run"}, 0},
 		{"nothing is given", nil, exitFailed, []string{"name what to backfill, orders or customers. For example: hub backfill orders", "Usage: hub backfill"}, 0},
 		{"it is about nothing that there is", []string{"carts", "--since", "1d"}, exitFailed, []string{"say orders or customers", "Usage: hub backfill"}, 0},
 		{"what changed an order is asked for", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be told afterwards"}, 0},
@@ -251,7 +251,7 @@ func TestReconcileSaysWhatItLacks(t *testing.T) {
 		says string
 	}{
 		{"the hub has just been started", []string{"--since", "24h"}, "there is nothing to compare yet: what is known of webhooks goes back to "},
-		{"no time is given", nil, "--since is missing. For example: hub reconcile --since 24h"},
+		{"no time is given", nil, "--since is missing: give the start of the period. For example: hub reconcile --since 24h"},
 		{"a period that is yet to come about", []string{"--since", "1m"}, "--since 1m: nothing lies between then and "},
 		{"a time is none", []string{"--since", "1d", "--until", "soon"}, `--until "soon": write a time`},
 	} {

@@ -51,7 +51,7 @@ func TestConfigureWritesWhatFlagsAndVariablesSay(t *testing.T) {
 				"tracking/order-completed/enabled": "true", "tracking/order-completed/events": "order.fulfilled"}, nil},
 		{"what is so already is left alone", map[string]string{"segment/write-key": "PLANTED-key\n", "segment/path": "/v1/import"},
 			map[string]string{"SEGMENT_WRITE_KEY": "PLANTED-key"}, []string{"--segment-path", "/v1/import"},
-			nil, []string{"Nothing to write: everything in the directory "}},
+			nil, []string{"Nothing to write: the directory "}},
 		{"one of two is left alone", map[string]string{"segment/write-key": "PLANTED-key"},
 			map[string]string{"SEGMENT_WRITE_KEY": "PLANTED-key"}, []string{"--segment-path", "/v1/import"},
 			map[string]string{"segment/path": "/v1/import"}, []string{"wrote segment/path\n"}},

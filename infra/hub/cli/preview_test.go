@@ -115,7 +115,7 @@ func TestPreviewAsksCommerce(t *testing.T) {
 		stdout, stderr        string
 	}{
 		{"with the credentials that are set", "-", commercetest.ClientSecret, exitDone, refunded + "5,", ""},
-		{"without credentials it says that it gives nothing", "-", "", exitDone, `"order_id": "o-1"`, "Note: the template calls $commerce, and no credentials"},
+		{"without credentials it says that it gives nothing", "-", "", exitDone, `"order_id": "o-1"`, "Note: the template calls $commerce, but no credentials"},
 		{"with wrong ones it says what to mend", "-", "PLANTED", exitFailed, "", "check the client id and the client secret"},
 		{"nobody, of a sample that has the answers", "order-refunded/partial", commercetest.ClientSecret, exitDone, refunded + "64.26,", ""},
 		{"nobody, of a sample that has none", "order-refunded/full", commercetest.ClientSecret, exitDone, `"payment_status": "refunded"`, ""},

@@ -251,7 +251,7 @@ func TestATemplateThatParameterStoreCannotKeepIsRefused(t *testing.T) {
 		want     string // a part of the error; empty where there is none
 	}{
 		{"8192 bytes are kept", strings.Repeat("x", 8192), ""},
-		{"8193 bytes are refused", strings.Repeat("x", 8193), "templates/order-completed.jsonata: parameter templates/order-completed has 8193 bytes, and Parameter Store keeps at most 8192"},
+		{"8193 bytes are refused", strings.Repeat("x", 8193), "templates/order-completed.jsonata: parameter templates/order-completed has 8193 bytes, and Parameter Store stores at most 8192"},
 		{"characters of more than one byte count as their bytes", strings.Repeat("é", 4097), "has 8194 bytes"},
 		{"an empty one is refused", " \n", "templates/order-completed.jsonata: parameter templates/order-completed is blank"},
 		{"a reference to another parameter is refused", "{{x}}", "put a space between"},

@@ -15,52 +15,50 @@ import (
 )
 
 const (
-	// maxAge is how long settings count before they are read again, give or take
-	// a fifth, so that functions which started together do not stay together.
+	// maxAge is how long settings are in effect before they are read again. It varies by
+	// up to a fifth, so that functions that start together do not all read together.
 	maxAge = 60 * time.Second
-	// retryAfter is how long a failure counts before the next attempt.
+	// retryAfter is the time between a failed attempt and the next one.
 	retryAfter = 5 * time.Second
-	// reloadEvery bounds what forged requests can make a Cache do.
+	// reloadEvery limits how often forged requests can make a Cache read its Source.
 	reloadEvery = 5 * time.Second
-	// fetchWithin bounds one attempt. It is less than the 1.5 s that the relay gives
-	// a verification: so whoever waits for an attempt that hangs hears of it, and
-	// Commerce has its answer within 2 s.
+	// fetchWithin limits one attempt. It is less than the 1.5 s that package relay allows
+	// for a verification. So a caller gets the error of an attempt that hangs, and Commerce
+	// has its answer within 2 s.
 	fetchWithin = 1400 * time.Millisecond
 )
 
-// Cache is the relay.Configuration of one tracking, read from a Source and kept
-// for a minute. Settings that cannot be read, or that Parse refuses, do not
-// replace the last good ones: these count on, whole, until better ones are read,
-// and OnError hears of it with every attempt. (Mixing the good parts of the new
-// with the rest of the old could send to one workspace with another one's key.)
+// Cache is the relay.Configuration of one tracking. It reads the settings from a Source
+// and keeps them for a minute. If settings cannot be read or parsed, the last good ones
+// stay in effect, all of them, and OnError is called at every attempt. (A mixture of old
+// and new settings could send events to one workspace with the key of another.)
 //
-// A Cache with its exported fields set is ready for use, by many goroutines. What
-// it returns is shared between them: do not change it.
+// A Cache with its exported fields set is ready for use by many goroutines. They share the
+// settings that it returns: do not change these.
 type Cache struct {
 	Tracking tracking.Tracking
 	Source   Source
-	// OnError hears why an attempt to read the settings failed, at most every
-	// few seconds. It must not call the Cache, which waits for it. Nil means that
-	// slog's default logger does.
+	// OnError is called with the error of each failed attempt, at most every few seconds.
+	// It must not call the Cache, which waits for it. Nil means slog's default logger.
 	OnError func(error)
 
 	mu       sync.Mutex
-	config   relay.Config  // the last good one
-	good     bool          // there is one
-	err      error         // why the last attempt failed; nil where it did not
+	config   relay.Config  // the last good settings
+	good     bool          // config is set
+	err      error         // the error of the last attempt
 	started  time.Time     // when the last attempt began
-	due      time.Time     // when Current makes the next one
-	fetching chan struct{} // closed when the attempt now under way ends; nil without one
+	due      time.Time     // when Current makes the next attempt
+	fetching chan struct{} // closed when the attempt in progress ends; nil if there is none
 }
 
 var _ relay.Configuration = (*Cache)(nil)
 
-// Current returns the last good settings, after reading them again if they are
-// older than a minute. Where there have never been good ones it says why.
+// Current returns the last good settings. It reads them again first if they are older than
+// a minute. If there have never been good settings, it returns the error of the last
+// attempt.
 //
-// It waits for an attempt as long as its context allows, and callers that come
-// meanwhile wait for the same one. When the context ends first, the last good
-// settings are the answer.
+// Concurrent callers wait for the same attempt. If the context ends before it, Current
+// returns the last good settings.
 func (c *Cache) Current(ctx context.Context) (relay.Config, error) {
 	err := c.refresh(ctx, func(now time.Time) bool { return !now.Before(c.due) })
 	config, good := c.lastGood()
@@ -70,10 +68,10 @@ func (c *Cache) Current(ctx context.Context) (relay.Config, error) {
 	return relay.Config{}, err
 }
 
-// Reload reads the settings now, unless somebody has within the last few seconds,
-// and returns the last good ones. Its error says that the last attempt failed:
-// the settings beside it, if any, may be older than what is written, and nobody
-// should be refused because of them.
+// Reload reads the settings now, unless they were read within the last few seconds, and
+// returns the last good ones. If the last attempt failed, it returns its error and the last
+// good settings, if any. These may be out of date, so do not reject a webhook because of
+// them.
 func (c *Cache) Reload(ctx context.Context) (relay.Config, error) {
 	err := c.refresh(ctx, func(now time.Time) bool {
 		return c.fetching != nil || now.Sub(c.started) >= reloadEvery
@@ -88,9 +86,9 @@ func (c *Cache) lastGood() (relay.Config, bool) {
 	return c.config, c.good
 }
 
-// refresh reads the settings if needed says so (which is asked with the lock
-// held), together with everybody who needs them at the same time. It returns why
-// the last attempt failed, or why it could not be waited for.
+// refresh reads the settings if needed returns true. It calls needed while it holds the
+// lock. Concurrent callers share one attempt. It returns the error of the last attempt, or
+// the context's if that ends first.
 func (c *Cache) refresh(ctx context.Context, needed func(now time.Time) bool) error {
 	c.mu.Lock()
 	now := time.Now()
@@ -101,7 +99,7 @@ func (c *Cache) refresh(ctx context.Context, needed func(now time.Time) bool) er
 	if c.fetching == nil {
 		c.started = now
 		c.fetching = make(chan struct{})
-		// The attempt is everybody's: it does not end with the one who began it.
+		// All callers share the attempt, so it does not end with the first caller's context.
 		go c.fetch(context.WithoutCancel(ctx))
 	}
 	fetched := c.fetching
@@ -117,14 +115,14 @@ func (c *Cache) refresh(ctx context.Context, needed func(now time.Time) bool) er
 	}
 }
 
-// fetch makes one attempt and keeps what came of it.
+// fetch makes one attempt and stores its result.
 func (c *Cache) fetch(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
 	config, err := c.read(ctx)
 	if err != nil {
-		// Before anybody goes on: Lambda freezes a function that has answered,
-		// and what it has not logged by then it may never log.
+		// Report before the callers continue: Lambda freezes a function that has
+		// answered, so a later log line may be lost.
 		c.report(err)
 	}
 
@@ -151,22 +149,22 @@ func (c *Cache) read(ctx context.Context) (relay.Config, error) {
 		return relay.Config{}, fmt.Errorf("reading the settings of %s: %w", c.Tracking.Name, err)
 	}
 	if template.UsesCommerce(config.Template) && !ReadsCommerce(c.Tracking) {
-		return relay.Config{}, fmt.Errorf("reading the settings of %s: parameter %s: %w", c.Tracking.Name, Template(c.Tracking), ErrMayNotAsk)
+		return relay.Config{}, fmt.Errorf("reading the settings of %s: parameter %s: %w", c.Tracking.Name, Template(c.Tracking), ErrNoCommercePermission)
 	}
 	return config, nil
 }
 
-// ErrMayNotAsk means that a template calls $commerce and its function may not read the
-// credentials for it. To send what such a template gives without would be worse than
-// to wait.
-var ErrMayNotAsk = errors.New("it calls $commerce, and this function may not read Commerce's credentials: " +
-	"put the template into templates/ and deploy, which allows it")
+// ErrNoCommercePermission means that a template calls $commerce, and its function has no permission to
+// read the credentials for it. Its events are retried, because messages without the answers
+// of Commerce would be wrong.
+var ErrNoCommercePermission = errors.New("it calls $commerce, and this function may not read Commerce's credentials: " +
+	"put the template into templates/ and deploy, which gives the permission")
 
-// report tells OnError, and what it means for the events.
+// report calls OnError with an error that also says what it means for the events.
 func (c *Cache) report(err error) {
-	meaning := "events wait for settings"
+	meaning := "events are retried until there are settings"
 	if _, good := c.lastGood(); good {
-		meaning = "the last good settings count on"
+		meaning = "the last good settings stay in effect"
 	}
 	err = fmt.Errorf("%w (%s)", err, meaning)
 	if c.OnError != nil {
@@ -176,7 +174,7 @@ func (c *Cache) report(err error) {
 	slog.Error("settings cannot be read", "tracking", c.Tracking.Name, "error", err)
 }
 
-// jitter is a duration, give or take up to a fifth of it.
+// jitter returns a duration that differs from d by up to a fifth.
 func jitter(d time.Duration) time.Duration {
 	return d*4/5 + rand.N(d*2/5)
 }

@@ -15,7 +15,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// store is a Source that a test can change, break and slow down, and that counts.
+// store is a Source that a test can change, break and slow down. It counts its reads.
 type store struct {
 	mu         sync.Mutex
 	parameters map[string]string
@@ -37,7 +37,7 @@ func (s *store) Parameters(ctx context.Context, _ []string) (map[string]string, 
 	}
 }
 
-// set writes the secret, which is what these tests look for in the settings.
+// set sets the webhook secret, by which these tests distinguish settings.
 func (s *store) set(secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +50,7 @@ func (s *store) fail(err error) {
 	s.err = err
 }
 
-// journal keeps what OnError hears.
+// journal records the errors that OnError receives.
 type journal struct {
 	mu     sync.Mutex
 	errors []error
@@ -62,7 +62,7 @@ func (j *journal) add(err error) {
 	j.errors = append(j.errors, err)
 }
 
-// run gives a test a Cache on fake time, whose store holds the secret "first".
+// run runs a test in virtual time, with a Cache whose store has the secret "first".
 func run(t *testing.T, test func(t *testing.T, c *settings.Cache, s *store, j *journal)) {
 	synctest.Test(t, func(t *testing.T) {
 		s, j := new(store), new(journal)
@@ -96,9 +96,9 @@ func readTimes(t *testing.T, s *store, want int) {
 	}
 }
 
-func TestCurrentKeepsSettingsForAMinuteGiveOrTakeAFifth(t *testing.T) {
-	// The age is drawn at random, so this looks at many. Without the jitter, all
-	// functions of a store read it in the same second, for ever.
+func TestCurrentKeepsSettingsForAboutAMinute(t *testing.T) {
+	// The age is random, so this tests many. Without the jitter, all functions of a store
+	// would always read the settings in the same second.
 	ages := map[time.Duration]bool{}
 	for range 50 {
 		run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) {
@@ -136,13 +136,13 @@ func TestCurrentKeepsTheLastGoodSettingsWhileTheSourceFails(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		current(t, c, "first")
 		readTimes(t, s, 2)
-		if len(j.errors) != 1 || !errors.Is(j.errors[0], down) || !strings.Contains(j.errors[0].Error(), "the last good settings count on") {
+		if len(j.errors) != 1 || !errors.Is(j.errors[0], down) || !strings.Contains(j.errors[0].Error(), "the last good settings stay in effect") {
 			t.Errorf("OnError heard %v", j.errors)
 		}
 
 		time.Sleep(4 * time.Second)
 		current(t, c, "first")
-		readTimes(t, s, 2) // the failure is not 5 s old
+		readTimes(t, s, 2) // the failure is less than 5 s old
 
 		s.fail(nil)
 		s.set("second")
@@ -167,8 +167,8 @@ func TestCurrentKeepsTheLastGoodSettingsForADay(t *testing.T) {
 	})
 }
 
-// Somebody writes garbage. Events observed by the old settings must flow on, and
-// none may be handled by half of each.
+// After an invalid change, events must be handled by the old settings, and never by a
+// mixture of both.
 func TestCurrentKeepsTheLastGoodSettingsWhole(t *testing.T) {
 	run(t, func(t *testing.T, c *settings.Cache, s *store, j *journal) {
 		current(t, c, "first")
@@ -184,7 +184,7 @@ func TestCurrentKeepsTheLastGoodSettingsWhole(t *testing.T) {
 	})
 }
 
-func TestCurrentSaysWhyThereHaveNeverBeenSettings(t *testing.T) {
+func TestCurrentReturnsTheErrorIfThereHaveNeverBeenSettings(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		err     error
@@ -200,13 +200,13 @@ func TestCurrentSaysWhyThereHaveNeverBeenSettings(t *testing.T) {
 			run(t, func(t *testing.T, c *settings.Cache, s *store, j *journal) {
 				s.err = test.err
 				s.parameters[settings.Events(tracking.OrderCompleted)] = test.events
-				for range 2 { // the second one comes while the failure counts
+				for range 2 { // the second call comes before the next attempt
 					if _, err := c.Current(t.Context()); err == nil || !strings.Contains(err.Error(), test.message) {
 						t.Errorf("got %v\nwant …%s…", err, test.message)
 					}
 				}
 				readTimes(t, s, 1)
-				if len(j.errors) != 1 || !strings.Contains(j.errors[0].Error(), "events wait for settings") {
+				if len(j.errors) != 1 || !strings.Contains(j.errors[0].Error(), "events are retried until there are settings") {
 					t.Errorf("OnError heard %v", j.errors)
 				}
 				s.fail(nil)
@@ -218,7 +218,7 @@ func TestCurrentSaysWhyThereHaveNeverBeenSettings(t *testing.T) {
 	}
 }
 
-func TestWithoutOnErrorTheDefaultLoggerHears(t *testing.T) {
+func TestWithoutOnErrorTheDefaultLoggerIsUsed(t *testing.T) {
 	var log strings.Builder
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
@@ -227,17 +227,17 @@ func TestWithoutOnErrorTheDefaultLoggerHears(t *testing.T) {
 		c.OnError = nil
 		s.fail(errors.New("down"))
 		if _, err := c.Current(t.Context()); err == nil {
-			t.Error("Current says nothing")
+			t.Error("Current returns no error")
 		}
 	})
-	for _, part := range []string{`"level":"ERROR"`, `"tracking":"order-completed"`, "down (events wait for settings)"} {
+	for _, part := range []string{`"level":"ERROR"`, `"tracking":"order-completed"`, "down (events are retried until there are settings)"} {
 		if !strings.Contains(log.String(), part) {
 			t.Errorf("the log %q does not say %s", log.String(), part)
 		}
 	}
 }
 
-func TestCallersWhoComeAtTheSameTimeShareOneRead(t *testing.T) {
+func TestConcurrentCallersShareOneRead(t *testing.T) {
 	run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) {
 		s.takes = time.Second
 		var callers sync.WaitGroup
@@ -261,7 +261,7 @@ func TestFreshSettingsDoNotWaitForAReload(t *testing.T) {
 		asked := time.Now()
 		current(t, c, "first")
 		if waited := time.Since(asked); waited != 0 {
-			t.Errorf("Current waited %v for somebody else's Reload", waited)
+			t.Errorf("Current waited %v for the Reload of another caller", waited)
 		}
 		time.Sleep(time.Second) // the Reload ends with the test
 	})
@@ -278,12 +278,12 @@ func TestACallerWhoseContextEndsDoesNotWait(t *testing.T) {
 			t.Errorf("without settings: %v after %v", err, time.Since(asked))
 		}
 
-		// The read that it began goes on for the next one.
+		// The read that it started continues for the next caller.
 		current(t, c, "first")
 		readTimes(t, s, 1)
 
-		// With settings at hand they are the answer, though Reload says that it
-		// could not read any newer ones.
+		// With old settings these are returned, and Reload also returns an error, because
+		// it could not read newer ones.
 		time.Sleep(2 * time.Minute)
 		soon, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -297,8 +297,8 @@ func TestACallerWhoseContextEndsDoesNotWait(t *testing.T) {
 	})
 }
 
-// Parameter Store hangs. Commerce is to have its answer within 2 s.
-func TestAReadThatHangsIsGivenUp(t *testing.T) {
+// Even if Parameter Store hangs, Commerce must get its answer within 2 s.
+func TestAReadThatHangsEndsInTime(t *testing.T) {
 	run(t, func(t *testing.T, c *settings.Cache, s *store, j *journal) {
 		s.takes = time.Hour
 		asked := time.Now()
@@ -312,8 +312,8 @@ func TestAReadThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
-// A secret is rotated within the minute. If Reload did not read again, genuine
-// webhooks would be answered 401 and lost.
+// A secret may be rotated less than a minute after the last read. If Reload did not read
+// again, genuine webhooks would be answered 401 and lost.
 func TestReloadReadsNowButNotMoreOftenThanEveryFewSeconds(t *testing.T) {
 	run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) {
 		current(t, c, "first")
@@ -332,7 +332,7 @@ func TestReloadReadsNowButNotMoreOftenThanEveryFewSeconds(t *testing.T) {
 	})
 }
 
-func TestReloadIsTheFirstReadWhereThereHasBeenNone(t *testing.T) {
+func TestReloadReadsIfNothingWasReadYet(t *testing.T) {
 	run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) {
 		reload(t, c, "first")
 		current(t, c, "first")
@@ -340,16 +340,16 @@ func TestReloadIsTheFirstReadWhereThereHasBeenNone(t *testing.T) {
 	})
 }
 
-// "Forged" may be said only of settings that are known to be the latest. If
-// Reload kept quiet about a failed read, a secret rotated while Parameter Store
-// is down would be refused.
-func TestReloadSaysThatItCouldNotRead(t *testing.T) {
+// A webhook may be rejected as forged only if the settings are known to be up to date. If
+// Reload returned no error for a failed read, a secret that is rotated while Parameter
+// Store is down would be rejected.
+func TestReloadReturnsTheErrorOfAFailedRead(t *testing.T) {
 	run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) {
 		current(t, c, "first")
 		down := errors.New("down")
 		s.fail(down)
 		time.Sleep(10 * time.Second)
-		for range 2 { // the second one comes while the failure counts
+		for range 2 { // the second call comes before the next attempt
 			config, err := c.Reload(t.Context())
 			if !errors.Is(err, down) || config.Secrets[0] != "first" {
 				t.Errorf("got %q, %v", config.Secrets, err)
@@ -360,14 +360,14 @@ func TestReloadSaysThatItCouldNotRead(t *testing.T) {
 	})
 }
 
-// A function that sent what such a template gives without its answers would send wrong
-// messages, and nobody would hear of it.
-func TestATemplateThatAsksCommerceWaitsWhereItsFunctionMayNot(t *testing.T) {
+// Without the answers of Commerce, such a template would write wrong messages without any
+// error.
+func TestATemplateThatCallsCommerceIsAnErrorIfItsFunctionHasNoPermission(t *testing.T) {
 	const asking = `{"event": $commerce("/v2/orders").data.x}`
 	run(t, func(t *testing.T, c *settings.Cache, s *store, j *journal) {
 		s.parameters[settings.Template(c.Tracking)] = asking
 		_, err := c.Current(t.Context())
-		if !errors.Is(err, settings.ErrMayNotAsk) || !strings.Contains(err.Error(), "parameter templates/order-completed: it calls $commerce") {
+		if !errors.Is(err, settings.ErrNoCommercePermission) || !strings.Contains(err.Error(), "parameter templates/order-completed: it calls $commerce") {
 			t.Errorf("got %v", err)
 		}
 		if len(j.errors) != 1 {
@@ -381,8 +381,8 @@ func TestATemplateThatAsksCommerceWaitsWhereItsFunctionMayNot(t *testing.T) {
 	})
 }
 
-// A person who can write one parameter must not receive the secret in another.
-func TestAFunctionGoesOnWithTheHostThatTheSecretWasEnteredFor(t *testing.T) {
+// A person who can change one parameter must not receive the secret in another one.
+func TestAFunctionKeepsTheHostThatTheSecretWasEnteredFor(t *testing.T) {
 	run(t, func(t *testing.T, c *settings.Cache, s *store, j *journal) {
 		connected := map[string]string{
 			settings.CommerceClientID: "id", settings.CommerceTokenURL: "https://ours.example",

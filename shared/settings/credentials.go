@@ -11,13 +11,13 @@ import (
 // BindSecret returns the value of the parameter CommerceClientSecret: the base URL for
 // which the secret was entered, a space, and the secret.
 //
-// A secret belongs to one host. Both are in one parameter, so that any change of
-// CommerceTokenURL alone makes a pair that CommerceCredentials refuses, and the secret
-// is not sent to another host.
+// A secret belongs to one host. Both are in one parameter. So if CommerceTokenURL alone
+// changes, CommerceCredentials returns an error, and the secret is not sent to another
+// host.
 func BindSecret(base, secret string) string { return base + " " + secret }
 
-// CommerceCredentials returns the credentials of the Commerce API. They are empty if
-// one of the three parameters is missing, because they are written one after the other.
+// CommerceCredentials returns the credentials of the Commerce API. They are empty if one of
+// the three parameters is missing, because these are written one after the other.
 // The error says that the secret was entered for another host, or which parameter is
 // wrong. It never quotes the secret.
 func CommerceCredentials(parameters map[string]string) (commerce.Credentials, error) {

@@ -12,15 +12,16 @@ import (
 	"commerce-segment/shared/chars"
 )
 
-// Dir is a Source: a directory with a file for each parameter, whose path below
-// the directory is the parameter's name. Dir(".hub") has its write key in
-// .hub/segment/write-key. A directory that does not exist holds no parameters.
+// Dir is a Source: a directory with a file for each parameter. The path of the file below
+// the directory is the name of the parameter. Dir(".hub") has its write key in
+// .hub/segment/write-key. A directory that does not exist has no parameters.
 type Dir string
 
-// Parameters reads the files, which are in UTF-8. A byte order mark at the beginning of
-// a file and line ends at its end, which editors add, are not part of the value.
+// Parameters reads the files, which are in UTF-8. A byte order mark at the beginning of a
+// file and line ends at its end, which editors add, are not part of the value.
 //
-// Of parameters that PutTogether writes it gives one state.
+// It returns the parameters that PutTogether writes all from before a change, or all from
+// after it.
 func (d Dir) Parameters(ctx context.Context, names []string) (map[string]string, error) {
 	for {
 		before, err := d.lastTogether()
@@ -49,7 +50,7 @@ func (d Dir) Parameters(ctx context.Context, names []string) (map[string]string,
 	}
 }
 
-// read reads the files as they are.
+// read reads the files without regard to PutTogether.
 func (d Dir) read(names []string) (map[string]string, error) {
 	parameters := make(map[string]string, len(names))
 	for _, name := range names {
@@ -73,25 +74,25 @@ func (d Dir) read(names []string) (map[string]string, error) {
 	return parameters, nil
 }
 
-// readFile reads an ordinary file, or what a link to one names. To open a pipe would wait
-// for who writes to it.
+// readFile reads a regular file, or the one that a link names. It does not open a pipe,
+// because that would wait for a writer.
 func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no file: put a file with the value in its place", path)
+		return nil, fmt.Errorf("%s is not a regular file: replace it by a file with the value", path)
 	}
 	return os.ReadFile(path)
 }
 
-// Put writes a parameter, readable by its owner only. Whoever reads it meanwhile
-// gets the old value or the new one whole.
+// Put writes a parameter to a file that only its owner can read. A concurrent reader gets
+// the complete old value or the complete new one.
 func (d Dir) Put(ctx context.Context, name, value string) error {
 	path, err := d.path(name)
 	if err == nil {
-		err = d.Recover(ctx) // which would write over it later
+		err = d.Recover(ctx) // otherwise a later Recover would overwrite the value
 	}
 	if err != nil {
 		return err
@@ -105,17 +106,17 @@ func (d Dir) Put(ctx context.Context, name, value string) error {
 // temporaryPrefix begins the names of files that are being written.
 const temporaryPrefix = ".put-"
 
-// replace writes a file beside its final place and moves it there.
+// replace writes a temporary file in the same directory and renames it to path.
 func replace(path, content string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	// The names of parameters never begin with a dot: nobody reads this file.
+	// No parameter's name begins with a dot, so this file is never read as a parameter.
 	temporary, err := os.CreateTemp(filepath.Dir(path), temporaryPrefix+"*") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name()) // where it has not been moved away
+	defer os.Remove(temporary.Name()) // if it was not renamed
 	_, err = temporary.WriteString(content)
 	if err := errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
 		return err
@@ -123,7 +124,7 @@ func replace(path, content string) error {
 	return os.Rename(temporary.Name(), path)
 }
 
-// path is where a parameter's file is: always below the directory.
+// path returns the path of a parameter's file, always below the directory.
 func (d Dir) path(name string) (string, error) {
 	if err := checkName(name); err != nil {
 		return "", err
@@ -131,9 +132,9 @@ func (d Dir) path(name string) (string, error) {
 	return filepath.Join(string(d), filepath.FromSlash(name)), nil
 }
 
-// checkName takes what Parameter Store allows in a name (letters, digits, and
-// . - _ between slashes), less what a directory would take for something else: an
-// element that begins with a dot.
+// checkName accepts the names that Parameter Store allows: letters, digits, and . - _
+// between slashes. It rejects an element that begins with a dot, which has another meaning
+// in a directory.
 func checkName(name string) error {
 	for element := range strings.SplitSeq(name, "/") {
 		if element == "" || element[0] == '.' || strings.ContainsFunc(element, notInName) {

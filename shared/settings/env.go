@@ -13,9 +13,9 @@ import (
 // Variable is the environment variable that Env reads.
 const Variable = "COMMERCE_SEGMENT_SETTINGS"
 
-// Env is a Source: the environment variable named by Variable, which holds a flat
-// JSON object of names and strings, {"segment/write-key":"…"}. Where it is unset
-// or empty there are no parameters.
+// Env is a Source: the environment variable Variable. It contains a flat JSON object of
+// names and strings, {"segment/write-key":"…"}. If it is unset or empty, there are no
+// parameters.
 type Env struct{}
 
 // Parameters reads the variable.
@@ -40,15 +40,15 @@ func (Env) Parameters(_ context.Context, names []string) (map[string]string, err
 		}
 		text, ok := value.(string)
 		if !ok {
-			return nil, fmt.Errorf("reading parameter %s from %s: it is not a JSON string: put its value into quotes", name, Variable)
+			return nil, fmt.Errorf("reading parameter %s from %s: it is not a JSON string: put its value in quotes", name, Variable)
 		}
 		parameters[name] = text
 	}
 	return parameters, nil
 }
 
-// notSettings says where the variable goes wrong. It leaves encoding/json's own
-// words out, because they quote what they stumbled on.
+// notSettings returns the error for a variable that is not a JSON object. It has the
+// position from the error of encoding/json, and not its text, which quotes the variable.
 func notSettings(err error) error {
 	where := ""
 	var syntax *json.SyntaxError

@@ -11,8 +11,8 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// FuzzParse holds what everything downstream takes for granted of settings that are
-// taken, and that what is refused is named without quoting a secret.
+// FuzzParse checks what the rest of the program relies on for accepted settings, and that
+// an error never quotes a secret.
 func FuzzParse(f *testing.F) {
 	f.Add("https://api.segment.io", "/v1/batch", "key", "secret_squirrel", "true", "order.paid", `{"event": "x"}`)
 	f.Add("http://127.0.0.1:9000", "/", " key ", "new\nold", "false", "order.fulfilled", "")
@@ -26,17 +26,17 @@ func FuzzParse(f *testing.F) {
 		})
 		if err != nil {
 			if strings.Contains(err.Error(), "canary") && !strings.Contains(events, "canary") {
-				t.Fatalf("it quotes a secret: %v", err)
+				t.Fatalf("the error quotes a secret: %v", err)
 			}
 			return
 		}
 		to, err := url.Parse(config.Segment.Host + config.Segment.Path)
 		if err != nil || to.User != nil || to.Host == "" || to.RawQuery != "" || to.Fragment != "" {
-			t.Fatalf("%q and %q make no address: %v", config.Segment.Host, config.Segment.Path, err)
+			t.Fatalf("%q and %q are not a valid address: %v", config.Segment.Host, config.Segment.Path, err)
 		}
 		own := slices.Contains([]string{"localhost", "host.docker.internal"}, to.Hostname()) || net.ParseIP(to.Hostname()).IsLoopback()
 		if to.Scheme != "https" && !own {
-			t.Fatalf("the write key would go to %s in clear", to)
+			t.Fatalf("the write key would be sent to %s unencrypted", to)
 		}
 		if len(config.Secrets) > 2 || slices.Contains(config.Secrets, "") {
 			t.Fatalf("there are %d secrets, or an empty one", len(config.Secrets))

@@ -19,30 +19,29 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// ParameterReader is the part of the SDK's client for Systems Manager
-// (*ssm.Client) with which a function reads its settings.
+// ParameterReader is the part of *ssm.Client that a function needs to read its settings.
 type ParameterReader interface {
 	GetParameters(context.Context, *ssm.GetParametersInput, ...func(*ssm.Options)) (*ssm.GetParametersOutput, error)
 }
 
-// ParameterStore is a Source: AWS Systems Manager's Parameter Store, in which the
-// parameter segment/write-key is named <prefix>/segment/write-key.
+// ParameterStore is a Source: Parameter Store of AWS Systems Manager. The name of the
+// parameter segment/write-key there is <prefix>/segment/write-key.
 type ParameterStore struct {
 	client ParameterReader
 	prefix string
 }
 
-// NewParameterStore reads the store that lies below a prefix such as
+// NewParameterStore returns the ParameterStore of the parameters below a prefix such as
 // "/commerce-segment".
 func NewParameterStore(client ParameterReader, prefix string) ParameterStore {
 	return ParameterStore{client: client, prefix: strings.TrimRight(prefix, "/")}
 }
 
-// maxNames is how many parameters one call of GetParameters can read.
+// maxNames is the number of parameters that one call of GetParameters can read.
 const maxNames = 10
 
-// Parameters reads the named parameters, ten with each call, and makes all calls at
-// once. SecureStrings are decrypted.
+// Parameters reads the named parameters, ten with each call, and makes all calls
+// concurrently. SecureStrings are decrypted.
 func (s ParameterStore) Parameters(ctx context.Context, names []string) (map[string]string, error) {
 	parts := make([]map[string]string, (len(names)+maxNames-1)/maxNames)
 	reading, ctx := errgroup.WithContext(ctx)
@@ -62,7 +61,7 @@ func (s ParameterStore) Parameters(ctx context.Context, names []string) (map[str
 	for _, part := range parts {
 		maps.Copy(parameters, part)
 	}
-	open(parameters, names)
+	unwrap(parameters, names)
 	return parameters, nil
 }
 
@@ -84,8 +83,8 @@ func (s ParameterStore) read(ctx context.Context, names []string) (map[string]st
 	return parameters, nil
 }
 
-// ParameterEditor is the part of the SDK's client for Systems Manager with which
-// the operator's program sets things up.
+// ParameterEditor is the part of *ssm.Client that the operator's program needs to change
+// settings.
 type ParameterEditor interface {
 	ParameterReader
 	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
@@ -93,29 +92,29 @@ type ParameterEditor interface {
 	GetParameterHistory(context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error)
 }
 
-// EditableParameterStore is a ParameterStore that can be written to. It is a type
-// of its own so that functions, which only read, carry none of it.
+// EditableParameterStore is a ParameterStore that can be written to. It is a separate type,
+// so that functions, which only read, do not contain its code.
 type EditableParameterStore struct {
 	ParameterStore
 	editor ParameterEditor
 }
 
-// NewEditableParameterStore reads and writes the store that lies below a prefix.
+// NewEditableParameterStore returns the EditableParameterStore of the parameters below a
+// prefix.
 func NewEditableParameterStore(client ParameterEditor, prefix string) EditableParameterStore {
 	return EditableParameterStore{ParameterStore: NewParameterStore(client, prefix), editor: client}
 }
 
 // Parameter Store's limits for a value, in bytes.
 const (
-	// maxStandard is what a standard parameter holds, which costs nothing.
+	// maxStandard is the limit of a standard parameter, which is free.
 	maxStandard = 4 << 10
-	// MaxValue is what an advanced one holds, which costs money each month.
+	// MaxValue is the limit of an advanced parameter, which costs money each month.
 	MaxValue = 8 << 10
 )
 
-// Put writes a parameter, in the place of the one that is there, if any. Secrets
-// become SecureStrings under the account's default key (alias/aws/ssm). Its error
-// never quotes the value.
+// Put writes a parameter or replaces its value. Secrets become SecureStrings, encrypted
+// with the account's default key (alias/aws/ssm). The error never quotes the value.
 func (s EditableParameterStore) Put(ctx context.Context, name, value string) error {
 	if err := CheckValue(name, value); err != nil {
 		return err
@@ -143,19 +142,19 @@ func (s EditableParameterStore) Put(ctx context.Context, name, value string) err
 		remedy(err, *input.Name, "ssm:PutParameter", onKey...))
 }
 
-// CheckValue says why Parameter Store cannot keep a value.
+// CheckValue returns an error if Parameter Store cannot store the value.
 func CheckValue(name, value string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
 	switch {
 	case strings.TrimSpace(value) == "":
-		return fmt.Errorf("parameter %s is blank, and Parameter Store keeps no empty value: put one there, or delete the parameter to have its default", name)
+		return fmt.Errorf("parameter %s is blank, and Parameter Store stores no empty value: enter a value, or delete the parameter to use its default", name)
 	case len(value) > MaxValue:
-		return fmt.Errorf("parameter %s has %d bytes, and Parameter Store keeps at most %d: shorten it, in a template for a start its comments and indentation",
+		return fmt.Errorf("parameter %s has %d bytes, and Parameter Store stores at most %d: shorten it. In a template, first shorten the comments and the indentation",
 			name, len(value), MaxValue)
 	case strings.Contains(value, "{{"):
-		return fmt.Errorf("parameter %s has {{ in it, with which Parameter Store refers to another parameter: put a space between the two", name)
+		return fmt.Errorf("parameter %s contains {{, with which Parameter Store refers to another parameter: put a space between the two braces", name)
 	}
 	return nil
 }
@@ -171,27 +170,27 @@ func typeOf(name string) types.ParameterType {
 	}
 }
 
-// isDowngrade says that a parameter became an advanced one when its value was
-// longer. It stays one until it is deleted: Parameter Store refuses to make it a
-// standard one again.
+// isDowngrade reports whether Put failed because the parameter is an advanced one, from a
+// time when its value was longer. Parameter Store does not change it back to a standard
+// one until it is deleted.
 func isDowngrade(err error) bool {
 	var refusal smithy.APIError
 	return errors.As(err, &refusal) && refusal.ErrorCode() == "ValidationException" &&
 		strings.Contains(refusal.ErrorMessage(), "downgrade")
 }
 
-// Stored is what a parameter is, without the value where that is secret.
+// Stored is a parameter as it is stored, without the value of a secret.
 type Stored struct {
 	Name     string // below the prefix
 	Type     string // String, StringList or SecureString
 	Value    string // empty for a secret
-	Version  int64  // counts from 1, with each Put
+	Version  int64  // 1 for the first Put, and one more with each Put
 	Modified time.Time
-	By       string // who wrote it, an ARN; empty where that is not kept, and in a List
+	By       string // the ARN of the identity that wrote it; empty in a List
 }
 
-// List says what is set. It decrypts nothing: a secret, once it is in there, can
-// be replaced and not be read back.
+// List returns all parameters that are set. It decrypts nothing, so a stored secret can be
+// replaced but not read.
 func (s EditableParameterStore) List(ctx context.Context) ([]Stored, error) {
 	input := &ssm.GetParametersByPathInput{
 		Path: aws.String(s.prefix), Recursive: aws.Bool(true), WithDecryption: aws.Bool(false),
@@ -215,8 +214,8 @@ func (s EditableParameterStore) List(ctx context.Context) ([]Stored, error) {
 	}
 }
 
-// Versions is what a parameter has been, the newest first and with the one that it is;
-// none where it is not set. Parameter Store keeps the last hundred.
+// Versions returns the versions of a parameter, the newest, which is live, first; none if
+// the parameter is not set. Parameter Store keeps the last hundred.
 func (s EditableParameterStore) Versions(ctx context.Context, name string) ([]Stored, error) {
 	input := &ssm.GetParameterHistoryInput{Name: aws.String(s.prefix + "/" + name), WithDecryption: aws.Bool(false)}
 	var versions []Stored
@@ -245,8 +244,8 @@ func (s EditableParameterStore) Versions(ctx context.Context, name string) ([]St
 	}
 }
 
-// stored leaves out what is secret by its type or by its name: somebody may have
-// written one in clear.
+// stored converts a parameter. It leaves out the value of a SecureString, and of any
+// parameter with the name of a secret, which may have been stored as a String by hand.
 func (s EditableParameterStore) stored(p types.Parameter) Stored {
 	stored := Stored{
 		Name: strings.TrimPrefix(aws.ToString(p.Name), s.prefix+"/"), Type: string(p.Type),
@@ -258,9 +257,8 @@ func (s EditableParameterStore) stored(p types.Parameter) Stored {
 	return stored
 }
 
-// remedy says what to allow where access is denied, and is empty for any other
-// error. The actions are those on the parameters, and then the one on their key,
-// if it is needed.
+// remedy returns the permissions that are missing if access is denied, and "" for any other
+// error. action is needed on the parameters, and onKey, if any, on their key.
 func remedy(err error, parameters, action string, onKey ...string) string {
 	var refusal smithy.APIError
 	if !errors.As(err, &refusal) || refusal.ErrorCode() != "AccessDeniedException" {

@@ -12,8 +12,8 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// savingName is the parameter by which those who save to Parameter Store keep apart, and
-// the values that it has. It is no setting.
+// savingName is a parameter that serves as a lock for saves to Parameter Store, with these
+// values. It is not a setting.
 const (
 	savingName = "saving"
 	saving     = "yes"
@@ -21,19 +21,20 @@ const (
 )
 
 const (
-	// SaveWithin bounds a save to Parameter Store.
+	// SaveWithin limits the time of a save to Parameter Store.
 	SaveWithin = 20 * time.Second
-	// staleAfter is how long a save that does not end keeps others waiting: it was killed.
+	// staleAfter is how long others wait for a save that does not end. After this time its
+	// process must have been killed.
 	staleAfter = 30 * time.Second
-	// saveEvery is how often a save that waits looks again.
+	// saveEvery is how often a waiting save checks the lock.
 	saveEvery = 500 * time.Millisecond
 )
 
 // Saving implements Store. Parameter Store has no locks, but it numbers the versions of a
-// parameter: of several who write "yes" at once, the one whose version follows a "no" saves,
-// and the others wait. It completes what a killed PutTogether has begun.
+// parameter. If several processes write "yes" at once, the one whose version follows a "no"
+// saves, and the others wait. Saving also completes a PutTogether whose process was killed.
 func (s EditableParameterStore) Saving(ctx context.Context) (release func(), err error) {
-	var seen int64 // the version that others save with
+	var seen int64 // the version of the lock that another save holds
 	var since time.Time
 	for {
 		now, version, err := s.readSaving(ctx, savingName)
@@ -67,12 +68,12 @@ func (s EditableParameterStore) Saving(ctx context.Context) (release func(), err
 	}
 }
 
-// begin begins a save, when nothing else saves.
+// begin starts a save after the lock was taken.
 func (s EditableParameterStore) begin(ctx context.Context) (release func(), err error) {
 	release = func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveWithin)
 		defer cancel()
-		s.putSaving(ctx, notSaving) // where that fails, others wait for staleAfter
+		s.putSaving(ctx, notSaving) // if this fails, others wait for staleAfter
 	}
 	if err := s.PutTogether(ctx, nil); err != nil {
 		release()
@@ -81,12 +82,12 @@ func (s EditableParameterStore) begin(ctx context.Context) (release func(), err 
 	return release, nil
 }
 
-// readSaving reads the parameter, or with a colon and a number that version of it; an empty
-// value where there is none.
+// readSaving reads the lock; a name with a colon and a number means that version of it. The
+// value is empty if there is none.
 func (s EditableParameterStore) readSaving(ctx context.Context, name string) (value string, version int64, err error) {
 	output, err := s.editor.GetParameters(ctx, &ssm.GetParametersInput{Names: []string{s.prefix + "/" + name}})
 	if err != nil {
-		return "", 0, fmt.Errorf("looking whether another save to Parameter Store below %s is under way: %w%s", s.prefix, loggable.Refusal(err),
+		return "", 0, fmt.Errorf("checking whether another save to Parameter Store below %s is in progress: %w%s", s.prefix, loggable.Refusal(err),
 			remedy(err, s.prefix+"/*", "ssm:GetParameters"))
 	}
 	for _, p := range output.Parameters {
@@ -101,7 +102,7 @@ func (s EditableParameterStore) putSaving(ctx context.Context, value string) (ve
 		Overwrite: aws.Bool(true),
 	})
 	if err != nil {
-		return 0, fmt.Errorf("keeping others from saving to Parameter Store below %s: %w%s", s.prefix, loggable.Refusal(err),
+		return 0, fmt.Errorf("locking the parameters below %s in Parameter Store for a save: %w%s", s.prefix, loggable.Refusal(err),
 			remedy(err, s.prefix+"/*", "ssm:PutParameter"))
 	}
 	return output.Version, nil

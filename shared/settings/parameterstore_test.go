@@ -21,13 +21,13 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// systemsManager is Parameter Store over its real protocol. It answers as it is
-// told, and otherwise as a store that holds the parameters.
+// systemsManager is a test server with the protocol of Parameter Store. It gives the
+// answers that a test sets, or those of a store with its parameters.
 type systemsManager struct {
 	mu         sync.Mutex
 	parameters map[string]map[string]any // by full name: Type, Value, Version
 	answers    []func(http.ResponseWriter)
-	calls      []map[string]any // what it was asked, with "Operation"
+	calls      []map[string]any // the calls that it received, with "Operation"
 	url        string
 }
 
@@ -101,7 +101,7 @@ func (s *systemsManager) answer(call map[string]any) any {
 	return map[string]any{"Version": 2}
 }
 
-func TestHistoryListsVersionsTheNewestFirst(t *testing.T) {
+func TestVersionsAreListedTheNewestFirst(t *testing.T) {
 	version := func(number int, value string) map[string]any {
 		return map[string]any{"Name": "/shop/templates/order-completed", "Type": "String", "Value": value, "Version": number,
 			"LastModifiedDate": 1795514400.5, "LastModifiedUser": "arn:aws:iam::123456789012:user/mara"}
@@ -127,11 +127,11 @@ func TestHistoryListsVersionsTheNewestFirst(t *testing.T) {
 		t.Errorf("got %q, %v, want %q", values, got[0].Modified, want)
 	}
 	if s.calls[1]["NextToken"] != "more" || s.calls[1]["Name"] != "/shop/templates/order-completed" || s.calls[1]["WithDecryption"] != false {
-		t.Errorf("it asked %v", s.calls)
+		t.Errorf("the calls were %v", s.calls)
 	}
 }
 
-func TestHistoryOfWhatIsNotSetIsEmpty(t *testing.T) {
+func TestAParameterThatIsNotSetHasNoVersions(t *testing.T) {
 	s := newSystemsManager(t, nil)
 	s.answers = []func(http.ResponseWriter){refusal(400, "ParameterNotFound", "")}
 	if got, err := s.store().Versions(t.Context(), "templates/order-completed"); err != nil || len(got) > 0 {
@@ -139,12 +139,12 @@ func TestHistoryOfWhatIsNotSetIsEmpty(t *testing.T) {
 	}
 }
 
-func TestHistorySaysWhatToAllow(t *testing.T) {
+func TestTheErrorOfVersionsNamesTheMissingPermission(t *testing.T) {
 	s := newSystemsManager(t, nil)
 	s.answers = []func(http.ResponseWriter){refusal(400, "AccessDeniedException", "no")}
 	_, err := s.store().Versions(t.Context(), "templates/order-completed")
 	if err == nil || !strings.Contains(err.Error(), "allow ssm:GetParameterHistory on arn:aws:ssm:<region>:<account>:parameter/shop/templates/order-completed") {
-		t.Errorf("it says %v", err)
+		t.Errorf("the error is %v", err)
 	}
 }
 
@@ -167,9 +167,9 @@ func text(kind, value string) map[string]any {
 	return map[string]any{"Type": kind, "Value": value, "Version": 3, "LastModifiedDate": 1795514400.5}
 }
 
-// A first deployment has not set everything: what Parameter Store calls invalid is
-// absent, and no error.
-func TestParameterStoreReadsWhatIsThereInOneCall(t *testing.T) {
+// Before a store is configured, some parameters are not set. Parameter Store calls them
+// invalid, which is not an error.
+func TestParameterStoreReadsTheParametersThatAreSetInOneCall(t *testing.T) {
 	aws := newSystemsManager(t, map[string]map[string]any{
 		"/shop/segment/write-key":               text("SecureString", "wk"),
 		"/shop/tracking/order-completed/events": text("StringList", "order.paid"),
@@ -185,7 +185,7 @@ func TestParameterStoreReadsWhatIsThereInOneCall(t *testing.T) {
 	}
 }
 
-// GetParameters accepts ten names, and a function that asks Commerce reads eleven.
+// GetParameters accepts ten names, and a function that calls Commerce reads eleven.
 func TestParameterStoreReadsMoreThanTenWithSeveralCalls(t *testing.T) {
 	there, want := map[string]map[string]any{}, map[string]string{}
 	names := settings.Names(tracking.OrderRefunded)
@@ -207,11 +207,11 @@ func TestParameterStoreReadsMoreThanTenWithSeveralCalls(t *testing.T) {
 	}
 	slices.Sort(sizes)
 	if !slices.Equal(sizes, []int{6, 10, 10, 10}) {
-		t.Errorf("it was asked for %v names", sizes)
+		t.Errorf("the calls had %v names", sizes)
 	}
 }
 
-func TestParameterStoreSaysWhyItCannotBeRead(t *testing.T) {
+func TestParameterStoreReturnsAnErrorThatSaysWhyItCannotBeRead(t *testing.T) {
 	cases := []struct {
 		name   string
 		answer func(http.ResponseWriter)
@@ -234,7 +234,7 @@ func TestParameterStoreSaysWhyItCannotBeRead(t *testing.T) {
 				}
 			}
 			if err != nil && strings.Contains(err.Error(), "allow ") != (c.name == "access is denied") {
-				t.Errorf("its remedy is wrong: %v", err)
+				t.Errorf("the remedy is wrong: %v", err)
 			}
 		})
 	}
@@ -260,7 +260,7 @@ func TestParameterStoreSaysWhyItCannotBeRead(t *testing.T) {
 	})
 }
 
-func TestParameterStorePutsByKindAndSize(t *testing.T) {
+func TestPutChoosesTypeAndTierByNameAndSize(t *testing.T) {
 	cases := []struct{ name, parameter, value, kind, tier string }{
 		{"a secret", "segment/write-key", "wk", "SecureString", "Standard"},
 		{"two secrets", "commerce/webhook-secret", "new\nold", "SecureString", "Standard"},
@@ -286,12 +286,12 @@ func TestParameterStorePutsByKindAndSize(t *testing.T) {
 	}
 }
 
-func TestParameterStoreRefusesWhatItCannotKeep(t *testing.T) {
+func TestPutRejectsValuesThatParameterStoreCannotStore(t *testing.T) {
 	cases := []struct{ name, parameter, value, want string }{
 		{"nothing", "segment/host", " \n", "parameter segment/host is blank"},
-		{"a template that is too long", "templates/order-completed", strings.Repeat("qqqzzz", 1366), "parameter templates/order-completed has 8196 bytes, and Parameter Store keeps at most 8192"},
-		{"a reference", "templates/order-completed", "{{qqqzzz}}", "parameter templates/order-completed has {{ in it"},
-		{"a name of something else", "../segment/host", "x", "is not the name of a parameter"},
+		{"a template that is too long", "templates/order-completed", strings.Repeat("qqqzzz", 1366), "parameter templates/order-completed has 8196 bytes, and Parameter Store stores at most 8192"},
+		{"a reference", "templates/order-completed", "{{qqqzzz}}", "parameter templates/order-completed contains {{"},
+		{"an invalid name", "../segment/host", "x", "is not the name of a parameter"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -307,7 +307,7 @@ func TestParameterStoreRefusesWhatItCannotKeep(t *testing.T) {
 	}
 }
 
-// AWS quotes the value that it refuses, and the operator's program prints errors.
+// AWS quotes a rejected value, and the operator's program prints errors.
 func TestAnErrorOfPutQuotesNoValue(t *testing.T) {
 	cases := map[string]struct {
 		answer func(http.ResponseWriter)
@@ -328,7 +328,7 @@ func TestAnErrorOfPutQuotesNoValue(t *testing.T) {
 	}
 }
 
-func TestARemedyNamesTheKeyOnlyForASecret(t *testing.T) {
+func TestTheRemedyNamesTheKeyOnlyForASecret(t *testing.T) {
 	for parameter, want := range map[string]string{
 		"segment/write-key": "parameter/shop/segment/write-key, and kms:Encrypt on the key whose alias is alias/aws/ssm",
 		"segment/host":      "allow ssm:PutParameter on arn:aws:ssm:<region>:<account>:parameter/shop/segment/host",
@@ -354,9 +354,9 @@ func TestAnAdvancedParameterStaysOne(t *testing.T) {
 	}
 }
 
-// Whoever may list may not read: nothing is decrypted, and what is secret by its
-// name is left out even if somebody wrote it in clear.
-func TestListTellsNoSecret(t *testing.T) {
+// The permission to list must not give access to secrets: List decrypts nothing, and leaves
+// out the value of a secret's name even if it was stored as a String.
+func TestListReturnsNoSecret(t *testing.T) {
 	aws := newSystemsManager(t, map[string]map[string]any{
 		"/shop/segment/host":            text("String", "https://api.segment.io"),
 		"/shop/segment/write-key":       text("SecureString", "AQICAHh-ciphertext"),
@@ -385,7 +385,7 @@ func TestListTellsNoSecret(t *testing.T) {
 	}
 }
 
-func TestListSaysWhatToAllow(t *testing.T) {
+func TestTheErrorOfListNamesTheMissingPermission(t *testing.T) {
 	aws := newSystemsManager(t, nil)
 	aws.answers = append(aws.answers, refusal(400, "AccessDeniedException", "no"))
 	_, err := aws.store().List(t.Context())

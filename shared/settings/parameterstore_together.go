@@ -9,15 +9,16 @@ import (
 	"strings"
 )
 
-// bound is what PutTogether writes to Parameter Store in the place of a secret: the secret,
-// and the parameters with which it is used. All of it changes with one PutParameter, so a
-// reader has a complete state, whatever it reads of the others and wherever the writer was
-// killed.
+// bound is the value that PutTogether writes to Parameter Store for a secret: the secret
+// and the parameters with which it is used. One PutParameter changes all of it. So a reader
+// always has a complete state, even if the writer was killed before it wrote the other
+// parameters.
 type bound struct {
 	Value string            `json:"value"`
-	With  map[string]string `json:"with"` // by name; empty where one is not set
-	// Changing means that the others may not be written yet: those in With are in effect.
-	// Otherwise other values were written since by hand, and the secret is not for them.
+	With  map[string]string `json:"with"` // by name; empty if a parameter is not set
+	// Changing means that the other parameters may not be written yet, and that the values
+	// in With are in effect. Without it, other values were written by hand, and the secret
+	// must not be used with them.
 	Changing bool `json:"changing,omitempty"`
 }
 
@@ -31,20 +32,21 @@ func parseBound(value string) (b bound, is bool) {
 }
 
 func (b bound) String() string {
-	text, _ := json.Marshal(b) // never fails: it is texts
+	text, _ := json.Marshal(b) // never fails for strings
 	return string(text)
 }
 
-// differing are the names of those parameters that have other values than the secret is for.
+// differing returns the names of the parameters whose values are not those in With.
 func (b bound) differing(parameters map[string]string) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(b.With)), func(name string) bool {
 		return strings.TrimSpace(parameters[name]) == strings.TrimSpace(b.With[name])
 	})
 }
 
-// open makes, of what was read for these names, the parameters that are in effect. A secret
-// that is for other values stays as it is, for Parse to refuse.
-func open(parameters map[string]string, names []string) {
+// unwrap replaces bound secrets in the parameters that were read for these names by the
+// parameters that are in effect. A secret that belongs to other values stays bound, and
+// Parse returns an error for it.
+func unwrap(parameters map[string]string, names []string) {
 	for _, group := range Together() {
 		b, is := parseBound(parameters[group[0]])
 		if !is {
@@ -60,22 +62,23 @@ func open(parameters map[string]string, names []string) {
 	}
 }
 
-// unbind returns a secret alone, or says that it is for other values than those that are set.
+// unbind returns a secret alone, or an error if it belongs to other values than those that
+// are set.
 func unbind(secret string, parameters map[string]string) (string, error) {
 	b, is := parseBound(secret)
 	if !is {
 		return secret, nil
 	}
 	for _, name := range b.differing(parameters) {
-		return "", fmt.Errorf("it was saved for the %s %q and is not used with %q, which was set since: "+
+		return "", fmt.Errorf("it was saved for the %s %q and is not used with %q, which was set later: "+
 			"save both again with hub configure or on the console's page Connections, or put %s back", name, b.With[name], parameters[name], name)
 	}
 	return b.Value, nil
 }
 
-// PutTogether writes several of the parameters that belong together. Their secret is written
-// first, with all of them: from then on they are in effect. It completes what another
-// PutTogether has begun, where its process was killed. Nothing else may save meanwhile.
+// PutTogether writes several of the parameters that belong together. It writes their secret
+// first, bound to all of them: from then on they are in effect. It also completes a
+// PutTogether whose process was killed. Nothing else may save at the same time.
 func (s EditableParameterStore) PutTogether(ctx context.Context, values map[string]string) error {
 	for _, group := range Together() {
 		if err := s.putGroup(ctx, group, values); err != nil {
@@ -91,7 +94,7 @@ func (s EditableParameterStore) putGroup(ctx context.Context, group []string, va
 		return err
 	}
 	secret, wanted := group[0], maps.Clone(stored)
-	open(wanted, group)
+	unwrap(wanted, group)
 	before, _ := parseBound(stored[secret])
 	changes := before.Changing
 	for _, name := range group {
@@ -111,7 +114,7 @@ func (s EditableParameterStore) putGroup(ctx context.Context, group []string, va
 			return err
 		}
 	}
-	if wanted[secret] == "" { // nothing is sent yet, so in which order the others come does not matter
+	if wanted[secret] == "" { // nothing is sent yet, so the order does not matter
 		return s.putEach(ctx, others, wanted)
 	}
 	b := bound{Value: wanted[secret], With: map[string]string{}, Changing: len(others) > 0}

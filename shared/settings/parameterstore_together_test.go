@@ -20,16 +20,17 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// errKilled is what a writer gets that was killed.
+// errKilled is the error for a writer that was killed.
 var errKilled = errors.New("killed")
 
-// versioned is a Parameter Store that keeps versions, and in which a writer can be killed.
+// versioned is a Parameter Store that keeps versions, and that can simulate the kill of a
+// writer.
 type versioned struct {
 	settings.ParameterEditor
 	mu       sync.Mutex
 	versions map[string][]string // by full name, the oldest first
 	puts     int
-	killedAt int // the put that kills its writer; 0 for none
+	killedAt int // the number of the put at which the writer is killed; 0 for none
 	after    func()
 }
 
@@ -69,7 +70,7 @@ func (v *versioned) store() settings.EditableParameterStore {
 	return settings.NewEditableParameterStore(v, "/shop")
 }
 
-// clone is a copy that nothing has written to and in which nothing is killed.
+// clone returns a copy in which no writer is killed.
 func (v *versioned) clone() *versioned {
 	copied := &versioned{versions: map[string][]string{}}
 	for name, versions := range v.versions {
@@ -78,10 +79,10 @@ func (v *versioned) clone() *versioned {
 	return copied
 }
 
-// used is what a function uses of the parameters together; "refused" where it refuses them.
+// used returns the parameters that a function uses, or "refused" if it rejects them.
 func used(t *testing.T, source settings.Source) string {
 	t.Helper()
-	parameters, err := source.Parameters(t.Context(), settings.Names(tracking.OrderRefunded)) // which asks Commerce too
+	parameters, err := source.Parameters(t.Context(), settings.Names(tracking.OrderRefunded)) // which calls Commerce too
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,7 @@ func TestAWriterThatIsKilledAtAnyStepLeavesACompleteState(t *testing.T) {
 					t.Errorf("killed at put %d it ends with %v", killedAt, err)
 				}
 				look()
-				// The next save completes it, and what is in the parameters themselves is the same.
+				// The next save completes it, and the parameters themselves are then the same.
 				v.killedAt = 0
 				before := used(t, v.store())
 				if err := v.store().PutTogether(t.Context(), nil); err != nil {
@@ -233,7 +234,7 @@ func TestAnotherHostByHandIsNotUsedWithTheKeyThatIsSet(t *testing.T) {
 	if err := v.store().Put(t.Context(), settings.SegmentHost, "https://theirs.example"); err != nil {
 		t.Fatal(err)
 	}
-	const says = `parameter segment/write-key: it was saved for the segment/host "https://old.example" and is not used with "https://theirs.example", which was set since: save both again with hub configure`
+	const says = `parameter segment/write-key: it was saved for the segment/host "https://old.example" and is not used with "https://theirs.example", which was set later: save both again with hub configure`
 	if got := used(t, v.store()); !strings.Contains(got, says) || strings.Contains(got, "old-write-key") {
 		t.Errorf("a function says %s", got)
 	}
@@ -243,7 +244,7 @@ func TestAnotherHostByHandIsNotUsedWithTheKeyThatIsSet(t *testing.T) {
 	}
 }
 
-func TestOfSavesAtTheSameTimeOneIsUnderWay(t *testing.T) {
+func TestOnlyOneSaveIsInProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := bare(t, nil)
 		var together sync.WaitGroup
@@ -261,7 +262,7 @@ func TestOfSavesAtTheSameTimeOneIsUnderWay(t *testing.T) {
 					saving++
 					saves++
 					if saving > 1 {
-						t.Errorf("%d saves are under way", saving)
+						t.Errorf("%d saves are in progress", saving)
 					}
 					mu.Unlock()
 					time.Sleep(10 * time.Millisecond)

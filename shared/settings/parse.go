@@ -18,19 +18,18 @@ import (
 	"commerce-segment/templates"
 )
 
-// Where Segment takes batches, unless the settings say otherwise.
+// The address at which Segment accepts batches, if the settings have no other.
 const (
 	DefaultHost = "https://api.segment.io"
 	DefaultPath = "/v1/batch"
 )
 
-// Parse makes the typed settings of a tracking out of its parameters. The tracking
-// is one of the catalogue: no other has a default template. Parse's error names
-// every parameter that is wrong and says what to put there, and never quotes a
-// secret.
+// Parse parses the parameters of a tracking. The tracking must be in the catalogue, because
+// no other has a default template. The error names every parameter that is wrong, says what
+// a right value is, and never quotes a secret.
 //
-// A missing write key or webhook secret is no error: deployed and not yet
-// configured is a normal state, in which events wait.
+// A missing write key or webhook secret is not an error: events can arrive before the
+// store is configured, and are kept until then.
 func Parse(t tracking.Tracking, parameters map[string]string) (relay.Config, error) {
 	r := reader{parameters: parameters}
 	config := relay.Config{
@@ -52,8 +51,8 @@ func Parse(t tracking.Tracking, parameters map[string]string) (relay.Config, err
 	return config, nil
 }
 
-// reader reads one parameter after the other and gathers what is wrong, so that
-// an operator hears of all of it at once.
+// reader reads parameters and collects all errors, so that an operator sees all of them at
+// once.
 type reader struct {
 	parameters map[string]string
 	wrong      []error
@@ -77,15 +76,16 @@ func read[T any](r *reader, name string, otherwise T, parse func(string) (T, err
 // parseVisible parses a value without invisible characters. The compiler of a template
 // reports those itself, with their line.
 func parseVisible[T any](name, value string, parse func(string) (T, error)) (parsed T, err error) {
-	if err := checkSeen(value); err != nil && !strings.HasPrefix(name, "templates/") {
+	if err := checkVisible(value); err != nil && !strings.HasPrefix(name, "templates/") {
 		return parsed, err
 	}
 	return parse(value)
 }
 
-func checkSeen(value string) error {
+// checkVisible returns an error for a value with an invisible character.
+func checkVisible(value string) error {
 	if hidden, found := chars.Hidden(value); found {
-		return fmt.Errorf("it holds %s, which cannot be seen: write it again without it", chars.Name(hidden))
+		return fmt.Errorf("it holds %s, which is invisible: enter the value again without it", chars.Name(hidden))
 	}
 	return nil
 }
@@ -97,11 +97,11 @@ func parseEnabled(value string) (bool, error) {
 	case "false":
 		return false, nil
 	}
-	return false, errors.New("it is neither true nor false: put one of the two there")
+	return false, errors.New("it is neither true nor false: enter one of the two")
 }
 
-// parseEvents takes a StringList as Parameter Store writes it, and white space
-// around its commas.
+// parseEvents parses a StringList of Parameter Store: event names with commas between them,
+// with or without white space.
 func parseEvents(t tracking.Tracking) func(string) ([]string, error) {
 	return func(value string) ([]string, error) {
 		var events []string
@@ -114,16 +114,16 @@ func parseEvents(t tracking.Tracking) func(string) ([]string, error) {
 	}
 }
 
-// parseTemplate takes any source. Whether it compiles is seen where it is
-// compiled, with the line.
+// parseTemplate accepts any source. The compiler reports what is wrong with it, with the
+// line.
 func parseTemplate(value string) (string, error) { return value, nil }
 
-// parseSecrets takes one secret, or two while one is being rotated, a line each.
-// White space around a secret is not part of it: it comes from an editor, and the
-// header in which Commerce sends the secret cannot carry it (RFC 9110, 5.5).
+// parseSecrets parses one secret, or two during a rotation, each on a line. White space
+// around a secret is not part of it: it comes from an editor, and the header in which
+// Commerce sends the secret cannot contain it (RFC 9110, 5.5).
 //
-// A short secret is taken as it is. Commerce's own examples are 15 characters
-// long, and refusing here would only keep genuine events waiting.
+// It accepts a short secret. Commerce's own examples have 15 characters, and an error here
+// would only delay genuine events.
 func parseSecrets(value string) (commerce.Secrets, error) {
 	var secrets commerce.Secrets
 	for line := range strings.Lines(value) {
@@ -138,13 +138,14 @@ func parseSecrets(value string) (commerce.Secrets, error) {
 	}
 	if len(secrets) > 2 {
 		return nil, fmt.Errorf("it holds %d secrets: keep the newest on the first line, "+
-			"and on the second the one before it while Commerce still sends that", len(secrets))
+			"and the previous one on the second line while Commerce still sends it", len(secrets))
 	}
 	return secrets, nil
 }
 
-// checkHeader refuses a secret that a header cannot carry without a change, or that is
-// in the quotes of another file's syntax: every webhook would look forged.
+// checkHeader returns an error for a secret that a header cannot contain unchanged, and for
+// one in quotes, which come from the syntax of another file. With such a secret every
+// webhook would look forged.
 func checkHeader(secret string) error {
 	for _, r := range secret {
 		switch {
@@ -152,11 +153,11 @@ func checkHeader(secret string) error {
 		case unicode.IsSpace(r):
 			return fmt.Errorf("it holds white space, %s: put each secret on a line of its own, and nothing else", chars.Name(r))
 		default:
-			return errors.New("it holds a character that the key of a webhook cannot have: use letters, digits and signs of ASCII")
+			return errors.New("it holds a character that the key of a webhook cannot have: use ASCII letters, digits and signs")
 		}
 	}
 	if isQuoted(secret) {
-		return errors.New("it stands in quotes, which would be part of it: write it without them")
+		return errors.New("it is in quotes, which would be part of it: enter it without them")
 	}
 	return nil
 }
@@ -168,10 +169,10 @@ func isQuoted(value string) bool {
 }
 
 // Word parses a key, an id or a secret: one word of visible ASCII characters, with or
-// without white space around it. Its error quotes nothing of it except white space.
+// without white space around it. The error quotes only white space of it.
 func Word(value string) (string, error) {
 	word := strings.TrimSpace(value)
-	if err := checkSeen(word); err != nil {
+	if err := checkVisible(word); err != nil {
 		return "", err
 	}
 	for _, r := range word {
@@ -179,27 +180,27 @@ func Word(value string) (string, error) {
 		case unicode.IsSpace(r):
 			return "", fmt.Errorf("it holds white space, %s", chars.Name(r))
 		case r < ' ' || r > '~':
-			return "", errors.New("it holds a character that does not belong there")
+			return "", errors.New("it holds a character that is not visible ASCII")
 		}
 	}
 	if isQuoted(word) {
-		return "", errors.New("it stands in quotes, which would be part of it: write it without them")
+		return "", errors.New("it is in quotes, which would be part of it: enter it without them")
 	}
 	return word, nil
 }
 
-// parseHost takes a scheme and a host. The write key goes there, so it must not go
-// in clear, except to a stand-in on this very machine.
+// parseHost parses a scheme and a host. The write key is sent there, so the scheme must be
+// https, except for a test server on this machine.
 func parseHost(value string) (string, error) {
-	const remedy = "put " + DefaultHost + " there, or https://events.eu1.segmentapis.com for a workspace in the EU"
+	const remedy = "enter " + DefaultHost + ", or https://events.eu1.segmentapis.com for a workspace in the EU"
 	u, err := url.Parse(strings.TrimSpace(value))
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
 		return "", errors.New("it is not an https URL: " + remedy)
 	case u.Scheme == "http" && !isThisMachine(u.Hostname()):
-		return "", errors.New("it is an http URL, and would send the write key in clear: " + remedy)
+		return "", errors.New("it is an http URL, so the write key would be sent unencrypted: " + remedy)
 	case isSegmentWithoutTracking(u.Hostname()):
-		return "", errors.New("it is a host of Segment's that takes no events: " + remedy)
+		return "", errors.New("it is a host of Segment that accepts no events: " + remedy)
 	case u.Path != "" && u.Path != "/":
 		return "", errors.New("it has a path: put the path into " + SegmentPath)
 	case strings.ContainsAny(value, "?#@"):
@@ -208,8 +209,8 @@ func parseHost(value string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// isSegmentWithoutTracking reports whether a host belongs to Segment and is none of those
-// that take events: its app, its website, its Public API and the like.
+// isSegmentWithoutTracking reports whether a host belongs to Segment and accepts no events:
+// its app, its website, its Public API and others.
 func isSegmentWithoutTracking(host string) bool {
 	labels := strings.Split(strings.TrimSuffix(strings.ToLower(host), "."), ".")
 	if len(labels) < 2 {
@@ -226,8 +227,8 @@ func isSegmentWithoutTracking(host string) bool {
 	return false
 }
 
-// isThisMachine says that what is sent to a host stays on this machine.
-// host.docker.internal is what a container calls the machine that it runs on.
+// isThisMachine reports whether a host is this machine. In a container,
+// host.docker.internal is the name of the machine on which the container runs.
 func isThisMachine(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || host == "host.docker.internal" || err == nil && address.IsLoopback()
@@ -237,7 +238,7 @@ func parsePath(value string) (string, error) {
 	path := strings.TrimSpace(value)
 	_, err := url.ParseRequestURI(path)
 	if err != nil || path[0] != '/' || strings.ContainsAny(path, "?#") || strings.ContainsFunc(path, unicode.IsSpace) {
-		return "", errors.New("it is not the path of a URL: put " + DefaultPath + " there, or another that begins with / and has no query")
+		return "", errors.New("it is not the path of a URL: enter " + DefaultPath + ", or another path that begins with / and has no query")
 	}
 	return path, nil
 }
@@ -248,11 +249,11 @@ func parsePath(value string) (string, error) {
 const shortestWriteKey = 10
 
 // parseWriteKey accepts letters, digits, hyphens and underscores. It is strict because
-// Segment is not: to most wrong write keys it answers 200 and drops the event, and to a
-// truncated one it may answer 400 to everything. It is not stricter, because another
-// host with Segment's protocol may issue keys of another length.
+// Segment is not: it answers most wrong write keys with 200 and drops the event, and may
+// answer 400 to every event with a truncated one. It is not stricter, because another host
+// with Segment's protocol may issue keys of another length.
 func parseWriteKey(value string) (string, error) {
-	const remedy = "copy the write key alone from the source's API keys in Segment, which is 32 letters and digits"
+	const remedy = "copy only the write key, 32 letters and digits, from the API keys of the source in Segment"
 	key := strings.TrimSpace(value)
 	if strings.ContainsFunc(key, isNotOfAWriteKey) {
 		return "", errors.New("it holds white space, or a character that no write key has: " + remedy)

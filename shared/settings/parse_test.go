@@ -16,7 +16,7 @@ import (
 	"commerce-segment/templates"
 )
 
-// defaults are an order-completed's settings where nothing is written.
+// defaults returns the settings of order-completed without any parameters.
 func defaults() relay.Config {
 	return relay.Config{
 		Enabled:  true,
@@ -26,9 +26,9 @@ func defaults() relay.Config {
 	}
 }
 
-// The names are written in Parameter Store, in runbooks and in people's heads.
-// If someone renames one, deployed stores lose their settings.
-func TestNamesAreThoseOfTheDesign(t *testing.T) {
+// Deployed stores and runbooks use these names. After a rename, deployed stores would lose
+// their settings.
+func TestNamesOfParametersDoNotChange(t *testing.T) {
 	want := []string{
 		"segment/host", "segment/path", "segment/write-key", "commerce/webhook-secret",
 		"tracking/order-completed/enabled", "tracking/order-completed/events", "templates/order-completed", "commerce/currencies",
@@ -39,11 +39,11 @@ func TestNamesAreThoseOfTheDesign(t *testing.T) {
 	want = slices.Insert(strings.Split(strings.ReplaceAll(strings.Join(want, " "), "order-completed", "order-refunded"), " "), len(want)-1,
 		"commerce/client-id", "commerce/client-secret", "commerce/token-url")
 	if got := settings.Names(tracking.OrderRefunded); !slices.Equal(got, want) {
-		t.Errorf("of one whose default template asks Commerce:\n got %q\nwant %q", got, want)
+		t.Errorf("for a default template that calls Commerce:\n got %q\nwant %q", got, want)
 	}
 	for _, all := range tracking.All() {
 		if settings.ReadsCommerce(all) != (all.Name == tracking.OrderRefunded.Name) {
-			t.Errorf("%s: whether its function reads the credentials of Commerce is %v", all.Name, settings.ReadsCommerce(all))
+			t.Errorf("%s: ReadsCommerce is %v", all.Name, settings.ReadsCommerce(all))
 		}
 	}
 }
@@ -55,13 +55,13 @@ func TestParse(t *testing.T) {
 		want       func(*relay.Config)
 	}{
 		{"without parameters everything has its default, and no write key or secret is needed", nil, func(*relay.Config) {}},
-		{"blank parameters count as absent",
+		{"blank parameters have their defaults",
 			map[string]string{"segment/host": " ", "segment/path": "", "segment/write-key": "\n", "commerce/webhook-secret": " \n ",
 				"tracking/order-completed/enabled": "", "tracking/order-completed/events": "", "templates/order-completed": "\n"},
 			func(*relay.Config) {}},
 		{"parameters of other trackings do not matter",
 			map[string]string{"tracking/order-updated/enabled": "perhaps", "templates/order-updated": "{}"}, func(*relay.Config) {}},
-		{"every parameter is taken",
+		{"every parameter takes effect",
 			map[string]string{"segment/host": "https://events.eu1.segmentapis.com", "segment/path": "/v1/b", "segment/write-key": "write_key-1",
 				"commerce/webhook-secret": "glow-worm", "tracking/order-completed/enabled": "false",
 				"tracking/order-completed/events": "order.fulfilled", "templates/order-completed": "{}\n"},
@@ -69,7 +69,7 @@ func TestParse(t *testing.T) {
 				*c = relay.Config{Events: []string{"order.fulfilled"}, Template: "{}\n", Secrets: commerce.Secrets{"glow-worm"},
 					Segment: segment.Endpoint{Host: "https://events.eu1.segmentapis.com", Path: "/v1/b", WriteKey: "write_key-1"}}
 			}},
-		{"a slash after the host is tolerated", map[string]string{"segment/host": "https://proxy.example/"},
+		{"a slash after the host is allowed", map[string]string{"segment/host": "https://proxy.example/"},
 			func(c *relay.Config) { c.Segment.Host = "https://proxy.example" }},
 		{"a proxy may have a name that ends like one of Segment's", map[string]string{"segment/host": "https://mysegment.com"},
 			func(c *relay.Config) { c.Segment.Host = "https://mysegment.com" }},
@@ -99,10 +99,10 @@ func TestParse(t *testing.T) {
 			func(c *relay.Config) { c.Secrets = commerce.Secrets{"new", "old"} }},
 		{"white space inside a secret is part of it", map[string]string{"commerce/webhook-secret": "glow worm"},
 			func(c *relay.Config) { c.Secrets = commerce.Secrets{"glow worm"} }},
-		{"a short secret is taken, because refusing it would only keep genuine events waiting",
+		{"a short secret is accepted, because an error would only delay genuine events",
 			map[string]string{"commerce/webhook-secret": "x"},
 			func(c *relay.Config) { c.Secrets = commerce.Secrets{"x"} }},
-		{"the credentials of Commerce are taken where all three are there, in any form of the URL",
+		{"the credentials of Commerce take effect if all three are set, with any form of the URL",
 			map[string]string{"commerce/client-id": " id\n", "commerce/client-secret": "\thttps://euwest.api.elasticpath.com  secret ", "commerce/token-url": "https://euwest.cm.elasticpath.com/"},
 			func(c *relay.Config) {
 				c.Commerce = commerce.Credentials{URL: "https://euwest.api.elasticpath.com", ClientID: "id", ClientSecret: "secret"}
@@ -112,9 +112,9 @@ func TestParse(t *testing.T) {
 			func(c *relay.Config) {
 				c.Commerce = commerce.Credentials{URL: "https://euwest.api.elasticpath.com", ClientID: "id", ClientSecret: "secret"}
 			}},
-		{"a secret without any URL to send it to is none", map[string]string{"commerce/client-id": "id", "commerce/client-secret": "https://euwest.api.elasticpath.com secret"},
+		{"a secret without a URL is not used", map[string]string{"commerce/client-id": "id", "commerce/client-secret": "https://euwest.api.elasticpath.com secret"},
 			func(*relay.Config) {}},
-		{"two of the three are none", map[string]string{"commerce/client-id": "id", "commerce/token-url": "https://euwest.api.elasticpath.com"},
+		{"two of the three credentials are not used", map[string]string{"commerce/client-id": "id", "commerce/token-url": "https://euwest.api.elasticpath.com"},
 			func(*relay.Config) {}},
 		{"the store's currencies have the decimals that are set", map[string]string{"commerce/currencies": " eur=2, HUF=0\n"},
 			func(c *relay.Config) { c.Currencies = money.Decimals{"EUR": 2, "HUF": 0} }},
@@ -135,7 +135,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseTakesSeveralEventsWhereATrackingHappensAgainAndAgain(t *testing.T) {
+func TestParseAcceptsSeveralEventsOfATrackingThatRepeats(t *testing.T) {
 	parameters := map[string]string{"tracking/customer-updated/events": "customer.updated, customer.deleted"}
 	config, err := settings.Parse(tracking.CustomerUpdated, parameters)
 	if want := []string{"customer.updated", "customer.deleted"}; err != nil || !slices.Equal(config.Events, want) {
@@ -143,7 +143,7 @@ func TestParseTakesSeveralEventsWhereATrackingHappensAgainAndAgain(t *testing.T)
 	}
 }
 
-func TestParseTakesEveryFormOfAWriteKey(t *testing.T) {
+func TestParseAcceptsEveryFormOfAWriteKey(t *testing.T) {
 	for name, key := range map[string]string{
 		"of 32 letters and digits":       "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA",
 		"of 10, as in old examples":      "q7w3e9r2t1",
@@ -157,7 +157,7 @@ func TestParseTakesEveryFormOfAWriteKey(t *testing.T) {
 	}
 }
 
-func TestParseDoesNotHandOutTheCatalogueItself(t *testing.T) {
+func TestParseReturnsACopyOfTheEventsOfTheCatalogue(t *testing.T) {
 	config, err := settings.Parse(tracking.OrderUpdated, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -168,64 +168,64 @@ func TestParseDoesNotHandOutTheCatalogueItself(t *testing.T) {
 	}
 }
 
-func TestParseSaysWhatIsWrongAndWhatToPutThere(t *testing.T) {
+func TestParseSaysWhatIsWrongAndWhatToEnter(t *testing.T) {
 	const host, path, key = "segment/host", "segment/path", "segment/write-key"
 	const enabled, events = "tracking/order-completed/enabled", "tracking/order-completed/events"
 	for _, test := range []struct {
 		name, parameter, value string
 		problem, remedy        string
 	}{
-		{"a host without a scheme", host, "api.segment.io", "is not an https URL", "put https://api.segment.io there"},
+		{"a host without a scheme", host, "api.segment.io", "is not an https URL", "enter https://api.segment.io"},
 		{"a host with a port and no scheme", host, "api.segment.io:443", "is not an https URL", "https://events.eu1.segmentapis.com"},
-		{"a host that is only a scheme", host, "https://", "is not an https URL", "put https://"},
-		{"a host that is no URL", host, "https://a b", "is not an https URL", "put https://"},
-		{"a host of another scheme", host, "ftp://api.segment.io", "is not an https URL", "put https://"},
-		{"a host in clear", host, "http://api.segment.io", "would send the write key in clear", "put https://"},
-		{"a host in clear that looks like this machine", host, "http://localhost.example", "in clear", "put https://"},
-		{"a host in clear in this network", host, "http://192.168.1.1", "in clear", "put https://"},
-		{"Segment's app", host, "https://app.segment.com", "takes no events", "put https://api.segment.io there, or https://events.eu1.segmentapis.com"},
-		{"Segment's app, with the path of a source", host, "https://app.segment.com/acme/sources", "takes no events", "put https://api.segment.io there"},
-		{"Segment's app in capitals, with a dot and a port", host, "https://APP.Segment.com.:443/", "takes no events", "put https://api.segment.io there"},
-		{"Segment's app in the EU", host, "https://eu1.app.segment.com", "takes no events", "put https://api.segment.io there"},
-		{"Segment's website", host, "https://segment.com", "takes no events", "put https://api.segment.io there"},
-		{"Segment's documentation", host, "https://www.segment.com/docs", "takes no events", "put https://api.segment.io there"},
-		{"the host of Segment's scripts", host, "https://cdn.segment.io", "takes no events", "put https://api.segment.io there"},
-		{"the host of Segment's tokens", host, "https://oauth2.segment.io", "takes no events", "put https://api.segment.io there"},
-		{"the other spelling of Segment's API", host, "https://api.segment.com", "takes no events", "put https://api.segment.io there"},
-		{"Segment's Public API", host, "https://api.segmentapis.com", "takes no events", "put https://api.segment.io there"},
-		{"Segment's Public API in the EU", host, "https://eu1.api.segmentapis.com", "takes no events", "put https://api.segment.io there"},
+		{"a host that is only a scheme", host, "https://", "is not an https URL", "enter https://"},
+		{"a host that is no URL", host, "https://a b", "is not an https URL", "enter https://"},
+		{"a host of another scheme", host, "ftp://api.segment.io", "is not an https URL", "enter https://"},
+		{"a host without encryption", host, "http://api.segment.io", "the write key would be sent unencrypted", "enter https://"},
+		{"a host without encryption whose name begins like this machine's", host, "http://localhost.example", "unencrypted", "enter https://"},
+		{"a host without encryption in this network", host, "http://192.168.1.1", "unencrypted", "enter https://"},
+		{"Segment's app", host, "https://app.segment.com", "accepts no events", "enter https://api.segment.io, or https://events.eu1.segmentapis.com"},
+		{"Segment's app, with the path of a source", host, "https://app.segment.com/acme/sources", "accepts no events", "enter https://api.segment.io"},
+		{"Segment's app in capitals, with a dot and a port", host, "https://APP.Segment.com.:443/", "accepts no events", "enter https://api.segment.io"},
+		{"Segment's app in the EU", host, "https://eu1.app.segment.com", "accepts no events", "enter https://api.segment.io"},
+		{"Segment's website", host, "https://segment.com", "accepts no events", "enter https://api.segment.io"},
+		{"Segment's documentation", host, "https://www.segment.com/docs", "accepts no events", "enter https://api.segment.io"},
+		{"the host of Segment's scripts", host, "https://cdn.segment.io", "accepts no events", "enter https://api.segment.io"},
+		{"the host of Segment's tokens", host, "https://oauth2.segment.io", "accepts no events", "enter https://api.segment.io"},
+		{"the other spelling of Segment's API", host, "https://api.segment.com", "accepts no events", "enter https://api.segment.io"},
+		{"Segment's Public API", host, "https://api.segmentapis.com", "accepts no events", "enter https://api.segment.io"},
+		{"Segment's Public API in the EU", host, "https://eu1.api.segmentapis.com", "accepts no events", "enter https://api.segment.io"},
 		{"a host with a path", host, "https://api.segment.io/v1/batch", "has a path", "into segment/path"},
-		{"a host with a query", host, "https://api.segment.io?debug=1", "has a user, a query or a fragment", "put https://"},
-		{"a host with an empty query", host, "https://api.segment.io?", "has a user, a query or a fragment", "put https://"},
-		{"a host with a user", host, "https://me:pass@api.segment.io", "has a user, a query or a fragment", "put https://"},
-		{"a host with a fragment", host, "https://api.segment.io#", "has a user, a query or a fragment", "put https://"},
+		{"a host with a query", host, "https://api.segment.io?debug=1", "has a user, a query or a fragment", "enter https://"},
+		{"a host with an empty query", host, "https://api.segment.io?", "has a user, a query or a fragment", "enter https://"},
+		{"a host with a user", host, "https://me:pass@api.segment.io", "has a user, a query or a fragment", "enter https://"},
+		{"a host with a fragment", host, "https://api.segment.io#", "has a user, a query or a fragment", "enter https://"},
 		{"a path without a slash", path, "v1/batch", "is not the path of a URL", "begins with /"},
 		{"a path that is a URL", path, "https://api.segment.io/v1/batch", "is not the path of a URL", "begins with /"},
 		{"a path with a query", path, "/v1/batch?x", "is not the path of a URL", "has no query"},
-		{"a path with white space", path, "/v1/ batch", "is not the path of a URL", "put /v1/batch there"},
-		{"a path with a broken escape", path, "/v1/%zz", "is not the path of a URL", "put /v1/batch there"},
-		{"a write key with white space inside", key, "zzz zzz", "holds white space", "copy the write key alone"},
-		{"two write keys", key, "zzz\nqqq", "holds white space", "copy the write key alone"},
-		{"a write key in quotes", key, `"aB3dE6gH9jK2mN5p"`, "a character that no write key has", "copy the write key alone"},
-		{"a write key in curly quotes", key, "“aB3dE6gH9jK2mN5p”", "a character that no write key has", "copy the write key alone"},
-		{"a write key with letters of another alphabet", key, "аB3dE6gH9jK2mN5p", "a character that no write key has", "copy the write key alone"},
-		{"a URL instead of a write key", key, "https://api.segment.io", "a character that no write key has", "copy the write key alone"},
-		{"the Authorization header instead of a write key", key, "YUIzZEU2Z0g5aks=", "a character that no write key has", "copy the write key alone"},
-		{"an assignment instead of a write key", key, "SEGMENT_WRITE_KEY=aB3dE6gH9j", "a character that no write key has", "copy the write key alone"},
-		{"a write key that is cut off with an ellipsis", key, "aB3dE6gH9j...", "a character that no write key has", "copy the write key alone"},
-		{"a write key that is hidden by dots", key, "••••••••••••", "a character that no write key has", "copy the write key alone"},
-		{"a write key that is cut off", key, "aB3dE6gH9", "it has 9 characters", "copy the write key alone"},
-		{"a webhook secret in quotes", "commerce/webhook-secret", `"zzz"`, "it stands in quotes", "write it without them"},
-		{"a webhook secret in single quotes", "commerce/webhook-secret", "new\n'zzz'", "it stands in quotes", "write it without them"},
+		{"a path with white space", path, "/v1/ batch", "is not the path of a URL", "enter /v1/batch"},
+		{"a path with a broken escape", path, "/v1/%zz", "is not the path of a URL", "enter /v1/batch"},
+		{"a write key with white space inside", key, "zzz zzz", "holds white space", "copy only the write key"},
+		{"two write keys", key, "zzz\nqqq", "holds white space", "copy only the write key"},
+		{"a write key in quotes", key, `"aB3dE6gH9jK2mN5p"`, "a character that no write key has", "copy only the write key"},
+		{"a write key in curly quotes", key, "“aB3dE6gH9jK2mN5p”", "a character that no write key has", "copy only the write key"},
+		{"a write key with letters of another alphabet", key, "аB3dE6gH9jK2mN5p", "a character that no write key has", "copy only the write key"},
+		{"a URL instead of a write key", key, "https://api.segment.io", "a character that no write key has", "copy only the write key"},
+		{"the Authorization header instead of a write key", key, "YUIzZEU2Z0g5aks=", "a character that no write key has", "copy only the write key"},
+		{"an assignment instead of a write key", key, "SEGMENT_WRITE_KEY=aB3dE6gH9j", "a character that no write key has", "copy only the write key"},
+		{"a write key that is cut off with an ellipsis", key, "aB3dE6gH9j...", "a character that no write key has", "copy only the write key"},
+		{"a write key that is hidden by dots", key, "••••••••••••", "a character that no write key has", "copy only the write key"},
+		{"a write key that is cut off", key, "aB3dE6gH9", "it has 9 characters", "copy only the write key"},
+		{"a webhook secret in quotes", "commerce/webhook-secret", `"zzz"`, "it is in quotes", "enter it without them"},
+		{"a webhook secret in single quotes", "commerce/webhook-secret", "new\n'zzz'", "it is in quotes", "enter it without them"},
 		{"webhook secrets with a carriage return between them", "commerce/webhook-secret", "zzz\rqqq", "white space, a carriage return (U+000D)", "on a line of its own"},
 		{"a webhook secret with a tab", "commerce/webhook-secret", "zzz\tqqq", "white space, a tab (U+0009)", "on a line of its own"},
 		{"a webhook secret with a no-break space", "commerce/webhook-secret", "zzz\u00a0qqq", "white space, a no-break space (U+00A0)", "on a line of its own"},
-		{"a webhook secret that is not ASCII", "commerce/webhook-secret", "zzzä", "cannot have", "use letters, digits and signs of ASCII"},
-		{"a webhook secret in typographic quotes", "commerce/webhook-secret", "“zzz”", "cannot have", "use letters, digits and signs of ASCII"},
-		{"a webhook secret in another charset", "commerce/webhook-secret", "zzz\xe4", "cannot have", "use letters, digits and signs of ASCII"},
+		{"a webhook secret that is not ASCII", "commerce/webhook-secret", "zzzä", "cannot have", "use ASCII letters, digits and signs"},
+		{"a webhook secret in typographic quotes", "commerce/webhook-secret", "“zzz”", "cannot have", "use ASCII letters, digits and signs"},
+		{"a webhook secret in another charset", "commerce/webhook-secret", "zzz\xe4", "cannot have", "use ASCII letters, digits and signs"},
 		{"a Commerce URL without encryption", "commerce/token-url", "http://euwest.api.elasticpath.com", "unencrypted", "use your store's API base URL"},
 		{"three secrets", "commerce/webhook-secret", "zzz\nqqq\nxxx", "holds 3 secrets", "keep the newest on the first line"},
-		{"enabled in another spelling", enabled, "True", "is neither true nor false", "put one of the two"},
+		{"enabled in another spelling", enabled, "True", "is neither true nor false", "enter one of the two"},
 		{"an event that the tracking cannot observe", events, "customer.created", `cannot observe "customer.created"`, "it can observe order.paid"},
 		{"two events of a tracking that happens once", events, "order.paid,order.fulfilled", "happens once", "exactly one event"},
 		{"an event list of commas", events, " , ", "observes no event", "name at least one of order.paid"},
@@ -244,8 +244,8 @@ func TestParseSaysWhatIsWrongAndWhatToPutThere(t *testing.T) {
 	}
 }
 
-// An operator who mends one thing and then hears of the next gives up.
-func TestParseSaysEverythingThatIsWrongAtOnce(t *testing.T) {
+// An operator can then fix everything in one step.
+func TestParseReportsAllErrorsAtOnce(t *testing.T) {
 	wrong := map[string]string{"segment/host": "x", "segment/path": "x", "tracking/order-completed/enabled": "x"}
 	_, err := settings.Parse(tracking.OrderCompleted, wrong)
 	for name := range maps.Keys(wrong) {
@@ -255,14 +255,14 @@ func TestParseSaysEverythingThatIsWrongAtOnce(t *testing.T) {
 	}
 }
 
-// The host may have been changed by hand, in a file, a parameter or a variable. A
-// function must not send the secret to that host.
-func TestASecretIsUsedForNoOtherHostThanTheOneItWasEnteredFor(t *testing.T) {
+// The host may be changed by hand, in a file, a parameter or a variable. A function must not
+// send the secret to that host.
+func TestASecretIsUsedOnlyForTheHostThatItWasEnteredFor(t *testing.T) {
 	for _, c := range []struct{ name, url, secret, says string }{
 		{"another host", "https://useast.api.elasticpath.com", "https://euwest.api.elasticpath.com qqqzzz", "it was entered for https://euwest.api.elasticpath.com, and is not sent to https://useast.api.elasticpath.com"},
 		{"another port", "https://commerce.example:444", "https://commerce.example qqqzzz", "it was entered for https://commerce.example, "},
-		{"the same host in clear", "http://localhost", "https://localhost qqqzzz", "it was entered for https://localhost, "},
-		{"a host whose name begins alike", "https://euwest.api.elasticpath.com.example", "https://euwest.api.elasticpath.com qqqzzz", "it was entered for "},
+		{"the same host without encryption", "http://localhost", "https://localhost qqqzzz", "it was entered for https://localhost, "},
+		{"a host whose name has the same beginning", "https://euwest.api.elasticpath.com.example", "https://euwest.api.elasticpath.com qqqzzz", "it was entered for "},
 		{"a secret without a host", "https://useast.api.elasticpath.com", "qqqzzz", "it does not say for which Commerce URL"},
 		{"a secret before its host", "https://useast.api.elasticpath.com", "qqqzzz https://useast.api.elasticpath.com", "it does not begin with the Commerce URL"},
 		{"a secret of two words", "https://useast.api.elasticpath.com", "https://useast.api.elasticpath.com qqq zzz", "it does not say for which Commerce URL"},
@@ -285,9 +285,9 @@ func TestASecretIsUsedForNoOtherHostThanTheOneItWasEnteredFor(t *testing.T) {
 	}
 }
 
-// Invisible characters are hard to find. In a secret they would make every webhook look
-// forged, and in a template they make the name of a field that no event has.
-func TestAValueWithACharacterThatCannotBeSeenIsRefusedByItsName(t *testing.T) {
+// Invisible characters are hard to find. With one in the secret every webhook would look
+// forged. In a template they make the name of a field that no event has.
+func TestTheErrorOfAnInvisibleCharacterNamesIt(t *testing.T) {
 	names := settings.Names(tracking.OrderRefunded) // reads the credentials of Commerce
 	for hidden, name := range map[string]string{
 		"\ufeff": "a byte order mark (U+FEFF)", "\u200b": "a zero-width space (U+200B)", "\u200d": "a zero-width joiner (U+200D)", "\u2060": "a word joiner (U+2060)",
@@ -298,7 +298,7 @@ func TestAValueWithACharacterThatCannotBeSeenIsRefusedByItsName(t *testing.T) {
 				parameters := map[string]string{settings.CommerceTokenURL: "https://ours.example"}
 				parameters[parameter] = value
 				_, err := settings.Parse(tracking.OrderRefunded, parameters)
-				isTemplate := strings.HasPrefix(parameter, "templates/") // which says so where it is compiled
+				isTemplate := strings.HasPrefix(parameter, "templates/") // the compiler reports it
 				if isTemplate != (err == nil) || err != nil && (!strings.Contains(err.Error(), parameter+": it holds "+name) || strings.Contains(err.Error(), "zz")) {
 					t.Errorf("%s with %s: %v", parameter, name, err)
 				}
@@ -307,7 +307,7 @@ func TestAValueWithACharacterThatCannotBeSeenIsRefusedByItsName(t *testing.T) {
 	}
 }
 
-// Errors are logged. Whatever stands where a secret may stand must not be in them.
+// Errors are logged, so no value that may be a secret must be in them.
 func TestParseNeverQuotesASecret(t *testing.T) {
 	const secret = "qqqzzz"
 	for name, value := range map[string]string{

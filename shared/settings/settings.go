@@ -1,10 +1,8 @@
-// Package settings is what one tracking is told to do, and where that is
-// written: in Parameter Store, in a directory of files, or in one environment
-// variable.
+// Package settings reads, parses and writes the settings of trackings. They are in
+// Parameter Store, in a directory of files, or in one environment variable.
 //
-// A setting is a parameter: a name such as "segment/write-key", relative to the
-// store's own prefix, and a string. A parameter that is absent or blank has its
-// default.
+// A setting is a parameter: a name such as "segment/write-key", relative to the prefix of
+// the store, and a string. A parameter that is absent or blank has its default.
 package settings
 
 import (
@@ -22,8 +20,8 @@ const (
 	SegmentWriteKey = "segment/write-key" // secret
 	WebhookSecret   = "commerce/webhook-secret"
 
-	// Those of the Commerce API are read by the operator's program, and by the
-	// functions that ReadsCommerce names.
+	// The parameters of the Commerce API are read by the operator's program, and by the
+	// functions of the trackings for which ReadsCommerce returns true.
 	CommerceClientID     = "commerce/client-id"
 	CommerceClientSecret = "commerce/client-secret" // secret
 	CommerceTokenURL     = "commerce/token-url"
@@ -33,20 +31,20 @@ const (
 	CommerceCurrencies = "commerce/currencies"
 )
 
-// Enabled names the parameter that says whether a tracking does anything: true
-// (the default) or false.
+// Enabled returns the name of the parameter that enables a tracking: true (the default) or
+// false.
 func Enabled(t tracking.Tracking) string { return "tracking/" + t.Name + "/enabled" }
 
-// Events names the parameter that lists the Commerce events a tracking observes,
-// with commas between them. The default is the catalogue's.
+// Events returns the name of the parameter with the Commerce events that a tracking
+// observes, with commas between them. The default is in the catalogue.
 func Events(t tracking.Tracking) string { return "tracking/" + t.Name + "/events" }
 
-// Template names the parameter that holds a tracking's JSONata template. The
-// default is the one in the templates folder.
+// Template returns the name of the parameter with the JSONata template of a tracking. The
+// default is in the folder templates.
 func Template(t tracking.Tracking) string { return "templates/" + t.Name }
 
-// Together are the parameters that belong together and change together, in each list the
-// secret first and then what it is for.
+// Together returns the lists of parameters that belong together and change together. The
+// first one of each list is the secret, and the others are those with which it is used.
 func Together() [][]string {
 	return [][]string{
 		{SegmentWriteKey, SegmentHost, SegmentPath},
@@ -66,33 +64,33 @@ func Names(t tracking.Tracking) []string {
 	return append(names, CommerceCurrencies)
 }
 
-// CommerceNames are the parameters that make a client of the Commerce API. They count
-// where all three are set.
+// CommerceNames returns the names of the parameters that a client of the Commerce API
+// needs. They are in effect if all three are set.
 func CommerceNames() []string {
 	return []string{CommerceClientID, CommerceClientSecret, CommerceTokenURL}
 }
 
-// ReadsCommerce says that a tracking's function reads the credentials of the Commerce
-// API: it asks it with its default template. The stack and the function are built of
-// the same templates, so the one allows what the other asks for; to ask for a
-// parameter that is not allowed would leave a function without all of them.
-func ReadsCommerce(t tracking.Tracking) bool { return AsksCommerce(t, templates.Default(t.Name)) }
+// ReadsCommerce reports whether a tracking's function reads the credentials of the Commerce
+// API: it does if it calls the API with its default template. The stack and the function
+// are built with the same templates, so the function has the permission to read them.
+// Without the permission for one parameter, a function could not read any of them.
+func ReadsCommerce(t tracking.Tracking) bool { return CallsCommerce(t, templates.Default(t.Name)) }
 
-// AsksCommerce reports whether a tracking asks the Commerce API when it has this template.
-func AsksCommerce(t tracking.Tracking, source string) bool {
+// CallsCommerce reports whether a tracking calls the Commerce API with this template.
+func CallsCommerce(t tracking.Tracking, source string) bool {
 	return t.InParts || template.UsesCommerce(source)
 }
 
-// IsSecret says that a parameter's value is to be shown to nobody.
+// IsSecret reports whether the value of a parameter must never be shown.
 func IsSecret(name string) bool {
 	return name == SegmentWriteKey || name == WebhookSecret || name == CommerceClientSecret
 }
 
-// Source is where parameters are written.
+// Source is a place from which parameters are read.
 type Source interface {
-	// Parameters reads the named ones. What is not there is not in the map, and
-	// is no error. It returns when the context ends, and its error quotes no
-	// parameter's value.
+	// Parameters reads the named parameters. One that is not set is not in the map, which
+	// is not an error. It returns when the context ends, and its error never quotes a
+	// value.
 	Parameters(ctx context.Context, names []string) (map[string]string, error)
 }
 
@@ -100,15 +98,15 @@ type Source interface {
 // Parameter Store.
 type Store interface {
 	Source
-	// Put writes a parameter. Whoever reads it meanwhile gets the old value or the
-	// new one whole. Its error names the parameter and quotes no value.
+	// Put writes a parameter. A concurrent reader gets the complete old value or the
+	// complete new one. The error names the parameter and quotes no value.
 	Put(ctx context.Context, name, value string) error
-	// PutTogether writes parameters of the lists in Together. Whoever reads them meanwhile
-	// gets the old values of all of a list or the new ones of all, also where this process
-	// is killed halfway.
+	// PutTogether writes parameters of the lists in Together. A concurrent reader gets all
+	// old values of a list or all new ones, even if this process is killed meanwhile.
 	PutTogether(ctx context.Context, values map[string]string) error
-	// Saving keeps others from saving to the store until release is called, those of other
-	// processes too. Who compares what is set with what is to replace it does both meanwhile.
+	// Saving locks the store for saves, in this process and others, until release is
+	// called. A caller that compares the settings before it changes them does both while
+	// it holds the lock.
 	Saving(ctx context.Context) (release func(), err error)
 }
 

@@ -35,7 +35,7 @@ func TestDirReadsAFileForEachParameter(t *testing.T) {
 	same(t, got, want)
 }
 
-func TestDirWithoutADirectoryHoldsNoParameters(t *testing.T) {
+func TestADirThatDoesNotExistHasNoParameters(t *testing.T) {
 	got, err := settings.Dir(filepath.Join(t.TempDir(), "none")).Parameters(t.Context(), []string{"segment/host"})
 	if err != nil || len(got) != 0 {
 		t.Errorf("got %q, %v", got, err)
@@ -49,7 +49,7 @@ func TestDirNamesTheParameterItCannotRead(t *testing.T) {
 	}
 	_, err := settings.Dir(root).Parameters(t.Context(), []string{"segment/host"})
 	if err == nil || !strings.Contains(err.Error(), "reading parameter segment/host: ") {
-		t.Errorf("a directory in a parameter's place gives %v", err)
+		t.Errorf("a directory instead of a file gives %v", err)
 	}
 }
 
@@ -71,13 +71,12 @@ func TestDirPutsWhatItReads(t *testing.T) {
 	mode(t, filepath.Join(root, "commerce", "webhook-secret"), 0o600)
 	left, err := os.ReadDir(filepath.Join(root, "commerce"))
 	if err != nil || len(left) != 1 {
-		t.Errorf("beside the parameter's file there is something left: %v, %v", left, err)
+		t.Errorf("the directory has other files than the parameter's: %v, %v", left, err)
 	}
 }
 
-// A file that others could read keeps no secret, and a new value must not stay
-// as open as the old one was.
-func TestDirPutClosesAFileThatWasOpen(t *testing.T) {
+// Even if other users could read the old file, they must not be able to read the new value.
+func TestDirPutMakesAFileReadableByItsOwnerOnly(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, "segment", "write-key")
 	write(t, path, "old")
@@ -90,9 +89,9 @@ func TestDirPutClosesAFileThatWasOpen(t *testing.T) {
 	mode(t, path, 0o600)
 }
 
-// If someone writes the file in place, a function that reads it at that moment
-// gets half a write key: Segment answers 200 and drops the events.
-func TestDirIsReadWholeWhileItIsPut(t *testing.T) {
+// If Put wrote the file in place, a concurrent reader could get a part of a write key.
+// Segment would answer 200 and drop the events.
+func TestAValueIsReadCompletelyDuringPut(t *testing.T) {
 	dir := settings.Dir(t.TempDir())
 	old, latest := strings.Repeat("a", 1<<16), strings.Repeat("b", 1<<16)
 	put := func(value string) {
@@ -117,7 +116,7 @@ func TestDirIsReadWholeWhileItIsPut(t *testing.T) {
 	writer.Wait()
 }
 
-func TestDirRefusesNamesThatAreNoParameters(t *testing.T) {
+func TestDirRejectsInvalidNamesOfParameters(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "outside"), "x")
 	dir := settings.Dir(filepath.Join(root, "inside"))
@@ -133,7 +132,7 @@ func TestDirRefusesNamesThatAreNoParameters(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(filepath.Join(root, "inside")); !errors.Is(err, fs.ErrNotExist) {
-		t.Error("a refused name left a directory behind")
+		t.Error("an invalid name created a directory")
 	}
 }
 
@@ -152,17 +151,17 @@ func TestEnv(t *testing.T) {
 		want           map[string]string
 		message        string
 	}{
-		{"an empty variable holds no parameters", "", map[string]string{}, ""},
-		{"what is asked for is read", `{"segment/host":"h","segment/unread":"x","commerce/webhook-secret":"new\nold"}`,
+		{"an empty variable has no parameters", "", map[string]string{}, ""},
+		{"the named parameters are read", `{"segment/host":"h","segment/unread":"x","commerce/webhook-secret":"new\nold"}`,
 			map[string]string{"segment/host": "h", "commerce/webhook-secret": "new\nold"}, ""},
-		{"what is not asked for may be anything", `{"other":7}`, map[string]string{}, ""},
-		{"a variable that is not JSON is an error with its place", `{"segment/host":qqqzzz}`, nil,
+		{"other members may have any value", `{"other":7}`, map[string]string{}, ""},
+		{"a variable that is not JSON is an error with the position", `{"segment/host":qqqzzz}`, nil,
 			`reading COMMERCE_SEGMENT_SETTINGS: it is not a JSON object from byte 17 on: expected {"segment/write-key":"…", …}`},
-		{"a variable that breaks off is an error", `{"segment/write-key":"qqqzzz`, nil, "it is not a JSON object from byte"},
+		{"a variable that is cut off is an error", `{"segment/write-key":"qqqzzz`, nil, "it is not a JSON object from byte"},
 		{"a variable that is a list is an error", `["qqqzzz"]`, nil, "it is not a JSON object: expected"},
 		{"a variable that is a number is an error", `777777`, nil, "it is not a JSON object: expected"},
 		{"a value that is no string is an error that names it", `{"segment/host":777777}`, nil,
-			"reading parameter segment/host from COMMERCE_SEGMENT_SETTINGS: it is not a JSON string: put its value into quotes"},
+			"reading parameter segment/host from COMMERCE_SEGMENT_SETTINGS: it is not a JSON string: put its value in quotes"},
 		{"a value of null is an error that names it", `{"segment/host":null}`, nil, "reading parameter segment/host from"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -185,7 +184,7 @@ func TestEnv(t *testing.T) {
 	}
 }
 
-// Both are the one interface that Parameter Store will be.
+// Both implement the interface that ParameterStore implements.
 var (
 	_ settings.Source = settings.Dir("")
 	_ settings.Source = settings.Env{}

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// TogetherFile is in a Dir where PutTogether writes all values before it writes each to its file.
-// The names of parameters never begin with a dot.
+// TogetherFile is the file of a Dir to which PutTogether writes all values before it writes
+// each one to its file. No parameter's name begins with a dot.
 const TogetherFile = ".together.json"
 
 // together is the last change of several parameters. While Values is not empty, some of
@@ -25,8 +25,8 @@ type together struct {
 	Values map[string]string `json:"values,omitempty"`
 }
 
-// PutTogether writes several parameters. Whoever reads them meanwhile gets the old values
-// of all or the new ones of all, also where this process is killed halfway.
+// PutTogether writes several parameters. A concurrent reader gets all old values or all new
+// ones, even if this process is killed meanwhile.
 func (d Dir) PutTogether(ctx context.Context, values map[string]string) error {
 	if err := d.Recover(ctx); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (d Dir) PutTogether(ctx context.Context, values map[string]string) error {
 	return d.Recover(ctx)
 }
 
-// Recover completes what PutTogether has begun, where its process was killed.
+// Recover completes a PutTogether whose process was killed.
 func (d Dir) Recover(_ context.Context) error {
 	begun, err := d.lastTogether()
 	if err != nil {
@@ -63,6 +63,7 @@ func (d Dir) Recover(_ context.Context) error {
 	return d.note(together{ID: rand.Text()})
 }
 
+// note writes TogetherFile.
 func (d Dir) note(t together) error {
 	content, err := json.Marshal(t)
 	if err != nil {
@@ -74,7 +75,8 @@ func (d Dir) note(t together) error {
 	return nil
 }
 
-// lastTogether reads the last change of several parameters; nothing where there was none.
+// lastTogether returns the last change of several parameters. It is empty if there was
+// none.
 func (d Dir) lastTogether() (last together, err error) {
 	file := filepath.Join(string(d), TogetherFile)
 	content, err := readFile(file)
@@ -90,8 +92,8 @@ func (d Dir) lastTogether() (last together, err error) {
 	return last, nil
 }
 
-// RemoveTemporary removes the files of writers that were killed. Nothing may write
-// meanwhile.
+// RemoveTemporary removes the temporary files of writers that were killed. Nothing may
+// write at the same time.
 func (d Dir) RemoveTemporary() error {
 	err := filepath.WalkDir(string(d), func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() && strings.HasPrefix(entry.Name(), temporaryPrefix) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// pairOf is the host and the write key of one source.
+// pairOf returns a host and the write key that belongs to it.
 func pairOf(i int) map[string]string {
 	return map[string]string{SegmentHost: fmt.Sprintf("https://host-%d.example", i), SegmentWriteKey: fmt.Sprintf("write-key-%d", i)}
 }
@@ -57,12 +57,12 @@ func TestParametersThatAreWrittenTogetherAreReadTogether(t *testing.T) {
 	wantPair(t, d, 200)
 }
 
-func TestAChangeThatWasCutOffIsReadWholeAndCompleted(t *testing.T) {
+func TestAnInterruptedChangeIsReadCompletelyAndThenCompleted(t *testing.T) {
 	d := Dir(t.TempDir())
 	if err := d.PutTogether(t.Context(), pairOf(0)); err != nil {
 		t.Fatal(err)
 	}
-	// A process that was killed has noted the change and written one of its files.
+	// The killed process has written TogetherFile and one of the files.
 	if err := d.note(together{ID: "cut off", Values: pairOf(1)}); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestAChangeThatWasCutOffIsReadWholeAndCompleted(t *testing.T) {
 	wantPair(t, d, 1)
 }
 
-func TestAnEditAfterAChangeThatWasCutOffStays(t *testing.T) {
+func TestAnEditAfterAnInterruptedChangeStays(t *testing.T) {
 	d := Dir(t.TempDir())
 	if err := d.note(together{ID: "cut off", Values: pairOf(1)}); err != nil {
 		t.Fatal(err)

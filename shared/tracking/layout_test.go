@@ -13,14 +13,14 @@ import (
 	"testing"
 )
 
-// layout is the rule for where code goes: which folder's code may import which
-// other folders' of this module. A folder may import itself.
+// layout lists for each folder the folders of this module that its code may import. A
+// folder may import itself.
 //
 //	functions -> serve -> {settings, spool} -> relay -> {metrics, commerce, template, segment} -> {money, tracking}
 //	infra -> {shared, templates}
 //	infra/hub -> cli -> local -> console -> doctor -> store -> {backfill, deadletters, executions}
 //
-// Tests are free: they may put together what the program must not.
+// Tests may import everything.
 var layout = []rule{
 	{folder: "shared/chars"},
 	{folder: "shared/tracking"},
@@ -74,16 +74,16 @@ var hubParts = []string{
 type rule struct {
 	folder string
 	may    []string // folders of this module
-	aws    bool     // AWS's packages. None of the folders above has it without reason: the relay knows no AWS
+	aws    bool     // the packages of AWS too; package relay, for example, must not depend on AWS
 }
 
-// topLevel is everything that may lie at the top, beside files whose names begin
-// with a dot and bin, where builds go.
+// topLevel lists the files and folders at the top level, except for those whose names begin
+// with a dot. bin is for builds.
 var topLevel = []string{
 	"functions", "shared", "infra", "templates", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE", "bin",
 }
 
-// vague are folder names that say nothing, and so gather everything.
+// vague lists names of folders that do not say what belongs there.
 var vague = []string{"utils", "util", "common", "helpers", "helper", "pkg", "misc"}
 
 const (
@@ -104,29 +104,29 @@ func TestCodeImportsOnlyWhatTheLayoutAllows(t *testing.T) {
 			continue
 		}
 		for _, imported := range imports(t, file) {
-			if reason := r.refuses(imported); reason != "" {
+			if reason := r.forbids(imported); reason != "" {
 				t.Errorf("%s imports %s: %s", file, imported, reason)
 			}
 		}
 	}
 	for _, r := range layout {
 		if !found[r.folder] {
-			t.Errorf("the layout has a rule for %s, where no code is: take it out", r.folder)
+			t.Errorf("the layout has a rule for %s, which has no code: remove the rule", r.folder)
 		}
 	}
 }
 
-func TestFoldersHaveNamesThatSayWhatIsInThem(t *testing.T) {
+func TestFoldersHaveDescriptiveNames(t *testing.T) {
 	for _, file := range goFiles(t) {
 		for element := range strings.SplitSeq(path.Dir(file), "/") {
 			if slices.Contains(vague, element) {
-				t.Errorf("%s: the name %q says nothing of what is in it: name the package after what it does", file, element)
+				t.Errorf("%s: the name %q does not say what is in it: name the package after what it does", file, element)
 			}
 		}
 	}
 }
 
-func TestTheTopLevelHoldsNothingElse(t *testing.T) {
+func TestTheTopLevelHasNoOtherFiles(t *testing.T) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
@@ -135,15 +135,15 @@ func TestTheTopLevelHoldsNothingElse(t *testing.T) {
 		name := entry.Name()
 		leftBehind := slices.Contains([]string{".test", ".prof", ".out"}, path.Ext(name)) // as in .gitignore
 		if !strings.HasPrefix(name, ".") && !leftBehind && !slices.Contains(topLevel, name) {
-			t.Errorf("%s lies at the top level: put it into one of functions, shared, infra, templates", name)
+			t.Errorf("%s is at the top level: move it to functions, shared, infra or templates", name)
 		}
 	}
 }
 
-// refuses says why code under the rule may not import a package; "" where it may.
-func (r rule) refuses(imported string) string {
+// forbids returns the reason why code under the rule must not import a package; "" if it may.
+func (r rule) forbids(imported string) string {
 	if strings.HasPrefix(imported, "github.com/aws/") && !r.aws {
-		return r.folder + " knows no AWS: declare an interface there, and implement it in one of those that do"
+		return r.folder + " must not depend on AWS: declare an interface there, and implement it in a folder that may"
 	}
 	folder, ours := strings.CutPrefix(imported, module)
 	if !ours || slices.ContainsFunc(append([]string{r.folder}, r.may...), func(may string) bool { return within(folder, may) }) {
@@ -163,15 +163,14 @@ func ruleOf(folder string) (rule, bool) {
 	return layout[i], true
 }
 
-// within says that a folder is another one or below it.
+// within reports whether a folder is another one or below it.
 func within(folder, other string) bool {
 	return folder == other || strings.HasPrefix(folder, other+"/")
 }
 
-// goFiles lists the module's Go files, by their paths below the root. It reads
-// the folders itself rather than ask go list, because go test notices a change to
-// what a test has read, and not to what another program has: a cached "ok" would
-// outlive the layout.
+// goFiles returns the paths of the module's Go files below the root. It reads the folders
+// itself, because go test runs a cached test again if files changed that the test has read,
+// but not if files changed that another program such as go list has read.
 func goFiles(t *testing.T) []string {
 	t.Helper()
 	var files []string
@@ -194,7 +193,7 @@ func goFiles(t *testing.T) []string {
 	return files
 }
 
-// imports reads the import paths of a file.
+// imports returns the import paths of a file.
 func imports(t *testing.T, file string) []string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.ImportsOnly)

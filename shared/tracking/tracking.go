@@ -1,9 +1,9 @@
-// Package tracking is the catalogue: the one table of the seven trackings that
-// everything else reads.
+// Package tracking is the catalogue: the table of the seven trackings that the whole
+// program uses.
 //
-// A tracking's name is its Lambda function's folder, its route
-// (POST /webhooks/<name>), its template (templates/<name>.jsonata) and the
-// middle of its parameters' names.
+// The name of a tracking is the name of the folder of its Lambda function. It is also in
+// its route (POST /webhooks/<name>), its template (templates/<name>.jsonata) and the names
+// of its parameters.
 package tracking
 
 import (
@@ -15,7 +15,7 @@ import (
 // Call is the kind of Segment call that a tracking makes.
 type Call string
 
-// The two kinds of Segment call in the catalogue.
+// The kinds of Segment call in the catalogue.
 const (
 	Track    Call = "track"
 	Identify Call = "identify"
@@ -26,25 +26,24 @@ const (
 type Tracking struct {
 	// Name is the key of the row, for example "order-completed".
 	Name string
-	// Title is what people call it, and the event name of a track call, for
-	// example "Order Completed".
+	// Title is the name for people, and the event name of a track call, for example
+	// "Order Completed".
 	Title string
-	// Call is the kind of Segment call that the default template writes.
+	// Call is the kind of Segment call that the default template makes.
 	Call Call
-	// Observes lists the Commerce events that are observed unless the
-	// settings say otherwise.
+	// Observes lists the Commerce events that are observed by default.
 	Observes []string
-	// Instead lists events that may be observed in place of the default one.
+	// Instead lists events that may be observed instead of the default one.
 	Instead []string
-	// AsWell lists events that may be observed beside the default one.
+	// AsWell lists events that may be observed in addition to the default one.
 	AsWell []string
-	// Once says that a resource does this at most once in its life: an order
-	// is completed once, and updated again and again.
+	// Once means that it happens at most once to a resource: an order is completed once,
+	// but can be updated many times.
 	Once bool
-	// InParts means that an order can do this several times, in parts, when it is
-	// refunded. Commerce has an event for the full refund only. For a part it only
-	// reports that the order was updated: the transactions of the order show whether an
-	// update is a partial refund, and of how much.
+	// InParts means that it can happen several times to an order, in parts. Only refunds
+	// do. Commerce has an event for a full refund only. For a partial one it only sends
+	// that the order was updated. The transactions of the order show whether an update is
+	// a partial refund, and of how much.
 	InParts bool
 }
 
@@ -85,7 +84,7 @@ var (
 	}
 )
 
-// All returns the catalogue in the order in which people know it.
+// All returns the catalogue in the order in which it is shown.
 func All() []Tracking {
 	return []Tracking{
 		CheckoutStarted, OrderCompleted, OrderUpdated, OrderRefunded, OrderCancelled,
@@ -93,7 +92,7 @@ func All() []Tracking {
 	}
 }
 
-// ByName returns the tracking of that name. Its error lists the names there are.
+// ByName returns the tracking with a name. The error lists all names.
 func ByName(name string) (Tracking, error) {
 	all := All()
 	names := make([]string, len(all))
@@ -106,25 +105,24 @@ func ByName(name string) (Tracking, error) {
 	return Tracking{}, fmt.Errorf("there is no tracking %q: the trackings are %s", name, strings.Join(names, ", "))
 }
 
-// Observable lists every Commerce event that the tracking can be set to observe.
+// Observable returns every Commerce event that the tracking can be set to observe.
 func (t Tracking) Observable() []string {
 	return slices.Concat(t.Observes, t.Instead, t.AsWell)
 }
 
-// AtCreation says that an event is a resource's creation, so that the fact's own
-// time is the resource's created_at. Any other event happened at its updated_at.
+// AtCreation reports whether an event is the creation of a resource. Then the event time is
+// the resource's created_at. The event time of any other event is the updated_at.
 func AtCreation(event string) bool { return strings.HasSuffix(event, ".created") }
 
-// AtDeletion says that an event is a resource's end: it happens once, and the
-// resource has no timestamps any more.
+// AtDeletion reports whether an event is the deletion of a resource. It happens once, and
+// the resource has no timestamps any more.
 func AtDeletion(event string) bool { return strings.HasSuffix(event, ".deleted") }
 
-// CheckEvents says why the tracking cannot observe these Commerce events, or
-// nil where it can.
+// CheckEvents returns an error if the tracking cannot observe these Commerce events.
 //
-// A tracking that happens once observes exactly one event. Segment drops a
-// repeated messageId for about a day only, and an order's paid and fulfilled
-// lie further apart than that: observing both would count the order twice.
+// A tracking that happens once observes exactly one event. Segment drops a repeated
+// messageId for about a day only. There may be more time between the events paid and
+// fulfilled of an order, so observing both would count the order twice.
 func (t Tracking) CheckEvents(events []string) error {
 	if len(events) == 0 {
 		return fmt.Errorf("%s observes no event: name at least one of %s, or disable the tracking",
@@ -146,7 +144,7 @@ func (t Tracking) CheckEvents(events []string) error {
 	}
 	for _, event := range t.AsWell {
 		if slices.Contains(events, event) && !slices.Contains(events, t.Observes[0]) {
-			return fmt.Errorf("%s observes %q only beside %q: name both", t.Name, event, t.Observes[0])
+			return fmt.Errorf("%s can observe %q only together with %q: name both", t.Name, event, t.Observes[0])
 		}
 	}
 	return nil

@@ -32,12 +32,12 @@ func TestTheCatalogueAndTheFunctionsAreTheSame(t *testing.T) {
 	}
 }
 
-func TestTheCatalogueHoldsTogether(t *testing.T) {
+func TestTheCatalogueIsConsistent(t *testing.T) {
 	names, titles := map[string]bool{}, map[string]bool{}
 	for _, row := range tracking.All() {
 		t.Run(row.Name, func(t *testing.T) {
 			if names[row.Name] || titles[row.Title] {
-				t.Errorf("%q or %q is there twice", row.Name, row.Title)
+				t.Errorf("%q or %q is in the catalogue twice", row.Name, row.Title)
 			}
 			names[row.Name], titles[row.Title] = true, true
 			if want := strings.ReplaceAll(strings.ToLower(row.Title), " ", "-"); row.Name != want {
@@ -50,7 +50,7 @@ func TestTheCatalogueHoldsTogether(t *testing.T) {
 				t.Errorf("happens once and may observe %q as well: a second event counts it twice", row.AsWell)
 			}
 			if err := row.CheckEvents(row.Observes); err != nil {
-				t.Errorf("its own default is refused: %v", err)
+				t.Errorf("its default is not allowed: %v", err)
 			}
 			resource, call := "order.", tracking.Track
 			if strings.HasPrefix(row.Name, "customer-") {
@@ -68,7 +68,7 @@ func TestTheCatalogueHoldsTogether(t *testing.T) {
 	}
 }
 
-// What a merchant may rely on: changing a row changes what deployed stores send.
+// Merchants rely on this table: a change of a row changes what deployed stores send.
 func TestTheCatalogueIsTheDocumentedOne(t *testing.T) {
 	want := []struct {
 		name   string
@@ -131,24 +131,24 @@ func TestCheckEvents(t *testing.T) {
 		name    string
 		row     tracking.Tracking
 		events  string
-		message string // a part of it; empty where the events are fine
+		message string // a part of the error; empty if the events are allowed
 	}{
 		{"the default is fine", tracking.OrderCompleted, "order.paid", ""},
 		{"an event instead of the default is fine", tracking.OrderCompleted, "order.fulfilled", ""},
 		{"another event instead of the default is fine", tracking.CheckoutStarted, "order.authorized", ""},
-		{"an event beside the default is fine", tracking.CustomerUpdated, "customer.updated customer.deleted", ""},
+		{"an event in addition to the default is fine", tracking.CustomerUpdated, "customer.updated customer.deleted", ""},
 		{"the order of the two does not matter", tracking.CustomerUpdated, "customer.deleted customer.updated", ""},
-		{"the default without the event beside it is fine", tracking.CustomerUpdated, "customer.updated", ""},
-		{"no event is refused, with the way to stop a tracking", tracking.OrderCompleted, "",
+		{"the default without the additional event is fine", tracking.CustomerUpdated, "customer.updated", ""},
+		{"no event is an error that says how to disable the tracking", tracking.OrderCompleted, "",
 			"order-completed observes no event: name at least one of order.paid, order.fulfilled, order.authorized, or disable the tracking"},
-		{"another tracking's event is refused, with those there are", tracking.OrderCompleted, "order.updated",
+		{"an event of another tracking is an error that lists the events of this one", tracking.OrderCompleted, "order.updated",
 			`order-completed cannot observe "order.updated": it can observe order.paid, order.fulfilled, order.authorized`},
-		{"an event in another case is refused", tracking.OrderCompleted, "Order.Paid", `cannot observe "Order.Paid"`},
-		{"an event twice is refused", tracking.OrderUpdated, "order.updated order.updated", `observes "order.updated" twice: name it once`},
-		{"two events of what happens once are refused, with the reason", tracking.OrderCompleted, "order.paid order.fulfilled",
+		{"an event in another case is an error", tracking.OrderCompleted, "Order.Paid", `cannot observe "Order.Paid"`},
+		{"the same event twice is an error", tracking.OrderUpdated, "order.updated order.updated", `observes "order.updated" twice: name it once`},
+		{"two events of a tracking that happens once are an error with the reason", tracking.OrderCompleted, "order.paid order.fulfilled",
 			"exactly one event, not order.paid and order.fulfilled: Segment forgets a messageId after about a day"},
-		{"the event beside the default is refused alone", tracking.CustomerUpdated, "customer.deleted",
-			`customer-updated observes "customer.deleted" only beside "customer.updated": name both`},
+		{"an additional event without the default is an error", tracking.CustomerUpdated, "customer.deleted",
+			`customer-updated can observe "customer.deleted" only together with "customer.updated": name both`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := test.row.CheckEvents(strings.Fields(test.events))

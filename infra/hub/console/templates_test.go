@@ -146,7 +146,7 @@ func TestATemplateThatCannotBeSavedIsKeptInThePage(t *testing.T) {
 		says         []string
 	}{
 		{"one that does not compile", "{\n  \"event\": \"</textarea><b>\",\n  \"x\": }", []string{"Nothing was saved: line 3: ", `data-line="3"`, `data-go-to="3"`, `<code>"x": }</code>`}},
-		{"one that is too large", "/*" + strings.Repeat("x", 8<<10) + "*/ 1", []string{"keeps at most 8192"}},
+		{"one that is too large", "/*" + strings.Repeat("x", 8<<10) + "*/ 1", []string{"stores at most 8192"}},
 		{"one that is blank", " \n", []string{"is blank"}},
 	} {
 		for _, action := range []string{"review", "save"} {

@@ -44,7 +44,7 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	directory, steady, err := openSteady(ctx, options.Dir)
+	directory, stable, err := openSettings(ctx, options.Dir)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 		lines:     lines,
 		inbox: &inbox{
 			host: host, writeKey: func() (string, error) {
-				values, err := steady.Parameters(ctx, []string{settings.SegmentWriteKey})
+				values, err := stable.Parameters(ctx, []string{settings.SegmentWriteKey})
 				return strings.TrimSpace(values[settings.SegmentWriteKey]), err
 			},
 			fail: options.InboxFail, keeps: inboxKeeps, arriving: newBodies(), log: log,
@@ -73,8 +73,8 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 	}
 	defer queues.Close()
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
-		return live{tracking: t, settings: steady, inbox: h.url}
-	}, steady.Settle, queues, options.Backoff, log)
+		return live{tracking: t, settings: stable, inbox: h.url}
+	}, stable.Settle, queues, options.Backoff, log)
 	h.pages = h.console(key)
 	started, err := h.startup(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // spares Parameter Store, it has what was written to the directory within a second.
 type live struct {
 	tracking tracking.Tracking
-	settings *settings.Steady
+	settings *settings.StableDir
 	inbox    string // the hub's own URL
 }
 
@@ -27,34 +27,34 @@ func (l live) Current(ctx context.Context) (relay.Config, error) {
 	return store.ConfigOf(l.tracking, parameters, l.inbox)
 }
 
-// Reload implements relay.Configuration. It waits for a change that is under way.
+// Reload implements relay.Configuration. It waits for a change that is in progress.
 func (l live) Reload(ctx context.Context) (relay.Config, error) {
 	settled := l.settings.Settle(ctx)
 	config, err := l.Current(ctx)
 	return config, errors.Join(settled, err)
 }
 
-// openSteady sets a hub's directory up, and returns its settings, which follow what changes
-// there until the context is done. A file that is being written when the hub starts is
-// waited for.
-func openSteady(ctx context.Context, dir string) (store.Directory, *settings.Steady, error) {
+// openSettings sets up the directory of a hub and returns its settings, which follow the
+// changes there until the context ends. It waits for a file that is being written when the
+// hub starts.
+func openSettings(ctx context.Context, dir string) (store.Directory, *settings.StableDir, error) {
 	directory, err := store.OpenDirectory(dir)
 	if err != nil {
 		return store.Directory{}, nil, err
 	}
-	steady := settings.NewSteady(directory.Dir, store.AllNames())
+	stable := settings.NewStableDir(directory.Dir, store.AllNames())
 	starting, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
-	if err := steady.Settle(starting); err != nil {
+	if err := stable.Settle(starting); err != nil {
 		return store.Directory{}, nil, err
 	}
 	if directory, err = store.SetUpDirectory(dir); err != nil {
 		return store.Directory{}, nil, err
 	}
-	steady.Take() // what SetUpDirectory has made
+	stable.Take() // what SetUpDirectory has made
 	if err := directory.Check(ctx); err != nil {
 		return store.Directory{}, nil, err
 	}
-	go steady.Watch(ctx)
-	return directory, steady, nil
+	go stable.Watch(ctx)
+	return directory, stable, nil
 }

@@ -168,7 +168,7 @@ func (d Directory) Config(ctx context.Context, t tracking.Tracking, inbox string
 // credentials do not matter to a tracking that does not.
 func ConfigOf(t tracking.Tracking, parameters map[string]string, inbox string) (relay.Config, error) {
 	parameters = maps.Clone(parameters)
-	if !settings.AsksCommerce(t, cmp.Or(parameters[settings.Template(t)], templates.Default(t.Name))) {
+	if !settings.CallsCommerce(t, cmp.Or(parameters[settings.Template(t)], templates.Default(t.Name))) {
 		delete(parameters, settings.CommerceClientSecret)
 	}
 	if inbox == "" || strings.TrimSpace(parameters[settings.SegmentHost]) != "" {

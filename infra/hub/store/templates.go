@@ -75,7 +75,7 @@ var ErrChangedMeanwhile = errors.New("somebody has changed this template since y
 // or may. On this machine any template may.
 func (s Store) MayNotAsk(t tracking.Tracking, source string) error {
 	if s.Deployment != nil && template.UsesCommerce(source) && !settings.ReadsCommerce(t) {
-		return settings.ErrMayNotAsk
+		return settings.ErrNoCommercePermission
 	}
 	return nil
 }

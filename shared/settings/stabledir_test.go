@@ -13,16 +13,16 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-var steadyNames = []string{settings.SegmentHost, settings.SegmentWriteKey, settings.WebhookSecret, "templates/order-completed"}
+var stableNames = []string{settings.SegmentHost, settings.SegmentWriteKey, settings.WebhookSecret, "templates/order-completed"}
 
-// steadily runs a test with the settings of a directory, in virtual time.
-func steadily(t *testing.T, before map[string]string, test func(t *testing.T, dir string, s *settings.Steady)) {
+// withStableDir runs a test with the StableDir of a directory, in virtual time.
+func withStableDir(t *testing.T, before map[string]string, test func(t *testing.T, dir string, s *settings.StableDir)) {
 	dir := t.TempDir()
 	for name, value := range before {
 		write(t, filepath.Join(dir, name), value)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s := settings.NewSteady(settings.Dir(dir), steadyNames)
+		s := settings.NewStableDir(settings.Dir(dir), stableNames)
 		if err := s.Settle(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -33,8 +33,8 @@ func steadily(t *testing.T, before map[string]string, test func(t *testing.T, di
 	})
 }
 
-// inEffect is what a Steady has of a parameter.
-func inEffect(t *testing.T, s *settings.Steady, name string) string {
+// inEffect returns the value of a parameter that is in effect.
+func inEffect(t *testing.T, s *settings.StableDir, name string) string {
 	t.Helper()
 	got, err := s.Parameters(t.Context(), []string{name})
 	if err != nil {
@@ -64,11 +64,11 @@ func slowly(t *testing.T, file, content string, every time.Duration, between fun
 	between()
 }
 
-func TestAFileThatIsWrittenInPlaceIsNeverReadHalf(t *testing.T) {
+func TestAFileThatIsWrittenInPlaceIsNeverUsedIncomplete(t *testing.T) {
 	for _, c := range []struct{ name, parameter, before, after string }{
 		{"a host: a blank one means the inbox", settings.SegmentHost, "https://api.segment.io", "https://events.eu1.segmentapis.com"},
 		{"a write key", settings.SegmentWriteKey, "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"},
-		{"a secret, before which another is put", settings.WebhookSecret, "old_squirrel", "new_squirrel\nold_squirrel"},
+		{"a secret, in front of which another is inserted", settings.WebhookSecret, "old_squirrel", "new_squirrel\nold_squirrel"},
 		{"a template", "templates/order-completed", `{"event": "Old"}`, `{"event": "New", "properties": {"total": payload.data.total}}`},
 		{"a file of the same size", settings.WebhookSecret, "aaaa", "aaab"},
 		{"a file that was not there", settings.SegmentHost, "", "https://api.segment.io"},
@@ -79,7 +79,7 @@ func TestAFileThatIsWrittenInPlaceIsNeverReadHalf(t *testing.T) {
 				if c.before != "" {
 					before[c.parameter] = c.before
 				}
-				steadily(t, before, func(t *testing.T, dir string, s *settings.Steady) {
+				withStableDir(t, before, func(t *testing.T, dir string, s *settings.StableDir) {
 					slowly(t, filepath.Join(dir, c.parameter), c.after, every, func() {
 						if got := inEffect(t, s, c.parameter); got != c.before {
 							t.Errorf("while it is written it is %q", got)
@@ -95,11 +95,11 @@ func TestAFileThatIsWrittenInPlaceIsNeverReadHalf(t *testing.T) {
 	}
 }
 
-func TestFilesThatAreWrittenOneAfterTheOtherAreTakenTogether(t *testing.T) {
+func TestFilesThatAreWrittenOneAfterTheOtherTakeEffectTogether(t *testing.T) {
 	before := map[string]string{settings.SegmentHost: "https://api.segment.io", settings.SegmentWriteKey: "us-write-key"}
-	steadily(t, before, func(t *testing.T, dir string, s *settings.Steady) {
+	withStableDir(t, before, func(t *testing.T, dir string, s *settings.StableDir) {
 		pair := func() string {
-			got, err := s.Parameters(t.Context(), steadyNames)
+			got, err := s.Parameters(t.Context(), stableNames)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,10 +119,10 @@ func TestFilesThatAreWrittenOneAfterTheOtherAreTakenTogether(t *testing.T) {
 	})
 }
 
-// A key that looks forged is compared again once the change is complete, and is not refused
-// where that takes too long.
+// A webhook with an unknown key is compared again when the change is complete, and is not
+// rejected if that takes too long.
 func TestSettleWaitsForAFileThatIsBeingWritten(t *testing.T) {
-	steadily(t, map[string]string{settings.WebhookSecret: "old"}, func(t *testing.T, dir string, s *settings.Steady) {
+	withStableDir(t, map[string]string{settings.WebhookSecret: "old"}, func(t *testing.T, dir string, s *settings.StableDir) {
 		writing := make(chan struct{})
 		go func() {
 			defer close(writing)
@@ -144,7 +144,7 @@ func TestSettleWaitsForAFileThatIsBeingWritten(t *testing.T) {
 	})
 }
 
-func TestAFileThatIsBeingWrittenAtTheStartIsWaitedFor(t *testing.T) {
+func TestSettleWaitsAtTheStartForAFileThatIsBeingWritten(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, settings.SegmentHost), "")
 	synctest.Test(t, func(t *testing.T) {
@@ -153,7 +153,7 @@ func TestAFileThatIsBeingWrittenAtTheStartIsWaitedFor(t *testing.T) {
 			defer close(writing)
 			slowly(t, filepath.Join(dir, settings.SegmentHost), "https://api.segment.io", 50*time.Millisecond, func() {})
 		}()
-		s := settings.NewSteady(settings.Dir(dir), steadyNames)
+		s := settings.NewStableDir(settings.Dir(dir), stableNames)
 		if err := s.Settle(t.Context()); err != nil || inEffect(t, s, settings.SegmentHost) != "https://api.segment.io" {
 			t.Errorf("it starts with %q, %v", inEffect(t, s, settings.SegmentHost), err)
 		}
@@ -161,7 +161,7 @@ func TestAFileThatIsBeingWrittenAtTheStartIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestFilesThatHaveBeenThereForLongAreTakenAtOnce(t *testing.T) {
+func TestOldFilesTakeEffectAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, settings.WebhookSecret)
 	write(t, file, "secret")
@@ -169,23 +169,23 @@ func TestFilesThatHaveBeenThereForLongAreTakenAtOnce(t *testing.T) {
 	if err := os.Chtimes(file, long, long); err != nil {
 		t.Fatal(err)
 	}
-	s := settings.NewSteady(settings.Dir(dir), steadyNames)
+	s := settings.NewStableDir(settings.Dir(dir), stableNames)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // so it waits for nothing
+	cancel() // so Settle cannot wait
 	if err := s.Settle(ctx); err != nil || inEffect(t, s, settings.WebhookSecret) != "secret" {
 		t.Errorf("it ends with %v and has %q", err, inEffect(t, s, settings.WebhookSecret))
 	}
 }
 
-func TestAFileThatIsRemovedOrCannotBeReadIsTakenLikeAnyChange(t *testing.T) {
-	steadily(t, map[string]string{settings.SegmentHost: "https://api.segment.io", settings.WebhookSecret: "secret"}, func(t *testing.T, dir string, s *settings.Steady) {
+func TestARemovedOrUnreadableFileTakesEffectLikeAnyChange(t *testing.T) {
+	withStableDir(t, map[string]string{settings.SegmentHost: "https://api.segment.io", settings.WebhookSecret: "secret"}, func(t *testing.T, dir string, s *settings.StableDir) {
 		file := filepath.Join(dir, settings.SegmentHost)
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(settings.SettleFor / 2)
 		if got := inEffect(t, s, settings.SegmentHost); got != "https://api.segment.io" {
-			t.Errorf("at once it is %q: an editor may be about to write it anew", got)
+			t.Errorf("at once it is %q, but an editor may be about to write it again", got)
 		}
 		time.Sleep(time.Second)
 		if got := inEffect(t, s, settings.SegmentHost); got != "" {
@@ -195,8 +195,8 @@ func TestAFileThatIsRemovedOrCannotBeReadIsTakenLikeAnyChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if _, err := s.Parameters(t.Context(), steadyNames); err == nil || !strings.Contains(err.Error(), "segment/host") {
-			t.Errorf("of a directory in its place it says %v", err)
+		if _, err := s.Parameters(t.Context(), stableNames); err == nil || !strings.Contains(err.Error(), "segment/host") {
+			t.Errorf("a directory in its place gives the error %v", err)
 		}
 	})
 }

@@ -73,7 +73,7 @@ func TestTheHubAtAnotherAddressOfThisMachineWorksAndPassesByTheProxy(t *testing.
 		{[]string{"executions"}, "delivered"},
 		{[]string{"trace", "none"}, "no webhook came that is known to be about none"},
 		{[]string{"deadletters", "list"}, "There are no dead letters."},
-		{[]string{"doctor"}, "came last: order-completed"},
+		{[]string{"doctor"}, "last webhooks: order-completed"},
 	} {
 		command := exec.Command(binary, append(c.args, "--dir", dir, "--addr", strings.TrimPrefix(address, "http://"))...)
 		command.Env = environment

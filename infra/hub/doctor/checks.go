@@ -23,14 +23,13 @@ import (
 	"commerce-segment/templates"
 )
 
-// store says where the store is. A deployed one was found already, or it could not be
-// examined.
+// store reports where the store is. A deployed store exists, because it was opened before.
 func (p Patient) store(context.Context) []Finding {
 	if d := p.Store.Deployment; d != nil {
-		return []Finding{{State: OK, Says: fmt.Sprintf("the AWS credentials count, and the stack %s is in %s", outputs.StackName(p.Store.Prefix), d.Config.Region)}}
+		return []Finding{{State: OK, Says: fmt.Sprintf("the AWS credentials are valid, and the stack %s is in %s", outputs.StackName(p.Store.Prefix), d.Config.Region)}}
 	}
 	if _, err := os.Stat(p.Store.Dir); err != nil {
-		return []Finding{{State: Fault, Says: "there is no directory " + p.Store.Dir, Do: "make run makes it, or say which with --dir or --prefix"}}
+		return []Finding{{State: Fault, Says: "there is no directory " + p.Store.Dir, Do: "create it with make run, or name the store with --dir or --prefix"}}
 	}
 	return []Finding{{State: OK, Says: "the settings are in " + p.Store.Name}}
 }
@@ -47,20 +46,20 @@ func (p Patient) settings(ctx context.Context) []Finding {
 	return settingsFindings(list, store.Check(values), p.Store.Flag())
 }
 
-// settingsFindings says which parameters are wrong, and which nothing reads.
+// settingsFindings reports which parameters are wrong, and which ones nothing reads.
 func settingsFindings(list []store.Setting, wrong error, flag string) []Finding {
 	var found []Finding
 	if wrong != nil {
-		found = append(found, Finding{State: Fault, Says: "events wait: " + oneLine(wrong.Error()), Do: "hub configure" + flag})
+		found = append(found, Finding{State: Fault, Says: "events are not delivered: " + oneLine(wrong.Error()), Do: "hub configure" + flag})
 	}
 	for _, one := range list {
 		if one.Unknown {
-			found = append(found, Finding{State: Warning, Says: "nothing reads the parameter " + one.Name + ", which is set",
-				Do: "see the right names with hub settings" + flag + ", and delete it"})
+			found = append(found, Finding{State: Warning, Says: "the parameter " + one.Name + " is set, but nothing reads it",
+				Do: "hub settings" + flag + " lists the names of the parameters; delete this one, or rename it"})
 		}
 	}
 	if len(found) == 0 {
-		found = append(found, Finding{State: OK, Says: "every parameter can be read, and is known"})
+		found = append(found, Finding{State: OK, Says: "every parameter is readable and known"})
 	}
 	return found
 }
@@ -77,43 +76,43 @@ func (p Patient) segment(ctx context.Context) []Finding {
 	return segmentFindings(host, strings.TrimSpace(values[settings.SegmentWriteKey]), p.Store.Flag())
 }
 
-// segmentRegions are the regions of a workspace, by their hosts.
+// segmentRegions maps the hosts of Segment to the regions of a workspace.
 var segmentRegions = map[string]string{
 	settings.DefaultHost:                 "the United States",
 	"https://events.eu1.segmentapis.com": "the European Union",
 }
 
-// segmentFindings says what can be said of Segment. Whether the write key is right
-// cannot: Segment answers 200 to any.
+// segmentFindings checks the host and the write key. It cannot check whether the write key
+// is right: Segment answers 200 to any key.
 func segmentFindings(host, key, flag string) []Finding {
-	const cannotTell = "whether the write key is one of its sources nobody here can tell, because Segment answers 200 to any"
+	const keyUnchecked = "whether the write key is right cannot be checked, because Segment answers 200 to any key"
 	ofInbox := strings.HasPrefix(key, store.InboxKeyPrefix)
 	region, known := segmentRegions[strings.TrimRight(host, "/")]
 	switch {
 	case key == "":
-		return []Finding{{State: Fault, Says: "there is no write key: every event waits, up to 30 hours", Do: "hub configure" + flag}}
+		return []Finding{{State: Fault, Says: "there is no write key: every event is retried, for up to 30 hours", Do: "hub configure" + flag}}
 	case host == "":
-		return []Finding{{State: Note, Says: "no host is set: what is told stays in the inbox of the hub on this machine",
+		return []Finding{{State: Note, Says: "no host is set: messages go to the inbox of the hub on this machine",
 			Do: "to send to Segment, hub configure" + flag}}
 	case ofInbox:
-		return []Finding{{State: Fault, Says: "the write key is the one made for the inbox of a hub, and goes to " + host + ", which drops everything",
-			Do: "put a source's write key there: hub configure" + flag}}
+		return []Finding{{State: Fault, Says: "the write key was made for the inbox of a hub, but messages go to " + host + ", which drops everything",
+			Do: "set the write key of a Segment source: hub configure" + flag}}
 	case !known:
-		return []Finding{{State: Warning, Says: "messages go to " + host + ", which is no host of Segment's that is known here; " + cannotTell,
-			Do: "unless it is a proxy of your own, correct it: hub configure" + flag}}
+		return []Finding{{State: Warning, Says: "messages go to " + host + ", which is not a known host of Segment; " + keyUnchecked,
+			Do: "if it is not your own proxy, correct it: hub configure" + flag}}
 	default:
-		return []Finding{{State: Note, Says: "a write key is set, for a workspace in " + region + "; " + cannotTell,
+		return []Finding{{State: Note, Says: "a write key is set for a workspace in " + region + "; " + keyUnchecked,
 			Do: "look for an event in the source's debugger in Segment"}}
 	}
 }
 
-// commerce lists the integrations, for which it must get a token.
+// commerce checks the credentials by listing the integrations.
 func (p Patient) commerce(ctx context.Context) []Finding {
 	client, err := p.Store.Commerce(ctx)
 	if err == nil {
 		for _, failed := range client.Integrations(ctx) {
 			err = failed
-			break // the first answer tells
+			break // the first result is enough
 		}
 	}
 	found := commerceFindings(err, p.Store.Flag())
@@ -127,27 +126,27 @@ func (p Patient) commerce(ctx context.Context) []Finding {
 	return append(found, refundFindings(values, p.Store.Flag())...)
 }
 
-// refundFindings finds that a store that is not connected to Commerce does not send
-// partial refunds although their event is observed.
+// refundFindings checks a store that is not connected to Commerce: it does not send partial
+// refunds, even if their event is observed.
 func refundFindings(values map[string]string, flag string) []Finding {
 	t := tracking.OrderRefunded
 	observes := strings.Contains(cmp.Or(values[settings.Events(t)], strings.Join(t.Observes, ",")), "order.updated")
 	if !observes || strings.TrimSpace(values[settings.Enabled(t)]) == "false" {
 		return nil
 	}
-	return []Finding{{State: Warning, Says: t.Name + " observes order.updated, and cannot ask Commerce which update is a refund: a refund of a part of an order is not sent",
+	return []Finding{{State: Warning, Says: t.Name + " observes order.updated, but without access to Commerce it cannot know which update is a refund: partial refunds are not sent",
 		Do: "connect Commerce with hub configure" + flag + ", or set tracking/" + t.Name + "/events to order.refunded"}}
 }
 
-// commerceFindings says whether Commerce lets the hub in.
+// commerceFindings reports whether Commerce accepts the credentials.
 func commerceFindings(err error, flag string) []Finding {
 	switch {
 	case err == nil:
-		return []Finding{{State: OK, Says: "Commerce gave a token, and listed the integrations"}}
+		return []Finding{{State: OK, Says: "Commerce accepted the credentials and listed the integrations"}}
 	case errors.Is(err, store.ErrNotConnected):
-		return []Finding{{State: Warning, Says: "the hub is not connected to Commerce, and cannot compare the webhooks there", Do: "hub configure" + flag}}
+		return []Finding{{State: Warning, Says: "the hub is not connected to Commerce, so its webhooks cannot be checked", Do: "hub configure" + flag}}
 	default:
-		return []Finding{{State: Fault, Says: oneLine(err.Error()), Do: "hub configure" + flag + " takes another client id, secret and URL"}}
+		return []Finding{{State: Fault, Says: oneLine(err.Error()), Do: "hub configure" + flag + " sets another client id, secret or URL"}}
 	}
 }
 
@@ -160,15 +159,15 @@ func (p Patient) webhooks(ctx context.Context) []Finding {
 	return webhookFindings(plan, err, p.Store.Flag())
 }
 
-// webhookFindings says how the webhooks in Commerce differ from what the settings say.
+// webhookFindings reports how the webhooks in Commerce differ from the settings.
 func webhookFindings(plan store.Plan, err error, flag string) []Finding {
 	switch {
 	case errors.Is(err, store.ErrNoURL):
-		return []Finding{{State: Note, Says: "Commerce has no webhook of the hub on this machine", Do: "start a tunnel, then hub webhooks sync" + flag + " --url with its https address"}}
+		return []Finding{{State: Note, Says: "Commerce has no webhook of the hub on this machine", Do: "to receive webhooks here, start a tunnel, then hub webhooks sync" + flag + " --url with its https address"}}
 	case errors.Is(err, store.ErrNotConnected):
 		return []Finding{{State: Note, Says: "not compared, because the hub is not connected to Commerce", Do: "hub webhooks urls" + flag + " shows what to register by hand"}}
 	case err != nil:
-		return []Finding{{State: Warning, Says: "the webhooks in Commerce were not compared: " + oneLine(err.Error())}}
+		return []Finding{{State: Warning, Says: "the webhooks in Commerce could not be checked: " + oneLine(err.Error())}}
 	}
 	var found []Finding
 	unseen := 0
@@ -179,7 +178,7 @@ func webhookFindings(plan store.Plan, err error, flag string) []Finding {
 		case step.Unseen:
 			unseen++
 		case step.Action == store.Create:
-			found = append(found, Finding{State: Fault, Says: step.Name + ": Commerce has no such webhook, and posts nothing", Do: sync})
+			found = append(found, Finding{State: Fault, Says: step.Name + ": this webhook is missing in Commerce, which sends nothing for it", Do: sync})
 		case step.Action == store.Update:
 			found = append(found, Finding{State: Fault, Says: step.Name + " differs: " + why, Do: sync})
 		default:
@@ -187,11 +186,11 @@ func webhookFindings(plan store.Plan, err error, flag string) []Finding {
 		}
 	}
 	if unseen > 0 {
-		found = append(found, Finding{State: Note, Says: fmt.Sprintf("of %s Commerce does not show the secret key: that it is the right one shows only in that webhooks are accepted",
-			words.Count(unseen, "webhook")), Do: "if any is refused as forged, " + sync})
+		found = append(found, Finding{State: Note, Says: fmt.Sprintf("Commerce does not show the secret key of %s: it is right if webhooks are accepted",
+			words.Count(unseen, "webhook")), Do: "if one is rejected as forged, " + sync})
 	}
 	if len(found) == 0 {
-		found = append(found, Finding{State: OK, Says: "the webhooks in Commerce are as the settings say"})
+		found = append(found, Finding{State: OK, Says: "the webhooks in Commerce match the settings"})
 	}
 	return found
 }
@@ -208,18 +207,18 @@ func (p Patient) secret(ctx context.Context) []Finding {
 	return secretFindings(len(store.Lines(values[settings.WebhookSecret])), time.Since(written), p.Store.Flag())
 }
 
-// secretFindings says whether there is a webhook secret, and a rotation under way.
+// secretFindings reports whether there is a webhook secret, and an unfinished rotation.
 func secretFindings(secrets int, since time.Duration, flag string) []Finding {
 	switch secrets {
 	case 0:
-		return []Finding{{State: Fault, Says: "there is no webhook secret: nobody can tell Commerce from a stranger, and every event waits", Do: "hub configure" + flag}}
+		return []Finding{{State: Fault, Says: "there is no webhook secret: no webhook can be verified, and every event is retried", Do: "hub configure" + flag}}
 	case 1:
-		return []Finding{{State: OK, Says: "one webhook secret counts"}}
+		return []Finding{{State: OK, Says: "one webhook secret is in effect"}}
 	case 2:
-		return []Finding{{State: Warning, Says: "a rotation of the webhook secret began " + age(since) + " ago and is not finished: the old one still counts",
+		return []Finding{{State: Warning, Says: "a rotation of the webhook secret began " + age(since) + " ago and is not finished: the old secret is still in effect",
 			Do: "hub webhooks sync" + flag + ", then hub rotate --finish" + flag}}
 	default:
-		return []Finding{{State: Fault, Says: fmt.Sprintf("the parameter %s holds %d secrets, and at most two count: every event waits", settings.WebhookSecret, secrets),
+		return []Finding{{State: Fault, Says: fmt.Sprintf("the parameter %s has %d secrets, but only two are allowed: every event is retried", settings.WebhookSecret, secrets),
 			Do: "keep the newest, and below it the one that Commerce still sends"}}
 	}
 }
@@ -238,22 +237,22 @@ func (p Patient) templates(ctx context.Context) []Finding {
 		found = append(found, templateFindings(ctx, t, enabled[t.Tracking.Name], p.Store.Flag())...)
 	}
 	if len(found) == 0 {
-		found = append(found, Finding{State: OK, Says: "every template compiles, and writes for the bundled samples what Segment takes"})
+		found = append(found, Finding{State: OK, Says: "every template compiles, and makes valid messages of the bundled samples"})
 	}
 	return found
 }
 
-// templateFindings compiles a template, and tries it on the bundled samples of its
-// tracking. One of a tracking that is disabled holds nothing up.
+// templateFindings compiles a template, and evaluates it with the bundled samples of its
+// tracking. The template of a disabled tracking delays no event.
 func templateFindings(ctx context.Context, t store.Template, enabled bool, flag string) []Finding {
 	name := t.Tracking.Name
 	broken := func(why string) []Finding {
-		state, says := Fault, name+": its events wait, up to 30 hours. "
+		state, says := Fault, name+": its events are retried, for up to 30 hours. "
 		if !enabled {
 			state, says = Warning, name+", which is disabled: "
 		}
 		return []Finding{{State: state, Says: says + oneLine(why),
-			Do: "mend it with hub templates push " + name + flag + ", or go back: hub templates versions " + name + flag + ". What waits flows by itself"}}
+			Do: "fix it with hub templates push " + name + flag + ", or go back: hub templates versions " + name + flag + ". The events are then delivered automatically"}}
 	}
 	compiled, err := store.CompileTemplate(t.Tracking, name, t.Source)
 	if err != nil {
@@ -271,11 +270,12 @@ func templateFindings(ctx context.Context, t store.Template, enabled bool, flag 
 	if faults = lint.Certain(faults); len(faults) == 0 {
 		return nil
 	}
-	return []Finding{{State: Warning, Says: fmt.Sprintf("%s: %s in what it writes, such as %s in %s %s",
+	return []Finding{{State: Warning, Says: fmt.Sprintf("%s: %s about its messages, for example %s: %s %s",
 		name, words.Count(len(faults), "finding"), faults[0].Rule, faults[0].Path, oneLine(faults[0].Wrong)),
 		Do: "hub templates pull " + name + flag + ", then hub lint; or hub templates restore " + name + " default" + flag}}
 }
 
+// samplesOf returns the bundled samples of a tracking.
 func samplesOf(t tracking.Tracking) []templates.Sample {
 	var own []templates.Sample
 	for _, sample := range templates.Samples() {
@@ -288,7 +288,7 @@ func samplesOf(t tracking.Tracking) []templates.Sample {
 
 func (p Patient) queues(ctx context.Context) []Finding {
 	if p.Store.Deployment == nil {
-		return []Finding{{State: OK, Says: "on this machine they are in the memory of a running hub: its page Dead letters has them"}}
+		return []Finding{{State: OK, Says: "the queues of a hub on this machine are on its page Dead letters while it runs"}}
 	}
 	queues, err := p.Store.Deployment.DeadLetters(tracking.All())
 	if err != nil {
@@ -301,13 +301,13 @@ func (p Patient) queues(ctx context.Context) []Finding {
 	return queueFindings(backlogs, p.Store.Flag())
 }
 
-// queueFindings says what lies on the queues. To ask why each dead letter is one would
-// hide them from whoever redrives them meanwhile.
+// queueFindings counts the events and dead letters. It does not read the reasons: reading a
+// dead letter on SQS makes it invisible to a redrive for a while.
 func queueFindings(backlogs []deadletters.Backlog, flag string) []Finding {
 	var found []Finding
 	for i, t := range tracking.All() {
 		if n := backlogs[i].Waiting; n > 0 {
-			found = append(found, Finding{State: Note, Says: t.Name + ": about " + words.Count(n, "event") + " on its queue, being delivered or waiting",
+			found = append(found, Finding{State: Note, Says: t.Name + ": about " + words.Count(n, "event") + " on its queue, in delivery or to be delivered",
 				Do: listing(t.Name, flag)})
 		}
 		if n := backlogs[i].Dead; n > 0 {
@@ -324,7 +324,7 @@ func queueFindings(backlogs []deadletters.Backlog, flag string) []Finding {
 func (p Patient) clock(ctx context.Context) []Finding {
 	ahead, whose, err := p.clockAhead(ctx)
 	if errors.Is(err, store.ErrNotConnected) {
-		return []Finding{{State: Note, Says: "there is no other clock to compare this machine's with"}}
+		return []Finding{{State: Note, Says: "this machine's clock was not compared, because the hub is not connected to Commerce"}}
 	}
 	if err != nil {
 		return unknown(err)
@@ -332,7 +332,7 @@ func (p Patient) clock(ctx context.Context) []Finding {
 	return clockFindings(ahead, whose)
 }
 
-// clockAhead is how far this machine's clock is ahead of AWS's, or of Commerce's.
+// clockAhead returns how far this machine's clock is ahead of that of AWS or Commerce.
 func (p Patient) clockAhead(ctx context.Context) (ahead time.Duration, whose string, err error) {
 	if p.Store.Deployment != nil {
 		ahead, err = p.Store.Deployment.ClockAhead(ctx)
@@ -344,7 +344,7 @@ func (p Patient) clockAhead(ctx context.Context) (ahead time.Duration, whose str
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, credentials.URL, nil)
 	if err != nil {
-		return 0, "", errors.New("the Commerce URL is none")
+		return 0, "", errors.New("the Commerce URL is not a URL")
 	}
 	response, err := (&http.Client{Transport: loggable.Transport(http.DefaultTransport)}).Do(request)
 	if err != nil {
@@ -354,13 +354,13 @@ func (p Patient) clockAhead(ctx context.Context) (ahead time.Duration, whose str
 	now := time.Now()
 	there, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
-		return 0, "", errors.New("the answer of Commerce does not say what time it is")
+		return 0, "", errors.New("the response of Commerce has no valid Date header")
 	}
 	return now.Sub(there), "Commerce's", nil
 }
 
-// clockMayDiffer is how far a clock may be off before it matters. The header has whole
-// seconds, and the answer takes some time.
+// clockMayDiffer is the difference between clocks that is ignored. The Date header has whole
+// seconds, and the response takes some time.
 const clockMayDiffer = 30 * time.Second
 
 func clockFindings(ahead time.Duration, whose string) []Finding {
@@ -371,8 +371,8 @@ func clockFindings(ahead time.Duration, whose string) []Finding {
 	if ahead < 0 {
 		direction = "behind"
 	}
-	return []Finding{{State: Warning, Says: fmt.Sprintf("this machine's clock is %s %s %s: hub rotate and every --since are wrong by that", age(ahead.Abs()), direction, whose),
-		Do: "set it by NTP, for example timedatectl set-ntp true"}}
+	return []Finding{{State: Warning, Says: fmt.Sprintf("this machine's clock is %s %s %s: the times of hub rotate and --since are wrong by this much", age(ahead.Abs()), direction, whose),
+		Do: "synchronize it, for example with timedatectl set-ntp true"}}
 }
 
 func (p Patient) version(ctx context.Context) []Finding {
@@ -387,8 +387,8 @@ func (p Patient) version(ctx context.Context) []Finding {
 	return versionFindings(version.This(), deployed, list, p.Store.Flag())
 }
 
-// versionFindings describes this program, and finds that a store was deployed from another
-// source, and which templates are not the defaults of this program.
+// versionFindings describes this program, and reports whether another source is deployed and
+// which templates are not this program's defaults.
 func versionFindings(built version.Version, deployed string, list []store.Template, flag string) []Finding {
 	found := []Finding{deployedFinding(built, deployed)}
 	var differ []string
@@ -399,7 +399,7 @@ func versionFindings(built version.Version, deployed string, list []store.Templa
 	}
 	if len(differ) > 0 {
 		found = append(found, Finding{State: Note, Says: "not this version's default template: " + strings.Join(differ, ", "),
-			Do: "if nobody has edited them, see what differs with hub templates diff" + flag})
+			Do: "see the differences with hub templates diff" + flag})
 	}
 	return found
 }
@@ -415,15 +415,15 @@ func deployedFinding(built version.Version, deployed string) Finding {
 		f.Says += ", and the same revision is deployed"
 	case version.Different:
 		f.State = Note
-		f.Says += ", and what is deployed is of another revision, " + deployed
-		f.Do = "deploy this one with make deploy, or build the hub from the revision that is deployed"
+		f.Says += ", but another revision is deployed, " + deployed
+		f.Do = "deploy this revision with make deploy, or build the hub from the deployed one"
 	default:
-		f.Says += ", and what is deployed is of the revision " + deployed + ": whether they are the same source cannot be compared"
+		f.Says += ", and revision " + deployed + " is deployed: whether both have the same source is unknown"
 	}
 	return f
 }
 
-// oneLine makes one line of an error that has several.
+// oneLine joins the lines of an error.
 func oneLine(text string) string { return strings.Join(store.Lines(text), "; ") }
 
 func (p Patient) events(ctx context.Context) []Finding {

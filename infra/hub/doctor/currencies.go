@@ -15,27 +15,27 @@ func (p Patient) currencies(ctx context.Context) []Finding {
 	if err != nil {
 		return unknown(err)
 	}
-	has, err := p.Store.CurrenciesInCommerce(ctx)
-	return currencyFindings(set, has, err, p.Store.Flag())
+	inCommerce, err := p.Store.CurrenciesInCommerce(ctx)
+	return currencyFindings(set, inCommerce, err, p.Store.Flag())
 }
 
 // currencyFindings compares the decimals in the settings with those in Commerce.
-func currencyFindings(set, has money.Decimals, err error, flag string) []Finding {
-	const otherwise = "amounts go by the prices of each webhook, and else by ISO 4217"
+func currencyFindings(set, inCommerce money.Decimals, err error, flag string) []Finding {
+	const fallback = "amounts use the decimals of each webhook's prices, or those of ISO 4217"
 	copies := "hub configure" + flag + " copies them from Commerce"
 	switch {
 	case errors.Is(err, store.ErrNotConnected) && len(set) == 0:
-		return []Finding{{State: Note, Says: "no decimals of currencies are set: " + otherwise, Do: "connect Commerce: hub configure" + flag}}
+		return []Finding{{State: Note, Says: "no decimals of currencies are set: " + fallback, Do: "connect Commerce: hub configure" + flag}}
 	case errors.Is(err, store.ErrNotConnected):
 		return []Finding{{State: Note, Says: "the decimals are set, " + set.String() + ", and not compared, because the hub is not connected to Commerce", Do: "hub configure" + flag}}
 	case err != nil:
-		return []Finding{{State: Warning, Says: "the decimals that are set were not compared with Commerce's: " + oneLine(err.Error())}}
-	case maps.Equal(set, has):
-		return []Finding{{State: OK, Says: "currencies have the decimals that Commerce has: " + has.String()}}
+		return []Finding{{State: Warning, Says: "the decimals in the settings were not compared with those in Commerce: " + oneLine(err.Error())}}
+	case maps.Equal(set, inCommerce):
+		return []Finding{{State: OK, Says: "the decimals of currencies match Commerce: " + inCommerce.String()}}
 	case len(set) == 0:
-		return []Finding{{State: Warning, Says: "Commerce has " + has.String() + ", and no decimals of currencies are set: " + otherwise, Do: copies}}
+		return []Finding{{State: Warning, Says: "Commerce has " + inCommerce.String() + ", and no decimals of currencies are set: " + fallback, Do: copies}}
 	default:
-		return []Finding{{State: Warning, Says: settings.CommerceCurrencies + " is " + set.String() + ", and Commerce has " + has.String() +
-			": amounts in the currencies that differ may be sent wrong", Do: copies}}
+		return []Finding{{State: Warning, Says: settings.CommerceCurrencies + " is " + set.String() + ", and Commerce has " + inCommerce.String() +
+			": amounts in the currencies that differ may be wrong", Do: copies}}
 	}
 }

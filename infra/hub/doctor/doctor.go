@@ -1,8 +1,9 @@
-// Package doctor examines a store, on this machine or deployed: what is right, what is
-// wrong, and what to do about it. What it finds holds no secret and no personal data.
+// Package doctor examines a store, on this machine or deployed: it reports what is right,
+// what is wrong, and what to do about it. Its findings contain no secret and no personal
+// data.
 //
-// It changes nothing. Each check is on its own: one that fails or hangs is a finding,
-// and hides no other.
+// It changes nothing. The checks are independent: one that fails or hangs is a finding, and
+// does not affect the others.
 package doctor
 
 import (
@@ -16,32 +17,32 @@ import (
 	"commerce-segment/infra/hub/words"
 )
 
-// State is how a finding is to be taken.
+// State is the severity of a finding.
 type State string
 
 // The states, from the best to the worst.
 const (
 	OK      State = "ok"
-	Note    State = "note"    // worth knowing; perhaps as it should be
-	Warning State = "warning" // nothing is lost yet, and somebody should look
-	Fault   State = "fault"   // events are lost, or are not delivered until it is mended
+	Note    State = "note"    // worth knowing; perhaps intended
+	Warning State = "warning" // nothing is lost yet, but look at it soon
+	Fault   State = "fault"   // events are lost, or are not delivered until it is fixed
 )
 
-// Finding is one thing that a check has found.
+// Finding is one result of a check.
 type Finding struct {
 	Check string `json:"check"`
 	State State  `json:"state"`
 	Says  string `json:"says"`
-	Do    string `json:"do,omitempty"` // what to do, with the command where there is one
+	Do    string `json:"do,omitempty"` // what to do, with the command if there is one
 }
 
-// Report is all that was found, check by check.
+// Report lists all findings, check by check.
 type Report struct {
 	Store    string    `json:"store"`
 	Findings []Finding `json:"findings"`
 }
 
-// Count is how many findings have a state.
+// Count returns the number of findings with a state.
 func (r Report) Count(state State) (count int) {
 	for _, f := range r.Findings {
 		if f.State == state {
@@ -51,7 +52,7 @@ func (r Report) Count(state State) (count int) {
 	return count
 }
 
-// Says sums the report up in a sentence.
+// Says summarizes the report in a sentence.
 func (r Report) Says() string {
 	var parts []string
 	for _, state := range []State{Fault, Warning, Note} {
@@ -68,25 +69,24 @@ func (r Report) Says() string {
 // Patient is the store to examine.
 type Patient struct {
 	Store store.Store
-	// Base is that of the webhooks' URLs, where it is an address of the store's own.
+	// Base is the beginning of the webhooks' URLs, if the store has its own address.
 	Base string
-	// Log is what is told of webhooks. It is nil where nothing tells of them, which NoLog
-	// then says.
+	// Log has the log lines about webhooks. It is nil if there is none; NoLog is the reason.
 	Log   executions.Log
 	NoLog string
 	Since time.Duration
 }
 
-// checkWithin is how long a check may take. All run at once.
+// checkWithin is the time limit of the checks, which run concurrently.
 const checkWithin = 10 * time.Second
 
-// check is one of the things to look at.
+// check is one check and its name.
 type check struct {
 	name string
 	run  func(context.Context) []Finding
 }
 
-// Examine runs all checks at once.
+// Examine runs all checks concurrently.
 func Examine(ctx context.Context, p Patient) Report {
 	return Report{Store: p.Store.Name, Findings: examine(ctx, []check{
 		{"store", p.store},
@@ -104,6 +104,7 @@ func Examine(ctx context.Context, p Patient) Report {
 	})}
 }
 
+// examine returns the findings of all checks, in their order.
 func examine(ctx context.Context, checks []check) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
@@ -122,8 +123,8 @@ func examine(ctx context.Context, checks []check) []Finding {
 	return all
 }
 
-// await is what a check found, or that it has not ended in time. What has ended by then
-// counts also where another check has used the time up.
+// await returns what a check found, or a finding that it did not finish in time. It also
+// returns the findings of a check that finished while await waited for another one.
 func await(ctx context.Context, result <-chan []Finding) []Finding {
 	select {
 	case found := <-result:
@@ -133,12 +134,12 @@ func await(ctx context.Context, result <-chan []Finding) []Finding {
 	select {
 	case found := <-result:
 		return found
-	case <-time.After(time.Second): // a check hears of the end as well, and says what it waited for
-		return []Finding{{State: Warning, Says: fmt.Sprintf("this check did not end within %v", checkWithin), Do: "look at the network, and run it again"}}
+	case <-time.After(time.Second): // a check whose context is done returns what it waited for
+		return []Finding{{State: Warning, Says: fmt.Sprintf("this check did not finish within %v", checkWithin), Do: "check the network, and run hub doctor again"}}
 	}
 }
 
-// Unopened is the report on a store that cannot be opened at all.
+// Unopened returns the report on a store that cannot be opened.
 func Unopened(w store.Location, err error) Report {
 	store := w.Dir
 	if w.Prefix != "" {
@@ -147,12 +148,12 @@ func Unopened(w store.Location, err error) Report {
 	return Report{Store: store, Findings: []Finding{{Check: "store", State: Fault, Says: oneLine(err.Error())}}}
 }
 
-// unknown is the finding of a check that could not look.
+// unknown returns the finding of a check that failed.
 func unknown(err error) []Finding {
-	return []Finding{{State: Warning, Says: "this could not be looked at: " + err.Error()}}
+	return []Finding{{State: Warning, Says: "this could not be checked: " + err.Error()}}
 }
 
-// age is a time that has passed, in its largest unit.
+// age formats a duration in its largest unit.
 func age(d time.Duration) string {
 	return executions.Milliseconds(max(d, 0).Milliseconds()).String()
 }

@@ -91,7 +91,7 @@ func TestCommerce(t *testing.T) {
 		err          error
 		states, says string
 	}{
-		{"it lets the hub in", nil, "ok", "gave a token"},
+		{"it lets the hub in", nil, "ok", "accepted the credentials"},
 		{"it is not set", fmt.Errorf("%w: client id", store.ErrNotConnected), "warning", "hub configure --prefix /shop"},
 		{"it refuses", &commerce.APIError{Call: "POST /oauth/access_token", Status: 401}, "fault", "check the client id"},
 	} {
@@ -132,11 +132,11 @@ func TestWebhooks(t *testing.T) {
 		states string
 		says   string
 	}{
-		{"as they should be", []store.Step{step(store.Leave, false, "it is as it should be")}, nil, "ok", "are as the settings say"},
-		{"one is missing", []store.Step{step(store.Create, false, "")}, nil, "fault", "has no such webhook, and posts nothing | hub webhooks sync --prefix /shop"},
+		{"as they should be", []store.Step{step(store.Leave, false, "it is as it should be")}, nil, "ok", "match the settings"},
+		{"one is missing", []store.Step{step(store.Create, false, "")}, nil, "fault", "is missing in Commerce, which sends nothing for it | hub webhooks sync --prefix /shop"},
 		{"one differs", []store.Step{step(store.Update, false, "events, from a to b")}, nil, "fault", "Order Completed (/shop) differs: events, from a to b"},
 		{"one too many", []store.Step{step(store.Disable, false, "a duplicate")}, nil, "warning", "a duplicate"},
-		{"secrets that are not shown", []store.Step{step(store.Update, true, "s"), step(store.Update, true, "s")}, nil, "note", "of 2 webhooks Commerce does not show the secret key"},
+		{"secrets that are not shown", []store.Step{step(store.Update, true, "s"), step(store.Update, true, "s")}, nil, "note", "Commerce does not show the secret key of 2 webhooks"},
 		{"several", []store.Step{step(store.Update, true, "s"), step(store.Create, false, ""), step(store.Disable, false, "d")}, nil, "fault warning note", ""},
 		{"no tunnel", nil, store.ErrNoURL, "note", "start a tunnel"},
 		{"no connection", nil, store.ErrNotConnected, "note", "hub webhooks urls --prefix /shop"},
@@ -152,8 +152,8 @@ func TestSecret(t *testing.T) {
 	for secrets, c := range []struct{ states, says string }{
 		{"fault", "there is no webhook secret"},
 		{"ok", "one webhook secret"},
-		{"warning", "began 3 h ago and is not finished: the old one still counts | hub webhooks sync --prefix /shop, then hub rotate --finish --prefix /shop"},
-		{"fault", "holds 3 secrets"},
+		{"warning", "began 3 h ago and is not finished: the old secret is still in effect | hub webhooks sync --prefix /shop, then hub rotate --finish --prefix /shop"},
+		{"fault", "has 3 secrets"},
 	} {
 		finds(t, secretFindings(secrets, 3*time.Hour, flag), c.states, c.says)
 	}
@@ -166,7 +166,7 @@ func TestTemplates(t *testing.T) {
 		states, says string
 	}{
 		{"the default", templates.Default("order-completed"), true, "", ""},
-		{"one that does not compile", "{", true, "fault", "order-completed: its events wait"},
+		{"one that does not compile", "{", true, "fault", "order-completed: its events are retried"},
 		{"the same, and it is disabled", "{", false, "warning", "order-completed, which is disabled: "},
 		{"one that fails", `{"userId": 1 + "a"}`, true, "fault", "it fails on the sample order-completed/"},
 		{"one that the linter finds something in", `{"userId": "a@b.example", "event": "Sold"}`, true, "warning", "hub templates pull order-completed --prefix /shop, then hub lint; or hub templates restore order-completed default --prefix /shop"},
@@ -214,23 +214,23 @@ func TestEvents(t *testing.T) {
 		states  string
 		says    []string
 	}{
-		{"one came", []executions.Execution{came(2*time.Hour, executions.Delivered, "")}, only, deployed, "ok", []string{"came last: order-completed 2 h ago"}},
-		{"none came", nil, only, deployed, "note", []string{"none in the last 24 hours: order-completed", "hub webhooks list --prefix /shop"}},
+		{"one came", []executions.Execution{came(2*time.Hour, executions.Delivered, "")}, only, deployed, "ok", []string{"last webhooks: order-completed 2 h ago"}},
+		{"none came", nil, only, deployed, "note", []string{"without a webhook in the last 24 hours: order-completed", "hub webhooks list --prefix /shop"}},
 		{"none came of one that is disabled", nil, nil, deployed, "", nil},
 		{"just accepted", []executions.Execution{came(time.Second, executions.Accepted, "")}, only, deployed, "ok", nil},
-		{"accepted long ago", []executions.Execution{came(time.Hour, executions.Accepted, "")}, only, deployed, "warning ok", []string{"1 event waiting, the oldest for 60 min"}},
+		{"accepted long ago", []executions.Execution{came(time.Hour, executions.Accepted, "")}, only, deployed, "warning ok", []string{"1 event to be delivered, the oldest received 60 min ago"}},
 		{"Segment is slow", []executions.Execution{came(time.Minute, executions.Retrying, "segment_503")}, only, deployed, "note ok", []string{"because of segment_503"}},
 		{"Segment is slow for long", []executions.Execution{came(time.Minute, executions.Retrying, "segment_503"), came(time.Hour, executions.Retrying, "segment_503")}, only, deployed,
-			"warning ok", []string{"2 events waiting, the oldest for 60 min"}},
+			"warning ok", []string{"2 events to be delivered, the oldest received 60 min ago"}},
 		{"a template is broken", []executions.Execution{came(time.Minute, executions.Retrying, "template")}, only, deployed, "fault ok",
-			[]string{"because of template", "hub executions --outcome accepted,retrying --tracking order-completed --prefix /shop", "flow by themselves"}},
+			[]string{"because of template", "hub executions --outcome accepted,retrying --tracking order-completed --prefix /shop", "are delivered automatically"}},
 		{"Segment redirects", []executions.Execution{came(time.Minute, executions.Retrying, "segment_301")}, only, deployed, "fault ok", nil},
 		{"Segment answers 404", []executions.Execution{came(time.Minute, executions.Retrying, "segment_404")}, only, deployed, "fault ok", nil},
 		{"Segment answers 400 to everything", []executions.Execution{came(time.Minute, executions.Retrying, "segment_400")}, only, deployed, "fault ok", nil},
 		{"dead letters", []executions.Execution{came(1, executions.Failed, "message_invalid"), came(2, executions.Failed, "message_invalid"), came(3, executions.Failed, "forged")}, only, deployed,
 			"warning ok", []string{"failed in the last 24 hours: 1 forged, 2 message_invalid", "hub deadletters redrive --prefix /shop"}},
-		{"dead letters on this machine", []executions.Execution{came(1, executions.Failed, "message_invalid")}, only, store.Store{}, "warning ok", []string{"hub deadletters list says why", "hub deadletters redrive"}},
-		{"a stranger's only", []executions.Execution{came(1, executions.Rejected, "forged")}, only, deployed, "warning note", []string{"1 forged", "none in"}},
+		{"dead letters on this machine", []executions.Execution{came(1, executions.Failed, "message_invalid")}, only, store.Store{}, "warning ok", []string{"hub deadletters list or", "hub deadletters redrive"}},
+		{"a stranger's only", []executions.Execution{came(1, executions.Rejected, "forged")}, only, deployed, "warning note", []string{"1 forged", "without a webhook in"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			finds(t, eventFindings(c.all, c.enabled, 24*time.Hour, now, c.store), c.states, c.says...)
@@ -258,9 +258,9 @@ func TestVersion(t *testing.T) {
 	for _, c := range []struct{ name, deployed, states, says string }{
 		{"nothing is deployed", "", "ok", says},
 		{"the same is deployed", "v1.2.3-0-g" + revision, "ok", says + ", and the same revision is deployed"},
-		{"another is deployed", strings.Repeat("7", 40), "note", says + ", and what is deployed is of another revision, " + strings.Repeat("7", 40) + " | deploy this one"},
-		{"what is deployed had changes", revision + "-dirty", "ok", "cannot be compared"},
-		{"what is deployed does not say", "unknown", "ok", "of the revision unknown: whether"},
+		{"another is deployed", strings.Repeat("7", 40), "note", says + ", but another revision is deployed, " + strings.Repeat("7", 40) + " | deploy this revision"},
+		{"what is deployed had changes", revision + "-dirty", "ok", "is unknown"},
+		{"what is deployed does not say", "unknown", "ok", "and revision unknown is deployed: whether"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			finds(t, versionFindings(built, c.deployed, edited[1:], flag), c.states, c.says)

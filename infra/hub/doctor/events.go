@@ -13,18 +13,17 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// late is how long an event may wait before somebody should look: as long as for the
-// alarms.
+// late is the age from which on an undelivered event is a warning. The alarms use the same.
 const late = 15 * time.Minute
 
-// forOperators are the reasons that only somebody's work ends. Redirects of Segment's
-// are as well.
+// forOperators are the reasons that last until an operator fixes something, in addition to
+// redirects by Segment.
 var forOperators = []string{"template", "write_key_missing", "unverified", "settings", "internal",
 	"segment_400", "segment_401", "segment_403", "segment_404", "segment_405", "segment_413"}
 
-// eventFindings tells what has become of the webhooks that came lately, the newest
-// first: what waits and for how long, what was given up or refused and why, and when
-// the last one of each tracking came.
+// eventFindings reports the outcomes of recent webhooks, which are in all, the newest first:
+// undelivered events and their age, failed and rejected webhooks and their reasons, and when
+// the last webhook of each tracking was received.
 func eventFindings(all []executions.Execution, enabled map[string]bool, since time.Duration, now time.Time, s store.Store) []Finding {
 	flag := s.Named().Flag
 	found := waitingFindings(all, now, flag)
@@ -34,7 +33,7 @@ func eventFindings(all []executions.Execution, enabled map[string]bool, since ti
 		do    string
 	}{
 		{executions.Failed, Warning, redriving("", flag)},
-		{executions.Rejected, Warning, "see which with hub executions --outcome rejected" + flag + "; if they are forged and Commerce's own, hub webhooks sync" + s.Flag()},
+		{executions.Rejected, Warning, "see which with hub executions --outcome rejected" + flag + "; if Commerce sent those that are forged, hub webhooks sync" + s.Flag()},
 	} {
 		if reasons := byReason(all, outcome.is); reasons != "" {
 			found = append(found, Finding{State: outcome.state, Says: fmt.Sprintf("%s in %s: %s", outcome.is, executions.Lookback(since), reasons), Do: outcome.do})
@@ -43,19 +42,19 @@ func eventFindings(all []executions.Execution, enabled map[string]bool, since ti
 	return append(found, lastFindings(all, enabled, since, now, s.Flag())...)
 }
 
-// redriving says what to do about dead letters.
+// redriving returns what to do about dead letters.
 func redriving(selected, flag string) string {
-	return "hub deadletters list" + selected + flag + " says why, or the console's page Dead letters; mend that, then hub deadletters redrive" + selected + flag
+	return "hub deadletters list" + selected + flag + " or the console's page Dead letters shows the reasons; fix them, then hub deadletters redrive" + selected + flag
 }
 
-// waitingFindings tells of what waits, by tracking and reason. What has been accepted
-// just now is as it should be.
+// waitingFindings reports undelivered events, by tracking and reason. It leaves out events
+// that were accepted recently and not attempted yet.
 func waitingFindings(all []executions.Execution, now time.Time, flag string) []Finding {
 	var found []Finding
 	for _, w := range executions.Waits(all) {
 		old := now.Sub(w.Oldest)
 		f := Finding{
-			Says: fmt.Sprintf("%s: %s, the oldest for %s", w.Tracking, words.Count(w.Count, "event")+" waiting", age(old)),
+			Says: fmt.Sprintf("%s: %s, the oldest received %s ago", w.Tracking, words.Count(w.Count, "event")+" to be delivered", age(old)),
 			Do:   listing(w.Tracking, flag),
 		}
 		if w.Reason != "" {
@@ -64,7 +63,7 @@ func waitingFindings(all []executions.Execution, now time.Time, flag string) []F
 		switch {
 		case slices.Contains(forOperators, w.Reason), strings.HasPrefix(w.Reason, "segment_3"):
 			f.State = Fault
-			f.Do += " has the details; mend it, and they flow by themselves"
+			f.Do += " has the details; fix the cause, and they are delivered automatically"
 		case old > late:
 			f.State = Warning
 		case w.Reason == "":
@@ -82,7 +81,7 @@ func listing(tracking, flag string) string {
 	return fmt.Sprintf("hub executions --outcome %s,%s --tracking %s%s", executions.Accepted, executions.Retrying, tracking, flag)
 }
 
-// byReason counts the webhooks with an outcome; empty where there is none.
+// byReason counts the webhooks with an outcome by reason. It is empty if there are none.
 func byReason(all []executions.Execution, outcome executions.Outcome) string {
 	counts := map[string]int{}
 	for _, e := range all {
@@ -97,8 +96,8 @@ func byReason(all []executions.Execution, outcome executions.Outcome) string {
 	return strings.Join(parts, ", ")
 }
 
-// lastFindings tells when the last webhook of each enabled tracking came. Refused ones
-// do not count: they may be a stranger's.
+// lastFindings reports when the last webhook of each enabled tracking was received. It
+// ignores rejected webhooks, which anyone can send.
 func lastFindings(all []executions.Execution, enabled map[string]bool, since time.Duration, now time.Time, flag string) []Finding {
 	var came, silent []string
 	for _, t := range tracking.All() {
@@ -114,11 +113,11 @@ func lastFindings(all []executions.Execution, enabled map[string]bool, since tim
 	}
 	var found []Finding
 	if len(came) > 0 {
-		found = append(found, Finding{State: OK, Says: "came last: " + strings.Join(came, ", ")})
+		found = append(found, Finding{State: OK, Says: "last webhooks: " + strings.Join(came, ", ")})
 	}
 	if len(silent) > 0 {
-		found = append(found, Finding{State: Note, Says: "enabled, and none in " + executions.Lookback(since) + ": " + strings.Join(silent, ", "),
-			Do: "if that is odd for this shop, hub webhooks list" + flag + " shows what Commerce was answered"})
+		found = append(found, Finding{State: Note, Says: "enabled, but without a webhook in " + executions.Lookback(since) + ": " + strings.Join(silent, ", "),
+			Do: "if this store should have had some, hub webhooks list" + flag + " shows the webhooks in Commerce"})
 	}
 	return found
 }

@@ -74,6 +74,9 @@ func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
 		slog.String("outcome", o.kind.String()),
 		slog.Int64("ms", time.Since(d.started).Milliseconds()),
 	)
+	if n := len(d.messages); n > maxLoggedIDs {
+		attrs = append(attrs, slog.Int("messages", n))
+	}
 	attrs = appendTime(attrs, receivedKey, d.item.Envelope.Received)
 	attrs = appendTime(attrs, "event_time", d.eventTime)
 	for _, optional := range []slog.Attr{
@@ -111,9 +114,13 @@ func formatDelay(delay time.Duration) string {
 	return delay.Round(time.Millisecond).String()
 }
 
+// maxLoggedIDs is how many messages of an event a line lists. An event can have some
+// 100,000, and CloudWatch takes no line over 256 KB.
+const maxLoggedIDs = 100
+
 func messageIDs(messages []segment.Message) []string {
-	ids := make([]string, len(messages))
-	for i, m := range messages {
+	ids := make([]string, min(len(messages), maxLoggedIDs))
+	for i, m := range messages[:len(ids)] {
 		ids[i] = loggable.ID(m.ID)
 	}
 	return ids

@@ -275,6 +275,7 @@ type line struct {
 	WebhookID  string   `json:"webhook_id"`
 	MessageIDs []string `json:"message_ids"`
 	RetryIn    string   `json:"retry_in"`
+	Messages   int
 	Attempt    int
 	Receives   int
 	Received   time.Time

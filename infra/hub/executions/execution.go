@@ -55,6 +55,7 @@ type Execution struct {
 	Detail     string    `json:"detail,omitempty"`
 	Attempts   int       `json:"attempts"`
 	MessageIDs []string  `json:"message_ids,omitempty"`
+	Messages   int       `json:"messages,omitempty"` // how many there are, where only the first ids are known
 	// Delay is from the fact's own time to Segment's answer; nil unless it was delivered.
 	Delay *Milliseconds `json:"delay_ms,omitempty"`
 	Lines []Line        `json:"lines"` // in their order
@@ -104,7 +105,7 @@ func executionOf(lines []Line, now time.Time) Execution {
 		e.WebhookID = cmp.Or(chars.Line(line.WebhookID), e.WebhookID)
 		e.Attempts = max(e.Attempts, line.Receives)
 		if len(line.MessageIDs) > 0 {
-			e.MessageIDs = line.MessageIDs
+			e.MessageIDs, e.Messages = line.MessageIDs, line.Messages
 		}
 	}
 	e.conclude(now)

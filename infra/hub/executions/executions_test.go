@@ -117,6 +117,11 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			"Commerce called with order.paid, webhook w-o-1, its attempt 1. It was answered 202",
 			"No webhook came for Checkout Started (order.created or order.authorized), Order Updated (",
 		}},
+		{"delivered in more messages than a line lists", func(t *testing.T, w *world) {
+			w.Template = `[1..150].{"event": "E", "userId": "u"}`
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+		}, executions.Delivered, "", 1, "o-1", []string{"as messageId order-completed:o-1:0-track:", ", order-completed:o-1:99-track:", " and 50 more."}},
 		{"retrying, then delivered", func(t *testing.T, w *world) {
 			w.answers = []int{503, 429}
 			w.calls(t, "order.paid", "o-1")

@@ -30,6 +30,7 @@ type Line struct {
 	Resource   string    `json:"resource,omitempty"`
 	Receives   int       `json:"receives,omitempty"` // which attempt of ours it was
 	MessageIDs []string  `json:"message_ids,omitempty"`
+	Messages   int       `json:"messages,omitempty"` // how many there are, where only the first ids are listed
 	Outcome    string    `json:"outcome"`
 	Reason     string    `json:"reason,omitempty"`
 	Detail     string    `json:"detail,omitempty"`

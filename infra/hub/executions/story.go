@@ -144,7 +144,7 @@ func (s Search) conclusion(e Execution) (says, do string) {
 	title, last := titleOf(e.Tracking), e.Lines[len(e.Lines)-1]
 	switch e.Outcome {
 	case Delivered:
-		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.", title, Clock(last.Time), after(e), strings.Join(e.MessageIDs, ", ")), ""
+		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.", title, Clock(last.Time), after(e), messageIDs(e)), ""
 	case Skipped:
 		return fmt.Sprintf("%s was not sent, on purpose: %s.", title, skippedFor(e)), ""
 	case Failed:
@@ -162,6 +162,15 @@ func (s Search) conclusion(e Execution) (says, do string) {
 		}
 		return says, do
 	}
+}
+
+// messageIDs lists the ids, and says how many more there are.
+func messageIDs(e Execution) string {
+	list := strings.Join(e.MessageIDs, ", ")
+	if more := e.Messages - len(e.MessageIDs); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
 }
 
 // after says how long a delivery took.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/turn"
 )
 
 // list returns a JSON list of the same element many times.
@@ -62,39 +63,80 @@ func TestABodyOfTooManyTinyValuesIsRejected(t *testing.T) {
 	}
 }
 
+// worst are elements that take much memory for their bytes, and how many values each is.
+var worst = []struct {
+	name, element string
+	values        int
+}{
+	{"numbers", `12345678`, 1},
+	{"texts", `"12345"`, 1},
+	{"empty objects", `{}`, 1},
+	{"empty lists", `[]`, 1},
+	{"lists of one", `[1]`, 2},
+	{"lists of a list", `[[]]`, 2},
+	{"objects of one", `{"":1}`, 2},
+	{"objects of an object", `{"a":{}}`, 2},
+	{"objects of a list", `{"a":[1]}`, 3},
+	{"objects of two", `{"a":1,"b":2}`, 3},
+	{"objects of nine", `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}`, 10},
+	{"objects of twenty", `{` + strings.Join(fields(20), ",") + `}`, 21},
+}
+
 // TestAnAcceptedBodyFitsIntoTheMemoryOfAFunction checks that MaxValues is low enough: a
 // function has 256 MB, and needs memory for other things too.
 func TestAnAcceptedBodyFitsIntoTheMemoryOfAFunction(t *testing.T) {
 	const most = 100 << 20
 	const values = commerce.MaxValues - 20 // the rest is around them
-	for name, items := range map[string]string{
-		"numbers":        list("12345678", values),
-		"texts":          list(`"12345"`, values),
-		"empty objects":  list("{}", values),
-		"objects of one": list(`{"":1}`, values/2),
-		"objects of two": list(`{"a":1,"b":2}`, values/3),
-		"fields":         `{` + strings.TrimSuffix(strings.Join(fields(values), ","), ",") + `}`,
-	} {
+	bodies := map[string]string{"fields": `{` + strings.Join(fields(values), ",") + `}`}
+	for _, w := range worst {
+		bodies[w.name] = list(w.element, values/w.values)
+	}
+	for name, items := range bodies {
 		body := webhook("order.paid", `"payload":{"data":{"id":"1","l":`+items+`}}`)
 		if len(body) > 6<<20 {
 			t.Fatalf("%s: a body of %d bytes is too large to arrive", name, len(body))
 		}
-		runtime.GC()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		w, err := commerce.Parse(body)
-		input, inputErr := w.Input()
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		if err := errors.Join(err, inputErr); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if held := after.HeapAlloc - before.HeapAlloc; held > most {
+		held := heldBy(t, body)
+		t.Logf("%s: %d bytes for a value, %d MB in all", name, held/values, held>>20)
+		if held > most {
 			t.Errorf("%s take %d MB, want at most %d", name, held>>20, most>>20)
 		}
-		runtime.KeepAlive(w)
-		runtime.KeepAlive(input)
 	}
+}
+
+// TestASmallBodyTakesLittle checks that turn.SmallBody is low enough: a hub delivers up to 35
+// such bodies at the same time.
+func TestASmallBodyTakesLittle(t *testing.T) {
+	const most = 2 << 20
+	for _, w := range worst {
+		body := webhook("order.paid", `"payload":{"data":{"id":"1","l":`+list(w.element, (turn.SmallBody-500)/(len(w.element)+1))+`}}`)
+		if len(body) > turn.SmallBody {
+			t.Fatalf("%s: a body of %d bytes is not small", w.name, len(body))
+		}
+		held := heldBy(t, body)
+		t.Logf("%s: %d KB", w.name, held>>10)
+		if held > most {
+			t.Errorf("%s take %d KB, want at most %d", w.name, held>>10, most>>10)
+		}
+	}
+}
+
+// heldBy returns how much memory a body takes as a webhook and as a template's input.
+func heldBy(t *testing.T, body []byte) int {
+	t.Helper()
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	w, err := commerce.Parse(body)
+	input, inputErr := w.Input()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if err := errors.Join(err, inputErr); err != nil {
+		t.Fatal(err)
+	}
+	runtime.KeepAlive(w)
+	runtime.KeepAlive(input)
+	return int(after.HeapAlloc) - int(before.HeapAlloc)
 }
 
 // fields returns this number of members of an object.

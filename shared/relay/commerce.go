@@ -12,6 +12,7 @@ import (
 
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/template"
+	"commerce-segment/shared/turn"
 )
 
 // LookupWithin limits the time in which all templates of one batch wait for Commerce,
@@ -153,7 +154,7 @@ func lookupReason(apiErr *commerce.APIError) string {
 func lookupOutcome(ctx context.Context, err error, reason string) outcome {
 	var lookup *lookupError
 	switch {
-	case ctx.Err() != nil: // perhaps because of another event in the batch
+	case ctx.Err() != nil, errors.Is(err, turn.ErrBusy): // perhaps because of another event in the batch
 		return retry("out_of_time", err)
 	case errors.As(err, &lookup):
 		o := lookup.outcome

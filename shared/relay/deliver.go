@@ -10,6 +10,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
+	"commerce-segment/shared/turn"
 )
 
 // The time that is reserved at the end of the caller's deadline.
@@ -96,6 +97,8 @@ func (r *Relay) process(ctx context.Context, items []Item) []*delivery {
 // delivery, not the batch. Afterwards only the messages are kept: their input takes much
 // more memory, and a batch would hold it for each event.
 func (r *Relay) prepare(ctx context.Context, config Config, d *delivery) (o outcome) {
+	ctx, end := turn.Scope(ctx)
+	defer end()
 	defer func() { d.webhook, d.written = d.webhook.WithoutInput(), nil }()
 	defer recoverInto(&o)
 	steps := []func(context.Context, Config, *delivery) outcome{
@@ -159,8 +162,11 @@ var (
 	errNoWriteKey = errors.New("no write key is set: set segment/write-key to the write key of the Segment source")
 )
 
-// parse reads the webhook.
-func (r *Relay) parse(_ context.Context, _ Config, d *delivery) outcome {
+// parse reads the webhook. A large one waits for its turn.
+func (r *Relay) parse(ctx context.Context, _ Config, d *delivery) outcome {
+	if err := turn.TakeForBody(ctx, len(d.item.Envelope.Body)); err != nil {
+		return retry("out_of_time", err)
+	}
 	webhook, err := commerce.Parse(d.item.Envelope.Body)
 	if err != nil {
 		return fail(rejectionCode(err), err)

@@ -13,7 +13,7 @@ func TestALineListsOnlySoManyMessages(t *testing.T) {
 		{"a great many", `[1..50000].{"event": "E"}`, 100, 50000},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorldOver(&taking{})
+			w := newWorldOver(&countingTransport{})
 			w.settings.config.Template = test.template
 			w.relay.Deliver(t.Context(), items(webhook("1")))
 			line := w.log.last(t, "deliver")

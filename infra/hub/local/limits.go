@@ -5,6 +5,8 @@ import "time"
 // The limits of a hub on this machine. What the console takes and what the queues and the
 // log keep is bounded next to them: maxForm, memoryBytes and strangerBytes.
 const (
+	// memoryLimit is from how many bytes in use garbage is collected more often.
+	memoryLimit = 1 << 30
 	// maxConnections is how many connections are open at the same time. With the files
 	// and the connections of the hub's own it fits into 1024 open files.
 	maxConnections = 512

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -30,8 +31,16 @@ type Options struct {
 	Log       string        // the form of the log: text or json
 }
 
+// boundMemory sets a memory limit for the garbage collector, unless GOMEMLIMIT has set one.
+func boundMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+}
+
 // Run runs a hub until the context is done.
 func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
+	boundMemory()
 	lines := executions.NewMemory()
 	log := slog.New(slog.NewMultiHandler(NewLog(options.Log, stderr).Handler(), lines.Handler()))
 	release, err := store.LockDirectory(options.Dir, log)

@@ -13,11 +13,14 @@ import (
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/shared/turn"
 )
 
 // Render makes Segment messages of a webhook as the relay does when it delivers one
 // that it received then. It asks Commerce by asks, which may be nil.
 func Render(ctx context.Context, t tracking.Tracking, compiled *template.Template, asks template.Fetch, writeKey string, webhook commerce.Webhook, received time.Time) ([]segment.Message, error) {
+	ctx, end := turn.Scope(ctx)
+	defer end()
 	fact := relay.FactOf(t, webhook, writeKey, received)
 	if happened, err := relay.Complete(ctx, &fact, webhook, asks); err != nil || !happened {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"commerce-segment/shared/turn"
 )
 
 // Limits of one evaluation. An Order Completed template needs about a third of them for an
@@ -20,6 +22,8 @@ const (
 	// MaxBytes bounds all data that an evaluation allocates, also what it no longer
 	// needs: a Lambda function of 256 MB must survive it.
 	MaxBytes = 64 << 20
+	// fewBytes is up to how much data an evaluation needs no turn.
+	fewBytes = 4 << 20
 	// MaxText bounds a text, so that no function works on one for long without a look at
 	// the context.
 	MaxText = 16 << 20
@@ -55,6 +59,8 @@ type State struct {
 	Fuel  int // the units of work that are left
 	Bytes int // the bytes that are left
 
+	turnAt int // the bytes left below which allocate takes a turn; 0 once it has one
+
 	watch   int // the fuel at which Spend checks the context again
 	depth   int // of the nested expressions in progress
 	lambdas int // in progress
@@ -74,7 +80,7 @@ type State struct {
 // NewState returns the state of a new evaluation. literals has the string literals of the
 // source.
 func NewState(ctx context.Context, literals map[string]bool, host any) *State {
-	st := &State{Context: ctx, literals: literals, Host: host, Fuel: MaxFuel, watch: MaxFuel, Bytes: MaxBytes}
+	st := &State{Context: ctx, literals: literals, Host: host, Fuel: MaxFuel, watch: MaxFuel, Bytes: MaxBytes, turnAt: MaxBytes - fewBytes}
 	st.stack = st.room[:0]
 	return st
 }
@@ -140,6 +146,12 @@ func (st *State) allocate(bytes int) error {
 	st.Bytes -= bytes
 	if st.Bytes < 0 || bytes < 0 {
 		return ErrBytes
+	}
+	if st.Bytes < st.turnAt {
+		if err := turn.Take(st.Context); err != nil {
+			return err
+		}
+		st.turnAt = 0
 	}
 	return st.Spend(bytes / 64)
 }

@@ -53,7 +53,7 @@ func TestTheDoctorExaminesAHubOnThisMachine(t *testing.T) {
 		return events[0].State == doctor.Fault && strings.Contains(events[0].Says, "order-completed: 1 event to be delivered") && strings.Contains(events[0].Says, "because of template")
 	})
 	text := command(t, "", "doctor", "--dir", h.Dir, h.AddrFlag())
-	if text.code != exitFailed || !strings.Contains(text.stdout, "fault    templates  order-completed: its events are retried") || !strings.Contains(text.stdout, "→ mend it with hub templates push order-completed --dir ") {
+	if text.code != exitFailed || !strings.Contains(text.stdout, "fault    templates  order-completed: its events are retried") || !strings.Contains(text.stdout, "→ fix it with hub templates push order-completed --dir ") {
 		t.Errorf("in words it says\n%s%s", text.stdout, text.stderr)
 	}
 	if status, page := h.Request("GET", "/doctor", ""); status != http.StatusOK || !strings.Contains(page, `<span class="pill is-fault">fault</span>`) ||

@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// described is an error with another text. errors.Is and errors.As find what it was.
+// described is an error with a safe text. errors.Is and errors.As find its cause.
 type described struct {
 	text  string
 	cause error
@@ -22,13 +22,13 @@ func (d *described) Error() string { return d.text }
 
 func (d *described) Unwrap() error { return d.cause }
 
-// Timeout and Temporary make it a net.Error: url.Error asks the error in it, and no further.
+// Timeout and Temporary make it a net.Error: url.Error asks only the error that it wraps.
 func (d *described) Timeout() bool { return isTimeout(d.cause) }
 
 func (d *described) Temporary() bool { return d.Timeout() }
 
-// Error returns an error of the network with a text that quotes nothing of what the other
-// side sent, as net/http, crypto/tls and crypto/x509 do. It returns nil for nil.
+// Error returns a network error with a text that quotes nothing from the other side. (The
+// errors of net/http, crypto/tls and crypto/x509 do.) It returns nil for nil.
 func Error(err error) error {
 	if err == nil {
 		return nil
@@ -42,10 +42,10 @@ func describe(err error) string {
 	var record tls.RecordHeaderError
 	var certificate *tls.CertificateVerificationError
 	var alert tls.AlertError
-	dialling := errors.As(err, &network) && network.Op == "dial"
+	dialing := errors.As(err, &network) && network.Op == "dial"
 	switch {
 	case errors.Is(err, context.Canceled):
-		return "it was stopped before an answer came"
+		return "the request was canceled before an answer came"
 	case isTimeout(err):
 		return "no answer came in time"
 	case errors.As(err, &network) && network.Op == "proxyconnect":
@@ -57,21 +57,21 @@ func describe(err error) string {
 	case errors.As(err, &certificate):
 		return describeCertificate(certificate.Err)
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return "it does not speak TLS: perhaps the URL begins with http there"
+		return "it does not speak TLS: check whether its URL begins with http://"
 	case errors.As(err, &alert):
-		return "it refused the TLS handshake"
+		return "it rejected the TLS handshake"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the connection was refused" + by(network)
-	case dialling:
+	case dialing:
 		return "no connection could be made" + by(network)
 	case isCut(err):
 		return "the connection ended before the whole answer came"
 	default:
-		return "it gave no answer that is HTTP"
+		return "its answer is not HTTP"
 	}
 }
 
-// by names the address of a connection, if it is known.
+// by returns the address of a connection as the end of an error, or "" if it is unknown.
 func by(network *net.OpError) string {
 	if network == nil || network.Addr == nil {
 		return ""
@@ -79,7 +79,7 @@ func by(network *net.OpError) string {
 	return ": " + network.Addr.String()
 }
 
-// describeCertificate says what is wrong with the other side's certificate.
+// describeCertificate describes the fault of the other side's certificate.
 func describeCertificate(err error) string {
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
@@ -89,7 +89,7 @@ func describeCertificate(err error) string {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "its certificate has expired, or is not valid yet"
 	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return "its certificate is signed by an authority that is not known here"
+		return "its certificate is signed by an unknown authority"
 	default:
 		return "its certificate is not valid"
 	}
@@ -109,9 +109,9 @@ func isCut(err error) bool {
 	return false
 }
 
-// Transport returns a RoundTripper that quotes nothing of an answer in its errors, or in
-// those of reading the answer. Its responses have no Location, which http.Client would
-// quote, or follow with what is in the request, and the usual text of their status.
+// Transport returns a RoundTripper whose errors quote nothing from the answer, also while
+// the answer is read. Its responses have the standard text of their status, and no
+// Location: http.Client would quote it in errors, or send the request there.
 func Transport(below http.RoundTripper) http.RoundTripper { return transport{below} }
 
 type transport struct{ below http.RoundTripper }
@@ -140,18 +140,18 @@ func (a answer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Refusal returns an error of the AWS SDK without the words of AWS, where it answered: they
-// may quote the request, in which there is an event or a secret. The code of the refusal
-// stays.
-func Refusal(err error) error {
-	var refusal interface{ ErrorCode() string }
+// AWSError returns an error of the AWS SDK without the text of AWS's answer: it may quote
+// the request, which contains an event or a secret. The status and the code stay. An error
+// without an answer is returned unchanged.
+func AWSError(err error) error {
+	var coded interface{ ErrorCode() string }
 	var answered interface{ HTTPStatusCode() int }
 	if !errors.As(err, &answered) || answered.HTTPStatusCode() == 0 {
 		return err
 	}
 	status := answered.HTTPStatusCode()
-	if errors.As(err, &refusal) {
-		return &described{fmt.Sprintf("AWS answered %d %s", status, ID(refusal.ErrorCode())), err}
+	if errors.As(err, &coded) {
+		return &described{fmt.Sprintf("AWS answered %d %s", status, ID(coded.ErrorCode())), err}
 	}
-	return &described{fmt.Sprintf("AWS answered %d, with what cannot be read", status), err}
+	return &described{fmt.Sprintf("AWS answered %d, and the answer cannot be read", status), err}
 }

@@ -1,7 +1,7 @@
-// Package loggable has the rule for texts of other programs: of a webhook, a template's
-// message or an answer, only what has the form of an id, of an event's name or of a status
-// is logged, written on a dead letter or put into an error. Anything else may be personal
-// data or a secret.
+// Package loggable has the rule for text from other programs. Text from a webhook, a
+// template's output or an answer may be personal data or a secret. So it may reach a log,
+// a dead letter's reason or an error only if it has the form of an id, of an event's name
+// or of a status.
 package loggable
 
 import (
@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// ID returns an id as it is if it has the form of one, and otherwise NotAnID. An empty one
-// stays empty.
+// ID returns a text unchanged if it is empty or has the form of an id, and otherwise
+// NotAnID.
 func ID(text string) string {
 	if text == "" || IsID(text) {
 		return text
@@ -21,19 +21,19 @@ func ID(text string) string {
 	return NotAnID
 }
 
-// NotAnID stands in place of a text that is no id.
+// NotAnID replaces a text that does not have the form of an id.
 const NotAnID = "(not an id)"
 
-// IsID reports whether a text has the form of an id: up to 100 letters, digits and -_.:
-// such as a UUID or a messageId.
+// IsID reports whether a text has the form of an id, for example a UUID or a messageId: up
+// to 100 letters, digits, and the characters - _ . and :
 func IsID(text string) bool {
 	return text != "" && len(text) <= 100 && strings.Trim(text, inID) == ""
 }
 
 const inID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 
-// Event returns the name of an event of Commerce as it is, and "(unknown event)" for any
-// other text. An empty one stays empty.
+// Event returns the name of a Commerce event unchanged, an empty text unchanged, and
+// "(unknown event)" for any other text.
 func Event(name string) string {
 	resource, verb, _ := strings.Cut(name, ".")
 	if name == "" || slices.Contains(strings.Fields(verbs[resource]), verb) {
@@ -44,7 +44,7 @@ func Event(name string) string {
 
 const changes = "created updated deleted"
 
-// verbs are what happens to each resource, by Commerce's list of observable events.
+// verbs has the events of each resource, from Commerce's list of observable events.
 var verbs = map[string]string{
 	"order":                           "created updated authorized paid fulfilled cancelled refunded",
 	"transaction":                     "created updated",
@@ -72,8 +72,8 @@ var verbs = map[string]string{
 	"subscription-invoice":            "created deleted",
 }
 
-// StandardLog sends what packages write to the log package to this logger, without what is
-// quoted: net/http writes there what a server sends without being asked.
+// StandardLog sends the lines that packages write to package log to a logger, without
+// their quoted parts: net/http quotes data there that a server sends without a request.
 func StandardLog(to *slog.Logger) {
 	log.SetFlags(0)
 	log.SetOutput(unquoted{to})

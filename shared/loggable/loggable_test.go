@@ -20,14 +20,14 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-func TestOnlyWhatHasTheFormOfAnIDIsLogged(t *testing.T) {
+func TestOnlyTextInTheFormOfAnIDIsLogged(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
 		is         bool
 	}{
 		{"a UUID", "d23f0824-128b-4f33-8c5c-7fd0a6a3a450", true},
 		{"a messageId", "order-completed:d23f0824:20261124T105000Z-1a2b3c4d:0-track:9f3c02ab", true},
-		{"an id of one's own", "order_1001", true},
+		{"an id of another form", "order_1001", true},
 		{"100 characters", strings.Repeat("a", 100), true},
 		{"101 characters", strings.Repeat("a", 101), false},
 		{"an address", hostiletest.Person, false},
@@ -50,7 +50,7 @@ func TestOnlyWhatHasTheFormOfAnIDIsLogged(t *testing.T) {
 		})
 	}
 	if got := loggable.ID(""); got != "" {
-		t.Errorf("no id is %q", got)
+		t.Errorf("the empty id is %q", got)
 	}
 }
 
@@ -67,8 +67,8 @@ func TestOnlyEventsOfCommerceAreLogged(t *testing.T) {
 	}
 }
 
-// A client that follows redirects, as that of the AWS SDK in a function does.
-func TestNoErrorQuotesWhatAPeerSent(t *testing.T) {
+// The client follows redirects, as that of the AWS SDK in a function.
+func TestNoErrorQuotesTextOfAPeer(t *testing.T) {
 	var logged bytes.Buffer
 	defer log.SetOutput(log.Writer())
 	loggable.StandardLog(slog.New(slog.NewTextHandler(&logged, nil)))
@@ -83,14 +83,14 @@ func TestNoErrorQuotesWhatAPeerSent(t *testing.T) {
 					t.Fatal(err)
 				}
 				response, err := client.Do(request)
-				says := fmt.Sprint(err)
+				text := fmt.Sprint(err)
 				if err == nil {
 					_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20))
-					says = fmt.Sprint(err) + response.Status + response.Header.Get("Location")
+					text = fmt.Sprint(err) + response.Status + response.Header.Get("Location")
 					response.Body.Close()
 				}
-				if strings.Contains(says, hostiletest.Mark) {
-					t.Errorf("%s: %s", method, says)
+				if strings.Contains(text, hostiletest.Mark) {
+					t.Errorf("%s: %s", method, text)
 				}
 			}
 		})
@@ -100,27 +100,27 @@ func TestNoErrorQuotesWhatAPeerSent(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfTheNetworkSaysWhatIsWrong(t *testing.T) {
+func TestANetworkErrorDescribesTheFault(t *testing.T) {
 	address := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443}
 	for _, c := range []struct {
 		want string
 		err  error
 	}{
 		{"no answer came in time", context.DeadlineExceeded},
-		{"it was stopped before an answer came", context.Canceled},
+		{"the request was canceled before an answer came", context.Canceled},
 		{"the connection was refused: 127.0.0.1:443", &net.OpError{Op: "dial", Addr: address, Err: syscall.ECONNREFUSED}},
 		{"no connection could be made: 127.0.0.1:443", &net.OpError{Op: "dial", Addr: address, Err: syscall.EHOSTUNREACH}},
 		{"no connection could be made through the proxy", &net.OpError{Op: "proxyconnect", Err: errors.New("407 " + hostiletest.Person)}},
 		{"there is no host api.example.com", &net.DNSError{Name: "api.example.com", IsNotFound: true}},
 		{"the name of the host api.example.com could not be looked up", &net.DNSError{Name: "api.example.com", Err: "server misbehaving"}},
 		{"the connection ended before the whole answer came", io.ErrUnexpectedEOF},
-		{"it does not speak TLS: perhaps the URL begins with http there", tls.RecordHeaderError{Msg: hostiletest.Person}},
-		{"it refused the TLS handshake", tls.AlertError(40)},
+		{"it does not speak TLS: check whether its URL begins with http://", tls.RecordHeaderError{Msg: hostiletest.Person}},
+		{"it rejected the TLS handshake", tls.AlertError(40)},
 		{"its certificate is for another host", &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{hostiletest.Person}}, Host: "api.example.com"}}},
 		{"its certificate has expired, or is not valid yet", &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}},
-		{"its certificate is signed by an authority that is not known here", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}},
+		{"its certificate is signed by an unknown authority", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}},
 		{"its certificate is not valid", &tls.CertificateVerificationError{Err: errors.New(hostiletest.Person)}},
-		{"it gave no answer that is HTTP", fmt.Errorf("malformed HTTP status code %q", hostiletest.Person)},
+		{"its answer is not HTTP", fmt.Errorf("malformed HTTP status code %q", hostiletest.Person)},
 	} {
 		got := loggable.Error(fmt.Errorf("%s: %w", hostiletest.Person, c.err))
 		if got.Error() != c.want {
@@ -128,10 +128,10 @@ func TestAnErrorOfTheNetworkSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 	if loggable.Error(nil) != nil {
-		t.Error("no error is one")
+		t.Error("nil became an error")
 	}
 	var network net.Error
 	if err := loggable.Error(context.DeadlineExceeded); !errors.As(err, &network) || !network.Timeout() || !errors.Is(err, context.DeadlineExceeded) {
-		t.Error("a timeout is none any more")
+		t.Error("a time-out is no longer a time-out")
 	}
 }

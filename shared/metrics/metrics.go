@@ -1,6 +1,5 @@
-// Package metrics is what the functions measure: the names, which the functions
-// write and the alarms and dashboards read, and the form in which they stand in a
-// log line.
+// Package metrics has the names of the metrics, which the functions write and the alarms
+// and the dashboard read, and the form of metrics in a log line.
 package metrics
 
 import (
@@ -8,48 +7,46 @@ import (
 	"time"
 )
 
-// Namespace is where CloudWatch keeps the metrics.
+// Namespace is the CloudWatch namespace of the metrics.
 const Namespace = "CommerceSegment"
 
-// The dimensions. Every metric is written twice over: under Prefix alone, which
-// is what an alarm looks at (one metric to pay for, not seven), and under Prefix
-// with Tracking.
+// The dimensions. Every metric is written twice: with Prefix alone, which the alarms use
+// (so a store pays for one metric and not for seven), and with Prefix and Tracking.
 const (
-	DimensionPrefix   = "Prefix"   // where the store's parameters are, "/commerce-segment"
-	DimensionTracking = "Tracking" // the tracking's name, "order-completed"
+	DimensionPrefix   = "Prefix"   // the prefix of the store's parameters, for example "/commerce-segment"
+	DimensionTracking = "Tracking" // the name of the tracking, for example "order-completed"
 )
 
-// The metrics. A metric that would be 0 is not written: CloudWatch charges for
-// one in the hours in which something of it arrives. The unit is Count, but for
-// DelayMilliseconds.
+// The metrics. A metric that would be 0 is not written: CloudWatch charges for a metric in
+// each hour in which it has a value. The unit is Count, except for DelayMilliseconds.
 const (
-	// When Commerce calls: one of these for each request.
+	// For each request of Commerce, one of these.
 	Accepted    = "Accepted"    // answered 202
-	Forged      = "Forged"      // answered 401; at delivery, beside Buried, found forged only then
-	Rejected    = "Rejected"    // answered 400 or 415: no webhook that can be read
-	TooLarge    = "TooLarge"    // answered 413: lost
-	Unavailable = "Unavailable" // answered 503: lost, unless Commerce tries again
+	Forged      = "Forged"      // answered 401; also with Failed, if the key is found to be forged at the delivery
+	Rejected    = "Rejected"    // answered 400 or 415: not a readable webhook
+	TooLarge    = "TooLarge"    // answered 413: the event is lost
+	Unavailable = "Unavailable" // answered 503: the event is lost unless Commerce tries again
 
-	// Beside Accepted, where there was no secret yet to compare the key with.
+	// Unverified is in addition to Accepted, if there was no secret to compare the key with.
 	Unverified = "Unverified"
 
-	// When an event's delivery ends: one of these for each attempt. Buried is beside
-	// Refused, too, where that is kept among the dead letters. What SQS itself puts there,
-	// after the last attempt, is in none of them.
+	// For each attempt to deliver an event, one of these. Failed is also in addition to
+	// Rejected, if the body becomes a dead letter. Events that SQS moves to the dead letters
+	// after the last attempt are in none of them.
 	Delivered = "Delivered"
 	Skipped   = "Skipped"
 	Retrying  = "Retrying"
 	Failed    = "Failed"
 
-	// Beside Postponed, where it stays so until somebody mends something.
+	// Blocked is in addition to Retrying, if the operator must fix something.
 	Blocked = "Blocked"
 
-	// Beside Postponed, where Commerce called more than a quarter of an hour ago. SQS
-	// has no such metric: the age of its oldest message leaves out what was received
-	// three times.
+	// Late is in addition to Retrying, if Commerce posted the webhook more than 15 minutes
+	// ago. SQS has no such metric: its age of the oldest message does not include messages
+	// that were received three times.
 	Late = "Late"
 
-	// Beside Delivered: from the fact's own time to Segment's answer.
+	// DelayMilliseconds is in addition to Delivered: from the event time to Segment's answer.
 	DelayMilliseconds = "DelayMilliseconds"
 )
 
@@ -59,12 +56,12 @@ type Value struct {
 	Value int64
 }
 
-// One is the value of a metric that counts, for one event.
+// One returns the value 1 of a metric.
 func One(name string) Value { return Value{Name: name, Value: 1} }
 
-// Attrs are the members that make a JSON log line carry the values: CloudWatch
-// reads them out of the line, in its embedded metric format, and nobody has to
-// call it.
+// Attrs returns the attributes that add metrics to a JSON log line, in CloudWatch's
+// embedded metric format. CloudWatch reads the metrics from the log, so the function makes
+// no request.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 func Attrs(prefix, tracking string, at time.Time, values ...Value) []slog.Attr {
 	d := directive{Namespace: Namespace, Dimensions: dimensions, Metrics: make([]definition, len(values))}
@@ -86,8 +83,8 @@ func unit(name string) string {
 
 var dimensions = [][]string{{DimensionPrefix}, {DimensionPrefix, DimensionTracking}}
 
-// metadata is the member _aws of a line: which of its other members are metrics,
-// and which are dimensions.
+// metadata is the member _aws of a line. It names the members that are metrics, and those
+// that are dimensions.
 type metadata struct {
 	Timestamp         int64 // milliseconds since 1970
 	CloudWatchMetrics []directive

@@ -10,10 +10,10 @@ import (
 	"commerce-segment/shared/metrics"
 )
 
-// CloudWatch takes a line for metrics only where it is just so, and says nothing of
-// one that it does not take. What is written out here is its specification:
+// CloudWatch reads metrics only from a line that follows its specification exactly, and
+// does not report other lines. The specification:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-func TestALineIsWhatCloudWatchReads(t *testing.T) {
+func TestALineFollowsTheEmbeddedMetricFormat(t *testing.T) {
 	var log bytes.Buffer
 	at := time.Date(2026, 11, 24, 10, 0, 0, 5e6, time.UTC)
 	slog.New(slog.NewJSONHandler(&log, nil)).LogAttrs(t.Context(), slog.LevelInfo, "deliver", append(

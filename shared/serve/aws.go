@@ -21,26 +21,26 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// The environment variables that make a function work with AWS. The stack sets
-// them. Without the first, settings come from settings.Variable; without the
-// other two, there is no queue.
+// The environment variables that connect a function to AWS. The stack sets them. Without
+// the first, the settings are read from settings.Variable. Without the other two, there is
+// no queue.
 const (
-	VariablePrefix      = "PARAMETER_PREFIX"      // where the store's parameters are, "/commerce-segment"
-	VariableQueue       = "QUEUE_URL"             // where accepted webhooks wait for delivery
-	VariableDeadLetters = "DEAD_LETTER_QUEUE_URL" // where what can never be delivered is buried
+	VariablePrefix      = "PARAMETER_PREFIX"      // the prefix of the store's parameters, for example "/commerce-segment"
+	VariableQueue       = "QUEUE_URL"             // the queue of accepted webhooks
+	VariableDeadLetters = "DEAD_LETTER_QUEUE_URL" // the queue of events that cannot be delivered
 )
 
-// How long AWS may take. The SDK makes two attempts, so each pair fits into what
-// the relay and the cache give it: a second attempt is for a connection that died
+// The time limits of calls to AWS. The SDK makes two attempts, and both must fit into the
+// time limit of the relay or the cache. The second attempt is for a connection that broke
 // while the function was frozen, and for a throttled call.
 const (
 	attempts        = 2
-	betweenAttempts = 100 * time.Millisecond  // at most
-	settingsWithin  = 600 * time.Millisecond  // one attempt at Parameter Store, which the cache gives 1.4 s
-	queueWithin     = 1400 * time.Millisecond // one attempt at SQS, which the relay gives 3 s
+	betweenAttempts = 100 * time.Millisecond  // the maximum
+	settingsWithin  = 600 * time.Millisecond  // one attempt at Parameter Store; the cache allows 1.4 s
+	queueWithin     = 1400 * time.Millisecond // one attempt at SQS; the relay allows 3 s
 )
 
-// fromEnvironment builds the function that the environment describes.
+// fromEnvironment returns the function that the environment variables describe.
 func fromEnvironment(t tracking.Tracking, log *slog.Logger) *Function {
 	config, transport := awsConfig(), newTransport()
 	prefix := os.Getenv(VariablePrefix)
@@ -62,10 +62,10 @@ func fromEnvironment(t tracking.Tracking, log *slog.Logger) *Function {
 	return f
 }
 
-// awsConfig is what the SDK has to know, by the environment variables that every
-// Lambda function has. The SDK's own config package would look for it in files, in
-// a metadata service and at STS as well: nothing that is there, and a cold start
-// would pay for it.
+// awsConfig returns the configuration of the SDK, from the environment variables that every
+// Lambda function has. The config package of the SDK would also look in files, in a
+// metadata service and in STS. Lambda has none of these, and a cold start would take
+// longer.
 func awsConfig() aws.Config {
 	config := aws.Config{
 		Region:      os.Getenv("AWS_REGION"),
@@ -82,7 +82,7 @@ func awsConfig() aws.Config {
 	return config
 }
 
-// environmentCredentials are those that Lambda gives a function. They outlive it.
+// environmentCredentials returns the credentials that Lambda gives a function. They are valid longer than the function runs.
 func environmentCredentials(context.Context) (aws.Credentials, error) {
 	credentials := aws.Credentials{
 		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),
@@ -96,8 +96,8 @@ func environmentCredentials(context.Context) (aws.Credentials, error) {
 	return credentials, nil
 }
 
-// newTransport is what the clients of AWS and that of Commerce share. It speaks HTTP/1.1, as the one to
-// Segment does and for the same reasons.
+// newTransport returns the transport of the clients for AWS and Commerce. It speaks
+// HTTP/1.1, as the one for Segment, for the same reasons.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,

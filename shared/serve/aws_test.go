@@ -15,22 +15,22 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// awsStandIn answers for Parameter Store and SQS. It spoils the first request of
-// each service where it is told to.
+// awsStandIn is a test server for Parameter Store and SQS. If spoil is set, it answers the
+// first request to each service.
 type awsStandIn struct {
-	mu    sync.Mutex
-	spoil func(http.ResponseWriter, *http.Request)
-	asked map[string]int // by operation
-	keys  []string       // of the requests' signatures
+	mu       sync.Mutex
+	spoil    func(http.ResponseWriter, *http.Request)
+	requests map[string]int // by operation
+	keys     []string       // of the requests' signatures
 }
 
 func (s *awsStandIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	operation := r.Header.Get("X-Amz-Target")
 	s.mu.Lock()
-	s.asked[operation]++
+	s.requests[operation]++
 	s.keys = append(s.keys, r.Header.Get("Authorization"))
-	first := s.asked[operation] == 1
+	first := s.requests[operation] == 1
 	s.mu.Unlock()
 	if first && s.spoil != nil {
 		s.spoil(w, r)
@@ -46,10 +46,10 @@ func (s *awsStandIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// inLambda is a function as Lambda would start it, with these variables beside what
-// every function has.
+// inLambda returns a function as Lambda starts it, with these variables in addition to
+// those that every function has.
 func inLambda(t *testing.T, variables map[string]string) (f *Function, aws *awsStandIn, log *bytes.Buffer) {
-	aws, log = &awsStandIn{asked: map[string]int{}}, &bytes.Buffer{}
+	aws, log = &awsStandIn{requests: map[string]int{}}, &bytes.Buffer{}
 	server := httptest.NewServer(aws)
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
@@ -64,22 +64,22 @@ func inLambda(t *testing.T, variables map[string]string) (f *Function, aws *awsS
 		t.Setenv(name, value)
 	}
 	handler := slog.New(slog.NewJSONHandler(log, nil))
-	setLog(handler) // the cache logs there
+	setLog(handler) // for the cache, which uses the default logger
 	return fromEnvironment(tracking.OrderCompleted, handler), aws, log
 }
 
-func TestTheEnvironmentSaysWhereSettingsAndQueueAre(t *testing.T) {
+func TestTheEnvironmentSelectsSettingsAndQueue(t *testing.T) {
 	const fromVariable = `{"commerce/webhook-secret":"` + secret + `"}`
 	cases := []struct {
 		name      string
 		variables map[string]string
 		status    int
-		asked     string
+		requests  string
 		metrics   bool
 	}{
 		{"both in AWS", nil, 202, "map[AmazonSQS.SendMessage:1 AmazonSSM.GetParameters:1]", true},
 		{"settings in a variable, a queue in AWS", map[string]string{VariablePrefix: "", settings.Variable: fromVariable}, 202, "map[AmazonSQS.SendMessage:1]", false},
-		// No queue, and no write key: nobody could take the event.
+		// Without a queue and a write key the event can be neither stored nor delivered.
 		{"no queue", map[string]string{VariableQueue: ""}, 503, "map[AmazonSSM.GetParameters:1]", true},
 		{"nothing in AWS", map[string]string{VariablePrefix: "", VariableQueue: "", settings.Variable: fromVariable}, 503, "map[]", false},
 	}
@@ -88,7 +88,7 @@ func TestTheEnvironmentSaysWhereSettingsAndQueueAre(t *testing.T) {
 			f, aws, log := inLambda(t, c.variables)
 			response, _ := f.HTTP(t.Context(), post())
 			equal(t, "status", response.StatusCode, c.status)
-			equal(t, "asked", aws.asked, c.asked)
+			equal(t, "requests", aws.requests, c.requests)
 			equal(t, "metrics", strings.Contains(log.String(), `"_aws"`), c.metrics)
 			for _, key := range aws.keys {
 				if !strings.Contains(key, "AKIA1/") || !strings.Contains(key, "/eu-west-1/") {
@@ -99,16 +99,16 @@ func TestTheEnvironmentSaysWhereSettingsAndQueueAre(t *testing.T) {
 	}
 }
 
-// A function that was frozen finds its connections dead: one by a reset, another by
-// silence. Neither may cost the event its place on the queue.
-func TestADeadConnectionIsTriedAgain(t *testing.T) {
+// After a function was frozen its connections may be broken: some are reset, others do not
+// answer. The event must still be verified and put on the queue.
+func TestACallOverABrokenConnectionIsTriedAgain(t *testing.T) {
 	cases := []struct {
 		name   string
 		spoil  func(http.ResponseWriter, *http.Request)
 		within time.Duration
 	}{
 		{"it is reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 700 * time.Millisecond},
-		{"it is silent", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, settingsWithin + queueWithin + 700*time.Millisecond},
+		{"it does not answer", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, settingsWithin + queueWithin + 700*time.Millisecond},
 		// The SDK would wait for up to a second before it tries again.
 		{"it throttles", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Amzn-ErrorType", "ThrottlingException")
@@ -123,12 +123,12 @@ func TestADeadConnectionIsTriedAgain(t *testing.T) {
 			started := time.Now()
 			response, _ := f.HTTP(t.Context(), post())
 			equal(t, "status", response.StatusCode, 202)
-			equal(t, "asked", aws.asked, "map[AmazonSQS.SendMessage:2 AmazonSSM.GetParameters:2]")
+			equal(t, "requests", aws.requests, "map[AmazonSQS.SendMessage:2 AmazonSSM.GetParameters:2]")
 			if took := time.Since(started); took > c.within {
 				t.Errorf("it took %v, want less than %v", took, c.within)
 			}
 			if strings.Contains(log.String(), `"Unverified"`) {
-				t.Errorf("it was not verified: %s", log)
+				t.Errorf("the event was not verified: %s", log)
 			}
 		})
 	}
@@ -138,7 +138,7 @@ func TestMissingCredentialsAreNamed(t *testing.T) {
 	f, aws, log := inLambda(t, map[string]string{"AWS_ACCESS_KEY_ID": ""})
 	response, _ := f.HTTP(t.Context(), post())
 	equal(t, "status", response.StatusCode, 503)
-	equal(t, "asked", aws.asked, "map[]")
+	equal(t, "requests", aws.requests, "map[]")
 	if !strings.Contains(log.String(), "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") {
 		t.Errorf("the log does not say what to do: %s", log)
 	}

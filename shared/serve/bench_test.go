@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// bodyOfLines returns a webhook about as large as Commerce writes one with that many
-// lines.
+// bodyOfLines returns a webhook with a number of order lines, about as large as Commerce
+// writes it.
 func bodyOfLines(lines int) string {
 	const line = `{"type":"order_item","id":"395763ee-1878-4aa0-a7a2","quantity":2,"name":"Spam Fritters","meta":{"display_price":{"with_tax":{"unit":{"amount":100,"currency":"GBP","formatted":"£1.00"},"value":{"amount":200,"currency":"GBP","formatted":"£2.00"}}}}}`
 	return strings.Replace(webhook, `}}}`, `}},"included":{"items":[`+strings.Repeat(line+",", 3*lines)+`{}]}}`, 1)

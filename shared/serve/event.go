@@ -8,21 +8,21 @@ import (
 	"commerce-segment/shared/jsontext"
 )
 
-// event is an event of any kind that a function supports, with the fields that it
-// reads. The body of a request is apart, as bytes.
+// event is an event of any supported kind, with the fields that a function reads. The body
+// of a request is in body, as bytes.
 type event struct {
 	events.APIGatewayV2HTTPRequest
 	events.SQSEvent
 	body []byte
 }
 
-// eventBounds are far above the events of Lambda.
+// eventBounds are far above the size of Lambda's events.
 var eventBounds = jsontext.Bounds{Depth: 100, Values: 100_000}
 
 var errShape = errors.New("the event is not JSON of a known shape: " + expected)
 
 // readEvent reads the fields of an event that are used, and skips the rest. Most of an
-// event is the body, a text full of escapes, which json.Unmarshal would read three
+// event is the body, a string with many escapes, which json.Unmarshal would read three
 // times.
 func readEvent(payload []byte) (event, error) {
 	fields, fault := jsontext.Check(payload, 0, eventBounds)
@@ -63,8 +63,7 @@ func texts(fields []jsontext.Field) map[string]string {
 	return all
 }
 
-// readRecords reads the messages of a batch. It returns nil if there is no list of
-// them.
+// readRecords reads the messages of a batch. It returns nil if the value is not a list.
 func readRecords(list []byte) []events.SQSMessage {
 	if len(list) == 0 || list[0] != '[' {
 		return nil

@@ -38,7 +38,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// checkLog reports personal data in a log, or that nothing was logged.
+// checkLog fails if a log contains personal data, or does not contain want.
 func checkLog(t *testing.T, log fmt.Stringer, want string) {
 	t.Helper()
 	if text := log.String(); strings.Contains(text, hostiletest.Mark) || !strings.Contains(text, want) {
@@ -46,13 +46,13 @@ func checkLog(t *testing.T, log fmt.Stringer, want string) {
 	}
 }
 
-// Whatever answers in the place of Segment, of Commerce or of AWS, nothing of it comes into
-// the log or onto a dead letter.
-func TestNothingOfAPeerIsLogged(t *testing.T) {
+// If a hostile server answers instead of Segment, Commerce or AWS, no text of its answers
+// reaches the log or the reason of a dead letter.
+func TestNoTextOfAPeerIsLogged(t *testing.T) {
 	peers := hostiletest.Peers(t)
 	t.Run("AWS", func(t *testing.T) {
 		for _, peer := range peers {
-			t.Run(peer.Name, func(t *testing.T) { notLoggedOfAWS(t, peer) })
+			t.Run(peer.Name, func(t *testing.T) { checkAWSPeer(t, peer) })
 		}
 	})
 	standard := &lines{}
@@ -74,7 +74,7 @@ func TestNothingOfAPeerIsLogged(t *testing.T) {
 			for _, peer := range peers {
 				t.Run(peer.Name, func(t *testing.T) {
 					t.Parallel()
-					notLogged(t, config(peer))
+					checkPeer(t, config(peer))
 				})
 			}
 		})
@@ -82,8 +82,8 @@ func TestNothingOfAPeerIsLogged(t *testing.T) {
 	checkLog(t, standard, "")
 }
 
-// notLogged takes two events through a function with these settings, the second without a queue.
-func notLogged(t *testing.T, config fixed) {
+// checkPeer accepts and delivers two events with these settings, the second without a queue.
+func checkPeer(t *testing.T, config fixed) {
 	queue := spooltest.NewMemory()
 	for _, kept := range []relay.Spool{queue, nil} {
 		written := &lines{}
@@ -92,7 +92,7 @@ func notLogged(t *testing.T, config fixed) {
 		if config.Commerce.URL != "" {
 			f.Relay.CommerceTransport = newTransport()
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 1300*time.Millisecond) // of which settling gets a second
+		ctx, cancel := context.WithTimeout(t.Context(), 1300*time.Millisecond) // of which a second is reserved for settling
 		f.HTTP(ctx, post())
 		if kept != nil {
 			f.Relay.Deliver(ctx, queue.Receive(ctx, 1))
@@ -107,9 +107,10 @@ func notLogged(t *testing.T, config fixed) {
 	}
 }
 
-// notLoggedOfAWS takes a webhook through a function whose queue is the peer, and through one
-// whose Parameter Store it is as well. The other delivers an event that the queue handed out.
-func notLoggedOfAWS(t *testing.T, peer hostiletest.Peer) {
+// checkAWSPeer runs a function whose queue is the peer, and one whose Parameter Store is
+// also the peer. Each accepts a webhook, delivers an event from the queue, and rejects a
+// body.
+func checkAWSPeer(t *testing.T, peer hostiletest.Peer) {
 	for _, variables := range []map[string]string{
 		{VariablePrefix: "", "AWS_ENDPOINT_URL": peer.URL},
 		{"AWS_ENDPOINT_URL": peer.URL},

@@ -18,13 +18,13 @@ import (
 // plain text.
 const KeyHeader = "X-MOLTIN-SECRET-KEY"
 
-// HTTP answers one request of an HTTP API (payload format 2.0). Its error is
-// always nil: an error would become a 500 with a body of Lambda's own.
+// HTTP answers one request of an HTTP API (payload format 2.0). Its error is always nil:
+// Lambda would turn an error into a 500 with a body of its own.
 func (f *Function) HTTP(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, err error) {
 	return f.accept(ctx, request, []byte(request.Body))
 }
 
-// accept is HTTP with the text of the body, which the request then need not have.
+// accept is HTTP with the text of the body as an argument. It does not read request.Body.
 func (f *Function) accept(ctx context.Context, request events.APIGatewayV2HTTPRequest, text []byte) (response events.APIGatewayV2HTTPResponse, err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -32,7 +32,7 @@ func (f *Function) accept(ctx context.Context, request events.APIGatewayV2HTTPRe
 			response = answer(http.StatusServiceUnavailable, "unavailable")
 		}
 	}()
-	if response, refused := f.byHeaders(ctx, request, len(text)); refused {
+	if response, rejected := f.rejectByHeaders(ctx, request, len(text)); rejected {
 		return response, nil
 	}
 	body, err := bodyOf(request, text)
@@ -43,19 +43,19 @@ func (f *Function) accept(ctx context.Context, request events.APIGatewayV2HTTPRe
 	return answer(a.Status, a.Code), nil
 }
 
-// Refuse answers a request that is refused by its headers alone: it is no request for a
-// webhook, its body could not be read, or its key is forged. It looks at no body, so it can
-// be asked before there is one.
-func (f *Function) Refuse(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, refused bool) {
-	if response, refused := f.byHeaders(ctx, request, 0); refused {
+// Reject answers a request that can be rejected by its headers: its path or method is not
+// that of a webhook, its body has an unsupported encoding, or its key is forged. It needs
+// no body, so a server can call it before it reads the body.
+func (f *Function) Reject(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, rejected bool) {
+	if response, rejected := f.rejectByHeaders(ctx, request, 0); rejected {
 		return response, true
 	}
-	return f.refuseForged(ctx, request)
+	return f.rejectForged(ctx, request)
 }
 
-// byHeaders is Refuse, but for the key of a request that is in order otherwise. The log
-// has the size of the body.
-func (f *Function) byHeaders(ctx context.Context, request events.APIGatewayV2HTTPRequest, size int) (response events.APIGatewayV2HTTPResponse, refused bool) {
+// rejectByHeaders is Reject without the check of the key of an otherwise valid request. The
+// size of the body is for the log.
+func (f *Function) rejectByHeaders(ctx context.Context, request events.APIGatewayV2HTTPRequest, size int) (response events.APIGatewayV2HTTPResponse, rejected bool) {
 	if !f.isRoute(request.RawPath) {
 		return answer(http.StatusNotFound, "not_found"), true
 	}
@@ -68,7 +68,7 @@ func (f *Function) byHeaders(ctx context.Context, request events.APIGatewayV2HTT
 	if code == "" {
 		return response, false
 	}
-	if response, forged := f.refuseForged(ctx, request); forged {
+	if response, forged := f.rejectForged(ctx, request); forged {
 		return response, true
 	}
 	a := f.Relay.Reject(ctx, relay.Answer{Status: http.StatusUnsupportedMediaType, Code: code}, size)
@@ -77,7 +77,8 @@ func (f *Function) byHeaders(ctx context.Context, request events.APIGatewayV2HTT
 	return response, true
 }
 
-func (f *Function) refuseForged(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, forged bool) {
+// rejectForged answers a request with a forged key.
+func (f *Function) rejectForged(ctx context.Context, request events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, forged bool) {
 	a, forged := f.Relay.RejectForged(ctx, keyOf(request))
 	if !forged {
 		return response, false
@@ -85,22 +86,22 @@ func (f *Function) refuseForged(ctx context.Context, request events.APIGatewayV2
 	return answer(a.Status, a.Code), true
 }
 
-// keyOf is the key that a request presents.
+// keyOf returns the secret key in a request's headers.
 func keyOf(request events.APIGatewayV2HTTPRequest) string {
 	return once(header(request.Headers, KeyHeader))
 }
 
-// Route is the path of a tracking's webhooks.
+// Route returns the path of a tracking's webhooks.
 func Route(name string) string { return "/webhooks/" + name }
 
-// isRoute looks at the end of the path only: before it stand the stage and a
-// custom domain's mapping, where there are any.
+// isRoute reports whether a path ends with the route of the tracking. The stage and the
+// mapping of a custom domain may come before it.
 func (f *Function) isRoute(path string) bool {
 	return strings.HasSuffix(strings.TrimSuffix(path, "/"), Route(f.Relay.Tracking.Name))
 }
 
-// bodyOf is the request's body as it was posted. An HTTP API hands a body over as
-// text or as base64, by its content type.
+// bodyOf returns the request's body as it was posted. An HTTP API passes a body as text or
+// in base64, depending on its content type.
 func bodyOf(request events.APIGatewayV2HTTPRequest, text []byte) ([]byte, error) {
 	if request.IsBase64Encoded {
 		return base64.StdEncoding.AppendDecode(nil, text)
@@ -108,9 +109,8 @@ func bodyOf(request events.APIGatewayV2HTTPRequest, text []byte) ([]byte, error)
 	return text, nil
 }
 
-// unsupported returns the code of the reason why a body cannot be read, by its headers:
-// it is compressed, or in another charset than UTF-8. Commerce sends neither, but a
-// proxy in between may.
+// unsupported returns a code if the headers show that the body is compressed or not in
+// UTF-8, and otherwise "". Commerce sends neither, but a proxy in between may.
 func unsupported(headers map[string]string) string {
 	encoding := strings.ToLower(strings.TrimSpace(header(headers, "Content-Encoding")))
 	switch encoding {
@@ -139,9 +139,8 @@ func header(headers map[string]string, name string) string {
 	return strings.Join(values, ",")
 }
 
-// once returns the value of a repeated header if it is the same each time: a proxy in
-// between may add a header again. Different values stay joined, as one value that is no
-// secret.
+// once returns the value of a repeated header once if it is always the same: a proxy in
+// between may add a header again. Different values stay joined, so they match no secret.
 func once(value string) string {
 	first, _, _ := strings.Cut(value, ",")
 	for part := range strings.SplitSeq(value, ",") {
@@ -152,7 +151,7 @@ func once(value string) string {
 	return strings.TrimSpace(first)
 }
 
-// answer is what Commerce gets: a status and a short stable code.
+// answer returns a response to Commerce: a status and a short stable code.
 func answer(status int, code string) events.APIGatewayV2HTTPResponse {
 	body, _ := json.Marshal(struct { // a string always encodes
 		Code string `json:"code"`

@@ -28,7 +28,7 @@ func TestARequestIsAnsweredWithAStatusAndACode(t *testing.T) {
 		{"a webhook in base64", func(r *request) {
 			r.Body, r.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(r.Body)), true
 		}, 202, "accepted", 1},
-		// HTTP header names have no case. AWS lowers them, other fronts do not.
+		// HTTP header names are case-insensitive. AWS writes them in lower case, other servers do not.
 		{"a key under its documented name", func(r *request) { r.Headers = map[string]string{"X-MOLTIN-SECRET-KEY": secret} }, 202, "accepted", 1},
 		{"a key under a name as Go writes it", func(r *request) { r.Headers = map[string]string{"X-Moltin-Secret-Key": secret} }, 202, "accepted", 1},
 		{"a path with a stage before it", func(r *request) { r.RawPath = "/prod" + r.RawPath }, 202, "accepted", 1},
@@ -47,23 +47,23 @@ func TestARequestIsAnsweredWithAStatusAndACode(t *testing.T) {
 		{"a body in gzip, in capitals", func(r *request) { r.Headers["Content-Encoding"] = "GZIP" }, 415, "unsupported_encoding_gzip", 0},
 		{"a body in Brotli", func(r *request) { r.Headers["content-encoding"] = "br" }, 415, "unsupported_encoding_br", 0},
 		{"a body that is compressed twice", func(r *request) { r.Headers["content-encoding"] = "gzip, br" }, 415, "unsupported_encoding", 0},
-		{"a body in a content coding of nobody's", func(r *request) { r.Headers["content-encoding"] = "ron.swanson" }, 415, "unsupported_encoding", 0},
+		{"a body in an unknown content coding", func(r *request) { r.Headers["content-encoding"] = "ron.swanson" }, 415, "unsupported_encoding", 0},
 		{"a body in UTF-8", func(r *request) { r.Headers["content-type"] = "application/json; charset=UTF-8" }, 202, "accepted", 1},
 		{"a body in quoted UTF-8", func(r *request) { r.Headers["content-type"] = `application/json; charset="utf-8"` }, 202, "accepted", 1},
 		{"a body in ISO-8859-1", func(r *request) { r.Headers["content-type"] = "application/json;charset=ISO-8859-1" }, 415, "unsupported_charset", 0},
 		{"a body in UTF-16", func(r *request) { r.Headers["content-type"] = "application/json; charset=utf-16" }, 415, "unsupported_charset", 0},
-		{"a content type that is none", func(r *request) { r.Headers["content-type"] = ";;" }, 202, "accepted", 1},
+		{"an invalid content type", func(r *request) { r.Headers["content-type"] = ";;" }, 202, "accepted", 1},
 		{"a body with a byte order mark", func(r *request) { r.Body = "\ufeff" + r.Body }, 202, "accepted", 1},
 		{"a wrong key", func(r *request) { r.Headers["x-moltin-secret-key"] = "guess" }, 401, "forged", 0},
 		{"no key", func(r *request) { r.Headers = nil }, 401, "forged", 0},
 		{"no body", func(r *request) { r.Body = "" }, 400, "not_json", 0},
 		{"a body that is not JSON", func(r *request) { r.Body = "hello" }, 400, "not_json", 0},
-		{"base64 that is none", func(r *request) { r.IsBase64Encoded = true }, 400, "not_base64", 0},
+		{"invalid base64", func(r *request) { r.IsBase64Encoded = true }, 400, "not_base64", 0},
 		{"a body that is too large", func(r *request) { r.Body = strings.Repeat(" ", relay.MaxBody) + webhook }, 413, "too_large", 0},
 		{"another path", func(r *request) { r.RawPath = "/" }, 404, "not_found", 0},
 		{"no path", func(r *request) { r.RawPath = "" }, 404, "not_found", 0},
 		{"another tracking's path", func(r *request) { r.RawPath = "/webhooks/order-updated" }, 404, "not_found", 0},
-		{"a path that only ends alike", func(r *request) { r.RawPath = "/webhooks/re-order-completed" }, 404, "not_found", 0},
+		{"a path with a similar end", func(r *request) { r.RawPath = "/webhooks/re-order-completed" }, 404, "not_found", 0},
 		{"another method", func(r *request) { r.RequestContext.HTTP.Method = http.MethodGet }, 405, "method_not_allowed", 0},
 	}
 	for _, c := range cases {
@@ -81,9 +81,9 @@ func TestARequestIsAnsweredWithAStatusAndACode(t *testing.T) {
 			if c.status == 405 {
 				equal(t, "allowed", response.Headers["Allow"], "POST")
 			}
-			isNoWebhooks := c.code == "not_found" || c.code == "method_not_allowed" || c.code == "not_base64"
-			if logged := strings.Contains(log.String(), `"outcome":"`+c.code+`"`); logged == isNoWebhooks {
-				t.Errorf("the log says %s: %t, got %s", c.code, logged, log)
+			notLogged := c.code == "not_found" || c.code == "method_not_allowed" || c.code == "not_base64"
+			if logged := strings.Contains(log.String(), `"outcome":"`+c.code+`"`); logged == notLogged {
+				t.Errorf("the log contains %s: %t, got %s", c.code, logged, log)
 			}
 		})
 	}
@@ -94,8 +94,8 @@ type broken struct{ fixed }
 
 func (broken) Current(context.Context) (relay.Config, error) { panic("with ron.swanson@moltin.com") }
 
-// A panic that reaches aws-lambda-go ends the process, and Commerce gets a 502
-// after a cold start that the next event then pays for as well.
+// A panic that reaches aws-lambda-go ends the process: Commerce gets a 502, and the next
+// event has to wait for a cold start.
 func TestAPanicIsA503AndALogLine(t *testing.T) {
 	f, _, log := newFunction(nil)
 	f.Relay.Configuration = broken{}
@@ -106,10 +106,10 @@ func TestAPanicIsA503AndALogLine(t *testing.T) {
 	equal(t, "status", response.StatusCode, 503)
 	equal(t, "body", response.Body, `{"code":"unavailable"}`)
 	if !strings.Contains(log.String(), "broken") || !strings.Contains(log.String(), "ERROR") {
-		t.Errorf("the log does not say where: %s", log)
+		t.Errorf("the log does not show where: %s", log)
 	}
 	if strings.Contains(log.String(), "swanson") {
-		t.Errorf("the log quotes what it panicked with: %s", log)
+		t.Errorf("the log quotes the value of the panic: %s", log)
 	}
 }
 
@@ -131,24 +131,24 @@ func FuzzHTTP(f *testing.F) {
 		if err != nil || !slices.Contains(statuses, response.StatusCode) {
 			t.Fatalf("got status %d, error %v: %s", response.StatusCode, err, log)
 		}
-		// 202 is a promise to Commerce: exactly what is accepted is kept.
+		// 202 is a promise to Commerce: an event is kept if and only if it is accepted.
 		kept := queue.Counts().Visible
 		if (response.StatusCode == 202) != (kept == 1) {
 			t.Fatalf("answered %d and kept %d", response.StatusCode, kept)
 		}
 		if once(key) != secret && kept+queue.Counts().Dead > 0 {
-			t.Fatalf("kept what came with the key %q", key)
+			t.Fatalf("a body with the key %q is kept", key)
 		}
 	})
 }
 
-// A server that reads bodies itself asks before it reads one. A stranger is answered, and
-// logged, only as one with a wrong key.
-func TestARequestIsRefusedByItsHeadersAlone(t *testing.T) {
+// A server can reject a request before it reads the body. The answer to an unauthenticated
+// client, and its log line, show only that the key is wrong.
+func TestARequestIsRejectedByItsHeaders(t *testing.T) {
 	cases := []struct {
 		name    string
 		change  func(*request)
-		status  int // 0 where it is not refused
+		status  int // 0 if it is not rejected
 		outcome string
 	}{
 		{"a genuine webhook", func(*request) {}, 0, ""},
@@ -164,13 +164,13 @@ func TestARequestIsRefusedByItsHeadersAlone(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			f, _, log := newFunction(spooltest.NewMemory())
-			response, refused := f.Refuse(t.Context(), post(c.change, func(r *request) { r.Body = "" }))
-			equal(t, "rejected", refused, c.status != 0)
-			if refused {
+			response, rejected := f.Reject(t.Context(), post(c.change, func(r *request) { r.Body = "" }))
+			equal(t, "rejected", rejected, c.status != 0)
+			if rejected {
 				equal(t, "status", response.StatusCode, c.status)
 			}
 			if c.outcome != "" && strings.Count(log.String(), c.outcome) != 1 || c.outcome == "" && log.String() != "" {
-				t.Errorf("the log says\n%s", log)
+				t.Errorf("the log is\n%s", log)
 			}
 		})
 	}

@@ -9,15 +9,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// BufferBodies makes a client of AWS send a request's header and body in one write.
+// BufferBodies makes a client of AWS send the header and the body of a request in one
+// write.
 //
-// The SDK (smithy-go 1.28.9) closes a request's body as soon as the response is there,
-// and its reader then answers net/http's last look for more of the body with an error,
-// upon which net/http closes the connection in the middle of the response. AWS has then
-// done what was asked, and the SDK asks again: a message is queued twice, or received
-// by nobody. It takes an answer that comes before the goroutine that wrote the request
-// runs again. net/http has done with a body that it knows to be in memory before any
-// of the request leaves.
+// Without it a request can be lost or repeated. The SDK (smithy-go 1.28.9) closes the body
+// of a request as soon as the response arrives. If net/http then reads the body once more,
+// to find its end, it gets an error and closes the connection in the middle of the
+// response. AWS has executed the request, but the SDK repeats it: a message is put on the
+// queue twice, or is received and lost. This happens if the response arrives before the
+// goroutine that writes the request runs again. With a body in memory, net/http finds its
+// end before it sends the request.
 func BufferBodies(client aws.HTTPClient) aws.HTTPClient { return bufferBodies{client} }
 
 type bufferBodies struct{ aws.HTTPClient }

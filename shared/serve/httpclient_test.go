@@ -15,8 +15,8 @@ import (
 	"commerce-segment/shared/serve"
 )
 
-// slowConn goes on only when the answer to what it wrote has long been there, as where
-// the machine has no time for the goroutine that writes.
+// slowConn returns from Write only after the answer has arrived, as on a busy machine where
+// the writing goroutine has to wait.
 type slowConn struct{ net.Conn }
 
 func (c slowConn) Write(p []byte) (int, error) {
@@ -25,9 +25,9 @@ func (c slowConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// An answer that is there before the request's writer goes on is read to its end, and
-// what it says that AWS did is not done again.
-func TestAnAnswerOfAWSIsReadHoweverSoonItComes(t *testing.T) {
+// An answer that arrives before the writer of the request continues is read to its end, and
+// the request is not repeated.
+func TestAnAnswerOfAWSIsReadEvenIfItArrivesEarly(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		calls++
@@ -35,7 +35,7 @@ func TestAnAnswerOfAWSIsReadHoweverSoonItComes(t *testing.T) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		io.WriteString(w, `{"Attributes": `)
 		w.(http.Flusher).Flush()
-		time.Sleep(100 * time.Millisecond) // the rest comes later, as of a large answer
+		time.Sleep(100 * time.Millisecond) // the rest arrives later, as with a large answer
 		io.WriteString(w, `{"VisibilityTimeout": "54"}}`)
 	}))
 	defer server.Close()
@@ -56,6 +56,6 @@ func TestAnAnswerOfAWSIsReadHoweverSoonItComes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if output.Attributes["VisibilityTimeout"] != "54" || calls != 1 {
-		t.Errorf("%d calls, the last gave %v, want one", calls, output.Attributes)
+		t.Errorf("%d calls, the last returned %v, want one call", calls, output.Attributes)
 	}
 }

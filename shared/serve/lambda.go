@@ -13,40 +13,39 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// initWithin bounds the first look at the settings, far below the 10 s after which
-// Lambda ends an init phase and starts it over.
+// initWithin is the time limit for the first read of the settings. It is far below the 10 s
+// after which Lambda stops an init phase and starts it again.
 const initWithin = 2 * time.Second
 
-// Memory is what a function has, in MB.
+// Memory is the memory of a function, in MB.
 const Memory = 256
 
-// MemoryLimit is GOMEMLIMIT of a function. What is beyond it is for the moment in which
-// one large event needs more, and for all that Go does not count: without a limit garbage
-// takes as much memory as all that is in use.
+// MemoryLimit returns the GOMEMLIMIT of a function. The rest of the memory is for a large
+// event, which needs more for a moment, and for memory that Go does not include. Without a
+// limit, garbage may use as much memory as the live data.
 func MemoryLimit() string { return strconv.Itoa(Memory/2) + "MiB" }
 
-// Lambda runs a tracking's function until the process ends: with the settings in
-// Parameter Store and the queues in SQS that the environment names, or without
-// them where it names none. Its logger is
-// aws-lambda-go's, which obeys the function's logging configuration
-// (AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL) and names the request.
+// Lambda runs the function of a tracking until the process ends. The environment variables
+// name the settings in Parameter Store and the queues in SQS, or neither. The logger is
+// that of aws-lambda-go, which follows the function's logging configuration
+// (AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL) and adds the request id.
 func Lambda(t tracking.Tracking) {
 	log := lambdacontext.NewLogger()
 	setLog(log)
 	f := fromEnvironment(t, log)
-	f.warm() // in the init phase: once the runtime asks for an event, Lambda may freeze the process
+	f.warm() // in the init phase: as soon as the runtime asks for an event, Lambda may freeze the process
 	lambda.Start(f)
 }
 
-// setLog makes a logger the one of all packages, also of those that know only package log.
+// setLog makes a logger the default of all packages, also of those that use package log.
 func setLog(log *slog.Logger) {
 	slog.SetDefault(log)
 	loggable.StandardLog(log)
 }
 
-// warm reads the settings before the first event comes. That they cannot be read
-// is no reason not to start: events are accepted without them, and each of them
-// looks again. The cache logs why.
+// warm reads the settings before the first event. The function also starts if they cannot
+// be read: it accepts events without settings, and tries to read them for each event. The
+// cache logs the error.
 func (f *Function) warm() {
 	ctx, cancel := context.WithTimeout(context.Background(), initWithin)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Package serve is the Lambda front: an HTTP event or an SQS event comes in, the
-// relay is called.
+// Package serve connects Lambda to the relay: it reads an HTTP event or an SQS event, and
+// calls the relay.
 package serve
 
 import (
@@ -15,16 +15,15 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Function is one tracking's function: what Lambda invokes, and what the hub
-// calls for the same requests on a developer's machine. It is safe for use by
-// many goroutines at once.
+// Function is the function of one tracking. Lambda invokes it, and the hub calls it for the
+// same requests on one machine. It is safe for concurrent use.
 type Function struct {
 	Relay *relay.Relay
 }
 
-// NewFunction builds a tracking's function. The spool is nil where there is no
-// queue: the function then delivers while Commerce waits. Whoever needs another
-// transport to Segment or a faster backoff sets it on Relay before the first call.
+// NewFunction returns the function of a tracking. If the spool is nil there is no queue, and
+// the function delivers while Commerce waits. To use another transport to Segment or
+// another backoff, set it on Relay before the first call.
 func NewFunction(t tracking.Tracking, configuration relay.Configuration, spool relay.Spool, log *slog.Logger) *Function {
 	return &Function{Relay: &relay.Relay{
 		Tracking:      t,
@@ -35,9 +34,9 @@ func NewFunction(t tracking.Tracking, configuration relay.Configuration, spool r
 	}}
 }
 
-// Invoke takes an event as Lambda hands it over, tells HTTP from SQS by its
-// shape, and returns the answer as JSON. It makes Function a lambda.Handler.
-// Its error says what it expected, and quotes nothing of the event.
+// Invoke implements lambda.Handler. It distinguishes an HTTP event and an SQS event by
+// their fields, and returns the answer as JSON. Its error says what was expected, and
+// quotes nothing from the event.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	e, err := readEvent(payload)
 	switch {
@@ -63,8 +62,8 @@ func respond[T any](response T, err error) ([]byte, error) {
 	return json.Marshal(response)
 }
 
-// recovered logs a panic, without quoting what it panicked with: that may be a
-// piece of an event. To be called by the deferred function itself.
+// recovered logs a panic, but not its value, which may be a part of an event. The deferred
+// function must call it directly.
 func (f *Function) recovered(ctx context.Context, value any) {
 	f.Relay.Log.ErrorContext(ctx, "panic", "tracking", f.Relay.Tracking.Name,
 		"type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))

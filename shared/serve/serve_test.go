@@ -27,7 +27,7 @@ func marshal(t testing.TB, value any) string {
 	return string(text)
 }
 
-func TestAnEventIsKnownByItsShape(t *testing.T) {
+func TestAnEventIsRecognizedByItsFields(t *testing.T) {
 	batch := events.SQSEvent{Records: []events.SQSMessage{record(t, "1", webhook, "1"), {MessageId: "2", ReceiptHandle: "2", Body: "hello", EventSource: "aws:sqs"}}}
 	cases := []struct {
 		name, payload string
@@ -43,7 +43,7 @@ func TestAnEventIsKnownByItsShape(t *testing.T) {
 		{"a test event of the console", `{"key1":"value1"}`, "a request of an HTTP API in payload format 2.0", true},
 		{"nothing", ``, "not JSON", true},
 		{"null", `null`, "was expected", true},
-		{"no object", `["ron.swanson"]`, "not JSON of a known shape", true},
+		{"a list instead of an object", `["ron.swanson"]`, "not JSON of a known shape", true},
 		{"a field of another type", `{"headers":"ron.swanson"}`, "not JSON of a known shape", true},
 	}
 	for _, c := range cases {
@@ -54,7 +54,7 @@ func TestAnEventIsKnownByItsShape(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Fatalf("got %s, error %v, want an error with %q", answer, err, c.want)
 				}
-				// aws-lambda-go logs what it returns.
+				// aws-lambda-go logs the error.
 				if strings.Contains(err.Error(), "swanson") {
 					t.Errorf("the error quotes the event: %v", err)
 				}
@@ -68,18 +68,18 @@ func TestAnEventIsKnownByItsShape(t *testing.T) {
 	}
 }
 
-// absent is a Configuration that nobody can read.
-type absent struct{ asked int }
+// absent is a Configuration that cannot be read.
+type absent struct{ reads int }
 
 func (a *absent) Current(ctx context.Context) (relay.Config, error) {
-	a.asked++
+	a.reads++
 	<-ctx.Done()
 	return relay.Config{}, errors.New("no answer")
 }
 func (a *absent) Reload(ctx context.Context) (relay.Config, error) { return a.Current(ctx) }
 
-// A function that does not start without settings would answer Commerce with 502
-// as long as Parameter Store is down, and lose every event of that time.
+// If a function did not start without settings, it would answer 502 to Commerce while
+// Parameter Store is down, and lose every event.
 func TestAFunctionStartsWithoutSettings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue := spooltest.NewMemory()
@@ -88,7 +88,7 @@ func TestAFunctionStartsWithoutSettings(t *testing.T) {
 		f.Relay.Configuration = settings
 		started := time.Now()
 		f.warm()
-		equal(t, "asked", settings.asked, 1)
+		equal(t, "reads", settings.reads, 1)
 		equal(t, "started after", time.Since(started), initWithin)
 		response, _ := f.HTTP(t.Context(), post())
 		equal(t, "status", response.StatusCode, 202)
@@ -106,7 +106,7 @@ func FuzzInvoke(f *testing.F) {
 		function, _, log := newFunction(spooltest.NewMemory())
 		answer, err := function.Invoke(t.Context(), payload)
 		if err == nil && !json.Valid(answer) {
-			t.Fatalf("got %s, which is no JSON", answer)
+			t.Fatalf("got %s, which is not JSON", answer)
 		}
 		if strings.Contains(log.String(), `"msg":"panic"`) {
 			t.Fatalf("it panicked: %s", log)

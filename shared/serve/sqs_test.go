@@ -11,7 +11,7 @@ import (
 	"commerce-segment/shared/spool/spooltest"
 )
 
-// kept are the message ids that a response leaves on the queue.
+// kept returns the ids of the messages that a response leaves on the queue.
 func kept(response events.SQSEventResponse) []string {
 	var ids []string
 	for _, failure := range response.BatchItemFailures {
@@ -22,22 +22,22 @@ func kept(response events.SQSEventResponse) []string {
 
 func order(id string) string { return strings.Replace(webhook, "o-1", id, 1) }
 
-// Exactly the records that must stay are named: one too many is delivered again,
-// one too few is deleted and lost. They are named by their message id, while the
-// queue itself goes by the receipt handle.
-func TestOnlyWhatMustStayIsReported(t *testing.T) {
+// The response must name exactly the records that must stay: one too many is delivered
+// again, one too few is deleted and lost. It names them by message id, while the queue uses
+// receipt handles.
+func TestTheResponseNamesTheRecordsThatMustStay(t *testing.T) {
 	cases := []struct {
 		name    string
-		refuse  string // what Segment refuses with 503
+		reject  string // Segment answers 503 to a body that contains it
 		records []events.SQSMessage
 		kept    []string
 	}{
-		{"nothing, of an empty batch", "", nil, nil},
-		{"nothing, where all are delivered", "", []events.SQSMessage{record(t, "1", order("a"), "1"), record(t, "2", order("b"), "1")}, nil},
-		{"all, where Segment is down", "batch", []events.SQSMessage{record(t, "1", order("a"), "1"), record(t, "2", order("b"), "1")}, []string{"1", "2"}},
-		{"not what is skipped", "", []events.SQSMessage{record(t, "1", strings.Replace(webhook, "order.paid", "order.updated", 1), "1")}, nil},
-		// No dead letters are known here: the queue's own redrive has to bury it.
-		{"what cannot be failed", "", []events.SQSMessage{
+		{"none of an empty batch", "", nil, nil},
+		{"none if all are delivered", "", []events.SQSMessage{record(t, "1", order("a"), "1"), record(t, "2", order("b"), "1")}, nil},
+		{"all if Segment is down", "batch", []events.SQSMessage{record(t, "1", order("a"), "1"), record(t, "2", order("b"), "1")}, []string{"1", "2"}},
+		{"not a skipped event", "", []events.SQSMessage{record(t, "1", strings.Replace(webhook, "order.paid", "order.updated", 1), "1")}, nil},
+		// There is no dead-letter queue here: the redrive policy of the queue moves the event.
+		{"an event that cannot become a dead letter", "", []events.SQSMessage{
 			record(t, "1", order("a"), "1"), {MessageId: "2", ReceiptHandle: "2", Body: "hello", EventSource: "aws:sqs"}, record(t, "3", order("c"), "1"),
 		}, []string{"2"}},
 		{"records without a receipt handle, if one of them must stay", "", []events.SQSMessage{
@@ -47,13 +47,13 @@ func TestOnlyWhatMustStayIsReported(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			f, segmentSide, _ := newFunction(nil)
-			segmentSide.refuse = c.refuse
+			segmentSide.reject = c.reject
 			response, err := f.SQS(t.Context(), events.SQSEvent{Records: c.records})
 			if err != nil {
 				t.Fatal(err)
 			}
 			equal(t, "kept", kept(response), c.kept)
-			// null would be a malformed answer to a strict reader.
+			// null is not a valid list of failures.
 			if response.BatchItemFailures == nil {
 				t.Error("batchItemFailures is nil")
 			}
@@ -61,7 +61,7 @@ func TestOnlyWhatMustStayIsReported(t *testing.T) {
 	}
 }
 
-// Ten large bodies at once would take the memory of all of them.
+// A batch of ten large bodies would use too much memory.
 func TestLargeBodiesAreDeliveredOneByOne(t *testing.T) {
 	large := func(id string) string {
 		return strings.Replace(order(id), `"payload":{`, `"payload":{"more":"`+strings.Repeat("a", spool.BatchBytes)+`",`, 1)
@@ -95,22 +95,22 @@ func TestReceivesAreCountedBySQS(t *testing.T) {
 		{"the first time", "1", 1},
 		{"the last time", "36", 36},
 		{"an attribute that is missing", "", 1},
-		{"an attribute that is no number", "many", 1},
-		{"a number that cannot be", "0", 1},
+		{"an attribute that is not a number", "many", 1},
+		{"an impossible number", "0", 1},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			f, _, log := newFunction(nil)
 			f.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{record(t, "1", webhook, c.attribute)}})
 			if want := `"receives":` + strconv.Itoa(c.want) + `,`; !strings.Contains(log.String(), want) {
-				t.Errorf("the log does not say %s: %s", want, log)
+				t.Errorf("the log does not contain %s: %s", want, log)
 			}
 		})
 	}
 }
 
-// A batch whose outcome is not known comes back as a whole: Segment drops by
-// messageId what it has already, and nothing else knows what it has not.
+// If the outcome of a batch is unknown, the whole batch must stay on the queue. Segment
+// drops the messages that it already has by their messageId.
 func TestAPanicKeepsTheWholeBatch(t *testing.T) {
 	f, _, log := newFunction(nil)
 	f.Relay.Configuration = broken{}
@@ -138,8 +138,8 @@ func FuzzSQS(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Every record is either kept, buried, delivered or skipped; what cannot
-		// be opened is never let go.
+		// Every record is kept, failed, delivered or skipped. A record that cannot be
+		// opened is kept or failed.
 		_, unreadable := spool.Decode(body)
 		held := len(response.BatchItemFailures) + queue.Counts().Dead
 		if unreadable != nil && held != 1 || held > 1 || held == 1 && len(segmentSide.bodies) > 0 {

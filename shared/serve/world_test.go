@@ -25,7 +25,7 @@ const (
 	webhook = `{"id":"w-1","triggered_by":"order.paid","payload":{"data":{"type":"order","id":"o-1","note":"ron.swanson@moltin.com"}}}`
 )
 
-// fixed is a relay.Configuration that stays as it is.
+// fixed is a relay.Configuration that does not change.
 type fixed relay.Config
 
 func (f fixed) Current(context.Context) (relay.Config, error) { return relay.Config(f), nil }
@@ -39,10 +39,10 @@ var configured = fixed{
 	Segment:  segment.Endpoint{Host: "https://segment.test", Path: "/v1/batch", WriteKey: "write_key_1"},
 }
 
-// standIn is Segment without a network: it refuses with 503 what holds refuse.
+// standIn is a Segment without a network. It answers 503 to a body that contains reject.
 type standIn struct {
 	mu     sync.Mutex
-	refuse string
+	reject string
 	bodies []string
 }
 
@@ -55,13 +55,13 @@ func (s *standIn) RoundTrip(request *http.Request) (*http.Response, error) {
 	defer s.mu.Unlock()
 	s.bodies = append(s.bodies, string(body))
 	code := http.StatusOK
-	if s.refuse != "" && strings.Contains(string(body), s.refuse) {
+	if s.reject != "" && strings.Contains(string(body), s.reject) {
 		code = http.StatusServiceUnavailable
 	}
 	return &http.Response{StatusCode: code, Header: http.Header{}, Body: http.NoBody, Request: request}, nil
 }
 
-// newFunction is the function of order-completed, and what is around it.
+// newFunction returns the function of order-completed with its Segment and its log.
 func newFunction(queue relay.Spool) (f *Function, segmentSide *standIn, log *bytes.Buffer) {
 	segmentSide, log = &standIn{}, &bytes.Buffer{}
 	f = NewFunction(tracking.OrderCompleted, configured, queue, slog.New(slog.NewJSONHandler(log, nil)))
@@ -69,7 +69,7 @@ func newFunction(queue relay.Spool) (f *Function, segmentSide *standIn, log *byt
 	return f, segmentSide, log
 }
 
-// post is a webhook as an HTTP API hands it over.
+// post returns a webhook as an HTTP API passes it.
 func post(change ...func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTPRequest {
 	request := events.APIGatewayV2HTTPRequest{
 		Version:  "2.0",
@@ -85,7 +85,7 @@ func post(change ...func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HT
 	return request
 }
 
-// record is an envelope as an event source mapping hands it over.
+// record returns an SQS message with an envelope, as an event source mapping passes it.
 func record(t testing.TB, id, body, receives string) events.SQSMessage {
 	t.Helper()
 	text, err := spool.Encode(relay.Envelope{Body: []byte(body)})

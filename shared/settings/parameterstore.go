@@ -73,7 +73,7 @@ func (s ParameterStore) read(ctx context.Context, names []string) (map[string]st
 	}
 	output, err := s.client.GetParameters(ctx, &ssm.GetParametersInput{Names: full, WithDecryption: aws.Bool(true)})
 	if err != nil {
-		return nil, fmt.Errorf("reading the parameters %s/* from Parameter Store: %w%s", s.prefix, loggable.Refusal(err),
+		return nil, fmt.Errorf("reading the parameters %s/* from Parameter Store: %w%s", s.prefix, loggable.AWSError(err),
 			remedy(err, s.prefix+"/*", "ssm:GetParameters", "kms:Decrypt"))
 	}
 	parameters := make(map[string]string, len(output.Parameters))
@@ -138,7 +138,7 @@ func (s EditableParameterStore) Put(ctx context.Context, name, value string) err
 	if IsSecret(name) {
 		onKey = []string{"kms:Encrypt"}
 	}
-	return fmt.Errorf("writing parameter %s to Parameter Store: %w%s", *input.Name, loggable.Refusal(err),
+	return fmt.Errorf("writing parameter %s to Parameter Store: %w%s", *input.Name, loggable.AWSError(err),
 		remedy(err, *input.Name, "ssm:PutParameter", onKey...))
 }
 

@@ -87,7 +87,7 @@ func (s EditableParameterStore) begin(ctx context.Context) (release func(), err 
 func (s EditableParameterStore) readSaving(ctx context.Context, name string) (value string, version int64, err error) {
 	output, err := s.editor.GetParameters(ctx, &ssm.GetParametersInput{Names: []string{s.prefix + "/" + name}})
 	if err != nil {
-		return "", 0, fmt.Errorf("checking whether another save to Parameter Store below %s is in progress: %w%s", s.prefix, loggable.Refusal(err),
+		return "", 0, fmt.Errorf("checking whether another save to Parameter Store below %s is in progress: %w%s", s.prefix, loggable.AWSError(err),
 			remedy(err, s.prefix+"/*", "ssm:GetParameters"))
 	}
 	for _, p := range output.Parameters {
@@ -102,7 +102,7 @@ func (s EditableParameterStore) putSaving(ctx context.Context, value string) (ve
 		Overwrite: aws.Bool(true),
 	})
 	if err != nil {
-		return 0, fmt.Errorf("locking the parameters below %s in Parameter Store for a save: %w%s", s.prefix, loggable.Refusal(err),
+		return 0, fmt.Errorf("locking the parameters below %s in Parameter Store for a save: %w%s", s.prefix, loggable.AWSError(err),
 			remedy(err, s.prefix+"/*", "ssm:PutParameter"))
 	}
 	return output.Version, nil

@@ -221,7 +221,7 @@ func TestParameterStoreReturnsAnErrorThatSaysWhyItCannotBeRead(t *testing.T) {
 			[]string{"allow ssm:GetParameters on arn:aws:ssm:<region>:<account>:parameter/shop/*", "kms:Decrypt on the key whose alias is alias/aws/ssm"}},
 		{"it throttles", refusal(400, "ThrottlingException", "Rate exceeded"), []string{"AWS answered 400 ThrottlingException"}},
 		{"it is down", refusal(503, "InternalServerError", ""), []string{"AWS answered 503 InternalServerError"}},
-		{"something else answers", func(w http.ResponseWriter) { io.WriteString(w, "<html>") }, []string{"AWS answered 200, with what cannot be read"}},
+		{"something else answers", func(w http.ResponseWriter) { io.WriteString(w, "<html>") }, []string{"AWS answered 200, and the answer cannot be read"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

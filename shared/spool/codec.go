@@ -14,22 +14,22 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// Sizes of a message on the queue, in bytes. SQS counts a message's attributes
-// into its size, and an event must fit among the dead letters too, where the
-// attributes say why it is there: so that much stays free in each envelope.
+// The sizes of a message on the queue, in bytes. SQS includes the attributes of a message
+// in its size. A dead letter has attributes with its reason, so each envelope leaves
+// failureRoom free for them.
 const (
 	MaxMessage  = 1 << 20 // SQS's limit, 1 MiB
 	failureRoom = 4 << 10
 	maxEncoded  = MaxMessage - failureRoom
 )
 
-// version is what Encode writes and Decode reads. New fields need no new one:
-// Decode passes over those that it does not know.
+// version is the version of the envelope that Encode writes and Decode reads. A new field
+// needs no new version: Decode ignores unknown fields.
 const version = 1
 
-// wire is an envelope on the queue: JSON in ASCII, since a queue does not take
-// every Unicode character, with the compressed body as base64. It can be read
-// without this program: jq -r .body | base64 -d | gunzip.
+// wire is an envelope on the queue: JSON in ASCII, because SQS does not accept every
+// Unicode character, with the compressed body in base64. An operator can read it without
+// this program: jq -r .body | base64 -d | gunzip.
 type wire struct {
 	Version   int       `json:"v"`
 	Received  time.Time `json:"received"`
@@ -37,11 +37,11 @@ type wire struct {
 	Body      []byte    `json:"body"`                // gzip
 }
 
-// Encode makes the text of an envelope, at most 1 MiB less what a burial adds.
-// Its error is a relay.ErrTooLarge that gives the size.
+// Encode returns the text of an envelope: at most 1 MiB without the room for a failure. If
+// the text is larger, the error is a relay.ErrTooLarge with the size.
 func Encode(e relay.Envelope) (string, error) {
 	if len(e.Body) > relay.MaxBody {
-		return "", fmt.Errorf("a body of %d bytes, where %d are allowed: %w", len(e.Body), relay.MaxBody, relay.ErrTooLarge)
+		return "", fmt.Errorf("a body of %d bytes is over the limit of %d: %w", len(e.Body), relay.MaxBody, relay.ErrTooLarge)
 	}
 	compressed, err := compress(e.Body)
 	if err != nil {
@@ -56,23 +56,23 @@ func Encode(e relay.Envelope) (string, error) {
 		return "", fmt.Errorf("encoding an envelope: %w", err)
 	}
 	if len(text) > maxEncoded {
-		return "", fmt.Errorf("a body of %d bytes makes a message of %d, where %d are allowed: %w",
+		return "", fmt.Errorf("a body of %d bytes makes a message of %d bytes, over the limit of %d: %w",
 			len(e.Body), len(text), maxEncoded, relay.ErrTooLarge)
 	}
 	return string(text), nil
 }
 
-// Decode opens the text of an envelope. Its error says what is wrong with it, and
-// quotes nothing of it. It is a relay.ErrVersion where another release wrote it.
+// Decode opens the text of an envelope. The error says what is wrong, and quotes nothing
+// from the text. It is a relay.ErrVersion if another release wrote the envelope.
 func Decode(text string) (relay.Envelope, error) {
 	var w wire
 	if err := json.Unmarshal([]byte(text), &w); err != nil || w.Version != version {
-		return relay.Envelope{}, notOurs(text)
+		return relay.Envelope{}, unknownEnvelope(text)
 	}
 	e := relay.Envelope{Received: w.Received}
 	if w.Presented != nil {
 		if len(w.Presented) != len(commerce.Digest{}) {
-			return relay.Envelope{}, fmt.Errorf("the envelope holds a digest of %d bytes, where a SHA-256 has %d",
+			return relay.Envelope{}, fmt.Errorf("the envelope has a digest of %d bytes, but a SHA-256 has %d",
 				len(w.Presented), len(commerce.Digest{}))
 		}
 		e.Presented = (*commerce.Digest)(w.Presented)
@@ -85,25 +85,25 @@ func Decode(text string) (relay.Envelope, error) {
 	return e, nil
 }
 
-// notOurs is why a text is no envelope of this release. In another one's everything but
-// the version may be anything.
-func notOurs(text string) error {
-	var of struct {
+// unknownEnvelope returns the error for a text that is not an envelope of this release. In an
+// envelope of another release, only the version has a known form.
+func unknownEnvelope(text string) error {
+	var envelope struct {
 		Version int `json:"v"`
 	}
-	switch err := json.Unmarshal([]byte(text), &of); {
-	case err != nil, of.Version == version:
-		return errors.New("the envelope is not the JSON that this program writes")
-	case of.Version <= 0:
-		return fmt.Errorf("the envelope has version %d, which no release writes", of.Version)
+	switch err := json.Unmarshal([]byte(text), &envelope); {
+	case err != nil, envelope.Version == version:
+		return errors.New("the envelope is not JSON as this program writes it")
+	case envelope.Version <= 0:
+		return fmt.Errorf("the envelope has version %d, which no release writes", envelope.Version)
 	default:
 		return fmt.Errorf("%w: the envelope has version %d, and this program reads version %d: "+
-			"deploy the release that wrote it", relay.ErrVersion, of.Version, version)
+			"deploy the release that wrote it", relay.ErrVersion, envelope.Version, version)
 	}
 }
 
-// Open makes an item of an envelope's text. Where the envelope cannot be opened
-// the item says why, and carries the text itself.
+// Open returns an item with the envelope of a text. If the envelope cannot be opened, the
+// item has the error, and the text as its body.
 func Open(handle string, receives int, text string) relay.Item {
 	envelope, err := Decode(text)
 	if err != nil {
@@ -112,9 +112,10 @@ func Open(handle string, receives int, text string) relay.Item {
 	return relay.Item{Handle: handle, Receives: receives, Envelope: envelope, Err: err}
 }
 
-// A gzip.Writer is a megabyte of tables and a gzip.Reader some 40 KB: they are
-// used again. BestSpeed takes 48 µs for a webhook of 7 KB where the default takes
-// 116 µs, and makes it a tenth larger, which costs nothing: SQS counts by 64 KB.
+// writers and readers are pools, because a gzip.Writer has a megabyte of tables and a
+// gzip.Reader about 40 KB. BestSpeed takes 48 µs for a webhook of 7 KB, and the default
+// level 116 µs. Its result is a tenth larger, which costs nothing: SQS charges for every
+// 64 KB.
 var (
 	writers = sync.Pool{New: func() any {
 		w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a valid level never fails
@@ -137,7 +138,7 @@ func compress(body []byte) ([]byte, error) {
 	return compressed.Bytes(), nil
 }
 
-var errBomb = fmt.Errorf("it is larger than %d bytes", relay.MaxBody)
+var errBomb = fmt.Errorf("the body is larger than %d bytes", relay.MaxBody)
 
 func decompress(compressed []byte) ([]byte, error) {
 	r := readers.Get().(*gzip.Reader)

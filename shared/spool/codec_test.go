@@ -27,14 +27,14 @@ func encode(t testing.TB, e relay.Envelope) string {
 	return text
 }
 
-// random is a body that does not compress.
+// random returns a body that does not compress.
 func random(size int) []byte {
 	body := make([]byte, size)
 	rand.Read(body)
 	return body
 }
 
-func TestAnEnvelopeComesBackAsItWasPut(t *testing.T) {
+func TestDecodeReturnsTheEnvelopeThatWasEncoded(t *testing.T) {
 	digest := commerce.DigestOf("secret_squirrel")
 	cases := []struct {
 		name     string
@@ -43,9 +43,9 @@ func TestAnEnvelopeComesBackAsItWasPut(t *testing.T) {
 		{"a verified webhook", relay.Envelope{Received: received, Body: []byte(`{"id":"1"}`)}},
 		{"one that is to be verified later", relay.Envelope{Received: received, Body: []byte(`{}`), Presented: &digest}},
 		{"a body that is not UTF-8", relay.Envelope{Received: received, Body: []byte{0xff, 0x00, 0xfe}}},
-		{"a body with what SQS refuses in a message", relay.Envelope{Received: received, Body: []byte("\x00\x0b\uffff")}},
+		{"a body with characters that SQS rejects in a message", relay.Envelope{Received: received, Body: []byte("\x00\x0b\uffff")}},
 		{"an empty body", relay.Envelope{Received: received, Body: []byte{}}},
-		{"the largest body that may come in", relay.Envelope{Received: received, Body: bytes.Repeat([]byte("order "), relay.MaxBody/6)}},
+		{"the largest body that is accepted", relay.Envelope{Received: received, Body: bytes.Repeat([]byte("order "), relay.MaxBody/6)}},
 		{"a body that does not compress", relay.Envelope{Received: received, Body: random(700 << 10)}},
 	}
 	for _, c := range cases {
@@ -61,8 +61,8 @@ func TestAnEnvelopeComesBackAsItWasPut(t *testing.T) {
 			if len(text) > MaxMessage {
 				t.Errorf("the message has %d bytes, over SQS's %d", len(text), MaxMessage)
 			}
-			// SQS refuses a message with some Unicode characters in it, and a
-			// refused message is a lost event.
+			// SQS rejects a message with certain Unicode characters, and then the event
+			// would be lost.
 			if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
 				t.Errorf("the message has %q at %d, and must be printable ASCII", text[i], i)
 			}
@@ -70,9 +70,9 @@ func TestAnEnvelopeComesBackAsItWasPut(t *testing.T) {
 	}
 }
 
-// A function of the release before may still put messages on the queue when this
-// one reads them, and they lie there for up to 14 days: what was written once must
-// be readable for good. Change the version instead of this text.
+// A function of the previous release may have put messages on the queue, and they stay
+// there for up to 14 days. So every envelope must stay readable. Change the version instead
+// of this text.
 func TestAnEnvelopeWrittenByTheFirstReleaseIsReadable(t *testing.T) {
 	const text = `{"v":1,"received":"2026-11-24T10:50:00.123456789Z",` +
 		`"presented":"6WUHkyrwdKZBebCZIyyWDWIrET/aDm8QW93BSjiSYzQ=",` +
@@ -86,17 +86,17 @@ func TestAnEnvelopeWrittenByTheFirstReleaseIsReadable(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotFitTheQueueIsTooLarge(t *testing.T) {
+func TestABodyThatDoesNotFitTheQueueIsTooLarge(t *testing.T) {
 	cases := []struct {
 		name string
 		body []byte
 		want error
 	}{
-		// An event at SQS's very limit could be put, but never buried: the
-		// attributes of a dead letter count too.
-		{"a body that would leave no room for a burial", random(785_000), relay.ErrTooLarge},
-		{"a body that leaves just enough", random(780_000), nil},
-		{"a body over what comes in through Lambda, however well it compresses", make([]byte, relay.MaxBody+1), relay.ErrTooLarge},
+		// An event of exactly the limit of SQS could be put, but never become a dead
+		// letter: the attributes of a dead letter are part of its size.
+		{"a body that leaves no room for the attributes of a dead letter", random(785_000), relay.ErrTooLarge},
+		{"a body that leaves just enough room", random(780_000), nil},
+		{"a body over the limit of Lambda, even if it compresses well", make([]byte, relay.MaxBody+1), relay.ErrTooLarge},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestWhatDoesNotFitTheQueueIsTooLarge(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
+func TestDecodeRejectsInvalidEnvelopes(t *testing.T) {
 	tooLarge, err := compress(make([]byte, relay.MaxBody+1))
 	if err != nil {
 		t.Fatal(err)
@@ -129,17 +129,17 @@ func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
 	cases := []struct {
 		name, text, want string
 	}{
-		{"nothing", "", "not the JSON"},
-		{"a person's message", "ron.swanson@moltin.com", "not the JSON"},
-		{"base64 without JSON", base64.StdEncoding.EncodeToString(tooLarge[:90]), "not the JSON"},
+		{"nothing", "", "not JSON"},
+		{"another text", "ron.swanson@moltin.com", "not JSON"},
+		{"base64 without JSON", base64.StdEncoding.EncodeToString(tooLarge[:90]), "not JSON"},
 		{"JSON without a version", `{}`, "version 0"},
 		{"a later version", wireText(func(w *wire) { w.Version = 2 }), "deploy the release that wrote it"},
-		{"a digest that is too short", wireText(func(w *wire) { w.Presented = []byte("short") }), "a SHA-256 has 32"},
+		{"a digest that is too short", wireText(func(w *wire) { w.Presented = []byte("short") }), "but a SHA-256 has 32"},
 		{"a body that is not gzip", wireText(func(w *wire) { w.Body = []byte("ron.swanson@moltin.com") }), "decompressing"},
-		{"a body that breaks off", wireText(func(w *wire) { w.Body = w.Body[:len(w.Body)-9] }), "decompressing"},
+		{"a body that is cut off", wireText(func(w *wire) { w.Body = w.Body[:len(w.Body)-9] }), "decompressing"},
 		{"a body that fails its checksum", wireText(func(w *wire) { w.Body[len(w.Body)-8] ^= 1 }), "decompressing"},
 		{"no body", wireText(func(w *wire) { w.Body = nil }), "decompressing"},
-		{"a body that is too large by a byte", wireText(func(w *wire) { w.Body = tooLarge }), "larger than"},
+		{"a body that is a byte too large", wireText(func(w *wire) { w.Body = tooLarge }), "larger than"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -155,11 +155,11 @@ func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
 	}
 }
 
-// The relay keeps what another release wrote for that release, and buries the rest.
+// The relay keeps an envelope of another release on the queue. Any other invalid text becomes a dead letter.
 func TestOnlyAnEnvelopeOfAnotherReleaseIsAnErrVersion(t *testing.T) {
 	for text, want := range map[string]bool{
 		`{"v":2,"received":"2026-11-24T10:50:00Z","body":"AAAA"}`:  true,
-		`{"v":2,"received":1795517400,"body":{"encoding":"zstd"}}`: true, // its fields may have become others
+		`{"v":2,"received":1795517400,"body":{"encoding":"zstd"}}`: true, // its fields may have other types
 		`{}`:                     false,
 		`{"v":-1}`:               false,
 		`{"v":"2"}`:              false,
@@ -174,9 +174,9 @@ func TestOnlyAnEnvelopeOfAnotherReleaseIsAnErrVersion(t *testing.T) {
 	}
 }
 
-// Without a limit while it decompresses, a few kilobytes on the queue take
-// gigabytes of a function's 128 MB, on every one of 36 receives.
-func TestAGzipBombDoesNotGoOff(t *testing.T) {
+// Without a limit on the decompressed size, a message of a few kilobytes would use
+// gigabytes of memory, and stop the function, on every one of 36 receives.
+func TestDecompressingAGzipBombIsLimited(t *testing.T) {
 	const size = 128 << 20
 	bomb, err := compress(make([]byte, size))
 	if err != nil {
@@ -189,13 +189,13 @@ func TestAGzipBombDoesNotGoOff(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	if taken := after.TotalAlloc - before.TotalAlloc; taken > size/2 {
-		t.Errorf("it took %d MiB", taken>>20)
+		t.Errorf("it allocated %d MiB", taken>>20)
 	}
 }
 
-// Burying what cannot be opened must bury its text, or the event is lost: the
-// item itself is deleted then.
-func TestAnItemThatCannotBeOpenedCarriesItsText(t *testing.T) {
+// The dead letter of an item that cannot be opened must contain the item's text. The item
+// is deleted then, so the event would be lost otherwise.
+func TestAnItemThatCannotBeOpenedHasItsTextAsBody(t *testing.T) {
 	item := Open("handle", 3, "no envelope")
 	if item.Err == nil || string(item.Envelope.Body) != "no envelope" || item.Handle != "handle" || item.Receives != 3 {
 		t.Errorf("got %+v", item)

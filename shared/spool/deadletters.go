@@ -16,9 +16,9 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// Redriver is the part of the SDK's client for SQS (*sqs.Client) with which the
-// operator's program looks after dead letters.
-type Redriver interface {
+// DeadLetterClient is the part of the SDK's client for SQS (*sqs.Client) with which the
+// operator's program lists and redrives dead letters.
+type DeadLetterClient interface {
 	Sender
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
@@ -26,21 +26,21 @@ type Redriver interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// SQSDeadLetters is a tracking's dead letters in AWS.
+// SQSDeadLetters is the dead-letter queue of a tracking in AWS.
 type SQSDeadLetters struct {
-	client      Redriver
+	client      DeadLetterClient
 	deadLetters string // URL
-	queue       string // URL of the queue they go back to
+	queue       string // URL of the queue that Redrive puts them on
 }
 
-// NewSQSDeadLetters looks after the dead letters of a tracking's two queues, which
-// it knows by their URLs.
-func NewSQSDeadLetters(client Redriver, queue, deadLetters string) SQSDeadLetters {
+// NewSQSDeadLetters returns the dead letters of a tracking. Its arguments are the URLs of
+// the tracking's queue and of its dead-letter queue.
+func NewSQSDeadLetters(client DeadLetterClient, queue, deadLetters string) SQSDeadLetters {
 	return SQSDeadLetters{client: client, deadLetters: deadLetters, queue: queue}
 }
 
-// Count is about how many dead letters there are, with those that somebody else
-// has received. SQS may be a minute behind.
+// Count returns the approximate number of dead letters, including those that another
+// reader has received. The number may be a minute old.
 func (q SQSDeadLetters) Count(ctx context.Context) (int, error) {
 	count, err := q.count(ctx, q.deadLetters)
 	if err != nil {
@@ -49,13 +49,12 @@ func (q SQSDeadLetters) Count(ctx context.Context) (int, error) {
 	return count, nil
 }
 
-// CountWaiting is about how many events the queue holds to which dead letters go
-// back: those that wait for their first attempt, or for another. SQS may be a minute
-// behind.
+// CountWaiting returns the approximate number of events on the tracking's queue: before
+// their first attempt, or retrying. The number may be a minute old.
 func (q SQSDeadLetters) CountWaiting(ctx context.Context) (int, error) {
 	count, err := q.count(ctx, q.queue)
 	if err != nil {
-		return 0, fmt.Errorf("counting waiting events: %w", err)
+		return 0, fmt.Errorf("counting the events on the queue: %w", err)
 	}
 	return count, nil
 }
@@ -72,15 +71,16 @@ func (q SQSDeadLetters) count(ctx context.Context, url string) (count int, err e
 	for _, name := range names {
 		n, err := strconv.Atoi(output.Attributes[string(name)])
 		if err != nil {
-			return 0, fmt.Errorf("SQS gives no number as %s", name)
+			return 0, fmt.Errorf("the answer of SQS has no number for %s", name)
 		}
 		count += n
 	}
 	return count, nil
 }
 
-// List reads every dead letter, in no order, and leaves all of them where they are.
-// While it reads, and for ten minutes where it is cut off, nobody else sees them.
+// List returns every dead letter, in no particular order, and leaves them on their queue.
+// While it reads they are invisible to other readers; if the process is stopped, for ten
+// minutes.
 func (q SQSDeadLetters) List(ctx context.Context) (letters []DeadLetter, err error) {
 	err = q.each(ctx, listHolds, func(m types.Message) (done bool, err error) {
 		letters = append(letters, deadLetter(m))
@@ -89,17 +89,17 @@ func (q SQSDeadLetters) List(ctx context.Context) (letters []DeadLetter, err err
 	return letters, err
 }
 
-// Redrive puts the dead letters that match back on the tracking's queue, as they
-// are: what is sent of one is the same facts, with the same messageId, so Segment
-// drops what it has had within a day. Those that do not match are invisible
-// meanwhile, and for an hour where it is cut off. After each dead letter, of either
-// kind, it tells progress how many it has looked at. It returns how many it put
-// back, and its error says why it stopped: the rest is where it was.
-func (q SQSDeadLetters) Redrive(ctx context.Context, matches func(DeadLetter) bool, progress func(looked int)) (moved int, err error) {
-	looked, began := 0, time.Now()
-	// What is delivered in vain meanwhile is buried again, as a new message with the
-	// same text: without these sums it would go round for good. A twin that was there
-	// before stays for the next time, and counts as looked at.
+// Redrive puts the dead letters that match back on the tracking's queue, unchanged. Their
+// messages have the same messageId as before, so Segment drops those that it received
+// within the last day. The other dead letters are invisible while Redrive runs; if the
+// process is stopped, for an hour. After each dead letter, Redrive calls progress with the
+// number of dead letters that it has examined. It returns how many it put back. After an
+// error, the remaining dead letters are still on their queue.
+func (q SQSDeadLetters) Redrive(ctx context.Context, matches func(DeadLetter) bool, progress func(examined int)) (moved int, err error) {
+	examined, began := 0, time.Now()
+	// An event that fails again while Redrive runs becomes a new dead letter with the same
+	// text. Without these sums Redrive would move it again and again. An older dead letter
+	// with the same text stays for the next Redrive, and is included in examined.
 	gone := map[[sha256.Size]byte]bool{}
 	err = q.each(ctx, redriveHolds, func(m types.Message) (done bool, err error) {
 		sum := sha256.Sum256([]byte(aws.ToString(m.Body)))
@@ -108,8 +108,8 @@ func (q SQSDeadLetters) Redrive(ctx context.Context, matches func(DeadLetter) bo
 			return false, nil
 		}
 		if !gone[sum] && matches(letter) {
-			// First to the queue: cut off between the two, it is there twice and sent
-			// twice, which is better than never.
+			// Sending comes first: if the process is stopped between the two calls, the
+			// event is delivered twice, which is better than never.
 			if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(q.queue), MessageBody: m.Body}); err != nil {
 				return false, fmt.Errorf("putting a dead letter back on its queue: %w", err)
 			}
@@ -120,23 +120,23 @@ func (q SQSDeadLetters) Redrive(ctx context.Context, matches func(DeadLetter) bo
 			}
 			done = true
 		}
-		looked++
-		progress(looked)
+		examined++
+		progress(examined)
 		return done, nil
 	})
 	return moved, err
 }
 
-// How long a dead letter that was received is invisible: long enough to go through
-// all the others, or the first would come round again. SQS lets 120,000 be
-// invisible at a time, which are received within ten minutes.
+// How long a received dead letter is invisible. It must be long enough to receive all the
+// others, or the first would be received again. SQS allows 120,000 invisible messages at a
+// time, and receiving those takes less than ten minutes.
 const (
 	listHolds    = 10 * time.Minute
 	redriveHolds = time.Hour
 )
 
-// each hands every dead letter over once, and makes those that are not done with
-// visible again in the end.
+// each calls handle once for every dead letter. At the end it makes those that are not
+// done visible again.
 func (q SQSDeadLetters) each(ctx context.Context, hold time.Duration, handle func(types.Message) (done bool, err error)) error {
 	var held []types.Message
 	defer func() { q.release(context.WithoutCancel(ctx), held) }()
@@ -145,7 +145,7 @@ func (q SQSDeadLetters) each(ctx context.Context, hold time.Duration, handle fun
 	for {
 		output, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: aws.String(q.deadLetters), MaxNumberOfMessages: BatchSize,
-			WaitTimeSeconds:             1, // or SQS asks only some of its servers
+			WaitTimeSeconds:             1, // with 0, SQS asks only some of its servers
 			VisibilityTimeout:           int32(hold / time.Second),
 			MessageAttributeNames:       []string{"All"},
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
@@ -166,10 +166,10 @@ func (q SQSDeadLetters) each(ctx context.Context, hold time.Duration, handle fun
 					continue
 				}
 			}
-			held = append(held, types.Message{ReceiptHandle: m.ReceiptHandle}) // and not what is in it
+			held = append(held, types.Message{ReceiptHandle: m.ReceiptHandle}) // without its body
 		}
-		// SQS may hand a message out twice: only after the hold is that the first ones
-		// coming round.
+		// SQS may hand out a message twice. Only after the hold has ended does a repeated
+		// message mean that all have been received.
 		if len(output.Messages) == 0 || !fresh && time.Since(began) > hold {
 			return nil
 		}
@@ -182,8 +182,8 @@ const (
 	releaseSize    = 10 // SQS's limit for a batch
 )
 
-// release makes messages visible at once, as far as that succeeds: in the end SQS
-// makes them so by itself, so a failure is none of the caller's.
+// release makes messages visible now. It ignores errors, because SQS makes the messages
+// visible later in any case.
 func (q SQSDeadLetters) release(ctx context.Context, messages []types.Message) {
 	ctx, cancel := context.WithTimeout(ctx, releaseWithin)
 	defer cancel()
@@ -204,13 +204,13 @@ func (q SQSDeadLetters) release(ctx context.Context, messages []types.Message) {
 	_ = releasing.Wait()
 }
 
-// deadLetter reads a message. One without a reason was handed out too often: SQS
-// put it there by itself.
+// deadLetter converts a message. A message without a reason was received too often: the
+// redrive policy of SQS moved it.
 func deadLetter(m types.Message) DeadLetter {
 	item := Open("", 0, aws.ToString(m.Body))
 	letter := DeadLetter{ID: aws.ToString(m.MessageId), Envelope: item.Envelope, Err: item.Err, Failure: Exhausted(MaxReceives), FailedAt: sentAt(m)}
 	if reason := text(m, attributeReason); reason != "" {
-		receives, _ := strconv.Atoi(text(m, attributeReceives)) // Bury writes a number
+		receives, _ := strconv.Atoi(text(m, attributeReceives)) // Fail writes a number
 		letter.Failure = relay.Failure{
 			Tracking: text(m, attributeTracking), Reason: reason, Detail: text(m, attributeDetail),
 			Resource: text(m, attributeResource), Receives: receives,
@@ -223,8 +223,8 @@ func text(m types.Message, attribute string) string {
 	return aws.ToString(m.MessageAttributes[attribute].StringValue)
 }
 
-// sentAt is when a message was put where it is, or, where SQS moved it there by
-// itself, when it first came: SQS keeps that time.
+// sentAt returns when a message was put on the dead-letter queue. If SQS moved it there,
+// it is when the message was put on the tracking's queue: SQS keeps that time.
 func sentAt(m types.Message) time.Time {
 	millis, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
 	if err != nil {

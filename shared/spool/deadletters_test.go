@@ -16,18 +16,18 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// deadQueue is a dead-letter queue in which every call takes its time.
+// deadQueue is a dead-letter queue whose calls each take perCall.
 type deadQueue struct {
-	Redriver // nil: what is not below is not called
+	DeadLetterClient // nil: methods that are not defined below are not called
 
-	mu        sync.Mutex
-	letters   []*deadMessage
-	again     bool  // the second receive hands the first one's messages out again
-	releases  error // what making visible answers
-	reburies  bool  // what goes back is buried again at once
-	receives  int
-	released  int
-	forwarded []string
+	mu         sync.Mutex
+	letters    []*deadMessage
+	again      bool  // the second receive returns the messages of the first again
+	releases   error // the error of making messages visible
+	failsAgain bool  // events that are redriven fail again at once
+	receives   int
+	released   int
+	forwarded  []string
 }
 
 type deadMessage struct {
@@ -84,7 +84,7 @@ func (q *deadQueue) ReceiveMessage(_ context.Context, in *sqs.ReceiveMessageInpu
 func (q *deadQueue) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
 	defer q.lock()()
 	q.forwarded = append(q.forwarded, *in.MessageBody)
-	if q.reburies {
+	if q.failsAgain {
 		q.fail(*in.MessageBody, "segment_400")
 	}
 	return &sqs.SendMessageOutput{}, nil
@@ -137,10 +137,10 @@ func (q *deadQueue) check(t *testing.T, wantVisible, wantInvisible int) {
 	}
 }
 
-// An outage of a day leaves thousands, and going through them takes minutes.
+// An outage of a day can leave thousands of dead letters, and examining them takes minutes.
 func TestThousandsOfDeadLettersAreListedAndRedriven(t *testing.T) {
 	const size = 3000
-	for name, again := range map[string]bool{"each is handed out once": false, "SQS hands some out twice": true} {
+	for name, again := range map[string]bool{"each is received once": false, "some are received twice": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := newDeadQueue(size)
@@ -153,11 +153,11 @@ func TestThousandsOfDeadLettersAreListedAndRedriven(t *testing.T) {
 				fake.check(t, size, 0)
 
 				fake.receives = 0
-				looked := 0
+				examined := 0
 				moved, err := queue.Redrive(t.Context(),
-					func(l DeadLetter) bool { return l.Failure.Reason == "segment_400" }, func(n int) { looked = n })
-				if err != nil || moved != size/3 || looked != size || len(fake.forwarded) != size/3 {
-					t.Errorf("moved %d of %d, %d are on the queue, error %v", moved, looked, len(fake.forwarded), err)
+					func(l DeadLetter) bool { return l.Failure.Reason == "segment_400" }, func(n int) { examined = n })
+				if err != nil || moved != size/3 || examined != size || len(fake.forwarded) != size/3 {
+					t.Errorf("moved %d of %d, %d are on the queue, error %v", moved, examined, len(fake.forwarded), err)
 				}
 				fake.check(t, size-size/3, 0)
 				if count, err := queue.Count(t.Context()); err != nil || count != size-size/3 {
@@ -174,8 +174,8 @@ func TestThousandsOfDeadLettersAreListedAndRedriven(t *testing.T) {
 	}
 }
 
-// What was listed is listed: SQS makes the letters visible by itself.
-func TestDeadLettersThatStayInvisibleAreNoError(t *testing.T) {
+// The list is complete, and SQS makes the dead letters visible later automatically.
+func TestListIgnoresThatDeadLettersStayInvisible(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(30)
 		fake.releases = errors.New("access denied")
@@ -190,11 +190,11 @@ func TestDeadLettersThatStayInvisibleAreNoError(t *testing.T) {
 	})
 }
 
-// Nothing was mended: what is put back is soon there again.
+// The cause is not fixed: every event that is redriven is soon a dead letter again.
 func TestRedriveEndsWhenEveryEventFailsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(300)
-		fake.reburies = true
+		fake.failsAgain = true
 		moved, err := NewSQSDeadLetters(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(int) {})
 		if err != nil || moved != 300 {
 			t.Errorf("moved %d, error %v", moved, err)
@@ -203,30 +203,29 @@ func TestRedriveEndsWhenEveryEventFailsAgain(t *testing.T) {
 	})
 }
 
-// Of two with the same text one goes back and both were looked at: nobody else has
-// received the other.
-func TestTwinsAreLookedAt(t *testing.T) {
+// If two dead letters have the same text, one is moved and both are examined.
+func TestDeadLettersWithTheSameTextAreAllExamined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(1)
 		fake.fail(fake.letters[0].body, "segment_400")
-		looked := 0
-		moved, err := NewSQSDeadLetters(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(n int) { looked = n })
-		if err != nil || moved != 1 || looked != 2 {
-			t.Errorf("moved %d, looked at %d, error %v; want 1 and 2", moved, looked, err)
+		examined := 0
+		moved, err := NewSQSDeadLetters(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(n int) { examined = n })
+		if err != nil || moved != 1 || examined != 2 {
+			t.Errorf("moved %d, examined %d, error %v; want 1 and 2", moved, examined, err)
 		}
 		fake.check(t, 1, 0)
 	})
 }
 
-// An operator who interrupts it gets the rest back at once.
+// If the operator interrupts Redrive, the remaining dead letters are visible at once.
 func TestRedriveThatIsInterruptedReleasesTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(100)
 		ctx, cancel := context.WithCancel(t.Context())
 		interrupted := interruptedQueue{fake}
 		moved, err := NewSQSDeadLetters(interrupted, "queue", deadQueueURL).Redrive(ctx, func(DeadLetter) bool { return true },
-			func(looked int) {
-				if looked == 25 {
+			func(examined int) {
+				if examined == 25 {
 					cancel()
 				}
 			})
@@ -237,7 +236,7 @@ func TestRedriveThatIsInterruptedReleasesTheRest(t *testing.T) {
 	})
 }
 
-// interruptedQueue refuses to send once the context has ended, as the SDK does.
+// interruptedQueue returns an error once the context has ended, as the SDK does.
 type interruptedQueue struct{ *deadQueue }
 
 func (q interruptedQueue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, options ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {

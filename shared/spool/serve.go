@@ -9,23 +9,23 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// drainWithin is how long a batch may still take once no more are handed out. Then its
+// drainWithin is how long a running batch may still take after the stop. After that its
 // events go back to the queue.
 const drainWithin = 6 * time.Second
 
-// Receiver hands out what is on a queue.
+// Receiver hands out the events of a queue.
 type Receiver interface {
-	// Receive waits for events and returns at most that many; none only when the context
-	// is done.
+	// Receive waits for events and returns at least one and at most limit. It returns none
+	// only if the context is done.
 	Receive(ctx context.Context, limit int) []relay.Item
-	// Delete ends items, but those that were handed out again since.
+	// Delete deletes items, except those that have been handed out again since.
 	Delete(handles ...string) error
 }
 
-// Serve hands batches of ten to deliver until the context is done, up to five at
-// once, as Lambda's event source mapping does. Deliver says which items must
-// stay, as relay.Relay.Deliver does; the others are deleted. Batches that are
-// underway when the context ends get 6 s to finish. Serve returns after the last of them.
+// Serve calls deliver with batches of ten until the context is done, up to five at the
+// same time, as Lambda's event source mapping does. Deliver returns the handles of the
+// items that must stay, as relay.Relay.Deliver does. The others are deleted. Batches that
+// are running when the context ends get 6 s to finish. Serve returns after the last one.
 func Serve(ctx context.Context, queue Receiver, deliver func(context.Context, []relay.Item) (keep []string)) {
 	var pollers sync.WaitGroup
 	for range Concurrency {
@@ -40,9 +40,9 @@ func poll(ctx context.Context, queue Receiver, deliver func(context.Context, []r
 		if len(items) == 0 {
 			return
 		}
-		underway, cancel := context.WithTimeout(context.WithoutCancel(ctx), DeliverWithin)
+		running, cancel := context.WithTimeout(context.WithoutCancel(ctx), DeliverWithin)
 		stop := context.AfterFunc(ctx, func() { time.AfterFunc(drainWithin, cancel) })
-		keep := deliver(underway, items)
+		keep := deliver(running, items)
 		stop()
 		cancel()
 		var done []string
@@ -51,7 +51,7 @@ func poll(ctx context.Context, queue Receiver, deliver func(context.Context, []r
 				done = append(done, item.Handle)
 			}
 		}
-		// What cannot be deleted is handed out again, and sent with the same messageId.
+		// An item that cannot be deleted is handed out again, and sent with the same messageId.
 		_ = queue.Delete(done...)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"commerce-segment/shared/spool/spooltest"
 )
 
-// A service manager gives a program 10 s to end. What is underway by then must be back on
-// the queue, also where it never ends by itself.
+// A service manager gives a program 10 s to stop. An event whose delivery hangs must be
+// back on the queue by then.
 func TestABatchThatHangsGoesBackWhenTheQueueStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := spooltest.NewMemory()

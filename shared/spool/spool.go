@@ -1,5 +1,5 @@
-// Package spool is the durable queue between accepting and delivering: how it behaves, and
-// the queue on AWS (SQS) with what an event looks like on it.
+// Package spool is the durable queue between accepting and delivering. It has the limits of
+// every such queue, the format of an event on it, and the queue on AWS (SQS).
 package spool
 
 import (
@@ -9,17 +9,17 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// How every queue behaves.
+// The limits of every queue.
 const (
-	// Visibility is how long a received message stays invisible: six times what a function
-	// may run, as AWS advises for a queue that Lambda reads.
+	// Visibility is how long a received message stays invisible: six times the time limit
+	// of a function, as AWS recommends for a queue that Lambda reads.
 	Visibility = 54 * time.Second
 	// MaxReceives is how often a message is handed out before it becomes a dead letter.
 	MaxReceives = 36
 	// BatchSize is how many messages are handed out at once.
 	BatchSize = 10
-	// BatchBytes ends a batch earlier, once its bodies have so many bytes: a large one is
-	// delivered alone.
+	// BatchBytes ends a batch early when its bodies have this many bytes in total, so that
+	// a large body is delivered alone.
 	BatchBytes = 1 << 20
 	// Concurrency is how many batches of a queue are delivered at once.
 	Concurrency = 5
@@ -29,19 +29,19 @@ const (
 
 // DeadLetter is an event that cannot be delivered, and why.
 type DeadLetter struct {
-	ID       string // its own among those of its queue
+	ID       string // unique on its queue
 	Envelope relay.Envelope
-	Err      error // why the envelope could not be opened; its Body is then the spool's text of it
+	Err      error // why the envelope could not be opened, or nil; then Envelope.Body is the text on the queue
 	Failure  relay.Failure
 	FailedAt time.Time
 }
 
-// Exhausted is the reason of a message that was handed out that often: what moved it to the
-// dead letters knows nothing more.
+// Exhausted returns the failure of a message that was received too often. The queue moved
+// it to the dead letters, and knows no other reason.
 func Exhausted(receives int) relay.Failure {
 	return relay.Failure{
 		Reason:   "receives_exhausted",
-		Detail:   fmt.Sprintf("received %d times without an end", receives),
+		Detail:   fmt.Sprintf("received %d times without a final outcome", receives),
 		Receives: receives,
 	}
 }

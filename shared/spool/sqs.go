@@ -18,14 +18,14 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// Sender is the part of the SDK's client for SQS (*sqs.Client) that a function
-// uses. Receiving and deleting is Lambda's own affair.
+// Sender is the part of the SDK's client for SQS (*sqs.Client) that a function uses.
+// Lambda receives and deletes the messages itself.
 type Sender interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
 }
 
-// SQS is a tracking's queue in AWS, with its dead-letter queue.
+// SQS is the queue of a tracking in AWS, with its dead-letter queue.
 type SQS struct {
 	client      Sender
 	queue       string // URL
@@ -34,30 +34,30 @@ type SQS struct {
 
 var _ relay.Spool = SQS{}
 
-// NewSQS is the spool in two queues, by their URLs.
+// NewSQS returns a spool with two queues, given by their URLs.
 func NewSQS(client Sender, queue, deadLetters string) SQS {
 	return SQS{client: client, queue: queue, deadLetters: deadLetters}
 }
 
-// Put implements relay.Spool. Its error is a relay.ErrTooLarge where the queue
-// takes no message of that size.
+// Put implements relay.Spool. Its error is a relay.ErrTooLarge if the message is too large
+// for the queue.
 func (s SQS) Put(ctx context.Context, e relay.Envelope) error {
 	text, err := Encode(e)
 	if err != nil {
 		return err
 	}
 	if err := s.send(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(s.queue), MessageBody: aws.String(text)}); err != nil {
-		return fmt.Errorf("putting an event on the queue: %w", loggable.Refusal(err))
+		return fmt.Errorf("putting an event on the queue: %w", loggable.AWSError(err))
 	}
 	return nil
 }
 
-// maxInvisible is how long a message can be put off, counted from now. SQS counts
-// from when it handed the message out, which is up to one visibility timeout ago.
+// maxInvisible is the longest delay until a retry. SQS allows 12 hours from when it handed
+// out the message, which is up to one visibility timeout ago.
 const maxInvisible = 12*time.Hour - Visibility
 
-// Postpone implements relay.Spool, in whole seconds: rounded up, so that nothing
-// comes earlier than Segment asked for.
+// Retry implements relay.Spool. It rounds the delay up to whole seconds, so that no event
+// is retried earlier than Segment asked for.
 func (s SQS) Retry(ctx context.Context, item relay.Item, delay time.Duration) error {
 	delay = min(max(delay, 0), maxInvisible)
 	_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
@@ -65,41 +65,42 @@ func (s SQS) Retry(ctx context.Context, item relay.Item, delay time.Duration) er
 		VisibilityTimeout: int32((delay + time.Second - 1) / time.Second),
 	})
 	if err != nil {
-		return fmt.Errorf("postponing an event on the queue: %w", loggable.Refusal(err))
+		return fmt.Errorf("scheduling the retry of an event on the queue: %w", loggable.AWSError(err))
 	}
 	return nil
 }
 
-// Bury implements relay.Spool. What the burial says becomes the message's
-// attributes, named as its fields.
-func (s SQS) Fail(ctx context.Context, e relay.Envelope, b relay.Failure) error {
+// Fail implements relay.Spool. The fields of the failure become attributes of the message,
+// with the same names.
+func (s SQS) Fail(ctx context.Context, e relay.Envelope, f relay.Failure) error {
 	text, err := Encode(e)
 	if err != nil {
 		return err
 	}
 	err = s.send(ctx, &sqs.SendMessageInput{
-		QueueUrl: aws.String(s.deadLetters), MessageBody: aws.String(text), MessageAttributes: attributesOf(b),
+		QueueUrl: aws.String(s.deadLetters), MessageBody: aws.String(text), MessageAttributes: attributesOf(f),
 	})
 	if err != nil {
-		return fmt.Errorf("putting an event on the dead-letter queue: %w", loggable.Refusal(err))
+		return fmt.Errorf("putting an event on the dead-letter queue: %w", loggable.AWSError(err))
 	}
 	return nil
 }
 
-// send sends a message. Where SQS refuses it for its size, which it does under a
-// code that it has for much else, the error is a relay.ErrTooLarge.
+// send sends a message. If SQS rejects it because of its size, the error is a
+// relay.ErrTooLarge. SQS has no code of its own for that, so send also reads the message
+// of the error.
 func (s SQS) send(ctx context.Context, message *sqs.SendMessageInput) error {
 	_, err := s.client.SendMessage(ctx, message)
-	var refusal smithy.APIError
-	if errors.As(err, &refusal) && strings.HasPrefix(refusal.ErrorCode(), "InvalidParameterValue") &&
-		strings.Contains(refusal.ErrorMessage(), "must be shorter than") {
-		return fmt.Errorf("%w: SQS refuses %d bytes: set the queue's MaximumMessageSize to %d",
+	var apiErr smithy.APIError
+	if errors.As(err, &apiErr) && strings.HasPrefix(apiErr.ErrorCode(), "InvalidParameterValue") &&
+		strings.Contains(apiErr.ErrorMessage(), "must be shorter than") {
+		return fmt.Errorf("%w: SQS rejects %d bytes: set the queue's MaximumMessageSize to %d",
 			relay.ErrTooLarge, len(*message.MessageBody), MaxMessage)
 	}
 	return err
 }
 
-// The names of a dead letter's attributes.
+// The names of the attributes of a dead letter.
 const (
 	attributeTracking = "Tracking"
 	attributeReason   = "Reason"
@@ -108,26 +109,26 @@ const (
 	attributeReceives = "Receives"
 )
 
-func attributesOf(b relay.Failure) map[string]types.MessageAttributeValue {
+func attributesOf(f relay.Failure) map[string]types.MessageAttributeValue {
 	attributes := map[string]types.MessageAttributeValue{
-		attributeReceives: {DataType: aws.String("Number"), StringValue: aws.String(strconv.Itoa(b.Receives))},
+		attributeReceives: {DataType: aws.String("Number"), StringValue: aws.String(strconv.Itoa(f.Receives))},
 	}
 	for name, value := range map[string]string{
-		attributeTracking: b.Tracking, attributeReason: b.Reason, attributeDetail: b.Detail, attributeResource: b.Resource,
+		attributeTracking: f.Tracking, attributeReason: f.Reason, attributeDetail: f.Detail, attributeResource: f.Resource,
 	} {
-		if value = attributeText(value); value != "" { // SQS takes no empty one
+		if value = attributeText(value); value != "" { // SQS rejects an empty one
 			attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 		}
 	}
 	return attributes
 }
 
-// maxAttribute bounds an attribute, in bytes, so that all of them together with
-// their names and types fit into burialRoom.
+// maxAttribute limits an attribute, in bytes. All attributes with their names and types
+// must fit into failureRoom.
 const maxAttribute = 800
 
-// attributeText is a text as SQS takes it in an attribute: of Unicode, what XML
-// allows.
+// attributeText returns a text as SQS accepts it in an attribute: only characters that XML
+// allows, and at most maxAttribute bytes.
 func attributeText(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

@@ -20,8 +20,8 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// queueService is SQS over its real protocol: it takes everything, or answers as it
-// is told.
+// queueService is a server with the protocol of SQS. It accepts every message, unless
+// answer is set.
 type queueService struct {
 	mu     sync.Mutex
 	calls  []call
@@ -29,7 +29,7 @@ type queueService struct {
 	url    string
 }
 
-// call is what SQS was asked.
+// call is a request to SQS.
 type call struct {
 	Operation         string
 	QueueURL          string `json:"QueueUrl"`
@@ -72,8 +72,8 @@ func (s *queueService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(`{"MessageId":"1"}`))
 }
 
-// refusal is an error of SQS's JSON protocol, with the code of its older one beside.
-func refusal(status int, code, message string) func(http.ResponseWriter) {
+// apiError answers with an error of SQS's JSON protocol, and with the code of its older protocol.
+func apiError(status int, code, message string) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) {
 		w.Header().Set("X-Amzn-Query-Error", code+";Sender")
 		w.WriteHeader(status)
@@ -81,7 +81,7 @@ func refusal(status int, code, message string) func(http.ResponseWriter) {
 	}
 }
 
-func TestSQSTakesWhatItHandsOut(t *testing.T) {
+func TestPutSendsTheEnvelopeToTheQueue(t *testing.T) {
 	digest := commerce.DigestOf("secret_squirrel")
 	for name, e := range map[string]relay.Envelope{
 		"a genuine event":   {Received: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Body: []byte(`{"id":"é\u0000"}`)},
@@ -94,18 +94,18 @@ func TestSQSTakesWhatItHandsOut(t *testing.T) {
 			}
 			got := service.calls[0]
 			if got.Operation != "SendMessage" || got.QueueURL != service.url+"/1/queue" || got.MessageAttributes != nil {
-				t.Errorf("it was asked %+v", got)
+				t.Errorf("the request is %+v", got)
 			}
 			if opened, err := Decode(got.MessageBody); err != nil || !reflect.DeepEqual(opened, e) {
-				t.Errorf("it was sent %+v, error %v", opened, err)
+				t.Errorf("the message contains %+v, error %v", opened, err)
 			}
 		})
 	}
 }
 
-// Only an ErrTooLarge makes the relay give an event up. SQS refuses much else under
-// the same code: those events must go the other way, straight to Segment.
-func TestSQSRefusals(t *testing.T) {
+// The relay answers 413 only for an ErrTooLarge. After any other error, even one with the
+// same code, it must deliver the event to Segment in the same call.
+func TestOnlyAMessageThatIsTooLargeIsAnErrTooLarge(t *testing.T) {
 	cases := []struct {
 		name     string
 		answer   func(http.ResponseWriter)
@@ -113,14 +113,14 @@ func TestSQSRefusals(t *testing.T) {
 		want     string
 	}{
 		{"a message that is too large for this queue",
-			refusal(400, "InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."),
-			true, "SQS refuses 91 bytes: set the queue's MaximumMessageSize to 1048576"},
-		{"the same, as the JSON protocol names it",
-			refusal(400, "InvalidParameterValueException", "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."), true, ""},
-		{"another parameter is invalid", refusal(400, "InvalidParameterValue", "Value 7 for parameter DelaySeconds is invalid."), false, "AWS answered 400 InvalidParameterValue"},
-		{"there is no such queue", refusal(400, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."), false, "AWS answered 400 AWS.SimpleQueueService.NonExistentQueue"},
-		{"access is denied", refusal(403, "AccessDenied", "not authorized to perform: sqs:sendmessage"), false, "AWS answered 403 AccessDenied"},
-		{"it throttles", refusal(400, "RequestThrottled", "slow down"), false, "AWS answered 400 RequestThrottled"},
+			apiError(400, "InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."),
+			true, "SQS rejects 91 bytes: set the queue's MaximumMessageSize to 1048576"},
+		{"the same, with the code of the JSON protocol",
+			apiError(400, "InvalidParameterValueException", "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."), true, ""},
+		{"another parameter is invalid", apiError(400, "InvalidParameterValue", "Value 7 for parameter DelaySeconds is invalid."), false, "AWS answered 400 InvalidParameterValue"},
+		{"there is no such queue", apiError(400, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."), false, "AWS answered 400 AWS.SimpleQueueService.NonExistentQueue"},
+		{"access is denied", apiError(403, "AccessDenied", "not authorized to perform: sqs:sendmessage"), false, "AWS answered 403 AccessDenied"},
+		{"it throttles", apiError(400, "RequestThrottled", "slow down"), false, "AWS answered 400 RequestThrottled"},
 		{"it is down", func(w http.ResponseWriter) { w.WriteHeader(500) }, false, "AWS answered 500"},
 	}
 	for _, c := range cases {
@@ -132,30 +132,30 @@ func TestSQSRefusals(t *testing.T) {
 				t.Errorf("Put: %v, want %q", err, c.want)
 			}
 			if err := service.spool().Fail(t.Context(), relay.Envelope{Body: []byte(`{}`)}, relay.Failure{}); err == nil {
-				t.Error("Bury: no error")
+				t.Error("Fail: no error")
 			}
 			if err := service.spool().Retry(t.Context(), relay.Item{}, time.Second); err == nil {
-				t.Error("Postpone: no error")
+				t.Error("Retry: no error")
 			}
 		})
 	}
-	t.Run("what is too large for any queue is not sent", func(t *testing.T) {
+	t.Run("a message that is too large for any queue is not sent", func(t *testing.T) {
 		service := newQueueService(t)
 		huge := relay.Envelope{Body: random(MaxMessage)}
 		if err := service.spool().Put(t.Context(), huge); !errors.Is(err, relay.ErrTooLarge) {
 			t.Errorf("Put: %v", err)
 		}
 		if err := service.spool().Fail(t.Context(), huge, relay.Failure{}); !errors.Is(err, relay.ErrTooLarge) {
-			t.Errorf("Bury: %v", err)
+			t.Errorf("Fail: %v", err)
 		}
 		if len(service.calls) != 0 {
-			t.Errorf("it was asked %d times", len(service.calls))
+			t.Errorf("there were %d requests", len(service.calls))
 		}
 	})
 }
 
-// Earlier than Segment asked for is a request in vain; more than 12 hours is an
-// error of SQS's, and the item would come back after a minute.
+// A retry that is earlier than Segment asked for is rejected again. More than 12 hours is
+// an error of SQS, and then the item would come back after a minute.
 func TestSQSRetriesInWholeSeconds(t *testing.T) {
 	cases := []struct {
 		name  string
@@ -166,7 +166,7 @@ func TestSQSRetriesInWholeSeconds(t *testing.T) {
 		{"rounded up", 30*time.Second + time.Millisecond, 31},
 		{"nothing", 0, 0},
 		{"less than nothing", -time.Second, 0},
-		{"more than SQS can", 24 * time.Hour, 12*60*60 - 54},
+		{"more than SQS allows", 24 * time.Hour, 12*60*60 - 54},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -177,13 +177,13 @@ func TestSQSRetriesInWholeSeconds(t *testing.T) {
 			got := service.calls[0]
 			if got.Operation != "ChangeMessageVisibility" || got.QueueURL != service.url+"/1/queue" || got.ReceiptHandle != "h" ||
 				got.VisibilityTimeout == nil || *got.VisibilityTimeout != c.want {
-				t.Errorf("it was asked %+v, want %d s", got, c.want)
+				t.Errorf("the request is %+v, want %d s", got, c.want)
 			}
 		})
 	}
 }
 
-func TestSQSBuriesWithTheReason(t *testing.T) {
+func TestADeadLetterOnSQSHasItsReason(t *testing.T) {
 	service := newQueueService(t)
 	e := relay.Envelope{Received: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Body: []byte(`{}`)}
 	failure := relay.Failure{Tracking: "order-completed", Reason: "segment_400", Detail: "a\x00b\uFFFE\xffc\n…", Receives: 3}
@@ -192,12 +192,12 @@ func TestSQSBuriesWithTheReason(t *testing.T) {
 	}
 	got := service.calls[0]
 	if got.Operation != "SendMessage" || got.QueueURL != service.url+"/1/dead" {
-		t.Errorf("it was asked %+v", got)
+		t.Errorf("the request is %+v", got)
 	}
 	if opened, err := Decode(got.MessageBody); err != nil || !reflect.DeepEqual(opened, e) {
-		t.Errorf("it was sent %+v, error %v", opened, err)
+		t.Errorf("the message contains %+v, error %v", opened, err)
 	}
-	// An empty attribute would be refused, and with it the burial: there is no Resource.
+	// SQS would reject the message with an empty attribute, so there is no Resource.
 	want := map[string]struct{ DataType, StringValue string }{
 		"Tracking": {"String", "order-completed"}, "Reason": {"String", "segment_400"},
 		"Detail": {"String", "ab\uFFFDc\n…"}, "Receives": {"Number", "3"},
@@ -207,9 +207,9 @@ func TestSQSBuriesWithTheReason(t *testing.T) {
 	}
 }
 
-// An event that the queue takes and the dead letters do not would come back for 30
+// An event that fits the queue but not the dead-letter queue would be retried for 30
 // hours, and then lose its reason.
-func TestWhatSQSAcceptsFitsItsDeadLetterQueue(t *testing.T) {
+func TestAnEventThatFitsTheQueueFitsItsDeadLetterQueue(t *testing.T) {
 	service := newQueueService(t)
 	long := strings.Repeat("é", 5000)
 	body := random(MaxMessage)

@@ -115,7 +115,7 @@ var errNoSecret = errors.New("no webhook secret is set, so webhooks are taken on
 // key, nothing more is read.
 func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	function, event := h.function(r.URL.Path), toEvent(r)
-	if response, refused := function.Refuse(r.Context(), event); refused {
+	if response, rejected := function.Reject(r.Context(), event); rejected {
 		refuse(w)
 		respond(w, response)
 		return

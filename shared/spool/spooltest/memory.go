@@ -15,33 +15,32 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// memoryBytes is how much a Memory holds, dead letters included.
+// memoryBytes is the capacity of a Memory, including the dead letters.
 const memoryBytes = 64 << 20
 
-// messageBytes is what a message takes beside its text, roughly.
+// messageBytes is the approximate size of a message in addition to its text.
 const messageBytes = 256
 
-// ErrFull means that a Memory holds as much as it may.
+// ErrFull means that a Memory has reached its capacity.
 var ErrFull = errors.New("the queue in memory is full")
 
-// errStale means that somebody else has the item by now.
+// errStale means that the handle of an item is no longer valid.
 var errStale = errors.New("the item was deleted or has been handed out again since")
 
-// Memory is the queue in memory, for a hub on a developer's machine and for
-// tests. It behaves as the one in AWS does: at least once, a visibility timeout,
-// a count of receives, and a redrive to the dead letters. It keeps messages as
-// they are on the real queue, encoded, so that the same of them fail. It forgets
-// everything when the process ends, but drops nothing after 14 days.
+// Memory is a queue in memory. It behaves as the queue in AWS does: it delivers at least
+// once, and has a visibility timeout, a number of receives, and a redrive to the dead
+// letters. It stores messages encoded, as the real queue does, so that the same messages
+// fail. Unlike the real queue, it deletes nothing after 14 days.
 type Memory struct {
 	mu       sync.Mutex
 	waiting  queue
-	received map[string]*message // by the handle of its last receive
+	received map[string]*message // by the handle of the last receive
 	dead     []stored
 	bytes    int
 	budget   int
 	puts     int
 	failed   int
-	changed  chan struct{} // closed when a message may be visible earlier; nil while nobody waits
+	changed  chan struct{} // closed when a message may be visible earlier; nil while no Receive waits
 }
 
 var _ relay.Spool = (*Memory)(nil)
@@ -68,8 +67,8 @@ func (m *Memory) Put(_ context.Context, e relay.Envelope) error {
 	return nil
 }
 
-// Receive hands out up to that many visible messages, fewer where they are large, and at
-// least one: it waits for the first. It gives none only when the context is done.
+// Receive hands out up to limit visible messages, or fewer if they are large. It waits for
+// the first one, and returns none only if the context is done.
 func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
 	for size := 0; len(items) < limit && size < spool.BatchBytes && ctx.Err() == nil; {
 		r, next, changed := m.take()
@@ -86,13 +85,13 @@ func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
 	return items
 }
 
-// Postpone implements relay.Spool.
+// Retry implements relay.Spool.
 func (m *Memory) Retry(_ context.Context, item relay.Item, delay time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	message, ok := m.received[item.Handle]
 	if !ok {
-		return fmt.Errorf("postponing item %s: %w", item.Handle, errStale)
+		return fmt.Errorf("scheduling the retry of item %s: %w", item.Handle, errStale)
 	}
 	message.visible = time.Now().Add(delay)
 	heap.Fix(&m.waiting, message.place)
@@ -100,8 +99,7 @@ func (m *Memory) Retry(_ context.Context, item relay.Item, delay time.Duration) 
 	return nil
 }
 
-// Delete ends items. It does nothing for one that has been handed out again since: what has
-// it now decides.
+// Delete deletes items, except those that have been handed out again since.
 func (m *Memory) Delete(handles ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -115,8 +113,8 @@ func (m *Memory) Delete(handles ...string) error {
 	return nil
 }
 
-// Bury implements relay.Spool. Its error is a relay.ErrTooLarge or an ErrFull.
-func (m *Memory) Fail(_ context.Context, e relay.Envelope, b relay.Failure) error {
+// Fail implements relay.Spool. Its error is a relay.ErrTooLarge or an ErrFull.
+func (m *Memory) Fail(_ context.Context, e relay.Envelope, f relay.Failure) error {
 	text, err := spool.Encode(e)
 	if err != nil {
 		return err
@@ -126,26 +124,26 @@ func (m *Memory) Fail(_ context.Context, e relay.Envelope, b relay.Failure) erro
 	if err := m.charge(text); err != nil {
 		return err
 	}
-	m.addDeadLetter(text, b, time.Now())
+	m.addDeadLetter(text, f, time.Now())
 	return nil
 }
 
-// DeadLetters lists what was given up, oldest first.
+// DeadLetters returns the dead letters, oldest first.
 func (m *Memory) DeadLetters() []spool.DeadLetter {
 	m.mu.Lock()
 	dead := m.dead[:len(m.dead):len(m.dead)]
 	m.mu.Unlock()
 
 	letters := make([]spool.DeadLetter, len(dead))
-	for i, g := range dead {
-		item := spool.Open("", g.failure.Receives, g.text)
-		letters[i] = spool.DeadLetter{ID: g.id, Envelope: item.Envelope, Err: item.Err, Failure: g.failure, FailedAt: g.failedAt}
+	for i, d := range dead {
+		item := spool.Open("", d.failure.Receives, d.text)
+		letters[i] = spool.DeadLetter{ID: d.id, Envelope: item.Envelope, Err: item.Err, Failure: d.failure, FailedAt: d.failedAt}
 	}
 	return letters
 }
 
-// Redrive puts the dead letters that match back on the queue, as DeadLetterQueue does
-// in AWS: from their first attempt on. It returns how many it put back.
+// Redrive puts the dead letters that match back on the queue, as new messages with no
+// receives. It returns how many it put back.
 func (m *Memory) Redrive(matches func(spool.DeadLetter) bool) (moved int) {
 	back := map[string]bool{}
 	for _, letter := range m.DeadLetters() {
@@ -154,13 +152,13 @@ func (m *Memory) Redrive(matches func(spool.DeadLetter) bool) (moved int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var stay []stored
-	for _, g := range m.dead {
-		if !back[g.id] {
-			stay = append(stay, g)
+	for _, d := range m.dead {
+		if !back[d.id] {
+			stay = append(stay, d)
 			continue
 		}
 		m.puts++
-		heap.Push(&m.waiting, &message{text: g.text, put: m.puts, visible: time.Now()})
+		heap.Push(&m.waiting, &message{text: d.text, put: m.puts, visible: time.Now()})
 		moved++
 	}
 	m.dead = stay
@@ -168,14 +166,14 @@ func (m *Memory) Redrive(matches func(spool.DeadLetter) bool) (moved int) {
 	return moved
 }
 
-// Counts says how many messages a Memory holds.
+// Counts has the numbers of messages of a Memory.
 type Counts struct {
-	Visible   int // to be handed out now
-	Invisible int // being delivered, or postponed
+	Visible   int // can be received now
+	Invisible int // being delivered, or retrying
 	Dead      int
 }
 
-// Counts counts the messages as they are now. It looks at each of them.
+// Counts returns the current numbers of messages. It takes time in proportion to them.
 func (m *Memory) Counts() Counts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -191,8 +189,8 @@ func (m *Memory) Counts() Counts {
 	return counts
 }
 
-// take hands out a visible message. Where there is none it says when the next one will be
-// visible, zero for never, and what to wait for meanwhile.
+// take hands out a visible message. If there is none, it returns the time when the next one
+// becomes visible (zero for never), and a channel that is closed if that may change.
 func (m *Memory) take() (r receipt, next time.Time, changed <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -212,7 +210,7 @@ func (m *Memory) take() (r receipt, next time.Time, changed <-chan struct{}) {
 	return receipt{}, next, m.changed
 }
 
-// receive hands out one message under a new handle; the old one is void.
+// receive hands out one message with a new handle. The old handle becomes invalid.
 func (m *Memory) receive(message *message, now time.Time) receipt {
 	delete(m.received, message.handle())
 	message.receives++
@@ -222,22 +220,22 @@ func (m *Memory) receive(message *message, now time.Time) receipt {
 	return receipt{handle: message.handle(), receives: message.receives, text: message.text}
 }
 
-// redrive moves a message to the dead letters, as SQS does by itself when it was
-// handed out too often.
+// redrive moves a message that was received too often to the dead letters, as the redrive
+// policy of SQS does.
 func (m *Memory) redrive(message *message, now time.Time) {
 	delete(m.received, message.handle())
 	heap.Remove(&m.waiting, message.place)
 	m.addDeadLetter(message.text, spool.Exhausted(message.receives), now)
 }
 
-// addDeadLetter keeps a dead letter under an id that no other has.
-func (m *Memory) addDeadLetter(text string, b relay.Failure, now time.Time) {
+// addDeadLetter stores a dead letter with a unique id.
+func (m *Memory) addDeadLetter(text string, f relay.Failure, now time.Time) {
 	m.failed++
-	m.dead = append(m.dead, stored{id: strconv.Itoa(m.failed), text: text, failure: b, failedAt: now})
+	m.dead = append(m.dead, stored{id: strconv.Itoa(m.failed), text: text, failure: f, failedAt: now})
 }
 
-// wait returns when the next message becomes visible, when anything changed, or
-// when the context is done.
+// wait returns when the next message becomes visible, when changed is closed, or when the
+// context is done.
 func (m *Memory) wait(ctx context.Context, next time.Time, changed <-chan struct{}) {
 	var due <-chan time.Time
 	if !next.IsZero() {
@@ -260,7 +258,7 @@ func (m *Memory) wake() {
 	}
 }
 
-// charge counts a message in, if there is room.
+// charge adds the size of a message to m.bytes, or returns an ErrFull.
 func (m *Memory) charge(text string) error {
 	if m.bytes+len(text)+messageBytes > m.budget {
 		return fmt.Errorf("%w: it holds %d of %d bytes", ErrFull, m.bytes, m.budget)
@@ -269,7 +267,7 @@ func (m *Memory) charge(text string) error {
 	return nil
 }
 
-// grave is a dead letter as it is kept.
+// stored is a dead letter as it is kept.
 type stored struct {
 	id       string
 	text     string
@@ -277,28 +275,28 @@ type stored struct {
 	failedAt time.Time
 }
 
-// receipt is a message as it was handed out.
+// receipt is a message that was handed out.
 type receipt struct {
 	handle   string
 	receives int
 	text     string
 }
 
-// message is what the queue holds until it is deleted or dead.
+// message is a message on the queue.
 type message struct {
 	text     string
-	put      int // its number, which breaks ties
+	put      int // a number in the order of Put, for messages that become visible at the same time
 	visible  time.Time
 	receives int
-	place    int // in the heap
+	place    int // index in the heap
 }
 
-// handle is the name of its last receive, for example "17-3".
+// handle returns the handle of the last receive, for example "17-3".
 func (m *message) handle() string {
 	return strconv.Itoa(m.put) + "-" + strconv.Itoa(m.receives)
 }
 
-// queue is a heap.Interface: the message that is visible first, first.
+// queue is a heap.Interface. The first message is the one that becomes visible first.
 type queue []*message
 
 func (q queue) Len() int { return len(q) }

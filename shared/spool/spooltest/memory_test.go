@@ -25,7 +25,7 @@ func put(t testing.TB, m *Memory, bodies ...string) {
 	}
 }
 
-// visible is what can be received at this moment.
+// visible returns the items that can be received now.
 func visible(t testing.TB, m *Memory, limit int) []relay.Item {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
@@ -48,7 +48,7 @@ func equal(t *testing.T, what string, got, want any) {
 	}
 }
 
-func TestMessagesComeOutInTheOrderInWhichTheyWerePut(t *testing.T) {
+func TestMessagesAreReceivedInTheOrderOfPut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		put(t, m, "a", "b", "c")
@@ -63,8 +63,8 @@ func TestReceiveWaitsForTheFirstMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		got := make(chan []relay.Item)
-		// Two wait, so that a message which only one of them takes does not
-		// leave the other one deaf.
+		// Two wait. After one has received the first message, the other must still receive
+		// the next.
 		for range 2 {
 			go func() { got <- m.Receive(t.Context(), spool.BatchSize) }()
 		}
@@ -112,7 +112,7 @@ func TestAMessageComesBackWhenItsNextAttemptIsDue(t *testing.T) {
 				m := NewMemory()
 				put(t, m, "a")
 				item := m.Receive(t.Context(), spool.BatchSize)[0]
-				// Somebody waits already, for the end of the visibility timeout.
+				// Another Receive already waits for the end of the visibility timeout.
 				waited := make(chan time.Duration)
 				started := time.Now()
 				go func() {
@@ -129,8 +129,8 @@ func TestAMessageComesBackWhenItsNextAttemptIsDue(t *testing.T) {
 	}
 }
 
-// Whoever overran the visibility timeout must not delete or postpone what somebody
-// else is delivering by now: if that one fails, the event would be lost.
+// After the visibility timeout another reader may have received the item. A stale handle
+// must not delete or reschedule it: if the other delivery fails, the event would be lost.
 func TestAStaleHandleDoesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
@@ -140,7 +140,7 @@ func TestAStaleHandleDoesNothing(t *testing.T) {
 
 		m.Delete(stale.Handle)
 		if err := m.Retry(t.Context(), stale, time.Hour); !errors.Is(err, errStale) {
-			t.Errorf("postponing with a stale handle: got %v, want %v", err, errStale)
+			t.Errorf("a retry with a stale handle: got %v, want %v", err, errStale)
 		}
 		equal(t, "counts", m.Counts(), Counts{Invisible: 1})
 		if err := m.Retry(t.Context(), fresh, 0); err != nil {
@@ -150,7 +150,7 @@ func TestAStaleHandleDoesNothing(t *testing.T) {
 	})
 }
 
-func TestAMessageThatWasHandedOutTooOftenBecomesADeadLetter(t *testing.T) {
+func TestAMessageThatWasReceivedTooOftenBecomesADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		put(t, m, "a")
@@ -167,31 +167,30 @@ func TestAMessageThatWasHandedOutTooOftenBecomesADeadLetter(t *testing.T) {
 	})
 }
 
-func TestADeadLetterSaysWhyItIsThere(t *testing.T) {
+func TestADeadLetterHasItsFailure(t *testing.T) {
 	m := NewMemory()
 	failure := relay.Failure{Tracking: "order-completed", Reason: "segment_400", Detail: "no", Resource: "1", Receives: 2}
 	if err := m.Fail(t.Context(), relay.Envelope{Received: received, Body: []byte("a")}, failure); err != nil {
 		t.Fatal(err)
 	}
 	letter := m.DeadLetters()[0]
-	equal(t, "burial", letter.Failure, failure)
+	equal(t, "failure", letter.Failure, failure)
 	equal(t, "body", string(letter.Envelope.Body), "a")
 	equal(t, "received", letter.Envelope.Received, received)
 }
 
-// A hub that runs for weeks without a write key must not take the machine's
-// memory, and must not drop what it took on before either.
-func TestAFullMemoryRefusesMore(t *testing.T) {
+// A full queue must neither grow nor drop an event that it has accepted.
+func TestAFullMemoryRejectsMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		m.budget = 1000
 		put(t, m, "a", "b")
 		e := relay.Envelope{Received: received, Body: []byte("c")}
 		if err := m.Put(t.Context(), e); !errors.Is(err, ErrFull) {
-			t.Errorf("putting: got %v, want %v", err, ErrFull)
+			t.Errorf("Put: got %v, want %v", err, ErrFull)
 		}
 		if err := m.Fail(t.Context(), e, relay.Failure{}); !errors.Is(err, ErrFull) {
-			t.Errorf("burying: got %v, want %v", err, ErrFull)
+			t.Errorf("Fail: got %v, want %v", err, ErrFull)
 		}
 		m.Delete(m.Receive(t.Context(), 1)[0].Handle)
 		put(t, m, "c")
@@ -206,14 +205,14 @@ func TestServeDeliversUpToFiveBatchesOfTenAtOnce(t *testing.T) {
 			put(t, m, fmt.Sprint(i))
 		}
 		var mu sync.Mutex
-		var underway, most, total int
+		var running, most, total int
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan struct{})
 		go func() {
 			spool.Serve(ctx, m, func(_ context.Context, items []relay.Item) []string {
 				mu.Lock()
-				underway++
-				most = max(most, underway)
+				running++
+				most = max(most, running)
 				total += len(items)
 				mu.Unlock()
 				if len(items) != spool.BatchSize {
@@ -221,7 +220,7 @@ func TestServeDeliversUpToFiveBatchesOfTenAtOnce(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 				mu.Lock()
-				underway--
+				running--
 				mu.Unlock()
 				return nil
 			})
@@ -231,12 +230,12 @@ func TestServeDeliversUpToFiveBatchesOfTenAtOnce(t *testing.T) {
 		stop()
 		<-served
 		equal(t, "delivered", total, 200)
-		equal(t, "at once", most, spool.Concurrency)
+		equal(t, "at the same time", most, spool.Concurrency)
 		equal(t, "counts", m.Counts(), Counts{})
 	})
 }
 
-func TestServeKeepsWhatDeliverSays(t *testing.T) {
+func TestServeKeepsTheItemsThatDeliverReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		put(t, m, "good", "bad", "good")
@@ -256,8 +255,9 @@ func TestServeKeepsWhatDeliverSays(t *testing.T) {
 	})
 }
 
-// Ctrl-C in the hub must not leave Segment with what the queue still holds.
-func TestServeFinishesWhatIsUnderwayWhenItIsStopped(t *testing.T) {
+// Stopping the hub must not interrupt a delivery. Otherwise Segment would receive a
+// message whose event is still on the queue.
+func TestServeFinishesRunningBatchesWhenItIsStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		put(t, m, "a")
@@ -278,9 +278,9 @@ func TestServeFinishesWhatIsUnderwayWhenItIsStopped(t *testing.T) {
 	})
 }
 
-// Everything at once, for the race detector: no message is lost, and none is
-// delivered twice while its handle is good.
-func TestManyHandsLoseNothing(t *testing.T) {
+// Many concurrent calls, for the race detector: no message is lost, and none is delivered
+// twice while its handle is valid.
+func TestConcurrentCallsLoseNothing(t *testing.T) {
 	m := NewMemory()
 	const puts, producers = 500, 4
 	var mu sync.Mutex
@@ -305,7 +305,7 @@ func TestManyHandsLoseNothing(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, item := range items {
-				// Every third one is postponed once.
+				// Some messages are retried once.
 				if item.Receives == 1 && len(item.Envelope.Body)%3 == 0 {
 					if err := m.Retry(ctx, item, time.Millisecond); err != nil {
 						t.Error(err)
@@ -353,7 +353,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// A thousand dead letters: each that matches goes back once, and the others stay.
+// Each dead letter that matches is moved once, and the others stay.
 func TestMemoryRedrivesThoseThatMatch(t *testing.T) {
 	m := NewMemory()
 	for i := range 1000 {
@@ -364,13 +364,13 @@ func TestMemoryRedrivesThoseThatMatch(t *testing.T) {
 	}
 	moved := m.Redrive(func(l spool.DeadLetter) bool { return l.Failure.Reason == "segment_400" })
 	if counts := m.Counts(); moved != 500 || counts.Visible != 500 || counts.Dead != 500 {
-		t.Errorf("moved %d, then it holds %+v", moved, counts)
+		t.Errorf("moved %d, then there are %+v", moved, counts)
 	}
 	came := map[string]bool{}
 	for len(came) < 500 {
 		for _, item := range m.Receive(t.Context(), spool.BatchSize) {
 			if text := string(item.Envelope.Body); came[text] || item.Receives != 1 {
-				t.Fatalf("%s came again, or at its attempt %d", text, item.Receives)
+				t.Fatalf("%s was received twice, or at attempt %d", text, item.Receives)
 			} else {
 				came[text] = true
 			}
@@ -379,16 +379,16 @@ func TestMemoryRedrivesThoseThatMatch(t *testing.T) {
 	}
 	one := m.DeadLetters()[7].ID
 	if moved := m.Redrive(func(l spool.DeadLetter) bool { return l.ID == one }); moved != 1 || len(m.DeadLetters()) != 499 {
-		t.Errorf("of one id it moved %d", moved)
+		t.Errorf("for one id it moved %d", moved)
 	}
 }
 
-// Ten large bodies at once would take the memory of all of them.
+// A batch of ten large bodies would use too much memory.
 func TestLargeBodiesAreHandedOutOneByOne(t *testing.T) {
 	m := NewMemory()
 	large := strings.Repeat("a", spool.BatchBytes)
 	put(t, m, large, "small", "small", large, large, "small")
 	for _, want := range []int{1, 3, 1, 1} {
-		equal(t, "bodies at once", len(m.Receive(t.Context(), spool.BatchSize)), want)
+		equal(t, "bodies in a batch", len(m.Receive(t.Context(), spool.BatchSize)), want)
 	}
 }

@@ -43,6 +43,8 @@ func TestLintSaysWhatItFound(t *testing.T) {
 			" -        template", "faults found: 1"}},
 		{"what a template that fails says", "order-completed", `$error("no " & triggered_by)`, []string{"--webhook", local.SampleName}, "", result{exitFailed,
 			"\n    It said: no order.paid: ", "faults found: 1"}},
+		{"a fixed text of a template that fails is shown once", "order-completed", `$error("no shop")`, []string{"--webhook", local.SampleName}, "", result{exitFailed,
+			"line 1: no shop: its events would wait", "faults found: 1"}},
 		{"a template that does not compile", "order-completed", `{`, nil, "", result{exitFailed, "", "order-completed"}},
 		{"what a sample has for $commerce", "order-refunded", "$error($string($commerce(\"/v2/orders/\" & payload.data.id & \"/transactions\").data[1].refunded_amount))",
 			[]string{"--webhook", "order-refunded/partial"}, "", result{exitFailed, "It said: 6426: ", "faults found: "}},

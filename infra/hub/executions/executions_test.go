@@ -241,6 +241,23 @@ func TestTheStoryOfADeadLetterSaysHowToHaveItBack(t *testing.T) {
 	}
 }
 
+// The hub on this machine continues with the events of a hub that was stopped, without its log.
+func TestTheStoryOfAnEventFromBeforeAStartSaysThatStepsAreMissing(t *testing.T) {
+	const missing = "The earlier steps are not known"
+	w := newWorld(t)
+	w.calls(t, "order.paid", "o-1")
+	search := executions.Search{Resource: "o-1", Since: time.Hour, Now: time.Now()}
+	if story := tell(search.Tell(w.found(t, executions.Query{}, time.Now()))); strings.Contains(story, missing) {
+		t.Errorf("before the start the story says %q:\n%s", missing, story)
+	}
+	w.lines = executions.NewMemory()
+	w.relay.Log = slog.New(w.lines.Handler())
+	w.attempt(t)
+	if story := tell(search.Tell(w.found(t, executions.Query{}, time.Now()))); !strings.Contains(story, missing) {
+		t.Errorf("after the start the story does not say %q:\n%s", missing, story)
+	}
+}
+
 // tell is all of a story's text.
 func tell(story executions.Story) string {
 	parts := []string{story.Says}

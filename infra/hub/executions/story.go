@@ -67,6 +67,9 @@ func (s Search) Tell(found []Execution) Story {
 		story.Rest = []string{"No webhook came for " + strings.Join(missing, ", ") +
 			". That is as it should be unless it has happened in Commerce; if it has, look at that integration's delivery logs there."}
 	}
+	if !s.Store.Deployed && slices.ContainsFunc(found, Execution.beginsLater) {
+		story.Rest = append(story.Rest, "The earlier steps are not known: the hub keeps its log in memory, and was started again since, or has replaced the lines with newer ones.")
+	}
 	return story
 }
 
@@ -118,6 +121,10 @@ func (s Search) neverSeen() []string {
 	}
 	return append(rest, "It may have come before this hub was started: it remembers nothing of the time before.")
 }
+
+// beginsLater reports whether the log has no longer the line with which Commerce's call
+// was answered.
+func (e Execution) beginsLater() bool { return e.Lines[0].Kind != kindAccept }
 
 func titleOf(name string) string {
 	t, err := tracking.ByName(name)

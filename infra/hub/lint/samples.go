@@ -132,10 +132,10 @@ func (f *Fault) Where() string {
 	return fmt.Sprintf("%s +%d", f.Sample, f.More)
 }
 
-// InItsWords adds what a template gave to $error or $assert. Its author is the one
-// who reads it, and it goes into no log.
+// InItsWords adds the text that a template gave to $error or $assert, unless the message
+// shows it already. The author of the template reads it, and it goes into no log.
 func InItsWords(err error) error {
-	if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
+	if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" && failed.Said != failed.Message {
 		return fmt.Errorf("%w\nIt said: %s", err, failed.Said)
 	}
 	return err

@@ -30,8 +30,8 @@ func OpenDeadLetters(ctx context.Context, addr, dir string, trackings []tracking
 	return letters, err
 }
 
-// runningQueue is a tracking's dead letters in the memory of a running hub, without what
-// is in them.
+// runningQueue is the dead letters of a tracking that a running hub has, without their
+// content.
 type runningQueue struct {
 	Client
 	tracking tracking.Tracking
@@ -89,7 +89,7 @@ func (q runningQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter
 func (q runningQueue) ask(ctx context.Context, method string, form url.Values, answer any) error {
 	response, content, err := q.Client.ask(ctx, method, console.LettersPath+q.tracking.Name, form)
 	if err != nil {
-		return fmt.Errorf("the dead letters of this machine are in the memory of a running hub, and those of a deployed store are found with --prefix: %w", err)
+		return fmt.Errorf("only a running hub can read the dead letters of this machine, and those of a deployed store are found with --prefix: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the hub at %s answers %s: %s", q.URL, response.Status, strings.TrimSpace(string(content)))

@@ -62,12 +62,15 @@ func unwrap(parameters map[string]string, names []string) {
 	}
 }
 
-// unbind returns a secret alone, or an error if it belongs to other values than those that
-// are set.
-func unbind(secret string, parameters map[string]string) (string, error) {
-	b, is := parseBound(secret)
-	if !is {
-		return secret, nil
+// unbind returns the value of a parameter, of a secret with what it is for the secret alone.
+// The error says that it belongs to other values than those that are set. A template may be
+// JSON and look like one, so only the secrets in Together are unbound.
+func unbind(name string, parameters map[string]string) (string, error) {
+	value := parameters[name]
+	isFirst := slices.ContainsFunc(Together(), func(group []string) bool { return group[0] == name })
+	b, is := parseBound(value)
+	if !is || !isFirst {
+		return value, nil
 	}
 	for _, name := range b.differing(parameters) {
 		return "", fmt.Errorf("it was saved for the %s %q and is not used with %q, which was set later: "+
@@ -105,7 +108,7 @@ func (s EditableParameterStore) putGroup(ctx context.Context, group []string, va
 	if !changes {
 		return nil
 	}
-	if wanted[secret], err = unbind(wanted[secret], wanted); err != nil {
+	if wanted[secret], err = unbind(secret, wanted); err != nil {
 		return fmt.Errorf("parameter %s: %w", secret, err)
 	}
 	others := slices.DeleteFunc(slices.Clone(group[1:]), func(name string) bool { return wanted[name] == stored[name] })

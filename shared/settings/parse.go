@@ -62,7 +62,7 @@ func read[T any](r *reader, name string, otherwise T, parse func(string) (T, err
 	if strings.TrimSpace(r.parameters[name]) == "" {
 		return otherwise
 	}
-	value, err := unbind(r.parameters[name], r.parameters)
+	value, err := unbind(name, r.parameters)
 	parsed := otherwise
 	if err == nil {
 		parsed, err = parseVisible(name, value, parse)

@@ -55,6 +55,14 @@ func TestParse(t *testing.T) {
 		want       func(*relay.Config)
 	}{
 		{"without parameters everything has its default, and no write key or secret is needed", nil, func(*relay.Config) {}},
+		{"a template that is JSON is taken as it is, also with a field value",
+			map[string]string{"templates/order-completed": `{"event": "Order Completed", "value": "19.99", "with": {"segment/host": "x"}}`},
+			func(c *relay.Config) {
+				c.Template = `{"event": "Order Completed", "value": "19.99", "with": {"segment/host": "x"}}`
+			}},
+		{"a webhook secret that is JSON is taken as it is",
+			map[string]string{"commerce/webhook-secret": `{"value":"a-secret"}`},
+			func(c *relay.Config) { c.Secrets = commerce.Secrets{`{"value":"a-secret"}`} }},
 		{"blank parameters have their defaults",
 			map[string]string{"segment/host": " ", "segment/path": "", "segment/write-key": "\n", "commerce/webhook-secret": " \n ",
 				"tracking/order-completed/enabled": "", "tracking/order-completed/events": "", "templates/order-completed": "\n"},

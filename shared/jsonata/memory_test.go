@@ -40,6 +40,9 @@ func TestDataIsChargedForTheMemoryThatItTakes(t *testing.T) {
 		"elements with a position":      `($l := [1..2000]; $l#$i.$i)`,
 		"elements with three variables": `($l := [1..2000]; $one := 1; $l@$a#$b.$one@$c.($a + $b + $c))`,
 		"joined lists":                  `($l := [1..200]; $k := [1..20]; $l@$a.$k@$b.($a + $b))`,
+		"a number in words":             `[1..2000].$formatInteger(1e300, "w")`,
+		"an ordinal in words":           `[1..2000].$formatInteger(1.2345e308, "W;o")`,
+		"a number in Roman numerals":    `[1..2000].$formatInteger(999999, "I")`,
 		"positions of a filter":         `($l := [1..2000]; $l@$a[true]#$i.($a + $i))`,
 	} {
 		expression, err := Compile(source, functions.Standard())

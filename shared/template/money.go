@@ -21,7 +21,7 @@ func (t *Template) WithCurrencies(setting money.Decimals) *Template {
 
 // sha256Function is $sha256(text), in lower-case hexadecimal digits.
 func sha256Function(st *value.State, s string, _ []any) (any, error) {
-	if err := st.Allocate(len(s)); err != nil {
+	if err := st.Allocate(len(s) + hex.EncodedLen(sha256.Size)); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(s))

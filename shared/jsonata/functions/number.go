@@ -167,7 +167,10 @@ func withoutZeros(text string) string {
 	return digits
 }
 
-func formatBase(_ *value.State, args []any) (any, error) {
+func formatBase(st *value.State, args []any) (any, error) {
+	if err := st.Allocate(64); err != nil { // more than the bits of a number
+		return nil, err
+	}
 	f, _ := value.Number(args[0])
 	radix := 10.0
 	if r, ok := value.Number(args[1]); ok {

@@ -76,7 +76,7 @@ func FormatInteger(st *value.State, f float64, picture string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return string(text), nil
+	return string(text), st.Allocate(8 * len(text)) // with the pieces of which it is made: some KB at most
 }
 
 // ParseInteger returns the whole number that a text has by a picture.
@@ -211,7 +211,7 @@ func (p *integerPicture) append(text []byte, f float64) ([]byte, error) {
 	case styleRoman:
 		written, err = formatRoman(f)
 	case styleWords:
-		written = formatWords(f, false, p.ordinal)
+		written = string(appendWords(nil, f, false, p.ordinal))
 	}
 	return append(text, p.letters.apply(written)...), err
 }

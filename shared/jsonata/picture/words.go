@@ -52,38 +52,40 @@ var (
 	magnitudes    = strings.Fields("Thousand Million Billion Trillion")
 )
 
-// formatWords formats a number in English. after means that it continues a larger
-// number.
-func formatWords(f float64, after, ordinal bool) string {
+// appendWords appends a number in English. after means that it continues a larger number.
+func appendWords(text []byte, f float64, after, ordinal bool) []byte {
 	switch {
 	case f < 100:
-		return joined(after, " and ") + tensAndOnes(int(f), ordinal)
+		return append(joined(text, after, " and "), tensAndOnes(int(f), ordinal)...)
 	case f < 1000:
-		return joined(after, ", ") + smallWords[int(f)/100] + " Hundred" + remainderWords(math.Mod(f, 100), ordinal)
+		text = append(joined(text, after, ", "), smallWords[int(f)/100]+" Hundred"...)
+		return appendRemainder(text, math.Mod(f, 100), ordinal)
 	}
 	magnitude, factor := 0, 1000.0
 	for magnitude < len(magnitudes)-1 && f >= factor*1000 {
 		magnitude, factor = magnitude+1, factor*1000
 	}
 	count := math.Floor(f / factor)
-	return joined(after, ", ") + formatWords(count, false, false) + " " + magnitudes[magnitude] + remainderWords(f-count*factor, ordinal)
+	text = appendWords(joined(text, after, ", "), count, false, false)
+	text = append(text, " "+magnitudes[magnitude]...)
+	return appendRemainder(text, f-count*factor, ordinal)
 }
 
-func joined(after bool, by string) string {
+func joined(text []byte, after bool, by string) []byte {
 	if after {
-		return by
+		return append(text, by...)
 	}
-	return ""
+	return text
 }
 
-func remainderWords(f float64, ordinal bool) string {
+func appendRemainder(text []byte, f float64, ordinal bool) []byte {
 	switch {
 	case f > 0:
-		return formatWords(f, true, ordinal)
+		return appendWords(text, f, true, ordinal)
 	case ordinal:
-		return "th"
+		return append(text, "th"...)
 	}
-	return ""
+	return text
 }
 
 func tensAndOnes(n int, ordinal bool) string {

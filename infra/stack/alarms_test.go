@@ -11,7 +11,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
+func TestAlarmsOfTheStack(t *testing.T) {
 	type want struct {
 		name, namespace, metric, statistic string
 		threshold                          float64
@@ -22,12 +22,13 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 	wants := []want{
 		{"api-5xx", "AWS/ApiGateway", "5xx", "Sum", 0, map[string]any{"ApiId": "ApiF70053CD"}, 1, 1},
 		{"api-429", "CommerceSegment", "Throttled", "Sum", 0, map[string]any{"ApiId": "ApiF70053CD"}, 1, 1},
-		// A stranger's one request is no alarm; a small shop's few webhooks a day are one.
+		// One request of an unauthenticated client raises no alarm. A few webhooks a day of
+		// a small shop do.
 		{"forged", "CommerceSegment", "Forged", "Sum", 0, store, 3, 288},
 		{"unverified", "CommerceSegment", "Unverified", "Sum", 0, store, 3, 288},
 		{"blocked", "CommerceSegment", "Blocked", "Sum", 0, store, 1, 15},
 		{"late", "CommerceSegment", "Late", "Sum", 0, store, 1, 15},
-		{"failed", "CommerceSegment", "Failed", "Sum", 0, store, 1, 1}, // over at once: the next one is heard of
+		{"failed", "CommerceSegment", "Failed", "Sum", 0, store, 1, 1}, // ends at once, so that the next one is reported
 		{"too-large", "CommerceSegment", "TooLarge", "Sum", 0, store, 1, 1},
 	}
 	for _, row := range tracking.All() {
@@ -53,7 +54,7 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 			check(t, alarm, "ComparisonOperator", "GreaterThanThreshold")
 			check(t, alarm, "TreatMissingData", "notBreaching")
 			check(t, alarm, "DatapointsToAlarm", want.breaches)
-			// Of 15 periods, longer than the hour, give or take a fifth, between attempts.
+			// 15 periods are longer than the longest time between two attempts.
 			check(t, alarm, "EvaluationPeriods", want.periods)
 			topic := []any{"arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms"}
 			check(t, alarm, "AlarmActions", topic)
@@ -76,10 +77,10 @@ func TestAlarmsWatchWhatSomebodyShouldHearOf(t *testing.T) {
 	}
 }
 
-// What API Gateway refuses by itself is nowhere but in its log. The filter's pattern and
-// its dimension must be what the log has, and the alarm must look at what the filter
-// counts: CloudWatch says nothing where they are not.
-func TestWhatTheAPIThrottlesIsCountedFromItsLog(t *testing.T) {
+// Requests that API Gateway itself rejects are only in its log. The pattern and the
+// dimension of the filter must match the log, and the alarm must use the metric of the
+// filter: CloudWatch reports no error if they do not.
+func TestThrottledRequestsAreCountedFromTheLogOfTheAPI(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	filter := tmpl.one(t, "AWS::Logs::MetricFilter", "FilterName", "commerce-segment-throttled")
 	check(t, filter, "LogGroupName", "/aws/vendedlogs/apis/commerce-segment")
@@ -96,7 +97,7 @@ func TestWhatTheAPIThrottlesIsCountedFromItsLog(t *testing.T) {
 	}
 }
 
-func TestTheDashboardShowsTheWayOfAnEvent(t *testing.T) {
+func TestTheDashboardShowsTheOutcomesOfEvents(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	board := tmpl.one(t, "AWS::CloudWatch::Dashboard", "DashboardName", "commerce-segment")
 	var body struct {
@@ -126,8 +127,8 @@ func TestTheDashboardShowsTheWayOfAnEvent(t *testing.T) {
 		"Alarms":   len(tmpl.ofType("AWS::CloudWatch::Alarm")),
 		"Events":   12,
 		"Accepted": trackings, "Delivered": trackings, "Retrying": trackings, "Failed": trackings, "Skipped": trackings,
-		"Delay from the fact to Segment (ms)": 3,
-		"Age of the oldest waiting event (s)": trackings, "Waiting events": trackings, "Dead letters": trackings,
+		"Time from the event to Segment (ms)": 3,
+		"Age of the oldest queued event (s)":  trackings, "Queued events": trackings, "Dead letters": trackings,
 		"Answers to Commerce": 4, "Functions: errors": trackings, "Functions: longest run (ms)": trackings,
 	} {
 		got, there := lines[title]
@@ -142,7 +143,7 @@ func TestTheDashboardShowsTheWayOfAnEvent(t *testing.T) {
 }
 
 func TestIdentifiersAreTheTrackingsTitles(t *testing.T) {
-	// The outputs' names are promised by them.
+	// The names of the outputs are documented by the titles.
 	for _, row := range tracking.All() {
 		if got, want := outputs.Identifier(row.Name), strings.Join(slices.Collect(strings.FieldsSeq(row.Title)), ""); got != want {
 			t.Errorf("%s is %s, want %s", row.Name, got, want)

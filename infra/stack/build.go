@@ -16,17 +16,16 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Builder writes the program of a tracking's function, the file bootstrap, into a
-// directory.
+// Builder builds the program of a tracking's function, the file bootstrap in a directory.
 type Builder interface {
 	Build(t tracking.Tracking, architecture, directory string) error
 }
 
-// GoBuild is the Builder that runs the Go compiler on functions/<name>. The same
-// source gives the same bytes on every machine: no paths, no version control, no
-// build id in them. So a deployment that changes nothing uploads nothing.
+// GoBuild is a Builder that runs the Go compiler on functions/<name>. The same source gives
+// the same bytes on every machine, because they contain no path, no revision and no build
+// id. So a deployment without a change uploads nothing.
 type GoBuild struct {
-	// Module is the directory of this module's go.mod.
+	// Module is the directory with the go.mod of this module.
 	Module string
 }
 
@@ -50,11 +49,10 @@ func (b GoBuild) Build(t tracking.Tracking, architecture, directory string) erro
 	return nil
 }
 
-// codeOf is a function's program as an asset that is built when the stack is
-// synthesized to be deployed, and not where it is only listed or destroyed. CDK
-// would do the same with a compiler in a Docker container; there is no container
-// here, so its image is a name that nothing pulls, and the directory to mount into
-// it is any.
+// codeOf returns a function's program as an asset. CDK builds it when the stack is
+// synthesized for a deployment, and not when the stack is listed or destroyed. CDK wants a
+// Docker image for the build. No container is used here, so the name of the image and the
+// directory have no effect.
 func codeOf(t tracking.Tracking, o Options, builder Builder) awslambda.Code {
 	return awslambda.Code_FromAsset(jsii.String("."), &awss3assets.AssetOptions{
 		AssetHashType: awscdk.AssetHashType_OUTPUT,
@@ -65,17 +63,16 @@ func codeOf(t tracking.Tracking, o Options, builder Builder) awslambda.Code {
 	})
 }
 
-// bundling calls a Builder where CDK wants an asset's files.
+// bundling calls a Builder when CDK needs the files of an asset.
 type bundling struct {
 	tracking     tracking.Tracking
 	architecture string
 	builder      Builder
 }
 
-// TryBundle implements awscdk.ILocalBundling. It panics rather than answer false,
-// which would make CDK look for Docker. What it panics with ends New with that
-// error. It leaves no directory behind then: CDK would take that for a finished
-// asset the next time.
+// TryBundle implements awscdk.ILocalBundling. If the build fails, it panics with the error,
+// and New returns it. If TryBundle returned false, CDK would look for Docker. It also
+// removes the directory, which CDK would otherwise use as a complete asset the next time.
 func (b *bundling) TryBundle(directory *string, _ *awscdk.BundlingOptions) *bool {
 	if err := b.builder.Build(b.tracking, b.architecture, *directory); err != nil {
 		panic(errors.Join(err, os.RemoveAll(*directory)))

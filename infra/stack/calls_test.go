@@ -29,10 +29,10 @@ import (
 	"commerce-segment/templates"
 )
 
-// forServices are the actions that a function's role is allowed for AWS's own services,
-// which act in its name. No code here calls them.
+// forServices has the actions that AWS's own services call with the role of a function. No
+// code here calls them.
 var forServices = map[string]string{
-	"sqs:ReceiveMessage":       "the event source mapping, whose creation is refused without the three",
+	"sqs:ReceiveMessage":       "the event source mapping, which cannot be created without the three",
 	"sqs:DeleteMessage":        "the event source mapping",
 	"sqs:GetQueueAttributes":   "the event source mapping",
 	"kms:Decrypt":              "Parameter Store, for a SecureString",
@@ -42,9 +42,9 @@ var forServices = map[string]string{
 	"xray:PutTelemetryRecords": "Lambda",
 }
 
-// Every call that a function makes is allowed by its policy, or it would fail in AWS and
-// nowhere else; and every action that is allowed is called, or it need not be.
-func TestAFunctionCallsWhatItMayAndNothingElse(t *testing.T) {
+// The policy of a function must allow every call that it makes: otherwise the call would
+// fail on AWS only. It must allow no other call.
+func TestThePolicyOfAFunctionAllowsExactlyItsCalls(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	for _, row := range tracking.All() {
 		t.Run(row.Name, func(t *testing.T) {
@@ -59,8 +59,8 @@ func TestAFunctionCallsWhatItMayAndNothingElse(t *testing.T) {
 	}
 }
 
-// callsOf is what a function calls of AWS when it accepts, refuses, delivers, postpones
-// and buries: "action on resource", sorted, each once.
+// callsOf returns the calls of AWS that a function makes for events that are accepted,
+// rejected, delivered, retrying and failed: "action on resource", sorted, each once.
 func callsOf(t *testing.T, row tracking.Tracking) []string {
 	t.Helper()
 	const secret, prefix = "secret_squirrel", "/commerce-segment"
@@ -131,8 +131,8 @@ func webhookOf(row tracking.Tracking, key, body string) events.APIGatewayV2HTTPR
 	return request
 }
 
-// invoke runs a function as it is deployed, and hands it those events, one after the
-// other, as Lambda does.
+// invoke runs a function as it is deployed, and gives it the events one after the other, as
+// Lambda does.
 func invoke(t *testing.T, row tracking.Tracking, environment []string, payloads ...any) {
 	t.Helper()
 	next, done := make(chan any), make(chan string)
@@ -168,12 +168,12 @@ func invoke(t *testing.T, row tracking.Tracking, environment []string, payloads 
 		select {
 		case next <- payload:
 		case <-ctx.Done():
-			t.Fatal("the function does not ask for an event")
+			t.Fatal("the function does not request an event")
 		}
 		select {
 		case said := <-done:
 			if !strings.HasPrefix(said, "response ") {
-				t.Errorf("it says %s", said)
+				t.Errorf("the function returns the error %s", said)
 			}
 		case <-ctx.Done():
 			t.Fatal("the function does not answer")

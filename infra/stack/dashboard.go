@@ -9,24 +9,24 @@ import (
 	"commerce-segment/shared/metrics"
 )
 
-// onCall is the dashboard's text for whoever is woken by an alarm.
+// onCall is the text of the dashboard for an engineer on call.
 const onCall = `## What to do
-Events flow: **accepted** (Commerce was answered 202) → queue → **delivered** to Segment, or **skipped** (disabled, not observed, or filtered by the template). What cannot be delivered now is **retrying**, up to 30 hours; what never can be is **failed** in the dead-letter queue, where it stays for 14 days from then. (What SQS itself puts there, because every attempt was used up, stays for 14 days from when it came.)
+An event is **accepted** (the answer to Commerce was 202), queued, and then **delivered** to Segment or **skipped** (the tracking is disabled, the event is not observed, or the template filters it out). An event that cannot be delivered now is **retrying**, for up to 30 hours. An event that can never be delivered is **failed**: it is in the dead-letter queue for 14 days. (If SQS moved it there because all attempts were used up, the 14 days began when it was accepted.)
 
-| you see | it is | do |
+| you see | it means | do |
 |---|---|---|
-| *blocked* | a template fails, the write key is missing, or Segment answers 401, 403, 404, 405, a redirect, or 400 to everything | read ` + "`reason`" + ` in the function's log, mend the parameter: what waits flows by itself |
-| *age* | Segment is down or slow, or it is blocked | look at Segment's status page, else as above |
-| *dead letters*, *failed* | an event that can never be delivered, or 30 hours of failures | read ` + "`reason`" + ` in the function's log; mend it; redrive |
-| *forged* | a wrong secret, again and again | compare the integration's secret key with ` + "`commerce/webhook-secret`" + ` |
+| *blocked* | a template fails, the write key is missing, or Segment answers 401, 403, 404, 405, a redirect, or 400 to everything | read ` + "`reason`" + ` in the function's log and fix the parameter: the events are then delivered automatically |
+| *age* | Segment is down or slow, or events are blocked | look at Segment's status page, or do as above |
+| *dead letters*, *failed* | an event that can never be delivered, or 30 hours of failures | read ` + "`reason`" + ` in the function's log, fix it, and redrive |
+| *forged* | repeated webhooks with a wrong secret | compare the integration's secret key with ` + "`commerce/webhook-secret`" + ` |
 | *unverified* | no secret is set yet | set ` + "`commerce/webhook-secret`" + ` |
-| *5xx*, *throttles*, *errors* | webhooks may be lost | read the function's log; ask AWS for more concurrency |
-| *429* | API Gateway refused webhooks: the account's requests a second are used up | ask AWS for more |
-| accepted falls to nothing | Commerce does not call | look at the integrations' logs in Commerce |
+| *5xx*, *throttles*, *errors* | webhooks may be lost | read the function's log, ask AWS for more concurrency |
+| *429* | API Gateway rejected webhooks: the account's limit of requests a second is reached | ask AWS for a higher limit |
+| no event is accepted | Commerce sends no webhooks | look at the integrations' logs in Commerce |
 `
 
-// newDashboard is what somebody on call looks at: what to do and which alarms are
-// on, then the events' way from Commerce to Segment.
+// newDashboard creates the dashboard for an engineer on call: what to do, which alarms are
+// on, and then the events from Commerce to Segment.
 func newDashboard(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, handlers []handler, alarms []awscloudwatch.IAlarm) {
 	board := awscloudwatch.NewDashboard(stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
 		DashboardName:   o.name(),
@@ -47,7 +47,7 @@ func newDashboard(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, ha
 	}
 }
 
-// totals are the numbers of the whole time that the dashboard shows.
+// totals returns a widget with the totals for the time range of the dashboard.
 func totals(o Options) awscloudwatch.IWidget {
 	var shown []awscloudwatch.IMetric
 	for _, name := range []string{
@@ -62,7 +62,7 @@ func totals(o Options) awscloudwatch.IWidget {
 	})
 }
 
-// graphs are the rows of graphs below.
+// graphs returns the rows of graphs.
 func graphs(o Options, api awsapigatewayv2.HttpApi, handlers []handler) [][]awscloudwatch.IWidget {
 	ofTrackings := func(name string) []awscloudwatch.IMetric {
 		return each(handlers, func(h handler) awscloudwatch.IMetric { return trackingMetric(o, h.tracking, name, "Sum") })
@@ -76,15 +76,15 @@ func graphs(o Options, api awsapigatewayv2.HttpApi, handlers []handler) [][]awsc
 		{
 			graph("Failed", ofTrackings(metrics.Failed)),
 			graph("Skipped", ofTrackings(metrics.Skipped)),
-			graph("Delay from the fact to Segment (ms)", []awscloudwatch.IMetric{
+			graph("Time from the event to Segment (ms)", []awscloudwatch.IMetric{
 				storeMetric(o, metrics.DelayMilliseconds, "p50"), storeMetric(o, metrics.DelayMilliseconds, "p95"), storeMetric(o, metrics.DelayMilliseconds, "Maximum"),
 			}),
 		},
 		{
-			graph("Age of the oldest waiting event (s)", each(handlers, func(h handler) awscloudwatch.IMetric {
+			graph("Age of the oldest queued event (s)", each(handlers, func(h handler) awscloudwatch.IMetric {
 				return h.queue.MetricApproximateAgeOfOldestMessage(labelled(h, "Maximum"))
 			})),
-			graph("Waiting events", each(handlers, func(h handler) awscloudwatch.IMetric {
+			graph("Queued events", each(handlers, func(h handler) awscloudwatch.IMetric {
 				return h.queue.MetricApproximateNumberOfMessagesVisible(labelled(h, "Maximum"))
 			})),
 			graph("Dead letters", each(handlers, func(h handler) awscloudwatch.IMetric {
@@ -126,7 +126,7 @@ func labelled(h handler, statistic string) *awscloudwatch.MetricOptions {
 	}
 }
 
-// dashboardURL is the dashboard in the console.
+// dashboardURL returns the URL of the dashboard in the AWS console.
 func dashboardURL(stack awscdk.Stack, o Options) *string {
 	region := *stack.Region()
 	return jsii.String("https://" + region + ".console.aws.amazon.com/cloudwatch/home?region=" + region +

@@ -17,10 +17,10 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// TestACDKDeployDeploys runs the CDK CLI as a person does, against an emulator of
-// AWS: bootstrap, deploy, deploy again, destroy. It looks at the resources each time,
-// because exit code 0 says little there.
-func TestACDKDeployDeploys(t *testing.T) {
+// TestCDKDeploysUpdatesAndDestroysAStore runs the CDK CLI as a person does, with an emulator
+// of AWS: bootstrap, deploy, deploy again, destroy. It checks the resources each time,
+// because exit code 0 does not prove that they exist.
+func TestCDKDeploysUpdatesAndDestroysAStore(t *testing.T) {
 	t.Parallel()
 	aws := emulator.Start(t)
 	output := t.TempDir()
@@ -36,12 +36,12 @@ func TestACDKDeployDeploys(t *testing.T) {
 	checkAlarms(t, aws)
 
 	// An operator edits a template and disables a tracking. A deployment that changes
-	// something else must leave both alone: who owns what is told at type parameter.
+	// something else must leave both unchanged: see type parameter.
 	edit(t, aws, "templates/order-completed", `{"event": "Sold"}`)
 	edit(t, aws, "tracking/order-updated/enabled", "false")
 	deploy(t, aws, output, "-c", "alarmEmail=on-call@example.com")
 	if got := list(t, aws, "sns", "list_subscriptions", "Subscriptions", "Endpoint"); !slices.Equal(got, []string{"on-call@example.com"}) {
-		t.Errorf("%v hear of alarms, want on-call@example.com: the second deployment did nothing", got)
+		t.Errorf("%v receive alarms, want on-call@example.com: the second deployment did nothing", got)
 	}
 	if got := parameterValue(t, aws, "templates/order-completed"); got != `{"event": "Sold"}` {
 		t.Errorf("the deployment overwrote the operator's template: it is %s", got)
@@ -56,12 +56,12 @@ func TestACDKDeployDeploys(t *testing.T) {
 	}
 }
 
-// deploy deploys for this machine's processor, since its programs are compiled
-// already, and returns the stack's outputs.
+// deploy deploys for the processor of this machine, for which the programs are compiled
+// already, and returns the outputs of the stack.
 func deploy(t *testing.T, aws *emulator.Emulator, output string, arguments ...string) map[string]string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "outputs.json")
-	// The emulator's change sets lose the outputs: hence the direct method.
+	// The method is direct, because the emulator's change sets lose the outputs.
 	aws.CDK(t, output, append([]string{"deploy", "--method=direct", "--require-approval=never", "--outputs-file", file,
 		"-c", "architecture=" + hostArchitecture()}, arguments...)...)
 	content, err := os.ReadFile(file)
@@ -135,12 +135,12 @@ func checkQueues(t *testing.T, aws *emulator.Emulator) {
 				}
 			}
 			if !strings.Contains(fmt.Sprint(attributes["Policy"]), "aws:SecureTransport") {
-				t.Errorf("the queue %s takes what is not encrypted on its way", queue)
+				t.Errorf("the queue %s accepts unencrypted requests", queue)
 			}
 		}
 		redrive := fmt.Sprint(queueAttributes(t, aws, name)["RedrivePolicy"])
 		if !strings.Contains(redrive, ":"+name+"-dead-letters") || !strings.Contains(redrive, "36") {
-			t.Errorf("the queue %s gives up as %s", name, redrive)
+			t.Errorf("the redrive policy of the queue %s is %s", name, redrive)
 		}
 	}
 }
@@ -200,7 +200,7 @@ func checkAlarms(t *testing.T, aws *emulator.Emulator) {
 	}
 }
 
-// edit is what an operator does to a parameter.
+// edit changes a parameter as an operator does.
 func edit(t *testing.T, aws *emulator.Emulator, name, value string) {
 	t.Helper()
 	aws.Call(t, "ssm", "put_parameter", map[string]any{
@@ -255,7 +255,7 @@ func list(t *testing.T, aws *emulator.Emulator, service, operation, things, fiel
 	return names
 }
 
-// inventory lists everything that a stack of ours can leave behind.
+// inventory lists everything that a stack of this project can leave behind.
 func inventory(t *testing.T, aws *emulator.Emulator) []string {
 	t.Helper()
 	all := storeParameters(t, aws)

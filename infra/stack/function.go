@@ -18,19 +18,19 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// The numbers of a function and its queues that shared/spool does not have already:
-// how the queue behaves is there, for the queue in memory too.
+// Settings of a function and its queues. Package spool has others, which are also those of
+// the queue in memory.
 const (
-	// functionTimeout is less than the 10 s after which Commerce gives a webhook up.
-	// AWS asks for a sixth of the queue's visibility timeout.
+	// functionTimeout is less than 10 s, the time-out of Commerce for a webhook. AWS
+	// recommends a sixth of the queue's visibility timeout.
 	functionTimeout = spool.Visibility / 6
-	// queueRetention is how long both queues keep a message, in days: the most SQS
-	// can. A message that SQS itself moves to the dead letters keeps its age.
+	// queueRetention is how long both queues keep a message, in days: the maximum of SQS.
+	// A message that SQS itself moves to the dead-letter queue keeps its age.
 	queueRetention = 14
 )
 
-// handler is what one tracking has of its own: a function, the queue between
-// accepting and delivering, and the queue of what could not be delivered.
+// handler has the resources of one tracking: a function, the queue between accepting and
+// delivering, and the dead-letter queue.
 type handler struct {
 	tracking    tracking.Tracking
 	function    awslambda.Function
@@ -45,7 +45,7 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 	})
 	log := newLog(scope, "Log", outputs.LogGroup(o.StackName(), t), o)
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
-		Description: jsii.String("What the function " + *o.name(t.Name) + " may do: nothing but its own"),
+		Description: jsii.String("The permissions of the function " + *o.name(t.Name) + " on its own resources"),
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"own": permissions(awscdk.Stack_Of(scope), t, o, queue, deadLetters, log),
@@ -53,7 +53,7 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 	})
 	function := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
 		FunctionName:  o.name(t.Name),
-		Description:   jsii.String("Tells Segment of Commerce's " + strings.Join(t.Observes, ", ") + ": " + t.Title),
+		Description:   jsii.String("Sends Commerce's " + strings.Join(t.Observes, ", ") + " to Segment: " + t.Title),
 		Code:          codeOf(t, o, builder),
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
 		Handler:       jsii.String("bootstrap"),
@@ -63,13 +63,13 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 		LoggingFormat: awslambda.LoggingFormat_JSON,
 		LogGroup:      log,
 		Tracing:       awslambda.Tracing_ACTIVE,
-		Role:          role.WithoutPolicyUpdates(nil), // CDK adds nothing to what is written here
+		Role:          role.WithoutPolicyUpdates(nil), // so that CDK adds no permissions
 		Environment: &map[string]*string{
 			"GOMEMLIMIT":              jsii.String(serve.MemoryLimit()),
 			serve.VariablePrefix:      jsii.String(o.Prefix),
 			serve.VariableQueue:       queue.QueueUrl(),
 			serve.VariableDeadLetters: deadLetters.QueueUrl(),
-			// For the SAM CLI, which sets only what is declared. In AWS nothing reads it.
+			// For the SAM CLI, which sets only declared variables. It is not used on AWS.
 			settings.Variable: jsii.String("{}"),
 		},
 	})
@@ -88,14 +88,14 @@ func newQueue(scope constructs.Construct, id string, name *string, deadLetters *
 		DeadLetterQueue:     deadLetters,
 		RetentionPeriod:     awscdk.Duration_Days(jsii.Number(queueRetention)),
 		VisibilityTimeout:   awscdk.Duration_Seconds(jsii.Number(spool.Visibility.Seconds())),
-		MaxMessageSizeBytes: jsii.Number(spool.MaxMessage), // a queue that says nothing may have 256 KiB
+		MaxMessageSizeBytes: jsii.Number(spool.MaxMessage), // without it a queue may have 256 KiB
 		Encryption:          awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:          jsii.Bool(true),
 	})
 }
 
-// newLog is a log that goes with its stack. A log group that Lambda makes by itself
-// keeps everything for ever.
+// newLog creates a log group that is deleted with the stack. One that Lambda creates would
+// keep everything for ever.
 func newLog(scope constructs.Construct, id, name string, o Options) awslogs.LogGroup {
 	return awslogs.NewLogGroup(scope, jsii.String(id), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String(name),
@@ -104,12 +104,12 @@ func newLog(scope constructs.Construct, id, name string, o Options) awslogs.LogG
 	})
 }
 
-// permissions is everything that a tracking's function may do. It names the
-// function's own resources one by one. Two statements cannot:
+// permissions returns all permissions of a tracking's function. It names the resources of
+// the function one by one. Two statements cannot:
 //
-//   - Decrypt: the key of Parameter Store has no ARN that is known here, and a grant
-//     on its alias grants nothing. So any key, on two conditions: it goes by that
-//     alias, and it is Parameter Store that asks.
+//   - Decrypt: the ARN of Parameter Store's key is not known here, and a permission on its
+//     alias has no effect. So it allows every key on two conditions: the key has that
+//     alias, and the call comes through Parameter Store.
 //   - Trace: X-Ray has no resources.
 func permissions(stack awscdk.Stack, t tracking.Tracking, o Options, queue, deadLetters awssqs.Queue, log awslogs.LogGroup) awsiam.PolicyDocument {
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
@@ -117,7 +117,7 @@ func permissions(stack awscdk.Stack, t tracking.Tracking, o Options, queue, dead
 		decrypt(stack),
 		allow("DeliverFromItsQueue", []*string{queue.QueueArn()}, "sqs:SendMessage", "sqs:ReceiveMessage",
 			"sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
-		allow("BuryInItsDeadLetters", []*string{deadLetters.QueueArn()}, "sqs:SendMessage"),
+		allow("SendToItsDeadLetters", []*string{deadLetters.QueueArn()}, "sqs:SendMessage"),
 		allow("WriteItsLog", []*string{log.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents"),
 		allow("Trace", []*string{jsii.String("*")}, "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
 	}})

@@ -10,13 +10,13 @@ import (
 	"commerce-segment/infra/tools"
 )
 
-// lintExceptions are the rules of cfn-lint that the stack breaks, and why.
+// lintExceptions lists the rules of cfn-lint that the stack breaks, and why.
 var lintExceptions = []string{
-	"W3005", // CDK writes a DependsOn on a function's role beside the reference to it
+	"W3005", // CDK writes a DependsOn on a function's role in addition to the reference to it
 }
 
 func TestCfnLintFindsNothing(t *testing.T) {
-	t.Parallel() // with the deployment: it is another program that works
+	t.Parallel() // with the deployment, which waits for another program
 	source, err := synthesizeSource(map[string]any{"alarmEmail": "on-call@example.com"}, noCompiler{})
 	if err != nil {
 		t.Fatal(err)

@@ -11,10 +11,10 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// period is how much time one point of a graph or of an alarm sums up.
+// period returns the time that one point of a graph or of an alarm covers.
 func period() awscdk.Duration { return awscdk.Duration_Minutes(jsii.Number(5)) }
 
-// storeMetric is one of the functions' metrics over all trackings.
+// storeMetric returns a metric of the functions over all trackings.
 func storeMetric(o Options, name, statistic string) awscloudwatch.Metric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 		Namespace:     jsii.String(metrics.Namespace),
@@ -25,8 +25,8 @@ func storeMetric(o Options, name, statistic string) awscloudwatch.Metric {
 	})
 }
 
-// trackingMetric is one of the functions' metrics of one tracking, labelled with
-// its name.
+// trackingMetric returns a metric of the functions for one tracking, labelled with its
+// name.
 func trackingMetric(o Options, t tracking.Tracking, name, statistic string) awscloudwatch.Metric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 		Namespace:  jsii.String(metrics.Namespace),
@@ -41,13 +41,14 @@ func trackingMetric(o Options, t tracking.Tracking, name, statistic string) awsc
 	})
 }
 
-// throttled counts the requests that API Gateway answered with 429 by itself: no
-// function sees them, and an HTTP API has one metric for all 4xx, in which they would
-// be lost among strangers' requests. So they are counted out of the API's log. Of a
-// flood of them API Gateway may not log every one (Developer Guide, "Monitor HTTP APIs").
+// throttled is the metric of the requests that API Gateway itself answered with 429. No
+// function receives them. An HTTP API has one metric for all 4xx, which also has the
+// requests of unauthenticated clients. So they are counted from the log of the API. API
+// Gateway may not log all of very many (Developer Guide, "Monitor HTTP APIs").
 const throttled = "Throttled"
 
-// dimensionAPI is throttled's dimension, and the member of the API's log that has it.
+// dimensionAPI is the dimension of throttled, and the member of the API's log with its
+// value.
 const dimensionAPI = "ApiId"
 
 func countThrottled(o Options, log awslogs.LogGroup) {

@@ -18,8 +18,8 @@ import (
 	"commerce-segment/infra/stack/outputs"
 )
 
-// The context values that a deployment may be given: cdk deploy -c prefix=/my-shop,
-// or the same key under "context" in cdk.json.
+// The context values of a deployment: cdk deploy -c prefix=/my-shop, or the same key under
+// "context" in cdk.json.
 const (
 	contextPrefix       = "prefix"
 	contextAlarmEmail   = "alarmEmail"
@@ -27,33 +27,33 @@ const (
 	contextArchitecture = "architecture"
 )
 
-// What a deployment is that was given no context.
+// The defaults of the context values.
 const (
 	defaultPrefix           = "/commerce-segment"
 	defaultLogRetentionDays = 30
 	defaultArchitecture     = "arm64"
 )
 
-// Options is one deployment: one store.
+// Options are the options of the deployment of one store.
 type Options struct {
-	// Prefix is what the names of all its parameters begin with. Another prefix is
-	// another store, in the same account and region too.
+	// Prefix is the beginning of the names of all parameters of the store. Another prefix
+	// is another store, also in the same account and region.
 	Prefix string
-	// AlarmEmail hears of every alarm, once its owner has confirmed the mail that
-	// SNS sends there. "" subscribes nobody to the topic.
+	// AlarmEmail is an address that receives every alarm, after its owner has confirmed
+	// the subscription by e-mail. "" means no subscription.
 	AlarmEmail string
-	// LogRetentionDays is how long CloudWatch keeps what the functions and the API
-	// log, in days.
+	// LogRetentionDays is how long CloudWatch keeps the logs of the functions and the API,
+	// in days.
 	LogRetentionDays int
-	// Architecture is the processor that the functions are built for and run on:
-	// arm64 or x86_64.
+	// Architecture is the processor of the functions: arm64 or x86_64.
 	Architecture string
-	// Revision is what git says of the source that is deployed; no context value.
+	// Revision is the deployed revision of the source, as git describes it. It is not a
+	// context value.
 	Revision string
 }
 
-// OptionsOf reads a deployment's options from the app's context. Its error names
-// every key with a wrong value, and says what to put there.
+// OptionsOf reads the options of a deployment from the context of the app. The error names
+// every key with a wrong value, and says what a right value is.
 func OptionsOf(app constructs.Construct) (Options, error) {
 	r := contextReader{node: app.Node()}
 	o := Options{
@@ -65,7 +65,7 @@ func OptionsOf(app constructs.Construct) (Options, error) {
 	return o, errors.Join(r.wrong...)
 }
 
-// contextReader reads one context value after the other and gathers what is wrong.
+// contextReader reads context values and collects all errors.
 type contextReader struct {
 	node  constructs.Node
 	wrong []error
@@ -77,17 +77,17 @@ func (r *contextReader) text(key, otherwise string, check func(string) error) st
 		return otherwise
 	case string:
 		if err := check(value); err != nil {
-			r.refuse(key, err)
+			r.addError(key, err)
 		}
 		return value
 	default:
-		r.refuse(key, fmt.Errorf("%v is not a string: put it into quotes", value))
+		r.addError(key, fmt.Errorf("%v is not a string: put it in quotes", value))
 		return ""
 	}
 }
 
-// days reads a number as cdk.json (a JSON number) or the command line (a string)
-// hands it over.
+// days reads a number of days: a JSON number from cdk.json, or a string from the command
+// line.
 func (r *contextReader) days(key string, otherwise int) int {
 	value := r.node.TryGetContext(jsii.String(key))
 	if value == nil {
@@ -95,36 +95,36 @@ func (r *contextReader) days(key string, otherwise int) int {
 	}
 	days, err := strconv.Atoi(fmt.Sprint(value))
 	if _, known := retentions[days]; err != nil || !known {
-		r.refuse(key, fmt.Errorf("CloudWatch keeps no log for %q days: put one of %s there",
+		r.addError(key, fmt.Errorf("CloudWatch cannot keep a log for %q days: use one of %s",
 			fmt.Sprint(value), joined(slices.Sorted(maps.Keys(retentions)))))
 	}
 	return days
 }
 
-func (r *contextReader) refuse(key string, why error) {
+func (r *contextReader) addError(key string, why error) {
 	r.wrong = append(r.wrong, fmt.Errorf("context value %s: %w", key, why))
 }
 
-// prefixPattern is narrower than what Parameter Store allows, so that the names of
-// everything else follow from the prefix, and no two prefixes give one name: see
-// Options.StackName.
+// prefixPattern is stricter than Parameter Store, so that the names of all resources can be
+// derived from the prefix, and two prefixes never have the same name: see
+// outputs.StackName.
 var prefixPattern = regexp.MustCompile(`^/[a-z][a-z0-9]*(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)*$`)
 
-// maxStackName leaves room for the longest name that is made of it: a function's
-// has at most 64 characters (Lambda, CreateFunction).
+// maxStackName leaves room for the longest name that begins with the name of the stack: a
+// function's name has at most 64 characters (Lambda, CreateFunction).
 const maxStackName = 64 - len("-customer-created")
 
 func checkPrefix(prefix string) error {
-	const remedy = "put one such as /commerce-segment or /my-shop/eu there"
+	const remedy = "use one such as /commerce-segment or /my-shop/eu"
 	switch {
 	case !prefixPattern.MatchString(prefix):
-		return fmt.Errorf("%q is no prefix: it begins with a slash and a letter, and has lower-case letters, "+
+		return fmt.Errorf("%q is not a valid prefix: a prefix begins with a slash and a letter, and has lower-case letters, "+
 			"digits, single hyphens between them, and slashes: %s", prefix, remedy)
 	case strings.HasPrefix(prefix, "/aws") || strings.HasPrefix(prefix, "/ssm"):
-		return fmt.Errorf("%q begins with /aws or /ssm, which Parameter Store keeps for AWS: %s", prefix, remedy)
+		return fmt.Errorf("%q begins with /aws or /ssm, which Parameter Store reserves for AWS: %s", prefix, remedy)
 	case len(Options{Prefix: prefix}.StackName()) > maxStackName:
-		return fmt.Errorf("%q is too long: the functions' names are made of it, and Lambda allows no more than 64 characters: "+
-			"put one of at most %d characters there", prefix, maxStackName)
+		return fmt.Errorf("%q is too long: the names of the functions begin with it, and Lambda allows at most 64 characters: "+
+			"use one of at most %d characters", prefix, maxStackName)
 	}
 	return nil
 }
@@ -132,31 +132,31 @@ func checkPrefix(prefix string) error {
 func checkEmail(email string) error {
 	address, err := mail.ParseAddress(email)
 	if err != nil || address.Address != email {
-		return fmt.Errorf("%q is not an e-mail address: put one such as on-call@example.com there, or leave it out", email)
+		return fmt.Errorf("%q is not an e-mail address: use one such as on-call@example.com, or leave it out", email)
 	}
 	return nil
 }
 
 func checkArchitecture(architecture string) error {
 	if _, known := architectures[architecture]; !known {
-		return fmt.Errorf("%q is no architecture of Lambda: put arm64 or x86_64 there", architecture)
+		return fmt.Errorf("%q is not an architecture of Lambda: use arm64 or x86_64", architecture)
 	}
 	return nil
 }
 
-// StackName is the name of the stack.
+// StackName returns the name of the stack.
 func (o Options) StackName() string { return outputs.StackName(o.Prefix) }
 
-// name is the physical name of something in the stack.
+// name returns the physical name of a resource of the stack.
 func (o Options) name(parts ...string) *string {
 	return jsii.String(strings.Join(append([]string{o.StackName()}, parts...), "-"))
 }
 
-// parameterName is a parameter's full name by its name below the prefix, which is
-// what package settings calls its name.
+// parameterName returns the full name of a parameter for its name below the prefix, which
+// package settings uses.
 func (o Options) parameterName(name string) string { return o.Prefix + "/" + name }
 
-// architectures are those of Lambda, and what Go calls them.
+// architectures has the architectures of Lambda, with their names in Go.
 var architectures = map[string]struct {
 	lambda func() awslambda.Architecture
 	goarch string
@@ -165,7 +165,7 @@ var architectures = map[string]struct {
 	"x86_64": {awslambda.Architecture_X86_64, "amd64"},
 }
 
-// retentions are the numbers of days for which CloudWatch Logs can keep a log
+// retentions has the numbers of days for which CloudWatch Logs can keep a log
 // (PutRetentionPolicy, retentionInDays).
 var retentions = map[int]awslogs.RetentionDays{
 	1:    awslogs.RetentionDays_ONE_DAY,

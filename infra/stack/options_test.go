@@ -8,26 +8,26 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-func TestAContextValueThatCannotBeIsRefusedWithTheWayOut(t *testing.T) {
+func TestAnInvalidContextValueIsAnErrorThatSaysWhatToDo(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		key   string
 		value any
 		want  string
 	}{
-		{"a prefix without its slash", "prefix", "my-shop", "put one such as /commerce-segment"},
+		{"a prefix without its slash", "prefix", "my-shop", "use one such as /commerce-segment"},
 		{"a prefix with a capital letter", "prefix", "/MyShop", "lower-case letters"},
-		{"a prefix that ends in a slash", "prefix", "/my-shop/", "put one such as"},
+		{"a prefix that ends in a slash", "prefix", "/my-shop/", "use one such as"},
 		{"a prefix with two hyphens, which would be another's name", "prefix", "/my--shop", "single hyphens"},
-		{"a prefix that Parameter Store keeps for AWS", "prefix", "/aws-shop", "keeps for AWS"},
+		{"a prefix that Parameter Store keeps for AWS", "prefix", "/aws-shop", "reserves for AWS"},
 		{"a prefix that makes names too long", "prefix", "/" + strings.Repeat("a", 48), "at most 47 characters"},
-		{"an empty prefix", "prefix", "", "is no prefix"},
+		{"an empty prefix", "prefix", "", "is not a valid prefix"},
 		{"a prefix that is a number", "prefix", 7, "not a string"},
-		{"an address that is none", "alarmEmail", "on-call", "put one such as on-call@example.com"},
+		{"an address that is none", "alarmEmail", "on-call", "use one such as on-call@example.com"},
 		{"an address with a name", "alarmEmail", "On Call <on-call@example.com>", "is not an e-mail address"},
-		{"days that CloudWatch does not know", "logRetentionDays", "31", "put one of 1, 3, 5, 7, 14, 30, 60,"},
-		{"days that are no number", "logRetentionDays", "a month", `keeps no log for "a month" days`},
-		{"an architecture that Go calls so", "architecture", "amd64", "put arm64 or x86_64"},
+		{"days that CloudWatch does not know", "logRetentionDays", "31", "use one of 1, 3, 5, 7, 14, 30, 60,"},
+		{"days that are no number", "logRetentionDays", "a month", `cannot keep a log for "a month" days`},
+		{"an architecture that Go calls so", "architecture", "amd64", "use arm64 or x86_64"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := synthesizeSource(map[string]any{test.key: test.value}, noCompiler{})
@@ -37,7 +37,7 @@ func TestAContextValueThatCannotBeIsRefusedWithTheWayOut(t *testing.T) {
 	}
 }
 
-func TestEveryContextValueThatCannotBeIsNamedAtOnce(t *testing.T) {
+func TestAllInvalidContextValuesAreReportedAtOnce(t *testing.T) {
 	_, err := synthesizeSource(map[string]any{"prefix": "x", "alarmEmail": "x", "logRetentionDays": 2, "architecture": "x"}, noCompiler{})
 	for _, key := range []string{"prefix", "alarmEmail", "logRetentionDays", "architecture"} {
 		checkError(t, err, "context value "+key)
@@ -64,13 +64,13 @@ func TestContextValuesReachTheStack(t *testing.T) {
 	}
 }
 
-// names are the properties that AWS looks for a resource's physical name in.
+// names has the property with the physical name of each type of resource.
 var names = map[string]string{
-	"AWS::ApiGatewayV2::Api":     "", // ids of AWS's own from here on
+	"AWS::ApiGatewayV2::Api":     "", // from here on AWS chooses the ids
 	"AWS::ApiGatewayV2::Stage":   "",
 	"AWS::CloudWatch::Alarm":     "AlarmName",
 	"AWS::CloudWatch::Dashboard": "DashboardName",
-	"AWS::IAM::Role":             "RoleName", // none: CloudFormation makes one of the stack's name
+	"AWS::IAM::Role":             "RoleName", // not set: CloudFormation derives it from the name of the stack
 	"AWS::Lambda::Function":      "FunctionName",
 	"AWS::Logs::LogGroup":        "LogGroupName",
 	"AWS::Logs::MetricFilter":    "FilterName",
@@ -79,8 +79,8 @@ var names = map[string]string{
 	"AWS::SSM::Parameter":        "Name",
 }
 
-func TestTwoStoresInOneAccountCollideInNoName(t *testing.T) {
-	// Prefixes that would collide if a name were made of them carelessly.
+func TestTwoStoresInOneAccountHaveDifferentNames(t *testing.T) {
+	// Prefixes for which a simple replacement of the slashes would give the same name.
 	seen := map[string]string{}
 	for _, prefix := range []string{"/commerce-segment", "/a", "/a/b", "/a-b", "/a/b/c", "/a-b/c", "/a/b-c", "/a-b-c", "/a/order-updated", "/a/alarms"} {
 		tmpl, err := synthesize(map[string]any{"prefix": prefix}, noCompiler{})
@@ -108,9 +108,9 @@ func physicalNames(tmpl template) []string {
 }
 
 func TestNoNameOfAStackEndsInAnother(t *testing.T) {
-	// That, and the stacks' own names being different, is why two stores never share
-	// a name: <stack>-<name> of one would be that of the other only if a name ended in
-	// a hyphen and another.
+	// So two stores with different stack names never have a resource of the same name:
+	// <stack>-<name> can be the same for both only if one name ends in a hyphen and the
+	// other name.
 	suffixes := []string{"alarms", "throttled", "api-5xx", "api-429", "forged", "unverified", "blocked", "late", "failed", "too-large"}
 	for _, row := range tracking.All() {
 		suffixes = append(suffixes, row.Name)

@@ -16,15 +16,15 @@ func addOutputs(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, topi
 			Value: value, Description: jsii.String(description),
 		})
 	}
-	add(outputs.Prefix, jsii.String(o.Prefix), "What the names of the store's parameters begin with")
-	add(outputs.Dashboard, dashboardURL(stack, o), "What to look at when something seems wrong")
-	add(outputs.AlarmTopic, topic.TopicArn(), "Where alarms go: subscribe whoever should hear of them")
-	add(outputs.Revision, jsii.String(o.Revision), "What git says of the source that this was deployed from")
+	add(outputs.Prefix, jsii.String(o.Prefix), "The beginning of the names of the store's parameters")
+	add(outputs.Dashboard, dashboardURL(stack, o), "The dashboard: look there if something seems wrong")
+	add(outputs.AlarmTopic, topic.TopicArn(), "The topic of the alarms: subscribe the people who should receive them")
+	add(outputs.Revision, jsii.String(o.Revision), "The deployed revision of the source, as git describes it")
 	for _, h := range handlers {
 		t := h.tracking
 		add(outputs.Webhook(t), jsii.String(*api.ApiEndpoint()+serve.Route(t.Name)),
 			"The URL of Commerce's webhook for "+t.Title)
-		add(outputs.Queue(t), h.queue.QueueUrl(), "Where "+t.Title+" waits for delivery")
-		add(outputs.DeadLetters(t), h.deadLetters.QueueUrl(), "Where "+t.Title+" lies that could not be delivered")
+		add(outputs.Queue(t), h.queue.QueueUrl(), "The queue of "+t.Title+", for events to deliver")
+		add(outputs.DeadLetters(t), h.deadLetters.QueueUrl(), "The dead-letter queue of "+t.Title+", for events that could not be delivered")
 	}
 }

@@ -12,27 +12,26 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// parameter is a row of Parameter Store that the stack creates with its default.
+// parameter is a parameter of Parameter Store that the stack creates with its default.
 //
-// Who owns it: the stack creates it and deletes it, the operator owns its value.
-// CloudFormation rewrites a parameter only when its value in the stack's template
-// differs from the one at the last deployment. So what an operator has edited in
-// Parameter Store survives every deployment, until somebody changes the default
-// itself, a file in templates/: that one deployment puts the new default there. A
-// shop that edits templates/ and deploys, and never edits in Parameter Store, has
-// its templates under version control instead. Do one or the other.
+// The stack creates and deletes it, and the operator owns its value. CloudFormation writes
+// a parameter again only when its value in the stack's template differs from the one at the
+// last deployment. So an operator's edit in Parameter Store survives every deployment,
+// until the default itself changes, a file in templates/. That deployment replaces the edit
+// by the new default. A shop can instead edit templates/ and deploy, and never edit in
+// Parameter Store, and so have its templates under version control. Do one or the other.
 //
-// A change of its description or tier rewrites it, too, with the default: leave these
-// alone.
+// A change of its description or tier also writes it again, with the default: do not change
+// these.
 //
-// The tier is left to Parameter Store (Intelligent-Tiering): what holds more than 4096
-// bytes becomes an advanced parameter, which costs money each month, and stays one
-// until it is deleted. It is refused to make it a standard one again, so that a stack
-// which declares one would be rolled back where an operator has pushed a large template
-// meanwhile. (PutParameter, Tier.)
+// Parameter Store chooses the tier (Intelligent-Tiering). A parameter of more than 4096
+// bytes becomes an advanced one, which costs money each month, and stays one until it is
+// deleted. Parameter Store does not change it back to a standard one. So if the stack
+// declared the tier Standard, a deployment would fail after an operator has pushed a large
+// template (PutParameter, Tier).
 //
-// The secrets are not here. CloudFormation cannot create a SecureString, so the
-// operator's program does. They outlive the stack.
+// The secrets are not here. CloudFormation cannot create a SecureString, so the operator's
+// program creates them. They outlive the stack.
 type parameter struct {
 	name        string // below the prefix
 	kind        string // String or StringList
@@ -40,7 +39,7 @@ type parameter struct {
 	description string
 }
 
-// sharedParameters are those that all functions read.
+// sharedParameters returns the parameters that all functions read.
 func sharedParameters() []parameter {
 	return []parameter{
 		{settings.SegmentHost, "String", settings.DefaultHost, "Segment's address: https://events.eu1.segmentapis.com for a workspace in the EU"},
@@ -48,7 +47,7 @@ func sharedParameters() []parameter {
 	}
 }
 
-// parametersOf are those that only one function reads.
+// parametersOf returns the parameters that only the function of one tracking reads.
 func parametersOf(t tracking.Tracking, template string) []parameter {
 	return []parameter{
 		{settings.Enabled(t), "String", "true", "Whether Segment is told of " + t.Title + ": true or false"},
@@ -69,7 +68,7 @@ func (p parameter) add(scope constructs.Construct, id string, o Options) {
 	})
 }
 
-// checkTemplate says why a default template cannot be a parameter.
+// checkTemplate returns an error if a default template cannot be a parameter.
 func checkTemplate(t tracking.Tracking, template string) error {
 	if err := settings.CheckValue(settings.Template(t), template); err != nil {
 		return fmt.Errorf("templates/%s.jsonata: %w", t.Name, err)

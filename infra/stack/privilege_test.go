@@ -9,7 +9,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// statement is one statement of a policy, wherever in the stack it stands.
+// statement is one statement of any policy in the stack.
 type statement struct {
 	where      string // the resource's type and the statement's Sid
 	effect     string
@@ -20,13 +20,13 @@ type statement struct {
 	isTrust    bool
 }
 
-// wildcards are the statements that allow more than what they name, and why they
-// must. Nothing else in the stack may have a * in what it allows.
+// wildcards has the statements with a * in what they allow, and why they need it. No other
+// statement may have one.
 var wildcards = map[string]string{
-	// CloudWatch Logs writes a log group's own ARN with it: the streams within.
+	// The ARN of a log group ends in it: it means the streams in the group.
 	"AWS::IAM::Role WriteItsLog": "arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/",
-	// The key's own ARN is not known before somebody has stored a secret. Two
-	// conditions make it this one: see TestOnlyParameterStoreMayDecrypt.
+	// The ARN of the key is not known before the first secret is stored. Two conditions
+	// restrict it to this key: see TestOnlyParameterStoreMayDecrypt.
 	"AWS::IAM::Role DecryptParameters": "arn:aws:kms:REGION:ACCOUNT:key/*",
 	// X-Ray has no resources to name (Service Authorization Reference).
 	"AWS::IAM::Role Trace": "*",
@@ -39,7 +39,7 @@ func TestNoPolicyAllowsMoreThanItNames(t *testing.T) {
 	}
 	for _, s := range statements {
 		if s.effect != "Allow" {
-			continue // it takes away
+			continue // it denies
 		}
 		for _, action := range s.actions {
 			if strings.Contains(action, "*") {
@@ -63,7 +63,7 @@ func TestNoPolicyAllowsMoreThanItNames(t *testing.T) {
 	}
 }
 
-func TestEachFunctionMayDoItsOwnAndNothingElse(t *testing.T) {
+func TestEachFunctionHasPermissionsOnItsOwnResourcesOnly(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	for _, row := range tracking.All() {
 		t.Run(row.Name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestEachFunctionMayDoItsOwnAndNothingElse(t *testing.T) {
 				"xray:PutTelemetryRecords on *",
 				"xray:PutTraceSegments on *",
 			}
-			if row.Name == tracking.OrderRefunded.Name { // whose template asks Commerce
+			if row.Name == tracking.OrderRefunded.Name { // its template calls Commerce
 				for _, name := range []string{"client-id", "client-secret", "token-url"} {
 					want = append(want, "ssm:GetParameters on "+parameter+"commerce/"+name)
 				}
@@ -100,14 +100,14 @@ func TestEachFunctionMayDoItsOwnAndNothingElse(t *testing.T) {
 			if got := grants(t, role); !slices.Equal(got, want) {
 				t.Errorf("the function may\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
-			check(t, role, "ManagedPolicyArns", nil) // AWS's own for Lambda allows every log
+			check(t, role, "ManagedPolicyArns", nil) // the managed policy for Lambda allows every log
 		})
 	}
 }
 
 func TestOnlyParameterStoreMayDecrypt(t *testing.T) {
-	// Without the conditions the grant is for every key of the account. With the
-	// alias's ARN for a resource it would be for none, and no emulator would notice.
+	// Without the conditions the permission is for every key of the account. With the ARN
+	// of the alias as the resource it would be for no key, and no emulator would detect it.
 	want := "map[ForAnyValue:StringEquals:map[kms:ResourceAliases:alias/aws/ssm] " +
 		"StringEquals:map[kms:ViaService:ssm.REGION.amazonaws.com]]"
 	for _, s := range statementsOf(t, deployedTemplate(t)) {
@@ -117,17 +117,17 @@ func TestOnlyParameterStoreMayDecrypt(t *testing.T) {
 	}
 }
 
-func TestOnlyTheServicesTakeTheRoles(t *testing.T) {
+func TestOnlyLambdaCanAssumeTheRoles(t *testing.T) {
 	for _, s := range statementsOf(t, deployedTemplate(t)) {
 		if s.isTrust && !slices.Equal(s.principals, []string{"lambda.amazonaws.com"}) {
-			t.Errorf("%s: the role may be taken by %v, want Lambda alone", s.where, s.principals)
+			t.Errorf("%s: the role can be assumed by %v, want Lambda only", s.where, s.principals)
 		}
 	}
 }
 
 func TestAlarmsOfThisAccountMayPublish(t *testing.T) {
-	// A topic with a policy has no default one any more: without this statement no
-	// alarm reaches anybody.
+	// The policy of the topic replaces the default one. Without this statement no alarm
+	// would be published.
 	for _, s := range statementsOf(t, deployedTemplate(t)) {
 		if s.where == "AWS::SNS::TopicPolicy AlarmsOfThisAccount" {
 			if s.effect != "Allow" || !slices.Equal(s.principals, []string{"cloudwatch.amazonaws.com"}) ||
@@ -137,10 +137,10 @@ func TestAlarmsOfThisAccountMayPublish(t *testing.T) {
 			return
 		}
 	}
-	t.Error("nobody may publish to the topic")
+	t.Error("no statement allows to publish to the topic")
 }
 
-// statementsOf walks every policy of a stack.
+// statementsOf returns the statements of every policy of a stack.
 func statementsOf(t *testing.T, tmpl template) []statement {
 	t.Helper()
 	var all []statement
@@ -177,7 +177,7 @@ func policyStatements(r resource, document any) []statement {
 	return statements
 }
 
-// grants lists what a role's policies allow, "action on resource", sorted.
+// grants returns the permissions of a role, "action on resource", sorted.
 func grants(t *testing.T, role resource) []string {
 	t.Helper()
 	var all []string
@@ -195,14 +195,14 @@ func grants(t *testing.T, role resource) []string {
 	return all
 }
 
-// roleOf returns the role that a function runs under.
+// roleOf returns the role of a function.
 func roleOf(t *testing.T, tmpl template, function string) resource {
 	t.Helper()
 	arn := tmpl.one(t, "AWS::Lambda::Function", "FunctionName", function).Properties["Role"].(string)
 	return tmpl.Resources[strings.TrimSuffix(arn, ".Arn")]
 }
 
-// present is texts without what is not there.
+// present returns the texts of a value, and none for nil.
 func present(value any) []string {
 	return slices.DeleteFunc(texts(value), func(text string) bool { return text == "" })
 }

@@ -1,7 +1,6 @@
-// Package stack is what runs in the merchant's AWS account: an HTTP API with a
-// route a tracking, and for each tracking a function, a queue, a queue of dead
-// letters, parameters, a policy and alarms. Everything is made of the catalogue:
-// one row of it is one turn of a loop here.
+// Package stack is the CDK stack of a store in the merchant's AWS account: an HTTP API with
+// a route for each tracking, and for each tracking a function, a queue, a dead-letter queue,
+// parameters, a policy and alarms. It creates them in a loop over the catalogue.
 package stack
 
 import (
@@ -20,15 +19,15 @@ import (
 	"commerce-segment/templates"
 )
 
-// New adds a store's stack to an app. Its error is what is wrong with a template or
-// with the functions' code, for a person to mend.
+// New adds the stack of a store to an app. The error says what is wrong with a template or
+// with the code of the functions.
 func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Stack, err error) {
 	if err := checkTemplates(templates.Default); err != nil {
 		return nil, err
 	}
 	defer recoverInto(&err)
 	stack = awscdk.NewStack(app, jsii.String(o.StackName()), &awscdk.StackProps{
-		Description: jsii.String("commerce-segment: tells Segment what happens in the Commerce store " + o.Prefix),
+		Description: jsii.String("commerce-segment: sends the events of the Commerce store " + o.Prefix + " to Segment"),
 	})
 	api := newAPI(stack, o)
 	for _, p := range sharedParameters() {
@@ -51,8 +50,8 @@ func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Sta
 	return stack, nil
 }
 
-// recoverInto turns a panic into an error, to be deferred: it is how CDK says that
-// something is wrong.
+// recoverInto is deferred, and turns a panic into an error, because CDK reports errors by
+// panics.
 func recoverInto(err *error) {
 	switch value := recover().(type) {
 	case nil:
@@ -71,16 +70,16 @@ func checkTemplates(template func(name string) string) error {
 	return errors.Join(wrong...)
 }
 
-// newAPI is the HTTP API without its routes. It does not throttle by itself: a 429
-// is a lost webhook to Commerce.
+// newAPI creates the HTTP API without its routes. It has no throttling of its own, because
+// Commerce may not send a webhook again after a 429.
 func newAPI(stack awscdk.Stack, o Options) awsapigatewayv2.HttpApi {
 	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:            o.name(),
-		Description:        jsii.String("Takes the webhooks of the Commerce store " + o.Prefix),
+		Description:        jsii.String("Receives the webhooks of the Commerce store " + o.Prefix),
 		CreateDefaultStage: jsii.Bool(false),
 	})
-	// A log group below /aws/vendedlogs/ needs no room in the account's one resource
-	// policy for logs, which has a limit (CloudWatch Logs, "vended logs").
+	// A log group below /aws/vendedlogs/ needs no entry in the account's resource policy
+	// for logs, whose size is limited (CloudWatch Logs, "vended logs").
 	log := newLog(stack, "ApiLog", "/aws/vendedlogs/apis/"+o.StackName(), o)
 	countThrottled(o, log)
 	awsapigatewayv2.NewCfnStage(stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
@@ -95,8 +94,8 @@ func newAPI(stack awscdk.Stack, o Options) awsapigatewayv2.HttpApi {
 	return api
 }
 
-// accessLog is what the API writes of a request. It has no header, because one holds
-// the webhook's secret, and no body.
+// accessLog is the format of the API's log. It has no body, and no header, because one of
+// them has the webhook's secret.
 var accessLog = map[string]string{
 	"requestId":        "$context.requestId",
 	dimensionAPI:       "$context.apiId",
@@ -111,7 +110,7 @@ var accessLog = map[string]string{
 	"error":            "$context.error.message",
 }
 
-// addRoute sends a tracking's webhooks to its function.
+// addRoute routes the webhooks of a tracking to its function.
 func addRoute(api awsapigatewayv2.HttpApi, h handler) {
 	api.AddRoutes(&awsapigatewayv2.AddRoutesOptions{
 		Path:    jsii.String(serve.Route(h.tracking.Name)),

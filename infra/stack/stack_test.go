@@ -18,7 +18,7 @@ import (
 	"commerce-segment/templates"
 )
 
-func TestEachTrackingHasItsOwnOfEverything(t *testing.T) {
+func TestEachTrackingHasItsOwnResources(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	for _, row := range tracking.All() {
 		t.Run(row.Name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestEachTrackingHasItsOwnOfEverything(t *testing.T) {
 	}
 }
 
-func TestNothingIsThereThatNoTrackingHas(t *testing.T) {
+func TestTheStackHasNoOtherResources(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	trackings := len(tracking.All())
 	for kind, want := range map[string]int{
@@ -61,7 +61,7 @@ func TestNothingIsThereThatNoTrackingHas(t *testing.T) {
 		"AWS::ApiGatewayV2::Route":        trackings,
 		"AWS::SSM::Parameter":             3*trackings + 2,
 		"AWS::CloudWatch::Alarm":          4*trackings + 8,
-		"AWS::SNS::Subscription":          0, // nobody asked
+		"AWS::SNS::Subscription":          0, // no address was given
 	} {
 		if got := len(tmpl.ofType(kind)); got != want {
 			t.Errorf("there are %d of %s, want %d", got, kind, want)
@@ -69,7 +69,7 @@ func TestNothingIsThereThatNoTrackingHas(t *testing.T) {
 	}
 }
 
-func TestFunctionsAreWhatTheJourneyNeeds(t *testing.T) {
+func TestFunctionsHaveTheirSettings(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	for _, row := range tracking.All() {
 		name := "commerce-segment-" + row.Name
@@ -78,7 +78,7 @@ func TestFunctionsAreWhatTheJourneyNeeds(t *testing.T) {
 		check(t, function, "Handler", "bootstrap")
 		check(t, function, "Architectures", []any{"arm64"})
 		check(t, function, "MemorySize", 256.0)
-		check(t, function, "Timeout", 9.0) // under the 10 s after which Commerce gives up
+		check(t, function, "Timeout", 9.0) // less than 10 s, the time-out of Commerce
 		check(t, function, "LoggingConfig", map[string]any{"LogFormat": "JSON", "LogGroup": "/aws/lambda/" + name})
 		check(t, function, "TracingConfig", map[string]any{"Mode": "Active"})
 		check(t, function, "Environment", map[string]any{"Variables": map[string]any{
@@ -86,15 +86,15 @@ func TestFunctionsAreWhatTheJourneyNeeds(t *testing.T) {
 			"PARAMETER_PREFIX":          "/commerce-segment",
 			"QUEUE_URL":                 "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name,
 			"DEAD_LETTER_QUEUE_URL":     "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name + "-dead-letters",
-			"COMMERCE_SEGMENT_SETTINGS": "{}", // declared for the SAM CLI, and without effect beside the prefix
+			"COMMERCE_SEGMENT_SETTINGS": "{}", // declared for the SAM CLI; it has no effect together with the prefix
 		}})
 		mapping := tmpl.one(t, "AWS::Lambda::EventSourceMapping", "FunctionName", name)
 		check(t, mapping, "EventSourceArn", "arn:aws:sqs:REGION:ACCOUNT:"+name)
 		check(t, mapping, "BatchSize", 10.0)
 		check(t, mapping, "ScalingConfig", map[string]any{"MaximumConcurrency": 5.0})
-		// Without it one event that must wait brings the nine others of its batch back.
+		// Without it one event that is retried would bring back the other nine of its batch.
 		check(t, mapping, "FunctionResponseTypes", []any{"ReportBatchItemFailures"})
-		// A filter would delete what does not match it.
+		// A filter would delete the events that do not match it.
 		check(t, mapping, "FilterCriteria", nil)
 	}
 }
@@ -104,13 +104,13 @@ func TestFunctionsOfDifferentTrackingsAreDifferentPrograms(t *testing.T) {
 	for _, function := range deployedTemplate(t).ofType("AWS::Lambda::Function") {
 		key := function.at("Code", "S3Key")
 		if seen[key] {
-			t.Errorf("the program of %v is another function's too", function.Properties["FunctionName"])
+			t.Errorf("the program of %v is also that of another function", function.Properties["FunctionName"])
 		}
 		seen[key] = true
 	}
 }
 
-func TestQueuesForgetNothingForFourteenDays(t *testing.T) {
+func TestQueuesKeepMessagesForFourteenDays(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	for _, queue := range tmpl.ofType("AWS::SQS::Queue") {
 		check(t, queue, "MessageRetentionPeriod", 14*24*60*60.0)
@@ -128,7 +128,7 @@ func TestQueuesForgetNothingForFourteenDays(t *testing.T) {
 	}
 }
 
-func TestEveryQueueRefusesWhatIsNotEncryptedOnItsWay(t *testing.T) {
+func TestEveryQueueRejectsUnencryptedRequests(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	var guarded []string
 	for _, policy := range tmpl.ofType("AWS::SQS::QueuePolicy") {
@@ -151,7 +151,7 @@ func TestEveryQueueRefusesWhatIsNotEncryptedOnItsWay(t *testing.T) {
 	}
 }
 
-func TestEachRouteLeadsToItsOwnFunctionAndNoOther(t *testing.T) {
+func TestEachRouteLeadsToItsOwnFunctionOnly(t *testing.T) {
 	tmpl := deployedTemplate(t)
 	for _, row := range tracking.All() {
 		arn := "arn:aws:lambda:REGION:ACCOUNT:function:commerce-segment-" + row.Name
@@ -162,14 +162,14 @@ func TestEachRouteLeadsToItsOwnFunctionAndNoOther(t *testing.T) {
 		permission := tmpl.one(t, "AWS::Lambda::Permission", "FunctionName", arn)
 		check(t, permission, "Principal", "apigateway.amazonaws.com")
 		if source := fmt.Sprint(permission.Properties["SourceArn"]); !strings.HasSuffix(source, "/webhooks/"+row.Name) {
-			t.Errorf("%s may be called by %s, want its own route only", row.Name, source)
+			t.Errorf("%s can be called by %s, want only its own route", row.Name, source)
 		}
 	}
 }
 
 func TestTheAPIDoesNotThrottle(t *testing.T) {
-	// A 429 is a failed delivery to Commerce, which may not try again: a limit that
-	// looks like a protection loses webhooks.
+	// For Commerce a 429 is a failed delivery, which it may not repeat. So a limit would
+	// not protect the store but lose webhooks.
 	stage := deployedTemplate(t).one(t, "AWS::ApiGatewayV2::Stage", "StageName", "$default")
 	check(t, stage, "AutoDeploy", true)
 	check(t, stage, "DefaultRouteSettings", nil)
@@ -186,13 +186,13 @@ func TestTheAccessLogIsJSONWithoutHeadersAndBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	if format["requestId"] != "$context.requestId" {
-		t.Error("the format has no $context.requestId, which API Gateway demands")
+		t.Error("the format has no $context.requestId, which API Gateway requires")
 	}
 	for key, value := range format {
-		// $request.header and $request.body do not exist here, $context.authorizer and
-		// $context.identity.* beside the address would be the caller's.
+		// $request.header and $request.body do not exist here. $context.authorizer and
+		// $context.identity.*, except for the address, would come from the caller.
 		if !strings.HasPrefix(value, "$context.") || strings.Contains(value, "header") {
-			t.Errorf("the access log writes %s as %s: nothing that the caller sent may be in it", value, key)
+			t.Errorf("the access log has %s as %s: it must not have anything that the caller sent", value, key)
 		}
 	}
 }
@@ -206,7 +206,7 @@ func TestLogsAreKeptForThirtyDaysAndGoWithTheStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if bytes.Contains(source, []byte(`"DeletionPolicy": "Retain"`)) {
-		t.Error("something stays behind when the stack is destroyed, and is in the way of the next deployment")
+		t.Error("a resource stays when the stack is destroyed, and would make the next deployment fail")
 	}
 }
 
@@ -226,7 +226,7 @@ func TestParametersHaveTheDefaultsOfTheCatalogue(t *testing.T) {
 }
 
 func TestSecretsAreNotInTheStack(t *testing.T) {
-	// CloudFormation would keep them in clear, as Strings.
+	// CloudFormation would store them unencrypted, as Strings.
 	for _, parameter := range deployedTemplate(t).ofType("AWS::SSM::Parameter") {
 		name := parameter.Properties["Name"].(string)
 		if strings.Contains(name, "secret") || strings.Contains(name, "write-key") {
@@ -235,26 +235,26 @@ func TestSecretsAreNotInTheStack(t *testing.T) {
 	}
 }
 
-// A template that an operator pushed may have made its parameter an advanced one, and
-// Parameter Store refuses to take that back: with the tier Standard the next deployment
-// that changes this default would fail.
-func TestNoDeploymentAsksForASmallerTierThanAnOperatorNeeded(t *testing.T) {
+// If an operator has pushed a large template, its parameter is an advanced one, and
+// Parameter Store does not change it back. With the tier Standard, the next deployment that
+// changes this default would fail.
+func TestParameterStoreChoosesTheTierOfParameters(t *testing.T) {
 	for _, parameter := range deployedTemplate(t).ofType("AWS::SSM::Parameter") {
 		check(t, parameter, "Tier", "Intelligent-Tiering")
 	}
 }
 
-func TestATemplateThatParameterStoreCannotKeepIsRefused(t *testing.T) {
+func TestATemplateThatParameterStoreCannotStoreIsAnError(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		template string
-		want     string // a part of the error; empty where there is none
+		want     string // a part of the error; empty if there is none
 	}{
 		{"8192 bytes are kept", strings.Repeat("x", 8192), ""},
-		{"8193 bytes are refused", strings.Repeat("x", 8193), "templates/order-completed.jsonata: parameter templates/order-completed has 8193 bytes, and Parameter Store stores at most 8192"},
+		{"8193 bytes are an error", strings.Repeat("x", 8193), "templates/order-completed.jsonata: parameter templates/order-completed has 8193 bytes, and Parameter Store stores at most 8192"},
 		{"characters of more than one byte count as their bytes", strings.Repeat("é", 4097), "has 8194 bytes"},
-		{"an empty one is refused", " \n", "templates/order-completed.jsonata: parameter templates/order-completed is blank"},
-		{"a reference to another parameter is refused", "{{x}}", "put a space between"},
+		{"an empty one is an error", " \n", "templates/order-completed.jsonata: parameter templates/order-completed is blank"},
+		{"a reference to another parameter is an error", "{{x}}", "put a space between"},
 		{"two objects that end together are no reference", `{"a":{"b":1}}`, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -262,13 +262,13 @@ func TestATemplateThatParameterStoreCannotKeepIsRefused(t *testing.T) {
 			if test.want != "" {
 				checkError(t, err, test.want)
 			} else if err != nil {
-				t.Errorf("it is refused: %v", err)
+				t.Errorf("the error is %v", err)
 			}
 		})
 	}
 }
 
-func TestATemplateThatDoesNotFitIsNamedBesideTheOthers(t *testing.T) {
+func TestEveryTemplateThatDoesNotFitIsNamed(t *testing.T) {
 	err := checkTemplates(func(name string) string {
 		if name == "order-updated" || name == "customer-created" {
 			return strings.Repeat("x", 9000)
@@ -279,7 +279,7 @@ func TestATemplateThatDoesNotFitIsNamedBesideTheOthers(t *testing.T) {
 	checkError(t, err, "templates/customer-created.jsonata: parameter templates/customer-created has 9000 bytes")
 }
 
-func TestOutputsAreWhatTheOperatorsProgramFindsAStoreBy(t *testing.T) {
+func TestOutputsHaveWhatTheOperatorsProgramNeeds(t *testing.T) {
 	want := map[string]string{
 		"Prefix":        "/commerce-segment",
 		"Revision":      "v1.2.3-4-gabc",
@@ -304,7 +304,7 @@ func TestOutputsAreWhatTheOperatorsProgramFindsAStoreBy(t *testing.T) {
 	}
 }
 
-func TestTheSameSourceIsTheSameStack(t *testing.T) {
+func TestTheSameSourceGivesTheSameStack(t *testing.T) {
 	first, err := synthesizeSource(nil, noCompiler{})
 	if err != nil {
 		t.Fatal(err)
@@ -324,15 +324,15 @@ func TestAFunctionThatDoesNotCompileSaysWhy(t *testing.T) {
 }
 
 func TestAFunctionThatDoesNotCompileLeavesNoAssetBehind(t *testing.T) {
-	// CDK takes a directory that it finds for a finished asset, and would deploy an
-	// empty function the next time.
+	// CDK would use a directory that it finds as a complete asset, and deploy an empty
+	// function the next time.
 	directory := filepath.Join(t.TempDir(), "asset")
 	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("CDK was told that the function was built")
+			t.Error("TryBundle reported that the function was built")
 		}
 		if _, err := os.Stat(directory); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the asset's directory is still there: %v", err)
@@ -346,7 +346,7 @@ func TestTheCompilerSaysWhyAFunctionDoesNotCompile(t *testing.T) {
 	checkError(t, err, "building functions/no-such")
 }
 
-func TestTheSameSourceIsTheSameProgram(t *testing.T) {
+func TestTheSameSourceGivesTheSameProgram(t *testing.T) {
 	read := func(row tracking.Tracking, module string) []byte {
 		directory := t.TempDir()
 		if err := (GoBuild{Module: module}).Build(row, "arm64", directory); err != nil {
@@ -365,12 +365,12 @@ func TestTheSameSourceIsTheSameProgram(t *testing.T) {
 			t.Errorf("the program of %s is not one for Linux on arm64", row.Name)
 		}
 		if !bytes.Equal(program, read(row, elsewhere)) {
-			t.Errorf("the program of %s depends on where its source lies: every machine would deploy another one", row.Name)
+			t.Errorf("the program of %s depends on the directory of its source: each machine would deploy another one", row.Name)
 		}
 	}
 }
 
-// elsewhere is this module under another path.
+// elsewhere returns the path of a copy of this module.
 func elsewhere(t *testing.T) string {
 	t.Helper()
 	module, err := filepath.Abs("../..")
@@ -398,7 +398,7 @@ func elsewhere(t *testing.T) string {
 	return link
 }
 
-// check compares a property. A want of nil is a property that is not there.
+// check compares a property. A want of nil means that the property must not be set.
 func check(t *testing.T, r resource, property string, want any) {
 	t.Helper()
 	if got := r.Properties[property]; !reflect.DeepEqual(got, want) {

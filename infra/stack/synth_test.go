@@ -18,8 +18,8 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// template is a stack's CloudFormation template, with every reference in it resolved
-// to what it would be in account ACCOUNT and region REGION.
+// template is the CloudFormation template of a stack, with every reference resolved to its
+// value in account ACCOUNT and region REGION.
 type template struct {
 	Resources map[string]resource
 	Outputs   map[string]struct{ Value any }
@@ -30,11 +30,11 @@ type resource struct {
 	Properties map[string]any
 }
 
-// No test calls jsii.Close: it waits for its process twice at once (jsii 1.119.0),
-// which the race detector takes for a failure of ours.
+// No test calls jsii.Close: it waits for its process twice at the same time (jsii 1.119.0),
+// which the race detector reports as a data race.
 
-// deployed is the stack of a deployment that was given no context, synthesized once
-// for all tests.
+// deployed is the stack of a deployment without context values, synthesized once for all
+// tests.
 var deployed = sync.OnceValues(func() (template, error) { return synthesize(nil, noCompiler{}) })
 
 func deployedTemplate(t *testing.T) template {
@@ -46,7 +46,7 @@ func deployedTemplate(t *testing.T) template {
 	return tmpl
 }
 
-// synthesize is what cdk synth does with context values.
+// synthesize returns the template that cdk synth makes for context values.
 func synthesize(context map[string]any, builder Builder) (template, error) {
 	source, err := synthesizeSource(context, builder)
 	if err != nil {
@@ -81,14 +81,14 @@ func synthesizeSource(context map[string]any, builder Builder) ([]byte, error) {
 	return os.ReadFile(filepath.Join(directory, options.StackName()+".template.json"))
 }
 
-// noCompiler is a Builder that is quick.
+// noCompiler is a Builder that compiles nothing.
 type noCompiler struct{}
 
 func (noCompiler) Build(t tracking.Tracking, architecture, directory string) error {
 	return os.WriteFile(filepath.Join(directory, "bootstrap"), []byte(t.Name+" for "+architecture), 0o755)
 }
 
-// brokenCompiler is a Builder that fails, as the compiler does for a typing error.
+// brokenCompiler is a Builder that fails, as the compiler does for a syntax error.
 type brokenCompiler struct{}
 
 func (brokenCompiler) Build(tracking.Tracking, string, string) error {
@@ -121,7 +121,7 @@ func (tmpl template) one(t *testing.T, kind, property string, value any) resourc
 	return found[0]
 }
 
-// at returns what lies at a path of keys and indices in a resource's properties, or
+// at returns the value at a path of keys and indices in the properties of a resource, or
 // nil.
 func (r resource) at(path ...any) any {
 	var value any = r.Properties
@@ -192,7 +192,7 @@ func (tmpl template) join(arguments []any) string {
 	return strings.Join(texts, arguments[0].(string))
 }
 
-// reference is what Ref gives, by the documentation of each resource type.
+// reference returns the value of Ref, according to the documentation of each resource type.
 func (tmpl template) reference(id string) string {
 	switch properties := tmpl.Resources[id].Properties; tmpl.Resources[id].Type {
 	case "AWS::SQS::Queue":
@@ -216,7 +216,8 @@ func (tmpl template) reference(id string) string {
 	}
 }
 
-// attribute is what Fn::GetAtt gives, by the documentation of each resource type.
+// attribute returns the value of Fn::GetAtt, according to the documentation of each
+// resource type.
 func (tmpl template) attribute(id, name string) string {
 	properties := tmpl.Resources[id].Properties
 	switch tmpl.Resources[id].Type + "." + name {

@@ -1,6 +1,6 @@
-// Package outputs is what a deployed store says about itself: the names of its
-// stack, of the stack's outputs and of its logs. The stack writes them and the operator's
-// program reads them, which has no need of CDK for that.
+// Package outputs has the names by which a deployed store is found: of its stack, of the
+// stack's outputs and of its logs. The stack uses them, and the operator's program, which
+// so does not need CDK.
 package outputs
 
 import (
@@ -11,35 +11,35 @@ import (
 
 // The outputs that a stack has once.
 const (
-	Prefix     = "Prefix"        // what the names of its parameters begin with
+	Prefix     = "Prefix"        // the beginning of the names of its parameters
 	Dashboard  = "DashboardUrl"  // for a browser
 	AlarmTopic = "AlarmTopicArn" // for more subscriptions
 	Revision   = "Revision"      // of the source that was deployed, as git describes it
 )
 
-// Webhook names the output with the URL to which Commerce posts a tracking's
+// Webhook returns the name of the output with the URL to which Commerce posts a tracking's
 // webhooks, "OrderCompletedWebhookUrl".
 func Webhook(t tracking.Tracking) string { return Identifier(t.Name) + "WebhookUrl" }
 
-// Queue names the output with the URL of a tracking's queue.
+// Queue returns the name of the output with the URL of a tracking's queue.
 func Queue(t tracking.Tracking) string { return Identifier(t.Name) + "QueueUrl" }
 
-// DeadLetters names the output with the URL of a tracking's dead-letter queue.
+// DeadLetters returns the name of the output with the URL of a tracking's dead-letter queue.
 func DeadLetters(t tracking.Tracking) string { return Identifier(t.Name) + "DeadLetterQueueUrl" }
 
-// StackName is the name of a prefix's stack, and what the name of everything in it
-// that people look for begins with: the prefix without its first slash, the others
-// doubled hyphens. A prefix has no doubled hyphen of its own, so two prefixes never
-// give one name.
+// StackName returns the name of the stack of a prefix: the prefix without its first slash,
+// and with two hyphens for each other slash. The names of the resources of the stack begin
+// with it. A prefix never has two hyphens in a row, so two prefixes never have the same
+// name.
 func StackName(prefix string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(prefix, "/"), "/", "--")
 }
 
-// LogGroup is where a tracking's function logs to, in the stack of that name.
+// LogGroup returns the name of the log group of a tracking's function in a stack.
 func LogGroup(stack string, t tracking.Tracking) string { return "/aws/lambda/" + stack + "-" + t.Name }
 
-// Identifier is a name as CloudFormation's ids have it: customer-created is
-// CustomerCreated.
+// Identifier returns a name in the form of CloudFormation's ids: CustomerCreated for
+// customer-created.
 func Identifier(name string) string {
 	var id strings.Builder
 	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '-' || r == '/' }) {

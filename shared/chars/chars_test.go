@@ -26,7 +26,7 @@ func in16(s string, little, wide bool) string {
 	return b.String()
 }
 
-func TestATextIsReadInUTF8AndAnotherEncodingIsNamed(t *testing.T) {
+func TestDecodeReadsUTF8AndNamesAnyOtherEncoding(t *testing.T) {
 	const plain = `{"a": "ä"}`
 	for _, c := range []struct{ name, content, want, says string }{
 		{"UTF-8", plain, plain, ""},
@@ -52,7 +52,7 @@ func TestATextIsReadInUTF8AndAnotherEncodingIsNamed(t *testing.T) {
 	}
 }
 
-func TestWhatIsShownIsOneSafeLine(t *testing.T) {
+func TestLineReturnsOneSafeLine(t *testing.T) {
 	for _, c := range []struct{ name, shown, want string }{
 		{"plain text", "ord-1 ✓ 注文 é", "ord-1 ✓ 注文 é"},
 		{"a colour", "a\x1b[31mb", "a[31mb"},
@@ -88,7 +88,7 @@ func TestHiddenCharactersAreNamed(t *testing.T) {
 	}
 }
 
-func TestWhatCouldCommandATerminalIsSpelledOut(t *testing.T) {
+func TestEscapeReplacesCharactersThatControlATerminal(t *testing.T) {
 	for _, c := range []struct{ name, written, want string }{
 		{"plain text stays", "ord-1\t✓\n注文\u200d\r\n", "ord-1\t✓\n注文\u200d\r\n"},
 		{"a colour", "a\x1b[31mb", `a\u001b[31mb`},

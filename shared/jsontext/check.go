@@ -57,7 +57,7 @@ type checker struct {
 	bounds Bounds
 	values int
 	fault  Fault   // why a method returned wrong
-	fields []Field // of the last object that was checked, if it lies at a recorded level
+	fields []Field // of the last object that was checked, if it is at a recorded level
 }
 
 // wrong is what a method returns instead of an index.

@@ -67,7 +67,7 @@ func TestCheckAgreesWithEncodingJSON(t *testing.T) {
 
 // Strings are checked in words of eight bytes, so every byte is tried at every place of
 // a word, before and after its end.
-func TestEveryByteAtEveryPlaceOfAString(t *testing.T) {
+func TestCheckHandlesEveryByteAtEveryPlaceOfAString(t *testing.T) {
 	for length := range 18 {
 		for place := range length + 1 {
 			for b := range 256 {

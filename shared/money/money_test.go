@@ -8,7 +8,7 @@ import (
 	"commerce-segment/shared/money"
 )
 
-// price is one as Commerce states it.
+// price is a price as Commerce writes it.
 type price struct {
 	amount    float64
 	formatted string
@@ -108,7 +108,7 @@ func TestPricesShowTheirDecimals(t *testing.T) {
 	}
 }
 
-func TestTheSettingIsHeardBeforeTheWebhookAndTheWebhookBeforeISO(t *testing.T) {
+func TestTheSettingIsUsedBeforeTheWebhookAndTheWebhookBeforeISO(t *testing.T) {
 	asked := 0
 	prices := func() money.Prices {
 		asked++
@@ -128,17 +128,17 @@ func TestTheSettingIsHeardBeforeTheWebhookAndTheWebhookBeforeISO(t *testing.T) {
 		}
 	}
 	if asked != 9 {
-		t.Errorf("the webhook was asked %d times: want it asked only where the setting does not have the currency", asked)
+		t.Errorf("the prices of the webhook were read %d times, want them read only if the setting does not have the currency", asked)
 	}
 }
 
-func TestASettingIsReadAsItIsWritten(t *testing.T) {
+func TestASettingIsParsedAsItIsWritten(t *testing.T) {
 	got, err := money.Parse(" eur = 2,HUF=0,\n YEN=0 ")
 	if want := (money.Decimals{"EUR": 2, "HUF": 0, "YEN": 0}); err != nil || !maps.Equal(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 	if text := got.String(); text != "EUR=2,HUF=0,YEN=0" {
-		t.Errorf("it is written %s", text)
+		t.Errorf("String returns %s", text)
 	}
 	for text, says := range map[string]string{
 		"EUR":         `"EUR" is no currency with its decimals`,
@@ -158,7 +158,7 @@ func TestASettingIsReadAsItIsWritten(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatASettingCanHoldIsAdded(t *testing.T) {
+func TestAddRejectsInvalidCurrencies(t *testing.T) {
 	d := money.Decimals{}
 	if err := d.Add("huf", 0); err != nil || d["HUF"] != 0 || len(d) != 1 {
 		t.Errorf("got %v, %v", d, err)

@@ -14,8 +14,8 @@ type Prices map[string]*shown
 
 // shown is what all prices of one currency show.
 type shown struct {
-	amounts places // those that each amount other than 0 allows
-	zeros   places // those that each 0 allows
+	amounts places // the decimals that fit all amounts other than 0
+	zeros   places // the decimals that fit all amounts of 0
 	unlike  bool   // an amount other than 0 is written in a way that fits no decimals
 }
 
@@ -28,9 +28,9 @@ func (p places) only() (decimals int, one bool) {
 	return bits.TrailingZeros32(uint32(p)), bits.OnesCount32(uint32(p)) == 1
 }
 
-// confirmedBy reports whether a formatted amount, such as "€19.99", has the decimals
-// that are known already. Most prices of a webhook have, and reading each of them
-// completely would take longer than the template.
+// confirmedBy reports whether a formatted amount, such as "€19.99", has the decimals that
+// are known already. Most prices of a webhook do. To read each of them completely would
+// take longer than the template.
 func (s *shown) confirmedBy(amount uint64, formatted string) bool {
 	decimals, known := s.amounts.only()
 	if !known || amount == 0 {
@@ -132,12 +132,12 @@ const (
 	maxText  = 100 // bytes: no price is longer
 )
 
-// read finds the only number in a text. It refuses a text with two numbers, and one
-// with a point at an edge of its number, where digits may be left out. The point of
-// "Rs." or "kr." is part of the symbol.
+// read returns the number in a text. ok is false for a text with two numbers, and for one
+// with a point directly before or after the number, where digits may be left out. The point
+// of "Rs." or "kr." is part of the symbol.
 func read(text string) (n number, ok bool) {
-	var before, beyond rune // the last two characters that are no digits, before the next digit
-	gap := 0                // how many of them there are since the last digit
+	var before, beyond rune // the last two characters before a digit that are not digits
+	gap := 0                // the number of characters since the last digit
 	digits, starts := make([]byte, 0, len(text)), make([]int, 0, 4)
 	if len(text) > maxText {
 		return n, false

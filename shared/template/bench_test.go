@@ -9,7 +9,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// orderCompleted is a template of the size that a merchant would write.
+// orderCompleted is a template of typical size.
 const orderCompleted = `
 /* Order Completed, as Segment's e-commerce spec has it. */
 (
@@ -75,7 +75,7 @@ const orderCompleted = `
 )
 `
 
-// orderWebhook is the body of a webhook for an order with so many lines.
+// orderWebhook returns the body of a webhook for an order with this number of lines.
 func orderWebhook(lines int) []byte {
 	price := func(amount int) map[string]any {
 		return map[string]any{"amount": amount, "currency": "USD", "formatted": fmt.Sprintf("$%d.%02d", amount/100, amount%100)}
@@ -119,7 +119,7 @@ func orderWebhook(lines int) []byte {
 	return body
 }
 
-// inputOf is what a template sees of JSON.
+// inputOf returns the input of a template for JSON.
 func inputOf(tb testing.TB, text []byte) any {
 	tb.Helper()
 	input, err := value.FromJSON(text)

@@ -12,22 +12,21 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// Fetch reads what is at a path of the Commerce API, such as
-// "/v2/orders/8c6f…/transactions", and returns the JSON of the answer, or nil where
-// nothing is there. Its error ends the evaluation, whose *Error wraps it and has its
-// text: it must quote nothing personal.
+// Fetch returns the JSON that the Commerce API has at a path, such as
+// "/v2/orders/8c6f…/transactions", or nil if it has nothing there. An error ends the
+// evaluation, whose *Error wraps it and has its text. So it must not have personal data.
 type Fetch func(ctx context.Context, path string) ([]byte, error)
 
-// WithCommerce is the template with what its calls of $commerce ask. One that has
-// nothing to ask (nil, or without WithCommerce) gets undefined from them.
+// WithCommerce returns the template with the Fetch for its calls of $commerce. With nil, or
+// without WithCommerce, these calls return undefined.
 func (t *Template) WithCommerce(fetch Fetch) *Template {
 	asking := *t
 	asking.fetch = fetch
 	return &asking
 }
 
-// UsesCommerce says that a template's source may call $commerce. It errs on the safe
-// side: it takes a mention in a comment for a call, and overlooks none.
+// UsesCommerce reports whether the source of a template may call $commerce. It finds every
+// call, and also reports true if only a comment mentions $commerce.
 func UsesCommerce(source string) bool {
 	for _, behind := range strings.Split(source, "$commerce")[1:] {
 		if behind == "" || !strings.Contains(inName, behind[:1]) {
@@ -37,17 +36,16 @@ func UsesCommerce(source string) bool {
 	return false
 }
 
-// inName are characters that make a longer name of one that they stand behind.
+// inName has the characters that can continue a name.
 const inName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
-// What $commerce may cost an evaluation, in addition to its time, which is the Fetch's to
-// bound.
+// Limits of $commerce in one evaluation. The Fetch limits the time.
 const (
-	// maxLookups is how many times one evaluation may call it.
+	// maxLookups is the number of calls.
 	maxLookups = 10
-	// MaxAnswer is the largest answer that a template is given, in bytes.
+	// MaxAnswer is the size of an answer, in bytes.
 	MaxAnswer = 1 << 20
-	// maxPath bounds a path with its query, in bytes.
+	// maxPath is the length of a path with its query, in bytes.
 	maxPath = 2048
 )
 
@@ -70,26 +68,26 @@ func commerceFunction(st *value.State, path string, _ []any) (any, error) {
 	return readAnswer(st, answer)
 }
 
-// readable are the resources that $commerce reads, with all that is below them: orders and
-// people, what a merchant keeps about either, and the catalog as it is kept and as shoppers
-// see it. None can hold a secret. What else the API has may: integrations and gateways have
-// keys, application keys and authentication realms have secrets.
+// readable lists the resources that $commerce can read, with everything below them: orders,
+// people, the merchant's data about them, and the catalog as merchants and as shoppers see
+// it. None of them can have a secret. Other resources of the API can: integrations and
+// gateways have keys, application keys and authentication realms have secrets.
 var readable = []string{
 	"/v2/orders", "/v2/carts", "/v2/customers", "/v2/accounts", "/v2/account-members",
 	"/v2/currencies", "/v2/promotions", "/v2/rule-promotions", "/v2/products", "/v2/inventories", "/v2/files",
 	"/v2/flows", "/v2/extensions", "/pcm", "/catalog",
 }
 
-// includable are what a query may include of the resources that are related to these.
+// includable lists the related resources that a query may include.
 var includable = []string{
 	"items", "tax_items", "custom_discounts", "promotions", "customers", "addresses",
 	"account", "accounts", "account_member", "account_members",
 	"products", "component_products", "main_image", "main_images", "files",
 }
 
-// checkPath refuses a path that could lead elsewhere than it seems to. There is no
-// escape in one, so that it does not matter who undoes it. Its error quotes nothing
-// of the path, which may be made of an event.
+// checkPath returns an error for a path that could lead somewhere else than it seems to. A
+// path has no escapes, so it means the same to every server. The error does not quote the
+// path, which may have data of an event.
 func checkPath(target string) error {
 	path, query, _ := strings.Cut(target, "?")
 	switch {
@@ -108,7 +106,7 @@ func checkPath(target string) error {
 	return checkQuery(query)
 }
 
-// checkQuery refuses a query that includes other resources than those above.
+// checkQuery returns an error for a query that includes other resources than includable.
 func checkQuery(query string) error {
 	parameters, err := url.ParseQuery(query)
 	if err != nil {
@@ -127,11 +125,10 @@ func checkQuery(query string) error {
 	return nil
 }
 
-// inPath are the characters of a path: its slashes, and those that RFC 3986 never
-// escapes.
+// inPath has the characters of a path: slashes, and those that RFC 3986 never escapes.
 const inPath = inName + "-.~/"
 
-// readAnswer makes a value of an answer, and pays for it before it is made.
+// readAnswer decodes an answer. Before that it charges the evaluation for its size.
 func readAnswer(st *value.State, answer []byte) (any, error) {
 	if len(answer) > MaxAnswer {
 		return nil, fmt.Errorf("what $commerce got has more than %d MB: ask for less, with page[limit] or a filter in the query", MaxAnswer>>20)
@@ -148,7 +145,7 @@ func readAnswer(st *value.State, answer []byte) (any, error) {
 		return nil, err
 	}
 	v, err := value.FromJSON(answer)
-	if err != nil { // and no ErrInput: the event is not to blame
+	if err != nil { // not ErrInput, because the event is not the cause
 		return nil, errors.New("what $commerce got is not JSON that a template can be given: it is nested too deep, or a number or a field's name in it is too long")
 	}
 	return v, nil

@@ -14,7 +14,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// store answers $commerce from a map, and notes what it was asked.
+// store answers $commerce from a map, and records the paths.
 type store struct {
 	answers map[string]string
 	asked   []string
@@ -29,7 +29,7 @@ func (s *store) fetch(_ context.Context, path string) ([]byte, error) {
 	return []byte(answer), nil
 }
 
-// ask evaluates a template that may ask a store.
+// ask evaluates a template that may call a store.
 func ask(t *testing.T, s *store, source, input string) (string, error) {
 	t.Helper()
 	compiled, err := Compile("t", source)
@@ -43,7 +43,7 @@ func ask(t *testing.T, s *store, source, input string) (string, error) {
 	return string(got), err
 }
 
-func TestCommerceGivesWhatIsAtAPath(t *testing.T) {
+func TestCommerceReturnsTheAnswerAtAPath(t *testing.T) {
 	const transactions = `{"data": [{"refunded_amount": 500}, {"refunded_amount": 90071992547409931}]}`
 	s := &store{answers: map[string]string{
 		"/v2/orders/o-1/transactions":                       transactions,
@@ -70,7 +70,7 @@ func TestCommerceGivesWhatIsAtAPath(t *testing.T) {
 }
 
 // A store without credentials is a normal state, in which the default templates work.
-func TestCommerceGivesNothingWhereNobodyCanBeAsked(t *testing.T) {
+func TestCommerceReturnsNothingWithoutAFetch(t *testing.T) {
 	for _, c := range []struct{ source, want string }{
 		{`[$commerce("/v2/orders/o").data]`, `[]`},
 		{`$sum($commerce("/v2/orders/o").data.amount) ?: "none"`, `"none"`},
@@ -80,13 +80,13 @@ func TestCommerceGivesNothingWhereNobodyCanBeAsked(t *testing.T) {
 		}
 	}
 	if _, err := eval(t, `$commerce("/oauth/access_token")`, `{}`); err == nil {
-		t.Error("a path that is refused elsewhere is taken here: a preview would not show it")
+		t.Error("a path that is an error with a Fetch is accepted without one: a preview would not show the error")
 	}
 }
 
-// Whoever writes a template must not reach another host, or another part of the API
-// than those that are read: the token in the request is the shop's.
-func TestCommerceRefusesPathsThatLeadElsewhere(t *testing.T) {
+// A template must not reach another host or another part of the API, because the request has
+// the token of the shop.
+func TestCommerceRejectsPathsThatLeadElsewhere(t *testing.T) {
 	for _, c := range []struct{ path, want string }{
 		{"", "reads /v2/orders, /v2/carts"},
 		{"/", "/v2/flows, /v2/extensions, /pcm, /catalog, and nothing else"},
@@ -132,18 +132,18 @@ func TestCommerceRefusesPathsThatLeadElsewhere(t *testing.T) {
 				t.Errorf("got %s, %v, want an error with its line and %q", got, err, c.want)
 			}
 			if len(c.path) > 10 && err != nil && strings.Contains(err.Error(), c.path) {
-				t.Errorf("it quotes the path, which may be made of an event: %v", err)
+				t.Errorf("the error quotes the path, which may have data of an event: %v", err)
 			}
 			if len(s.asked) > 0 {
-				t.Errorf("it asked for %q", s.asked)
+				t.Errorf("it requested %q", s.asked)
 			}
 		})
 	}
 }
 
-// The token in the request may read what a template must not: the webhook's secret, and the
-// keys of payment gateways and of the API itself.
-func TestCommerceReadsOnlyWhatCannotHoldASecret(t *testing.T) {
+// The token in the request gives access to resources that a template must not read: the
+// webhook's secret, and the keys of payment gateways and of the API itself.
+func TestCommerceReadsOnlyResourcesWithoutSecrets(t *testing.T) {
 	const refused, unincluded = "and nothing else: begin its path", "and nothing else: write some of them"
 	for _, c := range []struct{ path, want string }{
 		{"/v2/orders", ""},
@@ -209,15 +209,15 @@ func TestCommerceReadsOnlyWhatCannotHoldASecret(t *testing.T) {
 			_, err := ask(t, s, "$commerce(path)", fmt.Sprintf(`{"path": %s}`, quoteJSON(c.path)))
 			switch {
 			case c.want == "" && (err != nil || len(s.asked) != 1):
-				t.Errorf("it is refused: %v", err)
+				t.Errorf("the error is %v", err)
 			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || len(s.asked) > 0):
-				t.Errorf("got %v, want %q, and asked for %q", err, c.want, s.asked)
+				t.Errorf("got %v, want %q, and requested %q", err, c.want, s.asked)
 			}
 		})
 	}
 }
 
-func TestTheDocumentNamesAllThatCommerceReads(t *testing.T) {
+func TestTheDocumentNamesAllResourcesThatCommerceReads(t *testing.T) {
 	document, err := os.ReadFile("../../templates/README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -230,11 +230,11 @@ func TestTheDocumentNamesAllThatCommerceReads(t *testing.T) {
 }
 
 func quoteJSON(text string) []byte {
-	quoted, _ := json.Marshal(text) // a string always can be
+	quoted, _ := json.Marshal(text) // never fails for a string
 	return quoted
 }
 
-func TestCommerceIsCalledTenTimesAtMost(t *testing.T) {
+func TestCommerceCanBeCalledTenTimes(t *testing.T) {
 	for _, c := range []struct {
 		calls int
 		fails bool
@@ -254,13 +254,13 @@ func TestCommerceIsCalledTenTimesAtMost(t *testing.T) {
 	}
 	for range 2 {
 		if _, err := compiled.WithCommerce((&store{}).fetch).Apply(t.Context(), inputOf(t, []byte(`{}`))); err != nil {
-			t.Errorf("the ten are not an event's own: %v", err)
+			t.Errorf("the calls of one event are counted for the next: %v", err)
 		}
 	}
 }
 
-// The error is the event's fate: the relay must be able to tell it from one of the
-// template.
+// The outcome of the event depends on the error: package relay must be able to distinguish
+// an error of the API from one of the template.
 func TestCommerceFailsWithTheErrorOfTheAPI(t *testing.T) {
 	compiled, err := Compile("t", "\n[1].$map([$], function($x) { $commerce(\"/v2/orders\") })")
 	if err != nil {
@@ -273,7 +273,7 @@ func TestCommerceFailsWithTheErrorOfTheAPI(t *testing.T) {
 	}
 }
 
-func TestCommerceGivesNoMoreThanAnEvaluationMayHave(t *testing.T) {
+func TestAnswersOfCommerceCountForTheLimitsOfAnEvaluation(t *testing.T) {
 	filled := func(open, part, end string, size int) string {
 		return open + strings.Repeat(part+",", (size-len(open)-len(part)-len(end))/(len(part)+1)) + part + end
 	}
@@ -293,7 +293,7 @@ func TestCommerceGivesNoMoreThanAnEvaluationMayHave(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 			if errors.Is(err, value.ErrInput) || err != nil && strings.Contains(err.Error(), "PLANTED") {
-				t.Errorf("it lays it on the event, or quotes the answer: %v", err)
+				t.Errorf("the error is ErrInput, or quotes the answer: %v", err)
 			}
 		})
 	}
@@ -303,7 +303,7 @@ func TestCommerceGivesNoMoreThanAnEvaluationMayHave(t *testing.T) {
 	}
 }
 
-func TestCommerceWaitsNoLongerThanTheEvaluation(t *testing.T) {
+func TestCommerceEndsWithTheContextOfTheEvaluation(t *testing.T) {
 	compiled, err := Compile("t", `$commerce("/v2/orders")`)
 	if err != nil {
 		t.Fatal(err)
@@ -319,7 +319,7 @@ func TestCommerceWaitsNoLongerThanTheEvaluation(t *testing.T) {
 	}
 }
 
-func TestUsesCommerceOverlooksNoCall(t *testing.T) {
+func TestUsesCommerceFindsEveryCall(t *testing.T) {
 	for source, want := range map[string]bool{
 		`$commerce("/v2/orders")`:       true,
 		`$f := $commerce`:               true,
@@ -327,7 +327,7 @@ func TestUsesCommerceOverlooksNoCall(t *testing.T) {
 		"$commerce\n(path)":             true,
 		`"/v2/files/x"~>$commerce`:      true,
 		`$commerceX(1) + $commerce("")`: true,
-		`/* $commerce */ 1`:             true, // on the safe side
+		`/* $commerce */ 1`:             true, // a mention in a comment
 		`$commerceful(1)`:               false,
 		`commerce.$money(x)`:            false,
 		``:                              false,

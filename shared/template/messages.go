@@ -8,7 +8,7 @@ import (
 
 const expected = "it must give a message (an object), an array of messages, or {\"batch\": [messages]}; to send nothing, give nothing"
 
-// messagesOf makes the messages of what a template gave.
+// messagesOf returns the messages in the result of a template.
 func messagesOf(st *value.State, v any) ([]map[string]any, error) {
 	switch v := v.(type) {
 	case nil, value.NullValue:

@@ -55,12 +55,12 @@ func moneyFunction(st *value.State, args []any) (any, error) {
 	return money.Major(minor, money.Choose(e.template.currencies, e.prices, code)), nil
 }
 
-// maxCode bounds the code of a currency that is looked up, for which it is made upper case
-// several times.
+// maxCode is the length of the longest code of a currency that is looked up. A lookup
+// converts the code to upper case several times.
 const maxCode = 64
 
-// prices returns the decimals that the prices of the input show. They are read at the
-// first call, once for an evaluation, which is not charged, like reading its JSON.
+// prices returns the decimals that the prices of the input show. The first call of an
+// evaluation reads them. This is not charged, like the reading of the input.
 func (e *event) prices() money.Prices {
 	if e.shown == nil {
 		e.shown = PricesOf(e.input)
@@ -81,7 +81,7 @@ func addPrices(prices money.Prices, v any) {
 	}
 }
 
-// addPrice adds what an object is a price of, and the prices in its fields.
+// addPrice adds an object if it is a price, and the prices in its fields.
 func addPrice(prices money.Prices, o *value.Object) {
 	var amount, currency, formatted any
 	for _, f := range o.Written() {

@@ -47,14 +47,14 @@ func TestMoneyKnowsTheDecimalsOfTheStore(t *testing.T) {
 	}
 }
 
-func TestOneWebhookTeachesTheNextNothing(t *testing.T) {
+func TestTheDecimalsOfAWebhookAreNotUsedForTheNext(t *testing.T) {
 	compiled, err := template.Compile("money", `$money(1999, "HUF")`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for input, want := range map[string]string{order: "1999", `{}`: "19.99", `{"amount": 5, "currency": "HUF", "formatted": "0,005"}`: "1.999"} {
 		if got, err := compiled.Eval(t.Context(), []byte(input), nil); err != nil || string(got) != want {
-			t.Errorf("of %s: got %s, %v, want %s", input, got, err, want)
+			t.Errorf("%s: got %s, %v, want %s", input, got, err, want)
 		}
 	}
 }
@@ -71,6 +71,6 @@ func TestPricesOfABody(t *testing.T) {
 		}
 	}
 	if got, known := prices.Of("EUR"); known {
-		t.Errorf("EUR, of which there is no whole price: got %d", got)
+		t.Errorf("EUR, which has no complete price: got %d", got)
 	}
 }

@@ -1,4 +1,4 @@
-// Package template compiles and applies JSONata templates, safely.
+// Package template compiles and applies JSONata templates.
 //
 // The language is that of package jsonata. Templates add three functions to it: $money,
 // $sha256 and $commerce.
@@ -17,21 +17,21 @@ import (
 	"commerce-segment/shared/money"
 )
 
-// ErrInput means that no template can use the input, for example because of a number
-// beyond the range of a double. No change of a template can help.
+// ErrInput means that no template can use the input, for example because of a number beyond
+// the range of a double. A change of the template does not help.
 var ErrInput = value.ErrInput
 
 // Template is a compiled template, safe for use by many goroutines at once.
 type Template struct {
 	name       string
 	expression *jsonata.Expression
-	fetch      Fetch // what $commerce asks; nil: nothing
+	fetch      Fetch // reads for $commerce; if nil, $commerce returns nothing
 	// currencies has the decimals of the store's currencies in its settings.
 	currencies money.Decimals
 }
 
-// library has the functions that a template can call. A start that only accepts a webhook
-// does not make it.
+// library returns the functions that a template can call. It is created at the first use,
+// because a process that only accepts a webhook does not need it.
 var library = sync.OnceValue(func() functions.Library {
 	all := functions.Standard()
 	all.Define("money", "x-s?:n", 2, moneyFunction)
@@ -40,21 +40,22 @@ var library = sync.OnceValue(func() functions.Library {
 	return all
 })
 
-// event is the Host of an evaluation: what the functions of templates need to know.
+// event is the Host of an evaluation. It has what the functions of templates need.
 type event struct {
 	template *Template
 	input    any
-	shown    money.Prices // by the prices of the input, once they have been looked at
+	shown    money.Prices // from the prices of the input; nil before the first use
 	lookups  int          // calls of $commerce so far
 }
 
-// Error is what is wrong with a template, at compile time or while applying it.
+// Error is an error of a template, at compile time or during an evaluation.
 type Error struct {
 	Template string
-	Line     int // 1-based; 0 where it is not known
+	Line     int // from 1; 0 if it is not known
 	Message  string
-	// Said is what the template gave to $error or $assert, if that was it. Unlike
-	// Message it may hold personal data: show it to who asked, never log it.
+	// Said is the text that the template passed to $error or $assert, if one of them ended
+	// the evaluation. Unlike Message it may have personal data: show it only to the user
+	// who evaluates the template, and never log it.
 	Said string
 
 	cause error
@@ -67,7 +68,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("template %s, line %d: %s", e.Template, e.Line, e.Message)
 }
 
-// Unwrap gives the cause, such as context.DeadlineExceeded.
+// Unwrap returns the cause, for example context.DeadlineExceeded.
 func (e *Error) Unwrap() error { return e.cause }
 
 func newError(name string, err error) *Error {
@@ -79,8 +80,9 @@ func newError(name string, err error) *Error {
 	return e
 }
 
-// Compile checks and compiles a template. The name appears in errors. Its error
-// is an *Error that says template, line, construct and what to write instead.
+// Compile checks and compiles a template. The name appears in errors. The error is an
+// *Error that names the template, the line and the construct, and says what to write
+// instead.
 func Compile(name, source string) (*Template, error) {
 	decoded, err := chars.Decode([]byte(source))
 	if err != nil {
@@ -97,10 +99,10 @@ func Compile(name, source string) (*Template, error) {
 // alphabetical order.
 func (t *Template) Fields() []string { return t.expression.Fields() }
 
-// Apply gives the template its input, a value of package value such as that of
-// commerce.Webhook, and returns the Segment messages that it wrote, in order: none, one,
-// or several. Each message is an object ready for encoding/json; whatever else the
-// template gave (a number, a list of lists …) is an *Error.
+// Apply evaluates the template on an input, a value of package value such as the one of
+// commerce.Webhook. It returns the Segment messages of the result, in order: none, one or
+// several. Each message is an object ready for encoding/json. Any other result, such as a
+// number or a list of lists, is an *Error.
 func (t *Template) Apply(ctx context.Context, input any) ([]map[string]any, error) {
 	v, st, err := t.expression.Evaluate(ctx, input, nil, &event{template: t, input: input})
 	if err != nil {
@@ -113,9 +115,9 @@ func (t *Template) Apply(ctx context.Context, input any) ([]map[string]any, erro
 	return messages, nil
 }
 
-// Eval evaluates the template on any JSON and returns the result as JSON, nil
-// where it is undefined. An empty input is undefined too. Bindings are JSON values
-// for $name variables.
+// Eval evaluates the template on any JSON and returns the result as JSON, or nil if it is
+// undefined. An empty input is undefined too. Bindings are JSON values for variables, by
+// their names without $.
 func (t *Template) Eval(ctx context.Context, input []byte, bindings map[string][]byte) ([]byte, error) {
 	result, err := t.expression.Eval(ctx, input, bindings, func(input any) any { return &event{template: t, input: input} })
 	if err != nil && !errors.Is(err, value.ErrInput) {

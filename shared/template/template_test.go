@@ -14,7 +14,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-func TestApplyGivesMessages(t *testing.T) {
+func TestApplyReturnsMessages(t *testing.T) {
 	cases := map[string]struct{ source, want string }{
 		"one object is one message":                 {`{"type": "track"}`, `[{"type":"track"}]`},
 		"a list is several":                         {`[{"a": 1}, {"a": 2}]`, `[{"a":1},{"a":2}]`},
@@ -60,7 +60,7 @@ func marshal(t *testing.T, v any) string {
 	return strings.ReplaceAll(strings.TrimSpace(b.String()), `\u2028`, "\u2028")
 }
 
-func TestApplyRefusesWhatIsNoMessage(t *testing.T) {
+func TestAResultThatIsNotAMessageIsAnError(t *testing.T) {
 	for source, says := range map[string]string{
 		`5`:                        "it gave a number",
 		`"x"`:                      "it gave a string",
@@ -88,7 +88,7 @@ func TestApplyRefusesWhatIsNoMessage(t *testing.T) {
 	}
 }
 
-func TestInputThatNoTemplateCanTakeIsErrInput(t *testing.T) {
+func TestUnusableInputIsErrInput(t *testing.T) {
 	tmpl, err := Compile("t", `1`)
 	if err != nil {
 		t.Fatal(err)
@@ -100,21 +100,20 @@ func TestInputThatNoTemplateCanTakeIsErrInput(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := tmpl.Eval(context.Background(), []byte(body), nil); !errors.Is(err, value.ErrInput) {
-				t.Errorf("Eval gives %v, want ErrInput", err)
+				t.Errorf("Eval returns %v, want ErrInput", err)
 			}
 		})
 	}
 	if _, err := tmpl.Eval(context.Background(), []byte(`{"a": 1} x`), nil); !errors.Is(err, value.ErrInput) {
-		t.Errorf("text after the JSON gives %v, want ErrInput", err)
+		t.Errorf("for text after the JSON, Eval returns %v, want ErrInput", err)
 	}
 }
 
 // scale multiplies the evaluations of the test that has many.
 var scale = flag.Int("scale", 1, "multiply the number of evaluations in tests AtScale")
 
-// TestAtScaleEvaluationsAtOnceDoNotMix fails if evaluations share anything: the library's
-// own functions, for one, keep the context of their last caller.
-func TestAtScaleEvaluationsAtOnceDoNotMix(t *testing.T) {
+// TestAtScaleConcurrentEvaluationsDoNotMix fails if evaluations share any state.
+func TestAtScaleConcurrentEvaluationsDoNotMix(t *testing.T) {
 	sources := []string{
 		`{"n": n, "s": $string(n), "l": [items.($string() & "/" & $$.n)]}`,
 		`{"n": n, "s": ($f := function($x){$string($x)}; $f(n)), "l": $map(items, function($v){$string($v) & "/" & n})}`,
@@ -161,7 +160,7 @@ func TestAtScaleEvaluationsAtOnceDoNotMix(t *testing.T) {
 	}
 }
 
-// TestTheOrderTemplateUsesLittle keeps the limits far from what an order needs.
+// TestTheOrderTemplateUsesLittle checks that an order is far below the limits.
 func TestTheOrderTemplateUsesLittle(t *testing.T) {
 	tmpl, err := Compile("order-completed", orderCompleted)
 	if err != nil {

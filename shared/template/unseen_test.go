@@ -8,7 +8,7 @@ import (
 )
 
 // An invisible character in a name makes it the name of a field that no event has.
-func TestATemplateWithACharacterThatCannotBeSeenIsRefusedByItsName(t *testing.T) {
+func TestTheErrorOfAnInvisibleCharacterInATemplateNamesIt(t *testing.T) {
 	for _, c := range []struct{ name, source, says string }{
 		{"a byte order mark at the beginning", "\ufeffpayload.data", ""},
 		{"a byte order mark in a name", "payload.\n\ufeffdata", "line 2: there is a byte order mark (U+FEFF), which cannot be seen"},
@@ -39,9 +39,9 @@ func TestInputMayBeginWithAByteOrderMark(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := compiled.Eval(t.Context(), []byte("\ufeff{\"a\": 3000}"), nil); string(got) != "3000" {
-		t.Errorf("it gives %s, %v", got, err)
+		t.Errorf("got %s, %v", got, err)
 	}
 	if _, err := compiled.Eval(t.Context(), []byte("\xfe\xff\x00{\x00}"), nil); err == nil || !strings.Contains(err.Error(), "begins with a UTF-16 byte order mark") {
-		t.Errorf("of UTF-16 it says %v", err)
+		t.Errorf("for UTF-16 the error is %v", err)
 	}
 }

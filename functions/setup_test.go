@@ -127,7 +127,7 @@ func TestAFreshStoreIsSetUpInTheBrowser(t *testing.T) {
 
 	p.Follow("Connections")
 	p.Fill("Base URL of the API", s.commerce.URL)
-	p.Fill("Client id", commercetest.ClientID)
+	p.Fill("Client ID", commercetest.ClientID)
 	p.Fill("Client secret", commercetest.ClientSecret)
 	p.Follow("Connect")
 	p.Sees("It may read webhooks, orders and customers.")
@@ -146,9 +146,9 @@ func TestAFreshStoreIsSetUpInTheBrowser(t *testing.T) {
 	p.Sees("one message.")
 
 	p.Follow("Finish")
-	p.Sees("There is no webhook secret yet: Finish makes one.")
+	p.Sees("There is no webhook secret yet. Finish creates one.")
 	p.Follow("Finish")
-	p.Sees("Nothing is left to do")
+	p.Sees("Nothing to do")
 
 	s.sellsAnOrder()
 	equal(t, "what was done by hand", p.Steps(), browser.Steps{Clicks: 10, Fields: 5}) // as infra/docs/console.md says

@@ -1,6 +1,6 @@
-// Package browser has a real Chromium, without a window, do in a page what people do:
-// for tests. Whatever the browser complains of meanwhile, such as an error in a script
-// or a breach of the content security policy, fails the test.
+// Package browser lets tests use a page in Chromium, without a window, as a user does. A test
+// fails if the browser reports an error, for example in a script or about the content security
+// policy.
 package browser
 
 import (
@@ -27,22 +27,22 @@ import (
 	"commerce-segment/infra/tools"
 )
 
-// patience is how long a page has for what people would call at once.
+// patience is how long a page has to respond.
 const patience = 30 * time.Second
 
-// The sizes of a window that pages are looked at in.
+// The window sizes in which tests check pages.
 const (
 	Width, Height           = 1280, 800
 	PhoneWidth, PhoneHeight = 390, 844
 )
 
-// Themes are the colour schemes that a page can be asked for.
+// Themes are the colour schemes of pages.
 var Themes = []string{"light", "dark"}
 
 //go:embed page.js
 var probe string
 
-// Page is a tab of a Chromium of its own.
+// Page is a tab in its own Chromium.
 type Page struct {
 	t    testing.TB
 	ctx  context.Context
@@ -50,16 +50,16 @@ type Page struct {
 	done Steps
 
 	mu         sync.Mutex
-	documents  map[string]bool // URLs that were asked for as pages
+	documents  map[string]bool // URLs that were requested as pages
 	complaints []string
 	asked      []string
 	stays      bool
 }
 
-// Steps are what was done in a page by hand.
+// Steps counts what a user did in a page.
 type Steps struct{ Clicks, Fields int }
 
-// Open starts a Chromium until the test ends. Paths are below base.
+// Open starts a Chromium that runs until the test ends. Paths are relative to base.
 func Open(t testing.TB, base string) *Page {
 	t.Helper()
 	program, env := tools.Chromium(t)
@@ -68,8 +68,8 @@ func Open(t testing.TB, base string) *Page {
 		chromedp.WindowSize(Width, Height), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
 		chromedp.WSURLReadTimeout(patience),
 	}
-	// Chromium has no sandbox for root, and many systems grant one only to browsers that were
-	// installed by root. The pages here are the project's own.
+	// Chromium has no sandbox for root, and many systems allow one only for installed browsers.
+	// The tests open only the project's own pages.
 	if isFetched := len(env) > 0; isFetched || os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -88,7 +88,7 @@ func Open(t testing.TB, base string) *Page {
 	return p
 }
 
-// listen notes what the browser complains of.
+// listen records the errors and questions of the browser.
 func (p *Page) listen(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,25 +101,25 @@ func (p *Page) listen(event any) {
 	case *page.EventJavascriptDialogOpening:
 		p.asked = append(p.asked, string(e.Type))
 		answer := page.HandleJavaScriptDialogParams{Accept: !p.stays}
-		go func() { // this function may ask the browser nothing
+		go func() { // a listener must not send commands to the browser itself
 			_, _ = chromedp.Call(p.ctx, page.HandleJavaScriptDialog, answer) // if it fails the page hangs, and the test with it
 		}()
 	case *runtime.EventExceptionThrown:
 		complain("an error in a script: %s %s", e.ExceptionDetails.Text, e.ExceptionDetails.Exception.Description)
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
-			complain("a script says: %v", e.Args)
+			complain("a script logged: %v", e.Args)
 		}
 	case *log.EventEntryAdded:
 		isWrong := e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning
-		// That a page itself is answered with 422 is for the test to judge.
+		// The status of a page itself, such as 422, is checked by the test.
 		if isWrong && !(e.Entry.Source == log.EntrySourceNetwork && p.documents[e.Entry.URL]) {
 			complain("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 		}
 	}
 }
 
-// Complaints are what the browser has complained of since it was asked last.
+// Complaints returns the errors that the browser reported since the last call.
 func (p *Page) Complaints() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,18 +130,18 @@ func (p *Page) Complaints() []string {
 
 func (p *Page) close() {
 	for _, complaint := range p.Complaints() {
-		p.t.Errorf("the browser complains: %s", complaint)
+		p.t.Errorf("the browser reports: %s", complaint)
 	}
 	if p.t.Failed() {
 		p.t.Logf("the page when the test ended:\n%s", p.Text())
 	}
-	_ = chromedp.Cancel(p.ctx) // it may have ended by itself
+	_ = chromedp.Cancel(p.ctx) // it may already have ended
 }
 
-// Steps are what was done since the page was opened.
+// Steps returns what the test did since the page was opened.
 func (p *Page) Steps() Steps { return p.done }
 
-// do runs actions; the words say of which step they are.
+// do runs actions. An error names the step, described by words.
 func (p *Page) do(actions chromedp.Action[chromedp.Void], words string, args ...any) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -151,19 +151,19 @@ func (p *Page) do(actions chromedp.Action[chromedp.Void], words string, args ...
 	}
 }
 
-// Ask evaluates JavaScript in the page, which knows the functions of page.js as probe.
+// Ask evaluates JavaScript in the page. The functions of page.js are in probe.
 func Ask[T any](p *Page, script string, args ...any) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](fmt.Sprintf(script, args...)))
 	if err != nil {
-		p.t.Fatalf("asking the page for %s: %v", fmt.Sprintf(script, args...), err)
+		p.t.Fatalf("evaluating %s: %v", fmt.Sprintf(script, args...), err)
 	}
 	return value
 }
 
-// await waits until JavaScript is true of the page, whichever page that is by then.
+// await waits until JavaScript is true in the current page.
 func (p *Page) await(what, script string, args ...any) {
 	p.t.Helper()
 	script = fmt.Sprintf(script, args...)
@@ -175,38 +175,38 @@ func (p *Page) await(what, script string, args ...any) {
 		case err == nil && holds:
 			return
 		case time.Now().After(deadline):
-			p.t.Fatalf("after %v there is still not %s (%v)", patience, what, err)
+			p.t.Fatalf("after %v the page still does not have %s (%v)", patience, what, err)
 		}
 	}
 }
 
-// Holds waits until JavaScript is true of the page; what says what that is.
+// Holds waits until JavaScript is true in the page. An error contains what.
 func (p *Page) Holds(what, script string) {
 	p.t.Helper()
 	p.await(what, "%s", script)
 }
 
-// Visit goes to a path as the address bar does.
+// Visit opens a path.
 func (p *Page) Visit(path string) {
 	p.t.Helper()
 	p.do(chromedp.Navigate(p.base+path), "going to %s", path)
 }
 
-// Path is where the page is, below base.
+// Path returns the path of the page below base.
 func (p *Page) Path() string {
 	return Ask[string](p, "location.href.slice(%q.length).split(/[?#]/)[0]", p.base)
 }
 
-// Text is what one reads in the page.
+// Text returns the visible text of the page.
 func (p *Page) Text() string { return Ask[string](p, "document.body.innerText") }
 
-// Sees waits until a text is in the page.
+// Sees waits until the page contains a text.
 func (p *Page) Sees(text string) {
 	p.t.Helper()
-	p.await(fmt.Sprintf("“%s” to be seen", text), "probe.tidy(document.body.innerText).includes(%q)", text)
+	p.await(fmt.Sprintf("the text “%s”", text), "probe.tidy(document.body.innerText).includes(%q)", text)
 }
 
-// Until goes to a path again and again until a text is in the page.
+// Until opens a path repeatedly until the page contains a text.
 func (p *Page) Until(path, text string) {
 	p.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
@@ -215,18 +215,18 @@ func (p *Page) Until(path, text string) {
 		case Ask[bool](p, "probe.tidy(document.body.innerText).includes(%q)", text):
 			return
 		case time.Now().After(deadline):
-			p.t.Fatalf("after %v there is still no “%s” at %s", patience, text, path)
+			p.t.Fatalf("after %v the page %[3]s still does not contain “%[2]s”", patience, text, path)
 		}
 	}
 }
 
-// Press clicks on the link or button of that name with the mouse.
+// Press clicks the link or button with that name.
 func (p *Page) Press(name string) {
 	p.t.Helper()
 	p.click("a control called "+name, fmt.Sprintf("probe.controlCalled(%q)", name))
 }
 
-// Follow is Press for what leads to another page, and waits for that.
+// Follow is Press for a control that opens another page. It waits for that page.
 func (p *Page) Follow(name string) {
 	p.t.Helper()
 	Ask[bool](p, "window.isLeft = true")
@@ -234,13 +234,13 @@ func (p *Page) Follow(name string) {
 	p.await("another page after "+name, "!window.isLeft")
 }
 
-// Choose clicks on the radio button or check box whose label begins like that.
+// Choose clicks the radio button or check box whose label begins with that text.
 func (p *Page) Choose(label string) {
 	p.t.Helper()
 	p.click("a field called "+label, fmt.Sprintf("probe.fieldCalled(%q)", label))
 }
 
-// Fill types into the field whose label begins like that, in the place of what is there.
+// Fill replaces the text in the field whose label begins with that text.
 func (p *Page) Fill(label, text string) {
 	p.t.Helper()
 	field := fmt.Sprintf("probe.fieldCalled(%q)", label)
@@ -258,17 +258,17 @@ func (p *Page) click(what, script string) {
 	p.done.Clicks++
 }
 
-// Type presses the keys of a text, in what has the focus.
+// Type presses the keys of a text, in the element with the focus.
 func (p *Page) Type(text string, options ...chromedp.KeyOption) {
 	p.t.Helper()
 	p.do(chromedp.KeyEvent(text, options...), "typing %q", text)
 }
 
-// Paste pastes a text, in the place of what is selected.
+// Paste pastes a text over the selection.
 func (p *Page) Paste(text string) {
 	p.t.Helper()
 	if err := p.copies(text); err != nil {
-		p.t.Fatalf("copying what is pasted: %v", err)
+		p.t.Fatalf("copying the text to paste: %v", err)
 	}
 	p.Type("v", chromedp.KeyModifiers(kb.ModifierCtrl), func(key *input.DispatchKeyEventParams) {
 		if key.Type == kb.KeyDown {
@@ -278,6 +278,7 @@ func (p *Page) Paste(text string) {
 	p.done.Fields++
 }
 
+// copies puts a text on the clipboard.
 func (p *Page) copies(text string) error {
 	_, err := chromedp.CallBrowser(p.ctx, cdpbrowser.SetPermission, cdpbrowser.SetPermissionParams{
 		Permission: &cdpbrowser.PermissionDescriptor{Name: "clipboard-write"}, Setting: cdpbrowser.PermissionSettingGranted,
@@ -288,15 +289,14 @@ func (p *Page) copies(text string) error {
 	return err
 }
 
-// Stay answers the question whether to leave the page, from now on, with no or yes.
+// Stay sets whether the browser stays on the page if it asks whether to leave.
 func (p *Page) Stay(stays bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stays = stays
 }
 
-// Asked are the questions of the browser's own since it was asked last, such as
-// "beforeunload".
+// Asked returns the browser's own questions since the last call, such as "beforeunload".
 func (p *Page) Asked() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -305,7 +305,7 @@ func (p *Page) Asked() []string {
 	return asked
 }
 
-// Look makes the window that large, and the browser prefer a theme.
+// Look sets the theme and the size of the window.
 func (p *Page) Look(theme string, width, height int64) {
 	p.t.Helper()
 	p.do(chromedp.EmulateViewport(width, height), "a window of %d by %d", width, height)
@@ -315,7 +315,7 @@ func (p *Page) Look(theme string, width, height int64) {
 	}
 }
 
-// Screenshot is what the window shows, as PNG.
+// Screenshot returns the content of the window as PNG.
 func (p *Page) Screenshot() []byte {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -327,26 +327,26 @@ func (p *Page) Screenshot() []byte {
 	return image
 }
 
-// Faults are what makes the page hard to use without a mouse, with bad eyes, or in a
+// Faults returns what makes the page hard to use without a mouse, with poor sight, or in a
 // window of this size.
 func (p *Page) Faults() []string { return Ask[[]string](p, "probe.faults()") }
 
-// Tour presses Tab from the page's top until every control had the focus once, and
-// says which was not reached, or does not show that it has the focus. In the code
-// editor it first presses Escape, which lets Tab leave.
+// Tour presses Tab from the top of the page until each control had the focus. It returns the
+// controls that were not reached or do not show their focus. In the code editor it first
+// presses Escape, so that Tab leaves the editor.
 func (p *Page) Tour() (faults []string) {
 	p.t.Helper()
 	stops := Ask[[]string](p, "probe.stops().map(probe.describe)")
 	reached := make([]bool, len(stops))
 	last := -1
-	for range 2*len(stops) + 20 { // a part that scrolls is a stop of Chromium's own
+	for range 2*len(stops) + 20 { // Chromium also stops at elements that scroll
 		p.Type("\t")
 		at := Ask[struct {
 			Place          int
 			Name           string
 			Seen, InEditor bool
 		}](p, "probe.focused()")
-		if at.Place < 0 && at.Name == "" { // past the end
+		if at.Place < 0 && at.Name == "" { // after the last control
 			break
 		}
 		if !at.Seen {
@@ -371,7 +371,7 @@ func (p *Page) Tour() (faults []string) {
 		}
 	}
 	if len(stops) == 0 {
-		faults = append(faults, "there is nothing to reach in "+strings.TrimSpace(p.Path()))
+		faults = append(faults, "there are no controls in "+strings.TrimSpace(p.Path()))
 	}
 	return faults
 }

@@ -16,7 +16,7 @@ import (
 	"commerce-segment/templates"
 )
 
-// connects tells the hub of a Commerce.
+// connects sets the hub's connection to Commerce.
 func (h *hub) connects(commerce *commercetest.Server) {
 	h.t.Helper()
 	h.set(map[string]string{
@@ -35,7 +35,7 @@ func addOrder(commerce *commercetest.Server, created time.Time, payment string) 
 	})
 }
 
-// takes has the hub take a webhook of an order's creation.
+// takes sends the hub a webhook about a created order.
 func (h *hub) takes(order string, created time.Time) {
 	h.t.Helper()
 	stamp := created.UTC().Format("2006-01-02T15:04:05.000Z")
@@ -55,9 +55,9 @@ func (h *hub) takes(order string, created time.Time) {
 	}
 }
 
-// Whoever tells the past sees first how much it is, then how far it has come, also after
-// a visit to another page, and in the end that it is done.
-func TestTheBackfillOfAShop(t *testing.T) {
+// A backfill shows first how many events it sends, then its progress, also after a visit to
+// another page, and in the end its result.
+func TestABackfillIsPlannedSentStoppedAndResumed(t *testing.T) {
 	t.Parallel()
 	commerce, segment, h := commercetest.Start(t), hubtest.StartSegment(t), start(t, withoutEditor)
 	h.connects(commerce)
@@ -69,44 +69,44 @@ func TestTheBackfillOfAShop(t *testing.T) {
 	p := h.open()
 	p.Visit("/catchup")
 	p.Fill("Created since", "2026-01-01")
-	p.Follow("Step 1: plan it")
+	p.Follow("Step 1: plan")
 	p.Sees("Send 1500 events")
 	p.Sees("8 s") // at 200 a second
 	if sent, _ := segment.Count(); sent > 0 {
-		t.Error("to plan it sends it")
+		t.Error("planning sends events")
 	}
 	p.Follow("Send 1500 events")
 	p.Sees("of 1500 events sent")
 	p.Visit("/executions")
 	p.Visit("/catchup")
 	p.Holds("the bar to move", "document.querySelector('progress')?.value >= 300")
-	none(t, "while it sends", p.Faults())
+	none(t, "the page during the job", p.Faults())
 	p.Follow("Stop")
-	p.Sees("A backfill that was stopped")
-	p.Sees("of 1500 events are sent. Nothing is lost")
+	p.Sees("Stopped backfill")
+	p.Sees("of 1500 events sent. You can resume the backfill")
 	if sent, _ := segment.Count(); sent == 0 || sent >= orders {
-		t.Errorf("it was stopped, and %d messages came", sent)
+		t.Errorf("it was stopped, and Segment received %d messages", sent)
 	}
-	p.Follow("Go on")
+	p.Follow("Resume")
 	p.Sees("of 1500 events sent")
-	p.Sees("Done: 1500 events of 1500 orders sent.") // the page's script has asked for it
+	p.Sees("Done: 1500 events of 1500 orders sent.") // the page's script has loaded the result
 	if sent, _ := segment.Count(); sent != orders {
-		t.Errorf("%d messages came, want %d", sent, orders)
+		t.Errorf("Segment received %d messages, want %d", sent, orders)
 	}
-	if strings.Contains(p.Text(), "A backfill that was stopped") {
-		t.Error("it is done, and can still be gone on with")
+	if strings.Contains(p.Text(), "Stopped backfill") {
+		t.Error("it is done, and can still be resumed")
 	}
 }
 
-// Of two orders the hub has got the webhook of one.
-func TestWhatWasLostIsFoundAndSent(t *testing.T) {
+// The hub received the webhook of one of two orders.
+func TestAMissingEventIsFoundAndSent(t *testing.T) {
 	t.Parallel()
 	commerce, segment, h := commercetest.Start(t), hubtest.StartSegment(t), start(t, withoutEditor)
 	h.connects(commerce)
 	h.set(map[string]string{settings.SegmentHost: segment.URL, settings.SegmentWriteKey: "a-sources-key"})
 	now := time.Now()
 	h.takes(addOrder(commerce, now, "unpaid"), now)
-	// The hub knows of webhooks since its first one, so what it has lost is younger.
+	// The records of webhooks begin with the first one, so the missing event must be later.
 	lost := addOrder(commerce, now.Add(time.Minute), "unpaid")
 	p := h.open()
 	p.Visit("/catchup")
@@ -115,26 +115,26 @@ func TestWhatWasLostIsFoundAndSent(t *testing.T) {
 	p.Follow("Compare")
 	p.Sees("order.created of " + lost)
 	p.Sees("Commerce has no integration that posts to /webhooks/checkout-started")
-	none(t, "what is missing", p.Faults())
-	p.Follow("Send what is missing, 1 event")
+	none(t, "the page with the missing event", p.Faults())
+	p.Follow("Send 1 missing event")
 	p.Sees("Done: 1 event sent.")
 	p.Fill("Happened until", now.Add(time.Hour).UTC().Format(time.RFC3339))
 	p.Follow("Compare")
 	p.Sees("Nothing is missing.")
 	if sent, _ := segment.Count(); sent != 2 {
-		t.Errorf("%d messages came, want the one of the webhook and the one that was lost", sent)
+		t.Errorf("Segment received %d messages, want the one of the webhook and the missing one", sent)
 	}
 }
 
-// catchUpPages are what TestEveryPage looks at of a shop of which Segment was not told
-// everything.
+// catchUpPages returns the states of the page Catch up for TestEveryPage, in a shop with missing
+// events.
 func catchUpPages(h *hub, commerce *commercetest.Server) []shot {
 	h.t.Helper()
 	for n := range 300 {
 		payment := map[bool]string{true: "paid", false: "unpaid"}[n%3 == 0]
 		addOrder(commerce, time.Date(2026, 3, 1, 0, n, 0, 0, time.UTC), payment)
 	}
-	for n := range 3 { // whose webhooks never come
+	for n := range 3 { // their webhooks never arrive
 		addOrder(commerce, time.Now().Add(time.Duration(n+10)*time.Minute), "unpaid")
 	}
 	segment := hubtest.StartSegment(h.t)
@@ -151,12 +151,12 @@ func catchUpPages(h *hub, commerce *commercetest.Server) []shot {
 		p.Fill("Created since", "2026-01-01")
 		p.Fill("Created until", "2026-07-01")
 		p.Fill("Only to these integrations", "Amplitude")
-		p.Follow("Step 1: plan it")
+		p.Follow("Step 1: plan")
 		p.Sees("Send 400 events")
 	}
 	return []shot{
 		{"catchup", func(p *browser.Page) {
-			for _, t := range tracking.All() { // which may have been broken
+			for _, t := range tracking.All() { // earlier tests may have broken them
 				h.set(map[string]string{settings.Template(t): templates.Default(t.Name)})
 			}
 			p.Visit("/catchup")
@@ -166,12 +166,12 @@ func catchUpPages(h *hub, commerce *commercetest.Server) []shot {
 			p.Visit("/catchup")
 			p.Fill("Happened until", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 			p.Follow("Compare")
-			p.Sees("Send what is missing, 3 events")
+			p.Sees("Send 3 missing events")
 		}},
 		{"catchup-wrong", func(p *browser.Page) {
 			p.Visit("/catchup")
 			p.Fill("Created since", "last year")
-			p.Follow("Step 1: plan it")
+			p.Follow("Step 1: plan")
 			p.Sees("write a time such as")
 		}},
 		{"catchup-sending", func(p *browser.Page) {
@@ -183,7 +183,7 @@ func catchUpPages(h *hub, commerce *commercetest.Server) []shot {
 		{"catchup-stopped", func(p *browser.Page) {
 			p.Visit("/catchup")
 			p.Follow("Stop")
-			p.Sees("A backfill that was stopped")
+			p.Sees("Stopped backfill")
 		}},
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// nameless is a template whose messages Segment would drop without a word: what it makes
-// becomes a dead letter.
+// nameless is a template whose messages Segment would drop without an error, so its events
+// become dead letters.
 const nameless = `{"event": ""}`
 
-// A template is broken, an order becomes a dead letter, somebody finds it, sees that the
-// repair helps before they trust it, replays it, and it arrives.
+// A template is broken and an order becomes a dead letter. The user finds it, fixes the
+// template, checks the result, replays the order, and it is delivered.
 func TestADeadLetterIsFoundFixedAndReplayed(t *testing.T) {
 	t.Parallel()
 	h := start(t, withoutEditor)
@@ -23,15 +23,15 @@ func TestADeadLetterIsFoundFixedAndReplayed(t *testing.T) {
 	}
 
 	p := h.open()
-	p.Until("/deadletters", "Order Completed: 2, the oldest")
+	p.Until("/deadletters", "Order Completed: 2 events, the oldest failed")
 	p.Sees("The template writes what Segment would drop")
 	lookAtOne(p)
-	p.Sees("Still wrong: message 1: event is an empty string")
+	p.Sees("Still fails: message 1: event is an empty string")
 	p.Sees("•••")
 	p.Follow("Show them")
 	p.Sees("Personal values are shown.")
 	if browser.Ask[bool](p, "document.body.textContent.includes('•••')") {
-		t.Error("a personal value that was asked for is hidden")
+		t.Error("a personal value is still hidden")
 	}
 	letter := p.Path()
 
@@ -40,10 +40,10 @@ func TestADeadLetterIsFoundFixedAndReplayed(t *testing.T) {
 	p.Follow("Review and save")
 	p.Follow("Save")
 	p.Visit(letter)
-	p.Sees("One message that can be sent.")
+	p.Sees("The template writes 1 valid message.")
 	p.Follow("Replay this one")
 	p.Sees("Replayed: 1 event back on the queue.")
-	p.Sees("Order Completed: one,")
+	p.Sees("Order Completed: 1 event,")
 	p.Follow("Replay this one of Order Completed")
 	p.Sees("There are no dead letters.")
 	p.Visit("/executions?outcome=delivered")

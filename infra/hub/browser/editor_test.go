@@ -17,22 +17,23 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// The template's text as the page has it: the code editor keeps the text area up to date.
+// source is the text of the template in the page: the code editor keeps the text area up to
+// date.
 const source = `document.getElementById("source").value`
 
-// edit puts a text in the place of the template's, as pasting does.
+// edit replaces the template's text by pasting.
 func edit(p *browser.Page, text string) {
 	browser.Ask[bool](p, `(document.querySelector(".cm-content") ?? document.getElementById("source")).focus(), true`)
 	p.Type("a", chromedp.KeyModifiers(kb.ModifierCtrl))
 	p.Paste(text)
 }
 
-// changed is a template with one property more.
+// changed returns a template with an additional property.
 func changed(template, name string) string {
 	return strings.Replace(template, `"properties": {`, `"properties": {"`+name+`": true,`, 1)
 }
 
-// mistake is what a template that is wrong has in the place of its event's name.
+// mistake replaces the event's name in a template that does not compile.
 const mistake = `"event": )`
 
 func wrong(template string) string {
@@ -41,7 +42,7 @@ func wrong(template string) string {
 
 var editors = []string{withEditor, withoutEditor}
 
-func TestATemplateThatIsWrongIsShownWhereAndNotSaved(t *testing.T) {
+func TestATemplateThatDoesNotCompileIsNotSavedAndShowsTheLine(t *testing.T) {
 	for _, kind := range editors {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -50,12 +51,12 @@ func TestATemplateThatIsWrongIsShownWhereAndNotSaved(t *testing.T) {
 			p.Visit("/templates/order-completed")
 			p.Sees("one message.")
 
-			hears(p, "one message.")
+			announces(p, "one message.")
 			text := wrong(defaultTemplate)
 			edit(p, text)
 			line := fmt.Sprintf("Line %d:", strings.Count(text[:strings.Index(text, mistake)], "\n")+1)
 			p.Sees(line)
-			hears(p, line)
+			announces(p, line)
 			p.Follow("Review and save")
 			p.Sees("Nothing was saved")
 			if shown := browser.Ask[string](p, source); shown != text {
@@ -63,16 +64,16 @@ func TestATemplateThatIsWrongIsShownWhereAndNotSaved(t *testing.T) {
 			}
 			none(t, "the page with the error", p.Faults())
 			if _, err := os.Stat(filepath.Join(h.dir, settings.Template(tracking.OrderCompleted))); err == nil {
-				t.Error("the template was saved all the same")
+				t.Error("the template was saved")
 			}
 
-			edit(p, changed(defaultTemplate, "mended"))
-			p.Sees(`"mended": true`)
+			edit(p, changed(defaultTemplate, "fixed"))
+			p.Sees(`"fixed": true`)
 			p.Follow("Review and save")
-			p.Sees("What would change")
+			p.Sees("Changes")
 			p.Follow("Save")
 			p.Sees("Saved.")
-			if saved := h.parameter(settings.Template(tracking.OrderCompleted)); !strings.Contains(saved, "mended") {
+			if saved := h.parameter(settings.Template(tracking.OrderCompleted)); !strings.Contains(saved, "fixed") {
 				t.Errorf("saved is\n%s", saved)
 			}
 		})
@@ -91,7 +92,7 @@ func TestAnEarlierVersionIsRestored(t *testing.T) {
 		p.Sees("Saved.")
 	}
 	p.Follow("Compare version 1")
-	p.Sees("What restoring it would change")
+	p.Sees("Changes if you restore it")
 	p.Follow("Restore this version")
 	if saved := h.parameter(settings.Template(tracking.OrderCompleted)); strings.TrimSpace(saved) != strings.TrimSpace(changed(defaultTemplate, "first")) {
 		t.Errorf("restored is\n%s", saved)
@@ -102,13 +103,13 @@ func TestAnEarlierVersionIsRestored(t *testing.T) {
 	p.Sees(`"first": true`)
 }
 
-// Tab indents in the code editor: who has no mouse must know how to get out.
-func TestTheEditorIsLeftAsItsHintSays(t *testing.T) {
+// Tab indents in the code editor, so a user without a mouse needs another way out.
+func TestTheKeyboardLeavesTheEditorAsItsHintSays(t *testing.T) {
 	t.Parallel()
 	h := start(t, withEditor)
 	p := h.open()
 	p.Visit("/templates/order-completed")
-	p.Sees("to leave with the keyboard press Esc, then Tab")
+	p.Sees("To leave the editor with the keyboard, press Esc, then Tab")
 	inEditor := func() bool { return browser.Ask[bool](p, "probe.focused().inEditor") }
 	browser.Ask[bool](p, `document.querySelector(".cm-content").focus(), true`)
 	before := browser.Ask[string](p, source)
@@ -118,17 +119,17 @@ func TestTheEditorIsLeftAsItsHintSays(t *testing.T) {
 	}
 	p.Type("\x1b\t")
 	if inEditor() {
-		t.Error("Esc and then Tab stay in the editor")
+		t.Error("Esc and then Tab do not leave the editor")
 	}
 	p.Sees("Review and save")
 	browser.Ask[bool](p, `document.querySelector(".cm-content").focus(), true`)
 	p.Type("s", chromedp.KeyModifiers(kb.ModifierCtrl))
-	p.Sees("What would change")
+	p.Sees("Changes")
 }
 
-// Chromium gives what is typed over coloured text its colours, as a style within the
-// page, which the policy forbids.
-func TestTypingOverColouredTextBreachesNoPolicy(t *testing.T) {
+// Chromium gives text that replaces coloured text its colours, as an inline style, which the
+// policy forbids.
+func TestTypingOverColouredTextDoesNotViolateThePolicy(t *testing.T) {
 	t.Parallel()
 	p := start(t, withEditor).open()
 	p.Visit("/templates/order-completed")
@@ -146,7 +147,7 @@ func TestTypingOverColouredTextBreachesNoPolicy(t *testing.T) {
 			selectText(p, c.selected)
 			p.Type(c.typed)
 			want := strings.Replace(strings.TrimSpace(defaultTemplate), c.selected, c.gives, 1)
-			// The editor hears of what Chromium has put in itself a moment later.
+			// The editor notices text that Chromium inserted after a moment.
 			got := browser.Ask[string](p, source)
 			for deadline := time.Now().Add(10 * time.Second); squeezed(got) != squeezed(want) && time.Now().Before(deadline); {
 				time.Sleep(50 * time.Millisecond)
@@ -155,22 +156,21 @@ func TestTypingOverColouredTextBreachesNoPolicy(t *testing.T) {
 			if squeezed(got) != squeezed(want) || got == defaultTemplate {
 				t.Errorf("typing gives\n%s\nwant\n%s", got, want)
 			}
-			none(t, "the browser complains", p.Complaints())
+			none(t, "the browser", p.Complaints())
 		})
 	}
 }
 
-// squeezed is a text but for its indentation, which the editor may correct.
+// squeezed returns a text without indentation, which the editor may change.
 func squeezed(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// hears waits until who does not see the page is told of the preview.
-func hears(p *browser.Page, text string) {
-	p.Holds("“"+text+"” told", fmt.Sprintf(`document.querySelector("[role=status].heard").textContent.includes(%q)`, text))
+// announces waits until the page announces a text to screen readers.
+func announces(p *browser.Page, text string) {
+	p.Holds("the announcement “"+text+"”", fmt.Sprintf(`document.querySelector("[role=status].announced").textContent.includes(%q)`, text))
 }
 
-// selectText selects the first of such a text in the code editor, as the mouse does. An
-// editor that is still busy with what was pasted puts its own selection back, so it is
-// selected until it stays so.
+// selectText selects the first occurrence of a text in the code editor, as the mouse does. After
+// a paste the editor may restore its own selection, so this repeats until the selection stays.
 func selectText(p *browser.Page, text string) {
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
 		setSelection(p, text)
@@ -201,22 +201,22 @@ func setSelection(p *browser.Page, text string) {
 	})()`, text)
 }
 
-// Who leaves a template that is not saved is asked first.
+// The browser asks before it leaves a template with unsaved changes.
 func TestAChangeIsNotLostByLeaving(t *testing.T) {
 	for _, kind := range editors {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, kind).open()
 			p.Visit("/templates/order-completed")
-			p.Type("\t") // nobody is asked who has done nothing
+			p.Type("\t") // the browser asks only after the user did something
 			edit(p, changed(defaultTemplate, "mine"))
 			p.Stay(true)
 			p.Press("Finish")
 			if asked := p.Asked(); !slices.Equal(asked, []string{"beforeunload"}) {
-				t.Errorf("who leaves is asked %q", asked)
+				t.Errorf("the browser asks %q", asked)
 			}
 			if p.Path() != "/templates/order-completed" || !strings.Contains(browser.Ask[string](p, source), "mine") {
-				t.Errorf("who stays is on %s without the change", p.Path())
+				t.Errorf("after staying, the page is %s without the change", p.Path())
 			}
 		})
 	}

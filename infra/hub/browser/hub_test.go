@@ -20,10 +20,10 @@ import (
 	"commerce-segment/infra/tools"
 )
 
-// screenshots is where TestEveryPage leaves a picture of each.
-var screenshots = flag.String("screenshots", "", "write pictures of the pages into `DIRECTORY`, which is below this package's")
+// screenshots is where TestEveryPage writes a picture of each page.
+var screenshots = flag.String("screenshots", "", "write pictures of the pages into `DIRECTORY`, relative to this package's")
 
-// programs is the folder of what is built.
+// programs is the directory of the programs that the tests build.
 var programs string
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// The two hubs that people build: after make editor, and without Node.js.
+// The two builds of the hub: with the code editor, and without it.
 const (
 	withEditor    = "with the code editor"
 	withoutEditor = "with plain text areas"
@@ -47,8 +47,8 @@ var hubs = map[string]func() (string, error){
 	withoutEditor: sync.OnceValues(func() (string, error) { return build("hub-plain", func() (string, error) { return "", nil }) }),
 }
 
-// build builds a hub whose editor's bundle is that file, or none, whatever lies in the
-// source.
+// build builds a hub. The bundle of its editor is the returned file, or none, regardless of the
+// files in the source directory.
 func build(name string, bundle func() (string, error)) (program string, err error) {
 	file, err := bundle()
 	if err != nil {
@@ -73,7 +73,7 @@ func build(name string, bundle func() (string, error)) (program string, err erro
 	return program, nil
 }
 
-// bundle is the code editor as make editor makes it.
+// bundle builds the code editor as make editor does.
 func bundle() (file string, err error) {
 	file = filepath.Join(programs, "editor.js")
 	command := exec.Command("npm", "run", "--silent", "editor", "--", "--outfile="+file)
@@ -84,12 +84,12 @@ func bundle() (file string, err error) {
 	return file, nil
 }
 
-// hub is the operator's program, which serves its pages about a store on this machine.
+// hub is a running hub with a store on this machine.
 type hub struct {
 	t        *testing.T
 	url, dir string
-	console  string // the address that lets one browser in
-	base     string // below which the pages of that browser are
+	console  string // the link that logs in one browser
+	base     string // the address of that browser's session
 }
 
 var listening = regexp.MustCompile(`^Listening on (http://\S+).* The console: (http://\S+)$`)
@@ -112,7 +112,7 @@ func start(t *testing.T, kind string) *hub {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = command.Process.Kill() // it may have ended by itself
+		_ = command.Process.Kill() // it may already have ended
 		_ = command.Wait()
 	})
 	lines := bufio.NewScanner(stdout)
@@ -123,16 +123,16 @@ func start(t *testing.T, kind string) *hub {
 		}
 	}
 	if h.url == "" {
-		t.Fatal("the hub does not say where it listens")
+		t.Fatal("the hub does not print where it listens")
 	}
 	go func() {
-		for lines.Scan() { // so that it never waits for who reads it
+		for lines.Scan() { // so that its output never blocks
 		}
 	}()
 	return h
 }
 
-// open opens the hub's console by the address that it printed.
+// open opens the hub's console with the link that it printed.
 func (h *hub) open() *browser.Page {
 	h.t.Helper()
 	p := browser.Open(h.t, h.base)
@@ -140,7 +140,7 @@ func (h *hub) open() *browser.Page {
 	return p
 }
 
-// set writes parameters as an editor does, and waits until they are in effect.
+// set writes parameters into the store's directory, and waits until they are in effect.
 func (h *hub) set(parameters map[string]string) {
 	h.t.Helper()
 	for name, value := range parameters {
@@ -155,7 +155,7 @@ func (h *hub) set(parameters map[string]string) {
 	time.Sleep(time.Second)
 }
 
-// parameter is one as it is on disk.
+// parameter reads a parameter from the store's directory.
 func (h *hub) parameter(name string) string {
 	h.t.Helper()
 	text, err := os.ReadFile(filepath.Join(h.dir, filepath.FromSlash(name)))

@@ -1,5 +1,5 @@
-// What the tests ask a page for. It runs before the page's own scripts, and is no part
-// of what is served.
+// Functions for the tests. The browser runs them before the page's own scripts; the hub does
+// not serve them.
 window.probe = (() => {
   const tidy = (text) => text.replace(/\s+/g, " ").trim();
 
@@ -7,10 +7,10 @@ window.probe = (() => {
 
   const allShown = (selector) => [...document.querySelectorAll(selector)].filter(isShown);
 
-  // What a control is called.
+  // The name of a control.
   const nameOf = (element) => tidy(element.ariaLabel || element.innerText || "");
 
-  // A control of that name, or else one whose name begins with it in bold.
+  // The control with that name, or with that name in bold.
   const controlCalled = (name) => {
     const controls = allShown("a[href], button, summary").filter((e) => !e.disabled);
     return controls.find((e) => nameOf(e) === name) ?? controls.find((e) => tidy(e.querySelector("b")?.innerText ?? "") === name);
@@ -19,7 +19,7 @@ window.probe = (() => {
   const fieldCalled = (label) => [...document.querySelectorAll("label")]
     .filter((l) => tidy(l.innerText).startsWith(label)).map((l) => l.control).find((c) => c && isShown(c));
 
-  // Where a mouse presses an element: its middle, unless something lies over it.
+  // The point where a mouse clicks an element: its centre, or null if something covers it.
   const pointOf = (element) => {
     if (!element) return null;
     element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
@@ -34,7 +34,7 @@ window.probe = (() => {
     return `${element.localName}${element.type ? `[${element.type}]` : ""} “${words.slice(0, 50)}”`;
   };
 
-  // What the Tab key must reach. Of a group of radio buttons it is one.
+  // The controls that the Tab key must reach. In a group of radio buttons it is one.
   const stops = () => allShown("a[href], button, input, select, textarea, summary, [tabindex], [contenteditable=true]")
     .filter((e) => !e.disabled && e.tabIndex >= 0)
     .filter((e, _, all) => e.type !== "radio" || e === (all.find((o) => o.name === e.name && o.form === e.form && o.checked) ??
@@ -45,7 +45,7 @@ window.probe = (() => {
     return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
   };
 
-  // The element that has the focus: its place among the stops, and whether one sees it.
+  // The element with the focus: its index in stops, and whether its focus is visible.
   const focused = () => {
     const element = document.activeElement;
     if (!element || element === document.body || element === document.documentElement) return { place: -1, name: "", seen: true, inEditor: false };
@@ -57,7 +57,7 @@ window.probe = (() => {
     };
   };
 
-  // A colour of any notation as red, green, blue and opacity.
+  // A CSS colour as red, green, blue and opacity.
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const seen = new Map();
   const parse = (colour) => {
@@ -84,7 +84,7 @@ window.probe = (() => {
   };
   const opacityOf = (element) => (element ? Number(getComputedStyle(element).opacity) * opacityOf(element.parentElement) : 1);
 
-  // Text that is hard to read, by WCAG 2.2, 1.4.3: 4.5 to 1, and 3 to 1 where it is large.
+  // Text with too little contrast, by WCAG 2.2, 1.4.3: 4.5 to 1, or 3 to 1 for large text.
   const faint = () => {
     const found = new Set();
     const look = (text, element, style) => {
@@ -105,13 +105,13 @@ window.probe = (() => {
     return [...found];
   };
 
-  // What somebody who does not see the page, or has no mouse, would miss.
+  // Problems for a user who cannot see the page, or who has no mouse.
   const faults = () => {
     const found = [];
     const must = (holds, fault) => { if (!holds) found.push(fault); };
     must(document.documentElement.lang, "the page names no language");
     must(document.title.trim(), "the page has no title");
-    must(document.querySelectorAll("main").length === 1, "the page has not one main part");
+    must(document.querySelectorAll("main").length === 1, "the page does not have exactly one main element");
     let level = 0;
     for (const heading of allShown("h1, h2, h3, h4, h5, h6")) {
       const next = Number(heading.localName[1]);
@@ -119,7 +119,7 @@ window.probe = (() => {
       level = next;
     }
     for (const field of allShown("input, select, textarea")) must(field.labels.length || field.ariaLabel, `${field.outerHTML.slice(0, 80)} has no label`);
-    for (const fault of allShown(".wrong")) must(fault.id && document.querySelector(`[aria-invalid=true][aria-describedby~="${fault.id}"]`), `“${tidy(fault.innerText).slice(0, 40)}” is told at no field`);
+    for (const fault of allShown(".wrong")) must(fault.id && document.querySelector(`[aria-invalid=true][aria-describedby~="${fault.id}"]`), `“${tidy(fault.innerText).slice(0, 40)}” is not connected with a field`);
     for (const control of allShown("a[href], button, summary")) must(nameOf(control), `${control.outerHTML.slice(0, 80)} has no name`);
     for (const image of document.querySelectorAll("img")) must(image.hasAttribute("alt"), `${image.src} has no alt`);
     for (const group of allShown("fieldset")) must(group.querySelector("legend") || group.querySelector("label"), "a fieldset has neither legend nor label");
@@ -127,13 +127,13 @@ window.probe = (() => {
     for (const part of allShown("[role=table] *")) must(part.role || part.closest("[role=cell], [role=columnheader]"), `${part.localName} in a table has no role`);
     for (const name of ["aria-labelledby", "aria-describedby"]) {
       for (const element of document.querySelectorAll(`[${name}]`)) {
-        for (const id of element.getAttribute(name).split(" ")) must(document.getElementById(id), `${describe(element)} is described by ${id}, which is nowhere`);
+        for (const id of element.getAttribute(name).split(" ")) must(document.getElementById(id), `${describe(element)} refers to ${id}, which does not exist`);
       }
     }
     const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
-    for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) found.push(`the id ${id} is there twice`);
+    for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) found.push(`the id ${id} is used twice`);
     const here = document.querySelector("nav [aria-current]")?.getBoundingClientRect();
-    must(!here || (here.left >= 0 && here.right <= innerWidth), "the navigation does not show where one is");
+    must(!here || (here.left >= 0 && here.right <= innerWidth), "the navigation does not show the current page");
     must(document.scrollingElement.scrollWidth <= innerWidth, `the page is ${document.scrollingElement.scrollWidth} wide, and the window ${innerWidth}`);
     return found;
   };

@@ -23,14 +23,14 @@ import (
 	"commerce-segment/templates"
 )
 
-// shot is a page as TestEveryPage looks at it.
+// shot is a state of a page that TestEveryPage checks.
 type shot struct {
 	name string
 	open func(*browser.Page)
 }
 
-// Each page, in both themes and on a phone, is one that everybody can use: with the
-// keyboard alone, with bad eyes, in a small window. To have pictures of them:
+// Each page must be usable in both themes and on a phone: with the keyboard alone, with poor
+// sight, and in a small window. To write pictures of them:
 //
 //	go test ./infra/hub/browser -run EveryPage -screenshots DIRECTORY
 func TestEveryPage(t *testing.T) {
@@ -62,7 +62,7 @@ func TestEveryPage(t *testing.T) {
 		{"connections", visit("/connections")},
 		{"connections-wrong", func(p *browser.Page) {
 			p.Visit("/connections")
-			p.Fill("Client id", "somebody-elses")
+			p.Fill("Client ID", "another-stores")
 			p.Follow("Connect")
 			p.Sees("Not connected, and nothing was saved.")
 		}},
@@ -87,20 +87,24 @@ func TestEveryPage(t *testing.T) {
 			p.Visit(edited)
 			edit(p, changed(defaultTemplate, "review"))
 			p.Follow("Review and save")
-			p.Sees("What would change")
+			p.Sees("Changes")
 		}},
 		{"template-version", visit(edited + "/versions/default")},
 		{"finish", visit("/finish")},
 		{"finish-plan", visit("/finish?url=https://shop.tunnel.example")},
 		{"executions", visit("/executions")},
-		{"trace", func(p *browser.Page) { p.Visit("/executions"); p.Press(lastOrder(p)); p.Sees("Look") }},
+		{"trace", func(p *browser.Page) {
+			p.Visit("/executions")
+			p.Press(lastOrder(p))
+			p.Sees("ID of an order, a customer or a webhook")
+		}},
 		{"doctor", visit("/doctor")},
-		{"deadletters", func(p *browser.Page) { p.Until("/deadletters", "Order Refunded: 2"); p.Sees("Customer Updated") }},
-		{"deadletter", func(p *browser.Page) { lookAtOne(p); p.Sees("Still wrong") }},
-		{"deadletter-mended", func(p *browser.Page) {
+		{"deadletters", func(p *browser.Page) { p.Until("/deadletters", "Order Refunded: 2 events"); p.Sees("Customer Updated") }},
+		{"deadletter", func(p *browser.Page) { lookAtOne(p); p.Sees("Still fails") }},
+		{"deadletter-fixed", func(p *browser.Page) {
 			h.set(map[string]string{settings.Template(tracking.OrderRefunded): templates.Default("order-refunded")})
 			lookAtOne(p)
-			p.Sees("One message that can be sent.")
+			p.Sees("The template writes 1 valid message.")
 		}},
 		{"none", visit("/none")},
 	}
@@ -123,13 +127,13 @@ func TestEveryPage(t *testing.T) {
 				p.Look(look.theme, look.width, look.height)
 				none(t, look.name, p.Faults())
 				if *screenshots != "" {
-					// Where this test's store lies says nothing to anybody.
+					// The pictures show the usual directory instead of the test's.
 					browser.Ask[string](p, `document.querySelector(".store small").innerText = "the directory .hub"`)
 					keep(t, page.name+"-"+look.name, p.Screenshot())
 				}
 			}
 			none(t, "with the keyboard", p.Tour())
-			none(t, "the browser complains", p.Complaints())
+			none(t, "the browser", p.Complaints())
 		})
 	}
 }
@@ -156,28 +160,28 @@ func TestTheConsoleIsOpenedByItsLinkOnly(t *testing.T) {
 	_, once, _ := strings.Cut(link, "=")
 	for what, secret := range map[string]string{"the hub's key": h.parameter("console-key"), "the key in the address": once} {
 		if left := browser.Ask[string](p, "[location.href, document.referrer, document.cookie, document.documentElement.outerHTML].join()"); strings.Contains(left, secret) {
-			t.Errorf("a page knows %s:\n%s", what, left)
+			t.Errorf("the page contains %s:\n%s", what, left)
 		}
 	}
-	p.Visit(link) // as out of the browser's history
+	p.Visit(link) // as from the browser's history
 	p.Sees("Overview")
 	browser.Ask[bool](p, "(document.querySelector('.skip').click(), true)")
 	if at := browser.Ask[string](p, "location.href"); at != h.base+"/#main" {
-		t.Errorf("the link to the content leads to %s", at)
+		t.Errorf("the link to the content goes to %s", at)
 	}
 	other := browser.Open(t, h.base)
 	other.Visit(link)
 	other.Sees("Open the address that the hub printed")
-	none(t, "the other browser complains", other.Complaints())
+	none(t, "the other browser", other.Complaints())
 	p.Follow("Log out")
 	p.Sees("You are logged out")
 	p.Visit(link)
 	p.Sees("Open the address that the hub printed")
-	none(t, "the browser complains", p.Complaints())
+	none(t, "the browser", p.Complaints())
 }
 
-// Browsers send the cookies of a machine to each of its ports, where another user's server
-// may listen.
+// Browsers send the cookies of a machine to all of its ports, and another user's server may
+// listen at one.
 func TestAServerAtAnotherPortGetsNoCookieOfTheConsole(t *testing.T) {
 	t.Parallel()
 	h := start(t, withoutEditor)
@@ -195,7 +199,7 @@ func TestAServerAtAnotherPortGetsNoCookieOfTheConsole(t *testing.T) {
 	t.Cleanup(elsewhere.Close)
 	p := h.open()
 	p.Sees("Overview")
-	for range 2 { // the second time it gets what it has set itself, so cookies do reach it
+	for range 2 { // the second request has the server's own cookie, which shows that it receives cookies
 		browser.Ask[bool](p, "(location.href = %q, true)", elsewhere.URL+"/s/guessed/")
 		p.Sees("Elsewhere")
 	}
@@ -206,25 +210,25 @@ func TestAServerAtAnotherPortGetsNoCookieOfTheConsole(t *testing.T) {
 	if said := strings.Join(got["Cookie"], "; "); said != "planted=PLANTED" || strings.Contains(strings.Join(got["Referer"], " "), h.url) {
 		t.Errorf("the server at another port got the cookies %q and the referrers %q", said, got["Referer"])
 	}
-	none(t, "the browser complains", p.Complaints())
+	none(t, "the browser", p.Complaints())
 }
 
-// defaultTemplate is what the tests of the editor begin with.
+// defaultTemplate is the template at the beginning of the editor's tests.
 var defaultTemplate = templates.Default(tracking.OrderCompleted.Name)
 
-// lookAtOne opens the first of the dead letters.
+// lookAtOne opens the first dead letter.
 func lookAtOne(p *browser.Page) {
 	p.Visit("/deadletters")
 	p.Follow(browser.Ask[string](p, "document.querySelector('.letters td a').innerText"))
 }
 
-// lastOrder is the name of the first link to an order.
+// lastOrder returns the name of the first link to an order.
 func lastOrder(p *browser.Page) string {
 	return browser.Ask[string](p, "document.querySelector('.executions a').innerText")
 }
 
-// keep writes a picture, in the 256 colours that it has most of: a third of the size,
-// and nobody sees it.
+// keep writes a picture with its 256 most frequent colours, which is a third of the size without
+// a visible difference.
 func keep(t *testing.T, name string, picture []byte) {
 	t.Helper()
 	whole, err := png.Decode(bytes.NewReader(picture))
@@ -245,6 +249,7 @@ func keep(t *testing.T, name string, picture []byte) {
 	}
 }
 
+// palette returns the 256 most frequent colours of an image.
 func palette(of image.Image) color.Palette {
 	count := map[color.Color]int{}
 	for y := of.Bounds().Min.Y; y < of.Bounds().Max.Y; y++ {

@@ -133,7 +133,7 @@ func TestTheConsoleOfAStorePrintsAKeyOfItsOwn(t *testing.T) {
 		}
 		links[strings.SplitN(link, "=", 2)[1]] = true
 		stop()
-		if code := <-exited; code != exitDone || strings.Count(stderr.String(), "a browser was let in") != strings.Count(stderr.String(), "\n") {
+		if code := <-exited; code != exitDone || strings.Count(stderr.String(), "a browser logged in") != strings.Count(stderr.String(), "\n") {
 			t.Errorf("it exits %d and says %s", code, stderr)
 		}
 	}

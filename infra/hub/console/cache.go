@@ -7,12 +7,12 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// cache keeps for a moment what others were asked, by what it is about. Whoever wants to
-// know the same at the same time waits for one answer; nobody waits for another's.
+// cache keeps answers for a short time, by key. Concurrent requests for the same key share
+// one answer. Requests for different keys do not wait for each other.
 type cache[T any] struct {
 	asking singleflight.Group
 
-	mu    sync.Mutex // never held while anybody is asked
+	mu    sync.Mutex // not held during a request
 	known map[string]answer[T]
 }
 
@@ -21,22 +21,22 @@ type answer[T any] struct {
 	value T
 }
 
-// get gives what is known if it is not older than that, and otherwise asks.
-func (l *cache[T]) get(about string, maxAge time.Duration, ask func() T) T {
-	l.mu.Lock()
-	last, found := l.known[about]
-	l.mu.Unlock()
+// get returns the cached answer if it is younger than maxAge. Otherwise it calls ask.
+func (c *cache[T]) get(key string, maxAge time.Duration, ask func() T) T {
+	c.mu.Lock()
+	last, found := c.known[key]
+	c.mu.Unlock()
 	if found && time.Since(last.at) < maxAge {
 		return last.value
 	}
-	value, _, _ := l.asking.Do(about, func() (any, error) {
+	value, _, _ := c.asking.Do(key, func() (any, error) {
 		value := ask()
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.known == nil {
-			l.known = map[string]answer[T]{}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.known == nil {
+			c.known = map[string]answer[T]{}
 		}
-		l.known[about] = answer[T]{time.Now(), value}
+		c.known[key] = answer[T]{time.Now(), value}
 		return value, nil
 	})
 	return value.(T)

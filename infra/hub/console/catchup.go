@@ -17,45 +17,44 @@ import (
 )
 
 var (
-	errCatchingUp = errors.New("something is being read or sent already: wait until that has ended, or stop it")
-	errNotShown   = errors.New("what was found is not there any more, or has been looked for anew since the page was shown: look at it again, and then send it. Nothing was sent")
-	errNotLeft    = errors.New("that backfill is not among those that were stopped: it is done, or was forgotten")
-	errLeft       = errors.New("this very backfill was begun before, and stopped: go on with it above, or forget it and then plan it anew")
+	errJobRunning = errors.New("another job is reading or sending events. Wait until it has ended, or stop it")
+	errOutdated   = errors.New("nothing was sent: the result on the page is out of date. Check the current result, and then send it")
+	errNotStopped = errors.New("this backfill is not in the list of stopped backfills: it was completed or discarded")
+	errBegun      = errors.New("this backfill was started before, and stopped. Resume it above, or discard it and then plan it again")
 	errNoneChosen = errors.New("choose at least one")
-	errMarked     = errors.New("nothing was begun: correct what is marked below")
+	errMarked     = errors.New("nothing was started. Correct the marked fields")
 )
 
-// catchUpForm is what somebody wants told: the fields of one of the page's two forms.
+// catchUpForm is the fields of one of the page's two forms.
 type catchUpForm struct {
 	Kind backfill.Kind
 	backfill.Period
 	Only  []sendable
-	To    string // names of integrations, with commas between them
+	To    string // names of integrations, separated by commas
 	Wrong wrong
 }
 
-// tellable is a tracking that can be told afterwards.
+// sendable is a tracking whose past events can be sent.
 type sendable struct {
 	tracking.Tracking
 	Enabled, Chosen bool
 }
 
-// catchUpData is what the page Catch up shows.
+// catchUpData is the data of the page Catch up.
 type catchUpData struct {
 	Job                 *job
 	Found               finding
-	Left                []left
+	Stopped             []stoppedBackfill
 	Backfill, Reconcile catchUpForm
 	Connected           bool // to Commerce
 }
 
-// catchUp shows what is being told of the store's history, or lets somebody choose.
+// catchUp shows the running job, the last result, or the forms.
 func (c *Console) catchUp(w http.ResponseWriter, r *http.Request) {
 	c.showCatchUp(w, r, http.StatusOK, "", nil, nil)
 }
 
-// showCatchUp shows the page, with what is wrong in one of its forms where there is such
-// a form.
+// showCatchUp shows the page. A form that is not nil replaces the saved one: it has errors.
 func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int, alert string, planForm, reconcile *catchUpForm) {
 	data := catchUpData{Job: c.catchUpJob.underway(), Found: c.catchUpJob.last()}
 	var err error
@@ -64,21 +63,20 @@ func (c *Console) showCatchUp(w http.ResponseWriter, r *http.Request, status int
 		return
 	}
 	if planForm != nil {
-		data.Backfill, data.Found = *planForm, finding{} // who corrects a form looks at that
+		data.Backfill, data.Found = *planForm, finding{} // the user corrects the form first
 	}
 	if reconcile != nil {
 		data.Reconcile, data.Found = *reconcile, finding{}
 	}
 	_, err = c.Store.Credentials(r.Context())
 	data.Connected = err == nil
-	if data.Left, err = c.left(r.Context()); err != nil {
+	if data.Stopped, err = c.stoppedBackfills(r.Context()); err != nil {
 		alert = cmp.Or(alert, err.Error())
 	}
 	c.show(w, r, status, "catchup", view{Path: "/catchup", Alert: alert, Data: data})
 }
 
-// catchUpForms are the two forms: as they were sent, where that has come to something
-// that is still shown.
+// catchUpForms returns the two forms. A form whose result is still shown has its values.
 func (c *Console) catchUpForms(ctx context.Context, found finding) (planForm, reconcile catchUpForm, err error) {
 	planForm = catchUpForm{Kind: backfill.Orders}
 	reconcile = catchUpForm{Period: backfill.Period{Since: "24h"}}
@@ -97,7 +95,8 @@ func (c *Console) catchUpForms(ctx context.Context, found finding) (planForm, re
 	return planForm, reconcile, nil
 }
 
-// sendables are the trackings whose past events can be sent, all that are enabled chosen.
+// sendables returns the trackings whose past events can be sent. Those that are enabled are
+// chosen.
 func sendables(enabled map[string]bool, kinds ...backfill.Kind) (all []sendable) {
 	for _, t := range tracking.All() {
 		if slices.Contains(backfill.Trackings(kinds...), t.Name) {
@@ -107,19 +106,19 @@ func sendables(enabled map[string]bool, kinds ...backfill.Kind) (all []sendable)
 	return all
 }
 
-// left are the backfills that were stopped. The one that is underway is none.
-func (c *Console) left(ctx context.Context) (all []left, err error) {
+// stoppedBackfills returns the backfills that were stopped, unless one is running.
+func (c *Console) stoppedBackfills(ctx context.Context) (all []stoppedBackfill, err error) {
 	if c.catchUpJob.underway() != nil {
 		return nil, nil
 	}
-	stopped, err := c.Store.Unfinished(ctx, c.inboxURL())
-	for _, position := range stopped {
-		all = append(all, left{position})
+	positions, err := c.Store.Unfinished(ctx, c.inboxURL())
+	for _, position := range positions {
+		all = append(all, stoppedBackfill{position})
 	}
 	return all, err
 }
 
-// inboxURL is where a store on this machine sends that has no Segment host.
+// inboxURL returns where a store on this machine sends events if it has no Segment host.
 func (c *Console) inboxURL() string {
 	if c.Machine == nil {
 		return ""
@@ -127,7 +126,7 @@ func (c *Console) inboxURL() string {
 	return c.Machine.URL()
 }
 
-// readCatchUp reads a form that was sent.
+// readCatchUp reads a form.
 func (c *Console) readCatchUp(r *http.Request, kinds ...backfill.Kind) (form catchUpForm, err error) {
 	if err := r.ParseForm(); err != nil {
 		return form, err
@@ -148,7 +147,7 @@ func (c *Console) readCatchUp(r *http.Request, kinds ...backfill.Kind) (form cat
 	return form, nil
 }
 
-// period reads the times of a form, and notes what is wrong with them.
+// period parses the times of a form. It adds errors to their fields.
 func (f *catchUpForm) period(now, end time.Time) (since, until time.Time) {
 	since, until, err := f.Parse(now, end)
 	var wrong *backfill.TimeError
@@ -158,25 +157,25 @@ func (f *catchUpForm) period(now, end time.Time) (since, until time.Time) {
 	return since, until
 }
 
-// only are the trackings that are meant; none where all that are enabled are.
+// only returns the names of the chosen trackings, or nil if all that are enabled are chosen.
 func (f *catchUpForm) only() (names []string) {
-	some := false
+	subset := false
 	for _, t := range f.Only {
 		if t.Chosen {
 			names = append(names, t.Name)
 		}
-		some = some || t.Enabled && !t.Chosen
+		subset = subset || t.Enabled && !t.Chosen
 	}
 	if len(names) == 0 {
 		f.Wrong["only"] = errNoneChosen.Error()
 	}
-	if !some {
+	if !subset {
 		return nil
 	}
 	return names
 }
 
-// integrations are the names in the field To.
+// integrations returns the names in the field To.
 func (f *catchUpForm) integrations() (names []string) {
 	for name := range strings.SplitSeq(f.To, ",") {
 		if name = strings.TrimSpace(name); name != "" {
@@ -186,51 +185,51 @@ func (f *catchUpForm) integrations() (names []string) {
 	return names
 }
 
-// tell opens the store to tell its history.
+// openBackfill opens the store to send past events.
 func (c *Console) openBackfill(ctx context.Context, kinds []backfill.Kind, only, to []string) (store.Backfill, error) {
-	if _, err := c.endpoint(ctx); err != nil { // which there is none of, for one, where the inbox is another hub's
+	if _, err := c.endpoint(ctx); err != nil { // for example, the inbox belongs to another hub
 		return store.Backfill{}, err
 	}
 	return c.Store.OpenBackfill(ctx, store.BackfillOptions{Kinds: kinds, Only: only, To: to, Rate: backfill.DefaultRate, Inbox: c.inboxURL()})
 }
 
-// planBackfill counts what a backfill would send, which it does not.
+// planBackfill counts what a backfill would send. It sends nothing.
 func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
 	form, err := c.readCatchUp(r, backfill.Orders)
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	refuse := func(status int, alert string) { c.showCatchUp(w, r, status, alert, &form, nil) }
+	reject := func(status int, alert string) { c.showCatchUp(w, r, status, alert, &form, nil) }
 	kind, err := backfill.ParseKind(string(form.Kind))
 	if err != nil {
-		refuse(http.StatusUnprocessableEntity, err.Error())
+		reject(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	now := time.Now().UTC()
 	since, until := form.period(now, now)
 	var only []string
-	if kind == backfill.Orders { // of customers there is one thing to tell
+	if kind == backfill.Orders { // customers have only one event
 		only = form.only()
 	}
 	if len(form.Wrong) > 0 {
-		refuse(http.StatusUnprocessableEntity, errMarked.Error())
+		reject(http.StatusUnprocessableEntity, errMarked.Error())
 		return
 	}
 	opened, err := c.openBackfill(r.Context(), []backfill.Kind{kind}, only, form.integrations())
 	if err != nil {
-		refuse(http.StatusUnprocessableEntity, err.Error())
+		reject(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	switch begun, err := opened.Begun(kind, form.Period); {
 	case err != nil:
-		refuse(http.StatusConflict, err.Error())
+		reject(http.StatusConflict, err.Error())
 		return
 	case begun != nil:
-		refuse(http.StatusConflict, errLeft.Error())
+		reject(http.StatusConflict, errBegun.Error())
 		return
 	}
-	c.begin(w, r, job{Says: "Reading what Commerce has", Counts: string(kind) + " read"}, func(ctx context.Context, at func(int)) finding {
+	c.begin(w, r, job{Title: "Reading from Commerce", Counts: string(kind) + " read"}, func(ctx context.Context, at func(int)) finding {
 		plan, err := opened.Plan(ctx, kind, since, until, at)
 		if err != nil {
 			return failed(ctx, err, "Nothing was sent.")
@@ -239,7 +238,7 @@ func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// reconcile compares what Commerce has with what was delivered. It sends nothing.
+// reconcile compares the events in Commerce with the deliveries. It sends nothing.
 func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 	kinds := []backfill.Kind{backfill.Orders, backfill.Customers}
 	form, err := c.readCatchUp(r, kinds...)
@@ -247,25 +246,25 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	refuse := func(status int, alert string) { c.showCatchUp(w, r, status, alert, nil, &form) }
+	reject := func(status int, alert string) { c.showCatchUp(w, r, status, alert, nil, &form) }
 	now := time.Now().UTC()
 	since, until := form.period(now, backfill.Settled(now))
 	only := form.only()
 	if len(form.Wrong) > 0 {
-		refuse(http.StatusUnprocessableEntity, errMarked.Error())
+		reject(http.StatusUnprocessableEntity, errMarked.Error())
 		return
 	}
 	log := c.log()
 	if log == nil {
-		refuse(http.StatusNotFound, errNoLog.Error())
+		reject(http.StatusNotFound, errNoLog.Error())
 		return
 	}
 	opened, err := c.openBackfill(r.Context(), kinds, only, nil)
 	if err != nil {
-		refuse(http.StatusUnprocessableEntity, err.Error())
+		reject(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	c.begin(w, r, job{Says: "Comparing what Commerce has with what was delivered", Counts: "orders and customers read"}, func(ctx context.Context, at func(int)) finding {
+	c.begin(w, r, job{Title: "Comparing Commerce with deliveries", Counts: "orders and customers read"}, func(ctx context.Context, at func(int)) finding {
 		known, err := opened.ArrivalLog(ctx, log)
 		if err != nil {
 			return failed(ctx, err, "")
@@ -278,17 +277,16 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return failed(ctx, err, "")
 		}
-		return finding{Gaps: &compared{Comparison: comparison, opened: opened, form: form, asked: since, Losses: losses}}
+		return finding{Gaps: &compared{Comparison: comparison, opened: opened, form: form, wantedSince: since, Losses: losses}}
 	})
 }
 
-// sendFound sends what was planned, or what is missing: that which the page showed, and
-// nothing else.
+// sendFound sends the planned backfill or the missing events: only what the page showed.
 func (c *Console) sendFound(w http.ResponseWriter, r *http.Request) {
 	found, ok := c.catchUpJob.take(r.PostFormValue("found"))
 	switch {
 	case !ok:
-		c.showCatchUp(w, r, http.StatusConflict, errNotShown.Error(), nil, nil)
+		c.showCatchUp(w, r, http.StatusConflict, errOutdated.Error(), nil, nil)
 	case found.Plan != nil:
 		p := found.Plan
 		if opened, ok := c.reopen(w, r, p.opened); ok {
@@ -301,38 +299,38 @@ func (c *Console) sendFound(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// tellAgain opens a store with the settings that count by now. Where they are about
-// something else than what was found, or there are none, it shows that.
+// reopen opens the store with the current settings. If they no longer match what was found, it
+// shows an error.
 func (c *Console) reopen(w http.ResponseWriter, r *http.Request, found store.Backfill) (opened store.Backfill, ok bool) {
 	opened, err := found.Reopen(r.Context())
 	switch {
 	case errors.Is(err, store.ErrChanged):
-		c.showCatchUp(w, r, http.StatusConflict, err.Error()+": look at it again, and then send it. Nothing was sent", nil, nil)
+		c.showCatchUp(w, r, http.StatusConflict, err.Error()+". Nothing was sent. Check the result again, and then send it", nil, nil)
 	case err != nil:
 		c.showCatchUp(w, r, http.StatusUnprocessableEntity, err.Error(), nil, nil)
 	}
 	return opened, err == nil
 }
 
-// goOn goes on with a backfill that was stopped, or forgets it.
-func (c *Console) goOn(w http.ResponseWriter, r *http.Request) {
-	all, err := c.left(r.Context())
+// resumeBackfill resumes a backfill that was stopped, or discards it.
+func (c *Console) resumeBackfill(w http.ResponseWriter, r *http.Request) {
+	all, err := c.stoppedBackfills(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	i := slices.IndexFunc(all, func(l left) bool { return l.ID() == r.PostFormValue("left") })
+	i := slices.IndexFunc(all, func(s stoppedBackfill) bool { return s.ID() == r.PostFormValue("id") })
 	if i < 0 {
-		c.showCatchUp(w, r, http.StatusConflict, errNotLeft.Error(), nil, nil)
+		c.showCatchUp(w, r, http.StatusConflict, errNotStopped.Error(), nil, nil)
 		return
 	}
 	position := all[i].Position
-	if r.PostFormValue("do") == "forget" {
+	if r.PostFormValue("do") == "discard" {
 		if err := position.Forget(); err != nil {
 			c.fail(w, r, http.StatusInternalServerError, err)
 			return
 		}
-		c.done(w, r, "/catchup", "Forgotten. What was sent stays sent.")
+		c.done(w, r, "/catchup", "Discarded. Events that were already sent are not affected.")
 		return
 	}
 	opened, err := c.openBackfill(r.Context(), []backfill.Kind{position.Kind}, position.Only, position.To)
@@ -343,47 +341,47 @@ func (c *Console) goOn(w http.ResponseWriter, r *http.Request) {
 	c.backfill(w, r, opened, position)
 }
 
-// backfill sends from a position on.
+// backfill sends the rest of a backfill, from its position.
 func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.Backfill, position *backfill.Position) {
-	work := job{Says: "Telling Segment what happened", Counts: "events sent", Of: position.Events, Done: position.Sent}
+	work := job{Title: "Sending events to Segment", Counts: "events sent", Of: position.Events, Done: position.Sent}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
 		err := opened.Backfill(ctx, position, opened.Journal(), func(p backfill.Position) { at(p.Sent) })
 		if err != nil {
-			return failed(ctx, err, fmt.Sprintf("%d of %d events are sent. Nothing is lost: it goes on from there, whenever you like.", position.Sent, position.Events))
+			return failed(ctx, err, fmt.Sprintf("%d of %d events sent. You can resume the backfill from there at any time.", position.Sent, position.Events))
 		}
 		return finding{
-			Says:   fmt.Sprintf("Done: %s of %s sent.", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources)),
-			Unsent: refusals{position.Refusals, position.Rejected},
+			Notice: fmt.Sprintf("Done: %s of %s sent.", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources)),
+			Unsent: unsent{position.Refusals, position.Rejected},
 		}
 	})
 }
 
-// sendMissing sends what is missing, and nothing else.
+// sendMissing sends the missing events.
 func (c *Console) sendMissing(w http.ResponseWriter, r *http.Request, opened store.Backfill, missing []backfill.Missing) {
-	work := job{Says: "Telling Segment what is missing", Counts: "missing facts told", Of: len(missing)}
+	work := job{Title: "Sending missing events to Segment", Counts: "missing events sent", Of: len(missing)}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
-		sent, refused, err := opened.Send(ctx, missing, opened.Journal(), at)
+		sent, rejected, err := opened.Send(ctx, missing, opened.Journal(), at)
 		if err != nil {
-			return failed(ctx, err, fmt.Sprintf("%s sent. To go on, compare again: what was sent is not missing any more.", words.Count(sent, "event")))
+			return failed(ctx, err, fmt.Sprintf("%s sent. To continue, compare again: the events that were sent are no longer missing.", words.Count(sent, "event")))
 		}
 		return finding{
-			Says:   fmt.Sprintf("Done: %s sent.", words.Count(sent, "event")),
-			Unsent: refusals{refused[:min(len(refused), namedAtMost)], len(refused)},
+			Notice: fmt.Sprintf("Done: %s sent.", words.Count(sent, "event")),
+			Unsent: unsent{rejected[:min(len(rejected), namedAtMost)], len(rejected)},
 		}
 	})
 }
 
-// begin begins a job, and shows how far it is, or what it has come to.
+// begin starts a job, and shows its progress or its result.
 func (c *Console) begin(w http.ResponseWriter, r *http.Request, work job, run func(ctx context.Context, at func(int)) finding) {
 	if !c.catchUpJob.begin(r.Context(), work, run) {
-		c.showCatchUp(w, r, http.StatusConflict, errCatchingUp.Error(), nil, nil)
+		c.showCatchUp(w, r, http.StatusConflict, errJobRunning.Error(), nil, nil)
 		return
 	}
 	goTo(w, r, "/catchup")
 }
 
-// stopCatchingUp ends the job that is underway, or forgets what was found and is named.
-func (c *Console) stopCatchingUp(w http.ResponseWriter, r *http.Request) {
+// stopCatchUp discards the result that the form names, or stops the running job.
+func (c *Console) stopCatchUp(w http.ResponseWriter, r *http.Request) {
 	if found := r.PostFormValue("found"); found != "" {
 		c.catchUpJob.take(found)
 	} else {

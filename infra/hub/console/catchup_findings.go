@@ -2,10 +2,6 @@ package console
 
 import (
 	"bytes"
-	"commerce-segment/infra/hub/backfill"
-	"commerce-segment/infra/hub/store"
-	"commerce-segment/infra/hub/words"
-	"commerce-segment/shared/tracking"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/tracking"
 )
 
 // catchUpJob is the reading and sending of past events, and the result of the last job.
@@ -21,28 +22,29 @@ type catchUpJob struct {
 	found finding
 }
 
-// finding is what a job has come to. It is shown until the next one begins.
+// finding is the result of a job. It is shown until the next job begins.
 type finding struct {
-	ID     string // which a button names, so that nobody sends what he has not seen
+	ID     string // the page's buttons send it, so that the user sends only what the page showed
 	Plan   *planned
 	Gaps   *compared
-	Says   string
-	Unsent refusals
+	Notice string
+	Unsent unsent
 	Alert  string
 }
 
-// Ended says that there is something to say of a job that has ended.
-func (f finding) Ended() bool { return f.Says != "" || f.Alert != "" }
+// Ended reports whether there is a notice or an alert about a job that has ended.
+func (f finding) Ended() bool { return f.Notice != "" || f.Alert != "" }
 
-// failed is what there is to say of a job that has ended early.
-func failed(ctx context.Context, err error, so string) finding {
+// failed returns the result of a job that was stopped or failed. Progress describes what was
+// done until then.
+func failed(ctx context.Context, err error, progress string) finding {
 	if ctx.Err() != nil {
-		return finding{Says: strings.TrimSpace("Stopped. " + so)}
+		return finding{Notice: strings.TrimSpace("Stopped. " + progress)}
 	}
-	return finding{Alert: strings.TrimSpace(err.Error() + "\n" + so)}
+	return finding{Alert: strings.TrimSpace(err.Error() + "\n" + progress)}
 }
 
-// begin starts a job unless one is underway, and waits a moment for its end.
+// begin starts a job unless one is running, and waits a moment for its end.
 func (c *catchUpJob) begin(ctx context.Context, j job, run func(ctx context.Context, at func(done int)) finding) (begun bool) {
 	return c.jobs.begin(ctx, j, func(ctx context.Context, at func(int)) func() {
 		c.forget()
@@ -52,14 +54,14 @@ func (c *catchUpJob) begin(ctx context.Context, j job, run func(ctx context.Cont
 	})
 }
 
-// last is what the last job has come to.
+// last returns the result of the last job.
 func (c *catchUpJob) last() finding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.found
 }
 
-// take gives what the last job has come to, once, to whoever names it.
+// take returns and removes the result of the last job if it has that ID.
 func (c *catchUpJob) take(id string) (found finding, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,25 +72,25 @@ func (c *catchUpJob) take(id string) (found finding, ok bool) {
 	return found, true
 }
 
-// forget forgets what the last job has come to.
+// forget removes the result of the last job.
 func (c *catchUpJob) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.found = finding{}
 }
 
-// namedAtMost bounds how many missing facts, or refused ones, a page names.
+// namedAtMost is how many missing or rejected events a page lists.
 const namedAtMost = 20
 
-// left is a backfill that was stopped.
-type left struct{ *backfill.Position }
+// stoppedBackfill is a backfill that was stopped.
+type stoppedBackfill struct{ *backfill.Position }
 
-// ID names it.
-func (l left) ID() string { return filepath.Base(l.File()) }
+// ID returns the name of its file.
+func (s stoppedBackfill) ID() string { return filepath.Base(s.File()) }
 
-// Says is how far it had come.
-func (l left) Says() string {
-	return fmt.Sprintf("%d of %d events are sent, of %s that were created from %s until %s", l.Sent, l.Events, l.Kind, backfill.Moment(l.Since), backfill.Moment(l.Until))
+// Progress describes how much of it was sent.
+func (s stoppedBackfill) Progress() string {
+	return fmt.Sprintf("%d of %d events sent, for %s created from %s until %s", s.Sent, s.Events, s.Kind, backfill.Moment(s.Since), backfill.Moment(s.Until))
 }
 
 // planned is a backfill before it is sent.
@@ -105,11 +107,12 @@ func (p planned) Destination() string { return p.opened.Destination }
 
 func (p planned) To() []string { return p.form.integrations() }
 
+// Takes describes the estimated time of the backfill.
 func (p planned) Takes() string {
 	return words.Age(max(p.Plan.Takes(backfill.DefaultRate), time.Second))
 }
 
-// Rows are the trackings of which there is something to send.
+// Rows returns the trackings that have events to send.
 func (p planned) Rows() (rows []counted) {
 	for _, name := range backfill.Trackings(p.form.Kind) {
 		if n := p.Events[name]; n > 0 {
@@ -122,7 +125,7 @@ func (p planned) Rows() (rows []counted) {
 // shown is a sample as the page shows it.
 type shown struct{ Title, Text string }
 
-// Shown is a sample of each tracking, without what may be personal.
+// Shown returns a sample of each tracking, without personal values.
 func (p planned) Shown() (all []shown) {
 	for _, sample := range p.Samples {
 		var text bytes.Buffer
@@ -132,59 +135,60 @@ func (p planned) Shown() (all []shown) {
 	return all
 }
 
-// Unsent are the facts that Segment would drop.
-func (p planned) Unsent() refusals { return refusals{p.Refusals, p.Rejected} }
+// Unsent returns the events that Segment would drop.
+func (p planned) Unsent() unsent { return unsent{p.Refusals, p.Rejected} }
 
-// counted is how many there are of a tracking.
+// counted is the number of events of a tracking.
 type counted struct {
 	Title string
 	Count int
 }
 
-// refusals are the first of the facts that were not sent.
-type refusals struct {
+// unsent is the events that were not sent. First has some of them.
+type unsent struct {
 	First []backfill.Refusal
 	Count int
 }
 
-// More is how many are not named.
-func (r refusals) More() int { return r.Count - len(r.First) }
+// More returns how many are not in First.
+func (u unsent) More() int { return u.Count - len(u.First) }
 
-// compared is what Commerce has beside what was delivered.
+// compared is the comparison of Commerce with the deliveries.
 type compared struct {
 	*backfill.Comparison
-	opened store.Backfill
-	form   catchUpForm
-	asked  time.Time // since when it should have been compared
-	Losses []store.Loss
+	opened      store.Backfill
+	form        catchUpForm
+	wantedSince time.Time // the time in the form
+	Losses      []store.Loss
 }
 
 func (c compared) Destination() string { return c.opened.Destination }
 
-// Cut says that what is known does not go back as far as was asked.
-func (c compared) Cut() bool { return c.Since.After(c.asked) }
+// Cut reports whether the records of webhooks begin later than the wanted time.
+func (c compared) Cut() bool { return c.Since.After(c.wantedSince) }
 
-// tallied is how a tracking compares.
+// tallied is the result for one tracking.
 type tallied struct {
 	Title string
 	*backfill.Tally
 }
 
-// cell is a figure below the title of its column.
+// cell is a number with the title of its column.
 type cell struct {
 	Title string
 	Count int
 	Bad   bool
 }
 
-// Cells are the figures of a row, in the order of the columns.
+// Cells returns the numbers of a row, in the order of the columns.
 func (t tallied) Cells() []cell {
 	return []cell{
-		{"Missing", t.Missing, t.Missing > 0}, {"Delivered", t.Delivered, false}, {"Sent from here", t.SentFromHere, false}, {"Waiting", t.Pending, false},
-		{"Skipped", t.Skipped + t.Filtered, false}, {"Dead letters", t.DeadLettered, false}, {"Unclear", t.Unclear, false},
+		{"Missing", t.Missing, t.Missing > 0}, {"Delivered", t.Delivered, false}, {"Backfilled", t.SentFromHere, false}, {"Retrying", t.Pending, false},
+		{"Skipped", t.Skipped + t.Filtered, false}, {"Dead letters", t.DeadLettered, false}, {"Unknown", t.Unclear, false},
 	}
 }
 
+// Rows returns the results by tracking.
 func (c compared) Rows() (rows []tallied) {
 	for _, name := range c.opened.Trackings() {
 		rows = append(rows, tallied{titleOf(name), c.Tallies[name]})
@@ -192,7 +196,8 @@ func (c compared) Rows() (rows []tallied) {
 	return rows
 }
 
-// Refused counts what cannot be sent: of it the templates make what Segment would drop.
+// Rejected counts the events that cannot be sent: the templates write messages that Segment
+// would drop.
 func (c compared) Rejected() (total int) {
 	for _, tally := range c.Tallies {
 		total += tally.Rejected
@@ -200,12 +205,13 @@ func (c compared) Rejected() (total int) {
 	return total
 }
 
-// Named are the first of what is missing.
+// Named returns the missing events that the page lists.
 func (c compared) Named() []backfill.Missing { return c.Missing[:min(len(c.Missing), namedAtMost)] }
 
-// More is how many are not named.
+// More returns how many missing events the page does not list.
 func (c compared) More() int { return len(c.Missing) - len(c.Named()) }
 
+// titleOf returns the title of the tracking with that name.
 func titleOf(name string) string {
 	t, err := tracking.ByName(name)
 	if err != nil {

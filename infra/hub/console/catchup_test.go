@@ -17,7 +17,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// shop is a store on this machine whose past is told to a Segment that counts.
+// shop is a store on this machine, with a Commerce and a Segment that counts messages.
 type shop struct {
 	*browser
 	console  *Console
@@ -26,20 +26,20 @@ type shop struct {
 
 	segment *hubtest.Segment
 
-	mu    sync.Mutex
-	gate  chan struct{} // requests wait until it is closed; nil for none
-	takes int           // requests, and refuses all after these; 0 for no such end
+	mu      sync.Mutex
+	gate    chan struct{} // Segment answers no request until it is closed; nil for none
+	accepts int           // how many requests Segment accepts before it rejects all; 0 for no limit
 }
 
-// taker is a hub that has logged what it took.
-type taker struct {
+// machine is a hub with log lines.
+type machine struct {
 	Machine
 	url   string
 	lines *executions.Memory
 }
 
-func (t taker) URL() string               { return t.url }
-func (t taker) Lines() *executions.Memory { return t.lines }
+func (m machine) URL() string               { return m.url }
+func (m machine) Lines() *executions.Memory { return m.lines }
 
 func openShop(t *testing.T) *shop {
 	t.Helper()
@@ -48,16 +48,16 @@ func openShop(t *testing.T) *shop {
 	var set map[string]string
 	s.commerce, set = connected(t)
 	set[settings.SegmentHost] = s.segment.URL
-	s.console.Machine = taker{url: "http://127.0.0.1:1", lines: s.lines}
+	s.console.Machine = machine{url: "http://127.0.0.1:1", lines: s.lines}
 	s.browser = browseAt(t, s.console, set)
 	t.Cleanup(s.console.Stop)
 	return s
 }
 
-// answer is what Segment answers a request.
+// answer returns the status of Segment's response.
 func (s *shop) answer(r *http.Request, number int) int {
 	s.mu.Lock()
-	gate, takes := s.gate, s.takes
+	gate, accepts := s.gate, s.accepts
 	s.mu.Unlock()
 	if gate != nil {
 		select {
@@ -66,7 +66,7 @@ func (s *shop) answer(r *http.Request, number int) int {
 			return http.StatusServiceUnavailable
 		}
 	}
-	if takes > 0 && number > takes {
+	if accepts > 0 && number > accepts {
 		return http.StatusUnauthorized
 	}
 	return http.StatusOK
@@ -83,13 +83,13 @@ func (s *shop) addOrder(created time.Time, payment string) string {
 	})
 }
 
-// sent is how many different messages came.
+// sent returns how many different messages Segment received.
 func (s *shop) sent() int {
 	different, _ := s.segment.Count()
 	return different
 }
 
-// holds holds requests to Segment up, until the function that it gives is called.
+// holds delays requests to Segment until the returned function is called.
 func (s *shop) holds() (letGo func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +103,7 @@ func (s *shop) holds() (letGo func()) {
 	})
 }
 
-// settled waits until no job is underway, and gives the page.
+// settled waits until no job is running, and returns the page.
 func (s *shop) settled() string {
 	s.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -117,7 +117,7 @@ func (s *shop) settled() string {
 	}
 }
 
-// finds plans or compares, and gives the page once that is done.
+// finds plans or compares, and returns the page with the result.
 func (s *shop) finds(path string, form url.Values) (page string) {
 	s.t.Helper()
 	if status, page := s.post(path, form); status != http.StatusOK {
@@ -127,16 +127,16 @@ func (s *shop) finds(path string, form url.Values) (page string) {
 }
 
 var (
-	foundField = regexp.MustCompile(`name="found" value="([^"]+)"`)
-	leftField  = regexp.MustCompile(`name="left" value="([^"]+)"`)
+	foundField   = regexp.MustCompile(`name="found" value="([^"]+)"`)
+	stoppedField = regexp.MustCompile(`name="id" value="([^"]+)"`)
 )
 
-// send presses the button of a page that sends what it shows.
+// send presses the button Send of a page.
 func (s *shop) send(page string) (status int, answer string) {
 	s.t.Helper()
 	match := foundField.FindStringSubmatch(page)
 	if match == nil {
-		s.t.Fatalf("there is nothing to send on the page:\n%s", page)
+		s.t.Fatalf("the page has no button Send:\n%s", page)
 	}
 	return s.post("/catchup/send", url.Values{"found": {match[1]}})
 }
@@ -153,7 +153,7 @@ func plan(changes map[string]string) url.Values {
 
 var day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
-// lacks looks for texts that must not be in a page.
+// lacks fails if one of the texts is in a page.
 func lacks(t *testing.T, page string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -169,20 +169,20 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	s.addOrder(day.AddDate(0, 0, 1), "paid")
 	s.addOrder(day.AddDate(0, -3, 0), "paid") // before it
 	page := s.finds("/catchup/plan", plan(map[string]string{"until": "2026-04-01", "to": "Amplitude, Braze"}))
-	wants(t, page, "Step 2: send it", "<dt>Orders</dt><dd>2</dd>", "<dt>Events</dt><dd>3</dd>", "<dt>Takes about</dt><dd>1 s</dd>",
+	wants(t, page, "Step 2: send", "<dt>Orders</dt><dd>2</dd>", "<dt>Events</dt><dd>3</dd>", "<dt>Estimated time</dt><dd>1 s</dd>",
 		"2026-01-01T00:00:00Z</span> until <span class=\"whole\">2026-04-01T00:00:00Z", "<b>2</b> Checkout Started", "<b>1</b> Order Completed",
-		"to be passed on to Amplitude and Braze only", "Send 3 events", "[redacted]", `value="Amplitude, Braze"`)
+		"Segment forwards the events to Amplitude and Braze only.", "Send 3 events", "[redacted]", `value="Amplitude, Braze"`)
 	lacks(t, page, "Mara", "mara@")
 	if s.sent() != 0 {
-		t.Error("to plan it sends it")
+		t.Error("planning sends events")
 	}
 	s.send(page)
 	wants(t, s.settled(), "Done: 3 events of 2 orders sent.")
 	if s.sent() != 3 {
-		t.Errorf("%d messages came, want 3", s.sent())
+		t.Errorf("Segment received %d messages, want 3", s.sent())
 	}
-	if status, again := s.send(page); status != http.StatusConflict || !strings.Contains(again, "Nothing was sent") {
-		t.Errorf("a second time it answers %d:\n%s", status, again)
+	if status, again := s.send(page); status != http.StatusConflict || !strings.Contains(again, "nothing was sent") {
+		t.Errorf("the second time it answers %d:\n%s", status, again)
 	}
 	s.commerce.AddCustomer(commercetest.Object{
 		"name": "Mara Quarry", "email": "mara@example.com",
@@ -191,7 +191,7 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	page = s.finds("/catchup/plan", url.Values{"kind": {"customers"}, "since": {"2026-01-01"}})
 	wants(t, page, "<dt>Customers</dt><dd>1</dd>", "Send 1 event")
 	_, page = s.post("/catchup/stop", nil)
-	wants(t, page, "Send 1 event") // who stopped a job that had just ended sees what it came to
+	wants(t, page, "Send 1 event") // the job had just ended, so its result is shown
 	_, page = s.post("/catchup/stop", url.Values{"found": {foundField.FindStringSubmatch(page)[1]}})
 	lacks(t, page, "Send 1 event")
 	page = s.finds("/catchup/plan", plan(map[string]string{"since": "2026-02-01", "only": "order-cancelled"}))
@@ -199,7 +199,7 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	lacks(t, page, `action="./catchup/send"`)
 }
 
-func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
+func TestErrorsInTheFormsAreShownAtTheirFields(t *testing.T) {
 	s := openShop(t)
 	if err := s.store.Put(t.Context(), "tracking/order-refunded/enabled", "false"); err != nil {
 		t.Fatal(err)
@@ -211,14 +211,14 @@ func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
 		form       url.Values
 		says       []string
 	}{
-		{"no time", "/catchup/plan", plan(map[string]string{"since": ""}), []string{`aria-invalid="true"`, "write a time such as 2026-01-31", "correct what is marked"}},
-		{"a time that is none", "/catchup/plan", plan(map[string]string{"until": "<soon>"}), []string{`value="<soon>"`, `"<soon>": write a time`}},
-		{"turned round", "/catchup/plan", plan(map[string]string{"until": "2025-01-01"}), []string{"nothing lies between"}},
+		{"no time", "/catchup/plan", plan(map[string]string{"since": ""}), []string{`aria-invalid="true"`, "write a time such as 2026-01-31", "Correct the marked fields"}},
+		{"an invalid time", "/catchup/plan", plan(map[string]string{"until": "<soon>"}), []string{`value="<soon>"`, `"<soon>": write a time`}},
+		{"times in the wrong order", "/catchup/plan", plan(map[string]string{"until": "2025-01-01"}), []string{"nothing lies between"}},
 		{"no event", "/catchup/plan", url.Values{"kind": {"orders"}, "since": {"1d"}}, []string{"choose at least one"}},
 		{"no kind", "/catchup/plan", plan(map[string]string{"kind": "carts"}), []string{`"carts" is no list of Commerce's`}},
-		{"a tracking that is off", "/catchup/plan", plan(map[string]string{"only": "order-refunded"}), []string{"no tracking is enabled that could be told"}},
+		{"a tracking that is disabled", "/catchup/plan", plan(map[string]string{"only": "order-refunded"}), []string{"no tracking is enabled that could be told"}},
 		{"no time to compare", "/catchup/compare", url.Values{"only": allOfOrders}, []string{"write a time such as"}},
-		{"what may still come", "/catchup/compare", url.Values{"since": {"10m"}, "only": allOfOrders}, []string{"nothing lies between"}},
+		{"a period whose webhooks may still arrive", "/catchup/compare", url.Values{"since": {"10m"}, "only": allOfOrders}, []string{"nothing lies between"}},
 		{"nothing to compare", "/catchup/compare", url.Values{"since": {"1d"}}, []string{"choose at least one"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -239,11 +239,8 @@ func TestWhatCannotBePlannedIsSaidAtItsField(t *testing.T) {
 	}
 }
 
-// What is underway goes on when the browser leaves; there is one at a time; and it goes
-// on from where it was stopped, also in another hub: a plan that was killed must not
-// begin anew.
-// Between the plan and the button somebody may have mended the settings.
-func TestWhatWasPlannedIsNotSentWithOtherSettings(t *testing.T) {
+// Another user may change the settings between the plan and the button.
+func TestAPlanIsNotSentWithOtherSettings(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"another source":         {settings.SegmentWriteKey, "another-key"},
 		"another Commerce store": {settings.CommerceClientID, "another-client"},
@@ -258,14 +255,16 @@ func TestWhatWasPlannedIsNotSentWithOtherSettings(t *testing.T) {
 			}
 			status, answer := s.send(page)
 			if status != http.StatusConflict || s.sent() != 0 {
-				t.Errorf("it answers %d, and %d messages were sent", status, s.sent())
+				t.Errorf("answered %d, and %d messages were sent", status, s.sent())
 			}
-			wants(t, answer, "changed meanwhile: look at it again")
+			wants(t, answer, "Check the result again")
 		})
 	}
 }
 
-func TestABackfillCanBeStoppedAndGoesOn(t *testing.T) {
+// A job continues when the browser leaves the page, and only one runs at a time. A stopped
+// backfill can be resumed, also in another hub.
+func TestABackfillCanBeStoppedAndResumed(t *testing.T) {
 	s := openShop(t)
 	const orders = 250
 	for n := range orders {
@@ -276,12 +275,12 @@ func TestABackfillCanBeStoppedAndGoesOn(t *testing.T) {
 	letGo := s.holds()
 	defer letGo()
 	_, page = s.send(page)
-	wants(t, page, "Telling Segment what happened", "0 of 250 events sent", `<progress max="250" value="0"`, "Stop")
-	lacks(t, page, "Step 1", "Compare</button>", "A backfill that was stopped")
-	if status, page := s.post("/catchup/plan", plan(nil)); status != http.StatusConflict || !strings.Contains(page, "wait until that has ended, or stop it") {
-		t.Errorf("while one is underway it answers %d:\n%s", status, page)
+	wants(t, page, "Sending events to Segment", "0 of 250 events sent", `<progress max="250" value="0"`, "Stop")
+	lacks(t, page, "Step 1", "Compare</button>", "Stopped backfill")
+	if status, page := s.post("/catchup/plan", plan(nil)); status != http.StatusConflict || !strings.Contains(page, "Wait until it has ended, or stop it") {
+		t.Errorf("during another job it answers %d:\n%s", status, page)
 	}
-	// The first hundred go through, and then it is stopped.
+	// Stop it after the first hundred events.
 	letGo()
 	var again func()
 	for deadline := time.Now().Add(30 * time.Second); again == nil; time.Sleep(time.Millisecond) {
@@ -293,51 +292,51 @@ func TestABackfillCanBeStoppedAndGoesOn(t *testing.T) {
 	}
 	defer again()
 	_, page = s.post("/catchup/stop", nil)
-	wants(t, page, "Stopped. ", " of 250 events are sent. Nothing is lost", "A backfill that was stopped", "Go on")
+	wants(t, page, "Stopped. ", " of 250 events sent. You can resume the backfill", "Stopped backfill", "Resume")
 	again()
 	if status, _ := s.get("/catchup/job"); status != http.StatusResetContent {
-		t.Errorf("of no job it answers %d", status)
+		t.Errorf("without a job it answers %d", status)
 	}
-	if status, page := s.post("/catchup/plan", plan(nil)); status != http.StatusConflict || !strings.Contains(page, "go on with it above") {
-		t.Errorf("planned anew it answers %d:\n%s", status, page)
+	if status, page := s.post("/catchup/plan", plan(nil)); status != http.StatusConflict || !strings.Contains(page, "Resume it above") {
+		t.Errorf("planned again it answers %d:\n%s", status, page)
 	}
 
 	s.browser = browseAt(t, &Console{Store: s.console.Store, Key: s.console.Key, Log: s.console.Log, Machine: s.console.Machine}, nil) // the next hub
 	_, page = s.get("/catchup")
-	left := leftField.FindStringSubmatch(page)
-	if left == nil {
-		t.Fatalf("the next hub knows nothing of it:\n%s", page)
+	stopped := stoppedField.FindStringSubmatch(page)
+	if stopped == nil {
+		t.Fatalf("the next hub does not know it:\n%s", page)
 	}
-	if status, _ := s.post("/catchup/left", url.Values{"left": {"../" + left[1]}}); status != http.StatusConflict {
-		t.Errorf("of another file it answers %d", status)
+	if status, _ := s.post("/catchup/stopped", url.Values{"id": {"../" + stopped[1]}}); status != http.StatusConflict {
+		t.Errorf("for another file it answers %d", status)
 	}
-	s.post("/catchup/left", url.Values{"left": {left[1]}, "do": {"go"}})
+	s.post("/catchup/stopped", url.Values{"id": {stopped[1]}, "do": {"resume"}})
 	page = s.settled()
 	wants(t, page, "Done: 250 events of 250 orders sent.")
-	lacks(t, page, "A backfill that was stopped")
+	lacks(t, page, "Stopped backfill")
 	if s.sent() != orders {
-		t.Errorf("%d different messages came, want %d", s.sent(), orders)
+		t.Errorf("Segment received %d different messages, want %d", s.sent(), orders)
 	}
 }
 
-func TestABackfillThatFailedSaysWhyAndCanBeForgotten(t *testing.T) {
+func TestAFailedBackfillShowsTheErrorAndCanBeDiscarded(t *testing.T) {
 	s := openShop(t)
 	for n := range 150 {
 		s.addOrder(day.Add(time.Duration(n)*time.Second), "unpaid")
 	}
-	s.takes = 1
+	s.accepts = 1
 	s.send(s.finds("/catchup/plan", plan(nil)))
 	page := s.settled()
-	wants(t, page, `role="alert"`, "it refuses everything (segment_401)", "100 of 150 events are sent", "A backfill that was stopped")
-	left := leftField.FindStringSubmatch(page)
-	_, page = s.post("/catchup/left", url.Values{"left": {left[1]}, "do": {"forget"}})
-	wants(t, page, "Forgotten.")
-	lacks(t, page, "A backfill that was stopped")
+	wants(t, page, `role="alert"`, "it refuses everything (segment_401)", "100 of 150 events sent", "Stopped backfill")
+	stopped := stoppedField.FindStringSubmatch(page)
+	_, page = s.post("/catchup/stopped", url.Values{"id": {stopped[1]}, "do": {"discard"}})
+	wants(t, page, "Discarded.")
+	lacks(t, page, "Stopped backfill")
 	page = s.finds("/catchup/plan", plan(nil))
 	wants(t, page, "Send 150 events")
 }
 
-// delivered writes what a hub logs of a webhook that it has delivered.
+// delivered writes the log lines of a delivered webhook.
 func (s *shop) delivered(name, event, order string, received time.Time) {
 	s.t.Helper()
 	for _, kind := range []string{"accept", "deliver"} {
@@ -354,7 +353,7 @@ func (s *shop) delivered(name, event, order string, received time.Time) {
 	}
 }
 
-func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
+func TestReconcileSendsOnlyTheMissingEvents(t *testing.T) {
 	s := openShop(t)
 	compare := url.Values{"since": {"6h"}, "only": append([]string{"customer-created"}, allOfOrders...)}
 	page := s.finds("/catchup/compare", compare)
@@ -362,7 +361,7 @@ func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 
 	now := time.Now()
 	got, lost := s.addOrder(now.Add(-3*time.Hour), "unpaid"), s.addOrder(now.Add(-2*time.Hour), "unpaid")
-	s.addOrder(now.Add(-10*time.Minute), "unpaid") // its webhook may be on its way
+	s.addOrder(now.Add(-10*time.Minute), "unpaid") // its webhook may still arrive
 	s.delivered("checkout-started", "order.created", got, now.Add(-3*time.Hour))
 	s.post("/finish", url.Values{"url": {"https://x.tunnel.example"}})
 	for _, i := range s.commerce.Integrations() {
@@ -371,17 +370,17 @@ func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 		}
 	}
 	page = s.finds("/catchup/compare", compare)
-	wants(t, page, "goes back to ", `<b>Checkout Started</b></td><td data-label="Missing" class="bad">1</td><td data-label="Delivered">1</td><td data-label="Sent from here"></td>`, "order.created of <a", lost,
-		"Why those of Checkout Started seem lost", "1 × answered 503", "Send what is missing, 1 event", `value="6h"`)
+	wants(t, page, "The records of webhooks begin at ", `<b>Checkout Started</b></td><td data-label="Missing" class="bad">1</td><td data-label="Delivered">1</td><td data-label="Backfilled"></td>`, "order.created of <a", lost,
+		"Likely cause for Checkout Started", "1 × answered 503", "Send 1 missing event", `value="6h"`)
 	lacks(t, page, got, "Mara")
 	if s.sent() != 0 {
-		t.Error("to compare it sends")
+		t.Error("comparing sends events")
 	}
 	s.send(page)
 	wants(t, s.settled(), "Done: 1 event sent.")
 	for _, id := range s.segment.IDs() {
 		if !strings.HasPrefix(id, "checkout-started:"+lost) {
-			t.Errorf("it sends %s", id)
+			t.Errorf("the message %s was sent", id)
 		}
 	}
 	page = s.finds("/catchup/compare", compare)
@@ -389,12 +388,12 @@ func TestReconcileSendsExactlyWhatIsMissing(t *testing.T) {
 	lacks(t, page, `action="./catchup/send"`)
 }
 
-// A console that is not the hub's knows of no webhook, and of no inbox.
-func TestCatchingUpNeedsTheHub(t *testing.T) {
+// The console of another process has no log and no inbox.
+func TestCatchUpNeedsTheHub(t *testing.T) {
 	s := openShop(t)
 	s.console.Machine = nil
 	status, page := s.post("/catchup/compare", url.Values{"since": {"6h"}, "only": allOfOrders})
-	wants(t, page, "in the memory of the hub that takes them")
+	wants(t, page, "in the memory of the hub that receives them")
 	if status != http.StatusNotFound {
 		t.Errorf("answered %d", status)
 	}

@@ -17,17 +17,17 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// connectionsData is the page Connections. It holds no secret.
+// connectionsData is the data of the page Connections. It contains no secret.
 type connectionsData struct {
 	Commerce commerceForm
 	Segment  segmentForm
-	Test     string // what became of the test event
+	Test     string // the result of the test event
 }
 
 type commerceForm struct {
 	URL, ClientID string
 	SecretSet     bool
-	Replaces      string // the fingerprint of what was set when the page was opened
+	Replaces      string // the fingerprint of the settings when the page was opened
 	Wrong         wrong
 }
 
@@ -35,13 +35,13 @@ type segmentForm struct {
 	Region     string // one of regions
 	Host, Path string
 	KeySet     bool
-	Replaces   string // the fingerprint of what was set when the page was opened
+	Replaces   string // the fingerprint of the settings when the page was opened
 	Wrong      wrong
-	// Inbox is offered on this machine.
+	// Inbox offers the inbox of this machine as a region.
 	Inbox bool
 }
 
-// The regions of the form. That of the inbox is offered on this machine.
+// The regions of the form. The inbox exists only on this machine.
 const (
 	regionUS    = "us"
 	regionEU    = "eu"
@@ -51,10 +51,10 @@ const (
 
 const hostEU = "https://events.eu1.segmentapis.com"
 
-// askCommerceWithin bounds what a page waits for Commerce.
+// askCommerceWithin is how long a form waits for Commerce.
 const askCommerceWithin = 20 * time.Second
 
-// connections shows what the store is connected to.
+// connections shows the connections to Commerce and Segment.
 func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 	data, err := c.readConnections(r.Context())
 	if err != nil {
@@ -68,7 +68,7 @@ func (c *Console) showConnections(w http.ResponseWriter, r *http.Request, status
 	c.show(w, r, status, "connections", view{Path: "/connections", Alert: alert, Data: data})
 }
 
-// readConnections fills in the forms with what is set.
+// readConnections returns the forms with the current settings.
 func (c *Console) readConnections(ctx context.Context) (connectionsData, error) {
 	list, err := c.Store.Settings(ctx)
 	if err != nil {
@@ -93,8 +93,7 @@ func (c *Console) readConnections(ctx context.Context) (connectionsData, error) 
 	}, nil
 }
 
-// unusableAccess adds an error to the field because of which the new access to Commerce
-// cannot be used.
+// unusableAccess returns the error of the field that makes the access to Commerce unusable.
 func unusableAccess(err error) wrong {
 	switch {
 	case err == nil || errors.Is(err, store.ErrNotConnected):
@@ -120,7 +119,7 @@ func regionOf(host string, inbox bool) string {
 
 const nothingChanged = "Nothing has changed."
 
-// save writes what is wanted, and says so for people.
+// save writes the wanted settings, and returns the notice for the page.
 func (c *Console) save(ctx context.Context, wanted map[string]string) (said string, err error) {
 	current, err := c.Store.Parameters(ctx, store.AllNames())
 	if err != nil {
@@ -128,7 +127,7 @@ func (c *Console) save(ctx context.Context, wanted map[string]string) (said stri
 	}
 	written, err := c.Store.Write(ctx, current, wanted)
 	if len(written) > 0 {
-		c.Log.Info("console: parameters were written", "by", who(ctx), "parameters", strings.Join(written, ","))
+		c.Log.Info("console: parameters were written", "by", senderOf(ctx), "parameters", strings.Join(written, ","))
 	}
 	switch {
 	case err != nil:
@@ -136,12 +135,12 @@ func (c *Console) save(ctx context.Context, wanted map[string]string) (said stri
 	case len(written) == 0:
 		return nothingChanged, nil
 	case c.Store.Takes > 0:
-		return fmt.Sprintf("Saved. The functions know it within %.0f seconds.", c.Store.Takes.Seconds()), nil
+		return fmt.Sprintf("Saved. In effect within %.0f seconds.", c.Store.Takes.Seconds()), nil
 	}
 	return "Saved.", nil
 }
 
-// connectCommerce saves the access to Commerce once it has been seen to work.
+// connectCommerce saves the access to Commerce after a successful test.
 func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	data, err := c.readConnections(r.Context())
 	if err != nil {
@@ -193,7 +192,7 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	if now.Commerce.Replaces != before.Replaces { // while Commerce was asked
+	if now.Commerce.Replaces != before.Replaces { // changed while Commerce was asked
 		form.changedByBoth(now.Commerce, wanted, secret)
 		data.Commerce.Replaces = now.Commerce.Replaces
 		c.showConnections(w, r, http.StatusConflict, data, changedMeanwhile)
@@ -201,7 +200,7 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	}
 	saved, err := c.save(r.Context(), wanted)
 	if err != nil {
-		if now, unread := c.readConnections(r.Context()); unread == nil { // what was written half is nobody else's
+		if now, unread := c.readConnections(r.Context()); unread == nil { // the settings that were written are this user's own
 			data.Commerce.Replaces = now.Commerce.Replaces
 		}
 		c.showConnections(w, r, http.StatusBadGateway, data, err.Error())
@@ -218,8 +217,8 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	c.done(w, r, "/connections", strings.TrimSpace(reached+" "+saved+"\n"+said))
 }
 
-// changedByBoth says that somebody else has changed the access since the page was
-// opened, to another than is wanted, and notes how at the fields.
+// changedByBoth reports whether another user changed the access after the page was opened, to
+// other values than this user's. It adds an error to each field that differs.
 func (f commerceForm) changedByBoth(now commerceForm, wanted map[string]string, secret string) bool {
 	if f.Replaces == now.Replaces {
 		return false
@@ -250,18 +249,18 @@ func (c *Console) commerceWanted(ctx context.Context, wanted map[string]string, 
 	return credentials, nil
 }
 
-// blame notes at which field an error of Commerce's probably lies.
+// blame adds an error from Commerce to the field that probably caused it.
 func (w wrong) blame(err error) {
 	var answered *commerce.APIError
 	if errors.As(err, &answered) && (answered.Status == http.StatusBadRequest || answered.Status == http.StatusUnauthorized || answered.Status == http.StatusForbidden) {
-		w["client_id"] = "Commerce refuses the two together: is this the id of an application key of that store?"
-		w["client_secret"] = "Commerce refuses the two together: is this the secret of that key?"
+		w["client_id"] = "Commerce rejects this client ID with this secret. Is it the ID of an application key of that store?"
+		w["client_secret"] = "Commerce rejects this secret with this client ID. Is it the secret of that key?"
 		return
 	}
-	w["url"] = "Commerce does not answer there as it should"
+	w["url"] = "this is not the address of a Commerce API, or it does not respond"
 }
 
-// saveSegment saves where messages go.
+// saveSegment saves the connection to Segment.
 func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 	release, err := c.Store.Saving(r.Context())
 	if err != nil {
@@ -296,7 +295,7 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 	}
 	said, err := c.save(r.Context(), wanted)
 	if err != nil {
-		if now, unread := c.readConnections(r.Context()); unread == nil { // what was written half is nobody else's
+		if now, unread := c.readConnections(r.Context()); unread == nil { // the settings that were written are this user's own
 			data.Segment.Replaces = now.Segment.Replaces
 		}
 		c.showConnections(w, r, http.StatusBadGateway, data, err.Error())
@@ -305,7 +304,7 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 	c.done(w, r, "/connections", said)
 }
 
-// answers are the parameters by the form.
+// answers returns the parameters that the form sets. It adds errors to the fields.
 func (f segmentForm) answers(writeKey string) map[string]string {
 	wanted := map[string]string{}
 	switch {
@@ -319,7 +318,7 @@ func (f segmentForm) answers(writeKey string) map[string]string {
 	case f.Region == regionOther:
 		wanted[settings.SegmentHost] = f.Wrong.required("host", settings.SegmentHost, f.Host)
 	default:
-		f.Wrong["region"] = "it is none of these: choose one"
+		f.Wrong["region"] = "choose one of the regions"
 	}
 	wanted[settings.SegmentPath] = settings.DefaultPath
 	if strings.TrimSpace(f.Path) != "" {
@@ -379,19 +378,19 @@ func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusInternalServerError, err)
 	case outcome.Verdict != segment.Delivered:
 		c.showConnections(w, r, http.StatusBadGateway, data,
-			strings.TrimSuffix(fmt.Sprintf("The test event was not taken by %s (%s): %s", to.Host, outcome.Reason, outcome.Detail), ": "))
+			strings.TrimSuffix(fmt.Sprintf("%s did not accept the test event (%s): %s", to.Host, outcome.Reason, outcome.Detail), ": "))
 	case c.Machine != nil && to.Host == c.Machine.URL():
-		c.done(w, r, "/connections", "The test event is in the inbox here, which the overview links to.")
+		c.done(w, r, "/connections", "The test event is in the inbox of this machine. The overview has a link to it.")
 	default:
-		data.Test = fmt.Sprintf("Sent to %s, which answered %d. It cannot be verified from here: Segment answers 200 to a wrong write key too. "+
+		data.Test = fmt.Sprintf("Sent to %s, which responded with %d. This does not show whether the write key is valid: Segment also responds with 200 to a wrong key. "+
 			"Look for “%s” in the source's debugger in Segment.", to.Host+to.Path, outcome.Status, testEvent)
 		c.showConnections(w, r, http.StatusOK, data, "")
 	}
 }
 
-var errInboxElsewhere = errors.New("events go to the inbox of hub run on this machine, and this console is not its: open the one that hub run serves, or choose a region and save first")
+var errInboxElsewhere = errors.New("events go to the inbox of hub run on this machine, and this console belongs to another process. Open the console of hub run, or choose a region and save it first")
 
-// endpoint is where messages go by the settings.
+// endpoint returns where messages are sent, by the current settings.
 func (c *Console) endpoint(ctx context.Context) (segment.Endpoint, error) {
 	values, err := c.Store.Parameters(ctx, store.AllNames())
 	if err != nil {
@@ -419,23 +418,23 @@ func deliverTest(ctx context.Context, to segment.Endpoint) (segment.Outcome, err
 		UpdatedAt: now.UTC().Format(time.RFC3339Nano), WriteKey: to.WriteKey, Received: now,
 	}, []map[string]any{{"event": testEvent, "anonymousId": "commerce-segment"}})
 	if err != nil {
-		return segment.Outcome{}, fmt.Errorf("making the test event: %w", err)
+		return segment.Outcome{}, fmt.Errorf("creating the test event: %w", err)
 	}
 	client := segment.NewClient(nil)
 	defer client.Close()
 	return client.Deliver(ctx, to, messages)[0], nil
 }
 
-// connection keeps the client of the store's Commerce, and with it its token, while the
-// credentials stay as they are.
+// connection keeps the client of the store's Commerce, with its token, until the credentials
+// change.
 type connection struct {
 	mu          sync.Mutex
 	credentials commerce.Credentials
 	client      *commerce.Client
 }
 
-// commerce is a client by the settings as they are now. The error is a
-// store.ErrNotConnected where one is not set.
+// commerce returns a client with the current settings. The error is store.ErrNotConnected if a
+// setting is missing.
 func (c *Console) commerce(ctx context.Context) (*commerce.Client, error) {
 	credentials, err := c.Store.Credentials(ctx)
 	if err != nil {

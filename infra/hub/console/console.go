@@ -1,9 +1,12 @@
-// Package console is the hub's pages: connect, choose, edit templates, finish. They
-// show and change a store through package store, as the commands do.
+// Package console is the hub's web pages. They show and change a store through the same
+// packages as the commands.
 //
-// Pages are made on the server and work without script. A script adds previews while
-// one types and what arrives meanwhile, and, where the editor's bundle has been built,
-// colours.
+// The server renders the pages, and they work without JavaScript. A script adds previews
+// while the user types, and refreshes data. If the editor's bundle was built, templates have
+// a code editor.
+//
+// The package has one file for each page or part of a page, so it has more than 15: all of
+// them are handlers of one Console.
 package console
 
 import (
@@ -16,67 +19,67 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Console is the pages about one store.
+// Console is the pages of one store.
 type Console struct {
 	Store store.Store
-	// Machine is the hub that runs on this machine; nil for a deployed store.
+	// Machine is the hub that receives webhooks on this machine; nil for a deployed store.
 	Machine Machine
-	// Key lets in programs that have it. Browsers are let in by a Link. Nothing else is:
-	// other users of this machine reach its loopback address too, and so does whatever a
-	// tunnel lets through.
+	// Key gives access to programs that send it. Browsers get access with a Link. All other
+	// requests are rejected: other users of this machine can reach its loopback address, and
+	// so can requests through a tunnel.
 	Key string
-	// Elsewhere lets in browsers on other machines, with the key.
+	// Elsewhere also allows requests from other machines, with the key.
 	Elsewhere bool
 	Log       *slog.Logger
 
 	sessions    sessions
-	registering sync.Mutex // two at once would each create what they both find missing
+	registering sync.Mutex // two registrations at once would create each webhook twice
 	connection  connection
 	catchUpJob  catchUpJob
-	latest      cache[[]event]  // what Commerce has got, by the tracking's name
-	arrived     cache[arrivals] // what it delivered, by the webhooks' address
+	latest      cache[[]event]  // the latest events in Commerce, by the tracking's name
+	arrived     cache[arrivals] // the latest deliveries by Commerce, by the base URL of the webhooks
 	letterList  letterList
 }
 
-// Stop ends what the console does in the background, and returns when it has ended.
+// Stop cancels the background jobs, and returns when they have ended.
 func (c *Console) Stop() {
 	c.letterList.end()
 	c.catchUpJob.end()
 }
 
-// Handler answers everything below the root that is the console's.
+// Handler returns the handler of all pages.
 func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.overview)
 	mux.HandleFunc("GET /static/{file}", static)
-	mux.HandleFunc("POST /logout", c.logs(c.logOut))
+	mux.HandleFunc("POST /logout", c.logged(c.logOut))
 	mux.HandleFunc("GET /connections", c.connections)
-	mux.HandleFunc("POST /connections/commerce", c.logs(c.connectCommerce))
-	mux.HandleFunc("POST /connections/segment", c.logs(c.saveSegment))
-	mux.HandleFunc("POST /connections/test", c.logs(c.sendTest))
+	mux.HandleFunc("POST /connections/commerce", c.logged(c.connectCommerce))
+	mux.HandleFunc("POST /connections/segment", c.logged(c.saveSegment))
+	mux.HandleFunc("POST /connections/test", c.logged(c.sendTest))
 	mux.HandleFunc("GET /trackings", c.trackings)
-	mux.HandleFunc("POST /trackings", c.logs(c.saveTrackings))
+	mux.HandleFunc("POST /trackings", c.logged(c.saveTrackings))
 	mux.HandleFunc("GET /finish", c.finish)
-	mux.HandleFunc("POST /finish", c.logs(c.register))
+	mux.HandleFunc("POST /finish", c.logged(c.register))
 	mux.HandleFunc("GET /finish/arrivals", c.showArrivals)
 	mux.HandleFunc("GET /templates", c.listTemplates)
 	mux.HandleFunc("GET /templates/{name}", c.openTemplate)
-	mux.HandleFunc("POST /templates/{name}", c.logs(c.changeTemplate))
+	mux.HandleFunc("POST /templates/{name}", c.logged(c.changeTemplate))
 	mux.HandleFunc("POST /templates/{name}/preview", c.previewTemplate)
 	mux.HandleFunc("GET /templates/{name}/versions/{version}", c.showVersion)
-	mux.HandleFunc("POST /templates/{name}/restore", c.logs(c.restoreTemplate))
+	mux.HandleFunc("POST /templates/{name}/restore", c.logged(c.restoreTemplate))
 	mux.HandleFunc("GET /deadletters", c.deadLetters)
 	mux.HandleFunc("GET /deadletters/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.letterList.jobs) })
-	mux.HandleFunc("POST /deadletters/read", c.readAgain)
-	mux.HandleFunc("POST /deadletters/replay", c.logs(c.replay))
+	mux.HandleFunc("POST /deadletters/read", c.rereadDeadLetters)
+	mux.HandleFunc("POST /deadletters/replay", c.logged(c.replay))
 	mux.HandleFunc("GET /deadletters/{name}/{id}", c.deadLetter)
 	mux.HandleFunc("GET /catchup", c.catchUp)
 	mux.HandleFunc("GET /catchup/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.catchUpJob.jobs) })
 	mux.HandleFunc("POST /catchup/plan", c.planBackfill)
 	mux.HandleFunc("POST /catchup/compare", c.reconcile)
-	mux.HandleFunc("POST /catchup/send", c.logs(c.sendFound))
-	mux.HandleFunc("POST /catchup/left", c.logs(c.goOn))
-	mux.HandleFunc("POST /catchup/stop", c.logs(c.stopCatchingUp))
+	mux.HandleFunc("POST /catchup/send", c.logged(c.sendFound))
+	mux.HandleFunc("POST /catchup/stopped", c.logged(c.resumeBackfill))
+	mux.HandleFunc("POST /catchup/stop", c.logged(c.stopCatchUp))
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
 	mux.HandleFunc("GET /executions", c.executions)
 	mux.HandleFunc("GET /trace", c.trace)
@@ -85,41 +88,41 @@ func (c *Console) Handler() http.Handler {
 		mux.HandleFunc("POST "+LinkPath, c.sendLink)
 		mux.HandleFunc("GET "+LinesPath, c.lines)
 		mux.HandleFunc("GET "+LettersPath+"{name}", c.letters)
-		mux.HandleFunc("POST "+LettersPath+"{name}", c.logs(c.putBack))
-		mux.HandleFunc("POST /samples", c.logs(c.sendSample))
+		mux.HandleFunc("POST "+LettersPath+"{name}", c.logged(c.putBack))
+		mux.HandleFunc("POST /samples", c.logged(c.sendSample))
 	}
-	return c.onlyHere(c.withKey(mux))
+	return c.requireLocal(c.requireKey(mux))
 }
 
-// step is one of the console's pages, in the order in which a store is set up.
+// step is a page in the navigation.
 type step struct {
 	Path, Title, Hint string
 }
 
 var steps = []step{
-	{"/", "Overview", "What is going on"},
+	{"/", "Overview", "Setup and latest webhooks"},
 	{"/connections", "Connections", "Commerce and Segment"},
-	{"/trackings", "Configurations", "What to tell Segment of"},
-	{"/templates", "Templates", "How it is told"},
+	{"/trackings", "Configurations", "Which events to send"},
+	{"/templates", "Templates", "What each call contains"},
 	{"/finish", "Finish", "Register the webhooks"},
-	{"/executions", "Executions", "What became of webhooks"},
-	{"/deadletters", "Dead letters", "What could not be delivered"},
-	{"/catchup", "Catch up", "What Segment was not told"},
-	{"/doctor", "Doctor", "What is wrong, what to do"},
+	{"/executions", "Executions", "The outcome of each webhook"},
+	{"/deadletters", "Dead letters", "Failed events and replay"},
+	{"/catchup", "Catch up", "Missing events and backfill"},
+	{"/doctor", "Doctor", "Problems and how to fix them"},
 }
 
-// view is what every page is given: the frame around it, and its own data.
+// view is the data of a page and its frame.
 type view struct {
 	Title  string
-	Path   string // of the step that is marked in the navigation
-	Notice string // what has just been done
-	Alert  string // what is wrong with what was asked for
+	Path   string // the path of the step that the navigation marks
+	Notice string // the result of the last form
+	Alert  string // an error in the request
 	Data   any
 }
 
-// overview says how far the store is set up, and what goes on in it.
+// overview shows the state of the setup, and the latest webhooks.
 func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
-	data, err := c.lookAround(r.Context())
+	data, err := c.readOverview(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
@@ -127,13 +130,13 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "overview", view{Title: "Overview", Path: "/", Data: data})
 }
 
-// group is trackings under the title that people know them by.
+// group is trackings under a title.
 type group struct {
 	Title     string
 	Trackings []tracking.Tracking
 }
 
-// groups are the seven trackings as the set-up shows them.
+// groups returns the seven trackings in the groups of the pages.
 func groups() []group {
 	orders, customers := group{Title: "Orders"}, group{Title: "Customers"}
 	for _, t := range tracking.All() {
@@ -146,8 +149,8 @@ func groups() []group {
 	return []group{orders, customers}
 }
 
-// here is the step of a path.
-func here(path string) step {
+// stepAt returns the step with a path.
+func stepAt(path string) step {
 	for _, s := range steps {
 		if s.Path == path {
 			return s
@@ -158,4 +161,4 @@ func here(path string) step {
 
 func (v view) Steps() []step { return steps }
 
-func (v view) Heading() string { return cmp.Or(v.Title, here(v.Path).Title) }
+func (v view) Heading() string { return cmp.Or(v.Title, stepAt(v.Path).Title) }

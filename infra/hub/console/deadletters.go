@@ -19,39 +19,40 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// LettersPath is where the hub's own commands read a tracking's dead letters, and say
-// which to put back; the tracking's name follows.
+// LettersPath is where the hub's commands read the dead letters of a tracking, and put them
+// back on the queue. The name of the tracking follows.
 const LettersPath = "/deadletters/letters/"
 
-// Letters is what LettersPath answers.
+// Letters is the response of a GET request to LettersPath.
 type Letters struct {
-	Waiting int                   `json:"waiting"` // events on the queue to which they go back
+	Waiting int                   `json:"waiting"` // events on the queue of the tracking
 	Letters []deadletters.Summary `json:"letters"`
 }
 
-// Moved is what LettersPath answers to whom it was told which to put back.
+// Moved is the response of a POST request to LettersPath.
 type Moved struct {
 	Moved int `json:"moved"`
 }
 
 var (
-	errNoQueues = errors.New("the dead letters of this machine are in the memory of the hub that takes webhooks: start it with hub run, and look at its own console")
-	errNoLetter = errors.New("that dead letter is not among those that are listed: it may have been replayed, or be an older one. Go back to the list")
-	errUnderway = errors.New("dead letters are being read or replayed already: wait until that has ended, and do it again")
+	errNoQueues = errors.New("the dead letters of this machine belong to the hub that receives webhooks. Start it with hub run, and open its console")
+	errNoLetter = errors.New("this dead letter is not in the list. It may have been replayed, or it is older than the list. Go back to the list")
+	errUnderway = errors.New("a job is already reading or replaying dead letters. Wait until it has ended, and try again")
 )
 
-// deadLettersData is what the page of the dead letters shows.
+// deadLettersData is the data of the page Dead letters.
 type deadLettersData struct {
 	Job     *job
 	Reasons []reasonGroup
-	Hidden  int       // that SQS reckoned with, and that did not come
-	Since   int       // that came after they were read
-	Read    time.Time // zero where they could not be read
-	Waiting []waitingQueue
-	NoWhy   string // why nobody can say why they wait
+	Hidden  int       // how many more SQS reported than could be read
+	Since   int       // how many arrived after they were read
+	Read    time.Time // zero if they could not be read
+	Queued  []queuedEvents
+	// ReasonsError is why the reasons of queued events are not known.
+	ReasonsError string
 }
 
-// reasonGroup is the dead letters with a reason, by tracking.
+// reasonGroup is the dead letters with the same reason, by tracking.
 type reasonGroup struct {
 	deadletters.Explanation
 	Name  string
@@ -59,42 +60,42 @@ type reasonGroup struct {
 	Kinds []listedKind
 }
 
-// Several says that they are of more than one tracking.
+// Several reports whether they belong to more than one tracking.
 func (r reasonGroup) Several() bool { return len(r.Kinds) > 1 }
 
-// listedKind is a kind of dead letters as the page lists it.
+// listedKind is the dead letters of one tracking and reason, as the page lists them.
 type listedKind struct {
-	kept
+	letterGroup
 	Rows []listedLetter
 }
 
-// More is how many are not listed.
+// More returns how many are not listed.
 func (k listedKind) More() int { return k.Count - len(k.Rows) }
 
-// listedLetter is a dead letter in a list: what is written on it.
+// listedLetter is a dead letter in a list.
 type listedLetter struct {
 	ID, Resource, Detail string
 	FailedAt             time.Time
 }
 
-// waitingQueue is a queue on which events wait.
-type waitingQueue struct {
+// queuedEvents are the events of a tracking that are queued or retrying.
+type queuedEvents struct {
 	Tracking tracking.Tracking
 	Count    int
-	Why      []whyItWaits
+	Reasons  []retryReason
 }
 
-// whyItWaits is a reason for which events wait, and what to do about it.
-type whyItWaits struct {
+// retryReason is why events are retried, and what to do about it.
+type retryReason struct {
 	executions.Wait
 	Do string
 }
 
-// Oldest is when the oldest of them came; the zero time where nobody knows.
-func (q waitingQueue) Oldest() (oldest time.Time) {
-	for _, why := range q.Why {
-		if oldest.IsZero() || why.Oldest.Before(oldest) {
-			oldest = why.Oldest
+// Oldest returns when the oldest of them was received; zero if that is not known.
+func (q queuedEvents) Oldest() (oldest time.Time) {
+	for _, reason := range q.Reasons {
+		if oldest.IsZero() || reason.Oldest.Before(oldest) {
+			oldest = reason.Oldest
 		}
 	}
 	return oldest
@@ -112,7 +113,7 @@ func (c *Console) openDeadLetters() (deadletters.Queues, error) {
 	}
 }
 
-// statusOfLetters is the status of a page that cannot be shown for want of dead letters.
+// statusOfLetters returns the HTTP status for an error about dead letters.
 func statusOfLetters(err error) int {
 	switch {
 	case errors.Is(err, errNoQueues), errors.Is(err, errNoLetter):
@@ -123,15 +124,15 @@ func statusOfLetters(err error) int {
 	return http.StatusBadGateway
 }
 
-// deadLetters lists the dead letters by what sent them there, and what waits.
+// deadLetters lists the dead letters by reason, and the events that are queued.
 func (c *Console) deadLetters(w http.ResponseWriter, r *http.Request) {
 	data, err := c.readDeadLetters(r)
 	if err != nil {
 		c.fail(w, r, statusOfLetters(err), err)
 		return
 	}
-	said := c.letterList.takeSaid()
-	c.show(w, r, http.StatusOK, "deadletters", view{Path: "/deadletters", Notice: said.Notice, Alert: said.Alert, Data: data})
+	result := c.letterList.takeResult()
+	c.show(w, r, http.StatusOK, "deadletters", view{Path: "/deadletters", Notice: result.Notice, Alert: result.Alert, Data: data})
 }
 
 func (c *Console) readDeadLetters(r *http.Request) (deadLettersData, error) {
@@ -145,30 +146,29 @@ func (c *Console) readDeadLetters(r *http.Request) (deadLettersData, error) {
 	}
 	c.refreshLetters(r.Context(), queues)
 	data := deadLettersData{Job: c.letterList.underway()}
-	data.Waiting, data.NoWhy = c.whatWaits(r, queues, backlogs)
+	data.Queued, data.ReasonsError = c.queued(r, queues, backlogs)
 	if data.Job != nil {
 		return data, nil
 	}
-	kinds, hidden, since, read := c.letterList.known(deadletters.Total(backlogs).Dead)
+	kinds, hidden, since, read := c.letterList.snapshot(deadletters.Total(backlogs).Dead)
 	data.Read, data.Reasons, data.Hidden, data.Since = read, byReason(kinds), hidden, since
 	return data, nil
 }
 
-// refreshLetters reads the dead letters unless that was done. On this machine it hides them
-// from nobody, so it is done each time.
+// refreshLetters reads the dead letters if the list is empty. On this machine it always reads
+// them, because that does not hide them from other readers.
 func (c *Console) refreshLetters(ctx context.Context, queues deadletters.Queues) {
 	if c.Machine == nil && c.letterList.isRead() {
 		return
 	}
-	// Where another job is underway the page shows how far that is.
-	c.letterList.begin(ctx, job{Says: "Reading the dead letters"}, func(ctx context.Context, _ func(int)) outcome {
+	// If another job is running, the page shows its progress.
+	c.letterList.begin(ctx, job{Title: "Reading the dead letters"}, func(ctx context.Context, _ func(int)) jobResult {
 		return c.letterList.list(ctx, queues)
 	})
 }
 
-// byReason puts the kinds with the same reason together, the reason of which there are
-// most first.
-func byReason(kinds []kept) []reasonGroup {
+// byReason groups the dead letters by reason. The reason with the most dead letters is first.
+func byReason(kinds []letterGroup) []reasonGroup {
 	var all []reasonGroup
 	for _, kind := range kinds {
 		i := slices.IndexFunc(all, func(r reasonGroup) bool { return r.Name == kind.Reason })
@@ -183,16 +183,16 @@ func byReason(kinds []kept) []reasonGroup {
 	return all
 }
 
-func listKind(kind kept) listedKind {
-	listed := listedKind{kept: kind}
+func listKind(kind letterGroup) listedKind {
+	listed := listedKind{letterGroup: kind}
 	for _, g := range kind.Letters {
 		listed.Rows = append(listed.Rows, listedLetter{g.ID, g.Failure.Resource, detailOf(g), g.FailedAt})
 	}
 	return listed
 }
 
-// detailOf is the detail of a dead letter without personal values: it may be Segment's
-// answer, which may quote the event, where an older version wrote it.
+// detailOf returns the detail of a dead letter without personal values. An older version may
+// have written a response of Segment there, which can quote the event.
 func detailOf(g deadletters.Letter) string {
 	if redact.New(g.Envelope.Body).Hides(g.Failure.Detail) {
 		return redact.Hidden
@@ -200,40 +200,41 @@ func detailOf(g deadletters.Letter) string {
 	return g.Failure.Detail
 }
 
-// waitsAtMost is how far back to look for what waits: its attempts are used up by then.
-const waitsAtMost = 36 * time.Hour
+// retriedFor is how far back the log is searched for queued events. It is longer than all
+// attempts of an event take.
+const retriedFor = 36 * time.Hour
 
-// whatWaits says what is on the queues, and why it is not delivered yet. The queues know
-// how much it is, and the log knows why.
-func (c *Console) whatWaits(r *http.Request, queues deadletters.Queues, backlogs []deadletters.Backlog) (waiting []waitingQueue, noWhy string) {
+// queued returns the events on the queues and why they are not delivered yet. The numbers come
+// from the queues, and the reasons from the log.
+func (c *Console) queued(r *http.Request, queues deadletters.Queues, backlogs []deadletters.Backlog) (all []queuedEvents, reasonsError string) {
 	var q executions.Query
 	for i, queue := range queues {
 		if n := backlogs[i].Waiting; n > 0 {
-			waiting = append(waiting, waitingQueue{Tracking: queue.Tracking, Count: n})
+			all = append(all, queuedEvents{Tracking: queue.Tracking, Count: n})
 			q.Trackings = append(q.Trackings, queue.Tracking)
 		}
 	}
-	if len(waiting) == 0 {
+	if len(all) == 0 {
 		return nil, ""
 	}
-	found, _, err := c.readLog(r, q, time.Now(), waitsAtMost)
+	found, _, err := c.readLog(r, q, time.Now(), retriedFor)
 	if err != nil {
-		return waiting, err.Error()
+		return all, err.Error()
 	}
 	for _, wait := range executions.Waits(found) {
-		i := slices.IndexFunc(waiting, func(w waitingQueue) bool { return w.Tracking.Name == wait.Tracking })
-		waiting[i].Why = append(waiting[i].Why, whyItWaits{wait, c.Store.Named().Mend(wait.Reason)})
+		i := slices.IndexFunc(all, func(q queuedEvents) bool { return q.Tracking.Name == wait.Tracking })
+		all[i].Reasons = append(all[i].Reasons, retryReason{wait, c.Store.Named().Mend(wait.Reason)})
 	}
-	return waiting, ""
+	return all, ""
 }
 
-// readAgain has the dead letters read again.
-func (c *Console) readAgain(w http.ResponseWriter, r *http.Request) {
+// rereadDeadLetters reads the dead letters again.
+func (c *Console) rereadDeadLetters(w http.ResponseWriter, r *http.Request) {
 	c.letterList.forget()
 	goTo(w, r, "/deadletters")
 }
 
-// replay puts back one dead letter, or all with a reason: of one tracking, or of all.
+// replay puts back one dead letter, or all with a reason: of one tracking, or of all trackings.
 func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 	queues, err := c.openDeadLetters()
 	if err != nil {
@@ -248,7 +249,7 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	matches := func(g deadletters.Letter) bool { return g.Failure.Reason == reason && (id == "" || g.ID == id) }
-	begun := c.letterList.begin(r.Context(), job{Says: "Replaying", Counts: "dead letters looked at", Of: total.Dead}, func(ctx context.Context, at func(int)) outcome {
+	begun := c.letterList.begin(r.Context(), job{Title: "Replaying", Counts: "dead letters checked", Of: total.Dead}, func(ctx context.Context, at func(int)) jobResult {
 		return c.letterList.redrive(ctx, queues, matches, at)
 	})
 	if !begun {
@@ -258,22 +259,24 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 	goTo(w, r, "/deadletters")
 }
 
-// letterData is what the page of one dead letter shows.
+// letterData is the data of the page of one dead letter.
 type letterData struct {
 	Page     string // the path of its own page
 	Letter   deadletters.Letter
 	Why      deadletters.Explanation
 	Detail   string
 	Personal bool
-	Preview  preview // what the template that counts makes of it
-	Instead  string  // what would become of it by the settings, instead
-	Text     string  // what is in it, where that is no webhook
+	Preview  preview // the result with the live template
+	// Undelivered describes what a replay would do if the settings do not let it deliver the
+	// event; empty if they do.
+	Undelivered string
+	Text        string // the body if it is not a webhook
 }
 
-// FromSegment says that Segment has refused it, which a preview does not show.
+// FromSegment reports whether Segment rejected the event. A preview cannot show that.
 func (d letterData) FromSegment() bool { return strings.HasPrefix(d.Letter.Failure.Reason, "segment_") }
 
-// deadLetter shows one, without personal values until they are asked for.
+// deadLetter shows one dead letter. Personal values are hidden unless the user asks for them.
 func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
 	g, err := c.findLetter(r)
 	if err != nil {
@@ -288,10 +291,10 @@ func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	c.show(w, r, http.StatusOK, "deadletters-one", view{Title: "A dead letter", Path: "/deadletters", Data: data})
+	c.show(w, r, http.StatusOK, "deadletters-one", view{Title: "Dead letter", Path: "/deadletters", Data: data})
 }
 
-// findLetter is the dead letter of the request's path.
+// findLetter returns the dead letter of the request's path.
 func (c *Console) findLetter(r *http.Request) (deadletters.Letter, error) {
 	queues, err := c.openDeadLetters()
 	if err != nil {
@@ -301,8 +304,8 @@ func (c *Console) findLetter(r *http.Request) (deadletters.Letter, error) {
 	return c.letterList.find(r.PathValue("name"), r.PathValue("id"))
 }
 
-// showContent looks at what is in a dead letter, and what would become of it now. Of what is
-// no webhook nobody can say what in it is personal, so all of it is.
+// showContent adds the content of a dead letter and the result with the current settings. If it
+// is not a webhook, personal values cannot be recognized, so all of it is hidden.
 func (c *Console) showContent(ctx context.Context, data *letterData) error {
 	g := data.Letter
 	webhook, err := commerce.Parse(g.Envelope.Body)
@@ -320,7 +323,7 @@ func (c *Console) showContent(ctx context.Context, data *letterData) error {
 	if err != nil {
 		return err
 	}
-	if data.Instead, err = c.instead(ctx, g.Tracking, webhook.Event); err != nil {
+	if data.Undelivered, err = c.undelivered(ctx, g.Tracking, webhook.Event); err != nil {
 		return err
 	}
 	form := templateForm{Tracking: g.Tracking, Source: stored.Source, Personal: data.Personal}
@@ -329,26 +332,26 @@ func (c *Console) showContent(ctx context.Context, data *letterData) error {
 	return nil
 }
 
-// instead is what would become of an event by the settings, instead of being delivered;
-// empty where nothing.
-func (c *Console) instead(ctx context.Context, t tracking.Tracking, event string) (string, error) {
+// undelivered describes what happens to an event that the current settings do not let through;
+// empty if they do.
+func (c *Console) undelivered(ctx context.Context, t tracking.Tracking, event string) (string, error) {
 	values, err := c.Store.Parameters(ctx, []string{settings.Enabled(t), settings.Events(t)})
 	if err != nil {
 		return "", err
 	}
 	switch config, err := settings.Parse(t, values); {
 	case err != nil:
-		return "it would wait: " + err.Error(), nil
+		return "it would be retried: " + err.Error(), nil
 	case !config.Enabled:
 		return "it would be skipped: " + t.Title + " is disabled.", nil
 	case !slices.Contains(config.Events, event):
-		return fmt.Sprintf("it would be skipped: %s does not observe %s any more.", t.Title, event), nil
+		return fmt.Sprintf("it would be skipped: %s no longer observes %s.", t.Title, event), nil
 	default:
 		return "", nil
 	}
 }
 
-// letters gives the dead letters of a tracking to the hub's own commands.
+// letters sends the dead letters of a tracking to the hub's commands.
 func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
 	queue, err := c.queueNamed(r.PathValue("name"))
 	if err != nil {
@@ -371,7 +374,7 @@ func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, answer)
 }
 
-// putBack puts the dead letters back that one of the hub's own commands names.
+// putBack puts back the dead letters that a hub's command names.
 func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
 	queue, err := c.queueNamed(r.PathValue("name"))
 	if err != nil {
@@ -394,7 +397,7 @@ func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, Moved{moved})
 }
 
-// queueNamed is the queue of the tracking of that name.
+// queueNamed returns the queue of the tracking with that name.
 func (c *Console) queueNamed(name string) (deadletters.TrackingQueue, error) {
 	for _, queue := range c.Machine.DeadLetters() {
 		if queue.Tracking.Name == name {

@@ -26,15 +26,15 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// cemetery is a console of a hub on this machine, with its queues.
-type cemetery struct {
+// deadLetterConsole is the console of a hub on this machine, with the hub's queues.
+type deadLetterConsole struct {
 	author
 	queues map[string]*queue.Queue
 	lines  *executions.Memory
 }
 
-func withDeadLetters(t *testing.T) cemetery {
-	c := cemetery{write(t), map[string]*queue.Queue{}, executions.NewMemory()}
+func withDeadLetters(t *testing.T) deadLetterConsole {
+	c := deadLetterConsole{write(t), map[string]*queue.Queue{}, executions.NewMemory()}
 	m := machineWith{lines: c.lines}
 	queues, err := queue.Open(t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -49,8 +49,8 @@ func withDeadLetters(t *testing.T) cemetery {
 	return c
 }
 
-// bury puts an event among the dead letters, and gives the path of its page.
-func (c cemetery) fail(name, reason, detail, body string) string {
+// fail adds a dead letter, and returns the path of its page.
+func (c deadLetterConsole) fail(name, reason, detail, body string) string {
 	c.Helper()
 	err := c.queues[name].Fail(c.Context(), relay.Envelope{Received: time.Now(), Body: []byte(body)},
 		relay.Failure{Tracking: name, Reason: reason, Detail: detail, Resource: "o-" + reason, Receives: 1})
@@ -64,22 +64,22 @@ func (c cemetery) fail(name, reason, detail, body string) string {
 	return "/deadletters/" + name + "/" + letters[len(letters)-1].ID
 }
 
-// isLeftWith fails unless so many are among a tracking's dead letters, and so many on its
+// isLeftWith fails unless a tracking has that many dead letters, and that many events on its
 // queue.
-func (c cemetery) isLeftWith(name string, dead, waiting int) {
+func (c deadLetterConsole) isLeftWith(name string, dead, waiting int) {
 	c.Helper()
 	status := c.queues[name].Status()
 	if status.Failed != dead || status.Waiting != waiting {
-		c.Errorf("of %s %d failed and %d are on the queue, want %d and %d", name, status.Failed, status.Waiting, dead, waiting)
+		c.Errorf("%s has %d dead letters and %d queued events, want %d and %d", name, status.Failed, status.Waiting, dead, waiting)
 	}
 }
 
-func (c cemetery) text() string { return c.ask("GET", "/deadletters", nil).text() }
+func (c deadLetterConsole) text() string { return c.ask("GET", "/deadletters", nil).text() }
 
 func TestDeadLettersAreListedByReasonWithWhatToDo(t *testing.T) {
 	c := withDeadLetters(t)
-	c.want(c.ask("GET", "/deadletters", nil), 200, "There are no dead letters.", "Nothing waits.")
-	c.fail("order-refunded", "segment_400", `Segment says: "Mara.Lind@example.com" is odd`, hubtest.PersonalOrder)
+	c.want(c.ask("GET", "/deadletters", nil), 200, "There are no dead letters.", "No events are queued.")
+	c.fail("order-refunded", "segment_400", `Segment says: "Mara.Lind@example.com" is invalid`, hubtest.PersonalOrder)
 	for range lettersKept + 2 {
 		c.fail("order-completed", "message_invalid", "message 1: event is missing", hubtest.PersonalOrder)
 	}
@@ -88,31 +88,31 @@ func TestDeadLettersAreListedByReasonWithWhatToDo(t *testing.T) {
 	page := c.ask("GET", "/deadletters", nil)
 	c.want(page, 200,
 		"The template writes what Segment would drop", fmt.Sprintf(`<span class="pill is-failed">%d</span>`, lettersKept+3), "Mend the template, or go back",
-		fmt.Sprintf("Order Completed: %d, the oldest just now", lettersKept+2), "and 2 older ones, which are replayed with all.", "Order Refunded: one, just now",
+		fmt.Sprintf("Order Completed: %d events, the oldest failed just now", lettersKept+2), "and 2 older ones. The button Replay all includes them.", "Order Refunded: 1 event, failed just now",
 		"message 1: event is missing", "o-message_invalid", "Segment refused them",
 	)
 	if strings.Contains(page.text(), "Lind") {
-		t.Errorf("it shows what Segment quoted of a customer:\n%s", page.text())
+		t.Errorf("the page shows personal values from Segment's response:\n%s", page.text())
 	}
 	if first, second := strings.Index(page.text(), "The template writes"), strings.Index(page.text(), "Segment refused"); first > second {
-		t.Error("the reason of which there are most is not the first")
+		t.Error("the most frequent reason is not the first")
 	}
 }
 
-// Whether a repair works is seen before anything is replayed.
-func TestADeadLetterShowsWhatBecomesOfItNow(t *testing.T) {
+// The user can check a fix before replaying anything.
+func TestADeadLetterShowsItsResultWithTheCurrentSettings(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		set  map[string]string
 		says []string
 	}{
-		{"the template is mended", nil, []string{"One message that can be sent.", `"Order Completed"`}},
-		{"it still writes what Segment drops", map[string]string{"templates/order-completed": `{"event": ""}`}, []string{"Still wrong: message 1: event is an empty string"}},
-		{"it does not compile", map[string]string{"templates/order-completed": "{\n  \"event\": }"}, []string{"Still wrong: line 2: "}},
+		{"the template is fixed", nil, []string{"The template writes 1 valid message.", `"Order Completed"`}},
+		{"it still writes what Segment drops", map[string]string{"templates/order-completed": `{"event": ""}`}, []string{"Still fails: message 1: event is an empty string"}},
+		{"it does not compile", map[string]string{"templates/order-completed": "{\n  \"event\": }"}, []string{"Still fails: line 2: "}},
 		{"it filters the event", map[string]string{"templates/order-completed": "[]"}, []string{"Nothing is sent: the template filters it."}},
 		{"the tracking is disabled", map[string]string{"tracking/order-completed/enabled": "false"}, []string{"it would be skipped: Order Completed is disabled."}},
-		{"another event is observed by now", map[string]string{"tracking/order-completed/events": "order.fulfilled"}, []string{"does not observe order.paid any more"}},
-		{"the settings cannot be read", map[string]string{"tracking/order-completed/enabled": "perhaps"}, []string{"Replayed now, it would wait: parameter tracking/order-completed/enabled", "One message that can be sent."}},
+		{"another event is observed now", map[string]string{"tracking/order-completed/events": "order.fulfilled"}, []string{"Order Completed no longer observes order.paid"}},
+		{"the settings cannot be read", map[string]string{"tracking/order-completed/enabled": "perhaps"}, []string{"If you replay it now, it would be retried: parameter tracking/order-completed/enabled", "The template writes 1 valid message."}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := withDeadLetters(t)
@@ -127,27 +127,27 @@ func TestADeadLetterShowsWhatBecomesOfItNow(t *testing.T) {
 	}
 }
 
-func TestWhatIsInADeadLetterIsHiddenUntilAskedFor(t *testing.T) {
+func TestPersonalValuesInADeadLetterAreHiddenUntilAskedFor(t *testing.T) {
 	b := withDeadLetters(t)
 	for _, c := range []struct{ name, reason, body string }{
 		{"an order", "segment_400", hubtest.PersonalOrder},
-		{"no webhook", "not_webhook", `{"whoever": "Mara Lind"}`},
-		{"no JSON", "not_json", `Mara Lind says hello`},
+		{"no webhook", "not_webhook", `{"name": "Mara Lind"}`},
+		{"no JSON", "not_json", `hello from Mara Lind`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := cemetery{author{t, b.console}, b.queues, b.lines}
+			b := deadLetterConsole{author{t, b.console}, b.queues, b.lines}
 			path := b.fail("order-completed", c.reason, "Lind is refused", c.body)
 			for query, shown := range map[string]bool{"": false, "?personal=yes": true} {
 				page := b.ask("GET", path+query, nil)
-				b.want(page, 200, "What is in it")
+				b.want(page, 200, ">Content<")
 				if strings.Contains(page.text(), "Mara Lind") != shown {
-					t.Errorf("%s shows it: %v\n%s", path+query, !shown, page.text())
+					t.Errorf("%s shows personal values: %v\n%s", path+query, !shown, page.text())
 				}
 			}
 		})
 	}
-	b.want(b.ask("GET", "/deadletters/order-completed/99", nil), 404, "not among those that are listed")
-	b.want(b.ask("GET", "/deadletters/order-paid/1", nil), 404, "not among those that are listed")
+	b.want(b.ask("GET", "/deadletters/order-completed/99", nil), 404, "this dead letter is not in the list")
+	b.want(b.ask("GET", "/deadletters/order-paid/1", nil), 404, "this dead letter is not in the list")
 }
 
 func TestDeadLettersAreReplayed(t *testing.T) {
@@ -168,7 +168,7 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	replay(url.Values{"tracking": {"order-refunded"}, "reason": {"message_invalid"}, "id": {id}})
 	b.want(b.ask("GET", "/deadletters", nil), 200, "Replayed: 1 event back on the queue.")
 	if page := b.text(); strings.Contains(page, "Replayed:") {
-		t.Errorf("it is said twice:\n%s", page)
+		t.Errorf("the notice is shown twice:\n%s", page)
 	}
 	b.isLeftWith("order-refunded", 1, 1)
 	b.isLeftWith("order-completed", 4, 0)
@@ -187,8 +187,8 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	b.isLeftWith("order-refunded", 0, 2)
 }
 
-// What is buried after the page was shown is not among what its button promises.
-func TestTheButtonOfOneReplaysThatOne(t *testing.T) {
+// An event can fail after the page was shown. Its button must not replay that one too.
+func TestTheButtonOfOneDeadLetterReplaysOnlyThatOne(t *testing.T) {
 	c := withDeadLetters(t)
 	c.fail("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	page := c.text()
@@ -197,7 +197,7 @@ func TestTheButtonOfOneReplaysThatOne(t *testing.T) {
 	c.isLeftWith("order-completed", 1, 1)
 }
 
-func TestThePageSaysWhatWaitsAndWhy(t *testing.T) {
+func TestQueuedEventsAreShownWithReasons(t *testing.T) {
 	b := withDeadLetters(t)
 	for _, name := range []string{"order-completed", "customer-updated"} {
 		if err := b.queues[name].Put(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}); err != nil {
@@ -210,21 +210,20 @@ func TestThePageSaysWhatWaitsAndWhy(t *testing.T) {
 			"reason", reason, "detail", "line 3: expected {", "retry_in", "1h")
 	}
 	b.want(b.ask("GET", "/deadletters", nil), 200,
-		"Order Completed", "3 h ago", "1 because of <code>template</code>: line 3: expected {", "Mend the template: events then flow by themselves.",
-		"Customer Updated", "not known",
+		"Order Completed", "3 h ago", "1 retrying: <code>template</code>, line 3: expected {", "Mend the template: events then flow by themselves.",
+		"Customer Updated", "unknown",
 	)
 }
 
-// inAWS is the console of a deployed store whose queues are there, with so many dead
-// letters of Order Completed.
+// inAWS returns the console of a deployed store with that many dead letters of Order Completed.
 func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.SQSDeadLetters) {
 	t.Helper()
 	account := standin.Start(t)
 	b := write(t)
-	anybody := func(context.Context) (aws.Credentials, error) {
+	credentials := func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
 	}
-	config := aws.Config{Region: "us-east-1", BaseEndpoint: &account.URL, RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(anybody)}
+	config := aws.Config{Region: "us-east-1", BaseEndpoint: &account.URL, RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(credentials)}
 	client := sqs.NewFromConfig(config)
 	d := &store.Deployment{Config: config, Outputs: map[string]string{}}
 	for _, tr := range tracking.All() {
@@ -250,7 +249,7 @@ func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.SQSDeadLetters) 
 	return account, b, queue
 }
 
-// receives counts how often somebody received messages.
+// receives returns how often messages were received.
 func receives(account *standin.AWS) (count int) {
 	for _, call := range account.Calls() {
 		if call.Action == "ReceiveMessage" {
@@ -262,8 +261,7 @@ func receives(account *standin.AWS) (count int) {
 
 var letterLink = regexp.MustCompile(`/deadletters/order-completed/[0-9a-f-]+`)
 
-// looks opens the page, and again when what takes long has ended. It gives all that was
-// shown.
+// looks opens the page, and again after the end of its job. It returns the text of both.
 func (b author) looks() page {
 	b.Helper()
 	first := b.ask("GET", "/deadletters", nil)
@@ -280,47 +278,48 @@ func (b author) looks() page {
 	return last
 }
 
-// What is buried after the dead letters were read is not said to be hidden by somebody.
-func TestWhatHasComeSinceIsToldOf(t *testing.T) {
+// An event can fail after the dead letters were read. The page must not count it as hidden by
+// another reader.
+func TestDeadLettersThatArriveLaterAreCounted(t *testing.T) {
 	t.Parallel()
 	_, b, _ := inAWS(t, 1)
-	b.want(b.looks(), 200, "Order Completed: one")
+	b.want(b.looks(), 200, "Order Completed: 1 event")
 	d := b.console.Store.Deployment
 	queue := spool.NewSQS(sqs.NewFromConfig(d.Config), d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
 	if err := queue.Fail(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}, relay.Failure{Reason: "message_invalid"}); err != nil {
 		t.Fatal(err)
 	}
 	page := b.looks()
-	b.want(page, 200, "SQS reckons with 1 that came since: read again to see it.")
-	if strings.Contains(page.text(), "somebody else") {
-		t.Errorf("it is said to be with somebody else:\n%s", page.text())
+	b.want(page, 200, "SQS reports about 1 more since then. Read again to see it.")
+	if strings.Contains(page.text(), "another program") {
+		t.Errorf("the page says that another program received it:\n%s", page.text())
 	}
 }
 
-// To read the dead letters on AWS hides them from whoever wants to redrive them.
-func TestDeadLettersOnAWSAreReadOnceUntilSomebodyWantsThemAnew(t *testing.T) {
+// Reading the dead letters on AWS hides them from other readers.
+func TestDeadLettersOnAWSAreReadOnceUntilTheUserReadsThemAgain(t *testing.T) {
 	t.Parallel()
 	account, b, queue := inAWS(t, 2)
 	first := b.looks()
-	b.want(first, 200, "Order Completed: 2, the oldest", "Read from the queues just now.", "within 75 seconds: replay after that.")
+	b.want(first, 200, "Order Completed: 2 events, the oldest failed", "Read from the queues just now.", "within 75 seconds. Replay after that.")
 	read := receives(account)
-	b.want(b.ask("GET", letterLink.FindString(first.html), nil), 200, "One message that can be sent.", "within 75 seconds: replay after that.")
-	b.want(b.ask("GET", "/deadletters", nil), 200, "Order Completed: 2, the oldest")
+	b.want(b.ask("GET", letterLink.FindString(first.html), nil), 200, "The template writes 1 valid message.", "within 75 seconds. Replay after that.")
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Order Completed: 2 events, the oldest failed")
 	if again := receives(account); again != read {
 		t.Errorf("they were received again: %d times, then %d", read, again)
 	}
 	if letters, err := queue.List(t.Context()); err != nil || len(letters) != 2 {
-		t.Errorf("somebody else finds %d of them, %v", len(letters), err)
+		t.Errorf("another reader finds %d of them, %v", len(letters), err)
 	}
 
 	b.ask("POST", "/deadletters/replay", url.Values{"tracking": {"order-completed"}, "reason": {"message_invalid"}})
-	b.want(b.looks(), 200, "Replayed: 2 events back on the queue.", "There are no dead letters.", "Why they wait cannot be said")
+	b.want(b.looks(), 200, "Replayed: 2 events back on the queue.", "There are no dead letters.", "The reasons are not available")
 	if waiting, err := queue.CountWaiting(t.Context()); err != nil || waiting != 2 {
 		t.Errorf("%d are on the queue again, %v", waiting, err)
 	}
 }
 
-func TestDeadLettersOnAWSThatSomebodyElseHasAreToldOf(t *testing.T) {
+func TestDeadLettersOnAWSThatAnotherReaderHasAreCounted(t *testing.T) {
 	t.Parallel()
 	_, b, _ := inAWS(t, 3)
 	client := sqs.NewFromConfig(b.console.Store.Deployment.Config)
@@ -328,40 +327,40 @@ func TestDeadLettersOnAWSThatSomebodyElseHasAreToldOf(t *testing.T) {
 	if _, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, VisibilityTimeout: 600}); err != nil {
 		t.Fatal(err)
 	}
-	b.want(b.looks(), 200, "Order Completed: 2, the oldest", "SQS reckoned with 1 more than could be read.")
+	b.want(b.looks(), 200, "Order Completed: 2 events, the oldest failed", "SQS reported 1 more than could be read.")
 }
 
-// What takes long goes on while the page shows how far it is, and is the only thing that
-// is done; when the console is stopped it lets go of what it has received.
-func TestThePageShowsWhatTakesLong(t *testing.T) {
+// A long job runs while the page shows its progress, and no other job starts meanwhile. If the
+// console is stopped, the job releases the messages that it received.
+func TestALongJobShowsItsProgress(t *testing.T) {
 	t.Parallel()
 	account, b, queue := inAWS(t, 1)
-	b.want(b.looks(), 200, "Order Completed: one")
+	b.want(b.looks(), 200, "Order Completed: 1 event")
 	account.Fail(standin.SQS, "SendMessage", standin.Hang)
 	form := url.Values{"tracking": {"order-completed"}, "reason": {"message_invalid"}}
 	if got := b.ask("POST", "/deadletters/replay", form); got.status != http.StatusSeeOther {
 		t.Fatalf("answered %d", got.status)
 	}
-	b.want(b.ask("GET", "/deadletters", nil), 200, "Replaying", `data-poll="./deadletters/job"`, "0 of 1 dead letters looked at")
-	b.want(b.ask("GET", "/deadletters/job", nil), 200, "<progress", "0 of 1 dead letters looked at")
-	b.want(b.ask("POST", "/deadletters/replay", form), 409, "being read or replayed already")
+	b.want(b.ask("GET", "/deadletters", nil), 200, "Replaying", `data-poll="./deadletters/job"`, "0 of 1 dead letters checked")
+	b.want(b.ask("GET", "/deadletters/job", nil), 200, "<progress", "0 of 1 dead letters checked")
+	b.want(b.ask("POST", "/deadletters/replay", form), 409, "already reading or replaying")
 
 	b.console.Stop()
 	b.want(b.ask("GET", "/deadletters/job", nil), http.StatusResetContent)
 	if letters, err := queue.List(t.Context()); err != nil || len(letters) != 1 {
-		t.Errorf("somebody else finds %d of them, %v", len(letters), err)
+		t.Errorf("another reader finds %d of them, %v", len(letters), err)
 	}
-	b.want(b.looks(), 200, "Not all were replayed", "Order Completed: one")
+	b.want(b.looks(), 200, "Not all dead letters were replayed", "Order Completed: 1 event")
 }
 
-func TestADeployedStoreWhoseDeadLettersCannotBeReadSaysSo(t *testing.T) {
+func TestAnErrorOfReadingDeadLettersIsShown(t *testing.T) {
 	t.Parallel()
 	account, b, _ := inAWS(t, 1)
 	account.Fail(standin.SQS, "ReceiveMessage", standin.Status(http.StatusForbidden))
 	page := b.looks()
 	b.want(page, 200, "The dead letters could not be read")
 	if strings.Contains(page.text(), "There are no dead letters") {
-		t.Errorf("it says that there are none:\n%s", page.text())
+		t.Errorf("the page says that there are none:\n%s", page.text())
 	}
 	account.Fail(standin.SQS, "GetQueueAttributes", standin.Status(http.StatusForbidden))
 	b.want(b.ask("GET", "/deadletters", nil), http.StatusBadGateway, "counting")
@@ -369,7 +368,7 @@ func TestADeployedStoreWhoseDeadLettersCannotBeReadSaysSo(t *testing.T) {
 
 func TestWithoutARunningHubThereAreNoQueuesOnThisMachine(t *testing.T) {
 	b := write(t)
-	b.want(b.ask("GET", "/deadletters", nil), 404, "start it with hub run")
-	b.want(b.ask("GET", "/deadletters/order-completed/1", nil), 404, "start it with hub run")
-	b.want(b.ask("POST", "/deadletters/replay", nil), 404, "start it with hub run")
+	b.want(b.ask("GET", "/deadletters", nil), 404, "Start it with hub run")
+	b.want(b.ask("GET", "/deadletters/order-completed/1", nil), 404, "Start it with hub run")
+	b.want(b.ask("POST", "/deadletters/replay", nil), 404, "Start it with hub run")
 }

@@ -7,7 +7,7 @@ import (
 	"commerce-segment/infra/tools"
 )
 
-// The editor is JavaScript, with tests of its own.
+// The editor is written in JavaScript. Its tests run in Node.js.
 func TestTheEditorsTestsPass(t *testing.T) {
 	tools.NodeModules(t)
 	if out, err := exec.Command("node", "--test", "editor/").CombinedOutput(); err != nil {

@@ -17,43 +17,43 @@ import (
 )
 
 const (
-	// LinesPath is where the hub's own commands read what this hub has logged.
+	// LinesPath is where the hub's commands read the log lines of this hub.
 	LinesPath = "/executions/lines"
-	// LinesCut is the header that says whether older lines were dropped.
+	// LinesCut is a header: true if older lines were dropped.
 	LinesCut = "Lines-Cut"
 )
 
 // rowsAtMost is how many executions a page lists.
 const rowsAtMost = 200
 
-var errNoLog = errors.New("what became of webhooks is in the memory of the hub that takes them: start it with hub run, and look at its own console")
+var errNoLog = errors.New("the log of webhooks is in the memory of the hub that receives them. Start it with hub run, and open its console")
 
-// executionsData is what the list of executions shows.
+// executionsData is the data of the page Executions.
 type executionsData struct {
 	Since     string
 	Outcome   executions.Outcome
 	Tracking  string
 	Text      string
 	Rows      []executions.Execution
-	More      int       // how many are older than the rows
-	Cut       time.Time // the time before which nothing was read; zero where all was
+	More      int       // how many older executions are not in Rows
+	Cut       time.Time // the time before which nothing was read; zero if all was read
 	Says      string
 	Chart     chart.Chart
 	Summary   executions.Summary
-	Backlog   *deadletters.Backlog // of the queues on AWS
+	Backlog   *deadletters.Backlog // the queues on AWS
 	Outcomes  []executions.Outcome
 	Trackings []tracking.Tracking
 	Sinces    []sinceChoice
 }
 
-// sinceChoice is how far a page may look back.
+// sinceChoice is a choice of how far a page looks back.
 type sinceChoice struct{ Value, Title string }
 
 var sinceChoices = []sinceChoice{{"1h", "Last hour"}, {"24h", "Last 24 hours"}, {"7d", "Last 7 days"}, {"30d", "Last 30 days"}}
 
-// executions lists what became of each webhook.
+// executions lists the webhooks and their outcomes.
 func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
-	data, q, since, err := askedFor(r)
+	data, q, since, err := readFilters(r)
 	if err != nil {
 		c.fail(w, r, http.StatusBadRequest, err)
 		return
@@ -85,8 +85,8 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "executions", view{Title: "Executions", Path: "/executions", Data: data})
 }
 
-// statusOf is the status of a page that cannot be shown for want of log lines, or of a
-// template's version.
+// statusOf returns the HTTP status for an error: 404 if there is no log, or no such version of
+// a template.
 func statusOf(err error) int {
 	if errors.Is(err, errNoLog) || errors.Is(err, store.ErrNoVersion) {
 		return http.StatusNotFound
@@ -94,8 +94,8 @@ func statusOf(err error) int {
 	return http.StatusBadGateway
 }
 
-// askedFor reads the filters of a request.
-func askedFor(r *http.Request) (data executionsData, q executions.Query, since time.Duration, err error) {
+// readFilters reads the filters of a request.
+func readFilters(r *http.Request) (data executionsData, q executions.Query, since time.Duration, err error) {
 	form := r.URL.Query()
 	data = executionsData{
 		Since: cmp.Or(form.Get("since"), "24h"), Outcome: executions.Outcome(form.Get("outcome")),
@@ -119,7 +119,7 @@ func askedFor(r *http.Request) (data executionsData, q executions.Query, since t
 	return data, q, since, err
 }
 
-// sinces are what may be chosen, with what is.
+// sinces returns the choices of a page, including the chosen one.
 func sinces(chosen string) []sinceChoice {
 	if slices.ContainsFunc(sinceChoices, func(s sinceChoice) bool { return s.Value == chosen }) {
 		return sinceChoices
@@ -127,7 +127,7 @@ func sinces(chosen string) []sinceChoice {
 	return append([]sinceChoice{{chosen, "Last " + chosen}}, sinceChoices...)
 }
 
-// readLog reads what became of the webhooks that are asked for.
+// readLog reads the executions that match a query.
 func (c *Console) readLog(r *http.Request, q executions.Query, now time.Time, since time.Duration) (found []executions.Execution, cut bool, err error) {
 	log := c.log()
 	if log == nil {
@@ -141,7 +141,7 @@ func (c *Console) readLog(r *http.Request, q executions.Query, now time.Time, si
 	return executions.Of(reading.Lines, now), reading.Cut, nil
 }
 
-// log is what tells of the store's webhooks; nil where nothing does.
+// log returns the log of the store's webhooks, or nil if there is none.
 func (c *Console) log() executions.Log {
 	switch {
 	case c.Machine != nil:
@@ -153,14 +153,14 @@ func (c *Console) log() executions.Log {
 	}
 }
 
-// traceData is what the page of a story shows.
+// traceData is the data of the page of a trace.
 type traceData struct {
 	Query, Since string
 	Sinces       []sinceChoice
-	Story        *executions.Story // nil until something is asked for
+	Story        *executions.Story // nil without a query
 }
 
-// trace tells the story of one order or customer.
+// trace shows what happened to one order or customer.
 func (c *Console) trace(w http.ResponseWriter, r *http.Request) {
 	form := r.URL.Query()
 	data := traceData{Query: strings.TrimSpace(form.Get("q")), Since: cmp.Or(form.Get("since"), "7d")}
@@ -181,10 +181,10 @@ func (c *Console) trace(w http.ResponseWriter, r *http.Request) {
 		story := search.Tell(found)
 		data.Story = &story
 	}
-	c.show(w, r, http.StatusOK, "trace", view{Title: "The story of an order or customer", Path: "/executions", Data: data})
+	c.show(w, r, http.StatusOK, "trace", view{Title: "Trace of an order or customer", Path: "/executions", Data: data})
 }
 
-// lines gives the log lines to the hub's own commands.
+// lines sends the log lines to the hub's commands.
 func (c *Console) lines(w http.ResponseWriter, _ *http.Request) {
 	texts, cut := c.Machine.Lines().Texts()
 	w.Header().Set("Content-Type", "application/x-ndjson")

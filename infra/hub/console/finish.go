@@ -14,42 +14,42 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// lookWithin bounds what a page waits for Commerce that changes nothing there.
+// lookWithin is how long a page waits for Commerce if it only reads.
 const lookWithin = 6 * time.Second
 
-// finishData is the page Finish. It holds no secret.
+// finishData is the data of the page Finish. It contains no secret.
 type finishData struct {
 	Checks    []check
 	Plan      store.Plan
 	PlanError string // why there is no plan
 	Connected bool   // to Commerce
 	NoSecret  bool
-	Here      bool   // Commerce needs an address for this machine
-	URL       string // the address, as it was given or is known
+	Here      bool   // the store is on this machine, and needs a public address
+	URL       string // the public address, from the form or from Commerce
 	URLWrong  string
-	ByHand    []store.Webhook // to register by hand; without URLs where no address is known
-	Secret    string          // the command that prints it
+	ByHand    []store.Webhook // to register by hand; without URLs if no address is known
+	Secret    string          // the command that prints the webhook secret
 	Arrivals  arrivals
 }
 
-// AddressField is what is wrong with the address, at its field.
+// AddressField returns the state of the field of the address.
 func (d finishData) AddressField() fieldState {
 	return fieldState{"address", d.URLWrong, "address-help"}
 }
 
-// Finished says that everything is registered as it should be.
+// Finished reports whether all webhooks are registered and up to date.
 func (d finishData) Finished() bool {
 	return len(d.Plan.Steps) > 0 && len(d.Plan.Todo()) == 0 && !d.NoSecret
 }
 
-// check is one thing that has to be so.
+// check is an entry of the checklist.
 type check struct {
 	OK   bool
-	Says string
-	Path string // of the page on which to mend it
+	Text string
+	Path string // the path of the page on which to fix it
 }
 
-// finish shows what is left to do, and what has come in.
+// finish shows what is left to do, and the latest deliveries.
 func (c *Console) finish(w http.ResponseWriter, r *http.Request) {
 	data, err := c.readFinish(r.Context(), r.FormValue("url"))
 	if err != nil {
@@ -67,8 +67,8 @@ func (c *Console) showFinish(w http.ResponseWriter, r *http.Request, status int,
 	c.show(w, r, status, "finish", view{Path: "/finish", Alert: alert, Data: data})
 }
 
-// readFinish looks at everything that the page shows. Where Commerce cannot be asked the
-// page says so, and has the rest all the same.
+// readFinish reads the data of the page. If Commerce cannot be reached, the page shows the
+// error and the other data.
 func (c *Console) readFinish(ctx context.Context, address string) (finishData, error) {
 	values, err := c.Store.Parameters(ctx, store.AllNames())
 	if err != nil {
@@ -96,13 +96,13 @@ func (c *Console) readFinish(ctx context.Context, address string) (finishData, e
 		data.ByHand = slices.DeleteFunc(webhooks, func(w store.Webhook) bool { return !w.Enabled })
 	}
 	data.Arrivals = arrivals{Machine: c.Machine, Error: data.PlanError}
-	if data.PlanError == "" { // else Commerce would be asked in vain again
+	if data.PlanError == "" { // otherwise the same request would fail again
 		data.Arrivals = c.arrivals(ctx, data.Plan.Base, 0)
 	}
 	return data, nil
 }
 
-// addPlan asks Commerce what it has.
+// addPlan compares the webhooks in Commerce with the settings.
 func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
 	data.Plan.Base = base
 	client, err := c.commerce(ctx)
@@ -111,7 +111,7 @@ func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
 	}
 	data.Connected = true
 	if data.URLWrong != "" {
-		return // until it is right there is nothing to plan with
+		return // there is no plan without a valid address
 	}
 	if err == nil {
 		var plan store.Plan
@@ -123,16 +123,16 @@ func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
 			return
 		}
 	}
-	if !errors.Is(err, store.ErrNoURL) { // for which the page asks
+	if !errors.Is(err, store.ErrNoURL) { // the page asks for the address
 		data.PlanError = err.Error()
 	}
 }
 
-// checks are what the store needs.
+// checks returns the checklist.
 func (c *Console) checks(values map[string]string, data finishData) []check {
-	all := []check{{OK: true, Says: "The settings are in order.", Path: "/trackings"}}
+	all := []check{{OK: true, Text: "The settings are valid.", Path: "/trackings"}}
 	if err := store.Check(values); err != nil {
-		all[0] = check{Says: err.Error(), Path: "/connections"}
+		all[0] = check{Text: err.Error(), Path: "/connections"}
 	}
 	chosen, on := chosenBy(values, c.Store.Defaults()), 0
 	for _, t := range tracking.All() {
@@ -140,29 +140,29 @@ func (c *Console) checks(values map[string]string, data finishData) []check {
 			on++
 		}
 	}
-	all = append(all, check{OK: on > 0, Says: fmt.Sprintf("%d of %d configurations are enabled.", on, len(tracking.All())), Path: "/trackings"})
-	segment := check{OK: true, Says: "Segment: a write key is set. Only the source's debugger shows whether it is right.", Path: "/connections"}
+	all = append(all, check{OK: on > 0, Text: fmt.Sprintf("%d of %d configurations are enabled.", on, len(tracking.All())), Path: "/trackings"})
+	segment := check{OK: true, Text: "Segment: a write key is set. Only the source's debugger shows whether it is valid.", Path: "/connections"}
 	if strings.TrimSpace(values[settings.SegmentWriteKey]) == "" {
-		segment.OK, segment.Says = false, "Segment: no write key is set, and events wait until one is."
+		segment.OK, segment.Text = false, "Segment: no write key is set. Events are retried until one is set."
 	} else if data.Here && strings.TrimSpace(values[settings.SegmentHost]) == "" {
-		segment.Says = "Events go to the inbox on this machine."
+		segment.Text = "Events go to the inbox on this machine."
 	}
-	commerce := check{OK: data.Connected, Says: "Commerce is connected.", Path: "/connections"}
+	commerce := check{OK: data.Connected, Text: "Commerce is connected.", Path: "/connections"}
 	if data.PlanError != "" {
-		commerce.OK, commerce.Says = false, "Commerce is set, and what it has is not known just now: see below."
+		commerce.OK, commerce.Text = false, "Commerce is set, but its webhooks could not be read: see below."
 	}
 	if !data.Connected {
-		commerce.Says = "Commerce is not connected: register the webhooks by hand, as below, or connect it and it is done for you."
+		commerce.Text = "Commerce is not connected. Connect it, or register the webhooks by hand as described below."
 	}
-	secret := check{OK: true, Says: "The webhook secret is set."}
+	secret := check{OK: true, Text: "The webhook secret is set."}
 	if data.NoSecret {
-		secret.Says = "There is no webhook secret yet: Finish makes one."
+		secret.Text = "There is no webhook secret yet. Finish creates one."
 	}
 	return append(all, segment, commerce, secret)
 }
 
-// register makes the webhook secret where there is none, and the webhooks in Commerce
-// where that is connected.
+// register creates the webhook secret if there is none, and registers the webhooks if Commerce
+// is connected.
 func (c *Console) register(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), askCommerceWithin)
 	defer cancel()
@@ -178,15 +178,15 @@ func (c *Console) register(w http.ResponseWriter, r *http.Request) {
 	}
 	alert := err.Error()
 	if len(did) > 0 {
-		alert += "\nUntil then this was done: " + strings.Join(did, " ")
+		alert += "\nDone before the error: " + strings.Join(did, " ")
 	}
 	if data.URLWrong != "" {
-		alert = "" // it stands at its field
+		alert = "" // the field shows it
 	}
 	c.showFinish(w, r, status, data, alert)
 }
 
-// registerAll returns what it did, also beside an error.
+// registerAll registers the webhooks. It returns what it did, also with an error.
 func (c *Console) registerAll(ctx context.Context, address string) (did []string, status int, err error) {
 	base := ""
 	if address != "" {
@@ -201,11 +201,11 @@ func (c *Console) registerAll(ctx context.Context, address string) (did []string
 		return nil, http.StatusBadGateway, err
 	}
 	if made {
-		did = append(did, "The webhook secret was made.")
+		did = append(did, "The webhook secret was created.")
 	}
 	client, err := c.commerce(ctx)
 	if errors.Is(err, store.ErrNotConnected) {
-		return append(did, "Register the webhooks by hand, as below."), http.StatusOK, nil
+		return append(did, "Register the webhooks by hand, as described below."), http.StatusOK, nil
 	}
 	if err != nil {
 		return did, http.StatusBadGateway, err
@@ -217,77 +217,79 @@ func (c *Console) registerAll(ctx context.Context, address string) (did []string
 	if err != nil {
 		return did, http.StatusBadGateway, err
 	}
-	if err := c.mayTell(ctx, plan); err != nil {
+	if err := c.checkSecretKnown(ctx, plan); err != nil {
 		return did, http.StatusConflict, err
 	}
-	err = plan.Apply(ctx, client, func(step store.Step) { did = append(did, doneSays[step.Action]+" “"+step.Name+"”.") })
+	err = plan.Apply(ctx, client, func(step store.Step) { did = append(did, doneWords[step.Action]+" “"+step.Name+"”.") })
 	if err != nil {
 		return did, http.StatusBadGateway, err
 	}
-	return append(did, "Every webhook in Commerce is as it should be."), http.StatusOK, nil
+	return append(did, "All webhooks in Commerce are up to date."), http.StatusOK, nil
 }
 
-// mayTell refuses to tell Commerce of a new secret that the functions do not know yet.
-func (c *Console) mayTell(ctx context.Context, plan store.Plan) error {
+// checkSecretKnown returns an error while the functions may not have a new secret yet:
+// Commerce must not use it before.
+func (c *Console) checkSecretKnown(ctx context.Context, plan store.Plan) error {
 	if !plan.Rotating {
 		return nil
 	}
 	wait, err := c.Store.UntilKnown(ctx, settings.WebhookSecret, time.Time{})
 	if err == nil && wait > 0 {
-		err = fmt.Errorf("the functions do not know the new webhook secret yet: finish in %.0f seconds", wait.Seconds())
+		err = fmt.Errorf("the functions do not have the new webhook secret yet. Finish again in %.0f seconds", wait.Seconds())
 	}
 	return err
 }
 
-var doneSays = map[store.Action]string{store.Create: "Created", store.Update: "Updated", store.Disable: "Disabled", store.Remove: "Removed a second"}
+var doneWords = map[store.Action]string{store.Create: "Created", store.Update: "Updated", store.Disable: "Disabled", store.Remove: "Removed the duplicate"}
 
-// arrivals are the events that came in last.
+// arrivals are the latest deliveries.
 type arrivals struct {
 	Machine Machine // nil for a deployed store
-	// Asked says that Commerce has been asked what it delivered.
+	// Asked is set if Commerce was asked for its deliveries.
 	Asked bool
 	Error string
 	Last  []arrival
 }
 
-// arrival is an attempt of Commerce's to deliver an event.
+// arrival is an attempt of Commerce to deliver a webhook.
 type arrival struct {
 	Tracking tracking.Tracking
 	store.Delivery
 }
 
-// Says is what the answer means.
-func (a arrival) Says() string {
+// Meaning explains the response.
+func (a arrival) Meaning() string {
 	switch {
 	case a.Succeeded:
-		return "accepted: it is safe, and on its way to Segment"
+		return "accepted and queued for Segment"
 	case a.Status == http.StatusUnauthorized:
-		return "refused: Commerce sends another secret. Finish gives it the right one"
+		return "rejected: Commerce sends a wrong secret. Finish corrects it"
 	case a.Reason != "":
 		return a.Reason
 	}
-	return "not taken"
+	return "not accepted"
 }
 
 const arrivalsShown = 8
 
-// arrivalsFor is how long what Commerce has delivered counts while a page is open: to ask
-// takes a call for each webhook and more, and every minute is often enough.
-const arrivalsFor = time.Minute
+// arrivalsMaxAge is how long an open page shows the same deliveries. To read them takes at
+// least one request for each webhook, so once a minute is enough.
+const arrivalsMaxAge = time.Minute
 
-// arrivals asks the hub on this machine, or else Commerce, where what it said last is
-// older than that.
+// arrivals returns the latest deliveries: from the hub on this machine, or from Commerce. A
+// cached answer of Commerce is used if it is younger than maxAge.
 func (c *Console) arrivals(ctx context.Context, base string, maxAge time.Duration) arrivals {
 	if c.Machine != nil {
 		return arrivals{Machine: c.Machine}
 	}
 	return c.arrived.get(base, maxAge, func() arrivals {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin) // others may wait for it too
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin) // other requests may wait for the same answer
 		defer cancel()
 		return c.askArrivals(ctx, base)
 	})
 }
 
+// askArrivals reads the latest deliveries from Commerce.
 func (c *Console) askArrivals(ctx context.Context, base string) arrivals {
 	client, err := c.commerce(ctx)
 	if err != nil {
@@ -308,23 +310,23 @@ func (c *Console) askArrivals(ctx context.Context, base string) arrivals {
 	return all
 }
 
-// showArrivals is the part of the page that its script asks for.
+// showArrivals sends the latest deliveries to the page's script.
 func (c *Console) showArrivals(w http.ResponseWriter, r *http.Request) {
-	c.showPart(w, http.StatusOK, "finish", "arrivals", c.arrivals(r.Context(), "", arrivalsFor))
+	c.showPart(w, http.StatusOK, "finish", "arrivals", c.arrivals(r.Context(), "", arrivalsMaxAge))
 }
 
-// overviewWithin bounds what the overview waits for Commerce.
+// overviewWithin is how long the overview waits for Commerce.
 const overviewWithin = 3 * time.Second
 
-// finished says whether the webhooks are registered. It never fails: where Commerce
-// cannot be asked it says that.
-func (c *Console) finished(ctx context.Context) state {
-	s := state{step: here("/finish")}
+// webhooksState returns whether the webhooks are registered. If Commerce cannot be reached, the
+// state has a text about that, and no error.
+func (c *Console) webhooksState(ctx context.Context) state {
+	s := state{step: stepAt("/finish")}
 	ctx, cancel := context.WithTimeout(ctx, overviewWithin)
 	defer cancel()
 	client, err := c.commerce(ctx)
 	if errors.Is(err, store.ErrNotConnected) {
-		s.Says = "Not known: Commerce is not connected. The webhooks can be registered by hand."
+		s.Text = "Unknown: Commerce is not connected. You can register the webhooks by hand."
 		return s
 	}
 	var plan store.Plan
@@ -333,15 +335,15 @@ func (c *Console) finished(ctx context.Context) state {
 	}
 	switch todo := len(plan.Todo()); {
 	case errors.Is(err, store.ErrNoURL):
-		s.Says = "No webhook is registered for this machine."
+		s.Text = "No webhooks are registered for this machine."
 	case err != nil:
-		s.Says = "Not known: Commerce could not be asked just now."
+		s.Text = "Unknown: Commerce could not be reached."
 	case plan.Settled():
-		s.Done, s.Says = true, "The webhooks are registered in Commerce."
+		s.Done, s.Text = true, "The webhooks are registered in Commerce."
 	case todo == 1:
-		s.Says = "1 webhook in Commerce is not as it should be yet."
+		s.Text = "1 webhook in Commerce needs a change."
 	default:
-		s.Says = fmt.Sprintf("%d webhooks in Commerce are not as they should be yet.", todo)
+		s.Text = fmt.Sprintf("%d webhooks in Commerce need a change.", todo)
 	}
 	return s
 }

@@ -10,21 +10,21 @@ import (
 	"commerce-segment/infra/hub/store"
 )
 
-// wrong is what is wrong with a form, by its fields' names.
+// wrong is the errors of a form, by field name.
 type wrong map[string]string
 
-// fieldState is a form's field as its page describes it to who does not see it.
+// fieldState is what a page needs to connect a field with its error and help text.
 type fieldState struct {
-	ID    string // of the field
-	Wrong string // what is wrong with it; empty where nothing is
-	Help  string // the id of what explains it; empty where nothing does
+	ID    string // the ID of the field
+	Wrong string // the error; empty if there is none
+	Help  string // the ID of the help text; empty if there is none
 }
 
-// At is what is wrong with a field.
+// At returns the state of a field.
 func (w wrong) At(field, help string) fieldState { return fieldState{field, w[field], help} }
 
-// fingerprint tells parameters that belong together from what somebody else makes of
-// them meanwhile. Of a secret it has no more than when it was written.
+// fingerprint identifies the values of parameters that belong together, to detect a change by
+// another user. For a secret it includes only the time of the last change.
 func fingerprint(set map[string]store.Setting, names ...string) string {
 	sum := sha256.New()
 	for _, name := range names {
@@ -37,25 +37,24 @@ func fingerprint(set map[string]store.Setting, names ...string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-const changedMeanwhile = "Nothing was saved: somebody has changed these settings since you opened this page. " +
-	"What is set by now stands below yours where the two differ. Save again to have yours in its place, or open the page anew to keep theirs."
+const changedMeanwhile = "Nothing was saved: another user changed these settings after you opened this page. " +
+	"The current values are shown below yours. Save again to overwrite them, or reload the page to keep them."
 
-// meanwhile notes at a field what somebody else has set, where that is not what was
-// answered.
+// meanwhile adds the current value as an error to a field whose answer differs from it.
 func (w wrong) meanwhile(field, answered, set string) {
 	if strings.TrimSpace(answered) != strings.TrimSpace(set) {
-		w[field] = "by now it is " + cmp.Or(strings.TrimSpace(set), "not set")
+		w[field] = "current value: " + cmp.Or(strings.TrimSpace(set), "not set")
 	}
 }
 
 // meanwhileSecret is meanwhile for a secret, which is never shown.
 func (w wrong) meanwhileSecret(field, answered string) {
 	if answered != "" {
-		w[field] = "it is not saved: to have yours, enter it again"
+		w[field] = "not saved: enter the secret again to save it"
 	}
 }
 
-// question is that about a parameter.
+// question returns the question about a parameter.
 func question(name string) store.Question {
 	for _, q := range store.Questions {
 		if q.Name == name {
@@ -65,8 +64,8 @@ func question(name string) store.Question {
 	return store.Question{Name: name}
 }
 
-// answered checks the answer to the question about a parameter, and notes at the form's
-// field what is wrong with it.
+// answered checks the answer for a parameter and returns its value. It adds an error to the
+// form's field.
 func (w wrong) answered(field, name, answer string) string {
 	value, err := question(name).Check(strings.TrimSpace(answer))
 	if err != nil {
@@ -75,15 +74,15 @@ func (w wrong) answered(field, name, answer string) string {
 	return value
 }
 
-// atField is what is wrong with a parameter as it stands at its field.
+// atField returns an error about a parameter as its field shows it, without the name.
 func atField(name string, err error) string {
 	return strings.TrimPrefix(err.Error(), "parameter "+name+": ")
 }
 
-// required is answered for what must not be left empty.
+// required is answered for a field that must not be empty.
 func (w wrong) required(field, name, answer string) string {
 	if strings.TrimSpace(answer) == "" {
-		w[field] = "it is needed: fill it in"
+		w[field] = "required: fill in this field"
 		return ""
 	}
 	return w.answered(field, name, answer)

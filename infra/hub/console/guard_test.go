@@ -12,7 +12,7 @@ import (
 	"commerce-segment/infra/hub/store"
 )
 
-// open is the console of an empty store on this machine.
+// open returns the console of an empty store on this machine.
 func open(t *testing.T) *Console {
 	t.Helper()
 	directory, err := store.SetUpDirectory(t.TempDir())
@@ -22,18 +22,18 @@ func open(t *testing.T) *Console {
 	return &Console{Store: store.InDirectory(directory), Key: theKey, Log: slog.New(slog.DiscardHandler)}
 }
 
-// theKey is that of every console in these tests.
+// theKey is the key of every console in these tests.
 const theKey = "the-key"
 
-// local makes of a request one of a program on this machine that has the key.
+// local changes a request to one from a program on this machine with the key.
 func local(request *http.Request) *http.Request {
 	request.RemoteAddr, request.Host = "127.0.0.1:5000", "127.0.0.1:8081"
 	request.Header.Set("Authorization", "Bearer "+theKey)
 	return request
 }
 
-// The console shows settings and customers: a page that is read by another site in the
-// same browser, or through a tunnel, must not be one of its.
+// The console shows settings and customer data. Other sites in the same browser, and requests
+// through a tunnel, must not read them.
 func TestTheConsoleAnswersOnlyThisMachine(t *testing.T) {
 	handler := open(t).Handler()
 	for _, c := range []struct {
@@ -48,7 +48,7 @@ func TestTheConsoleAnswersOnlyThisMachine(t *testing.T) {
 		{"asked by a name that resolves to this machine", "127.0.0.1:5000", "rebound.example:8080", 403, ""},
 		{"asked through a tunnel", "127.0.0.1:5000", "abc.tunnel.example", 403, ""},
 		{"asked from another machine", "192.168.1.9:5000", "192.168.1.7:8080", 403, ""},
-		{"asked from another machine that lies about the name", "192.168.1.9:5000", "localhost", 403, ""},
+		{"asked from another machine with a false name", "192.168.1.9:5000", "localhost", 403, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			request := httptest.NewRequest("GET", "/", nil)
@@ -66,9 +66,8 @@ func TestTheConsoleAnswersOnlyThisMachine(t *testing.T) {
 	}
 }
 
-// Other users of this machine reach its loopback address, and so does whatever a tunnel
-// lets through that changes the name and says nothing of it.
-func TestTheConsoleAnswersThisMachineAtTheAddressOnWhichItListens(t *testing.T) {
+// A hub may listen at another address of its machine than the loopback address.
+func TestTheConsoleAnswersAtTheAddressOnWhichItListens(t *testing.T) {
 	handler := open(t).Handler()
 	for _, c := range []struct {
 		name, listens, remote, host string
@@ -103,7 +102,7 @@ func TestNothingIsShownOrChangedWithoutTheKey(t *testing.T) {
 		want                              int
 	}{
 		{"a page", "GET", "/", "", 401},
-		{"a page that is not there", "GET", "/none", "", 401},
+		{"a page that does not exist", "GET", "/none", "", 401},
 		{"a change", "POST", "/trackings", "", 401},
 		{"a wrong key in the link", "GET", "/?key=wrong", "", 401},
 		{"no key in the link", "GET", "/?key=", "", 401},
@@ -123,14 +122,14 @@ func TestNothingIsShownOrChangedWithoutTheKey(t *testing.T) {
 			if answer.Code != c.want {
 				t.Errorf("answered %d, want %d", answer.Code, c.want)
 			}
-			if body := answer.Body.String(); c.want == 401 && (!strings.Contains(body, "The address that the hub printed") || strings.Contains(body, "Connections")) {
-				t.Errorf("it shows\n%s", body)
+			if body := answer.Body.String(); c.want == 401 && (!strings.Contains(body, "The hub printed an address") || strings.Contains(body, "Connections")) {
+				t.Errorf("the page is\n%s", body)
 			}
 		})
 	}
 }
 
-func TestAConsoleWithoutAKeyLetsNobodyIn(t *testing.T) {
+func TestAConsoleWithoutAKeyRejectsAllRequests(t *testing.T) {
 	console := open(t)
 	console.Key = ""
 	for _, authorization := range []string{"", "Bearer "} {
@@ -145,8 +144,8 @@ func TestAConsoleWithoutAKeyLetsNobodyIn(t *testing.T) {
 	}
 }
 
-// A page elsewhere on the web can have its visitor's browser post here.
-func TestOtherSitesCannotWrite(t *testing.T) {
+// A page of another site can make its visitor's browser send a form here.
+func TestFormsFromOtherSitesAreRejected(t *testing.T) {
 	handler := open(t).Handler()
 	request := local(httptest.NewRequest("POST", "/connections/segment", strings.NewReader("host=https://elsewhere.example")))
 	request.Header.Set("Origin", "https://elsewhere.example")
@@ -157,7 +156,7 @@ func TestOtherSitesCannotWrite(t *testing.T) {
 	}
 }
 
-func TestPagesRunNothingButTheConsolesOwn(t *testing.T) {
+func TestPagesRunOnlyTheConsolesScripts(t *testing.T) {
 	request := local(httptest.NewRequest("GET", "/", nil))
 	answer := httptest.NewRecorder()
 	open(t).Handler().ServeHTTP(answer, request)
@@ -168,6 +167,6 @@ func TestPagesRunNothingButTheConsolesOwn(t *testing.T) {
 		}
 	}
 	if body := answer.Body.String(); strings.Contains(body, "<script>") || strings.Contains(body, " style=") || strings.Contains(body, " onclick=") {
-		t.Error("the page has script or style within it, which its policy forbids")
+		t.Error("the page has an inline script or style, which its policy forbids")
 	}
 }

@@ -7,28 +7,29 @@ import (
 	"time"
 )
 
-// jobs does what takes long, one job at a time. It goes on when the browser leaves.
+// jobs runs long work in the background, one job at a time. A job continues when the browser
+// leaves the page.
 type jobs struct {
 	mu  sync.Mutex
-	job *job // nil where none is underway
+	job *job // nil if none is running
 }
 
-// job is work, and how far it is.
+// job is a running job and its progress.
 type job struct {
-	Says     string // what is being done
-	Counts   string // what is counted; empty for nothing
-	Done, Of int    // Of is 0 where nobody knows how many there will be
+	Title    string
+	Counts   string // the noun of Done, in the plural; empty if nothing is counted
+	Done, Of int    // Of is 0 if the total is not known
 
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
 
-// jobMoment is how long a page waits for a job before it shows how far that is.
+// jobMoment is how long a page waits for a job to end before it shows the progress.
 const jobMoment = 2 * time.Second
 
-// begin starts a job unless one is underway, and waits a moment for its end. What run
-// gives notes what it has come to, while the mutex is held.
-func (all *jobs) begin(ctx context.Context, j job, run func(ctx context.Context, at func(done int)) (note func())) (begun bool) {
+// begin starts a job unless one is running, and waits for its end for at most jobMoment. The
+// function that run returns stores the result; begin calls it while the mutex is held.
+func (all *jobs) begin(ctx context.Context, j job, run func(ctx context.Context, at func(done int)) (store func())) (begun bool) {
 	all.mu.Lock()
 	if all.job != nil {
 		all.mu.Unlock()
@@ -41,11 +42,11 @@ func (all *jobs) begin(ctx context.Context, j job, run func(ctx context.Context,
 	go func() {
 		defer close(j.ended)
 		defer cancel()
-		note := run(working, all.at)
+		store := run(working, all.at)
 		all.mu.Lock()
 		defer all.mu.Unlock()
 		all.job = nil
-		note()
+		store()
 	}()
 	select {
 	case <-j.ended:
@@ -55,14 +56,14 @@ func (all *jobs) begin(ctx context.Context, j job, run func(ctx context.Context,
 	return true
 }
 
-// at notes how far the job is.
+// at sets the progress of the job.
 func (all *jobs) at(done int) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	all.job.Done = done
 }
 
-// underway is how far the job is; nil where there is none.
+// underway returns a copy of the running job, or nil if there is none.
 func (all *jobs) underway() *job {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -73,7 +74,7 @@ func (all *jobs) underway() *job {
 	return &j
 }
 
-// end ends the job, if there is one, and returns when it has ended.
+// end cancels the job, if there is one, and returns when it has ended.
 func (all *jobs) end() {
 	if j := all.underway(); j != nil {
 		j.cancel()
@@ -81,8 +82,8 @@ func (all *jobs) end() {
 	}
 }
 
-// showJob answers a page's script with how far the job is, or, once it has ended, that
-// the page is to be loaded anew.
+// showJob sends the job's progress to a page's script. If the job has ended, it sends the
+// status 205, and the script reloads the page.
 func (c *Console) showJob(w http.ResponseWriter, all *jobs) {
 	work := all.underway()
 	if work == nil {

@@ -10,77 +10,81 @@ import (
 	"commerce-segment/infra/hub/words"
 )
 
-// lettersKept is how many dead letters of a kind a page lists. Only these are kept: all
-// of them may be more than there is memory for.
+// lettersKept is how many dead letters of one tracking and reason a page lists. Only these are
+// kept in memory.
 const lettersKept = 50
 
-// letterList is what a console knows of the dead letters, and what it is doing with them.
-// To read them on AWS takes seconds or minutes, and hides them from others meanwhile, so
-// what was read counts until somebody wants it read again.
+// letterList is the dead letters that a console has read, and the jobs that read and replay
+// them. On AWS, reading them takes seconds or minutes and hides them from other readers, so
+// the list stays until the user wants it read again.
 type letterList struct {
 	jobs
-	kinds  []kept
-	hidden int       // how many more SQS reckoned with
-	looked int       // how many were read
-	read   time.Time // zero where they must be read
-	said   outcome   // what there is to say of the jobs that have ended
+	groups []letterGroup
+	hidden int       // how many more SQS reported
+	count  int       // how many were read
+	read   time.Time // zero if they must be read
+	result jobResult // of the jobs that have ended
 }
 
-// kept is a kind of dead letters, and those of them that are listed, the newest first.
-type kept struct {
+// letterGroup is the dead letters of one tracking and reason. Its Letters are those that the
+// page lists, newest first.
+type letterGroup struct {
 	deadletters.Group
 	Count  int
 	Oldest time.Time
 }
 
-// outcome is what a job on them has come to.
-type outcome struct{ Notice, Alert string }
+// jobResult is the result of a job.
+type jobResult struct{ Notice, Alert string }
 
-// begin starts a job unless one is underway, and waits a moment for its end. Cut off,
-// the dead letters that it has received would be hidden for up to an hour.
-func (g *letterList) begin(ctx context.Context, j job, run func(ctx context.Context, at func(looked int)) outcome) (begun bool) {
+// begin starts a job unless one is running, and waits a moment for its end. The job continues
+// after the request: if it were canceled, the dead letters that it received would be hidden for
+// up to an hour.
+func (g *letterList) begin(ctx context.Context, j job, run func(ctx context.Context, at func(looked int)) jobResult) (begun bool) {
 	return g.jobs.begin(ctx, j, func(ctx context.Context, at func(int)) func() {
-		said := run(ctx, at)
-		return func() { g.said = outcome{cmp.Or(said.Notice, g.said.Notice), cmp.Or(said.Alert, g.said.Alert)} }
+		result := run(ctx, at)
+		return func() {
+			g.result = jobResult{cmp.Or(result.Notice, g.result.Notice), cmp.Or(result.Alert, g.result.Alert)}
+		}
 	})
 }
 
-// takeSaid returns what there is to say, once.
-func (g *letterList) takeSaid() (said outcome) {
+// takeResult returns the result of the jobs that have ended, once.
+func (g *letterList) takeResult() (result jobResult) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	said, g.said = g.said, outcome{}
-	return said
+	result, g.result = g.result, jobResult{}
+	return result
 }
 
-// forget has the dead letters read again by the next page.
+// forget makes the next page read the dead letters again.
 func (g *letterList) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.kinds, g.read = nil, time.Time{}
+	g.groups, g.read = nil, time.Time{}
 }
 
-// known are the dead letters as they were read, how many more SQS reckoned with, and
-// how many have come since, of those that there are by now.
-func (g *letterList) known(now int) (kinds []kept, hidden, since int, read time.Time) {
+// snapshot returns the dead letters that were read, how many more SQS reported, and how many
+// arrived since then, if there are now that many.
+func (g *letterList) snapshot(now int) (groups []letterGroup, hidden, since int, read time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.kinds, g.hidden, max(0, now-g.looked-g.hidden), g.read
+	return g.groups, g.hidden, max(0, now-g.count-g.hidden), g.read
 }
 
-// isRead says that the dead letters were read, and that nobody wants them read again.
+// isRead reports whether the list is up to date.
 func (g *letterList) isRead() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return !g.read.IsZero()
 }
 
-// find is a dead letter that is listed.
+// find returns a dead letter of the list.
 func (g *letterList) find(name, id string) (deadletters.Letter, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, kind := range g.kinds {
-		for _, letter := range kind.Letters {
+	for _, group := range g.groups {
+		for _, letter := range group.Letters {
 			if letter.Tracking.Name == name && letter.ID == id {
 				return letter, nil
 			}
@@ -93,47 +97,47 @@ func (g *letterList) find(name, id string) (deadletters.Letter, error) {
 }
 
 // list reads the dead letters.
-func (g *letterList) list(ctx context.Context, queues deadletters.Queues) outcome {
-	reckoned, err := queues.Backlog(ctx)
+func (g *letterList) list(ctx context.Context, queues deadletters.Queues) jobResult {
+	reported, err := queues.Backlog(ctx)
 	if err != nil {
-		return outcome{Alert: "The dead letters could not be counted: " + err.Error()}
+		return jobResult{Alert: "The dead letters could not be counted: " + err.Error()}
 	}
 	letters, err := queues.List(ctx)
 	if err != nil {
-		return outcome{Alert: "The dead letters could not be read: " + err.Error()}
+		return jobResult{Alert: "The dead letters could not be read: " + err.Error()}
 	}
-	kinds := keep(letters)
+	groups := groupLetters(letters)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.kinds, g.looked, g.hidden, g.read = kinds, len(letters), max(0, reckoned.Dead-len(letters)), time.Now()
-	return outcome{}
+	g.groups, g.count, g.hidden, g.read = groups, len(letters), max(0, reported.Dead-len(letters)), time.Now()
+	return jobResult{}
 }
 
-// keep makes of what was read what is kept of it.
-func keep(letters []deadletters.Letter) []kept {
-	var kinds []kept
+// groupLetters groups dead letters by tracking and reason, and keeps the newest of each group.
+func groupLetters(letters []deadletters.Letter) []letterGroup {
+	var groups []letterGroup
 	for _, kind := range deadletters.GroupByReason(letters) {
 		all := kind.Letters
-		one := kept{Group: kind, Count: len(all), Oldest: all[0].FailedAt}
+		one := letterGroup{Group: kind, Count: len(all), Oldest: all[0].FailedAt}
 		one.Letters = nil
 		for i := len(all) - 1; i >= max(0, len(all)-lettersKept); i-- {
 			one.Letters = append(one.Letters, all[i])
 		}
-		kinds = append(kinds, one)
+		groups = append(groups, one)
 	}
-	return kinds
+	return groups
 }
 
-// redrive puts dead letters back.
-func (g *letterList) redrive(ctx context.Context, queues deadletters.Queues, matches func(deadletters.Letter) bool, at func(int)) outcome {
+// redrive puts dead letters back on their queues.
+func (g *letterList) redrive(ctx context.Context, queues deadletters.Queues, matches func(deadletters.Letter) bool, at func(int)) jobResult {
 	defer g.forget()
 	moved, err := queues.Redrive(ctx, matches, at)
 	switch {
 	case err != nil:
-		return outcome{Alert: "Not all were replayed: " + err.Error()}
+		return jobResult{Alert: "Not all dead letters were replayed: " + err.Error()}
 	case moved == 0:
-		return outcome{Alert: "Nothing was replayed: they are there no more, or on AWS somebody else has received them. Those are back within an hour."}
+		return jobResult{Alert: "Nothing was replayed. The dead letters are no longer there, or, on AWS, another program has received them. In that case they are visible again within an hour."}
 	default:
-		return outcome{Notice: fmt.Sprintf("Replayed: %s back on the queue. What cannot be delivered comes back here.", words.Count(moved, "event"))}
+		return jobResult{Notice: fmt.Sprintf("Replayed: %s back on the queue. Events that fail again come back here.", words.Count(moved, "event"))}
 	}
 }

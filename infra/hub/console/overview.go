@@ -17,29 +17,29 @@ import (
 	"commerce-segment/templates"
 )
 
-// Machine is a hub that takes webhooks on this machine.
+// Machine is a hub that receives webhooks on this machine.
 type Machine interface {
-	// URL is where this machine reaches it.
+	// URL is its address on this machine.
 	URL() string
-	// Send posts a webhook to it as Commerce would, and returns what it answers.
+	// Send posts a webhook to it as Commerce does, and returns the response.
 	Send(ctx context.Context, t tracking.Tracking, body []byte) (status int, answer string, err error)
-	// Notes are what is odd about its settings.
+	// Notes are warnings about its settings.
 	Notes(ctx context.Context) ([]string, error)
-	// Recent are the webhooks that came in last, the newest first.
+	// Recent are the latest webhooks, newest first.
 	Recent() []Recent
-	// Inbox counts the batches that Segment would have got.
+	// Inbox counts the batches in the inbox.
 	Inbox() int
-	// Waiting counts the events that are accepted and not delivered.
+	// Waiting counts the events that are queued or retrying.
 	Waiting() int
 	// Lines are the log lines about webhooks.
 	Lines() *executions.Memory
-	// DeadLetters is the events that were given up.
+	// DeadLetters are the queues of failed events.
 	DeadLetters() deadletters.Queues
-	// Dead counts them.
+	// Dead counts the dead letters.
 	Dead() int
 }
 
-// Recent is a webhook that was accepted lately.
+// Recent is one of the latest webhooks.
 type Recent struct {
 	At       time.Time
 	Tracking tracking.Tracking
@@ -48,14 +48,14 @@ type Recent struct {
 	Body     []byte // without the configuration that holds the secret
 }
 
-// state is how far a part of the set-up is.
+// state is the state of one step of the setup.
 type state struct {
 	step
 	Done bool
-	Says string
+	Text string
 }
 
-// overviewData is what the overview shows.
+// overviewData is the data of the overview.
 type overviewData struct {
 	States  []state
 	Notes   []string
@@ -63,13 +63,13 @@ type overviewData struct {
 	Machine Machine
 }
 
-// lookAround reads how far the store is set up.
-func (c *Console) lookAround(ctx context.Context) (overviewData, error) {
+// readOverview reads the state of the setup.
+func (c *Console) readOverview(ctx context.Context) (overviewData, error) {
 	list, err := c.Store.Settings(ctx)
 	if err != nil {
 		return overviewData{}, err
 	}
-	data := overviewData{Machine: c.Machine, States: []state{connections(list), trackings(list), edited(list), c.finished(ctx)}}
+	data := overviewData{Machine: c.Machine, States: []state{connectionsState(list), trackingsState(list), templatesState(list), c.webhooksState(ctx)}}
 	if c.Machine != nil {
 		data.Samples = templates.Samples()
 		if data.Notes, err = c.Machine.Notes(ctx); err != nil {
@@ -79,7 +79,7 @@ func (c *Console) lookAround(ctx context.Context) (overviewData, error) {
 	return data, nil
 }
 
-// byName are settings by their parameters' names.
+// byName returns settings by the names of their parameters.
 func byName(list []store.Setting) map[string]store.Setting {
 	all := make(map[string]store.Setting, len(list))
 	for _, one := range list {
@@ -88,49 +88,49 @@ func byName(list []store.Setting) map[string]store.Setting {
 	return all
 }
 
-func connections(list []store.Setting) state {
+func connectionsState(list []store.Setting) state {
 	set := byName(list)
-	s := state{step: here("/connections")}
+	s := state{step: stepAt("/connections")}
 	commerce := set[settings.CommerceClientID].Set && set[settings.CommerceClientSecret].Set && set[settings.CommerceTokenURL].Set
 	segment := set[settings.SegmentWriteKey].Set
 	switch {
 	case commerce && segment:
-		s.Done, s.Says = true, "Commerce and Segment are set."
+		s.Done, s.Text = true, "Commerce and Segment are set."
 	case segment:
-		s.Says = "Segment is set, Commerce is not: it is needed to register the webhooks for you."
+		s.Text = "Segment is set. Commerce is not set: the hub needs it to register the webhooks."
 	case commerce:
-		s.Says = "Commerce is set, Segment is not: events wait until it is."
+		s.Text = "Commerce is set. Segment is not set: events are retried until it is."
 	default:
-		s.Says = "Neither Commerce nor Segment is set: events wait until Segment is."
+		s.Text = "Neither Commerce nor Segment is set. Events are retried until Segment is set."
 	}
 	return s
 }
 
-func trackings(list []store.Setting) state {
+func trackingsState(list []store.Setting) state {
 	set, on := byName(list), 0
 	for _, t := range tracking.All() {
 		if set[settings.Enabled(t)].Value == "true" {
 			on++
 		}
 	}
-	return state{step: here("/trackings"), Done: on > 0, Says: fmt.Sprintf("%d of %d enabled.", on, len(tracking.All()))}
+	return state{step: stepAt("/trackings"), Done: on > 0, Text: fmt.Sprintf("%d of %d enabled.", on, len(tracking.All()))}
 }
 
-func edited(list []store.Setting) state {
+func templatesState(list []store.Setting) state {
 	set, own := byName(list), 0
 	for _, t := range tracking.All() {
 		if !set[settings.Template(t)].Default {
 			own++
 		}
 	}
-	s := state{step: here("/templates"), Done: true, Says: "All are the defaults."}
+	s := state{step: stepAt("/templates"), Done: true, Text: "All templates are the defaults."}
 	if own > 0 {
-		s.Says = fmt.Sprintf("%d of %d edited.", own, len(tracking.All()))
+		s.Text = fmt.Sprintf("%d of %d edited.", own, len(tracking.All()))
 	}
 	return s
 }
 
-var errNoSample = errors.New("there is no bundled sample of that name")
+var errNoSample = errors.New("there is no sample with that name")
 
 // sendSample posts a bundled sample to the hub on this machine.
 func (c *Console) sendSample(w http.ResponseWriter, r *http.Request) {
@@ -150,13 +150,13 @@ func (c *Console) sendSample(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	c.done(w, r, "/", fmt.Sprintf("%s was posted: the hub answered %d %s.", all[i].Name, status, answer))
+	c.done(w, r, "/", fmt.Sprintf("Sent %s. The hub answered %d %s.", all[i].Name, status, answer))
 }
 
 // doctorLooksBack is how far the page looks back for webhooks.
 const doctorLooksBack = 24 * time.Hour
 
-// doctor shows what is right with the store, what is wrong, and what to do about it.
+// doctor shows what is wrong with the store, and what to do about it.
 func (c *Console) doctor(w http.ResponseWriter, r *http.Request) {
 	report := doctor.Examine(r.Context(), doctor.Patient{
 		Store: c.Store, Log: c.log(), NoLog: errNoLog.Error(), Since: doctorLooksBack,

@@ -17,39 +17,40 @@ import (
 )
 
 const (
-	sessionsPath  = "/s/" // and a session's id: below it are the pages of that session
+	sessionsPath  = "/s/" // followed by the ID of a session; the session's pages are below it
 	sessionCookie = "hub-session"
 	sessionLasts  = 12 * time.Hour
 	maxSessions   = 16
 )
 
-// LinkPath is where a program that has the key asks for a new Link.
+// LinkPath is where a program with the key requests a new Link.
 const LinkPath = "/link"
 
-// session is one browser that may use the console, or a link that no browser has opened
-// yet. Browsers send a cookie to every port of a machine, so a cookie alone would reach
-// any server there. A session's cookie is sent below the session's own path only, which
-// no other server knows.
+// session is a browser that may use the console, or a link that no browser has opened yet.
+// Browsers send a cookie to every port of a machine, so a cookie alone would reach any server
+// on it. A session's cookie is sent only below the session's own path, which no other server
+// knows.
 type session struct {
 	id      string
 	expires time.Time
 
-	// The rest is guarded by the mutex of sessions.
-	once   string // the key in the link; empty once a browser has opened it
-	cookie string // empty until then
-	notice string // what has been done just before
+	// The mutex of sessions guards the following fields.
+	once   string // the key in the link; empty after a browser has opened it
+	cookie string // empty until a browser has opened the link
+	notice string // the result of the last form, for the next page
 }
 
-// path is where the session's pages are, without a slash at the end.
+// path returns the path of the session's pages, without a slash at the end.
 func (s *session) path() string { return sessionsPath + s.id }
 
-// sessions are the browsers that may use a console. They are in memory only.
+// sessions are the sessions of a console. They are only in memory.
 type sessions struct {
 	mu  sync.Mutex
-	all []*session // the oldest first
+	all []*session // oldest first
 }
 
-// begin makes a session that a browser can open. The oldest makes room for it.
+// begin makes a session that a browser can open. It removes the oldest one if there are too
+// many.
 func (all *sessions) begin() *session {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -60,7 +61,7 @@ func (all *sessions) begin() *session {
 	return s
 }
 
-// find is the session of that id; nil where there is none, or no longer.
+// find returns the session with that ID, or nil if there is none or it has expired.
 func (all *sessions) find(id string) *session {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -78,7 +79,7 @@ func (all *sessions) dropExpired() {
 	all.all = slices.DeleteFunc(all.all, func(s *session) bool { return !now.Before(s.expires) })
 }
 
-// open exchanges the key of a link for a cookie, once. It is empty for any other key.
+// open exchanges the key of a link for a cookie, once. The cookie is empty for a wrong key.
 func (all *sessions) open(s *session, key string) (cookie string) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -96,34 +97,34 @@ func (all *sessions) end(s *session) {
 	all.all = slices.DeleteFunc(all.all, func(other *session) bool { return other == s })
 }
 
-// opened says that a request comes from the browser that has opened the session.
+// opened reports whether a request comes from the browser that opened the session.
 func (all *sessions) opened(s *session, r *http.Request) bool {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	// Another port of this machine can add a cookie of that name.
+	// A server at another port of this machine can add a cookie with that name.
 	return s.cookie != "" && slices.ContainsFunc(r.CookiesNamed(sessionCookie), func(sent *http.Cookie) bool { return same(sent.Value, s.cookie) })
 }
 
-// note keeps what has been done until a page of the session shows it.
-func (all *sessions) note(s *session, notice string) {
+// setNotice keeps a notice until a page of the session shows it.
+func (all *sessions) setNotice(s *session, notice string) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	s.notice = notice
 }
 
-// noted is what was noted last. It is given once.
-func (all *sessions) noted(s *session) (notice string) {
+// takeNotice returns the notice, once.
+func (all *sessions) takeNotice(s *session) (notice string) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	notice, s.notice = s.notice, ""
 	return notice
 }
 
-// sessionKey is the key of a request's session in its context.
+// sessionKey is the context key of a request's session.
 type sessionKey struct{}
 
-// sessionOf is the session below whose path a request is; nil where it is below none,
-// as what a program sends with the console's key.
+// sessionOf returns the session of a request, or nil if its path is below no session, for
+// example for a program with the console's key.
 func sessionOf(r *http.Request) *session { return sessionIn(r.Context()) }
 
 func sessionIn(ctx context.Context) *session {
@@ -131,15 +132,15 @@ func sessionIn(ctx context.Context) *session {
 	return s
 }
 
-// who names in the log who sent a request.
-func who(ctx context.Context) string {
+// senderOf returns the sender of a request for the log.
+func senderOf(ctx context.Context) string {
 	if s := sessionIn(ctx); s != nil {
 		return "session " + nameOf(s)
 	}
-	return "who has the console's key"
+	return "a program with the console's key"
 }
 
-// base is the path below which a request's pages are, without a slash at the end.
+// base returns the path below which a request's pages are, without a slash at the end.
 func base(r *http.Request) string {
 	if s := sessionOf(r); s != nil {
 		return s.path()
@@ -147,8 +148,8 @@ func base(r *http.Request) string {
 	return ""
 }
 
-// Sessions passes on what is below the path of a session without that path. Whether it
-// comes from the session's browser is for OnlyWithKey to say.
+// Sessions strips the path of a session from requests below it. It does not check that the
+// request comes from the session's browser; RequireKey does.
 func (c *Console) Sessions(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		below, _ := strings.CutPrefix(r.URL.Path, sessionsPath)
@@ -163,23 +164,23 @@ func (c *Console) Sessions(next http.Handler) http.Handler {
 	})
 }
 
-// Link is what to open in a browser to be let in. It lets in one browser, which can open
-// it again for as long as its session lasts.
+// Link returns an address that logs in one browser. That browser can open it again while its
+// session lasts.
 func (c *Console) Link(address string) string {
 	s := c.sessions.begin()
 	return address + s.path() + "/?key=" + s.once
 }
 
-// letInByLink answers a link: it exchanges the key in it for a cookie, and takes it out of
-// the address.
-func (c *Console) letInByLink(w http.ResponseWriter, r *http.Request) bool {
+// openLink answers a link: it exchanges the key in it for a cookie and redirects to the same
+// address without the key. It reports whether it answered.
+func (c *Console) openLink(w http.ResponseWriter, r *http.Request) bool {
 	s, query := sessionOf(r), r.URL.Query()
-	// A browser that looks at a link in advance must not use it up.
+	// A browser that prefetches a link must not use it up.
 	if s == nil || r.Method != http.MethodGet || !query.Has("key") || r.Header.Get("Sec-Purpose") != "" {
 		return false
 	}
 	if cookie := c.sessions.open(s, query.Get("key")); cookie != "" {
-		c.Log.Info("console: a browser was let in", "session", nameOf(s), "from", r.RemoteAddr)
+		c.Log.Info("console: a browser logged in", "session", nameOf(s), "from", r.RemoteAddr)
 		setCookie(w, s, cookie, int(time.Until(s.expires).Seconds()))
 	} else if !c.sessions.opened(s, r) {
 		return false
@@ -197,46 +198,46 @@ func setCookie(w http.ResponseWriter, s *session, value string, seconds int) {
 	})
 }
 
-// logOut ends the session of the browser that asks for it.
+// logOut ends the session of the request.
 func (c *Console) logOut(w http.ResponseWriter, r *http.Request) {
 	if s := sessionOf(r); s != nil {
 		c.sessions.end(s)
 		setCookie(w, s, "", -1)
 	}
-	c.showOutside(w, http.StatusOK, "You are logged out")
+	c.showLoggedOut(w, http.StatusOK, "You are logged out")
 }
 
-// sendLink answers a program that has the key with a new link.
+// sendLink sends a new link to a program with the key.
 func (c *Console) sendLink(w http.ResponseWriter, r *http.Request) {
 	if !c.sendsKey(r) { // a session must not prolong itself
-		c.askForKey(w, r)
+		c.rejectWithoutKey(w, r)
 		return
 	}
 	io.WriteString(w, c.Link(""))
 }
 
-// logs has it logged who sent a form that changes something.
-func (c *Console) logs(next http.HandlerFunc) http.HandlerFunc {
+// logged returns a handler that also logs who sent the form.
+func (c *Console) logged(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		answer := &answered{ResponseWriter: w}
+		answer := &statusRecorder{ResponseWriter: w}
 		next(answer, r)
-		c.Log.Info("console: a form was sent", "by", who(r.Context()), "from", r.RemoteAddr, "to", strings.TrimPrefix(r.Pattern, "POST "), "name", loggable.ID(r.PathValue("name")), "status", cmp.Or(answer.status, http.StatusOK))
+		c.Log.Info("console: a form was sent", "by", senderOf(r.Context()), "from", r.RemoteAddr, "to", strings.TrimPrefix(r.Pattern, "POST "), "name", loggable.ID(r.PathValue("name")), "status", cmp.Or(answer.status, http.StatusOK))
 	}
 }
 
-// nameOf names a session in the log, by a part of its path that opens nothing.
+// nameOf returns the name of a session in the log: a part of its ID that gives no access.
 func nameOf(s *session) string { return s.id[:6] }
 
-// answered notes the status of an answer.
-type answered struct {
+// statusRecorder records the status of a response.
+type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-func (a *answered) WriteHeader(status int) {
-	a.status = status
-	a.ResponseWriter.WriteHeader(status)
+func (s *statusRecorder) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
 }
 
 // Unwrap is for http.NewResponseController.
-func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// visitor is a browser's requests at a console, with the cookies that a test chooses.
+// visitor sends requests to a console, with the cookies that a test chooses.
 type visitor struct {
 	*testing.T
 	console *Console
@@ -50,7 +50,7 @@ func (v visitor) wants(what string, answer *httptest.ResponseRecorder, status in
 	}
 }
 
-func TestALinkLetsInOneBrowserOnly(t *testing.T) {
+func TestALinkLogsInOneBrowserOnly(t *testing.T) {
 	v := visit(t)
 	link := v.console.Link("")
 	v.wants("a link with another key", v.ask("GET", link+"x"), 401)
@@ -61,7 +61,7 @@ func TestALinkLetsInOneBrowserOnly(t *testing.T) {
 	advance.Header.Set("Sec-Purpose", "prefetch")
 	answer := httptest.NewRecorder()
 	v.console.Sessions(v.console.Handler()).ServeHTTP(answer, advance)
-	v.wants("a link that a browser looks at in advance", answer, 401)
+	v.wants("a link that a browser prefetches", answer, 401)
 
 	base, cookie := v.open(link)
 	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != base+"/" || cookie.MaxAge <= 0 {
@@ -73,8 +73,8 @@ func TestALinkLetsInOneBrowserOnly(t *testing.T) {
 	v.wants("another browser at the address in the first one's history", v.ask("GET", base+"/"), 401)
 }
 
-// The key leaves the address that a browser remembers and sends on.
-func TestALinkLeadsToThePageThatItNames(t *testing.T) {
+// The redirect removes the key from the address, so that the browser does not store or send it.
+func TestALinkRedirectsToItsPageWithoutTheKey(t *testing.T) {
 	for path, want := range map[string]string{
 		"/": "/", "/trace?id=o-1": "/trace?id=o-1", "//elsewhere.example/": "/elsewhere.example", "/%5Celsewhere.example": "/%5Celsewhere.example",
 	} {
@@ -86,17 +86,17 @@ func TestALinkLeadsToThePageThatItNames(t *testing.T) {
 		}
 		answer := v.ask("GET", base+path+separator+key)
 		if got := answer.Header().Get("Location"); answer.Code != http.StatusSeeOther || got != base+want {
-			t.Errorf("%s is answered %d and leads to %q, want %s", path, answer.Code, got, base+want)
+			t.Errorf("%s is answered %d and redirects to %q, want %s", path, answer.Code, got, base+want)
 		}
 		if got := answer.Header(); got.Get("Referrer-Policy") != "no-referrer" || got.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s may be remembered: %v", path, got)
+			t.Errorf("%s may be stored or sent on: %v", path, got)
 		}
 	}
 }
 
-// Browsers send cookies to every port of a machine, so a server at another port must get
-// nothing that opens this console: not the cookie, and with the cookie not its path.
-func TestACookieIsWorthNothingElsewhere(t *testing.T) {
+// Browsers send cookies to every port of a machine, so a server at another port must not be able
+// to use a cookie of this console.
+func TestACookieIsValidOnlyBelowItsSessionsPath(t *testing.T) {
 	v, other := visit(t), visit(t)
 	base, cookie := v.open(v.console.Link(""))
 	otherBase, _ := other.open(other.console.Link(""))
@@ -106,7 +106,7 @@ func TestACookieIsWorthNothingElsewhere(t *testing.T) {
 	v.wants("the cookie in another session of this console", v.ask("GET", second+"/", plain), 401)
 	v.wants("the cookie at another console, below its own path", other.ask("GET", base+"/", plain), 401)
 	v.wants("the cookie at another console, in a session there", other.ask("GET", otherBase+"/", plain), 401)
-	v.wants("a cookie of no value", v.ask("GET", base+"/", &http.Cookie{Name: cookie.Name}), 401)
+	v.wants("a cookie without a value", v.ask("GET", base+"/", &http.Cookie{Name: cookie.Name}), 401)
 	v.wants("a cookie that another port has added", v.ask("GET", base+"/", &http.Cookie{Name: cookie.Name, Value: "planted"}, plain), 200)
 	for _, target := range []string{"/", base + "/"} {
 		request := httptest.NewRequest("GET", target, nil)
@@ -150,7 +150,7 @@ func TestASessionAndALinkEndAfterTwelveHours(t *testing.T) {
 	})
 }
 
-func TestSessionsAreBounded(t *testing.T) {
+func TestTheNumberOfSessionsIsBounded(t *testing.T) {
 	v := visit(t)
 	base, cookie := v.open(v.console.Link(""))
 	for range maxSessions - 1 {
@@ -161,29 +161,29 @@ func TestSessionsAreBounded(t *testing.T) {
 	v.wants("the oldest session after one too many", v.ask("GET", base+"/trackings", cookie), 401)
 }
 
-// A session must not prolong itself.
+// A session must not extend itself.
 func TestOnlyTheKeyGetsANewLink(t *testing.T) {
 	v := visit(t)
 	v.console.Machine = machineWith{}
 	base, cookie := v.open(v.console.Link(""))
 	v.wants("a new link for a session", v.ask("POST", base+LinkPath, cookie), 401)
-	v.wants("a new link for a stranger", v.ask("POST", LinkPath), 401)
+	v.wants("a new link for an unauthenticated client", v.ask("POST", LinkPath), 401)
 	answer := httptest.NewRecorder()
 	v.console.Handler().ServeHTTP(answer, local(httptest.NewRequest("POST", LinkPath, nil)))
-	v.wants("a new link for who has the key", answer, 200)
+	v.wants("a new link for a program with the key", answer, 200)
 	v.open(answer.Body.String())
 }
 
-// A cookie could be planted by a server at another port.
-func TestNoticesAreKeptInTheHub(t *testing.T) {
+// A server at another port can set cookies for this machine.
+func TestNoticesAreKeptInTheHubAndShownOnce(t *testing.T) {
 	v := visit(t)
 	base, cookie := v.open(v.console.Link(""))
 	planted := &http.Cookie{Name: "hub-notice", Value: "UExBTlRFRA=="}
 	if page := v.ask("GET", base+"/trackings", cookie, planted).Body.String(); strings.Contains(page, "PLANTED") || strings.Contains(page, `class="notice"`) {
-		t.Error("the page shows a notice that a cookie holds")
+		t.Error("the page shows a notice from a cookie")
 	}
 	long := strings.Repeat("done ", 5000)
-	v.console.sessions.note(v.console.sessions.find(strings.TrimPrefix(base, sessionsPath)), long)
+	v.console.sessions.setNotice(v.console.sessions.find(strings.TrimPrefix(base, sessionsPath)), long)
 	if page := v.ask("GET", base+"/trackings", cookie).Body.String(); !strings.Contains(page, strings.TrimSpace(long)) {
 		t.Error("the page does not show a long notice whole")
 	}
@@ -192,7 +192,7 @@ func TestNoticesAreKeptInTheHub(t *testing.T) {
 	}
 }
 
-func TestWhoChangedWhatIsLogged(t *testing.T) {
+func TestChangesAreLoggedWithTheirSender(t *testing.T) {
 	c := open(t)
 	var log bytes.Buffer
 	c.Log = slog.New(slog.NewTextHandler(&log, nil))
@@ -203,10 +203,10 @@ func TestWhoChangedWhatIsLogged(t *testing.T) {
 	}
 	b.handler.ServeHTTP(httptest.NewRecorder(), local(httptest.NewRequest("POST", "/trackings", strings.NewReader(url.Values{}.Encode()))))
 	for _, want := range []string{
-		"a browser was let in\" session=" + id[:6],
+		"a browser logged in\" session=" + id[:6],
 		"by=\"session " + id[:6] + "\" from=127.0.0.1:5000 to=/connections/segment name=\"\" status=303",
 		"parameters were written\" by=\"session " + id[:6] + "\" parameters=segment/",
-		"by=\"who has the console's key\" from=127.0.0.1:5000 to=/trackings name=\"\" status=400",
+		"by=\"a program with the console's key\" from=127.0.0.1:5000 to=/trackings name=\"\" status=400",
 	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, log.String())

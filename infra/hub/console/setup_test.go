@@ -25,20 +25,20 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// browser is a person at the console of a store.
+// browser sends requests to the console of a store, as a logged-in browser does.
 type browser struct {
 	t       *testing.T
 	handler http.Handler
 	store   store.Store
-	base    string // below which its session's pages are
+	base    string // the path of its session
 	cookies []*http.Cookie
 }
 
-// browse opens the console of a store that is deployed, with what is set in it.
+// browse opens the console of a deployed store with those settings.
 func browse(t *testing.T, set map[string]string) *browser {
 	t.Helper()
 	c := open(t)
-	for _, name := range []string{settings.WebhookSecret, settings.SegmentWriteKey} { // which hub run makes
+	for _, name := range []string{settings.WebhookSecret, settings.SegmentWriteKey} { // hub run creates them
 		if err := os.Remove(filepath.Join(c.Store.Dir, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func browse(t *testing.T, set map[string]string) *browser {
 	return browseAt(t, c, set)
 }
 
-// browseHere opens the console of a store on this machine.
+// browseHere opens the console of a store on this machine with those settings.
 func browseHere(t *testing.T, set map[string]string) *browser {
 	t.Helper()
 	return browseAt(t, open(t), set)
@@ -71,7 +71,7 @@ func browseAt(t *testing.T, c *Console, set map[string]string) *browser {
 	return b
 }
 
-// connected is a Commerce, and the settings of a store that is connected to it.
+// connected starts a Commerce, and returns the settings of a store that is connected to it.
 func connected(t *testing.T) (*commercetest.Server, map[string]string) {
 	t.Helper()
 	store := commercetest.Start(t)
@@ -81,13 +81,13 @@ func connected(t *testing.T) (*commercetest.Server, map[string]string) {
 	}
 }
 
-// get opens a page and gives its text. No secret must be in it.
+// get opens a page and returns its text. It fails if the page contains a secret.
 func (b *browser) get(path string) (status int, page string) {
 	b.t.Helper()
 	return b.do(httptest.NewRequest("GET", path, nil))
 }
 
-// post sends a form, and goes where it is sent.
+// post sends a form, and follows the redirect.
 func (b *browser) post(path string, form url.Values) (status int, page string) {
 	b.t.Helper()
 	request := httptest.NewRequest("POST", path, strings.NewReader(form.Encode()))
@@ -95,14 +95,14 @@ func (b *browser) post(path string, form url.Values) (status int, page string) {
 	return b.do(request)
 }
 
-// form is the hidden fields of the form on a page that goes to a path.
+// form returns the hidden fields of a page's form, by the path of its action.
 func (b *browser) form(page, path string) url.Values {
 	b.t.Helper()
 	_, text := b.get(page)
 	return formOf(text, path)
 }
 
-// formOf is the hidden fields of the form in a page's text that goes to a path.
+// formOf returns the hidden fields of a form in a page's text, by the path of its action.
 func formOf(text, path string) url.Values {
 	_, form, _ := strings.Cut(text, `action=".`+path+`"`)
 	form, _, _ = strings.Cut(form, "</form>")
@@ -115,7 +115,7 @@ func formOf(text, path string) url.Values {
 
 var hiddenField = regexp.MustCompile(`type="hidden" name="([^"]*)" value="([^"]*)"`)
 
-// submit opens a page, fills in the form that goes to a path, and sends it.
+// submit opens a page, fills in its form and sends it.
 func (b *browser) submit(page, path string, filled url.Values) (status int, text string) {
 	b.t.Helper()
 	form := b.form(page, path)
@@ -144,7 +144,7 @@ func (b *browser) do(request *http.Request) (status int, page string) {
 	return answer.Code, html.UnescapeString(page)
 }
 
-// set is what is set.
+// set returns the settings of the store.
 func (b *browser) set() map[string]string {
 	b.t.Helper()
 	values, err := b.store.Parameters(b.t.Context(), store.AllNames())
@@ -154,12 +154,12 @@ func (b *browser) set() map[string]string {
 	return values
 }
 
-// wants looks for texts in a page.
+// wants fails unless a page contains all texts.
 func wants(t *testing.T, page string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(page, text) {
-			t.Errorf("the page does not say %q:\n%s", text, page)
+			t.Errorf("the page lacks %q:\n%s", text, page)
 		}
 	}
 }
@@ -167,7 +167,7 @@ func wants(t *testing.T, page string, texts ...string) {
 func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
 	for _, c := range []struct {
 		name, path, id, secret string // the path is below the stand-in's address
-		before                 bool   // it is connected already
+		before                 bool   // whether it is already connected
 		status                 int
 		says                   []string
 		saved                  bool
@@ -178,8 +178,8 @@ func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
 		{"the wrong secret", "", commercetest.ClientID, "PLANTED-wrong", false, 422,
 			[]string{"nothing was saved", "Commerce answered 401", `value="stand-in-client-id"`, `name="client_secret" type="password" autocomplete="new-password" class="mono" required aria-invalid="true"`}, false},
 		{"a page of the shop", "/products", commercetest.ClientID, commercetest.ClientSecret, false, 422, []string{"has a path, a query or a fragment", `/products"`}, false},
-		{"no id", "", "", commercetest.ClientSecret, false, 422, []string{"it is needed"}, false},
-		{"no secret", "", commercetest.ClientID, "", false, 422, []string{"it is needed"}, false},
+		{"no id", "", "", commercetest.ClientSecret, false, 422, []string{"required"}, false},
+		{"no secret", "", commercetest.ClientID, "", false, 422, []string{"required"}, false},
 		{"a secret with a space", "", commercetest.ClientID, "PLANTED secret", false, 422, []string{"it holds white space"}, false},
 		{"the secret that is set is kept", "", commercetest.ClientID, "", true, 200, []string{"Connected to Commerce", "Nothing has changed."}, true},
 	} {
@@ -201,20 +201,20 @@ func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
 	}
 }
 
-// Who may use the console must not get the secret that it does not show, by having it
-// sent to a server of their own.
-func TestTheSecretThatIsSetIsSentToNoOtherHost(t *testing.T) {
+// A user of the console must not be able to get the hidden secret by sending it to another
+// server.
+func TestTheCurrentSecretIsSentToNoOtherHost(t *testing.T) {
 	elsewhere := commercetest.Start(t)
 	for name, changed := range map[string]map[string]string{
-		"where the URL is set":                   {},
-		"where the URL was removed":              {settings.CommerceTokenURL: ""},
-		"where the URL was changed by hand":      {settings.CommerceTokenURL: elsewhere.URL},
-		"where the secret says no host":          {settings.CommerceClientSecret: "PLANTED-secret"},
-		"where the id was removed with the URL":  {settings.CommerceTokenURL: "", settings.CommerceClientID: ""},
-		"where the URL was replaced by no URL":   {settings.CommerceTokenURL: "garbage"},
-		"where the secret begins with no URL":    {settings.CommerceClientSecret: "garbage PLANTED-secret"},
-		"where the secret has a third word":      {settings.CommerceClientSecret: elsewhere.URL + " PLANTED-secret PLANTED"},
-		"where another secret stands for a host": {settings.CommerceClientSecret: "https://theirs.example PLANTED-secret"},
+		"the URL is set":                      {},
+		"the URL was removed":                 {settings.CommerceTokenURL: ""},
+		"the URL was changed by hand":         {settings.CommerceTokenURL: elsewhere.URL},
+		"the secret has no host":              {settings.CommerceClientSecret: "PLANTED-secret"},
+		"the ID was removed with the URL":     {settings.CommerceTokenURL: "", settings.CommerceClientID: ""},
+		"the URL was replaced by no URL":      {settings.CommerceTokenURL: "garbage"},
+		"the secret begins with no URL":       {settings.CommerceClientSecret: "garbage PLANTED-secret"},
+		"the secret has a third word":         {settings.CommerceClientSecret: elsewhere.URL + " PLANTED-secret PLANTED"},
+		"the secret is bound to another host": {settings.CommerceClientSecret: "https://theirs.example PLANTED-secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, set := connected(t)
@@ -229,14 +229,14 @@ func TestTheSecretThatIsSetIsSentToNoOtherHost(t *testing.T) {
 	}
 }
 
-func TestConnectionsSaysWhyTheAccessThatIsSetCannotBeUsed(t *testing.T) {
+func TestConnectionsShowsWhyTheCurrentAccessIsUnusable(t *testing.T) {
 	for name, c := range map[string]struct {
 		changed map[string]string
 		says    string
 	}{
-		"the secret says no host":          {map[string]string{settings.CommerceClientSecret: "PLANTED-secret"}, `id="client_secret-wrong">it does not say for which Commerce URL it was entered`},
+		"the secret has no host":           {map[string]string{settings.CommerceClientSecret: "PLANTED-secret"}, `id="client_secret-wrong">it does not say for which Commerce URL it was entered`},
 		"the secret is for another host":   {map[string]string{settings.CommerceTokenURL: "https://theirs.example"}, `id="client_secret-wrong">it was entered for http://127.0.0.1`},
-		"the URL is none":                  {map[string]string{settings.CommerceTokenURL: "garbage"}, `id="url-wrong">the Commerce URL is not the URL of a store`},
+		"the URL is invalid":               {map[string]string{settings.CommerceTokenURL: "garbage"}, `id="url-wrong">the Commerce URL is not the URL of a store`},
 		"nothing is wrong":                 {nil, ""},
 		"the URL is not set, so no access": {map[string]string{settings.CommerceTokenURL: ""}, ""},
 	} {
@@ -246,13 +246,13 @@ func TestConnectionsSaysWhyTheAccessThatIsSetCannotBeUsed(t *testing.T) {
 			_, page := browse(t, set).get("/connections")
 			wants(t, page, c.says)
 			if strings.Contains(page, `class="wrong"`) != (c.says != "") {
-				t.Errorf("the page says of a field that it is wrong: %s", page)
+				t.Errorf("the page shows an error at a field: %s", page)
 			}
 		})
 	}
 }
 
-func TestConnectSaysWhatMayNotBeRead(t *testing.T) {
+func TestConnectShowsMissingPermissions(t *testing.T) {
 	store, set := connected(t)
 	store.Fail(commercetest.Fault{Path: "/v2/customers", Status: http.StatusForbidden})
 	store.Fail(commercetest.Fault{Path: "/v2/application-keys", Status: http.StatusForbidden})
@@ -263,7 +263,7 @@ func TestConnectSaysWhatMayNotBeRead(t *testing.T) {
 	}
 }
 
-func TestSegmentsFormWritesWhatItSays(t *testing.T) {
+func TestTheSegmentFormWritesItsSettings(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		here   bool
@@ -285,12 +285,12 @@ func TestSegmentsFormWritesWhatItSays(t *testing.T) {
 			map[string]string{"segment/host": "https://proxy.example", "segment/path": "/s"}, "Saved."},
 		{"another host in clear", false, map[string]string{"segment/write-key": "PLANTED-key"}, url.Values{"region": {"other"}, "host": {"http://proxy.example"}}, 422,
 			map[string]string{"segment/host": ""}, "it is an http URL"},
-		{"no host", false, nil, url.Values{"region": {"other"}, "write_key": {"PLANTED-key"}}, 422, map[string]string{"segment/write-key": ""}, "it is needed"},
+		{"no host", false, nil, url.Values{"region": {"other"}, "write_key": {"PLANTED-key"}}, 422, map[string]string{"segment/write-key": ""}, "required"},
 		{"a path that is none", false, nil, url.Values{"region": {"us"}, "path": {"v1"}, "write_key": {"PLANTED-key"}}, 422, map[string]string{"segment/host": ""}, "it is not the path"},
 		{"a key with a space", false, nil, url.Values{"region": {"us"}, "write_key": {"PLANTED key"}}, 422, map[string]string{"segment/host": ""}, "it holds white space"},
-		{"no key", false, nil, url.Values{"region": {"us"}}, 422, map[string]string{"segment/host": ""}, "it is needed"},
-		{"no region", false, nil, url.Values{"write_key": {"PLANTED-key"}}, 422, map[string]string{"segment/host": ""}, "choose one"},
-		{"the inbox, which a deployed store does not have", false, nil, url.Values{"region": {"inbox"}, "write_key": {"PLANTED-key"}}, 422, nil, "choose one"},
+		{"no key", false, nil, url.Values{"region": {"us"}}, 422, map[string]string{"segment/host": ""}, "required"},
+		{"no region", false, nil, url.Values{"write_key": {"PLANTED-key"}}, 422, map[string]string{"segment/host": ""}, "choose one of the regions"},
+		{"the inbox, which a deployed store does not have", false, nil, url.Values{"region": {"inbox"}, "write_key": {"PLANTED-key"}}, 422, nil, "choose one of the regions"},
 		{"back to the inbox", true, map[string]string{"segment/host": "https://api.segment.io"}, url.Values{"region": {"inbox"}}, 200, map[string]string{"segment/host": ""}, "Saved."},
 		{"to Segment with the inbox's key", true, map[string]string{"segment/write-key": "inbox_PLANTED"}, url.Values{"region": {"us"}}, 422,
 			map[string]string{"segment/host": ""}, "Segment would drop everything"},
@@ -315,16 +315,16 @@ func TestSegmentsFormWritesWhatItSays(t *testing.T) {
 	}
 }
 
-// Segment answers 200 to a wrong write key: nothing here may look as if it were right.
-func TestTheTestEventPromisesNothing(t *testing.T) {
+// Segment responds with 200 to a wrong write key, so the page must not show a success.
+func TestTheTestEventDoesNotClaimThatTheKeyIsValid(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer int
 		status int
 		says   string
 	}{
-		{"Segment takes it", 200, 200, "It cannot be verified from here"},
-		{"Segment refuses the key", 401, 502, "The test event was not taken"},
+		{"Segment accepts it", 200, 200, "This does not show whether the write key is valid"},
+		{"Segment rejects the key", 401, 502, "did not accept the test event"},
 		{"Segment is down", 503, 502, "segment_503"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -362,7 +362,7 @@ func TestTheTestEventPromisesNothing(t *testing.T) {
 	})
 }
 
-func TestTheConfigurationsAreSavedTogether(t *testing.T) {
+func TestTheConfigurationsAreSaved(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		change  func(url.Values)
@@ -371,16 +371,16 @@ func TestTheConfigurationsAreSavedTogether(t *testing.T) {
 		says    string
 	}{
 		{"as it was", func(url.Values) {}, 200, nil, "Nothing has changed."},
-		{"one is disabled", func(f url.Values) { f.Del("enabled-order-updated") }, 200, map[string]string{"tracking/order-updated/enabled": "false"}, "on the page Finish"},
+		{"one is disabled", func(f url.Values) { f.Del("enabled-order-updated") }, 200, map[string]string{"tracking/order-updated/enabled": "false"}, "Open the page Finish"},
 		{"another event", func(f url.Values) { f.Set("events-order-completed", "order.fulfilled") }, 200, map[string]string{"tracking/order-completed/events": "order.fulfilled"}, "within 75 seconds"},
-		{"one event more", func(f url.Values) { f.Add("events-customer-updated", "customer.deleted") }, 200,
+		{"an additional event", func(f url.Values) { f.Add("events-customer-updated", "customer.deleted") }, 200,
 			map[string]string{"tracking/customer-updated/events": "customer.updated,customer.deleted"}, "Saved."},
 		{"no event", func(f url.Values) { f.Del("events-customer-updated") }, 422, nil, "customer-updated observes no event"},
 		{"no event, and disabled", func(f url.Values) { f.Del("events-customer-updated"); f.Del("enabled-customer-updated") }, 200,
 			map[string]string{"tracking/customer-updated/enabled": "false"}, "Saved."},
-		{"two events of what happens once", func(f url.Values) { f.Add("events-order-completed", "order.fulfilled") }, 422, nil, "it observes exactly one event"},
-		{"nothing at all", func(f url.Values) { clear(f) }, 400, nil, "nothing was saved"},
-		{"an event of another", func(f url.Values) { f.Set("events-order-completed", "order.created") }, 422, nil, "cannot observe"},
+		{"two events for a tracking that observes one", func(f url.Values) { f.Add("events-order-completed", "order.fulfilled") }, 422, nil, "it observes exactly one event"},
+		{"an empty form", func(f url.Values) { clear(f) }, 400, nil, "nothing was saved"},
+		{"an event of another tracking", func(f url.Values) { f.Set("events-order-completed", "order.created") }, 422, nil, "cannot observe"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := browse(t, nil)
@@ -394,14 +394,13 @@ func TestTheConfigurationsAreSavedTogether(t *testing.T) {
 			}
 			wants(t, page, c.says)
 			if got := b.set(); !maps.Equal(got, want) {
-				t.Errorf("set is\n%q\nwant\n%q", got, want)
+				t.Errorf("the settings are\n%q\nwant\n%q", got, want)
 			}
 		})
 	}
 }
 
-// trackingsForm is the page of the configurations as it is when it is opened, where
-// they are the defaults.
+// trackingsForm returns the form of the page Configurations with the default settings.
 func (b *browser) trackingsForm() url.Values {
 	b.t.Helper()
 	form := b.form("/trackings", "/trackings")
@@ -412,8 +411,8 @@ func (b *browser) trackingsForm() url.Values {
 	return form
 }
 
-// Two people may have the page open at the same time, or one in two windows.
-func TestConfigurationsThatSomebodyElseChangedStay(t *testing.T) {
+// Two users may have the page open at the same time, or one user in two windows.
+func TestConfigurationsThatAnotherUserChangedStay(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		theirs map[string]string
@@ -434,7 +433,7 @@ func TestConfigurationsThatSomebodyElseChangedStay(t *testing.T) {
 		{"the same to another", map[string]string{"tracking/order-completed/events": "order.fulfilled", "tracking/order-updated/enabled": "false"},
 			func(f url.Values) { f.Set("events-order-completed", "order.authorized") }, 409,
 			map[string]string{"tracking/order-updated/enabled": "false", "tracking/order-completed/events": "order.fulfilled"},
-			[]string{"somebody has changed what is marked below", "by now it is order.fulfilled", `value="order.authorized" checked`, `name="enabled-order-updated" value="true">`}},
+			[]string{"another user changed the marked settings", "current value: order.fulfilled", `value="order.authorized" checked`, `name="enabled-order-updated" value="true">`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := browse(t, nil)
@@ -451,13 +450,13 @@ func TestConfigurationsThatSomebodyElseChangedStay(t *testing.T) {
 			}
 			wants(t, page, c.says...)
 			if got := b.set(); !maps.Equal(got, c.want) {
-				t.Errorf("set is\n%q\nwant\n%q", got, c.want)
+				t.Errorf("the settings are\n%q\nwant\n%q", got, c.want)
 			}
 		})
 	}
 }
 
-func TestWhoSavesOnceMoreHasTheirsReplaced(t *testing.T) {
+func TestSavingAgainOverwritesAnotherUsersChange(t *testing.T) {
 	b := browse(t, nil)
 	form := b.trackingsForm()
 	if err := b.store.Put(t.Context(), "tracking/order-completed/events", "order.fulfilled"); err != nil {
@@ -465,7 +464,7 @@ func TestWhoSavesOnceMoreHasTheirsReplaced(t *testing.T) {
 	}
 	form.Set("events-order-completed", "order.authorized")
 	b.post("/trackings", form)
-	maps.Copy(form, b.form("/trackings", "/trackings")) // as the page with the conflict has it
+	maps.Copy(form, b.form("/trackings", "/trackings")) // as on the page with the conflict
 	status, page := b.post("/trackings", form)
 	wants(t, page, "Saved.")
 	if got := b.set()["tracking/order-completed/events"]; status != 200 || got != "order.authorized" {
@@ -473,9 +472,9 @@ func TestWhoSavesOnceMoreHasTheirsReplaced(t *testing.T) {
 	}
 }
 
-// A host and its key, or an address and its credentials, belong together: whoever has an
-// old page open must not pair half of theirs with half of somebody else's.
-func TestConnectionsThatSomebodyElseChangedStay(t *testing.T) {
+// A host and its key, or an address and its credentials, belong together. A form of an old page
+// must not combine a part of them with another user's change.
+func TestConnectionsThatAnotherUserChangedStay(t *testing.T) {
 	store, connection := connected(t)
 	segment := map[string]string{settings.SegmentHost: "https://api.segment.io", settings.SegmentWriteKey: "PLANTED-key"}
 	for _, c := range []struct {
@@ -490,24 +489,24 @@ func TestConnectionsThatSomebodyElseChangedStay(t *testing.T) {
 	}{
 		{"another client id", "commerce", connection, map[string]string{settings.CommerceClientID: "theirs"},
 			url.Values{"url": {store.URL}, "client_id": {"mine"}}, 409, map[string]string{settings.CommerceClientID: "theirs"},
-			[]string{"somebody has changed these settings", "by now it is theirs", `value="mine"`}, false},
+			[]string{"another user changed these settings", "current value: theirs", `value="mine"`}, false},
 		{"another address, to which my secret must not go", "commerce", connection, map[string]string{settings.CommerceTokenURL: "https://theirs.example/oauth/access_token"},
 			url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}, "client_secret": {"PLANTED-mine"}}, 409,
 			map[string]string{settings.CommerceTokenURL: "https://theirs.example/oauth/access_token", settings.CommerceClientSecret: connection[settings.CommerceClientSecret]},
-			[]string{"by now it is https://theirs.example", "to have yours, enter it again"}, false},
+			[]string{"current value: https://theirs.example", "enter the secret again to save it"}, false},
 		{"another client secret", "commerce", connection, map[string]string{settings.CommerceClientSecret: "PLANTED-theirs"},
 			url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}, "client_secret": {commercetest.ClientSecret}}, 409,
-			map[string]string{settings.CommerceClientSecret: "PLANTED-theirs"}, []string{"to have yours, enter it again"}, false},
+			map[string]string{settings.CommerceClientSecret: "PLANTED-theirs"}, []string{"enter the secret again to save it"}, false},
 		{"the same", "commerce", map[string]string{settings.CommerceTokenURL: store.URL + "/oauth/access_token", settings.CommerceClientSecret: connection[settings.CommerceClientSecret]},
 			map[string]string{settings.CommerceClientID: commercetest.ClientID},
 			url.Values{"url": {store.URL}, "client_id": {commercetest.ClientID}}, 200, nil, []string{"Nothing has changed."}, true},
 		{"the region", "segment", segment, map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "PLANTED-eu"},
 			url.Values{"region": {"us"}, "path": {"/mine"}}, 409,
 			map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "PLANTED-eu", settings.SegmentPath: ""},
-			[]string{"by now it is https://events.eu1.segmentapis.com"}, false},
+			[]string{"current value: https://events.eu1.segmentapis.com"}, false},
 		{"the write key", "segment", segment, map[string]string{settings.SegmentWriteKey: "PLANTED-theirs"},
 			url.Values{"region": {"us"}, "write_key": {"PLANTED-mine"}}, 409, map[string]string{settings.SegmentWriteKey: "PLANTED-theirs"},
-			[]string{"to have yours, enter it again"}, false},
+			[]string{"enter the secret again to save it"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := browse(t, c.set)
@@ -537,7 +536,7 @@ func TestConnectionsThatSomebodyElseChangedStay(t *testing.T) {
 	}
 }
 
-func TestThePageOfTheConfigurationsShowsWhatIsSet(t *testing.T) {
+func TestThePageConfigurationsShowsTheSettings(t *testing.T) {
 	_, page := browse(t, map[string]string{"tracking/order-updated/enabled": "false", "tracking/order-completed/events": "order.fulfilled"}).get("/trackings")
 	wants(t, page, "Orders", "Customers", `name="enabled-order-completed" value="true" checked`, `name="enabled-order-updated" value="true">`,
 		`type="radio" name="events-order-completed" value="order.fulfilled" checked`, `type="radio" name="events-order-completed" value="order.paid">`,
@@ -549,12 +548,12 @@ func TestFinishRegistersTheWebhooksAndThenHasNothingToDo(t *testing.T) {
 	delete(set, settings.WebhookSecret)
 	b := browse(t, set)
 	_, page := b.get("/finish")
-	wants(t, page, "There is no webhook secret yet: Finish makes one.", ">create<", "Segment: Order Completed (/shop)")
+	wants(t, page, "There is no webhook secret yet. Finish creates one.", ">create<", "Segment: Order Completed (/shop)")
 	if len(store.Integrations()) != 0 {
-		t.Error("to look at the page registers webhooks")
+		t.Error("opening the page registers webhooks")
 	}
 	status, page := b.post("/finish", nil)
-	wants(t, page, "The webhook secret was made.", "Created “Segment: Order Completed (/shop)”.", "Nothing is left to do")
+	wants(t, page, "The webhook secret was created.", "Created “Segment: Order Completed (/shop)”.", "Nothing to do")
 	if status != http.StatusOK {
 		t.Errorf("answered %d", status)
 	}
@@ -568,18 +567,18 @@ func TestFinishRegistersTheWebhooksAndThenHasNothingToDo(t *testing.T) {
 		t.Error("the page shows the secret")
 	}
 	if b.post("/finish", nil); len(store.Integrations()) != len(tracking.All()) {
-		t.Errorf("a second time Commerce has %d", len(store.Integrations()))
+		t.Errorf("the second time Commerce has %d", len(store.Integrations()))
 	}
 	_, page = b.get("/")
 	wants(t, page, "The webhooks are registered in Commerce.")
 	store.AddLog(store.Integrations()[1]["id"].(string), 202, "accepted")
 	store.AddLog(store.Integrations()[2]["id"].(string), 401, "forged")
 	_, page = b.get("/finish")
-	wants(t, page, "Order Completed", ">202<", "accepted: it is safe", ">401<", "Commerce sends another secret")
+	wants(t, page, "Order Completed", ">202<", "accepted and queued for Segment", ">401<", "Commerce sends a wrong secret")
 }
 
-// The page asks again by itself while it is open, and in as many windows as it is open.
-func TestFinishDoesNotAskCommerceWithEachRound(t *testing.T) {
+// An open page refreshes automatically, in each of its windows.
+func TestRefreshingFinishDoesNotAskCommerceEachTime(t *testing.T) {
 	store, set := connected(t)
 	b := browse(t, set)
 	b.post("/finish", nil)
@@ -591,14 +590,14 @@ func TestFinishDoesNotAskCommerceWithEachRound(t *testing.T) {
 		wants(t, part, ">202<")
 	}
 	if again := len(store.Requests()); again != asked {
-		t.Errorf("five rounds asked Commerce %d times", again-asked)
+		t.Errorf("five refreshes asked Commerce %d times", again-asked)
 	}
 	store.AddLog(store.Integrations()[2]["id"].(string), 401, "forged")
 	_, page := b.get("/finish")
-	wants(t, page, ">401<", `data-every="60"`, "Ask Commerce again")
+	wants(t, page, ">401<", `data-every="60"`, "Refresh")
 }
 
-// Two people, or one in two windows, may press the button at the same time.
+// Two users, or one in two windows, may press the button at the same time.
 func TestFinishTwiceAtOnceRegistersEachWebhookOnce(t *testing.T) {
 	store, set := connected(t)
 	delete(set, settings.WebhookSecret)
@@ -615,7 +614,7 @@ func TestFinishTwiceAtOnceRegistersEachWebhookOnce(t *testing.T) {
 	}
 }
 
-func TestFinishThatFailsHalfwaySaysWhatIsDone(t *testing.T) {
+func TestFinishThatFailsShowsWhatWasDone(t *testing.T) {
 	store, set := connected(t)
 	b := browse(t, set)
 	store.Fail(commercetest.Fault{Method: http.MethodPost, Path: "/v2/integrations", Status: http.StatusForbidden})
@@ -629,12 +628,12 @@ func TestFinishThatFailsHalfwaySaysWhatIsDone(t *testing.T) {
 	}
 }
 
-func TestFinishWithoutCommerceSaysHowToDoItByHand(t *testing.T) {
+func TestFinishWithoutCommerceShowsTheStepsByHand(t *testing.T) {
 	b := browse(t, nil)
 	_, page := b.get("/finish")
-	wants(t, page, "Make the webhook secret", "https://api.example/webhooks/order-completed", "<code>order.paid</code>", "nobody here knows what it delivers")
+	wants(t, page, "Create the webhook secret", "https://api.example/webhooks/order-completed", "<code>order.paid</code>", "its deliveries are not shown here")
 	status, page := b.post("/finish", nil)
-	wants(t, page, "The webhook secret was made.", "by hand")
+	wants(t, page, "The webhook secret was created.", "by hand")
 	if status != http.StatusOK || len(b.set()[settings.WebhookSecret]) != 64 {
 		t.Errorf("answered %d, and the secret is %q", status, b.set()[settings.WebhookSecret])
 	}
@@ -644,35 +643,35 @@ func TestFinishOnThisMachineAsksForAnAddress(t *testing.T) {
 	store, set := connected(t)
 	b := browseHere(t, set)
 	_, page := b.get("/finish")
-	wants(t, page, "Commerce cannot reach this machine by itself", "Show what would be done")
+	wants(t, page, "Commerce cannot reach this machine directly", "Preview the changes")
 	status, page := b.post("/finish", url.Values{"url": {"http://localhost:8080"}})
 	wants(t, page, "only this machine reaches", `value="http://localhost:8080"`)
 	if status != http.StatusUnprocessableEntity || len(store.Integrations()) != 0 {
 		t.Errorf("answered %d, and Commerce has %d", status, len(store.Integrations()))
 	}
 	status, page = b.post("/finish", url.Values{"url": {"https://x.tunnel.example"}})
-	wants(t, page, "Nothing is left to do", `value="https://x.tunnel.example"`)
+	wants(t, page, "Nothing to do", `value="https://x.tunnel.example"`)
 	if status != http.StatusOK || len(store.Integrations()) != len(tracking.All()) {
 		t.Errorf("answered %d, and Commerce has %d", status, len(store.Integrations()))
 	}
 }
 
-// Commerce must not send a secret that the functions do not know yet.
-func TestFinishDoesNotTellOfASecretTooEarly(t *testing.T) {
+// Commerce must not send a secret that the functions do not have yet.
+func TestFinishWaitsUntilTheFunctionsHaveANewSecret(t *testing.T) {
 	store, set := connected(t)
 	set[settings.WebhookSecret] = "PLANTED-new\nPLANTED-old"
 	status, page := browse(t, set).post("/finish", nil)
-	wants(t, page, "the functions do not know the new webhook secret yet")
+	wants(t, page, "the functions do not have the new webhook secret yet")
 	if status != http.StatusConflict || len(store.Integrations()) != 0 {
 		t.Errorf("answered %d, and Commerce has %d", status, len(store.Integrations()))
 	}
 }
 
-func TestNoPageFailsBecauseCommerceDoes(t *testing.T) {
+func TestPagesWorkIfCommerceFails(t *testing.T) {
 	store, set := connected(t)
 	store.Fail(commercetest.Fault{Path: "/v2/integrations", Status: http.StatusForbidden, Times: 100})
 	b := browse(t, set)
-	for path, says := range map[string]string{"/": "Commerce could not be asked just now", "/finish": "the application key lacks the permission", "/connections": "Client secret"} {
+	for path, says := range map[string]string{"/": "Commerce could not be reached", "/finish": "the application key lacks the permission", "/connections": "Client secret"} {
 		status, page := b.get(path)
 		wants(t, page, says)
 		if status != http.StatusOK {
@@ -681,7 +680,7 @@ func TestNoPageFailsBecauseCommerceDoes(t *testing.T) {
 	}
 }
 
-func TestSettingsThatAreWrongAreToldOnFinish(t *testing.T) {
+func TestFinishShowsInvalidSettings(t *testing.T) {
 	_, set := connected(t)
 	set["tracking/order-updated/enabled"] = "perhaps"
 	status, page := browse(t, set).get("/finish")
@@ -691,15 +690,15 @@ func TestSettingsThatAreWrongAreToldOnFinish(t *testing.T) {
 	}
 }
 
-func TestEveryObservableEventIsExplained(t *testing.T) {
+func TestEveryObservableEventHasADescription(t *testing.T) {
 	for _, tr := range tracking.All() {
-		if missing := slices.IndexFunc(tr.Observable(), func(event string) bool { return eventSays[event] == "" }); missing >= 0 {
-			t.Errorf("%s: %s has no words", tr.Name, tr.Observable()[missing])
+		if missing := slices.IndexFunc(tr.Observable(), func(event string) bool { return eventTimes[event] == "" }); missing >= 0 {
+			t.Errorf("%s: %s has no description", tr.Name, tr.Observable()[missing])
 		}
 	}
 }
 
-// throttled is a store that refuses to write a parameter.
+// throttled is a store that does not write one of its parameters.
 type throttled struct {
 	store.Backend
 	name string
@@ -719,8 +718,8 @@ func (s *throttled) PutTogether(ctx context.Context, values map[string]string) e
 	return s.Backend.PutTogether(ctx, values)
 }
 
-// Of what was written half before, nobody else is to blame.
-func TestWhatCouldNotBeSavedIsSavedTheNextTime(t *testing.T) {
+// Settings that an interrupted save wrote must not look like another user's change.
+func TestSettingsThatCouldNotBeSavedAreSavedTheNextTime(t *testing.T) {
 	c := open(t)
 	store := &throttled{c.Store.Backend, settings.SegmentWriteKey}
 	c.Store.Backend = store
@@ -729,7 +728,7 @@ func TestWhatCouldNotBeSavedIsSavedTheNextTime(t *testing.T) {
 	status, page := b.submit("/connections", "/connections/segment", filled)
 	wants(t, page, "parameter segment/write-key: throttled")
 	if status != http.StatusBadGateway {
-		t.Errorf("where it cannot be written it answers %d", status)
+		t.Errorf("if it cannot be written it answers %d", status)
 	}
 	store.name = ""
 	form := formOf(page, "/connections/segment")
@@ -739,14 +738,14 @@ func TestWhatCouldNotBeSavedIsSavedTheNextTime(t *testing.T) {
 	}
 }
 
-// The log of a hub is in that hub's memory: another program's console cannot show it.
-func TestTheConsoleOfADirectorySaysWhoseConsoleHasTheExecutions(t *testing.T) {
+// The log of a hub is in that hub's memory, so the console of another process cannot show it.
+func TestTheConsoleOfADirectoryRefersToTheConsoleOfTheHub(t *testing.T) {
 	for _, path := range []string{"/executions", "/trace?q=o-1"} {
 		request := httptest.NewRequest("GET", path, nil)
 		local(request)
 		answer := httptest.NewRecorder()
 		open(t).Handler().ServeHTTP(answer, request)
-		if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "start it with hub run, and look at its own console") {
+		if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "Start it with hub run, and open its console") {
 			t.Errorf("%s is answered %d: %s", path, answer.Code, answer.Body)
 		}
 	}

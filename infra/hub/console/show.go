@@ -23,23 +23,23 @@ import (
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-// The editor's bundle is among these files where it has been built (make editor).
+// The static files include the editor's bundle if it was built with make editor.
 //
 //go:embed static
 var staticFiles embed.FS
 
-// editorFile is the bundle of the code editor.
+// editorFile is the name of the code editor's bundle.
 const editorFile = "editor.js"
 
-var errNoPage = errors.New("there is no such page in the console")
+var errNoPage = errors.New("the console has no such page")
 
-// pages are the pages by name, each with the frame around it. They are parsed when the
-// first is needed: most of the hub's commands never do.
+// pages returns the pages by name, each with its frame. They are parsed at the first use,
+// because most of the hub's commands show no page.
 var pages = sync.OnceValue(func() map[string]*template.Template {
 	helpers := template.FuncMap{
 		"ago":   func(t time.Time) string { return ago(time.Since(t)) },
 		"join":  strings.Join,
-		"step":  here,
+		"step":  stepAt,
 		"clock": executions.Clock,
 		"json":  redact.Parts,
 
@@ -61,11 +61,11 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 	return all
 })
 
-// framed is a view with what the frame needs beside it.
+// framed is a view and the data of the frame.
 type framed struct {
 	view
-	Base    string // the path below which the pages are
-	Here    string // the path of this page below that
+	Base    string // the path below which all pages are
+	Here    string // the path of this page below Base
 	Store   store.Store
 	Machine bool
 	Nonce   string
@@ -75,25 +75,25 @@ type framed struct {
 // show writes a whole page.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	if s := sessionOf(r); s != nil {
-		v.Notice = cmp.Or(v.Notice, c.sessions.noted(s))
+		v.Notice = cmp.Or(v.Notice, c.sessions.takeNotice(s))
 	}
 	f := framed{view: v, Base: base(r), Here: r.URL.RequestURI(), Store: c.Store, Machine: c.Machine != nil, Nonce: nonce(), Editor: hasEditor()}
 	w.Header().Set("Content-Security-Policy", policy(f.Nonce))
 	c.write(w, status, name, "frame.html", f)
 }
 
-// showPart writes the part of a page that its script asked for.
+// showPart writes a part of a page, for the page's script.
 func (c *Console) showPart(w http.ResponseWriter, status int, page, part string, data any) {
 	c.write(w, status, page, part, data)
 }
 
-// write fills in a template before it writes anything, so that a page comes whole or
-// not at all.
+// write executes a page template into memory before it writes anything, so that it sends
+// either the whole page or an error.
 func (c *Console) write(w http.ResponseWriter, status int, page, part string, data any) {
 	var written bytes.Buffer
 	if err := pages()[page].ExecuteTemplate(&written, part, data); err != nil {
-		c.Log.Error("making a page", "page", page, "error", err)
-		http.Error(w, "this page could not be made: the hub's log says why", http.StatusInternalServerError)
+		c.Log.Error("rendering a page", "page", page, "error", err)
+		http.Error(w, "this page could not be rendered: see the hub's log", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -101,36 +101,37 @@ func (c *Console) write(w http.ResponseWriter, status int, page, part string, da
 	written.WriteTo(w)
 }
 
-// done goes on to a page and has it say what has been done. Who then loads that page
-// again does nothing twice.
+// done redirects to a page that shows the notice. After the redirect, a reload does not send
+// the form again.
 func (c *Console) done(w http.ResponseWriter, r *http.Request, path, notice string) {
 	if s := sessionOf(r); s != nil {
-		c.sessions.note(s, notice)
+		c.sessions.setNotice(s, notice)
 	}
 	goTo(w, r, path)
 }
 
-// goTo goes on to a page.
+// goTo redirects to a page.
 func goTo(w http.ResponseWriter, r *http.Request, path string) {
 	http.Redirect(w, r, base(r)+path, http.StatusSeeOther)
 }
 
-// fail shows what went wrong instead of a page.
+// fail shows an error instead of a page.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, status int, err error) {
 	c.show(w, r, status, "failed", view{Title: http.StatusText(status), Path: "/" + strings.SplitN(r.URL.Path, "/", 3)[1], Alert: err.Error()})
 }
 
-// static writes a file of the console's own.
+// static writes a static file.
 func static(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, staticFiles, "static/"+path.Base(r.PathValue("file")))
 }
 
+// hasEditor reports whether the code editor's bundle was built.
 func hasEditor() bool {
 	_, err := fs.Stat(staticFiles, "static/"+editorFile)
 	return err == nil
 }
 
-// ago says how long ago something was.
+// ago describes the time since an event.
 func ago(d time.Duration) string {
 	if d < 10*time.Second {
 		return "just now"

@@ -15,19 +15,19 @@ import (
 	"commerce-segment/templates"
 )
 
-// listed is a template as the list of all shows it.
-type listed struct {
+// listedTemplate is a template in the list.
+type listedTemplate struct {
 	Tracking tracking.Tracking
 	Edited   bool
-	Modified *time.Time // nil where the store has none of its own
-	Wrong    *mistake   // why it makes no messages
-	Faults   int        // in what it makes of the samples, without warnings
+	Modified *time.Time // nil if the store uses the default
+	Wrong    *mistake   // why it cannot be used
+	Faults   int        // findings in the messages for the samples, without warnings
 }
 
 // listedGroup is the templates of a group of trackings.
 type listedGroup struct {
 	Title     string
-	Templates []listed
+	Templates []listedTemplate
 }
 
 // listTemplates shows the seven templates.
@@ -49,8 +49,8 @@ func (c *Console) listTemplates(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "templates", view{Title: "Templates", Path: "/templates", Data: shown})
 }
 
-func listTemplate(ctx context.Context, t tracking.Tracking, s store.Setting) listed {
-	one := listed{Tracking: t, Edited: !s.Default, Modified: s.Modified}
+func listTemplate(ctx context.Context, t tracking.Tracking, s store.Setting) listedTemplate {
+	one := listedTemplate{Tracking: t, Edited: !s.Default, Modified: s.Modified}
 	compiled, err := store.CompileTemplate(t, t.Name, s.Value)
 	if err != nil {
 		one.Wrong = mistakeIn(err, s.Value)
@@ -64,25 +64,25 @@ func listTemplate(ctx context.Context, t tracking.Tracking, s store.Setting) lis
 	return one
 }
 
-// samplesOf are the bundled samples of a tracking's events.
+// samplesOf returns the bundled samples of a tracking.
 func samplesOf(t tracking.Tracking) []templates.Sample {
 	return slices.DeleteFunc(templates.Samples(), func(s templates.Sample) bool { return s.Tracking != t.Name })
 }
 
-// editorData is what the page of one template shows.
+// editorData is the data of the page of one template.
 type editorData struct {
 	Form     templateForm
 	Stored   store.Template
 	Events   []eventGroup
 	Preview  preview
-	Conflict difference.Sides // what somebody else has saved meanwhile, and what is in the form
+	Conflict difference.Sides // the template that another user saved meanwhile, and the one in the form
 	Versions []version
 }
 
-// Changed says that the form has what is not saved.
+// Changed reports whether the form has unsaved changes.
 func (d editorData) Changed() bool { return !store.SameText(d.Form.Source, d.Stored.Source) }
 
-// openTemplate shows the template that counts.
+// openTemplate shows the live template.
 func (c *Console) openTemplate(w http.ResponseWriter, r *http.Request) {
 	t, stored, ok := c.storedTemplate(w, r)
 	if !ok {
@@ -92,7 +92,8 @@ func (c *Console) openTemplate(w http.ResponseWriter, r *http.Request) {
 	c.showEditor(w, r, http.StatusOK, editorData{Form: form, Stored: stored}, "")
 }
 
-// storedTemplate is the template of the request's path; it answers where there is none.
+// storedTemplate returns the live template of the request's path. If ok is false, it has
+// answered the request with an error.
 func (c *Console) storedTemplate(w http.ResponseWriter, r *http.Request) (tracking.Tracking, store.Template, bool) {
 	t, err := tracking.ByName(r.PathValue("name"))
 	if err != nil {
@@ -107,7 +108,7 @@ func (c *Console) storedTemplate(w http.ResponseWriter, r *http.Request) (tracki
 	return t, stored, true
 }
 
-// showEditor writes the page of one template, and completes what it shows.
+// showEditor writes the page of one template.
 func (c *Console) showEditor(w http.ResponseWriter, r *http.Request, status int, data editorData, alert string) {
 	versions, err := c.versions(r.Context(), data.Stored)
 	if err != nil {
@@ -120,7 +121,7 @@ func (c *Console) showEditor(w http.ResponseWriter, r *http.Request, status int,
 	c.show(w, r, status, "templates-edit", view{Title: data.Form.Tracking.Title, Path: "/templates", Alert: alert, Data: data})
 }
 
-// changeTemplate does with the form what its button says.
+// changeTemplate shows, reviews or saves the template in the form.
 func (c *Console) changeTemplate(w http.ResponseWriter, r *http.Request) {
 	t, stored, ok := c.storedTemplate(w, r)
 	if !ok {
@@ -138,8 +139,8 @@ func (c *Console) changeTemplate(w http.ResponseWriter, r *http.Request) {
 	case form.Replaces != stored.Fingerprint():
 		c.showConflict(w, r, data)
 	case !data.Changed():
-		c.done(w, r, pathOf(t), "There is nothing to save: this is the template that counts.")
-	case c.refuses(w, r, data):
+		c.done(w, r, pathOf(t), "There is nothing to save: this is the live template.")
+	case c.rejectsTemplate(w, r, data):
 	case action == "review":
 		c.reviewTemplate(w, r, data)
 	default:
@@ -147,10 +148,12 @@ func (c *Console) changeTemplate(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// pathOf returns the path of a template's page.
 func pathOf(t tracking.Tracking) string { return "/templates/" + t.Name }
 
-// refuses answers a template that cannot be saved.
-func (c *Console) refuses(w http.ResponseWriter, r *http.Request, data editorData) bool {
+// rejectsTemplate answers a request with a template that does not compile. It reports whether
+// it did.
+func (c *Console) rejectsTemplate(w http.ResponseWriter, r *http.Request, data editorData) bool {
 	t := data.Form.Tracking
 	if _, err := store.CompileTemplate(t, t.Name, data.Form.Source); err != nil {
 		c.showEditor(w, r, http.StatusUnprocessableEntity, data, "Nothing was saved: "+mistakeIn(err, data.Form.Source).Sentence())
@@ -159,36 +162,36 @@ func (c *Console) refuses(w http.ResponseWriter, r *http.Request, data editorDat
 	return false
 }
 
-// showConflict answers who would write over somebody else's change. What is shown then
-// replaces that, if it is saved once more.
+// showConflict shows that another user changed the template. If the user saves again, the form
+// replaces that change.
 func (c *Console) showConflict(w http.ResponseWriter, r *http.Request, data editorData) {
-	both, err := difference.Compare("Theirs", data.Stored.Source, "Yours", data.Form.Source)
+	both, err := difference.Compare("Saved", data.Stored.Source, "Yours", data.Form.Source)
 	if err != nil {
 		c.fail(w, r, http.StatusInternalServerError, err)
 		return
 	}
 	data.Conflict, data.Form.Replaces = both, data.Stored.Fingerprint()
-	c.showEditor(w, r, http.StatusConflict, data, "Nothing was saved: somebody has changed this template since you opened it. "+
-		"Below is how yours differs from theirs. Take over what you want to keep of theirs; saving yours then replaces it.")
+	c.showEditor(w, r, http.StatusConflict, data, "Nothing was saved: another user changed this template after you opened it. "+
+		"The differences are shown below. Copy what you want to keep into your version. If you save it, it replaces the other one.")
 }
 
-// saveTemplate writes the template and says what has been done.
+// saveTemplate saves the template and shows the notice done.
 func (c *Console) saveTemplate(w http.ResponseWriter, r *http.Request, data editorData, done string) {
 	t := data.Form.Tracking
 	switch err := c.Store.SaveTemplate(r.Context(), t, data.Form.Source, data.Form.Replaces); {
-	case errors.Is(err, store.ErrChangedMeanwhile): // since it was read above
-		c.showEditor(w, r, http.StatusConflict, data, "Nothing was saved: "+err.Error()+". Save it again to see what they changed.")
+	case errors.Is(err, store.ErrChangedMeanwhile): // changed since it was read above
+		c.showEditor(w, r, http.StatusConflict, data, "Nothing was saved: "+err.Error()+". Save it again to see the changes.")
 	case err != nil:
-		c.showEditor(w, r, http.StatusBadGateway, data, "Perhaps nothing was saved: "+err.Error())
+		c.showEditor(w, r, http.StatusBadGateway, data, "The template may not have been saved: "+err.Error())
 	default:
 		c.done(w, r, pathOf(t), c.saved(done))
 	}
 }
 
-// saved says what has been done, and when it counts.
-func (c *Console) saved(what string) string {
+// saved returns the notice with the time when the change is in effect.
+func (c *Console) saved(notice string) string {
 	if known := c.Store.WhenKnown(); known != "" {
-		return what + " " + known
+		return notice + " " + known
 	}
-	return what + " The next event is told with it."
+	return notice + " The next event uses it."
 }

@@ -14,22 +14,21 @@ import (
 
 const (
 	latestCount  = 20
-	latestFor    = time.Minute // they are asked for again with every key that somebody types
+	latestMaxAge = time.Minute // the page needs them again with every key that the user types
 	latestWithin = 5 * time.Second
 )
 
-// realEventsTitle says where the real events are from.
+// realEventsTitle returns the title of the real events.
 func (c *Console) realEventsTitle() string {
 	if c.Machine != nil {
-		return "Came in last"
+		return "Latest webhooks"
 	}
-	return "The latest in Commerce"
+	return "Latest in Commerce"
 }
 
-// realEvents are the real events of a tracking that there are to try a template on, the
-// newest first: what came in, on this machine. A deployed store keeps no webhook that
-// was delivered; there they are made of the orders and customers that Commerce has got
-// last.
+// realEvents returns the latest real events of a tracking, newest first, for previews. On this
+// machine they are the latest webhooks. A deployed store keeps no webhook that was delivered, so
+// its events are made from the latest orders and customers in Commerce.
 func (c *Console) realEvents(ctx context.Context, t tracking.Tracking) []event {
 	if c.Machine == nil {
 		return c.latestOf(ctx, t)
@@ -51,22 +50,23 @@ func realEvent(trigger, resource string, at time.Time, body []byte) event {
 	}
 }
 
-// latestOf asks Commerce, where the store is connected. Where it cannot be asked there
-// are the samples, and the log says why.
+// latestOf returns the latest events in Commerce. If Commerce cannot be reached, it logs the
+// error and returns none, and the page has only the samples.
 func (c *Console) latestOf(ctx context.Context, t tracking.Tracking) []event {
-	return c.latest.get(t.Name, latestFor, func() []event {
-		// The page's script gives a request up with the next key that is typed: what it read
-		// serves the one after it.
+	return c.latest.get(t.Name, latestMaxAge, func() []event {
+		// The page's script cancels a request when the user types the next key. The answer is
+		// still useful for the next request.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), latestWithin)
 		defer cancel()
 		events, err := c.askLatest(ctx, t)
 		if err != nil && !errors.Is(err, store.ErrNotConnected) {
-			c.Log.Warn("reading what Commerce has got last", "tracking", t.Name, "error", err)
+			c.Log.Warn("reading the latest events in Commerce", "tracking", t.Name, "error", err)
 		}
 		return events
 	})
 }
 
+// askLatest reads the latest events from Commerce.
 func (c *Console) askLatest(ctx context.Context, t tracking.Tracking) ([]event, error) {
 	client, err := c.commerce(ctx)
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *Console) askLatest(ctx context.Context, t tracking.Tracking) ([]event, 
 	webhooks, err := backfill.Latest(ctx, client, t, t.Observes[0], latestCount)
 	var events []event
 	for _, w := range webhooks {
-		at, _ := time.Parse(time.RFC3339, w.UpdatedAt) // else the zero time
+		at, _ := time.Parse(time.RFC3339, w.UpdatedAt) // the zero time if it cannot be parsed
 		events = append(events, realEvent(w.Event, w.ID, at, w.Body))
 	}
 	return events, err

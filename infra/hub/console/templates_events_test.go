@@ -11,9 +11,9 @@ import (
 	"commerce-segment/templates"
 )
 
-// A deployed store keeps no webhook that was delivered: its real events are made of what
-// Commerce has.
-func TestATemplateIsTriedOnWhatCommerceHasGotLast(t *testing.T) {
+// A deployed store keeps no webhook that was delivered, so its real events are made from the
+// orders and customers in Commerce.
+func TestPreviewsOfADeployedStoreUseTheLatestOrdersInCommerce(t *testing.T) {
 	commerce, set := connected(t)
 	order := func(number, payment, created string) string {
 		return commerce.AddOrder(commercetest.Object{
@@ -32,40 +32,40 @@ func TestATemplateIsTriedOnWhatCommerceHasGotLast(t *testing.T) {
 
 	_, page := b.get("/templates/order-completed")
 	if first, second := strings.Index(page, newer), strings.Index(page, older); first < 0 || second < first || strings.Contains(page, unpaid) {
-		t.Errorf("it does not offer the paid orders, the newest first: newer at %d, older at %d, unpaid %v", first, second, strings.Contains(page, unpaid))
+		t.Errorf("the page does not offer the paid orders, newest first: newer at %d, older at %d, unpaid %v", first, second, strings.Contains(page, unpaid))
 	}
 	value := eventOf(console.realEvents(t.Context(), tracking.OrderCompleted))
 	_, preview := b.post("/templates/order-completed/preview", url.Values{"source": {templates.Default("order-completed")}, "event": {value}})
 	if !strings.Contains(preview, newer) || strings.Contains(preview, "Mara") || !strings.Contains(preview, "A kettle") {
-		t.Errorf("the preview is not of the newest order with its lines and without its people:\n%s", preview)
+		t.Errorf("the preview does not show the newest order with its items and without personal values:\n%s", preview)
 	}
 
 	asked := len(commerce.Requests("/v2/orders"))
 	b.post("/templates/order-completed/preview", url.Values{"source": {"{}"}, "event": {value}})
 	if again := len(commerce.Requests("/v2/orders")); again != asked {
-		t.Errorf("it asks Commerce again with every key that is typed: %d times, then %d", asked, again)
+		t.Errorf("each preview asks Commerce again: %d requests, then %d", asked, again)
 	}
 }
 
-// The page's script gives up the request of a key when the next one is typed.
-func TestARequestThatIsGivenUpHidesNoEventsFromTheNext(t *testing.T) {
+// The page's script cancels a request when the user types the next key.
+func TestACanceledRequestDoesNotHideEventsFromTheNext(t *testing.T) {
 	commerce, set := connected(t)
 	commerce.AddCustomer(commercetest.Object{"name": "Mara Quarry", "email": "mara@example.com"})
 	console := open(t)
 	browseAt(t, console, set)
-	givenUp, giveUp := context.WithCancel(t.Context())
-	giveUp()
-	console.realEvents(givenUp, tracking.CustomerCreated)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	console.realEvents(canceled, tracking.CustomerCreated)
 	if next := console.realEvents(t.Context(), tracking.CustomerCreated); len(next) != 1 {
 		t.Errorf("the next request finds %d events, want 1", len(next))
 	}
 }
 
-func TestATemplateCanBeTriedWhereCommerceFails(t *testing.T) {
+func TestTheSamplesAreThereIfCommerceFails(t *testing.T) {
 	commerce, set := connected(t)
 	commerce.Fail(commercetest.Fault{Path: "/v2/orders", Status: 403, Times: 100})
 	status, page := browseAt(t, open(t), set).get("/templates/order-completed")
 	if status != 200 || !strings.Contains(page, "guest") {
-		t.Errorf("answered %d, without the samples:\n%s", status, page)
+		t.Errorf("answered %d without the samples:\n%s", status, page)
 	}
 }

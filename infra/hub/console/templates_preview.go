@@ -23,23 +23,23 @@ import (
 	"commerce-segment/templates"
 )
 
-// templateForm is what the page of a template sends.
+// templateForm is the form of a template's page.
 type templateForm struct {
 	Tracking tracking.Tracking
 	Source   string
-	Replaces string // the fingerprint of the template that was there when it was opened
-	Event    string // on which it is tried: see event.Value
-	Pasted   string // the webhook, where that is the event
+	Replaces string // the fingerprint of the live template when the page was opened
+	Event    string // the event of the preview: see event.Value
+	Pasted   string // the webhook, if Event is pasted
 	Personal bool   // show personal values
 }
 
-// pasted is the value of the event that is pasted into the page.
+// pasted is the value of the event that the user pastes into the page.
 const pasted = "pasted"
 
-// readTemplateForm reads the form. Browsers send a text's line ends as CR LF.
+// readTemplateForm reads the form. Browsers send line ends as CR LF.
 func readTemplateForm(r *http.Request, t tracking.Tracking) (templateForm, error) {
 	if err := r.ParseForm(); err != nil {
-		return templateForm{}, fmt.Errorf("reading what the page sent: %w", err)
+		return templateForm{}, fmt.Errorf("reading the form: %w", err)
 	}
 	return templateForm{
 		Tracking: t,
@@ -51,21 +51,21 @@ func readTemplateForm(r *http.Request, t tracking.Tracking) (templateForm, error
 	}, nil
 }
 
-// event is a webhook on which a template is tried.
+// event is a webhook for a preview.
 type event struct {
 	Value string // in the form
 	Label string
 	Body  []byte
-	At    time.Time // when it came
-	Real  bool      // it is about people that there are
-	// Answers are what $commerce gives, by the path: a sample's. The page asks Commerce
-	// nothing, since it tries a template at every pause in typing.
+	At    time.Time // when it was received
+	Real  bool      // it contains data of real people
+	// Answers are the results of $commerce, by path. Only samples have them: the page sends no
+	// requests to Commerce, because it renders a preview at every pause in typing.
 	Answers map[string]json.RawMessage
-	// Currencies are those that the store's settings have, for a real event.
+	// Currencies are the currencies of the store's settings, for a real event.
 	Currencies money.Decimals
 }
 
-// sample is the event as a sample of its tracking.
+// sample returns the event as a sample of its tracking.
 func (e event) sample(t tracking.Tracking, name string) templates.Sample {
 	return templates.Sample{Name: name, Tracking: t.Name, Body: e.Body, Answers: e.Answers, Currencies: e.Currencies}
 }
@@ -76,7 +76,7 @@ type eventGroup struct {
 	Events []event
 }
 
-// events are those to choose from.
+// events returns the events that the user can choose.
 func (c *Console) events(ctx context.Context, t tracking.Tracking) []eventGroup {
 	all := []eventGroup{{"Samples", sampleEvents(t)}}
 	if realEvents := c.realEvents(ctx, t); len(realEvents) > 0 {
@@ -94,15 +94,15 @@ func sampleEvents(t tracking.Tracking) []event {
 	return all
 }
 
-// firstEvent is the one that a page is opened with.
+// firstEvent returns the event that is chosen when the page is opened.
 func firstEvent(t tracking.Tracking) string { return sampleEvents(t)[0].Value }
 
 var (
-	errNoEvent    = errors.New("that event is not among the last ones any more: choose another")
-	errPasteFirst = errors.New("paste the body of a webhook, as Commerce posts it")
+	errNoEvent    = errors.New("this event is no longer among the latest ones: choose another")
+	errPasteFirst = errors.New("paste the body of a webhook, as Commerce sends it")
 )
 
-// event is the one that a form names.
+// event returns the event that a form names.
 func (c *Console) event(ctx context.Context, form templateForm) (event, error) {
 	if form.Event == pasted {
 		if strings.TrimSpace(form.Pasted) == "" {
@@ -118,63 +118,63 @@ func (c *Console) event(ctx context.Context, form templateForm) (event, error) {
 	return all[i], nil
 }
 
-// mistake is what is wrong with a template, and where.
+// mistake is an error in a template and its place.
 type mistake struct {
-	Says string
-	Line int    // from 1; 0 where it is not known
-	Text string // that line
+	Message string
+	Line    int    // from 1; 0 if it is not known
+	Text    string // the text of the line
 }
 
 // mistakeIn finds the place of an error in a template's source.
 func mistakeIn(err error, source string) *mistake {
 	failed := new(template.Error)
 	if !errors.As(err, &failed) {
-		return &mistake{Says: err.Error()}
+		return &mistake{Message: err.Error()}
 	}
-	m := &mistake{Says: failed.Message, Line: failed.Line}
+	m := &mistake{Message: failed.Message, Line: failed.Line}
 	if lines := strings.Split(source, "\n"); m.Line >= 1 && m.Line <= len(lines) {
 		m.Text = strings.TrimSpace(lines[m.Line-1])
 	}
 	return m
 }
 
-// Sentence names the line in words.
+// Sentence returns the message with its line.
 func (m *mistake) Sentence() string {
 	if m.Line == 0 {
-		return m.Says
+		return m.Message
 	}
-	return fmt.Sprintf("line %d: %s", m.Line, m.Says)
+	return fmt.Sprintf("line %d: %s", m.Line, m.Message)
 }
 
-// preview is what becomes of an event by a template.
+// preview is the result of a template for an event.
 type preview struct {
-	Path     string // of the page on which the template is written
+	Path     string // the path of the template's page
 	Trigger  string // the Commerce event
 	Note     string
-	Problem  string // why the event cannot be tried
+	Problem  string // why there is no result
 	Result   result
-	Webhook  string // as the template gets it, JSON
+	Webhook  string // the input of the template, as JSON
 	Faults   []*lint.Fault
-	Bytes    int // of the template
+	Bytes    int // the size of the template
 	MaxBytes int
 }
 
-// result is what Segment would get, or why it would get nothing.
+// result is the request to Segment, or an error.
 type result struct {
-	JSON     string // the request's body
+	JSON     string // the body of the request
 	Messages int
 	Wrong    *mistake
 	Hidden   bool // a personal value is hidden in it
 }
 
-// Filtered says that the template gives nothing of the event.
+// Filtered reports whether the template filters the event: it writes no message.
 func (r result) Filtered() bool { return r.Wrong == nil && r.Messages == 0 }
 
-// Text is the result as it is compared.
+// Text returns the result as a text for comparisons.
 func (r result) Text() string {
 	switch {
 	case r.Wrong != nil:
-		return "It fails: " + r.Wrong.Sentence()
+		return "Fails: " + r.Wrong.Sentence()
 	case r.Filtered():
 		return "Nothing is sent: the template filters the event."
 	default:
@@ -182,7 +182,7 @@ func (r result) Text() string {
 	}
 }
 
-// previewTemplate answers the page's script with the part that shows the preview.
+// previewTemplate sends the preview to the page's script.
 func (c *Console) previewTemplate(w http.ResponseWriter, r *http.Request) {
 	t, err := tracking.ByName(r.PathValue("name"))
 	if err != nil {
@@ -197,7 +197,7 @@ func (c *Console) previewTemplate(w http.ResponseWriter, r *http.Request) {
 	c.showPart(w, http.StatusOK, "templates-edit", "preview", c.preview(r.Context(), form))
 }
 
-// preview tries the form's template on its event.
+// preview renders the form's event with its template.
 func (c *Console) preview(ctx context.Context, form templateForm) preview {
 	p := preview{Path: pathOf(form.Tracking), Bytes: len(form.Source), MaxBytes: settings.MaxValue}
 	tried := sourceOf(form.Tracking, form.Source)
@@ -213,7 +213,7 @@ func (c *Console) preview(ctx context.Context, form templateForm) preview {
 	return c.previewOf(ctx, p, form, tried, e)
 }
 
-// previewOf completes a preview with what becomes of an event.
+// previewOf completes a preview with the result for an event.
 func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, tried source, e event) preview {
 	webhook, err := commerce.Parse(e.Body)
 	if err != nil {
@@ -241,7 +241,7 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 		p.Problem = err.Error()
 		return p
 	}
-	p.Result = try(ctx, form.Tracking, tried, key, e)
+	p.Result = tryEvent(ctx, form.Tracking, tried, key, e)
 	if p.Result.Wrong == nil {
 		p.Faults = c.faults(ctx, form.Tracking, tried.compiled, e)
 	}
@@ -253,18 +253,18 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 	return p
 }
 
-// noteOnCommerce says what a template that asks Commerce must know; empty where nothing.
+// noteOnCommerce returns a note for a template that uses $commerce; empty if there is none.
 func (c *Console) noteOnCommerce(form templateForm, e event) string {
 	if err := c.Store.MayNotAsk(form.Tracking, form.Source); err != nil {
-		return fmt.Sprintf("Deployed, its events would wait: %v.", err)
+		return fmt.Sprintf("In a deployed store, its events would be retried: %v.", err)
 	}
 	if template.UsesCommerce(form.Source) && e.Real {
-		return "This page asks Commerce nothing: here $commerce gives nothing for a real event."
+		return "Previews send no requests to Commerce, so $commerce has no result for a real event here."
 	}
 	return ""
 }
 
-// indented is a value as JSON for people.
+// indented returns a value as indented JSON.
 func indented(value any) (string, error) {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
@@ -274,17 +274,18 @@ func indented(value any) (string, error) {
 	return b.String(), err
 }
 
-// writeKey is what salts the messages' ids; empty where there is none.
+// writeKey returns the write key, which is part of the hash in message IDs; empty if none is
+// set.
 func (c *Console) writeKey(ctx context.Context) (string, error) {
 	values, err := c.Store.Parameters(ctx, []string{settings.SegmentWriteKey})
 	return strings.TrimSpace(values[settings.SegmentWriteKey]), err
 }
 
-// source is a template as it is written and compiled.
+// source is a template and its compiled form.
 type source struct {
 	text     string
 	compiled *template.Template
-	wrong    error // why it is not compiled: one that somebody wrote elsewhere may not be
+	wrong    error // the compile error: a template that was not saved on a page may have one
 }
 
 func sourceOf(t tracking.Tracking, text string) source {
@@ -292,21 +293,21 @@ func sourceOf(t tracking.Tracking, text string) source {
 	return source{text, compiled, err}
 }
 
-// try renders an event as the relay does when it delivers.
-func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e event) result {
+// tryEvent renders an event as the relay does when it delivers it.
+func tryEvent(ctx context.Context, t tracking.Tracking, s source, writeKey string, e event) result {
 	if s.wrong != nil {
 		return result{Wrong: mistakeIn(s.wrong, s.text)}
 	}
 	webhook, err := commerce.Parse(e.Body)
 	if err != nil {
-		return result{Wrong: &mistake{Says: err.Error()}}
+		return result{Wrong: &mistake{Message: err.Error()}}
 	}
 	of := e.sample(t, "")
 	messages, err := render.Render(ctx, t, s.compiled.WithCurrencies(of.Currencies), of.Commerce, writeKey, webhook, e.At)
 	if err != nil {
 		m := mistakeIn(err, s.text)
 		if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
-			m.Says += " It said: " + failed.Said
+			m.Message += " Message: " + failed.Said
 		}
 		return result{Wrong: m}
 	}
@@ -316,23 +317,22 @@ func try(ctx context.Context, t tracking.Tracking, s source, writeKey string, e 
 	}
 	batch, err := render.Batch(written)
 	if err != nil {
-		return result{Wrong: &mistake{Says: err.Error()}}
+		return result{Wrong: &mistake{Message: err.Error()}}
 	}
 	return result{JSON: string(batch), Messages: len(messages)}
 }
 
-// redacted is a result without personal values.
+// redacted returns the result without personal values.
 func (r result) redacted(hide redact.Redactor) result {
-	if r.Wrong != nil && hide.Hides(r.Wrong.Says) {
-		r.Wrong, r.Hidden = &mistake{Says: redact.Hidden, Line: r.Wrong.Line, Text: r.Wrong.Text}, true
+	if r.Wrong != nil && hide.Hides(r.Wrong.Message) {
+		r.Wrong, r.Hidden = &mistake{Message: redact.Hidden, Line: r.Wrong.Line, Text: r.Wrong.Text}, true
 		return r
 	}
 	r.JSON, r.Hidden = hide.JSON(r.JSON)
 	return r
 }
 
-// faults are what the linter finds in what the template makes of the event, and of the
-// samples.
+// faults returns the findings of the linter in the messages for the event and for the samples.
 func (c *Console) faults(ctx context.Context, t tracking.Tracking, compiled *template.Template, e event) []*lint.Fault {
 	shown := e.sample(t, "this event")
 	others := slices.DeleteFunc(samplesOf(t), func(s templates.Sample) bool { return "sample:"+s.Name == e.Value })

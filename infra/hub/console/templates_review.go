@@ -7,42 +7,41 @@ import (
 	"commerce-segment/infra/hub/console/difference"
 	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/lint"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/tracking"
 )
 
-// reviewed is of how many real events it is shown.
-const reviewed = 20
+// reviewedEvents is the number of real events that a review compares.
+const reviewedEvents = 20
 
-// reviewData is what saving a template would change.
+// reviewData is the effect of saving a template.
 type reviewData struct {
 	Form     templateForm
-	Of       string // which events these are
-	Count    int
+	Of       string // the events that were compared, such as "last 20 events"
 	Changes  []change
 	Faults   []*lint.Fault
 	CanHide  bool // the events are real
 	Template difference.Sides
 }
 
-// Same is for how many events nothing changes.
-func (d reviewData) Same() int { return d.Count - len(d.Changes) }
-
-// change is what would become of an event, beside what becomes of it now.
+// change is the results for an event before and after the change.
 type change struct {
 	Label string
-	Both  difference.Sides // without rows where only hidden values differ
-	Fails bool             // it would fail, and does not now
+	Both  difference.Sides // without rows if only hidden values differ
+	Fails bool             // it fails only after the change
 }
 
-// reviewTemplate shows what saving would change for the last events, or else for the
-// samples.
+// reviewTemplate shows the effect of saving on the last events, or on the samples if there are
+// no events.
 func (c *Console) reviewTemplate(w http.ResponseWriter, r *http.Request, data editorData) {
-	events, of := c.realEvents(r.Context(), data.Form.Tracking), "last events"
-	events = events[:min(len(events), reviewed)]
+	events := c.realEvents(r.Context(), data.Form.Tracking)
+	events = events[:min(len(events), reviewedEvents)]
+	of := "last " + words.Count(len(events), "event")
 	if len(events) == 0 {
-		events, of = sampleEvents(data.Form.Tracking), "samples"
+		events = sampleEvents(data.Form.Tracking)
+		of = words.Count(len(events), "sample")
 	}
-	review := reviewData{Form: data.Form, Of: of, Count: len(events), CanHide: events[0].Real}
+	review := reviewData{Form: data.Form, Of: of, CanHide: events[0].Real}
 	if err := c.changes(r.Context(), data, events, &review); err != nil {
 		c.showEditor(w, r, http.StatusBadGateway, data, err.Error())
 		return
@@ -50,7 +49,7 @@ func (c *Console) reviewTemplate(w http.ResponseWriter, r *http.Request, data ed
 	c.show(w, r, http.StatusOK, "templates-review", view{Title: "Save " + data.Form.Tracking.Title + "?", Path: "/templates", Data: review})
 }
 
-// changes fills in what differs, and what is wrong with what would be sent.
+// changes adds the differences and the findings to a review.
 func (c *Console) changes(ctx context.Context, data editorData, events []event, review *reviewData) error {
 	t := data.Form.Tracking
 	key, err := c.writeKey(ctx)
@@ -77,13 +76,13 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 	if review.Faults, err = lint.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
 		return err
 	}
-	review.Template, err = difference.Compare("Now", before.text, "Then", after.text)
+	review.Template, err = difference.Compare("Before", before.text, "After", after.text)
 	return err
 }
 
-// changeOf is what would become of an event, and whether that differs.
+// changeOf compares the results for an event, and reports whether they differ.
 func changeOf(ctx context.Context, t tracking.Tracking, before, after source, writeKey string, e event, personal bool) (one change, differs bool, err error) {
-	old, now := try(ctx, t, before, writeKey, e), try(ctx, t, after, writeKey, e)
+	old, now := tryEvent(ctx, t, before, writeKey, e), tryEvent(ctx, t, after, writeKey, e)
 	if old.Text() == now.Text() {
 		return change{}, false, nil
 	}
@@ -92,6 +91,6 @@ func changeOf(ctx context.Context, t tracking.Tracking, before, after source, wr
 		hide := redact.New(e.Body)
 		old, now = old.redacted(hide), now.redacted(hide)
 	}
-	one.Both, err = difference.Compare("Now", old.Text(), "Then", now.Text())
+	one.Both, err = difference.Compare("Before", old.Text(), "After", now.Text())
 	return one, true, err
 }

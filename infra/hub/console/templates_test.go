@@ -18,7 +18,7 @@ import (
 	"commerce-segment/templates"
 )
 
-// machineWith is a hub to which webhooks came.
+// machineWith is a hub with recent webhooks, dead letters and log lines.
 type machineWith struct {
 	Machine
 	recent []Recent
@@ -30,7 +30,7 @@ func (m machineWith) Recent() []Recent                { return m.recent }
 func (m machineWith) DeadLetters() deadletters.Queues { return m.queues }
 func (m machineWith) Lines() *executions.Memory       { return m.lines }
 
-// author is somebody who writes templates on the console's pages.
+// author is a user who edits templates in the console.
 type author struct {
 	*testing.T
 	console *Console
@@ -38,13 +38,13 @@ type author struct {
 
 func write(t *testing.T) author { return author{t, open(t)} }
 
-// page is what a request is answered with.
+// page is a response.
 type page struct {
 	status         int
 	html, location string
 }
 
-// text is the page as it is read.
+// text returns the page with its HTML entities decoded.
 func (p page) text() string { return html.UnescapeString(p.html) }
 
 func (b author) ask(method, path string, form url.Values) page {
@@ -57,7 +57,7 @@ func (b author) ask(method, path string, form url.Values) page {
 	return page{answer.Code, answer.Body.String(), answer.Header().Get("Location")}
 }
 
-// post sends the form of order-completed, as it is when that page was just opened.
+// post sends the form of the template order-completed, as if the page was just opened.
 func (b author) post(action, source string, more ...string) page {
 	b.Helper()
 	form := url.Values{"do": {action}, "source": {source}, "replaces": {b.stored().Fingerprint()}}
@@ -83,7 +83,7 @@ func (b author) put(source string) {
 	}
 }
 
-// want fails unless the page has that status and holds those texts.
+// want fails unless the page has that status and contains those texts.
 func (b author) want(p page, status int, texts ...string) {
 	b.Helper()
 	if p.status != status {
@@ -101,12 +101,12 @@ const sold = "{\n  \"event\": \"Sold\",\n  \"userId\": payload.data.id\n}"
 func TestTheTemplatesAreListed(t *testing.T) {
 	b := write(t)
 	b.put(`{"event": "Order Completed", "properties": {"total": "12"}}`)
-	b.want(b.ask("GET", "/templates", nil), 200, "Orders", "Customers", "Order Refunded", "default", "edited", "findings", "Never changed", "Changed ")
+	b.want(b.ask("GET", "/templates", nil), 200, "Orders", "Customers", "Order Refunded", "default", "edited", "findings", "Not edited", "Changed ")
 	b.put("{\n  \"event\": }")
 	b.want(b.ask("GET", "/templates", nil), 200, "fails", "line 2: ")
 }
 
-func TestAnUnknownTemplateIsNoPage(t *testing.T) {
+func TestAnUnknownTemplateOrVersionIsNotFound(t *testing.T) {
 	b := write(t)
 	for _, path := range []string{"/templates/order-paid", "/templates/order-completed/versions/7", "/templates/order-completed/versions/x"} {
 		b.want(b.ask("GET", path, nil), 404, "there is no")
@@ -116,9 +116,9 @@ func TestAnUnknownTemplateIsNoPage(t *testing.T) {
 func TestATemplateIsSaved(t *testing.T) {
 	b := write(t)
 	review := b.post("review", strings.ReplaceAll(sold, "\n", "\r\n")) // as browsers send it
-	b.want(review, 200, "Segment would get something else of", `"event": "Sold"`, `"event": "Order Completed"`)
+	b.want(review, 200, " samples.", `"event": "Sold"`, `"event": "Order Completed"`)
 	if b.stored().Own {
-		t.Fatal("it was saved before that was asked for")
+		t.Fatal("the review saved it")
 	}
 	if saved := b.post("save", strings.ReplaceAll(sold, "\n", "\r\n")); saved.status != 303 || saved.location != "/templates/order-completed" {
 		t.Fatalf("answered %d to %q", saved.status, saved.location)
@@ -128,19 +128,19 @@ func TestATemplateIsSaved(t *testing.T) {
 	}
 }
 
-func TestTheReviewShowsFindingsAndSavesAllTheSame(t *testing.T) {
+func TestTheReviewShowsFindingsAndAllowsSaving(t *testing.T) {
 	b := write(t)
-	b.want(b.post("review", templates.Default("order-completed")+" "), 200, "None, in all samples and in variants of them")
+	b.want(b.post("review", templates.Default("order-completed")+" "), 200, "None for the samples and for variants of them")
 	guests := strings.Replace(templates.Default("order-completed"), `"userId": `, `"userId": $string(payload.data.customer.id), "was": `, 1)
 	b.want(b.post("review", guests), 200, "variant", "payload.data.customer.id", "when it is null", "userId is the text")
 	renamed := strings.Replace(templates.Default("order-completed"), `"Order Completed"`, `"Sold"`, 1)
-	b.want(b.post("review", renamed), 200, "promise", "may be on purpose")
+	b.want(b.post("review", renamed), 200, "promise", "may be intended")
 	if saved := b.post("save", guests); saved.status != 303 || !b.stored().Own {
 		t.Errorf("answered %d", saved.status)
 	}
 }
 
-func TestATemplateThatCannotBeSavedIsKeptInThePage(t *testing.T) {
+func TestATemplateThatCannotBeSavedStaysInTheEditor(t *testing.T) {
 	for _, c := range []struct {
 		name, source string
 		says         []string
@@ -158,27 +158,28 @@ func TestATemplateThatCannotBeSavedIsKeptInThePage(t *testing.T) {
 					t.Error("the page does not escape the template")
 				}
 				if b.stored().Own {
-					t.Error("it was saved")
+					t.Error("the template was saved")
 				}
 			})
 		}
 	}
 }
 
-// Two people at one template: the second must not undo what the first did unseen.
-func TestSavingDoesNotUndoWhatSomebodyElseSaved(t *testing.T) {
+// Two users may edit the same template. The second must see the change of the first before
+// replacing it.
+func TestSavingDoesNotReplaceAnotherUsersChangeUnseen(t *testing.T) {
 	b := write(t)
 	opened := b.stored().Fingerprint()
 	theirs := strings.Replace(sold, "Sold", "Theirs", 1)
 	b.put(theirs)
 	for _, action := range []string{"review", "save"} {
 		conflict := b.post(action, sold, "replaces", opened)
-		b.want(conflict, 409, "somebody has changed this template", `"event": "Theirs"`, ">\n"+sold+"</textarea>", b.stored().Fingerprint())
+		b.want(conflict, 409, "another user changed this template", `"event": "Theirs"`, ">\n"+sold+"</textarea>", b.stored().Fingerprint())
 	}
 	if got := b.stored().Source; got != theirs {
 		t.Fatalf("the template is %q", got)
 	}
-	b.post("save", sold) // with the fingerprint of theirs, as the page has it then
+	b.post("save", sold) // with the fingerprint of the other user's template, as the page then has
 	if got := b.stored().Source; got != sold {
 		t.Errorf("the template is %q", got)
 	}
@@ -195,13 +196,13 @@ func TestVersionsAreShownAndRestored(t *testing.T) {
 	b := write(t)
 	b.put(sold)
 	b.put(strings.Replace(sold, "Sold", "Bought", 1))
-	b.want(b.ask("GET", "/templates/order-completed", nil), 200, "Restore version 1", "counts", "Back to the default")
+	b.want(b.ask("GET", "/templates/order-completed", nil), 200, "Restore version 1", "live", "Restore the default")
 	b.want(b.ask("GET", "/templates/order-completed/versions/1", nil), 200, "version 1", `"event": "Bought"`, `"event": "Sold"`)
 	b.want(b.ask("GET", "/templates/order-completed/versions/default", nil), 200, "the default", `"event": "Order Completed"`)
 	restore := func(version, replaces string) page {
 		return b.ask("POST", "/templates/order-completed/restore", url.Values{"version": {version}, "replaces": {replaces}})
 	}
-	b.want(restore("1", "another"), 409, "Below is how yours differs from theirs", "Theirs, and yours")
+	b.want(restore("1", "another"), 409, "The differences are shown below", "The saved version and yours")
 	b.want(restore("9", b.stored().Fingerprint()), 404, "version 9")
 	b.want(restore("1", b.stored().Fingerprint()), 303)
 	if got := b.stored().Source; got != sold {
@@ -213,7 +214,7 @@ func TestVersionsAreShownAndRestored(t *testing.T) {
 	}
 }
 
-// Another release may have taken what this one refuses.
+// Another release may have accepted a template that this one rejects.
 func TestAVersionThatDoesNotCompileIsNotRestored(t *testing.T) {
 	b := write(t)
 	b.put("{")
@@ -225,7 +226,7 @@ func TestAVersionThatDoesNotCompileIsNotRestored(t *testing.T) {
 	}
 }
 
-// preview asks for the part of the page that shows what Segment would get.
+// preview requests a preview of a template.
 func (b author) preview(source string, more ...string) page {
 	b.Helper()
 	form := url.Values{"source": {source}, "event": {"sample:order-completed/registered-customer"}}
@@ -235,14 +236,14 @@ func (b author) preview(source string, more ...string) page {
 	return b.ask("POST", "/templates/order-completed/preview", form)
 }
 
-// A sample has what Commerce would answer.
-func TestThePreviewOfASampleHasItsAnswers(t *testing.T) {
+// A sample includes the answers of Commerce.
+func TestThePreviewOfASampleUsesItsAnswers(t *testing.T) {
 	b := write(t)
 	form := url.Values{"source": {templates.Default("order-refunded")}, "event": {"sample:order-refunded/partial"}}
-	b.want(b.ask("POST", "/templates/order-refunded/preview", form), 200, "64.26", "None, in this event and in all samples")
+	b.want(b.ask("POST", "/templates/order-refunded/preview", form), 200, "64.26", "None for this event and the samples")
 }
 
-func TestThePreviewShowsWhatBecomesOfAnEvent(t *testing.T) {
+func TestThePreviewShowsTheResultForAnEvent(t *testing.T) {
 	b := write(t)
 	b.want(b.ask("GET", "/templates/order-completed", nil), 200, "one message", "order_id")
 	for _, c := range []struct {
@@ -251,19 +252,19 @@ func TestThePreviewShowsWhatBecomesOfAnEvent(t *testing.T) {
 		more   []string
 		says   []string
 	}{
-		{"a message", templates.Default("order-completed"), nil, []string{"order.paid: one message.", "409.44", "mara.lind@example.com", "None, in this event and in all samples"}},
-		{"with markup in it", `{"event": "<b>&", "properties": {}}`, nil, []string{`"<b>&"`}},
+		{"a message", templates.Default("order-completed"), nil, []string{"order.paid: one message.", "409.44", "mara.lind@example.com", "None for this event and the samples"}},
+		{"a message with markup", `{"event": "<b>&", "properties": {}}`, nil, []string{`"<b>&"`}},
 		{"two messages", `[{"event": "A"}, {"type": "identify", "traits": {}}]`, nil, []string{"2 messages"}},
-		{"what is filtered", `triggered_by = "order.none" ? {}`, nil, []string{"the template filters this event"}},
-		{"what does not compile", "\n\n(", nil, []string{"Line 3", `data-line="3"`}},
-		{"what fails", "(\n  $error(\"no \" & payload.data.customer.name))", nil, []string{"Line 2", "It said: no Mara Lind"}},
-		{"what Segment would drop", `{"event": ""}`, nil, []string{"message 1: event "}},
-		{"what the linter finds", `{"event": "Order Completed", "properties": {"total": "409.44"}}`, nil, []string{"properties.total", "is a text", "write a number", "In this event, and in "}},
-		{"an event that is no more", sold, []string{"event", "recent:1"}, []string{"not among the last ones any more"}},
-		{"nothing pasted yet", sold, []string{"event", "pasted"}, []string{"paste the body"}},
-		{"no webhook pasted", sold, []string{"event", "pasted", "pasted", "{"}, []string{"not JSON"}},
-		{"a real event of a template that asks Commerce", `{"event": $commerce("/v2/orders").data.x ?: "A"}`,
-			[]string{"event", "pasted", "pasted", `{"triggered_by":"order.paid","payload":{"data":{"type":"order","id":"o"}}}`}, []string{"asks Commerce nothing", "one message"}},
+		{"a filtered event", `triggered_by = "order.none" ? {}`, nil, []string{"the template filters this event"}},
+		{"a template that does not compile", "\n\n(", nil, []string{"Line 3", `data-line="3"`}},
+		{"a template that fails", "(\n  $error(\"no \" & payload.data.customer.name))", nil, []string{"Line 2", "Message: no Mara Lind"}},
+		{"a message that Segment would drop", `{"event": ""}`, nil, []string{"message 1: event "}},
+		{"a finding of the linter", `{"event": "Order Completed", "properties": {"total": "409.44"}}`, nil, []string{"properties.total", "is a text", "write a number", "In this event, and in "}},
+		{"an event that is no longer there", sold, []string{"event", "recent:1"}, []string{"no longer among the latest ones"}},
+		{"nothing is pasted", sold, []string{"event", "pasted"}, []string{"paste the body"}},
+		{"a pasted text that is not a webhook", sold, []string{"event", "pasted", "pasted", "{"}, []string{"not JSON"}},
+		{"a real event, and a template that uses $commerce", `{"event": $commerce("/v2/orders").data.x ?: "A"}`,
+			[]string{"event", "pasted", "pasted", `{"triggered_by":"order.paid","payload":{"data":{"type":"order","id":"o"}}}`}, []string{"Previews send no requests to Commerce", "one message"}},
 		{"another tracking's webhook", `{"event": "A"}`, []string{"event", "pasted", "pasted", `{"triggered_by":"order.refunded","payload":{"data":{"type":"order","id":"o"}}}`}, []string{"it would be skipped", "one message"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -273,13 +274,13 @@ func TestThePreviewShowsWhatBecomesOfAnEvent(t *testing.T) {
 			part.html = strings.NewReplacer(`<span class="is-string">`, "", `<span class="is-name">`, "", `<span class="is-number">`, "", "</span>", "").Replace(part.html)
 			b.want(part, 200, c.says...)
 			if strings.Contains(part.html, "<b>&") || strings.Contains(part.html, "<!doctype") {
-				t.Errorf("it is not escaped, or no part of a page:\n%s", part.html)
+				t.Errorf("the part is not escaped, or is a whole page:\n%s", part.html)
 			}
 		})
 	}
 }
 
-// Who shows somebody else the page does not show them the shop's customers.
+// A user may share the screen without showing the shop's customers.
 func TestPersonalValuesOfRealEventsAreHiddenUntilAskedFor(t *testing.T) {
 	b := write(t)
 	at := time.Now()
@@ -291,21 +292,21 @@ func TestPersonalValuesOfRealEventsAreHiddenUntilAskedFor(t *testing.T) {
 		more         []string
 		shown        bool
 	}{
-		{"of one that came in", templates.Default("order-completed"), []string{"event", recent}, false},
-		{"of one that is pasted", templates.Default("order-completed"), []string{"event", "pasted", "pasted", hubtest.PersonalOrder}, false},
-		{"in what a template says", failing, []string{"event", recent}, false},
+		{"in a webhook that was received", templates.Default("order-completed"), []string{"event", recent}, false},
+		{"in a webhook that was pasted", templates.Default("order-completed"), []string{"event", "pasted", "pasted", hubtest.PersonalOrder}, false},
+		{"in the error of a template", failing, []string{"event", recent}, false},
 		{"asked for", templates.Default("order-completed"), []string{"event", recent, "personal", "yes"}, true},
-		{"asked for, in what a template says", failing, []string{"event", recent, "personal", "yes"}, true},
+		{"asked for, in the error of a template", failing, []string{"event", recent, "personal", "yes"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			part := author{t, b.console}.preview(c.source, c.more...)
 			for _, personal := range []string{"Mara", "Quarry", "503"} {
 				if shown := strings.Contains(part.text(), personal); shown && !c.shown {
-					t.Errorf("it shows %s:\n%s", personal, part.text())
+					t.Errorf("the page shows %s:\n%s", personal, part.text())
 				}
 			}
 			if c.shown && !strings.Contains(part.text(), "Mara Lind") {
-				t.Errorf("it does not show the name:\n%s", part.text())
+				t.Errorf("the page does not show the name:\n%s", part.text())
 			}
 			if strings.Contains(part.text(), redact.Hidden) == c.shown {
 				t.Errorf("hidden: %v\n%s", !c.shown, part.text())
@@ -327,28 +328,27 @@ func TestTheReviewShowsTheLastEventsThatDiffer(t *testing.T) {
 	}}
 	named := strings.Replace(sold, `"Sold"`, `payload.data.id = "o-1" ? "Sold to " & payload.data.customer.name : "Sold"`, 1)
 	review := b.post("review", named)
-	b.want(review, 200, "something else of 1 of the 2 last events, and the same of 1", "order.paid o-1", `"event": "•••"`)
+	b.want(review, 200, "Changes 1 of the last 2 events.", "order.paid o-1", `"event": "•••"`)
 	if strings.Contains(review.text(), "order.paid o-2") || strings.Contains(review.text(), "Mara") {
-		t.Errorf("it shows an event that does not differ, or a name:\n%s", review.text())
+		t.Errorf("the page shows an event that does not differ, or a name:\n%s", review.text())
 	}
 	b.want(b.post("review", named, "personal", "yes"), 200, `"event": "Sold to Mara Lind"`)
-	b.want(b.post("review", sold+"/* as before */"), 200, "the same of the 2 last events")
-	b.want(b.post("review", `$error("x")`), 200, "would fail", "It said: x")
+	b.want(b.post("review", sold+"/* as before */"), 200, "No change for the last 2 events.")
+	b.want(b.post("review", `$error("x")`), 200, "would fail", "Message: x")
 }
 
-// Somebody may have written a template with an editor that no page would have taken.
-func TestTheReviewTellsOfATemplateThatFailsNow(t *testing.T) {
+// A template that was not saved on a page may not compile.
+func TestTheReviewShowsThatTheLiveTemplateFails(t *testing.T) {
 	b := write(t)
 	b.put("{")
-	b.want(b.post("review", sold), 200, "It fails: line 1: ", `"event": "Sold"`)
+	b.want(b.post("review", sold), 200, "Fails: line 1: ", `"event": "Sold"`)
 }
 
-// A body that is larger than what a page may send comes in without its fields: what
-// was written there must not be taken for empty.
-func TestATextThatIsTooLargeIsRefused(t *testing.T) {
+// A form above the size limit arrives without its fields. They must not be read as empty.
+func TestAFormThatIsTooLargeIsRejected(t *testing.T) {
 	b := write(t)
 	b.want(b.post("save", sold, "pasted", strings.Repeat("x", maxForm)), 413)
 	if b.stored().Own {
-		t.Error("it was saved")
+		t.Error("the template was saved")
 	}
 }

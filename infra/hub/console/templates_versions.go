@@ -14,20 +14,20 @@ import (
 	"commerce-segment/templates"
 )
 
-// standard is the default template where a version's number could stand.
-const standard = "default"
+// defaultVersion names the default template in place of a version number.
+const defaultVersion = "default"
 
-// version is what a template has been.
+// version is a version of a template.
 type version struct {
 	settings.Stored
 	Current bool
 	Default bool
 }
 
-// Who is who wrote it: the end of an ARN, which begins with the account's number.
+// Who returns the author: the end of an ARN, without the number of the account.
 func (v version) Who() string { return v.By[strings.LastIndexByte(v.By, ':')+1:] }
 
-// versions are those of a template, the newest first.
+// versions returns the versions of a template, newest first.
 func (c *Console) versions(ctx context.Context, stored store.Template) ([]version, error) {
 	history, err := c.Store.Versions(ctx, settings.Template(stored.Tracking))
 	if err != nil {
@@ -40,16 +40,16 @@ func (c *Console) versions(ctx context.Context, stored store.Template) ([]versio
 	return all, nil
 }
 
-// versionData is a version beside the template that counts.
+// versionData is the data of the page of a version.
 type versionData struct {
 	Stored  store.Template
 	Name    string // the number, or "default"
 	Version version
 	Source  string
-	Both    difference.Sides // the one that counts, and this one
+	Both    difference.Sides // the live template and this version
 }
 
-// showVersion shows a version, and what restoring it would change.
+// showVersion shows a version, and the changes if it is restored.
 func (c *Console) showVersion(w http.ResponseWriter, r *http.Request) {
 	t, stored, ok := c.storedTemplate(w, r)
 	if !ok {
@@ -61,32 +61,32 @@ func (c *Console) showVersion(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, statusOf(err), err)
 		return
 	}
-	both, err := difference.Compare("The one that counts", stored.Source, "This one", old.Value)
+	both, err := difference.Compare("Live", stored.Source, "This version", old.Value)
 	if err != nil {
 		c.fail(w, r, http.StatusInternalServerError, err)
 		return
 	}
 	title := fmt.Sprintf("%s: version %s", t.Title, name)
-	if name == standard {
+	if name == defaultVersion {
 		title = t.Title + ": the default"
 	}
 	data := versionData{Stored: stored, Name: name, Version: version{Stored: old}, Source: old.Value, Both: both}
 	c.show(w, r, http.StatusOK, "templates-version", view{Title: title, Path: "/templates", Data: data})
 }
 
-// version is a version by its number, or the default.
+// version returns a version by its number, or the default.
 func (c *Console) version(ctx context.Context, t tracking.Tracking, name string) (settings.Stored, error) {
-	if name == standard {
+	if name == defaultVersion {
 		return settings.Stored{Name: settings.Template(t), Value: templates.Default(t.Name)}, nil
 	}
 	number, err := strconv.ParseInt(name, 10, 64)
 	if err != nil {
-		return settings.Stored{}, fmt.Errorf("%w: %q is no number", store.ErrNoVersion, name)
+		return settings.Stored{}, fmt.Errorf("%w: %q is not a number", store.ErrNoVersion, name)
 	}
 	return c.Store.Version(ctx, t, number)
 }
 
-// restoreTemplate puts a version back in the place of the template that counts.
+// restoreTemplate makes an earlier version live again.
 func (c *Console) restoreTemplate(w http.ResponseWriter, r *http.Request) {
 	t, stored, ok := c.storedTemplate(w, r)
 	if !ok {
@@ -97,17 +97,17 @@ func (c *Console) restoreTemplate(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, statusOf(err), err)
 		return
 	}
-	// Where it cannot be restored, it is put into the editor, to be mended or compared.
+	// If it cannot be restored, the editor shows it, so that the user can fix or compare it.
 	data := editorData{Stored: stored, Form: templateForm{Tracking: t, Source: old.Value, Replaces: r.PostFormValue("replaces"), Event: firstEvent(t)}}
 	switch {
 	case data.Form.Replaces != stored.Fingerprint():
 		c.showConflict(w, r, data)
 	case !data.Changed():
-		c.done(w, r, pathOf(t), "There is nothing to restore: this is the template that counts.")
-	case c.refuses(w, r, data):
+		c.done(w, r, pathOf(t), "There is nothing to restore: this is the live template.")
+	case c.rejectsTemplate(w, r, data):
 	case old.Version == 0:
-		c.saveTemplate(w, r, data, "The default is back.")
+		c.saveTemplate(w, r, data, "Restored the default.")
 	default:
-		c.saveTemplate(w, r, data, fmt.Sprintf("Version %d is back.", old.Version))
+		c.saveTemplate(w, r, data, fmt.Sprintf("Restored version %d.", old.Version))
 	}
 }

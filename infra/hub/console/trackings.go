@@ -14,7 +14,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// choice is a group of trackings with what is chosen for each.
+// choice is a group of trackings and their settings.
 type choice struct {
 	Title string
 	Rows  []choiceRow
@@ -25,14 +25,14 @@ type choiceRow struct {
 	Enabled bool
 	Events  []eventChoice
 	Wrong   string
-	// What the page showed when it was opened, by which to tell what is changed on it.
+	// The settings when the page was opened. They show what the user changed.
 	WasEnabled, WasEvents string
 }
 
-// Chooses says that there is more than one event to choose from.
+// Chooses reports whether there is more than one event to choose from.
 func (r choiceRow) Chooses() bool { return len(r.Events) > 1 }
 
-// Makes says which Segment call the tracking makes.
+// Makes describes the Segment call that the tracking makes.
 func (r choiceRow) Makes() string {
 	subject := "order"
 	if r.Call == tracking.Identify {
@@ -50,48 +50,49 @@ func (r choiceRow) Makes() string {
 
 type eventChoice struct {
 	Name   string
-	Says   string
+	When   string
 	Chosen bool
 }
 
-// eventSays are the Commerce events as people say them.
-var eventSays = map[string]string{
+// eventTimes describe when Commerce sends each event.
+var eventTimes = map[string]string{
 	"order.created":    "when the order is created",
-	"order.authorized": "when its payment is authorized",
-	"order.paid":       "when it is paid",
-	"order.fulfilled":  "when it is fulfilled",
-	"order.updated":    "when it changes in any way",
-	"order.refunded":   "when all of it is refunded",
-	"order.cancelled":  "when it is cancelled",
+	"order.authorized": "when the payment of the order is authorized",
+	"order.paid":       "when the order is paid",
+	"order.fulfilled":  "when the order is fulfilled",
+	"order.updated":    "when the order changes in any way",
+	"order.refunded":   "when the whole order is refunded",
+	"order.cancelled":  "when the order is cancelled",
 	"customer.created": "when the customer is created",
-	"customer.updated": "when their details change",
-	"customer.deleted": "also when they are deleted",
+	"customer.updated": "when the customer's details change",
+	"customer.deleted": "when the customer is deleted",
 }
 
-// saysOf returns when a tracking receives an event.
-func saysOf(t tracking.Tracking, event string) string {
+// timeOf describes when a tracking receives an event.
+func timeOf(t tracking.Tracking, event string) string {
 	if t.InParts && event == "order.updated" {
-		return "when a part of it is refunded, which only Commerce's API says: connect it"
+		return "when a part of the order is refunded (needs a connection to Commerce, whose API has the amount)"
 	}
-	return eventSays[event]
+	return eventTimes[event]
 }
 
-// trackings shows what Segment is told of.
+// trackings shows which events are sent to Segment.
 func (c *Console) trackings(w http.ResponseWriter, r *http.Request) {
 	values, err := c.Store.Parameters(r.Context(), store.AllNames())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	counts := chosenBy(values, c.Store.Defaults())
-	c.showTrackings(w, r, http.StatusOK, choices(counts, counts, nil), "")
+	current := chosenBy(values, c.Store.Defaults())
+	c.showTrackings(w, r, http.StatusOK, choices(current, current, nil), "")
 }
 
 func (c *Console) showTrackings(w http.ResponseWriter, r *http.Request, status int, data []choice, alert string) {
 	c.show(w, r, status, "trackings", view{Path: "/trackings", Alert: alert, Data: data})
 }
 
-// chosenBy is what counts of each tracking: what is set, or else the default.
+// chosenBy returns the settings in effect for each tracking: the value that is set, or the
+// default.
 func chosenBy(values, defaults map[string]string) map[string]string {
 	chosen := map[string]string{}
 	for _, t := range tracking.All() {
@@ -103,7 +104,7 @@ func chosenBy(values, defaults map[string]string) map[string]string {
 	return chosen
 }
 
-// inOrder is a tracking's events as the page sends them, however they were written.
+// inOrder returns a tracking's events in the order and format of the page.
 func inOrder(t tracking.Tracking, value string) string {
 	place := func(event string) int { return slices.Index(t.Observable(), event) }
 	events := splitEvents(value)
@@ -111,8 +112,8 @@ func inOrder(t tracking.Tracking, value string) string {
 	return strings.Join(events, ",")
 }
 
-// choices are the seven trackings as the page shows them: what is chosen, and what was
-// when the page was opened. What is wrong is by the tracking's name.
+// choices returns the seven trackings as the page shows them: the chosen settings, and those
+// when the page was opened. The errors are by tracking name.
 func choices(chosen, was, wrongs map[string]string) []choice {
 	var all []choice
 	for _, g := range groups() {
@@ -124,7 +125,7 @@ func choices(chosen, was, wrongs map[string]string) []choice {
 			}
 			events := splitEvents(chosen[settings.Events(t)])
 			for _, event := range t.Observable() {
-				row.Events = append(row.Events, eventChoice{Name: event, Says: saysOf(t, event), Chosen: slices.Contains(events, event)})
+				row.Events = append(row.Events, eventChoice{Name: event, When: timeOf(t, event), Chosen: slices.Contains(events, event)})
 			}
 			one.Rows = append(one.Rows, row)
 		}
@@ -137,9 +138,9 @@ func splitEvents(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-var errNothingSent = errors.New("nothing was saved: the form came without all of its fields, so open the page and save again")
+var errFieldsMissing = errors.New("nothing was saved: fields are missing in the form. Open the page and save again")
 
-// saveTrackings saves what was changed on the page.
+// saveTrackings saves the changes on the page.
 func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		c.fail(w, r, http.StatusBadRequest, err)
@@ -150,8 +151,8 @@ func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 		enabled := r.PostForm.Get("enabled-"+t.Name) != ""
 		events := r.PostForm["events-"+t.Name]
 		was[settings.Enabled(t)], was[settings.Events(t)] = r.PostForm.Get("was-enabled-"+t.Name), r.PostForm.Get("was-events-"+t.Name)
-		if was[settings.Enabled(t)] == "" || was[settings.Events(t)] == "" { // a check box that is off is not sent either
-			c.fail(w, r, http.StatusBadRequest, errNothingSent)
+		if was[settings.Enabled(t)] == "" || was[settings.Events(t)] == "" { // browsers do not send a check box that is off, so these fields show that the form is whole
+			c.fail(w, r, http.StatusBadRequest, errFieldsMissing)
 			return
 		}
 		chosen[settings.Enabled(t)], chosen[settings.Events(t)] = "false", strings.Join(events, ",")
@@ -163,7 +164,7 @@ func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(wrongs) > 0 {
-		c.showTrackings(w, r, http.StatusUnprocessableEntity, choices(chosen, was, wrongs), "Nothing was saved: correct what is marked below.")
+		c.showTrackings(w, r, http.StatusUnprocessableEntity, choices(chosen, was, wrongs), "Nothing was saved. Correct the marked fields.")
 		return
 	}
 	release, err := c.Store.Saving(r.Context())
@@ -177,26 +178,26 @@ func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	counts := chosenBy(values, c.Store.Defaults())
-	wanted, together := changedOn(chosen, was, counts)
-	if wrongs = changedByBoth(wanted, was, counts); len(wrongs) > 0 {
-		c.showTrackings(w, r, http.StatusConflict, choices(together, counts, wrongs), "Nothing was saved: "+
-			"somebody has changed what is marked below since you opened this page. Save again to have yours in its place.")
+	current := chosenBy(values, c.Store.Defaults())
+	wanted, together := changedOn(chosen, was, current)
+	if wrongs = changedByBoth(wanted, was, current); len(wrongs) > 0 {
+		c.showTrackings(w, r, http.StatusConflict, choices(together, current, wrongs), "Nothing was saved: "+
+			"another user changed the marked settings after you opened this page. Save again to overwrite them.")
 		return
 	}
 	said, err := c.saveChosen(r.Context(), wanted)
 	if err != nil {
-		c.showTrackings(w, r, http.StatusBadGateway, choices(together, counts, nil), err.Error())
+		c.showTrackings(w, r, http.StatusBadGateway, choices(together, current, nil), err.Error())
 		return
 	}
 	c.done(w, r, "/trackings", said)
 }
 
-// changedOn is what of the chosen was changed on the page, and with it all that counts
-// by now. Whatever somebody else has changed meanwhile stays. A tracking that is disabled
-// with no event keeps those it had.
-func changedOn(chosen, was, counts map[string]string) (wanted, together map[string]string) {
-	wanted, together = map[string]string{}, maps.Clone(counts)
+// changedOn returns the settings that the user changed on the page, and all current settings
+// together with these changes. The changes of other users stay. A tracking that is disabled
+// without an event keeps its events.
+func changedOn(chosen, was, current map[string]string) (wanted, together map[string]string) {
+	wanted, together = map[string]string{}, maps.Clone(current)
 	for name, value := range chosen {
 		if value != "" && value != was[name] {
 			wanted[name], together[name] = value, value
@@ -205,25 +206,25 @@ func changedOn(chosen, was, counts map[string]string) (wanted, together map[stri
 	return wanted, together
 }
 
-// changedByBoth says, by the tracking's name, of which events somebody else has chosen
-// others meanwhile. Of enabled there are two values: who changes it as well changes it
-// to the same.
-func changedByBoth(wanted, was, counts map[string]string) map[string]string {
+// changedByBoth returns an error, by tracking name, for events that both this and another
+// user changed. It does not check whether a tracking is enabled: there are only two values, so
+// both users changed it to the same.
+func changedByBoth(wanted, was, current map[string]string) map[string]string {
 	wrongs := map[string]string{}
 	for _, t := range tracking.All() {
 		name := settings.Events(t)
-		if value, changed := wanted[name]; changed && counts[name] != was[name] && counts[name] != value {
-			wrongs[t.Name] = "by now it is " + strings.Join(splitEvents(counts[name]), " and ")
+		if value, changed := wanted[name]; changed && current[name] != was[name] && current[name] != value {
+			wrongs[t.Name] = "current value: " + strings.Join(splitEvents(current[name]), " and ")
 		}
 	}
 	return wrongs
 }
 
-// saveChosen writes what is wanted, and says what follows from it.
+// saveChosen saves the wanted settings, and returns the notice for the page.
 func (c *Console) saveChosen(ctx context.Context, wanted map[string]string) (said string, err error) {
 	said, err = c.save(ctx, wanted)
 	if err == nil && said != nothingChanged {
-		said += " The webhooks in Commerce follow on the page Finish."
+		said += " Open the page Finish to update the webhooks in Commerce."
 	}
 	return said, err
 }

@@ -133,7 +133,7 @@ func proven(r *http.Request) {
 // provenBy notes which requests have shown the console's key.
 func provenBy(c *console.Console, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c.Knows(r) {
+		if c.HasKey(r) {
 			proven(r)
 		}
 		next.ServeHTTP(w, r)

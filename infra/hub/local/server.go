@@ -131,7 +131,7 @@ func (h *hub) routes() http.Handler {
 	mux.Handle("/", h.pages.Handler())
 	pages := h.pages.Sessions(provenBy(h.pages, mux))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	h.inbox.routes(mux, h.pages.OnlyWithKey)
+	h.inbox.routes(mux, h.pages.RequireKey)
 	// The webhooks do not use a mux, which would redirect a path with two slashes.
 	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h.webhooks.takes(r) {

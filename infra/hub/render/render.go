@@ -1,4 +1,4 @@
-// Package render makes of a webhook the messages that Segment receives, as the relay does.
+// Package render renders the Segment messages of a webhook, as the relay does.
 package render
 
 import (
@@ -16,27 +16,28 @@ import (
 	"commerce-segment/shared/turn"
 )
 
-// Render makes Segment messages of a webhook as the relay does when it delivers one
-// that it received then. It asks Commerce by asks, which may be nil.
-func Render(ctx context.Context, t tracking.Tracking, compiled *template.Template, asks template.Fetch, writeKey string, webhook commerce.Webhook, received time.Time) ([]segment.Message, error) {
+// Render returns the Segment messages of a webhook that was received at that time, as the relay
+// delivers them. It returns none if the template filters the event. Requests to Commerce use
+// fetch, which may be nil.
+func Render(ctx context.Context, t tracking.Tracking, compiled *template.Template, fetch template.Fetch, writeKey string, webhook commerce.Webhook, received time.Time) ([]segment.Message, error) {
 	ctx, end := turn.Scope(ctx)
 	defer end()
 	fact := relay.FactOf(t, webhook, writeKey, received)
-	if happened, err := relay.Complete(ctx, &fact, webhook, asks); err != nil || !happened {
+	if happened, err := relay.Complete(ctx, &fact, webhook, fetch); err != nil || !happened {
 		return nil, err
 	}
 	input, err := webhook.Input()
 	if err != nil {
 		return nil, err
 	}
-	written, err := compiled.WithCommerce(asks).Apply(ctx, input)
+	written, err := compiled.WithCommerce(fetch).Apply(ctx, input)
 	if err != nil {
 		return nil, err
 	}
 	return segment.NewMessages(fact, written)
 }
 
-// Batch is messages in the shape of a request to Segment, indented.
+// Batch returns messages as the body of a request to Segment, indented.
 func Batch(messages []json.RawMessage) ([]byte, error) {
 	var compact bytes.Buffer
 	compact.WriteString(`{"batch":[`)
@@ -50,8 +51,7 @@ func Batch(messages []json.RawMessage) ([]byte, error) {
 	return Indent(compact.Bytes())
 }
 
-// Indent puts JSON on lines of its own, indented by two spaces and otherwise as it is,
-// byte by byte.
+// Indent returns JSON with line ends and an indentation of two spaces. It changes nothing else.
 func Indent(text []byte) ([]byte, error) {
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, text, "", "  "); err != nil {

@@ -1,4 +1,4 @@
-// Package chart draws what happened to webhooks, by the hour.
+// Package chart draws the outcomes and delays of webhooks by hour.
 package chart
 
 import (
@@ -9,23 +9,22 @@ import (
 	"commerce-segment/infra/hub/executions"
 )
 
-// The chart's measures, in its own units. The page scales it.
+// The measures of the chart, in its own units. The page scales it.
 const (
 	chartWidth  = 760
-	chartLeft   = 58              // where the bars begin; left of it are the figures
-	chartRight  = chartWidth - 16 // where they end; half of a label has room there
+	chartLeft   = 58              // where the bars begin; the numbers are left of it
+	chartRight  = chartWidth - 16 // where the bars end; there is room for half a label
 	countsTop   = 14
 	countsHigh  = 130
 	delaysTop   = countsTop + countsHigh + 40
 	delaysHigh  = 80
 	chartHeight = delaysTop + delaysHigh + 24
-	leastHigh   = 1.5  // of a bar: one of thousands is to be seen too
-	barShare    = 0.72 // of the room of a bar that it fills
-	labelsAbout = 8    // how many times of day are written below
+	leastHigh   = 1.5  // the smallest height of a bar, so that one of thousands is visible
+	barShare    = 0.72 // the share of its room that a bar fills
+	labelsAbout = 8    // about how many labels are below the chart
 )
 
-// layers are what a bar is made of, from the bottom: the outcomes and how they are
-// called and coloured.
+// layers are the parts of a bar, from the bottom: their titles, CSS classes and outcomes.
 var layers = []layer{
 	{"Delivered", "delivered", []executions.Outcome{executions.Delivered}},
 	{"Skipped", "skipped", []executions.Outcome{executions.Skipped}},
@@ -39,7 +38,7 @@ type layer struct {
 	outcomes     []executions.Outcome
 }
 
-// Of counts a layer's webhooks of a period.
+// Of returns the number of webhooks of a layer in a period.
 func (l layer) Of(p executions.Period) int { return p.Count(l.outcomes...) }
 
 // Chart is a picture of a summary: a bar for each hour, and below it the delays.
@@ -55,7 +54,7 @@ type Chart struct {
 
 type rect struct {
 	X, Y, Width, Height float64
-	Class, Says         string
+	Class, Title        string
 }
 
 type label struct {
@@ -64,13 +63,13 @@ type label struct {
 	Text string
 }
 
-// rule is a line across, with what it stands for.
+// rule is a horizontal line with a label.
 type rule struct {
 	Y    int
 	Text string
 }
 
-// Draw makes the chart.
+// Draw draws the chart of a summary.
 func Draw(s executions.Summary) Chart {
 	c := Chart{Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartRight, Layers: layers}
 	most, longest := 0, executions.Milliseconds(0)
@@ -92,8 +91,8 @@ func Draw(s executions.Summary) Chart {
 	return c
 }
 
-// delayRules are the lines behind the delays: none, the longest, and what people
-// reckon with between them.
+// delayRules returns the lines behind the delays: zero, the longest delay, and round values
+// between them.
 func delayRules(longest executions.Milliseconds) []rule {
 	rules := []rule{{delaysTop, longest.String()}, {delaysTop + delaysHigh, "0"}}
 	for _, unit := range []struct {
@@ -107,10 +106,10 @@ func delayRules(longest executions.Milliseconds) []rule {
 	return rules
 }
 
-// delayHeight is the height of a delay's bar. It grows with the logarithm: one outage
-// must not make seconds of all other hours invisible.
+// delayHeight returns the height of a delay's bar. The scale is logarithmic, so that one outage
+// does not make the delays of all other hours invisible.
 func delayHeight(delay, longest executions.Milliseconds) float64 {
-	const shortest = 100 // milliseconds; what is below looks alike
+	const shortest = 100 // milliseconds; shorter delays look almost the same
 	scale := func(d executions.Milliseconds) float64 { return math.Log1p(float64(d) / shortest) }
 	return max(delaysHigh*scale(delay)/scale(max(longest, 1)), leastHigh)
 }
@@ -129,22 +128,23 @@ func (c *Chart) stack(p executions.Period, x, width float64, most int) {
 	}
 }
 
-// delays draws how long a period's deliveries took: the slowest of twenty behind the
-// half.
+// delays draws the delays of a period: the bar of the 95th percentile, and the bar of the median
+// in front of it.
 func (c *Chart) delays(p executions.Period, x, width float64, longest executions.Milliseconds) {
 	if !p.Measured() {
 		return
 	}
-	says := fmt.Sprintf("%s: half within %s, 95 %% within %s", p.Start.Format("2006-01-02 15:04"), p.P50, p.P95)
+	title := fmt.Sprintf("%s: median delay %s, p95 %s", p.Start.Format("2006-01-02 15:04"), p.P50, p.P95)
 	for _, d := range []struct {
 		class string
 		delay executions.Milliseconds
 	}{{"p95", p.P95}, {"p50", p.P50}} {
 		height := delayHeight(d.delay, longest)
-		c.Bars = append(c.Bars, rect{x, float64(delaysTop+delaysHigh) - height, width, height, d.class, says})
+		c.Bars = append(c.Bars, rect{x, float64(delaysTop+delaysHigh) - height, width, height, d.class, title})
 	}
 }
 
+// partName returns the label of a part of the chart.
 func partName(start time.Time, step time.Duration) string {
 	if step == time.Hour {
 		return start.Format("15:04")

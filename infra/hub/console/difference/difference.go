@@ -1,4 +1,4 @@
-// Package difference puts two texts side by side.
+// Package difference compares two texts line by line, side by side.
 package difference
 
 import (
@@ -8,22 +8,22 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// Sides is two texts side by side: the lines that differ, and three around them. There
-// are no rows where none differs.
+// Sides is two texts side by side: the lines that differ, and three lines of context. It has no
+// rows if the texts are the same.
 type Sides struct {
-	From, To string // what the texts are
+	From, To string // the titles of the texts
 	Rows     []row
 }
 
-// row is a line of both.
+// row is a line of both texts.
 type row struct {
 	Old, New  string
-	OldLine   int // 0 where the old text has no such line
-	NewLine   int
-	Same, Gap bool // Gap stands for lines that are the same, and left out
+	OldLine   int  // 0 if only the new text has the line
+	NewLine   int  // 0 if only the old text has the line
+	Same, Gap bool // Gap stands for equal lines that are left out
 }
 
-// Compare puts two texts side by side.
+// Compare compares two texts. The names from and to are their titles.
 func Compare(from, before, to, after string) (Sides, error) {
 	before, after = withEnd(before), withEnd(after)
 	unified, err := udiff.ToUnifiedDiff("", "", before, udiff.Lines(before, after), udiff.DefaultContextLines)
@@ -35,20 +35,20 @@ func Compare(from, before, to, after string) (Sides, error) {
 		if i > 0 || hunk.FromLine > 1 && hunk.ToLine > 1 {
 			both.Rows = append(both.Rows, row{Gap: true})
 		}
-		both.Rows = append(both.Rows, beside(hunk)...)
+		both.Rows = append(both.Rows, sideBySide(hunk)...)
 	}
 	return both, nil
 }
 
-// withEnd is a text that ends with one line end, as a directory's templates do not and
-// those of editors do.
+// withEnd returns a text with exactly one line end at its end: editors add one, and templates in
+// a directory have none.
 func withEnd(text string) string { return strings.TrimRight(text, "\r\n") + "\n" }
 
-// beside puts the lines that a hunk takes away beside those that it puts in their place.
-func beside(hunk *udiff.Hunk) []row {
+// sideBySide puts the deleted lines of a hunk next to the inserted ones.
+func sideBySide(hunk *udiff.Hunk) []row {
 	var rows []row
 	old, now := hunk.FromLine, hunk.ToLine
-	next := 0 // the first row that still lacks a new line
+	next := 0 // the first row without an inserted line
 	for _, line := range hunk.Lines {
 		content := strings.TrimSuffix(line.Content, "\n")
 		switch line.Kind {

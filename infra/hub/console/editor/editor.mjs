@@ -1,5 +1,5 @@
-// The code editor takes the place of the text area of a template, and keeps it up to
-// date: the form is sent, and previewed while one types, as without it.
+// The code editor replaces the text area of a template and keeps its value up to date, so
+// that the form and its preview work as they do without the editor.
 
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
@@ -11,7 +11,7 @@ import { tags } from "@lezer/highlight";
 
 import { jsonata } from "./jsonata.mjs";
 
-// The colours are the page's own, for light and dark: see console.css.
+// The colours are those of the page, for light and dark themes: see console.css.
 const colours = HighlightStyle.define([
   { tag: tags.comment, color: "var(--code-comment)", fontStyle: "italic" },
   { tag: tags.string, color: "var(--code-string)" },
@@ -73,16 +73,16 @@ function replace(area) {
   area.hidden = true;
   area.after(host);
   area.addEventListener("go-to-line", (event) => {
-    event.preventDefault(); // the text area need not
+    event.preventDefault(); // so that the text area does not handle it
     select(view, event.detail);
   });
   addEventListener("refreshed", () => markErrors(view));
   markErrors(view);
 }
 
-// Where text is typed over, Chromium gives what it puts there the colours of what it
-// takes away, as a style within the page, which the page's policy forbids. So the editor
-// puts it there itself. (What an input method composes, Chromium alone can put there.)
+// typeOver inserts text that replaces a selection. Chromium would insert it with the colours
+// of the replaced text, as an inline style, which the page's policy forbids. Text from an
+// input method can only be inserted by Chromium.
 function typeOver(event, view) {
   if (event.inputType !== "insertText" || !event.data || event.isComposing || view.state.selection.main.empty) return false;
   event.preventDefault();
@@ -90,7 +90,7 @@ function typeOver(event, view) {
   return true;
 }
 
-// keep has the form know what the editor holds.
+// keep copies the editor's text into the form.
 function keep(area, state) {
   area.value = state.doc.toString();
   area.dispatchEvent(new Event("input", { bubbles: true }));
@@ -101,14 +101,14 @@ function review(form) {
   return true;
 }
 
-// The server says at which line an error is: see the page's data-line.
+// markErrors marks the line of an error, which the server writes into data-line.
 function markErrors(view) {
-  const found = [...document.querySelectorAll("[data-line][data-says]")].flatMap((element) => {
+  const found = [...document.querySelectorAll("[data-line][data-message]")].flatMap((element) => {
     const number = Number(element.dataset.line);
     if (number > view.state.doc.lines) return [];
     const line = view.state.doc.line(number);
     const indent = line.text.length - line.text.trimStart().length;
-    return [{ from: line.from + indent, to: line.to, severity: "error", message: element.dataset.says }];
+    return [{ from: line.from + indent, to: line.to, severity: "error", message: element.dataset.message }];
   });
   view.dispatch(setDiagnostics(view.state, found));
 }

@@ -1,13 +1,13 @@
-// JSONata for CodeMirror's StreamLanguage: what is coloured how, and how far lines are
-// indented. It divides a template as the package shared/template does.
+// JSONata for CodeMirror's StreamLanguage: the colours and the indentation. It tokenizes a
+// template as the package shared/jsonata/syntax does.
 
-// A name goes on to white space or an operator.
+// A name ends at white space or at an operator.
 const name = /^[^\s.[\]{}(),@#;:?+\-*/%|=<>^&!~"'`]+/;
 const number = /^\d+(\.\d+)?([eE][+-]?\d+)?/;
 const operator = /^(\.\.|:=|!=|>=|<=|\*\*|~>|\?:|\?\?|[.@#;:?+\-*/%|=<>^&!~,])/;
 const words = { and: "operatorKeyword", or: "operatorKeyword", in: "operatorKeyword", function: "keyword", "λ": "keyword", true: "bool", false: "bool", null: "null" };
 
-// What runs on to the next lines, if need be: its colour and what ends it.
+// Tokens that may span several lines: their colour, and a function that reads to their end.
 const comment = { colour: "comment", read: (stream) => stream.skipTo("*/") && stream.match("*/") };
 const text = (quote) => ({ colour: "string", quote, read: (stream) => readText(stream, quote) });
 const quotedName = { colour: "propertyName", read: (stream) => stream.skipTo("`") && stream.next() };
@@ -32,7 +32,7 @@ function readRegex(stream, open) {
   }
 }
 
-// An outermost level is there for what has one bracket too many.
+// level is a nesting level. The outermost one stays, even if there is one closing bracket too many.
 const level = (bracket) => ({ bracket, questions: 0 });
 
 export const jsonata = {
@@ -59,7 +59,7 @@ export const jsonata = {
   },
 
   indent(state, textAfter, context) {
-    if (state.open) return null; // what runs over lines stays as it is
+    if (state.open) return null; // a token over several lines keeps its indentation
     const depth = state.levels.length - 1 - (/^\s*[)\]}]/.test(textAfter) ? 1 : 0);
     return Math.max(0, depth) * context.unit;
   },
@@ -82,7 +82,7 @@ function goOn(stream, state) {
   return quote && isKey(stream, state) ? "propertyName" : colour;
 }
 
-// A text before a colon is a field's name, unless the colon is that of a condition.
+// isKey reports whether a string is the name of a field: it stands before a colon that does not belong to a condition.
 function isKey(stream, state) {
   const within = state.levels.at(-1);
   return within.bracket === "{" && within.questions === 0 && stream.match(/^\s*:(?!=)/, false);
@@ -111,7 +111,7 @@ function applied(state, symbol) {
   if (symbol === "?") within.questions++;
   if (symbol === ":" && within.questions > 0) within.questions--;
   if (symbol === "," || symbol === ";") within.questions = 0;
-  // * and % may be operands themselves: a slash after them is a division then.
+  // * and % can also be operands. A slash after such an operand is a division.
   state.afterOperand = (symbol === "*" || symbol === "%") && !state.afterOperand;
   return ".,;:".includes(symbol) ? "punctuation" : "operator";
 }

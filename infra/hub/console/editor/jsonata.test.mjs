@@ -8,7 +8,7 @@ import { StringStream } from "@codemirror/language";
 
 import { jsonata } from "./jsonata.mjs";
 
-// colours are the parts of a template with the colour of each.
+// colours returns the tokens of a template with their colours.
 function colours(source) {
   const state = jsonata.startState();
   const parts = [];
@@ -16,7 +16,7 @@ function colours(source) {
     const stream = new StringStream(line, 2, 2);
     while (!stream.eol()) {
       const colour = jsonata.token(stream, state);
-      assert.ok(stream.pos > stream.start, `no way on at ${line.slice(stream.pos)}`);
+      assert.ok(stream.pos > stream.start, `no token at ${line.slice(stream.pos)}`);
       if (colour) parts.push([stream.current(), colour]);
       stream.start = stream.pos;
     }
@@ -26,15 +26,15 @@ function colours(source) {
 
 for (const [name, source, want] of [
   ["a comment over two lines", "/* a\nb */ c", [["/* a", "comment"], ["b */", "comment"], ["c", "propertyName"]]],
-  ["a text over two lines", "'a\nb' & c", [["'a", "string"], ["b'", "string"], ["&", "operator"], ["c", "propertyName"]]],
+  ["a string over two lines", "'a\nb' & c", [["'a", "string"], ["b'", "string"], ["&", "operator"], ["c", "propertyName"]]],
   ["an escaped quote", String.raw`"a\"b"`, [[String.raw`"a\"b"`, "string"]]],
-  ["a field's name", `{"a": "b"}`, [["{", "bracket"], [`"a"`, "propertyName"], [":", "punctuation"], [`"b"`, "string"], ["}", "bracket"]]],
-  ["a condition's text is no field's name", `{"a": b ? "c" : "d", "e": 1}`, [["{", "bracket"], [`"a"`, "propertyName"], [":", "punctuation"], ["b", "propertyName"], ["?", "operator"], [`"c"`, "string"], [":", "punctuation"], [`"d"`, "string"], [",", "punctuation"], [`"e"`, "propertyName"], [":", "punctuation"], ["1", "number"], ["}", "bracket"]]],
+  ["the name of a field", `{"a": "b"}`, [["{", "bracket"], [`"a"`, "propertyName"], [":", "punctuation"], [`"b"`, "string"], ["}", "bracket"]]],
+  ["a string in a condition is not the name of a field", `{"a": b ? "c" : "d", "e": 1}`, [["{", "bracket"], [`"a"`, "propertyName"], [":", "punctuation"], ["b", "propertyName"], ["?", "operator"], [`"c"`, "string"], [":", "punctuation"], [`"d"`, "string"], [",", "punctuation"], [`"e"`, "propertyName"], [":", "punctuation"], ["1", "number"], ["}", "bracket"]]],
   ["a division", "a / b", [["a", "propertyName"], ["/", "operator"], ["b", "propertyName"]]],
-  ["a division of a bracket", "(1) / 2", [["(", "bracket"], ["1", "number"], [")", "bracket"], ["/", "operator"], ["2", "number"]]],
+  ["a division after a bracket", "(1) / 2", [["(", "bracket"], ["1", "number"], [")", "bracket"], ["/", "operator"], ["2", "number"]]],
   ["a regular expression", String.raw`$match(a, /[/]\/x/i)`, [["$match", "variableName.function"], ["(", "bracket"], ["a", "propertyName"], [",", "punctuation"], [String.raw`/[/]\/x/i`, "regexp"], [")", "bracket"]]],
-  ["a division after a name of any", "*/2", [["*", "operator"], ["/", "operator"], ["2", "number"]]],
-  ["words", "a and true or null in b", [["a", "propertyName"], ["and", "operatorKeyword"], ["true", "bool"], ["or", "operatorKeyword"], ["null", "null"], ["in", "operatorKeyword"], ["b", "propertyName"]]],
+  ["a division after a wildcard", "*/2", [["*", "operator"], ["/", "operator"], ["2", "number"]]],
+  ["keywords", "a and true or null in b", [["a", "propertyName"], ["and", "operatorKeyword"], ["true", "bool"], ["or", "operatorKeyword"], ["null", "null"], ["in", "operatorKeyword"], ["b", "propertyName"]]],
   ["a name in backticks", "`a b`.c", [["`a b`", "propertyName"], [".", "punctuation"], ["c", "propertyName"]]],
   ["a variable", "$x := 1.5e3", [["$x", "variableName"], [":=", "operator"], ["1.5e3", "number"]]],
   ["a range", "[1..2]", [["[", "bracket"], ["1", "number"], ["..", "operator"], ["2", "number"], ["]", "bracket"]]],
@@ -45,7 +45,7 @@ for (const [name, source, want] of [
 
 const folder = new URL("../../../../templates/", import.meta.url);
 for (const file of readdirSync(folder).filter((name) => name.endsWith(".jsonata"))) {
-  test(`${file} is read to its end`, () => {
+  test(`${file} is tokenized to its end`, () => {
     const { parts, state } = colours(readFileSync(new URL(file, folder), "utf8"));
     assert.equal(state.open, null);
     assert.equal(state.levels.length, 1);

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The kinds of a JSON text's parts, which are the classes of their colours.
+// The kinds of the parts of a JSON text. They are also CSS classes, for the colours.
 const (
 	jsonKey    = "name"
 	jsonString = "string"
@@ -14,12 +14,12 @@ const (
 	jsonOther  = ""     // white space and punctuation
 )
 
-// jsonPart is a part of a JSON text as it is written.
+// jsonPart is a part of a JSON text, unchanged.
 type jsonPart struct {
 	Kind, Text string
 }
 
-// Parts divides a valid JSON text; put together again, the parts are that text.
+// Parts splits a JSON text into parts. Joined, the parts are the same text.
 func Parts(text string) iter.Seq[jsonPart] {
 	return func(yield func(jsonPart) bool) {
 		for len(text) > 0 {
@@ -53,7 +53,7 @@ func firstPart(text string) jsonPart {
 	}
 }
 
-// stringEnd is where the string with which a text begins has ended.
+// stringEnd returns the end of the string at the beginning of a text.
 func stringEnd(text string) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
@@ -66,7 +66,7 @@ func stringEnd(text string) int {
 	return len(text)
 }
 
-// spanOf is how many of a text's first bytes are among those.
+// spanOf returns how many bytes at the beginning of a text are in bytes.
 func spanOf(text, bytes string) int {
 	for i := range len(text) {
 		if strings.IndexByte(bytes, text[i]) < 0 {

@@ -1,4 +1,4 @@
-// Package redact hides personal values in what a page shows of a webhook.
+// Package redact hides personal values in texts about a webhook.
 package redact
 
 import (
@@ -15,28 +15,28 @@ import (
 // Hidden stands for a personal value.
 const Hidden = "•••"
 
-// Redactor hides what a webhook tells of people in what was made of that webhook. It
-// finds a value as it is, in other letter case, and within a longer text. What a
-// template has made unrecognizable, a hash for one, it leaves.
+// Redactor hides the personal values of a webhook in texts that were made from it. It finds a
+// value also in another letter case and within a longer text. It does not find values that a
+// template transformed, for example into a hash.
 type Redactor struct {
 	words  []string // in lower case, the longest first
 	phones []string // their digits
 }
 
-// people are the fields of an order, or of what is included in one, that are about
-// people. Of a customer's webhook it is the whole resource.
+// people are the fields of an order, or of an included resource, with personal values. In a
+// customer's webhook the whole resource is personal.
 var people = []string{"customer", "customers", "contact", "address", "addresses", "account", "account_member", "account_members"}
 
-// personalEnds are how the names of other fields about people end.
+// personalEnds are the endings of other names of personal fields.
 var personalEnds = []string{"_address", "email", "phone", "phone_number", "first_name", "last_name"}
 
-// notPersonal are fields within those that are Commerce's own, or tell nothing.
+// notPersonal are fields within personal ones that contain no personal value.
 var notPersonal = []string{"id", "type", "links", "meta", "relationships", "country"}
 
 var mailAddress = regexp.MustCompile(`[^\s"<>,;:@]+@[^\s"<>,;:@]+\.[^\s"<>,;:@]+`)
 
-// New collects the personal values of a webhook. Nothing is made of a body that
-// is none.
+// New returns a Redactor for the personal values of a webhook. If the body is not a webhook, the
+// Redactor hides nothing.
 func New(body []byte) Redactor {
 	var r Redactor
 	var tree any
@@ -44,18 +44,19 @@ func New(body []byte) Redactor {
 	if err == nil {
 		tree = webhook.Document()["payload"]
 	}
-	r.collect(tree, isAboutSomebody(webhook))
+	r.collect(tree, isAboutPerson(webhook))
 	slices.SortFunc(r.words, func(a, b string) int { return len(b) - len(a) })
 	r.words = slices.Compact(r.words)
 	return r
 }
 
-// isAboutSomebody says that a webhook's whole resource is a person.
-func isAboutSomebody(webhook commerce.Webhook) bool {
+// isAboutPerson reports whether the whole resource of a webhook is a person.
+func isAboutPerson(webhook commerce.Webhook) bool {
 	return strings.HasPrefix(webhook.Event, "customer.") || slices.Contains(people, webhook.ResourceType)
 }
 
-// collect goes through a JSON value. Below a personal field everything is personal.
+// collect collects the personal values in a JSON value. All values below a personal field are
+// personal.
 func (r *Redactor) collect(value any, personal bool) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -92,7 +93,7 @@ func isPersonal(key string) bool {
 		slices.ContainsFunc(personalEnds, func(end string) bool { return strings.HasSuffix(key, end) })
 }
 
-// addNames adds the parts of a name, which templates take apart.
+// addNames adds the parts of a name, because templates can split it.
 func (r *Redactor) addNames(value any) {
 	if name, ok := value.(string); ok {
 		for _, part := range strings.Fields(name) {
@@ -112,7 +113,7 @@ func (r *Redactor) add(text string) {
 	}
 }
 
-// isPhone says that a text is a number that people write in many ways.
+// isPhone reports whether a text looks like a phone number.
 func isPhone(text, number string) bool {
 	return len(number) >= 7 && !strings.ContainsFunc(text, unicode.IsLetter)
 }
@@ -126,10 +127,10 @@ func digits(text string) string {
 	}, text)
 }
 
-// Hides says that a text is or contains a personal value.
+// Hides reports whether a text is or contains a personal value.
 func (r Redactor) Hides(text string) bool {
 	text = strings.ToLower(text)
-	if slices.ContainsFunc(r.words, func(word string) bool { return holds(text, word) }) {
+	if slices.ContainsFunc(r.words, func(word string) bool { return containsWord(text, word) }) {
 		return true
 	}
 	number := digits(text)
@@ -138,12 +139,12 @@ func (r Redactor) Hides(text string) bool {
 	})
 }
 
-// short is the length in bytes below which a value must stand alone in a text: "us"
-// is in "usd", and tells nothing there.
+// short is the length in bytes below which a value must be a separate word: "us" in "usd" is
+// not personal.
 const short = 4
 
-// holds says that a text contains a word.
-func holds(text, word string) bool {
+// containsWord reports whether a text contains a word. A short word must be separate.
+func containsWord(text, word string) bool {
 	for from := 0; ; {
 		i := strings.Index(text[from:], word)
 		if i < 0 {
@@ -163,8 +164,7 @@ func isWord(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// JSON is a JSON text in which every personal value is hidden, and says whether there
-// was one.
+// JSON returns a JSON text with its personal values hidden, and reports whether it had any.
 func (r Redactor) JSON(text string) (string, bool) {
 	var b strings.Builder
 	found := false
@@ -184,7 +184,7 @@ func (r Redactor) hidesPart(part jsonPart) bool {
 	case jsonKey, jsonString:
 		var text string
 		if json.Unmarshal([]byte(part.Text), &text) != nil {
-			return true // nobody can say what it is
+			return true // a value that cannot be read may be personal
 		}
 		return r.Hides(text)
 	}

@@ -24,13 +24,13 @@ func TestPersonalValuesAreHidden(t *testing.T) {
 		{"an e-mail address of another field", `"jo@example.org"`, true},
 		{"what is before the @ of another field", `"jo"`, true},
 		{"a phone number", `"+1 (503) 555-0144"`, true},
-		{"a phone number written otherwise", `"15035550144"`, true},
+		{"a phone number in another format", `"15035550144"`, true},
 		{"a phone number without its country", `"503-555-0144"`, true},
 		{"a phone number as a number", `15035550144`, true},
 		{"a street within an address", `"14 Quarry Road, Portland"`, true},
 		{"a postcode", `"97205"`, true},
 		{"a postcode as a number", `97205`, true},
-		{"a region alone", `"OR"`, true},
+		{"a region as a whole text", `"OR"`, true},
 		{"a region in a sentence", `"Portland, or."`, true},
 		{"instructions", `"At the back door"`, true},
 		{"an amount that begins like a postcode", `972050.00`, false},
@@ -52,39 +52,39 @@ func TestPersonalValuesAreHidden(t *testing.T) {
 				want = `{"x": ["•••"]}`
 			}
 			if got != want || found != c.hidden {
-				t.Errorf("it is %s, %v", got, found)
+				t.Errorf("got %s, %v", got, found)
 			}
 		})
 	}
 }
 
-// A template may take a whole name apart.
+// A template can split a full name.
 func TestThePartsOfANameAreHidden(t *testing.T) {
 	hide := New([]byte(`{"triggered_by": "order.paid", "payload": {"data": {"type": "order", "id": "o-1", "contact": {"name": "Priya Raman"}}}}`))
 	if got, _ := hide.JSON(`["Priya", "RAMAN", "Pri", "Ramanujan"]`); got != `["•••", "•••", "Pri", "•••"]` {
-		t.Errorf("it is %s", got)
+		t.Errorf("got %s", got)
 	}
 }
 
-func TestPersonalValuesAreHiddenWhereTheyAreNames(t *testing.T) {
+func TestPersonalValuesInJSONNamesAreHidden(t *testing.T) {
 	got, _ := New([]byte(hubtest.PersonalOrder)).JSON(`{"mara.lind@example.com": 1, "total": 2}`)
 	if got != `{"•••": 1, "total": 2}` {
-		t.Errorf("it is %s", got)
+		t.Errorf("got %s", got)
 	}
 }
 
-// Of a customer's webhook everything is personal, custom fields too.
-func TestACustomersWebhookIsAllPersonal(t *testing.T) {
+// A customer's webhook is personal as a whole, with its custom fields.
+func TestAllValuesOfACustomersWebhookAreHidden(t *testing.T) {
 	hide := New([]byte(`{"triggered_by": "customer.updated", "payload": {"data": {"type": "customer", "id": "c-1",
 		"name": "Ed", "loyalty_card": "L-77123", "meta": {"timestamps": {"updated_at": "2026-01-02T03:04:05Z"}}}}}`))
 	got, _ := hide.JSON(`{"userId": "c-1", "card": "L-77123", "name": "Ed", "event": "Edited", "at": "2026-01-02T03:04:05Z"}`)
 	if want := `{"userId": "c-1", "card": "•••", "name": "•••", "event": "Edited", "at": "2026-01-02T03:04:05Z"}`; got != want {
-		t.Errorf("it is %s, want %s", got, want)
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-// What the page shows is put together of these parts.
-func TestTheTextOfPartsIsTheText(t *testing.T) {
+// A page shows the parts of a text instead of the text.
+func TestJoinedPartsAreTheSameText(t *testing.T) {
 	texts := []string{`{"a":"\\\"","b":[1.5e-3,-2,true,null],"c":{}}`, ``, `"`, `{"a`, "\x00?", `["é", "\u00e9"]`}
 	for _, sample := range templates.Samples() {
 		texts = append(texts, string(sample.Body))

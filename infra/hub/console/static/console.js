@@ -1,9 +1,9 @@
-// The pages work without this. It shows results while one types and what arrives
-// meanwhile, by fetching parts of a page that the server has made.
+// The pages work without this script. It shows previews while the user types, and new
+// data when it arrives, by fetching parts of a page that the server renders.
 
-// A form with data-live="URL" data-into="ID" is sent there while one types, and the
-// answer shown in the element of that id. What of it says data-heard is told to who does
-// not see it, by the status of the id in data-status.
+// A form with data-live="URL" data-into="ID" is sent to URL while the user types. The
+// answer is shown in the element ID. Screen readers announce the parts of the answer that
+// have data-announce, through the status element whose ID is in data-status.
 for (const form of document.querySelectorAll("form[data-live]")) {
   const into = document.getElementById(form.dataset.into);
   const status = document.getElementById(form.dataset.status);
@@ -16,21 +16,21 @@ for (const form of document.querySelectorAll("form[data-live]")) {
       const answer = await fetch(form.dataset.live, { method: "POST", body: new URLSearchParams(new FormData(form)), signal: underway.signal });
       const text = await answer.text();
       if (answer.ok) into.innerHTML = text;
-      else into.textContent = text; // an error in words, which may quote what was sent
+      else into.textContent = text; // an error text, which may quote the input
       into.removeAttribute("aria-busy");
-      const heard = [...into.querySelectorAll("[data-heard]")].map((element) => element.innerText).join(" ");
-      if (status.textContent !== heard) status.textContent = heard;
+      const announced = [...into.querySelectorAll("[data-announce]")].map((element) => element.innerText).join(" ");
+      if (status.textContent !== announced) status.textContent = announced;
       into.dispatchEvent(new Event("refreshed", { bubbles: true }));
     } catch (error) {
-      if (error.name !== "AbortError") into.textContent = "The hub does not answer: is it still running?";
+      if (error.name !== "AbortError") into.textContent = "The hub does not respond. Is it still running?";
     }
   };
   form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(refresh, 300); });
   refresh();
 }
 
-// What says data-go-to="LINE" leads to that line of the text that its link names: of the
-// editor, which then answers for it, or of the text area.
+// A link with data-go-to="LINE" goes to that line of the text area that it links to. If the
+// code editor replaces the text area, the editor handles the event.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-go-to]");
   const area = link && document.getElementById(link.hash.slice(1));
@@ -45,7 +45,7 @@ document.addEventListener("click", (event) => {
   area.scrollTop = (area.scrollHeight / lines.length) * Math.max(0, number - 5);
 });
 
-// Who leaves a template that is not saved is asked first.
+// Leaving a template with unsaved changes asks for confirmation.
 for (const form of document.querySelectorAll("form[data-live]")) {
   let sent = false;
   form.addEventListener("submit", () => { sent = true; });
@@ -56,8 +56,8 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   });
 }
 
-// An element with data-poll="URL" is filled anew every few seconds while it is seen. The
-// answer 205 says that the whole page is another one by now.
+// An element with data-poll="URL" is refreshed every few seconds while the page is
+// visible. The status 205 means that the whole page must be reloaded.
 for (const element of document.querySelectorAll("[data-poll]")) {
   const seconds = Number(element.dataset.every || 3);
   setInterval(async () => {
@@ -67,21 +67,21 @@ for (const element of document.querySelectorAll("[data-poll]")) {
       if (answer.status === 205) location.reload();
       else if (answer.ok) element.innerHTML = await answer.text();
     } catch {
-      // The hub is gone for a moment; the next round tells.
+      // The hub is not reachable; the next round tries again.
     }
   }, seconds * 1000);
 }
 
-// A form is sent once, however often its button is pressed.
+// A form is sent once, even if its button is pressed several times.
 document.addEventListener("submit", (event) => {
   for (const button of event.target.querySelectorAll("button:not([formaction])")) setTimeout(() => { button.disabled = true; });
 });
-// And back again from the browser's memory of the page.
+// The buttons work again if the browser restores the page from its cache.
 addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button[disabled]:not([data-off])")) button.disabled = false;
 });
 
-// A button with data-copy="ID" copies the text of the element of that id.
+// A button with data-copy="ID" copies the text of the element ID.
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
@@ -91,7 +91,7 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
       button.textContent = "Copied";
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     } catch {
-      getSelection().selectAllChildren(element); // for the keyboard
+      getSelection().selectAllChildren(element); // so that the user can copy it with the keyboard
     }
   });
 }

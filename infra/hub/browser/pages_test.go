@@ -76,7 +76,11 @@ func TestEveryPage(t *testing.T) {
 		}},
 		{"trackings", visit("/trackings")},
 		{"templates", visit("/templates")},
-		{"template", func(p *browser.Page) { p.Visit(edited); p.Sees("one message.") }},
+		{"template", func(p *browser.Page) {
+			p.Visit(edited)
+			p.Sees("one message.")
+			p.Holds("the preview to be refreshed", "!document.querySelector('#preview[aria-busy]')")
+		}},
 		{"template-wrong", func(p *browser.Page) {
 			p.Visit(edited)
 			edit(p, wrong(defaultTemplate))

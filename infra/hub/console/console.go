@@ -100,15 +100,15 @@ type step struct {
 }
 
 var steps = []step{
-	{"/", "Overview", "Setup and latest webhooks"},
+	{"/", "Overview", "State of the setup"},
 	{"/connections", "Connections", "Commerce and Segment"},
 	{"/trackings", "Configurations", "Which events to send"},
 	{"/templates", "Templates", "What each call contains"},
 	{"/finish", "Finish", "Register the webhooks"},
-	{"/executions", "Executions", "The outcome of each webhook"},
-	{"/deadletters", "Dead letters", "Failed events and replay"},
-	{"/catchup", "Catch up", "Missing events and backfill"},
-	{"/doctor", "Doctor", "Problems and how to fix them"},
+	{"/executions", "Executions", "Outcome of each webhook"},
+	{"/deadletters", "Dead letters", "Failed events, replay"},
+	{"/catchup", "Catch up", "Missing events, backfill"},
+	{"/doctor", "Doctor", "Problems and fixes"},
 }
 
 // view is the data of a page and its frame.

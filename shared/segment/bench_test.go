@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// BenchmarkNewMessages is of an Order Completed with that many lines. 500 lines
-// are over Segment's limit.
+// BenchmarkNewMessages measures NewMessages for an Order Completed with several numbers of
+// lines. 500 lines are over Segment's limit.
 func BenchmarkNewMessages(b *testing.B) {
 	for _, lines := range []int{1, 50, 500} {
 		products := make([]any, lines)
@@ -39,12 +39,11 @@ func BenchmarkNewMessages(b *testing.B) {
 	}
 }
 
-// batchSizes are what the benchmarks of a delivery send: one event, and all that a
-// queue hands out at once.
+// batchSizes are the numbers of messages that the benchmarks send: one event, and a whole
+// batch of a queue.
 var batchSizes = []int{1, 10}
 
-// benchSegment is a server in Segment's place, and a batch for it of messages of
-// 1,000 bytes.
+// benchSegment returns a test server for Segment, and a batch of messages of 1,000 bytes.
 func benchSegment(b *testing.B, count int) (*standInSegment, []Message) {
 	segment := &standInSegment{}
 	segment.serve(func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +59,7 @@ func benchSegment(b *testing.B, count int) (*standInSegment, []Message) {
 	return segment, messages
 }
 
-// BenchmarkDeliver is of one batch over loopback.
+// BenchmarkDeliver measures the delivery of one batch over loopback.
 func BenchmarkDeliver(b *testing.B) {
 	for _, count := range batchSizes {
 		b.Run(fmt.Sprintf("messages=%d", count), func(b *testing.B) {
@@ -77,8 +76,8 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
-// BenchmarkPost is what a delivery cannot go under: the same bytes, posted with
-// net/http and nothing else.
+// BenchmarkPost measures the least work of a delivery: posting the same bytes with
+// net/http.
 func BenchmarkPost(b *testing.B) {
 	for _, count := range batchSizes {
 		b.Run(fmt.Sprintf("messages=%d", count), func(b *testing.B) {

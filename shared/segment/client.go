@@ -11,19 +11,19 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// Endpoint is where messages go.
+// Endpoint is the address of Segment's API, with the write key.
 type Endpoint struct {
 	Host     string // scheme and host, for example "https://api.segment.io"
 	Path     string // for example "/v1/batch"
 	WriteKey string
 }
 
-// check gives the endpoint's address, or what to say of every message where the
-// settings make none.
+// check returns the URL of the endpoint. If the settings are incomplete or invalid, it
+// returns the outcome of every message instead.
 func (e Endpoint) check() (*url.URL, *Outcome) {
 	if strings.TrimSpace(e.WriteKey) == "" {
 		return nil, &Outcome{Verdict: Retry, Operator: true, Reason: reasonNoKey,
-			Detail: "no write key is set: set the one of the Segment source"}
+			Detail: "no write key is set: set the write key of the Segment source"}
 	}
 	address, err := url.Parse(strings.TrimRight(e.Host, "/") + "/" + strings.TrimLeft(e.Path, "/"))
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
@@ -33,15 +33,15 @@ func (e Endpoint) check() (*url.URL, *Outcome) {
 	return address, nil
 }
 
-// Client delivers batches, one attempt each, through analytics-go. It is safe
-// for use by many goroutines at once.
+// Client delivers batches through analytics-go, with one attempt each. It is safe for
+// concurrent use.
 type Client struct {
 	senders senders
 }
 
-// NewClient returns a client that keeps its connections open between batches, and
-// some goroutines with them: whoever needs it no longer closes it.
-// The transport is the one to use below ours; nil means a default one.
+// NewClient returns a client. It keeps connections and some goroutines between batches, so
+// the caller must close it after use. It sends its requests through the transport; nil
+// means a default one.
 func NewClient(transport http.RoundTripper) *Client {
 	if transport == nil {
 		transport = newTransport()
@@ -49,61 +49,61 @@ func NewClient(transport http.RoundTripper) *Client {
 	return &Client{senders: senders{below: loggable.Transport(transport)}}
 }
 
-// Close ends what the client keeps open, once no delivery runs any more.
+// Close closes the idle clients of analytics-go. No delivery may be running.
 func (c *Client) Close() { c.senders.close() }
 
 // Deliver sends the messages and returns an outcome for each, in their order.
 //
-// It takes as many requests as Segment's limits ask for, one after the other,
-// each tried once and for 8 s at most. A batch that Segment refuses for its
-// contents (400, 413) is sent again in halves, so that a bad message does not
-// take the good ones with it: see judgeRefusals. Where an answer says that the next
-// request would meet the same, and where the context ends, the rest is postponed unsent.
+// It makes as many requests as Segment's limits require, one after the other. Each is tried
+// once, for at most 8 s. If Segment rejects a batch because of its contents (400, 413), it
+// is sent again in halves, so that a bad message does not affect the good ones: see
+// judgeRejections. If the next request would get the same answer, or if the context ends,
+// the other messages are not sent and get the verdict Retry.
 func (c *Client) Deliver(ctx context.Context, to Endpoint, messages []Message) []Outcome {
 	outcomes := make([]Outcome, 0, len(messages))
 	address, missing := to.check()
 	if missing != nil {
 		return appendFor(messages, outcomes, *missing)
 	}
-	var alone []int // the places of the messages that were refused by themselves
+	var alone []int // the indices of the messages that were rejected in a request of their own
 	halvings := 0
 	for parts := split(messages); len(parts) > 0; {
 		part := parts[0]
 		parts = parts[1:]
 		outcome := c.send(ctx, to, address, part)
 		switch {
-		case outcome.refusesBatch() && len(part) > 1 && halvings < maxHalvings:
+		case outcome.rejectsBatch() && len(part) > 1 && halvings < maxHalvings:
 			halvings++
 			half := len(part) / 2
 			parts = slices.Concat([][]Message{part[:half], part[half:]}, parts)
 			continue
-		case outcome.refusesBatch() && len(part) == 1:
+		case outcome.rejectsBatch() && len(part) == 1:
 			alone = append(alone, len(outcomes))
 		case outcome.endsDelivery():
 			part, parts = messages[len(outcomes):], nil
 		}
 		outcomes = appendFor(part, outcomes, outcome)
 	}
-	judgeRefusals(outcomes, alone)
+	judgeRejections(outcomes, alone)
 	return outcomes
 }
 
-// maxHalvings limits how often the refused batches of one delivery are halved. One bad
-// message among 2,500 takes twelve times, and sixteen that are all bad take fifteen.
-// Messages that are not examined by then are postponed to the next delivery.
+// maxHalvings limits how often the rejected batches of one delivery are halved. Finding one
+// bad message among 2,500 takes twelve halvings, and sixteen messages that are all bad take
+// fifteen. Messages that have not been isolated by then are retried in the next delivery.
 const maxHalvings = 32
 
-// judgeRefusals decides what a refusal because of the contents (400, 413) means.
-// Segment returns the same status for one message and, to a truncated write key, for
-// everything. So a message becomes a dead letter only if it was refused alone and the
-// same delivery had other messages accepted. If none was accepted, nothing shows that
-// the message is the cause: it waits for the operator, even if it was the only one.
-func judgeRefusals(outcomes []Outcome, alone []int) {
+// judgeRejections decides what a rejection because of the contents (400, 413) means.
+// Segment returns the same status for one bad message and, if the write key is truncated,
+// for every message. So a message fails only if it was rejected alone and Segment accepted
+// other messages of the same delivery. If none was accepted, the message may not be the
+// cause: it is retried until the operator fixes something, even if it was the only one.
+func judgeRejections(outcomes []Outcome, alone []int) {
 	if !slices.ContainsFunc(outcomes, func(o Outcome) bool { return o.Verdict == Delivered }) {
-		return // as OutcomeOf has it
+		return // with the verdicts of OutcomeOf
 	}
 	for i := range outcomes {
-		if outcomes[i].refusesBatch() {
+		if outcomes[i].rejectsBatch() {
 			outcomes[i].Operator = false
 		}
 	}
@@ -112,18 +112,18 @@ func judgeRefusals(outcomes []Outcome, alone []int) {
 	}
 }
 
-// appendFor appends the one outcome that all of these messages have.
+// appendFor appends the same outcome for each of the messages.
 func appendFor(messages []Message, outcomes []Outcome, outcome Outcome) []Outcome {
 	return append(outcomes, slices.Repeat([]Outcome{outcome}, len(messages))...)
 }
 
-// attemptTimeout bounds one request from dialling to the answer's last byte. It
-// is under the 10 s after which analytics-go gives up, and after which Commerce
-// does where an event is delivered while it waits.
+// attemptTimeout limits one request, from dialing to the last byte of the answer. It is
+// shorter than the time-out of analytics-go, and than that of Commerce if Commerce waits
+// for the delivery: both are 10 s.
 const attemptTimeout = 8 * time.Second
 
-// send makes one request of the messages, which must fit into one. It is tried
-// once: the retry is the caller's.
+// send sends the messages in one request, for which they must be small enough. It does not
+// retry: the caller does.
 func (c *Client) send(ctx context.Context, to Endpoint, address *url.URL, messages []Message) Outcome {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()

@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// What analytics-go's types would lose, drop or reformat, a case a line.
+// Each line is a case that the types of analytics-go would lose, drop or reformat.
 var untouched = []string{
 	`{"messageId":"a","type":"track","event":"E","userId":"u","context":{"direct":false,"unheardOf":{"x":[null,false,0]}}}`,
 	`{"messageId":"b","type":"track","event":"E","userId":"u","properties":{"big":9007199254740993,"exp":1E+2,"dec":10.00}}`,
@@ -47,7 +47,7 @@ func TestDeliverSendsTheTemplatesOwnBytes(t *testing.T) {
 	}
 	requests := segment.received()
 	if len(requests) != 1 || len(outcomes) != len(messages) {
-		t.Fatalf("got %d requests and %d outcomes, want one and one a message", len(requests), len(outcomes))
+		t.Fatalf("got %d requests and %d outcomes, want one request and one outcome for each message", len(requests), len(outcomes))
 	}
 	got := requests[0]
 	start, end := `{"batch":[`+strings.Join(untouched, ",")+`],"sentAt":"`, `"}`
@@ -63,7 +63,7 @@ func TestDeliverSendsTheTemplatesOwnBytes(t *testing.T) {
 	}
 }
 
-func TestDeliverGoesWhereTheSettingsSay(t *testing.T) {
+func TestDeliverUsesTheEndpoint(t *testing.T) {
 	segment := startSegment(t, success)
 	host := strings.TrimPrefix(segment.URL, "http://")
 	tests := []struct {
@@ -112,7 +112,7 @@ func TestDeliverNeedsSettings(t *testing.T) {
 		{"no host", Endpoint{Path: "/v1/batch", WriteKey: "key-one"}, "endpoint_invalid"},
 		{"a host without a scheme", Endpoint{Host: "api.segment.io", Path: "/v1/batch", WriteKey: "key-one"}, "endpoint_invalid"},
 		{"a host of another scheme", Endpoint{Host: "ftp://api.segment.io", Path: "/v1/batch", WriteKey: "key-one"}, "endpoint_invalid"},
-		{"a host that is no URL", Endpoint{Host: "http://key-one:%", Path: "/v1/batch", WriteKey: "key-one"}, "endpoint_invalid"},
+		{"a host that is not a URL", Endpoint{Host: "http://key-one:%", Path: "/v1/batch", WriteKey: "key-one"}, "endpoint_invalid"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -140,8 +140,8 @@ func TestDeliverOfNothingMakesNoRequest(t *testing.T) {
 	}
 }
 
-// A new connection costs a TLS handshake, several times what the request does.
-// Whoever takes the draining out of readAnswer gets one a send.
+// A new connection needs a TLS handshake, which takes several times as long as the request.
+// If answers were not read to their end, each request would need one.
 func TestDeliverReusesItsConnection(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -149,7 +149,7 @@ func TestDeliverReusesItsConnection(t *testing.T) {
 		answer http.HandlerFunc
 	}{
 		{"after success", 1000, success},
-		{"after a refusal with many words", 100, answering(400, strings.Repeat("words ", 20_000))},
+		{"after a rejection with a long text", 100, answering(400, strings.Repeat("words ", 20_000))},
 		{"after an answer in pieces", 100, func(w http.ResponseWriter, _ *http.Request) {
 			for range 3 {
 				io.WriteString(w, strings.Repeat("x", 3000))
@@ -175,7 +175,7 @@ func TestDeliverReusesItsConnection(t *testing.T) {
 	}
 }
 
-// trusting is a client with the default transport, which trusts the stand-in.
+// trusting returns a client with the default transport that trusts the test server.
 func trusting(segment *standInSegment) *Client {
 	transport := newTransport()
 	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
@@ -183,7 +183,7 @@ func trusting(segment *standInSegment) *Client {
 	return NewClient(transport)
 }
 
-func TestDeliverRefusesACertificateItDoesNotTrust(t *testing.T) {
+func TestDeliverRejectsAnUntrustedCertificate(t *testing.T) {
 	segment := prepareSegment(success)
 	segment.Config.ErrorLog = log.New(io.Discard, "", 0)
 	segment.StartTLS()
@@ -194,8 +194,8 @@ func TestDeliverRefusesACertificateItDoesNotTrust(t *testing.T) {
 	}
 }
 
-// An answer of endless length must not be read to its end.
-func TestDeliverDrainsWithinBounds(t *testing.T) {
+// An endless answer must not be read to its end.
+func TestDeliverLimitsHowMuchOfAnAnswerItReads(t *testing.T) {
 	written := make(chan int64, 20)
 	segment := startSegment(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(500)
@@ -236,7 +236,7 @@ func TestDeliverWithoutAnAnswer(t *testing.T) {
 		{"the connection is reset before an answer", breakOff(""), "segment_unreachable"},
 		{"the connection is reset in the middle of a 200", breakOff("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"succ"), "segment_unreachable"},
 		{"the connection is reset in the middle of a 400", breakOff("HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\n{\"mess"), "segment_unreachable"},
-		{"the answer is no HTTP", breakOff("220 mail.example.com ESMTP\r\n\r\n"), "segment_unreachable"},
+		{"the answer is not HTTP", breakOff("220 mail.example.com ESMTP\r\n\r\n"), "segment_unreachable"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -258,7 +258,7 @@ func TestDeliverWithoutAnAnswer(t *testing.T) {
 			}
 		})
 	}
-	t.Run("nobody listens", func(t *testing.T) {
+	t.Run("no program listens", func(t *testing.T) {
 		segment := startSegment(t, success)
 		segment.Close()
 		if got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]; got.Verdict != Retry ||
@@ -277,7 +277,7 @@ func TestDeliverWithoutAnAnswer(t *testing.T) {
 	})
 }
 
-// hang answers nothing, as long as somebody waits for it.
+// hang does not answer while the client waits.
 func hang(_ http.ResponseWriter, r *http.Request) {
 	select {
 	case <-r.Context().Done():
@@ -301,7 +301,7 @@ func breakOff(start string) http.HandlerFunc {
 	}
 }
 
-// Switching protocols is an answer whose body never ends.
+// The body of a 101 (switching protocols) never ends.
 func TestDeliverDoesNotWaitForASwitchedProtocol(t *testing.T) {
 	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
 		connection, _, err := w.(http.Hijacker).Hijack()
@@ -323,9 +323,9 @@ func TestDeliverDoesNotWaitForASwitchedProtocol(t *testing.T) {
 	}
 }
 
-// While a Lambda function is frozen, Segment closes the connection in its pool.
-// Without the Idempotency-Key entry the first event after each thaw is postponed.
-func TestDeliverSurvivesAConnectionThatDiedInThePool(t *testing.T) {
+// While a Lambda function is frozen, Segment closes its connections. Without the
+// Idempotency-Key entry the first event after that would have to be retried later.
+func TestDeliverRepeatsARequestOverABrokenConnection(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
@@ -346,7 +346,7 @@ func TestDeliverSurvivesAConnectionThatDiedInThePool(t *testing.T) {
 		}
 	}
 	if segment.connections.Load() != 2 {
-		t.Errorf("%d connections, want 2: the test needs the first one to die", segment.connections.Load())
+		t.Errorf("%d connections, want 2: the test needs the first one to break", segment.connections.Load())
 	}
 }
 
@@ -366,7 +366,7 @@ func TestDeliverDoesNotFollowRedirects(t *testing.T) {
 	}
 }
 
-func TestDeliverBelievesA2xxWhateverItsBody(t *testing.T) {
+func TestA2xxWithAnyBodyIsDelivered(t *testing.T) {
 	for _, body := range []string{"", "<html>", "{\"success\":false}", "\x00\xff"} {
 		segment := startSegment(t, answering(200, body))
 		if got := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a"))[0]; got.Verdict != Delivered || got.Detail != "" {
@@ -375,7 +375,7 @@ func TestDeliverBelievesA2xxWhateverItsBody(t *testing.T) {
 	}
 }
 
-// Over-count and over-size are a 200 and lost.
+// Segment answers 200 to too many or too large messages, and drops them.
 func TestDeliverKeepsToSegmentsLimits(t *testing.T) {
 	segment := startSegment(t, success)
 	var messages []Message
@@ -398,7 +398,7 @@ func TestDeliverKeepsToSegmentsLimits(t *testing.T) {
 		}
 		for _, id := range ids {
 			if next == len(messages) || id != messages[next].ID {
-				t.Fatalf("message %d is out of its place", next)
+				t.Fatalf("message %d is not in order", next)
 			}
 			next++
 		}
@@ -408,7 +408,7 @@ func TestDeliverKeepsToSegmentsLimits(t *testing.T) {
 	}
 }
 
-// The sum that split works with is the size of the body that is sent.
+// The size that split computes is the size of the body that is sent.
 func TestARequestOfExactly500000Bytes(t *testing.T) {
 	segment := startSegment(t, success)
 	var messages []Message
@@ -422,7 +422,7 @@ func TestARequestOfExactly500000Bytes(t *testing.T) {
 	}
 }
 
-func TestConcurrentDeliveriesKeepApart(t *testing.T) {
+func TestConcurrentDeliveriesAreIndependent(t *testing.T) {
 	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		ids := idsIn(t, string(body))
@@ -449,8 +449,8 @@ func TestConcurrentDeliveriesKeepApart(t *testing.T) {
 	}
 }
 
-// A client of analytics-go is kept for the next delivery. Whoever does not put it
-// back, or closes none of those that are no use any more, leaves one a delivery.
+// A client of analytics-go is kept for the next delivery, and closed if its write key was
+// replaced. Otherwise each delivery would leave one behind.
 func TestDeliverKeepsOneClientOfTheLibrary(t *testing.T) {
 	var status atomic.Int64
 	segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
@@ -477,7 +477,7 @@ func TestDeliverKeepsOneClientOfTheLibrary(t *testing.T) {
 		}
 	}
 	status.Store(0)
-	deliver("key-two") // which is still underway when Deliver comes back
+	deliver("key-two") // whose request may still be running when Deliver returns
 	status.Store(200)
 	deliver("key-two")
 	if kept := len(client.senders.idle); kept != 1 {
@@ -493,7 +493,7 @@ func TestDeliverKeepsOneClientOfTheLibrary(t *testing.T) {
 	}
 }
 
-// goroutinesOfTheLibrary counts those of analytics-go and of its http.Client.
+// goroutinesOfTheLibrary counts the goroutines of analytics-go and of its http.Client.
 func goroutinesOfTheLibrary() (count int, stacks string) {
 	buffer := make([]byte, 1<<20)
 	stacks = string(buffer[:runtime.Stack(buffer, true)])
@@ -509,9 +509,9 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// The library recovers from a panic below it and says so to its log only. What
-// was never answered must not count as delivered.
-func TestAPanicBelowIsNoDelivery(t *testing.T) {
+// The library recovers from a panic of the transport, and only logs it. The messages must
+// not be reported as delivered.
+func TestAPanicOfTheTransportIsNotADelivery(t *testing.T) {
 	client := NewClient(roundTripper(func(*http.Request) (*http.Response, error) { panic("a bug") }))
 	got := client.Deliver(context.Background(), Endpoint{Host: "http://localhost", Path: "/", WriteKey: "k"}, messagesNamed("a"))[0]
 	if got.Verdict != Retry || got.Status != 0 {
@@ -519,14 +519,14 @@ func TestAPanicBelowIsNoDelivery(t *testing.T) {
 	}
 }
 
-func TestTheTransportGetsTheCallersContextAndATrueRequest(t *testing.T) {
+func TestTheTransportGetsTheCallersContextAndTheRealRequest(t *testing.T) {
 	type key struct{}
 	client := NewClient(roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.Context().Value(key{}) != "value" {
 			t.Error("the context is not the caller's")
 		}
 		if stale := r.Header.Get("Content-Length"); stale != "" {
-			t.Errorf("the header says Content-Length %s, which is that of the stand-ins", stale)
+			t.Errorf("the header has Content-Length %s, which is that of the placeholder", stale)
 		}
 		deadline, bounded := r.Context().Deadline()
 		if !bounded || time.Until(deadline) > 8*time.Second {
@@ -538,7 +538,7 @@ func TestTheTransportGetsTheCallersContextAndATrueRequest(t *testing.T) {
 	client.Deliver(ctx, Endpoint{Host: "http://localhost", Path: "/", WriteKey: "k"}, messagesNamed("a"))
 }
 
-// An answer may repeat what we sent, and analytics-go logs whole messages.
+// An answer may repeat the request, and analytics-go logs whole messages.
 func TestNothingPrivateIsLoggedOrReturned(t *testing.T) {
 	const writeKey, person = "wk_3f9d8c7b6a5e", "ada@example.com"
 	stderr := os.Stderr
@@ -569,7 +569,7 @@ func TestNothingPrivateIsLoggedOrReturned(t *testing.T) {
 				t.Errorf("an outcome has a secret: %s", text)
 			}
 			if outcome.Status != 0 && outcome.Detail != "" {
-				t.Errorf("the detail has Segment's words: %q", outcome.Detail)
+				t.Errorf("the detail has text of Segment: %q", outcome.Detail)
 			}
 		}
 	}

@@ -11,10 +11,10 @@ import (
 )
 
 // encoder writes values as JSON up to a limit of bytes. It stops at the first value that
-// goes beyond the limit, so a text that is in a message a thousand times takes no memory
-// a thousand times.
+// exceeds the limit, so a text that a message contains a thousand times is not copied a
+// thousand times.
 //
-// It writes what encoding/json writes, with <, > and & as they are, and U+FFFD for NUL.
+// It writes the same as encoding/json, but does not escape <, > and &, and writes U+FFFD for NUL.
 type encoder struct {
 	json  []byte
 	limit int
@@ -26,8 +26,8 @@ func newEncoder(limit int) *encoder {
 	return &encoder{json: make([]byte, 0, 1024), limit: limit, keys: make([]string, 0, 32)}
 }
 
-// value appends a value, and reports whether all is within the limit. If not, a part of
-// the value may have been appended.
+// value appends a value, and reports whether the JSON is within the limit. If not, a part
+// of the value may have been appended.
 func (e *encoder) value(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -56,7 +56,7 @@ func (e *encoder) value(v any) bool {
 	return e.fits(0)
 }
 
-// plain is a value of another Go type, which no template gives, as one of those above.
+// plain converts a value of another Go type to one of the types above. A template does not return such values.
 func plain(v any) (plain any) {
 	encoded, _ := json.Marshal(v) // no error: see checkEncodable
 	decoder := json.NewDecoder(bytes.NewReader(encoded))
@@ -145,17 +145,18 @@ func (e *encoder) text(text string) bool {
 	return e.fits(0)
 }
 
-// isEscaped reports whether a character of some bytes is written as an escape: also the
-// separators of lines that JavaScript knows, and a byte that is not UTF-8.
+// isEscaped reports whether a character with a size in bytes is written as an escape. These
+// include the line separators of JavaScript, and a byte that is not UTF-8.
 func isEscaped(r rune, size int) bool {
 	return r < ' ' || r == '"' || r == '\\' || r == '\u2028' || r == '\u2029' || r == utf8.RuneError && size == 1
 }
 
-// shortEscapes are those that JSON has in addition to \u.
+// shortEscapes has the escapes of JSON in addition to \u.
 var shortEscapes = map[rune]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
 
-// escape writes U+FFFD for NUL, which the databases of most warehouses refuse. To leave it
-// out could make two names equal, or a user id empty.
+// escape appends the escape of a character. It writes U+FFFD for NUL, which the databases of
+// most warehouses reject. Leaving out the NUL could make two names equal, or a user id
+// empty.
 func (e *encoder) escape(r rune) {
 	if short, ok := shortEscapes[r]; ok {
 		e.json = append(e.json, '\\', short)

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// many is a list with one value that many times.
+// many returns a list that has one value several times.
 func many(v any, times int) []any { return slices.Repeat([]any{v}, times) }
 
-// fields is an object with one value under that many names of a size.
+// fields returns an object that has one value under count names of a size.
 func fields(v any, count, size int) map[string]any {
 	object := make(map[string]any, count)
 	for i := range count {
@@ -22,8 +22,8 @@ func fields(v any, count, size int) map[string]any {
 	return object
 }
 
-// A value that is in a message many times is written no more often than fits. So a
-// template cannot fill the memory with a message that it makes of little.
+// A value that is in a message many times is written only until the limit. So a small
+// template cannot fill the memory with one message.
 func TestEncodingStopsAtTheLimit(t *testing.T) {
 	const most = 1 << 20
 	long, control := strings.Repeat("a", 100_000), strings.Repeat("\x01", 10_000_000)
@@ -39,7 +39,7 @@ func TestEncodingStopsAtTheLimit(t *testing.T) {
 		invalid bool
 	}{
 		{"a long text of control characters", property(control), true},
-		{"a long text of what is not UTF-8", property(strings.Repeat("\xff", 10_000_000)), true},
+		{"a long text that is not UTF-8", property(strings.Repeat("\xff", 10_000_000)), true},
 		{"a long text as the event", map[string]any{"event": control}, true},
 		{"a long text as the user", map[string]any{"event": "E", "userId": control}, true},
 		{"a long text as the type", map[string]any{"type": control}, true},
@@ -76,7 +76,7 @@ func TestEncodingStopsAtTheLimit(t *testing.T) {
 	}
 }
 
-// allocatedBy is how many bytes a function allocates in all.
+// allocatedBy returns how many bytes a function allocates in total.
 func allocatedBy(do func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -93,7 +93,7 @@ func TestMessagesOfOneEventAreBounded(t *testing.T) {
 	}
 	written = slices.Repeat(written, 100)
 	allocated := allocatedBy(func() {
-		if _, err := NewMessages(anOrder(), written); err == nil || !strings.Contains(err.Error(), "16 MB that may be sent for one event") {
+		if _, err := NewMessages(anOrder(), written); err == nil || !strings.Contains(err.Error(), "the limit of 16 MB for one event") {
 			t.Errorf("got error %v, want that there are too many", err)
 		}
 	})

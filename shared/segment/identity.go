@@ -15,9 +15,9 @@ import (
 // maxIDLength is Segment's limit on a messageId, in characters.
 const maxIDLength = 100
 
-// fillIdentity fills in who did it, which fact it is and when it happened,
-// each where the template left it out. What the fact does not know stays out,
-// and validate says so.
+// fillIdentity sets the user, the messageId and the timestamp of a message, if the template
+// left them out. A field for which the fact has no value stays absent, and validate reports
+// it.
 func (f Fact) fillIdentity(fields map[string]any, salt string, n int) {
 	if field(fields, "anonymousId") == nil {
 		fillLeftOut(fields, "userId", cmp.Or(f.CustomerID, f.ResourceID))
@@ -26,18 +26,17 @@ func (f Fact) fillIdentity(fields map[string]any, salt string, n int) {
 	fillLeftOut(fields, "timestamp", f.timestamp())
 }
 
-// fillLeftOut sets a field that is absent or null, unless there is nothing to
-// set it to.
+// fillLeftOut sets a field that is absent or null, unless the value is empty.
 func fillLeftOut(fields map[string]any, name, value string) {
 	if field(fields, name) == nil && value != "" {
 		fields[name] = value
 	}
 }
 
-// messageID is <tracking>:<resource id>[:<revision>]:<n>-<type>:<salt>, or the
-// SHA-256 of that in hex where it is over 100 characters. The same fact gives
-// the same one on every delivery, so that Segment drops the repetition. It is
-// empty where the fact names no resource: such ids would all be the same.
+// messageID returns <tracking>:<resource id>[:<revision>]:<n>-<type>:<salt>, or the SHA-256
+// of that in hex if it is longer than 100 characters. It is the same for every delivery of
+// the same fact, so that Segment drops repetitions. It is empty if the fact has no resource
+// id, because all such ids would be the same.
 func (f Fact) messageID(salt string, n int, kind string) string {
 	if f.ResourceID == "" {
 		return ""
@@ -55,12 +54,12 @@ func (f Fact) messageID(salt string, n int, kind string) string {
 	return id
 }
 
-// revision distinguishes the times at which a resource does the same again. It is the
-// same for every source of one of them: Commerce's retries, whose attempt and perhaps
-// id differ, a replay, and history. It is updated_at in UTC and the content, because
-// Commerce writes updated_at in whole seconds and may change a resource twice within
-// one. A deletion happens once and has no updated_at. The webhook's id comes next to
-// last, because Commerce does not promise to keep it in a retry.
+// revision distinguishes repeated events of one resource, for example two updates. It is
+// the same for every source of one event: Commerce's retries (whose attempt and perhaps id
+// differ), a replay, and a backfill. It is updated_at in UTC and the content, because
+// Commerce writes updated_at in whole seconds and may change a resource twice within one
+// second. A deletion happens once and has no updated_at. The webhook's id is used only if
+// there is no updated_at, because Commerce does not promise to keep the id in a retry.
 func (f Fact) revision() string {
 	switch {
 	case tracking.AtDeletion(f.Event):
@@ -105,9 +104,9 @@ func (f Fact) received() string {
 	return f.Received.UTC().Format(utcMilliseconds)
 }
 
-// saltOf is eight hex digits of the write key's SHA-256. Segment drops a
-// repeated messageId across sources and workspaces: the salt keeps two sources
-// that get the same facts from suppressing each other.
+// saltOf returns eight hex digits of the SHA-256 of the write key. Segment drops a repeated
+// messageId across sources and workspaces. Because of the salt, two sources that receive
+// the same events have different ids.
 func saltOf(writeKey string) string {
 	digest := sha256.Sum256([]byte(writeKey))
 	return hex.EncodeToString(digest[:4])

@@ -9,7 +9,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// anOrder is the fact of an order that was paid.
+// anOrder returns the fact of an order that was paid.
 func anOrder() Fact {
 	return Fact{
 		Tracking: tracking.OrderCompleted, Event: "order.paid",
@@ -19,10 +19,10 @@ func anOrder() Fact {
 	}
 }
 
-// aTrack is the least that a template writes.
+// aTrack returns the smallest valid output of a template.
 func aTrack() map[string]any { return map[string]any{"event": "Order Completed"} }
 
-// made makes messages that must be valid, and decodes them.
+// made makes messages, which must be valid, and decodes them.
 func made(t *testing.T, fact Fact, written ...map[string]any) []map[string]any {
 	t.Helper()
 	messages, err := NewMessages(fact, written)
@@ -41,15 +41,15 @@ func made(t *testing.T, fact Fact, written ...map[string]any) []map[string]any {
 	return decoded
 }
 
-// The salts are those of `printf %s key-one | sha256sum | cut -c1-8`, and the
-// hash is that of the id that the case is about, likewise.
+// The salts are the output of `printf %s key-one | sha256sum | cut -c1-8`. The hash is the
+// SHA-256 of the id in its test case.
 const (
 	salt1, salt2 = "9b346041", "c8df5146"
 	hashOf101    = "ad49427e6556fc3fc85f8fcf282d83c75717be95f92ba9ae0befd52e7ca5c0c4"
 )
 
-// If one of these ids changes, every event that waits on a queue or is replayed
-// counts twice.
+// If one of these ids changes, Segment counts every event twice that is on a queue or is
+// replayed.
 func TestMessageID(t *testing.T) {
 	again := func(f *Fact) { f.Tracking, f.Event = tracking.OrderUpdated, "order.updated" }
 	tests := []struct {
@@ -57,34 +57,34 @@ func TestMessageID(t *testing.T) {
 		change func(*Fact)
 		want   string
 	}{
-		{"what happens once has no revision", func(f *Fact) {}, "order-completed:order-1:0-track:SALT1"},
-		{"a deletion has the same one whatever the webhook's id",
+		{"a tracking that happens once has no revision", func(f *Fact) {}, "order-completed:order-1:0-track:SALT1"},
+		{"a deletion has the same id for every webhook id",
 			func(f *Fact) {
 				f.Tracking, f.Event, f.ResourceID, f.UpdatedAt = tracking.CustomerUpdated, "customer.deleted", "customer-1", ""
 				f.WebhookID = "hook-2"
 			}, "customer-updated:customer-1:deleted:0-identify:SALT1"},
-		{"what happens once ignores the webhook's id and updated_at",
+		{"a tracking that happens once ignores the webhook's id and updated_at",
 			func(f *Fact) { f.WebhookID, f.UpdatedAt = "hook-2", "2026-12-01T00:00:00Z" }, "order-completed:order-1:0-track:SALT1"},
-		{"when it happened is no part of it, so that history has the id of the live webhook",
+		{"the event time is not part of it, so that a backfill has the id of the live webhook",
 			func(f *Fact) { again(f); f.EventTime = "2026-10-30T08:00:00Z" }, "order-updated:order-1:20261102T103000.5Z:0-track:SALT1"},
-		{"what happens again has the resource's updated_at, in UTC and with all of its digits",
+		{"a repeated event has the resource's updated_at, in UTC and with all digits",
 			again, "order-updated:order-1:20261102T103000.5Z:0-track:SALT1"},
-		{"the same moment written in another way is the same revision",
+		{"the same time in another form is the same revision",
 			func(f *Fact) { again(f); f.UpdatedAt = "2026-11-02t10:30:00.500z" }, "order-updated:order-1:20261102T103000.5Z:0-track:SALT1"},
-		{"what happens twice within a second is told apart by what the resource holds",
+		{"two events within a second are distinguished by the content of the resource",
 			func(f *Fact) { again(f); f.UpdatedAt, f.Content = "2026-11-02T10:30:00Z", "0badcafe" }, "order-updated:order-1:20261102T103000Z-0badcafe:0-track:SALT1"},
-		{"an updated_at that is no time stays as it is",
+		{"an invalid updated_at is not changed",
 			func(f *Fact) { again(f); f.UpdatedAt, f.Content = "yesterday", "0badcafe" }, "order-updated:order-1:yesterday-0badcafe:0-track:SALT1"},
-		{"what happens once ignores what the resource holds",
+		{"a tracking that happens once ignores the content of the resource",
 			func(f *Fact) { f.Content = "0badcafe" }, "order-completed:order-1:0-track:SALT1"},
-		{"the longest id of the catalogue is legible",
+		{"the longest usual id is readable",
 			func(f *Fact) {
 				f.Tracking, f.Event, f.ResourceID = tracking.CustomerUpdated, "customer.updated", strings.Repeat("u", 36)
 				f.UpdatedAt, f.Content = "2026-11-02T10:30:00Z", "0badcafe"
 			}, "customer-updated:" + strings.Repeat("u", 36) + ":20261102T103000Z-0badcafe:0-identify:SALT1"},
 		{"without updated_at it has the webhook's id",
 			func(f *Fact) { again(f); f.UpdatedAt = "" }, "order-updated:order-1:hook-1:0-track:SALT1"},
-		{"without either it has the time it was received, so that no two are the same",
+		{"without both it has the time when the webhook was received, so that no two are the same",
 			func(f *Fact) { again(f); f.UpdatedAt, f.WebhookID = "", "" }, "order-updated:order-1:2026-11-03T12:00:00.120Z:0-track:SALT1"},
 		{"another write key gives another salt, so that two sources do not suppress each other",
 			func(f *Fact) { f.WriteKey = "key-two" }, "order-completed:order-1:0-track:SALT2"},
@@ -127,18 +127,18 @@ func TestTimestamp(t *testing.T) {
 		want   string
 	}{
 		{"a creation happened at created_at", func(f *Fact) { f.Event = "order.created" }, "2026-11-01T10:00:00.000Z"},
-		{"what is known better counts, and leaves the identity as it is",
+		{"a known event time comes first, and does not change the messageId",
 			func(f *Fact) { f.EventTime = "2026-10-30T08:00:00Z" }, "2026-10-30T08:00:00Z"},
-		{"what is known better and is no time does not",
+		{"an invalid event time is ignored",
 			func(f *Fact) { f.EventTime = "yesterday" }, "2026-11-02T10:30:00.500Z"},
-		{"anything else at updated_at", func(f *Fact) {}, "2026-11-02T10:30:00.500Z"},
+		{"any other event happened at updated_at", func(f *Fact) {}, "2026-11-02T10:30:00.500Z"},
 		{"a creation without created_at at updated_at",
 			func(f *Fact) { f.Event, f.CreatedAt = "order.created", "" }, "2026-11-02T10:30:00.500Z"},
-		{"a creation whose created_at is no time at updated_at",
+		{"a creation with an invalid created_at at updated_at",
 			func(f *Fact) { f.Event, f.CreatedAt = "order.created", "yesterday" }, "2026-11-02T10:30:00.500Z"},
-		{"a deletion, which has no times, when it was received, in UTC",
+		{"a deletion, which has no times, at the time when the webhook was received, in UTC",
 			func(f *Fact) { f.Event, f.CreatedAt, f.UpdatedAt = "customer.deleted", "", "" }, "2026-11-03T12:00:00.120Z"},
-		{"an updated_at that is no time gives way to when it was received, not to created_at",
+		{"with an invalid updated_at, at the time when the webhook was received, not at created_at",
 			func(f *Fact) { f.UpdatedAt = "2026-13-01T00:00:00Z" }, "2026-11-03T12:00:00.120Z"},
 	}
 	for _, test := range tests {
@@ -150,7 +150,7 @@ func TestTimestamp(t *testing.T) {
 			}
 		})
 	}
-	t.Run("where nothing is known it stays out and Segment takes now", func(t *testing.T) {
+	t.Run("if nothing is known it is left out, and Segment uses the current time", func(t *testing.T) {
 		fact := anOrder()
 		fact.UpdatedAt, fact.Received = "", time.Time{}
 		if got, there := made(t, fact, aTrack())[0]["timestamp"]; there {
@@ -176,7 +176,7 @@ func TestUserAndType(t *testing.T) {
 			map[string]any{"userId": "cust-1", "type": "track", "messageId": "order-completed:order-1:0-track:" + salt1,
 				"timestamp": "2026-11-02T10:30:00.500Z"}},
 		{"a user that is written is kept", "cust-1", map[string]any{"event": "E", "userId": "u"}, map[string]any{"userId": "u"}},
-		{"an anonymousId is user enough", "cust-1", map[string]any{"event": "E", "anonymousId": "a"},
+		{"an anonymousId is enough as a user", "cust-1", map[string]any{"event": "E", "anonymousId": "a"},
 			map[string]any{"anonymousId": "a", "userId": nil}},
 		{"a type, id and time that are written are kept", "",
 			map[string]any{"type": "page", "messageId": "mine", "timestamp": "2026-01-02"},
@@ -193,7 +193,7 @@ func TestUserAndType(t *testing.T) {
 				}
 			}
 			if sent, there := got["sentAt"]; there {
-				t.Errorf("sentAt is %v: only the moment of sending may set it", sent)
+				t.Errorf("sentAt is %v: only the request may set it", sent)
 			}
 		})
 	}

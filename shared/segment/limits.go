@@ -7,19 +7,19 @@ import (
 	"strconv"
 )
 
-// Segment's limits. It answers 200 to what is over them and drops it.
+// Segment's limits. Segment answers 200 to messages over these limits, and drops them.
 const (
 	maxMessageBytes  = 32_000  // of one message's JSON
 	maxRequestBytes  = 500_000 // of a request's whole body
 	maxRequestLength = 2_500   // messages in a request
 )
 
-// MaxEventBytes bounds the JSON of all messages of one event. An order of 10,000 lines
-// with a message for each of them has half as much.
+// MaxEventBytes limits the JSON of all messages of one event. An order of 10,000 lines with
+// a message for each line needs half of it.
 const MaxEventBytes = 16 << 20
 
-// encodeFitting encodes a message and holds it to maxMessageBytes, if need be
-// at the cost of its last product lines.
+// encodeFitting encodes a message in at most maxMessageBytes. If necessary it leaves off
+// the last product lines.
 func encodeFitting(fields map[string]any) (json.RawMessage, *InvalidError) {
 	whole := newEncoder(maxMessageBytes)
 	if whole.value(fields) {
@@ -32,10 +32,10 @@ func encodeFitting(fields map[string]any) (json.RawMessage, *InvalidError) {
 		"is over Segment's limit of %d bytes, and not because of properties.products: write less into it", maxMessageBytes)}
 }
 
-// encodeWithFewerProducts encodes a message that is too large with as many of
-// its properties.products, from the first, as fit next to the number of those
-// left off. It is nil where the message is too large without any of them. Each
-// product is encoded once here, and those beyond the limit not at all.
+// encodeWithFewerProducts encodes a message that is too large with as many of its first
+// properties.products as fit, and with the number of those left off. It returns nil if the
+// message is too large without any product. It encodes each product that fits once, and
+// none of those after the limit.
 func encodeWithFewerProducts(fields map[string]any) json.RawMessage {
 	properties, _ := field(fields, "properties").(map[string]any)
 	lines, isList := field(properties, "products").([]any)
@@ -50,8 +50,8 @@ func encodeWithFewerProducts(fields map[string]any) json.RawMessage {
 	return encodeWithProducts(fields, properties, products, len(lines)-kept)
 }
 
-// firstProducts encodes the first product lines as a list, as many as fit, with
-// the digits of the number of those left off, into some bytes in addition to the brackets.
+// firstProducts encodes as many of the first product lines as fit into room bytes, together
+// with the digits of the number of those left off. The brackets of the list are extra.
 func firstProducts(lines []any, room int) (list json.RawMessage, kept int) {
 	e := newEncoder(len("[") + room)
 	e.json = append(e.json, '[')
@@ -69,8 +69,8 @@ func firstProducts(lines []any, room int) (list json.RawMessage, kept int) {
 	return append(e.json, ']'), kept
 }
 
-// encodeWithProducts encodes a message with other products than its own. It is nil where
-// the message is too large.
+// encodeWithProducts encodes a message with the given products instead of its own. It
+// returns nil if the message is too large.
 func encodeWithProducts(fields, properties map[string]any, products json.RawMessage, omitted int) json.RawMessage {
 	properties = maps.Clone(properties)
 	properties["products"] = products
@@ -86,8 +86,8 @@ func encodeWithProducts(fields, properties map[string]any, products json.RawMess
 
 func digits(count int) int { return len(strconv.Itoa(count)) }
 
-// split cuts messages, in their order, into those that fit into one request.
-// Every part holds at least one message.
+// split divides messages, in their order, into parts that each fit into one request. Every
+// part has at least one message.
 func split(messages []Message) [][]Message {
 	var parts [][]Message
 	start, size := 0, envelopeBytes

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// padded is a message with product lines of 100 bytes each and a note of that
-// many bytes.
+// padded returns a message with product lines of 100 bytes each, and a note of a number of
+// bytes.
 func padded(lines, note int) map[string]any {
 	products := make([]any, lines)
 	for i := range products {
@@ -27,7 +27,7 @@ const base = `{"event":"E","messageId":"m","properties":{"note":"","products":[]
 
 func TestTooManyProducts(t *testing.T) {
 	if len(base) != 151 {
-		t.Fatalf("the base has %d bytes: the sums below are wrong", len(base))
+		t.Fatalf("the base has %d bytes: the numbers below are wrong", len(base))
 	}
 	tests := []struct {
 		name          string
@@ -63,7 +63,7 @@ func TestTooManyProducts(t *testing.T) {
 			}
 			kept, omitted := len(got.Properties.Products), got.Properties.Omitted
 			if omitted == nil {
-				t.Fatal("the message does not say that lines were left off")
+				t.Fatal("the message does not show that lines were left off")
 			}
 			if kept != test.kept || *omitted != test.omitted || len(messages[0].JSON) != test.bytes {
 				t.Errorf("kept %d, omitted %d, %d bytes; want %d, %d, %d",
@@ -78,13 +78,13 @@ func TestTooManyProducts(t *testing.T) {
 				t.Error("the rest of the message changed")
 			}
 			if kept := len(written["properties"].(map[string]any)["products"].([]any)); kept != test.lines {
-				t.Errorf("NewMessages left %d lines in what was written", kept)
+				t.Errorf("NewMessages left %d lines in its argument", kept)
 			}
 		})
 	}
 }
 
-// Whatever the sizes, the prefix that is kept is the longest that fits.
+// For every size, the products that are kept are as many as fit.
 func TestKeptProductsAreTheMostThatFit(t *testing.T) {
 	for _, lines := range []int{324, 325, 415} {
 		for note := range 102 {
@@ -104,7 +104,7 @@ func TestKeptProductsAreTheMostThatFit(t *testing.T) {
 	}
 }
 
-// size is that of a padded message of which so many lines are kept.
+// size returns the size of a padded message with a number of lines kept.
 func size(note, kept, lines int) int {
 	size := len(base) + note + 100*kept + max(0, kept-1)
 	if kept == lines {
@@ -118,7 +118,7 @@ func TestLimitOfAMessage(t *testing.T) {
 	for note, want := range map[int]bool{31869: true, 31870: false} {
 		messages, err := NewMessages(anOrder(), []map[string]any{padded(0, note)})
 		if want && (err != nil || len(messages[0].JSON) != maxMessageBytes || strings.Contains(string(messages[0].JSON), "products_omitted")) {
-			t.Errorf("a message of 32,000 bytes: got error %v, want it as it is", err)
+			t.Errorf("a message of 32,000 bytes: got error %v, want it unchanged", err)
 		}
 		if !want && (err == nil || !strings.Contains(err.Error(), "over Segment's limit of 32000 bytes")) {
 			t.Errorf("a message of 32,001 bytes: got error %v, want that it is too large", err)
@@ -126,8 +126,8 @@ func TestLimitOfAMessage(t *testing.T) {
 	}
 }
 
-// A hundred times the lines may cost a hundred times the time, not ten thousand.
-// The lines beyond the limit are not even encoded a second time.
+// A hundred times as many lines may take a hundred times as long, not ten thousand times.
+// The lines that do not fit are not encoded again.
 func TestTooManyProductsTakesLinearMemory(t *testing.T) {
 	allocations := func(lines int) float64 {
 		written := []map[string]any{padded(lines, 0)}

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// What a template wrote reaches Segment as it is. Whoever passes it through
-// typed structs or a second decoder loses some of this.
+// Segment receives the output of a template unchanged. Typed structs or a second decoder
+// would lose some of this.
 func TestMessageIsWhatTheTemplateWrote(t *testing.T) {
 	var null *any
 	pointed := any("kept")
@@ -53,7 +53,7 @@ func TestNewMessagesOfNothing(t *testing.T) {
 	}
 }
 
-// secret is planted in every field of the messages below.
+// secret is in many fields of the messages below.
 const secret = "ada@example.com"
 
 func TestInvalidMessages(t *testing.T) {
@@ -63,17 +63,17 @@ func TestInvalidMessages(t *testing.T) {
 		field    string
 		says, do string
 	}{
-		{"a type that Segment does not know", map[string]any{"type": "trak " + secret}, "type", "no call that Segment knows", "write track, identify"},
-		{"a type that is no string", map[string]any{"type": 3.0}, "type", "no call", "leave it out"},
+		{"a type that Segment does not know", map[string]any{"type": "trak " + secret}, "type", "not a type of call that Segment supports", "write track, identify"},
+		{"a type that is not a string", map[string]any{"type": 3.0}, "type", "not a type of call", "leave it out"},
 		{"a track call without an event", map[string]any{}, "event", "missing", "write it"},
 		{"a track call whose event is null", map[string]any{"event": nil}, "event", "missing", "write it"},
-		{"a track call whose event is empty", map[string]any{"event": ""}, "event", "empty", "write one"},
-		{"a track call whose event is blank", map[string]any{"event": " \t"}, "event", "empty", "write one"},
+		{"a track call whose event is empty", map[string]any{"event": ""}, "event", "empty", "write a value"},
+		{"a track call whose event is blank", map[string]any{"event": " \t"}, "event", "empty", "write a value"},
 		{"a track call whose event is a list", map[string]any{"event": []any{secret}}, "event", "a list", "write a string"},
 		{"a userId that is a number", map[string]any{"event": "E", "userId": 12345.0}, "userId", "a number", "$string()"},
 		{"a userId that is a whole number", map[string]any{"event": "E", "userId": int64(12345)}, "userId", "a number", "$string()"},
 		{"a userId that is true", map[string]any{"event": "E", "userId": true}, "userId", "true or false", "write a string"},
-		{"an empty userId beside an anonymousId", map[string]any{"event": "E", "userId": "", "anonymousId": "a"}, "userId", "empty", "write one"},
+		{"an empty userId next to an anonymousId", map[string]any{"event": "E", "userId": "", "anonymousId": "a"}, "userId", "empty", "write a value"},
 		{"an anonymousId that is a number", map[string]any{"event": "E", "anonymousId": 7.0}, "anonymousId", "a number", "$string()"},
 		{"an anonymousId that is an object", map[string]any{"event": "E", "anonymousId": map[string]any{secret: secret}}, "anonymousId", "an object", "write a string"},
 		{"a group call without a groupId", map[string]any{"type": "group"}, "groupId", "missing", "write it"},
@@ -89,18 +89,18 @@ func TestInvalidMessages(t *testing.T) {
 		{"a context that is a number", map[string]any{"event": "E", "context": 1.0}, "context", "a number", "write an object"},
 		{"integrations that are true", map[string]any{"event": "E", "integrations": true}, "integrations", "true or false", "write an object"},
 		{"a messageId that is a number", map[string]any{"event": "E", "messageId": 1.0}, "messageId", "a number", "$string()"},
-		{"a messageId that is empty", map[string]any{"event": "E", "messageId": ""}, "messageId", "empty", "write one"},
+		{"a messageId that is empty", map[string]any{"event": "E", "messageId": ""}, "messageId", "empty", "write a value"},
 		{"a messageId of 101 characters", map[string]any{"event": "E", "messageId": strings.Repeat("é", 101)}, "messageId", "101 characters", "$sha256()"},
 		{"a number that is not finite", map[string]any{"event": "E", "properties": map[string]any{"a": 1.0, "total": math.NaN(), "value": math.Inf(1)}},
 			"properties.total", "not finite", "write a value"},
-		{"a function deep down, under keys that may be personal", map[string]any{"event": "E", "traits": map[string]any{"byEmail": map[string]any{secret: []any{strings.ToUpper}}}},
+		{"a function in a nested object, with keys that may be personal data", map[string]any{"event": "E", "traits": map[string]any{"byEmail": map[string]any{secret: []any{strings.ToUpper}}}},
 			"traits.byEmail", "a function", "write a value"},
 		{"a function as the evaluator writes it, with fields that JSON could hold", map[string]any{"event": "E", "extra": &struct{ Name string }{secret}},
 			"extra", "a function", "write a value"},
-		{"a map with keys that are no strings", map[string]any{"event": "E", "extra": map[bool]any{true: 1}}, "extra", "JSON cannot", "write a value"},
+		{"a map with keys that are not strings", map[string]any{"event": "E", "extra": map[bool]any{true: 1}}, "extra", "JSON cannot", "write a value"},
 		{"a message that is too large without any products", map[string]any{"event": "E", "properties": map[string]any{"note": strings.Repeat(secret, 3000)}},
 			"", "over Segment's limit of 32000 bytes", "write less"},
-		{"a message that is too large beside its products", map[string]any{"event": "E", "properties": map[string]any{"note": strings.Repeat("x", 32000), "products": []any{1.0}}},
+		{"a message that is too large in addition to its products", map[string]any{"event": "E", "properties": map[string]any{"note": strings.Repeat("x", 32000), "products": []any{1.0}}},
 			"", "not because of properties.products", "write less"},
 	}
 	for _, test := range tests {
@@ -116,7 +116,7 @@ func TestInvalidMessages(t *testing.T) {
 			text := err.Error()
 			if !strings.HasPrefix(text, "message 2") || !strings.Contains(text, test.field) ||
 				!strings.Contains(text, test.says) || !strings.Contains(text, test.do) {
-				t.Errorf("%q does not say %q and %q", text, test.says, test.do)
+				t.Errorf("%q does not contain %q and %q", text, test.says, test.do)
 			}
 			if strings.Contains(text, "ada") || strings.Contains(text, "12345") {
 				t.Errorf("%q repeats personal data", text)
@@ -136,8 +136,8 @@ func TestInvalidErrorReadsAsASentence(t *testing.T) {
 	}
 }
 
-// A fact that names no resource would give all such events one id, and Segment
-// would drop all but the first.
+// All facts without a resource id would have the same messageId, and Segment would drop all
+// messages but the first.
 func TestFactWithoutAResource(t *testing.T) {
 	fact := anOrder()
 	fact.ResourceID = ""
@@ -146,7 +146,7 @@ func TestFactWithoutAResource(t *testing.T) {
 		"messageId": {"event": "E", "userId": "u"},
 	} {
 		_, err := NewMessages(fact, []map[string]any{written})
-		if err == nil || err.(*InvalidError).Field != field || !strings.Contains(err.Error(), "the webhook names no") {
+		if err == nil || err.(*InvalidError).Field != field || !strings.Contains(err.Error(), "the webhook has no") {
 			t.Errorf("got %v, want it to name %s", err, field)
 		}
 	}
@@ -156,7 +156,7 @@ func TestFactWithoutAResource(t *testing.T) {
 func TestTwoMessagesWithOneID(t *testing.T) {
 	same := map[string]any{"event": "E", "messageId": "m"}
 	_, err := NewMessages(anOrder(), []map[string]any{aTrack(), same, same})
-	if err == nil || err.(*InvalidError).Index != 2 || !strings.Contains(err.Error(), "message 2 too") {
+	if err == nil || err.(*InvalidError).Index != 2 || !strings.Contains(err.Error(), "the same as in message 2") {
 		t.Errorf("got %v, want message 3 to have the id of message 2", err)
 	}
 }
@@ -184,18 +184,18 @@ func TestValidMessages(t *testing.T) {
 	}
 }
 
-// The program that reads the message may be stricter than ours: no message may
-// be invalid JSON, whatever the strings in it are made of.
-func TestBrokenTextIsStillJSON(t *testing.T) {
+// Every message must be valid JSON, even if a string in it is not UTF-8: the program that
+// reads it may be strict.
+func TestAMessageWithInvalidUTF8IsValidJSON(t *testing.T) {
 	messages, err := NewMessages(anOrder(), []map[string]any{{"event": "E", "traits": map[string]any{"a\xff": "\xc3\x28\x00"}}})
 	if err != nil || !json.Valid(messages[0].JSON) {
 		t.Errorf("got %q, %v", messages, err)
 	}
 }
 
-// A warehouse on PostgreSQL or Redshift refuses a row that contains a NUL, and loses
+// A warehouse on PostgreSQL or Redshift rejects a row that contains a NUL, and loses
 // the event. Removing the NUL instead of replacing it makes two keys equal.
-func TestNULLeavesAsTheReplacementCharacter(t *testing.T) {
+func TestNULIsSentAsTheReplacementCharacter(t *testing.T) {
 	const r = "\uFFFD"
 	messages, err := NewMessages(anOrder(), []map[string]any{{
 		"event": "a\x00b", "userId": "\x00", "messageId": "id\x00",

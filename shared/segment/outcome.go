@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Verdict is what to do with an event after an attempt to deliver it.
+// Verdict is the result of an attempt to deliver a message.
 type Verdict int
 
 // The verdicts.
@@ -21,17 +21,17 @@ const (
 	Fail              // no attempt can succeed
 )
 
-// Outcome is what Segment's answer means for one message.
+// Outcome is the result for one message, with its reason.
 type Outcome struct {
 	Verdict    Verdict
-	Status     int           // HTTP status, 0 where there was no answer, or not a whole one
-	RetryAfter time.Duration // what Segment asked for, 0 to 300 s; 0 where it did not
-	Operator   bool          // the operator must correct something: 400 for everything, 401, 404, a redirect, a missing key, …
+	Status     int           // HTTP status; 0 if there was no complete answer
+	RetryAfter time.Duration // the pause that Segment asked for, up to 300 s; 0 if none
+	Operator   bool          // the operator must fix something: 400 for everything, 401, 404, a redirect, a missing key, …
 	Reason     string        // short, stable, no personal data: "segment_429"
-	Detail     string        // why there was no answer, or no request; nothing that Segment wrote
+	Detail     string        // why there was no answer or no request; no text of Segment
 }
 
-// The reasons of outcomes without an answer. With one it is "segment_<status>".
+// The reasons of outcomes without an answer. With an answer the reason is "segment_<status>".
 const (
 	reasonUnreachable = "segment_unreachable"
 	reasonTimeout     = "segment_timeout"
@@ -39,11 +39,11 @@ const (
 	reasonNoEndpoint  = "endpoint_invalid"
 )
 
-// OutcomeOf returns what a status of Segment means for a whole request. It follows the
-// retry policy of Segment's Node SDK, except for statuses that a wrong setting can
-// cause, because no event may be lost to a setting: 401, 403, 404 and 405, statuses
-// that do not answer a batch (1xx, a redirect), and 400 and 413 until other messages
-// are accepted (see judgeRefusals).
+// OutcomeOf returns the outcome of a whole request from its status. It follows the retry
+// policy of Segment's Node SDK, except for statuses that a wrong setting can cause, because
+// a wrong setting must not lose events: 401, 403, 404 and 405, statuses that do not answer a
+// batch (1xx, a redirect), and 400 and 413 until other messages are accepted (see
+// judgeRejections).
 func OutcomeOf(status int) Outcome {
 	outcome := Outcome{Status: status, Reason: fmt.Sprintf("segment_%d", status)}
 	switch {
@@ -63,22 +63,22 @@ func OutcomeOf(status int) Outcome {
 	return outcome
 }
 
-// refusesBatch says that a batch was refused for what is in it, perhaps in one
-// message only.
-func (o Outcome) refusesBatch() bool {
+// rejectsBatch reports whether a batch was rejected because of its contents, perhaps because
+// of one message.
+func (o Outcome) rejectsBatch() bool {
 	return o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge
 }
 
-// endsDelivery says that the next request would meet the same: there was no
-// answer, Segment asked for a pause, or the settings are wrong. A bare 5xx does
-// not: one message may cause it, and must not keep back those behind it.
+// endsDelivery reports whether the next request would have the same outcome: there was no
+// answer, Segment asked for a pause, or the settings are wrong. A 5xx without a pause does
+// not end the delivery: one message may cause it, and must not delay those after it.
 func (o Outcome) endsDelivery() bool {
-	return o.Verdict == Retry && !o.refusesBatch() &&
+	return o.Verdict == Retry && !o.rejectsBatch() &&
 		(o.Status == 0 || o.Status == http.StatusTooManyRequests || o.RetryAfter > 0 || o.Operator)
 }
 
-// noAnswer is the outcome of an error in place of an answer. The context is the
-// attempt's own.
+// noAnswer returns the outcome of an error without an answer. The context is that of the
+// attempt.
 func noAnswer(ctx context.Context, err error) Outcome {
 	outcome := Outcome{Verdict: Retry, Reason: reasonUnreachable, Detail: err.Error()}
 	var network net.Error
@@ -88,11 +88,11 @@ func noAnswer(ctx context.Context, err error) Outcome {
 	return outcome
 }
 
-// maxRetryAfter is how long Segment's own SDKs let Retry-After put them off.
+// maxRetryAfter is the longest Retry-After that Segment's SDKs obey.
 const maxRetryAfter = 300 * time.Second
 
-// retryAfter reads a Retry-After header: seconds, or an HTTP date. It is 0 for
-// what is neither, or lies in the past.
+// retryAfter parses a Retry-After header: seconds, or an HTTP date. It returns 0 for any
+// other text and for a date in the past.
 func retryAfter(header string, now time.Time) time.Duration {
 	if header != "" && strings.Trim(header, "0123456789") == "" {
 		seconds, err := time.ParseDuration(header + "s")

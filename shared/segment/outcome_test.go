@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Every status there is, through the wire. Segment's row of the design's table
-// of errors, written down a second time on purpose.
+// Every status over a real connection. The outcomes are written here a second time on
+// purpose, independently of the code.
 func TestEveryStatusHasItsVerdict(t *testing.T) {
 	status := 0
 	segment := startSegment(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -42,7 +42,7 @@ func TestEveryStatusHasItsVerdict(t *testing.T) {
 		if len(got) != 1 || got[0] != want {
 			t.Errorf("%d: got %+v, want %+v", status, got, want)
 		}
-		// The library would try again, and follow the Location.
+		// The library alone would retry, and follow the Location.
 		if attempts := len(segment.received()) - before; attempts != 1 {
 			t.Errorf("%d: %d attempts, want exactly one", status, attempts)
 		}
@@ -52,7 +52,7 @@ func TestEveryStatusHasItsVerdict(t *testing.T) {
 	}
 }
 
-func TestOutcomeOfWhatIsNoAnswerToABatch(t *testing.T) {
+func TestOutcomeOfAStatusThatDoesNotAnswerABatch(t *testing.T) {
 	for _, status := range []int{0, 100, 101, 103, 199} {
 		if got := OutcomeOf(status); got.Verdict != Retry || !got.Operator {
 			t.Errorf("%d: got %+v, want it retrying for the operator", status, got)

@@ -8,17 +8,16 @@ import (
 	"github.com/segmentio/analytics-go/v3"
 )
 
-// senders are the clients of analytics-go that are open and that nobody uses, the
-// last one used at the end. One is made for every delivery that runs at the same
-// time as others, which in a function is one.
+// senders is a pool of idle senders, the most recently used at the end. Each concurrent
+// delivery uses one. A function has one delivery at a time.
 type senders struct {
 	below http.RoundTripper
 	mu    sync.Mutex
 	idle  []*sender
 }
 
-// take gives a client of the library with that write key, for the caller alone.
-// Those of another one, which has been replaced since, are closed on the way.
+// take returns a sender with the write key, for exclusive use. It closes idle senders of a
+// write key that has been replaced.
 func (s *senders) take(writeKey string) (*sender, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,21 +47,21 @@ func (s *senders) close() {
 	s.idle = nil
 }
 
-// sender is one client of analytics-go, kept open because the library takes longer
-// to open one than to send with it, and the http.RoundTripper below it.
+// sender is one client of analytics-go and the http.RoundTripper that it uses. It is kept,
+// because opening such a client takes longer than sending with it.
 //
-// The library would retry every status from 300 up, ignore Retry-After, and lose
-// what its own types do not know of a message. So it gets one small stand-in for
-// all messages of a request, and is told 200 whatever became of them; the exchange
-// has the messages and the outcome.
+// The library would retry every status from 300 up, ignore Retry-After, and lose the fields
+// of a message that its types do not have. So it gets one small placeholder for all messages
+// of a request, and always gets the answer 200. The exchange has the messages and the
+// outcome.
 type sender struct {
 	writeKey string
 	below    http.RoundTripper
 	library  analytics.Client
-	exchange *exchange // of the request that is underway
+	exchange *exchange // of the current request
 }
 
-// never is longer than any client of analytics-go lives here.
+// never is longer than a client of analytics-go is kept.
 const never = 24 * time.Hour
 
 func newSender(writeKey string, below http.RoundTripper) (*sender, error) {
@@ -71,28 +70,27 @@ func newSender(writeKey string, below http.RoundTripper) (*sender, error) {
 		Transport: s,
 		Logger:    silence{},
 		Interval:  never,
-		BatchSize: 1, // so that a stand-in goes out as soon as it comes
+		BatchSize: 1, // so that a placeholder is sent at once
 	})
 	s.library = library
 	return s, err
 }
 
-// standIn is what analytics-go gets to see of the messages.
-var standIn = analytics.Track{MessageId: "-", UserId: "-", Event: "-", Timestamp: time.Unix(0, 0).UTC()}
+// placeholder is the message that analytics-go gets instead of the real ones.
+var placeholder = analytics.Track{MessageId: "-", UserId: "-", Event: "-", Timestamp: time.Unix(0, 0).UTC()}
 
-// send makes the request of an exchange and waits for it, which its context bounds.
+// send makes the request of an exchange, and waits until it has ended. The context of the exchange limits it.
 func (s *sender) send(x *exchange) error {
 	s.exchange = x
-	if err := s.library.Enqueue(standIn); err != nil {
+	if err := s.library.Enqueue(placeholder); err != nil {
 		return err
 	}
-	<-x.over
+	<-x.done
 	return nil
 }
 
-// RoundTrip sends the messages in the place of the library's request. The library
-// gets an answer without a body: a status from 300 up would make it try again, and
-// a Location follow a redirect.
+// RoundTrip sends the messages instead of the library's request. The library always gets a
+// 200 without a body: it would retry a status from 300 up, and follow a redirect.
 func (s *sender) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Body != nil {
 		request.Body.Close()
@@ -101,7 +99,7 @@ func (s *sender) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: request}, nil
 }
 
-// silence is the log of analytics-go, which would write whole messages.
+// silence discards the log of analytics-go, which would contain whole messages.
 type silence struct{}
 
 func (silence) Logf(string, ...any)   {}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// standInSegment is an HTTP server in Segment's place. It keeps what it gets.
+// standInSegment is a test server for Segment. It keeps the requests that it gets.
 type standInSegment struct {
 	*httptest.Server
 	connections atomic.Int64
@@ -29,8 +29,8 @@ type received struct {
 	at                   time.Time
 }
 
-// startSegment starts a stand-in that answers with a handler. The handler finds
-// the request's body unread, whole and repeatable, in r.Body.
+// startSegment starts a test server that answers with a handler. The handler can read the
+// whole body of the request from r.Body.
 func startSegment(t testing.TB, answer http.HandlerFunc) *standInSegment {
 	t.Helper()
 	s := prepareSegment(answer)
@@ -54,7 +54,7 @@ func prepareSegment(answer http.HandlerFunc) *standInSegment {
 	return s
 }
 
-// serve has a handler answer, and counts the connections to it.
+// serve answers with a handler, and counts the connections.
 func (s *standInSegment) serve(handler http.HandlerFunc) {
 	s.Server = httptest.NewUnstartedServer(handler)
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -74,7 +74,7 @@ func (s *standInSegment) received() []received {
 	return append([]received(nil), s.requests...)
 }
 
-// batches is the messageIds of each request, in the order of arrival.
+// batches returns the messageIds of each request, in the order of arrival.
 func (s *standInSegment) batches(t testing.TB) [][]string {
 	t.Helper()
 	var all [][]string
@@ -90,7 +90,7 @@ func idsIn(t testing.TB, body string) []string {
 		Batch []struct{ MessageID string }
 	}
 	if err := json.Unmarshal([]byte(body), &batch); err != nil {
-		t.Fatalf("the request is no JSON: %v", err)
+		t.Fatalf("the request is not JSON: %v", err)
 	}
 	ids := make([]string, len(batch.Batch))
 	for i, message := range batch.Batch {
@@ -111,7 +111,7 @@ func answering(status int, body string) http.HandlerFunc {
 	}
 }
 
-// messagesNamed makes one small message of each id.
+// messagesNamed returns a small message for each id.
 func messagesNamed(ids ...string) []Message {
 	messages := make([]Message, len(ids))
 	for i, id := range ids {
@@ -120,7 +120,7 @@ func messagesNamed(ids ...string) []Message {
 	return messages
 }
 
-// sized makes a message whose JSON has that many bytes, or as few as it can.
+// sized returns a message whose JSON has a number of bytes, or the fewest possible.
 func sized(id string, bytes int) Message {
 	start, end := `{"messageId":"`+id+`","type":"track","event":"E","userId":"u","pad":"`, `"}`
 	return Message{ID: id, JSON: json.RawMessage(start + strings.Repeat("x", max(0, bytes-len(start)-len(end))) + end)}

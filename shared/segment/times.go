@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The forms in which times are sent: UTC, with three digits of a second or none. Every
-// JavaScript engine, and so every destination, parses them alike.
+// The formats in which times are sent: UTC, with three digits of a second or none. Every
+// JavaScript engine, and so every destination, parses them in the same way.
 const (
 	utcSeconds      = "2006-01-02T15:04:05Z"
 	utcMilliseconds = "2006-01-02T15:04:05.000Z"
@@ -20,8 +20,8 @@ var momentLayouts = []string{
 	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00",
 }
 
-// maxTimeBytes is more than a time with any fraction of a second that a clock has. A longer
-// text is not even looked at: package time repeats it in its errors.
+// maxTimeBytes is more than the longest usual time. A longer text is not parsed: package
+// time would copy it into its errors.
 const maxTimeBytes = 100
 
 // parseTime parses a text that identifies a moment: with letters in either case, as RFC

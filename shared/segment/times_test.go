@@ -7,7 +7,7 @@ import (
 
 // Segment's spec requires ISO 8601 in UTC, and destinations reliably parse only three
 // digits of a second: with more, a destination keeps the text, or drops the event.
-func TestTimesLeaveInUTCToTheMillisecond(t *testing.T) {
+func TestTimesAreSentInUTCToTheMillisecond(t *testing.T) {
 	tests := []struct{ name, written, want string }{
 		{"UTC to the second stays as it is", "2026-05-24T09:14:58Z", "2026-05-24T09:14:58Z"},
 		{"UTC to the millisecond stays as it is", "2026-05-24T09:14:58.187Z", "2026-05-24T09:14:58.187Z"},
@@ -55,13 +55,13 @@ func TestTimesLeaveInUTCToTheMillisecond(t *testing.T) {
 			}
 			if fields["traits"].(map[string]any)["createdAt"] != test.written ||
 				fields["context"].(map[string]any)["traits"].(map[string]any)["createdAt"] != test.written {
-				t.Error("NewMessages changed what was written")
+				t.Error("NewMessages changed its argument")
 			}
 		})
 	}
 }
 
-func TestACreatedAtThatIsNoTimeStaysAsItIs(t *testing.T) {
+func TestAnInvalidCreatedAtIsNotChanged(t *testing.T) {
 	for name, written := range map[string]any{
 		"a number": 1764000000.0, "a text": "yesterday", "null": nil, "an object": map[string]any{}, "an empty text": "",
 		"a text in form only": "2026-02-30T09:14:58.123456Z", "a leap second without a zone": "2016-12-31T23:59:60",

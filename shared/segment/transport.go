@@ -14,10 +14,9 @@ import (
 	"github.com/segmentio/analytics-go/v3"
 )
 
-// newTransport is the transport of a Client that is given none. It speaks
-// HTTP/1.1: requests of one delivery follow each other, so HTTP/2 would gain
-// nothing, and a Lambda function that thaws finds out about a dead connection
-// sooner.
+// newTransport returns the default transport of a Client. It speaks HTTP/1.1: the requests
+// of one delivery follow each other, so HTTP/2 would not be faster, and a Lambda function
+// that was frozen detects a broken connection sooner.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -32,30 +31,29 @@ func newTransport() *http.Transport {
 	}
 }
 
-// exchange is one request and its answer. It mends what analytics-go does not do:
-// it sends the messages as the template wrote them, to the path that is set, within
-// the caller's context, and reads the answer so that the connection can be used
-// again.
+// exchange is one request and its answer. It does what analytics-go does not do: it sends
+// the messages as the template wrote them, to the configured path, within the caller's
+// context, and reads the answer so that the connection can be used again.
 type exchange struct {
-	ctx      context.Context // the attempt's
+	ctx      context.Context // of the attempt
 	address  *url.URL
 	messages []Message
 
-	outcome Outcome // once over is closed
-	over    chan struct{}
+	outcome Outcome // valid after done is closed
+	done    chan struct{}
 }
 
 func newExchange(ctx context.Context, address *url.URL, messages []Message) *exchange {
 	return &exchange{
-		ctx: ctx, address: address, messages: messages, over: make(chan struct{}),
-		// The library swallows a panic below it: nothing may count as delivered then.
-		outcome: noAnswer(ctx, errors.New("analytics-go came back without an answer")),
+		ctx: ctx, address: address, messages: messages, done: make(chan struct{}),
+		// The library recovers from a panic of the transport: then this is the outcome.
+		outcome: noAnswer(ctx, errors.New("analytics-go returned without an answer")),
 	}
 }
 
-// make makes the request, with the library's header, and keeps what became of it.
+// make makes the request, with the library's header, and sets the outcome.
 func (x *exchange) make(below http.RoundTripper, header http.Header) {
-	defer close(x.over)
+	defer close(x.done)
 	response, err := below.RoundTrip(x.request(header))
 	if err != nil {
 		x.outcome = noAnswer(x.ctx, err)
@@ -69,17 +67,16 @@ func (x *exchange) make(below http.RoundTripper, header http.Header) {
 	x.outcome.RetryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())
 }
 
-// request is what goes out, with the library's header (Authorization and
-// Content-Type) and the messages as they are.
+// request returns the request with the messages and the library's header (Authorization and
+// Content-Type).
 func (x *exchange) request(header http.Header) *http.Request {
 	body := envelope(x.messages, time.Now())
 	header = header.Clone()
-	header.Del("Content-Length") // it is the one of the stand-in
+	header.Del("Content-Length") // that of the placeholder
 	header.Set("User-Agent", "commerce-segment analytics-go/"+analytics.Version)
-	// Segment drops a repeated messageId, so the request may be repeated: with
-	// this entry, which is not sent, net/http does so by itself where a
-	// connection from the pool turns out to be dead, as after a Lambda function
-	// was frozen.
+	// Segment drops a repeated messageId, so the request may be repeated. Because of this
+	// entry, which is not sent, net/http repeats it automatically if a connection from the
+	// pool is broken, for example after a Lambda function was frozen.
 	header["Idempotency-Key"] = nil
 	request := &http.Request{
 		Method: http.MethodPost, URL: x.address, Host: x.address.Host, Header: header,
@@ -89,7 +86,7 @@ func (x *exchange) request(header http.Header) *http.Request {
 	return request.WithContext(x.ctx)
 }
 
-// What stands round the messages of a request, and a comma between them.
+// The parts of a request's body around the messages. There is a comma between messages.
 const (
 	envelopeStart = `{"batch":[`
 	envelopeSent  = `],"sentAt":"`
@@ -98,8 +95,8 @@ const (
 	envelopeBytes = len(envelopeStart) + len(envelopeSent) + len(envelopeTime) + len(envelopeEnd)
 )
 
-// envelope is the body of a request. The library's own one would add a context
-// to every message in it, and that is the template's affair.
+// envelope returns the body of a request. The library's body would add a context to every
+// message, but the template decides about the context.
 func envelope(messages []Message, sent time.Time) []byte {
 	size := envelopeBytes
 	for _, message := range messages {
@@ -117,11 +114,11 @@ func envelope(messages []Message, sent time.Time) []byte {
 	return append(body, envelopeEnd...)
 }
 
-// drainedBytes is how much of an answer is read, so that the connection can be used again.
+// drainedBytes limits how much of an answer is read so that the connection can be used again.
 const drainedBytes = 260 << 10
 
-// drain reads an answer to its end and closes it. What Segment writes may quote a message,
-// so nothing of it is kept. The error means that the answer broke off. An answer below 200
+// drain reads an answer to its end and closes it. It keeps no text of it, because Segment
+// may quote a message. The error means that the answer was incomplete. An answer below 200
 // (101, switching protocols) has no body, but a connection that never ends.
 func drain(response *http.Response) error {
 	defer response.Body.Close()

@@ -10,8 +10,8 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// needs lists, for each type of call that Segment knows, the fields without
-// which Segment silently drops it, beside a user.
+// needs lists the required fields of each type of call, in addition to a user. Segment
+// silently drops a call without them.
 var needs = map[string][]string{
 	"track":    {"event"},
 	"identify": nil,
@@ -21,17 +21,17 @@ var needs = map[string][]string{
 	"alias":    {"userId", "previousId"},
 }
 
-// checkType makes sure of the one field on which the others depend.
+// checkType checks the type, on which the required fields depend.
 func checkType(fields map[string]any) *InvalidError {
 	kind, isString := field(fields, "type").(string)
 	if _, known := needs[kind]; !isString || !known {
-		return &InvalidError{Field: "type", Message: "is no call that Segment knows: " +
+		return &InvalidError{Field: "type", Message: "is not a type of call that Segment supports: " +
 			"write track, identify, page, screen, group or alias, or leave it out"}
 	}
 	return nil
 }
 
-// validate refuses what Segment would drop, cut or misread without saying so.
+// validate rejects a message that Segment would silently drop, cut or misread.
 func validate(fields map[string]any) *InvalidError {
 	checks := []func(map[string]any) *InvalidError{
 		checkEncodable, checkUser, checkNeeds, checkID, checkTimes, checkObjects,
@@ -44,10 +44,10 @@ func validate(fields map[string]any) *InvalidError {
 	return nil
 }
 
-// checkUser makes sure that somebody did it.
+// checkUser checks that the message has a user.
 func checkUser(fields map[string]any) *InvalidError {
 	if field(fields, "userId") == nil && field(fields, "anonymousId") == nil {
-		return &InvalidError{Field: "userId", Message: "is missing, and the webhook names nobody to fill it with: " +
+		return &InvalidError{Field: "userId", Message: "is missing, and the webhook has no customer or order id to use instead: " +
 			"write userId or anonymousId"}
 	}
 	for _, name := range []string{"userId", "anonymousId"} {
@@ -61,7 +61,7 @@ func checkUser(fields map[string]any) *InvalidError {
 	return nil
 }
 
-// checkNeeds makes sure of what the type of call cannot do without.
+// checkNeeds checks the fields that the type of call requires.
 func checkNeeds(fields map[string]any) *InvalidError {
 	for _, name := range needs[field(fields, "type").(string)] {
 		if invalid := checkText(fields, name); invalid != nil {
@@ -71,10 +71,10 @@ func checkNeeds(fields map[string]any) *InvalidError {
 	return nil
 }
 
-// checkID holds the messageId to Segment's limit, whoever wrote it.
+// checkID checks that there is a messageId, and its length.
 func checkID(fields map[string]any) *InvalidError {
 	if field(fields, "messageId") == nil {
-		return &InvalidError{Field: "messageId", Message: "is missing, and the webhook names no order or customer " +
+		return &InvalidError{Field: "messageId", Message: "is missing, and the webhook has no order or customer id " +
 			"to derive it from: write one that is the same on every delivery"}
 	}
 	if invalid := checkText(fields, "messageId"); invalid != nil {
@@ -87,26 +87,26 @@ func checkID(fields map[string]any) *InvalidError {
 	return nil
 }
 
-// checkText makes sure that a field is a string that says something.
+// checkText checks that a field is a string that is not empty or blank.
 func checkText(fields map[string]any, name string) *InvalidError {
 	value := field(fields, name)
 	text, isString := value.(string)
 	switch {
 	case value == nil:
 		return &InvalidError{Field: name, Message: fmt.Sprintf(
-			"is missing: write it, a message of type %s cannot do without", field(fields, "type"))}
+			"is missing: write it, because a message of type %s requires it", field(fields, "type"))}
 	case isNumber(value):
 		return &InvalidError{Field: name, Message: "is a number: wrap it in $string()"}
 	case !isString:
 		return &InvalidError{Field: name, Message: "is " + kindOf(value) + ": write a string"}
 	case strings.TrimSpace(text) == "":
-		return &InvalidError{Field: name, Message: "is an empty string: write one that says something"}
+		return &InvalidError{Field: name, Message: "is an empty string: write a value"}
 	}
 	return nil
 }
 
-// checkTimes makes sure that the times a template wrote can be read as times:
-// Segment takes one that it cannot read for "now".
+// checkTimes checks that the times can be parsed. Segment replaces a time that it cannot
+// parse by the current time.
 func checkTimes(fields map[string]any) *InvalidError {
 	for _, name := range []string{"timestamp", "originalTimestamp"} {
 		value := field(fields, name)
@@ -125,7 +125,7 @@ func checkTimes(fields map[string]any) *InvalidError {
 	return nil
 }
 
-// checkObjects makes sure that the containers of Segment's spec are objects.
+// checkObjects checks that the fields that must be objects are objects.
 func checkObjects(fields map[string]any) *InvalidError {
 	for _, name := range []string{"properties", "traits", "context", "integrations"} {
 		value := field(fields, name)
@@ -136,8 +136,9 @@ func checkObjects(fields map[string]any) *InvalidError {
 	return nil
 }
 
-// checkEncodable finds what JSON cannot hold. It names at most two levels of field, and
-// only names that have the form of one: a template may make a key of personal data.
+// checkEncodable rejects values that JSON does not have. Its error names at most two levels
+// of fields, and only names in the form of an id: a template may use personal data as a
+// key.
 func checkEncodable(fields map[string]any) *InvalidError {
 	name, fault := firstFault(fields)
 	if fault == "" {
@@ -145,13 +146,13 @@ func checkEncodable(fields map[string]any) *InvalidError {
 	}
 	if inner, isObject := field(fields, name).(map[string]any); isObject {
 		below, _ := firstFault(inner)
-		return &InvalidError{Field: loggable.ID(name) + "." + loggable.ID(below), Message: "holds " + fault + ", which JSON cannot: write a value"}
+		return &InvalidError{Field: loggable.ID(name) + "." + loggable.ID(below), Message: "contains " + fault + ", which JSON cannot represent: write a value"}
 	}
-	return &InvalidError{Field: loggable.ID(name), Message: "holds " + fault + ", which JSON cannot: write a value"}
+	return &InvalidError{Field: loggable.ID(name), Message: "contains " + fault + ", which JSON cannot represent: write a value"}
 }
 
-// firstFault is the first key, by the alphabet, whose value JSON cannot hold,
-// and why. Both are empty where there is none.
+// firstFault returns the first key, in alphabetical order, whose value JSON cannot
+// represent, and the fault. Both are empty if there is none.
 func firstFault(object map[string]any) (name, fault string) {
 	for key, value := range object {
 		if found := faultIn(value); found != "" && (fault == "" || key < name) {
@@ -161,9 +162,9 @@ func firstFault(object map[string]any) (name, fault string) {
 	return name, fault
 }
 
-// faultIn says what in a value JSON cannot hold, or nothing. It knows the values
-// that a JSONata evaluation gives and takes any other thing for a function, also
-// where encoding/json would find fields in it to write.
+// faultIn describes a part of a value that JSON cannot represent, or returns "". It knows
+// the types of JSONata values. Any other type is a function, even if encoding/json could
+// encode its fields.
 func faultIn(value any) string {
 	switch value := value.(type) {
 	case nil, string, bool, int64:
@@ -187,7 +188,7 @@ func faultIn(value any) string {
 	return faultByKind(reflect.ValueOf(value))
 }
 
-// faultByKind is faultIn for the values that have other Go types.
+// faultByKind is faultIn for values of other Go types.
 func faultByKind(value reflect.Value) string {
 	switch value.Kind() {
 	case reflect.String, reflect.Bool:
@@ -223,8 +224,8 @@ func faultByKind(value reflect.Value) string {
 	return "a function"
 }
 
-// field is the value of a field, nil where it is absent or any kind of null. A
-// JSONata evaluation writes null as a nil *interface{}.
+// field returns the value of a field. It returns nil if the field is absent or any kind of
+// null. A JSONata evaluation writes null as a nil *interface{}.
 func field(fields map[string]any, name string) any {
 	value := reflect.ValueOf(fields[name])
 	for value.Kind() == reflect.Pointer || value.Kind() == reflect.Interface {
@@ -241,7 +242,7 @@ func isNumber(value any) bool {
 	return reflected.IsValid() && (reflected.CanInt() || reflected.CanUint() || reflected.CanFloat())
 }
 
-// kindOf names a value's kind in the words of a template's author.
+// kindOf names the type of a value, as the author of a template knows it.
 func kindOf(value any) string {
 	switch reflect.ValueOf(value).Kind() {
 	case reflect.String:

@@ -153,7 +153,7 @@ var faults = []fault{
 	{"too large products", "order-completed/many-lines", `"name": $text($line.name)`, `"name": $pad($line.name, 3000)`, "too_large properties.products", "are left off"},
 	{"no event", registered, `"event": "Order Completed",`, ``, "message_invalid event", "is missing"},
 	{"two of one id", registered, `"context": $traits ? {"traits": $traits}` + "\n  }\n", `"messageId": "m"} ~> function($m) { [$m, $m] }`,
-		"message_invalid messageId", "is the one of message 1 too"},
+		"message_invalid messageId", "is the same as in message 1"},
 
 	{"a time in milliseconds", registered, `"event": "Order Completed",`, `"event": "Order Completed", "timestamp": $toMillis($order.meta.timestamps.created_at),`,
 		"time timestamp", "is a number"},

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// refusing answers 400 if one of these messages is in the batch, as Segment does for
+// rejecting answers with the status if one of these messages is in the batch, as Segment does for
 // the whole batch.
-func refusing(t testing.TB, status int, bad ...string) http.HandlerFunc {
+func rejecting(t testing.TB, status int, bad ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		for _, id := range idsIn(t, string(body)) {
@@ -46,7 +46,7 @@ func TestABadMessageIsFoundByHalvingItsBatch(t *testing.T) {
 	for _, status := range []int{400, 413} {
 		for _, test := range tests {
 			t.Run(fmt.Sprintf("%s, answered %d", test.name, status), func(t *testing.T) {
-				segment := startSegment(t, refusing(t, status, strings.Split(test.bad, "")...))
+				segment := startSegment(t, rejecting(t, status, strings.Split(test.bad, "")...))
 				outcomes := NewClient(nil).Deliver(t.Context(), segment.endpoint(), messagesNamed(strings.Split(names, "")...))
 				if len(outcomes) != len(names) {
 					t.Fatalf("got %d outcomes", len(outcomes))
@@ -71,7 +71,7 @@ func TestABadMessageIsFoundByHalvingItsBatch(t *testing.T) {
 			})
 		}
 	}
-	t.Run("a refusal for another reason takes the batch as it is", func(t *testing.T) {
+	t.Run("a rejection for another reason is the outcome of the whole batch", func(t *testing.T) {
 		segment := startSegment(t, answering(422, ""))
 		outcomes := NewClient(nil).Deliver(context.Background(), segment.endpoint(), messagesNamed("a", "b"))
 		if outcomes[0].Verdict != Fail || outcomes[1].Verdict != Fail || len(segment.received()) != 1 {
@@ -80,9 +80,9 @@ func TestABadMessageIsFoundByHalvingItsBatch(t *testing.T) {
 	})
 }
 
-// Segment also answers 400 to a truncated write key. A client that gives up refused
-// messages while none is accepted loses every event to a mistake in a setting.
-func TestWhatIsRefusedWhileNothingIsTakenWaitsForTheOperator(t *testing.T) {
+// Segment also answers 400 to a truncated write key. If rejected messages failed while none
+// is accepted, a wrong setting would lose every event.
+func TestMessagesThatAreRejectedWhileNoneIsAcceptedAreRetried(t *testing.T) {
 	tests := []struct {
 		name     string
 		messages int
@@ -112,7 +112,7 @@ func TestWhatIsRefusedWhileNothingIsTakenWaitsForTheOperator(t *testing.T) {
 			}
 		})
 	}
-	t.Run("also where an answer ends the delivery before anything is taken", func(t *testing.T) {
+	t.Run("also if an answer ends the delivery before a message is accepted", func(t *testing.T) {
 		segment := startSegment(t, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			if ids := idsIn(t, string(body)); ids[0] == "b" {
@@ -128,15 +128,15 @@ func TestWhatIsRefusedWhileNothingIsTakenWaitsForTheOperator(t *testing.T) {
 	})
 }
 
-// With many bad messages at once some are found in each delivery, and none is given up
-// without being tried alone.
+// If there are many bad messages, each delivery finds some of them, and none fails before
+// it was rejected alone.
 func TestManyBadMessagesAreFoundInSeveralDeliveries(t *testing.T) {
 	messages := numbered(1000)
 	var bad []string
 	for i := 0; i < len(messages); i += 7 {
 		bad = append(bad, messages[i].ID)
 	}
-	segment := startSegment(t, refusing(t, 400, bad...))
+	segment := startSegment(t, rejecting(t, 400, bad...))
 	client := NewClient(nil)
 	failed, deliveries := []string{}, 0
 	for ; len(messages) > 0 && deliveries < 100; deliveries++ {
@@ -147,7 +147,7 @@ func TestManyBadMessagesAreFoundInSeveralDeliveries(t *testing.T) {
 			case outcome.Verdict == Fail:
 				failed = append(failed, messages[i].ID)
 			case outcome.Verdict == Retry && outcome.Operator:
-				t.Fatalf("a message waits for the operator, though others are taken: %+v", outcome)
+				t.Fatalf("a message is retried for the operator, although others are accepted: %+v", outcome)
 			case outcome.Verdict == Retry:
 				left = append(left, messages[i])
 			}
@@ -173,7 +173,7 @@ func numbered(count int) []Message {
 	return messagesNamed(ids...)
 }
 
-func TestWhatComesAfterAFailureInAHalvedBatch(t *testing.T) {
+func TestOutcomesAfterAFailureInAHalvedBatch(t *testing.T) {
 	tests := []struct {
 		name     string
 		answer   http.HandlerFunc // to message b alone
@@ -181,7 +181,7 @@ func TestWhatComesAfterAFailureInAHalvedBatch(t *testing.T) {
 		reasons  string
 		requests string
 	}{
-		{"a 500 for one message does not keep back those behind it", answering(500, ""),
+		{"a 500 for one message does not delay those after it", answering(500, ""),
 			[]Verdict{Delivered, Retry, Delivered}, "[segment_200 segment_500 segment_200]", "[[a b c] [a] [b c] [b] [c]]"},
 		{"a 429 ends it: Segment asked for a pause", answering(429, ""),
 			[]Verdict{Delivered, Retry, Retry}, "[segment_200 segment_429 segment_429]", "[[a b c] [a] [b c] [b]]"},

@@ -27,8 +27,8 @@ func accept(t testing.TB, function *process, tracked tracking.Tracking, key stri
 	return response.StatusCode, time.Since(started)
 }
 
-// The whole journey, over the protocols of AWS: a webhook comes in, waits in SQS,
-// and goes out with what Parameter Store keeps as a SecureString.
+// The whole journey, over the protocols of AWS: a webhook is accepted, put on a queue in
+// SQS, and delivered with the settings in Parameter Store.
 func TestOnAWSAWebhookGoesFromCommerceToSegment(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.OrderCompleted
@@ -59,10 +59,9 @@ func TestOnAWSAWebhookGoesFromCommerceToSegment(t *testing.T) {
 	counts(t, function.log.String(), cloud.prefix, tracked, metrics.Accepted, metrics.DelayMilliseconds, metrics.Delivered, metrics.Forged)
 }
 
-// Once a function asks for its first event Lambda may freeze it, in the middle of
-// whatever it does: a call that is under way then has timed out when it thaws. So
-// the settings are read before that, and a Parameter Store that hangs keeps the
-// function from starting for a moment only.
+// When a function asks for its first event, Lambda may freeze it. A call that is running
+// then has timed out when the function continues. So the settings are read before that, and
+// a Parameter Store that does not answer delays the start only for a moment.
 func TestOnAWSSettingsAreReadBeforeTheFunctionAsksForAnEvent(t *testing.T) {
 	t.Parallel()
 	aws := standin.Start(t)
@@ -76,11 +75,11 @@ func TestOnAWSSettingsAreReadBeforeTheFunctionAsksForAnEvent(t *testing.T) {
 		t.Fatal("10 s after its start it has not asked for an event: Lambda would start it over")
 	}
 	if !slices.ContainsFunc(aws.Calls(), func(c standin.Call) bool { return c.Action == "GetParameters" }) {
-		t.Error("it asked for an event before it looked at its settings")
+		t.Error("it asked for an event before it read its settings")
 	}
 }
 
-// counts looks whether the lines of a log carry exactly those metrics, each once.
+// counts checks that the lines of a log have exactly these metrics.
 func counts(t *testing.T, log, prefix string, tracked tracking.Tracking, want ...string) {
 	t.Helper()
 	got := map[string]bool{}
@@ -98,7 +97,7 @@ func counts(t *testing.T, log, prefix string, tracked tracking.Tracking, want ..
 		if err := json.Unmarshal([]byte(text), &members); err != nil {
 			t.Fatalf("%v: %s", err, text)
 		}
-		delete(members, "tracking") // encoding/json takes it for Tracking
+		delete(members, "tracking") // encoding/json would decode it into Tracking
 		stripped, _ := json.Marshal(members)
 		if err := json.Unmarshal(stripped, &line); err != nil {
 			t.Fatal(err)
@@ -120,12 +119,12 @@ func counts(t *testing.T, log, prefix string, tracked tracking.Tracking, want ..
 	equal(t, "metrics in the log", got, names)
 }
 
-// A message that is not put off comes back when the queue's own time-out is over,
-// 54 s each time, and its 36 receives are used up within half an hour.
+// A message whose retry is not scheduled comes back after the visibility timeout, 54 s each
+// time, and reaches the limit of 36 receives within half an hour.
 func TestOnAWSAnEventStaysInvisibleUntilItsNextAttempt(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.OrderUpdated
-	cloud, segment := newCloud(t, emulator.Shared(t).URL, tracked, 1), newStandIn(t) // invisible for 1 s, unless it is postponed
+	cloud, segment := newCloud(t, emulator.Shared(t).URL, tracked, 1), newStandIn(t) // invisible for 1 s, unless a retry is scheduled
 	cloud.configure(segment, nil)
 	function := cloud.start()
 	accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
@@ -145,7 +144,7 @@ func TestOnAWSAnEventStaysInvisibleUntilItsNextAttempt(t *testing.T) {
 	equal(t, "messages to Segment", len(segment.drain()), 1)
 }
 
-func TestOnAWSADeadLetterSaysWhy(t *testing.T) {
+func TestOnAWSADeadLetterHasItsReason(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.OrderCompleted
 	cloud, segment := newCloud(t, emulator.Shared(t).URL, tracked, 30), newStandIn(t)
@@ -180,8 +179,8 @@ func TestOnAWSADeadLetterSaysWhy(t *testing.T) {
 	counts(t, function.log.String(), cloud.prefix, tracked, metrics.Accepted, metrics.Failed)
 }
 
-// Whatever Parameter Store does, Commerce has its answer within 2 s and the event
-// is kept: it is verified when it is delivered.
+// If Parameter Store fails, Commerce still gets its answer within 2 s and the event is kept.
+// It is verified when it is delivered.
 func TestOnAWSEventsAreKeptWhileParameterStoreFails(t *testing.T) {
 	for name, fails := range map[string]standin.Fault{"throttles": standin.Throttle, "hangs": standin.Hang, "is down": standin.Down} {
 		t.Run("cold and it "+name, func(t *testing.T) {
@@ -226,12 +225,12 @@ func TestOnAWSEventsAreKeptWhileParameterStoreFails(t *testing.T) {
 	}
 }
 
-// recovers looks whether everything that was accepted is delivered once Parameter
-// Store answers again.
+// recovers checks that every accepted event is delivered once Parameter Store answers
+// again.
 func (c *cloud) recovers(aws *standin.AWS, function *process, segment *standIn, want int) {
 	c.t.Helper()
 	aws.Fail(standin.ParameterStore, "", nil)
-	time.Sleep(6 * time.Second) // a failure counts for 5 s
+	time.Sleep(6 * time.Second) // after a failure the settings are not read again for 5 s
 	for range 3 {
 		c.bringBack(c.deliver(function))
 	}
@@ -240,8 +239,8 @@ func (c *cloud) recovers(aws *standin.AWS, function *process, segment *standIn, 
 	equal(c.t, "left on the queue", visible+invisible, 0)
 }
 
-// Where the queue does not take an event, Segment does, while Commerce waits; and
-// where neither does, Commerce hears of it in time.
+// If an event cannot be put on the queue, it is delivered to Segment while Commerce waits.
+// If that fails too, Commerce gets a 503 in time.
 func TestOnAWSEventsGoStraightToSegmentWhileTheQueueFails(t *testing.T) {
 	cases := []struct {
 		name        string

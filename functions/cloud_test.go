@@ -22,21 +22,21 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// cloud is what a store has of AWS for one tracking: parameters and two queues, in
-// the emulator or in its stand-in.
+// cloud is the AWS of a store for one tracking: parameters and two queues, in the emulator
+// or in its stand-in.
 type cloud struct {
 	t           testing.TB
 	tracking    tracking.Tracking
 	url         string // of AWS
 	prefix      string
 	queue, dead string            // URLs
-	stack       map[string]string // what it was deployed with: its outputs
+	stack       map[string]string // the outputs of the deployed stack
 	sqs         *sqs.Client
 	parameters  settings.EditableParameterStore
 }
 
-// newCloud is empty. What is received from its queue is invisible for that many
-// seconds.
+// newCloud returns an empty cloud. A message that is received from its queue is invisible
+// for visibility seconds.
 func newCloud(t testing.TB, url string, tracked tracking.Tracking, visibility int) *cloud {
 	t.Helper()
 	name := strings.NewReplacer("/", "-", "_", "-", ",", "").Replace(t.Name())
@@ -70,7 +70,7 @@ func (c *cloud) newQueue(name string, attributes map[string]string) (url string)
 	return *output.QueueUrl
 }
 
-// environment is what the tracking's function finds this cloud by.
+// environment returns the environment variables of a function in this cloud.
 func (c *cloud) environment() []string {
 	return append(emulator.Environment(c.url), serve.VariablePrefix+"="+c.prefix,
 		serve.VariableQueue+"="+c.queue, serve.VariableDeadLetters+"="+c.dead)
@@ -92,7 +92,7 @@ func (c *cloud) put(parameters map[string]string) {
 	}
 }
 
-// configure is put with all that a store needs.
+// configure puts the parameters that a store needs, and more.
 func (c *cloud) configure(segment *standIn, more map[string]string) {
 	c.t.Helper()
 	parameters := map[string]string{
@@ -102,7 +102,7 @@ func (c *cloud) configure(segment *standIn, more map[string]string) {
 	c.put(parameters)
 }
 
-// receive takes what is visible in a queue, up to ten messages.
+// receive receives the visible messages of a queue, up to ten.
 func (c *cloud) receive(queue string) []types.Message {
 	c.t.Helper()
 	messages, err := c.await(c.t.Context(), queue, 0)
@@ -112,7 +112,7 @@ func (c *cloud) receive(queue string) []types.Message {
 	return messages
 }
 
-// await is receive with an error, which waits up to that many seconds for a message.
+// await is receive with an error. It waits up to a number of seconds for a message.
 func (c *cloud) await(ctx context.Context, queue string, seconds int32) ([]types.Message, error) {
 	output, err := c.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: &queue, MaxNumberOfMessages: spool.BatchSize, WaitTimeSeconds: seconds,
@@ -125,8 +125,8 @@ func (c *cloud) await(ctx context.Context, queue string, seconds int32) ([]types
 	return output.Messages, nil
 }
 
-// deliver hands a function what is visible, as Lambda's event source mapping does,
-// and returns what the function keeps.
+// deliver invokes a function with the visible messages, as Lambda's event source mapping
+// does, and returns those that the function keeps.
 func (c *cloud) deliver(function *process) (kept []types.Message) {
 	c.t.Helper()
 	kept, err := c.handOver(c.t.Context(), c.receive(c.queue), function)
@@ -136,9 +136,9 @@ func (c *cloud) deliver(function *process) (kept []types.Message) {
 	return kept
 }
 
-// handOver does what Lambda's event source mapping does with a batch: the function
-// has it, and what the function does not keep is deleted. Where the function fails,
-// all of it stays.
+// handOver does what Lambda's event source mapping does with a batch: it invokes the
+// function, and deletes the messages that the function does not keep. If the function
+// fails, all of them stay.
 func (c *cloud) handOver(ctx context.Context, messages []types.Message, function lambda) (kept []types.Message, err error) {
 	if len(messages) == 0 {
 		return nil, nil
@@ -166,14 +166,14 @@ func (c *cloud) handOver(ctx context.Context, messages []types.Message, function
 			done = append(done, types.DeleteMessageBatchRequestEntry{Id: m.MessageId, ReceiptHandle: m.ReceiptHandle})
 		}
 	}
-	if len(done) == 0 { // SQS takes no empty batch
+	if len(done) == 0 { // SQS rejects an empty batch
 		return kept, nil
 	}
 	_, err = c.sqs.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &c.queue, Entries: done})
 	return kept, err
 }
 
-// bringBack makes messages visible at once, in place of the time that passes.
+// bringBack makes messages visible now, instead of waiting.
 func (c *cloud) bringBack(messages []types.Message) {
 	c.t.Helper()
 	for _, m := range messages {
@@ -185,7 +185,7 @@ func (c *cloud) bringBack(messages []types.Message) {
 	}
 }
 
-// count is how many messages a queue holds, visible and not.
+// count returns the numbers of visible and invisible messages of a queue.
 func (c *cloud) count(queue string) (visible, invisible int) {
 	c.t.Helper()
 	attributes := c.attributes(queue)

@@ -18,9 +18,8 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// maxZip is how large a function may be, zipped, in bytes. Lambda fetches it at
-// every cold start. As it is deployed, for arm64, it is a tenth smaller than for
-// amd64.
+// maxZip is the largest size of a function's zip file, in bytes. Lambda downloads it at
+// every cold start. The deployed file, for arm64, is a tenth smaller than that for amd64.
 const maxZip = 5 << 20
 
 func TestAFunctionIsSmall(t *testing.T) {
@@ -35,9 +34,9 @@ func TestAFunctionIsSmall(t *testing.T) {
 	}
 }
 
-// What these packages cost a start, or bring along, no function needs. A newer
-// client of SSM or SQS brings its schemas: see go.mod.
-func TestAFunctionCarriesNothingThatSlowsItsStart(t *testing.T) {
+// These packages, or those that they import, slow the start, and no function needs them. A
+// newer client of SSM or SQS imports its schemas: see go.mod.
+func TestAFunctionImportsNothingThatSlowsItsStart(t *testing.T) {
 	output, err := exec.Command("go", "list", "-tags", "lambda.norpc", "-deps", "./"+tracking.OrderCompleted.Name).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -49,13 +48,13 @@ func TestAFunctionCarriesNothingThatSlowsItsStart(t *testing.T) {
 			"github.com/aws/aws-cdk-go", "github.com/spf13/cobra", "text/template", "net/rpc",
 		} {
 			if strings.Contains(name, unwanted) {
-				t.Errorf("it carries %s", name)
+				t.Errorf("it imports %s", name)
 			}
 		}
 	}
 }
 
-// zipped is the size of a file as a zip archive, in bytes.
+// zipped returns the size of a file as a zip archive, in bytes.
 func zipped(t *testing.T, name string) int {
 	t.Helper()
 	content, err := os.ReadFile(name)
@@ -81,11 +80,11 @@ type counter int
 
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
-// BenchmarkColdStart starts a function and has it answer an event, and
-// BenchmarkEmptyStart one that does nothing: from the start of the process to its first
-// question for an event, and to its first answer. Parameter Store and SQS answer at
-// once: what is measured is what is ours. The medians count; other programs disturb
-// this one.
+// BenchmarkColdStart starts a function that answers an event, and BenchmarkEmptyStart one
+// that does nothing. They measure the time from the start of the process to its first
+// request for an event, and to its first answer. Parameter Store and SQS answer
+// immediately, so only our own time is measured. The results are medians, because other
+// programs disturb the measurement.
 //
 //	go test -run '^$' -bench Start -benchtime 100x ./functions
 func BenchmarkColdStart(b *testing.B) {
@@ -113,7 +112,7 @@ func median(values []time.Duration) time.Duration {
 	return values[len(values)/2]
 }
 
-// measure starts a function and has it answer one event.
+// measure starts a function and invokes it with one event.
 func measure(b *testing.B, name string, event any, environment []string) (asked, answered time.Duration) {
 	payload, err := json.Marshal(event)
 	if err != nil {

@@ -14,8 +14,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// An operator looks at the dead letters, mends what was wrong with some of them,
-// and sends those on their way again.
+// An operator lists the dead letters, fixes the cause of some of them, and redrives those.
 func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 	t.Parallel()
 	cloud := newCloud(t, emulator.Shared(t).URL, tracking.OrderCompleted, 30)
@@ -48,7 +47,7 @@ func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 	for _, l := range letters {
 		reasons[l.Failure.Reason]++
 		if l.FailedAt.IsZero() || l.Failure.Receives == 0 {
-			t.Errorf("a letter says nothing of when, or how often: %+v", l)
+			t.Errorf("a dead letter does not have its time or its receives: %+v", l)
 		}
 	}
 	equal(t, "listed", reasons, map[string]int{"segment_400": 12, "message_invalid": 12, "receives_exhausted": 2})
@@ -58,13 +57,13 @@ func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 	var progress []int
 	moved, err := dead.Redrive(t.Context(),
 		func(l spool.DeadLetter) bool { return l.Failure.Reason == "segment_400" },
-		func(looked int) { progress = append(progress, looked) })
+		func(examined int) { progress = append(progress, examined) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "moved", moved, 12)
-	equal(t, "looked at", len(progress), 26)
-	equal(t, "looked at in the end", slices.Max(progress), 26)
+	equal(t, "examined", len(progress), 26)
+	equal(t, "examined in the end", slices.Max(progress), 26)
 	visible, invisible = cloud.count(cloud.dead)
 	equal(t, "visible and invisible after the redrive", []int{visible, invisible}, []int{14, 0})
 	var bodies []string
@@ -72,7 +71,7 @@ func TestOnAWSDeadLettersAreListedAndRedriven(t *testing.T) {
 		for _, m := range messages {
 			e, err := spool.Decode(*m.Body)
 			if err != nil || !e.Received.Equal(received) {
-				t.Errorf("what went back is not what was failed: %+v, %v", e, err)
+				t.Errorf("the event on the queue is not the one that failed: %+v, %v", e, err)
 			}
 			bodies = append(bodies, string(e.Body))
 		}

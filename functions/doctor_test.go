@@ -14,9 +14,9 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// A template breaks while webhooks come: the alarm's metric is counted, the doctor and
-// the console say which template it is and how to go back, and once that is done the
-// events that waited flow by themselves.
+// A template breaks while webhooks arrive: the metric of the alarm is counted, the doctor and
+// the console name the template and how to restore it, and after that the retrying events
+// are delivered automatically.
 func TestABrokenTemplateIsFoundAndEventsFlowOnceItIsFixed(t *testing.T) {
 	t.Parallel()
 	const many = 20
@@ -33,7 +33,7 @@ func TestABrokenTemplateIsFoundAndEventsFlowOnceItIsFixed(t *testing.T) {
 		shop.begin(func(order int) { shop.posts(function, secret, order) })
 	}
 	shop.underway.Wait()
-	shop.isNotRefused()
+	shop.allAccepted()
 	eventually(t, "every event was tried", func() bool { return strings.Count(function.log(), `"reason":"template"`) >= many })
 	equal(t, "messages to Segment", len(segment.drain()), 0)
 	counts(t, function.log(), cloud.prefix, cloud.tracking, metrics.Accepted, metrics.Retrying, metrics.Blocked)
@@ -55,10 +55,10 @@ func TestABrokenTemplateIsFoundAndEventsFlowOnceItIsFixed(t *testing.T) {
 	equal(t, "the queues in the end", doctorsFinding(t, cloud, "queues").State, "ok")
 }
 
-// finding is one of hub doctor's.
+// finding is a finding of hub doctor.
 type finding struct{ Check, State, Says, Do string }
 
-// doctorsFinding is what hub doctor finds first of a check.
+// doctorsFinding returns the first finding of a check of hub doctor.
 func doctorsFinding(t *testing.T, c *cloud, check string) finding {
 	t.Helper()
 	said, err := hubCommand(t, c, nil, "doctor", "--json").Output() // it exits 1 where there is a fault
@@ -105,7 +105,7 @@ func consolePage(t *testing.T, c *cloud, path string) string {
 	return string(page)
 }
 
-// contains says that a text has all these parts.
+// contains checks that a text has all these parts.
 func contains(t *testing.T, what, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {

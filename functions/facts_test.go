@@ -16,11 +16,11 @@ import (
 	"commerce-segment/templates"
 )
 
-// Commerce posts a webhook again where it had no answer, and posts no two in order. Here
-// every webhook comes ten times, as other attempts and under other ids, eight at once and
-// all of them shuffled. Segment is told of each fact under one id and at the fact's own
+// Commerce posts a webhook again if it gets no answer, and posts webhooks in any order. Here
+// every webhook is posted ten times, as other attempts and with other ids, eight at the
+// same time, in random order. Segment receives each event with one messageId and its event
 // time: those of the golden files.
-func TestWebhooksMayComeAgainAndInAnyOrder(t *testing.T) {
+func TestRepeatedWebhooksInAnyOrderAreOneEvent(t *testing.T) {
 	t.Parallel()
 	functions, segments := map[string]*fleet{}, map[string]*standIn{}
 	var posts []templates.Sample
@@ -65,19 +65,19 @@ func TestWebhooksMayComeAgainAndInAnyOrder(t *testing.T) {
 		want, got := map[string]string{}, map[string]string{}
 		for _, sample := range samplesOf(t, tracked) {
 			for _, message := range goldenMessages(t, sample.Name) {
-				noteFact(t, want, message)
+				noteEvent(t, want, message)
 			}
 		}
 		messages := segments[tracked.Name].drain()
 		for _, message := range messages {
-			noteFact(t, got, message)
+			noteEvent(t, got, message)
 		}
-		equal(t, "what Segment is told of "+tracked.Name, got, want)
-		t.Logf("%s: %d facts, told in %d messages", tracked.Name, len(got), len(messages))
+		equal(t, "the messages of "+tracked.Name, got, want)
+		t.Logf("%s: %d events, sent in %d messages", tracked.Name, len(got), len(messages))
 	}
 }
 
-// attemptOf is a webhook as Commerce posts it again.
+// attemptOf returns a webhook as Commerce posts it again.
 func attemptOf(t *testing.T, body []byte, attempt int) []byte {
 	t.Helper()
 	var webhook map[string]json.RawMessage
@@ -92,7 +92,7 @@ func attemptOf(t *testing.T, body []byte, attempt int) []byte {
 	return again
 }
 
-// goldenMessages are the messages that a sample becomes.
+// goldenMessages returns the messages of a sample.
 func goldenMessages(t *testing.T, sample string) []json.RawMessage {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../templates/testdata", filepath.FromSlash(sample)+".segment.json"))
@@ -106,19 +106,19 @@ func goldenMessages(t *testing.T, sample string) []json.RawMessage {
 	return golden.Batch
 }
 
-// noteFact notes when the fact of a message happened, by the message's id. Commerce does
-// not say when something was deleted: that is when its webhook came.
-func noteFact(t *testing.T, facts map[string]string, message json.RawMessage) {
+// noteEvent records the timestamp of a message by its messageId. Commerce does not send the
+// time of a deletion: its timestamp is when the webhook was received.
+func noteEvent(t *testing.T, events map[string]string, message json.RawMessage) {
 	t.Helper()
-	var fact struct{ MessageID, Timestamp string }
-	if err := json.Unmarshal(message, &fact); err != nil {
+	var event struct{ MessageID, Timestamp string }
+	if err := json.Unmarshal(message, &event); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(fact.MessageID, ":deleted:") {
-		fact.Timestamp = "when it came"
+	if strings.Contains(event.MessageID, ":deleted:") {
+		event.Timestamp = "when it was received"
 	}
-	if at, known := facts[fact.MessageID]; known && at != fact.Timestamp {
-		t.Errorf("%s happened at %s and at %s", fact.MessageID, at, fact.Timestamp)
+	if at, known := events[event.MessageID]; known && at != event.Timestamp {
+		t.Errorf("%s happened at %s and at %s", event.MessageID, at, event.Timestamp)
 	}
-	facts[fact.MessageID] = fact.Timestamp
+	events[event.MessageID] = event.Timestamp
 }

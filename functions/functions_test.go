@@ -1,6 +1,5 @@
-// Package functions_test runs the seven functions as Lambda does: built for it,
-// as processes of their own, over the Lambda Runtime API, with a Segment that is
-// a real HTTP server.
+// Package functions_test runs the seven functions as Lambda does: as separate processes,
+// over the Lambda Runtime API, with an HTTP server for Segment.
 package functions_test
 
 import (
@@ -28,15 +27,15 @@ import (
 
 const (
 	secret   = "secret_squirrel"
-	writeKey = "test-write-key" // the golden files' ids are salted with it
+	writeKey = "test-write-key" // the ids in the golden files depend on it
 )
 
-// received is when the samples came in, by their golden files.
+// received is the time when the samples were received, as in their golden files.
 var received = time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)
 
-// TestTheFunctions starts each function once and sends it one event after the
-// other: whatever a function keeps from one event to the next (a compiled
-// template, a connection, a buffer) must not show in the next one.
+// TestTheFunctions starts each function once and invokes it with one event after the other.
+// State that a function keeps between events (a compiled template, a connection, a buffer)
+// must not change the result of the next event.
 func TestTheFunctions(t *testing.T) {
 	for _, tracked := range tracking.All() {
 		t.Run(tracked.Name, func(t *testing.T) {
@@ -62,8 +61,8 @@ func TestTheFunctions(t *testing.T) {
 	}
 }
 
-// storeOf returns a Commerce that has the answers of samples, and the parameters with
-// which a function asks it.
+// storeOf returns a Commerce with the answers of samples, and the parameters with which a
+// function reads from it.
 func storeOf(t *testing.T, samples []templates.Sample) (*commercetest.Server, map[string]string) {
 	store := commercetest.Start(t)
 	for _, sample := range samples {
@@ -78,8 +77,8 @@ func storeOf(t *testing.T, samples []templates.Sample) (*commercetest.Server, ma
 	}
 }
 
-// answersHTTP posts a tracking's webhook in every way that an HTTP API does.
-// There is no queue, so 202 means that Segment has it.
+// answersHTTP invokes a function with a webhook in every form that an HTTP API passes.
+// There is no queue, so 202 means that Segment has the message.
 func answersHTTP(t *testing.T, function *process, segment *standIn, tracked tracking.Tracking, sample templates.Sample) {
 	cases := []struct {
 		name   string
@@ -119,7 +118,7 @@ func answersHTTP(t *testing.T, function *process, segment *standIn, tracked trac
 	}
 }
 
-// post is a webhook as an HTTP API hands it over.
+// post returns a webhook as an HTTP API passes it.
 func post(tracked tracking.Tracking, key string, body []byte) events.APIGatewayV2HTTPRequest {
 	request := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: "POST /webhooks/" + tracked.Name, RawPath: "/webhooks/" + tracked.Name,
@@ -130,7 +129,7 @@ func post(tracked tracking.Tracking, key string, body []byte) events.APIGatewayV
 	return request
 }
 
-// isCallOf looks whether a message is the Segment call that the catalogue promises.
+// isCallOf checks that a message is the Segment call of the tracking.
 func isCallOf(t testing.TB, tracked tracking.Tracking, message json.RawMessage) {
 	t.Helper()
 	var call struct{ Type, Event, UserID, MessageID string }
@@ -146,8 +145,8 @@ func isCallOf(t testing.TB, tracked tracking.Tracking, message json.RawMessage) 
 	}
 }
 
-// answersSQS hands over batches of which some records must stay on the queue: all
-// others are deleted by Lambda, so one too few is a lost event.
+// answersSQS invokes a function with batches of which some records must stay on the queue.
+// Lambda deletes all others, so one too few is a lost event.
 func answersSQS(t *testing.T, function *process, segment *standIn, tracked tracking.Tracking, samples []templates.Sample) {
 	good := envelope(t, relay.Envelope{Received: received, Body: samples[0].Body})
 	digest, wrong := commerce.DigestOf(secret), commerce.DigestOf("guess")
@@ -158,7 +157,7 @@ func answersSQS(t *testing.T, function *process, segment *standIn, tracked track
 	cases := []struct {
 		name    string
 		down    bool
-		records []string // by place: "0", "1", …
+		records []string // with the ids "0", "1", …
 		kept    []string
 		sent    int
 	}{
@@ -166,8 +165,8 @@ func answersSQS(t *testing.T, function *process, segment *standIn, tracked track
 		{"a record that cannot be opened between good ones", false, []string{good, "garbage", good}, []string{"1"}, 2},
 		{"good records while Segment is down", true, []string{good, unobserved, good}, []string{"0", "2"}, 2},
 		{"the same after it was down", false, []string{good, unobserved, good}, nil, 2},
-		// The forged one belongs among the dead letters, and there are none here.
-		{"records that are verified only now", false, []string{verified, forged}, []string{"1"}, 1},
+		// The forged one should become a dead letter, but there is no dead-letter queue here.
+		{"records that are verified when they are delivered", false, []string{verified, forged}, []string{"1"}, 1},
 	}
 	for _, c := range cases {
 		t.Run("over SQS/"+c.name, func(t *testing.T) {
@@ -184,8 +183,8 @@ func answersSQS(t *testing.T, function *process, segment *standIn, tracked track
 	})
 }
 
-// sendsTheGoldenFiles delivers every sample, and what arrives at Segment is its
-// golden file: nothing between the template and the network changes a message.
+// sendsTheGoldenFiles delivers every sample, and checks that Segment receives its golden
+// file: nothing between the template and the network changes a message.
 func sendsTheGoldenFiles(t *testing.T, function *process, segment *standIn, samples []templates.Sample) {
 	for _, sample := range samples {
 		t.Run("golden/"+sample.Name, func(t *testing.T) {
@@ -203,7 +202,7 @@ func sendsTheGoldenFiles(t *testing.T, function *process, segment *standIn, samp
 	}
 }
 
-// A merchant's own template comes with the settings.
+// A template of the merchant is part of the settings.
 func TestATemplateInTheSettingsReplacesTheDefault(t *testing.T) {
 	segment := newStandIn(t)
 	tracked := tracking.OrderCompleted
@@ -219,15 +218,15 @@ func TestATemplateInTheSettingsReplacesTheDefault(t *testing.T) {
 	}
 }
 
-// "Deployed and not yet configured" is a normal state: the function starts, takes
-// nothing on that it could not keep, and lets go of nothing that its queue holds.
+// A deployment without settings is a normal state: the function starts, accepts no event
+// that it cannot store, and keeps every event that is on its queue.
 func TestAFunctionThatIsNotConfiguredLosesNothing(t *testing.T) {
 	tracked := tracking.CustomerCreated
 	body := samplesOf(t, tracked)[0].Body
 	digest := commerce.DigestOf(secret)
 	for name, parameters := range map[string]map[string]string{
-		"without any settings":                {},
-		"with a setting that cannot be right": {settings.Enabled(tracked): "perhaps", settings.WebhookSecret: secret},
+		"without any settings":    {},
+		"with an invalid setting": {settings.Enabled(tracked): "perhaps", settings.WebhookSecret: secret},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -242,7 +241,7 @@ func TestAFunctionThatIsNotConfiguredLosesNothing(t *testing.T) {
 	}
 }
 
-// samplesOf are the samples of a tracking that it observes here.
+// samplesOf returns the samples of the events that a tracking observes.
 func samplesOf(t testing.TB, tracked tracking.Tracking) []templates.Sample {
 	t.Helper()
 	observed := slices.Concat(tracked.Observes, tracked.AsWell)

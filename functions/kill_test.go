@@ -24,17 +24,17 @@ import (
 	"commerce-segment/templates"
 )
 
-// An answer of 202 means that the event is safe. Lambda may end a process at any
-// moment, without a word: here it gets a SIGKILL while it has an event, again and
-// again, and the queue is all that survives.
-func TestAtScaleNothingThatWasAcceptedIsLostWhereProcessesAreKilled(t *testing.T) {
+// An answer of 202 means that the event is safe. Lambda may end a process at any moment,
+// without a signal that it can handle. Here processes get a SIGKILL while they have an
+// event, again and again, and only the queue survives.
+func TestAtScaleNothingThatWasAcceptedIsLostWhenProcessesAreKilled(t *testing.T) {
 	t.Parallel()
 	var total tally
 	t.Run("each", func(t *testing.T) {
 		for _, tracked := range tracking.All() {
 			t.Run(tracked.Name, func(t *testing.T) {
 				t.Parallel()
-				killed := newSlaughter(t, tracked)
+				killed := newKillTest(t, tracked)
 				killed.run(15 * *scale)
 				killed.losesNothing()
 				total.add(killed.accepting.kills.counts)
@@ -50,13 +50,13 @@ func TestAtScaleNothingThatWasAcceptedIsLostWhereProcessesAreKilled(t *testing.T
 	}
 }
 
-// moments are how far an event can be when its process is killed.
+// moments lists how far an event can be when its process is killed.
 var moments = []string{
 	"handed over to accept it", "being put on the queue", "on the queue, and not answered",
-	"handed over to deliver it", "being sent", "sent, and not settled", "being retrying or failed", "settled, and not reported",
+	"handed over to deliver it", "being sent", "sent, and not settled", "being put off or failed", "settled, and not reported",
 }
 
-// tally counts by names.
+// tally has numbers by name.
 type tally struct {
 	mu     sync.Mutex
 	counts map[string]int
@@ -82,36 +82,36 @@ func (c *tally) sum() (total int) {
 	return total
 }
 
-// rarest is which of these was counted the fewest times.
+// rarest returns the name with the smallest number.
 func (c *tally) rarest(names []string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.MinFunc(names, func(a, b string) int { return c.counts[a] - c.counts[b] })
 }
 
-// slaughter is a store whose one function has two processes, one that accepts and
-// one that delivers, and both are killed all the time.
-type slaughter struct {
+// killTest is a store whose one function has two processes, one that accepts and one that
+// delivers. Both are killed again and again.
+type killTest struct {
 	*cloud
 	aws                   *standin.AWS
 	shop                  *shop
-	accepting, delivering *mortal
+	accepting, delivering *killable
 	accepted              map[string]bool // orders
 
 	mu        sync.Mutex
 	delivered map[string]map[string]bool // by order, the ids under which Segment took it
 }
 
-func newSlaughter(t *testing.T, tracked tracking.Tracking) *slaughter {
+func newKillTest(t *testing.T, tracked tracking.Tracking) *killTest {
 	aws, segment := standin.Start(t), newStandIn(t)
-	s := &slaughter{cloud: deployed(t, aws, tracked), aws: aws, accepted: map[string]bool{}, delivered: map[string]map[string]bool{}}
+	s := &killTest{cloud: deployed(t, aws, tracked), aws: aws, accepted: map[string]bool{}, delivered: map[string]map[string]bool{}}
 	s.configure(segment, map[string]string{
-		// One that takes its time, so that it is met by some of the kills.
+		// A slow template, so that some processes are killed while they evaluate it.
 		settings.Template(tracked): `($sum([1..20000]); ` + templates.Default(tracked.Name) + `)`,
 	})
 	s.shop = newShop(t, s.cloud)
 	fleet := newFleet(s.cloud)
-	s.accepting, s.delivering = newMortal(fleet, moments[:3]), newMortal(fleet, moments[3:])
+	s.accepting, s.delivering = newKillable(fleet, moments[:3]), newKillable(fleet, moments[3:])
 	aws.Fail(standin.SQS, "SendMessage", func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var message struct {
@@ -140,9 +140,9 @@ func newSlaughter(t *testing.T, tracked tracking.Tracking) *slaughter {
 	return s
 }
 
-// take is Segment's answer to a batch: it refuses some orders for good, and sometimes
-// all that comes.
-func (s *slaughter) take(batch []json.RawMessage) (status int) {
+// take returns Segment's answer to a batch: it rejects some orders permanently, and sometimes
+// every batch.
+func (s *killTest) take(batch []json.RawMessage) (status int) {
 	if rand.N(8) == 0 {
 		return http.StatusServiceUnavailable
 	}
@@ -151,7 +151,7 @@ func (s *slaughter) take(batch []json.RawMessage) (status int) {
 		if err != nil {
 			s.t.Error(err)
 		}
-		if isRefused(order) {
+		if isRejected(order) {
 			return http.StatusBadRequest
 		}
 	}
@@ -167,8 +167,8 @@ func (s *slaughter) take(batch []json.RawMessage) (status int) {
 	return http.StatusOK
 }
 
-// isRefused says which orders Segment refuses: every tenth.
-func isRefused(order string) bool { return strings.HasSuffix(order, "7") }
+// isRejected reports whether Segment rejects an order: every tenth.
+func isRejected(order string) bool { return strings.HasSuffix(order, "7") }
 
 func idOf(t testing.TB, message json.RawMessage) string {
 	t.Helper()
@@ -179,9 +179,9 @@ func idOf(t testing.TB, message json.RawMessage) string {
 	return identity.MessageID
 }
 
-// run posts and delivers until that many processes were killed, half of them while
-// they accepted. Then it lets the rest live, until nothing waits any more.
-func (s *slaughter) run(kills int) {
+// run posts and delivers until a number of processes were killed, half of them while they
+// accepted. After that it kills no more, and waits until the queue is empty.
+func (s *killTest) run(kills int) {
 	s.accepting.left.Store(int64((kills + 1) / 2))
 	s.delivering.left.Store(int64((kills + 1) / 2))
 	var poller sync.WaitGroup
@@ -190,7 +190,7 @@ func (s *slaughter) run(kills int) {
 	poller.Go(func() { s.deliverAll(posted) })
 	defer close(posted)
 	for order := 0; s.accepting.left.Load() > 0 || s.delivering.left.Load() > 0; order++ {
-		// Where the process is gone Commerce has no answer, and may never try again.
+		// If the process was killed, Commerce gets no answer, and may never try again.
 		status, err := accepts(s.accepting, s.tracking, secret, s.shop.webhook(order))
 		switch {
 		case err == nil && status == http.StatusAccepted:
@@ -201,9 +201,10 @@ func (s *slaughter) run(kills int) {
 	}
 }
 
-// deliverAll does what Lambda's event source mapping does, one batch at a time, until
-// all is posted and the queue is empty. It does not wait for what is invisible.
-func (s *slaughter) deliverAll(posted <-chan struct{}) {
+// deliverAll does what Lambda's event source mapping does, one batch at a time, until every
+// webhook is posted and the queue is empty. It moves the clock forward instead of waiting
+// for invisible messages.
+func (s *killTest) deliverAll(posted <-chan struct{}) {
 	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); {
 		messages, err := s.await(s.t.Context(), s.queue, 0)
 		if err == nil && len(messages) > 0 {
@@ -225,9 +226,9 @@ func (s *slaughter) deliverAll(posted <-chan struct{}) {
 	s.t.Error("after ten minutes there are still events on the queue")
 }
 
-// losesNothing looks for every order that was accepted: Segment has it, or it is among
-// the dead letters with the reason.
-func (s *slaughter) losesNothing() {
+// losesNothing checks every accepted order: Segment has it, or it is a dead letter with its
+// reason.
+func (s *killTest) losesNothing() {
 	dead := s.deadOrders()
 	twice := 0
 	for order, ids := range s.delivered {
@@ -237,22 +238,21 @@ func (s *slaughter) losesNothing() {
 	}
 	for order := range s.accepted {
 		switch {
-		case isRefused(order) && dead[order] == 0, !isRefused(order) && s.delivered[order] == nil:
-			s.t.Errorf("%s is lost: it was answered 202, and Segment took it as %v, and it is %d times among the dead letters",
+		case isRejected(order) && dead[order] == 0, !isRejected(order) && s.delivered[order] == nil:
+			s.t.Errorf("%s is lost: it was answered 202, Segment accepted it with the ids %v, and there are %d dead letters of it",
 				order, s.delivered[order], dead[order])
 		case dead[order] > 1:
 			twice++
 		}
 	}
-	s.t.Logf("%d killed; %d orders accepted, %d delivered, %d refused by Segment and failed (%d of them twice), 0 waiting: %v %v",
+	s.t.Logf("%d killed; %d orders accepted, %d delivered, %d rejected by Segment and failed (%d of them twice), 0 waiting: %v %v",
 		s.accepting.kills.sum()+s.delivering.kills.sum(), len(s.accepted), len(s.delivered), len(dead), twice,
 		s.accepting.kills.counts, s.delivering.kills.counts)
 }
 
-// deadOrders is how often an order is among the dead letters. It takes them off the
-// queue until that holds none: as with SQS, what was handed out in an answer that got
-// lost on the way is only invisible for a time.
-func (s *slaughter) deadOrders() map[string]int {
+// deadOrders returns the number of dead letters of each order. It receives and deletes them
+// until the queue is empty: a message whose receive failed is invisible only for a time.
+func (s *killTest) deadOrders() map[string]int {
 	dead := map[string]int{}
 	for visible, invisible := s.count(s.dead); visible+invisible > 0; visible, invisible = s.count(s.dead) {
 		for _, letter := range s.receive(s.dead) {
@@ -264,10 +264,9 @@ func (s *slaughter) deadOrders() map[string]int {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			// A message that came alone each time, until its attempts were used up, has no
-			// reason.
+			// A message that was alone in each attempt, until the last one, has no reason.
 			if reason, found := letter.MessageAttributes["Reason"]; found {
-				equal(s.t, "why "+webhook.ResourceID+" is failed", *reason.StringValue, "segment_400")
+				equal(s.t, "the reason of "+webhook.ResourceID, *reason.StringValue, "segment_400")
 			}
 			dead[webhook.ResourceID]++
 			if _, err := s.sqs.DeleteMessage(s.t.Context(), &sqs.DeleteMessageInput{QueueUrl: &s.dead, ReceiptHandle: letter.ReceiptHandle}); err != nil {
@@ -279,9 +278,9 @@ func (s *slaughter) deadOrders() map[string]int {
 	return dead
 }
 
-// mortal is a function that has one process at a time, which is killed while it has an
+// killable is a function that has one process at a time, which is killed while it has an
 // event. The next event gets another process.
-type mortal struct {
+type killable struct {
 	fleet   *fleet
 	moments []string     // how far an event can be; the first is that it was handed over
 	left    atomic.Int64 // how many are still to be killed
@@ -292,8 +291,8 @@ type mortal struct {
 	stop     func()
 }
 
-func newMortal(f *fleet, moments []string) *mortal {
-	m := &mortal{fleet: f, moments: moments}
+func newKillable(f *fleet, moments []string) *killable {
+	m := &killable{fleet: f, moments: moments}
 	f.cloud.t.Cleanup(func() {
 		if m.function != nil {
 			m.stop()
@@ -307,7 +306,7 @@ type progress struct {
 	mu      sync.Mutex
 	at      string
 	awaited string
-	reached func() // called when it is where it is awaited; nil: nobody waits any more
+	reached func() // called when at becomes awaited; nil after that
 }
 
 func (p *progress) is(at string) {
@@ -320,8 +319,8 @@ func (p *progress) is(at string) {
 	}
 }
 
-// passes is a call that the process made for its event, which takes its time.
-func (m *mortal) passes(during, after string, do func()) {
+// passes makes a call of the process for its event slow, and records the progress.
+func (m *killable) passes(during, after string, do func()) {
 	event := m.event.Load()
 	event.is(during)
 	time.Sleep(rand.N(slowness))
@@ -333,10 +332,10 @@ func (m *mortal) passes(during, after string, do func()) {
 // slowness is how long each half of a call takes, at most.
 const slowness = 8 * time.Millisecond
 
-// ask implements lambda. It kills the process soon after the event has come to that of
-// the moments at which the fewest were killed; where it does not come there, it kills
-// nobody.
-func (m *mortal) ask(event, response any) error {
+// ask implements lambda. It kills the process soon after the event has reached the moment
+// at which the fewest processes were killed. If the event does not reach it, ask does not
+// kill the process.
+func (m *killable) ask(event, response any) error {
 	if m.function == nil {
 		m.function, m.stop = m.fleet.launch()
 		<-m.function.asked

@@ -10,23 +10,23 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// lambda is what answers events: a process, or a fleet of them.
+// lambda answers events: a process, or a fleet of processes.
 type lambda interface {
-	// ask hands an event over, and reads the answer into response.
+	// ask invokes the function with an event, and decodes the answer into response.
 	ask(event, response any) error
 }
 
-// fleet is a function as Lambda runs it: a process for each event that is under way
-// at the same time, which then has the next one. A process that failed gets no more.
+// fleet is a function as Lambda runs it: it has a process for each concurrent event, and
+// uses it again for the next one. A process that failed gets no more events.
 type fleet struct {
 	cloud *cloud
 
 	mu    sync.Mutex
-	idle  []*process // the one that has waited longest first
+	idle  []*process // the one that has been idle longest first
 	known []*process
 }
 
-// newFleet has no process yet. Those that it starts end with the test.
+// newFleet returns a fleet without a process. The processes that it starts end with the test.
 func newFleet(c *cloud) *fleet {
 	f := &fleet{cloud: c}
 	build(c.t, c.tracking.Name)
@@ -39,7 +39,7 @@ func newFleet(c *cloud) *fleet {
 	return f
 }
 
-// ask implements lambda, by a process that is warm where one is idle.
+// ask implements lambda, with an idle process if there is one.
 func (f *fleet) ask(event, response any) error {
 	function := f.take()
 	if function == nil {
@@ -56,7 +56,7 @@ func (f *fleet) ask(event, response any) error {
 	return nil
 }
 
-// take is an idle process; nil where there is none.
+// take returns an idle process, or nil.
 func (f *fleet) take() *process {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,7 +76,7 @@ func (f *fleet) launch() (function *process, stop func()) {
 	return function, stop
 }
 
-// cold is a fleet's function that is started for each event, and ends after it.
+// cold is a function that is started for each event, and ends after it.
 type cold struct{ *fleet }
 
 // ask implements lambda.
@@ -86,7 +86,7 @@ func (c cold) ask(event, response any) error {
 	return function.ask(event, response)
 }
 
-// log is what all processes wrote.
+// log returns the log of all processes.
 func (f *fleet) log() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -97,9 +97,9 @@ func (f *fleet) log() string {
 	return text.String()
 }
 
-// mapEventSource does what Lambda's event source mapping does, until the test ends:
-// up to five batches at once go from the queue to the function. It has no time-outs,
-// but comes back to what fails.
+// mapEventSource does what Lambda's event source mapping does, until the test ends: it
+// passes up to five batches at the same time from the queue to the function. It has no
+// time-outs, but tries again after a failure.
 func mapEventSource(c *cloud, function lambda) {
 	ctx, end := context.WithCancel(context.Background())
 	var pollers sync.WaitGroup
@@ -122,12 +122,12 @@ func mapEventSource(c *cloud, function lambda) {
 	})
 }
 
-// eventually waits for what must come, with patience for everything that delays it.
+// eventually waits up to five minutes until a condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not so after 5 minutes: %s", what)
+			t.Fatalf("not reached after 5 minutes: %s", what)
 		}
 	}
 }

@@ -21,17 +21,18 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// canary stands in everything personal that a webhook holds, and nowhere else.
+// canary is in all personal data of a webhook, and nowhere else.
 const canary = "canary-4711"
 
-// segmentsWords are how a dead letter, which holds the event itself, quotes Segment.
+// segmentsWords is how a dead letter quotes Segment.
 const segmentsWords = canary + " cannot be, with the key [write key]"
 
-// Logs, dead letters and the operator's screen are seen by many. Here everything goes
-// wrong that can, with personal data in every field and a Segment that repeats it, and
-// all that was logged, answered, printed and stored is searched. What is stored holds the
-// event, without the shop's secret; of the rest nothing may hold anything.
-func TestNoSecretAndNothingPersonalGetsOut(t *testing.T) {
+// Many people can read logs, dead letters and the operator's screen. This test causes many
+// kinds of errors, with personal data in every field and a Segment that repeats it, and
+// searches every log line, answer, output and stored message. A stored message contains the
+// event, without the webhook secret. All other text may contain neither personal data nor a
+// secret.
+func TestNoSecretAndNoPersonalDataLeaks(t *testing.T) {
 	for _, tracked := range tracking.All() {
 		t.Run(tracked.Name, func(t *testing.T) {
 			t.Parallel()
@@ -80,8 +81,8 @@ func TestNoSecretAndNothingPersonalGetsOut(t *testing.T) {
 	}
 }
 
-// provoke has a function go through all that can go wrong, and gives all its answers and
-// its log.
+// provoke causes many kinds of errors in a function, and returns all its answers and its
+// log.
 func provoke(t *testing.T, aws *standin.AWS, cloud *cloud, segment *standIn) (said string) {
 	t.Helper()
 	function := cloud.start()
@@ -150,7 +151,7 @@ func provoke(t *testing.T, aws *standin.AWS, cloud *cloud, segment *standIn) (sa
 	return said
 }
 
-// planted is a webhook in which every text is a canary but for those that say what it is.
+// planted returns a webhook with the canary in every text, except ids, types, times and similar fields.
 func planted(t *testing.T, body []byte) string {
 	t.Helper()
 	var tree any
@@ -189,7 +190,7 @@ func planted(t *testing.T, body []byte) string {
 	return string(text)
 }
 
-// forms are how a text looks in what encodes it.
+// forms returns a text and its encodings.
 func forms(secret string) []string {
 	return []string{
 		secret, base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawStdEncoding.EncodeToString([]byte(secret + ":")), fmt.Sprintf("%x", secret),

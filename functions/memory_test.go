@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// memory is what a function has in all, in bytes.
+	// memory is the memory of a function, in bytes.
 	memory = serve.Memory << 20
-	// most is what it may use of it for any batch.
+	// most is how much of it any batch may use.
 	most = 150 << 20
 )
 
-// smallOrder is the body that a template has which is hostile itself.
+// smallOrder is the body for hostile templates.
 const smallOrder = `{"triggered_by":"order.paid","payload":{"data":{"id":"a","type":"order"}}}`
 
-// orderWith is a body with a list of as many elements as fit into some bytes.
+// orderWith returns a body with a list of as many elements as fit into a number of bytes.
 func orderWith(element string, bytes int) string {
 	list := strings.TrimSuffix(strings.Repeat(element+",", bytes/(len(element)+1)), ",")
 	return `{"triggered_by":"order.paid","payload":{"data":{"id":"a","type":"order","x":[` + list + `]}}}`
@@ -37,7 +37,7 @@ func orderWith(element string, bytes int) string {
 
 const plainTemplate = `{"event":"e","userId":"u"}`
 
-// hostile are templates and bodies that are made to fill the memory.
+// hostile has templates and bodies that try to fill the memory.
 var hostile = []struct{ name, template, body string }{
 	{"a long text of control characters", `{"event":"e","userId":"u","x":$pad("",5e7,"\u0001")}`, smallOrder},
 	{"one long text in many products", `($o:=$pad("",1e5,"a");{"event":"e","userId":"u","properties":{"products":[1..40000].($o)}})`, smallOrder},
@@ -67,8 +67,8 @@ var hostile = []struct{ name, template, body string }{
 	{"a field that is there many times", plainTemplate, strings.Replace(smallOrder, `{"data"`, `{`+strings.Repeat(`"a":1,`, 490_000)+`"data"`, 1)},
 }
 
-// A batch of ten events never fills a function's memory, whatever its template and
-// whatever is in the events.
+// A batch of ten events never fills the memory of a function, even with hostile templates
+// and events.
 func TestAtScaleNoBatchFillsTheMemoryOfAFunction(t *testing.T) {
 	segment := newStandIn(t)
 	for _, c := range hostile {
@@ -98,8 +98,9 @@ func TestAtScaleNoBatchFillsTheMemoryOfAFunction(t *testing.T) {
 	}
 }
 
-// newGroup makes a cgroup with the memory of a function, where this machine lets it, and
-// returns what puts a process into it. The kernel ends a process there that takes more.
+// newGroup makes a cgroup with the memory limit of a function, if this machine allows it, and
+// returns a function that puts a process into it. The kernel ends a process there that uses
+// more.
 func newGroup(t *testing.T) (enclose func(pid int)) {
 	t.Helper()
 	for root, limit := range map[string]string{"/sys/fs/cgroup": "memory.max", "/sys/fs/cgroup/memory": "memory.limit_in_bytes"} {
@@ -117,7 +118,7 @@ func newGroup(t *testing.T) (enclose func(pid int)) {
 			}
 		}
 	}
-	t.Log("in no cgroup: this machine gives none")
+	t.Log("without a cgroup: this machine does not allow one")
 	return func(int) {}
 }
 
@@ -131,7 +132,7 @@ func write(group, file string, number int) error {
 	return errors.Join(err, f.Close())
 }
 
-// peakOf is the most memory that a process has used so far, in bytes.
+// peakOf returns the most memory that a process has used so far, in bytes.
 func peakOf(t *testing.T, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

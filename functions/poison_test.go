@@ -15,9 +15,8 @@ import (
 	"commerce-segment/templates"
 )
 
-// poison are templates by the tracking that has them: one that does not compile, and one
-// that goes on without an end for some orders, which takes a processor, and takes all
-// memory for the others.
+// poison has a template for two trackings: one that does not compile, and one that never
+// ends for some orders, which uses a processor, and uses all memory for the others.
 var poison = map[string]string{
 	tracking.OrderUpdated.Name: `{"event": `,
 	tracking.OrderRefunded.Name: `$contains(payload.data.id, /3$/)
@@ -25,10 +24,10 @@ var poison = map[string]string{
 		: $reduce([1..60], function($text, $i){$text & $text}, payload.data.id)`,
 }
 
-// Two functions of a store have such a template. Their events wait. The other five, at
-// work at the same time with templates of their own, deliver every event at the first
-// attempt, and so it is with whatever comes afterwards.
-func TestAPoisonousTemplateLeavesTheOtherFunctionsUntouched(t *testing.T) {
+// Two functions of a store have such a template, and their events are retrying. The other
+// five functions run at the same time with good templates. They deliver every event, also
+// later ones, at the first attempt.
+func TestABadTemplateDoesNotAffectTheOtherFunctions(t *testing.T) {
 	t.Parallel()
 	const before, after = 10, 5 // of each tracking
 	segment := newStandIn(t)
@@ -42,7 +41,7 @@ func TestAPoisonousTemplateLeavesTheOtherFunctionsUntouched(t *testing.T) {
 				for order := orders[0]; order < orders[1]; order++ {
 					shop.posts(function, secret, order)
 				}
-				shop.isNotRefused()
+				shop.allAccepted()
 			})
 			for order := orders[0]; order < orders[1] && poison[function.cloud.tracking.Name] == ""; order++ {
 				want[fmt.Sprintf("%s of order-%d", function.cloud.tracking.Name, order)]++
@@ -59,9 +58,9 @@ func TestAPoisonousTemplateLeavesTheOtherFunctionsUntouched(t *testing.T) {
 
 	got := map[string]int{}
 	for _, message := range segment.drain() {
-		got[factOf(t, message)]++
+		got[eventOf(t, message)]++
 	}
-	equal(t, "what Segment is told, and how often", got, want)
+	equal(t, "the messages, and how often they were sent", got, want)
 	for _, function := range fleets {
 		c := function.cloud
 		if poison[c.tracking.Name] == "" {
@@ -72,19 +71,19 @@ func TestAPoisonousTemplateLeavesTheOtherFunctionsUntouched(t *testing.T) {
 		counts(t, function.log(), c.prefix, c.tracking, metrics.Accepted, metrics.Retrying, metrics.Blocked)
 		visible, invisible := c.count(c.queue)
 		dead, _ := c.count(c.dead)
-		equal(t, "events of "+c.tracking.Name+" that wait, and dead letters", []int{visible + invisible, dead}, []int{before + after, 0})
+		equal(t, "events of "+c.tracking.Name+" that are retrying, and dead letters", []int{visible + invisible, dead}, []int{before + after, 0})
 		for _, process := range function.known {
 			select {
 			case <-process.ended:
-				t.Errorf("a process of %s has ended over its template", c.tracking.Name)
+				t.Errorf("a process of %s has ended because of its template", c.tracking.Name)
 			default:
 			}
 		}
 	}
 }
 
-// allFunctions are the seven functions of one store, each with its queue. Their templates
-// are the poison, or the default one with the tracking's name in the message.
+// allFunctions returns the seven functions of one store, each with its queue. Their
+// templates are those in poison, or the default one with the tracking's name in the message.
 func allFunctions(t *testing.T, aws *standin.AWS, segment *standIn) (fleets []*fleet) {
 	t.Helper()
 	store := deployed(t, aws, tracking.OrderCompleted)
@@ -104,8 +103,8 @@ func allFunctions(t *testing.T, aws *standin.AWS, segment *standIn) (fleets []*f
 	return fleets
 }
 
-// factOf is what a message is about, by its id and by the template that wrote it.
-func factOf(t *testing.T, message json.RawMessage) string {
+// eventOf returns the tracking and the order of a message, from its id and its template.
+func eventOf(t *testing.T, message json.RawMessage) string {
 	t.Helper()
 	var written struct{ MessageID, TemplateOf string }
 	if err := json.Unmarshal(message, &written); err != nil {

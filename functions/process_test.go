@@ -24,8 +24,8 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// build builds a function as it is deployed, for the machine that the test runs
-// on; once for all tests. The name is its folder below this one.
+// build builds a function as it is deployed, for the machine of the test, and once for all
+// tests. The name is its folder below this one.
 func build(t testing.TB, name string) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -41,7 +41,7 @@ func build(t testing.TB, name string) string {
 
 var (
 	built    sync.Map // by name: func() (string, error)
-	programs string   // the folder of what is built
+	programs string   // the folder of the built programs
 )
 
 func compile(name string) (bootstrap string, err error) {
@@ -55,8 +55,8 @@ func compile(name string) (bootstrap string, err error) {
 	return bootstrap, nil
 }
 
-// Two of the tests AtScale wait for most of two minutes. Beside them, as many run at once
-// as there are processors, unless the command line says otherwise.
+// Two of the tests AtScale spend most of two minutes waiting. In addition to them, as many
+// tests run at the same time as there are processors, unless a flag sets another number.
 func TestMain(m *testing.M) {
 	err := flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+2))
 	if err != nil {
@@ -83,16 +83,16 @@ type process struct {
 	first    sync.Once
 }
 
-// outcome is what a function said to an event.
+// outcome is the answer of a function to an event.
 type outcome struct {
 	failed bool // it reported an error
 	body   []byte
 }
 
-// invokeWithin is the time-out that the function is told, and a test's patience.
+// invokeWithin is the time-out of the function.
 const invokeWithin = 9 * time.Second
 
-// start builds a function and runs it, with those settings, until the test ends.
+// start builds a function and runs it, with these settings, until the test ends.
 func start(t testing.TB, name string, parameters map[string]string) *process {
 	t.Helper()
 	encoded, err := json.Marshal(parameters)
@@ -102,8 +102,8 @@ func start(t testing.TB, name string, parameters map[string]string) *process {
 	return startIn(t, name, settings.Variable+"="+string(encoded))
 }
 
-// startIn builds a function and runs it, with those environment variables, until
-// the test ends.
+// startIn builds a function and runs it, with these environment variables, until the test
+// ends.
 func startIn(t testing.TB, name string, environment ...string) *process {
 	t.Helper()
 	p, stop := launch(t, name, environment...)
@@ -145,13 +145,13 @@ func launch(t testing.TB, name string, environment ...string) (p *process, stop 
 		close(p.ended)
 	}()
 	return p, func() {
-		_ = command.Process.Kill() // it may have ended by itself
+		_ = command.Process.Kill() // it may have ended already
 		<-p.ended
 		api.Close()
 	}
 }
 
-// runtimeAPI is the part of Lambda that a function talks to.
+// runtimeAPI returns the Lambda Runtime API for the process.
 func (p *process) runtimeAPI() http.Handler {
 	const root = "/2018-06-01/runtime"
 	mux := http.NewServeMux()
@@ -174,7 +174,7 @@ func (p *process) runtimeAPI() http.Handler {
 			w.WriteHeader(http.StatusAccepted)
 			select {
 			case p.outcomes <- outcome{failed, body}:
-			case <-r.Context().Done(): // nobody waits for it any more
+			case <-r.Context().Done(): // the test no longer waits for it
 			}
 		}
 	}
@@ -183,8 +183,8 @@ func (p *process) runtimeAPI() http.Handler {
 	return mux
 }
 
-// try hands an event over and waits for what the function says. Its error says why
-// it said nothing.
+// try invokes the function with an event and returns its answer, or an error if there is
+// none.
 func (p *process) try(payload []byte) (outcome, error) {
 	patience := time.After(2 * invokeWithin)
 	select {
@@ -198,7 +198,7 @@ func (p *process) try(payload []byte) (outcome, error) {
 	case outcome := <-p.outcomes:
 		return outcome, nil
 	case <-p.ended:
-		return outcome{}, errors.New("the function ended over an event")
+		return outcome{}, errors.New("the function ended while it had an event")
 	case <-patience:
 		return outcome{}, errors.New("the function does not answer")
 	}
@@ -214,7 +214,7 @@ func (p *process) invoke(t testing.TB, payload []byte) outcome {
 	return outcome
 }
 
-// ask hands an event over, and reads what the function says into response.
+// ask invokes the function with an event, and decodes its answer into response.
 func (p *process) ask(event, response any) error {
 	payload, err := json.Marshal(event)
 	if err != nil {
@@ -241,8 +241,8 @@ func (p *process) answer(t testing.TB, event, response any) {
 	}
 }
 
-// deliver hands over a batch from SQS, whose message ids are the records' places,
-// and returns those that the function keeps.
+// deliver invokes the function with a batch from SQS, whose message ids are the indices of
+// the records. It returns the ids of the records that the function keeps.
 func (p *process) deliver(t testing.TB, records ...string) (kept []string) {
 	t.Helper()
 	var event events.SQSEvent
@@ -261,8 +261,8 @@ func (p *process) deliver(t testing.TB, records ...string) (kept []string) {
 	return kept
 }
 
-// noSecretsInLog looks through everything that a function wrote: CloudWatch keeps
-// it, and many may read it.
+// noSecretsInLog checks that a function's log contains no secret and no personal data:
+// CloudWatch keeps it, and many people may read it.
 func noSecretsInLog(t testing.TB, text string) {
 	t.Helper()
 	for _, forbidden := range []string{secret, writeKey, "guess", "ron.swanson", "@"} {
@@ -275,7 +275,7 @@ func noSecretsInLog(t testing.TB, text string) {
 	}
 }
 
-// standIn is Segment: it writes down what it is sent, and can be down.
+// standIn is a test server for Segment. It records the messages, and can be down.
 type standIn struct {
 	url string
 
@@ -292,7 +292,7 @@ func newStandIn(t *testing.T) *standIn {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // the function was killed while it sent it
+			return // the function was killed while it sent the request
 		}
 		var body struct {
 			Batch  []json.RawMessage
@@ -315,7 +315,7 @@ func newStandIn(t *testing.T) *standIn {
 	return s
 }
 
-// answer makes Segment answer each batch with what a function says of it.
+// answer sets the function that returns the status for each batch.
 func (s *standIn) answer(answers func(batch []json.RawMessage) (status int)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -331,7 +331,7 @@ func (s *standIn) down(isDown bool) {
 	s.answer(func([]json.RawMessage) int { return status })
 }
 
-// drain is what Segment was sent since the last time.
+// drain returns the messages that were sent since the last call.
 func (s *standIn) drain() []json.RawMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()

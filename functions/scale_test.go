@@ -28,14 +28,13 @@ import (
 	"commerce-segment/templates"
 )
 
-// scale multiplies the events of the tests that have many. They take about as long
-// with ten times as many: what they wait for is a minute of caching, and the queue.
+// scale multiplies the events of the tests that have many. With ten times as many they take
+// about as long: most of the time they wait for a cache of one minute, and for the queue.
 var scale = flag.Int("scale", 1, "multiply the number of events in tests AtScale")
 
-// "Deployed and not yet configured" is a normal state: everything that comes in is
-// kept, and is delivered once there are settings, without anybody's help. What was
-// forged is buried then.
-func TestAtScaleEventsThatComeBeforeTheSettingsArriveByThemselves(t *testing.T) {
+// A deployment without settings is a normal state: every event is kept, and is delivered
+// automatically once there are settings. Forged events become dead letters then.
+func TestAtScaleEventsFromBeforeTheSettingsAreDeliveredAutomatically(t *testing.T) {
 	t.Parallel()
 	many := 100 * *scale
 	aws, segment := standin.Start(t), newStandIn(t)
@@ -48,26 +47,26 @@ func TestAtScaleEventsThatComeBeforeTheSettingsArriveByThemselves(t *testing.T) 
 		shop.begin(func(order int) { shop.posts(function, secret, order) })
 	}
 	shop.underway.Wait()
-	shop.isNotRefused()
+	shop.allAccepted()
 	status, err := accepts(function, cloud.tracking, "guess", shop.webhook(many))
-	equal(t, "the answer to one that is forged, which nobody can know yet", fmt.Sprint(status, err), "202 <nil>")
+	equal(t, "the answer to a forged one, which cannot be verified yet", fmt.Sprint(status, err), "202 <nil>")
 	equal(t, "messages to Segment", len(segment.drain()), 0)
 
 	hub(t, cloud, []string{"SEGMENT_WRITE_KEY=" + writeKey, "COMMERCE_WEBHOOK_SECRET=" + secret}, "configure", "--segment-host", segment.url)
 	shop.arrives(segment, many)
 	cloud.isLeftWith(1)
 	reason := cloud.receive(cloud.dead)[0].MessageAttributes["Reason"]
-	equal(t, "why it is failed", *reason.StringValue, "forged")
+	equal(t, "the reason of the dead letter", *reason.StringValue, "forged")
 
 	noSecretsInLog(t, function.log())
 	counts(t, function.log(), cloud.prefix, cloud.tracking, metrics.Accepted, metrics.Unverified, metrics.Retrying, metrics.Blocked,
 		metrics.Delivered, metrics.DelayMilliseconds, metrics.Failed, metrics.Forged)
 }
 
-// Commerce may never send a refused event again. Here it sends all the time, to
-// functions that have run for long and now and then to one that is started for it, while
-// an operator rotates the secret as hub rotate says.
-func TestAtScaleNothingIsRefusedWhileTheSecretIsRotated(t *testing.T) {
+// Commerce may never send a rejected event again. Here it sends webhooks all the time, to
+// running functions and sometimes to a new one, while an operator rotates the secret with
+// hub rotate.
+func TestAtScaleNoWebhookIsRejectedWhileTheSecretIsRotated(t *testing.T) {
 	t.Parallel()
 	const rotated = "rotated_squirrel"
 	many := 1000 * *scale
@@ -78,7 +77,7 @@ func TestAtScaleNothingIsRefusedWhileTheSecretIsRotated(t *testing.T) {
 	warm := newFleet(cloud)
 	mapEventSource(cloud, warm)
 
-	var keys atomic.Pointer[[2]string] // what Commerce sends with one webhook or another
+	var keys atomic.Pointer[[2]string] // the keys that Commerce sends
 	keys.Store(&[2]string{secret, secret})
 	shop := newShop(t, cloud)
 	over := make(chan struct{})
@@ -87,7 +86,7 @@ func TestAtScaleNothingIsRefusedWhileTheSecretIsRotated(t *testing.T) {
 	end := sync.OnceFunc(func() { close(over) })
 	defer end()
 	traffic.Go(func() {
-		// A rotation takes 75 s: some four fifths of the webhooks.
+		// A rotation takes 75 s: about four fifths of the webhooks.
 		for tick := time.NewTicker(95 * time.Second / time.Duration(many)); ; {
 			select {
 			case <-over:
@@ -112,7 +111,7 @@ func TestAtScaleNothingIsRefusedWhileTheSecretIsRotated(t *testing.T) {
 	some()
 	hub(t, cloud, []string{"COMMERCE_WEBHOOK_SECRET=" + rotated}, "rotate")
 	known := shop.answered()
-	keys.Store(&[2]string{secret, rotated}) // one webhook after another is given the new one
+	keys.Store(&[2]string{secret, rotated}) // some webhooks have the new key already
 	some()
 	keys.Store(&[2]string{rotated, rotated})
 	some()
@@ -128,15 +127,15 @@ func TestAtScaleNothingIsRefusedWhileTheSecretIsRotated(t *testing.T) {
 
 	t.Logf("%d webhooks: %d until the functions knew both secrets, %d until the old one was dropped, %d after; one in %d to a cold function",
 		shop.answered(), known, finished-known, shop.answered()-finished, seldom)
-	shop.isNotRefused()
+	shop.allAccepted()
 	shop.arrives(segment, shop.answered())
 	cloud.isLeftWith(0)
 	status, err := accepts(cold{warm}, cloud.tracking, secret, shop.webhook(0))
 	equal(t, "the answer to the old secret in the end", fmt.Sprint(status, err), "401 <nil>")
 }
 
-// deployed is a store as it is after its first deployment: every parameter has its
-// default, and there is no secret.
+// deployed returns a store after its first deployment: every parameter has its default, and
+// there is no secret.
 func deployed(t *testing.T, aws *standin.AWS, tracked tracking.Tracking) *cloud {
 	t.Helper()
 	visibility := int(spool.Visibility.Seconds())
@@ -157,7 +156,7 @@ func deployed(t *testing.T, aws *standin.AWS, tracked tracking.Tracking) *cloud 
 	return c
 }
 
-// isLeftWith waits until the queue is empty, and counts the dead letters.
+// isLeftWith waits until the queue is empty, and checks the number of dead letters.
 func (c *cloud) isLeftWith(dead int) {
 	c.t.Helper()
 	eventually(c.t, "the queue is empty", func() bool {
@@ -168,8 +167,7 @@ func (c *cloud) isLeftWith(dead int) {
 	equal(c.t, "dead letters", visible, dead)
 }
 
-// hub runs the operator's program on a store, with those variables, to its end, and
-// gives what it printed.
+// hub runs the operator's program on a store, with these variables, and returns its output.
 func hub(t *testing.T, c *cloud, variables []string, arguments ...string) (said string) {
 	t.Helper()
 	printed, err := hubCommand(t, c, variables, arguments...).CombinedOutput()
@@ -179,7 +177,7 @@ func hub(t *testing.T, c *cloud, variables []string, arguments ...string) (said 
 	return string(printed)
 }
 
-// hubCommand is the operator's program on a store, not yet started.
+// hubCommand returns the command of the operator's program on a store.
 func hubCommand(t *testing.T, c *cloud, variables []string, arguments ...string) *exec.Cmd {
 	t.Helper()
 	program, err := operatorsProgram()
@@ -191,7 +189,7 @@ func hubCommand(t *testing.T, c *cloud, variables []string, arguments ...string)
 	return command
 }
 
-// operatorsProgram builds it, once for all tests.
+// operatorsProgram builds the operator's program, once for all tests.
 var operatorsProgram = sync.OnceValues(func() (program string, err error) {
 	program = filepath.Join(programs, "hub")
 	if said, err := exec.Command("go", "build", "-o", program, "../infra/hub").CombinedOutput(); err != nil {
@@ -206,14 +204,14 @@ type shop struct {
 	tracking tracking.Tracking
 	sample   templates.Sample
 	orders   int
-	free     chan struct{} // holds one for each webhook that may be under way beside those that are
+	free     chan struct{} // limits the webhooks that are posted at the same time
 	underway sync.WaitGroup
 
 	mu       sync.Mutex
-	statuses map[int]int // how many webhooks were answered with it; 0 stands for no answer
+	statuses map[int]int // how many webhooks were answered with each status; 0 means no answer
 }
 
-// atOnce is how many webhooks are under way at the same time, at most.
+// atOnce is how many webhooks are posted at the same time, at most.
 const atOnce = 8
 
 func newShop(t *testing.T, c *cloud) *shop {
@@ -235,7 +233,7 @@ func (s *shop) begin(do func(order int)) {
 	})
 }
 
-// webhook is that of an order, whose id is its number.
+// webhook returns the webhook of an order with a number.
 func (s *shop) webhook(order int) []byte {
 	var body struct {
 		Payload struct{ Data struct{ ID string } }
@@ -246,7 +244,7 @@ func (s *shop) webhook(order int) []byte {
 	return []byte(strings.ReplaceAll(string(s.sample.Body), body.Payload.Data.ID, fmt.Sprint("order-", order)))
 }
 
-// posts posts the webhook of an order, and notes the answer.
+// posts posts the webhook of an order, and records the answer.
 func (s *shop) posts(function lambda, key string, order int) {
 	status, err := accepts(function, s.tracking, key, s.webhook(order))
 	if err != nil {
@@ -257,7 +255,7 @@ func (s *shop) posts(function lambda, key string, order int) {
 	s.statuses[status]++
 }
 
-// accepts posts a webhook to a function. The status is 0 where there is an error.
+// accepts posts a webhook to a function. The status is 0 if there is an error.
 func accepts(function lambda, tracked tracking.Tracking, key string, body []byte) (status int, err error) {
 	var response events.APIGatewayV2HTTPResponse
 	if err := function.ask(post(tracked, key, body), &response); err != nil {
@@ -266,7 +264,7 @@ func accepts(function lambda, tracked tracking.Tracking, key string, body []byte
 	return response.StatusCode, nil
 }
 
-// answered is how many webhooks were answered, or failed.
+// answered returns how many webhooks were answered, or failed.
 func (s *shop) answered() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -277,9 +275,9 @@ func (s *shop) answered() int {
 	return total
 }
 
-// isNotRefused looks whether every webhook was answered with 202. What was refused
-// never arrives, so that it ends the test.
-func (s *shop) isNotRefused() {
+// allAccepted checks that every webhook was answered with 202. If not, it ends the test,
+// because a rejected event is never delivered.
+func (s *shop) allAccepted() {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -288,37 +286,37 @@ func (s *shop) isNotRefused() {
 	}
 }
 
-// arrives waits until Segment has been told of each of the first orders, and of no
-// other one.
+// arrives waits until Segment has received each of the first orders, and checks that it
+// receives no other.
 func (s *shop) arrives(segment *standIn, orders int) {
 	s.t.Helper()
 	missing := map[string]bool{}
 	for order := range orders {
 		missing[fmt.Sprint("order-", order)] = true
 	}
-	told, repeated := map[string]bool{}, 0
+	sent, repeated := map[string]bool{}, 0
 	began := time.Now()
-	eventually(s.t, "Segment is told of every order", func() bool {
+	eventually(s.t, "Segment receives every order", func() bool {
 		for _, message := range segment.drain() {
 			order, err := orderOf(message)
 			if err != nil {
 				s.t.Error(err)
 			}
 			switch {
-			case told[order]:
+			case sent[order]:
 				repeated++
 			case !missing[order]:
-				s.t.Errorf("Segment is told of %s, which was not posted", order)
+				s.t.Errorf("Segment received %s, which was not posted", order)
 			}
-			told[order] = true
+			sent[order] = true
 			delete(missing, order)
 		}
 		return len(missing) == 0
 	})
-	s.t.Logf("Segment was told of all %d orders within %.0f s, of %d of them twice", orders, time.Since(began).Seconds(), repeated)
+	s.t.Logf("Segment received all %d orders within %.0f s, and %d of them twice", orders, time.Since(began).Seconds(), repeated)
 }
 
-// orderOf is the order that a message is about, by the message's id.
+// orderOf returns the order of a message, from the message's id.
 func orderOf(message json.RawMessage) (string, error) {
 	var identity struct{ MessageID string }
 	if err := json.Unmarshal(message, &identity); err != nil {

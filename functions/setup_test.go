@@ -68,8 +68,8 @@ func gateway(t *testing.T, function lambda) http.Handler {
 	})
 }
 
-// sellsAnOrder has Commerce post a webhook as its integration says, and waits until
-// Segment is told of it.
+// sellsAnOrder posts a webhook as the integration in Commerce describes, and waits until
+// Segment receives the message.
 func (s freshStore) sellsAnOrder() {
 	s.t.Helper()
 	all := s.commerce.Integrations()
@@ -105,13 +105,13 @@ func (s freshStore) sellsAnOrder() {
 		response.Body.Close()
 		equal(s.t, "the answer to Commerce", response.StatusCode, 202)
 	}
-	var told []json.RawMessage
-	eventually(s.t, "Segment is told of the order", func() bool {
-		told = append(told, s.segment.drain()...)
-		return len(told) > 0
+	var sent []json.RawMessage
+	eventually(s.t, "Segment receives the order", func() bool {
+		sent = append(sent, s.segment.drain()...)
+		return len(sent) > 0
 	})
-	equal(s.t, "messages to Segment", len(told), 1)
-	isCallOf(s.t, s.tracking, told[0])
+	equal(s.t, "messages to Segment", len(sent), 1)
+	isCallOf(s.t, s.tracking, sent[0])
 }
 
 // As infra/docs/console.md says, a store that is deployed is set up in a browser, page by page,
@@ -156,7 +156,7 @@ func TestAFreshStoreIsSetUpInTheBrowser(t *testing.T) {
 		p.Steps().Clicks, p.Steps().Fields, time.Since(began).Seconds())
 }
 
-// And the same with commands only.
+// The same setup with commands only.
 func TestAFreshStoreIsSetUpWithCommands(t *testing.T) {
 	t.Parallel()
 	s := deployFresh(t)
@@ -190,7 +190,7 @@ func console(t *testing.T, c *cloud) (address, link string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = command.Process.Kill() // it may have ended by itself
+		_ = command.Process.Kill() // it may have ended already
 		_ = command.Wait()
 	})
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {

@@ -1,4 +1,4 @@
-// Command checkout-started tells Segment of checkouts started in Commerce.
+// Command checkout-started sends checkouts started in Commerce to Segment.
 package main
 
 import (

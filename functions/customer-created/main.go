@@ -1,4 +1,4 @@
-// Command customer-created tells Segment of new Commerce customers.
+// Command customer-created sends new Commerce customers to Segment.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command customer-updated tells Segment of changed Commerce customers.
+// Command customer-updated sends changed Commerce customers to Segment.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command order-cancelled tells Segment of cancelled Commerce orders.
+// Command order-cancelled sends cancelled Commerce orders to Segment.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command order-completed tells Segment of completed Commerce orders.
+// Command order-completed sends completed Commerce orders to Segment.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command order-refunded tells Segment of refunded Commerce orders.
+// Command order-refunded sends refunded Commerce orders to Segment.
 package main
 
 import (

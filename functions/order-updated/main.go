@@ -1,4 +1,4 @@
-// Command order-updated tells Segment of updated Commerce orders.
+// Command order-updated sends updated Commerce orders to Segment.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command empty is the least that a Lambda function in Go can be. What our
-// functions take to start is measured against it.
+// Command empty is a minimal Lambda function in Go. The start time of our functions is
+// compared with it.
 package main
 
 import (

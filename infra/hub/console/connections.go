@@ -285,7 +285,7 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusConflict, data, changedMeanwhile)
 		return
 	}
-	if err := c.refuseKey(r.Context(), form, wanted); err != nil {
+	if err := c.checkKey(r.Context(), form, wanted); err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
@@ -330,8 +330,8 @@ func (f segmentForm) answers(writeKey string) map[string]string {
 	return wanted
 }
 
-// changedByBoth says that somebody else has changed where messages go since the page was
-// opened, to elsewhere than is wanted, and notes how at the fields.
+// changedByBoth reports whether another user changed the connection after the page was opened,
+// to other values than this user's. It adds an error to each field that differs.
 func (f segmentForm) changedByBoth(now segmentForm, wanted map[string]string) bool {
 	if f.Replaces == now.Replaces {
 		return false
@@ -342,9 +342,9 @@ func (f segmentForm) changedByBoth(now segmentForm, wanted map[string]string) bo
 	return len(f.Wrong) > 0
 }
 
-// refuseKey refuses to send to Segment with the key that was made for the inbox, or with
-// another host's: Segment would answer 200 and drop everything.
-func (c *Console) refuseKey(ctx context.Context, form segmentForm, wanted map[string]string) error {
+// checkKey adds an error to the form if the write key belongs to the inbox or to another host:
+// Segment would respond with 200 and drop everything.
+func (c *Console) checkKey(ctx context.Context, form segmentForm, wanted map[string]string) error {
 	if form.Region == regionInbox {
 		return nil
 	}
@@ -353,14 +353,14 @@ func (c *Console) refuseKey(ctx context.Context, form segmentForm, wanted map[st
 		return err
 	}
 	if strings.HasPrefix(cmp.Or(wanted[settings.SegmentWriteKey], current[settings.SegmentWriteKey]), store.InboxKeyPrefix) {
-		form.Wrong["write_key"] = "the key that is set was made for the inbox on this machine, and Segment would drop everything: paste the source's"
+		form.Wrong["write_key"] = "the current write key belongs to the inbox of this machine, and Segment would drop everything: paste the write key of the source"
 	} else if err := c.Store.CheckKey(current, wanted); err != nil {
 		form.Wrong["write_key"] = atField(settings.SegmentWriteKey, err)
 	}
 	return nil
 }
 
-// sendTest sends a test event to Segment, and says what can be known of it.
+// sendTest sends a test event to Segment, and shows the response.
 func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
 	data, err := c.readConnections(r.Context())
 	if err != nil {

@@ -7,7 +7,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: compiler ## Run everything here: post webhooks, see what Segment would be told
+run: compiler ## Run everything on this machine: post webhooks, see what Segment would receive
 	@go build -o bin/ ./infra/hub
 	@./bin/hub run
 
@@ -17,7 +17,7 @@ test: tools ## Run every test, with the race detector where there is concurrency
 	go test -timeout 40m ./infra ./infra/stack ./shared/jsonata
 
 .PHONY: tools
-tools: # says which programs are missing that the tests need
+tools: # reports which programs are missing that the tests need
 	@sh infra/tools/check.sh
 
 .PHONY: compiler
@@ -33,7 +33,7 @@ deploy: compiler infra/node_modules ## Build the functions and deploy them; CDK=
 	@cd infra && npx cdk deploy $(CDK)
 
 .PHONY: destroy
-destroy: infra/node_modules ## Take a deployed store away, with what waits in its queues
+destroy: infra/node_modules ## Delete a deployed store, with the events in its queues
 	@cd infra && npx cdk destroy $(CDK)
 
 .PHONY: editor
@@ -102,7 +102,7 @@ release: editor ## Build hub for every system, with checksums and a list of what
 FUZZTIME ?= 10m
 
 .PHONY: fuzz
-fuzz: ## Look for input that breaks something: FUZZTIME=1m for each target is quick
+fuzz: ## Search for inputs that break something: FUZZTIME=1m for each target is quick
 	@git grep -oE '^func Fuzz[A-Za-z]+' -- '*_test.go' | sed 's/:func / /' | while read -r file target; do \
 		echo "$$target in $$(dirname $$file)"; \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
@@ -135,5 +135,5 @@ FUNCTION ?= order-completed
 SAMPLE ?= order-completed/guest
 
 .PHONY: sam-invoke
-sam-invoke: sam-template ## Call one of them with one webhook: FUNCTION=order-updated SAMPLE=order-updated/shipped
+sam-invoke: sam-template ## Call one function with one webhook: FUNCTION=order-updated SAMPLE=order-updated/shipped
 	@exec ./bin/hub sam invoke $(FUNCTION) $(SAMPLE) -- $(SAM_OPTIONS)

@@ -1,6 +1,5 @@
-// Command infra is the CDK app: cdk deploy, from this folder, builds the functions
-// and puts a store's stack into an AWS account. Its context values are those of
-// stack.Options.
+// Command infra is the CDK app. cdk deploy in this folder builds the functions and deploys
+// the stack of a store to an AWS account. The context values are in stack.Options.
 package main
 
 import (
@@ -18,7 +17,7 @@ import (
 func main() {
 	if err := synthesize(); err != nil {
 		fmt.Fprintf(os.Stderr, "\n%s\n", err)
-		os.Exit(1) // CDK's process ends with this one; to end it first would only add its own complaint
+		os.Exit(1) // ends CDK's process too; jsii.Close would print another error
 	}
 	jsii.Close()
 }

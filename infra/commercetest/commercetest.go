@@ -1,9 +1,9 @@
-// Package commercetest stands in for the API of one Commerce store, in memory, for
-// tests. It answers as Commerce's OpenAPI descriptions and guides say, to the calls
-// that this project makes, and shares no code with the client that makes them.
+// Package commercetest is a fake of the API of one Commerce store, in memory, for tests. It
+// answers the calls of this project as Commerce's OpenAPI descriptions and guides say, and
+// shares no code with the client that makes them.
 //
-// It is no proof of everything: it knows the filters and the orders of sorting that
-// are used here, refuses every other, and delivers no webhook.
+// It does not have the whole API: it has only the filters and sort orders that this project
+// uses, rejects all others, and delivers no webhook.
 package commercetest
 
 import (
@@ -35,14 +35,14 @@ type Object = map[string]any
 type Server struct {
 	// URL is its base URL, once it is started.
 	URL string
-	// TokenLife is how long a token counts; an hour where nobody sets it.
+	// TokenLife is how long a token is valid; an hour by default.
 	TokenLife time.Duration
-	// Limit is how many requests a second it takes before it answers 429; 0 is no limit.
+	// Limit is the number of requests a second above which it answers 429; 0 is no limit.
 	Limit int
 
 	mux          *http.ServeMux
 	mu           sync.Mutex
-	tokens       map[string]time.Time // until when each counts
+	tokens       map[string]time.Time // until when each is valid
 	integrations []Object
 	logs         []Object
 	orders       []Object
@@ -55,29 +55,29 @@ type Server struct {
 	ids          int
 }
 
-// Request is one that the server got, and how it answered.
+// Request is a request that the server received, with the status of its answer.
 type Request struct {
 	Method, Path string
 	Query        url.Values
 	At           time.Time
-	Status       int // 0 where it broke the connection off
+	Status       int // 0 if it broke the connection
 }
 
-// Fault is something that goes wrong, the first Times requests of Method and Path.
+// Fault is a failure of the first Times requests with Method and Path.
 type Fault struct {
 	Method, Path string // an empty one is any
 	Times        int    // 0 is once
-	// Status, Header and Body are the answer. The body is Commerce's list of errors
-	// where it is empty.
+	// Status, Header and Body are the answer. An empty body means Commerce's list of
+	// errors.
 	Status int
 	Header map[string]string
 	Body   string
-	// Break breaks the connection off in place of an answer; with Late the request is
-	// carried out before that.
+	// Break breaks the connection instead of an answer. With Late the request is carried
+	// out before that.
 	Break, Late bool
 }
 
-// New returns a server that listens nowhere: it is an http.Handler.
+// New returns a server that does not listen: use it as an http.Handler or a transport.
 func New() *Server {
 	s := &Server{
 		TokenLife: time.Hour, tokens: map[string]time.Time{},
@@ -98,8 +98,8 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Fail makes something go wrong from now on. Faults count in the order in which they
-// were made.
+// Fail adds a fault. A request fails with the first fault that matches it, in the order in
+// which they were added.
 func (s *Server) Fail(fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,15 +107,15 @@ func (s *Server) Fail(fault Fault) {
 	s.faults = append(s.faults, &fault)
 }
 
-// EndTokens makes every token that was given until now count no longer.
+// EndTokens makes all tokens invalid.
 func (s *Server) EndTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.tokens)
 }
 
-// Requests are those that the server got, in their order. With a path they are those
-// of this path.
+// Requests returns the requests that the server received, in their order: all, or those of a
+// path.
 func (s *Server) Requests(path ...string) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +128,7 @@ func (s *Server) Requests(path ...string) []Request {
 	return got
 }
 
-// PeakRate is the most requests that the server got in one second, whenever that began.
+// PeakRate returns the largest number of requests in any second.
 func (s *Server) PeakRate() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,8 +171,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// RoundTrip makes the server a transport that needs no network, for tests whose clock
-// is testing/synctest's.
+// RoundTrip implements http.RoundTripper without a network, for tests in virtual time
+// (testing/synctest).
 func (s *Server) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (s *Server) RoundTrip(r *http.Request) (response *http.Response, err error)
 	return answer.Result(), nil
 }
 
-// fault takes the first fault that a request meets.
+// fault returns the first fault that matches a request, or nil.
 func (s *Server) fault(r *http.Request) *Fault {
 	for _, f := range s.faults {
 		if f.Times > 0 && (f.Method == "" || f.Method == r.Method) && (f.Path == "" || f.Path == r.URL.Path) {
@@ -218,7 +218,7 @@ func (s *Server) goWrong(w *recorder, r *http.Request, fault *Fault) {
 	fmt.Fprint(w, fault.Body)
 }
 
-// recorder notes the status of an answer.
+// recorder records the status of an answer.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -251,13 +251,13 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// authorized says that a request has a token that counts.
+// authorized reports whether a request has a valid token.
 func (s *Server) authorized(r *http.Request) bool {
 	value, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	return found && time.Now().Before(s.tokens[value])
 }
 
-// newID makes an id in the form of Commerce's, the same in every run.
+// newID returns a new id in the form of Commerce's ids. The ids are the same in every run.
 func (s *Server) newID() string {
 	s.ids++
 	return fmt.Sprintf("00000000-0000-4000-8000-%012d", s.ids)
@@ -267,16 +267,16 @@ func (s *Server) newID() string {
 func give(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
-	_ = json.NewEncoder(w).Encode(body) // it fails where the client is gone
+	_ = json.NewEncoder(w).Encode(body) // fails if the client has closed the connection
 }
 
-// refuse answers with an error, as integrations.yaml writes it.
+// refuse answers with an error in the form of integrations.yaml.
 func refuse(w http.ResponseWriter, status int, title, detail string) {
 	giveError(w, status, Object{"status": status, "title": title, "detail": detail})
 }
 
-// refuseToken answers with an error, as authentication.yaml writes it: the status is
-// text.
+// refuseToken answers with an error in the form of authentication.yaml: the status is a
+// string.
 func refuseToken(w http.ResponseWriter, status int) {
 	giveError(w, status, Object{"status": strconv.Itoa(status), "title": http.StatusText(status)})
 }

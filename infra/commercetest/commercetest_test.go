@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func TestFiltersThatCommerceDoesNotKnowAreRefused(t *testing.T) {
+func TestUnknownFiltersAreRejected(t *testing.T) {
 	for _, c := range []struct {
 		filter string
 		parts  int
@@ -32,7 +32,7 @@ func TestFiltersThatCommerceDoesNotKnowAreRefused(t *testing.T) {
 	}
 }
 
-func TestTheStandInAnswersOverHTTP(t *testing.T) {
+func TestTheServerAnswersOverHTTP(t *testing.T) {
 	s := Start(t)
 	login := url.Values{"grant_type": {"client_credentials"}, "client_id": {ClientID}, "client_secret": {ClientSecret}}
 	if response := post(t, s, login); response.StatusCode != http.StatusOK {
@@ -59,11 +59,11 @@ func TestTheStandInAnswersOverHTTP(t *testing.T) {
 		statuses = append(statuses, r.Status)
 	}
 	if len(statuses) != 4 || statuses[3] != http.StatusUnauthorized || len(s.Requests("/v2/orders")) != 1 {
-		t.Errorf("it noted %v", statuses)
+		t.Errorf("it recorded %v", statuses)
 	}
 }
 
-func TestTheStandInKeepsToItsRateLimit(t *testing.T) {
+func TestTheServerHasARateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New()
 		s.Limit = 2

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// AddOrder puts an order with its lines into the store, and gives its id. What it
-// lacks of an id, a type and timestamps it gets.
+// AddOrder adds an order with its lines to the store, and returns its id. It adds an id, a
+// type and timestamps if they are missing.
 func (s *Server) AddOrder(order Object, items ...Object) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +32,7 @@ func (s *Server) AddOrder(order Object, items ...Object) string {
 	return order["id"].(string)
 }
 
-// AddTransaction puts a movement of money to an order, and gives its id.
+// AddTransaction adds a transaction to an order, and returns its id.
 func (s *Server) AddTransaction(orderID string, transaction Object) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +41,7 @@ func (s *Server) AddTransaction(orderID string, transaction Object) string {
 	return transaction["id"].(string)
 }
 
-// AddCustomer puts a customer into the store, and gives the id.
+// AddCustomer adds a customer to the store, and returns the id.
 func (s *Server) AddCustomer(customer Object) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,12 +65,12 @@ func (s *Server) AddCurrency(code string, decimals int) {
 func (s *Server) AddAnswer(path string, body []byte) {
 	s.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body) // it fails where the client is gone
+		_, _ = w.Write(body) // fails if the client has closed the connection
 	})
 }
 
-// AddLog puts an attempt to deliver an event to an integration into the logs, as the
-// answer of a job of its own. Status is what the webhook's endpoint answered.
+// AddLog adds an attempt to deliver an event to the logs of an integration, with its own
+// job. Status is the answer of the webhook's endpoint.
 func (s *Server) AddLog(integrationID string, status int, body string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,14 +89,14 @@ func (s *Server) AddLog(integrationID string, status int, body string) {
 	s.logs = append(s.logs, log)
 }
 
-// Integrations are those of the store, in the order in which they were created.
+// Integrations returns the integrations of the store in the order of their creation.
 func (s *Server) Integrations() []Object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return copied(s.integrations)
 }
 
-// complete gives a copy of a resource what it lacks of what every one has.
+// complete returns a copy of a resource with the fields that every resource has.
 func (s *Server) complete(resource Object, kind string) Object {
 	now := stamp(time.Now())
 	whole := Object{
@@ -107,10 +107,10 @@ func (s *Server) complete(resource Object, kind string) Object {
 	return copied(whole)
 }
 
-// stamp writes a time as Commerce does.
+// stamp returns a time in Commerce's format.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// copied gives a copy that shares nothing, made of what JSON has.
+// copied returns a deep copy of a JSON value.
 func copied[T any](value T) T {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -123,7 +123,7 @@ func copied[T any](value T) T {
 	return twin
 }
 
-// at follows names into an object; nil where they lead nowhere.
+// at returns the value at a path of names in an object, or nil.
 func at(value any, names ...string) any {
 	for _, name := range names {
 		object, _ := value.(Object)

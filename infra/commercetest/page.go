@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// The pages of Commerce's guide on pagination.
+// The limits of pages (Commerce's guide on pagination).
 const (
 	defaultLimit = 25
 	maxLimit     = 100
 	maxOffset    = 10_000 // "hard" for orders
 )
 
-// givePage answers with one page. What belongs to it is included, where asked for.
+// givePage answers with one page. include, if any, returns the related resources.
 func givePage(w http.ResponseWriter, r *http.Request, resources []Object, include func([]Object) Object) {
 	page, meta, ok := cut(w, r, resources)
 	if !ok {
@@ -30,7 +30,7 @@ func givePage(w http.ResponseWriter, r *http.Request, resources []Object, includ
 	give(w, body)
 }
 
-// cut gives the page that a request asks for, and its meta.
+// cut returns the page that a request asks for, and its meta.
 func cut(w http.ResponseWriter, r *http.Request, resources []Object) (page []Object, meta Object, ok bool) {
 	limit, isLimit := number(r, "page[limit]", defaultLimit)
 	offset, isOffset := number(r, "page[offset]", 0)
@@ -58,7 +58,7 @@ func number(r *http.Request, name string, otherwise int) (value int, ok bool) {
 	return value, err == nil && value >= 0
 }
 
-// choose gives the resources that a request's filter names, sorted as it asks.
+// choose returns the resources that match the filter of a request, in its sort order.
 func choose(w http.ResponseWriter, r *http.Request, resources []Object, sorting string) (chosen []Object, ok bool) {
 	wanted, ok := conditions(r.URL.Query().Get("filter"))
 	if !ok {
@@ -93,7 +93,7 @@ type condition struct {
 
 var conditionForm = regexp.MustCompile(`^(eq|gt|ge|lt|le)\((created_at|updated_at),("[^"]+"|[0-9-]+)\)(:|$)`)
 
-// conditions reads a filter: parts that must all hold, with a colon between them.
+// conditions parses a filter: conditions that must all be true, with a colon between them.
 func conditions(filter string) (parts []condition, ok bool) {
 	for filter != "" {
 		match := conditionForm.FindStringSubmatch(filter)
@@ -130,9 +130,9 @@ func (c condition) holds(resource Object) bool {
 	}
 }
 
-// moment is a timestamp of a resource.
+// moment returns a timestamp of a resource.
 func moment(resource Object, field string) time.Time {
 	text, _ := at(resource, "meta", "timestamps", field).(string)
-	value, _ := time.Parse(time.RFC3339, text) // else the zero time
+	value, _ := time.Parse(time.RFC3339, text) // the zero time if it is invalid
 	return value
 }

@@ -29,7 +29,7 @@ func (s *Server) Refund(orderID, transactionID string, amount int, at time.Time)
 	return append(events, "order.refunded")
 }
 
-// UpdateOrder changes fields of an order at that moment.
+// UpdateOrder changes fields of an order, at the time at.
 func (s *Server) UpdateOrder(orderID string, fields Object, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// eventLimit is how many events an integration may observe, by Commerce's guide.
+// eventLimit is the number of events that an integration may observe (Commerce's guide).
 const eventLimit = 5
 
 func (s *Server) routes() *http.ServeMux {
@@ -45,7 +45,8 @@ func (s *Server) listCurrencies(w http.ResponseWriter, r *http.Request) {
 	givePage(w, r, s.currencies, nil)
 }
 
-// listIntegrations gives all of them at once: integrations.yaml has no pages for it.
+// listIntegrations answers with all integrations, because integrations.yaml has no pages
+// for them.
 func (s *Server) listIntegrations(w http.ResponseWriter, r *http.Request) {
 	give(w, Object{"data": nonNil(s.integrations)})
 }
@@ -105,8 +106,8 @@ func (s *Server) deleteIntegration(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// change writes what is given of an integration's attributes into it, and says what
-// is wrong with them.
+// change sets the given attributes of an integration. It returns what is wrong with them, or
+// "".
 func change(integration, given Object) (problem string) {
 	attributes := maps.Clone(given)
 	maps.DeleteFunc(attributes, func(name string, _ any) bool {
@@ -119,7 +120,7 @@ func change(integration, given Object) (problem string) {
 	case given["type"] != "integration":
 		return "type must be integration"
 	case integration["integration_type"] != "webhook":
-		return "the stand-in takes webhooks only"
+		return "commercetest has integrations of the type webhook only"
 	case !isList:
 		return "observes must be a list"
 	case len(observes) > eventLimit:
@@ -130,8 +131,9 @@ func change(integration, given Object) (problem string) {
 	return ""
 }
 
-// listLogs gives a page of an integration's logs. Its meta has the page's own members
-// at once, and results beside it (integrations.yaml), unlike every other list.
+// listLogs answers with a page of an integration's logs. Unlike in every other list, the
+// members of the page are directly in meta, and results is not in meta
+// (integrations.yaml).
 func (s *Server) listLogs(w http.ResponseWriter, r *http.Request) {
 	logs, ok := s.logsOf(w, r)
 	if !ok {
@@ -143,8 +145,8 @@ func (s *Server) listLogs(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// listJobs gives the jobs of an integration at once: integrations.yaml has no pages
-// for it.
+// listJobs answers with all jobs of an integration, because integrations.yaml has no pages
+// for them.
 func (s *Server) listJobs(w http.ResponseWriter, r *http.Request) {
 	logs, ok := s.logsOf(w, r)
 	if !ok {
@@ -205,7 +207,7 @@ func (s *Server) listItems(w http.ResponseWriter, r *http.Request) {
 	give(w, Object{"data": s.itemsOf(s.orders[i])})
 }
 
-// itemsOf gives the lines of orders.
+// itemsOf returns the lines of orders.
 func (s *Server) itemsOf(orders ...Object) []Object {
 	items := []Object{}
 	for _, order := range orders {
@@ -243,7 +245,7 @@ func giveOne(w http.ResponseWriter, r *http.Request, resources []Object) {
 	give(w, Object{"data": resources[i]})
 }
 
-// find gives the place of a resource; -1 where there is none.
+// find returns the index of a resource, or -1.
 func find(resources []Object, id string) int {
 	return slices.IndexFunc(resources, func(resource Object) bool { return resource["id"] == id })
 }
@@ -260,5 +262,5 @@ func readData(w http.ResponseWriter, r *http.Request) (data Object, ok bool) {
 	return body.Data, true
 }
 
-// nonNil makes an empty list of none.
+// nonNil returns a copy that is not nil, so that JSON has [] and not null.
 func nonNil(list []Object) []Object { return append([]Object{}, list...) }

@@ -1,12 +1,12 @@
-// Package emulator runs an AWS on this machine, for tests: moto's server with what
-// its CloudFormation leaves out. It takes a whole cdk deploy, and serves the SDK's
-// SSM, SQS and CloudWatch Logs to the functions.
+// Package emulator runs an emulator of AWS on this machine, for tests: moto's server, with
+// additions to its CloudFormation. It supports a whole cdk deploy, and Systems Manager, SQS
+// and CloudWatch Logs for the functions.
 //
-// It is no proof of everything: it checks no policy, takes no webhook, calls no
-// function and raises no alarm. Of a resource that changes between two deployments it
-// takes what moto takes, and fails on the rest.
+// It does not emulate everything: it checks no policy, accepts no webhook, calls no function
+// and raises no alarm. It supports the same updates of resources as moto, and fails for
+// others.
 //
-// Package tools installs what it needs.
+// Package tools installs its programs.
 package emulator
 
 import (
@@ -27,7 +27,7 @@ import (
 	"commerce-segment/infra/tools"
 )
 
-// Where everything in the emulator lies.
+// The account and the region of everything in the emulator.
 const (
 	Account = "123456789012"
 	Region  = "us-east-1"
@@ -35,10 +35,9 @@ const (
 
 // Emulator is one AWS account, empty when it starts.
 type Emulator struct {
-	// URL is where every service answers, "http://localhost:40123".
+	// URL is the address of every service, "http://localhost:40123".
 	URL string
-	// stop ends it and gives what it said. Whoever lets go of it closes the pipe by
-	// which it ends.
+	// stop ends it and returns its output.
 	stop func() (said string)
 }
 
@@ -60,8 +59,8 @@ var (
 	shared  *Emulator
 )
 
-// Shared is one emulator for all tests of a process, with which it ends. What is in
-// it is theirs together: names must differ.
+// Shared returns one emulator for all tests of a process. It ends with the process. The
+// tests must use different names.
 func Shared(t testing.TB) *Emulator {
 	t.Helper()
 	sharing.Lock()
@@ -72,7 +71,7 @@ func Shared(t testing.TB) *Emulator {
 	return shared
 }
 
-// start starts an emulator, which ends with this process at the latest.
+// start starts an emulator, which ends with this process or before it.
 func start(t testing.TB) *Emulator {
 	t.Helper()
 	server := exec.Command(tools.Python(t), filepath.Join(tools.Infra(t), "emulator", "server.py"))
@@ -90,7 +89,7 @@ func start(t testing.TB) *Emulator {
 		t.Fatalf("starting the AWS emulator: %v", err)
 	}
 	stop := func() string {
-		stdin.Close() // by which it ends, and would if this process were killed
+		stdin.Close() // the emulator ends when its standard input does, also if this process is killed
 		server.Wait()
 		return stderr.String()
 	}
@@ -101,8 +100,8 @@ func start(t testing.TB) *Emulator {
 	return &Emulator{URL: strings.TrimSpace(line), stop: stop}
 }
 
-// Environment is what AWS's SDKs and tools need to find the AWS at a URL and nothing
-// else: variables for exec.Cmd.Env.
+// Environment returns environment variables with which AWS's SDKs and tools use only the
+// emulator at a URL, for exec.Cmd.Env.
 func Environment(url string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + url,
@@ -148,8 +147,8 @@ func (e *Emulator) call(service, operation string, parameters map[string]any) (m
 	return result, json.Unmarshal(said, &result)
 }
 
-// CDK runs the CDK CLI in the folder infra against the emulator, and returns what it
-// said. The assembly goes to the directory output.
+// CDK runs the CDK CLI in the folder infra with the emulator, and returns its output. The
+// assembly is written to the directory output.
 func (e *Emulator) CDK(t testing.TB, output string, arguments ...string) string {
 	t.Helper()
 	started := time.Now()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestWhatIsPutIntoAnEmulatorIsInNoOther(t *testing.T) {
+func TestEmulatorsShareNoData(t *testing.T) {
 	one, other := Start(t), Start(t)
 	url := one.Call(t, "sqs", "create_queue", map[string]any{"QueueName": "orders"})["QueueUrl"]
 	one.Call(t, "sqs", "send_message", map[string]any{"QueueUrl": url, "MessageBody": "an order"})
@@ -19,9 +19,9 @@ func TestWhatIsPutIntoAnEmulatorIsInNoOther(t *testing.T) {
 	}
 }
 
-func TestAResourceTypeThatTheEmulatorCannotMakeIsAnError(t *testing.T) {
-	// moto itself skips it and reports success: a test of a deployment would be green
-	// with half of the stack missing.
+func TestAnUnsupportedResourceTypeIsAnError(t *testing.T) {
+	// moto itself skips it and reports success: a test of a deployment would pass with half
+	// of the stack missing.
 	_, err := Start(t).call("cloudformation", "create_stack", map[string]any{
 		"StackName": "x", "TemplateBody": `{"Resources": {"X": {"Type": "AWS::Wisdom::Assistant", "Properties": {}}}}`,
 	})
@@ -30,7 +30,7 @@ func TestAResourceTypeThatTheEmulatorCannotMakeIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnUpdateThatTheEmulatorCannotMakeIsAnError(t *testing.T) {
+func TestAnUnsupportedUpdateIsAnError(t *testing.T) {
 	aws := Start(t)
 	log := func(days string) map[string]any {
 		return map[string]any{"StackName": "x", "TemplateBody": `{"Resources": {"X": {"Type": "AWS::Logs::LogGroup",
@@ -42,7 +42,7 @@ func TestAnUpdateThatTheEmulatorCannotMakeIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfAWSComesBackAsOne(t *testing.T) {
+func TestAnErrorOfAWSIsReturned(t *testing.T) {
 	_, err := Start(t).call("ssm", "get_parameter", map[string]any{"Name": "/none"})
 	if err == nil || !strings.Contains(err.Error(), "ParameterNotFound") {
 		t.Errorf("the error is %v, want ParameterNotFound", err)

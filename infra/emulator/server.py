@@ -8,9 +8,9 @@ call that creates it, so each type below is that call, sent to this very server.
 It prints its address, one line, and ends when its standard input does: with the
 test that started it, however that ends.
 
-Beside AWS's own protocols it answers POST /call/<service>/<operation> with a JSON
-object of the operation's parameters, in boto3's names: what a test needs to look at
-what was deployed, without one SDK client a service.
+In addition to AWS's own protocols it answers POST /call/<service>/<operation>. The body
+is a JSON object of the operation's parameters, in boto3's names. So a test can check
+what was deployed without an SDK client for each service.
 """
 
 import datetime
@@ -227,7 +227,7 @@ def keep_default_parameters():
 
 
 class Application:
-    """moto's own application, and /call beside it."""
+    """moto's own application, and /call in addition to it."""
 
     def __init__(self):
         self.moto = DomainDispatcherApplication(create_backend_app)
@@ -248,7 +248,7 @@ class Application:
 
 
 def text(value):
-    """JSON of what boto3 answers beside JSON's own types: times, and streams."""
+    """Returns the JSON of values in boto3's answers that are not JSON types: times and streams."""
     return value.isoformat() if isinstance(value, datetime.datetime) else value.read().decode()
 
 

@@ -1,5 +1,5 @@
-// Package hostiletest has peers for tests that answer what no server should, with personal
-// data in each place of an answer. What they send must be in no log line and in no error.
+// Package hostiletest has servers for tests whose answers are invalid and have personal data
+// in every part. No log line and no error may contain these data.
 package hostiletest
 
 import (
@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Person is the personal data. Mark is the part of it that stays the same in the name of a
-// host, where an address cannot be.
+// Person is the personal data, an e-mail address. Mark is the part of it that can also be in
+// the name of a host.
 const (
 	Person = "jane.doe@example.com"
 	Mark   = "jane.doe"
@@ -72,7 +72,7 @@ var answers = []struct{ name, text string }{
 	{"it ends the connection", ""},
 }
 
-// closing is an answer with a body that ends with the connection.
+// closing returns an answer whose body ends with the connection.
 func closing(status, body string) string {
 	return "HTTP/1.1 " + status + " X\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + body
 }
@@ -143,7 +143,7 @@ func answer(connection net.Conn, text string) {
 	_, _ = io.Copy(io.Discard, connection) // or the answer may be lost in a reset
 }
 
-// certificate is a configuration with personal data in its certificate.
+// certificate returns a TLS configuration whose certificate has personal data.
 func certificate(t testing.TB, until time.Time) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -17,9 +17,9 @@ type call struct {
 	make func(context.Context) error
 }
 
-// calls are those that the descriptions have, in an order in which the stand-in has what
-// they are about. The stranger is a client whose secret is wrong.
-func calls(c, stranger *commerce.Client, store *commercetest.Server) []call {
+// calls returns the calls that the descriptions have, in an order in which the fake store
+// has the resources that they need. The client unauthorized has a wrong secret.
+func calls(c, unauthorized *commerce.Client, store *commercetest.Server) []call {
 	now := time.Now().Add(-time.Hour)
 	period := commerce.Period{From: now.Add(-24 * time.Hour), To: now.Add(24 * time.Hour)}
 	orderID := store.AddOrder(order(), item())
@@ -31,7 +31,7 @@ func calls(c, stranger *commerce.Client, store *commercetest.Server) []call {
 	return []call{
 		{"create a webhook", func(ctx context.Context) (err error) {
 			integration, err = c.CreateWebhook(ctx, commerce.NewWebhook{
-				Name: "Order completed", Description: "Tells Segment of completed orders", Enabled: true, Observes: []string{"order.paid"},
+				Name: "Order completed", Description: "Sends completed orders to Segment", Enabled: true, Observes: []string{"order.paid"},
 				Configuration: commerce.WebhookConfiguration{URL: "https://hooks.example.com/webhooks/order-completed", SecretKey: "secret"},
 			})
 			if err == nil && integration.ID == "" {
@@ -60,7 +60,7 @@ func calls(c, stranger *commerce.Client, store *commercetest.Server) []call {
 			return except(err, http.StatusNotFound)
 		}},
 		{"with a wrong secret", func(ctx context.Context) error {
-			return except(some(stranger.Integrations(ctx)), http.StatusUnauthorized)
+			return except(some(unauthorized.Integrations(ctx)), http.StatusUnauthorized)
 		}},
 		{"delete an integration", func(ctx context.Context) error { return c.DeleteIntegration(ctx, integration.ID) }},
 		{"list orders", func(ctx context.Context) error { return some(c.Orders(ctx, commerce.Period{})) }},
@@ -74,7 +74,8 @@ func calls(c, stranger *commerce.Client, store *commercetest.Server) []call {
 	}
 }
 
-// undescribed are those of which no description is used: they go to the stand-in.
+// undescribed returns the calls that are in none of the descriptions. They go to the fake
+// store.
 func undescribed(c *commerce.Client, store *commercetest.Server) []call {
 	customerID := store.AddCustomer(commercetest.Object{"name": "Ron Swanson", "email": "ron@example.com", "password": true})
 	return []call{
@@ -85,7 +86,7 @@ func undescribed(c *commerce.Client, store *commercetest.Server) []call {
 	}
 }
 
-// some reads a list to its end, and expects something in it.
+// some reads a list to its end. It returns an error if the list is empty.
 func some[T any](list iter.Seq2[T, error]) error {
 	count := 0
 	for _, err := range list {
@@ -100,7 +101,8 @@ func some[T any](list iter.Seq2[T, error]) error {
 	return nil
 }
 
-// except lets an answer pass that an error was about. Prism's own answers are no errors.
+// except returns nil for an error with the expected status, and for no error, because the
+// answers that Prism makes itself are no errors.
 func except(err error, status int) error {
 	var answered *commerce.APIError
 	if errors.As(err, &answered) && answered.Status == status {
@@ -109,7 +111,7 @@ func except(err error, status int) error {
 	return err
 }
 
-// order is one that has all that the description requires.
+// order returns an order with all fields that the description requires.
 func order() commercetest.Object {
 	address := commercetest.Object{
 		"first_name": "Jack", "last_name": "Macdowall", "company_name": "Macdowalls", "phone_number": "123456789",

@@ -1,16 +1,16 @@
-// Command conform holds the Commerce client and its stand-in against Commerce's own
-// OpenAPI descriptions, which are not part of this repository:
+// Command conform checks the Commerce client and the fake store of package commercetest
+// against Commerce's OpenAPI descriptions, which are not part of this repository:
 //
 //	go run ./infra/commercetest/conform -descriptions DIRECTORY -prism PROGRAM
 //
-// The directory holds authentication.yaml, integrations.yaml and cartsorders.yaml.
-// The program is the one of the npm package @stoplight/prism-cli, a server that
-// refuses whatever a description does not allow; version 5.14.2 did it. Every call is made twice: to answers
-// that Prism makes of the description's examples, which the client must understand,
-// and through Prism to the stand-in, whose answers must be as described.
+// The directory has authentication.yaml, integrations.yaml and cartsorders.yaml. The program
+// is that of the npm package @stoplight/prism-cli, version 5.14.2, a server that rejects
+// everything that a description does not allow. Every call is made twice: to Prism, which
+// answers with the examples of the description, and through Prism to the fake store, whose
+// answers must match the description.
 //
-// It prints a line a call and ends with 1 where one fails. What is wrong in the
-// descriptions themselves is set right in a copy, and named.
+// It prints a line for each call, and exits with 1 if one fails. It corrects errors of the
+// descriptions in a copy, and prints them.
 package main
 
 import (
@@ -43,10 +43,10 @@ func main() {
 	}
 }
 
-// run checks everything, and gives an error where something is not as described.
+// run makes all calls. It returns an error if one is not as described.
 func run(ctx context.Context, out io.Writer, descriptions, prism string) error {
 	if descriptions == "" {
-		return errors.New("where are the descriptions? Name their directory with -descriptions")
+		return errors.New("the directory of the descriptions is not set: name it with -descriptions")
 	}
 	copies, err := os.MkdirTemp("", "conform-")
 	if err != nil {
@@ -81,8 +81,8 @@ func run(ctx context.Context, out io.Writer, descriptions, prism string) error {
 	return nil
 }
 
-// makeAll makes calls, and counts those that fail. Of one that does not it says the
-// verdict.
+// makeAll makes calls, prints the result of each, and returns the number of those that
+// failed. For a call that succeeds it prints the verdict.
 func makeAll(ctx context.Context, out io.Writer, calls []call, r *router, mode, verdict string) (failed int) {
 	for _, c := range calls {
 		r.refusals = nil
@@ -106,13 +106,13 @@ func clientOf(secret string, r *router) *commerce.Client {
 		URL: commerce.ExampleURL, ClientID: commercetest.ClientID, ClientSecret: secret,
 	}, r)
 	if err != nil {
-		panic(err) // the credentials are these
+		panic(err) // the credentials are constants
 	}
 	return client
 }
 
-// router is the client's way to the servers: to the one whose description has the
-// call, or else to the stand-in itself.
+// router sends each request to the server whose description has the call, or otherwise to
+// the fake store.
 type router struct {
 	servers  map[string]string // by the description's name
 	store    string
@@ -147,8 +147,8 @@ func (r *router) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, r.note(response)
 }
 
-// note keeps what Prism says of a violation: in a header beside an answer, or in
-// place of one. A call that is repeated meets the same one again.
+// note records a violation that Prism reports, in a header of the answer or as the answer.
+// It records the same one only once, because a call may be repeated.
 func (r *router) note(response *http.Response) error {
 	refusal := response.Header.Get("Sl-Violations")
 	if refusal == "" && strings.HasPrefix(response.Header.Get("Content-Type"), "application/problem+json") {

@@ -13,18 +13,18 @@ import (
 	"time"
 )
 
-// What Prism does with a request that is as described: answer it itself, or pass it on.
+// The modes of Prism: it answers requests itself, or forwards them.
 const (
 	mock  = "mock"
 	proxy = "proxy"
 )
 
-// descriptionBases are the descriptions that are used, by their names, with what their
-// paths leave out of Commerce's.
+// descriptionBases maps the names of the descriptions to the beginning of Commerce's paths
+// that their paths leave out.
 var descriptionBases = map[string]string{"authentication": "", "integrations": "/v2", "cartsorders": ""}
 
-// corrections are what the descriptions have wrong by their own examples, or by
-// Commerce's guides. Each is made in a copy, exactly once.
+// corrections lists the errors of the descriptions, which contradict their own examples or
+// Commerce's guides. Each is corrected in a copy.
 var corrections = []struct {
 	name, why, wrong, right string
 	times                   int
@@ -46,7 +46,7 @@ var corrections = []struct {
 		"oneOf:\n            - $ref: \"#/components/schemas/AWSSQS", "anyOf:\n            - $ref: \"#/components/schemas/AWSSQS", 3},
 }
 
-// correct copies the descriptions, set right, into a directory.
+// correct writes corrected copies of the descriptions to a directory.
 func correct(out io.Writer, from, to string) error {
 	for name := range descriptionBases {
 		file := name + ".yaml"
@@ -60,10 +60,10 @@ func correct(out io.Writer, from, to string) error {
 				continue
 			}
 			if count := strings.Count(text, c.wrong); count != c.times {
-				return fmt.Errorf("%s: what a correction is for is there %d times, not %d (%s): adapt the correction, or take it out", file, count, c.times, c.why)
+				return fmt.Errorf("%s: the text of a correction is there %d times, not %d (%s): adapt the correction, or remove it", file, count, c.times, c.why)
 			}
 			text = strings.ReplaceAll(text, c.wrong, c.right)
-			fmt.Fprintf(out, "set right in %s: %s\n", file, c.why)
+			fmt.Fprintf(out, "corrected in %s: %s\n", file, c.why)
 		}
 		if err := os.WriteFile(filepath.Join(to, file), []byte(text), 0o600); err != nil {
 			return err
@@ -72,13 +72,13 @@ func correct(out io.Writer, from, to string) error {
 	return nil
 }
 
-// servers are running Prisms, one a description.
+// servers are running Prisms, one for each description.
 type servers struct {
 	urls map[string]string
 	stop func()
 }
 
-// start starts a Prism a description, and waits until they answer.
+// start starts a Prism for each description, and waits until they answer.
 func start(ctx context.Context, prism, descriptions, mode, store string) (servers, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	s := servers{urls: map[string]string{}}
@@ -141,7 +141,7 @@ func answers(ctx context.Context, url string) error {
 	}
 }
 
-// freeAddress is a port of this machine that nobody uses yet.
+// freeAddress returns an address of this machine with a free port.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

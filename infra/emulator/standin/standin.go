@@ -1,8 +1,7 @@
-// Package standin answers in AWS's place where the emulator is too slow: thousands of
-// events a minute, and services that fail. It knows those operations of SQS, of
-// Parameter Store and of CloudFormation that this program calls, over their real
-// protocols and in memory, and refuses every other. A test holds it to what the
-// emulator answers.
+// Package standin is a fast fake of AWS, in memory, for tests that send thousands of events a
+// minute or need services that fail. It has the operations of SQS, Parameter Store and
+// CloudFormation that this project calls, over their real protocols, and rejects all others.
+// A test checks that it answers as the emulator does.
 package standin
 
 import (
@@ -32,26 +31,26 @@ const (
 
 // AWS is one account, empty when it starts. It is safe for use by many goroutines.
 type AWS struct {
-	// URL is where every service answers.
+	// URL is the address of every service.
 	URL string
 
 	mu         sync.Mutex
 	queues     map[string]*queue
 	parameters map[string]parameter
-	replaced   map[string][]parameter       // what parameters were before, the oldest first
+	replaced   map[string][]parameter       // the previous versions, the oldest first
 	stacks     map[string]map[string]string // outputs, by the stack's name
 	faults     map[operation]Fault
 	calls      []Call
 }
 
-// Call is what was asked of a service, whether it answered or failed.
+// Call is a call of a service, which may have failed.
 type Call struct {
 	Service   string   // "sqs"
 	Action    string   // "SendMessage"
 	Resources []string // on which, by their ARNs
 }
 
-// operation names an action of a service; all of them where the action is empty.
+// operation names an action of a service, or all of them if the action is empty.
 type operation struct{ service, action string }
 
 // Start starts an AWS that ends with the test.
@@ -65,22 +64,22 @@ func Start(t testing.TB) *AWS {
 	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	server.Start()
 	t.Cleanup(func() {
-		end() // what hangs, and who waits for a message
+		end() // ends calls that hang, and those that wait for a message
 		server.Close()
 	})
 	a.URL = server.URL
 	return a
 }
 
-// Deploy makes a stack with those outputs, and nothing else of it.
+// Deploy creates a stack that has only outputs.
 func (a *AWS) Deploy(stack string, outputs map[string]string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stacks[stack] = outputs
 }
 
-// Fail makes an action fail from now on, or every action of the service that has no
-// fault of its own where the action is empty. A nil fault makes it work again.
+// Fail makes an action fail from now on. An empty action means every action of the service
+// without its own fault. A nil fault makes it work again.
 func (a *AWS) Fail(service, action string, f Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -91,16 +90,16 @@ func (a *AWS) Fail(service, action string, f Fault) {
 	a.faults[operation{service, action}] = f
 }
 
-// Calls are all calls so far, in the order in which they came.
+// Calls returns all calls so far, in their order.
 func (a *AWS) Calls() []Call {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.calls)
 }
 
-// ServeHTTP takes one call.
+// ServeHTTP answers one call.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body) // all of it: only then is the server told when the client gives up
+	body, err := io.ReadAll(r.Body) // all of it: only then does the server notice that the client closes the connection
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -113,7 +112,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler.ServeHTTP(w, r)
 }
 
-// record keeps a call, and gives the fault that it meets.
+// record records a call, and returns the fault for it, or nil.
 func (a *AWS) record(call Call) Fault {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -124,7 +123,7 @@ func (a *AWS) record(call Call) Fault {
 	return a.faults[operation{call.Service, ""}]
 }
 
-// read says what a request asks for, and how it is answered.
+// read returns the call of a request, and the handler that answers it.
 func (a *AWS) read(r *http.Request, body []byte) (Call, http.HandlerFunc) {
 	target, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch target {
@@ -149,9 +148,9 @@ func unknown(action string) *refusal {
 	return &refusal{"UnknownOperationException", fmt.Sprintf("infra/emulator/standin does not know %q: add it there, or use the emulator", action)}
 }
 
-// request is the parameters of an action.
+// request has the parameters of an action.
 type request interface {
-	// resources are the ARNs of what it is about.
+	// resources returns the ARNs of the resources that it is about.
 	resources() []string
 }
 
@@ -172,7 +171,7 @@ func on[R any, P interface {
 	}
 }
 
-// readJSON is a call over AWS's JSON protocols. The action is nil where there is none.
+// readJSON reads a call over AWS's JSON protocols. The action is nil if it is unknown.
 func readJSON(call Call, act *action, body []byte) (Call, http.HandlerFunc) {
 	if act == nil {
 		return call, refuse(unknown(call.Action))

@@ -268,7 +268,7 @@ func (c *conversation) stacks() {
 
 // What the functions and the operator's program do with this AWS, they do with the
 // real one only if both answer the same. The emulator, which many use, is the judge.
-func TestItAnswersAsTheEmulatorDoes(t *testing.T) {
+func TestAnswersAreThoseOfTheEmulator(t *testing.T) {
 	emulated, here := emulator.Start(t), Start(t)
 	emulated.Call(t, "cloudformation", "create_stack", map[string]any{"StackName": "shop", "TemplateBody": `{
 		"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}, "Outputs": {"Prefix": {"Value": "/shop"}}}`})
@@ -289,7 +289,7 @@ func TestItAnswersAsTheEmulatorDoes(t *testing.T) {
 	}
 }
 
-func TestItRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestUnknownActionsAreRejected(t *testing.T) {
 	c := &conversation{t: t, url: Start(t).URL}
 	for _, target := range []string{"AmazonSQS.PurgeQueue", "AmazonSSM.DeleteParameter", "AWSLambda.Invoke"} {
 		if answer := c.ask(target, map[string]any{}); answer["__type"] != "UnknownOperationException" {
@@ -298,7 +298,7 @@ func TestItRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestItNamesTheResourcesOfACall(t *testing.T) {
+func TestCallsHaveTheirResources(t *testing.T) {
 	aws := Start(t)
 	c := &conversation{t: t, url: aws.URL}
 	queue := c.ask("AmazonSQS.CreateQueue", map[string]any{"QueueName": "orders"})["QueueUrl"]
@@ -315,7 +315,7 @@ func TestItNamesTheResourcesOfACall(t *testing.T) {
 	}
 }
 
-func TestAFaultMeetsTheActionThatItIsFor(t *testing.T) {
+func TestAFaultAppliesToItsActionOnly(t *testing.T) {
 	aws := Start(t)
 	c := &conversation{t: t, url: aws.URL}
 	aws.Fail(SQS, "", Status(http.StatusInternalServerError))

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,9 +18,11 @@ import (
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
+	"commerce-segment/shared/segment"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/shared/turn"
 	"commerce-segment/templates"
 )
 
@@ -161,8 +164,10 @@ type preview struct {
 
 // result is the request to Segment, or an error.
 type result struct {
-	JSON     string // the body of the request
+	JSON     string // the body of the request, with the first messages
+	Shown    int    // how many those are
 	Messages int
+	Digest   [sha256.Size]byte // of all messages
 	Wrong    *mistake
 	Hidden   bool // a personal value is hidden in it
 }
@@ -177,6 +182,8 @@ func (r result) Text() string {
 		return "Fails: " + r.Wrong.Sentence()
 	case r.Filtered():
 		return "Nothing is sent: the template filters the event."
+	case r.Shown < r.Messages:
+		return fmt.Sprintf("%s%d more messages are not shown.", r.JSON, r.Messages-r.Shown)
 	default:
 		return r.JSON
 	}
@@ -215,6 +222,12 @@ func (c *Console) preview(ctx context.Context, form templateForm) preview {
 
 // previewOf completes a preview with the result for an event.
 func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, tried source, e event) preview {
+	ctx, end := turn.Scope(ctx)
+	defer end()
+	if err := turn.TakeForBody(ctx, len(e.Body)); err != nil {
+		p.Problem = err.Error()
+		return p
+	}
 	webhook, err := commerce.Parse(e.Body)
 	if err != nil {
 		p.Problem = err.Error()
@@ -237,7 +250,7 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 			return p
 		}
 	}
-	if p.Webhook, err = indented(webhook.Document()); err != nil {
+	if p.Webhook, err = shownWebhook(webhook, len(e.Body)); err != nil {
 		p.Problem = err.Error()
 		return p
 	}
@@ -264,13 +277,25 @@ func (c *Console) noteOnCommerce(form templateForm, e event) string {
 	return ""
 }
 
-// indented returns a value as indented JSON.
-func indented(value any) (string, error) {
+// What a page shows of an event, in bytes before they are indented. Indented, deeply nested
+// JSON takes up to 300 times as much.
+const (
+	maxShownWebhook  = 1 << 20
+	maxShownMessages = 64 << 10
+)
+
+// shownWebhook returns a webhook as indented JSON. For one over maxShownWebhook it is a JSON
+// string that says so.
+func shownWebhook(webhook commerce.Webhook, size int) (string, error) {
+	var shown any = fmt.Sprintf("The webhook has %d bytes. A page shows none over %d.", size, maxShownWebhook)
+	if size <= maxShownWebhook {
+		shown = webhook.Document()
+	}
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	err := encoder.Encode(value)
+	err := encoder.Encode(shown)
 	return b.String(), err
 }
 
@@ -298,6 +323,11 @@ func tryEvent(ctx context.Context, t tracking.Tracking, s source, writeKey strin
 	if s.wrong != nil {
 		return result{Wrong: mistakeIn(s.wrong, s.text)}
 	}
+	ctx, end := turn.Scope(ctx)
+	defer end()
+	if err := turn.TakeForBody(ctx, len(e.Body)); err != nil {
+		return result{Wrong: &mistake{Message: err.Error()}}
+	}
 	webhook, err := commerce.Parse(e.Body)
 	if err != nil {
 		return result{Wrong: &mistake{Message: err.Error()}}
@@ -311,15 +341,24 @@ func tryEvent(ctx context.Context, t tracking.Tracking, s source, writeKey strin
 		}
 		return result{Wrong: m}
 	}
-	written := make([]json.RawMessage, len(messages))
+	return resultOf(messages)
+}
+
+// resultOf returns the result with these messages. It shows the first of them, at least one.
+func resultOf(messages []segment.Message) result {
+	var shown []json.RawMessage
+	size, digest := 0, sha256.New()
 	for i, message := range messages {
-		written[i] = message.JSON
+		digest.Write(message.JSON)
+		if size += len(message.JSON); i == 0 || size <= maxShownMessages {
+			shown = append(shown, message.JSON)
+		}
 	}
-	batch, err := render.Batch(written)
+	batch, err := render.Batch(shown)
 	if err != nil {
 		return result{Wrong: &mistake{Message: err.Error()}}
 	}
-	return result{JSON: string(batch), Messages: len(messages)}
+	return result{JSON: string(batch), Shown: len(shown), Messages: len(messages), Digest: [sha256.Size]byte(digest.Sum(nil))}
 }
 
 // redacted returns the result without personal values.

@@ -83,7 +83,7 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 // changeOf compares the results for an event, and reports whether they differ.
 func changeOf(ctx context.Context, t tracking.Tracking, before, after source, writeKey string, e event, personal bool) (one change, differs bool, err error) {
 	old, now := tryEvent(ctx, t, before, writeKey, e), tryEvent(ctx, t, after, writeKey, e)
-	if old.Text() == now.Text() {
+	if old.Text() == now.Text() && old.Digest == now.Digest {
 		return change{}, false, nil
 	}
 	one = change{Label: e.Label, Fails: now.Wrong != nil && old.Wrong == nil}

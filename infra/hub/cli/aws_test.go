@@ -30,10 +30,11 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
+// shop is the prefix of the deployed store.
 const shop = "/commerce-segment"
 
-// emulated starts an emulator of AWS that this process's SDK finds.
-func emulated(t *testing.T) *emulator.Emulator {
+// startAWS starts an emulator of AWS, and sets the environment so that the SDK uses it.
+func startAWS(t *testing.T) *emulator.Emulator {
 	t.Helper()
 	aws := emulator.Start(t)
 	for _, variable := range emulator.Environment(aws.URL) {
@@ -43,16 +44,16 @@ func emulated(t *testing.T) *emulator.Emulator {
 	return aws
 }
 
-// deploy puts the stack there, as a person does.
+// deploy deploys the stack with the CDK CLI, as an operator does.
 func deploy(t *testing.T, aws *emulator.Emulator) {
 	t.Helper()
 	output := t.TempDir()
 	aws.CDK(t, output, "bootstrap", "aws://"+emulator.Account+"/"+emulator.Region)
-	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH] // its programs are compiled already
+	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH] // its programs are already compiled
 	aws.CDK(t, output, "deploy", "--method=direct", "--require-approval=never", "-c", "architecture="+architecture)
 }
 
-// parametersOf is what Parameter Store holds, and of which type.
+// parametersOf returns the values and the types of the parameters in Parameter Store.
 func parametersOf(t *testing.T, aws *emulator.Emulator) (values, types map[string]string) {
 	t.Helper()
 	values, types = map[string]string{}, map[string]string{}
@@ -72,12 +73,12 @@ func parametersOf(t *testing.T, aws *emulator.Emulator) (values, types map[strin
 	return values, types
 }
 
-// TestAnOperatorSetsUpAndLooksAfterADeployedStore is their day: deploy, configure,
-// look, edit a template, rotate the secret, look after the dead letters.
-func TestAnOperatorSetsUpAndLooksAfterADeployedStore(t *testing.T) {
-	aws := emulated(t)
+// The parts are the work of an operator: deploy, configure, check, edit a template, rotate
+// the secret, redrive dead letters, read the log.
+func TestAnOperatorSetsUpAndOperatesADeployedStore(t *testing.T) {
+	aws := startAWS(t)
 	deploy(t, aws)
-	do := func(code int, args ...string) result {
+	hub := func(code int, args ...string) result {
 		t.Helper()
 		got := command(t, "", args...)
 		if got.code != code {
@@ -86,19 +87,19 @@ func TestAnOperatorSetsUpAndLooksAfterADeployedStore(t *testing.T) {
 		noSecret(t, got)
 		return got
 	}
-	operate(t, "doctor at first", examineUnconfigured)
-	operate(t, "configure", func(t *testing.T) { configureDeployed(t, aws, do) })
-	operate(t, "doctor once configured", examineConfigured)
-	operate(t, "settings", func(t *testing.T) { showDeployed(t, aws, do) })
-	operate(t, "templates", func(t *testing.T) { editTemplates(t, aws, do) })
-	leaveQueuesAlone(t, aws)
-	operate(t, "rotate", func(t *testing.T) { rotateDeployed(t, aws, do) })
-	operate(t, "deadletters", func(t *testing.T) { lookAfterDeadLetters(t, do) })
-	operate(t, "executions", func(t *testing.T) { watchDeployed(t, aws, do) })
+	part(t, "doctor before configure", examineUnconfigured)
+	part(t, "configure", func(t *testing.T) { configureDeployed(t, aws, hub) })
+	part(t, "doctor after configure", examineConfigured)
+	part(t, "settings", func(t *testing.T) { showDeployed(t, aws, hub) })
+	part(t, "templates", func(t *testing.T) { editTemplates(t, aws, hub) })
+	disconnectQueues(t, aws)
+	part(t, "rotate", func(t *testing.T) { rotateDeployed(t, aws, hub) })
+	part(t, "deadletters", func(t *testing.T) { redriveDeadLetters(t, hub) })
+	part(t, "executions", func(t *testing.T) { readDeployedLog(t, aws, hub) })
 }
 
-// A store that is deployed and not configured has what keeps its events waiting, and
-// nothing else, as faults.
+// In a store that is deployed and not configured, the only faults are the settings without
+// which no event can be delivered.
 func examineUnconfigured(t *testing.T) {
 	has(t, examined(t, exitFailed, "--prefix", shop), map[string]doctor.State{
 		"store": doctor.OK, "settings": doctor.OK, "segment": doctor.Fault, "commerce": doctor.Warning, "webhooks": doctor.Note, "secret": doctor.Fault,
@@ -114,38 +115,38 @@ func examineConfigured(t *testing.T) {
 	connect := command(t, "", "configure", "--prefix", shop, "--commerce-url", store.URL, "--commerce-client-id", commercetest.ClientID)
 	sync := command(t, "", "webhooks", "sync", "--yes", "--prefix", shop)
 	if connect.code != exitDone || sync.code != exitDone {
-		t.Fatalf("it is not connected:\n%s\n%s", connect.stderr, sync.stderr)
+		t.Fatalf("the store is not connected:\n%s\n%s", connect.stderr, sync.stderr)
 	}
 	has(t, examined(t, exitDone, "--prefix", shop), map[string]doctor.State{
 		"segment": doctor.Note, "commerce": doctor.OK, "webhooks": doctor.OK, "secret": doctor.OK, "templates": doctor.OK, "clock": doctor.OK,
 	})
 }
 
-// leaveQueuesAlone keeps the emulator from calling the functions with what is on
-// their queues, which it tries where there is Docker.
-func leaveQueuesAlone(t *testing.T, aws *emulator.Emulator) {
+// disconnectQueues keeps the emulator from calling the functions with the events on their
+// queues, which it does if Docker runs.
+func disconnectQueues(t *testing.T, aws *emulator.Emulator) {
 	t.Helper()
 	for _, mapping := range aws.Call(t, "lambda", "list_event_source_mappings", nil)["EventSourceMappings"].([]any) {
 		aws.Call(t, "lambda", "delete_event_source_mapping", map[string]any{"UUID": mapping.(map[string]any)["UUID"]})
 	}
 }
 
-// operate runs one part of the day, which needs those before.
-func operate(t *testing.T, name string, part func(t *testing.T)) {
+// part runs one part of the test. Later parts need it, so its failure ends the test.
+func part(t *testing.T, name string, run func(t *testing.T)) {
 	t.Helper()
-	if !t.Run(name, part) {
+	if !t.Run(name, run) {
 		t.FailNow()
 	}
 }
 
-// does runs the hub, wants an exit code and no secret in what it prints.
-type does func(code int, args ...string) result
+// hubCommand runs the hub, and fails the test if it has another exit code or prints a secret.
+type hubCommand func(code int, args ...string) result
 
-func configureDeployed(t *testing.T, aws *emulator.Emulator, do does) {
+func configureDeployed(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
 	before, _ := parametersOf(t, aws)
 	t.Setenv("SEGMENT_WRITE_KEY", "PLANTED-key")
 	t.Setenv("COMMERCE_CLIENT_SECRET", "PLANTED-client")
-	got := do(exitDone, "configure", "--prefix", shop, "--untested", "--commerce-url", "https://euwest.api.elasticpath.com", "--commerce-client-id", "my-id",
+	got := hub(exitDone, "configure", "--prefix", shop, "--untested", "--commerce-url", "https://euwest.api.elasticpath.com", "--commerce-client-id", "my-id",
 		"--segment-host", "https://api.segment.io", "--disable", "order-updated", "--events", "order-completed=order.fulfilled")
 
 	after, types := parametersOf(t, aws)
@@ -180,23 +181,23 @@ func configureDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 		}
 	}
 	if strings.Contains(got.stdout, "/webhooks/order-updated") {
-		t.Errorf("it asks for the webhook of a tracking that is disabled:\n%s", got.stdout)
+		t.Errorf("it lists the webhook of a tracking that is disabled:\n%s", got.stdout)
 	}
 
-	if again := do(exitDone, "configure", "--prefix", shop+"/"); !strings.Contains(again.stdout, "Nothing to write") {
+	if again := hub(exitDone, "configure", "--prefix", shop+"/"); !strings.Contains(again.stdout, "Nothing to write") {
 		t.Errorf("a second time it says\n%s", again.stdout)
 	}
 	if again, _ := parametersOf(t, aws); !maps.Equal(again, after) {
-		t.Errorf("a second time makes of the parameters\n%q", again)
+		t.Errorf("after a second time the parameters are\n%q", again)
 	}
 }
 
-func showDeployed(t *testing.T, aws *emulator.Emulator, do does) {
-	for _, name := range []string{"/eu/segment/host", "/eu/segment/hots", "/eu/templates/order-completed"} { // of the store /commerce-segment/eu
+func showDeployed(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
+	for _, name := range []string{"/eu/segment/host", "/eu/segment/hots", "/eu/templates/order-completed"} { // of another store
 		aws.Call(t, "ssm", "put_parameter", map[string]any{"Name": shop + name, "Value": "PLANTED-other", "Type": "String"})
 	}
 	aws.Call(t, "ssm", "put_parameter", map[string]any{"Name": shop + "/segment/writekey", "Value": "PLANTED-misspelled", "Type": "String"})
-	got := do(exitDone, "settings", "--prefix", shop)
+	got := hub(exitDone, "settings", "--prefix", shop)
 	for _, part := range []string{"segment/writekey ", "nothing reads it", " order.fulfilled ", "Parameter Store in us-east-1, below /commerce-segment"} {
 		if !strings.Contains(got.stdout+got.stderr, part) {
 			t.Errorf("it does not show %q:\n%s", part, got.stdout)
@@ -206,7 +207,7 @@ func showDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 		t.Errorf("it shows another store's:\n%s", got.stdout)
 	}
 	var list []store.Setting
-	if err := json.Unmarshal([]byte(do(exitDone, "settings", "--json", "--prefix", shop).stdout), &list); err != nil {
+	if err := json.Unmarshal([]byte(hub(exitDone, "settings", "--json", "--prefix", shop).stdout), &list); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -228,13 +229,13 @@ func showDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	}
 }
 
-func editTemplates(t *testing.T, aws *emulator.Emulator, do does) {
+func editTemplates(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
 	files := t.TempDir()
 	in := func(command string, args ...string) []string {
 		return append([]string{"templates", command, "--prefix", shop, "--files", files}, args...)
 	}
-	do(exitDone, in("pull")...)
-	do(exitDone, in("diff")...)
+	hub(exitDone, in("pull")...)
+	hub(exitDone, in("diff")...)
 
 	file := filepath.Join(files, "order-completed.jsonata")
 	content, err := os.ReadFile(file)
@@ -243,44 +244,44 @@ func editTemplates(t *testing.T, aws *emulator.Emulator, do does) {
 	}
 	edited := strings.Replace(string(content), `"event": "Order Completed"`, `"event": "Sold"`, 1)
 	hubtest.WriteFile(t, file, edited)
-	if got := do(exitFailed, in("diff")...); !strings.Contains(got.stdout, "\n+    \"event\": \"Sold\",\n") {
+	if got := hub(exitFailed, in("diff")...); !strings.Contains(got.stdout, "\n+    \"event\": \"Sold\",\n") {
 		t.Errorf("the difference is\n%s", got.stdout)
 	}
-	got := do(exitDone, in("push")...)
+	got := hub(exitDone, in("push")...)
 	if strings.Count(got.stdout, "wrote ") != 1 || !strings.Contains(got.stdout, "wrote templates/order-completed\n") {
 		t.Errorf("it says\n%s", got.stdout)
 	}
-	do(exitDone, in("diff")...)
+	hub(exitDone, in("diff")...)
 
 	hubtest.WriteFile(t, file, `{"event": "Sold", "properties": $commerce("/v2/orders/" & payload.data.id).data}`)
-	if got := do(exitDone, in("push")...); !strings.Contains(got.stderr, "Note: templates/order-completed: it calls $commerce, and this function may not read") {
+	if got := hub(exitDone, in("push")...); !strings.Contains(got.stderr, "Note: templates/order-completed: it calls $commerce, and this function may not read") {
 		t.Errorf("it says\n%s", got.stderr)
 	}
 	hubtest.WriteFile(t, file, edited)
-	if got := do(exitDone, in("push")...); got.stderr != "" {
+	if got := hub(exitDone, in("push")...); got.stderr != "" {
 		t.Errorf("it says\n%s", got.stderr)
 	}
 
 	hubtest.WriteFile(t, file, "{")
-	do(exitFailed, in("push")...)
+	hub(exitFailed, in("push")...)
 	if after, _ := parametersOf(t, aws); after["templates/order-completed"] != edited {
 		t.Errorf("the template is %s", after["templates/order-completed"])
 	}
 
-	versions := do(exitDone, "templates", "versions", "order-completed", "--prefix", shop)
+	versions := hub(exitDone, "templates", "versions", "order-completed", "--prefix", shop)
 	lines := strings.Split(strings.TrimSpace(versions.stdout), "\n")
 	newest, oldest := lines[1], lines[len(lines)-1]
 	if len(lines) != 5 || !strings.HasPrefix(newest, "4 ") || !strings.HasSuffix(newest, " live") ||
 		!strings.HasPrefix(oldest, "1 ") || !strings.HasSuffix(oldest, " the default") {
 		t.Errorf("the versions are\n%s", versions.stdout)
 	}
-	do(exitDone, "templates", "restore", "order-completed", "1", "--prefix", shop)
+	hub(exitDone, "templates", "restore", "order-completed", "1", "--prefix", shop)
 	if after, _ := parametersOf(t, aws); !store.SameText(after["templates/order-completed"], string(content)) {
 		t.Errorf("the template is %s", after["templates/order-completed"])
 	}
 }
 
-func rotateDeployed(t *testing.T, aws *emulator.Emulator, do does) {
+func rotateDeployed(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
 	secrets := func() []string {
 		after, types := parametersOf(t, aws)
 		if types["commerce/webhook-secret"] != "SecureString" {
@@ -290,7 +291,7 @@ func rotateDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	}
 	old := secrets()
 	t.Setenv("COMMERCE_WEBHOOK_SECRET", "PLANTED-new")
-	got := do(exitDone, "rotate", "--prefix", shop, "--no-wait")
+	got := hub(exitDone, "rotate", "--prefix", shop, "--no-wait")
 	if both := secrets(); !slices.Equal(both, []string{"PLANTED-new", old[0]}) {
 		t.Errorf("begun, the secrets are %q", both)
 	}
@@ -298,16 +299,16 @@ func rotateDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 		t.Errorf("it says\n%s", got.stdout)
 	}
 	queuesOf(t, tracking.CustomerCreated).put()
-	if got := do(exitDone, "rotate", "--prefix", shop, "--finish"); !strings.Contains(got.stderr, "Still to be delivered: about 1 event.") {
-		t.Errorf("it does not say that an event waits, which the old secret may belong to: %s", got.stderr)
+	if got := hub(exitDone, "rotate", "--prefix", shop, "--finish"); !strings.Contains(got.stderr, "Still to be delivered: about 1 event.") {
+		t.Errorf("it does not warn that an event is still to be delivered: %s", got.stderr)
 	}
 	if left := secrets(); !slices.Equal(left, []string{"PLANTED-new"}) {
 		t.Errorf("finished, the secrets are %q", left)
 	}
 }
 
-func lookAfterDeadLetters(t *testing.T, do does) {
-	if got := do(exitDone, "deadletters", "list", "--prefix", shop); got.stdout != "There are no dead letters.\n" {
+func redriveDeadLetters(t *testing.T, hub hubCommand) {
+	if got := hub(exitDone, "deadletters", "list", "--prefix", shop); got.stdout != "There are no dead letters.\n" {
 		t.Errorf("at first it says\n%s", got.stdout)
 	}
 	completed, updated := queuesOf(t, tracking.OrderCompleted), queuesOf(t, tracking.OrderUpdated)
@@ -316,7 +317,7 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 	completed.fail("segment_400", "order-3")
 	updated.fail("message_invalid", "order-4")
 
-	got := do(exitDone, "deadletters", "list", "--prefix", shop)
+	got := hub(exitDone, "deadletters", "list", "--prefix", shop)
 	for _, part := range []string{
 		"order-completed message_invalid order-1 ", " s no user\n", "order-completed segment_400 order-3 ",
 		"\n2 order-completed message_invalid\n", "\n1 order-completed segment_400\n", "\n1 order-updated message_invalid\n",
@@ -327,32 +328,32 @@ func lookAfterDeadLetters(t *testing.T, do does) {
 		}
 	}
 	var letters []deadletters.Summary
-	if err := json.Unmarshal([]byte(do(exitDone, "deadletters", "list", "--prefix", shop, "--json", "--tracking", "order-completed", "--reason", "segment_400").stdout), &letters); err != nil ||
+	if err := json.Unmarshal([]byte(hub(exitDone, "deadletters", "list", "--prefix", shop, "--json", "--tracking", "order-completed", "--reason", "segment_400").stdout), &letters); err != nil ||
 		len(letters) != 1 || letters[0].Resource != "order-3" || letters[0].Detail != "no user" || letters[0].Receives != 1 {
 		t.Errorf("selected and as JSON: %+v, %v", letters, err)
 	}
 
-	got = do(exitDone, "deadletters", "redrive", "--prefix", shop, "--reason", "message_invalid", "--tracking", "order-completed")
+	got = hub(exitDone, "deadletters", "redrive", "--prefix", shop, "--reason", "message_invalid", "--tracking", "order-completed")
 	if got.stdout != "Put back on their queues: 2.\n" || !strings.Contains(got.stderr, "dead letters read: 3 of 3\n") {
 		t.Errorf("it says\n%s%s", got.stdout, got.stderr)
 	}
-	if waiting := completed.waiting(); waiting != 2 {
-		t.Errorf("%d are on the queue again, want 2", waiting)
+	if n := completed.queued(); n != 2 {
+		t.Errorf("%d are on the queue again, want 2", n)
 	}
-	if waiting := updated.waiting(); waiting != 0 {
-		t.Errorf("%d of another tracking are on the queue", waiting)
+	if n := updated.queued(); n != 0 {
+		t.Errorf("%d of another tracking are on the queue", n)
 	}
-	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "Put back on their queues: 2.\n" {
+	if got := hub(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "Put back on their queues: 2.\n" {
 		t.Errorf("the rest: it says\n%s", got.stdout)
 	}
-	if got := do(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "Put back on their queues: 0.\n" || got.stderr != "" {
-		t.Errorf("of nothing it says\n%s%s", got.stdout, got.stderr)
+	if got := hub(exitDone, "deadletters", "redrive", "--prefix", shop); got.stdout != "Put back on their queues: 0.\n" || got.stderr != "" {
+		t.Errorf("without dead letters it says\n%s%s", got.stdout, got.stderr)
 	}
-	do(exitFailed, "deadletters", "list", "--prefix", shop, "--tracking", "order-paid")
+	hub(exitFailed, "deadletters", "list", "--prefix", shop, "--tracking", "order-paid")
 }
 
-// watchDeployed looks at a day of 3,000 webhooks in the functions' logs.
-func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
+// readDeployedLog reads a day of 3,000 webhooks in the functions' logs.
+func readDeployedLog(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
 	now := time.Now().UTC()
 	var lines []logLine
 	for i := range 1500 {
@@ -370,26 +371,26 @@ func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 	lines = append(lines, logLine{now, `{"time":"2026-11-24T10:00:00.000Z","type":"platform.report","record":{"requestId":"r","status":"success"}}`})
 	putLogLines(t, aws, "/aws/lambda/commerce-segment-order-completed", lines)
 
-	if got := do(exitDone, "executions", "--prefix", shop); !strings.HasPrefix(unpadded(got.stdout), "RECEIVED TRACKING ") || !strings.Contains(got.stdout, "and 2951 older ones") ||
+	if got := hub(exitDone, "executions", "--prefix", shop); !strings.HasPrefix(unpadded(got.stdout), "RECEIVED TRACKING ") || !strings.Contains(got.stdout, "and 2951 older ones") ||
 		!strings.Contains(got.stdout, "In the last 24 hours 3001 webhooks came: 1501 delivered, 1500 rejected. From the fact to Segment: half within 2.0 s") {
 		t.Errorf("it lists\n%s%s", got.stdout, got.stderr)
 	}
 	var list []executions.Execution
-	if err := json.Unmarshal([]byte(do(exitDone, "executions", "--prefix", shop, "--json", "--outcome", "delivered", "--tracking", "order-completed", "order-late").stdout), &list); err != nil ||
+	if err := json.Unmarshal([]byte(hub(exitDone, "executions", "--prefix", shop, "--json", "--outcome", "delivered", "--tracking", "order-completed", "order-late").stdout), &list); err != nil ||
 		len(list) != 1 || list[0].Attempts != 2 || len(list[0].Lines) != 3 || list[0].Delay == nil || *list[0].Delay != 40_000 {
 		t.Errorf("as JSON: %+v, %v", list, err)
 	}
-	if got := do(exitDone, "executions", "--prefix", shop, "--summary"); !strings.Contains(got.stdout, "On the queues now (an estimate of SQS): ") || strings.Count(got.stdout, "█") < 21 {
-		t.Errorf("the picture is\n%s", got.stdout)
+	if got := hub(exitDone, "executions", "--prefix", shop, "--summary"); !strings.Contains(got.stdout, "On the queues now (an estimate of SQS): ") || strings.Count(got.stdout, "█") < 21 {
+		t.Errorf("the summary is\n%s", got.stdout)
 	}
-	got := do(exitDone, "trace", "--prefix", shop, "order-late")
+	got := hub(exitDone, "trace", "--prefix", shop, "order-late")
 	for _, says := range []string{"Segment was told Order Completed.", "40.0 s after it happened, at attempt 2, as messageId order-completed:order-late:0-track:ff.", "Attempt 1 did not succeed: segment_503. Again in 31.5s."} {
 		if !strings.Contains(got.stdout, says) {
-			t.Errorf("the story does not say %q:\n%s", says, got.stdout)
+			t.Errorf("trace does not say %q:\n%s", says, got.stdout)
 		}
 	}
-	if got := do(exitDone, "trace", "--prefix", shop, "order-none"); !strings.Contains(got.stdout, "no webhook came that is known to be about order-none") {
-		t.Errorf("of what was never seen it says\n%s", got.stdout)
+	if got := hub(exitDone, "trace", "--prefix", shop, "order-none"); !strings.Contains(got.stdout, "no webhook came that is known to be about order-none") {
+		t.Errorf("for an unknown order it says\n%s", got.stdout)
 	}
 	for path, says := range map[string]string{
 		"/executions":         "On the queues now, as SQS reckons: ",
@@ -399,11 +400,11 @@ func watchDeployed(t *testing.T, aws *emulator.Emulator, do does) {
 			t.Errorf("the page %s does not say %q:\n%s", path, says, page)
 		}
 	}
-	do(exitFailed, "executions", "--prefix", shop, "--outcome", "lost")
-	do(exitFailed, "executions", "--prefix", shop, "--since", "yesterday")
+	hub(exitFailed, "executions", "--prefix", shop, "--outcome", "lost")
+	hub(exitFailed, "executions", "--prefix", shop, "--since", "yesterday")
 }
 
-// consolePage is a page of the store's console.
+// consolePage returns a page of the store's console.
 func consolePage(t *testing.T, path string) string {
 	t.Helper()
 	s, err := store.OpenDeployed(t.Context(), shop)
@@ -419,8 +420,8 @@ func consolePage(t *testing.T, path string) string {
 	return answer.Body.String()
 }
 
-// logLine is a log event: a line as a function writes it with Lambda's JSON format,
-// which passes on what is JSON already.
+// logLine is a log event: a line as Lambda's JSON log format writes it, which leaves a line
+// that is JSON as it is.
 type logLine struct {
 	at   time.Time
 	text string
@@ -465,7 +466,7 @@ func putLogLines(t *testing.T, aws *emulator.Emulator, group string, lines []log
 	}
 }
 
-// unpadded is a table whose columns are one space apart.
+// unpadded returns a table with one space between its columns.
 func unpadded(table string) string {
 	var text strings.Builder
 	for line := range strings.Lines(table) {
@@ -474,7 +475,7 @@ func unpadded(table string) string {
 	return text.String()
 }
 
-// trackingQueues are the queues of a tracking as a test writes and reads them.
+// trackingQueues are the queues of a tracking, for a test to write and read.
 type trackingQueues struct {
 	t           *testing.T
 	client      *sqs.Client
@@ -490,6 +491,7 @@ func queuesOf(t *testing.T, of tracking.Tracking) trackingQueues {
 	return trackingQueues{t, sqs.NewFromConfig(s.Deployment.Config), s.Deployment.Outputs[outputs.Queue(of)], s.Deployment.Outputs[outputs.DeadLetters(of)]}
 }
 
+// fail puts an event on the dead-letter queue.
 func (q trackingQueues) fail(reason, resource string) {
 	q.t.Helper()
 	err := spool.NewSQS(q.client, q.queue, q.dead).Fail(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{"email":"PLANTED@example.com"}`)},
@@ -507,8 +509,8 @@ func (q trackingQueues) put() {
 	}
 }
 
-// waiting counts what is on the queue, and leaves it there.
-func (q trackingQueues) waiting() int {
+// queued returns the number of events on the queue, and leaves them there.
+func (q trackingQueues) queued() int {
 	q.t.Helper()
 	answer, err := q.client.ReceiveMessage(q.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &q.queue, MaxNumberOfMessages: 10})
 	if err != nil {
@@ -517,8 +519,8 @@ func (q trackingQueues) waiting() int {
 	return len(answer.Messages)
 }
 
-func TestTheHubSaysWhyItCannotReachADeployedStore(t *testing.T) {
-	emulated(t)
+func TestErrorsIfADeployedStoreCannotBeReached(t *testing.T) {
+	startAWS(t)
 	for _, c := range []struct {
 		name string
 		env  map[string]string
@@ -528,8 +530,8 @@ func TestTheHubSaysWhyItCannotReachADeployedStore(t *testing.T) {
 		{"there is no such stack", nil, []string{"--prefix", "/my-shop/eu"}, []string{"there is no stack my-shop--eu in us-east-1", "deploy it first", "AWS_REGION"}},
 		{"the prefix has no slash", nil, []string{"--prefix", "commerce-segment"}, []string{"a prefix begins with a slash"}},
 		{"there is no region", map[string]string{"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, []string{"--prefix", shop}, []string{"there is no AWS region: set AWS_REGION"}},
-		{"the profile does not exist", map[string]string{"AWS_PROFILE": "nobody"}, []string{"--prefix", shop}, []string{"looking for AWS credentials", "nobody"}},
-		{"nothing listens there", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}, []string{"--prefix", shop}, []string{"looking for the stack commerce-segment in us-east-1", "connection refused"}},
+		{"the profile does not exist", map[string]string{"AWS_PROFILE": "no-such-profile"}, []string{"--prefix", shop}, []string{"looking for AWS credentials", "no-such-profile"}},
+		{"nothing listens at the endpoint", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}, []string{"--prefix", shop}, []string{"looking for the stack commerce-segment in us-east-1", "connection refused"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for name, value := range c.env {

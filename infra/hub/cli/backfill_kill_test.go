@@ -15,12 +15,13 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// full makes the test of killed backfills as large as it is meant:
+// full makes the test of killed backfills large:
 //
 //	go test ./infra/hub/cli -run Killed -full
-var full = flag.Bool("full", false, "backfill 20,000 orders, and not 1,000")
+var full = flag.Bool("full", false, "backfill 20,000 orders instead of 1,000")
 
-// connect tells a hub's directory of a Commerce, and of a Segment unless it is the inbox.
+// connect writes the access to a Commerce, and the host of a Segment unless it is empty, to a
+// hub's directory.
 func connect(t *testing.T, dir string, shop *commercetest.Server, host string) {
 	t.Helper()
 	for name, value := range map[string]string{
@@ -35,6 +36,7 @@ func connect(t *testing.T, dir string, shop *commercetest.Server, host string) {
 	}
 }
 
+// addOrder adds an order to a Commerce, and returns its id.
 func addOrder(shop *commercetest.Server, created time.Time, payment string) string {
 	stamp := created.UTC().Format("2006-01-02T15:04:05.000Z")
 	return shop.AddOrder(commercetest.Object{
@@ -46,12 +48,12 @@ func addOrder(shop *commercetest.Server, created time.Time, payment string) stri
 	}, commercetest.Object{"sku": "MUG", "quantity": 1, "unit_price": commercetest.Object{"amount": 1200, "currency": "GBP"}})
 }
 
-// mostMemory is what a backfill may take, however long it is: a page of orders and what
-// becomes of them, beside the program itself.
+// mostMemory is the memory, in bytes, that a backfill of any length may use: for a page of
+// orders and their events, and for the program.
 const mostMemory = 80 << 20
 
-// The program is killed as hard as can be, while a request is on its way to Segment.
-func TestABackfillThatIsKilledGoesOn(t *testing.T) {
+// The program is killed while a request to Segment has no answer yet.
+func TestAKilledBackfillContinues(t *testing.T) {
 	binary, err := built()
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +77,7 @@ func TestABackfillThatIsKilledGoesOn(t *testing.T) {
 	}
 	for n := range 3 {
 		var program *exec.Cmd
-		at := orders / requestTakes / 4 * (n + 1)
+		at := orders / eventsPerRequest / 4 * (n + 1)
 		sink.Hold(func() { // no request is counted before the program is known
 			sink.Counted = func(requests int) {
 				if requests == at {
@@ -85,7 +87,7 @@ func TestABackfillThatIsKilledGoesOn(t *testing.T) {
 			program = backfill()
 		})
 		if err := program.Wait(); err == nil {
-			t.Fatalf("it was done before it was killed at request %d", at)
+			t.Fatalf("it ended before it was killed at request %d", at)
 		}
 	}
 	var program *exec.Cmd
@@ -98,26 +100,26 @@ func TestABackfillThatIsKilledGoesOn(t *testing.T) {
 		t.Fatalf("%v: %s", err, program.Stderr)
 	}
 	different, all := sink.Count()
-	if different != orders || all-orders > 3*2*requestTakes {
-		t.Errorf("of %d orders came %d messages, %d of them different", orders, all, different)
+	if different != orders || all-orders > 3*2*eventsPerRequest {
+		t.Errorf("for %d orders Segment received %d messages, %d of them different", orders, all, different)
 	}
 	for _, part := range []string{"Continuing where the last run stopped", "events sent: "} {
 		if said := fmt.Sprint(program.Stderr); !strings.Contains(said, part) {
 			t.Errorf("it does not say %q:\n%s", part, said)
 		}
 	}
-	t.Logf("%d orders, %d messages; the last run took %d MB", orders, all, memory>>20)
+	t.Logf("%d orders, %d messages; the last run used %d MB", orders, all, memory>>20)
 	if memory > mostMemory {
-		t.Errorf("it took %d MB", memory>>20)
+		t.Errorf("it used %d MB", memory>>20)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "backfill", "backfill-*")); len(left) > 0 {
-		t.Errorf("it is done, and still there is %v", left)
+		t.Errorf("after the end it left %v", left)
 	}
 }
 
-// peakMemory is the most memory that a process has taken so far, in bytes, as Linux has
-// it; 0 elsewhere. What the kernel tells of a process that has ended would be of the test
-// as well, from which it was forked.
+// peakMemory returns the largest memory of a process so far, in bytes, as Linux reports it,
+// and 0 on other systems. It is read while the process runs: for a process that has ended,
+// the kernel includes the memory of the test, from which the process was forked.
 func peakMemory(pid int) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -129,10 +131,10 @@ func peakMemory(pid int) int {
 	return kilobytes << 10
 }
 
-// requestTakes is how many events go in one request to Segment.
-const requestTakes = 100
+// eventsPerRequest is the number of events in one request to Segment.
+const eventsPerRequest = 100
 
-func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
+func TestBackfillPrintsItsPlanAndAsks(t *testing.T) {
 	shop, sink, dir := commercetest.Start(t), hubtest.StartSegment(t), filepath.Join(t.TempDir(), ".hub")
 	connect(t, dir, shop, sink.URL)
 	addOrder(shop, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), "paid")
@@ -148,15 +150,15 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 	}{
 		{"it asks", []string{"orders", "--since", "2026-01-01"}, exitFailed,
 			[]string{"Created in this period: 2 orders.", "2 checkout-started", "1 order-completed", "In total 3 events, to " + sink.URL, "Not a terminal: pass --yes"}, 0},
-		{"it only looks", []string{"orders", "--since", "2026-01-01", "--to", "Amplitude", "--dry-run"}, exitDone,
+		{"a dry run sends nothing", []string{"orders", "--since", "2026-01-01", "--to", "Amplitude", "--dry-run"}, exitDone,
 			[]string{", limited to Amplitude. ", `"event": "Order Completed"`, `"email": "[redacted]"`, `"total": 12`, "Nothing was sent (--dry-run)"}, 0},
 		{"nothing was created", []string{"orders", "--since", "2026-01-01", "--until", "2026-02-01", "--yes"}, exitDone, []string{"Created in this period: 0 orders.", "There is nothing to send"}, 0},
-		{"a period is turned round", []string{"orders", "--since", "2026-02-01", "--until", "2026-01-01"}, exitFailed, []string{"nothing lies between"}, 0},
-		{"a time is none", []string{"orders", "--since", "soon"}, exitFailed, []string{`--since "soon": write a time such as 2026-01-31`}, 0},
+		{"the period ends before it begins", []string{"orders", "--since", "2026-02-01", "--until", "2026-01-01"}, exitFailed, []string{"nothing lies between"}, 0},
+		{"an invalid time", []string{"orders", "--since", "soon"}, exitFailed, []string{`--since "soon": write a time such as 2026-01-31`}, 0},
 		{"no time is given", []string{"orders"}, exitFailed, []string{"--since is missing: give the start of the period. For example: hub backfill orders --since 2026-01-01 --dry-run"}, 0},
 		{"nothing is given", nil, exitFailed, []string{"name what to backfill, orders or customers. For example: hub backfill orders", "Usage: hub backfill"}, 0},
-		{"it is about nothing that there is", []string{"carts", "--since", "1d"}, exitFailed, []string{"say orders or customers", "Usage: hub backfill"}, 0},
-		{"what changed an order is asked for", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be told afterwards"}, 0},
+		{"an unknown kind", []string{"carts", "--since", "1d"}, exitFailed, []string{"say orders or customers", "Usage: hub backfill"}, 0},
+		{"a tracking that cannot be backfilled", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be told afterwards"}, 0},
 		{"it sends", []string{"orders", "--since", "2026-01-01", "--only", "order-completed", "--yes"}, exitDone, []string{"Done: 1 event of 2 orders sent."}, 1},
 		{"it sends customers", []string{"customers", "--since", "1d", "--yes"}, exitDone, []string{"Done: 1 event of 1 customer sent."}, 2},
 	} {
@@ -172,20 +174,20 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 				}
 			}
 			if strings.Contains(said, "Ada") || strings.Contains(said, "ada@") || strings.Contains(said, commercetest.ClientSecret) {
-				t.Errorf("it says what it must not:\n%s", said)
+				t.Errorf("it prints personal data or a secret:\n%s", said)
 			}
 			if different, _ := sink.Count(); different != test.sent {
 				t.Errorf("%d messages were sent, want %d", different, test.sent)
 			}
 		})
 	}
-	t.Run("a source's key is needed for Segment", func(t *testing.T) {
+	t.Run("Segment needs the write key of a source", func(t *testing.T) {
 		hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), "inbox_0123456789")
 		if got := command(t, "", "backfill", "orders", "--since", "1d", "--dir", dir); !strings.Contains(got.stderr, "still the one made for the inbox") {
 			t.Errorf("it says %s", got.stderr)
 		}
 	})
-	t.Run("access to Commerce is needed", func(t *testing.T) {
+	t.Run("backfill needs access to Commerce", func(t *testing.T) {
 		if err := os.Remove(filepath.Join(dir, settings.CommerceClientID)); err != nil {
 			t.Fatal(err)
 		}
@@ -196,16 +198,16 @@ func TestABackfillSaysWhatItWouldSendAndAsks(t *testing.T) {
 	})
 }
 
-// Of six webhooks the hub gets four, one of which is none that it wants.
-func TestReconcileSendsWhatTheHubHasNotGot(t *testing.T) {
+// The hub receives the webhooks of two orders; that of a third order and of a payment are lost.
+func TestReconcileSendsTheMissingEvents(t *testing.T) {
 	h := start(t)
 	shop := commercetest.Start(t)
 	connect(t, h.Dir, shop, "")
 	ago := time.Now().Add(-2 * time.Hour)
-	got := addOrder(shop, ago, "unpaid")
-	h.Webhook("checkout-started", webhookOf(got, "order.created", ago))
+	received := addOrder(shop, ago, "unpaid")
+	h.Webhook("checkout-started", webhookOf(received, "order.created", ago))
 	ended(h, 1)
-	// The hub knows of webhooks since its first one, so what it has lost is younger.
+	// The log of a hub begins with its first webhook, so the lost ones are later.
 	now := time.Now().Add(time.Minute)
 	lost, paid := addOrder(shop, now, "unpaid"), addOrder(shop, now, "paid")
 	h.Webhook("checkout-started", webhookOf(paid, "order.created", now))
@@ -213,17 +215,17 @@ func TestReconcileSendsWhatTheHubHasNotGot(t *testing.T) {
 	ended(h, 3)
 
 	args := []string{"reconcile", "--since", "1h", "--until", now.Add(time.Hour).UTC().Format(time.RFC3339), "--dir", h.Dir, h.AddrFlag()}
-	looked := command(t, "", args...)
+	found := command(t, "", args...)
 	for _, part := range []string{
 		"checkout-started 1 1 - - - - -", "order-completed 1 - - - - - -",
 		"order.created of " + lost, "order.paid of " + paid, "no integration that posts to /webhooks/order-completed", "Pass --send to send the missing events, 2 events, to",
 	} {
-		if !strings.Contains(unpadded(looked.stdout), part) {
-			t.Errorf("it does not say %q:\n%s%s", part, looked.stdout, looked.stderr)
+		if !strings.Contains(unpadded(found.stdout), part) {
+			t.Errorf("it does not say %q:\n%s%s", part, found.stdout, found.stderr)
 		}
 	}
-	if refused := command(t, "", append(args, "--send")...); refused.code != exitFailed || !strings.Contains(refused.stderr, "Not a terminal: pass --yes") {
-		t.Errorf("it says %s", refused.stderr)
+	if asked := command(t, "", append(args, "--send")...); asked.code != exitFailed || !strings.Contains(asked.stderr, "Not a terminal: pass --yes") {
+		t.Errorf("it says %s", asked.stderr)
 	}
 	h.AwaitMessages(2)
 	if sent := command(t, "", append(args, "--send", "--yes")...); !strings.Contains(sent.stdout, "Done: 2 events sent.") {
@@ -236,13 +238,12 @@ func TestReconcileSendsWhatTheHubHasNotGot(t *testing.T) {
 		t.Errorf("a second time it says\n%s%s", again.stdout, again.stderr)
 	}
 	if strings.Contains(h.Stderr.String(), "nothing reads") || strings.Contains(command(t, "", "settings", "--dir", h.Dir).stdout, "nothing reads") {
-		t.Error("what it keeps counts as a setting")
+		t.Error("its own files are shown as unknown settings")
 	}
 }
 
-// What a hub that has just been started knows of webhooks is younger than what is
-// compared, and a period that ends before it begins would be a lie.
-func TestReconcileSaysWhatItLacks(t *testing.T) {
+// The log of a hub that was just started begins after the period that is compared.
+func TestReconcileWithoutALogOrATime(t *testing.T) {
 	h := start(t)
 	connect(t, h.Dir, commercetest.Start(t), "")
 	for _, c := range []struct {
@@ -252,8 +253,8 @@ func TestReconcileSaysWhatItLacks(t *testing.T) {
 	}{
 		{"the hub has just been started", []string{"--since", "24h"}, "there is nothing to compare yet: what is known of webhooks goes back to "},
 		{"no time is given", nil, "--since is missing: give the start of the period. For example: hub reconcile --since 24h"},
-		{"a period that is yet to come about", []string{"--since", "1m"}, "--since 1m: nothing lies between then and "},
-		{"a time is none", []string{"--since", "1d", "--until", "soon"}, `--until "soon": write a time`},
+		{"a period without settled events", []string{"--since", "1m"}, "--since 1m: nothing lies between then and "},
+		{"an invalid time", []string{"--since", "1d", "--until", "soon"}, `--until "soon": write a time`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := command(t, "", append([]string{"reconcile", "--dir", h.Dir, h.AddrFlag()}, c.args...)...)
@@ -264,6 +265,7 @@ func TestReconcileSaysWhatItLacks(t *testing.T) {
 	}
 }
 
+// webhookOf returns a webhook about a paid order.
 func webhookOf(order, event string, at time.Time) string {
 	stamp := at.UTC().Format("2006-01-02T15:04:05.000Z")
 	return fmt.Sprintf(`{"triggered_by": %q, "payload": {"data": {"type": "order", "id": %q, "payment": "paid",

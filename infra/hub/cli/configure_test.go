@@ -12,7 +12,7 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// parametersIn is what the files of a directory hold, by the parameters' names.
+// parametersIn returns the parameters in the files of a directory.
 func parametersIn(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	values, err := settings.Dir(dir).Parameters(t.Context(), store.AllNames())
@@ -22,13 +22,13 @@ func parametersIn(t *testing.T, dir string) map[string]string {
 	return values
 }
 
-func TestConfigureWritesWhatFlagsAndVariablesSay(t *testing.T) {
+func TestConfigureWritesFlagsAndVariables(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		there       map[string]string
 		environment map[string]string
 		args        []string
-		changes     map[string]string // of what is there, and of a webhook secret that is there always
+		changes     map[string]string // to the parameters that are there, with a webhook secret
 		says        []string
 	}{
 		{"a write key from the environment", nil,
@@ -42,20 +42,20 @@ func TestConfigureWritesWhatFlagsAndVariablesSay(t *testing.T) {
 			[]string{"--untested", "--commerce-url", "euwest.cm.elasticpath.com/"},
 			map[string]string{"commerce/client-secret": "https://euwest.api.elasticpath.com PLANTED-secret", "commerce/client-id": "id",
 				"commerce/token-url": "https://euwest.api.elasticpath.com/oauth/access_token"}, nil},
-		{"a flag counts before its variable", nil,
+		{"a flag takes precedence over its variable", nil,
 			map[string]string{"SEGMENT_HOST": "https://other.example.com"}, []string{"--segment-host", "https://events.eu1.segmentapis.com"},
 			map[string]string{"segment/host": "https://events.eu1.segmentapis.com"}, nil},
 		{"trackings and their events", nil, nil,
 			[]string{"--disable", "order-updated,order-refunded", "--enable", "order-completed", "--events", "order-completed=order.fulfilled"},
 			map[string]string{"tracking/order-updated/enabled": "false", "tracking/order-refunded/enabled": "false",
 				"tracking/order-completed/enabled": "true", "tracking/order-completed/events": "order.fulfilled"}, nil},
-		{"what is so already is left alone", map[string]string{"segment/write-key": "PLANTED-key\n", "segment/path": "/v1/import"},
+		{"values that are set already are not written", map[string]string{"segment/write-key": "PLANTED-key\n", "segment/path": "/v1/import"},
 			map[string]string{"SEGMENT_WRITE_KEY": "PLANTED-key"}, []string{"--segment-path", "/v1/import"},
 			nil, []string{"Nothing to write: the directory "}},
-		{"one of two is left alone", map[string]string{"segment/write-key": "PLANTED-key"},
+		{"only the value that differs is written", map[string]string{"segment/write-key": "PLANTED-key"},
 			map[string]string{"SEGMENT_WRITE_KEY": "PLANTED-key"}, []string{"--segment-path", "/v1/import"},
 			map[string]string{"segment/path": "/v1/import"}, []string{"wrote segment/path\n"}},
-		{"the webhook secret that there is, again", nil, map[string]string{"COMMERCE_WEBHOOK_SECRET": "PLANTED-webhook"}, nil,
+		{"the present webhook secret", nil, map[string]string{"COMMERCE_WEBHOOK_SECRET": "PLANTED-webhook"}, nil,
 			nil, []string{"Nothing to write"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -82,14 +82,14 @@ func TestConfigureWritesWhatFlagsAndVariablesSay(t *testing.T) {
 				}
 			}
 			if wrote := strings.Count(got.stdout, "wrote "); wrote != len(c.changes) {
-				t.Errorf("it says that it wrote %d, want %d:\n%s", wrote, len(c.changes), got.stdout)
+				t.Errorf("it prints that it wrote %d, want %d:\n%s", wrote, len(c.changes), got.stdout)
 			}
 			noSecret(t, got)
 		})
 	}
 }
 
-// noSecret wants nothing that a test planted in what a command prints.
+// noSecret fails the test if a command prints a value that the test has planted.
 func noSecret(t *testing.T, got result) {
 	t.Helper()
 	if strings.Contains(got.stdout+got.stderr, "PLANTED") {
@@ -97,7 +97,7 @@ func noSecret(t *testing.T, got result) {
 	}
 }
 
-func TestConfigureWritesNothingWhereSomethingIsWrong(t *testing.T) {
+func TestConfigureWritesNothingIfAValueIsInvalid(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		there       map[string]string
@@ -112,18 +112,18 @@ func TestConfigureWritesNothingWhereSomethingIsWrong(t *testing.T) {
 			[]string{"parameter commerce/client-secret: it holds white space"}},
 		{"a webhook secret of two lines", nil, map[string]string{"COMMERCE_WEBHOOK_SECRET": "PLANTED\nPLANTED"}, nil,
 			[]string{"parameter commerce/webhook-secret: it holds white space"}},
-		{"a host in clear", nil, nil, []string{"--segment-host", "http://api.segment.io"}, []string{"parameter segment/host: it is an http URL"}},
-		{"a path that is none", nil, nil, []string{"--segment-path", "v1"}, []string{"parameter segment/path: it is not the path"}},
+		{"a host without TLS", nil, nil, []string{"--segment-host", "http://api.segment.io"}, []string{"parameter segment/host: it is an http URL"}},
+		{"an invalid path", nil, nil, []string{"--segment-path", "v1"}, []string{"parameter segment/path: it is not the path"}},
 		{"a Commerce URL without encryption", nil, nil, []string{"--commerce-url", "http://euwest.api.elasticpath.com"}, []string{"parameter commerce/token-url: ", "unencrypted"}},
-		{"two events of what happens once", nil, nil, []string{"--events", "order-completed=order.paid,order.fulfilled"},
+		{"two events of a tracking that observes one", nil, nil, []string{"--events", "order-completed=order.paid,order.fulfilled"},
 			[]string{"parameter tracking/order-completed/events: ", "exactly one event"}},
 		{"an event that cannot be observed", nil, nil, []string{"--events", "order-completed=order.created"}, []string{`cannot observe "order.created"`}},
 		{"events without a name", nil, nil, []string{"--events", "order.paid"}, []string{`--events "order.paid": write NAME=EVENT`}},
-		{"events of nothing", nil, nil, []string{"--events", "order-completed="}, []string{"write NAME=EVENT"}},
+		{"a tracking without events", nil, nil, []string{"--events", "order-completed="}, []string{"write NAME=EVENT"}},
 		{"a tracking that does not exist", nil, nil, []string{"--disable", "order-paid"}, []string{`there is no tracking "order-paid"`}},
 		{"a tracking both enabled and disabled", nil, nil, []string{"--disable", "order-updated", "--enable", "order-updated"}, []string{"both in --enable and in --disable"}},
-		{"several things at once are all told", nil, nil, []string{"--segment-path", "v1", "--segment-host", "x"}, []string{"segment/path", "segment/host"}},
-		{"something that was wrong before", map[string]string{"tracking/order-updated/enabled": "perhaps"}, nil, []string{"--segment-path", "/v1/import"},
+		{"all errors at once", nil, nil, []string{"--segment-path", "v1", "--segment-host", "x"}, []string{"segment/path", "segment/host"}},
+		{"a present value that is invalid", map[string]string{"tracking/order-updated/enabled": "perhaps"}, nil, []string{"--segment-path", "/v1/import"},
 			[]string{"nothing was written", "parameter tracking/order-updated/enabled"}},
 		{"another webhook secret than Commerce sends", map[string]string{"commerce/webhook-secret": "PLANTED-old"},
 			map[string]string{"COMMERCE_WEBHOOK_SECRET": "PLANTED-new"}, nil, []string{"there is a webhook secret already", "hub rotate"}},
@@ -155,7 +155,7 @@ func TestConfigureWritesNothingWhereSomethingIsWrong(t *testing.T) {
 	}
 }
 
-func TestConfigureMakesAWebhookSecretAndShowsItNever(t *testing.T) {
+func TestConfigureMakesAWebhookSecretAndNeverPrintsIt(t *testing.T) {
 	dir := t.TempDir()
 	got := command(t, "", "configure", "--dir", dir)
 	secret := parametersIn(t, dir)["commerce/webhook-secret"]
@@ -168,7 +168,7 @@ func TestConfigureMakesAWebhookSecretAndShowsItNever(t *testing.T) {
 }
 
 func TestNoFlagTakesASecret(t *testing.T) {
-	// Everybody on the machine sees command lines (ps).
+	// Other users of the machine see command lines (ps).
 	got := command(t, "", "configure", "--help")
 	for _, flag := range []string{"--segment-write-key", "--write-key", "--commerce-client-secret", "--webhook-secret"} {
 		if strings.Contains(got.stdout, flag) {
@@ -182,7 +182,7 @@ func TestNoFlagTakesASecret(t *testing.T) {
 	}
 }
 
-func TestConfigureAsksWhatIsMissingAndShowsNoSecret(t *testing.T) {
+func TestConfigureAsksForMissingValuesAndShowsNoSecret(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
 	keyboard := openKeyboard(t, nil, "configure", "--dir", dir, "--segment-path", "/v1/import", "--untested")
 	keyboard.answerUnseen("Segment: write key of the source [not set]: ", "PLANTED key\n")
@@ -222,7 +222,7 @@ func TestConfigureAsksWhatIsMissingAndShowsNoSecret(t *testing.T) {
 	}
 }
 
-func TestConfigureKeepsWhatEnterKeeps(t *testing.T) {
+func TestEnterKeepsThePresentValues(t *testing.T) {
 	dir := t.TempDir()
 	hubtest.WriteFile(t, filepath.Join(dir, "segment/write-key"), "PLANTED-key")
 	hubtest.WriteFile(t, filepath.Join(dir, "commerce/webhook-secret"), "PLANTED-webhook")
@@ -243,7 +243,7 @@ func TestConfigureKeepsWhatEnterKeeps(t *testing.T) {
 	}
 }
 
-func TestConfigureThatIsCutOffWritesNothing(t *testing.T) {
+func TestConfigureWritesNothingIfTheInputEnds(t *testing.T) {
 	dir := t.TempDir()
 	keyboard := openKeyboard(t, nil, "configure", "--dir", dir)
 	keyboard.answerUnseen("write key of the source", "PLANTED-key\n")
@@ -256,7 +256,7 @@ func TestConfigureThatIsCutOffWritesNothing(t *testing.T) {
 	}
 }
 
-func TestConfigureThatIsInterruptedWritesNothingAndLeavesTheTerminalAsItWas(t *testing.T) {
+func TestAnInterruptedConfigureWritesNothingAndRestoresTheTerminal(t *testing.T) {
 	for name, interrupt := range map[string]func(*keyboard){
 		"at a secret": func(k *keyboard) { k.answerUnseen("write key of the source", "\x03") }, // ^C
 		"at another question": func(k *keyboard) {

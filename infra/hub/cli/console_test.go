@@ -15,9 +15,9 @@ import (
 	"commerce-segment/infra/hub/local"
 )
 
-// Other users of this machine reach the hub, and so does whatever a tunnel lets through,
-// which people start for Commerce to reach it.
-func TestOnlyTheKeyOpensWhatTheHubShows(t *testing.T) {
+// Other users of this machine reach the hub. So do clients of the tunnel that an operator runs
+// for Commerce.
+func TestTheConsoleAndTheInboxNeedTheKey(t *testing.T) {
 	h := start(t)
 	key := h.Parameter("console-key")
 	if info, err := os.Stat(filepath.Join(h.Dir, "console-key")); err != nil || info.Mode().Perm() != 0o600 || len(key) != 64 {
@@ -29,7 +29,7 @@ func TestOnlyTheKeyOpensWhatTheHubShows(t *testing.T) {
 	}{
 		{"GET", "/", 200, 401}, {"GET", "/executions/lines", 200, 401}, {"POST", "/samples", 404, 401}, {"GET", "/inbox", 200, 401}, {"HEAD", "/inbox", 200, 401},
 		{"DELETE", "/inbox", 204, 401}, {"GET", "/none", 404, 401},
-		// Commerce, Segment's SDKs and who asks whether it runs have other keys, or none.
+		// Commerce, Segment's SDKs and health checks have other keys, or none.
 		{"GET", "/healthz", 200, 200}, {"POST", "/webhooks/order-completed", 401, 401}, {"POST", "/v1/batch", 400, 401},
 	} {
 		if status, body := h.Request(c.method, c.path, ""); status != c.with {
@@ -46,8 +46,8 @@ func TestOnlyTheKeyOpensWhatTheHubShows(t *testing.T) {
 	}
 }
 
-// A browser is let in by an address of its own, and a program that has the key gets another one.
-func TestEachAddressOfTheConsoleLetsInOneBrowser(t *testing.T) {
+// hub run prints one address; hub run --link, which has the key, gets another one.
+func TestEachAddressOfTheConsoleWorksInOneBrowser(t *testing.T) {
 	h := start(t)
 	printed := regexp.MustCompile(`The console: (http://\S+)\n`).FindStringSubmatch(h.Stdout.String())
 	if printed == nil {
@@ -87,7 +87,8 @@ func TestEachAddressOfTheConsoleLetsInOneBrowser(t *testing.T) {
 	}
 }
 
-// Commands that have read the key go on after a new start, unless the key is taken away.
+// Programs that have read the key can still use it after a restart. A new key is made only if
+// the file is empty or removed.
 func TestTheHubKeepsItsKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
 	hubtest.WriteFile(t, filepath.Join(dir, "console-key"), "")
@@ -108,7 +109,7 @@ func TestTheHubKeepsItsKey(t *testing.T) {
 	}
 }
 
-func TestTheConsoleOfAStorePrintsAKeyOfItsOwn(t *testing.T) {
+func TestEachRunOfHubConsolePrintsANewKey(t *testing.T) {
 	links := map[string]bool{}
 	for range 2 {
 		ctx, stop := context.WithCancel(t.Context())
@@ -117,7 +118,7 @@ func TestTheConsoleOfAStorePrintsAKeyOfItsOwn(t *testing.T) {
 			exited <- run(ctx, []string{"console", "--addr", "127.0.0.1:0", "--dir", t.TempDir()}, strings.NewReader(""), stdout, stderr)
 		}()
 		var link string
-		hubtest.Eventually(t, "the console says where it is", func() bool {
+		hubtest.Eventually(t, "the console prints its address", func() bool {
 			link = regexp.MustCompile(`http://\S+`).FindString(stdout.String())
 			return strings.Contains(stdout.String(), "^C")
 		}, stdout, stderr)
@@ -138,19 +139,19 @@ func TestTheConsoleOfAStorePrintsAKeyOfItsOwn(t *testing.T) {
 		}
 	}
 	if len(links) != 2 || links[""] {
-		t.Errorf("twice the keys are %v", links)
+		t.Errorf("the keys of two runs are %v", links)
 	}
 }
 
-func TestTheConsoleTellsWhatIsOddAboutTheSettings(t *testing.T) {
+func TestTheConsoleShowsFilesThatNothingReads(t *testing.T) {
 	h := startIn(t, filepath.Join(t.TempDir(), "<b>'&"))
-	h.Set("segment/writekey", "a slip in the name")
+	h.Set("segment/writekey", "a mistyped name")
 	status, page := h.Request("GET", "/", "")
 	if status != http.StatusOK || strings.Contains(page, "<b>'") {
 		t.Fatalf("answered %d, or does not escape a file's name:\n%s", status, page)
 	}
 	if text := html.UnescapeString(page); !strings.Contains(text, "nothing reads ") || !strings.Contains(text, "segment/writekey") {
-		t.Errorf("the page does not tell of the file that nothing reads:\n%s", text)
+		t.Errorf("the page does not show the file that nothing reads:\n%s", text)
 	}
 }
 
@@ -165,12 +166,11 @@ func TestTheConsolePostsASample(t *testing.T) {
 	}
 }
 
-// Without this nobody sees on this machine that an event was given up.
-func TestThePagesTellOfDeadLetters(t *testing.T) {
+func TestThePagesShowDeadLetters(t *testing.T) {
 	h := start(t)
 	h.Set("templates/order-completed", `{"event": ""}`)
 	h.Webhook("order-completed", hubtest.Order("order.paid", "o-dead"))
-	hubtest.Eventually(t, "the page counts the dead letter, and says where it is", func() bool {
+	hubtest.Eventually(t, "the page shows the number of dead letters, with a link", func() bool {
 		_, page := h.Request("GET", "/", "")
 		return strings.Contains(page, `<dd class="bad">1</dd>`) && strings.Contains(page, `<a href="./deadletters">`)
 	})
@@ -179,8 +179,8 @@ func TestThePagesTellOfDeadLetters(t *testing.T) {
 	}
 }
 
-// A page elsewhere on the web can have its visitor's browser post here.
-func TestOtherSitesCannotWriteIntoTheInbox(t *testing.T) {
+// Any page on the web can make its visitor's browser post to the hub.
+func TestOtherSitesCannotWriteToTheInbox(t *testing.T) {
 	h := start(t)
 	status, _ := h.Request("POST", "/v1/batch", `{"batch":[{"type":"track"}]}`, "Origin", "https://elsewhere.example")
 	if status != http.StatusForbidden {

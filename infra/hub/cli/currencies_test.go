@@ -10,13 +10,13 @@ import (
 	"commerce-segment/infra/hub/hubtest"
 )
 
-// forint is an order of a store whose forints have no decimals. Only the text of its
+// forint returns an order of a store whose forints have no decimals. Only the text of its
 // total shows that.
 func forint(formatted string) string {
 	return strings.Replace(hubtest.Order("order.paid", "o"), `{"amount":10000,"currency":"GBP"}`, `{"amount":10000,"currency":"HUF","formatted":"`+formatted+`"}`, 1)
 }
 
-func TestPreviewAndLintGoByTheCurrenciesThatAreSet(t *testing.T) {
+func TestPreviewAndLintUseTheCurrenciesInTheSettings(t *testing.T) {
 	for _, c := range []struct {
 		name, setting, webhook string
 		total                  string // in the preview
@@ -24,8 +24,8 @@ func TestPreviewAndLintGoByTheCurrenciesThatAreSet(t *testing.T) {
 		says                   string // by lint
 	}{
 		{"a setting", "HUF=0", forint("10,000 Ft"), "\"total\": 10000\n", exitDone, "Nothing found."},
-		{"no setting, and a price that leaves no doubt", "", forint("10\u00a0000 Ft"), "\"total\": 10000\n", exitDone, "warning: is HUF, which has 0 decimals in the webhook's prices and 2 in ISO 4217: hub configure"},
-		{"no setting, and a price that has none or three, and not those of ISO 4217", "", forint("10,000 Ft"), "\"total\": 10000\n", exitDone, "warning: is HUF, which has 0 decimals in the webhook's prices and 2 in ISO 4217: hub configure"},
+		{"no setting, and a price whose decimals are certain", "", forint("10\u00a0000 Ft"), "\"total\": 10000\n", exitDone, "warning: is HUF, which has 0 decimals in the webhook's prices and 2 in ISO 4217: hub configure"},
+		{"no setting, and a price with no or three decimals, unlike ISO 4217", "", forint("10,000 Ft"), "\"total\": 10000\n", exitDone, "warning: is HUF, which has 0 decimals in the webhook's prices and 2 in ISO 4217: hub configure"},
 		{"a setting that the prices contradict", "HUF=2", forint("10\u00a0000 Ft"), "\"total\": 100\n", exitFailed, "and 2 in the setting commerce/currencies"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestPreviewAndLintGoByTheCurrenciesThatAreSet(t *testing.T) {
 	}
 }
 
-func TestConfigureGoesOnWithoutTheCurrencies(t *testing.T) {
+func TestConfigureContinuesWithoutTheCurrencies(t *testing.T) {
 	store := commercetest.Start(t)
 	dir := connectedDir(t, store)
 	hubtest.WriteFile(t, filepath.Join(dir, "commerce/currencies"), "USD=0")
@@ -56,7 +56,7 @@ func TestConfigureGoesOnWithoutTheCurrencies(t *testing.T) {
 		t.Errorf("it says %+v", got)
 	}
 	if got := command(t, "", "configure", "--no-input", "--untested", "--dir", dir); got.code != exitDone || parametersIn(t, dir)["commerce/currencies"] != "USD=0" {
-		t.Errorf("untested it asks Commerce all the same: %+v", got)
+		t.Errorf("with --untested it asks Commerce: %+v", got)
 	}
 	got = command(t, "", "configure", "--no-input", "--dir", dir)
 	if shown := command(t, "", "settings", "--dir", dir); got.code != exitDone || !regexp.MustCompile(`commerce/currencies +USD=2 `).MatchString(shown.stdout) {
@@ -64,8 +64,8 @@ func TestConfigureGoesOnWithoutTheCurrencies(t *testing.T) {
 	}
 }
 
-// A bundled sample comes from a store of its own, where the yen has no decimals.
-func TestTheCurrenciesThatAreSetAreNotThoseOfABundledSample(t *testing.T) {
+// The store of a bundled sample has other currencies: its yen has no decimals.
+func TestABundledSampleDoesNotUseTheCurrenciesInTheSettings(t *testing.T) {
 	dir := t.TempDir()
 	hubtest.WriteFile(t, filepath.Join(dir, "commerce/currencies"), "JPY=2")
 	for _, args := range [][]string{
@@ -79,7 +79,7 @@ func TestTheCurrenciesThatAreSetAreNotThoseOfABundledSample(t *testing.T) {
 	}
 }
 
-func TestCurrenciesThatCannotBeReadAreNamed(t *testing.T) {
+func TestInvalidCurrenciesAreAnError(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(t.TempDir(), "order.json")
 	hubtest.WriteFile(t, file, forint("10,000 Ft"))

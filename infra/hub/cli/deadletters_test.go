@@ -12,20 +12,20 @@ import (
 	"commerce-segment/infra/hub/store"
 )
 
-func TestItIsSaidWhereDeadLettersAreHidden(t *testing.T) {
+func TestWarnUnreadDeadLetters(t *testing.T) {
 	cases := []struct {
-		name             string
-		looked, expected int
-		want             string
+		name           string
+		read, expected int
+		want           string
 	}{
-		{"all came", 3, 3, ""},
-		{"more came than SQS reckoned with", 4, 3, ""},
-		{"somebody else has some", 1, 3, "SQS expects 3 dead letters; 1 could be read."},
+		{"all were read", 3, 3, ""},
+		{"more were read than SQS expects", 4, 3, ""},
+		{"another program has some", 1, 3, "SQS expects 3 dead letters; 1 could be read."},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var said strings.Builder
-			warnUnread(&said, c.looked, c.expected)
+			warnUnread(&said, c.read, c.expected)
 			if !strings.HasPrefix(said.String(), c.want) || (c.want == "") != (said.Len() == 0) {
 				t.Errorf("it says %q, want %q", said.String(), c.want)
 			}
@@ -33,8 +33,7 @@ func TestItIsSaidWhereDeadLettersAreHidden(t *testing.T) {
 	}
 }
 
-// The hub on this machine is looked after as a deployed store is.
-func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
+func TestDeadLettersOfTheRunningHubAreListedAndRedriven(t *testing.T) {
 	h := start(t)
 	for _, name := range []string{"order-completed", "order-updated"} {
 		h.Set("templates/"+name, `{"event": ""}`)
@@ -75,27 +74,27 @@ func TestDeadLettersOfTheRunningHubAreListedAndPutBack(t *testing.T) {
 	}
 	h.AwaitMessages(2)
 	if got := command(t, "", "deadletters", "list", h.AddrFlag(), "--dir", h.Dir); strings.Contains(got.stdout, "order-completed") || !strings.Contains(got.stdout, "o-3") {
-		t.Errorf("left are\n%s", got.stdout)
+		t.Errorf("the dead letters that are left are\n%s", got.stdout)
 	}
 }
 
-func TestDeadLettersSayWhereToFindThem(t *testing.T) {
+func TestDeadLettersWithoutARunningHub(t *testing.T) {
 	h := start(t)
 	if got := command(t, "", "deadletters", "list", h.AddrFlag(), "--dir", h.Dir); got.stdout != "There are no dead letters.\n" || got.stderr != "" {
-		t.Errorf("of none it says\n%s%s", got.stdout, got.stderr)
+		t.Errorf("without dead letters it says\n%s%s", got.stdout, got.stderr)
 	}
 	h.Stop()
 	for _, what := range []string{"list", "redrive"} {
 		got := command(t, "", "deadletters", what, h.AddrFlag(), "--dir", h.Dir)
 		if got.code != exitFailed || got.stdout != "" || strings.Count(got.stderr, "nothing listens on") != 1 ||
 			!strings.Contains(got.stderr, "start it with make run") || !strings.Contains(got.stderr, "--prefix") {
-			t.Errorf("hub deadletters %s, where no hub runs, exits %d:\n%s%s", what, got.code, got.stdout, got.stderr)
+			t.Errorf("hub deadletters %s without a running hub exits %d:\n%s%s", what, got.code, got.stdout, got.stderr)
 		}
 	}
 	another := httptest.NewServer(http.NotFoundHandler())
 	defer another.Close()
 	got := command(t, "", "deadletters", "list", "--addr", strings.TrimPrefix(another.URL, "http://"))
 	if got.code != exitFailed || !strings.Contains(got.stderr, "404") {
-		t.Errorf("of something else it says\n%s%s", got.stdout, got.stderr)
+		t.Errorf("for another server it says\n%s%s", got.stdout, got.stderr)
 	}
 }

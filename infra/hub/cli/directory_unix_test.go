@@ -15,10 +15,10 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// longKey is a key as a hub makes it.
+// longKey has the length of a key that a hub makes.
 var longKey = strings.Repeat("0123456789abcdef", 4)
 
-func TestTheHubRefusesADirectoryThatOthersHavePrepared(t *testing.T) {
+func TestTheHubRejectsADirectoryThatAnotherUserPrepared(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		prepare func(dir string) error
@@ -62,13 +62,13 @@ func TestTheHubRefusesADirectoryThatOthersHavePrepared(t *testing.T) {
 				}
 			}
 			if strings.Contains(got.stderr, longKey) {
-				t.Errorf("says the key: %s", got.stderr)
+				t.Errorf("prints the key: %s", got.stderr)
 			}
 		})
 	}
 }
 
-func TestTheHubClosesADirectoryThatOthersReach(t *testing.T) {
+func TestTheHubRemovesOtherUsersAccessToItsDirectory(t *testing.T) {
 	for _, mode := range []os.FileMode{0o755, 0o777, 0o710, 0o701} {
 		t.Run(fmt.Sprintf("%o", mode), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), ".hub")
@@ -91,7 +91,7 @@ func TestTheHubClosesADirectoryThatOthersReach(t *testing.T) {
 	}
 }
 
-func TestTheHubStartsAfterAChangeOfSegmentThatWasCutOff(t *testing.T) {
+func TestTheHubCompletesAnInterruptedChangeOfSegment(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
 	hubtest.WriteFile(t, filepath.Join(dir, "segment/host"), "https://events.eu1.segmentapis.com")
 	hubtest.WriteFile(t, filepath.Join(dir, "segment/write-key"), "the-us-write-key")
@@ -105,12 +105,13 @@ func TestTheHubStartsAfterAChangeOfSegmentThatWasCutOff(t *testing.T) {
 		t.Error("the temporary file is still there")
 	}
 	if strings.Contains(h.Stdout.String(), "Warning") {
-		t.Errorf("the hub takes its own files for settings:\n%s", h.Stdout)
+		t.Errorf("the hub reports its own files as settings:\n%s", h.Stdout)
 	}
 }
 
-// Two at once on an empty directory would each make the secrets that the other has made.
-func TestOneHubRunsInADirectory(t *testing.T) {
+// Two hubs that start in an empty directory at the same time would overwrite each other's
+// secrets.
+func TestOnlyOneHubRunsInADirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
 	h := startIn(t, dir)
 	second := command(t, "", "run", "--addr", strings.TrimPrefix(h.URL, "http://"), "--dir", dir)
@@ -120,6 +121,6 @@ func TestOneHubRunsInADirectory(t *testing.T) {
 	}
 	h.Stop()
 	if strings.Contains(startIn(t, dir).Stdout.String(), "Warning") {
-		t.Error("the hub takes its own files for settings")
+		t.Error("the hub reports its own files as settings")
 	}
 }

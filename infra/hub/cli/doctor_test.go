@@ -13,7 +13,7 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// examined runs hub doctor, and gives what it found of each check.
+// examined runs hub doctor, and returns its findings by check.
 func examined(t *testing.T, code int, args ...string) map[string][]doctor.Finding {
 	t.Helper()
 	got := command(t, "", append([]string{"doctor", "--json"}, args...)...)
@@ -29,17 +29,17 @@ func examined(t *testing.T, code int, args ...string) map[string][]doctor.Findin
 	return found
 }
 
-// has says that the first finding of each check has this state.
+// has fails the test unless the first finding of each check has the given state.
 func has(t *testing.T, found map[string][]doctor.Finding, states map[string]doctor.State) {
 	t.Helper()
 	for check, want := range states {
 		if len(found[check]) == 0 || found[check][0].State != want {
-			t.Errorf("of %s it finds %+v, want the state %s", check, found[check], want)
+			t.Errorf("the findings of %s are %+v, want the state %s", check, found[check], want)
 		}
 	}
 }
 
-func TestTheDoctorExaminesAHubOnThisMachine(t *testing.T) {
+func TestDoctorChecksAHubOnThisMachine(t *testing.T) {
 	h := start(t)
 	has(t, examined(t, exitDone, "--dir", h.Dir, h.AddrFlag()), map[string]doctor.State{
 		"store": doctor.OK, "settings": doctor.OK, "segment": doctor.Note, "commerce": doctor.Warning, "webhooks": doctor.Note,
@@ -48,13 +48,13 @@ func TestTheDoctorExaminesAHubOnThisMachine(t *testing.T) {
 
 	h.Set("templates/order-completed", "{")
 	h.Webhook("order-completed", hubtest.Order("order.paid", "o-1"))
-	hubtest.Eventually(t, "the doctor tells of the event that waits", func() bool {
+	hubtest.Eventually(t, "the doctor reports the event that is retried", func() bool {
 		events := examined(t, exitFailed, "--dir", h.Dir, h.AddrFlag())["events"]
 		return events[0].State == doctor.Fault && strings.Contains(events[0].Says, "order-completed: 1 event to be delivered") && strings.Contains(events[0].Says, "because of template")
 	})
 	text := command(t, "", "doctor", "--dir", h.Dir, h.AddrFlag())
 	if text.code != exitFailed || !strings.Contains(text.stdout, "fault    templates  order-completed: its events are retried") || !strings.Contains(text.stdout, "→ fix it with hub templates push order-completed --dir ") {
-		t.Errorf("in words it says\n%s%s", text.stdout, text.stderr)
+		t.Errorf("without --json it prints\n%s%s", text.stdout, text.stderr)
 	}
 	if status, page := h.Request("GET", "/doctor", ""); status != http.StatusOK || !strings.Contains(page, `<span class="pill is-fault">fault</span>`) ||
 		!strings.Contains(page, `aria-current="page"><b>Doctor`) || !strings.Contains(page, "because of template") {
@@ -62,7 +62,7 @@ func TestTheDoctorExaminesAHubOnThisMachine(t *testing.T) {
 	}
 }
 
-func TestTheDoctorComparesTheWebhooksInCommerce(t *testing.T) {
+func TestDoctorChecksTheWebhooksInCommerce(t *testing.T) {
 	store := commercetest.Start(t)
 	dir := connectedDir(t, store)
 	none := "--addr=127.0.0.1:1"
@@ -83,13 +83,13 @@ func TestTheDoctorComparesTheWebhooksInCommerce(t *testing.T) {
 	has(t, examined(t, exitFailed, "--dir", dir, none), map[string]doctor.State{"commerce": doctor.Fault, "webhooks": doctor.Warning, "secret": doctor.OK})
 }
 
-func TestTheDoctorSaysThatAStoreCannotBeOpened(t *testing.T) {
+func TestDoctorReportsAStoreThatCannotBeOpened(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
 	found := examined(t, exitFailed, "--prefix", "shop")
 	if len(found) != 1 || !strings.Contains(found["store"][0].Says, "a prefix begins with a slash") {
 		t.Errorf("it finds %+v", found)
 	}
 	if got := command(t, "", "doctor", "--since", "week"); got.code != exitFailed || !strings.Contains(got.stderr, "--since") || got.stdout != "" {
-		t.Errorf("of a time that is none it says %q", got.stderr)
+		t.Errorf("for an invalid time it says %q", got.stderr)
 	}
 }

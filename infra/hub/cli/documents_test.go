@@ -20,7 +20,7 @@ func TestEveryCommandInTheDocumentsExists(t *testing.T) {
 		}
 	}
 	if calls < 100 {
-		t.Errorf("only %d calls of hub were found: does this test read the documents?", calls)
+		t.Errorf("only %d calls of hub were found: the documents are not read", calls)
 	}
 }
 
@@ -41,15 +41,15 @@ func TestEveryCommandInAnExampleExists(t *testing.T) {
 	}
 	check(newRoot())
 	if examples < 30 {
-		t.Errorf("only %d examples were found: does this test read the help?", examples)
+		t.Errorf("only %d examples were found: the help is not read", examples)
 	}
 }
 
-func TestACommandThatIsNotThereIsFound(t *testing.T) {
+func TestWrongInFindsUnknownCommandsAndFlags(t *testing.T) {
 	for line, want := range map[string]string{
 		"": "", "--version": "", "--help": "", "help run": "", "run": "", "run --link": "", "run --addr=x": "", "deadletters redrive --reason=a": "",
 		"sam start -- --port 3005": "", "send -": "", "templates restore order-completed 3": "",
-		"walk": "walk", "deadletters bury": "bury", "run --fast": "--fast", "--fast": "--fast", "templates push --to x": "--to",
+		"walk": "walk", "deadletters drop": "drop", "run --fast": "--fast", "--fast": "--fast", "templates push --to x": "--to",
 	} {
 		if got := wrongIn(strings.Fields(line)); got != want {
 			t.Errorf("in hub %s it finds %q, want %q", line, got, want)
@@ -57,8 +57,8 @@ func TestACommandThatIsNotThereIsFound(t *testing.T) {
 	}
 }
 
-// wrongIn returns the command or flag in the arguments of the hub that it does not have;
-// empty if it has all.
+// wrongIn returns the first command or flag in the arguments that the hub does not have, and
+// empty if it has all of them.
 func wrongIn(arguments []string) string {
 	command := newRoot()
 	command.InitDefaultHelpCmd()

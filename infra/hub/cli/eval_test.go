@@ -9,7 +9,7 @@ import (
 	"commerce-segment/infra/hub/hubtest"
 )
 
-func TestEvalPrintsTheResultAndNothingElse(t *testing.T) {
+func TestEvalPrintsOnlyTheResult(t *testing.T) {
 	dir := t.TempDir()
 	input := filepath.Join(dir, "input.json")
 	hubtest.WriteFile(t, input, `{"amount":1000,"name":"<Ann & Bob>"}`)
@@ -28,10 +28,10 @@ func TestEvalPrintsTheResultAndNothingElse(t *testing.T) {
 		{"a variable is JSON", "$rate * $x.y", "", []string{"--bind", "rate=1.5", "--bind", `$x={"y":2, "z":[1,2]}`}, result{0, "3\n", ""}},
 		{"a variable holds any text", "$s", "", []string{"--bind", `s="a=b,c"`}, result{0, "\"a=b,c\"\n", ""}},
 		{"a failure while evaluating exits 1", `$number("x")`, "", nil, result{1, "", "hub: "}},
-		{"a template that is refused exits 2", "{", "", nil, result{2, "", "hub: "}},
-		{"a template that is refused exits 2 whatever the input", "1 +", "not JSON", []string{"-"}, result{2, "", "hub: "}},
+		{"a template that does not compile exits 2", "{", "", nil, result{2, "", "hub: "}},
+		{"a template that does not compile exits 2 with any input", "1 +", "not JSON", []string{"-"}, result{2, "", "hub: "}},
 		{"an input that is not JSON exits 1", "1", "not JSON", []string{"-"}, result{1, "", "hub: "}},
-		{"an input that is not there exits 1", "1", "", []string{dir + "/none.json"}, result{1, "", "hub: reading the input: open " + dir + "/none.json: no such file"}},
+		{"an input file that does not exist exits 1", "1", "", []string{dir + "/none.json"}, result{1, "", "hub: reading the input: open " + dir + "/none.json: no such file"}},
 		{"a variable that is not JSON is explained", "1", "", []string{"--bind", "name=Ann"}, result{1, "", `a string needs its quotes, as in --bind 'name="text"'`}},
 		{"a variable without a value is explained", "1", "", []string{"--bind", "name"}, result{1, "", "write NAME=JSON"}},
 	} {
@@ -43,14 +43,14 @@ func TestEvalPrintsTheResultAndNothingElse(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			if c.want.code == exitDone && got.stderr != "" {
-				t.Errorf("it says %q though nothing is wrong", got.stderr)
+				t.Errorf("it prints %q without an error", got.stderr)
 			}
 			if c.want.code == exitInvalid && !strings.Contains(got.stderr, file) {
 				t.Errorf("%q does not name the template's file", got.stderr)
 			}
 		})
 	}
-	t.Run("a template that is not there exits 1", func(t *testing.T) {
+	t.Run("a template file that does not exist exits 1", func(t *testing.T) {
 		if got := command(t, "", "eval", "--file", dir+"/none.jsonata"); got.code != exitFailed || got.stdout != "" ||
 			!strings.HasPrefix(got.stderr, "hub: reading the template: open "+dir+"/none.jsonata") {
 			t.Errorf("got %+v", got)
@@ -58,9 +58,9 @@ func TestEvalPrintsTheResultAndNothingElse(t *testing.T) {
 	})
 }
 
-// What is piped in is there for a reason. To read it unasked would hang a program that
-// leaves its end of the pipe open.
-func TestEvalSaysThatItDoesNotReadWhatIsPipedIn(t *testing.T) {
+// To read standard input by default would hang if another program keeps its end of the pipe
+// open.
+func TestEvalWarnsThatItDoesNotReadAPipe(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "t.jsonata")
 	hubtest.WriteFile(t, file, "$exists($)")
 	read, write, err := os.Pipe()
@@ -68,7 +68,7 @@ func TestEvalSaysThatItDoesNotReadWhatIsPipedIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer read.Close()
-	defer write.Close() // only now: it is open while eval runs
+	defer write.Close() // it is open while eval runs
 	var stdout, stderr hubtest.Log
 	code := run(t.Context(), []string{"eval", "--file", file}, read, &stdout, &stderr)
 	if code != exitDone || stdout.String() != "false\n" || !strings.Contains(stderr.String(), "add - at the end") {
@@ -76,9 +76,9 @@ func TestEvalSaysThatItDoesNotReadWhatIsPipedIn(t *testing.T) {
 	}
 }
 
-// A template's author debugs with $error. The log of a function must not have these
-// words, which may be about a shopper; the author's terminal must.
-func TestEvalShowsWhatTheTemplateSaid(t *testing.T) {
+// The author of a template debugs with $error. The message may have personal data, so the log
+// of a function must not show it, but the terminal of the author must.
+func TestEvalShowsTheMessageOfError(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "t.jsonata")
 	hubtest.WriteFile(t, file, `$error("no consent from " & name)`)
 	var stdout, stderr hubtest.Log

@@ -11,10 +11,11 @@ import (
 	"commerce-segment/infra/hub/hubtest"
 )
 
-// ended waits until a hub knows how so many webhooks ended.
+// ended waits until n webhooks of a hub are delivered, skipped, failed or rejected, and returns
+// them.
 func ended(h *hubtest.Hub, n int) (list []executions.Execution) {
 	h.T.Helper()
-	hubtest.Eventually(h.T, "the hub tells how the webhooks ended", func() bool {
+	hubtest.Eventually(h.T, "the webhooks have ended", func() bool {
 		got := command(h.T, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--json", "--outcome", "delivered,skipped,failed,rejected")
 		if err := json.Unmarshal([]byte(got.stdout), &list); err != nil {
 			h.T.Fatalf("%v: %s%s", err, got.stdout, got.stderr)
@@ -24,11 +25,11 @@ func ended(h *hubtest.Hub, n int) (list []executions.Execution) {
 	return list
 }
 
-func TestTheHubTellsWhatBecameOfEachWebhook(t *testing.T) {
+func TestExecutionsListsEachWebhookWithItsOutcome(t *testing.T) {
 	h := start(t)
 	h.Webhook("order-completed", hubtest.Order("order.paid", "o-sent"))
 	h.Webhook("order-completed", hubtest.Order("order.fulfilled", "o-skipped"))
-	h.Request("POST", "/webhooks/order-updated", hubtest.Order("order.updated", "o-refused"), "X-Moltin-Secret-Key", "PLANTED-wrong")
+	h.Request("POST", "/webhooks/order-updated", hubtest.Order("order.updated", "o-rejected"), "X-Moltin-Secret-Key", "PLANTED-wrong")
 	ended(h, 3)
 
 	got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir)
@@ -41,20 +42,20 @@ func TestTheHubTellsWhatBecameOfEachWebhook(t *testing.T) {
 		}
 	}
 	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "skipped", "--tracking", "order-completed", "o-sk"); !strings.Contains(got.stdout, "o-skipped") || strings.Contains(got.stdout, "o-sent") {
-		t.Errorf("filtered it lists\n%s%s", got.stdout, got.stderr)
+		t.Errorf("with filters it lists\n%s%s", got.stdout, got.stderr)
 	}
 	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--limit", "1"); !strings.Contains(got.stdout, "and 2 older ones") || strings.Contains(got.stdout, "o-sent") {
-		t.Errorf("of one it lists\n%s", got.stdout)
+		t.Errorf("with --limit 1 it lists\n%s", got.stdout)
 	}
 	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--summary"); strings.Count(got.stdout, "█") < 30 || !strings.Contains(unpadded(got.stdout), " 2 1 1 - - 1 ") {
-		t.Errorf("the picture is\n%s%s", got.stdout, got.stderr)
+		t.Errorf("the summary is\n%s%s", got.stdout, got.stderr)
 	}
 	if got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "failed"); got.stdout != "No such webhook in the last 24 hours.\n" {
-		t.Errorf("of none it says\n%s", got.stdout)
+		t.Errorf("without matches it says\n%s", got.stdout)
 	}
 }
 
-func TestTheHubTellsTheStoryOfAnOrder(t *testing.T) {
+func TestTraceShowsTheAttemptsOfAnOrder(t *testing.T) {
 	h := start(t, "--inbox-fail", "0.5", "--backoff", "1ms")
 	h.Webhook("order-completed", hubtest.Order("order.paid", "o-late"))
 	ended(h, 1)
@@ -67,12 +68,11 @@ func TestTheHubTellsTheStoryOfAnOrder(t *testing.T) {
 	}
 	got = command(t, "", "trace", h.AddrFlag(), "--dir", h.Dir, "o-none")
 	if got.code != exitDone || !strings.Contains(got.stdout, "no webhook came that is known to be about o-none") || !strings.Contains(got.stdout, "delivery logs of the integration in Commerce Manager") {
-		t.Errorf("of what was never seen it says\n%s%s", got.stdout, got.stderr)
+		t.Errorf("for an unknown order it says\n%s%s", got.stdout, got.stderr)
 	}
 }
 
-// The four ways in which the story of an order can end for now, each with what to do.
-func TestTraceTellsHowEachOrderStands(t *testing.T) {
+func TestTraceShowsTheOutcomeOfEachOrder(t *testing.T) {
 	h := start(t, "--backoff", "1h")
 	h.Set("templates/order-updated", `{"event": `)
 	h.Set("templates/order-refunded", `{"event": ""}`)
@@ -118,7 +118,7 @@ func TestTraceTellsHowEachOrderStands(t *testing.T) {
 	}
 }
 
-func TestExecutionsSaysWhatIsWrong(t *testing.T) {
+func TestErrorsOfExecutionsAndTrace(t *testing.T) {
 	h := start(t)
 	for _, c := range []struct {
 		name string
@@ -126,9 +126,9 @@ func TestExecutionsSaysWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		{"no hub runs there", []string{"executions", "--addr", "127.0.0.1:1"}, "nothing listens on 127.0.0.1:1: start it with make run"},
-		{"an outcome that is none", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "lost"}, `there is no outcome "lost": the outcomes are delivered, `},
-		{"a tracking that is none", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--tracking", "order-paid"}, `there is no tracking "order-paid"`},
-		{"a time that is none", []string{"trace", h.AddrFlag(), "--dir", h.Dir, "o-1", "--since", "week"}, `--since "week": write how far to look back`},
+		{"an unknown outcome", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "lost"}, `there is no outcome "lost": the outcomes are delivered, `},
+		{"an unknown tracking", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--tracking", "order-paid"}, `there is no tracking "order-paid"`},
+		{"an invalid time", []string{"trace", h.AddrFlag(), "--dir", h.Dir, "o-1", "--since", "week"}, `--since "week": write how far to look back`},
 		{"both stores", []string{"executions", h.AddrFlag(), "--prefix", "/shop"}, "none of the others can be"},
 		{"no id", []string{"trace", h.AddrFlag(), "--dir", h.Dir}, "accepts 1 arg(s)"},
 	} {
@@ -140,8 +140,8 @@ func TestExecutionsSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// What became of webhooks is for the operator's eyes, as all of the console is.
-func TestTheLogLinesAreForThisMachineOnly(t *testing.T) {
+// Only the operator may read the log, as the console.
+func TestTheLogIsReadFromThisMachineOnly(t *testing.T) {
 	h := start(t)
 	if status, _ := h.Request("GET", "/executions/lines", "", "X-Forwarded-For", "203.0.113.9"); status != http.StatusForbidden {
 		t.Errorf("through a tunnel it answers %d, want 403", status)
@@ -167,12 +167,12 @@ func TestTheConsoleShowsExecutions(t *testing.T) {
 		{"a tracking", "/executions?tracking=order-completed", 200, []string{"(not an id)"}, []string{"o-dead"}},
 		{"a text", "/executions?q=O-DEAD", 200, []string{"o-dead", `value="O-DEAD"`}, []string{"sent"}},
 		{"none", "/executions?q=nothing", 200, []string{"In the last 24 hours 0 webhooks came."}, []string{"<svg ", "<table"}},
-		{"an outcome that is none", "/executions?outcome=lost", 400, []string{"there is no outcome"}, nil},
-		{"a time that is none", "/executions?since=week", 400, []string{"write how far to look back"}, nil},
-		{"a tracking that is none", "/executions?tracking=x", 400, []string{"there is no tracking"}, nil},
-		{"a story", "/trace?q=o-dead", 200, []string{"among the dead letters: message_invalid", "put among the dead letters", "Missing webhooks"}, []string{" style="}},
-		{"the story of what was never seen", "/trace?q=%3Cb%3E", 200, []string{"known to be about &lt;b&gt;.", "Possible causes, and what to do"}, []string{"<b>."}},
-		{"no story yet", "/trace", 200, []string{`name="q"`}, []string{"class=\"steps\""}},
+		{"an unknown outcome", "/executions?outcome=lost", 400, []string{"there is no outcome"}, nil},
+		{"an invalid time", "/executions?since=week", 400, []string{"write how far to look back"}, nil},
+		{"an unknown tracking", "/executions?tracking=x", 400, []string{"there is no tracking"}, nil},
+		{"a trace", "/trace?q=o-dead", 200, []string{"among the dead letters: message_invalid", "put among the dead letters", "Missing webhooks"}, []string{" style="}},
+		{"the trace of an unknown id", "/trace?q=%3Cb%3E", 200, []string{"known to be about &lt;b&gt;.", "Possible causes, and what to do"}, []string{"<b>."}},
+		{"a trace without an id", "/trace", 200, []string{`name="q"`}, []string{"class=\"steps\""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, page := h.In(t).Request("GET", c.path, "")
@@ -195,7 +195,7 @@ func TestTheConsoleShowsExecutions(t *testing.T) {
 
 // Anyone with the webhook secret can choose ids and events. They must not control the
 // terminal of the person who reads them, nor make two rows of one webhook.
-func TestNothingThatCameFromOutsideCommandsTheTerminal(t *testing.T) {
+func TestWebhooksCannotControlTheTerminal(t *testing.T) {
 	h := start(t)
 	const hostile = `ord-1\u001b[31mRED\u001b]0;title\u0007\u202e\u009b2J\nsecond\u2028line\rx`
 	h.Webhook("order-completed", strings.ReplaceAll(hubtest.Order("order.paid", "ID"), "ID", hostile))
@@ -214,7 +214,7 @@ func TestNothingThatCameFromOutsideCommandsTheTerminal(t *testing.T) {
 	}
 	got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir)
 	if lines := strings.Split(got.stdout, "\n"); len(lines) != 6 || !strings.Contains(got.stdout, "(not an id)") || !strings.Contains(got.stdout, "(unknown event)") {
-		t.Errorf("a title, two rows, an empty line and a sum are wanted:\n%s", got.stdout)
+		t.Errorf("want a title, two rows, an empty line and a summary:\n%s", got.stdout)
 	}
 	if got := command(t, "", "eval", "--file", "\x1b[31mnone\u202e"); strings.ContainsAny(got.stderr, "\x1b\u202e") || !strings.Contains(got.stderr, `\u001b[31mnone\u202e`) {
 		t.Errorf("an error says %q", got.stderr)

@@ -15,15 +15,15 @@ import (
 	"commerce-segment/infra/hub/hubtest"
 )
 
-// keyboard is a person at a terminal who runs the program.
+// keyboard is a user at a terminal who runs the program.
 type keyboard struct {
 	t        *testing.T
 	program  *exec.Cmd
 	terminal *os.File
-	fresh    *term.State // before the program changed it
+	fresh    *term.State // the state of a new terminal
 	shown    *hubtest.Log
-	ended    chan struct{} // closed when all is shown
-	read     int           // how much of what is shown they have read
+	ended    chan struct{} // closed when all output is in shown
+	read     int           // the part of the output that was awaited, in bytes
 }
 
 // openKeyboard runs the built program at a terminal of its own.
@@ -44,7 +44,7 @@ func openKeyboard(t *testing.T, env []string, args ...string) *keyboard {
 		for chunk := make([]byte, 4096); ; {
 			n, err := k.terminal.Read(chunk)
 			k.shown.Write(chunk[:n])
-			if err != nil { // nobody has the other end open any more
+			if err != nil { // the program has closed its end
 				close(k.ended)
 				return
 			}
@@ -53,7 +53,7 @@ func openKeyboard(t *testing.T, env []string, args ...string) *keyboard {
 	return k
 }
 
-// newTerminal returns the state of a terminal that was not changed.
+// newTerminal returns the state of a new terminal.
 func newTerminal(t *testing.T) *term.State {
 	t.Helper()
 	terminal, program, err := pty.Open()
@@ -77,22 +77,23 @@ func (k *keyboard) echoes() bool {
 	return err == nil && reflect.DeepEqual(state, k.fresh)
 }
 
-// answer waits for a question, and types.
+// answer waits for a question, and types the answer.
 func (k *keyboard) answer(question, typed string) {
 	k.t.Helper()
 	k.await(question)
 	k.write(typed)
 }
 
-// answerUnseen is answer where what is typed must not be shown.
+// answerUnseen is answer for a secret: it waits until the terminal does not show what is
+// typed.
 func (k *keyboard) answerUnseen(question, typed string) {
 	k.t.Helper()
 	k.await(question)
-	hubtest.Eventually(k.t, "the terminal shows no more what is typed", func() bool { return !k.echoes() }, k.shown)
+	hubtest.Eventually(k.t, "the terminal does not show what is typed", func() bool { return !k.echoes() }, k.shown)
 	k.write(typed)
 }
 
-// await waits until something more is shown.
+// await waits until a text is shown, after the last one that was awaited.
 func (k *keyboard) await(text string) {
 	k.t.Helper()
 	hubtest.Eventually(k.t, "the terminal shows "+text, func() bool {
@@ -112,7 +113,7 @@ func (k *keyboard) write(typed string) {
 	}
 }
 
-// wait waits until the program has ended and all is shown, and returns the exit code.
+// wait waits for the end of the program and of its output, and returns the exit code.
 func (k *keyboard) wait() int {
 	k.t.Helper()
 	k.program.Wait()
@@ -120,5 +121,5 @@ func (k *keyboard) wait() int {
 	return k.program.ProcessState.ExitCode()
 }
 
-// screen is everything that was shown.
+// screen returns all output.
 func (k *keyboard) screen() string { return k.shown.String() }

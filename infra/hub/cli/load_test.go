@@ -13,8 +13,7 @@ import (
 	"commerce-segment/shared/serve"
 )
 
-// Half of Segment's answers are failures here, and every event is told all the
-// same, none of them under two names.
+// Half of Segment's answers are errors. Every event is delivered, with one messageId.
 func TestFiveHundredWebhooksAtOnceSurviveAnOutage(t *testing.T) {
 	const count = 500
 	h := start(t, "--inbox-fail", "0.5", "--backoff", "1ms")
@@ -23,7 +22,7 @@ func TestFiveHundredWebhooksAtOnceSurviveAnOutage(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: count}}
 
 	var posts sync.WaitGroup
-	var refused atomic.Int32
+	var rejected atomic.Int32
 	begin := make(chan struct{})
 	for n := range count {
 		posts.Go(func() {
@@ -41,13 +40,13 @@ func TestFiveHundredWebhooksAtOnceSurviveAnOutage(t *testing.T) {
 			}
 			response.Body.Close()
 			if response.StatusCode != http.StatusAccepted {
-				refused.Add(1)
+				rejected.Add(1)
 			}
 		})
 	}
 	close(begin)
 	posts.Wait()
-	if n := refused.Load(); n > 0 {
+	if n := rejected.Load(); n > 0 {
 		t.Fatalf("%d webhooks were not accepted", n)
 	}
 
@@ -63,6 +62,6 @@ func TestFiveHundredWebhooksAtOnceSurviveAnOutage(t *testing.T) {
 		t.Errorf("%d messages have %d ids", count, len(ids))
 	}
 	if !strings.Contains(h.Stderr.String(), "outcome=retrying") {
-		t.Error("nothing failed: this was no outage")
+		t.Error("no attempt failed: there was no outage")
 	}
 }

@@ -16,7 +16,7 @@ func TestPreviewPrintsTheExactBody(t *testing.T) {
 	dir := t.TempDir()
 	const template = `{"event": "Order Completed", "userId": payload.data.id, "properties": {"s": "<a & b>", "n": payload.data.n}}`
 	hubtest.WriteFile(t, filepath.Join(dir, "templates/order-completed"), template)
-	hubtest.WriteFile(t, filepath.Join(dir, "segment/write-key"), "a-write-key") // whose SHA-256 begins with 9b12f959
+	hubtest.WriteFile(t, filepath.Join(dir, "segment/write-key"), "a-write-key") // its SHA-256 begins with 9b12f959
 	file := filepath.Join(t.TempDir(), "order.json")
 	hubtest.WriteFile(t, file, strings.Replace(hubtest.Order("order.paid", "o-1"), `"type":"order"`, `"type":"order","n":1234567890123`, 1))
 	const want = `{
@@ -43,7 +43,7 @@ func TestPreviewPrintsTheExactBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := command(t, string(content), "preview", "order-completed", "-", "--dir", dir); got.stdout != want {
-		t.Errorf("from standard input it is another:\n%s", got.stdout)
+		t.Errorf("from standard input the body differs:\n%s", got.stdout)
 	}
 	got := command(t, "", "preview", "order-completed", file, "--dir", t.TempDir())
 	if got.code != exitDone || !strings.Contains(got.stdout, ":0-track:e3b0c442\"") {
@@ -51,22 +51,22 @@ func TestPreviewPrintsTheExactBody(t *testing.T) {
 	}
 }
 
-func TestPreviewSaysHowATemplateDoes(t *testing.T) {
+func TestPreviewShowsTheResultOrTheErrorOfATemplate(t *testing.T) {
 	const nothing = "{\n  \"batch\": []\n}\n"
 	for _, c := range []struct {
 		name, tracking, template, webhook string
 		code                              int
-		stdout, stderr                    string // a part of it
+		stdout, stderr                    string // parts of them
 	}{
 		{"a filtered event is an empty batch", "order-completed", `payload.nothing`, hubtest.Order("order.paid", "o"), 0, nothing, ""},
 		{"several messages are one batch", "order-completed", "[" + hubtest.Simple + "," + hubtest.Simple + "]", hubtest.Order("order.paid", "o"), 0, `"messageId": "order-completed:o:1-track:e3b0c442"`, ""},
 		{"an event that cannot be observed is rendered with a note", "order-completed", hubtest.Simple, hubtest.Order("order.refunded", "o"), 0, `"userId": "o"`, "Note: order.refunded is not an event that order-completed can observe (order.paid, order.fulfilled, order.authorized)"},
-		{"an event that may be observed needs no note", "order-completed", hubtest.Simple, hubtest.Order("order.fulfilled", "o"), 0, `"userId": "o"`, ""},
+		{"an event that can be observed needs no note", "order-completed", hubtest.Simple, hubtest.Order("order.fulfilled", "o"), 0, `"userId": "o"`, ""},
 		{"an invalid message fails", "order-completed", `{"userId": "u", "event": 1}`, hubtest.Order("order.paid", "o"), 1, "", "message 1: event"},
 		{"a failing template fails", "order-completed", `$number("x")`, hubtest.Order("order.paid", "o"), 1, "", "hub: "},
 		{"a template that does not compile fails", "order-completed", `{`, hubtest.Order("order.paid", "o"), 1, "", "hub: "},
-		{"a result that is no message fails", "order-completed", `1`, hubtest.Order("order.paid", "o"), 1, "", "hub: "},
-		{"what is no webhook fails", "order-completed", hubtest.Simple, `{}`, 1, "", "hub: standard input: not a Commerce webhook"},
+		{"a result that is not a message fails", "order-completed", `1`, hubtest.Order("order.paid", "o"), 1, "", "hub: "},
+		{"a body that is not a webhook fails", "order-completed", hubtest.Simple, `{}`, 1, "", "hub: standard input: not a Commerce webhook"},
 		{"an unknown tracking fails", "order-paid", hubtest.Simple, hubtest.Order("order.paid", "o"), 1, "", `there is no tracking "order-paid"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,13 +77,13 @@ func TestPreviewSaysHowATemplateDoes(t *testing.T) {
 				t.Errorf("got %+v, want %d and in it %q and %q", got, c.code, c.stdout, c.stderr)
 			}
 			if c.stderr == "" && got.stderr != "" || c.stdout == "" && got.stdout != "" {
-				t.Errorf("got %+v, want nothing where nothing is wanted", got)
+				t.Errorf("got %+v, want no other output", got)
 			}
 		})
 	}
 }
 
-func TestPreviewNamesTheFileThatIsWrong(t *testing.T) {
+func TestPreviewNamesTheWrongFile(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "order.json")
 	hubtest.WriteFile(t, broken, "hello")
 	for _, c := range []struct {
@@ -115,10 +115,10 @@ func TestPreviewAsksCommerce(t *testing.T) {
 		stdout, stderr        string
 	}{
 		{"with the credentials that are set", "-", commercetest.ClientSecret, exitDone, refunded + "5,", ""},
-		{"without credentials it says that it gives nothing", "-", "", exitDone, `"order_id": "o-1"`, "Note: the template calls $commerce, but no credentials"},
-		{"with wrong ones it says what to mend", "-", "PLANTED", exitFailed, "", "check the client id and the client secret"},
-		{"nobody, of a sample that has the answers", "order-refunded/partial", commercetest.ClientSecret, exitDone, refunded + "64.26,", ""},
-		{"nobody, of a sample that has none", "order-refunded/full", commercetest.ClientSecret, exitDone, `"payment_status": "refunded"`, ""},
+		{"without credentials it prints a note", "-", "", exitDone, `"order_id": "o-1"`, "Note: the template calls $commerce, but no credentials"},
+		{"with wrong credentials it says what to fix", "-", "PLANTED", exitFailed, "", "check the client id and the client secret"},
+		{"not for a sample with answers", "order-refunded/partial", commercetest.ClientSecret, exitDone, refunded + "64.26,", ""},
+		{"not for a sample without answers", "order-refunded/full", commercetest.ClientSecret, exitDone, `"payment_status": "refunded"`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, before := t.TempDir(), len(store.Requests())
@@ -132,7 +132,7 @@ func TestPreviewAsksCommerce(t *testing.T) {
 				t.Errorf("got %+v, want %d and in it %q and %q", got, c.code, c.stdout, c.stderr)
 			}
 			if c.stderr == "" && got.stderr != "" || c.stdout == "" && got.stdout != "" {
-				t.Errorf("got %+v, want nothing where nothing is wanted", got)
+				t.Errorf("got %+v, want no other output", got)
 			}
 			noSecret(t, got)
 			if asked, wanted := len(store.Requests()) > before, c.webhook == "-" && c.secret != ""; asked != wanted {

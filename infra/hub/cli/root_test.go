@@ -15,13 +15,13 @@ import (
 	"commerce-segment/infra/hub/hubtest"
 )
 
-// result is what one command line came to.
+// result is the exit code and the output of a command line.
 type result struct {
 	code           int
 	stdout, stderr string
 }
 
-// command runs one command line to its end.
+// command runs a command line to its end.
 func command(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -29,13 +29,13 @@ func command(t *testing.T, stdin string, args ...string) result {
 	return result{code, stdout.String(), stderr.String()}
 }
 
-// start runs a hub on a free port, in a directory of its own.
+// start starts a hub on a free port, with a new directory.
 func start(t *testing.T, args ...string) *hubtest.Hub {
 	t.Helper()
 	return startIn(t, filepath.Join(t.TempDir(), ".hub"), args...)
 }
 
-// startIn is start in a given directory.
+// startIn starts a hub on a free port, with a given directory.
 func startIn(t *testing.T, dir string, args ...string) *hubtest.Hub {
 	t.Helper()
 	args = append([]string{"run", "--addr", "127.0.0.1:0", "--dir", dir}, args...)
@@ -44,7 +44,7 @@ func startIn(t *testing.T, dir string, args ...string) *hubtest.Hub {
 	})
 }
 
-// built is the program as people run it.
+// built builds the program once, and returns its path.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "hub-test-")
 	if err != nil {
@@ -59,7 +59,7 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	os.Unsetenv("ADDR") // what the developer has set is not what the tests mean
+	os.Unsetenv("ADDR") // the tests must not depend on the developer's environment
 	code := m.Run()
 	if binary, err := built(); err == nil {
 		os.RemoveAll(filepath.Dir(binary))
@@ -67,12 +67,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func TestTheCommandLineHelpsWhoIsNew(t *testing.T) {
+func TestHelpAndUsage(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		args           []string
 		code           int
-		stdout, stderr string // a part of it
+		stdout, stderr string // parts of them
 	}{
 		{"without arguments it lists the commands", nil, exitFailed, "", "\n  preview     Show what Segment would receive"},
 		{"a mistyped command gets a suggestion", []string{"rnu"}, exitFailed, "", `unknown command "rnu" for "hub": did you mean run?`},
@@ -88,7 +88,7 @@ func TestTheCommandLineHelpsWhoIsNew(t *testing.T) {
 					got.code, got.stdout, got.stderr, c.code, c.stdout, c.stderr)
 			}
 			if c.code != exitDone && got.stdout != "" {
-				t.Errorf("an error left %q on stdout, where a program would read it", got.stdout)
+				t.Errorf("an error printed %q on stdout, which programs read", got.stdout)
 			}
 		})
 	}

@@ -16,9 +16,9 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// A merchant's webhooks come all the time. At no moment of a rotation is one refused
-// that has the secret which Commerce sends at that moment.
-func TestARotationRefusesNoWebhook(t *testing.T) {
+// Webhooks arrive all the time. During a rotation, a webhook with the secret that Commerce has
+// at that moment is never rejected.
+func TestARotationRejectsNoWebhook(t *testing.T) {
 	h := start(t)
 	rotate := func(args ...string) result {
 		t.Helper()
@@ -45,7 +45,7 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 		}
 	}
 	old := h.Parameter("commerce/webhook-secret")
-	wants("before", old, http.StatusAccepted)
+	wants("before the rotation", old, http.StatusAccepted)
 
 	said := rotate()
 	both := store.Lines(h.Parameter("commerce/webhook-secret"))
@@ -53,16 +53,16 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 		t.Fatalf("the secrets are %q, want a new one before %q", both, old)
 	}
 	if !strings.Contains(said.stdout, "hub rotate --finish --dir '"+h.Dir+"'") || !strings.Contains(said.stdout, "cat '"+h.Dir+"/commerce/webhook-secret' | head -n 1") {
-		t.Errorf("it does not say how to go on:\n%s", said.stdout)
+		t.Errorf("it does not say how to continue:\n%s", said.stdout)
 	}
-	wants("begun, and Commerce does not know", old, http.StatusAccepted)
-	wants("begun, and Commerce knows", both[0], http.StatusAccepted)
+	wants("begun, and Commerce has the old secret", old, http.StatusAccepted)
+	wants("begun, and Commerce has the new secret", both[0], http.StatusAccepted)
 
 	if said := rotate(); !strings.Contains(said.stdout, "has begun already") {
 		t.Errorf("a second time it says\n%s", said.stdout)
 	}
 	if again := store.Lines(h.Parameter("commerce/webhook-secret")); !slices.Equal(again, both) {
-		t.Errorf("a second time made %q of %q", again, both)
+		t.Errorf("after a second time the secrets are %q, want %q", again, both)
 	}
 
 	rotate("--finish")
@@ -70,7 +70,7 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 		t.Errorf("finished, the secret is %q, want %q", left, both[0])
 	}
 	wants("finished", both[0], http.StatusAccepted)
-	hubtest.Eventually(t, "the old secret is refused", func() bool { return answer(old) == http.StatusUnauthorized }, h.Stderr)
+	hubtest.Eventually(t, "the old secret is rejected", func() bool { return answer(old) == http.StatusUnauthorized }, h.Stderr)
 
 	if said := rotate("--finish"); !strings.Contains(said.stdout, "Nothing to finish") {
 		t.Errorf("finished twice it says\n%s", said.stdout)
@@ -80,7 +80,7 @@ func TestARotationRefusesNoWebhook(t *testing.T) {
 	}
 }
 
-func TestRotateTakesANewSecretFromTheEnvironmentOrSaysWhyNot(t *testing.T) {
+func TestRotateTakesANewSecretFromTheEnvironment(t *testing.T) {
 	for _, c := range []struct {
 		name, there, given string
 		code               int
@@ -88,11 +88,11 @@ func TestRotateTakesANewSecretFromTheEnvironmentOrSaysWhyNot(t *testing.T) {
 	}{
 		{"a new one", "PLANTED-old", "PLANTED-new", exitDone, "PLANTED-new\nPLANTED-old", "both are valid"},
 		{"the new one again", "PLANTED-new\nPLANTED-old", "PLANTED-new", exitDone, "PLANTED-new\nPLANTED-old", "has begun already"},
-		{"another while one is underway", "PLANTED-new\nPLANTED-old", "PLANTED-newer", exitFailed, "PLANTED-new\nPLANTED-old", "finish that one first"},
-		{"the one there is", "PLANTED-old", "PLANTED-old", exitFailed, "PLANTED-old", "unset it"},
+		{"another one during a rotation", "PLANTED-new\nPLANTED-old", "PLANTED-newer", exitFailed, "PLANTED-new\nPLANTED-old", "finish that one first"},
+		{"the present one", "PLANTED-old", "PLANTED-old", exitFailed, "PLANTED-old", "unset it"},
 		{"two words", "PLANTED-old", "PLANTED new", exitFailed, "PLANTED-old", "COMMERCE_WEBHOOK_SECRET: it holds white space"},
-		{"none there", "", "PLANTED-new", exitFailed, "", "hub configure makes one"},
-		{"too many there", "PLANTED-1\nPLANTED-2\nPLANTED-3", "", exitFailed, "PLANTED-1\nPLANTED-2\nPLANTED-3", "holds 3 secrets"},
+		{"no present secret", "", "PLANTED-new", exitFailed, "", "hub configure makes one"},
+		{"too many present secrets", "PLANTED-1\nPLANTED-2\nPLANTED-3", "", exitFailed, "PLANTED-1\nPLANTED-2\nPLANTED-3", "holds 3 secrets"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -110,13 +110,13 @@ func TestRotateTakesANewSecretFromTheEnvironmentOrSaysWhyNot(t *testing.T) {
 	}
 }
 
-func TestAtATerminalTheEndOfARotationIsAskedFor(t *testing.T) {
+func TestAtATerminalRotateFinishAsks(t *testing.T) {
 	for _, c := range []struct {
 		name, answer string
 		code         int
 		after        string
 	}{
-		{"yes ends it", "yes\n", exitDone, "PLANTED-new"},
+		{"yes finishes it", "yes\n", exitDone, "PLANTED-new"},
 		{"Enter does not", "\n", exitFailed, "PLANTED-new\nPLANTED-old"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestAtATerminalTheEndOfARotationIsAskedFor(t *testing.T) {
 	}
 }
 
-// writtenAt is a store of which is known only when the webhook secret was written.
+// writtenAt is a backend with the time at which the webhook secret was written.
 type writtenAt struct {
 	store.Backend
 	time time.Time
@@ -144,8 +144,8 @@ func (w writtenAt) List(context.Context) ([]settings.Stored, error) {
 	return []settings.Stored{{Name: "a"}, {Name: settings.WebhookSecret, Modified: w.time}}, nil
 }
 
-// Commerce must not be told of a secret that some function does not know yet.
-func TestRotateWaitsUntilTheFunctionsKnow(t *testing.T) {
+// Commerce must not get a secret that is not yet in effect in every function.
+func TestRotateWaitsUntilTheSecretIsInEffect(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		here       bool // by this run
@@ -154,9 +154,9 @@ func TestRotateWaitsUntilTheFunctionsKnow(t *testing.T) {
 		{"just written", false, 0, 75 * time.Second},
 		{"written a while ago", false, 30 * time.Second, 45 * time.Second},
 		{"written long ago", false, time.Hour, 0},
-		{"written in the future, by a clock that is ahead", false, -time.Hour, 75 * time.Second},
-		{"written by this run, and long ago by a clock that is behind", true, time.Hour, 75 * time.Second},
-		{"written by this run, and in the future by a clock that is ahead", true, -time.Hour, 75 * time.Second},
+		{"written in the future, because this machine's clock is behind", false, -time.Hour, 75 * time.Second},
+		{"written by this run, and long ago by AWS's clock", true, time.Hour, 75 * time.Second},
+		{"written by this run, and in the future by AWS's clock", true, -time.Hour, 75 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -181,7 +181,7 @@ func TestRotateWaitsUntilTheFunctionsKnow(t *testing.T) {
 	}
 }
 
-func TestRotateThatIsStoppedWhileItWaitsSaysHowToGoOn(t *testing.T) {
+func TestRotateThatIsStoppedSaysHowToContinue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := store.Store{Backend: writtenAt{time: time.Now()}, Location: store.Location{Prefix: "/shop"}, Takes: 75 * time.Second}
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)

@@ -27,7 +27,7 @@ import (
 	"commerce-segment/templates"
 )
 
-func TestTheFirstRunMakesSettingsForItsOwnerOnly(t *testing.T) {
+func TestTheFirstRunMakesSettingsThatOnlyTheOwnerCanRead(t *testing.T) {
 	h := start(t)
 	for _, name := range []string{"commerce/webhook-secret", "segment/write-key"} {
 		info, err := os.Stat(filepath.Join(h.Dir, name))
@@ -51,7 +51,7 @@ func TestTheFirstRunMakesSettingsForItsOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestALaterRunKeepsWhatIsThere(t *testing.T) {
+func TestALaterRunKeepsTheSettings(t *testing.T) {
 	dir := t.TempDir()
 	hubtest.WriteFile(t, filepath.Join(dir, "commerce/webhook-secret"), "newest\nolder\n")
 	hubtest.WriteFile(t, filepath.Join(dir, "segment/write-key"), "my-write-key")
@@ -64,13 +64,13 @@ func TestALaterRunKeepsWhatIsThere(t *testing.T) {
 		}
 	}
 	if !strings.Contains(h.Stdout.String(), "\nX-MOLTIN-SECRET-KEY: newest\n") {
-		t.Errorf("the newest secret is not the one to use:\n%s", h.Stdout)
+		t.Errorf("it does not print the newest secret:\n%s", h.Stdout)
 	}
 }
 
-// What a stranger does first: paste what the hub prints. The directory's name
-// has what a shell would trip over.
-func TestThePrintedCommandsWorkPastedFromAnyFolder(t *testing.T) {
+// New users paste the commands that the hub prints. The directory's name has characters that a
+// shell treats specially.
+func TestThePrintedCommandsWorkInAnyFolder(t *testing.T) {
 	for _, tool := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("this machine has no %s", tool)
@@ -115,14 +115,14 @@ func TestEverySampleReachesSegmentAsPreviewShowsIt(t *testing.T) {
 			observe(h, sample)
 			h.Webhook(sample.Tracking, string(sample.Body))
 			previewed := previewOf(t, h.Dir, sample.Tracking, sample.Name)
-			// Byte for byte: what hub preview promises is what Segment gets.
+			// Byte for byte: Segment receives what hub preview prints.
 			got, want := fmt.Sprintf("%s", h.AwaitMessages(len(previewed))), fmt.Sprintf("%s", previewed)
-			if strings.HasSuffix(eventOf(sample.Body), ".deleted") { // its time is when it was received
+			if strings.HasSuffix(eventOf(sample.Body), ".deleted") { // its event time is when it was received
 				timestamp := regexp.MustCompile(`"timestamp":"[^"]*"`)
 				got, want = timestamp.ReplaceAllString(got, ""), timestamp.ReplaceAllString(want, "")
 			}
 			if got != want {
-				t.Errorf("Segment was told\n%s\nand preview says\n%s", got, want)
+				t.Errorf("Segment received\n%s\nand preview prints\n%s", got, want)
 			}
 		})
 	}
@@ -144,7 +144,7 @@ func observe(h *hubtest.Hub, sample templates.Sample) {
 	}
 }
 
-// previewOf is the messages that hub preview shows, without its indentation.
+// previewOf returns the messages that hub preview prints, without indentation.
 func previewOf(t *testing.T, dir, name, webhook string) []json.RawMessage {
 	t.Helper()
 	got := command(t, "", "preview", name, webhook, "--dir", dir)
@@ -161,7 +161,7 @@ func previewOf(t *testing.T, dir, name, webhook string) []json.RawMessage {
 	return body.Batch
 }
 
-func TestWebhooksArriveInEveryForm(t *testing.T) {
+func TestWebhooksAreAcceptedInEveryForm(t *testing.T) {
 	running := start(t)
 	running.Set("templates/order-completed", hubtest.Simple)
 	running.Set("templates/customer-updated", `{"userId": payload.id}`)
@@ -172,20 +172,20 @@ func TestWebhooksArriveInEveryForm(t *testing.T) {
 		{"with a payload", "order-completed", hubtest.Order("order.paid", "new-1"), `"userId":"new-1"`},
 		{"with the old resources only, as text", "order-completed", `{"id":"w","triggered_by":"order.paid","resources":` + string(text) + `}`, `"userId":"old-1"`},
 		{"a deletion", "customer-updated", `{"id":"w","triggered_by":"customer.deleted","payload":{"type":"customer","id":"gone-1"}}`, `"userId":"gone-1"`},
-		{"with bytes that are no UTF-8", "order-completed", strings.Replace(hubtest.Order("order.paid", "raw-1"), `"attempt"`, "\"odd\":\"\xff\",\"attempt\"", 1), `"userId":"raw-1"`},
+		{"with bytes that are not UTF-8", "order-completed", strings.Replace(hubtest.Order("order.paid", "raw-1"), `"attempt"`, "\"note\":\"\xff\",\"attempt\"", 1), `"userId":"raw-1"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := running.In(t)
 			h.Request("DELETE", "/inbox", "")
 			h.Webhook(c.tracking, c.body)
 			if got := string(h.AwaitMessages(1)[0]); !strings.Contains(got, c.want) {
-				t.Errorf("Segment was told %s, want %s in it", got, c.want)
+				t.Errorf("Segment received %s, want %s in it", got, c.want)
 			}
 		})
 	}
 }
 
-func TestWebhooksAreRefusedAsOnAWS(t *testing.T) {
+func TestWebhooksAreRejectedAsOnAWS(t *testing.T) {
 	h := start(t)
 	secret := h.Parameter("commerce/webhook-secret")
 	for _, c := range []struct {
@@ -195,9 +195,9 @@ func TestWebhooksAreRefusedAsOnAWS(t *testing.T) {
 	}{
 		{"a wrong secret", "POST", "/webhooks/order-completed", hubtest.Order("order.paid", "a"), "wrong", 401, `{"code":"forged"}`},
 		{"no secret", "POST", "/webhooks/order-completed", hubtest.Order("order.paid", "a"), "", 401, `{"code":"forged"}`},
-		{"a wrong secret with no JSON", "POST", "/webhooks/order-completed", "hello", "wrong", 401, `{"code":"forged"}`},
-		{"no JSON", "POST", "/webhooks/order-completed", "hello", secret, 400, `{"code":"not_json"}`},
-		{"no webhook", "POST", "/webhooks/order-completed", "{}", secret, 400, `{"code":"not_webhook"}`},
+		{"a wrong secret, and not JSON", "POST", "/webhooks/order-completed", "hello", "wrong", 401, `{"code":"forged"}`},
+		{"not JSON", "POST", "/webhooks/order-completed", "hello", secret, 400, `{"code":"not_json"}`},
+		{"not a webhook", "POST", "/webhooks/order-completed", "{}", secret, 400, `{"code":"not_webhook"}`},
 		{"another method", "GET", "/webhooks/order-completed", "", secret, 405, `{"code":"method_not_allowed"}`},
 		{"an unknown tracking", "POST", "/webhooks/order-paid", "{}", secret, 404, `{"code":"not_found"}`},
 		{"an unknown tracking, without a secret", "POST", "/webhooks/order-paid", "{}", "", 404, `{"code":"not_found"}`},
@@ -207,24 +207,24 @@ func TestWebhooksAreRefusedAsOnAWS(t *testing.T) {
 		{"a misspelt folder", "POST", "/webhook/order-completed", "{}", secret, 404, `{"code":"not_found"}`},
 		{"no folder", "POST", "/order-completed", "{}", secret, 404, `{"code":"not_found"}`},
 		{"no path", "POST", "/", "{}", secret, 404, `{"code":"not_found"}`},
-		{"a body over what AWS takes", "POST", "/webhooks/order-completed", strings.Repeat(" ", 10<<20+1), secret, 413, ""},
+		{"a body that is too large for AWS", "POST", "/webhooks/order-completed", strings.Repeat(" ", 10<<20+1), secret, 413, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, answer := h.In(t).Request(c.method, c.path, c.body, serve.KeyHeader, c.key)
 			if status != c.status || !strings.HasPrefix(answer, c.answer) {
-				t.Errorf("answered %d %s want %d %s", status, answer, c.status, c.answer)
+				t.Errorf("answered %d %s, want %d %s", status, answer, c.status, c.answer)
 			}
 		})
 	}
-	h.Webhook("order-completed", hubtest.Order("order.paid", "genuine")) // so that the inbox is not empty for want of time
+	h.Webhook("order-completed", hubtest.Order("order.paid", "genuine")) // it arrives after any of the others would
 	for _, message := range h.AwaitMessages(1) {
 		if !strings.Contains(string(message), "genuine") {
-			t.Errorf("something that was refused reached Segment: %s", message)
+			t.Errorf("a rejected webhook reached Segment: %s", message)
 		}
 	}
 }
 
-func TestAWebhookIsTakenHoweverItsPathIsWritten(t *testing.T) {
+func TestAWebhookIsAcceptedAtEveryFormOfItsPath(t *testing.T) {
 	h := start(t)
 	for _, path := range []string{"/webhooks/order-completed", "/webhooks/order-completed/", "//webhooks/order-completed", "/prod/webhooks/order-completed"} {
 		if status, answer := h.Request("POST", path, hubtest.Order("order.paid", "a"), serve.KeyHeader, h.Parameter("commerce/webhook-secret")); status != 202 {
@@ -236,12 +236,12 @@ func TestAWebhookIsTakenHoweverItsPathIsWritten(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrittenToTheDirectoryIsInEffectWithinASecond(t *testing.T) {
+func TestAChangedFileIsInEffectWithinASecond(t *testing.T) {
 	h := start(t)
 	h.Webhook("order-completed", hubtest.Order("order.paid", "one")) // the settings have been read
 	h.AwaitMessages(1)
 
-	h.Set("segment/path", "/nowhere") // another host's, and none is set
+	h.Set("segment/path", "/nowhere") // the path is ignored without a host
 	h.Set("commerce/webhook-secret", "rotated")
 	h.Webhook("order-completed", hubtest.Order("order.paid", "two"))
 	h.AwaitMessages(2)
@@ -249,7 +249,7 @@ func TestWhatIsWrittenToTheDirectoryIsInEffectWithinASecond(t *testing.T) {
 	elsewhere := make(chan struct{})
 	segment := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if key, _, _ := r.BasicAuth(); key != "a-real-key" || r.URL.Path != "/v1/import" {
-			t.Errorf("Segment is asked for %s with the key %q", r.URL, key)
+			t.Errorf("Segment receives a request for %s with the key %q", r.URL, key)
 		}
 		close(elsewhere)
 	}))
@@ -261,20 +261,20 @@ func TestWhatIsWrittenToTheDirectoryIsInEffectWithinASecond(t *testing.T) {
 	select {
 	case <-elsewhere:
 	case <-time.After(hubtest.Patience):
-		t.Fatal("a host in the settings gets nothing")
+		t.Fatal("the host in the settings receives nothing")
 	}
 	h.AwaitMessages(2)
 }
 
-// Commerce sends the new secret as soon as it has it.
-func TestAWebhookWithASecretThatWasWrittenJustBeforeIsTaken(t *testing.T) {
+// Commerce sends a new secret as soon as it has it.
+func TestAWebhookWithASecretThatWasJustWrittenIsAccepted(t *testing.T) {
 	h := start(t)
 	hubtest.WriteFile(t, filepath.Join(h.Dir, "commerce", "webhook-secret"), "rotated")
 	h.Webhook("order-completed", hubtest.Order("order.paid", "one"))
 	h.AwaitMessages(1)
 }
 
-func TestAnEditorThatWritesInPlaceMisleadsNoEvent(t *testing.T) {
+func TestAFileThatIsBeingWrittenIsNotUsed(t *testing.T) {
 	var elsewhere atomic.Int64
 	segment := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var body struct{ Batch []any }
@@ -303,17 +303,17 @@ func TestAnEditorThatWritesInPlaceMisleadsNoEvent(t *testing.T) {
 			}
 			events++
 			if status, answer := h.Request("POST", "/webhooks/order-completed", hubtest.Order("order.paid", fmt.Sprint(name, i)), serve.KeyHeader, secret); status != http.StatusAccepted {
-				t.Errorf("with %d bytes of %s written, the genuine webhook is answered %d %s", i+1, name, status, answer)
+				t.Errorf("with %d bytes of %s written, a genuine webhook is answered %d %s", i+1, name, status, answer)
 			}
 		}
 	}
-	hubtest.Eventually(t, "all events went to Segment", func() bool { return elsewhere.Load() == int64(events) }, h.Stderr)
+	hubtest.Eventually(t, "Segment receives all events", func() bool { return elsewhere.Load() == int64(events) }, h.Stderr)
 	if kept := len(h.Messages()); kept > 0 {
 		t.Errorf("%d messages went to the inbox", kept)
 	}
 }
 
-func TestASecretForAnotherHostStopsOnlyTheTrackingsThatAskCommerce(t *testing.T) {
+func TestASecretForAnotherHostAffectsOnlyTrackingsThatUseCommerce(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
 	for name, value := range map[string]string{
 		"commerce/token-url": "https://useast.api.elasticpath.com", "commerce/client-id": "id",
@@ -328,26 +328,26 @@ func TestASecretForAnotherHostStopsOnlyTheTrackingsThatAskCommerce(t *testing.T)
 	h.Webhook("order-completed", hubtest.Order("order.paid", "one"))
 	h.AwaitMessages(1)
 	h.Webhook("order-refunded", hubtest.Order("order.refunded", "two"))
-	hubtest.Eventually(t, "the refund waits", func() bool {
+	hubtest.Eventually(t, "the refund is retried", func() bool {
 		return strings.Contains(h.Stderr.String(), "tracking=order-refunded") && strings.Contains(h.Stderr.String(), "outcome=retrying")
 	}, h.Stderr)
 	if got := h.Messages(); len(got) != 1 {
-		t.Errorf("Segment was told %s", got)
+		t.Errorf("Segment received %s", got)
 	}
 }
 
-func TestAHubOnEveryAddressDeliversToItselfAndSaysThatOthersReachIt(t *testing.T) {
+func TestAHubOnAllAddressesWarnsThatOthersReachIt(t *testing.T) {
 	h := start(t, "--addr", "0.0.0.0:0")
 	if !strings.HasPrefix(h.URL, "http://127.0.0.1:") || !strings.Contains(h.Stdout.String(), "\nOther machines reach it too, on ") {
 		t.Errorf("it says\n%s", h.Stdout)
 	}
 	got := sendTo(h, "", local.SampleName, "--addr", strings.Replace(h.URL, "http://127.0.0.1", "", 1))
 	if got.code != exitDone || !strings.Contains(got.stdout, `"messageId"`) {
-		t.Errorf("send gives %+v", got)
+		t.Errorf("send returns %+v", got)
 	}
 }
 
-func TestTheHubWarnsOfItsOwnKeyForSegment(t *testing.T) {
+func TestTheHubWarnsIfTheInboxKeyIsUsedForSegment(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
 	h := startIn(t, dir)
 	if strings.Contains(h.Stdout.String(), "Warning") {
@@ -363,7 +363,7 @@ func TestTheHubWarnsOfItsOwnKeyForSegment(t *testing.T) {
 	}
 }
 
-// The name that the repository's own templates have is the one that people try.
+// The templates in the repository end in .jsonata, so users try this name.
 func TestTheHubWarnsOfFilesThatNothingReads(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
 	hubtest.WriteFile(t, filepath.Join(dir, "templates/order-completed.jsonata"), "{}")
@@ -376,7 +376,7 @@ func TestTheHubWarnsOfFilesThatNothingReads(t *testing.T) {
 	}
 }
 
-func TestTheHubSaysWhyItCannotStart(t *testing.T) {
+func TestErrorsIfTheHubCannotStart(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -393,17 +393,17 @@ func TestTheHubSaysWhyItCannotStart(t *testing.T) {
 	}{
 		{"the port is in use", []string{"--addr", taken.Addr().String()}, []string{taken.Addr().String() + " is in use", "ADDR=127.0.0.1:8081"}},
 		{"the address has no port", []string{"--addr", "8080"}, []string{`the address "8080"`, "write it like 127.0.0.1:8080"}},
-		{"the port is no number", []string{"--addr", "127.0.0.1:http"}, []string{`has the port "http"`, "write a number"}},
+		{"the port is not a number", []string{"--addr", "127.0.0.1:http"}, []string{`has the port "http"`, "write a number"}},
 		{"the port is too high", []string{"--addr", "127.0.0.1:70000"}, []string{`has the port "70000"`, "65535"}},
 		{"the host is not this machine", []string{"--addr", "192.0.2.1:0"}, []string{"listening on 192.0.2.1:0"}},
 		{"the directory is a file", []string{"--dir", file}, []string{"directory " + file, "--dir"}},
 		{"a setting is wrong", []string{"--dir", broken}, []string{broken, "parameter tracking/order-updated/enabled"}},
-		{"the share is no share", []string{"--inbox-fail", "50"}, []string{"--inbox-fail 50", "from 0 to 1"}},
-		{"the share is no number", []string{"--inbox-fail", "NaN"}, []string{"--inbox-fail NaN"}},
+		{"the share is above 1", []string{"--inbox-fail", "50"}, []string{"--inbox-fail 50", "from 0 to 1"}},
+		{"the share is not a number", []string{"--inbox-fail", "NaN"}, []string{"--inbox-fail NaN"}},
 		{"the share is a word", []string{"--inbox-fail", "x"}, []string{"hub: --inbox-fail x: write a number, for example 0.5\n", "Usage: "}},
 		{"the backoff has no unit", []string{"--backoff", "1"}, []string{"hub: --backoff 1: write a time with its unit, for example 200ms or 30s\n"}},
-		{"the backoff is nothing", []string{"--backoff", "0s"}, []string{"--backoff 0s", "200ms"}},
-		{"the log's form is unknown", []string{"--log", "xml"}, []string{"--log xml", "text or json"}},
+		{"the backoff is zero", []string{"--backoff", "0s"}, []string{"--backoff 0s", "200ms"}},
+		{"the log format is unknown", []string{"--log", "xml"}, []string{"--log xml", "text or json"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := command(t, "", append([]string{"run", "--addr", "127.0.0.1:0", "--dir", filepath.Join(t.TempDir(), "hub")}, c.args...)...)
@@ -439,23 +439,23 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 			h.Request("POST", "/webhooks/order-completed", "PLANTED no JSON", serve.KeyHeader, "PLANTED-secret")
 			h.AwaitMessages(1)
 			for _, said := range []string{"delivered", "skipped", "failed", "retrying", "forged", "not_json"} {
-				hubtest.Eventually(t, "the log tells of "+said, func() bool { return strings.Contains(h.Stderr.String(), said) }, h.Stderr)
+				hubtest.Eventually(t, "the log has "+said, func() bool { return strings.Contains(h.Stderr.String(), said) }, h.Stderr)
 			}
 			h.Stop()
 			if strings.Contains(h.Stderr.String(), "PLANTED") {
-				t.Errorf("the log holds what it must not:\n%s", h.Stderr)
+				t.Errorf("the log has personal data or a secret:\n%s", h.Stderr)
 			}
 		})
 	}
 }
 
-// program starts the built hub, and returns it with what it says on start.
+// program starts the built hub, and returns its process and the hub.
 func program(t *testing.T, env []string, args ...string) (*exec.Cmd, *hubtest.Hub) {
 	t.Helper()
 	return programLogging(t, new(hubtest.Log), env, args...)
 }
 
-// programLogging is program for a log that is too long to keep.
+// programLogging is program with another log, for one that is too long to keep.
 func programLogging(t *testing.T, log hubtest.Logger, env []string, args ...string) (*exec.Cmd, *hubtest.Hub) {
 	t.Helper()
 	binary, err := built()
@@ -474,7 +474,7 @@ func programLogging(t *testing.T, log hubtest.Logger, env []string, args ...stri
 	return hub, h
 }
 
-func TestTheProgramStopsOnASignalAndSaysWhatIsKept(t *testing.T) {
+func TestASignalStopsTheProgramAndItPrintsWhatIsKept(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		signal os.Signal
@@ -504,9 +504,8 @@ func TestTheProgramStopsOnASignalAndSaysWhatIsKept(t *testing.T) {
 	}
 }
 
-// The inbox must outlive the deliveries to it: stopping it first would count
-// events as lost that were on their last metre.
-func TestStoppingEndsTheDeliveriesThatAreUnderway(t *testing.T) {
+// A stop waits for the deliveries that have begun. Webhooks are not accepted any more.
+func TestStoppingCompletesTheDeliveriesInProgress(t *testing.T) {
 	h := start(t)
 	arrived, answer := make(chan struct{}), make(chan struct{})
 	segment := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -521,7 +520,7 @@ func TestStoppingEndsTheDeliveriesThatAreUnderway(t *testing.T) {
 	<-arrived
 	stopped := make(chan int)
 	go func() { stopped <- h.Stop() }()
-	hubtest.Eventually(t, "no more webhooks are taken", func() bool {
+	hubtest.Eventually(t, "webhooks are not accepted any more", func() bool {
 		status, _ := h.Request("POST", "/webhooks/order-completed", "{}", serve.KeyHeader, h.Parameter("commerce/webhook-secret"))
 		return status == http.StatusServiceUnavailable
 	}, h.Stderr)
@@ -530,11 +529,11 @@ func TestStoppingEndsTheDeliveriesThatAreUnderway(t *testing.T) {
 		t.Errorf("it exits %d", code)
 	}
 	if !strings.HasSuffix(h.Stdout.String(), "No event was waiting.\n") || !strings.Contains(h.Stderr.String(), "outcome=delivered") {
-		t.Errorf("the delivery was cut off:\n%s\n%s", h.Stdout, h.Stderr)
+		t.Errorf("the delivery was not completed:\n%s\n%s", h.Stdout, h.Stderr)
 	}
 }
 
-func TestIdleConnectionsUseUpNoFiles(t *testing.T) {
+func TestIdleConnectionsDoNotUseUpFileDescriptors(t *testing.T) {
 	binary, err := built()
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 	"commerce-segment/infra/hub/hubtest"
 )
 
-// standIn puts programs into a folder that is the whole PATH: each writes down what
-// it was started with.
-func standIn(t *testing.T, programs map[string]string) (written func(name string) string) {
+// fakePrograms puts shell scripts into a folder that is the whole PATH. HERE in a script is
+// that folder. It returns a function that reads a file there.
+func fakePrograms(t *testing.T, programs map[string]string) (written func(name string) string) {
 	t.Helper()
 	folder := t.TempDir()
 	t.Setenv("PATH", folder)
@@ -35,14 +35,16 @@ func standIn(t *testing.T, programs map[string]string) (written func(name string
 	}
 }
 
-// samStandIn uses nothing but the shell: there is no other program on the PATH.
-const samStandIn = `for a in "$@"; do echo "$a"; done > HERE/args
+// fakeSAM writes its arguments, environment and input to files. It uses only the shell: no other
+// program is on the PATH.
+const fakeSAM = `for a in "$@"; do echo "$a"; done > HERE/args
 export -p > HERE/env
 while IFS= read -r line || [ -n "$line" ]; do printf %s "$line"; done > HERE/stdin
 echo '{"statusCode": 202}'
 `
 
-// samDirectory is a directory with settings, and the stack's template beside it.
+// samDirectory makes a directory with settings and a stack's template, and returns the flags for
+// them.
 func samDirectory(t *testing.T) (flags []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,9 +59,9 @@ func samDirectory(t *testing.T) (flags []string) {
 	return []string{"--dir", dir, "--template", template}
 }
 
-func TestTheSAMCLIRunsAFunctionWithTheSettingsHere(t *testing.T) {
+func TestSAMInvokeRunsAFunctionWithTheSettings(t *testing.T) {
 	flags := samDirectory(t)
-	written := standIn(t, map[string]string{"sam": samStandIn, "docker": "exit 0"})
+	written := fakePrograms(t, map[string]string{"sam": fakeSAM, "docker": "exit 0"})
 	got := command(t, "", append([]string{"sam", "invoke", "order-completed", "order-completed/guest", "--addr", "172.17.0.1:8090"}, append(flags, "--", "--skip-pull-image")...)...)
 	if got.code != exitDone || got.stdout != "{\"statusCode\": 202}\n" {
 		t.Fatalf("exits %d: %s%s", got.code, got.stdout, got.stderr)
@@ -95,20 +97,20 @@ func TestTheSAMCLIRunsAFunctionWithTheSettingsHere(t *testing.T) {
 	}
 }
 
-func TestTheSAMCLIServesTheAPI(t *testing.T) {
+func TestSAMStartServesTheAPI(t *testing.T) {
 	flags := samDirectory(t)
 	hubtest.WriteFile(t, filepath.Join(flags[1], "segment/host"), "https://api.segment.io")
-	written := standIn(t, map[string]string{"sam": samStandIn, "docker": "exit 0"})
+	written := fakePrograms(t, map[string]string{"sam": fakeSAM, "docker": "exit 0"})
 	got := command(t, "", append([]string{"sam", "start"}, append(flags, "--", "--port", "3001")...)...)
 	if args := strings.Fields(written("args")); got.code != exitDone || args[1] != "start-api" || strings.Join(args[len(args)-2:], " ") != "--port 3001" {
 		t.Errorf("exits %d: sam %q", got.code, args)
 	}
 	if env := written("env"); !strings.Contains(env, "https://api.segment.io") || !strings.Contains(env, "/nowhere") {
-		t.Errorf("the host that is set does not count:\n%s", env)
+		t.Errorf("the environment does not have the host that is set:\n%s", env)
 	}
 }
 
-func TestTheHubSaysWhatTheSAMCLINeeds(t *testing.T) {
+func TestErrorsOfSAM(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		programs map[string]string
@@ -116,15 +118,15 @@ func TestTheHubSaysWhatTheSAMCLINeeds(t *testing.T) {
 		says     []string
 	}{
 		{"no SAM CLI", map[string]string{"docker": "exit 0"}, nil, []string{"the SAM CLI is not installed", "aws-sam-cli"}},
-		{"no Docker", map[string]string{"sam": samStandIn}, nil, []string{"Docker is not installed", "docker.io"}},
-		{"Docker that does not run", map[string]string{"sam": samStandIn, "docker": "echo 'Cannot connect'; exit 1"}, nil, []string{"Docker is not running", "systemctl start docker", "Cannot connect"}},
+		{"no Docker", map[string]string{"sam": fakeSAM}, nil, []string{"Docker is not installed", "docker.io"}},
+		{"Docker that does not run", map[string]string{"sam": fakeSAM, "docker": "echo 'Cannot connect'; exit 1"}, nil, []string{"Docker is not running", "systemctl start docker", "Cannot connect"}},
 		{"a SAM CLI that fails", map[string]string{"sam": "echo 'Error: no image' >&2; exit 7", "docker": "exit 0"}, nil, []string{"Error: no image", "sam local start-api: exit status 7"}},
 		{"no template", nil, []string{"--template", "none.json"}, []string{"none.json", "make sam"}},
-		{"no address", map[string]string{"sam": samStandIn, "docker": "exit 0"}, []string{"--addr", "8080"}, []string{`the address "8080"`}},
+		{"no address", map[string]string{"sam": fakeSAM, "docker": "exit 0"}, []string{"--addr", "8080"}, []string{`the address "8080"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			flags := samDirectory(t)
-			standIn(t, c.programs)
+			fakePrograms(t, c.programs)
 			got := command(t, "", append(append([]string{"sam", "start"}, flags...), c.args...)...)
 			if got.code != exitFailed {
 				t.Errorf("exits %d", got.code)

@@ -27,21 +27,21 @@ import (
 )
 
 // scale multiplies the webhooks of the tests that have many.
-var scale = flag.Int("scale", 1, "multiply the number of webhooks in tests AtScale")
+var scale = flag.Int("scale", 1, "multiply the number of webhooks in the tests named AtScale")
 
 const (
-	// connections are how many webhooks Commerce posts at the same time.
+	// connections is the number of webhooks that Commerce posts at the same time.
 	connections = 8
-	// underwayAtOnce are how many may be accepted and not yet delivered, so that what is in
-	// memory is no backlog.
-	underwayAtOnce = 500
-	// heapMost is what the hub may hold in memory after a collection, in MB, however
-	// many webhooks it has had: the bounds of all that it keeps, and what it needs itself.
-	heapMost = 40
+	// mostQueued is the largest number of webhooks that are accepted and not delivered yet, so
+	// that the memory is not that of a backlog.
+	mostQueued = 500
+	// mostHeap is the largest memory of the hub after a garbage collection, in MB, after any
+	// number of webhooks: for all the data that it keeps, and for itself.
+	mostHeap = 40
 )
 
-// A hub may run for weeks. On one core it takes webhooks of all trackings, tells Segment
-// of each of them once, and holds no more in memory for the many that it has had.
+// A hub may run for weeks. On one core it accepts webhooks of all trackings and delivers each
+// of them once, and its memory does not grow with their number.
 func TestAtScaleTheHubLosesNothingAndDoesNotGrow(t *testing.T) {
 	many := 10_000 * *scale
 	segment := newCensus(t, many)
@@ -55,20 +55,20 @@ func TestAtScaleTheHubLosesNothingAndDoesNotGrow(t *testing.T) {
 		memory = append(memory, fmt.Sprintf("after %d %s", many*(quarter+1)/4, h.memory()))
 	}
 	accepted := time.Since(began)
-	hubtest.Eventually(t, "Segment is told of every webhook", func() bool { return segment.count() == many }, &h.log)
+	hubtest.Eventually(t, "Segment receives every webhook", func() bool { return segment.delivered() == many }, &h.log)
 	delivered := time.Since(began)
 	h.interrupt()
 
-	for n, times := range segment.told {
+	for n, times := range segment.received {
 		if times != 1 {
-			t.Errorf("Segment was told %d times of webhook %d", times, n)
+			t.Errorf("Segment received %d messages of webhook %d", times, n)
 		}
 	}
 	if !strings.Contains(h.Stdout.String(), "No event was waiting.") {
 		t.Errorf("the hub has something left:\n%s", h.Stdout)
 	}
-	if most := h.log.most(); most > heapMost {
-		t.Errorf("the hub held %d MB in memory, want %d at most", most, heapMost)
+	if most := h.log.most(); most > mostHeap {
+		t.Errorf("the hub held %d MB in memory, want %d at most", most, mostHeap)
 	}
 	slices.Sort(load.waits)
 	t.Logf("%d webhooks, each delivered once: %.0f accepted and %.0f delivered a second, with %.0f µs of processor time each",
@@ -77,14 +77,14 @@ func TestAtScaleTheHubLosesNothingAndDoesNotGrow(t *testing.T) {
 	t.Logf("memory: %s; never more than %d MB after a collection", strings.Join(memory, ", "), h.log.most())
 }
 
-// oneCore is a hub that is a program of its own, on one core.
+// oneCore is a hub that runs as a separate program, on one core.
 type oneCore struct {
 	*hubtest.Hub
 	command *exec.Cmd
 	log     collections
 }
 
-// startOnOneCore starts one that sends to a Segment.
+// startOnOneCore starts a hub that sends to the Segment at a URL.
 func startOnOneCore(t *testing.T, segment string) *oneCore {
 	t.Helper()
 	h := &oneCore{}
@@ -95,7 +95,7 @@ func startOnOneCore(t *testing.T, segment string) *oneCore {
 	return h
 }
 
-// memory is what it holds, for people.
+// memory describes the hub's present memory, for the test's log.
 func (h *oneCore) memory() string {
 	h.T.Helper()
 	resident, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(h.command.Process.Pid)).Output()
@@ -109,7 +109,7 @@ func (h *oneCore) memory() string {
 	return fmt.Sprintf("%d MB resident, %d live", kilobytes>>10, h.log.last())
 }
 
-// interrupt stops it, and waits for its end.
+// interrupt stops the hub and waits for its end.
 func (h *oneCore) interrupt() {
 	h.T.Helper()
 	if err := h.command.Process.Signal(os.Interrupt); err != nil {
@@ -120,21 +120,21 @@ func (h *oneCore) interrupt() {
 	}
 }
 
-// processorTime is what it took, once it has ended.
+// processorTime returns the processor time of the hub, after its end.
 func (h *oneCore) processorTime() time.Duration {
 	return h.command.ProcessState.UserTime() + h.command.ProcessState.SystemTime()
 }
 
-// collections reads a program's log for what the garbage collector says in it
-// (GODEBUG=gctrace=1), how much is live, and keeps the last complaint.
+// collections reads the lines of the garbage collector in a program's log
+// (GODEBUG=gctrace=1), and keeps the last line above the level INFO.
 type collections struct {
 	mu        sync.Mutex
 	rest      []byte // a line that has not ended
 	lives     []int  // MB after each collection
-	complaint string // a line above the level of INFO
+	complaint string // the last line above the level INFO
 }
 
-// collected is the line of a collection. The last of the three sizes is what is live.
+// collected matches the line of a collection. The last of the three sizes is the live heap.
 var collected = regexp.MustCompile(`^gc \d+ @.* \d+->\d+->(\d+) MB`)
 
 // Write implements io.Writer.
@@ -153,6 +153,7 @@ func (c *collections) Write(text []byte) (int, error) {
 	}
 }
 
+// read reads a line of the log.
 func (c *collections) read(line []byte) {
 	if match := collected.FindSubmatch(line); match != nil {
 		live, _ := strconv.Atoi(string(match[1])) // they are digits
@@ -162,14 +163,14 @@ func (c *collections) read(line []byte) {
 	}
 }
 
-// String is the last complaint.
+// String returns the last complaint.
 func (c *collections) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.complaint
 }
 
-// last and most are how much was live after the last collection, and after any, in MB.
+// last returns the live heap after the last collection, in MB.
 func (c *collections) last() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -179,33 +180,34 @@ func (c *collections) last() int {
 	return c.lives[len(c.lives)-1]
 }
 
+// most returns the largest live heap after a collection, in MB.
 func (c *collections) most() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Max(append(c.lives, 0))
 }
 
-// census is a Segment that counts how often it was told of each webhook.
+// census is a Segment that counts the messages of each webhook.
 type census struct {
 	url string
-	// underway holds one for each webhook of which Segment was not told yet.
-	underway chan struct{}
+	// queued holds an element for each webhook that was posted and not yet received.
+	queued chan struct{}
 
-	mu    sync.Mutex
-	told  []uint8 // by the webhook's number
-	known int     // webhooks that it was told of
+	mu       sync.Mutex
+	received []uint8 // messages, by the webhook's number
+	webhooks int     // with at least one message
 }
 
 func newCensus(t *testing.T, many int) *census {
 	t.Helper()
-	c := &census{underway: make(chan struct{}, underwayAtOnce), told: make([]uint8, many)}
+	c := &census{queued: make(chan struct{}, mostQueued), received: make([]uint8, many)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body struct{ Batch []struct{ MessageID string } }
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-			t.Errorf("what Segment is told is not JSON: %v", err)
+			t.Errorf("a request to Segment is not JSON: %v", err)
 		}
 		for _, message := range body.Batch {
-			if err := c.tell(message.MessageID); err != nil {
+			if err := c.count(message.MessageID); err != nil {
 				t.Error(err)
 			}
 		}
@@ -215,31 +217,31 @@ func newCensus(t *testing.T, many int) *census {
 	return c
 }
 
-// tell takes note of a message, by its id: that of a resource has its webhook's number.
-func (c *census) tell(id string) error {
+// count counts a message by its id, in which the resource has the webhook's number.
+func (c *census) count(id string) error {
 	number, _, _ := strings.Cut(id[strings.Index(id, resourcePrefix)+len(resourcePrefix):], ":")
 	n, err := strconv.Atoi(number)
-	if err != nil || n >= len(c.told) {
-		return fmt.Errorf("Segment is told %q, of which there was no webhook", id)
+	if err != nil || n >= len(c.received) {
+		return fmt.Errorf("Segment received %q, for which there was no webhook", id)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.told[n] == 0 {
-		c.known++
-		<-c.underway
+	if c.received[n] == 0 {
+		c.webhooks++
+		<-c.queued
 	}
-	c.told[n]++
+	c.received[n]++
 	return nil
 }
 
-// count is how many webhooks Segment was told of.
-func (c *census) count() int {
+// delivered returns the number of webhooks of which Segment received a message.
+func (c *census) delivered() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.known
+	return c.webhooks
 }
 
-// load is a Commerce that posts one webhook after another over each of its connections.
+// load is a Commerce that posts webhooks one after another over each of its connections.
 type load struct {
 	h        *oneCore
 	segment  *census
@@ -248,7 +250,7 @@ type load struct {
 	webhooks []func(id string) (*http.Request, error) // one of each tracking
 
 	mu    sync.Mutex
-	waits []time.Duration // for the answers
+	waits []time.Duration // until each answer
 }
 
 func newLoad(t *testing.T, h *oneCore, segment *census) *load {
@@ -263,10 +265,12 @@ func newLoad(t *testing.T, h *oneCore, segment *census) *load {
 	return l
 }
 
-// resourcePrefix begins the ids of orders and customers, before the webhook's number.
+// resourcePrefix is the start of the id of an order or a customer; the webhook's number
+// follows.
 const resourcePrefix = "00000000-0000-4000-8000-"
 
-// webhooksOf makes webhooks of a tracking out of a sample: each is of another resource.
+// webhooksOf returns a function that makes webhooks of a tracking from a sample, each about
+// another resource.
 func (l *load) webhooksOf(tracked tracking.Tracking) func(id string) (*http.Request, error) {
 	l.h.T.Helper()
 	for _, sample := range templates.Samples() {
@@ -286,7 +290,7 @@ func (l *load) webhooksOf(tracked tracking.Tracking) func(id string) (*http.Requ
 	return nil
 }
 
-// post posts the webhooks of these numbers, and returns when all are answered.
+// post posts the webhooks with these numbers, and returns when all are answered.
 func (l *load) post(from, to int) {
 	l.h.T.Helper()
 	next := atomic.Int64{}
@@ -304,7 +308,7 @@ func (l *load) post(from, to int) {
 	}
 	posting.Wait()
 	if l.h.T.Failed() {
-		l.h.T.Fatalf("the last complaint of the hub: %s", l.h.Stderr)
+		l.h.T.Fatalf("the last warning or error in the hub's log: %s", l.h.Stderr)
 	}
 }
 
@@ -315,16 +319,16 @@ func (l *load) postOne(n int) error {
 	}
 	request.Header.Set(serve.KeyHeader, l.key)
 	select {
-	case l.segment.underway <- struct{}{}:
+	case l.segment.queued <- struct{}{}:
 	case <-time.After(hubtest.Patience):
-		return fmt.Errorf("Segment was told nothing for %v", hubtest.Patience)
+		return fmt.Errorf("Segment received nothing for %v", hubtest.Patience)
 	}
 	began := time.Now()
 	response, err := l.client.Do(request)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, response.Body) // or the connection is not used again
+	_, err = io.Copy(io.Discard, response.Body) // so that the connection is used again
 	response.Body.Close()
 	switch {
 	case err != nil:

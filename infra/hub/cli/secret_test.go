@@ -11,26 +11,26 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// A person who can change where the hub finds Commerce, or who makes an operator do it,
-// must not receive the client secret that is set.
-func TestTheClientSecretOfAConnectedStoreLeavesForNoOtherHost(t *testing.T) {
+// An attacker who changes the address of Commerce, or makes an operator change it, must not
+// receive the client secret.
+func TestTheClientSecretIsSentToNoOtherHost(t *testing.T) {
 	theirs := commercetest.Start(t)
 	for _, c := range []struct {
 		name   string
 		change func(t *testing.T, dir string)
 	}{
 		{"with a flag", func(t *testing.T, dir string) {
-			refused(t, "it was entered for ", "configure", "--dir", dir, "--commerce-url", theirs.URL)
+			wantFailure(t, "it was entered for ", "configure", "--dir", dir, "--commerce-url", theirs.URL)
 		}},
 		{"with a flag, untested", func(t *testing.T, dir string) {
-			refused(t, "it was entered for ", "configure", "--dir", dir, "--commerce-url", theirs.URL, "--untested")
+			wantFailure(t, "it was entered for ", "configure", "--dir", dir, "--commerce-url", theirs.URL, "--untested")
 		}},
 		{"with a flag and another client id", func(t *testing.T, dir string) {
-			refused(t, "it was entered for ", "configure", "--dir", dir, "--commerce-url", theirs.URL, "--commerce-client-id", "theirs")
+			wantFailure(t, "it was entered for ", "configure", "--dir", dir, "--commerce-url", theirs.URL, "--commerce-client-id", "theirs")
 		}},
 		{"with a variable", func(t *testing.T, dir string) {
 			t.Setenv("COMMERCE_URL", theirs.URL)
-			refused(t, "it was entered for ", "configure", "--dir", dir)
+			wantFailure(t, "it was entered for ", "configure", "--dir", dir)
 		}},
 		{"at the keyboard", func(t *testing.T, dir string) {
 			keyboard := openKeyboard(t, nil, "configure", "--dir", dir, "--commerce-url", theirs.URL)
@@ -38,7 +38,7 @@ func TestTheClientSecretOfAConnectedStoreLeavesForNoOtherHost(t *testing.T) {
 			for _, asked := range []string{"Segment: host", "Segment: path", "client id"} {
 				keyboard.answer(asked, "\n")
 			}
-			keyboard.answerUnseen("client secret [not set]", "\n") // the one that is set is not for this host
+			keyboard.answerUnseen("client secret [not set]", "\n") // the present one is for another host
 			for _, asked := range []string{"Checkout Started: yes", "Checkout Started: Commerce events", "Order Completed: yes", "Order Completed: Commerce events",
 				"Order Updated: yes", "Order Refunded: yes", "Order Refunded: Commerce events", "Order Cancelled", "Customer Created", "Customer Updated: yes", "Customer Updated: Commerce events"} {
 				keyboard.answer(asked, "\n")
@@ -52,7 +52,7 @@ func TestTheClientSecretOfAConnectedStoreLeavesForNoOtherHost(t *testing.T) {
 		}},
 		{"in the file, and with another setting written afterwards", func(t *testing.T, dir string) {
 			hubtest.WriteFile(t, filepath.Join(dir, settings.CommerceTokenURL), theirs.URL)
-			refused(t, "it was entered for ", "configure", "--dir", dir, "--segment-path", "/v1/import")
+			wantFailure(t, "it was entered for ", "configure", "--dir", dir, "--segment-path", "/v1/import")
 		}},
 		{"by removing the file", func(t *testing.T, dir string) {
 			if err := os.Remove(filepath.Join(dir, settings.CommerceTokenURL)); err != nil {
@@ -63,17 +63,17 @@ func TestTheClientSecretOfAConnectedStoreLeavesForNoOtherHost(t *testing.T) {
 			if err := os.Remove(filepath.Join(dir, settings.CommerceTokenURL)); err != nil {
 				t.Fatal(err)
 			}
-			refused(t, "it was entered for ", "configure", "--dir", dir, "--commerce-url", theirs.URL)
+			wantFailure(t, "it was entered for ", "configure", "--dir", dir, "--commerce-url", theirs.URL)
 		}},
 		{"with garbage", func(t *testing.T, dir string) {
-			refused(t, "is not the URL of a store: use your store's API base URL, such as https://euwest.api.elasticpath.com", "configure", "--dir", dir, "--commerce-url", "garbage")
+			wantFailure(t, "is not the URL of a store: use your store's API base URL, such as https://euwest.api.elasticpath.com", "configure", "--dir", dir, "--commerce-url", "garbage")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ours, dir := commercetest.Start(t), t.TempDir()
 			t.Setenv("COMMERCE_CLIENT_SECRET", commercetest.ClientSecret)
 			if got := command(t, "", "configure", "--dir", dir, "--commerce-url", ours.URL, "--commerce-client-id", commercetest.ClientID); got.code != exitDone || !strings.Contains(got.stdout, "It may read webhooks") {
-				t.Fatalf("it is not connected: %+v", got)
+				t.Fatalf("the store is not connected: %+v", got)
 			}
 			t.Setenv("COMMERCE_CLIENT_SECRET", "")
 			c.change(t, dir)
@@ -90,15 +90,15 @@ func TestTheClientSecretOfAConnectedStoreLeavesForNoOtherHost(t *testing.T) {
 	}
 }
 
-// refused expects a command to fail with a reason.
-func refused(t *testing.T, says string, args ...string) {
+// wantFailure fails the test unless a command fails with an error and prints nothing.
+func wantFailure(t *testing.T, says string, args ...string) {
 	t.Helper()
 	if got := command(t, "", args...); got.code != exitFailed || !strings.Contains(got.stderr, says) || got.stdout != "" {
 		t.Errorf("hub %s: %+v, want %q", strings.Join(args, " "), got, says)
 	}
 }
 
-func TestAnotherHostIsTakenWithTheSecretThatIsForIt(t *testing.T) {
+func TestAnotherHostIsAcceptedWithItsSecret(t *testing.T) {
 	dir, theirs := connectedDir(t, commercetest.Start(t)), commercetest.Start(t)
 	t.Setenv("COMMERCE_CLIENT_SECRET", commercetest.ClientSecret)
 	if got := command(t, "", "configure", "--dir", dir, "--commerce-url", theirs.URL); got.code != exitDone || !strings.Contains(got.stdout, "Connected to Commerce at "+theirs.URL) {
@@ -109,11 +109,11 @@ func TestAnotherHostIsTakenWithTheSecretThatIsForIt(t *testing.T) {
 	}
 }
 
-func TestConfigureWritesNoAccessToCommerceThatDoesNotWork(t *testing.T) {
+func TestConfigureRejectsAccessToCommerceThatDoesNotWork(t *testing.T) {
 	dir, store := t.TempDir(), commercetest.Start(t)
 	t.Setenv("COMMERCE_CLIENT_SECRET", "PLANTED-wrong")
 	args := []string{"configure", "--dir", dir, "--commerce-url", store.URL, "--commerce-client-id", commercetest.ClientID}
-	refused(t, "check the client id and the client secret", args...)
+	wantFailure(t, "check the client id and the client secret", args...)
 	if got := parametersIn(t, dir); len(got) > 0 {
 		t.Errorf("it wrote %q", got)
 	}
@@ -121,5 +121,5 @@ func TestConfigureWritesNoAccessToCommerceThatDoesNotWork(t *testing.T) {
 		t.Errorf("untested it says %+v", got)
 	}
 	t.Setenv("COMMERCE_CLIENT_SECRET", "PLANTED-wrong")
-	refused(t, "give the Commerce URL for which it is", "configure", "--dir", t.TempDir())
+	wantFailure(t, "give the Commerce URL for which it is", "configure", "--dir", t.TempDir())
 }

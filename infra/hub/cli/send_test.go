@@ -22,7 +22,7 @@ func sendTo(h *hubtest.Hub, stdin string, args ...string) result {
 	return command(h.T, stdin, append([]string{"send", "--addr", strings.TrimPrefix(h.URL, "http://"), "--dir", h.Dir}, args...)...)
 }
 
-func TestSendShowsWhatSegmentWasTold(t *testing.T) {
+func TestSendPrintsTheMessagesThatArrive(t *testing.T) {
 	h := start(t)
 	h.Set("templates/order-completed", "["+hubtest.Simple+","+hubtest.Simple+"]")
 	h.Set("templates/order-refunded", `payload.nothing`)
@@ -31,7 +31,7 @@ func TestSendShowsWhatSegmentWasTold(t *testing.T) {
 	for _, c := range []struct {
 		name, stdin    string
 		args           []string
-		stdout, stderr []string // parts of it
+		stdout, stderr []string // parts of the output
 	}{
 		{"a sample", "", []string{"customer-created/new-customer"}, []string{"{\n  \"batch\": [\n", "\"messageId\": \"customer-created:"}, []string{"/webhooks/customer-created: 202 Accepted"}},
 		{"the same sample again", "", []string{"customer-created/new-customer"}, []string{"\"messageId\": \"customer-created:"}, nil},
@@ -48,12 +48,12 @@ func TestSendShowsWhatSegmentWasTold(t *testing.T) {
 			}
 			for _, want := range c.stdout {
 				if !strings.Contains(got.stdout, want) {
-					t.Errorf("prints %s want %q in it", got.stdout, want)
+					t.Errorf("prints %s, want %q in it", got.stdout, want)
 				}
 			}
 			for _, want := range c.stderr {
 				if !strings.Contains(got.stderr, want) {
-					t.Errorf("says %s want %q in it", got.stderr, want)
+					t.Errorf("says %s, want %q in it", got.stderr, want)
 				}
 			}
 		})
@@ -65,7 +65,7 @@ func TestSendFindsTheTracking(t *testing.T) {
 		{"the one that is named", "order-updated", "order-completed/x.json", "order.paid", "order-updated"},
 		{"the one of the folder", "", "/some/where/order-refunded/x.json", "order.paid", "order-refunded"},
 		{"the one that observes the event", "", "x.json", "order.paid", "order-completed"},
-		{"the one that may observe the event", "", "-", "customer.deleted", "customer-updated"},
+		{"the one that can observe the event", "", "-", "customer.deleted", "customer-updated"},
 		{"an event of two trackings", "", "-", "order.authorized", ""},
 		{"an event of none", "", "-", "cart.updated", ""},
 	} {
@@ -81,13 +81,13 @@ func TestSendFindsTheTracking(t *testing.T) {
 	}
 }
 
-func TestSendSaysThatAFileIsPerhapsNoWebhook(t *testing.T) {
+func TestSendRejectsAFileThatIsNotAWebhook(t *testing.T) {
 	if _, err := trackingFor("", "order.json", []byte(`{"data": {}}`)); err == nil || !strings.HasPrefix(err.Error(), `order.json has no "triggered_by"`) {
 		t.Errorf("it says %v", err)
 	}
 }
 
-func TestAWebhookInAFileIsReadAsAnEditorSavedIt(t *testing.T) {
+func TestAWebhookIsReadFromAFileInUTF8(t *testing.T) {
 	const webhook = `{"triggered_by": "order.paid"}`
 	inUTF16 := string([]byte{0xff, 0xfe})
 	for _, c := range webhook {
@@ -112,15 +112,15 @@ func TestAWebhookInAFileIsReadAsAnEditorSavedIt(t *testing.T) {
 	}
 }
 
-func TestSendSaysWhatIsInItsWay(t *testing.T) {
+func TestErrorsOfSend(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	closed := silent.Addr().String()
 	silent.Close()
-	stranger := httptest.NewServer(http.NotFoundHandler())
-	defer stranger.Close()
+	another := httptest.NewServer(http.NotFoundHandler())
+	defer another.Close()
 	h := start(t)
 	other := filepath.Join(t.TempDir(), "other")
 	hubtest.WriteFile(t, filepath.Join(other, "commerce/webhook-secret"), "other")
@@ -133,11 +133,11 @@ func TestSendSaysWhatIsInItsWay(t *testing.T) {
 		want string
 	}{
 		{"no hub runs", []string{"--addr", closed}, "nothing listens on " + closed + ": start it with make run"},
-		{"something else runs", []string{"--addr", stranger.Listener.Addr().String()}, "has no inbox: is it a hub?"},
-		{"there are no settings", []string{"--dir", t.TempDir()}, "holds no webhook secret: start the hub once with make run"},
-		{"they are another hub's", []string{"--dir", other}, "has another key than is in " + filepath.Join(other, "console-key") + ": name the directory in which it runs with --dir"},
-		{"they are outdated", []string{"--dir", outdated}, "401 Unauthorized {\"code\":\"forged\"}: the secret here is not the one there"},
-		{"an address that is none", []string{"--to", "http://127.0.0.1:99999"}, "127.0.0.1:99999"},
+		{"something else runs", []string{"--addr", another.Listener.Addr().String()}, "has no inbox: is it a hub?"},
+		{"there are no settings in the directory", []string{"--dir", t.TempDir()}, "holds no webhook secret: start the hub once with make run"},
+		{"the directory is that of another hub", []string{"--dir", other}, "has another key than is in " + filepath.Join(other, "console-key") + ": name the directory in which it runs with --dir"},
+		{"the webhook secret is outdated", []string{"--dir", outdated}, "401 Unauthorized {\"code\":\"forged\"}: the secret here is not the one there"},
+		{"an invalid address", []string{"--to", "http://127.0.0.1:99999"}, "127.0.0.1:99999"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := sendTo(h, "", append(c.args, local.SampleName)...); got.code != exitFailed || got.stdout != "" || !strings.Contains(got.stderr, c.want) {
@@ -153,7 +153,7 @@ func TestSendPostsElsewhereWithoutWaitingForAnInbox(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"to a server", "", "/webhooks/order-completed"},
 		{"to a server with a slash", "/", "/webhooks/order-completed"},
-		{"to a path of its own", "/stage/webhooks/order-completed", "/stage/webhooks/order-completed"},
+		{"to another path", "/stage/webhooks/order-completed", "/stage/webhooks/order-completed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var path, key string
@@ -169,18 +169,18 @@ func TestSendPostsElsewhereWithoutWaitingForAnInbox(t *testing.T) {
 		})
 	}
 	t.Run("and does not follow a redirect with the secret", func(t *testing.T) {
-		var stolen bool
-		thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stolen = true }))
-		defer thief.Close()
-		server := httptest.NewServer(http.RedirectHandler(thief.URL, http.StatusTemporaryRedirect))
+		var followed bool
+		target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed = true }))
+		defer target.Close()
+		server := httptest.NewServer(http.RedirectHandler(target.URL, http.StatusTemporaryRedirect))
 		defer server.Close()
-		if got := sendTo(h, "", local.SampleName, "--to", server.URL); got.code != exitFailed || stolen {
-			t.Errorf("got %+v, followed: %v", got, stolen)
+		if got := sendTo(h, "", local.SampleName, "--to", server.URL); got.code != exitFailed || followed {
+			t.Errorf("got %+v, followed: %v", got, followed)
 		}
 	})
 }
 
-func TestSamplesAreListedAndUsable(t *testing.T) {
+func TestSamplesAreListed(t *testing.T) {
 	got := command(t, "", "samples")
 	if got.code != exitDone {
 		t.Fatalf("got %+v", got)

@@ -12,7 +12,7 @@ import (
 	"commerce-segment/templates"
 )
 
-func TestSettingsShowsWhatIsSetAndNoSecret(t *testing.T) {
+func TestSettingsShowsValuesAndNoSecret(t *testing.T) {
 	dir := t.TempDir()
 	for name, value := range map[string]string{
 		"segment/write-key": "PLANTED-key", "commerce/webhook-secret": "PLANTED-new\nPLANTED-old", "commerce/client-secret": "PLANTED-client",
@@ -31,20 +31,20 @@ func TestSettingsShowsWhatIsSetAndNoSecret(t *testing.T) {
 	for _, c := range []struct{ name, line string }{
 		{"a secret that is set", `segment/write-key +set +` + time},
 		{"a secret of two lines", `commerce/webhook-secret +set +` + time},
-		{"a value of one's own", `segment/path +/v1/import +` + time},
-		{"no host, which is the inbox", `segment/host +not set`},
+		{"a value that is not the default", `segment/path +/v1/import +` + time},
+		{"no host: the inbox is used", `segment/host +not set`},
 		{"a default", `tracking/order-refunded/enabled +true +yes`},
 		{"a default that is written", `tracking/order-updated/enabled +true +yes +` + time},
-		{"what has no default", `commerce/client-id +my-id +` + time},
-		{"what is not set and has no default", `commerce/token-url +not set`},
-		{"events of one's own", `tracking/order-completed/events +order\.fulfilled +` + time},
-		{"a template of one's own", `templates/order-completed +\d+ bytes +` + time},
+		{"a value without a default", `commerce/client-id +my-id +` + time},
+		{"a setting without a value and a default", `commerce/token-url +not set`},
+		{"events that are not the default", `tracking/order-completed/events +order\.fulfilled +` + time},
+		{"a template that is not the default", `templates/order-completed +\d+ bytes +` + time},
 		{"a template that is the default, written by an editor", `templates/order-updated +\d+ bytes +yes +` + time},
 		{"a template that is the default", `templates/order-refunded +\d+ bytes +yes`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if !regexp.MustCompile(`(?m)^` + c.line + ` *$`).MatchString(got.stdout) {
-				t.Errorf("no line is %s:\n%s", c.line, got.stdout)
+				t.Errorf("no line matches %s:\n%s", c.line, got.stdout)
 			}
 		})
 	}
@@ -63,7 +63,7 @@ func TestSettingsAsJSONShowsTheSame(t *testing.T) {
 	for _, one := range list {
 		set := one.Name == "segment/write-key" || one.Name == "segment/path"
 		if one.Set != set || (one.Modified != nil) != set || one.Version != 0 {
-			t.Errorf("%+v, want it set: %v", one, set)
+			t.Errorf("%+v, want Set to be %v", one, set)
 		}
 		if one.Secret && one.Value != "" || one.Name == "segment/path" && (one.Value != "/v1/import" || one.Default) {
 			t.Errorf("%+v", one)

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// groups lists the commands that group others, by their command lines without hub.
+// groups returns the command lines, without hub, of the commands that group others.
 func groups(cmd *cobra.Command, path []string) [][]string {
 	var all [][]string
 	if cmd.HasSubCommands() {
@@ -20,8 +20,8 @@ func groups(cmd *cobra.Command, path []string) [][]string {
 	return all
 }
 
-// A script takes an exit code of 0 for success.
-func TestACommandLineWithoutACommandOrWithAMisspeltOneFails(t *testing.T) {
+// To a script, the exit code 0 means success.
+func TestAMissingOrUnknownSubcommandFails(t *testing.T) {
 	root := newRoot()
 	all := groups(root, nil)
 	if len(all) < 5 {

@@ -36,8 +36,8 @@ func TestTemplatesAreRestored(t *testing.T) {
 	}{
 		{"a version", "1", exitDone, hubtest.Simple, "wrote templates/order-completed\n"},
 		{"the live one", "3", exitDone, hubtest.Simple, "unchanged templates/order-completed\n"},
-		{"none that is not there", "9", exitFailed, hubtest.Simple, "there is no such version: version 9 of templates/order-completed in the directory "},
-		{"none that is no number", "last", exitFailed, hubtest.Simple, `"last" is not a version`},
+		{"an unknown version", "9", exitFailed, hubtest.Simple, "there is no such version: version 9 of templates/order-completed in the directory "},
+		{"not a number", "last", exitFailed, hubtest.Simple, `"last" is not a version`},
 		{"the default", "default", exitDone, templates.Default("order-completed"), "wrote "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,6 +53,6 @@ func TestTemplatesAreRestored(t *testing.T) {
 	hubtest.WriteFile(t, filepath.Join(dir, "templates/order-completed"), "{")
 	push(hubtest.Simple)
 	if got := hub("templates", "restore", "order-completed", "4"); got.code != exitFailed || !strings.Contains(got.stderr, "template order-completed, line 1") {
-		t.Errorf("it restores what does not compile: %+v", got)
+		t.Errorf("it restores a version that does not compile: %+v", got)
 	}
 }

@@ -24,22 +24,22 @@ func TestTemplatesArePushed(t *testing.T) {
 			map[string]string{"order-completed": hubtest.Simple}, []string{"wrote templates/order-completed\n"}},
 		{"the one that is named as a file", nil, map[string]string{"order-completed": hubtest.Simple}, []string{"order-completed.jsonata"}, exitDone,
 			map[string]string{"order-completed": hubtest.Simple}, nil},
-		{"all that there are", nil, map[string]string{"order-completed": hubtest.Simple, "order-updated": hubtest.Simple}, nil, exitDone,
+		{"all files", nil, map[string]string{"order-completed": hubtest.Simple, "order-updated": hubtest.Simple}, nil, exitDone,
 			map[string]string{"order-completed": hubtest.Simple, "order-updated": hubtest.Simple}, nil},
-		{"not one that is the same", map[string]string{"order-completed": hubtest.Simple}, map[string]string{"order-completed": hubtest.Simple + "\n"}, nil, exitDone,
+		{"not a file that is the same", map[string]string{"order-completed": hubtest.Simple}, map[string]string{"order-completed": hubtest.Simple + "\n"}, nil, exitDone,
 			map[string]string{"order-completed": hubtest.Simple}, []string{"unchanged templates/order-completed\n"}},
-		{"not one that is the default", nil, map[string]string{"order-completed": templates.Default("order-completed")}, nil, exitDone,
+		{"not a file that is the default", nil, map[string]string{"order-completed": templates.Default("order-completed")}, nil, exitDone,
 			nil, []string{"unchanged templates/order-completed\n"}},
-		{"none where one does not compile", nil, map[string]string{"checkout-started": hubtest.Simple, "order-completed": "{\n  \"event\": }"}, nil, exitFailed,
+		{"none if one does not compile", nil, map[string]string{"checkout-started": hubtest.Simple, "order-completed": "{\n  \"event\": }"}, nil, exitFailed,
 			nil, []string{"nothing was pushed", "order-completed.jsonata", "line 2"}},
-		{"none that is too large", nil, map[string]string{"order-completed": "/*" + strings.Repeat("x", 8<<10) + "*/ " + hubtest.Simple}, nil, exitFailed,
+		{"not a file that is too large", nil, map[string]string{"order-completed": "/*" + strings.Repeat("x", 8<<10) + "*/ " + hubtest.Simple}, nil, exitFailed,
 			nil, []string{"stores at most 8192"}},
-		{"none that is empty", nil, map[string]string{"order-completed": " \n"}, nil, exitFailed, nil, []string{"is blank"}},
-		{"none with what Parameter Store takes for a reference", nil, map[string]string{"order-completed": `{"a":{{"b":1}:1}}`}, nil, exitFailed, nil, []string{"contains {{"}},
-		{"none that is not there", nil, map[string]string{"order-completed": hubtest.Simple}, []string{"order-completed", "order-updated"}, exitFailed,
+		{"not a file that is empty", nil, map[string]string{"order-completed": " \n"}, nil, exitFailed, nil, []string{"is blank"}},
+		{"not a file that Parameter Store would read as a reference", nil, map[string]string{"order-completed": `{"a":{{"b":1}:1}}`}, nil, exitFailed, nil, []string{"contains {{"}},
+		{"none if one does not exist", nil, map[string]string{"order-completed": hubtest.Simple}, []string{"order-completed", "order-updated"}, exitFailed,
 			nil, []string{"there is no file", "order-updated.jsonata"}},
-		{"none of a folder that has none", nil, nil, nil, exitFailed, nil, []string{"--files"}},
-		{"none of an unknown name", nil, nil, []string{"order-paid"}, exitFailed, nil, []string{`there is no tracking "order-paid"`}},
+		{"none from an empty folder", nil, nil, nil, exitFailed, nil, []string{"--files"}},
+		{"none with an unknown name", nil, nil, []string{"order-paid"}, exitFailed, nil, []string{`there is no tracking "order-paid"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, files := t.TempDir(), t.TempDir()
@@ -74,15 +74,15 @@ func TestTemplatesArePushed(t *testing.T) {
 func TestTemplatesArePulled(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		there string // the store's template; empty where it has none
-		file  string // empty where there is none
+		there string // the store's template; empty if it has none
+		file  string // empty if it does not exist
 		args  []string
 		code  int
 		after string
 		says  string
 	}{
-		{name: "to a file that is not there", there: hubtest.Simple, after: hubtest.Simple + "\n", says: "wrote "},
-		{name: "the default where the store has none", after: templates.Default("order-completed"), says: "wrote "},
+		{name: "to a file that does not exist", there: hubtest.Simple, after: hubtest.Simple + "\n", says: "wrote "},
+		{name: "the default if the store has none", after: templates.Default("order-completed"), says: "wrote "},
 		{name: "not over a file that is the same", there: hubtest.Simple, file: hubtest.Simple + "\n\n", after: hubtest.Simple + "\n\n", says: "unchanged "},
 		{name: "not over a file that differs", there: hubtest.Simple, file: "mine", code: exitFailed, after: "mine", says: "was not overwritten"},
 		{name: "over a file that differs with --force", there: hubtest.Simple, file: "mine", args: []string{"--force"}, after: hubtest.Simple + "\n", says: "wrote "},
@@ -122,16 +122,16 @@ func TestTemplatesAreCompared(t *testing.T) {
 	}{
 		{"the same", edited, map[string]string{"order-completed": edited}, nil, exitDone, nil},
 		{"the same but for line ends at the end", edited, map[string]string{"order-completed": edited + "\n\n"}, nil, exitDone, nil},
-		{"a file that is the default, where the store has none", "", map[string]string{"order-completed": templates.Default("order-completed")}, nil, exitDone, nil},
+		{"a file that is the default, if the store has none", "", map[string]string{"order-completed": templates.Default("order-completed")}, nil, exitDone, nil},
 		{"a changed line", edited, map[string]string{"order-completed": strings.Replace(edited, "Sold", "Bought", 1)}, nil, exitFailed,
 			[]string{"--- templates/order-completed in the directory ", "\n+++ ", "/order-completed.jsonata\n", "\n-  \"event\": \"Sold\",\n+  \"event\": \"Bought\",\n", "   \"userId\": "}},
 		{"a file that is not the default", "", map[string]string{"order-completed": edited}, nil, exitFailed, []string{"--- templates/order-completed, the default\n"}},
-		{"a file that is not there", edited, map[string]string{"order-updated": templates.Default("order-updated")}, nil, exitFailed, []string{"which does not exist\n", "-  \"event\": \"Sold\","}},
+		{"a file that does not exist", edited, map[string]string{"order-updated": templates.Default("order-updated")}, nil, exitFailed, []string{"which does not exist\n", "-  \"event\": \"Sold\","}},
 		{"another one that differs", edited, map[string]string{"order-completed": "x", "order-updated": templates.Default("order-updated")}, []string{"order-updated"}, exitDone, nil},
-		{"no folder is trouble, not a difference", edited, nil, nil, exitTrouble, nil},
-		{"an unknown flag is trouble", edited, map[string]string{"order-completed": edited}, []string{"--nope"}, exitTrouble, nil},
-		{"two stores are trouble", edited, map[string]string{"order-completed": edited}, []string{"--prefix", "/x"}, exitTrouble, nil},
-		{"an unknown name is trouble", edited, nil, []string{"order-paid"}, exitTrouble, nil},
+		{"no folder: exit code 2", edited, nil, nil, exitTrouble, nil},
+		{"an unknown flag: exit code 2", edited, map[string]string{"order-completed": edited}, []string{"--nope"}, exitTrouble, nil},
+		{"two stores: exit code 2", edited, map[string]string{"order-completed": edited}, []string{"--prefix", "/x"}, exitTrouble, nil},
+		{"an unknown name: exit code 2", edited, nil, []string{"order-paid"}, exitTrouble, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, files := t.TempDir(), t.TempDir()

@@ -13,9 +13,10 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
+// tunnel is the public URL of a hub.
 const tunnel = "https://shop.tunnel.example"
 
-// connectedDir is the directory of a hub that is connected to a Commerce.
+// connectedDir returns the directory of a hub that is connected to a Commerce.
 func connectedDir(t *testing.T, store *commercetest.Server) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +29,7 @@ func connectedDir(t *testing.T, store *commercetest.Server) string {
 	return dir
 }
 
-func TestWebhooksAreKeptInCommerceFromTheCommandLine(t *testing.T) {
+func TestWebhooksAreSyncedListedAndRemoved(t *testing.T) {
 	store := commercetest.Start(t)
 	dir := connectedDir(t, store)
 	webhooks := func(code int, args ...string) result {
@@ -116,7 +117,7 @@ func TestWebhooksURLsNeedNoConnection(t *testing.T) {
 		}
 	}
 	if strings.Contains(got.stdout, "order-updated") {
-		t.Errorf("it tells of one that is disabled:\n%s", got.stdout)
+		t.Errorf("it lists a disabled tracking:\n%s", got.stdout)
 	}
 	noSecret(t, got)
 	if got := command(t, "", "webhooks", "urls", "--dir", dir); got.code != exitFailed || !strings.Contains(got.stderr, "start a tunnel") {
@@ -124,7 +125,7 @@ func TestWebhooksURLsNeedNoConnection(t *testing.T) {
 	}
 }
 
-func TestAtATerminalASyncIsAskedFor(t *testing.T) {
+func TestAtATerminalSyncAsks(t *testing.T) {
 	for answer, want := range map[string]int{"y\n": len(tracking.All()), "\n": 0} {
 		store := commercetest.Start(t)
 		keyboard := openKeyboard(t, nil, "webhooks", "sync", "--url", tunnel, "--dir", connectedDir(t, store))
@@ -137,8 +138,7 @@ func TestAtATerminalASyncIsAskedFor(t *testing.T) {
 	}
 }
 
-// A rotation ends with the new secret at every webhook, and no webhook was refused.
-func TestASyncGivesCommerceTheRotatedSecret(t *testing.T) {
+func TestSyncGivesCommerceTheNewSecretOfARotation(t *testing.T) {
 	store := commercetest.Start(t)
 	dir := connectedDir(t, store)
 	do := func(args ...string) result {
@@ -160,7 +160,7 @@ func TestASyncGivesCommerceTheRotatedSecret(t *testing.T) {
 	do("webhooks", "sync", "--url", tunnel, "--yes")
 	t.Setenv("COMMERCE_WEBHOOK_SECRET", "PLANTED-new")
 	if got := do("rotate"); !strings.Contains(got.stdout, "hub webhooks sync --dir '"+dir+"'") {
-		t.Errorf("it does not say how to go on:\n%s", got.stdout)
+		t.Errorf("it does not say how to continue:\n%s", got.stdout)
 	}
 	do("webhooks", "sync", "--yes")
 	if got, want := keys(), map[any]int{"PLANTED-new": len(tracking.All())}; !maps.Equal(got, want) {

@@ -39,11 +39,11 @@ func TestTheHubRejectsADirectoryThatAnotherUserPrepared(t *testing.T) {
 			[]string{"holds a key of 1 characters, which can be guessed", "remove it"}},
 		{"a setting is a pipe", func(dir string) error {
 			return errors.Join(os.Mkdir(filepath.Join(dir, "segment"), 0o700), syscall.Mkfifo(filepath.Join(dir, "segment/host"), 0o600))
-		}, []string{"segment/host is no file"}},
+		}, []string{"segment/host is not a regular file"}},
 		{"a secret is a link to a pipe", func(dir string) error {
 			return errors.Join(os.Mkdir(filepath.Join(dir, "commerce"), 0o700), syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600),
 				os.Symlink("../pipe", filepath.Join(dir, "commerce/webhook-secret")))
-		}, []string{"commerce/webhook-secret is no file"}},
+		}, []string{"commerce/webhook-secret is not a regular file"}},
 		{"all users share the directory", func(dir string) error { return os.Chmod(dir, 0o777|os.ModeSticky) },
 			[]string{"users of this machine share the directory", "--dir"}},
 	} {

@@ -406,7 +406,7 @@ func versionFindings(built version.Version, deployed string, list []store.Templa
 
 // deployedFinding compares this program with the revision that is deployed, if one is.
 func deployedFinding(built version.Version, deployed string) Finding {
-	f := Finding{State: OK, Says: "this hub is " + built.String()}
+	f := Finding{State: OK, Says: "hub version " + built.String()}
 	if deployed == "" {
 		return f
 	}

@@ -254,7 +254,7 @@ func TestVersion(t *testing.T) {
 		{Tracking: tracking.OrderUpdated, Source: templates.Default("order-updated")}}
 	const revision = "0123456789abcdef0123456789abcdef01234567"
 	built := version.Version{Name: "v1.2.3", Revision: revision, Go: "go1.26.10"}
-	const says = "this hub is v1.2.3 (revision " + revision + ", go1.26.10)"
+	const says = "hub version v1.2.3 (revision " + revision + ", go1.26.10)"
 	for _, c := range []struct{ name, deployed, states, says string }{
 		{"nothing is deployed", "", "ok", says},
 		{"the same is deployed", "v1.2.3-0-g" + revision, "ok", says + ", and the same revision is deployed"},

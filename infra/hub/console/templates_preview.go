@@ -336,7 +336,7 @@ func tryEvent(ctx context.Context, t tracking.Tracking, s source, writeKey strin
 	messages, err := render.Render(ctx, t, s.compiled.WithCurrencies(of.Currencies), of.Commerce, writeKey, webhook, e.At)
 	if err != nil {
 		m := mistakeIn(err, s.text)
-		if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" {
+		if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" && failed.Said != failed.Message {
 			m.Message += " Message: " + failed.Said
 		}
 		return result{Wrong: m}

@@ -334,7 +334,10 @@ func TestTheReviewShowsTheLastEventsThatDiffer(t *testing.T) {
 	}
 	b.want(b.post("review", named, "personal", "yes"), 200, `"event": "Sold to Mara Lind"`)
 	b.want(b.post("review", sold+"/* as before */"), 200, "No change for the last 2 events.")
-	b.want(b.post("review", `$error("x")`), 200, "would fail", "Message: x")
+	b.want(b.post("review", `$error("x" & "y")`), 200, "would fail", "Message: xy")
+	if text := b.post("review", `$error("x")`).text(); !strings.Contains(text, "would fail") || strings.Contains(text, "Message: x") {
+		t.Errorf("the page does not show a fixed text of $error once:\n%s", text)
+	}
 }
 
 // A template that was not saved on a page may not compile.

@@ -12,8 +12,8 @@ import (
 	"commerce-segment/templates"
 )
 
-// The checks below reckon anew, from the webhook and in whole minor units, what
-// the templates reckon in JSONata. So every figure in a golden file is checked
+// The checks below calculate again, from the webhook and in whole minor units, what
+// the templates calculate in JSONata. So every figure in a golden file is checked
 // by something that is not the template that wrote it.
 
 // TestFiguresWorkedOutByHand has them from pencil and paper.
@@ -99,7 +99,7 @@ func TestWhatElseIsPromised(t *testing.T) {
 		{"one product is a list", "order-completed/float-noise", `"products":[{`, ""},
 		{"no lines are a list", "order-completed/no-lines", `"products":[]`, ""},
 		{"a checkout has the order's id for its own", "checkout-started/guest", `"checkout_id":"4a084318-0833-57f6-8a1a-12257ff371ac"`, `"total"`},
-		{"a partial refund is told from a full one", "order-refunded/partial", `"payment_status":"partially_refunded"`, "-409"},
+		{"a partial refund differs from a full one", "order-refunded/partial", `"payment_status":"partially_refunded"`, "-409"},
 		// 59.50 and 8 % of it: 4.76
 		{"what went back is what the order's transactions say", "order-refunded/partial", `"refunded_amount":64.26,"total":64.26`, "409"},
 		{"without credentials nothing is said of it", "order-refunded/full", `"payment_status":"refunded"`, `"refunded_amount"`},

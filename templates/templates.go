@@ -75,7 +75,7 @@ func Samples() []Sample {
 	return all
 }
 
-// answersOf reads the answers beside a sample's webhook; most have none.
+// answersOf reads the answers of the API for a sample; most samples have none.
 func answersOf(name string) (answers map[string]json.RawMessage) {
 	file := "testdata/" + name + ".commerce.json"
 	text, err := samples.ReadFile(file)

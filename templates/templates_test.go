@@ -21,7 +21,7 @@ import (
 	"commerce-segment/templates"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // received is when every sample came in.
 var received = time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)
@@ -145,7 +145,7 @@ func TestGolden(t *testing.T) {
 		}
 		for _, file := range files {
 			if !expected[strings.TrimSuffix(file, pattern)+".segment.json"] {
-				t.Errorf("%s has no webhook beside it", file)
+				t.Errorf("%s has no webhook next to it", file)
 			}
 		}
 	}

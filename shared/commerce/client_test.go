@@ -445,7 +445,7 @@ func TestRetryAfterIsReadInBothForms(t *testing.T) {
 
 func webhook(name string) NewWebhook {
 	return NewWebhook{
-		Name: name, Description: "Tells Segment", Enabled: true, Observes: []string{"order.paid"},
+		Name: name, Description: "Sends events to Segment", Enabled: true, Observes: []string{"order.paid"},
 		Configuration: WebhookConfiguration{URL: "https://hooks.example.com/webhooks/order-completed", SecretKey: "k"},
 	}
 }

@@ -210,9 +210,9 @@ func TestCurrentReturnsTheErrorIfThereHaveNeverBeenSettings(t *testing.T) {
 					t.Errorf("OnError heard %v", j.errors)
 				}
 				s.fail(nil)
-				s.set("mended")
+				s.set("fixed")
 				time.Sleep(5 * time.Second)
-				current(t, c, "mended")
+				current(t, c, "fixed")
 			})
 		})
 	}

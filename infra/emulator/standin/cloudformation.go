@@ -8,7 +8,7 @@ import (
 	"commerce-segment/infra/emulator"
 )
 
-// stackAnswer is the part of CloudFormation's answer that tells of outputs.
+// stackAnswer is the part of CloudFormation's answer with the outputs.
 type stackAnswer struct {
 	XMLName xml.Name `xml:"DescribeStacksResponse"`
 	Name    string   `xml:"DescribeStacksResult>Stacks>member>StackName"`

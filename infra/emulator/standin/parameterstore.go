@@ -44,7 +44,7 @@ type version struct {
 	Tier, LastModifiedUser string
 }
 
-// shown is a parameter for somebody who may decrypt it, or not.
+// shown returns a parameter with its value decrypted, or not.
 func (p parameter) shown(decrypted bool) parameter {
 	if p.Type == "SecureString" && !decrypted {
 		p.Value = "kms:alias/aws/ssm:" + p.Value

@@ -88,7 +88,7 @@ var changing = []string{
 	"MessageId", "ReceiptHandle", "SentTimestamp", "ApproximateFirstReceiveTimestamp", "LastModifiedDate", "NextToken", "QueueUrl", "Message",
 }
 
-// unread are members that nobody reads, and that are not everywhere.
+// unread has members that this project does not read, and that not every answer has.
 var unread = []string{"MD5OfMessageAttributes", "ApproximateNumberOfMessagesDelayed", "KeyId", "Labels"}
 
 // steady is an answer without what is new each time. Parameters come in no order.

@@ -99,7 +99,7 @@ type killTest struct {
 	accepted              map[string]bool // orders
 
 	mu        sync.Mutex
-	delivered map[string]map[string]bool // by order, the ids under which Segment took it
+	delivered map[string]map[string]bool // by order, the ids under which Segment accepted it
 }
 
 func newKillTest(t *testing.T, tracked tracking.Tracking) *killTest {

@@ -24,7 +24,7 @@ func TestADeadLetterIsFoundFixedAndReplayed(t *testing.T) {
 
 	p := h.open()
 	p.Until("/deadletters", "Order Completed: 2 events, the oldest failed")
-	p.Sees("The template writes what Segment would drop")
+	p.Sees("The template makes messages that Segment would drop")
 	lookAtOne(p)
 	p.Sees("Still fails: message 1: event is an empty string")
 	p.Sees("•••")

@@ -321,7 +321,7 @@ func redriveDeadLetters(t *testing.T, hub hubCommand) {
 	for _, part := range []string{
 		"order-completed message_invalid order-1 ", " s no user\n", "order-completed segment_400 order-3 ",
 		"\n2 order-completed message_invalid\n", "\n1 order-completed segment_400\n", "\n1 order-updated message_invalid\n",
-		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.", "\nTo send them again: hub deadletters redrive --reason REASON --prefix /commerce-segment\n",
+		"\nmessage_invalid: The template makes messages that Segment would drop. ", "→ Fix the template, or restore an older version of it.", "\nTo send them again: hub deadletters redrive --reason REASON --prefix /commerce-segment\n",
 	} {
 		if !strings.Contains(unpadded(got.stdout), part) {
 			t.Errorf("the list does not show %q:\n%s", part, got.stdout)
@@ -372,7 +372,7 @@ func readDeployedLog(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
 	putLogLines(t, aws, "/aws/lambda/commerce-segment-order-completed", lines)
 
 	if got := hub(exitDone, "executions", "--prefix", shop); !strings.HasPrefix(unpadded(got.stdout), "RECEIVED TRACKING ") || !strings.Contains(got.stdout, "and 2951 older ones") ||
-		!strings.Contains(got.stdout, "In the last 24 hours 3001 webhooks came: 1501 delivered, 1500 rejected. From the fact to Segment: half within 2.0 s") {
+		!strings.Contains(got.stdout, "3001 webhooks in the last 24 hours: 1501 delivered, 1500 rejected. Event-to-Segment time: median 2.0 s") {
 		t.Errorf("it lists\n%s%s", got.stdout, got.stderr)
 	}
 	var list []executions.Execution
@@ -384,17 +384,17 @@ func readDeployedLog(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
 		t.Errorf("the summary is\n%s", got.stdout)
 	}
 	got := hub(exitDone, "trace", "--prefix", shop, "order-late")
-	for _, says := range []string{"Segment was told Order Completed.", "40.0 s after it happened, at attempt 2, as messageId order-completed:order-late:0-track:ff.", "Attempt 1 did not succeed: segment_503. Again in 31.5s."} {
+	for _, says := range []string{"Segment received Order Completed.", "40.0 s after the event, at attempt 2, as messageId order-completed:order-late:0-track:ff.", "Attempt 1 failed: segment_503. Next attempt in 31.5s."} {
 		if !strings.Contains(got.stdout, says) {
 			t.Errorf("trace does not say %q:\n%s", says, got.stdout)
 		}
 	}
-	if got := hub(exitDone, "trace", "--prefix", shop, "order-none"); !strings.Contains(got.stdout, "no webhook came that is known to be about order-none") {
+	if got := hub(exitDone, "trace", "--prefix", shop, "order-none"); !strings.Contains(got.stdout, "No webhooks about order-none were received") {
 		t.Errorf("for an unknown order it says\n%s", got.stdout)
 	}
 	for path, says := range map[string]string{
 		"/executions":         "On the queues now, as SQS reckons: ",
-		"/trace?q=order-late": "Segment was told Order Completed.",
+		"/trace?q=order-late": "Segment received Order Completed.",
 	} {
 		if page := consolePage(t, path); !strings.Contains(page, says) {
 			t.Errorf("the page %s does not say %q:\n%s", path, says, page)

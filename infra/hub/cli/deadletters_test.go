@@ -46,7 +46,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndRedriven(t *testing.T) {
 	list := command(t, "", "deadletters", "list", h.AddrFlag(), "--dir", h.Dir)
 	for _, part := range []string{
 		"order-completed message_invalid o-1 ", "message 1: event is an empty string", "\n2 order-completed message_invalid\n", "\n1 order-updated message_invalid\n",
-		"\nmessage_invalid: The template writes what Segment would drop. ", "→ Mend the template, or go back to one of its older versions.",
+		"\nmessage_invalid: The template makes messages that Segment would drop. ", "→ Fix the template, or restore an older version of it.",
 		"\nTo send them again: hub deadletters redrive --reason REASON --dir " + store.ShellQuote(h.Dir) + "\n",
 	} {
 		if !strings.Contains(unpadded(list.stdout), part) {

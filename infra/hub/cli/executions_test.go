@@ -35,7 +35,7 @@ func TestExecutionsListsEachWebhookWithItsOutcome(t *testing.T) {
 	got := command(t, "", "executions", h.AddrFlag(), "--dir", h.Dir)
 	for _, part := range []string{
 		"order-completed order.paid o-sent delivered 1 ", "order-completed order.fulfilled o-skipped skipped 1 - not_observed\n", "order-updated - - rejected 0 - forged\n",
-		"\nIn the last 24 hours 3 webhooks came: 1 delivered, 1 skipped, 1 rejected. From the fact to Segment: half within ",
+		"\n3 webhooks in the last 24 hours: 1 delivered, 1 skipped, 1 rejected. Event-to-Segment time: median ",
 	} {
 		if !strings.Contains(unpadded(got.stdout), part) {
 			t.Errorf("the list does not show %q:\n%s%s", part, got.stdout, got.stderr)
@@ -60,14 +60,14 @@ func TestTraceShowsTheAttemptsOfAnOrder(t *testing.T) {
 	h.Webhook("order-completed", hubtest.Order("order.paid", "o-late"))
 	ended(h, 1)
 	got := command(t, "", "trace", h.AddrFlag(), "--dir", h.Dir, "o-late")
-	for _, says := range []string{"1 webhook came about o-late, and Segment was told Order Completed.", "at attempt 2, as messageId order-completed:o-late:0-track:", "Commerce called with order.paid",
-		"Attempt 1 did not succeed: segment_500.", "Attempt 2: Segment took it."} {
+	for _, says := range []string{"Received 1 webhook about o-late in the last 7 days. Segment received Order Completed.", "at attempt 2, as messageId order-completed:o-late:0-track:", "Webhook received: order.paid",
+		"Attempt 1 failed: segment_500.", "Attempt 2: Segment accepted it."} {
 		if got.code != exitDone || !strings.Contains(got.stdout, says) {
 			t.Errorf("the story does not say %q:\n%s%s", says, got.stdout, got.stderr)
 		}
 	}
 	got = command(t, "", "trace", h.AddrFlag(), "--dir", h.Dir, "o-none")
-	if got.code != exitDone || !strings.Contains(got.stdout, "no webhook came that is known to be about o-none") || !strings.Contains(got.stdout, "delivery logs of the integration in Commerce Manager") {
+	if got.code != exitDone || !strings.Contains(got.stdout, "No webhooks about o-none were received") || !strings.Contains(got.stdout, "delivery logs of the integration in Commerce Manager") {
 		t.Errorf("for an unknown order it says\n%s%s", got.stdout, got.stderr)
 	}
 }
@@ -85,22 +85,22 @@ func TestTraceShowsTheOutcomeOfEachOrder(t *testing.T) {
 		says  []string
 	}{
 		{"o-delivered", []string{
-			"In the last 7 days 1 webhook came about o-delivered, and Segment was told Order Completed.",
+			"Received 1 webhook about o-delivered in the last 7 days. Segment received Order Completed.",
 			"Order Completed was sent to Segment at 20", "as messageId order-completed:o-delivered:0-track:",
-			"Commerce called with order.paid, webhook w-o-delivered, its attempt 1. It was answered 202: the event is safe.", "Attempt 1: Segment took it.",
+			"Webhook received: order.paid, webhook w-o-delivered, attempt 1 of Commerce. Answered with 202: the event is stored.", "Attempt 1: Segment accepted it.",
 		}},
 		{"o-retrying", []string{
-			"1 webhook came about o-retrying, and Segment was told nothing of it.",
-			"Order Updated was not sent yet: attempt 1 of 36 ended with template (", "The next is due at 20", "\nMend the template: events then flow by themselves.\n",
-			"Attempt 1 did not succeed: template", "Again in ",
+			"Received 1 webhook about o-retrying in the last 7 days. Nothing was sent to Segment.",
+			"Order Updated is not sent yet. Attempt 1 of 36 failed: template (", "Next attempt at 20", "\nFix the template. The events are then delivered automatically.\n",
+			"Attempt 1 failed: template", "Next attempt in ",
 		}},
 		{"o-failed", []string{
-			"1 webhook came about o-failed, and Segment was told nothing of it.",
-			"Order Refunded was not sent, and is among the dead letters: message_invalid", "\nMend what it names, then ", "Attempt 1: put among the dead letters: message_invalid",
+			"Received 1 webhook about o-failed in the last 7 days. Nothing was sent to Segment.",
+			"Order Refunded was not sent. It is a dead letter: message_invalid", "\nFix this reason, then run ", "Attempt 1: it became a dead letter: message_invalid",
 		}},
 		{"o-unseen", []string{
-			"In the last 7 days no webhook came that is known to be about o-unseen.", "look at the delivery logs of the integration in Commerce Manager",
-			"hub executions --outcome rejected lists those", "hub reconcile --since 7d finds what is missing and says why it seems lost",
+			"No webhooks about o-unseen were received in the last 7 days.", "the delivery logs of the integration in Commerce Manager",
+			"hub executions --outcome rejected lists those", "hub reconcile --since 7d finds what is missing in Segment",
 		}},
 	} {
 		t.Run(c.order, func(t *testing.T) {
@@ -126,9 +126,9 @@ func TestErrorsOfExecutionsAndTrace(t *testing.T) {
 		says string
 	}{
 		{"no hub runs there", []string{"executions", "--addr", "127.0.0.1:1"}, "nothing listens on 127.0.0.1:1: start it with make run"},
-		{"an unknown outcome", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "lost"}, `there is no outcome "lost": the outcomes are delivered, `},
+		{"an unknown outcome", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "lost"}, `"lost" is not an outcome: the outcomes are delivered, `},
 		{"an unknown tracking", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--tracking", "order-paid"}, `there is no tracking "order-paid"`},
-		{"an invalid time", []string{"trace", h.AddrFlag(), "--dir", h.Dir, "o-1", "--since", "week"}, `--since "week": write how far to look back`},
+		{"an invalid time", []string{"trace", h.AddrFlag(), "--dir", h.Dir, "o-1", "--since", "week"}, `--since "week": write a time, for example`},
 		{"both stores", []string{"executions", h.AddrFlag(), "--prefix", "/shop"}, "none of the others can be"},
 		{"no id", []string{"trace", h.AddrFlag(), "--dir", h.Dir}, "accepts 1 arg(s)"},
 	} {
@@ -166,12 +166,12 @@ func TestTheConsoleShowsExecutions(t *testing.T) {
 		{"an outcome", "/executions?outcome=failed&since=7d", 200, []string{"o-dead", "message_invalid", `<option value="7d" selected>`}, []string{"sent"}},
 		{"a tracking", "/executions?tracking=order-completed", 200, []string{"(not an id)"}, []string{"o-dead"}},
 		{"a text", "/executions?q=O-DEAD", 200, []string{"o-dead", `value="O-DEAD"`}, []string{"sent"}},
-		{"none", "/executions?q=nothing", 200, []string{"In the last 24 hours 0 webhooks came."}, []string{"<svg ", "<table"}},
-		{"an unknown outcome", "/executions?outcome=lost", 400, []string{"there is no outcome"}, nil},
-		{"an invalid time", "/executions?since=week", 400, []string{"write how far to look back"}, nil},
+		{"none", "/executions?q=nothing", 200, []string{"No webhooks in the last 24 hours."}, []string{"<svg ", "<table"}},
+		{"an unknown outcome", "/executions?outcome=lost", 400, []string{"is not an outcome"}, nil},
+		{"an invalid time", "/executions?since=week", 400, []string{"write a time, for example"}, nil},
 		{"an unknown tracking", "/executions?tracking=x", 400, []string{"there is no tracking"}, nil},
-		{"a trace", "/trace?q=o-dead", 200, []string{"among the dead letters: message_invalid", "put among the dead letters", "Missing webhooks"}, []string{" style="}},
-		{"the trace of an unknown id", "/trace?q=%3Cb%3E", 200, []string{"known to be about &lt;b&gt;.", "Possible causes, and what to do"}, []string{"<b>."}},
+		{"a trace", "/trace?q=o-dead", 200, []string{"It is a dead letter: message_invalid", "it became a dead letter", "Missing webhooks"}, []string{" style="}},
+		{"the trace of an unknown id", "/trace?q=%3Cb%3E", 200, []string{"No webhooks about &lt;b&gt; were received", "Possible causes, and what to do"}, []string{"<b>."}},
 		{"a trace without an id", "/trace", 200, []string{`name="q"`}, []string{"class=\"steps\""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -71,7 +71,7 @@ func TestTheHubAtAnotherAddressOfThisMachineBypassesTheProxy(t *testing.T) {
 	}{
 		{[]string{"send", "order-completed/guest"}, `"event": "Order Completed"`},
 		{[]string{"executions"}, "delivered"},
-		{[]string{"trace", "none"}, "no webhook came that is known to be about none"},
+		{[]string{"trace", "none"}, "No webhooks about none were received"},
 		{[]string{"deadletters", "list"}, "There are no dead letters."},
 		{[]string{"doctor"}, "last webhooks: order-completed"},
 	} {

@@ -223,7 +223,7 @@ func (c *Console) queued(r *http.Request, queues deadletters.Queues, backlogs []
 	}
 	for _, wait := range executions.Waits(found) {
 		i := slices.IndexFunc(all, func(q queuedEvents) bool { return q.Tracking.Name == wait.Tracking })
-		all[i].Reasons = append(all[i].Reasons, retryReason{wait, c.Store.Named().Mend(wait.Reason)})
+		all[i].Reasons = append(all[i].Reasons, retryReason{wait, c.Store.Named().Fix(wait.Reason)})
 	}
 	return all, ""
 }

@@ -87,9 +87,9 @@ func TestDeadLettersAreListedByReasonWithWhatToDo(t *testing.T) {
 
 	page := c.ask("GET", "/deadletters", nil)
 	c.want(page, 200,
-		"The template writes what Segment would drop", fmt.Sprintf(`<span class="pill is-failed">%d</span>`, lettersKept+3), "Mend the template, or go back",
+		"The template makes messages that Segment would drop", fmt.Sprintf(`<span class="pill is-failed">%d</span>`, lettersKept+3), "Fix the template, or restore",
 		fmt.Sprintf("Order Completed: %d events, the oldest failed just now", lettersKept+2), "and 2 older ones. The button Replay all includes them.", "Order Refunded: 1 event, failed just now",
-		"message 1: event is missing", "o-message_invalid", "Segment refused them",
+		"message 1: event is missing", "o-message_invalid", "Segment rejected the messages",
 	)
 	if strings.Contains(page.text(), "Lind") {
 		t.Errorf("the page shows personal values from Segment's response:\n%s", page.text())
@@ -122,7 +122,7 @@ func TestADeadLetterShowsItsResultWithTheCurrentSettings(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			b.want(b.ask("GET", path, nil), 200, append(c.says, "message 1: no user", "Mend the template")...)
+			b.want(b.ask("GET", path, nil), 200, append(c.says, "message 1: no user", "Fix the template")...)
 		})
 	}
 }
@@ -210,7 +210,7 @@ func TestQueuedEventsAreShownWithReasons(t *testing.T) {
 			"reason", reason, "detail", "line 3: expected {", "retry_in", "1h")
 	}
 	b.want(b.ask("GET", "/deadletters", nil), 200,
-		"Order Completed", "3 h ago", "1 retrying: <code>template</code>, line 3: expected {", "Mend the template: events then flow by themselves.",
+		"Order Completed", "3 h ago", "1 retrying: <code>template</code>, line 3: expected {", "Fix the template. The events are then delivered automatically.",
 		"Customer Updated", "unknown",
 	)
 }

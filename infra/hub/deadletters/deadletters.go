@@ -1,5 +1,5 @@
-// Package deadletters is the dead letters of a store: what is on the queues, why, and what to
-// do before they are put back.
+// Package deadletters reads and redrives the dead letters of a store, and explains their
+// reasons: what each means, and what to do before a redrive.
 package deadletters
 
 import (
@@ -19,7 +19,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Queue is a tracking's dead letters, and the queue to which they go back.
+// Queue is a tracking's dead-letter queue, and the queue to which a redrive puts its events.
 type Queue interface {
 	Count(context.Context) (int, error)
 	CountWaiting(context.Context) (int, error)
@@ -27,10 +27,10 @@ type Queue interface {
 	Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (moved int, err error)
 }
 
-// Local is the dead letters of a hub on this machine.
+// Local is a dead-letter queue of the hub in this process.
 type Local struct {
 	*queue.Queue
-	// Settle waits until the settings that are written are in effect.
+	// Settle waits until changed settings are in effect.
 	Settle func(context.Context) error
 }
 
@@ -53,7 +53,7 @@ func (l Local) List(context.Context) (letters []spool.DeadLetter, err error) {
 	return letters, nil
 }
 
-// Redrive implements Queue. What was corrected just before is in effect by then.
+// Redrive implements Queue. Settings that were changed before it are in effect.
 func (l Local) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
 	if err := l.Settle(ctx); err != nil {
 		return 0, err
@@ -66,24 +66,24 @@ func (l Local) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool,
 	})
 }
 
-// Queues is the dead letters of some trackings.
+// Queues are the dead-letter queues of some trackings.
 type Queues []TrackingQueue
 
-// TrackingQueue is the dead letters of one tracking.
+// TrackingQueue is the dead-letter queue of one tracking.
 type TrackingQueue struct {
 	Tracking tracking.Tracking
 	Queue    Queue
 }
 
-// Letter is a dead letter and the tracking that it is of. What is in it is personal.
+// Letter is a dead letter and its tracking. Its envelope contains personal data.
 type Letter struct {
 	Tracking tracking.Tracking
 	spool.DeadLetter
 }
 
-// Summary is what is written on a dead letter, without what is in it.
+// Summary describes a dead letter without its envelope.
 type Summary struct {
-	ID       string    `json:"id"` // its own among those of its tracking
+	ID       string    `json:"id"` // unique within its tracking
 	Tracking string    `json:"tracking"`
 	Reason   string    `json:"reason"`
 	Detail   string    `json:"detail,omitempty"`
@@ -92,14 +92,14 @@ type Summary struct {
 	FailedAt time.Time `json:"failed_at"`
 }
 
-// Summary is what is written on it.
+// Summary returns the dead letter's summary.
 func (l Letter) Summary() Summary {
-	b := l.Failure
-	return Summary{l.ID, l.Tracking.Name, b.Reason, b.Detail, b.Resource, b.Receives, l.FailedAt}
+	f := l.Failure
+	return Summary{l.ID, l.Tracking.Name, f.Reason, f.Detail, f.Resource, f.Receives, l.FailedAt}
 }
 
-// each asks all queues at once, each of which takes a second or more. The first error
-// ends it.
+// each calls ask for all queues concurrently, because one on AWS takes a second or more. The
+// first error ends the others.
 func (l Queues) each(ctx context.Context, ask func(ctx context.Context, i int, q TrackingQueue) error) error {
 	asking, ctx := errgroup.WithContext(ctx)
 	for i, q := range l {
@@ -113,8 +113,8 @@ func (l Queues) each(ctx context.Context, ask func(ctx context.Context, i int, q
 	return asking.Wait()
 }
 
-// List reads every dead letter, the oldest first. While it reads nobody else can
-// receive those on AWS.
+// List returns all dead letters, oldest first. On AWS, reading makes them invisible to other
+// readers for a while.
 func (l Queues) List(ctx context.Context) ([]Letter, error) {
 	found := make([][]Letter, len(l))
 	err := l.each(ctx, func(ctx context.Context, i int, q TrackingQueue) error {
@@ -132,8 +132,9 @@ func (l Queues) List(ctx context.Context) ([]Letter, error) {
 	return letters, nil
 }
 
-// Redrive puts the dead letters that match back, from all queues at once. One queue's
-// error leaves the others to finish. It tells progress how many it has looked at.
+// Redrive puts the dead letters that match back on their queues, all queues concurrently. An
+// error of one queue does not stop the others. It calls progress with the number of dead
+// letters that it has examined.
 func (l Queues) Redrive(ctx context.Context, matches func(Letter) bool, progress func(looked int)) (moved int, err error) {
 	var mu sync.Mutex
 	var redriving sync.WaitGroup
@@ -156,17 +157,17 @@ func (l Queues) Redrive(ctx context.Context, matches func(Letter) bool, progress
 	}
 	redriving.Wait()
 	if err := errors.Join(failures...); err != nil {
-		return moved, fmt.Errorf("%w (%d were put back, the rest is where it was)", err, moved)
+		return moved, fmt.Errorf("%w (%d were put back on the queue; the others are still dead letters)", err, moved)
 	}
 	return moved, nil
 }
 
-// Backlog is what lies on queues: on AWS, as SQS reckons.
+// Backlog counts the events and dead letters of queues. On AWS the numbers are approximate.
 type Backlog struct {
 	Waiting, Dead int
 }
 
-// Backlogs counts what lies on each queue.
+// Backlogs returns the backlog of each queue.
 func (l Queues) Backlogs(ctx context.Context) ([]Backlog, error) {
 	counts := make([]Backlog, len(l))
 	err := l.each(ctx, func(ctx context.Context, i int, q TrackingQueue) (err error) {
@@ -178,7 +179,7 @@ func (l Queues) Backlogs(ctx context.Context) ([]Backlog, error) {
 	return counts, err
 }
 
-// Total is what lies on several queues together.
+// Total returns the sum of backlogs.
 func Total(counts []Backlog) (total Backlog) {
 	for _, c := range counts {
 		total.Waiting += c.Waiting
@@ -187,29 +188,29 @@ func Total(counts []Backlog) (total Backlog) {
 	return total
 }
 
-// Backlog counts what lies on all of them.
+// Backlog returns the backlog of all queues together.
 func (l Queues) Backlog(ctx context.Context) (Backlog, error) {
 	counts, err := l.Backlogs(ctx)
 	return Total(counts), err
 }
 
-// Group is a tracking and a reason that dead letters have in common.
+// Group is the dead letters with the same tracking and reason.
 type Group struct {
 	Tracking tracking.Tracking
 	Reason   string
 	Letters  []Letter // the oldest first
 }
 
-// GroupByReason puts dead letters together, the kind of which there are most first.
+// GroupByReason groups dead letters by tracking and reason, the largest group first.
 func GroupByReason(letters []Letter) []Group {
 	var all []Group
-	for _, g := range letters {
-		i := slices.IndexFunc(all, func(k Group) bool { return k.Has(g) })
+	for _, l := range letters {
+		i := slices.IndexFunc(all, func(g Group) bool { return g.Has(l) })
 		if i < 0 {
 			i = len(all)
-			all = append(all, Group{Tracking: g.Tracking, Reason: g.Failure.Reason})
+			all = append(all, Group{Tracking: l.Tracking, Reason: l.Failure.Reason})
 		}
-		all[i].Letters = append(all[i].Letters, g)
+		all[i].Letters = append(all[i].Letters, l)
 	}
 	slices.SortFunc(all, func(a, b Group) int {
 		return cmp.Or(len(b.Letters)-len(a.Letters), cmp.Compare(a.Tracking.Name, b.Tracking.Name), cmp.Compare(a.Reason, b.Reason))
@@ -217,56 +218,56 @@ func GroupByReason(letters []Letter) []Group {
 	return all
 }
 
-// Has says that a dead letter is of this kind.
+// Has reports whether a dead letter belongs to the group.
 func (g Group) Has(l Letter) bool {
 	return g.Tracking.Name == l.Tracking.Name && g.Reason == l.Failure.Reason
 }
 
-// Explanation is what a reason means to whoever is on call.
+// Explanation explains a reason to the engineer on call.
 type Explanation struct {
 	Title string
 	Says  string
-	Do    string // before such dead letters are replayed
+	Do    string // what to do before a redrive
 }
 
-// Explain says what a reason means.
+// Explain returns the explanation of a reason.
 func Explain(reason string) Explanation {
 	switch reason {
 	case "message_invalid":
-		return Explanation{"The template writes what Segment would drop",
-			"Segment keeps no message that has no user or no event name, or is over 32,000 bytes, and says nothing of it.",
-			"Mend the template, or go back to one of its older versions. Then replay them."}
+		return Explanation{"The template makes messages that Segment would drop",
+			"Segment answers 200 to a message without a user or an event name, or with more than 32,000 bytes, but drops it.",
+			"Fix the template, or restore an older version of it. Then redrive them."}
 	case "forged":
-		return Explanation{"The secret does not count",
-			"These came when no webhook secret could be compared, with one that does not count now.",
-			"If it is an old one of yours, put it below the new one in commerce/webhook-secret, wait 75 seconds, and replay them. Leave those of a stranger where they are."}
+		return Explanation{"The webhook secret is wrong",
+			"These webhooks were received while no webhook secret was set, and their secret is not one of those that are in effect now.",
+			"If they have an old secret of yours, put it below the new one in commerce/webhook-secret, wait 75 seconds, and redrive them. If Commerce did not send them, leave them."}
 	case "receives_exhausted":
-		return Explanation{"Every attempt was used up",
-			fmt.Sprintf("The %d attempts take a day and a quarter: something was down or wrong for as long.", spool.MaxReceives),
-			"See with hub trace and the order's id what the attempts ended with. Once that is over, replay them."}
+		return Explanation{"All attempts failed",
+			fmt.Sprintf("The %d attempts take 30 hours: something was unavailable or wrong for that long.", spool.MaxReceives),
+			"hub trace with the order's id shows why each attempt failed. When the cause is fixed, redrive them."}
 	case "segment_400", "segment_413":
-		return Explanation{"Segment refused them",
-			"It did so for what is in them, and would again.",
-			"What it wrote is not kept, because it may quote an event. Look at what the template makes of one, on its page in the console, and correct the template if it is to blame. Then replay them."}
+		return Explanation{"Segment rejected the messages",
+			"The reason is their content, so it would reject them again.",
+			"Segment's answer is not kept, because it may quote an event. Open a dead letter in the console to see its message, and fix the template if it is wrong. Then redrive them."}
 	case "not_json", "not_webhook", "too_deep", "too_many_values":
-		return Explanation{"They are no webhooks of an order or a customer",
-			"They came with the right secret all the same.",
-			"Find out who posts them: an integration in Commerce that is not for this, or another program that has the secret. Replayed, they return."}
+		return Explanation{"They are not webhooks about an order or a customer",
+			"They have the right secret, though.",
+			"Find out which integration in Commerce or which other program sends them with this secret. A redrive does not help: they would fail again."}
 	case "input":
-		return Explanation{"No template can be given what they hold",
-			"There is a number out of range in them, a name that is too long, or too much nesting.",
-			"Correct it in Commerce, which then posts the event anew. Replayed, they return."}
+		return Explanation{"Templates cannot process their data",
+			"They contain a number that is out of range, a name that is too long, or too much nesting.",
+			"Correct the data in Commerce, which then sends a new event. A redrive does not help: they would fail again."}
 	case "envelope_unreadable":
-		return Explanation{"What lay on the queue cannot be read",
-			"It is damaged, or another program has put it there.",
-			"Look at one. Replayed, they return."}
+		return Explanation{"The stored event cannot be read",
+			"It is damaged, or another program put it on the queue.",
+			"Look at one of them. A redrive does not help: they would fail again."}
 	}
 	if strings.HasPrefix(reason, "segment_") {
-		return Explanation{"What answers at Segment's address takes no messages there",
-			"The answer says that the address is wrong, rather than the message.",
-			"Correct segment/host and segment/path. Then replay them."}
+		return Explanation{"Segment's address is wrong",
+			"The answer means that the address is wrong, not the message.",
+			"Correct segment/host and segment/path. Then redrive them."}
 	}
-	return Explanation{"This version does not know the reason",
-		"Another release has failed them.",
-		"See in the detail what it says, and mend that. Then replay them."}
+	return Explanation{"This version does not know this reason",
+		"Another release made them dead letters.",
+		"The detail describes the problem. Fix it, then redrive them."}
 }

@@ -6,7 +6,7 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// Whoever is on call is told what to do about whatever an event can be buried for.
+// The engineer on call finds out what to do about each reason for which an event can fail.
 func TestEveryReasonIsExplained(t *testing.T) {
 	unknown := Explain("of another release")
 	for _, reason := range []string{

@@ -11,23 +11,23 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// Outcome is what has become of a webhook by now.
+// Outcome is the current outcome of a webhook.
 type Outcome string
 
 // The outcomes.
 const (
-	Delivered Outcome = "delivered" // Segment took it
+	Delivered Outcome = "delivered" // Segment accepted it
 	Skipped   Outcome = "skipped"   // there is nothing to send
-	Accepted  Outcome = "accepted"  // on the queue, and no attempt has ended yet
-	Retrying  Outcome = "retrying"  // an attempt was made; another one comes
-	Failed    Outcome = "failed"    // among the dead letters
-	Rejected  Outcome = "rejected"  // Commerce was not answered 202
+	Accepted  Outcome = "accepted"  // on the queue, without a completed attempt
+	Retrying  Outcome = "retrying"  // an attempt failed, and there will be another one
+	Failed    Outcome = "failed"    // it is a dead letter
+	Rejected  Outcome = "rejected"  // the answer to Commerce was not 202
 )
 
-// Outcomes are all of them.
+// Outcomes are all outcomes.
 var Outcomes = []Outcome{Delivered, Skipped, Accepted, Retrying, Failed, Rejected}
 
-// ParseOutcomes reads the names of outcomes.
+// ParseOutcomes parses the names of outcomes.
 func ParseOutcomes(names []string) ([]Outcome, error) {
 	var list []Outcome
 	for _, name := range names {
@@ -36,14 +36,14 @@ func ParseOutcomes(names []string) ([]Outcome, error) {
 			for i, o := range Outcomes {
 				all[i] = string(o)
 			}
-			return nil, fmt.Errorf("there is no outcome %q: the outcomes are %s", name, strings.Join(all, ", "))
+			return nil, fmt.Errorf("%q is not an outcome: the outcomes are %s", name, strings.Join(all, ", "))
 		}
 		list = append(list, Outcome(name))
 	}
 	return list, nil
 }
 
-// Execution is what became of one webhook: of one call of Commerce.
+// Execution is the processing of one webhook, that is of one call by Commerce.
 type Execution struct {
 	Received   time.Time `json:"received"`
 	Tracking   string    `json:"tracking"`
@@ -56,15 +56,15 @@ type Execution struct {
 	Attempts   int       `json:"attempts"`
 	MessageIDs []string  `json:"message_ids,omitempty"`
 	Messages   int       `json:"messages,omitempty"` // how many there are, where only the first ids are known
-	// Delay is from the fact's own time to Segment's answer; nil unless it was delivered.
+	// Delay is the time from the event to Segment's answer; nil unless it was delivered.
 	Delay *Milliseconds `json:"delay_ms,omitempty"`
-	Lines []Line        `json:"lines"` // in their order
+	Lines []Line        `json:"lines"` // oldest first
 }
 
-// Milliseconds is a time that has passed.
+// Milliseconds is a duration.
 type Milliseconds int64
 
-// Of puts the lines of each webhook together, the newest webhook first.
+// Of groups lines by webhook, and returns the newest webhook first.
 func Of(lines []Line, now time.Time) []Execution {
 	type key struct {
 		tracking string
@@ -73,7 +73,7 @@ func Of(lines []Line, now time.Time) []Execution {
 	var all []Execution
 	byKey := map[key][]Line{}
 	for _, line := range lines {
-		if line.Received.IsZero() { // it was refused, or could not be read: there is no other line
+		if line.Received.IsZero() { // it was rejected, or could not be read: it has no other line
 			all = append(all, executionOf([]Line{line}, now))
 			continue
 		}
@@ -89,10 +89,10 @@ func Of(lines []Line, now time.Time) []Execution {
 	return all
 }
 
-// executionOf tells of one webhook by its lines.
+// executionOf returns the execution that has these lines.
 func executionOf(lines []Line, now time.Time) Execution {
 	slices.SortStableFunc(lines, func(a, b Line) int {
-		// The first attempt may be written down before the acceptance is.
+		// The first attempt may be logged before the acceptance.
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Time.Compare(b.Time))
 	})
 	e := Execution{Tracking: lines[0].Tracking, Received: lines[0].Received, Lines: lines}
@@ -112,7 +112,7 @@ func executionOf(lines []Line, now time.Time) Execution {
 	return e
 }
 
-// conclude says how it stands, by the last line.
+// conclude sets the outcome according to the last line.
 func (e *Execution) conclude(now time.Time) {
 	first, last := e.Lines[0], e.Lines[len(e.Lines)-1]
 	if first.Kind == kindAccept && first.Outcome != string(Accepted) {
@@ -127,7 +127,7 @@ func (e *Execution) conclude(now time.Time) {
 	switch {
 	case last.exhausted(now):
 		e.Outcome, e.Reason = Failed, "receives_exhausted"
-		e.Detail = fmt.Sprintf("the last of its %d attempts ended with %s", last.Receives, last.Reason)
+		e.Detail = fmt.Sprintf("the last of its %d attempts failed: %s", last.Receives, last.Reason)
 	case last.Outcome == "retrying" || last.Unsettled != "":
 		e.Outcome = Retrying
 	case e.Outcome == Delivered && !last.EventTime.IsZero():
@@ -136,7 +136,7 @@ func (e *Execution) conclude(now time.Time) {
 	}
 }
 
-// exhausted says that the queue has given the event up, which writes no line.
+// exhausted reports whether the queue made a dead letter of the event, which logs no line.
 func (l Line) exhausted(now time.Time) bool {
 	return l.Outcome == "retrying" && l.Receives >= spool.MaxReceives && now.After(l.returns().Add(spool.Visibility))
 }

@@ -113,9 +113,9 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
 		}, executions.Delivered, "", 1, "o-1", []string{
-			"1 webhook came about o-1, and Segment was told Order Completed.", "Order Completed was sent to Segment at ", " after it happened, as messageId order-completed:o-1:0-track:",
-			"Commerce called with order.paid, webhook w-o-1, its attempt 1. It was answered 202",
-			"No webhook came for Checkout Started (order.created or order.authorized), Order Updated (",
+			"Received 1 webhook about o-1 in the last 24 hours. Segment received Order Completed.", "Order Completed was sent to Segment at ", " after the event, as messageId order-completed:o-1:0-track:",
+			"Webhook received: order.paid, webhook w-o-1, attempt 1 of Commerce. Answered with 202",
+			"No webhook was received for Checkout Started (order.created or order.authorized), Order Updated (",
 		}},
 		{"delivered in more messages than a line lists", func(t *testing.T, w *world) {
 			w.Template = `[1..150].{"event": "E", "userId": "u"}`
@@ -129,34 +129,34 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			w.attempt(t)
 			w.attempt(t)
 		}, executions.Delivered, "", 3, "o-1", []string{
-			"at attempt 3, as messageId ", "Attempt 1 did not succeed: segment_503. Again in ", "Attempt 2 did not succeed: segment_429.", "Attempt 3: Segment took it",
+			"at attempt 3, as messageId ", "Attempt 1 failed: segment_503. Next attempt in ", "Attempt 2 failed: segment_429.", "Attempt 3: Segment accepted it",
 		}},
 		{"on the queue", func(t *testing.T, w *world) {
 			w.calls(t, "order.paid", "o-1")
-		}, executions.Accepted, "", 0, "o-1", []string{"Segment was told nothing of it", "it is on the queue, and no attempt has ended"}},
+		}, executions.Accepted, "", 0, "o-1", []string{"Nothing was sent to Segment", "It is on the queue, and no attempt is complete"}},
 		{"waiting for Segment", func(t *testing.T, w *world) {
 			w.answers = []int{503}
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
-		}, executions.Retrying, "segment_503", 1, "o-1", []string{"attempt 1 of 36 ended with segment_503. The next is due at "}},
+		}, executions.Retrying, "segment_503", 1, "o-1", []string{"Attempt 1 of 36 failed: segment_503. Next attempt at "}},
 		{"waiting for the operator", func(t *testing.T, w *world) {
 			w.Template = "("
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
-		}, executions.Retrying, "template", 1, "o-1", []string{"ended with template (", "Mend the template: events then flow by themselves."}},
+		}, executions.Retrying, "template", 1, "o-1", []string{"failed: template (", "Fix the template. The events are then delivered automatically."}},
 		{"waiting for Commerce's credentials", func(t *testing.T, w *world) {
 			w.Template = `$commerce("/v2/orders")`
 			w.Commerce = commerce.Credentials{URL: "https://commerce.test", ClientID: commercetest.ClientID, ClientSecret: "another"}
 			w.relay.CommerceTransport = commercetest.New()
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
-		}, executions.Retrying, "commerce_401", 1, "o-1", []string{"check the client id and the client secret", "anew with hub configure --prefix /shop"}},
+		}, executions.Retrying, "commerce_401", 1, "o-1", []string{"check the client id and the client secret", "with hub configure --prefix /shop"}},
 		{"failed", func(t *testing.T, w *world) {
 			w.Template = `{"event": ""}`
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
 		}, executions.Failed, "message_invalid", 1, "o-1", []string{
-			"among the dead letters: message_invalid (message 1: event is an empty string", "hub deadletters redrive --tracking order-completed --reason message_invalid --prefix /shop.",
+			"It is a dead letter: message_invalid (message 1: event is an empty string", "hub deadletters redrive --tracking order-completed --reason message_invalid --prefix /shop.",
 		}},
 		{"given up by the queue", func(t *testing.T, w *world) {
 			w.relay.Backoff = time.Nanosecond
@@ -167,26 +167,26 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			for range spool.MaxReceives {
 				w.attempt(t)
 			}
-		}, executions.Failed, "receives_exhausted", spool.MaxReceives, "o-1", []string{"the last of its 36 attempts ended with segment_500"}},
+		}, executions.Failed, "receives_exhausted", spool.MaxReceives, "o-1", []string{"the last of its 36 attempts failed: segment_500"}},
 		{"skipped, as it is not observed", func(t *testing.T, w *world) {
 			w.calls(t, "order.fulfilled", "o-1")
 			w.attempt(t)
-		}, executions.Skipped, "not_observed", 1, "o-1", []string{"was not sent, on purpose: the tracking does not observe order.fulfilled."}},
+		}, executions.Skipped, "not_observed", 1, "o-1", []string{"was not sent, as intended: the tracking does not observe order.fulfilled."}},
 		{"skipped by the template", func(t *testing.T, w *world) {
 			w.Template = "[]"
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
-		}, executions.Skipped, "filtered", 1, "o-1", []string{"the template gives nothing for it"}},
+		}, executions.Skipped, "filtered", 1, "o-1", []string{"the template makes no message of it"}},
 		{"refused, as its secret is wrong", func(t *testing.T, w *world) {
 			w.relay.Accept(t.Context(), "guess", []byte(`{"triggered_by":"order.paid","payload":{"data":{"id":"o-1"}}}`))
-		}, executions.Rejected, "forged", 0, "", []string{"Commerce was answered forged ("}},
+		}, executions.Rejected, "forged", 0, "", []string{"The webhook was rejected: forged ("}},
 		{"refused, as it is no webhook", func(t *testing.T, w *world) {
 			w.relay.Accept(t.Context(), secret, []byte(`hello`))
 		}, executions.Rejected, "not_json", 0, "", nil},
 		{"refused, as nothing could take it", func(t *testing.T, w *world) {
 			w.putFails, w.answers = true, []int{500}
 			w.calls(t, "order.paid", "o-1")
-		}, executions.Rejected, "unavailable", 1, "o-1", []string{"lost unless Commerce posts it again"}},
+		}, executions.Rejected, "unavailable", 1, "o-1", []string{"lost unless Commerce sends it again"}},
 		{"delivered at once, as there was no queue", func(t *testing.T, w *world) {
 			w.putFails = true
 			w.calls(t, "order.paid", "o-1")
@@ -200,7 +200,7 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.attempt(t)
-		}, executions.Delivered, "", 1, "o-1", []string{"put among the dead letters", "Segment took it"}},
+		}, executions.Delivered, "", 1, "o-1", []string{"it became a dead letter", "Segment accepted it"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -236,7 +236,7 @@ func TestTheStoryOfADeadLetterSaysHowToHaveItBack(t *testing.T) {
 	w.attempt(t)
 	all := w.found(t, executions.Query{}, time.Now())
 	story := tell(executions.Search{Resource: "o-1", Since: time.Hour, Now: time.Now()}.Tell(all))
-	if want := "Mend what it names, then hub deadletters redrive --tracking order-completed --reason message_invalid.\n"; !strings.Contains(story, want) {
+	if want := "Fix this reason, then run hub deadletters redrive --tracking order-completed --reason message_invalid.\n"; !strings.Contains(story, want) {
 		t.Errorf("the story does not say %q:\n%s", want, story)
 	}
 }
@@ -285,7 +285,7 @@ func TestTheStoryOfWhatWasNeverSeenSaysWhatToDo(t *testing.T) {
 			now := time.Now()
 			found := w.found(t, executions.Query{Resource: "o-2"}, now)
 			story := tell(executions.Search{Resource: "o-2", Since: 7 * 24 * time.Hour, Now: now, Store: c.store}.Tell(found))
-			for _, says := range append(c.says, "In the last 7 days no webhook came that is known to be about o-2.", "delivery logs of the integration in Commerce Manager") {
+			for _, says := range append(c.says, "No webhooks about o-2 were received in the last 7 days.", "delivery logs of the integration in Commerce Manager") {
 				if !strings.Contains(story, says) {
 					t.Errorf("it does not say %q:\n%s", says, story)
 				}
@@ -304,7 +304,7 @@ func TestAnEventThatNobodyTriesIsSomebodysWork(t *testing.T) {
 	}{{time.Minute, false}, {5 * time.Minute, true}} {
 		now := time.Now().Add(c.after)
 		story := tell(executions.Search{Resource: "o-1", Since: time.Hour, Now: now}.Tell(w.found(t, executions.Query{}, now)))
-		if got := strings.Contains(story, "longer than it should"); got != c.want {
+		if got := strings.Contains(story, "takes too long"); got != c.want {
 			t.Errorf("after %v it says\n%s", c.after, story)
 		}
 	}
@@ -411,7 +411,7 @@ func TestASummaryCountsByTheHourInWhichTheyCame(t *testing.T) {
 	if before.Came() != 21 || before.Count(executions.Delivered) != 20 || before.P50 != 1000 || before.P95 != 1900 {
 		t.Errorf("the hour before is %+v", before)
 	}
-	const says = "In the last 24 hours 24 webhooks came: 21 delivered, 1 retrying, 1 failed, 1 rejected. From the fact to Segment: half within 1.0 s, 95 % within 1.9 s."
+	const says = "24 webhooks in the last 24 hours: 21 delivered, 1 retrying, 1 failed, 1 rejected. Event-to-Segment time: median 1.0 s, 95 % within 1.9 s."
 	if got := s.Says(executions.Lookback(24 * time.Hour)); got != says {
 		t.Errorf("it says %s", got)
 	}

@@ -1,6 +1,5 @@
-// Package executions tells what became of each webhook, by the lines that the
-// functions write about it. Where the lines come from, this machine or CloudWatch, is
-// nothing to it: they are the same.
+// Package executions finds out the outcome of each webhook from the log lines that the
+// functions write about it. The lines have the same form on this machine and in CloudWatch.
 package executions
 
 import (
@@ -8,7 +7,7 @@ import (
 	"time"
 )
 
-// The kinds of lines: one when Commerce calls, and one for each attempt to deliver.
+// The kinds of lines: one for each call by Commerce, and one for each delivery attempt.
 const (
 	kindAccept  = "accept"
 	kindDeliver = "deliver"
@@ -22,13 +21,13 @@ type Line struct {
 	Time       time.Time `json:"timestamp"`
 	Kind       string    `json:"message"`
 	Tracking   string    `json:"tracking"`
-	Received   time.Time `json:"received,omitzero"` // the same in all lines of a webhook; none where it was refused at once
+	Received   time.Time `json:"received,omitzero"` // the same in all lines of a webhook; zero if it was rejected
 	EventTime  time.Time `json:"event_time,omitzero"`
 	Event      string    `json:"event,omitempty"`
 	WebhookID  string    `json:"webhook_id,omitempty"`
 	Attempt    int       `json:"attempt,omitempty"` // Commerce's
 	Resource   string    `json:"resource,omitempty"`
-	Receives   int       `json:"receives,omitempty"` // which attempt of ours it was
+	Receives   int       `json:"receives,omitempty"` // the number of our attempt
 	MessageIDs []string  `json:"message_ids,omitempty"`
 	Messages   int       `json:"messages,omitempty"` // how many there are, where only the first ids are listed
 	Outcome    string    `json:"outcome"`
@@ -38,7 +37,7 @@ type Line struct {
 	Unsettled  string    `json:"unsettled,omitempty"`
 }
 
-// Parse reads a log line; ok says that it is one about a webhook.
+// Parse parses a log line. ok reports whether it is about a webhook.
 func Parse(text []byte) (line Line, ok bool) {
 	if err := json.Unmarshal(text, &line); err != nil {
 		return Line{}, false
@@ -46,7 +45,7 @@ func Parse(text []byte) (line Line, ok bool) {
 	return line, line.Tracking != "" && (line.Kind == kindAccept || line.Kind == kindDeliver)
 }
 
-// returns is when a postponed event comes back.
+// returns returns when the next attempt is due; zero if there is none.
 func (l Line) returns() time.Time {
 	delay, err := time.ParseDuration(l.RetryIn)
 	if err != nil {

@@ -10,21 +10,21 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// memoryBytes bounds the lines that a Memory keeps of genuine webhooks; each takes about 500
-// bytes. strangerBytes bounds all others.
+// memoryBytes limits the lines of genuine webhooks that a Memory keeps; each takes about 500
+// bytes. otherBytes limits all other lines.
 const (
-	memoryBytes   = 16 << 20
-	strangerBytes = 64 << 10
+	memoryBytes = 16 << 20
+	otherBytes  = 64 << 10
 )
 
-// Memory keeps the log lines of a hub on this machine, the oldest of which it drops once
-// there are too many. Those of forged webhooks, which anybody can cause, displace no others.
+// Memory keeps the log lines of a hub on this machine, and drops the oldest ones if there are
+// too many. Lines of forged webhooks, which anyone can cause, do not displace other lines.
 type Memory struct {
-	mu                 sync.Mutex
-	genuine, strangers ring
+	mu              sync.Mutex
+	genuine, others ring
 }
 
-// ring is lines of so many bytes at most, oldest first.
+// ring is a list of lines with a limited total size, oldest first.
 type ring struct {
 	lines [][]byte
 	bytes int
@@ -32,12 +32,13 @@ type ring struct {
 	cut   bool
 }
 
-// NewMemory is an empty one.
+// NewMemory returns an empty Memory.
 func NewMemory() *Memory {
-	return &Memory{genuine: ring{keeps: memoryBytes}, strangers: ring{keeps: strangerBytes}}
+	return &Memory{genuine: ring{keeps: memoryBytes}, others: ring{keeps: otherBytes}}
 }
 
-// Handler writes log records into it, as a function on AWS writes them.
+// Handler returns a handler that writes log records to the Memory, in the form of a function
+// on AWS.
 func (m *Memory) Handler() slog.Handler {
 	return slog.NewJSONHandler(m, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr})
 }
@@ -49,7 +50,7 @@ func (m *Memory) Write(line []byte) (int, error) {
 	if parsed, ok := Parse(line); ok && parsed.Outcome != forged {
 		m.genuine.keep(line)
 	} else {
-		m.strangers.keep(line)
+		m.others.keep(line)
 	}
 	return len(line), nil
 }
@@ -59,18 +60,18 @@ func (r *ring) keep(line []byte) {
 	r.bytes += len(line)
 	for r.bytes > r.keeps {
 		r.bytes -= len(r.lines[0])
-		r.lines[0] = nil // let the bytes go now, not when the slice next grows
+		r.lines[0] = nil // frees the bytes now, not when the slice grows
 		r.lines = r.lines[1:]
 		r.cut = true
 	}
 }
 
-// Texts are the lines as they were written, in no order, and whether older ones of genuine
-// webhooks were dropped.
+// Texts returns the lines as they were written, in no particular order, and whether older
+// lines of genuine webhooks were dropped.
 func (m *Memory) Texts() (texts [][]byte, cut bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Concat(m.strangers.lines, m.genuine.lines), m.genuine.cut
+	return slices.Concat(m.others.lines, m.genuine.lines), m.genuine.cut
 }
 
 // Read implements Log.

@@ -9,7 +9,7 @@ import (
 
 // A hub runs for weeks, and Commerce may post a thousand webhooks a second to it.
 func TestAMemoryKeepsTheNewestLines(t *testing.T) {
-	m := &Memory{genuine: ring{keeps: 1000}, strangers: ring{keeps: 1000}}
+	m := &Memory{genuine: ring{keeps: 1000}, others: ring{keeps: 1000}}
 	log := slog.New(m.Handler())
 	for i := range 100 {
 		log.Info("accept", "tracking", "order-completed", "outcome", "accepted", "resource", fmt.Sprint(i))
@@ -26,7 +26,7 @@ func TestAMemoryKeepsTheNewestLines(t *testing.T) {
 
 // Who reads has the lines that were there, whatever comes meanwhile.
 func TestAMemoryIsReadWhileItIsWritten(t *testing.T) {
-	m := &Memory{genuine: ring{keeps: 1000}, strangers: ring{keeps: 1000}}
+	m := &Memory{genuine: ring{keeps: 1000}, others: ring{keeps: 1000}}
 	log := slog.New(m.Handler())
 	write := func() { log.Info("accept", "tracking", "order-completed", "outcome", "accepted") }
 	write()
@@ -41,7 +41,7 @@ func TestAMemoryIsReadWhileItIsWritten(t *testing.T) {
 
 // Anybody can post webhooks with a wrong key.
 func TestForgedWebhooksDisplaceNoGenuineOnes(t *testing.T) {
-	m := &Memory{genuine: ring{keeps: 1000}, strangers: ring{keeps: 1000}}
+	m := &Memory{genuine: ring{keeps: 1000}, others: ring{keeps: 1000}}
 	log := slog.New(m.Handler())
 	log.Info("accept", "tracking", "order-completed", "outcome", "accepted", "resource", "genuine")
 	for range 100 {

@@ -13,29 +13,28 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Query says which lines are wanted. Whoever leaves out some of a webhook's lines
-// gets its outcome wrong, so it asks only for what they have in common.
+// Query selects lines. It can select only by what all lines of a webhook have in common:
+// otherwise the outcome of a webhook would be wrong because some of its lines are missing.
 type Query struct {
 	Since     time.Time
 	Trackings []tracking.Tracking // empty means all
 	Resource  string              // an order's, a customer's or a webhook's id; empty means all
 }
 
-// Log is where the lines are.
+// Log is a source of lines.
 type Log interface {
-	// Read gives the lines that are asked for, the newest of them where there are
-	// too many to look at.
+	// Read returns the selected lines, or the newest ones if there are too many.
 	Read(context.Context, Query) (Reading, error)
 }
 
-// Reading is what was read of a Log.
+// Reading is the result of reading a Log.
 type Reading struct {
-	Lines []Line // in no order
-	// Cut says that there are more, older than these.
+	Lines []Line // in no particular order
+	// Cut reports whether there are older lines that were not read.
 	Cut bool
 }
 
-// Pick parses log lines and picks those that are asked for.
+// Pick parses log lines and returns the selected ones.
 func (q Query) Pick(texts [][]byte) []Line {
 	var lines []Line
 	for _, text := range texts {
@@ -46,7 +45,7 @@ func (q Query) Pick(texts [][]byte) []Line {
 	return lines
 }
 
-// PickFrom is Pick of a text with a line for each.
+// PickFrom is Pick for the lines of a text.
 func (q Query) PickFrom(text []byte) []Line {
 	return q.Pick(bytes.Split(text, []byte("\n")))
 }
@@ -57,13 +56,13 @@ func (q Query) matches(line Line) bool {
 		(q.Resource == "" || q.Resource == line.Resource || q.Resource == line.WebhookID)
 }
 
-// Filter says which webhooks are meant, of those that were read.
+// Filter selects executions.
 type Filter struct {
 	Outcomes []Outcome // empty means all
-	Text     string    // in any of what an execution says, in either case
+	Text     string    // in any field of an execution; upper and lower case are equal
 }
 
-// Of gives those that are meant.
+// Of returns the selected executions.
 func (f Filter) Of(all []Execution) []Execution {
 	text := strings.ToLower(f.Text)
 	return slices.DeleteFunc(slices.Clone(all), func(e Execution) bool {
@@ -76,9 +75,9 @@ func (e Execution) says(text string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(strings.ToLower(part), text) })
 }
 
-var errSince = errors.New("write how far to look back, for example 90m, 24h or 7d")
+var errSince = errors.New("write a time, for example 90m, 24h or 7d")
 
-// ParseSince reads how far to look back: a duration of Go's, or days.
+// ParseSince parses the length of a period: a Go duration, or a number of days such as 7d.
 func ParseSince(text string) (time.Duration, error) {
 	since, err := time.ParseDuration(text)
 	if days, isDays := strings.CutSuffix(text, "d"); isDays {

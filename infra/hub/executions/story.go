@@ -11,39 +11,39 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Story is all that is known of one order or customer, in sentences.
+// Story is what is known about one order or customer, in sentences.
 type Story struct {
 	Resource string
-	Says     string    // the whole of it in one sentence
-	Chapters []Chapter // a webhook each, the oldest first
-	Rest     []string  // what else there is to say, and to do
+	Says     string    // a summary in one sentence
+	Chapters []Chapter // one for each webhook, the oldest first
+	Rest     []string  // further remarks and advice
 }
 
-// Chapter is what became of one webhook.
+// Chapter describes the outcome of one webhook.
 type Chapter struct {
 	Execution
 	Title string // of its tracking
 	Says  string
-	Do    string // what the operator is to do; empty for nothing
+	Do    string // what the operator should do; empty if nothing
 	Steps []Step
 }
 
-// Step is one log line, in words.
+// Step is one log line as a sentence.
 type Step struct {
 	At   time.Time
 	Says string
 }
 
-// Clock is the moment of a step.
+// Clock returns the time of a step, as text.
 func (s Step) Clock() string { return clockFine(s.At) }
 
-// Store says for the commands in a story which store they are about.
+// Store identifies the store in the commands of a story.
 type Store struct {
 	Flag     string // as on the command line, with a space before it
 	Deployed bool
 }
 
-// Search is what a story is told of.
+// Search is what was searched for.
 type Search struct {
 	Resource string
 	Since    time.Duration
@@ -51,29 +51,29 @@ type Search struct {
 	Store    Store
 }
 
-// Tell tells the story of what was found about an order, a customer or a webhook.
+// Tell returns the story of the executions found for an order, a customer or a webhook.
 func (s Search) Tell(found []Execution) Story {
 	story := Story{Resource: s.Resource}
 	if len(found) == 0 {
-		story.Says = fmt.Sprintf("In %s no webhook came that is known to be about %s.", Lookback(s.Since), s.Resource)
+		story.Says = fmt.Sprintf("No webhooks about %s were received in %s.", s.Resource, Lookback(s.Since))
 		story.Rest = s.neverSeen()
 		return story
 	}
 	for _, e := range slices.Backward(found) {
 		story.Chapters = append(story.Chapters, s.chapter(e))
 	}
-	story.Says = fmt.Sprintf("In %s %s came about %s%s.", Lookback(s.Since), words.Count(len(found), "webhook"), s.Resource, sent(found))
+	story.Says = fmt.Sprintf("Received %s about %s in %s%s.", words.Count(len(found), "webhook"), s.Resource, Lookback(s.Since), sent(found))
 	if missing := missing(found); len(missing) > 0 {
-		story.Rest = []string{"No webhook came for " + strings.Join(missing, ", ") +
-			". That is as it should be unless it has happened in Commerce; if it has, look at that integration's delivery logs there."}
+		story.Rest = []string{"No webhook was received for " + strings.Join(missing, ", ") +
+			". That is right if it did not happen in Commerce. If it did, look at the delivery logs of the integration in Commerce Manager."}
 	}
 	if !s.Store.Deployed && slices.ContainsFunc(found, Execution.beginsLater) {
-		story.Rest = append(story.Rest, "The earlier steps are not known: the hub keeps its log in memory, and was started again since, or has replaced the lines with newer ones.")
+		story.Rest = append(story.Rest, "The earlier steps are not known: the hub keeps its log in memory, and it was restarted, or newer lines replaced the older ones.")
 	}
 	return story
 }
 
-// sent says what of a story reached Segment.
+// sent describes which events of a story reached Segment.
 func sent(found []Execution) string {
 	var titles []string
 	for _, e := range slices.Backward(found) {
@@ -82,13 +82,13 @@ func sent(found []Execution) string {
 		}
 	}
 	if len(titles) == 0 {
-		return ", and Segment was told nothing of it"
+		return ". Nothing was sent to Segment"
 	}
-	return ", and Segment was told " + strings.Join(titles, ", ")
+	return ". Segment received " + strings.Join(titles, ", ")
 }
 
-// missing are the trackings for which nothing came, of those that are about the same
-// kind of thing, each with the event that it waits for.
+// missing returns the trackings without a webhook, each with its events. It considers only
+// trackings about the same kind of resource.
 func missing(found []Execution) (names []string) {
 	about := func(t tracking.Tracking) string { kind, _, _ := strings.Cut(t.Observes[0], "."); return kind }
 	came := map[string]bool{}
@@ -107,25 +107,25 @@ func missing(found []Execution) (names []string) {
 	return names
 }
 
-// neverSeen says what it may mean that nothing is known, and what to do.
+// neverSeen returns the possible reasons if no webhook was found, and what to do.
 func (s Search) neverSeen() []string {
 	rest := []string{
-		"Commerce may have sent none: look at the delivery logs of the integration in Commerce Manager. They say whether it called, and what it was answered. " +
-			"If it did not call, the integration is disabled, or does not have that event.",
-		"It may have been refused before anybody looked whose it was: hub executions --outcome rejected" + s.Store.Flag + " lists those.",
+		"Perhaps Commerce sent no webhook: the delivery logs of the integration in Commerce Manager show what was sent, and the answers. " +
+			"If there is none, the integration is disabled, or does not have this event.",
+		"Perhaps the webhook was rejected before it was read: hub executions --outcome rejected" + s.Store.Flag + " lists those.",
 	}
-	rest = append(rest, fmt.Sprintf("If it has happened in Commerce all the same: hub reconcile --since %s%s finds what is missing and says why it seems lost, "+
-		"and with --send it tells Segment exactly that.", lookbackFlag(s.Since), s.Store.Flag))
+	rest = append(rest, fmt.Sprintf("If it did happen in Commerce, hub reconcile --since %s%s finds what is missing in Segment and the probable reason, "+
+		"and sends it with --send.", lookbackFlag(s.Since), s.Store.Flag))
 	if s.Store.Deployed {
-		return append(rest, "It may have come earlier: look further back with --since 30d. The logs are kept for 30 days unless the store was deployed with another logRetentionDays.")
+		return append(rest, "Perhaps it was received earlier: search further back with --since 30d. The logs are kept for 30 days, or for the logRetentionDays of the deployment.")
 	}
-	return append(rest, "It may have come before this hub was started: it remembers nothing of the time before.")
+	return append(rest, "Perhaps it was received before this hub was started: a hub keeps its log in memory only.")
 }
 
-// beginsLater reports whether the log has no longer the line with which Commerce's call
-// was answered.
+// beginsLater reports whether the log no longer has the line about the webhook's acceptance.
 func (e Execution) beginsLater() bool { return e.Lines[0].Kind != kindAccept }
 
+// titleOf returns the title of a tracking.
 func titleOf(name string) string {
 	t, err := tracking.ByName(name)
 	if err != nil {
@@ -143,29 +143,29 @@ func (s Search) chapter(e Execution) Chapter {
 	return c
 }
 
-// notTriedAfter is when somebody should ask why an event has not been tried.
+// notTriedAfter is the time without an attempt that needs an explanation.
 const notTriedAfter = 2 * time.Minute
 
-// conclusion says how a webhook stands, and what the operator is to do.
+// conclusion describes the outcome of a webhook, and what the operator should do.
 func (s Search) conclusion(e Execution) (says, do string) {
 	title, last := titleOf(e.Tracking), e.Lines[len(e.Lines)-1]
 	switch e.Outcome {
 	case Delivered:
 		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.", title, Clock(last.Time), after(e), messageIDs(e)), ""
 	case Skipped:
-		return fmt.Sprintf("%s was not sent, on purpose: %s.", title, skippedFor(e)), ""
+		return fmt.Sprintf("%s was not sent, as intended: %s.", title, skippedFor(e)), ""
 	case Failed:
-		return fmt.Sprintf("%s was not sent, and is among the dead letters: %s.", title, because(e)),
-			fmt.Sprintf("Mend what it names, then hub deadletters redrive --tracking %s --reason %s%s.", e.Tracking, e.Reason, s.Store.Flag)
+		return fmt.Sprintf("%s was not sent. It is a dead letter: %s.", title, because(e)),
+			fmt.Sprintf("Fix this reason, then run hub deadletters redrive --tracking %s --reason %s%s.", e.Tracking, e.Reason, s.Store.Flag)
 	case Rejected:
-		return fmt.Sprintf("%s was not sent: Commerce was answered %s.", title, because(e)),
-			"The event is lost unless Commerce posts it again: look at the integration's delivery logs in Commerce Manager."
+		return fmt.Sprintf("%s was not sent. The webhook was rejected: %s.", title, because(e)),
+			"The event is lost unless Commerce sends it again: look at the integration's delivery logs in Commerce Manager."
 	case Retrying:
-		return fmt.Sprintf("%s was not sent yet: attempt %d of %d ended with %s.%s", title, last.Receives, spool.MaxReceives, because(e), nextOf(last)), s.Store.Mend(e.Reason)
+		return fmt.Sprintf("%s is not sent yet. Attempt %d of %d failed: %s.%s", title, last.Receives, spool.MaxReceives, because(e), nextOf(last)), s.Store.Fix(e.Reason)
 	default:
-		says = fmt.Sprintf("%s was not sent yet: it is on the queue, and no attempt has ended.", title)
+		says = fmt.Sprintf("%s is not sent yet. It is on the queue, and no attempt is complete.", title)
 		if s.Now.Sub(e.Received) > notTriedAfter {
-			do = "That takes longer than it should: look at the function's errors, throttles and concurrency."
+			do = "This takes too long: check the function's errors, throttles and concurrency."
 		}
 		return says, do
 	}
@@ -180,11 +180,11 @@ func messageIDs(e Execution) string {
 	return list
 }
 
-// after says how long a delivery took.
+// after describes how long a delivery took.
 func after(e Execution) string {
 	text := ""
 	if e.Delay != nil {
-		text = fmt.Sprintf(", %s after it happened", e.Delay)
+		text = fmt.Sprintf(", %s after the event", e.Delay)
 	}
 	if e.Attempts > 1 {
 		text += fmt.Sprintf(", at attempt %d", e.Attempts)
@@ -194,7 +194,7 @@ func after(e Execution) string {
 
 func nextOf(last Line) string {
 	if next := last.returns(); !next.IsZero() {
-		return fmt.Sprintf(" The next is due at %s.", Clock(next))
+		return fmt.Sprintf(" Next attempt at %s.", Clock(next))
 	}
 	return ""
 }
@@ -213,70 +213,70 @@ func skippedFor(e Execution) string {
 	case "not_observed":
 		return "the tracking does not observe " + e.Event
 	case "filtered":
-		return "the template gives nothing for it"
+		return "the template makes no message of it"
 	case "not_refunded":
-		return "no part of the order was refunded just then, as far as Commerce can be asked"
+		return "Commerce shows no refund at that time"
 	default:
 		return because(e)
 	}
 }
 
-// Mend says what somebody must do for an event to flow that waits for that reason;
-// empty where nothing.
-func (s Store) Mend(reason string) string {
+// Fix returns what the operator must do so that an event that is retried for this reason is
+// delivered; empty if nothing.
+func (s Store) Fix(reason string) string {
 	switch reason {
 	case "template":
-		return "Mend the template: events then flow by themselves."
+		return "Fix the template. The events are then delivered automatically."
 	case "write_key_missing", "unverified", "settings":
-		return "Set what is missing with hub configure" + s.Flag + ": events then flow by themselves."
+		return "Set the missing values with hub configure" + s.Flag + ". The events are then delivered automatically."
 	case "segment_400", "segment_413":
-		return "Segment took nothing that was sent with it. Look at segment/write-key, segment/host and segment/path: events flow by themselves once they are right. If they are, it is the message: it is put among the dead letters once others are taken with it."
+		return "Segment rejected all messages of the request. Check segment/write-key, segment/host and segment/path. When they are right, the events are delivered automatically. If they are right already, the cause is this message: it becomes a dead letter when Segment accepts others."
 	case "segment_401", "segment_403", "segment_404", "segment_405":
-		return "Look at segment/write-key, segment/host and segment/path: events flow by themselves once they are right."
+		return "Check segment/write-key, segment/host and segment/path. When they are right, the events are delivered automatically."
 	case "commerce_400", "commerce_401", "commerce_403":
-		return "Set the application key of Commerce anew with hub configure" + s.Flag + ", one that may read what the template asks for: events then flow by themselves."
+		return "Set an application key of Commerce that may read what the template asks for, with hub configure" + s.Flag + ". The events are then delivered automatically."
 	case "envelope_version":
-		return "Deploy the release that wrote it."
+		return "Deploy the release that wrote the event."
 	case "internal":
-		return "It is a bug of this program: its log line has the stack."
+		return "This is a bug in the program: its log line has the stack trace."
 	default:
 		return ""
 	}
 }
 
-// words says what a line says.
+// words returns a line as a sentence.
 func (l Line) words() string {
 	if l.Kind == kindAccept {
 		return l.acceptance()
 	}
 	switch l.Outcome {
 	case "delivered":
-		return fmt.Sprintf("Attempt %d: Segment took it.", l.Receives)
+		return fmt.Sprintf("Attempt %d: Segment accepted it.", l.Receives)
 	case "retrying":
-		text := fmt.Sprintf("Attempt %d did not succeed: %s.", l.Receives, l.why())
+		text := fmt.Sprintf("Attempt %d failed: %s.", l.Receives, l.why())
 		if l.RetryIn != "" {
-			text += fmt.Sprintf(" Again in %s.", l.RetryIn)
+			text += fmt.Sprintf(" Next attempt in %s.", l.RetryIn)
 		}
 		return text
 	case "skipped":
 		return fmt.Sprintf("Attempt %d: nothing to send: %s.", l.Receives, l.why())
 	default:
 		if l.Unsettled != "" {
-			return fmt.Sprintf("Attempt %d: it should be among the dead letters (%s), but could not be put there: %s.", l.Receives, l.why(), l.Unsettled)
+			return fmt.Sprintf("Attempt %d: it is to become a dead letter (%s), but that failed: %s.", l.Receives, l.why(), l.Unsettled)
 		}
-		return fmt.Sprintf("Attempt %d: put among the dead letters: %s.", l.Receives, l.why())
+		return fmt.Sprintf("Attempt %d: it became a dead letter: %s.", l.Receives, l.why())
 	}
 }
 
 func (l Line) why() string { return because(Execution{Reason: l.Reason, Detail: l.Detail}) }
 
 func (l Line) acceptance() string {
-	called := "Commerce called"
+	called := "Webhook received"
 	if l.Event != "" {
-		called += fmt.Sprintf(" with %s, webhook %s, its attempt %d", l.Event, l.WebhookID, l.Attempt)
+		called += fmt.Sprintf(": %s, webhook %s, attempt %d of Commerce", l.Event, l.WebhookID, l.Attempt)
 	}
 	if l.Outcome == string(Accepted) {
-		return called + ". It was answered 202: the event is safe."
+		return called + ". Answered with 202: the event is stored."
 	}
-	return fmt.Sprintf("%s. It was answered %s.", called, because(Execution{Reason: l.Outcome, Detail: l.Detail}))
+	return fmt.Sprintf("%s. Rejected: %s.", called, because(Execution{Reason: l.Outcome, Detail: l.Detail}))
 }

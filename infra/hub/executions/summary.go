@@ -10,25 +10,25 @@ import (
 	"commerce-segment/infra/hub/words"
 )
 
-// Summary is a picture of a time: how many webhooks came in each part of it, what has
-// become of them by now, and how long the deliveries took.
+// Summary summarizes a period: how many webhooks were received in each part of it, their
+// outcomes, and how long the deliveries took.
 type Summary struct {
 	Total Period
 	Parts []Period      // oldest first
-	Step  time.Duration // an hour, or a day where the time is long
+	Step  time.Duration // an hour, or a day if the period is long
 }
 
-// Period counts the webhooks that came within a time.
+// Period counts the webhooks that were received within a period.
 type Period struct {
 	Start  time.Time
 	Counts map[Outcome]int
-	P50    Milliseconds // half of the delays are not longer
+	P50    Milliseconds // the median of the delays
 	P95    Milliseconds
 
 	delays []Milliseconds
 }
 
-// Count is how many have one of these outcomes.
+// Count returns the number of webhooks with one of these outcomes.
 func (p Period) Count(outcomes ...Outcome) (total int) {
 	for _, o := range outcomes {
 		total += p.Counts[o]
@@ -36,19 +36,19 @@ func (p Period) Count(outcomes ...Outcome) (total int) {
 	return total
 }
 
-// Taken is how many were answered 202.
+// Taken returns the number of webhooks that were answered 202.
 func (p Period) Taken() int { return p.Came() - p.Counts[Rejected] }
 
-// Came is how many there are.
+// Came returns the number of webhooks.
 func (p Period) Came() int { return p.Count(Outcomes...) }
 
-// Measured says that there are delays.
+// Measured reports whether there are delays.
 func (p Period) Measured() bool { return len(p.delays) > 0 }
 
-// hoursUpTo is the longest time that is shown by the hour.
+// hoursUpTo is the longest period that is shown by the hour.
 const hoursUpTo = 48 * time.Hour
 
-// Summarize makes the picture of the time between two moments.
+// Summarize returns the summary of the period between two times.
 func Summarize(all []Execution, from, to time.Time) Summary {
 	s := Summary{Step: time.Hour, Total: newPeriod(from)}
 	if to.Sub(from) > hoursUpTo {
@@ -70,7 +70,7 @@ func Summarize(all []Execution, from, to time.Time) Summary {
 	return s
 }
 
-// start is when the part begins in which a moment is.
+// start returns the start of the part that contains t.
 func (s Summary) start(t time.Time) time.Time {
 	if s.Step == time.Hour {
 		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), 0, 0, 0, t.Location())
@@ -93,7 +93,7 @@ func startOfDay(noon time.Time) time.Time {
 	return noon.Add(-time.Duration(before) * time.Minute)
 }
 
-// next is when the part after it begins: a day need not have 24 hours.
+// next returns the start of the next part. A day may not have 24 hours.
 func (s Summary) next(start time.Time) time.Time {
 	if s.Step == time.Hour {
 		return start.Add(time.Hour)
@@ -101,8 +101,8 @@ func (s Summary) next(start time.Time) time.Time {
 	return startOfDay(noon(start, 1))
 }
 
-// part is the one in which a moment is; -1 for one before them all, such as of a
-// webhook that came earlier and was tried again since.
+// part returns the index of the part that contains t; -1 if t is before all of them, as for
+// a webhook that was received earlier and retried in the period.
 func (s Summary) part(t time.Time) int {
 	i, found := slices.BinarySearchFunc(s.Parts, t, func(p Period, t time.Time) int { return p.Start.Compare(t) })
 	if found {
@@ -125,7 +125,8 @@ func (p *Period) conclude() {
 	p.P50, p.P95 = p.percentile(50), p.percentile(95)
 }
 
-// percentile is the delay that so many of a hundred do not exceed; 0 where there is none.
+// percentile returns the delay that this percentage of the delays does not exceed; 0 if
+// there are none.
 func (p *Period) percentile(percent int) Milliseconds {
 	if len(p.delays) == 0 {
 		return 0
@@ -134,10 +135,13 @@ func (p *Period) percentile(percent int) Milliseconds {
 	return p.delays[rank-1]
 }
 
-// Says tells of the whole time in a few sentences.
+// Says describes the whole period in a few sentences.
 func (s Summary) Says(lookback string) string {
 	t := s.Total
-	text := fmt.Sprintf("In %s %s came", lookback, words.Count(t.Came(), "webhook"))
+	if t.Came() == 0 {
+		return fmt.Sprintf("No webhooks in %s.", lookback)
+	}
+	text := fmt.Sprintf("%s in %s", words.Count(t.Came(), "webhook"), lookback)
 	var parts []string
 	for _, o := range Outcomes {
 		if n := t.Count(o); n > 0 {
@@ -149,7 +153,7 @@ func (s Summary) Says(lookback string) string {
 	}
 	text += "."
 	if t.Measured() {
-		text += fmt.Sprintf(" From the fact to Segment: half within %s, 95 %% within %s.", t.P50, t.P95)
+		text += fmt.Sprintf(" Event-to-Segment time: median %s, 95 %% within %s.", t.P50, t.P95)
 	}
 	return text
 }

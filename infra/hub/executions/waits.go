@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Wait is what waits of one tracking for one reason.
+// Wait counts the undelivered events of one tracking with the same reason.
 type Wait struct {
 	Tracking string
-	Reason   string // empty where no attempt has ended yet
+	Reason   string // empty if no attempt is complete
 	Detail   string // of the oldest
 	Count    int
-	Oldest   time.Time // when that one came
+	Oldest   time.Time // when that one was received
 }
 
-// Waits puts what waits together, by tracking and reason.
+// Waits counts undelivered events by tracking and reason.
 func Waits(all []Execution) []Wait {
 	var waits []Wait
 	for _, e := range all {

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Clock is a moment as people read it, on the clock of this machine.
+// Clock formats a time in the time zone of this machine.
 func Clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
 
-// clockFine is a moment within a story.
+// clockFine is Clock with milliseconds.
 func clockFine(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000") }
 
-// String is a delay as people read it.
+// String formats the duration for people.
 func (m Milliseconds) String() string {
 	d := time.Duration(m) * time.Millisecond
 	switch {
@@ -28,7 +28,7 @@ func (m Milliseconds) String() string {
 	}
 }
 
-// Lookback is how far was looked back, as people say it.
+// Lookback returns a name for the period of this length up to now.
 func Lookback(d time.Duration) string {
 	switch {
 	case d == time.Hour:
@@ -42,7 +42,7 @@ func Lookback(d time.Duration) string {
 	}
 }
 
-// lookbackFlag is how far was looked back, as it is written on a command line.
+// lookbackFlag returns the value of --since for a period of this length.
 func lookbackFlag(d time.Duration) string {
 	if day := 24 * time.Hour; d%day == 0 && d > day {
 		return fmt.Sprintf("%dd", d/day)

@@ -17,21 +17,21 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Insights are the operations of CloudWatch Logs that read logs. Logs Insights looks at
-// all functions' logs in one query, gives the newest lines first, and takes a second
-// or two however many log streams there are. FilterLogEvents costs nothing but begins
-// with the oldest, a page of a megabyte at a time, log group by log group: a week of a
-// busy shop would be thousands of calls. Insights costs half a cent for every gigabyte
-// looked at, which is the log lines of half a million webhooks.
+// Insights has the operations of CloudWatch Logs Insights. One query reads the logs of all
+// functions, returns the newest lines first, and takes one or two seconds for any number of
+// log streams. FilterLogEvents is free, but begins with the oldest line, and reads one log
+// group in pages of a megabyte: a week of a busy store would take thousands of calls.
+// Insights costs half a cent for each gigabyte, which is the log lines of half a million
+// webhooks.
 type Insights interface {
 	StartQuery(context.Context, *cloudwatchlogs.StartQueryInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.StartQueryOutput, error)
 	GetQueryResults(context.Context, *cloudwatchlogs.GetQueryResultsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetQueryResultsOutput, error)
 }
 
 const (
-	// linesAtMost bounds what is read: the lines of some 25,000 webhooks.
+	// linesAtMost limits the lines that are read, to those of about 25,000 webhooks.
 	linesAtMost = 50_000
-	// linesInPage is the most that Insights gives at once.
+	// linesInPage is the most lines that Insights returns in a page.
 	linesInPage = 10_000
 
 	queryWithin = 2 * time.Minute
@@ -52,24 +52,24 @@ func (l Logs) Read(ctx context.Context, q executions.Query) (executions.Reading,
 		LogGroupNames: l.groups(q.Trackings),
 		QueryString:   aws.String(insightsQuery(q.Resource)),
 		StartTime:     aws.Int64(q.Since.Unix()),
-		EndTime:       aws.Int64(time.Now().Add(time.Minute).Unix()), // its clock and ours
+		EndTime:       aws.Int64(time.Now().Add(time.Minute).Unix()), // AWS's clock may differ from ours
 		Limit:         aws.Int32(linesAtMost),
 	})
 	var missing *types.ResourceNotFoundException
 	if errors.As(err, &missing) {
-		return executions.Reading{}, fmt.Errorf("the logs of the stack %s are not where this version has them: deploy it again: %w", l.Stack, err)
+		return executions.Reading{}, fmt.Errorf("the stack %s does not have the log groups of this version: deploy it again: %w", l.Stack, err)
 	}
 	if err != nil {
-		return executions.Reading{}, fmt.Errorf("asking CloudWatch Logs for the functions' log lines: %w", err)
+		return executions.Reading{}, fmt.Errorf("querying the functions' logs in CloudWatch Logs: %w", err)
 	}
 	texts, err := l.results(ctx, started.QueryId)
 	if err != nil {
-		return executions.Reading{}, fmt.Errorf("reading the functions' log lines from CloudWatch Logs: %w", err)
+		return executions.Reading{}, fmt.Errorf("reading the functions' logs from CloudWatch Logs: %w", err)
 	}
 	return executions.Reading{Lines: q.Pick(texts), Cut: len(texts) >= linesAtMost}, nil
 }
 
-// groups are the log groups of trackings, of all where there are none.
+// groups returns the log groups of the trackings, or of all trackings if there are none.
 func (l Logs) groups(trackings []tracking.Tracking) []string {
 	if len(trackings) == 0 {
 		trackings = tracking.All()
@@ -81,8 +81,9 @@ func (l Logs) groups(trackings []tracking.Tracking) []string {
 	return groups
 }
 
-// insightsQuery asks for the lines about webhooks, or about one order or customer. An
-// id that is not as Commerce's are is looked for in all lines instead.
+// insightsQuery returns the query for the lines about all webhooks, or about one order or
+// customer. It does not contain an id that could not be one of Commerce: q.Pick filters
+// the lines instead.
 func insightsQuery(resource string) string {
 	filter := `message in ["accept", "deliver"]`
 	if loggable.IsID(resource) {
@@ -91,7 +92,7 @@ func insightsQuery(resource string) string {
 	return "fields @message | filter " + filter + " | sort @timestamp desc"
 }
 
-// results waits for a query to end and reads the lines that it found, page by page.
+// results waits until a query is complete, and returns its lines, page by page.
 func (l Logs) results(ctx context.Context, query *string) (texts [][]byte, err error) {
 	input := &cloudwatchlogs.GetQueryResultsInput{QueryId: query, MaxItems: aws.Int32(linesInPage)}
 	for {
@@ -109,7 +110,7 @@ func (l Logs) results(ctx context.Context, query *string) (texts [][]byte, err e
 			continue
 		case types.QueryStatusComplete:
 		default:
-			return nil, fmt.Errorf("the query ended as %s: ask for less with --since or --tracking", output.Status)
+			return nil, fmt.Errorf("the status of the query is %s: reduce the query with --since or --tracking", output.Status)
 		}
 		for _, row := range output.Results {
 			texts = append(texts, messageIn(row))
@@ -121,7 +122,7 @@ func (l Logs) results(ctx context.Context, query *string) (texts [][]byte, err e
 	}
 }
 
-// messageIn is the log line of a row.
+// messageIn returns the log line in a row.
 func messageIn(row []types.ResultField) []byte {
 	for _, field := range row {
 		if aws.ToString(field.Field) == "@message" {

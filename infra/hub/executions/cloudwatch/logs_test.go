@@ -131,8 +131,8 @@ func TestAQueryThatFailsSaysWhatToDo(t *testing.T) {
 		says     string
 	}{
 		{"the logs are elsewhere", standIn{err: &types.ResourceNotFoundException{}}, "deploy it again"},
-		{"it may not ask", standIn{err: errors.New("AccessDenied: logs:StartQuery")}, "asking CloudWatch Logs for the functions' log lines: AccessDenied"},
-		{"it takes too long", standIn{status: types.QueryStatusTimeout}, "ended as Timeout: ask for less"},
+		{"it may not ask", standIn{err: errors.New("AccessDenied: logs:StartQuery")}, "querying the functions' logs in CloudWatch Logs: AccessDenied"},
+		{"it takes too long", standIn{status: types.QueryStatusTimeout}, "status of the query is Timeout: reduce"},
 		{"it never ends", standIn{running: 1 << 30}, "deadline exceeded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -32,9 +32,11 @@ type versioned struct {
 	puts     int
 	killedAt int // the number of the put at which the writer is killed; 0 for none
 	after    func()
+	takes    time.Duration // how long a call takes
 }
 
 func (v *versioned) GetParameters(_ context.Context, input *ssm.GetParametersInput, _ ...func(*ssm.Options)) (*ssm.GetParametersOutput, error) {
+	time.Sleep(v.takes)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	output := &ssm.GetParametersOutput{}
@@ -51,6 +53,7 @@ func (v *versioned) GetParameters(_ context.Context, input *ssm.GetParametersInp
 }
 
 func (v *versioned) PutParameter(_ context.Context, input *ssm.PutParameterInput, _ ...func(*ssm.Options)) (*ssm.PutParameterOutput, error) {
+	time.Sleep(v.takes)
 	v.mu.Lock()
 	if v.puts++; v.killedAt > 0 && v.puts >= v.killedAt {
 		v.mu.Unlock()
@@ -244,38 +247,51 @@ func TestAnotherHostByHandIsNotUsedWithTheKeyThatIsSet(t *testing.T) {
 	}
 }
 
+// saves finds saves that are in progress at the same time.
+type saves struct {
+	mu        sync.Mutex
+	now, done int
+}
+
+// save saves for ten milliseconds.
+func (s *saves) save(t *testing.T, store settings.EditableParameterStore) {
+	release, err := store.Saving(t.Context())
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	s.add(t, 1)
+	time.Sleep(10 * time.Millisecond)
+	s.add(t, -1)
+	release()
+}
+
+func (s *saves) add(t *testing.T, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now += n
+	s.done += max(n, 0)
+	if s.now > 1 {
+		t.Errorf("%d saves are in progress", s.now)
+	}
+}
+
 func TestOnlyOneSaveIsInProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := bare(t, nil)
+		v.takes = time.Millisecond
 		var together sync.WaitGroup
-		saving, saves := 0, 0
-		var mu sync.Mutex
+		var all saves
 		for range 8 {
 			together.Go(func() {
 				for range 5 {
-					release, err := v.store().Saving(t.Context())
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					mu.Lock()
-					saving++
-					saves++
-					if saving > 1 {
-						t.Errorf("%d saves are in progress", saving)
-					}
-					mu.Unlock()
-					time.Sleep(10 * time.Millisecond)
-					mu.Lock()
-					saving--
-					mu.Unlock()
-					release()
+					all.save(t, v.store())
 				}
 			})
 		}
 		together.Wait()
-		if saves != 40 {
-			t.Errorf("%d of 40 saves were done", saves)
+		if all.done != 40 {
+			t.Errorf("%d of 40 saves were done", all.done)
 		}
 	})
 }
@@ -283,6 +299,7 @@ func TestOnlyOneSaveIsInProgress(t *testing.T) {
 func TestASaveThatWasKilledKeepsOthersWaitingForHalfAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := bare(t, nil)
+		v.takes = time.Millisecond
 		if _, err := v.store().Saving(t.Context()); err != nil { // and is killed
 			t.Fatal(err)
 		}
@@ -292,16 +309,10 @@ func TestASaveThatWasKilledKeepsOthersWaitingForHalfAMinute(t *testing.T) {
 			t.Errorf("within ten seconds it ends with %v", err)
 		}
 		var together sync.WaitGroup
+		var all saves
 		began := time.Now()
 		for range 3 {
-			together.Go(func() {
-				release, err := v.store().Saving(t.Context())
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				release()
-			})
+			together.Go(func() { all.save(t, v.store()) })
 		}
 		together.Wait()
 		if took := time.Since(began); took < 30*time.Second || took > time.Minute {

@@ -23,7 +23,7 @@ type startup struct {
 	ToInbox     bool     // they go to the hub's own inbox
 	Secret      string   // what proves a webhook
 	Curl        string   // posts a sample
-	InboxCurl   string   // shows what Segment was told
+	InboxCurl   string   // shows what Segment received
 	Instead     string   // how to send to Segment instead of the inbox
 	Back        string   // how to come back to the inbox
 	Warnings    []string // what is odd about the settings
@@ -95,7 +95,7 @@ func (s startup) SecretHeader() string { return serve.KeyHeader + ": " + s.Secre
 // InboxTitle says what the inbox shows.
 func (s startup) InboxTitle() string {
 	if s.ToInbox {
-		return "See what Segment was told"
+		return "See what Segment received"
 	}
 	return "See what came to the inbox here (nothing from this hub)"
 }

@@ -577,6 +577,17 @@ func TestFilesWithoutEventsAreRemoved(t *testing.T) {
 	equal(t, "files", len(files()), 1)
 }
 
+// An event may be put between the look whether a file is empty and its removal.
+func TestAFileInWhichAnEventWaitsIsNotRemoved(t *testing.T) {
+	q := newQueue(t)
+	put(t, q, "a")
+	if gone, err := q.store.files[0].removeIfEmpty(); gone || err != nil {
+		t.Fatalf("it was removed: %v, %v", gone, err)
+	}
+	put(t, q, "b")
+	equal(t, "events", bodies(visible(t, q, spool.BatchSize)), []string{"a", "b"})
+}
+
 func TestNoEventIsLostWithConcurrentPutsAndReceives(t *testing.T) {
 	q := newQueue(t)
 	const each, writers = 200, 8

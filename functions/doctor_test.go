@@ -41,7 +41,7 @@ func TestABrokenTemplateIsFoundAndEventsFlowOnceItIsFixed(t *testing.T) {
 	found := doctorsFinding(t, cloud, "templates")
 	equal(t, "the templates now", found.State, "fault")
 	contains(t, "the doctor", found.Says, "order-completed: its events are retried", "line 1")
-	contains(t, "the doctor's advice", found.Do, "hub templates versions order-completed --prefix "+cloud.prefix, "flows by itself")
+	contains(t, "the doctor's advice", found.Do, "hub templates versions order-completed --prefix "+cloud.prefix, "delivered automatically")
 	contains(t, "the doctor", doctorsFinding(t, cloud, "queues").Says, "order-completed: about 20 events on its queue")
 	page := consolePage(t, cloud, "/doctor")
 	contains(t, "the console", page, `<span class="pill is-fault">fault</span>`, "order-completed: its events are retried", "about 20 events on its queue")

@@ -393,7 +393,7 @@ func readDeployedLog(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
 		t.Errorf("for an unknown order it says\n%s", got.stdout)
 	}
 	for path, says := range map[string]string{
-		"/executions":         "On the queues now, as SQS reckons: ",
+		"/executions":         "In the queues now, as SQS estimates: ",
 		"/trace?q=order-late": "Segment received Order Completed.",
 	} {
 		if page := consolePage(t, path); !strings.Contains(page, says) {

@@ -380,7 +380,7 @@ func readDeployedLog(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
 		len(list) != 1 || list[0].Attempts != 2 || len(list[0].Lines) != 3 || list[0].Delay == nil || *list[0].Delay != 40_000 {
 		t.Errorf("as JSON: %+v, %v", list, err)
 	}
-	if got := hub(exitDone, "executions", "--prefix", shop, "--summary"); !strings.Contains(got.stdout, "On the queues now (an estimate of SQS): ") || strings.Count(got.stdout, "█") < 21 {
+	if got := hub(exitDone, "executions", "--prefix", shop, "--summary"); !strings.Contains(got.stdout, "In the queues now, as SQS estimates: ") || strings.Count(got.stdout, "█") < 21 {
 		t.Errorf("the summary is\n%s", got.stdout)
 	}
 	got := hub(exitDone, "trace", "--prefix", shop, "order-late")

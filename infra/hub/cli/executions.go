@@ -187,7 +187,7 @@ func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "On the queues now (an estimate of SQS): %s, %s.\n", words.Count(now.Waiting, "event"), words.Count(now.Dead, "dead letter"))
+		fmt.Fprintf(w, "In the queues now, as SQS estimates: %s, %s.\n", words.Count(now.Waiting, "event"), words.Count(now.Dead, "dead letter"))
 	}
 	most := 0
 	for _, p := range s.Parts {

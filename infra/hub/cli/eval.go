@@ -80,7 +80,7 @@ func eval(ctx context.Context, out io.Writer, file string, input []byte, binding
 	}
 	result, err := compiled.Eval(ctx, input, bindings)
 	if err != nil {
-		return lint.InItsWords(err)
+		return lint.WithRaisedText(err)
 	}
 	if result == nil {
 		return nil

@@ -83,7 +83,7 @@ func TestEvalShowsTheMessageOfError(t *testing.T) {
 	hubtest.WriteFile(t, file, `$error("no consent from " & name)`)
 	var stdout, stderr hubtest.Log
 	code := run(t.Context(), []string{"eval", "--file", file, "-"}, strings.NewReader(`{"name": "Ada"}`), &stdout, &stderr)
-	if code != exitFailed || !strings.Contains(stderr.String(), "It said: no consent from Ada") {
+	if code != exitFailed || !strings.Contains(stderr.String(), "The template's text: no consent from Ada") {
 		t.Errorf("exit %d, said %q", code, stderr.String())
 	}
 }

@@ -104,7 +104,7 @@ func preview(cmd *cobra.Command, t tracking.Tracking, directory store.Directory,
 	}
 	messages, err := render.Render(cmd.Context(), t, compiled.WithCurrencies(currencies), fetch, config.Segment.WriteKey, webhook, time.Now())
 	if err != nil {
-		return lint.InItsWords(err)
+		return lint.WithRaisedText(err)
 	}
 	written := make([]json.RawMessage, len(messages))
 	for i, message := range messages {

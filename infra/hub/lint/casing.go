@@ -10,13 +10,13 @@ import (
 var (
 	camelCase = regexp.MustCompile(`^[a-z]+[a-z0-9]*([A-Z][A-Za-z0-9]*)+$`)
 	snakeCase = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)+$`)
-	hump      = regexp.MustCompile(`[A-Z]`)
-	joint     = regexp.MustCompile(`_[a-z0-9]`)
+	capital   = regexp.MustCompile(`[A-Z]`)
+	newWord   = regexp.MustCompile(`_[a-z0-9]`)
 )
 
-// checkCasing finds names of both casings in one object, where a destination's
-// reader expects one. Segment's own traits are in camelCase, as createdAt, and its
-// own properties in snake_case, as order_id: the others are the odd ones.
+// checkCasing finds objects that mix camelCase and snake_case, which a destination does
+// not expect. Segment's own traits are in camelCase, like createdAt, and its own
+// properties are in snake_case, like order_id: the finding names the fields that differ.
 func (m *message) checkCasing() {
 	traits := func(path string, object any) { m.checkNames(path, object, camelCase, snakeCase, "snake_case", toCamel) }
 	properties := func(path string, object any) { m.checkNames(path, object, snakeCase, camelCase, "camelCase", toSnake) }
@@ -28,9 +28,9 @@ func (m *message) checkCasing() {
 	}
 }
 
-// checkNames finds the names of the odd casing in an object that has one of the
-// usual casing.
-func (m *message) checkNames(path string, object any, usual, odd *regexp.Regexp, casing string, convert func(string) string) {
+// checkNames finds the names in the other casing, in an object that also has a name in
+// the usual casing.
+func (m *message) checkNames(path string, object any, usual, other *regexp.Regexp, casing string, convert func(string) string) {
 	fields, _ := object.(map[string]any)
 	all := names(fields)
 	i := slices.IndexFunc(all, usual.MatchString)
@@ -38,16 +38,16 @@ func (m *message) checkNames(path string, object any, usual, odd *regexp.Regexp,
 		return
 	}
 	for _, name := range all {
-		if odd.MatchString(name) {
-			m.add(path+"."+name, "mixed_case", fmt.Sprintf("is %s beside %s", casing, all[i]), "write "+convert(name))
+		if other.MatchString(name) {
+			m.add(path+"."+name, "mixed_case", fmt.Sprintf("is %s, unlike %s", casing, all[i]), "write "+convert(name))
 		}
 	}
 }
 
 func toSnake(name string) string {
-	return hump.ReplaceAllStringFunc(name, func(letter string) string { return "_" + strings.ToLower(letter) })
+	return capital.ReplaceAllStringFunc(name, func(letter string) string { return "_" + strings.ToLower(letter) })
 }
 
 func toCamel(name string) string {
-	return joint.ReplaceAllStringFunc(name, func(pair string) string { return strings.ToUpper(pair[1:]) })
+	return newWord.ReplaceAllStringFunc(name, func(pair string) string { return strings.ToUpper(pair[1:]) })
 }

@@ -1,10 +1,10 @@
 // Package lint finds what is wrong with the messages that a template writes for
-// Segment. Segment answers 200 to all of it: it drops a message, or its
-// destinations count figures that are not the order's.
+// Segment. Segment answers 200 to all such messages, but it drops some of them, and
+// others give its destinations wrong figures.
 //
-// The rules are those of Segment's e-commerce spec and of what the Elastic Path
-// source promises. Each finds only what is wrong for certain; templates/README.md
-// lists them.
+// The rules follow Segment's e-commerce spec and the messages that the Elastic Path
+// source promises. A finding that may be intended is a warning; every other one is
+// certainly wrong. templates/README.md lists the rules.
 package lint
 
 import (
@@ -24,21 +24,20 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Finding is one fault of one message. It repeats figures and names of fields, and
-// no text that may be about a person.
+// Finding is one fault in one message. It contains figures and names of fields, but no
+// text that may be about a person.
 type Finding struct {
-	Message int    // the message's place in what the template wrote, from 1
+	Message int    // the position of the message in the output of the template, from 1
 	Path    string // "properties.products[0].price"; empty for the message as a whole
-	Rule    string // by which it was found, for example "minor_units"
-	Wrong   string // continues the sentence that Path begins: "is a text"
-	Instead string // what to do: "write a number"
-	Warning bool   // it may be on purpose, and is then right as it is
+	Rule    string // the rule that found it, for example "minor_units"
+	Wrong   string // continues the sentence that begins with Path: "is a text"
+	Instead string // how to fix it: "write a number"
+	Warning bool   // it may be intended, and is then correct
 }
 
-// Check finds what is wrong with the messages that a template wrote for a webhook,
-// in the order of the messages. The body is the webhook's as Commerce posted it,
-// and the error is that of
-// commerce.Parse or Input about it. What was written is not changed. The
+// Check returns what is wrong with the messages that a template wrote for a webhook, in
+// the order of the messages. The body is that of the webhook, as Commerce posted it. An
+// error comes from commerce.Parse or Input. Check does not change the messages. The
 // currencies are those of the store's settings.
 func Check(t tracking.Tracking, body []byte, written []map[string]any, currencies money.Decimals) ([]Finding, error) {
 	webhook, err := commerce.Parse(body)
@@ -56,7 +55,7 @@ func Check(t tracking.Tracking, body []byte, written []map[string]any, currencie
 	messages := make([]*message, len(written))
 	for i, fields := range written {
 		m := &message{order: of, byDefault: t.Call}
-		m.checkTaken(fact, fields)
+		m.checkAccepted(fact, fields)
 		if m.read(fields) {
 			m.checkIDs()
 			m.checkPeople()
@@ -73,7 +72,7 @@ func Check(t tracking.Tracking, body []byte, written []map[string]any, currencie
 	return slices.Concat(checkPromise(t, messages), findings, checkTogether(fact, written)), nil
 }
 
-// message is a message that is being checked, with the order that it is about.
+// message is a message that is being checked, the order that it is about, and its findings.
 type message struct {
 	fields    map[string]any // as JSON: see read
 	order     order
@@ -81,7 +80,7 @@ type message struct {
 	findings  []Finding
 }
 
-// call is the kind of Segment call that the message is.
+// call returns the type of the Segment call: that of the message, or the default.
 func (m *message) call() string {
 	return cmp.Or(text(at(m.fields, "type")), string(m.byDefault))
 }
@@ -90,13 +89,13 @@ func (m *message) add(path, rule, wrong, instead string) {
 	m.findings = append(m.findings, Finding{Path: path, Rule: rule, Wrong: wrong, Instead: instead})
 }
 
-// warn adds what may be on purpose.
+// warn adds a finding that may be intended.
 func (m *message) warn(path, rule, wrong, instead string) {
 	m.findings = append(m.findings, Finding{Path: path, Rule: rule, Wrong: wrong, Instead: instead, Warning: true})
 }
 
-// read takes the message as Segment reads it, its numbers as json.Number. What
-// JSON cannot hold, checkTaken has found.
+// read sets the fields as Segment reads them, with numbers as json.Number. It reports
+// whether the message can be JSON: if not, checkAccepted has found it.
 func (m *message) read(fields map[string]any) bool {
 	encoded, err := json.Marshal(fields)
 	if err != nil {
@@ -114,23 +113,24 @@ func decode(encoded []byte) map[string]any {
 	return fields
 }
 
-// checkTaken finds what Segment would drop, and products that it would not get.
-func (m *message) checkTaken(fact segment.Fact, fields map[string]any) {
+// checkAccepted finds a message that Segment would drop, and products that are left out
+// because the message is too large.
+func (m *message) checkAccepted(fact segment.Fact, fields map[string]any) {
 	messages, err := segment.NewMessages(fact, []map[string]any{fields})
 	if invalid := new(segment.InvalidError); errors.As(err, &invalid) {
-		m.findings = append(m.findings, refused(invalid))
+		m.findings = append(m.findings, invalidMessage(invalid))
 		return
 	}
 	sent := decode(messages[0].JSON)
 	if omitted, _ := number(at(sent, "properties", "products_omitted")); omitted > 0 && at(fields, "properties", "products_omitted") == nil {
 		m.add("properties.products", "too_large",
-			fmt.Sprintf("makes the message larger than Segment takes, so its last %v are left off", omitted),
+			fmt.Sprintf("makes the message larger than Segment accepts, so its last %v are left out", omitted),
 			"write less into each product")
 	}
 }
 
-// checkTogether finds what is wrong with messages beside one another, where each
-// of them alone is right.
+// checkTogether finds what is wrong with several messages for one webhook, if each of
+// them alone is correct.
 func checkTogether(fact segment.Fact, written []map[string]any) []Finding {
 	_, err := segment.NewMessages(fact, written)
 	invalid := new(segment.InvalidError)
@@ -140,13 +140,13 @@ func checkTogether(fact segment.Fact, written []map[string]any) []Finding {
 	if _, alone := segment.NewMessages(fact, written[invalid.Index:invalid.Index+1]); alone != nil {
 		return nil
 	}
-	finding := refused(invalid)
+	finding := invalidMessage(invalid)
 	finding.Message = invalid.Index + 1
 	return []Finding{finding}
 }
 
-// refused is the finding of a message that would not be sent.
-func refused(invalid *segment.InvalidError) Finding {
+// invalidMessage returns the finding about a message that would not be sent.
+func invalidMessage(invalid *segment.InvalidError) Finding {
 	rule := "message_invalid"
 	switch invalid.Field {
 	case "userId", "anonymousId":

@@ -16,8 +16,8 @@ import (
 	"commerce-segment/templates"
 )
 
-// What is said about a default template that is right costs its reader's trust.
-func TestTheDefaultTemplatesHaveNoFault(t *testing.T) {
+// A finding about a correct default template would cost the trust of its reader.
+func TestTheDefaultTemplatesHaveNoFindings(t *testing.T) {
 	samples := templates.Samples()
 	if len(samples) < 69 {
 		t.Errorf("there are %d samples", len(samples))
@@ -29,18 +29,18 @@ func TestTheDefaultTemplatesHaveNoFault(t *testing.T) {
 	}
 }
 
-// fault is a mistake in a default template, and what is to be found of it.
+// fault is a mistake in a default template, and the findings that it must cause.
 type fault struct {
 	name, sample string
-	right, wrong string // instead of what is right the template has what is wrong
-	want         string // rule and path of each finding; before that "warning" of one that may be on purpose
-	says         string // a part of what the first one says
+	right, wrong string // the correct text in the template, and the wrong text that replaces it
+	want         string // rule and path of each finding; "warning" before a finding that may be intended
+	says         string // a part of the text of the first finding
 }
 
 const (
 	registered = "order-completed/registered-customer" // 249.00 + 2 × 59.50 = 368.00 USD; tax 29.44; shipping 12.00; total 409.44
 	inclusive  = "order-completed/tax-inclusive"
-	whole      = "" // instead of all of the template
+	whole      = "" // the whole template is replaced
 
 	productID = `"product_id": $text($line.(product_id ?: sku ?: subscription_offering_id ?: name ?: id)),`
 )
@@ -56,7 +56,7 @@ var faults = []fault{
 		"not_a_number properties.products[0].price", "is an object"},
 
 	{"a total in minor units", registered, `"total": $decimal($total)`, `"total": $total`,
-		"minor_units properties.total", "is 40944, and the order's amount of 40944 minor units is 409.44 in USD"},
+		"minor_units properties.total", "is 40944, but the order's amount of 40944 minor units is 409.44 in USD"},
 	{"a revenue in minor units", registered, `"revenue": $decimal($revenue)`, `"revenue": $revenue`, "minor_units properties.revenue", "is 36800"},
 	{"a tax in minor units", registered, `"tax": $decimal($tax)`, `"tax": $tax`, "minor_units properties.tax", "is 2944"},
 	{"a shipping in minor units", registered, `"shipping": $decimal($shipping)`, `"shipping": $shipping`, "minor_units properties.shipping", "is 1200"},
@@ -69,7 +69,7 @@ var faults = []fault{
 	{"a subtotal in minor units", "order-completed/line-discount", `"total": $decimal($total)`, `"total": $decimal($total), "subtotal": $minor($price.without_discount)`, "minor_units properties.subtotal", ""},
 	{"yen divided by a hundred", "order-completed/japanese-yen", `$money($amount, $currency)`, `$amount / 100`,
 		"minor_units properties.total, minor_units properties.revenue, minor_units properties.tax, minor_units properties.shipping, " +
-			"minor_units properties.products[0].price, minor_units properties.products[1].price", "is 222.86, and the order's amount of 22286 minor units is 22286 in JPY"},
+			"minor_units properties.products[0].price, minor_units properties.products[1].price", "is 222.86, but the order's amount of 22286 minor units is 22286 in JPY"},
 	{"dinars divided by a hundred", "order-cancelled/kuwaiti-dinar", `"total": $decimal($total)`, `"total": $total / 100`, "minor_units properties.total", "is 388.87"},
 
 	{"the line's price for the unit's", registered, `?? $minor($line.unit_price)),`, `?? $minor($line.value)),`,
@@ -77,7 +77,7 @@ var faults = []fault{
 	{"the line's price with tax for the unit's", registered, `?? $minor($line.unit_price)),`, `?? $minor($line.meta.display_price.with_tax.value)),`,
 		"line_price properties.products[1].price", "the price of the whole line"},
 	{"prices with tax", inclusive, `$line.unit_price.includes_tax`, `false`,
-		"sum properties.total", "is 59, and products 54 - discount 0 + tax 9 + shipping 5 is 68"},
+		"sum properties.total", "is 59, but products 54 - discount 0 + tax 9 + shipping 5 is 68"},
 	{"prices after discounts", "order-completed/line-discount", `?? $minor($line.unit_price)),`, `?? $minor($line.meta.display_price.without_tax.unit)),`, "sum properties.total", ""},
 	{"a total without tax", registered, `"total": $decimal($total)`, `"total": $decimal($total - $tax)`, "sum properties.total", ""},
 	{"a checkout's value without tax", "checkout-started/guest", `"value": $decimal($total)`, `"value": $decimal($total - $tax)`, "sum properties.value", ""},
@@ -86,22 +86,22 @@ var faults = []fault{
 		"negative properties.products[2].price", "is negative"},
 
 	{"no currency", registered, `"currency": $currency,`, ``, "currency properties.currency", "reads the amounts as US dollars"},
-	{"a currency's sign", registered, `"currency": $currency,`, `"currency": "$",`, "currency properties.currency", "is no code of ISO 4217"},
-	{"another currency", "order-completed/guest", `"currency": $currency,`, `"currency": "USD",`, "currency properties.currency", "is USD, and the order's amounts are in GBP"},
+	{"a currency's sign", registered, `"currency": $currency,`, `"currency": "$",`, "currency properties.currency", "is not an ISO 4217 code"},
+	{"another currency", "order-completed/guest", `"currency": $currency,`, `"currency": "USD",`, "currency properties.currency", "is USD, but the order's amounts are in GBP"},
 
 	{"a negative discount", "order-completed/line-discount", `"discount": $decimal($discount)`, `"discount": $decimal(-$discount)`,
 		"negative properties.discount", "is negative"},
 	{"a revenue with tax and shipping", registered, `"revenue": $decimal($revenue)`, `"revenue": $decimal($total)`,
-		"revenue properties.revenue", "is 409.44, with tax and shipping in it"},
+		"revenue properties.revenue", "is 409.44, which includes tax and shipping"},
 	{"a revenue with shipping", registered, `"revenue": $decimal($revenue)`, `"revenue": $decimal($total - $tax)`,
-		"revenue properties.revenue", "is 380, with shipping in it"},
+		"revenue properties.revenue", "is 380, which includes shipping"},
 	{"a revenue with tax", "order-completed/float-noise", `"revenue": $decimal($revenue)`, `"revenue": $decimal($total)`,
-		"revenue properties.revenue", "is 65.15, with tax in it"},
+		"revenue properties.revenue", "is 65.15, which includes tax"},
 
-	{"nobody", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `""`,
+	{"an empty user id", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `""`,
 		"no_user userId", "is an empty string"},
-	{"an anonymous nobody", "order-completed/guest", `"anonymousId": $known($person.segment_anonymous_id)`, `"anonymousId": ""`, "no_user anonymousId", ""},
-	{"null for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"null"`, "no_user userId", `is the text "null", which makes one person of all`},
+	{"an empty anonymous id", "order-completed/guest", `"anonymousId": $known($person.segment_anonymous_id)`, `"anonymousId": ""`, "no_user anonymousId", ""},
+	{"null for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"null"`, "no_user userId", `is the text "null", which merges all people who have it into one`},
 	{"undefined for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"undefined"`, "no_user userId", ""},
 	{"an object's name for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"[object Object]"`, "no_user userId", ""},
 	{"an object as text for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `$string($order.customer)`, "no_user userId", "is an object or a list, written as text"},
@@ -118,7 +118,7 @@ var faults = []fault{
 	{"null in quotation marks for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"'null'"`, "no_user userId", ""},
 	{"undefined for an anonymous id", registered, `"anonymousId": $known($person.segment_anonymous_id)`, `"anonymousId": "undefined"`, "no_user anonymousId", ""},
 	{"null for a group", registered, `"context": $traits ? {"traits": $traits}`, `"context": {"groupId": "null"}`, "no_user context.groupId", ""},
-	{"null for an order", registered, `"order_id": $order.id`, `"order_id": $string(null)`, "missing properties.order_id", `is the text "null", which is no id`},
+	{"null for an order", registered, `"order_id": $order.id`, `"order_id": $string(null)`, "missing properties.order_id", `is the text "null", which is not an id`},
 	{"null for a product", "order-completed/float-noise", `"product_id": `, `"product_id": "null", "other_id": `, "missing properties.products[0].product_id", ""},
 
 	{"a time without a zone", registered, `"event": "Order Completed",`, `"event": "Order Completed", "timestamp": "2026-11-24T09:30:00",`, "time timestamp", "has no time zone"},
@@ -132,12 +132,12 @@ var faults = []fault{
 	{"a product's time without a zone", "order-completed/float-noise", `"position": $index`, `"from": "2026-11-24T09:30:00", "position": $index`, "warning time properties.products[0].from", ""},
 	{"a trait that is a time without a zone", "customer-created/new-customer", `"traits": {`, `"traits": {"seen": "2026-11-24 09:30",`, "warning time traits.seen", ""},
 
-	{"nothing of what is promised", registered, whole, `{"event": "X", "userId": "u"}`, "warning promise event, promise properties", `is not "Order Completed"`},
+	{"neither the event nor the properties of the tracking", registered, whole, `{"event": "X", "userId": "u"}`, "warning promise event, promise properties", `is not "Order Completed"`},
 	{"nothing but the event's name", registered, whole, `{"event": "Order Completed"}`,
 		"promise properties, missing properties.order_id, missing properties.products, warning missing properties.total", "has none of order_id"},
 	{"no total", registered, `"total": $decimal($total),`, ``, "warning missing properties.total", ""},
 	{"no value", "checkout-started/guest", `"value": $decimal($total),`, ``, "warning missing properties.total", ""},
-	{"an event of one's own", registered, `"event": "Order Completed"`, `"event": "Cart Paid"`, "warning promise event", ""},
+	{"a custom event", registered, `"event": "Order Completed"`, `"event": "Cart Paid"`, "warning promise event", ""},
 	{"another tracking's event", registered, `"event": "Order Completed"`, `"event": "Order Updated"`, "warning promise event", ""},
 	{"another call than track", "order-completed/no-lines", `"event": "Order Completed"`, `"type": "page"`, "warning promise type", "is not track"},
 	{"another call than identify", "customer-created/new-customer", whole, `{"type": "track", "event": "Signed Up"}`, "warning promise type", "is not identify"},
@@ -150,7 +150,7 @@ var faults = []fault{
 	{"an e-mail for a customer", "customer-created/new-customer", `payload.data.id`, `payload.data.email`, "email_as_user_id userId", ""},
 
 	{"too large", "customer-created/new-customer", `"name": $text(payload.data.name)`, `"name": $pad("", 33000, "x")`, "too_large ", "over Segment's limit of 32000"},
-	{"too large products", "order-completed/many-lines", `"name": $text($line.name)`, `"name": $pad($line.name, 3000)`, "too_large properties.products", "are left off"},
+	{"too large products", "order-completed/many-lines", `"name": $text($line.name)`, `"name": $pad($line.name, 3000)`, "too_large properties.products", "are left out"},
 	{"no event", registered, `"event": "Order Completed",`, ``, "message_invalid event", "is missing"},
 	{"two of one id", registered, `"context": $traits ? {"traits": $traits}` + "\n  }\n", `"messageId": "m"} ~> function($m) { [$m, $m] }`,
 		"message_invalid messageId", "is the same as in message 1"},
@@ -165,9 +165,9 @@ var faults = []fault{
 		"time traits.createdAt", ""},
 
 	{"a trait in snake_case", "customer-created/custom-fields", `"traits": {`, `"traits": {"loyalty_number": payload.data.loyalty_number,`,
-		"mixed_case traits.loyalty_number", "is snake_case beside createdAt"},
+		"mixed_case traits.loyalty_number", "is snake_case, unlike createdAt"},
 	{"an order's trait in snake_case", registered, `"phone": `, `"firstName": "A", "last_name": "B", "phone": `, "mixed_case context.traits.last_name", ""},
-	{"a property in camelCase", registered, `"properties": {`, `"properties": {"orderNumber": $order.order_number,`, "mixed_case properties.orderNumber", "is camelCase beside order_id"},
+	{"a property in camelCase", registered, `"properties": {`, `"properties": {"orderNumber": $order.order_number,`, "mixed_case properties.orderNumber", "is camelCase, unlike order_id"},
 	{"a product's property in camelCase", "order-completed/float-noise", `"position": $index`, `"imageUrl": "u", "position": $index`, "mixed_case properties.products[0].imageUrl", ""},
 
 	{"no order_id", registered, `"order_id": $order.id,`, ``, "missing properties.order_id", "is missing"},
@@ -177,7 +177,7 @@ var faults = []fault{
 	{"one product that is no list", "order-completed/float-noise", `"products": [$map(`, `"products": {"product_id": "p"}, "all": [$map(`,
 		"not_a_list properties.products", "is an object"},
 	{"products that are texts", registered, `"products": [$map(`, `"products": [$items.name, $map(`,
-		"not_a_list properties.products[0], not_a_list properties.products[1]", "is a text and no product"},
+		"not_a_list properties.products[0], not_a_list properties.products[1]", "is a text, not a product"},
 	{"coupons in a list", "order-completed/several-codes", `"coupon": $join($distinct(`, `"coupon": $codes, "codes": $join($distinct(`,
 		"not_a_text properties.coupon", "is a list"},
 	{"an order_id that is a number", registered, `"order_id": $order.id`, `"order_id": 12`, "not_a_text properties.order_id", "is a number"},
@@ -208,7 +208,7 @@ func TestEachFaultIsFound(t *testing.T) {
 			for _, finding := range findings {
 				got = append(got, describe(finding))
 				if finding.Wrong == "" || finding.Instead == "" || finding.Message < 1 {
-					t.Errorf("it does not say everything: %+v", finding)
+					t.Errorf("a field of the finding is missing: %+v", finding)
 				}
 			}
 			if strings.Join(got, ", ") != f.want || len(findings) > 0 && !strings.Contains(findings[0].Wrong+": "+findings[0].Instead, f.says) {
@@ -218,23 +218,23 @@ func TestEachFaultIsFound(t *testing.T) {
 	}
 }
 
-// The decimals are the store's: what is set in another way than the webhook's prices are
-// written would send every figure wrong.
-func TestDecimalsThatAreNotThoseOfTheWebhooksPricesAreFound(t *testing.T) {
+// If the setting has other decimals than the webhook's prices, every figure would be sent
+// wrong.
+func TestDecimalsThatDifferFromTheWebhooksPricesAreFound(t *testing.T) {
 	const dollars, yen = "order-completed/float-noise", "order-completed/japanese-yen"
 	withoutDecimals := []string{"\"USD\", \"formatted\": \"$", "\"USD\", \"formatted\": \"$0", `.`, ``}
 	for _, c := range []struct {
 		name, sample string
 		currencies   money.Decimals
 		edits        []string
-		want         string // what the finding says; empty for none
+		want         string // the text of the finding; empty for no finding
 		warning      bool
 	}{
-		{"as the setting has them", dollars, money.Decimals{"USD": 2}, nil, "", false},
-		{"as ISO 4217 has them", yen, nil, nil, "", false},
+		{"the same decimals in the setting", dollars, money.Decimals{"USD": 2}, nil, "", false},
+		{"the same decimals in ISO 4217", yen, nil, nil, "", false},
 		{"another number is set", yen, money.Decimals{"JPY": 2}, nil, "is JPY, which has 0 decimals in the webhook's prices and 2 in the setting commerce/currencies", false},
 		{"only another currency is set, and ISO 4217 has another number", dollars, money.Decimals{"EUR": 2}, withoutDecimals, "is USD, which has 0 decimals in the webhook's prices and 2 in ISO 4217", true},
-		{"the setting is as the prices, and ISO 4217 is not", dollars, money.Decimals{"USD": 0}, withoutDecimals, "", false},
+		{"the setting has the decimals of the prices, and ISO 4217 has not", dollars, money.Decimals{"USD": 0}, withoutDecimals, "", false},
 		{"no price shows them", dollars, money.Decimals{"USD": 3}, []string{`"formatted"`, `"shown"`}, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -259,12 +259,12 @@ func TestAPriceInAnotherCurrencyThanTheMessageIsFound(t *testing.T) {
 	careless := strings.Replace(templates.Default("order-completed"), `(currency ?: $currency) = $currency`, `true`, 1)
 	findings := check(t, sample, careless, inEuros...)
 	if len(findings) != 1 || findings[0].Rule != "currency" || findings[0].Path != "properties.products[0].price" ||
-		!strings.Contains(findings[0].Wrong, "is in EUR, the currency of its line, and the message is in USD") {
+		!strings.Contains(findings[0].Wrong, "is in EUR, the currency of its line, but the message is in USD") {
 		t.Errorf("a template that sends it: got %+v", findings)
 	}
 }
 
-// describe is what a finding is, in short.
+// describe returns the rule and the path of a finding.
 func describe(f lint.Finding) string {
 	described := f.Rule + " " + f.Path
 	if f.Warning {
@@ -273,27 +273,27 @@ func describe(f lint.Finding) string {
 	return described
 }
 
-// What a merchant may well want, and what no rule can be sure of, is no fault.
-func TestWhatIsNoFault(t *testing.T) {
+// A merchant may intend each of these, so no rule may find it.
+func TestTemplatesThatMayBeIntendedHaveNoFindings(t *testing.T) {
 	for _, c := range []struct {
 		name, sample string
-		changes      []string // what the template has, and what it has instead
-		edits        []string // the same of the webhook
+		changes      []string // pairs of a text in the template and its replacement
+		edits        []string // the same for the webhook
 	}{
 		{"no discount and no shipping", registered, []string{`"discount": $decimal($discount),`, ``, `"shipping": $decimal($shipping),`, ``}, nil},
 		{"an amount converted into another currency", registered, []string{`"currency": $currency`, `"currency": "EUR"`,
 			`$currency ? $money($amount, $currency)`, `$round($money($amount, $currency) * 0.9, 4)`}, nil},
 		{"a currency in lower case", registered, []string{`"currency": $currency`, `"currency": $lowercase($currency)`}, nil},
 		{"a revenue before discounts", "order-completed/line-discount", []string{`"revenue": $decimal($revenue)`, `"revenue": $decimal($revenue + $discount)`}, nil},
-		{"half a unit's rounding a piece where prices include tax", inclusive, []string{`"total": $decimal($total)`, `"total": $decimal($total + 1)`}, nil},
+		{"half a minor unit of rounding for each piece if prices include tax", inclusive, []string{`"total": $decimal($total)`, `"total": $decimal($total + 1)`}, nil},
 		{"a custom item that is sold as shipping", "order-completed/custom-items", []string{
 			`$shipping := $minor($price.shipping);`, `$shipping := $minor($price.shipping) + $items[sku = "ENGRAVE"].value.amount;`, `$items[$not($isOff($))]`, `$items[$not($isOff($) or sku = "ENGRAVE")]`}, nil},
-		{"a revenue before a discount of as much as the shipping", "order-completed/line-discount", []string{
+		{"a revenue before a discount that equals the shipping", "order-completed/line-discount", []string{
 			`"revenue": $decimal($revenue)`, `"revenue": $decimal($revenue + $discount)`, `"discount": $decimal($discount),`, ``},
 			[]string{`"shipping": {"amount": 1200,`, `"shipping": {"amount": 2490,`}},
-		{"an amount of which the webhook does not state the currency", registered, []string{`"total": $decimal($total)`, `"total": $total`, `"currency": $currency`, `"currency": "JPY"`},
+		{"an amount whose currency the webhook does not state", registered, []string{`"total": $decimal($total)`, `"total": $total`, `"currency": $currency`, `"currency": "JPY"`},
 			[]string{`"currency": "USD"`, `"currency": ""`}},
-		{"traits of one's own in camelCase", "customer-created/custom-fields", []string{`"traits": {`, `"traits": {"loyaltyNumber": payload.data.loyalty_number,`}, nil},
+		{"custom traits in camelCase", "customer-created/custom-fields", []string{`"traits": {`, `"traits": {"loyaltyNumber": payload.data.loyalty_number,`}, nil},
 		{"a text with a star in it", "customer-created/new-customer", []string{`payload.data.name`, `"5* hotel"`}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -323,7 +323,7 @@ func TestFindingsNameTheirMessage(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoWebhookCannotBeChecked(t *testing.T) {
+func TestABodyThatIsNotAWebhookReturnsAnError(t *testing.T) {
 	if findings, err := lint.Check(tracking.OrderCompleted, []byte("{}"), nil, nil); err == nil {
 		t.Errorf("got %+v, want an error", findings)
 	}
@@ -342,7 +342,7 @@ func TestIDsThatAreTheSameForEveryWebhook(t *testing.T) {
 		{"one order", "order-completed", `{"properties": {"order_id": "o"}}`, []string{"same_id properties.order_id"}},
 		{"one user, by a function of Commerce's fields", "order-completed", `{"userId": $string(payload.nothing ?: null)}`, []string{"same_id userId"}},
 		{"one user of two, in a second message", "order-completed", `[{"userId": payload.data.id}, {"userId": "shop"}]`, nil},
-		{"what all webhooks have in them", "order-completed", `{"userId": payload.data.type}`, nil},
+		{"a text that all webhooks contain", "order-completed", `{"userId": payload.data.type}`, nil},
 		{"a user who is left out", "order-completed", `{"event": "a"}`, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -371,7 +371,7 @@ func TestIDsThatAreTheSameForEveryWebhook(t *testing.T) {
 	}
 }
 
-// One webhook says nothing of what is the same in all.
+// One webhook does not show which ids are the same in all webhooks.
 func TestOneWebhookHasNoSameIDs(t *testing.T) {
 	one := lint.Written{Body: templates.Samples()[0].Body, Messages: []map[string]any{{"userId": "u"}}}
 	if findings, err := lint.CheckSame([]lint.Written{one, one}); len(findings) > 0 || err != nil {
@@ -379,7 +379,7 @@ func TestOneWebhookHasNoSameIDs(t *testing.T) {
 	}
 }
 
-// The README is where a merchant looks up what a rule means.
+// A merchant looks up the meaning of a rule in the README.
 func TestTheReadmeListsTheRules(t *testing.T) {
 	readme, err := os.ReadFile("../../../templates/README.md")
 	if err != nil {
@@ -388,11 +388,11 @@ func TestTheReadmeListsTheRules(t *testing.T) {
 	_, section, _ := strings.Cut(string(readme), "\n## Checking a template\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	var listed []string
-	found := []string{"same_id", "variant"} // see TestIDsThatAreTheSameForEveryWebhook, and the variants in package site
+	found := []string{"same_id", "variant"} // see TestIDsThatAreTheSameForEveryWebhook and TestEachKindOfVariantIsTried
 	for _, match := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(section, -1) {
 		listed = append(listed, match[1])
 	}
-	found = append(found, "decimals") // which is about the webhook: see above
+	found = append(found, "decimals") // see TestDecimalsThatDifferFromTheWebhooksPricesAreFound
 	for _, f := range faults {
 		for finding := range strings.SplitSeq(f.want, ", ") {
 			rule, _, _ := strings.Cut(strings.TrimPrefix(finding, "warning "), " ")
@@ -406,14 +406,14 @@ func TestTheReadmeListsTheRules(t *testing.T) {
 	}
 }
 
-// check renders a sample with a template and checks what it wrote. Edits are what
-// the webhook has, and what it has instead.
+// check renders a sample with a template and returns the findings about the messages. The
+// edits are pairs of a text in the webhook and its replacement.
 func check(t *testing.T, sample, source string, edits ...string) []lint.Finding {
 	t.Helper()
 	return checkWith(t, nil, sample, source, edits...)
 }
 
-// checkWith is check in a store whose currencies are set.
+// checkWith does what check does, for a store that has set its currencies.
 func checkWith(t *testing.T, currencies money.Decimals, sample, source string, edits ...string) []lint.Finding {
 	t.Helper()
 	i := slices.IndexFunc(templates.Samples(), func(s templates.Sample) bool { return s.Name == sample })
@@ -440,7 +440,7 @@ func checkWith(t *testing.T, currencies money.Decimals, sample, source string, e
 	return findings
 }
 
-// write is what a template makes of a webhook.
+// write returns the messages that a template writes for a webhook.
 func write(t *testing.T, compiled *template.Template, body []byte) []map[string]any {
 	t.Helper()
 	webhook, err := commerce.Parse(body)

@@ -12,31 +12,32 @@ import (
 	"commerce-segment/shared/money"
 )
 
-// order is what the rules compare with of the order that a webhook is about. There
-// are no amounts in it where the webhook is about a customer, or names no currency:
-// what cannot be read cannot be compared with.
+// order is the part of an order that the rules compare messages with. It has no amounts
+// if the webhook is about a customer or names no currency, because then the amounts
+// cannot be read.
 type order struct {
 	anonymized bool
 	currency   string
-	// price has the amounts of meta.display_price, in minor units, those that are
-	// stated. A tax that is not is with_tax less without_tax.
+	// price has the amounts in meta.display_price, in minor units, by their names. If the
+	// tax is not stated, it is with_tax minus without_tax.
 	price map[string]float64
 	lines []line
-	// Of which the decimals of a currency are known.
+	// currencies (the setting) and prices (of the webhook) give the decimals of a currency.
 	currencies money.Decimals
 	prices     money.Prices
 }
 
 // line is a line of an order, its amounts in minor units.
 type line struct {
-	ids         []string  // by which a product may go, as the default templates choose it
-	unit        []float64 // what one may be said to cost
-	value       []float64 // what all of them may; the same where it is one
+	ids         []string  // the ids that a product may have, in the order of the default templates
+	unit        []float64 // the possible prices of one unit
+	value       []float64 // the possible prices of the whole line; the same if it has one unit
 	includesTax bool
 	currency    string
 }
 
-// readOrder reads a webhook's body as templates see it.
+// readOrder returns the order in the body of a webhook. The body is the one that templates
+// receive.
 func readOrder(body map[string]any) order {
 	data := at(body, "payload", "data")
 	o := order{price: map[string]float64{}}
@@ -82,12 +83,12 @@ func readLine(item any) line {
 	}
 	untaxed, ok := number(at(shown, "without_tax", "unit", "amount"))
 	if discount, stated := number(at(shown, "discount", "unit", "amount")); ok && stated {
-		l.unit = append(l.unit, untaxed-discount) // before discounts, where unit_price has tax in it
+		l.unit = append(l.unit, untaxed-discount) // before discounts, if unit_price includes tax
 	}
 	return l
 }
 
-// amounts is the amount of a price, or nothing.
+// amounts returns the amount of a price, or an empty list if it has none.
 func amounts(price any) []float64 {
 	if amount, ok := number(at(price, "amount")); ok {
 		return []float64{amount}
@@ -95,7 +96,7 @@ func amounts(price any) []float64 {
 	return nil
 }
 
-// states says whether the order states all of these amounts.
+// states reports whether the order states all of these amounts.
 func (o order) states(names ...string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool {
 		_, ok := o.price[name]
@@ -103,12 +104,12 @@ func (o order) states(names ...string) bool {
 	})
 }
 
-// revenue is the order's total without tax and shipping, in minor units.
+// revenue returns the order's total without tax and shipping, in minor units.
 func (o order) revenue() float64 {
 	return o.price["with_tax"] - o.price["tax"] - o.price["shipping"]
 }
 
-// linesOf are the lines that a product may stand for.
+// linesOf returns the lines that a product may be about: those with its product_id or sku.
 func (o order) linesOf(product any) []line {
 	return slices.DeleteFunc(slices.Clone(o.lines), func(l line) bool {
 		return !slices.Contains(l.ids, text(at(product, "product_id"))) && !slices.Contains(l.ids, text(at(product, "sku")))
@@ -121,10 +122,10 @@ func (o order) majorIn(currency string, minor float64) float64 {
 	return money.Major(minor, money.Choose(o.currencies, func() money.Prices { return o.prices }, currency))
 }
 
-// checkDecimals finds that the webhook's prices are written with another number of
-// decimals than is set for the order's currency. Where none is set, the amounts go by
-// these prices: then it warns that ISO 4217 has another number, by which an order goes
-// that does not show it.
+// checkDecimals finds prices in the webhook with another number of decimals than the
+// setting has for the order's currency. If the setting does not have the currency, the
+// decimals of these prices are used, and it warns if ISO 4217 has another number: that
+// number is used for an order whose prices do not show their decimals.
 func (o order) checkDecimals() []Finding {
 	written, known := o.prices.Of(o.currency)
 	expected, isSet := o.currencies.Of(o.currency)
@@ -140,13 +141,13 @@ func (o order) checkDecimals() []Finding {
 		Instead: "hub configure reads the decimals of the store's currencies from Commerce"}}
 }
 
-// isOneOf says whether a figure is one of these amounts of minor units.
+// isOneOf reports whether a figure is one of these amounts, which are in minor units.
 func (o order) isOneOf(figure float64, minors []float64) bool {
 	return slices.ContainsFunc(minors, func(minor float64) bool { return same(figure, o.major(minor)) })
 }
 
-// misplaced finds the amount of minor units that a figure states with its point in
-// the wrong place: as it is, or as hundredths in a currency that has none.
+// misplaced returns the amount in minor units that a figure states with the decimal point
+// in the wrong place: not divided, or divided by 100 in a currency with other decimals.
 func (o order) misplaced(figure float64, minors []float64) (minor float64, found bool) {
 	if o.isOneOf(figure, minors) {
 		return 0, false
@@ -160,10 +161,11 @@ func (o order) misplaced(figure float64, minors []float64) (minor float64, found
 	return minors[i], true
 }
 
-// same compares figures without the noise of decimals: 60.60000000000001 is 60.6.
+// same reports whether two figures are equal but for floating-point noise: 60.60000000000001
+// is 60.6.
 func same(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(b)) }
 
-// at is what an object has at a path; nil where there is nothing, or null.
+// at returns the value at a path in an object, or nil if it is missing or null.
 func at(value any, path ...string) any {
 	for _, name := range path {
 		object, _ := value.(map[string]any)
@@ -172,13 +174,13 @@ func at(value any, path ...string) any {
 	return value
 }
 
-// text is a value that is a text; empty for any other.
+// text returns a value that is a text, or "" for any other value.
 func text(value any) string {
 	s, _ := value.(string)
 	return s
 }
 
-// number is a value that is a number.
+// number returns a value that is a number, and whether it is one.
 func number(value any) (float64, bool) {
 	n, ok := value.(json.Number)
 	if !ok {
@@ -188,10 +190,10 @@ func number(value any) (float64, bool) {
 	return f, err == nil
 }
 
-// decimal writes a figure for people.
+// decimal returns a figure as text, with at most six decimals.
 func decimal(figure float64) string {
 	return strconv.FormatFloat(math.Round(figure*1e6)/1e6, 'f', -1, 64)
 }
 
-// names are an object's names by the alphabet.
+// names returns the names of an object's fields in alphabetical order.
 func names(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }

@@ -36,7 +36,7 @@ func (m *message) checkIDs() {
 // checkIsID finds a text that replaces a missing id.
 func (m *message) checkIsID(path string, value any) {
 	if wrong := noID(text(value)); wrong != "" {
-		m.add(path, "missing", wrong+", which is no id", "write the id itself, without $string(…)")
+		m.add(path, "missing", wrong+", which is not an id", "write the id itself, without $string(…)")
 	}
 }
 
@@ -47,13 +47,13 @@ func (m *message) checkID(path, id string) {
 		wrong = fmt.Sprintf("is the text %q", word)
 	}
 	if wrong != "" {
-		m.add(path, "no_user", wrong+", which makes one person of all who have it",
-			"write an id only where there is one, without $string(…) of a field that may be missing or null")
+		m.add(path, "no_user", wrong+", which merges all people who have it into one",
+			"write an id only if there is one, without $string(…) of a field that may be missing or null")
 	}
 }
 
-// nothing are texts that programs write for a value that they do not have, and anyone
-// are those that they write for a person whom they do not know.
+// nothing has texts that programs write for a missing value, and placeholders has texts
+// that they write for an unknown person.
 var (
 	nothing      = []string{"null", "undefined", "nil", "none", "nan", "n/a", "true", "false", "[object object]"}
 	placeholders = []string{"guest", "anonymous", "unknown", "user", "visitor", "customer", "email", "id", "userid", "user_id",
@@ -90,8 +90,8 @@ func (m *message) checkStars(path string, value any) {
 	case string:
 		onlyStars := strings.Trim(value, "* ") == ""
 		if strings.Contains(value, "*") && (onlyStars || m.order.anonymized) {
-			m.add(path, "anonymized", "is what Commerce leaves of an anonymized order, and would overwrite a profile",
-				"leave it out where the text has a * in it, as $known() of the default templates does")
+			m.add(path, "anonymized", "is the placeholder in an anonymized order, and would overwrite the profile",
+				"leave it out if the text contains a *, as $known() of the default templates does")
 		}
 	}
 }

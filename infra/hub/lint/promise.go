@@ -10,9 +10,9 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// checkPromise finds what the messages for a webhook lack, taken together, of what the
-// tracking promises: the Elastic Path source has one call with a fixed name for each
-// tracking.
+// checkPromise finds what is missing in the messages for a webhook, taken together, if
+// the tracking promises it: the Elastic Path source has one call with a fixed name for
+// each tracking.
 func checkPromise(t tracking.Tracking, messages []*message) []Finding {
 	if len(messages) == 0 { // the template filters the event
 		return nil
@@ -42,9 +42,9 @@ func checkPromise(t tracking.Tracking, messages []*message) []Finding {
 // that is only spelled differently.
 func (m *message) checkEvent(t tracking.Tracking, calls []*message) {
 	isIt := func(call *message) bool { return plain(text(at(call.fields, "event"))) == plain(t.Title) }
-	hasNone := func(call *message) bool { return isMissing(at(call.fields, "event")) } // checkTaken has found it
+	hasNone := func(call *message) bool { return isMissing(at(call.fields, "event")) } // checkAccepted has found it
 	if !slices.ContainsFunc(calls, isIt) && !slices.ContainsFunc(calls, hasNone) {
-		m.warn("event", "promise", fmt.Sprintf("is not %q, by which destinations know it", t.Title),
+		m.warn("event", "promise", fmt.Sprintf("is not %q, the name that destinations recognize", t.Title),
 			fmt.Sprintf("write %q, unless another name is meant", t.Title))
 	}
 }
@@ -56,25 +56,25 @@ func (m *message) hasOrder() bool {
 		func(name string) bool { return m.property(name) != nil })
 }
 
-// checkIdentify finds that there are no traits, or no id of the customer.
+// checkIdentify finds that no call has traits, or that none has the customer's id.
 func (m *message) checkIdentify(calls []*message) {
 	hasTraits := func(call *message) bool {
 		traits, _ := at(call.fields, "traits").(map[string]any)
 		return len(traits) > 0
 	}
-	// Without both ids, the customer's is filled in.
+	// If both ids are missing, the customer's id is filled in.
 	hasUser := func(call *message) bool {
 		return at(call.fields, "userId") != nil || at(call.fields, "anonymousId") == nil
 	}
 	if !slices.ContainsFunc(calls, hasTraits) {
-		m.add("traits", "promise", "is missing or empty, so that nothing is said of the customer", "write name and email as the default template does")
+		m.add("traits", "promise", "is missing or empty, so Segment learns nothing about the customer", "write name and email as the default template does")
 	}
 	if !slices.ContainsFunc(calls, hasUser) {
 		m.add("userId", "promise", "is missing", "write payload.data.id")
 	}
 }
 
-// Written is what a template wrote for a webhook.
+// Written is a webhook and the messages that a template wrote for it.
 type Written struct {
 	Body     []byte // as Commerce posted it
 	Messages []map[string]any
@@ -89,10 +89,10 @@ func CheckSame(all []Written) ([]Finding, error) {
 		ofPerson bool
 		wrong    string
 	}{
-		{[]string{"userId"}, true, "which makes one person of all customers"},
-		{[]string{"anonymousId"}, true, "which makes one person of all customers"},
+		{[]string{"userId"}, true, "which merges all customers into one person"},
+		{[]string{"anonymousId"}, true, "which merges all customers into one person"},
 		{[]string{"messageId"}, false, "and Segment drops every message after the first"},
-		{[]string{"properties", "order_id"}, false, "which makes one order of all"},
+		{[]string{"properties", "order_id"}, false, "which merges all orders into one"},
 	} {
 		same, err := isSame(all, id.path, id.ofPerson)
 		if err != nil {

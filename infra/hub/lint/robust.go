@@ -93,7 +93,7 @@ type variantCheck struct {
 	causes   []*cause
 }
 
-// cause is the changes that have one consequence.
+// cause lists the changes that have the same consequence.
 type cause struct {
 	consequence Finding
 	sample      templates.Sample
@@ -178,7 +178,7 @@ func (c *variantCheck) consequences(ctx context.Context, d document) ([]Finding,
 	}
 	webhook, err := commerce.Parse(sample.Body)
 	if err != nil {
-		return nil, nil // it would be refused, so no template receives it
+		return nil, nil // it would be rejected, so no template receives it
 	}
 	fact := relay.FactOf(c.tracking, webhook, "", time.Time{})
 	written, err := c.render(ctx, sample, webhook)
@@ -199,7 +199,7 @@ func failure(err error) []Finding {
 		return nil
 	}
 	return []Finding{{Wrong: "the template fails: " + err.Error(),
-		Instead: "ask first, for example with $exists() or $type(), or its events would wait until it is corrected"}}
+		Instead: "check first, for example with $exists() or $type(): otherwise its events are retried until the template is corrected"}}
 }
 
 // checkSendable finds what Segment would not accept in the output of a template, and
@@ -208,7 +208,7 @@ func checkSendable(fact segment.Fact, written []map[string]any) []Finding {
 	var findings []Finding
 	for i, fields := range written {
 		m := &message{byDefault: fact.Tracking.Call}
-		m.checkTaken(fact, fields)
+		m.checkAccepted(fact, fields)
 		if m.read(fields) {
 			m.checkIDs()
 		}
@@ -248,7 +248,7 @@ func (c *variantCheck) findings() []InSample {
 	for i, known := range c.causes {
 		wrong := known.consequence.Wrong
 		if known.consequence.Message > 0 {
-			wrong = "what is written cannot be right: " + strings.TrimSpace(known.consequence.Path+" "+wrong)
+			wrong = "the output is wrong: " + strings.TrimSpace(known.consequence.Path+" "+wrong)
 		}
 		found[i] = InSample{Sample: known.sample, Finding: Finding{
 			Message: known.consequence.Message, Path: known.places[0], Rule: "variant",

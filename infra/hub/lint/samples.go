@@ -14,16 +14,17 @@ import (
 	"commerce-segment/templates"
 )
 
-// Fault is a finding, and in which webhooks it is.
+// Fault is a finding and the samples that it is in.
 type Fault struct {
 	Finding
-	Sample string // the first one
-	More   int    // other ones
-	last   string
+	Sample string // the first sample
+	More   int    // the number of further samples
+	last   string // the sample that was counted last
 }
 
-// Lint is what is wrong with the messages that a template writes for samples of its
-// tracking, the same fault once. Where the template fails, that is its one finding.
+// Lint returns what is wrong with the messages that a template writes for samples of its
+// tracking. It returns the same fault once. If the template fails for a sample, that is
+// the only finding for this sample.
 func Lint(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
 	var faults []*Fault
 	var all []Written
@@ -53,7 +54,7 @@ func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Tem
 	}
 	written, err := compiled.WithCommerce(sample.Commerce).WithCurrencies(sample.Currencies).Apply(ctx, input)
 	if err != nil {
-		return nil, []Finding{{Rule: "template", Wrong: InItsWords(err).Error(), Instead: "its events would wait until it is corrected"}}, nil
+		return nil, []Finding{{Rule: "template", Wrong: WithRaisedText(err).Error(), Instead: "its events are retried until the template is corrected"}}, nil
 	}
 	findings, err := Check(t, sample.Body, written, sample.Currencies)
 	return written, findings, err
@@ -62,8 +63,8 @@ func lintSample(ctx context.Context, t tracking.Tracking, compiled *template.Tem
 // variantsWithin limits the time for which a template is tried on variants.
 const variantsWithin = 30 * time.Second
 
-// LintThoroughly is Lint, and also returns what is wrong if webhooks differ from the
-// samples as those of a store may: see CheckVariants.
+// LintThoroughly does what Lint does, and also returns what is wrong if webhooks differ
+// from the samples, as webhooks of a store may: see CheckVariants.
 func LintThoroughly(ctx context.Context, t tracking.Tracking, compiled *template.Template, samples []templates.Sample) ([]*Fault, error) {
 	faults, err := Lint(ctx, t, compiled, samples)
 	if err != nil {
@@ -104,7 +105,7 @@ func addFaults(faults []*Fault, sample templates.Sample, findings []Finding) []*
 	return faults
 }
 
-// addFault adds a fault, unless it is one that is listed already.
+// addFault adds a fault, or counts one more sample of a fault that is listed already.
 func addFault(faults []*Fault, found Fault) []*Fault {
 	i := slices.IndexFunc(faults, func(listed *Fault) bool {
 		return listed.Rule == found.Rule && anyIndex(listed.Path) == anyIndex(found.Path) && listed.Message == found.Message
@@ -124,7 +125,7 @@ var index = regexp.MustCompile(`\[\d+\]`)
 // anyIndex returns a path that is the same for every element of a list.
 func anyIndex(path string) string { return index.ReplaceAllString(path, "[]") }
 
-// Where is in which webhooks the fault is.
+// Where returns the first sample that has the fault, and the number of further samples.
 func (f *Fault) Where() string {
 	if f.More == 0 {
 		return f.Sample
@@ -132,11 +133,11 @@ func (f *Fault) Where() string {
 	return fmt.Sprintf("%s +%d", f.Sample, f.More)
 }
 
-// InItsWords adds the text that a template gave to $error or $assert, unless the message
-// shows it already. The author of the template reads it, and it goes into no log.
-func InItsWords(err error) error {
+// WithRaisedText adds the text that a template gave to $error or $assert, unless the error
+// shows it already. It is for the author of the template: the text is not logged.
+func WithRaisedText(err error) error {
 	if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" && failed.Said != failed.Message {
-		return fmt.Errorf("%w\nIt said: %s", err, failed.Said)
+		return fmt.Errorf("%w\nThe template's text: %s", err, failed.Said)
 	}
 	return err
 }

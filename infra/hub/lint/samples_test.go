@@ -47,7 +47,7 @@ func TestEachKindOfVariantIsTried(t *testing.T) {
 		what    string
 		tracked tracking.Tracking
 		source  string
-		want    string // what a finding begins with
+		want    string // the beginning of a finding
 	}{
 		{"a field is missing", customer, when(`$not($exists(` + name + `))`), name + ": when it is missing, the template fails: "},
 		{"a field is null", customer, when(name + ` = null`), name + ": when it is null, "},
@@ -74,10 +74,10 @@ func TestEachKindOfVariantIsTried(t *testing.T) {
 		{"a field that no sample has has a NUL in it", order, when(`$contains($string(payload.data.gift_note), "\u0000")`), "payload.data.gift_note: when it has a NUL in it, "},
 		{"a field of lines that no sample has is null", order, when(`null in ` + items + `.engraving`), "payload.included.items[].engraving: when it is null, "},
 		{"the id of a customer is null", order, `{"event": "X", "userId": $string(payload.data.customer.id)}`,
-			`payload.data.customer.id: when it is null, what is written cannot be right: userId is the text "null", which makes one person of all who have it: write an id only`},
-		{"the id of a user is a number", customer, `{"userId": ` + name + `, "traits": {"a": 1}}`, name + ": when it is a number, what is written cannot be right: userId is a number: wrap it in $string()"},
+			`payload.data.customer.id: when it is null, the output is wrong: userId is the text "null", which merges all people who have it into one: write an id only`},
+		{"the id of a user is a number", customer, `{"userId": ` + name + `, "traits": {"a": 1}}`, name + ": when it is a number, the output is wrong: userId is a number: wrap it in $string()"},
 		{"a product's id is null", order, `{"event": "X", "properties": {"products": [` + items + `.{"product_id": $string(product_id)}]}}`,
-			`payload.included.items[].product_id: when it is null, what is written cannot be right: properties.products[].product_id is the text "null"`},
+			`payload.included.items[].product_id: when it is null, the output is wrong: properties.products[].product_id is the text "null"`},
 		{"Commerce answers a text for a number", tracking.OrderRefunded, `$sum($commerce("/v2/orders/" & payload.data.id & "/transactions").data.refunded_amount)`,
 			"$commerce./v2/orders/…/transactions.data[].refunded_amount: when it is null or is a text, "},
 		{"several places of one consequence", customer, when(`payload.data.email = "" or ` + name + ` = null`), "payload.data.email: when it is an empty text (and likewise for payload.data.name), "},
@@ -91,14 +91,14 @@ func TestEachKindOfVariantIsTried(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoFindingInVariants(t *testing.T) {
+func TestVariantsThatHaveNoFindings(t *testing.T) {
 	for _, c := range []struct{ what, source string }{
-		{"without an order's id, Commerce's webhook is not taken", `$exists(payload.data.id) and $type(payload.data.id) = "string" ? {"event": "a"} : $number("x")`},
-		{"a failure in the template's own words", `$assert($exists(payload.data.order_number), "no order number"); payload.data.customer.name = "" ? $error("no name")`},
+		{"without an order's id, Commerce's webhook is rejected", `$exists(payload.data.id) and $type(payload.data.id) = "string" ? {"event": "a"} : $number("x")`},
+		{"an error that the template raises itself", `$assert($exists(payload.data.order_number), "no order number"); payload.data.customer.name = "" ? $error("no name")`},
 		{"ids and times have no strange characters", `$contains(payload.data.id & payload.included.items[0].product_id & payload.data.meta.timestamps.created_at, /[^\x20-\x7e]/) ? $number("x")`},
 		{"ids and times are no numbers", `"number" in [payload.included.items[0].product_id, payload.data.meta.timestamps.created_at].$type($) ? $number("x")`},
 		{"a template that fails in every way it can, and so with the samples", `$number("x")`},
-		{"products that are left off a long order", `{"event": "a", "properties": {"products": [payload.included.items.{"name": $pad("", 400)}]}}`},
+		{"products that are left out of a long order", `{"event": "a", "properties": {"products": [payload.included.items.{"name": $pad("", 400)}]}}`},
 		{"a template that filters", `payload.nothing`},
 	} {
 		t.Run(c.what, func(t *testing.T) {

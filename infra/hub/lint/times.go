@@ -11,11 +11,11 @@ import (
 var (
 	withoutZone = regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?$`)
 	dateOnly    = regexp.MustCompile(`^\d{4}-?\d\d-?\d\d$`)
-	// namesTime is how the names of fields end that hold a time and not just a date.
+	// namesTime matches the ends of field names that mean a time, not just a date.
 	namesTime = regexp.MustCompile(`(_at|At|[tT]imestamp|_time|Time)$`)
 )
 
-// Why a time is not sure to be read as it was meant. They continue a sentence.
+// The reasons why a time may be read in another way than intended. They continue a sentence.
 const (
 	hasNoZone  = "has no time zone, and is read as UTC"
 	isOnlyDate = "is a date without a time of day, and is read as midnight in UTC"
@@ -42,7 +42,7 @@ func (m *message) checkTimes() {
 		switch vague := vagueness(text(value)); {
 		case vague != "":
 			m.add(strings.Join(path, "."), "time", vague, instead)
-		case value != nil && len(path) > 1 && !segment.IsTime(text(value)): // else checkTaken has found it
+		case value != nil && len(path) > 1 && !segment.IsTime(text(value)): // else checkAccepted has found it
 			m.add(strings.Join(path, "."), "time", "is not a time in ISO 8601", instead)
 		}
 	}

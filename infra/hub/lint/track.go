@@ -20,8 +20,8 @@ var (
 	productTexts = []string{"product_id", "sku", "name", "category", "brand", "variant", "coupon", "url", "image_url"}
 )
 
-// checkTrack checks a track call. What every order event needs is asked of those
-// of the spec only: another event may have reasons of its own.
+// checkTrack checks a track call. It requires the properties of an order event only in
+// events of the spec: another event may leave them out intentionally.
 func (m *message) checkTrack() {
 	if m.call() != string(tracking.Track) {
 		return
@@ -36,7 +36,7 @@ func (m *message) checkTrack() {
 	for i, product := range m.products() {
 		m.checkProduct(fmt.Sprintf("properties.products[%d]", i), product, isOrderEvent)
 	}
-	if isOrderEvent && len(m.findings) == before { // else a figure is wrong that the sum is of
+	if isOrderEvent && len(m.findings) == before { // else a figure that the sum is made of is wrong
 		m.checkSum()
 	}
 	m.checkRevenue()
@@ -45,7 +45,7 @@ func (m *message) checkTrack() {
 
 func (m *message) property(name string) any { return at(m.fields, "properties", name) }
 
-// figure is a property that is a number.
+// figure returns a property that is a number.
 func (m *message) figure(name string) (float64, bool) { return number(m.property(name)) }
 
 func (m *message) products() []any {
@@ -53,8 +53,8 @@ func (m *message) products() []any {
 	return list
 }
 
-// checkEventName says whether the event is one of the spec's order events, also
-// where its name is not spelled as there.
+// checkEventName reports whether the event is one of the spec's order events, and finds a
+// name that is spelled differently.
 func (m *message) checkEventName() bool {
 	event := text(at(m.fields, "event"))
 	for _, t := range tracking.All() {
@@ -62,7 +62,7 @@ func (m *message) checkEventName() bool {
 			continue
 		}
 		if event != t.Title {
-			m.add("event", "event_name", "is not spelled as in Segment's spec, and destinations go by the spelling",
+			m.add("event", "event_name", "is not spelled as in Segment's spec, and destinations match the exact spelling",
 				fmt.Sprintf("write %q", t.Title))
 		}
 		return true
@@ -70,7 +70,8 @@ func (m *message) checkEventName() bool {
 	return false
 }
 
-// plain is an event's name without what people spell differently.
+// plain returns an event's name in lower case, with only its letters, and with the British
+// spelling: names that differ only in spelling become equal.
 func plain(event string) string {
 	letters := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) {
@@ -81,7 +82,7 @@ func plain(event string) string {
 	return strings.Replace(letters, "canceled", "cancelled", 1)
 }
 
-// checkOrderEvent makes sure of what every order event has.
+// checkOrderEvent finds properties that every order event needs and that are missing.
 func (m *message) checkOrderEvent() {
 	if isMissing(m.property("order_id")) {
 		m.add("properties.order_id", "missing", "is missing", "write payload.data.id")
@@ -90,17 +91,17 @@ func (m *message) checkOrderEvent() {
 		m.add("properties.products", "missing", "is missing", "write a list, [] for none: [items.{…}]")
 	}
 	if m.property("total") == nil && m.property("value") == nil && m.order.states("with_tax") {
-		m.warn("properties.total", "missing", "is missing, and destinations read it as what the order is worth", "write $money(payload.data.meta.display_price.with_tax)")
+		m.warn("properties.total", "missing", "is missing, and destinations use it as the value of the order", "write $money(payload.data.meta.display_price.with_tax)")
 	}
 }
 
-// isMissing says whether a text is not there, or says nothing.
+// isMissing reports whether a value is missing or a blank text.
 func isMissing(value any) bool {
 	s, isText := value.(string)
 	return value == nil || isText && strings.TrimSpace(s) == ""
 }
 
-// checkTexts makes sure that what the spec has for texts in an object are texts.
+// checkTexts finds fields of an object that are texts in the spec but not in the message.
 func (m *message) checkTexts(path string, object any, texts []string) {
 	for _, name := range texts {
 		switch value := at(object, name); value.(type) {
@@ -113,7 +114,7 @@ func (m *message) checkTexts(path string, object any, texts []string) {
 	}
 }
 
-// checkNumber is a field's number, where it has one.
+// checkNumber returns a field's number, and finds a value that is not a number.
 func (m *message) checkNumber(path string, value any) (float64, bool) {
 	n, ok := number(value)
 	if value != nil && !ok {
@@ -122,7 +123,7 @@ func (m *message) checkNumber(path string, value any) (float64, bool) {
 	return n, ok
 }
 
-// checkOrderFigures checks the order's amounts, each by itself.
+// checkOrderFigures checks each of the order's amounts alone.
 func (m *message) checkOrderFigures() {
 	for _, name := range orderFigures {
 		path := "properties." + name
@@ -136,7 +137,7 @@ func (m *message) checkOrderFigures() {
 		}
 	}
 	if value := m.property("products"); value != nil && !isList(value) {
-		m.add("properties.products", "not_a_list", "is "+kindOf(value), "write [ and ] round it: items.{…} is an object for one line")
+		m.add("properties.products", "not_a_list", "is "+kindOf(value), "write [ and ] around it: items.{…} is an object if there is one line")
 	}
 }
 
@@ -145,7 +146,7 @@ func isList(value any) bool {
 	return ok
 }
 
-// sourcesOf are the amounts of the order that a figure may be, in minor units.
+// sourcesOf returns the amounts of the order that a figure may state, in minor units.
 func (o order) sourcesOf(figure string) []float64 {
 	stated := []string{figure}
 	var sources []float64
@@ -161,11 +162,11 @@ func (o order) sourcesOf(figure string) []float64 {
 	return sources
 }
 
-// checkUnit finds an amount with its point in the wrong place.
+// checkUnit finds an amount with the decimal point in the wrong place.
 func (m *message) checkUnit(path string, figure float64, sources []float64) {
 	if minor, found := m.order.misplaced(figure, sources); found {
 		m.add(path, "minor_units",
-			fmt.Sprintf("is %s, and the order's amount of %s minor units is %s in %s",
+			fmt.Sprintf("is %s, but the order's amount of %s minor units is %s in %s",
 				decimal(figure), decimal(minor), decimal(m.order.major(minor)), m.order.currency),
 			"write $money(amount, currency), which knows the decimals of every currency")
 	}
@@ -174,7 +175,7 @@ func (m *message) checkUnit(path string, figure float64, sources []float64) {
 // checkProduct checks one of properties.products.
 func (m *message) checkProduct(path string, product any, ofOrderEvent bool) {
 	if _, isObject := product.(map[string]any); !isObject {
-		m.add(path, "not_a_list", "is "+kindOf(product)+" and no product", "write an object with product_id, price and quantity")
+		m.add(path, "not_a_list", "is "+kindOf(product)+", not a product", "write an object with product_id, price and quantity")
 		return
 	}
 	if ofOrderEvent && isMissing(at(product, "product_id")) {
@@ -183,14 +184,14 @@ func (m *message) checkProduct(path string, product any, ofOrderEvent bool) {
 	m.checkTexts(path, product, productTexts)
 	m.checkNumber(path+".position", at(product, "position"))
 	if quantity, ok := m.checkNumber(path+".quantity", at(product, "quantity")); ok && (quantity < 1 || quantity != math.Trunc(quantity)) {
-		m.add(path+".quantity", "quantity", "is "+decimal(quantity)+", which is no number of pieces", "write line.quantity, a whole number from 1")
+		m.add(path+".quantity", "quantity", "is "+decimal(quantity)+", which is not a number of pieces", "write line.quantity, a whole number from 1")
 	}
 	if price, ok := m.checkNumber(path+".price", at(product, "price")); ok {
 		m.checkPrice(path+".price", price, m.order.linesOf(product))
 	}
 }
 
-// checkPrice checks a product's price against the lines that it may be of.
+// checkPrice checks a product's price against the lines that it may be about.
 func (m *message) checkPrice(path string, price float64, lines []line) {
 	var units, values []float64
 	for _, l := range lines {
@@ -199,9 +200,9 @@ func (m *message) checkPrice(path string, price float64, lines []line) {
 	}
 	switch {
 	case price < 0:
-		m.add(path, "negative", "is negative: a line that takes money off is no product", "leave the line out, and add what it takes off to discount")
+		m.add(path, "negative", "is negative: a line that reduces the total is not a product", "leave the line out, and add its amount to discount")
 	case m.foreign(price, lines) != "":
-		m.add(path, "currency", fmt.Sprintf("is in %s, the currency of its line, and the message is in %s", m.foreign(price, lines), text(m.property("currency"))),
+		m.add(path, "currency", fmt.Sprintf("is in %s, the currency of its line, but the message is in %s", m.foreign(price, lines), text(m.property("currency"))),
 			"leave the price out: a message has one currency")
 	case price != 0 && m.order.isOneOf(price, values) && !m.order.isOneOf(price, units):
 		m.add(path, "line_price", "is "+decimal(price)+", the price of the whole line", "write the price of one unit: $money(line.unit_price)")
@@ -210,8 +211,8 @@ func (m *message) checkPrice(path string, price float64, lines []line) {
 	}
 }
 
-// foreign is the currency of the line that a price is of, where that is neither the
-// message's nor the order's; empty otherwise.
+// foreign returns the currency of the line that a price belongs to, if it is neither the
+// currency of the message nor that of the order. Otherwise it returns "".
 func (m *message) foreign(price float64, lines []line) string {
 	for _, l := range lines {
 		if l.currency == "" || l.currency == m.order.currency || strings.EqualFold(l.currency, text(m.property("currency"))) {
@@ -224,8 +225,8 @@ func (m *message) foreign(price float64, lines []line) string {
 	return ""
 }
 
-// checkSum holds the products and the order's figures against the total, where the
-// message has them all and the webhook has the lines.
+// checkSum compares the sum of the products and the order's figures with the total, if the
+// message has all of them and the webhook has the lines.
 func (m *message) checkSum() {
 	name := "total"
 	if _, ok := m.figure(name); !ok {
@@ -244,13 +245,13 @@ func (m *message) checkSum() {
 		return
 	}
 	m.add("properties."+name, "sum",
-		fmt.Sprintf("is %s, and products %s - discount %s + tax %s + shipping %s is %s",
+		fmt.Sprintf("is %s, but products %s - discount %s + tax %s + shipping %s is %s",
 			decimal(total), decimal(goods), decimal(discount), decimal(tax), decimal(shipping), decimal(sum)),
-		"price is one unit's, without tax and before discounts; total is with_tax")
+		"write the price of one unit, without tax and before discounts, as price, and with_tax as total")
 }
 
-// goods is the sum of price × quantity and the number of pieces, where every
-// product has both.
+// goods returns the sum of price × quantity and the number of pieces. It returns false if
+// a product lacks one of them.
 func (m *message) goods() (sum, pieces float64, ok bool) {
 	if !isList(m.property("products")) {
 		return 0, 0, false
@@ -267,9 +268,9 @@ func (m *message) goods() (sum, pieces float64, ok bool) {
 	return sum, pieces, true
 }
 
-// tolerance is by how much the figures of an order may differ: less than the
-// smallest amount, and where prices include tax half of it more for each piece,
-// because Commerce rounds a unit's tax.
+// tolerance returns how much the figures of an order may differ: half of the smallest
+// amount, and another half for each piece if prices include tax, because Commerce rounds
+// the tax of each unit.
 func (o order) tolerance(pieces float64) float64 {
 	if !slices.ContainsFunc(o.lines, func(l line) bool { return l.includesTax }) {
 		pieces = 0
@@ -277,8 +278,8 @@ func (o order) tolerance(pieces float64) float64 {
 	return o.major((1 + pieces) / 2)
 }
 
-// checkRevenue finds tax and shipping in the revenue. Whether discounts are in it
-// is left to the merchant by the spec.
+// checkRevenue finds tax and shipping in the revenue. The spec lets the merchant choose
+// whether the revenue includes discounts.
 func (m *message) checkRevenue() {
 	revenue, ok := m.figure("revenue")
 	if !ok || !m.order.states("with_tax", "tax") {
@@ -293,7 +294,7 @@ func (m *message) checkRevenue() {
 		name   string
 	}{{tax, "tax"}, {shipping, "shipping"}, {tax + shipping, "tax and shipping"}} {
 		if same(revenue, m.order.major(bare+extra.amount)) {
-			m.add("properties.revenue", "revenue", fmt.Sprintf("is %s, with %s in it", decimal(revenue), extra.name),
+			m.add("properties.revenue", "revenue", fmt.Sprintf("is %s, which includes %s", decimal(revenue), extra.name),
 				"write "+decimal(m.order.major(bare))+": with_tax - tax - shipping")
 			return
 		}
@@ -302,7 +303,7 @@ func (m *message) checkRevenue() {
 
 var currencyCode = regexp.MustCompile(`^[A-Za-z]{3}$`)
 
-// checkCurrency makes sure that amounts have the currency that they are in.
+// checkCurrency finds amounts without their currency, or with a wrong one.
 func (m *message) checkCurrency() {
 	if !m.hasAmount() {
 		return
@@ -313,23 +314,23 @@ func (m *message) checkCurrency() {
 	currency, isText := value.(string)
 	switch {
 	case isMissing(value):
-		m.add(path, rule, "is missing, and Segment reads the amounts as US dollars", instead)
+		m.add(path, rule, "is missing, so Segment reads the amounts as US dollars", instead)
 	case !isText: // see checkTexts
 	case !currencyCode.MatchString(currency):
-		m.add(path, rule, "is no code of ISO 4217, such as EUR", instead)
+		m.add(path, rule, "is not an ISO 4217 code like EUR", instead)
 	case !strings.EqualFold(currency, m.order.currency) && m.hasOrdersTotal():
-		m.add(path, rule, fmt.Sprintf("is %s, and the order's amounts are in %s", currency, m.order.currency), instead)
+		m.add(path, rule, fmt.Sprintf("is %s, but the order's amounts are in %s", currency, m.order.currency), instead)
 	}
 }
 
-// hasAmount says whether there is an amount that needs a currency.
+// hasAmount reports whether the message has an amount, which needs a currency.
 func (m *message) hasAmount() bool {
 	isAmount := func(name string) bool { _, ok := m.figure(name); return ok }
 	isPriced := func(product any) bool { _, ok := number(at(product, "price")); return ok }
 	return slices.ContainsFunc(orderFigures, isAmount) || slices.ContainsFunc(m.products(), isPriced)
 }
 
-// hasOrdersTotal says whether the message states the order's total as it is, not
+// hasOrdersTotal reports whether the message states the order's total unchanged, not
 // converted into another currency.
 func (m *message) hasOrdersTotal() bool {
 	return m.order.price["with_tax"] != 0 &&
@@ -339,7 +340,7 @@ func (m *message) hasOrdersTotal() bool {
 		})
 }
 
-// kindOf names the kind of a JSON value.
+// kindOf returns the kind of a JSON value, with its article.
 func kindOf(value any) string {
 	switch value.(type) {
 	case nil:

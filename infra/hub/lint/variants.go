@@ -12,7 +12,7 @@ import (
 
 // value is a value that a webhook can have in a place instead of the usual one.
 type value struct {
-	is      string // the description that follows "it", such as "is null"
+	is      string // the description that follows "it": "is null"
 	field   string // the field of the place that has the value, "" for the place itself
 	to      any
 	missing bool // the place has no value
@@ -20,9 +20,8 @@ type value struct {
 	alone func() []value
 }
 
-// hostile lists characters that people and browsers do send and that programs often
-// handle wrongly: to a regular expression that ignores case, ſ and K are equal to s and
-// k.
+// hostile lists characters that people and browsers send and that programs often handle
+// wrongly. For example, a regular expression that ignores case takes ſ and K for s and k.
 var hostile = []struct{ is, text string }{
 	{"has CR LF in it", "\r\n"},
 	{"has a CR in it", "\r"},
@@ -54,15 +53,15 @@ func hostileText(text string) value {
 	}}
 }
 
-// machineMade matches texts that Commerce generates, ids and times: no store and no shopper
-// writes a number or strange characters there.
+// machineMade matches the ids and times that Commerce generates. No store and no shopper
+// writes numbers or strange characters there.
 var machineMade = regexp.MustCompile(`^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT.*)$`)
 
-// manyElements is a length that a list can well have.
+// manyElements is the length of a long list, which is still plausible.
 const manyElements = 500
 
-// unusual returns the values that can take the place of one. To an object it also adds
-// those of the fields that it does not have.
+// unusual returns the values that can replace a usual one. For an object they also include
+// the object with further fields.
 func unusual(usual any, fields []string) []value {
 	values := []value{{is: "is missing", missing: true}}
 	if usual != nil {
@@ -93,8 +92,8 @@ func unusual(usual any, fields []string) []value {
 	return values
 }
 
-// withMore returns an object with all the fields that it does not have, and with each
-// of them alone: no sample has all the fields that a store can have.
+// withMore returns an object with all of the given fields that it does not have, and with
+// each of them alone: no sample has all the fields that a store can have.
 func withMore(object map[string]any, fields []string) []value {
 	fields = slices.DeleteFunc(slices.Clone(fields), func(field string) bool {
 		_, present := object[field]
@@ -133,7 +132,7 @@ func withMore(object map[string]any, fields []string) []value {
 	return values
 }
 
-// repeat returns a list of a length with the elements of another one, repeatedly.
+// repeat returns a list of the given length that repeats the elements of another list.
 func repeat(list []any, length int) []any {
 	long := make([]any, length)
 	for i := range long {

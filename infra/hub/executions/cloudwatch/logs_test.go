@@ -19,11 +19,12 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// standIn is a Logs Insights with that many lines, which it gives page by page once
-// it has been asked a few times. The emulator has neither.
+// standIn is a CloudWatch Logs Insights with a number of lines. It returns them page by
+// page, after a number of calls in which the query is still running. The emulator does
+// neither.
 type standIn struct {
 	lines   int
-	running int // how often it is not ready yet
+	running int // the number of calls in which the query is still running
 	status  types.QueryStatus
 	err     error
 
@@ -40,7 +41,7 @@ func (s *standIn) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQuery
 	s.results++
 	if s.running > 0 {
 		s.running--
-		// What it has found so far is not all of it.
+		// A running query returns only a part of the lines.
 		return &cloudwatchlogs.GetQueryResultsOutput{Status: types.QueryStatusRunning, Results: [][]types.ResultField{row(0)}}, nil
 	}
 	if s.status != types.QueryStatusComplete {
@@ -65,7 +66,7 @@ func row(i int) []types.ResultField {
 	}
 }
 
-func TestLogLinesAreReadPageByPageAndNotWithoutBound(t *testing.T) {
+func TestLogLinesAreReadPageByPageUpToALimit(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		stored, running int
@@ -75,7 +76,7 @@ func TestLogLinesAreReadPageByPageAndNotWithoutBound(t *testing.T) {
 		{"none", 0, 0, 0, 1, false},
 		{"a page", 1234, 2, 1234, 3, false},
 		{"three pages", 25_000, 0, 25_000, 3, false},
-		{"more than are read", 200_000, 0, linesAtMost, 5, true},
+		{"more lines than the limit", 200_000, 0, linesAtMost, 5, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -92,7 +93,7 @@ func TestLogLinesAreReadPageByPageAndNotWithoutBound(t *testing.T) {
 	}
 }
 
-func TestWhatLogsInsightsIsAsked(t *testing.T) {
+func TestTheQueryForLogsInsights(t *testing.T) {
 	since := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		name   string
@@ -102,8 +103,8 @@ func TestWhatLogsInsightsIsAsked(t *testing.T) {
 	}{
 		{"an order", executions.Query{Since: since, Resource: "0b6f-1", Trackings: []tracking.Tracking{tracking.OrderCompleted}}, []string{"/aws/lambda/shop-order-completed"},
 			`fields @message | filter message in ["accept", "deliver"] and (resource = "0b6f-1" or webhook_id = "0b6f-1") | sort @timestamp desc`},
-		// Whoever asks must not be able to ask something else.
-		{"what ends a text", executions.Query{Since: since, Resource: `x" or 1=1 | limit 1 #`}, nil,
+		// The id must not be able to change the query.
+		{"an id with a quotation mark", executions.Query{Since: since, Resource: `x" or 1=1 | limit 1 #`}, nil,
 			`fields @message | filter message in ["accept", "deliver"] | sort @timestamp desc`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,13 +113,13 @@ func TestWhatLogsInsightsIsAsked(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := *insights.asked.QueryString; got != c.query {
-				t.Errorf("it asks %s", got)
+				t.Errorf("the query is %s, want %s", got, c.query)
 			}
 			if got := insights.asked.LogGroupNames; c.groups != nil && !slices.Equal(got, c.groups) || c.groups == nil && len(got) != 7 {
-				t.Errorf("in %q", got)
+				t.Errorf("the log groups are %q, want %q", got, c.groups)
 			}
 			if *insights.asked.StartTime != since.Unix() {
-				t.Errorf("since %d", *insights.asked.StartTime)
+				t.Errorf("the start is %d, want %d", *insights.asked.StartTime, since.Unix())
 			}
 		})
 	}
@@ -130,16 +131,16 @@ func TestAQueryThatFailsSaysWhatToDo(t *testing.T) {
 		insights standIn
 		says     string
 	}{
-		{"the logs are elsewhere", standIn{err: &types.ResourceNotFoundException{}}, "deploy it again"},
-		{"it may not ask", standIn{err: errors.New("AccessDenied: logs:StartQuery")}, "querying the functions' logs in CloudWatch Logs: AccessDenied"},
-		{"it takes too long", standIn{status: types.QueryStatusTimeout}, "status of the query is Timeout: reduce"},
-		{"it never ends", standIn{running: 1 << 30}, "deadline exceeded"},
+		{"the log groups do not exist", standIn{err: &types.ResourceNotFoundException{}}, "deploy it again"},
+		{"the permission is missing", standIn{err: errors.New("AccessDenied: logs:StartQuery")}, "querying the functions' logs in CloudWatch Logs: AccessDenied"},
+		{"the query times out", standIn{status: types.QueryStatusTimeout}, "status of the query is Timeout: reduce"},
+		{"the query never ends", standIn{running: 1 << 30}, "deadline exceeded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, err := Logs{Client: &c.insights, Stack: "shop"}.Read(t.Context(), executions.Query{})
 				if err == nil || !strings.Contains(err.Error(), c.says) {
-					t.Errorf("it says %v, want %q", err, c.says)
+					t.Errorf("the error is %v, want %q", err, c.says)
 				}
 			})
 		})

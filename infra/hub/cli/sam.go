@@ -152,11 +152,11 @@ func (o samOptions) ready(ctx context.Context) error {
 			"https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html")
 	}
 	if _, err := exec.LookPath("docker"); err != nil {
-		return errors.New("Docker is not installed, and the SAM CLI runs the functions in it: install Docker Desktop, " +
+		return errors.New("the SAM CLI runs the functions in Docker, which is not installed: install Docker Desktop, " +
 			"or on Debian and Ubuntu: apt install docker.io")
 	}
 	if output, err := exec.CommandContext(ctx, "docker", "version").CombinedOutput(); err != nil {
-		return fmt.Errorf("Docker is not running: start Docker Desktop, or on Linux: systemctl start docker\n%s", bytes.TrimSpace(output))
+		return fmt.Errorf("the SAM CLI runs the functions in Docker, which is not running: start Docker Desktop, or on Linux: systemctl start docker\n%s", bytes.TrimSpace(output))
 	}
 	return nil
 }

@@ -118,8 +118,8 @@ func TestErrorsOfSAM(t *testing.T) {
 		says     []string
 	}{
 		{"no SAM CLI", map[string]string{"docker": "exit 0"}, nil, []string{"the SAM CLI is not installed", "aws-sam-cli"}},
-		{"no Docker", map[string]string{"sam": fakeSAM}, nil, []string{"Docker is not installed", "docker.io"}},
-		{"Docker that does not run", map[string]string{"sam": fakeSAM, "docker": "echo 'Cannot connect'; exit 1"}, nil, []string{"Docker is not running", "systemctl start docker", "Cannot connect"}},
+		{"no Docker", map[string]string{"sam": fakeSAM}, nil, []string{"Docker, which is not installed", "docker.io"}},
+		{"Docker that does not run", map[string]string{"sam": fakeSAM, "docker": "echo 'Cannot connect'; exit 1"}, nil, []string{"Docker, which is not running", "systemctl start docker", "Cannot connect"}},
 		{"a SAM CLI that fails", map[string]string{"sam": "echo 'Error: no image' >&2; exit 7", "docker": "exit 0"}, nil, []string{"Error: no image", "sam local start-api: exit status 7"}},
 		{"no template", nil, []string{"--template", "none.json"}, []string{"none.json", "make sam"}},
 		{"no address", map[string]string{"sam": fakeSAM, "docker": "exit 0"}, []string{"--addr", "8080"}, []string{`the address "8080"`}},

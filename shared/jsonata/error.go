@@ -12,8 +12,9 @@ import (
 type Error struct {
 	Line    int // 1-based; 0 if it is not known
 	Message string
-	// Said is the message of the expression itself, from $error or $assert. Unlike
-	// Message it may contain personal data: show it to the person who asked, never log it.
+	// Said is the message that the expression passed to $error or $assert. Unlike Message,
+	// it may contain personal data: show it to the user who made the request, and never log
+	// it.
 	Said string
 
 	cause error
@@ -30,7 +31,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, such as context.DeadlineExceeded.
 func (e *Error) Unwrap() error { return e.cause }
 
-// asError converts an error of another room to an *Error. It returns nil for nil.
+// asError converts an error of one of the packages below to an *Error. It returns nil for
+// nil.
 func asError(err error) error {
 	if err == nil {
 		return nil

@@ -1,6 +1,6 @@
 // Package jsonata compiles and evaluates JSONata as its reference implementation
-// (jsonata-js 2.2.2) defines it. Compile refuses an expression that is not supported, and
-// says in which line, and what to write instead.
+// (jsonata-js 2.2.2) defines it. If an expression is not supported, Compile returns an error
+// with the line and with what to write instead.
 //
 //	source
 //	  | syntax.Parse, syntax.Resolve
@@ -13,18 +13,20 @@
 //	  v
 //	a value, or an *Error
 //
-// Every evaluation has its own value.State, which limits its time, memory and depth. So
-// any number of evaluations may run at once.
+// Every evaluation has a separate value.State, which limits its time, memory and depth. So
+// any number of evaluations may run at the same time.
 //
-// To add a function to the language, go to package functions, to the file of its kind:
-// text.go, number.go, list.go, object.go, higher.go, dates.go or general.go. At its top,
-// add a line with its name, its signature in the letters of the JSONata documentation, the
-// number of its parameters, and what it runs. The line calls Define, or defineStrict or
-// DefineText if the function returns undefined for undefined. The arguments match the
-// signature, and reading all that is in them is charged before it runs. It charges for
-// its result with st.Allocate, st.AllocateItems or st.AllocateObject. A function of one
-// program only belongs in the Library that the program passes to Compile, as $money does
-// in package template, whose tests attack every function and need an example of each.
+// To add a function to the language, open the file of its kind in package functions:
+// text.go, number.go, list.go, object.go, higher.go, dates.go or general.go. At the top of
+// the file, add a line with the name of the function, its signature in the letters of the
+// JSONata documentation, the number of its parameters, and the Go function to run. The line
+// calls Define, or, if the function returns undefined for undefined, defineStrict or
+// DefineText. The arguments that the Go function receives match the signature, and the
+// evaluation was charged for reading them. It must charge for its result with st.Allocate,
+// st.AllocateItems or st.AllocateObject. A function that only one program needs belongs in
+// the Library that this program passes to Compile, as $money does in package template. The
+// tests of package template call every function with hostile arguments, and need an example
+// of each.
 package jsonata
 
 import (
@@ -93,11 +95,11 @@ func compile(source string, functions functions.Library) (*Expression, error) {
 // alphabetical order.
 func (e *Expression) Fields() []string { return slices.Sorted(maps.Keys(e.fields)) }
 
-// Evaluate evaluates the expression on a value. variables has the values of variables
-// by their names without the $. Functions of the Library find known in the State as its
-// Host. The result is undefined (nil) or a value that may share parts with the input.
-// It comes with the State of the evaluation, to charge for what is made of the result.
-// The error is an *Error.
+// Evaluate evaluates the expression on a value. variables maps names of variables, without
+// the $, to their values. known is the Host of the State, for the functions of the Library.
+// The result is undefined (nil) or a value that may share parts with the input. Evaluate
+// also returns the State of the evaluation, so that the caller can charge for its work on
+// the result. The error is an *Error.
 func (e *Expression) Evaluate(ctx context.Context, input any, variables map[string]any, known any) (v any, st *value.State, err error) {
 	st = value.NewState(ctx, e.literals, known)
 	defer func() {
@@ -121,9 +123,9 @@ func (e *Expression) Evaluate(ctx context.Context, input any, variables map[stri
 }
 
 // Eval evaluates the expression on any JSON, which may be empty for undefined, and
-// returns the result as JSON, nil if it is undefined. bindings has the values of
-// variables as JSON. known returns the Host of the evaluation for the input. An error
-// that wraps value.ErrInput is the fault of the input, any other is an *Error.
+// returns the result as JSON, or nil if it is undefined. bindings has the values of
+// variables as JSON. known returns the Host of the evaluation for the input. If the input is
+// at fault, the error wraps value.ErrInput. Any other error is an *Error.
 func (e *Expression) Eval(ctx context.Context, input []byte, bindings map[string][]byte, known func(input any) any) ([]byte, error) {
 	document, err := value.FromJSON(input)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"github.com/blues/jsonata-go/jtypes"
 )
 
-// host runs an evaluation inside the evaluator of the library: as the call of one Go
-// function. The library parses and evaluates nothing else, because its own evaluator
-// returns wrong results without an error in one of twenty cases of the reference
-// implementation's tests, never returns in some, and shares state between evaluations.
+// host runs an evaluation inside the evaluator of the JSONata library, as the call of one Go
+// function. The library parses and evaluates nothing else. In one of twenty cases of the
+// reference implementation's tests, its evaluator returns a wrong result without an error.
+// In some cases it never returns, and it shares state between evaluations.
 func host(evaluation hosted) (any, error) {
 	v, err := entry.Call([]reflect.Value{reflect.ValueOf(evaluation)})
 	if err != nil || !v.IsValid() {

@@ -1,7 +1,7 @@
 //go:build unix && !race
 
-// An evaluation has no goroutines: the race detector has nothing to find here, and
-// would take minutes. `make test` runs these without it.
+// An evaluation has no goroutines, so the race detector cannot find anything here, and it
+// would take minutes. `make test` runs these tests without it.
 
 package jsonata
 
@@ -18,8 +18,8 @@ import (
 	"commerce-segment/shared/jsonata/syntax"
 )
 
-// hostile are templates that would hang, exhaust the memory or end the process if
-// nothing bounded them. Each must end in an error, soon.
+// hostile has templates that would hang, exhaust the memory or end the process if there
+// were no limits. Each must end with an error, soon.
 var hostile = map[string]string{
 	"endless recursion":                         `($f := function($n){1 + $f($n)}; $f(1))`,
 	"endless tail recursion":                    `($f := function($n){$f($n)}; $f(1))`,
@@ -78,7 +78,7 @@ var hostile = map[string]string{
 	"a sort with a costly comparison":           `$sort([1..10000], function($a, $b){$sum([1..1000]) > $a})`,
 	"a regex over a long text, again and again": `($t := $pad("", 100000, "ab"); [1..10000].($match($t, /(a|b)*c/)))`,
 	"a large regex over a long text":            `$match($pad("", 1e6, "a"), /(?:(?:a{1,30}){1,30}b)|c/)`,
-	// Memory that is taken before it is paid for.
+	// Memory that would be allocated before it is charged.
 	"a replacement of a replacement":     `$replace($pad("", 1000000, "a"), /a+/, $pad("", 1000000, "$0"))`,
 	"a replacement of empty groups":      `$replace($pad("", 100000, "a"), /a()/, $pad("", 1000000, "$1"))`,
 	"a matcher that gives wrong places":  `$split($pad("é", 1000000, "a"), function($s){{"match": "a", "start": 1e9, "end": 0, "groups": [], "next": function(){{"match": "a", "start": 1e9, "end": 0}}}})`,
@@ -97,7 +97,7 @@ var hostile = map[string]string{
 	"a long option":                      `($s := $pad("", 1e7, "-"); [1..1000].$formatNumber(-1, "0", {"minus-sign": $s}))`,
 	"a text that shrinks with $trim":     `($s := $pad("", 1e7, "a "); [1..100].$trim($s))`,
 
-	// Time that nothing pays for.
+	// Time that would not be charged.
 	"a distinct of a long text":                    `($s := $pad("", 1.6e7, "a"); $distinct($map([1..100000], function($i){$s})))`,
 	"$number of a long text":                       `($s := $pad("", 1.6e7, "1"); [1..100000].($number($s)))`,
 	"long texts in <":                              `($s := $pad("", 2e6, "😀"); [1..100000].($s < $s))`,
@@ -158,9 +158,9 @@ func manyVariables(n int) string {
 	return b.String()
 }
 
-// A hostile template takes no more processor time than a few plain ones that use all
-// the fuel. So it is judged by what the machine can do at the moment.
-func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
+// TestHostileTemplatesEndSoonWithAnError compares the processor time of each template with
+// that of a plain template that uses all the fuel on the same machine.
+func TestHostileTemplatesEndSoonWithAnError(t *testing.T) {
 	const most = 10
 	before := runtime.NumGoroutine()
 	plain := min(attack(t, hostile["endless tail recursion"]), attack(t, hostile["endless tail recursion"]))
@@ -169,19 +169,19 @@ func TestHostileTemplatesEndInAnErrorSoon(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			took := attack(t, source)
 			if took > most*plain {
-				took = attack(t, source) // without the garbage of others
+				took = attack(t, source) // without garbage of the other templates
 			}
 			if took > most*plain {
-				t.Errorf("took %v of processor time, %d times what the fuel takes", took, took/plain)
+				t.Errorf("took %v of processor time, %d times that of a plain template that uses all the fuel", took, took/plain)
 			}
 			if took > worst {
 				worst = took
-				t.Logf("%v of processor time, where all the fuel takes %v", took, plain)
+				t.Logf("%v of processor time; a plain template that uses all the fuel takes %v", took, plain)
 			}
 		})
 	}
-	// A deadline kept by a goroutine would leave it running. The last subtest's own
-	// takes a moment to go.
+	// No goroutine may be left, for example one that waits for a deadline. That of the last
+	// subtest takes a moment to end.
 	for patience := 200; runtime.NumGoroutine() > before; patience-- {
 		if patience == 0 {
 			t.Fatalf("%d goroutines are left, want %d", runtime.NumGoroutine(), before)
@@ -206,8 +206,8 @@ func attack(t *testing.T, source string) time.Duration {
 	return processorTime(t) - start
 }
 
-// processorTime is what the process has used so far, its garbage collector
-// included. A busy machine does not lengthen it, as it does the time on the clock.
+// processorTime returns the processor time that the process has used so far, including its
+// garbage collector. Unlike wall-clock time, it is not longer on a busy machine.
 func processorTime(t *testing.T) time.Duration {
 	t.Helper()
 	var usage syscall.Rusage
@@ -217,9 +217,9 @@ func processorTime(t *testing.T) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// TestADeadlineEndsLongTexts checks that no single call goes on long after the
-// deadline: each of these works on texts of megabytes.
-func TestADeadlineEndsLongTexts(t *testing.T) {
+// TestADeadlineEndsCallsOnLongTexts checks that no single call goes on long after the
+// deadline. Each of these calls works on texts of megabytes.
+func TestADeadlineEndsCallsOnLongTexts(t *testing.T) {
 	for _, call := range []string{
 		`$lowercase($pad("", 4e6, "Σ"))`, `$uppercase($pad("", 4e6, "ß"))`, `$trim($s)`, `$encodeUrl($s)`, `$decodeUrl($s)`,
 		`$base64decode($s)`, `$match($s, /(a| )*c/)`, `$split($s, " ")`, `$replace($s, "a", "b")`, `$s < $s & "a"`,

@@ -10,7 +10,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// growing are programs whose time is in proportion to the number of lines.
+// growing has programs whose time is in proportion to the number of lines.
 var growing = map[string]string{
 	"$distinct of texts":                 `$count($distinct(lines.sku))`,
 	"$distinct of objects":               `$count($distinct(lines))`,
@@ -27,7 +27,7 @@ var growing = map[string]string{
 	"$reduce with &":                     `$length($reduce(lines.sku, function($a, $v) { $a & "," & $v }, ""))`,
 }
 
-// readLines gives that many lines, each with a field of its own.
+// readLines returns an order of n lines. Each line has a field that no other line has.
 func readLines(tb testing.TB, n int) any {
 	var lines strings.Builder
 	for i := range n {
@@ -40,8 +40,9 @@ func readLines(tb testing.TB, n int) any {
 	return input
 }
 
-// An order of thousands of lines goes through what a template may do with each.
-func TestLargeListsGoThrough(t *testing.T) {
+// TestLargeOrdersStayWithinTheLimits evaluates what a template may do with each line of an
+// order, for orders of many thousand lines.
+func TestLargeOrdersStayWithinTheLimits(t *testing.T) {
 	for _, n := range []int{10_000, 100_000} {
 		input := readLines(t, n)
 		for name, source := range growing {
@@ -58,7 +59,8 @@ func TestLargeListsGoThrough(t *testing.T) {
 	}
 }
 
-// BenchmarkGrowing leaves out a program where it goes beyond the limits of an evaluation.
+// BenchmarkGrowing skips a program for a size at which it exceeds the limits of an
+// evaluation.
 func BenchmarkGrowing(b *testing.B) {
 	programs := maps.Clone(growing)
 	programs["$reduce with $merge"] = `$count($keys($reduce(lines, function($a, $v) { $merge([$a, $v]) })))`
@@ -83,24 +85,25 @@ func BenchmarkGrowing(b *testing.B) {
 	}
 }
 
-// What $append and & write behind a list or a text must be seen in no other.
-func TestWhatIsAppendedStaysApart(t *testing.T) {
+// TestAppendingDoesNotChangeOtherValues has lists, objects and texts that share memory. What
+// is appended to one of them must not appear in another.
+func TestAppendingDoesNotChangeOtherValues(t *testing.T) {
 	for _, test := range []struct{ name, source, want string }{
-		{"two lists that begin alike", `($a := $append([1], 2); $b := $append($a, 3); $c := $append($a, 4); $d := $append($b, 5); [[$a], [$b], [$c], [$d]])`,
+		{"two lists with the same beginning", `($a := $append([1], 2); $b := $append($a, 3); $c := $append($a, 4); $d := $append($b, 5); [[$a], [$b], [$c], [$d]])`,
 			`[[1,2],[1,2,3],[1,2,4],[1,2,3,5]]`},
 		{"a list appended to itself", `($a := $append([1], 2); $b := $append($a, 3); $c := $append($b, $b); [[$b], [$c]])`,
 			`[[1,2,3],[1,2,3,1,2,3]]`},
-		{"two objects that begin alike", `($a := $merge([{"a": 1}, {"b": 2}]); $b := $merge([$a, {"c": 3}]); $c := $merge([$a, {"d": 4}]); $d := $merge([$b, {"a": 5}]);
+		{"two objects with the same beginning", `($a := $merge([{"a": 1}, {"b": 2}]); $b := $merge([$a, {"c": 3}]); $c := $merge([$a, {"d": 4}]); $d := $merge([$b, {"a": 5}]);
 			$clone := function($x){$x}; $e := $b ~> |$|{"b": 6}|; $f := $merge([$b, {"f": 7}]); [$a, $b, $c, $d, $e, $f])`,
 			`[{"a":1,"b":2},{"a":1,"b":6,"c":3},{"a":1,"b":2,"d":4},{"a":5,"b":2,"c":3},{"a":1,"b":6,"c":3},{"a":1,"b":6,"c":3,"f":7}]`},
-		{"two large objects that begin alike", `($a := $merge([1..20].{"k" & $: $}); $b := $merge([$a, {"x": 1}]); $c := $merge([$a, {"y": 2}]); $d := $merge([$b, {"y": 3}]);
+		{"two large objects with the same beginning", `($a := $merge([1..20].{"k" & $: $}); $b := $merge([$a, {"x": 1}]); $c := $merge([$a, {"y": 2}]); $d := $merge([$b, {"y": 3}]);
 			[$a.x, $b.x, $b.y, $c.x, $c.y, $d.x, $d.y, $count($keys($a)), $count($keys($d))])`, `[1,2,1,3,20,22]`},
-		{"two long texts that begin alike", `($t := $pad("", 2000, "x"); $a := $t & "1"; $b := $a & "2"; $c := $b & "3"; $d := $b & "4";
+		{"two long texts with the same beginning", `($t := $pad("", 2000, "x"); $a := $t & "1"; $b := $a & "2"; $c := $b & "3"; $d := $b & "4";
 			[$a, $b, $c, $d].$substring($, 2000))`, `["1","12","123","124"]`},
 		{"an index that is a variable", `($a := [[1], 2, 3]; $i := -1; $f := 0.9; [$a[$i], $a[$f], [$a[$i - 9]], [$a[true]]])`, `[3,1,[],[[1],2,3]]`},
-		{"equal objects are one, whatever their order", `$distinct([{"a": 1, "b": [1]}, {"b": [1], "a": 1}, {"a": "1", "b": [1]}, -0, 0, 0.0])`,
+		{"objects are equal in any order of their fields", `$distinct([{"a": 1, "b": [1]}, {"b": [1], "a": 1}, {"a": "1", "b": [1]}, -0, 0, 0.0])`,
 			`[{"a":1,"b":[1]},{"a":"1","b":[1]},0]`},
-		{"kinds are kept apart by in", `($l := $append([1..99], ["7", null, true]); [7 in $l, "7" in $l, "8" in $l, null in $l, false in $l, [7] in $l])`,
+		{"in does not mix types", `($l := $append([1..99], ["7", null, true]); [7 in $l, "7" in $l, "8" in $l, null in $l, false in $l, [7] in $l])`,
 			`[true,true,false,true,false,false]`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -18,10 +18,10 @@ const stock = `{
 	"lists": [[{"code": "a"}, {"code": "b"}], [{"code": "c"}]]
 }`
 
-// TestAPathThatBeginsWithAVariableIsEvaluatedOnce has the paths that begin with a
-// variable where the context is a list: a group, a list in a list, no element.
-func TestAPathThatBeginsWithAVariableIsEvaluatedOnce(t *testing.T) {
-	hold(t, map[string]struct{ source, want string }{
+// TestAPathFromAVariableIsEvaluatedOnceForAList has paths that begin with a variable and
+// whose context is a list: in a group, in a list in a list, and with no element.
+func TestAPathFromAVariableIsEvaluatedOnceForAList(t *testing.T) {
+	checkOnStock(t, map[string]struct{ source, want string }{
 		"a predicate of $ takes from the group":          {`parts{brand: $[0].code}`, `{"Nord":"n1","Sued":"s1"}`},
 		"an index from the end takes from the group":     {`parts{brand: $[-1].code}`, `{"Nord":"n2","Sued":"s1"}`},
 		"a condition on $ takes from the group":          {`parts{brand: $[left > 3].code}`, `{"Nord":"n1","Sued":"s1"}`},
@@ -29,16 +29,16 @@ func TestAPathThatBeginsWithAVariableIsEvaluatedOnce(t *testing.T) {
 		"@$v goes through the group once":                {`parts{brand: $@$p.(code & $p.left)}`, `{"Nord":["[\"n1\",\"n2\"]4","[\"n1\",\"n2\"]1"],"Sued":"s17"}`},
 		"a sort of $ sorts the group":                    {`parts{brand: $^(left).code}`, `{"Nord":["n2","n1"],"Sued":"s1"}`},
 		"a group of $ groups the group":                  {`parts{brand: $.code{$: 1}}`, `{"Nord":{"n1":1,"n2":1},"Sued":{"s1":1}}`},
-		"a predicate of $$ does not go by the group":     {`parts{brand: $count($$[0].parts)}`, `{"Nord":3,"Sued":3}`},
+		"a predicate of $$ is not about the group":       {`parts{brand: $count($$[0].parts)}`, `{"Nord":3,"Sued":3}`},
 		"a predicate of a variable is not counted twice": {`($p := parts; parts{brand: $sum($p[code = "s1"].left)})`, `{"Nord":7,"Sued":7}`},
 		"a sort of a variable is not made twice":         {`($p := parts; parts{brand: $p^(left).code})`, `{"Nord":["n2","n1","s1"],"Sued":["n2","n1","s1"]}`},
 		"a list in a list":                               {`lists.[$[0].code]`, `[["a"],["c"]]`},
-		"an empty list does not take the field away":     {`($p := parts; empty{"all": $p[0].code})`, `{"all":"n1"}`},
+		"an empty list does not remove the field":        {`($p := parts; empty{"all": $p[0].code})`, `{"all":"n1"}`},
 	})
 }
 
-func TestWhatEndsAFunctionStaysAList(t *testing.T) {
-	hold(t, map[string]struct{ source, want string }{
+func TestTheResultOfATailCallStaysAList(t *testing.T) {
+	checkOnStock(t, map[string]struct{ source, want string }{
 		"f ?: x":            {`$map(baskets, function($b){ $filter($b.tags, function($t){ true }) ?: [] })`, `[["x"],["y","z"]]`},
 		"f ?? x":            {`$map(baskets, function($b){ $map($b.tags, function($t){ $uppercase($t) }) ?? 0 })`, `[["X"],["Y","Z"]]`},
 		"0 ?: f":            {`$map(baskets, function($b){ 0 ?: $map($b.tags, function($t){ $uppercase($t) }) })`, `[["X"],["Y","Z"]]`},
@@ -50,40 +50,40 @@ func TestWhatEndsAFunctionStaysAList(t *testing.T) {
 	})
 }
 
-func TestABuiltInThatEndsAFunctionSeesTheContextOfTheCall(t *testing.T) {
-	hold(t, map[string]struct{ source, want string }{
+func TestABuiltInTailCallSeesTheContextOfTheCaller(t *testing.T) {
+	checkOnStock(t, map[string]struct{ source, want string }{
 		"alone":      {`($f := function(){ $uppercase() }; parts.code.$f())`, `["N1","S1","N2"]`},
 		"in a block": {`($f := function(){ (1; $length()) }; parts[0].code.$f())`, `2`},
 	})
 }
 
-// TestAPartThatTheLibraryCallsKeepsItsVariables fails if a part of an expression is
-// called after the operation that it belongs to is done.
-func TestAPartThatTheLibraryCallsKeepsItsVariables(t *testing.T) {
-	hold(t, map[string]struct{ source, want string }{
+// TestAPartKeepsItsVariables fails if a part of an expression is evaluated after the
+// operation that it belongs to has ended.
+func TestAPartKeepsItsVariables(t *testing.T) {
+	checkOnStock(t, map[string]struct{ source, want string }{
 		"a key":       {`{$string(1): (function($v){ ($w := $v) })(2)}`, `{"1":2}`},
 		"a predicate": {`parts[$boolean(left > 1)].(left ~> function($v){ ($w := $v) })`, `[4,7]`},
 	})
 }
 
 func TestValuesThatTemplatesRelyOn(t *testing.T) {
-	hold(t, map[string]struct{ source, want string }{
+	checkOnStock(t, map[string]struct{ source, want string }{
 		"groups in groups":                           {`parts{brand: ${code: left}}`, `{"Nord":{"n1":4,"n2":1},"Sued":{"s1":7}}`},
 		"an index of one value":                      {`parts[0].code[0]`, `"n1"`},
 		"equal keys keep the order of the path":      {`[{"k": 1, "v": "a"}, {"k": 1, "v": "b"}, {"k": 0, "v": "c"}]^(k).v`, `["c","a","b"]`},
 		"a partial regular expression in $map":       {`$map(["ab", "cd"], $contains(?, "a"))`, `[true,false]`},
 		"half to even in a picture":                  {`[$formatNumber(0.125, "0.00"), $formatNumber(0.375, "0.00")]`, `["0.12","0.38"]`},
 		"amounts in the exponent form":               {`[1e3, 2.5E-1, $number("1e2")]`, `[1000,0.25,100]`},
-		"fields that are named like JavaScript's":    {`{"constructor": 1, "toString": 2, "length": 3}.[constructor, toString, length, hasOwnProperty]`, `[1,2,3]`},
+		"fields with names that JavaScript uses":     {`{"constructor": 1, "toString": 2, "length": 3}.[constructor, toString, length, hasOwnProperty]`, `[1,2,3]`},
 		"pairs of texts":                             {`$zip(["a", "b"], ["c", "d"])`, `[["a","c"],["b","d"]]`},
-		"$substring without a place is the text":     {`[$substring("abc", missing), $substring("abc", missing, 2)]`, `["abc",""]`},
-		"$base64decode of what is no base64":         {`[$base64decode("YWJj\u00e9ZGVm"), $base64decode("YWJj\u013dZGVm")]`, `["abcdef","abc"]`},
+		"$substring without a start is the text":     {`[$substring("abc", missing), $substring("abc", missing, 2)]`, `["abc",""]`},
+		"$base64decode of a text not in base64":      {`[$base64decode("YWJj\u00e9ZGVm"), $base64decode("YWJj\u013dZGVm")]`, `["abcdef","abc"]`},
 		"a fraction of a millisecond in a time zone": {`$fromMillis(-2.5, "[s01].[f001]", "+0100")`, `"59.997"`},
 	})
 }
 
-// hold checks what templates give on the stock.
-func hold(t *testing.T, cases map[string]struct{ source, want string }) {
+// checkOnStock checks the results of templates for the input stock.
+func checkOnStock(t *testing.T, cases map[string]struct{ source, want string }) {
 	t.Helper()
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func hold(t *testing.T, cases map[string]struct{ source, want string }) {
 	}
 }
 
-func TestConstantIndexesChooseWhatTheSameIndexesInAVariableChoose(t *testing.T) {
+func TestConstantIndexesSelectTheSameAsIndexesInAVariable(t *testing.T) {
 	for _, indexes := range []string{
 		"[0]", "[-1]", "[0, 0]", "[-1, 0..1, 0]", "[5..1]", "[2..9]", "[-9..-3]", "[-2..1]", "[1..1, 7]", "[-1..0]",
 	} {

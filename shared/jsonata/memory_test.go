@@ -11,7 +11,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// fieldsOf writes an object with that many fields.
+// fieldsOf returns the source of an object with n fields.
 func fieldsOf(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -20,16 +20,16 @@ func fieldsOf(n int) string {
 	return "{" + b.String()[1:] + "}"
 }
 
-func TestDataIsChargedForTheMemoryThatItTakes(t *testing.T) {
+func TestTheChargeForDataIsTheMemoryThatItTakes(t *testing.T) {
 	if slowdown > 1 {
-		t.Skip("the race detector takes memory of its own")
+		t.Skip("the race detector allocates memory too")
 	}
 	for name, source := range map[string]string{
 		"no field":                      `$map([1..2000], function($n) { $sift({"a": 1}, function() { false }) })`,
 		"one field":                     `[1..2000].{"a": $}`,
 		"four fields":                   `[1..2000].` + fieldsOf(4),
-		"as many as without an index":   `[1..2000].` + fieldsOf(12),
-		"the first that has an index":   `[1..2000].` + fieldsOf(13),
+		"the most without an index":     `[1..2000].` + fieldsOf(12),
+		"the fewest with an index":      `[1..2000].` + fieldsOf(13),
 		"a large index":                 `[1..500].` + fieldsOf(100),
 		"an index with spare room":      `[1..300].` + fieldsOf(130),
 		"a group of many keys":          `[1..10000]{$string($): $}`,
@@ -59,7 +59,7 @@ func TestDataIsChargedForTheMemoryThatItTakes(t *testing.T) {
 		}
 		taken, charged := float64(after.TotalAlloc-before.TotalAlloc), float64(value.MaxBytes-st.Bytes)
 		if charged < taken || charged > 2.5*taken {
-			t.Errorf("%s: %.0f bytes are charged, and it takes %.0f", name, charged, taken)
+			t.Errorf("%s: %.0f bytes are charged, and %.0f are allocated", name, charged, taken)
 		}
 	}
 }

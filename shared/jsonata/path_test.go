@@ -2,10 +2,10 @@ package jsonata
 
 import "testing"
 
-// TestAPathThatStartsAtAVariableIsEvaluatedOnce holds the first step of such a path
-// to the whole context, whatever follows the variable. Where it is evaluated for each
-// element of a list, figures are counted once for each line without an error.
-func TestAPathThatStartsAtAVariableIsEvaluatedOnce(t *testing.T) {
+// TestTheFirstStepFromAVariableIsEvaluatedOnce checks that the first step of such a path has
+// the whole context, with anything that can follow the variable. If it were evaluated for
+// each element of a list, amounts would be added once for each line, without an error.
+func TestTheFirstStepFromAVariableIsEvaluatedOnce(t *testing.T) {
 	const input = `{"rows": [{"by": "A", "at": 3, "n": 2}, {"by": "A", "at": 1, "n": 1}, {"by": "B", "at": 2, "n": 4}],
 		"rates": [{"of": "EUR", "is": 1}, {"of": "USD", "is": 1.5}], "none": []}`
 	cases := map[string]struct{ source, want string }{

@@ -2,5 +2,5 @@
 
 package jsonata
 
-// slowdown is what the race detector makes of a second.
+// slowdown is how many times longer a test may take because of the race detector.
 const slowdown = 1

@@ -2,8 +2,8 @@ package jsonata
 
 import "strings"
 
-// calls has the built-in functions: what each gives and what it takes. A parameter
-// after ? may be left out.
+// calls has the kinds of the result and of the parameters of each built-in function. The
+// parameters after ? are optional.
 var calls = []struct {
 	name, params string
 	gives        kind
@@ -25,11 +25,11 @@ var calls = []struct {
 	{"$encodeUrlComponent", "s", textual}, {"$encodeUrl", "s", textual}, {"$decodeUrlComponent", "s", textual},
 	{"$decodeUrl", "s", textual}, {"$eval", "s", anything}, {"$toMillis", "d?D", numeric}, {"$fromMillis", "n?Dz", textual},
 	{"$clone", "o", record},
-	// Of these, what they give cannot be compared, but that they give it.
+	// The results of these differ from call to call. Only that there is one can be compared.
 	{"$count($shuffle", "l", numeric}, {"$exists($now", "?Dz", boolean}, {"$exists($millis", "?x", boolean}, {"$exists($random", "?x", boolean},
 }
 
-// call writes the call of a built-in that gives a kind, or of a variable.
+// call writes the call of a built-in whose result is of a kind, or of a variable.
 func (g *generator) call(of kind, depth int) string {
 	if len(g.variables) > 0 && g.chance(5) {
 		return g.pick(g.variables...) + "(" + g.list(0, 2, func() string { return g.expression(anything, depth-1) }) + ")"
@@ -45,7 +45,7 @@ func (g *generator) call(of kind, depth int) string {
 	}
 }
 
-// arguments writes arguments; in some calls one too few or too many.
+// arguments writes arguments. Some calls get one too few or one too many.
 func (g *generator) arguments(params string, depth int) string {
 	var arguments []string
 	optional := false
@@ -79,7 +79,7 @@ func (g *generator) argument(param rune, depth int) string {
 		return g.pick("texts", "tags", `["a", "b"]`, g.expression(listing, depth-1))
 	case 'm':
 		return g.pick("0", "1", "2", "-1", "16", "0.5", g.leaf(numeric))
-	case 'e': // those whose power Go and JavaScript round alike
+	case 'e': // exponents for which Go and JavaScript round the power in the same way
 		return g.pick("0", "1", "2", "-1", "0.5")
 	case 'k':
 		return g.pick(`"n"`, `"id"`, `"sub"`, g.expression(textual, depth-1))

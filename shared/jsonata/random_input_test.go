@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// The fields of random inputs. Some templates ask for one that is in none.
+// The fields of random inputs. Some templates read a field that no input has.
 const (
 	documentNames = "rows rows rows one none nested deep name total flag nil map texts numbers mixed row missing"
 	rowNames      = "id id n n s b x tags sub missing"
 )
 
-// document makes an input: mostly an object, also a list or anything else, or none.
+// document makes an input: usually an object, sometimes a list, another value, or none.
 func (g *generator) document() string {
 	switch n := g.IntN(100); {
 	case n < 65:
@@ -27,8 +27,8 @@ func (g *generator) document() string {
 	return ""
 }
 
-// record makes an object of the given fields. So many percent of them are missing, and
-// some have a value that is not of their kind.
+// record makes an object with the given fields. Some fields are missing, by the given
+// percentage, and some have a value of another kind.
 func (g *generator) record(names string, missing int, value func(name string) string) string {
 	var fields []string
 	seen := map[string]bool{"missing": true}
@@ -114,7 +114,7 @@ func (g *generator) jsonText() string {
 	return g.pick(`""`, `"a"`, `"b"`, `"abc"`, `"Ada Lovelace"`, `"12"`, `"2.50"`, `" x  y "`, `"é😀"`, `"a,b,c"`, `"2026-11-24"`, `"id"`, `"A"`)
 }
 
-// json makes any JSON.
+// json makes a JSON value of any kind.
 func (g *generator) json(depth int) string {
 	n := g.IntN(10)
 	if depth == 0 {

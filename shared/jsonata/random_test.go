@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// randomTemplate makes a template and an input of a seed. An empty input is undefined.
+// randomTemplate makes a template and an input from a seed. An empty input is undefined.
 func randomTemplate(seed uint64) (source, input string) {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
 	input = g.document()
@@ -17,15 +17,15 @@ func randomTemplate(seed uint64) (source, input string) {
 	return g.expression(anything, depth), input
 }
 
-// generator writes random templates. Most of what it writes fits: a number where one
-// is expected, and names that the input has. The rest tries what does not fit.
+// generator writes random templates. Most parts are valid: a number if a number is
+// expected, and names that the input has. The others are invalid on purpose.
 type generator struct {
 	*rand.Rand
 	variables []string
 	rows      bool // the context is a row of the document, or a list of rows
 }
 
-// kind is what an expression is meant to give.
+// kind is the intended type of the result of an expression.
 type kind byte
 
 const (
@@ -37,15 +37,15 @@ const (
 	record   kind = 'o'
 )
 
-// chance is true in so many of a hundred cases.
+// chance returns true with the given probability, in percent.
 func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
 
 func (g *generator) pick(from ...string) string { return from[g.IntN(len(from))] }
 
-// word picks one of the words of a text.
+// word returns a random word of a text.
 func (g *generator) word(from string) string { return g.pick(strings.Fields(from)...) }
 
-// list joins what it makes several times.
+// list calls item from least to most times, and joins the results with commas.
 func (g *generator) list(least, most int, item func() string) string {
 	parts := make([]string, least+g.IntN(most-least+1))
 	for i := range parts {
@@ -54,7 +54,7 @@ func (g *generator) list(least, most int, item func() string) string {
 	return strings.Join(parts, ", ")
 }
 
-// within writes a part whose context is a row, and whose variables nothing else sees.
+// within writes a part whose context is a row. Its variables are not visible elsewhere.
 func (g *generator) within(write func() string) string {
 	rows, variables := g.rows, g.variables
 	g.rows = true
@@ -63,7 +63,7 @@ func (g *generator) within(write func() string) string {
 	return text
 }
 
-// expression writes an expression of a kind, or in some cases of any.
+// expression writes an expression of a kind, or sometimes of any kind.
 func (g *generator) expression(of kind, depth int) string {
 	if g.chance(5) {
 		of = g.anyKind()
@@ -90,7 +90,7 @@ func (g *generator) expression(of kind, depth int) string {
 	return g.operation(of, depth)
 }
 
-// overRows writes what templates mostly are: something made of a list of rows.
+// overRows writes what most templates have: a value computed from a list of rows.
 func (g *generator) overRows(depth int) string {
 	rows := g.pick("rows", "rows", "rows", "one", "nested", "deep", "none", "row", "rows[n > 0]", "rows.sub", "$$.rows", "$.rows", "**", "texts", "numbers", "$")
 	if g.rows {
@@ -149,7 +149,7 @@ func (g *generator) leaf(of kind) string {
 	return g.pick("null", "1", `"a"`, "true", "$", "$$", "rows", "nil", "missing")
 }
 
-// operation writes an operator, or a constructor, that gives a kind.
+// operation writes an operator or a constructor whose result is of a kind.
 func (g *generator) operation(of kind, depth int) string {
 	part := func(of kind) string { return g.expression(of, depth-1) }
 	switch of {
@@ -195,7 +195,7 @@ func (g *generator) object(depth int) string {
 	}) + "}"
 }
 
-// group writes {key: value}, whose value sees the elements of a group.
+// group writes {key: value}. The context of the value is the elements of the group.
 func (g *generator) group(depth int) string {
 	return g.within(func() string {
 		key := g.pick("id", "id", "id", "s", `"all"`, "$string(n)", "tags[0]", "$type($)")
@@ -269,8 +269,8 @@ func (g *generator) function(depth, params int) string {
 	})
 }
 
-// body writes what a lambda gives: often what a function or a path collects, which
-// may stay a list of one.
+// body writes the body of a lambda: often a function or a path that collects results, which
+// may stay a list with one element.
 func (g *generator) body(depth int) string {
 	if g.chance(60) {
 		return g.expression(anything, depth-1)
@@ -319,7 +319,7 @@ func (g *generator) path(depth int) string {
 	return text
 }
 
-// start is what a path begins with.
+// start writes the beginning of a path.
 func (g *generator) start() string {
 	names := documentNames
 	if g.rows {
@@ -360,7 +360,7 @@ func (g *generator) step(depth int) string {
 	})
 }
 
-// suffix writes what follows a step.
+// suffix writes a predicate, a variable or a sort after a step.
 func (g *generator) suffix(depth int) string {
 	switch n := g.IntN(100); {
 	case n < 22:

@@ -21,14 +21,14 @@ var (
 	referenceAll  = flag.Bool("reference-all", false, "list every difference instead of the first 20")
 )
 
-// TestRandomTemplatesGiveWhatTheReferenceGives compares random templates on random
+// TestRandomTemplatesHaveTheResultsOfTheReference compares random templates on random
 // inputs with the reference implementation of JSONata. A seed makes one template and
 // one input, always the same.
-func TestRandomTemplatesGiveWhatTheReferenceGives(t *testing.T) {
+func TestRandomTemplatesHaveTheResultsOfTheReference(t *testing.T) {
 	compareWithReference(t, *referenceSeed, 3_000)
 }
 
-func TestAtScaleRandomTemplatesGiveWhatTheReferenceGives(t *testing.T) {
+func TestAtScaleRandomTemplatesHaveTheResultsOfTheReference(t *testing.T) {
 	compareWithReference(t, *referenceSeed+3_000, 1_000**scale)
 }
 
@@ -40,7 +40,7 @@ func compareWithReference(t *testing.T, first uint64, templates int) {
 		source, input := randomTemplate(seed)
 		theirs, err := r.Ask(source, input)
 		if err != nil {
-			t.Fatalf("seed %d: the reference does not answer to %s on %s: %v", seed, source, input, err)
+			t.Fatalf("seed %d: the reference does not answer for %s on %s: %v", seed, source, input, err)
 		}
 		kind, difference := compare(source, input, theirs)
 		counts[kind]++
@@ -62,8 +62,9 @@ func compareWithReference(t *testing.T, first uint64, templates int) {
 	}
 }
 
-// compare evaluates a template and says how the result relates to the reference's. A
-// difference that must not be is described.
+// compare evaluates a template and compares the result with that of the reference. kind
+// names the outcome. difference describes a difference that is a fault, and is otherwise
+// empty.
 func compare(source, input string, theirs reference.Answer) (kind, difference string) {
 	ours, err := evaluateRandom(source, input)
 	both := fmt.Sprintf("  ours     %s, %v\n  theirs   %s", ours, err, theirs)
@@ -75,7 +76,7 @@ func compare(source, input string, theirs reference.Answer) (kind, difference st
 	case err != nil && theirs.Unfit != "":
 		return "ours refuses what JSON cannot hold", ""
 	case err != nil:
-		if kind := refusalOf(err); kind != "" {
+		if kind := unsupportedKind(err); kind != "" {
 			return "ours refuses: " + kind, ""
 		}
 		return "ours refuses", both
@@ -95,7 +96,7 @@ func compare(source, input string, theirs reference.Answer) (kind, difference st
 	return "both give the same", ""
 }
 
-// evaluateRandom gives a template's result as JSON, nil where it is undefined.
+// evaluateRandom returns the result of a template as JSON, or nil if it is undefined.
 func evaluateRandom(source, input string) (result []byte, err error) {
 	tmpl, err := compileTest(source)
 	if err != nil {
@@ -104,8 +105,8 @@ func evaluateRandom(source, input string) (result []byte, err error) {
 	return tmpl.eval(context.Background(), input, nil)
 }
 
-// sameResult compares JSON, with the order of the fields of objects. Numbers may
-// differ in their last digit, in which Math.pow and math.Pow do.
+// sameResult compares JSON, including the order of the fields of objects. Numbers may differ
+// in their last digit, because the results of Math.pow and math.Pow do.
 func sameResult(ours, theirs []byte) bool {
 	if ours == nil || theirs == nil {
 		return ours == nil && theirs == nil
@@ -129,10 +130,10 @@ func sameResult(ours, theirs []byte) bool {
 	}
 }
 
-// refusals are the kinds of templates that the reference evaluates and this package
-// refuses, by what its errors say. templates/LANGUAGE.md lists them.
-var refusals = []struct{ kind, says string }{
-	{"$eval", "$eval is refused"},
+// unsupported has the kinds of templates that the reference evaluates and this package does
+// not support, with a part of the error of each. templates/LANGUAGE.md lists them.
+var unsupported = []struct{ kind, says string }{
+	{"$eval", "$eval is not supported"},
 	{"an assignment in a part that is not a block", "cannot stand directly within"},
 	{"% that reaches out of a group, a function or a transformation, or alone as a predicate", "% cannot"},
 	{"% that reaches out of a group, a function or a transformation, or alone as a predicate", "a predicate cannot be % alone"},
@@ -162,8 +163,8 @@ var refusals = []struct{ kind, says string }{
 	{"a time zone that is not +hhmm", "the time zone must have the form"},
 }
 
-func refusalOf(err error) string {
-	for _, r := range refusals {
+func unsupportedKind(err error) string {
+	for _, r := range unsupported {
 		if strings.Contains(err.Error(), r.says) {
 			return r.kind
 		}
@@ -171,8 +172,8 @@ func refusalOf(err error) string {
 	return ""
 }
 
-// lenient has the errors of the reference that this package does not make: faults of
-// its own, in templates that have a meaning.
+// lenient has the errors of the reference that this package does not return. They are faults
+// of the reference: the templates are valid.
 var lenient = map[string]string{
 	"func.apply is not a function":                                 "a built-in as the argument of a call that ends a function",
 	"comp is not a function":                                       "a built-in as the argument of a call that ends a function",

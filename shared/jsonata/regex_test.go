@@ -2,19 +2,19 @@ package jsonata
 
 import "testing"
 
-// The right values are those of jsonata-js 2.2.2. A text of a shopper may hold any
-// character, and none of them may fail a template.
+// TestRegularExpressionsSearchEveryText has the results of jsonata-js 2.2.2. The text of a
+// shopper may contain any character, and no character may make a template fail.
 func TestRegularExpressionsSearchEveryText(t *testing.T) {
 	for _, test := range []struct{ name, source, text, want string }{
 		{"m without ^ or $ searches a text with CRLF", `$contains(t, /ring/im)`, `Leave\r\nRing`, `true`},
-		{"^ stands after CR", `$contains(t, /^b/m)`, `a\rb`, `true`},
-		{"^ stands after U+2028", `$contains(t, /^b/m)`, `a\u2028b`, `true`},
-		{"^ stands after U+2029", `$contains(t, /^b/m)`, `a\u2029b`, `true`},
-		{"^ stands after no other white space", `$contains(t, /^b/m)`, `a\u0085b\u000bb\u000cb`, `false`},
-		{"$ stands before CR", `$replace(t, /[ab]$/m, "-")`, `a\rab`, `"-\ra-"`},
+		{"^ matches after CR", `$contains(t, /^b/m)`, `a\rb`, `true`},
+		{"^ matches after U+2028", `$contains(t, /^b/m)`, `a\u2028b`, `true`},
+		{"^ matches after U+2029", `$contains(t, /^b/m)`, `a\u2029b`, `true`},
+		{"^ matches after no other white space", `$contains(t, /^b/m)`, `a\u0085b\u000bb\u000cb`, `false`},
+		{"$ matches before CR", `$replace(t, /[ab]$/m, "-")`, `a\rab`, `"-\ra-"`},
 		{"^ and $ without m are the ends of the text", `[$contains(t, /^b/), $contains(t, /a$/)]`, `a\rb`, `[false,false]`},
 		{"^ does not match at a place where a search goes on", `$replace(t, /^a*/, "x")`, `aab`, `"xb"`},
-		{"each line by itself", `$match(t, /^.+$/m).match`, `a\rb\r`, `["a","b"]`},
+		{"each line separately", `$match(t, /^.+$/m).match`, `a\rb\r`, `["a","b"]`},
 		{"a dot takes no line end", `$match(t, /./).match`, `a\r\u2028b`, `["a","b"]`},
 		{"a literal CR under m", `$split(t, /\r\n?/m)`, `a\r\nb\rc`, `["a","b","c"]`},
 		{"i does not take the long s for s", `$contains(t, /s/i)`, `\u017f`, `false`},
@@ -41,11 +41,11 @@ func TestRegularExpressionsSearchEveryText(t *testing.T) {
 	}
 }
 
-func TestTextFunctionsTakeEveryText(t *testing.T) {
+func TestTextFunctionsAcceptEveryText(t *testing.T) {
 	for _, test := range []struct{ name, source, text, want string }{
 		{"base64 of characters above U+00FF has the lower bytes", `$base64encode(t)`, `日é😀`, `"5ek9AA=="`},
 		{"base64 that is not padded", `$base64decode(t)`, `QUJDRA`, `"ABCD"`},
-		{"base64 with other characters among it", `$base64decode(t)`, `Q!U@ J\n日D`, `"ABC"`},
+		{"base64 with other characters in between", `$base64decode(t)`, `Q!U@ J\n日D`, `"ABC"`},
 		{"base64 for URLs", `$base64decode(t)`, `Q-_A`, `"CïÀ"`},
 		{"base64 ends at =", `$base64decode(t)`, `QQ==QQ==`, `"A"`},
 		{"a single digit of base64", `$base64decode(t)`, `Q`, `""`},

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// The reference implementation's test suite, a case a line. Run it so:
+// The test suite of the reference implementation, one case on each line. To run it:
 //
 //	go test -tags jsonatasuite ./shared/template -run Suite -suite cases.jsonl -v
 var (
@@ -38,11 +38,11 @@ type suiteCase struct {
 	Code     string                     `json:"code"`
 }
 
-// caseTimeout is how long a case may take; beyond it, it hangs.
+// caseTimeout is how long a case may take. A case that takes longer hangs.
 const caseTimeout = 5 * time.Second
 
-// TestSuite runs the cases in child processes, because a case might end one: then
-// the next child goes on behind it.
+// TestSuite runs the cases in child processes, because a case might end the process. Then
+// another child continues with the next case.
 func TestSuite(t *testing.T) {
 	cases := readSuite(t)
 	if *suiteChild >= 0 {
@@ -97,7 +97,7 @@ func readSuite(t *testing.T) []suiteCase {
 	return cases
 }
 
-// runSuiteFrom runs a child from a case on and gives the case to go on with.
+// runSuiteFrom runs a child that begins with a case, and returns the case to continue with.
 func runSuiteFrom(t *testing.T, cases []suiteCase, from int, outcomes map[string][]string) int {
 	cmd := exec.Command(os.Args[0], "-test.run", "TestSuite", "-suite", *suiteFile, "-suite-from", strconv.Itoa(from))
 	out, err := cmd.StdoutPipe()
@@ -148,7 +148,7 @@ func (c *suiteCase) run() (outcome, detail string) {
 		if c.Kind == "error" {
 			return "pass", ""
 		}
-		return "refused", err.Error()
+		return "unsupported", err.Error()
 	}
 	input := []byte(c.Data)
 	if c.NoData {
@@ -184,7 +184,7 @@ func sameJSON(a, b []byte) bool {
 	return near(x, y)
 }
 
-// near compares as the suite's own runner does: numbers to 15 digits.
+// near compares as the suite's runner does: numbers to 15 digits.
 func near(x, y any) bool {
 	switch x := x.(type) {
 	case float64:

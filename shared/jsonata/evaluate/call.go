@@ -55,8 +55,9 @@ func (c *compiler) call(n *syntax.Node, before evaluation) evaluation {
 	}
 }
 
-// argumentList returns a list for n arguments of a call. The list is on the stack, in
-// so much room, except for a tail call, which is made after the lambda returns.
+// argumentList returns a list for n arguments of a call. The list is on the stack, where
+// it takes room values. For a tail call it is not, and room is 0, because that call is made
+// after the lambda has returned.
 func argumentList(st *value.State, called any, n int, tail bool) (args []any, room int) {
 	if tail {
 		return make([]any, n), 0
@@ -68,8 +69,8 @@ func argumentList(st *value.State, called any, n int, tail bool) (args []any, ro
 	return st.Push(room)[:n], room
 }
 
-// chargeCall charges for a call. A lambda does not read its arguments, and a built-in
-// function charges for that itself.
+// chargeCall charges for a call. It does not charge for reading the arguments: a lambda
+// does not read them, and a built-in function charges for that itself.
 func chargeCall(st *value.State, called any, given []any) error {
 	switch called.(type) {
 	case *closure, *functions.Builtin:
@@ -81,8 +82,8 @@ func chargeCall(st *value.State, called any, given []any) error {
 	return st.SpendReading(given)
 }
 
-// calledName returns the name of the called function for errors, and reports whether it
-// is that of a built-in function without its $.
+// calledName returns the name of the called function for errors. isBuiltin reports whether
+// the name is that of a built-in function, written without its $.
 func (c *compiler) calledName(n *syntax.Node) (name string, isBuiltin bool) {
 	switch {
 	case n.Kind == syntax.KindVariable:

@@ -5,11 +5,11 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// closure is a lambda of the expression with an optional signature.
+// closure is a lambda in the source of an expression, with an optional signature.
 type closure struct {
 	*lambda
 	signature *functions.Signature
-	nesting   int // of its body, for the limit on depth
+	nesting   int // how deep the expressions of the body nest, for the limit on depth
 }
 
 // Arity returns the number of parameters.
@@ -43,10 +43,10 @@ func (c *closure) call(st *value.State, args []any) (any, error) {
 type partial struct {
 	fn   value.Function
 	args []any
-	open []int // the places of the ? in args
+	open []int // the indexes of the ? in args
 }
 
-// Arity returns the number of open arguments.
+// Arity returns the number of open arguments, those written as ?.
 func (p *partial) Arity() int { return len(p.open) }
 
 // Apply calls the function with the open arguments filled in.

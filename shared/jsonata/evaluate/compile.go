@@ -1,6 +1,6 @@
 // Package evaluate compiles a tree to closures and runs them: paths with their predicates,
-// groups and sorts, operators, calls, and the scopes of variables. It has no functions of
-// the language; the caller passes them in a functions.Library.
+// groups and sorts, operators, calls, and the scopes of variables. It has none of the
+// built-in functions of the language: the caller passes them in a functions.Library.
 package evaluate
 
 import (
@@ -11,12 +11,12 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// compiler turns the tree of an expression into closures. It ends at the first error with
+// compiler turns the tree of an expression into closures. It stops at the first error with
 // fault.Stop.
 //
-// The context is an argument of the closures. A variable is in the frame of the
-// function to which it belongs; functions inside that use it share it in a cell: see
-// variable.
+// The context is an argument of the closures. A variable is in the frame of the function
+// that binds it. If inner functions use the variable too, all of them share it in a cell:
+// see variable.
 type compiler struct {
 	functions    functions.Library
 	scope        *scope // the innermost open scope
@@ -26,17 +26,17 @@ type compiler struct {
 	depth        int      // of the nested expressions that are being compiled
 	deepest      int      // the largest depth in the current function
 	regexes      int      // the sum of the sizes of all regular expressions
-	noAssignment bool     // an assignment is refused: see assign
+	noAssignment bool     // an assignment is not supported here: see assign
 }
 
 // evaluation is a compiled expression. It returns the value in a context.
 type evaluation func(st *value.State, f frame, context any) (any, error)
 
-// run computes an operation from the values of its operands. It must not keep args,
-// which the next operation uses again.
+// run computes the result of an operation from the values of its operands. It must not keep
+// args after it returns, because the next operation uses the same memory.
 type run func(st *value.State, args []any) (any, error)
 
-// maxChained bounds how deep expressions nest if chains of operators are included.
+// maxChained limits how deep expressions nest, with each operator of a chain as a level.
 const maxChained = 2 * syntax.MaxNesting
 
 // Compile compiles a resolved tree. It also returns the names of the variables that the
@@ -72,8 +72,8 @@ func operation(line int, run run, operands ...evaluation) evaluation {
 	}, operands...)
 }
 
-// lightOperation is operation without the charge, for operations that charge themselves
-// for what they read.
+// lightOperation is operation without the charge. It is for operations that charge for
+// what they read.
 func lightOperation(line int, run run, operands ...evaluation) evaluation {
 	return func(st *value.State, f frame, context any) (any, error) {
 		args := st.Push(len(operands))
@@ -229,8 +229,7 @@ func (c *compiler) variable(n *syntax.Node) evaluation {
 	return c.reference(n.Text)
 }
 
-// lookup compiles a name, * or ** that is not a step of a path or has predicates of its
-// own.
+// lookup compiles a name, * or ** that is not a step of a path, or that has predicates.
 func (c *compiler) lookup(n *syntax.Node) evaluation {
 	run, name := wildcard, n.Text
 	switch n.Kind {
@@ -253,7 +252,7 @@ func (c *compiler) negate(n *syntax.Node) evaluation {
 	return operation(n.Line, negate, c.expression(n.Left))
 }
 
-// withoutAssignment compiles something in which an assignment is refused.
+// withoutAssignment calls compile for a part in which an assignment is not supported.
 func (c *compiler) withoutAssignment(compile func()) {
 	before := c.noAssignment
 	c.noAssignment = true
@@ -315,7 +314,7 @@ func choice(test, yes, no evaluation) evaluation {
 	}
 }
 
-// block compiles (a; b; c), which has a scope of its own.
+// block compiles (a; b; c), which opens a scope.
 func (c *compiler) block(n *syntax.Node) evaluation {
 	noAssignment := c.noAssignment
 	c.noAssignment = false
@@ -398,9 +397,9 @@ func (c *compiler) alternative(n *syntax.Node) evaluation {
 	}
 }
 
-// collapsed compiles a part whose result another expression returns. A callback of $map
-// and the like can return a sequence within a sequence; each expression that returns it
-// collapses one of them.
+// collapsed compiles a part whose value is the result of the expression around it. A
+// callback, for example of $map, can return a sequence within a sequence. Each expression
+// that passes such a result on collapses one of the two.
 func (c *compiler) collapsed(n *syntax.Node) evaluation {
 	code := c.expression(n)
 	if !n.MayReturnSequence() {
@@ -412,9 +411,9 @@ func (c *compiler) collapsed(n *syntax.Node) evaluation {
 	}
 }
 
-// assign compiles an assignment. In a list or an object it is refused, because the
-// reference implementation gives the elements separate variables, and in a sort,
-// because the last value would depend on the order of the comparisons.
+// assign compiles an assignment. It is not supported in a list or an object, because the
+// reference implementation gives the elements separate variables. It is not supported in a
+// sort, because the last value would depend on the order of the comparisons.
 func (c *compiler) assign(n *syntax.Node) evaluation {
 	if c.noAssignment {
 		fault.Stopf(n.Line, "$%s := … cannot stand directly within a list, an object or a sort. Put it in a block of its own: ($%s := …; …)", n.Left.Text, n.Left.Text)

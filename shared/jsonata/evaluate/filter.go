@@ -8,7 +8,7 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// filter is a predicate [...]: a constant index, constant indexes and ranges of them, or
+// filter is a predicate [...]: a constant index, a list of constant indexes and ranges, or
 // an expression.
 type filter struct {
 	known  bool
@@ -24,7 +24,7 @@ type indexRange struct{ from, to float64 }
 
 type filters []filter
 
-// filters compiles predicates, in which the given variables of the tuples are visible.
+// filters compiles predicates. They can use the variables of the tuples named in vars.
 func (c *compiler) filters(stages []*syntax.Stage, vars []string) filters {
 	var list filters
 	for _, s := range stages {
@@ -43,8 +43,8 @@ func (c *compiler) filter(n *syntax.Node, vars []string) filter {
 	return filter{part: c.in(n, vars), constant: ofVariables(n, vars)}
 }
 
-// literalRanges returns the indexes in a list of whole numbers and of ranges between
-// them, or nil.
+// literalRanges returns the indexes in a literal list of whole numbers and ranges of them.
+// It returns nil for any other expression.
 func literalRanges(n *syntax.Node) []indexRange {
 	if n.Kind != syntax.KindArray || n.HasAttachments() {
 		return nil
@@ -67,8 +67,9 @@ func isWhole(n *syntax.Node) bool {
 	return n.Kind == syntax.KindNumber && n.Number == math.Trunc(n.Number) && !n.HasAttachments()
 }
 
-// ofVariables reports whether an expression has only literals and variables, other than
-// the context and the variables of each element.
+// ofVariables reports whether an expression consists only of literals and variables, so
+// that its value is the same for every element. The context and the carried variables are
+// not the same for every element.
 func ofVariables(n *syntax.Node, carried []string) bool {
 	if n.HasAttachments() {
 		return false
@@ -112,7 +113,8 @@ func (p filter) apply(st *value.State, f frame, v any) (any, error) {
 	return p.choose(st, f, list)
 }
 
-// element returns the element at the constant index of a predicate, if there are both.
+// element returns the element at the constant index of a predicate. It returns nil if the
+// predicate has no constant index, or the list has no such element.
 func (p filter) element(list *value.Array) any {
 	if i, ok := place(p.index, len(list.Items)); ok && p.known {
 		return list.Items[i]
@@ -120,8 +122,8 @@ func (p filter) element(list *value.Array) any {
 	return nil
 }
 
-// pick returns the element at a constant index. An element that is a list is the result
-// itself.
+// pick returns the element at a constant index. If the element is a list, that list is the
+// whole result.
 func (p filter) pick(list *value.Array) any {
 	one := p.element(list)
 	if inner, ok := one.(*value.Array); ok {
@@ -134,8 +136,8 @@ func (p filter) pick(list *value.Array) any {
 	return result
 }
 
-// place converts a number to an index of a list, and reports whether the list has it: it
-// rounds down, and takes a negative index from the end.
+// place converts a number to an index of a list, and reports whether the list has that
+// index. It rounds a fraction down. A negative number counts from the end.
 func place(n float64, size int) (i int, ok bool) {
 	f := math.Floor(n)
 	if f < 0 {
@@ -147,7 +149,7 @@ func place(n float64, size int) (i int, ok bool) {
 	return int(f), true
 }
 
-// choose returns the elements for which the predicate is true or is their index.
+// choose returns the elements for which the predicate is true or equals their index.
 func (p filter) choose(st *value.State, f frame, list *value.Array) (any, error) {
 	if p.constant && len(list.Items) > 0 {
 		return p.chooseByConstant(st, f, list)
@@ -223,7 +225,7 @@ func (p filter) chooseByRanges(st *value.State, list *value.Array) (any, error) 
 	return elementsAt(st, list, places)
 }
 
-// elementsAt returns the elements at some places. They stay in their order.
+// elementsAt returns the elements at the given indexes, in the order of the list.
 func elementsAt(st *value.State, list *value.Array, places []int) (any, error) {
 	if err := st.AllocateItems(len(places)); err != nil {
 		return nil, err
@@ -236,8 +238,9 @@ func elementsAt(st *value.State, list *value.Array, places []int) (any, error) {
 	return &value.Array{Items: chosen, Sequence: true, Tuples: list.Tuples}, nil
 }
 
-// matches returns how often a predicate selects the element at i: as often as its
-// numbers are that index, otherwise once if it is true.
+// matches returns how often a predicate selects the element at i. If the predicate is a
+// number or a list of numbers, that is how many of them equal the index. Otherwise it is
+// once if the predicate is true.
 func matches(st *value.State, verdict any, i, size int) (int, error) {
 	if n, ok := value.Number(verdict); ok {
 		chosen, ok := place(n, size)

@@ -12,19 +12,19 @@ import (
 // input under their keys, then evaluates each value on the elements of its key. An
 // object that is not a step of a path groups its context.
 type grouping struct {
-	// known has the keys if all are literals, the ordinary case. Then all values are
-	// evaluated on the same elements, with one binding.
+	// known has the keys if all are literals, which is the usual case. Then all values
+	// are evaluated on the same elements, with one binding.
 	known  []string
 	shared binding
 	codes  []evaluation
-	// Otherwise each pair has a key of its own.
+	// pairs is used if a key is not a literal: each pair then computes its key.
 	pairs []groupPair
 }
 
 type groupPair struct{ key, value *part }
 
-// grouping compiles {…}. The given variables of the tuples are visible in its keys and
-// values.
+// grouping compiles {…}. Its keys and values can use the variables of the tuples named in
+// vars.
 func (c *compiler) grouping(n *syntax.Node, vars []string) *grouping {
 	g := &grouping{known: knownKeys(n)}
 	c.withoutAssignment(func() {
@@ -43,7 +43,7 @@ func (c *compiler) grouping(n *syntax.Node, vars []string) *grouping {
 	return g
 }
 
-// knownKeys returns the keys if all are literals, otherwise nil.
+// knownKeys returns the keys if all of them are literals, otherwise nil.
 func knownKeys(n *syntax.Node) []string {
 	keys := make([]string, len(n.Pairs))
 	seen := map[string]bool{}
@@ -77,7 +77,7 @@ func (g *grouping) apply(st *value.State, f frame, input any) (any, error) {
 	return g.collect(st, f, items)
 }
 
-// fixed returns an object with known keys, each of which has all elements.
+// fixed returns an object with known keys. The value of each key is evaluated on all elements.
 func (g *grouping) fixed(st *value.State, f frame, items []any) (any, error) {
 	if err := st.AllocateObject(len(g.known)); err != nil {
 		return nil, err
@@ -102,8 +102,8 @@ func (g *grouping) fixed(st *value.State, f frame, items []any) (any, error) {
 	return result, nil
 }
 
-// bindJoined returns the joined elements as the context of a value, and joins their
-// variables.
+// bindJoined joins the elements and returns them as the context of a value. If the
+// elements are tuples, it also binds each variable to its joined values.
 func (b *binding) bindJoined(st *value.State, f frame, items []any) (any, error) {
 	if _, ok := items[0].(*tuple); !ok {
 		if len(b.variables) > 0 {
@@ -129,7 +129,7 @@ func (b *binding) bindJoined(st *value.State, f frame, items []any) (any, error)
 	return context, nil
 }
 
-// joinOf joins a part of each tuple.
+// joinOf joins what of returns for each tuple.
 func joinOf(st *value.State, tuples []any, of func(t *tuple) any) (any, error) {
 	if err := st.Spend(len(tuples)); err != nil {
 		return nil, err

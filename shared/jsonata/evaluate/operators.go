@@ -69,7 +69,8 @@ func negate(_ *value.State, args []any) (any, error) {
 	return -f, nil
 }
 
-// comparison compares two numbers by numbers, and anything else by holds.
+// comparison returns an operator that compares two numbers with numbers, and other values
+// with holds.
 func comparison(symbol string, numbers func(a, b float64) bool, holds func(st *value.State, a, b any) (bool, error)) func(st *value.State, args []any) (any, error) {
 	return func(st *value.State, args []any) (any, error) {
 		a, aOK := args[0].(float64)
@@ -93,7 +94,7 @@ func comparison(symbol string, numbers func(a, b float64) bool, holds func(st *v
 	}
 }
 
-// notLess is <= if flipped, otherwise >=.
+// notLess returns the comparison <= if flipped is true, otherwise >=.
 func notLess(flipped bool) func(st *value.State, a, b any) (bool, error) {
 	return func(st *value.State, a, b any) (bool, error) {
 		if flipped {
@@ -116,7 +117,7 @@ func concatenate(st *value.State, args []any) (any, error) {
 	return st.ConcatText(left, right)
 }
 
-// textOf is $string for the operator &, which uses "" for undefined.
+// textOf is $string for the operator &, to which undefined is an empty string.
 func textOf(st *value.State, v any) (string, error) {
 	if v == nil {
 		return "", nil
@@ -153,7 +154,7 @@ func numberRange(st *value.State, args []any) (any, error) {
 	return value.Collapse(value.NewSequence(items...)), nil
 }
 
-// contained is the operator in. It finds lists and objects by identity only.
+// contained is the operator in. It compares lists and objects by identity, not by content.
 func contained(st *value.State, args []any) (any, error) {
 	if args[0] == nil || args[1] == nil {
 		return false, nil
@@ -178,8 +179,8 @@ func contained(st *value.State, args []any) (any, error) {
 	return false, nil
 }
 
-// memberKey returns the key of a simple value in a set, or nil for a value that must be
-// compared.
+// memberKey returns the key of a simple value in a set of members. It returns nil for a
+// value that the set cannot hold: that one must be compared with each element.
 func memberKey(v any) any {
 	switch v.(type) {
 	case string, bool, value.NullValue, float64:
@@ -188,8 +189,8 @@ func memberKey(v any) any {
 	return nil
 }
 
-// membersOf returns the set of the simple elements of a list. It is cached, so a loop
-// that searches one list reads it once.
+// membersOf returns the set of the simple elements of a list. The set is cached, so a loop
+// that searches the same list many times reads it once.
 func membersOf(st *value.State, list *value.Array) (map[any]bool, error) {
 	if members, ok := st.Cached(list).(map[any]bool); ok {
 		return members, nil
@@ -215,8 +216,8 @@ func membersOf(st *value.State, list *value.Array) (map[any]bool, error) {
 	return members, nil
 }
 
-// makeArray is [...]: it takes the elements of lists, except of those that are written
-// as lists in it.
+// makeArray is the constructor [...]. A part that is a list adds its elements, unless the
+// part was itself written as [...]: then it adds one element, the list.
 func makeArray(st *value.State, parts []any, whole []bool, built bool) (any, error) {
 	size := 0
 	for i, part := range parts {
@@ -255,7 +256,7 @@ func applyFunction(st *value.State, left, right any) (any, error) {
 	return value.Invoke(st, second, []any{left}, value.Null)
 }
 
-// notFunction returns the error of a call of something else.
+// notFunction returns the error of a call of a value that is not a function.
 func notFunction(name string, isBuiltin bool, v any) error {
 	switch {
 	case name == "":

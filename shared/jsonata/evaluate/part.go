@@ -5,9 +5,9 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// part is an expression that is evaluated in another context than the expression around
-// it: a step of a path, a predicate, a sort key. On a path that has @, # or % its
-// context is a tuple, whose variables have a scope of their own.
+// part is an expression whose context differs from that of the expression around it: a
+// step of a path, a predicate, or a sort key. On a path that has @, # or %, the context is
+// a tuple, and the variables of the tuple are in a separate scope.
 type part struct {
 	binding
 	body evaluation
@@ -20,14 +20,15 @@ type binding struct {
 	locals    []*variable
 }
 
-// in compiles a part, in which the given variables of the tuples are visible.
+// in compiles a part, which can use the variables of the tuples named in vars.
 func (c *compiler) in(n *syntax.Node, vars []string) *part {
 	p := &part{}
 	c.within(&p.binding, vars, []*syntax.Node{n}, func() { p.body = c.expression(n) })
 	return p
 }
 
-// within opens the scope of a part, if it needs one, while compile compiles the nodes.
+// within calls compile for the nodes of a part. If the part has variables, their scope is
+// open during that call.
 func (c *compiler) within(b *binding, vars []string, nodes []*syntax.Node, compile func()) {
 	if len(vars) == 0 {
 		compile()

@@ -15,8 +15,8 @@ type path struct {
 	steps         []step
 	keepArray     bool // the path has the suffix []
 	keepPathArray bool // a step of it has the suffix []
-	carries       bool // the result is a stream of tuples, for a % outside of the path
-	absolute      bool // it starts with a variable, so the first step is evaluated once
+	carries       bool // the result is a list of tuples, because a % outside of the path needs them
+	absolute      bool // the path starts with a variable, so its first step is evaluated once
 	group         *grouping
 }
 
@@ -27,7 +27,7 @@ func (c *compiler) path(n *syntax.Node) evaluation {
 		p.steps = append(p.steps, c.step(s, i == 0 && !s.Tuple, vars))
 		vars = appendNew(vars, carriedBy(s)...)
 	}
-	refuseLostVariables(n)
+	rejectLostVariables(n)
 	if n.Group != nil {
 		p.group = c.grouping(n.Group, vars)
 	}
@@ -65,7 +65,7 @@ func carriedBy(n *syntax.Node) []string {
 	return appendNew(nil, vars...)
 }
 
-// appendNew returns the list with the elements that it does not have yet.
+// appendNew appends the elements that the list does not have yet.
 func appendNew(list []string, more ...string) []string {
 	list = list[:len(list):len(list)]
 	for _, v := range more {
@@ -76,10 +76,10 @@ func appendNew(list []string, more ...string) []string {
 	return list
 }
 
-// refuseLostVariables refuses paths for which the reference implementation is wrong:
-// after the sort of a path that has @, # or % it loses the variables of the elements,
-// and it never binds those of a list at the start of a path.
-func refuseLostVariables(n *syntax.Node) {
+// rejectLostVariables stops with an error at a path for which the reference implementation
+// is wrong. After the sort of a path that has @, # or %, it loses the variables of the
+// elements. If a path starts with a list [...], it never binds the variables of that list.
+func rejectLostVariables(n *syntax.Node) {
 	if n.List[0].Constructor && n.List[0].Tuple {
 		fault.Stopf(n.Line, "@ and # cannot follow a list [...] at the start of a path: name the list with := first")
 	}
@@ -173,9 +173,9 @@ func (p *path) walk(st *value.State, f frame, context any) (any, error) {
 	return result, nil
 }
 
-// asInput returns the input of the next step. Only a list at the start of a path,
-// [...][0], can have a result that is no list; the reference implementation then
-// continues with nothing.
+// asInput returns the result of a step as the input of the next one. Only a list with a
+// predicate at the start of a path, as in [...][0], can have a result that is not a list.
+// The reference implementation then continues with undefined.
 func asInput(result any) (*value.Array, error) {
 	switch result := result.(type) {
 	case *value.Array:
@@ -186,17 +186,18 @@ func asInput(result any) (*value.Array, error) {
 	return value.NewSequence(), nil
 }
 
-// startsPlain reports whether the path starts with a variable alone, as in $order.id.
+// startsPlain reports whether the first step is a variable without predicates, as in
+// $order.id.
 func (p *path) startsPlain() bool {
 	s := &p.steps[0]
 	return p.absolute && s.kind == stepPart && !s.tuple && len(s.stages) == 0 && !s.keepArray
 }
 
-// plain reports whether a single value can be the result without a change.
+// plain reports whether a single value is the result of the path as it is.
 func (p *path) plain() bool { return p.group == nil && !p.keepArray && !p.keepPathArray }
 
-// descendObjects takes the steps that lead from one object to one value. It is a
-// shortcut for the ordinary case.
+// descendObjects takes the steps that lead from one object to one value, and returns that
+// value and the index of the next step. It is a shortcut for the usual case.
 func (p *path) descendObjects(v any, from int) (any, int) {
 	for i := from; i < len(p.steps); i++ {
 		o, ok := v.(*value.Object)

@@ -11,11 +11,11 @@ type frame []any
 
 // variable is a variable in the scope that binds it.
 type variable struct {
-	slot int // in the frame of the function that the scope belongs to
-	// captured means that the value is in a *cell, which all functions that use the
-	// variable share.
+	slot int // the index in the frame of the function that the scope belongs to
+	// captured means that the frame has a *cell with the value. All functions that use
+	// the variable share the cell.
 	captured bool
-	// set means that the variable always has a value in the code compiled after this.
+	// set means that the variable always has a value in the code that is compiled next.
 	set bool
 }
 
@@ -43,8 +43,8 @@ func (v *variable) assign(f frame, value any) {
 	f[v.slot] = value
 }
 
-// bind creates the variable again. A function that captured it before keeps the old
-// one.
+// bind creates a new variable with a value. A function that captured the previous one
+// keeps that one.
 func (v *variable) bind(f frame, value any) {
 	if v.captured {
 		value = &cell{value}
@@ -52,17 +52,17 @@ func (v *variable) bind(f frame, value any) {
 	f[v.slot] = value
 }
 
-// scope has the variables that a block, a function or an element of a path binds.
+// scope is the set of variables that a block, a function or an element of a path binds.
 type scope struct {
 	outer     *scope
 	plan      *Plan
 	variables map[string]*variable
-	locals    []*variable // those that only an assignment sets
+	locals    []*variable // the variables that only an assignment sets
 }
 
 // Plan is a compiled function, or the compiled expression itself.
 type Plan struct {
-	outer    *Plan // of the function that this one stands in
+	outer    *Plan // the plan of the enclosing function
 	size     int   // of the frame
 	params   []*variable
 	locals   []*variable
@@ -124,8 +124,8 @@ func clearLocals(f frame, locals []*variable) {
 	}
 }
 
-// open begins a scope in a plan. It binds the given names at once, and the names that
-// the nodes assign when they are assigned.
+// open opens a scope in a plan. The names in names are bound from the beginning. The names
+// that the nodes assign are bound when they are assigned.
 func (c *compiler) open(p *Plan, names []string, nodes ...*syntax.Node) (bound []*variable) {
 	s := &scope{outer: c.scope, plan: p, variables: map[string]*variable{}}
 	for _, name := range names {
@@ -166,8 +166,8 @@ func assigned(nodes []*syntax.Node) []string {
 	return names
 }
 
-// find lists the variables to which a name can refer, the innermost first. The list
-// ends with the first that always has a value, and known reports whether there is one.
+// find returns the variables to which a name can refer, the innermost first. The list ends
+// with the first variable that always has a value. known reports whether there is one.
 func (c *compiler) find(name string) (found []*variable, known bool) {
 	for s := c.scope; s != nil; s = s.outer {
 		v := s.variables[name]
@@ -182,7 +182,8 @@ func (c *compiler) find(name string) (found []*variable, known bool) {
 	return found, false
 }
 
-// reach returns the variable of a function that captures one of an enclosing function.
+// reach returns the variable through which a function sees v, a variable of an enclosing
+// function. It adds the captures that are needed for that.
 func reach(v *variable, owner, from *Plan) *variable {
 	if owner == from {
 		return v

@@ -23,7 +23,7 @@ func (c *compiler) sorting(n *syntax.Node, vars []string) *sorting {
 	return s
 }
 
-// sortItem is an element with the values of those terms that were compared.
+// sortItem is an element with the values of the sort terms that were needed so far.
 type sortItem struct {
 	value any
 	keys  []any

@@ -34,7 +34,7 @@ type step struct {
 	ancestor string
 }
 
-// stepStage is a predicate of a step, or the #$v after one.
+// stepStage is a predicate of a step, or a #$v that follows a predicate.
 type stepStage struct {
 	filter
 	index string
@@ -117,8 +117,8 @@ func (s *step) take(st *value.State, f frame, input *value.Array, last bool) (an
 	return flatten(st, results, last)
 }
 
-// single returns what the predicates of the step leave of a value, if that is known to be
-// one value that is not a list, or undefined.
+// single applies the predicates of the step to a value. It reports whether the result is
+// certainly a single value that is not a list, or undefined.
 func (s *step) single(v any) (any, bool) {
 	list, isList := v.(*value.Array)
 	switch {
@@ -142,8 +142,8 @@ func (s *step) filterPlain(st *value.State, f frame, v any) (any, error) {
 	return v, nil
 }
 
-// flatten joins the results of a step. A list that is the only result of the last step
-// is not changed.
+// flatten joins the results of a step into one list. If a list is the only result of the
+// last step, flatten returns that list.
 func flatten(st *value.State, results []any, last bool) (*value.Array, error) {
 	if len(results) == 1 && last {
 		if list, ok := results[0].(*value.Array); ok && !list.Sequence {
@@ -173,8 +173,8 @@ func flatten(st *value.State, results []any, last bool) (*value.Array, error) {
 	return value.NewSequence(items...), nil
 }
 
-// evaluate evaluates the expression of a step on one element, which may belong to a
-// tuple.
+// evaluate evaluates the expression of a step on one element. t is the tuple of the
+// element, or nil.
 func (s *step) evaluate(st *value.State, f frame, item any, t *tuple) (any, error) {
 	switch s.kind {
 	case stepName:
@@ -232,7 +232,7 @@ func wildcard(st *value.State, v any) (any, error) {
 	return result, nil
 }
 
-// flattenInto adds the elements of a list, and of the lists in it.
+// flattenInto adds the elements of a list, and those of the lists in it at any depth.
 func flattenInto(st *value.State, result, list *value.Array, level int) error {
 	if err := st.Descend(level, len(list.Items)); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 // transformation is |pattern|update,remove|: a function that returns a changed copy.
 type transformation struct {
 	line                    int
-	nesting                 int // of its parts, for the limit on depth
+	nesting                 int // how deep its parts nest, for the limit on depth
 	clone                   any // $clone, which a template may replace
 	pattern, update, remove *lambda
 }
@@ -116,8 +116,8 @@ func assign(st *value.State, match, update any) error {
 	return nil
 }
 
-// transform compiles |pattern|update,remove|. Its parts are evaluated when it is
-// called, so they are functions.
+// transform compiles |pattern|update,remove|. The three parts become functions, because
+// they are evaluated when the transformation is called.
 func (c *compiler) transform(n *syntax.Node) evaluation {
 	cloner := c.reference("clone")
 	plans, nesting := make([]*Plan, len(n.List)), 0

@@ -6,8 +6,8 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// tuple is an element of a path that has @, # or %, with the variables that these bind.
-// A % is a variable too: the input of the step whose parent it refers to.
+// tuple is an element of a path that has @, # or %, together with the variables that these
+// bind. A % is a variable too: its value is the input of the step whose parent it refers to.
 type tuple struct {
 	value any
 	vars  []bound
@@ -29,7 +29,7 @@ func (t *tuple) get(name string) any {
 	return nil
 }
 
-// with returns a copy with another value and more variables.
+// with returns a copy of the tuple with another value and additional variables.
 func (t *tuple) with(value any, more ...bound) *tuple {
 	vars := append(make([]bound, 0, len(t.vars)+len(more)), t.vars...)
 	for _, b := range more {

@@ -1,6 +1,6 @@
-// Package fault attaches a line of the expression to an error. It is the only room that
-// all others may import, because each of them can find an error. It knows nothing of
-// what an expression means.
+// Package fault attaches a line of the expression to an error. It is the only package of
+// shared/jsonata that all others may import, because each of them can find an error. It
+// does not depend on what an expression means.
 package fault
 
 import (
@@ -20,11 +20,11 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// At returns err with a line, or err itself if it is nil or has a line already, which
-// is then the more precise one.
+// At returns err with a line. It returns err unchanged if it is nil, or if it already has a
+// line, because that line is more precise.
 func At(line int, err error) error {
 	if err == nil {
-		return nil // before e, which errors.As moves to the heap
+		return nil // before e is declared: errors.As moves it to the heap
 	}
 	var e *Error
 	if errors.As(err, &e) {
@@ -38,7 +38,8 @@ func Newf(line int, format string, args ...any) error {
 	return &Error{Line: line, Err: fmt.Errorf(format, args...)}
 }
 
-// Stop ends a compilation with an error at a line, if there is an error. Catch returns it.
+// Stop ends a compilation with an error at a line, which Catch returns. It does nothing if
+// err is nil.
 func Stop(line int, err error) {
 	if err != nil {
 		panic(stop{At(line, err)})
@@ -50,7 +51,7 @@ func Stopf(line int, format string, args ...any) {
 	panic(stop{Newf(line, format, args...)})
 }
 
-// stop is what Stop panics with.
+// stop is the value with which Stop panics.
 type stop struct{ err error }
 
 // Catch sets err to the error of a Stop. It must be deferred.

@@ -15,23 +15,24 @@ type Builtin struct {
 	run       func(st *value.State, args []any) (any, error)
 }
 
-// charged is how much of the arguments of a function is charged before it runs.
+// charged decides how much of its arguments a function is charged for before it runs.
 type charged int
 
 const (
 	// The zero value charges for everything in them, at any depth.
 	_ charged = iota
-	// surface is each byte of a text and each element of a list. The function charges for
-	// what it reads inside the elements and the fields, or reads nothing there.
+	// surface charges for each byte of a text and each element of a list. If the function
+	// reads anything inside elements and fields, it must charge for that itself.
 	surface
-	// nothing is for $append, which in a loop must not pay for the list so far.
+	// nothing charges for nothing. It is for $append: in a loop it must not be charged for
+	// the whole list each time.
 	nothing
 )
 
 // Arity returns the number of arguments that the function can use.
 func (b *Builtin) Arity() int { return b.Params }
 
-// Apply calls the function with arguments that it completes by the signature.
+// Apply completes the arguments by the signature and calls the function.
 func (b *Builtin) Apply(st *value.State, args []any, context any) (any, error) {
 	args, err := b.signature.Apply(st, b.Name, args, context)
 	if err != nil {
@@ -40,8 +41,8 @@ func (b *Builtin) Apply(st *value.State, args []any, context any) (any, error) {
 	return b.call(st, args)
 }
 
-// ApplyPartial calls the function for a partial application: with arguments that the
-// signature accepts as they are, as in the reference implementation.
+// ApplyPartial calls the function for a partial application. The signature must accept the
+// arguments as they are, as in the reference implementation.
 func (b *Builtin) ApplyPartial(st *value.State, args []any) (any, error) {
 	for i, p := range b.signature.params {
 		if i < len(args) && !p.acceptsExactly(args[i]) {
@@ -51,7 +52,8 @@ func (b *Builtin) ApplyPartial(st *value.State, args []any) (any, error) {
 	return b.call(st, args)
 }
 
-// MaxArgs returns how many arguments a call with so many has once it is completed.
+// MaxArgs returns how many arguments a call with given arguments can have after the
+// signature completed them.
 func (b *Builtin) MaxArgs(given int) int { return max(given, b.Params, len(b.signature.params)) }
 
 func (b *Builtin) call(st *value.State, args []any) (any, error) {
@@ -69,7 +71,7 @@ func (b *Builtin) call(st *value.State, args []any) (any, error) {
 	return v, err
 }
 
-// charge charges for reading the arguments. Every call of a function comes through here.
+// charge charges for reading the arguments. Every call of a built-in function calls it.
 func (b *Builtin) charge(st *value.State, args []any) error {
 	switch b.charged {
 	case nothing:
@@ -80,6 +82,7 @@ func (b *Builtin) charge(st *value.State, args []any) error {
 	return st.SpendReadingAll(args)
 }
 
-// builtinNesting is the nesting of a call of a built-in function. A callback may call
-// the function again in its tail, where the callback itself is no longer nested.
+// builtinNesting is what the call of a built-in function adds to the depth. It is needed if
+// a callback calls the function again in a tail call, where the callback no longer adds to
+// the depth.
 const builtinNesting = 2

@@ -31,7 +31,7 @@ func mapItems(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// add appends a value to a list, unless it is undefined.
+// add appends a value to a list, unless the value is undefined.
 func add(st *value.State, list *value.Array, v any) error {
 	if v == nil {
 		return nil
@@ -61,12 +61,12 @@ func filterItems(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// callback is a function that is called for one element after the other. It gets as many
-// as it can use of the element, its index or key, and the whole.
+// callback is a function that is called for each element. Its arguments are the element, its
+// index or key, and the whole list or object, but no more than the function can use.
 type callback struct {
 	fn    value.Function
 	arity int
-	args  []any // for each call anew; a function does not keep the list
+	args  []any // reused for each call, because a function does not keep the list
 }
 
 func newCallback(fn value.Function) *callback {
@@ -146,8 +146,8 @@ func reduce(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// eachField calls do for each field of an object, with what the function of $each or
-// $sift can be called by. The object of undefined has no fields.
+// eachField calls do for each field of an object, with the callback of $each or $sift. It
+// treats undefined as an object without fields.
 func eachField(st *value.State, name string, args []any, do func(callback *callback, o *value.Object, field value.Field) error) error {
 	fn, ok := args[1].(value.Function)
 	if !ok {

@@ -1,6 +1,6 @@
-// Package functions has the functions of the language, such as $sum and $map, and checks
-// arguments against signatures. It knows no syntax, and calls the functions of an
-// expression with value.Invoke.
+// Package functions has the built-in functions of the language, such as $sum and $map, and
+// checks arguments against signatures. It does not depend on the syntax. It calls the
+// functions of an expression with value.Invoke.
 package functions
 
 import (
@@ -15,9 +15,9 @@ type Library map[string]*Builtin
 
 // Define adds a function. The signature is in the letters of the JSONata documentation.
 // params is the number of parameters in the reference implementation: a higher-order
-// function passes at most that many arguments to it. The arguments that run receives
-// match the signature, and reading everything in them is charged. A missing argument is
-// nil.
+// function passes at most that many arguments. The arguments that run receives match the
+// signature, and the evaluation was charged for reading everything in them. A missing
+// argument is nil.
 func (l Library) Define(name, signature string, params int, run func(st *value.State, args []any) (any, error)) {
 	l["$"+name] = &Builtin{Name: "$" + name, signature: MustParseSignature(signature), Params: params, run: run}
 }
@@ -58,9 +58,8 @@ func Standard() Library {
 	return l
 }
 
-// inParts are the functions whose arguments may be large where only a part of them is
-// read, as in $lookup($prices, sku) for each line of an order. They charge for that
-// part.
+// inParts lists the functions that may read only a part of a large argument, as in
+// $lookup($prices, sku) for each line of an order. They charge for that part.
 const inParts = `
 	assert boolean clone count distinct each error exists filter keys lookup map
 	merge not reduce reverse shuffle sift single sort spread string type zip`

@@ -86,8 +86,8 @@ func anyEqual(st *value.State, list []any, v any) (bool, error) {
 	return false, nil
 }
 
-// zip returns the list of the first elements, the list of the second elements, and so
-// on.
+// zip returns a list of lists: first that of the first elements, then that of the second
+// elements, and so on.
 func zip(st *value.State, args []any) (any, error) {
 	if len(args) == 0 {
 		return nil, errors.New("$zip needs lists")

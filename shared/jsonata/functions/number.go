@@ -98,7 +98,7 @@ func extreme(pick func(a, b float64) float64) func(fs []float64) (any, error) {
 	}
 }
 
-// maxDigits is how long a text can be that is parsed as a number.
+// maxDigits is the largest size of a text that is parsed as a number, in bytes.
 const maxDigits = 1000
 
 func toNumber(st *value.State, args []any) (any, error) {
@@ -132,7 +132,7 @@ func toNumber(st *value.State, args []any) (any, error) {
 
 var errNotNumber = errors.New("$number was given a text that is not a number")
 
-// isDecimal reports whether a text is a number of JSON, possibly with leading zeros.
+// isDecimal reports whether a text is a JSON number, possibly with leading zeros.
 func isDecimal(text string) bool {
 	rest, ok := afterDigits(strings.TrimPrefix(text, "-"))
 	if fraction, found := strings.CutPrefix(rest, "."); ok && found {
@@ -148,8 +148,8 @@ func isDecimal(text string) bool {
 	return ok && rest == ""
 }
 
-// afterDigits returns what follows the digits at the beginning of a text, and reports
-// whether there are any.
+// afterDigits returns the rest of a text after the digits at its beginning, and reports
+// whether there are any digits.
 func afterDigits(text string) (rest string, ok bool) {
 	rest = strings.TrimLeft(text, "0123456789")
 	return rest, len(rest) < len(text)
@@ -168,7 +168,7 @@ func withoutZeros(text string) string {
 }
 
 func formatBase(st *value.State, args []any) (any, error) {
-	if err := st.Allocate(64); err != nil { // more than the bits of a number
+	if err := st.Allocate(64); err != nil { // a whole number below 2^53 has at most 53 digits and a sign
 		return nil, err
 	}
 	f, _ := value.Number(args[0])

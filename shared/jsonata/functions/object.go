@@ -132,9 +132,8 @@ func merge(st *value.State, args []any) (any, error) {
 	return result, nil
 }
 
-// clone copies an object or a list with everything in it. As in the reference
-// implementation it is a copy of the JSON: functions become "" and fractions are
-// rounded to 15 digits.
+// clone returns a deep copy of an object or a list. As in the reference implementation, it
+// copies the JSON: functions become "", and fractions are rounded to 15 digits.
 func clone(st *value.State, v any, level int) (any, error) {
 	switch v := v.(type) {
 	case *value.Array:

@@ -40,8 +40,8 @@ func contains(st *value.State, s string, args []any) (any, error) {
 	return at != nil, err
 }
 
-// limitOf returns the optional limit of a function. Without one it is larger than any
-// number of matches.
+// limitOf returns the optional limit of a function. If there is none, it returns a number
+// that is larger than any number of matches.
 func limitOf(name string, v any) (float64, error) {
 	limit, ok := value.Number(v)
 	if !ok {
@@ -254,7 +254,7 @@ func (r *replacer) replacement(at []int) error {
 	return errors.New("$replace needs what to put in")
 }
 
-// expand writes a replacement in which $0 stands for the match, $1 and so on for its
+// expand writes a replacement text. In it, $0 stands for the match, $1, $2, … for its
 // groups, and $$ for a $.
 func (r *replacer) expand(at []int, replacement string) error {
 	for {
@@ -273,7 +273,8 @@ func (r *replacer) expand(at []int, replacement string) error {
 	}
 }
 
-// reference returns the text for a $ and the size bytes that follow it.
+// reference returns the text that replaces a $, and how many of the bytes after the $ belong
+// to it.
 func (r *replacer) reference(at []int, rest string) (with string, size int) {
 	switch {
 	case strings.HasPrefix(rest, "$"):
@@ -292,8 +293,8 @@ func (r *replacer) reference(at []int, rest string) (with string, size int) {
 	return with, size
 }
 
-// groupNumber returns the number of a group: of as many digits as the highest number
-// has, or one less if that would exceed it. size is the number of digits.
+// groupNumber reads the number of a group. It has as many digits as the highest group
+// number, or one digit less if the number would be too high. size is the number of digits.
 func groupNumber(s string, groups int) (n, size int) {
 	digits := 1
 	for limit := groups; limit >= 10; limit /= 10 {

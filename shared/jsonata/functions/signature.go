@@ -150,8 +150,8 @@ func (s *Signature) Apply(st *value.State, name string, args []any, context any)
 	return s.match(st, name, args, context, match)
 }
 
-// matchesDirectly reports whether the arguments match one to one and only optional ones
-// are missing at the end, the ordinary case.
+// matchesDirectly reports whether each argument matches its parameter, and only optional
+// arguments at the end are missing. This is the usual case.
 func (s *Signature) matchesDirectly(args []any) bool {
 	if len(args) > len(s.params) {
 		return false
@@ -194,7 +194,7 @@ func (s *Signature) matchDirectly(st *value.State, name string, args []any, cont
 	return args, nil
 }
 
-// missing returns what replaces the missing argument i.
+// missing returns the value that replaces the missing argument i.
 func (p param) missing(name string, i int, context any) (any, error) {
 	if p.suffix != '-' {
 		return nil, nil
@@ -241,10 +241,10 @@ func (s *Signature) match(st *value.State, name string, args []any, context any,
 	return completed, nil
 }
 
-// array converts the argument of an array parameter to an array, and checks its
-// elements. l is the letter that the parameter matched, out of all the letters that it
-// matched. It can differ from the letter of the argument: when an optional parameter
-// before it matched none, the reference implementation goes by the letter.
+// array converts the argument of an array parameter to an array, and checks its elements. l
+// is the letter that the parameter matched. It can differ from the letter of the argument if
+// an optional parameter before it matched no argument. The reference implementation uses the
+// letter.
 func (p param) array(st *value.State, name string, i int, arg any, l byte, all string) (any, error) {
 	if p.letter != 'a' {
 		return arg, nil
@@ -282,7 +282,7 @@ func (p param) fits(arg any, l byte, all string) bool {
 	return true
 }
 
-// acceptsExactly reports whether a value can be the argument without a conversion.
+// acceptsExactly reports whether the parameter accepts a value without a conversion.
 func (p param) acceptsExactly(arg any) bool {
 	l := value.TypeLetter(arg)
 	if p.letter == 'a' {

@@ -51,7 +51,7 @@ func (l Library) addText() {
 
 // substring counts characters (code points), as the reference implementation does.
 func substring(st *value.State, s string, args []any) (any, error) {
-	if err := st.Spend(len(s) / 32); err != nil { // it goes through the text up to three times
+	if err := st.Spend(len(s) / 32); err != nil { // substring reads the text up to three times
 		return nil, err
 	}
 	start, ok := value.Number(args[0])
@@ -152,8 +152,8 @@ func uppercase(st *value.State, s string, _ []any) (any, error) {
 	return b.String(), nil
 }
 
-// caseAtOnce is how many characters or bytes change their case before the next look at
-// the context: tables are searched for each.
+// caseAtOnce is how many characters or bytes are converted between two checks of the
+// context. Each of them needs a search in tables.
 const caseAtOnce = 10_000
 
 func isASCII(s string) bool {
@@ -165,7 +165,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// lowercase gives a sigma at the end of a word its own form, as JavaScript does.
+// lowercase converts a sigma at the end of a word to its final form, as JavaScript does.
 func lowercase(st *value.State, s string, _ []any) (any, error) {
 	if isASCII(s) {
 		if err := st.Allocate(len(s)); err != nil {
@@ -213,7 +213,7 @@ var expansions = strings.NewReplacer(
 	"ﬀ", "FF", "ﬁ", "FI", "ﬂ", "FL", "ﬃ", "FFI", "ﬄ", "FFL", "ﬅ", "ST", "ﬆ", "ST",
 )
 
-// trim replaces each run of whitespace by one space, and removes it at the ends.
+// trim replaces each run of whitespace by one space, and removes the whitespace at the ends.
 func trim(st *value.State, s string, _ []any) (any, error) {
 	const spaces = " \t\n\r"
 	s = strings.Trim(s, spaces)
@@ -318,9 +318,9 @@ func base64encode(st *value.State, s string, _ []any) (any, error) {
 // base64Alphabet has the characters of the standard and of the URL-safe encoding.
 const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 
-// base64decode skips other characters than those of base64, and ends at the first =, as
-// the reference implementation does in Node.js. Each byte becomes a character up to
-// U+00FF.
+// base64decode skips characters that are not part of base64, and ends at the first =, as
+// the reference implementation does in Node.js. Each decoded byte becomes a character, from
+// U+0000 to U+00FF.
 func base64decode(st *value.State, s string, _ []any) (any, error) {
 	if err := st.Allocate(4 * len(s)); err != nil {
 		return nil, err
@@ -334,7 +334,7 @@ func base64decode(st *value.State, s string, _ []any) (any, error) {
 		if digit < 0 {
 			continue
 		}
-		if digit >= 64 { // - and _ are + and /
+		if digit >= 64 { // - and _ have the values of + and /
 			digit -= 2
 		}
 		bits, held = bits<<6|uint(digit), held+6
@@ -352,7 +352,7 @@ const (
 	reserved   = ";/?:@&=+$,"
 )
 
-// The bytes that are left as they are in a part of a URL, and in a whole one.
+// The bytes that are not encoded in a part of a URL, and in a whole URL.
 var urlComponent, wholeURL = bytesOf(unreserved), bytesOf(unreserved + reserved + "#")
 
 func bytesOf(chars string) (set [256]bool) {
@@ -389,8 +389,8 @@ func percentEncode(st *value.State, s string, leave *[256]bool) (any, error) {
 
 var errPercent = errors.New("the text is not a well-formed URL: % must be followed by two hexadecimal digits that make UTF-8")
 
-// percentDecode is the inverse of percentEncode. It leaves the characters in leave
-// encoded.
+// percentDecode is the inverse of percentEncode. It does not decode the characters in
+// leave.
 func percentDecode(st *value.State, s, leave string) (any, error) {
 	if err := st.Allocate(len(s)); err != nil {
 		return nil, err

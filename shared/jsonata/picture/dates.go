@@ -18,11 +18,11 @@ import (
 type datePart struct {
 	literal   string
 	component byte // 0 for a literal
-	names     bool // in words: January, Monday, am
+	names     bool // written as a name: January, Monday, am
 	letters   letterCase
-	maxNames  int // letters of a name at most, 0 for all
+	maxNames  int // the largest number of letters of a name, 0 for all
 	integer   *integerPicture
-	yearWidth int  // digits of the year at most, 0 for all
+	yearWidth int  // the largest number of digits of the year, 0 for all
 	zulu      bool // Z instead of +00:00
 }
 
@@ -110,8 +110,8 @@ func cutLast(s string, separator byte) (before, after string, found bool) {
 	return s, "", false
 }
 
-// parseWidths parses the width modifier min-max. It returns 0 for *, and for a width
-// that is not given.
+// parseWidths parses the width modifier min-max. It returns 0 for *, and for a width that
+// is missing.
 func parseWidths(s string, given bool) (least, most int, err error) {
 	if !given {
 		return 0, 0, nil
@@ -142,7 +142,7 @@ func (p *datePart) present(presentation string, suffix byte, least, most int) er
 	}
 	if !zone && strings.IndexByte("YMDdFWwXxHhmsf", p.component) < 0 {
 		if strings.IndexByte("PCE", p.component) >= 0 {
-			return nil // there is only one way to write them
+			return nil // these have only one presentation
 		}
 		return fmt.Errorf("[%c] in the date picture can only be written as a name: use [%cn]", p.component, p.component)
 	}
@@ -195,11 +195,10 @@ var (
 	monthNames = strings.Fields("January February March April May June July August September October November December")
 )
 
-// maxMillis is how far from 1970 a time may be, as in JavaScript.
+// maxMillis is how far a time may be from 1970, in milliseconds, as in JavaScript.
 const maxMillis = 8.64e15
 
-// FormatTime returns a time written by a picture. picture and zone are strings or
-// undefined.
+// FormatTime formats a time by a picture. picture and zone are strings or undefined.
 func FormatTime(st *value.State, millis float64, picture, zone any) (any, error) {
 	source, ok := picture.(string)
 	if !ok {
@@ -227,11 +226,11 @@ func FormatTime(st *value.State, millis float64, picture, zone any) (any, error)
 			return nil, withPicture(st, source, err)
 		}
 	}
-	return string(text), st.Allocate(len(text)) // a picture bounds the size of its results
+	return string(text), st.Allocate(len(text)) // the size of a picture limits the size of its results
 }
 
-// parseZone returns the minutes of +hhmm. It refuses negative zones that are not whole
-// hours, for which the reference implementation is wrong.
+// parseZone returns the offset +hhmm in minutes. Negative offsets that are not whole hours
+// are an error, because the reference implementation is wrong for them.
 func parseZone(zone any) (int, error) {
 	s, ok := zone.(string)
 	if !ok {
@@ -248,7 +247,7 @@ func parseZone(zone any) (int, error) {
 	return n/100*60 + n%100, nil
 }
 
-// append appends the part of a time to a text.
+// append formats one part of a time and appends it to a text.
 func (p *datePart) append(text []byte, t time.Time, offset int) ([]byte, error) {
 	switch p.component {
 	case 0:
@@ -294,7 +293,7 @@ func (p *datePart) name(value int) string {
 	return p.letters.apply(p.shortened(names[value-1]))
 }
 
-// shortened returns a name with as many letters as the component has at most.
+// shortened returns a name, shortened to the largest width of the component.
 func (p *datePart) shortened(name string) string {
 	if p.maxNames > 0 && len(name) > p.maxNames {
 		return name[:p.maxNames]
@@ -366,8 +365,8 @@ func component(t time.Time, c byte) int {
 	return t.Nanosecond() / int(time.Millisecond)
 }
 
-// weekOfMonth numbers the weeks of a month as ISO 8601 numbers those of a year: a week
-// belongs to the month of its Thursday.
+// weekOfMonth returns the number of the week in its month. It follows the rule of ISO 8601
+// for the weeks of a year: a week belongs to the month of its Thursday.
 func weekOfMonth(t time.Time) (time.Month, int) {
 	thursday := t.AddDate(0, 0, 4-component(t, 'F'))
 	return thursday.Month(), (thursday.Day()-1)/7 + 1

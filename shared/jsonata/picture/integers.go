@@ -18,9 +18,9 @@ type integerPicture struct {
 
 	// The fields of a decimal picture.
 	zero       rune // the digit zero of the script
-	mandatory  int  // the least number of digits
+	mandatory  int  // the smallest number of digits
 	optional   int
-	regular    int // the distance of the separators, 0 if they are irregular
+	regular    int // the digits between two separators, 0 if the separators are irregular
 	separators []separator
 	parseWidth int // the exact number of digits when a date is parsed; 0 for any
 }
@@ -42,8 +42,7 @@ const (
 	titleCase
 )
 
-// separator is a grouping separator. position is the number of digits to the right of
-// it.
+// separator is a grouping separator. position is the number of digits to its right.
 type separator struct {
 	position int
 	char     rune
@@ -66,7 +65,7 @@ func digitZero(r rune) (rune, bool) {
 	return 0, false
 }
 
-// FormatInteger returns a whole number written by a picture.
+// FormatInteger formats a whole number by a picture.
 func FormatInteger(st *value.State, f float64, picture string) (any, error) {
 	p, err := integerPictureOf(st, picture)
 	if err != nil {
@@ -76,10 +75,10 @@ func FormatInteger(st *value.State, f float64, picture string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return string(text), st.Allocate(8 * len(text)) // with the pieces of which it is made: some KB at most
+	return string(text), st.Allocate(8 * len(text)) // includes the parts of which the text is built: a few KB at most
 }
 
-// ParseInteger returns the whole number that a text has by a picture.
+// ParseInteger parses a whole number by a picture.
 func ParseInteger(st *value.State, text, picture string) (any, error) {
 	if err := st.Spend(min(len(text), maxText)); err != nil {
 		return nil, err
@@ -158,8 +157,8 @@ func (p *integerPicture) parseDecimal(primary string) error {
 	return nil
 }
 
-// separatorDistance returns the distance of separators that are all the same and evenly
-// spread, otherwise 0.
+// separatorDistance returns the number of digits between two separators if all separators
+// are the same character at regular distances, otherwise 0.
 func separatorDistance(separators []separator) int {
 	distance := 0
 	for _, s := range separators {
@@ -216,7 +215,7 @@ func (p *integerPicture) append(text []byte, f float64) ([]byte, error) {
 	return append(text, p.letters.apply(written)...), err
 }
 
-// apply returns a text in the given case. The text is in title case if it can be.
+// apply returns a text, which is in title case if it has letters, in the given case.
 func (c letterCase) apply(text string) string {
 	switch c {
 	case lowerCase:
@@ -256,7 +255,7 @@ func (p *integerPicture) appendDecimal(text []byte, f float64) ([]byte, error) {
 	return text, nil
 }
 
-// group appends digits with the separators, and with the digits of the script.
+// group appends digits, written in the script of the picture, with the separators.
 func (p *integerPicture) group(text, digits []byte) []byte {
 	if len(p.separators) == 0 && p.zero == '0' {
 		return append(text, digits...)
@@ -305,8 +304,8 @@ func ordinalSuffix(digits []byte) string {
 	return "th"
 }
 
-// parse reads a text by the picture. Of a decimal number it reads the digits up to the
-// first other character.
+// parse parses a text by the picture. A decimal number ends before the first character
+// that is not a digit or a separator.
 func (p *integerPicture) parse(text string) (float64, error) {
 	switch p.style {
 	case styleLetters:

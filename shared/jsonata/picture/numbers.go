@@ -25,8 +25,8 @@ var defaultFormat = numberFormat{
 	decimal: ".", grouping: ",", exponent: "e", minus: "-", percent: "%", perMille: "‰", zero: '0', digit: '#', pattern: ";",
 }
 
-// FormatNumber returns a number written by a picture. options is an object with other
-// characters than the default ones, or undefined.
+// FormatNumber formats a number by a picture. options is undefined, or an object with
+// characters to use instead of the default ones.
 func FormatNumber(st *value.State, f float64, picture string, options any) (any, error) {
 	if err := charge(st, picture); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func FormatNumber(st *value.State, f float64, picture string, options any) (any,
 	return string(append(text, p.suffix...)), nil
 }
 
-// apply replaces the characters that an object of options has.
+// apply sets the characters that an object of options has.
 func (f *numberFormat) apply(st *value.State, options *value.Object) error {
 	zero, digit, unused := string(f.zero), string(f.digit), ""
 	known := map[string]*string{
@@ -107,7 +107,7 @@ type subPicture struct {
 
 	groupingEvery  int   // 0 if the separators are irregular
 	groups         []int // separators, in digits from the right of the integer
-	fractionGroups []int // and from the left of the fraction
+	fractionGroups []int // separators, in digits from the left of the fraction
 	minInteger     int
 	scale          int
 	minFraction    int
@@ -241,8 +241,8 @@ func positionDistance(positions []int) int {
 	})
 }
 
-// picture parses the picture for the positive numbers and, if there is one, that for the
-// negative ones.
+// picture parses the picture for positive numbers and, if there is one, the picture for
+// negative numbers.
 func (f *numberFormat) picture(source string) ([]*subPicture, error) {
 	texts := strings.Split(source, f.pattern)
 	if len(texts) > 2 {
@@ -286,8 +286,8 @@ func (f *numberFormat) append(text []byte, p *subPicture, x float64) ([]byte, er
 	return text, nil
 }
 
-// scaled moves a number between 10^(scale-1) and 10^scale, and returns its exponent.
-// Zero stays zero.
+// scaled multiplies a number by a power of ten, so that it is between 10^(scale-1) and
+// 10^scale. It returns the result and the exponent. Zero stays zero.
 func scaled(x float64, scale int) (float64, int) {
 	exponent := 0
 	if x == 0 {
@@ -310,7 +310,7 @@ func (f *numberFormat) appendDigit(text []byte, digit byte) []byte {
 	return utf8.AppendRune(text, rune(digit)-'0'+f.zero)
 }
 
-// appendMantissa appends a number that is not negative, with its separators.
+// appendMantissa appends a number with its separators. The number is not negative.
 func (f *numberFormat) appendMantissa(text []byte, p *subPicture, x float64) []byte {
 	var room [64]byte
 	integer, fraction, _ := bytes.Cut(strconv.AppendFloat(room[:0], x, 'f', p.maxFraction, 64), []byte("."))

@@ -28,7 +28,7 @@ func newDateReader(st *value.State, picture string) (*dateReader, error) {
 	for _, p := range parts {
 		pattern += "(" + p.pattern() + ")"
 	}
-	// A byte of the pattern takes some 300 ns to compile, and 100 bytes.
+	// For each byte of the pattern, its compilation takes about 300 ns and 100 bytes.
 	if err := st.Spend(3 * len(pattern)); err != nil {
 		return nil, err
 	}
@@ -42,8 +42,8 @@ func newDateReader(st *value.State, picture string) (*dateReader, error) {
 	return &dateReader{parts, compiled, len(pattern)}, nil
 }
 
-// ParseTime returns the milliseconds since 1970 of a time by a picture. They are
-// undefined for a text that does not match the picture.
+// ParseTime parses a time by a picture and returns its milliseconds since 1970. The result
+// is undefined for a text that does not match the picture.
 func ParseTime(st *value.State, text, picture string) (any, error) {
 	if err := charge(st, picture); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func ParseTime(st *value.State, text, picture string) (any, error) {
 	if err != nil || len(text) > maxText {
 		return nil, err
 	}
-	// The threads of the match grow with the pattern, and each copies the places of the parts.
+	// A longer pattern has more threads, and each thread copies the offsets of the parts.
 	if err := st.Spend(r.size * (1 + len(text)) * len(r.parts) / 256); err != nil {
 		return nil, err
 	}
@@ -101,8 +101,8 @@ func (p *datePart) pattern() string {
 	return "[a-zA-Z]+"
 }
 
-// dateComponents are the values of the components that were read, by their letters. A
-// name that is not known has the value 0, as if it was not read.
+// dateComponents maps the letters of the components that were read to their values. An
+// unknown name has the value 0, as if the text did not have it.
 type dateComponents struct {
 	values         ['z' - 'A' + 1]float64
 	known, nonZero letters
@@ -118,7 +118,7 @@ func lettersOf(list string) (set letters) {
 	return set
 }
 
-// set sets a component that may have been read before.
+// set sets a component. The text may already have had the same component.
 func (c *dateComponents) set(letter byte, n float64, known bool) {
 	one := letters(1) << (letter - 'A')
 	c.known, c.nonZero = c.known&^one, c.nonZero&^one
@@ -172,7 +172,7 @@ func (p *datePart) parseName(text string) (float64, bool, error) {
 	return 0, false, nil
 }
 
-// parseZone reads an offset, in minutes.
+// parseZone parses a time zone and returns its offset from UTC in minutes.
 func (p *datePart) parseZone(text string) (float64, error) {
 	hours, minutes := text, "0"
 	if p.integer.regular > 0 {
@@ -198,7 +198,7 @@ var errZone = errors.New("the text has no time zone of the form that the date pi
 
 var errIncomplete = errors.New("the date picture leaves out components between others, or uses weeks: a date needs [Y] [M] [D] or [Y] [d], a time [H] [m] [s] or [P] [h] [m] [s]")
 
-// The sets of components that millis distinguishes.
+// The sets of components that millis supports.
 var (
 	dateLetters, timeLetters  = lettersOf("YXMxWwdD"), lettersOf("PHhmsf")
 	monthDate, dayDate        = lettersOf("YMD"), lettersOf("Yd")
@@ -206,16 +206,16 @@ var (
 	wholeDayTime, halfDayTime = lettersOf("Hmsf"), lettersOf("Phmsf")
 )
 
-// only reports whether at least one of the components in all was read, and each of those
-// that were read is in set. A component with the value 0 is ignored, as in the reference
-// implementation.
+// only reports whether at least one of the components in all was read, and whether all of
+// those that were read are in set. It ignores a component with the value 0, as the
+// reference implementation does.
 func (c *dateComponents) only(all, set letters) bool {
 	read := c.nonZero & all
 	return read != 0 && read&^set == 0
 }
 
-// millis returns the time of the components. Components larger than those that were
-// read are those of now, smaller ones are the least possible.
+// millis returns the time of the components. For a missing component that is larger than
+// those that were read it takes the value of now, for a smaller one the lowest possible.
 func (c *dateComponents) millis(now time.Time) (any, error) {
 	if c.only(dateLetters, weekOfMonthDate) || c.only(dateLetters, weekDate) {
 		return nil, errIncomplete
@@ -235,8 +235,8 @@ func (c *dateComponents) millis(now time.Time) (any, error) {
 	return c.time(byDay, half)
 }
 
-// complete sets the components that were not read. order has all that are needed, the
-// largest first.
+// complete sets the components that were not read. order lists all that are needed, from
+// the largest to the smallest.
 func (c *dateComponents) complete(order string, now time.Time) error {
 	started, ended := false, false
 	for i := range len(order) {
@@ -272,7 +272,7 @@ func (c *dateComponents) time(byDay, half bool) (any, error) {
 		hour += 12 * c.get('P')
 	}
 	if year >= 0 && year <= 99 {
-		year += 1900 // as JavaScript's Date.UTC
+		year += 1900 // as Date.UTC does in JavaScript
 	}
 	for _, f := range []float64{year, month, day, hour, c.get('m'), c.get('s')} {
 		if math.Abs(f) > 1e6 {

@@ -1,6 +1,6 @@
 // Package picture formats and parses numbers, whole numbers and times by the pictures of
-// XPath, such as "#,##0.00" and "[Y0001]-[M01]-[D01]". It knows no other functions of the
-// language, and no syntax.
+// XPath, such as "#,##0.00" and "[Y0001]-[M01]-[D01]". It does not depend on the functions
+// or the syntax of the language.
 package picture
 
 import (
@@ -23,8 +23,8 @@ func charge(st *value.State, source string) error {
 // parsed is the key under which an evaluation caches the pictures of a kind.
 type parsed[P any] struct{}
 
-// parsedOnce returns the picture that a key stands for. An evaluation parses it, and is
-// charged for that, when it is first used.
+// parsedOnce returns the picture that a key stands for. An evaluation parses a picture at
+// its first use, and is charged for that once.
 func parsedOnce[K comparable, P any](st *value.State, key K, source string, parse func() (P, error)) (p P, err error) {
 	pictures, _ := st.Cached(parsed[P]{}).(map[K]P)
 	if p, ok := pictures[key]; ok {
@@ -44,7 +44,7 @@ func parsedOnce[K comparable, P any](st *value.State, key K, source string, pars
 	return p, nil
 }
 
-// withPicture adds the picture to an error about it, if the picture may be quoted.
+// withPicture adds the text of the picture to an error, if an error may quote it.
 func withPicture(st *value.State, source string, err error) error {
 	if st.IsLiteral(source) {
 		return fmt.Errorf("%w (in %q)", err, source)
@@ -54,6 +54,6 @@ func withPicture(st *value.State, source string, err error) error {
 
 // Limits in bytes.
 const (
-	maxPicture = 256  // of a picture, which bounds what it can ask for
+	maxPicture = 256  // of a picture, which also limits the size of its results
 	maxText    = 1000 // of a text that is parsed by a picture or as a timestamp
 )

@@ -31,16 +31,16 @@ func ParseTimestamp(st *value.State, text string) (any, error) {
 
 // timestamp parses an ISO 8601 timestamp.
 type timestamp struct {
-	text                         string // the rest to parse
+	text                         string // the part that is not parsed yet
 	year, month, day             int
 	hour, minute, second, millis int
 	zoneHour, zoneMinute         int
-	west                         bool // the zone is before UTC
+	west                         bool // the offset of the zone is negative
 }
 
-// read accepts what $toMillis accepts without a picture: YYYY, YYYY-MM or YYYY-MM-DD,
-// which Thh:mm:ss with a fraction and a zone may follow. The reference implementation
-// passes other texts to JavaScript's Date.parse; here they are an error.
+// read parses a timestamp as $toMillis does without a picture: YYYY, YYYY-MM or YYYY-MM-DD,
+// optionally followed by Thh:mm:ss with a fraction and a zone. Other texts are an error.
+// The reference implementation passes them to Date.parse of JavaScript.
 func (t *timestamp) read() bool {
 	if !t.digits(4, &t.year) {
 		return false
@@ -77,13 +77,14 @@ func (t *timestamp) time() bool {
 	return hour && t.digits(2, &t.zoneMinute)
 }
 
-// skip removes a mark if the text begins with it.
+// skip removes a mark, such as a colon, if the text begins with it, and reports whether it
+// did.
 func (t *timestamp) skip(mark string) (found bool) {
 	t.text, found = strings.CutPrefix(t.text, mark)
 	return found
 }
 
-// digits sets a number to the value of the next n digits.
+// digits parses the next n digits into a number.
 func (t *timestamp) digits(n int, number *int) bool {
 	if leadingDigits(t.text[:min(n, len(t.text))]) < n {
 		return false

@@ -52,7 +52,8 @@ var (
 	magnitudes    = strings.Fields("Thousand Million Billion Trillion")
 )
 
-// appendWords appends a number in English. after means that it continues a larger number.
+// appendWords appends a number in English words. after means that the words continue those
+// of a larger number.
 func appendWords(text []byte, f float64, after, ordinal bool) []byte {
 	switch {
 	case f < 100:
@@ -125,16 +126,16 @@ var wordValues = sync.OnceValue(func() map[string]float64 {
 	return values
 })
 
-// wordPattern returns a regular expression for a number in words, with the longer words
-// first.
+// wordPattern returns a regular expression for a number in words. It has the longer words
+// first, so that a word is not taken for the beginning of a longer one.
 var wordPattern = sync.OnceValue(func() string {
 	words := slices.Sorted(maps.Keys(wordValues()))
 	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
 	return "(?:" + strings.Join(words, "|") + "|and|[-, ])+"
 })
 
-// wordBreaks is compiled when it is first used: a Lambda function must not spend its
-// start on it.
+// wordBreaks is compiled at its first use, so that it does not slow the start of a Lambda
+// function.
 var wordBreaks = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`,\s|\sand\s|[\s\\-]`) })
 
 func parseWords(text string) (float64, error) {

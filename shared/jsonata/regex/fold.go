@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// folds maps a character to those that the flag i makes equal to it: the ones with the
-// same upper case. Characters above U+FFFF have none, because JavaScript folds each of
-// their surrogates.
+// folds maps a character to the characters that the flag i makes equal to it: those with
+// the same upper case. Characters above U+FFFF have none, because JavaScript folds their
+// two surrogates separately.
 var folds = sync.OnceValue(func() map[rune][]rune {
 	lower := map[rune][]rune{}
 	for r := rune(0); r <= 0xFFFF; r++ {
@@ -29,9 +29,9 @@ var folds = sync.OnceValue(func() map[rune][]rune {
 	return all
 })
 
-// canonical is Canonicalize of ECMA-262 for expressions without the flag u: the upper
-// case, unless that is several characters or changes a character into ASCII. So U+017F
-// is not equal to s, and U+212A not to k.
+// canonical is Canonicalize of ECMA-262 for expressions without the flag u. It returns the
+// upper case, unless that is several characters or turns another character into ASCII. So
+// U+017F is not equal to s, and U+212A is not equal to k.
 func canonical(r rune) rune {
 	upper := unicode.ToUpper(r)
 	if r >= unicode.MaxASCII+1 && upper <= unicode.MaxASCII || strings.ContainsRune(expanding, r) {
@@ -58,8 +58,8 @@ func inClass(characters []rune) string {
 	return b.String()
 }
 
-// folded adds to the body of a class the characters that the flag i makes equal to
-// those in it.
+// folded returns the body of a class, extended by the characters that the flag i makes
+// equal to those in it.
 func folded(body string) string {
 	tree, err := syntax.Parse("["+body+"]", syntax.Perl)
 	if err != nil || tree.Op != syntax.OpCharClass && tree.Op != syntax.OpLiteral {

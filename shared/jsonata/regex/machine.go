@@ -8,30 +8,30 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// machine runs the program of a regular expression. It follows all paths through the
-// program at once, one character of the text after the other, so the time is bounded by
-// the size of the program times the length of the text. It works as the engine of
-// package regexp does, except that line ends are those of JavaScript.
+// machine runs the program of a regular expression. It reads the text once, character by
+// character, and follows all paths through the program at the same time. So its time is at
+// most in proportion to the size of the program times the length of the text. It works like
+// the engine of package regexp, except that line ends are those of JavaScript.
 type machine struct {
 	program   *syntax.Prog
 	now, then threads
 	at        []int // the offsets of the thread that is being followed
-	steps     int   // that are not charged yet
+	steps     int   // the steps that are not charged yet
 }
 
-// threads is the list of the instructions that were reached at a place in the text, the
-// preferred ones first, each with the offsets of the groups on the path to it.
+// threads lists the instructions that were reached at a place in the text, in the order of
+// preference, each with the offsets of the groups on the path to it.
 type threads struct {
 	instructions []uint32
 	offsets      []int
-	index        []uint32 // by instruction, where it is in instructions, if at all
+	index        []uint32 // for each instruction of the program its index in instructions, if it is there
 }
 
 func newThreads(size, groups int) threads {
 	return threads{instructions: make([]uint32, 0, size), offsets: make([]int, size*groups), index: make([]uint32, size)}
 }
 
-// reach adds an instruction, unless the list has it.
+// reach adds an instruction, unless the list already has it.
 func (t *threads) reach(pc uint32) (i int, added bool) {
 	if i := t.index[pc]; int(i) < len(t.instructions) && t.instructions[i] == pc {
 		return 0, false
@@ -56,8 +56,8 @@ func (r *Regex) machine(st *value.State) (*machine, error) {
 	return m, nil
 }
 
-// find returns the first match at or after a place as the byte offsets of it and its
-// groups, or nil.
+// find returns the first match at or after a place, or nil. A match is the byte offsets of
+// its beginning and end, and of those of its groups.
 func (r *Regex) find(st *value.State, text string, pos int) ([]int, error) {
 	m, err := r.machine(st)
 	if err != nil {
@@ -99,8 +99,8 @@ func (r *Regex) find(st *value.State, text string, pos int) ([]int, error) {
 	}
 }
 
-// skip returns how many bytes precede the first place in a text at which a match can
-// begin, or -1.
+// skip returns the offset of the first place in a text at which a match can begin, or -1 if
+// there is none.
 func (r *Regex) skip(text string) int {
 	switch {
 	case r.prefix != "":
@@ -116,8 +116,8 @@ func (r *Regex) skip(text string) int {
 	return -1
 }
 
-// beginnings says with which ASCII characters a match can begin. It is not known if a
-// match can be empty.
+// beginnings returns the ASCII characters with which a match can begin. They are not known
+// if a match can be empty.
 type beginnings struct {
 	with  [utf8.RuneSelf]bool
 	known bool
@@ -150,8 +150,8 @@ func beginningsOf(program *syntax.Prog) (b beginnings) {
 	return b
 }
 
-// spot is a place in a text: the conditions that hold there, if the regular expression
-// asks for some, and the character that follows.
+// spot is a place in a text: the character that follows, and the conditions (such as ^ or
+// \b) that are true there, if the regular expression has any.
 type spot struct {
 	pos    int
 	around syntax.EmptyOp
@@ -191,7 +191,7 @@ func (m *machine) pay(st *value.State, bytes int) error {
 	return st.Spend(units)
 }
 
-// begin adds a thread for a match that begins here. It is the least preferred one.
+// begin adds a thread for a match that begins here. It has the lowest preference.
 func (m *machine) begin(here spot) {
 	for i := range m.at {
 		m.at[i] = -1
@@ -200,8 +200,8 @@ func (m *machine) begin(here spot) {
 	m.follow(&m.now, uint32(m.program.Start), here)
 }
 
-// step moves the threads over a character. It returns the match that ends before the
-// character, if that is preferred to the given one.
+// step moves the threads over a character. If a match ends before the character and is
+// preferred to the given match, step returns it.
 func (m *machine) step(match []int, here, next spot) []int {
 	m.then.instructions = m.then.instructions[:0]
 	for i, pc := range m.now.instructions {
@@ -209,7 +209,7 @@ func (m *machine) step(match []int, here, next spot) []int {
 		case syntax.InstMatch:
 			match = append(match[:0], m.now.of(i, len(m.at))...)
 			match[1] = here.pos
-			return match // the other threads are less preferred
+			return match // the remaining threads have a lower preference
 		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
 			if here.size > 0 && instruction.MatchRune(here.after) {
 				copy(m.at, m.now.of(i, len(m.at)))
@@ -223,7 +223,8 @@ func (m *machine) step(match []int, here, next spot) []int {
 // of returns the offsets of a thread.
 func (t *threads) of(i, size int) []int { return t.offsets[i*size : (i+1)*size] }
 
-// follow adds an instruction, and those that are reached from it without a character.
+// follow adds an instruction, and those that can be reached from it without reading a
+// character.
 func (m *machine) follow(to *threads, pc uint32, here spot) {
 	i, added := to.reach(pc)
 	if !added {

@@ -1,6 +1,6 @@
-// Package regex compiles and searches JavaScript's regular expressions, as far as they
-// take time in proportion to the text. It knows nothing of the functions that use them,
-// such as $match.
+// Package regex compiles JavaScript's regular expressions and searches texts with them. It
+// supports those whose time is in proportion to the length of the text. It does not depend
+// on the functions that use them, such as $match.
 package regex
 
 import (
@@ -17,16 +17,16 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// Regex is a regular expression literal. It is a function that searches a text. A
-// search takes linear time for every expression (see machine), so lookaround and back
-// references are not supported.
+// Regex is a regular expression literal. It is a function that searches a text. Every
+// search takes linear time (see machine). That is not possible with lookaround and back
+// references, so they are not supported.
 type Regex struct {
 	program *syntax.Prog
 	groups  int
 	// prefix is the text with which every match begins, possibly empty.
 	prefix string
 	begins beginnings
-	// looksAround means that there are conditions such as ^ or \b.
+	// looksAround means that the expression has conditions such as ^ or \b.
 	looksAround bool
 	// anchored means that a match can begin only at the beginning of the text.
 	anchored bool
@@ -105,9 +105,8 @@ func shortened(source string) string {
 	return "/" + strings.ToValidUTF8(source[:most], "") + "…"
 }
 
-// skipsGroup reports whether a repetition contains a group that one of its rounds may
-// skip. JavaScript then clears the group, while Go keeps its text from an earlier
-// round.
+// skipsGroup reports whether a repetition contains a group that an iteration may skip.
+// JavaScript then clears the group, but Go keeps the text from an earlier iteration.
 func skipsGroup(re *syntax.Regexp, repeated, optional bool) bool {
 	switch re.Op {
 	case syntax.OpCapture:
@@ -135,7 +134,7 @@ func skipsGroup(re *syntax.Regexp, repeated, optional bool) bool {
 // Sources: ECMA-262 "RegExp patterns" and its annex B; Go's regexp/syntax.
 type translator struct {
 	source string
-	folds  bool // upper and lower case are the same
+	folds  bool // the flag i is set
 	pos    int
 	out    []byte
 }
@@ -178,8 +177,8 @@ func (t *translator) next() error {
 
 func (t *translator) write(s string) { t.out = append(t.out, s...) }
 
-// character writes a character outside a class, as a class if the flag i makes it equal
-// to others.
+// character writes a character that is not in a class. If the flag i makes it equal to
+// others, it writes a class of them.
 func (t *translator) character(r rune, written string) {
 	if t.folds && folds()[r] != nil {
 		written = classOf(folds()[r])
@@ -286,8 +285,7 @@ func (t *translator) whitespace(class string, inClass bool) {
 	t.write("[" + class + "]")
 }
 
-// codeUnit translates \xHH and \uHHHH, and two \uHHHH that are the surrogates of one
-// character.
+// codeUnit translates \xHH, \uHHHH, and two \uHHHH that are a surrogate pair.
 func (t *translator) codeUnit(c rune, inClass bool) error {
 	s, size, ok := t.source[t.pos+2:], 0, false
 	var r rune

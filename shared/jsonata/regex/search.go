@@ -37,8 +37,9 @@ func (r *Regex) Search(st *value.State, text string) (*Search, error) {
 	return &Search{regex: r, Text: text}, st.Spend(10)
 }
 
-// Search finds the matches of a regular expression in a text. A match is the byte
-// offsets of it and of its groups; they are -1 for a group without a text.
+// Search finds the matches of a regular expression in a text. A match is a list of byte
+// offsets: the beginning and the end of the match, then those of each group. The offsets of
+// a group that took no part in the match are -1.
 type Search struct {
 	regex *Regex
 	Text  string
@@ -49,20 +50,20 @@ type Search struct {
 // First returns the first match, or nil.
 func (s *Search) First(st *value.State) ([]int, error) { return s.regex.find(st, s.Text, 0) }
 
-// next returns the match after another one, or nil. An empty match would repeat for
-// ever, so it is an error, as in the reference implementation.
+// next returns the match after another one, or nil. An empty match would be found again
+// without end, so it is an error, as in the reference implementation.
 func (s *Search) next(st *value.State, at []int) ([]int, error) {
 	if at[1] >= len(s.Text) {
 		return nil, nil
 	}
 	next, err := s.regex.find(st, s.Text, at[1])
 	if err == nil && next != nil && next[0] == next[1] {
-		return nil, errors.New("the regular expression matches nothing at all, which would go on for ever: use + instead of *")
+		return nil, errors.New("the regular expression matches an empty text, so the search would never end: use + instead of *")
 	}
 	return next, err
 }
 
-// Each calls do for at most limit matches, and returns their number.
+// Each calls do for each match, at most limit times, and returns the number of calls.
 func (s *Search) Each(st *value.State, limit float64, do func(at []int) error) (int, error) {
 	n := 0
 	at, err := s.First(st)
@@ -145,8 +146,8 @@ func (s *Search) object(st *value.State, at []int, startName string) (*value.Obj
 	return o, nil
 }
 
-// offset converts an offset in bytes to one in UTF-16 code units, as JavaScript counts.
-// It is fast for offsets that rise from call to call.
+// offset converts an offset in bytes to one in UTF-16 code units, which JavaScript uses. It
+// is fast if each call has a larger offset than the one before.
 func (s *Search) offset(st *value.State, byteOffset int) (float64, error) {
 	if byteOffset < s.bytes {
 		s.units, s.bytes = 0, 0
@@ -163,13 +164,13 @@ func (s *Search) offset(st *value.State, byteOffset int) (float64, error) {
 }
 
 // nextMatch is the function in the field next of a match. It returns the object of the
-// match after it.
+// next match.
 type nextMatch struct {
 	search *Search
 	at     []int
 }
 
-// Unlisted marks the function as no part of the JSON of the match.
+// Unlisted marks the function, so that the JSON of the match leaves it out.
 func (n nextMatch) Unlisted() {}
 
 // Arity returns 0.

@@ -64,15 +64,15 @@ const (
 	nameStops = whitespace + ".[]{}(),@#;:?+-*/%|=<>^&!~"
 )
 
-// lexer splits the source into tokens, by the grammar of the reference implementation.
-// A slash is a division after an operand, and begins a regular expression elsewhere.
+// lexer splits the source into tokens, by the grammar of the reference implementation. A
+// slash after an operand is a division. Elsewhere it begins a regular expression.
 type lexer struct {
 	source string
 	pos    int
 	line   int
 }
 
-// next reads a token. afterOperand decides what a slash is.
+// next reads a token. If afterOperand is true, a slash is a division.
 func (l *lexer) next(afterOperand bool) (token, error) {
 	if err := l.skip(); err != nil {
 		return token{}, err
@@ -240,8 +240,8 @@ func (l *lexer) text(t token, quote byte) (token, error) {
 	return t, fault.Newf(t.line, "the text has no end: close it with %c", quote)
 }
 
-// Unescape decodes what follows a backslash. It returns the size of that in bytes, or
-// what is wrong with it.
+// Unescape decodes the characters after a backslash. It returns how many bytes they are, or
+// a problem: a text that describes what is wrong with them.
 func Unescape(s string) (r rune, size int, problem string) {
 	if s == "" {
 		return 0, 0, "the text has no end"
@@ -279,8 +279,8 @@ func ParseHex4(s string) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// regex reads a regular expression. It ends at a slash that is not escaped and not
-// within brackets of any kind.
+// regex reads a regular expression. It ends at a slash that is neither escaped nor inside
+// brackets of any kind.
 func (l *lexer) regex(t token) (token, error) {
 	depth := 0
 	for i := l.pos + 1; i < len(l.source); i++ {

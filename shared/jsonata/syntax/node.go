@@ -1,11 +1,11 @@
-// Package syntax parses an expression: Parse makes a tree of its tokens by operator
-// precedence, Resolve turns that into the paths, predicates and parents of the reference
-// implementation. It knows no values and evaluates nothing.
+// Package syntax parses an expression. Parse makes a tree of its tokens by operator
+// precedence. Resolve turns that tree into the paths, predicates and parents of the
+// reference implementation. The package does not depend on values, and evaluates nothing.
 package syntax
 
 import "slices"
 
-// Kind says what a node is, and so which of its fields are set.
+// Kind is the kind of a node. It decides which fields of the node are set.
 type Kind int
 
 // The kinds of nodes in a resolved tree.
@@ -27,7 +27,7 @@ const (
 	KindBinary // Left and Right with the operator in Text
 	KindCall
 	KindPartial     // a call with ? for some arguments
-	KindPlaceholder // such a ?
+	KindPlaceholder // the ? of a partial call
 	KindLambda
 	KindApply // Left ~> Right
 	KindBlock
@@ -62,14 +62,14 @@ type Node struct {
 	Pairs [][2]*Node // of an object
 	Terms []SortTerm // of a sort
 
-	Signature string // of a lambda, with its brackets; "" where there is none
+	Signature string // of a lambda, with its brackets; "" if there is none
 	Tail      bool   // the result of this call is the result of the enclosing lambda
 
 	KeepArray     bool // it has the [] suffix
 	KeepPathArray bool // a step of the path has the [] suffix
 	Constructor   bool // it is an array [...] at an end of a path
 
-	Predicates []*Stage // of any expression but a path
+	Predicates []*Stage // of an expression that is not a path
 	Stages     []*Stage // of a step of a path
 	Group      *Node    // a KindObject
 
@@ -77,7 +77,7 @@ type Node struct {
 	Index    string  // the variable of #$v
 	Ancestor *Slot   // set if the input of the step is the parent that a % refers to
 	Slot     *Slot   // of a %
-	seeking  []*Slot // of the % in it whose step is not found yet
+	seeking  []*Slot // of each % in the node whose step is not found yet
 	Tuple    bool    // the step, or the path, carries variables
 }
 
@@ -87,21 +87,21 @@ type SortTerm struct {
 	Descending bool
 }
 
-// Stage is a predicate of a step, or a #$v that follows one.
+// Stage is a predicate of a step, or a #$v that follows a predicate.
 type Stage struct {
 	Filter *Node
 	Index  string
 }
 
-// Slot is what a % refers to: the input of an earlier step. Label is the name of the
-// variable that carries it.
+// Slot describes what a % refers to: the input of an earlier step. Label is the name of
+// the variable that carries that input.
 type Slot struct {
 	Label string
 	level int
 }
 
-// HasAttachments reports whether the expression has predicates or a group. They receive
-// the sequence that it makes as it is, even with one element or none.
+// HasAttachments reports whether the expression has predicates or a group. These receive
+// the sequence of the expression uncollapsed, even if it has one element or none.
 func (n *Node) HasAttachments() bool { return len(n.Predicates) > 0 || n.Group != nil }
 
 // MayReturnSequence is false only if the expression never returns a sequence that is
@@ -148,7 +148,7 @@ func (n *Node) StartsWithConstructor() bool {
 	return n.Constructor || (n.Kind == KindPath && n.List[0].Constructor)
 }
 
-// seek adds the unresolved % of a part to those of the node.
+// seek adds each unresolved % of a part to those of the node.
 func (n *Node) seek(part *Node) {
 	n.seeking = append(n.seeking, part.seeking...)
 	if part.Kind == KindParent {

@@ -2,12 +2,12 @@ package syntax
 
 import "commerce-segment/shared/jsonata/fault"
 
-// Limits of an expression. They keep the parser from running out of stack.
+// Limits of an expression. They keep the stack of the parser small.
 const (
 	// MaxSourceBytes is the largest size of the source. Parameter Store holds 8 KB.
 	MaxSourceBytes = 64 << 10
-	// MaxNesting is how deep expressions can nest, and how many operators can follow one
-	// another in one expression.
+	// MaxNesting is how deep expressions can nest, and how many operators one expression
+	// can have in a chain.
 	MaxNesting = 250
 )
 
@@ -23,7 +23,7 @@ var power = map[string]int{
 
 const negatePower = 70
 
-// parser turns tokens into nodes by operator precedence (Pratt's algorithm). It ends at
+// parser turns tokens into nodes by operator precedence (Pratt's algorithm). It stops at
 // the first error with fault.Stop.
 type parser struct {
 	lexer lexer
@@ -32,7 +32,7 @@ type parser struct {
 	Summary
 }
 
-// Summary lists what occurs in the source of an expression.
+// Summary lists the literals and the fields in the source of an expression.
 type Summary struct {
 	Literals map[string]bool // the string literals
 	Fields   map[string]bool // the names of fields that it reads
@@ -110,7 +110,7 @@ func (p *parser) prefix(t token) *Node {
 		}
 	case tokenVariable:
 		if t.text == "eval" {
-			fault.Stopf(t.line, "$eval is refused: it would run a text, which may come from a shopper, as a template. Write the expression itself, or choose between several with ? and :")
+			fault.Stopf(t.line, "$eval is not supported: it would run a text, which may come from a shopper, as a template. Write the expression itself, or choose between several with ? and :")
 		}
 		n.Kind = KindVariable
 	case tokenString:
@@ -188,7 +188,8 @@ func (p *parser) items() []*Node {
 	return list
 }
 
-// comma skips a comma and reports whether there was one. An element must follow it.
+// comma skips a comma, and reports whether there was one. After a comma, an element must
+// follow.
 func (p *parser) comma(closing string) bool {
 	if !p.token.is(",") {
 		return false
@@ -366,8 +367,8 @@ func (p *parser) lambda(n *Node) *Node {
 	return n
 }
 
-// signature returns the text <...> after the parameters of a lambda. The tokens of the
-// lexer do not fit it, so it is cut from the source.
+// signature returns the text <...> after the parameters of a lambda. It takes the text from
+// the source, because a signature does not consist of the tokens of the lexer.
 func (p *parser) signature() string {
 	line, start := p.token.line, p.lexer.pos
 	depth := 1

@@ -6,14 +6,14 @@ import (
 	"commerce-segment/shared/jsonata/fault"
 )
 
-// resolver turns the tree of the parser into the one that is compiled, by the rules of
-// the reference implementation: chains of dots become paths of steps, predicates move
-// to the steps that they filter, and each % gets the step whose input it refers to.
+// resolver turns the tree of the parser into the tree that is compiled, by the rules of the
+// reference implementation. Chains of dots become paths of steps. Predicates move to the
+// steps that they filter. Each % is connected to the step whose input it refers to.
 type resolver struct {
 	labels int
 }
 
-// Resolve returns the completed tree. It changes the one that it is given.
+// Resolve returns the completed tree. It changes the tree that it is given.
 func Resolve(n *Node) (tree *Node, err error) {
 	defer fault.Catch(&err)
 	tree = new(resolver).node(n)
@@ -78,7 +78,7 @@ func asPath(n *Node) *Node {
 	return &Node{Kind: KindPath, Line: n.Line, List: []*Node{n}}
 }
 
-// children resolves the parts of an expression of another kind.
+// children resolves the parts of a node of a kind that needs no function of its own.
 func (r *resolver) children(n *Node) *Node {
 	r.replace(n, &n.Left, &n.Right)
 	for i := range n.List {
@@ -103,7 +103,7 @@ func (r *resolver) resolvePairs(n *Node, pairs [][2]*Node) {
 	}
 }
 
-// replace resolves parts of n in place, and adds their unresolved % to those of n.
+// replace resolves parts of n in place, and adds each unresolved % in them to those of n.
 func (r *resolver) replace(n *Node, parts ...**Node) {
 	for _, part := range parts {
 		if *part == nil {
@@ -271,9 +271,9 @@ func (r *resolver) lambda(n *Node) *Node {
 	return n
 }
 
-// markTail marks the calls whose result is the result of the lambda. They run after the
-// lambda has returned, so such a recursion needs no stack. A list that such a call
-// collects stays a list, even with one element.
+// markTail marks the tail calls: those whose result is the result of the lambda. They run
+// after the lambda has returned, so a tail recursion needs no stack. If a tail call collects
+// a list, it stays a list, even with one element.
 func markTail(n *Node) {
 	if n.HasAttachments() {
 		return
@@ -307,8 +307,8 @@ func (r *resolver) apply(n *Node) *Node {
 	return n
 }
 
-// findParents goes back from the last step of a path to the parents that it refers to.
-// Those before the path are left to the expression that contains it.
+// findParents goes back from the last step of a path to find the step of each %. If the
+// step is before the path, the expression that contains the path finds it.
 func (r *resolver) findParents(path *Node) {
 	last := path.List[len(path.List)-1]
 	slots := append([]*Slot(nil), last.seeking...)

@@ -2,9 +2,9 @@ package value
 
 import "slices"
 
-// Append is $append: it adds nothing for undefined, and the elements of a list. When a
-// loop appends to a list repeatedly, the new elements are written after the ones in
-// place, so the loop takes time in proportion to what it appends.
+// Append is $append. It adds nothing for undefined, and the elements of a list one by one.
+// If a loop appends to the same list repeatedly, Append writes the new elements behind the
+// existing ones without a copy. So the time of the loop is in proportion to what it appends.
 func Append(st *State, a, b any) (any, error) {
 	if a == nil {
 		return b, nil
@@ -21,7 +21,7 @@ func Append(st *State, a, b any) (any, error) {
 	room := list.room
 	if room == nil || room.used != len(list.Items) || cap(list.Items) < size {
 		capacity := size
-		if room != nil { // it grows, and so it may grow again
+		if room != nil { // the list has grown before, so it may grow again
 			capacity = 2 * size
 		}
 		if err := st.AllocateItems(capacity); err != nil {
@@ -37,8 +37,8 @@ func Append(st *State, a, b any) (any, error) {
 	return &Array{Items: append(list.Items, more...), room: room}, nil
 }
 
-// Extend returns an object with the same fields, for Merge. When a loop merges into an
-// object repeatedly, the new fields are written after the ones in place, as with Append.
+// Extend returns an object with the same fields, to which Merge adds others. If a loop
+// merges into an object repeatedly, the existing fields are not copied, as with Append.
 func (o *Object) Extend(st *State) (*Object, error) {
 	if o.room != nil {
 		extended := *o
@@ -53,7 +53,8 @@ func (o *Object) Extend(st *State) (*Object, error) {
 	return extended, nil
 }
 
-// Merge sets the fields of another object. The object is one that Extend returned.
+// Merge sets the fields of another object in o, which must be an object that Extend
+// returned.
 func (o *Object) Merge(st *State, other *Object) error {
 	if err := st.AllocateItems(3 * len(other.fields)); err != nil {
 		return err
@@ -75,7 +76,7 @@ func (o *Object) Merge(st *State, other *Object) error {
 	return nil
 }
 
-// unshare gives the object fields of its own if they may be shared.
+// unshare copies the fields of the object if other objects may share them.
 func (o *Object) unshare() {
 	if o.room == nil {
 		return
@@ -86,19 +87,20 @@ func (o *Object) unshare() {
 	}
 }
 
-// spareRoom is the unused capacity of a list or an object. Those with the same beginning
-// share it. Only the longest of them may grow in place: the one with as many elements as
-// are used.
+// spareRoom describes the unused capacity of a list or an object. Lists (or objects) that
+// were made by appending to the same one share it. Only the longest of them, whose length
+// equals used, may grow without a copy.
 type spareRoom struct{ used int }
 
-// ConcatText is the operator &. When a loop appends to a long text repeatedly, it
-// appends in place, as Append does.
+// ConcatText is the operator &. If a loop appends to a long text repeatedly, the text is
+// not copied each time, as with Append.
 func (st *State) ConcatText(left, right string) (string, error) {
 	const long = 1024
 	if left == "" || right == "" {
 		return left + right, nil
 	}
-	// Two texts with the same bytes at the same place are equal without a look at them.
+	// In such a loop, left has the same address as the text before. Go then compares the
+	// two without reading their bytes.
 	switch grown := st.text; {
 	case grown != nil && grown.Len() == len(left) && grown.String() == left:
 	case len(left) >= long && st.joined == left:

@@ -8,26 +8,26 @@ import (
 	"commerce-segment/shared/jsontext"
 )
 
-// Build makes a value of JSON that jsontext.Check has accepted, with Null for null. Its
-// texts are parts of one copy of the JSON. Its error wraps ErrInput.
+// Build returns the value of JSON that jsontext.Check has accepted, with Null for null.
+// The texts of the value are parts of one copy of the JSON. Its errors wrap ErrInput.
 func Build(text []byte) (any, error) {
 	b := builder{bytes: text, text: string(text), isUTF8: utf8.Valid(text)}
 	v := b.value()
 	return v, b.err
 }
 
-// builder walks JSON that jsontext.Check has accepted.
+// builder builds a value from JSON that jsontext.Check has accepted.
 type builder struct {
 	bytes  []byte
-	text   string // the same
+	text   string // the same JSON as a string
 	isUTF8 bool
 	at     int
-	err    error // the first
+	err    error // the first error
 
-	// The fields and the items of the objects and lists that have begun.
+	// The fields and items of the objects and lists that are not complete yet.
 	fields []Field
 	items  []any
-	// Objects and fields are allocated many at once: most objects are small.
+	// Objects and fields are allocated in blocks, because most objects are small.
 	objects []Object
 	room    []Field
 }
@@ -56,8 +56,8 @@ func (b *builder) value() any {
 	}
 }
 
-// more reports whether another member or element follows, and passes over the end where
-// none does.
+// more reports whether another member or element follows. If none does, it skips the
+// closing bracket.
 func (b *builder) more() bool {
 	b.at += jsontext.Gap(b.bytes[b.at:])
 	if c := b.bytes[b.at]; c != '}' && c != ']' {
@@ -85,8 +85,8 @@ func (b *builder) object() *Object {
 	return o
 }
 
-// newObject is NewObject from what is allocated already, as far as it goes. Up to 32
-// objects are allocated at once, and as many fields; fewer for the end of the text.
+// newObject is NewObject, but takes the object from a block. A block has up to 32 objects
+// and as many fields, and fewer near the end of the text.
 func (b *builder) newObject(size int) *Object {
 	together := min(32, 1+(len(b.bytes)-b.at)/16)
 	if len(b.objects) == 0 {

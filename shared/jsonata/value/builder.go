@@ -2,7 +2,7 @@ package value
 
 import "strings"
 
-// TextBuilder builds a text, and charges for it before it grows.
+// TextBuilder builds a text. It charges for each part before it adds the part.
 type TextBuilder struct {
 	State *State
 	strings.Builder

@@ -57,8 +57,8 @@ func equalFields(st *State, a, b *Object, level int) (bool, error) {
 	return true, nil
 }
 
-// EqualScalars compares two values that are not both lists or both objects: simple
-// values by content, others by identity.
+// EqualScalars compares two values that are not both lists and not both objects. It
+// compares simple values by content, and others by identity.
 func EqualScalars(st *State, a, b any) (bool, error) {
 	s, sOK := a.(string)
 	t, tOK := b.(string)
@@ -84,9 +84,9 @@ func EqualScalars(st *State, a, b any) (bool, error) {
 	return a == b, nil
 }
 
-// lessString orders strings by their UTF-16 code units, as JavaScript does. Bytes have
-// the same order, except for characters beyond the Basic Multilingual Plane: their
-// surrogates come before U+E000 to U+FFFF.
+// lessString reports whether a comes before b in the order of UTF-16 code units, which
+// JavaScript uses. The order of the bytes is the same, except for characters above U+FFFF:
+// their surrogates come before U+E000 to U+FFFF.
 func lessString(a, b string) bool {
 	i := 0
 	for i < len(a) && i < len(b) && a[i] == b[i] {
@@ -102,7 +102,7 @@ func lessString(a, b string) bool {
 	return x < y
 }
 
-// Less orders two numbers or two strings.
+// Less reports whether a comes before b. Both must be numbers or both strings.
 func Less(st *State, a, b any) (bool, error) {
 	x, xOK := Number(a)
 	y, yOK := Number(b)
@@ -127,7 +127,7 @@ func Comparable(v any) bool {
 	return isNumber || isString
 }
 
-// ErrMixedTypes is the error of Less for other values.
+// ErrMixedTypes is the error of Less if one value is a number and the other a string.
 var ErrMixedTypes = errors.New("a number and a string")
 
 // MergeSort sorts stably. swap reports whether its second argument comes first.

@@ -13,8 +13,7 @@ type Function interface {
 	Apply(st *State, args []any, context any) (any, error)
 }
 
-// Unlisted is a function that is left out of the JSON of the object that has it in a
-// field.
+// Unlisted is a function that the JSON of an object leaves out, together with its field.
 type Unlisted interface {
 	Function
 	// Unlisted does nothing. It marks the function.
@@ -86,7 +85,7 @@ func (c *Composition) Apply(st *State, args []any, _ any) (any, error) {
 // receive the context.
 type Passed struct{ Fn Function }
 
-// Arity returns that of the function.
+// Arity returns the arity of the function.
 func (p Passed) Arity() int { return p.Fn.Arity() }
 
 // Apply calls the function without a context.

@@ -2,12 +2,11 @@ package value
 
 import "hash/maphash"
 
-// hashSeed differs between processes, so that no input can be made whose values have
-// the same hash.
+// hashSeed differs between processes. So an attacker cannot prepare an input in which many
+// values have the same hash.
 var hashSeed = maphash.MakeSeed()
 
-// Hash returns a number that is the same for values that are equal, and differs for
-// most others.
+// Hash returns the same number for equal values, and different numbers for most others.
 func Hash(st *State, v any) (uint64, error) { return hashAt(st, v, 0) }
 
 func hashAt(st *State, v any, level int) (uint64, error) {
@@ -39,7 +38,7 @@ func hashAt(st *State, v any, level int) (uint64, error) {
 		if err := st.Descend(level, v.Len()); err != nil {
 			return 0, err
 		}
-		all := uint64(v.Len()) // the order of the fields is of no matter
+		all := uint64(v.Len()) // the order of the fields does not matter
 		for _, f := range v.fields {
 			hash, err := hashAt(st, f.Value, level+1)
 			if err != nil {

@@ -33,7 +33,7 @@ func FromJSON(text []byte) (any, error) {
 
 var errFunctionInResult = errors.New("the result contains a function: call it, or leave it out")
 
-// ToGo converts a value to what encoding/json encodes. Undefined elements of lists
+// ToGo converts a value to one that encoding/json can encode. Undefined elements of lists
 // become null; a function is an error.
 func ToGo(st *State, v any) (any, error) { return toGoAt(st, v, 0) }
 
@@ -63,7 +63,7 @@ func objectToGo(st *State, o *Object, level int) (any, error) {
 	if err := st.Descend(level, o.Len()); err != nil {
 		return nil, err
 	}
-	if err := st.AllocateItems(12 + 3*o.Len()); err != nil { // a map of Go is large
+	if err := st.AllocateItems(12 + 3*o.Len()); err != nil { // a Go map needs more than an Object
 		return nil, err
 	}
 	m := make(map[string]any, o.Len())
@@ -100,7 +100,7 @@ func ConvertItems(st *State, items []any, level int, convert func(st *State, v a
 
 var errKey = fmt.Errorf("%w has a field whose name is longer than %d bytes", ErrInput, MaxKey)
 
-// exactDigits is the number of digits of a whole number that a float64 always keeps.
+// exactDigits is how many digits a whole number can have so that a float64 is always exact.
 const exactDigits = 15
 
 // ParseNumber parses a number of JSON.
@@ -118,11 +118,12 @@ func ParseNumber(text string) (any, error) {
 	return LargeInteger{Approx: f, digits: text}, nil
 }
 
-// ErrInput means that no template can use the input, for example because of a number
-// beyond the range of a double.
+// ErrInput means that no template can use the input, for example because a number in it is
+// out of the range of a float64.
 var ErrInput = errors.New("input")
 
-// smallWhole reads a whole number without a sign that has few digits, which most are.
+// smallWhole parses a whole number without a sign that has few digits. Most numbers are
+// like that.
 func smallWhole(text string) (float64, bool) {
 	if len(text) > exactDigits {
 		return 0, false

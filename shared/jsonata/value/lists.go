@@ -1,7 +1,8 @@
 package value
 
-// Join concatenates values: it adds nothing for undefined and the elements of a list. A
-// single value stays itself. The result may share items, which must not be changed.
+// Join concatenates values. It adds nothing for undefined, and the elements of a list one
+// by one. The result of a single value is that value. The result may share items with its
+// input, so the caller must not change them.
 func Join(st *State, items []any) (any, error) {
 	var only any
 	some, size, flat := 0, 0, true

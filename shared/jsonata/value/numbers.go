@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// RoundTo rounds half to even at a decimal place; a negative precision rounds to tens
-// or hundreds. It moves the decimal point in the text of the number, because
-// multiplying by a power of ten is not exact.
+// RoundTo rounds a number to precision decimal places, half to even. A negative precision
+// rounds to tens or hundreds. RoundTo moves the decimal point in the text of the number,
+// because a multiplication by a power of ten is not exact.
 func RoundTo(f, precision float64) (float64, error) {
 	if precision != math.Trunc(precision) || math.Abs(precision) > 400 {
 		return 0, errors.New("the precision of $round must be a whole number of places")
@@ -27,8 +27,9 @@ func RoundTo(f, precision float64) (float64, error) {
 	return back + 0, err
 }
 
-// hasPlaces reports whether a number has no more than so many decimal places, if it is
-// one of the ordinary numbers, with up to 15 digits, that need no rounding then.
+// hasPlaces reports whether a number certainly has at most the given number of decimal
+// places, so that it needs no rounding. It can do so only for numbers of up to 15 digits,
+// and returns false for others.
 func hasPlaces(f float64, places int) bool {
 	if places < 0 || places > exactDigits || math.Abs(f) >= 1e15 {
 		return false
@@ -98,8 +99,8 @@ func RoundTo15Digits(f float64) float64 {
 	return rounded
 }
 
-// formatRounded formats a number with at most 15 significant digits. A number that has
-// no more of them is not rounded, which saves most of the time.
+// formatRounded formats a number with at most 15 significant digits. It does not round a
+// number that has no more digits than that, which saves most of the time.
 func formatRounded(f float64) string {
 	text := FormatFloat(f)
 	if len(text) <= 15 {
@@ -108,7 +109,7 @@ func formatRounded(f float64) string {
 	return FormatFloat(RoundTo15Digits(f))
 }
 
-// Number returns the value of a number, and whether v is one.
+// Number returns the value of a number, and reports whether v is a number.
 func Number(v any) (float64, bool) {
 	switch v := v.(type) {
 	case float64:

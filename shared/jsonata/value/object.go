@@ -10,10 +10,10 @@ import (
 // Object is a JSON object. Its fields are in the order in which they were written.
 type Object struct {
 	fields []Field
-	// index has the places of the fields by their keys, once there are many.
+	// index maps the keys to the positions of the fields, if there are many fields.
 	index map[string]int
-	// disordered: keys look like list indexes, so that JavaScript lists the fields in
-	// another order.
+	// disordered is set if keys look like list indexes, which JavaScript puts first: see
+	// Fields.
 	disordered bool
 	// room is set while the fields may be shared: see Extend.
 	room *spareRoom
@@ -25,16 +25,16 @@ type Field struct {
 	Value any
 }
 
-// fewFields is up to how many fields an object is searched without an index.
+// fewFields is the largest number of fields for which an object needs no index.
 const fewFields = 12
 
-// NewObject returns an object without fields that has room for that many.
+// NewObject returns an object without fields that has room for size fields.
 func NewObject(size int) *Object { return &Object{fields: make([]Field, 0, size)} }
 
 // Len returns the number of fields.
 func (o *Object) Len() int { return len(o.fields) }
 
-// place returns the place of a field, -1 where there is none of that name.
+// place returns the position of a field, or -1 if the object does not have it.
 func (o *Object) place(key string) int {
 	if o.index != nil {
 		if i, ok := o.index[key]; ok && i < len(o.fields) {
@@ -50,7 +50,7 @@ func (o *Object) place(key string) int {
 	return -1
 }
 
-// Get returns the value of a field, nil where there is none of that name.
+// Get returns the value of a field, or nil if the object does not have it.
 func (o *Object) Get(key string) any {
 	if i := o.place(key); i >= 0 {
 		return o.fields[i].Value
@@ -58,7 +58,7 @@ func (o *Object) Get(key string) any {
 	return nil
 }
 
-// Has reports whether there is a field of that name.
+// Has reports whether the object has the field.
 func (o *Object) Has(key string) bool { return o.place(key) >= 0 }
 
 // Set changes the value of a field, or adds it at the end.
@@ -71,7 +71,7 @@ func (o *Object) Set(key string, v any) {
 	o.add(key, v)
 }
 
-// add adds a field that is not there.
+// add adds a field that the object does not have yet.
 func (o *Object) add(key string, v any) {
 	if n := listIndex(key); n != notIndex && len(o.fields) > 0 {
 		o.disordered = o.disordered || listIndex(o.fields[len(o.fields)-1].Key) > n
@@ -92,7 +92,7 @@ func (o *Object) reindex() {
 	}
 }
 
-// Remove takes fields away.
+// Remove removes fields.
 func (o *Object) Remove(keys []string) {
 	o.unshare()
 	before := len(o.fields)
@@ -106,9 +106,9 @@ func (o *Object) Remove(keys []string) {
 	}
 }
 
-// Fields returns the fields in JavaScript's order, which is the reference's: those whose
-// keys look like list indexes first, by value, the others as they were written. It must
-// not be changed.
+// Fields returns the fields in the order of JavaScript, which the reference implementation
+// has: first the keys that look like list indexes, by their value, then the others in the
+// order in which they were written. The caller must not change the result.
 func (o *Object) Fields(st *State) ([]Field, error) {
 	if !o.disordered {
 		return o.fields, nil
@@ -124,15 +124,15 @@ func (o *Object) Fields(st *State) ([]Field, error) {
 	return sorted, nil
 }
 
-// Written returns the fields in the order in which they were written. It must not be
-// changed.
+// Written returns the fields in the order in which they were written. The caller must not
+// change the result.
 func (o *Object) Written() []Field { return o.fields }
 
-// notIndex is the result of listIndex for a key that is no index.
+// notIndex is the result of listIndex for a key that is not an index.
 const notIndex = math.MaxUint32
 
-// listIndex returns the index for which JavaScript takes a key: a whole number below
-// 2^32-1 in its shortest form.
+// listIndex returns the value of a key that JavaScript treats as an index: a whole number
+// below 2^32-1 in its shortest form.
 func listIndex(key string) uint64 {
 	if key == "" || len(key) > 10 || key[0] < '0' || key[0] > '9' || (key[0] == '0' && len(key) > 1) {
 		return notIndex

@@ -11,35 +11,35 @@ import (
 	"commerce-segment/shared/turn"
 )
 
-// Limits of one evaluation. An Order Completed template needs about a third of them for an
-// order of 10,000 lines, which is larger than any that arrives.
+// Limits of one evaluation. An Order Completed template needs about a third of each for an
+// order of 10,000 lines. Real orders are smaller.
 const (
-	// MaxFuel bounds the time. An operation costs one unit, and so does an element of a
-	// list: all the fuel lasts for about half a second.
+	// MaxFuel limits the time, in units of work. An operation costs one unit, and so does
+	// each element of a list. MaxFuel units take about half a second.
 	MaxFuel = 7_500_000
-	// CallCost is the fuel for the call of a function.
+	// CallCost is what the call of a function costs, in units of fuel.
 	CallCost = 3
-	// MaxBytes bounds all data that an evaluation allocates, also what it no longer
-	// needs: a Lambda function of 256 MB must survive it.
+	// MaxBytes limits the data that an evaluation allocates, including the data that it no
+	// longer needs. A Lambda function with 256 MB must have enough memory for it.
 	MaxBytes = 64 << 20
-	// fewBytes is up to how much data an evaluation needs no turn.
+	// fewBytes is how much data an evaluation may allocate before it must take a turn: see
+	// package turn.
 	fewBytes = 4 << 20
-	// MaxText bounds a text, so that no function works on one for long without a look at
-	// the context.
+	// MaxText is the largest size of a text, in bytes. So no function works on one for long
+	// before the context is checked again.
 	MaxText = 16 << 20
-	// maxDepth bounds the nested expressions of all calls in progress. An expression
-	// takes less than 2 KB of stack, so the stack stays below 40 MB, far from the 1 GB at
-	// which Go ends the process.
+	// maxDepth limits the nested expressions of all calls in progress. An expression takes
+	// less than 2 KB of stack, so the stack stays below 40 MB. Go ends the process at 1 GB.
 	maxDepth = 20_000
-	// maxLambdas bounds the lambdas in progress. A recursion over a list can use $map,
-	// $reduce or a tail call instead, which work for a list of any length. So such a
-	// template fails with the first sample of some lines, and not later with an order of
-	// thousands.
+	// maxLambdas limits the lambdas in progress. It is low on purpose: a template with a
+	// recursion over a list then fails at the first sample with many lines, and not in
+	// production with the first large order. $map, $reduce and tail calls work for lists
+	// of any length.
 	maxLambdas = 100
 	// MaxNesting is how deep lists and objects can nest in one another.
 	MaxNesting = 500
-	// MaxKey is the largest size of the name of a field, in bytes. Names are hashed and
-	// compared at every step, which is not charged.
+	// MaxKey is the largest size of the name of a field, in bytes. Each step hashes and
+	// compares names, and is not charged for that.
 	MaxKey = 1024
 )
 
@@ -56,10 +56,10 @@ type State struct {
 	Context context.Context
 	Host    any // what the caller of Evaluate passed to the functions of its Library
 
-	Fuel  int // the units of work that are left
-	Bytes int // the bytes that are left
+	Fuel  int // the units of work that are left, of MaxFuel
+	Bytes int // the bytes that are left, of MaxBytes
 
-	turnAt int // the bytes left below which allocate takes a turn; 0 once it has one
+	turnAt int // allocate takes a turn when fewer bytes than this are left; 0 once it has a turn
 
 	watch   int // the fuel at which Spend checks the context again
 	depth   int // of the nested expressions in progress
@@ -85,7 +85,7 @@ func NewState(ctx context.Context, literals map[string]bool, host any) *State {
 	return st
 }
 
-// Now returns the time of the evaluation, which is that of the first call.
+// Now returns the time of the first call of Now, so that one evaluation has one time.
 func (st *State) Now() time.Time {
 	if st.now.IsZero() {
 		st.now = time.Now()
@@ -106,7 +106,7 @@ func (st *State) Push(n int) []any {
 // Pop removes the last n values from the stack.
 func (st *State) Pop(n int) { st.stack = st.stack[:len(st.stack)-n] }
 
-// Errors of the limits. They name what to look for in the template.
+// Errors of the limits. They describe what to look for in the template.
 var (
 	errFuel    = errors.New("it does too much work: look for a loop or a recursion that does not end, or for lists joined with lists")
 	errLambdas = fmt.Errorf("its functions call one another more than %d deep: look for a recursion that does not end, and go through lists with $map or $reduce", maxLambdas)
@@ -117,10 +117,10 @@ var (
 // ErrBytes is the error of an evaluation that allocates more than MaxBytes.
 var ErrBytes = errors.New("it makes too much data: look for a list or a text that grows and grows")
 
-// watchEvery is the fuel between two checks of the context.
+// watchEvery is how much fuel is used between two checks of the context.
 const watchEvery = 10_000
 
-// Spend charges for work. A unit is about the time to handle one element of a list.
+// Spend charges for units of work. A unit is about the time that one element of a list takes.
 func (st *State) Spend(units int) error {
 	st.Fuel -= units
 	if st.Fuel < 0 {
@@ -156,9 +156,9 @@ func (st *State) allocate(bytes int) error {
 	return st.Spend(bytes / 64)
 }
 
-// SpendReading charges for reading values once: each byte of a text, each element of a
-// list. Every operation is charged for its operands before it begins, so none can
-// forget it.
+// SpendReading charges for reading values once: each byte of a text, and each element of a
+// list. Every operation is charged for its operands before it begins, so that no operation
+// can forget to do it.
 func (st *State) SpendReading(operands []any) error {
 	units := len(operands) / 4
 	for _, v := range operands {
@@ -175,8 +175,8 @@ func (st *State) SpendReading(operands []any) error {
 	return st.Spend(units)
 }
 
-// SpendReadingAll charges for reading values once with everything in them: each byte of
-// a text, each element and field, at any depth.
+// SpendReadingAll charges for reading values and everything in them once: each byte of a
+// text, each element and each field, at any depth.
 func (st *State) SpendReadingAll(values []any) error {
 	r := reading{st: st}
 	if err := r.values(values, 0); err != nil {
@@ -185,14 +185,14 @@ func (st *State) SpendReadingAll(values []any) error {
 	return r.pay()
 }
 
-// reading adds up what it takes to read values.
+// reading adds up the cost of reading values.
 type reading struct {
 	st    *State
-	bytes int // that are not charged yet
+	bytes int // the bytes that are not charged yet
 }
 
-// bytesPerValue is what an element or a field without a text takes, in bytes of a text
-// that take as long to read.
+// bytesPerValue is the cost of an element or a field without a text: reading it takes as
+// long as reading that many bytes of text.
 const bytesPerValue = 8
 
 func (r *reading) values(values []any, level int) error {
@@ -228,8 +228,8 @@ func (r *reading) value(v any, level int) error {
 	return nil
 }
 
-// enter charges for what was read so far, so that a list with the same list many times
-// in it costs as much as it takes to go through it.
+// enter charges for what was read so far, and checks the level. If a list contains another
+// list many times, each of them is charged.
 func (r *reading) enter(level int) error {
 	if level > MaxNesting {
 		return errNesting
@@ -249,8 +249,8 @@ func (r *reading) pay() error {
 	return r.st.Spend(units)
 }
 
-// AllocateObject charges for a new object. A field takes a name and a value; those of
-// an object with an index take a place in the index as well.
+// AllocateObject charges for a new object. A field takes a name and a value, and if the
+// object has an index, an entry in the index as well.
 func (st *State) AllocateObject(fields int) error {
 	each := 2 * BytesPerItem
 	if fields > fewFields {
@@ -276,8 +276,8 @@ func (st *State) AllocateItems(n int) error {
 	return st.allocate(n * BytesPerItem)
 }
 
-// Enter adds nested expressions to the depth. Leave removes them; after an error the
-// evaluation ends, so that is not necessary.
+// Enter adds levels of nested expressions to the depth. Leave removes them. That is not
+// necessary after an error, because the evaluation then ends.
 func (st *State) Enter(levels int) error {
 	if st.depth += levels; st.depth > maxDepth {
 		return errDepth
@@ -313,8 +313,8 @@ func (st *State) Descend(level, n int) error {
 // Cached returns what Cache stored under a key, or nil.
 func (st *State) Cached(key any) any { return st.cached[key] }
 
-// Cache stores a value until the evaluation ends. The key must be one that nothing else
-// uses, such as the list from which the value was made.
+// Cache stores a value until the evaluation ends. No other code may use the same key, so
+// the key is for example the list from which the value was made.
 func (st *State) Cache(key, v any) {
 	if st.cached == nil {
 		st.cached = map[any]any{}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ToJSON returns a result as JSON. It differs from $string: numbers keep all their
-// digits, and a function is an error.
+// ToJSON returns the result of an expression as JSON. Unlike $string, it keeps all digits
+// of numbers, and a function is an error.
 func ToJSON(st *State, v any) ([]byte, error) {
 	w := &writer{st: st, b: TextBuilder{State: st}, exact: true}
 	if err := w.value(v, 0); err != nil {
@@ -39,7 +39,7 @@ func Stringify(st *State, v any, pretty bool) (string, error) {
 	return w.b.String(), err
 }
 
-// writer writes JSON as JavaScript's JSON.stringify does.
+// writer writes JSON in the same form as JSON.stringify in JavaScript.
 type writer struct {
 	st     *State
 	b      TextBuilder
@@ -153,7 +153,7 @@ func (w *writer) brackets(n, level int) error {
 	return w.b.take((n + 2) * each)
 }
 
-// separate writes what precedes an element or a field.
+// separate writes the comma and the white space before an element or a field.
 func (w *writer) separate(i, level int) {
 	if i > 0 {
 		w.b.WriteByte(',')

@@ -23,7 +23,7 @@ func takeTurns(t *testing.T) {
 	}
 }
 
-func TestAnEvaluationTakesATurnForMuchData(t *testing.T) {
+func TestAnEvaluationTakesATurnBeforeItAllocatesMuchData(t *testing.T) {
 	const few = 4 << 20
 	takeTurns(t)
 	for _, test := range []struct {
@@ -32,7 +32,7 @@ func TestAnEvaluationTakesATurnForMuchData(t *testing.T) {
 		waits    bool
 	}{
 		{"a text of few bytes", func(st *value.State) error { return st.Allocate(few) }, false},
-		{"a text of many", func(st *value.State) error { return st.Allocate(few + 1) }, true},
+		{"a text of many bytes", func(st *value.State) error { return st.Allocate(few + 1) }, true},
 		{"few elements", func(st *value.State) error { return st.AllocateItems(few / value.BytesPerItem) }, false},
 		{"many elements", func(st *value.State) error { return st.AllocateItems(few/value.BytesPerItem + 1) }, true},
 		{"an object of many fields", func(st *value.State) error { return st.AllocateObject(30_000) }, true},

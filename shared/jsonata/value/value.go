@@ -1,6 +1,6 @@
-// Package value has the values that expressions work on, how they are compared, parsed and
-// formatted, and the State that limits the time and the memory of an evaluation. It knows
-// no syntax, and no functions of the language.
+// Package value defines the values that expressions work on, compares, parses and formats
+// them, and has the State that limits the time and the memory of an evaluation. It does not
+// depend on the syntax or on the functions of the language.
 //
 // The values are those of JSON and a few more:
 //
@@ -20,8 +20,8 @@ type NullValue struct{}
 // Null is null.
 var Null = NullValue{}
 
-// LargeInteger is a whole number beyond 2^53. Operators use its value as a float64;
-// JSON has the digits that were read, so an identifier does not change.
+// LargeInteger is a whole number beyond 2^53. Operators use its value as a float64. In JSON
+// it keeps the digits that were read, so an identifier does not change.
 type LargeInteger struct {
 	Approx float64 // the nearest float64
 	digits string
@@ -31,19 +31,20 @@ type LargeInteger struct {
 // flattening rules depend on how a list was made.
 type Array struct {
 	Items []any
-	// Sequence is set for the result of a path, and of a function that collects results:
-	// a sequence with one element is that element, an empty one is undefined.
+	// Sequence is set for the result of a path, and for that of a function that collects
+	// results. A sequence with one element equals that element, and an empty sequence
+	// equals undefined.
 	Sequence bool
 	// KeepArray is set for a sequence that stays a list even with one element (the suffix
 	// [] in an expression).
 	KeepArray bool
-	// Constructed is set for [...] at an end of a path, which does not flatten it.
+	// Constructed is set for [...] at either end of a path. The path does not flatten it.
 	Constructed bool
 	// Root is set for the wrapper around an input that is a list.
 	Root bool
-	// Tuples is set if the items are elements with the variables of a path.
+	// Tuples is set if the items are tuples: elements with the variables of a path.
 	Tuples bool
-	// room is the room in which Append can add elements; most lists have none.
+	// room is the spare room in which Append can add elements. Most lists have none.
 	room *spareRoom
 }
 
@@ -53,8 +54,8 @@ func NewSequence(items ...any) *Array { return &Array{Items: items, Sequence: tr
 // NewList returns a list that is not a sequence.
 func NewList(items []any) *Array { return &Array{Items: items} }
 
-// Collapse returns the value of a finished expression: undefined for an empty sequence,
-// the element of a sequence of one, any other value as it is.
+// Collapse returns undefined for an empty sequence, the element of a sequence that has
+// one, and any other value as it is.
 func Collapse(v any) any {
 	a, ok := v.(*Array)
 	if !ok || !a.Sequence || a.Tuples {

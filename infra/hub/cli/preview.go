@@ -46,11 +46,7 @@ template fails, or its result is not a valid message.`,
   hub preview order-completed order.json --template templates/order-completed.jsonata`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := tracking.ByName(args[0])
-			if err != nil {
-				return err
-			}
-			body, err := readWebhook(cmd, args[1])
+			t, body, err := readTrackingAndWebhook(cmd, args)
 			if err != nil {
 				return err
 			}

@@ -65,11 +65,7 @@ as the API would. It passes the options after -- to sam local invoke.`,
 		Example: `  hub sam invoke order-completed order-completed/guest`,
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := tracking.ByName(args[0])
-			if err != nil {
-				return err
-			}
-			body, err := readWebhook(cmd, args[1])
+			t, body, err := readTrackingAndWebhook(cmd, args)
 			if err != nil {
 				return err
 			}

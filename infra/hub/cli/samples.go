@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/shared/chars"
+	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
 )
 
@@ -50,6 +51,16 @@ func findSample(name string) (templates.Sample, bool) {
 		}
 	}
 	return templates.Sample{}, false
+}
+
+// readTrackingAndWebhook reads the arguments NAME SAMPLE|FILE|-.
+func readTrackingAndWebhook(cmd *cobra.Command, args []string) (tracking.Tracking, []byte, error) {
+	t, err := tracking.ByName(args[0])
+	if err != nil {
+		return tracking.Tracking{}, nil, err
+	}
+	body, err := readWebhook(cmd, args[1])
+	return t, body, err
 }
 
 // readWebhook returns a webhook's body: of the bundled sample with that name, of standard

@@ -76,7 +76,7 @@ func (o doctorOptions) report(ctx context.Context) (doctor.Report, error) {
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	opening, cancel := context.WithTimeout(ctx, local.AnswerWithin)
+	opening, cancel := context.WithTimeout(ctx, local.AnswerTimeout)
 	defer cancel()
 	s, base, err := o.open(opening)
 	if err != nil {

@@ -322,7 +322,7 @@ func TestASecretForAnotherHostAffectsOnlyTrackingsThatUseCommerce(t *testing.T) 
 		hubtest.WriteFile(t, filepath.Join(dir, name), value)
 	}
 	h := startIn(t, dir)
-	if said := h.Stdout.String(); !strings.Contains(said, "the events of the trackings that ask Commerce wait: parameter commerce/client-secret: it was entered for ") || strings.Contains(said, "PLANTED") {
+	if said := h.Stdout.String(); !strings.Contains(said, "the trackings that ask Commerce retry their events: parameter commerce/client-secret: it was entered for ") || strings.Contains(said, "PLANTED") {
 		t.Errorf("it says\n%s", said)
 	}
 	h.Webhook("order-completed", hubtest.Order("order.paid", "one"))
@@ -338,7 +338,7 @@ func TestASecretForAnotherHostAffectsOnlyTrackingsThatUseCommerce(t *testing.T) 
 
 func TestAHubOnAllAddressesWarnsThatOthersReachIt(t *testing.T) {
 	h := start(t, "--addr", "0.0.0.0:0")
-	if !strings.HasPrefix(h.URL, "http://127.0.0.1:") || !strings.Contains(h.Stdout.String(), "\nOther machines reach it too, on ") {
+	if !strings.HasPrefix(h.URL, "http://127.0.0.1:") || !strings.Contains(h.Stdout.String(), "\nOther machines reach it at ") {
 		t.Errorf("it says\n%s", h.Stdout)
 	}
 	got := sendTo(h, "", local.SampleName, "--addr", strings.Replace(h.URL, "http://127.0.0.1", "", 1))
@@ -356,7 +356,7 @@ func TestTheHubWarnsIfTheInboxKeyIsUsedForSegment(t *testing.T) {
 	h.Stop()
 	hubtest.WriteFile(t, filepath.Join(dir, "segment/host"), "https://api.segment.io")
 	h = startIn(t, dir)
-	for _, part := range []string{"Sending to https://api.segment.io/v1/batch. See it in that source's debugger", "Warning: the write key is still the one made for the inbox"} {
+	for _, part := range []string{"Sending to https://api.segment.io/v1/batch. The debugger of the source shows the messages", "Warning: the write key is still the one made for the inbox"} {
 		if !strings.Contains(h.Stdout.String(), part) {
 			t.Errorf("it does not say %q:\n%s", part, h.Stdout)
 		}
@@ -481,9 +481,9 @@ func TestASignalStopsTheProgramAndItPrintsWhatIsKept(t *testing.T) {
 		posts  int
 		says   string
 	}{
-		{"with nothing waiting", os.Interrupt, 0, "\nStopped. No event was waiting.\n"},
-		{"with one event waiting", syscall.SIGTERM, 1, "\nStopped. 1 event still to be delivered, and 0 dead letters: they are kept in "},
-		{"with events waiting", syscall.SIGTERM, 3, "\nStopped. 3 events still to be delivered, and 0 dead letters: they are kept in "},
+		{"with nothing waiting", os.Interrupt, 0, "\nStopped. No events are queued.\n"},
+		{"with one event waiting", syscall.SIGTERM, 1, "\nStopped. 1 event to be delivered and 0 dead letters are kept in "},
+		{"with events waiting", syscall.SIGTERM, 3, "\nStopped. 3 events to be delivered and 0 dead letters are kept in "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			hub, h := program(t, []string{"ADDR=127.0.0.1:0"}, "--inbox-fail", "1")
@@ -528,7 +528,7 @@ func TestStoppingCompletesTheDeliveriesInProgress(t *testing.T) {
 	if code := <-stopped; code != exitDone {
 		t.Errorf("it exits %d", code)
 	}
-	if !strings.HasSuffix(h.Stdout.String(), "No event was waiting.\n") || !strings.Contains(h.Stderr.String(), "outcome=delivered") {
+	if !strings.HasSuffix(h.Stdout.String(), "No events are queued.\n") || !strings.Contains(h.Stderr.String(), "outcome=delivered") {
 		t.Errorf("the delivery was not completed:\n%s\n%s", h.Stdout, h.Stderr)
 	}
 }

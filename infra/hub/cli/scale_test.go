@@ -64,7 +64,7 @@ func TestAtScaleTheHubLosesNothingAndDoesNotGrow(t *testing.T) {
 			t.Errorf("Segment received %d messages of webhook %d", times, n)
 		}
 	}
-	if !strings.Contains(h.Stdout.String(), "No event was waiting.") {
+	if !strings.Contains(h.Stdout.String(), "No events are queued.") {
 		t.Errorf("the hub has something left:\n%s", h.Stdout)
 	}
 	if most := h.log.most(); most > mostHeap {

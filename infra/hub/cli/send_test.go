@@ -133,10 +133,10 @@ func TestErrorsOfSend(t *testing.T) {
 		want string
 	}{
 		{"no hub runs", []string{"--addr", closed}, "nothing listens on " + closed + ": start it with make run"},
-		{"something else runs", []string{"--addr", another.Listener.Addr().String()}, "has no inbox: is it a hub?"},
+		{"something else runs", []string{"--addr", another.Listener.Addr().String()}, "is not a hub: it has no inbox"},
 		{"there are no settings in the directory", []string{"--dir", t.TempDir()}, "holds no webhook secret: start the hub once with make run"},
-		{"the directory is that of another hub", []string{"--dir", other}, "has another key than is in " + filepath.Join(other, "console-key") + ": name the directory in which it runs with --dir"},
-		{"the webhook secret is outdated", []string{"--dir", outdated}, "401 Unauthorized {\"code\":\"forged\"}: the secret here is not the one there"},
+		{"the directory is that of another hub", []string{"--dir", other}, "does not accept the key in " + filepath.Join(other, "console-key") + ": name the hub's directory with --dir"},
+		{"the webhook secret is outdated", []string{"--dir", outdated}, "401 Unauthorized {\"code\":\"forged\"}: the hub has another webhook secret"},
 		{"an invalid address", []string{"--to", "http://127.0.0.1:99999"}, "127.0.0.1:99999"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,47 +10,48 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-var errBusy = errors.New("too many large requests are arriving at the same moment: try again")
+var errBusy = errors.New("too many large requests are arriving at the same time: try again")
 
-// errTooLarge is a body of more bytes than this.
+// errTooLarge means that a body has more than this number of bytes.
 type errTooLarge int
 
 func (e errTooLarge) Error() string { return fmt.Sprintf("the body is over %d bytes", int(e)) }
 
-// bodies bounds the memory of requests' bodies. A body takes of the room what has arrived
-// of it. Where nothing is free, one body at a time goes on without, and the others wait
-// until it has ended: so they never all wait for each other.
-type bodies struct {
-	room *semaphore.Weighted
-	over chan struct{} // holds something while one is over
+// bodyReader reads the bodies of requests, and limits the memory that they use together. A
+// body reserves memory only for the bytes that have arrived. If none is free, one body at a
+// time continues without a reservation, and the others wait until that body is closed. So
+// the bodies never all wait for each other.
+type bodyReader struct {
+	memory *semaphore.Weighted // in bytes
+	exempt chan struct{}       // holds a token while a body is exempt from the limit
 }
 
-func newBodies() *bodies {
-	return &bodies{room: semaphore.NewWeighted(bodiesKeep), over: make(chan struct{}, 1)}
+func newBodyReader() *bodyReader {
+	return &bodyReader{memory: semaphore.NewWeighted(bodyMemory), exempt: make(chan struct{}, 1)}
 }
 
-// body is one that is arriving.
+// body is the body of a request.
 type body struct {
-	of    *bodies
-	bytes []byte
-	takes int64 // of the room
-	over  bool
+	reader   *bodyReader
+	bytes    []byte
+	reserved int64 // bytes
+	exempt   bool  // it continues without a reservation
 }
 
-// read reads a body of so many bytes at most. The caller closes it, also after an error.
-func (b *bodies) read(ctx context.Context, stream io.Reader, most int) (*body, error) {
-	arriving := &body{of: b}
+// read reads a body of at most limit bytes. The caller closes it, also after an error.
+func (r *bodyReader) read(ctx context.Context, stream io.Reader, limit int) (*body, error) {
+	arriving := &body{reader: r}
 	for {
 		if len(arriving.bytes) == cap(arriving.bytes) {
-			if err := arriving.grow(ctx, most+1); err != nil {
+			if err := arriving.grow(ctx, limit+1); err != nil {
 				return arriving, err
 			}
 		}
 		n, err := stream.Read(arriving.bytes[len(arriving.bytes):cap(arriving.bytes)])
 		arriving.bytes = arriving.bytes[:len(arriving.bytes)+n]
 		switch {
-		case len(arriving.bytes) > most:
-			return arriving, errTooLarge(most)
+		case len(arriving.bytes) > limit:
+			return arriving, errTooLarge(limit)
 		case err == io.EOF:
 			return arriving, nil
 		case err != nil:
@@ -59,10 +60,10 @@ func (b *bodies) read(ctx context.Context, stream io.Reader, most int) (*body, e
 	}
 }
 
-// grow doubles the space for a body, up to so many bytes.
-func (b *body) grow(ctx context.Context, most int) error {
-	size := min(max(bodyBegins, 2*cap(b.bytes)), most)
-	if err := b.take(ctx, int64(size-cap(b.bytes))); err != nil {
+// grow doubles the capacity of a body, up to limit bytes.
+func (b *body) grow(ctx context.Context, limit int) error {
+	size := min(max(minBodyMemory, 2*cap(b.bytes)), limit)
+	if err := b.reserve(ctx, int64(size-cap(b.bytes))); err != nil {
 		return err
 	}
 	grown := make([]byte, len(b.bytes), size)
@@ -71,33 +72,34 @@ func (b *body) grow(ctx context.Context, most int) error {
 	return nil
 }
 
-// take takes more of the room, or waits until it may do without.
-func (b *body) take(ctx context.Context, more int64) error {
+// reserve reserves more bytes. If they are not free, it waits until the body may be exempt
+// from the limit. After bodyTimeout it returns errBusy.
+func (b *body) reserve(ctx context.Context, more int64) error {
 	switch {
-	case b.over:
+	case b.exempt:
 		return nil
-	case b.of.room.TryAcquire(more):
-		b.takes += more
+	case b.reader.memory.TryAcquire(more):
+		b.reserved += more
 		return nil
 	}
 	select {
-	case b.of.over <- struct{}{}:
-		b.over = true
+	case b.reader.exempt <- struct{}{}:
+		b.exempt = true
 		return nil
-	case <-time.After(bodyWithin):
+	case <-time.After(bodyTimeout):
 		return errBusy
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// close gives the room back. Nil is no body.
+// close releases the reserved memory. It accepts nil.
 func (b *body) close() {
 	if b == nil {
 		return
 	}
-	b.of.room.Release(b.takes)
-	if b.over {
-		<-b.of.over
+	b.reader.memory.Release(b.reserved)
+	if b.exempt {
+		<-b.reader.exempt
 	}
 }

@@ -21,33 +21,35 @@ import (
 )
 
 const (
-	// AnswerWithin is how long a client waits for an answer. Commerce waits as long.
-	AnswerWithin = 10 * time.Second
-	// inboxEvery is how often a client looks for new messages in the inbox.
-	inboxEvery = 50 * time.Millisecond
+	// AnswerTimeout is how long a client waits for an answer. Commerce waits equally long.
+	AnswerTimeout = 10 * time.Second
+	// inboxPollInterval is the time between two looks for new messages in the inbox.
+	inboxPollInterval = 50 * time.Millisecond
 )
 
-// noRedirects keeps the secret from going where nobody sent it.
+// noRedirects follows no redirect: the secret must not be sent to another address.
 func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Caller is a client of a hub that runs on this machine.
+// Client sends requests to a hub that runs on this machine.
 type Client struct {
 	http      *http.Client
-	URL       string          // the hub's
-	directory store.Directory // which has the key
+	URL       string          // of the hub
+	directory store.Directory // of the hub; it has the key
 }
 
-// NewCaller speaks to the hub at an address, with the key that is in a directory.
+// NewClient returns a client of the hub at addr, HOST:PORT. It uses the key in the directory
+// dir.
 func NewClient(addr, dir string) (Client, error) {
 	host, port, err := SplitAddr(addr)
 	if err != nil {
 		return Client{}, err
 	}
 	directory, err := store.OpenDirectory(dir)
-	return Client{&http.Client{Timeout: AnswerWithin, CheckRedirect: noRedirects}, HubURL(host, port), directory}, err
+	return Client{&http.Client{Timeout: AnswerTimeout, CheckRedirect: noRedirects}, HubURL(host, port), directory}, err
 }
 
-// ask asks the hub for what it shows to who has the key, or sends it a form.
+// ask sends a request with the key to the hub, with a form as its body. It returns the answer
+// and its content.
 func (c Client) ask(ctx context.Context, method, path string, form url.Values) (*http.Response, []byte, error) {
 	key, err := c.directory.Key()
 	if err != nil {
@@ -56,12 +58,13 @@ func (c Client) ask(ctx context.Context, method, path string, form url.Values) (
 	header := http.Header{"Authorization": {"Bearer " + key}, "Content-Type": {"application/x-www-form-urlencoded"}}
 	response, content, err := c.do(ctx, method, c.URL+path, header, []byte(form.Encode()))
 	if err == nil && response.StatusCode == http.StatusUnauthorized {
-		err = fmt.Errorf("the hub at %s has another key than is in %s: name the directory in which it runs with --dir", c.URL, c.directory.KeyFile())
+		err = fmt.Errorf("the hub at %s does not accept the key in %s: name the hub's directory with --dir", c.URL, c.directory.KeyFile())
 	}
 	return response, content, err
 }
 
-// do sends a request, and says in a person's words where nothing listens.
+// do sends a request, and reads the whole answer. If nothing listens at the address, the
+// error says how to start a hub.
 func (c Client) do(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
@@ -83,26 +86,26 @@ func (c Client) do(ctx context.Context, method, address string, header http.Head
 	return response, content, nil
 }
 
-// Post posts a webhook, and returns the answer as a line for people. It fails unless the
+// Post posts a webhook, and returns a line of text with the answer. It fails unless the
 // webhook was accepted.
-func (c Client) Post(ctx context.Context, address, secret string, body []byte) (said string, err error) {
+func (c Client) Post(ctx context.Context, address, secret string, body []byte) (answer string, err error) {
 	header := http.Header{"Content-Type": {"application/json"}}
 	header.Set(serve.KeyHeader, secret)
 	response, content, err := c.do(ctx, http.MethodPost, address, header, body)
 	if err != nil {
 		return "", err
 	}
-	said = fmt.Sprintf("POST %s: %s %s", address, response.Status, bytes.TrimSpace(content))
+	answer = fmt.Sprintf("POST %s: %s %s", address, response.Status, bytes.TrimSpace(content))
 	switch {
 	case response.StatusCode == http.StatusUnauthorized:
-		return "", fmt.Errorf("%s: the secret here is not the one there: name the directory that has it with --dir", said)
+		return "", fmt.Errorf("%s: the hub has another webhook secret: name the hub's directory with --dir", answer)
 	case response.StatusCode >= http.StatusMultipleChoices:
-		return "", errors.New(said)
+		return "", errors.New(answer)
 	}
-	return said, nil
+	return answer, nil
 }
 
-// Received is how many batches the hub's inbox has taken so far.
+// Received returns the number of batches that the hub's inbox has received since it started.
 func (c Client) Received(ctx context.Context) (int, error) {
 	response, _, err := c.ask(ctx, http.MethodHead, "/inbox", nil)
 	if err != nil {
@@ -110,14 +113,15 @@ func (c Client) Received(ctx context.Context) (int, error) {
 	}
 	received, err := strconv.Atoi(response.Header.Get(receivedHeader))
 	if err != nil {
-		return 0, fmt.Errorf("what listens at %s has no inbox: is it a hub?", c.URL)
+		return 0, fmt.Errorf("the program at %s is not a hub: it has no inbox. Check --addr", c.URL)
 	}
 	return received, nil
 }
 
-// WaitForNews waits for new messages about a resource; none where none came in time.
+// AwaitMessages waits for messages about a resource. It returns those of the batches that
+// followed the first before batches, and none if no such message arrives in time.
 func (c Client) AwaitMessages(ctx context.Context, within time.Duration, before int, resource string) ([]json.RawMessage, error) {
-	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(inboxEvery) {
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(inboxPollInterval) {
 		now, err := c.Received(ctx)
 		if err != nil {
 			return nil, err
@@ -133,8 +137,8 @@ func (c Client) AwaitMessages(ctx context.Context, within time.Duration, before 
 	return nil, nil
 }
 
-// news is the messages about a resource that came after the inbox had taken
-// that many batches. Whatever is about a resource has its id somewhere.
+// newMessages returns the messages about a resource in the batches that the inbox received
+// after the first before batches. A message is about a resource if it contains its id.
 func (c Client) newMessages(ctx context.Context, before int, resource string) ([]json.RawMessage, error) {
 	response, content, err := c.ask(ctx, http.MethodGet, "/inbox", nil)
 	if err != nil {
@@ -158,7 +162,8 @@ func (c Client) newMessages(ctx context.Context, before int, resource string) ([
 	return messages, nil
 }
 
-// ConsoleLink asks the hub for a new address of its console, which lets in one browser.
+// NewConsoleLink asks the hub for a new address of its console. One browser can sign in with
+// it.
 func (c Client) NewConsoleLink(ctx context.Context) (string, error) {
 	response, path, err := c.ask(ctx, http.MethodPost, console.LinkPath, nil)
 	switch {
@@ -170,7 +175,7 @@ func (c Client) NewConsoleLink(ctx context.Context) (string, error) {
 	return c.URL + string(path), nil
 }
 
-// Read implements executions.Log: it asks the hub that runs on this machine.
+// Read implements executions.Log. It reads the log lines of the running hub.
 func (c Client) Read(ctx context.Context, q executions.Query) (executions.Reading, error) {
 	response, content, err := c.ask(ctx, http.MethodGet, console.LinesPath, nil)
 	if err != nil {
@@ -181,7 +186,7 @@ func (c Client) Read(ctx context.Context, q executions.Query) (executions.Readin
 	}
 	cut, err := strconv.ParseBool(response.Header.Get(console.LinesCut))
 	if err != nil {
-		return executions.Reading{}, fmt.Errorf("what listens at %s does not tell of its webhooks: is it a hub of this version?", c.URL)
+		return executions.Reading{}, fmt.Errorf("the program at %s does not list its executions: is it a hub of this version?", c.URL)
 	}
 	return executions.Reading{Lines: q.PickFrom(content), Cut: cut}, nil
 }

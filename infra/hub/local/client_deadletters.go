@@ -16,7 +16,8 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// OpenRunning finds the dead letters of the hub that runs on this machine.
+// OpenDeadLetters returns the dead-letter queues of the hub that runs on this machine. It
+// fails if no hub answers.
 func OpenDeadLetters(ctx context.Context, addr, dir string, trackings []tracking.Tracking) (deadletters.Queues, error) {
 	client, err := NewClient(addr, dir)
 	if err != nil {
@@ -24,39 +25,39 @@ func OpenDeadLetters(ctx context.Context, addr, dir string, trackings []tracking
 	}
 	var letters deadletters.Queues
 	for _, t := range trackings {
-		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: runningQueue{client, t}})
+		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: hubQueue{client, t}})
 	}
-	_, err = letters[0].Queue.Count(ctx) // whether it runs at all is said once, not for each tracking
+	_, err = letters[0].Queue.Count(ctx) // so that a hub that does not run is one error, not one for each tracking
 	return letters, err
 }
 
-// runningQueue is the dead letters of a tracking that a running hub has, without their
-// content.
-type runningQueue struct {
+// hubQueue is the dead-letter queue of a tracking in a running hub. It reads the dead letters
+// without the bodies of their webhooks.
+type hubQueue struct {
 	Client
 	tracking tracking.Tracking
 }
 
-// read asks the hub.
-func (q runningQueue) read(ctx context.Context) (letters console.Letters, err error) {
+// read reads the dead letters from the hub.
+func (q hubQueue) read(ctx context.Context) (letters console.Letters, err error) {
 	err = q.ask(ctx, http.MethodGet, nil, &letters)
 	return letters, err
 }
 
 // Count implements deadletters.Queue.
-func (q runningQueue) Count(ctx context.Context) (int, error) {
+func (q hubQueue) Count(ctx context.Context) (int, error) {
 	read, err := q.read(ctx)
 	return len(read.Letters), err
 }
 
 // CountWaiting implements deadletters.Queue.
-func (q runningQueue) CountWaiting(ctx context.Context) (int, error) {
+func (q hubQueue) CountWaiting(ctx context.Context) (int, error) {
 	read, err := q.read(ctx)
 	return read.Waiting, err
 }
 
 // List implements deadletters.Queue.
-func (q runningQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
+func (q hubQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
 	read, err := q.read(ctx)
 	var letters []spool.DeadLetter
 	for _, w := range read.Letters {
@@ -68,7 +69,7 @@ func (q runningQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
 }
 
 // Redrive implements deadletters.Queue.
-func (q runningQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
+func (q hubQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
 	letters, err := q.List(ctx)
 	if err != nil {
 		return 0, err
@@ -85,17 +86,17 @@ func (q runningQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter
 	return answer.Moved, err
 }
 
-// ask sends a form to the hub, and reads what it answers.
-func (q runningQueue) ask(ctx context.Context, method string, form url.Values, answer any) error {
+// ask sends a form to the hub, and decodes its answer.
+func (q hubQueue) ask(ctx context.Context, method string, form url.Values, answer any) error {
 	response, content, err := q.Client.ask(ctx, method, console.LettersPath+q.tracking.Name, form)
 	if err != nil {
-		return fmt.Errorf("only a running hub can read the dead letters of this machine, and those of a deployed store are found with --prefix: %w", err)
+		return fmt.Errorf("reading the dead letters of this machine needs a running hub; for those of a deployed store add --prefix: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the hub at %s answers %s: %s", q.URL, response.Status, strings.TrimSpace(string(content)))
 	}
 	if err := json.NewDecoder(bytes.NewReader(content)).Decode(answer); err != nil {
-		return fmt.Errorf("what listens at %s does not tell of its dead letters: is it a hub of this version?", q.URL)
+		return fmt.Errorf("the program at %s does not list its dead letters: is it a hub of this version?", q.URL)
 	}
 	return nil
 }

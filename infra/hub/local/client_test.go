@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-func TestSendShowsOnlyNewMessagesOfItsOwnResource(t *testing.T) {
-	h := serveInbox(t, &inbox{keeps: inboxKeeps})
+func TestNewMessagesAreThoseAboutTheResource(t *testing.T) {
+	h := serveInbox(t, &inbox{limit: inboxBytes})
 	client := Client{http: http.DefaultClient, URL: h.URL}
 	for _, body := range []string{`{"batch":["old o-1"]}`, `{"batch":["o-2","new o-1"]}`, `{"batch":["o-3"]}`} {
 		h.Request("POST", "/v1/batch", body)
 	}
 	got, err := client.newMessages(t.Context(), 1, "o-1")
 	if err != nil || fmt.Sprintf("%s", got) != `["new o-1"]` {
-		t.Errorf("it shows %s, %v", got, err)
+		t.Errorf("got %s, %v", got, err)
 	}
 }

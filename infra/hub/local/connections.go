@@ -10,52 +10,53 @@ import (
 	"commerce-segment/infra/hub/console"
 )
 
-// boundListener is a listener with a bound on its open connections. Where one more comes, it
-// closes one that has been answered for the last time, or else the one that has waited
-// longest without a request that has shown a key: the oldest idle one, one that sends its
-// request slowly, or one that reads its answer slowly. Where all are busy with requests that
-// have shown a key, or have had no time to show one, the new one waits.
-type boundListener struct {
+// limitedListener is a listener that limits the number of its open connections. For a new
+// connection beyond the limit, it closes another one: one that has had its last answer, or
+// else the one that has been open longest without an authenticated request. That is an idle
+// connection, one that sends its request slowly, or one that reads its answer slowly. If all
+// connections have an authenticated request, or are younger than minKeyTime, the new
+// connection waits.
+type limitedListener struct {
 	*net.TCPListener
-	most int
+	limit int
 
 	mu      sync.Mutex
-	changed *sync.Cond // one is closed, or can be spared now
+	changed *sync.Cond // a connection was closed, or may be closed now
 	open    map[*connection]bool
 	closed  bool
 }
 
-// connection is an open one.
+// connection is an open connection of a limitedListener.
 type connection struct {
 	*net.TCPConn
-	of *boundListener
-	// Guarded by the mutex of the listener.
-	proven bool      // its request has shown a key
-	since  time.Time // when it came, began its request, or was answered; zero where no more comes
+	listener *limitedListener
+	// The mutex of the listener guards these.
+	authenticated bool      // its request has proven that it has a key
+	since         time.Time // when it was accepted, its request began, or it was answered; zero after the last answer
 }
 
-// bound bounds a TCP listener.
-func bound(listener net.Listener, most int) *boundListener {
-	l := &boundListener{TCPListener: listener.(*net.TCPListener), most: most, open: map[*connection]bool{}}
+// limitConnections returns a TCP listener with a limit on its open connections.
+func limitConnections(listener net.Listener, limit int) *limitedListener {
+	l := &limitedListener{TCPListener: listener.(*net.TCPListener), limit: limit, open: map[*connection]bool{}}
 	l.changed = sync.NewCond(&l.mu)
 	return l
 }
 
 // Accept implements net.Listener.
-func (l *boundListener) Accept() (net.Conn, error) {
+func (l *limitedListener) Accept() (net.Conn, error) {
 	accepted, err := l.AcceptTCP()
 	if err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.open) >= l.most && !l.closed {
+	for len(l.open) >= l.limit && !l.closed {
 		oldest := l.oldest()
 		if oldest == nil {
 			l.changed.Wait()
 			continue
 		}
-		if early := time.Until(oldest.since.Add(keyWithin)); early > 0 {
+		if early := time.Until(oldest.since.Add(minKeyTime)); early > 0 {
 			time.AfterFunc(early, l.changed.Broadcast)
 			l.changed.Wait()
 			continue
@@ -67,15 +68,15 @@ func (l *boundListener) Accept() (net.Conn, error) {
 		accepted.Close()
 		return nil, net.ErrClosed
 	}
-	c := &connection{TCPConn: accepted, of: l, since: time.Now()}
+	c := &connection{TCPConn: accepted, listener: l, since: time.Now()}
 	l.open[c] = true
 	return c, nil
 }
 
-// oldest is the connection that can be spared; nil where there is none.
-func (l *boundListener) oldest() (oldest *connection) {
+// oldest returns the connection to close next; nil if each has an authenticated request.
+func (l *limitedListener) oldest() (oldest *connection) {
 	for c := range l.open {
-		if !c.proven && (oldest == nil || c.since.Before(oldest.since)) {
+		if !c.authenticated && (oldest == nil || c.since.Before(oldest.since)) {
 			oldest = c
 		}
 	}
@@ -83,58 +84,61 @@ func (l *boundListener) oldest() (oldest *connection) {
 }
 
 // Close implements net.Listener.
-func (l *boundListener) Close() error {
+func (l *limitedListener) Close() error {
 	l.change(func() { l.closed = true })
 	return l.TCPListener.Close()
 }
 
 // Close implements net.Conn.
 func (c *connection) Close() error {
-	c.of.change(func() { delete(c.of.open, c) })
+	c.listener.change(func() { delete(c.listener.open, c) })
 	return c.TCPConn.Close()
 }
 
-// CloseWrite is what the http.Server calls after the last answer, before it waits for the
-// client to have read it.
+// CloseWrite closes the side for answers. The http.Server calls it after the last answer, and
+// then waits until the client has read it.
 func (c *connection) CloseWrite() error {
-	c.of.change(func() { c.proven, c.since = false, time.Time{} })
+	c.listener.change(func() { c.authenticated, c.since = false, time.Time{} })
 	return c.TCPConn.CloseWrite()
 }
 
-func (l *boundListener) change(apply func()) {
+// change applies a change with the mutex locked, and wakes Accept.
+func (l *limitedListener) change(apply func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	apply()
 	l.changed.Broadcast()
 }
 
-// noteState is the http.Server's ConnState: it notes when a request begins and is answered.
+// noteState is the ConnState of the http.Server. It notes when a request begins and when it is
+// answered.
 func noteState(conn net.Conn, _ http.ConnState) {
 	if c, ok := conn.(*connection); ok {
-		c.of.change(func() { c.proven, c.since = false, time.Now() })
+		c.listener.change(func() { c.authenticated, c.since = false, time.Now() })
 	}
 }
 
-// connectionKey is where a request's context has its connection.
+// connectionKey is the key of the connection in the context of a request.
 type connectionKey struct{}
 
-// withConnection is the http.Server's ConnContext.
+// withConnection is the ConnContext of the http.Server.
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, conn)
 }
 
-// proven notes that a request has shown a key: its connection stays open until it is answered.
-func proven(r *http.Request) {
+// markAuthenticated notes that a request has proven that it has a key. Its connection stays
+// open until the request is answered.
+func markAuthenticated(r *http.Request) {
 	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
-		c.of.change(func() { c.proven = true })
+		c.listener.change(func() { c.authenticated = true })
 	}
 }
 
-// provenBy notes which requests have shown the console's key.
-func provenBy(c *console.Console, next http.Handler) http.Handler {
+// markKeyHolders marks the requests that have the key of the console as authenticated.
+func markKeyHolders(c *console.Console, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c.HasKey(r) {
-			proven(r)
+			markAuthenticated(r)
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -18,10 +18,10 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// machine is a running hub as its console sees it.
+// machine implements console.Machine for a running hub.
 type machine struct{ *hub }
 
-// console is the pages about this hub's settings, and about what goes on in it.
+// console returns the console of this hub.
 func (h *hub) console(key string) *console.Console {
 	return &console.Console{Store: store.InDirectory(h.directory), Machine: machine{h}, Key: key, Log: h.log}
 }
@@ -49,7 +49,8 @@ func (m machine) Notes(ctx context.Context) ([]string, error) {
 	return started.Warnings, nil
 }
 
-// Send implements console.Machine. It goes the way of Commerce's webhooks.
+// Send implements console.Machine. It posts the webhook to the hub's own address, so the hub
+// handles it like one from Commerce.
 func (m machine) Send(ctx context.Context, t tracking.Tracking, body []byte) (status int, answer string, err error) {
 	secret, err := m.directory.First(settings.WebhookSecret)
 	if err != nil {
@@ -66,11 +67,11 @@ func (m machine) Send(ctx context.Context, t tracking.Tracking, body []byte) (st
 		return 0, "", fmt.Errorf("posting the sample: %w", err)
 	}
 	defer response.Body.Close()
-	said, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
-	return response.StatusCode, strings.TrimSpace(string(said)), err
+	content, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	return response.StatusCode, strings.TrimSpace(string(content)), err
 }
 
-// ServeConsole serves the pages about a store until the context is done.
+// ServeConsole serves the console of a store until the context is done.
 func ServeConsole(ctx context.Context, w store.Location, addr string, stdout, stderr io.Writer) error {
 	s, err := store.Open(ctx, w)
 	if err != nil {
@@ -88,17 +89,17 @@ func ServeConsole(ctx context.Context, w store.Location, addr string, stdout, st
 		address = "http://" + reachable(public)
 	}
 	fmt.Fprintf(stdout, "The console of %s is at\n%s\n^C stops it.\n", s.Name, c.Link(address))
-	server := newServer(c.Sessions(provenBy(&c, c.Handler())), c.Log)
+	server := newServer(c.Sessions(markKeyHolders(&c, c.Handler())), c.Log)
 	context.AfterFunc(ctx, func() { shutDown(context.WithoutCancel(ctx), server) })
 	defer c.Stop()
-	if err := server.Serve(bound(listener, maxConnections)); err != http.ErrServerClosed {
+	if err := server.Serve(limitConnections(listener, maxConnections)); err != http.ErrServerClosed {
 		return fmt.Errorf("serving the console on %s: %w", address, err)
 	}
 	return nil
 }
 
-// reachable is an address as another machine would write it, where the listener is on
-// all of this one's.
+// reachable returns an address as another machine writes it: if the listener has all
+// addresses of this machine, the host is a placeholder.
 func reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {

@@ -18,52 +18,52 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// receivedHeader counts what the inbox has taken since it started. It grows by one a body,
-// also when old ones are dropped or the inbox is emptied.
+// receivedHeader is the header with the number of batches that the inbox has received since
+// it started. It does not decrease when batches are removed.
 const receivedHeader = "Inbox-Received"
 
-// singleCalls are Segment's endpoints for one message, long and short.
+// singleCalls are Segment's endpoints for a single message, with their long and short names.
 var singleCalls = []string{
 	"track", "identify", "page", "screen", "group", "alias",
 	"t", "i", "p", "s", "g", "a",
 }
 
-// inbox is a Segment of our own: it takes what any Segment SDK sends with the hub's write
-// key, and keeps it for people and programs to look at.
+// inbox is a local stand-in for Segment: it accepts what any Segment SDK sends with the hub's
+// write key, and keeps it in memory for people and programs to read.
 type inbox struct {
-	host     string                 // by which it may be called, in addition to IP addresses and localhost
-	writeKey func() (string, error) // as of now
-	fail     float64                // the share of requests to answer 500
-	keeps    int                    // bytes
-	arriving *bodies                // its own: webhooks may wait for the inbox
-	log      *slog.Logger
+	host       string                 // allowed in a request's Host, in addition to IP addresses and localhost
+	writeKey   func() (string, error) // returns the current one
+	fail       float64                // the share of requests that it answers with 500, from 0 to 1
+	limit      int                    // bytes of the batches that it keeps
+	bodyReader *bodyReader            // not that of the webhooks, which may wait for the inbox
+	log        *slog.Logger
 
 	mu       sync.Mutex
-	asked    int               // requests to take something
+	requests int               // with a batch or a message
 	bodies   []json.RawMessage // oldest first
 	bytes    int
 	received int
 	dropped  int
 }
 
-// routes are the inbox's: Segment's paths for the SDKs, and /inbox to look at it, with
-// the key.
+// routes adds the routes of the inbox: Segment's paths for the SDKs, and /inbox, which needs
+// the key of the hub, to read and empty it.
 func (in *inbox) routes(mux *http.ServeMux, onlyWithKey func(http.HandlerFunc) http.HandlerFunc) {
 	for _, call := range []string{"batch", "import", "b"} {
-		mux.HandleFunc("POST /v1/"+call, in.onlyLocalNames(in.onlyWithWriteKey(in.take(batchBody))))
+		mux.HandleFunc("POST /v1/"+call, in.onlyLocalNames(in.onlyWithWriteKey(in.receive(batchBody))))
 	}
 	for _, call := range singleCalls {
-		mux.HandleFunc("POST /v1/"+call, in.onlyLocalNames(in.onlyWithWriteKey(in.take(singleBody))))
+		mux.HandleFunc("POST /v1/"+call, in.onlyLocalNames(in.onlyWithWriteKey(in.receive(singleBody))))
 	}
 	mux.HandleFunc("GET /inbox", in.onlyLocalNames(onlyWithKey(in.list)))
 	mux.HandleFunc("DELETE /inbox", in.onlyLocalNames(onlyWithKey(in.empty)))
 }
 
-// onlyLocalNames refuses what another name or a tunnel leads here.
+// onlyLocalNames rejects requests with another host name, and those through a tunnel.
 func (in *inbox) onlyLocalNames(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !console.HasLocalName(r, in.host) {
-			refuse(w)
+			closeAfterAnswer(w)
 			http.Error(w, errNotLocal.Error(), http.StatusForbidden)
 			return
 		}
@@ -72,37 +72,37 @@ func (in *inbox) onlyLocalNames(next http.HandlerFunc) http.HandlerFunc {
 }
 
 var (
-	errNotLocal = errors.New("the inbox holds personal data: ask for it by the hub's IP address, as localhost or by the name in --addr, and not through a tunnel")
-	errWriteKey = errors.New("the inbox takes only the hub's own write key, as the user name of Basic authentication: it is in segment/write-key in the hub's directory")
+	errNotLocal = errors.New("the inbox contains personal data: use the hub's IP address, localhost or the name in --addr, and no tunnel")
+	errWriteKey = errors.New("the inbox accepts only the hub's write key, as the user name of Basic authentication: it is in segment/write-key in the hub's directory")
 )
 
-// onlyWithWriteKey refuses requests without the hub's write key before anything of their
-// bodies is read.
+// onlyWithWriteKey rejects requests without the hub's write key, before their bodies are read.
 func (in *inbox) onlyWithWriteKey(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		presented, _, _ := r.BasicAuth()
 		key, err := in.writeKey()
 		if err != nil || (commerce.Secrets{key}).Verify(commerce.DigestOf(presented)) != commerce.Genuine {
-			refuse(w)
+			closeAfterAnswer(w)
 			answerSegment(w, http.StatusUnauthorized, errWriteKey.Error())
 			return
 		}
-		proven(r)
+		markAuthenticated(r)
 		next(w, r)
 	}
 }
 
-// take answers as Segment does. The check says what is wrong with a body, or how it is kept.
-func (in *inbox) take(check func(path string, body []byte) (json.RawMessage, error)) http.HandlerFunc {
+// receive returns a handler that keeps a body, and answers as Segment does. check returns the
+// batch to keep, or what is wrong with the body.
+func (in *inbox) receive(check func(path string, body []byte) (json.RawMessage, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if in.failsNow() {
-			answerSegment(w, http.StatusInternalServerError, "this inbox was told to fail now and then (--inbox-fail)")
+			answerSegment(w, http.StatusInternalServerError, "the inbox fails this request because of --inbox-fail")
 			return
 		}
 		body, err := in.read(r)
 		defer body.close()
 		if err != nil {
-			refuse(w)
+			closeAfterAnswer(w)
 			answerSegment(w, statusOf(err), err.Error())
 			return
 		}
@@ -116,30 +116,31 @@ func (in *inbox) take(check func(path string, body []byte) (json.RawMessage, err
 	}
 }
 
-// failsNow spreads the failures evenly, the first request among them, so that a
-// single event is enough to see one: at 0.5 every second request fails.
+// failsNow reports whether to fail this request. The failures are spread evenly, and the first
+// request is one of them, so that one event is enough to see a failure: with a share of 0.5
+// every second request fails.
 func (in *inbox) failsNow() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	before := math.Ceil(float64(in.asked) * in.fail)
-	in.asked++
-	return math.Ceil(float64(in.asked)*in.fail) > before
+	before := math.Ceil(float64(in.requests) * in.fail)
+	in.requests++
+	return math.Ceil(float64(in.requests)*in.fail) > before
 }
 
-// errEncoding is a Content-Encoding that the inbox does not read.
+// errEncoding is a Content-Encoding that the inbox does not support.
 type errEncoding string
 
 func (e errEncoding) Error() string {
-	return fmt.Sprintf("this inbox reads gzip, not Content-Encoding %q", string(e))
+	return fmt.Sprintf("the inbox does not support Content-Encoding %q: use gzip or none", string(e))
 }
 
-// read reads and unzips a request's body, within inboxTakes.
+// read reads a request's body, and decompresses it. The result has at most maxBatchBytes.
 func (in *inbox) read(r *http.Request) (*body, error) {
 	stream := io.Reader(r.Body)
 	switch encoding := r.Header.Get("Content-Encoding"); encoding {
 	case "", "identity":
 	case "gzip":
-		zipped, err := gzip.NewReader(io.LimitReader(stream, inboxTakes))
+		zipped, err := gzip.NewReader(io.LimitReader(stream, maxBatchBytes))
 		if err != nil {
 			return nil, fmt.Errorf("the body is not gzip: %w", err)
 		}
@@ -147,10 +148,10 @@ func (in *inbox) read(r *http.Request) (*body, error) {
 	default:
 		return nil, errEncoding(encoding)
 	}
-	return in.arriving.read(r.Context(), stream, inboxTakes)
+	return in.bodyReader.read(r.Context(), stream, maxBatchBytes)
 }
 
-// batchBody is a batch as it stands, in memory of its own.
+// batchBody returns a copy of a batch, without changes.
 func batchBody(_ string, body []byte) (json.RawMessage, error) {
 	var shape struct {
 		Batch []json.RawMessage `json:"batch"`
@@ -164,8 +165,8 @@ func batchBody(_ string, body []byte) (json.RawMessage, error) {
 	return bytes.Clone(bytes.TrimSpace(body)), nil
 }
 
-// singleBody is one message, kept as a batch of one beside the path that took
-// it, because the path is where SDKs say which call it is.
+// singleBody returns a batch of one message, with the path of its request: only the path has
+// the type of the call.
 func singleBody(path string, body []byte) (json.RawMessage, error) {
 	body = bytes.TrimSpace(body)
 	if !json.Valid(body) || body[0] != '{' {
@@ -174,27 +175,27 @@ func singleBody(path string, body []byte) (json.RawMessage, error) {
 	return fmt.Appendf(nil, `{"path":%q,"batch":[%s]}`, path, body), nil
 }
 
-// keep adds a body and drops the oldest beyond the bound.
+// keep adds a batch, and removes the oldest ones while there are too many bytes.
 func (in *inbox) keep(body json.RawMessage) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.bodies = append(in.bodies, body)
-	in.bytes += len(body) + inboxCosts
+	in.bytes += len(body) + inboxOverhead
 	in.received++
-	for in.bytes > in.keeps {
+	for in.bytes > in.limit {
 		if in.dropped == 0 {
-			in.log.Warn("the inbox is full: from now on it drops the oldest for every new one",
-				"bytes", in.keeps, "batches", len(in.bodies))
+			in.log.Warn("the inbox is full: from now on each new batch removes the oldest ones",
+				"bytes", in.limit, "batches", len(in.bodies))
 		}
-		in.bytes -= len(in.bodies[0]) + inboxCosts
-		in.bodies[0] = nil // let the bytes go now, not when the slice next grows
+		in.bytes -= len(in.bodies[0]) + inboxOverhead
+		in.bodies[0] = nil // frees the memory now, not when the slice grows
 		in.bodies = in.bodies[1:]
 		in.dropped++
 	}
 }
 
-// list writes everything kept, newest first, indented for people and otherwise byte by
-// byte as it was received.
+// list writes all batches, the newest first. They are indented, and otherwise byte by byte as
+// they were received.
 func (in *inbox) list(w http.ResponseWriter, r *http.Request) {
 	in.mu.Lock()
 	bodies := append([]json.RawMessage(nil), in.bodies...)
@@ -204,13 +205,13 @@ func (in *inbox) list(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set(receivedHeader, strconv.Itoa(received))
 	if r.Method == http.MethodHead {
-		return // hub send asks that often, for the header
+		return // hub send often asks for the header alone
 	}
 	var text bytes.Buffer
 	separator := "[\n  "
 	for _, body := range slices.Backward(bodies) {
 		text.WriteString(separator)
-		_ = json.Indent(&text, body, "  ", "  ") // it was valid when it came
+		_ = json.Indent(&text, body, "  ", "  ") // it is valid: keep is called with valid JSON only
 		text.WriteTo(w)
 		separator = ",\n  "
 	}
@@ -221,6 +222,7 @@ func (in *inbox) list(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "\n]\n")
 }
 
+// empty removes all batches.
 func (in *inbox) empty(w http.ResponseWriter, _ *http.Request) {
 	in.mu.Lock()
 	in.bodies, in.bytes, in.dropped = nil, 0, 0
@@ -228,14 +230,14 @@ func (in *inbox) empty(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// counts says how many batches there are to look at, and how many were dropped.
+// counts returns how many batches the inbox has, and how many it removed because it was full.
 func (in *inbox) counts() (kept, dropped int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return len(in.bodies), in.dropped
 }
 
-// answerSegment answers in the shape of Segment's own answers.
+// answerSegment answers in the format of Segment's answers.
 func answerSegment(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

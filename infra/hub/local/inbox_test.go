@@ -19,12 +19,12 @@ import (
 	"commerce-segment/infra/hub/hubtest"
 )
 
-// serveInbox serves an inbox alone.
+// serveInbox starts a server that has only an inbox.
 func serveInbox(t *testing.T, in *inbox) *hubtest.Hub {
 	if in.log == nil {
 		in.log = slog.New(slog.DiscardHandler)
 	}
-	in.writeKey, in.arriving = func() (string, error) { return hubtest.InboxKey, nil }, newBodies()
+	in.writeKey, in.bodyReader = func() (string, error) { return hubtest.InboxKey, nil }, newBodyReader()
 	mux := http.NewServeMux()
 	in.routes(mux, func(handler http.HandlerFunc) http.HandlerFunc { return handler })
 	server := httptest.NewServer(mux)
@@ -32,6 +32,7 @@ func serveInbox(t *testing.T, in *inbox) *hubtest.Hub {
 	return &hubtest.Hub{T: t, URL: server.URL, Stderr: new(hubtest.Log)}
 }
 
+// zip returns a text compressed with gzip.
 func zip(text string) string {
 	var zipped bytes.Buffer
 	w := gzip.NewWriter(&zipped)
@@ -40,7 +41,7 @@ func zip(text string) string {
 	return zipped.String()
 }
 
-// indented is JSON as the hub prints it.
+// indented returns JSON as the hub prints it.
 func indented(t *testing.T, text string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -50,109 +51,108 @@ func indented(t *testing.T, text string) string {
 	return out.String() + "\n"
 }
 
-func TestTheInboxTakesWhatSDKsSend(t *testing.T) {
-	const odd = `{"type":"track","n":12345678901234567890.10,"html":"<&>","u":"\u00e9", "dup":1,"dup":2}`
+func TestTheInboxAcceptsRequestsOfSDKs(t *testing.T) {
+	const unusual = `{"type":"track","n":12345678901234567890.10,"html":"<&>","u":"\u00e9", "dup":1,"dup":2}`
 	for _, c := range []struct {
 		name, path, body string
 		header           []string
 		want             string // the whole inbox
 	}{
-		{"a batch is kept byte by byte", "/v1/batch", `{"batch":[` + odd + `],"sentAt":"x", "more":1}`, nil, `{"batch":[` + odd + `],"sentAt":"x", "more":1}`},
+		{"a batch is kept byte by byte", "/v1/batch", `{"batch":[` + unusual + `],"sentAt":"x", "more":1}`, nil, `{"batch":[` + unusual + `],"sentAt":"x", "more":1}`},
 		{"an import is a batch", "/v1/import", `{"batch":[]}`, nil, `{"batch":[]}`},
 		{"the mobile SDKs' short path is a batch", "/v1/b", `{"batch":[{}]}`, nil, `{"batch":[{}]}`},
 		{"a zipped batch is unzipped", "/v1/batch", zip(`{"batch":[1]}`), []string{"Content-Encoding", "gzip"}, `{"batch":[1]}`},
-		{"a single call is a batch of one that says which call", "/v1/track", odd, nil, `{"path":"/v1/track","batch":[` + odd + `]}`},
+		{"a single call is a batch of one message with its path", "/v1/track", unusual, nil, `{"path":"/v1/track","batch":[` + unusual + `]}`},
 		{"a browser's short path is a single call", "/v1/i", `{"userId":"u"}`, []string{"Content-Type", "text/plain"}, `{"path":"/v1/i","batch":[{"userId":"u"}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := serveInbox(t, &inbox{keeps: inboxKeeps})
+			h := serveInbox(t, &inbox{limit: inboxBytes})
 			if status, answer := h.Request("POST", c.path, c.body, c.header...); status != http.StatusOK || answer != "{\"success\":true}\n" {
-				t.Fatalf("answered %d %s", status, answer)
+				t.Fatalf("got %d %s", status, answer)
 			}
 			if _, got := h.Request("GET", "/inbox", ""); got != indented(t, "["+c.want+"]") {
-				t.Errorf("the inbox holds\n%s want\n%s", got, indented(t, "["+c.want+"]"))
+				t.Errorf("the inbox has\n%s want\n%s", got, indented(t, "["+c.want+"]"))
 			}
 		})
 	}
 }
 
-// What is in the inbox is what the hub itself or an SDK with its key has sent: a stranger
-// neither adds to it nor pushes anything out.
-func TestTheInboxTakesOnlyTheHubsOwnWriteKey(t *testing.T) {
+// Only the hub and an SDK with its write key can add to the inbox. Other clients cannot fill
+// it, and so cannot push messages out.
+func TestTheInboxAcceptsOnlyTheWriteKeyOfTheHub(t *testing.T) {
 	basic := func(user string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"))
 	}
-	h := serveInbox(t, &inbox{keeps: inboxKeeps, fail: 0.5})
+	h := serveInbox(t, &inbox{limit: inboxBytes, fail: 0.5})
 	for name, authorization := range map[string]string{
-		"no key": "", "a wrong one": basic("guess"), "an empty one": basic(""), "the beginning of it": basic(hubtest.InboxKey[:5]),
-		"it as a password": "Basic " + base64.StdEncoding.EncodeToString([]byte(":"+hubtest.InboxKey)), "it as a bearer": "Bearer " + hubtest.InboxKey,
+		"no key": "", "a wrong key": basic("guess"), "an empty key": basic(""), "the beginning of the key": basic(hubtest.InboxKey[:5]),
+		"the key as a password": "Basic " + base64.StdEncoding.EncodeToString([]byte(":"+hubtest.InboxKey)), "the key as a bearer token": "Bearer " + hubtest.InboxKey,
 	} {
 		for _, path := range []string{"/v1/batch", "/v1/import", "/v1/b", "/v1/track", "/v1/t"} {
 			status, answer := h.Request("POST", path, `{"batch":[]}`, "Authorization", authorization)
 			if status != http.StatusUnauthorized || !strings.Contains(answer, "segment/write-key") {
-				t.Errorf("%s to %s was answered %d %s", name, path, status, answer)
+				t.Errorf("%s, to %s: got %d %s", name, path, status, answer)
 			}
 		}
 	}
 	if status, _ := h.Request("POST", "/v1/batch", `{"batch":[1]}`); status != http.StatusInternalServerError {
-		t.Errorf("the first with the key was answered %d: those without it must not be taken for one that fails", status)
+		t.Errorf("the first request with the key got %d, want 500: requests without the key must not use up its failure", status)
 	}
 	if status, _ := h.Request("POST", "/v1/batch", `{"batch":[1]}`); status != http.StatusOK || len(h.Messages()) != 1 {
-		t.Errorf("the second with the key was answered %d, and %d are kept", status, len(h.Messages()))
+		t.Errorf("the second request with the key got %d, and %d messages are kept", status, len(h.Messages()))
 	}
 }
 
-func TestAnInboxWithoutAWriteKeyTakesNothing(t *testing.T) {
+func TestAnInboxWithoutAWriteKeyRejectsAllRequests(t *testing.T) {
 	for name, key := range map[string]func() (string, error){
-		"there is none":         func() (string, error) { return "", nil },
+		"there is no key":       func() (string, error) { return "", nil },
 		"it cannot be read now": func() (string, error) { return "", errors.New("no permission") },
 	} {
-		in := &inbox{keeps: inboxKeeps}
+		in := &inbox{limit: inboxBytes}
 		h := serveInbox(t, in)
 		in.writeKey = key
 		if status, _ := h.Request("POST", "/v1/batch", `{"batch":[]}`, "Authorization", "Basic Og=="); status != http.StatusUnauthorized {
-			t.Errorf("where %s it answers %d", name, status)
+			t.Errorf("when %s: got %d", name, status)
 		}
 	}
 }
 
-func TestTheInboxRefusesWhatSegmentCouldNotUse(t *testing.T) {
-	huge := `{"batch":["` + strings.Repeat("x", inboxTakes) + `"]}`
+func TestTheInboxRejectsInvalidRequests(t *testing.T) {
+	huge := `{"batch":["` + strings.Repeat("x", maxBatchBytes) + `"]}`
 	for _, c := range []struct {
 		name, path, body string
 		header           []string
 		status           int
 	}{
 		{"text is not JSON", "/v1/batch", "hello", nil, 400},
-		{"nothing is not JSON", "/v1/track", "", nil, 400},
-		{"two values are not one", "/v1/batch", `{"batch":[]}{}`, nil, 400},
-		{"an object without a batch is no batch", "/v1/batch", `{"event":"x"}`, nil, 400},
-		{"a batch that is no list is no batch", "/v1/batch", `{"batch":{}}`, nil, 400},
-		{"a list is no message", "/v1/track", `[]`, nil, 400},
-		{"what says gzip and is not", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "gzip"}, 400},
-		{"an encoding that it does not read", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "br"}, 415},
-		{"a body over the bound", "/v1/batch", huge, nil, 413},
-		{"a small body that unzips to one over the bound", "/v1/batch", zip(huge), []string{"Content-Encoding", "gzip"}, 413},
+		{"an empty body is not JSON", "/v1/track", "", nil, 400},
+		{"two values are not a batch", "/v1/batch", `{"batch":[]}{}`, nil, 400},
+		{"an object without a batch is not a batch", "/v1/batch", `{"event":"x"}`, nil, 400},
+		{"a batch must be a list", "/v1/batch", `{"batch":{}}`, nil, 400},
+		{"a list is not a message", "/v1/track", `[]`, nil, 400},
+		{"a body that is not gzip as its header says", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "gzip"}, 400},
+		{"an unsupported encoding", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "br"}, 415},
+		{"a body over the limit", "/v1/batch", huge, nil, 413},
+		{"a small body that is over the limit when unzipped", "/v1/batch", zip(huge), []string{"Content-Encoding", "gzip"}, 413},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := serveInbox(t, &inbox{keeps: inboxKeeps})
+			h := serveInbox(t, &inbox{limit: inboxBytes})
 			status, answer := h.Request("POST", c.path, c.body, c.header...)
 			if status != c.status || !strings.HasPrefix(answer, `{"success":false,"message":"`) {
-				t.Errorf("answered %d %s want %d", status, answer, c.status)
+				t.Errorf("got %d %s want %d", status, answer, c.status)
 			}
 			if _, got := h.Request("GET", "/inbox", ""); got != "[]\n" {
-				t.Errorf("the inbox kept %s", got)
+				t.Errorf("the inbox has %s", got)
 			}
 		})
 	}
 }
 
-// The SDKs are the judges of whether the inbox is like Segment. The project's
-// own client goes through this one too.
-func TestTheInboxSatisfiesSegmentsOwnClient(t *testing.T) {
-	h := serveInbox(t, &inbox{keeps: inboxKeeps})
-	verdicts := make(chan error, 2)
-	client, err := analytics.NewWithConfig(hubtest.InboxKey, analytics.Config{Endpoint: h.URL, BatchSize: 2, Callback: callback(verdicts)})
+// The client of this project also sends its messages with analytics-go.
+func TestTheInboxAcceptsMessagesOfAnalyticsGo(t *testing.T) {
+	h := serveInbox(t, &inbox{limit: inboxBytes})
+	results := make(chan error, 2)
+	client, err := analytics.NewWithConfig(hubtest.InboxKey, analytics.Config{Endpoint: h.URL, BatchSize: 2, Callback: callback(results)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,56 +165,56 @@ func TestTheInboxSatisfiesSegmentsOwnClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := <-verdicts; err != nil {
+		if err := <-results; err != nil {
 			t.Errorf("analytics-go reports %v", err)
 		}
 	}
 	if got := fmt.Sprintf("%s", h.AwaitMessages(2)); !strings.Contains(got, `"event":"One"`) || !strings.Contains(got, `"event":"Two"`) {
-		t.Errorf("the inbox holds %s", got)
+		t.Errorf("the inbox has %s", got)
 	}
 }
 
-// callback reports each message's end to a channel.
+// callback sends the result of each message to a channel.
 type callback chan error
 
 func (c callback) Success(analytics.Message)            { c <- nil }
 func (c callback) Failure(_ analytics.Message, e error) { c <- e }
 
-func TestTheInboxListsTheNewestFirstAndCanBeEmptied(t *testing.T) {
-	h := serveInbox(t, &inbox{keeps: inboxKeeps})
+func TestTheInboxListsTheNewestBatchFirstAndCanBeEmptied(t *testing.T) {
+	h := serveInbox(t, &inbox{limit: inboxBytes})
 	for n := range 3 {
 		h.Request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
 	}
 	if _, got := h.Request("GET", "/inbox", ""); got != indented(t, `[{"batch":[2]},{"batch":[1]},{"batch":[0]}]`) {
-		t.Errorf("the inbox lists %s", got)
+		t.Errorf("the inbox has %s", got)
 	}
 	if status, _ := h.Request("DELETE", "/inbox", ""); status != http.StatusNoContent {
-		t.Errorf("emptying it was answered %d", status)
+		t.Errorf("emptying it: got %d", status)
 	}
 	if _, got := h.Request("GET", "/inbox", ""); got != "[]\n" {
-		t.Errorf("emptied, it lists %s", got)
+		t.Errorf("after emptying it has %s", got)
 	}
 }
 
-func TestAFullInboxDropsTheOldestAndSaysSoOnce(t *testing.T) {
+func TestAFullInboxRemovesTheOldestBatchesAndLogsItOnce(t *testing.T) {
 	log := new(hubtest.Log)
-	in := &inbox{keeps: 2 * (len(`{"batch":[0]}`) + inboxCosts), log: NewLog("text", log)}
+	in := &inbox{limit: 2 * (len(`{"batch":[0]}`) + inboxOverhead), log: NewLog("text", log)}
 	h := serveInbox(t, in)
 	for n := range 5 {
 		h.Request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
 	}
 	if _, got := h.Request("GET", "/inbox", ""); got != indented(t, `[{"batch":[4]},{"batch":[3]}]`) {
-		t.Errorf("it holds %s", got)
+		t.Errorf("it has %s", got)
 	}
 	if kept, dropped := in.counts(); kept != 2 || dropped != 3 {
-		t.Errorf("it counts %d kept and %d dropped, want 2 and 3", kept, dropped)
+		t.Errorf("%d are kept and %d dropped, want 2 and 3", kept, dropped)
 	}
 	if got := strings.Count(log.String(), "the inbox is full"); got != 1 {
-		t.Errorf("the log says %d times that it is full, want once:\n%s", got, log)
+		t.Errorf("the log has %d lines about the full inbox, want one:\n%s", got, log)
 	}
 }
 
-func TestTheInboxFailsAsOftenAsItIsTold(t *testing.T) {
+func TestTheInboxFailsTheGivenShareOfRequests(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		share  float64
@@ -227,27 +227,27 @@ func TestTheInboxFailsAsOftenAsItIsTold(t *testing.T) {
 		{"always", 1, "xxxxxxxxxxxx"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := serveInbox(t, &inbox{keeps: inboxKeeps, fail: c.share})
+			h := serveInbox(t, &inbox{limit: inboxBytes, fail: c.share})
 			failed := ""
 			for range c.failed {
 				status, _ := h.Request("POST", "/v1/batch", `{"batch":[1]}`)
 				failed += map[int]string{http.StatusInternalServerError: "x", http.StatusOK: "."}[status]
 			}
 			if failed != c.failed {
-				t.Errorf("these failed: %s want %s", failed, c.failed)
+				t.Errorf("failed requests: %s want %s", failed, c.failed)
 			}
 			if kept := len(h.Messages()); kept != strings.Count(failed, ".") {
-				t.Errorf("%d were kept of %s: what fails must not be kept, and what does not must", kept, failed)
+				t.Errorf("%d messages of %s are kept, want those of the requests that did not fail", kept, failed)
 			}
 		})
 	}
 }
 
-// Without this a page anywhere on the web could read the inbox of whoever looks
-// at it, by letting its own name resolve to 127.0.0.1; and a tunnel, by which
-// Commerce reaches a developer's hub, would show it to everybody.
+// Otherwise a page of another site could read the inbox of its visitors, if the name of the site
+// resolves to 127.0.0.1. A tunnel through which Commerce reaches a developer's hub would make
+// the inbox public.
 func TestTheInboxAnswersOnlyToLocalNames(t *testing.T) {
-	h := serveInbox(t, &inbox{keeps: inboxKeeps, host: "devbox"})
+	h := serveInbox(t, &inbox{limit: inboxBytes, host: "devbox"})
 	for _, c := range []struct {
 		host   string
 		status int
@@ -257,21 +257,21 @@ func TestTheInboxAnswersOnlyToLocalNames(t *testing.T) {
 	} {
 		t.Run(c.host, func(t *testing.T) {
 			if status, _ := h.Request("GET", "/inbox", "", "Host", c.host); status != c.status {
-				t.Errorf("answered %d, want %d", status, c.status)
+				t.Errorf("got %d, want %d", status, c.status)
 			}
 		})
 	}
-	for _, header := range []string{"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"} { // tunnels can be told to call it localhost
+	for _, header := range []string{"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"} { // a tunnel can be set to send Host: localhost
 		if status, _ := h.Request("GET", "/inbox", "", "Host", "localhost:8080", header, "203.0.113.9"); status != http.StatusForbidden {
-			t.Errorf("through a tunnel that says so in %s it answered %d", header, status)
+			t.Errorf("through a tunnel with the header %s: got %d", header, status)
 		}
 	}
 	if status, _ := h.Request("DELETE", "/inbox", "", "Host", "rebound.example"); status != http.StatusForbidden {
-		t.Errorf("emptying it by another name was answered %d", status)
+		t.Errorf("emptying it with another host name: got %d", status)
 	}
 	for host, want := range map[string]int{"hub.example": 403, "rebound.example:8080": 403, "localhost:8080": 200, "192.168.1.7:8080": 200, "Devbox:8080": 200} {
 		if status, _ := h.Request("POST", "/v1/batch", `{"batch":[]}`, "Host", host); status != want {
-			t.Errorf("an SDK that calls it %s was answered %d, want %d", host, status, want)
+			t.Errorf("an SDK with the host name %s: got %d, want %d", host, status, want)
 		}
 	}
 }

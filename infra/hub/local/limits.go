@@ -2,55 +2,62 @@ package local
 
 import "time"
 
-// The limits of a hub on this machine. What the console takes and what the queues and the
-// log keep is bounded next to them: maxForm, memoryBytes and strangerBytes.
+// The limits of a hub on this machine. The packages console, queue and executions define
+// those of the forms, the queues and the log.
 const (
-	// memoryLimit is from how many bytes in use garbage is collected more often.
+	// memoryLimit is the memory limit of the garbage collector in bytes.
 	memoryLimit = 1 << 30
-	// maxConnections is how many connections are open at the same time. With the files
-	// and the connections of the hub's own it fits into 1024 open files.
+	// maxConnections is the number of connections that may be open at the same time.
+	// Together with the hub's own files and connections, they need fewer than 1024 open
+	// files.
 	maxConnections = 512
-	// keyWithin is how long each of them stays at least, to show a key.
-	keyWithin = 50 * time.Millisecond
-	// webhookTakes is what an HTTP API of AWS takes of a request.
-	webhookTakes = 10 << 20
-	// inboxTakes is twice what Segment takes of a batch: a larger one is refused here.
-	inboxTakes = 1 << 20
-	// bodiesKeep bounds the bodies that are arriving, of webhooks and of the inbox each.
-	bodiesKeep = 64 << 20
-	// bodyBegins is what the smallest body takes of it.
-	bodyBegins = 4 << 10
-	// bodyWithin is how long a body waits where there is no room. Commerce gives up after
-	// as long.
-	bodyWithin = 10 * time.Second
-	// acceptRoom bounds the bodies of all webhooks that are being accepted at one moment,
-	// and acceptCosts is what the smallest takes of it: so no more than 64 are, and the
-	// others wait their turn. Accepting a webhook takes a good deal of memory for a
-	// moment, because it is compressed.
-	acceptRoom  = 64 << 20
-	acceptCosts = 1 << 20
-	// inboxKeeps is how many bytes of bodies the inbox keeps.
-	inboxKeeps = 64 << 20
-	// inboxCosts is about what one kept body costs in addition to its bytes, so that tiny
-	// ones are bounded too.
-	inboxCosts = 64
-	// acceptedKeeps and acceptedBytes bound the webhooks that are kept to look at.
-	acceptedKeeps = 50
-	acceptedBytes = 8 << 20
-	// forgedEvery is how often a forged webhook is logged; those between are counted.
-	forgedEvery = time.Minute
+	// minKeyTime is the least time that a connection stays open, so that its request can
+	// prove that it has a key.
+	minKeyTime = 50 * time.Millisecond
+	// maxWebhookBytes is the largest request that an HTTP API of AWS accepts.
+	maxWebhookBytes = 10 << 20
+	// maxBatchBytes is the largest batch that the inbox accepts: twice the size that Segment
+	// accepts.
+	maxBatchBytes = 1 << 20
+	// bodyMemory is the memory for bodies that are being received: once for webhooks, and
+	// once for the inbox.
+	bodyMemory = 64 << 20
+	// minBodyMemory is the part of bodyMemory that the smallest body reserves.
+	minBodyMemory = 4 << 10
+	// bodyTimeout is how long a body waits for memory. Commerce waits equally long for an
+	// answer.
+	bodyTimeout = 10 * time.Second
+	// acceptMemory limits the total size of the webhooks that are being accepted. The
+	// smallest one uses minAcceptMemory of it. So at most 64 webhooks are accepted at the
+	// same time, and the others wait. Accepting a webhook needs much memory, because the
+	// webhook is compressed.
+	acceptMemory    = 64 << 20
+	minAcceptMemory = 1 << 20
+	// inboxBytes is the total size of the batches that the inbox keeps.
+	inboxBytes = 64 << 20
+	// inboxOverhead is about the memory that a batch needs in addition to its bytes, so that
+	// the number of tiny batches is limited too.
+	inboxOverhead = 64
+	// maxAccepted and maxAcceptedBytes limit the accepted webhooks that the pages show.
+	maxAccepted      = 50
+	maxAcceptedBytes = 8 << 20
+	// forgedInterval is the time in which at most one forged webhook is logged. The others
+	// are counted.
+	forgedInterval = time.Minute
 
-	// How long a client may take.
-	headerWithin = 10 * time.Second
-	readWithin   = 30 * time.Second
-	refuseWithin = time.Second // for the rest of a request that is refused
-	writeWithin  = 60 * time.Second
-	idleWithin   = 2 * time.Minute
-	startWithin  = 10 * time.Second // for settings that are being changed when the hub starts
-	maxHeader    = 64 << 10
+	// The timeouts of a client.
+	headerTimeout  = 10 * time.Second
+	readTimeout    = 30 * time.Second
+	rejectTimeout  = time.Second // for the rest of a rejected request
+	writeTimeout   = 60 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
 
-	// stopWithin is how long the hub takes to stop, of which the requests that are open get
-	// closeWithin. A service manager kills what is there after 10 s.
-	stopWithin  = 9 * time.Second
-	closeWithin = 3 * time.Second
+	// startTimeout is how long the hub waits at its start for settings that are being
+	// changed.
+	startTimeout = 10 * time.Second
+	// stopTimeout is how long the hub may take to stop. Open requests get closeTimeout of
+	// it. A service manager kills the process after 10 s.
+	stopTimeout  = 9 * time.Second
+	closeTimeout = 3 * time.Second
 )

@@ -10,10 +10,11 @@ import (
 	"syscall"
 )
 
-// DefaultAddr is where the hub listens: on this machine only.
+// DefaultAddr is the address on which the hub listens by default. Only this machine can reach
+// it.
 const DefaultAddr = "127.0.0.1:8080"
 
-// SplitAddr splits HOST:PORT, or says how to write one.
+// SplitAddr splits HOST:PORT. Its error says how to write an address.
 func SplitAddr(addr string) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(addr)
 	if err != nil {
@@ -25,8 +26,8 @@ func SplitAddr(addr string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// LocalURL is where this machine reaches what listens on an address. One that
-// names no host means all of them, this machine's own too.
+// HubURL returns the URL at which this machine reaches a hub that listens on host and port.
+// A hub without a host listens on all addresses of the machine, so the URL has 127.0.0.1.
 func HubURL(host, port string) string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
@@ -34,7 +35,7 @@ func HubURL(host, port string) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// listen opens the address, or says what to do about it.
+// listen listens on an address, HOST:PORT. Its error says what to do.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	host, port, err := SplitAddr(addr)
 	if err != nil {
@@ -43,23 +44,23 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use, perhaps by another hub: stop that, or choose another port with ADDR=%s or --addr",
+		return nil, fmt.Errorf("%s is in use, perhaps by another hub: stop that hub, or choose another port with ADDR=%s or --addr",
 			addr, net.JoinHostPort(cmp.Or(host, "127.0.0.1"), "8081"))
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("%s needs rights that you do not have: choose a port above 1023 with ADDR or --addr", addr)
+		return nil, fmt.Errorf("you have no permission to listen on %s: choose a port above 1023 with ADDR or --addr", addr)
 	case err != nil:
 		return nil, fmt.Errorf("listening on %s (from ADDR or --addr): %w", addr, err)
 	}
 	return listener, nil
 }
 
-// urlOf is where this machine reaches the listener.
+// urlOf returns the URL at which this machine reaches the listener.
 func urlOf(listener net.Listener) string {
 	addr := listener.Addr().(*net.TCPAddr)
 	return HubURL(addr.IP.String(), strconv.Itoa(addr.Port))
 }
 
-// publicAddr is the listener's address unless only this machine reaches it.
+// publicAddr returns the listener's address; empty if only this machine reaches it.
 func publicAddr(listener net.Listener) string {
 	if listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		return ""

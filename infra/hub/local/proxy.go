@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// UseNoProxyHere excludes the addresses of this machine from HTTP_PROXY, for this
+// BypassProxy excludes the addresses of this machine from HTTP_PROXY, for this
 // program and those that it starts. A proxy must not see the requests of the hub to
 // itself, nor those of a command to the hub on this machine. net/http excludes only the
 // loopback addresses, and reads the variable once, before the first request.
@@ -16,7 +16,7 @@ func BypassProxy() {
 	if excepted == "*" {
 		return
 	}
-	os.Setenv("NO_PROXY", strings.Trim(excepted+","+strings.Join(ownAddresses(), ","), ",")) // fails for no such value
+	os.Setenv("NO_PROXY", strings.Trim(excepted+","+strings.Join(ownAddresses(), ","), ",")) // cannot fail: the value has no zero byte
 }
 
 // ownAddresses returns the IP addresses of this machine, none if they cannot be listed.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestWhatIsExceptedFromTheProxyStays(t *testing.T) {
+func TestBypassProxyKeepsTheEarlierExceptions(t *testing.T) {
 	for _, c := range []struct{ set, want string }{
 		{"", strings.Join(ownAddresses(), ",")},
 		{"internal.example", fmt.Sprintf("internal.example,%s", strings.Join(ownAddresses(), ","))},
@@ -16,7 +16,7 @@ func TestWhatIsExceptedFromTheProxyStays(t *testing.T) {
 		t.Setenv("NO_PROXY", c.set)
 		t.Setenv("no_proxy", "")
 		if BypassProxy(); os.Getenv("NO_PROXY") != c.want {
-			t.Errorf("where NO_PROXY was %q it is %q, want %q", c.set, os.Getenv("NO_PROXY"), c.want)
+			t.Errorf("NO_PROXY was %q and is %q, want %q", c.set, os.Getenv("NO_PROXY"), c.want)
 		}
 	}
 }

@@ -24,32 +24,32 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// webhooks are the seven functions, each with its own queue as on AWS, behind
-// one local server.
+// webhooks is the handler of the webhooks. It has the seven functions, each with its own queue
+// as on AWS.
 type webhooks struct {
-	host      string // by which they may be called, in addition to IP addresses and localhost
-	functions map[string]*serve.Function
-	queues    map[string]*queue.Queue
-	bodies    *bodies
-	accepting *semaphore.Weighted
-	accepted  accepted
-	settle    func(context.Context) error // waits until the settings that are written are in effect
-	// open is held for reading by each webhook that is being accepted, and for
-	// writing, for good, once no more are.
+	host       string // allowed in a request's Host, in addition to IP addresses and localhost
+	functions  map[string]*serve.Function
+	queues     map[string]*queue.Queue
+	bodyReader *bodyReader
+	accepting  *semaphore.Weighted
+	accepted   accepted
+	settle     func(context.Context) error // waits until the written settings are in effect
+	// open is locked for reading while a webhook is being accepted. stop locks it for writing
+	// and does not unlock it.
 	open sync.RWMutex
 }
 
-// newWebhooks builds the functions. The backoff is the delay before an event's second
-// delivery. A stranger cannot make the log grow.
+// newWebhooks returns the handler of the webhooks. backoff is the delay before an event's
+// second attempt.
 func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, settle func(context.Context) error, queues *queue.Store, backoff time.Duration, log *slog.Logger) *webhooks {
-	log = slog.New(&forgeries{Handler: log.Handler()})
+	log = slog.New(&forgedLog{Handler: log.Handler()})
 	h := &webhooks{
-		host:      host,
-		functions: make(map[string]*serve.Function),
-		queues:    make(map[string]*queue.Queue),
-		bodies:    newBodies(),
-		accepting: semaphore.NewWeighted(acceptRoom),
-		settle:    settle,
+		host:       host,
+		functions:  make(map[string]*serve.Function),
+		queues:     make(map[string]*queue.Queue),
+		bodyReader: newBodyReader(),
+		accepting:  semaphore.NewWeighted(acceptMemory),
+		settle:     settle,
 	}
 	for _, t := range tracking.All() {
 		queue := queues.Queue(t.Name)
@@ -60,8 +60,8 @@ func newWebhooks(host string, configuration func(tracking.Tracking) relay.Config
 	return h
 }
 
-// deliver carries the queues' events to Segment until the context is done, and
-// returns when the deliveries that are underway by then have ended.
+// deliver delivers the events of the queues until the context is done. It returns when the
+// deliveries in progress have ended.
 func (h *webhooks) deliver(ctx context.Context) {
 	var queues sync.WaitGroup
 	for name, queue := range h.queues {
@@ -70,10 +70,10 @@ func (h *webhooks) deliver(ctx context.Context) {
 	queues.Wait()
 }
 
-// stop refuses webhooks from now on, and returns when those underway are answered.
+// stop rejects webhooks from now on. It returns when those in progress have been answered.
 func (h *webhooks) stop() { h.open.Lock() }
 
-// status counts the events of all queues.
+// status returns the sum of the statuses of all queues.
 func (h *webhooks) status() (total queue.Status) {
 	for _, each := range h.queues {
 		total.Add(each.Status())
@@ -81,7 +81,7 @@ func (h *webhooks) status() (total queue.Status) {
 	return total
 }
 
-// deadLetters is the events that were given up.
+// deadLetters returns the dead-letter queues of all trackings.
 func (h *webhooks) deadLetters() deadletters.Queues {
 	var letters deadletters.Queues
 	for _, t := range tracking.All() {
@@ -90,15 +90,15 @@ func (h *webhooks) deadLetters() deadletters.Queues {
 	return letters
 }
 
-// takes reports whether a request is for the webhooks: by its path, or because it has
-// their key and a path that is misspelt.
-func (h *webhooks) takes(r *http.Request) bool {
+// handles reports whether a request is a webhook: it has the path of one, or it has the header
+// with the key and a misspelt path.
+func (h *webhooks) handles(r *http.Request) bool {
 	cleaned := path.Clean("/" + r.URL.Path)
 	return cleaned == "/webhooks" || strings.HasPrefix(cleaned, "/webhooks/") || r.Header.Get(serve.KeyHeader) != ""
 }
 
-// function returns the function to which a path is routed. For an unknown path it
-// returns any one, which answers 404.
+// function returns the function for a path. For an unknown path it returns any function, which
+// answers 404.
 func (h *webhooks) function(p string) *serve.Function {
 	if function, ok := h.functions[path.Base(p)]; ok {
 		return function
@@ -106,30 +106,30 @@ func (h *webhooks) function(p string) *serve.Function {
 	return h.functions[tracking.OrderCompleted.Name]
 }
 
-// errNoSecret is why a stranger's name is refused where no key can be compared.
-var errNoSecret = errors.New("no webhook secret is set, so webhooks are taken only by the hub's IP address, as localhost or by the name in --addr, " +
-	"and not through a tunnel: hub configure makes one, and with it they come by any name")
+// errNoSecret means that a webhook has another host name while there is no secret to check.
+var errNoSecret = errors.New("no webhook secret is set. Until then webhooks are accepted only at the hub's IP address, localhost or the name in --addr, " +
+	"and not through a tunnel: create a secret with hub configure")
 
-// ServeHTTP hands POST /webhooks/<name> to the function of that name, as the
-// HTTP API on AWS does. Of what the function refuses by its headers alone, such as a wrong
-// key, nothing more is read.
+// ServeHTTP calls the function for POST /webhooks/<name>, as the HTTP API on AWS does. If the
+// function rejects a request because of its headers, such as a wrong key, the body is not
+// read.
 func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	function, event := h.function(r.URL.Path), toEvent(r)
 	if response, rejected := function.Reject(r.Context(), event); rejected {
-		refuse(w)
+		closeAfterAnswer(w)
 		respond(w, response)
 		return
 	}
-	if isOpenToAll(r.Context(), function) && !console.HasLocalName(r, h.host) {
-		refuse(w)
+	if acceptsAnyKey(r.Context(), function) && !console.HasLocalName(r, h.host) {
+		closeAfterAnswer(w)
 		http.Error(w, errNoSecret.Error(), http.StatusForbidden)
 		return
 	}
-	proven(r)
-	body, err := h.bodies.read(r.Context(), r.Body, webhookTakes)
+	markAuthenticated(r)
+	body, err := h.bodyReader.read(r.Context(), r.Body, maxWebhookBytes)
 	defer body.close()
 	if err != nil {
-		refuse(w)
+		closeAfterAnswer(w)
 		http.Error(w, err.Error(), statusOf(err))
 		return
 	}
@@ -141,19 +141,20 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	respond(w, response)
 }
 
-// accept hands a request to its function, with its body.
+// accept calls the function with a request and its body, and keeps an accepted webhook for the
+// pages.
 func (h *webhooks) accept(r *http.Request, function *serve.Function, event events.APIGatewayV2HTTPRequest, body []byte) (events.APIGatewayV2HTTPResponse, error) {
 	if !h.open.TryRLock() {
 		return events.APIGatewayV2HTTPResponse{}, errors.New("the hub is stopping")
 	}
 	defer h.open.RUnlock()
-	costs := int64(max(len(body), acceptCosts))
-	if err := h.accepting.Acquire(r.Context(), costs); err != nil {
-		return events.APIGatewayV2HTTPResponse{}, err // the client has gone
+	size := int64(max(len(body), minAcceptMemory))
+	if err := h.accepting.Acquire(r.Context(), size); err != nil {
+		return events.APIGatewayV2HTTPResponse{}, err // the client has disconnected
 	}
-	defer h.accepting.Release(costs)
+	defer h.accepting.Release(size)
 	event.Body = string(body)
-	// Lambda does not notice that the client has gone, either.
+	// Lambda also continues when the client disconnects.
 	response, err := function.HTTP(context.WithoutCancel(r.Context()), event)
 	if response.StatusCode == http.StatusAccepted {
 		h.accepted.keep(function.Relay.Tracking, event.Body)
@@ -161,19 +162,20 @@ func (h *webhooks) accept(r *http.Request, function *serve.Function, event event
 	return response, err
 }
 
-// isOpenToAll says that no secret is set, and so any key is taken until one is.
-func isOpenToAll(ctx context.Context, function *serve.Function) bool {
+// acceptsAnyKey reports whether no secret is set. Then webhooks are accepted with any key.
+func acceptsAnyKey(ctx context.Context, function *serve.Function) bool {
 	config, err := function.Relay.Configuration.Current(ctx)
 	return err == nil && config.Secrets.Verify(commerce.Digest{}) == commerce.Unknown
 }
 
-// refuse has the connection closed after the answer, and waits only a moment for the rest of
-// the body, which would otherwise be read first. It comes before the answer.
-func refuse(w http.ResponseWriter) {
+// closeAfterAnswer closes the connection after the answer, and limits the time for the rest of
+// the body to rejectTimeout instead of readTimeout. Call it before the answer is written.
+func closeAfterAnswer(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refuseWithin)) // or it takes readWithin
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rejectTimeout))
 }
 
+// respond writes the response of a function.
 func respond(w http.ResponseWriter, response events.APIGatewayV2HTTPResponse) {
 	for key, value := range response.Headers {
 		w.Header().Set(key, value)
@@ -182,7 +184,7 @@ func respond(w http.ResponseWriter, response events.APIGatewayV2HTTPResponse) {
 	io.WriteString(w, response.Body)
 }
 
-// statusOf is the status for a body that could not be read.
+// statusOf returns the HTTP status for an error of reading a body.
 func statusOf(err error) int {
 	var tooLarge errTooLarge
 	var encoding errEncoding
@@ -198,8 +200,8 @@ func statusOf(err error) int {
 	}
 }
 
-// toEvent makes of a request what an HTTP API of AWS makes of it (payload format
-// 2.0), without the body. That never needs base64 here: a Go string holds any bytes.
+// toEvent returns the event that an HTTP API of AWS makes of a request (payload format 2.0),
+// without the body. The body is not encoded in base64 later: a Go string can hold any bytes.
 func toEvent(r *http.Request) events.APIGatewayV2HTTPRequest {
 	headers := make(map[string]string, len(r.Header)+1)
 	for name, values := range r.Header {

@@ -22,10 +22,10 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Options say how to run a hub.
+// Options are the options of a hub.
 type Options struct {
 	Addr      string        // HOST:PORT to listen on
-	Dir       string        // of its settings
+	Dir       string        // the directory of its settings
 	InboxFail float64       // the share of requests that the inbox answers with 500, from 0 to 1
 	Backoff   time.Duration // the delay before the second delivery of an event
 	Log       string        // the form of the log: text or json
@@ -61,7 +61,7 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	host, _, _ := net.SplitHostPort(options.Addr) // it listens there
+	host, _, _ := net.SplitHostPort(options.Addr) // valid, because listen accepted it
 	h := &hub{
 		url:       urlOf(listener),
 		public:    publicAddr(listener),
@@ -73,7 +73,7 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 				values, err := stable.Parameters(ctx, []string{settings.SegmentWriteKey})
 				return strings.TrimSpace(values[settings.SegmentWriteKey]), err
 			},
-			fail: options.InboxFail, keeps: inboxKeeps, arriving: newBodies(), log: log,
+			fail: options.InboxFail, limit: inboxBytes, bodyReader: newBodyReader(), log: log,
 		},
 	}
 	queues, err := queue.Open(directory.File(store.QueueFolder), log)
@@ -82,7 +82,7 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 	}
 	defer queues.Close()
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
-		return live{tracking: t, settings: stable, inbox: h.url}
+		return liveConfiguration{tracking: t, settings: stable, inbox: h.url}
 	}, stable.Settle, queues, options.Backoff, log)
 	h.pages = h.console(key)
 	started, err := h.startup(ctx)
@@ -93,11 +93,11 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 	if err := h.serve(ctx, listener); err != nil {
 		return err
 	}
-	h.sayGoodbye(stdout)
+	h.printKept(stdout)
 	return nil
 }
 
-// NewLog returns the log of a hub, in the form text or json.
+// NewLog returns the log of a hub. The form is text or json.
 func NewLog(form string, w io.Writer) *slog.Logger {
 	if form == "json" {
 		return slog.New(slog.NewJSONHandler(w, nil))
@@ -112,45 +112,45 @@ func NewLog(form string, w io.Writer) *slog.Logger {
 	}))
 }
 
-// hub is a running hub: webhooks come in, Segment calls go out, to its own
-// inbox unless the settings name another host.
+// hub is a running hub. It receives webhooks and sends messages to Segment, or to its own inbox
+// if the settings name no other host.
 type hub struct {
-	url       string // where this machine reaches it
-	public    string // where other machines do; empty where they do not
+	url       string // for requests from this machine
+	public    string // the address for other machines; empty if they cannot reach it
 	directory store.Directory
 	log       *slog.Logger
-	lines     *executions.Memory // what is logged
+	lines     *executions.Memory // the log lines about webhooks
 	inbox     *inbox
 	webhooks  *webhooks
 	pages     *console.Console
 }
 
-// routes are everything that the hub answers.
+// routes returns the handler of all requests.
 func (h *hub) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", h.pages.Handler())
-	pages := h.pages.Sessions(provenBy(h.pages, mux))
+	pages := h.pages.Sessions(markKeyHolders(h.pages, mux))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	h.inbox.routes(mux, h.pages.RequireKey)
 	// The webhooks do not use a mux, which would redirect a path with two slashes.
 	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h.webhooks.takes(r) {
+		if h.webhooks.handles(r) {
 			h.webhooks.ServeHTTP(w, r)
 			return
 		}
 		pages.ServeHTTP(w, r)
 	})
-	// No page elsewhere on the web may have its visitor's browser write here.
+	// A page of another site must not make a visitor's browser send changes to the hub.
 	return http.NewCrossOriginProtection().Handler(all)
 }
 
-// serve answers requests and delivers events until the context is done. It then
-// takes no more webhooks, and ends the deliveries that are underway, and what the
-// console does, before the inbox, to which they may go.
+// serve answers requests and delivers events until the context is done. Then it rejects new
+// webhooks, and waits for the deliveries in progress and the work of the console. The inbox
+// stops last, because they may send to it.
 func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 	server := newServer(h.routes(), h.log)
 	serving := make(chan error, 1)
-	go func() { serving <- server.Serve(bound(listener, maxConnections)) }()
+	go func() { serving <- server.Serve(limitConnections(listener, maxConnections)) }()
 
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
@@ -165,7 +165,7 @@ func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serving on %s: %w", h.url, err)
 	case <-ctx.Done():
 	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	await(stopping, func() {
 		h.webhooks.stop()
@@ -177,7 +177,7 @@ func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// await returns when the work is done or the context has ended, whichever is first.
+// await returns when the work or the context is done.
 func await(ctx context.Context, work func()) {
 	done := make(chan struct{})
 	go func() {
@@ -190,24 +190,24 @@ func await(ctx context.Context, work func()) {
 	}
 }
 
-// newServer is a server that no client can hold up for long, on connections that are bound.
+// newServer returns a server with timeouts, for the connections of a limitedListener.
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		// Without this each request with a semicolon in its address is a line in the log.
+		// Otherwise net/http logs each request with a semicolon in its address.
 		Handler:           http.AllowQuerySemicolons(recovers(handler, log)),
-		ReadHeaderTimeout: headerWithin,
-		ReadTimeout:       readWithin,
-		WriteTimeout:      writeWithin,
-		IdleTimeout:       idleWithin,
-		MaxHeaderBytes:    maxHeader,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		ConnState:         noteState,
 		ConnContext:       withConnection,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 
-// recovers logs a panic without the value of it, which may be personal data, and closes the
-// connection. The http.Server would log the value.
+// recovers returns a handler that logs a panic without its value, which may be personal data,
+// and closes the connection. The http.Server would log the value.
 func recovers(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -224,22 +224,23 @@ func recovers(next http.Handler, log *slog.Logger) http.Handler {
 	})
 }
 
-// shutDown ends a server within the context, and within closeWithin.
+// shutDown stops a server. It waits for open requests until the context is done, and at most
+// for closeTimeout.
 func shutDown(ctx context.Context, server *http.Server) {
-	stopping, cancel := context.WithTimeout(ctx, closeWithin)
+	stopping, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	if server.Shutdown(stopping) != nil {
-		server.Close() // whoever is still connected has had the time
+		server.Close() // the open requests have had enough time
 	}
 }
 
-// sayGoodbye says what waits for the next hub in this directory.
-func (h *hub) sayGoodbye(w io.Writer) {
+// printKept prints how many events are kept for the next hub run with this directory.
+func (h *hub) printKept(w io.Writer) {
 	left := h.webhooks.status()
 	if left.Waiting+left.Failed == 0 {
-		fmt.Fprintln(w, "\nStopped. No event was waiting.")
+		fmt.Fprintln(w, "\nStopped. No events are queued.")
 		return
 	}
-	fmt.Fprintf(w, "\nStopped. %s, and %s: they are kept in %s, and the next hub run there goes on with them.\n",
-		words.Count(left.Waiting, "event")+" still to be delivered", words.Count(left.Failed, "dead letter"), h.directory.File(store.QueueFolder))
+	fmt.Fprintf(w, "\nStopped. %s and %s are kept in %s. The next hub run with this directory continues with them.\n",
+		words.Count(left.Waiting, "event")+" to be delivered", words.Count(left.Failed, "dead letter"), h.directory.File(store.QueueFolder))
 }

@@ -10,16 +10,16 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// live is the relay.Configuration of one tracking. Unlike settings.Cache, which
-// spares Parameter Store, it has what was written to the directory within a second.
-type live struct {
+// liveConfiguration is the relay.Configuration of one tracking. A change in the directory is in
+// effect within a second. There is no cache as for Parameter Store.
+type liveConfiguration struct {
 	tracking tracking.Tracking
 	settings *settings.StableDir
-	inbox    string // the hub's own URL
+	inbox    string // the URL of the hub, which has the inbox
 }
 
 // Current implements relay.Configuration.
-func (l live) Current(ctx context.Context) (relay.Config, error) {
+func (l liveConfiguration) Current(ctx context.Context) (relay.Config, error) {
 	parameters, err := l.settings.Parameters(ctx, store.AllNames())
 	if err != nil {
 		return relay.Config{}, err
@@ -28,7 +28,7 @@ func (l live) Current(ctx context.Context) (relay.Config, error) {
 }
 
 // Reload implements relay.Configuration. It waits for a change that is in progress.
-func (l live) Reload(ctx context.Context) (relay.Config, error) {
+func (l liveConfiguration) Reload(ctx context.Context) (relay.Config, error) {
 	settled := l.settings.Settle(ctx)
 	config, err := l.Current(ctx)
 	return config, errors.Join(settled, err)
@@ -43,7 +43,7 @@ func openSettings(ctx context.Context, dir string) (store.Directory, *settings.S
 		return store.Directory{}, nil, err
 	}
 	stable := settings.NewStableDir(directory.Dir, store.AllNames())
-	starting, cancel := context.WithTimeout(ctx, startWithin)
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := stable.Settle(starting); err != nil {
 		return store.Directory{}, nil, err
@@ -51,7 +51,7 @@ func openSettings(ctx context.Context, dir string) (store.Directory, *settings.S
 	if directory, err = store.SetUpDirectory(dir); err != nil {
 		return store.Directory{}, nil, err
 	}
-	stable.Take() // what SetUpDirectory has made
+	stable.Take() // the files that SetUpDirectory created
 	if err := directory.Check(ctx); err != nil {
 		return store.Directory{}, nil, err
 	}

@@ -14,36 +14,36 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// startup is what an operator needs to know about a hub that has started. It goes to the
-// terminal, and its warnings onto the pages of the console.
+// startup is the information about a hub that has started. The hub prints it to the terminal,
+// and the console shows its warnings.
 type startup struct {
-	URL         string   // the hub's own
-	Public      string   // the address on which other machines reach it; empty where none do
-	Destination string   // where messages go
-	ToInbox     bool     // they go to the hub's own inbox
-	Secret      string   // what proves a webhook
-	Curl        string   // posts a sample
-	InboxCurl   string   // shows what Segment received
-	Instead     string   // how to send to Segment instead of the inbox
-	Back        string   // how to come back to the inbox
-	Warnings    []string // what is odd about the settings
-	Kept        string   // what is kept on the disk, and where
+	URL         string   // of the hub
+	Public      string   // the address for other machines; empty if they cannot reach it
+	Destination string   // the URL to which messages are sent
+	ToInbox     bool     // the destination is the hub's own inbox
+	Secret      string   // the webhook secret
+	Curl        string   // the command that posts a sample
+	InboxCurl   string   // the command that prints the inbox
+	UseSegment  string   // how to send to Segment instead of the inbox
+	UseInbox    string   // how to send to the inbox again
+	Warnings    []string // about the settings
+	Kept        string   // the number of events on the disk, and their directory
 }
 
-// startup describes this hub, by its settings as they are now.
+// startup returns the information about this hub with its current settings.
 func (h *hub) startup(ctx context.Context) (startup, error) {
 	parameters, err := h.directory.Parameters(ctx, store.AllNames())
 	if err != nil {
 		return startup{}, err
 	}
 	_, noCommerce := settings.CommerceCredentials(parameters)
-	delete(parameters, settings.CommerceClientSecret) // which stops only the trackings that ask Commerce
+	delete(parameters, settings.CommerceClientSecret) // if it is wrong, only the trackings that ask Commerce stop
 	config, err := store.ConfigOf(sampleTracking, parameters, h.url)
 	if err != nil {
 		return startup{}, fmt.Errorf("the settings in %s: %w", h.directory.Dir, err)
 	}
 	if len(config.Secrets) == 0 {
-		return startup{}, fmt.Errorf("%s holds no secret: remove it, and the hub makes one when it starts", h.directory.File(settings.WebhookSecret))
+		return startup{}, fmt.Errorf("%s contains no secret: remove the file, and the hub creates a secret when it starts", h.directory.File(settings.WebhookSecret))
 	}
 	s := startup{
 		URL:         h.url,
@@ -53,63 +53,65 @@ func (h *hub) startup(ctx context.Context) (startup, error) {
 		Secret:      config.Secrets[0],
 		Curl:        curlFor(h.url, sampleTracking.Name, config.Secrets[0], h.directory.SampleFile(SampleName)),
 		InboxCurl:   fmt.Sprintf(`curl -H "Authorization: Bearer $(cat %s)" %s/inbox`, store.ShellQuote(h.directory.KeyFile()), h.url),
-		Instead: fmt.Sprintf("To send to Segment instead, put %s in %s and a source's write key in %s.",
+		UseSegment: fmt.Sprintf("To send to Segment instead, put %s in %s and a source's write key in %s.",
 			settings.DefaultHost, h.directory.File(settings.SegmentHost), h.directory.File(settings.SegmentWriteKey)),
 	}
 	s.Kept = h.kept(time.Now())
-	s.Back = fmt.Sprintf("See it in that source's debugger; to send to the inbox here again, remove %s.", h.directory.File(settings.SegmentHost))
+	s.UseInbox = fmt.Sprintf("The debugger of the source shows the messages. To send to the inbox here again, remove %s.", h.directory.File(settings.SegmentHost))
 	if !s.ToInbox && strings.HasPrefix(config.Segment.WriteKey, store.InboxKeyPrefix) {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("the write key is still the one made for the inbox here, and Segment would answer 200 and drop "+
+		s.Warnings = append(s.Warnings, fmt.Sprintf("the write key is still the one made for the inbox here. With it, Segment answers 200 and drops "+
 			"everything: put a source's write key in %s.", h.directory.File(settings.SegmentWriteKey)))
 	}
 	if noCommerce != nil {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("the events of the trackings that ask Commerce wait: %v.", noCommerce))
+		s.Warnings = append(s.Warnings, fmt.Sprintf("the trackings that ask Commerce retry their events: %v.", noCommerce))
 	}
 	unread, err := h.directory.Unread()
 	if err != nil {
-		return startup{}, fmt.Errorf("looking through %s: %w", h.directory.Dir, err)
+		return startup{}, fmt.Errorf("listing the files in %s: %w", h.directory.Dir, err)
 	}
 	for _, file := range unread {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("nothing reads %s: a template is %s, without an ending, and the other settings are in infra/docs/local.md.",
+		s.Warnings = append(s.Warnings, fmt.Sprintf("nothing reads %s: name a template %s, without an extension; the other settings are in infra/docs/local.md.",
 			file, h.directory.File("templates/<name>")))
 	}
 	return s, nil
 }
 
-// kept says where the events are, and how many an earlier run left.
+// kept returns a sentence with the directory of the events, and their number if an earlier run
+// left some.
 func (h *hub) kept(now time.Time) string {
 	folder, status := h.directory.File(store.QueueFolder), h.webhooks.status()
 	if status.Waiting+status.Failed == 0 {
 		return fmt.Sprintf("Events are kept in %s until they are delivered.", folder)
 	}
-	text := fmt.Sprintf("In %s %s", folder, words.Count(status.Waiting, "event")+" to be delivered")
+	text := fmt.Sprintf("%s has %s to be delivered", folder, words.Count(status.Waiting, "event"))
 	if status.Waiting > 0 {
 		text += fmt.Sprintf(", the oldest received %s ago", words.Age(now.Sub(status.Oldest)))
 	}
-	return text + fmt.Sprintf(", and %s, are kept.", words.Count(status.Failed, "dead letter"))
+	return text + fmt.Sprintf(", and %s.", words.Count(status.Failed, "dead letter"))
 }
 
-// SecretHeader is the header line that proves a webhook.
+// SecretHeader returns the header line with the webhook secret.
 func (s startup) SecretHeader() string { return serve.KeyHeader + ": " + s.Secret }
 
-// InboxTitle says what the inbox shows.
+// InboxTitle returns the title of the command that prints the inbox.
 func (s startup) InboxTitle() string {
 	if s.ToInbox {
-		return "See what Segment received"
+		return "See what Segment would receive"
 	}
-	return "See what came to the inbox here (nothing from this hub)"
+	return "See the inbox here (this hub does not send to it)"
 }
 
-// write writes it to a terminal, with the address of the console that lets a browser in.
+// write prints the information to a terminal, with the address of the console with which a
+// browser can sign in.
 func (s startup) write(w io.Writer, console string) {
 	fmt.Fprintf(w, "Listening on %s (^C stops it). The console: %s\n", s.URL, console)
 	if s.Public != "" {
-		fmt.Fprintf(w, "Other machines reach it too, on %s, and can read the inbox with the key.\n", s.Public)
+		fmt.Fprintf(w, "Other machines reach it at %s, and can read the inbox with the key.\n", s.Public)
 	}
 	if s.ToInbox {
-		fmt.Fprintf(w, "Sending to the inbox here, %s/inbox. %s\n", s.URL, s.Instead)
+		fmt.Fprintf(w, "Sending to the inbox here, %s/inbox. %s\n", s.URL, s.UseSegment)
 	} else {
-		fmt.Fprintf(w, "Sending to %s. %s\n", s.Destination, s.Back)
+		fmt.Fprintf(w, "Sending to %s. %s\n", s.Destination, s.UseInbox)
 	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "Warning: %s\n", warning)
@@ -120,8 +122,8 @@ func (s startup) write(w io.Writer, console string) {
 	fmt.Fprintf(w, "\n%s:\n%s\n\n", s.InboxTitle(), s.InboxCurl)
 }
 
-// curlFor is a command that posts a file to a tracking, for any POSIX shell and
-// from any folder.
+// curlFor returns a command that posts a file to a tracking. It works in any POSIX shell and in
+// any directory.
 func curlFor(url, name, secret, file string) string {
 	return strings.Join([]string{
 		"curl", "-i", store.ShellQuote(url + serve.Route(name)),
@@ -131,7 +133,7 @@ func curlFor(url, name, secret, file string) string {
 	}, " ")
 }
 
-// The sample that hub run shows how to post.
+// SampleName is the name of the sample in the curl command that hub run prints.
 const SampleName = "order-completed/registered-customer"
 
 var sampleTracking = tracking.OrderCompleted

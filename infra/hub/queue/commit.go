@@ -61,6 +61,7 @@ func (c *committer) close() {
 	<-c.ended
 }
 
+// signal wakes run.
 func (c *committer) signal() {
 	select {
 	case c.wake <- struct{}{}:
@@ -68,6 +69,7 @@ func (c *committer) signal() {
 	}
 }
 
+// run writes changes until the committer is closed.
 func (c *committer) run() {
 	defer close(c.ended)
 	for range c.wake {
@@ -98,6 +100,7 @@ func (c *committer) commit(changes []change) {
 	}
 }
 
+// write writes changes in one transaction.
 func (c *committer) write(changes []change) error {
 	return guard(func() error {
 		return c.db.Update(func(tx *bbolt.Tx) error {

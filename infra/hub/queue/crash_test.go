@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	block     = 512 // what a disk writes whole
-	metaPages = 2   // the first pages of a database say which of the others are in effect
+	block     = 512 // bytes that a disk writes completely or not at all
+	metaPages = 2   // the first pages of a database; they refer to the current ones
 )
 
-// crash returns what may be in a file after the power failed between two states of it:
-// bbolt writes the new pages, syncs, writes a meta page, and syncs. So either a part of
-// the new pages is there, or all of them and a part of the meta page.
+// crash returns a possible content of a file after a power failure between two of its states.
+// bbolt writes the new pages, syncs, writes a meta page, and syncs again. So the file has
+// either a part of the new pages, or all of them and a part of the meta page.
 func crash(before, after []byte) []byte {
 	pageSize := os.Getpagesize()
 	metas := metaPages * pageSize
@@ -42,9 +42,8 @@ func crash(before, after []byte) []byte {
 	return file
 }
 
-// The disk may hold any part of what was written and not yet synced when the power fails.
-// What was put and confirmed before is there afterwards, and the file is sound.
-func TestAPowerFailureLosesNothingThatWasConfirmed(t *testing.T) {
+// After a power failure, the disk may have any part of the writes that were not synced.
+func TestNoConfirmedEventIsLostInAPowerFailure(t *testing.T) {
 	changes := map[string]func(q *Queue, item relay.Item) error{
 		"put":   func(q *Queue, _ relay.Item) error { return q.put(encode(relay.Envelope{Body: make([]byte, 10_000)})) },
 		"retry": func(q *Queue, item relay.Item) error { return q.Retry(t.Context(), item, time.Hour) },
@@ -82,7 +81,7 @@ func TestAPowerFailureLosesNothingThatWasConfirmed(t *testing.T) {
 			for _, body := range confirmed {
 				mayBeGone := name == "delete" && body == string(item.Envelope.Body)
 				if !slices.Contains(bodies(kept), body) && !mayBeGone {
-					t.Fatalf("the power failed during %s, and %q is lost: there are %.50q", name, body, bodies(kept))
+					t.Fatalf("after a power failure during %s, %q is lost: got %.50q", name, body, bodies(kept))
 				}
 			}
 			remove(t, q, kept...)

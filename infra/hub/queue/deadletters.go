@@ -45,9 +45,9 @@ func (q *Queue) pages() iter.Seq2[[]letter, error] {
 	}
 }
 
-// Redrive puts the dead letters that match back on the queue. It starts again with the
-// first attempt, with the same messageId. It returns how many it put back, also with an error. It does not move
-// an event again that fails again in the meantime.
+// Redrive puts the dead letters that match back on the queue. Each starts again with the first
+// attempt, and keeps its messageId. Redrive returns how many it put back, also with an error.
+// An event that fails again during the redrive is not put back a second time.
 func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err error) {
 	q.redriving.Lock()
 	defer q.redriving.Unlock()
@@ -79,7 +79,7 @@ func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err err
 	return moved, nil
 }
 
-// prune removes dead letters that failed before a time.
+// prune removes the dead letters of events that failed before a time.
 func (s *Store) prune(before time.Time) {
 	for _, queue := range s.all() {
 		removed := 0

@@ -1,7 +1,7 @@
 // Package queue keeps a hub's events on the disk of this machine: the events that are
 // waiting for delivery, and the dead letters. A queue behaves like an SQS queue: it
-// delivers at least once, has a visibility timeout, counts receives, and makes a dead
-// letter of an event that was received too often.
+// delivers at least once, has a visibility timeout, counts receives, and turns an event that
+// was received too often into a dead letter.
 //
 // The directory contains:
 //
@@ -11,7 +11,7 @@
 //	*.damaged-*        a file that was found damaged and renamed; it is not read again
 //
 // Each file is a database of go.etcd.io/bbolt. It needs no server and survives a crash at
-// any moment: a change is written to free pages, synced, and only then made current. There
+// any moment: a change is written to free pages and synced, and only then does it take effect. There
 // are many files of limited size because a bbolt file never shrinks, and each change writes
 // the list of its free pages: after a long outage that list would be many megabytes.
 //

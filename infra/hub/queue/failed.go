@@ -54,6 +54,7 @@ func openFailed(dir string) (*failed, error) {
 	return f, nil
 }
 
+// close waits for pending changes and closes the file.
 func (f *failed) close() error {
 	f.committer.close()
 	return f.db.Close()
@@ -68,6 +69,7 @@ func (f *failed) change(tx *bbolt.Tx, queue string, by int) {
 	})
 }
 
+// count returns the number of a queue's dead letters.
 func (f *failed) count(queue string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -123,7 +125,7 @@ func (f *failed) after(queue string, number uint64) (letters []letter, err error
 	return letters, err
 }
 
-// letterOf returns a dead letter as it is stored.
+// letterOf decodes a stored dead letter.
 func letterOf(key, value []byte) letter {
 	text, record, _ := bytes.Cut(value, []byte("\n"))
 	var h header

@@ -147,6 +147,7 @@ func (f *file) removeIfEmpty() (gone bool, err error) {
 	return true, errors.Join(f.close(), os.Remove(f.path))
 }
 
+// size returns the size of the file in bytes.
 func (f *file) size() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -231,9 +232,9 @@ func size(events []received) (total int) {
 	return total
 }
 
-// take returns at most limit visible events of a queue, fewer if they are large, and those
-// first that have been visible longest. They are invisible for spool.Visibility from then
-// on. An event whose receives exceed spool.MaxReceives belongs to the dead letters.
+// take returns at most limit visible events of a queue, fewer if they are large. Those that
+// have been visible longest are first. They are invisible for spool.Visibility from then on.
+// An event whose receives exceed spool.MaxReceives belongs to the dead letters.
 func (f *file) take(queue string, limit int) (events []received, err error) {
 	err = f.update(func(tx *bbolt.Tx) error {
 		events = nil
@@ -386,6 +387,7 @@ func state(receives int, inDelivery bool) []byte {
 	return append(value, 0)
 }
 
+// entryOf decodes a key of due and its value.
 func entryOf(key, value []byte) entry {
 	return entry{
 		visible:    time.Unix(0, int64(binary.BigEndian.Uint64(key))),

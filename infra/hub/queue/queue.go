@@ -45,6 +45,7 @@ func (q *Queue) Put(_ context.Context, e relay.Envelope) error {
 	return q.put(encode(e))
 }
 
+// put adds events to the queue, and wakes Receive.
 func (q *Queue) put(records ...[]byte) error {
 	err := q.store.put(q.name, records)
 	if err != nil {
@@ -78,6 +79,7 @@ func (q *Queue) Fail(_ context.Context, e relay.Envelope, why relay.Failure) err
 	return q.fail(encode(e), why)
 }
 
+// fail adds a dead letter.
 func (q *Queue) fail(record []byte, why relay.Failure) error {
 	err := q.store.failed.put(q.name, record, why)
 	q.store.noteWrite(err)

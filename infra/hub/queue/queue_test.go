@@ -274,7 +274,7 @@ func TestOldDeadLettersAreRemovedWithinAMinute(t *testing.T) {
 	})
 }
 
-// The zero time of its failure must not look like a great age.
+// Its FailedAt is the zero time, which must not look like an old dead letter.
 func TestADeadLetterWithAnUnreadableHeaderIsNotRemoved(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
@@ -333,8 +333,8 @@ func TestRedrivesAtTheSameTimePutEachDeadLetterBackOnce(t *testing.T) {
 	equal(t, "status", q.Status(), Status{Waiting: dead, Oldest: q.Status().Oldest})
 }
 
-// Timers stand still while a machine is suspended: without this an event would be late by as
-// long as the machine was suspended.
+// Timers stand still while a machine is suspended: otherwise an event would be late by the
+// time for which it was suspended.
 func TestReceiveLooksAtTheClockEachMinute(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		changed := newQueue(t).notice()
@@ -342,7 +342,7 @@ func TestReceiveLooksAtTheClockEachMinute(t *testing.T) {
 		select {
 		case <-changed:
 		default:
-			t.Error("it does not")
+			t.Error("the wait was not ended")
 		}
 	})
 }
@@ -558,7 +558,7 @@ func TestFilesWithoutEventsAreRemoved(t *testing.T) {
 	}
 	files := func() []string { names, _ := filepath.Glob(filepath.Join(dir, filePrefix+"*")); return names }
 	if n := len(files()); n < 3 {
-		t.Fatalf("%d files for three times the size of one", n)
+		t.Fatalf("%d files, want at least 3", n)
 	}
 	var wg sync.WaitGroup
 	for range 4 {

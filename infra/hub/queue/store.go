@@ -57,6 +57,7 @@ func Open(dir string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
+// open opens the files in the directory.
 func (s *Store) open() error {
 	numbers, newest, err := filesIn(s.dir)
 	if err != nil {

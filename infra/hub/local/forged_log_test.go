@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-func TestOfForgedWebhooksTheLogHasTheFirstOfAMinuteAndHowManyFollowed(t *testing.T) {
+func TestTheLogHasOneLineAndTheNumberOfForgedWebhooksInAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer
-		log := slog.New(&forgeries{Handler: slog.NewTextHandler(&text, nil)})
+		log := slog.New(&forgedLog{Handler: slog.NewTextHandler(&text, nil)})
 		forge := func(times int) {
 			for range times {
 				log.Warn("accept", "tracking", "order-completed", "outcome", "forged")
@@ -21,13 +21,13 @@ func TestOfForgedWebhooksTheLogHasTheFirstOfAMinuteAndHowManyFollowed(t *testing
 		forge(1000)
 		log.Info("accept", "tracking", "order-completed", "outcome", "accepted")
 		log.Error("deliver", "tracking", "order-completed", "outcome", "failed", "reason", "forged")
-		time.Sleep(2 * forgedEvery)
+		time.Sleep(2 * forgedInterval)
 		synctest.Wait()
-		forge(1) // which nothing follows
-		time.Sleep(2 * forgedEvery)
+		forge(1) // without another one in the same minute
+		time.Sleep(2 * forgedInterval)
 		synctest.Wait()
 		forge(3)
-		time.Sleep(2 * forgedEvery)
+		time.Sleep(2 * forgedInterval)
 		synctest.Wait()
 		var got []string
 		for line := range strings.Lines(text.String()) {
@@ -37,10 +37,10 @@ func TestOfForgedWebhooksTheLogHasTheFirstOfAMinuteAndHowManyFollowed(t *testing
 		want := `accept tracking=order-completed outcome=forged
 accept tracking=order-completed outcome=accepted
 deliver tracking=order-completed outcome=failed reason=forged
-"more webhooks with a wrong key, which are not in the log" count=999 within=1m0s
+"more webhooks with a wrong key, which are not logged" count=999 within=1m0s
 accept tracking=order-completed outcome=forged
 accept tracking=order-completed outcome=forged
-"more webhooks with a wrong key, which are not in the log" count=2 within=1m0s
+"more webhooks with a wrong key, which are not logged" count=2 within=1m0s
 `
 		if strings.Join(got, "") != want {
 			t.Errorf("the log has\n%s want\n%s", strings.Join(got, ""), want)

@@ -15,8 +15,8 @@ import (
 	"commerce-segment/templates"
 )
 
-// poison has a template for two trackings: one that does not compile, and one that never
-// ends for some orders, which uses a processor, and uses all memory for the others.
+// poison has bad templates for two trackings. One does not compile. The other never ends for
+// some orders and so uses a whole processor; for the other orders it uses all memory.
 var poison = map[string]string{
 	tracking.OrderUpdated.Name: `{"event": `,
 	tracking.OrderRefunded.Name: `$contains(payload.data.id, /3$/)
@@ -24,9 +24,9 @@ var poison = map[string]string{
 		: $reduce([1..60], function($text, $i){$text & $text}, payload.data.id)`,
 }
 
-// Two functions of a store have such a template, and their events are retrying. The other
-// five functions run at the same time with good templates. They deliver every event, also
-// later ones, at the first attempt.
+// Two functions of a store have a bad template, and their events are retrying. The other five
+// functions run at the same time with good templates. They deliver every event at the first
+// attempt, including events that arrive later.
 func TestABadTemplateDoesNotAffectTheOtherFunctions(t *testing.T) {
 	t.Parallel()
 	const before, after = 10, 5 // of each tracking

@@ -1,6 +1,6 @@
-// Command bench makes tables of what `go test -bench` prints on its input, each figure
-// next to its baselines of the same run. Of several runs it takes the fastest, since
-// other programs can only slow one down.
+// Command bench reads the output of `go test -bench` and prints tables. Each figure is next
+// to its baseline from the same run. If there are several runs, bench takes the fastest,
+// because other programs on the machine can only make a run slower.
 package main
 
 import (
@@ -36,19 +36,19 @@ func run(in io.Reader, out io.Writer) error {
 // comparison is a benchmark and the one that is its baseline.
 type comparison struct {
 	name, baseline string
-	what           string // is measured, and what the baseline is
+	what           string // describes what is measured and what the baseline is
 }
 
 var comparisons = []comparison{
 	{"Accept", "Pack", "from a request to its 202, to gzip, base64 and SHA-256 of the body"},
 	{"ReadEvent", "UnmarshalEvent", "Lambda's event with a webhook in it, to encoding/json and the types of aws-lambda-go"},
 	{"Journey", "Floor", "from a webhook's bytes to Segment's, to json.Unmarshal of the body"},
-	{"Read", "Unmarshal", "the reading of JSON for a template, to json.Unmarshal of the same"},
+	{"Read", "Unmarshal", "reading JSON for a template, to json.Unmarshal of the same JSON"},
 	{"Deliver", "Post", "a batch for Segment, to a bare net/http post of the same bytes"},
 	{"ColdStart", "EmptyStart", "from the start of a function's process to its answer, to one that does nothing"},
 }
 
-// writeCosts writes what the parts of an event's way cost.
+// writeCosts writes the costs of the parts of an event's journey.
 func writeCosts(out io.Writer, all results) {
 	fmt.Fprintln(out, "\ttime\tbaseline\tratio\tbytes\tallocations\tconnections\t")
 	for _, c := range comparisons {
@@ -63,7 +63,7 @@ func writeCosts(out io.Writer, all results) {
 	}
 }
 
-// few and many are the numbers of lines of which writeGrowth compares the time for each.
+// few and many are the numbers of lines for which writeGrowth compares the time for each line.
 const few, many = 1_000, 100_000
 
 // writeGrowth writes how the time of a program grows with its input.
@@ -92,7 +92,7 @@ var languages = []struct{ benchmark, name, missing string }{
 	{"Blues", "blues", "its benchmark has not run"},
 }
 
-// writeLanguages writes how long the implementations of JSONata take for the same.
+// writeLanguages writes how long each implementation of JSONata takes for the same templates.
 func writeLanguages(out io.Writer, all results) {
 	if len(all.parts("JSONata")) == 0 {
 		return
@@ -116,20 +116,21 @@ func writeLanguages(out io.Writer, all results) {
 			fmt.Fprintf(out, "%s: not measured, %s\n", language.name, language.missing)
 		}
 	}
-	fmt.Fprintln(out, "default template: Order Completed's, from the webhook's JSON to the message's. blues cannot run it.\n"+
-		"plain template: as large, in the part of the language in which all three give the same.\n"+
-		"The others are evaluated on an input that has been read. Where blues has no time, it gives something else or an error.")
+	fmt.Fprintln(out, "default template: that of Order Completed, from the JSON of the webhook to the JSON of the message. blues cannot run it.\n"+
+		"plain template: of the same size, in the part of the language in which all three have the same results.\n"+
+		"The others are evaluated on an input that is already parsed. If blues has no time, its result differs or it returns an error.")
 }
 
-// label is the name of a part of a benchmark as a person writes it.
+// label returns the name of a part of a benchmark, with spaces.
 func label(part string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(part, "/"), "_", " ")
 }
 
-// figures are what a benchmark reports, by unit. Those of one that has not run are nil.
+// figures maps units to the figures of a benchmark. It is nil for a benchmark that was not run.
 type figures map[string]float64
 
-// ratio is a benchmark's time in proportion to a baseline's, empty where one is missing.
+// ratio returns the time of a benchmark divided by that of its baseline. It is empty if one of
+// them is missing.
 func ratio(its, baseline figures) string {
 	if its["ns/op"] == 0 || baseline["ns/op"] == 0 {
 		return ""
@@ -137,7 +138,7 @@ func ratio(its, baseline figures) string {
 	return fmt.Sprintf("%.2f", its["ns/op"]/baseline["ns/op"])
 }
 
-// each gives the time for each of n parts of what was measured.
+// each returns the time for each of n parts of a benchmark.
 func (f figures) each(n float64) figures {
 	if f == nil {
 		return nil

@@ -87,35 +87,35 @@ func TestTheSameUpdateHasOneMessageID(t *testing.T) {
 }
 
 // Commerce writes updated_at in whole seconds and may update an order twice within one.
-// If two of these have the same id, Segment drops the later one, and never receives that
-// the order is fulfilled.
+// If two of these have the same id, Segment drops the later one, and never learns that the
+// order is fulfilled.
 func TestUpdatesWithinOneSecondHaveTheirOwnMessageIDs(t *testing.T) {
 	updates := map[string]string{
-		"as it was":                    state,
-		"another text":                 edited(t, state, `"unfulfilled"`, `"fulfilled"`),
-		"another number":               edited(t, state, `2500`, `2501`),
-		"another sign":                 edited(t, state, `2500`, `-2500`),
-		"a number over a float64":      edited(t, state, `2500`, `9007199254740993`),
-		"one more than that":           edited(t, state, `2500`, `9007199254740994`),
-		"a number that is a text":      edited(t, state, `2500`, `"2500"`),
-		"true":                         edited(t, state, `1.50`, `true`),
-		"false":                        edited(t, state, `1.50`, `false`),
-		"the text true":                edited(t, state, `1.50`, `"true"`),
-		"an empty text":                edited(t, state, `1.50`, `""`),
-		"null":                         edited(t, state, `1.50`, `null`),
-		"a member more":                edited(t, state, `"weight"`, `"gift":true,"weight"`),
-		"a member with another name":   edited(t, state, `"weight"`, `"mass"`),
-		"a list in another order":      edited(t, state, `["a","b"]`, `["b","a"]`),
-		"a list of fewer elements":     edited(t, state, `["a","b"]`, `["a"]`),
-		"a list with an empty element": edited(t, state, `["a","b"]`, `["a",null,"b"]`),
-		"texts joined":                 edited(t, state, `["a","b"]`, `["a,b"]`),
-		"a list instead of a text":     edited(t, state, `"processing"`, `["processing"]`),
-		"texts moved between members":  edited(t, state, `"Zoë Park"`, `"zoe@example.com"`, `"email":"zoe@example.com"`, `"email":"Zoë Park"`),
-		"another customer":             edited(t, state, `"c-1"`, `"c-2"`),
-		"a member links of a customer": edited(t, state, `"Zoë Park"`, `"Zoë Park","links":"x"`),
-		"anonymized":                   edited(t, state, `"weight"`, `"anonymized":true,"weight"`),
-		"the next second":              edited(t, state, `16:40:00`, `16:40:01`),
-		"a fraction of that second":    edited(t, state, `16:40:00`, `16:40:00.000000001`),
+		"as it was":                           state,
+		"another text":                        edited(t, state, `"unfulfilled"`, `"fulfilled"`),
+		"another number":                      edited(t, state, `2500`, `2501`),
+		"another sign":                        edited(t, state, `2500`, `-2500`),
+		"a number that a float64 cannot hold": edited(t, state, `2500`, `9007199254740993`),
+		"one more than that":                  edited(t, state, `2500`, `9007199254740994`),
+		"a number that is a text":             edited(t, state, `2500`, `"2500"`),
+		"true":                                edited(t, state, `1.50`, `true`),
+		"false":                               edited(t, state, `1.50`, `false`),
+		"the text true":                       edited(t, state, `1.50`, `"true"`),
+		"an empty text":                       edited(t, state, `1.50`, `""`),
+		"null":                                edited(t, state, `1.50`, `null`),
+		"a member more":                       edited(t, state, `"weight"`, `"gift":true,"weight"`),
+		"a member with another name":          edited(t, state, `"weight"`, `"mass"`),
+		"a list in another order":             edited(t, state, `["a","b"]`, `["b","a"]`),
+		"a list of fewer elements":            edited(t, state, `["a","b"]`, `["a"]`),
+		"a list with an empty element":        edited(t, state, `["a","b"]`, `["a",null,"b"]`),
+		"texts joined":                        edited(t, state, `["a","b"]`, `["a,b"]`),
+		"a list instead of a text":            edited(t, state, `"processing"`, `["processing"]`),
+		"texts moved between members":         edited(t, state, `"Zoë Park"`, `"zoe@example.com"`, `"email":"zoe@example.com"`, `"email":"Zoë Park"`),
+		"another customer":                    edited(t, state, `"c-1"`, `"c-2"`),
+		"a member links of a customer":        edited(t, state, `"Zoë Park"`, `"Zoë Park","links":"x"`),
+		"anonymized":                          edited(t, state, `"weight"`, `"anonymized":true,"weight"`),
+		"the next second":                     edited(t, state, `16:40:00`, `16:40:01`),
+		"a fraction of that second":           edited(t, state, `16:40:00`, `16:40:00.000000001`),
 	}
 	names := map[string]string{}
 	for name, order := range updates {

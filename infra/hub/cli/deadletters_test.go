@@ -20,7 +20,7 @@ func TestWarnUnreadDeadLetters(t *testing.T) {
 	}{
 		{"all were read", 3, 3, ""},
 		{"more were read than SQS expects", 4, 3, ""},
-		{"another program has some", 1, 3, "SQS expects 3 dead letters; 1 could be read."},
+		{"another program is reading some", 1, 3, "SQS expects 3 dead letters; 1 could be read."},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestDeadLettersOfTheRunningHubAreListedAndRedriven(t *testing.T) {
 		t.Errorf("selected and as JSON: %s%s", got.stdout, got.stderr)
 	}
 
-	h.Set("templates/order-completed", hubtest.Simple) // and at once
+	h.Set("templates/order-completed", hubtest.Simple) // the template is fixed, and in effect immediately
 	for _, c := range []struct {
 		name, says, notes string
 		args              []string

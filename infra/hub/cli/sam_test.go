@@ -12,8 +12,8 @@ import (
 	"commerce-segment/infra/hub/hubtest"
 )
 
-// fakePrograms puts shell scripts into a folder that is the whole PATH. HERE in a script is
-// that folder. It returns a function that reads a file there.
+// fakePrograms writes shell scripts to a folder, and sets the PATH to that folder alone. HERE
+// in a script stands for the folder. It returns a function that reads a file there.
 func fakePrograms(t *testing.T, programs map[string]string) (written func(name string) string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -43,8 +43,8 @@ while IFS= read -r line || [ -n "$line" ]; do printf %s "$line"; done > HERE/std
 echo '{"statusCode": 202}'
 `
 
-// samDirectory makes a directory with settings and a stack's template, and returns the flags for
-// them.
+// samDirectory makes a directory with settings and a stack template, and returns the flags
+// for them.
 func samDirectory(t *testing.T) (flags []string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -276,7 +276,7 @@ func write(cmd *cobra.Command, s store.Store, current, wanted map[string]string)
 	if err != nil {
 		return err
 	}
-	if err := store.CheckMeanwhile(current, now, wanted); err != nil {
+	if err := store.CheckUnchanged(current, now, wanted); err != nil {
 		return fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
 	written, err := s.Write(cmd.Context(), now, wanted)

@@ -126,7 +126,7 @@ func TestConfigureWritesNothingIfAValueIsInvalid(t *testing.T) {
 		{"a present value that is invalid", map[string]string{"tracking/order-updated/enabled": "perhaps"}, nil, []string{"--segment-path", "/v1/import"},
 			[]string{"nothing was written", "parameter tracking/order-updated/enabled"}},
 		{"another webhook secret than Commerce sends", map[string]string{"commerce/webhook-secret": "PLANTED-old"},
-			map[string]string{"COMMERCE_WEBHOOK_SECRET": "PLANTED-new"}, nil, []string{"there is a webhook secret already", "hub rotate"}},
+			map[string]string{"COMMERCE_WEBHOOK_SECRET": "PLANTED-new"}, nil, []string{"there is already a webhook secret", "hub rotate"}},
 		{"both a directory and a prefix", nil, nil, []string{"--prefix", "/x"}, []string{"[dir prefix]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -192,18 +192,18 @@ func TestConfigureAsksForMissingValuesAndShowsNoSecret(t *testing.T) {
 	keyboard.answer("Commerce: client id [not set]: ", "my-id\n")
 	keyboard.answerUnseen("Commerce: client secret [not set]: ", "PLANTED-client\n")
 	keyboard.answerUnseen("Commerce: secret key of the webhooks [Enter makes one]: ", "PLANTED-webhook\n")
-	keyboard.answer("Tell Segment of Checkout Started: yes or no [yes]: ", "no\n")
-	keyboard.answer("Tell Segment of Order Completed: yes or no [yes]: ", "maybe\n")
-	keyboard.answer("it is neither yes nor no", "yes\n")
-	keyboard.answer("Order Completed: Commerce events, of order.paid, order.fulfilled, order.authorized [order.paid]: ", "order.created\n")
+	keyboard.answer("Send Checkout Started to Segment: yes or no [yes]: ", "no\n")
+	keyboard.answer("Send Order Completed to Segment: yes or no [yes]: ", "maybe\n")
+	keyboard.answer("the answer is neither yes nor no", "yes\n")
+	keyboard.answer("Order Completed: Commerce events, from order.paid, order.fulfilled, order.authorized [order.paid]: ", "order.created\n")
 	keyboard.answer("cannot observe", "order.fulfilled\n")
 	for _, title := range []string{"Order Updated", "Order Refunded", "Order Cancelled", "Customer Created", "Customer Updated"} {
-		keyboard.answer("Tell Segment of "+title+": yes or no [yes]: ", "\n")
+		keyboard.answer("Send "+title+" to Segment: yes or no [yes]: ", "\n")
 		if title == "Order Refunded" {
-			keyboard.answer("Order Refunded: Commerce events, of order.refunded, order.updated [order.refunded,order.updated]: ", "\n")
+			keyboard.answer("Order Refunded: Commerce events, from order.refunded, order.updated [order.refunded,order.updated]: ", "\n")
 		}
 	}
-	keyboard.answer("Customer Updated: Commerce events, of customer.updated, customer.deleted [customer.updated]: ", "\n")
+	keyboard.answer("Customer Updated: Commerce events, from customer.updated, customer.deleted [customer.updated]: ", "\n")
 	if code := keyboard.wait(); code != exitDone {
 		t.Errorf("it exits %d", code)
 	}
@@ -231,8 +231,8 @@ func TestEnterKeepsThePresentValues(t *testing.T) {
 	keyboard := openKeyboard(t, nil, "configure", "--dir", dir)
 	keyboard.answerUnseen("write key of the source [set, not shown]: ", "\n")
 	for _, asked := range []string{"host", "path", "base URL", "client id", "client secret",
-		"Checkout Started: yes", "Checkout Started: Commerce events", "Order Completed: yes", "Order Completed: Commerce events", "Order Updated: yes or no [no]", "Order Refunded: yes", "Order Refunded: Commerce events",
-		"Order Cancelled", "Customer Created", "Customer Updated: yes", "Customer Updated: Commerce events"} {
+		"Checkout Started to Segment: yes", "Checkout Started: Commerce events", "Order Completed to Segment: yes", "Order Completed: Commerce events", "Order Updated to Segment: yes or no [no]", "Order Refunded to Segment: yes", "Order Refunded: Commerce events",
+		"Order Cancelled", "Customer Created", "Customer Updated to Segment: yes", "Customer Updated: Commerce events"} {
 		keyboard.answer(asked, "\n")
 	}
 	if code := keyboard.wait(); code != exitDone || !strings.Contains(keyboard.screen(), "Nothing to write") {

@@ -27,14 +27,14 @@ func TestTheHubRejectsADirectoryThatAnotherUserPrepared(t *testing.T) {
 		{"the key is a link", func(dir string) error {
 			hubtest.WriteFile(t, filepath.Join(dir, "elsewhere"), longKey)
 			return os.Symlink(filepath.Join(dir, "elsewhere"), filepath.Join(dir, "console-key"))
-		}, []string{"console-key is no ordinary file", "remove it"}},
+		}, []string{"console-key is not a regular file", "remove it"}},
 		{"the key is a link to nothing", func(dir string) error {
 			return os.Symlink(filepath.Join(dir, "elsewhere"), filepath.Join(dir, "console-key"))
-		}, []string{"console-key is no ordinary file", "remove it"}},
+		}, []string{"console-key is not a regular file", "remove it"}},
 		{"the key is a pipe", func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, "console-key"), 0o600) },
-			[]string{"console-key is no ordinary file", "remove it"}},
+			[]string{"console-key is not a regular file", "remove it"}},
 		{"the key is a directory", func(dir string) error { return os.Mkdir(filepath.Join(dir, "console-key"), 0o700) },
-			[]string{"console-key is no ordinary file", "remove it"}},
+			[]string{"console-key is not a regular file", "remove it"}},
 		{"the key has one character", func(dir string) error { return os.WriteFile(filepath.Join(dir, "console-key"), []byte("x\n"), 0o600) },
 			[]string{"holds a key of 1 characters, which can be guessed", "remove it"}},
 		{"a setting is a pipe", func(dir string) error {
@@ -115,7 +115,7 @@ func TestOnlyOneHubRunsInADirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".hub")
 	h := startIn(t, dir)
 	second := command(t, "", "run", "--addr", strings.TrimPrefix(h.URL, "http://"), "--dir", dir)
-	want := fmt.Sprintf("a hub runs already with the directory %s, in process %d: ", dir, os.Getpid())
+	want := fmt.Sprintf("a hub already runs with the directory %s, in process %d: ", dir, os.Getpid())
 	if second.code != exitFailed || second.stdout != "" || !strings.Contains(second.stderr, want) {
 		t.Errorf("the second exits %d and says %s%s, want %s", second.code, second.stdout, second.stderr, want)
 	}

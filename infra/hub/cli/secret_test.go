@@ -39,8 +39,8 @@ func TestTheClientSecretIsSentToNoOtherHost(t *testing.T) {
 				keyboard.answer(asked, "\n")
 			}
 			keyboard.answerUnseen("client secret [not set]", "\n") // the present one is for another host
-			for _, asked := range []string{"Checkout Started: yes", "Checkout Started: Commerce events", "Order Completed: yes", "Order Completed: Commerce events",
-				"Order Updated: yes", "Order Refunded: yes", "Order Refunded: Commerce events", "Order Cancelled", "Customer Created", "Customer Updated: yes", "Customer Updated: Commerce events"} {
+			for _, asked := range []string{"Checkout Started to Segment: yes", "Checkout Started: Commerce events", "Order Completed to Segment: yes", "Order Completed: Commerce events",
+				"Order Updated to Segment: yes", "Order Refunded to Segment: yes", "Order Refunded: Commerce events", "Order Cancelled", "Customer Created", "Customer Updated to Segment: yes", "Customer Updated: Commerce events"} {
 				keyboard.answer(asked, "\n")
 			}
 			if code := keyboard.wait(); code != exitFailed || !strings.Contains(keyboard.screen(), "it was entered for ") {
@@ -121,5 +121,5 @@ func TestConfigureRejectsAccessToCommerceThatDoesNotWork(t *testing.T) {
 		t.Errorf("untested it says %+v", got)
 	}
 	t.Setenv("COMMERCE_CLIENT_SECRET", "PLANTED-wrong")
-	wantFailure(t, "give the Commerce URL for which it is", "configure", "--dir", t.TempDir())
+	wantFailure(t, "give the Commerce URL of that host too", "configure", "--dir", t.TempDir())
 }

@@ -193,7 +193,7 @@ func pushTemplates(cmd *cobra.Command, o templateOptions, s store.Store, pairs [
 		}
 		wrote = true
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(p.Tracking))
-		if err := s.MayNotAsk(p.Tracking, p.file); err != nil {
+		if err := s.CheckCommerceCalls(p.Tracking, p.file); err != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %v. Until then its events are retried.\n", settings.Template(p.Tracking), err)
 		}
 	}

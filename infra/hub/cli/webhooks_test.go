@@ -59,8 +59,8 @@ func TestWebhooksAreSyncedListedAndRemoved(t *testing.T) {
 		}
 	}
 
-	says(webhooks(exitFailed, "sync", "--yes").stderr, "by itself Commerce cannot reach this machine", "--url https://")
-	says(webhooks(exitFailed, "sync", "--url", "http://127.0.0.1:8080").stderr, "--url: only this machine reaches")
+	says(webhooks(exitFailed, "sync", "--yes").stderr, "Commerce cannot reach this machine without a tunnel", "--url https://")
+	says(webhooks(exitFailed, "sync", "--url", "http://127.0.0.1:8080").stderr, "--url: only this machine can reach")
 	says(webhooks(exitDone, "sync", "--url", tunnel, "--dry-run").stdout, "create   Segment: Order Completed (hub on ",
 		tunnel+"/webhooks/order-completed on order.paid", "Nothing was done (--dry-run)")
 	says(webhooks(exitFailed, "sync", "--url", tunnel).stderr, "nothing was done. Not a terminal: pass --yes or --dry-run")

@@ -304,7 +304,7 @@ func (c *Console) sendFound(w http.ResponseWriter, r *http.Request) {
 func (c *Console) reopen(w http.ResponseWriter, r *http.Request, found store.Backfill) (opened store.Backfill, ok bool) {
 	opened, err := found.Reopen(r.Context())
 	switch {
-	case errors.Is(err, store.ErrChanged):
+	case errors.Is(err, store.ErrStoreChanged):
 		c.showCatchUp(w, r, http.StatusConflict, err.Error()+". Nothing was sent. Check the result again, and then send it", nil, nil)
 	case err != nil:
 		c.showCatchUp(w, r, http.StatusUnprocessableEntity, err.Error(), nil, nil)

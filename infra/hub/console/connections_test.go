@@ -130,7 +130,7 @@ func TestTheSegmentFormWritesItsSettings(t *testing.T) {
 		{"the European Union, with its key", false, map[string]string{"segment/write-key": "PLANTED-key"}, url.Values{"region": {"eu"}, "write_key": {"PLANTED-eu"}}, 200,
 			map[string]string{"segment/host": "https://events.eu1.segmentapis.com", "segment/write-key": "PLANTED-eu"}, "Saved."},
 		{"the European Union with the other region's key", false, map[string]string{"segment/write-key": "PLANTED-key"}, url.Values{"region": {"eu"}}, 422,
-			map[string]string{"segment/host": "", "segment/write-key": "PLANTED-key"}, "the one that is set belongs to another host"},
+			map[string]string{"segment/host": "", "segment/write-key": "PLANTED-key"}, "the current key belongs to another host"},
 		{"the region that it is, and the key stays", false, map[string]string{"segment/host": "https://api.segment.io/", "segment/write-key": "PLANTED-key"}, url.Values{"region": {"us"}, "path": {"/s"}}, 200,
 			map[string]string{"segment/path": "/s", "segment/write-key": "PLANTED-key"}, "Saved."},
 		{"another host", false, map[string]string{"segment/write-key": "PLANTED-key"}, url.Values{"region": {"other"}, "host": {"https://proxy.example"}, "path": {"/s"}, "write_key": {"PLANTED-key"}}, 200,

@@ -115,7 +115,7 @@ func TestFinishOnThisMachineAsksForAnAddress(t *testing.T) {
 	_, page := b.get("/finish")
 	wants(t, page, "Commerce cannot reach this machine directly", "Preview the changes")
 	status, page := b.post("/finish", url.Values{"url": {"http://localhost:8080"}})
-	wants(t, page, "only this machine reaches", `value="http://localhost:8080"`)
+	wants(t, page, "only this machine can reach", `value="http://localhost:8080"`)
 	if status != http.StatusUnprocessableEntity || len(store.Integrations()) != 0 {
 		t.Errorf("answered %d, and Commerce has %d", status, len(store.Integrations()))
 	}

@@ -179,7 +179,7 @@ func (c *Console) showConflict(w http.ResponseWriter, r *http.Request, data edit
 func (c *Console) saveTemplate(w http.ResponseWriter, r *http.Request, data editorData, done string) {
 	t := data.Form.Tracking
 	switch err := c.Store.SaveTemplate(r.Context(), t, data.Form.Source, data.Form.Replaces); {
-	case errors.Is(err, store.ErrChangedMeanwhile): // changed since it was read above
+	case errors.Is(err, store.ErrTemplateChanged): // changed since it was read above
 		c.showEditor(w, r, http.StatusConflict, data, "Nothing was saved: "+err.Error()+". Save it again to see the changes.")
 	case err != nil:
 		c.showEditor(w, r, http.StatusBadGateway, data, "The template may not have been saved: "+err.Error())

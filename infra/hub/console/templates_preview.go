@@ -268,7 +268,7 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 
 // noteOnCommerce returns a note for a template that uses $commerce; empty if there is none.
 func (c *Console) noteOnCommerce(form templateForm, e event) string {
-	if err := c.Store.MayNotAsk(form.Tracking, form.Source); err != nil {
+	if err := c.Store.CheckCommerceCalls(form.Tracking, form.Source); err != nil {
 		return fmt.Sprintf("In a deployed store, its events would be retried: %v.", err)
 	}
 	if template.UsesCommerce(form.Source) && e.Real {

@@ -132,7 +132,7 @@ func TestWebhooks(t *testing.T) {
 		states string
 		says   string
 	}{
-		{"as they should be", []store.Step{step(store.Leave, false, "it is as it should be")}, nil, "ok", "match the settings"},
+		{"as they should be", []store.Step{step(store.Leave, false, "it matches the settings")}, nil, "ok", "match the settings"},
 		{"one is missing", []store.Step{step(store.Create, false, "")}, nil, "fault", "is missing in Commerce, which sends nothing for it | hub webhooks sync --prefix /shop"},
 		{"one differs", []store.Step{step(store.Update, false, "events, from a to b")}, nil, "fault", "Order Completed (/shop) differs: events, from a to b"},
 		{"one too many", []store.Step{step(store.Disable, false, "a duplicate")}, nil, "warning", "a duplicate"},

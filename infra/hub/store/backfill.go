@@ -27,50 +27,51 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// BackfillOptions says which past events to send, and where to.
+// BackfillOptions describes which past events to send, and where to send them.
 type BackfillOptions struct {
 	Kinds    []backfill.Kind
 	Only, To []string // as in backfill.Options
 	Rate     int      // events a second
-	// Inbox is the URL of the hub to which a store on this machine sends where no
+	// Inbox is the URL of the hub's inbox. A store on this machine sends there if no
 	// Segment host is set.
 	Inbox string
 }
 
-// Backfill is a store whose past events are compared and sent.
+// Backfill is a store with what is needed to compare and send its past events.
 type Backfill struct {
 	Store
 	*backfill.Sender
-	// Destination is where the events go.
+	// Destination is the URL to which the events are sent.
 	Destination string
 
 	options BackfillOptions
-	source  string
-	pair    string // names the source and the Commerce store
+	source  string // identifies the store and its Segment source
+	pair    string // identifies the Segment source and the Commerce store
 }
 
-// ErrChanged says that since a store was opened others of its settings count.
-var ErrChanged = errors.New("the Commerce store, the Segment source or which trackings are enabled has been changed meanwhile")
+// ErrStoreChanged reports that important settings of a store changed after it was opened.
+var ErrStoreChanged = errors.New("the Commerce store, the Segment source or the enabled trackings were changed after the comparison")
 
-// Reopen opens the store once more, with the settings that count by now. The error is
-// ErrChanged where they are about another Commerce store, source or choice of trackings.
+// Reopen opens the store again, with its current settings. The error is ErrStoreChanged if
+// the Commerce store, the Segment source or the enabled trackings are different now.
 func (b Backfill) Reopen(ctx context.Context) (Backfill, error) {
 	now, err := b.Store.OpenBackfill(ctx, b.options)
 	if err == nil && (now.pair != b.pair || !slices.Equal(now.Trackings(), b.Trackings())) {
-		err = ErrChanged
+		err = ErrStoreChanged
 	}
 	return now, err
 }
 
-// OpenBackfill opens the store, its Commerce and its Segment source.
+// OpenBackfill prepares a backfill: it reads the store's settings and makes the clients of
+// Commerce and Segment.
 func (s Store) OpenBackfill(ctx context.Context, what BackfillOptions) (Backfill, error) {
 	configs, err := s.Configs(ctx, what.Inbox)
 	if err != nil {
 		return Backfill{}, err
 	}
-	endpoint := configs[tracking.OrderCompleted.Name].Segment // all have the same
+	endpoint := configs[tracking.OrderCompleted.Name].Segment // all trackings have the same
 	if strings.HasPrefix(endpoint.WriteKey, InboxKeyPrefix) && endpoint.Host != what.Inbox {
-		return Backfill{}, fmt.Errorf("the write key in %s is still the one made for the inbox, and %s would take everything and drop it: set the source's", s.Name, endpoint.Host)
+		return Backfill{}, fmt.Errorf("the write key in %s is still the one made for the inbox: %s would accept all events and drop them. Set the write key of the source", s.Name, endpoint.Host)
 	}
 	credentials, err := s.Credentials(ctx)
 	if err != nil {
@@ -86,62 +87,62 @@ func (s Store) OpenBackfill(ctx context.Context, what BackfillOptions) (Backfill
 	return Backfill{Store: s, Sender: sender, Destination: endpoint.Host + endpoint.Path, options: what, source: s.source(endpoint), pair: s.pair(endpoint, credentials)}, err
 }
 
-// source names a store and the Segment source to which it sends.
+// source returns a name for a store and the Segment source to which it sends.
 func (s Store) source(endpoint segment.Endpoint) string {
 	return digest(s.Prefix, endpoint.Host, endpoint.WriteKey)
 }
 
-// pair names a source and the Commerce store whose events it receives.
+// pair returns a name for a Segment source and the Commerce store whose events it receives.
 func (s Store) pair(endpoint segment.Endpoint, store commerce.Credentials) string {
 	return digest(s.source(endpoint), store.URL, store.ClientID)
 }
 
-// digest is a name made of texts, of which it shows none.
+// digest returns a short name made from texts. It does not reveal them.
 func digest(texts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
 	return hex.EncodeToString(sum[:4])
 }
 
-// backfillFolder is where a hub's directory keeps how far a backfill has come, and what
-// was sent from here.
+// backfillFolder is the folder in a hub's directory with the positions of backfills and the
+// lists of what was sent from this machine.
 const backfillFolder = "backfill"
 
-// backfillFile is a file about what was sent from this machine. Of a deployed store it is
-// in the default directory.
+// backfillFile returns the path of a file about what was sent from this machine. For a
+// deployed store it is in the default directory.
 func (s Store) backfillFile(name string) string {
 	return filepath.Join(cmp.Or(s.Dir, DefaultDir), backfillFolder, name)
 }
 
-// Journal lists what was sent from here to the store's source.
+// Journal returns the list of what was sent from this machine to the store's source.
 func (b Backfill) Journal() *backfill.Journal {
 	return backfill.OpenJournal(b.backfillFile("sent-" + b.source + ".txt"))
 }
 
-// positionFile is where the backfill of a period keeps how far it has come. Whoever says
-// the same again means the same backfill.
+// positionFile returns the path of the file with the position of a backfill. The same
+// kind, period and options have the same file, so that a repeated command continues.
 func (b Backfill) positionFile(kind backfill.Kind, p backfill.Period) string {
 	only, to := slices.Sorted(slices.Values(b.options.Only)), slices.Sorted(slices.Values(b.options.To))
 	name := digest(b.pair, p.Since, p.Until, strings.Join(only, ","), strings.Join(to, ","))
 	return b.backfillFile(fmt.Sprintf("backfill-%s-%s.json", kind, name))
 }
 
-// Begun is how far the backfill of a period had come when it was stopped; nil where none
-// was.
+// Begun returns the position of a backfill of this period that was stopped, or nil if
+// there is none.
 func (b Backfill) Begun(kind backfill.Kind, p backfill.Period) (*backfill.Position, error) {
 	return backfill.OpenPosition(b.positionFile(kind, p))
 }
 
-// Begin is the beginning of the backfill of a period that was planned.
+// Begin returns the first position of a planned backfill.
 func (b Backfill) Begin(kind backfill.Kind, p backfill.Period, since, until time.Time, plan backfill.Plan) *backfill.Position {
 	position := backfill.NewPosition(b.positionFile(kind, p), kind, since, until, plan.Total())
 	position.Source, position.Only, position.To = b.pair, b.options.Only, b.options.To
 	return position
 }
 
-// Unfinished are the backfills of this store to its source that were stopped. Nothing
-// goes on where no Commerce is connected.
+// Unfinished returns the positions of the backfills from this Commerce store to this
+// source that were stopped. It returns none if the store is not connected to Commerce.
 func (s Store) Unfinished(ctx context.Context, inbox string) (stopped []*backfill.Position, err error) {
-	config, err := s.config(ctx, tracking.OrderCompleted, inbox) // all have the same source
+	config, err := s.config(ctx, tracking.OrderCompleted, inbox) // all trackings have the same source
 	if err != nil {
 		return nil, fmt.Errorf("the settings in %s: %w", s.Name, err)
 	}
@@ -168,13 +169,13 @@ func (s Store) Unfinished(ctx context.Context, inbox string) (stopped []*backfil
 	return stopped, nil
 }
 
-// Loss is why the webhooks of a tracking seem to have been lost.
+// Loss explains why webhooks of a tracking were probably lost.
 type Loss struct {
 	Tracking string
 	Reasons  []string
 }
 
-// Losses asks Commerce why what is missing seems to have been lost.
+// Losses asks Commerce why the missing webhooks of each tracking were probably lost.
 func (b Backfill) Losses(ctx context.Context, c *backfill.Comparison) (losses []Loss, err error) {
 	for _, name := range b.Trackings() {
 		if c.Tallies[name].Missing == 0 {
@@ -193,8 +194,9 @@ func (b Backfill) Losses(ctx context.Context, c *backfill.Comparison) (losses []
 	return losses, nil
 }
 
-// posts says which of Commerce's integrations post to a tracking: those with the URL of a
-// deployed store. How Commerce reaches this machine is not known: there it is the path.
+// posts returns a function that reports whether an integration of Commerce posts to a
+// tracking. It compares the URL for a deployed store. For a store on this machine it
+// compares only the path, because the host that Commerce uses is not known.
 func (b Backfill) posts(name string) (func(commerce.Integration) bool, error) {
 	row, err := tracking.ByName(name)
 	if err != nil {
@@ -209,18 +211,19 @@ func (b Backfill) posts(name string) (func(commerce.Integration) bool, error) {
 	}, nil
 }
 
-// arrivalLog is what a store's log lines say about the webhooks that arrived.
+// arrivalLog reads from a store's log which webhooks arrived.
 type arrivalLog struct {
 	log executions.Log
-	// trackings are the trackings to ask for, one after the other, because there is a limit
-	// to the lines that are read at once; none means all at once.
+	// trackings are read one after the other, because one query reads a limited number of
+	// lines. If it is empty, one query reads all trackings.
 	trackings []tracking.Tracking
-	// begins is when the log does; the zero time where it begins with its oldest line.
+	// begins is the time from which the log is complete. The zero time means: from the
+	// oldest line.
 	begins time.Time
 }
 
-// ArrivalLog is what is known of the webhooks that came: by a deployed store's functions, or
-// by the log of the hub that takes them here.
+// ArrivalLog returns the log of the webhooks that arrived: the logs of a deployed store's
+// functions, or the log of the hub on this machine.
 func (b Backfill) ArrivalLog(ctx context.Context, here executions.Log) (backfill.ArrivalLog, error) {
 	if b.Deployment == nil {
 		return arrivalLog{log: here}, nil
@@ -272,9 +275,9 @@ func (l arrivalLog) Arrivals(ctx context.Context, since time.Time) (all []backfi
 	return all, complete, nil
 }
 
-// outcomeOf is what became of a webhook, as far as that says whether its fact is missing; 0
-// where it says nothing: it was refused, about an event that nobody wanted then, or an
-// update of an order of which no part was refunded.
+// outcomeOf returns the outcome of a webhook for a comparison. It returns 0 if the outcome
+// does not show whether the event is missing: the webhook was rejected, its event was not
+// observed at that time, or it updated an order without a refund.
 func outcomeOf(e executions.Execution) backfill.Outcome {
 	switch e.Outcome {
 	case executions.Delivered:
@@ -291,8 +294,8 @@ func outcomeOf(e executions.Execution) backfill.Outcome {
 	return 0
 }
 
-// Configs are the settings of all trackings, by their names. A store on this machine
-// that has no Segment host sends to the inbox at that URL.
+// Configs returns the settings of all trackings by name. A store on this machine without a
+// Segment host sends to the inbox at the given URL.
 func (s Store) Configs(ctx context.Context, inbox string) (map[string]relay.Config, error) {
 	configs := map[string]relay.Config{}
 	for _, t := range tracking.All() {
@@ -316,8 +319,8 @@ func (s Store) config(ctx context.Context, t tracking.Tracking, inbox string) (r
 	return settings.Parse(t, parameters)
 }
 
-// LogsBegin is from when on the logs of all functions are complete: since they were
-// created, as far back as they are kept.
+// LogsBegin returns the time from which the logs of all functions are complete: every log
+// group existed, and its lines are still kept.
 func (d *Deployment) LogsBegin(ctx context.Context) (time.Time, error) {
 	client := cloudwatchlogs.NewFromConfig(d.Config)
 	stack := outputs.StackName(d.Outputs[outputs.Prefix])

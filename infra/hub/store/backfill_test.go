@@ -20,8 +20,8 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// What the logs have forgotten must not count as lost: it would be sent again.
-func TestLogsAreCompleteFromTheTimeWhenTheyAllWereThere(t *testing.T) {
+// An event from before the logs begin must not be reported as lost: it would be sent again.
+func TestLogsBeginWithTheLogGroupThatBeginsLast(t *testing.T) {
 	now := time.Now()
 	created := now.AddDate(0, 0, -90)
 	for _, c := range []struct {
@@ -30,9 +30,9 @@ func TestLogsAreCompleteFromTheTimeWhenTheyAllWereThere(t *testing.T) {
 		newest    time.Time
 		want      time.Time
 	}{
-		{"they are kept for ever", 0, created, created},
-		{"they are kept for some days", 30, created, now.AddDate(0, 0, -30)},
-		{"one was created later", 30, now.AddDate(0, 0, -3), now.AddDate(0, 0, -3)},
+		{"the lines do not expire", 0, created, created},
+		{"the lines expire after some days", 30, created, now.AddDate(0, 0, -30)},
+		{"one log group was created later", 30, now.AddDate(0, 0, -3), now.AddDate(0, 0, -3)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -50,7 +50,7 @@ func TestLogsAreCompleteFromTheTimeWhenTheyAllWereThere(t *testing.T) {
 					}
 				}
 				w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-				// The second one only begins with that name.
+				// The second log group only has the name as a prefix.
 				fmt.Fprintf(w, `{"logGroups": [{"logGroupName": %q, "creationTime": %d%s}, {"logGroupName": "%[1]s-x", "creationTime": %d}]}`,
 					asked.Prefix, at.UnixMilli(), retention, now.UnixMilli())
 			}))
@@ -69,13 +69,13 @@ func TestLogsAreCompleteFromTheTimeWhenTheyAllWereThere(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.Sub(c.want).Abs() > time.Minute {
-				t.Errorf("they begin %s, want %s", got, c.want)
+				t.Errorf("the logs begin at %s, want %s", got, c.want)
 			}
 		})
 	}
 }
 
-func TestTheSettingsOfAllTrackingsAreThoseOfTheStore(t *testing.T) {
+func TestConfigsReturnTheSettingsOfAllTrackings(t *testing.T) {
 	directory, err := SetUpDirectory(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -95,14 +95,14 @@ func TestTheSettingsOfAllTrackingsAreThoseOfTheStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := configs["order-completed"]; len(configs) != 7 || got.Template != "{}" || got.Segment.Host != c.want {
-			t.Errorf("of the host %q come %d, and %+v", c.host, len(configs), got.Segment)
+			t.Errorf("with the host %q: %d settings, %+v", c.host, len(configs), got.Segment)
 		}
 	}
 }
 
-// Who goes on with a backfill sends to the source to which it was begun, and says the
-// same of what to tell: other messageIds would tell everything twice.
-func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
+// A backfill continues only with the same source and the same options: other messageIds would
+// send the events twice.
+func TestUnfinishedReturnsOnlyBackfillsOfTheSameStoreAndSource(t *testing.T) {
 	directory, err := SetUpDirectory(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -135,15 +135,15 @@ func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
 	for _, period := range []backfill.Period{{Since: "1d"}, {Since: "2d"}} {
 		begun, err := b.Begun(backfill.Orders, period)
 		if err != nil || (begun != nil) != (period.Since == "1d") {
-			t.Errorf("since %s there is %v, %v", period.Since, begun, err)
+			t.Errorf("since %s: got %v, %v", period.Since, begun, err)
 		}
 	}
 	left, err := s.Unfinished(t.Context(), what.Inbox)
 	if err != nil || len(left) != 1 {
-		t.Fatalf("unfinished are %v, %v", left, err)
+		t.Fatalf("unfinished: %v, %v", left, err)
 	}
 	if got := left[0]; got.File() != position.File() || got.Events != 7 || !slices.Equal(got.Only, what.Only) || !slices.Equal(got.To, what.To) {
-		t.Errorf("unfinished is %+v", got)
+		t.Errorf("unfinished: %+v", got)
 	}
 	for name, values := range map[string][2]string{
 		settings.CommerceClientID: {"another-shop's", "id"}, settings.SegmentWriteKey: {"another-sources-key", ""},
@@ -152,7 +152,7 @@ func TestOnlyTheBackfillsOfTheSourceAreUnfinished(t *testing.T) {
 			t.Fatal(err)
 		}
 		if left, err := s.Unfinished(t.Context(), what.Inbox); err != nil || len(left) > 0 {
-			t.Errorf("with another %s unfinished are %v, %v", name, left, err)
+			t.Errorf("unfinished with another %s: %v, %v", name, left, err)
 		}
 		if err := directory.Put(t.Context(), name, values[1]); err != nil {
 			t.Fatal(err)

@@ -11,11 +11,11 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// ErrNotConnected says that the store has no access to Commerce's API yet.
+// ErrNotConnected reports that the store has no credentials for Commerce's API yet.
 var ErrNotConnected = errors.New("the store is not connected to Commerce")
 
-// Credentials are what Commerce's API asks for. The error is an ErrNotConnected where
-// one of them is not set.
+// Credentials returns the store's credentials for Commerce's API. The error is an
+// ErrNotConnected if one of them is not set.
 func (s Store) Credentials(ctx context.Context) (commerce.Credentials, error) {
 	values, err := s.Parameters(ctx, settings.CommerceNames())
 	if err != nil {
@@ -30,8 +30,8 @@ func (s Store) Credentials(ctx context.Context) (commerce.Credentials, error) {
 	return settings.CommerceCredentials(values)
 }
 
-// Commerce is a client of the store's Commerce. The error is an ErrNotConnected where
-// its credentials are not all set.
+// Commerce returns a client for the store's Commerce. The error is an ErrNotConnected if
+// one of the credentials is not set.
 func (s Store) Commerce(ctx context.Context) (*commerce.Client, error) {
 	credentials, err := s.Credentials(ctx)
 	if err != nil {
@@ -47,14 +47,15 @@ func CommerceWanted(current, wanted map[string]string) (commerce.Credentials, er
 	if secret := wanted[settings.CommerceClientSecret]; secret != "" {
 		base, _, err := commerce.BaseURL(together(current, wanted)[settings.CommerceTokenURL])
 		if err != nil {
-			return commerce.Credentials{}, fmt.Errorf("parameter %s: a secret belongs to one host: give the Commerce URL for which it is as well", settings.CommerceClientSecret)
+			return commerce.Credentials{}, fmt.Errorf("parameter %s: a secret is valid for one host: give the Commerce URL of that host too", settings.CommerceClientSecret)
 		}
 		wanted[settings.CommerceClientSecret] = settings.BindSecret(base, secret)
 	}
 	return settings.CommerceCredentials(together(current, wanted))
 }
 
-// Reach fetches a token, and reports whose it is and what it can read.
+// Reach connects to Commerce and reports the name of the application key and what it can
+// read.
 func Reach(ctx context.Context, credentials commerce.Credentials) (said string, err error) {
 	client, err := commerce.NewClient(credentials, nil)
 	if err != nil {
@@ -74,8 +75,8 @@ func Reach(ctx context.Context, credentials commerce.Credentials) (said string, 
 		}
 	}
 	said = "Connected to Commerce at " + credentials.URL
-	// No call returns the name of the store. The name of the key is the nearest, if the
-	// key can read it.
+	// No call returns the name of the store, so the name of the key is shown, if the key
+	// can read it.
 	if key, err := client.ApplicationKey(ctx); err == nil {
 		said += fmt.Sprintf(" with its application key “%s”", key.Name)
 	}

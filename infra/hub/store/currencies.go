@@ -11,8 +11,8 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// Currencies returns the decimals of the store's currencies in its setting, none if it
-// is not set.
+// Currencies returns the decimals of the store's currencies from its settings, or none if
+// they are not set.
 func (s Store) Currencies(ctx context.Context) (money.Decimals, error) {
 	values, err := s.Parameters(ctx, []string{settings.CommerceCurrencies})
 	if err != nil {
@@ -51,7 +51,7 @@ func (s Store) CurrenciesInCommerce(ctx context.Context) (money.Decimals, error)
 		}
 	}
 	if len(currencies) == 0 {
-		return nil, errors.New("reading the store's currencies in Commerce: it lists none")
+		return nil, errors.New("reading the store's currencies in Commerce: the list is empty")
 	}
 	return currencies, nil
 }

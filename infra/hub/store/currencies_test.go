@@ -25,19 +25,19 @@ func TestCurrenciesAreCopiedFromCommerce(t *testing.T) {
 				s.AddCurrency(fmt.Sprintf("X%02d", i), 3)
 			}
 		}, "HUF=0,USD=2,X00=3", "from Commerce: HUF=0,USD=2,X00=3", "", false},
-		{"what is so already is left alone", "USD=2\n", nil, "USD=2", "", "", false},
-		{"what differs is replaced, with what Commerce has no more", "EUR=2,USD=0", nil, "USD=2", "from Commerce: USD=2.", "", false},
-		{"what Commerce does not let the key read stays as it was", "USD=0", func(s *commercetest.Server) {
+		{"an equal setting is not written again", "USD=2\n", nil, "USD=2", "", "", false},
+		{"a different setting is replaced, and currencies that Commerce no longer has are removed", "EUR=2,USD=0", nil, "USD=2", "from Commerce: USD=2.", "", false},
+		{"the setting stays if the key cannot read currencies", "USD=0", func(s *commercetest.Server) {
 			s.Fail(commercetest.Fault{Path: "/v2/currencies", Status: 403})
 		}, "USD=0", "", "stay as they are", false},
-		{"an answer without decimals stays out", "USD=0", func(s *commercetest.Server) {
+		{"a currency without decimals is an error", "USD=0", func(s *commercetest.Server) {
 			s.Fail(commercetest.Fault{Path: "/v2/currencies", Status: 200, Body: `{"data": [{"code": "EUR"}]}`})
 		}, "USD=0", "", "EUR has no decimal_places", false},
-		{"more decimals than are supported stay out", "USD=0", func(s *commercetest.Server) { s.AddCurrency("XTH", 19) }, "USD=0", "", "XTH has 19 decimals, and only 0 to 18 are supported", false},
-		{"no currency at all is an error", "USD=0", func(s *commercetest.Server) {
+		{"too many decimals are an error", "USD=0", func(s *commercetest.Server) { s.AddCurrency("XTH", 19) }, "USD=0", "", "XTH has 19 decimals, and only 0 to 18 are supported", false},
+		{"an empty list is an error", "USD=0", func(s *commercetest.Server) {
 			s.Fail(commercetest.Fault{Path: "/v2/currencies", Status: 200, Body: `{"data": []}`})
-		}, "USD=0", "", "it lists none", false},
-		{"a store that is not connected is asked nothing", "USD=0", nil, "USD=0", "", "", true},
+		}, "USD=0", "", "the list is empty", false},
+		{"a store that is not connected is not called", "USD=0", nil, "USD=0", "", "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := commercetest.Start(t)
@@ -58,7 +58,7 @@ func TestCurrenciesAreCopiedFromCommerce(t *testing.T) {
 			}
 			said, err := s.CopyCurrencies(t.Context())
 			if !strings.Contains(said, c.says) || c.says == "" && said != "" {
-				t.Errorf("it says %q, want %q", said, c.says)
+				t.Errorf("got message %q, want %q", said, c.says)
 			}
 			if c.wrong == "" && err != nil || c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)) {
 				t.Errorf("got error %v, want %q", err, c.wrong)
@@ -67,7 +67,7 @@ func TestCurrenciesAreCopiedFromCommerce(t *testing.T) {
 				t.Errorf("the setting is %v, %v, want %s", after, err, c.after)
 			}
 			if c.unasked && len(store.Requests()) > 0 {
-				t.Errorf("Commerce was asked %v", store.Requests())
+				t.Errorf("Commerce was called: %v", store.Requests())
 			}
 		})
 	}

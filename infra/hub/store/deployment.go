@@ -29,18 +29,18 @@ import (
 // DefaultPrefix is the prefix of a store that was deployed without one.
 const DefaultPrefix = "/commerce-segment"
 
-// functionsKnowWithin is how long the functions may go on with the settings that
-// they have read: a minute, give or take a fifth, and a moment.
+// functionsKnowWithin is how long the functions can use old settings: they read them again
+// after a minute, up to a fifth more, and a few seconds are added.
 const functionsKnowWithin = 75 * time.Second
 
-// Deployment is a store's stack in AWS, by its outputs.
+// Deployment is the stack of a store in AWS.
 type Deployment struct {
 	Config  aws.Config
 	Outputs map[string]string
 }
 
-// OpenDeployed finds a deployed store by its prefix, with the credentials and in
-// the region that the AWS CLI would take.
+// OpenDeployed finds a deployed store by its prefix. It uses the same credentials and the
+// same region as the AWS CLI.
 func OpenDeployed(ctx context.Context, prefix string) (Store, error) {
 	prefix = strings.TrimRight(prefix, "/")
 	if !strings.HasPrefix(prefix, "/") {
@@ -48,7 +48,7 @@ func OpenDeployed(ctx context.Context, prefix string) (Store, error) {
 	}
 	config, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return Store{}, fmt.Errorf("looking for AWS credentials: %w", err)
+		return Store{}, fmt.Errorf("reading the AWS configuration: %w", err)
 	}
 	if config.Region == "" {
 		return Store{}, errors.New("there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one")
@@ -69,21 +69,21 @@ func OpenDeployed(ctx context.Context, prefix string) (Store, error) {
 	}, nil
 }
 
-// describe reads the outputs of a prefix's stack. The name of a stack alone does not
-// say whose it is: /my--shop would find that of /my/shop.
+// describe reads the outputs of the stack with this prefix. It compares the prefix, because
+// two prefixes can have the same stack name: /my--shop and /my/shop.
 func describe(ctx context.Context, config aws.Config, prefix string) (*Deployment, error) {
 	stack := outputs.StackName(prefix)
 	answer, err := cloudformation.NewFromConfig(config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
-	var refusal smithy.APIError
+	var answered smithy.APIError
 	switch {
-	case errors.As(err, &refusal) && refusal.ErrorCode() == "ValidationError":
+	case errors.As(err, &answered) && answered.ErrorCode() == "ValidationError":
 		return nil, fmt.Errorf("there is no stack %s in %s: deploy it first, or choose its region with AWS_REGION, its account with AWS_PROFILE and its prefix with --prefix",
 			stack, config.Region)
 	case err != nil:
 		return nil, fmt.Errorf("looking for the stack %s in %s: %w", stack, config.Region, err)
 	}
 	if len(answer.Stacks) == 0 {
-		return nil, fmt.Errorf("looking for the stack %s in %s: the answer holds none", stack, config.Region)
+		return nil, fmt.Errorf("looking for the stack %s in %s: the answer contains no stack", stack, config.Region)
 	}
 	d := &Deployment{Config: config, Outputs: map[string]string{}}
 	for _, output := range answer.Stacks[0].Outputs {
@@ -93,18 +93,18 @@ func describe(ctx context.Context, config aws.Config, prefix string) (*Deploymen
 	case prefix:
 		return d, nil
 	case "":
-		return nil, fmt.Errorf("the stack %s in %s is there, but not a store (its status is %s): deploy it first",
+		return nil, fmt.Errorf("the stack %s in %s exists, but it is not a store (its status is %s): deploy it first",
 			stack, config.Region, answer.Stacks[0].StackStatus)
 	default:
-		return nil, fmt.Errorf("the stack %s in %s is the store %s, not %s: if you mean that one, say --prefix %s",
+		return nil, fmt.Errorf("the stack %s in %s is the store %s, not %s: to use that store, pass --prefix %s",
 			stack, config.Region, is, prefix, is)
 	}
 }
 
-// WebhookURL is where Commerce posts a tracking's webhooks.
+// WebhookURL returns the URL to which Commerce posts a tracking's webhooks.
 func (d *Deployment) WebhookURL(t tracking.Tracking) string { return d.Outputs[outputs.Webhook(t)] }
 
-// deadLetterQueue are those of a tracking.
+// DeadLetterQueue returns the dead-letter queue of a tracking.
 func (d *Deployment) DeadLetterQueue(t tracking.Tracking) (spool.SQSDeadLetters, error) {
 	queue, deadLetters := d.Outputs[outputs.Queue(t)], d.Outputs[outputs.DeadLetters(t)]
 	if queue == "" || deadLetters == "" {
@@ -114,7 +114,8 @@ func (d *Deployment) DeadLetterQueue(t tracking.Tracking) (spool.SQSDeadLetters,
 	return spool.NewSQSDeadLetters(sqs.NewFromConfig(d.Config), queue, deadLetters), nil
 }
 
-// ClockAhead is how far this machine's clock is ahead of AWS's, by a second or two.
+// ClockAhead returns how far this machine's clock is ahead of the clock of AWS, accurate to
+// one or two seconds.
 func (d *Deployment) ClockAhead(ctx context.Context) (time.Duration, error) {
 	stack := outputs.StackName(d.Outputs[outputs.Prefix])
 	answer, err := cloudformation.NewFromConfig(d.Config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
@@ -122,14 +123,14 @@ func (d *Deployment) ClockAhead(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("asking AWS for the time: %w", err)
 	}
 	there, ok := middleware.GetServerTime(answer.ResultMetadata)
-	here, heard := middleware.GetResponseAt(answer.ResultMetadata)
-	if !ok || !heard {
-		return 0, errors.New("AWS does not say what time it is")
+	here, received := middleware.GetResponseAt(answer.ResultMetadata)
+	if !ok || !received {
+		return 0, errors.New("the answer of AWS has no time")
 	}
 	return here.Sub(there), nil
 }
 
-// DeadLetters is the dead letters of these trackings.
+// DeadLetters returns the dead-letter queues of these trackings.
 func (d *Deployment) DeadLetters(trackings []tracking.Tracking) (deadletters.Queues, error) {
 	var letters deadletters.Queues
 	for _, t := range trackings {
@@ -142,7 +143,7 @@ func (d *Deployment) DeadLetters(trackings []tracking.Tracking) (deadletters.Que
 	return letters, nil
 }
 
-// Backlog counts what lies on all queues of the store.
+// Backlog counts the messages in all queues of the store.
 func (d *Deployment) Backlog(ctx context.Context) (deadletters.Backlog, error) {
 	letters, err := d.DeadLetters(tracking.All())
 	if err != nil {
@@ -151,14 +152,14 @@ func (d *Deployment) Backlog(ctx context.Context) (deadletters.Backlog, error) {
 	return letters.Backlog(ctx)
 }
 
-// Logs are the logs of the store's functions.
+// Logs returns the logs of the store's functions.
 func (d *Deployment) Logs() cloudwatch.Logs {
 	return cloudwatch.Logs{Client: cloudwatchlogs.NewFromConfig(d.Config), Stack: outputs.StackName(d.Outputs[outputs.Prefix])}
 }
 
-// Named is the store as the story of an order names it: the commands that look at
-// webhooks find the hub on this machine by its address, and a deployed store by its
-// prefix.
+// Named returns how the commands in messages name the store. Commands that show webhooks
+// need no flag for the hub on this machine: they find it by its address. A deployed store
+// is named by its prefix.
 func (s Store) Named() executions.Store {
 	if s.Deployment == nil {
 		return executions.Store{}

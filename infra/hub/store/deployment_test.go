@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-func TestAStackIsTheStoreThatItSaysItIs(t *testing.T) {
+func TestAStackIsOpenedOnlyWithItsOwnPrefix(t *testing.T) {
 	const shopOutput = "<Outputs><member><OutputKey>Prefix</OutputKey><OutputValue>/my/shop</OutputValue></member></Outputs>"
 	for _, c := range []struct{ name, prefix, status, outputs, says string }{
-		{"the one that is asked for", "/my/shop", "CREATE_COMPLETE", shopOutput, ""},
-		{"with a slash at the end", "/my/shop/", "CREATE_COMPLETE", shopOutput, ""},
-		{"another one of that stack's name", "/my--shop", "CREATE_COMPLETE", shopOutput, "the stack my--shop in us-east-1 is the store /my/shop, not /my--shop"},
-		{"one whose deployment failed", "/my/shop", "ROLLBACK_COMPLETE", "", "(its status is ROLLBACK_COMPLETE): deploy it first"},
+		{"the prefix of the stack", "/my/shop", "CREATE_COMPLETE", shopOutput, ""},
+		{"the prefix with a slash at the end", "/my/shop/", "CREATE_COMPLETE", shopOutput, ""},
+		{"another prefix with the same stack name", "/my--shop", "CREATE_COMPLETE", shopOutput, "the stack my--shop in us-east-1 is the store /my/shop, not /my--shop"},
+		{"a stack whose deployment failed", "/my/shop", "ROLLBACK_COMPLETE", "", "(its status is ROLLBACK_COMPLETE): deploy it first"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -34,10 +34,10 @@ func TestAStackIsTheStoreThatItSaysItIs(t *testing.T) {
 			}
 			s, err := OpenDeployed(t.Context(), c.prefix)
 			if c.says == "" && (err != nil || s.Prefix != "/my/shop") {
-				t.Errorf("it opens %q, %v", s.Prefix, err)
+				t.Errorf("opened %q, %v", s.Prefix, err)
 			}
 			if c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
-				t.Errorf("it says %v, want %q in it", err, c.says)
+				t.Errorf("got error %v, want %q in it", err, c.says)
 			}
 		})
 	}

@@ -17,19 +17,20 @@ import (
 	"commerce-segment/templates"
 )
 
-// DefaultDir is where the hub keeps its settings; git ignores it.
+// DefaultDir is the directory in which the hub keeps its settings. Git ignores it.
 const DefaultDir = ".hub"
 
-// InboxKeyPrefix begins the write keys that the hub makes for its own inbox, to
-// tell them from a Segment source's.
+// InboxKeyPrefix is the prefix of the write keys that the hub makes for its inbox. It
+// distinguishes them from the write key of a Segment source.
 const InboxKeyPrefix = "inbox_"
 
-// Directory is a hub's directory: its settings, the templates that were replaced, and the
-// samples that people post.
+// Directory is a hub's directory. It holds the settings, the versions of templates and the
+// samples.
 type Directory struct {
 	settings.Dir // absolute
 }
 
+// OpenDirectory returns the directory with its absolute path. It reads and writes nothing.
 func OpenDirectory(dir string) (Directory, error) {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
@@ -38,7 +39,7 @@ func OpenDirectory(dir string) (Directory, error) {
 	return Directory{settings.Dir(absolute)}, nil
 }
 
-// SetUpDirectory opens a directory and puts there what a hub needs and is missing.
+// SetUpDirectory opens a directory and creates what a hub needs there, if it is missing.
 func SetUpDirectory(dir string) (Directory, error) {
 	h, err := OpenDirectory(dir)
 	if err != nil {
@@ -63,7 +64,7 @@ func SetUpDirectory(dir string) (Directory, error) {
 	return h, nil
 }
 
-// recover completes and removes what killed processes have left.
+// recover completes writes that a killed process began, and removes temporary files.
 func (d Directory) recover() error {
 	release, err := d.Saving(context.Background())
 	if err != nil {
@@ -76,8 +77,7 @@ func (d Directory) recover() error {
 	return d.RemoveTemporary()
 }
 
-// putMissing sets a parameter that is absent or blank to a prefix and a new
-// secret.
+// putMissing sets a parameter that is absent or blank to a prefix and a new secret.
 func (d Directory) putMissing(name, prefix string) error {
 	value, err := d.get(name)
 	if err != nil || value != "" {
@@ -86,35 +86,35 @@ func (d Directory) putMissing(name, prefix string) error {
 	return d.Put(context.Background(), name, prefix+NewSecret())
 }
 
-// get is one parameter without the white space around it; empty where it is absent.
+// get returns one parameter without the white space around it, or "" if it is absent.
 func (d Directory) get(name string) (string, error) {
 	values, err := d.Parameters(context.Background(), []string{name})
 	return strings.TrimSpace(values[name]), err
 }
 
-// First is the first line of a parameter: of two webhook secrets, the one that counts
-// once the other is dropped. It is empty where the parameter is absent.
+// First returns the first line of a parameter, or "" if it is absent. During a rotation of
+// the webhook secret, that is the new secret.
 func (d Directory) First(name string) (string, error) {
 	value, err := d.get(name)
 	first, _, _ := strings.Cut(value, "\n")
 	return strings.TrimSpace(first), err
 }
 
-// File is where a parameter is, for people.
+// File returns the path of the file of a parameter.
 func (d Directory) File(name string) string {
 	return filepath.Join(string(d.Dir), filepath.FromSlash(name))
 }
 
-// SampleFile is where a bundled sample is put.
+// SampleFile returns the path of the file of a bundled sample.
 func (d Directory) SampleFile(name string) string {
 	return filepath.Join(string(d.Dir), "samples", filepath.FromSlash(name)+".json")
 }
 
-// QueueFolder is where a hub's directory keeps its events.
+// QueueFolder is the folder in a hub's directory with its queued events.
 const QueueFolder = "queue"
 
-// Unread lists the files in the directory that nothing reads, sorted: a slip in a
-// file's name otherwise leaves a default in force, and nobody hears of it.
+// Unread returns the sorted paths of the files in the directory that nothing reads. With a
+// typing error in the name of a file, the default stays in effect, so the hub reports it.
 func (d Directory) Unread() ([]string, error) {
 	read := map[string]bool{}
 	for _, name := range AllNames() {
@@ -136,8 +136,8 @@ func (d Directory) Unread() ([]string, error) {
 	return unread, err
 }
 
-// putSamples writes the bundled samples for people to post and to edit. One that
-// is there already stays as it is.
+// putSamples writes the bundled samples, which can be posted and edited. It does not change
+// a sample that exists.
 func (d Directory) putSamples() error {
 	for _, sample := range templates.Samples() {
 		file := d.SampleFile(sample.Name)
@@ -154,7 +154,7 @@ func (d Directory) putSamples() error {
 	return nil
 }
 
-// Config is a tracking's settings as they are in the directory.
+// Config returns a tracking's settings from the directory.
 func (d Directory) Config(ctx context.Context, t tracking.Tracking, inbox string) (relay.Config, error) {
 	parameters, err := d.Parameters(ctx, AllNames())
 	if err != nil {
@@ -163,9 +163,9 @@ func (d Directory) Config(ctx context.Context, t tracking.Tracking, inbox string
 	return ConfigOf(t, parameters, inbox)
 }
 
-// ConfigOf is a tracking's settings on this machine, of all the parameters there. Without a
-// host, messages go to the inbox at that URL. Any template may ask Commerce here, and the
-// credentials do not matter to a tracking that does not.
+// ConfigOf returns a tracking's settings on this machine, read from all parameters. Without
+// a Segment host, messages are sent to the inbox at the given URL. Any template can call
+// Commerce on this machine. If a template does not, the credentials are ignored.
 func ConfigOf(t tracking.Tracking, parameters map[string]string, inbox string) (relay.Config, error) {
 	parameters = maps.Clone(parameters)
 	if !settings.CallsCommerce(t, cmp.Or(parameters[settings.Template(t)], templates.Default(t.Name))) {
@@ -174,14 +174,14 @@ func ConfigOf(t tracking.Tracking, parameters map[string]string, inbox string) (
 	if inbox == "" || strings.TrimSpace(parameters[settings.SegmentHost]) != "" {
 		return settings.Parse(t, parameters)
 	}
-	delete(parameters, settings.SegmentPath) // it is another host's
+	delete(parameters, settings.SegmentPath) // it belongs to another host
 	config, err := settings.Parse(t, parameters)
-	config.Segment.Host = inbox // which may be no loopback address, for Parse to refuse
+	config.Segment.Host = inbox // set after Parse, which can reject an address that is not loopback
 	return config, err
 }
 
-// Check says what is wrong with the settings of any tracking, except the credentials of
-// Commerce, which stop only those trackings that ask it.
+// Check returns an error that lists what is wrong with the settings of the trackings. It
+// does not check the credentials of Commerce: only some trackings need them.
 func (d Directory) Check(ctx context.Context) error {
 	parameters, err := d.Parameters(ctx, AllNames())
 	if err != nil {
@@ -194,15 +194,16 @@ func (d Directory) Check(ctx context.Context) error {
 	return nil
 }
 
-// keyName is where a hub's directory keeps the key to its console: no parameter, for it
-// is about the hub and not about the store.
+// keyName is the file in a hub's directory with the key of its console. It is not a
+// parameter, because it belongs to the hub and not to the store.
 const keyName = "console-key"
 
-// shortestKey is less than the keys have that a hub makes, and too long to guess.
+// shortestKey is the minimum length of a key, in characters. A key of this length cannot be
+// guessed. The keys that a hub makes are longer.
 const shortestKey = 32
 
-// Key lets in programs that ask the hub of this directory; empty where no hub has run yet.
-// One that is kept in a place of somebody else's choice, or that can be guessed, is refused.
+// Key returns the key with which programs call the hub of this directory, or "" if no hub
+// has run yet. It returns an error if the key is not in a regular file or can be guessed.
 func (d Directory) Key() (string, error) {
 	const remedy = "remove it, and the hub makes a new one when it starts"
 	info, err := os.Lstat(d.KeyFile())
@@ -212,7 +213,7 @@ func (d Directory) Key() (string, error) {
 	case err != nil:
 		return "", err
 	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is no ordinary file but a link or the like: %s", d.KeyFile(), remedy)
+		return "", fmt.Errorf("%s is not a regular file: %s", d.KeyFile(), remedy)
 	}
 	key, err := d.get(keyName)
 	if err == nil && key != "" && len(key) < shortestKey {
@@ -221,11 +222,11 @@ func (d Directory) Key() (string, error) {
 	return key, err
 }
 
-// KeyFile is where Key is, for people.
+// KeyFile returns the path of the file with the key.
 func (d Directory) KeyFile() string { return d.File(keyName) }
 
-// makeKey makes the key where there is none. Other users of the machine must not read it,
-// however the file came there.
+// makeKey makes the key if there is none. It also sets the permissions of a file that
+// exists, because other users of the machine must not read it.
 func (d Directory) makeKey() error {
 	if err := d.putMissing(keyName, ""); err != nil {
 		return err

@@ -16,24 +16,25 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// The files in a hub's directory by which processes keep apart. A process that has ended
-// locks nothing, however it ended.
+// The files with which processes lock a hub's directory. The system releases the locks of a
+// process that ends or is killed.
 const (
 	runLock     = "run.lock"  // locked by the hub that runs there
-	saveLock    = "save.lock" // locked by who compares what is set with what is to replace it
-	processFile = "run.pid"   // the process that has locked runLock, as other systems let nobody read a locked file
+	saveLock    = "save.lock" // locked while a process compares the current settings and replaces them
+	processFile = "run.pid"   // the id of the process that holds runLock; a separate file, because some systems do not allow reading a locked file
 )
 
-// isOwnFile says that a file in a hub's directory is for the hub itself.
+// isOwnFile reports whether a file in a hub's directory belongs to the hub itself.
 func isOwnFile(name string) bool {
 	return name == keyName || name == settings.TogetherFile || name == runLock || name == saveLock || name == processFile
 }
 
-// lockEvery is how often a process that waits for a lock tries to get it.
+// lockEvery is the time between two attempts to get a lock.
 const lockEvery = 10 * time.Millisecond
 
-// LockDirectory takes a directory, which it makes where it is missing, for the one hub that may
-// run there until release is called, and keeps other users of the machine out of it.
+// LockDirectory locks a directory, so that only one hub runs with it until release is called.
+// It creates the directory if it is missing, and removes the access of other users of the
+// machine.
 func LockDirectory(dir string, log *slog.Logger) (release func(), err error) {
 	h, err := OpenDirectory(dir)
 	if err != nil {
@@ -51,7 +52,7 @@ func LockDirectory(dir string, log *slog.Logger) (release func(), err error) {
 	case err != nil:
 		return nil, fmt.Errorf("locking %s: %w: choose a directory that you can write to with --dir", lock.Path(), err)
 	case !held:
-		return nil, fmt.Errorf("a hub runs already with the directory %s%s: stop that one, or choose another directory with --dir", h.Dir, h.process())
+		return nil, fmt.Errorf("a hub already runs with the directory %s%s: stop it, or choose another directory with --dir", h.Dir, h.process())
 	}
 	release = func() {
 		os.Remove(h.File(processFile))
@@ -59,29 +60,29 @@ func LockDirectory(dir string, log *slog.Logger) (release func(), err error) {
 	}
 	if err := os.WriteFile(h.File(processFile), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
 		release()
-		return nil, fmt.Errorf("taking the directory %s: %w: choose one that you can write to with --dir", h.Dir, err)
+		return nil, fmt.Errorf("writing the process id to the directory %s: %w: choose one that you can write to with --dir", h.Dir, err)
 	}
 	return release, nil
 }
 
-// process says for people which process runs a hub there; empty where that is not known
-// within a second.
+// process returns a text with the id of the process that runs a hub there, or "" if the id
+// is not known within a second.
 func (d Directory) process() string {
 	for range int(time.Second / lockEvery) {
 		content, _ := os.ReadFile(d.File(processFile))
 		if process, err := strconv.Atoi(strings.TrimSpace(string(content))); err == nil {
 			return fmt.Sprintf(", in process %d", process)
 		}
-		time.Sleep(lockEvery) // it is about to be written
+		time.Sleep(lockEvery) // the other hub is about to write it
 	}
 	return ""
 }
 
-// close takes a directory from other users of the machine who could look into it or write
-// there, and logs that.
+// close removes the access of other users of the machine to the directory. It logs a warning
+// if they had access.
 func (d Directory) close(log *slog.Logger) error {
 	info, err := os.Stat(string(d.Dir))
-	if err != nil || runtime.GOOS == "windows" { // which has no such permissions
+	if err != nil || runtime.GOOS == "windows" { // Windows has no such permissions
 		return err
 	}
 	open := info.Mode().Perm()
@@ -105,7 +106,7 @@ func (d Directory) Saving(ctx context.Context) (release func(), err error) {
 	}
 	lock := flock.New(d.File(saveLock), flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, lockEvery); err != nil {
-		return nil, fmt.Errorf("waiting for who else saves to the directory %s: %w", d.Dir, errors.Join(err, lock.Close()))
+		return nil, fmt.Errorf("waiting until another user or process has saved to the directory %s: %w", d.Dir, errors.Join(err, lock.Close()))
 	}
 	return func() { lock.Close() }, nil
 }

@@ -17,7 +17,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-func TestOfTwoSavesOverTheSameTemplateOneIsRefused(t *testing.T) {
+func TestOneOfTwoConcurrentSavesOfATemplateFails(t *testing.T) {
 	directory := Directory{settings.Dir(t.TempDir())}
 	for name, store := range map[string]Backend{"in a directory": directory, "deployed": &putting{Backend: directory}} {
 		t.Run(name, func(t *testing.T) {
@@ -35,15 +35,16 @@ func TestOfTwoSavesOverTheSameTemplateOneIsRefused(t *testing.T) {
 					})
 				}
 				together.Wait()
-				if (errs[0] == nil) == (errs[1] == nil) || !errors.Is(errors.Join(errs[:]...), ErrChangedMeanwhile) {
-					t.Fatalf("in round %d the two saves end with %v", round, errs)
+				if (errs[0] == nil) == (errs[1] == nil) || !errors.Is(errors.Join(errs[:]...), ErrTemplateChanged) {
+					t.Fatalf("round %d: the two saves return %v", round, errs)
 				}
 			}
 		})
 	}
 }
 
-// savesIn names the directory in which this test's other process saves.
+// savesIn is the environment variable with the directory in which the other process of the
+// test saves.
 const savesIn = "TEST_SAVES_IN"
 
 func TestASaveOfAnotherProcessWaitsForThisOne(t *testing.T) {
@@ -72,7 +73,7 @@ func TestASaveOfAnotherProcessWaitsForThisOne(t *testing.T) {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() && lines.Text() != "looked <nil>" {
 	}
-	time.Sleep(100 * time.Millisecond) // in which it would save, if it did not wait
+	time.Sleep(100 * time.Millisecond) // it would save now if it did not wait
 	if err := s.Put(t.Context(), settings.Template(tracking.OrderCompleted), `{"event": "Mine"}`); err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +82,12 @@ func TestASaveOfAnotherProcessWaitsForThisOne(t *testing.T) {
 	for lines.Scan() {
 		fmt.Fprintln(&said, lines.Text())
 	}
-	if err := other.Wait(); err != nil || !strings.Contains(said.String(), "ended with "+ErrChangedMeanwhile.Error()) {
-		t.Errorf("the other process (%v) says\n%s", err, said.String())
+	if err := other.Wait(); err != nil || !strings.Contains(said.String(), "ended with "+ErrTemplateChanged.Error()) {
+		t.Errorf("the other process (%v) printed\n%s", err, said.String())
 	}
 }
 
-// Who no longer waits for a page is not waited for.
+// A save stops waiting when the user closes the page.
 func TestASaveWaitsNoLongerThanItsContext(t *testing.T) {
 	s := Store{Backend: Directory{settings.Dir(t.TempDir())}, Name: "the store"}
 	release, err := s.Saving(t.Context())
@@ -97,11 +98,11 @@ func TestASaveWaitsNoLongerThanItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.Saving(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the directory") {
-		t.Errorf("a second one gets %v", err)
+		t.Errorf("the second save got %v", err)
 	}
 }
 
-func TestOfTwoRotationsFromTheSameSecretOneIsRefused(t *testing.T) {
+func TestOneOfTwoConcurrentRotationsFails(t *testing.T) {
 	s := Store{Backend: Directory{settings.Dir(t.TempDir())}}
 	for round := range 50 {
 		if err := s.Put(t.Context(), settings.WebhookSecret, "old"); err != nil {
@@ -113,26 +114,26 @@ func TestOfTwoRotationsFromTheSameSecretOneIsRefused(t *testing.T) {
 			both.Go(func() { errs[i] = s.PutSecrets(t.Context(), []string{"old"}, []string{fmt.Sprint("new-", i), "old"}) })
 		}
 		both.Wait()
-		if (errs[0] == nil) == (errs[1] == nil) || !strings.Contains(fmt.Sprint(errs), "somebody has changed commerce/webhook-secret meanwhile") {
-			t.Fatalf("in round %d the two end with %v", round, errs)
+		if (errs[0] == nil) == (errs[1] == nil) || !strings.Contains(fmt.Sprint(errs), "commerce/webhook-secret was changed by someone else") {
+			t.Fatalf("round %d: the two rotations return %v", round, errs)
 		}
 	}
 }
 
-func TestWhatOthersHaveChangedMeanwhileIsNotReplaced(t *testing.T) {
+func TestASettingThatAnotherUserChangedIsNotReplaced(t *testing.T) {
 	seen := map[string]string{settings.SegmentHost: "https://seen.example", settings.SegmentPath: "/seen"}
 	now := map[string]string{settings.SegmentHost: "https://theirs.example", settings.SegmentPath: "/seen"}
 	for _, c := range []struct {
-		name    string
-		wanted  map[string]string
-		refused bool
+		name   string
+		wanted map[string]string
+		fails  bool
 	}{
-		{"another value than theirs", map[string]string{settings.SegmentHost: "https://mine.example"}, true},
-		{"the value that was seen", map[string]string{settings.SegmentHost: "https://seen.example"}, true},
+		{"a different value from theirs", map[string]string{settings.SegmentHost: "https://mine.example"}, true},
+		{"the value that was read", map[string]string{settings.SegmentHost: "https://seen.example"}, true},
 		{"the same value as theirs", map[string]string{settings.SegmentHost: "https://theirs.example"}, false},
-		{"what they have not changed", map[string]string{settings.SegmentPath: "/mine"}, false},
+		{"a setting that they did not change", map[string]string{settings.SegmentPath: "/mine"}, false},
 	} {
-		if err := CheckMeanwhile(seen, now, c.wanted); (err != nil) != c.refused {
+		if err := CheckUnchanged(seen, now, c.wanted); (err != nil) != c.fails {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -10,18 +10,18 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Question asks for one parameter: on the command line, in the environment, or at
+// Question asks for the value of one parameter: as a flag, as an environment variable, or at
 // the keyboard.
 type Question struct {
 	Name     string // of the parameter
-	Text     string // what to ask a person
-	Flag     string // empty for a secret: everybody on the machine sees command lines
-	Variable string // in the environment; empty where there is none
-	// normal makes the value to write out of an answer, or says what is wrong with it.
+	Text     string // the question at the keyboard
+	Flag     string // empty for a secret: all users of the machine can see command lines
+	Variable string // the environment variable; empty if there is none
+	// normal turns an answer into the value to write, or returns an error.
 	normal func(string) (string, error)
 }
 
-// Questions are those about the whole store.
+// Questions are the questions about the whole store.
 var Questions = []Question{
 	{Name: settings.SegmentWriteKey, Text: "Segment: write key of the source", Variable: "SEGMENT_WRITE_KEY"},
 	{Name: settings.SegmentHost, Text: "Segment: host", Flag: "segment-host", Variable: "SEGMENT_HOST"},
@@ -32,10 +32,11 @@ var Questions = []Question{
 	{Name: settings.WebhookSecret, Text: "Commerce: secret key of the webhooks", Variable: "COMMERCE_WEBHOOK_SECRET", normal: settings.Word},
 }
 
+// Secret reports whether the parameter is a secret.
 func (q Question) Secret() bool { return settings.IsSecret(q.Name) }
 
-// Check makes the value to write of an answer, or says what is wrong with it. It
-// quotes no secret.
+// Check turns an answer into the value to write, or returns an error. The error quotes no
+// secret.
 func (q Question) Check(answer string) (string, error) {
 	if q.normal != nil {
 		value, err := q.normal(answer)
@@ -47,22 +48,22 @@ func (q Question) Check(answer string) (string, error) {
 	return answer, Check(map[string]string{q.Name: answer})
 }
 
-// TrackingQuestions are those about one tracking. The second has one possible
-// answer only where a tracking can observe one event.
+// TrackingQuestions returns the questions about one tracking. The events are not asked for
+// if the tracking can observe only one event.
 func TrackingQuestions(t tracking.Tracking) []Question {
 	asked := []Question{{
-		Name: settings.Enabled(t), Text: "Tell Segment of " + t.Title + ": yes or no", normal: yesOrNo,
+		Name: settings.Enabled(t), Text: "Send " + t.Title + " to Segment: yes or no", normal: yesOrNo,
 	}}
 	if len(t.Observable()) > 1 {
 		asked = append(asked, Question{
 			Name: settings.Events(t),
-			Text: fmt.Sprintf("%s: Commerce events, of %s", t.Title, strings.Join(t.Observable(), ", ")),
+			Text: fmt.Sprintf("%s: Commerce events, from %s", t.Title, strings.Join(t.Observable(), ", ")),
 		})
 	}
 	return asked
 }
 
-// yesOrNo is what people answer, as the parameter has it.
+// yesOrNo turns a yes or a no into the value of the parameter: "true" or "false".
 func yesOrNo(answer string) (string, error) {
 	switch strings.ToLower(answer) {
 	case "yes", "y", "true", "on":
@@ -70,10 +71,10 @@ func yesOrNo(answer string) (string, error) {
 	case "no", "n", "false", "off":
 		return "false", nil
 	}
-	return "", errors.New("it is neither yes nor no: write one of the two")
+	return "", errors.New("the answer is neither yes nor no: write yes or no")
 }
 
-// tokenURL makes the token URL out of what people paste for the Commerce API.
+// tokenURL turns a pasted URL of the Commerce API into the token URL.
 func tokenURL(pasted string) (string, error) {
 	base, _, err := commerce.BaseURL(pasted)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-func TestTheQuestionsAreAboutEveryParameterThatAStoreHasOnceButThoseThatCommerceAnswers(t *testing.T) {
+// The currencies are copied from Commerce, so the hub does not ask for them.
+func TestQuestionsCoverAllSharedParametersExceptCurrencies(t *testing.T) {
 	var asked []string
 	for _, q := range Questions {
 		asked = append(asked, q.Name)
@@ -21,7 +22,7 @@ func TestTheQuestionsAreAboutEveryParameterThatAStoreHasOnceButThoseThatCommerce
 	}
 }
 
-func TestTheTokenURLOfWhatPeoplePaste(t *testing.T) {
+func TestTokenURL(t *testing.T) {
 	got, err := tokenURL("https://euwest.cm.elasticpath.com/orders")
 	if want := "https://euwest.api.elasticpath.com/oauth/access_token"; got != want || err != nil {
 		t.Errorf("%q, %v, want %q", got, err, want)

@@ -12,20 +12,21 @@ import (
 	"commerce-segment/templates"
 )
 
-// Setting is a parameter as hub settings shows it.
+// Setting is a parameter as `hub settings` shows it.
 type Setting struct {
 	Name     string     `json:"name"`
 	Value    string     `json:"value,omitempty"` // empty for a secret
 	Secret   bool       `json:"secret"`
 	Set      bool       `json:"set"`
-	Default  bool       `json:"default"`           // the value is the default, written or not
-	Unknown  bool       `json:"unknown,omitempty"` // nothing reads a parameter of that name
+	Default  bool       `json:"default"`           // the value is the default, stored or not
+	Unknown  bool       `json:"unknown,omitempty"` // nothing reads a parameter with this name
 	Version  int64      `json:"version,omitempty"`
 	Modified *time.Time `json:"modified,omitempty"`
 }
 
-// Settings are all parameters that there are, and those that are set besides. These
-// are perhaps misspelled, and what they hold is perhaps a secret.
+// Settings returns all known parameters, and then the unknown parameters that are set. An
+// unknown parameter is perhaps misspelled and its value can be a secret, so the value is
+// not returned.
 func (s Store) Settings(ctx context.Context) ([]Setting, error) {
 	list, err := s.List(ctx)
 	if err != nil {
@@ -50,8 +51,9 @@ func (s Store) Settings(ctx context.Context) ([]Setting, error) {
 	return all, nil
 }
 
-// withoutNested leaves out what belongs to a store whose prefix is longer than this
-// one's: /shop/eu below /shop. Such a store is known by the host that its stack has set.
+// withoutNested removes the parameters of another store whose prefix is below the prefix of
+// this one, for example /shop/eu below /shop. It finds such a store by its Segment host,
+// which every stack sets.
 func withoutNested(unknown []string) []string {
 	var nested []string
 	for _, name := range unknown {
@@ -80,8 +82,8 @@ func settingOf(name string, stored settings.Stored, set bool, standard string) S
 	return one
 }
 
-// Defaults are what counts where a parameter is not set. On this machine there is no
-// host then: the hub sends to its inbox.
+// Defaults returns the values that are in effect if a parameter is not set. On this machine
+// there is no default host: the hub sends to its inbox.
 func (s Store) Defaults() map[string]string {
 	defaults := map[string]string{}
 	if s.Deployment != nil {
@@ -95,8 +97,8 @@ func (s Store) Defaults() map[string]string {
 	return defaults
 }
 
-// Enabled says which trackings are, by their names. One whose setting cannot be read does
-// wait, and counts as one that is.
+// Enabled reports by name which trackings are enabled. A tracking with an invalid setting
+// is reported as enabled: its events are retried.
 func (s Store) Enabled(ctx context.Context) (map[string]bool, error) {
 	var names []string
 	for _, t := range tracking.All() {
@@ -113,8 +115,8 @@ func (s Store) Enabled(ctx context.Context) (map[string]bool, error) {
 	return enabled, nil
 }
 
-// SameText compares texts but for the line ends after them, which editors put there
-// and a directory's parameters do not have.
+// SameText reports whether two texts are equal, except for the line ends after them. Editors
+// add a line end, which the parameters in a directory do not have.
 func SameText(one, other string) bool {
 	return strings.TrimRight(one, "\r\n") == strings.TrimRight(other, "\r\n")
 }

@@ -1,6 +1,5 @@
-// Package store is a store as its operator reaches it, on this machine or deployed on
-// AWS: what can be looked at and changed there. The commands and the pages of the hub
-// are its two faces.
+// Package store is what an operator can read and change in a store, on this machine or
+// deployed on AWS. The commands and the pages of the hub call it.
 package store
 
 import (
@@ -18,32 +17,33 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Location says on the command line which store a command is about.
+// Location is the store that the command line names.
 type Location struct {
 	Dir, Prefix string
 }
 
-// Store is a store as its operator reaches it: in the hub's directory on this
-// machine, or deployed.
+// Store is a store in the hub's directory on this machine, or a deployed store.
 type Store struct {
 	Backend
 	Location
-	// Name says where the settings are, for people.
+	// Name describes where the settings are, for messages.
 	Name string
-	// SecretCommand prints the webhook secret to whoever may see it, in a shell.
+	// SecretCommand is a shell command that prints the webhook secret, if the user is
+	// allowed to read it.
 	SecretCommand string
-	// Takes is how long it takes until everything has heard of a change.
+	// Takes is how long it takes until a change is in effect everywhere.
 	Takes time.Duration
-	// Deployment is nil on this machine.
+	// Deployment is nil for a store on this machine.
 	Deployment *Deployment
 }
 
-// Backend is where a store's settings are.
+// Backend reads and writes the settings of a store.
 type Backend interface {
 	settings.Store
-	// List says what is set, without secrets' values.
+	// List returns the parameters that are set, without the values of secrets.
 	List(context.Context) ([]settings.Stored, error)
-	// Versions is what a parameter has been, the newest first and with the one that it is.
+	// Versions returns the versions of a parameter, the newest first. The current value is
+	// one of them.
 	Versions(ctx context.Context, name string) ([]settings.Stored, error)
 }
 
@@ -61,7 +61,7 @@ func Open(ctx context.Context, w Location) (Store, error) {
 	return s, nil
 }
 
-// InDirectory is the store in a directory.
+// InDirectory returns the store in a directory.
 func InDirectory(h Directory) Store {
 	return Store{
 		Backend:       h,
@@ -71,15 +71,15 @@ func InDirectory(h Directory) Store {
 	}
 }
 
-// sharedNames are the parameters that a store has once, in the order in which
-// people are asked for them and shown them.
+// sharedNames are the parameters that a store has once, in the order in which the hub asks
+// for them and shows them.
 var sharedNames = []string{
 	settings.SegmentWriteKey, settings.SegmentHost, settings.SegmentPath,
 	settings.CommerceTokenURL, settings.CommerceClientID, settings.CommerceClientSecret,
 	settings.CommerceCurrencies, settings.WebhookSecret,
 }
 
-// AllNames are the names of all parameters that there are.
+// AllNames returns the names of all known parameters.
 func AllNames() []string {
 	names := slices.Clone(sharedNames)
 	for _, name := range []func(tracking.Tracking) string{settings.Enabled, settings.Events, settings.Template} {
@@ -90,15 +90,16 @@ func AllNames() []string {
 	return names
 }
 
-// Check says what is wrong with parameters for any tracking; each of it once.
+// Check returns an error that lists what is wrong with parameters for the trackings. It
+// lists each problem once.
 func Check(parameters map[string]string) error {
 	var wrong []error
-	said := map[string]bool{}
+	listed := map[string]bool{}
 	for _, t := range tracking.All() {
 		_, err := settings.Parse(t, parameters)
 		for _, err := range parts(err) {
-			if !said[err.Error()] {
-				said[err.Error()] = true
+			if !listed[err.Error()] {
+				listed[err.Error()] = true
 				wrong = append(wrong, err)
 			}
 		}
@@ -106,7 +107,7 @@ func Check(parameters map[string]string) error {
 	return errors.Join(wrong...)
 }
 
-// parts are the errors that were joined into one.
+// parts returns the errors that were joined into one.
 func parts(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
@@ -117,7 +118,7 @@ func parts(err error) []error {
 	return []error{err}
 }
 
-// List implements Backend. A file has no version.
+// List implements Backend. The files of a directory have no version number.
 func (d Directory) List(ctx context.Context) ([]settings.Stored, error) {
 	values, err := d.Parameters(ctx, AllNames())
 	if err != nil {
@@ -127,7 +128,7 @@ func (d Directory) List(ctx context.Context) ([]settings.Stored, error) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		info, err := os.Stat(d.File(name))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // it was deleted since
+			continue // it was deleted after Parameters read it
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading parameter %s: %w", name, err)
@@ -141,7 +142,8 @@ func (d Directory) List(ctx context.Context) ([]settings.Stored, error) {
 	return list, nil
 }
 
-// Modified is when a parameter was last written; the zero time where it is not set.
+// Modified returns the time when a parameter was last written, or the zero time if it is
+// not set.
 func (s Store) Modified(ctx context.Context, name string) (time.Time, error) {
 	list, err := s.List(ctx)
 	if err != nil {
@@ -155,8 +157,8 @@ func (s Store) Modified(ctx context.Context, name string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// Flag names the store on a command line that is shown to people, with a space before
-// it; empty where it need not be named.
+// Flag returns the flag that names the store in a command, with a space before it, or "" if
+// the command needs no flag.
 func (w Location) Flag() string {
 	switch {
 	case w.Prefix != "":
@@ -168,7 +170,7 @@ func (w Location) Flag() string {
 	}
 }
 
-// ShellQuote makes one word of a text for a POSIX shell.
+// ShellQuote quotes a text as one word for a POSIX shell.
 func ShellQuote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

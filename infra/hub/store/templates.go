@@ -14,23 +14,24 @@ import (
 	"commerce-segment/templates"
 )
 
-// Template is a tracking's template as it counts in a store.
+// Template is the template of a tracking that is live in a store.
 type Template struct {
 	Tracking tracking.Tracking
-	Source   string // the default where the store has none
-	Own      bool   // the store has one, be it the same as the default
+	Source   string // the default if the store has none
+	Own      bool   // the store has one, which can be equal to the default
 }
 
-// IsDefault says that the template is the default, whether the store has it or not.
+// IsDefault reports whether the template is equal to the default, stored or not.
 func (t Template) IsDefault() bool { return SameText(t.Source, templates.Default(t.Tracking.Name)) }
 
-// Fingerprint tells a template from what somebody else makes of it meanwhile.
+// Fingerprint returns a hash of the source. It shows whether another user changed the
+// template.
 func (t Template) Fingerprint() string {
 	sum := sha256.Sum256([]byte(t.Source))
 	return hex.EncodeToString(sum[:])
 }
 
-// Templates are those of some trackings, in their order.
+// Templates returns the templates of these trackings, in the same order.
 func (s Store) Templates(ctx context.Context, trackings ...tracking.Tracking) ([]Template, error) {
 	names := make([]string, len(trackings))
 	for i, t := range trackings {
@@ -50,7 +51,7 @@ func (s Store) Templates(ctx context.Context, trackings ...tracking.Tracking) ([
 	return list, nil
 }
 
-// Template is the one of a tracking.
+// Template returns the template of a tracking.
 func (s Store) Template(ctx context.Context, t tracking.Tracking) (Template, error) {
 	list, err := s.Templates(ctx, t)
 	if err != nil {
@@ -59,8 +60,8 @@ func (s Store) Template(ctx context.Context, t tracking.Tracking) (Template, err
 	return list[0], nil
 }
 
-// CompileTemplate compiles what is to become a tracking's template, or says why it
-// cannot be one. Its errors call it by that name.
+// CompileTemplate compiles a source for a tracking, or returns why it is not a valid
+// template. The errors use the given name.
 func CompileTemplate(t tracking.Tracking, name, source string) (*template.Template, error) {
 	if err := settings.CheckValue(settings.Template(t), source); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -68,19 +69,20 @@ func CompileTemplate(t tracking.Tracking, name, source string) (*template.Templa
 	return template.Compile(name, source)
 }
 
-// ErrChangedMeanwhile means that a template is no longer the one that was looked at.
-var ErrChangedMeanwhile = errors.New("somebody has changed this template since you opened it")
+// ErrTemplateChanged reports that a template changed after it was read.
+var ErrTemplateChanged = errors.New("another user changed this template after you opened it")
 
-// MayNotAsk says why a template cannot call $commerce in a store; nil where it does not,
-// or may. On this machine any template may.
-func (s Store) MayNotAsk(t tracking.Tracking, source string) error {
+// CheckCommerceCalls returns an error if a template calls $commerce and its function has no
+// permission to read the credentials. On this machine any template can call it.
+func (s Store) CheckCommerceCalls(t tracking.Tracking, source string) error {
 	if s.Deployment != nil && template.UsesCommerce(source) && !settings.ReadsCommerce(t) {
 		return settings.ErrNoCommercePermission
 	}
 	return nil
 }
 
-// SaveTemplate writes a template in the place of the one that has that fingerprint.
+// SaveTemplate writes a template if the current one still has the given fingerprint. The
+// error is ErrTemplateChanged if it does not.
 func (s Store) SaveTemplate(ctx context.Context, t tracking.Tracking, source, replaces string) error {
 	if _, err := CompileTemplate(t, t.Name, source); err != nil {
 		return err
@@ -95,15 +97,15 @@ func (s Store) SaveTemplate(ctx context.Context, t tracking.Tracking, source, re
 		return err
 	}
 	if now.Fingerprint() != replaces {
-		return ErrChangedMeanwhile
+		return ErrTemplateChanged
 	}
 	return s.Put(ctx, settings.Template(t), source)
 }
 
-// ErrNoVersion means that a template has no version of that number.
+// ErrNoVersion reports that a template has no version with this number.
 var ErrNoVersion = errors.New("there is no such version")
 
-// Version is a version of a tracking's template.
+// Version returns one version of a tracking's template.
 func (s Store) Version(ctx context.Context, t tracking.Tracking, number int64) (settings.Stored, error) {
 	versions, err := s.Versions(ctx, settings.Template(t))
 	if err != nil {
@@ -114,14 +116,15 @@ func (s Store) Version(ctx context.Context, t tracking.Tracking, number int64) (
 			return version, nil
 		}
 	}
-	return settings.Stored{}, fmt.Errorf("%w: version %d of %s in %s; hub templates versions %s%s lists those that there are",
+	return settings.Stored{}, fmt.Errorf("%w: version %d of %s in %s; hub templates versions %s%s lists the versions",
 		ErrNoVersion, number, settings.Template(t), s.Name, t.Name, s.Flag())
 }
 
-// WhenKnown says when a change counts; empty where it does at once.
+// WhenKnown returns a sentence about when a change is in effect, or "" if it is in effect at
+// once.
 func (s Store) WhenKnown() string {
 	if s.Takes == 0 {
 		return ""
 	}
-	return fmt.Sprintf("The functions know it within %.0f seconds.", s.Takes.Seconds())
+	return fmt.Sprintf("In effect within %.0f seconds.", s.Takes.Seconds())
 }

@@ -15,12 +15,12 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// versionsFolder is where a directory keeps the templates that were replaced: version
-// 2 of templates/order-completed in versions/templates/order-completed/2.
+// versionsFolder is the folder in a hub's directory with the templates that were replaced.
+// Version 2 of templates/order-completed is versions/templates/order-completed/2.
 const versionsFolder = "versions"
 
-// Put implements settings.Store. The template that it replaces is kept as a version,
-// also one that an editor wrote.
+// Put implements settings.Store. It keeps the template that it replaces as a version, also
+// if an editor wrote it.
 func (d Directory) Put(ctx context.Context, name, value string) error {
 	if strings.HasPrefix(name, "templates/") {
 		if err := d.keep(ctx, name); err != nil {
@@ -30,7 +30,7 @@ func (d Directory) Put(ctx context.Context, name, value string) error {
 	return d.Dir.Put(ctx, name, value)
 }
 
-// keep copies the template that is there to where versions are.
+// keep copies the current template into the folder of versions.
 func (d Directory) keep(ctx context.Context, name string) error {
 	versions, err := d.Versions(ctx, name)
 	if err != nil || len(versions) == 0 {
@@ -47,12 +47,13 @@ func (d Directory) keep(ctx context.Context, name string) error {
 	return nil
 }
 
+// versionName returns the name under which a version of a parameter is kept.
 func versionName(name string, version int64) string {
 	return path.Join(versionsFolder, name, strconv.FormatInt(version, 10))
 }
 
-// Versions implements Backend. Only templates have versions here: those that Put has
-// replaced, and the one that is there.
+// Versions implements Backend. In a directory, only templates have versions: those that Put
+// replaced, and the current one.
 func (d Directory) Versions(ctx context.Context, name string) ([]settings.Stored, error) {
 	entries, err := os.ReadDir(d.File(path.Join(versionsFolder, name)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -62,7 +63,7 @@ func (d Directory) Versions(ctx context.Context, name string) ([]settings.Stored
 	for _, entry := range entries {
 		number, err := strconv.ParseInt(entry.Name(), 10, 64)
 		if err != nil {
-			continue // nothing that keep has written
+			continue // keep did not write it
 		}
 		version, err := d.version(ctx, versionName(name, number))
 		if err != nil {
@@ -83,7 +84,7 @@ func (d Directory) Versions(ctx context.Context, name string) ([]settings.Stored
 	return slices.Insert(versions, 0, current), err
 }
 
-// version is what one file holds.
+// version reads one file as a version.
 func (d Directory) version(ctx context.Context, name string) (settings.Stored, error) {
 	info, err := os.Stat(d.File(name))
 	if err != nil {

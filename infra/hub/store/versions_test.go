@@ -12,18 +12,18 @@ import (
 
 const sold = "templates/order-completed"
 
-// history is a directory's versions of a template, each as "number: value".
-func historyOf(t *testing.T, h Directory) string {
+// versionsOf returns the versions of a template in a directory, each as "number: value".
+func versionsOf(t *testing.T, h Directory) string {
 	t.Helper()
 	versions, err := h.Versions(t.Context(), sold)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said []string
+	var lines []string
 	for _, v := range versions {
-		said = append(said, fmt.Sprintf("%d: %s", v.Version, v.Value))
+		lines = append(lines, fmt.Sprintf("%d: %s", v.Version, v.Value))
 	}
-	return strings.Join(said, ", ")
+	return strings.Join(lines, ", ")
 }
 
 func putInto(t *testing.T, h Directory, name, value string) {
@@ -33,10 +33,10 @@ func putInto(t *testing.T, h Directory, name, value string) {
 	}
 }
 
-func TestAHomeKeepsTheTemplatesThatAreReplaced(t *testing.T) {
+func TestADirectoryKeepsReplacedTemplates(t *testing.T) {
 	h := Directory{settings.Dir(t.TempDir())}
-	if got := historyOf(t, h); got != "" {
-		t.Errorf("an empty directory has %s", got)
+	if got := versionsOf(t, h); got != "" {
+		t.Errorf("an empty directory has the versions %s", got)
 	}
 	putInto(t, h, sold, "one")
 	written := time.Now().Add(-time.Hour).Truncate(time.Second)
@@ -44,7 +44,7 @@ func TestAHomeKeepsTheTemplatesThatAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	putInto(t, h, sold, "two")
-	if got := historyOf(t, h); got != "2: two, 1: one" {
+	if got := versionsOf(t, h); got != "2: two, 1: one" {
 		t.Errorf("it has %s", got)
 	}
 	versions, err := h.Versions(t.Context(), sold)
@@ -55,23 +55,23 @@ func TestAHomeKeepsTheTemplatesThatAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	putInto(t, h, sold, "three")
-	if got := historyOf(t, h); got != "3: three, 2: by an editor, 1: one" {
+	if got := versionsOf(t, h); got != "3: three, 2: by an editor, 1: one" {
 		t.Errorf("it has %s", got)
 	}
 	if err := os.Remove(h.File(sold)); err != nil {
 		t.Fatal(err)
 	}
-	if got := historyOf(t, h); got != "2: by an editor, 1: one" {
-		t.Errorf("without a template it has %s", got)
+	if got := versionsOf(t, h); got != "2: by an editor, 1: one" {
+		t.Errorf("without a template the versions are %s", got)
 	}
 	putInto(t, h, sold, "four")
-	if got := historyOf(t, h); got != "3: four, 2: by an editor, 1: one" {
+	if got := versionsOf(t, h); got != "3: four, 2: by an editor, 1: one" {
 		t.Errorf("it has %s", got)
 	}
 }
 
-// A replaced secret must not lie around in a file.
-func TestAHomeKeepsNoSecretThatIsReplaced(t *testing.T) {
+// A replaced secret must not stay in a file.
+func TestADirectoryKeepsNoReplacedSecret(t *testing.T) {
 	h := Directory{settings.Dir(t.TempDir())}
 	putInto(t, h, settings.SegmentWriteKey, "PLANTED-one")
 	putInto(t, h, settings.SegmentWriteKey, "PLANTED-two")
@@ -80,11 +80,11 @@ func TestAHomeKeepsNoSecretThatIsReplaced(t *testing.T) {
 	}
 }
 
-func TestTheHistoryIsNoFileThatNothingReads(t *testing.T) {
+func TestVersionsAreNotListedAsUnread(t *testing.T) {
 	h := Directory{settings.Dir(t.TempDir())}
 	putInto(t, h, sold, "one")
 	putInto(t, h, sold, "two")
 	if unread, err := h.Unread(); err != nil || len(unread) > 0 {
-		t.Errorf("unread are %v, %v", unread, err)
+		t.Errorf("unread: %v, %v", unread, err)
 	}
 }

@@ -18,40 +18,41 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Webhook is what Commerce is to have of a tracking: an integration that posts the
-// tracking's events here.
+// Webhook is an integration that Commerce should have for a tracking. It posts the
+// tracking's events to the store.
 type Webhook struct {
 	Tracking tracking.Tracking
-	Name     string // by which people find it in Commerce Manager
-	URL      string // empty where it is not known how Commerce reaches this machine
+	Name     string // as it is shown in Commerce Manager
+	URL      string // empty if the address at which Commerce reaches this machine is not known
 	Events   []string
 	Enabled  bool
 }
 
-// ErrNoURL says that nobody has said how Commerce reaches this machine.
-var ErrNoURL = errors.New("by itself Commerce cannot reach this machine: start a tunnel to the hub and give the https address that it prints, " +
+// ErrNoURL reports that the address at which Commerce reaches this machine is not known.
+var ErrNoURL = errors.New("Commerce cannot reach this machine without a tunnel: start a tunnel to the hub and give the https address that it prints, " +
 	"as in --url https://something.tunnel.example")
 
-// PublicURL is the base of the webhooks' URLs as people paste it, without a slash at
-// its end. The secret goes there in a header, so it must not go in clear. Its errors
-// quote no more than the host: what is pasted may hold a password or a token.
+// PublicURL checks the pasted base of the webhooks' URLs and returns it without a slash at
+// the end. It must be https, because Commerce sends the webhook secret there in a header.
+// The errors quote only the host: the rest can contain a password or a token.
 func PublicURL(pasted string) (string, error) {
 	pasted = strings.TrimRight(strings.TrimSpace(pasted), "/")
 	u, err := url.Parse(pasted)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return "", errors.New("it is no address for webhooks: give one like https://something.tunnel.example")
+		return "", errors.New("it is not an address for webhooks: give one like https://something.tunnel.example")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("the address at %s has a user, a query or a fragment: give it without, like https://something.tunnel.example", u.Host)
+		return "", fmt.Errorf("the address at %s has a user, a query or a fragment: give an address without them, like https://something.tunnel.example", u.Host)
 	case isThisMachine(u.Hostname()):
-		return "", fmt.Errorf("only this machine reaches %s, and Commerce does not: start a tunnel to it and give the https address that the tunnel prints", u.Host)
+		return "", fmt.Errorf("only this machine can reach %s: start a tunnel to it and give the https address that the tunnel prints", u.Host)
 	case u.Scheme != "https":
-		return "", fmt.Errorf("the address at %s does not begin with https://, and the webhook secret would go there in clear: give the tunnel's https address", u.Host)
+		return "", fmt.Errorf("the address at %s does not begin with https://, so the webhook secret would be sent unencrypted: give the tunnel's https address", u.Host)
 	}
 	return pasted, nil
 }
 
-// isThisMachine says that a host, in any of the ways to write it, is whoever asks for it.
+// isThisMachine reports whether a host is a loopback or unspecified address or a localhost
+// name, in any spelling.
 func isThisMachine(host string) bool {
 	host = strings.ToLower(strings.TrimRight(host, "."))
 	address, err := netip.ParseAddr(host)
@@ -59,8 +60,8 @@ func isThisMachine(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (address.IsLoopback() || address.WithZone("").IsUnspecified())
 }
 
-// Webhooks are what Commerce is to have of each tracking, in the catalogue's order.
-// The base is that of their URLs; a deployed store knows its own where it is empty.
+// Webhooks returns the webhook that Commerce should have for each tracking. Base is the
+// beginning of their URLs. If it is empty, a deployed store uses the URLs of its stack.
 func (s Store) Webhooks(ctx context.Context, base string) ([]Webhook, error) {
 	parameters, err := s.Parameters(ctx, AllNames())
 	if err != nil {
@@ -94,8 +95,8 @@ func (s Store) webhook(t tracking.Tracking, config relay.Config, base string) (W
 	return w, nil
 }
 
-// webhookName is how people find a tracking's integration in Commerce, and how it is
-// known for this store's where its URL has changed.
+// webhookName returns the name of a tracking's integration in Commerce. It identifies the
+// integration of this store if its URL has changed.
 func (s Store) webhookName(t tracking.Tracking) string {
 	owner := s.Prefix
 	if owner == "" {
@@ -112,18 +113,20 @@ func hostName() string {
 	return name
 }
 
-// is says that an integration of Commerce's is this webhook: it posts to the same URL,
-// or has the name that only this store gives.
+// is reports whether an integration of Commerce is this webhook: it posts to the same URL,
+// or it has the name that only this store uses.
 func (w Webhook) is(i commerce.Integration) bool {
 	return i.Type == "webhook" && (w.isAt(i) || i.Name == w.Name)
 }
 
+// isAt reports whether an integration posts to the webhook's URL.
 func (w Webhook) isAt(i commerce.Integration) bool {
 	return w.URL != "" && strings.TrimRight(i.Configuration.URL, "/") == w.URL
 }
 
-// registered lists those of Commerce's integrations that are a webhook, the one to keep
-// first: it is at the URL, or else enabled, or else the first that Commerce lists.
+// registered returns the integrations of Commerce that are this webhook. The first is the one
+// to keep: one with the webhook's URL, else one that is enabled, else the first in Commerce's
+// list. An integration with the URL of one of the others is not returned.
 func (w Webhook) registered(integrations []commerce.Integration, others []Webhook) []commerce.Integration {
 	var found []commerce.Integration
 	for _, i := range integrations {
@@ -147,7 +150,7 @@ func (w Webhook) registered(integrations []commerce.Integration, others []Webhoo
 	return found
 }
 
-// baseOf is the base of the URL that Commerce has of a webhook; empty where it has none.
+// baseOf returns the base of the webhooks' URLs in Commerce, or "" if Commerce has none.
 func baseOf(webhooks []Webhook, integrations []commerce.Integration) string {
 	for _, w := range webhooks {
 		for _, i := range w.registered(integrations, webhooks) {

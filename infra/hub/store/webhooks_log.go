@@ -14,26 +14,26 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Registered is a webhook of this store's as Commerce has it.
+// Registered is a webhook of this store as it is in Commerce.
 type Registered struct {
 	Tracking  tracking.Tracking
 	Name, URL string
 	Events    []string
 	Enabled   bool
-	// Last are Commerce's last attempts to deliver an event to it, the newest first.
+	// Last are Commerce's last attempts to deliver an event, the newest first.
 	Last []Delivery
 }
 
-// Delivery is an attempt of Commerce's, and what it saw of the answer.
+// Delivery is an attempt of Commerce to deliver an event, and its result.
 type Delivery struct {
-	At        time.Time // the zero time where Commerce does not say
+	At        time.Time // the zero time if it is not known
 	Status    int
 	Succeeded bool
-	Reason    string // why it counts as failed, in Commerce's words
+	Reason    string // why it failed, in Commerce's words
 }
 
-// Registered are the webhooks of this store's that Commerce has, each with its last
-// attempts, so many at most.
+// Registered returns the webhooks of this store in Commerce, each with at most the given
+// number of last attempts.
 func (s Store) Registered(ctx context.Context, client *commerce.Client, base string, attempts int) ([]Registered, error) {
 	webhooks, integrations, err := s.atCommerce(ctx, client, base)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s Store) Registered(ctx context.Context, client *commerce.Client, base str
 		for _, i := range w.registered(integrations, webhooks) {
 			last, err := lastDeliveries(ctx, client, i.ID)
 			if err != nil {
-				return nil, fmt.Errorf("reading what Commerce delivered to %q: %w", i.Name, err)
+				return nil, fmt.Errorf("reading the deliveries of Commerce to %q: %w", i.Name, err)
 			}
 			all = append(all, Registered{
 				Tracking: w.Tracking, Name: printable(i.Name), URL: printable(i.Configuration.URL), Events: i.Observes, Enabled: i.Enabled,
@@ -55,17 +55,18 @@ func (s Store) Registered(ctx context.Context, client *commerce.Client, base str
 	return all, nil
 }
 
+// logPage is the number of attempts that one call to Commerce reads.
 const logPage = 100
 
-// lastDeliveries reads the newest attempts, the newest first. In which order Commerce
-// lists them is not described, so it reads both ends of the list.
+// lastDeliveries reads the last attempts, the newest first. Commerce does not document the
+// order of the list, so it reads the beginning and the end.
 func lastDeliveries(ctx context.Context, client *commerce.Client, id string) ([]Delivery, error) {
 	last, total, err := deliveriesFrom(ctx, client, id, 0)
 	if err != nil {
 		return nil, err
 	}
 	if total > logPage {
-		end, _, err := deliveriesFrom(ctx, client, id, max(logPage, total-logPage)) // none twice
+		end, _, err := deliveriesFrom(ctx, client, id, max(logPage, total-logPage)) // no attempt twice
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +76,7 @@ func lastDeliveries(ctx context.Context, client *commerce.Client, id string) ([]
 	return last, nil
 }
 
-// deliveriesFrom reads one page, and how many attempts there are at all.
+// deliveriesFrom returns the attempts of one page and the total number of attempts.
 func deliveriesFrom(ctx context.Context, client *commerce.Client, id string, offset int) ([]Delivery, int, error) {
 	query := url.Values{"page[limit]": {strconv.Itoa(logPage)}, "page[offset]": {strconv.Itoa(offset)}}
 	body, err := client.Get(ctx, "/v2/integrations/"+url.PathEscape(id)+"/logs?"+query.Encode())
@@ -87,14 +88,14 @@ func deliveriesFrom(ctx context.Context, client *commerce.Client, id string, off
 	}
 	var answer struct {
 		Data []commerce.IntegrationLog `json:"data"`
-		// The description has it here, and every other list of Commerce's in meta.
+		// The API reference has the total here. All other lists of Commerce have it in meta.
 		Results results `json:"results"`
 		Meta    struct {
 			Results results `json:"results"`
 		} `json:"meta"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, 0, fmt.Errorf("it is not what the API describes: %w", err)
+		return nil, 0, fmt.Errorf("the answer is not what the API reference describes: %w", err)
 	}
 	var all []Delivery
 	for _, log := range answer.Data {
@@ -104,7 +105,7 @@ func deliveriesFrom(ctx context.Context, client *commerce.Client, id string, off
 }
 
 func deliveryOf(log commerce.IntegrationLog) Delivery {
-	// Whatever is no time leaves the zero time, which means that it is not known.
+	// An invalid time becomes the zero time, which means that it is not known.
 	at, _ := time.Parse(time.RFC3339, log.Meta.Timestamps.CreatedAt)
 	return Delivery{At: at, Status: log.StatusCode, Succeeded: log.Succeeded, Reason: printable(log.Reason)}
 }

@@ -27,14 +27,15 @@ const (
 	Leave   Action = "leave"
 )
 
-// Step is one line of a plan. What of it can be printed holds no secret.
+// Step is one step of a plan. The exported fields contain no secret.
 type Step struct {
 	Action Action
-	Name   string // the webhook's, as it is in Commerce
+	Name   string // of the webhook, as it is in Commerce
 	URL    string
 	Events []string
-	Why    []string // what differs, or why it is left alone
-	// Unseen says that nothing differs but perhaps the secret, which Commerce does not show.
+	Why    []string // what differs, or why nothing is changed
+	// Unseen is true if nothing differs except perhaps the secret, which Commerce does not
+	// show.
 	Unseen bool
 
 	id     string
@@ -42,30 +43,32 @@ type Step struct {
 	change commerce.IntegrationChange
 }
 
-// Plan is what is to be done with the webhooks in Commerce.
+// Plan is the list of steps after which the webhooks in Commerce are as they should be.
 type Plan struct {
-	// Base is that of the URLs where it was asked for, or is known by what Commerce has.
+	// Base is the beginning of the webhooks' URLs, as it was given or as it is in Commerce.
+	// It is empty for the URLs of a deployed store.
 	Base  string
 	Steps []Step
-	// NoSecret says that there is no webhook secret yet, so that it cannot be done.
+	// NoSecret is true if there is no webhook secret yet. Such a plan cannot be applied.
 	NoSecret bool
-	// Rotating says that the webhook secret is being replaced: Commerce must not send the
-	// new one before the functions know it (UntilKnown).
+	// Rotating is true while the webhook secret is replaced. Commerce must not send the new
+	// secret before the functions know it (UntilKnown).
 	Rotating bool
 }
 
-// Todo are the steps that change something.
+// Todo returns the steps that change something.
 func (p Plan) Todo() []Step {
 	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return s.Action == Leave })
 }
 
-// Settled says that nothing is known to differ from what it should be.
+// Settled reports whether no difference is known. A secret that Commerce does not show is
+// not a known difference.
 func (p Plan) Settled() bool {
 	return !slices.ContainsFunc(p.Todo(), func(s Step) bool { return !s.Unseen })
 }
 
-// PlanWebhooks compares what Commerce has with what it should have. A base of the URLs
-// that is not given is the deployment's, or else the one that Commerce has already.
+// PlanWebhooks compares the webhooks in Commerce with those that it should have. If base is
+// empty, it uses the URLs of the deployment, or else the base that is in Commerce.
 func (s Store) PlanWebhooks(ctx context.Context, client *commerce.Client, base string) (Plan, error) {
 	secrets, err := s.webhookSecrets(ctx)
 	if err != nil {
@@ -95,7 +98,7 @@ func (s Store) PlanWebhooks(ctx context.Context, client *commerce.Client, base s
 	return plan, nil
 }
 
-// PlanRemoval takes away every webhook of this store's, duplicates too.
+// PlanRemoval returns a plan that removes every webhook of this store, also duplicates.
 func (s Store) PlanRemoval(ctx context.Context, client *commerce.Client, base string) (Plan, error) {
 	webhooks, integrations, err := s.atCommerce(ctx, client, base)
 	if err != nil {
@@ -110,7 +113,7 @@ func (s Store) PlanRemoval(ctx context.Context, client *commerce.Client, base st
 	return plan, nil
 }
 
-// atCommerce gives the webhooks that Commerce should have, and all integrations that it
+// atCommerce returns the webhooks that Commerce should have, and all integrations that it
 // has.
 func (s Store) atCommerce(ctx context.Context, client *commerce.Client, base string) ([]Webhook, []commerce.Integration, error) {
 	integrations, err := listIntegrations(ctx, client)
@@ -132,13 +135,14 @@ func listIntegrations(ctx context.Context, client *commerce.Client) ([]commerce.
 	return all, nil
 }
 
-// webhookSecrets are those that count, the one that Commerce is to send first.
+// webhookSecrets returns the valid webhook secrets. The first is the one that Commerce should
+// send.
 func (s Store) webhookSecrets(ctx context.Context) ([]string, error) {
 	values, err := s.Parameters(ctx, []string{settings.WebhookSecret})
 	return Lines(values[settings.WebhookSecret]), err
 }
 
-// MakeSecret makes the webhook secret where there is none, and says whether it did.
+// MakeSecret makes the webhook secret if there is none, and reports whether it did.
 func (s Store) MakeSecret(ctx context.Context) (made bool, err error) {
 	release, err := s.Saving(ctx)
 	if err != nil {
@@ -157,7 +161,8 @@ func (s Store) MakeSecret(ctx context.Context) (made bool, err error) {
 	return len(written) > 0, err
 }
 
-// planSync makes the plan; it asks nobody.
+// planSync compares the webhooks that Commerce should have with its integrations, and returns
+// the steps to make them equal.
 func planSync(webhooks []Webhook, integrations []commerce.Integration, secret string) []Step {
 	var steps []Step
 	for _, w := range webhooks {
@@ -166,7 +171,7 @@ func planSync(webhooks []Webhook, integrations []commerce.Integration, secret st
 		case len(found) == 0 && w.Enabled:
 			steps = append(steps, w.created(secret))
 		case len(found) == 0:
-			steps = append(steps, Step{Action: Leave, Name: w.Name, URL: w.URL, Events: w.Events, Why: []string{"it is disabled here, and not in Commerce"}})
+			steps = append(steps, Step{Action: Leave, Name: w.Name, URL: w.URL, Events: w.Events, Why: []string{"it is disabled here and does not exist in Commerce"}})
 		case w.Enabled:
 			steps = append(steps, w.corrected(found[0], secret))
 			steps = append(steps, disabled(found[1:], "a duplicate: Commerce would post the same events twice")...)
@@ -177,19 +182,19 @@ func planSync(webhooks []Webhook, integrations []commerce.Integration, secret st
 	return steps
 }
 
-// created is the step that makes a webhook.
+// created returns the step that creates a webhook.
 func (w Webhook) created(secret string) Step {
 	return Step{
 		Action: Create, Name: w.Name, URL: w.URL, Events: w.Events,
 		create: commerce.NewWebhook{
-			Name: w.Name, Description: "Tells Segment: " + w.Tracking.Title + ". Made by commerce-segment (hub webhooks sync).",
+			Name: w.Name, Description: "Sends " + w.Tracking.Title + " to Segment. Created by commerce-segment (hub webhooks sync).",
 			Enabled: true, Observes: w.Events,
 			Configuration: commerce.WebhookConfiguration{URL: w.URL, SecretKey: secret},
 		},
 	}
 }
 
-// corrected is the step that makes an integration what the webhook should be.
+// corrected returns the step that changes an integration to what the webhook should be.
 func (w Webhook) corrected(i commerce.Integration, secret string) Step {
 	step := stepOf(Update, i)
 	step.Events = w.Events
@@ -217,21 +222,20 @@ func (w Webhook) corrected(i commerce.Integration, secret string) Step {
 		step.change.Configuration = configuration
 	default:
 		step.Unseen = len(step.Why) == 0
-		step.Why = append(step.Why, "secret key, because Commerce does not show the one it has")
+		step.Why = append(step.Why, "secret key, because Commerce does not show the current one")
 		step.change.Configuration = configuration
 	}
 	if len(step.Why) == 0 {
-		step.Action, step.Why = Leave, []string{"it is as it should be"}
+		step.Action, step.Why = Leave, []string{"it matches the settings"}
 	}
 	return step
 }
 
-// isShown says that a secret key which Commerce lists is the one it has. The
-// descriptions do not say whether it is; secrets of other kinds of integration are
-// masked with asterisks in them.
+// isShown reports whether Commerce returned the real secret key. The API reference does not
+// say whether it does. It masks the secrets of other kinds of integration with asterisks.
 func isShown(secret string) bool { return secret != "" && !strings.HasPrefix(secret, "***") }
 
-// disabled are the steps that switch integrations off.
+// disabled returns the steps that disable integrations.
 func disabled(integrations []commerce.Integration, why string) []Step {
 	var steps []Step
 	for _, i := range integrations {
@@ -247,11 +251,12 @@ func disabled(integrations []commerce.Integration, why string) []Step {
 	return steps
 }
 
+// stepOf returns a step about an integration.
 func stepOf(action Action, i commerce.Integration) Step {
 	return Step{Action: action, Name: printable(i.Name), URL: printable(i.Configuration.URL), Events: i.Observes, id: i.ID}
 }
 
-// printable makes one harmless line of what somebody wrote in Commerce.
+// printable turns a text from Commerce into one line without control characters.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -261,11 +266,12 @@ func printable(text string) string {
 	}, text)
 }
 
-// sameSet says that two lists hold the same, in whatever order.
+// sameSet reports whether two lists have the same elements, in any order.
 func sameSet(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
+// listed returns the events as a text.
 func listed(events []string) string {
 	if len(events) == 0 {
 		return "none"
@@ -273,26 +279,26 @@ func listed(events []string) string {
 	return strings.Join(events, ", ")
 }
 
-// Apply does what a plan says, and tells of each step once it is done. It ends at the
-// first that fails: who makes a new plan then has what is left. It removes what another
-// run has created twice meanwhile.
+// Apply does the steps of a plan and calls did after each. It stops at the first step that
+// fails: a new plan has the remaining steps. At the end it removes webhooks that another run
+// created at the same time.
 func (p Plan) Apply(ctx context.Context, client *commerce.Client, did func(Step)) error {
 	if p.NoSecret {
-		return errors.New("there is no webhook secret yet, without which anybody could post webhooks: hub configure makes one. Nothing was done")
+		return errors.New("there is no webhook secret yet. Without it, anyone could post webhooks: make one with hub configure. Nothing was done")
 	}
 	todo := p.Todo()
 	for n, step := range todo {
 		if err := step.apply(ctx, client); err != nil {
-			return fmt.Errorf("to %s the webhook %q: %w\nDone: %d of %d. Run it again once that is mended: it does what is left", step.Action, step.Name, err, n, len(todo))
+			return fmt.Errorf("cannot %s the webhook %q: %w\nDone: %d of %d. Fix this and run it again: it does the remaining steps", step.Action, step.Name, err, n, len(todo))
 		}
 		did(step)
 	}
 	return removeTwins(ctx, client, todo, did)
 }
 
-// removeTwins looks once more at what was created: another run may have found the same
-// missing at the same time, and Commerce would post each event twice. All runs keep the
-// one that was created first, so that whoever looks last leaves one.
+// removeTwins reads again what was created. Another run can have created the same webhook at
+// the same time, and Commerce would post each event twice. All runs keep the one that was
+// created first, so after the last run one is left.
 func removeTwins(ctx context.Context, client *commerce.Client, done []Step, did func(Step)) error {
 	created := slices.DeleteFunc(slices.Clone(done), func(s Step) bool { return s.Action != Create })
 	if len(created) == 0 {
@@ -300,15 +306,15 @@ func removeTwins(ctx context.Context, client *commerce.Client, done []Step, did 
 	}
 	integrations, err := listIntegrations(ctx, client)
 	if err != nil {
-		return fmt.Errorf("looking whether another run has created the same webhooks: %w\nEverything was done. Run it again to be sure", err)
+		return fmt.Errorf("checking whether another run created the same webhooks: %w\nAll steps are done. Run it again to be sure", err)
 	}
 	for _, step := range created {
 		for _, twin := range younger(integrations, step.create) {
 			remove := stepOf(Remove, twin)
 			remove.Why = []string{"another run created the same webhook at the same time"}
 			var answered *commerce.APIError
-			if err := remove.apply(ctx, client); err != nil && !(errors.As(err, &answered) && answered.Status == http.StatusNotFound) { // the other run was faster
-				return fmt.Errorf("to remove a second webhook %q: %w\nRun it again once that is mended: it disables what is there twice", twin.Name, err)
+			if err := remove.apply(ctx, client); err != nil && !(errors.As(err, &answered) && answered.Status == http.StatusNotFound) { // the other run has removed it
+				return fmt.Errorf("cannot remove the duplicate webhook %q: %w\nFix this and run it again: it disables duplicates", twin.Name, err)
 			}
 			did(remove)
 		}
@@ -316,8 +322,8 @@ func removeTwins(ctx context.Context, client *commerce.Client, done []Step, did 
 	return nil
 }
 
-// younger are those of the enabled integrations that are the same webhook, but for the
-// one that was created first.
+// younger returns the enabled integrations that are the same webhook, without the one that
+// was created first.
 func younger(integrations []commerce.Integration, webhook commerce.NewWebhook) []commerce.Integration {
 	same := slices.DeleteFunc(slices.Clone(integrations), func(i commerce.Integration) bool {
 		return i.Type != "webhook" || !i.Enabled || i.Name != webhook.Name || i.Configuration.URL != webhook.Configuration.URL
@@ -328,8 +334,9 @@ func younger(integrations []commerce.Integration, webhook commerce.NewWebhook) [
 	return same[min(1, len(same)):]
 }
 
+// createdAt returns when an integration was created, or the zero time if it is not known.
 func createdAt(i commerce.Integration) time.Time {
-	at, _ := time.Parse(time.RFC3339, i.Meta.Timestamps.CreatedAt) // else the zero time, and the id decides
+	at, _ := time.Parse(time.RFC3339, i.Meta.Timestamps.CreatedAt)
 	return at
 }
 
@@ -346,10 +353,10 @@ func (s Step) apply(ctx context.Context, client *commerce.Client) error {
 	return err
 }
 
-// UntilKnown is how long it takes from now until the functions know the parameter as it
-// is. It counts from when this program wrote it, or by the zero time from when the store
-// says, by a clock that may differ from this machine's: so it is never longer than
-// after a write.
+// UntilKnown returns how long it takes from now until the functions know the current value
+// of a parameter. Written is when this program wrote it. If that is the zero time, the time
+// in the store is used. The clock of the store can differ from the clock of this machine, so
+// the result is at most s.Takes.
 func (s Store) UntilKnown(ctx context.Context, name string, written time.Time) (time.Duration, error) {
 	if s.Takes == 0 {
 		return 0, nil

@@ -21,8 +21,7 @@ import (
 
 const plantedSecret = "PLANTED-webhook"
 
-// shop is a deployed store and its Commerce, without a network and on a clock that does
-// not wait.
+// shop is a deployed store and its Commerce, without a network and with a fake clock.
 type shop struct {
 	t      *testing.T
 	store  Store
@@ -30,6 +29,7 @@ type shop struct {
 	client *commerce.Client
 }
 
+// inShop runs a test in a bubble with a fake clock.
 func inShop(t *testing.T, test func(*testing.T, shop)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, openShop(t, "/commerce-segment")) })
@@ -70,7 +70,7 @@ func (s shop) put(name, value string) {
 	}
 }
 
-// plan makes a plan, in which no secret must be for anybody to see.
+// plan makes a plan, and fails the test if the plan shows a secret.
 func (s shop) plan() Plan {
 	s.t.Helper()
 	plan, err := s.store.PlanWebhooks(s.t.Context(), s.client, "")
@@ -85,7 +85,7 @@ func (s shop) plan() Plan {
 	return plan
 }
 
-// sync makes a plan and does it.
+// sync makes a plan and applies it.
 func (s shop) sync() Plan {
 	s.t.Helper()
 	plan := s.plan()
@@ -95,15 +95,15 @@ func (s shop) sync() Plan {
 	return plan
 }
 
-// settled wants a plan in which there is nothing left to do.
+// settled fails the test if a new plan has something to do.
 func (s shop) settled() {
 	s.t.Helper()
 	if plan := s.plan(); len(plan.Todo()) != 0 || !plan.Settled() {
-		s.t.Errorf("there is left to do: %v", briefly(plan.Todo()))
+		s.t.Errorf("left to do: %v", briefly(plan.Todo()))
 	}
 }
 
-// briefly are steps as a test names them.
+// briefly returns the action and the name of each step.
 func briefly(steps []Step) []string {
 	var lines []string
 	for _, step := range steps {
@@ -112,7 +112,7 @@ func briefly(steps []Step) []string {
 	return lines
 }
 
-// at is the integration of a URL's end.
+// at returns the integration whose URL ends with end.
 func (s shop) at(end string) commercetest.Object {
 	s.t.Helper()
 	for _, i := range s.api.Integrations() {
@@ -124,7 +124,7 @@ func (s shop) at(end string) commercetest.Object {
 	return nil
 }
 
-// create puts a webhook into Commerce by hand.
+// create creates a webhook in Commerce, as a user would.
 func (s shop) create(w commerce.NewWebhook) commerce.Integration {
 	s.t.Helper()
 	i, err := s.client.CreateWebhook(s.t.Context(), w)
@@ -152,7 +152,7 @@ func (s shop) writes() int {
 	return count
 }
 
-func TestASyncCreatesWhatIsMissingAndThenHasNothingToDo(t *testing.T) {
+func TestASyncCreatesMissingWebhooksOnce(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.put("tracking/order-completed/events", "order.fulfilled")
 		s.sync()
@@ -180,7 +180,7 @@ func TestASyncCreatesWhatIsMissingAndThenHasNothingToDo(t *testing.T) {
 	})
 }
 
-func TestASyncCorrectsWhatDiffersAndNothingElse(t *testing.T) {
+func TestASyncCorrectsOnlyDifferences(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change commerce.IntegrationChange
@@ -188,7 +188,7 @@ func TestASyncCorrectsWhatDiffersAndNothingElse(t *testing.T) {
 	}{
 		{"the name", commerce.IntegrationChange{Name: new("Orders")}, "name, to Segment: Order Completed (/commerce-segment)"},
 		{"the events", commerce.IntegrationChange{Observes: []string{"order.paid", "order.updated"}}, "events, from order.paid, order.updated to order.paid"},
-		{"it was switched off", commerce.IntegrationChange{Enabled: new(false)}, "enabled, from no to yes"},
+		{"it was disabled", commerce.IntegrationChange{Enabled: new(false)}, "enabled, from no to yes"},
 		{"the URL", commerce.IntegrationChange{Configuration: &commerce.WebhookConfiguration{URL: "https://old.example/x", SecretKey: plantedSecret}},
 			"URL, to https://api.example/commerce-segment/webhooks/order-completed"},
 		{"a slash after the URL", commerce.IntegrationChange{Configuration: &commerce.WebhookConfiguration{
@@ -196,7 +196,7 @@ func TestASyncCorrectsWhatDiffersAndNothingElse(t *testing.T) {
 		{"the secret key", commerce.IntegrationChange{Configuration: &commerce.WebhookConfiguration{
 			URL: "https://api.example/commerce-segment/webhooks/order-completed", SecretKey: "PLANTED-other"}}, "secret key"},
 		{"no secret key", commerce.IntegrationChange{Configuration: &commerce.WebhookConfiguration{
-			URL: "https://api.example/commerce-segment/webhooks/order-completed"}}, "secret key, because Commerce does not show the one it has"},
+			URL: "https://api.example/commerce-segment/webhooks/order-completed"}}, "secret key, because Commerce does not show the current one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inShop(t, func(t *testing.T, s shop) {
@@ -220,8 +220,7 @@ func TestASyncCorrectsWhatDiffersAndNothingElse(t *testing.T) {
 	}
 }
 
-// Where Commerce masks the secret it is written again, and nobody is told that something
-// is wrong.
+// If Commerce masks the secret, the secret is written again and no difference is reported.
 func TestASecretThatCommerceDoesNotShowIsWrittenAgain(t *testing.T) {
 	webhook := Webhook{Tracking: tracking.OrderCompleted, Name: "name", URL: "https://api.example/x", Events: []string{"order.paid"}, Enabled: true}
 	for _, shown := range []string{"", "***************hook", "********"} {
@@ -233,12 +232,12 @@ func TestASecretThatCommerceDoesNotShowIsWrittenAgain(t *testing.T) {
 		}
 		i.Enabled = false
 		if plan := (Plan{Steps: planSync([]Webhook{webhook}, []commerce.Integration{i}, plantedSecret)}); plan.Settled() {
-			t.Errorf("shown as %q and switched off: it counts as settled", shown)
+			t.Errorf("shown as %q and disabled: it is reported as settled", shown)
 		}
 	}
 }
 
-func TestASyncDisablesWhatIsDisabledHere(t *testing.T) {
+func TestASyncDisablesTheWebhooksOfDisabledTrackings(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.put("tracking/order-refunded/enabled", "false") // before anything is registered
 		s.sync()
@@ -261,7 +260,7 @@ func TestASyncDisablesWhatIsDisabledHere(t *testing.T) {
 	})
 }
 
-// Other programs have integrations in the same store, and so does another of ours.
+// Other programs, and another deployment of this one, have integrations in the same store.
 func TestASyncTouchesNoOtherIntegration(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		for _, w := range []commerce.NewWebhook{
@@ -289,10 +288,10 @@ func TestASyncTouchesNoOtherIntegration(t *testing.T) {
 	})
 }
 
-func TestOnlyWebhooksAreOurs(t *testing.T) {
+func TestOnlyIntegrationsOfTypeWebhookMatch(t *testing.T) {
 	w := Webhook{Name: "name", URL: "https://api.example/x"}
 	if queue := (commerce.Integration{Type: "aws_sqs", Name: w.Name, Configuration: commerce.WebhookConfiguration{URL: w.URL}}); w.is(queue) {
-		t.Error("a queue counts as a webhook")
+		t.Error("a queue matches a webhook")
 	}
 }
 
@@ -315,22 +314,21 @@ func TestDuplicatesAreDisabled(t *testing.T) {
 		}
 		s.settled()
 		if plan, err := s.store.PlanRemoval(t.Context(), s.client, ""); err != nil || len(plan.Steps) != len(tracking.All())+1 {
-			t.Errorf("a removal would take %v, %v", briefly(plan.Steps), err)
+			t.Errorf("a removal would remove %v, %v", briefly(plan.Steps), err)
 		}
 	})
 }
 
-// The URL says more than the name: an integration is one webhook's, and not two's.
-// Two people may run it at the same time, or one of them and the console.
-func TestTwoSyncsAtOnceLeaveEachWebhookOnce(t *testing.T) {
+// Two users can run a sync at the same time, for example one in the console.
+func TestTwoConcurrentSyncsLeaveEachWebhookOnce(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		apart   time.Duration // from one's creations to the other's
-		stays   int           // of the first one's
+		apart   time.Duration // between the creations of the first and of the second
+		stays   int           // webhooks of the first that are left; -1 for any number
 		removed []int         // by the first and by the second
 	}{
 		{"one after the other", 2 * time.Second, len(tracking.All()), []int{0, len(tracking.All())}},
-		{"in the same moment", 0, -1, nil},
+		{"at the same moment", 0, -1, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inShop(t, func(t *testing.T, s shop) {
@@ -362,7 +360,7 @@ func TestTwoSyncsAtOnceLeaveEachWebhookOnce(t *testing.T) {
 					}
 				}
 				if len(left) != len(tracking.All()) || c.stays >= 0 && stays != c.stays || c.removed != nil && !slices.Equal(removed, c.removed) {
-					t.Errorf("Commerce has %d, of them %d of the first, and %v were removed", len(left), stays, removed)
+					t.Errorf("Commerce has %d webhooks, %d of them from the first sync, and %v were removed", len(left), stays, removed)
 				}
 				s.settled()
 			})
@@ -370,7 +368,7 @@ func TestTwoSyncsAtOnceLeaveEachWebhookOnce(t *testing.T) {
 	}
 }
 
-// What bears another name or goes elsewhere is somebody's own.
+// A webhook with another name or another URL belongs to another user.
 func TestASyncRemovesNothingThatItCannotHaveCreated(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		plan := s.plan()
@@ -391,6 +389,7 @@ func TestASyncRemovesNothingThatItCannotHaveCreated(t *testing.T) {
 	})
 }
 
+// The URL identifies an integration before the name does.
 func TestNamesThatWereSwappedAreSwappedBack(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.sync()
@@ -411,7 +410,7 @@ func TestASyncThatFailsHalfwayIsFinishedByTheNext(t *testing.T) {
 		fault commercetest.Fault
 		says  string
 	}{
-		{"Commerce refuses the third", commercetest.Fault{Status: http.StatusUnprocessableEntity}, "Done: 2 of 7"},
+		{"Commerce rejects the third", commercetest.Fault{Status: http.StatusUnprocessableEntity}, "Done: 2 of 7"},
 		{"the third is created, and the answer gets lost", commercetest.Fault{Break: true, Late: true}, "check before you repeat it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -423,7 +422,7 @@ func TestASyncThatFailsHalfwayIsFinishedByTheNext(t *testing.T) {
 						s.api.Fail(c.fault)
 					}
 				})
-				if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), `to create the webhook "Segment: Order Updated`) || strings.Contains(err.Error(), "PLANTED") {
+				if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), `cannot create the webhook "Segment: Order Updated`) || strings.Contains(err.Error(), "PLANTED") {
 					t.Errorf("it says %v", err)
 				}
 				s.sync()
@@ -452,7 +451,7 @@ func TestARotatedSecretReachesEveryWebhook(t *testing.T) {
 	})
 }
 
-func TestThisMachinesWebhooksNeedAnAddress(t *testing.T) {
+func TestTheWebhooksOfThisMachineNeedAURL(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.store.Deployment, s.store.Location = nil, Location{Dir: DefaultDir}
 		if _, err := s.store.PlanWebhooks(t.Context(), s.client, ""); !errors.Is(err, ErrNoURL) {
@@ -466,9 +465,9 @@ func TestThisMachinesWebhooksNeedAnAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		if again := s.plan(); again.Base != "https://one.tunnel.example" || len(again.Todo()) != 0 {
-			t.Errorf("without an address it takes %q, and does %v", again.Base, briefly(again.Todo()))
+			t.Errorf("without an address it uses %q, and does %v", again.Base, briefly(again.Todo()))
 		}
-		// The tunnel has another name every day.
+		// A new tunnel has another address.
 		if plan, err = s.store.PlanWebhooks(t.Context(), s.client, "https://two.tunnel.example"); err != nil {
 			t.Fatal(err)
 		}
@@ -482,12 +481,12 @@ func TestThisMachinesWebhooksNeedAnAddress(t *testing.T) {
 	})
 }
 
-// Without a secret anybody could post webhooks.
-func TestWithoutAWebhookSecretNothingIsDone(t *testing.T) {
+// Without a secret, anyone could post webhooks.
+func TestASyncWithoutAWebhookSecretChangesNothing(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.put(settings.WebhookSecret, "\n")
 		plan := s.plan()
-		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err == nil || !strings.Contains(err.Error(), "hub configure makes one") || s.writes() != 0 {
+		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err == nil || !strings.Contains(err.Error(), "make one with hub configure") || s.writes() != 0 {
 			t.Errorf("it says %v, and writes %d times", err, s.writes())
 		}
 		if made, err := s.store.MakeSecret(t.Context()); !made || err != nil {
@@ -501,31 +500,31 @@ func TestWithoutAWebhookSecretNothingIsDone(t *testing.T) {
 	})
 }
 
-func TestTheAddressOfATunnel(t *testing.T) {
+func TestPublicURL(t *testing.T) {
 	for _, c := range []struct{ name, pasted, want, says string }{
 		{"as it is printed", "https://x.tunnel.example", "https://x.tunnel.example", ""},
 		{"with a slash and white space", " https://x.tunnel.example/ ", "https://x.tunnel.example", ""},
 		{"below a path", "https://hooks.example/shop/", "https://hooks.example/shop", ""},
-		{"in clear", "http://x.tunnel.example", "", "in clear"},
-		{"this machine", "http://127.0.0.1:8080", "", "only this machine reaches"},
-		{"this machine by name", "https://localhost:8080", "", "only this machine reaches"},
-		{"this machine in capitals", "https://LOCALHOST:8080", "", "only this machine reaches"},
-		{"this machine with its dot", "https://localhost.", "", "only this machine reaches"},
-		{"a name below localhost", "https://hub.localhost", "", "only this machine reaches"},
-		{"this machine's address with a dot", "https://127.0.0.1.", "", "only this machine reaches"},
-		{"all addresses", "https://0.0.0.0:8080", "", "only this machine reaches"},
-		{"IPv6", "https://[::1]:8080", "", "only this machine reaches"},
-		{"IPv6 with an interface", "https://[::1%25lo]", "", "only this machine reaches"},
-		{"IPv4 within IPv6", "https://[::ffff:127.0.0.1]", "", "only this machine reaches"},
-		{"a name that begins like it", "https://localhost.example", "https://localhost.example", ""},
-		{"without https://", "x.tunnel.example", "", "is no address"},
+		{"unencrypted", "http://x.tunnel.example", "", "unencrypted"},
+		{"this machine", "http://127.0.0.1:8080", "", "only this machine can reach"},
+		{"this machine by name", "https://localhost:8080", "", "only this machine can reach"},
+		{"this machine in capitals", "https://LOCALHOST:8080", "", "only this machine can reach"},
+		{"this machine with a dot at the end", "https://localhost.", "", "only this machine can reach"},
+		{"a name below localhost", "https://hub.localhost", "", "only this machine can reach"},
+		{"this machine's address with a dot", "https://127.0.0.1.", "", "only this machine can reach"},
+		{"all addresses", "https://0.0.0.0:8080", "", "only this machine can reach"},
+		{"IPv6", "https://[::1]:8080", "", "only this machine can reach"},
+		{"IPv6 with an interface", "https://[::1%25lo]", "", "only this machine can reach"},
+		{"IPv4 within IPv6", "https://[::ffff:127.0.0.1]", "", "only this machine can reach"},
+		{"a name that begins with localhost", "https://localhost.example", "https://localhost.example", ""},
+		{"without https://", "x.tunnel.example", "", "is not an address"},
 		{"with a query", "https://x.tunnel.example?token=PLANTED", "", "the address at x.tunnel.example has a user, a query"},
 		{"with a fragment", "https://x.tunnel.example#token=PLANTED", "", "a fragment"},
 		{"with a password", "https://u:PLANTED@x.tunnel.example", "", "the address at x.tunnel.example has a user"},
-		{"with a password, in clear", "http://u:PLANTED@x.tunnel.example", "", "has a user"},
-		{"with a password, and broken", "https://u:PLANTED@x.tunnel.example:port", "", "is no address"},
-		{"a token in the path, in clear", "http://x.tunnel.example/PLANTED", "", "in clear"},
-		{"nothing", "", "", "is no address"},
+		{"with a password, unencrypted", "http://u:PLANTED@x.tunnel.example", "", "has a user"},
+		{"with a password, and broken", "https://u:PLANTED@x.tunnel.example:port", "", "is not an address"},
+		{"a token in the path, unencrypted", "http://x.tunnel.example/PLANTED", "", "unencrypted"},
+		{"nothing", "", "", "is not an address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := PublicURL(c.pasted)
@@ -533,7 +532,7 @@ func TestTheAddressOfATunnel(t *testing.T) {
 				t.Errorf("%q, %v", got, err)
 			}
 			if err != nil && strings.Contains(err.Error(), "PLANTED") {
-				t.Errorf("it tells what may be a secret: %v", err)
+				t.Errorf("the error quotes a possible secret: %v", err)
 			}
 		})
 	}

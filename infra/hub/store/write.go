@@ -14,9 +14,9 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// Write writes what of wanted differs from current, after a look at all of it
-// together. Who compares current with what others have made of it holds Saving. It returns
-// the names of the parameters that it wrote, in order, also with an error.
+// Write checks all parameters together and writes those of wanted that differ from current.
+// It returns the names of the parameters that it wrote, in order, also with an error. A
+// caller that must not replace the changes of other users holds Saving.
 func (s Store) Write(ctx context.Context, current, wanted map[string]string) (written []string, err error) {
 	if err := errors.Join(Check(together(current, wanted)), s.CheckKey(current, wanted)); err != nil {
 		return nil, fmt.Errorf("nothing was written to %s: %w", s.Name, err)
@@ -25,7 +25,7 @@ func (s Store) Write(ctx context.Context, current, wanted map[string]string) (wr
 		value, asked := wanted[name]
 		return !asked || value == strings.TrimSpace(current[name])
 	})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settings.SaveWithin) // a person who leaves meanwhile leaves all of it
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settings.SaveWithin) // a closed page must not stop the write halfway
 	defer cancel()
 	values := map[string]string{}
 	for _, name := range slices.Concat(settings.Together()...) {
@@ -35,22 +35,23 @@ func (s Store) Write(ctx context.Context, current, wanted map[string]string) (wr
 	}
 	if len(values) > 0 {
 		if err := s.PutTogether(ctx, values); err != nil {
-			return nil, fmt.Errorf("%w\nNot written to %s: %s. Run it again once that is corrected: settings that belong together are never mixed", err, s.Name, strings.Join(names, ", "))
+			return nil, fmt.Errorf("%w\nNot written to %s: %s. Fix this and run it again: settings that belong together are never mixed", err, s.Name, strings.Join(names, ", "))
 		}
 	}
 	left := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, done := values[name]; return done })
 	for i, name := range left {
 		if err := s.putConfigured(ctx, name, wanted[name]); err != nil {
 			written = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(left[i:], name) })
-			return written, fmt.Errorf("%w\nWritten to %s: %s. Not written: %s. Run it again once that is corrected: it writes what is left",
+			return written, fmt.Errorf("%w\nWritten to %s: %s. Not written: %s. Fix this and run it again: it writes the remaining settings",
 				err, s.Name, cmp.Or(strings.Join(written, ", "), "nothing"), strings.Join(left[i:], ", "))
 		}
 	}
 	return names, nil
 }
 
-// CheckMeanwhile refuses to replace what others have changed since current was read.
-func CheckMeanwhile(current, now, wanted map[string]string) error {
+// CheckUnchanged returns an error if wanted would replace a setting that was changed after
+// current was read.
+func CheckUnchanged(current, now, wanted map[string]string) error {
 	var changed []string
 	for _, name := range AllNames() {
 		value, asked := wanted[name]
@@ -59,12 +60,13 @@ func CheckMeanwhile(current, now, wanted map[string]string) error {
 		}
 	}
 	if len(changed) > 0 {
-		return fmt.Errorf("somebody has changed %s meanwhile: look at it with hub settings, and run this again to replace it", strings.Join(changed, ", "))
+		return fmt.Errorf("%s was changed by someone else after it was read: see the current value with hub settings, and run this again to replace it", strings.Join(changed, ", "))
 	}
 	return nil
 }
 
-// PutSecrets writes the webhook secrets in the place of those that were looked at, in lines.
+// PutSecrets replaces the webhook secrets, one on each line, if they are still equal to
+// before.
 func (s Store) PutSecrets(ctx context.Context, before, secrets []string) error {
 	release, err := s.Saving(ctx)
 	if err != nil {
@@ -76,7 +78,7 @@ func (s Store) PutSecrets(ctx context.Context, before, secrets []string) error {
 		return err
 	}
 	if !slices.Equal(now, before) {
-		return fmt.Errorf("somebody has changed %s meanwhile, and nothing was written: run this again", settings.WebhookSecret)
+		return fmt.Errorf("%s was changed by someone else after it was read. Nothing was written: run this again", settings.WebhookSecret)
 	}
 	return s.Put(ctx, settings.WebhookSecret, strings.Join(secrets, "\n"))
 }
@@ -91,10 +93,11 @@ func together(current, wanted map[string]string) map[string]string {
 	return all
 }
 
+// isSet reports whether a value is not blank.
 func isSet(value string) bool { return strings.TrimSpace(value) != "" }
 
-// CheckKey refuses another Segment host without its write key, where there is one that
-// belongs to the host before.
+// CheckKey returns an error if wanted has another Segment host without its write key, and the
+// current key belongs to the current host.
 func (s Store) CheckKey(current, wanted map[string]string) error {
 	host := func(values map[string]string) string {
 		return cmp.Or(strings.TrimRight(strings.TrimSpace(values[settings.SegmentHost]), "/"), s.Defaults()[settings.SegmentHost])
@@ -103,12 +106,12 @@ func (s Store) CheckKey(current, wanted map[string]string) error {
 	if !asked || host(wanted) == "" || host(wanted) == host(current) || isSet(wanted[settings.SegmentWriteKey]) || !isSet(current[settings.SegmentWriteKey]) {
 		return nil
 	}
-	return errors.New("parameter " + settings.SegmentWriteKey + ": the one that is set belongs to another host, and Segment takes the events of a key " +
-		"that it does not know and drops them: give the key of the source there as well")
+	return errors.New("parameter " + settings.SegmentWriteKey + ": the current key belongs to another host. Segment accepts events with an unknown key " +
+		"and drops them: give the key of the source at the new host too")
 }
 
-// KeepSecret makes a webhook secret where there is none, and refuses to replace one
-// that Commerce sends: its webhooks would be refused, and lost.
+// KeepSecret adds a new webhook secret to wanted if there is none. It returns an error if
+// wanted would replace a secret that Commerce sends: its webhooks would be rejected and lost.
 func KeepSecret(current, wanted map[string]string) error {
 	there := Lines(current[settings.WebhookSecret])
 	asked := wanted[settings.WebhookSecret]
@@ -118,13 +121,13 @@ func KeepSecret(current, wanted map[string]string) error {
 	case asked == "" || asked == there[0]:
 		delete(wanted, settings.WebhookSecret)
 	default:
-		return errors.New("there is a webhook secret already, and to replace it at once would refuse the webhooks that Commerce sends with it: " +
-			"unset COMMERCE_WEBHOOK_SECRET, or replace it with hub rotate, which takes it too. Nothing was written")
+		return errors.New("there is already a webhook secret. Without a rotation, the webhooks that Commerce sends with it would be rejected: " +
+			"unset COMMERCE_WEBHOOK_SECRET, or replace the secret with hub rotate, which reads COMMERCE_WEBHOOK_SECRET too. Nothing was written")
 	}
 	return nil
 }
 
-// Lines are the Lines of a text that are not blank.
+// Lines returns the lines of a text that are not blank, without white space around them.
 func Lines(text string) []string {
 	var all []string
 	for line := range strings.Lines(text) {
@@ -135,15 +138,15 @@ func Lines(text string) []string {
 	return all
 }
 
-// NewSecret is 32 random bytes in hex.
+// NewSecret returns 32 random bytes in hex.
 func NewSecret() string {
 	random := make([]byte, 32)
 	rand.Read(random) // never fails
 	return hex.EncodeToString(random)
 }
 
-// putConfigured writes a parameter, but no webhook secret where there is one by now:
-// there was none when this run looked, which may be many questions ago.
+// putConfigured writes a parameter. It returns an error instead of replacing a webhook secret
+// that was set after this run read the settings, which can be many questions ago.
 func (s Store) putConfigured(ctx context.Context, name, value string) error {
 	if name == settings.WebhookSecret {
 		now, err := s.Parameters(ctx, []string{name})
@@ -151,13 +154,13 @@ func (s Store) putConfigured(ctx context.Context, name, value string) error {
 			return err
 		}
 		if len(Lines(now[name])) > 0 {
-			return fmt.Errorf("parameter %s: somebody has set it meanwhile, and Commerce may send theirs already: it stays, and hub rotate replaces it", name)
+			return fmt.Errorf("parameter %s: it was set by someone else after it was read, and Commerce may already send that secret. It was not changed: replace it with hub rotate", name)
 		}
 	}
 	return s.Put(ctx, name, value)
 }
 
-// writeOrder moves the secrets to the end.
+// writeOrder returns the names with the secrets at the end.
 func writeOrder(names []string) []string {
 	secrets := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !settings.IsSecret(name) })
 	return append(slices.DeleteFunc(names, settings.IsSecret), secrets...)

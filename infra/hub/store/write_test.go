@@ -12,7 +12,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// putting is a store that notes what is put there, and fails at one parameter.
+// putting is a store that records which parameters are put, and fails at one of them.
 type putting struct {
 	Backend
 	put    []string
@@ -32,8 +32,8 @@ func (p *putting) Put(ctx context.Context, name, value string) error {
 	return p.Backend.Put(ctx, name, value)
 }
 
-// pairing is a store that notes, after each write, the host and the key that a function
-// which reads now would send with.
+// pairing is a store that records, after each write, the host and the key that a function
+// would read and send with.
 type pairing struct {
 	Backend
 	pairs map[string]bool
@@ -52,15 +52,15 @@ func (p *pairing) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if config, err := settings.Parse(tracking.OrderCompleted, values); err == nil { // else the last good settings count, or events wait
+	if config, err := settings.Parse(tracking.OrderCompleted, values); err == nil { // else the last valid settings stay in effect, or events are retried
 		p.pairs[config.Segment.Host+" "+config.Segment.WriteKey] = true
 	}
 	return nil
 }
 
-// A function may read between two writes. With the host and another region's key it would
-// send what Segment takes and drops.
-func TestNoHostIsEverPairedWithAnotherOnesKey(t *testing.T) {
+// A function can read the settings between two writes. If the key belonged to another region,
+// Segment would accept the events and drop them.
+func TestAHostIsNeverPairedWithTheKeyOfAnother(t *testing.T) {
 	const us, eu = settings.DefaultHost, "https://events.eu1.segmentapis.com"
 	for _, c := range []struct {
 		name            string
@@ -78,8 +78,8 @@ func TestNoHostIsEverPairedWithAnotherOnesKey(t *testing.T) {
 		{"to another key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
 			map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-other-key"}, []string{us + " us-other-key"}, ""},
 		{"to another region without its key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
-			map[string]string{settings.SegmentHost: eu}, nil, "parameter segment/write-key: the one that is set belongs to another host"},
-		{"to the same region, written otherwise", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: eu}, nil, "parameter segment/write-key: the current key belongs to another host"},
+		{"to the same region, in another spelling", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
 			map[string]string{settings.SegmentHost: us + "/"}, []string{us + " us-write-key"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -100,8 +100,8 @@ func TestNoHostIsEverPairedWithAnotherOnesKey(t *testing.T) {
 	}
 }
 
-// leaving is a store whose writer leaves with the first write, as a browser does whose page
-// is closed.
+// leaving is a store that cancels the context of the caller at the first write, as a browser
+// does when its page is closed.
 type leaving struct {
 	Backend
 	leave context.CancelFunc
@@ -112,25 +112,25 @@ func (l leaving) PutTogether(ctx context.Context, values map[string]string) erro
 	return errors.Join(ctx.Err(), l.Backend.PutTogether(ctx, values))
 }
 
-func TestWhoLeavesWhileTheRegionChangesLeavesAHost(t *testing.T) {
+func TestACancelledCallerDoesNotStopAWriteHalfway(t *testing.T) {
 	directory := Directory{settings.Dir(t.TempDir())}
 	current := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "us-write-key"}
 	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "eu-write-key"}
 	ctx, leave := context.WithCancel(t.Context())
 	_, err := Store{Backend: leaving{directory, leave}, Name: "the store"}.Write(ctx, current, wanted)
 	if after, unread := (Store{Backend: directory}).Parameters(t.Context(), AllNames()); err != nil || unread != nil || !maps.Equal(after, wanted) {
-		t.Errorf("it says %v and leaves %q, %v", err, after, unread)
+		t.Errorf("got error %v, and the settings are %q, %v", err, after, unread)
 	}
 }
 
-// writes has a configuration written to a store in which there is nothing.
+// writes writes a configuration to an empty store.
 func writes(t *testing.T, store Backend, wanted map[string]string) error {
 	t.Helper()
 	_, err := Store{Backend: store, Name: "the store"}.Write(t.Context(), map[string]string{}, wanted)
 	return err
 }
 
-// Where there is no key yet, events wait until it comes, and by then the host is there.
+// Without a key, events are retried. The key is written after the host.
 func TestWriteWritesTheSecretsLast(t *testing.T) {
 	store := &putting{Backend: Directory{settings.Dir(t.TempDir())}}
 	wanted := map[string]string{
@@ -146,7 +146,7 @@ func TestWriteWritesTheSecretsLast(t *testing.T) {
 	}
 }
 
-func TestWriteThatFailsHalfwaySaysWhatIsWritten(t *testing.T) {
+func TestAWriteThatFailsHalfwayListsWhatIsWritten(t *testing.T) {
 	store := &putting{Backend: Directory{settings.Dir(t.TempDir())}, failAt: "tracking/order-updated/enabled"}
 	err := writes(t, store, map[string]string{
 		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com",
@@ -155,17 +155,17 @@ func TestWriteThatFailsHalfwaySaysWhatIsWritten(t *testing.T) {
 	const want = "parameter tracking/order-updated/enabled: throttled\n" +
 		"Written to the store: segment/host, segment/write-key. Not written: tracking/order-updated/enabled, commerce/webhook-secret."
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("it says %v, want %s", err, want)
+		t.Errorf("got error %v, want %s", err, want)
 	}
 }
 
-func TestWriteKeepsAWebhookSecretThatSomebodySetMeanwhile(t *testing.T) {
+func TestWriteKeepsAWebhookSecretThatAnotherUserSet(t *testing.T) {
 	theirs := Directory{settings.Dir(t.TempDir())}
 	if err := theirs.Put(t.Context(), settings.WebhookSecret, "PLANTED-theirs"); err != nil {
 		t.Fatal(err)
 	}
 	err := writes(t, theirs, map[string]string{settings.SegmentPath: "/v1", settings.WebhookSecret: "PLANTED-mine"})
-	if err == nil || !strings.Contains(err.Error(), "somebody has set it meanwhile") || !strings.Contains(err.Error(), "Not written: commerce/webhook-secret.") {
+	if err == nil || !strings.Contains(err.Error(), "it was set by someone else") || !strings.Contains(err.Error(), "Not written: commerce/webhook-secret.") {
 		t.Errorf("it says %v", err)
 	}
 	after, err := theirs.Parameters(t.Context(), AllNames())

@@ -9,24 +9,24 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// Plan is what a backfill would send.
+// Plan describes what a backfill would send.
 type Plan struct {
-	Resources int            // orders or customers in the period
-	Events    map[string]int // messages, by the names of the trackings
-	Filtered  int            // facts of which the template makes nothing
-	Rejected  int            // facts of which it makes what Segment would drop
-	Refusals  []Refusal      // the first of them
-	Payments  int            // orders whose movements of money have to be read
-	Samples   []Sample       // one of each tracking
+	Resources  int            // orders or customers in the period
+	Events     map[string]int // messages, by the names of the trackings
+	Filtered   int            // facts that the template filters
+	Rejected   int            // facts whose messages Segment would drop
+	Rejections []Rejection    // the first of the rejected facts
+	Payments   int            // orders whose payments have to be read, one request each
+	Samples    []Sample       // one for each tracking
 }
 
 // Sample is a message that would be sent.
 type Sample struct {
 	Tracking string
-	JSON     []byte // without what is personal
+	JSON     []byte // redacted
 }
 
-// Total is how many messages there are.
+// Total returns the number of messages.
 func (p Plan) Total() (total int) {
 	for _, n := range p.Events {
 		total += n
@@ -34,27 +34,28 @@ func (p Plan) Total() (total int) {
 	return total
 }
 
-// commercePerSecond is how many requests a second the client of Commerce makes.
+// commercePerSecond is the number of requests a second that the client of Commerce sends.
 const commercePerSecond = 10
 
-// Takes is about how long sending will take.
+// Takes returns an estimate of how long the backfill will take, at a rate in events a
+// second.
 func (p Plan) Takes(rate int) time.Duration {
 	reading := time.Duration(p.Payments) * time.Second / commercePerSecond
 	sending := time.Duration(p.Total()) * time.Second / time.Duration(rate)
 	return max(reading, sending).Round(time.Second)
 }
 
-// refusalsKept bounds the refusals that are told in full.
-const refusalsKept = 10
+// rejectionsListed limits the rejections that are listed.
+const rejectionsListed = 10
 
-// add counts what was written.
+// add adds facts and their messages to the plan.
 func (p *Plan) add(all []written) {
 	for _, w := range all {
 		switch {
 		case w.invalid != nil:
 			p.Rejected++
-			if len(p.Refusals) < refusalsKept {
-				p.Refusals = append(p.Refusals, refusal(w.fact, w.invalid.Error()))
+			if len(p.Rejections) < rejectionsListed {
+				p.Rejections = append(p.Rejections, rejection(w.fact, w.invalid.Error()))
 			}
 		case len(w.messages) == 0:
 			p.Filtered++
@@ -67,8 +68,8 @@ func (p *Plan) add(all []written) {
 	}
 }
 
-// Plan reads a period and counts what a backfill of it would send. The callback hears
-// how many orders or customers are read.
+// Plan reads a period and counts what a backfill of it would send. It calls read with the
+// number of orders or customers that it has read so far.
 func (s *Sender) Plan(ctx context.Context, kind Kind, since, until time.Time, read func(int)) (Plan, error) {
 	plan := Plan{Events: map[string]int{}}
 	var batch []*resource
@@ -90,7 +91,7 @@ func (s *Sender) Plan(ctx context.Context, kind Kind, since, until time.Time, re
 	return plan, err
 }
 
-// count adds to a plan what some resources cause.
+// count adds the facts of a batch of resources to a plan.
 func (s *Sender) count(ctx context.Context, plan *Plan, batch []*resource) error {
 	facts, err := s.factsOf(ctx, batch)
 	if err != nil {
@@ -106,21 +107,21 @@ func (s *Sender) count(ctx context.Context, plan *Plan, batch []*resource) error
 	return nil
 }
 
-// batchLength is how many orders or customers are read before what they cause is sent.
-// It is what is told again where a backfill is killed.
+// batchLength is the number of orders or customers that are read before their facts are
+// sent. If a backfill is killed, the next run sends at most this batch again.
 const batchLength = 100
 
-// Backfill tells what has happened to the orders or customers that were created in a
-// period, from where the position is. The position moves behind what Segment has taken,
-// and is kept each time; the callback hears of it. Whoever is killed begins again at
-// the last position that was kept: what is told twice has the same messageIds.
+// Backfill sends the facts of the orders or customers that were created in the period of
+// the position, starting at the position. After each batch it saves the new position and
+// calls progress with it. A run that is killed continues at the last saved position:
+// messages that are sent twice have the same messageIds.
 func (s *Sender) Backfill(ctx context.Context, p *Position, journal *Journal, progress func(Position)) error {
 	var batch []*resource
 	for r, err := range s.list(ctx, p.Kind, commerce.Period{From: p.from(), To: p.Until}) {
 		if err != nil {
 			return err
 		}
-		if p.isBehind(r) {
+		if p.hasPassed(r) {
 			continue
 		}
 		if batch = append(batch, r); len(batch) < batchLength {
@@ -139,51 +140,53 @@ func (s *Sender) Backfill(ctx context.Context, p *Position, journal *Journal, pr
 	return p.Forget()
 }
 
-// sendBatch sends what has happened to some resources, and moves the position behind them.
+// sendBatch sends the facts of a batch of resources, moves the position past them and
+// saves it.
 func (s *Sender) sendBatch(ctx context.Context, p *Position, journal *Journal, batch []*resource) error {
 	facts, err := s.factsOf(ctx, batch)
 	if err != nil {
 		return err
 	}
-	sent, refused, err := s.send(ctx, journal, facts)
+	sent, rejected, err := s.send(ctx, journal, facts)
 	if err != nil {
 		return err
 	}
 	p.Sent += sent
-	p.Rejected += len(refused)
-	p.Refusals = slices.Concat(p.Refusals, refused)
-	p.Refusals = p.Refusals[:min(len(p.Refusals), refusalsKept)]
+	p.Rejected += len(rejected)
+	p.Rejections = slices.Concat(p.Rejections, rejected)
+	p.Rejections = p.Rejections[:min(len(p.Rejections), rejectionsListed)]
 	for _, r := range batch {
 		p.pass(r)
 	}
-	return p.keep()
+	return p.save()
 }
 
-// send sends facts, and writes down those that it has sent to wherever the source sends.
-func (s *Sender) send(ctx context.Context, journal *Journal, facts []fact) (sent int, refused []Refusal, err error) {
+// send sends facts. It adds those that were sent to the journal, unless they went only to
+// certain integrations.
+func (s *Sender) send(ctx context.Context, journal *Journal, facts []fact) (sent int, rejected []Rejection, err error) {
 	all, err := s.write(ctx, facts, true)
 	if err != nil {
 		return 0, nil, err
 	}
-	sent, refused, left, err := s.deliver(ctx, all)
+	sent, rejected, left, err := s.deliver(ctx, all)
 	if len(s.to) > 0 {
-		return sent, refused, err
+		return sent, rejected, err
 	}
-	return sent, refused, errors.Join(err, journal.add(sentOf(all, refused, left)))
+	return sent, rejected, errors.Join(err, journal.add(sentOf(all, rejected, left)))
 }
 
-// sentOf are the keys of the facts of which Segment has taken all that was written.
-func sentOf(all []written, refused []Refusal, left []fact) []string {
-	not := map[string]bool{}
-	for _, r := range refused {
-		not[key(r.Tracking, r.Resource)] = true
+// sentOf returns the keys of the facts whose messages Segment has accepted, all of them.
+func sentOf(all []written, rejected []Rejection, left []fact) []string {
+	unsent := map[string]bool{}
+	for _, r := range rejected {
+		unsent[key(r.Tracking, r.Resource)] = true
 	}
 	for _, f := range left {
-		not[f.key()] = true
+		unsent[f.key()] = true
 	}
 	var keys []string
 	for _, w := range all {
-		if k := w.fact.key(); len(w.messages) > 0 && !not[k] {
+		if k := w.fact.key(); len(w.messages) > 0 && !unsent[k] {
 			keys = append(keys, k)
 		}
 	}

@@ -28,10 +28,10 @@ import (
 	"commerce-segment/templates"
 )
 
-// full makes the tests of a backfill and of a reconciliation as large as they are meant:
+// full runs the tests of a backfill and of a reconciliation at full size:
 //
 //	go test ./infra/hub/backfill -full
-var full = flag.Bool("full", false, "10,000 orders, and 5,000 of which 500 are lost")
+var full = flag.Bool("full", false, "test with 10,000 orders, and with 5,000 orders of which 500 are lost")
 
 func sized(short, whole int) int {
 	if *full {
@@ -40,15 +40,16 @@ func sized(short, whole int) int {
 	return short
 }
 
-// standIn is a Segment that needs no network.
+// standIn is a Segment without a network.
 type standIn struct {
 	mu       sync.Mutex
-	times    map[string]int // how often each messageId came
+	times    map[string]int // how often each messageId arrived
 	last     map[string]json.RawMessage
 	requests []time.Time
 	events   int
-	// answer says what to answer a request; nil is 200. An error beside a 200 means that
-	// the request came and its answer got lost, and beside 0 that it never came.
+	// answer returns the answer to a request; nil means always 200. An error with status
+	// 200 means that the request arrived and its answer was lost; an error with status 0
+	// means that the request did not arrive.
 	answer func(request int, body []byte) (status int, err error)
 }
 
@@ -92,7 +93,7 @@ func (s *standIn) take(body []byte) {
 	}
 }
 
-// peak is the most events in any second, were each request as full as can be.
+// peak returns the most requests in any second.
 func (s *standIn) peak() int {
 	most := 0
 	for i := range s.requests {
@@ -113,7 +114,7 @@ func fieldsOf(message []byte) map[string]any {
 	return fields
 }
 
-// shop is a Commerce, a Segment, and a directory for what is kept.
+// shop is a Commerce, a Segment, and a directory for the files.
 type shop struct {
 	t        *testing.T
 	commerce *commercetest.Server
@@ -148,7 +149,7 @@ func (s *shop) configure(row tracking.Tracking, change func(*relay.Config)) {
 	s.options.Configs[row.Name] = config
 }
 
-// teller is a program that has just been started.
+// sender returns the Sender of a program that has just been started.
 func (s *shop) sender() *Sender {
 	s.t.Helper()
 	o := s.options
@@ -164,7 +165,7 @@ func (s *shop) sender() *Sender {
 	return sender
 }
 
-// newClient is a client of Segment until the test ends.
+// newClient returns a client of Segment that is closed at the end of the test.
 func (s *shop) newClient() *segment.Client {
 	client := segment.NewClient(s.segment)
 	s.t.Cleanup(client.Close)
@@ -174,7 +175,7 @@ func (s *shop) newClient() *segment.Client {
 func (s *shop) file(name string) string { return filepath.Join(s.dir, name) }
 func (s *shop) journal() *Journal       { return OpenJournal(s.file("sent")) }
 
-// backfill does what the command does: it goes on, or counts and begins.
+// backfill does what the command does: it continues a backfill, or begins one.
 func (s *shop) backfill(ctx context.Context, kind Kind) error {
 	s.t.Helper()
 	position, err := OpenPosition(s.file("position"))
@@ -187,7 +188,7 @@ func (s *shop) backfill(ctx context.Context, kind Kind) error {
 	return s.sender().Backfill(ctx, position, s.journal(), func(Position) {})
 }
 
-// day is when the orders here begin.
+// day is when the first order is created.
 var day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
@@ -196,7 +197,7 @@ func timestamps(created, updated time.Time) commercetest.Object {
 	return commercetest.Object{"timestamps": commercetest.Object{"created_at": stamp(created), "updated_at": stamp(updated)}}
 }
 
-// addOrder puts an order into the shop that has a payment, and was changed a month later.
+// addOrder adds an order with a payment, which was changed a month later.
 func (s *shop) addOrder(n int, created time.Time, status, payment string) string {
 	id := s.commerce.AddOrder(commercetest.Object{
 		"id": fmt.Sprintf("10000000-0000-4000-8000-%012d", n), "status": status, "payment": payment, "shipping": "unfulfilled",
@@ -223,14 +224,14 @@ func messageID(row tracking.Tracking, order string) string {
 	return row.Name + ":" + order + ":0-" + string(row.Call) + ":" + saltOfKeyOne
 }
 
-// saltOfKeyOne is what shared/segment makes of the write key here.
+// saltOfKeyOne is the part of a messageId that shared/segment derives from the write key.
 const saltOfKeyOne = "7c6631c7"
 
 var errKilled = errors.New("the program was killed")
 
-// A program that is killed has no time to tidy up: here Segment gets a request, and the
-// program hears nothing and does nothing from then on.
-func TestABackfillThatIsKilledThreeTimesTellsEachFactOnce(t *testing.T) {
+// A program that is killed cannot clean up: here Segment receives a request, and the
+// program receives no answer and does nothing more.
+func TestABackfillThatIsKilledThreeTimesSendsEveryEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t)
 		orders := sized(700, 10_000)
@@ -240,7 +241,7 @@ func TestABackfillThatIsKilledThreeTimesTellsEachFactOnce(t *testing.T) {
 			if n%10 == 0 {
 				payment = "unpaid"
 			}
-			// Three at the same moment: a position between them must not lose one.
+			// Three orders are created at the same time: a position between them must not lose one.
 			id := s.addOrder(n, day.Add(time.Duration(n/3)*time.Minute), "complete", payment)
 			want[messageID(tracking.CheckoutStarted, id)] = true
 			if payment == "paid" {
@@ -256,31 +257,31 @@ func TestABackfillThatIsKilledThreeTimesTellsEachFactOnce(t *testing.T) {
 		}
 		for id := range want {
 			if s.segment.times[id] == 0 {
-				t.Fatalf("%s never came", id)
+				t.Fatalf("%s did not arrive", id)
 			}
 		}
 		if len(s.segment.times) != len(want) {
-			t.Errorf("%d different messages came, want %d", len(s.segment.times), len(want))
+			t.Errorf("%d different messages arrived, want %d", len(s.segment.times), len(want))
 		}
-		// What a killed program was sending comes twice, with the same id.
+		// Messages that a killed program was sending arrive twice, with the same id.
 		if again := s.segment.events - len(want); again > 3*2*batchLength {
-			t.Errorf("%d messages came again after three kills", again)
+			t.Errorf("%d messages arrived again after three kills", again)
 		}
 		if peak := s.segment.peak() * requestLength; peak > 2*DefaultRate {
-			t.Errorf("up to %d events came in a second, and the rate is %d", peak, DefaultRate)
+			t.Errorf("up to %d events arrived in a second, and the rate is %d", peak, DefaultRate)
 		}
 		if peak := s.commerce.PeakRate(); peak > 20 {
-			t.Errorf("Commerce got up to %d requests in a second", peak)
+			t.Errorf("Commerce received up to %d requests in a second", peak)
 		}
 		if _, err := os.Stat(s.file("position")); !os.IsNotExist(err) {
-			t.Errorf("the position is still there: %v", err)
+			t.Errorf("the file of the position still exists: %v", err)
 		}
 		t.Logf("%d orders, %d messages, %d of them twice, in %d requests", orders, len(want), s.segment.events-len(want), len(s.segment.requests))
 	})
 }
 
-// kill runs a backfill that is killed with its so many-th request to Segment, which has
-// arrived with a 200, and never with 0.
+// kill runs a backfill that is killed during a request to Segment: the one with the number
+// after. The request arrived if arrived is 200, and did not arrive if it is 0.
 func (s *shop) kill(after, arrived int) {
 	s.t.Helper()
 	ctx, kill := context.WithCancel(s.t.Context())
@@ -294,13 +295,13 @@ func (s *shop) kill(after, arrived int) {
 		return arrived, errKilled
 	}
 	if err := s.backfill(ctx, Orders); err == nil {
-		s.t.Fatal("it was done before it was killed")
+		s.t.Fatal("it ended before it was killed")
 	}
 	s.segment.answer = nil
 }
 
-// So many orders of one moment are on several pages, and in several batches.
-func TestAPositionMayBeAmongOrdersOfTheSameMoment(t *testing.T) {
+// So many orders with the same time are on several pages, and in several batches.
+func TestABackfillContinuesAmongOrdersOfTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t)
 		const before, same, after = 50, 250, 50
@@ -314,7 +315,7 @@ func TestAPositionMayBeAmongOrdersOfTheSameMoment(t *testing.T) {
 			s.addOrder(n, at, "incomplete", "unpaid")
 		}
 		position := NewPosition(s.file("position"), Orders, day.AddDate(0, -1, 0), day.AddDate(0, 1, 0), 0)
-		if err := position.keep(); err != nil {
+		if err := position.save(); err != nil {
 			t.Fatal(err)
 		}
 		s.kill(3, 0)
@@ -323,13 +324,13 @@ func TestAPositionMayBeAmongOrdersOfTheSameMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 		if left.Resources != 200 || len(left.Passed) != 150 {
-			t.Errorf("it was left behind %d orders, %d of them of that moment", left.Resources, len(left.Passed))
+			t.Errorf("the position is after %d orders, %d of them created at that time", left.Resources, len(left.Passed))
 		}
 		if err := s.backfill(t.Context(), Orders); err != nil {
 			t.Fatal(err)
 		}
 		if all := before + same + after; len(s.segment.times) != all || s.segment.events != all {
-			t.Errorf("of %d orders came %d messages, %d of them different", all, s.segment.events, len(s.segment.times))
+			t.Errorf("%d orders became %d messages, %d of them different", all, s.segment.events, len(s.segment.times))
 		}
 	})
 }
@@ -346,16 +347,16 @@ func TestEventsAreSentNoFasterThanTheRate(t *testing.T) {
 		if err := s.backfill(t.Context(), Orders); err != nil {
 			t.Fatal(err)
 		}
-		// The clock is synctest's: no machine is too slow for it.
+		// This is the clock of synctest, which does not depend on the machine.
 		if took := time.Since(began); took < (orders-requestLength)/50*time.Second || took > orders/50*time.Second+time.Minute {
 			t.Errorf("%d events took %v", orders, took)
 		}
 	})
 }
 
-// The identity of history is that of the live webhooks: were it another, Segment would
-// count what it has had within the day again.
-func TestHistoryTellsWhatTheLiveWebhookTold(t *testing.T) {
+// The messageIds of a backfill are those of the live webhooks: with other ids, Segment
+// would accept the same event twice within a day.
+func TestABackfillSendsTheMessagesOfTheLiveWebhook(t *testing.T) {
 	for _, sample := range templates.Samples() {
 		row, err := tracking.ByName(sample.Tracking)
 		if err != nil {
@@ -377,7 +378,7 @@ func TestHistoryTellsWhatTheLiveWebhookTold(t *testing.T) {
 				}
 				s.configure(row, func(c *relay.Config) {
 					c.Events, c.Commerce = []string{webhook.Event}, credentials
-					c.Currencies = money.Decimals{"USD": 1, "GBP": 1} // another number than prices and ISO 4217 say
+					c.Currencies = money.Decimals{"USD": 1, "GBP": 1} // not the decimals in the prices and in ISO 4217
 				})
 				s.options.Kinds, s.options.Only = []Kind{kind}, []string{row.Name}
 				s.put(kind, webhook)
@@ -394,15 +395,15 @@ func TestHistoryTellsWhatTheLiveWebhookTold(t *testing.T) {
 				}
 				for _, message := range live {
 					if row.Name == tracking.OrderRefunded.Name && !strings.Contains(string(message), `"refunded_amount":`) {
-						t.Errorf("the live one did not ask Commerce, so nothing is proved: %s", message)
+						t.Errorf("the live message has no refunded_amount, so it did not call Commerce: %s", message)
 					}
 				}
 				if position.Sent != len(live) {
-					t.Fatalf("%d messages were sent, and %d came of the webhook", position.Sent, len(live))
+					t.Fatalf("the backfill sent %d messages, and the webhook %d", position.Sent, len(live))
 				}
 				for id, message := range live {
 					if got := s.segment.last[id]; string(got) != string(message) {
-						t.Errorf("of %s came\n%s\nand of the webhook\n%s", id, got, message)
+						t.Errorf("the backfill sent %s as\n%s\nand the webhook\n%s", id, got, message)
 					}
 				}
 			})
@@ -410,7 +411,7 @@ func TestHistoryTellsWhatTheLiveWebhookTold(t *testing.T) {
 	}
 }
 
-// deliver has the relay deliver a webhook, and takes from Segment what came of it.
+// deliver lets the relay deliver a webhook, and returns the messages that Segment received.
 func (s *shop) deliver(row tracking.Tracking, body []byte) map[string]json.RawMessage {
 	s.t.Helper()
 	r := &relay.Relay{
@@ -425,8 +426,8 @@ func (s *shop) deliver(row tracking.Tracking, body []byte) map[string]json.RawMe
 	return live
 }
 
-// put puts into Commerce what a webhook is about, paid, refunded and authorized at its
-// last change, as it was when the webhook was sent.
+// put adds the resource of a webhook to Commerce, in the state of the webhook. An order is
+// paid, authorized and refunded at its last change.
 func (s *shop) put(kind Kind, webhook commerce.Webhook) {
 	payload := webhook.Document()["payload"].(map[string]any)
 	data := payload["data"].(map[string]any)

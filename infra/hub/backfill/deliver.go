@@ -11,34 +11,36 @@ import (
 	"commerce-segment/shared/segment"
 )
 
-// Refusal is a fact that Segment would not take, or did not.
-type Refusal struct {
+// Rejection is a fact with a message that Segment rejected, or would drop.
+type Rejection struct {
 	Tracking, Resource string
 	Reason             string // without personal data
 }
 
-func (r Refusal) String() string {
+func (r Rejection) String() string {
 	return fmt.Sprintf("%s of %s: %s", r.Tracking, r.Resource, r.Reason)
 }
 
 const (
-	// requestLength is how many messages go in one request, so that they do not come
-	// in bursts.
+	// requestLength is the most messages in one request. It is small, so that messages do
+	// not arrive in bursts.
 	requestLength = 100
-	// attempts is how often the same messages are tried, over two minutes.
+	// attempts is the number of attempts without progress, over two minutes, after which a
+	// backfill stops.
 	attempts    = 8
 	longestWait = time.Minute
 )
 
-// deliver sends what was written, within the rate, and tells what was refused for good.
-// Its error is what somebody must mend, or what did not end in time; then some facts are
-// left, of which not everything was sent.
-func (s *Sender) deliver(ctx context.Context, all []written) (sent int, refused []Refusal, left []fact, err error) {
+// deliver sends messages within the rate. It returns the number of messages that were
+// sent, and the facts that were rejected. The error means that the operator must fix
+// something, or that an outage lasts too long: then left has the facts with messages that
+// were not sent.
+func (s *Sender) deliver(ctx context.Context, all []written) (sent int, rejected []Rejection, left []fact, err error) {
 	var messages []segment.Message
 	owners := map[string]fact{}
 	for _, w := range all {
 		if w.invalid != nil {
-			refused = append(refused, refusal(w.fact, w.invalid.Error()))
+			rejected = append(rejected, rejection(w.fact, w.invalid.Error()))
 		}
 		for _, message := range w.messages {
 			messages = append(messages, message)
@@ -52,69 +54,70 @@ func (s *Sender) deliver(ctx context.Context, all []written) (sent int, refused 
 		reasons, undone, err = s.deliverAll(ctx, part)
 		sent += len(part) - len(undone) - len(reasons)
 		for id, reason := range reasons {
-			refused = append(refused, refusal(owners[id], reason))
+			rejected = append(rejected, rejection(owners[id], reason))
 		}
 		messages = slices.Concat(undone, messages[len(part):])
 	}
 	for _, message := range messages {
 		left = append(left, owners[message.ID])
 	}
-	return sent, refused, left, err
+	return sent, rejected, left, err
 }
 
-func refusal(f fact, reason string) Refusal {
-	return Refusal{Tracking: f.by.Name, Resource: loggable.ID(f.resource.ID), Reason: reason}
+func rejection(f fact, reason string) Rejection {
+	return Rejection{Tracking: f.by.Name, Resource: loggable.ID(f.resource.ID), Reason: reason}
 }
 
-// deliverAll sends messages until each is delivered or refused, and gives the reasons for
-// the refused ones by their ids. With its error go those that are neither.
-func (s *Sender) deliverAll(ctx context.Context, messages []segment.Message) (refused map[string]string, undone []segment.Message, err error) {
-	refused = map[string]string{}
+// deliverAll sends messages until each is delivered or rejected. It returns the reasons for
+// the rejected ones by their messageIds. If it returns an error, undone has the messages
+// that are neither delivered nor rejected.
+func (s *Sender) deliverAll(ctx context.Context, messages []segment.Message) (rejected map[string]string, undone []segment.Message, err error) {
+	rejected = map[string]string{}
 	for attempt := 1; ; attempt++ {
 		if err := s.pace.wait(ctx, len(messages)); err != nil {
-			return refused, messages, err
+			return rejected, messages, err
 		}
 		var left []segment.Message
 		var last segment.Outcome
-		var refusesAll error
+		var rejectsAll error
 		for i, outcome := range s.segment.Deliver(ctx, s.endpoint, messages) {
 			switch {
 			case outcome.Verdict == segment.Delivered:
 			case isAboutTheMessage(outcome):
-				refused[messages[i].ID] = outcome.Reason
+				rejected[messages[i].ID] = outcome.Reason
 			case outcome.Operator || outcome.Verdict == segment.Fail:
 				left = append(left, messages[i])
-				refusesAll = fmt.Errorf("sending to Segment: it refuses everything (%s): check the write key, the host and the path of the source", why(outcome))
+				rejectsAll = fmt.Errorf("sending to Segment: every message is rejected (%s): check the write key, the host and the path of the source", why(outcome))
 			default:
 				left, last = append(left, messages[i]), outcome
 			}
 		}
 		switch {
 		case len(left) == 0:
-			return refused, nil, nil
-		case refusesAll != nil:
-			return refused, left, refusesAll
+			return rejected, nil, nil
+		case rejectsAll != nil:
+			return rejected, left, rejectsAll
 		case ctx.Err() != nil:
-			return refused, left, ctx.Err()
+			return rejected, left, ctx.Err()
 		case len(left) < len(messages):
-			attempt = 1 // it goes on
+			attempt = 1 // some messages were delivered or rejected
 		case attempt == attempts:
-			return refused, left, fmt.Errorf("sending to Segment: %d attempts have failed (%s): try again later", attempts, why(last))
+			return rejected, left, fmt.Errorf("sending to Segment: %d attempts failed (%s): try again later", attempts, why(last))
 		}
 		if err := sleep(ctx, max(backoff(attempt), last.RetryAfter)); err != nil {
-			return refused, left, err
+			return rejected, left, err
 		}
 		messages = left
 	}
 }
 
-// isAboutTheMessage reports whether Segment refuses only this message.
+// isAboutTheMessage reports whether Segment rejected only this message.
 func isAboutTheMessage(o segment.Outcome) bool {
 	return o.Verdict == segment.Fail &&
 		(o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge)
 }
 
-// why is what Segment answered, or what the network or the settings say.
+// why returns the reason for an outcome, and its detail if there is one.
 func why(o segment.Outcome) string {
 	if o.Detail == "" {
 		return o.Reason
@@ -122,15 +125,16 @@ func why(o segment.Outcome) string {
 	return o.Reason + ", " + o.Detail
 }
 
+// backoff returns how long to wait after an attempt without progress.
 func backoff(attempt int) time.Duration { return min(time.Second<<(attempt-1), longestWait) }
 
-// pace spreads events, so many a second.
+// pace limits the rate of events.
 type pace struct {
 	perSecond int
 	next      time.Time
 }
 
-// wait waits until so many events may go out.
+// wait waits until a number of events may be sent.
 func (p *pace) wait(ctx context.Context, events int) error {
 	now := time.Now()
 	due := p.next
@@ -141,7 +145,7 @@ func (p *pace) wait(ctx context.Context, events int) error {
 	return sleep(ctx, due.Sub(now))
 }
 
-// sleep waits; its error is the context's, where that ends first.
+// sleep waits for a time. If the context ends first, it returns the error of the context.
 func sleep(ctx context.Context, wait time.Duration) error {
 	select {
 	case <-time.After(max(wait, 0)):

@@ -14,15 +14,15 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// logsAtMost bounds how much of an integration's log is read: 100 are one request.
+// logsAtMost limits the log entries that are read of an integration. A request reads 100.
 const logsAtMost = 5000
 
-// Explain says, from Commerce's side, why a tracking's webhooks seem to have been lost in
-// a period: how it has the integration that posts them, and which attempts it logged as
-// failed. Commerce's log does not say which order an attempt was about.
+// Explain returns reasons why webhooks of a tracking may have been lost in a period,
+// according to Commerce: how the integration that posts them is configured, and which
+// failed attempts Commerce logged. The log does not contain the order of an attempt.
 func (s *Sender) Explain(ctx context.Context, tracking string, since, until time.Time, posts func(commerce.Integration) bool) ([]string, error) {
 	events := s.observer(tracking).events
-	var said []string
+	var reasons []string
 	registered := false
 	for i, err := range s.commerce.Integrations(ctx) {
 		if err != nil {
@@ -32,42 +32,42 @@ func (s *Sender) Explain(ctx context.Context, tracking string, since, until time
 			continue
 		}
 		registered = true
-		said = append(said, ofIntegration(i, events)...)
+		reasons = append(reasons, misconfigurations(i, events)...)
 		failures, err := s.failures(ctx, i, since, until)
 		if err != nil {
 			return nil, err
 		}
-		said = append(said, failures...)
+		reasons = append(reasons, failures...)
 	}
 	if !registered {
 		return []string{"Commerce has no integration that posts to /webhooks/" + tracking}, nil
 	}
-	if len(said) == 0 {
-		said = []string{"Commerce has logged no failed attempt of that time: it has not tried, or its log does not go back so far"}
+	if len(reasons) == 0 {
+		reasons = []string{"Commerce has logged no failed attempt in that period: it did not try, or its log does not go back so far"}
 	}
-	return said, nil
+	return reasons, nil
 }
 
 func (s *Sender) observer(name string) *observer {
 	return s.observers[slices.IndexFunc(s.observers, func(o *observer) bool { return o.Name == name })]
 }
 
-// ofIntegration says what keeps an integration from posting events.
-func ofIntegration(i commerce.Integration, events []string) (said []string) {
+// misconfigurations returns the settings of an integration that keep it from posting events.
+func misconfigurations(i commerce.Integration, events []string) (reasons []string) {
 	if !i.Enabled {
-		said = append(said, fmt.Sprintf("the integration %s is switched off in Commerce", quoted(i.Name)))
+		reasons = append(reasons, fmt.Sprintf("the integration %s is disabled in Commerce", quoted(i.Name)))
 	}
 	for _, event := range events {
 		if !slices.Contains(i.Observes, event) {
-			said = append(said, fmt.Sprintf("the integration %s does not observe %s", quoted(i.Name), event))
+			reasons = append(reasons, fmt.Sprintf("the integration %s does not observe %s", quoted(i.Name), event))
 		}
 	}
-	return said
+	return reasons
 }
 
-// failures counts the failed attempts of an integration by what was wrong with them, the
-// most frequent first.
-func (s *Sender) failures(ctx context.Context, i commerce.Integration, since, until time.Time) (said []string, err error) {
+// failures counts the failed attempts of an integration by their causes, and returns the
+// most frequent one first.
+func (s *Sender) failures(ctx context.Context, i commerce.Integration, since, until time.Time) (reasons []string, err error) {
 	counts := map[string]int{}
 	read := 0
 	for log, err := range s.commerce.IntegrationLogs(ctx, i.ID) {
@@ -75,7 +75,7 @@ func (s *Sender) failures(ctx context.Context, i commerce.Integration, since, un
 			return nil, err
 		}
 		if read++; read > logsAtMost {
-			said = append(said, fmt.Sprintf("the log of the integration %s is longer than the %d attempts that were read", quoted(i.Name), logsAtMost))
+			reasons = append(reasons, fmt.Sprintf("the log of the integration %s is longer than the %d attempts that were read", quoted(i.Name), logsAtMost))
 			break
 		}
 		if !log.Succeeded && isWithin(log.Meta.Timestamps.CreatedAt, since, until) {
@@ -86,21 +86,22 @@ func (s *Sender) failures(ctx context.Context, i commerce.Integration, since, un
 		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
 	})
 	for _, kind := range kinds {
-		said = append(said, fmt.Sprintf("failed attempts of the integration %s that Commerce logged: %d × %s", quoted(i.Name), counts[kind], kind))
+		reasons = append(reasons, fmt.Sprintf("failed attempts of the integration %s that Commerce logged: %d × %s", quoted(i.Name), counts[kind], kind))
 	}
-	return said, nil
+	return reasons, nil
 }
 
-// isWithin says whether a time is in a period; one that cannot be read may be.
+// isWithin reports whether an attempt may belong to a period: also if its time cannot be
+// parsed.
 func isWithin(text string, since, until time.Time) bool {
 	at, err := time.Parse(time.RFC3339, text)
 	return err != nil || !at.Before(since) && at.Before(until.Add(retriesWithin))
 }
 
-// retriesWithin is how long after an event Commerce may still be trying.
+// retriesWithin is the time after an event in which Commerce may still retry.
 const retriesWithin = time.Hour
 
-// failure is what was wrong with an attempt.
+// failure returns the cause of a failed attempt.
 func failure(log commerce.IntegrationLog) string {
 	answer := "no answer"
 	if log.StatusCode != 0 {
@@ -112,7 +113,8 @@ func failure(log commerce.IntegrationLog) string {
 	return answer + " (" + quoted(log.Reason) + ")"
 }
 
-// quoted is a text of Commerce's as one printable line.
+// quoted returns a text from Commerce in quotation marks, as one printable line of limited
+// length.
 func quoted(text string) string {
 	const most = 120
 	line := []rune(strings.Map(func(r rune) rune {

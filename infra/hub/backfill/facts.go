@@ -1,8 +1,9 @@
 // Package backfill finds the events of a Commerce store that Segment did not receive, and
-// sends them: those from before the integration ran, and those that were lost. It reads orders and customers from Commerce's API,
-// makes of each the webhooks that it must have caused, and sends what the store's own
-// templates make of these, with the identity that the live webhooks have: what Segment
-// has had within a day it drops.
+// sends them: events from before the integration ran, and events that were lost. It reads
+// orders and customers from Commerce's API, rebuilds the webhooks that each must have
+// caused, and renders them with the templates of the store. The messages have the same
+// messageIds as those of the live webhooks, so Segment drops a message that it has
+// received within a day.
 package backfill
 
 import (
@@ -20,7 +21,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Kind is what Commerce keeps a list of.
+// Kind is a kind of resource that Commerce can list.
 type Kind string
 
 // The kinds.
@@ -34,20 +35,20 @@ func ParseKind(name string) (Kind, error) {
 	if kind := Kind(name); kind == Orders || kind == Customers {
 		return kind, nil
 	}
-	return "", fmt.Errorf("%q is no list of Commerce's: say %s or %s", name, Orders, Customers)
+	return "", fmt.Errorf("%q cannot be backfilled: write %s or %s", name, Orders, Customers)
 }
 
-// Count is so many of a kind.
+// Count returns a number of resources in words, like "1 order" or "2 orders".
 func (k Kind) Count(n int) string { return words.Count(n, strings.TrimSuffix(string(k), "s")) }
 
-// sendable are the trackings whose facts can be told afterwards. What was changed of an
-// order or a customer, and when, Commerce does not keep: nobody can tell its updates.
+// sendable lists the trackings that can be backfilled. Updates are not among them, because
+// Commerce does not record what was changed in an order or a customer, and when.
 var sendable = map[Kind][]tracking.Tracking{
 	Orders:    {tracking.CheckoutStarted, tracking.OrderCompleted, tracking.OrderRefunded, tracking.OrderCancelled},
 	Customers: {tracking.CustomerCreated},
 }
 
-// Trackings are the names of the trackings that can be told afterwards.
+// Trackings returns the names of the trackings that can be backfilled.
 func Trackings(kinds ...Kind) []string {
 	var names []string
 	for _, kind := range kinds {
@@ -62,21 +63,22 @@ func Trackings(kinds ...Kind) []string {
 type resource struct {
 	commerce.Record
 	order *commerce.Order // nil for a customer
-	// payments are the movements of an order's money, once they are read.
+	// payments has the transactions of an order; nil until they are read.
 	payments []commerce.Transaction
 }
 
-// fact is something that has happened to a resource.
+// fact is an event that happened to a resource, according to its current state.
 type fact struct {
 	by       *observer
-	event    string // the Commerce event that told of it when it happened
+	event    string // the Commerce event of its webhook
 	resource *resource
-	// happened is when (RFC 3339); empty where that is created_at, or where nothing
-	// says it better than updated_at.
+	// happened is the event time (RFC 3339). It is empty if the event time is created_at,
+	// or if Commerce has no better time than updated_at.
 	happened string
 }
 
-// time is when it happened, or the resource's last change where that is not known.
+// time returns the event time, or the time of the resource's last change if the event time
+// is not known.
 func (f fact) time() time.Time {
 	text := f.happened
 	if text == "" && tracking.AtCreation(f.event) {
@@ -89,12 +91,12 @@ func (f fact) time() time.Time {
 	return at
 }
 
-// isExact says that the time is the fact's own, and not just one before which it
-// happened.
+// isExact reports whether time returns the event time. Otherwise the event happened at that
+// time or earlier.
 func (f fact) isExact() bool { return f.happened != "" || tracking.AtCreation(f.event) }
 
-// factsOf returns the facts of resources, including partial refunds. To find those it
-// sends a request for each order that is paid.
+// factsOf returns the facts of resources, including partial refunds. To find
+// those it sends a request for each order that is paid.
 func (s *Sender) factsOf(ctx context.Context, resources []*resource) ([]fact, error) {
 	if err := s.readAllPayments(ctx, s.needPayments(resources, nil)); err != nil {
 		return nil, err
@@ -110,16 +112,16 @@ func (s *Sender) factsOf(ctx context.Context, resources []*resource) ([]fact, er
 	return all, nil
 }
 
-// facts returns the facts of a resource that its trackings observe. The facts have no
-// time of payment, refund or authorization yet: see date.
+// facts returns the facts of a resource that its trackings observe. The facts do
+// not have the time of a payment, refund or authorization yet: see date.
 func (s *Sender) facts(ctx context.Context, r *resource) ([]fact, error) {
 	var all []fact
 	for _, o := range s.observers {
 		for _, event := range o.events {
 			f := fact{by: o, event: event, resource: r}
 			happened, err := s.happened(ctx, event, r)
-			if f.isPart() {
-				happened, err = s.partHappened(ctx, r)
+			if f.isPartialRefund() {
+				happened, err = s.wasPartlyRefunded(ctx, r)
 			}
 			if err != nil {
 				return nil, err
@@ -132,28 +134,30 @@ func (s *Sender) facts(ctx context.Context, r *resource) ([]fact, error) {
 	return all, nil
 }
 
-// isPart reports whether the fact is a partial refund, which an update of the order
+// isPartialRefund reports whether the fact is a partial refund, which an update of the order
 // reported. Commerce does not keep what other updates changed.
-func (f fact) isPart() bool { return f.by != nil && f.by.InParts && f.event == "order.updated" }
+func (f fact) isPartialRefund() bool {
+	return f.by != nil && f.by.InParts && f.event == "order.updated"
+}
 
-// mayHavePart reports whether an order may have a partial refund, by its payment, and a
+// mayBePartlyRefunded reports whether an order may have a partial refund, by its payment, and a
 // tracking observes it.
-func (s *Sender) mayHavePart(r *resource) bool {
+func (s *Sender) mayBePartlyRefunded(r *resource) bool {
 	return r.order != nil && commerce.MayHavePartRefunded(r.order.Payment) && slices.ContainsFunc(s.observers, func(o *observer) bool {
 		return o.InParts && slices.Contains(o.events, "order.updated")
 	})
 }
 
-// partHappened reports whether a part of an order was refunded.
-func (s *Sender) partHappened(ctx context.Context, r *resource) (bool, error) {
-	if !s.mayHavePart(r) {
+// wasPartlyRefunded reports whether a part of an order was refunded.
+func (s *Sender) wasPartlyRefunded(ctx context.Context, r *resource) (bool, error) {
+	if !s.mayBePartlyRefunded(r) {
 		return false, nil
 	}
 	err := s.readPayments(ctx, r)
 	return commerce.RefundOf(r.payments).Amount > 0, err
 }
 
-// happened says whether an event has happened to a resource, by what it is now.
+// happened reports whether an event happened to a resource, according to its current state.
 func (s *Sender) happened(ctx context.Context, event string, r *resource) (bool, error) {
 	isOrder := strings.HasPrefix(event, "order.")
 	if isOrder != (r.order != nil) {
@@ -163,7 +167,7 @@ func (s *Sender) happened(ctx context.Context, event string, r *resource) (bool,
 	case "order.created", "customer.created":
 		return true, nil
 	case "order.paid":
-		// Commerce refunds only what is paid.
+		// Commerce refunds only paid orders.
 		return slices.Contains([]string{"paid", "refunded", "partially_refunded"}, r.order.Payment), nil
 	case "order.authorized":
 		return s.wasAuthorized(ctx, r)
@@ -177,8 +181,8 @@ func (s *Sender) happened(ctx context.Context, event string, r *resource) (bool,
 	return false, nil
 }
 
-// wasAuthorized says whether an order was authorized. Once it is paid only the movements
-// of its money tell.
+// wasAuthorized reports whether an order was authorized. If the order is paid, only its
+// transactions show it.
 func (s *Sender) wasAuthorized(ctx context.Context, r *resource) (bool, error) {
 	switch r.order.Payment {
 	case "authorized":
@@ -192,13 +196,13 @@ func (s *Sender) wasAuthorized(ctx context.Context, r *resource) (bool, error) {
 	return r.last(authorized) != "", nil
 }
 
-// readPayments reads the movements of an order's money, once.
+// readPayments reads the transactions of an order, once.
 func (s *Sender) readPayments(ctx context.Context, r *resource) error {
 	if r.payments != nil {
 		return nil
 	}
 	payments, err := s.commerce.Transactions(ctx, r.ID)
-	r.payments = append([]commerce.Transaction{}, payments...) // none is read, too
+	r.payments = append([]commerce.Transaction{}, payments...) // not nil, even if there are none
 	return err
 }
 
@@ -207,7 +211,7 @@ func (s *Sender) readPayments(ctx context.Context, r *resource) error {
 func (s *Sender) needPayments(resources []*resource, facts []fact) []*resource {
 	needed := map[*resource]bool{}
 	for _, r := range resources {
-		if s.mayHavePart(r) {
+		if s.mayBePartlyRefunded(r) {
 			needed[r] = true
 		}
 	}
@@ -229,8 +233,8 @@ func (s *Sender) readAllPayments(ctx context.Context, orders []*resource) error 
 	return reading.Wait()
 }
 
-// movements finds the movements of money that made an event.
-var movements = map[string]func(commerce.Transaction) bool{
+// transactionsOf selects the transactions that cause an event.
+var transactionsOf = map[string]func(commerce.Transaction) bool{
 	"order.paid":       paid,
 	"order.authorized": authorized,
 }
@@ -242,32 +246,33 @@ func paid(t commerce.Transaction) bool {
 
 func authorized(t commerce.Transaction) bool { return t.Status == "complete" && t.Type == "authorize" }
 
-// last is when the last movement of a sort was made; empty where there is none.
-func (r *resource) last(sort func(commerce.Transaction) bool) string {
+// last returns when the last of the selected transactions was created, or "" if there is
+// none.
+func (r *resource) last(selected func(commerce.Transaction) bool) string {
 	var last string
 	var at time.Time
 	for _, payment := range r.payments {
-		made := payment.Meta.Timestamps.CreatedAt
-		t, err := time.Parse(time.RFC3339, made)
-		if sort(payment) && err == nil && t.After(at) {
-			last, at = made, t
+		created := payment.Meta.Timestamps.CreatedAt
+		t, err := time.Parse(time.RFC3339, created)
+		if selected(payment) && err == nil && t.After(at) {
+			last, at = created, t
 		}
 	}
 	return last
 }
 
-// needsPayments says that only the movements of its order's money tell when it happened.
-func (f fact) needsPayments() bool { return movements[f.event] != nil || f.isRefund() }
+// needsPayments reports whether the event time is known only from the order's transactions.
+func (f fact) needsPayments() bool { return transactionsOf[f.event] != nil || f.isRefund() }
 
 // isRefund reports whether the fact is a full or a partial refund.
-func (f fact) isRefund() bool { return f.event == "order.refunded" || f.isPart() }
+func (f fact) isRefund() bool { return f.event == "order.refunded" || f.isPartialRefund() }
 
-// date sets the time of a fact from the payments that were read. An order has only the
-// times of its creation and of its last change, which may be years later.
+// date sets the time of a fact from the payments that were read. An order has only
+// the times of its creation and of its last change, which may be years later.
 func (f *fact) date() {
 	if f.isRefund() {
 		f.happened = commerce.RefundOf(f.resource.payments).When()
 		return
 	}
-	f.happened = f.resource.last(movements[f.event])
+	f.happened = f.resource.last(transactionsOf[f.event])
 }

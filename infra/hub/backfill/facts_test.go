@@ -15,7 +15,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// send backfills the shop, and gives the messages by their trackings.
+// send backfills the shop, and returns the messages by their trackings.
 func (s *shop) send(kind Kind) map[string]map[string]any {
 	s.t.Helper()
 	if err := s.backfill(s.t.Context(), kind); err != nil {
@@ -29,7 +29,7 @@ func (s *shop) send(kind Kind) map[string]map[string]any {
 	return came
 }
 
-func TestWhatAnOrderIsNowTellsWhatHasHappenedToIt(t *testing.T) {
+func TestTheStateOfAnOrderShowsItsEvents(t *testing.T) {
 	const created, changed = "2026-03-01T00:00:00.000Z", "2026-04-01T00:00:00.000Z"
 	type order struct{ status, payment, shipping string }
 	type money struct {
@@ -39,29 +39,29 @@ func TestWhatAnOrderIsNowTellsWhatHasHappenedToIt(t *testing.T) {
 	}
 	tests := []struct {
 		name   string
-		events map[string]string // of trackings that do not have their defaults
+		events map[string]string // by trackings that do not observe their default events
 		order  order
 		moved  []money
-		want   map[string]string // when, by the names of the trackings
+		want   map[string]string // the event times, by the names of the trackings
 	}{
-		{"it was begun", nil, order{"incomplete", "unpaid", "unfulfilled"}, nil, map[string]string{"checkout-started": created}},
-		{"it was paid, in the end", nil, order{"complete", "paid", "unfulfilled"},
+		{"its checkout was started", nil, order{"incomplete", "unpaid", "unfulfilled"}, nil, map[string]string{"checkout-started": created}},
+		{"it was paid after failed payments", nil, order{"complete", "paid", "unfulfilled"},
 			[]money{{"purchase", "failed", 2, 0}, {"authorize", "complete", 3, 0}, {"purchase", "complete", 4, 0}, {"purchase", "failed", 5, 0}},
 			map[string]string{"checkout-started": created, "order-completed": "2026-03-04T00:00:00.000Z"}},
 		{"it was authorized and then captured", nil, order{"complete", "paid", "unfulfilled"},
 			[]money{{"authorize", "complete", 3, 0}, {"capture", "complete", 6, 0}},
 			map[string]string{"checkout-started": created, "order-completed": "2026-03-06T00:00:00.000Z"}},
-		{"it was paid in two parts, whichever is listed first", nil, order{"complete", "paid", "unfulfilled"},
+		{"it was paid in two parts, which are not listed in order", nil, order{"complete", "paid", "unfulfilled"},
 			[]money{{"purchase", "complete", 4, 0}, {"purchase", "complete", 8, 0}, {"purchase", "complete", 2, 0}},
 			map[string]string{"checkout-started": created, "order-completed": "2026-03-08T00:00:00.000Z"}},
-		{"it was paid, and nothing says when", nil, order{"complete", "paid", "unfulfilled"}, nil,
+		{"it was paid, and no transaction has the time", nil, order{"complete", "paid", "unfulfilled"}, nil,
 			map[string]string{"checkout-started": created, "order-completed": changed}},
 		{"it is paid in part", nil, order{"processing", "partially_paid", "unfulfilled"}, []money{{"purchase", "complete", 4, 0}},
 			map[string]string{"checkout-started": created}},
-		{"it was refunded, and so had been paid", nil, order{"complete", "refunded", "fulfilled"},
+		{"it was refunded, so it had been paid", nil, order{"complete", "refunded", "fulfilled"},
 			[]money{{"refund", "complete", 4, 1200}},
 			map[string]string{"checkout-started": created, "order-completed": "2026-03-04T00:00:00.000Z", "order-refunded": "2026-03-05T00:00:00.000Z"}},
-		{"a part of it was refunded, in which its payment stays as it was", nil, order{"complete", "paid", "fulfilled"},
+		{"a part of it was refunded, which does not change its payment status", nil, order{"complete", "paid", "fulfilled"},
 			[]money{{"purchase", "complete", 2, 0}, {"refund", "complete", 4, 250}},
 			map[string]string{"checkout-started": created, "order-completed": "2026-03-04T00:00:00.000Z", "order-refunded": "2026-03-05T00:00:00.000Z"}},
 		{"a part of it was refunded after it was cancelled", nil, order{"cancelled", "partially_paid", "unfulfilled"},
@@ -117,14 +117,14 @@ func TestWhatAnOrderIsNowTellsWhatHasHappenedToIt(t *testing.T) {
 					}
 				}
 				if len(came) != len(test.want) {
-					t.Errorf("%d messages came, want %d", len(came), len(test.want))
+					t.Errorf("%d messages arrived, want %d", len(came), len(test.want))
 				}
 			})
 		})
 	}
 }
 
-func TestAnAnonymizedOrderIsToldWithoutAPerson(t *testing.T) {
+func TestAnAnonymizedOrderIsSentWithoutPersonalData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t)
 		s.commerce.AddOrder(commercetest.Object{
@@ -133,12 +133,12 @@ func TestAnAnonymizedOrderIsToldWithoutAPerson(t *testing.T) {
 		})
 		text, _ := json.Marshal(s.send(Orders))
 		if strings.Contains(string(text), "*") || strings.Contains(string(text), "traits") {
-			t.Errorf("it says %s", text)
+			t.Errorf("the message is %s", text)
 		}
 	})
 }
 
-func TestAFenceKeepsMessagesWithinTheNamedIntegrations(t *testing.T) {
+func TestMessagesAreSentOnlyToTheChosenIntegrations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t)
 		s.options.Kinds, s.options.To = []Kind{Customers}, []string{"Amplitude", "Braze"}
@@ -175,7 +175,7 @@ func TestAPlanCountsAndShowsNothingPersonal(t *testing.T) {
 		for _, sample := range plan.Samples {
 			text := string(sample.JSON)
 			if strings.Contains(text, "Ada") || strings.Contains(text, "Mug") || strings.Contains(text, "example.com") {
-				t.Errorf("a person is in it: %s", text)
+				t.Errorf("the sample has personal data: %s", text)
 			}
 			for _, shown := range []string{`"currency":"GBP"`, `"sku":"MUG"`, `12`, `"email":"[redacted]"`} {
 				if !strings.Contains(text, shown) {
@@ -184,25 +184,25 @@ func TestAPlanCountsAndShowsNothingPersonal(t *testing.T) {
 			}
 		}
 		if s.segment.events > 0 {
-			t.Error("it did more than count")
+			t.Error("a plan sent events")
 		}
 	})
 }
 
-func TestOnlyWhatCanBeToldIsTold(t *testing.T) {
+func TestASenderRejectsInvalidOptions(t *testing.T) {
 	s := openShop(t)
 	for _, test := range []struct {
 		name   string
 		change func(*Options)
 		says   string
 	}{
-		{"what changed an order Commerce does not keep", func(o *Options) { o.Only = []string{"order-updated"} }, "order-updated cannot be told afterwards"},
-		{"of orders no customer", func(o *Options) { o.Only = []string{"customer-created"} }, "what can is checkout-started"},
-		{"what is disabled", func(o *Options) {
+		{"updates of orders, which Commerce does not record", func(o *Options) { o.Only = []string{"order-updated"} }, "order-updated cannot be backfilled"},
+		{"a tracking about customers for orders", func(o *Options) { o.Only = []string{"customer-created"} }, "choose from checkout-started"},
+		{"a disabled tracking", func(o *Options) {
 			o.Only = []string{"order-refunded"}
 			o.Configs = map[string]relay.Config{}
 		}, "enable one of"},
-		{"a rate beyond Segment's", func(o *Options) { o.Rate = 1001 }, "from 1 to 1000"},
+		{"a rate above Segment's limit", func(o *Options) { o.Rate = 1001 }, "from 1 to 1000"},
 		{"a store without a write key", func(o *Options) {
 			o.Configs = map[string]relay.Config{"order-refunded": {Enabled: true, Events: []string{"order.refunded"}}}
 		}, "no write key"},
@@ -216,13 +216,13 @@ func TestOnlyWhatCanBeToldIsTold(t *testing.T) {
 			o := s.options
 			test.change(&o)
 			if _, err := NewSender(o); err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(test.says)) {
-				t.Errorf("it says %v, want %q in it", err, test.says)
+				t.Errorf("the error is %v, want %q in it", err, test.says)
 			}
 		})
 	}
 }
 
-func TestOneMessageThatIsRefusedDoesNotKeepBackTheOthers(t *testing.T) {
+func TestARejectedMessageDoesNotDelayTheOthers(t *testing.T) {
 	s := openShop(t)
 	for n := 1; n <= 3; n++ {
 		s.addOrder(n, day, "incomplete", "unpaid")
@@ -238,23 +238,23 @@ func TestOneMessageThatIsRefusedDoesNotKeepBackTheOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if position.Sent != 2 || position.Rejected != 1 {
-		t.Errorf("%d sent and %d refused, want 2 and 1", position.Sent, position.Rejected)
+		t.Errorf("%d sent and %d rejected, want 2 and 1", position.Sent, position.Rejected)
 	}
 }
 
-func TestWhatSegmentAnswersDecidesHowItGoesOn(t *testing.T) {
+func TestABackfillHandlesErrorsOfSegment(t *testing.T) {
 	const always = 1000
 	tests := []struct {
-		name                   string
-		status, times          int
-		sent, refused, atLeast int // the last in seconds
-		fails                  string
+		name                    string
+		status, times           int
+		sent, rejected, atLeast int // the last in seconds
+		fails                   string
 	}{
-		{"an outage passes", http.StatusServiceUnavailable, 3, 1, 0, 7, ""},
-		{"an outage stays", http.StatusServiceUnavailable, always, 0, 0, 120, "try again later"},
-		{"the source refuses the key", http.StatusUnauthorized, always, 0, 0, 0, "check the write key"},
+		{"a short outage", http.StatusServiceUnavailable, 3, 1, 0, 7, ""},
+		{"a long outage", http.StatusServiceUnavailable, always, 0, 0, 120, "try again later"},
+		{"the source rejects the write key", http.StatusUnauthorized, always, 0, 0, 0, "check the write key"},
 		{"the path is wrong", http.StatusNotFound, always, 0, 0, 0, "check the write key, the host and the path"},
-		{"the key is cut off, so that everything is refused", http.StatusBadRequest, always, 0, 0, 0, "check the write key"},
+		{"the write key is incomplete, so every message is rejected", http.StatusBadRequest, always, 0, 0, 0, "check the write key"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -273,8 +273,8 @@ func TestWhatSegmentAnswersDecidesHowItGoesOn(t *testing.T) {
 				if test.fails == "" && err != nil || test.fails != "" && (err == nil || !strings.Contains(err.Error(), test.fails)) {
 					t.Errorf("it ends with %v, want %q", err, test.fails)
 				}
-				if position.Sent != test.sent || position.Rejected != test.refused {
-					t.Errorf("%d sent and %d refused, want %d and %d", position.Sent, position.Rejected, test.sent, test.refused)
+				if position.Sent != test.sent || position.Rejected != test.rejected {
+					t.Errorf("%d sent and %d rejected, want %d and %d", position.Sent, position.Rejected, test.sent, test.rejected)
 				}
 				if took := time.Since(began); took < time.Duration(test.atLeast)*time.Second {
 					t.Errorf("it took %v", took)
@@ -284,7 +284,7 @@ func TestWhatSegmentAnswersDecidesHowItGoesOn(t *testing.T) {
 	}
 }
 
-func TestAJournalThatWasCutOffLosesOneLineOnly(t *testing.T) {
+func TestAnIncompleteLineOfTheJournalLosesOneFactOnly(t *testing.T) {
 	j := OpenJournal(t.TempDir() + "/sent")
 	if err := j.add([]string{"order-completed a", "order-completed b"}); err != nil {
 		t.Fatal(err)
@@ -310,11 +310,11 @@ func TestAJournalThatWasCutOffLosesOneLineOnly(t *testing.T) {
 	}
 }
 
-func TestTrackingsThatCanBeToldAreInTheCatalogue(t *testing.T) {
+func TestAllTrackingsExceptUpdatesCanBeBackfilled(t *testing.T) {
 	names := Trackings(Orders, Customers)
 	for _, row := range tracking.All() {
-		if told, want := slices.Contains(names, row.Name), !strings.HasSuffix(row.Name, "-updated"); told != want {
-			t.Errorf("%s is told: %v", row.Name, told)
+		if listed, want := slices.Contains(names, row.Name), !strings.HasSuffix(row.Name, "-updated"); listed != want {
+			t.Errorf("%s can be backfilled: %v", row.Name, listed)
 		}
 	}
 }

@@ -13,49 +13,50 @@ import (
 	"commerce-segment/shared/commerce"
 )
 
-// Journal is a file that lists the facts which were sent from here. No function has
-// seen them, so its log does not have them: without the journal they would be missing
-// for ever, and be sent again.
+// Journal is a file that lists the facts that a backfill or a reconciliation has sent. The
+// logs of the functions do not contain these facts: without the journal, each
+// reconciliation would find them missing and send them again.
 type Journal struct{ file string }
 
-// OpenJournal is the journal in a file, which need not exist.
+// OpenJournal returns the journal in a file. The file need not exist.
 func OpenJournal(file string) *Journal { return &Journal{file} }
 
-// key names a fact of a resource.
+// key returns the journal's name for a fact: the tracking and the resource.
 func key(tracking, resource string) string { return tracking + " " + resource }
 
-// key names the fact; of an order's parts that were refunded, how much it was by then.
+// key returns the journal's name for the fact. For a partial refund it includes the amount
+// that was refunded in total.
 func (f fact) key() string {
 	k := key(f.by.Name, f.resource.ID)
-	if f.isPart() {
+	if f.isPartialRefund() {
 		k += " " + strconv.FormatFloat(commerce.RefundOf(f.resource.payments).Amount, 'f', -1, 64)
 	}
 	return k
 }
 
-// add writes down what was sent. Each key begins its line, lest a line that was cut off
-// spoil the one behind it.
+// add appends the keys of facts that were sent. It writes the line break before each key:
+// an incomplete last line does not damage the next one.
 func (j *Journal) add(keys []string) error {
 	var lines bytes.Buffer
 	for _, k := range keys {
 		lines.WriteString("\n" + k)
 	}
 	if err := os.MkdirAll(filepath.Dir(j.file), 0o700); err != nil {
-		return fmt.Errorf("writing down what was sent: %w", err)
+		return fmt.Errorf("writing the journal of sent events: %w", err)
 	}
 	file, err := os.OpenFile(j.file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return fmt.Errorf("writing down what was sent: %w", err)
+		return fmt.Errorf("writing the journal of sent events: %w", err)
 	}
 	_, err = file.Write(lines.Bytes())
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("writing down what was sent: %w", err)
+		return fmt.Errorf("writing the journal of sent events: %w", err)
 	}
 	return nil
 }
 
-// read gives what was sent. A last line that was cut off names nothing, and so is sent
-// again.
+// read returns the keys of the facts that were sent. An incomplete last line matches no
+// fact, so that fact is sent again.
 func (j *Journal) read() (map[string]bool, error) {
 	sent := map[string]bool{}
 	file, err := os.Open(j.file)
@@ -63,7 +64,7 @@ func (j *Journal) read() (map[string]bool, error) {
 		return sent, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading what was sent from here: %w", err)
+		return nil, fmt.Errorf("reading the journal of sent events: %w", err)
 	}
 	defer file.Close()
 	lines := bufio.NewScanner(file)
@@ -71,7 +72,7 @@ func (j *Journal) read() (map[string]bool, error) {
 		sent[lines.Text()] = true
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("reading what was sent from here: %w", err)
+		return nil, fmt.Errorf("reading the journal of sent events: %w", err)
 	}
 	return sent, nil
 }

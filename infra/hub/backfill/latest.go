@@ -14,9 +14,9 @@ type Webhook struct {
 	Body  []byte
 }
 
-// Latest are webhooks that tell of an event of the orders or customers that Commerce
-// has got last, the newest first: of those among the newest count to which it has
-// happened, by what they are now. An update may have happened to each.
+// Latest returns webhooks of an event for the newest orders or customers, newest first. It
+// reads count of them and leaves out those to which the event did not happen, according to
+// their current state. An update may have happened to each.
 func Latest(ctx context.Context, client *commerce.Client, t tracking.Tracking, event string, count int) ([]Webhook, error) {
 	resources, err := latest(ctx, client, t, count)
 	if err != nil {
@@ -41,6 +41,7 @@ func Latest(ctx context.Context, client *commerce.Client, t tracking.Tracking, e
 	return webhooks, nil
 }
 
+// latest returns the newest orders or customers, whichever the tracking is about.
 func latest(ctx context.Context, client *commerce.Client, t tracking.Tracking, count int) (resources []*resource, err error) {
 	if t.Call == tracking.Identify {
 		customers, err := client.LatestCustomers(ctx, count)

@@ -7,12 +7,12 @@ import (
 	"commerce-segment/infra/hub/executions"
 )
 
-// Period is a time as somebody wrote it.
+// Period is a period as the user writes it.
 type Period struct {
-	Since, Until string // a day, a moment, or how long ago; Until may be empty
+	Since, Until string // each a day, a time, or how long ago; Until may be empty
 }
 
-// TimeError says which end of a period is wrong.
+// TimeError is an error in the start or the end of a period.
 type TimeError struct{ Field, Wrong string }
 
 func (e *TimeError) Error() string { return e.Field + " " + e.Wrong }
@@ -23,8 +23,8 @@ const (
 	FieldUntil = "until"
 )
 
-// Parse reads a period. Where no end is written it is the one that is given. The error
-// is a *TimeError.
+// Parse returns the start and the end of a period. If Until is empty, it returns the given
+// end. The error is a *TimeError.
 func (p Period) Parse(now, end time.Time) (since, until time.Time, err error) {
 	if since, err = parseMoment(p.Since, now); err != nil {
 		return since, until, &TimeError{FieldSince, err.Error()}
@@ -39,14 +39,14 @@ func (p Period) Parse(now, end time.Time) (since, until time.Time, err error) {
 	case since.Before(until):
 		return since, until, nil
 	case p.Until == "":
-		return since, until, &TimeError{FieldSince, fmt.Sprintf("%s: nothing lies between then and %s", p.Since, Moment(until))}
+		return since, until, &TimeError{FieldSince, fmt.Sprintf("%s: must be before the end of the period, %s", p.Since, Moment(until))}
 	default:
-		return since, until, &TimeError{FieldUntil, fmt.Sprintf("%s: nothing lies between %s and then", p.Until, Moment(since))}
+		return since, until, &TimeError{FieldUntil, fmt.Sprintf("%s: must be after the start of the period, %s", p.Until, Moment(since))}
 	}
 }
 
-// parseMoment reads a time: a day or a moment, in UTC unless it says otherwise as
-// Commerce's are, or how long ago it was.
+// parseMoment parses a day or a time, in UTC unless the text has another zone, or how long
+// ago it was.
 func parseMoment(text string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
 		if at, err := time.Parse(layout, text); err == nil {
@@ -59,11 +59,13 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q: write a time such as 2026-01-31 or 2026-01-31T08:00:00Z, or how long ago, such as 36h or 30d", text)
 }
 
-// Moment is a time as Commerce writes it, for people.
+// Moment returns a time as Commerce writes it, to be shown to the user.
 func Moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// stillComing is how long Commerce may take for a webhook: "within about 30 minutes".
-const stillComing = 30 * time.Minute
+// webhookDelay is the longest time after which Commerce sends a webhook, retries included:
+// "within about 30 minutes".
+const webhookDelay = 30 * time.Minute
 
-// Settled is when what happened has come by now, if it comes at all.
-func Settled(now time.Time) time.Time { return now.Add(-stillComing) }
+// Settled returns the latest time whose webhooks must have arrived by now. The webhook of a
+// later event may still arrive.
+func Settled(now time.Time) time.Time { return now.Add(-webhookDelay) }

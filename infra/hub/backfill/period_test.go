@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestAPeriodIsReadAsPeopleWriteIt(t *testing.T) {
+func TestParseAPeriod(t *testing.T) {
 	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct{ since, until, want, wrong string }{
 		{"2026-03-01", "", "2026-03-01T00:00:00Z 2026-03-10T11:30:00Z", ""},
@@ -15,8 +15,8 @@ func TestAPeriodIsReadAsPeopleWriteIt(t *testing.T) {
 		{"36h", "1d", "2026-03-09T00:00:00Z 2026-03-09T12:00:00Z", ""},
 		{"soon", "", "", `since "soon": write a time such as 2026-01-31`},
 		{"1d", "soon", "", `until "soon": write a time such as 2026-01-31`},
-		{"10m", "", "", "since 10m: nothing lies between then and 2026-03-10T11:30:00Z"},
-		{"1d", "2d", "", "until 2d: nothing lies between 2026-03-09T12:00:00Z and then"},
+		{"10m", "", "", "since 10m: must be before the end of the period, 2026-03-10T11:30:00Z"},
+		{"1d", "2d", "", "until 2d: must be after the start of the period, 2026-03-09T12:00:00Z"},
 	} {
 		since, until, err := Period{c.since, c.until}.Parse(now, Settled(now))
 		if c.wrong != "" {

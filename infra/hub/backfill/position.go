@@ -11,53 +11,53 @@ import (
 	"time"
 )
 
-// Position is how far a backfill has come. It is kept in a file, for the next run to go
-// on from where one was killed.
+// Position is the progress of a backfill. It is saved in a file, so that the next run can
+// continue after one that was killed.
 type Position struct {
-	Kind      Kind      `json:"kind"`
-	Source    string    `json:"source"` // names the Commerce store and its Segment source
-	Only      []string  `json:"only,omitempty"`
-	To        []string  `json:"to,omitempty"`
-	Since     time.Time `json:"since"`
-	Until     time.Time `json:"until"`
-	Events    int       `json:"events"` // to send, as they were counted
-	Resources int       `json:"resources"`
-	Sent      int       `json:"sent"`
-	Rejected  int       `json:"rejected"`
-	Refusals  []Refusal `json:"refusals,omitempty"` // the first of them
-	// At is the creation of the last order or customer that was told, and Passed are
-	// the ids of those that were created at that very moment.
+	Kind       Kind        `json:"kind"`
+	Source     string      `json:"source"` // names the Commerce store and its Segment source
+	Only       []string    `json:"only,omitempty"`
+	To         []string    `json:"to,omitempty"`
+	Since      time.Time   `json:"since"`
+	Until      time.Time   `json:"until"`
+	Events     int         `json:"events"` // the number of events to send, from the plan
+	Resources  int         `json:"resources"`
+	Sent       int         `json:"sent"`
+	Rejected   int         `json:"rejected"`
+	Rejections []Rejection `json:"rejections,omitempty"` // the first of the rejected facts
+	// At is when the last processed order or customer was created, and Passed has the ids
+	// of the processed ones that were created at that time.
 	At     string   `json:"at,omitempty"`
 	Passed []string `json:"passed,omitempty"`
 
 	file string
 }
 
-// NewPosition is the beginning of a backfill.
+// NewPosition returns the position of a backfill that has not begun.
 func NewPosition(file string, kind Kind, since, until time.Time, events int) *Position {
 	return &Position{Kind: kind, Since: since, Until: until, Events: events, file: file}
 }
 
-// OpenPosition reads where a backfill was left; nil where none was.
+// OpenPosition reads the position of an unfinished backfill. It returns nil if there is none.
 func OpenPosition(file string) (*Position, error) {
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading how far the backfill has come: %w", err)
+		return nil, fmt.Errorf("reading the position of the backfill: %w", err)
 	}
 	p := &Position{file: file}
 	if err := json.Unmarshal(content, p); err != nil {
-		return nil, fmt.Errorf("%s does not say how far the backfill has come (%w): remove it to begin anew", file, err)
+		return nil, fmt.Errorf("%s is not a valid position of a backfill (%w): remove the file to start again", file, err)
 	}
 	return p, nil
 }
 
-// File is where it is kept.
+// File returns the name of the file of the position.
 func (p *Position) File() string { return p.file }
 
-// from is where the list goes on.
+// from returns the creation time from which the list continues.
 func (p *Position) from() time.Time {
 	at, err := time.Parse(time.RFC3339, p.At)
 	if err != nil {
@@ -66,12 +66,12 @@ func (p *Position) from() time.Time {
 	return at
 }
 
-// isBehind says that a resource was told.
-func (p *Position) isBehind(r *resource) bool {
+// hasPassed reports whether the resource was processed.
+func (p *Position) hasPassed(r *resource) bool {
 	return r.CreatedAt == p.At && slices.Contains(p.Passed, r.ID)
 }
 
-// pass moves the position behind a resource.
+// pass moves the position past a resource.
 func (p *Position) pass(r *resource) {
 	if r.CreatedAt != p.At {
 		p.At, p.Passed = r.CreatedAt, nil
@@ -80,32 +80,33 @@ func (p *Position) pass(r *resource) {
 	p.Resources++
 }
 
-// keep writes the position down. The file is whole whenever the program is killed.
-func (p *Position) keep() error {
+// save writes the position to its file. The file stays complete if the program is killed.
+func (p *Position) save() error {
 	content, err := json.Marshal(p)
 	if err != nil {
-		return fmt.Errorf("writing how far the backfill has come: %w", err)
+		return fmt.Errorf("saving the position of the backfill: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(p.file), 0o700); err != nil {
-		return fmt.Errorf("writing how far the backfill has come: %w", err)
+		return fmt.Errorf("saving the position of the backfill: %w", err)
 	}
-	if err := replaceWhole(p.file, content); err != nil {
-		return fmt.Errorf("writing how far the backfill has come: %w", err)
+	if err := replaceFile(p.file, content); err != nil {
+		return fmt.Errorf("saving the position of the backfill: %w", err)
 	}
 	return nil
 }
 
-// Forget removes the position: the backfill is done, or somebody begins it anew.
+// Forget removes the file of the position: the backfill is done, or the user starts it
+// again.
 func (p *Position) Forget() error {
 	if err := os.Remove(p.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("forgetting how far the backfill had come: %w", err)
+		return fmt.Errorf("removing the position of the backfill: %w", err)
 	}
 	return nil
 }
 
-// replaceWhole puts a file in another's place, and not before it is on the disk: whoever
-// writes it too, or is killed, leaves a whole one.
-func replaceWhole(name string, content []byte) error {
+// replaceFile replaces the content of a file in one step, after the new content is on the
+// disk: the file stays complete if the program is killed, or if another one writes it too.
+func replaceFile(name string, content []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
 		return err

@@ -13,43 +13,44 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Outcome is what became of a webhook that came.
+// Outcome is the outcome of a webhook that arrived.
 type Outcome int
 
-// The fates. Of several webhooks about the same fact the greatest counts.
+// The outcomes. Among several webhooks for the same fact the greatest value is used.
 const (
-	DeadLettered Outcome = iota + 1 // it is a dead letter
-	Skipped                         // it was not to be sent
-	Pending                         // it waits for another attempt
-	Delivered                       // Segment took it
+	DeadLettered Outcome = iota + 1 // it failed and is a dead letter
+	Skipped                         // it was intentionally not sent
+	Pending                         // it is queued or retrying
+	Delivered                       // Segment accepted it
 )
 
-// Arrival is a webhook that came.
+// Arrival is a webhook that arrived.
 type Arrival struct {
 	Tracking, Event, Resource string
 	Outcome                   Outcome
-	MessageIDs                []string // what it became
+	MessageIDs                []string // of the messages that were sent
 }
 
-// ArrivalLog knows what became of the webhooks that came.
+// ArrivalLog has the outcomes of the webhooks that arrived.
 type ArrivalLog interface {
-	// Arrivals gives those since a moment, and from when on they are complete.
+	// Arrivals returns the webhooks since a time, and the time since which the log is
+	// complete.
 	Arrivals(ctx context.Context, since time.Time) (all []Arrival, complete time.Time, err error)
 }
 
-// Tally is how the facts of a tracking compare with what was delivered.
+// Tally counts the facts of a tracking by their outcomes.
 type Tally struct {
-	Delivered, Pending, Skipped, DeadLettered int // as the store's log has it
+	Delivered, Pending, Skipped, DeadLettered int // according to the store's log
 	SentFromHere                              int // sent by an earlier backfill or reconciliation
-	Filtered                                  int // of which the template makes nothing
-	Rejected                                  int // of which it makes what Segment would drop
-	Missing                                   int
-	// Unclear have not come, as far as is known, and may have happened before the
-	// period: Commerce does not keep when.
+	Filtered                                  int // not sent, because the template filters them
+	Rejected                                  int // not sent, because Segment would drop their messages
+	Missing                                   int // their webhooks did not arrive
+	// Unclear counts facts whose webhooks did not arrive and that may have happened
+	// outside the period: Commerce does not record when they happened.
 	Unclear int
 }
 
-// Missing is a fact whose webhook has not come.
+// Missing is a fact whose webhook did not arrive.
 type Missing struct {
 	Kind               Kind
 	Tracking, Resource string
@@ -58,15 +59,15 @@ type Missing struct {
 	Messages           int
 }
 
-// Comparison is what Commerce has beside what was delivered.
+// Comparison compares the facts in Commerce with the webhooks that arrived.
 type Comparison struct {
-	// Since and Until are the period that could be compared.
+	// Since and Until limit the period that was compared.
 	Since, Until time.Time
 	Tallies      map[string]*Tally // by the names of the trackings
 	Missing      []Missing
 }
 
-// Events is how many messages are missing.
+// Events returns the number of missing messages.
 func (c *Comparison) Events() (total int) {
 	for _, m := range c.Missing {
 		total += m.Messages
@@ -74,32 +75,33 @@ func (c *Comparison) Events() (total int) {
 	return total
 }
 
-// TooEarlyError says that of a period nothing is known of the webhooks.
+// TooEarlyError means that the log of webhooks does not cover any part of the period.
 type TooEarlyError struct{ Known, Until time.Time }
 
 func (e *TooEarlyError) Error() string {
-	return fmt.Sprintf("there is nothing to compare yet: what is known of webhooks goes back to %s only, and the time to compare ends at %s. Compare again later",
+	return fmt.Sprintf("there is nothing to compare yet: the log of webhooks begins at %s, and the period ends at %s. Compare again later",
 		e.Known.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339))
 }
 
-// early is how long before a fact its webhook may seem to have come, by another clock.
-const early = 5 * time.Minute
+// clockSkew is how much the clocks may differ: a webhook may be logged before its event time
+// by that much.
+const clockSkew = 5 * time.Minute
 
-// comparing is a comparison while it is made.
+// comparing is the state of a comparison.
 type comparing struct {
 	*Sender
 	*Comparison
 	outcomes map[string]Outcome
-	ids      map[string]bool // messageIds of what Segment took
-	sent     map[string]bool
-	seen     map[string]bool // facts that are missing: an order may be listed twice
+	ids      map[string]bool // messageIds that Segment accepted
+	sent     map[string]bool // the keys in the journal
+	seen     map[string]bool // the keys of missing facts: an order may be listed twice
 }
 
-// Compare compares what Commerce has of a period with what was delivered. The callback
-// hears how many orders and customers are read. It reads when an order was paid only
-// where nothing is known of the webhook.
-func (s *Sender) Compare(ctx context.Context, kinds []Kind, since, until time.Time, ledger ArrivalLog, journal *Journal, read func(int)) (*Comparison, error) {
-	arrivals, complete, err := ledger.Arrivals(ctx, since.Add(-early))
+// Compare compares the facts of a period in Commerce with the webhooks that arrived. It
+// calls read with the number of orders and customers that it has read so far. It reads the
+// time of a payment only if the webhook did not arrive.
+func (s *Sender) Compare(ctx context.Context, kinds []Kind, since, until time.Time, log ArrivalLog, journal *Journal, read func(int)) (*Comparison, error) {
+	arrivals, complete, err := log.Arrivals(ctx, since.Add(-clockSkew))
 	if err != nil {
 		return nil, err
 	}
@@ -133,13 +135,13 @@ func (s *Sender) Compare(ctx context.Context, kinds []Kind, since, until time.Ti
 	return c.Comparison, nil
 }
 
-// outcomesOf returns the fates by the keys of the facts. An update that reported a partial
+// outcomesOf returns the outcomes by the keys of the facts. An update that reported a partial
 // refund did not report the full refund, nor another partial one: its messages show
 // which one it reported.
 func outcomesOf(arrivals []Arrival) map[string]Outcome {
 	outcomes := make(map[string]Outcome, len(arrivals))
 	for _, a := range arrivals {
-		if isPart := a.Tracking == tracking.OrderRefunded.Name && a.Event == "order.updated"; isPart && (a.Outcome == Delivered || a.Outcome == Skipped) {
+		if isPartialRefund := a.Tracking == tracking.OrderRefunded.Name && a.Event == "order.updated"; isPartialRefund && (a.Outcome == Delivered || a.Outcome == Skipped) {
 			continue
 		}
 		k := key(a.Tracking, a.Resource)
@@ -161,32 +163,32 @@ func idsOf(arrivals []Arrival) map[string]bool {
 	return ids
 }
 
-// candidates is the time of what has to be looked at. Whatever happened to an order in the
-// period has changed it then, or later; of a customer only the creation is told.
-func (c comparing) candidates(kind Kind) commerce.Period {
+// listed returns the period of the resources to read. An order with an event in the period
+// was updated then or later; for a customer only the creation is compared.
+func (c comparing) listed(kind Kind) commerce.Period {
 	if kind == Customers {
 		return commerce.Period{From: c.Since, To: c.Until}
 	}
 	return commerce.Period{Of: commerce.Updated, From: c.Since}
 }
 
-// compare looks at the orders or the customers.
+// compare compares the facts of the orders or of the customers.
 func (c comparing) compare(ctx context.Context, kind Kind, read func()) error {
 	var batch []*resource
 	var unknown []fact
-	look := func() error {
+	compareBatch := func() error {
 		facts, err := c.factsOf(ctx, batch)
 		if err != nil {
 			return err
 		}
 		batch = nil
-		if unknown = append(unknown, slices.DeleteFunc(facts, c.isKnown)...); len(unknown) < batchLength {
+		if unknown = append(unknown, slices.DeleteFunc(facts, c.countKnown)...); len(unknown) < batchLength {
 			return nil
 		}
 		defer func() { unknown = nil }()
-		return c.judge(ctx, kind, unknown)
+		return c.countUnknown(ctx, kind, unknown)
 	}
-	for r, err := range c.list(ctx, kind, c.candidates(kind)) {
+	for r, err := range c.list(ctx, kind, c.listed(kind)) {
 		if err != nil {
 			return err
 		}
@@ -194,22 +196,23 @@ func (c comparing) compare(ctx context.Context, kind Kind, read func()) error {
 		if batch = append(batch, r); len(batch) < batchLength {
 			continue
 		}
-		if err := look(); err != nil {
+		if err := compareBatch(); err != nil {
 			return err
 		}
 	}
-	if err := look(); err != nil {
+	if err := compareBatch(); err != nil {
 		return err
 	}
-	return c.judge(ctx, kind, unknown)
+	return c.countUnknown(ctx, kind, unknown)
 }
 
-// isKnown counts a fact whose webhook has come, or which was sent from here.
-func (c comparing) isKnown(f fact) bool {
+// countKnown counts a fact whose webhook arrived, or that an earlier run has sent. It reports
+// whether the fact is one of these.
+func (c comparing) countKnown(f fact) bool {
 	tally := c.Tallies[f.by.Name]
 	outcome := c.outcomes[key(f.by.Name, f.resource.ID)]
-	if f.isPart() && (outcome == Delivered || outcome == Skipped) {
-		outcome = 0 // of another part: see judge
+	if f.isPartialRefund() && (outcome == Delivered || outcome == Skipped) {
+		outcome = 0 // perhaps of another partial refund: see countUnknown
 	}
 	switch outcome {
 	case Delivered:
@@ -231,8 +234,9 @@ func (c comparing) isKnown(f fact) bool {
 	return true
 }
 
-// judge finds out which facts, of whose webhooks nothing is known, are missing.
-func (c comparing) judge(ctx context.Context, kind Kind, unknown []fact) error {
+// countUnknown counts facts that are not known from webhooks or earlier runs, and lists
+// the missing ones.
+func (c comparing) countUnknown(ctx context.Context, kind Kind, unknown []fact) error {
 	all, err := c.write(ctx, unknown, true)
 	if err != nil {
 		return err
@@ -242,7 +246,7 @@ func (c comparing) judge(ctx context.Context, kind Kind, unknown []fact) error {
 		within, clear := c.within(w.fact)
 		switch {
 		case clear && !within, c.seen[w.fact.key()]:
-		case w.fact.isPart() && slices.ContainsFunc(w.messages, func(m segment.Message) bool { return c.ids[m.ID] }):
+		case w.fact.isPartialRefund() && slices.ContainsFunc(w.messages, func(m segment.Message) bool { return c.ids[m.ID] }):
 			tally.Delivered++
 		case w.invalid != nil:
 			tally.Rejected++
@@ -262,8 +266,9 @@ func (c comparing) judge(ctx context.Context, kind Kind, unknown []fact) error {
 	return nil
 }
 
-// within says whether a fact happened in the period, and whether that is clear. Of what
-// Commerce does not date it is clear where all that is possible is within.
+// within reports whether a fact happened in the period, and whether that is clear. If
+// Commerce does not record the event time, it is clear only if all possible times are
+// inside the period, or all are outside.
 func (c comparing) within(f fact) (within, clear bool) {
 	latest := f.time()
 	earliest := latest
@@ -279,29 +284,29 @@ func (c comparing) within(f fact) (within, clear bool) {
 	return false, false
 }
 
-// Send sends what is missing, and writes it down. The callback hears how many facts are
-// sent. Whoever is killed compares again: what was sent is in the journal, or has the
-// same messageIds.
-func (s *Sender) Send(ctx context.Context, missing []Missing, journal *Journal, progress func(int)) (sent int, refused []Refusal, err error) {
+// Send sends missing facts and adds them to the journal. It calls progress with the number
+// of facts that it has processed. After a run that was killed, the user compares again:
+// facts that were sent are in the journal, or are sent again with the same messageIds.
+func (s *Sender) Send(ctx context.Context, missing []Missing, journal *Journal, progress func(int)) (sent int, rejected []Rejection, err error) {
 	done := 0
 	for part := range slices.Chunk(missing, batchLength) {
 		facts, err := s.find(ctx, part)
 		if err != nil {
-			return sent, refused, err
+			return sent, rejected, err
 		}
-		n, no, err := s.send(ctx, journal, facts)
+		n, more, err := s.send(ctx, journal, facts)
 		sent += n
-		refused = append(refused, no...)
+		rejected = append(rejected, more...)
 		if err != nil {
-			return sent, refused, err
+			return sent, rejected, err
 		}
 		done += len(part)
 		progress(done)
 	}
-	return sent, refused, nil
+	return sent, rejected, nil
 }
 
-// find reads anew what the missing facts are about: a comparison keeps only their names.
+// find reads the resources of missing facts again: a comparison keeps only their ids.
 func (s *Sender) find(ctx context.Context, missing []Missing) ([]fact, error) {
 	found := make([]fact, len(missing))
 	finding, ctx := errgroup.WithContext(ctx)
@@ -320,7 +325,7 @@ func (s *Sender) find(ctx context.Context, missing []Missing) ([]fact, error) {
 	return found, finding.Wait()
 }
 
-// resource reads one order or customer.
+// resource reads an order or a customer.
 func (s *Sender) resource(ctx context.Context, kind Kind, id string) (*resource, error) {
 	if kind == Customers {
 		customer, err := s.commerce.Customer(ctx, id)

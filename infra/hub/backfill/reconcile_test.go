@@ -17,7 +17,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// ledger is what the functions have logged.
+// arrivalLog is a log of webhooks that arrived.
 type arrivalLog struct {
 	arrivals []Arrival
 	complete time.Time
@@ -69,10 +69,10 @@ func TestOfALostDayExactlyWhatIsMissingIsSent(t *testing.T) {
 		}
 		for _, m := range c.Missing {
 			if m.Happened.Before(day) || !m.Happened.Before(day.AddDate(0, 0, 1)) {
-				t.Fatalf("%s of %s is dated %s: the order was changed a month later, and this happened on that day", m.Event, m.Resource, m.Happened)
+				t.Fatalf("%s of %s is dated %s: the order was changed a month later, but the event happened on the first day", m.Event, m.Resource, m.Happened)
 			}
 		}
-		// Killed once, and done again from the beginning.
+		// The first run is killed, and the second one starts from the beginning.
 		ctx, kill := context.WithCancel(t.Context())
 		s.segment.answer = func(int, []byte) (int, error) { kill(); return http.StatusOK, errKilled }
 		if _, _, err := s.sender().Send(ctx, c.Missing, s.journal(), func(int) {}); err == nil {
@@ -85,12 +85,12 @@ func TestOfALostDayExactlyWhatIsMissingIsSent(t *testing.T) {
 		}
 		for id := range s.segment.times {
 			if want[id] == 0 {
-				t.Errorf("%s was sent, and is not missing", id)
+				t.Errorf("%s was sent, but was not missing", id)
 			}
 			delete(want, id)
 		}
 		if len(want) > 0 {
-			t.Errorf("%d of what is missing was not sent", len(want))
+			t.Errorf("%d missing messages were not sent", len(want))
 		}
 		if left := s.compare(known, day, day.AddDate(0, 0, 1)); left.Events() != 0 {
 			t.Errorf("%d events are still missing, and would be sent again", left.Events())
@@ -98,8 +98,8 @@ func TestOfALostDayExactlyWhatIsMissingIsSent(t *testing.T) {
 	})
 }
 
-// Where Segment refuses everything in the middle, what it took before is not missing.
-func TestWhatWasSentBeforeAnErrorIsWrittenDown(t *testing.T) {
+// Events that Segment accepted before an error are not missing.
+func TestEventsThatWereSentBeforeAnErrorAreInTheJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, known := openShop(t), &arrivalLog{}
 		const orders = batchLength
@@ -122,7 +122,7 @@ func TestWhatWasSentBeforeAnErrorIsWrittenDown(t *testing.T) {
 	})
 }
 
-func TestWhatIsKnownOfAWebhookDecidesWhetherItIsMissing(t *testing.T) {
+func TestTheOutcomeOfAWebhookDecidesWhetherItsEventIsMissing(t *testing.T) {
 	const paid, other = 1, 2
 	tests := []struct {
 		name   string
@@ -131,21 +131,21 @@ func TestWhatIsKnownOfAWebhookDecidesWhetherItIsMissing(t *testing.T) {
 		since  time.Time
 		want   Tally
 	}{
-		{"nothing came", nil, func(*shop, *arrivalLog) {}, day, Tally{Missing: 1}},
-		{"one waits", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), Pending) }, day, Tally{Pending: 1}},
-		{"one was skipped: the template filtered it, or nobody wanted it", nil,
+		{"no webhook arrived", nil, func(*shop, *arrivalLog) {}, day, Tally{Missing: 1}},
+		{"one is retried", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), Pending) }, day, Tally{Pending: 1}},
+		{"one was skipped: the template filtered it, or the tracking was disabled", nil,
 			func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), Skipped) }, day, Tally{Skipped: 1}},
-		{"one is a dead letter, which is to be redriven", nil,
+		{"one is a dead letter", nil,
 			func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), DeadLettered) }, day, Tally{DeadLettered: 1}},
 		{"one is a dead letter, and another one was delivered", nil, func(s *shop, l *arrivalLog) {
 			l.arrive(tracking.OrderCompleted, s.order(paid), Delivered)
 			l.arrive(tracking.OrderCompleted, s.order(paid), DeadLettered)
 		}, day, Tally{Delivered: 1}},
-		{"another order's came", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(other), Delivered) }, day, Tally{Missing: 1}},
-		{"another tracking's came", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.CheckoutStarted, s.order(paid), Delivered) }, day, Tally{Missing: 1}},
+		{"the webhook of another order arrived", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(other), Delivered) }, day, Tally{Missing: 1}},
+		{"the webhook of another tracking arrived", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.CheckoutStarted, s.order(paid), Delivered) }, day, Tally{Missing: 1}},
 		{"it was paid before the period, and changed in it", nil, func(*shop, *arrivalLog) {}, day.AddDate(0, 0, 2), Tally{}},
 		{"the log does not go back to the beginning of the period", nil, func(_ *shop, l *arrivalLog) { l.complete = day.AddDate(0, 0, 2) }, day, Tally{}},
-		{"when it was fulfilled Commerce does not say, and it was changed later", []string{"order.fulfilled"}, func(*shop, *arrivalLog) {}, day, Tally{Unclear: 1}},
+		{"Commerce does not record when it was fulfilled, and it was changed later", []string{"order.fulfilled"}, func(*shop, *arrivalLog) {}, day, Tally{Unclear: 1}},
 		{"a backfill has sent it", nil, func(s *shop, _ *arrivalLog) {
 			if err := s.backfill(s.t.Context(), Orders); err != nil {
 				s.t.Fatal(err)
@@ -158,13 +158,13 @@ func TestWhatIsKnownOfAWebhookDecidesWhetherItIsMissing(t *testing.T) {
 			}
 			s.options.To = nil
 		}, day, Tally{Missing: 1}},
-		{"Segment refused it when it was sent", nil, func(s *shop, _ *arrivalLog) {
+		{"Segment rejected it when it was sent", nil, func(s *shop, _ *arrivalLog) {
 			s.segment.answer = func(int, []byte) (int, error) { return http.StatusBadRequest, nil }
 			if err := s.backfill(s.t.Context(), Orders); err == nil {
-				s.t.Fatal("what is all refused counts as sent")
+				s.t.Fatal("a backfill of rejected messages returned no error")
 			}
 		}, day, Tally{Missing: 1}},
-		{"the template makes nothing of it", nil, func(s *shop, _ *arrivalLog) {
+		{"the template filters it", nil, func(s *shop, _ *arrivalLog) {
 			s.configure(tracking.OrderCompleted, func(c *relay.Config) { c.Template = "payload.nothing" })
 		}, day, Tally{Filtered: 1}},
 	}
@@ -193,7 +193,7 @@ func TestWhatIsKnownOfAWebhookDecidesWhetherItIsMissing(t *testing.T) {
 
 func (s *shop) order(n int) string { return fmt.Sprintf("10000000-0000-4000-8000-%012d", n) }
 
-func TestCommerceSaysWhyWebhooksSeemLost(t *testing.T) {
+func TestExplainReturnsReasonsFromCommerce(t *testing.T) {
 	const url = "https://hooks.example/webhooks/order-completed"
 	webhook := commerce.NewWebhook{
 		Name: "Segment: Order\nCompleted", Enabled: true, Observes: []string{"order.paid"},
@@ -207,11 +207,11 @@ func TestCommerceSaysWhyWebhooksSeemLost(t *testing.T) {
 	}{
 		{"nothing is registered", func(w *commerce.NewWebhook) { w.Configuration.URL += "-elsewhere" }, nil,
 			[]string{"Commerce has no integration that posts to /webhooks/order-completed"}},
-		{"it is switched off", func(w *commerce.NewWebhook) { w.Enabled = false }, nil, []string{`"Segment: OrderCompleted" is switched off`}},
+		{"it is disabled", func(w *commerce.NewWebhook) { w.Enabled = false }, nil, []string{`"Segment: OrderCompleted" is disabled`}},
 		{"it observes something else", func(w *commerce.NewWebhook) { w.Observes = []string{"order.created"} }, nil, []string{"does not observe order.paid"}},
-		{"attempts have failed", func(*commerce.NewWebhook) {}, []int{503, 202, 503, 401},
+		{"attempts failed", func(*commerce.NewWebhook) {}, []int{503, 202, 503, 401},
 			[]string{"2 × answered 503", "1 × answered 401"}},
-		{"nothing is wrong there", func(*commerce.NewWebhook) {}, []int{202}, []string{"Commerce has logged no failed attempt"}},
+		{"no attempt failed", func(*commerce.NewWebhook) {}, []int{202}, []string{"Commerce has logged no failed attempt"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -235,21 +235,21 @@ func TestCommerceSaysWhyWebhooksSeemLost(t *testing.T) {
 				}
 				for i, part := range test.want {
 					if i >= len(said) || !strings.Contains(said[i], part) {
-						t.Errorf("it says %q, want %q", said, test.want)
+						t.Errorf("the reasons are %q, want %q", said, test.want)
 					}
 				}
 				if early, _ := sender.Explain(t.Context(), tracking.OrderCompleted.Name, now.AddDate(0, 0, -9), now.AddDate(0, 0, -8), posts); len(test.logs) > 0 &&
 					slices.ContainsFunc(early, func(line string) bool { return strings.Contains(line, "×") }) {
-					t.Errorf("of another time it says %q", early)
+					t.Errorf("the reasons for another period are %q", early)
 				}
 			})
 		})
 	}
 }
 
-// A hub that has just been started knows nothing of the period: to compare it would be
-// to lie, for nothing would be missing.
-func TestOfAPeriodBeforeTheLogBeginsNothingIsCompared(t *testing.T) {
+// A hub that has just been started has no log of the period, so a comparison would be
+// wrong.
+func TestAPeriodBeforeTheLogBeginsIsNotCompared(t *testing.T) {
 	s := openShop(t)
 	known := &arrivalLog{complete: day.AddDate(0, 0, 1)}
 	for _, c := range []struct {

@@ -7,20 +7,20 @@ import (
 	"slices"
 )
 
-// shownTexts are the fields of a message whose text says nothing of a person, by the
-// defaults. Whatever else a template writes may be anybody's.
+// shownTexts lists the fields of a message whose texts are not personal in the default
+// templates. All other texts may be personal.
 var shownTexts = []string{
 	"type", "event", "messageId", "timestamp", "currency", "order_id", "checkout_id", "product_id",
 	"sku", "coupon", "status", "payment_status", "shipping_status",
 }
 
-// commerceID is the form of Commerce's ids.
+// commerceID matches the ids that Commerce generates.
 var commerceID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 const redacted = "[redacted]"
 
-// redact gives a message without what is personal: its shape, its figures, and the texts
-// that are known to be about no person.
+// redact returns a message without personal data: its fields, its numbers, and the texts
+// that are known not to be personal.
 func redact(message json.RawMessage) []byte {
 	decoder := json.NewDecoder(bytes.NewReader(message))
 	decoder.UseNumber()
@@ -39,7 +39,8 @@ func redact(message json.RawMessage) []byte {
 	return text
 }
 
-// redactValue redacts the value of a field, all of it where it is about a person.
+// redactValue returns the redacted value of a field. If the field is personal, it redacts
+// all texts and numbers in it.
 func redactValue(name string, value any, personal bool) any {
 	switch value := value.(type) {
 	case map[string]any:

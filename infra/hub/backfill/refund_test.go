@@ -41,14 +41,14 @@ func (s *shop) webhookOf(id, event string) []byte {
 	return body
 }
 
-func TestABackfillSendsARefundInPartAsTheLiveWebhookDid(t *testing.T) {
+func TestABackfillSendsAPartialRefundLikeTheLiveWebhook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t)
 		id, refund := s.refunded()
 		refund(250, day.AddDate(0, 0, 3))
 		live := s.deliver(tracking.OrderRefunded, s.webhookOf(id, "order.updated"))
 		if len(live) != 1 {
-			t.Fatalf("of the webhook came %d messages", len(live))
+			t.Fatalf("the webhook became %d messages", len(live))
 		}
 		s.commerce.UpdateOrder(id, commercetest.Object{"shipping": "fulfilled"}, day.AddDate(0, 0, 30))
 		if later := s.deliver(tracking.OrderRefunded, s.webhookOf(id, "order.updated")); len(later) > 0 {
@@ -58,17 +58,17 @@ func TestABackfillSendsARefundInPartAsTheLiveWebhookDid(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(s.segment.last) != 1 {
-			t.Errorf("of the backfill came %d messages", len(s.segment.last))
+			t.Errorf("the backfill sent %d messages", len(s.segment.last))
 		}
 		for messageID, message := range live {
 			if got := s.segment.last[messageID]; string(got) != string(message) {
-				t.Errorf("of the backfill came\n%s\nand of the webhook\n%s", got, message)
+				t.Errorf("the backfill sent\n%s\nand the webhook\n%s", got, message)
 			}
 		}
 	})
 }
 
-func TestAReconciliationKnowsARefundInPartByItsAmount(t *testing.T) {
+func TestAReconciliationRecognizesAPartialRefundByItsAmount(t *testing.T) {
 	const update, whole = "order.updated", "order.refunded"
 	for _, c := range []struct {
 		name    string
@@ -76,18 +76,18 @@ func TestAReconciliationKnowsARefundInPartByItsAmount(t *testing.T) {
 		arrive  func(s *shop, l *arrivalLog, id string)
 		want    Tally
 	}{
-		{"nothing came", []int{250}, func(*shop, *arrivalLog, string) {}, Tally{Missing: 1}},
-		{"it came", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, Tally{Delivered: 1}},
-		{"an update came that was about something else", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Skipped) }, Tally{Missing: 1}},
-		{"an earlier part came, and this one did not", []int{250, 100}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, Tally{Missing: 1}},
-		{"both parts came", []int{250, 100}, func(_ *shop, l *arrivalLog, id string) {
+		{"no webhook arrived", []int{250}, func(*shop, *arrivalLog, string) {}, Tally{Missing: 1}},
+		{"it arrived", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, Tally{Delivered: 1}},
+		{"an update arrived that was about something else", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Skipped) }, Tally{Missing: 1}},
+		{"an earlier part arrived, and this one did not", []int{250, 100}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, Tally{Missing: 1}},
+		{"both parts arrived", []int{250, 100}, func(_ *shop, l *arrivalLog, id string) {
 			l.refund(id, update, Delivered, "250")
 			l.refund(id, update, Delivered, "350")
 		}, Tally{Delivered: 1}},
-		{"it waits", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Pending) }, Tally{Pending: 1}},
+		{"it is retried", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Pending) }, Tally{Pending: 1}},
 		{"it is a dead letter", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, DeadLettered) }, Tally{DeadLettered: 1}},
-		{"all of it was refunded, and only a part came", []int{250, 950}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, Tally{Missing: 1}},
-		{"all of it was refunded, which came", []int{250, 950}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, whole, Delivered, "all") }, Tally{Delivered: 1}},
+		{"all of it was refunded, and only a part arrived", []int{250, 950}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, Tally{Missing: 1}},
+		{"all of it was refunded, and that arrived", []int{250, 950}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, whole, Delivered, "all") }, Tally{Delivered: 1}},
 		{"a backfill has sent it", []int{250}, func(s *shop, _ *arrivalLog, _ string) { s.send(Orders) }, Tally{SentFromHere: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Options say what to tell, and to whom.
+// Options configure a Sender.
 type Options struct {
 	Commerce *commerce.Client
 	Segment  *segment.Client
@@ -26,20 +26,20 @@ type Options struct {
 	Configs map[string]relay.Config
 	Kinds   []Kind
 	Only    []string // names of trackings; empty means all that are enabled
-	// To names the integrations that Segment is to pass the messages on to, and no
-	// other; empty leaves that to the source.
+	// To names the only integrations that receive the messages. If it is empty, the
+	// Segment source decides.
 	To   []string
 	Rate int // events a second
 }
 
-// The bounds of Options.Rate. Segment asks for fewer than 1,000 requests a second, and
-// what is behind it may take much less.
+// The default and the maximum of Options.Rate. Segment asks for fewer than 1,000 requests
+// a second, and its destinations may accept far fewer.
 const (
 	DefaultRate = 200
 	MaxRate     = 1000
 )
 
-// Sender tells Segment of facts, as the store's templates write them.
+// Sender sends facts to Segment, rendered with the templates of the store.
 type Sender struct {
 	commerce  *commerce.Client
 	segment   *segment.Client
@@ -49,23 +49,24 @@ type Sender struct {
 	pace      pace
 }
 
-// observer is a tracking as the store has it.
+// observer is an enabled tracking with its settings in the store.
 type observer struct {
 	tracking.Tracking
 	events   []string
 	template *template.Template
 }
 
-// NewSender compiles the templates, and says what keeps the trackings from being told.
+// NewSender compiles the templates. It returns an error if the options or the settings do
+// not allow sending.
 func NewSender(o Options) (*Sender, error) {
 	if o.Rate < 1 || o.Rate > MaxRate {
-		return nil, fmt.Errorf("a rate of %d events a second: choose one from 1 to %d", o.Rate, MaxRate)
+		return nil, fmt.Errorf("the rate of %d events a second is not valid: choose one from 1 to %d", o.Rate, MaxRate)
 	}
-	t := &Sender{commerce: o.Commerce, segment: o.Segment, to: o.To, pace: pace{perSecond: o.Rate}}
+	s := &Sender{commerce: o.Commerce, segment: o.Segment, to: o.To, pace: pace{perSecond: o.Rate}}
 	all := Trackings(o.Kinds...)
 	for _, name := range o.Only {
 		if !slices.Contains(all, name) {
-			return nil, fmt.Errorf("%s cannot be told afterwards: Commerce does not keep what was changed, or it is not about %s. What can is %s",
+			return nil, fmt.Errorf("%s cannot be backfilled: Commerce does not record changes, or the tracking is not about %s. Choose from %s",
 				name, joinKinds(o.Kinds), strings.Join(all, ", "))
 		}
 	}
@@ -76,20 +77,20 @@ func NewSender(o Options) (*Sender, error) {
 				continue
 			}
 			if strings.TrimSpace(config.Segment.WriteKey) == "" {
-				return nil, errors.New("there is no write key, of which every messageId is made: set segment/write-key to the one of the Segment source")
+				return nil, errors.New("there is no write key, and every messageId is derived from it: set segment/write-key to the write key of the Segment source")
 			}
 			compiled, err := template.Compile(row.Name, config.Template)
 			if err != nil {
 				return nil, err
 			}
-			t.endpoint = config.Segment // the same for all trackings
-			t.observers = append(t.observers, &observer{Tracking: row, events: config.Events, template: compiled.WithCurrencies(config.Currencies)})
+			s.endpoint = config.Segment // the same for all trackings
+			s.observers = append(s.observers, &observer{Tracking: row, events: config.Events, template: compiled.WithCurrencies(config.Currencies)})
 		}
 	}
-	if len(t.observers) == 0 {
-		return nil, fmt.Errorf("no tracking is enabled that could be told: enable one of %s", strings.Join(all, ", "))
+	if len(s.observers) == 0 {
+		return nil, fmt.Errorf("no enabled tracking can be backfilled: enable one of %s", strings.Join(all, ", "))
 	}
-	return t, nil
+	return s, nil
 }
 
 func joinKinds(kinds []Kind) string {
@@ -100,7 +101,7 @@ func joinKinds(kinds []Kind) string {
 	return strings.Join(names, " and ")
 }
 
-// Trackings are the names of those that are told.
+// Trackings returns the names of the trackings that are sent.
 func (s *Sender) Trackings() []string {
 	names := make([]string, len(s.observers))
 	for i, o := range s.observers {
@@ -109,14 +110,14 @@ func (s *Sender) Trackings() []string {
 	return names
 }
 
-// sends says whether a tracking of a kind is told.
+// sends reports whether a tracking about a kind of resource is sent.
 func (s *Sender) sends(kind Kind) bool {
 	return slices.ContainsFunc(s.observers, func(o *observer) bool {
 		return slices.Contains(Trackings(kind), o.Name)
 	})
 }
 
-// list gives the orders or the customers of a period, oldest first, with one page of
+// list returns the orders or the customers of a period, oldest first. It holds one page of
 // them in memory.
 func (s *Sender) list(ctx context.Context, kind Kind, period commerce.Period) iter.Seq2[*resource, error] {
 	return func(yield func(*resource, error) bool) {
@@ -136,16 +137,16 @@ func (s *Sender) list(ctx context.Context, kind Kind, period commerce.Period) it
 	}
 }
 
-// written is what a fact became.
+// written is a fact and its messages.
 type written struct {
 	fact     fact
 	messages []segment.Message
 	invalid  *segment.InvalidError // why Segment would drop it
 }
 
-// write makes the messages of facts. Only where they are to be sent it finds out when
-// each happened, and lets the templates ask Commerce: that takes requests for each order.
-// (What was refunded of an order in part a template must always ask.)
+// write renders the messages of facts. If dated is false, it neither reads the event times
+// nor lets the templates call Commerce, which would take requests for each order. Only a
+// partial refund always needs such a call.
 func (s *Sender) write(ctx context.Context, facts []fact, dated bool) ([]written, error) {
 	if dated {
 		if err := s.dateAll(ctx, facts); err != nil {
@@ -154,11 +155,11 @@ func (s *Sender) write(ctx context.Context, facts []fact, dated bool) ([]written
 	}
 	all := make([]written, len(facts))
 	for i, f := range facts {
-		var asks template.Fetch
-		if dated || f.isPart() {
-			asks = relay.Lookup(s.commerce, lookupWithin)
+		var fetch template.Fetch
+		if dated || f.isPartialRefund() {
+			fetch = relay.Lookup(s.commerce, lookupWithin)
 		}
-		messages, err := s.render(ctx, f, asks)
+		messages, err := s.render(ctx, f, fetch)
 		all[i] = written{fact: f, messages: messages}
 		if errors.As(err, &all[i].invalid) {
 			continue
@@ -170,15 +171,15 @@ func (s *Sender) write(ctx context.Context, facts []fact, dated bool) ([]written
 	return all, nil
 }
 
-// lookupWithin is how long a template may ask Commerce about one fact. Nobody waits for
-// the answer as a function does: an outage that is over by then ends no backfill.
+// lookupWithin limits the time of a template's calls to Commerce for one fact. It is longer
+// than in a function, so that a short outage does not stop a backfill.
 const lookupWithin = time.Minute
 
-// atOnce is how many requests for the movements of money are on their way at once. The
-// client spreads them.
+// atOnce is the number of requests for transactions that run at the same time. The client
+// limits their rate.
 const atOnce = 8
 
-// dateAll dates facts. Those of one order share what is read.
+// dateAll sets the times of facts. It reads the transactions of an order once.
 func (s *Sender) dateAll(ctx context.Context, facts []fact) error {
 	if err := s.readAllPayments(ctx, s.needPayments(nil, facts)); err != nil {
 		return err
@@ -191,8 +192,8 @@ func (s *Sender) dateAll(ctx context.Context, facts []fact) error {
 	return nil
 }
 
-// render makes the messages of one fact, as the relay does of a live webhook.
-func (s *Sender) render(ctx context.Context, f fact, asks template.Fetch) ([]segment.Message, error) {
+// render returns the messages of one fact, as the relay renders a live webhook.
+func (s *Sender) render(ctx context.Context, f fact, fetch template.Fetch) ([]segment.Message, error) {
 	body, err := f.webhook()
 	if err != nil {
 		return nil, err
@@ -201,19 +202,19 @@ func (s *Sender) render(ctx context.Context, f fact, asks template.Fetch) ([]seg
 	if err != nil {
 		return nil, err
 	}
-	if f.isPart() { // the update that told of it is long past
+	if f.isPartialRefund() { // the resource may have changed again since the refund
 		webhook.UpdatedAt = commerce.RefundOf(f.resource.payments).When()
 	}
 	business := relay.FactOf(f.by.Tracking, webhook, s.endpoint.WriteKey, time.Time{})
 	business.EventTime = f.happened
-	if happened, err := relay.Complete(ctx, &business, webhook, asks); err != nil || !happened {
+	if happened, err := relay.Complete(ctx, &business, webhook, fetch); err != nil || !happened {
 		return nil, err
 	}
 	input, err := webhook.Input()
 	if err != nil {
 		return nil, err
 	}
-	messages, err := f.by.template.WithCommerce(asks).Apply(ctx, input)
+	messages, err := f.by.template.WithCommerce(fetch).Apply(ctx, input)
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +224,7 @@ func (s *Sender) render(ctx context.Context, f fact, asks template.Fetch) ([]seg
 	return segment.NewMessages(business, messages)
 }
 
-// webhook is the body of the webhook that told of a fact when it happened, made of what
-// the resource is now.
+// webhook returns the body of the fact's webhook, with the current state of the resource.
 func (f fact) webhook() ([]byte, error) {
 	type included struct {
 		Items []json.RawMessage `json:"items"`
@@ -244,8 +244,8 @@ func (f fact) webhook() ([]byte, error) {
 	return json.Marshal(body)
 }
 
-// restrict keeps a message within the integrations that are asked for. What the template
-// tells one of these stays.
+// restrict limits a message to the chosen integrations. It keeps the options that the
+// template writes for them.
 func (s *Sender) restrict(message map[string]any) {
 	if len(s.to) == 0 {
 		return

@@ -138,7 +138,7 @@ func (o backfillOptions) printPlan(w io.Writer, plan backfill.Plan, kind backfil
 	}
 	if plan.Rejected > 0 {
 		fmt.Fprintf(w, "Events that are not sent, because Segment would drop their messages: %d.\n", plan.Rejected)
-		printRejected(w, plan.Refusals, plan.Rejected)
+		printRejected(w, plan.Rejections, plan.Rejected)
 	}
 	if plan.Total() == 0 {
 		_, err := fmt.Fprintln(w, "There is nothing to send.")
@@ -180,7 +180,7 @@ func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Posit
 	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s of %s sent.\n", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources))
 	if position.Rejected > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "Events that were not sent, because Segment rejects or would drop them: %d.\n", position.Rejected)
-		printRejected(cmd.OutOrStdout(), position.Refusals, position.Rejected)
+		printRejected(cmd.OutOrStdout(), position.Rejections, position.Rejected)
 	}
 	return nil
 }

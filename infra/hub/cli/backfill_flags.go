@@ -86,11 +86,11 @@ func readCounter(w io.Writer, unit string) (read func(int), done func()) {
 }
 
 // printRejected lists the first events that are not sent, and the number of the others.
-func printRejected(w io.Writer, refusals []backfill.Refusal, count int) {
-	for _, refusal := range refusals {
-		fmt.Fprintf(w, "  %s\n", refusal)
+func printRejected(w io.Writer, rejections []backfill.Rejection, count int) {
+	for _, rejection := range rejections {
+		fmt.Fprintf(w, "  %s\n", rejection)
 	}
-	if more := count - len(refusals); more > 0 {
+	if more := count - len(rejections); more > 0 {
 		fmt.Fprintf(w, "  and %d more\n", more)
 	}
 }

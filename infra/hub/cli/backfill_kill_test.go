@@ -153,12 +153,12 @@ func TestBackfillPrintsItsPlanAndAsks(t *testing.T) {
 		{"a dry run sends nothing", []string{"orders", "--since", "2026-01-01", "--to", "Amplitude", "--dry-run"}, exitDone,
 			[]string{", limited to Amplitude. ", `"event": "Order Completed"`, `"email": "[redacted]"`, `"total": 12`, "Nothing was sent (--dry-run)"}, 0},
 		{"nothing was created", []string{"orders", "--since", "2026-01-01", "--until", "2026-02-01", "--yes"}, exitDone, []string{"Created in this period: 0 orders.", "There is nothing to send"}, 0},
-		{"the period ends before it begins", []string{"orders", "--since", "2026-02-01", "--until", "2026-01-01"}, exitFailed, []string{"nothing lies between"}, 0},
+		{"the period ends before it begins", []string{"orders", "--since", "2026-02-01", "--until", "2026-01-01"}, exitFailed, []string{"must be after the start of the period"}, 0},
 		{"an invalid time", []string{"orders", "--since", "soon"}, exitFailed, []string{`--since "soon": write a time such as 2026-01-31`}, 0},
 		{"no time is given", []string{"orders"}, exitFailed, []string{"--since is missing: give the start of the period. For example: hub backfill orders --since 2026-01-01 --dry-run"}, 0},
 		{"nothing is given", nil, exitFailed, []string{"name what to backfill, orders or customers. For example: hub backfill orders", "Usage: hub backfill"}, 0},
 		{"an unknown kind", []string{"carts", "--since", "1d"}, exitFailed, []string{"say orders or customers", "Usage: hub backfill"}, 0},
-		{"a tracking that cannot be backfilled", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be told afterwards"}, 0},
+		{"a tracking that cannot be backfilled", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be backfilled"}, 0},
 		{"it sends", []string{"orders", "--since", "2026-01-01", "--only", "order-completed", "--yes"}, exitDone, []string{"Done: 1 event of 2 orders sent."}, 1},
 		{"it sends customers", []string{"customers", "--since", "1d", "--yes"}, exitDone, []string{"Done: 1 event of 1 customer sent."}, 2},
 	} {
@@ -251,9 +251,9 @@ func TestReconcileWithoutALogOrATime(t *testing.T) {
 		args []string
 		says string
 	}{
-		{"the hub has just been started", []string{"--since", "24h"}, "there is nothing to compare yet: what is known of webhooks goes back to "},
+		{"the hub has just been started", []string{"--since", "24h"}, "there is nothing to compare yet: the log of webhooks begins at "},
 		{"no time is given", nil, "--since is missing: give the start of the period. For example: hub reconcile --since 24h"},
-		{"a period without settled events", []string{"--since", "1m"}, "--since 1m: nothing lies between then and "},
+		{"a period without settled events", []string{"--since", "1m"}, "--since 1m: must be before the end of the period, "},
 		{"an invalid time", []string{"--since", "1d", "--until", "soon"}, `--until "soon": write a time`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

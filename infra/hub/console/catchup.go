@@ -351,7 +351,7 @@ func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.
 		}
 		return finding{
 			Notice: fmt.Sprintf("Done: %s of %s sent.", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources)),
-			Unsent: unsent{position.Refusals, position.Rejected},
+			Unsent: unsent{position.Rejections, position.Rejected},
 		}
 	})
 }

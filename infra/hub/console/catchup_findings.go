@@ -136,7 +136,7 @@ func (p planned) Shown() (all []shown) {
 }
 
 // Unsent returns the events that Segment would drop.
-func (p planned) Unsent() unsent { return unsent{p.Refusals, p.Rejected} }
+func (p planned) Unsent() unsent { return unsent{p.Rejections, p.Rejected} }
 
 // counted is the number of events of a tracking.
 type counted struct {
@@ -146,7 +146,7 @@ type counted struct {
 
 // unsent is the events that were not sent. First has some of them.
 type unsent struct {
-	First []backfill.Refusal
+	First []backfill.Rejection
 	Count int
 }
 

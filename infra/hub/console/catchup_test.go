@@ -213,12 +213,12 @@ func TestErrorsInTheFormsAreShownAtTheirFields(t *testing.T) {
 	}{
 		{"no time", "/catchup/plan", plan(map[string]string{"since": ""}), []string{`aria-invalid="true"`, "write a time such as 2026-01-31", "Correct the marked fields"}},
 		{"an invalid time", "/catchup/plan", plan(map[string]string{"until": "<soon>"}), []string{`value="<soon>"`, `"<soon>": write a time`}},
-		{"times in the wrong order", "/catchup/plan", plan(map[string]string{"until": "2025-01-01"}), []string{"nothing lies between"}},
+		{"times in the wrong order", "/catchup/plan", plan(map[string]string{"until": "2025-01-01"}), []string{"must be after the start of the period"}},
 		{"no event", "/catchup/plan", url.Values{"kind": {"orders"}, "since": {"1d"}}, []string{"choose at least one"}},
-		{"no kind", "/catchup/plan", plan(map[string]string{"kind": "carts"}), []string{`"carts" is no list of Commerce's`}},
-		{"a tracking that is disabled", "/catchup/plan", plan(map[string]string{"only": "order-refunded"}), []string{"no tracking is enabled that could be told"}},
+		{"no kind", "/catchup/plan", plan(map[string]string{"kind": "carts"}), []string{`"carts" cannot be backfilled`}},
+		{"a tracking that is disabled", "/catchup/plan", plan(map[string]string{"only": "order-refunded"}), []string{"no enabled tracking can be backfilled"}},
 		{"no time to compare", "/catchup/compare", url.Values{"only": allOfOrders}, []string{"write a time such as"}},
-		{"a period whose webhooks may still arrive", "/catchup/compare", url.Values{"since": {"10m"}, "only": allOfOrders}, []string{"nothing lies between"}},
+		{"a period whose webhooks may still arrive", "/catchup/compare", url.Values{"since": {"10m"}, "only": allOfOrders}, []string{"must be before the end of the period"}},
 		{"nothing to compare", "/catchup/compare", url.Values{"since": {"1d"}}, []string{"choose at least one"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -327,7 +327,7 @@ func TestAFailedBackfillShowsTheErrorAndCanBeDiscarded(t *testing.T) {
 	s.accepts = 1
 	s.send(s.finds("/catchup/plan", plan(nil)))
 	page := s.settled()
-	wants(t, page, `role="alert"`, "it refuses everything (segment_401)", "100 of 150 events sent", "Stopped backfill")
+	wants(t, page, `role="alert"`, "every message is rejected (segment_401)", "100 of 150 events sent", "Stopped backfill")
 	stopped := stoppedField.FindStringSubmatch(page)
 	_, page = s.post("/catchup/stopped", url.Values{"id": {stopped[1]}, "do": {"discard"}})
 	wants(t, page, "Discarded.")

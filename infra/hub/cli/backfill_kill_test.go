@@ -157,7 +157,7 @@ func TestBackfillPrintsItsPlanAndAsks(t *testing.T) {
 		{"an invalid time", []string{"orders", "--since", "soon"}, exitFailed, []string{`--since "soon": write a time such as 2026-01-31`}, 0},
 		{"no time is given", []string{"orders"}, exitFailed, []string{"--since is missing: give the start of the period. For example: hub backfill orders --since 2026-01-01 --dry-run"}, 0},
 		{"nothing is given", nil, exitFailed, []string{"name what to backfill, orders or customers. For example: hub backfill orders", "Usage: hub backfill"}, 0},
-		{"an unknown kind", []string{"carts", "--since", "1d"}, exitFailed, []string{"say orders or customers", "Usage: hub backfill"}, 0},
+		{"an unknown kind", []string{"carts", "--since", "1d"}, exitFailed, []string{"write orders or customers", "Usage: hub backfill"}, 0},
 		{"a tracking that cannot be backfilled", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be backfilled"}, 0},
 		{"it sends", []string{"orders", "--since", "2026-01-01", "--only", "order-completed", "--yes"}, exitDone, []string{"Done: 1 event of 2 orders sent."}, 1},
 		{"it sends customers", []string{"customers", "--since", "1d", "--yes"}, exitDone, []string{"Done: 1 event of 1 customer sent."}, 2},

@@ -45,7 +45,7 @@ func (p Plan) Takes(rate int) time.Duration {
 	return max(reading, sending).Round(time.Second)
 }
 
-// rejectionsListed limits the rejections that are listed.
+// rejectionsListed is the most rejections that are listed.
 const rejectionsListed = 10
 
 // add adds facts and their messages to the plan.

@@ -40,9 +40,9 @@ func (s *shop) compare(l ArrivalLog, since, until time.Time) *Comparison {
 	return c
 }
 
-// A day on which every tenth webhook was lost: nothing else may be sent, because Segment
-// has forgotten the ids of what it had longer than a day ago.
-func TestOfALostDayExactlyWhatIsMissingIsSent(t *testing.T) {
+// On this day every tenth webhook was lost. No other event may be sent: Segment would
+// count an event again that it received more than a day ago.
+func TestAReconciliationSendsExactlyTheMissingEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, known := openShop(t), &arrivalLog{}
 		orders := sized(500, 5_000)

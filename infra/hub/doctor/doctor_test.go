@@ -77,7 +77,7 @@ func TestSegment(t *testing.T) {
 		{"no key", settings.DefaultHost, "", "fault", "there is no write key"},
 		{"in the US", settings.DefaultHost, "PLANTED", "note", "the United States; whether the write key"},
 		{"in the EU, with a slash", "https://events.eu1.segmentapis.com/", "PLANTED", "note", "the European Union"},
-		{"a host of nobody's", "https://segment.example", "PLANTED", "warning", "https://segment.example"},
+		{"an unknown host", "https://segment.example", "PLANTED", "warning", "https://segment.example"},
 		{"the inbox", "", store.InboxKeyPrefix + "PLANTED", "note", "inbox of the hub"},
 		{"the inbox's key for Segment", settings.DefaultHost, store.InboxKeyPrefix + "PLANTED", "fault", "drops everything"},
 	} {
@@ -230,7 +230,7 @@ func TestEvents(t *testing.T) {
 		{"dead letters", []executions.Execution{came(1, executions.Failed, "message_invalid"), came(2, executions.Failed, "message_invalid"), came(3, executions.Failed, "forged")}, only, deployed,
 			"warning ok", []string{"failed in the last 24 hours: 1 forged, 2 message_invalid", "hub deadletters redrive --prefix /shop"}},
 		{"dead letters on this machine", []executions.Execution{came(1, executions.Failed, "message_invalid")}, only, store.Store{}, "warning ok", []string{"hub deadletters list or", "hub deadletters redrive"}},
-		{"a stranger's only", []executions.Execution{came(1, executions.Rejected, "forged")}, only, deployed, "warning note", []string{"1 forged", "without a webhook in"}},
+		{"only an unauthenticated client's", []executions.Execution{came(1, executions.Rejected, "forged")}, only, deployed, "warning note", []string{"1 forged", "without a webhook in"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			finds(t, eventFindings(c.all, c.enabled, 24*time.Hour, now, c.store), c.states, c.says...)

@@ -294,8 +294,8 @@ func TestTheStoryOfWhatWasNeverSeenSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// A webhook that lies on the queue for minutes is one that nobody fetches.
-func TestAnEventThatNobodyTriesIsSomebodysWork(t *testing.T) {
+// An event that stays on the queue for minutes has no receiver.
+func TestAnEventWithoutAnAttemptNeedsTheOperator(t *testing.T) {
 	w := newWorld(t)
 	w.calls(t, "order.paid", "o-1")
 	for _, c := range []struct {

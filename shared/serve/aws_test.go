@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net/http"
@@ -48,8 +47,8 @@ func (s *awsStandIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // inLambda returns a function as Lambda starts it, with these variables in addition to
 // those that every function has.
-func inLambda(t *testing.T, variables map[string]string) (f *Function, aws *awsStandIn, log *bytes.Buffer) {
-	aws, log = &awsStandIn{requests: map[string]int{}}, &bytes.Buffer{}
+func inLambda(t *testing.T, variables map[string]string) (f *Function, aws *awsStandIn, log *lines) {
+	aws, log = &awsStandIn{requests: map[string]int{}}, &lines{}
 	server := httptest.NewServer(aws)
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{

@@ -82,7 +82,7 @@ func TestEachAddressOfTheConsoleWorksInOneBrowser(t *testing.T) {
 		}
 	}
 	outdated := command(t, "", "run", "--link", "--dir", t.TempDir(), "--addr", strings.TrimPrefix(h.URL, "http://"))
-	if outdated.code != exitFailed || !strings.Contains(outdated.stderr, "has another key") {
+	if outdated.code != exitFailed || !strings.Contains(outdated.stderr, "does not accept the key") {
 		t.Errorf("with another directory it exits %d: %s", outdated.code, outdated.stderr)
 	}
 }

@@ -156,7 +156,7 @@ func checkFunctions(t *testing.T, aws *emulator.Emulator, written map[string]str
 		environment := resource{Properties: function}.at("Environment", "Variables")
 		if got, want := fmt.Sprint(environment), fmt.Sprint(map[string]any{
 			serve.VariablePrefix: "/commerce-segment", serve.VariableQueue: written[outputs.Queue(row)],
-			serve.VariableDeadLetters: written[outputs.DeadLetters(row)], settings.Variable: "{}",
+			serve.VariableDeadLetters: written[outputs.DeadLetters(row)], settings.Variable: "{}", "GOMEMLIMIT": serve.MemoryLimit(),
 		}); got != want {
 			t.Errorf("the function %s has the environment %s, want %s", name, got, want)
 		}

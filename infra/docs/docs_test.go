@@ -124,16 +124,12 @@ func hasTest(t *testing.T, folder, name string) bool {
 	})
 }
 
-// old matches words that develop.md replaces by others. Code is left out: it may quote what
-// a program prints.
-var old = regexp.MustCompile(`(?i)\b(mend(ed|s|ing)?|graves?|graveyard|yard|buried|dug|teller|telling|whoever|somebody|nobody|beside|lately|reckon(s|ed)?)\b`)
-
 func TestTheDocumentsUseTheWordsOfTheProject(t *testing.T) {
 	for _, d := range All(t, root) {
 		before, rest, _ := strings.Cut(d.Prose, "\n## Words\n") // the section that lists them
 		_, after, _ := strings.Cut(rest, "\n## ")
 		for line := range strings.Lines(before + after) {
-			if word := old.FindString(line); word != "" {
+			if word := replaced.FindString(line); word != "" {
 				t.Errorf("%s says %q in %q: infra/docs/develop.md has a better word", d.Path, word, strings.TrimSpace(line))
 			}
 		}

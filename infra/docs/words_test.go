@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// oldInCode matches words that develop.md replaces by others, also as parts of names.
-var oldInCode = regexp.MustCompile(`(?i)\b(mend(ed|s|ing)?|graves?|graveyard|yard|cemetery|buried|bury|dug|teller|telling|whoever|somebody|nobody|beside|lately|reckon(s|ed)?|anew|strangers?)\b` +
+// replaced matches the words in the left column of the table in develop.md: as whole words in
+// either case, and as parts of a name in Go, which begin with a capital letter.
+var replaced = regexp.MustCompile(`(?i)\b(mend(ed|s|ing)?|graves?|graveyard|yard|cemetery|buried|bury|dug|teller|telling|whoever|somebody|nobody|beside|lately|reckon(s|ed)?|anew|strangers?)\b` +
 	`|(?-i:Grave|Bury|Buried|Burial|Teller|Whoever|Somebody|Nobody|Mended)`)
 
 // TestTheCodeUsesTheWordsOfTheProject reads the names, the comments and the texts of all Go
@@ -48,7 +49,7 @@ func TestTheCodeUsesTheWordsOfTheProject(t *testing.T) {
 		}
 		files++
 		for _, text := range texts {
-			if word := oldInCode.FindString(text); word != "" {
+			if word := replaced.FindString(text); word != "" {
 				t.Errorf("%s says %q in %.120q: infra/docs/develop.md has a better word", path, word, text)
 			}
 		}

@@ -55,3 +55,20 @@ func poll(ctx context.Context, queue Receiver, deliver func(context.Context, []r
 		_ = queue.Delete(done...)
 	}
 }
+
+// Wait is for a Receive without a visible event. It returns at the given time, when the
+// channel is closed, or when the context is done. With the zero time, it does not return
+// because of the time.
+func Wait(ctx context.Context, at time.Time, changed <-chan struct{}) {
+	var due <-chan time.Time
+	if !at.IsZero() {
+		timer := time.NewTimer(time.Until(at))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-due:
+	}
+}

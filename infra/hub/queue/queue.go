@@ -96,7 +96,7 @@ func (q *Queue) Receive(ctx context.Context, limit int) []relay.Item {
 		changed := q.notice()
 		file, next := q.store.due(q.name)
 		if file == nil || next.After(time.Now()) {
-			wait(ctx, next, changed)
+			spool.Wait(ctx, next, changed)
 			continue
 		}
 		items, err := q.receive(file, limit)
@@ -104,7 +104,7 @@ func (q *Queue) Receive(ctx context.Context, limit int) []relay.Item {
 			return items
 		}
 		if err != nil {
-			wait(ctx, time.Now().Add(retryWrite), nil)
+			spool.Wait(ctx, time.Now().Add(retryWrite), nil)
 		}
 	}
 	return nil
@@ -184,21 +184,5 @@ func (q *Queue) wake() {
 	if q.changed != nil {
 		close(q.changed)
 		q.changed = nil
-	}
-}
-
-// wait returns at the given time, when the channel is closed, or when the context is done.
-// With the zero time, it does not return because of the time.
-func wait(ctx context.Context, at time.Time, changed <-chan struct{}) {
-	var due <-chan time.Time
-	if !at.IsZero() {
-		timer := time.NewTimer(time.Until(at))
-		defer timer.Stop()
-		due = timer.C
-	}
-	select {
-	case <-ctx.Done():
-	case <-changed:
-	case <-due:
 	}
 }

@@ -79,7 +79,7 @@ func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
 		case len(items) > 0:
 			return items
 		default:
-			m.wait(ctx, next, changed)
+			spool.Wait(ctx, next, changed)
 		}
 	}
 	return items
@@ -232,22 +232,6 @@ func (m *Memory) redrive(message *message, now time.Time) {
 func (m *Memory) addDeadLetter(text string, f relay.Failure, now time.Time) {
 	m.failed++
 	m.dead = append(m.dead, stored{id: strconv.Itoa(m.failed), text: text, failure: f, failedAt: now})
-}
-
-// wait returns when the next message becomes visible, when changed is closed, or when the
-// context is done.
-func (m *Memory) wait(ctx context.Context, next time.Time, changed <-chan struct{}) {
-	var due <-chan time.Time
-	if !next.IsZero() {
-		timer := time.NewTimer(time.Until(next))
-		defer timer.Stop()
-		due = timer.C
-	}
-	select {
-	case <-ctx.Done():
-	case <-changed:
-	case <-due:
-	}
 }
 
 // wake ends every wait.

@@ -52,13 +52,15 @@ func (c *committer) update(apply func(*bbolt.Tx) error) error {
 	return <-mine.done
 }
 
-// close waits until pending changes are written. Later changes fail with errClosed.
-func (c *committer) close() {
+// close waits until pending changes are written, and closes the database. Later changes fail
+// with errClosed.
+func (c *committer) close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
 	c.signal()
 	<-c.ended
+	return c.db.Close()
 }
 
 // signal wakes run.

@@ -21,7 +21,6 @@ const failedName = "failed.db"
 //
 //	the dead letter's number -> its header, a line of JSON, and the event's record
 type failed struct {
-	db *bbolt.DB
 	*committer
 
 	mu     sync.Mutex
@@ -40,7 +39,7 @@ func openFailed(dir string) (*failed, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &failed{db: db, committer: newCommitter(db), counts: map[string]int{}}
+	f := &failed{committer: newCommitter(db), counts: map[string]int{}}
 	err = f.update(func(tx *bbolt.Tx) error {
 		return forEachQueue(tx, func(name string, queue *bbolt.Bucket) error {
 			f.change(tx, name, queue.Stats().KeyN)
@@ -52,12 +51,6 @@ func openFailed(dir string) (*failed, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// close waits for pending changes and closes the file.
-func (f *failed) close() error {
-	f.committer.close()
-	return f.db.Close()
 }
 
 // change adds to a queue's count when the transaction is committed.

@@ -35,7 +35,6 @@ var (
 type file struct {
 	number int
 	path   string
-	db     *bbolt.DB
 	*committer
 
 	removed bool // the file accepts no more events; only changes read and write it
@@ -71,7 +70,7 @@ func openFile(dir string, number int, dueNow bool) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.db, f.committer = db, newCommitter(db)
+	f.committer = newCommitter(db)
 	if err := f.update(func(tx *bbolt.Tx) error { return f.release(tx, dueNow) }); err != nil {
 		f.close()
 		return nil, err
@@ -104,12 +103,6 @@ func (f *file) release(tx *bbolt.Tx, all bool) error {
 		f.note(tx, name)
 		return nil
 	})
-}
-
-// close waits for pending changes and closes the file.
-func (f *file) close() error {
-	f.committer.close()
-	return f.db.Close()
 }
 
 // status returns the status of a queue in the file.

@@ -95,9 +95,6 @@ var unread = []string{"MD5OfMessageAttributes", "ApproximateNumberOfMessagesDela
 func steady(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
-		if list, ok := v["Parameters"].([]any); ok {
-			slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
-		}
 		same := map[string]any{}
 		for name, member := range v {
 			switch {
@@ -107,6 +104,9 @@ func steady(value any) any {
 			default:
 				same[name] = steady(member)
 			}
+		}
+		if list, ok := same["Parameters"].([]any); ok {
+			slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 		}
 		return same
 	case []any:

@@ -23,7 +23,9 @@ type machine struct{ *hub }
 
 // console returns the console of this hub.
 func (h *hub) console(key string) *console.Console {
-	return &console.Console{Store: store.InDirectory(h.directory), Machine: machine{h}, Key: key, Log: h.log}
+	live := h.directory
+	live.Settle = h.webhooks.settle
+	return &console.Console{Store: store.InDirectory(live), Machine: machine{h}, Key: key, Log: h.log}
 }
 
 func (m machine) URL() string              { return m.url }

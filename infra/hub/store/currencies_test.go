@@ -44,7 +44,7 @@ func TestCurrenciesAreCopiedFromCommerce(t *testing.T) {
 			if c.change != nil {
 				c.change(store)
 			}
-			s := InDirectory(Directory{settings.Dir(t.TempDir())})
+			s := InDirectory(Directory{Dir: settings.Dir(t.TempDir())})
 			values := map[string]string{settings.CommerceCurrencies: c.before}
 			if !c.unasked {
 				values[settings.CommerceClientID] = commercetest.ClientID

@@ -28,6 +28,9 @@ const InboxKeyPrefix = "inbox_"
 // samples.
 type Directory struct {
 	settings.Dir // absolute
+	// Settle, if the hub of the directory runs in this process, waits until what was saved
+	// is in effect there, so that the next webhook sees it.
+	Settle func(context.Context) error
 }
 
 // OpenDirectory returns the directory with its absolute path. It reads and writes nothing.
@@ -36,7 +39,7 @@ func OpenDirectory(dir string) (Directory, error) {
 	if err != nil {
 		return Directory{}, fmt.Errorf("looking for the hub's directory %s: %w", dir, err)
 	}
-	return Directory{settings.Dir(absolute)}, nil
+	return Directory{Dir: settings.Dir(absolute)}, nil
 }
 
 // SetUpDirectory opens a directory and creates what a hub needs there, if it is missing.

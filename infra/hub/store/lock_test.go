@@ -18,7 +18,7 @@ import (
 )
 
 func TestOneOfTwoConcurrentSavesOfATemplateFails(t *testing.T) {
-	directory := Directory{settings.Dir(t.TempDir())}
+	directory := Directory{Dir: settings.Dir(t.TempDir())}
 	for name, store := range map[string]Backend{"in a directory": directory, "deployed": &putting{Backend: directory}} {
 		t.Run(name, func(t *testing.T) {
 			for round := range 50 {
@@ -49,14 +49,14 @@ const savesIn = "TEST_SAVES_IN"
 
 func TestASaveOfAnotherProcessWaitsForThisOne(t *testing.T) {
 	if dir := os.Getenv(savesIn); dir != "" {
-		s := Store{Backend: Directory{settings.Dir(dir)}}
+		s := Store{Backend: Directory{Dir: settings.Dir(dir)}}
 		before, err := s.Template(t.Context(), tracking.OrderCompleted)
 		fmt.Println("looked", err)
 		fmt.Println("ended with", s.SaveTemplate(t.Context(), tracking.OrderCompleted, `{"event": "Theirs"}`, before.Fingerprint()))
 		return
 	}
 	dir := filepath.Join(t.TempDir(), ".hub")
-	s := Store{Backend: Directory{settings.Dir(dir)}}
+	s := Store{Backend: Directory{Dir: settings.Dir(dir)}}
 	release, err := s.Saving(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestASaveOfAnotherProcessWaitsForThisOne(t *testing.T) {
 
 // A save stops waiting when the user closes the page.
 func TestASaveWaitsNoLongerThanItsContext(t *testing.T) {
-	s := Store{Backend: Directory{settings.Dir(t.TempDir())}, Name: "the store"}
+	s := Store{Backend: Directory{Dir: settings.Dir(t.TempDir())}, Name: "the store"}
 	release, err := s.Saving(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestASaveWaitsNoLongerThanItsContext(t *testing.T) {
 }
 
 func TestOneOfTwoConcurrentRotationsFails(t *testing.T) {
-	s := Store{Backend: Directory{settings.Dir(t.TempDir())}}
+	s := Store{Backend: Directory{Dir: settings.Dir(t.TempDir())}}
 	for round := range 50 {
 		if err := s.Put(t.Context(), settings.WebhookSecret, "old"); err != nil {
 			t.Fatal(err)

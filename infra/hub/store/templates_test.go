@@ -10,7 +10,7 @@ import (
 )
 
 func TestATemplateIsSavedOnlyIfItDidNotChangeAfterItWasRead(t *testing.T) {
-	s := Store{Backend: Directory{settings.Dir(t.TempDir())}}
+	s := Store{Backend: Directory{Dir: settings.Dir(t.TempDir())}}
 	opened, err := s.Template(t.Context(), tracking.OrderCompleted)
 	if err != nil || opened.Own || opened.Source != templates.Default("order-completed") {
 		t.Fatalf("the template is %+v, %v", opened, err)

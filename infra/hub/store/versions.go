@@ -27,7 +27,21 @@ func (d Directory) Put(ctx context.Context, name, value string) error {
 			return err
 		}
 	}
-	return d.Dir.Put(ctx, name, value)
+	return d.settled(ctx, d.Dir.Put(ctx, name, value))
+}
+
+// PutTogether implements settings.Store.
+func (d Directory) PutTogether(ctx context.Context, values map[string]string) error {
+	return d.settled(ctx, d.Dir.PutTogether(ctx, values))
+}
+
+// settled waits after a save, if there is something to wait for. The values are saved even if
+// other files are still being changed when the context ends.
+func (d Directory) settled(ctx context.Context, err error) error {
+	if err == nil && d.Settle != nil {
+		_ = d.Settle(ctx)
+	}
+	return err
 }
 
 // keep copies the current template into the folder of versions.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -34,7 +35,7 @@ func putInto(t *testing.T, h Directory, name, value string) {
 }
 
 func TestADirectoryKeepsReplacedTemplates(t *testing.T) {
-	h := Directory{settings.Dir(t.TempDir())}
+	h := Directory{Dir: settings.Dir(t.TempDir())}
 	if got := versionsOf(t, h); got != "" {
 		t.Errorf("an empty directory has the versions %s", got)
 	}
@@ -72,7 +73,7 @@ func TestADirectoryKeepsReplacedTemplates(t *testing.T) {
 
 // A replaced secret must not stay in a file.
 func TestADirectoryKeepsNoReplacedSecret(t *testing.T) {
-	h := Directory{settings.Dir(t.TempDir())}
+	h := Directory{Dir: settings.Dir(t.TempDir())}
 	putInto(t, h, settings.SegmentWriteKey, "PLANTED-one")
 	putInto(t, h, settings.SegmentWriteKey, "PLANTED-two")
 	if _, err := os.Stat(h.File(versionsFolder)); !os.IsNotExist(err) {
@@ -81,10 +82,32 @@ func TestADirectoryKeepsNoReplacedSecret(t *testing.T) {
 }
 
 func TestVersionsAreNotListedAsUnread(t *testing.T) {
-	h := Directory{settings.Dir(t.TempDir())}
+	h := Directory{Dir: settings.Dir(t.TempDir())}
 	putInto(t, h, sold, "one")
 	putInto(t, h, sold, "two")
 	if unread, err := h.Unread(); err != nil || len(unread) > 0 {
 		t.Errorf("unread: %v, %v", unread, err)
+	}
+}
+
+// A webhook that is posted after a save must not be handled with the old settings.
+func TestASaveWaitsUntilItIsInEffect(t *testing.T) {
+	waits := 0
+	d := Directory{Dir: settings.Dir(t.TempDir()), Settle: func(context.Context) error { waits++; return nil }}
+	for i, save := range []func() error{
+		func() error { return d.Put(t.Context(), settings.SegmentHost, "https://api.segment.io") },
+		func() error {
+			return d.PutTogether(t.Context(), map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "key"})
+		},
+	} {
+		if err := save(); err != nil {
+			t.Fatal(err)
+		}
+		if waits != i+1 {
+			t.Errorf("after save %d, %d waits", i+1, waits)
+		}
+	}
+	if err := d.Put(t.Context(), "../outside", "x"); err == nil || waits != 2 {
+		t.Errorf("a save that failed gives %v and %d waits", err, waits)
 	}
 }

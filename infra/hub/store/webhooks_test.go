@@ -37,7 +37,7 @@ func inShop(t *testing.T, test func(*testing.T, shop)) {
 
 func openShop(t *testing.T, prefix string) shop {
 	t.Helper()
-	directory := Directory{settings.Dir(t.TempDir())}
+	directory := Directory{Dir: settings.Dir(t.TempDir())}
 	if err := directory.Put(t.Context(), settings.WebhookSecret, plantedSecret); err != nil {
 		t.Fatal(err)
 	}
@@ -570,7 +570,7 @@ func TestCredentialsThatAreNotSetAreNamed(t *testing.T) {
 	all := map[string]string{settings.CommerceClientID: "id", settings.CommerceClientSecret: "https://x.example PLANTED", settings.CommerceTokenURL: "https://x.example/oauth/access_token"}
 	for _, missing := range slices.Sorted(maps.Keys(all)) {
 		t.Run(missing, func(t *testing.T) {
-			s := Store{Backend: Directory{settings.Dir(t.TempDir())}, Name: "the store"}
+			s := Store{Backend: Directory{Dir: settings.Dir(t.TempDir())}, Name: "the store"}
 			for name, value := range all {
 				if name != missing {
 					if err := s.Put(context.Background(), name, value); err != nil {

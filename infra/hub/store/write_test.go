@@ -83,7 +83,7 @@ func TestAHostIsNeverPairedWithTheKeyOfAnother(t *testing.T) {
 			map[string]string{settings.SegmentHost: us + "/"}, []string{us + " us-write-key"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			store := &pairing{Directory{settings.Dir(t.TempDir())}, map[string]bool{}}
+			store := &pairing{Directory{Dir: settings.Dir(t.TempDir())}, map[string]bool{}}
 			for name, value := range c.current {
 				if err := store.Backend.Put(t.Context(), name, value); err != nil {
 					t.Fatal(err)
@@ -113,7 +113,7 @@ func (l leaving) PutTogether(ctx context.Context, values map[string]string) erro
 }
 
 func TestACancelledCallerDoesNotStopAWriteHalfway(t *testing.T) {
-	directory := Directory{settings.Dir(t.TempDir())}
+	directory := Directory{Dir: settings.Dir(t.TempDir())}
 	current := map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "us-write-key"}
 	wanted := map[string]string{settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentWriteKey: "eu-write-key"}
 	ctx, leave := context.WithCancel(t.Context())
@@ -132,7 +132,7 @@ func writes(t *testing.T, store Backend, wanted map[string]string) error {
 
 // Without a key, events are retried. The key is written after the host.
 func TestWriteWritesTheSecretsLast(t *testing.T) {
-	store := &putting{Backend: Directory{settings.Dir(t.TempDir())}}
+	store := &putting{Backend: Directory{Dir: settings.Dir(t.TempDir())}}
 	wanted := map[string]string{
 		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com", settings.SegmentPath: "/v1",
 		settings.WebhookSecret: "PLANTED-webhook", "tracking/order-updated/enabled": "false",
@@ -147,7 +147,7 @@ func TestWriteWritesTheSecretsLast(t *testing.T) {
 }
 
 func TestAWriteThatFailsHalfwayListsWhatIsWritten(t *testing.T) {
-	store := &putting{Backend: Directory{settings.Dir(t.TempDir())}, failAt: "tracking/order-updated/enabled"}
+	store := &putting{Backend: Directory{Dir: settings.Dir(t.TempDir())}, failAt: "tracking/order-updated/enabled"}
 	err := writes(t, store, map[string]string{
 		settings.SegmentWriteKey: "PLANTED-key", settings.SegmentHost: "https://events.eu1.segmentapis.com",
 		"tracking/order-updated/enabled": "false", settings.WebhookSecret: "PLANTED-secret",
@@ -160,7 +160,7 @@ func TestAWriteThatFailsHalfwayListsWhatIsWritten(t *testing.T) {
 }
 
 func TestWriteKeepsAWebhookSecretThatAnotherUserSet(t *testing.T) {
-	theirs := Directory{settings.Dir(t.TempDir())}
+	theirs := Directory{Dir: settings.Dir(t.TempDir())}
 	if err := theirs.Put(t.Context(), settings.WebhookSecret, "PLANTED-theirs"); err != nil {
 		t.Fatal(err)
 	}

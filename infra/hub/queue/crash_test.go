@@ -74,7 +74,7 @@ func TestNoConfirmedEventIsLostInAPowerFailure(t *testing.T) {
 
 			s = openStore(t, dir)
 			q = s.Queue("order-completed")
-			if err := s.files[0].update(func(tx *bbolt.Tx) error { return s.files[0].release(tx, true) }); err != nil {
+			if err := s.files[0].Update(func(tx *bbolt.Tx) error { return s.files[0].release(tx, true) }); err != nil {
 				t.Fatal(err)
 			}
 			kept := visible(t, q, spool.BatchSize)

@@ -10,11 +10,7 @@
 //	failed.db          the dead letters
 //	*.damaged-*        a file that was found damaged and renamed; it is not read again
 //
-// Each file is a database of go.etcd.io/bbolt. It needs no server and survives a crash at
-// any moment: a change is written to free pages and synced, and only then does it take effect. There
-// are many files of limited size because a bbolt file never shrinks, and each change writes
-// the list of its free pages: after a long outage that list would be many megabytes.
-//
-// Changes that arrive during a sync are written together afterwards, so many webhooks share
-// one sync.
+// Each file is a database. There are many files of limited size because a file never
+// shrinks, and each change writes the list of its free pages: after a long outage that list
+// would be many megabytes.
 package queue

@@ -11,6 +11,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"commerce-segment/infra/hub/database"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 )
@@ -21,7 +22,7 @@ const failedName = "failed.db"
 //
 //	the dead letter's number -> its header, a line of JSON, and the event's record
 type failed struct {
-	*committer
+	*database.DB
 
 	mu     sync.Mutex
 	counts map[string]int
@@ -35,19 +36,19 @@ type header struct {
 
 // openFailed opens or creates the dead letters in a directory.
 func openFailed(dir string) (*failed, error) {
-	db, err := openDatabase(filepath.Join(dir, failedName))
+	db, err := database.Open(filepath.Join(dir, failedName))
 	if err != nil {
 		return nil, err
 	}
-	f := &failed{committer: newCommitter(db), counts: map[string]int{}}
-	err = f.update(func(tx *bbolt.Tx) error {
+	f := &failed{DB: db, counts: map[string]int{}}
+	err = f.Update(func(tx *bbolt.Tx) error {
 		return forEachQueue(tx, func(name string, queue *bbolt.Bucket) error {
 			f.change(tx, name, queue.Stats().KeyN)
 			return nil
 		})
 	})
 	if err != nil {
-		f.close()
+		f.Close()
 		return nil, err
 	}
 	return f, nil
@@ -76,7 +77,7 @@ func (f *failed) put(queue string, record []byte, why relay.Failure) error {
 		return err
 	}
 	value := append(append(text, '\n'), record...)
-	return f.update(func(tx *bbolt.Tx) error {
+	return f.Update(func(tx *bbolt.Tx) error {
 		bucket, err := tx.CreateBucketIfNotExists([]byte(queue))
 		if err != nil {
 			return err
@@ -99,21 +100,19 @@ type letter struct {
 // after returns a page of a queue's dead letters: those that follow the number, oldest
 // first.
 func (f *failed) after(queue string, number uint64) (letters []letter, err error) {
-	err = guard(func() error {
-		return f.db.View(func(tx *bbolt.Tx) error {
-			letters = nil
-			size := 0
-			bucket := tx.Bucket([]byte(queue))
-			if bucket == nil {
-				return nil
-			}
-			cursor := bucket.Cursor()
-			for key, value := cursor.Seek(binary.BigEndian.AppendUint64(nil, number+1)); key != nil && len(letters) < pageSize && size < pageBytes; key, value = cursor.Next() {
-				letters = append(letters, letterOf(key, value))
-				size += len(value)
-			}
+	err = f.View(func(tx *bbolt.Tx) error {
+		letters = nil
+		size := 0
+		bucket := tx.Bucket([]byte(queue))
+		if bucket == nil {
 			return nil
-		})
+		}
+		cursor := bucket.Cursor()
+		for key, value := cursor.Seek(binary.BigEndian.AppendUint64(nil, number+1)); key != nil && len(letters) < pageSize && size < pageBytes; key, value = cursor.Next() {
+			letters = append(letters, letterOf(key, value))
+			size += len(value)
+		}
+		return nil
 	})
 	return letters, err
 }
@@ -143,7 +142,7 @@ func (l letter) number() uint64 {
 
 // remove deletes dead letters.
 func (f *failed) remove(queue string, letters []letter) error {
-	return f.update(func(tx *bbolt.Tx) error {
+	return f.Update(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket([]byte(queue))
 		if bucket == nil {
 			return nil

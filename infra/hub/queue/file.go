@@ -16,6 +16,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"commerce-segment/infra/hub/database"
 	"commerce-segment/shared/spool"
 )
 
@@ -35,7 +36,7 @@ var (
 type file struct {
 	number int
 	path   string
-	*committer
+	*database.DB
 
 	removed bool // the file accepts no more events; only changes read and write it
 
@@ -66,13 +67,13 @@ func numberOf(name string) (number int, ok bool) {
 // are visible again. If dueNow is set, all events are visible.
 func openFile(dir string, number int, dueNow bool) (*file, error) {
 	f := &file{number: number, path: filepath.Join(dir, fileName(number)), queues: map[string]status{}}
-	db, err := openDatabase(f.path)
+	db, err := database.Open(f.path)
 	if err != nil {
 		return nil, err
 	}
-	f.committer = newCommitter(db)
-	if err := f.update(func(tx *bbolt.Tx) error { return f.release(tx, dueNow) }); err != nil {
-		f.close()
+	f.DB = db
+	if err := f.Update(func(tx *bbolt.Tx) error { return f.release(tx, dueNow) }); err != nil {
+		f.Close()
 		return nil, err
 	}
 	return f, nil
@@ -127,7 +128,7 @@ func (f *file) isEmpty() bool {
 // removeIfEmpty closes and removes the file unless it has a waiting event. It reports
 // whether it removed the file. Only one caller at a time may call it.
 func (f *file) removeIfEmpty() (gone bool, err error) {
-	err = f.update(func(tx *bbolt.Tx) error {
+	err = f.Update(func(tx *bbolt.Tx) error {
 		f.removed = true // until an event is found
 		return forEachQueue(tx, func(_ string, queue *bbolt.Bucket) error {
 			f.removed = f.removed && queue.Bucket(bucketDue).Sequence() == 0
@@ -137,7 +138,7 @@ func (f *file) removeIfEmpty() (gone bool, err error) {
 	if err != nil || !f.removed {
 		return false, err
 	}
-	return true, errors.Join(f.close(), os.Remove(f.path))
+	return true, errors.Join(f.Close(), os.Remove(f.path))
 }
 
 // size returns the size of the file in bytes.
@@ -164,9 +165,9 @@ func (f *file) note(tx *bbolt.Tx, queue string) {
 
 // put adds events to a queue, and returns when they are on the disk.
 func (f *file) put(queue string, records ...[]byte) error {
-	return f.update(func(tx *bbolt.Tx) error {
+	return f.Update(func(tx *bbolt.Tx) error {
 		if f.removed {
-			return errClosed
+			return database.ErrClosed
 		}
 		events, due, err := bucketsOf(tx, queue)
 		if err != nil {
@@ -203,16 +204,14 @@ type received struct {
 // oldest returns when the webhook of a queue's first event was received; zero if that
 // cannot be read.
 func (f *file) oldest(queue string) (received time.Time) {
-	_ = guard(func() error {
-		return f.db.View(func(tx *bbolt.Tx) error {
-			if bucket := tx.Bucket([]byte(queue)); bucket != nil {
-				_, record := bucket.Bucket(bucketEvents).Cursor().First()
-				if e, err := decode(record); err == nil {
-					received = e.Received
-				}
+	_ = f.View(func(tx *bbolt.Tx) error {
+		if bucket := tx.Bucket([]byte(queue)); bucket != nil {
+			_, record := bucket.Bucket(bucketEvents).Cursor().First()
+			if e, err := decode(record); err == nil {
+				received = e.Received
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	return received
 }
@@ -229,7 +228,7 @@ func size(events []received) (total int) {
 // have been visible longest are first. They are invisible for spool.Visibility from then on.
 // An event whose receives exceed spool.MaxReceives belongs to the dead letters.
 func (f *file) take(queue string, limit int) (events []received, err error) {
-	err = f.update(func(tx *bbolt.Tx) error {
+	err = f.Update(func(tx *bbolt.Tx) error {
 		events = nil
 		stored, due, err := bucketsOf(tx, queue)
 		if err != nil {
@@ -266,7 +265,7 @@ func (f *file) take(queue string, limit int) (events []received, err error) {
 // retry makes an event invisible for the delay. It returns false if the event was deleted or
 // received again.
 func (f *file) retry(queue string, key []byte, delay time.Duration) (found bool, err error) {
-	err = f.update(func(tx *bbolt.Tx) error {
+	err = f.Update(func(tx *bbolt.Tx) error {
 		_, due, err := bucketsOf(tx, queue)
 		if err != nil {
 			return err
@@ -286,7 +285,7 @@ func (f *file) retry(queue string, key []byte, delay time.Duration) (found bool,
 
 // remove deletes events. It ignores events that were received again.
 func (f *file) remove(queue string, keys [][]byte) error {
-	return f.update(func(tx *bbolt.Tx) error {
+	return f.Update(func(tx *bbolt.Tx) error {
 		events, due, err := bucketsOf(tx, queue)
 		if err != nil {
 			return err
@@ -342,7 +341,7 @@ func bucketsOf(tx *bbolt.Tx, name string) (events, due *bbolt.Bucket, err error)
 func forEachQueue(tx *bbolt.Tx, do func(name string, queue *bbolt.Bucket) error) error {
 	var names []string
 	err := tx.ForEach(func(name []byte, _ *bbolt.Bucket) error {
-		if !bytes.Equal(name, bucketAbout) {
+		if !bytes.Equal(name, database.BucketAbout) {
 			names = append(names, string(name))
 		}
 		return nil

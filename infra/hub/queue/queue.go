@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"commerce-segment/infra/hub/database"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 )
@@ -117,7 +118,7 @@ const retryWrite = time.Second
 // letter.
 func (q *Queue) receive(file *file, limit int) ([]relay.Item, error) {
 	events, err := file.take(q.name, limit)
-	if errors.Is(err, errClosed) {
+	if errors.Is(err, database.ErrClosed) {
 		return nil, nil // the file was removed in the meantime
 	}
 	q.store.noteFile(file, err)

@@ -16,6 +16,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"commerce-segment/infra/hub/database"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
@@ -241,7 +242,7 @@ func TestRedrivenDeadLettersStartWithTheFirstAttempt(t *testing.T) {
 // putStored adds dead letters as they are stored.
 func putStored(t *testing.T, q *Queue, values ...string) {
 	t.Helper()
-	err := q.store.failed.update(func(tx *bbolt.Tx) error {
+	err := q.store.failed.Update(func(tx *bbolt.Tx) error {
 		bucket, err := tx.CreateBucketIfNotExists([]byte(q.name))
 		for i, value := range values {
 			err = errors.Join(err, bucket.Put([]byte{0, 0, 0, 0, 0, 0, 1, byte(i)}, []byte(value)))
@@ -504,7 +505,7 @@ func TestAFileThatIsDamagedWhileInUseIsReplaced(t *testing.T) {
 			defer s.Close()
 			q := s.Queue("order-completed")
 			put(t, q, "in the damaged file")
-			err = s.files[0].update(func(tx *bbolt.Tx) error {
+			err = s.files[0].Update(func(tx *bbolt.Tx) error {
 				return tx.Bucket([]byte(q.name)).Bucket(bucketDue).Put(joinKey(when, 9), []byte{1})
 			})
 			if err != nil {
@@ -535,15 +536,15 @@ func TestAnEmptyFileIsUsedAsANewDatabase(t *testing.T) {
 func TestFilesOfALaterReleaseAreNotOpened(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
-	err := s.files[0].update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketAbout).Put(keyVersion, []byte{0, 0, 0, 0, 0, 0, 0, formatVersion + 1})
+	err := s.files[0].Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket(database.BucketAbout).Put([]byte("version"), []byte{0, 0, 0, 0, 0, 0, 0, 2})
 	})
 	s.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrNewer) {
-		t.Errorf("got %v, want %v", err, ErrNewer)
+	if _, err := Open(dir, slog.New(slog.DiscardHandler)); !errors.Is(err, database.ErrNewer) {
+		t.Errorf("got %v, want %v", err, database.ErrNewer)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"commerce-segment/infra/hub/database"
 )
 
 // fileBytes is the size of a file of waiting events from which on the next one is created.
@@ -41,8 +43,8 @@ type Store struct {
 }
 
 // Open opens the queues in a directory, and creates the directory if it is missing. It
-// renames a damaged file and logs that. The error is an ErrNewer if a later release of hub
-// wrote a file.
+// renames a damaged file and logs that. The error is a database.ErrNewer if a later release of
+// hub wrote a file.
 func Open(dir string, log *slog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the directory for events: %w", err)
@@ -63,7 +65,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	damaged, err := filepath.Glob(filepath.Join(s.dir, "*"+damagedInfix+"*"))
+	damaged, err := database.Damaged(s.dir)
 	if err != nil {
 		return err
 	}
@@ -119,23 +121,20 @@ func filesIn(dir string) (numbers []int, newest time.Time, err error) {
 	return numbers, newest, nil
 }
 
-const (
-	damagedInfix  = ".damaged-"
-	adviceDamaged = "hub backfill can send them again from Commerce. Then delete the file"
-)
+const adviceDamaged = "hub backfill can send them again from Commerce. Then delete the file"
 
 // setAside renames a damaged file, so that it is kept and the hub works without it. It
 // returns any other error as it is.
 func (s *Store) setAside(name string, damage error) error {
-	if !errors.Is(damage, errDamaged) {
+	if !errors.Is(damage, database.ErrDamaged) {
 		return damage
 	}
-	aside := fmt.Sprintf("%s%s%s", name, damagedInfix, time.Now().UTC().Format("20060102T150405.000000000"))
-	if err := os.Rename(filepath.Join(s.dir, name), filepath.Join(s.dir, aside)); err != nil {
+	aside, err := database.SetAside(filepath.Join(s.dir, name))
+	if err != nil {
 		return errors.Join(damage, err)
 	}
 	s.log.Error("a file of events is damaged. It was renamed, and its events are not delivered. "+adviceDamaged,
-		"file", filepath.Join(s.dir, aside), "detail", damage.Error())
+		"file", aside, "detail", damage.Error())
 	return nil
 }
 
@@ -171,7 +170,7 @@ func (s *Store) put(queue string, records [][]byte) error {
 			return err
 		}
 		err = file.put(queue, records...)
-		if errors.Is(err, errClosed) && !s.isLast(file) {
+		if errors.Is(err, database.ErrClosed) && !s.isLast(file) {
 			continue // it became full and empty in the meantime, and is being removed
 		}
 		s.noteFile(file, err)
@@ -223,7 +222,7 @@ func (s *Store) removeEmpty() {
 			continue
 		}
 		gone, err := each.removeIfEmpty()
-		if err != nil && !errors.Is(err, errClosed) {
+		if err != nil && !errors.Is(err, database.ErrClosed) {
 			s.log.Warn("a file of delivered events cannot be removed", "file", each.path, "detail", err.Error())
 		}
 		if gone {
@@ -244,10 +243,10 @@ func (s *Store) drop(f *file) bool {
 }
 
 // noteFile is noteWrite for a file of waiting events. It sets the file aside if the error is
-// an errDamaged: otherwise Receive would read the same event again and again, and the events
+// a database.ErrDamaged: otherwise Receive would read the same event again and again, and the events
 // in the other files would never be delivered.
 func (s *Store) noteFile(f *file, err error) {
-	if !errors.Is(err, errDamaged) {
+	if !errors.Is(err, database.ErrDamaged) {
 		s.noteWrite(err)
 		return
 	}
@@ -256,7 +255,7 @@ func (s *Store) noteFile(f *file, err error) {
 	if !s.drop(f) {
 		return
 	}
-	f.close() // its error is about the damage
+	f.Close() // its error is about the damage
 	if err := s.setAside(filepath.Base(f.path), err); err != nil {
 		s.log.Error("a damaged file of events cannot be renamed. Rename it, or the hub reads it again at its next start",
 			"file", f.path, "detail", err.Error())
@@ -272,10 +271,10 @@ func (s *Store) Close() error {
 	defer s.mu.Unlock()
 	var errs []error
 	for _, file := range s.files {
-		errs = append(errs, file.close())
+		errs = append(errs, file.Close())
 	}
 	if s.failed != nil {
-		errs = append(errs, s.failed.close())
+		errs = append(errs, s.failed.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -311,7 +310,7 @@ func (s *Store) releaseAll() {
 	files := slices.Clone(s.files)
 	s.mu.Unlock()
 	for _, file := range files {
-		s.noteFile(file, file.update(func(tx *bbolt.Tx) error { return file.release(tx, true) }))
+		s.noteFile(file, file.Update(func(tx *bbolt.Tx) error { return file.release(tx, true) }))
 	}
 }
 
@@ -332,7 +331,7 @@ func (s *Store) all() []*Queue {
 // noteWrite logs the first write to the disk that fails, and the first one that succeeds
 // again.
 func (s *Store) noteWrite(err error) {
-	if errors.Is(err, errClosed) {
+	if errors.Is(err, database.ErrClosed) {
 		return
 	}
 	s.mu.Lock()

@@ -1,4 +1,10 @@
-package queue
+// Package database opens the databases of the hub on this machine, which are files of
+// go.etcd.io/bbolt. It needs no server and survives a crash at any moment: a change is written
+// to free pages and synced, and only then does it take effect.
+//
+// Changes that arrive during a sync are written together afterwards, so many callers share
+// one sync.
+package database
 
 import (
 	"encoding/binary"
@@ -18,18 +24,36 @@ import (
 // formatVersion is the version of the databases that this release writes.
 const formatVersion = 1
 
-var (
-	bucketAbout = []byte("about")
-	keyVersion  = []byte("version")
-)
+// BucketAbout is the bucket with the version of a database.
+var BucketAbout = []byte("about")
+
+var keyVersion = []byte("version")
+
+// mapBytes is how much address space a file gets when it is opened. A change that needs more
+// waits for all readers.
+const mapBytes = 128 << 20
+
+// damagedInfix is in the name of a damaged file, before the time at which it was found.
+const damagedInfix = ".damaged-"
 
 // ErrNewer means that a later release wrote a file.
 var ErrNewer = errors.New("a later release of hub wrote it, and this release cannot read it: run that release")
 
-// openDatabase opens or creates a database. Its error is an ErrNewer if a later release
-// wrote the file, and an errDamaged if the file is not a database. A file that it fails to
-// create is removed, so that the next attempt does not find half of one.
-func openDatabase(path string) (db *bbolt.DB, err error) {
+// Open opens or creates a database. Its error is an ErrNewer if a later release wrote the
+// file, and an ErrDamaged if the file is not a database. A file that it fails to create is
+// removed, so that the next attempt does not find half of one.
+func Open(path string) (*DB, error) {
+	bolt, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{bolt: bolt, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	go db.run()
+	return db, nil
+}
+
+// openFile opens or creates the file of a database.
+func openFile(path string) (db *bbolt.DB, err error) {
 	if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) {
 		defer func() {
 			if err != nil {
@@ -42,7 +66,7 @@ func openDatabase(path string) (db *bbolt.DB, err error) {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 			Timeout:         time.Second, // another process has opened it; usually the directory's lock reports that first
 			FreelistType:    bbolt.FreelistMapType,
-			InitialMmapSize: 2 * fileBytes, // a file that outgrows it waits for its readers
+			InitialMmapSize: mapBytes,
 		})
 		return err
 	})
@@ -51,7 +75,7 @@ func openDatabase(path string) (db *bbolt.DB, err error) {
 	case errors.As(err, &ofSystem), errors.Is(err, berrors.ErrTimeout):
 		return nil, err
 	case err != nil: // bbolt cannot read the file
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	err = guard(func() error { return checkVersion(db) })
 	if err == nil {
@@ -67,9 +91,9 @@ func openDatabase(path string) (db *bbolt.DB, err error) {
 // checkVersion checks the version of a database, and writes it into a new one.
 func checkVersion(db *bbolt.DB) error {
 	return db.Update(func(tx *bbolt.Tx) error {
-		about := tx.Bucket(bucketAbout)
+		about := tx.Bucket(BucketAbout)
 		if about == nil {
-			about, err := tx.CreateBucket(bucketAbout)
+			about, err := tx.CreateBucket(BucketAbout)
 			if err != nil {
 				return err
 			}
@@ -77,7 +101,7 @@ func checkVersion(db *bbolt.DB) error {
 		}
 		value := about.Get(keyVersion)
 		if len(value) != 8 {
-			return fmt.Errorf("%w: it has no version", errDamaged)
+			return fmt.Errorf("%w: it has no version", ErrDamaged)
 		}
 		if version := binary.BigEndian.Uint64(value); version > formatVersion {
 			return fmt.Errorf("%w (it has version %d, and this release reads version %d)", ErrNewer, version, formatVersion)
@@ -97,4 +121,16 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// SetAside renames a damaged file, so that it is kept and a new one can be created. It returns
+// the new path.
+func SetAside(path string) (aside string, err error) {
+	aside = path + damagedInfix + time.Now().UTC().Format("20060102T150405.000000000")
+	return aside, os.Rename(path, aside)
+}
+
+// Damaged returns the paths of the files in a directory that SetAside has renamed.
+func Damaged(dir string) ([]string, error) {
+	return filepath.Glob(filepath.Join(dir, "*"+damagedInfix+"*"))
 }

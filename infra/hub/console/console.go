@@ -62,6 +62,7 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /finish", c.finish)
 	mux.HandleFunc("POST /finish", c.logged(c.register))
 	mux.HandleFunc("GET /finish/arrivals", c.showArrivals)
+	mux.HandleFunc("GET /editor/functions", c.describeFunctions)
 	mux.HandleFunc("GET /templates", c.listTemplates)
 	mux.HandleFunc("GET /templates/{name}", c.openTemplate)
 	mux.HandleFunc("POST /templates/{name}", c.logged(c.changeTemplate))

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -90,6 +91,17 @@ func (c *Console) openTemplate(w http.ResponseWriter, r *http.Request) {
 	}
 	form := templateForm{Tracking: t, Source: stored.Source, Replaces: stored.Fingerprint(), Event: firstEvent(t)}
 	c.showEditor(w, r, http.StatusOK, editorData{Form: form, Stored: stored}, "")
+}
+
+// describeFunctions sends the descriptions of the language's functions to the code editor.
+func (c *Console) describeFunctions(w http.ResponseWriter, _ *http.Request) {
+	described, err := json.Marshal(templates.Functions())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(described)
 }
 
 // storedTemplate returns the live template of the request's path. If ok is false, it has

@@ -1,14 +1,16 @@
 // The code editor replaces the text area of a template and keeps its value up to date, so
 // that the form and its preview work as they do without the editor.
 
+import { autocompletion, ifNotIn } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { search, searchKeymap } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
-import { EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
+import { EditorView, highlightActiveLine, highlightActiveLineGutter, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
+import { complete, describe } from "./completion.mjs";
 import { jsonata } from "./jsonata.mjs";
 
 // The colours are those of the page, for light and dark themes: see console.css.
@@ -44,7 +46,29 @@ const look = EditorView.theme({
   ".cm-panel.cm-search [name=close]": { color: "inherit", border: "0", background: "none", padding: "0 .5rem" },
   ".cm-panel.cm-search label": { display: "inline-flex", gap: ".3rem", alignItems: "center", fontWeight: "400", margin: "0 .3rem 0 0" },
   ".cm-tooltip": { backgroundColor: "var(--card)", color: "var(--ink)", border: "1px solid var(--line)", borderRadius: "8px", overflow: "hidden", maxWidth: "30rem" },
+  ".cm-tooltip.cm-tooltip-autocomplete": { overflow: "visible" }, // the description is outside of the list
+  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxHeight: "14rem" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: ".15rem .5rem" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--wash)", color: "var(--ink)" },
+  ".cm-completionDetail": { color: "var(--soft)", fontStyle: "normal" },
+  ".cm-completionMatchedText": { textDecoration: "none", color: "var(--accent)" },
+  ".cm-tooltip.cm-completionInfo, .cm-tooltip.cm-tooltip-hover .help": { padding: ".5rem .7rem", fontFamily: "system-ui, sans-serif", whiteSpace: "normal" },
+  ".help p": { margin: "0 0 .3rem" },
 });
+
+// The functions of the language, with their descriptions.
+let functions = [];
+fetch("./editor/functions").then(async (answer) => {
+  if (answer.ok) functions = await answer.json();
+});
+
+// The input of the last preview that had one. A template that does not compile has no preview,
+// and while a path is typed it often does not.
+let input = null;
+function keepInput() {
+  const shown = document.querySelector("[data-input]");
+  if (shown) input = JSON.parse(shown.textContent);
+}
 
 for (const area of document.querySelectorAll("textarea[data-editor]")) replace(area);
 
@@ -62,6 +86,7 @@ function replace(area) {
         EditorView.cspNonce.of(document.getElementById("editor-bundle").nonce),
         lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), lintGutter(), EditorView.lineWrapping,
         history(), bracketMatching(), indentOnInput(), indentUnit.of("  "), EditorState.tabSize.of(2), search({ top: true }),
+        autocompletion({ override: [ifNotIn(["comment", "string", "regexp"], offer)], icons: false }), hoverTooltip(help),
         StreamLanguage.define(jsonata), syntaxHighlighting(colours), look,
         EditorView.contentAttributes.of({ "aria-label": "Template", "aria-describedby": hint.id, autocapitalize: "off", spellcheck: "false" }),
         keymap.of([{ key: "Mod-s", run: () => review(form) }, indentWithTab, ...searchKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
@@ -76,8 +101,36 @@ function replace(area) {
     event.preventDefault(); // so that the text area does not handle it
     select(view, event.detail);
   });
-  addEventListener("refreshed", () => markErrors(view));
+  addEventListener("refreshed", () => {
+    keepInput();
+    markErrors(view);
+  });
+  keepInput();
   markErrors(view);
+}
+
+function offer({ state, pos, explicit }) {
+  return complete(state.sliceDoc(0, pos), { functions, input, asked: explicit });
+}
+
+// help shows the descriptions of the function under the pointer.
+function help(view, position) {
+  const line = view.state.doc.lineAt(position);
+  const described = describe(line.text, position - line.from, functions);
+  return described && { pos: line.from + described.from, end: line.from + described.to, above: true, create: () => ({ dom: helpText(described.found) }) };
+}
+
+function helpText(found) {
+  const dom = document.createElement("div");
+  dom.className = "help";
+  for (const { usage, gives } of found) {
+    const call = document.createElement("code");
+    call.textContent = usage;
+    const row = document.createElement("p");
+    row.append(call, " " + gives);
+    dom.append(row);
+  }
+  return dom;
 }
 
 // typeOver inserts text that replaces a selection. Chromium would insert it with the colours

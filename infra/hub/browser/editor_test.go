@@ -221,3 +221,21 @@ func TestAChangeIsNotLostByLeaving(t *testing.T) {
 		})
 	}
 }
+
+func TestTheEditorCompletesNamesOfTheInputAndFunctions(t *testing.T) {
+	t.Parallel()
+	p := start(t, withEditor).open()
+	p.Visit("/templates/order-completed")
+	p.Sees("one message.")
+	for _, c := range []struct{ typed, offered, gives string }{
+		{"payload.da", "data", "payload.data"},
+		{"$subst", "the characters from start, at most length of them", "$substring"},
+	} {
+		edit(p, " ")
+		p.Type(c.typed)
+		p.Holds("the completion "+c.offered, fmt.Sprintf(`document.querySelector(".cm-tooltip-autocomplete")?.textContent.includes(%q)`, c.offered))
+		time.Sleep(200 * time.Millisecond) // the editor ignores Enter just after the list appears
+		p.Type("\r")
+		p.Holds("the text "+c.gives, fmt.Sprintf("%s.trim() === %q", source, c.gives))
+	}
+}

@@ -73,9 +73,10 @@ type Spool interface {
 	// Put stores an event. The event is durable when Put returns nil. The error is an
 	// ErrTooLarge if no later Put of the same event can succeed.
 	Put(ctx context.Context, e Envelope) error
-	// Retry schedules the next attempt of an item after the delay. The item stays on the
-	// spool: the caller must not delete it.
-	Retry(ctx context.Context, item Item, delay time.Duration) error
+	// Retry schedules the next attempt of an item after the delay. The reason is that of the
+	// failed attempt, for the operator. The item stays on the spool: the caller must not
+	// delete it.
+	Retry(ctx context.Context, item Item, delay time.Duration, reason string) error
 	// Fail adds an event to the dead letters, with the reason. The caller deletes the
 	// item from the spool afterwards.
 	Fail(ctx context.Context, e Envelope, f Failure) error

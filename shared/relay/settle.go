@@ -32,7 +32,7 @@ func (r *Relay) scheduleRetry(ctx context.Context, d *delivery) (time.Duration, 
 		return 0, errNoSpool
 	}
 	delay := r.retryDelay(d.item.Receives, d.outcome.retryAfter)
-	if err := r.Spool.Retry(ctx, d.item, delay); err != nil {
+	if err := r.Spool.Retry(ctx, d.item, delay, d.outcome.reason); err != nil {
 		return 0, err
 	}
 	return delay, nil

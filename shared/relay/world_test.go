@@ -166,7 +166,7 @@ func (s *spySpool) Put(ctx context.Context, e relay.Envelope) error {
 	return s.Memory.Put(ctx, e)
 }
 
-func (s *spySpool) Retry(ctx context.Context, item relay.Item, delay time.Duration) error {
+func (s *spySpool) Retry(ctx context.Context, item relay.Item, delay time.Duration, reason string) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // as a client of SQS does
 	}
@@ -176,7 +176,7 @@ func (s *spySpool) Retry(ctx context.Context, item relay.Item, delay time.Durati
 	s.mu.Lock()
 	s.delays = append(s.delays, delay)
 	s.mu.Unlock()
-	return s.Memory.Retry(ctx, item, delay)
+	return s.Memory.Retry(ctx, item, delay, reason)
 }
 
 func (s *spySpool) Fail(ctx context.Context, e relay.Envelope, b relay.Failure) error {

@@ -32,6 +32,8 @@ type StableDir struct {
 	last  *snapshot // what it read
 	since time.Time // since when the directory has been like that
 	taken *snapshot // the snapshot in effect
+
+	changed chan struct{} // closed when another snapshot is in effect; nil while nothing waits on it
 }
 
 // snapshot is the content of a directory.
@@ -117,7 +119,29 @@ func (s *StableDir) Take() {
 	defer s.mu.Unlock()
 	s.begun = time.Now()
 	s.last = s.read()
+	s.take()
+}
+
+// take puts the last snapshot into effect. The caller holds the lock.
+func (s *StableDir) take() {
+	if s.taken == s.last {
+		return
+	}
 	s.taken = s.last
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// Changed returns a channel that is closed when other parameters are in effect.
+func (s *StableDir) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
 }
 
 // poll reads the directory, unless it was read after asked. It reports whether the last
@@ -135,7 +159,7 @@ func (s *StableDir) poll(asked time.Time) bool {
 			}
 		}
 		if s.begun.Sub(s.since) >= SettleFor {
-			s.taken = s.last
+			s.take()
 		}
 	}
 	return s.taken == s.last

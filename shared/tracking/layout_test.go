@@ -47,7 +47,7 @@ var layout = []rule{
 	{folder: "functions", may: []string{"shared/serve", "shared/tracking"}},
 	{folder: "infra/hub/words"},
 	{folder: "infra/hub/database"},
-	{folder: "infra/hub/queue", may: []string{"infra/hub/database", "shared/commerce", "shared/relay", "shared/spool"}},
+	{folder: "infra/hub/queue", may: []string{"infra/hub/database", "shared/commerce", "shared/loggable", "shared/relay", "shared/spool"}},
 	{folder: "infra/hub/version"},
 	{folder: "infra/hub/render", may: []string{"shared"}},
 	{folder: "infra/hub/deadletters", may: []string{"infra/hub/queue", "shared"}},

@@ -24,7 +24,7 @@ type machine struct{ *hub }
 // console returns the console of this hub.
 func (h *hub) console(key string) *console.Console {
 	live := h.directory
-	live.Settle = h.webhooks.settle
+	live.Settle = h.webhooks.settings.Settle
 	return &console.Console{Store: store.InDirectory(live), Machine: machine{h}, Key: key, Log: h.log}
 }
 

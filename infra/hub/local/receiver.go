@@ -20,6 +20,7 @@ import (
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
+	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
@@ -30,10 +31,11 @@ type webhooks struct {
 	host       string // allowed in a request's Host, in addition to IP addresses and localhost
 	functions  map[string]*serve.Function
 	queues     map[string]*queue.Queue
+	recoveries map[string]*recovery
 	bodyReader *bodyReader
 	accepting  *semaphore.Weighted
 	accepted   accepted
-	settle     func(context.Context) error // waits until the written settings are in effect
+	settings   *settings.StableDir
 	// open is locked for reading while a webhook is being accepted. stop locks it for writing
 	// and does not unlock it.
 	open sync.RWMutex
@@ -41,21 +43,23 @@ type webhooks struct {
 
 // newWebhooks returns the handler of the webhooks. backoff is the delay before an event's
 // second attempt.
-func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, settle func(context.Context) error, queues *queue.Store, backoff time.Duration, log *slog.Logger) *webhooks {
+func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, stable *settings.StableDir, queues *queue.Store, backoff time.Duration, log *slog.Logger) *webhooks {
 	log = slog.New(&forgedLog{Handler: log.Handler()})
 	h := &webhooks{
 		host:       host,
 		functions:  make(map[string]*serve.Function),
 		queues:     make(map[string]*queue.Queue),
+		recoveries: make(map[string]*recovery),
 		bodyReader: newBodyReader(),
 		accepting:  semaphore.NewWeighted(acceptMemory),
-		settle:     settle,
+		settings:   stable,
 	}
 	for _, t := range tracking.All() {
 		queue := queues.Queue(t.Name)
 		function := serve.NewFunction(t, configuration(t), queue, log)
 		function.Relay.Backoff = backoff
 		h.functions[t.Name], h.queues[t.Name] = function, queue
+		h.recoveries[t.Name] = newRecovery(t, queue, log)
 	}
 	return h
 }
@@ -65,8 +69,9 @@ func newWebhooks(host string, configuration func(tracking.Tracking) relay.Config
 func (h *webhooks) deliver(ctx context.Context) {
 	var queues sync.WaitGroup
 	for name, queue := range h.queues {
-		queues.Go(func() { spool.Serve(ctx, queue, h.functions[name].Relay.Deliver) })
+		queues.Go(func() { spool.Serve(ctx, queue, h.recoveries[name].watch(h.functions[name].Relay.Deliver)) })
 	}
+	queues.Go(func() { followSettings(ctx, h.settings, h.recoveries) })
 	queues.Wait()
 }
 
@@ -85,7 +90,7 @@ func (h *webhooks) status() (total queue.Status) {
 func (h *webhooks) deadLetters() deadletters.Queues {
 	var letters deadletters.Queues
 	for _, t := range tracking.All() {
-		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: deadletters.Local{Queue: h.queues[t.Name], Settle: h.settle}})
+		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: deadletters.Local{Queue: h.queues[t.Name], Settle: h.settings.Settle}})
 	}
 	return letters
 }

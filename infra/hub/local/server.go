@@ -83,7 +83,7 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 	defer queues.Close()
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
 		return liveConfiguration{tracking: t, settings: stable, inbox: h.url}
-	}, stable.Settle, queues, options.Backoff, log)
+	}, stable, queues, options.Backoff, log)
 	h.pages = h.console(key)
 	started, err := h.startup(ctx)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 //
 //	events  the event's number -> its record
 //	due     the time at which it is visible, and its number -> how often it was received,
-//	        and whether it is being delivered
+//	        its flags, and the reason of its last failure
 //
 // So the next event is the first key of due, and a retry does not write the body again.
 var (
@@ -97,7 +97,9 @@ func (f *file) release(tx *bbolt.Tx, all bool) error {
 			}
 		}
 		for _, e := range hidden {
-			if err := move(due, e, now, false); err != nil {
+			released := e
+			released.visible, released.inDelivery = now, false
+			if err := move(due, e, released); err != nil {
 				return err
 			}
 		}
@@ -182,7 +184,7 @@ func (f *file) put(queue string, records ...[]byte) error {
 			if err := events.Put(binary.BigEndian.AppendUint64(nil, number), record); err != nil {
 				return err
 			}
-			if err := due.Put(joinKey(now, number), state(0, false)); err != nil {
+			if err := (entry{visible: now, number: number}).put(due); err != nil {
 				return err
 			}
 		}
@@ -243,16 +245,15 @@ func (f *file) take(queue string, limit int) (events []received, err error) {
 			if e.visible.After(now) {
 				break
 			}
-			e.receives++
 			visible = append(visible, e)
 			events = append(events, received{
 				handle:   f.handle(joinKey(until, e.number)),
-				receives: e.receives,
+				receives: e.receives + 1,
 				record:   bytes.Clone(stored.Get(binary.BigEndian.AppendUint64(nil, e.number))),
 			})
 		}
 		for _, e := range visible { // not in the loop above: a change makes its cursor invalid
-			if err := move(due, e, until, true); err != nil {
+			if err := move(due, e, e.taken(until)); err != nil {
 				return err
 			}
 		}
@@ -262,9 +263,9 @@ func (f *file) take(queue string, limit int) (events []received, err error) {
 	return events, err
 }
 
-// retry makes an event invisible for the delay. It returns false if the event was deleted or
-// received again.
-func (f *file) retry(queue string, key []byte, delay time.Duration) (found bool, err error) {
+// retry makes an event invisible for the delay, and stores why its attempt failed. It returns
+// false if the event was deleted or received again.
+func (f *file) retry(queue string, key []byte, delay time.Duration, reason string) (found bool, err error) {
 	err = f.Update(func(tx *bbolt.Tx) error {
 		_, due, err := bucketsOf(tx, queue)
 		if err != nil {
@@ -274,7 +275,8 @@ func (f *file) retry(queue string, key []byte, delay time.Duration) (found bool,
 		if found = value != nil; !found {
 			return nil
 		}
-		if err := move(due, entryOf(key, value), time.Now().Add(delay), false); err != nil {
+		e := entryOf(key, value)
+		if err := move(due, e, e.failed(time.Now().Add(delay), reason)); err != nil {
 			return err
 		}
 		f.note(tx, queue)
@@ -352,47 +354,4 @@ func forEachQueue(tx *bbolt.Tx, do func(name string, queue *bbolt.Bucket) error)
 		}
 	}
 	return err
-}
-
-// entry is a key of due with its value.
-type entry struct {
-	visible    time.Time
-	number     uint64
-	receives   int
-	inDelivery bool
-}
-
-const keyBytes = 16
-
-// joinKey returns the key of an event in due. Keys sort by the time of visibility.
-func joinKey(visible time.Time, number uint64) []byte {
-	key := binary.BigEndian.AppendUint64(make([]byte, 0, keyBytes), uint64(visible.UnixNano()))
-	return binary.BigEndian.AppendUint64(key, number)
-}
-
-// state returns the value of an event in due.
-func state(receives int, inDelivery bool) []byte {
-	value := binary.BigEndian.AppendUint16(make([]byte, 0, 3), uint16(receives))
-	if inDelivery {
-		return append(value, 1)
-	}
-	return append(value, 0)
-}
-
-// entryOf decodes a key of due and its value.
-func entryOf(key, value []byte) entry {
-	return entry{
-		visible:    time.Unix(0, int64(binary.BigEndian.Uint64(key))),
-		number:     binary.BigEndian.Uint64(key[8:]),
-		receives:   int(binary.BigEndian.Uint16(value)),
-		inDelivery: value[2] == 1,
-	}
-}
-
-// move changes the time at which an event is visible.
-func move(due *bbolt.Bucket, e entry, visible time.Time, inDelivery bool) error {
-	if err := due.Delete(joinKey(e.visible, e.number)); err != nil {
-		return err
-	}
-	return due.Put(joinKey(visible, e.number), state(e.receives, inDelivery))
 }

@@ -57,13 +57,13 @@ func (q *Queue) put(records ...[]byte) error {
 }
 
 // Retry implements relay.Spool.
-func (q *Queue) Retry(_ context.Context, item relay.Item, delay time.Duration) error {
+func (q *Queue) Retry(_ context.Context, item relay.Item, delay time.Duration, reason string) error {
 	number, key, ok := splitHandle(item.Handle)
 	file := q.store.file(number)
 	if !ok || file == nil {
 		return fmt.Errorf("scheduling the next attempt of event %s: %w", item.Handle, errStale)
 	}
-	found, err := file.retry(q.name, key, delay)
+	found, err := file.retry(q.name, key, delay, reason)
 	q.store.noteFile(file, err)
 	if err == nil && !found {
 		err = errStale

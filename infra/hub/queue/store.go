@@ -304,12 +304,16 @@ func (s *Store) maintain(ctx context.Context) {
 	}
 }
 
+// list returns the files of waiting events.
+func (s *Store) list() []*file {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.files)
+}
+
 // releaseAll makes all events visible.
 func (s *Store) releaseAll() {
-	s.mu.Lock()
-	files := slices.Clone(s.files)
-	s.mu.Unlock()
-	for _, file := range files {
+	for _, file := range s.list() {
 		s.noteFile(file, file.Update(func(tx *bbolt.Tx) error { return file.release(tx, true) }))
 	}
 }

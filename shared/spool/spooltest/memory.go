@@ -86,7 +86,7 @@ func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
 }
 
 // Retry implements relay.Spool.
-func (m *Memory) Retry(_ context.Context, item relay.Item, delay time.Duration) error {
+func (m *Memory) Retry(_ context.Context, item relay.Item, delay time.Duration, _ string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	message, ok := m.received[item.Handle]

@@ -1,0 +1,223 @@
+package queue
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/loggable"
+)
+
+// Waiting is an event that is retried: an attempt failed, and the next one is at a later time.
+type Waiting struct {
+	ID       string    `json:"id"` // unique on its queue; the same after each attempt
+	Reason   string    `json:"reason"`
+	Attempts int       `json:"attempts"`
+	Next     time.Time `json:"next_attempt"`
+	About
+}
+
+// About is what a list shows of an event. It is zero if the event cannot be read.
+type About struct {
+	Event    string    `json:"event,omitempty"` // the Commerce event
+	Resource string    `json:"resource,omitempty"`
+	Received time.Time `json:"received,omitzero"`
+}
+
+// Waiting returns the events that are retried, those with the earliest attempt first. Describe
+// returns what they are about.
+func (q *Queue) Waiting() ([]Waiting, error) {
+	var all []Waiting
+	for _, file := range q.store.list() {
+		entries, err := file.waiting(q.name)
+		if err != nil {
+			return nil, fmt.Errorf("reading the events that are retried: %w", err)
+		}
+		for _, e := range entries {
+			all = append(all, file.describe(e))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Waiting) int { return a.Next.Compare(b.Next) })
+	return all, nil
+}
+
+// Describe returns what the event with an ID is about.
+func (q *Queue) Describe(id string) About {
+	before, after, _ := strings.Cut(id, "-")
+	fileNumber, err := strconv.Atoi(before)
+	number, numberErr := strconv.ParseUint(after, 10, 64)
+	file := q.store.file(fileNumber)
+	if err != nil || numberErr != nil || file == nil {
+		return About{}
+	}
+	return file.about(q.name, number)
+}
+
+// How RetryNow distributes the attempts: a few at once, and the others afterwards, a hundred a
+// second. If the first ones fail again, Segment has received only those.
+const (
+	firstRetries    = 5
+	laterRetries    = 2 * time.Second
+	betweenRetries  = 10 * time.Millisecond
+	longestSchedule = 5 * time.Minute
+)
+
+// RetryNow makes events visible whose next attempt is later: some now, and the others within
+// the next seconds. It returns how many.
+func (q *Queue) RetryNow(matches func(Waiting) bool) (retried int, err error) {
+	return q.reschedule(func(f *file, entries []entry, before int) (moves []rescheduled) {
+		now := time.Now()
+		for _, e := range entries {
+			if !matches(f.describe(e)) {
+				continue
+			}
+			at := now
+			if place := before + len(moves); place >= firstRetries {
+				at = now.Add(min(laterRetries+time.Duration(place-firstRetries)*betweenRetries, longestSchedule))
+			}
+			if at.Before(e.visible) {
+				moves = append(moves, rescheduled{e, e.due(at, false)})
+			}
+		}
+		return moves
+	})
+}
+
+// RetrySome makes at most limit events visible whose next attempt is later. It does that only
+// once for each event, until its next attempt at its own time: an event that fails because of
+// its content is not attempted more than twice as often. It returns how many.
+func (q *Queue) RetrySome(limit int) (retried int, err error) {
+	return q.reschedule(func(_ *file, entries []entry, before int) (moves []rescheduled) {
+		now := time.Now()
+		for _, e := range entries {
+			if before+len(moves) >= limit {
+				break
+			}
+			if !e.wasEarly {
+				moves = append(moves, rescheduled{e, e.due(now, true)})
+			}
+		}
+		return moves
+	})
+}
+
+// ResetEarly makes RetrySome retry also the events that it has retried before.
+func (q *Queue) ResetEarly() error {
+	_, err := q.reschedule(func(_ *file, entries []entry, _ int) (moves []rescheduled) {
+		for _, e := range entries {
+			if e.wasEarly {
+				reset := e
+				reset.wasEarly = false
+				moves = append(moves, rescheduled{e, reset})
+			}
+		}
+		return moves
+	})
+	return err
+}
+
+// rescheduled is the entry of an event before and after a change of its next attempt.
+type rescheduled struct{ from, to entry }
+
+// reschedule changes the next attempts of events that are retried, in all files. The function
+// choose has the number of those that were changed before. It returns how many were changed.
+func (q *Queue) reschedule(choose func(f *file, entries []entry, before int) []rescheduled) (changed int, err error) {
+	for _, file := range q.store.list() {
+		n, err := file.reschedule(q.name, func(entries []entry) []rescheduled { return choose(file, entries, changed) })
+		q.store.noteFile(file, err)
+		changed += n
+		if err != nil {
+			return changed, fmt.Errorf("scheduling attempts earlier: %w", err)
+		}
+	}
+	if changed > 0 {
+		q.wake()
+	}
+	return changed, nil
+}
+
+// reschedule changes the next attempts that choose returns. If it returns none, nothing is
+// written to the disk.
+func (f *file) reschedule(queue string, choose func([]entry) []rescheduled) (changed int, err error) {
+	entries, err := f.waiting(queue)
+	if err != nil || len(choose(entries)) == 0 {
+		return 0, err
+	}
+	err = f.Update(func(tx *bbolt.Tx) error {
+		moves := choose(waiting(tx, queue))
+		changed = len(moves)
+		if changed == 0 {
+			return nil
+		}
+		for _, m := range moves {
+			if err := move(tx.Bucket([]byte(queue)).Bucket(bucketDue), m.from, m.to); err != nil {
+				return err
+			}
+		}
+		f.note(tx, queue)
+		return nil
+	})
+	return changed, err
+}
+
+// waiting returns the entries of the file's events that are retried.
+func (f *file) waiting(queue string) (entries []entry, err error) {
+	err = f.View(func(tx *bbolt.Tx) error {
+		entries = waiting(tx, queue)
+		return nil
+	})
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return nil, nil // the file had no more events, and was removed in the meantime
+	}
+	return entries, err
+}
+
+// waiting returns the entries of a queue's events that are retried, those with the earliest
+// attempt first.
+func waiting(tx *bbolt.Tx, queue string) (entries []entry) {
+	bucket := tx.Bucket([]byte(queue))
+	if bucket == nil {
+		return nil
+	}
+	cursor := bucket.Bucket(bucketDue).Cursor()
+	later := time.Now().Add(1) // an event that is visible now is not retried later
+	for key, value := cursor.Seek(joinKey(later, 0)); key != nil; key, value = cursor.Next() {
+		if e := entryOf(key, value); !e.inDelivery {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// describe returns an event without what it is about.
+func (f *file) describe(e entry) Waiting {
+	return Waiting{ID: fmt.Sprintf("%d-%d", f.number, e.number), Reason: e.reason, Attempts: e.receives, Next: e.visible}
+}
+
+// about returns what an event is about.
+func (f *file) about(queue string, number uint64) (about About) {
+	_ = f.View(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket([]byte(queue))
+		if bucket == nil {
+			return nil
+		}
+		envelope, err := decode(bucket.Bucket(bucketEvents).Get(binary.BigEndian.AppendUint64(nil, number)))
+		if err != nil {
+			return nil
+		}
+		about.Received = envelope.Received
+		if webhook, err := commerce.Parse(envelope.Body); err == nil {
+			about.Event, about.Resource = loggable.Event(webhook.Event), loggable.ID(webhook.ResourceID)
+		}
+		return nil
+	})
+	return about
+}

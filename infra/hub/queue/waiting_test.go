@@ -1,0 +1,171 @@
+package queue
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"commerce-segment/shared/relay"
+)
+
+// retrying puts events on a new queue whose first attempts fail. The next attempts are an hour
+// later, one second apart.
+func retrying(t *testing.T, count int) *Queue {
+	t.Helper()
+	q := newQueue(t)
+	for i := range count {
+		put(t, q, fmt.Sprintf(`{"triggered_by":"order.paid","payload":{"data":{"id":"o-%d"}}}`, i))
+	}
+	for i, item := range receiveAll(t, q, count) {
+		fails(t, q, item, time.Hour+time.Duration(i)*time.Second)
+	}
+	return q
+}
+
+// receiveAll receives that many events.
+func receiveAll(t *testing.T, q *Queue, count int) (items []relay.Item) {
+	t.Helper()
+	for len(items) < count {
+		more := visible(t, q, count-len(items))
+		if len(more) == 0 {
+			t.Fatalf("%d events are visible, want %d", len(items), count)
+		}
+		items = append(items, more...)
+	}
+	return items
+}
+
+func fails(t *testing.T, q *Queue, item relay.Item, delay time.Duration) {
+	t.Helper()
+	if err := q.Retry(t.Context(), item, delay, "segment_500"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func waitingOf(t *testing.T, q *Queue) []Waiting {
+	t.Helper()
+	all, err := q.Waiting()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func retrySome(t *testing.T, q *Queue, limit, want int) {
+	t.Helper()
+	got, err := q.RetrySome(limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "retried early", got, want)
+}
+
+func TestWaitingListsTheEventsThatAreRetried(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := retrying(t, 2)
+		now := time.Now()
+		put(t, q, "being delivered", "before its first attempt")
+		receiveAll(t, q, 1)
+		all := waitingOf(t, q)
+		equal(t, "count", len(all), 2)
+		equal(t, "reason", all[0].Reason, "segment_500")
+		equal(t, "attempts", all[0].Attempts, 1)
+		equal(t, "next attempt", all[1].Next.Sub(now), time.Hour+time.Second)
+		equal(t, "about", q.Describe(all[1].ID), About{Event: "order.paid", Resource: "o-1", Received: when})
+		for _, id := range []string{"", "1", "x-1", "1-x", "9-1", "1-99"} {
+			equal(t, "about "+id, q.Describe(id), About{})
+		}
+	})
+}
+
+func TestRetryNowAttemptsAFewEventsAtOnceAndTheOthersSoon(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := retrying(t, 30)
+		chosen := waitingOf(t, q)[29].ID
+		n, err := q.RetryNow(func(w Waiting) bool { return w.ID != chosen })
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "retried", n, 29)
+		equal(t, "visible at once", len(visible(t, q, 50)), firstRetries)
+		time.Sleep(5 * time.Second)
+		equal(t, "visible soon", len(visible(t, q, 50)), 24)
+		equal(t, "left", waitingOf(t, q)[0].ID, chosen)
+	})
+}
+
+// RetryNow is not only for events of a selection: it wakes Receive.
+func TestRetryNowEndsTheWaitOfReceive(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := retrying(t, 1)
+		waited := make(chan time.Duration)
+		started := time.Now()
+		go func() {
+			q.Receive(t.Context(), 1)
+			waited <- time.Since(started)
+		}()
+		time.Sleep(time.Second)
+		if _, err := q.RetryNow(func(Waiting) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "received after", <-waited, time.Second)
+	})
+}
+
+// An event that fails because of its content must not use up its attempts whenever another
+// event succeeds.
+func TestRetrySomeRetriesEachEventOnceUntilItsOwnTime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := retrying(t, 3)
+		retrySome(t, q, 2, 2)
+		early := receiveAll(t, q, 2)
+		for _, item := range early {
+			fails(t, q, item, 2*time.Hour)
+		}
+		retrySome(t, q, 10, 1)
+		remove(t, q, receiveAll(t, q, 1)...)
+		retrySome(t, q, 10, 0)
+
+		time.Sleep(2 * time.Hour) // their own time
+		for _, item := range receiveAll(t, q, 2) {
+			fails(t, q, item, 4*time.Hour)
+		}
+		retrySome(t, q, 10, 2)
+		for _, item := range receiveAll(t, q, 2) {
+			fails(t, q, item, 4*time.Hour)
+		}
+		retrySome(t, q, 10, 0)
+		if err := q.ResetEarly(); err != nil {
+			t.Fatal(err)
+		}
+		retrySome(t, q, 10, 2)
+		receives := receiveAll(t, q, 2)[0].Receives
+		equal(t, "receives", receives, 5)
+	})
+}
+
+func TestTheReasonsOfRetryingEventsSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	q := s.Queue("order-completed")
+	put(t, q, "a", "b")
+	for _, item := range receiveAll(t, q, 2) {
+		fails(t, q, item, time.Hour)
+	}
+	before := waitingOf(t, q)
+	s.Close()
+	s = openStore(t, dir)
+	defer s.Close()
+	if after := waitingOf(t, s.Queue("order-completed")); !slices.EqualFunc(after, before, func(a, b Waiting) bool {
+		return a.ID == b.ID && a.Reason == b.Reason && a.Next.Equal(b.Next)
+	}) {
+		t.Errorf("after the restart: %v\nbefore: %v", after, before)
+	}
+}
+
+// An earlier release wrote entries without a reason.
+func TestAnEntryOfAnEarlierReleaseIsRead(t *testing.T) {
+	at := time.Unix(0, 1764500000000000000)
+	equal(t, "entry", entryOf(joinKey(at, 7), []byte{0, 3, 1}), entry{visible: at, number: 7, receives: 3, inDelivery: true})
+}

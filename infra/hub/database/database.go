@@ -39,6 +39,9 @@ const damagedInfix = ".damaged-"
 // ErrNewer means that a later release wrote a file.
 var ErrNewer = errors.New("a later release of hub wrote it, and this release cannot read it: run that release")
 
+// OpenFile opens the file of a database. Tests replace it to simulate errors of the disk.
+var OpenFile = os.OpenFile
+
 // Open opens or creates a database. Its error is an ErrNewer if a later release wrote the
 // file, and an ErrDamaged if the file is not a database. A file that it fails to create is
 // removed, so that the next attempt does not find half of one.
@@ -64,6 +67,7 @@ func openFile(path string) (db *bbolt.DB, err error) {
 	err = guard(func() error {
 		var err error
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			OpenFile:        OpenFile,
 			Timeout:         time.Second, // another process has opened it; usually the directory's lock reports that first
 			FreelistType:    bbolt.FreelistMapType,
 			InitialMmapSize: mapBytes,
@@ -72,7 +76,9 @@ func openFile(path string) (db *bbolt.DB, err error) {
 	})
 	var ofSystem syscall.Errno
 	switch {
-	case errors.As(err, &ofSystem), errors.Is(err, berrors.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("another process uses %s", path)
+	case errors.As(err, &ofSystem):
 		return nil, err
 	case err != nil: // bbolt cannot read the file
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -83,21 +89,19 @@ func openFile(path string) (db *bbolt.DB, err error) {
 	}
 	if err != nil {
 		db.Close()
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return db, nil
 }
 
-// checkVersion checks the version of a database, and writes it into a new one.
+// checkVersion checks the version of a database, and writes it into a new one. There is only
+// one version so far, so nothing is converted.
 func checkVersion(db *bbolt.DB) error {
-	return db.Update(func(tx *bbolt.Tx) error {
+	isNew := false
+	err := db.View(func(tx *bbolt.Tx) error {
 		about := tx.Bucket(BucketAbout)
-		if about == nil {
-			about, err := tx.CreateBucket(BucketAbout)
-			if err != nil {
-				return err
-			}
-			return about.Put(keyVersion, binary.BigEndian.AppendUint64(nil, formatVersion))
+		if isNew = about == nil; isNew {
+			return nil
 		}
 		value := about.Get(keyVersion)
 		if len(value) != 8 {
@@ -107,6 +111,16 @@ func checkVersion(db *bbolt.DB) error {
 			return fmt.Errorf("%w (it has version %d, and this release reads version %d)", ErrNewer, version, formatVersion)
 		}
 		return nil
+	})
+	if err != nil || !isNew {
+		return err
+	}
+	return db.Update(func(tx *bbolt.Tx) error {
+		about, err := tx.CreateBucket(BucketAbout)
+		if err != nil {
+			return err
+		}
+		return about.Put(keyVersion, binary.BigEndian.AppendUint64(nil, formatVersion))
 	})
 }
 

@@ -39,7 +39,7 @@ func BenchmarkServe(b *testing.B) {
 		for i := range records {
 			records[i] = record
 		}
-		if err := q.put(records...); err != nil {
+		if err := q.put(b.Context(), records...); err != nil {
 			b.Fatal(err)
 		}
 	}

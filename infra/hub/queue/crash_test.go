@@ -45,7 +45,9 @@ func crash(before, after []byte) []byte {
 // After a power failure, the disk may have any part of the writes that were not synced.
 func TestNoConfirmedEventIsLostInAPowerFailure(t *testing.T) {
 	changes := map[string]func(q *Queue, item relay.Item) error{
-		"put":   func(q *Queue, _ relay.Item) error { return q.put(encode(relay.Envelope{Body: make([]byte, 10_000)})) },
+		"put": func(q *Queue, _ relay.Item) error {
+			return q.put(t.Context(), encode(relay.Envelope{Body: make([]byte, 10_000)}))
+		},
 		"retry": func(q *Queue, item relay.Item) error { return q.Retry(t.Context(), item, time.Hour, "segment_500") },
 		"receive": func(q *Queue, _ relay.Item) error {
 			_, err := q.store.files[0].take(q.name, spool.BatchSize)

@@ -1,10 +1,13 @@
 package queue
 
 import (
+	"context"
+	"errors"
 	"iter"
 	"slices"
 	"time"
 
+	"commerce-segment/infra/hub/database"
 	"commerce-segment/shared/spool"
 )
 
@@ -36,13 +39,36 @@ func (q *Queue) DeadLetters() iter.Seq2[spool.DeadLetter, error] {
 func (q *Queue) pages() iter.Seq2[[]letter, error] {
 	return func(yield func([]letter, error) bool) {
 		for after := uint64(0); ; {
-			page, err := q.store.failed.after(q.name, after)
+			page, err := q.deadLettersAfter(after)
 			if len(page) == 0 && err == nil || !yield(page, err) || err != nil {
 				return
 			}
 			after = page[len(page)-1].number()
 		}
 	}
+}
+
+// deadLettersAfter returns the page of dead letters that follow a number.
+func (q *Queue) deadLettersAfter(number uint64) ([]letter, error) {
+	failed, err := q.store.deadLetters()
+	if err != nil {
+		return nil, err
+	}
+	page, err := failed.after(q.name, number)
+	if errors.Is(err, database.ErrDamaged) {
+		q.store.noteFailed(failed, err)
+	}
+	return page, err
+}
+
+// removeDeadLetters deletes dead letters.
+func (q *Queue) removeDeadLetters(letters []letter) error {
+	failed, err := q.store.deadLetters()
+	if err == nil {
+		err = failed.remove(q.name, letters)
+	}
+	q.store.noteFailed(failed, err)
+	return err
 }
 
 // Redrive puts the dead letters that match back on the queue. Each starts again with the first
@@ -68,11 +94,11 @@ func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err err
 		}
 		// If the process ends between the two steps, the events are in both places: it is
 		// better to send them twice than to lose them.
-		if err := q.put(records...); err != nil {
+		if err := q.put(context.Background(), records...); err != nil {
 			return moved, err
 		}
 		moved += len(back)
-		if err := q.store.failed.remove(q.name, back); err != nil {
+		if err := q.removeDeadLetters(back); err != nil {
 			return moved, err
 		}
 	}
@@ -90,7 +116,7 @@ func (s *Store) prune(before time.Time) {
 			old := slices.DeleteFunc(slices.Clone(page), func(l letter) bool {
 				return l.FailedAt.IsZero() || !l.FailedAt.Before(before) // zero: the header cannot be read
 			})
-			if len(old) > 0 && s.failed.remove(queue.name, old) != nil {
+			if len(old) > 0 && queue.removeDeadLetters(old) != nil {
 				break
 			}
 			removed += len(old)

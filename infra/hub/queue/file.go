@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -63,19 +64,14 @@ func numberOf(name string) (number int, ok bool) {
 	return number, found && suffixed && err == nil && name == fileName(number)
 }
 
-// openFile opens or creates a file. Events that were being delivered when the process ended
-// are visible again. If dueNow is set, all events are visible.
-func openFile(dir string, number int, dueNow bool) (*file, error) {
+// openFile opens or creates a file. It changes nothing in a file that exists.
+func openFile(dir string, number int) (*file, error) {
 	f := &file{number: number, path: filepath.Join(dir, fileName(number)), queues: map[string]status{}}
 	db, err := database.Open(f.path)
 	if err != nil {
 		return nil, err
 	}
 	f.DB = db
-	if err := f.Update(func(tx *bbolt.Tx) error { return f.release(tx, dueNow) }); err != nil {
-		f.Close()
-		return nil, err
-	}
 	return f, nil
 }
 
@@ -166,8 +162,8 @@ func (f *file) note(tx *bbolt.Tx, queue string) {
 }
 
 // put adds events to a queue, and returns when they are on the disk.
-func (f *file) put(queue string, records ...[]byte) error {
-	return f.Update(func(tx *bbolt.Tx) error {
+func (f *file) put(ctx context.Context, queue string, records [][]byte) error {
+	return f.UpdateWithin(ctx, func(tx *bbolt.Tx) error {
 		if f.removed {
 			return database.ErrClosed
 		}

@@ -38,17 +38,18 @@ func (s *Store) Queue(name string) *Queue {
 // errStale means that an item was deleted, or that it was received again.
 var errStale = errors.New("the event was deleted, or it was received again")
 
-// Put implements relay.Spool. When it returns nil, the event is synced to the disk.
-func (q *Queue) Put(_ context.Context, e relay.Envelope) error {
+// Put implements relay.Spool. When it returns nil, the event is synced to the disk. It does
+// not wait longer than the context; the event may then still be written, and be sent twice.
+func (q *Queue) Put(ctx context.Context, e relay.Envelope) error {
 	if len(e.Body) > relay.MaxBody {
 		return fmt.Errorf("the body has %d bytes, and at most %d are allowed: %w", len(e.Body), relay.MaxBody, relay.ErrTooLarge)
 	}
-	return q.put(encode(e))
+	return q.put(ctx, encode(e))
 }
 
 // put adds events to the queue, and wakes Receive.
-func (q *Queue) put(records ...[]byte) error {
-	err := q.store.put(q.name, records)
+func (q *Queue) put(ctx context.Context, records ...[]byte) error {
+	err := q.store.put(ctx, q.name, records)
 	if err != nil {
 		return fmt.Errorf("writing an event to the disk: %w", err)
 	}
@@ -82,8 +83,11 @@ func (q *Queue) Fail(_ context.Context, e relay.Envelope, why relay.Failure) err
 
 // fail adds a dead letter.
 func (q *Queue) fail(record []byte, why relay.Failure) error {
-	err := q.store.failed.put(q.name, record, why)
-	q.store.noteWrite(err)
+	failed, err := q.store.deadLetters()
+	if err == nil {
+		err = failed.put(q.name, record, why)
+	}
+	q.store.noteFailed(failed, err)
 	if err != nil {
 		return fmt.Errorf("writing a dead letter to the disk: %w", err)
 	}

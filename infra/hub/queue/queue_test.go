@@ -16,7 +16,6 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"commerce-segment/infra/hub/database"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
@@ -426,7 +425,7 @@ func TestEventsAreVisibleAfterTheClockWasSetBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	q.store.releaseAll()
+	q.store.release(true)
 	items := visible(t, q, 2)
 	equal(t, "while it runs", len(items), 2)
 	for _, item := range items {
@@ -442,110 +441,6 @@ func TestEventsAreVisibleAfterTheClockWasSetBack(t *testing.T) {
 	s = openStore(t, dir)
 	defer s.Close()
 	equal(t, "after a restart", len(visible(t, s.Queue("order-completed"), 2)), 2)
-}
-
-func TestADamagedFileIsRenamedAndLogged(t *testing.T) {
-	for _, name := range []string{fileName(1), failedName} {
-		for what, damage := range map[string]func(path string) error{
-			"something else": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("hello ", 10000)), 0o600) },
-			"zeroes":         func(path string) error { return os.WriteFile(path, make([]byte, 1<<16), 0o600) },
-			"cut off":        func(path string) error { return os.Truncate(path, 5000) },
-			"cut in half":    func(path string) error { return os.Truncate(path, 3*4096) },
-		} {
-			t.Run(name+" is "+what, func(t *testing.T) {
-				dir := t.TempDir()
-				s := openStore(t, dir)
-				put(t, s.Queue("order-completed"), strings.Repeat("a", 100_000))
-				s.Close()
-				if err := damage(filepath.Join(dir, name)); err != nil {
-					t.Fatal(err)
-				}
-				var log strings.Builder
-				s, err := Open(dir, slog.New(slog.NewTextHandler(&log, nil)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer s.Close()
-				if !strings.Contains(log.String(), "a file of events is damaged. It was renamed") {
-					t.Errorf("the log does not have the damage: %s", log.String())
-				}
-				kept, _ := filepath.Glob(filepath.Join(dir, name+".damaged-*"))
-				equal(t, "kept", len(kept), 1)
-				put(t, s.Queue("order-completed"), "b")
-
-				s.Close()
-				log.Reset()
-				if s, err = Open(dir, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
-					t.Fatal(err)
-				}
-				defer s.Close()
-				if !strings.Contains(log.String(), kept[0]) {
-					t.Errorf("the log of the next start does not name the damaged file: %s", log.String())
-				}
-			})
-		}
-	}
-}
-
-// A damaged file that stayed in use would be read first again and again, and the events of
-// the other files would never be delivered.
-func TestAFileThatIsDamagedWhileInUseIsReplaced(t *testing.T) {
-	for name, use := range map[string]func(q *Queue){
-		"receives": func(q *Queue) { q.receive(q.store.files[0], 1) },
-		"puts":     func(q *Queue) { q.Put(t.Context(), relay.Envelope{}) },
-		"retries":  func(q *Queue) { q.store.releaseAll() },
-	} {
-		t.Run("when the hub "+name, func(t *testing.T) {
-			dir := t.TempDir()
-			var log strings.Builder
-			s, err := Open(dir, slog.New(slog.NewTextHandler(&log, nil)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			q := s.Queue("order-completed")
-			put(t, q, "in the damaged file")
-			err = s.files[0].Update(func(tx *bbolt.Tx) error {
-				return tx.Bucket([]byte(q.name)).Bucket(bucketDue).Put(joinKey(when, 9), []byte{1})
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			use(q)
-			put(t, q, "in the next file")
-			equal(t, "visible", bodies(visible(t, q, 2)), []string{"in the next file"})
-			kept, _ := filepath.Glob(filepath.Join(dir, fileName(1)+".damaged-*"))
-			equal(t, "kept", len(kept), 1)
-			if !strings.Contains(log.String(), "a file of events is damaged. It was renamed") {
-				t.Errorf("the log does not have the damage: %s", log.String())
-			}
-		})
-	}
-}
-
-func TestAnEmptyFileIsUsedAsANewDatabase(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, fileName(1)), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := openStore(t, dir)
-	defer s.Close()
-	put(t, s.Queue("order-completed"), "a")
-}
-
-func TestFilesOfALaterReleaseAreNotOpened(t *testing.T) {
-	dir := t.TempDir()
-	s := openStore(t, dir)
-	err := s.files[0].Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(database.BucketAbout).Put([]byte("version"), []byte{0, 0, 0, 0, 0, 0, 0, 2})
-	})
-	s.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(dir, slog.New(slog.DiscardHandler)); !errors.Is(err, database.ErrNewer) {
-		t.Errorf("got %v, want %v", err, database.ErrNewer)
-	}
 }
 
 func TestFilesWithoutEventsAreRemoved(t *testing.T) {

@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"commerce-segment/infra/hub/database"
 )
@@ -26,13 +24,13 @@ const deadLetterAge = 30 * 24 * time.Hour
 // Store holds the queues of a hub in one directory. It is safe for concurrent use. Only one
 // process at a time may open a directory.
 type Store struct {
-	dir    string
-	log    *slog.Logger
-	failed *failed
+	dir string
+	log *slog.Logger
 
 	mu      sync.Mutex
 	files   []*file // of waiting events, the oldest first; new events go to the last
 	next    int     // the number of the next file
+	failed  *failed // nil after it was set aside
 	queues  map[string]*Queue
 	failing bool // the last write failed
 
@@ -43,55 +41,72 @@ type Store struct {
 }
 
 // Open opens the queues in a directory, and creates the directory if it is missing. It
-// renames a damaged file and logs that. The error is a database.ErrNewer if a later release of
-// hub wrote a file.
+// renames a damaged file and logs that. The error is an database.ErrNewer if a later release of hub
+// wrote a file.
 func Open(dir string, log *slog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("creating the directory for events: %w", err)
+		return nil, fmt.Errorf("creating the directory for events: %w%s", err, advice(err))
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Store{dir: dir, log: log, queues: map[string]*Queue{}, next: 1, stop: stop}
 	if err := s.open(); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("opening the events in %s: %w", dir, err)
+		return nil, fmt.Errorf("opening the events in %s: %w%s", dir, err, advice(err))
 	}
 	s.maintaining.Go(func() { s.maintain(ctx) })
 	return s, nil
 }
 
-// open opens the files in the directory.
+// advice returns what to do about an error of the disk, for the end of a message.
+func advice(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return ": the hub must be able to write there: change the permissions, or choose another directory with --dir"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return ": make room on the disk, or choose another directory with --dir"
+	}
+	return ""
+}
+
+// open opens the files in the directory. It changes nothing before it has read the versions
+// of all of them.
 func (s *Store) open() error {
+	if err := s.warnOfDamaged(); err != nil {
+		return err
+	}
 	numbers, newest, err := filesIn(s.dir)
 	if err != nil {
 		return err
 	}
-	damaged, err := database.Damaged(s.dir)
-	if err != nil {
-		return err
-	}
-	for _, each := range damaged {
-		s.log.Warn("this file of events was damaged when the hub read it, and its events are not delivered. "+adviceDamaged, "file", each)
-	}
-	// If the clock was set back, events would be invisible for that much longer.
-	dueNow := newest.After(time.Now().Add(time.Minute))
+	damaged := map[string]error{}
 	for _, number := range numbers {
 		s.next = number + 1
-		file, err := openFile(s.dir, number, dueNow)
-		if err := s.setAside(fileName(number), err); err != nil {
+		file, err := openFile(s.dir, number)
+		switch {
+		case errors.Is(err, database.ErrDamaged):
+			damaged[fileName(number)] = err
+		case err != nil:
 			return err
-		}
-		if file != nil {
+		default:
 			s.files = append(s.files, file)
 		}
 	}
-	s.failed, err = openFailed(s.dir)
-	if s.failed == nil {
-		if err := s.setAside(failedName, err); err != nil {
+	if s.failed, err = openFailed(s.dir); errors.Is(err, database.ErrDamaged) {
+		damaged[failedName] = err
+	} else if err != nil {
+		return err
+	}
+	for name, damage := range damaged {
+		if err := s.setAside(name, damage); err != nil {
 			return err
 		}
-		if s.failed, err = openFailed(s.dir); err != nil {
-			return err
-		}
+	}
+	// If the clock was set back, events would be invisible for that much longer.
+	if err := s.release(newest.After(time.Now().Add(time.Minute))); err != nil {
+		return err
+	}
+	if _, err := s.deadLetters(); err != nil {
+		return err
 	}
 	return s.begin()
 }
@@ -121,30 +136,13 @@ func filesIn(dir string) (numbers []int, newest time.Time, err error) {
 	return numbers, newest, nil
 }
 
-const adviceDamaged = "hub backfill can send them again from Commerce. Then delete the file"
-
-// setAside renames a damaged file, so that it is kept and the hub works without it. It
-// returns any other error as it is.
-func (s *Store) setAside(name string, damage error) error {
-	if !errors.Is(damage, database.ErrDamaged) {
-		return damage
-	}
-	aside, err := database.SetAside(filepath.Join(s.dir, name))
-	if err != nil {
-		return errors.Join(damage, err)
-	}
-	s.log.Error("a file of events is damaged. It was renamed, and its events are not delivered. "+adviceDamaged,
-		"file", aside, "detail", damage.Error())
-	return nil
-}
-
 // begin creates a new file if there is none or the last one is full. The caller holds mu, or
 // no other goroutine uses the store yet.
 func (s *Store) begin() error {
 	if n := len(s.files); n > 0 && s.files[n-1].size() < fileBytes {
 		return nil
 	}
-	file, err := openFile(s.dir, s.next, false)
+	file, err := openFile(s.dir, s.next)
 	if err != nil {
 		return err
 	}
@@ -162,14 +160,26 @@ func (s *Store) last() (*file, error) {
 	return s.files[len(s.files)-1], nil
 }
 
+// deadLetters returns the file of dead letters, and creates it after a damaged one was set
+// aside.
+func (s *Store) deadLetters() (_ *failed, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed == nil {
+		s.failed, err = openFailed(s.dir)
+	}
+	return s.failed, err
+}
+
 // put adds events to a queue.
-func (s *Store) put(queue string, records [][]byte) error {
+func (s *Store) put(ctx context.Context, queue string, records [][]byte) error {
 	for {
 		file, err := s.last()
 		if err != nil {
+			s.noteWrite(err)
 			return err
 		}
-		err = file.put(queue, records...)
+		err = file.put(ctx, queue, records)
 		if errors.Is(err, database.ErrClosed) && !s.isLast(file) {
 			continue // it became full and empty in the meantime, and is being removed
 		}
@@ -231,6 +241,13 @@ func (s *Store) removeEmpty() {
 	}
 }
 
+// list returns the files of waiting events.
+func (s *Store) list() []*file {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.files)
+}
+
 // drop removes a file from the list. It reports whether the list had it.
 func (s *Store) drop(f *file) bool {
 	s.mu.Lock()
@@ -240,26 +257,6 @@ func (s *Store) drop(f *file) bool {
 		s.files = slices.Delete(s.files, i, i+1)
 	}
 	return i >= 0
-}
-
-// noteFile is noteWrite for a file of waiting events. It sets the file aside if the error is
-// a database.ErrDamaged: otherwise Receive would read the same event again and again, and the events
-// in the other files would never be delivered.
-func (s *Store) noteFile(f *file, err error) {
-	if !errors.Is(err, database.ErrDamaged) {
-		s.noteWrite(err)
-		return
-	}
-	s.removing.Lock()
-	defer s.removing.Unlock()
-	if !s.drop(f) {
-		return
-	}
-	f.Close() // its error is about the damage
-	if err := s.setAside(filepath.Base(f.path), err); err != nil {
-		s.log.Error("a damaged file of events cannot be renamed. Rename it, or the hub reads it again at its next start",
-			"file", f.path, "detail", err.Error())
-	}
 }
 
 // Close waits for pending writes and closes the files. No method of the store or of its
@@ -277,109 +274,4 @@ func (s *Store) Close() error {
 		errs = append(errs, s.failed.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// maintain keeps the queues in order once a minute, until the context is done:
-//
-//   - It removes dead letters that are older than deadLetterAge.
-//   - If the clock of the machine was set back, it makes all waiting events visible, because
-//     they would be invisible for that much longer.
-//   - It ends all waits in Receive, because timers stand still while a machine is suspended.
-func (s *Store) maintain(ctx context.Context) {
-	const every = time.Minute
-	for last := time.Now(); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(every):
-		}
-		now := time.Now()
-		if now.Round(0).Sub(last.Round(0)) < 0 {
-			s.log.Warn("the clock of this machine was set back: all waiting events are sent now")
-			s.releaseAll()
-		}
-		s.wakeAll()
-		last = now
-		s.prune(now.Add(-deadLetterAge))
-	}
-}
-
-// list returns the files of waiting events.
-func (s *Store) list() []*file {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.files)
-}
-
-// releaseAll makes all events visible.
-func (s *Store) releaseAll() {
-	for _, file := range s.list() {
-		s.noteFile(file, file.Update(func(tx *bbolt.Tx) error { return file.release(tx, true) }))
-	}
-}
-
-// wakeAll ends the waits in Receive of all queues.
-func (s *Store) wakeAll() {
-	for _, queue := range s.all() {
-		queue.wake()
-	}
-}
-
-// all returns the queues that were asked for so far.
-func (s *Store) all() []*Queue {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.queues))
-}
-
-// noteWrite logs the first write to the disk that fails, and the first one that succeeds
-// again.
-func (s *Store) noteWrite(err error) {
-	if errors.Is(err, database.ErrClosed) {
-		return
-	}
-	s.mu.Lock()
-	was := s.failing
-	s.failing = err != nil
-	s.mu.Unlock()
-	switch {
-	case err != nil && !was:
-		s.log.Error("events cannot be written to the disk: check its free space and the permissions. Until then webhooks are answered 503, and Commerce posts them again",
-			"directory", s.dir, "detail", err.Error())
-	case err == nil && was:
-		s.log.Info("events are written to the disk again", "directory", s.dir)
-	}
-}
-
-// Status counts the events of a queue.
-type Status struct {
-	Waiting int
-	Failed  int
-	Oldest  time.Time // when the webhook of the first waiting event was received; zero if there is none
-}
-
-// Add adds the counts of another queue.
-func (st *Status) Add(other Status) {
-	st.Waiting += other.Waiting
-	st.Failed += other.Failed
-	if st.Oldest.IsZero() || !other.Oldest.IsZero() && other.Oldest.Before(st.Oldest) {
-		st.Oldest = other.Oldest
-	}
-}
-
-// Status counts the queue's events.
-func (q *Queue) Status() (st Status) {
-	s := q.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, file := range s.files {
-		if n := file.status(q.name).waiting; n > 0 {
-			if st.Waiting == 0 {
-				st.Oldest = file.oldest(q.name)
-			}
-			st.Waiting += n
-		}
-	}
-	st.Failed = s.failed.count(q.name)
-	return st
 }

@@ -68,7 +68,7 @@ var layout = []rule{
 
 // hubParts are what the commands and the pages of the operator's program share.
 var hubParts = []string{
-	"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/lint", "infra/hub/queue", "infra/hub/render",
+	"infra/hub/backfill", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/lint", "infra/hub/queue", "infra/hub/render",
 	"infra/hub/version", "infra/hub/words", "shared", "templates",
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"commerce-segment/infra/hub/database"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
@@ -27,8 +28,8 @@ type Machine interface {
 	Notes(ctx context.Context) ([]string, error)
 	// Recent are the latest webhooks, newest first.
 	Recent() []Recent
-	// Inbox counts the batches in the inbox.
-	Inbox() int
+	// Inbox is the batches that its stand-in for Segment has received.
+	Inbox() *database.List
 	// Waiting counts the events that are queued or retrying.
 	Waiting() int
 	// Lines are the log lines about webhooks.

@@ -4,6 +4,8 @@
 //
 // Changes that arrive during a sync are written together afterwards, so many callers share
 // one sync.
+//
+// A List is a database with the newest entries of a sequence.
 package database
 
 import (

@@ -105,7 +105,7 @@ func (c Client) Post(ctx context.Context, address, secret string, body []byte) (
 	return answer, nil
 }
 
-// Received returns the number of batches that the hub's inbox has received since it started.
+// Received returns the number of batches that the hub's inbox has ever received.
 func (c Client) Received(ctx context.Context) (int, error) {
 	response, _, err := c.ask(ctx, http.MethodHead, "/inbox", nil)
 	if err != nil {
@@ -140,11 +140,10 @@ func (c Client) AwaitMessages(ctx context.Context, within time.Duration, before 
 // newMessages returns the messages about a resource in the batches that the inbox received
 // after the first before batches. A message is about a resource if it contains its id.
 func (c Client) newMessages(ctx context.Context, before int, resource string) ([]json.RawMessage, error) {
-	response, content, err := c.ask(ctx, http.MethodGet, "/inbox", nil)
+	_, content, err := c.ask(ctx, http.MethodGet, fmt.Sprintf("/inbox?after=%d", before), nil)
 	if err != nil {
 		return nil, err
 	}
-	received, _ := strconv.Atoi(response.Header.Get(receivedHeader))
 	var bodies []struct {
 		Batch []json.RawMessage `json:"batch"`
 	}
@@ -152,7 +151,7 @@ func (c Client) newMessages(ctx context.Context, before int, resource string) ([
 		return nil, fmt.Errorf("reading the inbox: %w", err)
 	}
 	var messages []json.RawMessage
-	for _, body := range bodies[:min(max(received-before, 0), len(bodies))] {
+	for _, body := range bodies {
 		for _, message := range body.Batch {
 			if bytes.Contains(message, []byte(resource)) {
 				messages = append(messages, message)

@@ -7,7 +7,7 @@ import (
 )
 
 func TestNewMessagesAreThoseAboutTheResource(t *testing.T) {
-	h := serveInbox(t, &inbox{limit: inboxBytes})
+	h := serveInbox(t, &inbox{})
 	client := Client{http: http.DefaultClient, URL: h.URL}
 	for _, body := range []string{`{"batch":["old o-1"]}`, `{"batch":["o-2","new o-1"]}`, `{"batch":["o-3"]}`} {
 		h.Request("POST", "/v1/batch", body)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/database"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
@@ -37,10 +38,7 @@ func (m machine) DeadLetters() deadletters.Queues { return m.webhooks.deadLetter
 
 func (m machine) Lines() *executions.Memory { return m.lines }
 
-func (m machine) Inbox() int {
-	kept, _ := m.inbox.counts()
-	return kept
-}
+func (m machine) Inbox() *database.List { return m.inbox.batches }
 
 // Notes implements console.Machine.
 func (m machine) Notes(ctx context.Context) ([]string, error) {

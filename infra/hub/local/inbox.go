@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -10,16 +11,19 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"slices"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/database"
 	"commerce-segment/shared/commerce"
 )
 
-// receivedHeader is the header with the number of batches that the inbox has received since
-// it started. It does not decrease when batches are removed.
+// receivedHeader is the header with the number of batches that the inbox has ever received.
+// It does not decrease when batches are removed.
 const receivedHeader = "Inbox-Received"
 
 // singleCalls are Segment's endpoints for a single message, with their long and short names.
@@ -29,21 +33,21 @@ var singleCalls = []string{
 }
 
 // inbox is a local stand-in for Segment: it accepts what any Segment SDK sends with the hub's
-// write key, and keeps it in memory for people and programs to read.
+// write key, and keeps it on the disk for people and programs to read.
 type inbox struct {
 	host       string                 // allowed in a request's Host, in addition to IP addresses and localhost
 	writeKey   func() (string, error) // returns the current one
 	fail       float64                // the share of requests that it answers with 500, from 0 to 1
-	limit      int                    // bytes of the batches that it keeps
 	bodyReader *bodyReader            // not that of the webhooks, which may wait for the inbox
-	log        *slog.Logger
+	batches    *database.List
 
 	mu       sync.Mutex
-	requests int               // with a batch or a message
-	bodies   []json.RawMessage // oldest first
-	bytes    int
-	received int
-	dropped  int
+	requests int // with a batch or a message
+}
+
+// openBatches opens the batches of an inbox in a folder.
+func openBatches(folder string, log *slog.Logger) (*database.List, error) {
+	return database.OpenList(filepath.Join(folder, "inbox.db"), "the inbox", database.Limits{Bytes: inboxBytes, Age: receivedAge}, log)
 }
 
 // routes adds the routes of the inbox: Segment's paths for the SDKs, and /inbox, which needs
@@ -111,7 +115,10 @@ func (in *inbox) receive(check func(path string, body []byte) (json.RawMessage, 
 			answerSegment(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		in.keep(kept)
+		if err := in.batches.Add(database.Entry{At: time.Now(), Body: kept}); err != nil {
+			answerSegment(w, http.StatusInternalServerError, "the inbox cannot write to the disk: see the hub's log")
+			return
+		}
 		answerSegment(w, http.StatusOK, "")
 	}
 }
@@ -175,47 +182,35 @@ func singleBody(path string, body []byte) (json.RawMessage, error) {
 	return fmt.Appendf(nil, `{"path":%q,"batch":[%s]}`, path, body), nil
 }
 
-// keep adds a batch, and removes the oldest ones while there are too many bytes.
-func (in *inbox) keep(body json.RawMessage) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.bodies = append(in.bodies, body)
-	in.bytes += len(body) + inboxOverhead
-	in.received++
-	for in.bytes > in.limit {
-		if in.dropped == 0 {
-			in.log.Warn("the inbox is full: from now on each new batch removes the oldest ones",
-				"bytes", in.limit, "batches", len(in.bodies))
-		}
-		in.bytes -= len(in.bodies[0]) + inboxOverhead
-		in.bodies[0] = nil // frees the memory now, not when the slice grows
-		in.bodies = in.bodies[1:]
-		in.dropped++
-	}
-}
-
-// list writes all batches, the newest first. They are indented, and otherwise byte by byte as
-// they were received.
+// list writes the batches, the newest first; with ?after=N only those that followed the first
+// N. They are indented, and otherwise byte by byte as they were received.
 func (in *inbox) list(w http.ResponseWriter, r *http.Request) {
-	in.mu.Lock()
-	bodies := append([]json.RawMessage(nil), in.bodies...)
-	received := in.received
-	in.mu.Unlock()
-
+	after, err := strconv.ParseUint(cmp.Or(r.URL.Query().Get("after"), "0"), 10, 64)
+	if err != nil {
+		http.Error(w, "after is not a number: write how many batches to leave out, the oldest first", http.StatusBadRequest)
+		return
+	}
+	received := in.batches.Added()
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set(receivedHeader, strconv.Itoa(received))
+	w.Header().Set(receivedHeader, strconv.FormatUint(received, 10))
 	if r.Method == http.MethodHead {
 		return // hub send often asks for the header alone
 	}
 	var text bytes.Buffer
 	separator := "[\n  "
-	for _, body := range slices.Backward(bodies) {
+	for batch, err := range in.batches.NewestFirst(received) {
+		if err != nil {
+			panic(http.ErrAbortHandler) // the answer has begun: the client sees that it is not whole
+		}
+		if batch.Number <= after {
+			break
+		}
 		text.WriteString(separator)
-		_ = json.Indent(&text, body, "  ", "  ") // it is valid: keep is called with valid JSON only
+		_ = json.Indent(&text, batch.Body, "  ", "  ") // only valid JSON is kept
 		text.WriteTo(w)
 		separator = ",\n  "
 	}
-	if len(bodies) == 0 {
+	if strings.HasPrefix(separator, "[") {
 		io.WriteString(w, "[]\n")
 		return
 	}
@@ -224,17 +219,11 @@ func (in *inbox) list(w http.ResponseWriter, r *http.Request) {
 
 // empty removes all batches.
 func (in *inbox) empty(w http.ResponseWriter, _ *http.Request) {
-	in.mu.Lock()
-	in.bodies, in.bytes, in.dropped = nil, 0, 0
-	in.mu.Unlock()
+	if err := in.batches.Empty(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// counts returns how many batches the inbox has, and how many it removed because it was full.
-func (in *inbox) counts() (kept, dropped int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return len(in.bodies), in.dropped
 }
 
 // answerSegment answers in the format of Segment's answers.

@@ -21,14 +21,21 @@ import (
 
 // serveInbox starts a server that has only an inbox.
 func serveInbox(t *testing.T, in *inbox) *hubtest.Hub {
-	if in.log == nil {
-		in.log = slog.New(slog.DiscardHandler)
+	if in.batches == nil {
+		batches, err := openBatches(t.TempDir(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.batches = batches
 	}
 	in.writeKey, in.bodyReader = func() (string, error) { return hubtest.InboxKey, nil }, newBodyReader()
 	mux := http.NewServeMux()
 	in.routes(mux, func(handler http.HandlerFunc) http.HandlerFunc { return handler })
 	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.Close()
+		in.batches.Close()
+	})
 	return &hubtest.Hub{T: t, URL: server.URL, Stderr: new(hubtest.Log)}
 }
 
@@ -66,7 +73,7 @@ func TestTheInboxAcceptsRequestsOfSDKs(t *testing.T) {
 		{"a browser's short path is a single call", "/v1/i", `{"userId":"u"}`, []string{"Content-Type", "text/plain"}, `{"path":"/v1/i","batch":[{"userId":"u"}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := serveInbox(t, &inbox{limit: inboxBytes})
+			h := serveInbox(t, &inbox{})
 			if status, answer := h.Request("POST", c.path, c.body, c.header...); status != http.StatusOK || answer != "{\"success\":true}\n" {
 				t.Fatalf("got %d %s", status, answer)
 			}
@@ -83,7 +90,7 @@ func TestTheInboxAcceptsOnlyTheWriteKeyOfTheHub(t *testing.T) {
 	basic := func(user string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"))
 	}
-	h := serveInbox(t, &inbox{limit: inboxBytes, fail: 0.5})
+	h := serveInbox(t, &inbox{fail: 0.5})
 	for name, authorization := range map[string]string{
 		"no key": "", "a wrong key": basic("guess"), "an empty key": basic(""), "the beginning of the key": basic(hubtest.InboxKey[:5]),
 		"the key as a password": "Basic " + base64.StdEncoding.EncodeToString([]byte(":"+hubtest.InboxKey)), "the key as a bearer token": "Bearer " + hubtest.InboxKey,
@@ -108,7 +115,7 @@ func TestAnInboxWithoutAWriteKeyRejectsAllRequests(t *testing.T) {
 		"there is no key":       func() (string, error) { return "", nil },
 		"it cannot be read now": func() (string, error) { return "", errors.New("no permission") },
 	} {
-		in := &inbox{limit: inboxBytes}
+		in := &inbox{}
 		h := serveInbox(t, in)
 		in.writeKey = key
 		if status, _ := h.Request("POST", "/v1/batch", `{"batch":[]}`, "Authorization", "Basic Og=="); status != http.StatusUnauthorized {
@@ -136,7 +143,7 @@ func TestTheInboxRejectsInvalidRequests(t *testing.T) {
 		{"a small body that is over the limit when unzipped", "/v1/batch", zip(huge), []string{"Content-Encoding", "gzip"}, 413},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := serveInbox(t, &inbox{limit: inboxBytes})
+			h := serveInbox(t, &inbox{})
 			status, answer := h.Request("POST", c.path, c.body, c.header...)
 			if status != c.status || !strings.HasPrefix(answer, `{"success":false,"message":"`) {
 				t.Errorf("got %d %s want %d", status, answer, c.status)
@@ -150,7 +157,7 @@ func TestTheInboxRejectsInvalidRequests(t *testing.T) {
 
 // The client of this project also sends its messages with analytics-go.
 func TestTheInboxAcceptsMessagesOfAnalyticsGo(t *testing.T) {
-	h := serveInbox(t, &inbox{limit: inboxBytes})
+	h := serveInbox(t, &inbox{})
 	results := make(chan error, 2)
 	client, err := analytics.NewWithConfig(hubtest.InboxKey, analytics.Config{Endpoint: h.URL, BatchSize: 2, Callback: callback(results)})
 	if err != nil {
@@ -181,7 +188,7 @@ func (c callback) Success(analytics.Message)            { c <- nil }
 func (c callback) Failure(_ analytics.Message, e error) { c <- e }
 
 func TestTheInboxListsTheNewestBatchFirstAndCanBeEmptied(t *testing.T) {
-	h := serveInbox(t, &inbox{limit: inboxBytes})
+	h := serveInbox(t, &inbox{})
 	for n := range 3 {
 		h.Request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
 	}
@@ -196,21 +203,33 @@ func TestTheInboxListsTheNewestBatchFirstAndCanBeEmptied(t *testing.T) {
 	}
 }
 
-func TestAFullInboxRemovesTheOldestBatchesAndLogsItOnce(t *testing.T) {
-	log := new(hubtest.Log)
-	in := &inbox{limit: 2 * (len(`{"batch":[0]}`) + inboxOverhead), log: NewLog("text", log)}
-	h := serveInbox(t, in)
-	for n := range 5 {
+func TestTheInboxListsOnlyTheBatchesAfterANumber(t *testing.T) {
+	h := serveInbox(t, &inbox{})
+	for n := range 3 {
 		h.Request("POST", "/v1/batch", fmt.Sprintf(`{"batch":[%d]}`, n))
 	}
-	if _, got := h.Request("GET", "/inbox", ""); got != indented(t, `[{"batch":[4]},{"batch":[3]}]`) {
-		t.Errorf("it has %s", got)
+	for after, want := range map[string]string{"0": `[{"batch":[2]},{"batch":[1]},{"batch":[0]}]`, "2": `[{"batch":[2]}]`} {
+		if _, got := h.Request("GET", "/inbox?after="+after, ""); got != indented(t, want) {
+			t.Errorf("after %s it has %s", after, got)
+		}
 	}
-	if kept, dropped := in.counts(); kept != 2 || dropped != 3 {
-		t.Errorf("%d are kept and %d dropped, want 2 and 3", kept, dropped)
+	for _, after := range []string{"3", "9"} {
+		if _, got := h.Request("GET", "/inbox?after="+after, ""); got != "[]\n" {
+			t.Errorf("after %s it has %s", after, got)
+		}
 	}
-	if got := strings.Count(log.String(), "the inbox is full"); got != 1 {
-		t.Errorf("the log has %d lines about the full inbox, want one:\n%s", got, log)
+	if status, _ := h.Request("GET", "/inbox?after=x", ""); status != http.StatusBadRequest {
+		t.Errorf("after a word: got %d", status)
+	}
+}
+
+// A failed write must not be answered with 200: the client sends the batch again.
+func TestTheInboxAnswers500IfItCannotWriteToTheDisk(t *testing.T) {
+	in := &inbox{}
+	h := serveInbox(t, in)
+	in.batches.Close()
+	if status, answer := h.Request("POST", "/v1/batch", `{"batch":[1]}`); status != http.StatusInternalServerError || !strings.Contains(answer, "cannot write to the disk") {
+		t.Errorf("got %d %s", status, answer)
 	}
 }
 
@@ -227,7 +246,7 @@ func TestTheInboxFailsTheGivenShareOfRequests(t *testing.T) {
 		{"always", 1, "xxxxxxxxxxxx"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := serveInbox(t, &inbox{limit: inboxBytes, fail: c.share})
+			h := serveInbox(t, &inbox{fail: c.share})
 			failed := ""
 			for range c.failed {
 				status, _ := h.Request("POST", "/v1/batch", `{"batch":[1]}`)
@@ -247,7 +266,7 @@ func TestTheInboxFailsTheGivenShareOfRequests(t *testing.T) {
 // resolves to 127.0.0.1. A tunnel through which Commerce reaches a developer's hub would make
 // the inbox public.
 func TestTheInboxAnswersOnlyToLocalNames(t *testing.T) {
-	h := serveInbox(t, &inbox{limit: inboxBytes, host: "devbox"})
+	h := serveInbox(t, &inbox{host: "devbox"})
 	for _, c := range []struct {
 		host   string
 		status int

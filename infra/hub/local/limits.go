@@ -35,12 +35,13 @@ const (
 	minAcceptMemory = 1 << 20
 	// inboxBytes is the total size of the batches that the inbox keeps.
 	inboxBytes = 64 << 20
-	// inboxOverhead is about the memory that a batch needs in addition to its bytes, so that
-	// the number of tiny batches is limited too.
-	inboxOverhead = 64
 	// maxAccepted and maxAcceptedBytes limit the accepted webhooks that the pages show.
 	maxAccepted      = 50
 	maxAcceptedBytes = 8 << 20
+	// acceptedInterval is the time between two writes of accepted webhooks to the disk.
+	acceptedInterval = time.Second
+	// receivedAge is how long the batches in the inbox and the accepted webhooks are kept.
+	receivedAge = 30 * 24 * time.Hour
 	// forgedInterval is the time in which at most one forged webhook is logged. The others
 	// are counted.
 	forgedInterval = time.Minute

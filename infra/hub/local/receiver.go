@@ -34,7 +34,7 @@ type webhooks struct {
 	recoveries map[string]*recovery
 	bodyReader *bodyReader
 	accepting  *semaphore.Weighted
-	accepted   accepted
+	accepted   *accepted
 	settings   *settings.StableDir
 	// open is locked for reading while a webhook is being accepted. stop locks it for writing
 	// and does not unlock it.
@@ -43,7 +43,7 @@ type webhooks struct {
 
 // newWebhooks returns the handler of the webhooks. backoff is the delay before an event's
 // second attempt.
-func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, stable *settings.StableDir, queues *queue.Store, backoff time.Duration, log *slog.Logger) *webhooks {
+func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, stable *settings.StableDir, queues *queue.Store, accepted *accepted, backoff time.Duration, log *slog.Logger) *webhooks {
 	log = slog.New(&forgedLog{Handler: log.Handler()})
 	h := &webhooks{
 		host:       host,
@@ -52,6 +52,7 @@ func newWebhooks(host string, configuration func(tracking.Tracking) relay.Config
 		recoveries: make(map[string]*recovery),
 		bodyReader: newBodyReader(),
 		accepting:  semaphore.NewWeighted(acceptMemory),
+		accepted:   accepted,
 		settings:   stable,
 	}
 	for _, t := range tracking.All() {
@@ -64,10 +65,11 @@ func newWebhooks(host string, configuration func(tracking.Tracking) relay.Config
 	return h
 }
 
-// deliver delivers the events of the queues until the context is done. It returns when the
-// deliveries in progress have ended.
+// deliver delivers the events of the queues until the context is done, and keeps accepted
+// webhooks on the disk. It returns when the deliveries and writes in progress have ended.
 func (h *webhooks) deliver(ctx context.Context) {
 	var queues sync.WaitGroup
+	queues.Go(func() { h.accepted.save(ctx) })
 	for name, queue := range h.queues {
 		queues.Go(func() { spool.Serve(ctx, queue, h.recoveries[name].watch(h.functions[name].Relay.Deliver)) })
 	}

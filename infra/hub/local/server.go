@@ -73,9 +73,18 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 				values, err := stable.Parameters(ctx, []string{settings.SegmentWriteKey})
 				return strings.TrimSpace(values[settings.SegmentWriteKey]), err
 			},
-			fail: options.InboxFail, limit: inboxBytes, bodyReader: newBodyReader(), log: log,
+			fail: options.InboxFail, bodyReader: newBodyReader(),
 		},
 	}
+	if h.inbox.batches, err = openBatches(directory.File(store.ReceivedFolder), log); err != nil {
+		return err
+	}
+	defer h.inbox.batches.Close()
+	accepted, err := openAccepted(directory.File(store.ReceivedFolder), log)
+	if err != nil {
+		return err
+	}
+	defer accepted.disk.Close()
 	queues, err := queue.Open(directory.File(store.QueueFolder), log)
 	if err != nil {
 		return err
@@ -83,7 +92,7 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 	defer queues.Close()
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
 		return liveConfiguration{tracking: t, settings: stable, inbox: h.url}
-	}, stable, queues, options.Backoff, log)
+	}, stable, queues, accepted, options.Backoff, log)
 	h.pages = h.console(key)
 	started, err := h.startup(ctx)
 	if err != nil {

@@ -116,6 +116,10 @@ func (d Directory) SampleFile(name string) string {
 // QueueFolder is the folder in a hub's directory with its queued events.
 const QueueFolder = "queue"
 
+// ReceivedFolder is the folder in a hub's directory with what it received and shows: the
+// batches in the inbox and the latest webhooks.
+const ReceivedFolder = "received"
+
 // Unread returns the sorted paths of the files in the directory that nothing reads. With a
 // typing error in the name of a file, the default stays in effect, so the hub reports it.
 func (d Directory) Unread() ([]string, error) {
@@ -129,7 +133,7 @@ func (d Directory) Unread() ([]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case name == "samples" || name == backfillFolder || name == QueueFolder || name == versionsFolder:
+		case name == "samples" || name == backfillFolder || name == QueueFolder || name == ReceivedFolder || name == versionsFolder:
 			return fs.SkipDir
 		case !entry.IsDir() && !read[name] && !isOwnFile(name):
 			unread = append(unread, d.File(name))

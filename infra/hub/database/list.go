@@ -1,6 +1,7 @@
 package database
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ type List struct {
 	full    bool // the log says so
 	failing bool // the last write failed
 
-	stop    chan struct{}
+	stop    context.CancelFunc // ends prunePeriodically
 	pruning sync.WaitGroup
 }
 
@@ -72,7 +73,8 @@ const pruneInterval = time.Hour
 
 // OpenList opens or creates a list. name says what it is, for the log.
 func OpenList(path, name string, limits Limits, log *slog.Logger) (*List, error) {
-	l := &List{path: path, name: name, limits: limits, log: log, stop: make(chan struct{})}
+	ctx, stop := context.WithCancel(context.Background())
+	l := &List{path: path, name: name, limits: limits, log: log, stop: stop}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("creating the folder of %s: %w", name, err)
 	}
@@ -83,7 +85,7 @@ func OpenList(path, name string, limits Limits, log *slog.Logger) (*List, error)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s in %s: %w", name, path, err)
 	}
-	l.pruning.Go(l.prunePeriodically)
+	l.pruning.Go(func() { l.prunePeriodically(ctx) })
 	return l, nil
 }
 
@@ -126,7 +128,7 @@ func (l *List) setAside(damage error) error {
 
 // Close waits for pending writes and closes the database.
 func (l *List) Close() error {
-	close(l.stop)
+	l.stop()
 	l.pruning.Wait()
 	l.using.Lock()
 	defer l.using.Unlock()

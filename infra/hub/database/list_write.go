@@ -1,6 +1,7 @@
 package database
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -8,11 +9,11 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// prunePeriodically removes the entries that are too old, until the list is closed.
-func (l *List) prunePeriodically() {
+// prunePeriodically removes the entries that are too old, until the context is done.
+func (l *List) prunePeriodically(ctx context.Context) {
 	for {
 		select {
-		case <-l.stop:
+		case <-ctx.Done():
 			return
 		case <-time.After(pruneInterval):
 			_ = l.Add() // update has logged the error

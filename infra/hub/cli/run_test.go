@@ -391,7 +391,12 @@ func TestErrorsIfTheHubCannotStart(t *testing.T) {
 		args  []string
 		wants []string
 	}{
-		{"the port is in use", []string{"--addr", taken.Addr().String()}, []string{taken.Addr().String() + " is in use", "ADDR=127.0.0.1:8081"}},
+		{"the port is in use", []string{"--addr", taken.Addr().String()}, []string{taken.Addr().String() + " is in use", "with ADDR or --addr, for example 127.0.0.1:"}},
+		{"the port for webhooks is in use", []string{"--webhooks-addr", taken.Addr().String()}, []string{taken.Addr().String() + " is in use", "with --webhooks-addr, for example 127.0.0.1:"}},
+		{"the address for webhooks has no port", []string{"--webhooks-addr", "8443"}, []string{`the address "8443" (from --webhooks-addr)`}},
+		{"the certificate has no key", []string{"--webhooks-addr", "127.0.0.1:0", "--tls-cert", file}, []string{"[tls-cert tls-key]", "tls-key"}},
+		{"the certificate is missing", []string{"--webhooks-addr", "127.0.0.1:0", "--tls-cert", file + "-none", "--tls-key", file}, []string{file + "-none", "--tls-cert is a PEM file"}},
+		{"the certificate has no address", []string{"--tls-cert", file, "--tls-key", file}, []string{"add --webhooks-addr"}},
 		{"the address has no port", []string{"--addr", "8080"}, []string{`the address "8080"`, "write it like 127.0.0.1:8080"}},
 		{"the port is not a number", []string{"--addr", "127.0.0.1:http"}, []string{`has the port "http"`, "write a number"}},
 		{"the port is too high", []string{"--addr", "127.0.0.1:70000"}, []string{`has the port "70000"`, "65535"}},
@@ -445,7 +450,28 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 			if strings.Contains(h.Stderr.String(), "PLANTED") {
 				t.Errorf("the log has personal data or a secret:\n%s", h.Stderr)
 			}
+			if form == "json" {
+				wantLogLines(t, h)
+			}
 		})
+	}
+}
+
+// wantLogLines fails the test unless each line of a hub's log is JSON with a time and a level,
+// and the hub has printed nothing else.
+func wantLogLines(t *testing.T, h *hubtest.Hub) {
+	t.Helper()
+	for text := range strings.Lines(h.Stderr.String()) {
+		var line struct {
+			Time       time.Time
+			Level, Msg string
+		}
+		if err := json.Unmarshal([]byte(text), &line); err != nil || line.Time.IsZero() || line.Level == "" || line.Msg == "" {
+			t.Errorf("the line %s lacks something: %v", text, err)
+		}
+	}
+	if h.Stdout.String() != "" {
+		t.Errorf("the hub also prints\n%s", h.Stdout)
 	}
 }
 
@@ -500,6 +526,48 @@ func TestASignalStopsTheProgramAndItPrintsWhatIsKept(t *testing.T) {
 			if !strings.Contains(h.Stdout.String(), c.says) {
 				t.Errorf("it does not say %q:\n%s", c.says, h.Stdout)
 			}
+		})
+	}
+}
+
+// Segment never answers, so the deliveries end because the hub stops, and the events are kept.
+func TestASignalStopsTheProgramWhileSegmentHangs(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		signals int
+		says    string
+	}{
+		{"one signal, and the event is kept", 1, "\nStopped. 1 event to be delivered and 0 dead letters are kept in "},
+		{"a second signal ends it at once", 2, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			hub, h := program(t, nil, "--addr", "127.0.0.1:0")
+			arrived := make(chan struct{}, 10)
+			segment := hubtest.StartSegment(t)
+			segment.Before = func(r *http.Request, _ int) int {
+				arrived <- struct{}{}
+				<-r.Context().Done()
+				return http.StatusServiceUnavailable
+			}
+			h.Set("segment/host", segment.URL)
+			h.Webhook("order-completed", hubtest.Order("order.paid", "hangs"))
+			<-arrived
+			for n := range c.signals {
+				if err := hub.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+				hubtest.Eventually(t, "it stops", func() bool { return n > 0 || strings.Contains(h.Stderr.String(), "msg=\"stopping") }, h.Stderr)
+			}
+			err := hub.Wait()
+			if ended := hub.ProcessState.Sys().(syscall.WaitStatus).Signaled(); ended != (c.signals > 1) {
+				t.Errorf("it ends with %v", err)
+			}
+			if !strings.Contains(h.Stdout.String(), c.says) {
+				t.Errorf("it does not say %q:\n%s", c.says, h.Stdout)
+			}
+			kept := startIn(t, h.Dir)
+			kept.Set("segment/host", "")
+			kept.AwaitMessages(1)
 		})
 	}
 }

@@ -48,12 +48,18 @@ func (h *Hub) In(t *testing.T) *Hub {
 
 var listening = regexp.MustCompile(`Listening on (http://\S+)[\s\S]+\ncurl .*http://\S+/inbox\n`)
 
-// AwaitURL waits until a hub has printed its start messages, and returns its URL.
+// logged matches the start message of a hub whose log is JSON.
+var logged = regexp.MustCompile(`"msg":"listening","url":"(http://[^"]+)"`)
+
+// AwaitURL waits until a hub has printed or logged its start messages, and returns its URL.
 func AwaitURL(t *testing.T, stdout, stderr fmt.Stringer) string {
 	t.Helper()
 	var url string
 	Eventually(t, "the hub prints where it listens", func() bool {
 		match := listening.FindStringSubmatch(stdout.String())
+		if match == nil {
+			match = logged.FindStringSubmatch(stderr.String())
+		}
 		if match != nil {
 			url = match[1]
 		}

@@ -13,6 +13,7 @@ import (
 	"commerce-segment/infra/hub/database"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/server"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
@@ -77,7 +78,7 @@ func ServeConsole(ctx context.Context, w store.Location, addr string, stdout, st
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, addr)
+	listener, err := listen(ctx, addr, "--addr")
 	if err != nil {
 		return err
 	}
@@ -89,13 +90,20 @@ func ServeConsole(ctx context.Context, w store.Location, addr string, stdout, st
 		address = "http://" + reachable(public)
 	}
 	fmt.Fprintf(stdout, "The console of %s is at\n%s\n^C stops it.\n", s.Name, c.Link(address))
-	server := newServer(c.Sessions(markKeyHolders(&c, c.Handler())), c.Log)
-	context.AfterFunc(ctx, func() { shutDown(context.WithoutCancel(ctx), server) })
+	pages := server.New(listener, maxConnections, nil, c.Sessions(markKeyHolders(&c, c.Handler())), c.Log)
+	context.AfterFunc(ctx, func() { pages.Stop(context.WithoutCancel(ctx)) })
 	defer c.Stop()
-	if err := server.Serve(limitConnections(listener, maxConnections)); err != http.ErrServerClosed {
-		return fmt.Errorf("serving the console on %s: %w", address, err)
-	}
-	return nil
+	return pages.Serve()
+}
+
+// markKeyHolders marks the requests that have the key of the console as authenticated.
+func markKeyHolders(c *console.Console, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c.HasKey(r) {
+			server.MarkAuthenticated(r)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // reachable returns an address as another machine writes it: if the listener has all

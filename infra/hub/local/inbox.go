@@ -19,6 +19,7 @@ import (
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/database"
+	"commerce-segment/infra/hub/server"
 	"commerce-segment/shared/commerce"
 )
 
@@ -90,7 +91,7 @@ func (in *inbox) onlyWithWriteKey(next http.HandlerFunc) http.HandlerFunc {
 			answerSegment(w, http.StatusUnauthorized, errWriteKey.Error())
 			return
 		}
-		markAuthenticated(r)
+		server.MarkAuthenticated(r)
 		next(w, r)
 	}
 }

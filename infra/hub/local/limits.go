@@ -3,17 +3,14 @@ package local
 import "time"
 
 // The limits of a hub on this machine. The packages console, queue and executions define
-// those of the forms, the queues and the log.
+// those of the forms, the queues and the log, and the package server those of a connection.
 const (
 	// memoryLimit is the memory limit of the garbage collector in bytes.
 	memoryLimit = 1 << 30
-	// maxConnections is the number of connections that may be open at the same time.
-	// Together with the hub's own files and connections, they need fewer than 1024 open
-	// files.
+	// maxConnections is the number of connections that may be open at the same time, at all
+	// addresses together. Together with the hub's own files and connections, they need fewer
+	// than 1024 open files.
 	maxConnections = 512
-	// minKeyTime is the least time that a connection stays open, so that its request can
-	// prove that it has a key.
-	minKeyTime = 50 * time.Millisecond
 	// maxWebhookBytes is the largest request that an HTTP API of AWS accepts.
 	maxWebhookBytes = 10 << 20
 	// maxBatchBytes is the largest batch that the inbox accepts: twice the size that Segment
@@ -46,19 +43,13 @@ const (
 	// are counted.
 	forgedInterval = time.Minute
 
-	// The timeouts of a client.
-	headerTimeout  = 10 * time.Second
-	readTimeout    = 30 * time.Second
-	rejectTimeout  = time.Second // for the rest of a rejected request
-	writeTimeout   = 60 * time.Second
-	idleTimeout    = 2 * time.Minute
-	maxHeaderBytes = 64 << 10
+	// rejectTimeout is the time for the rest of a rejected request.
+	rejectTimeout = time.Second
 
 	// startTimeout is how long the hub waits at its start for settings that are being
 	// changed.
 	startTimeout = 10 * time.Second
-	// stopTimeout is how long the hub may take to stop. Open requests get closeTimeout of
-	// it. A service manager kills the process after 10 s.
-	stopTimeout  = 9 * time.Second
-	closeTimeout = 3 * time.Second
+	// stopTimeout is how long the hub may take to stop. A service manager kills the process
+	// after 10 s.
+	stopTimeout = 9 * time.Second
 )

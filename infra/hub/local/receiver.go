@@ -17,6 +17,7 @@ import (
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/queue"
+	"commerce-segment/infra/hub/server"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
@@ -80,6 +81,15 @@ func (h *webhooks) deliver(ctx context.Context) {
 // stop rejects webhooks from now on. It returns when those in progress have been answered.
 func (h *webhooks) stop() { h.open.Lock() }
 
+// stopping reports whether webhooks are rejected because the hub stops.
+func (h *webhooks) stopping() bool {
+	open := h.open.TryRLock()
+	if open {
+		h.open.RUnlock()
+	}
+	return !open
+}
+
 // status returns the sum of the statuses of all queues.
 func (h *webhooks) status() (total queue.Status) {
 	for _, each := range h.queues {
@@ -132,7 +142,7 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, errNoSecret.Error(), http.StatusForbidden)
 		return
 	}
-	markAuthenticated(r)
+	server.MarkAuthenticated(r)
 	body, err := h.bodyReader.read(r.Context(), r.Body, maxWebhookBytes)
 	defer body.close()
 	if err != nil {
@@ -152,7 +162,7 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // pages.
 func (h *webhooks) accept(r *http.Request, function *serve.Function, event events.APIGatewayV2HTTPRequest, body []byte) (events.APIGatewayV2HTTPResponse, error) {
 	if !h.open.TryRLock() {
-		return events.APIGatewayV2HTTPResponse{}, errors.New("the hub is stopping")
+		return events.APIGatewayV2HTTPResponse{}, errStopping
 	}
 	defer h.open.RUnlock()
 	size := int64(max(len(body), minAcceptMemory))
@@ -169,6 +179,8 @@ func (h *webhooks) accept(r *http.Request, function *serve.Function, event event
 	return response, err
 }
 
+var errStopping = errors.New("the hub is stopping")
+
 // acceptsAnyKey reports whether no secret is set. Then webhooks are accepted with any key.
 func acceptsAnyKey(ctx context.Context, function *serve.Function) bool {
 	config, err := function.Relay.Configuration.Current(ctx)
@@ -176,7 +188,7 @@ func acceptsAnyKey(ctx context.Context, function *serve.Function) bool {
 }
 
 // closeAfterAnswer closes the connection after the answer, and limits the time for the rest of
-// the body to rejectTimeout instead of readTimeout. Call it before the answer is written.
+// the body to rejectTimeout. Call it before the answer is written.
 func closeAfterAnswer(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rejectTimeout))

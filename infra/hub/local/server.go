@@ -9,8 +9,12 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
@@ -24,11 +28,14 @@ import (
 
 // Options are the options of a hub.
 type Options struct {
-	Addr      string        // HOST:PORT to listen on
-	Dir       string        // the directory of its settings
-	InboxFail float64       // the share of requests that the inbox answers with 500, from 0 to 1
-	Backoff   time.Duration // the delay before the second delivery of an event
-	Log       string        // the form of the log: text or json
+	Addr         string        // HOST:PORT to listen on
+	WebhooksAddr string        // HOST:PORT of another address, for webhooks alone; empty if there is none
+	TLSCert      string        // the file with the certificate for WebhooksAddr; empty for plain HTTP
+	TLSKey       string        // the file with its private key
+	Dir          string        // the directory of its settings
+	InboxFail    float64       // the share of requests that the inbox answers with 500, from 0 to 1
+	Backoff      time.Duration // the delay before the second delivery of an event
+	Log          string        // the form of the log: text or json
 }
 
 // boundMemory sets a memory limit for the garbage collector, unless GOMEMLIMIT has set one.
@@ -48,23 +55,47 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer release()
-	listener, err := listen(ctx, options.Addr)
+	l, err := listenAll(ctx, options, log)
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
-	directory, stable, err := openSettings(ctx, options.Dir)
+	defer l.close()
+	h, err := open(ctx, options, l, log, lines)
 	if err != nil {
 		return err
+	}
+	defer h.close()
+	started, err := h.startup(ctx)
+	if err != nil {
+		return err
+	}
+	if options.Log == "json" {
+		stdout = io.Discard // which has secrets, and a service manager keeps it
+		started.log(ctx, log)
+	}
+	started.write(stdout, h.pages.Link(h.url))
+	if err := h.serve(ctx, l); err != nil {
+		return err
+	}
+	h.printKept(stdout)
+	return nil
+}
+
+// open opens the settings and the files of a hub. The caller closes it.
+func open(ctx context.Context, options Options, l listeners, log *slog.Logger, lines *executions.Memory) (h *hub, err error) {
+	directory, stable, err := openSettings(ctx, options.Dir)
+	if err != nil {
+		return nil, err
 	}
 	key, err := directory.Key()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	host, _, _ := net.SplitHostPort(options.Addr) // valid, because listen accepted it
-	h := &hub{
-		url:       urlOf(listener),
-		public:    publicAddr(listener),
+	h = &hub{
+		url:       urlOf(l.all),
+		public:    publicAddr(l.all),
+		elsewhere: l.elsewhere(),
 		directory: directory,
 		log:       log,
 		lines:     lines,
@@ -76,34 +107,30 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 			fail: options.InboxFail, bodyReader: newBodyReader(),
 		},
 	}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
 	if h.inbox.batches, err = openBatches(directory.File(store.ReceivedFolder), log); err != nil {
-		return err
+		return nil, err
 	}
-	defer h.inbox.batches.Close()
+	h.files = append(h.files, h.inbox.batches)
 	accepted, err := openAccepted(directory.File(store.ReceivedFolder), log)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer accepted.disk.Close()
-	queues, err := queue.Open(directory.File(store.QueueFolder), log)
+	h.files = append(h.files, accepted.disk)
+	h.queues, err = queue.Open(directory.File(store.QueueFolder), log)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer queues.Close()
+	h.files = append(h.files, h.queues)
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
 		return liveConfiguration{tracking: t, settings: stable, inbox: h.url}
-	}, stable, queues, accepted, options.Backoff, log)
+	}, stable, h.queues, accepted, options.Backoff, log)
 	h.pages = h.console(key)
-	started, err := h.startup(ctx)
-	if err != nil {
-		return err
-	}
-	started.write(stdout, h.pages.Link(h.url))
-	if err := h.serve(ctx, listener); err != nil {
-		return err
-	}
-	h.printKept(stdout)
-	return nil
+	return h, nil
 }
 
 // NewLog returns the log of a hub. The form is text or json.
@@ -126,12 +153,22 @@ func NewLog(form string, w io.Writer) *slog.Logger {
 type hub struct {
 	url       string // for requests from this machine
 	public    string // the address for other machines; empty if they cannot reach it
+	elsewhere string // the URL of the address for webhooks alone; empty if there is none
 	directory store.Directory
 	log       *slog.Logger
 	lines     *executions.Memory // the log lines about webhooks
 	inbox     *inbox
+	queues    *queue.Store
+	files     []io.Closer // that open opened, the queues among them
 	webhooks  *webhooks
 	pages     *console.Console
+}
+
+// close closes the files, the last one first.
+func (h *hub) close() {
+	for _, file := range slices.Backward(h.files) {
+		file.Close()
+	}
 }
 
 // routes returns the handler of all requests.
@@ -139,28 +176,42 @@ func (h *hub) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", h.pages.Handler())
 	pages := h.pages.Sessions(markKeyHolders(h.pages, mux))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	h.healthRoutes(mux)
 	h.inbox.routes(mux, h.pages.RequireKey)
 	// The webhooks do not use a mux, which would redirect a path with two slashes.
-	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h.webhooks.handles(r) {
-			h.webhooks.ServeHTTP(w, r)
-			return
-		}
-		pages.ServeHTTP(w, r)
-	})
+	all := h.webhooksOr(pages)
 	// A page of another site must not make a visitor's browser send changes to the hub.
 	return http.NewCrossOriginProtection().Handler(all)
 }
 
-// serve answers requests and delivers events until the context is done. Then it rejects new
-// webhooks, and waits for the deliveries in progress and the work of the console. The inbox
-// stops last, because they may send to it.
-func (h *hub) serve(ctx context.Context, listener net.Listener) error {
-	server := newServer(h.routes(), h.log)
-	serving := make(chan error, 1)
-	go func() { serving <- server.Serve(limitConnections(listener, maxConnections)) }()
+// webhookRoutes returns the handler of the address for webhooks alone. It has only what
+// everyone may reach.
+func (h *hub) webhookRoutes() http.Handler {
+	mux := http.NewServeMux()
+	h.healthRoutes(mux)
+	return h.webhooksOr(mux)
+}
 
+// webhooksOr returns a handler for webhooks, which calls another one for other requests.
+func (h *hub) webhooksOr(other http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.webhooks.handles(r) {
+			h.webhooks.ServeHTTP(w, r)
+			return
+		}
+		other.ServeHTTP(w, r)
+	})
+}
+
+// serve answers requests and delivers events until the context is done or a listener fails.
+// Then it rejects new webhooks, and waits for the deliveries in progress and the work of the
+// console. The servers stop last, because these may send to the inbox.
+func (h *hub) serve(ctx context.Context, l listeners) error {
+	servers := l.servers(h)
+	serving := make(chan error, len(servers))
+	for _, each := range servers {
+		go func() { serving <- each.Serve() }()
+	}
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
 	delivered := make(chan struct{})
@@ -168,22 +219,34 @@ func (h *hub) serve(ctx context.Context, listener net.Listener) error {
 		h.webhooks.deliver(delivering)
 		close(delivered)
 	}()
+	notify(daemon.SdNotifyReady)
 
+	var failed error
 	select {
-	case err := <-serving:
-		return fmt.Errorf("serving on %s: %w", h.url, err)
+	case failed = <-serving:
 	case <-ctx.Done():
+		h.log.Info("stopping, after the requests and the deliveries in progress")
 	}
+	notify(daemon.SdNotifyStopping)
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	await(stopping, func() {
+		stopDelivering()
 		h.webhooks.stop()
 		h.pages.Stop()
-		stopDelivering()
 		<-delivered
 	})
-	shutDown(stopping, server)
-	return nil
+	var closing sync.WaitGroup
+	for _, each := range servers {
+		closing.Go(func() { each.Stop(stopping) })
+	}
+	closing.Wait()
+	return failed
+}
+
+// notify tells systemd the state of the hub, if systemd started it.
+func notify(state string) {
+	_, _ = daemon.SdNotify(false, state) // systemd ends a service of which it hears nothing
 }
 
 // await returns when the work or the context is done.
@@ -199,53 +262,10 @@ func await(ctx context.Context, work func()) {
 	}
 }
 
-// newServer returns a server with timeouts, for the connections of a limitedListener.
-func newServer(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		// Otherwise net/http logs each request with a semicolon in its address.
-		Handler:           http.AllowQuerySemicolons(recovers(handler, log)),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ConnState:         noteState,
-		ConnContext:       withConnection,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-}
-
-// recovers returns a handler that logs a panic without its value, which may be personal data,
-// and closes the connection. The http.Server would log the value.
-func recovers(next http.Handler, log *slog.Logger) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			value := recover()
-			if value == nil {
-				return
-			}
-			if value != http.ErrAbortHandler {
-				log.Error("panic", "type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
-			}
-			panic(http.ErrAbortHandler)
-		}()
-		next.ServeHTTP(w, r)
-	})
-}
-
-// shutDown stops a server. It waits for open requests until the context is done, and at most
-// for closeTimeout.
-func shutDown(ctx context.Context, server *http.Server) {
-	stopping, cancel := context.WithTimeout(ctx, closeTimeout)
-	defer cancel()
-	if server.Shutdown(stopping) != nil {
-		server.Close() // the open requests have had enough time
-	}
-}
-
 // printKept prints how many events are kept for the next hub run with this directory.
 func (h *hub) printKept(w io.Writer) {
 	left := h.webhooks.status()
+	h.log.Info("stopped", "waiting", left.Waiting, "dead_letters", left.Failed)
 	if left.Waiting+left.Failed == 0 {
 		fmt.Fprintln(w, "\nStopped. No events are queued.")
 		return

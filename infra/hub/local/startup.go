@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type startup struct {
 	URL         string   // of the hub
 	Public      string   // the address for other machines; empty if they cannot reach it
+	Elsewhere   string   // the URL of the address for webhooks alone; empty if there is none
 	Destination string   // the URL to which messages are sent
 	ToInbox     bool     // the destination is the hub's own inbox
 	Secret      string   // the webhook secret
@@ -48,6 +50,7 @@ func (h *hub) startup(ctx context.Context) (startup, error) {
 	s := startup{
 		URL:         h.url,
 		Public:      h.public,
+		Elsewhere:   h.elsewhere,
 		Destination: config.Segment.Host + config.Segment.Path,
 		ToInbox:     config.Segment.Host == h.url,
 		Secret:      config.Secrets[0],
@@ -101,12 +104,23 @@ func (s startup) InboxTitle() string {
 	return "See the inbox here (this hub does not send to it)"
 }
 
+// log writes the information to a log, without secrets.
+func (s startup) log(ctx context.Context, log *slog.Logger) {
+	log.InfoContext(ctx, "listening", "url", s.URL, "webhooks", s.Elsewhere, "sending_to", s.Destination, "kept", s.Kept)
+	for _, warning := range s.Warnings {
+		log.WarnContext(ctx, warning)
+	}
+}
+
 // write prints the information to a terminal, with the address of the console with which a
 // browser can sign in.
 func (s startup) write(w io.Writer, console string) {
 	fmt.Fprintf(w, "Listening on %s (^C stops it). The console: %s\n", s.URL, console)
 	if s.Public != "" {
 		fmt.Fprintf(w, "Other machines reach it at %s, and can read the inbox with the key.\n", s.Public)
+	}
+	if s.Elsewhere != "" {
+		fmt.Fprintf(w, "Listening for webhooks alone on %s.\n", s.Elsewhere)
 	}
 	if s.ToInbox {
 		fmt.Fprintf(w, "Sending to the inbox here, %s/inbox. %s\n", s.URL, s.UseSegment)

@@ -35,6 +35,7 @@ type Store struct {
 	failing bool // the last write failed
 
 	removing sync.Mutex // held while files are removed or set aside
+	writable writable
 
 	stop        context.CancelFunc // ends maintain
 	maintaining sync.WaitGroup
@@ -173,13 +174,18 @@ func (s *Store) deadLetters() (_ *failed, err error) {
 
 // put adds events to a queue.
 func (s *Store) put(ctx context.Context, queue string, records [][]byte) error {
+	return s.write(func(f *file) error { return f.put(ctx, queue, records) })
+}
+
+// write applies a change to the file for new events.
+func (s *Store) write(change func(*file) error) error {
 	for {
 		file, err := s.last()
 		if err != nil {
 			s.noteWrite(err)
 			return err
 		}
-		err = file.put(ctx, queue, records)
+		err = change(file)
 		if errors.Is(err, database.ErrClosed) && !s.isLast(file) {
 			continue // it became full and empty in the meantime, and is being removed
 		}

@@ -1,13 +1,12 @@
-package local
+package server
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
 	"time"
-
-	"commerce-segment/infra/hub/console"
 )
 
 // limitedListener is a listener that limits the number of its open connections. For a new
@@ -113,9 +112,19 @@ func (l *limitedListener) change(apply func()) {
 // noteState is the ConnState of the http.Server. It notes when a request begins and when it is
 // answered.
 func noteState(conn net.Conn, _ http.ConnState) {
-	if c, ok := conn.(*connection); ok {
+	if c := connectionOf(conn); c != nil {
 		c.listener.change(func() { c.authenticated, c.since = false, time.Now() })
 	}
+}
+
+// connectionOf returns the connection of the limitedListener, which may be below TLS; nil for
+// any other connection.
+func connectionOf(conn net.Conn) *connection {
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn()
+	}
+	c, _ := conn.(*connection)
+	return c
 }
 
 // connectionKey is the key of the connection in the context of a request.
@@ -123,23 +132,13 @@ type connectionKey struct{}
 
 // withConnection is the ConnContext of the http.Server.
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, conn)
+	return context.WithValue(ctx, connectionKey{}, connectionOf(conn))
 }
 
-// markAuthenticated notes that a request has proven that it has a key. Its connection stays
+// MarkAuthenticated notes that a request has proven that it has a key. Its connection stays
 // open until the request is answered.
-func markAuthenticated(r *http.Request) {
-	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
+func MarkAuthenticated(r *http.Request) {
+	if c, _ := r.Context().Value(connectionKey{}).(*connection); c != nil {
 		c.listener.change(func() { c.authenticated = true })
 	}
-}
-
-// markKeyHolders marks the requests that have the key of the console as authenticated.
-func markKeyHolders(c *console.Console, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c.HasKey(r) {
-			markAuthenticated(r)
-		}
-		next.ServeHTTP(w, r)
-	})
 }

@@ -1,8 +1,9 @@
-package local
+package server
 
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
@@ -21,10 +22,10 @@ func serveLimited(t *testing.T, limit int) (address string, begun chan string, r
 		t.Fatal(err)
 	}
 	begun, release = make(chan string), make(chan struct{})
-	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := New(listener, limit, nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/key":
-			markAuthenticated(r)
+			MarkAuthenticated(r)
 			begun <- r.URL.Path
 			<-release
 		case "/none":
@@ -32,9 +33,9 @@ func serveLimited(t *testing.T, limit int) (address string, begun chan string, r
 			<-release
 		}
 		io.WriteString(w, "ok")
-	}), NewLog("text", io.Discard))
-	go server.Serve(limitConnections(listener, limit))
-	t.Cleanup(func() { server.Close() })
+	}), slog.New(slog.DiscardHandler))
+	go server.Serve()
+	t.Cleanup(func() { server.http.Close() })
 	return listener.Addr().String(), begun, release
 }
 

@@ -104,6 +104,7 @@ func TestEveryPage(t *testing.T) {
 		}},
 		{"doctor", visit("/doctor")},
 		{"deadletters", func(p *browser.Page) { p.Until("/deadletters", "Order Refunded: 2 events"); p.Sees("Customer Updated") }},
+		{"retrying", func(p *browser.Page) { p.Visit("/deadletters/retrying"); p.Sees("Retry the selected ones now") }},
 		{"deadletter", func(p *browser.Page) { lookAtOne(p); p.Sees("Still fails") }},
 		{"deadletter-fixed", func(p *browser.Page) {
 			h.set(map[string]string{settings.Template(tracking.OrderRefunded): templates.Default("order-refunded")})

@@ -90,6 +90,10 @@ func (c *Console) Handler() http.Handler {
 		mux.HandleFunc("GET "+LinesPath, c.lines)
 		mux.HandleFunc("GET "+LettersPath+"{name}", c.letters)
 		mux.HandleFunc("POST "+LettersPath+"{name}", c.logged(c.putBack))
+		mux.HandleFunc("GET /deadletters/retrying", c.retrying)
+		mux.HandleFunc("POST /deadletters/retrying", c.logged(c.retryNow))
+		mux.HandleFunc("GET "+RetryingPath+"{name}", c.retryingEvents)
+		mux.HandleFunc("POST "+RetryingPath+"{name}", c.logged(c.retryEvents))
 		mux.HandleFunc("POST /samples", c.logged(c.sendSample))
 	}
 	return c.requireLocal(c.requireKey(mux))

@@ -88,13 +88,24 @@ type queuedEvents struct {
 // retryReason is why events are retried, and what to do about it.
 type retryReason struct {
 	executions.Wait
-	Do string
+	Do   string
+	Next time.Time // the earliest next attempt; zero if that is not known
+}
+
+// Next returns the earliest next attempt of those that are retried; zero if that is not known.
+func (q queuedEvents) Next() (next time.Time) {
+	for _, reason := range q.Reasons {
+		if next.IsZero() || !reason.Next.IsZero() && reason.Next.Before(next) {
+			next = reason.Next
+		}
+	}
+	return next
 }
 
 // Oldest returns when the oldest of them was received; zero if that is not known.
 func (q queuedEvents) Oldest() (oldest time.Time) {
 	for _, reason := range q.Reasons {
-		if oldest.IsZero() || reason.Oldest.Before(oldest) {
+		if oldest.IsZero() || !reason.Oldest.IsZero() && reason.Oldest.Before(oldest) {
 			oldest = reason.Oldest
 		}
 	}
@@ -205,7 +216,8 @@ func detailOf(g deadletters.Letter) string {
 const retriedFor = 36 * time.Hour
 
 // queued returns the events on the queues and why they are not delivered yet. The numbers come
-// from the queues, and the reasons from the log.
+// from the queues, and the reasons from the log. On this machine the queues have the reasons
+// too, and the log has the details.
 func (c *Console) queued(r *http.Request, queues deadletters.Queues, backlogs []deadletters.Backlog) (all []queuedEvents, reasonsError string) {
 	var q executions.Query
 	for i, queue := range queues {
@@ -217,13 +229,24 @@ func (c *Console) queued(r *http.Request, queues deadletters.Queues, backlogs []
 	if len(all) == 0 {
 		return nil, ""
 	}
+	if c.Machine != nil {
+		if err := c.addRetrying(all); err != nil {
+			return all, err.Error()
+		}
+	}
 	found, _, err := c.readLog(r, q, time.Now(), retriedFor)
 	if err != nil {
 		return all, err.Error()
 	}
 	for _, wait := range executions.Waits(found) {
 		i := slices.IndexFunc(all, func(q queuedEvents) bool { return q.Tracking.Name == wait.Tracking })
-		all[i].Reasons = append(all[i].Reasons, retryReason{wait, c.Store.Named().Fix(wait.Reason)})
+		at := slices.IndexFunc(all[i].Reasons, func(r retryReason) bool { return r.Reason == wait.Reason })
+		switch {
+		case at >= 0:
+			all[i].Reasons[at].Detail, all[i].Reasons[at].Oldest = wait.Detail, wait.Oldest
+		case c.Machine == nil:
+			all[i].Reasons = append(all[i].Reasons, retryReason{Wait: wait, Do: c.Store.Named().Fix(wait.Reason)})
+		}
 	}
 	return all, ""
 }

@@ -74,6 +74,15 @@ func (c deadLetterConsole) isLeftWith(name string, dead, waiting int) {
 	}
 }
 
+// retries receives the next event of a tracking, and retries it after the delay.
+func (c deadLetterConsole) retries(name, reason string, delay time.Duration) {
+	c.Helper()
+	item := c.queues[name].Receive(c.Context(), 1)[0]
+	if err := c.queues[name].Retry(c.Context(), item, delay, reason); err != nil {
+		c.Fatal(err)
+	}
+}
+
 func (c deadLetterConsole) text() string { return c.ask("GET", "/deadletters", nil).text() }
 
 func TestDeadLettersAreListedByReasonWithWhatToDo(t *testing.T) {
@@ -204,14 +213,15 @@ func TestQueuedEventsAreShownWithReasons(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	b.retries("order-completed", "template", time.Hour)
 	log := slog.New(b.lines.Handler())
 	for _, reason := range []string{"settings", "template"} {
 		log.Info("deliver", "tracking", "order-completed", "received", time.Now().Add(-3*time.Hour).Truncate(time.Minute), "receives", 2, "outcome", "retrying",
 			"reason", reason, "detail", "line 3: expected {", "retry_in", "1h")
 	}
 	b.want(b.ask("GET", "/deadletters", nil), 200,
-		"Order Completed", "3 h ago", "1 retrying: <code>template</code>, line 3: expected {", "Fix the template. The events are then delivered automatically.",
-		"Customer Updated", "unknown",
+		"Order Completed", "3 h ago", "1 retrying: <code>template</code>, line 3: expected {", "Fix the template. The events are then delivered automatically.", "in 59 min",
+		"Customer Updated", "unknown", "1 being delivered",
 	)
 }
 

@@ -36,6 +36,8 @@ type Machine interface {
 	Lines() *executions.Memory
 	// DeadLetters are the queues of failed events.
 	DeadLetters() deadletters.Queues
+	// Queue is the queue of a tracking.
+	Queue(t tracking.Tracking) deadletters.Local
 	// Dead counts the dead letters.
 	Dead() int
 }

@@ -38,6 +38,7 @@ var errNoPage = errors.New("the console has no such page")
 var pages = sync.OnceValue(func() map[string]*template.Template {
 	helpers := template.FuncMap{
 		"ago":   func(t time.Time) string { return ago(time.Since(t)) },
+		"until": until,
 		"join":  strings.Join,
 		"step":  stepAt,
 		"clock": executions.Clock,

@@ -4,6 +4,7 @@ import (
 	"html"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,11 @@ type machineWith struct {
 
 func (m machineWith) Recent() []Recent                { return m.recent }
 func (m machineWith) DeadLetters() deadletters.Queues { return m.queues }
-func (m machineWith) Lines() *executions.Memory       { return m.lines }
+func (m machineWith) Queue(t tracking.Tracking) deadletters.Local {
+	i := slices.IndexFunc(m.queues, func(q deadletters.TrackingQueue) bool { return q.Tracking.Name == t.Name })
+	return m.queues[i].Queue.(deadletters.Local)
+}
+func (m machineWith) Lines() *executions.Memory { return m.lines }
 
 // author is a user who edits templates in the console.
 type author struct {

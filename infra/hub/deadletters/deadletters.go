@@ -66,6 +66,14 @@ func (l Local) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool,
 	})
 }
 
+// RetryNow attempts retrying events now. Settings that were changed before it are in effect.
+func (l Local) RetryNow(ctx context.Context, matches func(queue.Waiting) bool) (retried int, err error) {
+	if err := l.Settle(ctx); err != nil {
+		return 0, err
+	}
+	return l.Queue.RetryNow(matches)
+}
+
 // Queues are the dead-letter queues of some trackings.
 type Queues []TrackingQueue
 

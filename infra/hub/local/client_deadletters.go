@@ -1,13 +1,13 @@
 package local
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
+
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
+	"syscall"
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/deadletters"
@@ -88,15 +88,9 @@ func (q hubQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bo
 
 // ask sends a form to the hub, and decodes its answer.
 func (q hubQueue) ask(ctx context.Context, method string, form url.Values, answer any) error {
-	response, content, err := q.Client.ask(ctx, method, console.LettersPath+q.tracking.Name, form)
-	if err != nil {
+	err := q.askJSON(ctx, method, console.LettersPath+q.tracking.Name, form, answer)
+	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("reading the dead letters of this machine needs a running hub; for those of a deployed store add --prefix: %w", err)
 	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the hub at %s answers %s: %s", q.URL, response.Status, strings.TrimSpace(string(content)))
-	}
-	if err := json.NewDecoder(bytes.NewReader(content)).Decode(answer); err != nil {
-		return fmt.Errorf("the program at %s does not list its dead letters: is it a hub of this version?", q.URL)
-	}
-	return nil
+	return err
 }

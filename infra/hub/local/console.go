@@ -37,6 +37,8 @@ func (m machine) Dead() int                { return m.webhooks.status().Failed }
 
 func (m machine) DeadLetters() deadletters.Queues { return m.webhooks.deadLetters() }
 
+func (m machine) Queue(t tracking.Tracking) deadletters.Local { return m.webhooks.queue(t) }
+
 func (m machine) Lines() *executions.Memory { return m.lines }
 
 func (m machine) Inbox() *database.List { return m.inbox.batches }

@@ -102,9 +102,14 @@ func (h *webhooks) status() (total queue.Status) {
 func (h *webhooks) deadLetters() deadletters.Queues {
 	var letters deadletters.Queues
 	for _, t := range tracking.All() {
-		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: deadletters.Local{Queue: h.queues[t.Name], Settle: h.settings.Settle}})
+		letters = append(letters, deadletters.TrackingQueue{Tracking: t, Queue: h.queue(t)})
 	}
 	return letters
+}
+
+// queue returns the queue of a tracking.
+func (h *webhooks) queue(t tracking.Tracking) deadletters.Local {
+	return deadletters.Local{Queue: h.queues[t.Name], Settle: h.settings.Settle}
 }
 
 // handles reports whether a request is a webhook: it has the path of one, or it has the header

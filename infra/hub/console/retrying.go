@@ -1,0 +1,216 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/queue"
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/tracking"
+)
+
+// RetryingPath is where the hub's commands read the retrying events of a tracking, and attempt
+// them now. The name of the tracking follows.
+const RetryingPath = "/deadletters/retrying/"
+
+// Retried is the response of a POST request to RetryingPath.
+type Retried struct {
+	Retried int `json:"retried"`
+}
+
+// pageRows is how many events a page lists.
+const pageRows = 50
+
+// addRetrying adds why the events on the queues of this machine are retried, and when.
+func (c *Console) addRetrying(all []queuedEvents) error {
+	for i := range all {
+		q := &all[i]
+		waiting, err := c.Machine.Queue(q.Tracking).Waiting()
+		if err != nil {
+			return err
+		}
+		for _, w := range waiting {
+			at := slices.IndexFunc(q.Reasons, func(r retryReason) bool { return r.Reason == w.Reason })
+			if at < 0 {
+				at = len(q.Reasons)
+				q.Reasons = append(q.Reasons, retryReason{
+					Wait: executions.Wait{Tracking: q.Tracking.Name, Reason: w.Reason}, Do: c.Store.Named().Fix(w.Reason), Next: w.Next,
+				})
+			}
+			q.Reasons[at].Count++
+		}
+		if others := q.Count - len(waiting); others > 0 {
+			q.Reasons = append(q.Reasons, retryReason{Wait: executions.Wait{Tracking: q.Tracking.Name, Count: others}})
+		}
+	}
+	return nil
+}
+
+// retryingData is the data of the page of the retrying events.
+type retryingData struct {
+	Tracking string
+	Reason   string
+	Rows     []retryingRow
+	Count    int // of all pages
+	From     int // the number of the first row, from 1
+	Earlier  string
+	Later    string // the addresses of the other pages; empty if there is none
+}
+
+// retryingRow is an event in the list.
+type retryingRow struct {
+	Tracking tracking.Tracking
+	queue.Waiting
+}
+
+// Value identifies the event in a form.
+func (r retryingRow) Value() string { return r.Tracking.Name + ":" + r.ID }
+
+// To returns the number of the last row.
+func (d retryingData) To() int { return d.From + len(d.Rows) - 1 }
+
+// retrying lists the events that are retried, with a button that attempts them now.
+func (c *Console) retrying(w http.ResponseWriter, r *http.Request) {
+	form := r.URL.Query()
+	data := retryingData{Tracking: form.Get("tracking"), Reason: form.Get("reason")}
+	rows, err := c.retryingRows(data.Tracking, data.Reason)
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	page, _ := strconv.Atoi(form.Get("page"))
+	page = max(min(page, (len(rows)-1)/pageRows+1), 1)
+	data.Count, data.From = len(rows), (page-1)*pageRows+1
+	address := func(page int) string {
+		return "./deadletters/retrying?" + url.Values{"tracking": {data.Tracking}, "reason": {data.Reason}, "page": {strconv.Itoa(page)}}.Encode()
+	}
+	if page > 1 {
+		data.Earlier = address(page - 1)
+	}
+	if data.From+pageRows <= len(rows) {
+		data.Later = address(page + 1)
+	}
+	data.Rows = rows[data.From-1 : min(data.From-1+pageRows, len(rows))]
+	for i, row := range data.Rows {
+		data.Rows[i].About = c.Machine.Queue(row.Tracking).Describe(row.ID)
+	}
+	c.show(w, r, http.StatusOK, "retrying", view{Title: "Retrying", Path: "/deadletters", Data: data})
+}
+
+// retryingRows returns the events that are retried, those with the earliest attempt first. An
+// empty name or reason selects all.
+func (c *Console) retryingRows(name, reason string) (rows []retryingRow, err error) {
+	for _, t := range tracking.All() {
+		if name != "" && t.Name != name {
+			continue
+		}
+		waiting, err := c.Machine.Queue(t).Waiting()
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range waiting {
+			if reason == "" || one.Reason == reason {
+				rows = append(rows, retryingRow{t, one})
+			}
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b retryingRow) int { return a.Next.Compare(b.Next) })
+	return rows, nil
+}
+
+var errNoSelection = errors.New("no event is selected: select at least one, or use the button for all")
+
+// retryNow attempts events now: the selected ones, or all with a tracking and a reason.
+func (c *Console) retryNow(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		c.fail(w, r, http.StatusBadRequest, err)
+		return
+	}
+	name, reason, selected := r.PostForm.Get("tracking"), r.PostForm.Get("reason"), r.PostForm["event"]
+	if r.PostForm.Has("selected") && len(selected) == 0 {
+		c.fail(w, r, http.StatusUnprocessableEntity, errNoSelection)
+		return
+	}
+	total := 0
+	for _, t := range tracking.All() {
+		if name != "" && t.Name != name {
+			continue
+		}
+		retried, err := c.Machine.Queue(t).RetryNow(r.Context(), func(one queue.Waiting) bool {
+			if len(selected) > 0 {
+				return slices.Contains(selected, retryingRow{t, one}.Value())
+			}
+			return reason == "" || one.Reason == reason
+		})
+		total += retried
+		if err != nil {
+			c.fail(w, r, http.StatusBadGateway, err)
+			return
+		}
+	}
+	c.done(w, r, "/deadletters", saysRetried(total))
+}
+
+// saysRetried describes what RetryNow did.
+func saysRetried(n int) string {
+	if n == 0 {
+		return "No event was waiting for its next attempt any more."
+	}
+	return words.Count(n, "event") + " attempted now: the first few at once, the others within seconds."
+}
+
+// retryingEvents sends the retrying events of a tracking to the hub's commands.
+func (c *Console) retryingEvents(w http.ResponseWriter, r *http.Request) {
+	t, err := tracking.ByName(r.PathValue("name"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	own := c.Machine.Queue(t)
+	all, err := own.Waiting()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	for i := range all {
+		all[i].About = own.Describe(all[i].ID)
+	}
+	writeJSON(w, all)
+}
+
+// retryEvents attempts the events now that a hub's command names.
+func (c *Console) retryEvents(w http.ResponseWriter, r *http.Request) {
+	t, err := tracking.ByName(r.PathValue("name"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	named := map[string]bool{}
+	for _, id := range r.PostForm["id"] {
+		named[id] = true
+	}
+	retried, err := c.Machine.Queue(t).RetryNow(r.Context(), func(one queue.Waiting) bool { return named[one.ID] })
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	writeJSON(w, Retried{retried})
+}
+
+// until describes the time until a next attempt.
+func until(t time.Time) string {
+	d := time.Until(t)
+	if d < time.Second {
+		return "now"
+	}
+	return "in " + words.Age(d)
+}

@@ -1,0 +1,48 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/queue"
+	"commerce-segment/shared/tracking"
+)
+
+// Retrying returns the events of a tracking that the hub retries, those with the earliest
+// attempt first.
+func (c Client) Retrying(ctx context.Context, t tracking.Tracking) (all []queue.Waiting, err error) {
+	err = c.askJSON(ctx, http.MethodGet, console.RetryingPath+t.Name, nil, &all)
+	return all, err
+}
+
+// RetryNow makes the hub attempt events of a tracking now, and returns how many.
+func (c Client) RetryNow(ctx context.Context, t tracking.Tracking, events []queue.Waiting) (int, error) {
+	form := url.Values{}
+	for _, each := range events {
+		form.Add("id", each.ID)
+	}
+	var answer console.Retried
+	err := c.askJSON(ctx, http.MethodPost, console.RetryingPath+t.Name, form, &answer)
+	return answer.Retried, err
+}
+
+// askJSON sends a form to the hub, and decodes its answer.
+func (c Client) askJSON(ctx context.Context, method, path string, form url.Values, answer any) error {
+	response, content, err := c.ask(ctx, method, path, form)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the hub at %s answers %s: %s", c.URL, response.Status, strings.TrimSpace(string(content)))
+	}
+	if err := json.NewDecoder(bytes.NewReader(content)).Decode(answer); err != nil {
+		return fmt.Errorf("the program at %s does not answer as a hub: is it a hub of this version?", c.URL)
+	}
+	return nil
+}

@@ -380,7 +380,7 @@ func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusBadGateway, data,
 			strings.TrimSuffix(fmt.Sprintf("%s did not accept the test event (%s): %s", to.Host, outcome.Reason, outcome.Detail), ": "))
 	case c.Machine != nil && to.Host == c.Machine.URL():
-		c.done(w, r, "/connections", "The test event is in the inbox of this machine. The overview has a link to it.")
+		c.done(w, r, "/connections", "The test event is in the inbox of this machine. The page Inbox shows it.")
 	default:
 		data.Test = fmt.Sprintf("Sent to %s, which responded with %d. This does not show whether the write key is valid: Segment also responds with 200 to a wrong key. "+
 			"Look for “%s” in the source's debugger in Segment.", to.Host+to.Path, outcome.Status, testEvent)

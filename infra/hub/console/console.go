@@ -11,8 +11,10 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 
 	"commerce-segment/infra/hub/store"
@@ -95,6 +97,10 @@ func (c *Console) Handler() http.Handler {
 		mux.HandleFunc("GET "+RetryingPath+"{name}", c.retryingEvents)
 		mux.HandleFunc("POST "+RetryingPath+"{name}", c.logged(c.retryEvents))
 		mux.HandleFunc("POST /samples", c.logged(c.sendSample))
+		mux.HandleFunc("GET "+inboxPath, c.inbox)
+		mux.HandleFunc("GET "+inboxPath+"/{batch}/{index}", c.inboxMessage)
+		mux.HandleFunc("GET "+inboxPath+"/{batch}/{index}/json", c.inboxMessageJSON)
+		mux.HandleFunc("POST /inbox/empty", c.logged(c.emptyInbox))
 	}
 	return c.requireLocal(c.requireKey(mux))
 }
@@ -111,6 +117,7 @@ var steps = []step{
 	{"/templates", "Templates", "What each call contains"},
 	{"/finish", "Finish", "Register the webhooks"},
 	{"/executions", "Executions", "Outcome of each webhook"},
+	{inboxPath, "Inbox", "What Segment would receive"},
 	{"/deadletters", "Dead letters", "Failed events, replay"},
 	{"/catchup", "Catch up", "Missing events, backfill"},
 	{"/doctor", "Doctor", "Problems and fixes"},
@@ -164,6 +171,12 @@ func stepAt(path string) step {
 	return step{Path: path}
 }
 
-func (v view) Steps() []step { return steps }
+// steps returns the pages in the navigation. The inbox is there while it receives the events.
+func (c *Console) steps(ctx context.Context) []step {
+	if host, err := c.segmentHost(ctx); c.Machine != nil && err == nil && host == "" {
+		return steps
+	}
+	return slices.DeleteFunc(slices.Clone(steps), func(s step) bool { return s.Path == inboxPath })
+}
 
 func (v view) Heading() string { return cmp.Or(v.Title, stepAt(v.Path).Title) }

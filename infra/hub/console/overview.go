@@ -64,6 +64,7 @@ type overviewData struct {
 	Notes   []string
 	Samples []templates.Sample
 	Machine Machine
+	Host    string // where events are sent, if that is not the inbox
 }
 
 // readOverview reads the state of the setup.
@@ -75,6 +76,9 @@ func (c *Console) readOverview(ctx context.Context) (overviewData, error) {
 	data := overviewData{Machine: c.Machine, States: []state{connectionsState(list), trackingsState(list), templatesState(list), c.webhooksState(ctx)}}
 	if c.Machine != nil {
 		data.Samples = templates.Samples()
+		if data.Host, err = c.segmentHost(ctx); err != nil {
+			return overviewData{}, err
+		}
 		if data.Notes, err = c.Machine.Notes(ctx); err != nil {
 			return overviewData{}, err
 		}

@@ -2,6 +2,7 @@
 package redact
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -23,12 +24,13 @@ type Redactor struct {
 	phones []string // their digits
 }
 
-// people are the fields of an order, or of an included resource, with personal values. In a
-// customer's webhook the whole resource is personal.
-var people = []string{"customer", "customers", "contact", "address", "addresses", "account", "account_member", "account_members"}
+// people are the fields of an order, of an included resource, or of a message to Segment, with
+// personal values. In a customer's webhook the whole resource is personal.
+var people = []string{"customer", "customers", "contact", "address", "addresses", "account", "account_member", "account_members", "traits", "ip"}
 
-// personalEnds are the endings of other names of personal fields.
-var personalEnds = []string{"_address", "email", "phone", "phone_number", "first_name", "last_name"}
+// personalEnds are the endings of other names of personal fields, in lower case and without
+// underscores.
+var personalEnds = []string{"address", "email", "phone", "phonenumber", "firstname", "lastname"}
 
 // notPersonal are fields within personal ones that contain no personal value.
 var notPersonal = []string{"id", "type", "links", "meta", "relationships", "country"}
@@ -45,8 +47,26 @@ func New(body []byte) Redactor {
 		tree = webhook.Document()["payload"]
 	}
 	r.collect(tree, isAboutPerson(webhook))
+	r.sort()
+	return r
+}
+
+// sort sorts the values that were collected.
+func (r *Redactor) sort() {
 	slices.SortFunc(r.words, func(a, b string) int { return len(b) - len(a) })
 	r.words = slices.Compact(r.words)
+}
+
+// NewOfMessage returns a Redactor for the personal values of a message to Segment: traits,
+// addresses and what else a Redactor of a webhook looks for.
+func NewOfMessage(message []byte) Redactor {
+	var tree any
+	decoder := json.NewDecoder(bytes.NewReader(message))
+	decoder.UseNumber()
+	_ = decoder.Decode(&tree) // of a text that is not JSON, JSON hides all strings that it cannot read
+	var r Redactor
+	r.collect(tree, false)
+	r.sort()
 	return r
 }
 
@@ -89,8 +109,9 @@ func (r *Redactor) collect(value any, personal bool) {
 }
 
 func isPersonal(key string) bool {
+	plain := strings.ReplaceAll(strings.ToLower(key), "_", "")
 	return slices.Contains(people, key) ||
-		slices.ContainsFunc(personalEnds, func(end string) bool { return strings.HasSuffix(key, end) })
+		slices.ContainsFunc(personalEnds, func(end string) bool { return strings.HasSuffix(plain, end) })
 }
 
 // addNames adds the parts of a name, because templates can split it.

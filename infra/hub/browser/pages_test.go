@@ -97,6 +97,12 @@ func TestEveryPage(t *testing.T) {
 		{"finish", visit("/finish")},
 		{"finish-plan", visit("/finish?url=https://shop.tunnel.example")},
 		{"executions", visit("/executions")},
+		{"inbox", func(p *browser.Page) { p.Until("/inbox/messages", "Order Updated") }},
+		{"inbox-message", func(p *browser.Page) {
+			p.Visit("/inbox/messages")
+			p.Follow("Order Updated")
+			p.Sees("Personal values are hidden.")
+		}},
 		{"trace", func(p *browser.Page) {
 			p.Visit("/executions")
 			p.Press(lastOrder(p))

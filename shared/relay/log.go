@@ -26,7 +26,7 @@ func (r *Relay) logAccept(ctx context.Context, a acceptance, size int, started t
 	if a.err != nil {
 		attrs = append(attrs, slog.String("detail", detailOf(a.err)))
 	}
-	r.Log.LogAttrs(ctx, acceptLevel(a), "accept", append(attrs, r.metricAttrs(a.metrics())...)...)
+	r.Log.LogAttrs(ctx, acceptLevel(a), "accept", append(attrs, r.measure(a.measurement())...)...)
 }
 
 // receivedKey is the key of the time when Commerce posted the webhook, to the nanosecond.
@@ -90,7 +90,7 @@ func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
 			attrs = append(attrs, optional)
 		}
 	}
-	r.Log.LogAttrs(ctx, deliveryLevel(d), "deliver", append(attrs, r.metricAttrs(d.metrics())...)...)
+	r.Log.LogAttrs(ctx, deliveryLevel(d), "deliver", append(attrs, r.measure(d.measurement())...)...)
 }
 
 // deliveryLevel returns Error if the operator must fix something or look at a dead

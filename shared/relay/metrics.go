@@ -7,13 +7,36 @@ import (
 	"commerce-segment/shared/metrics"
 )
 
-// metricAttrs returns the attributes that put metrics into a log line. It returns none if
-// the relay has no MetricsPrefix.
-func (r *Relay) metricAttrs(values []metrics.Value) []slog.Attr {
+// Measurement is what one acceptance or one delivery adds to the metrics.
+type Measurement struct {
+	Outcome string // accepted or rejected, or that of a delivery
+	Reason  string // short and stable; empty for accepted and delivered
+	Values  []metrics.Value
+}
+
+// measure passes a measurement on, and returns the attributes that put its metrics into a log
+// line. It returns none if the relay has no MetricsPrefix.
+func (r *Relay) measure(m Measurement) []slog.Attr {
+	if r.Measured != nil {
+		r.Measured(m)
+	}
 	if r.MetricsPrefix == "" {
 		return nil
 	}
-	return metrics.Attrs(r.MetricsPrefix, r.Tracking.Name, time.Now(), values...)
+	return metrics.Attrs(r.MetricsPrefix, r.Tracking.Name, time.Now(), m.Values...)
+}
+
+// measurement returns the measurement of an acceptance.
+func (a acceptance) measurement() Measurement {
+	if a.answer == accepted {
+		return Measurement{Outcome: accepted.Code, Values: a.metrics()}
+	}
+	return Measurement{Outcome: "rejected", Reason: a.answer.Code, Values: a.metrics()}
+}
+
+// measurement returns the measurement of a delivery.
+func (d *delivery) measurement() Measurement {
+	return Measurement{Outcome: d.outcome.kind.String(), Reason: d.outcome.reason, Values: d.metrics()}
 }
 
 // metrics returns the metrics of an acceptance.

@@ -105,6 +105,9 @@ type Relay struct {
 	// MetricsPrefix names the store in the metrics of the log lines. If it is empty, the
 	// lines have no metrics.
 	MetricsPrefix string
+	// Measured is called with the measurement of each acceptance and each delivery, if it is
+	// not nil. It has the same metrics as the log lines.
+	Measured func(Measurement)
 	// Backoff is the delay after the first failed delivery of an event. It doubles after
 	// each further failure, up to 120 times Backoff. Zero means 30 s, which grows to an
 	// hour.

@@ -16,6 +16,7 @@ import (
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/deadletters"
+	"commerce-segment/infra/hub/measure"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/server"
 	"commerce-segment/shared/commerce"
@@ -44,7 +45,7 @@ type webhooks struct {
 
 // newWebhooks returns the handler of the webhooks. backoff is the delay before an event's
 // second attempt.
-func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, stable *settings.StableDir, queues *queue.Store, accepted *accepted, backoff time.Duration, log *slog.Logger) *webhooks {
+func newWebhooks(host string, configuration func(tracking.Tracking) relay.Configuration, stable *settings.StableDir, queues *queue.Store, accepted *accepted, meter *measure.Meter, backoff time.Duration, log *slog.Logger) *webhooks {
 	log = slog.New(&forgedLog{Handler: log.Handler()})
 	h := &webhooks{
 		host:       host,
@@ -60,6 +61,7 @@ func newWebhooks(host string, configuration func(tracking.Tracking) relay.Config
 		queue := queues.Queue(t.Name)
 		function := serve.NewFunction(t, configuration(t), queue, log)
 		function.Relay.Backoff = backoff
+		function.Relay.Measured = func(m relay.Measurement) { meter.Count(t, m) }
 		h.functions[t.Name], h.queues[t.Name] = function, queue
 		h.recoveries[t.Name] = newRecovery(t, queue, log)
 	}

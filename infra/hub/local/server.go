@@ -18,6 +18,7 @@ import (
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/measure"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
@@ -126,9 +127,10 @@ func open(ctx context.Context, options Options, l listeners, log *slog.Logger, l
 		return nil, err
 	}
 	h.files = append(h.files, h.queues)
+	h.meter = measure.NewMeter(h.queues)
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
 		return liveConfiguration{tracking: t, settings: stable, inbox: h.url}
-	}, stable, h.queues, accepted, options.Backoff, log)
+	}, stable, h.queues, accepted, h.meter, options.Backoff, log)
 	h.pages = h.console(key)
 	return h, nil
 }
@@ -160,6 +162,7 @@ type hub struct {
 	inbox     *inbox
 	queues    *queue.Store
 	files     []io.Closer // that open opened, the queues among them
+	meter     *measure.Meter
 	webhooks  *webhooks
 	pages     *console.Console
 }
@@ -177,6 +180,7 @@ func (h *hub) routes() http.Handler {
 	mux.Handle("/", h.pages.Handler())
 	pages := h.pages.Sessions(markKeyHolders(h.pages, mux))
 	h.healthRoutes(mux)
+	mux.HandleFunc("GET /metrics", h.pages.RequireKey(h.meter.Handler().ServeHTTP))
 	h.inbox.routes(mux, h.pages.RequireKey)
 	// The webhooks do not use a mux, which would redirect a path with two slashes.
 	all := h.webhooksOr(pages)

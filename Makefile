@@ -99,6 +99,14 @@ release: editor ## Build hub for every system, with checksums and a list of what
 	@go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -output bin/release/hub.cdx.json bin/release/hub-linux-amd64
 	@cd bin/release && sha256sum hub* > SHA256SUMS && cat SHA256SUMS
 
+IMAGE ?= commerce-segment
+
+.PHONY: image
+image: editor ## Build the hub's container image: IMAGE=registry.example.com/hub:v1 names it
+	@rm -rf bin/image && mkdir -p bin/image/data
+	@GOOS=linux CGO_ENABLED=0 go build -trimpath -o bin/image/hub ./infra/hub
+	@docker build --file infra/server/Dockerfile --tag $(IMAGE) bin/image
+
 FUZZTIME ?= 10m
 
 .PHONY: fuzz

@@ -3,6 +3,11 @@
 // a store that is deployed on AWS.
 package main
 
-import "commerce-segment/infra/hub/cli"
+import (
+	// The roots of trust for a system that has none, such as the container image.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
+	"commerce-segment/infra/hub/cli"
+)
 
 func main() { cli.Main() }

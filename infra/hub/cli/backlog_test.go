@@ -30,8 +30,8 @@ const (
 	// mostBacklogHeap is the largest memory of a hub with any number of waiting events, in
 	// bytes, without the files that are mapped: the kernel can drop those at any time.
 	mostBacklogHeap = 160 << 20
-	// whileWaiting is the number of webhooks that are posted while the events wait.
-	whileWaiting = 4000
+	// mostPosted is the largest number of webhooks that are posted while the events wait.
+	mostPosted = 4000
 )
 
 // backlog is a hub's directory with events that wait, and a Segment that answers only when it
@@ -164,7 +164,7 @@ func (b *backlog) post(h *hubtest.Hub, size int) {
 	began := time.Now()
 	for range connections {
 		posting.Go(func() {
-			for n := next.Add(1); n <= whileWaiting; n = next.Add(1) {
+			for n := next.Add(1); n <= int64(min(200**scale, mostPosted)); n = next.Add(1) {
 				request, _ := http.NewRequest("POST", h.URL+"/webhooks/order-completed", strings.NewReader(string(orderOf(fmt.Sprint("posted-", n), size))))
 				request.Header.Set(serve.KeyHeader, killSecret)
 				posted := time.Now()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,9 +74,9 @@ const (
 // RetryNow makes events visible whose next attempt is later: some now, and the others within
 // the next seconds. It returns how many.
 func (q *Queue) RetryNow(matches func(Waiting) bool) (retried int, err error) {
-	return q.reschedule(func(f *file, entries []entry, before int) (moves []rescheduled) {
+	return q.reschedule(func(f *file, entries iter.Seq[entry], before int) (moves []rescheduled) {
 		now := time.Now()
-		for _, e := range entries {
+		for e := range entries {
 			if !matches(f.describe(e)) {
 				continue
 			}
@@ -95,14 +96,17 @@ func (q *Queue) RetryNow(matches func(Waiting) bool) (retried int, err error) {
 // once for each event, until its next attempt at its own time: an event that fails because of
 // its content is not attempted more than twice as often. It returns how many.
 func (q *Queue) RetrySome(limit int) (retried int, err error) {
-	return q.reschedule(func(_ *file, entries []entry, before int) (moves []rescheduled) {
+	return q.reschedule(func(_ *file, entries iter.Seq[entry], before int) (moves []rescheduled) {
 		now := time.Now()
-		for _, e := range entries {
-			if before+len(moves) >= limit {
-				break
-			}
+		if before >= limit {
+			return nil
+		}
+		for e := range entries {
 			if !e.wasEarly {
 				moves = append(moves, rescheduled{e, e.due(now, true)})
+			}
+			if before+len(moves) >= limit {
+				break // each success calls this: it must not read all events of a long outage
 			}
 		}
 		return moves
@@ -111,8 +115,8 @@ func (q *Queue) RetrySome(limit int) (retried int, err error) {
 
 // ResetEarly makes RetrySome retry also the events that it has retried before.
 func (q *Queue) ResetEarly() error {
-	_, err := q.reschedule(func(_ *file, entries []entry, _ int) (moves []rescheduled) {
-		for _, e := range entries {
+	_, err := q.reschedule(func(_ *file, entries iter.Seq[entry], _ int) (moves []rescheduled) {
+		for e := range entries {
 			if e.wasEarly {
 				reset := e
 				reset.wasEarly = false
@@ -129,9 +133,9 @@ type rescheduled struct{ from, to entry }
 
 // reschedule changes the next attempts of events that are retried, in all files. The function
 // choose has the number of those that were changed before. It returns how many were changed.
-func (q *Queue) reschedule(choose func(f *file, entries []entry, before int) []rescheduled) (changed int, err error) {
+func (q *Queue) reschedule(choose func(f *file, entries iter.Seq[entry], before int) []rescheduled) (changed int, err error) {
 	for _, file := range q.store.list() {
-		n, err := file.reschedule(q.name, func(entries []entry) []rescheduled { return choose(file, entries, changed) })
+		n, err := file.reschedule(q.name, func(entries iter.Seq[entry]) []rescheduled { return choose(file, entries, changed) })
 		q.store.noteFile(file, err)
 		changed += n
 		if err != nil {
@@ -146,9 +150,9 @@ func (q *Queue) reschedule(choose func(f *file, entries []entry, before int) []r
 
 // reschedule changes the next attempts that choose returns. If it returns none, nothing is
 // written to the disk.
-func (f *file) reschedule(queue string, choose func([]entry) []rescheduled) (changed int, err error) {
-	entries, err := f.waiting(queue)
-	if err != nil || len(choose(entries)) == 0 {
+func (f *file) reschedule(queue string, choose func(iter.Seq[entry]) []rescheduled) (changed int, err error) {
+	err = f.viewWaiting(queue, func(entries iter.Seq[entry]) { changed = len(choose(entries)) })
+	if err != nil || changed == 0 {
 		return 0, err
 	}
 	err = f.Update(func(tx *bbolt.Tx) error {
@@ -169,32 +173,39 @@ func (f *file) reschedule(queue string, choose func([]entry) []rescheduled) (cha
 }
 
 // waiting returns the entries of the file's events that are retried.
-func (f *file) waiting(queue string) (entries []entry, err error) {
-	err = f.View(func(tx *bbolt.Tx) error {
-		entries = waiting(tx, queue)
+func (f *file) waiting(queue string) (all []entry, err error) {
+	err = f.viewWaiting(queue, func(entries iter.Seq[entry]) { all = slices.Collect(entries) })
+	return all, err
+}
+
+// viewWaiting calls read with the entries of the file's events that are retried.
+func (f *file) viewWaiting(queue string, read func(iter.Seq[entry])) error {
+	err := f.View(func(tx *bbolt.Tx) error {
+		read(waiting(tx, queue))
 		return nil
 	})
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
-		return nil, nil // the file had no more events, and was removed in the meantime
+		return nil // the file had no more events, and was removed in the meantime
 	}
-	return entries, err
+	return err
 }
 
 // waiting returns the entries of a queue's events that are retried, those with the earliest
 // attempt first.
-func waiting(tx *bbolt.Tx, queue string) (entries []entry) {
-	bucket := tx.Bucket([]byte(queue))
-	if bucket == nil {
-		return nil
-	}
-	cursor := bucket.Bucket(bucketDue).Cursor()
-	later := time.Now().Add(1) // an event that is visible now is not retried later
-	for key, value := cursor.Seek(joinKey(later, 0)); key != nil; key, value = cursor.Next() {
-		if e := entryOf(key, value); !e.inDelivery {
-			entries = append(entries, e)
+func waiting(tx *bbolt.Tx, queue string) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		bucket := tx.Bucket([]byte(queue))
+		if bucket == nil {
+			return
+		}
+		cursor := bucket.Bucket(bucketDue).Cursor()
+		later := time.Now().Add(1) // an event that is visible now is not retried later
+		for key, value := cursor.Seek(joinKey(later, 0)); key != nil; key, value = cursor.Next() {
+			if e := entryOf(key, value); !e.inDelivery && !yield(e) {
+				return
+			}
 		}
 	}
-	return entries
 }
 
 // describe returns an event without what it is about.

@@ -108,9 +108,10 @@ func open(ctx context.Context, options Options, l listeners, log *slog.Logger, l
 			fail: options.InboxFail, bodyReader: newBodyReader(),
 		},
 	}
+	opened := h // because a return with an error sets h to nil
 	defer func() {
 		if err != nil {
-			h.close()
+			opened.close()
 		}
 	}()
 	if h.inbox.batches, err = openBatches(directory.File(store.ReceivedFolder), log); err != nil {

@@ -21,6 +21,9 @@ const failedName = "failed.db"
 // failed holds the dead letters of all queues. Each queue has a bucket, with
 //
 //	the dead letter's number -> its header, a line of JSON, and the event's record
+//
+// The bucket database.BucketAbout has the number of dead letters of each queue: to count
+// them is to read the whole file.
 type failed struct {
 	*database.DB
 
@@ -41,9 +44,9 @@ func openFailed(dir string) (*failed, error) {
 		return nil, err
 	}
 	f := &failed{DB: db, counts: map[string]int{}}
-	err = f.Update(func(tx *bbolt.Tx) error {
-		return forEachQueue(tx, func(name string, queue *bbolt.Bucket) error {
-			f.change(tx, name, queue.Stats().KeyN)
+	err = f.View(func(tx *bbolt.Tx) error {
+		return forEachQueue(tx, func(name string, _ *bbolt.Bucket) error {
+			f.counts[name] = stored(tx, name)
 			return nil
 		})
 	})
@@ -54,13 +57,27 @@ func openFailed(dir string) (*failed, error) {
 	return f, nil
 }
 
-// change adds to a queue's count when the transaction is committed.
-func (f *failed) change(tx *bbolt.Tx, queue string, by int) {
+// countKey is the key of a queue's count in database.BucketAbout.
+func countKey(queue string) []byte { return []byte("count " + queue) }
+
+// stored returns the stored count of a queue's dead letters.
+func stored(tx *bbolt.Tx, queue string) int {
+	value := tx.Bucket(database.BucketAbout).Get(countKey(queue))
+	if len(value) != 8 {
+		return 0
+	}
+	return int(binary.BigEndian.Uint64(value))
+}
+
+// change adds to a queue's count.
+func (f *failed) change(tx *bbolt.Tx, queue string, by int) error {
+	count := stored(tx, queue) + by
 	tx.OnCommit(func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.counts[queue] += by
+		f.counts[queue] = count
 	})
+	return tx.Bucket(database.BucketAbout).Put(countKey(queue), binary.BigEndian.AppendUint64(nil, uint64(count)))
 }
 
 // count returns the number of a queue's dead letters.
@@ -86,7 +103,9 @@ func (f *failed) put(queue string, record []byte, why relay.Failure) error {
 		if err != nil {
 			return err
 		}
-		f.change(tx, queue, 1)
+		if err := f.change(tx, queue, 1); err != nil {
+			return err
+		}
 		return bucket.Put(binary.BigEndian.AppendUint64(nil, number), value)
 	})
 }
@@ -158,7 +177,6 @@ func (f *failed) remove(queue string, letters []letter) error {
 			}
 			removed++
 		}
-		f.change(tx, queue, -removed)
-		return nil
+		return f.change(tx, queue, -removed)
 	})
 }

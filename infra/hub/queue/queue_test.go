@@ -246,8 +246,7 @@ func putStored(t *testing.T, q *Queue, values ...string) {
 		for i, value := range values {
 			err = errors.Join(err, bucket.Put([]byte{0, 0, 0, 0, 0, 0, 1, byte(i)}, []byte(value)))
 		}
-		q.store.failed.change(tx, q.name, len(values))
-		return err
+		return errors.Join(err, q.store.failed.change(tx, q.name, len(values)))
 	})
 	if err != nil {
 		t.Fatal(err)

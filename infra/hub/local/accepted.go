@@ -80,15 +80,14 @@ func (a *accepted) keep(t tracking.Tracking, body string) {
 	a.unsaved = min(a.unsaved, len(a.list))
 }
 
-// save writes the new webhooks to the disk every acceptedInterval, until the context is done,
-// and then once more. Of many webhooks it writes only those that are still in the list.
+// save writes the new webhooks to the disk every acceptedInterval, until the context is done.
+// Of many webhooks it writes only those that are still in the list.
 func (a *accepted) save(ctx context.Context) {
 	for {
 		select {
 		case <-time.After(acceptedInterval):
 			a.write()
 		case <-ctx.Done():
-			a.write()
 			return
 		}
 	}

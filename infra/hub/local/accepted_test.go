@@ -2,7 +2,6 @@ package local
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -32,18 +31,11 @@ func webhookOf(order string) string {
 func TestTheLatestWebhooksAreThereAfterARestart(t *testing.T) {
 	folder := t.TempDir()
 	a := openedAccepted(t, folder)
-	ctx, stop := context.WithCancel(t.Context())
-	saved := make(chan struct{})
-	go func() {
-		a.save(ctx)
-		close(saved)
-	}()
 	for n := range maxAccepted + 10 {
 		a.keep(tracking.OrderCompleted, webhookOf(fmt.Sprintf("o-%d", n)))
 	}
 	before := a.newestFirst()
-	stop()
-	<-saved
+	a.write()
 	a.disk.Close()
 	if content, err := os.ReadFile(filepath.Join(folder, "webhooks.db")); err != nil || bytes.Contains(content, []byte("PLANTED")) {
 		t.Errorf("the secret is on the disk, %v", err)

@@ -80,8 +80,12 @@ func (h *webhooks) deliver(ctx context.Context) {
 	queues.Wait()
 }
 
-// stop rejects webhooks from now on. It returns when those in progress have been answered.
-func (h *webhooks) stop() { h.open.Lock() }
+// stop rejects webhooks from now on. It returns when those in progress have been answered, and
+// the latest ones are on the disk.
+func (h *webhooks) stop() {
+	h.open.Lock()
+	h.accepted.write()
+}
 
 // stopping reports whether webhooks are rejected because the hub stops.
 func (h *webhooks) stopping() bool {

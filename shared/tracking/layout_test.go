@@ -53,7 +53,7 @@ var layout = []rule{
 	{folder: "infra/hub/measure", may: []string{"infra/hub/queue", "infra/hub/version", "shared"}},
 	{folder: "infra/hub/render", may: []string{"shared"}},
 	{folder: "infra/hub/deadletters", may: []string{"infra/hub/queue", "shared"}},
-	{folder: "infra/hub/executions", may: []string{"infra/hub/words", "infra/stack/outputs", "shared"}, aws: true},
+	{folder: "infra/hub/executions", may: []string{"infra/hub/database", "infra/hub/words", "infra/stack/outputs", "shared"}, aws: true},
 	{folder: "infra/hub/backfill", may: []string{"infra/hub/executions", "infra/hub/words", "shared"}},
 	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
 	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "shared", "templates"}, aws: true},

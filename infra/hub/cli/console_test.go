@@ -27,7 +27,7 @@ func TestTheConsoleAndTheInboxNeedTheKey(t *testing.T) {
 		method, path  string
 		with, without int
 	}{
-		{"GET", "/", 200, 401}, {"GET", "/executions/lines", 200, 401}, {"POST", "/samples", 404, 401}, {"GET", "/inbox", 200, 401}, {"HEAD", "/inbox", 200, 401},
+		{"GET", "/", 200, 401}, {"GET", "/executions/page?rows=10", 200, 401}, {"POST", "/samples", 404, 401}, {"GET", "/inbox", 200, 401}, {"HEAD", "/inbox", 200, 401},
 		{"DELETE", "/inbox", 204, 401}, {"GET", "/none", 404, 401},
 		// Commerce, Segment's SDKs and health checks have other keys, or none.
 		{"GET", "/healthz", 200, 200}, {"POST", "/webhooks/order-completed", 401, 401}, {"POST", "/v1/batch", 400, 401},

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -35,15 +36,25 @@ type view struct {
 	store store.Store // of a deployed store; empty for the hub on this machine
 	since time.Duration
 	now   time.Time
+	close func() error
 }
 
-func (w logFlags) open(ctx context.Context) (v view, err error) {
-	v.now = time.Now()
+// open opens the log. It prints a note if no hub runs, and the log is read from its directory.
+func (w logFlags) open(ctx context.Context, stderr io.Writer) (v view, err error) {
+	v = view{now: time.Now(), close: func() error { return nil }}
 	if v.since, err = executions.ParseSince(w.since); err != nil {
 		return view{}, fmt.Errorf("--since %w", err)
 	}
 	if w.Prefix == "" {
-		v.log, err = local.NewClient(w.addr, w.Dir)
+		client, err := local.NewClient(w.addr, w.Dir)
+		if err != nil {
+			return view{}, err
+		}
+		var note string
+		v.log, note, v.close, err = client.Executions(ctx)
+		if note != "" {
+			fmt.Fprintln(stderr, note)
+		}
 		return v, err
 	}
 	if v.store, err = store.OpenDeployed(ctx, w.Prefix); err != nil {
@@ -53,39 +64,24 @@ func (w logFlags) open(ctx context.Context) (v view, err error) {
 	return v, nil
 }
 
-// read returns the webhooks that match the query, and prints a note if it could not read
-// all of them.
-func (v view) read(ctx context.Context, q executions.Query, stderr io.Writer) ([]executions.Execution, error) {
-	q.Since = v.now.Add(-v.since)
-	reading, err := v.log.Read(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	all := executions.Of(reading.Lines, v.now)
-	if reading.Cut && len(all) > 0 {
-		fmt.Fprintf(stderr, "There are more log lines than are read at once, or than the hub keeps: these begin at %s.\n",
-			executions.Clock(all[len(all)-1].Received))
-	}
-	return all, nil
-}
-
 // executionsOptions are the flags of hub executions.
 type executionsOptions struct {
 	logFlags
-	outcomes, trackings []string
-	summary, asJSON     bool
-	limit               int
+	outcomes, trackings    []string
+	event, reason          string
+	summary, asJSON, asCSV bool
+	limit                  int
 }
 
 func newExecutions() *cobra.Command {
 	var options executionsOptions
 	cmd := &cobra.Command{
-		Use:   "executions [--since 24h] [--outcome OUTCOME] [--tracking NAME] [--summary | --json] [--dir DIRECTORY | --prefix PREFIX] [TEXT]",
+		Use:   "executions [--since 24h] [--outcome OUTCOME] [--tracking NAME] [--summary | --json | --csv] [--dir DIRECTORY | --prefix PREFIX] [TEXT]",
 		Short: "List the webhooks and their outcomes",
 		Long: `executions lists the webhooks of the last 24 hours, or of --since, the newest first. For
 each it prints the time of arrival, the order or customer, the outcome and its reason, the
 number of attempts, and the delay from the event time to the delivery. Without --prefix it
-asks the hub that runs on this machine, which remembers the webhooks since it started. With
+asks the hub that runs on this machine, or reads the directory of one that does not run. With
 --prefix it reads the functions' logs with your own AWS credentials; that costs half a cent
 for each gigabyte of logs in that time.
 
@@ -100,7 +96,8 @@ The outcomes are
 TEXT filters by a part of an id, an event, a messageId, a reason or a detail.`,
 		Example: `  hub executions --outcome retrying,failed,rejected
   hub executions --summary --prefix /commerce-segment
-  hub executions --since 7d --tracking order-completed segment_429`,
+  hub executions --since 7d --tracking order-completed --reason segment_429
+  hub executions --since 30d --csv > executions.csv`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return showExecutions(cmd, options, strings.Join(args, ""))
@@ -109,60 +106,105 @@ TEXT filters by a part of an id, an event, a messageId, a reason or a detail.`,
 	addLogFlags(cmd, &options.logFlags, "24h")
 	cmd.Flags().StringSliceVar(&options.outcomes, "outcome", nil, "only webhooks with these `outcomes`")
 	cmd.Flags().StringSliceVar(&options.trackings, "tracking", nil, "only webhooks of these `trackings`")
-	cmd.Flags().BoolVar(&options.summary, "summary", false, "print the number of webhooks and the delays for each hour")
+	cmd.Flags().StringVar(&options.event, "event", "", "only webhooks of this Commerce `event`, for example order.paid")
+	cmd.Flags().StringVar(&options.reason, "reason", "", "only webhooks with this `reason`, for example segment_429")
+	cmd.Flags().BoolVar(&options.summary, "summary", false, "print the number of webhooks and the delays for each part of the time")
 	cmd.Flags().BoolVar(&options.asJSON, "json", false, "print JSON, with all webhooks and their log lines")
+	cmd.Flags().BoolVar(&options.asCSV, "csv", false, "print a table for a spreadsheet, with all webhooks")
 	cmd.Flags().IntVar(&options.limit, "limit", 50, "the largest number of webhooks to list")
-	cmd.MarkFlagsMutuallyExclusive("summary", "json")
+	cmd.MarkFlagsMutuallyExclusive("summary", "json", "csv")
 	return cmd
 }
 
+// query returns the query of the flags and the text.
+func (o executionsOptions) query(text string) (q executions.Query, err error) {
+	if o.limit < 1 {
+		return q, fmt.Errorf("--limit %d: write a number above zero", o.limit)
+	}
+	q = executions.Query{Event: o.event, Reason: o.reason, Text: text}
+	if q.Outcomes, err = executions.ParseOutcomes(o.outcomes); err != nil {
+		return q, err
+	}
+	q.Trackings, err = parseTrackings(o.trackings)
+	return q, err
+}
+
 func showExecutions(cmd *cobra.Command, options executionsOptions, text string) error {
-	outcomes, err := executions.ParseOutcomes(options.outcomes)
+	q, err := options.query(text)
 	if err != nil {
 		return err
 	}
-	trackings, err := parseTrackings(options.trackings)
+	v, err := options.open(cmd.Context(), cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	v, err := options.open(cmd.Context())
+	defer v.close()
+	q.From = v.now.Add(-v.since)
+	if options.asJSON || options.asCSV {
+		err := v.printAll(cmd.Context(), cmd.OutOrStdout(), q, options.asCSV)
+		if cut := (executions.ErrCut{}); errors.As(err, &cut) {
+			printCut(cmd.ErrOrStderr(), cut.Begins)
+			return nil
+		}
+		return err
+	}
+	page := executions.Page{Rows: options.limit, Summary: true}
+	if options.summary {
+		page.Rows = 0
+	}
+	found, err := v.log.Find(cmd.Context(), q, page)
 	if err != nil {
 		return err
 	}
-	all, err := v.read(cmd.Context(), executions.Query{Trackings: trackings}, cmd.ErrOrStderr())
-	if err != nil {
-		return err
+	printCut(cmd.ErrOrStderr(), found.Begins)
+	if options.summary {
+		return v.printSummary(cmd.Context(), cmd.OutOrStdout(), found.Summary)
 	}
-	found := executions.Filter{Outcomes: outcomes, Text: text}.Of(all)
-	switch {
-	case options.asJSON:
-		return printJSON(cmd.OutOrStdout(), append([]executions.Execution{}, found...)) // an empty list, not null
-	case options.summary:
-		return v.printSummary(cmd.Context(), cmd.OutOrStdout(), found)
-	default:
-		return v.printExecutions(cmd.OutOrStdout(), found, options.limit)
+	return v.printExecutions(cmd.OutOrStdout(), found)
+}
+
+// printCut prints a note if older log lines were not read.
+func printCut(w io.Writer, begins time.Time) {
+	if !begins.IsZero() {
+		fmt.Fprintf(w, "There are more log lines than are read at once: these begin at %s.\n", executions.Clock(begins))
 	}
 }
 
+// printAll prints all webhooks as a table for a spreadsheet, or as JSON.
+func (v view) printAll(ctx context.Context, w io.Writer, q executions.Query, asCSV bool) error {
+	if asCSV {
+		return executions.WriteCSV(w, v.log.All(ctx, q))
+	}
+	list := []executions.Execution{} // an empty list, not null
+	for e, err := range v.log.All(ctx, q) {
+		if err != nil {
+			return errors.Join(err, printJSON(w, list))
+		}
+		list = append(list, e)
+	}
+	return printJSON(w, list)
+}
+
 // printExecutions prints a line for each webhook, and the number with each outcome.
-func (v view) printExecutions(w io.Writer, found []executions.Execution, limit int) error {
-	if len(found) == 0 {
+func (v view) printExecutions(w io.Writer, found executions.Found) error {
+	came := found.Summary.Total.Came()
+	if came == 0 {
 		_, err := fmt.Fprintf(w, "No such webhook in %s.\n", executions.Lookback(v.since))
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "RECEIVED\tTRACKING\tEVENT\tORDER OR CUSTOMER\tOUTCOME\tATTEMPTS\tDELAY\tREASON")
-	for _, e := range found[:min(max(limit, 0), len(found))] {
+	for _, e := range found.Rows {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", executions.Clock(e.Received), e.Tracking,
 			cmp.Or(e.Event, "-"), cmp.Or(e.Resource, "-"), e.Outcome, e.Attempts, delayOf(e), cmp.Or(e.Reason, "-"))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if more := len(found) - limit; more > 0 {
+	if more := came - len(found.Rows); more > 0 {
 		fmt.Fprintf(w, "and %d older ones: list more with --limit\n", more)
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", executions.Summarize(found, v.now.Add(-v.since), v.now).Says(executions.Lookback(v.since)))
+	_, err := fmt.Fprintf(w, "\n%s\n", found.Summary.Says(executions.Lookback(v.since)))
 	return err
 }
 
@@ -179,8 +221,7 @@ const longestBar = 30
 
 // printSummary prints the number of webhooks with each outcome, and the delays, for each
 // part of the time.
-func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.Execution) error {
-	s := executions.Summarize(found, v.now.Add(-v.since), v.now)
+func (v view) printSummary(ctx context.Context, w io.Writer, s executions.Summary) error {
 	fmt.Fprintln(w, s.Says(executions.Lookback(v.since)))
 	if v.store.Deployment != nil {
 		now, err := v.store.Deployment.Backlog(ctx)
@@ -197,7 +238,7 @@ func (v view) printSummary(ctx context.Context, w io.Writer, found []executions.
 		return nil
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nFROM\tANSWERED 202\tDELIVERED\tSKIPPED\tQUEUED\tFAILED\tREJECTED\tP50\tP95\t")
+	fmt.Fprintln(table, "\nFROM ("+v.now.Format("MST")+")\tANSWERED 202\tDELIVERED\tSKIPPED\tQUEUED\tFAILED\tREJECTED\tP50\tP95\t")
 	since := slices.IndexFunc(s.Parts, func(p executions.Period) bool { return p.Came() > 0 })
 	for _, p := range s.Parts[since:] {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Start.Format("2006-01-02 15:04"),

@@ -143,10 +143,10 @@ func TestErrorsOfExecutionsAndTrace(t *testing.T) {
 // Only the operator may read the log, as the console.
 func TestTheLogIsReadFromThisMachineOnly(t *testing.T) {
 	h := start(t)
-	if status, _ := h.Request("GET", "/executions/lines", "", "X-Forwarded-For", "203.0.113.9"); status != http.StatusForbidden {
+	if status, _ := h.Request("GET", "/executions/page?rows=10", "", "X-Forwarded-For", "203.0.113.9"); status != http.StatusForbidden {
 		t.Errorf("through a tunnel it answers %d, want 403", status)
 	}
-	if status, _ := h.Request("GET", "/executions/lines", "", "Host", "rebound.example"); status != http.StatusForbidden {
+	if status, _ := h.Request("GET", "/executions/page?rows=10", "", "Host", "rebound.example"); status != http.StatusForbidden {
 		t.Errorf("by another name it answers %d, want 403", status)
 	}
 }

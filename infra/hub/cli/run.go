@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/local"
 	"commerce-segment/shared/loggable"
 )
@@ -14,6 +15,7 @@ import (
 func newRun() *cobra.Command {
 	var options local.Options
 	var link bool
+	var keep string
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Receive webhooks on this machine, and show what Segment receives",
@@ -34,7 +36,8 @@ and follows the changes of these files. Without them it is for a reverse proxy o
 with the reason. /metrics on the first address is for Prometheus, with the key of the console.
 
 Events are kept on the disk, in the directory, until they are delivered. If a hub is
-stopped or killed, the next hub run with the same directory delivers them.`,
+stopped or killed, the next hub run with the same directory delivers them. What happened to
+each webhook is kept there for 30 days, or for --keep.`,
 		Example: `  hub run
   ADDR=127.0.0.1:9000 hub run
   hub run --link                               # in a second terminal: print a new address of the console
@@ -49,6 +52,10 @@ stopped or killed, the next hub run with the same directory delivers them.`,
 				return err
 			}
 			loggable.StandardLog(local.NewLog(options.Log, cmd.ErrOrStderr()))
+			var err error
+			if options.Keep, err = executions.ParseSince(keep); err != nil {
+				return fmt.Errorf("--keep %w", err)
+			}
 			return local.Run(cmd.Context(), options, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -61,6 +68,7 @@ stopped or killed, the next hub run with the same directory delivers them.`,
 	cmd.Flags().Float64Var(&options.InboxFail, "inbox-fail", 0, "the share of requests that the inbox answers with 500, from 0 to 1")
 	cmd.Flags().DurationVar(&options.Backoff, "backoff", 30*time.Second, "the delay before the second attempt to deliver an event; it doubles with each attempt")
 	cmd.Flags().StringVar(&options.Log, "log", "text", "the log format on standard error: text, or json, which prints nothing else and no secret")
+	cmd.Flags().StringVar(&keep, "keep", "30d", "how long the list of executions goes back, for example 36h or 90d; at most 1 GiB of it is kept")
 	cmd.Flags().BoolVar(&link, "link", false, "print a new address of the console of the running hub, and exit")
 	return cmd
 }

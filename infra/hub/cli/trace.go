@@ -15,25 +15,27 @@ func newTrace() *cobra.Command {
 		Use:   "trace ID [--since 7d] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Show what happened to the events of one order or customer",
 		Long: `trace describes what happened to the webhooks of an order or a customer, or to one
-webhook, by its id. For each webhook it prints its outcome and every attempt: when Segment
+webhook, by its id, or by the first eight or more characters of it. For each webhook it prints its outcome and every attempt: when Segment
 received the message, and with which messageId, or why not and what to do. Without --prefix it
-asks the hub that runs on this machine; with --prefix it reads the functions' logs.
+asks the hub that runs on this machine, or reads the directory of one that does not run; with
+--prefix it reads the functions' logs.
 
 The outcomes are those of hub executions.`,
 		Example: `  hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0
   hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0 --prefix /commerce-segment --since 30d`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			v, err := w.open(cmd.Context())
+			v, err := w.open(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			found, err := v.read(cmd.Context(), executions.Query{Resource: args[0]}, cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+			defer v.close()
 			search := executions.Search{Resource: args[0], Since: v.since, Now: v.now, Store: v.store.Named()}
-			return printStory(cmd.OutOrStdout(), search.Tell(found))
+			story, err := search.Trace(cmd.Context(), v.log)
+			if err != nil {
+				return err
+			}
+			return printStory(cmd.OutOrStdout(), story)
 		},
 	}
 	addLogFlags(cmd, &w, "7d")
@@ -43,6 +45,9 @@ The outcomes are those of hub executions.`,
 // printStory prints a paragraph for each webhook, and its attempts.
 func printStory(w io.Writer, story executions.Story) error {
 	fmt.Fprintln(w, story.Says)
+	for _, id := range story.Candidates {
+		fmt.Fprintln(w, "  "+id)
+	}
 	for _, c := range story.Chapters {
 		fmt.Fprintf(w, "\n%s\n", c.Says)
 		if c.Do != "" {

@@ -1,7 +1,7 @@
 package console
 
 import (
-	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -12,6 +12,7 @@ import (
 
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -22,7 +23,7 @@ type shop struct {
 	*browser
 	console  *Console
 	commerce *commercetest.Server
-	lines    *executions.Memory
+	lines    *disk.Store
 
 	segment *hubtest.Segment
 
@@ -35,15 +36,15 @@ type shop struct {
 type machine struct {
 	Machine
 	url   string
-	lines *executions.Memory
+	lines executions.Log
 }
 
-func (m machine) URL() string               { return m.url }
-func (m machine) Lines() *executions.Memory { return m.lines }
+func (m machine) URL() string                { return m.url }
+func (m machine) Executions() executions.Log { return m.lines }
 
 func openShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{console: open(t), lines: executions.NewMemory(), segment: hubtest.StartSegment(t)}
+	s := &shop{console: open(t), lines: newLog(t), segment: hubtest.StartSegment(t)}
 	s.segment.Before = s.answer
 	var set map[string]string
 	s.commerce, set = connected(t)
@@ -339,18 +340,24 @@ func TestAFailedBackfillShowsTheErrorAndCanBeDiscarded(t *testing.T) {
 // delivered writes the log lines of a delivered webhook.
 func (s *shop) delivered(name, event, order string, received time.Time) {
 	s.t.Helper()
-	for _, kind := range []string{"accept", "deliver"} {
-		line, err := json.Marshal(executions.Line{
-			Time: received, Kind: kind, Tracking: name, Received: received, Event: event, Resource: order,
-			WebhookID: "w-" + order, Outcome: map[string]string{"accept": "accepted", "deliver": "delivered"}[kind], Receives: 1,
-		})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if _, err := s.lines.Write(line); err != nil {
+	for kind, outcome := range map[string]string{"accept": "accepted", "deliver": "delivered"} {
+		line := slog.NewRecord(received, slog.LevelInfo, kind, 0)
+		line.Add("tracking", name, "received", received, "event", event, "resource", order, "webhook_id", "w-"+order, "outcome", outcome, "receives", 1)
+		if err := s.lines.Handler().Handle(s.t.Context(), line); err != nil {
 			s.t.Fatal(err)
 		}
 	}
+}
+
+// newLog returns an empty log of executions.
+func newLog(t *testing.T) *disk.Store {
+	t.Helper()
+	log, err := disk.Open(t.TempDir(), disk.Limits{Age: 30 * 24 * time.Hour, Bytes: 1 << 30}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { log.Close() })
+	return log
 }
 
 func TestReconcileSendsOnlyTheMissingEvents(t *testing.T) {
@@ -393,7 +400,7 @@ func TestCatchUpNeedsTheHub(t *testing.T) {
 	s := openShop(t)
 	s.console.Machine = nil
 	status, page := s.post("/catchup/compare", url.Values{"since": {"6h"}, "only": allOfOrders})
-	wants(t, page, "in the memory of the hub that receives them")
+	wants(t, page, "known by the hub that receives them")
 	if status != http.StatusNotFound {
 		t.Errorf("answered %d", status)
 	}

@@ -85,11 +85,12 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("POST /catchup/stop", c.logged(c.stopCatchUp))
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
 	mux.HandleFunc("GET /executions", c.executions)
+	mux.HandleFunc("GET /executions.csv", c.downloadExecutions)
 	mux.HandleFunc("GET /trace", c.trace)
 	mux.HandleFunc("GET /doctor", c.doctor)
 	if c.Machine != nil {
 		mux.HandleFunc("POST "+LinkPath, c.sendLink)
-		mux.HandleFunc("GET "+LinesPath, c.lines)
+		mux.HandleFunc("GET "+ExecutionsPath, c.sendExecutions)
 		mux.HandleFunc("GET "+LettersPath+"{name}", c.letters)
 		mux.HandleFunc("POST "+LettersPath+"{name}", c.logged(c.putBack))
 		mux.HandleFunc("GET /deadletters/retrying", c.retrying)

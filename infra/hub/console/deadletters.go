@@ -211,15 +211,11 @@ func detailOf(g deadletters.Letter) string {
 	return g.Failure.Detail
 }
 
-// retriedFor is how far back the log is searched for queued events. It is longer than all
-// attempts of an event take.
-const retriedFor = 36 * time.Hour
-
 // queued returns the events on the queues and why they are not delivered yet. The numbers come
 // from the queues, and the reasons from the log. On this machine the queues have the reasons
 // too, and the log has the details.
 func (c *Console) queued(r *http.Request, queues deadletters.Queues, backlogs []deadletters.Backlog) (all []queuedEvents, reasonsError string) {
-	var q executions.Query
+	q := executions.Query{From: time.Now().Add(-executions.RetriedFor), Outcomes: executions.Undelivered}
 	for i, queue := range queues {
 		if n := backlogs[i].Waiting; n > 0 {
 			all = append(all, queuedEvents{Tracking: queue.Tracking, Count: n})
@@ -234,11 +230,15 @@ func (c *Console) queued(r *http.Request, queues deadletters.Queues, backlogs []
 			return all, err.Error()
 		}
 	}
-	found, _, err := c.readLog(r, q, time.Now(), retriedFor)
+	log := c.log()
+	if log == nil {
+		return all, errNoLog.Error()
+	}
+	waits, err := executions.Waits(log.All(r.Context(), q))
 	if err != nil {
 		return all, err.Error()
 	}
-	for _, wait := range executions.Waits(found) {
+	for _, wait := range waits {
 		i := slices.IndexFunc(all, func(q queuedEvents) bool { return q.Tracking.Name == wait.Tracking })
 		at := slices.IndexFunc(all[i].Reasons, func(r retryReason) bool { return r.Reason == wait.Reason })
 		switch {

@@ -16,7 +16,7 @@ import (
 
 	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/infra/hub/deadletters"
-	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
@@ -30,11 +30,11 @@ import (
 type deadLetterConsole struct {
 	author
 	queues map[string]*queue.Queue
-	lines  *executions.Memory
+	lines  *disk.Store
 }
 
 func withDeadLetters(t *testing.T) deadLetterConsole {
-	c := deadLetterConsole{write(t), map[string]*queue.Queue{}, executions.NewMemory()}
+	c := deadLetterConsole{write(t), map[string]*queue.Queue{}, newLog(t)}
 	m := machineWith{lines: c.lines}
 	queues, err := queue.Open(t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -2,8 +2,11 @@ package console
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,50 +19,70 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-const (
-	// LinesPath is where the hub's commands read the log lines of this hub.
-	LinesPath = "/executions/lines"
-	// LinesCut is a header: true if older lines were dropped.
-	LinesCut = "Lines-Cut"
-)
+// rowsInPage is how many executions a page lists.
+const rowsInPage = 50
 
-// rowsAtMost is how many executions a page lists.
-const rowsAtMost = 200
-
-var errNoLog = errors.New("the log of webhooks is in the memory of the hub that receives them. Start it with hub run, and open its console")
+var errNoLog = errors.New("what happened to webhooks is known by the hub that receives them. Start it with hub run, and open its console")
 
 // executionsData is the data of the page Executions.
 type executionsData struct {
-	Since     string
+	Query     executions.Query
+	Since     string // as in the form
+	From, To  string // as in the form, in the zone of this machine; both empty if Since is used
+	Zone      string
 	Outcome   executions.Outcome
 	Tracking  string
-	Text      string
-	Rows      []executions.Execution
-	More      int       // how many older executions are not in Rows
-	Cut       time.Time // the time before which nothing was read; zero if all was read
+	Filtered  bool // not only by time
+	Found     executions.Found
 	Says      string
 	Chart     chart.Chart
-	Summary   executions.Summary
 	Backlog   *deadletters.Backlog // the queues on AWS
 	Outcomes  []executions.Outcome
 	Trackings []tracking.Tracking
+	Events    []string
+	Reasons   []string
 	Sinces    []sinceChoice
+	Older     string // the address of the next page; empty if this is the last one
+	Newest    string // the address of the first page; empty if this is it
+	Download  string // the address of the table
 }
 
 // sinceChoice is a choice of how far a page looks back.
 type sinceChoice struct{ Value, Title string }
 
-var sinceChoices = []sinceChoice{{"1h", "Last hour"}, {"24h", "Last 24 hours"}, {"7d", "Last 7 days"}, {"30d", "Last 30 days"}}
+var sinceChoices = []sinceChoice{{"1h", "Last hour"}, {"6h", "Last 6 hours"}, {"24h", "Last 24 hours"}, {"7d", "Last 7 days"}, {"30d", "Last 30 days"}}
+
+// The names of a page's fields in an address, in addition to those of its query.
+const (
+	fieldSince   = "since"
+	FieldAfter   = "after"
+	FieldRows    = "rows"
+	FieldSummary = "summary"
+)
+
+// readQuery reads the query of a request, for the last day unless it has a period.
+func readQuery(r *http.Request, now time.Time) (values url.Values, q executions.Query, err error) {
+	values = r.URL.Query()
+	values.Set(fieldSince, cmp.Or(values.Get(fieldSince), "24h"))
+	q, err = executions.ParseQuery(values, now)
+	return values, q, err
+}
 
 // executions lists the webhooks and their outcomes.
 func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
-	data, q, since, err := readFilters(r)
+	now := time.Now()
+	values, q, err := readQuery(r, now)
 	if err != nil {
 		c.fail(w, r, http.StatusBadRequest, err)
 		return
 	}
-	now := time.Now()
-	found, cut, err := c.readLog(r, q, now, since)
+	log := c.log()
+	if log == nil {
+		c.fail(w, r, http.StatusNotFound, errNoLog)
+		return
+	}
+	data := newExecutionsData(values, q)
+	data.Found, err = log.Find(r.Context(), q, executions.Page{Rows: rowsInPage, After: values.Get(FieldAfter), Summary: true})
 	if err == nil && c.Store.Deployment != nil {
 		var backlog deadletters.Backlog
 		backlog, err = c.Store.Deployment.Backlog(r.Context())
@@ -69,54 +92,77 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, statusOf(err), err)
 		return
 	}
-	if cut && len(found) > 0 {
-		data.Cut = found[len(found)-1].Received
-	}
-	filter := executions.Filter{Text: data.Text}
-	if data.Outcome != "" {
-		filter.Outcomes = []executions.Outcome{data.Outcome}
-	}
-	found = filter.Of(found)
-	data.Summary = executions.Summarize(found, now.Add(-since), now)
-	data.Chart = chart.Draw(data.Summary)
-	data.Says = data.Summary.Says(executions.Lookback(since))
-	data.Rows = found[:min(len(found), rowsAtMost)]
-	data.More = len(found) - len(data.Rows)
+	data.addFound(values, now)
 	c.show(w, r, http.StatusOK, "executions", view{Title: "Executions", Path: "/executions", Data: data})
 }
 
-// statusOf returns the HTTP status for an error: 404 if there is no log, or no such version of
-// a template.
-func statusOf(err error) int {
-	if errors.Is(err, errNoLog) || errors.Is(err, store.ErrNoVersion) {
-		return http.StatusNotFound
+// newExecutionsData returns the data of a page before its query was asked.
+func newExecutionsData(values url.Values, q executions.Query) executionsData {
+	data := executionsData{
+		Query: q, Since: values.Get(fieldSince), Outcomes: executions.Outcomes, Trackings: tracking.All(), Zone: zone(q.From),
+		Tracking: values.Get("tracking"), Outcome: executions.Outcome(values.Get("outcome")),
+		Filtered: len(q.Outcomes)+len(q.Trackings) > 0 || q.Event+q.Reason+q.Text+q.ID != "",
 	}
-	return http.StatusBadGateway
-}
-
-// readFilters reads the filters of a request.
-func readFilters(r *http.Request) (data executionsData, q executions.Query, since time.Duration, err error) {
-	form := r.URL.Query()
-	data = executionsData{
-		Since: cmp.Or(form.Get("since"), "24h"), Outcome: executions.Outcome(form.Get("outcome")),
-		Tracking: form.Get("tracking"), Text: strings.TrimSpace(form.Get("q")),
-		Outcomes: executions.Outcomes, Trackings: tracking.All(),
-	}
-	data.Sinces = sinces(data.Since)
-	if since, err = executions.ParseSince(data.Since); err != nil {
-		return data, q, since, err
-	}
-	if data.Outcome != "" {
-		if _, err = executions.ParseOutcomes([]string{string(data.Outcome)}); err != nil {
-			return data, q, since, err
+	for _, name := range []string{"from", "to"} {
+		if values.Get(name) != "" {
+			data.From = q.From.Local().Format(executions.MomentFormat)
+			data.To = cmp.Or(values.Get("to"), data.To)
 		}
 	}
-	if data.Tracking != "" {
-		var t tracking.Tracking
-		t, err = tracking.ByName(data.Tracking)
-		q.Trackings = []tracking.Tracking{t}
+	if data.To != "" {
+		data.To = q.To.Local().Format(executions.MomentFormat)
 	}
-	return data, q, since, err
+	data.Sinces = sinces(data.Since)
+	return data
+}
+
+// addFound adds what the query found.
+func (d *executionsData) addFound(values url.Values, now time.Time) {
+	d.Chart = chart.Draw(d.Found.Summary)
+	period := executions.Between(d.Query.From, d.Query.To)
+	if d.From == "" {
+		length, _ := executions.ParseSince(d.Since) // valid: readQuery parsed it
+		period = executions.Lookback(length)
+	}
+	d.Says = d.Found.Summary.Says(period)
+	if d.Filtered {
+		d.Says += fmt.Sprintf(" The filters select %d of %d.", d.Found.Summary.Total.Came(), d.Found.All)
+	}
+	for _, kind := range d.Found.Summary.Kinds {
+		d.Events, d.Reasons = append(d.Events, kind.Event), append(d.Reasons, kind.Reason)
+	}
+	d.Events, d.Reasons = eachOnce(d.Events), eachOnce(d.Reasons)
+	shown := values.Get(FieldAfter)
+	values.Del(FieldAfter)
+	d.Download = "./executions.csv?" + values.Encode()
+	if shown != "" {
+		d.Newest = "./executions?" + values.Encode()
+	}
+	if d.Found.Next != "" {
+		values.Set(FieldAfter, d.Found.Next)
+		d.Older = "./executions?" + values.Encode()
+	}
+}
+
+// eachOnce returns the values that are not empty, without repetition, sorted.
+func eachOnce(values []string) []string {
+	slices.Sort(values)
+	return slices.DeleteFunc(slices.Compact(values), func(value string) bool { return value == "" })
+}
+
+// zone returns the name of this machine's time zone at a time.
+func zone(at time.Time) string { return at.Local().Format("MST") }
+
+// statusOf returns the HTTP status for an error: 404 if there is no such version of a template.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, store.ErrNoVersion):
+		return http.StatusNotFound
+	case errors.Is(err, executions.ErrPosition):
+		return http.StatusBadRequest
+	default:
+		return http.StatusBadGateway
+	}
 }
 
 // sinces returns the choices of a page, including the chosen one.
@@ -127,29 +173,62 @@ func sinces(chosen string) []sinceChoice {
 	return append([]sinceChoice{{chosen, "Last " + chosen}}, sinceChoices...)
 }
 
-// readLog reads the executions that match a query.
-func (c *Console) readLog(r *http.Request, q executions.Query, now time.Time, since time.Duration) (found []executions.Execution, cut bool, err error) {
-	log := c.log()
-	if log == nil {
-		return nil, false, errNoLog
-	}
-	q.Since = now.Add(-since)
-	reading, err := log.Read(r.Context(), q)
-	if err != nil {
-		return nil, false, err
-	}
-	return executions.Of(reading.Lines, now), reading.Cut, nil
-}
-
 // log returns the log of the store's webhooks, or nil if there is none.
 func (c *Console) log() executions.Log {
 	switch {
 	case c.Machine != nil:
-		return c.Machine.Lines()
+		return c.Machine.Executions()
 	case c.Store.Deployment != nil:
 		return c.Store.Deployment.Logs()
 	default:
 		return nil
+	}
+}
+
+// downloadExecutions sends the selected executions as a table.
+func (c *Console) downloadExecutions(w http.ResponseWriter, r *http.Request) {
+	_, q, err := readQuery(r, time.Now())
+	if err != nil {
+		c.fail(w, r, http.StatusBadRequest, err)
+		return
+	}
+	log := c.log()
+	if log == nil {
+		c.fail(w, r, http.StatusNotFound, errNoLog)
+		return
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="executions.csv"`)
+	if err := executions.WriteCSV(w, log.All(r.Context(), q)); err != nil {
+		c.Log.Warn("the table of executions could not be sent completely", "detail", err.Error())
+		panic(http.ErrAbortHandler) // so that the browser shows that the file is not complete
+	}
+}
+
+// ExecutionsPath is where the hub's commands read the executions of this hub.
+const ExecutionsPath = "/executions/page"
+
+// sendExecutions sends a page of executions to the hub's commands.
+func (c *Console) sendExecutions(w http.ResponseWriter, r *http.Request) {
+	values := r.URL.Query()
+	q, err := executions.ParseQuery(values, time.Now())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	page := executions.Page{After: values.Get(FieldAfter), Summary: values.Get(FieldSummary) == "true"}
+	if page.Rows, err = strconv.Atoi(values.Get(FieldRows)); err != nil {
+		http.Error(w, "rows is not a number", http.StatusBadRequest)
+		return
+	}
+	found, err := c.log().Find(r.Context(), q, page)
+	if err != nil {
+		http.Error(w, err.Error(), statusOf(err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(found); err != nil {
+		c.Log.Warn("a page of executions could not be sent", "detail", err.Error())
 	}
 }
 
@@ -170,26 +249,19 @@ func (c *Console) trace(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadRequest, err)
 		return
 	}
+	log := c.log()
+	if data.Query != "" && log == nil {
+		c.fail(w, r, http.StatusNotFound, errNoLog)
+		return
+	}
 	if data.Query != "" {
-		now := time.Now()
-		found, _, err := c.readLog(r, executions.Query{Resource: data.Query}, now, since)
+		search := executions.Search{Resource: data.Query, Since: since, Now: time.Now(), Store: c.Store.Named()}
+		story, err := search.Trace(r.Context(), log)
 		if err != nil {
 			c.fail(w, r, statusOf(err), err)
 			return
 		}
-		search := executions.Search{Resource: data.Query, Since: since, Now: now, Store: c.Store.Named()}
-		story := search.Tell(found)
 		data.Story = &story
 	}
 	c.show(w, r, http.StatusOK, "trace", view{Title: "Trace of an order or customer", Path: "/executions", Data: data})
-}
-
-// lines sends the log lines to the hub's commands.
-func (c *Console) lines(w http.ResponseWriter, _ *http.Request) {
-	texts, cut := c.Machine.Lines().Texts()
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.Header().Set(LinesCut, strconv.FormatBool(cut))
-	for _, text := range texts {
-		w.Write(text)
-	}
 }

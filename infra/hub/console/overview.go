@@ -32,8 +32,8 @@ type Machine interface {
 	Inbox() *database.List
 	// Waiting counts the events that are queued or retrying.
 	Waiting() int
-	// Lines are the log lines about webhooks.
-	Lines() *executions.Memory
+	// Executions is the log of what happened to each webhook.
+	Executions() executions.Log
 	// DeadLetters are the queues of failed events.
 	DeadLetters() deadletters.Queues
 	// Queue is the queue of a tracking.
@@ -64,7 +64,8 @@ type overviewData struct {
 	Notes   []string
 	Samples []templates.Sample
 	Machine Machine
-	Host    string // where events are sent, if that is not the inbox
+	Host    string             // where events are sent, if that is not the inbox
+	Day     executions.Summary // of the last 24 hours; only with a Machine
 }
 
 // readOverview reads the state of the setup.
@@ -82,6 +83,11 @@ func (c *Console) readOverview(ctx context.Context) (overviewData, error) {
 		if data.Notes, err = c.Machine.Notes(ctx); err != nil {
 			return overviewData{}, err
 		}
+		found, err := c.Machine.Executions().Find(ctx, executions.Query{From: time.Now().Add(-24 * time.Hour)}, executions.Page{Summary: true})
+		if err != nil {
+			return overviewData{}, err
+		}
+		data.Day = found.Summary
 	}
 	return data, nil
 }

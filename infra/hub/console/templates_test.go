@@ -12,6 +12,7 @@ import (
 	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
@@ -24,7 +25,7 @@ type machineWith struct {
 	Machine
 	recent []Recent
 	queues deadletters.Queues
-	lines  *executions.Memory
+	lines  *disk.Store
 }
 
 func (m machineWith) Recent() []Recent                { return m.recent }
@@ -33,7 +34,7 @@ func (m machineWith) Queue(t tracking.Tracking) deadletters.Local {
 	i := slices.IndexFunc(m.queues, func(q deadletters.TrackingQueue) bool { return q.Tracking.Name == t.Name })
 	return m.queues[i].Queue.(deadletters.Local)
 }
-func (m machineWith) Lines() *executions.Memory { return m.lines }
+func (m machineWith) Executions() executions.Log { return m.lines }
 
 // author is a user who edits templates in the console.
 type author struct {

@@ -57,6 +57,21 @@ func Open(path string) (*DB, error) {
 	return db, nil
 }
 
+// OpenToRead opens a database that no process writes to. Nothing may be written to it.
+func OpenToRead(path string) (*DB, error) {
+	var bolt *bbolt.DB
+	err := guard(func() (err error) {
+		bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{bolt: bolt, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	close(db.ended)
+	return db, nil
+}
+
 // openFile opens or creates the file of a database.
 func openFile(path string) (db *bbolt.DB, err error) {
 	if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) {

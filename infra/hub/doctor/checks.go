@@ -435,9 +435,13 @@ func (p Patient) events(ctx context.Context) []Finding {
 		return unknown(err)
 	}
 	now := time.Now()
-	reading, err := p.Log.Read(ctx, executions.Query{Since: now.Add(-p.Since)})
+	found, err := p.Log.Find(ctx, executions.Query{From: now.Add(-p.Since)}, executions.Page{Summary: true})
 	if err != nil {
 		return unknown(err)
 	}
-	return eventFindings(executions.Of(reading.Lines, now), enabled, p.Since, now, p.Store)
+	waits, err := executions.Waits(p.Log.All(ctx, executions.Query{From: now.Add(-max(p.Since, executions.RetriedFor)), Outcomes: executions.Undelivered}))
+	if err != nil {
+		return unknown(err)
+	}
+	return eventFindings(found.Summary.Kinds, waits, enabled, p.Since, now, p.Store)
 }

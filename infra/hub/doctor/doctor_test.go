@@ -233,7 +233,12 @@ func TestEvents(t *testing.T) {
 		{"only an unauthenticated client's", []executions.Execution{came(1, executions.Rejected, "forged")}, only, deployed, "warning note", []string{"1 forged", "without a webhook in"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			finds(t, eventFindings(c.all, c.enabled, 24*time.Hour, now, c.store), c.states, c.says...)
+			waits, err := executions.Waits(executions.List(c.all).Seq())
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds := executions.Summarize(c.all, now.Add(-24*time.Hour), now).Kinds
+			finds(t, eventFindings(kinds, waits, c.enabled, 24*time.Hour, now, c.store), c.states, c.says...)
 		})
 	}
 }

@@ -21,12 +21,12 @@ const late = 15 * time.Minute
 var forOperators = []string{"template", "write_key_missing", "unverified", "settings", "internal",
 	"segment_400", "segment_401", "segment_403", "segment_404", "segment_405", "segment_413"}
 
-// eventFindings reports the outcomes of recent webhooks, which are in all, the newest first:
-// undelivered events and their age, failed and rejected webhooks and their reasons, and when
-// the last webhook of each tracking was received.
-func eventFindings(all []executions.Execution, enabled map[string]bool, since time.Duration, now time.Time, s store.Store) []Finding {
+// eventFindings reports the outcomes of recent webhooks: undelivered events and their age,
+// failed and rejected webhooks and their reasons, and when the last webhook of each tracking
+// was received.
+func eventFindings(all []executions.KindCount, waits []executions.Wait, enabled map[string]bool, since time.Duration, now time.Time, s store.Store) []Finding {
 	flag := s.Named().Flag
-	found := waitingFindings(all, now, flag)
+	found := waitingFindings(waits, now, flag)
 	for _, outcome := range []struct {
 		is    executions.Outcome
 		state State
@@ -49,9 +49,9 @@ func redriving(selected, flag string) string {
 
 // waitingFindings reports undelivered events, by tracking and reason. It leaves out events
 // that were accepted recently and not attempted yet.
-func waitingFindings(all []executions.Execution, now time.Time, flag string) []Finding {
+func waitingFindings(waits []executions.Wait, now time.Time, flag string) []Finding {
 	var found []Finding
-	for _, w := range executions.Waits(all) {
+	for _, w := range waits {
 		old := now.Sub(w.Oldest)
 		f := Finding{
 			Says: fmt.Sprintf("%s: %s, the oldest received %s ago", w.Tracking, words.Count(w.Count, "event")+" to be delivered", age(old)),
@@ -82,11 +82,11 @@ func listing(tracking, flag string) string {
 }
 
 // byReason counts the webhooks with an outcome by reason. It is empty if there are none.
-func byReason(all []executions.Execution, outcome executions.Outcome) string {
+func byReason(all []executions.KindCount, outcome executions.Outcome) string {
 	counts := map[string]int{}
-	for _, e := range all {
-		if e.Outcome == outcome {
-			counts[e.Reason]++
+	for _, kind := range all {
+		if kind.Outcome == outcome {
+			counts[kind.Reason] += kind.N
 		}
 	}
 	var parts []string
@@ -98,18 +98,18 @@ func byReason(all []executions.Execution, outcome executions.Outcome) string {
 
 // lastFindings reports when the last webhook of each enabled tracking was received. It
 // ignores rejected webhooks, which anyone can send.
-func lastFindings(all []executions.Execution, enabled map[string]bool, since time.Duration, now time.Time, flag string) []Finding {
+func lastFindings(all []executions.KindCount, enabled map[string]bool, since time.Duration, now time.Time, flag string) []Finding {
 	var came, silent []string
 	for _, t := range tracking.All() {
 		if !enabled[t.Name] {
 			continue
 		}
-		i := slices.IndexFunc(all, func(e executions.Execution) bool { return e.Tracking == t.Name && e.Outcome != executions.Rejected })
-		if i < 0 {
+		last := lastOf(all, t)
+		if last.IsZero() {
 			silent = append(silent, t.Name)
 			continue
 		}
-		came = append(came, fmt.Sprintf("%s %s ago", t.Name, age(now.Sub(all[i].Received))))
+		came = append(came, fmt.Sprintf("%s %s ago", t.Name, age(now.Sub(last))))
 	}
 	var found []Finding
 	if len(came) > 0 {
@@ -120,4 +120,15 @@ func lastFindings(all []executions.Execution, enabled map[string]bool, since tim
 			Do: "if this store should have had some, hub webhooks list" + flag + " shows the webhooks in Commerce"})
 	}
 	return found
+}
+
+// lastOf returns when the last webhook of a tracking was received that was not rejected; zero
+// if there is none.
+func lastOf(all []executions.KindCount, t tracking.Tracking) (last time.Time) {
+	for _, kind := range all {
+		if kind.Tracking == t.Name && kind.Outcome != executions.Rejected && kind.Last.After(last) {
+			last = kind.Last
+		}
+	}
+	return last
 }

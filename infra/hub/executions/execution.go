@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/shared/chars"
 	"commerce-segment/shared/spool"
 )
 
@@ -64,33 +63,39 @@ type Execution struct {
 // Milliseconds is a duration.
 type Milliseconds int64
 
+// Kind returns what the execution is counted by.
+func (e Execution) Kind() Kind { return Kind{e.Tracking, e.Event, e.Outcome, e.Reason} }
+
 // Of groups lines by webhook, and returns the newest webhook first.
-func Of(lines []Line, now time.Time) []Execution {
+func Of(lines []Line) List {
 	type key struct {
 		tracking string
 		received int64
 	}
-	var all []Execution
+	var all List
 	byKey := map[key][]Line{}
 	for _, line := range lines {
 		if line.Received.IsZero() { // it was rejected, or could not be read: it has no other line
-			all = append(all, executionOf([]Line{line}, now))
+			all = append(all, New([]Line{line}))
 			continue
 		}
 		k := key{line.Tracking, line.Received.UnixNano()}
 		byKey[k] = append(byKey[k], line)
 	}
 	for _, own := range byKey {
-		all = append(all, executionOf(own, now))
+		all = append(all, New(own))
 	}
-	slices.SortFunc(all, func(a, b Execution) int {
-		return cmp.Or(b.Received.Compare(a.Received), cmp.Compare(a.Tracking, b.Tracking))
-	})
+	slices.SortFunc(all, compare)
 	return all
 }
 
-// executionOf returns the execution that has these lines.
-func executionOf(lines []Line, now time.Time) Execution {
+// compare returns the order of a list: the newest first.
+func compare(a, b Execution) int {
+	return cmp.Or(b.Received.Compare(a.Received), cmp.Compare(b.Tracking, a.Tracking))
+}
+
+// New returns the execution that has these lines.
+func New(lines []Line) Execution {
 	slices.SortStableFunc(lines, func(a, b Line) int {
 		// The first attempt may be logged before the acceptance.
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Time.Compare(b.Time))
@@ -100,20 +105,20 @@ func executionOf(lines []Line, now time.Time) Execution {
 		e.Received = lines[0].Time
 	}
 	for _, line := range lines {
-		e.Event = cmp.Or(chars.Line(line.Event), e.Event)
-		e.Resource = cmp.Or(chars.Line(line.Resource), e.Resource)
-		e.WebhookID = cmp.Or(chars.Line(line.WebhookID), e.WebhookID)
+		e.Event = cmp.Or(line.Event, e.Event)
+		e.Resource = cmp.Or(line.Resource, e.Resource)
+		e.WebhookID = cmp.Or(line.WebhookID, e.WebhookID)
 		e.Attempts = max(e.Attempts, line.Receives)
 		if len(line.MessageIDs) > 0 {
 			e.MessageIDs, e.Messages = line.MessageIDs, line.Messages
 		}
 	}
-	e.conclude(now)
+	e.conclude()
 	return e
 }
 
 // conclude sets the outcome according to the last line.
-func (e *Execution) conclude(now time.Time) {
+func (e *Execution) conclude() {
 	first, last := e.Lines[0], e.Lines[len(e.Lines)-1]
 	if first.Kind == kindAccept && first.Outcome != string(Accepted) {
 		e.Outcome, e.Reason, e.Detail = Rejected, first.Outcome, first.Detail
@@ -125,7 +130,7 @@ func (e *Execution) conclude(now time.Time) {
 	}
 	e.Outcome, e.Reason, e.Detail = Outcome(last.Outcome), last.Reason, last.Detail
 	switch {
-	case last.exhausted(now):
+	case last.exhausted():
 		e.Outcome, e.Reason = Failed, "receives_exhausted"
 		e.Detail = fmt.Sprintf("the last of its %d attempts failed: %s", last.Receives, last.Reason)
 	case last.Outcome == "retrying" || last.Unsettled != "":
@@ -136,7 +141,8 @@ func (e *Execution) conclude(now time.Time) {
 	}
 }
 
-// exhausted reports whether the queue made a dead letter of the event, which logs no line.
-func (l Line) exhausted(now time.Time) bool {
-	return l.Outcome == "retrying" && l.Receives >= spool.MaxReceives && now.After(l.returns().Add(spool.Visibility))
+// exhausted reports whether it was the last attempt and failed. The queue makes a dead letter
+// of the event when the delay ends, and logs no line about that.
+func (l Line) exhausted() bool {
+	return l.Outcome == "retrying" && l.Receives >= spool.MaxReceives
 }

@@ -5,6 +5,8 @@ package executions
 import (
 	"encoding/json"
 	"time"
+
+	"commerce-segment/shared/chars"
 )
 
 // The kinds of lines: one for each call by Commerce, and one for each delivery attempt.
@@ -42,7 +44,19 @@ func Parse(text []byte) (line Line, ok bool) {
 	if err := json.Unmarshal(text, &line); err != nil {
 		return Line{}, false
 	}
+	line.Event, line.Resource, line.WebhookID = chars.Line(line.Event), chars.Line(line.Resource), chars.Line(line.WebhookID)
 	return line, line.Tracking != "" && (line.Kind == kindAccept || line.Kind == kindDeliver)
+}
+
+// ParseAll parses log lines, and returns those about webhooks.
+func ParseAll(texts [][]byte) []Line {
+	var lines []Line
+	for _, text := range texts {
+		if line, ok := Parse(text); ok {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // returns returns when the next attempt is due; zero if there is none.

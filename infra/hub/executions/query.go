@@ -2,9 +2,12 @@ package executions
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,66 +16,230 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Query selects lines. It can select only by what all lines of a webhook have in common:
-// otherwise the outcome of a webhook would be wrong because some of its lines are missing.
-type Query struct {
-	Since     time.Time
-	Trackings []tracking.Tracking // empty means all
-	Resource  string              // an order's, a customer's or a webhook's id; empty means all
-}
-
-// Log is a source of lines.
+// Log is a source of executions.
 type Log interface {
-	// Read returns the selected lines, or the newest ones if there are too many.
-	Read(context.Context, Query) (Reading, error)
+	// Find returns a page of the executions that a query selects.
+	Find(context.Context, Query, Page) (Found, error)
+	// All returns all executions that a query selects, the newest first. The last error is
+	// an ErrCut if there are older ones that were not read.
+	All(context.Context, Query) iter.Seq2[Execution, error]
 }
 
-// Reading is the result of reading a Log.
-type Reading struct {
-	Lines []Line // in no particular order
-	// Cut reports whether there are older lines that were not read.
-	Cut bool
+// Query selects executions. The empty value of a field selects all.
+type Query struct {
+	From, To  time.Time // when the webhook was received, in whole minutes: see Bounds
+	Trackings []tracking.Tracking
+	Outcomes  []Outcome
+	Event     string
+	Reason    string
+	Text      string // in any field of an execution; upper and lower case of a to z are equal
+	// ID is the id of an order, a customer or a webhook, or the beginning of one: at least
+	// MinPrefix characters.
+	ID string
 }
 
-// Pick parses log lines and returns the selected ones.
-func (q Query) Pick(texts [][]byte) []Line {
-	var lines []Line
-	for _, text := range texts {
-		if line, ok := Parse(text); ok && q.matches(line) {
-			lines = append(lines, line)
+// MinPrefix is the least length of the beginning of an id.
+const MinPrefix = 8
+
+// Page selects what Find returns.
+type Page struct {
+	Rows    int    // the largest number of executions
+	After   string // a Next of a Found: the executions after those of its page
+	Summary bool   // whether to count all selected executions
+}
+
+// Found is what Find found.
+type Found struct {
+	Rows    []Execution
+	Next    string  // selects the next page; empty if this is the last one
+	Summary Summary // of all selected executions, if the Page asked for it
+	All     int     // how many executions are in the period, whatever else the query selects; also only if asked for
+	// Begins is when the oldest webhook was received that could be read. It is zero if all
+	// were read.
+	Begins time.Time
+}
+
+// ErrCut means that the log has older lines than could be read.
+type ErrCut struct {
+	Begins time.Time // when the oldest webhook that was read was received
+}
+
+func (e ErrCut) Error() string {
+	return "there are more log lines than can be read at once: these begin at " + Clock(e.Begins)
+}
+
+// Bounds returns the period of the query: From and To, extended to whole minutes, because
+// counters count minutes. Without To, the period ends after now.
+func (q Query) Bounds(now time.Time) (from, to time.Time) {
+	if to = q.To; to.IsZero() {
+		to = now.Add(time.Nanosecond)
+	}
+	if whole := to.Truncate(time.Minute); whole.Before(to) {
+		to = whole.Add(time.Minute)
+	}
+	if from = q.From.Truncate(time.Minute); from.Before(earliest) {
+		from = earliest
+	}
+	if to.After(latest) {
+		to = latest
+	}
+	return from, to
+}
+
+// The bounds of all times in a log, so that their nanoseconds are a number.
+var (
+	earliest = time.Unix(0, 0)
+	latest   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// Selects reports whether the query selects executions of a kind, in any period and with any
+// text and id.
+func (q Query) Selects(k Kind) bool {
+	return (len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, k.Outcome)) &&
+		(len(q.Trackings) == 0 || slices.ContainsFunc(q.Trackings, func(t tracking.Tracking) bool { return t.Name == k.Tracking })) &&
+		(q.Event == "" || q.Event == k.Event) && (q.Reason == "" || q.Reason == k.Reason)
+}
+
+// SelectsAll reports whether the query selects an execution whose kind and period it selects.
+func (q Query) SelectsAll(e Execution) bool {
+	return (q.ID == "" || q.names(e.Resource) || q.names(e.WebhookID)) && e.says(q.Text)
+}
+
+// names reports whether the query's ID is this id, or the beginning of it.
+func (q Query) names(id string) bool {
+	return id == q.ID || len(q.ID) >= MinPrefix && strings.HasPrefix(id, q.ID)
+}
+
+// says reports whether a text is in one of the fields.
+func (e Execution) says(text string) bool {
+	folded := []byte(Fold(text))
+	parts := append([]string{e.Tracking, e.Event, e.Resource, e.WebhookID, e.Reason, e.Detail}, e.MessageIDs...)
+	return slices.ContainsFunc(parts, func(part string) bool { return bytes.Contains([]byte(Fold(part)), folded) })
+}
+
+// Fold returns a text with small letters in place of A to Z.
+func Fold(text string) string { return string(AppendFold(nil, []byte(text))) }
+
+// AppendFold appends a text with small letters in place of A to Z.
+func AppendFold(to, text []byte) []byte {
+	from := len(to)
+	to = append(to, text...)
+	for i, c := range to[from:] {
+		if 'A' <= c && c <= 'Z' {
+			to[from+i] = c + 'a' - 'A'
 		}
 	}
-	return lines
+	return to
 }
 
-// PickFrom is Pick for the lines of a text.
-func (q Query) PickFrom(text []byte) []Line {
-	return q.Pick(bytes.Split(text, []byte("\n")))
+// Position returns the place of an execution in a list, as in Found.Next.
+func Position(received time.Time, tracking string) string {
+	return fmt.Sprintf("%d.%s", received.UnixNano(), tracking)
 }
 
-func (q Query) matches(line Line) bool {
-	return !line.Time.Before(q.Since) &&
-		(len(q.Trackings) == 0 || slices.ContainsFunc(q.Trackings, func(t tracking.Tracking) bool { return t.Name == line.Tracking })) &&
-		(q.Resource == "" || q.Resource == line.Resource || q.Resource == line.WebhookID)
+// ErrPosition means that a text is no position.
+var ErrPosition = errors.New("this page of the list does not exist: open the list again")
+
+// ParsePosition parses a position.
+func ParsePosition(text string) (received time.Time, tracking string, err error) {
+	nanoseconds, tracking, found := strings.Cut(text, ".")
+	n, err := strconv.ParseInt(nanoseconds, 10, 64)
+	if err != nil || !found {
+		return time.Time{}, "", fmt.Errorf("%q: %w", text, ErrPosition)
+	}
+	return time.Unix(0, n), tracking, nil
 }
 
-// Filter selects executions.
-type Filter struct {
-	Outcomes []Outcome // empty means all
-	Text     string    // in any field of an execution; upper and lower case are equal
+// The names of a query's fields in an address.
+const (
+	fieldFrom, fieldTo, fieldSince = "from", "to", "since"
+	fieldTracking, fieldOutcome    = "tracking", "outcome"
+	fieldEvent, fieldReason        = "event", "reason"
+	fieldText, fieldID             = "q", "id"
+)
+
+// Values returns the query as parameters of an address.
+func (q Query) Values() url.Values {
+	values := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			values.Add(name, value)
+		}
+	}
+	for name, at := range map[string]time.Time{fieldFrom: q.From, fieldTo: q.To} {
+		if !at.IsZero() {
+			set(name, at.Format(time.RFC3339Nano))
+		}
+	}
+	for _, t := range q.Trackings {
+		set(fieldTracking, t.Name)
+	}
+	for _, o := range q.Outcomes {
+		set(fieldOutcome, string(o))
+	}
+	set(fieldEvent, q.Event)
+	set(fieldReason, q.Reason)
+	set(fieldText, q.Text)
+	set(fieldID, q.ID)
+	return values
 }
 
-// Of returns the selected executions.
-func (f Filter) Of(all []Execution) []Execution {
-	text := strings.ToLower(f.Text)
-	return slices.DeleteFunc(slices.Clone(all), func(e Execution) bool {
-		return len(f.Outcomes) > 0 && !slices.Contains(f.Outcomes, e.Outcome) || !e.says(text)
-	})
+// ParseQuery parses the parameters of an address. Without from, the
+// period has the length that since names.
+func ParseQuery(values url.Values, now time.Time) (q Query, err error) {
+	q = Query{Event: strings.TrimSpace(values.Get(fieldEvent)), Reason: strings.TrimSpace(values.Get(fieldReason)),
+		Text: strings.TrimSpace(values.Get(fieldText)), ID: strings.TrimSpace(values.Get(fieldID))}
+	if q.Outcomes, err = ParseOutcomes(given(values[fieldOutcome])); err != nil {
+		return q, err
+	}
+	for _, name := range given(values[fieldTracking]) {
+		t, err := tracking.ByName(name)
+		if err != nil {
+			return q, err
+		}
+		q.Trackings = append(q.Trackings, t)
+	}
+	if q.From, err = parseMoment(values.Get(fieldFrom)); err != nil {
+		return q, err
+	}
+	if q.To, err = parseMoment(values.Get(fieldTo)); err != nil {
+		return q, err
+	}
+	if since := values.Get(fieldSince); since != "" {
+		length, err := ParseSince(since)
+		if err != nil {
+			return q, err
+		}
+		if q.From.IsZero() {
+			q.From = cmp.Or(q.To, now).Add(-length)
+		}
+	}
+	if !q.To.IsZero() && !q.From.Before(q.To) {
+		return q, errors.New("the end of the period must be after its start")
+	}
+	return q, nil
 }
 
-func (e Execution) says(text string) bool {
-	parts := append([]string{e.Tracking, e.Event, e.Resource, e.WebhookID, e.Reason, e.Detail}, e.MessageIDs...)
-	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(strings.ToLower(part), text) })
+// given returns the values that are not empty.
+func given(values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(value string) bool { return value == "" })
+}
+
+// MomentFormat is the form of a time in an input of a page: without a zone.
+const MomentFormat = "2006-01-02T15:04"
+
+// parseMoment parses a time. Without a zone, it is in that of this machine. The zero time
+// stands for an empty text.
+func parseMoment(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{MomentFormat, "2006-01-02T15:04:05", time.RFC3339Nano} {
+		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return at.Local(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q: write a time such as 2026-01-31T08:00", text)
 }
 
 var errSince = errors.New("write a time, for example 90m, 24h or 7d")

@@ -17,6 +17,8 @@ type Story struct {
 	Says     string    // a summary in one sentence
 	Chapters []Chapter // one for each webhook, the oldest first
 	Rest     []string  // further remarks and advice
+
+	Candidates []string // the ids that begin with the one that was searched for, if there are several
 }
 
 // Chapter describes the outcome of one webhook.
@@ -68,7 +70,7 @@ func (s Search) Tell(found []Execution) Story {
 			". That is right if it did not happen in Commerce. If it did, look at the delivery logs of the integration in Commerce Manager."}
 	}
 	if !s.Store.Deployed && slices.ContainsFunc(found, Execution.beginsLater) {
-		story.Rest = append(story.Rest, "The earlier steps are not known: the hub keeps its log in memory, and it was restarted, or newer lines replaced the older ones.")
+		story.Rest = append(story.Rest, "The earlier steps are not known: an earlier release of the hub received the webhook, or the log of that time was removed or damaged.")
 	}
 	return story
 }
@@ -119,7 +121,7 @@ func (s Search) neverSeen() []string {
 	if s.Store.Deployed {
 		return append(rest, "Perhaps it was received earlier: search further back with --since 30d. The logs are kept for 30 days, or for the logRetentionDays of the deployment.")
 	}
-	return append(rest, "Perhaps it was received before this hub was started: a hub keeps its log in memory only.")
+	return append(rest, "Perhaps it was received earlier: search further back with --since 30d. A hub keeps the log for 30 days, or for the time in hub run --keep.")
 }
 
 // beginsLater reports whether the log no longer has the line about the webhook's acceptance.

@@ -1,6 +1,7 @@
 package executions
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -15,17 +16,28 @@ import (
 type Summary struct {
 	Total Period
 	Parts []Period      // oldest first
-	Step  time.Duration // an hour, or a day if the period is long
+	Step  time.Duration // of a part
+	Kinds []KindCount   // by tracking, event, outcome and reason
+
+	counts Counts
+}
+
+// KindCount is the number of executions of a kind, and when the last one was received.
+type KindCount struct {
+	Kind
+	N    int
+	Last time.Time
 }
 
 // Period counts the webhooks that were received within a period.
 type Period struct {
 	Start  time.Time
 	Counts map[Outcome]int
+	Timed  int          // how many have a delay
 	P50    Milliseconds // the median of the delays
 	P95    Milliseconds
 
-	delays []Milliseconds
+	delays Delays
 }
 
 // Count returns the number of webhooks with one of these outcomes.
@@ -43,37 +55,86 @@ func (p Period) Taken() int { return p.Came() - p.Counts[Rejected] }
 func (p Period) Came() int { return p.Count(Outcomes...) }
 
 // Measured reports whether there are delays.
-func (p Period) Measured() bool { return len(p.delays) > 0 }
+func (p Period) Measured() bool { return p.Timed > 0 }
 
-// hoursUpTo is the longest period that is shown by the hour.
-const hoursUpTo = 48 * time.Hour
+// steps are the lengths of a part, each with the longest period that is shown in such parts.
+// A longer period is shown by the day.
+var steps = []struct{ step, upTo time.Duration }{
+	{time.Minute, time.Hour + 2*time.Minute}, // the last hour, in whole minutes
+	{5 * time.Minute, 6*time.Hour + 2*time.Minute},
+	{time.Hour, 48*time.Hour + 2*time.Minute},
+}
 
-// Summarize returns the summary of the period between two times.
-func Summarize(all []Execution, from, to time.Time) Summary {
-	s := Summary{Step: time.Hour, Total: newPeriod(from)}
-	if to.Sub(from) > hoursUpTo {
-		s.Step = 24 * time.Hour
-	}
-	for start := s.start(from); !start.After(to); start = s.next(start) {
-		s.Parts = append(s.Parts, newPeriod(start))
-	}
-	for _, e := range all {
-		s.Total.add(e)
-		if i := s.part(e.Received); i >= 0 {
-			s.Parts[i].add(e)
+const day = 24 * time.Hour
+
+// longestInParts is the longest period that has parts.
+const longestInParts = 5 * 366 * day
+
+// NewSummary returns the summary of the period between two times, without executions.
+func NewSummary(from, to time.Time) Summary {
+	s := Summary{Step: day, Total: newPeriod(from), counts: Counts{}}
+	for _, each := range slices.Backward(steps) {
+		if to.Sub(from) <= each.upTo {
+			s.Step = each.step
 		}
 	}
-	s.Total.conclude()
-	for i := range s.Parts {
-		s.Parts[i].conclude()
+	if to.Sub(from) > longestInParts {
+		return s
+	}
+	for start := s.start(from); start.Before(to); start = s.next(start) {
+		s.Parts = append(s.Parts, newPeriod(start))
 	}
 	return s
 }
 
+// Summarize returns the summary of the period between two times.
+func Summarize(all []Execution, from, to time.Time) Summary {
+	s := NewSummary(from, to)
+	for _, e := range all {
+		s.AddOne(e)
+	}
+	s.Conclude()
+	return s
+}
+
+// AddOne counts an execution.
+func (s *Summary) AddOne(e Execution) {
+	one := Counts{}
+	one.Add(e)
+	s.Add(e.Received, one)
+}
+
+// Add counts executions that were received in the part with this time.
+func (s *Summary) Add(at time.Time, counts Counts) {
+	i := s.Part(at)
+	for kind, count := range counts {
+		s.counts.merge(kind, count)
+		s.Total.add(kind, count)
+		if i >= 0 {
+			s.Parts[i].add(kind, count)
+		}
+	}
+}
+
+// Conclude computes what can only be known of all executions. Call it after the last Add.
+func (s *Summary) Conclude() {
+	for kind, count := range s.counts {
+		s.Kinds = append(s.Kinds, KindCount{kind, count.N, count.Last})
+	}
+	slices.SortFunc(s.Kinds, func(a, b KindCount) int {
+		return cmp.Or(cmp.Compare(a.Tracking, b.Tracking), cmp.Compare(a.Event, b.Event), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Reason, b.Reason))
+	})
+	s.Total.conclude()
+	for i := range s.Parts {
+		s.Parts[i].conclude()
+	}
+}
+
 // start returns the start of the part that contains t.
 func (s Summary) start(t time.Time) time.Time {
-	if s.Step == time.Hour {
-		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), 0, 0, 0, t.Location())
+	if s.Step < day {
+		since := time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
+		return t.Add(-(since % s.Step))
 	}
 	return startOfDay(noon(t, 0))
 }
@@ -95,15 +156,14 @@ func startOfDay(noon time.Time) time.Time {
 
 // next returns the start of the next part. A day may not have 24 hours.
 func (s Summary) next(start time.Time) time.Time {
-	if s.Step == time.Hour {
-		return start.Add(time.Hour)
+	if s.Step < day {
+		return start.Add(s.Step)
 	}
 	return startOfDay(noon(start, 1))
 }
 
-// part returns the index of the part that contains t; -1 if t is before all of them, as for
-// a webhook that was received earlier and retried in the period.
-func (s Summary) part(t time.Time) int {
+// Part returns the index of the part that contains t; -1 if t is before all of them.
+func (s Summary) Part(t time.Time) int {
 	i, found := slices.BinarySearchFunc(s.Parts, t, func(p Period, t time.Time) int { return p.Start.Compare(t) })
 	if found {
 		return i
@@ -111,28 +171,17 @@ func (s Summary) part(t time.Time) int {
 	return i - 1
 }
 
-func newPeriod(start time.Time) Period { return Period{Start: start, Counts: map[Outcome]int{}} }
+func newPeriod(start time.Time) Period {
+	return Period{Start: start, Counts: map[Outcome]int{}, delays: Delays{}}
+}
 
-func (p *Period) add(e Execution) {
-	p.Counts[e.Outcome]++
-	if e.Delay != nil {
-		p.delays = append(p.delays, *e.Delay)
-	}
+func (p *Period) add(k Kind, c Count) {
+	p.Counts[k.Outcome] += c.N
+	p.delays.Add(c.Delays)
 }
 
 func (p *Period) conclude() {
-	slices.Sort(p.delays)
-	p.P50, p.P95 = p.percentile(50), p.percentile(95)
-}
-
-// percentile returns the delay that this percentage of the delays does not exceed; 0 if
-// there are none.
-func (p *Period) percentile(percent int) Milliseconds {
-	if len(p.delays) == 0 {
-		return 0
-	}
-	rank := (len(p.delays)*percent + 99) / 100
-	return p.delays[rank-1]
+	p.Timed, p.P50, p.P95 = p.delays.Len(), p.delays.percentile(50), p.delays.percentile(95)
 }
 
 // Says describes the whole period in a few sentences.

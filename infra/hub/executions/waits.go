@@ -2,6 +2,8 @@ package executions
 
 import (
 	"cmp"
+	"errors"
+	"iter"
 	"slices"
 	"time"
 )
@@ -15,11 +17,20 @@ type Wait struct {
 	Oldest   time.Time // when that one was received
 }
 
+// Undelivered are the outcomes of events that are queued or retrying.
+var Undelivered = []Outcome{Accepted, Retrying}
+
+// RetriedFor is longer than all attempts of an event take.
+const RetriedFor = 36 * time.Hour
+
 // Waits counts undelivered events by tracking and reason.
-func Waits(all []Execution) []Wait {
+func Waits(all iter.Seq2[Execution, error]) ([]Wait, error) {
 	var waits []Wait
-	for _, e := range all {
-		if e.Outcome != Retrying && e.Outcome != Accepted {
+	for e, err := range all {
+		if err != nil && !errors.As(err, new(ErrCut)) {
+			return nil, err
+		}
+		if !slices.Contains(Undelivered, e.Outcome) {
 			continue
 		}
 		i := slices.IndexFunc(waits, func(w Wait) bool { return w.Tracking == e.Tracking && w.Reason == e.Reason })
@@ -35,5 +46,5 @@ func Waits(all []Execution) []Wait {
 	slices.SortFunc(waits, func(a, b Wait) int {
 		return cmp.Or(cmp.Compare(a.Tracking, b.Tracking), cmp.Compare(a.Reason, b.Reason))
 	})
-	return waits
+	return waits, nil
 }

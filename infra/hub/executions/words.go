@@ -6,10 +6,10 @@ import (
 )
 
 // Clock formats a time in the time zone of this machine.
-func Clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+func Clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
 // clockFine is Clock with milliseconds.
-func clockFine(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000") }
+func clockFine(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000 MST") }
 
 // String formats the duration for people.
 func (m Milliseconds) String() string {
@@ -40,6 +40,15 @@ func Lookback(d time.Duration) string {
 	default:
 		return "the last " + d.String()
 	}
+}
+
+// Between returns a name for a period. Without an end it lasts until now.
+func Between(from, to time.Time) string {
+	const minutes = "2006-01-02 15:04 MST"
+	if to.IsZero() {
+		return "the time since " + from.Local().Format(minutes)
+	}
+	return fmt.Sprintf("the time from %s to %s", from.Local().Format(minutes), to.Local().Format(minutes))
 }
 
 // lookbackFlag returns the value of --since for a period of this length.

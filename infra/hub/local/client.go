@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/console"
-	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/serve"
 )
@@ -73,7 +72,7 @@ func (c Client) do(ctx context.Context, method, address string, header http.Head
 	request.Header = header
 	response, err := c.http.Do(request)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, nil, fmt.Errorf("nothing listens on %s: start it with make run", request.URL.Host)
+		return nil, nil, errNotRunning{request.URL.Host}
 	}
 	if err != nil {
 		return nil, nil, err
@@ -172,20 +171,4 @@ func (c Client) NewConsoleLink(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the hub at %s answers %s: %s", c.URL, response.Status, strings.TrimSpace(string(path)))
 	}
 	return c.URL + string(path), nil
-}
-
-// Read implements executions.Log. It reads the log lines of the running hub.
-func (c Client) Read(ctx context.Context, q executions.Query) (executions.Reading, error) {
-	response, content, err := c.ask(ctx, http.MethodGet, console.LinesPath, nil)
-	if err != nil {
-		return executions.Reading{}, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return executions.Reading{}, fmt.Errorf("the hub at %s answers %s: %s", c.URL, response.Status, strings.TrimSpace(string(content)))
-	}
-	cut, err := strconv.ParseBool(response.Header.Get(console.LinesCut))
-	if err != nil {
-		return executions.Reading{}, fmt.Errorf("the program at %s does not list its executions: is it a hub of this version?", c.URL)
-	}
-	return executions.Reading{Lines: q.PickFrom(content), Cut: cut}, nil
 }

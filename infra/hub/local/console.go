@@ -39,7 +39,7 @@ func (m machine) DeadLetters() deadletters.Queues { return m.webhooks.deadLetter
 
 func (m machine) Queue(t tracking.Tracking) deadletters.Local { return m.webhooks.queue(t) }
 
-func (m machine) Lines() *executions.Memory { return m.lines }
+func (m machine) Executions() executions.Log { return m.executions }
 
 func (m machine) Inbox() *database.List { return m.inbox.batches }
 

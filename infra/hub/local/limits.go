@@ -39,6 +39,8 @@ const (
 	acceptedInterval = time.Second
 	// receivedAge is how long the batches in the inbox and the accepted webhooks are kept.
 	receivedAge = 30 * 24 * time.Hour
+	// executionsBytes is the total size of the files of executions.
+	executionsBytes = 1 << 30
 	// forgedInterval is the time in which at most one forged webhook is logged. The others
 	// are counted.
 	forgedInterval = time.Minute

@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
-	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/shared/metrics"
 	"commerce-segment/shared/serve"
@@ -26,12 +25,12 @@ import (
 func TestPrometheusGetsTheValuesOfCloudWatch(t *testing.T) {
 	log := new(hubtest.Log)
 	logger := slog.New(slog.NewJSONHandler(log, nil))
-	options := Options{Addr: "127.0.0.1:0", Dir: filepath.Join(t.TempDir(), ".hub"), Backoff: time.Hour}
+	options := Options{Addr: "127.0.0.1:0", Dir: filepath.Join(t.TempDir(), ".hub"), Backoff: time.Hour, Keep: time.Hour}
 	l, err := listenAll(t.Context(), options, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := open(t.Context(), options, l, logger, executions.NewMemory())
+	h, err := open(t.Context(), options, l, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

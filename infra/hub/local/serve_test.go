@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/shared/serve"
 )
@@ -21,12 +20,12 @@ import (
 func openHere(t *testing.T) (*hub, listeners, *hubtest.Log) {
 	t.Helper()
 	log := new(hubtest.Log)
-	options := Options{Addr: "127.0.0.1:0", WebhooksAddr: "127.0.0.1:0", Dir: filepath.Join(t.TempDir(), ".hub"), Backoff: time.Minute}
+	options := Options{Addr: "127.0.0.1:0", WebhooksAddr: "127.0.0.1:0", Dir: filepath.Join(t.TempDir(), ".hub"), Backoff: time.Minute, Keep: 24 * time.Hour}
 	l, err := listenAll(t.Context(), options, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := open(t.Context(), options, l, slog.New(slog.NewTextHandler(log, nil)), executions.NewMemory())
+	h, err := open(t.Context(), options, l, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

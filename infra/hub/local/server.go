@@ -18,6 +18,7 @@ import (
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/measure"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
@@ -37,6 +38,7 @@ type Options struct {
 	InboxFail    float64       // the share of requests that the inbox answers with 500, from 0 to 1
 	Backoff      time.Duration // the delay before the second delivery of an event
 	Log          string        // the form of the log: text or json
+	Keep         time.Duration // how long executions are kept
 }
 
 // boundMemory sets a memory limit for the garbage collector, unless GOMEMLIMIT has set one.
@@ -49,8 +51,7 @@ func boundMemory() {
 // Run runs a hub until the context is done.
 func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 	boundMemory()
-	lines := executions.NewMemory()
-	log := slog.New(slog.NewMultiHandler(NewLog(options.Log, stderr).Handler(), lines.Handler()))
+	log := NewLog(options.Log, stderr)
 	release, err := store.LockDirectory(options.Dir, log)
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer l.close()
-	h, err := open(ctx, options, l, log, lines)
+	h, err := open(ctx, options, l, log)
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func Run(ctx context.Context, options Options, stdout, stderr io.Writer) error {
 }
 
 // open opens the settings and the files of a hub. The caller closes it.
-func open(ctx context.Context, options Options, l listeners, log *slog.Logger, lines *executions.Memory) (h *hub, err error) {
+func open(ctx context.Context, options Options, l listeners, log *slog.Logger) (h *hub, err error) {
 	directory, stable, err := openSettings(ctx, options.Dir)
 	if err != nil {
 		return nil, err
@@ -92,14 +93,20 @@ func open(ctx context.Context, options Options, l listeners, log *slog.Logger, l
 	if err != nil {
 		return nil, err
 	}
+	records, err := disk.Open(directory.File(store.ExecutionsFolder), disk.Limits{Age: options.Keep, Bytes: executionsBytes}, log)
+	if err != nil {
+		return nil, err
+	}
+	log = slog.New(slog.NewMultiHandler(log.Handler(), records.Handler()))
 	host, _, _ := net.SplitHostPort(options.Addr) // valid, because listen accepted it
 	h = &hub{
-		url:       urlOf(l.all),
-		public:    publicAddr(l.all),
-		elsewhere: l.elsewhere(),
-		directory: directory,
-		log:       log,
-		lines:     lines,
+		url:        urlOf(l.all),
+		public:     publicAddr(l.all),
+		elsewhere:  l.elsewhere(),
+		directory:  directory,
+		log:        log,
+		executions: records,
+		files:      []io.Closer{records},
 		inbox: &inbox{
 			host: host, writeKey: func() (string, error) {
 				values, err := stable.Parameters(ctx, []string{settings.SegmentWriteKey})
@@ -154,18 +161,18 @@ func NewLog(form string, w io.Writer) *slog.Logger {
 // hub is a running hub. It receives webhooks and sends messages to Segment, or to its own inbox
 // if the settings name no other host.
 type hub struct {
-	url       string // for requests from this machine
-	public    string // the address for other machines; empty if they cannot reach it
-	elsewhere string // the URL of the address for webhooks alone; empty if there is none
-	directory store.Directory
-	log       *slog.Logger
-	lines     *executions.Memory // the log lines about webhooks
-	inbox     *inbox
-	queues    *queue.Store
-	files     []io.Closer // that open opened, the queues among them
-	meter     *measure.Meter
-	webhooks  *webhooks
-	pages     *console.Console
+	url        string // for requests from this machine
+	public     string // the address for other machines; empty if they cannot reach it
+	elsewhere  string // the URL of the address for webhooks alone; empty if there is none
+	directory  store.Directory
+	log        *slog.Logger
+	executions executions.Log
+	inbox      *inbox
+	queues     *queue.Store
+	files      []io.Closer // that open opened, the queues among them
+	meter      *measure.Meter
+	webhooks   *webhooks
+	pages      *console.Console
 }
 
 // close closes the files, the last one first.

@@ -245,22 +245,23 @@ func (b Backfill) ArrivalLog(ctx context.Context, here executions.Log) (backfill
 
 // Arrivals implements backfill.ArrivalLog.
 func (l arrivalLog) Arrivals(ctx context.Context, since time.Time) (all []backfill.Arrival, complete time.Time, err error) {
-	queries := []executions.Query{{Since: since}}
+	queries := []executions.Query{{From: since}}
 	if len(l.trackings) > 0 {
 		queries = nil
 		for _, t := range l.trackings {
-			queries = append(queries, executions.Query{Since: since, Trackings: []tracking.Tracking{t}})
+			queries = append(queries, executions.Query{From: since, Trackings: []tracking.Tracking{t}})
 		}
 	}
 	complete = l.begins
 	for _, query := range queries {
-		reading, err := l.log.Read(ctx, query)
-		if err != nil {
-			return nil, time.Time{}, err
-		}
-		now := time.Now()
-		oldest := now
-		for _, e := range executions.Of(reading.Lines, now) {
+		oldest, cut := time.Now(), false
+		for e, err := range l.log.All(ctx, query) {
+			if cut = errors.As(err, new(executions.ErrCut)); cut {
+				break
+			}
+			if err != nil {
+				return nil, time.Time{}, err
+			}
 			oldest = e.Received // the newest comes first
 			if outcome := outcomeOf(e); outcome != 0 && e.Resource != "" {
 				all = append(all, backfill.Arrival{
@@ -268,7 +269,7 @@ func (l arrivalLog) Arrivals(ctx context.Context, since time.Time) (all []backfi
 				})
 			}
 		}
-		if (reading.Cut || l.begins.IsZero()) && oldest.After(complete) {
+		if (cut || l.begins.IsZero()) && oldest.After(complete) {
 			complete = oldest
 		}
 	}

@@ -120,6 +120,9 @@ const QueueFolder = "queue"
 // batches in the inbox and the latest webhooks.
 const ReceivedFolder = "received"
 
+// ExecutionsFolder is the folder in a hub's directory with what happened to its webhooks.
+const ExecutionsFolder = "executions"
+
 // Unread returns the sorted paths of the files in the directory that nothing reads. With a
 // typing error in the name of a file, the default stays in effect, so the hub reports it.
 func (d Directory) Unread() ([]string, error) {
@@ -133,7 +136,7 @@ func (d Directory) Unread() ([]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case name == "samples" || name == backfillFolder || name == QueueFolder || name == ReceivedFolder || name == versionsFolder:
+		case name == "samples" || name == backfillFolder || name == QueueFolder || name == ExecutionsFolder || name == ReceivedFolder || name == versionsFolder:
 			return fs.SkipDir
 		case !entry.IsDir() && !read[name] && !isOwnFile(name):
 			unread = append(unread, d.File(name))

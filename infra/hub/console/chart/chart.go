@@ -1,4 +1,4 @@
-// Package chart draws the outcomes and delays of webhooks by hour.
+// Package chart draws the outcomes and delays of webhooks over time.
 package chart
 
 import (
@@ -41,7 +41,7 @@ type layer struct {
 // Of returns the number of webhooks of a layer in a period.
 func (l layer) Of(p executions.Period) int { return p.Count(l.outcomes...) }
 
-// Chart is a picture of a summary: a bar for each hour, and below it the delays.
+// Chart is a picture of a summary: a bar for each part of the period, and below it the delays.
 type Chart struct {
 	Width, Height int
 	Left, Right   int
@@ -107,7 +107,7 @@ func delayRules(longest executions.Milliseconds) []rule {
 }
 
 // delayHeight returns the height of a delay's bar. The scale is logarithmic, so that one outage
-// does not make the delays of all other hours invisible.
+// does not make all other delays invisible.
 func delayHeight(delay, longest executions.Milliseconds) float64 {
 	const shortest = 100 // milliseconds; shorter delays look almost the same
 	scale := func(d executions.Milliseconds) float64 { return math.Log1p(float64(d) / shortest) }
@@ -146,7 +146,7 @@ func (c *Chart) delays(p executions.Period, x, width float64, longest executions
 
 // partName returns the label of a part of the chart.
 func partName(start time.Time, step time.Duration) string {
-	if step == time.Hour {
+	if step < 24*time.Hour {
 		return start.Format("15:04")
 	}
 	return start.Format("Jan 2")

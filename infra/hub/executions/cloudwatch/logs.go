@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,29 +45,68 @@ type Logs struct {
 	Stack  string // its name
 }
 
-// Read implements executions.Log.
-func (l Logs) Read(ctx context.Context, q executions.Query) (executions.Reading, error) {
+// Find implements executions.Log. It reads all lines of the period, and finds the executions
+// in memory.
+func (l Logs) Find(ctx context.Context, q executions.Query, page executions.Page) (executions.Found, error) {
+	all, cut, err := l.read(ctx, q)
+	if err != nil {
+		return executions.Found{}, err
+	}
+	found, err := all.Find(q, page, time.Now())
+	found.Begins = cut.Begins
+	return found, err
+}
+
+// All implements executions.Log.
+func (l Logs) All(ctx context.Context, q executions.Query) iter.Seq2[executions.Execution, error] {
+	return func(yield func(executions.Execution, error) bool) {
+		all, cut, err := l.read(ctx, q)
+		if err != nil {
+			yield(executions.Execution{}, err)
+			return
+		}
+		for e := range all.Select(q, time.Now()).Seq() {
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if !cut.Begins.IsZero() {
+			yield(executions.Execution{}, cut)
+		}
+	}
+}
+
+// read returns the executions of the lines from the start of the query's period on: lines
+// after its end may be about webhooks that were received before. Of what the query selects,
+// it applies only what all lines of a webhook have in common. The cut is zero if no line is
+// missing.
+func (l Logs) read(ctx context.Context, q executions.Query) (all executions.List, cut executions.ErrCut, err error) {
 	ctx, cancel := context.WithTimeout(ctx, queryWithin)
 	defer cancel()
+	from, _ := q.Bounds(time.Now())
 	started, err := l.Client.StartQuery(ctx, &cloudwatchlogs.StartQueryInput{
 		LogGroupNames: l.groups(q.Trackings),
-		QueryString:   aws.String(insightsQuery(q.Resource)),
-		StartTime:     aws.Int64(q.Since.Unix()),
+		QueryString:   aws.String(insightsQuery(q.ID)),
+		StartTime:     aws.Int64(from.Unix()),
 		EndTime:       aws.Int64(time.Now().Add(time.Minute).Unix()), // AWS's clock may differ from ours
 		Limit:         aws.Int32(linesAtMost),
 	})
 	var missing *types.ResourceNotFoundException
 	if errors.As(err, &missing) {
-		return executions.Reading{}, fmt.Errorf("the stack %s does not have the log groups of this version: deploy it again: %w", l.Stack, err)
+		return nil, cut, fmt.Errorf("the stack %s does not have the log groups of this version: deploy it again: %w", l.Stack, err)
 	}
 	if err != nil {
-		return executions.Reading{}, fmt.Errorf("querying the functions' logs in CloudWatch Logs: %w", err)
+		return nil, cut, fmt.Errorf("querying the functions' logs in CloudWatch Logs: %w", err)
 	}
 	texts, err := l.results(ctx, started.QueryId)
 	if err != nil {
-		return executions.Reading{}, fmt.Errorf("reading the functions' logs from CloudWatch Logs: %w", err)
+		return nil, cut, fmt.Errorf("reading the functions' logs from CloudWatch Logs: %w", err)
 	}
-	return executions.Reading{Lines: q.Pick(texts), Cut: len(texts) >= linesAtMost}, nil
+	all = executions.Of(executions.ParseAll(texts))
+	if len(texts) >= linesAtMost && len(all) > 0 {
+		cut.Begins = all[len(all)-1].Received
+	}
+	return all, cut, nil
 }
 
 // groups returns the log groups of the trackings, or of all trackings if there are none.
@@ -81,13 +121,13 @@ func (l Logs) groups(trackings []tracking.Tracking) []string {
 	return groups
 }
 
-// insightsQuery returns the query for the lines about all webhooks, or about one order or
-// customer. It does not contain an id that could not be one of Commerce: q.Pick filters
-// the lines instead.
-func insightsQuery(resource string) string {
+// insightsQuery returns the query for the lines about all webhooks, or about those with an id
+// or the beginning of one. It does not contain an id that could not be one of Commerce: the
+// executions are selected in memory too.
+func insightsQuery(id string) string {
 	filter := `message in ["accept", "deliver"]`
-	if loggable.IsID(resource) {
-		filter += fmt.Sprintf(` and (resource = "%[1]s" or webhook_id = "%[1]s")`, resource)
+	if loggable.IsID(id) {
+		filter += fmt.Sprintf(` and (resource like "%[1]s" or webhook_id like "%[1]s")`, id)
 	}
 	return "fields @message | filter " + filter + " | sort @timestamp desc"
 }

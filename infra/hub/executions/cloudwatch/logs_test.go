@@ -81,12 +81,19 @@ func TestLogLinesAreReadPageByPageUpToALimit(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				insights := &standIn{lines: c.stored, running: c.running, status: types.QueryStatusComplete}
-				reading, err := Logs{Client: insights, Stack: "shop"}.Read(t.Context(), executions.Query{})
-				if err != nil {
-					t.Fatal(err)
+				n, cut := 0, false
+				for _, err := range (Logs{Client: insights, Stack: "shop"}).All(t.Context(), executions.Query{To: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)}) {
+					switch {
+					case err == nil:
+						n++
+					case errors.As(err, new(executions.ErrCut)):
+						cut = true
+					default:
+						t.Fatal(err)
+					}
 				}
-				if len(reading.Lines) != c.want || reading.Cut != c.cut || insights.results != c.calls {
-					t.Errorf("%d lines in %d calls, cut %v; want %d in %d, %v", len(reading.Lines), insights.results, reading.Cut, c.want, c.calls, c.cut)
+				if n != c.want || cut != c.cut || insights.results != c.calls {
+					t.Errorf("%d executions in %d calls, cut %v; want %d in %d, %v", n, insights.results, cut, c.want, c.calls, c.cut)
 				}
 			})
 		})
@@ -101,15 +108,15 @@ func TestTheQueryForLogsInsights(t *testing.T) {
 		groups []string
 		query  string
 	}{
-		{"an order", executions.Query{Since: since, Resource: "0b6f-1", Trackings: []tracking.Tracking{tracking.OrderCompleted}}, []string{"/aws/lambda/shop-order-completed"},
-			`fields @message | filter message in ["accept", "deliver"] and (resource = "0b6f-1" or webhook_id = "0b6f-1") | sort @timestamp desc`},
+		{"an order", executions.Query{From: since, ID: "0b6f-1", Trackings: []tracking.Tracking{tracking.OrderCompleted}}, []string{"/aws/lambda/shop-order-completed"},
+			`fields @message | filter message in ["accept", "deliver"] and (resource like "0b6f-1" or webhook_id like "0b6f-1") | sort @timestamp desc`},
 		// The id must not be able to change the query.
-		{"an id with a quotation mark", executions.Query{Since: since, Resource: `x" or 1=1 | limit 1 #`}, nil,
+		{"an id with a quotation mark", executions.Query{From: since, ID: `x" or 1=1 | limit 1 #`}, nil,
 			`fields @message | filter message in ["accept", "deliver"] | sort @timestamp desc`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			insights := &standIn{status: types.QueryStatusComplete}
-			if _, err := (Logs{Client: insights, Stack: "shop"}).Read(t.Context(), c.q); err != nil {
+			if _, err := (Logs{Client: insights, Stack: "shop"}).Find(t.Context(), c.q, executions.Page{}); err != nil {
 				t.Fatal(err)
 			}
 			if got := *insights.asked.QueryString; got != c.query {
@@ -138,7 +145,7 @@ func TestAQueryThatFailsSaysWhatToDo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, err := Logs{Client: &c.insights, Stack: "shop"}.Read(t.Context(), executions.Query{})
+				_, err := Logs{Client: &c.insights, Stack: "shop"}.Find(t.Context(), executions.Query{}, executions.Page{})
 				if err == nil || !strings.Contains(err.Error(), c.says) {
 					t.Errorf("the error is %v, want %q", err, c.says)
 				}

@@ -1,0 +1,41 @@
+package executions
+
+import (
+	"bytes"
+	"log/slog"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+// On AWS the lines are read from their text, and on this machine from the record.
+func TestAHandlerKeepsWhatParseReads(t *testing.T) {
+	var kept []Line
+	var text bytes.Buffer
+	log := slog.New(slog.NewMultiHandler(Handler(func(l Line) { kept = append(kept, l) }),
+		slog.NewJSONHandler(&text, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr})))
+	received := time.Date(2026, 11, 24, 10, 0, 0, 123456789, time.UTC)
+	log.With("tracking", "order-completed").Info("accept", "received", received, "event", "order.\u202epaid", "webhook_id", "w\n1",
+		"attempt", 2, "resource", "o-1", "outcome", "accepted", "bytes", 5)
+	log.Warn("deliver", "tracking", "order-completed", "received", received, "event_time", received.Add(-time.Hour), "event", "order.paid", "receives", 3,
+		"message_ids", []string{"a", "b"}, "messages", 150, "outcome", "failed", "reason", "template", "detail", "line 3", "retry_in", "30s", "unsettled", "no queue")
+	log.Info("settings were read", "tracking", "order-completed")
+	log.Debug("deliver", "tracking", "order-completed")
+	log.Info("accept", "outcome", "accepted") // of no tracking
+
+	want := ParseAll(bytes.Split(text.Bytes(), []byte("\n")))
+	if len(kept) != 2 || len(want) != 2 {
+		t.Fatalf("%d lines are kept, and %d are read, want 2", len(kept), len(want))
+	}
+	for i := range want {
+		if !kept[i].Time.Equal(want[i].Time) {
+			t.Errorf("the time is %v, want %v", kept[i].Time, want[i].Time)
+		}
+		kept[i].Time = want[i].Time
+		if !reflect.DeepEqual(kept[i], want[i]) {
+			t.Errorf("it keeps\n%+v, want\n%+v", kept[i], want[i])
+		}
+	}
+}

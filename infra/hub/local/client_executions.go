@@ -1,0 +1,69 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+
+	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/executions/disk"
+	"commerce-segment/infra/hub/store"
+)
+
+// errNotRunning means that nothing listens at the hub's address.
+type errNotRunning struct{ host string }
+
+func (e errNotRunning) Error() string {
+	return fmt.Sprintf("nothing listens on %s: start it with make run", e.host)
+}
+
+// Find implements executions.Log. It asks the running hub.
+func (c Client) Find(ctx context.Context, q executions.Query, page executions.Page) (found executions.Found, err error) {
+	values := q.Values()
+	values.Set(console.FieldRows, strconv.Itoa(page.Rows))
+	values.Set(console.FieldAfter, page.After)
+	values.Set(console.FieldSummary, strconv.FormatBool(page.Summary))
+	response, content, err := c.ask(ctx, http.MethodGet, console.ExecutionsPath+"?"+values.Encode(), nil)
+	if err != nil {
+		return found, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return found, fmt.Errorf("the hub at %s answers %s: %s", c.URL, response.Status, strings.TrimSpace(string(content)))
+	}
+	if err := json.Unmarshal(content, &found); err != nil {
+		return found, fmt.Errorf("the program at %s does not list its executions: is it a hub of this version?", c.URL)
+	}
+	return found, nil
+}
+
+// All implements executions.Log. It asks the running hub.
+func (c Client) All(ctx context.Context, q executions.Query) iter.Seq2[executions.Execution, error] {
+	return executions.Pages(ctx, c, q, 2000)
+}
+
+// Executions returns the log of the hub's executions: that of the running hub, or if no hub
+// runs, that in its directory. It returns which one it is, in the second case, and a function
+// that closes it.
+func (c Client) Executions(ctx context.Context) (log executions.Log, note string, end func() error, err error) {
+	_, err = c.Find(ctx, executions.Query{}, executions.Page{})
+	if !errors.As(err, new(errNotRunning)) {
+		return c, "", func() error { return nil }, err
+	}
+	folder := c.directory.File(store.ExecutionsFolder)
+	if _, missing := os.Stat(folder); errors.Is(missing, fs.ErrNotExist) {
+		return nil, "", nil, err
+	}
+	files, failed := disk.OpenToRead(folder)
+	if failed != nil {
+		return nil, "", nil, fmt.Errorf("%w (reading %s instead: %w)", err, folder, failed)
+	}
+	return files, fmt.Sprintf("No hub listens at %s: this is what %s holds.", strings.TrimPrefix(c.URL, "http://"), folder), files.Close, nil
+}

@@ -15,9 +15,6 @@ const (
 	kindDeliver = "deliver"
 )
 
-// forged is the outcome of a webhook with a wrong key.
-const forged = "forged"
-
 // Line is a log line about a webhook, as shared/relay writes it.
 type Line struct {
 	Time       time.Time `json:"timestamp"`

@@ -72,6 +72,35 @@ func TestTraceShowsTheAttemptsOfAnOrder(t *testing.T) {
 	}
 }
 
+func TestExecutionsAreReadFromTheDirectoryOfAStoppedHub(t *testing.T) {
+	h := start(t)
+	for _, order := range []string{"order-00-a", "order-00-b", "order-01"} {
+		h.Webhook("order-completed", hubtest.Order("order.paid", order))
+	}
+	ended(h, 3)
+	h.Stop()
+	here := []string{"--addr", "127.0.0.1:1", "--dir", h.Dir}
+	hub := func(args ...string) result { return command(t, "", append(args, here...)...) }
+	if got := hub("executions", "--limit", "1"); !strings.Contains(got.stdout, "and 2 older ones") || !strings.Contains(got.stderr, "No hub listens at 127.0.0.1:1") {
+		t.Errorf("it lists\n%s%s", got.stdout, got.stderr)
+	}
+	if got := hub("executions", "--csv", "--event", "order.paid", "--tracking", "order-completed"); strings.Count(got.stdout, "\n") != 4 || !strings.Contains(got.stdout, ",order-completed,order.paid,order-01,w-order-01,delivered,") {
+		t.Errorf("the table is\n%s%s", got.stdout, got.stderr)
+	}
+	if got := hub("executions", "--reason", "template"); got.stdout != "No such webhook in the last 24 hours.\n" {
+		t.Errorf("with another reason it lists\n%s%s", got.stdout, got.stderr)
+	}
+	for id, says := range map[string]string{
+		"order-01": "Received 1 webhook about order-01 ", "order-00-": "2 ids begin with order-00-. Choose one of them:\n  order-00-a\n  order-00-b\n",
+		"order-00-b": "Received 1 webhook about order-00-b ", "w-order-01": "Received 1 webhook about w-order-01 ", "order-0": "No webhooks about order-0 ",
+		"w-order-0": "3 ids begin with w-order-0.", "w-order-00-a": "Received 1 webhook",
+	} {
+		if got := hub("trace", id); !strings.Contains(got.stdout, says) {
+			t.Errorf("the trace of %s does not say %q:\n%s%s", id, says, got.stdout, got.stderr)
+		}
+	}
+}
+
 func TestTraceShowsTheOutcomeOfEachOrder(t *testing.T) {
 	h := start(t, "--backoff", "1h")
 	h.Set("templates/order-updated", `{"event": `)
@@ -128,6 +157,7 @@ func TestErrorsOfExecutionsAndTrace(t *testing.T) {
 		{"no hub runs there", []string{"executions", "--addr", "127.0.0.1:1"}, "nothing listens on 127.0.0.1:1: start it with make run"},
 		{"an unknown outcome", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "lost"}, `"lost" is not an outcome: the outcomes are delivered, `},
 		{"an unknown tracking", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--tracking", "order-paid"}, `there is no tracking "order-paid"`},
+		{"a limit below one", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--limit", "-4"}, "--limit -4: write a number above zero"},
 		{"an invalid time", []string{"trace", h.AddrFlag(), "--dir", h.Dir, "o-1", "--since", "week"}, `--since "week": write a time, for example`},
 		{"both stores", []string{"executions", h.AddrFlag(), "--prefix", "/shop"}, "none of the others can be"},
 		{"no id", []string{"trace", h.AddrFlag(), "--dir", h.Dir}, "accepts 1 arg(s)"},

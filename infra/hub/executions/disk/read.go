@@ -194,14 +194,14 @@ func (h *hourFilter) skips(key []byte) (bool, error) {
 
 // consider adds an execution if the query selects it.
 func (f *search) consider(key, record []byte, counts bool) error {
-	if !f.query.Selects(kindIn(trackingOf(key), record)) {
-		return nil
-	}
-	if len(f.text) > 0 {
+	if len(f.text) > 0 { // first, because it needs no new memory
 		f.folded = executions.AppendFold(f.folded[:0], record)
 		if !bytes.Contains(f.folded, f.text) && !bytes.Contains(key[8:], f.text) {
 			return nil
 		}
+	}
+	if !f.query.Selects(kindIn(trackingOf(key), record)) {
+		return nil
 	}
 	onPage := f.page.Rows > 0 && !f.more && (f.after == nil || bytes.Compare(key, f.after) < 0)
 	if !onPage && !counts {

@@ -98,3 +98,33 @@ func (t *terminal) confirm(ctx context.Context, question string) (bool, error) {
 	answer = strings.ToLower(answer)
 	return answer == "y" || answer == "yes", err
 }
+
+// confirmation is the flags of a command that prints what it will do, and asks.
+type confirmation struct{ dryRun, yes bool }
+
+// addFlags adds --dry-run and --yes.
+func (c *confirmation) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "print what would be done, and change nothing")
+	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask for confirmation")
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
+}
+
+// confirm reports whether to go on: with --yes, or if the user at a terminal agrees.
+func (c confirmation) confirm(cmd *cobra.Command, question string) (bool, error) {
+	if c.dryRun {
+		fmt.Fprintln(cmd.OutOrStdout(), "\nNothing was done (--dry-run).")
+		return false, nil
+	}
+	if c.yes {
+		return true, nil
+	}
+	keyboard := openTerminal(cmd)
+	if keyboard == nil {
+		return false, errors.New("nothing was done. Not a terminal: pass --yes or --dry-run")
+	}
+	yes, err := keyboard.confirm(cmd.Context(), "\n"+question)
+	if err == nil && !yes {
+		err = errors.New("nothing was done")
+	}
+	return yes, err
+}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,8 +19,8 @@ import (
 // webhookOptions are the flags of the subcommands of hub webhooks.
 type webhookOptions struct {
 	store.Location
-	url         string
-	dryRun, yes bool
+	url string
+	confirmation
 }
 
 func newWebhookCommands() *cobra.Command {
@@ -61,7 +60,7 @@ store, --url is for a domain of your own in front of its API.`,
 	}
 	addLocation(cmd, &options.Location)
 	addURL(cmd, &options.url)
-	addConfirmFlags(cmd, &options)
+	options.addFlags(cmd)
 	return cmd
 }
 
@@ -77,7 +76,7 @@ then sends no more events to it; hub webhooks sync creates the webhooks again.`,
 	}
 	addLocation(cmd, &options.Location)
 	addURL(cmd, &options.url)
-	addConfirmFlags(cmd, &options)
+	options.addFlags(cmd)
 	return cmd
 }
 
@@ -105,12 +104,6 @@ func newWebhooksURLs() *cobra.Command {
 	addLocation(cmd, &options.Location)
 	addURL(cmd, &options.url)
 	return cmd
-}
-
-func addConfirmFlags(cmd *cobra.Command, options *webhookOptions) {
-	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "print what would be done, and change nothing")
-	cmd.Flags().BoolVar(&options.yes, "yes", false, "do not ask for confirmation")
-	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
 }
 
 // open opens the store and checks the URL. base is the URL, or empty.
@@ -181,26 +174,6 @@ func removeWebhooks(cmd *cobra.Command, options webhookOptions) error {
 		return err
 	}
 	return applyPlan(cmd, plan, client)
-}
-
-// confirm reports whether to go on: with --yes, or if the user at a terminal agrees.
-func (r webhookOptions) confirm(cmd *cobra.Command, question string) (bool, error) {
-	if r.dryRun {
-		fmt.Fprintln(cmd.OutOrStdout(), "\nNothing was done (--dry-run).")
-		return false, nil
-	}
-	if r.yes {
-		return true, nil
-	}
-	keyboard := openTerminal(cmd)
-	if keyboard == nil {
-		return false, errors.New("nothing was done. Not a terminal: pass --yes or --dry-run")
-	}
-	yes, err := keyboard.confirm(cmd.Context(), "\n"+question)
-	if err == nil && !yes {
-		err = errors.New("nothing was done")
-	}
-	return yes, err
 }
 
 // printPlan prints a plan, without secrets.

@@ -189,6 +189,7 @@ func (h *hub) routes() http.Handler {
 	pages := h.pages.Sessions(markKeyHolders(h.pages, mux))
 	h.healthRoutes(mux)
 	mux.HandleFunc("GET /metrics", h.pages.RequireKey(h.meter.Handler().ServeHTTP))
+	mux.HandleFunc("GET "+eventsPath, h.pages.RequireKey(h.copyEvents))
 	h.inbox.routes(mux, h.pages.RequireKey)
 	// The webhooks do not use a mux, which would redirect a path with two slashes.
 	all := h.webhooksOr(pages)

@@ -35,9 +35,9 @@ func BenchmarkServe(b *testing.B) {
 	q := newQueue(b)
 	record := encode(relay.Envelope{Received: when, Body: body})
 	for left := b.N; left > 0; left -= 100 {
-		records := make([][]byte, min(left, 100))
+		records := make([]event, min(left, 100))
 		for i := range records {
-			records[i] = record
+			records[i].record = record
 		}
 		if err := q.put(b.Context(), records...); err != nil {
 			b.Fatal(err)

@@ -46,7 +46,7 @@ func crash(before, after []byte) []byte {
 func TestNoConfirmedEventIsLostInAPowerFailure(t *testing.T) {
 	changes := map[string]func(q *Queue, item relay.Item) error{
 		"put": func(q *Queue, _ relay.Item) error {
-			return q.put(t.Context(), encode(relay.Envelope{Body: make([]byte, 10_000)}))
+			return q.put(t.Context(), event{record: encode(relay.Envelope{Body: make([]byte, 10_000)})})
 		},
 		"retry": func(q *Queue, item relay.Item) error { return q.Retry(t.Context(), item, time.Hour, "segment_500") },
 		"receive": func(q *Queue, _ relay.Item) error {

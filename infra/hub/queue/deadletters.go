@@ -83,10 +83,10 @@ func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err err
 			return moved, err
 		}
 		var back []letter
-		var records [][]byte
+		var events []event
 		for _, l := range page {
 			if !l.FailedAt.After(began) && matches(l.DeadLetter) {
-				back, records = append(back, l), append(records, l.record)
+				back, events = append(back, l), append(events, event{record: l.record})
 			}
 		}
 		if len(back) == 0 {
@@ -94,7 +94,7 @@ func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err err
 		}
 		// If the process ends between the two steps, the events are in both places: it is
 		// better to send them twice than to lose them.
-		if err := q.put(context.Background(), records...); err != nil {
+		if err := q.put(context.Background(), events...); err != nil {
 			return moved, err
 		}
 		moved += len(back)

@@ -87,26 +87,29 @@ func (f *failed) count(queue string) int {
 	return f.counts[queue]
 }
 
-// put adds a dead letter: an event's record and why it failed.
-func (f *failed) put(queue string, record []byte, why relay.Failure) error {
-	text, err := json.Marshal(header{why, time.Now()})
-	if err != nil {
-		return err
-	}
-	value := append(append(text, '\n'), record...)
+// failedValue returns the value that is stored for a dead letter.
+func failedValue(record []byte, h header) ([]byte, error) {
+	text, err := json.Marshal(h)
+	return append(append(text, '\n'), record...), err
+}
+
+// put adds dead letters, as failedValue returned them.
+func (f *failed) put(queue string, values [][]byte) error {
 	return f.Update(func(tx *bbolt.Tx) error {
 		bucket, err := tx.CreateBucketIfNotExists([]byte(queue))
 		if err != nil {
 			return err
 		}
-		number, err := bucket.NextSequence()
-		if err != nil {
-			return err
+		for _, value := range values {
+			number, err := bucket.NextSequence()
+			if err != nil {
+				return err
+			}
+			if err := bucket.Put(binary.BigEndian.AppendUint64(nil, number), value); err != nil {
+				return err
+			}
 		}
-		if err := f.change(tx, queue, 1); err != nil {
-			return err
-		}
-		return bucket.Put(binary.BigEndian.AppendUint64(nil, number), value)
+		return f.change(tx, queue, len(values))
 	})
 }
 

@@ -139,7 +139,7 @@ func TestAllChangesOfADamagedFileEnd(t *testing.T) {
 	var changes sync.WaitGroup
 	for range 8 {
 		changes.Go(func() {
-			if err := file.put(t.Context(), q.name, [][]byte{{1}}); !errors.Is(err, database.ErrDamaged) {
+			if err := file.put(t.Context(), q.name, []event{{record: []byte{1}}}); !errors.Is(err, database.ErrDamaged) {
 				t.Errorf("got %v, want %v", err, database.ErrDamaged)
 			}
 		})

@@ -161,8 +161,15 @@ func (f *file) note(tx *bbolt.Tx, queue string) {
 	})
 }
 
+// event is an event to be added to a file. Its entry has no number yet, and if its visible is
+// zero, it is visible now.
+type event struct {
+	record []byte
+	entry
+}
+
 // put adds events to a queue, and returns when they are on the disk.
-func (f *file) put(ctx context.Context, queue string, records [][]byte) error {
+func (f *file) put(ctx context.Context, queue string, added []event) error {
 	return f.UpdateWithin(ctx, func(tx *bbolt.Tx) error {
 		if f.removed {
 			return database.ErrClosed
@@ -172,19 +179,21 @@ func (f *file) put(ctx context.Context, queue string, records [][]byte) error {
 			return err
 		}
 		now := time.Now()
-		for _, record := range records {
-			number, err := events.NextSequence()
-			if err != nil {
+		for _, e := range added {
+			if e.number, err = events.NextSequence(); err != nil {
 				return err
 			}
-			if err := events.Put(binary.BigEndian.AppendUint64(nil, number), record); err != nil {
+			if err := events.Put(binary.BigEndian.AppendUint64(nil, e.number), e.record); err != nil {
 				return err
 			}
-			if err := (entry{visible: now, number: number}).put(due); err != nil {
+			if e.visible.IsZero() {
+				e.visible = now
+			}
+			if err := e.entry.put(due); err != nil {
 				return err
 			}
 		}
-		if err := due.SetSequence(due.Sequence() + uint64(len(records))); err != nil {
+		if err := due.SetSequence(due.Sequence() + uint64(len(added))); err != nil {
 			return err
 		}
 		f.note(tx, queue)

@@ -44,12 +44,12 @@ func (q *Queue) Put(ctx context.Context, e relay.Envelope) error {
 	if len(e.Body) > relay.MaxBody {
 		return fmt.Errorf("the body has %d bytes, and at most %d are allowed: %w", len(e.Body), relay.MaxBody, relay.ErrTooLarge)
 	}
-	return q.put(ctx, encode(e))
+	return q.put(ctx, event{record: encode(e)})
 }
 
 // put adds events to the queue, and wakes Receive.
-func (q *Queue) put(ctx context.Context, records ...[]byte) error {
-	err := q.store.put(ctx, q.name, records)
+func (q *Queue) put(ctx context.Context, events ...event) error {
+	err := q.store.put(ctx, q.name, events)
 	if err != nil {
 		return fmt.Errorf("writing an event to the disk: %w", err)
 	}
@@ -83,9 +83,18 @@ func (q *Queue) Fail(_ context.Context, e relay.Envelope, why relay.Failure) err
 
 // fail adds a dead letter.
 func (q *Queue) fail(record []byte, why relay.Failure) error {
+	value, err := failedValue(record, header{why, time.Now()})
+	if err != nil {
+		return err
+	}
+	return q.failValues(value)
+}
+
+// failValues adds dead letters, as failedValue returned them.
+func (q *Queue) failValues(values ...[]byte) error {
 	failed, err := q.store.deadLetters()
 	if err == nil {
-		err = failed.put(q.name, record, why)
+		err = failed.put(q.name, values)
 	}
 	q.store.noteFailed(failed, err)
 	if err != nil {

@@ -173,8 +173,8 @@ func (s *Store) deadLetters() (_ *failed, err error) {
 }
 
 // put adds events to a queue.
-func (s *Store) put(ctx context.Context, queue string, records [][]byte) error {
-	return s.write(func(f *file) error { return f.put(ctx, queue, records) })
+func (s *Store) put(ctx context.Context, queue string, events []event) error {
+	return s.write(func(f *file) error { return f.put(ctx, queue, events) })
 }
 
 // write applies a change to the file for new events.

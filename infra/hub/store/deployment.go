@@ -106,12 +106,23 @@ func (d *Deployment) WebhookURL(t tracking.Tracking) string { return d.Outputs[o
 
 // DeadLetterQueue returns the dead-letter queue of a tracking.
 func (d *Deployment) DeadLetterQueue(t tracking.Tracking) (spool.SQSDeadLetters, error) {
-	queue, deadLetters := d.Outputs[outputs.Queue(t)], d.Outputs[outputs.DeadLetters(t)]
+	queue, deadLetters, err := d.queues(t)
+	return spool.NewSQSDeadLetters(sqs.NewFromConfig(d.Config), queue, deadLetters), err
+}
+
+// Spool returns the queue of a tracking and its dead-letter queue, to add events to them.
+func (d *Deployment) Spool(t tracking.Tracking) (spool.SQS, error) {
+	queue, deadLetters, err := d.queues(t)
+	return spool.NewSQS(sqs.NewFromConfig(d.Config), queue, deadLetters), err
+}
+
+// queues returns the URLs of the two queues of a tracking.
+func (d *Deployment) queues(t tracking.Tracking) (queue, deadLetters string, err error) {
+	queue, deadLetters = d.Outputs[outputs.Queue(t)], d.Outputs[outputs.DeadLetters(t)]
 	if queue == "" || deadLetters == "" {
-		return spool.SQSDeadLetters{}, fmt.Errorf("the stack has no outputs %s and %s: deploy it again with this version",
-			outputs.Queue(t), outputs.DeadLetters(t))
+		err = fmt.Errorf("the stack has no outputs %s and %s: deploy it again with this version", outputs.Queue(t), outputs.DeadLetters(t))
 	}
-	return spool.NewSQSDeadLetters(sqs.NewFromConfig(d.Config), queue, deadLetters), nil
+	return queue, deadLetters, err
 }
 
 // ClockAhead returns how far this machine's clock is ahead of the clock of AWS, accurate to

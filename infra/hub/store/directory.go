@@ -8,8 +8,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
@@ -123,6 +127,22 @@ const ReceivedFolder = "received"
 // ExecutionsFolder is the folder in a hub's directory with what happened to its webhooks.
 const ExecutionsFolder = "executions"
 
+// exportedInfix is in the name of a folder of queued events that SetQueueAside renamed.
+const exportedInfix = ".exported-"
+
+// SetQueueAside renames the folder with the queued events, so that the next hub does not
+// deliver them. It returns the new path. The caller has locked the directory.
+func (d Directory) SetQueueAside() (string, error) {
+	aside := d.File(QueueFolder + exportedInfix + time.Now().UTC().Format("20060102T150405.000"))
+	return aside, os.Rename(d.File(QueueFolder), aside)
+}
+
+// isOwnFolder reports whether the hub keeps other things than settings in a folder.
+func isOwnFolder(name string) bool {
+	return slices.Contains([]string{"samples", backfillFolder, QueueFolder, ExecutionsFolder, ReceivedFolder, versionsFolder, importsFolder}, name) ||
+		strings.HasPrefix(name, QueueFolder+exportedInfix)
+}
+
 // Unread returns the sorted paths of the files in the directory that nothing reads. With a
 // typing error in the name of a file, the default stays in effect, so the hub reports it.
 func (d Directory) Unread() ([]string, error) {
@@ -136,7 +156,7 @@ func (d Directory) Unread() ([]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case name == "samples" || name == backfillFolder || name == QueueFolder || name == ExecutionsFolder || name == ReceivedFolder || name == versionsFolder:
+		case isOwnFolder(name):
 			return fs.SkipDir
 		case !entry.IsDir() && !read[name] && !isOwnFile(name):
 			unread = append(unread, d.File(name))
@@ -145,6 +165,38 @@ func (d Directory) Unread() ([]string, error) {
 	})
 	return unread, err
 }
+
+// importsFolder is the folder in a hub's directory with the positions of imports.
+const importsFolder = "imports"
+
+// Imported returns how many events of an archive were put into the store from this machine.
+func (s Store) Imported(ctx context.Context, archive string) (int, error) {
+	name := s.importFile(archive)
+	values, err := s.positions().Parameters(ctx, []string{name})
+	if err != nil || values[name] == "" {
+		return 0, err
+	}
+	return strconv.Atoi(values[name])
+}
+
+// SetImported writes how many events of an archive were put into the store.
+func (s Store) SetImported(ctx context.Context, archive string, events int) error {
+	return s.positions().Put(ctx, s.importFile(archive), strconv.Itoa(events))
+}
+
+// importFile returns the name of the file with the position of an import.
+func (s Store) importFile(archive string) string {
+	return path.Join(importsFolder, digest(s.Prefix, archive))
+}
+
+// ImportFile returns the path of the file with the position of an import.
+func (s Store) ImportFile(archive string) string {
+	return filepath.Join(string(s.positions()), filepath.FromSlash(s.importFile(archive)))
+}
+
+// positions returns the directory of this machine with the positions of imports. For a
+// deployed store it is the default directory.
+func (s Store) positions() settings.Dir { return settings.Dir(cmp.Or(s.Dir, DefaultDir)) }
 
 // putSamples writes the bundled samples, which can be posted and edited. It does not change
 // a sample that exists.

@@ -32,9 +32,12 @@ func isOwnFile(name string) bool {
 // lockEvery is the time between two attempts to get a lock.
 const lockEvery = 10 * time.Millisecond
 
+// ErrRunning reports that a hub runs with a directory.
+var ErrRunning = errors.New("a hub already runs")
+
 // LockDirectory locks a directory, so that only one hub runs with it until release is called.
 // It creates the directory if it is missing, and removes the access of other users of the
-// machine.
+// machine. The error is ErrRunning if another hub has locked it.
 func LockDirectory(dir string, log *slog.Logger) (release func(), err error) {
 	h, err := OpenDirectory(dir)
 	if err != nil {
@@ -52,7 +55,7 @@ func LockDirectory(dir string, log *slog.Logger) (release func(), err error) {
 	case err != nil:
 		return nil, fmt.Errorf("locking %s: %w: choose a directory that you can write to with --dir", lock.Path(), err)
 	case !held:
-		return nil, fmt.Errorf("a hub already runs with the directory %s%s: stop it, or choose another directory with --dir", h.Dir, h.process())
+		return nil, fmt.Errorf("%w with the directory %s%s: stop it, or choose another directory with --dir", ErrRunning, h.Dir, h.process())
 	}
 	release = func() {
 		os.Remove(h.File(processFile))

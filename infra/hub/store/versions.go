@@ -50,13 +50,17 @@ func (d Directory) keep(ctx context.Context, name string) error {
 	if err != nil || len(versions) == 0 {
 		return err
 	}
-	newest := versions[0]
-	file := versionName(name, newest.Version)
-	if err := d.Dir.Put(ctx, file, newest.Value); err != nil {
+	return d.PutVersion(ctx, versions[0])
+}
+
+// PutVersion writes a version of a template that was replaced.
+func (d Directory) PutVersion(ctx context.Context, v settings.Stored) error {
+	file := versionName(v.Name, v.Version)
+	if err := d.Dir.Put(ctx, file, v.Value); err != nil {
 		return err
 	}
-	if err := os.Chtimes(d.File(file), newest.Modified, newest.Modified); err != nil {
-		return fmt.Errorf("keeping version %d of parameter %s: %w", newest.Version, name, err)
+	if err := os.Chtimes(d.File(file), v.Modified, v.Modified); err != nil {
+		return fmt.Errorf("keeping version %d of parameter %s: %w", v.Version, v.Name, err)
 	}
 	return nil
 }

@@ -1,0 +1,213 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"commerce-segment/infra/hub/queue"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
+)
+
+// Done is what an import did.
+type Done struct {
+	Settings      []string // the names of those that were written
+	Waiting, Dead int      // events that were added
+	// TooLarge counts the events that do not fit into SQS. They are only in the archive.
+	TooLarge int
+}
+
+// Apply imports what was planned. If it is stopped, a repeated import continues: at most the
+// last batch of events is added a second time, with the same messageIds. After each batch it
+// calls progress with the number of events that are done.
+func (p *Plan) Apply(ctx context.Context, log *slog.Logger, progress func(events int)) (done Done, err error) {
+	target, release, err := openTarget(p.store, log)
+	if err != nil {
+		return Done{}, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if done.Settings, err = p.writeSettings(ctx); err != nil {
+		return done, err
+	}
+	position := 0
+	batches := batcher{put: func(batch []Line) error {
+		tooLarge, err := target(ctx, batch)
+		if err != nil {
+			return fmt.Errorf("%w\nRun it again: it continues after the %d events that are imported", err, position)
+		}
+		position += len(batch)
+		done.TooLarge += tooLarge
+		for _, l := range batch {
+			if l.Waiting != nil {
+				done.Waiting++
+			} else {
+				done.Dead++
+			}
+		}
+		progress(position)
+		return p.store.SetImported(ctx, p.archive.ID, position)
+	}}
+	id := p.archive.ID
+	for line, err := range p.archive.lines() {
+		switch {
+		case err != nil:
+			return done, err
+		case p.archive.ID != id:
+			return done, errChanged
+		case line.Waiting == nil && line.Dead == nil:
+			continue
+		case position < p.Imported:
+			position++
+			continue
+		}
+		if err := batches.add(line); err != nil {
+			return done, err
+		}
+	}
+	return done, batches.flush()
+}
+
+// The size of a batch of events.
+const (
+	batchLines = 200
+	batchBytes = 4 << 20
+)
+
+// batcher collects lines of the same kind and tracking.
+type batcher struct {
+	put   func([]Line) error
+	batch []Line
+	bytes int
+}
+
+func (b *batcher) add(l Line) error {
+	if n := len(b.batch); n > 0 && (n >= batchLines || b.bytes >= batchBytes || !alike(b.batch[0], l)) {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	b.batch, b.bytes = append(b.batch, l), b.bytes+len(l.event().Body)
+	return nil
+}
+
+func (b *batcher) flush() error {
+	if len(b.batch) == 0 {
+		return nil
+	}
+	batch := b.batch
+	b.batch, b.bytes = nil, 0
+	return b.put(batch)
+}
+
+// event returns the event of a line that has one.
+func (l Line) event() Event {
+	if l.Waiting != nil {
+		return l.Waiting.Event
+	}
+	return l.Dead.Event
+}
+
+// alike reports whether two events are of the same kind and tracking.
+func alike(a, b Line) bool {
+	return (a.Waiting == nil) == (b.Waiting == nil) && a.event().Tracking == b.event().Tracking
+}
+
+// target adds a batch of events to a store. It returns how many are too large for it.
+type target func(context.Context, []Line) (tooLarge int, err error)
+
+// openTarget opens the queues of a store. Those of a directory must not be in use by a hub.
+func openTarget(s store.Store, log *slog.Logger) (put target, release func() error, err error) {
+	if s.Deployment != nil {
+		return toSQS(s.Deployment), func() error { return nil }, nil
+	}
+	unlock, err := store.LockDirectory(s.Dir, log)
+	if err != nil {
+		return nil, nil, fmt.Errorf("nothing was imported: %w", err)
+	}
+	queues, err := queue.Open(s.Backend.(store.Directory).File(store.QueueFolder), log)
+	if err != nil {
+		unlock()
+		return nil, nil, fmt.Errorf("nothing was imported: %w", err)
+	}
+	release = func() error {
+		defer unlock()
+		return queues.Close()
+	}
+	return toQueues(queues), release, nil
+}
+
+// latestDue is the longest delay that SQS and the relay use.
+const latestDue = 12 * time.Hour
+
+// toQueues adds events to the queues of a hub.
+func toQueues(queues *queue.Store) target {
+	return func(_ context.Context, batch []Line) (int, error) {
+		q := queues.Queue(batch[0].event().Tracking)
+		var waiting []queue.Event
+		var dead []spool.DeadLetter
+		latest := time.Now().Add(latestDue)
+		for _, l := range batch {
+			if l.Dead != nil {
+				dead = append(dead, l.Dead.letter())
+				continue
+			}
+			due := l.Waiting.Due
+			if due.After(latest) {
+				due = latest
+			}
+			waiting = append(waiting, queue.Event{Envelope: l.Waiting.envelope(), Receives: min(max(l.Waiting.Receives, 0), spool.MaxReceives), Due: due, Reason: l.Waiting.Reason})
+		}
+		if len(dead) > 0 {
+			return 0, q.RestoreDead(dead...)
+		}
+		return 0, q.Restore(waiting...)
+	}
+}
+
+// sendsAtOnce is how many events are sent to SQS at a time.
+const sendsAtOnce = 10
+
+// toSQS sends events to the queues of a deployed store. Their attempts begin again, because
+// only SQS counts receives.
+func toSQS(d *store.Deployment) target {
+	return func(ctx context.Context, batch []Line) (tooLarge int, err error) {
+		t, err := tracking.ByName(batch[0].event().Tracking)
+		if err != nil {
+			return 0, err
+		}
+		queues, err := d.Spool(t)
+		if err != nil {
+			return 0, err
+		}
+		sending, ctx := errgroup.WithContext(ctx)
+		sending.SetLimit(sendsAtOnce)
+		isTooLarge := make([]bool, len(batch))
+		for i, l := range batch {
+			sending.Go(func() (err error) {
+				if l.Dead != nil {
+					err = queues.Fail(ctx, l.Dead.envelope(), relay.Failure(l.Dead.Failure))
+				} else {
+					err = queues.Put(ctx, l.Waiting.envelope())
+				}
+				if isTooLarge[i] = errors.Is(err, relay.ErrTooLarge); isTooLarge[i] {
+					return nil
+				}
+				return err
+			})
+		}
+		err = sending.Wait()
+		for _, is := range isTooLarge {
+			if is {
+				tooLarge++
+			}
+		}
+		return tooLarge, err
+	}
+}

@@ -32,6 +32,17 @@ func IsID(text string) bool {
 
 const inID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 
+// Currency returns the code of a currency unchanged, and "" for any other text. A store can
+// define its own codes: up to 8 capital letters and digits.
+func Currency(code string) string {
+	if len(code) > 8 || strings.Trim(code, inCode) != "" {
+		return ""
+	}
+	return code
+}
+
+const inCode = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 // Event returns the name of a Commerce event unchanged, an empty text unchanged, and
 // "(unknown event)" for any other text.
 func Event(name string) string {

@@ -52,6 +52,7 @@ type delivery struct {
 	eventTime time.Time        // set together with messages
 	written   []map[string]any // the output of the template
 	messages  []segment.Message
+	sale      sale // set together with messages
 	outcome   outcome
 
 	// The result of settling, for the log.
@@ -234,7 +235,7 @@ func (r *Relay) identify(_ context.Context, config Config, d *delivery) outcome 
 	if err != nil {
 		return fail("message_invalid", err)
 	}
-	d.messages, d.eventTime = messages, d.fact.Time()
+	d.messages, d.eventTime, d.sale = messages, d.fact.Time(), saleOf(d.written)
 	return outcome{}
 }
 

@@ -79,6 +79,9 @@ func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
 	}
 	attrs = appendTime(attrs, receivedKey, d.item.Envelope.Received)
 	attrs = appendTime(attrs, "event_time", d.eventTime)
+	if o.kind == delivered && d.sale.revenue != "" {
+		attrs = append(attrs, slog.Any("revenue", d.sale.revenue), slog.String("currency", d.sale.currency))
+	}
 	for _, optional := range []slog.Attr{
 		slog.String("reason", o.reason),
 		slog.String("detail", o.detail),

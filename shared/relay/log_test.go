@@ -1,6 +1,9 @@
 package relay_test
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 // An event can have so many messages that its line would be too long for CloudWatch.
 func TestALineListsOnlySoManyMessages(t *testing.T) {
@@ -23,6 +26,31 @@ func TestALineListsOnlySoManyMessages(t *testing.T) {
 			if n := w.log.text.Len(); n > 16<<10 {
 				t.Errorf("the line has %d bytes", n)
 			}
+		})
+	}
+}
+
+func TestTheLineOfADeliverySaysWhatRevenueWasSent(t *testing.T) {
+	const sale = `{"event": "E", "properties": {"revenue": 1234567.1, "currency": "EUR"}}`
+	for _, test := range []struct {
+		name, template    string
+		status            int
+		revenue, currency string
+	}{
+		{"a sale", sale, 200, "1234567.1", "EUR"},
+		{"nothing was paid", `{"event": "E", "properties": {"revenue": 0, "currency": "EUR"}}`, 200, "0", "EUR"},
+		{"the message of the sale is not the first", `[{"event": "A"}, ` + sale + `]`, 200, "1234567.1", "EUR"},
+		{"a currency that is no code", `{"event": "E", "properties": {"revenue": 5, "currency": "Mara Quarry"}}`, 200, "5", ""},
+		{"a revenue that is a text", `{"event": "E", "properties": {"revenue": "5", "currency": "EUR"}}`, 200, "", ""},
+		{"Segment did not accept it", sale, 500, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorldAnswering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(test.status) })
+			w.settings.config.Template = test.template
+			w.relay.Deliver(t.Context(), items(webhook("1")))
+			line := w.log.last(t, "deliver")
+			equal(t, "revenue", line.Revenue.String(), test.revenue)
+			equal(t, "currency", line.Currency, test.currency)
 		})
 	}
 }

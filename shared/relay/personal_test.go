@@ -53,6 +53,8 @@ func TestNoPersonalDataIsLogged(t *testing.T) {
 		{"an option of a picture", body, `{"event": "e", "properties": {"x": $formatNumber(1, "0", {` + address + `: "x"})}}`},
 		{"a time", body, `{"event": "e", "properties": {"x": $toMillis(` + address + `)}}`},
 		{"a currency", body, `{"event": "e", "properties": {"x": $money({"amount": 1, "currency": ` + address + `})}}`},
+		{"the currency of a revenue", body, `{"event": "e", "properties": {"revenue": 1, "currency": ` + address + `}}`},
+		{"a revenue", body, `{"event": "e", "properties": {"revenue": ` + address + `, "currency": "EUR"}}`},
 		{"a path of Commerce", body, `{"event": "e", "properties": $commerce("/v2/orders/" & ` + address + `)}`},
 		{"a message that is too large", body, `{"event": "e", "properties": {"x": $pad(` + address + `, 40000)}}`},
 	}

@@ -276,6 +276,8 @@ type line struct {
 	MessageIDs []string `json:"message_ids"`
 	RetryIn    string   `json:"retry_in"`
 	Messages   int
+	Revenue    json.Number
+	Currency   string
 	Attempt    int
 	Receives   int
 	Received   time.Time

@@ -2,6 +2,7 @@ package executions
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -77,6 +78,10 @@ func (l *Line) set(attr slog.Attr) {
 		l.Reason = value.String()
 	case "detail":
 		l.Detail = value.String()
+	case "revenue":
+		l.Revenue, _ = value.Any().(json.Number)
+	case "currency":
+		l.Currency = value.String()
 	case "retry_in":
 		l.RetryIn = value.String()
 	case "unsettled":

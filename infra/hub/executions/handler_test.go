@@ -2,6 +2,7 @@ package executions
 
 import (
 	"bytes"
+	"encoding/json"
 	"log/slog"
 	"reflect"
 	"testing"
@@ -20,7 +21,7 @@ func TestAHandlerKeepsWhatParseReads(t *testing.T) {
 	log.With("tracking", "order-completed").Info("accept", "received", received, "event", "order.\u202epaid", "webhook_id", "w\n1",
 		"attempt", 2, "resource", "o-1", "outcome", "accepted", "bytes", 5)
 	log.Warn("deliver", "tracking", "order-completed", "received", received, "event_time", received.Add(-time.Hour), "event", "order.paid", "receives", 3,
-		"message_ids", []string{"a", "b"}, "messages", 150, "outcome", "failed", "reason", "template", "detail", "line 3", "retry_in", "30s", "unsettled", "no queue")
+		"message_ids", []string{"a", "b"}, "messages", 150, "outcome", "failed", "reason", "template", "detail", "line 3", "retry_in", "30s", "revenue", json.Number("1234567.5"), "currency", "GBP", "unsettled", "no queue")
 	log.Info("settings were read", "tracking", "order-completed")
 	log.Debug("deliver", "tracking", "order-completed")
 	log.Info("accept", "outcome", "accepted") // of no tracking

@@ -33,7 +33,10 @@ type Line struct {
 	Reason     string    `json:"reason,omitempty"`
 	Detail     string    `json:"detail,omitempty"`
 	RetryIn    string    `json:"retry_in,omitempty"`
-	Unsettled  string    `json:"unsettled,omitempty"`
+	// Revenue and Currency are those of the message that Segment accepted, if it has them.
+	Revenue   json.Number `json:"revenue,omitempty"`
+	Currency  string      `json:"currency,omitempty"`
+	Unsettled string      `json:"unsettled,omitempty"`
 }
 
 // Parse parses a log line. ok reports whether it is about a webhook.

@@ -51,6 +51,7 @@ func delivered(order string, received time.Time) []executions.Line {
 		WebhookID: "w-" + order, Attempt: 1, Resource: order, Outcome: "accepted"}
 	deliver := accept
 	deliver.Kind, deliver.Outcome, deliver.Time, deliver.EventTime = "deliver", "delivered", received.Add(30*time.Millisecond), received.Add(-time.Second)
+	deliver.Revenue, deliver.Currency = "1234567.5", "GBP"
 	deliver.Receives, deliver.MessageIDs = 1, []string{"order-completed:" + order + ":0-track:0123456789abcdef"}
 	return []executions.Line{accept, deliver}
 }
@@ -289,7 +290,7 @@ func TestOldExecutionsAreRemoved(t *testing.T) {
 				at = now.Add(48 * time.Hour)
 			}
 			s.prune(at)
-			found := find(t, s, executions.Query{From: now.Add(-1000 * time.Hour)}, executions.Page{Rows: 100, Summary: true})
+			found := find(t, s, executions.Query{From: now.Add(-1000 * time.Hour), To: now.Add(time.Hour)}, executions.Page{Rows: 100, Summary: true})
 			if len(found.Rows) != c.left || found.All != c.left {
 				t.Errorf("%d executions are left, counted as %d, want %d", len(found.Rows), found.All, c.left)
 			}

@@ -166,10 +166,11 @@ func (r *reader) line(before executions.Line, tracking string, received time.Tim
 type field struct{ text, before *string }
 
 // fieldsOf returns the texts of a line in the order in which they are written.
-func fieldsOf(l, before *executions.Line) [9]field {
-	return [9]field{
+func fieldsOf(l, before *executions.Line) [11]field {
+	return [11]field{
 		{&l.Kind, &before.Kind}, {&l.Event, &before.Event}, {&l.WebhookID, &before.WebhookID}, {&l.Resource, &before.Resource}, {&l.Outcome, &before.Outcome},
 		{&l.Reason, &before.Reason}, {&l.Detail, &before.Detail}, {&l.RetryIn, &before.RetryIn}, {&l.Unsettled, &before.Unsettled},
+		{(*string)(&l.Revenue), (*string)(&before.Revenue)}, {&l.Currency, &before.Currency},
 	}
 }
 

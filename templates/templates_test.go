@@ -87,14 +87,21 @@ func TestOrderTemplatesDifferOnlyInTheirOwnFieldsAndComments(t *testing.T) {
 	}
 }
 
-func TestSamplesAreSortedAndOfEveryTracking(t *testing.T) {
-	samples := templates.Samples()
-	if !slices.IsSortedFunc(samples, func(a, b templates.Sample) int { return strings.Compare(a.Name, b.Name) }) {
-		t.Error("they are not sorted by name")
+func TestEverySampleHasATitleAndEveryTrackingASample(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/*.webhook.json")
+	if err != nil {
+		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	for _, sample := range samples {
+	for _, sample := range templates.Samples() {
 		seen[sample.Tracking] = true
+		file := filepath.Join("testdata", filepath.FromSlash(sample.Name)+".webhook.json")
+		files = slices.DeleteFunc(files, func(other string) bool { return other == file })
+		if title := sample.Tracking + ": " + sample.Title; sample.Title == "" || seen[title] {
+			t.Errorf("%s has no title, or one that another sample has: %q", sample.Name, sample.Title)
+		} else {
+			seen[title] = true
+		}
 		tracked, err := tracking.ByName(sample.Tracking)
 		if err != nil {
 			t.Errorf("%s: %v", sample.Name, err)
@@ -110,6 +117,39 @@ func TestSamplesAreSortedAndOfEveryTracking(t *testing.T) {
 	for _, tracked := range tracking.All() {
 		if !seen[tracked.Name] {
 			t.Errorf("there is no sample of %s", tracked.Name)
+		}
+	}
+	if len(files) > 0 {
+		t.Errorf("these samples have no title in samples.go: %s", strings.Join(files, ", "))
+	}
+}
+
+func TestASampleAtATimeDiffersOnlyInItsTimes(t *testing.T) {
+	happens := time.Date(2027, 2, 3, 4, 5, 6, 789e6, time.UTC)
+	for _, sample := range templates.Samples() {
+		moved := sample.At(happens)
+		event := readWebhook(t, moved)
+		if at, err := time.Parse(time.RFC3339, event.UpdatedAt); event.UpdatedAt != "" && (err != nil || !at.Equal(happens)) {
+			t.Errorf("%s happens at %s, not at %s (%v)", sample.Name, event.UpdatedAt, happens, err)
+		}
+		before := readWebhook(t, sample)
+		created, _ := time.Parse(time.RFC3339, before.CreatedAt)
+		updated, _ := time.Parse(time.RFC3339, before.UpdatedAt)
+		if at, _ := time.Parse(time.RFC3339, event.CreatedAt); !created.IsZero() && happens.Sub(at) != updated.Sub(created) {
+			t.Errorf("%s: %s lie between its times, not %s", sample.Name, happens.Sub(at), updated.Sub(created))
+		}
+		if event.Event != before.Event || event.ResourceID != before.ResourceID || len(moved.Body) != len(sample.Body) {
+			t.Errorf("%s differs in more than its times:\n%s", sample.Name, moved.Body)
+		}
+	}
+}
+
+// The answers of the API say when the part of an order was refunded.
+func TestTheAnswersOfASampleMoveWithIt(t *testing.T) {
+	for _, sample := range templates.Samples() {
+		moved := sample.At(time.Now())
+		if got, want := strings.Count(string(render(t, moved)), "messageId"), strings.Count(string(render(t, sample)), "messageId"); got != want {
+			t.Errorf("%s becomes %d messages, not %d", sample.Name, got, want)
 		}
 	}
 }

@@ -21,13 +21,14 @@ func newSamples() *cobra.Command {
 		Use:   "samples",
 		Short: "List the bundled sample webhooks",
 		Long: `samples lists the bundled sample webhooks. hub send, hub preview and hub lint take the
-name of a sample in place of a file.`,
+name of a sample in place of a file. hub send posts a sample as if it happened now; the
+others use its own times, so that their output is always the same.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "SAMPLE\tCOMMERCE EVENT")
+			fmt.Fprintln(table, "SAMPLE\tCOMMERCE EVENT\tWHAT IT IS")
 			for _, sample := range templates.Samples() {
-				fmt.Fprintf(table, "%s\t%s\n", sample.Name, eventOf(sample.Body))
+				fmt.Fprintf(table, "%s\t%s\t%s\n", sample.Name, eventOf(sample.Body), sample.Title)
 			}
 			return table.Flush()
 		},

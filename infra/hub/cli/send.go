@@ -41,7 +41,8 @@ func newSend() *cobra.Command {
 		Use:   "send SAMPLE|FILE|-",
 		Short: "Post a webhook to the running hub, and show what Segment received",
 		Long: `send posts a webhook, a bundled sample or a file, as Commerce would, and prints the
-messages that arrive in the hub's inbox. Without --tracking, the tracking is that of the
+messages that arrive in the hub's inbox. The times in a bundled sample are moved, so that its
+event happens now. Without --tracking, the tracking is that of the
 sample, or the one that the folder of the file is named after, or the one that observes the
 event.`,
 		Example: `  hub send order-completed/registered-customer
@@ -61,6 +62,9 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	body, err := readWebhook(cmd, source)
 	if err != nil {
 		return err
+	}
+	if sample, bundled := findSample(source); bundled {
+		body = sample.At(time.Now()).Body
 	}
 	t, err := trackingFor(options.tracking, source, body)
 	if err != nil {

@@ -158,7 +158,7 @@ func (c *Console) sendSample(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusInternalServerError, err)
 		return
 	}
-	status, answer, err := c.Machine.Send(r.Context(), t, all[i].Body)
+	status, answer, err := c.Machine.Send(r.Context(), t, all[i].At(time.Now()).Body)
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return

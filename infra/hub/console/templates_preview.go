@@ -91,8 +91,9 @@ func (c *Console) events(ctx context.Context, t tracking.Tracking) []eventGroup 
 func sampleEvents(t tracking.Tracking) []event {
 	var all []event
 	for _, sample := range samplesOf(t) {
-		_, name, _ := strings.Cut(sample.Name, "/")
-		all = append(all, event{Value: "sample:" + sample.Name, Label: strings.ReplaceAll(name, "-", " "), Body: sample.Body, At: time.Now(), Answers: sample.Answers})
+		now := time.Now()
+		moved := sample.At(now)
+		all = append(all, event{Value: "sample:" + sample.Name, Label: sample.Title, Body: moved.Body, At: now, Answers: moved.Answers})
 	}
 	return all
 }

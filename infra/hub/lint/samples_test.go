@@ -67,7 +67,7 @@ func TestEachKindOfVariantIsTried(t *testing.T) {
 		{"a text where a flag is expected", order, when(`$type(payload.data.anonymized) = "string"`), "payload.data.anonymized: when it is a text, "},
 		{"an object is empty", order, when(`payload.data.customer = {}`), "payload.data.customer: when it is an empty object, "},
 		{"a list is empty", order, when(`payload.included.items = []`), "payload.included.items: when it is an empty list, "},
-		{"an order of one line", tracking.OrderRefunded, when(`$count(` + items + `.sku) = 1`), "payload.included.items: when it has one element, "},
+		{"an order of one line", tracking.OrderRefunded, when(`$count(` + items + `.sku) = 1`), "payload.included.items: when it has one element"},
 		{"an order of 500 lines", order, when(`$count(` + items + `) >= 500`), "payload.included.items: when it has 500 elements, "},
 		{"an element is null", order, when(`$type(` + items + `) = "array" and null in ` + items), "payload.included.items[]: when it is null, "},
 		{"a field that no sample has is a number", order, when(`$type(payload.data.gift_note) in ["null", "number"]`), "payload.data.gift_note: when it is null or is a number, "},

@@ -14,6 +14,10 @@ var shownTexts = []string{
 	"sku", "coupon", "status", "payment_status", "shipping_status",
 }
 
+// shownOfProducts lists the fields of a product whose texts are shown in addition: they are from
+// the catalogue, and the same for all customers.
+var shownOfProducts = []string{"name", "brand", "category", "variant", "url", "image_url"}
+
 // commerceID matches the ids that Commerce generates.
 var commerceID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
@@ -30,7 +34,7 @@ func redact(message json.RawMessage) []byte {
 	}
 	for name, value := range fields {
 		personal := name == "traits" || name == "context"
-		fields[name] = redactValue(name, value, personal)
+		fields[name] = redactValue(name, value, shownTexts, personal)
 	}
 	text, err := json.Marshal(fields)
 	if err != nil {
@@ -39,20 +43,23 @@ func redact(message json.RawMessage) []byte {
 	return text
 }
 
-// redactValue returns the redacted value of a field. If the field is personal, it redacts
-// all texts and numbers in it.
-func redactValue(name string, value any, personal bool) any {
+// redactValue returns the redacted value of a field. It keeps the texts of the fields in shown.
+// If the field is personal, it redacts all texts and numbers in it.
+func redactValue(name string, value any, shown []string, personal bool) any {
+	if name == "products" {
+		shown = slices.Concat(shownTexts, shownOfProducts)
+	}
 	switch value := value.(type) {
 	case map[string]any:
 		for name, below := range value {
-			value[name] = redactValue(name, below, personal)
+			value[name] = redactValue(name, below, shown, personal)
 		}
 	case []any:
 		for i, below := range value {
-			value[i] = redactValue(name, below, personal)
+			value[i] = redactValue(name, below, shown, personal)
 		}
 	case string:
-		if personal || !slices.Contains(shownTexts, name) && !commerceID.MatchString(value) {
+		if personal || !slices.Contains(shown, name) && !commerceID.MatchString(value) {
 			return redacted
 		}
 	case json.Number:

@@ -33,8 +33,9 @@ type configureOptions struct {
 func newConfigure() *cobra.Command {
 	options := configureOptions{flags: map[string]*string{}}
 	cmd := &cobra.Command{
-		Use:   "configure [--dir DIRECTORY | --prefix PREFIX]",
-		Short: "Set the keys, addresses and events of a store",
+		Use:         "configure [--dir DIRECTORY | --prefix PREFIX]",
+		Annotations: map[string]string{makesDir: "yes"},
+		Short:       "Set the keys, addresses and events of a store",
 		Long: `configure writes the settings of a store to the hub's directory, or with --prefix to the
 Parameter Store of a deployed store. At a terminal it asks for each setting that no flag
 and no variable gives; Enter keeps the present value. In a script it asks nothing.

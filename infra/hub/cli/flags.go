@@ -2,6 +2,9 @@ package cli
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -28,6 +31,29 @@ func addStore(cmd *cobra.Command, addr *string, w *store.Location) {
 
 func addDir(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVar(dir, "dir", store.DefaultDir, "the `directory` of the hub's settings; each setting is a file")
+}
+
+// makesDir annotates a command that makes the hub's directory if it does not exist.
+const makesDir = "makes the directory"
+
+// checkDir returns an error if --dir names no directory, which is probably a mistyped name: the
+// command would use the defaults.
+func checkDir(cmd *cobra.Command) error {
+	flag := cmd.Flags().Lookup("dir")
+	if flag == nil || !flag.Changed || cmd.Annotations[makesDir] != "" {
+		return nil
+	}
+	dir := flag.Value.String()
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		quoted := store.ShellQuote(dir)
+		return fmt.Errorf("there is no hub's directory %s: check the name in --dir, or make one with hub run --dir %s", dir, quoted)
+	case err != nil:
+		return fmt.Errorf("looking for the hub's directory: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("%s is a file, not a hub's directory: check the name in --dir", dir)
+	}
+	return nil
 }
 
 // addAddr adds --addr, whose default is ADDR in the environment.

@@ -84,9 +84,10 @@ func newRoot() *cobra.Command {
 		Short: "Send the events of an Elastic Path Commerce store to Segment",
 		Long: "hub runs the integration on this machine, shows what Segment would receive for a\n" +
 			"webhook, tests templates, and sets up and operates a store on AWS.",
-		Version:       version.This().String(),
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Version:           version.This().String(),
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkDir(cmd) },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return withUsage(cmd, explainFlagError(err)) })

@@ -17,8 +17,9 @@ func newRun() *cobra.Command {
 	var link bool
 	var keep string
 	cmd := &cobra.Command{
-		Use:   "run",
-		Short: "Receive webhooks on this machine, and show what Segment receives",
+		Use:         "run",
+		Annotations: map[string]string{makesDir: "yes"},
+		Short:       "Receive webhooks on this machine, and show what Segment receives",
 		Long: `run receives webhooks at /webhooks/<name>, exactly as the functions on AWS do, and
 sends the messages to its own inbox. The inbox also takes the requests of a Segment SDK
 that uses its write key. The settings are files in the directory; the first run makes them.

@@ -25,6 +25,7 @@ import (
 )
 
 // How long hub send waits for messages in the inbox, if it expects some and if it does not.
+// It says what it waits for only after the shorter time.
 const (
 	expectedWithin   = 5 * time.Second
 	unexpectedWithin = 500 * time.Millisecond
@@ -153,11 +154,13 @@ func printReceived(cmd *cobra.Command, client local.Client, before int, t tracki
 	if err != nil {
 		return err
 	}
-	within, why := unexpectedWithin, whyNotSent(cmd.Context(), t, config, webhook)
-	if why == "" {
-		within, why = expectedWithin, "the hub may be retrying, see its log"
+	why := whyNotSent(cmd.Context(), t, config, webhook)
+	messages, err := client.AwaitMessages(cmd.Context(), unexpectedWithin, before, webhook.ResourceID)
+	if err == nil && len(messages) == 0 && why == "" {
+		why = "the hub may be retrying, see its log"
+		fmt.Fprintf(cmd.ErrOrStderr(), "Waiting up to %.0f seconds until the messages are in the hub's inbox.\n", expectedWithin.Seconds())
+		messages, err = client.AwaitMessages(cmd.Context(), expectedWithin, before, webhook.ResourceID)
 	}
-	messages, err := client.AwaitMessages(cmd.Context(), within, before, webhook.ResourceID)
 	if err != nil {
 		return err
 	}

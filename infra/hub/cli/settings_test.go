@@ -73,3 +73,17 @@ func TestSettingsAsJSONShowsTheSame(t *testing.T) {
 		}
 	}
 }
+
+func TestAMistypedDirectoryIsAnError(t *testing.T) {
+	missing, file := filepath.Join(t.TempDir(), "missing"), filepath.Join(t.TempDir(), "file")
+	hubtest.WriteFile(t, file, "")
+	for _, args := range [][]string{{"settings"}, {"doctor"}, {"console"}, {"rotate"}, {"lint"}, {"preview", "order-completed", "order-completed/guest"}, {"send", "order-completed/guest"}} {
+		got := command(t, "", append(args, "--dir", missing)...)
+		if got.code != exitFailed || !strings.Contains(got.stderr, "there is no hub's directory "+missing) || !strings.Contains(got.stderr, "hub run --dir '"+missing+"'") {
+			t.Errorf("%s exits %d and says %q", args[0], got.code, got.stderr)
+		}
+	}
+	if got := command(t, "", "settings", "--dir", file); got.code != exitFailed || !strings.Contains(got.stderr, "is a file, not a hub's directory") {
+		t.Errorf("with a file it exits %d and says %q", got.code, got.stderr)
+	}
+}

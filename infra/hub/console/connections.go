@@ -27,6 +27,7 @@ type connectionsData struct {
 type commerceForm struct {
 	URL, ClientID string
 	SecretSet     bool
+	SecretTyped   bool   // the session keeps a secret that the user typed
 	Replaces      string // the fingerprint of the settings when the page was opened
 	Wrong         wrong
 }
@@ -35,6 +36,7 @@ type segmentForm struct {
 	Region     string // one of regions
 	Host, Path string
 	KeySet     bool
+	KeyTyped   bool   // the session keeps a write key that the user typed
 	Replaces   string // the fingerprint of the settings when the page was opened
 	Wrong      wrong
 	// Inbox offers the inbox of this machine as a region.
@@ -65,6 +67,8 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) showConnections(w http.ResponseWriter, r *http.Request, status int, data connectionsData, alert string) {
+	data.Commerce.SecretTyped = c.sessions.secret(sessionOf(r), "client_secret", "") != ""
+	data.Segment.KeyTyped = c.sessions.secret(sessionOf(r), "write_key", "") != ""
 	c.show(w, r, status, "connections", view{Path: "/connections", Alert: alert, Data: data})
 }
 
@@ -153,7 +157,7 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 		Replaces: r.PostFormValue("replaces"), Wrong: wrong{},
 	}
 	data.Commerce = form
-	secret := r.PostFormValue("client_secret")
+	secret := c.sessions.secret(sessionOf(r), "client_secret", r.PostFormValue("client_secret"))
 	wanted := map[string]string{
 		settings.CommerceTokenURL: form.Wrong.required("url", settings.CommerceTokenURL, form.URL),
 		settings.CommerceClientID: form.Wrong.required("client_id", settings.CommerceClientID, form.ClientID),
@@ -206,6 +210,7 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusBadGateway, data, err.Error())
 		return
 	}
+	c.sessions.forget(sessionOf(r), "client_secret")
 	if _, notice, err := commerce.BaseURL(form.URL); err == nil && notice != "" {
 		reached += "\n" + strings.ToUpper(notice[:1]) + notice[1:] + "."
 	}
@@ -279,7 +284,7 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 	}
 	before := data.Segment
 	data.Segment = form
-	wanted := form.answers(r.PostFormValue("write_key"))
+	wanted := form.answers(c.sessions.secret(sessionOf(r), "write_key", r.PostFormValue("write_key")))
 	if len(form.Wrong) == 0 && form.changedByBoth(before, wanted) {
 		data.Segment.Replaces = before.Replaces
 		c.showConnections(w, r, http.StatusConflict, data, changedMeanwhile)
@@ -301,6 +306,7 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusBadGateway, data, err.Error())
 		return
 	}
+	c.sessions.forget(sessionOf(r), "write_key")
 	c.done(w, r, "/connections", said)
 }
 

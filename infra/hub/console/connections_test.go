@@ -28,7 +28,7 @@ func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
 			[]string{"Connected to Commerce at http", "application key “Segment”", "It may read webhooks, orders and customers.", "Saved.", "from Commerce: USD=2."}, true},
 		{"the token URL", "/oauth/access_token", commercetest.ClientID, commercetest.ClientSecret, false, 200, []string{"means the Commerce API at http"}, true},
 		{"the wrong secret", "", commercetest.ClientID, "PLANTED-wrong", false, 422,
-			[]string{"nothing was saved", "Commerce answered 401", `value="stand-in-client-id"`, `name="client_secret" type="password" autocomplete="new-password" class="mono" required aria-invalid="true"`}, false},
+			[]string{"nothing was saved", "Commerce answered 401", `value="stand-in-client-id"`, `name="client_secret" type="password" autocomplete="new-password" class="mono" placeholder="kept for ten minutes, leave empty to use it again" aria-invalid="true"`}, false},
 		{"a page of the shop", "/products", commercetest.ClientID, commercetest.ClientSecret, false, 422, []string{"has a path, a query or a fragment", `/products"`}, false},
 		{"no id", "", "", commercetest.ClientSecret, false, 422, []string{"required"}, false},
 		{"no secret", "", commercetest.ClientID, "", false, 422, []string{"required"}, false},
@@ -50,6 +50,26 @@ func TestConnectTriesCommerceBeforeItSaves(t *testing.T) {
 				t.Errorf("saved %v, want %v", saved, c.saved)
 			}
 		})
+	}
+}
+
+func TestATypedSecretIsKeptForTheNextTryAndNotShown(t *testing.T) {
+	commerce, _ := connected(t)
+	b := browse(t, map[string]string{})
+	dead := httptest.NewServer(nil)
+	dead.Close()
+	connect := func(address, secret string) (int, string) {
+		return b.submit("/connections", "/connections/commerce", url.Values{"url": {address}, "client_id": {commercetest.ClientID}, "client_secret": {secret}})
+	}
+	status, page := connect(dead.URL, commercetest.ClientSecret)
+	if status != 422 || strings.Contains(page, commercetest.ClientSecret) {
+		t.Errorf("answered %d, with the secret: %v", status, strings.Contains(page, commercetest.ClientSecret))
+	}
+	wants(t, page, "Not connected, and nothing was saved.", "kept for ten minutes, leave empty to use it again")
+	_, page = connect(commerce.URL, "")
+	wants(t, page, "Connected to Commerce at http", "leave empty to keep the current one")
+	if strings.Contains(page, commercetest.ClientSecret) {
+		t.Error("the page has the secret")
 	}
 }
 

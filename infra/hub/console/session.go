@@ -38,7 +38,18 @@ type session struct {
 	once   string // the key in the link; empty after a browser has opened it
 	cookie string // empty until a browser has opened the link
 	notice string // the result of the last form, for the next page
+	typed  map[string]typedSecret
 }
+
+// typedSecret is a secret that the user typed into a form that was not saved.
+type typedSecret struct {
+	value   string
+	expires time.Time
+}
+
+// typedLasts is how long a typed secret is kept, so that the user can correct the other fields
+// of its form without typing it again.
+const typedLasts = 10 * time.Minute
 
 // path returns the path of the session's pages, without a slash at the end.
 func (s *session) path() string { return sessionsPath + s.id }
@@ -118,6 +129,37 @@ func (all *sessions) takeNotice(s *session) (notice string) {
 	defer all.mu.Unlock()
 	notice, s.notice = s.notice, ""
 	return notice
+}
+
+// secret returns the secret of a form's field: the text that the user typed, which is kept in
+// memory until forget, or else the text that was kept.
+func (all *sessions) secret(s *session, field, text string) string {
+	if s == nil {
+		return text
+	}
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if text != "" {
+		if s.typed == nil {
+			s.typed = map[string]typedSecret{}
+		}
+		s.typed[field] = typedSecret{text, time.Now().Add(typedLasts)}
+	}
+	if kept := s.typed[field]; time.Now().Before(kept.expires) {
+		return kept.value
+	}
+	delete(s.typed, field)
+	return ""
+}
+
+// forget removes a secret that the user typed.
+func (all *sessions) forget(s *session, field string) {
+	if s == nil {
+		return
+	}
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	delete(s.typed, field)
 }
 
 // sessionKey is the context key of a request's session.

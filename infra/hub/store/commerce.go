@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
@@ -54,6 +55,9 @@ func CommerceWanted(current, wanted map[string]string) (commerce.Credentials, er
 	return settings.CommerceCredentials(together(current, wanted))
 }
 
+// firstAnswerWithin is how long Reach waits for the first answer: the token and one list.
+const firstAnswerWithin = 3 * time.Second
+
 // Reach connects to Commerce and reports the name of the application key and what it can
 // read.
 func Reach(ctx context.Context, credentials commerce.Credentials) (said string, err error) {
@@ -62,14 +66,22 @@ func Reach(ctx context.Context, credentials commerce.Credentials) (said string, 
 		return "", err
 	}
 	var may, mayNot []string
-	for _, part := range []struct{ name, path string }{{"webhooks", "/v2/integrations"}, {"orders", "/v2/orders?page[limit]=1"}, {"customers", "/v2/customers?page[limit]=1"}} {
-		_, err := client.Get(ctx, part.path)
+	first, cancel := context.WithTimeout(ctx, firstAnswerWithin)
+	defer cancel()
+	for i, part := range []struct{ name, path string }{{"webhooks", "/v2/integrations"}, {"orders", "/v2/orders?page[limit]=1"}, {"customers", "/v2/customers?page[limit]=1"}} {
+		within := ctx
+		if i == 0 {
+			within = first
+		}
+		_, err := client.Get(within, part.path)
 		var answered *commerce.APIError
 		switch {
 		case err == nil:
 			may = append(may, part.name)
 		case errors.As(err, &answered) && answered.Status == http.StatusForbidden && !strings.HasSuffix(answered.Call, commerce.TokenPath):
 			mayNot = append(mayNot, part.name)
+		case i == 0 && first.Err() != nil && ctx.Err() == nil:
+			return "", fmt.Errorf("%s did not answer within %.0f seconds: check the address, and whether this machine can reach it", credentials.URL, firstAnswerWithin.Seconds())
 		default:
 			return "", err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,12 +47,9 @@ func OpenDeployed(ctx context.Context, prefix string) (Store, error) {
 	if !strings.HasPrefix(prefix, "/") {
 		return Store{}, fmt.Errorf("--prefix %s: a prefix begins with a slash, as %s does", prefix, DefaultPrefix)
 	}
-	config, err := config.LoadDefaultConfig(ctx)
+	config, err := awsConfig(ctx)
 	if err != nil {
-		return Store{}, fmt.Errorf("reading the AWS configuration: %w", err)
-	}
-	if config.Region == "" {
-		return Store{}, errors.New("there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one")
+		return Store{}, err
 	}
 	config.HTTPClient = serve.BufferBodies(config.HTTPClient)
 	d, err := describe(ctx, config, prefix)
@@ -69,6 +67,38 @@ func OpenDeployed(ctx context.Context, prefix string) (Store, error) {
 	}, nil
 }
 
+// awsConfig returns the configuration of the AWS CLI, with a region and credentials.
+func awsConfig(ctx context.Context) (aws.Config, error) {
+	found, err := config.LoadDefaultConfig(ctx)
+	if unknown := (config.SharedConfigProfileNotExistError{}); errors.As(err, &unknown) {
+		return aws.Config{}, fmt.Errorf("there is no AWS profile %s: aws configure list-profiles lists those that exist; set AWS_PROFILE to one", unknown.Profile)
+	}
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("reading the AWS configuration: %w", err)
+	}
+	if found.Region == "" {
+		return aws.Config{}, errors.New("there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one")
+	}
+	if _, err := found.Credentials.Retrieve(ctx); err != nil {
+		if ctx.Err() != nil {
+			return aws.Config{}, ctx.Err()
+		}
+		return aws.Config{}, errNoCredentials
+	}
+	return found, nil
+}
+
+// getCredentials says how to get credentials. The error of the SDK lists every place where it
+// looked, in its own words; the command that checks them shows the reason too.
+const getCredentials = "choose a profile with AWS_PROFILE and log in with aws sso login, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. To check, run aws sts get-caller-identity"
+
+var errNoCredentials = errors.New("there are no AWS credentials, or the login has expired: " + getCredentials)
+
+// rejectedCredentials are the codes with which AWS rejects credentials.
+var rejectedCredentials = []string{
+	"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "IncompleteSignature",
+}
+
 // describe reads the outputs of the stack with this prefix. It compares the prefix, because
 // two prefixes can have the same stack name: /my--shop and /my/shop.
 func describe(ctx context.Context, config aws.Config, prefix string) (*Deployment, error) {
@@ -79,6 +109,8 @@ func describe(ctx context.Context, config aws.Config, prefix string) (*Deploymen
 	case errors.As(err, &answered) && answered.ErrorCode() == "ValidationError":
 		return nil, fmt.Errorf("there is no stack %s in %s: deploy it first, or choose its region with AWS_REGION, its account with AWS_PROFILE and its prefix with --prefix",
 			stack, config.Region)
+	case answered != nil && slices.Contains(rejectedCredentials, answered.ErrorCode()):
+		return nil, fmt.Errorf("AWS rejected the credentials (%s): %s", answered.ErrorCode(), getCredentials)
 	case err != nil:
 		return nil, fmt.Errorf("looking for the stack %s in %s: %w", stack, config.Region, err)
 	}

@@ -9,6 +9,32 @@ import (
 	"testing"
 )
 
+func TestUnusableCredentialsAreExplained(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>expired</Message></Error></ErrorResponse>`)
+	}))
+	defer server.Close()
+	none := filepath.Join(t.TempDir(), "none")
+	for name, c := range map[string]struct{ id, profile, says string }{
+		"none":                     {"", "", "there are no AWS credentials, or the login has expired: choose a profile"},
+		"a profile that does not exist": {"", "not-there", "there is no AWS profile not-there"},
+		"expired":                  {"id", "", "AWS rejected the credentials (ExpiredToken): choose a profile"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for name, value := range map[string]string{
+				"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": c.id, "AWS_SECRET_ACCESS_KEY": c.id,
+				"AWS_PROFILE": c.profile, "AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_EC2_METADATA_DISABLED": "true",
+			} {
+				t.Setenv(name, value)
+			}
+			if _, err := OpenDeployed(t.Context(), "/shop"); err == nil || !strings.HasPrefix(err.Error(), c.says) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		})
+	}
+}
+
 func TestAStackIsOpenedOnlyWithItsOwnPrefix(t *testing.T) {
 	const shopOutput = "<Outputs><member><OutputKey>Prefix</OutputKey><OutputValue>/my/shop</OutputValue></member></Outputs>"
 	for _, c := range []struct{ name, prefix, status, outputs, says string }{

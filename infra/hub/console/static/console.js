@@ -72,13 +72,22 @@ for (const element of document.querySelectorAll("[data-poll]")) {
   }, seconds * 1000);
 }
 
-// A form is sent once, even if its button is pressed several times.
+// A form is sent once, even if its button is pressed several times. A button with
+// data-busy="TEXT" shows that text meanwhile.
 document.addEventListener("submit", (event) => {
-  for (const button of event.target.querySelectorAll("button:not([formaction])")) setTimeout(() => { button.disabled = true; });
+  for (const button of event.target.querySelectorAll("button:not([formaction])")) {
+    setTimeout(() => {
+      button.disabled = true;
+      if (button.dataset.busy) [button.textContent, button.dataset.busy] = [button.dataset.busy, button.textContent];
+    });
+  }
 });
 // The buttons work again if the browser restores the page from its cache.
 addEventListener("pageshow", () => {
-  for (const button of document.querySelectorAll("button[disabled]:not([data-off])")) button.disabled = false;
+  for (const button of document.querySelectorAll("button[disabled]:not([data-off])")) {
+    button.disabled = false;
+    if (button.dataset.busy) [button.textContent, button.dataset.busy] = [button.dataset.busy, button.textContent];
+  }
 });
 
 // A button with data-copy="ID" copies the text of the element ID.

@@ -17,9 +17,9 @@ func TestUnusableCredentialsAreExplained(t *testing.T) {
 	defer server.Close()
 	none := filepath.Join(t.TempDir(), "none")
 	for name, c := range map[string]struct{ id, profile, says string }{
-		"none":                     {"", "", "there are no AWS credentials, or the login has expired: choose a profile"},
+		"none":                          {"", "", "there are no AWS credentials, or the login has expired: choose a profile"},
 		"a profile that does not exist": {"", "not-there", "there is no AWS profile not-there"},
-		"expired":                  {"id", "", "AWS rejected the credentials (ExpiredToken): choose a profile"},
+		"expired":                       {"id", "", "AWS rejected the credentials (ExpiredToken): choose a profile"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for name, value := range map[string]string{

@@ -83,7 +83,12 @@ func newRoot() *cobra.Command {
 		Use:   "hub",
 		Short: "Send the events of an Elastic Path Commerce store to Segment",
 		Long: "hub runs the integration on this machine, shows what Segment would receive for a\n" +
-			"webhook, tests templates, and sets up and operates a store on AWS.",
+			"webhook, tests templates, and sets up and operates a store on AWS.\n\n" +
+			"A store is one set of settings: the hub's directory on this machine (--dir), or a\n" +
+			"deployment on AWS (--prefix). A tracking is one kind of call to Segment, such as\n" +
+			"order-completed; it has a template that makes the call of a webhook.",
+		Example: `  hub run                            # in one terminal: it prints the address of the console
+  hub send order-completed/guest     # in another one`,
 		Version:           version.This().String(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,

@@ -43,9 +43,11 @@ func newSend() *cobra.Command {
 		Short: "Post a webhook to the running hub, and show what Segment received",
 		Long: `send posts a webhook, a bundled sample or a file, as Commerce would, and prints the
 messages that arrive in the hub's inbox. The times in a bundled sample are moved, so that its
-event happens now. Without --tracking, the tracking is that of the
-sample, or the one that the folder of the file is named after, or the one that observes the
-event.`,
+event happens now.
+
+It sends the webhook secret in the hub's directory with it, as Commerce does. Without
+--tracking, the tracking is that of the sample, or the one that the folder of the file is named after, or the one that
+observes the event.`,
 		Example: `  hub send order-completed/registered-customer
   hub send order.json --tracking order-completed
   hub send order.json --to https://abc123.execute-api.eu-west-1.amazonaws.com`,
@@ -54,7 +56,7 @@ event.`,
 	}
 	addAddr(cmd, &options.addr, "the `HOST:PORT` of the running hub, or ADDR in the environment")
 	cmd.Flags().StringVar(&options.to, "to", "", "post to this `URL` instead; if it has no path, to /webhooks/<tracking> there")
-	cmd.Flags().StringVar(&options.tracking, "tracking", "", "the `name` of the tracking")
+	cmd.Flags().StringVar(&options.tracking, "tracking", "", "the `name` of the tracking that receives the webhook, such as order-completed")
 	addDir(cmd, &options.dir)
 	return cmd
 }

@@ -103,7 +103,7 @@ IMAGE ?= commerce-segment
 
 .PHONY: image
 image: editor ## Build the hub's container image: IMAGE=registry.example.com/hub:v1 names it
-	@rm -rf bin/image && mkdir -p bin/image/root && mkdir -m 700 bin/image/root/data
+	@rm -rf bin/image && mkdir -p bin/image/data
 	@GOOS=linux CGO_ENABLED=0 go build -trimpath -o bin/image/hub ./infra/hub
 	@docker build --file infra/server/Dockerfile --tag $(IMAGE) bin/image
 

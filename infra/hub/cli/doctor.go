@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/local"
 	"commerce-segment/shared/chars"
 )
@@ -34,8 +36,8 @@ takes about ten seconds at most. It changes nothing, and prints no secret.
   warning  look at it soon
   fault    events are lost, or are retried until you fix it
 
-Exit codes: 0 no fault; 1 a fault was found. doctor cannot check the write key: Segment
-answers 200 to any key. With --prefix it reads the functions' logs, which costs as much as
+Exit codes, as hub status: 0 the store works; 1 it is degraded; 2 a fault was found. doctor
+cannot check the write key: Segment answers 200 to any key. With --prefix it reads the functions' logs, which costs as much as
 hub executions; without it, it asks the hub that runs on this machine.`,
 		Example: `  hub doctor --prefix /commerce-segment
   hub doctor --prefix /commerce-segment --json --since 1h`,
@@ -59,8 +61,8 @@ func runDoctor(cmd *cobra.Command, options doctorOptions) error {
 	} else {
 		err = printReport(cmd.OutOrStdout(), report)
 	}
-	if err == nil && report.Count(doctor.Fault) > 0 {
-		err = fmt.Errorf("faults found: %d", report.Count(doctor.Fault))
+	if err == nil {
+		err = exitAs(report.State)
 	}
 	return err
 }
@@ -85,8 +87,11 @@ func (o doctorOptions) report(ctx context.Context) (doctor.Report, error) {
 	p := doctor.Patient{Store: s, Base: base, Since: since}
 	if s.Deployment != nil {
 		p.Log = s.Deployment.Logs()
+		p.Health = func(ctx context.Context) (health.Judgement, error) {
+			return health.Source{Store: s, Log: p.Log}.Judge(ctx, time.Now()), nil
+		}
 	} else {
-		p.Log = hub
+		p.Log, p.Health = hub, hub.Health
 	}
 	return doctor.Examine(ctx, p), nil
 }

@@ -43,17 +43,17 @@ func TestDoctorChecksAHubOnThisMachine(t *testing.T) {
 	h := start(t)
 	has(t, examined(t, exitDone, "--dir", h.Dir, h.AddrFlag()), map[string]doctor.State{
 		"store": doctor.OK, "settings": doctor.OK, "segment": doctor.Note, "commerce": doctor.Warning, "webhooks": doctor.Note,
-		"secret": doctor.OK, "templates": doctor.OK, "queues": doctor.OK, "events": doctor.Note, "clock": doctor.Note, "version": doctor.OK,
+		"secret": doctor.OK, "templates": doctor.OK, "health": doctor.OK, "events": doctor.Note, "clock": doctor.Note, "version": doctor.OK,
 	})
 
 	h.Set("templates/order-completed", "{")
 	h.Webhook("order-completed", hubtest.Order("order.paid", "o-1"))
 	hubtest.Eventually(t, "the doctor reports the event that is retried", func() bool {
-		events := examined(t, exitFailed, "--dir", h.Dir, h.AddrFlag())["events"]
+		events := examined(t, exitBroken, "--dir", h.Dir, h.AddrFlag())["events"]
 		return events[0].State == doctor.Fault && strings.Contains(events[0].Says, "order-completed: 1 event to be delivered") && strings.Contains(events[0].Says, "because of template")
 	})
 	text := command(t, "", "doctor", "--dir", h.Dir, h.AddrFlag())
-	if text.code != exitFailed || !strings.Contains(text.stdout, "fault    templates  order-completed: its events are retried") || !strings.Contains(text.stdout, "→ fix it with hub templates push order-completed --dir ") {
+	if text.code != exitBroken || !strings.Contains(text.stdout, "fault    templates  order-completed: its events are retried") || !strings.Contains(text.stdout, "→ fix it with hub templates push order-completed --dir ") {
 		t.Errorf("without --json it prints\n%s%s", text.stdout, text.stderr)
 	}
 	if status, page := h.Request("GET", "/doctor", ""); status != http.StatusOK || !strings.Contains(page, `<span class="pill is-fault">fault</span>`) ||
@@ -66,26 +66,26 @@ func TestDoctorChecksTheWebhooksInCommerce(t *testing.T) {
 	store := commercetest.Start(t)
 	dir := connectedDir(t, store)
 	none := "--addr=127.0.0.1:1"
-	has(t, examined(t, exitFailed, "--dir", dir, none, "--url", tunnel), map[string]doctor.State{
+	has(t, examined(t, exitBroken, "--dir", dir, none, "--url", tunnel), map[string]doctor.State{
 		"commerce": doctor.OK, "webhooks": doctor.Fault, "clock": doctor.OK, "events": doctor.Warning,
 	})
-	has(t, examined(t, exitFailed, "--dir", dir, none, "--url", tunnel), map[string]doctor.State{"currencies": doctor.Warning})
+	has(t, examined(t, exitBroken, "--dir", dir, none, "--url", tunnel), map[string]doctor.State{"currencies": doctor.Warning})
 	if got := command(t, "", "configure", "--no-input", "--dir", dir); got.code != exitDone || !strings.Contains(got.stdout, "from Commerce: USD=2.\n") || got.stderr != "" {
 		t.Errorf("configure says %+v", got)
 	}
 	if got := command(t, "", "webhooks", "sync", "--yes", "--url", tunnel, "--dir", dir); got.code != exitDone {
 		t.Fatal(got.stderr)
 	}
-	has(t, examined(t, exitDone, "--dir", dir, none), map[string]doctor.State{"currencies": doctor.OK})
-	has(t, examined(t, exitDone, "--dir", dir, none), map[string]doctor.State{"webhooks": doctor.OK})
+	has(t, examined(t, exitDegraded, "--dir", dir, none), map[string]doctor.State{"currencies": doctor.OK})
+	has(t, examined(t, exitDegraded, "--dir", dir, none), map[string]doctor.State{"webhooks": doctor.OK})
 
 	hubtest.WriteFile(t, filepath.Join(dir, "commerce/client-secret"), settings.BindSecret(store.URL, "PLANTED-wrong"))
-	has(t, examined(t, exitFailed, "--dir", dir, none), map[string]doctor.State{"commerce": doctor.Fault, "webhooks": doctor.Warning, "secret": doctor.OK})
+	has(t, examined(t, exitBroken, "--dir", dir, none), map[string]doctor.State{"commerce": doctor.Fault, "webhooks": doctor.Warning, "secret": doctor.OK})
 }
 
 func TestDoctorReportsAStoreThatCannotBeOpened(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
-	found := examined(t, exitFailed, "--prefix", "shop")
+	found := examined(t, exitBroken, "--prefix", "shop")
 	if len(found) != 1 || !strings.Contains(found["store"][0].Says, "a prefix begins with a slash") {
 		t.Errorf("it finds %+v", found)
 	}

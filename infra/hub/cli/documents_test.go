@@ -1,10 +1,6 @@
 package cli
 
 import (
-	"os"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -46,27 +42,6 @@ func TestEveryCommandInAnExampleExists(t *testing.T) {
 	check(newRoot())
 	if examples < 30 {
 		t.Errorf("only %d examples were found: the help is not read", examples)
-	}
-}
-
-// The files with which a server runs the hub are in no document.
-func TestTheServiceAndTheImageRunAHubThatExists(t *testing.T) {
-	for file, pattern := range map[string]string{
-		"hub.service": `(?m)^ExecStart=/usr/local/bin/hub (.+)$`,
-		"Dockerfile":  `(?m)^CMD \[(.+)\]$`,
-	} {
-		content, err := os.ReadFile(filepath.Join("../../server", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found := regexp.MustCompile(pattern).FindSubmatch(content)
-		if found == nil {
-			t.Fatalf("%s runs no hub", file)
-		}
-		arguments := strings.Fields(strings.NewReplacer(`"`, "", ",", "").Replace(string(found[1])))
-		if wrong := wrongIn(arguments); wrong != "" || arguments[0] != "run" || !slices.Contains(arguments, "json") {
-			t.Errorf("%s says hub %s: there is no %s, or its log is not json", file, strings.Join(arguments, " "), wrong)
-		}
 	}
 }
 

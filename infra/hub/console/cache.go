@@ -41,3 +41,10 @@ func (c *cache[T]) get(key string, maxAge time.Duration, ask func() T) T {
 	})
 	return value.(T)
 }
+
+// last returns the last answer, however old it is; the zero value if there is none.
+func (c *cache[T]) last(key string) T {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known[key].value
+}

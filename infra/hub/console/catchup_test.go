@@ -13,6 +13,7 @@ import (
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/executions/disk"
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -41,6 +42,9 @@ type machine struct {
 
 func (m machine) URL() string                { return m.url }
 func (m machine) Executions() executions.Log { return m.lines }
+func (m machine) Resources() health.Machine  { return health.Machine{} }
+
+func (m machine) Queues() (waiting, deadLetters int, oldest time.Time) { return 0, 0, time.Time{} }
 
 func openShop(t *testing.T) *shop {
 	t.Helper()

@@ -11,12 +11,11 @@ package console
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/tracking"
 )
@@ -40,6 +39,7 @@ type Console struct {
 	catchUpJob  catchUpJob
 	latest      cache[[]event]  // the latest events in Commerce, by the tracking's name
 	arrived     cache[arrivals] // the latest deliveries by Commerce, by the base URL of the webhooks
+	judged      cache[health.Judgement]
 	letterList  letterList
 }
 
@@ -53,6 +53,7 @@ func (c *Console) Stop() {
 func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.overview)
+	mux.HandleFunc("GET /overview/now", c.refreshOverview)
 	mux.HandleFunc("GET /static/{file}", static)
 	mux.HandleFunc("POST /logout", c.logged(c.logOut))
 	mux.HandleFunc("GET /connections", c.connections)
@@ -91,6 +92,7 @@ func (c *Console) Handler() http.Handler {
 	if c.Machine != nil {
 		mux.HandleFunc("POST "+LinkPath, c.sendLink)
 		mux.HandleFunc("GET "+ExecutionsPath, c.sendExecutions)
+		mux.HandleFunc("GET "+HealthPath, c.sendHealth)
 		mux.HandleFunc("GET "+LettersPath+"{name}", c.letters)
 		mux.HandleFunc("POST "+LettersPath+"{name}", c.logged(c.putBack))
 		mux.HandleFunc("GET /deadletters/retrying", c.retrying)
@@ -106,24 +108,6 @@ func (c *Console) Handler() http.Handler {
 	return c.requireLocal(c.requireKey(mux))
 }
 
-// step is a page in the navigation.
-type step struct {
-	Path, Title, Hint string
-}
-
-var steps = []step{
-	{"/", "Overview", "State of the setup"},
-	{"/connections", "Connections", "Commerce and Segment"},
-	{"/trackings", "Configurations", "Which events to send"},
-	{"/templates", "Templates", "What each call contains"},
-	{"/finish", "Finish", "Register the webhooks"},
-	{"/executions", "Executions", "Outcome of each webhook"},
-	{inboxPath, "Inbox", "What Segment would receive"},
-	{"/deadletters", "Dead letters", "Failed events, replay"},
-	{"/catchup", "Catch up", "Missing events, backfill"},
-	{"/doctor", "Doctor", "Problems and fixes"},
-}
-
 // view is the data of a page and its frame.
 type view struct {
 	Title  string
@@ -133,9 +117,10 @@ type view struct {
 	Data   any
 }
 
-// overview shows the state of the setup, and the latest webhooks.
+// overview shows whether the store works, what happened in the last 24 hours, and the state of
+// the setup.
 func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
-	data, err := c.readOverview(r.Context())
+	data, err := c.readOverview(r)
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
@@ -160,24 +145,6 @@ func groups() []group {
 		}
 	}
 	return []group{orders, customers}
-}
-
-// stepAt returns the step with a path.
-func stepAt(path string) step {
-	for _, s := range steps {
-		if s.Path == path {
-			return s
-		}
-	}
-	return step{Path: path}
-}
-
-// steps returns the pages in the navigation. The inbox is there while it receives the events.
-func (c *Console) steps(ctx context.Context) []step {
-	if host, err := c.segmentHost(ctx); c.Machine != nil && err == nil && host == "" {
-		return steps
-	}
-	return slices.DeleteFunc(slices.Clone(steps), func(s step) bool { return s.Path == inboxPath })
 }
 
 func (v view) Heading() string { return cmp.Or(v.Title, stepAt(v.Path).Title) }

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/console/chart"
 	"commerce-segment/infra/hub/database"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -30,16 +34,13 @@ type Machine interface {
 	Recent() []Recent
 	// Inbox is the batches that its stand-in for Segment has received.
 	Inbox() *database.List
-	// Waiting counts the events that are queued or retrying.
-	Waiting() int
 	// Executions is the log of what happened to each webhook.
 	Executions() executions.Log
 	// DeadLetters are the queues of failed events.
 	DeadLetters() deadletters.Queues
 	// Queue is the queue of a tracking.
 	Queue(t tracking.Tracking) deadletters.Local
-	// Dead counts the dead letters.
-	Dead() int
+	health.Hub
 }
 
 // Recent is one of the latest webhooks.
@@ -60,34 +61,98 @@ type state struct {
 
 // overviewData is the data of the overview.
 type overviewData struct {
+	Now     nowData
 	States  []state
 	Notes   []string
 	Samples []templates.Sample
 	Machine Machine
-	Host    string             // where events are sent, if that is not the inbox
-	Day     executions.Summary // of the last 24 hours; only with a Machine
 }
 
-// readOverview reads the state of the setup.
-func (c *Console) readOverview(ctx context.Context) (overviewData, error) {
+// SetUp reports whether the setup is done.
+func (d overviewData) SetUp() bool {
+	return !slices.ContainsFunc(d.States, func(s state) bool { return !s.Done })
+}
+
+// nowData is the part of the overview that refreshes itself.
+type nowData struct {
+	Health  health.Judgement
+	Says    string // about the last 24 hours
+	Counts  []count
+	Chart   chart.Chart
+	Summary executions.Summary
+	Kept    string // where the queue is
+	Host    string // where events are sent, if that is not the inbox
+	Problem string // why there is no chart
+}
+
+// count is a number, and the page with what was counted.
+type count struct {
+	Title, Path string
+	N           int
+	Bad         bool
+}
+
+// overviewLooksBack is how far the overview looks back for webhooks.
+const overviewLooksBack = 24 * time.Hour
+
+// readNow reads what happens now.
+func (c *Console) readNow(r *http.Request) nowData {
+	data := nowData{Health: c.Health(r.Context()), Kept: "on SQS, in the queues of the stack"}
+	if c.Store.Deployment == nil {
+		data.Kept = filepath.Join(c.Store.Dir, store.QueueFolder)
+	}
+	host, err := c.segmentHost(r.Context())
+	if err != nil {
+		data.Problem = err.Error()
+		return data
+	}
+	data.Host = host
+	now := time.Now()
+	log := c.log()
+	if log == nil {
+		data.Problem = errNoLog.Error()
+		return data
+	}
+	found, err := log.Find(r.Context(), executions.Query{From: now.Add(-overviewLooksBack)}, executions.Page{Summary: true})
+	if err != nil {
+		data.Problem = err.Error()
+		return data
+	}
+	data.Summary = found.Summary
+	data.Says = data.Summary.Says(executions.Lookback(overviewLooksBack))
+	data.Chart = chart.Draw(data.Summary)
+	total := data.Summary.Total
+	list := func(outcome executions.Outcome) string { return "/executions?since=24h&outcome=" + string(outcome) }
+	data.Counts = []count{{"Received", "/executions?since=24h", total.Came(), false}}
+	for _, o := range []struct {
+		outcome executions.Outcome
+		bad     bool
+	}{{executions.Delivered, false}, {executions.Skipped, false}, {executions.Accepted, false}, {executions.Retrying, false}, {executions.Failed, true}, {executions.Rejected, true}} {
+		n := total.Count(o.outcome)
+		title := strings.ToUpper(string(o.outcome[:1])) + string(o.outcome[1:])
+		data.Counts = append(data.Counts, count{title, list(o.outcome), n, o.bad && n > 0})
+	}
+	return data
+}
+
+// refreshOverview writes the part of the overview that refreshes itself.
+func (c *Console) refreshOverview(w http.ResponseWriter, r *http.Request) {
+	c.showPart(w, http.StatusOK, "overview", "now", overviewData{Now: c.readNow(r), Machine: c.Machine})
+}
+
+// readOverview reads the state of the store and of the setup.
+func (c *Console) readOverview(r *http.Request) (overviewData, error) {
+	ctx := r.Context()
 	list, err := c.Store.Settings(ctx)
 	if err != nil {
 		return overviewData{}, err
 	}
-	data := overviewData{Machine: c.Machine, States: []state{connectionsState(list), trackingsState(list), templatesState(list), c.webhooksState(ctx)}}
+	data := overviewData{Now: c.readNow(r), Machine: c.Machine, States: []state{connectionsState(list), trackingsState(list), templatesState(list), c.webhooksState(ctx)}}
 	if c.Machine != nil {
 		data.Samples = templates.Samples()
-		if data.Host, err = c.segmentHost(ctx); err != nil {
-			return overviewData{}, err
-		}
 		if data.Notes, err = c.Machine.Notes(ctx); err != nil {
 			return overviewData{}, err
 		}
-		found, err := c.Machine.Executions().Find(ctx, executions.Query{From: time.Now().Add(-24 * time.Hour)}, executions.Page{Summary: true})
-		if err != nil {
-			return overviewData{}, err
-		}
-		data.Day = found.Summary
 	}
 	return data, nil
 }
@@ -173,6 +238,7 @@ const doctorLooksBack = 24 * time.Hour
 func (c *Console) doctor(w http.ResponseWriter, r *http.Request) {
 	report := doctor.Examine(r.Context(), doctor.Patient{
 		Store: c.Store, Log: c.log(), NoLog: errNoLog.Error(), Since: doctorLooksBack,
+		Health: func(ctx context.Context) (health.Judgement, error) { return c.Health(ctx), nil },
 	})
 	c.show(w, r, http.StatusOK, "doctor", view{Title: "Doctor", Path: "/doctor", Data: report})
 }

@@ -65,13 +65,13 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 // framed is a view and the data of the frame.
 type framed struct {
 	view
-	Steps   []step // the pages in the navigation
 	Base    string // the path below which all pages are
 	Here    string // the path of this page below Base
 	Store   store.Store
 	Machine bool
 	Nonce   string
 	Editor  bool
+	Parts   []part // of the navigation
 }
 
 // show writes a whole page.
@@ -79,7 +79,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	if s := sessionOf(r); s != nil {
 		v.Notice = cmp.Or(v.Notice, c.sessions.takeNotice(s))
 	}
-	f := framed{view: v, Steps: c.steps(r.Context()), Base: base(r), Here: r.URL.RequestURI(), Store: c.Store, Machine: c.Machine != nil, Nonce: nonce(), Editor: hasEditor()}
+	f := framed{view: v, Parts: c.navigation(r.Context()), Base: base(r), Here: r.URL.RequestURI(), Store: c.Store, Machine: c.Machine != nil, Nonce: nonce(), Editor: hasEditor()}
 	w.Header().Set("Content-Security-Policy", policy(f.Nonce))
 	c.write(w, status, name, "frame.html", f)
 }

@@ -13,6 +13,7 @@ import (
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/executions/disk"
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
@@ -34,6 +35,10 @@ func (m machineWith) Queue(t tracking.Tracking) deadletters.Local {
 	i := slices.IndexFunc(m.queues, func(q deadletters.TrackingQueue) bool { return q.Tracking.Name == t.Name })
 	return m.queues[i].Queue.(deadletters.Local)
 }
+func (m machineWith) Resources() health.Machine { return health.Machine{} }
+
+func (m machineWith) Queues() (waiting, deadLetters int, oldest time.Time) { return 0, 0, time.Time{} }
+
 func (m machineWith) Executions() executions.Log { return m.lines }
 
 // author is a user who edits templates in the console.

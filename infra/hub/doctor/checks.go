@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/lint"
 	"commerce-segment/infra/hub/store"
@@ -284,41 +283,6 @@ func samplesOf(t tracking.Tracking) []templates.Sample {
 		}
 	}
 	return own
-}
-
-func (p Patient) queues(ctx context.Context) []Finding {
-	if p.Store.Deployment == nil {
-		return []Finding{{State: OK, Says: "the queues of a hub on this machine are on its page Dead letters while it runs"}}
-	}
-	queues, err := p.Store.Deployment.DeadLetters(tracking.All())
-	if err != nil {
-		return unknown(err)
-	}
-	backlogs, err := queues.Backlogs(ctx)
-	if err != nil {
-		return unknown(err)
-	}
-	return queueFindings(backlogs, p.Store.Flag())
-}
-
-// queueFindings counts the events and dead letters. It does not read the reasons: reading a
-// dead letter on SQS makes it invisible to a redrive for a while.
-func queueFindings(backlogs []deadletters.Backlog, flag string) []Finding {
-	var found []Finding
-	for i, t := range tracking.All() {
-		if n := backlogs[i].Waiting; n > 0 {
-			found = append(found, Finding{State: Note, Says: t.Name + ": about " + words.Count(n, "event") + " on its queue, in delivery or to be delivered",
-				Do: listing(t.Name, flag)})
-		}
-		if n := backlogs[i].Dead; n > 0 {
-			found = append(found, Finding{State: Fault, Says: t.Name + ": about " + words.Count(n, "dead letter") + ", kept for 14 days",
-				Do: redriving(" --tracking "+t.Name, flag)})
-		}
-	}
-	if len(found) == 0 {
-		found = append(found, Finding{State: OK, Says: "the queues are empty, and there are no dead letters"})
-	}
-	return found
 }
 
 func (p Patient) clock(ctx context.Context) []Finding {

@@ -9,10 +9,12 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )
@@ -38,8 +40,9 @@ type Finding struct {
 
 // Report lists all findings, check by check.
 type Report struct {
-	Store    string    `json:"store"`
-	Findings []Finding `json:"findings"`
+	Store    string       `json:"store"`
+	State    health.State `json:"state"`
+	Findings []Finding    `json:"findings"`
 }
 
 // Count returns the number of findings with a state.
@@ -75,6 +78,8 @@ type Patient struct {
 	Log   executions.Log
 	NoLog string
 	Since time.Duration
+	// Health judges the store as the overview does.
+	Health func(context.Context) (health.Judgement, error)
 }
 
 // checkWithin is the time limit of the checks, which run concurrently.
@@ -88,8 +93,9 @@ type check struct {
 
 // Examine runs all checks concurrently.
 func Examine(ctx context.Context, p Patient) Report {
-	return Report{Store: p.Store.Name, Findings: examine(ctx, []check{
+	r := Report{Store: p.Store.Name, Findings: examine(ctx, []check{
 		{"store", p.store},
+		{"health", p.health},
 		{"settings", p.settings},
 		{"segment", p.segment},
 		{"commerce", p.commerce},
@@ -97,11 +103,54 @@ func Examine(ctx context.Context, p Patient) Report {
 		{"webhooks", p.webhooks},
 		{"secret", p.secret},
 		{"templates", p.templates},
-		{"queues", p.queues},
 		{"events", p.events},
 		{"clock", p.clock},
 		{"version", p.version},
 	})}
+	r.State = r.state()
+	return r
+}
+
+// state returns the state of the store: broken if there is a fault, and degraded if its health
+// is.
+func (r Report) state() health.State {
+	switch {
+	case r.Count(Fault) > 0:
+		return health.Broken
+	case slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Check == "health" && f.State == Warning }):
+		return health.Degraded
+	default:
+		return health.Working
+	}
+}
+
+// health reports the problems of the judgement that the overview shows too.
+func (p Patient) health(ctx context.Context) []Finding {
+	if p.Health == nil {
+		return nil
+	}
+	j, err := p.Health(ctx)
+	if err != nil {
+		return unknown(err)
+	}
+	return healthFindings(j)
+}
+
+// healthFindings returns the problems of a judgement as findings.
+func healthFindings(j health.Judgement) []Finding {
+	if len(j.Problems) == 0 {
+		return []Finding{{State: OK, Says: j.Says()}}
+	}
+	states := map[health.State]State{health.Broken: Fault, health.Degraded: Warning, health.Working: Note}
+	var found []Finding
+	for _, one := range j.Problems {
+		f := Finding{State: states[one.State], Says: one.Says, Do: one.Do}
+		if one.Run != "" {
+			f.Do += " " + one.Run
+		}
+		found = append(found, f)
+	}
+	return found
 }
 
 // examine returns the findings of all checks, in their order.
@@ -145,7 +194,7 @@ func Unopened(w store.Location, err error) Report {
 	if w.Prefix != "" {
 		store = w.Prefix
 	}
-	return Report{Store: store, Findings: []Finding{{Check: "store", State: Fault, Says: oneLine(err.Error())}}}
+	return Report{Store: store, State: health.Broken, Findings: []Finding{{Check: "store", State: Fault, Says: oneLine(err.Error())}}}
 }
 
 // unknown returns the finding of a check that failed.

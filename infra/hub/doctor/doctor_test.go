@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/version"
 	"commerce-segment/shared/commerce"
@@ -178,24 +178,21 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-func TestQueues(t *testing.T) {
-	backlogs := func(first deadletters.Backlog) []deadletters.Backlog {
-		all := make([]deadletters.Backlog, len(tracking.All()))
-		all[0] = first
-		return all
+func TestHealth(t *testing.T) {
+	problem := func(state health.State) health.Problem {
+		return health.Problem{State: state, Says: "It is so.", Do: "Do this.", Run: "hub status" + flag}
 	}
-	first := tracking.All()[0].Name
 	for _, c := range []struct {
 		name         string
-		first        deadletters.Backlog
+		problems     []health.Problem
 		states, says string
 	}{
-		{"empty", deadletters.Backlog{}, "ok", "empty"},
-		{"something waits", deadletters.Backlog{Waiting: 1}, "note", first + ": about 1 event on its queue"},
-		{"dead letters", deadletters.Backlog{Dead: 2}, "fault", first + ": about 2 dead letters, kept for 14 days | hub deadletters list --tracking " + first + flag},
-		{"both", deadletters.Backlog{Waiting: 3, Dead: 2}, "note fault", ""},
+		{"it works", nil, "ok", "Working."},
+		{"each state", []health.Problem{problem(health.Broken), problem(health.Degraded), problem(health.Working)}, "fault warning note", "It is so. | Do this. hub status --prefix /shop"},
 	} {
-		t.Run(c.name, func(t *testing.T) { finds(t, queueFindings(backlogs(c.first), flag), c.states, c.says) })
+		t.Run(c.name, func(t *testing.T) {
+			finds(t, healthFindings(health.Judgement{State: health.Working, Problems: c.problems}), c.states, c.says)
+		})
 	}
 }
 

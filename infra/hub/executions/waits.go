@@ -15,6 +15,9 @@ type Wait struct {
 	Detail   string // of the oldest
 	Count    int
 	Oldest   time.Time // when that one was received
+	Since    time.Time // when the first attempt failed; zero if no attempt is complete
+	Last     time.Time // when the last attempt failed
+	Next     time.Time // the first next attempt; zero if it is not known
 }
 
 // Undelivered are the outcomes of events that are queued or retrying.
@@ -39,6 +42,7 @@ func Waits(all iter.Seq2[Execution, error]) ([]Wait, error) {
 			waits = append(waits, Wait{Tracking: e.Tracking, Reason: e.Reason, Oldest: e.Received})
 		}
 		waits[i].Count++
+		waits[i].addAttempts(e.Lines)
 		if !e.Received.After(waits[i].Oldest) {
 			waits[i].Oldest, waits[i].Detail = e.Received, e.Detail
 		}
@@ -47,4 +51,25 @@ func Waits(all iter.Seq2[Execution, error]) ([]Wait, error) {
 		return cmp.Or(cmp.Compare(a.Tracking, b.Tracking), cmp.Compare(a.Reason, b.Reason))
 	})
 	return waits, nil
+}
+
+// addAttempts adds the times of the failed attempts to deliver an event.
+func (w *Wait) addAttempts(lines []Line) {
+	for _, line := range lines {
+		if line.Kind != kindDeliver || line.Reason != w.Reason {
+			continue
+		}
+		if w.Since.IsZero() || line.Time.Before(w.Since) {
+			w.Since = line.Time
+		}
+		if line.Time.After(w.Last) {
+			w.Last = line.Time
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	if next := lines[len(lines)-1].returns(); !next.IsZero() && (w.Next.IsZero() || next.Before(w.Next)) {
+		w.Next = next
+	}
 }

@@ -32,8 +32,6 @@ func (h *hub) console(key string) *console.Console {
 
 func (m machine) URL() string              { return m.url }
 func (m machine) Recent() []console.Recent { return m.webhooks.accepted.newestFirst() }
-func (m machine) Waiting() int             { return m.webhooks.status().Waiting }
-func (m machine) Dead() int                { return m.webhooks.status().Failed }
 
 func (m machine) DeadLetters() deadletters.Queues { return m.webhooks.deadLetters() }
 

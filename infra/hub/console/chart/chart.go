@@ -4,6 +4,9 @@ package chart
 import (
 	"fmt"
 	"math"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
@@ -49,7 +52,29 @@ type Chart struct {
 	Bars          []rect
 	Labels        []label
 	Rules         []rule
+	Stacks        []stack // the bars of the counts alone
 	Empty         bool
+}
+
+// stack is the bars of a part of the period, which link to its executions.
+type stack struct {
+	Title, Query string
+	Bars         []rect
+}
+
+// CountsHeight is the height of the chart without the delays.
+func (c Chart) CountsHeight() int { return delaysTop - 16 }
+
+// CountRules are the lines behind the counts.
+func (c Chart) CountRules() []rule { return c.Rules[len(c.Rules)-2:] }
+
+// CountLabels are the labels below the chart without the delays.
+func (c Chart) CountLabels() []label {
+	labels := slices.Clone(c.Labels)
+	for i := range labels {
+		labels[i].Y = c.CountsHeight() - 6
+	}
+	return labels
 }
 
 type rect struct {
@@ -81,7 +106,7 @@ func Draw(s executions.Summary) Chart {
 	every := max((len(s.Parts)+labelsAbout-1)/labelsAbout, 1)
 	for i, p := range s.Parts {
 		x := chartLeft + room*float64(i) + room*(1-barShare)/2
-		c.stack(p, x, room*barShare, most)
+		c.stack(p, s.Step, x, room*barShare, most)
 		c.delays(p, x, room*barShare, longest)
 		if i%every == 0 {
 			c.Labels = append(c.Labels, label{x + room*barShare/2, chartHeight - 6, partName(p.Start, s.Step)})
@@ -115,16 +140,26 @@ func delayHeight(delay, longest executions.Milliseconds) float64 {
 }
 
 // stack draws the bar of a period.
-func (c *Chart) stack(p executions.Period, x, width float64, most int) {
+func (c *Chart) stack(p executions.Period, step time.Duration, x, width float64, most int) {
 	y := float64(countsTop + countsHigh)
+	first := len(c.Bars)
+	var says []string
 	for _, l := range layers {
 		n := l.Of(p)
 		if n == 0 {
 			continue
 		}
 		height := max(float64(countsHigh*n)/float64(most), leastHigh)
+		says = append(says, fmt.Sprintf("%d %s", n, l.Title))
 		y -= height
 		c.Bars = append(c.Bars, rect{x, y, width, height, l.Class, fmt.Sprintf("%s: %d %s", p.Start.Format("2006-01-02 15:04"), n, l.Title)})
+	}
+	if len(says) > 0 {
+		c.Stacks = append(c.Stacks, stack{
+			Title: p.Start.Format("2006-01-02 15:04") + ": " + strings.Join(says, ", "),
+			Query: url.Values{"from": {p.Start.Format(time.RFC3339)}, "to": {p.Start.Add(step).Format(time.RFC3339)}}.Encode(),
+			Bars:  slices.Clone(c.Bars[first:]),
+		})
 	}
 }
 

@@ -57,19 +57,44 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 }
 
 // An element with data-poll="URL" is refreshed every few seconds while the page is
-// visible. The status 205 means that the whole page must be reloaded.
+// visible. The status 205 means that the whole page must be reloaded. While the hub does not
+// answer, the element with data-unreachable is shown.
 for (const element of document.querySelectorAll("[data-poll]")) {
   const seconds = Number(element.dataset.every || 3);
-  setInterval(async () => {
+  const unreachable = document.querySelector("[data-unreachable]");
+  let last;
+  const refresh = async () => {
     if (document.hidden) return;
+    let reached = false;
     try {
       const answer = await fetch(element.dataset.poll);
+      reached = true;
       if (answer.status === 205) location.reload();
-      else if (answer.ok) element.innerHTML = await answer.text();
+      else if (answer.ok) {
+        const text = await answer.text();
+        if (text !== last) replaceContent(element, text);
+        last = text;
+      }
     } catch {
       // The hub is not reachable; the next round tries again.
     }
-  }, seconds * 1000);
+    if (unreachable) unreachable.hidden = reached;
+  };
+  setInterval(refresh, seconds * 1000);
+  document.addEventListener("visibilitychange", refresh);
+}
+
+// replaceContent replaces the content of an element. The same link or control has the focus
+// afterwards as before.
+function replaceContent(element, html) {
+  const selector = "a, button, summary, [tabindex]";
+  const focused = element.contains(document.activeElement) ? [...element.querySelectorAll(selector)].indexOf(document.activeElement) : -1;
+  const href = focused < 0 ? null : document.activeElement.getAttribute("href");
+  element.innerHTML = html;
+  if (focused < 0) return;
+  const now = [...element.querySelectorAll(selector)];
+  const same = href === null ? now[focused] : now.find((link) => link.getAttribute("href") === href);
+  same?.focus({ preventScroll: true });
 }
 
 // A form is sent once, even if its button is pressed several times. A button with

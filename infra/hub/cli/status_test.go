@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/infra/hub/local"
+	"commerce-segment/shared/settings"
+)
+
+// An operator who looks at the first page, or at hub status, must see that Segment fails.
+func TestEveryViewSaysThatSegmentFails(t *testing.T) {
+	h := start(t)
+	if got := command(t, "", "status", "--dir", h.Dir, h.AddrFlag()); got.code != exitDone || !strings.Contains(got.stdout, "Working.") {
+		t.Fatalf("hub status of a new hub exits %d: %s%s", got.code, got.stdout, got.stderr)
+	}
+	segment := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	t.Cleanup(segment.Close)
+	h.Set(settings.SegmentHost, segment.URL)
+	h.Set(settings.SegmentWriteKey, strings.Repeat("k", 32))
+	h.AwaitSettings()
+	sendTo(h, "", local.SampleName)
+	const says = "Segment has been failing since"
+	hubtest.Eventually(t, "the overview says that Segment fails", func() bool {
+		_, page := h.Request("GET", "/", "")
+		return strings.Contains(page, says) && strings.Contains(page, "(HTTP 500). 1 event is retried") && strings.Contains(page, "Degraded: 1 problem")
+	}, h.Stderr)
+	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"doctor"}} {
+		got := command(t, "", append(args, "--dir", h.Dir, h.AddrFlag())...)
+		if got.code != exitDegraded || !strings.Contains(got.stdout, says) {
+			t.Errorf("hub %v exits %d, want %d: %s%s", args, got.code, exitDegraded, got.stdout, got.stderr)
+		}
+	}
+}
+
+func TestStatusOfAHubThatDoesNotRun(t *testing.T) {
+	got := command(t, "", "status", "--dir", t.TempDir(), "--addr", "127.0.0.1:1")
+	if got.code != exitBroken || !strings.Contains(got.stdout, "nothing listens on 127.0.0.1:1") || !strings.Contains(got.stdout, "hub run --dir") {
+		t.Errorf("it exits %d: %s", got.code, got.stdout)
+	}
+}

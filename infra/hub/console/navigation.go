@@ -1,0 +1,74 @@
+package console
+
+import (
+	"context"
+
+	"commerce-segment/infra/hub/health"
+)
+
+// step is a page in the navigation.
+type step struct {
+	Path, Title, Hint string
+	Badge             int // a number that needs attention
+}
+
+// part is a part of the navigation.
+type part struct {
+	Title string
+	Steps []step
+}
+
+// navigation is all pages, in the order of an operator's work: first those to look at each day.
+var navigation = []part{
+	{"Monitor", []step{
+		{Path: "/", Title: "Overview", Hint: "Is it working?"},
+		{Path: "/executions", Title: "Executions", Hint: "Outcome of each webhook"},
+		{Path: "/deadletters", Title: "Dead letters", Hint: "Failed events, replay"},
+		{Path: inboxPath, Title: "Inbox", Hint: "What Segment would receive"},
+		{Path: "/doctor", Title: "Doctor", Hint: "Problems and fixes"},
+	}},
+	{"Build", []step{
+		{Path: "/templates", Title: "Templates", Hint: "What each call contains"},
+		{Path: "/trackings", Title: "Configurations", Hint: "Which events to send"},
+	}},
+	{"Set up", []step{
+		{Path: "/connections", Title: "Connections", Hint: "Commerce and Segment"},
+		{Path: "/finish", Title: "Finish", Hint: "Register the webhooks"},
+		{Path: "/catchup", Title: "Catch up", Hint: "Missing events, backfill"},
+	}},
+}
+
+// stepAt returns the step with a path.
+func stepAt(path string) step {
+	for _, part := range navigation {
+		for _, s := range part.Steps {
+			if s.Path == path {
+				return s
+			}
+		}
+	}
+	return step{Path: path}
+}
+
+// navigation returns the parts of the navigation, with the numbers of problems and of dead
+// letters. The inbox is there while it receives the events.
+func (c *Console) navigation(ctx context.Context) []part {
+	host, err := c.segmentHost(ctx)
+	return navigationFor(c.lastHealth(ctx), c.Machine != nil && err == nil && host == "")
+}
+
+func navigationFor(j health.Judgement, inbox bool) []part {
+	badges := map[string]int{"/": j.Count(), "/deadletters": j.DeadLetters}
+	parts := make([]part, len(navigation))
+	for i, p := range navigation {
+		parts[i].Title = p.Title
+		for _, s := range p.Steps {
+			if s.Path == inboxPath && !inbox {
+				continue
+			}
+			s.Badge = badges[s.Path]
+			parts[i].Steps = append(parts[i].Steps, s)
+		}
+	}
+	return parts
+}

@@ -1,0 +1,207 @@
+package health
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/words"
+)
+
+// whose is where the cause of a failed attempt is.
+type whose int
+
+const (
+	ofSegment       whose = iota // Segment is down, slow or busy
+	rejectedBy                   // Segment rejects the write key, the address or every message
+	ofCommerce                   // Commerce is down or slow
+	rejectedThere                // Commerce rejects the credentials
+	ofTemplate                   // the template fails
+	ofSettings                   // a setting is missing
+	ofProgram                    // a bug, or an event of a later release
+	withoutAttempt               // no attempt has ended yet
+	ofSomethingElse              // it ends without an operator
+)
+
+// causes are the reasons whose cause the beginning of their names does not tell.
+var causes = map[string]whose{
+	"": withoutAttempt, "template": ofTemplate, "internal": ofProgram, "envelope_version": ofProgram,
+	"write_key_missing": ofSettings, "unverified": ofSettings, "settings": ofSettings, "endpoint_invalid": ofSettings,
+	"segment_400": rejectedBy, "segment_401": rejectedBy, "segment_403": rejectedBy, "segment_404": rejectedBy, "segment_405": rejectedBy, "segment_413": rejectedBy,
+	"commerce_400": rejectedThere, "commerce_401": rejectedThere, "commerce_403": rejectedThere,
+}
+
+// causeOf returns where the cause of a reason is.
+func causeOf(reason string) whose {
+	cause, known := causes[reason]
+	switch {
+	case known:
+		return cause
+	case strings.HasPrefix(reason, "segment_3"):
+		return rejectedBy
+	case strings.HasPrefix(reason, "segment_"):
+		return ofSegment
+	case strings.HasPrefix(reason, "commerce_"):
+		return ofCommerce
+	default:
+		return ofSomethingElse
+	}
+}
+
+// waiting is the undelivered events with the same cause.
+type waiting struct {
+	executions.Wait
+	newest time.Time // the last failed attempt
+}
+
+// waitingFor adds up the undelivered events with these causes. Its reason is that of the first.
+func waitingFor(f Facts, causes ...whose) (all waiting, found bool) {
+	for _, w := range f.Log.Waits {
+		for _, cause := range causes {
+			if causeOf(w.Reason) == cause {
+				all.add(w)
+				found = true
+			}
+		}
+	}
+	return all, found
+}
+
+func (w *waiting) add(other executions.Wait) {
+	if w.Count == 0 {
+		w.Wait, w.newest = other, other.Last
+		return
+	}
+	w.Count += other.Count
+	w.Oldest, w.Since, w.Next = earlier(w.Oldest, other.Oldest), earlier(w.Since, other.Since), earlier(w.Next, other.Next)
+	if other.Last.After(w.newest) {
+		w.newest = other.Last
+	}
+}
+
+// earlier returns the earlier of two times, of which one may be zero.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// segmentFails reports that Segment accepts nothing since a time, or that single events are late.
+func segmentFails(f Facts) []Problem {
+	return destinationFails(f, "segment", "Segment", ofSegment)
+}
+
+// commerceFails reports that templates which ask Commerce do not get an answer.
+func commerceFails(f Facts) []Problem {
+	return destinationFails(f, "commerce", "Commerce, which a template asks,", ofCommerce)
+}
+
+// destinationFails reports a destination that fails. It ends without an operator.
+func destinationFails(f Facts, key, name string, cause whose) []Problem {
+	w, found := waitingFor(f, cause)
+	if !found {
+		return nil
+	}
+	since, failing := w.Since, !f.Log.LastDelivered.After(w.newest)
+	if f.Log.LastDelivered.After(since) {
+		since = f.Log.LastDelivered
+	}
+	p := Problem{Key: key, State: Degraded, Since: since, Run: listing(f, ""), Path: "/executions?outcome=retrying", Page: "Retrying events",
+		Do: "Nothing is lost: events are retried automatically for 30 hours. Look at the status page of the service, and at the network of the hub."}
+	switch {
+	case failing:
+		p.Says = fmt.Sprintf("%s has been failing since %s (%s). %s.", name, clock(f, since), answerOf(w.Wait), retriedOf(f, w.Wait))
+	case f.Now.Sub(w.Oldest) > late:
+		p.Since = w.Oldest
+		p.Says = fmt.Sprintf("%s fails for some events (%s). %s. The oldest was received at %s. Others are delivered.", name, answerOf(w.Wait), retriedOf(f, w.Wait), clock(f, w.Oldest))
+	default:
+		return nil
+	}
+	return []Problem{p}
+}
+
+// answerOf describes a reason: HTTP 503 for segment_503, timeout for segment_timeout.
+func answerOf(w executions.Wait) string {
+	_, rest, _ := strings.Cut(w.Reason, "_")
+	if rest != "" && strings.Trim(rest, "0123456789") == "" {
+		return "HTTP " + rest
+	}
+	return strings.ReplaceAll(rest, "_", " ")
+}
+
+// retriedOf says how many events are retried, and when the next attempt is.
+func retriedOf(f Facts, w executions.Wait) string {
+	text := words.Count(w.Count, "event") + " are retried"
+	if w.Count == 1 {
+		text = "1 event is retried"
+	}
+	if w.Next.After(f.Now) {
+		text += ", the next attempt is at " + clock(f, w.Next)
+	}
+	return text
+}
+
+// blocked reports events that are retried until an operator fixes the cause.
+func blocked(f Facts) (found []Problem) {
+	const then = " The events are then delivered automatically."
+	if w, ok := waitingFor(f, rejectedBy); ok {
+		found = append(found, Problem{Key: "segment-rejects", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
+			Says: fmt.Sprintf("Segment rejects what is sent since %s (%s). %s.", clock(f, w.Since), answerOf(w.Wait), retriedOf(f, w.Wait)),
+			Do:   "Check the write key, the host and the path of Segment." + then})
+	}
+	if w, ok := waitingFor(f, rejectedThere); ok {
+		found = append(found, Problem{Key: "commerce-rejects", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
+			Says: fmt.Sprintf("Commerce rejects the credentials since %s (%s). %s.", clock(f, w.Since), answerOf(w.Wait), retriedOf(f, w.Wait)),
+			Do:   "Set the client id and secret of an application key that may read what the templates ask for." + then})
+	}
+	if w, ok := waitingFor(f, ofSettings); ok && f.Settings == "" {
+		found = append(found, Problem{Key: "settings", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
+			Says: fmt.Sprintf("A setting is missing or not valid (%s). %s.", w.Reason, retriedOf(f, w.Wait)), Do: "Set it." + then})
+	}
+	for _, w := range f.Log.Waits {
+		switch causeOf(w.Reason) {
+		case ofTemplate:
+			if !hasBroken(f, w.Tracking) {
+				found = append(found, brokenTemplate(f, w.Tracking, w.Since, fmt.Sprintf("The template of %s fails since %s: %s. %s.", w.Tracking, clock(f, w.Since), sentence(w.Detail), retriedOf(f, w))))
+			}
+		case ofProgram:
+			found = append(found, Problem{Key: w.Reason + "/" + w.Tracking, State: Broken, Since: w.Since, Run: listing(f, " --tracking "+w.Tracking),
+				Path: "/executions?outcome=retrying&tracking=" + w.Tracking, Page: "Retrying events",
+				Says: fmt.Sprintf("Events of %s fail because of an error in the program since %s (%s). %s.", w.Tracking, clock(f, w.Since), w.Reason, retriedOf(f, w)),
+				Do:   "Install the newest release. The log has the details."})
+		}
+	}
+	return found
+}
+
+// hasBroken reports whether the template of a tracking does not compile.
+func hasBroken(f Facts, name string) bool {
+	for _, t := range f.Templates {
+		if t.Tracking == name {
+			return true
+		}
+	}
+	return false
+}
+
+// notAttempted reports events that are late for a reason that is neither Segment's nor
+// Commerce's.
+func notAttempted(f Facts) []Problem {
+	w, found := waitingFor(f, withoutAttempt, ofSomethingElse)
+	if !found || f.Now.Sub(w.Oldest) <= late {
+		return nil
+	}
+	return []Problem{{Key: "late", State: Degraded, Since: w.Oldest, Run: listing(f, ""), Path: "/executions?outcome=accepted", Page: "Queued events",
+		Says: fmt.Sprintf("%s not delivered yet, the oldest since %s.", are(w.Count, "event"), clock(f, w.Oldest)),
+		Do:   "The hub is too slow or stands still. The log has the details; if there are none, restart it: no event is lost."}}
+}
+
+// are returns a number with its noun and the verb.
+func are(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return words.Count(n, noun) + " are"
+}

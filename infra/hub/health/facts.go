@@ -1,0 +1,98 @@
+package health
+
+import (
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+)
+
+// Facts is what is known about a store, and enough to judge it.
+type Facts struct {
+	Now time.Time
+	// Flag names the store in a command that reads its settings, and HubFlag in one that asks
+	// the running hub, each with a space before it.
+	Flag, HubFlag string
+	Deployed      bool
+
+	Unread    []string // what could not be read, as sentences
+	Settings  string   // what is wrong with the settings; empty if nothing is
+	Templates []BrokenTemplate
+	Disabled  []string // trackings
+
+	Waiting     int       // events that are queued or retried
+	Oldest      time.Time // when the first of them was received
+	DeadLetters int
+
+	Log     Log
+	Machine Machine
+	Cloud   Cloud
+}
+
+// BrokenTemplate is a template of an enabled tracking that does not compile.
+type BrokenTemplate struct{ Tracking, Why string }
+
+// Log is what the log lines of the last LogPeriod say.
+type Log struct {
+	Waits         []executions.Wait // undelivered events
+	LastDelivered time.Time         // when Segment last accepted an event
+	LastAccepted  time.Time         // when a webhook was last accepted
+	Forged        Forged
+	Unavailable   Unavailable
+	Trackings     []Outcomes
+	Failed        int // new dead letters
+	FirstFailed   time.Time
+	// SameHours is how many webhooks were accepted on each of the last 7 days in the hours
+	// that have passed since LastAccepted, the latest day first. It has fewer days if the log
+	// does not go back as far.
+	SameHours []int
+}
+
+// LogPeriod is how far back the log is read.
+const LogPeriod = 24 * time.Hour
+
+// Forged is the webhooks with a wrong secret.
+type Forged struct {
+	Periods     int // of five minutes, with at least one
+	First, Last time.Time
+}
+
+// Unavailable is the webhooks that were answered 503.
+type Unavailable struct {
+	Count       int
+	First, Last time.Time
+	Detail      string // of the last
+}
+
+// Outcomes counts what became of the events of a tracking since the last one that was delivered.
+type Outcomes struct {
+	Tracking                    string
+	Filtered                    int // the template made no message
+	Invalid                     int // the template made a message that Segment would drop
+	FirstFiltered, FirstInvalid time.Time
+}
+
+// Machine is what the hub on this machine knows about itself. It is empty for a deployed store.
+type Machine struct {
+	Address     string // of the hub, for messages
+	WriteError  string // why events cannot be written to the disk; empty if they can
+	FreeBytes   uint64 // on the disk of the queues
+	FreeKnown   bool
+	Memory      uint64 // in use by the hub
+	MemoryLimit uint64 // zero if it is not known
+}
+
+// Cloud is what AWS says about a deployed store.
+type Cloud struct {
+	Alarms []Alarm // that are on
+	// Subscriptions is the number of confirmed subscriptions to the alarms, and -1 if it is
+	// not known.
+	Subscriptions int
+	Topic         string
+}
+
+// Alarm is an alarm of CloudWatch that is on.
+type Alarm struct {
+	Name  string // without the name of the stack
+	Since time.Time
+	Says  string // its description
+}

@@ -1,0 +1,219 @@
+package health
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/words"
+)
+
+// rules are all rules. Each returns the problems that it finds.
+var rules = []func(Facts) []Problem{
+	settingsWrong, templatesBroken, acceptingFails, diskNearlyFull, memoryNearlyFull, secretDiffers, silent,
+	segmentFails, commerceFails, blocked, notAttempted, templatesDropEverything, deadLetters,
+	alarmsOn, alarmsUnconfirmed, trackingsDisabled, unread,
+}
+
+const (
+	// late is the age from which on an undelivered event is late. The alarm on AWS uses the
+	// same.
+	late = 15 * time.Minute
+	// forgedPeriods is the number of five-minute periods with a wrong secret that is a
+	// problem. A few may come from any client. The alarm on AWS uses the same.
+	forgedPeriods = 3
+	// silentDays and silentAtLeast are the days and the webhooks on each of them that a
+	// silence is compared with.
+	silentDays    = 7
+	silentAtLeast = 5
+	// invalidAtLeast is the number of events in a row of which a template made messages that
+	// Segment would drop, and filteredAtLeast of which it made none.
+	invalidAtLeast  = 3
+	filteredAtLeast = 20
+)
+
+func settingsWrong(f Facts) []Problem {
+	if f.Settings == "" {
+		return nil
+	}
+	return []Problem{{Key: "settings", State: Broken, Says: "The settings are not valid, so events are not delivered: " + f.Settings + ".",
+		Do: "Correct the setting. The events are then delivered automatically.", Run: "hub configure" + f.Flag, Path: "/connections", Page: "Connections"}}
+}
+
+func templatesBroken(f Facts) (found []Problem) {
+	for _, t := range f.Templates {
+		found = append(found, brokenTemplate(f, t.Tracking, time.Time{}, fmt.Sprintf("The template of %s does not compile, so its events are not delivered: %s.", t.Tracking, sentence(t.Why))))
+	}
+	return found
+}
+
+// brokenTemplate returns the problem of a template that fails.
+func brokenTemplate(f Facts, name string, since time.Time, says string) Problem {
+	return Problem{Key: "template/" + name, State: Broken, Since: since, Says: says,
+		Do:  "Fix the template or restore an older version. The events are then delivered automatically, for up to 30 hours.",
+		Run: "hub templates versions " + name + f.Flag, Path: "/templates/" + name, Page: "The template"}
+}
+
+// acceptingFails reports that webhooks are answered 503.
+func acceptingFails(f Facts) []Problem {
+	p := Problem{Key: "accepting", State: Broken}
+	switch {
+	case f.Machine.WriteError != "":
+		p.Says = "Events cannot be written to the disk, so webhooks are answered 503: " + sentence(f.Machine.WriteError) + "."
+		p.Do, p.Run = "Check the free space and the permissions. Commerce posts the webhooks again for some time.", "df -h"
+	case f.Log.Unavailable.Count > 0 && f.Log.Unavailable.Last.After(f.Log.LastAccepted):
+		u := f.Log.Unavailable
+		p.Since = u.First
+		p.Says = fmt.Sprintf("%s answered 503 since %s, and none was accepted after them: %s.", were(u.Count, "webhook"), clock(f, u.First), sentence(u.Detail))
+		p.Do, p.Run = "The log has the details. Commerce posts the webhooks again for some time.", "hub executions --outcome rejected"+f.HubFlag
+		p.Path, p.Page = "/executions?outcome=rejected", "Rejected webhooks"
+	default:
+		return nil
+	}
+	return []Problem{p}
+}
+
+// diskNearlyFull reports a disk with little space. 64 MiB hold one file of the queues.
+func diskNearlyFull(f Facts) []Problem {
+	const low, veryLow = 1 << 30, 128 << 20
+	m := f.Machine
+	if !m.FreeKnown || m.FreeBytes >= low {
+		return nil
+	}
+	p := Problem{Key: "disk", State: Degraded, Says: fmt.Sprintf("The disk with the queues has %d MiB left.", m.FreeBytes>>20),
+		Do: "Free some space. When the disk is full, webhooks are answered 503.", Run: "df -h"}
+	if m.FreeBytes < veryLow {
+		p.State = Broken
+	}
+	return []Problem{p}
+}
+
+// memoryNearlyFull reports a hub that uses nine tenths of its memory.
+func memoryNearlyFull(f Facts) []Problem {
+	m := f.Machine
+	if m.MemoryLimit == 0 || m.Memory < m.MemoryLimit/10*9 {
+		return nil
+	}
+	return []Problem{{Key: "memory", State: Degraded, Says: fmt.Sprintf("The hub uses %d of its %d MiB of memory, and becomes slow.", m.Memory>>20, m.MemoryLimit>>20),
+		Do: "If this lasts, start the hub with a larger GOMEMLIMIT, for example GOMEMLIMIT=2GiB."}}
+}
+
+// secretDiffers reports many webhooks with a wrong secret. If no webhook was accepted since the
+// first of them, they are probably those of Commerce.
+func secretDiffers(f Facts) []Problem {
+	forged := f.Log.Forged
+	if forged.Periods < forgedPeriods {
+		return nil
+	}
+	p := Problem{Key: "secret", State: Degraded, Since: forged.First,
+		Says: fmt.Sprintf("Webhooks with a wrong secret were rejected since %s, the last at %s. Others were accepted.", clock(f, forged.First), clock(f, forged.Last)),
+		Do:   "If Commerce sent them, register the webhooks again. They can also come from any other client: then nothing is to be done.",
+		Run:  "hub webhooks sync" + f.Flag, Path: "/finish", Page: "Webhooks"}
+	if !f.Log.LastAccepted.After(forged.First) {
+		p.State = Broken
+		p.Says = fmt.Sprintf("Every webhook since %s was rejected because its secret is wrong: Commerce sends another secret than the one in the settings.", clock(f, forged.First))
+		p.Do = "Register the webhooks again, so that Commerce sends the secret of the settings. Then find the missing events with hub reconcile" + f.Flag + "."
+	}
+	return []Problem{p}
+}
+
+// silent reports that no webhook came for longer than usual: on each of the last 7 days there
+// were some in the same hours. A store with few webhooks never has so many.
+func silent(f Facts) []Problem {
+	if len(f.Log.SameHours) < silentDays || f.Log.LastAccepted.IsZero() {
+		return nil
+	}
+	least, most := f.Log.SameHours[0], 0
+	for _, n := range f.Log.SameHours {
+		least, most = min(least, n), max(most, n)
+	}
+	if least < silentAtLeast {
+		return nil
+	}
+	return []Problem{{Key: "silent", State: Broken, Since: f.Log.LastAccepted,
+		Says: fmt.Sprintf("No webhook came since %s. On each of the last %d days, %d to %d came in the same hours.", clock(f, f.Log.LastAccepted), silentDays, least, most),
+		Do:   "Check that the webhooks in Commerce are enabled and that Commerce reaches this address.",
+		Run:  "hub webhooks list" + f.Flag, Path: "/finish", Page: "Webhooks"}}
+}
+
+// templatesDropEverything reports templates of which no event leads to a message.
+func templatesDropEverything(f Facts) (found []Problem) {
+	for _, o := range f.Log.Trackings {
+		switch {
+		case o.Invalid >= invalidAtLeast && o.Invalid >= o.Filtered:
+			found = append(found, brokenTemplate(f, o.Tracking, o.FirstInvalid, fmt.Sprintf("Every event of %s since %s became a dead letter: its template makes messages that Segment would drop.", o.Tracking, clock(f, o.FirstInvalid))))
+			found[len(found)-1].Do = "Fix the template or restore an older version. Then redrive the dead letters."
+		case o.Filtered >= filteredAtLeast:
+			p := brokenTemplate(f, o.Tracking, o.FirstFiltered, fmt.Sprintf("The template of %s made no message of its last %d events, since %s.", o.Tracking, o.Filtered, clock(f, o.FirstFiltered)))
+			p.State, p.Do = Degraded, "If that is not intended, fix the template, and send the events again with hub backfill. If it is, disable the tracking."
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+func deadLetters(f Facts) []Problem {
+	if f.DeadLetters == 0 {
+		return nil
+	}
+	p := Problem{Key: "dead-letters", State: Degraded, Since: f.Log.FirstFailed,
+		Says: fmt.Sprintf("There are %s: events that could not be delivered.", words.Count(f.DeadLetters, "dead letter")),
+		Do:   "Read the reason, fix it, and redrive them.", Run: "hub deadletters list" + f.HubFlag, Path: "/deadletters", Page: "Dead letters"}
+	if f.DeadLetters == 1 {
+		p.Says = "There is 1 dead letter: an event that could not be delivered."
+	}
+	if f.Log.Failed > 0 {
+		p.Says += fmt.Sprintf(" In the last 24 hours %s, the first at %s.", became(f.Log.Failed), clock(f, f.Log.FirstFailed))
+	}
+	return []Problem{p}
+}
+
+func became(n int) string {
+	if n == 1 {
+		return "1 event became one"
+	}
+	return fmt.Sprintf("%d events became one", n)
+}
+
+func trackingsDisabled(f Facts) []Problem {
+	if len(f.Disabled) == 0 {
+		return nil
+	}
+	return []Problem{{Key: "disabled", State: Working, Says: "Disabled, so their events are skipped: " + strings.Join(f.Disabled, ", ") + ".",
+		Do: "If that is not intended, enable them.", Run: "hub configure" + f.Flag, Path: "/trackings", Page: "Configurations"}}
+}
+
+func unread(f Facts) (found []Problem) {
+	for _, why := range f.Unread {
+		found = append(found, Problem{Key: "unread/" + why, State: Degraded, Says: "This could not be checked: " + sentence(why) + "."})
+	}
+	return found
+}
+
+// clock formats a time of a problem: with its date, unless it is that of now.
+func clock(f Facts, t time.Time) string {
+	t, now := t.Local(), f.Now.Local()
+	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return t.Format("15:04")
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
+// sentence returns a text of an error as one line without a full stop.
+func sentence(text string) string {
+	return strings.TrimRight(strings.Join(strings.Fields(text), " "), ".")
+}
+
+// were returns a number with its noun and the verb.
+func were(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " was"
+	}
+	return words.Count(n, noun) + " were"
+}
+
+// listing returns the command that lists the undelivered events.
+func listing(f Facts, selected string) string {
+	return fmt.Sprintf("hub executions --outcome %s,%s%s%s", executions.Accepted, executions.Retrying, selected, f.HubFlag)
+}

@@ -1,0 +1,135 @@
+package health
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/tracking"
+)
+
+// Source is where the facts of a store are.
+type Source struct {
+	Store store.Store
+	// Log has the executions. Without it, what became of the webhooks is not judged.
+	Log executions.Log
+	// Hub is the hub that runs the store on this machine, if it is in this process.
+	Hub Hub
+}
+
+// Hub is a running hub on this machine.
+type Hub interface {
+	// Queues counts its events.
+	Queues() (waiting, deadLetters int, oldest time.Time)
+	// Resources is what it knows about its disk and its memory.
+	Resources() Machine
+}
+
+// Judge reads the facts of the store and judges them. A fact that cannot be read is a problem.
+func (s Source) Judge(ctx context.Context, now time.Time) Judgement { return Judge(s.facts(ctx, now)) }
+
+// facts reads the facts.
+func (s Source) facts(ctx context.Context, now time.Time) Facts {
+	f := Facts{Now: now, Flag: s.Store.Flag(), HubFlag: s.Store.Flag(), Deployed: s.Store.Deployment != nil, Cloud: Cloud{Subscriptions: -1}}
+	if s.Hub != nil {
+		f.Waiting, f.DeadLetters, f.Oldest = s.Hub.Queues()
+		f.Machine = s.Hub.Resources()
+		if address := f.Machine.Address; address != defaultAddress {
+			f.HubFlag += " --addr " + address
+		}
+	}
+	for _, read := range []func(context.Context, *Facts) error{s.settings, s.templates, s.log, s.cloud} {
+		if err := read(ctx, &f); err != nil {
+			f.Unread = append(f.Unread, oneLine(err.Error()))
+		}
+	}
+	return f
+}
+
+// defaultAddress is the address at which commands look for the hub.
+const defaultAddress = "127.0.0.1:8080"
+
+// settings reads what is wrong with the settings.
+func (s Source) settings(ctx context.Context, f *Facts) error {
+	values, err := s.Store.Parameters(ctx, store.AllNames())
+	if err != nil {
+		return err
+	}
+	if wrong := store.Check(values); wrong != nil {
+		f.Settings = oneLine(wrong.Error())
+	}
+	return nil
+}
+
+// templates reads which trackings are disabled, and compiles the templates of the others.
+func (s Source) templates(ctx context.Context, f *Facts) error {
+	enabled, err := s.Store.Enabled(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := s.Store.Templates(ctx, tracking.All()...)
+	if err != nil {
+		return err
+	}
+	for _, t := range list {
+		if !enabled[t.Tracking.Name] {
+			f.Disabled = append(f.Disabled, t.Tracking.Name)
+			continue
+		}
+		if t.IsDefault() {
+			continue // tests compile the defaults
+		}
+		if _, err := store.CompileTemplate(t.Tracking, t.Tracking.Name, t.Source); err != nil {
+			f.Templates = append(f.Templates, BrokenTemplate{t.Tracking.Name, err.Error()})
+		}
+	}
+	return nil
+}
+
+// log reads what became of the webhooks.
+func (s Source) log(ctx context.Context, f *Facts) error {
+	if s.Log == nil {
+		return nil
+	}
+	from := f.Now.Add(-LogPeriod)
+	all, err := s.Log.Find(ctx, executions.Query{From: from}, executions.Page{Summary: true})
+	if err != nil {
+		return err
+	}
+	troubled, err := s.Log.Find(ctx, executions.Query{From: from, Outcomes: troubledOutcomes}, executions.Page{Rows: troubledRows})
+	if err != nil {
+		return err
+	}
+	waits, err := executions.Waits(s.Log.All(ctx, executions.Query{From: f.Now.Add(-executions.RetriedFor), Outcomes: executions.Undelivered}))
+	if err != nil {
+		return err
+	}
+	f.Log = Observe(all.Summary.Kinds, troubled.Rows, waits)
+	return nil
+}
+
+// troubledOutcomes are the outcomes of the executions whose order matters.
+var troubledOutcomes = []executions.Outcome{executions.Skipped, executions.Failed, executions.Rejected}
+
+// troubledRows is how many of them are read, the newest first.
+const troubledRows = 500
+
+// cloud reads the queues and the alarms of a deployed store.
+func (s Source) cloud(ctx context.Context, f *Facts) error {
+	d := s.Store.Deployment
+	if d == nil {
+		return nil
+	}
+	backlog, err := d.Backlog(ctx)
+	if err != nil {
+		return err
+	}
+	f.Waiting, f.DeadLetters = backlog.Waiting, backlog.Dead
+	for _, w := range f.Log.Waits {
+		f.Oldest = earlier(f.Oldest, w.Oldest)
+	}
+	slices.SortFunc(f.Cloud.Alarms, func(a, b Alarm) int { return a.Since.Compare(b.Since) })
+	return nil
+}

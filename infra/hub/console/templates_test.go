@@ -39,7 +39,12 @@ func (m machineWith) Resources() health.Machine { return health.Machine{} }
 
 func (m machineWith) Queues() (waiting, deadLetters int, oldest time.Time) { return 0, 0, time.Time{} }
 
-func (m machineWith) Executions() executions.Log { return m.lines }
+func (m machineWith) Executions() executions.Log {
+	if m.lines == nil {
+		return nil
+	}
+	return m.lines
+}
 
 // author is a user who edits templates in the console.
 type author struct {

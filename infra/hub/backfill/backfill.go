@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/loggable"
 )
 
 // Plan describes what a backfill would send.
@@ -147,7 +150,7 @@ func (s *Sender) sendBatch(ctx context.Context, p *Position, journal *Journal, b
 	if err != nil {
 		return err
 	}
-	sent, rejected, err := s.send(ctx, journal, facts)
+	sent, rejected, err := s.send(ctx, journal, executions.KindBackfill, facts)
 	if err != nil {
 		return err
 	}
@@ -161,34 +164,60 @@ func (s *Sender) sendBatch(ctx context.Context, p *Position, journal *Journal, b
 	return p.save()
 }
 
-// send sends facts. It adds those that were sent to the journal, unless they went only to
-// certain integrations.
-func (s *Sender) send(ctx context.Context, journal *Journal, facts []fact) (sent int, rejected []Rejection, err error) {
+// send sends facts, and adds what became of each to the journal. The kind is that of the
+// journal's lines.
+func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts []fact) (sent int, rejected []Rejection, err error) {
 	all, err := s.write(ctx, facts, true)
 	if err != nil {
 		return 0, nil, err
 	}
 	sent, rejected, left, err := s.deliver(ctx, all)
+	about := executions.Line{Time: time.Now().UTC(), Kind: kind, By: journal.by}
 	if len(s.to) > 0 {
-		return sent, rejected, err
+		about.Detail = "only to " + strings.Join(s.to, " and ")
 	}
-	return sent, rejected, errors.Join(err, journal.add(sentOf(all, rejected, left)))
+	entries := entriesOf(about, all, rejected, left)
+	for i := range entries {
+		if len(s.to) > 0 { // they are still to be sent to the other integrations
+			entries[i].key = ""
+		}
+	}
+	return sent, rejected, errors.Join(err, journal.add(entries))
 }
 
-// sentOf returns the keys of the facts whose messages Segment has accepted, all of them.
-func sentOf(all []written, rejected []Rejection, left []fact) []string {
-	unsent := map[string]bool{}
+// idsInLine is how many messageIds a line of the journal lists.
+const idsInLine = 10
+
+// entriesOf returns the entries of the facts whose messages Segment has accepted, all of them,
+// or rejected. The line about has what they have in common.
+func entriesOf(about executions.Line, all []written, rejected []Rejection, left []fact) (entries []entry) {
+	reasons := map[string]string{}
 	for _, r := range rejected {
-		unsent[key(r.Tracking, r.Resource)] = true
+		reasons[key(r.Tracking, r.Resource)] = r.Reason
 	}
+	unsent := map[string]bool{}
 	for _, f := range left {
 		unsent[f.key()] = true
 	}
-	var keys []string
 	for _, w := range all {
-		if k := w.fact.key(); len(w.messages) > 0 && !unsent[k] {
-			keys = append(keys, k)
+		k, line := w.fact.key(), about
+		reason, isRejected := reasons[key(w.fact.by.Name, loggable.ID(w.fact.resource.ID))]
+		if unsent[k] || !isRejected && len(w.messages) == 0 {
+			continue
 		}
+		line.Tracking, line.Event, line.Resource = w.fact.by.Name, w.fact.event, w.fact.resource.ID
+		if w.fact.isExact() {
+			line.EventTime = w.fact.time()
+		}
+		if isRejected {
+			k, line.Outcome, line.Reason = "", string(executions.Rejected), reason
+		} else {
+			line.Outcome, line.Messages = string(executions.Delivered), len(w.messages)
+			for _, m := range w.messages[:min(len(w.messages), idsInLine)] {
+				line.MessageIDs = append(line.MessageIDs, m.ID)
+			}
+		}
+		entries = append(entries, entry{k, line})
 	}
-	return keys
+	return entries
 }

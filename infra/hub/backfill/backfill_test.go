@@ -173,7 +173,7 @@ func (s *shop) newClient() *segment.Client {
 }
 
 func (s *shop) file(name string) string { return filepath.Join(s.dir, name) }
-func (s *shop) journal() *Journal       { return OpenJournal(s.file("sent")) }
+func (s *shop) journal() *Journal       { return OpenJournal(s.file("sent"), "user ada") }
 
 // backfill does what the command does: it continues a backfill, or begins one.
 func (s *shop) backfill(ctx context.Context, kind Kind) error {

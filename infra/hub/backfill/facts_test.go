@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/commercetest"
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/tracking"
 )
@@ -285,8 +286,14 @@ func TestABackfillHandlesErrorsOfSegment(t *testing.T) {
 }
 
 func TestAnIncompleteLineOfTheJournalLosesOneFactOnly(t *testing.T) {
-	j := OpenJournal(t.TempDir() + "/sent")
-	if err := j.add([]string{"order-completed a", "order-completed b"}); err != nil {
+	j := OpenJournal(t.TempDir()+"/sent", "")
+	if err := os.WriteFile(j.file, []byte("\norder-completed of an earlier release"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	line := func(resource string) entry {
+		return entry{"order-completed " + resource, executions.Line{Tracking: "order-completed", Resource: resource}}
+	}
+	if err := j.add([]entry{line("a-10000000"), line("b-10000000")}); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := os.ReadFile(j.file)
@@ -296,16 +303,21 @@ func TestAnIncompleteLineOfTheJournalLosesOneFactOnly(t *testing.T) {
 	if err := os.WriteFile(j.file, whole[:len(whole)-7], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.add([]string{"order-completed c"}); err != nil {
+	if err := j.add([]entry{line("a-20000000")}); err != nil {
 		t.Fatal(err)
 	}
 	sent, err := j.read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range []string{"order-completed a", "order-completed c"} {
+	for _, k := range []string{"order-completed of an earlier release", "order-completed a-10000000", "order-completed a-20000000"} {
 		if !sent[k] {
 			t.Errorf("%s is missing in %v", k, sent)
+		}
+	}
+	for id, want := range map[string]int{"a-10000000": 1, "a-200000": 1, "a-": 0, "b-10000000": 0} {
+		if found, err := j.Find(id); err != nil || len(found) != want {
+			t.Errorf("it has %d lines about %s, want %d (%v)", len(found), id, want, err)
 		}
 	}
 }

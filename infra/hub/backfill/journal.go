@@ -3,23 +3,31 @@ package backfill
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/shared/commerce"
 )
 
-// Journal is a file that lists the facts that a backfill or a reconciliation has sent. The
-// logs of the functions do not contain these facts: without the journal, each
-// reconciliation would find them missing and send them again.
-type Journal struct{ file string }
+// Journal is a file that lists the facts that a backfill or a reconciliation has sent, each with
+// its key and a line about it. The logs of the functions do not contain these facts: without the
+// journal, each reconciliation would find them missing and send them again, and a trace would
+// not show that they were sent.
+type Journal struct {
+	file string
+	by   string // who sends now
+}
 
-// OpenJournal returns the journal in a file. The file need not exist.
-func OpenJournal(file string) *Journal { return &Journal{file} }
+// OpenJournal returns the journal in a file, for the events that the user or session by sends.
+// The file need not exist.
+func OpenJournal(file, by string) *Journal { return &Journal{file, by} }
 
 // key returns the journal's name for a fact: the tracking and the resource.
 func key(tracking, resource string) string { return tracking + " " + resource }
@@ -34,12 +42,31 @@ func (f fact) key() string {
 	return k
 }
 
-// add appends the keys of facts that were sent. It writes the line break before each key:
-// an incomplete last line does not damage the next one.
-func (j *Journal) add(keys []string) error {
+// entry is what the journal has about a fact.
+type entry struct {
+	// key is the fact's; empty if the fact is still missing in Segment, or in some of its
+	// integrations.
+	key  string
+	line executions.Line
+}
+
+// text returns the entry as a line of the file. Those of an earlier release have only the key.
+func (e entry) text() ([]byte, error) {
+	line, err := json.Marshal(e.line)
+	return slices.Concat([]byte(e.key), []byte{'\t'}, line), err
+}
+
+// add appends entries. It writes the line break before each one: an incomplete last line does
+// not damage the next one.
+func (j *Journal) add(entries []entry) error {
 	var lines bytes.Buffer
-	for _, k := range keys {
-		lines.WriteString("\n" + k)
+	for _, e := range entries {
+		text, err := e.text()
+		if err != nil {
+			return fmt.Errorf("writing the journal of sent events: %w", err)
+		}
+		lines.WriteByte('\n')
+		lines.Write(text)
 	}
 	if err := os.MkdirAll(filepath.Dir(j.file), 0o700); err != nil {
 		return fmt.Errorf("writing the journal of sent events: %w", err)
@@ -55,24 +82,47 @@ func (j *Journal) add(keys []string) error {
 	return nil
 }
 
-// read returns the keys of the facts that were sent. An incomplete last line matches no
-// fact, so that fact is sent again.
-func (j *Journal) read() (map[string]bool, error) {
-	sent := map[string]bool{}
+// each calls do with the key and the rest of each line.
+func (j *Journal) each(do func(key, line []byte)) error {
 	file, err := os.Open(j.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return sent, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the journal of sent events: %w", err)
+		return fmt.Errorf("reading the journal of sent events: %w", err)
 	}
 	defer file.Close()
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		sent[lines.Text()] = true
+		key, line, _ := bytes.Cut(lines.Bytes(), []byte{'\t'})
+		do(key, line)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("reading the journal of sent events: %w", err)
+		return fmt.Errorf("reading the journal of sent events: %w", err)
 	}
-	return sent, nil
+	return nil
+}
+
+// read returns the keys of the facts that were sent. An incomplete last line matches no
+// fact, so that fact is sent again.
+func (j *Journal) read() (map[string]bool, error) {
+	sent := map[string]bool{}
+	err := j.each(func(key, _ []byte) { sent[string(key)] = true })
+	return sent, err
+}
+
+// Find returns the lines about an order or a customer, by its id or the beginning of it. What an
+// earlier release has sent has no line.
+func (j *Journal) Find(id string) (found []executions.Line, err error) {
+	query := executions.Query{ID: id}
+	err = j.each(func(_, text []byte) {
+		if !bytes.Contains(text, []byte(id)) {
+			return
+		}
+		var line executions.Line
+		if json.Unmarshal(text, &line) == nil && query.Names(line.Resource) { // not an incomplete line
+			found = append(found, line)
+		}
+	})
+	return found, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/tracking"
@@ -294,7 +295,7 @@ func (s *Sender) Send(ctx context.Context, missing []Missing, journal *Journal, 
 		if err != nil {
 			return sent, rejected, err
 		}
-		n, more, err := s.send(ctx, journal, facts)
+		n, more, err := s.send(ctx, journal, executions.KindReconcile, facts)
 		sent += n
 		rejected = append(rejected, more...)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/user"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -172,7 +173,7 @@ func printSamples(w io.Writer, plan backfill.Plan) error {
 func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Position) error {
 	bar := newProgress(cmd.ErrOrStderr(), "events sent", position.Events)
 	bar.at(position.Sent)
-	err := t.Backfill(cmd.Context(), position, t.Journal(), func(p backfill.Position) { bar.at(p.Sent) })
+	err := t.Backfill(cmd.Context(), position, t.Journal(userName()), func(p backfill.Position) { bar.at(p.Sent) })
 	bar.done()
 	if err != nil {
 		return fmt.Errorf("%w\nSent so far: %s. To continue, run the same command again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))
@@ -183,6 +184,15 @@ func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Posit
 		printRejected(cmd.OutOrStdout(), position.Rejections, position.Rejected)
 	}
 	return nil
+}
+
+// userName returns the name of the user of this machine, for the journal of what was sent.
+func userName() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return "user " + u.Username
 }
 
 // stoppedBy replaces an error by "stopped" if the user has stopped the program.

@@ -33,7 +33,7 @@ func addLogFlags(cmd *cobra.Command, w *logFlags, since string) {
 // view is a store's log, and the time for which it is read.
 type view struct {
 	log   executions.Log
-	store store.Store // of a deployed store; empty for the hub on this machine
+	store store.Store
 	since time.Duration
 	now   time.Time
 	close func() error
@@ -44,6 +44,9 @@ func (w logFlags) open(ctx context.Context, stderr io.Writer) (v view, err error
 	v = view{now: time.Now(), close: func() error { return nil }}
 	if v.since, err = executions.ParseSince(w.since); err != nil {
 		return view{}, fmt.Errorf("--since %w", err)
+	}
+	if v.store, err = store.Open(ctx, w.Location); err != nil {
+		return view{}, err
 	}
 	if w.Prefix == "" {
 		client, err := local.NewClient(w.addr, w.Dir)
@@ -56,9 +59,6 @@ func (w logFlags) open(ctx context.Context, stderr io.Writer) (v view, err error
 			fmt.Fprintln(stderr, note)
 		}
 		return v, err
-	}
-	if v.store, err = store.OpenDeployed(ctx, w.Prefix); err != nil {
-		return view{}, err
 	}
 	v.log = v.store.Deployment.Logs()
 	return v, nil

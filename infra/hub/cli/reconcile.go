@@ -74,7 +74,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 		return err
 	}
 	read, done := readCounter(cmd.ErrOrStderr(), "orders and customers")
-	comparison, err := t.Compare(cmd.Context(), kinds, since, until, known, t.Journal(), read)
+	comparison, err := t.Compare(cmd.Context(), kinds, since, until, known, t.Journal(""), read)
 	done()
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func printMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) 
 func sendMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) error {
 	bar := newProgress(cmd.ErrOrStderr(), "missing events sent", len(c.Missing))
 	bar.at(0)
-	sent, rejected, err := t.Send(cmd.Context(), c.Missing, t.Journal(), bar.at)
+	sent, rejected, err := t.Send(cmd.Context(), c.Missing, t.Journal(userName()), bar.at)
 	bar.done()
 	if err != nil {
 		return fmt.Errorf("%w\nSent so far: %s. To continue, run the same command again", stoppedBy(cmd, err), words.Count(sent, "event"))

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/local"
 )
 
 func newTrace() *cobra.Command {
@@ -20,6 +21,9 @@ received the message, and with which messageId, or why not and what to do. Witho
 asks the hub that runs on this machine, or reads the directory of one that does not run; with
 --prefix it reads the functions' logs.
 
+It also describes what hub backfill and hub reconcile have sent from this machine, or from the
+console of this hub, at any time. They keep that in the folder backfill of the hub's directory.
+
 The outcomes are those of hub executions.`,
 		Example: `  hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0
   hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0 --prefix /commerce-segment --since 30d`,
@@ -30,7 +34,12 @@ The outcomes are those of hub executions.`,
 				return err
 			}
 			defer v.close()
+			host, port, err := local.SplitAddr(w.addr)
+			if err != nil {
+				return err
+			}
 			search := executions.Search{Resource: args[0], Since: v.since, Now: v.now, Store: v.store.Named()}
+			search.Sent = v.store.Sent(cmd.Context(), local.HubURL(host, port), args[0])
 			story, err := search.Trace(cmd.Context(), v.log)
 			if err != nil {
 				return err
@@ -42,7 +51,7 @@ The outcomes are those of hub executions.`,
 	return cmd
 }
 
-// printStory prints a paragraph for each webhook, and its attempts.
+// printStory prints a paragraph for each webhook or event without one, and its attempts.
 func printStory(w io.Writer, story executions.Story) error {
 	fmt.Fprintln(w, story.Says)
 	for _, id := range story.Candidates {

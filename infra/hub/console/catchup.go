@@ -269,7 +269,7 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return failed(ctx, err, "")
 		}
-		comparison, err := opened.Compare(ctx, kinds, since, until, known, opened.Journal(), at)
+		comparison, err := opened.Compare(ctx, kinds, since, until, known, opened.Journal(""), at)
 		if err != nil {
 			return failed(ctx, err, "")
 		}
@@ -345,7 +345,7 @@ func (c *Console) resumeBackfill(w http.ResponseWriter, r *http.Request) {
 func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.Backfill, position *backfill.Position) {
 	work := job{Title: "Sending events to Segment", Counts: "events sent", Of: position.Events, Done: position.Sent}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
-		err := opened.Backfill(ctx, position, opened.Journal(), func(p backfill.Position) { at(p.Sent) })
+		err := opened.Backfill(ctx, position, opened.Journal(senderOf(ctx)), func(p backfill.Position) { at(p.Sent) })
 		if err != nil {
 			return failed(ctx, err, fmt.Sprintf("%d of %d events sent. You can resume the backfill from there at any time.", position.Sent, position.Events))
 		}
@@ -360,7 +360,7 @@ func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.
 func (c *Console) sendMissing(w http.ResponseWriter, r *http.Request, opened store.Backfill, missing []backfill.Missing) {
 	work := job{Title: "Sending missing events to Segment", Counts: "missing events sent", Of: len(missing)}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
-		sent, rejected, err := opened.Send(ctx, missing, opened.Journal(), at)
+		sent, rejected, err := opened.Send(ctx, missing, opened.Journal(senderOf(ctx)), at)
 		if err != nil {
 			return failed(ctx, err, fmt.Sprintf("%s sent. To continue, compare again: the events that were sent are no longer missing.", words.Count(sent, "event")))
 		}

@@ -394,6 +394,9 @@ func TestReconcileSendsOnlyTheMissingEvents(t *testing.T) {
 			t.Errorf("the message %s was sent", id)
 		}
 	}
+	_, page = s.get("/trace?q=" + lost)
+	wants(t, page, "No webhooks about "+lost+" were received in the last 7 days. Without a webhook, hub reconcile sent 1 event. Segment received Checkout Started.",
+		"by hub reconcile (session ", "as messageId checkout-started:"+lost)
 	page = s.finds("/catchup/compare", compare)
 	wants(t, page, "Nothing is missing.")
 	lacks(t, page, `action="./catchup/send"`)

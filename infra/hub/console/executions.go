@@ -256,6 +256,7 @@ func (c *Console) trace(w http.ResponseWriter, r *http.Request) {
 	}
 	if data.Query != "" {
 		search := executions.Search{Resource: data.Query, Since: since, Now: time.Now(), Store: c.Store.Named()}
+		search.Sent = c.Store.Sent(r.Context(), c.inboxURL(), data.Query)
 		story, err := search.Trace(r.Context(), log)
 		if err != nil {
 			c.fail(w, r, statusOf(err), err)

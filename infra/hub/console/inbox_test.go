@@ -42,7 +42,7 @@ func browseInbox(t *testing.T, batches ...string) (*browser, *Console) {
 		t.Fatal(err)
 	}
 	c := open(t)
-	c.Machine = machineWithInbox{batches: list}
+	c.Machine = machineWithInbox{machineWith{lines: newLog(t)}, list}
 	return browseAt(t, c, nil), c
 }
 

@@ -42,7 +42,8 @@ func ParseOutcomes(names []string) ([]Outcome, error) {
 	return list, nil
 }
 
-// Execution is the processing of one webhook, that is of one call by Commerce.
+// Execution is the processing of one webhook, that is of one call by Commerce; or an event that
+// was sent without a webhook.
 type Execution struct {
 	Received   time.Time `json:"received"`
 	Tracking   string    `json:"tracking"`
@@ -98,7 +99,7 @@ func compare(a, b Execution) int {
 func New(lines []Line) Execution {
 	slices.SortStableFunc(lines, func(a, b Line) int {
 		// The first attempt may be logged before the acceptance.
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Time.Compare(b.Time))
+		return cmp.Or(cmp.Compare(order(a), order(b)), a.Time.Compare(b.Time))
 	})
 	e := Execution{Tracking: lines[0].Tracking, Received: lines[0].Received, Lines: lines}
 	if e.Received.IsZero() {
@@ -117,6 +118,17 @@ func New(lines []Line) Execution {
 	return e
 }
 
+// order returns 0 for the line about the acceptance, which comes first, and 1 for others.
+func order(l Line) int {
+	if l.Kind == kindAccept {
+		return 0
+	}
+	return 1
+}
+
+// WithoutWebhook reports whether the event was sent by a backfill or a reconciliation.
+func (e Execution) WithoutWebhook() bool { return e.Lines[0].withoutWebhook() }
+
 // conclude sets the outcome according to the last line.
 func (e *Execution) conclude() {
 	first, last := e.Lines[0], e.Lines[len(e.Lines)-1]
@@ -124,7 +136,7 @@ func (e *Execution) conclude() {
 		e.Outcome, e.Reason, e.Detail = Rejected, first.Outcome, first.Detail
 		return
 	}
-	if last.Kind == kindAccept {
+	if last.Kind == kindAccept || last.Kind == kindReplay {
 		e.Outcome, e.Detail = Accepted, last.Detail
 		return
 	}
@@ -135,10 +147,15 @@ func (e *Execution) conclude() {
 		e.Detail = fmt.Sprintf("the last of its %d attempts failed: %s", last.Receives, last.Reason)
 	case last.Outcome == "retrying" || last.Unsettled != "":
 		e.Outcome = Retrying
-	case e.Outcome == Delivered && !last.EventTime.IsZero():
+	case e.Outcome == Delivered && last.Kind == kindDeliver && !last.EventTime.IsZero():
 		delay := Milliseconds(max(last.Time.Sub(last.EventTime), 0).Milliseconds()) // Commerce's clock may be ahead
 		e.Delay = &delay
 	}
+}
+
+// isLast reports whether the event became a dead letter after this attempt.
+func (l Line) isLast() bool {
+	return l.exhausted() || l.Kind == kindDeliver && l.Outcome == string(Failed) && l.Unsettled == ""
 }
 
 // exhausted reports whether it was the last attempt and failed. The queue makes a dead letter

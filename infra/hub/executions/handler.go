@@ -32,7 +32,7 @@ func (h handler) WithGroup(string) slog.Handler { return h }
 
 // Handle implements slog.Handler.
 func (h handler) Handle(_ context.Context, record slog.Record) error {
-	if record.Message != kindAccept && record.Message != kindDeliver {
+	if !isAboutWebhook(record.Message) {
 		return nil
 	}
 	line := Line{Time: record.Time.Round(0), Kind: record.Message}

@@ -9,18 +9,28 @@ import (
 	"commerce-segment/shared/chars"
 )
 
-// The kinds of lines: one for each call by Commerce, and one for each delivery attempt.
+// The kinds of lines: one for each call by Commerce, one for each delivery attempt, and one for
+// each replay of a dead letter on this machine.
 const (
 	kindAccept  = "accept"
 	kindDeliver = "deliver"
+	kindReplay  = "replay"
 )
 
-// Line is a log line about a webhook, as shared/relay writes it.
+// The kinds of lines about an event that a command or the console sent without a webhook. The
+// journal of package backfill has these lines.
+const (
+	KindBackfill  = "backfill"
+	KindReconcile = "reconcile"
+)
+
+// Line is a log line about a webhook, as shared/relay writes it, or about an event that was sent
+// without one.
 type Line struct {
 	Time       time.Time `json:"timestamp"`
 	Kind       string    `json:"message"`
 	Tracking   string    `json:"tracking"`
-	Received   time.Time `json:"received,omitzero"` // the same in all lines of a webhook; zero if it was rejected
+	Received   time.Time `json:"received,omitzero"` // the same in all lines of a webhook; zero if it was rejected, or if there is none
 	EventTime  time.Time `json:"event_time,omitzero"`
 	Event      string    `json:"event,omitempty"`
 	WebhookID  string    `json:"webhook_id,omitempty"`
@@ -37,6 +47,7 @@ type Line struct {
 	Revenue   json.Number `json:"revenue,omitempty"`
 	Currency  string      `json:"currency,omitempty"`
 	Unsettled string      `json:"unsettled,omitempty"`
+	By        string      `json:"by,omitempty"` // who sent it, if it was sent without a webhook
 }
 
 // Parse parses a log line. ok reports whether it is about a webhook.
@@ -45,8 +56,16 @@ func Parse(text []byte) (line Line, ok bool) {
 		return Line{}, false
 	}
 	line.Event, line.Resource, line.WebhookID = chars.Line(line.Event), chars.Line(line.Resource), chars.Line(line.WebhookID)
-	return line, line.Tracking != "" && (line.Kind == kindAccept || line.Kind == kindDeliver)
+	return line, line.Tracking != "" && isAboutWebhook(line.Kind)
 }
+
+// isAboutWebhook reports whether lines of a kind are about a webhook.
+func isAboutWebhook(kind string) bool {
+	return kind == kindAccept || kind == kindDeliver || kind == kindReplay
+}
+
+// withoutWebhook reports whether the line is about an event that was sent without a webhook.
+func (l Line) withoutWebhook() bool { return l.Kind == KindBackfill || l.Kind == KindReconcile }
 
 // ParseAll parses log lines, and returns those about webhooks.
 func ParseAll(texts [][]byte) []Line {

@@ -102,11 +102,11 @@ func (q Query) Selects(k Kind) bool {
 
 // SelectsAll reports whether the query selects an execution whose kind and period it selects.
 func (q Query) SelectsAll(e Execution) bool {
-	return (q.ID == "" || q.names(e.Resource) || q.names(e.WebhookID)) && e.says(q.Text)
+	return (q.ID == "" || q.Names(e.Resource) || q.Names(e.WebhookID)) && e.says(q.Text)
 }
 
-// names reports whether the query's ID is this id, or the beginning of it.
-func (q Query) names(id string) bool {
+// Names reports whether the query's ID is this id, or the beginning of it.
+func (q Query) Names(id string) bool {
 	return id == q.ID || len(q.ID) >= MinPrefix && strings.HasPrefix(id, q.ID)
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
@@ -15,13 +14,13 @@ import (
 type Story struct {
 	Resource string
 	Says     string    // a summary in one sentence
-	Chapters []Chapter // one for each webhook, the oldest first
+	Chapters []Chapter // one for each webhook or event without one, the oldest first
 	Rest     []string  // further remarks and advice
 
 	Candidates []string // the ids that begin with the one that was searched for, if there are several
 }
 
-// Chapter describes the outcome of one webhook.
+// Chapter describes the outcome of one webhook, or of an event that was sent without one.
 type Chapter struct {
 	Execution
 	Title string // of its tracking
@@ -51,20 +50,21 @@ type Search struct {
 	Since    time.Duration
 	Now      time.Time
 	Store    Store
+	Sent     Sent // about resources whose ids are or begin with Resource; in any time
 }
 
 // Tell returns the story of the executions found for an order, a customer or a webhook.
 func (s Search) Tell(found []Execution) Story {
 	story := Story{Resource: s.Resource}
 	if len(found) == 0 {
-		story.Says = fmt.Sprintf("No webhooks about %s were received in %s.", s.Resource, Lookback(s.Since))
+		story.Says = s.noWebhooks() + "."
 		story.Rest = s.neverSeen()
 		return story
 	}
 	for _, e := range slices.Backward(found) {
 		story.Chapters = append(story.Chapters, s.chapter(e))
 	}
-	story.Says = fmt.Sprintf("Received %s about %s in %s%s.", words.Count(len(found), "webhook"), s.Resource, Lookback(s.Since), sent(found))
+	story.Says = s.received(found) + sent(found) + "."
 	if missing := missing(found); len(missing) > 0 {
 		story.Rest = []string{"No webhook was received for " + strings.Join(missing, ", ") +
 			". That is right if it did not happen in Commerce. If it did, look at the delivery logs of the integration in Commerce Manager."}
@@ -125,7 +125,7 @@ func (s Search) neverSeen() []string {
 }
 
 // beginsLater reports whether the log no longer has the line about the webhook's acceptance.
-func (e Execution) beginsLater() bool { return e.Lines[0].Kind != kindAccept }
+func (e Execution) beginsLater() bool { return e.Lines[0].Kind != kindAccept && !e.WithoutWebhook() }
 
 // titleOf returns the title of a tracking.
 func titleOf(name string) string {
@@ -139,7 +139,11 @@ func titleOf(name string) string {
 func (s Search) chapter(e Execution) Chapter {
 	c := Chapter{Execution: e, Title: titleOf(e.Tracking)}
 	c.Says, c.Do = s.conclusion(e)
-	for _, line := range e.Lines {
+	for i, line := range e.Lines {
+		if i > 0 && line.Kind == kindDeliver && e.Lines[i-1].isLast() {
+			// Only the hub on this machine logs a replay.
+			c.Steps = append(c.Steps, Step{line.Time, "The dead letter was replayed before the next attempt."})
+		}
 		c.Steps = append(c.Steps, Step{line.Time, line.words()})
 	}
 	return c
@@ -151,6 +155,9 @@ const notTriedAfter = 2 * time.Minute
 // conclusion describes the outcome of a webhook, and what the operator should do.
 func (s Search) conclusion(e Execution) (says, do string) {
 	title, last := titleOf(e.Tracking), e.Lines[len(e.Lines)-1]
+	if e.WithoutWebhook() {
+		return sending(e)
+	}
 	switch e.Outcome {
 	case Delivered:
 		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.", title, Clock(last.Time), after(e), messageIDs(e)), ""
@@ -166,7 +173,10 @@ func (s Search) conclusion(e Execution) (says, do string) {
 		return fmt.Sprintf("%s is not sent yet. Attempt %d of %d failed: %s.%s", title, last.Receives, spool.MaxReceives, because(e), nextOf(last)), s.Store.Fix(e.Reason)
 	default:
 		says = fmt.Sprintf("%s is not sent yet. It is on the queue, and no attempt is complete.", title)
-		if s.Now.Sub(e.Received) > notTriedAfter {
+		if last.Kind == kindReplay {
+			says = fmt.Sprintf("%s is not sent yet. Its dead letter was replayed, and no attempt is complete since then.", title)
+		}
+		if s.Now.Sub(last.Time) > notTriedAfter {
 			do = "This takes too long: check the function's errors, throttles and concurrency."
 		}
 		return says, do
@@ -248,8 +258,13 @@ func (s Store) Fix(reason string) string {
 
 // words returns a line as a sentence.
 func (l Line) words() string {
-	if l.Kind == kindAccept {
+	switch {
+	case l.Kind == kindAccept:
 		return l.acceptance()
+	case l.Kind == kindReplay:
+		return "The dead letter was replayed: it is on the queue again."
+	case l.withoutWebhook():
+		return l.sendingStep()
 	}
 	switch l.Outcome {
 	case "delivered":

@@ -13,7 +13,7 @@ import (
 const candidatesAtMost = 20
 
 // Trace reads the executions of an id, or of the only id that begins with it, and returns
-// their story. If more ids begin with it, the story lists them.
+// their story and that of what was sent without a webhook. If more ids begin with it, the story lists them.
 func (s Search) Trace(ctx context.Context, log Log) (Story, error) {
 	var all []Execution
 	var cut ErrCut
@@ -26,6 +26,8 @@ func (s Search) Trace(ctx context.Context, log Log) (Story, error) {
 			all = append(all, e)
 		}
 	}
+	all = slices.Concat(all, Of(s.Sent.Lines))
+	slices.SortStableFunc(all, compare)
 	ids := idsIn(all, q)
 	switch {
 	case slices.Contains(ids, s.Resource):
@@ -36,6 +38,9 @@ func (s Search) Trace(ctx context.Context, log Log) (Story, error) {
 		return s.candidates(ids), nil
 	}
 	story := s.Tell(all)
+	if s.Sent.Err != nil {
+		story.Rest = append(story.Rest, "What hub backfill and hub reconcile sent is not known: "+s.Sent.Err.Error())
+	}
 	if !cut.Begins.IsZero() {
 		story.Rest = append(story.Rest, fmt.Sprintf("There are more log lines than can be read at once. These begin at %s.", Clock(cut.Begins)))
 	}
@@ -47,7 +52,7 @@ func idsIn(all []Execution, q Query) []string {
 	var ids []string
 	for _, e := range all {
 		for _, id := range []string{e.Resource, e.WebhookID} {
-			if q.names(id) {
+			if q.Names(id) {
 				ids = append(ids, id)
 			}
 		}

@@ -98,6 +98,9 @@ func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err err
 			return moved, err
 		}
 		moved += len(back)
+		for _, l := range back {
+			q.store.log.Info("replay", "tracking", q.name, "received", l.Envelope.Received, "resource", l.Failure.Resource)
+		}
 		if err := q.removeDeadLetters(back); err != nil {
 			return moved, err
 		}

@@ -113,9 +113,26 @@ func (s Store) backfillFile(name string) string {
 	return filepath.Join(cmp.Or(s.Dir, DefaultDir), backfillFolder, name)
 }
 
-// Journal returns the list of what was sent from this machine to the store's source.
-func (b Backfill) Journal() *backfill.Journal {
-	return backfill.OpenJournal(b.backfillFile("sent-" + b.source + ".txt"))
+// Journal returns the list of what was sent from this machine to the store's source. The name
+// by is of who sends now.
+func (b Backfill) Journal(by string) *backfill.Journal { return b.journal(b.source, by) }
+
+func (s Store) journal(source, by string) *backfill.Journal {
+	return backfill.OpenJournal(s.backfillFile("sent-"+source+".txt"), by)
+}
+
+// Sent returns what was sent from this machine to the store's source about an order or a
+// customer without a webhook, by its id or the beginning of it.
+func (s Store) Sent(ctx context.Context, inbox, id string) executions.Sent {
+	if files, _ := filepath.Glob(s.backfillFile("sent-*.txt")); len(files) == 0 {
+		return executions.Sent{} // to no source
+	}
+	config, err := s.config(ctx, tracking.OrderCompleted, inbox) // all trackings have the same source
+	if err != nil {
+		return executions.Sent{Err: fmt.Errorf("the settings in %s: %w", s.Name, err)}
+	}
+	lines, err := s.journal(s.source(config.Segment), "").Find(id)
+	return executions.Sent{Lines: lines, Err: err}
 }
 
 // positionFile returns the path of the file with the position of a backfill. The same

@@ -137,7 +137,7 @@ func open(ctx context.Context, options Options, l listeners, log *slog.Logger) (
 	h.files = append(h.files, h.queues)
 	h.meter = measure.NewMeter(h.queues)
 	h.webhooks = newWebhooks(host, func(t tracking.Tracking) relay.Configuration {
-		return liveConfiguration{tracking: t, settings: stable, inbox: h.url}
+		return &liveConfiguration{tracking: t, settings: stable, inbox: h.url}
 	}, stable, h.queues, accepted, h.meter, options.Backoff, log)
 	h.pages = h.console(key)
 	return h, nil

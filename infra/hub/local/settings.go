@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/relay"
@@ -11,15 +12,37 @@ import (
 )
 
 // liveConfiguration is the relay.Configuration of one tracking. A change in the directory is in
-// effect within a second. There is no cache as for Parameter Store.
+// effect within a second. Each webhook asks for the configuration several times, so the
+// parameters are parsed only after a change.
 type liveConfiguration struct {
 	tracking tracking.Tracking
 	settings *settings.StableDir
 	inbox    string // the URL of the hub, which has the inbox
+
+	mu      sync.Mutex
+	changed <-chan struct{} // closed when config is out of date; nil before the first call
+	config  relay.Config
+	err     error
 }
 
 // Current implements relay.Configuration.
-func (l liveConfiguration) Current(ctx context.Context) (relay.Config, error) {
+func (l *liveConfiguration) Current(ctx context.Context) (relay.Config, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.changed:
+		l.changed = nil
+	default:
+	}
+	if l.changed == nil {
+		l.changed = l.settings.Changed() // before the parameters are read, so that no change is missed
+		l.config, l.err = l.read(ctx)
+	}
+	return l.config, l.err
+}
+
+// read parses the parameters that are in effect.
+func (l *liveConfiguration) read(ctx context.Context) (relay.Config, error) {
 	parameters, err := l.settings.Parameters(ctx, store.AllNames())
 	if err != nil {
 		return relay.Config{}, err
@@ -28,7 +51,7 @@ func (l liveConfiguration) Current(ctx context.Context) (relay.Config, error) {
 }
 
 // Reload implements relay.Configuration. It waits for a change that is in progress.
-func (l liveConfiguration) Reload(ctx context.Context) (relay.Config, error) {
+func (l *liveConfiguration) Reload(ctx context.Context) (relay.Config, error) {
 	settled := l.settings.Settle(ctx)
 	config, err := l.Current(ctx)
 	return config, errors.Join(settled, err)

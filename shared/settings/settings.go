@@ -7,6 +7,7 @@ package settings
 
 import (
 	"context"
+	"strings"
 
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
@@ -34,6 +35,16 @@ const (
 // Enabled returns the name of the parameter that enables a tracking: true (the default) or
 // false.
 func Enabled(t tracking.Tracking) string { return "tracking/" + t.Name + "/enabled" }
+
+// Paused returns the name of the parameter that pauses the delivery of a tracking on this
+// machine: true or false (the default). The functions on AWS do not read it: there, the event
+// source mapping of a function is disabled.
+func Paused(t tracking.Tracking) string { return "tracking/" + t.Name + "/paused" }
+
+// IsPaused reports whether parameters pause the delivery of a tracking.
+func IsPaused(t tracking.Tracking, parameters map[string]string) bool {
+	return strings.TrimSpace(parameters[Paused(t)]) == "true"
+}
 
 // Events returns the name of the parameter with the Commerce events that a tracking
 // observes, with commas between them. The default is in the catalogue.

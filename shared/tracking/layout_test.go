@@ -58,6 +58,7 @@ var layout = []rule{
 	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
 	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "shared", "templates"}, aws: true},
 	{folder: "infra/hub/archive", may: []string{"infra/hub/queue", "infra/hub/store", "shared"}},
+	{folder: "infra/hub/forecast", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/health", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/doctor", may: append(hubParts, "infra/hub/health", "infra/hub/store", "infra/stack/outputs")},
 	{folder: "infra/hub/console", may: append(hubParts, "infra/hub/doctor", "infra/hub/health", "infra/hub/store")},
@@ -72,7 +73,7 @@ var layout = []rule{
 
 // hubParts are what the commands and the pages of the operator's program share.
 var hubParts = []string{
-	"infra/hub/backfill", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/lint", "infra/hub/queue", "infra/hub/render",
+	"infra/hub/backfill", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint", "infra/hub/queue", "infra/hub/render",
 	"infra/hub/version", "infra/hub/words", "shared", "templates",
 }
 

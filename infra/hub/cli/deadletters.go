@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/deadletters"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/forecast"
 	"commerce-segment/infra/hub/local"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
@@ -72,7 +74,10 @@ is killed, they are hidden for another ten minutes.`,
 			if selected.Prefix != "" {
 				defer warnUnread(cmd.ErrOrStderr(), len(all), now.Dead)
 			}
-			chosen := slices.DeleteFunc(slices.Clone(all), func(g deadletters.Letter) bool { return !selected.matches(g) })
+			chosen, err := selected.choose(all)
+			if err != nil {
+				return err
+			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), summaries(chosen))
 			}
@@ -90,15 +95,18 @@ is killed, they are hidden for another ten minutes.`,
 
 func newDeadLettersRedrive() *cobra.Command {
 	var selected selection
+	var dryRun bool
 	cmd := &cobra.Command{
-		Use:   "redrive [--reason REASON] [--tracking NAME] [--prefix PREFIX]",
+		Use:   "redrive [--reason REASON] [--tracking NAME] [--dry-run] [--prefix PREFIX]",
 		Short: "Put dead letters back on their queue, to be delivered again",
-		Long: `redrive puts dead letters back on their queue, to be delivered again. Fix the cause
-first: an event that fails again becomes a dead letter again. A change of a setting reaches
-the functions of a deployed store within 75 seconds, so wait that long. The messageIds do not
-change, so Segment drops a message that it received within the last day. While redrive reads
-the queues of a deployed store, no other program can receive the dead letters. If it is
-killed, they are hidden for another hour.
+		Long: `redrive puts dead letters back on their queue, to be delivered again. First it
+prints how many would be delivered now, and why the others would fail again, with the present
+settings; --dry-run prints only that. On this machine it then prints how they ended, if that
+takes no longer than ten seconds. Fix the cause first: an event that fails again becomes a
+dead letter again. A change of a setting reaches the functions of a deployed store within 75
+seconds, so wait that long. The messageIds do not change, so Segment drops a message that it
+received within the last day. While redrive reads the queues of a deployed store, no other
+program can receive the dead letters. If it is killed, they are hidden for another hour.
 
 A dead letter with the reason forged arrived while its secret could not be checked, and its
 secret was not valid at its delivery. If a rotation had removed that secret too early, put it
@@ -109,10 +117,11 @@ hub rotate --finish. Events of unauthenticated clients fail again.`,
   hub deadletters redrive --reason message_invalid --prefix /commerce-segment`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return redrive(cmd, selected)
+			return redrive(cmd, selected, dryRun)
 		},
 	}
 	addSelection(cmd, &selected)
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would happen, and put nothing back")
 	return cmd
 }
 
@@ -196,37 +205,111 @@ func explainReasons(w io.Writer, kinds []deadletters.Group) error {
 	return nil
 }
 
-// redrive puts the selected dead letters back on their queues. Their number is an estimate
-// of SQS: an exact count would need to receive them all.
-func redrive(cmd *cobra.Command, selected selection) error {
-	letters, err := selected.open(cmd.Context())
+// choose returns the dead letters that match. A reason that none of them has is an error.
+func (s selection) choose(all []deadletters.Letter) ([]deadletters.Letter, error) {
+	var existing []string
+	for _, g := range all {
+		existing = append(existing, g.Failure.Reason)
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(g deadletters.Letter) bool { return !s.matches(g) }),
+		checkReasons(s.reasons, existing, "dead letter")
+}
+
+// redrive prints what would happen to the selected dead letters, puts them back on their
+// queues, and prints what has happened.
+func redrive(cmd *cobra.Command, selected selection, dryRun bool) error {
+	ctx, stdout := cmd.Context(), cmd.OutOrStdout()
+	letters, err := selected.open(ctx)
 	if err != nil {
 		return err
 	}
-	now, err := letters.Backlog(cmd.Context())
+	now, err := letters.Backlog(ctx)
 	if err != nil {
 		return err
 	}
-	bar := newProgress(cmd.ErrOrStderr(), "dead letters read", now.Dead)
-	read := 0
-	moved, err := letters.Redrive(cmd.Context(), selected.matches, func(n int) {
-		read = n
-		if now.Dead > 0 {
-			bar.at(n)
-		}
-	})
+	all, err := letters.List(ctx)
+	if err != nil {
+		return err
+	}
+	if selected.Prefix != "" {
+		defer warnUnread(cmd.ErrOrStderr(), len(all), now.Dead)
+	}
+	chosen, err := selected.choose(all)
+	if err != nil {
+		return err
+	}
+	if len(chosen) == 0 {
+		fmt.Fprintln(stdout, "There are no dead letters.")
+		return nil
+	}
+	made, err := selected.forecast(ctx, chosen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, made.Says())
+	if dryRun {
+		return nil
+	}
+	began, known := time.Now(), map[string]bool{}
+	for _, g := range chosen {
+		known[g.Tracking.Name+" "+g.ID] = true
+	}
+	bar := newProgress(cmd.ErrOrStderr(), "dead letters read", len(all))
+	moved, err := letters.Redrive(ctx, func(g deadletters.Letter) bool { return known[g.Tracking.Name+" "+g.ID] }, bar.at)
 	bar.done()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Put back on their queues: %d.\n", moved)
-	if moved == 0 && read > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "No dead letter has that reason: hub deadletters list%s shows the reasons.\n", selected.flag())
-	}
+	fmt.Fprintf(stdout, "Put back on their queues: %d.\n", moved)
 	if selected.Prefix != "" {
-		warnUnread(cmd.ErrOrStderr(), read, now.Dead)
+		fmt.Fprintf(stdout, "Their attempts are in the log within a minute: hub executions%s shows how they end.\n", selected.Location.Flag())
+		return nil
 	}
-	return nil
+	return selected.printEnded(cmd, chosen, began)
+}
+
+// forecast returns what a redrive would do. On this machine the running hub has the events.
+func (s selection) forecast(ctx context.Context, chosen []deadletters.Letter) (forecast.Forecast, error) {
+	if s.Prefix == "" {
+		client, err := local.NewClient(s.addr, s.Dir)
+		if err != nil {
+			return forecast.Forecast{}, err
+		}
+		return client.ForecastLetters(ctx, chosen)
+	}
+	deployed, err := store.OpenDeployed(ctx, s.Prefix)
+	if err != nil {
+		return forecast.Forecast{}, err
+	}
+	return forecast.Of(ctx, deployed, chosen)
+}
+
+// How long redrive waits for the end of the events on this machine.
+const (
+	endWithin = 10 * time.Second
+	endEvery  = 200 * time.Millisecond
+)
+
+// printEnded waits until the events have ended, and prints how.
+func (s selection) printEnded(cmd *cobra.Command, chosen []deadletters.Letter, began time.Time) error {
+	client, err := local.NewClient(s.addr, s.Dir)
+	if err != nil {
+		return err
+	}
+	replayed := executions.Replayed{At: began}
+	for _, g := range chosen {
+		replayed.Events = append(replayed.Events, executions.Replay{Tracking: g.Tracking.Name, Received: g.Envelope.Received})
+	}
+	for until := began.Add(endWithin); ; time.Sleep(endEvery) {
+		ended, err := replayed.Ended(cmd.Context(), client)
+		if err != nil {
+			return err
+		}
+		if ended.Waiting == 0 || time.Now().After(until) {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), ended.Says())
+			return err
+		}
+	}
 }
 
 // warnUnread warns that fewer dead letters could be read than SQS expects.

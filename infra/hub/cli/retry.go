@@ -122,18 +122,15 @@ func printRetrying(w io.Writer, all []retryingOf, now time.Time) error {
 	return table.Flush()
 }
 
-// checkReasons returns an error for a reason that none of the events has. It lists the reasons
-// that exist.
+// checkReasons returns an error for a reason that none of the events has, unless there are no
+// events. It lists the reasons that exist.
 func checkReasons(asked, existing []string, noun string) error {
 	existing = slices.Clone(existing)
 	slices.Sort(existing)
 	existing = slices.Compact(existing)
 	for _, reason := range asked {
-		if slices.Contains(existing, reason) {
+		if len(existing) == 0 || slices.Contains(existing, reason) {
 			continue
-		}
-		if len(existing) == 0 {
-			return fmt.Errorf("--reason %s: there is no %s", reason, noun)
 		}
 		return fmt.Errorf("--reason %s: no %s has this reason. The reasons are: %s", reason, noun, strings.Join(existing, ", "))
 	}

@@ -15,7 +15,7 @@ func TestTemplatesAreRestored(t *testing.T) {
 	hub := func(args ...string) result { return command(t, "", append(args, "--dir", dir)...) }
 	push := func(template string) {
 		hubtest.WriteFile(t, filepath.Join(files, "order-completed.jsonata"), template)
-		if got := hub("templates", "push", "--files", files); got.code != exitDone {
+		if got := hub("templates", "push", "--yes", "--files", files); got.code != exitDone {
 			t.Fatal(got.stderr)
 		}
 	}

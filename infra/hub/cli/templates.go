@@ -22,7 +22,9 @@ import (
 type templateOptions struct {
 	store.Location
 	files string
+	addr  string
 	force bool
+	yes   bool
 }
 
 func newTemplates() *cobra.Command {
@@ -51,9 +53,15 @@ none. It does not overwrite a file that differs, unless --force is given.`,
 		Short: "Write files to the store's templates",
 		Long: `push writes the files that differ to the store's templates. It writes none if one of them
 does not compile or is larger than 8 KB, the limit of Parameter Store. Without names it
-pushes all files in the folder.`,
+pushes all files in the folder.
+
+Before it writes, it prints what each change does to the latest events: of the running hub, or
+of Commerce if the store is connected. Without them it tries the bundled samples. If events
+would fail or would not be sent any more, it writes nothing unless --yes is given.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, pushTemplates) },
 	}
+	addAddr(push, &options.addr, "the `HOST:PORT` of the running hub, or ADDR in the environment")
+	push.Flags().BoolVar(&options.yes, "yes", false, "also write templates with which events are not sent")
 	diff := &cobra.Command{
 		Use:   "diff [NAME …]",
 		Short: "Show what push would change in the store",
@@ -178,6 +186,9 @@ func pushTemplates(cmd *cobra.Command, o templateOptions, s store.Store, pairs [
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return fmt.Errorf("nothing was pushed: %w", err)
+	}
+	if err := o.printEffects(cmd, s, pairs); err != nil {
+		return err
 	}
 	wrote := false
 	for _, p := range pairs {

@@ -38,6 +38,10 @@ func TestTemplatesArePushed(t *testing.T) {
 		{"not a file that Parameter Store would read as a reference", nil, map[string]string{"order-completed": `{"a":{{"b":1}:1}}`}, nil, exitFailed, nil, []string{"contains {{"}},
 		{"none if one does not exist", nil, map[string]string{"order-completed": hubtest.Simple}, []string{"order-completed", "order-updated"}, exitFailed,
 			nil, []string{"there is no file", "order-updated.jsonata"}},
+		{"none if events would fail", nil, map[string]string{"order-completed": `{"event": ""}`}, nil, exitFailed, nil,
+			[]string{"samples would fail: message 1: event is an empty string", "nothing was pushed: with these templates events would not be sent"}},
+		{"although events would fail, if asked for", nil, map[string]string{"order-completed": `{"event": ""}`}, []string{"--yes"}, exitDone,
+			map[string]string{"order-completed": `{"event": ""}`}, []string{"wrote templates/order-completed\n"}},
 		{"none from an empty folder", nil, nil, nil, exitFailed, nil, []string{"--files"}},
 		{"none with an unknown name", nil, nil, []string{"order-paid"}, exitFailed, nil, []string{`there is no tracking "order-paid"`}},
 	} {

@@ -48,3 +48,10 @@ func (c *cache[T]) last(key string) T {
 	defer c.mu.Unlock()
 	return c.known[key].value
 }
+
+// forget makes the next get ask again.
+func (c *cache[T]) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known = nil
+}

@@ -41,6 +41,7 @@ type Console struct {
 	arrived     cache[arrivals] // the latest deliveries by Commerce, by the base URL of the webhooks
 	judged      cache[health.Judgement]
 	letterList  letterList
+	paused      cache[[]store.Pause]
 }
 
 // Stop cancels the background jobs, and returns when they have ended.
@@ -62,6 +63,8 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("POST /connections/test", c.logged(c.sendTest))
 	mux.HandleFunc("GET /trackings", c.trackings)
 	mux.HandleFunc("POST /trackings", c.logged(c.saveTrackings))
+	mux.HandleFunc("POST /trackings/pause", c.logged(c.pause))
+	mux.HandleFunc("POST /trackings/resume", c.logged(c.resume))
 	mux.HandleFunc("GET /finish", c.finish)
 	mux.HandleFunc("POST /finish", c.logged(c.register))
 	mux.HandleFunc("GET /finish/arrivals", c.showArrivals)
@@ -75,6 +78,9 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /deadletters", c.deadLetters)
 	mux.HandleFunc("GET /deadletters/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.letterList.jobs) })
 	mux.HandleFunc("POST /deadletters/read", c.rereadDeadLetters)
+	mux.HandleFunc("GET /deadletters/list", c.listLetters)
+	mux.HandleFunc("GET /deadletters/replayed", c.showReplayed)
+	mux.HandleFunc("POST /deadletters/review", c.reviewReplay)
 	mux.HandleFunc("POST /deadletters/replay", c.logged(c.replay))
 	mux.HandleFunc("GET /deadletters/{name}/{id}", c.deadLetter)
 	mux.HandleFunc("GET /catchup", c.catchUp)
@@ -95,6 +101,8 @@ func (c *Console) Handler() http.Handler {
 		mux.HandleFunc("GET "+HealthPath, c.sendHealth)
 		mux.HandleFunc("GET "+LettersPath+"{name}", c.letters)
 		mux.HandleFunc("POST "+LettersPath+"{name}", c.logged(c.putBack))
+		mux.HandleFunc("POST /templates/{name}/effect", c.showEffect)
+		mux.HandleFunc("POST "+ForecastPath+"{name}", c.forecastLetters)
 		mux.HandleFunc("GET /deadletters/retrying", c.retrying)
 		mux.HandleFunc("POST /deadletters/retrying", c.logged(c.retryNow))
 		mux.HandleFunc("GET "+RetryingPath+"{name}", c.retryingEvents)

@@ -13,6 +13,7 @@ import (
 	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/forecast"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
@@ -22,6 +23,10 @@ import (
 // LettersPath is where the hub's commands read the dead letters of a tracking, and put them
 // back on the queue. The name of the tracking follows.
 const LettersPath = "/deadletters/letters/"
+
+// ForecastPath is where the hub's commands read what a redrive of dead letters would do. The
+// name of the tracking follows.
+const ForecastPath = "/deadletters/forecast/"
 
 // Letters is the response of a GET request to LettersPath.
 type Letters struct {
@@ -42,12 +47,13 @@ var (
 
 // deadLettersData is the data of the page Dead letters.
 type deadLettersData struct {
-	Job     *job
-	Reasons []reasonGroup
-	Hidden  int       // how many more SQS reported than could be read
-	Since   int       // how many arrived after they were read
-	Read    time.Time // zero if they could not be read
-	Queued  []queuedEvents
+	Job      *job
+	Reasons  []reasonGroup
+	Hidden   int       // how many more SQS reported than could be read
+	Since    int       // how many arrived after they were read
+	Read     time.Time // zero if they could not be read
+	Queued   []queuedEvents
+	Replayed *replayedData // nil if nothing was replayed
 	// ReasonsError is why the reasons of queued events are not known.
 	ReasonsError string
 }
@@ -156,7 +162,7 @@ func (c *Console) readDeadLetters(r *http.Request) (deadLettersData, error) {
 		return deadLettersData{}, err
 	}
 	c.refreshLetters(r.Context(), queues)
-	data := deadLettersData{Job: c.letterList.underway()}
+	data := deadLettersData{Job: c.letterList.underway(), Replayed: c.replayed(r)}
 	data.Queued, data.ReasonsError = c.queued(r, queues, backlogs)
 	if data.Job != nil {
 		return data, nil
@@ -257,23 +263,28 @@ func (c *Console) rereadDeadLetters(w http.ResponseWriter, r *http.Request) {
 	goTo(w, r, "/deadletters")
 }
 
-// replay puts back one dead letter, or all with a reason: of one tracking, or of all trackings.
+// replay puts back the dead letters that the form selects.
 func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 	queues, err := c.openDeadLetters()
 	if err != nil {
 		c.fail(w, r, statusOfLetters(err), err)
 		return
 	}
-	name, reason, id := r.PostFormValue("tracking"), r.PostFormValue("reason"), r.PostFormValue("id")
-	queues = slices.DeleteFunc(slices.Clone(queues), func(q deadletters.TrackingQueue) bool { return name != "" && q.Tracking.Name != name })
+	if err := r.ParseForm(); err != nil {
+		c.fail(w, r, http.StatusBadRequest, err)
+		return
+	}
+	chosen := readLetterFilter(r.PostForm)
+	queues = slices.DeleteFunc(slices.Clone(queues), func(q deadletters.TrackingQueue) bool {
+		return chosen.Tracking != "" && q.Tracking.Name != chosen.Tracking
+	})
 	total, err := queues.Backlog(r.Context())
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	matches := func(g deadletters.Letter) bool { return g.Failure.Reason == reason && (id == "" || g.ID == id) }
 	begun := c.letterList.begin(r.Context(), job{Title: "Replaying", Counts: "dead letters checked", Of: total.Dead}, func(ctx context.Context, at func(int)) jobResult {
-		return c.letterList.redrive(ctx, queues, matches, at)
+		return c.letterList.redrive(ctx, queues, chosen.matches, at)
 	})
 	if !begun {
 		c.fail(w, r, http.StatusConflict, errUnderway)
@@ -418,6 +429,36 @@ func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, Moved{moved})
+}
+
+// forecastLetters sends what a redrive of the dead letters would do that a hub's command names.
+func (c *Console) forecastLetters(w http.ResponseWriter, r *http.Request) {
+	queue, err := c.queueNamed(r.PathValue("name"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	all, err := queue.Queue.List(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	var named []deadletters.Letter
+	for _, letter := range all {
+		if slices.Contains(r.PostForm["id"], letter.ID) {
+			named = append(named, deadletters.Letter{Tracking: queue.Tracking, DeadLetter: letter})
+		}
+	}
+	made, err := forecast.Of(r.Context(), c.Store, named)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	writeJSON(w, made)
 }
 
 // queueNamed returns the queue of the tracking with that name.

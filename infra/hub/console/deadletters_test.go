@@ -97,7 +97,7 @@ func TestDeadLettersAreListedByReasonWithWhatToDo(t *testing.T) {
 	page := c.ask("GET", "/deadletters", nil)
 	c.want(page, 200,
 		"The template makes messages that Segment would drop", fmt.Sprintf(`<span class="pill is-failed">%d</span>`, lettersKept+3), "Fix the template, or restore",
-		fmt.Sprintf("Order Completed: %d events, the oldest failed just now", lettersKept+2), "and 2 older ones. The button Replay all includes them.", "Order Refunded: 1 event, failed just now",
+		fmt.Sprintf("Order Completed: %d events, the oldest failed just now", lettersKept+2), "and 2 older ones.", "./deadletters/list?tracking=order-completed&reason=message_invalid", "Order Refunded: 1 event, failed just now",
 		"message 1: event is missing", "o-message_invalid", "Segment rejected the messages",
 	)
 	if strings.Contains(page.text(), "Lind") {
@@ -202,7 +202,7 @@ func TestTheButtonOfOneDeadLetterReplaysOnlyThatOne(t *testing.T) {
 	c.fail("order-completed", "message_invalid", "", hubtest.PersonalOrder)
 	page := c.text()
 	c.fail("order-completed", "message_invalid", "", hubtest.PersonalOrder)
-	c.ask("POST", "/deadletters/replay", formOf(page, "/deadletters/replay"))
+	c.ask("POST", "/deadletters/replay", formOf(page, "/deadletters/review"))
 	c.isLeftWith("order-completed", 1, 1)
 }
 
@@ -381,4 +381,52 @@ func TestWithoutARunningHubThereAreNoQueuesOnThisMachine(t *testing.T) {
 	b.want(b.ask("GET", "/deadletters", nil), 404, "Start it with hub run")
 	b.want(b.ask("GET", "/deadletters/order-completed/1", nil), 404, "Start it with hub run")
 	b.want(b.ask("POST", "/deadletters/replay", nil), 404, "Start it with hub run")
+}
+
+func TestDeadLettersAreFoundInPages(t *testing.T) {
+	c := withDeadLetters(t)
+	for i := range 60 {
+		c.fail("order-completed", "message_invalid", fmt.Sprintf("message %d: event is missing", i+1), hubtest.PersonalOrder)
+	}
+	c.fail("order-refunded", "segment_400", "rejected", hubtest.PersonalOrder)
+	for _, test := range []struct {
+		query, says string
+		rows        int
+	}{
+		{"", "1 to 50 of 61 dead letters", 50},
+		{"page=2", "51 to 61 of 61 dead letters", 11},
+		{"reason=segment_400", "1 to 1 of 1 dead letter,", 1},
+		{"tracking=order-completed&page=2", "51 to 60 of 60", 10},
+		{"q=MESSAGE+60", "1 to 1 of 1", 1},
+		{"q=Mara", "No dead letters match.", 0}, // contents are not searched
+	} {
+		page := c.ask("GET", "/deadletters/list?"+test.query, nil)
+		c.want(page, 200, test.says)
+		if rows := strings.Count(page.html, `name="letter"`); rows != test.rows {
+			t.Errorf("%q: %d rows, want %d", test.query, rows, test.rows)
+		}
+	}
+}
+
+func TestAReplayShowsFirstWhatWouldHappen(t *testing.T) {
+	c := withDeadLetters(t)
+	good := c.fail("order-completed", "message_invalid", "message 1: event is missing", hubtest.PersonalOrder)
+	c.fail("order-completed", "message_invalid", "message 1: event is missing", hubtest.PersonalOrder)
+	c.fail("order-completed", "not_json", "it is not JSON", "hello")
+	_, id, _ := strings.Cut(strings.TrimPrefix(good, "/deadletters/"), "/")
+
+	all := c.ask("POST", "/deadletters/review", url.Values{"tracking": {"order-completed"}})
+	c.want(all, 200, "2 of 3 events would be delivered now, 1 would fail again", "1 of Order Completed: <code>not_json</code>", "Replay these 3")
+	c.isLeftWith("order-completed", 3, 0)
+
+	c.want(c.ask("POST", "/deadletters/review", url.Values{"selected": {"yes"}}), 422, "no event is selected")
+	one := c.ask("POST", "/deadletters/review", url.Values{"selected": {"yes"}, "letter": {"order-completed:" + id}})
+	c.want(one, 200, "1 of 1 event would be delivered now.", "Replay this one")
+	c.ask("POST", "/deadletters/replay", formOf(one.html, "/deadletters/replay"))
+	c.isLeftWith("order-completed", 2, 1)
+	c.want(c.ask("GET", "/deadletters", nil), 200, "1 event replayed just now:", "0 delivered, 1 not attempted yet.")
+
+	log := slog.New(c.lines.Handler())
+	log.Info("deliver", "tracking", "order-completed", "received", c.queues["order-completed"].Receive(t.Context(), 1)[0].Envelope.Received, "receives", 1, "outcome", "failed", "reason", "message_invalid")
+	c.want(c.ask("GET", "/deadletters/replayed", nil), 200, "0 delivered, 1 failed again (message_invalid).")
 }

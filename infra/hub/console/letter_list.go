@@ -4,26 +4,33 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"commerce-segment/infra/hub/deadletters"
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/words"
 )
 
-// lettersKept is how many dead letters of one tracking and reason a page lists. Only these are
-// kept in memory.
+// lettersKept is how many dead letters of one tracking and reason the first page lists.
 const lettersKept = 50
+
+// contentsKept limits the webhooks of dead letters that are kept in memory, in bytes.
+const contentsKept = 64 << 20
 
 // letterList is the dead letters that a console has read, and the jobs that read and replay
 // them. On AWS, reading them takes seconds or minutes and hides them from other readers, so
 // the list stays until the user wants it read again.
 type letterList struct {
 	jobs
-	groups []letterGroup
-	hidden int       // how many more SQS reported
-	count  int       // how many were read
-	read   time.Time // zero if they must be read
-	result jobResult // of the jobs that have ended
+	letters  []deadletters.Letter // newest first; the Body of the oldest is nil if there are too many
+	groups   []letterGroup
+	hidden   int                 // how many more SQS reported
+	count    int                 // how many were read
+	read     time.Time           // zero if they must be read
+	result   jobResult           // of the jobs that have ended
+	replayed executions.Replayed // by the last replay
 }
 
 // letterGroup is the dead letters of one tracking and reason. Its Letters are those that the
@@ -61,7 +68,7 @@ func (g *letterList) takeResult() (result jobResult) {
 func (g *letterList) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.groups, g.read = nil, time.Time{}
+	g.letters, g.groups, g.read = nil, nil, time.Time{}
 }
 
 // snapshot returns the dead letters that were read, how many more SQS reported, and how many
@@ -83,17 +90,29 @@ func (g *letterList) isRead() bool {
 func (g *letterList) find(name, id string) (deadletters.Letter, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, group := range g.groups {
-		for _, letter := range group.Letters {
-			if letter.Tracking.Name == name && letter.ID == id {
-				return letter, nil
-			}
+	for _, letter := range g.letters {
+		if letter.Tracking.Name == name && letter.ID == id {
+			return letter, nil
 		}
 	}
 	if g.job != nil {
 		return deadletters.Letter{}, errUnderway
 	}
 	return deadletters.Letter{}, errNoLetter
+}
+
+// all returns the dead letters that were read, newest first.
+func (g *letterList) all() []deadletters.Letter {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.letters)
+}
+
+// lastReplay returns the events of the last replay.
+func (g *letterList) lastReplay() executions.Replayed {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.replayed
 }
 
 // list reads the dead letters.
@@ -107,9 +126,16 @@ func (g *letterList) list(ctx context.Context, queues deadletters.Queues) jobRes
 		return jobResult{Alert: "The dead letters could not be read: " + err.Error()}
 	}
 	groups := groupLetters(letters)
+	slices.Reverse(letters)
+	size := 0
+	for i := range letters {
+		if size += len(letters[i].Envelope.Body); size > contentsKept {
+			letters[i].Envelope.Body = nil
+		}
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.groups, g.count, g.hidden, g.read = groups, len(letters), max(0, reported.Dead-len(letters)), time.Now()
+	g.letters, g.groups, g.count, g.hidden, g.read = letters, groups, len(letters), max(0, reported.Dead-len(letters)), time.Now()
 	return jobResult{}
 }
 
@@ -131,13 +157,26 @@ func groupLetters(letters []deadletters.Letter) []letterGroup {
 // redrive puts dead letters back on their queues.
 func (g *letterList) redrive(ctx context.Context, queues deadletters.Queues, matches func(deadletters.Letter) bool, at func(int)) jobResult {
 	defer g.forget()
-	moved, err := queues.Redrive(ctx, matches, at)
+	replayed := executions.Replayed{At: time.Now()}
+	var mu sync.Mutex // the queues are read concurrently
+	moved, err := queues.Redrive(ctx, func(l deadletters.Letter) bool {
+		if !matches(l) {
+			return false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		replayed.Events = append(replayed.Events, executions.Replay{Tracking: l.Tracking.Name, Received: l.Envelope.Received})
+		return true
+	}, at)
+	g.mu.Lock()
+	g.replayed = replayed
+	g.mu.Unlock()
 	switch {
 	case err != nil:
 		return jobResult{Alert: "Not all dead letters were replayed: " + err.Error()}
 	case moved == 0:
 		return jobResult{Alert: "Nothing was replayed. The dead letters are no longer there, or, on AWS, another program has received them. In that case they are visible again within an hour."}
 	default:
-		return jobResult{Notice: fmt.Sprintf("Replayed: %s back on the queue. Events that fail again come back here.", words.Count(moved, "event"))}
+		return jobResult{Notice: fmt.Sprintf("Replayed: %s back on the queue.", words.Count(moved, "event"))}
 	}
 }

@@ -3,9 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
@@ -56,10 +54,7 @@ type retryingData struct {
 	Tracking string
 	Reason   string
 	Rows     []retryingRow
-	Count    int // of all pages
-	From     int // the number of the first row, from 1
-	Earlier  string
-	Later    string // the addresses of the other pages; empty if there is none
+	Page     pageOf
 }
 
 // retryingRow is an event in the list.
@@ -71,9 +66,6 @@ type retryingRow struct {
 // Value identifies the event in a form.
 func (r retryingRow) Value() string { return r.Tracking.Name + ":" + r.ID }
 
-// To returns the number of the last row.
-func (d retryingData) To() int { return d.From + len(d.Rows) - 1 }
-
 // retrying lists the events that are retried, with a button that attempts them now.
 func (c *Console) retrying(w http.ResponseWriter, r *http.Request) {
 	form := r.URL.Query()
@@ -83,19 +75,8 @@ func (c *Console) retrying(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	page, _ := strconv.Atoi(form.Get("page"))
-	page = max(min(page, (len(rows)-1)/pageRows+1), 1)
-	data.Count, data.From = len(rows), (page-1)*pageRows+1
-	address := func(page int) string {
-		return "./deadletters/retrying?" + url.Values{"tracking": {data.Tracking}, "reason": {data.Reason}, "page": {strconv.Itoa(page)}}.Encode()
-	}
-	if page > 1 {
-		data.Earlier = address(page - 1)
-	}
-	if data.From+pageRows <= len(rows) {
-		data.Later = address(page + 1)
-	}
-	data.Rows = rows[data.From-1 : min(data.From-1+pageRows, len(rows))]
+	data.Page = paginate(r.URL, len(rows))
+	data.Rows = rows[data.Page.From-1 : data.Page.To]
 	for i, row := range data.Rows {
 		data.Rows[i].About = c.Machine.Queue(row.Tracking).Describe(row.ID)
 	}

@@ -44,8 +44,8 @@ func (c deadLetterConsole) isRetrying(want int) {
 func TestRetryingEventsAreListedInPages(t *testing.T) {
 	c := withRetrying(t, 52)
 	first := c.ask("GET", "/deadletters/retrying", nil)
-	c.want(first, 200, "52 events are retried", "This page shows 1 to 50.", "o-49</a>", "in 59 min", "Later attempts")
-	c.want(c.ask("GET", "/deadletters/retrying?page=2", nil), 200, "This page shows 51 to 52.", "o-51</a>", "Earlier attempts")
+	c.want(first, 200, "52 events are retried", "This page shows 1 to 50.", "o-49</a>", "in 59 min", "Next page")
+	c.want(c.ask("GET", "/deadletters/retrying?page=2", nil), 200, "This page shows 51 to 52.", "o-51</a>", "Page before")
 	c.want(c.ask("GET", "/deadletters/retrying?reason=template&page=99", nil), 200, "26 events with the reason <code>template</code>")
 	c.want(c.ask("GET", "/deadletters/retrying?tracking=order-updated", nil), 200, "No event is retried.")
 	if strings.Contains(first.text(), "o-50</a>") {

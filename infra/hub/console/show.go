@@ -70,6 +70,7 @@ type framed struct {
 	Store   store.Store
 	Machine bool
 	Nonce   string
+	Pauses  []store.Pause
 	Editor  bool
 	Parts   []part // of the navigation
 }
@@ -79,7 +80,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	if s := sessionOf(r); s != nil {
 		v.Notice = cmp.Or(v.Notice, c.sessions.takeNotice(s))
 	}
-	f := framed{view: v, Parts: c.navigation(r.Context()), Base: base(r), Here: r.URL.RequestURI(), Store: c.Store, Machine: c.Machine != nil, Nonce: nonce(), Editor: hasEditor()}
+	f := framed{view: v, Parts: c.navigation(r.Context()), Base: base(r), Here: r.URL.RequestURI(), Store: c.Store, Machine: c.Machine != nil, Nonce: nonce(), Pauses: c.pauses(r.Context()), Editor: hasEditor()}
 	w.Header().Set("Content-Security-Policy", policy(f.Nonce))
 	c.write(w, status, name, "frame.html", f)
 }

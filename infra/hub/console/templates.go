@@ -154,7 +154,9 @@ func (c *Console) changeTemplate(w http.ResponseWriter, r *http.Request) {
 		c.done(w, r, pathOf(t), "There is nothing to save: this is the live template.")
 	case c.rejectsTemplate(w, r, data):
 	case action == "review":
-		c.reviewTemplate(w, r, data)
+		c.reviewTemplate(w, r, data, "")
+	case r.PostForm.Get("bad") != "" && r.PostForm.Get("confirm") == "":
+		c.reviewTemplate(w, r, data, "Nothing was saved. With this template events would not be sent: correct it, or confirm below that you want that.")
 	default:
 		c.saveTemplate(w, r, data, "Saved.")
 	}

@@ -6,18 +6,15 @@ import (
 
 	"commerce-segment/infra/hub/console/difference"
 	"commerce-segment/infra/hub/console/redact"
+	"commerce-segment/infra/hub/forecast"
 	"commerce-segment/infra/hub/lint"
-	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/tracking"
 )
-
-// reviewedEvents is the number of real events that a review compares.
-const reviewedEvents = 20
 
 // reviewData is the effect of saving a template.
 type reviewData struct {
 	Form     templateForm
-	Of       string // the events that were compared, such as "last 20 events"
+	Effect   forecast.Change
 	Changes  []change
 	Faults   []*lint.Fault
 	CanHide  bool // the events are real
@@ -33,23 +30,52 @@ type change struct {
 
 // reviewTemplate shows the effect of saving on the last events, or on the samples if there are
 // no events.
-func (c *Console) reviewTemplate(w http.ResponseWriter, r *http.Request, data editorData) {
-	events := c.realEvents(r.Context(), data.Form.Tracking)
-	events = events[:min(len(events), reviewedEvents)]
-	of := "last " + words.Count(len(events), "event")
-	if len(events) == 0 {
-		events = sampleEvents(data.Form.Tracking)
-		of = words.Count(len(events), "sample")
-	}
-	review := reviewData{Form: data.Form, Of: of, CanHide: events[0].Real}
+func (c *Console) reviewTemplate(w http.ResponseWriter, r *http.Request, data editorData, alert string) {
+	events := c.reviewed(r.Context(), data.Form.Tracking)
+	review := reviewData{Form: data.Form, CanHide: events[0].Real}
 	if err := c.changes(r.Context(), data, events, &review); err != nil {
 		c.showEditor(w, r, http.StatusBadGateway, data, err.Error())
 		return
 	}
-	c.show(w, r, http.StatusOK, "templates-review", view{Title: "Save " + data.Form.Tracking.Title + "?", Path: "/templates", Data: review})
+	c.show(w, r, http.StatusOK, "templates-review", view{Title: "Save " + data.Form.Tracking.Title + "?", Path: "/templates", Alert: alert, Data: review})
 }
 
-// changes adds the differences and the findings to a review.
+// reviewed returns the events of a review: the latest ones, or the samples if there are none.
+func (c *Console) reviewed(ctx context.Context, t tracking.Tracking) []event {
+	events := c.realEvents(ctx, t)
+	if len(events) == 0 {
+		return sampleEvents(t)
+	}
+	return events[:min(len(events), forecast.Compared)]
+}
+
+// effectOf returns what a change of a template does to events.
+func effectOf(ctx context.Context, t tracking.Tracking, before, after string, events []event) forecast.Change {
+	var tried []forecast.Event
+	for _, e := range events {
+		tried = append(tried, forecast.Event{Body: e.Body, At: e.At, Fetch: e.sample(t, "").Commerce, Currencies: e.Currencies})
+	}
+	effect := forecast.Compare(ctx, t, before, after, tried)
+	effect.Samples = !events[0].Real
+	return effect
+}
+
+// showEffect sends to the hub's commands what a template would do to the latest events, if it
+// were saved.
+func (c *Console) showEffect(w http.ResponseWriter, r *http.Request) {
+	t, stored, ok := c.storedTemplate(w, r)
+	if !ok {
+		return
+	}
+	form, err := readTemplateForm(r, t)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+		return
+	}
+	writeJSON(w, effectOf(r.Context(), t, stored.Source, form.Source, c.reviewed(r.Context(), t)))
+}
+
+// changes adds the effect, the differences and the findings to a review.
 func (c *Console) changes(ctx context.Context, data editorData, events []event, review *reviewData) error {
 	t := data.Form.Tracking
 	key, err := c.writeKey(ctx)
@@ -61,10 +87,13 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 		return err
 	}
 	before, after := sourceOf(t, data.Stored.Source), sourceOf(t, data.Form.Source)
-	for _, e := range events {
-		if e.Real {
-			e.Currencies = currencies
+	for i := range events {
+		if events[i].Real {
+			events[i].Currencies = currencies
 		}
+	}
+	review.Effect = effectOf(ctx, t, data.Stored.Source, data.Form.Source, events)
+	for _, e := range events {
 		one, differs, err := changeOf(ctx, t, before, after, key, e, data.Form.Personal)
 		if err != nil {
 			return err

@@ -132,7 +132,7 @@ func TestAnUnknownTemplateOrVersionIsNotFound(t *testing.T) {
 func TestATemplateIsSaved(t *testing.T) {
 	b := write(t)
 	review := b.post("review", strings.ReplaceAll(sold, "\n", "\r\n")) // as browsers send it
-	b.want(review, 200, " samples.", `"event": "Sold"`, `"event": "Order Completed"`)
+	b.want(review, 200, " samples change: ", `"event": "Sold"`, `"event": "Order Completed"`)
 	if b.stored().Own {
 		t.Fatal("the review saved it")
 	}
@@ -344,13 +344,19 @@ func TestTheReviewShowsTheLastEventsThatDiffer(t *testing.T) {
 	}}
 	named := strings.Replace(sold, `"Sold"`, `payload.data.id = "o-1" ? "Sold to " & payload.data.customer.name : "Sold"`, 1)
 	review := b.post("review", named)
-	b.want(review, 200, "Changes 1 of the last 2 events.", "order.paid o-1", `"event": "•••"`)
+	b.want(review, 200, "The messages of 1 of the last 2 events change: event.", "order.paid o-1", `"event": "•••"`)
 	if strings.Contains(review.text(), "order.paid o-2") || strings.Contains(review.text(), "Mara") {
 		t.Errorf("the page shows an event that does not differ, or a name:\n%s", review.text())
 	}
 	b.want(b.post("review", named, "personal", "yes"), 200, `"event": "Sold to Mara Lind"`)
-	b.want(b.post("review", sold+"/* as before */"), 200, "No change for the last 2 events.")
-	b.want(b.post("review", `$error("x" & "y")`), 200, "would fail", "Message: xy")
+	b.want(b.post("review", sold+"/* as before */"), 200, "No message of the last 2 events changes.")
+	bad := b.post("review", `$error("x" & "y")`)
+	b.want(bad, 200, "2 of the last 2 events would fail: ", "Message: xy", "Save it although events would not be sent")
+	b.want(b.post("save", `$error("x" & "y")`, "bad", "yes"), 200, "Nothing was saved. With this template events would not be sent")
+	if got := b.post("save", `$error("x" & "y")`, "bad", "yes", "confirm", "yes"); got.status != 303 {
+		t.Errorf("after the confirmation the answer is %d", got.status)
+	}
+	b.put(sold)
 	if text := b.post("review", `$error("x")`).text(); !strings.Contains(text, "would fail") || strings.Contains(text, "Message: x") {
 		t.Errorf("the page does not show a fixed text of $error once:\n%s", text)
 	}

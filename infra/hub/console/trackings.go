@@ -27,6 +27,7 @@ type choiceRow struct {
 	Wrong   string
 	// The settings when the page was opened. They show what the user changed.
 	WasEnabled, WasEvents string
+	Paused                bool
 }
 
 // Chooses reports whether there is more than one event to choose from.
@@ -88,6 +89,13 @@ func (c *Console) trackings(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) showTrackings(w http.ResponseWriter, r *http.Request, status int, data []choice, alert string) {
+	for _, pause := range c.pauses(r.Context()) {
+		for _, group := range data {
+			for i := range group.Rows {
+				group.Rows[i].Paused = group.Rows[i].Paused || group.Rows[i].Name == pause.Tracking.Name
+			}
+		}
+	}
 	c.show(w, r, status, "trackings", view{Path: "/trackings", Alert: alert, Data: data})
 }
 

@@ -98,12 +98,13 @@ type Summary struct {
 	Resource string    `json:"resource,omitempty"`
 	Receives int       `json:"receives"`
 	FailedAt time.Time `json:"failed_at"`
+	Received time.Time `json:"received,omitzero"` // the webhook
 }
 
 // Summary returns the dead letter's summary.
 func (l Letter) Summary() Summary {
 	f := l.Failure
-	return Summary{l.ID, l.Tracking.Name, f.Reason, f.Detail, f.Resource, f.Receives, l.FailedAt}
+	return Summary{l.ID, l.Tracking.Name, f.Reason, f.Detail, f.Resource, f.Receives, l.FailedAt, l.Envelope.Received}
 }
 
 // each calls ask for all queues concurrently, because one on AWS takes a second or more. The

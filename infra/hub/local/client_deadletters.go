@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"syscall"
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/deadletters"
+	"commerce-segment/infra/hub/forecast"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
@@ -61,7 +61,7 @@ func (q hubQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
 	read, err := q.read(ctx)
 	var letters []spool.DeadLetter
 	for _, w := range read.Letters {
-		letters = append(letters, spool.DeadLetter{ID: w.ID, FailedAt: w.FailedAt, Failure: relay.Failure{
+		letters = append(letters, spool.DeadLetter{ID: w.ID, FailedAt: w.FailedAt, Envelope: relay.Envelope{Received: w.Received}, Failure: relay.Failure{
 			Tracking: w.Tracking, Reason: w.Reason, Detail: w.Detail, Resource: w.Resource, Receives: w.Receives,
 		}})
 	}
@@ -89,8 +89,33 @@ func (q hubQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bo
 // ask sends a form to the hub, and decodes its answer.
 func (q hubQueue) ask(ctx context.Context, method string, form url.Values, answer any) error {
 	err := q.askJSON(ctx, method, console.LettersPath+q.tracking.Name, form, answer)
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	if errors.As(err, new(errNotRunning)) {
 		return fmt.Errorf("reading the dead letters of this machine needs a running hub; for those of a deployed store add --prefix: %w", err)
 	}
 	return err
+}
+
+// ForecastLetters returns what a redrive of dead letters would do in the running hub.
+func (c Client) ForecastLetters(ctx context.Context, letters []deadletters.Letter) (total forecast.Forecast, err error) {
+	forms := map[string]url.Values{}
+	for _, l := range letters {
+		if forms[l.Tracking.Name] == nil {
+			forms[l.Tracking.Name] = url.Values{}
+		}
+		forms[l.Tracking.Name].Add("id", l.ID)
+	}
+	for name, form := range forms {
+		var one forecast.Forecast
+		if err := c.askJSON(ctx, http.MethodPost, console.ForecastPath+name, form, &one); err != nil {
+			return total, err
+		}
+		total.Add(one)
+	}
+	return total, nil
+}
+
+// TemplateEffect returns what a template would do to the latest events of the running hub.
+func (c Client) TemplateEffect(ctx context.Context, t tracking.Tracking, source string) (effect forecast.Change, err error) {
+	err = c.askJSON(ctx, http.MethodPost, "/templates/"+t.Name+"/effect", url.Values{"source": {source}}, &effect)
+	return effect, err
 }

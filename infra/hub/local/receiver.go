@@ -74,7 +74,8 @@ func (h *webhooks) deliver(ctx context.Context) {
 	var queues sync.WaitGroup
 	queues.Go(func() { h.accepted.save(ctx) })
 	for name, queue := range h.queues {
-		queues.Go(func() { spool.Serve(ctx, queue, h.recoveries[name].watch(h.functions[name].Relay.Deliver)) })
+		paused := pausable{queue, h.functions[name].Relay.Tracking, h.settings}
+		queues.Go(func() { spool.Serve(ctx, paused, h.recoveries[name].watch(h.functions[name].Relay.Deliver)) })
 	}
 	queues.Go(func() { followSettings(ctx, h.settings, h.recoveries) })
 	queues.Wait()

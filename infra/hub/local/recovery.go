@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 
 	"commerce-segment/infra/hub/queue"
@@ -82,17 +83,25 @@ func (r *recovery) retry(limit int) {
 }
 
 // followSettings calls settingsChanged of the recovery of each tracking whose settings change,
-// until the context is done.
+// and logs which trackings are paused, until the context is done.
 func followSettings(ctx context.Context, stable *settings.StableDir, recoveries map[string]*recovery) {
 	known := settingsOf(ctx, stable, recoveries)
-	for {
+	for first := true; ; {
 		changed := stable.Changed()
 		current := settingsOf(ctx, stable, recoveries)
 		for name, r := range recoveries {
 			if !maps.Equal(known[name], current[name]) {
 				r.settingsChanged()
 			}
+			was, is := settings.IsPaused(r.tracking, known[name]), settings.IsPaused(r.tracking, current[name])
+			switch {
+			case is && (!was || first):
+				r.log.Warn("delivery is paused: webhooks are accepted and kept, and nothing is sent until hub resume", "tracking", name)
+			case was && !is:
+				r.log.Info("delivery is resumed", "tracking", name)
+			}
 		}
+		first = false
 		known = current
 		select {
 		case <-changed:
@@ -107,7 +116,7 @@ func followSettings(ctx context.Context, stable *settings.StableDir, recoveries 
 func settingsOf(ctx context.Context, stable *settings.StableDir, recoveries map[string]*recovery) map[string]map[string]string {
 	all := map[string]map[string]string{}
 	for name, r := range recoveries {
-		all[name], _ = stable.Parameters(ctx, append(settings.Names(r.tracking), settings.CommerceNames()...))
+		all[name], _ = stable.Parameters(ctx, slices.Concat(settings.Names(r.tracking), settings.CommerceNames(), []string{settings.Paused(r.tracking)}))
 	}
 	return all
 }

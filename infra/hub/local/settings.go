@@ -65,7 +65,7 @@ func openSettings(ctx context.Context, dir string) (store.Directory, *settings.S
 	if err != nil {
 		return store.Directory{}, nil, err
 	}
-	stable := settings.NewStableDir(directory.Dir, store.AllNames())
+	stable := settings.NewStableDir(directory.Dir, append(store.AllNames(), store.PausedNames()...))
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := stable.Settle(starting); err != nil {

@@ -38,7 +38,11 @@ func (s Store) Settings(ctx context.Context) ([]Setting, error) {
 	}
 	var all []Setting
 	defaults := s.Defaults()
-	for _, name := range AllNames() {
+	names := AllNames()
+	if s.Deployment == nil {
+		names = append(names, PausedNames()...)
+	}
+	for _, name := range names {
 		parameter, set := stored[name]
 		delete(stored, name)
 		all = append(all, settingOf(name, parameter, set, defaults[name]))
@@ -91,6 +95,7 @@ func (s Store) Defaults() map[string]string {
 	}
 	for _, t := range tracking.All() {
 		defaults[settings.Enabled(t)] = "true"
+		defaults[settings.Paused(t)] = "false"
 		defaults[settings.Events(t)] = strings.Join(t.Observes, ",")
 		defaults[settings.Template(t)] = templates.Default(t.Name)
 	}

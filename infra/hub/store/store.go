@@ -120,7 +120,7 @@ func parts(err error) []error {
 
 // List implements Backend. The files of a directory have no version number.
 func (d Directory) List(ctx context.Context) ([]settings.Stored, error) {
-	values, err := d.Parameters(ctx, AllNames())
+	values, err := d.Parameters(ctx, append(AllNames(), PausedNames()...))
 	if err != nil {
 		return nil, err
 	}

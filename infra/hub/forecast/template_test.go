@@ -1,0 +1,39 @@
+package forecast_test
+
+import (
+	"testing"
+	"time"
+
+	"commerce-segment/infra/hub/forecast"
+	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/shared/tracking"
+)
+
+func TestAComparisonSaysWhatAChangeDoes(t *testing.T) {
+	events := []forecast.Event{{Body: []byte(hubtest.Order("order.paid", "o-1")), At: time.Now()}, {Body: []byte(hubtest.Order("order.paid", "o-2")), At: time.Now()}}
+	const before = `{"userId": "u", "event": "Order Completed", "properties": {"revenue": 1, "list": [{"a": 1}], "id": payload.data.id}}`
+	for _, c := range []struct {
+		name, after, says string
+		bad               bool
+	}{
+		{"nothing", before + "/* the same */", "No message of the last 2 events changes.", false},
+		{"two fields", `{"userId": "u", "event": "Order Completed", "properties": {"revenue": 2, "list": [{"a": 2}], "id": payload.data.id}}`,
+			"The messages of 2 of the last 2 events change: properties.list.a, properties.revenue.", false},
+		{"one event", `{"userId": "u", "event": "Order Completed", "properties": {"revenue": 1, "list": [{"a": 1}], "id": payload.data.id, "more": payload.data.id = "o-1" ? 1}}`,
+			"The messages of 1 of the last 2 events change: properties.more.", false},
+		{"it fails", `{"event": ""}`, "2 of the last 2 events would fail: message 1: event is an empty string: write a value.", true},
+		{"it fails for one", `payload.data.id = "o-1" ? {"event": ""} : ` + before, "1 of the last 2 events would fail: message 1: event is an empty string: write a value.", true},
+		{"it filters all", `[]`, "For 2 of the last 2 events nothing would be sent any more.", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := forecast.Compare(t.Context(), tracking.OrderCompleted, before, c.after, events)
+			if got.Says() != c.says || got.Bad() != c.bad {
+				t.Errorf("it says %q, bad: %t, want %q", got.Says(), got.Bad(), c.says)
+			}
+		})
+	}
+	// An event that failed before the change is no reason to stop it.
+	if got := forecast.Compare(t.Context(), tracking.OrderCompleted, `{"event": ""}`, `{"event": ""}/* again */`, events); got.Bad() {
+		t.Errorf("a template that failed before is bad: %s", got.Says())
+	}
+}

@@ -93,6 +93,7 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
 	mux.HandleFunc("GET /executions", c.executions)
 	mux.HandleFunc("GET /executions.csv", c.downloadExecutions)
+	mux.HandleFunc("GET /executions/{position}", c.execution)
 	mux.HandleFunc("GET /trace", c.trace)
 	mux.HandleFunc("GET /doctor", c.doctor)
 	if c.Machine != nil {

@@ -47,6 +47,8 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 		"count":  words.Count,
 		"moment": backfill.Moment,
 		"title":  titleOf,
+
+		"executionPath": executionPath,
 	}
 	frame := template.Must(template.New("frame.html").Funcs(helpers).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html"))
 	files, err := fs.Glob(pageFiles, "pages/*.html")

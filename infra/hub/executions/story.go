@@ -62,7 +62,7 @@ func (s Search) Tell(found []Execution) Story {
 		return story
 	}
 	for _, e := range slices.Backward(found) {
-		story.Chapters = append(story.Chapters, s.chapter(e))
+		story.Chapters = append(story.Chapters, s.Chapter(e))
 	}
 	story.Says = s.received(found) + sent(found) + "."
 	if missing := missing(found); len(missing) > 0 {
@@ -136,7 +136,8 @@ func titleOf(name string) string {
 	return t.Title
 }
 
-func (s Search) chapter(e Execution) Chapter {
+// Chapter describes an execution.
+func (s Search) Chapter(e Execution) Chapter {
 	c := Chapter{Execution: e, Title: titleOf(e.Tracking)}
 	c.Says, c.Do = s.conclusion(e)
 	for i, line := range e.Lines {

@@ -156,6 +156,26 @@ func letterOf(key, value []byte) letter {
 	}
 }
 
+// find returns the dead letter whose webhook was received at a time; nil if there is none.
+func (f *failed) find(queue string, received time.Time) (found *spool.DeadLetter, err error) {
+	err = f.View(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket([]byte(queue))
+		if bucket == nil {
+			return nil
+		}
+		cursor := bucket.Cursor()
+		for key, value := cursor.First(); key != nil; key, value = cursor.Next() {
+			if _, record, _ := bytes.Cut(value, []byte("\n")); isReceivedAt(record, received) {
+				letter := letterOf(key, value)
+				found = &letter.DeadLetter
+				return nil
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
 // number returns the dead letter's number in its queue.
 func (l letter) number() uint64 {
 	number, _ := strconv.ParseUint(l.ID, 10, 64) // letterOf wrote it

@@ -15,6 +15,8 @@ import (
 
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/loggable"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
 )
 
 // Waiting is an event that is retried: an attempt failed, and the next one is at a later time.
@@ -184,8 +186,14 @@ func (f *file) viewWaiting(queue string, read func(iter.Seq[entry])) error {
 		read(waiting(tx, queue))
 		return nil
 	})
+	return ignoreClosed(err)
+}
+
+// ignoreClosed returns nil for the error of a file that had no more events, and was removed in
+// the meantime.
+func ignoreClosed(err error) error {
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
-		return nil // the file had no more events, and was removed in the meantime
+		return nil
 	}
 	return err
 }
@@ -231,4 +239,66 @@ func (f *file) about(queue string, number uint64) (about About) {
 		return nil
 	})
 	return about
+}
+
+// Kept is an event that a queue keeps.
+type Kept struct {
+	Envelope relay.Envelope
+	Waiting  *Waiting          // if it is retried, and not handed out now
+	Letter   *spool.DeadLetter // if it is a dead letter
+}
+
+// Find returns the event whose webhook was received at a time, or nil if the queue no longer
+// keeps it. It reads the beginning of each event that the queue keeps.
+func (q *Queue) Find(received time.Time) (*Kept, error) {
+	for _, file := range q.store.list() {
+		kept, err := file.find(q.name, received)
+		if kept != nil || err != nil {
+			return kept, err
+		}
+	}
+	failed, err := q.store.deadLetters()
+	if err != nil {
+		return nil, err
+	}
+	letter, err := failed.find(q.name, received)
+	if letter == nil || err != nil {
+		return nil, err
+	}
+	return &Kept{Envelope: letter.Envelope, Letter: letter}, nil
+}
+
+// isReceivedAt reports whether a record is that of a webhook that was received at a time.
+func isReceivedAt(record []byte, received time.Time) bool {
+	return len(record) >= bodyAt+sumBytes && binary.BigEndian.Uint64(record[1:digestAt]) == uint64(received.UnixNano())
+}
+
+// find returns the file's event whose webhook was received at a time; nil if there is none.
+func (f *file) find(queue string, received time.Time) (kept *Kept, err error) {
+	var number uint64
+	err = f.View(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket([]byte(queue))
+		if bucket == nil {
+			return nil
+		}
+		cursor := bucket.Bucket(bucketEvents).Cursor()
+		for key, record := cursor.First(); key != nil; key, record = cursor.Next() {
+			if isReceivedAt(record, received) {
+				kept, number = &Kept{Envelope: open("", 0, record).Envelope}, binary.BigEndian.Uint64(key)
+				return nil
+			}
+		}
+		return nil
+	})
+	if kept == nil {
+		return nil, ignoreClosed(err)
+	}
+	entries, err := f.waiting(queue)
+	for _, e := range entries {
+		if e.number == number {
+			waiting := f.describe(e)
+			kept.Waiting = &waiting
+		}
+	}
+	return kept, err
 }

@@ -169,3 +169,38 @@ func TestAnEntryOfAnEarlierReleaseIsRead(t *testing.T) {
 	at := time.Unix(0, 1764500000000000000)
 	equal(t, "entry", entryOf(joinKey(at, 7), []byte{0, 3, 1}), entry{visible: at, number: 7, receives: 3, inDelivery: true})
 }
+
+func TestAnEventIsFoundByTheTimeWhenItWasReceived(t *testing.T) {
+	q := newQueue(t)
+	at := time.Now()
+	for i := range 4 {
+		envelope := relay.Envelope{Received: at.Add(time.Duration(i)), Body: fmt.Appendf(nil, `{"n":%d}`, i)}
+		if err := q.Put(t.Context(), envelope); err != nil {
+			t.Fatal(err)
+		}
+	}
+	items := receiveAll(t, q, 4)
+	fails(t, q, items[0], time.Hour)
+	if err := q.Fail(t.Context(), items[1].Envelope, relay.Failure{Reason: "template"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Delete(items[1].Handle, items[2].Handle); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct{ found, waiting, letter bool }{{true, true, false}, {true, false, true}, {false, false, false}, {true, false, false}} {
+		kept, err := q.Find(at.Add(time.Duration(i)))
+		if err != nil || (kept != nil) != want.found {
+			t.Errorf("event %d: %v, %v", i, kept, err)
+			continue
+		}
+		if kept == nil {
+			continue
+		}
+		if string(kept.Envelope.Body) != fmt.Sprintf(`{"n":%d}`, i) || (kept.Waiting != nil) != want.waiting || (kept.Letter != nil) != want.letter {
+			t.Errorf("event %d is %+v", i, kept)
+		}
+		if want.waiting && time.Until(kept.Waiting.Next) < 59*time.Minute {
+			t.Errorf("its next attempt is at %v", kept.Waiting.Next)
+		}
+	}
+}

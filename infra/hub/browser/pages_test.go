@@ -97,6 +97,7 @@ func TestEveryPage(t *testing.T) {
 		{"finish", visit("/finish")},
 		{"finish-plan", visit("/finish?url=https://shop.tunnel.example")},
 		{"executions", visit("/executions")},
+		{"execution", func(p *browser.Page) { lookAtExecution(p); p.Sees("The webhook") }},
 		{"inbox", func(p *browser.Page) { p.Until("/inbox/messages", "Order Updated") }},
 		{"inbox-message", func(p *browser.Page) {
 			p.Visit("/inbox/messages")
@@ -235,7 +236,7 @@ func lookAtOne(p *browser.Page) {
 
 // lastOrder returns the name of the first link to an order.
 func lastOrder(p *browser.Page) string {
-	return browser.Ask[string](p, "document.querySelector('.executions a').innerText")
+	return browser.Ask[string](p, "document.querySelector('.executions a.mono').innerText")
 }
 
 // keep writes a picture with its 256 most frequent colours, which is a third of the size without

@@ -45,12 +45,24 @@ func (p Period) Parse(now, end time.Time) (since, until time.Time, err error) {
 	}
 }
 
-// parseMoment parses a day or a time, in UTC unless the text has another zone, or how long
-// ago it was.
+// ParseDays is Parse for whole days in the time zone of now: the period begins with a day.
+func (p Period) ParseDays(now time.Time) (since, until time.Time, err error) {
+	since, until, err = p.Parse(now, Settled(now))
+	return dayOf(since), until, err
+}
+
+// dayOf returns the beginning of the day of a time, in its time zone.
+func dayOf(t time.Time) time.Time {
+	year, month, day := t.Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, t.Location())
+}
+
+// parseMoment parses a day or a time, in the zone of now unless the text has another one, or
+// how long ago it was.
 func parseMoment(text string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
+		if at, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return at.In(now.Location()), nil
 		}
 	}
 	if ago, err := executions.ParseSince(text); err == nil {

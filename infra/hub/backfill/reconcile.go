@@ -29,7 +29,12 @@ const (
 type Arrival struct {
 	Tracking, Event, Resource string
 	Outcome                   Outcome
-	MessageIDs                []string // of the messages that were sent
+	Reason                    string    // of Skipped
+	EventTime                 time.Time // of Delivered; zero if it is not known
+	MessageIDs                []string  // of the messages that were sent
+	// Revenue and Currency are those of the message that was sent. Revenue is empty if the
+	// log does not have it.
+	Revenue, Currency string
 }
 
 // ArrivalLog has the outcomes of the webhooks that arrived.

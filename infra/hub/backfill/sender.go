@@ -12,6 +12,7 @@ import (
 
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/loggable"
+	"commerce-segment/shared/money"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
@@ -30,6 +31,8 @@ type Options struct {
 	// Segment source decides.
 	To   []string
 	Rate int // events a second
+	// Disabled includes trackings that are disabled, for a report that sends nothing.
+	Disabled bool
 }
 
 // The default and the maximum of Options.Rate. Segment asks for fewer than 1,000 requests
@@ -52,8 +55,10 @@ type Sender struct {
 // observer is an enabled tracking with its settings in the store.
 type observer struct {
 	tracking.Tracking
-	events   []string
-	template *template.Template
+	enabled    bool
+	events     []string
+	template   *template.Template
+	currencies money.Decimals
 }
 
 // NewSender compiles the templates. It returns an error if the options or the settings do
@@ -73,7 +78,7 @@ func NewSender(o Options) (*Sender, error) {
 	for _, kind := range o.Kinds {
 		for _, row := range sendable[kind] {
 			config := o.Configs[row.Name]
-			if len(o.Only) > 0 && !slices.Contains(o.Only, row.Name) || !config.Enabled {
+			if len(o.Only) > 0 && !slices.Contains(o.Only, row.Name) || !config.Enabled && !o.Disabled {
 				continue
 			}
 			if strings.TrimSpace(config.Segment.WriteKey) == "" {
@@ -84,7 +89,10 @@ func NewSender(o Options) (*Sender, error) {
 				return nil, err
 			}
 			s.endpoint = config.Segment // the same for all trackings
-			s.observers = append(s.observers, &observer{Tracking: row, events: config.Events, template: compiled.WithCurrencies(config.Currencies)})
+			s.observers = append(s.observers, &observer{
+				Tracking: row, enabled: config.Enabled, events: config.Events,
+				template: compiled.WithCurrencies(config.Currencies), currencies: config.Currencies,
+			})
 		}
 	}
 	if len(s.observers) == 0 {

@@ -32,6 +32,7 @@ type BackfillOptions struct {
 	Kinds    []backfill.Kind
 	Only, To []string // as in backfill.Options
 	Rate     int      // events a second
+	Disabled bool     // also trackings that are disabled: see Store.OpenRevenue
 	// Inbox is the URL of the hub's inbox. A store on this machine sends there if no
 	// Segment host is set.
 	Inbox string
@@ -52,9 +53,10 @@ type Backfill struct {
 // ErrStoreChanged reports that important settings of a store changed after it was opened.
 var ErrStoreChanged = errors.New("the Commerce store, the Segment source or the enabled trackings were changed after the comparison")
 
-// Reopen opens the store again, with its current settings. The error is ErrStoreChanged if
+// Reopen opens the store again, with its current settings, to send events. The error is ErrStoreChanged if
 // the Commerce store, the Segment source or the enabled trackings are different now.
 func (b Backfill) Reopen(ctx context.Context) (Backfill, error) {
+	b.options.Disabled = false
 	now, err := b.Store.OpenBackfill(ctx, b.options)
 	if err == nil && (now.pair != b.pair || !slices.Equal(now.Trackings(), b.Trackings())) {
 		err = ErrStoreChanged
@@ -82,9 +84,17 @@ func (s Store) OpenBackfill(ctx context.Context, what BackfillOptions) (Backfill
 		return Backfill{}, err
 	}
 	sender, err := backfill.NewSender(backfill.Options{
-		Commerce: client, Segment: segment.NewClient(nil), Configs: configs, Kinds: what.Kinds, Only: what.Only, To: what.To, Rate: what.Rate,
+		Commerce: client, Segment: segment.NewClient(nil), Configs: configs, Kinds: what.Kinds, Only: what.Only, To: what.To, Rate: what.Rate, Disabled: what.Disabled,
 	})
 	return Backfill{Store: s, Sender: sender, Destination: endpoint.Host + endpoint.Path, options: what, source: s.source(endpoint), pair: s.pair(endpoint, credentials)}, err
+}
+
+// OpenRevenue prepares a comparison of revenues. A tracking that is disabled is compared too.
+// Reopen it before anything is sent.
+func (s Store) OpenRevenue(ctx context.Context, inbox string) (Backfill, error) {
+	return s.OpenBackfill(ctx, BackfillOptions{
+		Kinds: []backfill.Kind{backfill.Orders}, Only: []string{tracking.OrderCompleted.Name}, Rate: backfill.DefaultRate, Inbox: inbox, Disabled: true,
+	})
 }
 
 // source returns a name for a store and the Segment source to which it sends.
@@ -280,9 +290,11 @@ func (l arrivalLog) Arrivals(ctx context.Context, since time.Time) (all []backfi
 				return nil, time.Time{}, err
 			}
 			oldest = e.Received // the newest comes first
+			last := e.Lines[len(e.Lines)-1]
 			if outcome := outcomeOf(e); outcome != 0 && e.Resource != "" {
 				all = append(all, backfill.Arrival{
-					Tracking: e.Tracking, Event: e.Event, Resource: e.Resource, Outcome: outcome, MessageIDs: e.MessageIDs,
+					Tracking: e.Tracking, Event: e.Event, Resource: e.Resource, Outcome: outcome, Reason: e.Reason, MessageIDs: e.MessageIDs,
+					EventTime: last.EventTime, Revenue: last.Revenue.String(), Currency: last.Currency,
 				})
 			}
 		}

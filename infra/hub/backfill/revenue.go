@@ -1,0 +1,277 @@
+package backfill
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/loggable"
+	"commerce-segment/shared/money"
+)
+
+// Revenue compares what was paid in Commerce with the revenue in the messages that Segment
+// was sent, by the day of the payment and the currency.
+type Revenue struct {
+	// Since and Until limit the period. Days are those of the time zone of Since.
+	Since, Until time.Time
+	// Known is the time since which the log of webhooks is complete.
+	Known   time.Time
+	Days    []RevenueDay   // oldest first
+	Orders  []RevenueOrder // those with a difference, by their days
+	Omitted int            // how many orders are not in Orders, because there are too many
+	Missing []Missing      // the events that never came, which can be sent
+}
+
+// RevenueDay is the sum of a day in one currency.
+type RevenueDay struct {
+	Day        time.Time // its beginning
+	Currency   string
+	Orders     int // that were paid
+	Paid, Sent money.Amount
+	Reckoned   int          // orders in Sent whose revenue is not in the log: it is that of the current template
+	Unknown    int          // orders of which it is not known whether they were sent
+	Would      money.Amount // the revenue of the unknown ones with the current template
+	Reasons    []ReasonSum  // of the difference, the largest first
+}
+
+// Difference returns what was paid and not sent.
+func (d RevenueDay) Difference() money.Amount { return d.Paid.Sub(d.Sent) }
+
+// ReasonSum is a part of the difference of a day.
+type ReasonSum struct {
+	Reason Reason       `json:"reason"`
+	Orders int          `json:"orders"`
+	Amount money.Amount `json:"amount"`
+}
+
+// RevenueOrder is an order whose revenue differs from what was paid. An order that was sent in
+// another currency is there once for each of them.
+type RevenueOrder struct {
+	Day        time.Time
+	ID         string
+	Currency   string
+	Paid, Sent money.Amount
+	Source     Source
+	Parts      []Part // of the difference
+}
+
+// Part is a part of the difference of an order.
+type Part struct {
+	Reason Reason       `json:"reason"`
+	Amount money.Amount `json:"amount"`
+}
+
+// Source is where the revenue of an order that was sent is known from.
+type Source string
+
+// The sources.
+const (
+	FromLog      Source = "log"      // Segment accepted it, according to the log
+	FromTemplate Source = "template" // it was sent, and the current template writes it
+	NotSent      Source = "not sent"
+	NotKnown     Source = "not known" // the log begins later; the current template would write it
+)
+
+// ordersAtMost limits Revenue.Orders.
+const ordersAtMost = 50_000
+
+// comparingRevenue is the state of a comparison of revenues.
+type comparingRevenue struct {
+	*Sender
+	*Revenue
+	by       *observer
+	arrivals map[string]Arrival // by the orders
+	sent     map[string]bool    // the keys in the journal
+	seen     map[string]bool    // the orders that were compared: an order may be listed twice
+	days     map[dayKey]*RevenueDay
+}
+
+type dayKey struct {
+	day      time.Time
+	currency string
+}
+
+// logBefore is how long before the period the log is read. A log shows only by its oldest line
+// when it begins.
+const logBefore = 24 * time.Hour
+
+// Revenue compares the orders that were paid in a period. It calls read with the number of
+// orders that it has read so far. It reads the payments of an order, one request for each, only
+// if the log does not have the time of its payment, or if nothing else explains a difference.
+func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log ArrivalLog, journal *Journal, read func(int)) (*Revenue, error) {
+	arrivals, known, err := log.Arrivals(ctx, since.Add(-logBefore))
+	if err != nil {
+		return nil, err
+	}
+	sent, err := journal.read()
+	if err != nil {
+		return nil, err
+	}
+	c := comparingRevenue{
+		Sender: s, Revenue: &Revenue{Since: since, Until: until, Known: known}, by: s.observers[0],
+		arrivals: map[string]Arrival{}, sent: sent, seen: map[string]bool{}, days: map[dayKey]*RevenueDay{},
+	}
+	for _, a := range arrivals {
+		if best, ok := c.arrivals[a.Resource]; a.Tracking == c.by.Name && (!ok || a.Outcome > best.Outcome) {
+			c.arrivals[a.Resource] = a
+		}
+	}
+	if err := c.compareAll(ctx, read); err != nil {
+		return nil, err
+	}
+	c.conclude()
+	return c.Revenue, nil
+}
+
+// compareAll compares the orders. One that was paid in the period was updated then or later.
+func (c comparingRevenue) compareAll(ctx context.Context, read func(int)) error {
+	var batch []*resource
+	count := 0
+	for r, err := range c.list(ctx, Orders, commerce.Period{Of: commerce.Updated, From: c.Since}) {
+		if err != nil {
+			return err
+		}
+		count++
+		read(count)
+		if !isPaid(r.order.Payment) || c.seen[r.ID] {
+			continue
+		}
+		c.seen[r.ID] = true
+		if batch = append(batch, r); len(batch) < batchLength {
+			continue
+		}
+		if err := c.compareBatch(ctx, batch); err != nil {
+			return err
+		}
+		batch = nil
+	}
+	return c.compareBatch(ctx, batch)
+}
+
+func (c comparingRevenue) compareBatch(ctx context.Context, orders []*resource) error {
+	if err := c.readAllPayments(ctx, slices.DeleteFunc(slices.Clone(orders), func(r *resource) bool { return !c.paidInLog(r).IsZero() })); err != nil {
+		return err
+	}
+	for _, r := range orders {
+		paid := c.paidAt(r)
+		if paid.Before(c.Since) || !paid.Before(c.Until) {
+			continue
+		}
+		if err := c.compareOrder(ctx, r, paid); err != nil {
+			return fmt.Errorf("comparing the order %s: %w", loggable.ID(r.ID), err)
+		}
+	}
+	return nil
+}
+
+// paidInLog returns the time of the payment according to the log, or the zero time.
+func (c comparingRevenue) paidInLog(r *resource) time.Time {
+	if a := c.arrivals[r.ID]; a.Event == orderPaid {
+		return a.EventTime
+	}
+	return time.Time{}
+}
+
+const orderPaid = "order.paid"
+
+// paidAt returns when an order was paid. If neither the log nor a payment has the time, it is
+// that of the last change.
+func (c comparingRevenue) paidAt(r *resource) time.Time {
+	if at := c.paidInLog(r); !at.IsZero() {
+		return at
+	}
+	at, _ := time.Parse(time.RFC3339, cmp.Or(r.last(paid), r.UpdatedAt)) // else the zero time
+	return at
+}
+
+// compareOrder compares one order, and adds it to its day.
+func (c comparingRevenue) compareOrder(ctx context.Context, r *resource, paid time.Time) error {
+	o, err := c.paidOrder(r)
+	if err != nil {
+		return err
+	}
+	sent, err := c.sentFor(ctx, o, paid)
+	if err != nil {
+		return err
+	}
+	sent.revenue = sent.revenue.WithDecimals(c.decimalsOf(o, sent.currency))
+	parts, err := c.explain(ctx, o, sent)
+	if err != nil {
+		return err
+	}
+	none := money.Amount{}.WithDecimals(o.decimals)
+	order := RevenueOrder{Day: dayOf(paid.In(c.Since.Location())), ID: r.ID, Currency: o.currency, Paid: o.paid, Sent: none, Source: sent.source, Parts: parts}
+	switch {
+	case !sent.isSent():
+	case sent.currency == o.currency:
+		order.Sent = sent.revenue
+	default:
+		other := order
+		other.Currency, other.Paid, other.Sent = sent.currency, money.Amount{}.WithDecimals(c.decimalsOf(o, sent.currency)), sent.revenue
+		other.Parts = partsOf(ReasonCurrency, sent.revenue.Neg())
+		c.add(other, sent)
+	}
+	c.add(order, sent)
+	return nil
+}
+
+// decimalsOf returns the decimals of a currency: those of the order if it is the order's.
+func (c comparingRevenue) decimalsOf(o paidOrder, currency string) int {
+	if currency == o.currency {
+		return o.decimals
+	}
+	return money.Choose(c.by.currencies, func() money.Prices { return nil }, currency)
+}
+
+// add adds an order to its day.
+func (c comparingRevenue) add(o RevenueOrder, sent sentRevenue) {
+	key := dayKey{o.Day, o.Currency}
+	d := c.days[key]
+	if d == nil {
+		d = &RevenueDay{Day: o.Day, Currency: o.Currency}
+		c.days[key] = d
+	}
+	d.Orders++
+	d.Paid, d.Sent = d.Paid.Add(o.Paid), d.Sent.Add(o.Sent)
+	switch o.Source {
+	case FromTemplate:
+		d.Reckoned++
+	case NotKnown:
+		d.Unknown++
+		d.Would = d.Would.Add(sent.revenue)
+	}
+	for _, p := range o.Parts {
+		i := slices.IndexFunc(d.Reasons, func(s ReasonSum) bool { return s.Reason == p.Reason })
+		if i < 0 {
+			i = len(d.Reasons)
+			d.Reasons = append(d.Reasons, ReasonSum{Reason: p.Reason})
+		}
+		d.Reasons[i].Orders++
+		d.Reasons[i].Amount = d.Reasons[i].Amount.Add(p.Amount)
+	}
+	if len(o.Parts) == 0 {
+		return
+	}
+	if len(c.Orders) == ordersAtMost {
+		c.Omitted++
+		return
+	}
+	c.Orders = append(c.Orders, o)
+}
+
+// conclude sorts what was found.
+func (c comparingRevenue) conclude() {
+	for _, d := range c.days {
+		slices.SortFunc(d.Reasons, func(a, b ReasonSum) int {
+			return cmp.Or(b.Amount.Abs().Compare(a.Amount.Abs()), cmp.Compare(a.Reason, b.Reason))
+		})
+		c.Days = append(c.Days, *d)
+	}
+	slices.SortFunc(c.Days, func(a, b RevenueDay) int { return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Currency, b.Currency)) })
+	slices.SortStableFunc(c.Orders, func(a, b RevenueOrder) int {
+		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.ID, b.ID))
+	})
+}

@@ -16,29 +16,29 @@ import (
 // was sent, by the day of the payment and the currency.
 type Revenue struct {
 	// Since and Until limit the period. Days are those of the time zone of Since.
-	Since, Until time.Time
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
 	// Known is the time since which the log of webhooks is complete.
-	Known   time.Time
-	Days    []RevenueDay   // oldest first
-	Orders  []RevenueOrder // those with a difference, by their days
-	Omitted int            // how many orders are not in Orders, because there are too many
-	Missing []Missing      // the events that never came, which can be sent
+	Known   time.Time      `json:"log_begins"`
+	Days    []RevenueDay   `json:"days"`   // oldest first
+	Orders  []RevenueOrder `json:"orders"` // those with a difference, by their days
+	Omitted int            `json:"omitted_orders,omitempty"`
+	Missing []Missing      `json:"-"` // the events that never came, which can be sent
 }
 
 // RevenueDay is the sum of a day in one currency.
 type RevenueDay struct {
-	Day        time.Time // its beginning
-	Currency   string
-	Orders     int // that were paid
-	Paid, Sent money.Amount
-	Reckoned   int          // orders in Sent whose revenue is not in the log: it is that of the current template
-	Unknown    int          // orders of which it is not known whether they were sent
-	Would      money.Amount // the revenue of the unknown ones with the current template
-	Reasons    []ReasonSum  // of the difference, the largest first
+	Day        time.Time    `json:"day"` // its beginning
+	Currency   string       `json:"currency"`
+	Orders     int          `json:"orders"` // that were paid
+	Paid       money.Amount `json:"paid"`
+	Sent       money.Amount `json:"sent"`
+	Difference money.Amount `json:"difference"`
+	Reckoned   int          `json:"reckoned_orders"` // orders in Sent whose revenue is not in the log: it is that of the current template
+	Unknown    int          `json:"unknown_orders"`  // orders of which it is not known whether they were sent
+	Would      money.Amount `json:"unknown_revenue"` // the revenue of the unknown ones with the current template
+	Reasons    []ReasonSum  `json:"reasons"`         // of the difference, the largest first
 }
-
-// Difference returns what was paid and not sent.
-func (d RevenueDay) Difference() money.Amount { return d.Paid.Sub(d.Sent) }
 
 // ReasonSum is a part of the difference of a day.
 type ReasonSum struct {
@@ -50,13 +50,17 @@ type ReasonSum struct {
 // RevenueOrder is an order whose revenue differs from what was paid. An order that was sent in
 // another currency is there once for each of them.
 type RevenueOrder struct {
-	Day        time.Time
-	ID         string
-	Currency   string
-	Paid, Sent money.Amount
-	Source     Source
-	Parts      []Part // of the difference
+	Day      time.Time    `json:"day"`
+	ID       string       `json:"order"`
+	Currency string       `json:"currency"`
+	Paid     money.Amount `json:"paid"`
+	Sent     money.Amount `json:"sent"`
+	Source   Source       `json:"source"`
+	Parts    []Part       `json:"reasons"` // of the difference
 }
+
+// Difference returns what was paid and not sent.
+func (o RevenueOrder) Difference() money.Amount { return o.Paid.Sub(o.Sent) }
 
 // Part is a part of the difference of an order.
 type Part struct {
@@ -111,7 +115,7 @@ func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log Arriva
 		return nil, err
 	}
 	c := comparingRevenue{
-		Sender: s, Revenue: &Revenue{Since: since, Until: until, Known: known}, by: s.observers[0],
+		Sender: s, Revenue: &Revenue{Since: since, Until: until, Known: known, Days: []RevenueDay{}, Orders: []RevenueOrder{}}, by: s.observers[0],
 		arrivals: map[string]Arrival{}, sent: sent, seen: map[string]bool{}, days: map[dayKey]*RevenueDay{},
 	}
 	for _, a := range arrivals {
@@ -231,11 +235,12 @@ func (c comparingRevenue) add(o RevenueOrder, sent sentRevenue) {
 	key := dayKey{o.Day, o.Currency}
 	d := c.days[key]
 	if d == nil {
-		d = &RevenueDay{Day: o.Day, Currency: o.Currency}
+		d = &RevenueDay{Day: o.Day, Currency: o.Currency, Reasons: []ReasonSum{}}
 		c.days[key] = d
 	}
 	d.Orders++
 	d.Paid, d.Sent = d.Paid.Add(o.Paid), d.Sent.Add(o.Sent)
+	d.Difference = d.Paid.Sub(d.Sent)
 	switch o.Source {
 	case FromTemplate:
 		d.Reckoned++

@@ -100,8 +100,8 @@ func (r *Revenue) adds(t *testing.T) {
 		for _, reason := range d.Reasons {
 			sum = sum.Add(reason.Amount)
 		}
-		if !sum.Equal(d.Difference()) {
-			t.Errorf("%s %s: the reasons add up to %s, and the difference is %s", d.Day, d.Currency, sum, d.Difference())
+		if !sum.Equal(d.Difference) {
+			t.Errorf("%s %s: the reasons add up to %s, and the difference is %s", d.Day, d.Currency, sum, d.Difference)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func WriteCSV(w io.Writer, all iter.Seq2[Execution, error]) error {
 		row := []string{e.Received.UTC().Format(time.RFC3339Nano), e.Tracking, e.Event, e.Resource, e.WebhookID, string(e.Outcome),
 			e.Reason, e.Detail, strconv.Itoa(e.Attempts), delay, strings.Join(e.MessageIDs, " ")}
 		for i := range row {
-			row[i] = noFormula(row[i])
+			row[i] = NoFormula(row[i])
 		}
 		if err := table.Write(row); err != nil {
 			return err
@@ -38,8 +38,8 @@ func WriteCSV(w io.Writer, all iter.Seq2[Execution, error]) error {
 	return table.Error()
 }
 
-// noFormula returns a text that a spreadsheet does not take for a formula.
-func noFormula(text string) string {
+// NoFormula returns a text that a spreadsheet does not take for a formula.
+func NoFormula(text string) string {
 	if strings.HasPrefix(text, "=") || strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") || strings.HasPrefix(text, "@") {
 		return "'" + text
 	}

@@ -1,0 +1,63 @@
+package backfill
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/words"
+)
+
+// Why describes the reasons of a day's difference, the largest first.
+func (d RevenueDay) Why() string {
+	texts := make([]string, len(d.Reasons))
+	for i, r := range d.Reasons {
+		texts[i] = fmt.Sprintf("%s %s (%s)", r.Reason, r.Amount, words.Count(r.Orders, "order"))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// SentOrNot returns what was sent, or that nothing is known of the day.
+func (d RevenueDay) SentOrNot() string {
+	if d.Unknown == d.Orders {
+		return string(NotKnown)
+	}
+	return d.Sent.String()
+}
+
+// Why describes the reasons of an order's difference.
+func (o RevenueOrder) Why() string {
+	texts := make([]string, len(o.Parts))
+	for i, p := range o.Parts {
+		texts[i] = fmt.Sprintf("%s %s", p.Reason, p.Amount)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// WriteDays writes the days as a table for a spreadsheet.
+func (r *Revenue) WriteDays(w io.Writer) error {
+	table := csv.NewWriter(w)
+	_ = table.Write([]string{"day", "currency", "orders", "paid", "sent", "difference", "reckoned_orders", "unknown_orders", "unknown_revenue", "reasons"}) // Error returns its error
+	for _, d := range r.Days {
+		_ = table.Write([]string{d.Day.Format(time.DateOnly), executions.NoFormula(d.Currency), strconv.Itoa(d.Orders), d.Paid.String(), d.Sent.String(), d.Difference.String(),
+			strconv.Itoa(d.Reckoned), strconv.Itoa(d.Unknown), d.Would.String(), d.Why()})
+	}
+	table.Flush()
+	return table.Error()
+}
+
+// WriteOrders writes the orders with a difference as a table for a spreadsheet.
+func (r *Revenue) WriteOrders(w io.Writer) error {
+	table := csv.NewWriter(w)
+	_ = table.Write([]string{"day", "order", "currency", "paid", "sent", "difference", "source", "reasons"}) // Error returns its error
+	for _, o := range r.Orders {
+		_ = table.Write([]string{o.Day.Format(time.DateOnly), executions.NoFormula(o.ID), executions.NoFormula(o.Currency), o.Paid.String(), o.Sent.String(), o.Difference().String(),
+			string(o.Source), o.Why()})
+	}
+	table.Flush()
+	return table.Error()
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/chars"
+)
+
+// revenueOptions are the flags of hub revenue.
+type revenueOptions struct {
+	store.Location
+	backfill.Period
+	addr                  string
+	orders, asJSON, asCSV bool
+}
+
+func newRevenue() *cobra.Command {
+	var options revenueOptions
+	cmd := &cobra.Command{
+		Use:   "revenue [--since 7d] [--until TIME] [--orders] [--csv | --json] [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Compare what was paid in Commerce with the revenue that Segment was sent",
+		Long: `revenue compares, for each day and currency, what was paid according to Commerce with the
+revenue of Order Completed that Segment was sent, and prints the reasons of the difference.
+Their amounts add up to it. With --orders it lists the orders with a difference.
+
+What was paid is the total of the orders, with tax and shipping. A later refund is not taken
+off: Order Refunded is an event of its own. A day is that of the payment, in the time zone of
+this machine; the last 30 minutes are left out, since their events may be on their way.
+
+What was sent is in the log line of each delivery. Where the log has the delivery without its
+revenue, as for an event that hub backfill sent, it is that of the current template, and the
+order is reckoned. Orders that were paid before the log begins are not known.
+
+It sends nothing: hub reconcile --send sends the events that never came.`,
+		Example: `  hub revenue --since 7d --prefix /commerce-segment
+  hub revenue --since 2026-11-28 --until 2026-11-29 --orders
+  hub revenue --since 30d --csv > revenue.csv`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return showRevenue(cmd, options) },
+	}
+	addStore(cmd, &options.addr, &options.Location)
+	cmd.Flags().StringVar(&options.Since, "since", "7d", "the first day, or a `time` in it: 2026-01-31, 36h or 30d (ago)")
+	cmd.Flags().StringVar(&options.Until, "until", "", "the end of the period, a `time` that is not included")
+	cmd.Flags().BoolVar(&options.orders, "orders", false, "list the orders with a difference")
+	cmd.Flags().BoolVar(&options.asJSON, "json", false, "print JSON, with the days and the orders")
+	cmd.Flags().BoolVar(&options.asCSV, "csv", false, "print a table for a spreadsheet: the days, or with --orders the orders")
+	cmd.MarkFlagsMutuallyExclusive("json", "csv")
+	return cmd
+}
+
+func showRevenue(cmd *cobra.Command, options revenueOptions) error {
+	r, err := readRevenue(cmd, options)
+	if err != nil {
+		return err
+	}
+	w := cmd.OutOrStdout()
+	switch {
+	case options.asJSON:
+		return printJSON(w, r)
+	case options.asCSV && options.orders:
+		return r.WriteOrders(w)
+	case options.asCSV:
+		return r.WriteDays(w)
+	}
+	return printRevenue(w, r, options)
+}
+
+// readRevenue compares the revenues of the period.
+func readRevenue(cmd *cobra.Command, options revenueOptions) (*backfill.Revenue, error) {
+	since, until, err := options.ParseDays(time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("--%w", err)
+	}
+	s, err := store.Open(cmd.Context(), options.Location)
+	if err != nil {
+		return nil, err
+	}
+	client, err := local.NewClient(options.addr, options.Dir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.OpenRevenue(cmd.Context(), client.URL)
+	if err != nil {
+		return nil, fmt.Errorf("what was paid is not known: %w", err)
+	}
+	here, end, err := options.log(cmd, client)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	known, err := t.ArrivalLog(cmd.Context(), here)
+	if err != nil {
+		return nil, err
+	}
+	read, done := readCounter(cmd.ErrOrStderr(), "orders")
+	defer done()
+	return t.Revenue(cmd.Context(), since, until, known, t.Journal(), read)
+}
+
+// log returns the log of the hub on this machine, and a function that closes it. For a deployed
+// store it is not read.
+func (o revenueOptions) log(cmd *cobra.Command, client local.Client) (here executions.Log, end func() error, err error) {
+	if o.Prefix != "" {
+		return nil, func() error { return nil }, nil
+	}
+	here, note, end, err := client.Executions(cmd.Context())
+	if note != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), note)
+	}
+	return here, end, err
+}
+
+func printRevenue(w io.Writer, r *backfill.Revenue, options revenueOptions) error {
+	fmt.Fprintf(w, "Paid from %s until %s (%s):\n", r.Since.Format(revenueTime), r.Until.Format(revenueTime), r.Until.Format("MST"))
+	if len(r.Days) == 0 {
+		_, err := fmt.Fprintln(w, "No order was paid.")
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if options.orders {
+		fmt.Fprintln(table, "DAY\tORDER\tCURRENCY\tPAID\tSENT\tDIFFERENCE\tWHY")
+		for _, o := range r.Orders {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Day.Format(time.DateOnly), chars.Line(o.ID), chars.Line(o.Currency), o.Paid, sentOf(o), o.Difference(), o.Why())
+		}
+	} else {
+		fmt.Fprintln(table, "DAY\tCURRENCY\tORDERS\tPAID\tSENT\tDIFFERENCE\tWHY")
+		for _, d := range r.Days {
+			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", d.Day.Format(time.DateOnly), chars.Line(d.Currency), d.Orders, d.Paid, d.SentOrNot(), d.Difference, d.Why())
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return printRevenueNotes(w, r, options)
+}
+
+const revenueTime = "2006-01-02 15:04"
+
+// sentOf returns what was sent of an order, or that it is not known.
+func sentOf(o backfill.RevenueOrder) string {
+	if o.Source == backfill.NotKnown {
+		return string(backfill.NotKnown)
+	}
+	return o.Sent.String()
+}
+
+// printRevenueNotes prints what of the figures is not certain, and what to do.
+func printRevenueNotes(w io.Writer, r *backfill.Revenue, options revenueOptions) error {
+	reckoned, unknown := 0, 0
+	for _, d := range r.Days {
+		reckoned += d.Reckoned
+		unknown += d.Unknown
+	}
+	if reckoned > 0 {
+		fmt.Fprintf(w, "\nThe log does not have the revenue of %s that was sent: it is that of the current template.\n", words.Count(reckoned, "order"))
+	}
+	if unknown > 0 {
+		fmt.Fprintf(w, "\nIt is not known whether %s was sent: the log of webhooks begins at %s.\n", words.Count(unknown, "order"), r.Known.In(r.Since.Location()).Format(revenueTime))
+	}
+	if len(r.Missing) > 0 {
+		flag := ""
+		if options.Prefix != "" {
+			flag = " --prefix " + options.Prefix
+		}
+		fmt.Fprintf(w, "\nNever came: %s. To send them: hub reconcile --since %s --only order-completed --send%s\n",
+			words.Count(len(r.Missing), "order"), backfill.Moment(r.Since), flag)
+	}
+	if r.Omitted > 0 {
+		fmt.Fprintf(w, "\nThere are %d more orders with a difference: choose a shorter period to list them.\n", r.Omitted)
+	}
+	return nil
+}

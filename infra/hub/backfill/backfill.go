@@ -2,6 +2,7 @@ package backfill
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -213,6 +214,9 @@ func entriesOf(about executions.Line, all []written, rejected []Rejection, left 
 			k, line.Outcome, line.Reason = "", string(executions.Rejected), reason
 		} else {
 			line.Outcome, line.Messages = string(executions.Delivered), len(w.messages)
+			if s := revenueIn(w.messages, ""); s.reason == "" {
+				line.Revenue, line.Currency = json.Number(s.revenue.String()), loggable.Currency(s.currency)
+			}
 			for _, m := range w.messages[:min(len(w.messages), idsInLine)] {
 				line.MessageIDs = append(line.MessageIDs, m.ID)
 			}

@@ -111,6 +111,20 @@ func (j *Journal) read() (map[string]bool, error) {
 	return sent, err
 }
 
+// linesOf returns the lines about the facts of a tracking that were sent, by the resources. What
+// an earlier release has sent has an empty line.
+func (j *Journal) linesOf(tracking string) (map[string]executions.Line, error) {
+	lines := map[string]executions.Line{}
+	err := j.each(func(key, text []byte) {
+		if resource, ok := bytes.CutPrefix(key, []byte(tracking+" ")); ok {
+			var line executions.Line
+			_ = json.Unmarshal(text, &line) // an incomplete line is like an empty one
+			lines[string(resource)] = line
+		}
+	})
+	return lines, err
+}
+
 // Find returns the lines about an order or a customer, by its id or the beginning of it. What an
 // earlier release has sent has no line.
 func (j *Journal) Find(id string) (found []executions.Line, err error) {

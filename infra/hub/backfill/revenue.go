@@ -87,8 +87,7 @@ type comparingRevenue struct {
 	*Sender
 	*Revenue
 	by       *observer
-	arrivals map[string]Arrival // by the orders
-	sent     map[string]bool    // the keys in the journal
+	arrivals map[string]Arrival // by the orders, and what was sent from here
 	seen     map[string]bool    // the orders that were compared: an order may be listed twice
 	days     map[dayKey]*RevenueDay
 }
@@ -110,17 +109,22 @@ func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log Arriva
 	if err != nil {
 		return nil, err
 	}
-	sent, err := journal.read()
-	if err != nil {
-		return nil, err
-	}
 	c := comparingRevenue{
 		Sender: s, Revenue: &Revenue{Since: since, Until: until, Known: known, Days: []RevenueDay{}, Orders: []RevenueOrder{}}, by: s.observers[0],
-		arrivals: map[string]Arrival{}, sent: sent, seen: map[string]bool{}, days: map[dayKey]*RevenueDay{},
+		arrivals: map[string]Arrival{}, seen: map[string]bool{}, days: map[dayKey]*RevenueDay{},
 	}
 	for _, a := range arrivals {
 		if best, ok := c.arrivals[a.Resource]; a.Tracking == c.by.Name && (!ok || a.Outcome > best.Outcome) {
 			c.arrivals[a.Resource] = a
+		}
+	}
+	lines, err := journal.linesOf(c.by.Name)
+	if err != nil {
+		return nil, err
+	}
+	for order, line := range lines {
+		if c.arrivals[order].Outcome != Delivered {
+			c.arrivals[order] = Arrival{Event: line.Event, Outcome: Delivered, EventTime: line.EventTime, Revenue: line.Revenue.String(), Currency: line.Currency}
 		}
 	}
 	if err := c.compareAll(ctx, read); err != nil {

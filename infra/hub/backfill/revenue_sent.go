@@ -35,7 +35,7 @@ func (c comparingRevenue) sentFor(ctx context.Context, o paidOrder, paid time.Ti
 			return sentRevenue{source: FromLog, revenue: revenue, currency: cmp.Or(arrival.Currency, o.currency)}, nil
 		}
 		return sentRevenue{source: FromLog, reason: ReasonNoRevenue}, nil
-	case arrival.Outcome == Delivered, c.sent[f.key()]:
+	case arrival.Outcome == Delivered:
 		messages, s, err := c.written(ctx, f, o)
 		if s.source = FromTemplate; len(messages) == 0 { // the template was changed since
 			s = sentRevenue{source: NotKnown, reason: ReasonUnknown}

@@ -149,7 +149,7 @@ func TestEachDifferenceOfARevenueHasItsReason(t *testing.T) {
 		{"sent by a backfill", func(s *shop, _ *arrivalLog, _, _ string) {
 			s.options.Disabled = false
 			s.send(Orders)
-		}, first + "100.00 reckoned, tax 20.00, shipping 11.00", 0},
+		}, first + "100.00, tax 20.00, shipping 11.00", 0},
 		{"the webhook never came", func(*shop, *arrivalLog, string, string) {}, first + "0.00, never came 131.00", 1},
 		{"still waiting", came(Pending, ""), first + "0.00, still waiting 131.00", 0},
 		{"a dead letter", came(DeadLettered, "template"), first + "0.00, dead letter 131.00", 0},

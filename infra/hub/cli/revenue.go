@@ -104,7 +104,7 @@ func readRevenue(cmd *cobra.Command, options revenueOptions) (*backfill.Revenue,
 	}
 	read, done := readCounter(cmd.ErrOrStderr(), "orders")
 	defer done()
-	return t.Revenue(cmd.Context(), since, until, known, t.Journal(), read)
+	return t.Revenue(cmd.Context(), since, until, known, t.Journal(""), read)
 }
 
 // log returns the log of the hub on this machine, and a function that closes it. For a deployed

@@ -37,6 +37,7 @@ type Console struct {
 	registering sync.Mutex // two registrations at once would create each webhook twice
 	connection  connection
 	catchUpJob  catchUpJob
+	revenueJob  revenueJob
 	latest      cache[[]event]  // the latest events in Commerce, by the tracking's name
 	arrived     cache[arrivals] // the latest deliveries by Commerce, by the base URL of the webhooks
 	judged      cache[health.Judgement]
@@ -48,6 +49,7 @@ type Console struct {
 func (c *Console) Stop() {
 	c.letterList.end()
 	c.catchUpJob.end()
+	c.revenueJob.end()
 }
 
 // Handler returns the handler of all pages.
@@ -90,6 +92,12 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("POST /catchup/send", c.logged(c.sendFound))
 	mux.HandleFunc("POST /catchup/stopped", c.logged(c.resumeBackfill))
 	mux.HandleFunc("POST /catchup/stop", c.logged(c.stopCatchUp))
+	mux.HandleFunc("GET /revenue", c.revenue)
+	mux.HandleFunc("GET /revenue.csv", c.downloadRevenue)
+	mux.HandleFunc("GET /revenue/job", func(w http.ResponseWriter, _ *http.Request) { c.showJob(w, &c.revenueJob.jobs) })
+	mux.HandleFunc("POST /revenue/compare", c.compareRevenue)
+	mux.HandleFunc("POST /revenue/stop", c.stopRevenue)
+	mux.HandleFunc("POST /revenue/send", c.logged(c.sendRevenue))
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, http.StatusNotFound, errNoPage) })
 	mux.HandleFunc("GET /executions", c.executions)
 	mux.HandleFunc("GET /executions.csv", c.downloadExecutions)

@@ -34,10 +34,10 @@ type RevenueDay struct {
 	Paid       money.Amount `json:"paid"`
 	Sent       money.Amount `json:"sent"`
 	Difference money.Amount `json:"difference"`
-	Reckoned   int          `json:"reckoned_orders"` // orders in Sent whose revenue is not in the log: it is that of the current template
-	Unknown    int          `json:"unknown_orders"`  // orders of which it is not known whether they were sent
-	Would      money.Amount `json:"unknown_revenue"` // the revenue of the unknown ones with the current template
-	Reasons    []ReasonSum  `json:"reasons"`         // of the difference, the largest first
+	Estimated  int          `json:"estimated_orders"` // orders in Sent whose revenue is not in the log: it is that of the current template
+	Unknown    int          `json:"unknown_orders"`   // orders of which it is not known whether they were sent
+	Would      money.Amount `json:"unknown_revenue"`  // the revenue of the unknown ones with the current template
+	Reasons    []ReasonSum  `json:"reasons"`          // of the difference, the largest first
 }
 
 // ReasonSum is a part of the difference of a day.
@@ -247,7 +247,7 @@ func (c comparingRevenue) add(o RevenueOrder, sent sentRevenue) {
 	d.Difference = d.Paid.Sub(d.Sent)
 	switch o.Source {
 	case FromTemplate:
-		d.Reckoned++
+		d.Estimated++
 	case NotKnown:
 		d.Unknown++
 		d.Would = d.Would.Add(sent.revenue)

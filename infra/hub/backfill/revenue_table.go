@@ -41,10 +41,10 @@ func (o RevenueOrder) Why() string {
 // WriteDays writes the days as a table for a spreadsheet.
 func (r *Revenue) WriteDays(w io.Writer) error {
 	table := csv.NewWriter(w)
-	_ = table.Write([]string{"day", "currency", "orders", "paid", "sent", "difference", "reckoned_orders", "unknown_orders", "unknown_revenue", "reasons"}) // Error returns its error
+	_ = table.Write([]string{"day", "currency", "orders", "paid", "sent", "difference", "estimated_orders", "unknown_orders", "unknown_revenue", "reasons"}) // Error returns its error
 	for _, d := range r.Days {
 		_ = table.Write([]string{d.Day.Format(time.DateOnly), executions.NoFormula(d.Currency), strconv.Itoa(d.Orders), d.Paid.String(), d.Sent.String(), d.Difference.String(),
-			strconv.Itoa(d.Reckoned), strconv.Itoa(d.Unknown), d.Would.String(), d.Why()})
+			strconv.Itoa(d.Estimated), strconv.Itoa(d.Unknown), d.Would.String(), d.Why()})
 	}
 	table.Flush()
 	return table.Error()

@@ -78,8 +78,8 @@ func (s *shop) revenue(l ArrivalLog) *Revenue {
 func (r *Revenue) says() (lines []string) {
 	for _, d := range r.Days {
 		line := fmt.Sprintf("%s %s paid %s sent %s", d.Day.Format(time.DateOnly), d.Currency, d.Paid, d.Sent)
-		if d.Reckoned > 0 {
-			line += " reckoned"
+		if d.Estimated > 0 {
+			line += " estimated"
 		}
 		if d.Unknown > 0 {
 			line += " would be " + d.Would.String()
@@ -142,10 +142,10 @@ func TestEachDifferenceOfARevenueHasItsReason(t *testing.T) {
 		{"a refund was taken off", all(refund(700), delivers("93", "GBP")), first + "93.00, tax 20.00, shipping 11.00, refund 7.00", 0},
 		{"all was refunded since", all(refund(13100), delivers("100", "GBP")), first + "100.00, tax 20.00, shipping 11.00", 0},
 		{"the order was changed since", delivers("84.50", "GBP"), first + "84.50, tax 20.00, changed since 15.50, shipping 11.00", 0},
-		{"the template writes another amount", template(`{"event": "E", "properties": {"revenue": 1.234, "currency": "GBP"}}`), first + "1.234 reckoned, another amount 129.766", 0},
+		{"the template writes another amount", template(`{"event": "E", "properties": {"revenue": 1.234, "currency": "GBP"}}`), first + "1.234 estimated, another amount 129.766", 0},
 		{"another currency", delivers("117.90", "EUR"), "2026-03-01 EUR paid 0.00 sent 117.90, another currency -117.90\n2026-03-01 GBP paid 131.00 sent 0.00, another currency 131.00", 0},
-		{"a message without a revenue", template(`{"event": "E"}`), first + "0.00 reckoned, sent without a revenue 131.00", 0},
-		{"sent, and the log does not have the revenue", came(Delivered, ""), first + "100.00 reckoned, tax 20.00, shipping 11.00", 0},
+		{"a message without a revenue", template(`{"event": "E"}`), first + "0.00 estimated, sent without a revenue 131.00", 0},
+		{"sent, and the log does not have the revenue", came(Delivered, ""), first + "100.00 estimated, tax 20.00, shipping 11.00", 0},
 		{"sent by a backfill", func(s *shop, _ *arrivalLog, _, _ string) {
 			s.options.Disabled = false
 			s.send(Orders)

@@ -39,7 +39,7 @@ this machine; the last 30 minutes are left out, since their events may be on the
 
 What was sent is in the log line of each delivery. Where the log has the delivery without its
 revenue, as for an event that hub backfill sent, it is that of the current template, and the
-order is reckoned. Orders that were paid before the log begins are not known.
+order is estimated. Orders that were paid before the log begins are not known.
 
 It sends nothing: hub reconcile --send sends the events that never came.`,
 		Example: `  hub revenue --since 7d --prefix /commerce-segment
@@ -156,13 +156,13 @@ func sentOf(o backfill.RevenueOrder) string {
 
 // printRevenueNotes prints what of the figures is not certain, and what to do.
 func printRevenueNotes(w io.Writer, r *backfill.Revenue, options revenueOptions) error {
-	reckoned, unknown := 0, 0
+	estimated, unknown := 0, 0
 	for _, d := range r.Days {
-		reckoned += d.Reckoned
+		estimated += d.Estimated
 		unknown += d.Unknown
 	}
-	if reckoned > 0 {
-		fmt.Fprintf(w, "\nThe log does not have the revenue of %s that was sent: it is that of the current template.\n", words.Count(reckoned, "order"))
+	if estimated > 0 {
+		fmt.Fprintf(w, "\nThe log does not have the revenue of %s that was sent: it is that of the current template.\n", words.Count(estimated, "order"))
 	}
 	if unknown > 0 {
 		fmt.Fprintf(w, "\nIt is not known whether %s was sent: the log of webhooks begins at %s.\n", words.Count(unknown, "order"), r.Known.In(r.Since.Location()).Format(revenueTime))

@@ -46,10 +46,10 @@ func (f revenueFound) Unknown() (orders int) {
 	return orders
 }
 
-// Reckoned returns how many orders were sent with a revenue that is not in the log.
-func (f revenueFound) Reckoned() (orders int) {
+// Estimated returns how many orders were sent with a revenue that is not in the log.
+func (f revenueFound) Estimated() (orders int) {
 	for _, d := range f.Days {
-		orders += d.Reckoned
+		orders += d.Estimated
 	}
 	return orders
 }

@@ -162,10 +162,10 @@ func printRevenueNotes(w io.Writer, r *backfill.Revenue, options revenueOptions)
 		unknown += d.Unknown
 	}
 	if estimated > 0 {
-		fmt.Fprintf(w, "\nThe log does not have the revenue of %s that was sent: it is that of the current template.\n", words.Count(estimated, "order"))
+		fmt.Fprintf(w, "\nThe log has the delivery of %s without its revenue: it is that of the current template.\n", words.Count(estimated, "order"))
 	}
 	if unknown > 0 {
-		fmt.Fprintf(w, "\nIt is not known whether %s was sent: the log of webhooks begins at %s.\n", words.Count(unknown, "order"), r.Known.In(r.Since.Location()).Format(revenueTime))
+		fmt.Fprintf(w, "\nNot known: what was sent of %s. The log of webhooks begins at %s.\n", words.Count(unknown, "order"), r.Known.In(r.Since.Location()).Format(revenueTime))
 	}
 	if len(r.Missing) > 0 {
 		flag := ""

@@ -101,7 +101,7 @@ func TestTheRevenuePageSaysWhatItCannotKnow(t *testing.T) {
 	}
 	s.addSale(time.Now().AddDate(0, 0, -2))
 	page := s.comparesRevenue(url.Values{"since": {"3d"}})
-	wants(t, page, "not known", "It is not known whether 1 order was sent: the log of webhooks begins at")
+	wants(t, page, "not known", "Not known: what was sent of 1 order. The log of webhooks begins at")
 	s.commerce.Fail(commercetest.Fault{Path: "/v2/orders", Status: 403})
 	wants(t, s.comparesRevenue(url.Values{"since": {"3d"}}), `role="alert"`, "403")
 	if err := s.store.Put(t.Context(), settings.CommerceClientID, ""); err != nil {

@@ -328,14 +328,31 @@ func (c *Console) deadLetter(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "deadletters-one", view{Title: "Dead letter", Path: "/deadletters", Data: data})
 }
 
-// findLetter returns the dead letter of the request's path.
+// findLetter returns the dead letter of the request's path. On this machine it is read from its
+// queue, because the list has only the newest webhooks.
 func (c *Console) findLetter(r *http.Request) (deadletters.Letter, error) {
+	if c.Machine != nil {
+		return c.readLetter(r.PathValue("name"), r.PathValue("id"))
+	}
 	queues, err := c.openDeadLetters()
 	if err != nil {
 		return deadletters.Letter{}, err
 	}
 	c.refreshLetters(r.Context(), queues)
 	return c.letterList.find(r.PathValue("name"), r.PathValue("id"))
+}
+
+// readLetter returns a dead letter of this machine.
+func (c *Console) readLetter(name, id string) (deadletters.Letter, error) {
+	t, err := tracking.ByName(name)
+	if err != nil {
+		return deadletters.Letter{}, errNoLetter
+	}
+	letter, found, err := c.Machine.Queue(t).DeadLetter(id)
+	if err == nil && !found {
+		err = errNoLetter
+	}
+	return deadletters.Letter{Tracking: t, DeadLetter: letter}, err
 }
 
 // showContent adds the content of a dead letter and the result with the current settings. If it

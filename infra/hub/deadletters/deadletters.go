@@ -42,15 +42,12 @@ func (l Local) CountWaiting(context.Context) (int, error) {
 	return l.Status().Waiting, nil
 }
 
-// List implements Queue.
-func (l Local) List(context.Context) (letters []spool.DeadLetter, err error) {
-	for letter, err := range l.DeadLetters() {
-		if err != nil {
-			return letters, err
-		}
-		letters = append(letters, letter)
-	}
-	return letters, nil
+// listedBytes is the total size of the webhooks in the list of one queue.
+const listedBytes = 8 << 20
+
+// List implements Queue. Only the newest dead letters have their webhooks.
+func (l Local) List(context.Context) ([]spool.DeadLetter, error) {
+	return l.ListDeadLetters(listedBytes)
 }
 
 // Redrive implements Queue. Settings that were changed before it are in effect.

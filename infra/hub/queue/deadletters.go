@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -35,11 +36,48 @@ func (q *Queue) DeadLetters() iter.Seq2[spool.DeadLetter, error] {
 	}
 }
 
+// ListDeadLetters returns the queue's dead letters, oldest first. Only the newest ones have the
+// bodies of their webhooks, which together have at most the given number of bytes: so a long
+// list needs little memory and is read quickly. DeadLetter returns one with its body.
+func (q *Queue) ListDeadLetters(bodies int) ([]spool.DeadLetter, error) {
+	var all []spool.DeadLetter
+	for before := uint64(math.MaxUint64); ; {
+		page, err := q.deadLettersBefore(before, bodies)
+		if err != nil {
+			return nil, err
+		}
+		if len(page) == 0 {
+			slices.Reverse(all)
+			return all, nil
+		}
+		for _, l := range page {
+			if bodies -= len(l.Envelope.Body); l.Envelope.Body == nil {
+				bodies = 0 // a smaller one would have room, but the list is simpler without gaps
+			}
+		}
+		before = numberOfLetter(page[len(page)-1].ID)
+		all = append(all, page...)
+	}
+}
+
+// DeadLetter returns the dead letter with an ID. It reports whether there is one.
+func (q *Queue) DeadLetter(id string) (l spool.DeadLetter, found bool, err error) {
+	number := numberOfLetter(id)
+	if number == 0 {
+		return l, false, nil
+	}
+	page, err := q.deadLettersAfter(number-1, 1)
+	if len(page) == 0 || page[0].ID != id {
+		return l, false, err
+	}
+	return page[0].DeadLetter, true, nil
+}
+
 // pages returns the dead letters in pages. After an error there are no more.
 func (q *Queue) pages() iter.Seq2[[]letter, error] {
 	return func(yield func([]letter, error) bool) {
 		for after := uint64(0); ; {
-			page, err := q.deadLettersAfter(after)
+			page, err := q.deadLettersAfter(after, pageSize)
 			if len(page) == 0 && err == nil || !yield(page, err) || err != nil {
 				return
 			}
@@ -48,17 +86,35 @@ func (q *Queue) pages() iter.Seq2[[]letter, error] {
 	}
 }
 
-// deadLettersAfter returns the page of dead letters that follow a number.
-func (q *Queue) deadLettersAfter(number uint64) ([]letter, error) {
+// deadLettersAfter returns at most limit dead letters that follow a number.
+func (q *Queue) deadLettersAfter(number uint64, limit int) (page []letter, err error) {
+	err = q.readFailed(func(f *failed) (err error) {
+		page, err = f.after(q.name, number, limit)
+		return err
+	})
+	return page, err
+}
+
+// deadLettersBefore returns the page of dead letters before a number, newest first.
+func (q *Queue) deadLettersBefore(number uint64, bodies int) (page []spool.DeadLetter, err error) {
+	err = q.readFailed(func(f *failed) (err error) {
+		page, err = f.before(q.name, number, bodies)
+		return err
+	})
+	return page, err
+}
+
+// readFailed reads the file of dead letters.
+func (q *Queue) readFailed(read func(*failed) error) error {
 	failed, err := q.store.deadLetters()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	page, err := failed.after(q.name, number)
+	err = read(failed)
 	if errors.Is(err, database.ErrDamaged) {
 		q.store.noteFailed(failed, err)
 	}
-	return page, err
+	return err
 }
 
 // removeDeadLetters deletes dead letters.

@@ -119,9 +119,9 @@ type letter struct {
 	record []byte
 }
 
-// after returns a page of a queue's dead letters: those that follow the number, oldest
-// first.
-func (f *failed) after(queue string, number uint64) (letters []letter, err error) {
+// after returns a page of a queue's dead letters: at most limit of those that follow the
+// number, oldest first.
+func (f *failed) after(queue string, number uint64, limit int) (letters []letter, err error) {
 	err = f.View(func(tx *bbolt.Tx) error {
 		letters = nil
 		size := 0
@@ -130,7 +130,7 @@ func (f *failed) after(queue string, number uint64) (letters []letter, err error
 			return nil
 		}
 		cursor := bucket.Cursor()
-		for key, value := cursor.Seek(binary.BigEndian.AppendUint64(nil, number+1)); key != nil && len(letters) < pageSize && size < pageBytes; key, value = cursor.Next() {
+		for key, value := cursor.Seek(binary.BigEndian.AppendUint64(nil, number+1)); key != nil && len(letters) < limit && size < pageBytes; key, value = cursor.Next() {
 			letters = append(letters, letterOf(key, value))
 			size += len(value)
 		}
@@ -139,20 +139,56 @@ func (f *failed) after(queue string, number uint64) (letters []letter, err error
 	return letters, err
 }
 
+// before returns a page of a queue's dead letters: those before the number, newest first. Only
+// the newest of them have their bodies, as many as there is room for in the given number of
+// bytes. The other bodies are not read from the disk.
+func (f *failed) before(queue string, number uint64, bodies int) (letters []spool.DeadLetter, err error) {
+	err = f.View(func(tx *bbolt.Tx) error {
+		letters = nil
+		size := 0
+		bucket := tx.Bucket([]byte(queue))
+		if bucket == nil {
+			return nil
+		}
+		cursor := bucket.Cursor()
+		key, value := cursor.Seek(binary.BigEndian.AppendUint64(nil, number))
+		if key == nil {
+			key, value = cursor.Last()
+		} else {
+			key, value = cursor.Prev()
+		}
+		for ; key != nil && len(letters) < pageSize; key, value = cursor.Prev() {
+			if size += len(value); size <= bodies {
+				letters = append(letters, letterOf(key, value).DeadLetter)
+			} else {
+				letters = append(letters, withoutBody(key, value))
+			}
+		}
+		return nil
+	})
+	return letters, err
+}
+
 // letterOf decodes a stored dead letter.
 func letterOf(key, value []byte) letter {
+	l := letter{DeadLetter: withoutBody(key, value)}
+	_, record, _ := bytes.Cut(value, []byte("\n"))
+	item := open("", l.Failure.Receives, record)
+	l.Envelope, l.record = item.Envelope, bytes.Clone(record)
+	if l.Err == nil {
+		l.Err = item.Err
+	}
+	return l
+}
+
+// withoutBody decodes a stored dead letter without the body of its webhook.
+func withoutBody(key, value []byte) spool.DeadLetter {
 	text, record, _ := bytes.Cut(value, []byte("\n"))
 	var h header
 	err := json.Unmarshal(text, &h)
-	item := open("", h.Receives, record)
-	if err == nil {
-		err = item.Err
-	}
-	return letter{
-		DeadLetter: spool.DeadLetter{
-			ID: strconv.FormatUint(binary.BigEndian.Uint64(key), 10), Envelope: item.Envelope, Err: err, Failure: h.Failure, FailedAt: h.FailedAt,
-		},
-		record: bytes.Clone(record),
+	return spool.DeadLetter{
+		ID: strconv.FormatUint(binary.BigEndian.Uint64(key), 10), Envelope: relay.Envelope{Received: receivedOf(record)},
+		Err: err, Failure: h.Failure, FailedAt: h.FailedAt,
 	}
 }
 
@@ -177,8 +213,11 @@ func (f *failed) find(queue string, received time.Time) (found *spool.DeadLetter
 }
 
 // number returns the dead letter's number in its queue.
-func (l letter) number() uint64 {
-	number, _ := strconv.ParseUint(l.ID, 10, 64) // letterOf wrote it
+func (l letter) number() uint64 { return numberOfLetter(l.ID) }
+
+// numberOfLetter returns the number of the dead letter with an ID; 0 if no dead letter has it.
+func numberOfLetter(id string) uint64 {
+	number, _ := strconv.ParseUint(id, 10, 64)
 	return number
 }
 

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -302,6 +303,46 @@ func TestAPageOfLargeDeadLettersIsShort(t *testing.T) {
 		sizes = append(sizes, len(page))
 	}
 	equal(t, "dead letters in each page", sizes, []int{2, 1})
+}
+
+func TestAListOfDeadLettersHasTheBodiesOfTheNewestOnly(t *testing.T) {
+	q := newQueue(t)
+	const dead, size, bodies = 2*pageSize + 30, 1000, 10_500
+	for i := range dead {
+		envelope := relay.Envelope{Received: when.Add(time.Duration(i)), Body: bytes.Repeat([]byte("x"), size)}
+		if err := q.Fail(t.Context(), envelope, relay.Failure{Reason: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := q.ListDeadLetters(bodies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := letters(t, q)
+	equal(t, "dead letters", len(list), dead)
+	with := 0
+	for i, l := range list {
+		equal(t, "reason", l.Failure.Reason, i)
+		equal(t, "received", l.Envelope.Received, when.Add(time.Duration(i)))
+		equal(t, "id", l.ID, all[i].ID)
+		if l.Envelope.Body != nil {
+			with++
+		} else if with > 0 {
+			t.Errorf("dead letter %d has no body, and an older one has", i)
+		}
+		one, found, err := q.DeadLetter(l.ID)
+		if err != nil || !found || one.Failure != l.Failure || len(one.Envelope.Body) != size {
+			t.Fatalf("dead letter %s: %v, %v, %v", l.ID, found, err, one.Failure)
+		}
+	}
+	if with == 0 || with*size > bodies {
+		t.Errorf("%d have their bodies", with)
+	}
+	for _, id := range []string{"", "0", "x", "-1", fmt.Sprint(dead + 1), "18446744073709551615", "01"} {
+		if _, found, err := q.DeadLetter(id); found || err != nil {
+			t.Errorf("there is a dead letter %q, %v", id, err)
+		}
+	}
 }
 
 // Two operators may redrive the same dead letters, on the page and with the command.

@@ -47,6 +47,14 @@ func encode(e relay.Envelope) []byte {
 	return binary.BigEndian.AppendUint32(record, crc32.Checksum(record, castagnoli))
 }
 
+// receivedOf returns when the webhook of a record was received, without a check of the record.
+func receivedOf(record []byte) time.Time {
+	if len(record) < digestAt || record[0] != recordVersion {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(record[1:]))).UTC()
+}
+
 // decode returns the envelope of a record. Its Body is a copy. The error describes what is
 // wrong with the record and contains none of its data. It is a relay.ErrVersion if a later
 // release wrote the record.
@@ -62,7 +70,7 @@ func decode(record []byte) (relay.Envelope, error) {
 		return relay.Envelope{}, fmt.Errorf("%w: the stored event has version %d, and this program reads version %d: run the release that wrote it",
 			relay.ErrVersion, content[0], recordVersion)
 	}
-	e := relay.Envelope{Received: time.Unix(0, int64(binary.BigEndian.Uint64(content[1:]))).UTC()}
+	e := relay.Envelope{Received: receivedOf(content)}
 	rest := content[bodyAt:]
 	switch size := int(content[digestAt]); {
 	case size == digestSize && len(rest) >= size:

@@ -28,11 +28,16 @@ const LettersPath = "/deadletters/letters/"
 // name of the tracking follows.
 const ForecastPath = "/deadletters/forecast/"
 
-// Letters is the response of a GET request to LettersPath.
+// Letters is the response of a GET request to LettersPath. With the query CountOnly it has no
+// Letters.
 type Letters struct {
 	Waiting int                   `json:"waiting"` // events on the queue of the tracking
+	Count   int                   `json:"count"`
 	Letters []deadletters.Summary `json:"letters"`
 }
+
+// CountOnly is the query of a request for the numbers alone.
+const CountOnly = "count"
 
 // Moved is the response of a POST request to LettersPath.
 type Moved struct {
@@ -409,20 +414,26 @@ func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	all, err := queue.Queue.List(r.Context())
+	answer, err := lettersOf(r.Context(), queue, !r.URL.Query().Has(CountOnly))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	var answer Letters
-	if answer.Waiting, err = queue.Queue.CountWaiting(r.Context()); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+	writeJSON(w, answer)
+}
+
+func lettersOf(ctx context.Context, queue deadletters.TrackingQueue, list bool) (answer Letters, err error) {
+	if answer.Waiting, err = queue.Queue.CountWaiting(ctx); err != nil {
+		return answer, err
 	}
+	if answer.Count, err = queue.Queue.Count(ctx); err != nil || !list {
+		return answer, err
+	}
+	all, err := queue.Queue.List(ctx)
 	for _, letter := range all {
 		answer.Letters = append(answer.Letters, deadletters.Letter{Tracking: queue.Tracking, DeadLetter: letter}.Summary())
 	}
-	writeJSON(w, answer)
+	return answer, err
 }
 
 // putBack puts back the dead letters that a hub's command names.

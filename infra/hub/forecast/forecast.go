@@ -167,7 +167,9 @@ func (j *judge) judge(ctx context.Context, letter deadletters.Letter) result {
 	if letter.Err != nil {
 		return failing("envelope_unreadable", letter.Err)
 	}
-	if letter.Envelope.Presented != nil { // its key must be compared with the webhook secrets
+	// Its key must be compared with the webhook secrets, or the list is so long that it has not
+	// the webhook.
+	if letter.Envelope.Presented != nil || letter.Envelope.Body == nil {
 		return result{kind: unsure}
 	}
 	webhook, err := commerce.Parse(letter.Envelope.Body)

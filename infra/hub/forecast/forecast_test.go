@@ -28,6 +28,8 @@ func TestAForecastSaysWhatARedriveWouldDo(t *testing.T) {
 	unreadable.Err = errors.New("the stored event is damaged")
 	forged := letter(tracking.OrderCompleted, "forged", paid)
 	forged.Envelope.Presented = &commerce.Digest{}
+	withoutBody := letter(tracking.OrderCompleted, "message_invalid", "")
+	withoutBody.Envelope.Body = nil
 	for _, c := range []struct {
 		name, template string
 		set            map[string]string
@@ -46,6 +48,7 @@ func TestAForecastSaysWhatARedriveWouldDo(t *testing.T) {
 			[]deadletters.Letter{letter(tracking.OrderCompleted, "message_invalid", paid)}, "0 of 1 event would be delivered now, 1 would fail again, because: parameter tracking/order-completed/enabled: "},
 		{"Segment rejected it", hubtest.Simple, nil, []deadletters.Letter{letter(tracking.OrderCompleted, "segment_400", paid)},
 			"0 of 1 event would be delivered now, for 1 only an attempt shows it"},
+		{"the list is too long for its webhook", hubtest.Simple, nil, []deadletters.Letter{withoutBody}, "0 of 1 event would be delivered now, for 1 only an attempt shows it"},
 		{"they are no webhooks, or forged", hubtest.Simple, nil,
 			[]deadletters.Letter{letter(tracking.OrderCompleted, "not_json", "hello"), unreadable, forged}, "0 of 3 events would be delivered now, for 1 only an attempt shows it, 2 would fail again, because: "},
 	} {

@@ -38,27 +38,28 @@ type hubQueue struct {
 	tracking tracking.Tracking
 }
 
-// read reads the dead letters from the hub.
-func (q hubQueue) read(ctx context.Context) (letters console.Letters, err error) {
-	err = q.ask(ctx, http.MethodGet, nil, &letters)
-	return letters, err
+// count reads the numbers of events from the hub.
+func (q hubQueue) count(ctx context.Context) (numbers console.Letters, err error) {
+	err = q.ask(ctx, http.MethodGet, "?"+console.CountOnly, nil, &numbers)
+	return numbers, err
 }
 
 // Count implements deadletters.Queue.
 func (q hubQueue) Count(ctx context.Context) (int, error) {
-	read, err := q.read(ctx)
-	return len(read.Letters), err
+	numbers, err := q.count(ctx)
+	return numbers.Count, err
 }
 
 // CountWaiting implements deadletters.Queue.
 func (q hubQueue) CountWaiting(ctx context.Context) (int, error) {
-	read, err := q.read(ctx)
-	return read.Waiting, err
+	numbers, err := q.count(ctx)
+	return numbers.Waiting, err
 }
 
 // List implements deadletters.Queue.
 func (q hubQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
-	read, err := q.read(ctx)
+	var read console.Letters
+	err := q.ask(ctx, http.MethodGet, "", nil, &read)
 	var letters []spool.DeadLetter
 	for _, w := range read.Letters {
 		letters = append(letters, spool.DeadLetter{ID: w.ID, FailedAt: w.FailedAt, Envelope: relay.Envelope{Received: w.Received}, Failure: relay.Failure{
@@ -82,13 +83,13 @@ func (q hubQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bo
 		progress(i + 1)
 	}
 	var answer console.Moved
-	err = q.ask(ctx, http.MethodPost, back, &answer)
+	err = q.ask(ctx, http.MethodPost, "", back, &answer)
 	return answer.Moved, err
 }
 
 // ask sends a form to the hub, and decodes its answer.
-func (q hubQueue) ask(ctx context.Context, method string, form url.Values, answer any) error {
-	err := q.askJSON(ctx, method, console.LettersPath+q.tracking.Name, form, answer)
+func (q hubQueue) ask(ctx context.Context, method, query string, form url.Values, answer any) error {
+	err := q.askJSON(ctx, method, console.LettersPath+q.tracking.Name+query, form, answer)
 	if errors.As(err, new(errNotRunning)) {
 		return fmt.Errorf("reading the dead letters of this machine needs a running hub; for those of a deployed store add --prefix: %w", err)
 	}

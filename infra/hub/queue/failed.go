@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unique"
 
 	"go.etcd.io/bbolt"
 
@@ -186,6 +187,9 @@ func withoutBody(key, value []byte) spool.DeadLetter {
 	text, record, _ := bytes.Cut(value, []byte("\n"))
 	var h header
 	err := json.Unmarshal(text, &h)
+	for _, repeated := range []*string{&h.Tracking, &h.Reason, &h.Detail} {
+		*repeated = unique.Make(*repeated).Value() // a long list has the same few texts in memory once
+	}
 	return spool.DeadLetter{
 		ID: strconv.FormatUint(binary.BigEndian.Uint64(key), 10), Envelope: relay.Envelope{Received: receivedOf(record)},
 		Err: err, Failure: h.Failure, FailedAt: h.FailedAt,

@@ -152,13 +152,7 @@ func (f *failed) before(queue string, number uint64, bodies int) (letters []spoo
 			return nil
 		}
 		cursor := bucket.Cursor()
-		key, value := cursor.Seek(binary.BigEndian.AppendUint64(nil, number))
-		if key == nil {
-			key, value = cursor.Last()
-		} else {
-			key, value = cursor.Prev()
-		}
-		for ; key != nil && len(letters) < pageSize; key, value = cursor.Prev() {
+		for key, value := lastBefore(cursor, number); key != nil && len(letters) < pageSize; key, value = cursor.Prev() {
 			if size += len(value); size <= bodies {
 				letters = append(letters, letterOf(key, value).DeadLetter)
 			} else {
@@ -168,6 +162,14 @@ func (f *failed) before(queue string, number uint64, bodies int) (letters []spoo
 		return nil
 	})
 	return letters, err
+}
+
+// lastBefore moves a cursor to the last dead letter before a number.
+func lastBefore(cursor *bbolt.Cursor, number uint64) (key, value []byte) {
+	if after, _ := cursor.Seek(binary.BigEndian.AppendUint64(nil, number)); after == nil {
+		return cursor.Last()
+	}
+	return cursor.Prev()
 }
 
 // letterOf decodes a stored dead letter.

@@ -155,6 +155,17 @@ func catchUpPages(h *hub, commerce *commercetest.Server) []shot {
 		p.Sees("Send 400 events")
 	}
 	return []shot{
+		{"revenue", func(p *browser.Page) {
+			p.Visit("/revenue")
+			p.Fill("Paid since", "2026-03-01")
+			p.Follow("Compare")
+			p.Sees("Revenue by day")
+		}},
+		{"revenue-orders", func(p *browser.Page) {
+			p.Visit("/revenue")
+			p.Follow("2026-03-01")
+			p.Sees("All days")
+		}},
 		{"catchup", func(p *browser.Page) {
 			for _, t := range tracking.All() { // earlier tests may have broken them
 				h.set(map[string]string{settings.Template(t): templates.Default(t.Name)})

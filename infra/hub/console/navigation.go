@@ -23,7 +23,7 @@ var navigation = []part{
 	{"Monitor", []step{
 		{Path: "/", Title: "Overview", Hint: "Is it working?"},
 		{Path: "/executions", Title: "Executions", Hint: "Outcome of each webhook"},
-		{Path: "/revenue", Title: "Revenue", Hint: "Commerce and Segment, by day"},
+		{Path: "/revenue", Title: "Revenue", Hint: "Paid and sent, by day"},
 		{Path: "/deadletters", Title: "Dead letters", Hint: "Failed events, replay"},
 		{Path: inboxPath, Title: "Inbox", Hint: "What Segment would receive"},
 		{Path: "/doctor", Title: "Doctor", Hint: "Problems and fixes"},

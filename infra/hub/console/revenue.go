@@ -32,9 +32,6 @@ type revenueFound struct {
 // Destination returns the URL to which what is missing would be sent.
 func (f revenueFound) Destination() string { return f.opened.Destination }
 
-// Zone returns the time zone of the days.
-func (f revenueFound) Zone() string { return f.Until.Format("MST") }
-
 // Begins returns when the log begins, in the time zone of the days.
 func (f revenueFound) Begins() time.Time { return f.Known.In(f.Since.Location()) }
 

@@ -101,7 +101,8 @@ type dayKey struct {
 // when it begins.
 const logBefore = 24 * time.Hour
 
-// Revenue compares the orders that were paid in a period. It calls read with the number of
+// Revenue compares the orders that were paid in a period. The Sender must be one of Order
+// Completed alone. It calls read with the number of
 // orders that it has read so far. It reads the payments of an order, one request for each, only
 // if the log does not have the time of its payment, or if nothing else explains a difference.
 func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log ArrivalLog, journal *Journal, read func(int)) (*Revenue, error) {

@@ -74,6 +74,9 @@ func TestTheDifferenceOfADayIsExplainedAndWhatIsMissingIsSent(t *testing.T) {
 	_, csv = s.get("/revenue.csv?of=days")
 	wants(t, csv, date+",EUR,2,240.00,100.00,140.00,0,0,0,\"never came 120.00 (1 order), tax 20.00 (1 order)\"\n")
 
+	if status, _ := s.post("/revenue/send", url.Values{"found": {"an-older-result"}}); status != http.StatusConflict || s.sent() != 0 {
+		t.Errorf("for another result it answers %d, and sends %d messages", status, s.sent())
+	}
 	form := url.Values{"found": foundField.FindStringSubmatch(page)[1:]}
 	if status, _ := s.post("/revenue/send", form); status != http.StatusOK {
 		t.Errorf("sending answers %d", status)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -436,6 +437,16 @@ func lettersOf(ctx context.Context, queue deadletters.TrackingQueue, list bool) 
 	return answer, err
 }
 
+// namedIDs returns the ids that a hub's command names, separated by spaces in one field: the
+// number of fields in a form is limited.
+func namedIDs(form url.Values) map[string]bool {
+	named := map[string]bool{}
+	for _, id := range strings.Fields(form.Get("ids")) {
+		named[id] = true
+	}
+	return named
+}
+
 // putBack puts back the dead letters that a hub's command names.
 func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
 	queue, err := c.queueNamed(r.PathValue("name"))
@@ -447,10 +458,7 @@ func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	named := map[string]bool{}
-	for _, id := range r.PostForm["id"] {
-		named[id] = true
-	}
+	named := namedIDs(r.PostForm)
 	moved, err := queue.Queue.Redrive(r.Context(), func(l spool.DeadLetter) bool { return named[l.ID] }, func(int) {})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -476,8 +484,9 @@ func (c *Console) forecastLetters(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var named []deadletters.Letter
+	ids := namedIDs(r.PostForm)
 	for _, letter := range all {
-		if slices.Contains(r.PostForm["id"], letter.ID) {
+		if ids[letter.ID] {
 			named = append(named, deadletters.Letter{Tracking: queue.Tracking, DeadLetter: letter})
 		}
 	}

@@ -175,10 +175,7 @@ func (c *Console) retryEvents(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	named := map[string]bool{}
-	for _, id := range r.PostForm["id"] {
-		named[id] = true
-	}
+	named := namedIDs(r.PostForm)
 	retried, err := c.Machine.Queue(t).RetryNow(r.Context(), func(one queue.Waiting) bool { return named[one.ID] })
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -75,15 +75,15 @@ func (q hubQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bo
 	if err != nil {
 		return 0, err
 	}
-	back := url.Values{}
+	var back []string
 	for i, letter := range letters {
 		if matches(letter) {
-			back.Add("id", letter.ID)
+			back = append(back, letter.ID)
 		}
 		progress(i + 1)
 	}
 	var answer console.Moved
-	err = q.ask(ctx, http.MethodPost, "", back, &answer)
+	err = q.ask(ctx, http.MethodPost, "", formOf(back), &answer)
 	return answer.Moved, err
 }
 
@@ -98,16 +98,13 @@ func (q hubQueue) ask(ctx context.Context, method, query string, form url.Values
 
 // ForecastLetters returns what a redrive of dead letters would do in the running hub.
 func (c Client) ForecastLetters(ctx context.Context, letters []deadletters.Letter) (total forecast.Forecast, err error) {
-	forms := map[string]url.Values{}
+	ids := map[string][]string{}
 	for _, l := range letters {
-		if forms[l.Tracking.Name] == nil {
-			forms[l.Tracking.Name] = url.Values{}
-		}
-		forms[l.Tracking.Name].Add("id", l.ID)
+		ids[l.Tracking.Name] = append(ids[l.Tracking.Name], l.ID)
 	}
-	for name, form := range forms {
+	for name, own := range ids {
 		var one forecast.Forecast
-		if err := c.askJSON(ctx, http.MethodPost, console.ForecastPath+name, form, &one); err != nil {
+		if err := c.askJSON(ctx, http.MethodPost, console.ForecastPath+name, formOf(own), &one); err != nil {
 			return total, err
 		}
 		total.Add(one)

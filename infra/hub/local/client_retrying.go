@@ -23,14 +23,18 @@ func (c Client) Retrying(ctx context.Context, t tracking.Tracking) (all []queue.
 
 // RetryNow makes the hub attempt events of a tracking now, and returns how many.
 func (c Client) RetryNow(ctx context.Context, t tracking.Tracking, events []queue.Waiting) (int, error) {
-	form := url.Values{}
+	var ids []string
 	for _, each := range events {
-		form.Add("id", each.ID)
+		ids = append(ids, each.ID)
 	}
+	form := formOf(ids)
 	var answer console.Retried
 	err := c.askJSON(ctx, http.MethodPost, console.RetryingPath+t.Name, form, &answer)
 	return answer.Retried, err
 }
+
+// formOf returns the form that names events to the hub.
+func formOf(ids []string) url.Values { return url.Values{"ids": {strings.Join(ids, " ")}} }
 
 // askJSON sends a form to the hub, and decodes its answer.
 func (c Client) askJSON(ctx context.Context, method, path string, form url.Values, answer any) error {

@@ -7,6 +7,7 @@ package settings
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"commerce-segment/shared/template"
@@ -31,6 +32,22 @@ const (
 	// hub copies them from Commerce when the store is connected.
 	CommerceCurrencies = "commerce/currencies"
 )
+
+// The names of the parameters about alerts. Only the hub on a machine reads them: on AWS the
+// alarms of the stack do this work.
+const (
+	AlertWebhook      = "alerts/webhook" // the URL of a webhook of Slack or Teams, secret
+	AlertMailTo       = "alerts/mail-to"
+	AlertMailFrom     = "alerts/mail-from"
+	AlertSMTPServer   = "alerts/smtp-server" // HOST:PORT
+	AlertSMTPUser     = "alerts/smtp-user"
+	AlertSMTPPassword = "alerts/smtp-password" // secret
+)
+
+// AlertNames returns the names of the parameters about alerts.
+func AlertNames() []string {
+	return []string{AlertWebhook, AlertMailTo, AlertMailFrom, AlertSMTPServer, AlertSMTPUser, AlertSMTPPassword}
+}
 
 // Enabled returns the name of the parameter that enables a tracking: true (the default) or
 // false.
@@ -94,7 +111,7 @@ func CallsCommerce(t tracking.Tracking, source string) bool {
 
 // IsSecret reports whether the value of a parameter must never be shown.
 func IsSecret(name string) bool {
-	return name == SegmentWriteKey || name == WebhookSecret || name == CommerceClientSecret
+	return slices.Contains([]string{SegmentWriteKey, WebhookSecret, CommerceClientSecret, AlertWebhook, AlertSMTPPassword}, name)
 }
 
 // Source is a place from which parameters are read.

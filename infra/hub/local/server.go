@@ -227,11 +227,9 @@ func (h *hub) serve(ctx context.Context, l listeners) error {
 	}
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
-	delivered := make(chan struct{})
-	go func() {
-		h.webhooks.deliver(delivering)
-		close(delivered)
-	}()
+	var working sync.WaitGroup
+	working.Go(func() { h.webhooks.deliver(delivering) })
+	working.Go(func() { h.alerts().Run(delivering) })
 	notify(daemon.SdNotifyReady)
 
 	var failed error
@@ -247,7 +245,7 @@ func (h *hub) serve(ctx context.Context, l listeners) error {
 		stopDelivering()
 		h.webhooks.stop()
 		h.pages.Stop()
-		<-delivered
+		working.Wait()
 	})
 	var closing sync.WaitGroup
 	for _, each := range servers {

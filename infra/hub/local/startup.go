@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/alert"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/serve"
@@ -34,7 +35,7 @@ type startup struct {
 
 // startup returns the information about this hub with its current settings.
 func (h *hub) startup(ctx context.Context) (startup, error) {
-	parameters, err := h.directory.Parameters(ctx, store.AllNames())
+	parameters, err := h.directory.Parameters(ctx, append(store.AllNames(), settings.AlertNames()...))
 	if err != nil {
 		return startup{}, err
 	}
@@ -67,6 +68,9 @@ func (h *hub) startup(ctx context.Context) (startup, error) {
 	}
 	if noCommerce != nil {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("the trackings that ask Commerce retry their events: %v.", noCommerce))
+	}
+	if wrong := alert.Check(parameters); wrong != nil {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("alerts are not sent: %s. Correct it, and test it with hub alert-test.", strings.ReplaceAll(wrong.Error(), "\n", "; ")))
 	}
 	unread, err := h.directory.Unread()
 	if err != nil {

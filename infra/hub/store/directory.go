@@ -147,7 +147,7 @@ func isOwnFolder(name string) bool {
 // typing error in the name of a file, the default stays in effect, so the hub reports it.
 func (d Directory) Unread() ([]string, error) {
 	read := map[string]bool{}
-	for _, name := range AllNames() {
+	for _, name := range namesInDirectory() {
 		read[name] = true
 	}
 	var unread []string

@@ -40,7 +40,7 @@ func (s Store) Settings(ctx context.Context) ([]Setting, error) {
 	defaults := s.Defaults()
 	names := AllNames()
 	if s.Deployment == nil {
-		names = append(names, PausedNames()...)
+		names = namesInDirectory()
 	}
 	for _, name := range names {
 		parameter, set := stored[name]

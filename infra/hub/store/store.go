@@ -79,7 +79,7 @@ var sharedNames = []string{
 	settings.CommerceCurrencies, settings.WebhookSecret,
 }
 
-// AllNames returns the names of all known parameters.
+// AllNames returns the names of all known parameters of a store, here or on AWS.
 func AllNames() []string {
 	names := slices.Clone(sharedNames)
 	for _, name := range []func(tracking.Tracking) string{settings.Enabled, settings.Events, settings.Template} {
@@ -88,6 +88,11 @@ func AllNames() []string {
 		}
 	}
 	return names
+}
+
+// namesInDirectory returns the names of all parameters that a hub's directory may have.
+func namesInDirectory() []string {
+	return slices.Concat(AllNames(), PausedNames(), settings.AlertNames())
 }
 
 // Check returns an error that lists what is wrong with parameters for the trackings. It
@@ -120,7 +125,7 @@ func parts(err error) []error {
 
 // List implements Backend. The files of a directory have no version number.
 func (d Directory) List(ctx context.Context) ([]settings.Stored, error) {
-	values, err := d.Parameters(ctx, append(AllNames(), PausedNames()...))
+	values, err := d.Parameters(ctx, namesInDirectory())
 	if err != nil {
 		return nil, err
 	}

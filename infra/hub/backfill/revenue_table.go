@@ -16,9 +16,19 @@ import (
 func (d RevenueDay) Why() string {
 	texts := make([]string, len(d.Reasons))
 	for i, r := range d.Reasons {
-		texts[i] = fmt.Sprintf("%s %s (%s)", r.Reason, r.Amount, words.Count(r.Orders, "order"))
+		texts[i] = fmt.Sprintf("%s %s (%s)", r.Reason, r.Amount, d.About(r))
 	}
 	return strings.Join(texts, ", ")
+}
+
+// About returns how many orders have a reason, and for those of which it is not known what was
+// sent, what the current template would send.
+func (d RevenueDay) About(r ReasonSum) string {
+	orders := words.Count(r.Orders, "order")
+	if r.Reason == ReasonUnknown {
+		orders += ", by the template " + d.Would.String()
+	}
+	return orders
 }
 
 // SentOrNot returns what was sent, or that nothing is known of the day.
@@ -27,6 +37,14 @@ func (d RevenueDay) SentOrNot() string {
 		return string(NotKnown)
 	}
 	return d.Sent.String()
+}
+
+// DifferenceOrNot returns the difference, or that nothing is known of the day.
+func (d RevenueDay) DifferenceOrNot() string {
+	if d.Unknown == d.Orders {
+		return string(NotKnown)
+	}
+	return d.Difference.String()
 }
 
 // Why describes the reasons of an order's difference.

@@ -135,7 +135,7 @@ func printRevenue(w io.Writer, r *backfill.Revenue, options revenueOptions) erro
 	} else {
 		fmt.Fprintln(table, "DAY\tCURRENCY\tORDERS\tPAID\tSENT\tDIFFERENCE\tWHY")
 		for _, d := range r.Days {
-			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", d.Day.Format(time.DateOnly), chars.Line(d.Currency), d.Orders, d.Paid, d.SentOrNot(), d.Difference, d.Why())
+			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", d.Day.Format(time.DateOnly), chars.Line(d.Currency), d.Orders, d.Paid, d.SentOrNot(), d.DifferenceOrNot(), d.Why())
 		}
 	}
 	if err := table.Flush(); err != nil {

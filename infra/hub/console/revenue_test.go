@@ -104,7 +104,7 @@ func TestTheRevenuePageSaysWhatItCannotKnow(t *testing.T) {
 	}
 	s.addSale(time.Now().AddDate(0, 0, -2))
 	page := s.comparesRevenue(url.Values{"since": {"3d"}})
-	wants(t, page, "not known", "Not known: what was sent of 1 order. The log of webhooks begins at")
+	wants(t, page, `data-label="Difference" class="number">not known<`, "(1 order, by the template 100.00)", "Not known: what was sent of 1 order. The log of webhooks begins at")
 	s.commerce.Fail(commercetest.Fault{Path: "/v2/orders", Status: 403})
 	wants(t, s.comparesRevenue(url.Values{"since": {"3d"}}), `role="alert"`, "403")
 	if err := s.store.Put(t.Context(), settings.CommerceClientID, ""); err != nil {

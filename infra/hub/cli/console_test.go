@@ -172,7 +172,7 @@ func TestThePagesShowDeadLetters(t *testing.T) {
 	h.Webhook("order-completed", hubtest.Order("order.paid", "o-dead"))
 	hubtest.Eventually(t, "the page shows the number of dead letters, with a link", func() bool {
 		_, page := h.Request("GET", "/", "")
-		return strings.Contains(page, `<dd class="bad">1</dd>`) && strings.Contains(page, `<a href="./deadletters">`)
+		return strings.Contains(page, `<dd><a href="./deadletters" class="bad">1</a></dd>`)
 	})
 	if _, page := h.Request("GET", "/deadletters", ""); !strings.Contains(page, "o-dead") || !strings.Contains(page, "message_invalid") {
 		t.Errorf("the page of the dead letters does not show it:\n%s", page)

@@ -101,7 +101,7 @@ func TestAnOperatorSetsUpAndOperatesADeployedStore(t *testing.T) {
 // In a store that is deployed and not configured, the only faults are the settings without
 // which no event can be delivered.
 func examineUnconfigured(t *testing.T) {
-	has(t, examined(t, exitFailed, "--prefix", shop), map[string]doctor.State{
+	has(t, examined(t, exitBroken, "--prefix", shop), map[string]doctor.State{
 		"store": doctor.OK, "settings": doctor.OK, "segment": doctor.Fault, "commerce": doctor.Warning, "webhooks": doctor.Note, "secret": doctor.Fault,
 		"templates": doctor.OK, "queues": doctor.OK, "events": doctor.Note, "clock": doctor.OK, "version": doctor.OK,
 	})
@@ -530,7 +530,7 @@ func TestErrorsIfADeployedStoreCannotBeReached(t *testing.T) {
 		{"there is no such stack", nil, []string{"--prefix", "/my-shop/eu"}, []string{"there is no stack my-shop--eu in us-east-1", "deploy it first", "AWS_REGION"}},
 		{"the prefix has no slash", nil, []string{"--prefix", "commerce-segment"}, []string{"a prefix begins with a slash"}},
 		{"there is no region", map[string]string{"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, []string{"--prefix", shop}, []string{"there is no AWS region: set AWS_REGION"}},
-		{"the profile does not exist", map[string]string{"AWS_PROFILE": "no-such-profile"}, []string{"--prefix", shop}, []string{"reading the AWS configuration", "no-such-profile"}},
+		{"the profile does not exist", map[string]string{"AWS_PROFILE": "no-such-profile"}, []string{"--prefix", shop}, []string{"there is no AWS profile no-such-profile", "aws configure list-profiles"}},
 		{"nothing listens at the endpoint", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}, []string{"--prefix", shop}, []string{"looking for the stack commerce-segment in us-east-1", "connection refused"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -39,8 +39,9 @@ counted from the import, and older versions of templates are not imported: each 
 be in effect for a moment.`,
 		Example: `  hub import backup.jsonl.gz --dir restored
   hub import backup.jsonl.gz --prefix /commerce-segment --dry-run`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return importFile(cmd, args[0], options) },
+		Args:        cobra.ExactArgs(1),
+		Annotations: map[string]string{makesDir: "yes"},
+		RunE:        func(cmd *cobra.Command, args []string) error { return importFile(cmd, args[0], options) },
 	}
 	addLocation(cmd, &options.Location)
 	options.addFlags(cmd)

@@ -58,8 +58,8 @@ type Chart struct {
 
 // stack is the bars of a part of the period, which link to its executions.
 type stack struct {
-	Title, Query string
-	Bars         []rect
+	Title, Path string
+	Bars        []rect
 }
 
 // CountsHeight is the height of the chart without the delays.
@@ -157,7 +157,7 @@ func (c *Chart) stack(p executions.Period, step time.Duration, x, width float64,
 	if len(says) > 0 {
 		c.Stacks = append(c.Stacks, stack{
 			Title: p.Start.Format("2006-01-02 15:04") + ": " + strings.Join(says, ", "),
-			Query: url.Values{"from": {p.Start.Format(time.RFC3339)}, "to": {p.Start.Add(step).Format(time.RFC3339)}}.Encode(),
+			Path:  "/executions?" + url.Values{"from": {p.Start.Format(time.RFC3339)}, "to": {p.Start.Add(step).Format(time.RFC3339)}}.Encode(),
 			Bars:  slices.Clone(c.Bars[first:]),
 		})
 	}

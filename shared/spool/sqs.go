@@ -77,7 +77,13 @@ func (s SQS) Fail(ctx context.Context, e relay.Envelope, f relay.Failure) error 
 	if err != nil {
 		return err
 	}
-	err = s.send(ctx, &sqs.SendMessageInput{
+	return s.FailText(ctx, text, f)
+}
+
+// FailText puts the text of an envelope on the dead-letter queue. It does not open the text,
+// which can be that of another release.
+func (s SQS) FailText(ctx context.Context, text string, f relay.Failure) error {
+	err := s.send(ctx, &sqs.SendMessageInput{
 		QueueUrl: aws.String(s.deadLetters), MessageBody: aws.String(text), MessageAttributes: attributesOf(f),
 	})
 	if err != nil {

@@ -207,6 +207,18 @@ func TestADeadLetterOnSQSHasItsReason(t *testing.T) {
 	}
 }
 
+// The text can be that of another release, which only that release can open.
+func TestSQSFailsATextUnchanged(t *testing.T) {
+	service := newQueueService(t)
+	const later = `{"v":99,"new":"field"}`
+	if err := service.spool().FailText(t.Context(), later, relay.Failure{Reason: "envelope_version"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := service.calls[0]; got.QueueURL != service.url+"/1/dead" || got.MessageBody != later || got.MessageAttributes["Reason"].StringValue != "envelope_version" {
+		t.Errorf("the request is %+v", got)
+	}
+}
+
 // An event that fits the queue but not the dead-letter queue would be retried for 30
 // hours, and then lose its reason.
 func TestAnEventThatFitsTheQueueFitsItsDeadLetterQueue(t *testing.T) {

@@ -36,7 +36,8 @@ import (
 const (
 	format  = "commerce-segment"
 	version = 1
-	// maxLine is the longest line that is read, in bytes: a body in base64, and what is around it.
+	// maxLine is the longest line that is read, in bytes: a body or a record in base64, and what
+	// is around it.
 	maxLine = relay.MaxBody/3*4 + 1<<20
 )
 
@@ -80,6 +81,11 @@ type Event struct {
 	Received  time.Time `json:"received"`
 	Presented []byte    `json:"presented,omitempty"` // the SHA-256 of a key that was not verified yet
 	Body      []byte    `json:"body"`
+	// Record is what a directory stores of an event that this release cannot read, and Message
+	// is what SQS stores. Another release wrote it, or it is damaged. It is imported unchanged,
+	// and only into a store of the same kind. The body is then empty.
+	Record  []byte `json:"record,omitempty"`
+	Message string `json:"message,omitempty"`
 }
 
 // Waiting is a waiting event.
@@ -148,7 +154,7 @@ func (l Line) check() error {
 	case l.Dead != nil:
 		return l.Dead.check()
 	case l.Setting != nil:
-		if slices.Contains(store.AllNames(), l.Setting.Name) {
+		if slices.Contains(store.AllNames(), l.Setting.Name) || slices.Contains(store.PausedNames(), l.Setting.Name) {
 			return nil
 		}
 	case l.Version != nil:

@@ -3,6 +3,9 @@ package archive
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"os"
@@ -15,6 +18,7 @@ import (
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
@@ -303,6 +307,85 @@ func TestAStoppedImportContinues(t *testing.T) {
 	imported(t, file, to)
 	if status := statusOf(t, to); status.Waiting != events+batchLines || status.Failed != 1 {
 		t.Errorf("afterwards the queue has %+v: only the batch that was not noted may be there twice", status)
+	}
+}
+
+// If the pause was lost, the events would be sent when a hub starts.
+func TestAPausedTrackingIsPausedAfterTheImport(t *testing.T) {
+	from, to := directory(t), directory(t)
+	fill(t, from, 1)
+	set(t, from, "tracking/order-completed/paused", "true", "tracking/order-refunded/paused", "false")
+	set(t, to, "tracking/order-refunded/paused", "true")
+	file := exported(t, from, false)
+	if a := planned(t, file, to); len(a.Changes) != 1 || a.Changes[0] != (Change{Action: Add, Name: "tracking/order-completed/paused", After: "true"}) {
+		t.Errorf("the plan has %+v", a.Changes)
+	}
+	if done := imported(t, file, to); !slices.Equal(done.Settings, []string{"tracking/order-completed/paused"}) {
+		t.Errorf("it wrote %q", done.Settings)
+	}
+	pauses, err := to.Pauses(t.Context())
+	if err != nil || len(pauses) != 2 || pauses[0].Tracking.Name != "order-completed" || pauses[1].Tracking.Name != "order-refunded" {
+		t.Errorf("paused are %+v, %v", pauses, err)
+	}
+	if again := planned(t, file, to); !again.IsEmpty() {
+		t.Errorf("the second time it would import %+v", again)
+	}
+}
+
+// laterRecord returns a record of a later release, of a webhook with a body of some bytes.
+func laterRecord(body int) []byte {
+	record := append([]byte{99}, make([]byte, 8+1+body)...)
+	return binary.BigEndian.AppendUint32(record, crc32.Checksum(record, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// An event of a later release must not become one of this release: no release could read it.
+func TestAnEventThatThisReleaseCannotReadIsImportedUnchanged(t *testing.T) {
+	from, to := directory(t), directory(t)
+	later, damaged := laterRecord(relay.MaxBody), []byte("a damaged record")
+	queuesIn(t, from, func(queues *queue.Store) {
+		q := queues.Queue("order-completed")
+		failure := relay.Failure{Tracking: "order-completed", Reason: "envelope_unreadable", Receives: 1}
+		if err := q.Restore(queue.Event{Record: later, Receives: 2, Due: time.Now().Add(time.Hour), Reason: "envelope_version"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.RestoreDead(queue.Dead{DeadLetter: spool.DeadLetter{Failure: failure, FailedAt: time.Now()}, Record: damaged}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	imported(t, exported(t, from, false), to)
+	queuesIn(t, to, func(queues *queue.Store) {
+		err := queues.Queue("order-completed").Copy(func(e queue.Event) error {
+			if !bytes.Equal(e.Record, later) || e.Receives != 2 || e.Reason != "envelope_version" {
+				t.Errorf("the waiting event has a record of %d bytes, %d receives, reason %s", len(e.Record), e.Receives, e.Reason)
+			}
+			return nil
+		}, func(d queue.Dead) error {
+			if !bytes.Equal(d.Record, damaged) || d.Failure.Reason != "envelope_unreadable" {
+				t.Errorf("the dead letter has the record %q, %+v", d.Record, d.Failure)
+			}
+			return nil
+		})
+		if status := queues.Queue("order-completed").Status(); err != nil || status.Waiting != 1 || status.Failed != 1 {
+			t.Errorf("the queue has %+v, %v", status, err)
+		}
+	})
+}
+
+// A directory cannot keep a message of SQS that this release cannot open.
+func TestAMessageOfSQSThatCannotBeReadStaysInTheFile(t *testing.T) {
+	letter := spool.DeadLetter{Envelope: relay.Envelope{Body: []byte(`{"v":99}`)}, Err: relay.ErrVersion, Failure: relay.Failure{Reason: "too_many_receives"}}
+	file, to := filepath.Join(t.TempDir(), "aws.jsonl.gz"), directory(t)
+	events := func(_ context.Context, write func(Line) error) error {
+		return write(messageLine(tracking.OrderCompleted, letter))
+	}
+	if _, err := ExportFile(t.Context(), file, directory(t), events, false); err != nil {
+		t.Fatal(err)
+	}
+	if text := unzipped(t, file); !strings.Contains(text, `"message":"{\"v\":99}"`) {
+		t.Errorf("the file is\n%s", text)
+	}
+	if done := imported(t, file, to); done.Unreadable != 1 || statusOf(t, to).Failed != 0 {
+		t.Errorf("it imported %+v", done)
 	}
 }
 

@@ -30,7 +30,7 @@ func FromQueues(queues *queue.Store) Events {
 		for _, t := range tracking.All() {
 			err := queues.Queue(t.Name).Copy(
 				func(w queue.Event) error { return errors.Join(ctx.Err(), write(waitingLine(t, w))) },
-				func(l spool.DeadLetter) error { return errors.Join(ctx.Err(), write(deadLine(t, l))) },
+				func(d queue.Dead) error { return errors.Join(ctx.Err(), write(deadLine(t, d))) },
 			)
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.Name, err)
@@ -54,7 +54,7 @@ func FromDeployment(d *store.Deployment) Events {
 				return fmt.Errorf("%s: %w", t.Name, err)
 			}
 			for _, l := range list {
-				if err := write(deadLine(t, l)); err != nil {
+				if err := write(messageLine(t, l)); err != nil {
 					return err
 				}
 			}
@@ -63,23 +63,34 @@ func FromDeployment(d *store.Deployment) Events {
 	}
 }
 
-// waitingLine returns the line of a waiting event. One that cannot be decoded would become a
-// dead letter at its next attempt, so it is one in the archive.
+// waitingLine returns the line of a waiting event.
 func waitingLine(t tracking.Tracking, w queue.Event) Line {
 	event := eventOf(t.Name, w.Envelope)
-	if w.Err != nil {
-		return Line{Dead: &Dead{Event: event, Failure: Failure{t.Name, "envelope_unreadable", w.Err.Error(), "", w.Receives}, FailedAt: time.Now()}}
-	}
+	event.Record = w.Record
 	return Line{Waiting: &Waiting{Event: event, Receives: w.Receives, Due: w.Due, Reason: w.Reason}}
 }
 
-// deadLine returns the line of a dead letter. If it cannot be decoded, the body is what is stored.
-func deadLine(t tracking.Tracking, l spool.DeadLetter) Line {
-	return Line{Dead: &Dead{Event: eventOf(t.Name, l.Envelope), Failure: Failure(l.Failure), FailedAt: l.FailedAt}}
+// deadLine returns the line of a dead letter in a directory.
+func deadLine(t tracking.Tracking, d queue.Dead) Line {
+	event := eventOf(t.Name, d.Envelope)
+	if event.Record = d.Record; d.Record != nil {
+		event.Body = nil // the same
+	}
+	return Line{Dead: &Dead{Event: event, Failure: Failure(d.Failure), FailedAt: d.FailedAt}}
 }
 
-func (d Dead) letter() spool.DeadLetter {
-	return spool.DeadLetter{Envelope: d.envelope(), Failure: relay.Failure(d.Failure), FailedAt: d.FailedAt}
+// messageLine returns the line of a dead letter on SQS.
+func messageLine(t tracking.Tracking, l spool.DeadLetter) Line {
+	event := eventOf(t.Name, l.Envelope)
+	if l.Err != nil { // then the body is the text of the message
+		event.Message, event.Body = string(l.Envelope.Body), nil
+	}
+	return Line{Dead: &Dead{Event: event, Failure: Failure(l.Failure), FailedAt: l.FailedAt}}
+}
+
+func (d Dead) letter() queue.Dead {
+	letter := spool.DeadLetter{Envelope: d.envelope(), Failure: relay.Failure(d.Failure), FailedAt: d.FailedAt}
+	return queue.Dead{DeadLetter: letter, Record: d.Record}
 }
 
 // Counts counts the contents of an archive.
@@ -153,11 +164,15 @@ func Export(ctx context.Context, w io.Writer, s store.Store, events Events, secr
 // exportSettings writes the settings that are set. The write key of a hub's own inbox is not
 // one of them: each hub makes its own.
 func exportSettings(ctx context.Context, s store.Store, secrets bool, write func(Line) error) error {
-	values, err := s.Parameters(ctx, store.AllNames())
+	names := store.AllNames()
+	if s.Deployment == nil { // on AWS no setting pauses a tracking
+		names = append(names, store.PausedNames()...)
+	}
+	values, err := s.Parameters(ctx, names)
 	if err != nil {
 		return err
 	}
-	for _, name := range store.AllNames() {
+	for _, name := range names {
 		value := values[name]
 		switch {
 		case strings.TrimSpace(value) == "",

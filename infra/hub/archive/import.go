@@ -20,8 +20,13 @@ import (
 type Done struct {
 	Settings      []string // the names of those that were written
 	Waiting, Dead int      // events that were added
-	// TooLarge counts the events that do not fit into SQS. They are only in the archive.
-	TooLarge int
+	Left
+}
+
+// Left counts events of an archive that the store cannot keep. They are only in the archive.
+type Left struct {
+	TooLarge   int // for SQS
+	Unreadable int // for this release, and stored in a form that the store does not have
 }
 
 // Apply imports what was planned. If it is stopped, a repeated import continues: at most the
@@ -38,12 +43,13 @@ func (p *Plan) Apply(ctx context.Context, log *slog.Logger, progress func(events
 	}
 	position := 0
 	batches := batcher{put: func(batch []Line) error {
-		tooLarge, err := target(ctx, batch)
+		left, err := target(ctx, batch)
 		if err != nil {
 			return fmt.Errorf("%w\nRun it again: it continues after the %d events that are imported", err, position)
 		}
 		position += len(batch)
-		done.TooLarge += tooLarge
+		done.TooLarge += left.TooLarge
+		done.Unreadable += left.Unreadable
 		for _, l := range batch {
 			if l.Waiting != nil {
 				done.Waiting++
@@ -93,7 +99,7 @@ func (b *batcher) add(l Line) error {
 			return err
 		}
 	}
-	b.batch, b.bytes = append(b.batch, l), b.bytes+len(l.event().Body)
+	b.batch, b.bytes = append(b.batch, l), b.bytes+len(l.event().Body)+len(l.event().Record)
 	return nil
 }
 
@@ -119,8 +125,8 @@ func alike(a, b Line) bool {
 	return (a.Waiting == nil) == (b.Waiting == nil) && a.event().Tracking == b.event().Tracking
 }
 
-// target adds a batch of events to a store. It returns how many are too large for it.
-type target func(context.Context, []Line) (tooLarge int, err error)
+// target adds a batch of events to a store.
+type target func(context.Context, []Line) (Left, error)
 
 // openTarget opens the queues of a store. Those of a directory must not be in use by a hub.
 func openTarget(s store.Store, log *slog.Logger) (put target, release func() error, err error) {
@@ -148,13 +154,17 @@ const latestDue = 12 * time.Hour
 
 // toQueues adds events to the queues of a hub.
 func toQueues(queues *queue.Store) target {
-	return func(_ context.Context, batch []Line) (int, error) {
+	return func(_ context.Context, batch []Line) (left Left, err error) {
 		q := queues.Queue(batch[0].event().Tracking)
 		var waiting []queue.Event
-		var dead []spool.DeadLetter
+		var dead []queue.Dead
 		latest := time.Now().Add(latestDue)
 		for _, l := range batch {
-			if l.Dead != nil {
+			switch {
+			case l.event().Message != "":
+				left.Unreadable++
+				continue
+			case l.Dead != nil:
 				dead = append(dead, l.Dead.letter())
 				continue
 			}
@@ -162,12 +172,15 @@ func toQueues(queues *queue.Store) target {
 			if due.After(latest) {
 				due = latest
 			}
-			waiting = append(waiting, queue.Event{Envelope: l.Waiting.envelope(), Receives: min(max(l.Waiting.Receives, 0), spool.MaxReceives), Due: due, Reason: l.Waiting.Reason})
+			waiting = append(waiting, queue.Event{Envelope: l.Waiting.envelope(), Record: l.Waiting.Record, Receives: min(max(l.Waiting.Receives, 0), spool.MaxReceives), Due: due, Reason: l.Waiting.Reason})
 		}
 		if len(dead) > 0 {
-			return 0, q.RestoreDead(dead...)
+			return left, q.RestoreDead(dead...)
 		}
-		return 0, q.Restore(waiting...)
+		if len(waiting) > 0 {
+			return left, q.Restore(waiting...)
+		}
+		return left, nil
 	}
 }
 
@@ -177,24 +190,31 @@ const sendsAtOnce = 10
 // toSQS sends events to the queues of a deployed store. Their attempts begin again, because
 // only SQS counts receives.
 func toSQS(d *store.Deployment) target {
-	return func(ctx context.Context, batch []Line) (tooLarge int, err error) {
+	return func(ctx context.Context, batch []Line) (left Left, err error) {
 		t, err := tracking.ByName(batch[0].event().Tracking)
 		if err != nil {
-			return 0, err
+			return left, err
 		}
 		queues, err := d.Spool(t)
 		if err != nil {
-			return 0, err
+			return left, err
 		}
 		sending, ctx := errgroup.WithContext(ctx)
 		sending.SetLimit(sendsAtOnce)
 		isTooLarge := make([]bool, len(batch))
 		for i, l := range batch {
+			if l.event().Record != nil {
+				left.Unreadable++
+				continue
+			}
 			sending.Go(func() (err error) {
-				if l.Dead != nil {
-					err = queues.Fail(ctx, l.Dead.envelope(), relay.Failure(l.Dead.Failure))
-				} else {
+				switch {
+				case l.Dead == nil:
 					err = queues.Put(ctx, l.Waiting.envelope())
+				case l.Dead.Message != "":
+					err = queues.FailText(ctx, l.Dead.Message, relay.Failure(l.Dead.Failure))
+				default:
+					err = queues.Fail(ctx, l.Dead.envelope(), relay.Failure(l.Dead.Failure))
 				}
 				if isTooLarge[i] = errors.Is(err, relay.ErrTooLarge); isTooLarge[i] {
 					return nil
@@ -205,9 +225,9 @@ func toSQS(d *store.Deployment) target {
 		err = sending.Wait()
 		for _, is := range isTooLarge {
 			if is {
-				tooLarge++
+				left.TooLarge++
 			}
 		}
-		return tooLarge, err
+		return left, err
 	}
 }

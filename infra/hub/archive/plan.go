@@ -13,6 +13,7 @@ import (
 
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
 )
 
 // Archive is a complete archive that this release can import.
@@ -116,6 +117,7 @@ type Plan struct {
 	current  map[string]string
 	wanted   map[string]string
 	versions []Version
+	pauses   []tracking.Tracking // to be paused before the events are added
 }
 
 // Plan compares the archive with a store.
@@ -131,14 +133,16 @@ func (a *Archive) Plan(ctx context.Context, s store.Store) (*Plan, error) {
 	if p.Imported, err = s.Imported(ctx, a.ID); err != nil {
 		return nil, fmt.Errorf("reading how many events were imported already: %w", err)
 	}
-	return p, p.planVersions(ctx)
+	return p, errors.Join(p.planPauses(ctx), p.planVersions(ctx))
 }
 
 // Events returns how many events are still to be put into the store.
 func (p *Plan) Events() int { return p.archive.Waiting + p.archive.Dead - p.Imported }
 
 // IsEmpty reports whether there is nothing to import.
-func (p *Plan) IsEmpty() bool { return len(p.wanted) == 0 && p.Versions == 0 && p.Events() <= 0 }
+func (p *Plan) IsEmpty() bool {
+	return len(p.wanted) == 0 && len(p.pauses) == 0 && p.Versions == 0 && p.Events() <= 0
+}
 
 // compare plans what happens with one setting.
 func (p *Plan) compare(name, value string) {
@@ -168,6 +172,27 @@ func (p *Plan) compare(name, value string) {
 	p.Changes = append(p.Changes, change)
 }
 
+// planPauses plans which trackings are paused. An import resumes none.
+func (p *Plan) planPauses(ctx context.Context) error {
+	paused := slices.DeleteFunc(tracking.All(), func(t tracking.Tracking) bool { return !settings.IsPaused(t, p.archive.settings) })
+	if len(paused) == 0 {
+		return nil
+	}
+	now, err := p.store.Pauses(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range paused {
+		if slices.ContainsFunc(now, func(pause store.Pause) bool { return pause.Tracking.Name == t.Name }) {
+			p.Same++
+			continue
+		}
+		p.pauses = append(p.pauses, t)
+		p.Changes = append(p.Changes, Change{Action: Add, Name: settings.Paused(t), After: "true"})
+	}
+	return nil
+}
+
 // planVersions plans which versions of templates are written. In Parameter Store each would be
 // live for a moment, and in a directory with versions of its own the numbers would clash.
 func (p *Plan) planVersions(ctx context.Context) error {
@@ -194,7 +219,7 @@ func (p *Plan) planVersions(ctx context.Context) error {
 	return nil
 }
 
-// writeSettings writes the versions and the settings. It returns the names of the settings that
+// writeSettings pauses trackings, and writes the versions and the settings. It returns the names of the settings that
 // it wrote, also with an error.
 func (p *Plan) writeSettings(ctx context.Context) (written []string, err error) {
 	release, err := p.store.Saving(ctx)
@@ -209,17 +234,27 @@ func (p *Plan) writeSettings(ctx context.Context) (written []string, err error) 
 	if err := store.CheckUnchanged(p.current, now, p.wanted); err != nil {
 		return nil, fmt.Errorf("nothing was imported: %w", err)
 	}
+	if err := p.store.SetPaused(ctx, p.pauses, true); err != nil {
+		return nil, fmt.Errorf("no event was imported: %w", err)
+	}
+	if err := p.store.AwaitPaused(ctx, p.pauses); err != nil {
+		return nil, err
+	}
+	for _, t := range p.pauses {
+		written = append(written, settings.Paused(t))
+	}
 	if d, isHere := p.store.Backend.(store.Directory); isHere {
 		for _, v := range p.versions {
 			if err := d.PutVersion(ctx, settings.Stored{Name: v.Name, Version: v.Version, Value: v.Value, Modified: v.Modified}); err != nil {
-				return nil, err
+				return written, err
 			}
 		}
 	}
 	if len(p.wanted) == 0 {
-		return nil, nil
+		return written, nil
 	}
-	return p.store.Write(ctx, now, p.wanted)
+	others, err := p.store.Write(ctx, now, p.wanted)
+	return append(written, others...), err
 }
 
 var errChanged = errors.New("the file was changed during the import")

@@ -28,7 +28,8 @@ func newImport() *cobra.Command {
 		Long: `import reads a file that hub export wrote into a store: into a directory in which no hub
 runs, or with --prefix into a deployed store. It first reads the whole file, and imports
 nothing if the file is not complete. It prints what it will change and asks first; in a script
-pass --yes. A webhook secret that the store has is kept.
+pass --yes. A webhook secret that the store has is kept. A tracking that is paused in the file
+is paused before the events are added; import resumes none.
 
 A repeated import from this machine changes nothing, and one that was stopped continues. After
 a kill, at most 200 events are added twice. An event has the same messageId each time, and
@@ -86,6 +87,9 @@ func importFile(cmd *cobra.Command, file string, options importOptions) error {
 	}
 	if done.TooLarge > 0 {
 		return fmt.Errorf("%s, of these, do not fit into SQS, and are only in %s: import the file into a directory, whose hub delivers them", words.Count(done.TooLarge, "event"), file)
+	}
+	if done.Unreadable > 0 {
+		return fmt.Errorf("%s, of these, cannot be read by this release, and are only in %s: another release wrote them, or they are damaged. The kind of store from which they were exported, a directory or AWS, can keep them: import the file there, and run the release that wrote them", words.Count(done.Unreadable, "event"), file)
 	}
 	if len(done.Settings) > 0 && s.Takes > 0 {
 		fmt.Fprintln(out, s.WhenKnown())

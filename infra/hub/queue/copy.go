@@ -19,10 +19,16 @@ import (
 // Event is a waiting event as Copy returns it and Restore adds it.
 type Event struct {
 	Envelope relay.Envelope
-	Err      error     // why the record cannot be decoded, or nil; then Envelope.Body is the record
+	Record   []byte    // what is stored, if this release cannot decode it; otherwise nil
 	Receives int       // how often it was received
 	Due      time.Time // the time of its next attempt
 	Reason   string    // of its last failure; empty if it has not failed
+}
+
+// Dead is a dead letter as Copy returns it and RestoreDead adds it.
+type Dead struct {
+	spool.DeadLetter
+	Record []byte // what is stored of its event, if this release cannot decode it; otherwise nil
 }
 
 // Copy calls waiting with each waiting event of the queue, and then dead with each dead letter.
@@ -32,7 +38,7 @@ type Event struct {
 //
 // Copy reads pages, each in a short transaction: a long one would delay the removal and the
 // growth of files.
-func (q *Queue) Copy(waiting func(Event) error, dead func(spool.DeadLetter) error) error {
+func (q *Queue) Copy(waiting func(Event) error, dead func(Dead) error) error {
 	q.redriving.Lock() // a redrive moves events from what is read last to what is read first
 	defer q.redriving.Unlock()
 	for _, file := range q.store.list() {
@@ -40,12 +46,18 @@ func (q *Queue) Copy(waiting func(Event) error, dead func(spool.DeadLetter) erro
 			return err
 		}
 	}
-	for letter, err := range q.DeadLetters() {
+	for page, err := range q.pages() {
 		if err != nil {
 			return fmt.Errorf("reading dead letters: %w", err)
 		}
-		if err := dead(letter); err != nil {
-			return err
+		for _, l := range page {
+			copied := Dead{DeadLetter: l.DeadLetter}
+			if _, unreadable := decode(l.record); unreadable != nil {
+				copied.Record = l.record
+			}
+			if err := dead(copied); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -61,9 +73,13 @@ func (q *Queue) copyFile(f *file, waiting func(Event) error) error {
 			break
 		}
 		for _, event := range page {
-			item := open("", 0, event.record)
 			known := states[event.number] // zero if the event is newer
-			if err := waiting(Event{Envelope: item.Envelope, Err: item.Err, Receives: known.receives, Due: known.visible, Reason: known.reason}); err != nil {
+			copied := Event{Receives: known.receives, Due: known.visible, Reason: known.reason}
+			var unreadable error
+			if copied.Envelope, unreadable = decode(event.record); unreadable != nil {
+				copied.Record = event.record
+			}
+			if err := waiting(copied); err != nil {
 				return err
 			}
 		}
@@ -133,17 +149,26 @@ func (f *file) view(queue string, read func(*bbolt.Bucket) error) error {
 func (q *Queue) Restore(events ...Event) error {
 	records := make([]event, len(events))
 	for i, e := range events {
-		records[i] = event{encode(e.Envelope), entry{receives: e.Receives, visible: e.Due, reason: e.Reason[:min(len(e.Reason), maxReason)]}}
+		records[i] = event{recordOf(e.Envelope, e.Record), entry{receives: e.Receives, visible: e.Due, reason: e.Reason[:min(len(e.Reason), maxReason)]}}
 	}
 	return q.put(context.Background(), records...)
 }
 
+// recordOf returns a record that this release cannot decode as it is, and otherwise that of the
+// envelope.
+func recordOf(e relay.Envelope, undecoded []byte) []byte {
+	if undecoded != nil {
+		return undecoded
+	}
+	return encode(e)
+}
+
 // RestoreDead adds dead letters with the time of their failure. When it returns nil, they are
 // synced to the disk.
-func (q *Queue) RestoreDead(letters ...spool.DeadLetter) error {
+func (q *Queue) RestoreDead(letters ...Dead) error {
 	values := make([][]byte, len(letters))
 	for i, l := range letters {
-		value, err := failedValue(encode(l.Envelope), header{l.Failure, l.FailedAt})
+		value, err := failedValue(recordOf(l.Envelope, l.Record), header{l.Failure, l.FailedAt})
 		if err != nil {
 			return err
 		}

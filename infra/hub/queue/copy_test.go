@@ -13,11 +13,11 @@ import (
 )
 
 // copied returns what Copy returns.
-func copied(t *testing.T, q *Queue) (waiting []Event, dead []spool.DeadLetter) {
+func copied(t *testing.T, q *Queue) (waiting []Event, dead []Dead) {
 	t.Helper()
 	err := q.Copy(
 		func(w Event) error { waiting = append(waiting, w); return nil },
-		func(l spool.DeadLetter) error { dead = append(dead, l); return nil },
+		func(l Dead) error { dead = append(dead, l); return nil },
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestACopyMissesNoEvent(t *testing.T) {
 	found := map[int]bool{}
 	err := q.Copy(
 		func(w Event) error { found[name(w.Envelope.Body)] = true; return nil },
-		func(l spool.DeadLetter) error { found[name(l.Envelope.Body)] = true; return nil },
+		func(l Dead) error { found[name(l.Envelope.Body)] = true; return nil },
 	)
 	close(stop)
 	<-ended

@@ -3,10 +3,12 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/settings"
@@ -75,6 +77,37 @@ func (s Store) SetPaused(ctx context.Context, trackings []tracking.Tracking, pau
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// pauseWithin is the longest time that AWS may take to disable an event source mapping.
+const pauseWithin = 5 * time.Minute
+
+// AwaitPaused waits until trackings that were paused are. On this machine they are at once. On
+// AWS the functions receive events until their event source mappings are disabled.
+func (s Store) AwaitPaused(ctx context.Context, trackings []tracking.Tracking) error {
+	if s.Deployment == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pauseWithin)
+	defer cancel()
+	client := lambda.NewFromConfig(s.Deployment.Config)
+	for _, t := range trackings {
+		for {
+			mappings, err := s.Deployment.deliveries(ctx, client, t)
+			if err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(mappings.EventSourceMappings, func(m types.EventSourceMappingConfiguration) bool { return aws.ToString(m.State) != "Disabled" }) {
+				break
+			}
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+				return fmt.Errorf("waiting until %s is paused: %w", t.Title, ctx.Err())
+			}
 		}
 	}
 	return nil

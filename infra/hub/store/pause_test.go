@@ -20,6 +20,7 @@ import (
 type mappings struct {
 	mu       sync.Mutex
 	disabled map[string]bool // by the name of the function, which is also the mapping's id
+	pending  int             // how many answers still say that a mapping is being disabled
 }
 
 func (m *mappings) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -29,6 +30,10 @@ func (m *mappings) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		state := "Enabled"
 		if m.disabled[name] {
 			state = "Disabled"
+			if m.pending > 0 {
+				m.pending--
+				state = "Disabling"
+			}
 		}
 		return map[string]any{"UUID": name, "State": state, "LastModified": 1796000000}
 	}
@@ -60,6 +65,10 @@ func TestADeployedTrackingIsPausedByItsEventSourceMapping(t *testing.T) {
 	}
 	if !aLambda.disabled["my--shop-order-completed"] || len(aLambda.disabled) != 1 {
 		t.Errorf("disabled are %v", aLambda.disabled)
+	}
+	aLambda.pending = 2
+	if err := s.AwaitPaused(t.Context(), []tracking.Tracking{tracking.OrderCompleted}); err != nil || aLambda.pending != 0 {
+		t.Errorf("it waits while %d answers say that the mapping is being disabled, %v", aLambda.pending, err)
 	}
 	pauses, err := s.Pauses(t.Context())
 	if err != nil || len(pauses) != 1 || !strings.Contains(pauses[0].Says(), "Order Completed is paused since 2026-11-30 00:53 UTC") ||

@@ -61,6 +61,7 @@ var layout = []rule{
 	{folder: "infra/hub/forecast", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/health", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/alert", may: append(hubParts, "infra/hub/health")},
+	{folder: "infra/hub/order", may: []string{"infra/hub/backfill", "infra/hub/executions", "infra/hub/store", "shared"}},
 	{folder: "infra/hub/doctor", may: append(hubParts, "infra/hub/health", "infra/hub/store", "infra/stack/outputs")},
 	{folder: "infra/hub/console", may: append(hubParts, "infra/hub/doctor", "infra/hub/health", "infra/hub/store")},
 	{folder: "infra/hub/local", may: append(hubParts, "infra/hub/alert", "infra/hub/archive", "infra/hub/console", "infra/hub/health", "infra/hub/measure", "infra/hub/server", "infra/hub/store"), aws: true},
@@ -74,7 +75,7 @@ var layout = []rule{
 
 // hubParts are what the commands and the pages of the operator's program share.
 var hubParts = []string{
-	"infra/hub/backfill", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint", "infra/hub/queue", "infra/hub/render",
+	"infra/hub/backfill", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint", "infra/hub/order", "infra/hub/queue", "infra/hub/render",
 	"infra/hub/version", "infra/hub/words", "shared", "templates",
 }
 

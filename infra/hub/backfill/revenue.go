@@ -110,15 +110,7 @@ func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log Arriva
 	if err != nil {
 		return nil, err
 	}
-	c := comparingRevenue{
-		Sender: s, Revenue: &Revenue{Since: since, Until: until, Known: known, Days: []RevenueDay{}, Orders: []RevenueOrder{}}, by: s.observers[0],
-		arrivals: map[string]Arrival{}, seen: map[string]bool{}, days: map[dayKey]*RevenueDay{},
-	}
-	for _, a := range arrivals {
-		if best, ok := c.arrivals[a.Resource]; a.Tracking == c.by.Name && (!ok || a.Outcome > best.Outcome) {
-			c.arrivals[a.Resource] = a
-		}
-	}
+	c := s.comparingRevenue(&Revenue{Since: since, Until: until, Known: known, Days: []RevenueDay{}, Orders: []RevenueOrder{}}, arrivals)
 	lines, err := journal.linesOf(c.by.Name)
 	if err != nil {
 		return nil, err
@@ -133,6 +125,42 @@ func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log Arriva
 	}
 	c.conclude()
 	return c.Revenue, nil
+}
+
+// comparingRevenue returns the state of a comparison with webhooks that arrived.
+func (s *Sender) comparingRevenue(r *Revenue, arrivals []Arrival) comparingRevenue {
+	c := comparingRevenue{Sender: s, Revenue: r, by: s.observers[0], arrivals: map[string]Arrival{}, seen: map[string]bool{}, days: map[dayKey]*RevenueDay{}}
+	for _, a := range arrivals {
+		if best, ok := c.arrivals[a.Resource]; a.Tracking == c.by.Name && (!ok || a.Outcome > best.Outcome) {
+			c.arrivals[a.Resource] = a
+		}
+	}
+	return c
+}
+
+// OneRevenue compares one order. It has no day if the order is not paid.
+type OneRevenue struct {
+	Days     []RevenueDay // one, or two if it was sent in another currency
+	Refunded money.Amount
+}
+
+// OneRevenue compares an order, whenever it was paid, with what arrived about it or was sent
+// from here. What did not arrive is not known: it may have come before that.
+func (s *Sender) OneRevenue(ctx context.Context, order commerce.Order, arrivals []Arrival) (OneRevenue, error) {
+	r := &resource{Record: order.Record, order: &order}
+	if !isPaid(order.Payment) {
+		return OneRevenue{}, nil
+	}
+	if err := s.readPayments(ctx, r); err != nil {
+		return OneRevenue{}, err
+	}
+	c := s.comparingRevenue(&Revenue{Known: time.Now()}, arrivals)
+	if err := c.compareOrder(ctx, r, c.paidAt(r)); err != nil {
+		return OneRevenue{}, err
+	}
+	c.conclude()
+	o, err := c.paidOrder(r)
+	return OneRevenue{Days: c.Days, Refunded: o.refunded()}, err
 }
 
 // compareAll compares the orders. One that was paid in the period was updated then or later.

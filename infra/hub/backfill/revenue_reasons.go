@@ -112,6 +112,16 @@ func (o paidOrder) price(name string) (a money.Amount, ok bool) {
 	return a, err == nil
 }
 
+// refunded returns what was refunded, according to the payments that were read.
+func (o paidOrder) refunded() money.Amount {
+	amount := strconv.FormatFloat(commerce.RefundOf(o.resource.payments).Amount, 'f', -1, 64)
+	refund, err := money.ParseMinor(amount, o.decimals)
+	if err != nil { // Commerce's number is too long for an amount
+		return money.Amount{}
+	}
+	return refund
+}
+
 // explain returns the parts of the difference between what was paid and what was sent. Their
 // sum is the difference.
 func (c comparingRevenue) explain(ctx context.Context, o paidOrder, sent sentRevenue) ([]Part, error) {
@@ -128,9 +138,7 @@ func (c comparingRevenue) explain(ctx context.Context, o paidOrder, sent sentRev
 	if err := c.readPayments(ctx, o.resource); err != nil {
 		return nil, err
 	}
-	if refund, err := money.ParseMinor(strconv.FormatFloat(commerce.RefundOf(o.resource.payments).Amount, 'f', -1, 64), o.decimals); err == nil {
-		o.parts = append(slices.Clone(o.parts), Part{ReasonRefund, refund})
-	}
+	o.parts = append(slices.Clone(o.parts), Part{ReasonRefund, o.refunded()})
 	if parts, ok := o.sumTo(difference); ok {
 		return parts, nil
 	}

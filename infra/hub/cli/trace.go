@@ -8,6 +8,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/order"
 )
 
 func newTrace() *cobra.Command {
@@ -20,6 +21,10 @@ webhook, by its id, or by the first eight or more characters of it. For each web
 received the message, and with which messageId, or why not and what to do. Without --prefix it
 asks the hub that runs on this machine, or reads the directory of one that does not run; with
 --prefix it reads the functions' logs.
+
+If the store is connected to Commerce, it asks what Commerce has of the order or customer now,
+and compares what was paid with the revenue that Segment was sent, with the reasons of a
+difference.
 
 It also describes what hub backfill and hub reconcile have sent from this machine, or from the
 console of this hub, at any time. They keep that in the folder backfill of the hub's directory.
@@ -39,11 +44,13 @@ The outcomes are those of hub executions.`,
 				return err
 			}
 			search := executions.Search{Resource: args[0], Since: v.since, Now: v.now, Store: v.store.Named()}
-			search.Sent = v.store.Sent(cmd.Context(), local.HubURL(host, port), args[0])
+			inbox := local.HubURL(host, port)
+			search.Sent = v.store.Sent(cmd.Context(), inbox, args[0])
 			story, err := search.Trace(cmd.Context(), v.log)
 			if err != nil {
 				return err
 			}
+			story.Commerce = order.InCommerce(cmd.Context(), v.store, inbox, story)
 			return printStory(cmd.OutOrStdout(), story)
 		},
 	}
@@ -56,6 +63,12 @@ func printStory(w io.Writer, story executions.Story) error {
 	fmt.Fprintln(w, story.Says)
 	for _, id := range story.Candidates {
 		fmt.Fprintln(w, "  "+id)
+	}
+	for i, says := range story.Commerce {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, says)
 	}
 	for _, c := range story.Chapters {
 		fmt.Fprintf(w, "\n%s\n", c.Says)

@@ -396,7 +396,7 @@ func TestReconcileSendsOnlyTheMissingEvents(t *testing.T) {
 	}
 	_, page = s.get("/trace?q=" + lost)
 	wants(t, page, "No webhooks about "+lost+" were received in the last 7 days. Without a webhook, hub reconcile sent 1 event. Segment received Checkout Started.",
-		"by hub reconcile (session ", "as messageId checkout-started:"+lost)
+		"In Commerce the order is ", "by hub reconcile (session ", "as messageId checkout-started:"+lost)
 	page = s.finds("/catchup/compare", compare)
 	wants(t, page, "Nothing is missing.")
 	lacks(t, page, `action="./catchup/send"`)

@@ -15,6 +15,7 @@ import (
 	"commerce-segment/infra/hub/console/chart"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/order"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/tracking"
 )
@@ -262,6 +263,7 @@ func (c *Console) trace(w http.ResponseWriter, r *http.Request) {
 			c.fail(w, r, statusOf(err), err)
 			return
 		}
+		story.Commerce = order.InCommerce(r.Context(), c.Store, c.inboxURL(), story)
 		data.Story = &story
 	}
 	c.show(w, r, http.StatusOK, "trace", view{Title: "Trace of an order or customer", Path: "/executions", Data: data})

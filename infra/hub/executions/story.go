@@ -16,8 +16,18 @@ type Story struct {
 	Says     string    // a summary in one sentence
 	Chapters []Chapter // one for each webhook or event without one, the oldest first
 	Rest     []string  // further remarks and advice
+	Commerce []string  // what Commerce has now; Trace does not ask it
 
 	Candidates []string // the ids that begin with the one that was searched for, if there are several
+}
+
+// Executions returns the executions of all chapters.
+func (s Story) Executions() []Execution {
+	all := make([]Execution, len(s.Chapters))
+	for i, c := range s.Chapters {
+		all[i] = c.Execution
+	}
+	return all
 }
 
 // Chapter describes the outcome of one webhook, or of an event that was sent without one.

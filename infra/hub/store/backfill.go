@@ -290,12 +290,8 @@ func (l arrivalLog) Arrivals(ctx context.Context, since time.Time) (all []backfi
 				return nil, time.Time{}, err
 			}
 			oldest = e.Received // the newest comes first
-			last := e.Lines[len(e.Lines)-1]
-			if outcome := outcomeOf(e); outcome != 0 && e.Resource != "" {
-				all = append(all, backfill.Arrival{
-					Tracking: e.Tracking, Event: e.Event, Resource: e.Resource, Outcome: outcome, Reason: e.Reason, MessageIDs: e.MessageIDs,
-					EventTime: last.EventTime, Revenue: last.Revenue.String(), Currency: last.Currency,
-				})
+			if arrival, ok := arrivalOf(e); ok {
+				all = append(all, arrival)
 			}
 		}
 		if (cut || l.begins.IsZero()) && oldest.After(complete) {
@@ -303,6 +299,28 @@ func (l arrivalLog) Arrivals(ctx context.Context, since time.Time) (all []backfi
 		}
 	}
 	return all, complete, nil
+}
+
+// arrivalOf returns a webhook that arrived, or an event that was sent from here, for a
+// comparison. ok is false if it does not show whether its event is missing.
+func arrivalOf(e executions.Execution) (a backfill.Arrival, ok bool) {
+	last, outcome := e.Lines[len(e.Lines)-1], outcomeOf(e)
+	return backfill.Arrival{
+		Tracking: e.Tracking, Event: e.Event, Resource: e.Resource, Outcome: outcome, Reason: e.Reason, MessageIDs: e.MessageIDs,
+		EventTime: last.EventTime, Revenue: last.Revenue.String(), Currency: last.Currency,
+	}, outcome != 0 && e.Resource != ""
+}
+
+// OneRevenue compares the revenue of an order with what is known about it.
+func (b Backfill) OneRevenue(ctx context.Context, order commerce.Order, found []executions.Execution) (backfill.OneRevenue, error) {
+	var arrivals []backfill.Arrival
+	for _, e := range found {
+		onlyTo := e.WithoutWebhook() && e.Detail != "" // not to all integrations
+		if arrival, ok := arrivalOf(e); ok && !onlyTo {
+			arrivals = append(arrivals, arrival)
+		}
+	}
+	return b.Sender.OneRevenue(ctx, order, arrivals)
 }
 
 // outcomeOf returns the outcome of a webhook for a comparison. It returns 0 if the outcome

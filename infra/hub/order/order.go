@@ -1,0 +1,145 @@
+// Package order says what Commerce has of one order or customer now, and how the revenue of the
+// order compares with what Segment was sent.
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/chars"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/tracking"
+)
+
+// askWithin limits the time of the requests to Commerce.
+const askWithin = 10 * time.Second
+
+// InCommerce describes the order or the customer of a story as Commerce has it now, in
+// sentences without personal data. It returns none if the store is not connected to Commerce, or
+// if the story is not about one order or customer. The inbox is where a store on this machine
+// sends events if it has no Segment host.
+func InCommerce(ctx context.Context, s store.Store, inbox string, story executions.Story) []string {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	client, err := s.Commerce(ctx)
+	if errors.Is(err, store.ErrNotConnected) || len(story.Candidates) > 0 {
+		return nil
+	}
+	var says []string
+	switch {
+	case err != nil:
+	case isCustomer(story):
+		says, err = customer(ctx, client, resourceOf(story))
+	default:
+		says, err = order(ctx, client, s, inbox, story)
+	}
+	if err != nil {
+		return []string{"What Commerce has is not known: " + err.Error()}
+	}
+	return says
+}
+
+// isCustomer reports whether a story is about a customer.
+func isCustomer(story executions.Story) bool {
+	if len(story.Chapters) == 0 {
+		return false
+	}
+	t, err := tracking.ByName(story.Chapters[0].Tracking)
+	return err == nil && t.Call == tracking.Identify
+}
+
+// resourceOf returns the id of the order or customer. That of the story may be of a webhook.
+func resourceOf(story executions.Story) string {
+	for _, c := range story.Chapters {
+		if c.Resource != "" {
+			return c.Resource
+		}
+	}
+	return story.Resource
+}
+
+func customer(ctx context.Context, client *commerce.Client, id string) ([]string, error) {
+	c, err := client.Customer(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return []string{"Commerce has the customer. " + dates(c.Record)}, nil
+}
+
+// dates describes when a resource was created and changed.
+func dates(r commerce.Record) string {
+	return fmt.Sprintf("It was created at %s and last changed at %s.", chars.Line(r.CreatedAt), chars.Line(r.UpdatedAt))
+}
+
+func order(ctx context.Context, client *commerce.Client, s store.Store, inbox string, story executions.Story) ([]string, error) {
+	o, err := client.Order(ctx, resourceOf(story))
+	if err != nil {
+		return nil, err
+	}
+	says := []string{fmt.Sprintf("In Commerce the order is %s. %s", state(o), dates(o.Record))}
+	revenue, err := compare(ctx, s, inbox, o, story)
+	if err != nil {
+		return append(says, "What was paid cannot be compared with what was sent: "+err.Error()), nil
+	}
+	for _, day := range revenue.Days {
+		says = append(says, figures(day, revenue))
+	}
+	if len(revenue.Days) == 0 {
+		says = append(says, "It is not paid, so there is no revenue to compare.")
+	}
+	return says, nil
+}
+
+// compare compares the revenue of an order.
+func compare(ctx context.Context, s store.Store, inbox string, o commerce.Order, story executions.Story) (backfill.OneRevenue, error) {
+	opened, err := s.OpenRevenue(ctx, inbox)
+	if err != nil {
+		return backfill.OneRevenue{}, err
+	}
+	return opened.OneRevenue(ctx, o, story.Executions())
+}
+
+// state returns the three states of an order.
+func state(o commerce.Order) string {
+	var all []string
+	for _, each := range []string{o.Status, o.Payment, o.Shipping} {
+		if each != "" {
+			all = append(all, chars.Line(each))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// figures compares what was paid with what was sent, in one currency.
+func figures(d backfill.RevenueDay, revenue backfill.OneRevenue) string {
+	currency := chars.Line(d.Currency)
+	says := fmt.Sprintf("Paid: %s %s.", d.Paid, currency)
+	if revenue.Refunded.Sign() > 0 {
+		says += fmt.Sprintf(" Refunded: %s.", revenue.Refunded)
+	}
+	switch {
+	case d.Unknown > 0:
+		return says + fmt.Sprintf(" Whether Order Completed was sent is not known: the log that was read has no webhook of it, and hub backfill did not send it from here. With the live template its revenue is %s. hub reconcile finds out whether it is missing.", d.Would)
+	case d.Estimated > 0:
+		says += fmt.Sprintf(" Order Completed was sent. The log does not have its revenue; with the live template it is %s.", d.Sent)
+	default:
+		says += fmt.Sprintf(" The revenue that Segment was sent with Order Completed: %s.", d.Sent)
+	}
+	if d.Difference.Sign() == 0 {
+		return says + " There is no difference."
+	}
+	says += fmt.Sprintf(" Difference: %s.", d.Difference)
+	for _, reason := range d.Reasons {
+		says += fmt.Sprintf(" %s, %s: %s", upper(string(reason.Reason)), reason.Amount, reason.Reason.Means())
+	}
+	return says
+}
+
+// upper returns a text that begins with a capital letter.
+func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -85,7 +85,7 @@ var segmentRegions = map[string]string{
 // is right: Segment answers 200 to any key.
 func segmentFindings(host, key, flag string) []Finding {
 	const keyUnchecked = "whether the write key is right cannot be checked, because Segment answers 200 to any key"
-	ofInbox := strings.HasPrefix(key, store.InboxKeyPrefix)
+	ofInbox := store.IsInboxKey(key)
 	region, known := segmentRegions[strings.TrimRight(host, "/")]
 	switch {
 	case key == "":

@@ -103,7 +103,6 @@ func Examine(ctx context.Context, p Patient) Report {
 		{"webhooks", p.webhooks},
 		{"secret", p.secret},
 		{"templates", p.templates},
-		{"paused", p.paused},
 		{"events", p.events},
 		{"clock", p.clock},
 		{"version", p.version},

@@ -2,10 +2,12 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )
 
@@ -55,9 +57,19 @@ type waiting struct {
 	newest time.Time // the last failed attempt
 }
 
+// attempted returns the undelivered events of the trackings that are not paused.
+func (f Facts) attempted() (waits []executions.Wait) {
+	for _, w := range f.Log.Waits {
+		if !slices.ContainsFunc(f.Paused, func(p store.Pause) bool { return p.Tracking.Name == w.Tracking }) {
+			waits = append(waits, w)
+		}
+	}
+	return waits
+}
+
 // waitingFor adds up the undelivered events with these causes. Its reason is that of the first.
 func waitingFor(f Facts, causes ...whose) (all waiting, found bool) {
-	for _, w := range f.Log.Waits {
+	for _, w := range f.attempted() {
 		for _, cause := range causes {
 			if causeOf(w.Reason) == cause {
 				all.add(w)
@@ -160,7 +172,7 @@ func blocked(f Facts) (found []Problem) {
 		found = append(found, Problem{Key: "settings", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
 			Says: fmt.Sprintf("A setting is missing or not valid (%s). %s.", w.Reason, retriedOf(f, w.Wait)), Do: "Set it." + then})
 	}
-	for _, w := range f.Log.Waits {
+	for _, w := range f.attempted() {
 		switch causeOf(w.Reason) {
 		case ofTemplate:
 			if !hasBroken(f, w.Tracking) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/store"
 )
 
 // Facts is what is known about a store, and enough to judge it.
@@ -12,12 +13,13 @@ type Facts struct {
 	// Flag names the store in a command that reads its settings, and HubFlag in one that asks
 	// the running hub, each with a space before it.
 	Flag, HubFlag string
-	Deployed      bool
 
 	Unread    []string // what could not be read, as sentences
 	Settings  string   // what is wrong with the settings; empty if nothing is
 	Templates []BrokenTemplate
 	Disabled  []string // trackings
+	Paused    []store.Pause
+	InboxKey  bool // Segment gets the write key of an inbox: see store.IsInboxKey
 
 	Waiting     int       // events that are queued or retried
 	Oldest      time.Time // when the first of them was received
@@ -25,7 +27,6 @@ type Facts struct {
 
 	Log     Log
 	Machine Machine
-	Cloud   Cloud
 }
 
 // BrokenTemplate is a template of an enabled tracking that does not compile.
@@ -41,9 +42,9 @@ type Log struct {
 	Trackings     []Outcomes
 	Failed        int // new dead letters
 	FirstFailed   time.Time
-	// SameHours is how many webhooks were accepted on each of the last 7 days in the hours
-	// that have passed since LastAccepted, the latest day first. It has fewer days if the log
-	// does not go back as far.
+	// SameHours is how many webhooks were accepted on each of the last 7 days at the times that
+	// have passed since LastAccepted, the latest day first. It is empty if that is less than
+	// shortestSilence, and for a deployed store.
 	SameHours []int
 }
 
@@ -79,20 +80,4 @@ type Machine struct {
 	FreeKnown   bool
 	Memory      uint64 // in use by the hub
 	MemoryLimit uint64 // zero if it is not known
-}
-
-// Cloud is what AWS says about a deployed store.
-type Cloud struct {
-	Alarms []Alarm // that are on
-	// Subscriptions is the number of confirmed subscriptions to the alarms, and -1 if it is
-	// not known.
-	Subscriptions int
-	Topic         string
-}
-
-// Alarm is an alarm of CloudWatch that is on.
-type Alarm struct {
-	Name  string // without the name of the stack
-	Since time.Time
-	Says  string // its description
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/tracking"
 )
 
 var now = time.Date(2026, 11, 24, 10, 50, 0, 0, time.Local)
@@ -91,17 +93,21 @@ func TestJudge(t *testing.T) {
 		{"silence", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = lots, at("08:10") }, Broken, "silent", "No webhook came since 08:10. On each of the last 7 days, 5 to 30 came in the same hours"},
 		{"silence on one day of the week", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = []int{40, 40, 40, 40, 40, 40, 0}, at("08:10") }, Working, "", ""},
 		{"silence of a store with few webhooks", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = []int{5, 6, 4, 5, 6, 7, 8}, at("08:10") }, Working, "", ""},
-		{"silence after a few days", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = lots[:6], at("08:10") }, Working, "", ""},
+		{"silence for more than a day", func(f *Facts) { f.Log.SameHours = lots }, Broken, "silent", "No webhook came since 2026-11-23 10:50"},
+		{"a silence that was not compared", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = nil, at("10:40") }, Working, "", ""},
 		{"dead letters", func(f *Facts) { f.DeadLetters, f.Log.Failed, f.Log.FirstFailed = 32, 27, at("10:00") }, Degraded, "dead-letters",
 			"There are 32 dead letters: events that could not be delivered. In the last 24 hours 27 events became one, the first at 10:00."},
 		{"one dead letter", func(f *Facts) { f.DeadLetters = 1 }, Degraded, "dead-letters", "There is 1 dead letter"},
 		{"a tracking is disabled", func(f *Facts) { f.Disabled = []string{"order-updated"} }, Working, "disabled", "order-updated"},
 		{"something cannot be read", func(f *Facts) { f.Unread = []string{"no answer"} }, Degraded, "unread/no answer", "could not be checked: no answer."},
-		{"alarms on AWS", func(f *Facts) {
-			f.Cloud.Alarms = []Alarm{{"late", at("10:00"), "Late. Wait."}, {"blocked", at("10:01"), "Blocked. Fix it."}, {"order-paid-dead-letters", at("10:02"), ""}}
-		}, Broken, "alarm/blocked alarm/late", "The alarm blocked is on since 10:01. Blocked. Fix it."},
-		{"no one receives the alarms", func(f *Facts) { f.Deployed, f.Cloud.Topic = true, "arn:x" }, Degraded, "unconfirmed", "aws sns subscribe --topic-arn arn:x"},
-		{"whether someone does is not known", func(f *Facts) { f.Deployed, f.Cloud = true, Cloud{Topic: "arn:x", Subscriptions: -1} }, Working, "", ""},
+		{"Segment gets the write key of the inbox", func(f *Facts) { f.InboxKey = true }, Broken, "inbox-key", "drops everything. Set the write key of a Segment source"},
+		{"a tracking is paused", func(f *Facts) {
+			f.Paused = []store.Pause{{Tracking: tracking.OrderCompleted, Since: at("09:00")}}
+			f.Log.Waits = []executions.Wait{wait("", 2, "09:01"), wait("segment_503", 1, "08:59")}
+		}, Degraded, "paused/order-completed", "The events are kept until it is resumed. Kept: 3 events. Resume it to send the kept events. hub resume order-completed --dir here"},
+		{"another tracking is paused", func(f *Facts) {
+			f.Paused, f.Log.Waits = []store.Pause{{Tracking: tracking.OrderRefunded, Since: at("09:00")}}, []executions.Wait{wait("segment_503", 1, "08:59")}
+		}, Degraded, "segment paused/order-refunded", "Kept: 0 events"},
 		{"the worst is first", func(f *Facts) { f.DeadLetters, f.Settings, f.Disabled = 1, "x", []string{"y"} }, Broken, "settings dead-letters disabled", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 
 // rules are all rules. Each returns the problems that it finds.
 var rules = []func(Facts) []Problem{
-	settingsWrong, templatesBroken, acceptingFails, diskNearlyFull, memoryNearlyFull, secretDiffers, silent,
+	settingsWrong, inboxKey, templatesBroken, acceptingFails, diskNearlyFull, memoryNearlyFull, secretDiffers, silent,
 	segmentFails, commerceFails, blocked, notAttempted, templatesDropEverything, deadLetters,
-	alarmsOn, alarmsUnconfirmed, trackingsDisabled, unread,
+	trackingsPaused, trackingsDisabled, unread,
 }
 
 const (
@@ -24,9 +24,10 @@ const (
 	// problem. A few may come from any client. The alarm on AWS uses the same.
 	forgedPeriods = 3
 	// silentDays and silentAtLeast are the days and the webhooks on each of them that a
-	// silence is compared with.
-	silentDays    = 7
-	silentAtLeast = 5
+	// silence is compared with. A shorter one than shortestSilence is not.
+	silentDays      = 7
+	silentAtLeast   = 5
+	shortestSilence = 30 * time.Minute
 	// invalidAtLeast is the number of events in a row of which a template made messages that
 	// Segment would drop, and filteredAtLeast of which it made none.
 	invalidAtLeast  = 3
@@ -39,6 +40,15 @@ func settingsWrong(f Facts) []Problem {
 	}
 	return []Problem{{Key: "settings", State: Broken, Says: "The settings are not valid, so events are not delivered: " + f.Settings + ".",
 		Do: "Correct the setting. The events are then delivered automatically.", Run: "hub configure" + f.Flag, Path: "/connections", Page: "Connections"}}
+}
+
+// inboxKey reports that Segment gets the write key of an inbox.
+func inboxKey(f Facts) []Problem {
+	if !f.InboxKey {
+		return nil
+	}
+	return []Problem{{Key: "inbox-key", State: Broken, Says: "The write key was made for the inbox of a hub, but messages go to Segment, which answers 200 and drops everything.",
+		Do: "Set the write key of a Segment source. Then find the missing events with hub reconcile" + f.Flag + ".", Run: "hub configure" + f.Flag, Path: "/connections", Page: "Connections"}}
 }
 
 func templatesBroken(f Facts) (found []Problem) {
@@ -119,9 +129,9 @@ func secretDiffers(f Facts) []Problem {
 }
 
 // silent reports that no webhook came for longer than usual: on each of the last 7 days there
-// were some in the same hours. A store with few webhooks never has so many.
+// were some at the same times. A store with few webhooks never has so many.
 func silent(f Facts) []Problem {
-	if len(f.Log.SameHours) < silentDays || f.Log.LastAccepted.IsZero() {
+	if len(f.Log.SameHours) < silentDays {
 		return nil
 	}
 	least, most := f.Log.SameHours[0], 0
@@ -131,8 +141,9 @@ func silent(f Facts) []Problem {
 	if least < silentAtLeast {
 		return nil
 	}
-	return []Problem{{Key: "silent", State: Broken, Since: f.Log.LastAccepted,
-		Says: fmt.Sprintf("No webhook came since %s. On each of the last %d days, %d to %d came in the same hours.", clock(f, f.Log.LastAccepted), silentDays, least, most),
+	since := f.Log.silentSince(f.Now)
+	return []Problem{{Key: "silent", State: Broken, Since: since,
+		Says: fmt.Sprintf("No webhook came since %s. On each of the last %d days, %d to %d came in the same hours.", clock(f, since), silentDays, least, most),
 		Do:   "Check that the webhooks in Commerce are enabled and that Commerce reaches this address.",
 		Run:  "hub webhooks list" + f.Flag, Path: "/finish", Page: "Webhooks"}}
 }
@@ -174,6 +185,21 @@ func became(n int) string {
 		return "1 event became one"
 	}
 	return fmt.Sprintf("%d events became one", n)
+}
+
+// trackingsPaused reports the trackings whose events are kept and not sent.
+func trackingsPaused(f Facts) (found []Problem) {
+	for _, p := range f.Paused {
+		kept := 0
+		for _, w := range f.Log.Waits {
+			if w.Tracking == p.Tracking.Name {
+				kept += w.Count
+			}
+		}
+		found = append(found, Problem{Key: "paused/" + p.Tracking.Name, State: Degraded, Since: p.Since, Says: p.Says() + fmt.Sprintf(" Kept: %s.", words.Count(kept, "event")),
+			Do: "Resume it to send the kept events.", Run: "hub resume " + p.Tracking.Name + f.Flag, Path: "/trackings", Page: "Trackings"})
+	}
+	return found
 }
 
 func trackingsDisabled(f Facts) []Problem {

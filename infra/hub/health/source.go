@@ -1,12 +1,14 @@
 package health
 
 import (
+	"cmp"
 	"context"
-	"slices"
+	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
@@ -32,7 +34,7 @@ func (s Source) Judge(ctx context.Context, now time.Time) Judgement { return Jud
 
 // facts reads the facts.
 func (s Source) facts(ctx context.Context, now time.Time) Facts {
-	f := Facts{Now: now, Flag: s.Store.Flag(), HubFlag: s.Store.Flag(), Deployed: s.Store.Deployment != nil, Cloud: Cloud{Subscriptions: -1}}
+	f := Facts{Now: now, Flag: s.Store.Flag(), HubFlag: s.Store.Flag()}
 	if s.Hub != nil {
 		f.Waiting, f.DeadLetters, f.Oldest = s.Hub.Queues()
 		f.Machine = s.Hub.Resources()
@@ -40,7 +42,7 @@ func (s Source) facts(ctx context.Context, now time.Time) Facts {
 			f.HubFlag += " --addr " + address
 		}
 	}
-	for _, read := range []func(context.Context, *Facts) error{s.settings, s.templates, s.log, s.cloud} {
+	for _, read := range []func(context.Context, *Facts) error{s.settings, s.pauses, s.templates, s.log, s.backlog} {
 		if err := read(ctx, &f); err != nil {
 			f.Unread = append(f.Unread, oneLine(err.Error()))
 		}
@@ -60,7 +62,15 @@ func (s Source) settings(ctx context.Context, f *Facts) error {
 	if wrong := store.Check(values); wrong != nil {
 		f.Settings = oneLine(wrong.Error())
 	}
+	host := cmp.Or(strings.TrimSpace(values[settings.SegmentHost]), s.Store.Defaults()[settings.SegmentHost])
+	f.InboxKey = host != "" && store.IsInboxKey(values[settings.SegmentWriteKey])
 	return nil
+}
+
+// pauses reads which trackings are paused.
+func (s Source) pauses(ctx context.Context, f *Facts) (err error) {
+	f.Paused, err = s.Store.Pauses(ctx)
+	return err
 }
 
 // templates reads which trackings are disabled, and compiles the templates of the others.
@@ -107,7 +117,37 @@ func (s Source) log(ctx context.Context, f *Facts) error {
 		return err
 	}
 	f.Log = Observe(all.Summary.Kinds, troubled.Rows, waits)
-	return nil
+	if s.Hub == nil {
+		return nil // on AWS, a week of the log takes too long to read
+	}
+	f.Log.SameHours, err = sameHours(ctx, s.Log, f.Log.silentSince(f.Now), f.Now)
+	return err
+}
+
+// silentSince returns when the last webhook was accepted, at most LogPeriod ago.
+func (l Log) silentSince(now time.Time) time.Time { return later(l.LastAccepted, now.Add(-LogPeriod)) }
+
+// sameHours counts the webhooks that were accepted on each of the last days between the same
+// times. It reads counters only.
+func sameHours(ctx context.Context, log executions.Log, from, to time.Time) (counts []int, err error) {
+	if to.Sub(from) < shortestSilence {
+		return nil, nil
+	}
+	for day := 1; day <= silentDays; day++ {
+		ago := -time.Duration(day) * 24 * time.Hour
+		found, err := log.Find(ctx, executions.Query{From: from.Add(ago), To: to.Add(ago)}, executions.Page{Summary: true})
+		if err != nil {
+			return nil, err
+		}
+		accepted := 0
+		for _, k := range found.Summary.Kinds {
+			if k.Outcome != executions.Rejected {
+				accepted += k.N
+			}
+		}
+		counts = append(counts, accepted)
+	}
+	return counts, nil
 }
 
 // troubledOutcomes are the outcomes of the executions whose order matters.
@@ -116,8 +156,8 @@ var troubledOutcomes = []executions.Outcome{executions.Skipped, executions.Faile
 // troubledRows is how many of them are read, the newest first.
 const troubledRows = 500
 
-// cloud reads the queues and the alarms of a deployed store.
-func (s Source) cloud(ctx context.Context, f *Facts) error {
+// backlog reads the queues of a deployed store.
+func (s Source) backlog(ctx context.Context, f *Facts) error {
 	d := s.Store.Deployment
 	if d == nil {
 		return nil
@@ -130,6 +170,5 @@ func (s Source) cloud(ctx context.Context, f *Facts) error {
 	for _, w := range f.Log.Waits {
 		f.Oldest = earlier(f.Oldest, w.Oldest)
 	}
-	slices.SortFunc(f.Cloud.Alarms, func(a, b Alarm) int { return a.Since.Compare(b.Since) })
 	return nil
 }

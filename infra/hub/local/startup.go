@@ -62,7 +62,7 @@ func (h *hub) startup(ctx context.Context) (startup, error) {
 	}
 	s.Kept = h.kept(time.Now())
 	s.UseInbox = fmt.Sprintf("The debugger of the source shows the messages. To send to the inbox here again, remove %s.", h.directory.File(settings.SegmentHost))
-	if !s.ToInbox && strings.HasPrefix(config.Segment.WriteKey, store.InboxKeyPrefix) {
+	if !s.ToInbox && store.IsInboxKey(config.Segment.WriteKey) {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("the write key is still the one made for the inbox here. With it, Segment answers 200 and drops "+
 			"everything: put a source's write key in %s.", h.directory.File(settings.SegmentWriteKey)))
 	}

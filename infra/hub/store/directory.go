@@ -28,6 +28,10 @@ const DefaultDir = ".hub"
 // distinguishes them from the write key of a Segment source.
 const InboxKeyPrefix = "inbox_"
 
+// IsInboxKey reports whether a write key was made for the inbox of a hub. With it, Segment
+// answers 200 and drops everything.
+func IsInboxKey(key string) bool { return strings.HasPrefix(strings.TrimSpace(key), InboxKeyPrefix) }
+
 // Directory is a hub's directory. It holds the settings, the versions of templates and the
 // samples.
 type Directory struct {

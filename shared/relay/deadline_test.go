@@ -12,7 +12,7 @@ import (
 // silent is a queue whose calls wait until their context ends.
 type silent struct{ *spySpool }
 
-func (silent) Retry(ctx context.Context, _ relay.Item, _ time.Duration, _ string) error {
+func (silent) Retry(ctx context.Context, _ relay.Item, _ relay.Next) error {
 	<-ctx.Done()
 	return ctx.Err()
 }

@@ -54,7 +54,7 @@ type Envelope struct {
 // Item is an envelope that the spool hands out for delivery.
 type Item struct {
 	Handle   string // identifies this receive to the spool
-	Receives int    // how often it has been handed out, from 1
+	Receives int    // the number of the attempt, from 1; early attempts of hub run have that of the one before
 	// Envelope is the envelope that was put. If Err is not nil, its Body is the spool's
 	// raw text instead, so that a dead letter loses nothing.
 	Envelope Envelope
@@ -73,13 +73,19 @@ type Spool interface {
 	// Put stores an event. The event is durable when Put returns nil. The error is an
 	// ErrTooLarge if no later Put of the same event can succeed.
 	Put(ctx context.Context, e Envelope) error
-	// Retry schedules the next attempt of an item after the delay. The reason is that of the
-	// failed attempt, for the operator. The item stays on the spool: the caller must not
-	// delete it.
-	Retry(ctx context.Context, item Item, delay time.Duration, reason string) error
+	// Retry schedules the next attempt of an item. The item stays on the spool: the caller
+	// must not delete it.
+	Retry(ctx context.Context, item Item, next Next) error
 	// Fail adds an event to the dead letters, with the reason. The caller deletes the
 	// item from the spool afterwards.
 	Fail(ctx context.Context, e Envelope, f Failure) error
+}
+
+// Next is the next attempt of an item.
+type Next struct {
+	In        time.Duration // the delay until then
+	NotBefore time.Duration // the shortest delay, which the receiver asked for; 0 if it did not
+	Reason    string        // of the failed attempt, for the operator
 }
 
 // Failure is why an event is a dead letter.

@@ -31,11 +31,11 @@ func (r *Relay) scheduleRetry(ctx context.Context, d *delivery) (time.Duration, 
 	if r.Spool == nil {
 		return 0, errNoSpool
 	}
-	delay := r.retryDelay(d.item.Receives, d.outcome.retryAfter)
-	if err := r.Spool.Retry(ctx, d.item, delay, d.outcome.reason); err != nil {
+	next := Next{In: r.retryDelay(d.item.Receives, d.outcome.retryAfter), NotBefore: d.outcome.retryAfter, Reason: d.outcome.reason}
+	if err := r.Spool.Retry(ctx, d.item, next); err != nil {
 		return 0, err
 	}
-	return delay, nil
+	return next.In, nil
 }
 
 // putDeadLetter puts the event on the dead-letter queue. If it fails, the item stays on

@@ -107,7 +107,7 @@ func TestTheLongestRetryAfterOfSeveralMessagesAppliesToTheEvent(t *testing.T) {
 		answer.Header().Set("Retry-After", "200")
 		answer.WriteHeader(429)
 	}
-	if delay := attempt(t, w, 1); delay < 200*time.Second {
+	if delay := attempt(t, w, 1); delay < 200*time.Second || w.spool.notBefore[0] != 200*time.Second {
 		t.Errorf("the delay is %v, want at least 200 s", delay)
 	}
 	equal(t, "requests", requests, 2)

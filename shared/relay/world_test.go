@@ -155,7 +155,7 @@ type spySpool struct {
 	mu                        sync.Mutex
 	putErr, retryErr, failErr error
 	age                       time.Duration // how old the events are that are put
-	delays                    []time.Duration
+	delays, notBefore         []time.Duration
 }
 
 func (s *spySpool) Put(ctx context.Context, e relay.Envelope) error {
@@ -166,7 +166,7 @@ func (s *spySpool) Put(ctx context.Context, e relay.Envelope) error {
 	return s.Memory.Put(ctx, e)
 }
 
-func (s *spySpool) Retry(ctx context.Context, item relay.Item, delay time.Duration, reason string) error {
+func (s *spySpool) Retry(ctx context.Context, item relay.Item, next relay.Next) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // as a client of SQS does
 	}
@@ -174,9 +174,10 @@ func (s *spySpool) Retry(ctx context.Context, item relay.Item, delay time.Durati
 		return s.retryErr
 	}
 	s.mu.Lock()
-	s.delays = append(s.delays, delay)
+	s.delays = append(s.delays, next.In)
+	s.notBefore = append(s.notBefore, next.NotBefore)
 	s.mu.Unlock()
-	return s.Memory.Retry(ctx, item, delay, reason)
+	return s.Memory.Retry(ctx, item, next)
 }
 
 func (s *spySpool) Fail(ctx context.Context, e relay.Envelope, b relay.Failure) error {

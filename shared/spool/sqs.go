@@ -58,8 +58,8 @@ const maxInvisible = 12*time.Hour - Visibility
 
 // Retry implements relay.Spool. It rounds the delay up to whole seconds, so that no event
 // is retried earlier than Segment asked for. SQS has no place for the reason; the log has it.
-func (s SQS) Retry(ctx context.Context, item relay.Item, delay time.Duration, _ string) error {
-	delay = min(max(delay, 0), maxInvisible)
+func (s SQS) Retry(ctx context.Context, item relay.Item, next relay.Next) error {
+	delay := min(max(next.In, 0), maxInvisible)
 	_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: aws.String(s.queue), ReceiptHandle: aws.String(item.Handle),
 		VisibilityTimeout: int32((delay + time.Second - 1) / time.Second),

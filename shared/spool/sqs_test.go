@@ -134,7 +134,7 @@ func TestOnlyAMessageThatIsTooLargeIsAnErrTooLarge(t *testing.T) {
 			if err := service.spool().Fail(t.Context(), relay.Envelope{Body: []byte(`{}`)}, relay.Failure{}); err == nil {
 				t.Error("Fail: no error")
 			}
-			if err := service.spool().Retry(t.Context(), relay.Item{}, time.Second, "segment_500"); err == nil {
+			if err := service.spool().Retry(t.Context(), relay.Item{}, relay.Next{In: time.Second, Reason: "segment_500"}); err == nil {
 				t.Error("Retry: no error")
 			}
 		})
@@ -171,7 +171,7 @@ func TestSQSRetriesInWholeSeconds(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			service := newQueueService(t)
-			if err := service.spool().Retry(t.Context(), relay.Item{Handle: "h"}, c.delay, "segment_500"); err != nil {
+			if err := service.spool().Retry(t.Context(), relay.Item{Handle: "h"}, relay.Next{In: c.delay, Reason: "segment_500"}); err != nil {
 				t.Fatal(err)
 			}
 			got := service.calls[0]

@@ -78,7 +78,7 @@ func (c deadLetterConsole) isLeftWith(name string, dead, waiting int) {
 func (c deadLetterConsole) retries(name, reason string, delay time.Duration) {
 	c.Helper()
 	item := c.queues[name].Receive(c.Context(), 1)[0]
-	if err := c.queues[name].Retry(c.Context(), item, delay, reason); err != nil {
+	if err := c.queues[name].Retry(c.Context(), item, relay.Next{In: delay, Reason: reason}); err != nil {
 		c.Fatal(err)
 	}
 }

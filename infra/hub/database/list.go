@@ -43,6 +43,7 @@ type List struct {
 	mu      sync.Mutex
 	totals  totals
 	full    bool // the log says so
+	old     int  // how many were removed because of their age, and are not logged yet
 	failing bool // the last write failed
 
 	stop    context.CancelFunc // ends prunePeriodically
@@ -54,6 +55,7 @@ type totals struct {
 	added uint64 // how many were ever added
 	kept  int
 	bytes int
+	more  bool // there are still entries beyond the limits
 }
 
 var (
@@ -67,6 +69,10 @@ const entryOverhead = 64
 
 // timeBytes is the size of the time before the body of a stored entry.
 const timeBytes = 8
+
+// pruneStep is how many entries one change removes at most, so that it delays others only for
+// a short time. A list can have many more that are too old, if the hub did not run for days.
+const pruneStep = 1000
 
 // pruneInterval is the time between two looks for entries that are too old.
 const pruneInterval = time.Hour
@@ -89,8 +95,8 @@ func OpenList(path, name string, limits Limits, log *slog.Logger) (*List, error)
 	return l, nil
 }
 
-// open opens the database and removes what is beyond the limits. After a damage, the numbers
-// of the entries continue.
+// open opens the database and begins to remove what is beyond the limits. After a damage, the
+// numbers of the entries continue.
 func (l *List) open() error {
 	db, err := Open(l.path)
 	if err != nil {

@@ -127,6 +127,38 @@ func TestAFullListRemovesTheOldestEntriesAndLogsItOnce(t *testing.T) {
 	}
 }
 
+// A list that was not in use for long can have many entries that are too old. One change that
+// removed all of them would delay the start of the hub, and all other changes.
+func TestManyEntriesAreRemovedInSteps(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := opened(t, dir, month)
+		const count = 10*pruneStep + pruneStep/2
+		full := make([]Entry, count)
+		for n := range full {
+			full[n] = text(fmt.Sprint(n))
+		}
+		if err := l.Add(full...); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(month.Age + time.Nanosecond)
+		if err := l.Add(text("new")); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := l.Kept(), count+1-pruneStep; got != want {
+			t.Errorf("after one change it has %d entries, want %d", got, want)
+		}
+		l.Close()
+		l, log := opened(t, dir, month)
+		defer l.Close()
+		synctest.Wait()
+		has(t, l, "new")
+		if got := strings.Count(log.String(), "the oldest entries of the inbox were removed"); got != 1 {
+			t.Errorf("the log says it %d times:\n%s", got, log)
+		}
+	})
+}
+
 func TestEntriesThatAreTooOldAreRemovedAndTheLogSaysHowMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, log := opened(t, t.TempDir(), Limits{Bytes: 1 << 20, Age: 24 * time.Hour})

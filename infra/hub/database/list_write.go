@@ -9,9 +9,12 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// prunePeriodically removes the entries that are too old, until the context is done.
+// prunePeriodically removes the entries that are too old, until the context is done. It also
+// removes what is left beyond the limits when the list is opened.
 func (l *List) prunePeriodically(ctx context.Context) {
 	for {
+		for ctx.Err() == nil && l.hasMore() && l.Add() == nil {
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -19,6 +22,13 @@ func (l *List) prunePeriodically(ctx context.Context) {
 			_ = l.Add() // update has logged the error
 		}
 	}
+}
+
+// hasMore reports whether there are still entries beyond the limits.
+func (l *List) hasMore() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.totals.more
 }
 
 // view reads the database.
@@ -115,20 +125,22 @@ type removed struct {
 	old  int
 }
 
-// prune removes the oldest entries while they are beyond the limits. size is the size of all.
+// prune removes the oldest entries that are beyond the limits, at most pruneStep. size is the
+// size of all.
 func (l *List) prune(entries *bbolt.Bucket, size int, now time.Time) (totals, removed, error) {
 	var gone removed
+	var keys [][]byte // to delete afterwards: a deletion makes the cursor invalid
 	t := totals{added: entries.Sequence(), bytes: size}
-	for {
-		key, value := entries.Cursor().First()
-		if key == nil {
-			return t, gone, nil
-		}
+	cursor := entries.Cursor()
+	for key, value := cursor.First(); key != nil; key, value = cursor.Next() {
 		t.kept = int(t.added - binary.BigEndian.Uint64(key) + 1)
 		old := now.Sub(entryTime(value)) > l.limits.Age
 		full := t.bytes > l.limits.Bytes
 		if !old && !full && (l.limits.Entries == 0 || t.kept <= l.limits.Entries) {
-			return t, gone, nil
+			break
+		}
+		if t.more = len(keys) == pruneStep; t.more {
+			break
 		}
 		if old {
 			gone.old++
@@ -137,10 +149,14 @@ func (l *List) prune(entries *bbolt.Bucket, size int, now time.Time) (totals, re
 		}
 		t.bytes -= len(value) - timeBytes + entryOverhead
 		t.kept--
+		keys = append(keys, key)
+	}
+	for _, key := range keys {
 		if err := entries.Delete(key); err != nil {
 			return t, gone, err
 		}
 	}
+	return t, gone, nil
 }
 
 // entryTime returns the time of a stored entry.
@@ -154,11 +170,16 @@ func (l *List) note(now totals, gone removed) {
 	l.totals = now
 	logFull := gone.full > 0 && !l.full
 	l.full = l.full || logFull
+	l.old += gone.old
+	old := l.old
+	if !now.more {
+		l.old = 0
+	}
 	l.mu.Unlock()
 	if logFull {
 		l.log.Warn(l.name+" is full: from now on each new entry removes the oldest ones", "bytes", l.limits.Bytes, "entries", now.kept)
 	}
-	if gone.old > 0 {
-		l.log.Info("the oldest entries of "+l.name+" were removed", "entries", gone.old, "older_than", l.limits.Age.String())
+	if old > 0 && !now.more {
+		l.log.Info("the oldest entries of "+l.name+" were removed", "entries", old, "older_than", l.limits.Age.String())
 	}
 }

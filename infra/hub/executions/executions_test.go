@@ -77,8 +77,8 @@ func (w *world) Put(ctx context.Context, e relay.Envelope) error {
 	return w.queue.Put(ctx, e)
 }
 
-func (w *world) Retry(ctx context.Context, item relay.Item, delay time.Duration, reason string) error {
-	return w.queue.Retry(ctx, item, delay, reason)
+func (w *world) Retry(ctx context.Context, item relay.Item, next relay.Next) error {
+	return w.queue.Retry(ctx, item, next)
 }
 
 func (w *world) Fail(ctx context.Context, e relay.Envelope, b relay.Failure) error {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"sync/atomic"
 
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/shared/relay"
@@ -14,11 +15,12 @@ type pausable struct {
 	*queue.Queue
 	tracking tracking.Tracking
 	settings *settings.StableDir
+	last     atomic.Bool // whether it was paused when the settings could be read
 }
 
 // Receive implements spool.Receiver. While the tracking is paused it waits, and no event is
 // received: a pause uses up no attempt.
-func (p pausable) Receive(ctx context.Context, limit int) []relay.Item {
+func (p *pausable) Receive(ctx context.Context, limit int) []relay.Item {
 	for ctx.Err() == nil {
 		changed := p.settings.Changed()
 		if p.paused(ctx) {
@@ -36,7 +38,7 @@ func (p pausable) Receive(ctx context.Context, limit int) []relay.Item {
 }
 
 // receiveUntil receives events until the settings change.
-func (p pausable) receiveUntil(ctx context.Context, changed <-chan struct{}, limit int) []relay.Item {
+func (p *pausable) receiveUntil(ctx context.Context, changed <-chan struct{}, limit int) []relay.Item {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -49,9 +51,11 @@ func (p pausable) receiveUntil(ctx context.Context, changed <-chan struct{}, lim
 	return p.Queue.Receive(ctx, limit)
 }
 
-// paused reports whether the settings pause the tracking. If they cannot be read it is not
-// paused: the relay reports that.
-func (p pausable) paused(ctx context.Context) bool {
-	parameters, err := p.settings.Parameters(ctx, []string{settings.Paused(p.tracking)})
-	return err == nil && settings.IsPaused(p.tracking, parameters)
+// paused reports whether the settings pause the tracking. While they cannot be read, a pause
+// does not begin or end: the relay reports that.
+func (p *pausable) paused(ctx context.Context) bool {
+	if parameters, err := p.settings.Parameters(ctx, []string{settings.Paused(p.tracking)}); err == nil {
+		p.last.Store(settings.IsPaused(p.tracking, parameters))
+	}
+	return p.last.Load()
 }

@@ -61,9 +61,13 @@ func newWebhooks(host string, configuration func(tracking.Tracking) relay.Config
 		queue := queues.Queue(t.Name)
 		function := serve.NewFunction(t, configuration(t), queue, log)
 		function.Relay.Backoff = backoff
-		function.Relay.Measured = func(m relay.Measurement) { meter.Count(t, m) }
+		recovery := newRecovery(t, queue, log)
+		function.Relay.Measured = func(m relay.Measurement) {
+			meter.Count(t, m)
+			recovery.measured(m)
+		}
 		h.functions[t.Name], h.queues[t.Name] = function, queue
-		h.recoveries[t.Name] = newRecovery(t, queue, log)
+		h.recoveries[t.Name] = recovery
 	}
 	return h
 }
@@ -74,7 +78,7 @@ func (h *webhooks) deliver(ctx context.Context) {
 	var queues sync.WaitGroup
 	queues.Go(func() { h.accepted.save(ctx) })
 	for name, queue := range h.queues {
-		paused := pausable{queue, h.functions[name].Relay.Tracking, h.settings}
+		paused := &pausable{Queue: queue, tracking: h.functions[name].Relay.Tracking, settings: h.settings}
 		queues.Go(func() { spool.Serve(ctx, paused, h.recoveries[name].watch(h.functions[name].Relay.Deliver)) })
 	}
 	queues.Go(func() { followSettings(ctx, h.settings, h.recoveries) })

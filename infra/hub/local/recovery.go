@@ -29,35 +29,51 @@ type recovery struct {
 	queue    *queue.Queue
 	log      *slog.Logger
 
-	mu   sync.Mutex
-	next int // how many the next success attempts
+	mu        sync.Mutex
+	next      int  // how many the next success attempts
+	succeeded bool // a delivery succeeded, and that has attempted none yet
 }
 
 func newRecovery(t tracking.Tracking, q *queue.Queue, log *slog.Logger) *recovery {
 	return &recovery{tracking: t, queue: q, log: log, next: firstRetried}
 }
 
-// watch returns a function that delivers events as deliver does, and notes the results.
+// measured notes the outcome of an attempt. Only one that Segment accepted shows that the
+// cause of the failures may be gone: an event is also done if it is skipped, or a dead letter.
+func (r *recovery) measured(m relay.Measurement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch m.Outcome {
+	case "delivered":
+		r.succeeded = true
+	case "retrying":
+		r.next = firstRetried
+	}
+}
+
+// watch returns a function that delivers events as deliver does. After a batch with a success
+// it attempts retrying events.
 func (r *recovery) watch(deliver func(context.Context, []relay.Item) (keep []string)) func(context.Context, []relay.Item) []string {
 	return func(ctx context.Context, items []relay.Item) []string {
 		keep := deliver(ctx, items)
-		r.note(len(items)-len(keep), len(keep))
+		if limit := r.afterBatch(); limit > 0 {
+			r.retry(limit)
+		}
 		return keep
 	}
 }
 
-// note notes how many events of a batch are done, and how many are to be retried.
-func (r *recovery) note(done, retrying int) {
+// afterBatch returns how many events to attempt early: none if no delivery has succeeded.
+func (r *recovery) afterBatch() (limit int) {
 	r.mu.Lock()
-	if retrying > 0 {
-		r.next = firstRetried
+	defer r.mu.Unlock()
+	if !r.succeeded {
+		return 0
 	}
-	limit := r.next
+	r.succeeded = false
+	limit = r.next
 	r.next = min(2*r.next, mostRetried)
-	r.mu.Unlock()
-	if done > 0 {
-		r.retry(limit)
-	}
+	return limit
 }
 
 // settingsChanged attempts a few events after a change of the settings.
@@ -85,10 +101,10 @@ func (r *recovery) retry(limit int) {
 // followSettings calls settingsChanged of the recovery of each tracking whose settings change,
 // and logs which trackings are paused, until the context is done.
 func followSettings(ctx context.Context, stable *settings.StableDir, recoveries map[string]*recovery) {
-	known := settingsOf(ctx, stable, recoveries)
+	known := settingsOf(ctx, stable, recoveries, nil)
 	for first := true; ; {
 		changed := stable.Changed()
-		current := settingsOf(ctx, stable, recoveries)
+		current := settingsOf(ctx, stable, recoveries, known)
 		for name, r := range recoveries {
 			if !maps.Equal(known[name], current[name]) {
 				r.settingsChanged()
@@ -111,12 +127,16 @@ func followSettings(ctx context.Context, stable *settings.StableDir, recoveries 
 	}
 }
 
-// settingsOf returns the parameters that each tracking uses. They are empty while the files
-// cannot be read.
-func settingsOf(ctx context.Context, stable *settings.StableDir, recoveries map[string]*recovery) map[string]map[string]string {
+// settingsOf returns the parameters that each tracking uses. While the files cannot be read,
+// those are the known ones.
+func settingsOf(ctx context.Context, stable *settings.StableDir, recoveries map[string]*recovery, known map[string]map[string]string) map[string]map[string]string {
 	all := map[string]map[string]string{}
 	for name, r := range recoveries {
-		all[name], _ = stable.Parameters(ctx, slices.Concat(settings.Names(r.tracking), settings.CommerceNames(), []string{settings.Paused(r.tracking)}))
+		parameters, err := stable.Parameters(ctx, slices.Concat(settings.Names(r.tracking), settings.CommerceNames(), []string{settings.Paused(r.tracking)}))
+		if err != nil {
+			parameters = known[name]
+		}
+		all[name] = parameters
 	}
 	return all
 }

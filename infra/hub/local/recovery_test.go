@@ -19,12 +19,14 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// outage is a delivery that fails until it is repaired. Events with the body "odd" always fail.
+// outage is a delivery that fails until it is repaired. Events with the body "odd" always fail,
+// and those with the body "skipped" or "failed" have that outcome.
 type outage struct {
 	mu       sync.Mutex
 	down     bool
 	attempts map[string]int
 	queue    *queue.Queue
+	recovery *recovery
 }
 
 func (o *outage) repair() {
@@ -40,10 +42,16 @@ func (o *outage) deliver(ctx context.Context, items []relay.Item) (keep []string
 	for _, item := range items {
 		body := string(item.Envelope.Body)
 		o.attempts[body]++
-		if o.down || body == "odd" {
-			_ = o.queue.Retry(ctx, item, time.Hour, "segment_500")
+		outcome := "delivered"
+		switch {
+		case body == "skipped" || body == "failed":
+			outcome = body
+		case o.down || body == "odd":
+			outcome = "retrying"
+			_ = o.queue.Retry(ctx, item, relay.Next{In: time.Hour, Reason: "segment_500"})
 			keep = append(keep, item.Handle)
 		}
+		o.recovery.measured(relay.Measurement{Outcome: outcome})
 	}
 	return keep
 }
@@ -60,6 +68,7 @@ func afterAnOutage(t *testing.T, test func(t *testing.T, o *outage, r *recovery)
 		q := store.Queue(tracking.OrderCompleted.Name)
 		o := &outage{down: true, attempts: map[string]int{}, queue: q}
 		r := newRecovery(tracking.OrderCompleted, q, slog.New(slog.DiscardHandler))
+		o.recovery = r
 		for i := range 25 {
 			put(t, q, fmt.Sprint(i))
 		}
@@ -110,6 +119,20 @@ func TestASuccessAttemptsTheRetryingEvents(t *testing.T) {
 	})
 }
 
+// An event that is skipped, or that becomes a dead letter, does not show that Segment works again.
+func TestOnlyADeliveryAttemptsTheRetryingEvents(t *testing.T) {
+	afterAnOutage(t, func(t *testing.T, o *outage, _ *recovery) {
+		before := total(o)
+		put(t, o.queue, "skipped")
+		o.leaves(t, 26)
+		put(t, o.queue, "failed")
+		o.leaves(t, 26)
+		if got := total(o) - before; got != 2 {
+			t.Errorf("%d events were attempted, want the 2 new ones", got)
+		}
+	})
+}
+
 func TestAChangeOfTheSettingsAttemptsAFewEventsFirst(t *testing.T) {
 	afterAnOutage(t, func(t *testing.T, o *outage, r *recovery) {
 		before := total(o)
@@ -149,7 +172,7 @@ func TestOnlyTheTrackingsWhoseSettingsChangeAreRetried(t *testing.T) {
 			q := store.Queue(tr.Name)
 			put(t, q, "a")
 			item := q.Receive(t.Context(), 1)[0]
-			if err := q.Retry(t.Context(), item, time.Hour, "template"); err != nil {
+			if err := q.Retry(t.Context(), item, relay.Next{In: time.Hour, Reason: "template"}); err != nil {
 				t.Fatal(err)
 			}
 			recoveries[tr.Name] = newRecovery(tr, q, slog.New(slog.DiscardHandler))

@@ -31,7 +31,7 @@ func TestACopyIsRestored(t *testing.T) {
 	q := newQueue(t)
 	put(t, q, "retried", "in delivery")
 	items := visible(t, q, 2)
-	if err := q.Retry(t.Context(), items[0], time.Hour, "segment_500"); err != nil {
+	if err := q.Retry(t.Context(), items[0], relay.Next{In: time.Hour, Reason: "segment_500"}); err != nil {
 		t.Fatal(err)
 	}
 	digest := commerce.DigestOf("key")
@@ -116,7 +116,7 @@ func TestACopyMissesNoEvent(t *testing.T) {
 				case 1:
 					q.Fail(t.Context(), item.Envelope, relay.Failure{Reason: "segment_400"})
 				case 2:
-					q.Retry(t.Context(), item, 0, "segment_500")
+					q.Retry(t.Context(), item, relay.Next{In: 0, Reason: "segment_500"})
 					continue
 				}
 				q.Delete(item.Handle)

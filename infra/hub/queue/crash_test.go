@@ -48,7 +48,9 @@ func TestNoConfirmedEventIsLostInAPowerFailure(t *testing.T) {
 		"put": func(q *Queue, _ relay.Item) error {
 			return q.put(t.Context(), event{record: encode(relay.Envelope{Body: make([]byte, 10_000)})})
 		},
-		"retry": func(q *Queue, item relay.Item) error { return q.Retry(t.Context(), item, time.Hour, "segment_500") },
+		"retry": func(q *Queue, item relay.Item) error {
+			return q.Retry(t.Context(), item, relay.Next{In: time.Hour, Reason: "segment_500"})
+		},
 		"receive": func(q *Queue, _ relay.Item) error {
 			_, err := q.store.files[0].take(q.name, spool.BatchSize)
 			return err

@@ -18,6 +18,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"commerce-segment/infra/hub/database"
+	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 )
 
@@ -25,7 +26,8 @@ import (
 //
 //	events  the event's number -> its record
 //	due     the time at which it is visible, and its number -> how often it was received,
-//	        its flags, and the reason of its last failure
+//	        its flags, when it may be attempted early, and the reason of its last
+//	        failure
 //
 // So the next event is the first key of due, and a retry does not write the body again.
 var (
@@ -210,8 +212,8 @@ type received struct {
 
 // oldest returns when the webhook of a queue's first event was received; zero if that
 // cannot be read.
-func (f *file) oldest(queue string) (received time.Time) {
-	_ = f.View(func(tx *bbolt.Tx) error {
+func (f *file) oldest(queue string) (received time.Time, err error) {
+	err = f.View(func(tx *bbolt.Tx) error {
 		if bucket := tx.Bucket([]byte(queue)); bucket != nil {
 			_, record := bucket.Bucket(bucketEvents).Cursor().First()
 			if e, err := decode(record); err == nil {
@@ -220,7 +222,7 @@ func (f *file) oldest(queue string) (received time.Time) {
 		}
 		return nil
 	})
-	return received
+	return received, err
 }
 
 // size returns the total size of the events' records in bytes.
@@ -253,7 +255,7 @@ func (f *file) take(queue string, limit int) (events []received, err error) {
 			visible = append(visible, e)
 			events = append(events, received{
 				handle:   f.handle(joinKey(until, e.number)),
-				receives: e.receives + 1,
+				receives: e.taken(until).receives,
 				record:   bytes.Clone(stored.Get(binary.BigEndian.AppendUint64(nil, e.number))),
 			})
 		}
@@ -268,9 +270,9 @@ func (f *file) take(queue string, limit int) (events []received, err error) {
 	return events, err
 }
 
-// retry makes an event invisible for the delay, and stores why its attempt failed. It returns
-// false if the event was deleted or received again.
-func (f *file) retry(queue string, key []byte, delay time.Duration, reason string) (found bool, err error) {
+// retry makes an event invisible until its next attempt, and stores why the last one failed.
+// It returns false if the event was deleted or received again.
+func (f *file) retry(queue string, key []byte, next relay.Next) (found bool, err error) {
 	err = f.Update(func(tx *bbolt.Tx) error {
 		_, due, err := bucketsOf(tx, queue)
 		if err != nil {
@@ -281,7 +283,7 @@ func (f *file) retry(queue string, key []byte, delay time.Duration, reason strin
 			return nil
 		}
 		e := entryOf(key, value)
-		if err := move(due, e, e.failed(time.Now().Add(delay), reason)); err != nil {
+		if err := move(due, e, e.failed(time.Now(), next)); err != nil {
 			return err
 		}
 		f.note(tx, queue)

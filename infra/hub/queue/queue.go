@@ -58,13 +58,13 @@ func (q *Queue) put(ctx context.Context, events ...event) error {
 }
 
 // Retry implements relay.Spool.
-func (q *Queue) Retry(_ context.Context, item relay.Item, delay time.Duration, reason string) error {
+func (q *Queue) Retry(_ context.Context, item relay.Item, next relay.Next) error {
 	number, key, ok := splitHandle(item.Handle)
 	file := q.store.file(number)
 	if !ok || file == nil {
 		return fmt.Errorf("scheduling the next attempt of event %s: %w", item.Handle, errStale)
 	}
-	found, err := file.retry(q.name, key, delay, reason)
+	found, err := file.retry(q.name, key, next)
 	q.store.noteFile(file, err)
 	if err == nil && !found {
 		err = errStale

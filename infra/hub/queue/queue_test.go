@@ -160,7 +160,7 @@ func TestARetriedEventIsReceivedAfterTheDelay(t *testing.T) {
 					q.Receive(t.Context(), spool.BatchSize)
 					waited <- time.Since(started)
 				}()
-				if err := q.Retry(t.Context(), item, delay, "segment_500"); err != nil {
+				if err := q.Retry(t.Context(), item, relay.Next{In: delay, Reason: "segment_500"}); err != nil {
 					t.Fatal(err)
 				}
 				equal(t, "received after", (<-waited).Round(time.Millisecond), delay)
@@ -178,15 +178,15 @@ func TestAnOldHandleHasNoEffect(t *testing.T) {
 		stale := q.Receive(t.Context(), spool.BatchSize)[0]
 		fresh := q.Receive(t.Context(), spool.BatchSize)[0]
 		remove(t, q, stale)
-		if err := q.Retry(t.Context(), stale, time.Hour, "segment_500"); !errors.Is(err, errStale) {
+		if err := q.Retry(t.Context(), stale, relay.Next{In: time.Hour, Reason: "segment_500"}); !errors.Is(err, errStale) {
 			t.Errorf("retrying with an old handle: got %v, want %v", err, errStale)
 		}
 		equal(t, "waiting", q.Status().Waiting, 1)
-		if err := q.Retry(t.Context(), fresh, 0, "segment_500"); err != nil {
+		if err := q.Retry(t.Context(), fresh, relay.Next{In: 0, Reason: "segment_500"}); err != nil {
 			t.Error(err)
 		}
 		for _, handle := range []string{"", "1", "1-", "x-00", "1-zz", "99-" + strings.Repeat("0", 32)} {
-			if err := q.Retry(t.Context(), relay.Item{Handle: handle}, 0, "segment_500"); !errors.Is(err, errStale) {
+			if err := q.Retry(t.Context(), relay.Item{Handle: handle}, relay.Next{In: 0, Reason: "segment_500"}); !errors.Is(err, errStale) {
 				t.Errorf("retrying %q: got %v, want %v", handle, err, errStale)
 			}
 		}
@@ -432,7 +432,7 @@ func TestEventsSurviveARestart(t *testing.T) {
 	put(t, q, "delivered", "in delivery", "retrying", "fails", "waiting")
 	items := visible(t, q, 4)
 	remove(t, q, items[0])
-	if err := q.Retry(t.Context(), items[2], time.Hour, "segment_500"); err != nil {
+	if err := q.Retry(t.Context(), items[2], relay.Next{In: time.Hour, Reason: "segment_500"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := q.Fail(t.Context(), items[3].Envelope, relay.Failure{Reason: "segment_400"}); err != nil {
@@ -461,7 +461,7 @@ func TestEventsAreVisibleAfterTheClockWasSetBack(t *testing.T) {
 	q := s.Queue("order-completed")
 	put(t, q, "a", "b")
 	for _, item := range visible(t, q, 2) {
-		if err := q.Retry(t.Context(), item, 24*time.Hour, "segment_500"); err != nil {
+		if err := q.Retry(t.Context(), item, relay.Next{In: 24 * time.Hour, Reason: "segment_500"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -469,7 +469,7 @@ func TestEventsAreVisibleAfterTheClockWasSetBack(t *testing.T) {
 	items := visible(t, q, 2)
 	equal(t, "while it runs", len(items), 2)
 	for _, item := range items {
-		if err := q.Retry(t.Context(), item, 24*time.Hour, "segment_500"); err != nil {
+		if err := q.Retry(t.Context(), item, relay.Next{In: 24 * time.Hour, Reason: "segment_500"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -541,7 +541,7 @@ func TestNoEventIsLostWithConcurrentPutsAndReceives(t *testing.T) {
 				got[string(item.Envelope.Body)]++
 				if item.Receives == 1 && len(got)%7 == 0 {
 					keep = append(keep, item.Handle)
-					if err := q.Retry(ctx, item, time.Millisecond, "segment_500"); err != nil {
+					if err := q.Retry(ctx, item, relay.Next{In: time.Millisecond, Reason: "segment_500"}); err != nil {
 						t.Error(err)
 					}
 				}

@@ -1,6 +1,11 @@
 package queue
 
-import "time"
+import (
+	"errors"
+	"time"
+
+	"commerce-segment/infra/hub/database"
+)
 
 // Status counts the events of a queue.
 type Status struct {
@@ -21,18 +26,29 @@ func (st *Status) Add(other Status) {
 // Status counts the queue's events.
 func (q *Queue) Status() (st Status) {
 	s := q.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, file := range s.files {
+	for _, file := range s.list() { // reading a file must not delay what uses the others
 		if n := file.status(q.name).waiting; n > 0 {
-			if st.Waiting == 0 {
-				st.Oldest = file.oldest(q.name)
-			}
 			st.Waiting += n
+			if st.Oldest.IsZero() {
+				st.Oldest = s.oldest(file, q.name)
+			}
 		}
 	}
-	if s.failed != nil {
-		st.Failed = s.failed.count(q.name)
+	s.mu.Lock()
+	failed := s.failed
+	s.mu.Unlock()
+	if failed != nil {
+		st.Failed = failed.count(q.name)
 	}
 	return st
+}
+
+// oldest returns when the webhook of a queue's first event in a file was received; zero if
+// that cannot be read.
+func (s *Store) oldest(f *file, queue string) time.Time {
+	received, err := f.oldest(queue)
+	if errors.Is(err, database.ErrDamaged) {
+		s.noteFile(f, err)
+	}
+	return received
 }

@@ -96,7 +96,8 @@ func (q *Queue) RetryNow(matches func(Waiting) bool) (retried int, err error) {
 
 // RetrySome makes at most limit events visible whose next attempt is later. It does that only
 // once for each event, until its next attempt at its own time: an event that fails because of
-// its content is not attempted more than twice as often. It returns how many.
+// its content is not attempted more than twice as often. It leaves the events that the receiver
+// asked not to send yet. It returns how many.
 func (q *Queue) RetrySome(limit int) (retried int, err error) {
 	return q.reschedule(func(_ *file, entries iter.Seq[entry], before int) (moves []rescheduled) {
 		now := time.Now()
@@ -104,7 +105,7 @@ func (q *Queue) RetrySome(limit int) (retried int, err error) {
 			return nil
 		}
 		for e := range entries {
-			if !e.wasEarly {
+			if !e.wasEarly && !e.notBefore.After(now) {
 				moves = append(moves, rescheduled{e, e.due(now, true)})
 			}
 			if before+len(moves) >= limit {
@@ -138,7 +139,9 @@ type rescheduled struct{ from, to entry }
 func (q *Queue) reschedule(choose func(f *file, entries iter.Seq[entry], before int) []rescheduled) (changed int, err error) {
 	for _, file := range q.store.list() {
 		n, err := file.reschedule(q.name, func(entries iter.Seq[entry]) []rescheduled { return choose(file, entries, changed) })
-		q.store.noteFile(file, err)
+		if n > 0 || err != nil { // otherwise nothing was written
+			q.store.noteFile(file, err)
+		}
 		changed += n
 		if err != nil {
 			return changed, fmt.Errorf("scheduling attempts earlier: %w", err)

@@ -1,12 +1,14 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
 )
 
 // retrying puts events on a new queue whose first attempts fail. The next attempts are an hour
@@ -38,7 +40,7 @@ func receiveAll(t *testing.T, q *Queue, count int) (items []relay.Item) {
 
 func fails(t *testing.T, q *Queue, item relay.Item, delay time.Duration) {
 	t.Helper()
-	if err := q.Retry(t.Context(), item, delay, "segment_500"); err != nil {
+	if err := q.Retry(t.Context(), item, relay.Next{In: delay, Reason: "segment_500"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -141,8 +143,60 @@ func TestRetrySomeRetriesEachEventOnceUntilItsOwnTime(t *testing.T) {
 		}
 		retrySome(t, q, 10, 2)
 		receives := receiveAll(t, q, 2)[0].Receives
-		equal(t, "receives", receives, 5)
+		equal(t, "receives", receives, 2)
 	})
+}
+
+// While other events are delivered, an event that fails is attempted early after each attempt at
+// its own time.
+func TestEarlyAttemptsUseUpNoReceive(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := retrying(t, 1)
+		for own := 1; own < spool.MaxReceives; own++ {
+			retrySome(t, q, 1, 1)
+			early := receiveAll(t, q, 1)[0]
+			equal(t, "receives of the early attempt", early.Receives, own)
+			fails(t, q, early, time.Hour)
+			equal(t, "attempts", waitingOf(t, q)[0].Attempts, own)
+			time.Sleep(time.Hour)
+			item := receiveAll(t, q, 1)[0]
+			equal(t, "receives of its own attempt", item.Receives, own+1)
+			fails(t, q, item, time.Hour)
+		}
+		time.Sleep(time.Hour)
+		equal(t, "visible", len(visible(t, q, 1)), 0)
+		equal(t, "dead letters", q.Status().Failed, 1)
+	})
+}
+
+func TestRetrySomeLeavesAnEventUntilTheTimeThatWasAskedFor(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		put(t, q, "a")
+		next := relay.Next{In: time.Hour, NotBefore: 5 * time.Minute, Reason: "segment_429"}
+		if err := q.Retry(t.Context(), receiveAll(t, q, 1)[0], next); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "reason", waitingOf(t, q)[0].Reason, "segment_429")
+		time.Sleep(5*time.Minute - time.Second)
+		retrySome(t, q, 10, 0)
+		time.Sleep(time.Second)
+		retrySome(t, q, 10, 1)
+		fails(t, q, receiveAll(t, q, 1)[0], time.Hour) // and asks for no time
+		time.Sleep(time.Hour)
+		fails(t, q, receiveAll(t, q, 1)[0], time.Hour)
+		retrySome(t, q, 10, 1)
+	})
+}
+
+// Otherwise the log of a full disk says after each delivery that it is written again.
+func TestRescheduleSaysNothingOfTheDiskIfItWritesNothing(t *testing.T) {
+	q := newQueue(t)
+	q.store.noteWrite(errors.New("the disk is full"))
+	retrySome(t, q, 1, 0)
+	q.store.mu.Lock()
+	defer q.store.mu.Unlock()
+	equal(t, "failing", q.store.failing, true)
 }
 
 func TestTheReasonsOfRetryingEventsSurviveARestart(t *testing.T) {

@@ -86,14 +86,14 @@ func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
 }
 
 // Retry implements relay.Spool.
-func (m *Memory) Retry(_ context.Context, item relay.Item, delay time.Duration, _ string) error {
+func (m *Memory) Retry(_ context.Context, item relay.Item, next relay.Next) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	message, ok := m.received[item.Handle]
 	if !ok {
 		return fmt.Errorf("scheduling the retry of item %s: %w", item.Handle, errStale)
 	}
-	message.visible = time.Now().Add(delay)
+	message.visible = time.Now().Add(next.In)
 	heap.Fix(&m.waiting, message.place)
 	m.wake()
 	return nil

@@ -120,7 +120,7 @@ func TestAMessageComesBackWhenItsNextAttemptIsDue(t *testing.T) {
 					waited <- time.Since(started)
 				}()
 				synctest.Wait()
-				if err := m.Retry(t.Context(), item, delay, "segment_500"); err != nil {
+				if err := m.Retry(t.Context(), item, relay.Next{In: delay, Reason: "segment_500"}); err != nil {
 					t.Fatal(err)
 				}
 				equal(t, "came back after", <-waited, delay)
@@ -139,11 +139,11 @@ func TestAStaleHandleDoesNothing(t *testing.T) {
 		fresh := m.Receive(t.Context(), spool.BatchSize)[0]
 
 		m.Delete(stale.Handle)
-		if err := m.Retry(t.Context(), stale, time.Hour, "segment_500"); !errors.Is(err, errStale) {
+		if err := m.Retry(t.Context(), stale, relay.Next{In: time.Hour, Reason: "segment_500"}); !errors.Is(err, errStale) {
 			t.Errorf("a retry with a stale handle: got %v, want %v", err, errStale)
 		}
 		equal(t, "counts", m.Counts(), Counts{Invisible: 1})
-		if err := m.Retry(t.Context(), fresh, 0, "segment_500"); err != nil {
+		if err := m.Retry(t.Context(), fresh, relay.Next{In: 0, Reason: "segment_500"}); err != nil {
 			t.Error(err)
 		}
 		equal(t, "received again", bodies(visible(t, m, spool.BatchSize)), []string{"a"})
@@ -307,7 +307,7 @@ func TestConcurrentCallsLoseNothing(t *testing.T) {
 			for _, item := range items {
 				// Some messages are retried once.
 				if item.Receives == 1 && len(item.Envelope.Body)%3 == 0 {
-					if err := m.Retry(ctx, item, time.Millisecond, "segment_500"); err != nil {
+					if err := m.Retry(ctx, item, relay.Next{In: time.Millisecond, Reason: "segment_500"}); err != nil {
 						t.Error(err)
 					}
 					keep = append(keep, item.Handle)
@@ -340,7 +340,7 @@ func BenchmarkMemory(b *testing.B) {
 			}
 			for range waiting {
 				item := m.Receive(b.Context(), 1)[0]
-				if err := m.Retry(b.Context(), item, time.Hour, "segment_500"); err != nil {
+				if err := m.Retry(b.Context(), item, relay.Next{In: time.Hour, Reason: "segment_500"}); err != nil {
 					b.Fatal(err)
 				}
 			}

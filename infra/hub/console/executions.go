@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -200,9 +201,25 @@ func (c *Console) downloadExecutions(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="executions.csv"`)
-	if err := executions.WriteCSV(w, log.All(r.Context(), q)); err != nil {
+	if err := executions.WriteCSV(w, withTime(w, log.All(r.Context(), q))); err != nil {
 		c.Log.Warn("the table of executions could not be sent completely", "detail", err.Error())
 		panic(http.ErrAbortHandler) // so that the browser shows that the file is not complete
+	}
+}
+
+// readRowWithin is how long a browser may take to read one execution.
+const readRowWithin = time.Minute
+
+// withTime returns executions for an answer, and gives the browser time to read each of them.
+// Otherwise the whole answer would have to be read within the server's WriteTimeout.
+func withTime(w http.ResponseWriter, all iter.Seq2[executions.Execution, error]) iter.Seq2[executions.Execution, error] {
+	answer := http.NewResponseController(w)
+	return func(yield func(executions.Execution, error) bool) {
+		for e, err := range all {
+			if !yield(e, errors.Join(err, answer.SetWriteDeadline(time.Now().Add(readRowWithin)))) {
+				return
+			}
+		}
 	}
 }
 

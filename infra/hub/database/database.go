@@ -31,15 +31,24 @@ var BucketAbout = []byte("about")
 
 var keyVersion = []byte("version")
 
-// mapBytes is how much address space a file gets when it is opened. A change that needs more
-// waits for all readers.
-const mapBytes = 128 << 20
+// mapBytes returns how much address space a file gets when it is opened. A change that needs
+// more waits for all readers. On Windows bbolt makes the file as large as its map, so a file
+// gets only what it needs.
+func mapBytes() int {
+	if runtime.GOOS == "windows" {
+		return 0
+	}
+	return 128 << 20
+}
 
 // damagedInfix is in the name of a damaged file, before the time at which it was found.
 const damagedInfix = ".damaged-"
 
 // ErrNewer means that a later release wrote a file.
 var ErrNewer = errors.New("a later release of hub wrote it, and this release cannot read it: run that release")
+
+// ErrInUse means that another process has opened a file.
+var ErrInUse = errors.New("another process uses it")
 
 // OpenFile opens the file of a database. Tests replace it to simulate errors of the disk.
 var OpenFile = os.OpenFile
@@ -57,14 +66,26 @@ func Open(path string) (*DB, error) {
 	return db, nil
 }
 
-// OpenToRead opens a database that no process writes to. Nothing may be written to it.
+// OpenToRead opens a database that no process writes to. Nothing may be written to it. Its
+// error is an ErrInUse if a process does, and an ErrNewer if a later release wrote the file.
 func OpenToRead(path string) (*DB, error) {
 	var bolt *bbolt.DB
 	err := guard(func() (err error) {
 		bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
 		return err
 	})
+	if errors.Is(err, berrors.ErrTimeout) {
+		err = ErrInUse
+	}
 	if err != nil {
+		return nil, err
+	}
+	err = guard(func() error {
+		_, err := checkVersion(bolt)
+		return err
+	})
+	if err != nil {
+		bolt.Close()
 		return nil, err
 	}
 	db := &DB{bolt: bolt, wake: make(chan struct{}, 1), ended: make(chan struct{})}
@@ -87,20 +108,20 @@ func openFile(path string) (db *bbolt.DB, err error) {
 			OpenFile:        OpenFile,
 			Timeout:         time.Second, // another process has opened it; usually the directory's lock reports that first
 			FreelistType:    bbolt.FreelistMapType,
-			InitialMmapSize: mapBytes,
+			InitialMmapSize: mapBytes(),
 		})
 		return err
 	})
 	var ofSystem syscall.Errno
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("another process uses %s", path)
+		return nil, fmt.Errorf("%s: %w", path, ErrInUse)
 	case errors.As(err, &ofSystem):
 		return nil, err
 	case err != nil: // bbolt cannot read the file
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	err = guard(func() error { return checkVersion(db) })
+	err = guard(func() error { return prepare(db) })
 	if err == nil {
 		err = syncDir(filepath.Dir(path)) // otherwise a power failure may lose a new file's name
 	}
@@ -111,11 +132,26 @@ func openFile(path string) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
-// checkVersion checks the version of a database, and writes it into a new one. There is only
-// one version so far, so nothing is converted.
-func checkVersion(db *bbolt.DB) error {
-	isNew := false
-	err := db.View(func(tx *bbolt.Tx) error {
+// prepare checks the version of a database, and writes it into a new one. There is only one
+// version so far, so nothing is converted.
+func prepare(db *bbolt.DB) error {
+	isNew, err := checkVersion(db)
+	if err != nil || !isNew {
+		return err
+	}
+	return db.Update(func(tx *bbolt.Tx) error {
+		about, err := tx.CreateBucket(BucketAbout)
+		if err != nil {
+			return err
+		}
+		return about.Put(keyVersion, binary.BigEndian.AppendUint64(nil, formatVersion))
+	})
+}
+
+// checkVersion checks the version of a database. It reports whether the database is new and has
+// none yet.
+func checkVersion(db *bbolt.DB) (isNew bool, err error) {
+	err = db.View(func(tx *bbolt.Tx) error {
 		about := tx.Bucket(BucketAbout)
 		if isNew = about == nil; isNew {
 			return nil
@@ -129,16 +165,7 @@ func checkVersion(db *bbolt.DB) error {
 		}
 		return nil
 	})
-	if err != nil || !isNew {
-		return err
-	}
-	return db.Update(func(tx *bbolt.Tx) error {
-		about, err := tx.CreateBucket(BucketAbout)
-		if err != nil {
-			return err
-		}
-		return about.Put(keyVersion, binary.BigEndian.AppendUint64(nil, formatVersion))
-	})
+	return isNew, err
 }
 
 // syncDir makes the names of the files in a directory durable.

@@ -40,7 +40,7 @@ func WriteCSV(w io.Writer, all iter.Seq2[Execution, error]) error {
 
 // NoFormula returns a text that a spreadsheet does not take for a formula.
 func NoFormula(text string) string {
-	if strings.HasPrefix(text, "=") || strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") || strings.HasPrefix(text, "@") {
+	if text != "" && strings.Contains("=+-@\t\r\n", text[:1]) {
 		return "'" + text
 	}
 	return text

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"commerce-segment/infra/hub/console"
+	"commerce-segment/infra/hub/database"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/store"
@@ -62,6 +63,9 @@ func (c Client) Executions(ctx context.Context) (log executions.Log, note string
 		return nil, "", nil, err
 	}
 	files, failed := disk.OpenToRead(folder)
+	if errors.Is(failed, database.ErrInUse) {
+		return nil, "", nil, fmt.Errorf("a hub runs with the directory %s, but not at %s: name its address with --addr", c.directory.Dir, c.URL)
+	}
 	if failed != nil {
 		return nil, "", nil, fmt.Errorf("%w (reading %s instead: %w)", err, folder, failed)
 	}

@@ -21,11 +21,16 @@ type Certificate struct {
 	mu      sync.Mutex
 	current *tls.Certificate
 	files   []os.FileInfo // of the last attempt to load them
+	failed  time.Time     // when that attempt failed; zero if it succeeded
 	checked time.Time
 }
 
 // checkInterval is the time between two looks at the files of a certificate.
 const checkInterval = time.Second
+
+// reloadInterval is the time after which files that could not be loaded are tried again, also
+// if they look unchanged: a change of their permissions, for example, cannot be seen.
+const reloadInterval = time.Minute
 
 // LoadCertificate returns the certificate in two PEM files. Its error says what to do.
 func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
@@ -58,17 +63,24 @@ func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.current, nil
 }
 
-// follow loads the files if they have changed. It logs each change once.
+// follow loads the files if they have changed, or if they could not be loaded a while ago. It
+// logs each change once.
 func (c *Certificate) follow() {
 	files := c.stat() // before the files are read, so that a later change is not missed
-	if slices.EqualFunc(files, c.files, sameFile) {
+	changed := !slices.EqualFunc(files, c.files, sameFile)
+	again := !c.failed.IsZero() && time.Since(c.failed) >= reloadInterval
+	if !changed && !again {
 		return
 	}
 	c.files = files
 	if err := c.load(); err != nil {
-		c.log.Error("the new certificate for TLS cannot be used, and the old one stays in effect: write both files again", "detail", err.Error())
+		c.failed = time.Now()
+		if changed {
+			c.log.Error("the new certificate for TLS cannot be used, and the old one stays in effect: write both files again", "detail", err.Error())
+		}
 		return
 	}
+	c.failed = time.Time{}
 	c.log.Info("the new certificate for TLS is in effect", "expires", c.current.Leaf.NotAfter.UTC().Format(time.RFC3339))
 }
 

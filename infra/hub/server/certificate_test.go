@@ -88,6 +88,15 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 	want(2, "a removed file")
 	writeCertificate(t, certFile, keyFile, 3)
 	want(3, "a repair")
+
+	// The files cannot be read, and then they can, without a change that can be seen.
+	otherCert, otherKey := filepath.Join(dir, "other-cert.pem"), filepath.Join(dir, "other-key.pem")
+	writeCertificate(t, otherCert, otherKey, 4)
+	c.certFile, c.keyFile = otherCert, otherKey
+	c.files, c.failed = c.stat(), time.Now()
+	want(3, "a failed attempt")
+	c.failed = time.Now().Add(-reloadInterval)
+	want(4, "a later attempt")
 }
 
 // serveTLS starts a server with TLS, and returns its address and its log.

@@ -121,19 +121,22 @@ func (s *Store) flush() bool {
 	lines, left := s.buffer.take()
 	for left += len(lines); len(lines) > 0; lines, _ = s.buffer.take() {
 		unwritten, err := s.write(lines)
-		if len(unwritten) > 0 {
+		done := len(unwritten) == 0
+		if !done {
 			s.buffer.putBack(unwritten)
 		}
-		s.noteWrite(err)
-		if left -= len(lines); err != nil || left <= 0 {
-			return err == nil
+		if done || err != nil { // otherwise their file was set aside, and the next write uses another
+			s.noteWrite(err)
+		}
+		if left -= len(lines); !done || left <= 0 {
+			return done
 		}
 	}
 	return true
 }
 
 // write writes lines to the files of their webhooks, and returns those that it failed to
-// write.
+// write. It sets a damaged file aside, which is no error: its lines can be written to another.
 func (s *Store) write(lines []executions.Line) (unwritten []executions.Line, err error) {
 	if err := s.begin(time.Now()); err != nil {
 		return lines, err

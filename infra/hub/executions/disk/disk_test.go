@@ -361,4 +361,50 @@ func TestADamagedFileIsSetAside(t *testing.T) {
 		find(t, s, executions.Query{}, executions.Page{Rows: 10, Summary: true})
 		works(t, s, logged, path)
 	})
+	t.Run("when it is written", func(t *testing.T) {
+		dir := t.TempDir()
+		path := write(t, dir)
+		s, _ := stopped(t, dir, limits)
+		add(s, delivered("o-2", time.Now())...)
+		if err := os.Truncate(path, 8<<10); err != nil {
+			t.Fatal(err)
+		}
+		if s.flush() {
+			t.Error("a write of which nothing is on the disk succeeded")
+		}
+		closed(t, s)
+	})
+	t.Run("when the hub stops", func(t *testing.T) {
+		dir := t.TempDir()
+		path := write(t, dir)
+		s, _ := stopped(t, dir, limits)
+		add(s, delivered("o-2", time.Now())...)
+		if err := os.Truncate(path, 8<<10); err != nil {
+			t.Fatal(err)
+		}
+		closed(t, s)
+		s, _ = opened(t, dir, limits)
+		defer closed(t, s)
+		if found := find(t, s, executions.Query{}, executions.Page{Rows: 10}); len(found.Rows) != 1 || found.Rows[0].Resource != "o-2" {
+			t.Errorf("after a restart it finds %+v", found.Rows)
+		}
+	})
+}
+
+// On Windows a file is as large as its map, with little in it.
+func TestTheSizeOfAFileIsThatOfItsDatabase(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := stopped(t, dir, limits)
+	add(s, delivered("o-1", time.Now())...)
+	s.flush()
+	path, size := s.files[0].path, s.files[0].bytes.Load()
+	closed(t, s)
+	if err := os.Truncate(path, 4*fileBytes); err != nil {
+		t.Fatal(err)
+	}
+	s, _ = stopped(t, dir, limits)
+	defer closed(t, s)
+	if got := s.files[0].bytes.Load(); got != size {
+		t.Errorf("the size is %d, want %d", got, size)
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -56,8 +55,13 @@ func openFile(dir string, start time.Time, open func(path string) (*database.DB,
 	if f.DB, err = open(f.path); err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(f.path); err == nil {
-		f.bytes.Store(info.Size())
+	err = f.View(func(tx *bbolt.Tx) error {
+		f.bytes.Store(tx.Size()) // on Windows the file itself is as large as its map
+		return nil
+	})
+	if err != nil {
+		f.Close()
+		return nil, err
 	}
 	return f, nil
 }

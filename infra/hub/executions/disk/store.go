@@ -108,7 +108,9 @@ func (s *Store) Handler() slog.Handler { return executions.Handler(s.buffer.add)
 func (s *Store) Close() error {
 	s.stop()
 	<-s.ended
-	s.flush()
+	if !s.flush() {
+		s.flush() // a damaged file was set aside, and there is a new one
+	}
 	return s.closeFiles()
 }
 

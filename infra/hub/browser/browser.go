@@ -328,8 +328,12 @@ func (p *Page) Screenshot() []byte {
 }
 
 // Faults returns what makes the page hard to use without a mouse, with poor sight, or in a
-// window of this size.
-func (p *Page) Faults() []string { return Ask[[]string](p, "probe.faults()") }
+// window of this size. It waits until no part of the page is being refreshed.
+func (p *Page) Faults() []string {
+	p.t.Helper()
+	p.Holds("the page to be refreshed", "!document.querySelector('[aria-busy]')")
+	return Ask[[]string](p, "probe.faults()")
+}
 
 // Tour presses Tab from the top of the page until each control had the focus. It returns the
 // controls that were not reached or do not show their focus. In the code editor it first

@@ -53,8 +53,9 @@ var layout = []rule{
 	{folder: "infra/hub/measure", may: []string{"infra/hub/queue", "infra/hub/version", "shared"}},
 	{folder: "infra/hub/render", may: []string{"shared"}},
 	{folder: "infra/hub/deadletters", may: []string{"infra/hub/queue", "shared"}},
+	{folder: "infra/hub/redact", may: []string{"shared"}},
 	{folder: "infra/hub/executions", may: []string{"infra/hub/database", "infra/hub/words", "infra/stack/outputs", "shared"}, aws: true},
-	{folder: "infra/hub/backfill", may: []string{"infra/hub/executions", "infra/hub/words", "shared"}},
+	{folder: "infra/hub/backfill", may: []string{"infra/hub/executions", "infra/hub/redact", "infra/hub/words", "shared"}},
 	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
 	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "shared", "templates"}, aws: true},
 	{folder: "infra/hub/archive", may: []string{"infra/hub/queue", "infra/hub/store", "shared"}},
@@ -75,7 +76,8 @@ var layout = []rule{
 
 // hubParts are what the commands and the pages of the operator's program share.
 var hubParts = []string{
-	"infra/hub/backfill", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint", "infra/hub/order", "infra/hub/queue", "infra/hub/render",
+	"infra/hub/backfill", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint",
+	"infra/hub/order", "infra/hub/queue", "infra/hub/redact", "infra/hub/render",
 	"infra/hub/version", "infra/hub/words", "shared", "templates",
 }
 

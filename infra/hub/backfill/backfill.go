@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/loggable"
 )
@@ -28,6 +29,13 @@ type Plan struct {
 type Sample struct {
 	Tracking string
 	JSON     []byte // redacted
+}
+
+// sampleOf returns the first message of a fact.
+func sampleOf(w written) Sample {
+	message := w.messages[0].JSON
+	text, _ := redact.New(message).JSON(string(message))
+	return Sample{w.fact.by.Name, []byte(text)}
 }
 
 // Total returns the number of messages.
@@ -65,7 +73,7 @@ func (p *Plan) add(all []written) {
 			p.Filtered++
 		default:
 			if p.Events[w.fact.by.Name] == 0 {
-				p.Samples = append(p.Samples, Sample{w.fact.by.Name, redact(w.messages[0].JSON)})
+				p.Samples = append(p.Samples, sampleOf(w))
 			}
 			p.Events[w.fact.by.Name] += len(w.messages)
 		}

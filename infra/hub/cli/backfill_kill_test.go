@@ -151,7 +151,7 @@ func TestBackfillPrintsItsPlanAndAsks(t *testing.T) {
 		{"it asks", []string{"orders", "--since", "2026-01-01"}, exitFailed,
 			[]string{"Created in this period: 2 orders.", "2 checkout-started", "1 order-completed", "In total 3 events, to " + sink.URL, "Not a terminal: pass --yes"}, 0},
 		{"a dry run sends nothing", []string{"orders", "--since", "2026-01-01", "--to", "Amplitude", "--dry-run"}, exitDone,
-			[]string{", limited to Amplitude. ", `"event": "Order Completed"`, `"email": "[redacted]"`, `"total": 12`, "Nothing was sent (--dry-run)"}, 0},
+			[]string{", limited to Amplitude. ", `"event": "Order Completed"`, `"email": "•••"`, `"total": 12`, "Nothing was sent (--dry-run)"}, 0},
 		{"nothing was created", []string{"orders", "--since", "2026-01-01", "--until", "2026-02-01", "--yes"}, exitDone, []string{"Created in this period: 0 orders.", "There is nothing to send"}, 0},
 		{"the period ends before it begins", []string{"orders", "--since", "2026-02-01", "--until", "2026-01-01"}, exitFailed, []string{"must be after the start of the period"}, 0},
 		{"an invalid time", []string{"orders", "--since", "soon"}, exitFailed, []string{`--since "soon": write a time such as 2026-01-31`}, 0},

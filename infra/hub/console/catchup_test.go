@@ -176,7 +176,7 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	page := s.finds("/catchup/plan", plan(map[string]string{"until": "2026-04-01", "to": "Amplitude, Braze"}))
 	wants(t, page, "Step 2: send", "<dt>Orders</dt><dd>2</dd>", "<dt>Events</dt><dd>3</dd>", "<dt>Estimated time</dt><dd>1 s</dd>",
 		"2026-01-01T00:00:00Z</span> until <span class=\"whole\">2026-04-01T00:00:00Z", "<b>2</b> Checkout Started", "<b>1</b> Order Completed",
-		"Segment forwards the events to Amplitude and Braze only.", "Send 3 events", "[redacted]", `value="Amplitude, Braze"`)
+		"Segment forwards the events to Amplitude and Braze only.", "Send 3 events", "•••", `value="Amplitude, Braze"`)
 	lacks(t, page, "Mara", "mara@")
 	if s.sent() != 0 {
 		t.Error("planning sends events")

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/forecast"
+	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
@@ -215,9 +215,10 @@ func listKind(kind letterGroup) listedKind {
 }
 
 // detailOf returns the detail of a dead letter without personal values. An older version may
-// have written a response of Segment there, which can quote the event.
+// have written a response of Segment there, which can quote the event. A long list does not have
+// all events, and hides the details of the others.
 func detailOf(g deadletters.Letter) string {
-	if redact.New(g.Envelope.Body).Hides(g.Failure.Detail) {
+	if g.Failure.Detail != "" && g.Envelope.Body == nil || redact.New(g.Envelope.Body).Hides(g.Failure.Detail) {
 		return redact.Hidden
 	}
 	return g.Failure.Detail

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/console/difference"
-	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/queue"
+	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/tracking"
 )
@@ -126,7 +126,6 @@ func (c *Console) addContent(ctx context.Context, data *executionData) error {
 	if err != nil {
 		return err
 	}
-	hide := redact.New(body)
 	if body != nil {
 		if err := c.addPreview(ctx, t, body, data); err != nil {
 			return err
@@ -136,12 +135,10 @@ func (c *Console) addContent(ctx context.Context, data *executionData) error {
 	if err != nil || len(sent) == 0 {
 		return err
 	}
-	if body == nil {
-		hide = redact.NewOfMessage(slices.Concat([]byte{'['}, slices.Concat(joined(sent)...), []byte{']'}))
-	}
 	was := resultOf(sent)
 	if !data.Personal {
-		was = was.redacted(hide)
+		hide := redact.New(append(jsonOf(sent), body)...)
+		was, data.Preview.Result = was.redacted(hide), data.Preview.Result.redacted(hide)
 	}
 	data.Sent = &was
 	if data.Webhook != "" && !data.IsSame() {
@@ -150,12 +147,8 @@ func (c *Console) addContent(ctx context.Context, data *executionData) error {
 	return err
 }
 
-// joined returns the JSON of messages, with commas between them.
-func joined(messages []segment.Message) (texts [][]byte) {
-	for i, message := range messages {
-		if i > 0 {
-			texts = append(texts, []byte{','})
-		}
+func jsonOf(messages []segment.Message) (texts [][]byte) {
+	for _, message := range messages {
 		texts = append(texts, message.JSON)
 	}
 	return texts

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/database"
+	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/settings"
 )
@@ -164,19 +164,14 @@ var calls = map[string]string{
 func (m *inboxMessage) describe() {
 	var read struct{ Type, Event, UserID, AnonymousID, MessageID any }
 	_ = json.Unmarshal(m.JSON, &read) // a message that is not an object has no such members
-	hidden := redact.NewOfMessage(m.JSON)
-	shown := func(values ...any) string {
-		for _, value := range values {
-			if text, ok := value.(string); ok && text != "" {
-				if hidden.Hides(text) {
-					return redact.Hidden
-				}
-				return chars.Line(text[:min(len(text), cellBytes)])
-			}
-		}
-		return ""
+	hide := redact.New(m.JSON)
+	shown := func(name string, value any) string {
+		text, _ := value.(string)
+		text = hide.Field(name, text)
+		return chars.Line(text[:min(len(text), cellBytes)])
 	}
-	m.Call, m.Event, m.User, m.MessageID = cmp.Or(m.Call, shown(read.Type)), shown(read.Event), shown(read.UserID, read.AnonymousID), shown(read.MessageID)
+	m.Call, m.Event, m.MessageID = cmp.Or(m.Call, shown("type", read.Type)), shown("event", read.Event), shown("messageId", read.MessageID)
+	m.User = cmp.Or(shown("userId", read.UserID), shown("anonymousId", read.AnonymousID))
 }
 
 // cellBytes is how much of a value a row shows. The page of the message has all of it.
@@ -235,7 +230,7 @@ func (c *Console) inboxMessage(w http.ResponseWriter, r *http.Request) {
 	}
 	data.Text = text.String()
 	if !data.Personal {
-		data.Text, _ = redact.NewOfMessage(message.JSON).JSON(data.Text)
+		data.Text, _ = redact.New(message.JSON).JSON(data.Text)
 	}
 	c.show(w, r, http.StatusOK, "inbox-one", view{Title: cmp.Or(message.Event, message.Call, "Message"), Path: inboxPath, Data: data})
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/forecast"
+	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/tracking"
 )
 
@@ -37,7 +37,7 @@ func (f letterFilter) matches(l deadletters.Letter) bool {
 	says := func(part string) bool { return strings.Contains(strings.ToLower(part), text) }
 	return (f.Tracking == "" || l.Tracking.Name == f.Tracking) &&
 		(f.Reason == "" || l.Failure.Reason == f.Reason) &&
-		(text == "" || slices.ContainsFunc([]string{l.Failure.Resource, l.Failure.Reason, detailOf(l), l.Tracking.Name}, says)) &&
+		(text == "" || slices.ContainsFunc([]string{l.Failure.Resource, l.Failure.Reason, l.Failure.Detail, l.Tracking.Name}, says)) &&
 		(len(f.Letters) == 0 || slices.Contains(f.Letters, letterName(l)))
 }
 

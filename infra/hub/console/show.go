@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/backfill"
-	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/redact"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )

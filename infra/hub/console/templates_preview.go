@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/lint"
+	"commerce-segment/infra/hub/redact"
 	"commerce-segment/infra/hub/render"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
@@ -125,6 +125,7 @@ func (c *Console) event(ctx context.Context, form templateForm) (event, error) {
 // mistake is an error in a template and its place.
 type mistake struct {
 	Message string
+	Said    string // what the template passed to $error, if that may quote the event
 	Line    int    // from 1; 0 if it is not known
 	Text    string // the text of the line
 }
@@ -136,18 +137,29 @@ func mistakeIn(err error, source string) *mistake {
 		return &mistake{Message: err.Error()}
 	}
 	m := &mistake{Message: failed.Message, Line: failed.Line}
+	if failed.Said != failed.Message {
+		m.Said = failed.Said
+	}
 	if lines := strings.Split(source, "\n"); m.Line >= 1 && m.Line <= len(lines) {
 		m.Text = strings.TrimSpace(lines[m.Line-1])
 	}
 	return m
 }
 
-// Sentence returns the message with its line.
-func (m *mistake) Sentence() string {
-	if m.Line == 0 {
+// Says returns the message and what the template said.
+func (m *mistake) Says() string {
+	if m.Said == "" {
 		return m.Message
 	}
-	return fmt.Sprintf("line %d: %s", m.Line, m.Message)
+	return m.Message + " Message: " + m.Said
+}
+
+// Sentence returns what Says returns, with the line.
+func (m *mistake) Sentence() string {
+	if m.Line == 0 {
+		return m.Says()
+	}
+	return fmt.Sprintf("line %d: %s", m.Line, m.Says())
 }
 
 // preview is the result of a template for an event.
@@ -260,8 +272,10 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 		p.Faults = c.faults(ctx, form.Tracking, tried.compiled, e)
 	}
 	if e.Real && !form.Personal {
-		hide := redact.New(e.Body)
-		p.Webhook, _ = hide.JSON(p.Webhook)
+		hide := redact.New(e.Body, []byte(p.Result.JSON))
+		if len(e.Body) <= maxShownWebhook { // otherwise it is a sentence
+			p.Webhook, _ = hide.JSON(p.Webhook)
+		}
 		p.Result = p.Result.redacted(hide)
 	}
 	return p
@@ -336,11 +350,7 @@ func tryEvent(ctx context.Context, t tracking.Tracking, s source, writeKey strin
 	of := e.sample(t, "")
 	messages, err := render.Render(ctx, t, s.compiled.WithCurrencies(of.Currencies), of.Commerce, writeKey, webhook, e.At)
 	if err != nil {
-		m := mistakeIn(err, s.text)
-		if failed := new(template.Error); errors.As(err, &failed) && failed.Said != "" && failed.Said != failed.Message {
-			m.Message += " Message: " + failed.Said
-		}
-		return result{Wrong: m}
+		return result{Wrong: mistakeIn(err, s.text)}
 	}
 	return resultOf(messages)
 }
@@ -362,13 +372,17 @@ func resultOf(messages []segment.Message) result {
 	return result{JSON: string(batch), Shown: len(shown), Messages: len(messages), Digest: [sha256.Size]byte(digest.Sum(nil))}
 }
 
-// redacted returns the result without personal values.
+// redacted returns the result without personal values. The message of an error has none.
 func (r result) redacted(hide redact.Redactor) result {
-	if r.Wrong != nil && hide.Hides(r.Wrong.Message) {
-		r.Wrong, r.Hidden = &mistake{Message: redact.Hidden, Line: r.Wrong.Line, Text: r.Wrong.Text}, true
+	if r.Wrong == nil {
+		r.JSON, r.Hidden = hide.JSON(r.JSON)
 		return r
 	}
-	r.JSON, r.Hidden = hide.JSON(r.JSON)
+	if r.Wrong.Said != "" {
+		wrong := *r.Wrong
+		wrong.Said = redact.Hidden
+		r.Wrong, r.Hidden = &wrong, true
+	}
 	return r
 }
 

@@ -5,9 +5,9 @@ import (
 	"net/http"
 
 	"commerce-segment/infra/hub/console/difference"
-	"commerce-segment/infra/hub/console/redact"
 	"commerce-segment/infra/hub/forecast"
 	"commerce-segment/infra/hub/lint"
+	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/tracking"
 )
 
@@ -117,7 +117,7 @@ func changeOf(ctx context.Context, t tracking.Tracking, before, after source, wr
 	}
 	one = change{Label: e.Label, Fails: now.Wrong != nil && old.Wrong == nil}
 	if e.Real && !personal {
-		hide := redact.New(e.Body)
+		hide := redact.New(e.Body, []byte(old.JSON), []byte(now.JSON))
 		old, now = old.redacted(hide), now.redacted(hide)
 	}
 	one.Both, err = difference.Compare("Before", old.Text(), "After", now.Text())

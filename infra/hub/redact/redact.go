@@ -1,4 +1,4 @@
-// Package redact hides personal values in texts about a webhook.
+// Package redact hides personal values of webhooks and of messages to Segment.
 package redact
 
 import (
@@ -16,12 +16,13 @@ import (
 // Hidden stands for a personal value.
 const Hidden = "•••"
 
-// Redactor hides the personal values of a webhook in texts that were made from it. It finds a
-// value also in another letter case and within a longer text. It does not find values that a
-// template transformed, for example into a hash.
+// Redactor hides what may be personal. In JSON it shows only the fields that are known not to be
+// personal: see shows. It also knows the personal values of its documents, and hides a shown
+// field or another text that contains one of them, in any letter case.
 type Redactor struct {
 	words  []string // in lower case, the longest first
 	phones []string // their digits
+	person bool     // a document is the webhook of a customer: all of its payload is personal
 }
 
 // people are the fields of an order, of an included resource, or of a message to Segment, with
@@ -30,43 +31,33 @@ var people = []string{"customer", "customers", "contact", "address", "addresses"
 
 // personalEnds are the endings of other names of personal fields, in lower case and without
 // underscores.
-var personalEnds = []string{"address", "email", "phone", "phonenumber", "firstname", "lastname"}
+var personalEnds = []string{"address", "email", "phone", "phonenumber", "firstname", "lastname", "fullname", "customername", "postcode", "postalcode", "zip", "zipcode"}
 
 // notPersonal are fields within personal ones that contain no personal value.
-var notPersonal = []string{"id", "type", "links", "meta", "relationships", "country"}
+var notPersonal = []string{"id", "type", "links", "meta", "relationships", "country", "createdAt"}
 
 var mailAddress = regexp.MustCompile(`[^\s"<>,;:@]+@[^\s"<>,;:@]+\.[^\s"<>,;:@]+`)
 
-// New returns a Redactor for the personal values of a webhook. If the body is not a webhook, the
-// Redactor hides nothing.
-func New(body []byte) Redactor {
+// New returns a Redactor for texts about documents, each of which is a webhook or other JSON. To
+// compare two documents, give both to one Redactor: a value hidden in one is then hidden in both.
+func New(documents ...[]byte) Redactor {
 	var r Redactor
-	var tree any
-	webhook, err := commerce.Parse(body)
-	if err == nil {
-		tree = webhook.Document()["payload"]
+	for _, document := range documents {
+		webhook, err := commerce.Parse(document)
+		if err == nil {
+			about := isAboutPerson(webhook)
+			r.person = r.person || about
+			r.collect(webhook.Document()["payload"], about)
+			continue
+		}
+		var tree any
+		decoder := json.NewDecoder(bytes.NewReader(document))
+		decoder.UseNumber()
+		_ = decoder.Decode(&tree) // a text that is not JSON has no fields
+		r.collect(tree, false)
 	}
-	r.collect(tree, isAboutPerson(webhook))
-	r.sort()
-	return r
-}
-
-// sort sorts the values that were collected.
-func (r *Redactor) sort() {
 	slices.SortFunc(r.words, func(a, b string) int { return len(b) - len(a) })
 	r.words = slices.Compact(r.words)
-}
-
-// NewOfMessage returns a Redactor for the personal values of a message to Segment: traits,
-// addresses and what else a Redactor of a webhook looks for.
-func NewOfMessage(message []byte) Redactor {
-	var tree any
-	decoder := json.NewDecoder(bytes.NewReader(message))
-	decoder.UseNumber()
-	_ = decoder.Decode(&tree) // of a text that is not JSON, JSON hides all strings that it cannot read
-	var r Redactor
-	r.collect(tree, false)
-	r.sort()
 	return r
 }
 
@@ -84,7 +75,7 @@ func (r *Redactor) collect(value any, personal bool) {
 			if !slices.Contains(notPersonal, key) || !personal {
 				r.collect(field, personal || isPersonal(key))
 			}
-			if personal && strings.Contains(key, "name") {
+			if (personal || isPersonal(key)) && strings.Contains(strings.ToLower(key), "name") {
 				r.addNames(field)
 			}
 		}
@@ -148,8 +139,12 @@ func digits(text string) string {
 	}, text)
 }
 
-// Hides reports whether a text is or contains a personal value.
+// Hides reports whether a text is or contains an e-mail address or a personal value of the
+// documents.
 func (r Redactor) Hides(text string) bool {
+	if strings.Contains(text, "@") && mailAddress.MatchString(text) {
+		return true
+	}
 	text = strings.ToLower(text)
 	if slices.ContainsFunc(r.words, func(word string) bool { return containsWord(text, word) }) {
 		return true
@@ -183,31 +178,4 @@ func containsWord(text, word string) bool {
 
 func isWord(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
-}
-
-// JSON returns a JSON text with its personal values hidden, and reports whether it had any.
-func (r Redactor) JSON(text string) (string, bool) {
-	var b strings.Builder
-	found := false
-	for part := range Parts(text) {
-		if r.hidesPart(part) {
-			part.Text, found = `"`+Hidden+`"`, true
-		}
-		b.WriteString(part.Text)
-	}
-	return b.String(), found
-}
-
-func (r Redactor) hidesPart(part jsonPart) bool {
-	switch part.Kind {
-	case jsonNumber:
-		return slices.Contains(r.words, part.Text) || slices.Contains(r.phones, part.Text)
-	case jsonKey, jsonString:
-		var text string
-		if json.Unmarshal([]byte(part.Text), &text) != nil {
-			return true // a value that cannot be read may be personal
-		}
-		return r.Hides(text)
-	}
-	return false
 }

@@ -159,6 +159,25 @@ func TestPersonalValuesInADeadLetterAreHiddenUntilAskedFor(t *testing.T) {
 	b.want(b.ask("GET", "/deadletters/order-paid/1", nil), 404, "this dead letter is not in the list")
 }
 
+// A long list does not have all events, so it does not know whether a detail quotes one.
+func TestTheDetailOfADeadLetterWithoutItsEventIsHidden(t *testing.T) {
+	for _, c := range []struct {
+		detail, want string
+		body         []byte
+	}{
+		{"Lind is refused", "•••", []byte(hubtest.PersonalOrder)},
+		{"Lind is refused", "•••", nil},
+		{"message 1: no user", "message 1: no user", []byte(hubtest.PersonalOrder)},
+		{"", "", nil},
+	} {
+		var letter deadletters.Letter
+		letter.Failure.Detail, letter.Envelope.Body = c.detail, c.body
+		if got := detailOf(letter); got != c.want {
+			t.Errorf("of %q it shows %q", c.detail, got)
+		}
+	}
+}
+
 func TestDeadLettersAreReplayed(t *testing.T) {
 	b := withDeadLetters(t)
 	for range 3 {

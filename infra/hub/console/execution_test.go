@@ -93,6 +93,32 @@ func TestThePageOfADeliveredWebhookComparesWhatWasSentWithTheLiveTemplate(t *tes
 	c.want(c.page(""), 200, "Sent, and what the live template writes", "Before and after", "Paid again")
 }
 
+// What a template got with $commerce is not in the webhook.
+func TestThePageHidesWhatCommerceAnsweredTheTemplate(t *testing.T) {
+	c := withEvents(t)
+	c.machine.recent = []Recent{{At: c.at, Tracking: tracking.OrderCompleted, Event: "order.paid", Resource: "o-1", Body: []byte(hubtest.PersonalOrder)}}
+	c.console.Machine = c.machine
+	sent := `{"batch":[{"type":"track","event":"Paid by Kim","messageId":"m-1","userId":"kim@example.org","properties":{"customer_name":"Kim Vale","mobile":4912345678,
+		"owner":"Pat Roe","total":972.05,"products":[{"name":"Two-person tent"}]},"context":{"traits":{"name":"Kim Vale","phone":"+49 123 45678"}}}]}`
+	if err := c.machine.batches.Add(database.Entry{At: time.Now(), Body: []byte(sent)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.console.Store.Put(t.Context(), settings.Template(tracking.OrderCompleted), `{"event": "Paid", "userId": "u-1", "properties": {"coupon": "Kim", "total": 1}}`); err != nil {
+		t.Fatal(err)
+	}
+	c.logs("accept", "accepted", "attempt", 1)
+	c.logs("deliver", "delivered", "receives", 1, "message_ids", []string{"m-1"})
+	personal := []string{"Kim", "kim@", "Vale", "Roe", "12345678", "Mara", "Quarry"}
+	hidden := c.page("")
+	c.want(hidden, 200, "As the inbox received it.", "Before and after", "•••", "972.05", "Two-person tent", "m-1", "u-1")
+	for _, value := range personal {
+		if strings.Contains(hidden.text(), value) {
+			t.Errorf("the page shows %s:\n%s", value, hidden.text())
+		}
+	}
+	c.want(c.page("&personal=yes"), 200, personal...)
+}
+
 func TestThePageOfAFailedWebhookHasItsRetryOrReplay(t *testing.T) {
 	c := withEvents(t)
 	envelope := relay.Envelope{Received: c.at, Body: []byte(hubtest.PersonalOrder)}

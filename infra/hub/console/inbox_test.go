@@ -106,17 +106,22 @@ func TestTheInboxIsSearchedForATextInAnyLetterCase(t *testing.T) {
 }
 
 func TestAMessageOfTheInboxHidesPersonalValuesUntilTheyAreAskedFor(t *testing.T) {
-	b, _ := browseInbox(t, `{"batch":[{"type":"identify","userId":"jo@example.org","traits":{"name":"Mara Lind","shippingAddress":{"city":"Portland"}},"context":{"ip":"203.0.113.9"},"note":"for mara lind"},`+track(1)+`]}`)
+	b, _ := browseInbox(t, `{"batch":[{"type":"identify","userId":"jo@example.org","traits":{"name":"Mara Lind","shippingAddress":{"city":"Portland"}},"context":{"ip":"203.0.113.9"},"note":"for mara lind",
+		"properties":{"customer_name":"Kim Vale","name":"Pat Roe","coupon":"KIM-VALE-10","shipping":{"line_1":"3 Birch Court","city":"Leeds","postcode":97205},"products":[{"name":"Camp stove","sku":"STOVE-1"}]}},`+track(1)+`]}`)
 	_, page := b.get("/inbox/messages")
 	wants(t, page, `href="./inbox/messages/1/0">identify<`, `href="./inbox/messages/1/1">Event 1<`, "•••")
 	for _, text := range []string{"jo@example.org", "mara@example.com"} {
+		_, found := b.get("/inbox/messages?q=" + url.QueryEscape(text[:len(text)-1]))
+		if strings.Contains(found, text) {
+			t.Errorf("a search shows %s", text)
+		}
 		if strings.Contains(page, text) {
 			t.Errorf("the list shows %s", text)
 		}
 	}
-	values := []string{"jo@example.org", "Mara Lind", "Portland", "203.0.113.9", "for mara lind"}
+	values := []string{"jo@example.org", "Mara Lind", "Portland", "203.0.113.9", "for mara lind", "Kim Vale", "Pat Roe", "3 Birch Court", "Leeds", "97205"}
 	_, page = b.get("/inbox/messages/1/0")
-	wants(t, page, "Personal values are hidden.", "•••", `"type"`)
+	wants(t, page, "Personal values are hidden.", "•••", `"type"`, "Camp stove", "STOVE-1")
 	for _, value := range values {
 		if strings.Contains(page, value) {
 			t.Errorf("the page shows %s", value)

@@ -100,6 +100,20 @@ func TestAFileThatIsDamagedWhileInUseIsReplaced(t *testing.T) {
 	}
 }
 
+// Status reads the file without the lock of the store, which noteFile needs.
+func TestAFileThatStatusFindsDamagedIsSetAside(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	defer s.Close()
+	q := s.Queue("order-completed")
+	put(t, q, "a")
+	damagePages(t, s.files[0].path)
+	q.Status()
+	equal(t, "status", q.Status(), Status{})
+	kept, _ := filepath.Glob(filepath.Join(dir, fileName(1)+".damaged-*"))
+	equal(t, "kept", len(kept), 1)
+}
+
 func TestAnEmptyFileIsUsedAsANewDatabase(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, fileName(1)), nil, 0o600); err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"commerce-segment/infra/hub/measure"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
@@ -131,6 +132,21 @@ func TestOnlyADeliveryAttemptsTheRetryingEvents(t *testing.T) {
 			t.Errorf("%d events were attempted, want the 2 new ones", got)
 		}
 	})
+}
+
+func TestTheDeliveriesOfATrackingAreMeasuredForItsRecovery(t *testing.T) {
+	store, err := queue.Open(t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	h := newWebhooks("", func(tracking.Tracking) relay.Configuration { return nil }, nil, store, nil, measure.NewMeter(store), 0, slog.New(slog.DiscardHandler))
+	h.functions[tracking.OrderUpdated.Name].Relay.Measured(relay.Measurement{Outcome: "delivered"})
+	for name, r := range h.recoveries {
+		if got := r.afterBatch() > 0; got != (name == tracking.OrderUpdated.Name) {
+			t.Errorf("a delivery of order-updated attempts events of %s: %t", name, got)
+		}
+	}
 }
 
 func TestAChangeOfTheSettingsAttemptsAFewEventsFirst(t *testing.T) {

@@ -101,10 +101,20 @@ func TestAnOperatorSetsUpAndOperatesADeployedStore(t *testing.T) {
 // In a store that is deployed and not configured, the only faults are the settings without
 // which no event can be delivered.
 func examineUnconfigured(t *testing.T) {
-	has(t, examined(t, exitBroken, "--prefix", shop), map[string]doctor.State{
+	found := examined(t, exitBroken, "--prefix", shop)
+	has(t, found, map[string]doctor.State{
 		"store": doctor.OK, "settings": doctor.OK, "segment": doctor.Fault, "commerce": doctor.Warning, "webhooks": doctor.Note, "secret": doctor.Fault,
-		"templates": doctor.OK, "queues": doctor.OK, "events": doctor.Note, "clock": doctor.OK, "version": doctor.OK,
+		"templates": doctor.OK, "events": doctor.Note, "clock": doctor.OK, "version": doctor.OK,
 	})
+	for _, f := range found["health"] {
+		if f.State == doctor.OK || f.State == doctor.Fault { // the checks segment and secret report the faults
+			t.Errorf("a finding of health is %+v", f)
+		}
+	}
+	if got := command(t, "", "status", "--prefix", shop); got.code != exitBroken ||
+		!strings.Contains(got.stdout, "there is no write key (segment/write-key); there is no webhook secret (commerce/webhook-secret).") {
+		t.Errorf("hub status exits %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
 }
 
 func examineConfigured(t *testing.T) {
@@ -317,6 +327,9 @@ func redriveDeadLetters(t *testing.T, hub hubCommand) {
 	completed.fail("segment_400", "order-3")
 	updated.fail("message_invalid", "order-4")
 
+	if got := hub(exitDegraded, "status", "--prefix", shop); !strings.Contains(got.stdout, "There are 4 dead letters") {
+		t.Errorf("hub status says\n%s", got.stdout)
+	}
 	got := hub(exitDone, "deadletters", "list", "--prefix", shop)
 	for _, part := range []string{
 		"order-completed message_invalid order-1 ", " s no user\n", "order-completed segment_400 order-3 ",

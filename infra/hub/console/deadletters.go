@@ -228,7 +228,7 @@ func detailOf(g deadletters.Letter) string {
 // from the queues, and the reasons from the log. On this machine the queues have the reasons
 // too, and the log has the details.
 func (c *Console) queued(r *http.Request, queues deadletters.Queues, backlogs []deadletters.Backlog) (all []queuedEvents, reasonsError string) {
-	q := executions.Query{From: time.Now().Add(-executions.RetriedFor), Outcomes: executions.Undelivered}
+	q := executions.Query{From: time.Now().Add(-executions.RetriedFor)}
 	for i, queue := range queues {
 		if n := backlogs[i].Waiting; n > 0 {
 			all = append(all, queuedEvents{Tracking: queue.Tracking, Count: n})
@@ -247,7 +247,7 @@ func (c *Console) queued(r *http.Request, queues deadletters.Queues, backlogs []
 	if log == nil {
 		return all, errNoLog.Error()
 	}
-	waits, err := executions.Waits(log.All(r.Context(), q))
+	waits, err := executions.Waits(r.Context(), log, q)
 	if err != nil {
 		return all, err.Error()
 	}

@@ -399,11 +399,16 @@ func (p Patient) events(ctx context.Context) []Finding {
 		return unknown(err)
 	}
 	now := time.Now()
-	found, err := p.Log.Find(ctx, executions.Query{From: now.Add(-p.Since)}, executions.Page{Summary: true})
+	whole := executions.Query{From: now.Add(-max(p.Since, executions.RetriedFor))}
+	log, err := executions.Near(ctx, p.Log, whole)
 	if err != nil {
 		return unknown(err)
 	}
-	waits, err := executions.Waits(p.Log.All(ctx, executions.Query{From: now.Add(-max(p.Since, executions.RetriedFor)), Outcomes: executions.Undelivered}))
+	found, err := log.Find(ctx, executions.Query{From: now.Add(-p.Since)}, executions.Page{Summary: true})
+	if err != nil {
+		return unknown(err)
+	}
+	waits, err := executions.Waits(ctx, log, whole)
 	if err != nil {
 		return unknown(err)
 	}

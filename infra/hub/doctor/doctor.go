@@ -136,7 +136,8 @@ func (p Patient) health(ctx context.Context) []Finding {
 	return healthFindings(j)
 }
 
-// healthFindings returns the problems of a judgement as findings.
+// healthFindings returns the problems of a judgement as findings, without those of the
+// settings: the checks settings, segment and secret report each setting that is wrong.
 func healthFindings(j health.Judgement) []Finding {
 	if len(j.Problems) == 0 {
 		return []Finding{{State: OK, Says: j.Says()}}
@@ -144,6 +145,9 @@ func healthFindings(j health.Judgement) []Finding {
 	states := map[health.State]State{health.Broken: Fault, health.Degraded: Warning, health.Working: Note}
 	var found []Finding
 	for _, one := range j.Problems {
+		if one.Key == health.OfSettings || one.Key == health.OfInboxKey {
+			continue
+		}
 		f := Finding{State: states[one.State], Says: one.Says, Do: one.Do}
 		if one.Run != "" {
 			f.Do += " " + one.Run

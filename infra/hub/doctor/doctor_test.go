@@ -188,6 +188,7 @@ func TestHealth(t *testing.T) {
 		states, says string
 	}{
 		{"it works", nil, "ok", "Working."},
+		{"the settings, which other checks report", []health.Problem{{Key: health.OfSettings, State: health.Broken}, {Key: health.OfInboxKey, State: health.Broken}}, "", ""},
 		{"each state", []health.Problem{problem(health.Broken), problem(health.Degraded), problem(health.Working)}, "fault warning note", "It is so. | Do this. hub status --prefix /shop"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -230,7 +231,7 @@ func TestEvents(t *testing.T) {
 		{"only an unauthenticated client's", []executions.Execution{came(1, executions.Rejected, "forged")}, only, deployed, "warning note", []string{"1 forged", "without a webhook in"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			waits, err := executions.Waits(executions.List(c.all).Seq())
+			waits, err := executions.Waits(t.Context(), executions.Memory{List: c.all}, executions.Query{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,10 +2,11 @@ package executions
 
 import (
 	"cmp"
-	"errors"
-	"iter"
+	"context"
 	"slices"
 	"time"
+
+	"commerce-segment/shared/tracking"
 )
 
 // Wait counts the undelivered events of one tracking with the same reason.
@@ -16,7 +17,7 @@ type Wait struct {
 	Count    int
 	Oldest   time.Time // when that one was received
 	Since    time.Time // when the first attempt failed; zero if no attempt is complete
-	Last     time.Time // when the last attempt failed
+	Last     time.Time // when the last attempt failed, of the events that were read
 	Next     time.Time // the first next attempt; zero if it is not known
 }
 
@@ -26,31 +27,71 @@ var Undelivered = []Outcome{Accepted, Retrying}
 // RetriedFor is longer than all attempts of an event take.
 const RetriedFor = 36 * time.Hour
 
-// Waits counts undelivered events by tracking and reason.
-func Waits(all iter.Seq2[Execution, error]) ([]Wait, error) {
+// waitRows is how many of the newest and of the oldest events of a Wait are read.
+const waitRows = 200
+
+// Waits counts the undelivered events that a query selects by tracking and reason. The numbers
+// are those of the counters. The times and the detail are those of the newest and the oldest
+// events, so that a large backlog takes no more time than a small one.
+func Waits(ctx context.Context, log Log, q Query) ([]Wait, error) {
+	q.Outcomes = Undelivered
+	log, err := Near(ctx, log, q)
+	if err != nil {
+		return nil, err
+	}
+	found, err := log.Find(ctx, q, Page{Summary: true})
+	if err != nil {
+		return nil, err
+	}
 	var waits []Wait
-	for e, err := range all {
-		if err != nil && !errors.As(err, new(ErrCut)) {
-			return nil, err
-		}
-		if !slices.Contains(Undelivered, e.Outcome) {
-			continue
-		}
-		i := slices.IndexFunc(waits, func(w Wait) bool { return w.Tracking == e.Tracking && w.Reason == e.Reason })
+	for _, k := range found.Summary.Kinds {
+		i := slices.IndexFunc(waits, func(w Wait) bool { return w.Tracking == k.Tracking && w.Reason == k.Reason })
 		if i < 0 {
 			i = len(waits)
-			waits = append(waits, Wait{Tracking: e.Tracking, Reason: e.Reason, Oldest: e.Received})
+			waits = append(waits, Wait{Tracking: k.Tracking, Reason: k.Reason})
 		}
-		waits[i].Count++
-		waits[i].addAttempts(e.Lines)
-		if !e.Received.After(waits[i].Oldest) {
-			waits[i].Oldest, waits[i].Detail = e.Received, e.Detail
+		waits[i].Count += k.N
+	}
+	for i := range waits {
+		if err := waits[i].read(ctx, log, q); err != nil {
+			return nil, err
 		}
 	}
+	waits = slices.DeleteFunc(waits, func(w Wait) bool { return w.Oldest.IsZero() }) // delivered in the meantime
 	slices.SortFunc(waits, func(a, b Wait) int {
 		return cmp.Or(cmp.Compare(a.Tracking, b.Tracking), cmp.Compare(a.Reason, b.Reason))
 	})
 	return waits, nil
+}
+
+// read reads the times and the detail.
+func (w *Wait) read(ctx context.Context, log Log, q Query) error {
+	q.Trackings, q.Reason = []tracking.Tracking{{Name: w.Tracking}}, w.Reason
+	if w.Reason == "" {
+		q.Outcomes = []Outcome{Accepted}
+	}
+	newest, err := log.Find(ctx, q, Page{Rows: waitRows})
+	if err != nil {
+		return err
+	}
+	rows := newest.Rows
+	if newest.Next != "" {
+		oldest, err := Oldest(ctx, log, q, waitRows)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, oldest...)
+	}
+	for _, e := range rows {
+		w.addAttempts(e.Lines)
+		if w.Oldest.IsZero() || !e.Received.After(w.Oldest) {
+			w.Oldest, w.Detail = e.Received, e.Detail
+		}
+	}
+	if newest.Next != "" {
+		w.Next = time.Time{} // it may be that of an event that was not read
+	}
+	return nil
 }
 
 // addAttempts adds the times of the failed attempts to deliver an event.

@@ -169,7 +169,7 @@ func blocked(f Facts) (found []Problem) {
 			Do:   "Set the client id and secret of an application key that may read what the templates ask for." + then})
 	}
 	if w, ok := waitingFor(f, ofSettings); ok && f.Settings == "" {
-		found = append(found, Problem{Key: "settings", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
+		found = append(found, Problem{Key: "settings-waited-for", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
 			Says: fmt.Sprintf("A setting is missing or not valid (%s). %s.", w.Reason, retriedOf(f, w.Wait)), Do: "Set it." + then})
 	}
 	for _, w := range f.attempted() {

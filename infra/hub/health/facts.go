@@ -15,7 +15,7 @@ type Facts struct {
 	Flag, HubFlag string
 
 	Unread    []string // what could not be read, as sentences
-	Settings  string   // what is wrong with the settings; empty if nothing is
+	Settings  string   // what is wrong with the settings or missing; empty if nothing is
 	Templates []BrokenTemplate
 	Disabled  []string // trackings
 	Paused    []store.Pause
@@ -35,13 +35,13 @@ type BrokenTemplate struct{ Tracking, Why string }
 // Log is what the log lines of the last LogPeriod say.
 type Log struct {
 	Waits         []executions.Wait // undelivered events
-	LastDelivered time.Time         // when Segment last accepted an event
+	LastDelivered time.Time         // when Segment last accepted an event, at whatever attempt
 	LastAccepted  time.Time         // when a webhook was last accepted
 	Forged        Forged
 	Unavailable   Unavailable
 	Trackings     []Outcomes
-	Failed        int // new dead letters
-	FirstFailed   time.Time
+	Failed        int       // dead letters of events that were received in the period
+	FirstFailed   time.Time // when the first of them was received
 	// SameHours is how many webhooks were accepted on each of the last 7 days at the times that
 	// have passed since LastAccepted, the latest day first. It is empty if that is less than
 	// shortestSilence, and for a deployed store.
@@ -64,7 +64,8 @@ type Unavailable struct {
 	Detail      string // of the last
 }
 
-// Outcomes counts what became of the events of a tracking since the last one that was delivered.
+// Outcomes counts what became of the newest events of a tracking that were received after the
+// last one that was delivered.
 type Outcomes struct {
 	Tracking                    string
 	Filtered                    int // the template made no message

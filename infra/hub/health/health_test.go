@@ -53,7 +53,7 @@ func TestJudge(t *testing.T) {
 		{"Segment is another server", waits(wait("segment_301", 2, "10:42")), Broken, "segment-rejects", "hub configure --dir here"},
 		{"Commerce fails", waits(wait("commerce_503", 2, "10:42")), Degraded, "commerce", "Commerce, which a template asks, has been failing since 10:42 (HTTP 503)"},
 		{"Commerce rejects the credentials", waits(wait("commerce_401", 2, "10:42")), Broken, "commerce-rejects", "Commerce rejects the credentials since 10:42"},
-		{"a setting is missing", waits(wait("write_key_missing", 2, "10:42")), Broken, "settings", "(write_key_missing). 2 events"},
+		{"a setting is missing", waits(wait("write_key_missing", 2, "10:42")), Broken, "settings-waited-for", "(write_key_missing). 2 events"},
 		{"the settings are not valid", func(f *Facts) { f.Settings = "segment/host: no" }, Broken, "settings", "segment/host: no."},
 		{"a template fails for every event", waits(wait("template", 2, "10:42")), Broken, "template/order-completed", "The template of order-completed fails since 10:42: the detail. 2 events"},
 		{"a template does not compile", func(f *Facts) {
@@ -96,7 +96,7 @@ func TestJudge(t *testing.T) {
 		{"silence for more than a day", func(f *Facts) { f.Log.SameHours = lots }, Broken, "silent", "No webhook came since 2026-11-23 10:50"},
 		{"a silence that was not compared", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = nil, at("10:40") }, Working, "", ""},
 		{"dead letters", func(f *Facts) { f.DeadLetters, f.Log.Failed, f.Log.FirstFailed = 32, 27, at("10:00") }, Degraded, "dead-letters",
-			"There are 32 dead letters: events that could not be delivered. In the last 24 hours 27 events became one, the first at 10:00."},
+			"There are 32 dead letters: events that could not be delivered. Of the events that were received in the last 24 hours, 27 became one, the first received at 10:00."},
 		{"one dead letter", func(f *Facts) { f.DeadLetters = 1 }, Degraded, "dead-letters", "There is 1 dead letter"},
 		{"a tracking is disabled", func(f *Facts) { f.Disabled = []string{"order-updated"} }, Working, "disabled", "order-updated"},
 		{"something cannot be read", func(f *Facts) { f.Unread = []string{"no answer"} }, Degraded, "unread/no answer", "could not be checked: no answer."},
@@ -140,7 +140,7 @@ func TestAJudgementIsOneSentence(t *testing.T) {
 		t.Errorf("it says %q", got)
 	}
 	f.Settings = "x"
-	if got := Judge(f).Says(); !strings.HasPrefix(got, "Broken: 2 problems. The first: The settings are not valid") {
+	if got := Judge(f).Says(); !strings.HasPrefix(got, "Broken: 2 problems. The first: The settings are not complete or not valid") {
 		t.Errorf("it says %q", got)
 	}
 }

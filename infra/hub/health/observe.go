@@ -1,7 +1,7 @@
 package health
 
 import (
-	"slices"
+	"context"
 	"strings"
 	"time"
 
@@ -9,64 +9,173 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Observe returns what is known of the last LogPeriod: the numbers of executions by kind, the
-// newest ones that were not delivered, the newest first, and the undelivered events.
-func Observe(kinds []executions.KindCount, troubled []executions.Execution, waits []executions.Wait) Log {
-	log := Log{Waits: waits}
-	delivered := map[string]time.Time{}
-	for _, k := range kinds {
-		if k.Outcome == executions.Delivered {
-			delivered[k.Tracking] = later(delivered[k.Tracking], k.Last)
-			log.LastDelivered = later(log.LastDelivered, k.Last)
-		}
-		if k.Outcome != executions.Rejected {
-			log.LastAccepted = later(log.LastAccepted, k.Last)
-		}
-		if k.Outcome == executions.Failed {
-			log.Failed += k.N
-		}
-	}
-	periods := map[time.Time]bool{}
-	outcomes := map[string]*Outcomes{}
-	for _, e := range slices.Backward(troubled) { // so that the first is known before the last
-		switch {
-		case e.Outcome == executions.Rejected && e.Reason == "forged":
-			periods[e.Received.Truncate(5*time.Minute)] = true
-			first(&log.Forged.First, e.Received)
-			log.Forged.Last = e.Received
-		case e.Outcome == executions.Rejected && e.Reason == "unavailable":
-			log.Unavailable.Count++
-			first(&log.Unavailable.First, e.Received)
-			log.Unavailable.Last, log.Unavailable.Detail = e.Received, e.Detail
-		case e.Outcome == executions.Failed:
-			first(&log.FirstFailed, e.Received)
-		}
-		if e.Outcome != executions.Rejected && e.Received.After(delivered[e.Tracking]) {
-			if outcomes[e.Tracking] == nil {
-				outcomes[e.Tracking] = &Outcomes{Tracking: e.Tracking}
-			}
-			outcomes[e.Tracking].add(e)
-		}
-	}
-	log.Forged.Periods = len(periods)
-	for _, t := range tracking.All() {
-		if o := outcomes[t.Name]; o != nil {
-			log.Trackings = append(log.Trackings, *o)
-		}
-	}
-	return log
+// readRows is how many executions one question reads. The numbers are those of the counters, so
+// that a judgement takes as long with millions of executions as with a few.
+const readRows = 200
+
+// history is the log of the last LogPeriod.
+type history struct {
+	log   executions.Log
+	from  time.Time
+	now   time.Time
+	kinds []executions.KindCount
 }
 
-// add counts an event.
-func (o *Outcomes) add(e executions.Execution) {
-	switch {
-	case e.Outcome == executions.Skipped && e.Reason == "filtered":
-		o.Filtered++
-		first(&o.FirstFiltered, e.Received)
-	case e.Outcome == executions.Failed && e.Reason == "message_invalid":
-		o.Invalid++
-		first(&o.FirstInvalid, e.Received)
+// observe reads what a log says. It asks about each kind of trouble separately, so that many
+// executions of one kind do not hide those of another.
+func observe(ctx context.Context, log executions.Log, now time.Time) (Log, error) {
+	undelivered := executions.Query{From: now.Add(-executions.RetriedFor)}
+	log, err := executions.Near(ctx, log, undelivered)
+	if err != nil {
+		return Log{}, err
 	}
+	h := history{log: log, from: now.Add(-LogPeriod), now: now}
+	all, err := log.Find(ctx, executions.Query{From: h.from}, executions.Page{Summary: true})
+	if err != nil {
+		return Log{}, err
+	}
+	h.kinds = all.Summary.Kinds
+	found := Log{}
+	if found.Waits, err = executions.Waits(ctx, log, undelivered); err != nil {
+		return Log{}, err
+	}
+	for _, read := range []func(context.Context, *Log) error{h.successes, h.forged, h.unavailable, h.failed, h.outcomes} {
+		if err := read(ctx, &found); err != nil {
+			return Log{}, err
+		}
+	}
+	return found, nil
+}
+
+// count returns the number of the executions that a query selects, and when the last of them
+// was received.
+func (h history) count(q executions.Query) (n int, last time.Time) {
+	for _, k := range h.kinds {
+		if q.Selects(k.Kind) {
+			n += k.N
+			last = later(last, k.Last)
+		}
+	}
+	return n, last
+}
+
+// ofKind returns the query for an outcome and a reason; an empty reason stands for all.
+func (h history) ofKind(outcome executions.Outcome, reason string) executions.Query {
+	return executions.Query{From: h.from, Outcomes: []executions.Outcome{outcome}, Reason: reason}
+}
+
+// first returns when the first of the executions that a query selects was received.
+func (h history) first(ctx context.Context, q executions.Query) (time.Time, error) {
+	rows, err := executions.Oldest(ctx, h.log, q, readRows)
+	if err != nil || len(rows) == 0 {
+		return time.Time{}, err
+	}
+	return rows[len(rows)-1].Received, nil
+}
+
+// successes reads when a webhook was accepted and when an event was delivered. The newest events
+// that were delivered include one of the last deliveries, because retries soon follow each other.
+func (h history) successes(ctx context.Context, to *Log) error {
+	for _, k := range h.kinds {
+		if k.Outcome != executions.Rejected {
+			to.LastAccepted = later(to.LastAccepted, k.Last)
+		}
+	}
+	delivered, err := h.log.Find(ctx, h.ofKind(executions.Delivered, ""), executions.Page{Rows: readRows})
+	for _, e := range delivered.Rows {
+		to.LastDelivered = later(to.LastDelivered, e.Lines[len(e.Lines)-1].Time)
+	}
+	return err
+}
+
+// forged reads the webhooks with a wrong secret.
+func (h history) forged(ctx context.Context, to *Log) (err error) {
+	q := h.ofKind(executions.Rejected, "forged")
+	n, last := h.count(q)
+	if n == 0 {
+		return nil
+	}
+	to.Forged.Last = last
+	if to.Forged.First, err = h.first(ctx, q); err != nil {
+		return err
+	}
+	const window = 6 * time.Hour // its summary counts periods of five minutes
+	for q.From = h.from.Truncate(5 * time.Minute); q.From.Before(h.now); q.From = q.To {
+		q.To = q.From.Add(window)
+		found, err := h.log.Find(ctx, q, executions.Page{Summary: true})
+		if err != nil {
+			return err
+		}
+		for _, part := range found.Summary.Parts {
+			if part.Came() > 0 {
+				to.Forged.Periods++
+			}
+		}
+	}
+	return nil
+}
+
+// unavailable reads the webhooks that were answered 503.
+func (h history) unavailable(ctx context.Context, to *Log) (err error) {
+	q := h.ofKind(executions.Rejected, "unavailable")
+	u := &to.Unavailable
+	if u.Count, u.Last = h.count(q); u.Count == 0 {
+		return nil
+	}
+	newest, err := h.log.Find(ctx, q, executions.Page{Rows: 1})
+	if err != nil {
+		return err
+	}
+	for _, e := range newest.Rows {
+		u.Detail = e.Detail
+	}
+	u.First, err = h.first(ctx, q)
+	return err
+}
+
+// failed reads the dead letters.
+func (h history) failed(ctx context.Context, to *Log) (err error) {
+	q := h.ofKind(executions.Failed, "")
+	if to.Failed, _ = h.count(q); to.Failed > 0 {
+		to.FirstFailed, err = h.first(ctx, q)
+	}
+	return err
+}
+
+// outcomes reads what became of the events of each tracking since its last delivery.
+func (h history) outcomes(ctx context.Context, to *Log) (err error) {
+	for _, t := range tracking.All() {
+		o := Outcomes{Tracking: t.Name}
+		if o.Filtered, o.FirstFiltered, err = h.sinceDelivery(ctx, t, executions.Skipped, "filtered"); err != nil {
+			return err
+		}
+		if o.Invalid, o.FirstInvalid, err = h.sinceDelivery(ctx, t, executions.Failed, "message_invalid"); err != nil {
+			return err
+		}
+		if o.Filtered+o.Invalid > 0 {
+			to.Trackings = append(to.Trackings, o)
+		}
+	}
+	return nil
+}
+
+// sinceDelivery counts the newest events of a kind that were received after the last one of the
+// tracking that was delivered, and returns when the first of those was received.
+func (h history) sinceDelivery(ctx context.Context, t tracking.Tracking, outcome executions.Outcome, reason string) (n int, first time.Time, err error) {
+	delivered, q := h.ofKind(executions.Delivered, ""), h.ofKind(outcome, reason)
+	delivered.Trackings, q.Trackings = []tracking.Tracking{t}, []tracking.Tracking{t}
+	_, lastDelivered := h.count(delivered)
+	if _, last := h.count(q); !last.After(lastDelivered) {
+		return 0, first, nil
+	}
+	q.From = later(q.From, lastDelivered)
+	found, err := h.log.Find(ctx, q, executions.Page{Rows: readRows})
+	for _, e := range found.Rows {
+		if e.Received.After(lastDelivered) {
+			n, first = n+1, e.Received
+		}
+	}
+	return n, first, err
 }
 
 // later returns the later of two times.
@@ -75,13 +184,6 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// first sets a time unless it is set.
-func first(to *time.Time, at time.Time) {
-	if to.IsZero() {
-		*to = at
-	}
 }
 
 // oneLine returns the lines of an error as one.

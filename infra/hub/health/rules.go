@@ -34,12 +34,19 @@ const (
 	filteredAtLeast = 20
 )
 
+// The keys of the problems with settings: some are missing or not valid; Segment gets the write
+// key of an inbox.
+const (
+	OfSettings = "settings"
+	OfInboxKey = "inbox-key"
+)
+
 func settingsWrong(f Facts) []Problem {
 	if f.Settings == "" {
 		return nil
 	}
-	return []Problem{{Key: "settings", State: Broken, Says: "The settings are not valid, so events are not delivered: " + f.Settings + ".",
-		Do: "Correct the setting. The events are then delivered automatically.", Run: "hub configure" + f.Flag, Path: "/connections", Page: "Connections"}}
+	return []Problem{{Key: OfSettings, State: Broken, Says: "The settings are not complete or not valid, so events are not delivered: " + f.Settings + ".",
+		Do: "Correct them. The events are then delivered automatically.", Run: "hub configure" + f.Flag, Path: "/connections", Page: "Connections"}}
 }
 
 // inboxKey reports that Segment gets the write key of an inbox.
@@ -47,7 +54,7 @@ func inboxKey(f Facts) []Problem {
 	if !f.InboxKey {
 		return nil
 	}
-	return []Problem{{Key: "inbox-key", State: Broken, Says: "The write key was made for the inbox of a hub, but messages go to Segment, which answers 200 and drops everything.",
+	return []Problem{{Key: OfInboxKey, State: Broken, Says: "The write key was made for the inbox of a hub, but messages go to Segment, which answers 200 and drops everything.",
 		Do: "Set the write key of a Segment source. Then find the missing events with hub reconcile" + f.Flag + ".", Run: "hub configure" + f.Flag, Path: "/connections", Page: "Connections"}}
 }
 
@@ -175,16 +182,9 @@ func deadLetters(f Facts) []Problem {
 		p.Says = "There is 1 dead letter: an event that could not be delivered."
 	}
 	if f.Log.Failed > 0 {
-		p.Says += fmt.Sprintf(" In the last 24 hours %s, the first at %s.", became(f.Log.Failed), clock(f, f.Log.FirstFailed))
+		p.Says += fmt.Sprintf(" Of the events that were received in the last 24 hours, %d became one, the first received at %s.", f.Log.Failed, clock(f, f.Log.FirstFailed))
 	}
 	return []Problem{p}
-}
-
-func became(n int) string {
-	if n == 1 {
-		return "1 event became one"
-	}
-	return fmt.Sprintf("%d events became one", n)
 }
 
 // trackingsPaused reports the trackings whose events are kept and not sent.

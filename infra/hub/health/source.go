@@ -3,6 +3,7 @@ package health
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func (s Source) settings(ctx context.Context, f *Facts) error {
 	if err != nil {
 		return err
 	}
-	if wrong := store.Check(values); wrong != nil {
+	if wrong := errors.Join(store.Missing(values), store.Check(values)); wrong != nil {
 		f.Settings = oneLine(wrong.Error())
 	}
 	host := cmp.Or(strings.TrimSpace(values[settings.SegmentHost]), s.Store.Defaults()[settings.SegmentHost])
@@ -103,22 +104,9 @@ func (s Source) log(ctx context.Context, f *Facts) error {
 	if s.Log == nil {
 		return nil
 	}
-	from := f.Now.Add(-LogPeriod)
-	all, err := s.Log.Find(ctx, executions.Query{From: from}, executions.Page{Summary: true})
-	if err != nil {
-		return err
-	}
-	troubled, err := s.Log.Find(ctx, executions.Query{From: from, Outcomes: troubledOutcomes}, executions.Page{Rows: troubledRows})
-	if err != nil {
-		return err
-	}
-	waits, err := executions.Waits(s.Log.All(ctx, executions.Query{From: f.Now.Add(-executions.RetriedFor), Outcomes: executions.Undelivered}))
-	if err != nil {
-		return err
-	}
-	f.Log = Observe(all.Summary.Kinds, troubled.Rows, waits)
-	if s.Hub == nil {
-		return nil // on AWS, a week of the log takes too long to read
+	var err error
+	if f.Log, err = observe(ctx, s.Log, f.Now); err != nil || s.Hub == nil {
+		return err // on AWS, a week of the log takes too long to read
 	}
 	f.Log.SameHours, err = sameHours(ctx, s.Log, f.Log.silentSince(f.Now), f.Now)
 	return err
@@ -149,12 +137,6 @@ func sameHours(ctx context.Context, log executions.Log, from, to time.Time) (cou
 	}
 	return counts, nil
 }
-
-// troubledOutcomes are the outcomes of the executions whose order matters.
-var troubledOutcomes = []executions.Outcome{executions.Skipped, executions.Failed, executions.Rejected}
-
-// troubledRows is how many of them are read, the newest first.
-const troubledRows = 500
 
 // backlog reads the queues of a deployed store.
 func (s Source) backlog(ctx context.Context, f *Facts) error {

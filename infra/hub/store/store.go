@@ -112,6 +112,18 @@ func Check(parameters map[string]string) error {
 	return errors.Join(wrong...)
 }
 
+// Missing returns an error that lists the parameters that are not set and without which no
+// event is delivered. Check accepts that, because events are kept until they are set.
+func Missing(parameters map[string]string) error {
+	var missing []error
+	for _, one := range []struct{ name, what string }{{settings.SegmentWriteKey, "write key"}, {settings.WebhookSecret, "webhook secret"}} {
+		if strings.TrimSpace(parameters[one.name]) == "" {
+			missing = append(missing, fmt.Errorf("there is no %s (%s)", one.what, one.name))
+		}
+	}
+	return errors.Join(missing...)
+}
+
 // parts returns the errors that were joined into one.
 func parts(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {

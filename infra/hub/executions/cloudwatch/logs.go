@@ -45,42 +45,34 @@ type Logs struct {
 	Stack  string // its name
 }
 
+var _ executions.Remote = Logs{}
+
 // Find implements executions.Log. It reads all lines of the period, and finds the executions
 // in memory.
 func (l Logs) Find(ctx context.Context, q executions.Query, page executions.Page) (executions.Found, error) {
-	all, cut, err := l.read(ctx, q)
+	all, err := l.Load(ctx, q)
 	if err != nil {
 		return executions.Found{}, err
 	}
-	found, err := all.Find(q, page, time.Now())
-	found.Begins = cut.Begins
-	return found, err
+	return all.Find(ctx, q, page)
 }
 
 // All implements executions.Log.
 func (l Logs) All(ctx context.Context, q executions.Query) iter.Seq2[executions.Execution, error] {
 	return func(yield func(executions.Execution, error) bool) {
-		all, cut, err := l.read(ctx, q)
+		all, err := l.Load(ctx, q)
 		if err != nil {
 			yield(executions.Execution{}, err)
 			return
 		}
-		for e := range all.Select(q, time.Now()).Seq() {
-			if !yield(e, nil) {
-				return
-			}
-		}
-		if !cut.Begins.IsZero() {
-			yield(executions.Execution{}, cut)
-		}
+		all.All(ctx, q)(yield)
 	}
 }
 
-// read returns the executions of the lines from the start of the query's period on: lines
-// after its end may be about webhooks that were received before. Of what the query selects,
-// it applies only what all lines of a webhook have in common. The cut is zero if no line is
-// missing.
-func (l Logs) read(ctx context.Context, q executions.Query) (all executions.List, cut executions.ErrCut, err error) {
+// Load implements executions.Remote. It returns the executions of the lines from the start of
+// the query's period on: lines after its end may be about webhooks that were received before.
+// Of what the query selects, it applies only what all lines of a webhook have in common.
+func (l Logs) Load(ctx context.Context, q executions.Query) (all executions.Memory, err error) {
 	ctx, cancel := context.WithTimeout(ctx, queryWithin)
 	defer cancel()
 	from, _ := q.Bounds(time.Now())
@@ -93,20 +85,20 @@ func (l Logs) read(ctx context.Context, q executions.Query) (all executions.List
 	})
 	var missing *types.ResourceNotFoundException
 	if errors.As(err, &missing) {
-		return nil, cut, fmt.Errorf("the stack %s does not have the log groups of this version: deploy it again: %w", l.Stack, err)
+		return all, fmt.Errorf("the stack %s does not have the log groups of this version: deploy it again: %w", l.Stack, err)
 	}
 	if err != nil {
-		return nil, cut, fmt.Errorf("querying the functions' logs in CloudWatch Logs: %w", err)
+		return all, fmt.Errorf("querying the functions' logs in CloudWatch Logs: %w", err)
 	}
 	texts, err := l.results(ctx, started.QueryId)
 	if err != nil {
-		return nil, cut, fmt.Errorf("reading the functions' logs from CloudWatch Logs: %w", err)
+		return all, fmt.Errorf("reading the functions' logs from CloudWatch Logs: %w", err)
 	}
-	all = executions.Of(executions.ParseAll(texts))
-	if len(texts) >= linesAtMost && len(all) > 0 {
-		cut.Begins = all[len(all)-1].Received
+	all.List = executions.Of(executions.ParseAll(texts))
+	if len(texts) >= linesAtMost && len(all.List) > 0 {
+		all.Begins = all.List[len(all.List)-1].Received
 	}
-	return all, cut, nil
+	return all, nil
 }
 
 // groups returns the log groups of the trackings, or of all trackings if there are none.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
@@ -88,9 +89,32 @@ func newBacklog(t *testing.T, waiting, dead, size int) *backlog {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	b.fail(waiting)
 	t.Logf("%d waiting and %d dead letters of %d bytes: filled in %v, %d bytes on the disk for each",
 		waiting, dead, size, time.Since(began).Round(time.Millisecond), b.onDisk()/int64(max(waiting+dead, 1)))
 	return b
+}
+
+// fail writes the executions of many events whose attempt failed in the last minutes.
+func (b *backlog) fail(many int) {
+	b.Helper()
+	const linesAtOnce = 10_000 // fewer than the buffer of the disk holds
+	now := time.Now()
+	for from := 0; from < many; from += linesAtOnce {
+		executions, err := disk.Open(filepath.Join(b.dir, store.ExecutionsFolder), disk.Limits{Age: 30 * 24 * time.Hour, Bytes: 1 << 40}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			b.Fatal(err)
+		}
+		log := slog.New(executions.Handler()).With("tracking", tracking.OrderCompleted.Name)
+		for n := from; n < min(from+linesAtOnce, many); n++ {
+			received := now.Add(-10*time.Minute + time.Duration(n)*time.Microsecond)
+			log.Info("deliver", "received", received, "event", "order.paid", "resource", fmt.Sprint("waiting-", n), "receives", 3,
+				"outcome", "retrying", "reason", "segment_503", "retry_in", "5m0s")
+		}
+		if err := executions.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // orderOf returns a webhook of an order with about size bytes.
@@ -200,6 +224,17 @@ func (b *backlog) page(h *hubtest.Hub, path string) {
 	b.Logf("%s: %v, %d KB", path, time.Since(began).Round(time.Millisecond), len(body)>>10)
 }
 
+// status logs how long hub status takes, which fails if the hub needs more than ten seconds.
+func (b *backlog) status(h *hubtest.Hub, waiting int) {
+	b.Helper()
+	began := time.Now()
+	got := command(b.T, "", "status", "--dir", b.dir, h.AddrFlag())
+	if waiting > 0 && !strings.Contains(got.stdout, fmt.Sprintf("(HTTP 503). %d events are retried", waiting)) {
+		b.Errorf("hub status exits %d: %s%s", got.code, got.stdout, got.stderr)
+	}
+	b.Logf("hub status: %v", time.Since(began).Round(time.Millisecond))
+}
+
 // However many events wait, the hub starts, accepts webhooks and shows its pages as it does
 // without them, and its memory does not grow.
 func TestAtScaleABacklogSlowsNothingDown(t *testing.T) {
@@ -216,6 +251,7 @@ func TestAtScaleABacklogSlowsNothingDown(t *testing.T) {
 				for _, path := range []string{"/", "/deadletters", "/"} {
 					b.page(h, path)
 				}
+				b.status(h, waiting)
 				t.Logf("before it delivers: %s", memoryOf(t, hub))
 				b.open.Store(true)
 				b.post(h, size)

@@ -55,7 +55,7 @@ func Near(ctx context.Context, log Log, q Query) (Log, error) {
 func Oldest(ctx context.Context, log Log, q Query, rows int) ([]Execution, error) {
 	for {
 		found, err := log.Find(ctx, q, Page{Rows: rows, Summary: true})
-		if err != nil || found.Next == "" || found.Summary.Step == time.Minute {
+		if err != nil || found.Next == "" || len(found.Summary.Parts) <= 1 {
 			return found.Rows, err
 		}
 		start, end := found.Summary.first()

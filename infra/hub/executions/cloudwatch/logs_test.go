@@ -29,11 +29,13 @@ type standIn struct {
 	err     error
 
 	asked   *cloudwatchlogs.StartQueryInput
+	queries int // calls of StartQuery
 	results int // calls of GetQueryResults
 }
 
 func (s *standIn) StartQuery(_ context.Context, in *cloudwatchlogs.StartQueryInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.StartQueryOutput, error) {
 	s.asked = in
+	s.queries++
 	return &cloudwatchlogs.StartQueryOutput{QueryId: aws.String("q")}, s.err
 }
 
@@ -151,5 +153,16 @@ func TestAQueryThatFailsSaysWhatToDo(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Each query reads all lines and costs money, so many questions need one query.
+func TestManyQuestionsNeedOneQuery(t *testing.T) {
+	insights := &standIn{lines: 10, status: types.QueryStatusComplete}
+	if _, err := executions.Waits(t.Context(), Logs{Client: insights}, executions.Query{From: time.Now().Add(-time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if insights.queries != 1 {
+		t.Errorf("it starts %d queries, want 1", insights.queries)
 	}
 }

@@ -408,3 +408,28 @@ func TestTheSizeOfAFileIsThatOfItsDatabase(t *testing.T) {
 		t.Errorf("the size is %d, want %d", got, size)
 	}
 }
+
+// The counters say where the oldest executions are, in whichever file.
+func TestTheOldestExecutionsAreFound(t *testing.T) {
+	s, _ := stopped(t, t.TempDir(), limits)
+	defer closed(t, s)
+	now := time.Now()
+	for _, ago := range []time.Duration{30 * time.Hour, 29*time.Hour + 59*time.Minute, 3 * time.Hour, time.Minute} {
+		if err := s.begin(now.Add(-ago)); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 20 {
+			add(s, delivered(fmt.Sprint("o-", ago, n), now.Add(-ago+time.Duration(n)))...)
+		}
+		s.flush()
+	}
+	for _, c := range []struct{ since, oldest time.Duration }{{36 * time.Hour, 30 * time.Hour}, {4 * time.Hour, 3 * time.Hour}, {3*time.Hour - 2*time.Minute, time.Minute}} {
+		rows, err := executions.Oldest(t.Context(), s, executions.Query{From: now.Add(-c.since)}, 25)
+		if err != nil || len(rows) == 0 {
+			t.Fatalf("of %v it finds %d executions, %v", c.since, len(rows), err)
+		}
+		if got := now.Sub(rows[len(rows)-1].Received); got != c.oldest {
+			t.Errorf("of %v the oldest is from %v ago, want %v", c.since, got, c.oldest)
+		}
+	}
+}

@@ -17,7 +17,6 @@ import (
 	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
-	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
@@ -40,9 +39,11 @@ type Letters struct {
 // CountOnly is the query of a request for the numbers alone.
 const CountOnly = "count"
 
-// Moved is the response of a POST request to LettersPath.
+// Moved is the response of a POST request to LettersPath. Error is why the others were not put
+// back.
 type Moved struct {
-	Moved int `json:"moved"`
+	Moved int    `json:"moved"`
+	Error string `json:"error,omitempty"`
 }
 
 var (
@@ -440,17 +441,11 @@ func lettersOf(ctx context.Context, queue deadletters.TrackingQueue, list bool) 
 
 // namedIDs returns the ids that a hub's command names, separated by spaces in one field: the
 // number of fields in a form is limited.
-func namedIDs(form url.Values) map[string]bool {
-	named := map[string]bool{}
-	for _, id := range strings.Fields(form.Get("ids")) {
-		named[id] = true
-	}
-	return named
-}
+func namedIDs(form url.Values) []string { return strings.Fields(form.Get("ids")) }
 
 // putBack puts back the dead letters that a hub's command names.
 func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
-	queue, err := c.queueNamed(r.PathValue("name"))
+	t, err := tracking.ByName(r.PathValue("name"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
@@ -459,13 +454,11 @@ func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	named := namedIDs(r.PostForm)
-	moved, err := queue.Queue.Redrive(r.Context(), func(l spool.DeadLetter) bool { return named[l.ID] }, func(int) {})
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+	var answer Moved
+	if answer.Moved, err = c.Machine.Queue(t).RedriveNamed(r.Context(), namedIDs(r.PostForm)); err != nil {
+		answer.Error = err.Error()
 	}
-	writeJSON(w, Moved{moved})
+	writeJSON(w, answer)
 }
 
 // forecastLetters sends what a redrive of the dead letters would do that a hub's command names.
@@ -485,7 +478,10 @@ func (c *Console) forecastLetters(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var named []deadletters.Letter
-	ids := namedIDs(r.PostForm)
+	ids := map[string]bool{}
+	for _, id := range namedIDs(r.PostForm) {
+		ids[id] = true
+	}
 	for _, letter := range all {
 		if ids[letter.ID] {
 			named = append(named, deadletters.Letter{Tracking: queue.Tracking, DeadLetter: letter})

@@ -175,7 +175,10 @@ func (c *Console) retryEvents(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	named := namedIDs(r.PostForm)
+	named := map[string]bool{}
+	for _, id := range namedIDs(r.PostForm) {
+		named[id] = true
+	}
 	retried, err := c.Machine.Queue(t).RetryNow(r.Context(), func(one queue.Waiting) bool { return named[one.ID] })
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -63,6 +63,15 @@ func (l Local) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool,
 	})
 }
 
+// RedriveNamed puts the dead letters with these IDs back on the queue. Settings that were changed
+// before it are in effect.
+func (l Local) RedriveNamed(ctx context.Context, ids []string) (moved int, err error) {
+	if err := l.Settle(ctx); err != nil {
+		return 0, err
+	}
+	return l.Queue.RedriveNamed(ids)
+}
+
 // RetryNow attempts retrying events now. Settings that were changed before it are in effect.
 func (l Local) RetryNow(ctx context.Context, matches func(queue.Waiting) bool) (retried int, err error) {
 	if err := l.Settle(ctx); err != nil {
@@ -163,7 +172,7 @@ func (l Queues) Redrive(ctx context.Context, matches func(Letter) bool, progress
 	}
 	redriving.Wait()
 	if err := errors.Join(failures...); err != nil {
-		return moved, fmt.Errorf("%w (%d were put back on the queue; the others are still dead letters)", err, moved)
+		return moved, fmt.Errorf("%w (%d were put back on the queue; the list of dead letters shows what is left)", err, moved)
 	}
 	return moved, nil
 }

@@ -3,14 +3,15 @@ package local
 import (
 	"context"
 	"errors"
-
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/forecast"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
@@ -69,22 +70,53 @@ func (q hubQueue) List(ctx context.Context) ([]spool.DeadLetter, error) {
 	return letters, err
 }
 
+// redriveBatch is how many dead letters one request puts back. The hub puts back more than a
+// thousand a second, so it answers in time.
+const redriveBatch = 500
+
 // Redrive implements deadletters.Queue.
 func (q hubQueue) Redrive(ctx context.Context, matches func(spool.DeadLetter) bool, progress func(looked int)) (int, error) {
 	letters, err := q.List(ctx)
 	if err != nil {
 		return 0, err
 	}
-	var back []string
-	for i, letter := range letters {
-		if matches(letter) {
-			back = append(back, letter.ID)
+	moved, looked := 0, 0
+	for batch := range slices.Chunk(letters, redriveBatch) {
+		n, err := q.putBack(ctx, slices.DeleteFunc(slices.Clone(batch), func(l spool.DeadLetter) bool { return !matches(l) }))
+		moved += n
+		if err != nil {
+			return moved, err
 		}
-		progress(i + 1)
+		for range batch {
+			looked++
+			progress(looked)
+		}
+	}
+	return moved, nil
+}
+
+// putBack puts dead letters back on their queue. If no answer comes, the error says that their
+// number is not known.
+func (q hubQueue) putBack(ctx context.Context, letters []spool.DeadLetter) (moved int, err error) {
+	if len(letters) == 0 {
+		return 0, nil
+	}
+	var ids []string
+	for _, l := range letters {
+		ids = append(ids, l.ID)
 	}
 	var answer console.Moved
-	err = q.ask(ctx, http.MethodPost, "", formOf(back), &answer)
-	return answer.Moved, err
+	err = q.ask(ctx, http.MethodPost, "", formOf(ids), &answer)
+	if errors.As(err, new(errNotRunning)) {
+		return 0, err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("the hub did not confirm %s, which it may have put back: %w", words.Count(len(letters), "dead letter"), err)
+	}
+	if answer.Error != "" {
+		return answer.Moved, errors.New(answer.Error)
+	}
+	return answer.Moved, nil
 }
 
 // ask sends a form to the hub, and decodes its answer.

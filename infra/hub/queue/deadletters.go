@@ -22,7 +22,7 @@ const (
 // long list needs little memory. After an error there are no more.
 func (q *Queue) DeadLetters() iter.Seq2[spool.DeadLetter, error] {
 	return func(yield func(spool.DeadLetter, error) bool) {
-		for page, err := range q.pages() {
+		for page, err := range q.pages(0) {
 			if err != nil {
 				yield(spool.DeadLetter{}, err)
 				return
@@ -73,10 +73,11 @@ func (q *Queue) DeadLetter(id string) (l spool.DeadLetter, found bool, err error
 	return page[0].DeadLetter, true, nil
 }
 
-// pages returns the dead letters in pages. After an error there are no more.
-func (q *Queue) pages() iter.Seq2[[]letter, error] {
+// pages returns the dead letters that follow a number, in pages. After an error there are no
+// more.
+func (q *Queue) pages(after uint64) iter.Seq2[[]letter, error] {
 	return func(yield func([]letter, error) bool) {
-		for after := uint64(0); ; {
+		for {
 			page, err := q.deadLettersAfter(after, pageSize)
 			if len(page) == 0 && err == nil || !yield(page, err) || err != nil {
 				return
@@ -131,44 +132,67 @@ func (q *Queue) removeDeadLetters(letters []letter) error {
 // attempt, and keeps its messageId. Redrive returns how many it put back, also with an error.
 // An event that fails again during the redrive is not put back a second time.
 func (q *Queue) Redrive(matches func(spool.DeadLetter) bool) (moved int, err error) {
+	return q.redrive(1, math.MaxUint64, matches)
+}
+
+// RedriveNamed puts the dead letters with these IDs back on the queue, as Redrive does. It reads
+// only those from the first of them to the last.
+func (q *Queue) RedriveNamed(ids []string) (moved int, err error) {
+	named := map[string]bool{}
+	first, last := uint64(math.MaxUint64), uint64(0)
+	for _, id := range ids {
+		if number := numberOfLetter(id); number > 0 {
+			named[id], first, last = true, min(first, number), max(last, number)
+		}
+	}
+	return q.redrive(first, last, func(l spool.DeadLetter) bool { return named[l.ID] })
+}
+
+// redrive puts those dead letters back that match and have a number from first to last.
+func (q *Queue) redrive(first, last uint64, matches func(spool.DeadLetter) bool) (moved int, err error) {
 	q.redriving.Lock()
 	defer q.redriving.Unlock()
 	began := time.Now()
-	for page, err := range q.pages() {
+	for page, err := range q.pages(first - 1) {
 		if err != nil {
 			return moved, err
 		}
-		var back []letter
-		var events []event
-		for _, l := range page {
-			if !l.FailedAt.After(began) && matches(l.DeadLetter) {
-				back, events = append(back, l), append(events, event{record: l.record})
-			}
-		}
-		if len(back) == 0 {
-			continue
-		}
-		// If the process ends between the two steps, the events are in both places: it is
-		// better to send them twice than to lose them.
-		if err := q.put(context.Background(), events...); err != nil {
-			return moved, err
-		}
-		moved += len(back)
-		for _, l := range back {
-			q.store.log.Info("replay", "tracking", q.name, "received", l.Envelope.Received, "resource", l.Failure.Resource)
-		}
-		if err := q.removeDeadLetters(back); err != nil {
+		back := slices.DeleteFunc(slices.Clone(page), func(l letter) bool { return l.FailedAt.After(began) || !matches(l.DeadLetter) })
+		n, err := q.putBack(back)
+		moved += n
+		if err != nil || page[len(page)-1].number() >= last {
 			return moved, err
 		}
 	}
 	return moved, nil
 }
 
+// putBack puts dead letters back on the queue. It returns how many are there, also with an
+// error.
+func (q *Queue) putBack(letters []letter) (moved int, err error) {
+	if len(letters) == 0 {
+		return 0, nil
+	}
+	var events []event
+	for _, l := range letters {
+		events = append(events, event{record: l.record})
+	}
+	// If the process ends between the two steps, the events are in both places: it is
+	// better to send them twice than to lose them.
+	if err := q.put(context.Background(), events...); err != nil {
+		return 0, err
+	}
+	for _, l := range letters {
+		q.store.log.Info("replay", "tracking", q.name, "received", l.Envelope.Received, "resource", l.Failure.Resource)
+	}
+	return len(letters), q.removeDeadLetters(letters)
+}
+
 // prune removes the dead letters of events that failed before a time.
 func (s *Store) prune(before time.Time) {
 	for _, queue := range s.all() {
 		removed := 0
-		for page, err := range queue.pages() {
+		for page, err := range queue.pages(0) {
 			if err != nil {
 				break
 			}

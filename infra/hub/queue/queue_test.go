@@ -239,6 +239,42 @@ func TestRedrivenDeadLettersStartWithTheFirstAttempt(t *testing.T) {
 	})
 }
 
+// Otherwise a redrive of many dead letters in batches would read those that it leaves again and
+// again.
+func TestARedriveOfNamedDeadLettersReadsFromTheFirstToTheLast(t *testing.T) {
+	q := newQueue(t)
+	for i := range 3 * pageSize {
+		if err := q.Fail(t.Context(), relay.Envelope{Received: when, Body: fmt.Append(nil, i)}, relay.Failure{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var looked []string
+	if _, err := q.redrive(pageSize+1, pageSize+2, func(l spool.DeadLetter) bool {
+		looked = append(looked, l.ID)
+		return false
+	}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "looked at", len(looked), pageSize)
+	equal(t, "the first", looked[0], "101")
+	for _, c := range []struct {
+		name string
+		ids  []string
+		want int
+	}{
+		{"none", nil, 0},
+		{"no ids", []string{"x", "0", "-1", "9999"}, 0},
+		{"of two pages, one twice", []string{"250", "3", "3", "99"}, 3},
+		{"again", []string{"250", "3", "99"}, 0},
+	} {
+		moved, err := q.RedriveNamed(c.ids)
+		if err != nil || moved != c.want {
+			t.Errorf("%s: %d were put back, want %d: %v", c.name, moved, c.want, err)
+		}
+	}
+	equal(t, "status", q.Status(), Status{Waiting: 3, Failed: 3*pageSize - 3, Oldest: when})
+}
+
 // putStored adds dead letters as they are stored.
 func putStored(t *testing.T, q *Queue, values ...string) {
 	t.Helper()
@@ -296,7 +332,7 @@ func TestAPageOfLargeDeadLettersIsShort(t *testing.T) {
 		}
 	}
 	var sizes []int
-	for page, err := range q.pages() {
+	for page, err := range q.pages(0) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -179,15 +179,19 @@ func (c *Console) readDeadLetters(r *http.Request) (deadLettersData, error) {
 	return data, nil
 }
 
-// refreshLetters reads the dead letters if the list is empty. On this machine it always reads
-// them, because that does not hide them from other readers.
+// refreshLetters reads the dead letters if the list is empty. On this machine it also reads them
+// if they changed, because that does not hide them from other readers.
 func (c *Console) refreshLetters(ctx context.Context, queues deadletters.Queues) {
-	if c.Machine == nil && c.letterList.isRead() {
+	var changes uint64
+	if c.Machine != nil {
+		changes = c.Machine.DeadLetterChanges()
+	}
+	if c.letterList.isRead(changes) {
 		return
 	}
 	// If another job is running, the page shows its progress.
 	c.letterList.begin(ctx, job{Title: "Reading the dead letters"}, func(ctx context.Context, _ func(int)) jobResult {
-		return c.letterList.list(ctx, queues)
+		return c.letterList.list(ctx, queues, changes)
 	})
 }
 

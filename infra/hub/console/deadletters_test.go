@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func withDeadLetters(t *testing.T) deadLetterConsole {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { queues.Close() })
+	m.changes = queues.DeadLetterChanges
 	for _, tr := range tracking.All() {
 		c.queues[tr.Name] = queues.Queue(tr.Name)
 		m.queues = append(m.queues, deadletters.TrackingQueue{Tracking: tr, Queue: deadletters.Local{Queue: c.queues[tr.Name], Settle: func(context.Context) error { return nil }}})
@@ -106,6 +108,57 @@ func TestDeadLettersAreListedByReasonWithWhatToDo(t *testing.T) {
 	if first, second := strings.Index(page.text(), "The template writes"), strings.Index(page.text(), "Segment refused"); first > second {
 		t.Error("the most frequent reason is not the first")
 	}
+}
+
+// countedReads is a queue of dead letters that counts how often they are read.
+type countedReads struct {
+	deadletters.Local
+	reads *int
+}
+
+func (q countedReads) List(ctx context.Context) ([]spool.DeadLetter, error) {
+	*q.reads++
+	return q.Local.List(ctx)
+}
+
+// machineWithCounter is a hub that counts how often the dead letters of Order Completed are read.
+type machineWithCounter struct {
+	machineWith
+	reads *int
+}
+
+func (m machineWithCounter) DeadLetters() deadletters.Queues {
+	all := slices.Clone(m.queues)
+	for i, q := range all {
+		if q.Tracking.Name == "order-completed" {
+			all[i].Queue = countedReads{q.Queue.(deadletters.Local), m.reads}
+		}
+	}
+	return all
+}
+
+// A long list takes seconds.
+func TestDeadLettersOfThisMachineAreReadAgainOnlyAfterAChange(t *testing.T) {
+	c := withDeadLetters(t)
+	c.fail("order-completed", "message_invalid", "", hubtest.PersonalOrder)
+	reads := 0
+	c.console.Machine = machineWithCounter{c.console.Machine.(machineWith), &reads}
+	shows := func(says string, want int) {
+		t.Helper()
+		c.want(c.ask("GET", "/deadletters", nil), 200, says)
+		c.want(c.ask("GET", "/deadletters/list", nil), 200)
+		if reads != want {
+			t.Errorf("they were read %d times, want %d", reads, want)
+		}
+	}
+	shows("Order Completed: 1 event, failed", 1)
+	shows("Order Completed: 1 event, failed", 1)
+	c.fail("order-completed", "message_invalid", "", hubtest.PersonalOrder)
+	shows("Order Completed: 2 events, the oldest failed", 2)
+	if _, err := c.queues["order-completed"].RedriveNamed([]string{"1"}); err != nil {
+		t.Fatal(err)
+	}
+	shows("Order Completed: 1 event, failed", 3)
 }
 
 // The user can check a fix before replaying anything.

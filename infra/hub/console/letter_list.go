@@ -29,6 +29,7 @@ type letterList struct {
 	hidden   int                 // how many more SQS reported
 	count    int                 // how many were read
 	read     time.Time           // zero if they must be read
+	changes  uint64              // of the dead letters of this machine, before they were read
 	result   jobResult           // of the jobs that have ended
 	replayed executions.Replayed // by the last replay
 }
@@ -79,11 +80,11 @@ func (g *letterList) snapshot(now int) (groups []letterGroup, hidden, since int,
 	return g.groups, g.hidden, max(0, now-g.count-g.hidden), g.read
 }
 
-// isRead reports whether the list is up to date.
-func (g *letterList) isRead() bool {
+// isRead reports whether the list was read, and the dead letters did not change since then.
+func (g *letterList) isRead(changes uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.read.IsZero()
+	return !g.read.IsZero() && g.changes == changes
 }
 
 // find returns a dead letter of the list.
@@ -115,8 +116,8 @@ func (g *letterList) lastReplay() executions.Replayed {
 	return g.replayed
 }
 
-// list reads the dead letters.
-func (g *letterList) list(ctx context.Context, queues deadletters.Queues) jobResult {
+// list reads the dead letters. The changes are their number before that.
+func (g *letterList) list(ctx context.Context, queues deadletters.Queues, changes uint64) jobResult {
 	reported, err := queues.Backlog(ctx)
 	if err != nil {
 		return jobResult{Alert: "The dead letters could not be counted: " + err.Error()}
@@ -136,6 +137,7 @@ func (g *letterList) list(ctx context.Context, queues deadletters.Queues) jobRes
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.letters, g.groups, g.count, g.hidden, g.read = letters, groups, len(letters), max(0, reported.Dead-len(letters)), time.Now()
+	g.changes = changes
 	return jobResult{}
 }
 

@@ -38,6 +38,8 @@ type Machine interface {
 	Executions() executions.Log
 	// DeadLetters are the queues of failed events.
 	DeadLetters() deadletters.Queues
+	// DeadLetterChanges is another number after each change of the dead letters.
+	DeadLetterChanges() uint64
 	// Queue is the queue of a tracking.
 	Queue(t tracking.Tracking) deadletters.Local
 	health.Hub

@@ -27,10 +27,13 @@ type machineWith struct {
 	recent []Recent
 	queues deadletters.Queues
 	lines  *disk.Store
+
+	changes func() uint64 // of the dead letters
 }
 
 func (m machineWith) Recent() []Recent                { return m.recent }
 func (m machineWith) DeadLetters() deadletters.Queues { return m.queues }
+func (m machineWith) DeadLetterChanges() uint64       { return m.changes() }
 func (m machineWith) Queue(t tracking.Tracking) deadletters.Local {
 	i := slices.IndexFunc(m.queues, func(q deadletters.TrackingQueue) bool { return q.Tracking.Name == t.Name })
 	return m.queues[i].Queue.(deadletters.Local)

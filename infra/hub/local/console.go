@@ -35,6 +35,8 @@ func (m machine) Recent() []console.Recent { return m.webhooks.accepted.newestFi
 
 func (m machine) DeadLetters() deadletters.Queues { return m.webhooks.deadLetters() }
 
+func (m machine) DeadLetterChanges() uint64 { return m.queues.DeadLetterChanges() }
+
 func (m machine) Queue(t tracking.Tracking) deadletters.Local { return m.webhooks.queue(t) }
 
 func (m machine) Executions() executions.Log { return m.executions }

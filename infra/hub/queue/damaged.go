@@ -49,9 +49,10 @@ func (s *Store) noteFile(f *file, err error) {
 	}
 }
 
-// noteFailed is noteWrite for the file of dead letters. It sets the file aside if the error
-// is an database.ErrDamaged; deadLetters then creates a new one.
+// noteFailed is noteWrite for the file of dead letters, and counts the change. It sets the file
+// aside if the error is an database.ErrDamaged; deadLetters then creates a new one.
 func (s *Store) noteFailed(f *failed, err error) {
+	defer s.changes.Add(1)
 	if !errors.Is(err, database.ErrDamaged) {
 		s.noteWrite(err)
 		return

@@ -60,6 +60,10 @@ func (q *Queue) ListDeadLetters(bodies int) ([]spool.DeadLetter, error) {
 	}
 }
 
+// DeadLetterChanges returns a number that is another one after each change of the store's dead
+// letters. A list that was read after it was asked for is up to date as long as it is the same.
+func (s *Store) DeadLetterChanges() uint64 { return s.changes.Load() }
+
 // DeadLetter returns the dead letter with an ID. It reports whether there is one.
 func (q *Queue) DeadLetter(id string) (l spool.DeadLetter, found bool, err error) {
 	number := numberOfLetter(id)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,6 +37,7 @@ type Store struct {
 
 	removing sync.Mutex // held while files are removed or set aside
 	writable writable
+	changes  atomic.Uint64 // to the dead letters
 
 	stop        context.CancelFunc // ends maintain
 	maintaining sync.WaitGroup

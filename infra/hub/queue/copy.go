@@ -46,7 +46,7 @@ func (q *Queue) Copy(waiting func(Event) error, dead func(Dead) error) error {
 			return err
 		}
 	}
-	for page, err := range q.pages() {
+	for page, err := range q.pages(0) {
 		if err != nil {
 			return fmt.Errorf("reading dead letters: %w", err)
 		}

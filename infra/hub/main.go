@@ -4,7 +4,7 @@
 package main
 
 import (
-	// The roots of trust for a system that has none, such as the container image.
+	// The package has the root certificates for a system without them, such as the container image.
 	_ "golang.org/x/crypto/x509roots/fallback"
 
 	"commerce-segment/infra/hub/cli"

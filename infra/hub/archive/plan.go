@@ -219,8 +219,8 @@ func (p *Plan) planVersions(ctx context.Context) error {
 	return nil
 }
 
-// writeSettings pauses trackings, and writes the versions and the settings. It returns the names of the settings that
-// it wrote, also with an error.
+// writeSettings pauses trackings, and writes the versions and the settings. It returns the
+// names of the settings that it wrote, also with an error.
 func (p *Plan) writeSettings(ctx context.Context) (written []string, err error) {
 	release, err := p.store.Saving(ctx)
 	if err != nil {

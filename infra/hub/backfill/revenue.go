@@ -101,10 +101,10 @@ type dayKey struct {
 // when it begins.
 const logBefore = 24 * time.Hour
 
-// Revenue compares the orders that were paid in a period. The Sender must be one of Order
-// Completed alone. It calls read with the number of
-// orders that it has read so far. It reads the payments of an order, one request for each, only
-// if the log does not have the time of its payment, or if nothing else explains a difference.
+// Revenue compares the orders that were paid in a period. The Sender must have Order Completed
+// as its only tracking. It calls read with the number of orders that it has read so far. It
+// reads the payments of an order, one request for each, only if the log does not have the time
+// of its payment, or if nothing else explains a difference.
 func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log ArrivalLog, journal *Journal, read func(int)) (*Revenue, error) {
 	arrivals, known, err := log.Arrivals(ctx, since.Add(-logBefore))
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *Sender) comparingRevenue(r *Revenue, arrivals []Arrival) comparingReven
 	return c
 }
 
-// OneRevenue compares one order. It has no day if the order is not paid.
+// OneRevenue is the comparison of one order. It has no day if the order is not paid.
 type OneRevenue struct {
 	Days     []RevenueDay // one, or two if it was sent in another currency
 	Refunded money.Amount

@@ -17,8 +17,8 @@ func newAlertTest() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alert-test [--dir DIRECTORY]",
 		Short: "Send a test of the alerts of a hub on this machine",
-		Long: `alert-test sends a message with each way to alert people that is set up in the hub's
-directory, and says what became of it. hub run sends alerts when the state that hub status
+		Long: `alert-test sends a test message through each webhook and mail server that is set up in the
+hub's directory, and prints the result. hub run sends alerts when the state that hub status
 shows gets worse, and when it works again.
 
 The settings are files in the folder alerts of the directory:

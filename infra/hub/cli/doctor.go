@@ -37,8 +37,9 @@ takes about ten seconds at most. It changes nothing, and prints no secret.
   fault    events are lost, or are retried until you fix it
 
 Exit codes, as hub status: 0 the store works; 1 it is degraded; 2 a fault was found. doctor
-cannot check the write key: Segment answers 200 to any key. With --prefix it reads the functions' logs, which costs as much as
-hub executions; without it, it asks the hub that runs on this machine.`,
+cannot check the write key: Segment answers 200 to any key. With --prefix it
+reads the functions' logs, which costs as much as hub executions; without it, it asks the hub
+that runs on this machine.`,
 		Example: `  hub doctor --prefix /commerce-segment
   hub doctor --prefix /commerce-segment --json --since 1h`,
 		Args: cobra.NoArgs,

@@ -88,7 +88,7 @@ for each gigabyte of logs in that time.
 The outcomes are
   accepted   it is on the queue, and no attempt has ended yet
   retrying   an attempt failed, and there will be another
-  delivered  Segment took it
+  delivered  Segment accepted it
   skipped    there was nothing to send
   failed     it is a dead letter
   rejected   Commerce was not answered with 202

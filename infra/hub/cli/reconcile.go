@@ -30,8 +30,8 @@ func newReconcile() *cobra.Command {
 		Use:   "reconcile --since TIME [--until TIME] [--only NAME,…] [--send [--yes]]",
 		Short: "Find the events that Segment did not receive, and send them",
 		Long: `reconcile compares the events of the orders and customers in Commerce with the webhooks
-that arrived: in the functions' logs with --prefix, and otherwise in the memory of the
-running hub. It prints how many events are missing, and what Commerce reports about its
+that arrived: in the functions' logs with --prefix, and otherwise in the executions that the
+running hub keeps. It prints how many events are missing, and what Commerce reports about its
 attempts to deliver them. With --send it asks, and sends exactly these events, as hub
 backfill does.
 

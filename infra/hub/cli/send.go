@@ -46,8 +46,8 @@ messages that arrive in the hub's inbox. The times in a bundled sample are moved
 event happens now.
 
 It sends the webhook secret in the hub's directory with it, as Commerce does. Without
---tracking, the tracking is that of the sample, or the one that the folder of the file is named after, or the one that
-observes the event.`,
+--tracking, the tracking is that of the sample, or the one that the folder of the
+file is named after, or the one that observes the event.`,
 		Example: `  hub send order-completed/registered-customer
   hub send order.json --tracking order-completed
   hub send order.json --to https://abc123.execute-api.eu-west-1.amazonaws.com`,

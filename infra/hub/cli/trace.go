@@ -17,10 +17,10 @@ func newTrace() *cobra.Command {
 		Use:   "trace ID [--since 7d] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Show what happened to the events of one order or customer",
 		Long: `trace describes what happened to the webhooks of an order or a customer, or to one
-webhook, by its id, or by the first eight or more characters of it. For each webhook it prints its outcome and every attempt: when Segment
-received the message, and with which messageId, or why not and what to do. Without --prefix it
-asks the hub that runs on this machine, or reads the directory of one that does not run; with
---prefix it reads the functions' logs.
+webhook, by its id, or by the first eight or more characters of it. For each webhook it prints
+its outcome and every attempt: when Segment received the message, and with which messageId, or
+why not and what to do. Without --prefix it asks the hub that runs on this machine, or reads the
+directory of one that does not run; with --prefix it reads the functions' logs.
 
 If the store is connected to Commerce, it asks what Commerce has of the order or customer now,
 and compares what was paid with the revenue that Segment was sent, with the reasons of a

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/settings"
@@ -212,7 +213,7 @@ func (c *Console) connectCommerce(w http.ResponseWriter, r *http.Request) {
 	}
 	c.sessions.forget(sessionOf(r), "client_secret")
 	if _, notice, err := commerce.BaseURL(form.URL); err == nil && notice != "" {
-		reached += "\n" + strings.ToUpper(notice[:1]) + notice[1:] + "."
+		reached += "\n" + words.Capital(notice) + "."
 	}
 	release()
 	said, err := c.Store.CopyCurrencies(r.Context())

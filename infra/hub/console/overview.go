@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/console/chart"
@@ -17,6 +16,7 @@ import (
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -131,7 +131,7 @@ func (c *Console) readNow(r *http.Request) nowData {
 		bad     bool
 	}{{executions.Delivered, false}, {executions.Skipped, false}, {executions.Accepted, false}, {executions.Retrying, false}, {executions.Failed, true}, {executions.Rejected, true}} {
 		n := total.Count(o.outcome)
-		title := strings.ToUpper(string(o.outcome[:1])) + string(o.outcome[1:])
+		title := words.Capital(string(o.outcome))
 		data.Counts = append(data.Counts, count{title, list(o.outcome), n, o.bad && n > 0})
 	}
 	return data

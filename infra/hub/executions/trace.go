@@ -13,7 +13,8 @@ import (
 const candidatesAtMost = 20
 
 // Trace reads the executions of an id, or of the only id that begins with it, and returns
-// their story and that of what was sent without a webhook. If more ids begin with it, the story lists them.
+// their story and that of what was sent without a webhook. If several ids begin with it, the
+// story lists them.
 func (s Search) Trace(ctx context.Context, log Log) (Story, error) {
 	var all []Execution
 	var cut ErrCut

@@ -1,4 +1,4 @@
-// Package forecast finds out what the present settings make of events before they are sent
+// Package forecast finds out what the current settings make of events before they are sent
 // again.
 package forecast
 
@@ -44,7 +44,7 @@ func (f Forecast) Failing() (count int) {
 	return count
 }
 
-// Of returns the forecast for dead letters with the store's present settings.
+// Of returns the forecast for dead letters with the store's current settings.
 func Of(ctx context.Context, s store.Store, letters []deadletters.Letter) (Forecast, error) {
 	var f Forecast
 	judges := map[string]*judge{}

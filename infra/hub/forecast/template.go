@@ -72,8 +72,7 @@ func (c Change) Says() string {
 	if len(parts) == 0 {
 		return "No message of " + of + " changes."
 	}
-	text := strings.Join(parts, "; ") + "."
-	return strings.ToUpper(text[:1]) + text[1:]
+	return words.Capital(strings.Join(parts, "; ") + ".")
 }
 
 // Compare tries two templates of a tracking on events.

@@ -22,7 +22,7 @@ import (
 const (
 	// AnswerTimeout is how long a client waits for an answer. Commerce waits equally long.
 	AnswerTimeout = 10 * time.Second
-	// inboxPollInterval is the time between two looks for new messages in the inbox.
+	// inboxPollInterval is the time between two requests for new messages in the inbox.
 	inboxPollInterval = 50 * time.Millisecond
 )
 

@@ -12,6 +12,7 @@ import (
 	"commerce-segment/infra/hub/backfill"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/tracking"
@@ -136,10 +137,7 @@ func figures(d backfill.RevenueDay, revenue backfill.OneRevenue) string {
 	}
 	says += fmt.Sprintf(" Difference: %s.", d.Difference)
 	for _, reason := range d.Reasons {
-		says += fmt.Sprintf(" %s, %s: %s", upper(string(reason.Reason)), reason.Amount, reason.Reason.Means())
+		says += fmt.Sprintf(" %s, %s: %s", words.Capital(string(reason.Reason)), reason.Amount, reason.Reason.Means())
 	}
 	return says
 }
-
-// upper returns a text that begins with a capital letter.
-func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

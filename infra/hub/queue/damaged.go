@@ -33,9 +33,9 @@ func (s *Store) setAside(name string, damage error) error {
 	return nil
 }
 
-// noteFile is noteWrite for a file of waiting events. It sets the file aside if the error is
-// an database.ErrDamaged: otherwise Receive would read the same event again and again, and the events
-// in the other files would never be delivered.
+// noteFile is noteWrite for a file of waiting events. It sets the file aside if the error is a
+// database.ErrDamaged: otherwise Receive would read the same event again and again, and the
+// events in the other files would never be delivered.
 func (s *Store) noteFile(f *file, err error) {
 	if !errors.Is(err, database.ErrDamaged) {
 		s.noteWrite(err)
@@ -50,7 +50,7 @@ func (s *Store) noteFile(f *file, err error) {
 }
 
 // noteFailed is noteWrite for the file of dead letters, and counts the change. It sets the file
-// aside if the error is an database.ErrDamaged; deadLetters then creates a new one.
+// aside if the error is a database.ErrDamaged; deadLetters then creates a new one.
 func (s *Store) noteFailed(f *failed, err error) {
 	defer s.changes.Add(1)
 	if !errors.Is(err, database.ErrDamaged) {

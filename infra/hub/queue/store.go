@@ -44,8 +44,8 @@ type Store struct {
 }
 
 // Open opens the queues in a directory, and creates the directory if it is missing. It
-// renames a damaged file and logs that. The error is an database.ErrNewer if a later release of hub
-// wrote a file.
+// renames a damaged file and logs that. The error is a database.ErrNewer if a later release of
+// hub wrote a file.
 func Open(dir string, log *slog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the directory for events: %w%s", err, advice(err))

@@ -53,8 +53,9 @@ type Backfill struct {
 // ErrStoreChanged reports that important settings of a store changed after it was opened.
 var ErrStoreChanged = errors.New("the Commerce store, the Segment source or the enabled trackings were changed after the comparison")
 
-// Reopen opens the store again, with its current settings, to send events. The error is ErrStoreChanged if
-// the Commerce store, the Segment source or the enabled trackings are different now.
+// Reopen opens the store again, with its current settings, to send events. The error is
+// ErrStoreChanged if the Commerce store, the Segment source or the enabled trackings are
+// different now.
 func (b Backfill) Reopen(ctx context.Context) (Backfill, error) {
 	b.options.Disabled = false
 	now, err := b.Store.OpenBackfill(ctx, b.options)
@@ -123,8 +124,8 @@ func (s Store) backfillFile(name string) string {
 	return filepath.Join(cmp.Or(s.Dir, DefaultDir), backfillFolder, name)
 }
 
-// Journal returns the list of what was sent from this machine to the store's source. The name
-// by is of who sends now.
+// Journal returns the list of what was sent from this machine to the store's source. by is the
+// name of the user or session that sends now.
 func (b Backfill) Journal(by string) *backfill.Journal { return b.journal(b.source, by) }
 
 func (s Store) journal(source, by string) *backfill.Journal {

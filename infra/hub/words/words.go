@@ -3,6 +3,7 @@ package words
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -13,6 +14,9 @@ func Count(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+// Capital returns a text with its first letter, which is one of a to z, as a capital letter.
+func Capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // Age returns a duration in its largest unit, rounded down: seconds, minutes, hours or days.
 func Age(d time.Duration) string {

@@ -20,7 +20,7 @@ const (
 	// linesInCommit is how many lines are written at once. bbolt needs much time for a change
 	// of many keys in a small file.
 	linesInCommit = 2000
-	// pruneInterval is the time between two looks for old executions.
+	// pruneInterval is the time between two searches for old executions.
 	pruneInterval = time.Minute
 )
 

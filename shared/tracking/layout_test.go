@@ -62,7 +62,7 @@ var layout = []rule{
 	{folder: "infra/hub/forecast", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/health", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/alert", may: append(hubParts, "infra/hub/health")},
-	{folder: "infra/hub/order", may: []string{"infra/hub/backfill", "infra/hub/executions", "infra/hub/store", "shared"}},
+	{folder: "infra/hub/order", may: []string{"infra/hub/backfill", "infra/hub/executions", "infra/hub/store", "infra/hub/words", "shared"}},
 	{folder: "infra/hub/doctor", may: append(hubParts, "infra/hub/health", "infra/hub/store", "infra/stack/outputs")},
 	{folder: "infra/hub/console", may: append(hubParts, "infra/hub/doctor", "infra/hub/health", "infra/hub/store")},
 	{folder: "infra/hub/local", may: append(hubParts, "infra/hub/alert", "infra/hub/archive", "infra/hub/console", "infra/hub/health", "infra/hub/measure", "infra/hub/server", "infra/hub/store"), aws: true},

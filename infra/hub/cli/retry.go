@@ -36,8 +36,8 @@ few are attempted at once, and the others within the next seconds. --list shows 
 and their next attempts, and attempts none.
 
 Usually this is not necessary: when a delivery succeeds again, or a setting is changed, the
-hub attempts the events early by itself. Each attempt counts as one of the attempts of the
-event.`,
+hub attempts the events early by itself. Such an early attempt is not counted among the attempts
+of an event. One by retry is counted.`,
 		Example: `  hub retry --list
   hub retry --reason segment_500
   hub retry ae105c90-74fb-514c-a4ae-303c673d1cd9`,

@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -28,11 +29,9 @@ const pageRows = 50
 func (c *Console) addRetrying(all []queuedEvents) error {
 	for i := range all {
 		q := &all[i]
-		waiting, err := c.Machine.Queue(q.Tracking).Waiting()
-		if err != nil {
-			return err
-		}
-		for _, w := range waiting {
+		retried := 0
+		err := c.Machine.Queue(q.Tracking).EachWaiting(func(w queue.Waiting) {
+			retried++
 			at := slices.IndexFunc(q.Reasons, func(r retryReason) bool { return r.Reason == w.Reason })
 			if at < 0 {
 				at = len(q.Reasons)
@@ -41,8 +40,14 @@ func (c *Console) addRetrying(all []queuedEvents) error {
 				})
 			}
 			q.Reasons[at].Count++
+			if w.Next.Before(q.Reasons[at].Next) {
+				q.Reasons[at].Next = w.Next
+			}
+		})
+		if err != nil {
+			return err
 		}
-		if others := q.Count - len(waiting); others > 0 {
+		if others := q.Count - retried; others > 0 {
 			q.Reasons = append(q.Reasons, retryReason{Wait: executions.Wait{Tracking: q.Tracking.Name, Count: others}})
 		}
 	}
@@ -70,38 +75,42 @@ func (r retryingRow) Value() string { return r.Tracking.Name + ":" + r.ID }
 func (c *Console) retrying(w http.ResponseWriter, r *http.Request) {
 	form := r.URL.Query()
 	data := retryingData{Tracking: form.Get("tracking"), Reason: form.Get("reason")}
-	rows, err := c.retryingRows(data.Tracking, data.Reason)
+	_, count, err := c.retryingRows(data.Tracking, data.Reason, 0)
 	if err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	data.Page = paginate(r.URL, len(rows))
-	data.Rows = rows[data.Page.From-1 : data.Page.To]
+	data.Page = paginate(r.URL, count)
+	rows, _, err := c.retryingRows(data.Tracking, data.Reason, data.Page.To)
+	if err != nil {
+		c.fail(w, r, http.StatusBadGateway, err)
+		return
+	}
+	data.Rows = rows[min(data.Page.From-1, len(rows)):] // fewer if some were attempted meanwhile
 	for i, row := range data.Rows {
 		data.Rows[i].About = c.Machine.Queue(row.Tracking).Describe(row.ID)
 	}
 	c.show(w, r, http.StatusOK, "retrying", view{Title: "Retrying", Path: "/deadletters", Data: data})
 }
 
-// retryingRows returns the events that are retried, those with the earliest attempt first. An
-// empty name or reason selects all.
-func (c *Console) retryingRows(name, reason string) (rows []retryingRow, err error) {
+// retryingRows returns the first events that are retried, at most limit: those with the earliest
+// attempt. It counts all of them. An empty name or reason selects all.
+func (c *Console) retryingRows(name, reason string, limit int) (rows []retryingRow, count int, err error) {
 	for _, t := range tracking.All() {
 		if name != "" && t.Name != name {
 			continue
 		}
-		waiting, err := c.Machine.Queue(t).Waiting()
+		first, all, err := c.Machine.Queue(t).Waiting(limit, func(one queue.Waiting) bool { return reason == "" || one.Reason == reason })
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		for _, one := range waiting {
-			if reason == "" || one.Reason == reason {
-				rows = append(rows, retryingRow{t, one})
-			}
+		count += all
+		for _, one := range first {
+			rows = append(rows, retryingRow{t, one})
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b retryingRow) int { return a.Next.Compare(b.Next) })
-	return rows, nil
+	return rows[:min(len(rows), limit)], count, nil
 }
 
 var errNoSelection = errors.New("no event is selected: select at least one, or use the button for all")
@@ -153,7 +162,7 @@ func (c *Console) retryingEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	own := c.Machine.Queue(t)
-	all, err := own.Waiting()
+	all, _, err := own.Waiting(math.MaxInt, func(queue.Waiting) bool { return true })
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

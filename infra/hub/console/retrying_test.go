@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/infra/hub/queue"
 	"commerce-segment/shared/relay"
 )
 
@@ -27,14 +28,13 @@ func withRetrying(t *testing.T, many int) deadLetterConsole {
 func (c deadLetterConsole) isRetrying(want int) {
 	c.Helper()
 	var now int
-	all, err := c.queues["order-completed"].Waiting()
-	if err != nil {
-		c.Fatal(err)
-	}
-	for _, w := range all {
+	err := c.queues["order-completed"].EachWaiting(func(w queue.Waiting) {
 		if time.Until(w.Next) > 30*time.Minute {
 			now++
 		}
+	})
+	if err != nil {
+		c.Fatal(err)
 	}
 	if now != want {
 		c.Errorf("%d events wait for a later attempt, want %d", now, want)

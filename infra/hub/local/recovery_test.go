@@ -203,8 +203,8 @@ func TestOnlyTheTrackingsWhoseSettingsChangeAreRetried(t *testing.T) {
 		stable.Take()
 		synctest.Wait()
 		for name, want := range map[string]int{"order-completed": 0, "order-updated": 1} {
-			if waiting, err := recoveries[name].queue.Waiting(); err != nil || len(waiting) != want {
-				t.Errorf("%s has %d retrying events, %v, want %d", name, len(waiting), err, want)
+			if _, waiting, err := recoveries[name].queue.Waiting(0, func(queue.Waiting) bool { return true }); err != nil || waiting != want {
+				t.Errorf("%s has %d retrying events, %v, want %d", name, waiting, err, want)
 			}
 		}
 	})

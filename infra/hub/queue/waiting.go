@@ -35,21 +35,39 @@ type About struct {
 	Received time.Time `json:"received,omitzero"`
 }
 
-// Waiting returns the events that are retried, those with the earliest attempt first. Describe
-// returns what they are about.
-func (q *Queue) Waiting() ([]Waiting, error) {
-	var all []Waiting
+// EachWaiting calls visit with each event that is retried, in no order. It keeps none of them.
+func (q *Queue) EachWaiting(visit func(Waiting)) error {
 	for _, file := range q.store.list() {
-		entries, err := file.waiting(q.name)
+		err := file.viewWaiting(q.name, func(entries iter.Seq[entry]) {
+			for e := range entries {
+				visit(file.describe(e))
+			}
+		})
 		if err != nil {
-			return nil, fmt.Errorf("reading the events that are retried: %w", err)
-		}
-		for _, e := range entries {
-			all = append(all, file.describe(e))
+			return fmt.Errorf("reading the events that are retried: %w", err)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Waiting) int { return a.Next.Compare(b.Next) })
-	return all, nil
+	return nil
+}
+
+// Waiting returns the first of the events that are retried and match, at most limit: those with
+// the earliest attempt. It counts all that match. Describe returns what they are about.
+func (q *Queue) Waiting(limit int, matches func(Waiting) bool) (first []Waiting, count int, err error) {
+	earliest := func() {
+		slices.SortStableFunc(first, func(a, b Waiting) int { return a.Next.Compare(b.Next) })
+		first = first[:min(len(first), limit)]
+	}
+	err = q.EachWaiting(func(w Waiting) {
+		if !matches(w) {
+			return
+		}
+		count++
+		if first = append(first, w); len(first)/2 > limit {
+			earliest() // so that a long outage needs no more memory
+		}
+	})
+	earliest()
+	return first, count, err
 }
 
 // Describe returns what the event with an ID is about.

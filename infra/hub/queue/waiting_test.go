@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func fails(t *testing.T, q *Queue, item relay.Item, delay time.Duration) {
 
 func waitingOf(t *testing.T, q *Queue) []Waiting {
 	t.Helper()
-	all, err := q.Waiting()
+	all, _, err := q.Waiting(math.MaxInt, func(Waiting) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +78,32 @@ func TestWaitingListsTheEventsThatAreRetried(t *testing.T) {
 		equal(t, "about", q.Describe(all[1].ID), About{Event: "order.paid", Resource: "o-1", Received: when})
 		for _, id := range []string{"", "1", "x-1", "1-x", "9-1", "1-99"} {
 			equal(t, "about "+id, q.Describe(id), About{})
+		}
+	})
+}
+
+// A page of a long list needs little memory.
+func TestTheFirstRetryingEventsAreListedAndAllAreCounted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		now := time.Now()
+		for i := range 20 { // a later event has an earlier attempt, in another file
+			if i == 10 {
+				q.store.files[0].bytes = fileBytes
+			}
+			if err := q.Restore(Event{Envelope: relay.Envelope{Received: when}, Due: now.Add(time.Duration(20-i) * time.Hour), Reason: []string{"segment_500", "template"}[i%2]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		equal(t, "files", len(q.store.list()), 2)
+		for _, limit := range []int{0, 1, 3, 10} {
+			first, count, err := q.Waiting(limit, func(w Waiting) bool { return w.Reason == "template" })
+			if err != nil || count != 10 || len(first) != min(limit, 10) || cap(first) > 2*limit+4 {
+				t.Errorf("limit %d: %d of %d are listed, with room for %d: %v", limit, len(first), count, cap(first), err)
+			}
+			for i, w := range first {
+				equal(t, "next attempt", w.Next.Sub(now), time.Duration(2*i+1)*time.Hour)
+			}
 		}
 	})
 }

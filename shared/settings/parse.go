@@ -197,7 +197,7 @@ func parseHost(value string) (string, error) {
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
 		return "", errors.New("it is not an https URL: " + remedy)
-	case u.Scheme == "http" && !isThisMachine(u.Hostname()):
+	case u.Scheme == "http" && !IsThisMachine(u.Hostname()):
 		return "", errors.New("it is an http URL, so the write key would be sent unencrypted: " + remedy)
 	case isSegmentWithoutTracking(u.Hostname()):
 		return "", errors.New("it is a host of Segment that accepts no events: " + remedy)
@@ -227,9 +227,9 @@ func isSegmentWithoutTracking(host string) bool {
 	return false
 }
 
-// isThisMachine reports whether a host is this machine. In a container,
+// IsThisMachine reports whether a host is this machine. In a container,
 // host.docker.internal is the name of the machine on which the container runs.
-func isThisMachine(host string) bool {
+func IsThisMachine(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || host == "host.docker.internal" || err == nil && address.IsLoopback()
 }

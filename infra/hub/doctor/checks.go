@@ -94,7 +94,7 @@ func segmentFindings(host, key, flag string) []Finding {
 		return []Finding{{State: Note, Says: "no host is set: messages go to the inbox of the hub on this machine",
 			Do: "to send to Segment, hub configure" + flag}}
 	case ofInbox:
-		return []Finding{{State: Fault, Says: "the write key was made for the inbox of a hub, but messages go to " + host + ", which drops everything",
+		return []Finding{{State: Fault, Says: "the write key was made for the inbox of a hub, and " + host + " would drop everything, so every event is retried",
 			Do: "set the write key of a Segment source: hub configure" + flag}}
 	case !known:
 		return []Finding{{State: Warning, Says: "messages go to " + host + ", which is not a known host of Segment; " + keyUnchecked,

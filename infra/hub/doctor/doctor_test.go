@@ -79,7 +79,7 @@ func TestSegment(t *testing.T) {
 		{"in the EU, with a slash", "https://events.eu1.segmentapis.com/", "PLANTED", "note", "the European Union"},
 		{"an unknown host", "https://segment.example", "PLANTED", "warning", "https://segment.example"},
 		{"the inbox", "", store.InboxKeyPrefix + "PLANTED", "note", "inbox of the hub"},
-		{"the inbox's key for Segment", settings.DefaultHost, store.InboxKeyPrefix + "PLANTED", "fault", "drops everything"},
+		{"the inbox's key for Segment", settings.DefaultHost, store.InboxKeyPrefix + "PLANTED", "fault", "would drop everything"},
 	} {
 		t.Run(c.name, func(t *testing.T) { finds(t, segmentFindings(c.host, c.key, flag), c.states, c.says) })
 	}

@@ -19,7 +19,7 @@ type Facts struct {
 	Templates []BrokenTemplate
 	Disabled  []string // trackings
 	Paused    []store.Pause
-	InboxKey  bool // Segment gets the write key of an inbox: see store.IsInboxKey
+	InboxKey  bool // the write key for Segment is that of an inbox: see store.IsInboxKey
 
 	Waiting     int       // events that are queued or retried
 	Oldest      time.Time // when the first of them was received

@@ -100,7 +100,7 @@ func TestJudge(t *testing.T) {
 		{"one dead letter", func(f *Facts) { f.DeadLetters = 1 }, Degraded, "dead-letters", "There is 1 dead letter"},
 		{"a tracking is disabled", func(f *Facts) { f.Disabled = []string{"order-updated"} }, Working, "disabled", "order-updated"},
 		{"something cannot be read", func(f *Facts) { f.Unread = []string{"no answer"} }, Degraded, "unread/no answer", "could not be checked: no answer."},
-		{"Segment gets the write key of the inbox", func(f *Facts) { f.InboxKey = true }, Broken, "inbox-key", "drops everything. Set the write key of a Segment source"},
+		{"Segment gets the write key of the inbox", func(f *Facts) { f.InboxKey = true }, Broken, "inbox-key", "events for Segment are retried. Set the write key of a Segment source"},
 		{"a tracking is paused", func(f *Facts) {
 			f.Paused = []store.Pause{{Tracking: tracking.OrderCompleted, Since: at("09:00")}}
 			f.Log.Waits = []executions.Wait{wait("", 2, "09:01"), wait("segment_503", 1, "08:59")}

@@ -54,8 +54,8 @@ func inboxKey(f Facts) []Problem {
 	if !f.InboxKey {
 		return nil
 	}
-	return []Problem{{Key: OfInboxKey, State: Broken, Says: "The write key was made for the inbox of a hub, but messages go to Segment, which answers 200 and drops everything.",
-		Do: "Set the write key of a Segment source. Then find the missing events with hub reconcile" + f.Flag + ".", Run: "hub configure" + f.Flag, Path: "/connections", Page: "Connections"}}
+	return []Problem{{Key: OfInboxKey, State: Broken, Says: "The write key was made for the inbox of a hub, and Segment would drop everything, so events for Segment are retried.",
+		Do: "Set the write key of a Segment source. The events are then delivered automatically.", Run: "hub configure" + f.Flag, Path: "/connections", Page: "Connections"}}
 }
 
 func templatesBroken(f Facts) (found []Problem) {

@@ -62,9 +62,9 @@ func (h *hub) startup(ctx context.Context) (startup, error) {
 	}
 	s.Kept = h.kept(time.Now())
 	s.UseInbox = fmt.Sprintf("The debugger of the source shows the messages. To send to the inbox here again, remove %s.", h.directory.File(settings.SegmentHost))
-	if !s.ToInbox && store.IsInboxKey(config.Segment.WriteKey) {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("the write key is still the one made for the inbox here. With it, Segment answers 200 and drops "+
-			"everything: put a source's write key in %s.", h.directory.File(settings.SegmentWriteKey)))
+	if !s.ToInbox && store.IsInboxKey(parameters[settings.SegmentWriteKey]) {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("the write key is still the one made for the inbox here. Segment would answer 200 and drop "+
+			"everything, so events for Segment are retried: put a source's write key in %s.", h.directory.File(settings.SegmentWriteKey)))
 	}
 	if noCommerce != nil {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("the trackings that ask Commerce retry their events: %v.", noCommerce))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/relay"
+	"commerce-segment/shared/segment"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -238,12 +240,23 @@ func ConfigOf(t tracking.Tracking, parameters map[string]string, inbox string) (
 		delete(parameters, settings.CommerceClientSecret)
 	}
 	if inbox == "" || strings.TrimSpace(parameters[settings.SegmentHost]) != "" {
-		return settings.Parse(t, parameters)
+		config, err := settings.Parse(t, parameters)
+		config.Segment = withoutInboxKey(config.Segment)
+		return config, err
 	}
 	delete(parameters, settings.SegmentPath) // it belongs to another host
 	config, err := settings.Parse(t, parameters)
 	config.Segment.Host = inbox // set after Parse, which can reject an address that is not loopback
 	return config, err
+}
+
+// withoutInboxKey removes the key of a hub's inbox if the messages go to another machine.
+// Segment would answer 200 and drop them. Without a key, their events are retried.
+func withoutInboxKey(to segment.Endpoint) segment.Endpoint {
+	if host, err := url.Parse(to.Host); IsInboxKey(to.WriteKey) && (err != nil || !settings.IsThisMachine(host.Hostname())) {
+		to.WriteKey = ""
+	}
+	return to
 }
 
 // Check returns an error that lists what is wrong with the settings of the trackings. It

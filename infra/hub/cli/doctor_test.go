@@ -76,8 +76,8 @@ func TestDoctorChecksTheWebhooksInCommerce(t *testing.T) {
 	if got := command(t, "", "webhooks", "sync", "--yes", "--url", tunnel, "--dir", dir); got.code != exitDone {
 		t.Fatal(got.stderr)
 	}
-	has(t, examined(t, exitDegraded, "--dir", dir, none), map[string]doctor.State{"currencies": doctor.OK})
-	has(t, examined(t, exitDegraded, "--dir", dir, none), map[string]doctor.State{"webhooks": doctor.OK})
+	has(t, examined(t, exitBroken, "--dir", dir, none), map[string]doctor.State{"currencies": doctor.OK})
+	has(t, examined(t, exitBroken, "--dir", dir, none), map[string]doctor.State{"webhooks": doctor.OK})
 
 	hubtest.WriteFile(t, filepath.Join(dir, "commerce/client-secret"), settings.BindSecret(store.URL, "PLANTED-wrong"))
 	has(t, examined(t, exitBroken, "--dir", dir, none), map[string]doctor.State{"commerce": doctor.Fault, "webhooks": doctor.Warning, "secret": doctor.OK})

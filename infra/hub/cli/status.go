@@ -43,13 +43,13 @@ broken: events are not accepted or not delivered, or the hub does not answer.`,
   hub status --prefix /commerce-segment --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			j := options.judge(cmd.Context())
-			if options.asJSON {
-				if err := printJSON(cmd.OutOrStdout(), j); err != nil {
-					return err
-				}
-			} else {
-				printHealth(cmd.OutOrStdout(), j)
+			j, err := options.ask(cmd.Context())
+			known := err == nil
+			if !known {
+				j = options.unreachable(err)
+			}
+			if err := options.print(cmd.OutOrStdout(), j, known); err != nil {
+				return err
 			}
 			return exitAs(j.State)
 		},
@@ -72,19 +72,15 @@ func exitAs(state health.State) error {
 	}
 }
 
-// judge judges the store. A store that cannot be reached is broken.
-func (o statusOptions) judge(ctx context.Context) health.Judgement {
-	j, err := o.ask(ctx)
-	if err != nil {
-		do := "Read the message above."
-		if o.Prefix == "" {
-			do = "Start the hub with hub run" + o.Flag() + ". Events that were accepted are on the disk, and Commerce posts rejected webhooks again for some time."
-		}
-		return health.Judgement{State: health.Broken, At: time.Now(), Problems: []health.Problem{
-			{Key: "unreachable", State: health.Broken, Says: "The store could not be asked: " + chars.Line(err.Error()) + ".", Do: do},
-		}}
+// unreachable returns the judgement on a store that could not be asked: it is broken.
+func (o statusOptions) unreachable(err error) health.Judgement {
+	do := "Read the message above."
+	if o.Prefix == "" {
+		do = "If no hub runs, start it with hub run" + o.Flag() + ". Events that were accepted are on the disk, and Commerce posts rejected webhooks again for some time."
 	}
-	return j
+	return health.Judgement{State: health.Broken, At: time.Now(), Problems: []health.Problem{
+		{Key: "unreachable", State: health.Broken, Says: "The store could not be asked: " + chars.Line(err.Error()) + ".", Do: do},
+	}}
 }
 
 func (o statusOptions) ask(ctx context.Context) (health.Judgement, error) {
@@ -102,7 +98,22 @@ func (o statusOptions) ask(ctx context.Context) (health.Judgement, error) {
 	return health.Source{Store: s, Log: s.Deployment.Logs()}.Judge(ctx, time.Now()), nil
 }
 
-// printHealth prints a judgement for people.
+// print prints a judgement. How many events there are is printed only if it is known.
+func (o statusOptions) print(w io.Writer, j health.Judgement, known bool) error {
+	switch {
+	case o.asJSON && known:
+		return printJSON(w, j)
+	case o.asJSON:
+		return printJSON(w, map[string]any{"state": j.State, "at": j.At, "problems": j.Problems})
+	}
+	printHealth(w, j)
+	if known {
+		printQueued(w, j)
+	}
+	return nil
+}
+
+// printHealth prints the state of a store and its problems, for people.
 func printHealth(w io.Writer, j health.Judgement) {
 	fmt.Fprintln(w, j.Title())
 	for _, p := range j.Problems {
@@ -118,6 +129,9 @@ func printHealth(w io.Writer, j health.Judgement) {
 			fmt.Fprintf(w, "%9s → %s\n", "", p.Run)
 		}
 	}
+}
+
+func printQueued(w io.Writer, j health.Judgement) {
 	fmt.Fprintf(w, "\nQueued or retrying: %s", words.Count(j.Waiting, "event"))
 	if !j.Oldest.IsZero() {
 		fmt.Fprintf(w, ", the oldest received %s ago", words.Age(j.At.Sub(j.Oldest)))

@@ -41,4 +41,8 @@ func TestStatusOfAHubThatDoesNotRun(t *testing.T) {
 	if got.code != exitBroken || !strings.Contains(got.stdout, "nothing listens on 127.0.0.1:1") || !strings.Contains(got.stdout, "hub run --dir") {
 		t.Errorf("it exits %d: %s", got.code, got.stdout)
 	}
+	asJSON := command(t, "", "status", "--json", "--dir", t.TempDir(), "--addr", "127.0.0.1:1")
+	if said := got.stdout + asJSON.stdout; strings.Contains(said, "Queued or retrying") || strings.Contains(said, "waiting") {
+		t.Errorf("it says how many events there are, which it does not know:\n%s", said)
+	}
 }

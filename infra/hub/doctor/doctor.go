@@ -131,7 +131,7 @@ func (p Patient) health(ctx context.Context) []Finding {
 	}
 	j, err := p.Health(ctx)
 	if err != nil {
-		return unknown(err)
+		return []Finding{{State: Fault, Says: "the store could not be asked: " + oneLine(err.Error())}}
 	}
 	return healthFindings(j)
 }

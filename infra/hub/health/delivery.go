@@ -121,7 +121,7 @@ func destinationFails(f Facts, key, name string, cause whose) []Problem {
 		since = f.Log.LastDelivered
 	}
 	p := Problem{Key: key, State: Degraded, Since: since, Run: listing(f, ""), Path: "/executions?outcome=retrying", Page: "Retrying events",
-		Do: "Nothing is lost: events are retried automatically for 30 hours. Look at the status page of the service, and at the network of the hub."}
+		Do: "Nothing is lost: events are retried automatically for 30 hours. Look at the status page of the service, at the network of the hub, and at the address in the settings."}
 	switch {
 	case failing:
 		p.Says = fmt.Sprintf("%s has been failing since %s (%s). %s.", name, clock(f, since), answerOf(w.Wait), retriedOf(f, w.Wait))

@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 		{"a template does not compile", func(f *Facts) {
 			f.Templates = []BrokenTemplate{{"order-completed", "line 1: unexpected }"}}
 			f.Log.Waits = []executions.Wait{wait("template", 2, "10:42")}
-		}, Broken, "template/order-completed", "does not compile, so its events are not delivered: line 1: unexpected }. Fix the template or restore an older version. The events are then delivered automatically, for up to 30 hours. hub templates versions order-completed --dir here"},
+		}, Broken, "template/order-completed", "does not compile, so its events are not delivered: line 1: unexpected }. Fix the template, or restore an older version or the default (hub templates restore order-completed default --dir here). The events are then delivered automatically, for up to 30 hours. hub templates versions order-completed --dir here"},
 		{"a template makes invalid messages", func(f *Facts) {
 			f.Log.Trackings = []Outcomes{{Tracking: "order-completed", Invalid: 3, FirstInvalid: at("09:00")}}
 		}, Broken, "template/order-completed", "Every event of order-completed since 09:00 became a dead letter"},

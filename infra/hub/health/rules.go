@@ -68,7 +68,7 @@ func templatesBroken(f Facts) (found []Problem) {
 // brokenTemplate returns the problem of a template that fails.
 func brokenTemplate(f Facts, name string, since time.Time, says string) Problem {
 	return Problem{Key: "template/" + name, State: Broken, Since: since, Says: says,
-		Do:  "Fix the template or restore an older version. The events are then delivered automatically, for up to 30 hours.",
+		Do:  "Fix the template, or restore an older version or the default (hub templates restore " + name + " default" + f.Flag + "). The events are then delivered automatically, for up to 30 hours.",
 		Run: "hub templates versions " + name + f.Flag, Path: "/templates/" + name, Page: "The template"}
 }
 

@@ -85,8 +85,9 @@ func (s Store) SetPaused(ctx context.Context, trackings []tracking.Tracking, pau
 // pauseWithin is the longest time that AWS may take to disable an event source mapping.
 const pauseWithin = 5 * time.Minute
 
-// AwaitPaused waits until trackings that were paused are. On this machine they are at once. On
-// AWS the functions receive events until their event source mappings are disabled.
+// AwaitPaused waits until trackings that were paused are, on AWS: the functions receive events
+// until their event source mappings are disabled. It does not wait for a hub on this machine,
+// which reads the setting within a second.
 func (s Store) AwaitPaused(ctx context.Context, trackings []tracking.Tracking) error {
 	if s.Deployment == nil {
 		return nil

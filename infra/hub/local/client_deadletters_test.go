@@ -60,6 +60,7 @@ func TestARedriveIsInBatchesAndReportsWhatWasPutBack(t *testing.T) {
 			queues := deadletters.Queues{{Tracking: of, Queue: hubQueue{Client{http.DefaultClient, hub.URL, directory}, of}}}
 			looked := 0
 			moved, err := queues.Redrive(t.Context(), func(deadletters.Letter) bool { return true }, func(n int) { looked = n })
+			hub.Close() // waits for the handlers, which write batches
 			if moved != c.moved || looked != c.looked || fmt.Sprint(batches) != fmt.Sprint([]int{500, 500, 100}[:len(batches)]) {
 				t.Errorf("%d were put back and %d looked at in the batches %v, want %d and %d", moved, looked, batches, c.moved, c.looked)
 			}

@@ -239,14 +239,17 @@ func ConfigOf(t tracking.Tracking, parameters map[string]string, inbox string) (
 	if !settings.CallsCommerce(t, cmp.Or(parameters[settings.Template(t)], templates.Default(t.Name))) {
 		delete(parameters, settings.CommerceClientSecret)
 	}
-	if inbox == "" || strings.TrimSpace(parameters[settings.SegmentHost]) != "" {
-		config, err := settings.Parse(t, parameters)
-		config.Segment = withoutInboxKey(config.Segment)
-		return config, err
+	hasHost := strings.TrimSpace(parameters[settings.SegmentHost]) != ""
+	if !hasHost && inbox != "" {
+		delete(parameters, settings.SegmentPath) // it belongs to another host
 	}
-	delete(parameters, settings.SegmentPath) // it belongs to another host
 	config, err := settings.Parse(t, parameters)
-	config.Segment.Host = inbox // set after Parse, which can reject an address that is not loopback
+	switch {
+	case hasHost:
+		config.Segment = withoutInboxKey(config.Segment)
+	case inbox != "":
+		config.Segment.Host = inbox // set after Parse, which can reject an address that is not loopback
+	}
 	return config, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
@@ -443,23 +443,39 @@ func lettersOf(ctx context.Context, queue deadletters.TrackingQueue, list bool) 
 	return answer, err
 }
 
-// namedIDs returns the ids that a hub's command names, separated by spaces in one field: the
-// number of fields in a form is limited.
-func namedIDs(form url.Values) []string { return strings.Fields(form.Get("ids")) }
-
-// putBack puts back the dead letters that a hub's command names.
-func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
+// readNamed reads the tracking and the ids that a hub's command names, or answers with what is
+// wrong. The ids are separated by spaces in one field: the number of fields in a form is limited.
+func readNamed(w http.ResponseWriter, r *http.Request) (t tracking.Tracking, ids []string, ok bool) {
 	t, err := tracking.ByName(r.PathValue("name"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
-		return
+		return t, nil, false
 	}
 	if err := r.ParseForm(); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return t, nil, false
+	}
+	return t, strings.Fields(r.PostForm.Get("ids")), true
+}
+
+// setOf returns the set of ids.
+func setOf(ids []string) map[string]bool {
+	set := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
+
+// putBack puts back the dead letters that a hub's command names.
+func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
+	t, ids, ok := readNamed(w, r)
+	if !ok {
 		return
 	}
-	var answer Moved
-	if answer.Moved, err = c.Machine.Queue(t).RedriveNamed(r.Context(), namedIDs(r.PostForm)); err != nil {
+	moved, err := c.Machine.Queue(t).RedriveNamed(r.Context(), ids)
+	answer := Moved{Moved: moved}
+	if err != nil {
 		answer.Error = err.Error()
 	}
 	writeJSON(w, answer)
@@ -467,27 +483,23 @@ func (c *Console) putBack(w http.ResponseWriter, r *http.Request) {
 
 // forecastLetters sends what a redrive of the dead letters would do that a hub's command names.
 func (c *Console) forecastLetters(w http.ResponseWriter, r *http.Request) {
-	queue, err := c.queueNamed(r.PathValue("name"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusNotFound)
+	t, ids, ok := readNamed(w, r)
+	if !ok {
 		return
 	}
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+	var all []spool.DeadLetter
+	queue, err := c.queueNamed(t.Name)
+	if err == nil {
+		all, err = queue.Queue.List(r.Context())
 	}
-	all, err := queue.Queue.List(r.Context())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	var named []deadletters.Letter
-	ids := map[string]bool{}
-	for _, id := range namedIDs(r.PostForm) {
-		ids[id] = true
-	}
+	isNamed := setOf(ids)
 	for _, letter := range all {
-		if ids[letter.ID] {
+		if isNamed[letter.ID] {
 			named = append(named, deadletters.Letter{Tracking: queue.Tracking, DeadLetter: letter})
 		}
 	}

@@ -175,19 +175,11 @@ func (c *Console) retryingEvents(w http.ResponseWriter, r *http.Request) {
 
 // retryEvents attempts the events now that a hub's command names.
 func (c *Console) retryEvents(w http.ResponseWriter, r *http.Request) {
-	t, err := tracking.ByName(r.PathValue("name"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusNotFound)
+	t, ids, ok := readNamed(w, r)
+	if !ok {
 		return
 	}
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	named := map[string]bool{}
-	for _, id := range namedIDs(r.PostForm) {
-		named[id] = true
-	}
+	named := setOf(ids)
 	retried, err := c.Machine.Queue(t).RetryNow(r.Context(), func(one queue.Waiting) bool { return named[one.ID] })
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,17 +31,8 @@ func (c Client) Find(ctx context.Context, q executions.Query, page executions.Pa
 	values.Set(console.FieldRows, strconv.Itoa(page.Rows))
 	values.Set(console.FieldAfter, page.After)
 	values.Set(console.FieldSummary, strconv.FormatBool(page.Summary))
-	response, content, err := c.ask(ctx, http.MethodGet, console.ExecutionsPath+"?"+values.Encode(), nil)
-	if err != nil {
-		return found, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return found, fmt.Errorf("the hub at %s answers %s: %s", c.URL, response.Status, strings.TrimSpace(string(content)))
-	}
-	if err := json.Unmarshal(content, &found); err != nil {
-		return found, fmt.Errorf("the program at %s does not list its executions: is it a hub of this version?", c.URL)
-	}
-	return found, nil
+	err = c.askJSON(ctx, http.MethodGet, console.ExecutionsPath+"?"+values.Encode(), nil, &found)
+	return found, err
 }
 
 // All implements executions.Log. It asks the running hub.

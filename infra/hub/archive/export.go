@@ -177,7 +177,7 @@ func exportSettings(ctx context.Context, s store.Store, secrets bool, write func
 		switch {
 		case strings.TrimSpace(value) == "",
 			settings.IsSecret(name) && !secrets,
-			name == settings.SegmentWriteKey && strings.HasPrefix(value, store.InboxKeyPrefix):
+			name == settings.SegmentWriteKey && store.IsInboxKey(value):
 			continue
 		}
 		if err := write(Line{Setting: &Setting{name, value}}); err != nil {

@@ -147,7 +147,7 @@ func (p *Plan) IsEmpty() bool {
 // compare plans what happens with one setting.
 func (p *Plan) compare(name, value string) {
 	now := strings.TrimSpace(p.current[name])
-	isInbox := name == settings.SegmentWriteKey && strings.HasPrefix(now, store.InboxKeyPrefix)
+	isInbox := name == settings.SegmentWriteKey && store.IsInboxKey(now)
 	change := Change{Action: Add, Name: name, Before: p.current[name], After: value}
 	switch {
 	case value == "" && settings.IsSecret(name) && (now == "" || isInbox):

@@ -359,7 +359,7 @@ func (c *Console) checkKey(ctx context.Context, form segmentForm, wanted map[str
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(cmp.Or(wanted[settings.SegmentWriteKey], current[settings.SegmentWriteKey]), store.InboxKeyPrefix) {
+	if store.IsInboxKey(cmp.Or(wanted[settings.SegmentWriteKey], current[settings.SegmentWriteKey])) {
 		form.Wrong["write_key"] = "the current write key belongs to the inbox of this machine, and Segment would drop everything: paste the write key of the source"
 	} else if err := c.Store.CheckKey(current, wanted); err != nil {
 		form.Wrong["write_key"] = atField(settings.SegmentWriteKey, err)

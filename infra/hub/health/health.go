@@ -86,19 +86,16 @@ func (j Judgement) Says() string {
 	case j.State == Working:
 		return "Working. Webhooks are accepted and delivered as they arrive."
 	case j.Count() == 1:
-		return string(capital(j.State)) + ". " + j.Problems[0].Says
+		return words.Capital(string(j.State)) + ". " + j.Problems[0].Says
 	default:
-		return fmt.Sprintf("%s: %s. The first: %s", capital(j.State), words.Count(j.Count(), "problem"), j.Problems[0].Says)
+		return fmt.Sprintf("%s: %s. The first: %s", words.Capital(string(j.State)), words.Count(j.Count(), "problem"), j.Problems[0].Says)
 	}
 }
-
-// capital returns the name of a state as the first word of a sentence.
-func capital(s State) State { return State(string(s[0]-'a'+'A')) + s[1:] }
 
 // Title describes the state and the number of problems, above a list of them.
 func (j Judgement) Title() string {
 	if j.State == Working {
 		return j.Says()
 	}
-	return fmt.Sprintf("%s: %s", capital(j.State), words.Count(j.Count(), "problem"))
+	return fmt.Sprintf("%s: %s", words.Capital(string(j.State)), words.Count(j.Count(), "problem"))
 }

@@ -73,7 +73,7 @@ func (s Store) OpenBackfill(ctx context.Context, what BackfillOptions) (Backfill
 		return Backfill{}, err
 	}
 	endpoint := configs[tracking.OrderCompleted.Name].Segment // all trackings have the same
-	if strings.HasPrefix(endpoint.WriteKey, InboxKeyPrefix) && endpoint.Host != what.Inbox {
+	if IsInboxKey(endpoint.WriteKey) && endpoint.Host != what.Inbox {
 		return Backfill{}, fmt.Errorf("the write key in %s is still the one made for the inbox: %s would accept all events and drop them. Set the write key of the source", s.Name, endpoint.Host)
 	}
 	credentials, err := s.Credentials(ctx)

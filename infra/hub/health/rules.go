@@ -34,8 +34,8 @@ const (
 	filteredAtLeast = 20
 )
 
-// The keys of the problems with settings: some are missing or not valid; Segment gets the write
-// key of an inbox.
+// The keys of the problems with settings: some are missing or not valid; the write key
+// for Segment is that of an inbox.
 const (
 	OfSettings = "settings"
 	OfInboxKey = "inbox-key"
@@ -49,7 +49,7 @@ func settingsWrong(f Facts) []Problem {
 		Do: "Correct them. The events are then delivered automatically.", Run: "hub configure" + f.Flag, Path: "/connections", Page: "Connections"}}
 }
 
-// inboxKey reports that Segment gets the write key of an inbox.
+// inboxKey reports that the write key for Segment is that of an inbox.
 func inboxKey(f Facts) []Problem {
 	if !f.InboxKey {
 		return nil

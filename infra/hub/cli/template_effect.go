@@ -10,20 +10,38 @@ import (
 	"commerce-segment/infra/hub/forecast"
 	"commerce-segment/infra/hub/local"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/settings"
 )
 
-var errBadTemplate = errors.New("nothing was pushed: with these templates events would not be sent. Correct them, or push them anyway with --yes")
+// templateChange is a new source for the template of a tracking.
+type templateChange struct {
+	stored store.Template
+	source string
+}
 
-// printEffects prints what the files that differ would do to the latest events. It returns an
-// error if events would not be sent, unless --yes is given.
-func (o templateOptions) printEffects(cmd *cobra.Command, s store.Store, pairs []pair) error {
+// templateWriter writes templates to a store, after it has printed the effect on the latest
+// events.
+type templateWriter struct {
+	store.Location
+	addr string
+	yes  bool
+}
+
+// addWriterFlags adds the flags of a command that writes templates.
+func addWriterFlags(cmd *cobra.Command, o *templateWriter) {
+	addAddr(cmd, &o.addr, "the `HOST:PORT` of the running hub, or ADDR in the environment")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "also write templates with which events are not sent")
+}
+
+var errBadTemplate = errors.New("nothing was written: with these templates events would not be sent. Correct them, or write them anyway with --yes")
+
+// printEffects prints what changes would do to the latest events. It returns an error if events
+// would not be sent, unless --yes is given.
+func (o templateWriter) printEffects(cmd *cobra.Command, s store.Store, changes []templateChange) error {
 	bad := false
-	for _, p := range pairs {
-		if !p.exists || p.same() {
-			continue
-		}
-		effect := o.effect(cmd.Context(), s, p)
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", p.Tracking.Name, effect.Says())
+	for _, c := range changes {
+		effect := o.effect(cmd.Context(), s, c)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", c.stored.Tracking.Name, effect.Says())
 		bad = bad || effect.Bad()
 	}
 	if bad && !o.yes {
@@ -32,21 +50,50 @@ func (o templateOptions) printEffects(cmd *cobra.Command, s store.Store, pairs [
 	return nil
 }
 
-// effect returns what a file would do to the latest events: of the hub that runs on this
+// effect returns what a change would do to the latest events: of the hub that runs on this
 // machine, or of Commerce. If neither has some, it returns what it does to the samples.
-func (o templateOptions) effect(ctx context.Context, s store.Store, p pair) forecast.Change {
+func (o templateWriter) effect(ctx context.Context, s store.Store, c templateChange) forecast.Change {
+	t := c.stored.Tracking
 	if s.Deployment == nil {
 		if client, err := local.NewClient(o.addr, o.Dir); err == nil {
-			if effect, err := client.TemplateEffect(ctx, p.Tracking, p.file); err == nil && !effect.Samples {
+			if effect, err := client.TemplateEffect(ctx, t, c.source); err == nil && !effect.Samples {
 				return effect
 			}
 		}
 	}
-	events, err := forecast.LatestEvents(ctx, s, p.Tracking)
+	events, err := forecast.LatestEvents(ctx, s, t)
 	if err != nil || len(events) == 0 {
-		effect := forecast.Compare(ctx, p.Tracking, p.Source, p.file, forecast.SampleEvents(p.Tracking))
+		effect := forecast.Compare(ctx, t, c.stored.Source, c.source, forecast.SampleEvents(t))
 		effect.Samples = true
 		return effect
 	}
-	return forecast.Compare(ctx, p.Tracking, p.Source, p.file, events)
+	return forecast.Compare(ctx, t, c.stored.Source, c.source, events)
+}
+
+// write prints the effects of changes, and writes them to the store.
+func (o templateWriter) write(cmd *cobra.Command, s store.Store, changes []templateChange) error {
+	if err := o.printEffects(cmd, s, changes); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		t := c.stored.Tracking
+		if err := s.SaveTemplate(cmd.Context(), t, c.source, c.stored.Fingerprint()); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(t))
+		if err := s.CheckCommerceCalls(t, c.source); err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %v. Until then its events are retried.\n", settings.Template(t), err)
+		}
+	}
+	if len(changes) > 0 {
+		printWhenKnown(cmd, s)
+	}
+	return nil
+}
+
+// printWhenKnown prints when a change is in effect, if it is not at once.
+func printWhenKnown(cmd *cobra.Command, s store.Store) {
+	if known := s.WhenKnown(); known != "" {
+		fmt.Fprintln(cmd.OutOrStdout(), known)
+	}
 }

@@ -49,25 +49,29 @@ restore and the console have replaced.`,
 }
 
 func newRestore() *cobra.Command {
-	var w store.Location
+	var w templateWriter
 	cmd := &cobra.Command{
 		Use:   "restore NAME VERSION|default",
 		Short: "Restore an older version of a template",
 		Long: `restore replaces the live version of a template by an older version, or by the default.
 The replaced version stays in the list of versions. restore rejects a version that does not
-compile, for example one of another release.`,
+compile, for example one of another release.
+
+Before it writes, it prints what that does to the latest events, as hub templates push does.
+If events would fail or would not be sent any more, it writes nothing unless --yes is given.`,
 		Example: `  hub templates restore order-completed 3 --prefix /commerce-segment
   hub templates restore order-completed default`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, s, err := templateIn(cmd.Context(), args[0], w)
+			t, s, err := templateIn(cmd.Context(), args[0], w.Location)
 			if err != nil {
 				return err
 			}
-			return restore(cmd, s, t, args[1])
+			return w.restore(cmd, s, t, args[1])
 		},
 	}
-	addLocation(cmd, &w)
+	addLocation(cmd, &w.Location)
+	addWriterFlags(cmd, &w)
 	return cmd
 }
 
@@ -116,7 +120,7 @@ func printVersions(w io.Writer, now store.Template, versions []settings.Stored) 
 }
 
 // restore writes a version of a template, given by its number or as "default".
-func restore(cmd *cobra.Command, s store.Store, t tracking.Tracking, version string) error {
+func (o templateWriter) restore(cmd *cobra.Command, s store.Store, t tracking.Tracking, version string) error {
 	source := templates.Default(t.Name)
 	if version != "default" {
 		number, err := strconv.ParseInt(version, 10, 64)
@@ -129,6 +133,9 @@ func restore(cmd *cobra.Command, s store.Store, t tracking.Tracking, version str
 		}
 		source = stored.Value
 	}
+	if _, err := store.CompileTemplate(t, t.Name, source); err != nil {
+		return fmt.Errorf("nothing was written: %w", err)
+	}
 	now, err := s.Template(cmd.Context(), t)
 	if err != nil {
 		return err
@@ -137,10 +144,5 @@ func restore(cmd *cobra.Command, s store.Store, t tracking.Tracking, version str
 		fmt.Fprintf(cmd.OutOrStdout(), "unchanged %s\n", settings.Template(t))
 		return nil
 	}
-	if err := s.SaveTemplate(cmd.Context(), t, source, now.Fingerprint()); err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(t))
-	printWhenKnown(cmd, s)
-	return nil
+	return o.write(cmd, s, []templateChange{{now, source}})
 }

@@ -50,9 +50,18 @@ func TestTemplatesAreRestored(t *testing.T) {
 			}
 		})
 	}
+	const empty = `{"event": ""}`
+	push(empty)
+	push(hubtest.Simple)
+	if got := hub("templates", "restore", "order-completed", "5"); got.code != exitFailed || !strings.Contains(got.stdout, "samples would fail: message 1: event is an empty string") || !strings.Contains(got.stderr, "nothing was written: ") {
+		t.Errorf("it restores a version with which events fail: %+v", got)
+	}
+	if got := hub("templates", "restore", "order-completed", "5", "--yes"); got.code != exitDone {
+		t.Errorf("it does not restore such a version with --yes: %+v", got)
+	}
 	hubtest.WriteFile(t, filepath.Join(dir, "templates/order-completed"), "{")
 	push(hubtest.Simple)
-	if got := hub("templates", "restore", "order-completed", "4"); got.code != exitFailed || !strings.Contains(got.stderr, "template order-completed, line 1") {
+	if got := hub("templates", "restore", "order-completed", "7"); got.code != exitFailed || !strings.Contains(got.stderr, "template order-completed, line 1") {
 		t.Errorf("it restores a version that does not compile: %+v", got)
 	}
 }

@@ -20,11 +20,9 @@ import (
 
 // templateOptions are the flags of the subcommands of hub templates that use files.
 type templateOptions struct {
-	store.Location
+	templateWriter
 	files string
-	addr  string
 	force bool
-	yes   bool
 }
 
 func newTemplates() *cobra.Command {
@@ -60,8 +58,7 @@ of Commerce if the store is connected. Without them it tries the bundled samples
 would fail or would not be sent any more, it writes nothing unless --yes is given.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, pushTemplates) },
 	}
-	addAddr(push, &options.addr, "the `HOST:PORT` of the running hub, or ADDR in the environment")
-	push.Flags().BoolVar(&options.yes, "yes", false, "also write templates with which events are not sent")
+	addWriterFlags(push, &options.templateWriter)
 	diff := &cobra.Command{
 		Use:   "diff [NAME …]",
 		Short: "Show what push would change in the store",
@@ -187,38 +184,17 @@ func pushTemplates(cmd *cobra.Command, o templateOptions, s store.Store, pairs [
 	if err := errors.Join(wrong...); err != nil {
 		return fmt.Errorf("nothing was pushed: %w", err)
 	}
-	if err := o.printEffects(cmd, s, pairs); err != nil {
-		return err
-	}
-	wrote := false
+	var changes []templateChange
 	for _, p := range pairs {
 		switch {
 		case !p.exists:
-			continue
 		case p.same():
 			fmt.Fprintf(cmd.OutOrStdout(), "unchanged %s\n", settings.Template(p.Tracking))
-			continue
-		}
-		if err := s.SaveTemplate(cmd.Context(), p.Tracking, p.file, p.Fingerprint()); err != nil {
-			return err
-		}
-		wrote = true
-		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(p.Tracking))
-		if err := s.CheckCommerceCalls(p.Tracking, p.file); err != nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %v. Until then its events are retried.\n", settings.Template(p.Tracking), err)
+		default:
+			changes = append(changes, templateChange{p.Template, p.file})
 		}
 	}
-	if wrote {
-		printWhenKnown(cmd, s)
-	}
-	return nil
-}
-
-// printWhenKnown prints when a change is in effect, if it is not at once.
-func printWhenKnown(cmd *cobra.Command, s store.Store) {
-	if known := s.WhenKnown(); known != "" {
-		fmt.Fprintln(cmd.OutOrStdout(), known)
-	}
+	return o.write(cmd, s, changes)
 }
 
 // checkFile returns why a file cannot be pushed. A file may be absent unless it was named on

@@ -39,7 +39,7 @@ func TestTemplatesArePushed(t *testing.T) {
 		{"none if one does not exist", nil, map[string]string{"order-completed": hubtest.Simple}, []string{"order-completed", "order-updated"}, exitFailed,
 			nil, []string{"there is no file", "order-updated.jsonata"}},
 		{"none if events would fail", nil, map[string]string{"order-completed": `{"event": ""}`}, nil, exitFailed, nil,
-			[]string{"samples would fail: message 1: event is an empty string", "nothing was pushed: with these templates events would not be sent"}},
+			[]string{"samples would fail: message 1: event is an empty string", "nothing was written: with these templates events would not be sent"}},
 		{"although events would fail, if asked for", nil, map[string]string{"order-completed": `{"event": ""}`}, []string{"--yes"}, exitDone,
 			map[string]string{"order-completed": `{"event": ""}`}, []string{"wrote templates/order-completed\n"}},
 		{"none from an empty folder", nil, nil, nil, exitFailed, nil, []string{"--files"}},

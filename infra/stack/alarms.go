@@ -10,7 +10,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/infra/stack/runbook"
 	"commerce-segment/shared/metrics"
+	"commerce-segment/shared/tracking"
 )
 
 // maxAge is the age of the oldest queued event above which its alarm is on, in seconds.
@@ -18,11 +20,11 @@ const maxAge = 15 * 60
 
 // alarm is on when a metric is above a threshold as often as its rule says.
 type alarm struct {
-	name     string
-	metric   awscloudwatch.Metric
-	above    float64
-	rule     rule
-	whatToDo string // what it means, and what to do
+	runbook.Alarm
+	of     tracking.Tracking // of an alarm that each tracking has
+	metric awscloudwatch.Metric
+	above  float64
+	rule   rule
 }
 
 // rule turns an alarm on when its metric is above the threshold in this number of the last
@@ -47,38 +49,28 @@ var (
 
 // storeAlarms returns the alarms of the whole store.
 func storeAlarms(o Options, api awsapigatewayv2.HttpApi) []alarm {
+	add := func(a runbook.Alarm, m awscloudwatch.Metric, r rule) alarm {
+		return alarm{Alarm: a, metric: m, rule: r}
+	}
 	return []alarm{
-		{"api-5xx", api.MetricServerError(sumOf()), 0, atOnce,
-			"The API answered Commerce with 5xx: these webhooks may be lost. Look at the log of the API, then at the log of the function."},
-		{"api-429", throttledMetric(api), 0, atOnce,
-			"API Gateway answered webhooks with 429 before a function received them: they are lost unless Commerce sends them again. The account's limit of requests a second in this region is reached, by this API or by another. The log of the API shows the callers. Ask AWS for a higher limit."},
-		{"forged", storeMetric(o, metrics.Forged, "Sum"), 0, repeatedly,
-			"Webhooks with a wrong secret were rejected in at least three 5-minute periods of the last 24 hours. (A few may come from any unauthenticated client, and are only in the log of the function.) If they came from Commerce, the secret key of the integration and the parameter commerce/webhook-secret differ: make them the same."},
-		{"unverified", storeMetric(o, metrics.Unverified, "Sum"), 0, repeatedly,
-			"Webhooks were accepted without a check of their secret, in at least three 5-minute periods of the last 24 hours. They are checked before delivery, and nothing is lost. The parameter commerce/webhook-secret is missing, or Parameter Store did not answer. Set the parameter if it is missing."},
-		{"blocked", storeMetric(o, metrics.Blocked, "Sum"), 0, untilTriedAgain,
-			"Events are retried until an operator fixes the cause: a template fails, the write key or the webhook secret is missing, Segment rejects the write key, or Commerce rejects the credentials. Nothing is lost for 30 hours. The log of the function has the reason. Fix it, and the events are delivered automatically."},
-		{"late", storeMetric(o, metrics.Late, "Sum"), 0, untilTriedAgain,
-			"Events could not be delivered for more than 15 minutes: Segment, or Commerce if a template calls it, is down or slow, or its address is wrong. Nothing is lost for 30 hours, and the events are delivered automatically when it answers again. The log of the function has the reason."},
-		{"failed", storeMetric(o, metrics.Failed, "Sum"), 0, atOnce,
-			"Events have just become dead letters. The alarms of the dead-letter queues name the tracking, but they stay on while a queue has dead letters, so they do not report later ones. This alarm is raised each time. The log of the function has the reason. Fix it, and redrive the dead letters."},
-		{"too-large", storeMetric(o, metrics.TooLarge, "Sum"), 0, atOnce,
-			"A webhook was too large to be stored, even compressed, and is lost. The log of the function has its size."},
+		add(runbook.ServerErrors, api.MetricServerError(sumOf()), atOnce),
+		add(runbook.Throttled, throttledMetric(api), atOnce),
+		add(runbook.Forged, storeMetric(o, metrics.Forged, "Sum"), repeatedly),
+		add(runbook.Unverified, storeMetric(o, metrics.Unverified, "Sum"), repeatedly),
+		add(runbook.Blocked, storeMetric(o, metrics.Blocked, "Sum"), untilTriedAgain),
+		add(runbook.Late, storeMetric(o, metrics.Late, "Sum"), untilTriedAgain),
+		add(runbook.Failed, storeMetric(o, metrics.Failed, "Sum"), atOnce),
+		add(runbook.TooLarge, storeMetric(o, metrics.TooLarge, "Sum"), atOnce),
 	}
 }
 
 // handlerAlarms returns the alarms of one tracking.
 func handlerAlarms(h handler) []alarm {
-	name := h.tracking.Name
 	return []alarm{
-		{name + "-dead-letters", h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), 0, atOnce,
-			"There are dead letters: events that could not be delivered. They are kept for 14 days after they failed, or after they were accepted if they failed because all attempts were used up. The log of the function has the reason. Fix it, and redrive them."},
-		{name + "-age", h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), maxAge, atOnce,
-			"Events have been in the queue for more than 15 minutes without an attempt to deliver them: the function does not run, or is too slow. Look at its errors, its throttles and its concurrency."},
-		{name + "-errors", h.function.MetricErrors(sumOf()), 0, atOnce,
-			"The function timed out or crashed. Events that it was delivering are delivered again automatically. A webhook that it was accepting may be lost. Look at its log."},
-		{name + "-throttles", h.function.MetricThrottles(sumOf()), 0, atOnce,
-			"Lambda did not run the function, and webhooks may be lost: the account's limit of concurrency is reached. Ask AWS for a higher limit, or reserve concurrency for the function."},
+		{runbook.DeadLetters, h.tracking, h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), 0, atOnce},
+		{runbook.Age, h.tracking, h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), maxAge, atOnce},
+		{runbook.Errors, h.tracking, h.function.MetricErrors(sumOf()), 0, atOnce},
+		{runbook.Throttles, h.tracking, h.function.MetricThrottles(sumOf()), 0, atOnce},
 	}
 }
 
@@ -110,9 +102,10 @@ func newAlarms(stack awscdk.Stack, o Options, topic awssns.Topic, api awsapigate
 }
 
 func (a alarm) add(scope constructs.Construct, o Options) awscloudwatch.Alarm {
-	return awscloudwatch.NewAlarm(scope, jsii.String(outputs.Identifier(a.name)), &awscloudwatch.AlarmProps{
-		AlarmName:          o.name(a.name),
-		AlarmDescription:   jsii.String(a.whatToDo),
+	name := a.Name(a.of)
+	return awscloudwatch.NewAlarm(scope, jsii.String(outputs.Identifier(name)), &awscloudwatch.AlarmProps{
+		AlarmName:          o.name(name),
+		AlarmDescription:   jsii.String(a.Description(o.Prefix, a.of)),
 		Metric:             a.metric,
 		Threshold:          jsii.Number(a.above),
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,

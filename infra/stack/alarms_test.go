@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/infra/stack/runbook"
 	"commerce-segment/shared/tracking"
 )
 
@@ -67,8 +68,12 @@ func TestAlarmsOfTheStack(t *testing.T) {
 			if fmt.Sprint(got) != fmt.Sprint(want.dimensions) {
 				t.Errorf("the dimensions are %v, want %v", got, want.dimensions)
 			}
-			if description := fmt.Sprint(alarm.Properties["AlarmDescription"]); !strings.HasSuffix(description, ".") {
-				t.Errorf("the alarm does not say what to do: %q", description)
+			description := fmt.Sprint(alarm.Properties["AlarmDescription"])
+			if firing := runbook.Find("commerce-segment", []string{"commerce-segment-" + want.name}); len(firing) != 1 || !strings.HasPrefix(description, firing[0].Means) {
+				t.Errorf("the runbook has %v of the alarm, whose description is %q", firing, description)
+			}
+			if len(description) > 1024 { // PutMetricAlarm, AlarmDescription
+				t.Errorf("the description has %d bytes", len(description))
 			}
 		})
 	}
@@ -117,8 +122,8 @@ func TestTheDashboardShowsTheOutcomesOfEvents(t *testing.T) {
 	lines := map[string]int{} // of each widget, by its title
 	for _, widget := range body.Widgets {
 		lines[widget.Properties.Title] = len(widget.Properties.Metrics) + len(widget.Properties.Alarms)
-		if widget.Type == "text" && !strings.Contains(widget.Properties.Markdown, "What to do") {
-			t.Error("the text does not say what to do")
+		if widget.Type == "text" && !strings.Contains(widget.Properties.Markdown, runbook.Table("/commerce-segment")) {
+			t.Error("the text does not have the runbook")
 		}
 	}
 	trackings := len(tracking.All())

@@ -6,24 +6,19 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 
+	"commerce-segment/infra/stack/runbook"
 	"commerce-segment/shared/metrics"
 )
 
-// onCall is the text of the dashboard for an engineer on call.
-const onCall = `## What to do
-An event is **accepted** (the answer to Commerce was 202), queued, and then **delivered** to Segment or **skipped** (the tracking is disabled, the event is not observed, or the template filters it out). An event that cannot be delivered now is **retrying**, for up to 30 hours. An event that can never be delivered is **failed**: it is in the dead-letter queue for 14 days. (If SQS moved it there because all attempts were used up, the 14 days began when it was accepted.)
+// onCall returns the text of the dashboard for an engineer on call.
+func onCall(o Options) string {
+	return `## What to do
+An event is **accepted** (the answer to Commerce was 202), queued, and then **delivered** to Segment or **skipped** (the tracking is disabled, the event is not observed, or the template filters it out). An event that cannot be delivered now is **retrying**, for up to 30 hours. An event that can never be delivered is **failed**: it is in the dead-letter queue for 14 days.
 
-| you see | it means | do |
-|---|---|---|
-| *blocked* | a template fails, the write key is missing, or Segment answers 401, 403, 404, 405, a redirect, or 400 to everything | read ` + "`reason`" + ` in the function's log and fix the parameter: the events are then delivered automatically |
-| *age* | Segment is down or slow, or events are blocked | look at Segment's status page, or do as above |
-| *dead letters*, *failed* | an event that can never be delivered, or 30 hours of failures | read ` + "`reason`" + ` in the function's log, fix it, and redrive |
-| *forged* | repeated webhooks with a wrong secret | compare the integration's secret key with ` + "`commerce/webhook-secret`" + ` |
-| *unverified* | no secret is set yet | set ` + "`commerce/webhook-secret`" + ` |
-| *5xx*, *throttles*, *errors* | webhooks may be lost | read the function's log, ask AWS for more concurrency |
-| *429* | API Gateway rejected webhooks: the account's limit of requests a second is reached | ask AWS for a higher limit |
-| no event is accepted | Commerce sends no webhooks | look at the integrations' logs in Commerce |
-`
+Of an alarm that each tracking has, … is the name of the tracking, and so is TRACKING in a command.
+
+` + runbook.Table(o.Prefix)
+}
 
 // newDashboard creates the dashboard for an engineer on call: what to do, which alarms are
 // on, and then the events from Commerce to Segment.
@@ -34,10 +29,10 @@ func newDashboard(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, ha
 	})
 	board.AddWidgets(
 		awscloudwatch.NewTextWidget(&awscloudwatch.TextWidgetProps{
-			Markdown: jsii.String(onCall), Width: jsii.Number(14), Height: jsii.Number(9),
+			Markdown: jsii.String(onCall(o)), Width: jsii.Number(14), Height: jsii.Number(15),
 		}),
 		awscloudwatch.NewAlarmStatusWidget(&awscloudwatch.AlarmStatusWidgetProps{
-			Title: jsii.String("Alarms"), Alarms: &alarms, Width: jsii.Number(10), Height: jsii.Number(9),
+			Title: jsii.String("Alarms"), Alarms: &alarms, Width: jsii.Number(10), Height: jsii.Number(15),
 			SortBy: awscloudwatch.AlarmStatusWidgetSortBy_STATE_UPDATED_TIMESTAMP,
 		}),
 	)

@@ -158,7 +158,7 @@ func (r goReport) print(w io.Writer, toolchain string) (failed int) {
 		fmt.Fprintf(w, "%s in %s %s: %s: %s (https://pkg.go.dev/vuln/%s)\n", v.id, v.module, v.version, v.summary, remedy, v.id)
 	}
 	if old > 0 {
-		fmt.Fprintf(w, "warning: %s has %d known vulnerabilities that are reached here, and go%s has none of them: install it, or unset GOTOOLCHAIN\n",
+		fmt.Fprintf(w, "warning: %s has %d known vulnerabilities that are reached here, and go%s has none of them: install it, or unset GOTOOLCHAIN, with go env -u GOTOOLCHAIN if it is not in the environment\n",
 			r.goVersion, old, toolchain[1:])
 	}
 	if failed == 0 {

@@ -26,7 +26,7 @@ func TestGoVulnerabilities(t *testing.T) {
 		{"a dependency has one that nothing fixes", scanOf("example.com/m", "", "F"), 1, "no version fixes it yet"},
 		{"a dependency has one that is not reached", scanOf("example.com/m", "v1.26.9", ""), 0, "no other known"},
 		{"an old Go has one that the toolchain has not", scanOf("stdlib", "v1.26.10", "F"), 0,
-			"warning: go1.26.8 has 1 known vulnerabilities that are reached here, and go1.26.10 has none of them: install it, or unset GOTOOLCHAIN\n"},
+			"warning: go1.26.8 has 1 known vulnerabilities that are reached here, and go1.26.10 has none of them: install it, or unset GOTOOLCHAIN, with go env -u GOTOOLCHAIN if it is not in the environment\n"},
 		{"an old Go has one that is not reached", scanOf("stdlib", "v1.26.10", ""), 0, "no other known"},
 		{"the toolchain has one as well", scanOf("stdlib", "v1.26.11", "F"), 1, "raise the toolchain in go.mod to go1.26.11"},
 		{"every Go has it", scanOf("stdlib", "", "F"), 1, "no version fixes it yet"},

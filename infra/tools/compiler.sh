@@ -1,7 +1,7 @@
 #!/bin/sh
 # Warns if the Go that compiles is older than the toolchain that go.mod names, the oldest one
-# without known vulnerabilities that are reached here. That happens only with GOTOOLCHAIN=local:
-# otherwise the go command fetches that toolchain.
+# without known vulnerabilities that are reached here. That happens only with GOTOOLCHAIN=local,
+# in the environment or in the file of go env -w: otherwise the go command fetches that toolchain.
 used=$(go env GOVERSION) || exit
 wanted=$(sed -n 's/^toolchain //p' go.mod)
 older() {
@@ -14,5 +14,7 @@ older() {
     BEGIN { exit !(number(a) < number(b)) }'
 }
 if older "$used" "$wanted"; then
-  echo "warning: $used compiles this and has known vulnerabilities that $wanted has not: install $wanted or later, or unset GOTOOLCHAIN" >&2
+  unset="unset GOTOOLCHAIN"
+  [ -n "${GOTOOLCHAIN:-}" ] || unset="go env -u GOTOOLCHAIN"
+  echo "warning: $used compiles this and has known vulnerabilities that $wanted has not: install $wanted or later, or run: $unset" >&2
 fi

@@ -10,22 +10,25 @@ import (
 func TestAnOldGoIsWarnedOfInOneLine(t *testing.T) {
 	script := filepath.Join(Infra(t), "tools", "compiler.sh")
 	for _, c := range []struct {
-		used string
-		old  bool
+		used      string
+		old       bool
+		toolchain string // GOTOOLCHAIN in the environment
+		remedy    string
 	}{
-		{"go1.26.8", true},
-		{"go1.26.9", true},
-		{"go1.26rc1", true},
-		{"go1.26.8 X:nocoverageredesign", true},
-		{"go1.25.99", true},
-		{"go1.26.10", false},
-		{"go1.26.11", false},
-		{"go1.27rc1", false},
-		{"go1.27.0", false},
-		{"go2.0.0", false},
-		{"devel go1.28-3f4c2bd Fri Nov 20", false},
+		{"go1.26.8", true, "local", "unset GOTOOLCHAIN"},
+		{"go1.26.8", true, "", "go env -u GOTOOLCHAIN"},
+		{"go1.26.9", true, "local", "unset GOTOOLCHAIN"},
+		{"go1.26rc1", true, "local", "unset GOTOOLCHAIN"},
+		{"go1.26.8 X:nocoverageredesign", true, "local", "unset GOTOOLCHAIN"},
+		{"go1.25.99", true, "local", "unset GOTOOLCHAIN"},
+		{"go1.26.10", false, "local", ""},
+		{"go1.26.11", false, "local", ""},
+		{"go1.27rc1", false, "local", ""},
+		{"go1.27.0", false, "local", ""},
+		{"go2.0.0", false, "local", ""},
+		{"devel go1.28-3f4c2bd Fri Nov 20", false, "local", ""},
 	} {
-		t.Run(c.used, func(t *testing.T) {
+		t.Run(c.used+c.remedy, func(t *testing.T) {
 			folder := t.TempDir()
 			for name, text := range map[string]string{
 				"go":     "#!/bin/sh\necho '" + c.used + "'\n",
@@ -37,11 +40,11 @@ func TestAnOldGoIsWarnedOfInOneLine(t *testing.T) {
 			}
 			command := exec.Command("sh", script)
 			command.Dir = folder
-			command.Env = append(os.Environ(), "PATH="+folder+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			command.Env = append(os.Environ(), "GOTOOLCHAIN="+c.toolchain, "PATH="+folder+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			output, err := command.CombinedOutput()
 			want := ""
 			if c.old {
-				want = "warning: " + c.used + " compiles this and has known vulnerabilities that go1.26.10 has not: install go1.26.10 or later, or unset GOTOOLCHAIN\n"
+				want = "warning: " + c.used + " compiles this and has known vulnerabilities that go1.26.10 has not: install go1.26.10 or later, or run: " + c.remedy + "\n"
 			}
 			if err != nil || string(output) != want {
 				t.Errorf("it prints %q and ends with %v, want %q", output, err, want)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -88,4 +89,17 @@ func printPauses(cmd *cobra.Command, s store.Store) error {
 		fmt.Fprintln(cmd.OutOrStdout(), pause.Says())
 	}
 	return nil
+}
+
+// notePaused prints a note for each of the trackings that is paused, with the command that
+// resumes it. It returns their names.
+func notePaused(cmd *cobra.Command, s store.Store, trackings ...tracking.Tracking) (paused []string, err error) {
+	pauses, err := s.Pauses(cmd.Context())
+	for _, p := range pauses {
+		if slices.ContainsFunc(trackings, func(t tracking.Tracking) bool { return t.Name == p.Tracking.Name }) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s To send them: hub resume %s%s\n", p.Says(), p.Tracking.Name, s.Flag())
+			paused = append(paused, p.Tracking.Name)
+		}
+	}
+	return paused, err
 }

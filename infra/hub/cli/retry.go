@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"commerce-segment/infra/hub/local"
 	"commerce-segment/infra/hub/queue"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/tracking"
@@ -23,6 +25,7 @@ type retryOptions struct {
 	addr, dir          string
 	reasons, trackings []string
 	list               bool
+	limit              int
 }
 
 func newRetry() *cobra.Command {
@@ -33,7 +36,8 @@ func newRetry() *cobra.Command {
 		Long: `retry makes the hub that runs on this machine attempt its retrying events now: all of
 them, those with a reason, of a tracking, or about the orders and customers with these ids. A
 few are attempted at once, and the others within the next seconds. --list shows the events
-and their next attempts, and attempts none.
+with the earliest next attempts, and attempts none. The events of a tracking that is paused are
+sent only after hub resume.
 
 Usually this is not necessary: when a delivery succeeds again, or a setting is changed, the
 hub attempts the events early by itself. Such an early attempt is not counted among the attempts
@@ -48,16 +52,20 @@ of an event. One by retry is counted.`,
 	cmd.Flags().StringSliceVar(&options.reasons, "reason", nil, "only events with these `reasons`")
 	cmd.Flags().StringSliceVar(&options.trackings, "tracking", nil, "only events of these `trackings`")
 	cmd.Flags().BoolVar(&options.list, "list", false, "list the events, and attempt none")
+	cmd.Flags().IntVar(&options.limit, "limit", 50, "the largest number of events to list")
 	return cmd
 }
 
-// retryingOf are the retrying events of one tracking.
+// retryingOf are the selected events of one tracking.
 type retryingOf struct {
 	tracking tracking.Tracking
-	events   []queue.Waiting
+	queue.Retrying
 }
 
 func (o retryOptions) run(cmd *cobra.Command, ids []string) error {
+	if o.limit < 1 {
+		return fmt.Errorf("--limit %d: write a number above zero", o.limit)
+	}
 	trackings, err := parseTrackings(o.trackings)
 	if err != nil {
 		return err
@@ -66,60 +74,105 @@ func (o retryOptions) run(cmd *cobra.Command, ids []string) error {
 	if err != nil {
 		return err
 	}
-	var all []retryingOf
-	var reasons, resources []string
-	for _, t := range trackings {
-		events, err := client.Retrying(cmd.Context(), t)
-		if err != nil {
-			return err
-		}
-		for _, e := range events {
-			reasons, resources = append(reasons, e.Reason), append(resources, e.Resource)
-		}
-		all = append(all, retryingOf{t, events})
-	}
-	if err := errors.Join(checkReasons(o.reasons, reasons, "retrying event"), checkResources(ids, resources)); err != nil {
+	selection := queue.Selection{Reasons: o.reasons, Resources: ids}
+	all, err := o.read(cmd.Context(), client, trackings, selection)
+	if err != nil {
 		return err
 	}
-	total := 0
-	for i := range all {
-		all[i].events = slices.DeleteFunc(all[i].events, func(e queue.Waiting) bool {
-			return len(o.reasons) > 0 && !slices.Contains(o.reasons, e.Reason) || len(ids) > 0 && !slices.Contains(ids, e.Resource)
-		})
-		total += len(all[i].events)
-	}
-	if total == 0 {
+	if len(all) == 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), "No event is retried.")
 		return nil
 	}
-	if o.list {
-		return printRetrying(cmd.OutOrStdout(), all, time.Now())
+	paused, err := o.notePaused(cmd, all)
+	if err != nil {
+		return err
 	}
-	retried := 0
+	if o.list {
+		return o.print(cmd.OutOrStdout(), all, time.Now())
+	}
+	now, later := 0, 0
 	for _, of := range all {
-		if len(of.events) == 0 {
-			continue
-		}
-		n, err := client.RetryNow(cmd.Context(), of.tracking, of.events)
-		retried += n
+		retried, err := client.RetryNow(cmd.Context(), of.tracking, selection)
 		if err != nil {
 			return err
 		}
+		if slices.Contains(paused, of.tracking.Name) {
+			later += retried
+		} else {
+			now += retried
+		}
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Attempted now: %s. hub executions --outcome retrying shows those that fail again.\n", words.Count(retried, "event"))
+	if later > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "Attempted when the tracking is resumed: %s.\n", words.Count(later, "event"))
+	}
+	if now > 0 || later == 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "Attempted now: %s. hub executions --outcome retrying shows those that fail again.\n", words.Count(now, "event"))
+	}
 	return nil
 }
 
-// printRetrying prints a line for each event, with its next attempt.
-func printRetrying(w io.Writer, all []retryingOf, now time.Time) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TRACKING\tREASON\tORDER OR CUSTOMER\tATTEMPTS\tNEXT ATTEMPT")
-	for _, of := range all {
-		for _, e := range of.events {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", of.tracking.Name, chars.Line(e.Reason), chars.Line(e.Resource), e.Attempts, "in "+words.Age(max(e.Next.Sub(now), 0)))
+// read reads the selected events of the trackings that have some. It returns an error for a
+// reason or an id that selects none.
+func (o retryOptions) read(ctx context.Context, client local.Client, trackings []tracking.Tracking, selection queue.Selection) (all []retryingOf, err error) {
+	limit := 0
+	if o.list {
+		limit = o.limit
+	}
+	var reasons, resources []string
+	for _, t := range trackings {
+		found, err := client.Retrying(ctx, t, selection, limit)
+		if err != nil {
+			return nil, err
+		}
+		reasons, resources = append(reasons, found.Reasons...), append(resources, found.Resources...)
+		if found.Count > 0 {
+			all = append(all, retryingOf{t, found})
 		}
 	}
-	return table.Flush()
+	return all, errors.Join(checkReasons(o.reasons, reasons, "retrying event"), checkResources(selection, resources))
+}
+
+// notePaused says which of the trackings are paused, and returns their names.
+func (o retryOptions) notePaused(cmd *cobra.Command, all []retryingOf) ([]string, error) {
+	s, err := store.Open(cmd.Context(), store.Location{Dir: o.dir})
+	if err != nil {
+		return nil, err
+	}
+	var selected []tracking.Tracking
+	for _, of := range all {
+		selected = append(selected, of.tracking)
+	}
+	return notePaused(cmd, s, selected...)
+}
+
+// print prints a line for each of the first events, with its next attempt.
+func (o retryOptions) print(w io.Writer, all []retryingOf, now time.Time) error {
+	type row struct {
+		tracking string
+		queue.Waiting
+	}
+	var rows []row
+	count := 0
+	for _, of := range all {
+		count += of.Count
+		for _, e := range of.Events {
+			rows = append(rows, row{of.tracking.Name, e})
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return a.Next.Compare(b.Next) })
+	rows = rows[:min(len(rows), o.limit)]
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TRACKING\tREASON\tORDER OR CUSTOMER\tATTEMPTS\tNEXT ATTEMPT")
+	for _, e := range rows {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", e.tracking, chars.Line(e.Reason), chars.Line(e.Resource), e.Attempts, "in "+words.Age(max(e.Next.Sub(now), 0)))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if more := count - len(rows); more > 0 {
+		fmt.Fprintf(w, "and %d later ones: list more with --limit\n", more)
+	}
+	return nil
 }
 
 // checkReasons returns an error for a reason that none of the events has, unless there are no
@@ -138,10 +191,14 @@ func checkReasons(asked, existing []string, noun string) error {
 }
 
 // checkResources returns an error for an id about which no event is retried.
-func checkResources(ids, existing []string) error {
-	for _, id := range ids {
+func checkResources(selection queue.Selection, existing []string) error {
+	because := ""
+	if len(selection.Reasons) > 0 {
+		because = " because of " + strings.Join(selection.Reasons, " or ")
+	}
+	for _, id := range selection.Resources {
 		if !slices.Contains(existing, id) {
-			return fmt.Errorf("no event about %s is retried: hub trace %s shows what happened to it", id, id)
+			return fmt.Errorf("no event about %s is retried%s: hub trace %s shows what happened to it", id, because, id)
 		}
 	}
 	return nil

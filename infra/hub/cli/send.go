@@ -95,8 +95,15 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if err != nil {
 		return err
 	}
+	paused, err := notePaused(cmd, store.InDirectory(directory), t)
+	if err != nil {
+		return err
+	}
 	if err := post(cmd, client, client.URL+serve.Route(t.Name), config.Secrets[0], body); err != nil {
 		return err
+	}
+	if len(paused) > 0 {
+		return nil // nothing is sent, and the note says why
 	}
 	if config.Segment.Host != client.URL {
 		fmt.Fprintf(cmd.ErrOrStderr(), "This hub sends to %s: look for the messages there.\n", config.Segment.Host)

@@ -2,11 +2,12 @@ package console
 
 import (
 	"errors"
-	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
+	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/words"
@@ -154,33 +155,58 @@ func saysRetried(n int) string {
 	return words.Count(n, "event") + " attempted now: the first few at once, the others within seconds."
 }
 
-// retryingEvents sends the retrying events of a tracking to the hub's commands.
-func (c *Console) retryingEvents(w http.ResponseWriter, r *http.Request) {
+// The fields of a command's request to RetryingPath.
+const (
+	FieldReasons   = "reason"
+	FieldResources = "about"
+	FieldLimit     = "limit" // of a GET request
+)
+
+// readSelection reads the tracking and the events that a hub's command selects, or answers with
+// what is wrong.
+func (c *Console) readSelection(w http.ResponseWriter, r *http.Request) (own deadletters.Local, s queue.Selection, ok bool) {
 	t, err := tracking.ByName(r.PathValue("name"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
+		return own, s, false
+	}
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return own, s, false
+	}
+	return c.Machine.Queue(t), queue.Selection{Reasons: r.Form[FieldReasons], Resources: r.Form[FieldResources]}, true
+}
+
+// retryingEvents sends the retrying events that a hub's command selects.
+func (c *Console) retryingEvents(w http.ResponseWriter, r *http.Request) {
+	own, selection, ok := c.readSelection(w, r)
+	if !ok {
 		return
 	}
-	own := c.Machine.Queue(t)
-	all, _, err := own.Waiting(math.MaxInt, func(queue.Waiting) bool { return true })
+	limit, err := strconv.Atoi(r.Form.Get(FieldLimit))
+	if err != nil || limit < 0 {
+		http.Error(w, FieldLimit+" is not a number", http.StatusBadRequest)
+		return
+	}
+	found, err := own.Retrying(selection, limit)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	for i := range all {
-		all[i].About = own.Describe(all[i].ID)
-	}
-	writeJSON(w, all)
+	writeJSON(w, found)
 }
 
-// retryEvents attempts the events now that a hub's command names.
+// retryEvents attempts the events now that a hub's command selects.
 func (c *Console) retryEvents(w http.ResponseWriter, r *http.Request) {
-	t, ids, ok := readNamed(w, r)
+	own, selection, ok := c.readSelection(w, r)
 	if !ok {
 		return
 	}
-	named := setOf(ids)
-	retried, err := c.Machine.Queue(t).RetryNow(r.Context(), func(one queue.Waiting) bool { return named[one.ID] })
+	retried := 0
+	matches, _, err := own.Matching(selection)
+	if err == nil {
+		retried, err = own.RetryNow(r.Context(), matches)
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

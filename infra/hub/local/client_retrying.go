@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"commerce-segment/infra/hub/console"
@@ -14,23 +15,25 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Retrying returns the events of a tracking that the hub retries, those with the earliest
-// attempt first.
-func (c Client) Retrying(ctx context.Context, t tracking.Tracking) (all []queue.Waiting, err error) {
-	err = c.askJSON(ctx, http.MethodGet, console.RetryingPath+t.Name, nil, &all)
-	return all, err
+// Retrying returns the selected events of a tracking that the hub retries, at most limit of
+// them: those with the earliest attempt.
+func (c Client) Retrying(ctx context.Context, t tracking.Tracking, selection queue.Selection, limit int) (found queue.Retrying, err error) {
+	form := selectionForm(selection)
+	form.Set(console.FieldLimit, strconv.Itoa(limit))
+	err = c.askJSON(ctx, http.MethodGet, console.RetryingPath+t.Name+"?"+form.Encode(), nil, &found)
+	return found, err
 }
 
-// RetryNow makes the hub attempt events of a tracking now, and returns how many.
-func (c Client) RetryNow(ctx context.Context, t tracking.Tracking, events []queue.Waiting) (int, error) {
-	var ids []string
-	for _, each := range events {
-		ids = append(ids, each.ID)
-	}
-	form := formOf(ids)
+// RetryNow makes the hub attempt the selected events of a tracking now, and returns how many.
+func (c Client) RetryNow(ctx context.Context, t tracking.Tracking, selection queue.Selection) (int, error) {
 	var answer console.Retried
-	err := c.askJSON(ctx, http.MethodPost, console.RetryingPath+t.Name, form, &answer)
+	err := c.askJSON(ctx, http.MethodPost, console.RetryingPath+t.Name, selectionForm(selection), &answer)
 	return answer.Retried, err
+}
+
+// selectionForm returns the form with which the hub is asked about a selection.
+func selectionForm(s queue.Selection) url.Values {
+	return url.Values{console.FieldReasons: s.Reasons, console.FieldResources: s.Resources}
 }
 
 // formOf returns the form that names events to the hub.

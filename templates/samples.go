@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
@@ -70,6 +71,12 @@ func (s Sample) At(happens time.Time) Sample {
 	}
 	s.Answers = answers
 	return s
+}
+
+// HasBody reports whether a body is that of the sample at any time.
+func (s Sample) HasBody(body []byte) bool {
+	same := time.Unix(0, 0)
+	return bytes.Equal(Sample{Body: body}.At(same).Body, s.At(same).Body)
 }
 
 // Samples returns all sample webhooks by tracking, the plain ones first.

@@ -68,7 +68,7 @@ func SetUpDirectory(dir string) (Directory, error) {
 		func() error { return h.putMissing(settings.WebhookSecret, "") },
 		func() error { return h.putMissing(settings.SegmentWriteKey, InboxKeyPrefix) },
 		h.makeKey,
-		h.putSamples,
+		func() error { return h.putSamples(time.Now()) },
 	} {
 		if err := step(); err != nil {
 			return Directory{}, fmt.Errorf("setting up the hub's directory %s: %w: choose one that you can write to with --dir", h.Dir, err)
@@ -204,18 +204,18 @@ func (s Store) ImportFile(archive string) string {
 // deployed store it is the default directory.
 func (s Store) positions() settings.Dir { return settings.Dir(cmp.Or(s.Dir, DefaultDir)) }
 
-// putSamples writes the bundled samples, which can be posted and edited. It does not change
-// a sample that exists.
-func (d Directory) putSamples() error {
+// putSamples writes the bundled samples, which can be posted and edited, as if they happened
+// now. It does not change a sample that was edited.
+func (d Directory) putSamples(now time.Time) error {
 	for _, sample := range templates.Samples() {
 		file := d.SampleFile(sample.Name)
-		if _, err := os.Stat(file); err == nil {
+		if content, err := os.ReadFile(file); err == nil && !sample.HasBody(content) {
 			continue
 		}
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(file, sample.Body, 0o600); err != nil {
+		if err := os.WriteFile(file, sample.At(now).Body, 0o600); err != nil {
 			return err
 		}
 	}

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"os"
 	"testing"
+	"time"
 
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
 )
 
 // Segment answers 200 to the key of an inbox, and drops the events. They would be lost.
@@ -22,6 +25,31 @@ func TestTheKeyOfAnInboxIsNotUsedForSegment(t *testing.T) {
 		}, c.inbox)
 		if to := config.Segment; err != nil || to.Host != c.wantHost || to.WriteKey != c.wantKey {
 			t.Errorf("host %q and key %q give %q, %q, %v", c.host, c.key, to.Host, to.WriteKey, err)
+		}
+	}
+}
+
+func TestSamplesHappenNowUnlessTheyWereEdited(t *testing.T) {
+	d := Directory{Dir: settings.Dir(t.TempDir())}
+	first, second := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	if err := d.putSamples(first); err != nil {
+		t.Fatal(err)
+	}
+	samples := templates.Samples()
+	edited := []byte(`{"triggered_by": "order.paid"}`)
+	if err := os.WriteFile(d.SampleFile(samples[0].Name), edited, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.putSamples(second); err != nil {
+		t.Fatal(err)
+	}
+	for i, sample := range samples {
+		want := sample.At(second).Body
+		if i == 0 {
+			want = edited
+		}
+		if got, err := os.ReadFile(d.SampleFile(sample.Name)); err != nil || string(got) != string(want) {
+			t.Errorf("%s is %s, %v", sample.Name, got, err)
 		}
 	}
 }

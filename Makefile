@@ -24,17 +24,25 @@ tools: # reports which programs are missing that the tests need
 compiler: # warns if the Go that compiles has known vulnerabilities
 	@sh infra/tools/compiler.sh
 
+# The CDK reads each variable of the environment whose name begins with CDK as an option.
+unexport CDK ENV
+OPTIONS = $(if $(ENV),-c env=$(ENV)) $(CDK)
+
 .PHONY: synth
 synth: infra/node_modules ## Make the CloudFormation template, in infra/cdk.out
-	@cd infra && npx cdk synth --quiet $(CDK)
+	@cd infra && npx cdk synth --quiet $(OPTIONS)
+
+.PHONY: diff
+diff: infra/node_modules ## Show what make deploy would change
+	@cd infra && npx cdk diff $(OPTIONS)
 
 .PHONY: deploy
-deploy: compiler infra/node_modules ## Build the functions and deploy them; CDK='-c prefix=/shop' is another store
-	@cd infra && npx cdk deploy $(CDK)
+deploy: compiler infra/node_modules ## Build the functions and deploy them: ENV=prod is of infra/environments.json, CDK='-c prefix=/shop' sets an option
+	@cd infra && npx cdk deploy $(OPTIONS)
 
 .PHONY: destroy
 destroy: infra/node_modules ## Delete a deployed store, with the events in its queues
-	@cd infra && npx cdk destroy $(CDK)
+	@cd infra && npx cdk destroy $(OPTIONS)
 
 .PHONY: editor
 editor: infra/hub/console/static/editor.js ## Build the console's code editor, for make run to serve: colours, line numbers

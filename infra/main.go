@@ -1,5 +1,6 @@
 // Command infra is the CDK app. cdk deploy in this folder builds the functions and deploys
-// the stack of a store to an AWS account. The context values are in stack.Options.
+// the stack of a store to an AWS account. The options are in stack.OptionsOf, and
+// environments.json has those of each environment.
 package main
 
 import (
@@ -24,7 +25,7 @@ func main() {
 
 func synthesize() error {
 	app := awscdk.NewApp(nil)
-	options, err := stack.OptionsOf(app)
+	options, err := stack.OptionsOf(app, "environments.json")
 	if err != nil {
 		return err
 	}

@@ -130,9 +130,9 @@ func newTopic(stack awscdk.Stack, o Options) awssns.Topic {
 	publish.AddServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)
 	publish.AddCondition(jsii.String("StringEquals"), map[string]any{"aws:SourceAccount": stack.Account()})
 	topic.AddToResourcePolicy(publish)
-	if o.AlarmEmail != "" {
-		awssns.NewSubscription(stack, jsii.String("AlarmEmail"), &awssns.SubscriptionProps{
-			Topic: topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(o.AlarmEmail),
+	for _, email := range o.Alarms.Emails {
+		awssns.NewSubscription(stack, jsii.String("AlarmEmail"+email), &awssns.SubscriptionProps{
+			Topic: topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(email),
 		})
 	}
 	return topic

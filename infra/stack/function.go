@@ -52,18 +52,20 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 		},
 	})
 	function := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
-		FunctionName:  o.name(t.Name),
-		Description:   jsii.String("Sends Commerce's " + strings.Join(t.Observes, ", ") + " to Segment: " + t.Title),
-		Code:          codeOf(t, o, builder),
-		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
-		Handler:       jsii.String("bootstrap"),
-		Architecture:  architectures[o.Architecture].lambda(),
-		MemorySize:    jsii.Number(serve.Memory),
-		Timeout:       awscdk.Duration_Seconds(jsii.Number(functionTimeout.Seconds())),
-		LoggingFormat: awslambda.LoggingFormat_JSON,
-		LogGroup:      log,
-		Tracing:       awslambda.Tracing_ACTIVE,
-		Role:          role.WithoutPolicyUpdates(nil), // so that CDK adds no permissions
+		FunctionName:                 o.name(t.Name),
+		Description:                  jsii.String("Sends Commerce's " + strings.Join(t.Observes, ", ") + " to Segment: " + t.Title),
+		Code:                         codeOf(t, o, builder),
+		Runtime:                      awslambda.Runtime_PROVIDED_AL2023(),
+		Handler:                      jsii.String("bootstrap"),
+		Architecture:                 architectures[o.Architecture].lambda(),
+		MemorySize:                   jsii.Number(serve.Memory),
+		Timeout:                      awscdk.Duration_Seconds(jsii.Number(functionTimeout.Seconds())),
+		LoggingFormat:                awslambda.LoggingFormat_JSON,
+		ApplicationLogLevelV2:        logLevels[o.Logs.Level],
+		LogGroup:                     log,
+		Tracing:                      tracingOf(o),
+		ReservedConcurrentExecutions: reservedConcurrency(o),
+		Role:                         role.WithoutPolicyUpdates(nil), // so that CDK adds no permissions
 		Environment: &map[string]*string{
 			"GOMEMLIMIT":              jsii.String(serve.MemoryLimit()),
 			serve.VariablePrefix:      jsii.String(o.Prefix),
@@ -76,10 +78,31 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 	function.AddEventSourceMapping(jsii.String("Deliveries"), &awslambda.EventSourceMappingOptions{
 		EventSourceArn:          queue.QueueArn(),
 		BatchSize:               jsii.Number(spool.BatchSize),
-		MaxConcurrency:          jsii.Number(spool.Concurrency),
+		MaxConcurrency:          jsii.Number(o.Functions.DeliveryConcurrency),
 		ReportBatchItemFailures: jsii.Bool(true),
 	})
 	return handler{tracking: t, function: function, queue: queue, deadLetters: deadLetters}
+}
+
+// logLevels has the values of the option logLevel.
+var logLevels = map[string]awslambda.ApplicationLogLevel{
+	"info": awslambda.ApplicationLogLevel_INFO,
+	"warn": awslambda.ApplicationLogLevel_WARN,
+}
+
+func tracingOf(o Options) awslambda.Tracing {
+	if o.Functions.Tracing {
+		return awslambda.Tracing_ACTIVE
+	}
+	return awslambda.Tracing_DISABLED
+}
+
+// reservedConcurrency returns nil if the functions share the concurrency of the account.
+func reservedConcurrency(o Options) *float64 {
+	if o.Functions.ReservedConcurrency == 0 {
+		return nil
+	}
+	return jsii.Number(o.Functions.ReservedConcurrency)
 }
 
 func newQueue(scope constructs.Construct, id string, name *string, deadLetters *awssqs.DeadLetterQueue) awssqs.Queue {
@@ -99,7 +122,7 @@ func newQueue(scope constructs.Construct, id string, name *string, deadLetters *
 func newLog(scope constructs.Construct, id, name string, o Options) awslogs.LogGroup {
 	return awslogs.NewLogGroup(scope, jsii.String(id), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String(name),
-		Retention:     retentions[o.LogRetentionDays],
+		Retention:     retentions[o.Logs.RetentionDays],
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 }
@@ -112,15 +135,18 @@ func newLog(scope constructs.Construct, id, name string, o Options) awslogs.LogG
 //     alias, and the call comes through Parameter Store.
 //   - Trace: X-Ray has no resources.
 func permissions(stack awscdk.Stack, t tracking.Tracking, o Options, queue, deadLetters awssqs.Queue, log awslogs.LogGroup) awsiam.PolicyDocument {
-	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+	statements := []awsiam.PolicyStatement{
 		allow("ReadItsParameters", parameterARNs(stack, o, settings.Names(t)), "ssm:GetParameters"),
 		decrypt(stack),
 		allow("DeliverFromItsQueue", []*string{queue.QueueArn()}, "sqs:SendMessage", "sqs:ReceiveMessage",
 			"sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
 		allow("SendToItsDeadLetters", []*string{deadLetters.QueueArn()}, "sqs:SendMessage"),
 		allow("WriteItsLog", []*string{log.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents"),
-		allow("Trace", []*string{jsii.String("*")}, "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-	}})
+	}
+	if o.Functions.Tracing {
+		statements = append(statements, allow("Trace", []*string{jsii.String("*")}, "xray:PutTraceSegments", "xray:PutTelemetryRecords"))
+	}
+	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})
 }
 
 func allow(sid string, resources []*string, actions ...string) awsiam.PolicyStatement {

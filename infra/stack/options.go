@@ -1,10 +1,8 @@
 package stack
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"net/mail"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,93 +14,85 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/spool"
 )
 
-// The context values of a deployment: cdk deploy -c prefix=/my-shop, or the same key under
-// "context" in cdk.json.
-const (
-	contextPrefix       = "prefix"
-	contextAlarmEmail   = "alarmEmail"
-	contextLogRetention = "logRetentionDays"
-	contextArchitecture = "architecture"
-)
-
-// The defaults of the context values.
+// The defaults of the options.
 const (
 	defaultPrefix           = "/commerce-segment"
 	defaultLogRetentionDays = 30
 	defaultArchitecture     = "arm64"
+	defaultLogLevel         = "info"
 )
 
-// Options are the options of the deployment of one store.
+// Options are the options of the deployment of one store. The keys of the environments file and
+// of the context are in OptionsOf, and in infra/docs/deploy.md with what they cost.
 type Options struct {
 	// Prefix is the beginning of the names of all parameters of the store. Another prefix
 	// is another store, also in the same account and region.
 	Prefix string
-	// AlarmEmail is an address that receives every alarm, after its owner has confirmed
-	// the subscription by e-mail. "" means no subscription.
-	AlarmEmail string
-	// LogRetentionDays is how long CloudWatch keeps the logs of the functions and the API,
-	// in days.
-	LogRetentionDays int
+	// Account and Region are where the store is deployed. "" means those of the credentials.
+	Account, Region string
 	// Architecture is the processor of the functions: arm64 or x86_64.
 	Architecture string
+	// Tags are the tags of every resource that can have some.
+	Tags map[string]string
+	// PermissionsBoundary is the ARN of the policy that limits every role. "" means none.
+	PermissionsBoundary string
+	Alarms              AlarmOptions
+	Logs                LogOptions
+	Functions           FunctionOptions
 	// Revision is the deployed revision of the source, as git describes it. It is not a
-	// context value.
+	// key of the environments file.
 	Revision string
 }
 
-// OptionsOf reads the options of a deployment from the context of the app. The error names
-// every key with a wrong value, and says what a right value is.
-func OptionsOf(app constructs.Construct) (Options, error) {
-	r := contextReader{node: app.Node()}
+// LogOptions are the options of the logs of the functions and the API.
+type LogOptions struct {
+	// RetentionDays is how long CloudWatch keeps them, in days.
+	RetentionDays int
+	// Level is the lowest level of the lines that the functions write: info or warn.
+	Level string
+}
+
+// FunctionOptions are the options of the functions.
+type FunctionOptions struct {
+	// DeliveryConcurrency is how many batches of a tracking are delivered at the same time.
+	DeliveryConcurrency int
+	// ReservedConcurrency is how many executions of the account each function has for itself,
+	// and at most. 0 means that it shares those of the account.
+	ReservedConcurrency int
+	// Tracing is whether X-Ray records what the functions do.
+	Tracing bool
+}
+
+// OptionsOf reads the options of a deployment: from the context of the app, which -c writes, and
+// else from the environment that the context value env names, in the environments file. The
+// error names every wrong key and value, and says what a right one is.
+func OptionsOf(app constructs.Construct, environments string) (Options, error) {
+	r, err := newOptionReader(app, environments)
+	if err != nil {
+		return Options{}, err
+	}
 	o := Options{
-		Prefix:           r.text(contextPrefix, defaultPrefix, checkPrefix),
-		AlarmEmail:       r.text(contextAlarmEmail, "", checkEmail),
-		LogRetentionDays: r.days(contextLogRetention, defaultLogRetentionDays),
-		Architecture:     r.text(contextArchitecture, defaultArchitecture, checkArchitecture),
+		Prefix:              r.text("prefix", defaultPrefix, checkPrefix),
+		Account:             r.text("account", "", matches(`^\d{12}$`, "an account has 12 digits, in quotes")),
+		Region:              r.text("region", "", matches(`^[a-z]{2}(-[a-z]+)+-\d$`, "use one such as eu-west-1")),
+		Architecture:        r.text("architecture", defaultArchitecture, checkArchitecture),
+		Tags:                r.pairs("tags", checkTag),
+		PermissionsBoundary: r.text("permissionsBoundary", "", matches(`^arn:[\w-]+:iam::(\d{12}|aws):policy/.+$`, "use the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary")),
+		Alarms:              alarmOptions(r),
+		Logs: LogOptions{
+			RetentionDays: r.number("logRetentionDays", defaultLogRetentionDays, checkRetention),
+			Level:         r.text("logLevel", defaultLogLevel, oneOf(slices.Sorted(maps.Keys(logLevels))...)),
+		},
+		Functions: FunctionOptions{
+			DeliveryConcurrency: r.number("deliveryConcurrency", spool.Concurrency, between(2, 1000)),
+			ReservedConcurrency: r.number("reservedConcurrency", 0, between(1, 10_000)),
+			Tracing:             r.flag("tracing", true),
+		},
 	}
-	return o, errors.Join(r.wrong...)
-}
-
-// contextReader reads context values and collects all errors.
-type contextReader struct {
-	node  constructs.Node
-	wrong []error
-}
-
-func (r *contextReader) text(key, otherwise string, check func(string) error) string {
-	switch value := r.node.TryGetContext(jsii.String(key)).(type) {
-	case nil:
-		return otherwise
-	case string:
-		if err := check(value); err != nil {
-			r.addError(key, err)
-		}
-		return value
-	default:
-		r.addError(key, fmt.Errorf("%v is not a string: put it in quotes", value))
-		return ""
-	}
-}
-
-// days reads a number of days: a JSON number from cdk.json, or a string from the command
-// line.
-func (r *contextReader) days(key string, otherwise int) int {
-	value := r.node.TryGetContext(jsii.String(key))
-	if value == nil {
-		return otherwise
-	}
-	days, err := strconv.Atoi(fmt.Sprint(value))
-	if _, known := retentions[days]; err != nil || !known {
-		r.addError(key, fmt.Errorf("CloudWatch cannot keep a log for %q days: use one of %s",
-			fmt.Sprint(value), joined(slices.Sorted(maps.Keys(retentions)))))
-	}
-	return days
-}
-
-func (r *contextReader) addError(key string, why error) {
-	r.wrong = append(r.wrong, fmt.Errorf("context value %s: %w", key, why))
+	return o, r.err()
 }
 
 // prefixPattern is stricter than Parameter Store, so that the names of all resources can be
@@ -129,20 +119,33 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-func checkEmail(email string) error {
-	address, err := mail.ParseAddress(email)
-	if err != nil || address.Address != email {
-		return fmt.Errorf("%q is not an e-mail address: use one such as on-call@example.com, or leave it out", email)
-	}
-	return nil
-}
-
 func checkArchitecture(architecture string) error {
 	if _, known := architectures[architecture]; !known {
 		return fmt.Errorf("%q is not an architecture of Lambda: use arm64 or x86_64", architecture)
 	}
 	return nil
 }
+
+func checkRetention(days int) error {
+	if _, known := retentions[days]; !known {
+		return fmt.Errorf("CloudWatch cannot keep a log for %d days: use one of %s", days, joined(slices.Sorted(maps.Keys(retentions))))
+	}
+	return nil
+}
+
+// checkTag returns an error for a tag that AWS does not allow (Tagging AWS resources, "Tag naming
+// limits").
+func checkTag(key, value string) error {
+	switch {
+	case key == "" || len(key) > 128 || len(value) > 256 || !tagPattern.MatchString(key+value):
+		return fmt.Errorf("the tag %q has a key or a value that AWS does not allow: a key has 1 to 128 characters, a value at most 256: letters, digits, spaces and _.:/=+-@", key)
+	case strings.HasPrefix(strings.ToLower(key), "aws:"):
+		return fmt.Errorf("the tag %q begins with aws:, which is reserved for AWS: use another key", key)
+	}
+	return nil
+}
+
+var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 // StackName returns the name of the stack.
 func (o Options) StackName() string { return outputs.StackName(o.Prefix) }

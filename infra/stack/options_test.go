@@ -26,7 +26,7 @@ func TestAnInvalidContextValueIsAnErrorThatSaysWhatToDo(t *testing.T) {
 		{"an address that is none", "alarmEmail", "on-call", "use one such as on-call@example.com"},
 		{"an address with a name", "alarmEmail", "On Call <on-call@example.com>", "is not an e-mail address"},
 		{"days that CloudWatch does not know", "logRetentionDays", "31", "use one of 1, 3, 5, 7, 14, 30, 60,"},
-		{"days that are no number", "logRetentionDays", "a month", `cannot keep a log for "a month" days`},
+		{"days that are no number", "logRetentionDays", "a month", `"a month" is not a whole number`},
 		{"an architecture that Go calls so", "architecture", "amd64", "use arm64 or x86_64"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

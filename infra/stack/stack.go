@@ -5,11 +5,14 @@ package stack
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -28,7 +31,12 @@ func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Sta
 	defer recoverInto(&err)
 	stack = awscdk.NewStack(app, jsii.String(o.StackName()), &awscdk.StackProps{
 		Description: jsii.String("commerce-segment: sends the events of the Commerce store " + o.Prefix + " to Segment"),
+		Env:         &awscdk.Environment{Account: optional(o.Account), Region: optional(o.Region)},
 	})
+	tag(stack, o.Tags)
+	if o.PermissionsBoundary != "" {
+		awsiam.PermissionsBoundary_Of(stack).Apply(awsiam.ManagedPolicy_FromManagedPolicyArn(stack, jsii.String("Boundary"), &o.PermissionsBoundary))
+	}
 	api := newAPI(stack, o)
 	for _, p := range sharedParameters() {
 		p.add(stack, outputs.Identifier(p.name), o)
@@ -48,6 +56,26 @@ func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Sta
 	newDashboard(stack, o, api, handlers, alarms)
 	addOutputs(stack, o, api, topic, handlers)
 	return stack, nil
+}
+
+// tag adds tags to every resource that can have some, except for the parameters and the stack
+// itself. CloudFormation copies the tags of a stack to its parameters, and when a tag of a
+// parameter changes, it also writes the value again: a deployment with another tag would replace
+// an edited template by its default. So hub configure adds the tags to the parameters.
+func tag(stack awscdk.Stack, tags map[string]string) {
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(tags[key]), &awscdk.TagProps{
+			ExcludeResourceTypes: jsii.Strings("aws:cdk:stack", "AWS::SSM::Parameter"),
+		})
+	}
+}
+
+// optional returns a text for CDK, and nil for "".
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 // recoverInto is deferred, and turns a panic into an error, because CDK reports errors by

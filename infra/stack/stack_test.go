@@ -79,7 +79,9 @@ func TestFunctionsHaveTheirSettings(t *testing.T) {
 		check(t, function, "Architectures", []any{"arm64"})
 		check(t, function, "MemorySize", 256.0)
 		check(t, function, "Timeout", 9.0) // less than 10 s, the time-out of Commerce
-		check(t, function, "LoggingConfig", map[string]any{"LogFormat": "JSON", "LogGroup": "/aws/lambda/" + name})
+		check(t, function, "LoggingConfig", map[string]any{
+			"ApplicationLogLevel": "INFO", "LogFormat": "JSON", "LogGroup": "/aws/lambda/" + name,
+		})
 		check(t, function, "TracingConfig", map[string]any{"Mode": "Active"})
 		check(t, function, "Environment", map[string]any{"Variables": map[string]any{
 			"GOMEMLIMIT":                "128MiB",

@@ -61,6 +61,11 @@ func synthesize(context map[string]any, builder Builder) (template, error) {
 
 // synthesizeSource returns the template's JSON.
 func synthesizeSource(context map[string]any, builder Builder) ([]byte, error) {
+	return synthesizeEnvironment("", context, builder)
+}
+
+// synthesizeEnvironment returns the template's JSON with a file of environments.
+func synthesizeEnvironment(file string, context map[string]any, builder Builder) ([]byte, error) {
 	directory, err := os.MkdirTemp("", "cdk.out")
 	if err != nil {
 		return nil, err
@@ -69,7 +74,7 @@ func synthesizeSource(context map[string]any, builder Builder) ([]byte, error) {
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Outdir: &directory, Context: &context, AnalyticsReporting: jsii.Bool(false), // as cdk.json says
 	})
-	options, err := OptionsOf(app)
+	options, err := OptionsOf(app, file)
 	if err != nil {
 		return nil, err
 	}

@@ -94,6 +94,8 @@ type Waiting struct {
 	Receives int       `json:"receives"`
 	Due      time.Time `json:"due,omitzero"`     // the next attempt
 	Reason   string    `json:"reason,omitempty"` // of the last failure
+	// NotBefore is until when the receiver asked not to be sent the event.
+	NotBefore time.Time `json:"not_before,omitzero"`
 }
 
 // Dead is a dead letter.

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/relay"
@@ -401,5 +403,51 @@ func TestEveryTrackingIsExported(t *testing.T) {
 	})
 	if a, err := Open(exported(t, from, false)); err != nil || a.Waiting != len(tracking.All()) {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// Without its lines, an imported event would not be shown before its next attempt.
+func TestAnImportedEventIsRetriedAsBeforeAndShownBefore(t *testing.T) {
+	from, to := directory(t), directory(t)
+	received, due := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	body := []byte(`{"id":"w-1","triggered_by":"order.paid","payload":{"data":{"type":"order","id":"o-1"}}}`)
+	queuesIn(t, from, func(queues *queue.Store) {
+		q := queues.Queue("order-completed")
+		if err := q.Restore(queue.Event{Envelope: relay.Envelope{Received: received, Body: body}, Receives: 3, Due: due, Reason: "segment_429", NotBefore: due}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	imported(t, exported(t, from, false), to)
+	queuesIn(t, to, func(queues *queue.Store) {
+		q := queues.Queue("order-completed")
+		if retried, err := q.RetrySome(9); retried != 0 || err != nil {
+			t.Errorf("%d events are attempted before the time that the receiver asked for, %v", retried, err)
+		}
+	})
+	records, err := disk.OpenToRead(to.Backend.(store.Directory).File(store.ExecutionsFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer records.Close()
+	found, err := records.Find(t.Context(), executions.Query{}, executions.Page{Rows: 9})
+	if err != nil || len(found.Rows) != 1 {
+		t.Fatalf("the executions are %+v, %v", found.Rows, err)
+	}
+	e := found.Rows[0]
+	if e.Resource != "o-1" || e.Event != "order.paid" || e.Outcome != executions.Retrying || e.Attempts != 3 || e.Reason != "segment_429" || !e.Received.Equal(received) {
+		t.Errorf("the execution is %+v", e)
+	}
+}
+
+// A deployment and hub configure also set parameters to their defaults.
+func TestOnlySettingsThatDifferFromTheDefaultsAreCounted(t *testing.T) {
+	from := directory(t)
+	set(t, from, "tracking/order-updated/enabled", "true", "tracking/order-updated/events", "order.updated", "tracking/order-refunded/enabled", "false")
+	counts, err := Export(t.Context(), io.Discard, from, nil, false)
+	if err != nil || counts.Settings != 1 {
+		t.Errorf("it counts %d settings, %v", counts.Settings, err)
+	}
+	if text := unzipped(t, exported(t, from, false)); !strings.Contains(text, "tracking/order-updated/enabled") {
+		t.Error("a setting that is the default is not exported")
 	}
 }

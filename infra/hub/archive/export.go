@@ -67,7 +67,7 @@ func FromDeployment(d *store.Deployment) Events {
 func waitingLine(t tracking.Tracking, w queue.Event) Line {
 	event := eventOf(t.Name, w.Envelope)
 	event.Record = w.Record
-	return Line{Waiting: &Waiting{Event: event, Receives: w.Receives, Due: w.Due, Reason: w.Reason}}
+	return Line{Waiting: &Waiting{Event: event, Receives: w.Receives, Due: w.Due, Reason: w.Reason, NotBefore: w.NotBefore}}
 }
 
 // deadLine returns the line of a dead letter in a directory.
@@ -95,14 +95,13 @@ func (d Dead) letter() queue.Dead {
 
 // Counts counts the contents of an archive.
 type Counts struct {
-	Settings, Versions, Waiting, Dead int
+	Settings                int // that differ from the defaults; not of an opened archive
+	Versions, Waiting, Dead int
 }
 
 // add counts a line.
 func (c *Counts) add(l Line) {
 	switch {
-	case l.Setting != nil:
-		c.Settings++
 	case l.Version != nil:
 		c.Versions++
 	case l.Waiting != nil:
@@ -142,7 +141,10 @@ func Export(ctx context.Context, w io.Writer, s store.Store, events Events, secr
 		func() error {
 			return lines.Write(Line{Begin: &Begin{format, version, rand.Text(), time.Now().UTC(), s.Name, secrets}})
 		},
-		func() error { return exportSettings(ctx, s, secrets, write) },
+		func() (err error) {
+			counts.Settings, err = exportSettings(ctx, s, secrets, write)
+			return err
+		},
 		func() error { return exportVersions(ctx, s, write) },
 		func() error {
 			if events == nil {
@@ -161,17 +163,19 @@ func Export(ctx context.Context, w io.Writer, s store.Store, events Events, secr
 	return counts, nil
 }
 
-// exportSettings writes the settings that are set. The write key of a hub's own inbox is not
-// one of them: each hub makes its own.
-func exportSettings(ctx context.Context, s store.Store, secrets bool, write func(Line) error) error {
+// exportSettings writes the settings that are set, and returns how many of them differ from the
+// defaults: a deployment sets the others too. The write key of a hub's own inbox is not one of
+// them: each hub makes its own.
+func exportSettings(ctx context.Context, s store.Store, secrets bool, write func(Line) error) (differ int, err error) {
 	names := store.AllNames()
 	if s.Deployment == nil { // on AWS no setting pauses a tracking
 		names = append(names, store.PausedNames()...)
 	}
 	values, err := s.Parameters(ctx, names)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	defaults := s.Defaults()
 	for _, name := range names {
 		value := values[name]
 		switch {
@@ -181,10 +185,13 @@ func exportSettings(ctx context.Context, s store.Store, secrets bool, write func
 			continue
 		}
 		if err := write(Line{Setting: &Setting{name, value}}); err != nil {
-			return err
+			return 0, err
+		}
+		if !store.SameText(value, defaults[name]) {
+			differ++
 		}
 	}
-	return nil
+	return differ, nil
 }
 
 // exportVersions writes the versions of templates that were replaced, the oldest first.

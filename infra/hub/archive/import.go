@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/queue"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
@@ -137,28 +141,37 @@ func openTarget(s store.Store, log *slog.Logger) (put target, release func() err
 	if err != nil {
 		return nil, nil, fmt.Errorf("nothing was imported: %w", err)
 	}
-	queues, err := queue.Open(s.Backend.(store.Directory).File(store.QueueFolder), log)
+	d := s.Backend.(store.Directory)
+	records, err := disk.Open(d.File(store.ExecutionsFolder), disk.Limits{Age: math.MaxInt64, Bytes: math.MaxInt64}, log) // only hub run removes some
 	if err != nil {
 		unlock()
 		return nil, nil, fmt.Errorf("nothing was imported: %w", err)
 	}
+	queues, err := queue.Open(d.File(store.QueueFolder), log)
+	if err != nil {
+		unlock()
+		return nil, nil, fmt.Errorf("nothing was imported: %w", errors.Join(err, records.Close()))
+	}
 	release = func() error {
 		defer unlock()
-		return queues.Close()
+		return errors.Join(queues.Close(), records.Close())
 	}
-	return toQueues(queues), release, nil
+	return toQueues(queues, records), release, nil
 }
 
 // latestDue is the longest delay that SQS and the relay use.
 const latestDue = 12 * time.Hour
 
-// toQueues adds events to the queues of a hub.
-func toQueues(queues *queue.Store) target {
+// toQueues adds events to the queues of a hub, and lines about the waiting ones to its
+// executions: otherwise these would not show them before their next attempt.
+func toQueues(queues *queue.Store, records *disk.Store) target {
 	return func(_ context.Context, batch []Line) (left Left, err error) {
-		q := queues.Queue(batch[0].event().Tracking)
+		name := batch[0].event().Tracking
+		q := queues.Queue(name)
 		var waiting []queue.Event
 		var dead []queue.Dead
-		latest := time.Now().Add(latestDue)
+		var lines []executions.Line
+		now := time.Now()
 		for _, l := range batch {
 			switch {
 			case l.event().Message != "":
@@ -168,20 +181,49 @@ func toQueues(queues *queue.Store) target {
 				dead = append(dead, l.Dead.letter())
 				continue
 			}
-			due := l.Waiting.Due
-			if due.After(latest) {
-				due = latest
-			}
-			waiting = append(waiting, queue.Event{Envelope: l.Waiting.envelope(), Record: l.Waiting.Record, Receives: min(max(l.Waiting.Receives, 0), spool.MaxReceives), Due: due, Reason: l.Waiting.Reason})
+			event := l.Waiting.queued(now)
+			waiting, lines = append(waiting, event), append(lines, linesAbout(name, event, now)...)
 		}
 		if len(dead) > 0 {
 			return left, q.RestoreDead(dead...)
 		}
-		if len(waiting) > 0 {
-			return left, q.Restore(waiting...)
+		if len(waiting) == 0 {
+			return left, nil
 		}
+		if err := q.Restore(waiting...); err != nil {
+			return left, err
+		}
+		records.Add(lines)
 		return left, nil
 	}
+}
+
+// queued returns the event as a queue keeps it. Its next attempt is at most latestDue from now.
+func (w Waiting) queued(now time.Time) queue.Event {
+	latest := func(at time.Time) time.Time {
+		if most := now.Add(latestDue); at.After(most) {
+			return most
+		}
+		return at
+	}
+	return queue.Event{
+		Envelope: w.envelope(), Record: w.Record, Receives: min(max(w.Receives, 0), spool.MaxReceives),
+		Due: latest(w.Due), Reason: w.Reason, NotBefore: latest(w.NotBefore),
+	}
+}
+
+// linesAbout returns the lines of an execution about a waiting event. There are none about an
+// event that this release cannot read.
+func linesAbout(name string, e queue.Event, now time.Time) []executions.Line {
+	webhook, err := commerce.Parse(e.Envelope.Body)
+	if err != nil {
+		return nil
+	}
+	lines := []executions.Line{executions.AcceptedElsewhere(name, e.Envelope.Received, webhook)}
+	if e.Reason != "" {
+		lines = append(lines, executions.RetriedElsewhere(lines[0], now, e.Receives, e.Reason, e.Due))
+	}
+	return lines
 }
 
 // sendsAtOnce is how many events are sent to SQS at a time.

@@ -79,7 +79,7 @@ func export(cmd *cobra.Command, file string, options exportOptions) (err error) 
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "wrote %s: %s, %s of templates, %s, %s\n", file, words.Count(counts.Settings, "setting"),
+	fmt.Fprintf(out, "wrote %s: %s, %s of templates, %s, %s\n", file, words.Count(counts.Settings, "setting")+" that differ from the defaults",
 		words.Count(counts.Versions, "older version"), words.Count(counts.Waiting, "waiting event"), words.Count(counts.Dead, "dead letter"))
 	if counts.Waiting+counts.Dead > 0 {
 		fmt.Fprintln(out, "It contains personal data: the events.")

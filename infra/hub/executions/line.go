@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"commerce-segment/shared/chars"
+	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/loggable"
 )
 
 // The kinds of lines: one for each call by Commerce, one for each delivery attempt, and one for
@@ -85,4 +87,22 @@ func (l Line) returns() time.Time {
 		return time.Time{}
 	}
 	return l.Time.Add(delay)
+}
+
+// AcceptedElsewhere returns the line about a webhook that another hub has accepted, and that is
+// on a queue of this one.
+func AcceptedElsewhere(tracking string, received time.Time, w commerce.Webhook) Line {
+	return Line{
+		Time: received, Kind: kindAccept, Tracking: tracking, Received: received, Outcome: string(Accepted), Detail: "imported",
+		Event: loggable.Event(w.Event), Resource: loggable.ID(w.ResourceID), WebhookID: loggable.ID(w.ID), Attempt: w.Attempt,
+	}
+}
+
+// RetriedElsewhere returns the line about the last attempt of another hub to deliver the event
+// of a line, with the time of the next attempt here.
+func RetriedElsewhere(accepted Line, now time.Time, receives int, reason string, next time.Time) Line {
+	line := accepted
+	line.Time, line.Kind, line.Outcome, line.Attempt = now, kindDeliver, string(Retrying), 0
+	line.Receives, line.Reason, line.RetryIn = receives, reason, max(next.Sub(now), 0).Round(time.Millisecond).String()
+	return line
 }

@@ -23,6 +23,8 @@ type Event struct {
 	Receives int       // how often it was received
 	Due      time.Time // the time of its next attempt
 	Reason   string    // of its last failure; empty if it has not failed
+	// NotBefore is until when the receiver asked not to be sent the event; zero if it did not.
+	NotBefore time.Time
 }
 
 // Dead is a dead letter as Copy returns it and RestoreDead adds it.
@@ -74,7 +76,7 @@ func (q *Queue) copyFile(f *file, waiting func(Event) error) error {
 		}
 		for _, event := range page {
 			known := states[event.number] // zero if the event is newer
-			copied := Event{Receives: known.receives, Due: known.visible, Reason: known.reason}
+			copied := Event{Receives: known.receives, Due: known.visible, Reason: known.reason, NotBefore: known.notBefore}
 			var unreadable error
 			if copied.Envelope, unreadable = decode(event.record); unreadable != nil {
 				copied.Record = event.record
@@ -149,7 +151,7 @@ func (f *file) view(queue string, read func(*bbolt.Bucket) error) error {
 func (q *Queue) Restore(events ...Event) error {
 	records := make([]event, len(events))
 	for i, e := range events {
-		records[i] = event{recordOf(e.Envelope, e.Record), entry{receives: e.Receives, visible: e.Due, reason: e.Reason[:min(len(e.Reason), maxReason)]}}
+		records[i] = event{recordOf(e.Envelope, e.Record), entry{receives: e.Receives, visible: e.Due, notBefore: e.NotBefore, reason: e.Reason[:min(len(e.Reason), maxReason)]}}
 	}
 	return q.put(context.Background(), records...)
 }

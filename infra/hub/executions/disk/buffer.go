@@ -105,6 +105,15 @@ func (s *Store) run(ctx context.Context) {
 	}
 }
 
+// Add writes lines to the disk, without waiting for the next write. If that fails, they are
+// written later, as the lines of the handler.
+func (s *Store) Add(lines []executions.Line) {
+	for _, line := range lines {
+		s.buffer.add(line)
+	}
+	s.flush()
+}
+
 // signal wakes run.
 func (b *buffer) signal() {
 	select {

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"cmp"
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/local"
@@ -15,7 +18,8 @@ func newConsole() *cobra.Command {
 		Short: "Set up and operate a store in a browser",
 		Long: `console serves the pages with which to set up and operate a store. With --prefix they
 are for a store that is deployed on AWS, and use your own AWS credentials. hub run serves the
-same pages for the hub on this machine.
+same pages for the hub on this machine: if one runs with the directory, console prints a new
+address of its pages. ADDR in the environment is the address of that hub.
 
 console prints an address with a new key. The first browser that opens the address can use
 the console for twelve hours, and no other browser can. By default only browsers on this
@@ -24,7 +28,8 @@ connection is not encrypted, so a forwarded port (ssh -L) is better.`,
 		Example: `  hub console --prefix /commerce-segment`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return local.ServeConsole(cmd.Context(), w, addr, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			hub := cmp.Or(os.Getenv("ADDR"), local.DefaultAddr)
+			return local.ServeConsole(cmd.Context(), w, addr, hub, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	addLocation(cmd, &w)

@@ -190,3 +190,18 @@ func TestOtherSitesCannotWriteToTheInbox(t *testing.T) {
 		t.Errorf("the inbox holds %s", inbox)
 	}
 }
+
+// A second console of the same store would not show the events of the hub.
+func TestTheConsoleOfARunningHubIsUsed(t *testing.T) {
+	h := start(t)
+	t.Setenv("ADDR", strings.TrimPrefix(h.URL, "http://"))
+	got := command(t, "", "console", "--dir", h.Dir)
+	if got.code != exitDone || !strings.HasPrefix(got.stdout, "A hub already runs with the directory "+h.Dir+", in process ") || !strings.Contains(got.stdout, "serves its console at\n"+h.URL+"/s/") {
+		t.Errorf("it exits %d and says %s%s", got.code, got.stdout, got.stderr)
+	}
+	t.Setenv("ADDR", "127.0.0.1:1")
+	got = command(t, "", "console", "--dir", h.Dir)
+	if got.code != exitFailed || !strings.Contains(got.stderr, "but not at http://127.0.0.1:1. Print the address of the console with hub run --link --dir ") {
+		t.Errorf("with another address it exits %d and says %s%s", got.code, got.stdout, got.stderr)
+	}
+}

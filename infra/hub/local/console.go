@@ -3,6 +3,7 @@ package local
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/server"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -74,8 +76,16 @@ func (m machine) Send(ctx context.Context, t tracking.Tracking, body []byte) (st
 	return response.StatusCode, strings.TrimSpace(string(content)), err
 }
 
-// ServeConsole serves the console of a store until the context is done.
-func ServeConsole(ctx context.Context, w store.Location, addr string, stdout, stderr io.Writer) error {
+// ServeConsole serves the console of a store until the context is done. If a hub runs with the
+// store on this machine, which serves its console already, it prints the address of that one. The
+// hub is at the address hub.
+func ServeConsole(ctx context.Context, w store.Location, addr, hub string, stdout, stderr io.Writer) error {
+	if w.Prefix == "" {
+		running, err := printRunning(ctx, hub, w.Dir, stdout)
+		if running || err != nil {
+			return err
+		}
+	}
 	s, err := store.Open(ctx, w)
 	if err != nil {
 		return err
@@ -96,6 +106,26 @@ func ServeConsole(ctx context.Context, w store.Location, addr string, stdout, st
 	context.AfterFunc(ctx, func() { pages.Stop(context.WithoutCancel(ctx)) })
 	defer c.Stop()
 	return pages.Serve()
+}
+
+// printRunning prints an address of the console of the hub that runs with a directory, and
+// reports whether one does.
+func printRunning(ctx context.Context, addr, dir string, stdout io.Writer) (running bool, err error) {
+	client, err := NewClient(addr, dir)
+	if err != nil {
+		return false, err
+	}
+	already := client.directory.CheckRunning()
+	if !errors.Is(already, store.ErrRunning) {
+		return false, already
+	}
+	link, err := client.NewConsoleLink(ctx)
+	if err != nil {
+		return true, fmt.Errorf("%w, and serves its console, but not at %s. Print the address of the console with hub run --link%s --addr and its HOST:PORT",
+			already, client.URL, store.Location{Dir: dir}.Flag())
+	}
+	fmt.Fprintf(stdout, "%s, and serves its console at\n%s\n", words.Capital(already.Error()), link)
+	return true, nil
 }
 
 // markKeyHolders marks the requests that have the key of the console as authenticated.

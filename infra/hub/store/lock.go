@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime"
@@ -66,6 +67,22 @@ func LockDirectory(dir string, log *slog.Logger) (release func(), err error) {
 		return nil, fmt.Errorf("writing the process id to the directory %s: %w: choose one that you can write to with --dir", h.Dir, err)
 	}
 	return release, nil
+}
+
+// CheckRunning returns an ErrRunning, with the process, if a hub runs with the directory.
+func (d Directory) CheckRunning() error {
+	if _, err := os.Stat(d.File(runLock)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock := flock.New(d.File(runLock), flock.SetPermissions(0o600))
+	held, err := lock.TryRLock()
+	switch {
+	case err != nil:
+		return fmt.Errorf("looking whether a hub runs with the directory %s: %w", d.Dir, err)
+	case !held:
+		return fmt.Errorf("%w with the directory %s%s", ErrRunning, d.Dir, d.process())
+	}
+	return lock.Close()
 }
 
 // process returns a text with the id of the process that runs a hub there, or "" if the id

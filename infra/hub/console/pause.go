@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/store"
@@ -31,21 +32,30 @@ func (c *Console) pauses(ctx context.Context) []store.Pause {
 func (c *Console) pause(w http.ResponseWriter, r *http.Request)  { c.setPaused(w, r, true) }
 func (c *Console) resume(w http.ResponseWriter, r *http.Request) { c.setPaused(w, r, false) }
 
-// setPaused pauses or resumes the tracking that the form names.
+// setPaused pauses or resumes the trackings that the form names.
 func (c *Console) setPaused(w http.ResponseWriter, r *http.Request, paused bool) {
-	t, err := tracking.ByName(r.PostFormValue("pause"))
-	if err != nil {
-		c.fail(w, r, http.StatusNotFound, err)
+	if err := r.ParseForm(); err != nil {
+		c.fail(w, r, http.StatusBadRequest, err)
 		return
 	}
-	if err := c.Store.SetPaused(r.Context(), []tracking.Tracking{t}, paused); err != nil {
+	var named []tracking.Tracking
+	var titles []string
+	for _, name := range r.PostForm["pause"] {
+		t, err := tracking.ByName(name)
+		if err != nil {
+			c.fail(w, r, http.StatusNotFound, err)
+			return
+		}
+		named, titles = append(named, t), append(titles, t.Title)
+	}
+	if err := c.Store.SetPaused(r.Context(), named, paused); err != nil {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
 	c.paused.forget()
-	said := t.Title + " is resumed. The kept events are sent now."
+	said := "Resumed: " + strings.Join(titles, ", ") + ". The kept events are sent now."
 	if paused {
-		said = t.Title + " is paused."
+		said = "Paused: " + strings.Join(titles, ", ") + "."
 	}
 	c.done(w, r, "/trackings", said)
 }

@@ -11,11 +11,11 @@ import (
 	"commerce-segment/infra/hub/words"
 )
 
-// whose is where the cause of a failed attempt is.
-type whose int
+// origin is where the cause of a failed attempt is.
+type origin int
 
 const (
-	ofSegment       whose = iota // Segment is down, slow or busy
+	ofSegment       origin = iota // Segment is down, slow or busy
 	rejectedBy                   // Segment rejects the write key, the address or every message
 	ofCommerce                   // Commerce is down or slow
 	rejectedThere                // Commerce rejects the credentials
@@ -27,7 +27,7 @@ const (
 )
 
 // causes are the reasons whose cause the beginning of their names does not tell.
-var causes = map[string]whose{
+var causes = map[string]origin{
 	"": withoutAttempt, "template": ofTemplate, "internal": ofProgram, "envelope_version": ofProgram,
 	"write_key_missing": ofSettings, "unverified": ofSettings, "settings": ofSettings, "endpoint_invalid": ofSettings,
 	"segment_400": rejectedBy, "segment_401": rejectedBy, "segment_403": rejectedBy, "segment_404": rejectedBy, "segment_405": rejectedBy, "segment_413": rejectedBy,
@@ -35,7 +35,7 @@ var causes = map[string]whose{
 }
 
 // causeOf returns where the cause of a reason is.
-func causeOf(reason string) whose {
+func causeOf(reason string) origin {
 	cause, known := causes[reason]
 	switch {
 	case known:
@@ -68,7 +68,7 @@ func (f Facts) attempted() (waits []executions.Wait) {
 }
 
 // waitingFor adds up the undelivered events with these causes. Its reason is that of the first.
-func waitingFor(f Facts, causes ...whose) (all waiting, found bool) {
+func waitingFor(f Facts, causes ...origin) (all waiting, found bool) {
 	for _, w := range f.attempted() {
 		for _, cause := range causes {
 			if causeOf(w.Reason) == cause {
@@ -111,7 +111,7 @@ func commerceFails(f Facts) []Problem {
 }
 
 // destinationFails reports a destination that fails. It ends without an operator.
-func destinationFails(f Facts, key, name string, cause whose) []Problem {
+func destinationFails(f Facts, key, name string, cause origin) []Problem {
 	w, found := waitingFor(f, cause)
 	if !found {
 		return nil
@@ -207,7 +207,7 @@ func notAttempted(f Facts) []Problem {
 	}
 	return []Problem{{Key: "late", State: Degraded, Since: w.Oldest, Run: listing(f, ""), Path: "/executions?outcome=accepted", Page: "Queued events",
 		Says: fmt.Sprintf("%s not delivered yet, the oldest since %s.", are(w.Count, "event"), clock(f, w.Oldest)),
-		Do:   "The hub is too slow or stands still. The log has the details; if there are none, restart it: no event is lost."}}
+		Do:   "The hub is too slow, or it no longer delivers. Its log has the details. If the log has none, restart the hub: no event is lost."}}
 }
 
 // are returns a number with its noun and the verb.

@@ -22,6 +22,8 @@ func TestUnknownFiltersAreRejected(t *testing.T) {
 		{`ge(created_at,"2018-04-16T10:11:59.715Z"):lt(created_at,2018-05-01)`, 2, true},
 		{`ge(created_at,"2018-04-16T10:11:59.715Z"):`, 0, false},
 		{`ge(created_at,"yesterday")`, 0, false},
+		{`eq(order_number,KP-10482)`, 1, true},
+		{`like(order_number,1*)`, 0, false},
 		{`ne(created_at,2018-05-01)`, 0, false},
 		{`eq(password,2018-05-01)`, 0, false},
 		{`created_at=2018-05-01`, 0, false},

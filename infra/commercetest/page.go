@@ -85,17 +85,26 @@ func choose(w http.ResponseWriter, r *http.Request, resources []Object, sorting 
 	return chosen, true
 }
 
-// condition is one part of a filter, such as ge(created_at,"2018-04-16T10:11:59.715Z").
+// condition is one part of a filter, such as ge(created_at,"2018-04-16T10:11:59.715Z") or
+// eq(order_number,1042).
 type condition struct {
 	operator, field string
 	value           time.Time
+	text            string // instead of value
 }
 
 var conditionForm = regexp.MustCompile(`^(eq|gt|ge|lt|le)\((created_at|updated_at),("[^"]+"|[0-9-]+)\)(:|$)`)
 
+var textForm = regexp.MustCompile(`^(eq)\((order_number|external_ref),([A-Za-z0-9_.:-]+)\)(:|$)`)
+
 // conditions parses a filter: conditions that must all be true, with a colon between them.
 func conditions(filter string) (parts []condition, ok bool) {
 	for filter != "" {
+		if match := textForm.FindStringSubmatch(filter); match != nil {
+			parts = append(parts, condition{operator: match[1], field: match[2], text: match[3]})
+			filter = filter[len(match[0]):]
+			continue
+		}
 		match := conditionForm.FindStringSubmatch(filter)
 		if match == nil || len(match[0]) == len(filter) && match[4] == ":" {
 			return nil, false
@@ -108,13 +117,16 @@ func conditions(filter string) (parts []condition, ok bool) {
 		if err != nil {
 			return nil, false
 		}
-		parts = append(parts, condition{match[1], match[2], value})
+		parts = append(parts, condition{operator: match[1], field: match[2], value: value})
 		filter = filter[len(match[0]):]
 	}
 	return parts, true
 }
 
 func (c condition) holds(resource Object) bool {
+	if c.text != "" {
+		return resource[c.field] == c.text
+	}
 	order := moment(resource, c.field).Compare(c.value)
 	switch c.operator {
 	case "eq":

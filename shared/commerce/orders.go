@@ -6,8 +6,10 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"commerce-segment/shared/jsontext"
+	"commerce-segment/shared/loggable"
 )
 
 // Order is an order (cartsorders.yaml), with its lines.
@@ -80,6 +82,28 @@ func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 		return Order{}, unreadable(http.MethodGet, path, notAsDescribed)
 	}
 	return c.withItems(ctx, path, body.Data, body.Included.Items)
+}
+
+// OrdersNumbered returns the ids of the orders with a number, at most 100: those whose
+// order_number it is, or else those whose external_ref it is. Commerce lets several orders have
+// the same.
+func (c *Client) OrdersNumbered(ctx context.Context, number string) (ids []string, err error) {
+	if !loggable.IsID(number) { // a filter has no way to quote other characters
+		return nil, nil
+	}
+	for _, field := range []string{"order_number", "external_ref"} {
+		found, err := c.readPage(ctx, ordersPath, url.Values{"filter": {"eq(" + field + "," + number + ")"}, "page[limit]": {strconv.Itoa(pageLimit)}})
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range found.Data {
+			ids = append(ids, readResource(object).id)
+		}
+		if len(ids) > 0 {
+			break
+		}
+	}
+	return ids, nil
 }
 
 func orderPath(id string) string { return ordersPath + "/" + url.PathEscape(id) }

@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"cmp"
 	"strconv"
 
 	"commerce-segment/shared/chars"
@@ -22,6 +23,7 @@ type envelope struct {
 type resource struct {
 	kind, id             string
 	customer             string // the id of an order's registered customer
+	number               string // the order_number of an order, or else its external_ref
 	createdAt, updatedAt string
 }
 
@@ -118,7 +120,7 @@ func findResource(payload jsontext.Field) (resource, error) {
 // answer of the API. A missing field stays empty.
 func readResource(object []byte) resource {
 	var r resource
-	var meta, relationships []byte
+	var meta, relationships, number, reference []byte
 	for key, value := range jsontext.Members(object) {
 		switch jsontext.Text(key) {
 		case "type":
@@ -129,7 +131,14 @@ func readResource(object []byte) resource {
 			meta = value
 		case "relationships":
 			relationships = value
+		case "order_number":
+			number = value
+		case "external_ref":
+			reference = value
 		}
+	}
+	if r.kind == "order" {
+		r.number = cmp.Or(jsontext.Text(number), jsontext.Text(reference))
 	}
 	r.customer = jsontext.Text(jsontext.Member(relationships, "customer", "data", "id"))
 	timestamps := jsontext.Member(meta, "timestamps")

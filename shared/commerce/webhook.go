@@ -26,6 +26,9 @@ type Webhook struct {
 	// CustomerID is the id of the registered customer who ordered. It is empty for the
 	// order of a guest or of an account, and for a resource that is not an order.
 	CustomerID string
+	// Number is what people know an order by: its order_number, or else its external_ref. It is
+	// empty if the order has neither, and for a resource that is not an order.
+	Number string
 	// CreatedAt and UpdatedAt are the timestamps of the resource as Commerce wrote them
 	// (RFC 3339); empty if there are none, as in a deletion.
 	CreatedAt, UpdatedAt string
@@ -91,7 +94,7 @@ func (e envelope) withoutConfiguration(size int) []byte {
 func (e envelope) webhook() Webhook {
 	return Webhook{
 		ID: e.id, Event: e.event, Attempt: e.attempt,
-		ResourceType: e.resource.kind, ResourceID: e.resource.id, CustomerID: e.resource.customer,
+		ResourceType: e.resource.kind, ResourceID: e.resource.id, CustomerID: e.resource.customer, Number: e.resource.number,
 		CreatedAt: e.resource.createdAt, UpdatedAt: e.resource.updatedAt,
 	}
 }
@@ -152,8 +155,19 @@ func decode(text []byte) (v any) {
 // Payment returns the payment status of an order, such as "paid", and its total in the
 // currency's minor unit; "" and 0 if the body does not have them.
 func (w Webhook) Payment() (payment string, total float64) {
-	order := jsontext.Member(w.envelope.payload.Value, "data")
-	amount := jsontext.Member(order, "meta", "display_price", "with_tax", "amount")
-	total, _ = strconv.ParseFloat(string(amount), 64)
-	return jsontext.Text(jsontext.Member(order, "payment")), total
+	total, _ = strconv.ParseFloat(w.Total().Amount, 64)
+	return jsontext.Text(jsontext.Member(w.envelope.payload.Value, "data", "payment")), total
+}
+
+// Price is an amount as Commerce writes it. The texts are empty if the body does not have them.
+type Price struct {
+	Amount    string // a number in the currency's minor unit, such as 131000
+	Currency  string // EUR
+	Formatted string // €1,310.00
+}
+
+// Total returns the total of an order, with tax.
+func (w Webhook) Total() Price {
+	total := jsontext.Member(w.envelope.payload.Value, "data", "meta", "display_price", "with_tax")
+	return Price{string(jsontext.Member(total, "amount")), jsontext.Text(jsontext.Member(total, "currency")), jsontext.Text(jsontext.Member(total, "formatted"))}
 }

@@ -32,6 +32,17 @@ func IsID(text string) bool {
 
 const inID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 
+// OrderNumber returns the number by which people know an order, without a # at its beginning. It
+// returns "" for a text that does not have the form of a number: up to 64 characters of an id
+// with a digit among them.
+func OrderNumber(text string) string {
+	text = strings.TrimPrefix(text, "#")
+	if len(text) > 64 || !IsID(text) || !strings.ContainsAny(text, "0123456789") {
+		return ""
+	}
+	return text
+}
+
 // Currency returns the code of a currency unchanged, and "" for any other text. A store can
 // define its own codes: up to 8 capital letters and digits.
 func Currency(code string) string {

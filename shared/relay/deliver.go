@@ -48,6 +48,7 @@ type delivery struct {
 	lookup    template.Fetch // shared by the batch
 	started   time.Time
 	webhook   commerce.Webhook
+	total     string // of the order, for the log; set together with webhook
 	fact      segment.Fact
 	eventTime time.Time        // set together with messages
 	written   []map[string]any // the output of the template
@@ -164,7 +165,7 @@ var (
 )
 
 // parse reads the webhook. A large one waits for its turn.
-func (r *Relay) parse(ctx context.Context, _ Config, d *delivery) outcome {
+func (r *Relay) parse(ctx context.Context, config Config, d *delivery) outcome {
 	if err := turn.TakeForBody(ctx, len(d.item.Envelope.Body)); err != nil {
 		return retry("out_of_time", err)
 	}
@@ -172,7 +173,7 @@ func (r *Relay) parse(ctx context.Context, _ Config, d *delivery) outcome {
 	if err != nil {
 		return fail(rejectionCode(err), err)
 	}
-	d.webhook = webhook
+	d.webhook, d.total = webhook, totalOf(webhook, config.Currencies)
 	return outcome{}
 }
 

@@ -35,12 +35,16 @@ const receivedKey = "received"
 
 // about returns the attributes that identify an event.
 func about(w commerce.Webhook) []slog.Attr {
-	return []slog.Attr{
+	attrs := []slog.Attr{
 		slog.String("event", loggable.Event(w.Event)),
 		slog.String("webhook_id", loggable.ID(w.ID)),
 		slog.Int("attempt", w.Attempt),
 		slog.String("resource", loggable.ID(w.ResourceID)),
 	}
+	if number := loggable.OrderNumber(w.Number); number != "" {
+		attrs = append(attrs, slog.String("number", number))
+	}
+	return attrs
 }
 
 // appendTime appends a time, unless it is zero.
@@ -83,6 +87,7 @@ func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
 		attrs = append(attrs, slog.Any("revenue", d.sale.revenue), slog.String("currency", d.sale.currency))
 	}
 	for _, optional := range []slog.Attr{
+		slog.String("total", d.total),
 		slog.String("reason", o.reason),
 		slog.String("detail", o.detail),
 		slog.String("retry_in", formatDelay(d.retryIn)),

@@ -2,7 +2,10 @@ package relay_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+
+	"commerce-segment/shared/money"
 )
 
 // An event can have so many messages that its line would be too long for CloudWatch.
@@ -51,6 +54,29 @@ func TestTheLineOfADeliverySaysWhatRevenueWasSent(t *testing.T) {
 			line := w.log.last(t, "deliver")
 			equal(t, "revenue", line.Revenue.String(), test.revenue)
 			equal(t, "currency", line.Currency, test.currency)
+		})
+	}
+}
+
+func TestTheLineOfAnEventSaysTheNumberAndTheTotalOfTheOrder(t *testing.T) {
+	const total = `"meta":{"display_price":{"with_tax":{"amount":131000,"currency":"CUR"}}}`
+	for _, test := range []struct{ name, order, number, total string }{
+		{"an order number", `"order_number":"KP-10482","external_ref":"erp-7",` + strings.Replace(total, "CUR", "EUR", 1), "KP-10482", "1310.00 EUR"},
+		{"only a reference", `"order_number":null,"external_ref":"#1042",` + strings.Replace(total, "CUR", "JPY", 1), "1042", "131000 JPY"},
+		{"a currency of the store", `"order_number":"1042",` + strings.Replace(total, "CUR", "PTS", 1), "1042", "1310.00 PTS"},
+		{"a currency as its price is formatted", `"order_number":"7","meta":{"display_price":{"with_tax":{"amount":131000,"currency":"HUF","formatted":"131 000 Ft"}}}`, "7", "131000 HUF"},
+		{"neither", `"status":"complete"`, "", ""},
+		{"a name and a text", `"order_number":"Mara","meta":{"display_price":{"with_tax":{"amount":"Mara","currency":"Mara"}}}`, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorldOver(&countingTransport{})
+			w.settings.config.Currencies = money.Decimals{"PTS": 2}
+			w.accept(t, secret, `{"id":"w","triggered_by":"order.paid","payload":{"data":{"type":"order","id":"o",`+test.order+`}}}`)
+			w.deliver(t)
+			equal(t, "number when it is accepted", w.log.last(t, "accept").Number, test.number)
+			line := w.log.last(t, "deliver")
+			equal(t, "number", line.Number, test.number)
+			equal(t, "total", line.Total, test.total)
 		})
 	}
 }

@@ -279,6 +279,8 @@ type line struct {
 	Messages   int
 	Revenue    json.Number
 	Currency   string
+	Number     string
+	Total      string
 	Attempt    int
 	Receives   int
 	Received   time.Time

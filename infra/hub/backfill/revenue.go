@@ -52,6 +52,7 @@ type ReasonSum struct {
 type RevenueOrder struct {
 	Day      time.Time    `json:"day"`
 	ID       string       `json:"order"`
+	Number   string       `json:"number,omitempty"` // by which people know it
 	Currency string       `json:"currency"`
 	Paid     money.Amount `json:"paid"`
 	Sent     money.Amount `json:"sent"`
@@ -240,7 +241,7 @@ func (c comparingRevenue) compareOrder(ctx context.Context, r *resource, paid ti
 		return err
 	}
 	none := money.Amount{}.WithDecimals(o.decimals)
-	order := RevenueOrder{Day: dayOf(paid.In(c.Since.Location())), ID: r.ID, Currency: o.currency, Paid: o.paid, Sent: none, Source: sent.source, Parts: parts}
+	order := RevenueOrder{Day: dayOf(paid.In(c.Since.Location())), ID: r.ID, Number: o.number, Currency: o.currency, Paid: o.paid, Sent: none, Source: sent.source, Parts: parts}
 	switch {
 	case !sent.isSent():
 	case sent.currency == o.currency:

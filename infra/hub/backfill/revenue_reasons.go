@@ -10,6 +10,7 @@ import (
 
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/jsontext"
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
@@ -63,6 +64,7 @@ var meanings = map[Reason]string{
 // paidOrder is a paid order with its amounts.
 type paidOrder struct {
 	resource *resource
+	number   string // by which people know it
 	currency string
 	decimals int
 	paid     money.Amount
@@ -87,6 +89,7 @@ func (c comparingRevenue) paidOrder(r *resource) (paidOrder, error) {
 	if err != nil {
 		return o, err
 	}
+	o.number = loggable.OrderNumber(webhook.Number)
 	input, err := webhook.Input()
 	if err != nil {
 		return o, err

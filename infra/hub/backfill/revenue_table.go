@@ -71,9 +71,9 @@ func (r *Revenue) WriteDays(w io.Writer) error {
 // WriteOrders writes the orders with a difference as a table for a spreadsheet.
 func (r *Revenue) WriteOrders(w io.Writer) error {
 	table := csv.NewWriter(w)
-	_ = table.Write([]string{"day", "order", "currency", "paid", "sent", "difference", "source", "reasons"}) // Error returns its error
+	_ = table.Write([]string{"day", "order", "number", "currency", "paid", "sent", "difference", "source", "reasons"}) // Error returns its error
 	for _, o := range r.Orders {
-		_ = table.Write([]string{o.Day.Format(time.DateOnly), executions.NoFormula(o.ID), executions.NoFormula(o.Currency), o.Paid.String(), o.Sent.String(), o.Difference().String(),
+		_ = table.Write([]string{o.Day.Format(time.DateOnly), executions.NoFormula(o.ID), executions.NoFormula(o.Number), executions.NoFormula(o.Currency), o.Paid.String(), o.Sent.String(), o.Difference().String(),
 			string(o.Source), o.Why()})
 	}
 	table.Flush()

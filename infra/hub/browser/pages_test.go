@@ -106,7 +106,7 @@ func TestEveryPage(t *testing.T) {
 		{"trace", func(p *browser.Page) {
 			p.Visit("/executions")
 			p.Press(lastOrder(p))
-			p.Sees("ID of an order, a customer or a webhook")
+			p.Sees("Number or ID of an order")
 		}},
 		{"doctor", visit("/doctor")},
 		{"deadletters", func(p *browser.Page) { p.Until("/deadletters", "Order Refunded: 2 events"); p.Sees("Customer Updated") }},

@@ -14,10 +14,11 @@ import (
 func newTrace() *cobra.Command {
 	var w logFlags
 	cmd := &cobra.Command{
-		Use:   "trace ID [--since 7d] [--dir DIRECTORY | --prefix PREFIX]",
+		Use:   "trace NUMBER | ID [--since 7d] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Show what happened to the events of one order or customer",
 		Long: `trace describes what happened to the webhooks of an order or a customer, or to one
-webhook, by its id, or by the first eight or more characters of it. For each webhook it prints
+webhook, by its id, or by the first eight or more characters of it. An order is also found by its
+number: its order_number in Commerce, or else its external_ref. For each webhook it prints
 its outcome and every attempt: when Segment received the message, and with which messageId, or
 why not and what to do. Without --prefix it asks the hub that runs on this machine, or reads the
 directory of one that does not run; with --prefix it reads the functions' logs.
@@ -31,6 +32,7 @@ console of this hub, at any time. They keep that in the folder backfill of the h
 
 The outcomes are those of hub executions.`,
 		Example: `  hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0
+  hub trace 1042
   hub trace 0b6f6e5c-7d1f-4a94-8a39-94fbc7e2d1f0 --prefix /commerce-segment --since 30d`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,13 +46,10 @@ The outcomes are those of hub executions.`,
 				return err
 			}
 			search := executions.Search{Resource: args[0], Since: v.since, Now: v.now, Store: v.store.Named()}
-			inbox := local.HubURL(host, port)
-			search.Sent = v.store.Sent(cmd.Context(), inbox, args[0])
-			story, err := search.Trace(cmd.Context(), v.log)
+			story, err := order.Trace(cmd.Context(), v.store, local.HubURL(host, port), v.log, search)
 			if err != nil {
 				return err
 			}
-			story.Commerce = order.InCommerce(cmd.Context(), v.store, inbox, story)
 			return printStory(cmd.OutOrStdout(), story)
 		},
 	}

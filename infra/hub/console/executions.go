@@ -49,6 +49,16 @@ type executionsData struct {
 	Download  string // the address of the table
 }
 
+// HasNumbers reports whether an order on the page has a number.
+func (d executionsData) HasNumbers() bool {
+	return slices.ContainsFunc(d.Found.Rows, func(e executions.Execution) bool { return e.Number != "" })
+}
+
+// HasTotals reports whether the total of an order on the page is known.
+func (d executionsData) HasTotals() bool {
+	return slices.ContainsFunc(d.Found.Rows, func(e executions.Execution) bool { return e.Total != "" })
+}
+
 // sinceChoice is a choice of how far a page looks back.
 type sinceChoice struct{ Value, Title string }
 
@@ -274,14 +284,12 @@ func (c *Console) trace(w http.ResponseWriter, r *http.Request) {
 	}
 	if data.Query != "" {
 		search := executions.Search{Resource: data.Query, Since: since, Now: time.Now(), Store: c.Store.Named()}
-		search.Sent = c.Store.Sent(r.Context(), c.inboxURL(), data.Query)
-		story, err := search.Trace(r.Context(), log)
+		story, err := order.Trace(r.Context(), c.Store, c.inboxURL(), log, search)
 		if err != nil {
 			c.fail(w, r, statusOf(err), err)
 			return
 		}
-		story.Commerce = order.InCommerce(r.Context(), c.Store, c.inboxURL(), story)
 		data.Story = &story
 	}
-	c.show(w, r, http.StatusOK, "trace", view{Title: "Trace of an order or customer", Path: "/executions", Data: data})
+	c.show(w, r, http.StatusOK, "trace", view{Title: "Find an order or a customer", Path: "/trace", Data: data})
 }

@@ -23,6 +23,7 @@ var navigation = []part{
 	{"Monitor", []step{
 		{Path: "/", Title: "Overview", Hint: "Is it working?"},
 		{Path: "/executions", Title: "Executions", Hint: "Outcome of each webhook"},
+		{Path: "/trace", Title: "Orders", Hint: "One order or customer"},
 		{Path: "/revenue", Title: "Revenue", Hint: "Paid and sent, by day"},
 		{Path: "/deadletters", Title: "Dead letters", Hint: "Failed events, replay"},
 		{Path: inboxPath, Title: "Inbox", Hint: "What Segment would receive"},

@@ -70,7 +70,7 @@ func TestTheDifferenceOfADayIsExplainedAndWhatIsMissingIsSent(t *testing.T) {
 	_, orders = s.get("/revenue?day=" + date + "&currency=EUR")
 	wants(t, orders, first, lost)
 	_, csv := s.get("/revenue.csv?of=orders")
-	wants(t, csv, date+","+first+",EUR,120.00,100.00,20.00,log,tax 20.00\n")
+	wants(t, csv, date+","+first+",,EUR,120.00,100.00,20.00,log,tax 20.00\n")
 	_, csv = s.get("/revenue.csv?of=days")
 	wants(t, csv, date+",EUR,2,240.00,100.00,140.00,0,0,0,\"never came 120.00 (1 order), tax 20.00 (1 order)\"\n")
 

@@ -49,6 +49,8 @@ type Execution struct {
 	Tracking   string    `json:"tracking"`
 	Event      string    `json:"event,omitempty"`
 	Resource   string    `json:"resource,omitempty"` // the order's or customer's id
+	Number     string    `json:"number,omitempty"`   // of the order, if it has one
+	Total      string    `json:"total,omitempty"`    // of the order, such as "1310.00 EUR"
 	WebhookID  string    `json:"webhook_id,omitempty"`
 	Outcome    Outcome   `json:"outcome"`
 	Reason     string    `json:"reason,omitempty"`
@@ -108,6 +110,8 @@ func New(lines []Line) Execution {
 	for _, line := range lines {
 		e.Event = cmp.Or(line.Event, e.Event)
 		e.Resource = cmp.Or(line.Resource, e.Resource)
+		e.Number = cmp.Or(line.Number, e.Number)
+		e.Total = cmp.Or(line.Total, e.Total)
 		e.WebhookID = cmp.Or(line.WebhookID, e.WebhookID)
 		e.Attempts = max(e.Attempts, line.Receives)
 		if len(line.MessageIDs) > 0 {

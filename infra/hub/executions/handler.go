@@ -64,6 +64,12 @@ func (l *Line) set(attr slog.Attr) {
 		l.WebhookID = chars.Line(value.String())
 	case "resource":
 		l.Resource = chars.Line(value.String())
+	case "number":
+		l.Number = chars.Line(value.String())
+	case "total":
+		l.Total = chars.Line(value.String())
+	case "ms":
+		l.Took = Milliseconds(intOf(value))
 	case "attempt":
 		l.Attempt = intOf(value)
 	case "receives":

@@ -38,6 +38,8 @@ type Line struct {
 	WebhookID  string    `json:"webhook_id,omitempty"`
 	Attempt    int       `json:"attempt,omitempty"` // Commerce's
 	Resource   string    `json:"resource,omitempty"`
+	Number     string    `json:"number,omitempty"`   // by which people know the order
+	Total      string    `json:"total,omitempty"`    // of the order with its currency, such as "1310.00 EUR"
 	Receives   int       `json:"receives,omitempty"` // the number of our attempt
 	MessageIDs []string  `json:"message_ids,omitempty"`
 	Messages   int       `json:"messages,omitempty"` // how many there are, where only the first ids are listed
@@ -49,7 +51,10 @@ type Line struct {
 	Revenue   json.Number `json:"revenue,omitempty"`
 	Currency  string      `json:"currency,omitempty"`
 	Unsettled string      `json:"unsettled,omitempty"`
-	By        string      `json:"by,omitempty"` // who sent it, if it was sent without a webhook
+	// Took is how long the attempt took, with the other events of its batch, or the answer to
+	// Commerce.
+	Took Milliseconds `json:"ms,omitempty"`
+	By   string       `json:"by,omitempty"` // who sent it, if it was sent without a webhook
 }
 
 // Parse parses a log line. ok reports whether it is about a webhook.
@@ -58,6 +63,7 @@ func Parse(text []byte) (line Line, ok bool) {
 		return Line{}, false
 	}
 	line.Event, line.Resource, line.WebhookID = chars.Line(line.Event), chars.Line(line.Resource), chars.Line(line.WebhookID)
+	line.Number, line.Total = chars.Line(line.Number), chars.Line(line.Total)
 	return line, line.Tracking != "" && isAboutWebhook(line.Kind)
 }
 

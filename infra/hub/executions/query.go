@@ -33,8 +33,8 @@ type Query struct {
 	Event     string
 	Reason    string
 	Text      string // in any field of an execution; upper and lower case of a to z are equal
-	// ID is the id of an order, a customer or a webhook, or the beginning of one: at least
-	// MinPrefix characters.
+	// ID is the number or the id of an order, the id of a customer or a webhook, or the beginning
+	// of one of these: at least MinPrefix characters.
 	ID string
 }
 
@@ -102,7 +102,7 @@ func (q Query) Selects(k Kind) bool {
 
 // SelectsAll reports whether the query selects an execution whose kind and period it selects.
 func (q Query) SelectsAll(e Execution) bool {
-	return (q.ID == "" || q.Names(e.Resource) || q.Names(e.WebhookID)) && e.says(q.Text)
+	return (q.ID == "" || q.Names(e.Resource) || q.Names(e.WebhookID) || q.Names(e.Number)) && e.says(q.Text)
 }
 
 // Names reports whether the query's ID is this id, or the beginning of it.
@@ -113,7 +113,7 @@ func (q Query) Names(id string) bool {
 // says reports whether a text is in one of the fields.
 func (e Execution) says(text string) bool {
 	folded := []byte(Fold(text))
-	parts := append([]string{e.Tracking, e.Event, e.Resource, e.WebhookID, e.Reason, e.Detail}, e.MessageIDs...)
+	parts := append([]string{e.Tracking, e.Event, e.Resource, e.Number, e.Total, e.WebhookID, e.Reason, e.Detail}, e.MessageIDs...)
 	return slices.ContainsFunc(parts, func(part string) bool { return bytes.Contains([]byte(Fold(part)), folded) })
 }
 

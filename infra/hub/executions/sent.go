@@ -54,13 +54,13 @@ func (l Line) sendingStep() string {
 }
 
 func (s Search) noWebhooks() string {
-	return fmt.Sprintf("No webhooks about %s were received in %s", s.Resource, Lookback(s.Since))
+	return fmt.Sprintf("No webhooks about %s were received in %s", s.name(), Lookback(s.Since))
 }
 
 // received describes how many webhooks were found, and how many events were sent without one.
 func (s Search) received(found []Execution) string {
 	webhooks := len(webhooksOf(found))
-	says := fmt.Sprintf("Received %s about %s in %s", words.Count(webhooks, "webhook"), s.Resource, Lookback(s.Since))
+	says := fmt.Sprintf("Received %s about %s in %s", words.Count(webhooks, "webhook"), s.name(), Lookback(s.Since))
 	if webhooks == 0 {
 		says = s.noWebhooks()
 	}

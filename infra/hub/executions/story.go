@@ -41,8 +41,10 @@ type Chapter struct {
 
 // Step is one log line as a sentence.
 type Step struct {
-	At   time.Time
-	Says string
+	At     time.Time
+	Says   string
+	Answer string       // of the destination of an attempt, or to Commerce; empty if there was none
+	Took   Milliseconds // 0 if it is not known
 }
 
 // Clock returns the time of a step, as text.
@@ -57,10 +59,19 @@ type Store struct {
 // Search is what was searched for.
 type Search struct {
 	Resource string
+	Number   string // of the order, if it was searched for by that
 	Since    time.Duration
 	Now      time.Time
 	Store    Store
 	Sent     Sent // about resources whose ids are or begin with Resource; in any time
+}
+
+// name returns what was searched for.
+func (s Search) name() string {
+	if s.Number != "" {
+		return fmt.Sprintf("order %s (%s)", s.Number, s.Resource)
+	}
+	return s.Resource
 }
 
 // Tell returns the story of the executions found for an order, a customer or a webhook.
@@ -153,9 +164,9 @@ func (s Search) Chapter(e Execution) Chapter {
 	for i, line := range e.Lines {
 		if i > 0 && line.Kind == kindDeliver && e.Lines[i-1].isLast() {
 			// Only the hub on this machine logs a replay.
-			c.Steps = append(c.Steps, Step{line.Time, "The dead letter was replayed before the next attempt."})
+			c.Steps = append(c.Steps, Step{At: line.Time, Says: "The dead letter was replayed before the next attempt."})
 		}
-		c.Steps = append(c.Steps, Step{line.Time, line.words()})
+		c.Steps = append(c.Steps, Step{line.Time, line.words(), line.answer(), line.Took})
 	}
 	return c
 }
@@ -293,6 +304,34 @@ func (l Line) words() string {
 			return fmt.Sprintf("Attempt %d: it is to become a dead letter (%s), but that failed: %s.", l.Receives, l.why(), l.Unsettled)
 		}
 		return fmt.Sprintf("Attempt %d: it became a dead letter: %s.", l.Receives, l.why())
+	}
+}
+
+// answer returns the answer of Segment or Commerce to an attempt, or that of the hub to Commerce.
+func (l Line) answer() string {
+	switch {
+	case l.Kind == kindAccept && l.Outcome == string(Accepted):
+		return "HTTP 202"
+	case l.Kind == kindDeliver && l.Outcome == string(Delivered):
+		return "accepted"
+	case l.Kind == kindDeliver:
+		return AnswerOf(l.Reason)
+	default:
+		return ""
+	}
+}
+
+// AnswerOf returns the answer that a reason names: HTTP 503 for segment_503, timeout for
+// segment_timeout. It returns an empty text if the reason is not about an answer.
+func AnswerOf(reason string) string {
+	from, answer, _ := strings.Cut(reason, "_")
+	switch {
+	case from != "segment" && from != "commerce":
+		return ""
+	case strings.Trim(answer, "0123456789") == "":
+		return "HTTP " + answer
+	default:
+		return strings.ReplaceAll(answer, "_", " ")
 	}
 }
 

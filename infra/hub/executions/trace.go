@@ -12,13 +12,16 @@ import (
 // candidatesAtMost is how many ids a story lists that begin with the same characters.
 const candidatesAtMost = 20
 
+// Query returns the query for the executions of what was searched for.
+func (s Search) Query() Query { return Query{From: s.Now.Add(-s.Since), ID: s.Resource} }
+
 // Trace reads the executions of an id, or of the only id that begins with it, and returns
 // their story and that of what was sent without a webhook. If several ids begin with it, the
 // story lists them.
 func (s Search) Trace(ctx context.Context, log Log) (Story, error) {
 	var all []Execution
 	var cut ErrCut
-	q := Query{From: s.Now.Add(-s.Since), ID: s.Resource}
+	q := s.Query()
 	for e, err := range log.All(ctx, q) {
 		if err != nil && !errors.As(err, &cut) {
 			return Story{}, err
@@ -64,10 +67,19 @@ func idsIn(all []Execution, q Query) []string {
 
 // candidates returns the story that lists ids.
 func (s Search) candidates(ids []string) Story {
-	story := Story{Resource: s.Resource, Candidates: ids[:min(len(ids), candidatesAtMost)]}
-	story.Says = fmt.Sprintf("%s begin with %s. Choose one of them:", words.Count(len(ids), "id"), s.Resource)
+	return s.choice(fmt.Sprintf("%s begin with %s.", words.Count(len(ids), "id"), s.Resource), "give more characters", ids)
+}
+
+// Orders returns the story that lists the orders with the number that was searched for.
+func (s Search) Orders(ids []string) Story {
+	return s.choice(fmt.Sprintf("%s have the number %s.", words.Count(len(ids), "order"), s.Resource), "search by an id", ids)
+}
+
+// choice returns a story that lists ids. If there are too many, it says what else to do.
+func (s Search) choice(says, otherwise string, ids []string) Story {
+	story := Story{Resource: s.Resource, Candidates: ids[:min(len(ids), candidatesAtMost)], Says: says + " Choose one of them:"}
 	if len(ids) > candidatesAtMost {
-		story.Says = fmt.Sprintf("%s begin with %s. Choose one of them, or give more characters. The first are:", words.Count(len(ids), "id"), s.Resource)
+		story.Says = fmt.Sprintf("%s Choose one of them, or %s. The first are:", says, otherwise)
 	}
 	return story
 }

@@ -16,14 +16,14 @@ type origin int
 
 const (
 	ofSegment       origin = iota // Segment is down, slow or busy
-	rejectedBy                   // Segment rejects the write key, the address or every message
-	ofCommerce                   // Commerce is down or slow
-	rejectedThere                // Commerce rejects the credentials
-	ofTemplate                   // the template fails
-	ofSettings                   // a setting is missing
-	ofProgram                    // a bug, or an event of a later release
-	withoutAttempt               // no attempt has ended yet
-	ofSomethingElse              // it ends without an operator
+	rejectedBy                    // Segment rejects the write key, the address or every message
+	ofCommerce                    // Commerce is down or slow
+	rejectedThere                 // Commerce rejects the credentials
+	ofTemplate                    // the template fails
+	ofSettings                    // a setting is missing
+	ofProgram                     // a bug, or an event of a later release
+	withoutAttempt                // no attempt has ended yet
+	ofSomethingElse               // it ends without an operator
 )
 
 // causes are the reasons whose cause the beginning of their names does not tell.
@@ -124,23 +124,14 @@ func destinationFails(f Facts, key, name string, cause origin) []Problem {
 		Do: "Nothing is lost: events are retried automatically for 30 hours. Look at the status page of the service, at the network of the hub, and at the address in the settings."}
 	switch {
 	case failing:
-		p.Says = fmt.Sprintf("%s has been failing since %s (%s). %s.", name, clock(f, since), answerOf(w.Wait), retriedOf(f, w.Wait))
+		p.Says = fmt.Sprintf("%s has been failing since %s (%s). %s.", name, clock(f, since), executions.AnswerOf(w.Reason), retriedOf(f, w.Wait))
 	case f.Now.Sub(w.Oldest) > late:
 		p.Since = w.Oldest
-		p.Says = fmt.Sprintf("%s fails for some events (%s). %s. The oldest was received at %s. Others are delivered.", name, answerOf(w.Wait), retriedOf(f, w.Wait), clock(f, w.Oldest))
+		p.Says = fmt.Sprintf("%s fails for some events (%s). %s. The oldest was received at %s. Others are delivered.", name, executions.AnswerOf(w.Reason), retriedOf(f, w.Wait), clock(f, w.Oldest))
 	default:
 		return nil
 	}
 	return []Problem{p}
-}
-
-// answerOf describes a reason: HTTP 503 for segment_503, timeout for segment_timeout.
-func answerOf(w executions.Wait) string {
-	_, rest, _ := strings.Cut(w.Reason, "_")
-	if rest != "" && strings.Trim(rest, "0123456789") == "" {
-		return "HTTP " + rest
-	}
-	return strings.ReplaceAll(rest, "_", " ")
 }
 
 // retriedOf says how many events are retried, and when the next attempt is.
@@ -160,12 +151,12 @@ func blocked(f Facts) (found []Problem) {
 	const then = " The events are then delivered automatically."
 	if w, ok := waitingFor(f, rejectedBy); ok {
 		found = append(found, Problem{Key: "segment-rejects", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
-			Says: fmt.Sprintf("Segment rejects what is sent since %s (%s). %s.", clock(f, w.Since), answerOf(w.Wait), retriedOf(f, w.Wait)),
+			Says: fmt.Sprintf("Segment rejects what is sent since %s (%s). %s.", clock(f, w.Since), executions.AnswerOf(w.Reason), retriedOf(f, w.Wait)),
 			Do:   "Check the write key, the host and the path of Segment." + then})
 	}
 	if w, ok := waitingFor(f, rejectedThere); ok {
 		found = append(found, Problem{Key: "commerce-rejects", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
-			Says: fmt.Sprintf("Commerce rejects the credentials since %s (%s). %s.", clock(f, w.Since), answerOf(w.Wait), retriedOf(f, w.Wait)),
+			Says: fmt.Sprintf("Commerce rejects the credentials since %s (%s). %s.", clock(f, w.Since), executions.AnswerOf(w.Reason), retriedOf(f, w.Wait)),
 			Do:   "Set the client id and secret of an application key that may read what the templates ask for." + then})
 	}
 	if w, ok := waitingFor(f, ofSettings); ok && f.Settings == "" {

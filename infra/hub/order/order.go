@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -80,6 +81,9 @@ func dates(r commerce.Record) string {
 
 func order(ctx context.Context, client *commerce.Client, s store.Store, inbox string, story executions.Story) ([]string, error) {
 	o, err := client.Order(ctx, resourceOf(story))
+	if failed := (*commerce.APIError)(nil); errors.As(err, &failed) && failed.Status == http.StatusNotFound {
+		return []string{"Commerce has no order with this number or id."}, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func TestWhatWasSentIsComparedWithTheOrderInCommerce(t *testing.T) {
 func TestWhatCommerceCannotAnswerIsSaid(t *testing.T) {
 	s := openShop(t)
 	id := s.addOrder("paid", 0)
-	if says := s.tells("10000000-0000-4000-8000-000000000000"); !strings.Contains(says, "What Commerce has is not known: ") {
+	if says := s.tells("10000000-0000-4000-8000-000000000000"); says != "Commerce has no order with this number or id." {
 		t.Errorf("of an unknown order it says %q", says)
 	}
 	customer := s.commerce.AddCustomer(commercetest.Object{"name": "Mara Lind"})

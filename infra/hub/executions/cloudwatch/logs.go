@@ -119,7 +119,7 @@ func (l Logs) groups(trackings []tracking.Tracking) []string {
 func insightsQuery(id string) string {
 	filter := `message in ["accept", "deliver"]`
 	if loggable.IsID(id) {
-		filter += fmt.Sprintf(` and (resource like "%[1]s" or webhook_id like "%[1]s")`, id)
+		filter += fmt.Sprintf(` and (resource like "%[1]s" or webhook_id like "%[1]s" or number like "%[1]s")`, id)
 	}
 	return "fields @message | filter " + filter + " | sort @timestamp desc"
 }

@@ -111,7 +111,7 @@ func TestTheQueryForLogsInsights(t *testing.T) {
 		query  string
 	}{
 		{"an order", executions.Query{From: since, ID: "0b6f-1", Trackings: []tracking.Tracking{tracking.OrderCompleted}}, []string{"/aws/lambda/shop-order-completed"},
-			`fields @message | filter message in ["accept", "deliver"] and (resource like "0b6f-1" or webhook_id like "0b6f-1") | sort @timestamp desc`},
+			`fields @message | filter message in ["accept", "deliver"] and (resource like "0b6f-1" or webhook_id like "0b6f-1" or number like "0b6f-1") | sort @timestamp desc`},
 		// The id must not be able to change the query.
 		{"an id with a quotation mark", executions.Query{From: since, ID: `x" or 1=1 | limit 1 #`}, nil,
 			`fields @message | filter message in ["accept", "deliver"] | sort @timestamp desc`},

@@ -48,10 +48,10 @@ func closed(t testing.TB, s *Store) {
 // delivered returns the lines of a delivered webhook.
 func delivered(order string, received time.Time) []executions.Line {
 	accept := executions.Line{Time: received, Kind: "accept", Tracking: "order-completed", Received: received, Event: "order.paid",
-		WebhookID: "w-" + order, Attempt: 1, Resource: order, Outcome: "accepted"}
+		WebhookID: "w-" + order, Attempt: 1, Resource: order, Number: "N" + order, Outcome: "accepted"}
 	deliver := accept
 	deliver.Kind, deliver.Outcome, deliver.Time, deliver.EventTime = "deliver", "delivered", received.Add(30*time.Millisecond), received.Add(-time.Second)
-	deliver.Revenue, deliver.Currency = "1234567.5", "GBP"
+	deliver.Revenue, deliver.Currency, deliver.Total, deliver.Took = "1234567.5", "GBP", "1310.00 GBP", 30
 	deliver.Receives, deliver.MessageIDs = 1, []string{"order-completed:" + order + ":0-track:0123456789abcdef"}
 	return []executions.Line{accept, deliver}
 }
@@ -98,6 +98,42 @@ func TestExecutionsSurviveARestart(t *testing.T) {
 	defer closed(t, files)
 	if found := find(t, files, executions.Query{ID: "o-1"}, executions.Page{Rows: 10}); len(found.Rows) != 1 {
 		t.Errorf("without a hub it finds %+v", found)
+	}
+}
+
+// An earlier release wrote records without the number and the total of the order, and without
+// how long an attempt took.
+func TestARecordOfAnEarlierReleaseIsRead(t *testing.T) {
+	want := executions.Of(delivered("o-1", time.Now()))[0]
+	later := writer{}
+	later.added(want.Lines)
+	record := encode(want)
+	got, err := decode(keyOf(want.Received, want.Tracking), record[:len(record)-len(later)])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Number, want.Total = "", ""
+	for i := range want.Lines {
+		want.Lines[i].Number, want.Lines[i].Total, want.Lines[i].Took = "", "", 0
+	}
+	sameExecution(t, got, want)
+}
+
+func TestAnOrderIsFoundByItsNumberAndItsTotal(t *testing.T) {
+	s, _ := opened(t, t.TempDir(), limits)
+	defer closed(t, s)
+	now := time.Now()
+	for _, order := range []string{"a1042", "b2", "c10425"} {
+		add(s, delivered(order, now.Add(-time.Minute))...)
+		now = now.Add(time.Second)
+	}
+	for _, q := range []executions.Query{{ID: "Na1042"}, {Text: "na1042"}} {
+		if found := find(t, s, q, executions.Page{Rows: 10}); len(found.Rows) != 1 || found.Rows[0].Resource != "a1042" || found.Rows[0].Total != "1310.00 GBP" {
+			t.Errorf("%+v finds %+v", q, found.Rows)
+		}
+	}
+	if found := find(t, s, executions.Query{Text: "1310.00"}, executions.Page{Rows: 10}); len(found.Rows) != 3 {
+		t.Errorf("the total finds %d orders", len(found.Rows))
 	}
 }
 

@@ -11,7 +11,7 @@
 // grow with the number of executions. Each file is a database with these buckets:
 //
 //	executions  when the webhook was received, and its tracking -> its outcome and its lines
-//	ids         an order's, customer's or webhook's id, and a key of executions -> nothing
+//	ids         an order's number, or an order's, customer's or webhook's id, and a key of executions -> nothing
 //	minutes     a minute -> how many executions there are by tracking, event, outcome and
 //	            reason, and how long their deliveries took
 //	hours       the same for whole hours

@@ -132,7 +132,31 @@ func encode(e executions.Execution) []byte {
 		w.line(line, before, e.Received)
 		before = line
 	}
+	w.added(e.Lines)
 	return w
+}
+
+// added appends the fields of lines that records of an earlier release do not have.
+func (w *writer) added(lines []executions.Line) {
+	before := executions.Line{}
+	for _, line := range lines {
+		w.changed(line.Number, before.Number)
+		w.changed(line.Total, before.Total)
+		w.number(int64(line.Took))
+		before = line
+	}
+}
+
+// added reads what added appended, if it is there.
+func (r *reader) added(lines []executions.Line) {
+	if len(r.left) == 0 {
+		return
+	}
+	before := executions.Line{}
+	for i := range lines {
+		lines[i].Number, lines[i].Total, lines[i].Took = r.changed(before.Number), r.changed(before.Total), executions.Milliseconds(r.number())
+		before = lines[i]
+	}
 }
 
 func (w *writer) line(line, before executions.Line, received time.Time) {
@@ -203,6 +227,7 @@ func linesIn(key, record []byte) ([]executions.Line, error) {
 		before = r.line(before, tracking, received)
 		lines = append(lines, before)
 	}
+	r.added(lines)
 	if r.err != nil || n == 0 {
 		return nil, errors.Join(database.ErrDamaged, r.err)
 	}

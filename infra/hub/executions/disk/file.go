@@ -167,7 +167,7 @@ func (c *change) add(lines []executions.Line) error {
 		was := executions.New(earlier)
 		hour.Remove(was)
 		minute.Remove(was)
-		indexed = []string{was.Resource, was.WebhookID}
+		indexed = []string{was.Resource, was.WebhookID, was.Number}
 		e = executions.New(append(was.Lines, lines...))
 	case isForged(e.Kind()) && hour.Of(isForged) >= forgedPerHour:
 		return nil
@@ -175,7 +175,7 @@ func (c *change) add(lines []executions.Line) error {
 	hour.Add(e)
 	minute.Add(e)
 	ids := c.tx.Bucket(bucketIDs)
-	for _, id := range []string{e.Resource, e.WebhookID} {
+	for _, id := range []string{e.Resource, e.WebhookID, e.Number} {
 		if id == "" || slices.Contains(indexed, id) {
 			continue
 		}

@@ -89,7 +89,7 @@ func TestTheBufferIsLimited(t *testing.T) {
 	fill(t, s)
 	end := limitFiles(t, s.files[0].bytes.Load())
 	defer end()
-	for s.flush() { // until no free page of the file is left
+	for s.flush() || s.flush() { // until no free page of the file is left, also after a failed write
 		add(s, delivered("o-1", now)...)
 	}
 	before := len(s.buffer.lines)

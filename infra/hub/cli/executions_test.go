@@ -84,7 +84,7 @@ func TestExecutionsAreReadFromTheDirectoryOfAStoppedHub(t *testing.T) {
 	if got := hub("executions", "--limit", "1"); !strings.Contains(got.stdout, "and 2 older ones") || !strings.Contains(got.stderr, "No hub listens at 127.0.0.1:1") {
 		t.Errorf("it lists\n%s%s", got.stdout, got.stderr)
 	}
-	if got := hub("executions", "--csv", "--event", "order.paid", "--tracking", "order-completed"); strings.Count(got.stdout, "\n") != 4 || !strings.Contains(got.stdout, ",order-completed,order.paid,order-01,w-order-01,delivered,") {
+	if got := hub("executions", "--csv", "--event", "order.paid", "--tracking", "order-completed"); strings.Count(got.stdout, "\n") != 4 || !strings.Contains(got.stdout, ",order-completed,order.paid,order-01,,100.00 GBP,w-order-01,delivered,") {
 		t.Errorf("the table is\n%s%s", got.stdout, got.stderr)
 	}
 	if got := hub("executions", "--reason", "template"); got.stdout != "No such webhook in the last 24 hours.\n" {

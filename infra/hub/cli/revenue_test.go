@@ -57,7 +57,7 @@ func TestRevenueExplainsTheDifferenceOfADay(t *testing.T) {
 	}{
 		{[]string{"--orders"}, fmt.Sprintf("%[1]s %[2]s EUR 120.00 100.00 20.00 tax 20.00\n%[1]s %[3]s EUR 1310.00 not known 1310.00 not known 1310.00\n", date, sent, lost)},
 		{[]string{"--csv"}, date + ",EUR,2,1430.00,100.00,1330.00,0,1,1290.00,\"not known 1310.00 (1 order, by the template 1290.00), tax 20.00 (1 order)\"\n"},
-		{[]string{"--csv", "--orders"}, fmt.Sprintf("%[1]s,%[2]s,EUR,120.00,100.00,20.00,log,tax 20.00\n%[1]s,%[3]s,EUR,1310.00,0.00,1310.00,not known,not known 1310.00\n", date, sent, lost)},
+		{[]string{"--csv", "--orders"}, fmt.Sprintf("%[1]s,%[2]s,,EUR,120.00,100.00,20.00,log,tax 20.00\n%[1]s,%[3]s,,EUR,1310.00,0.00,1310.00,not known,not known 1310.00\n", date, sent, lost)},
 		{[]string{"--json"}, `"difference": 1330.00,`},
 		{[]string{"--until", date}, "No order was paid.\n"},
 	} {

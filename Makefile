@@ -138,8 +138,12 @@ bench: ## Measure what an event, a start and a template cost, next to their base
 # The SAM CLI runs functions of this machine's processor only.
 ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 
+.PHONY: sam-programs
+sam-programs: # reports which programs are missing that run the functions in containers
+	@sh infra/tools/sam.sh
+
 .PHONY: sam-template
-sam-template: infra/node_modules
+sam-template: sam-programs infra/node_modules
 	@go build -o bin/hub ./infra/hub
 	@cd infra && npx cdk synth --quiet --no-notices --no-path-metadata -c architecture=$(ARCHITECTURE)
 
@@ -153,3 +157,7 @@ SAMPLE ?= order-completed/guest
 .PHONY: sam-invoke
 sam-invoke: sam-template ## Call one function with one webhook: FUNCTION=order-updated SAMPLE=order-updated/shipped
 	@exec ./bin/hub sam invoke $(FUNCTION) $(SAMPLE) -- $(SAM_OPTIONS)
+
+.PHONY: sam-files
+sam-files: sam-template ## Write the template, events and variables for the SAM CLI itself, in infra/sam
+	@./bin/hub sam files

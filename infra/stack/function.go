@@ -81,6 +81,7 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 		MaxConcurrency:          jsii.Number(o.Functions.DeliveryConcurrency),
 		ReportBatchItemFailures: jsii.Bool(true),
 	})
+	tidy(function)
 	return handler{tracking: t, function: function, queue: queue, deadLetters: deadLetters}
 }
 
@@ -103,6 +104,16 @@ func reservedConcurrency(o Options) *float64 {
 		return nil
 	}
 	return jsii.Number(o.Functions.ReservedConcurrency)
+}
+
+// tidy gives a function the id by which the SAM CLI calls it, its construct path below the
+// stack: sam local invoke OrderCompleted/Function. It also removes CDK's DependsOn on the role,
+// to which the function refers anyway (cfn-lint, W3005).
+func tidy(function awslambda.Function) {
+	resource := function.Node().DefaultChild().(awslambda.CfnFunction)
+	_, path, _ := strings.Cut(*function.Node().Path(), "/")
+	resource.AddMetadata(jsii.String("SamResourceId"), path)
+	resource.AddDeletionOverride(jsii.String("DependsOn"))
 }
 
 func newQueue(scope constructs.Construct, id string, name *string, deadLetters *awssqs.DeadLetterQueue) awssqs.Queue {

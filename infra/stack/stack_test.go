@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
 )
@@ -90,6 +91,9 @@ func TestFunctionsHaveTheirSettings(t *testing.T) {
 			"DEAD_LETTER_QUEUE_URL":     "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name + "-dead-letters",
 			"COMMERCE_SEGMENT_SETTINGS": "{}", // declared for the SAM CLI; it has no effect together with the prefix
 		}})
+		if path := outputs.Identifier(row.Name) + "/Function"; function.Metadata["SamResourceId"] != path {
+			t.Errorf("the SAM CLI calls %s by %v, want its construct path %s", name, function.Metadata["SamResourceId"], path)
+		}
 		mapping := tmpl.one(t, "AWS::Lambda::EventSourceMapping", "FunctionName", name)
 		check(t, mapping, "EventSourceArn", "arn:aws:sqs:REGION:ACCOUNT:"+name)
 		check(t, mapping, "BatchSize", 10.0)

@@ -28,6 +28,7 @@ type template struct {
 type resource struct {
 	Type       string
 	Properties map[string]any
+	Metadata   map[string]any
 }
 
 // No test calls jsii.Close: it waits for its process twice at the same time (jsii 1.119.0),
@@ -152,7 +153,7 @@ func (tmpl template) resolved() template {
 	resolved := template{Resources: map[string]resource{}, Outputs: map[string]struct{ Value any }{}}
 	for id, r := range tmpl.Resources {
 		properties, _ := tmpl.resolve(r.Properties).(map[string]any)
-		resolved.Resources[id] = resource{r.Type, properties}
+		resolved.Resources[id] = resource{r.Type, properties, r.Metadata}
 	}
 	for id, output := range tmpl.Outputs {
 		resolved.Outputs[id] = struct{ Value any }{tmpl.resolve(output.Value)}

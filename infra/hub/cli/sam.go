@@ -6,44 +6,40 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/sam"
 	"commerce-segment/infra/hub/store"
-	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
 
-// dockerHost is the name of this machine inside a container.
-const dockerHost = "host.docker.internal"
-
 // samOptions are the flags of the subcommands of hub sam.
 type samOptions struct {
 	dir, template, addr string
+	fromQueue           bool
 }
 
 func newSAM() *cobra.Command {
 	var options samOptions
 	cmd := &cobra.Command{
-		Use:   "sam start|invoke",
+		Use:   "sam start|invoke|files|inbox",
 		Short: "Run the functions in containers, with the SAM CLI",
 		Long: `sam runs the functions in containers on this machine, as AWS would, with the SAM CLI and
 the settings in the hub's directory. It needs no AWS account. There is no queue: an event is
 delivered before its webhook is answered. make sam builds what is needed and runs it.
 
 Without a segment/host in the directory, the functions send to the inbox of the hub that runs
-on this machine. On Linux, containers reach that hub only if it listens on Docker's address,
-which ip address show docker0 prints: for example ADDR=172.17.0.1:8080 hub run.`,
+on this machine, whatever its address is: hub sam listens where containers reach it, checks
+that, passes the messages on to the hub, and prints them.`,
 	}
 	start := &cobra.Command{
 		Use:   "start [-- OPTION …]",
@@ -51,7 +47,7 @@ which ip address show docker0 prints: for example ADDR=172.17.0.1:8080 hub run.`
 		Long: `start serves the API at http://127.0.0.1:3000 until ^C. It passes the options after -- to
 sam local start-api.`,
 		Example: `  hub sam start -- --port 3001
-  curl … http://127.0.0.1:3000/webhooks/order-completed`,
+  hub send order-completed/guest --to http://127.0.0.1:3001`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return options.sam(cmd, nil, append([]string{"start-api"}, args...)...)
@@ -61,9 +57,11 @@ sam local start-api.`,
 		Use:   "invoke NAME SAMPLE|FILE|- [-- OPTION …]",
 		Short: "Call one function with one webhook: sam local invoke",
 		Long: `invoke calls the function of the tracking NAME with a webhook, a bundled sample or a file,
-as the API would. It passes the options after -- to sam local invoke.`,
-		Example: `  hub sam invoke order-completed order-completed/guest`,
-		Args:    cobra.MinimumNArgs(2),
+as the API would, or with --from-queue as its queue would. It passes the options after -- to
+sam local invoke.`,
+		Example: `  hub sam invoke order-completed order-completed/guest
+  hub sam invoke order-completed order-completed/guest --from-queue`,
+		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, body, err := readTrackingAndWebhook(cmd, args)
 			if err != nil {
@@ -76,10 +74,46 @@ as the API would. It passes the options after -- to sam local invoke.`,
 			return options.sam(cmd, event, append([]string{"invoke", options.function(t), "--event", "-"}, args[2:]...)...)
 		},
 	}
+	invoke.Flags().BoolVar(&options.fromQueue, "from-queue", false, "call it with an event of its queue, as SQS would")
 	for _, command := range []*cobra.Command{start, invoke} {
-		addDir(command, &options.dir)
 		command.Flags().StringVar(&options.template, "template", "infra/cdk.out/commerce-segment.template.json", "the CloudFormation template of the stack, a `file` that cdk synth writes")
+	}
+	inbox := &cobra.Command{
+		Use:   "inbox",
+		Short: "Print what functions in containers send, for the SAM CLI without hub sam start",
+		Long: `inbox listens where containers reach it, until ^C, with the port that hub sam files writes
+to env.json. It passes the messages on to the inbox of the running hub, and prints them.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			in, err := options.openInbox(cmd, sam.Port, cmd.OutOrStdout())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "Containers send to %s (^C stops it).\n", in.URL())
+			return in.Serve(cmd.Context())
+		},
+	}
+	for _, command := range []*cobra.Command{start, invoke, inbox} {
 		addAddr(command, &options.addr, "the `HOST:PORT` of the running hub whose inbox receives the messages, or ADDR in the environment")
+	}
+	files := &cobra.Command{
+		Use:   "files [FOLDER]",
+		Short: "Write events and variables for the SAM CLI",
+		Long: `files writes env.json, for sam local --env-vars, and events of every tracking, for sam local
+invoke --event: as the API and as the queue would call its function. They are written to
+FOLDER, which is infra/sam otherwise, where infra/samconfig.toml expects them. They hold the
+secrets of the hub's directory: only you can read them, and git ignores infra/sam.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			folder := "infra/sam"
+			if len(args) > 0 {
+				folder = args[0]
+			}
+			return options.writeFiles(cmd, folder)
+		},
+	}
+	for _, command := range []*cobra.Command{start, invoke, files, inbox} {
+		addDir(command, &options.dir)
 		addCommand(cmd, command)
 	}
 	return cmd
@@ -91,94 +125,123 @@ func (o samOptions) function(t tracking.Tracking) string {
 	return strings.TrimSuffix(filepath.Base(o.template), ".template.json") + "-" + t.Name
 }
 
-// event returns a webhook as an HTTP API passes it to a function, as JSON.
+// event returns a webhook as the API or the queue passes it to a function, as JSON.
 func (o samOptions) event(ctx context.Context, t tracking.Tracking, body []byte) ([]byte, error) {
-	directory, err := store.OpenDirectory(o.dir)
+	if o.fromQueue {
+		event, err := sam.SQSEvent(body, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(event)
+	}
+	values, err := o.settings(ctx)
 	if err != nil {
 		return nil, err
 	}
-	values, err := directory.Parameters(ctx, []string{settings.WebhookSecret})
+	secret, err := o.secret(values)
 	if err != nil {
 		return nil, err
 	}
+	return json.Marshal(sam.HTTPEvent(t, secret, body))
+}
+
+// secret returns the newest webhook secret.
+func (o samOptions) secret(values map[string]string) (string, error) {
 	secrets := store.Lines(values[settings.WebhookSecret])
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("%s holds no webhook secret: hub configure makes one, or name another directory with --dir", directory.Dir)
+		return "", fmt.Errorf("%s holds no webhook secret: start the hub once with make run, or name its directory with --dir", o.dir)
 	}
-	request := events.APIGatewayV2HTTPRequest{
-		Version: "2.0", RouteKey: "POST " + serve.Route(t.Name), RawPath: serve.Route(t.Name), Body: string(body),
-		Headers: map[string]string{"content-type": "application/json", strings.ToLower(serve.KeyHeader): secrets[0]},
-	}
-	request.RequestContext.HTTP.Method, request.RequestContext.HTTP.Path = http.MethodPost, request.RawPath
-	return json.Marshal(request)
+	return secrets[0], nil
 }
 
 // sam runs the SAM CLI. The settings and the event hold secrets, so they are never in a file
 // or on its command line.
 func (o samOptions) sam(cmd *cobra.Command, event []byte, args ...string) error {
-	if err := o.ready(cmd.Context()); err != nil {
-		return err
+	if _, err := os.Stat(o.template); err != nil {
+		return fmt.Errorf("reading the stack's template: %w: write it with make sam, or with cdk synth in the folder infra", err)
 	}
-	variable, err := o.variable(cmd.Context())
+	values, err := o.settings(cmd.Context())
 	if err != nil {
 		return err
 	}
-	args = append([]string{"local", args[0], "--template", o.template, "--add-host", dockerHost + ":host-gateway"}, args[1:]...)
+	if sam.ToInbox(values) {
+		in, err := o.openInbox(cmd, "0", cmd.ErrOrStderr()) // a free port
+		if err != nil {
+			return err
+		}
+		sam.SetInbox(values, in.URL())
+		ctx, stop := context.WithCancel(cmd.Context())
+		defer stop()
+		go in.Serve(ctx)
+	}
+	variables, err := sam.Variables(values)
+	if err != nil {
+		return err
+	}
+	args = append([]string{"local", args[0], "--template", o.template, "--add-host", sam.AddHost}, args[1:]...)
 	program := exec.CommandContext(cmd.Context(), "sam", args...)
-	// The SAM CLI sets the variables of a function from its own environment. An empty
-	// variable means no Parameter Store and no queue.
-	program.Env = append(os.Environ(), settings.Variable+"="+variable, serve.VariablePrefix+"=", serve.VariableQueue+"=",
-		serve.VariableDeadLetters+"=", "SAM_CLI_TELEMETRY=0")
+	// The SAM CLI sets the variables of a function from its own environment.
+	program.Env = append(os.Environ(), "SAM_CLI_TELEMETRY=0")
+	for name, value := range variables {
+		program.Env = append(program.Env, name+"="+value)
+	}
 	program.Stdin, program.Stdout, program.Stderr = bytes.NewReader(event), unescaped(cmd.OutOrStdout()), unescaped(cmd.ErrOrStderr())
 	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }
 	program.WaitDelay = time.Minute // to stop its containers
-	if err := program.Run(); err != nil && cmd.Context().Err() == nil {
+	switch err := program.Run(); {
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("%w: sh infra/tools/sam.sh says how to install it", err)
+	case err != nil && cmd.Context().Err() == nil:
 		return fmt.Errorf("sam %s: %w", strings.Join(args[:2], " "), err)
 	}
 	return nil
 }
 
-// ready returns an error if a program or the template is missing, with how to get it.
-func (o samOptions) ready(ctx context.Context) error {
-	if _, err := os.Stat(o.template); err != nil {
-		return fmt.Errorf("reading the stack's template: %w: write it with make sam, or with cdk synth in the folder infra", err)
-	}
-	if _, err := exec.LookPath("sam"); err != nil {
-		return errors.New("the SAM CLI is not installed: pipx install aws-sam-cli, or another way from " +
-			"https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html")
-	}
-	if _, err := exec.LookPath("docker"); err != nil {
-		return errors.New("the SAM CLI runs the functions in Docker, which is not installed: install Docker Desktop, " +
-			"or on Debian and Ubuntu: apt install docker.io")
-	}
-	if output, err := exec.CommandContext(ctx, "docker", "version").CombinedOutput(); err != nil {
-		return fmt.Errorf("the SAM CLI runs the functions in Docker, which is not running: start Docker Desktop, or on Linux: systemctl start docker\n%s", bytes.TrimSpace(output))
-	}
-	return nil
-}
-
-// variable returns the settings in the directory as settings.Env reads them. Without a
-// Segment host there, the host is the inbox of the running hub.
-func (o samOptions) variable(ctx context.Context) (string, error) {
+// settings returns the settings in the directory.
+func (o samOptions) settings(ctx context.Context) (map[string]string, error) {
 	directory, err := store.OpenDirectory(o.dir)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := directory.Check(ctx); err != nil {
-		return "", err
+		return nil, err
 	}
-	values, err := directory.Parameters(ctx, store.AllNames())
+	return directory.Parameters(ctx, store.AllNames())
+}
+
+// openInbox opens an inbox for containers in front of the one of the running hub. It prints the
+// messages to w.
+func (o samOptions) openInbox(cmd *cobra.Command, port string, w io.Writer) (*sam.Inbox, error) {
+	client, err := local.NewClient(o.addr, o.dir)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if strings.TrimSpace(values[settings.SegmentHost]) == "" {
-		_, port, err := local.SplitAddr(o.addr)
-		if err != nil {
-			return "", err
+	if _, err := client.Received(cmd.Context()); err != nil {
+		return nil, err
+	}
+	return sam.OpenInbox(cmd.Context(), port, client.URL, func(messages []json.RawMessage) {
+		if err := printBatch(w, messages); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "printing what Segment receives:", err)
 		}
-		values[settings.SegmentHost] = "http://" + net.JoinHostPort(dockerHost, port)
-		delete(values, settings.SegmentPath) // it belongs to another host
+	})
+}
+
+// writeFiles writes the files for the SAM CLI, and prints their paths.
+func (o samOptions) writeFiles(cmd *cobra.Command, folder string) error {
+	values, err := o.settings(cmd.Context())
+	if err != nil {
+		return err
 	}
-	text, err := json.Marshal(values)
-	return string(text), err
+	secret, err := o.secret(values)
+	if err != nil {
+		return err
+	}
+	written, err := sam.WriteFiles(folder, values, secret, time.Now())
+	for _, file := range written {
+		fmt.Fprintln(cmd.OutOrStdout(), file)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the files for the SAM CLI: %w", err)
+	}
+	return nil
 }

@@ -10,30 +10,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/shared/tracking"
 )
-
-// fakePrograms writes shell scripts to a folder, and sets the PATH to that folder alone. HERE
-// in a script stands for the folder. It returns a function that reads a file there.
-func fakePrograms(t *testing.T, programs map[string]string) (written func(name string) string) {
-	t.Helper()
-	folder := t.TempDir()
-	t.Setenv("PATH", folder)
-	for name, script := range programs {
-		program := filepath.Join(folder, name)
-		hubtest.WriteFile(t, program, "#!/bin/sh\n"+strings.ReplaceAll(script, "HERE", folder))
-		if err := os.Chmod(program, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func(name string) string {
-		t.Helper()
-		content, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(content)
-	}
-}
 
 // fakeSAM writes its arguments, environment and input to files. It uses only the shell: no other
 // program is on the PATH.
@@ -47,7 +25,7 @@ echo '{"statusCode": 202}'
 // for them.
 func samDirectory(t *testing.T) (flags []string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), ".hub")
 	for name, value := range map[string]string{
 		"commerce/webhook-secret": "PLANTED-new\nPLANTED-old", "segment/write-key": "PLANTED-key", "segment/path": "/nowhere",
 		"commerce/client-secret": "PLANTED-client", "templates/order-completed": hubtest.Simple,
@@ -61,8 +39,9 @@ func samDirectory(t *testing.T) (flags []string) {
 
 func TestSAMInvokeRunsAFunctionWithTheSettings(t *testing.T) {
 	flags := samDirectory(t)
-	written := fakePrograms(t, map[string]string{"sam": fakeSAM, "docker": "exit 0"})
-	got := command(t, "", append([]string{"sam", "invoke", "order-completed", "order-completed/guest", "--addr", "172.17.0.1:8090"}, append(flags, "--", "--skip-pull-image")...)...)
+	hub := startIn(t, flags[1])
+	written := hubtest.FakePrograms(t, map[string]string{"sam": fakeSAM, "docker": hubtest.FakeDocker})
+	got := command(t, "", append([]string{"sam", "invoke", "order-completed", "order-completed/guest", hub.AddrFlag()}, append(flags, "--", "--skip-pull-image")...)...)
 	if got.code != exitDone || got.stdout != "{\"statusCode\": 202}\n" {
 		t.Fatalf("exits %d: %s%s", got.code, got.stdout, got.stderr)
 	}
@@ -75,7 +54,7 @@ func TestSAMInvokeRunsAFunctionWithTheSettings(t *testing.T) {
 	}
 
 	env := written("env")
-	for _, part := range []string{`"segment/host":"http://host.docker.internal:8090"`, `"segment/write-key":"PLANTED-key"`, `"commerce/webhook-secret":"PLANTED-new\nPLANTED-old"`, `"templates/order-completed":`,
+	for _, part := range []string{`"segment/host":"http://host.docker.internal:`, `"segment/write-key":"PLANTED-key"`, `"commerce/webhook-secret":"PLANTED-new\nPLANTED-old"`, `"templates/order-completed":`,
 		`"commerce/client-secret":"PLANTED-client"`,
 		"export PARAMETER_PREFIX=''", "export QUEUE_URL=''", "export DEAD_LETTER_QUEUE_URL=''"} {
 		if !strings.Contains(strings.NewReplacer(`\\`, `\`, `\"`, `"`, `""`, `''`).Replace(env), part) {
@@ -97,10 +76,30 @@ func TestSAMInvokeRunsAFunctionWithTheSettings(t *testing.T) {
 	}
 }
 
+// setSegmentHost sets a host of Segment, so that no hub needs to run.
+func setSegmentHost(t *testing.T, dir string) {
+	t.Helper()
+	hubtest.WriteFile(t, filepath.Join(dir, "segment/host"), "https://api.segment.io")
+}
+
+func TestSAMInvokeFromTheQueueSendsAnEventOfSQS(t *testing.T) {
+	flags := samDirectory(t)
+	setSegmentHost(t, flags[1])
+	written := hubtest.FakePrograms(t, map[string]string{"sam": fakeSAM})
+	got := command(t, "", append([]string{"sam", "invoke", "order-completed", "order-completed/guest", "--from-queue"}, flags...)...)
+	var event events.SQSEvent
+	if err := json.Unmarshal([]byte(written("stdin")), &event); err != nil || got.code != exitDone {
+		t.Fatalf("exits %d, %v: %s", got.code, err, got.stderr)
+	}
+	if len(event.Records) != 1 || event.Records[0].EventSource != "aws:sqs" {
+		t.Errorf("the event is %+v", event)
+	}
+}
+
 func TestSAMStartServesTheAPI(t *testing.T) {
 	flags := samDirectory(t)
-	hubtest.WriteFile(t, filepath.Join(flags[1], "segment/host"), "https://api.segment.io")
-	written := fakePrograms(t, map[string]string{"sam": fakeSAM, "docker": "exit 0"})
+	setSegmentHost(t, flags[1])
+	written := hubtest.FakePrograms(t, map[string]string{"sam": fakeSAM})
 	got := command(t, "", append([]string{"sam", "start"}, append(flags, "--", "--port", "3001")...)...)
 	if args := strings.Fields(written("args")); got.code != exitDone || args[1] != "start-api" || strings.Join(args[len(args)-2:], " ") != "--port 3001" {
 		t.Errorf("exits %d: sam %q", got.code, args)
@@ -110,23 +109,47 @@ func TestSAMStartServesTheAPI(t *testing.T) {
 	}
 }
 
+func TestSAMFilesWritesFilesThatOnlyTheUserCanRead(t *testing.T) {
+	flags := samDirectory(t)
+	folder := filepath.Join(t.TempDir(), "sam")
+	got := command(t, "", "sam", "files", folder, "--dir", flags[1])
+	if got.code != exitDone {
+		t.Fatalf("exits %d: %s", got.code, got.stderr)
+	}
+	noSecret(t, got)
+	files := strings.Fields(got.stdout)
+	if len(files) != 1+2*len(tracking.All()) {
+		t.Errorf("it writes %q, want env.json and two events for each tracking", files)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", file, err, info.Mode())
+		}
+	}
+}
+
 func TestErrorsOfSAM(t *testing.T) {
+	runs := startIn(t, samDirectory(t)[1])
 	for _, c := range []struct {
 		name     string
 		programs map[string]string
 		args     []string
 		says     []string
 	}{
-		{"no SAM CLI", map[string]string{"docker": "exit 0"}, nil, []string{"the SAM CLI is not installed", "aws-sam-cli"}},
-		{"no Docker", map[string]string{"sam": fakeSAM}, nil, []string{"Docker, which is not installed", "docker.io"}},
-		{"Docker that does not run", map[string]string{"sam": fakeSAM, "docker": "echo 'Cannot connect'; exit 1"}, nil, []string{"Docker, which is not running", "systemctl start docker", "Cannot connect"}},
-		{"a SAM CLI that fails", map[string]string{"sam": "echo 'Error: no image' >&2; exit 7", "docker": "exit 0"}, nil, []string{"Error: no image", "sam local start-api: exit status 7"}},
+		{"no SAM CLI", map[string]string{"docker": hubtest.FakeDocker}, nil, []string{"executable file not found", "sh infra/tools/sam.sh"}},
+		{"no Docker", map[string]string{"sam": fakeSAM}, nil, []string{`"docker": executable file not found`, "sh infra/tools/sam.sh"}},
+		{"Docker that does not run", map[string]string{"docker": "echo 'Cannot connect' >&2; exit 125"}, nil, []string{"running a container of public.ecr.aws/lambda/provided:al2023-", "Cannot connect"}},
+		{"a firewall", map[string]string{"docker": hubtest.FakeDocker + `case "$*" in *timeout*) exit 1;; esac`}, nil, []string{"cannot connect to this machine at 127.0.0.1:", "sudo ufw allow in on docker0"}},
+		{"an old Docker", map[string]string{"docker": "exit 0"}, nil, []string{"no address for host.docker.internal: update Docker"}},
+		{"a SAM CLI that fails", map[string]string{"sam": "echo 'Error: no image' >&2; exit 7", "docker": hubtest.FakeDocker}, nil, []string{"Error: no image", "sam local start-api: exit status 7"}},
 		{"no template", nil, []string{"--template", "none.json"}, []string{"none.json", "make sam"}},
-		{"no address", map[string]string{"sam": fakeSAM, "docker": "exit 0"}, []string{"--addr", "8080"}, []string{`the address "8080"`}},
+		{"no address", nil, []string{"--addr", "8080"}, []string{`the address "8080"`}},
+		{"no hub", nil, []string{"--addr", "127.0.0.1:1"}, []string{"make run"}},
+		{"no settings", nil, []string{"--dir", t.TempDir()}, []string{"the key"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			flags := samDirectory(t)
-			fakePrograms(t, c.programs)
+			flags := append([]string{"--dir", runs.Dir, runs.AddrFlag()}, samDirectory(t)[2:]...)
+			hubtest.FakePrograms(t, c.programs)
 			got := command(t, "", append(append([]string{"sam", "start"}, flags...), c.args...)...)
 			if got.code != exitFailed {
 				t.Errorf("exits %d", got.code)

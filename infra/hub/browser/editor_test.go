@@ -94,6 +94,8 @@ func TestAnEarlierVersionIsRestored(t *testing.T) {
 	p.Follow("Compare version 1")
 	p.Sees("Changes if you restore it")
 	p.Follow("Restore this version")
+	p.Sees("The messages of")
+	p.Follow("Save")
 	if saved := h.parameter(settings.Template(tracking.OrderCompleted)); strings.TrimSpace(saved) != strings.TrimSpace(changed(defaultTemplate, "first")) {
 		t.Errorf("restored is\n%s", saved)
 	}

@@ -29,6 +29,7 @@ type letterList struct {
 	hidden   int                 // how many more SQS reported
 	count    int                 // how many were read
 	read     time.Time           // zero if they must be read
+	took     time.Duration       // how long that took
 	changes  uint64              // of the dead letters of this machine, before they were read
 	result   jobResult           // of the jobs that have ended
 	replayed executions.Replayed // by the last replay
@@ -80,11 +81,16 @@ func (g *letterList) snapshot(now int) (groups []letterGroup, hidden, since int,
 	return g.groups, g.hidden, max(0, now-g.count-g.hidden), g.read
 }
 
-// isRead reports whether the list was read, and the dead letters did not change since then.
+// lettersFresh is the length up to which the list is read again after each change.
+const lettersFresh = 1000
+
+// isRead reports whether the list was read and need not be read again: the dead letters did not
+// change since then, or the list is so long that it is read again only later. So at most a tenth
+// of the time is spent with reading.
 func (g *letterList) isRead(changes uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.read.IsZero() && g.changes == changes
+	return !g.read.IsZero() && (g.changes == changes || g.count > lettersFresh && time.Since(g.read) < 10*g.took)
 }
 
 // find returns a dead letter of the list.
@@ -118,6 +124,7 @@ func (g *letterList) lastReplay() executions.Replayed {
 
 // list reads the dead letters. The changes are their number before that.
 func (g *letterList) list(ctx context.Context, queues deadletters.Queues, changes uint64) jobResult {
+	begun := time.Now()
 	reported, err := queues.Backlog(ctx)
 	if err != nil {
 		return jobResult{Alert: "The dead letters could not be counted: " + err.Error()}
@@ -137,7 +144,7 @@ func (g *letterList) list(ctx context.Context, queues deadletters.Queues, change
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.letters, g.groups, g.count, g.hidden, g.read = letters, groups, len(letters), max(0, reported.Dead-len(letters)), time.Now()
-	g.changes = changes
+	g.changes, g.took = changes, time.Since(begun)
 	return jobResult{}
 }
 

@@ -144,21 +144,25 @@ func (c *Console) changeTemplate(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusRequestEntityTooLarge, err)
 		return
 	}
-	data := editorData{Form: form, Stored: stored}
-	switch action := r.PostForm.Get("do"); {
+	c.change(w, r, editorData{Form: form, Stored: stored}, r.PostForm.Get("do"))
+}
+
+// change shows, reviews or saves a template.
+func (c *Console) change(w http.ResponseWriter, r *http.Request, data editorData, action string) {
+	switch {
 	case action != "review" && action != "save":
 		c.showEditor(w, r, http.StatusOK, data, "")
-	case form.Replaces != stored.Fingerprint():
+	case data.Form.Replaces != data.Stored.Fingerprint():
 		c.showConflict(w, r, data)
 	case !data.Changed():
-		c.done(w, r, pathOf(t), "There is nothing to save: this is the live template.")
+		c.done(w, r, pathOf(data.Form.Tracking), "There is nothing to save: this is the live template.")
 	case c.rejectsTemplate(w, r, data):
 	case action == "review":
 		c.reviewTemplate(w, r, data, "")
 	case r.PostForm.Get("bad") != "" && r.PostForm.Get("confirm") == "":
 		c.reviewTemplate(w, r, data, "Nothing was saved. With this template events would not be sent: correct it, or confirm below that you want that.")
 	default:
-		c.saveTemplate(w, r, data, "Saved.")
+		c.saveTemplate(w, r, data)
 	}
 }
 
@@ -189,8 +193,8 @@ func (c *Console) showConflict(w http.ResponseWriter, r *http.Request, data edit
 		"The differences are shown below. Copy what you want to keep into your version. If you save it, it replaces the other one.")
 }
 
-// saveTemplate saves the template and shows the notice done.
-func (c *Console) saveTemplate(w http.ResponseWriter, r *http.Request, data editorData, done string) {
+// saveTemplate saves the template.
+func (c *Console) saveTemplate(w http.ResponseWriter, r *http.Request, data editorData) {
 	t := data.Form.Tracking
 	switch err := c.Store.SaveTemplate(r.Context(), t, data.Form.Source, data.Form.Replaces); {
 	case errors.Is(err, store.ErrTemplateChanged): // changed since it was read above
@@ -198,14 +202,14 @@ func (c *Console) saveTemplate(w http.ResponseWriter, r *http.Request, data edit
 	case err != nil:
 		c.showEditor(w, r, http.StatusBadGateway, data, "The template may not have been saved: "+err.Error())
 	default:
-		c.done(w, r, pathOf(t), c.saved(done))
+		c.done(w, r, pathOf(t), c.saved())
 	}
 }
 
-// saved returns the notice with the time when the change is in effect.
-func (c *Console) saved(notice string) string {
+// saved returns the notice about a saved template, with the time when it is in effect.
+func (c *Console) saved() string {
 	if known := c.Store.WhenKnown(); known != "" {
-		return notice + " " + known
+		return "Saved. " + known
 	}
-	return notice + " The next event uses it."
+	return "Saved. The next event uses it."
 }

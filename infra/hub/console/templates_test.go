@@ -223,11 +223,19 @@ func TestVersionsAreShownAndRestored(t *testing.T) {
 	}
 	b.want(restore("1", "another"), 409, "The differences are shown below", "The saved version and yours")
 	b.want(restore("9", b.stored().Fingerprint()), 404, "version 9")
-	b.want(restore("1", b.stored().Fingerprint()), 303)
+	save := func(source string, confirmed ...string) page {
+		return b.ask("POST", "/templates/order-completed", url.Values{"source": {source}, "replaces": {b.stored().Fingerprint()}, "do": {"save"}, "confirm": confirmed})
+	}
+	b.want(restore("1", b.stored().Fingerprint()), 200, "The messages of", "change: event.", `<button name="do" value="save">Save</button>`)
+	if b.stored().Source == sold {
+		t.Error("it is restored before it was reviewed")
+	}
+	b.want(save(sold), 303)
 	if got := b.stored().Source; got != sold {
 		t.Errorf("the template is %q", got)
 	}
-	b.want(restore("default", b.stored().Fingerprint()), 303)
+	b.want(restore("default", b.stored().Fingerprint()), 200, "The messages of")
+	b.want(save(templates.Default("order-completed")), 303)
 	if !b.stored().IsDefault() {
 		t.Errorf("the template is %q", b.stored().Source)
 	}

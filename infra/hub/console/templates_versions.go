@@ -86,7 +86,8 @@ func (c *Console) version(ctx context.Context, t tracking.Tracking, name string)
 	return c.Store.Version(ctx, t, number)
 }
 
-// restoreTemplate makes an earlier version live again.
+// restoreTemplate shows what it would do to make an earlier version live again, as the review of
+// any other change.
 func (c *Console) restoreTemplate(w http.ResponseWriter, r *http.Request) {
 	t, stored, ok := c.storedTemplate(w, r)
 	if !ok {
@@ -97,17 +98,6 @@ func (c *Console) restoreTemplate(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, statusOf(err), err)
 		return
 	}
-	// If it cannot be restored, the editor shows it, so that the user can fix or compare it.
-	data := editorData{Stored: stored, Form: templateForm{Tracking: t, Source: old.Value, Replaces: r.PostFormValue("replaces"), Event: firstEvent(t)}}
-	switch {
-	case data.Form.Replaces != stored.Fingerprint():
-		c.showConflict(w, r, data)
-	case !data.Changed():
-		c.done(w, r, pathOf(t), "There is nothing to restore: this is the live template.")
-	case c.rejectsTemplate(w, r, data):
-	case old.Version == 0:
-		c.saveTemplate(w, r, data, "Restored the default.")
-	default:
-		c.saveTemplate(w, r, data, fmt.Sprintf("Restored version %d.", old.Version))
-	}
+	form := templateForm{Tracking: t, Source: old.Value, Replaces: r.PostFormValue("replaces"), Event: firstEvent(t)}
+	c.change(w, r, editorData{Stored: stored, Form: form}, "review")
 }

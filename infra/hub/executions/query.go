@@ -1,7 +1,6 @@
 package executions
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -112,24 +111,9 @@ func (q Query) Names(id string) bool {
 
 // says reports whether a text is in one of the fields.
 func (e Execution) says(text string) bool {
-	folded := []byte(Fold(text))
+	wanted := NewWanted(text)
 	parts := append([]string{e.Tracking, e.Event, e.Resource, e.Number, e.Total, e.WebhookID, e.Reason, e.Detail}, e.MessageIDs...)
-	return slices.ContainsFunc(parts, func(part string) bool { return bytes.Contains([]byte(Fold(part)), folded) })
-}
-
-// Fold returns a text with small letters in place of A to Z.
-func Fold(text string) string { return string(AppendFold(nil, []byte(text))) }
-
-// AppendFold appends a text with small letters in place of A to Z.
-func AppendFold(to, text []byte) []byte {
-	from := len(to)
-	to = append(to, text...)
-	for i, c := range to[from:] {
-		if 'A' <= c && c <= 'Z' {
-			to[from+i] = c + 'a' - 'A'
-		}
-	}
-	return to
+	return slices.ContainsFunc(parts, func(part string) bool { return wanted.In([]byte(part)) })
 }
 
 // Position returns the place of an execution in a list, as in Found.Next.

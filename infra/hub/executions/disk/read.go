@@ -19,8 +19,7 @@ type search struct {
 	query    executions.Query
 	page     executions.Page
 	from, to time.Time
-	text     []byte // as Fold returns it
-	folded   []byte // reused memory
+	text     executions.Wanted
 	found    executions.Found
 	last     []byte // the key of the last row
 	after    []byte // the rows of the page have smaller keys; nil without a limit
@@ -31,7 +30,7 @@ type search struct {
 // of the page, unless the query has a text.
 func (s *Store) Find(ctx context.Context, q executions.Query, page executions.Page) (executions.Found, error) {
 	s.flush()
-	f := search{ctx: ctx, query: q, page: page, text: []byte(executions.Fold(q.Text))}
+	f := search{ctx: ctx, query: q, page: page, text: executions.NewWanted(q.Text)}
 	f.from, f.to = q.Bounds(time.Now())
 	f.found.Summary = executions.NewSummary(f.from, f.to)
 	if page.After != "" {
@@ -79,7 +78,7 @@ func (f *search) read(tx *bbolt.Tx) error {
 }
 
 // counted reports whether the counters know how many executions the query selects.
-func (f *search) counted() bool { return len(f.text) == 0 && f.query.ID == "" }
+func (f *search) counted() bool { return f.text.Empty() && f.query.ID == "" }
 
 // readCounts adds the counters of the period.
 func (f *search) readCounts(tx *bbolt.Tx) error {
@@ -194,11 +193,8 @@ func (h *hourFilter) skips(key []byte) (bool, error) {
 
 // consider adds an execution if the query selects it.
 func (f *search) consider(key, record []byte, counts bool) error {
-	if len(f.text) > 0 { // first, because it needs no new memory
-		f.folded = executions.AppendFold(f.folded[:0], record)
-		if !bytes.Contains(f.folded, f.text) && !bytes.Contains(key[8:], f.text) {
-			return nil
-		}
+	if !f.text.In(record) && !f.text.In(key[8:]) { // first, because it needs no new memory
+		return nil
 	}
 	if !f.query.Selects(kindIn(trackingOf(key), record)) {
 		return nil

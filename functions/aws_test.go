@@ -119,9 +119,9 @@ func counts(t *testing.T, log, prefix string, tracked tracking.Tracking, want ..
 	equal(t, "metrics in the log", got, names)
 }
 
-// A message whose retry is not scheduled comes back after the visibility timeout, 54 s each
-// time, and reaches the limit of 36 receives within half an hour.
-func TestOnAWSAnEventStaysInvisibleUntilItsNextAttempt(t *testing.T) {
+// An event that must be retried waits on a queue of its own. It is attempted when a tick comes,
+// and is invisible after an attempt that fails, for longer than the visibility timeout.
+func TestOnAWSAnEventWaitsForItsNextAttempt(t *testing.T) {
 	t.Parallel()
 	tracked := tracking.OrderUpdated
 	cloud, segment := newCloud(t, emulator.Shared(t).URL, tracked, 1), newStandIn(t) // invisible for 1 s, unless a retry is scheduled
@@ -130,18 +130,57 @@ func TestOnAWSAnEventStaysInvisibleUntilItsNextAttempt(t *testing.T) {
 	accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
 
 	segment.down(true)
-	kept := cloud.deliver(function)
-	equal(t, "kept", len(kept), 1)
+	equal(t, "kept", len(cloud.deliver(function)), 0)
+	cloud.retry(function)
+	equal(t, "messages to Segment", len(segment.drain()), 2)
 	time.Sleep(2 * time.Second)
-	equal(t, "handed out again", len(cloud.receive(cloud.queue)), 0)
-	_, invisible := cloud.count(cloud.queue)
-	equal(t, "invisible", invisible, 1)
+	visible, invisible := cloud.count(cloud.waiting)
+	equal(t, "visible and invisible", []int{visible, invisible}, []int{0, 1})
+	equal(t, "on both queues", cloud.undelivered(), 1)
 
 	segment.down(false)
+	cloud.retry(function)
+	equal(t, "messages to Segment before it is visible", len(segment.drain()), 0)
+	eventually(t, "it is visible", func() bool { visible, _ := cloud.count(cloud.waiting); return visible == 1 })
+	cloud.retry(function)
+	equal(t, "messages to Segment", len(segment.drain()), 1)
+	equal(t, "on both queues", cloud.undelivered(), 0)
+}
+
+// The rule calls the function every minute. It sends ticks if events are retried.
+func TestOnAWSTheScheduleSendsTicks(t *testing.T) {
+	t.Parallel()
+	tracked := tracking.CheckoutStarted // the first of the catalogue: its first tick has no delay
+	aws, segment := standin.Start(t), newStandIn(t)
+	cloud := newCloud(t, aws.URL, tracked, 30)
+	cloud.configure(segment, nil)
+	function := cloud.start()
+	scheduled := func(at time.Time) map[string]any {
+		return map[string]any{
+			"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": emulator.Account,
+			"time": at.UTC().Format(time.RFC3339), "region": emulator.Region, "resources": []string{"arn:aws:events:us-east-1:123456789012:rule/x"}, "detail": map[string]any{},
+		}
+	}
+	schedule := func(at time.Time) (ticks []string) {
+		t.Helper()
+		var none any
+		function.answer(t, scheduled(at), &none)
+		attributes := cloud.attributes(cloud.queue)
+		return []string{attributes["ApproximateNumberOfMessages"], attributes["ApproximateNumberOfMessagesDelayed"]}
+	}
+	equal(t, "ticks while no event is retried", schedule(time.Now()), []string{"0", "0"})
+
+	segment.down(true)
+	accept(t, function, tracked, secret, samplesOf(t, tracked)[0].Body)
+	equal(t, "kept", len(cloud.deliver(function)), 0)
+	segment.down(false)
 	segment.drain()
-	cloud.bringBack(kept)
+	equal(t, "ticks of a call that comes late", schedule(time.Now().Add(-2*time.Minute)), []string{"0", "0"})
+	equal(t, "ticks", schedule(time.Now()), []string{"1", "2"})
+	equal(t, "events on both queues, with a tick", cloud.undelivered(), 2)
 	equal(t, "kept", len(cloud.deliver(function)), 0)
 	equal(t, "messages to Segment", len(segment.drain()), 1)
+	equal(t, "events on both queues", cloud.undelivered(), 0)
 }
 
 func TestOnAWSADeadLetterHasItsReason(t *testing.T) {
@@ -232,11 +271,12 @@ func (c *cloud) recovers(aws *standin.AWS, function *process, segment *standIn, 
 	aws.Fail(standin.ParameterStore, "", nil)
 	time.Sleep(6 * time.Second) // after a failure the settings are not read again for 5 s
 	for range 3 {
-		c.bringBack(c.deliver(function))
+		c.deliver(function)
+		aws.Elapse(time.Minute)
+		c.retry(function)
 	}
 	equal(c.t, "messages to Segment", len(segment.drain()), want)
-	visible, invisible := c.count(c.queue)
-	equal(c.t, "left on the queue", visible+invisible, 0)
+	equal(c.t, "left on the queues", c.undelivered(), 0)
 }
 
 // If an event cannot be put on the queue, it is delivered to Segment while Commerce waits.

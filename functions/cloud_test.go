@@ -30,6 +30,7 @@ type cloud struct {
 	url         string // of AWS
 	prefix      string
 	queue, dead string            // URLs
+	waiting     string            // URL of the queue of events that are retried
 	stack       map[string]string // the outputs of the deployed stack
 	sqs         *sqs.Client
 	parameters  settings.EditableParameterStore
@@ -50,12 +51,22 @@ func newCloud(t testing.TB, url string, tracked tracking.Tracking, visibility in
 	c.sqs = sqs.NewFromConfig(config)
 	c.parameters = settings.NewEditableParameterStore(ssm.NewFromConfig(config), c.prefix)
 	c.dead = c.newQueue("dead-"+strconv.Itoa(len(name))+name, map[string]string{})
-	c.queue = c.newQueue("queue-"+strconv.Itoa(len(name))+name, map[string]string{
-		"VisibilityTimeout": strconv.Itoa(visibility),
-		"RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn": %q, "maxReceiveCount": %d}`,
-			c.attributes(c.dead)["QueueArn"], spool.MaxReceives),
-	})
+	redrive := func(receives int) map[string]string {
+		return map[string]string{
+			"VisibilityTimeout": strconv.Itoa(visibility),
+			"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn": %q, "maxReceiveCount": %d}`, c.attributes(c.dead)["QueueArn"], receives),
+		}
+	}
+	c.queue = c.newQueue("queue-"+strconv.Itoa(len(name))+name, redrive(spool.MaxReceives))
+	c.waiting = c.newQueue("waiting-"+strconv.Itoa(len(name))+name, redrive(spool.MaxWaitingReceives))
 	return c
+}
+
+// queues returns the queues, as a function uses them.
+func (c *cloud) queues() spool.SQS { return spool.NewSQS(c.sqs, c.urls()) }
+
+func (c *cloud) urls() spool.URLs {
+	return spool.URLs{Queue: c.queue, Waiting: c.waiting, DeadLetters: c.dead}
 }
 
 func (c *cloud) newQueue(name string, attributes map[string]string) (url string) {
@@ -73,7 +84,7 @@ func (c *cloud) newQueue(name string, attributes map[string]string) (url string)
 // environment returns the environment variables of a function in this cloud.
 func (c *cloud) environment() []string {
 	return append(emulator.Environment(c.url), serve.VariablePrefix+"="+c.prefix,
-		serve.VariableQueue+"="+c.queue, serve.VariableDeadLetters+"="+c.dead)
+		serve.VariableQueue+"="+c.queue, serve.VariableWaiting+"="+c.waiting, serve.VariableDeadLetters+"="+c.dead)
 }
 
 // start starts the tracking's function in this cloud.
@@ -173,16 +184,13 @@ func (c *cloud) handOver(ctx context.Context, messages []types.Message, function
 	return kept, err
 }
 
-// bringBack makes messages visible now, instead of waiting.
-func (c *cloud) bringBack(messages []types.Message) {
+// retry makes a function attempt the visible events of the waiting queue.
+func (c *cloud) retry(function *process) {
 	c.t.Helper()
-	for _, m := range messages {
-		if _, err := c.sqs.ChangeMessageVisibility(c.t.Context(), &sqs.ChangeMessageVisibilityInput{
-			QueueUrl: &c.queue, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 0,
-		}); err != nil {
-			c.t.Fatal(err)
-		}
+	if err := c.queues().SendTick(c.t.Context(), 0, 0); err != nil {
+		c.t.Fatal(err)
 	}
+	equal(c.t, "kept of a tick", len(c.deliver(function)), 0)
 }
 
 // count returns the numbers of visible and invisible messages of a queue.
@@ -192,6 +200,16 @@ func (c *cloud) count(queue string) (visible, invisible int) {
 	visible, _ = strconv.Atoi(attributes["ApproximateNumberOfMessages"])
 	invisible, _ = strconv.Atoi(attributes["ApproximateNumberOfMessagesNotVisible"])
 	return visible, invisible
+}
+
+// undelivered returns the number of events on both queues.
+func (c *cloud) undelivered() int {
+	c.t.Helper()
+	count, err := spool.NewSQSDeadLetters(c.sqs, c.urls()).CountWaiting(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return count
 }
 
 func (c *cloud) attributes(queue string) map[string]string {

@@ -97,9 +97,13 @@ func (f *fleet) log() string {
 	return text.String()
 }
 
+// betweenTicks is the time between two ticks, which is 20 s on AWS.
+const betweenTicks = time.Second
+
 // mapEventSource does what Lambda's event source mapping does, until the test ends: it
 // passes up to five batches at the same time from the queue to the function. It has no
-// time-outs, but tries again after a failure.
+// time-outs, but tries again after a failure. It also sends ticks, as the function does when
+// its schedule calls it.
 func mapEventSource(c *cloud, function lambda) {
 	ctx, end := context.WithCancel(context.Background())
 	var pollers sync.WaitGroup
@@ -116,6 +120,13 @@ func mapEventSource(c *cloud, function lambda) {
 			}
 		})
 	}
+	pollers.Go(func() {
+		for queues := c.queues(); ctx.Err() == nil; time.Sleep(betweenTicks) {
+			if waiting, err := queues.CountWaiting(ctx); err == nil && waiting > 0 {
+				_ = queues.SendTick(ctx, 0, 0) // a fault of the stand-in; the next one follows
+			}
+		}
+	})
 	c.t.Cleanup(func() {
 		end()
 		pollers.Wait()

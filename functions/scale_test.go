@@ -144,9 +144,10 @@ func deployed(t *testing.T, aws *standin.AWS, tracked tracking.Tracking) *cloud 
 	for _, other := range tracking.All() {
 		c.stack[outputs.Webhook(other)] = "https://api.example" + serve.Route(other.Name)
 		c.stack[outputs.Queue(other)] = c.newQueue(other.Name, map[string]string{"VisibilityTimeout": strconv.Itoa(visibility)})
+		c.stack[outputs.Waiting(other)] = c.newQueue(other.Name+"-waiting", map[string]string{"VisibilityTimeout": strconv.Itoa(visibility)})
 		c.stack[outputs.DeadLetters(other)] = c.newQueue(other.Name+"-dead-letters", map[string]string{})
 	}
-	c.stack[outputs.Queue(tracked)], c.stack[outputs.DeadLetters(tracked)] = c.queue, c.dead
+	c.stack[outputs.Queue(tracked)], c.stack[outputs.Waiting(tracked)], c.stack[outputs.DeadLetters(tracked)] = c.queue, c.waiting, c.dead
 	aws.Deploy(outputs.StackName(c.prefix), c.stack)
 	c.put(map[string]string{
 		settings.SegmentHost: settings.DefaultHost, settings.SegmentPath: settings.DefaultPath,
@@ -156,13 +157,10 @@ func deployed(t *testing.T, aws *standin.AWS, tracked tracking.Tracking) *cloud 
 	return c
 }
 
-// isLeftWith waits until the queue is empty, and checks the number of dead letters.
+// isLeftWith waits until the queues are empty, and checks the number of dead letters.
 func (c *cloud) isLeftWith(dead int) {
 	c.t.Helper()
-	eventually(c.t, "the queue is empty", func() bool {
-		visible, invisible := c.count(c.queue)
-		return visible+invisible == 0
-	})
+	eventually(c.t, "the queues are empty", func() bool { return c.undelivered() == 0 })
 	visible, _ := c.count(c.dead)
 	equal(c.t, "dead letters", visible, dead)
 }

@@ -99,6 +99,9 @@ func checkOutputs(t *testing.T, aws *emulator.Emulator, written map[string]strin
 		if got := written[outputs.Queue(row)]; !strings.HasSuffix(got, "/commerce-segment-"+row.Name) {
 			t.Errorf("the output %s is %q", outputs.Queue(row), got)
 		}
+		if got := written[outputs.Waiting(row)]; !strings.HasSuffix(got, "/commerce-segment-"+row.Name+"-waiting") {
+			t.Errorf("the output %s is %q", outputs.Waiting(row), got)
+		}
 		if got := written[outputs.DeadLetters(row)]; !strings.HasSuffix(got, "/commerce-segment-"+row.Name+"-dead-letters") {
 			t.Errorf("the output %s is %q", outputs.DeadLetters(row), got)
 		}
@@ -125,7 +128,7 @@ func checkQueues(t *testing.T, aws *emulator.Emulator) {
 	t.Helper()
 	for _, row := range tracking.All() {
 		name := "commerce-segment-" + row.Name
-		for _, queue := range []string{name, name + "-dead-letters"} {
+		for _, queue := range []string{name, name + "-waiting", name + "-dead-letters"} {
 			attributes := queueAttributes(t, aws, queue)
 			for attribute, want := range map[string]string{
 				"MessageRetentionPeriod": "1209600", "VisibilityTimeout": "54", "MaximumMessageSize": "1048576",
@@ -138,9 +141,11 @@ func checkQueues(t *testing.T, aws *emulator.Emulator) {
 				t.Errorf("the queue %s accepts unencrypted requests", queue)
 			}
 		}
-		redrive := fmt.Sprint(queueAttributes(t, aws, name)["RedrivePolicy"])
-		if !strings.Contains(redrive, ":"+name+"-dead-letters") || !strings.Contains(redrive, "36") {
-			t.Errorf("the redrive policy of the queue %s is %s", name, redrive)
+		for queue, receives := range map[string]string{name: "36", name + "-waiting": "1000"} {
+			redrive := fmt.Sprint(queueAttributes(t, aws, queue)["RedrivePolicy"])
+			if !strings.Contains(redrive, ":"+name+"-dead-letters") || !strings.Contains(redrive, receives) {
+				t.Errorf("the redrive policy of the queue %s is %s", queue, redrive)
+			}
 		}
 	}
 }
@@ -156,9 +161,13 @@ func checkFunctions(t *testing.T, aws *emulator.Emulator, written map[string]str
 		environment := resource{Properties: function}.at("Environment", "Variables")
 		if got, want := fmt.Sprint(environment), fmt.Sprint(map[string]any{
 			serve.VariablePrefix: "/commerce-segment", serve.VariableQueue: written[outputs.Queue(row)],
-			serve.VariableDeadLetters: written[outputs.DeadLetters(row)], settings.Variable: "{}", "GOMEMLIMIT": serve.MemoryLimit(),
+			serve.VariableWaiting: written[outputs.Waiting(row)], serve.VariableDeadLetters: written[outputs.DeadLetters(row)], settings.Variable: "{}", "GOMEMLIMIT": serve.MemoryLimit(),
 		}); got != want {
 			t.Errorf("the function %s has the environment %s, want %s", name, got, want)
+		}
+		rules := aws.Call(t, "events", "list_rule_names_by_target", map[string]any{"TargetArn": function["FunctionArn"]})
+		if names, _ := rules["RuleNames"].([]any); len(names) != 1 {
+			t.Errorf("the function %s is called by the rules %v, want one", name, names)
 		}
 		mappings := aws.Call(t, "lambda", "list_event_source_mappings", map[string]any{"FunctionName": name})
 		arn := fmt.Sprint(resource{Properties: mappings}.at("EventSourceMappings", 0, "EventSourceArn"))

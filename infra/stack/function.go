@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -24,17 +26,18 @@ const (
 	// functionTimeout is less than 10 s, the time-out of Commerce for a webhook. AWS
 	// recommends a sixth of the queue's visibility timeout.
 	functionTimeout = spool.Visibility / 6
-	// queueRetention is how long both queues keep a message, in days: the maximum of SQS.
+	// queueRetention is how long the queues keep a message, in days: the maximum of SQS.
 	// A message that SQS itself moves to the dead-letter queue keeps its age.
 	queueRetention = 14
 )
 
 // handler has the resources of one tracking: a function, the queue between accepting and
-// delivering, and the dead-letter queue.
+// delivering, the queue of events that are retried, and the dead-letter queue.
 type handler struct {
 	tracking    tracking.Tracking
 	function    awslambda.Function
 	queue       awssqs.Queue
+	waiting     awssqs.Queue // of events that are retried
 	deadLetters awssqs.Queue
 }
 
@@ -43,12 +46,15 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 	queue := newQueue(scope, "Queue", o.name(t.Name), &awssqs.DeadLetterQueue{
 		Queue: deadLetters, MaxReceiveCount: jsii.Number(spool.MaxReceives),
 	})
+	waiting := newQueue(scope, "Waiting", o.name(t.Name, "waiting"), &awssqs.DeadLetterQueue{
+		Queue: deadLetters, MaxReceiveCount: jsii.Number(spool.MaxWaitingReceives),
+	})
 	log := newLog(scope, "Log", outputs.LogGroup(o.StackName(), t), o)
 	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		Description: jsii.String("The permissions of the function " + *o.name(t.Name) + " on its own resources"),
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
-			"own": permissions(awscdk.Stack_Of(scope), t, o, queue, deadLetters, log),
+			"own": permissions(awscdk.Stack_Of(scope), t, o, queue, waiting, deadLetters, log),
 		},
 	})
 	function := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
@@ -70,6 +76,7 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 			"GOMEMLIMIT":              jsii.String(serve.MemoryLimit()),
 			serve.VariablePrefix:      jsii.String(o.Prefix),
 			serve.VariableQueue:       queue.QueueUrl(),
+			serve.VariableWaiting:     waiting.QueueUrl(),
 			serve.VariableDeadLetters: deadLetters.QueueUrl(),
 			// For the SAM CLI, which sets only declared variables. It is not used on AWS.
 			settings.Variable: jsii.String("{}"),
@@ -82,7 +89,18 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 		ReportBatchItemFailures: jsii.Bool(true),
 	})
 	tidy(function)
-	return handler{tracking: t, function: function, queue: queue, deadLetters: deadLetters}
+	newRetries(scope, t, function)
+	return handler{tracking: t, function: function, queue: queue, waiting: waiting, deadLetters: deadLetters}
+}
+
+// newRetries calls the function every minute, so that it attempts the events of the waiting
+// queue.
+func newRetries(scope constructs.Construct, t tracking.Tracking, function awslambda.Function) {
+	awsevents.NewRule(scope, jsii.String("Retries"), &awsevents.RuleProps{
+		Description: jsii.String("Calls the function of " + t.Title + " every minute, to attempt the events that are retried"),
+		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(1))),
+		Targets:     &[]awsevents.IRuleTarget{awseventstargets.NewLambdaFunction(function, nil)},
+	})
 }
 
 // logLevels has the values of the option logLevel.
@@ -145,11 +163,13 @@ func newLog(scope constructs.Construct, id, name string, o Options) awslogs.LogG
 //     alias has no effect. So it allows every key on two conditions: the key has that
 //     alias, and the call comes through Parameter Store.
 //   - Trace: X-Ray has no resources.
-func permissions(stack awscdk.Stack, t tracking.Tracking, o Options, queue, deadLetters awssqs.Queue, log awslogs.LogGroup) awsiam.PolicyDocument {
+func permissions(stack awscdk.Stack, t tracking.Tracking, o Options, queue, waiting, deadLetters awssqs.Queue, log awslogs.LogGroup) awsiam.PolicyDocument {
 	statements := []awsiam.PolicyStatement{
 		allow("ReadItsParameters", parameterARNs(stack, o, settings.Names(t)), "ssm:GetParameters"),
 		decrypt(stack),
 		allow("DeliverFromItsQueue", []*string{queue.QueueArn()}, "sqs:SendMessage", "sqs:ReceiveMessage",
+			"sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+		allow("RetryFromItsWaitingQueue", []*string{waiting.QueueArn()}, "sqs:SendMessage", "sqs:ReceiveMessage",
 			"sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
 		allow("SendToItsDeadLetters", []*string{deadLetters.QueueArn()}, "sqs:SendMessage"),
 		allow("WriteItsLog", []*string{log.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents"),

@@ -24,7 +24,8 @@ func addOutputs(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, topi
 		t := h.tracking
 		add(outputs.Webhook(t), jsii.String(*api.ApiEndpoint()+serve.Route(t.Name)),
 			"The URL of Commerce's webhook for "+t.Title)
-		add(outputs.Queue(t), h.queue.QueueUrl(), "The queue of "+t.Title+", for events to deliver")
+		add(outputs.Queue(t), h.queue.QueueUrl(), "The queue of "+t.Title+", for accepted events")
+		add(outputs.Waiting(t), h.waiting.QueueUrl(), "The queue of "+t.Title+" for events that are retried")
 		add(outputs.DeadLetters(t), h.deadLetters.QueueUrl(), "The dead-letter queue of "+t.Title+", for events that could not be delivered")
 	}
 }

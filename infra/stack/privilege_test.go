@@ -34,7 +34,7 @@ var wildcards = map[string]string{
 
 func TestNoPolicyAllowsMoreThanItNames(t *testing.T) {
 	statements := statementsOf(t, deployedTemplate(t))
-	if want := 7*7 + 14 + 2; len(statements) != want { // a role's six and its trust, a queue's one, the topic's two
+	if want := 7*8 + 21 + 2; len(statements) != want { // a role's seven and its trust, a queue's one, the topic's two
 		t.Errorf("there are %d statements in the stack, want %d: this test must see all of them", len(statements), want)
 	}
 	for _, s := range statements {
@@ -73,12 +73,16 @@ func TestEachFunctionHasPermissionsOnItsOwnResourcesOnly(t *testing.T) {
 				"kms:Decrypt on arn:aws:kms:REGION:ACCOUNT:key/*",
 				"logs:CreateLogStream on arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/commerce-segment-" + row.Name + ":*",
 				"logs:PutLogEvents on arn:aws:logs:REGION:ACCOUNT:log-group:/aws/lambda/commerce-segment-" + row.Name + ":*",
-				"sqs:ChangeMessageVisibility on " + queue,
+				"sqs:ChangeMessageVisibility on " + queue + "-waiting",
 				"sqs:DeleteMessage on " + queue,
+				"sqs:DeleteMessage on " + queue + "-waiting",
 				"sqs:GetQueueAttributes on " + queue,
+				"sqs:GetQueueAttributes on " + queue + "-waiting",
 				"sqs:ReceiveMessage on " + queue,
+				"sqs:ReceiveMessage on " + queue + "-waiting",
 				"sqs:SendMessage on " + queue,
 				"sqs:SendMessage on " + queue + "-dead-letters",
+				"sqs:SendMessage on " + queue + "-waiting",
 				"ssm:GetParameters on " + parameter + "commerce/currencies",
 				"ssm:GetParameters on " + parameter + "commerce/webhook-secret",
 				"ssm:GetParameters on " + parameter + "segment/host",

@@ -28,6 +28,7 @@ func TestEachTrackingHasItsOwnResources(t *testing.T) {
 				{"AWS::Lambda::Function", "FunctionName", name},
 				{"AWS::Lambda::EventSourceMapping", "FunctionName", name},
 				{"AWS::SQS::Queue", "QueueName", name},
+				{"AWS::SQS::Queue", "QueueName", name + "-waiting"},
 				{"AWS::SQS::Queue", "QueueName", name + "-dead-letters"},
 				{"AWS::Logs::LogGroup", "LogGroupName", "/aws/lambda/" + name},
 				{"AWS::ApiGatewayV2::Route", "RouteKey", "POST /webhooks/" + row.Name},
@@ -51,12 +52,13 @@ func TestTheStackHasNoOtherResources(t *testing.T) {
 	for kind, want := range map[string]int{
 		"AWS::Lambda::Function":           trackings,
 		"AWS::Lambda::EventSourceMapping": trackings,
-		"AWS::Lambda::Permission":         trackings,
+		"AWS::Lambda::Permission":         2 * trackings,
+		"AWS::Events::Rule":               trackings,
 		"AWS::IAM::Role":                  trackings,
 		"AWS::IAM::Policy":                0,
 		"AWS::IAM::ManagedPolicy":         0,
-		"AWS::SQS::Queue":                 2 * trackings,
-		"AWS::SQS::QueuePolicy":           2 * trackings,
+		"AWS::SQS::Queue":                 3 * trackings,
+		"AWS::SQS::QueuePolicy":           3 * trackings,
 		"AWS::Logs::LogGroup":             trackings + 1,
 		"AWS::Logs::MetricFilter":         1,
 		"AWS::ApiGatewayV2::Route":        trackings,
@@ -88,6 +90,7 @@ func TestFunctionsHaveTheirSettings(t *testing.T) {
 			"GOMEMLIMIT":                "128MiB",
 			"PARAMETER_PREFIX":          "/commerce-segment",
 			"QUEUE_URL":                 "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name,
+			"WAITING_QUEUE_URL":         "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name + "-waiting",
 			"DEAD_LETTER_QUEUE_URL":     "https://sqs.REGION.amazonaws.com/ACCOUNT/" + name + "-dead-letters",
 			"COMMERCE_SEGMENT_SETTINGS": "{}", // declared for the SAM CLI; it has no effect together with the prefix
 		}})
@@ -127,9 +130,11 @@ func TestQueuesKeepMessagesForFourteenDays(t *testing.T) {
 	}
 	for _, row := range tracking.All() {
 		name := "commerce-segment-" + row.Name
-		check(t, tmpl.one(t, "AWS::SQS::Queue", "QueueName", name), "RedrivePolicy", map[string]any{
-			"deadLetterTargetArn": "arn:aws:sqs:REGION:ACCOUNT:" + name + "-dead-letters", "maxReceiveCount": 36.0,
-		})
+		for queue, receives := range map[string]float64{name: 36, name + "-waiting": 1000} {
+			check(t, tmpl.one(t, "AWS::SQS::Queue", "QueueName", queue), "RedrivePolicy", map[string]any{
+				"deadLetterTargetArn": "arn:aws:sqs:REGION:ACCOUNT:" + name + "-dead-letters", "maxReceiveCount": receives,
+			})
+		}
 		check(t, tmpl.one(t, "AWS::SQS::Queue", "QueueName", name+"-dead-letters"), "RedrivePolicy", nil)
 	}
 }
@@ -165,11 +170,45 @@ func TestEachRouteLeadsToItsOwnFunctionOnly(t *testing.T) {
 		integration := tmpl.Resources[strings.TrimPrefix(route.Properties["Target"].(string), "integrations/")]
 		check(t, integration, "IntegrationUri", arn)
 		check(t, integration, "PayloadFormatVersion", "2.0") // the one that serve reads
-		permission := tmpl.one(t, "AWS::Lambda::Permission", "FunctionName", arn)
-		check(t, permission, "Principal", "apigateway.amazonaws.com")
-		if source := fmt.Sprint(permission.Properties["SourceArn"]); !strings.HasSuffix(source, "/webhooks/"+row.Name) {
+		if source := callerOf(t, tmpl, arn, "apigateway.amazonaws.com"); !strings.HasSuffix(source, "/webhooks/"+row.Name) {
 			t.Errorf("%s can be called by %s, want only its own route", row.Name, source)
 		}
+	}
+}
+
+// callerOf returns the source that may call a function for a service.
+func callerOf(t *testing.T, tmpl template, function, service string) string {
+	t.Helper()
+	var sources []string
+	for _, permission := range tmpl.ofType("AWS::Lambda::Permission") {
+		if permission.at("FunctionName") == function && permission.at("Principal") == service {
+			sources = append(sources, fmt.Sprint(permission.at("SourceArn")))
+		}
+	}
+	if len(sources) != 1 {
+		t.Fatalf("%s may call %s for %q, want one source", service, function, sources)
+	}
+	return sources[0]
+}
+
+// The events that are retried are attempted only while the rule calls the function.
+func TestEachFunctionIsCalledEveryMinuteByItsOwnRule(t *testing.T) {
+	tmpl := deployedTemplate(t)
+	rules := map[string]bool{}
+	for _, row := range tracking.All() {
+		arn := "arn:aws:lambda:REGION:ACCOUNT:function:commerce-segment-" + row.Name
+		id, _, _ := strings.Cut(callerOf(t, tmpl, arn, "events.amazonaws.com"), ".")
+		rule := tmpl.Resources[id]
+		check(t, rule, "ScheduleExpression", "rate(1 minute)")
+		check(t, rule, "State", "ENABLED")
+		if target := fmt.Sprint(rule.at("Targets", 0, "Arn")); target != arn || rules[id] {
+			t.Errorf("%s is called by the rule %s, which calls %s", row.Name, id, target)
+		}
+		check(t, rule, "EventPattern", nil)
+		if rule.at("Targets", 0, "Input") != nil {
+			t.Error("the rule replaces the scheduled event, whose time the function reads")
+		}
+		rules[id] = true
 	}
 }
 

@@ -31,6 +31,13 @@ const maxPending = 4 << 20
 // Deliver delivers a batch to Segment and settles each item. It returns the handles of
 // the items that must stay on the spool. All other items are done.
 func (r *Relay) Deliver(ctx context.Context, items []Item) (keep []string) {
+	keep, _ = r.Attempt(ctx, items)
+	return keep
+}
+
+// Attempt is Deliver. It also reports whether an item was delivered or skipped: then the
+// cause for which others were retried may be gone.
+func (r *Relay) Attempt(ctx context.Context, items []Item) (keep []string, succeeded bool) {
 	deliveries := r.process(ctx, items)
 	ctx, cancel := withoutLast(ctx, reportWithin)
 	defer cancel()
@@ -38,8 +45,9 @@ func (r *Relay) Deliver(ctx context.Context, items []Item) (keep []string) {
 		if !r.settle(ctx, d) {
 			keep = append(keep, d.item.Handle)
 		}
+		succeeded = succeeded || d.outcome.kind == delivered || d.outcome.kind == skipped
 	}
-	return keep
+	return keep, succeeded
 }
 
 // delivery is one attempt to deliver an item, and the results so far.
@@ -247,6 +255,18 @@ func (r *Relay) send(ctx context.Context, to segment.Endpoint, deliveries []*del
 	if len(deliveries) == 0 {
 		return
 	}
+	if deliveries[0].item.Fresh { // so are all of a batch
+		if o, open := r.breaker.open(time.Now()); open {
+			for _, d := range deliveries {
+				d.outcome, d.messages = o, withoutJSON(d.messages)
+				d.item.Receives-- // this is no attempt
+			}
+			return
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, freshWithin)
+		defer cancel()
+	}
 	var batch []segment.Message
 	for _, d := range deliveries {
 		batch = append(batch, d.messages...)
@@ -261,17 +281,25 @@ func (r *Relay) send(ctx context.Context, to segment.Endpoint, deliveries []*del
 		answers = answers[len(d.messages):]
 	}
 	for _, d := range deliveries {
-		for i := range d.messages {
-			d.messages[i].JSON = nil
-		}
+		d.messages = withoutJSON(d.messages)
 	}
+}
+
+// withoutJSON removes from messages all but their ids.
+func withoutJSON(messages []segment.Message) []segment.Message {
+	for i := range messages {
+		messages[i].JSON = nil
+	}
+	return messages
 }
 
 // deliverBatch calls Deliver of the Segment client. If that panics, it returns an outcome
 // for the whole batch.
 func (r *Relay) deliverBatch(ctx context.Context, to segment.Endpoint, batch []segment.Message) (answers []segment.Outcome, panicked outcome) {
 	defer recoverInto(&panicked)
-	return r.Segment.Deliver(ctx, to, batch), outcome{}
+	answers = r.Segment.Deliver(ctx, to, batch)
+	r.breaker.observe(answers, time.Now())
+	return answers, outcome{}
 }
 
 // size returns the size of the delivery's messages, in bytes.

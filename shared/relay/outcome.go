@@ -53,6 +53,17 @@ func (o outcome) forOperator() outcome {
 	return o
 }
 
+// ofLast returns the outcome of an attempt that must be retried, and was the last.
+func (o outcome) ofLast() outcome {
+	o.kind = failed
+	text := "no attempt succeeded, and this was the last"
+	if o.detail != "" {
+		text += ": " + o.detail
+	}
+	o.detail = bounded(text)
+	return o
+}
+
 // worst returns the outcome of an event from the answers to its messages. Retrying is
 // worse than failed: the event is sent again as a whole, and Segment drops a message
 // that it already has by its messageId. A failed message decides only if no message

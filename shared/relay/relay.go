@@ -55,6 +55,14 @@ type Envelope struct {
 type Item struct {
 	Handle   string // identifies this receive to the spool
 	Receives int    // the number of the attempt, from 1; early attempts of hub run have that of the one before
+	// Fresh means that the item leaves its queue with this attempt: if the attempt must be
+	// retried, Spool.Retry moves the event to another queue. So no request for it may take long.
+	Fresh bool
+	// WaitingSince is when the event was moved to the queue of events that are retried. It is
+	// zero if it is not there.
+	WaitingSince time.Time
+	// Last means that the event is a dead letter if this attempt must be retried.
+	Last bool
 	// Envelope is the envelope that was put. If Err is not nil, its Body is the spool's
 	// raw text instead, so that a dead letter loses nothing.
 	Envelope Envelope
@@ -73,8 +81,8 @@ type Spool interface {
 	// Put stores an event. The event is durable when Put returns nil. The error is an
 	// ErrTooLarge if no later Put of the same event can succeed.
 	Put(ctx context.Context, e Envelope) error
-	// Retry schedules the next attempt of an item. The item stays on the spool: the caller
-	// must not delete it.
+	// Retry schedules the next attempt of an item. A Fresh item is then on another queue, and
+	// the caller deletes it. Any other item stays where it is: the caller must not delete it.
 	Retry(ctx context.Context, item Item, next Next) error
 	// Fail adds an event to the dead letters, with the reason. The caller deletes the
 	// item from the spool afterwards.
@@ -121,4 +129,5 @@ type Relay struct {
 
 	templates templateCache
 	clients   clientCache
+	breaker   breaker
 }

@@ -12,9 +12,13 @@ import (
 // settle puts the outcome of a delivery into effect, and logs it. It reports whether the
 // item is done. If not, the item must stay on the spool.
 func (r *Relay) settle(ctx context.Context, d *delivery) (done bool) {
+	if d.outcome.kind == retrying && d.item.Last && !errors.Is(d.item.Err, ErrVersion) {
+		d.outcome = d.outcome.ofLast()
+	}
 	switch d.outcome.kind {
 	case retrying:
 		d.retryIn, d.settleErr = r.scheduleRetry(ctx, d)
+		done = d.item.Fresh && d.settleErr == nil
 	case failed:
 		d.settleErr = r.putDeadLetter(ctx, d)
 		done = d.settleErr == nil
@@ -31,7 +35,7 @@ func (r *Relay) scheduleRetry(ctx context.Context, d *delivery) (time.Duration, 
 	if r.Spool == nil {
 		return 0, errNoSpool
 	}
-	next := Next{In: r.retryDelay(d.item.Receives, d.outcome.retryAfter), NotBefore: d.outcome.retryAfter, Reason: d.outcome.reason}
+	next := Next{In: r.retryDelay(d.item, d.outcome.retryAfter), NotBefore: d.outcome.retryAfter, Reason: d.outcome.reason}
 	if err := r.Spool.Retry(ctx, d.item, next); err != nil {
 		return 0, err
 	}
@@ -53,18 +57,44 @@ func (r *Relay) putDeadLetter(ctx context.Context, d *delivery) error {
 	})
 }
 
-// The retry schedule: 30 s, doubling up to an hour. With the queue's limit of 36 receives
-// it lasts about 30 hours.
+// The delays of events on AWS, which are attempted when a function reads their queue: three
+// times a minute. An event that is visible then is attempted, if there is time for it. So
+// these delays only keep an event that fails from being attempted each time.
+const (
+	// firstWait is how long the first retry takes at most, unless there are many.
+	firstWait = time.Minute
+	// leastWait is less than the time between two reads. So a repair reaches each event with
+	// the next read.
+	leastWait = 15 * time.Second
+	// waitShare makes the delay a share of the time for which the event has been retried: it
+	// is longer than leastWait after half an hour, and is 15 minutes after 30 hours.
+	waitShare = 120
+)
+
+// The retry schedule of hub run: 30 s, doubling up to an hour. With the queue's limit of 36
+// receives it lasts about 30 hours.
 const (
 	defaultBackoff = 30 * time.Second
 	maxBackoffs    = 120
 	jitter         = 0.2
 )
 
-// retryDelay returns the delay after a number of receives: the larger of the schedule and
-// retryAfter, ±20 % so that events which failed together do not come back together. It is
-// never shorter than retryAfter.
-func (r *Relay) retryDelay(receives int, retryAfter time.Duration) time.Duration {
+// retryDelay returns the delay until the next attempt of an item. It is never shorter than
+// retryAfter.
+func (r *Relay) retryDelay(item Item, retryAfter time.Duration) time.Duration {
+	switch {
+	case item.Fresh:
+		return max(firstWait, retryAfter)
+	case !item.WaitingSince.IsZero():
+		return max(leastWait, time.Since(item.WaitingSince)/waitShare, retryAfter)
+	default:
+		return r.backoff(item.Receives, retryAfter)
+	}
+}
+
+// backoff returns the delay after a number of receives: the larger of the schedule and
+// retryAfter, ±20 % so that events which failed together do not come back together.
+func (r *Relay) backoff(receives int, retryAfter time.Duration) time.Duration {
 	base := r.Backoff
 	if base <= 0 {
 		base = defaultBackoff

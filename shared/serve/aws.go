@@ -15,18 +15,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"commerce-segment/shared/loggable"
-	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
 // The environment variables that connect a function to AWS. The stack sets them. Without
-// the first, the settings are read from settings.Variable. Without the other two, there is
-// no queue.
+// the first, the settings are read from settings.Variable. Without the others, there is no
+// queue.
 const (
 	VariablePrefix      = "PARAMETER_PREFIX"      // the prefix of the store's parameters, for example "/commerce-segment"
 	VariableQueue       = "QUEUE_URL"             // the queue of accepted webhooks
+	VariableWaiting     = "WAITING_QUEUE_URL"     // the queue of events that are retried
 	VariableDeadLetters = "DEAD_LETTER_QUEUE_URL" // the queue of events that cannot be delivered
 )
 
@@ -51,13 +51,14 @@ func fromEnvironment(t tracking.Tracking, log *slog.Logger) *Function {
 			o.HTTPClient = BufferBodies(&http.Client{Transport: loggable.Transport(transport), Timeout: settingsWithin})
 		}), prefix)
 	}
-	var queue relay.Spool
-	if url := os.Getenv(VariableQueue); url != "" {
-		queue = spool.NewSQS(sqs.NewFromConfig(config, func(o *sqs.Options) {
+	configuration := &settings.Cache{Tracking: t, Source: source}
+	f := NewFunction(t, configuration, nil, log)
+	urls := spool.URLs{Queue: os.Getenv(VariableQueue), Waiting: os.Getenv(VariableWaiting), DeadLetters: os.Getenv(VariableDeadLetters)}
+	if urls.Queue != "" {
+		f = NewFunctionWithQueues(t, configuration, spool.NewSQS(sqs.NewFromConfig(config, func(o *sqs.Options) {
 			o.HTTPClient = BufferBodies(&http.Client{Transport: loggable.Transport(transport), Timeout: queueWithin})
-		}), url, os.Getenv(VariableDeadLetters))
+		}), urls), log)
 	}
-	f := NewFunction(t, &settings.Cache{Tracking: t, Source: source}, queue, log)
 	f.Relay.MetricsPrefix, f.Relay.CommerceTransport = prefix, transport
 	return f
 }

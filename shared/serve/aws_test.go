@@ -54,7 +54,7 @@ func inLambda(t *testing.T, variables map[string]string) (f *Function, aws *awsS
 	for name, value := range map[string]string{
 		"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": server.URL,
 		"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t",
-		VariablePrefix: "/shop", VariableQueue: server.URL + "/queue", VariableDeadLetters: server.URL + "/dead",
+		VariablePrefix: "/shop", VariableQueue: server.URL + "/queue", VariableWaiting: server.URL + "/waiting", VariableDeadLetters: server.URL + "/dead",
 		settings.Variable: "",
 	} {
 		if replaced, ok := variables[name]; ok {

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -14,6 +15,9 @@ type event struct {
 	events.APIGatewayV2HTTPRequest
 	events.SQSEvent
 	body []byte
+
+	detailType string    // of an event of EventBridge
+	time       time.Time // of an event of EventBridge; zero if it is unreadable
 }
 
 // eventBounds are far above the size of Lambda's events.
@@ -47,6 +51,10 @@ func readEvent(payload []byte) (event, error) {
 			e.body = jsontext.Content(f.Value)
 		case "isBase64Encoded":
 			e.IsBase64Encoded = string(f.Value) == "true"
+		case "detail-type":
+			e.detailType = jsontext.Text(f.Value)
+		case "time":
+			e.time, _ = time.Parse(time.RFC3339, jsontext.Text(f.Value))
 		case "Records":
 			e.Records = readRecords(f.Value)
 		}
@@ -101,5 +109,8 @@ func (e event) isSQS() bool {
 	}
 	return e.Records != nil
 }
+
+// isSchedule reports whether it is an event of a rule of EventBridge with a schedule.
+func (e event) isSchedule() bool { return e.detailType == "Scheduled Event" }
 
 func (e event) isHTTP() bool { return e.RequestContext.HTTP.Method != "" }

@@ -1,5 +1,5 @@
-// Package serve connects Lambda to the relay: it reads an HTTP event or an SQS event, and
-// calls the relay.
+// Package serve connects Lambda to the relay: it reads an HTTP event, an SQS event or a
+// scheduled event, and calls the relay.
 package serve
 
 import (
@@ -12,6 +12,7 @@ import (
 
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
+	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
@@ -19,6 +20,8 @@ import (
 // same requests on one machine. It is safe for concurrent use.
 type Function struct {
 	Relay *relay.Relay
+
+	queues *spool.SQS // nil if events are retried on the queue of the Relay, or there is none
 }
 
 // NewFunction returns the function of a tracking. If the spool is nil there is no queue, and
@@ -34,8 +37,16 @@ func NewFunction(t tracking.Tracking, configuration relay.Configuration, spool r
 	}}
 }
 
-// Invoke implements lambda.Handler. It distinguishes an HTTP event and an SQS event by
-// their fields, and returns the answer as JSON. Its error says what was expected, and
+// NewFunctionWithQueues returns the function of a tracking that has queues in AWS. It also
+// attempts the events of the waiting queue.
+func NewFunctionWithQueues(t tracking.Tracking, configuration relay.Configuration, queues spool.SQS, log *slog.Logger) *Function {
+	f := NewFunction(t, configuration, queues, log)
+	f.queues = &queues
+	return f
+}
+
+// Invoke implements lambda.Handler. It distinguishes an HTTP event, an SQS event and a
+// scheduled event by their fields, and returns the answer as JSON. Its error says what was expected, and
 // quotes nothing from the event.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	e, err := readEvent(payload)
@@ -46,6 +57,8 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return respond(f.SQS(ctx, e.SQSEvent))
 	case e.isHTTP():
 		return respond(f.accept(ctx, e.APIGatewayV2HTTPRequest, e.body))
+	case e.isSchedule():
+		return respond[any](nil, f.schedule(ctx, e.time))
 	case e.Version == "1.0":
 		return nil, errors.New("the event is an HTTP request in payload format 1.0: set the integration to payload format 2.0")
 	default:
@@ -53,7 +66,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 }
 
-const expected = "a request of an HTTP API in payload format 2.0, or a batch of SQS messages, was expected"
+const expected = "a request of an HTTP API in payload format 2.0, a batch of SQS messages or a scheduled event was expected"
 
 func respond[T any](response T, err error) ([]byte, error) {
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"commerce-segment/shared/spool"
 )
 
-// SQS delivers a batch from the queue, in parts if its bodies are large. It returns the
-// records that must stay on the queue. Its error is always nil: after an error the queue
-// would hand out the whole batch again, including the delivered events.
+// SQS delivers a batch from the queue, and then attempts retrying events if there is a tick
+// in it. It returns the records that must stay on the queue. Its error is always nil: after
+// an error the queue would hand out the whole batch again, including the delivered events.
 func (f *Function) SQS(ctx context.Context, event events.SQSEvent) (response events.SQSEventResponse, err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -21,24 +21,40 @@ func (f *Function) SQS(ctx context.Context, event events.SQSEvent) (response eve
 			response = keep(event.Records)
 		}
 	}()
-	var handles []string
+	var ticks []spool.Tick
+	records := slices.DeleteFunc(slices.Clone(event.Records), func(record events.SQSMessage) bool {
+		tick, ok := spool.ParseTick(record.Body)
+		if ok {
+			ticks = append(ticks, tick)
+		}
+		return ok
+	})
+	handles, _ := f.deliver(ctx, len(records), func(i int) relay.Item {
+		item := spool.Open(records[i].ReceiptHandle, receivesOf(records[i]), records[i].Body)
+		item.Fresh = f.queues != nil
+		return item
+	})
+	kept := slices.DeleteFunc(records, func(record events.SQSMessage) bool { return !slices.Contains(handles, record.ReceiptHandle) })
+	f.runTicks(ctx, ticks)
+	return keep(kept), nil
+}
+
+// deliver delivers n items in parts, so that only some large bodies are in memory at the same
+// time. It returns the handles of those that must stay, and whether an item was delivered or
+// skipped.
+func (f *Function) deliver(ctx context.Context, n int, open func(i int) relay.Item) (keep []string, succeeded bool) {
 	var items []relay.Item
 	size := 0
-	for i, record := range event.Records {
-		item := spool.Open(record.ReceiptHandle, receivesOf(record), record.Body)
+	for i := range n {
+		item := open(i)
 		items, size = append(items, item), size+len(item.Envelope.Body)
-		if size >= spool.BatchBytes || i == len(event.Records)-1 {
-			handles = append(handles, f.Relay.Deliver(ctx, items)...)
+		if size >= spool.BatchBytes || i == n-1 {
+			kept, ok := f.Relay.Attempt(ctx, items)
+			keep, succeeded = append(keep, kept...), succeeded || ok
 			items, size = nil, 0
 		}
 	}
-	var kept []events.SQSMessage
-	for _, record := range event.Records {
-		if slices.Contains(handles, record.ReceiptHandle) {
-			kept = append(kept, record)
-		}
-	}
-	return keep(kept), nil
+	return keep, succeeded
 }
 
 // keep returns the response that leaves the records on the queue.

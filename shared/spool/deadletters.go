@@ -20,62 +20,44 @@ import (
 // operator's program lists and redrives dead letters.
 type DeadLetterClient interface {
 	Sender
+	counter
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
 	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
-	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
 // SQSDeadLetters is the dead-letter queue of a tracking in AWS.
 type SQSDeadLetters struct {
-	client      DeadLetterClient
-	deadLetters string // URL
-	queue       string // URL of the queue that Redrive puts them on
+	client DeadLetterClient
+	urls   URLs
 }
 
-// NewSQSDeadLetters returns the dead letters of a tracking. Its arguments are the URLs of
-// the tracking's queue and of its dead-letter queue.
-func NewSQSDeadLetters(client DeadLetterClient, queue, deadLetters string) SQSDeadLetters {
-	return SQSDeadLetters{client: client, deadLetters: deadLetters, queue: queue}
+// NewSQSDeadLetters returns the dead letters of the tracking with these queues.
+func NewSQSDeadLetters(client DeadLetterClient, urls URLs) SQSDeadLetters {
+	return SQSDeadLetters{client: client, urls: urls}
+}
+
+// held are the messages of a queue that can be received, or have been. A message whose delay
+// has not passed is not held: on the queue of accepted events only ticks have a delay.
+var held = []types.QueueAttributeName{
+	types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
 }
 
 // Count returns the approximate number of dead letters, including those that another
 // reader has received. The number may be a minute old.
 func (q SQSDeadLetters) Count(ctx context.Context) (int, error) {
-	count, err := q.count(ctx, q.deadLetters)
-	if err != nil {
-		return 0, fmt.Errorf("counting dead letters: %w", err)
-	}
-	return count, nil
+	return count(ctx, q.client, q.urls.DeadLetters, held...)
 }
 
-// CountWaiting returns the approximate number of events on the tracking's queue: before
-// their first attempt, or retrying. The number may be a minute old.
+// CountWaiting returns the approximate number of the tracking's events: before their first
+// attempt, or retrying. The number may be a minute old.
 func (q SQSDeadLetters) CountWaiting(ctx context.Context) (int, error) {
-	count, err := q.count(ctx, q.queue)
-	if err != nil {
-		return 0, fmt.Errorf("counting the events on the queue: %w", err)
-	}
-	return count, nil
-}
-
-func (q SQSDeadLetters) count(ctx context.Context, url string) (count int, err error) {
-	names := []types.QueueAttributeName{
-		types.QueueAttributeNameApproximateNumberOfMessages,
-		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-	}
-	output, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(url), AttributeNames: names})
+	fresh, err := count(ctx, q.client, q.urls.Queue, held...)
 	if err != nil {
 		return 0, err
 	}
-	for _, name := range names {
-		n, err := strconv.Atoi(output.Attributes[string(name)])
-		if err != nil {
-			return 0, fmt.Errorf("the answer of SQS has no number for %s", name)
-		}
-		count += n
-	}
-	return count, nil
+	waiting, err := countWaiting(ctx, q.client, q.urls)
+	return fresh + waiting, err
 }
 
 // List returns every dead letter, in no particular order, and leaves them on their queue.
@@ -110,12 +92,12 @@ func (q SQSDeadLetters) Redrive(ctx context.Context, matches func(DeadLetter) bo
 		if !gone[sum] && matches(letter) {
 			// Sending comes first: if the process is stopped between the two calls, the
 			// event is delivered twice, which is better than never.
-			if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(q.queue), MessageBody: m.Body}); err != nil {
+			if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(q.urls.Queue), MessageBody: m.Body}); err != nil {
 				return false, fmt.Errorf("putting a dead letter back on its queue: %w", err)
 			}
 			moved++
 			gone[sum] = true
-			if _, err := q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(q.deadLetters), ReceiptHandle: m.ReceiptHandle}); err != nil {
+			if _, err := q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(q.urls.DeadLetters), ReceiptHandle: m.ReceiptHandle}); err != nil {
 				return false, fmt.Errorf("deleting a dead letter that is back on its queue: %w", err)
 			}
 			done = true
@@ -138,13 +120,13 @@ const (
 // each calls handle once for every dead letter. At the end it makes those that are not
 // done visible again.
 func (q SQSDeadLetters) each(ctx context.Context, hold time.Duration, handle func(types.Message) (done bool, err error)) error {
-	var held []types.Message
-	defer func() { q.release(context.WithoutCancel(ctx), held) }()
+	var received []types.Message
+	defer func() { q.release(context.WithoutCancel(ctx), received) }()
 	began := time.Now()
 	seen := map[string]bool{}
 	for {
 		output, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: aws.String(q.deadLetters), MaxNumberOfMessages: BatchSize,
+			QueueUrl: aws.String(q.urls.DeadLetters), MaxNumberOfMessages: BatchSize,
 			WaitTimeSeconds:             1, // with 0, SQS asks only some of its servers
 			VisibilityTimeout:           int32(hold / time.Second),
 			MessageAttributeNames:       []string{"All"},
@@ -159,14 +141,14 @@ func (q SQSDeadLetters) each(ctx context.Context, hold time.Duration, handle fun
 				seen[id], fresh = true, true
 				done, err := handle(m)
 				if err != nil {
-					held = append(held, output.Messages[i:]...)
+					received = append(received, output.Messages[i:]...)
 					return err
 				}
 				if done {
 					continue
 				}
 			}
-			held = append(held, types.Message{ReceiptHandle: m.ReceiptHandle}) // without its body
+			received = append(received, types.Message{ReceiptHandle: m.ReceiptHandle}) // without its body
 		}
 		// SQS may hand out a message twice. Only after the hold has ended does a repeated
 		// message mean that all have been received.
@@ -197,7 +179,7 @@ func (q SQSDeadLetters) release(ctx context.Context, messages []types.Message) {
 			}
 		}
 		releasing.Go(func() error {
-			_, _ = q.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(q.deadLetters), Entries: entries})
+			_, _ = q.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(q.urls.DeadLetters), Entries: entries})
 			return nil
 		})
 	}
@@ -208,7 +190,7 @@ func (q SQSDeadLetters) release(ctx context.Context, messages []types.Message) {
 // redrive policy of SQS moved it.
 func deadLetter(m types.Message) DeadLetter {
 	item := Open("", 0, aws.ToString(m.Body))
-	letter := DeadLetter{ID: aws.ToString(m.MessageId), Envelope: item.Envelope, Err: item.Err, Failure: Exhausted(MaxReceives), FailedAt: sentAt(m)}
+	letter := DeadLetter{ID: aws.ToString(m.MessageId), Envelope: item.Envelope, Err: item.Err, Failure: Exhausted(0), FailedAt: sentAt(m)}
 	if reason := text(m, attributeReason); reason != "" {
 		receives, _ := strconv.Atoi(text(m, attributeReceives)) // Fail writes a number
 		letter.Failure = relay.Failure{

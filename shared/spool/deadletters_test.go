@@ -145,7 +145,7 @@ func TestThousandsOfDeadLettersAreListedAndRedriven(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := newDeadQueue(size)
 				fake.again = again
-				queue := NewSQSDeadLetters(fake, "queue", deadQueueURL)
+				queue := NewSQSDeadLetters(fake, URLs{"queue", "waiting", deadQueueURL})
 				letters, err := queue.List(t.Context())
 				if err != nil || len(letters) != size {
 					t.Errorf("listed %d, error %v", len(letters), err)
@@ -179,7 +179,7 @@ func TestListIgnoresThatDeadLettersStayInvisible(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(30)
 		fake.releases = errors.New("access denied")
-		queue := NewSQSDeadLetters(fake, "queue", deadQueueURL)
+		queue := NewSQSDeadLetters(fake, URLs{"queue", "waiting", deadQueueURL})
 		letters, err := queue.List(t.Context())
 		if err != nil || len(letters) != 30 {
 			t.Errorf("listed %d, error %v", len(letters), err)
@@ -195,7 +195,7 @@ func TestRedriveEndsWhenEveryEventFailsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newDeadQueue(300)
 		fake.failsAgain = true
-		moved, err := NewSQSDeadLetters(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(int) {})
+		moved, err := NewSQSDeadLetters(fake, URLs{"queue", "waiting", deadQueueURL}).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(int) {})
 		if err != nil || moved != 300 {
 			t.Errorf("moved %d, error %v", moved, err)
 		}
@@ -209,7 +209,7 @@ func TestDeadLettersWithTheSameTextAreAllExamined(t *testing.T) {
 		fake := newDeadQueue(1)
 		fake.fail(fake.letters[0].body, "segment_400")
 		examined := 0
-		moved, err := NewSQSDeadLetters(fake, "queue", deadQueueURL).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(n int) { examined = n })
+		moved, err := NewSQSDeadLetters(fake, URLs{"queue", "waiting", deadQueueURL}).Redrive(t.Context(), func(DeadLetter) bool { return true }, func(n int) { examined = n })
 		if err != nil || moved != 1 || examined != 2 {
 			t.Errorf("moved %d, examined %d, error %v; want 1 and 2", moved, examined, err)
 		}
@@ -223,7 +223,7 @@ func TestRedriveThatIsInterruptedReleasesTheRest(t *testing.T) {
 		fake := newDeadQueue(100)
 		ctx, cancel := context.WithCancel(t.Context())
 		interrupted := interruptedQueue{fake}
-		moved, err := NewSQSDeadLetters(interrupted, "queue", deadQueueURL).Redrive(ctx, func(DeadLetter) bool { return true },
+		moved, err := NewSQSDeadLetters(interrupted, URLs{"queue", "waiting", deadQueueURL}).Redrive(ctx, func(DeadLetter) bool { return true },
 			func(examined int) {
 				if examined == 25 {
 					cancel()

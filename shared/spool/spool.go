@@ -3,7 +3,6 @@
 package spool
 
 import (
-	"fmt"
 	"time"
 
 	"commerce-segment/shared/relay"
@@ -14,8 +13,14 @@ const (
 	// Visibility is how long a received message stays invisible: six times the time limit
 	// of a function, as AWS recommends for a queue that Lambda reads.
 	Visibility = 54 * time.Second
-	// MaxReceives is how often a message is handed out before it becomes a dead letter.
+	// MaxReceives is how often a message is handed out before it becomes a dead letter. On AWS
+	// it counts only for an event before its first retry, or if the function crashes.
 	MaxReceives = 36
+	// MaxWaitingReceives is MaxReceives for the queue of events that are retried on AWS: the
+	// maximum of SQS. An event is given up before, by its age, unless the function crashes.
+	MaxWaitingReceives = 1000
+	// RetriedFor is how long an event is retried on AWS.
+	RetriedFor = 30 * time.Hour
 	// BatchSize is how many messages are handed out at once.
 	BatchSize = 10
 	// BatchBytes ends a batch early when its bodies have this many bytes in total, so that
@@ -36,12 +41,12 @@ type DeadLetter struct {
 	FailedAt time.Time
 }
 
-// Exhausted returns the failure of a message that was received too often. The queue moved
-// it to the dead letters, and knows no other reason.
+// Exhausted returns the failure of a message that was received too often, or 0 times if the
+// number is not known. The queue moved it to the dead letters, and knows no other reason.
 func Exhausted(receives int) relay.Failure {
 	return relay.Failure{
 		Reason:   "receives_exhausted",
-		Detail:   fmt.Sprintf("received %d times without a final outcome", receives),
+		Detail:   "received too often without a final outcome: the program was stopped or crashed at the last attempts, or could not reach its queues",
 		Receives: receives,
 	}
 }

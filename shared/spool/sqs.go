@@ -18,26 +18,41 @@ import (
 	"commerce-segment/shared/relay"
 )
 
-// Sender is the part of the SDK's client for SQS (*sqs.Client) that a function uses.
-// Lambda receives and deletes the messages itself.
+// Sender is the part of the SDK's client for SQS (*sqs.Client) that adds messages.
 type Sender interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+}
+
+// Client is the part of the SDK's client for SQS that a function uses. Lambda itself receives
+// and deletes the messages of the queue of accepted events.
+type Client interface {
+	Sender
+	counter
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
 	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
 }
 
-// SQS is the queue of a tracking in AWS, with its dead-letter queue.
+// URLs are the addresses of the queues of a tracking.
+type URLs struct {
+	Queue       string // of accepted events, before their first attempt
+	Waiting     string // of events that are retried
+	DeadLetters string
+}
+
+// SQS has the queues of a tracking in AWS. An event that must be retried is moved from the
+// queue of accepted events to the waiting queue, which no event source mapping reads: a message
+// there is not in flight, of which SQS allows 120,000, and a function can attempt it at any
+// time.
 type SQS struct {
-	client      Sender
-	queue       string // URL
-	deadLetters string // URL
+	client Client
+	urls   URLs
 }
 
 var _ relay.Spool = SQS{}
 
-// NewSQS returns a spool with two queues, given by their URLs.
-func NewSQS(client Sender, queue, deadLetters string) SQS {
-	return SQS{client: client, queue: queue, deadLetters: deadLetters}
-}
+// NewSQS returns the queues at these URLs.
+func NewSQS(client Client, urls URLs) SQS { return SQS{client: client, urls: urls} }
 
 // Put implements relay.Spool. Its error is a relay.ErrTooLarge if the message is too large
 // for the queue.
@@ -46,28 +61,30 @@ func (s SQS) Put(ctx context.Context, e relay.Envelope) error {
 	if err != nil {
 		return err
 	}
-	if err := s.send(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(s.queue), MessageBody: aws.String(text)}); err != nil {
+	if err := s.send(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(s.urls.Queue), MessageBody: aws.String(text)}); err != nil {
 		return fmt.Errorf("putting an event on the queue: %w", loggable.AWSError(err))
 	}
 	return nil
 }
 
-// maxInvisible is the longest delay until a retry. SQS allows 12 hours from when it handed
-// out the message, which is up to one visibility timeout ago.
-const maxInvisible = 12*time.Hour - Visibility
-
-// Retry implements relay.Spool. It rounds the delay up to whole seconds, so that no event
-// is retried earlier than Segment asked for. SQS has no place for the reason; the log has it.
+// Retry implements relay.Spool. It rounds a delay up to whole seconds, so that no event is
+// retried earlier than Segment asked for. SQS has no place for the reason; the log has it.
 func (s SQS) Retry(ctx context.Context, item relay.Item, next relay.Next) error {
-	delay := min(max(next.In, 0), maxInvisible)
+	if item.Fresh {
+		return s.wait(ctx, item, next.NotBefore)
+	}
 	_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-		QueueUrl: aws.String(s.queue), ReceiptHandle: aws.String(item.Handle),
-		VisibilityTimeout: int32((delay + time.Second - 1) / time.Second),
+		QueueUrl: aws.String(s.urls.Waiting), ReceiptHandle: aws.String(item.Handle), VisibilityTimeout: seconds(next.In),
 	})
 	if err != nil {
-		return fmt.Errorf("scheduling the retry of an event on the queue: %w", loggable.AWSError(err))
+		return fmt.Errorf("scheduling the next attempt of an event on the waiting queue: %w", loggable.AWSError(err))
 	}
 	return nil
+}
+
+// seconds returns a delay in whole seconds, rounded up.
+func seconds(delay time.Duration) int32 {
+	return int32((max(delay, 0) + time.Second - 1) / time.Second)
 }
 
 // Fail implements relay.Spool. The fields of the failure become attributes of the message,
@@ -84,7 +101,7 @@ func (s SQS) Fail(ctx context.Context, e relay.Envelope, f relay.Failure) error 
 // which can be that of another release.
 func (s SQS) FailText(ctx context.Context, text string, f relay.Failure) error {
 	err := s.send(ctx, &sqs.SendMessageInput{
-		QueueUrl: aws.String(s.deadLetters), MessageBody: aws.String(text), MessageAttributes: attributesOf(f),
+		QueueUrl: aws.String(s.urls.DeadLetters), MessageBody: aws.String(text), MessageAttributes: attributesOf(f),
 	})
 	if err != nil {
 		return fmt.Errorf("putting an event on the dead-letter queue: %w", loggable.AWSError(err))

@@ -148,14 +148,21 @@ func (a *AWS) getQueueAttributes(_ context.Context, r *getQueueAttributes) (any,
 		for name, value := range q.attributes {
 			all[name] = value
 		}
-		now, visible := time.Now(), 0
+		now := time.Now()
+		visible, received, delayed := 0, 0, 0
 		for _, m := range q.messages {
-			if !m.visible.After(now) {
+			switch {
+			case !m.visible.After(now):
 				visible++
+			case m.receives > 0:
+				received++
+			default:
+				delayed++
 			}
 		}
 		all["ApproximateNumberOfMessages"] = strconv.Itoa(visible)
-		all["ApproximateNumberOfMessagesNotVisible"] = strconv.Itoa(len(q.messages) - visible)
+		all["ApproximateNumberOfMessagesNotVisible"] = strconv.Itoa(received)
+		all["ApproximateNumberOfMessagesDelayed"] = strconv.Itoa(delayed)
 		return map[string]any{"Attributes": picked(all, r.AttributeNames)}, nil
 	})
 }
@@ -175,7 +182,11 @@ type sendMessage struct {
 	queueRequest
 	MessageBody       string
 	MessageAttributes map[string]attribute
+	DelaySeconds      int
 }
+
+// maxDelay is how long a new message can be invisible, in seconds.
+const maxDelay = 15 * 60
 
 func (a *AWS) sendMessage(_ context.Context, r *sendMessage) (any, error) {
 	return a.in(r.queueRequest, func(q *queue) (any, error) {
@@ -183,7 +194,11 @@ func (a *AWS) sendMessage(_ context.Context, r *sendMessage) (any, error) {
 			return nil, &refusal{"com.amazonaws.sqs#InvalidParameterValue",
 				fmt.Sprintf("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", q.maxSize)}
 		}
-		m := &message{id: newID(), body: r.MessageBody, attributes: r.MessageAttributes, sent: time.Now()}
+		if r.DelaySeconds < 0 || r.DelaySeconds > maxDelay {
+			return nil, &refusal{"com.amazonaws.sqs#InvalidParameterValue", fmt.Sprintf("DelaySeconds must be between 0 and %d", maxDelay)}
+		}
+		now := time.Now()
+		m := &message{id: newID(), body: r.MessageBody, attributes: r.MessageAttributes, sent: now, visible: now.Add(time.Duration(r.DelaySeconds) * time.Second)}
 		q.messages = append(q.messages, m)
 		return map[string]string{"MessageId": m.id, "MD5OfMessageBody": sumOf(m.body)}, nil
 	})
@@ -348,14 +363,14 @@ func (q *queue) changeVisibility(handle string, seconds int) error {
 	return nil
 }
 
-// Elapse makes time pass for the queues: what is invisible comes back that much
-// earlier.
+// Elapse makes time pass for the queues: what is invisible comes back that much earlier, and
+// every message was sent that much earlier.
 func (a *AWS) Elapse(d time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, q := range a.queues {
 		for _, m := range q.messages {
-			m.visible = m.visible.Add(-d)
+			m.visible, m.sent = m.visible.Add(-d), m.sent.Add(-d)
 		}
 	}
 }

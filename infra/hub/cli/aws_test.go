@@ -490,9 +490,9 @@ func unpadded(table string) string {
 
 // trackingQueues are the queues of a tracking, for a test to write and read.
 type trackingQueues struct {
-	t           *testing.T
-	client      *sqs.Client
-	queue, dead string
+	t      *testing.T
+	client *sqs.Client
+	urls   spool.URLs
 }
 
 func queuesOf(t *testing.T, of tracking.Tracking) trackingQueues {
@@ -501,13 +501,15 @@ func queuesOf(t *testing.T, of tracking.Tracking) trackingQueues {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return trackingQueues{t, sqs.NewFromConfig(s.Deployment.Config), s.Deployment.Outputs[outputs.Queue(of)], s.Deployment.Outputs[outputs.DeadLetters(of)]}
+	return trackingQueues{t, sqs.NewFromConfig(s.Deployment.Config), spool.URLs{
+		Queue: s.Deployment.Outputs[outputs.Queue(of)], Waiting: s.Deployment.Outputs[outputs.Waiting(of)], DeadLetters: s.Deployment.Outputs[outputs.DeadLetters(of)],
+	}}
 }
 
 // fail puts an event on the dead-letter queue.
 func (q trackingQueues) fail(reason, resource string) {
 	q.t.Helper()
-	err := spool.NewSQS(q.client, q.queue, q.dead).Fail(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{"email":"PLANTED@example.com"}`)},
+	err := spool.NewSQS(q.client, q.urls).Fail(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{"email":"PLANTED@example.com"}`)},
 		relay.Failure{Tracking: "x", Reason: reason, Detail: "no user", Resource: resource, Receives: 1})
 	if err != nil {
 		q.t.Fatal(err)
@@ -517,7 +519,7 @@ func (q trackingQueues) fail(reason, resource string) {
 // put puts an event on the queue.
 func (q trackingQueues) put() {
 	q.t.Helper()
-	if err := spool.NewSQS(q.client, q.queue, q.dead).Put(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{}`)}); err != nil {
+	if err := spool.NewSQS(q.client, q.urls).Put(q.t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(`{}`)}); err != nil {
 		q.t.Fatal(err)
 	}
 }
@@ -525,7 +527,7 @@ func (q trackingQueues) put() {
 // queued returns the number of events on the queue, and leaves them there.
 func (q trackingQueues) queued() int {
 	q.t.Helper()
-	answer, err := q.client.ReceiveMessage(q.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &q.queue, MaxNumberOfMessages: 10})
+	answer, err := q.client.ReceiveMessage(q.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &q.urls.Queue, MaxNumberOfMessages: 10})
 	if err != nil {
 		q.t.Fatal(err)
 	}

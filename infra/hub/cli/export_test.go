@@ -106,7 +106,7 @@ func standInShop(t *testing.T) {
 	client := sqs.New(sqs.Options{Region: emulator.Region, BaseEndpoint: &account.URL, Credentials: aws.AnonymousCredentials{}})
 	deployed := map[string]string{outputs.Prefix: shop}
 	for _, each := range tracking.All() {
-		for output, name := range map[string]string{outputs.Queue(each): each.Name, outputs.DeadLetters(each): each.Name + "-dead"} {
+		for output, name := range map[string]string{outputs.Queue(each): each.Name, outputs.Waiting(each): each.Name + "-waiting", outputs.DeadLetters(each): each.Name + "-dead"} {
 			made, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
 			if err != nil {
 				t.Fatal(err)

@@ -309,7 +309,7 @@ func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.SQSDeadLetters) 
 	client := sqs.NewFromConfig(config)
 	d := &store.Deployment{Config: config, Outputs: map[string]string{}}
 	for _, tr := range tracking.All() {
-		for output, name := range map[string]string{outputs.Queue(tr): tr.Name, outputs.DeadLetters(tr): tr.Name + "-dead"} {
+		for output, name := range map[string]string{outputs.Queue(tr): tr.Name, outputs.Waiting(tr): tr.Name + "-waiting", outputs.DeadLetters(tr): tr.Name + "-dead"} {
 			made, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
 			if err != nil {
 				t.Fatal(err)
@@ -318,7 +318,10 @@ func inAWS(t *testing.T, many int) (*standin.AWS, author, spool.SQSDeadLetters) 
 		}
 	}
 	b.console.Store.Deployment, b.console.Store.Prefix, b.console.Store.Takes = d, "/shop", 75*time.Second
-	completed := spool.NewSQS(client, d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
+	completed, err := d.Spool(tracking.OrderCompleted)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range many {
 		if err := completed.Fail(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}, relay.Failure{Reason: "message_invalid", Resource: "o-1"}); err != nil {
 			t.Fatal(err)
@@ -367,7 +370,10 @@ func TestDeadLettersThatArriveLaterAreCounted(t *testing.T) {
 	_, b, _ := inAWS(t, 1)
 	b.want(b.looks(), 200, "Order Completed: 1 event")
 	d := b.console.Store.Deployment
-	queue := spool.NewSQS(sqs.NewFromConfig(d.Config), d.Outputs[outputs.Queue(tracking.OrderCompleted)], d.Outputs[outputs.DeadLetters(tracking.OrderCompleted)])
+	queue, err := d.Spool(tracking.OrderCompleted)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := queue.Fail(t.Context(), relay.Envelope{Received: time.Now(), Body: []byte(hubtest.PersonalOrder)}, relay.Failure{Reason: "message_invalid"}); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"commerce-segment/infra/hub/queue"
+	"commerce-segment/shared/segment"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
@@ -245,6 +247,11 @@ type Explanation struct {
 	Do    string // what to do before a redrive
 }
 
+// gaveUp returns the explanation of a reason for which events are retried, if it lasts too long.
+func gaveUp(title, do string) Explanation {
+	return Explanation{title, fmt.Sprintf("No attempt succeeded within 30 hours, or %d with hub run.", spool.MaxReceives), do + " Then redrive them."}
+}
+
 // Explain returns the explanation of a reason.
 func Explain(reason string) Explanation {
 	switch reason {
@@ -257,9 +264,19 @@ func Explain(reason string) Explanation {
 			"These webhooks were received while no webhook secret was set, and their secret is not one of those that are in effect now.",
 			"If they have an old secret of yours, put it below the new one in commerce/webhook-secret, wait 75 seconds, and redrive them. If Commerce did not send them, leave them."}
 	case "receives_exhausted":
-		return Explanation{"All attempts failed",
-			fmt.Sprintf("The %d attempts take 30 hours: something was unavailable or wrong for that long.", spool.MaxReceives),
-			"hub trace with the order's id shows why each attempt failed. When the cause is fixed, redrive them."}
+		return Explanation{"Their attempts had no outcome",
+			"The program was stopped or crashed at the last attempts, or could not reach its queues. In an earlier release it also means that each attempt failed.",
+			"hub trace with the order's id shows the attempts. When the cause is fixed, redrive them."}
+	case "template":
+		return gaveUp("Their template fails", "Fix the template, or restore an older version of it.")
+	case "write_key_missing", "unverified", "settings":
+		return gaveUp("Settings are missing", "Set the missing values with hub configure.")
+	case "internal":
+		return gaveUp("The program has a bug", "The log line of an attempt has the stack trace. Deploy a release without the bug.")
+	case "out_of_time":
+		return gaveUp("Their delivery takes too long", "Make the template faster, or its calls of Commerce fewer.")
+	case "segment_unreachable", "segment_timeout":
+		return gaveUp("Segment did not answer", "Check that the address in segment/host is right and Segment works.")
 	case "segment_400", "segment_413":
 		return Explanation{"Segment rejected the messages",
 			"The reason is their content, so it would reject them again.",
@@ -277,7 +294,17 @@ func Explain(reason string) Explanation {
 			"It is damaged, or another program put it on the queue.",
 			"Look at one of them. A redrive does not help: they would fail again."}
 	}
-	if strings.HasPrefix(reason, "segment_") {
+	if strings.HasPrefix(reason, "commerce_") {
+		return gaveUp("Commerce did not answer their template", "Check that Commerce works, and its credentials with hub doctor.")
+	}
+	if status, isSegment := strings.CutPrefix(reason, "segment_"); isSegment {
+		status, _ := strconv.Atoi(status)
+		switch outcome := segment.OutcomeOf(status); {
+		case outcome.Verdict == segment.Retry && outcome.Operator:
+			return gaveUp("Segment rejected the settings", "Check segment/write-key, segment/host and segment/path.")
+		case outcome.Verdict == segment.Retry:
+			return gaveUp("Segment did not accept them in time", "Wait until Segment works again.")
+		}
 		return Explanation{"Segment's address is wrong",
 			"The answer means that the address is wrong, not the message.",
 			"Correct segment/host and segment/path. Then redrive them."}

@@ -162,8 +162,9 @@ func (l Line) isLast() bool {
 	return l.exhausted() || l.Kind == kindDeliver && l.Outcome == string(Failed) && l.Unsettled == ""
 }
 
-// exhausted reports whether it was the last attempt and failed. The queue makes a dead letter
-// of the event when the delay ends, and logs no line about that.
+// exhausted reports whether it was the last attempt and failed, in a line of an earlier
+// release: it scheduled a next attempt, but its queue made a dead letter of the event then, and
+// logged no line about that. This release has no such delay after so many attempts.
 func (l Line) exhausted() bool {
-	return l.Outcome == "retrying" && l.Receives >= spool.MaxReceives
+	return l.Outcome == "retrying" && l.Receives == spool.MaxReceives && l.returns().Sub(l.Time) >= 45*time.Minute
 }

@@ -149,7 +149,7 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			w.answers = []int{503}
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
-		}, executions.Retrying, "segment_503", 1, "o-1", []string{"Attempt 1 of 36 failed: segment_503. Next attempt at "}},
+		}, executions.Retrying, "segment_503", 1, "o-1", []string{"Attempt 1 failed: segment_503. Next attempt at "}},
 		{"waiting for the operator", func(t *testing.T, w *world) {
 			w.Template = "("
 			w.calls(t, "order.paid", "o-1")
@@ -169,7 +169,7 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 		}, executions.Failed, "message_invalid", 1, "o-1", []string{
 			"It is a dead letter: message_invalid (message 1: event is an empty string", "hub deadletters redrive --tracking order-completed --reason message_invalid --prefix /shop.",
 		}},
-		{"given up by the queue", func(t *testing.T, w *world) {
+		{"failed after the last attempt", func(t *testing.T, w *world) {
 			w.relay.Backoff = time.Nanosecond
 			w.calls(t, "order.paid", "o-1")
 			for range spool.MaxReceives {
@@ -178,7 +178,7 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			for range spool.MaxReceives {
 				w.attempt(t)
 			}
-		}, executions.Failed, "receives_exhausted", spool.MaxReceives, "o-1", []string{"the last of its 36 attempts failed: segment_500"}},
+		}, executions.Failed, "segment_500", spool.MaxReceives, "o-1", []string{"It is a dead letter: segment_500 (no attempt succeeded, and this was the last)"}},
 		{"skipped, as it is not observed", func(t *testing.T, w *world) {
 			w.calls(t, "order.fulfilled", "o-1")
 			w.attempt(t)

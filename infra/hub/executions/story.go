@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
@@ -192,7 +191,7 @@ func (s Search) conclusion(e Execution) (says, do string) {
 		return fmt.Sprintf("%s was not sent. The webhook was rejected: %s.", title, because(e)),
 			"The event is lost unless Commerce sends it again: look at the integration's delivery logs in Commerce Manager."
 	case Retrying:
-		return fmt.Sprintf("%s is not sent yet. Attempt %d of %d failed: %s.%s", title, last.Receives, spool.MaxReceives, because(e), nextOf(last)), s.Store.Fix(e.Reason)
+		return fmt.Sprintf("%s is not sent yet. %s: %s.%s", title, last.attempt(), because(e), nextOf(last)), s.Store.Fix(e.Reason)
 	default:
 		says = fmt.Sprintf("%s is not sent yet. It is on the queue, and no attempt is complete.", title)
 		if last.Kind == kindReplay {
@@ -292,7 +291,7 @@ func (l Line) words() string {
 	case "delivered":
 		return fmt.Sprintf("Attempt %d: Segment accepted it.", l.Receives)
 	case "retrying":
-		text := fmt.Sprintf("Attempt %d failed: %s.", l.Receives, l.why())
+		text := fmt.Sprintf("%s: %s.", l.attempt(), l.why())
 		if l.RetryIn != "" {
 			text += fmt.Sprintf(" Next attempt in %s.", l.RetryIn)
 		}
@@ -314,7 +313,7 @@ func (l Line) answer() string {
 		return "HTTP 202"
 	case l.Kind == kindDeliver && l.Outcome == string(Delivered):
 		return "accepted"
-	case l.Kind == kindDeliver:
+	case l.Kind == kindDeliver && l.Receives > 0:
 		return AnswerOf(l.Reason)
 	default:
 		return ""
@@ -333,6 +332,14 @@ func AnswerOf(reason string) string {
 	default:
 		return strings.ReplaceAll(answer, "_", " ")
 	}
+}
+
+// attempt says that an attempt failed, or that there was none because those before it had.
+func (l Line) attempt() string {
+	if l.Receives == 0 {
+		return "It was not attempted"
+	}
+	return fmt.Sprintf("Attempt %d failed", l.Receives)
 }
 
 func (l Line) why() string { return because(Execution{Reason: l.Reason, Detail: l.Detail}) }

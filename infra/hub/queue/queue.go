@@ -141,7 +141,9 @@ func (q *Queue) receive(file *file, limit int) ([]relay.Item, error) {
 	var items []relay.Item
 	for _, e := range events {
 		if e.receives <= spool.MaxReceives {
-			items = append(items, open(e.handle, e.receives, e.record))
+			item := open(e.handle, e.receives, e.record)
+			item.Last = e.receives == spool.MaxReceives
+			items = append(items, item)
 			continue
 		}
 		if err := q.fail(e.record, spool.Exhausted(spool.MaxReceives)); err != nil {

@@ -138,23 +138,23 @@ func (d *Deployment) WebhookURL(t tracking.Tracking) string { return d.Outputs[o
 
 // DeadLetterQueue returns the dead-letter queue of a tracking.
 func (d *Deployment) DeadLetterQueue(t tracking.Tracking) (spool.SQSDeadLetters, error) {
-	queue, deadLetters, err := d.queues(t)
-	return spool.NewSQSDeadLetters(sqs.NewFromConfig(d.Config), queue, deadLetters), err
+	urls, err := d.queues(t)
+	return spool.NewSQSDeadLetters(sqs.NewFromConfig(d.Config), urls), err
 }
 
-// Spool returns the queue of a tracking and its dead-letter queue, to add events to them.
+// Spool returns the queues of a tracking, to add events to them.
 func (d *Deployment) Spool(t tracking.Tracking) (spool.SQS, error) {
-	queue, deadLetters, err := d.queues(t)
-	return spool.NewSQS(sqs.NewFromConfig(d.Config), queue, deadLetters), err
+	urls, err := d.queues(t)
+	return spool.NewSQS(sqs.NewFromConfig(d.Config), urls), err
 }
 
-// queues returns the URLs of the two queues of a tracking.
-func (d *Deployment) queues(t tracking.Tracking) (queue, deadLetters string, err error) {
-	queue, deadLetters = d.Outputs[outputs.Queue(t)], d.Outputs[outputs.DeadLetters(t)]
-	if queue == "" || deadLetters == "" {
-		err = fmt.Errorf("the stack has no outputs %s and %s: deploy it again with this version", outputs.Queue(t), outputs.DeadLetters(t))
+// queues returns the URLs of the queues of a tracking.
+func (d *Deployment) queues(t tracking.Tracking) (spool.URLs, error) {
+	urls := spool.URLs{Queue: d.Outputs[outputs.Queue(t)], Waiting: d.Outputs[outputs.Waiting(t)], DeadLetters: d.Outputs[outputs.DeadLetters(t)]}
+	if urls.Queue == "" || urls.Waiting == "" || urls.DeadLetters == "" {
+		return urls, fmt.Errorf("the stack has not the outputs %s, %s and %s: deploy it again with this version", outputs.Queue(t), outputs.Waiting(t), outputs.DeadLetters(t))
 	}
-	return queue, deadLetters, err
+	return urls, nil
 }
 
 // ClockAhead returns how far this machine's clock is ahead of the clock of AWS, accurate to

@@ -24,6 +24,10 @@ func Webhook(t tracking.Tracking) string { return Identifier(t.Name) + "WebhookU
 // Queue returns the name of the output with the URL of a tracking's queue.
 func Queue(t tracking.Tracking) string { return Identifier(t.Name) + "QueueUrl" }
 
+// Waiting returns the name of the output with the URL of the queue of a tracking's events that
+// are retried.
+func Waiting(t tracking.Tracking) string { return Identifier(t.Name) + "WaitingQueueUrl" }
+
 // DeadLetters returns the name of the output with the URL of a tracking's dead-letter queue.
 func DeadLetters(t tracking.Tracking) string { return Identifier(t.Name) + "DeadLetterQueueUrl" }
 

@@ -17,7 +17,8 @@ import (
 // Plan describes what a backfill would send.
 type Plan struct {
 	Resources  int            // orders or customers in the period
-	Events     map[string]int // messages, by the names of the trackings
+	Events     map[string]int // messages to send, by the names of the trackings
+	Sent       int            // messages that are left out, because they were sent before
 	Filtered   int            // facts that the template filters
 	Rejected   int            // facts whose messages Segment would drop
 	Rejections []Rejection    // the first of the rejected facts
@@ -61,9 +62,11 @@ func (p Plan) Takes(rate int) time.Duration {
 const rejectionsListed = 10
 
 // add adds facts and their messages to the plan.
-func (p *Plan) add(all []written) {
+func (p *Plan) add(all []written, known Known) {
 	for _, w := range all {
 		switch {
+		case known.hasSent(w.fact) || known.hasMessage(w):
+			p.Sent += len(w.messages)
 		case w.invalid != nil:
 			p.Rejected++
 			if len(p.Rejections) < rejectionsListed {
@@ -80,9 +83,9 @@ func (p *Plan) add(all []written) {
 	}
 }
 
-// Plan reads a period and counts what a backfill of it would send. It calls read with the
-// number of orders or customers that it has read so far.
-func (s *Sender) Plan(ctx context.Context, kind Kind, since, until time.Time, read func(int)) (Plan, error) {
+// Plan reads a period and counts what a backfill of it would send. It leaves out what is known
+// to be sent. It calls read with the number of orders or customers that it has read so far.
+func (s *Sender) Plan(ctx context.Context, kind Kind, since, until time.Time, known Known, read func(int)) (Plan, error) {
 	plan := Plan{Events: map[string]int{}}
 	var batch []*resource
 	for r, err := range s.list(ctx, kind, commerce.Period{From: since, To: until}) {
@@ -92,19 +95,19 @@ func (s *Sender) Plan(ctx context.Context, kind Kind, since, until time.Time, re
 		if batch = append(batch, r); len(batch) < batchLength {
 			continue
 		}
-		if err := s.count(ctx, &plan, batch); err != nil {
+		if err := s.count(ctx, &plan, known, batch); err != nil {
 			return Plan{}, err
 		}
 		read(plan.Resources)
 		batch = nil
 	}
-	err := s.count(ctx, &plan, batch)
+	err := s.count(ctx, &plan, known, batch)
 	read(plan.Resources)
 	return plan, err
 }
 
 // count adds the facts of a batch of resources to a plan.
-func (s *Sender) count(ctx context.Context, plan *Plan, batch []*resource) error {
+func (s *Sender) count(ctx context.Context, plan *Plan, known Known, batch []*resource) error {
 	facts, err := s.factsOf(ctx, batch)
 	if err != nil {
 		return err
@@ -115,7 +118,7 @@ func (s *Sender) count(ctx context.Context, plan *Plan, batch []*resource) error
 	}
 	plan.Resources += len(batch)
 	plan.Payments += len(s.needPayments(batch, facts))
-	plan.add(all)
+	plan.add(all, known)
 	return nil
 }
 
@@ -124,10 +127,10 @@ func (s *Sender) count(ctx context.Context, plan *Plan, batch []*resource) error
 const batchLength = 100
 
 // Backfill sends the facts of the orders or customers that were created in the period of
-// the position, starting at the position. After each batch it saves the new position and
+// the position, starting at the position. It leaves out what is known to be sent. After each batch it saves the new position and
 // calls progress with it. A run that is killed continues at the last saved position:
 // messages that are sent twice have the same messageIds.
-func (s *Sender) Backfill(ctx context.Context, p *Position, journal *Journal, progress func(Position)) error {
+func (s *Sender) Backfill(ctx context.Context, p *Position, known Known, journal *Journal, progress func(Position)) error {
 	var batch []*resource
 	for r, err := range s.list(ctx, p.Kind, commerce.Period{From: p.from(), To: p.Until}) {
 		if err != nil {
@@ -139,13 +142,13 @@ func (s *Sender) Backfill(ctx context.Context, p *Position, journal *Journal, pr
 		if batch = append(batch, r); len(batch) < batchLength {
 			continue
 		}
-		if err := s.sendBatch(ctx, p, journal, batch); err != nil {
+		if err := s.sendBatch(ctx, p, known, journal, batch); err != nil {
 			return err
 		}
 		progress(*p)
 		batch = nil
 	}
-	if err := s.sendBatch(ctx, p, journal, batch); err != nil {
+	if err := s.sendBatch(ctx, p, known, journal, batch); err != nil {
 		return err
 	}
 	progress(*p)
@@ -154,12 +157,12 @@ func (s *Sender) Backfill(ctx context.Context, p *Position, journal *Journal, pr
 
 // sendBatch sends the facts of a batch of resources, moves the position past them and
 // saves it.
-func (s *Sender) sendBatch(ctx context.Context, p *Position, journal *Journal, batch []*resource) error {
+func (s *Sender) sendBatch(ctx context.Context, p *Position, known Known, journal *Journal, batch []*resource) error {
 	facts, err := s.factsOf(ctx, batch)
 	if err != nil {
 		return err
 	}
-	sent, rejected, err := s.send(ctx, journal, executions.KindBackfill, facts)
+	sent, rejected, err := s.send(ctx, journal, executions.KindBackfill, slices.DeleteFunc(facts, known.hasSent), known)
 	if err != nil {
 		return err
 	}
@@ -173,13 +176,14 @@ func (s *Sender) sendBatch(ctx context.Context, p *Position, journal *Journal, b
 	return p.save()
 }
 
-// send sends facts, and adds what became of each to the journal. The kind is that of the
-// journal's lines.
-func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts []fact) (sent int, rejected []Rejection, err error) {
+// send sends facts, without the partial refunds that are known to be sent, and adds what became of
+// each to the journal. The kind is that of the journal's lines.
+func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts []fact, known Known) (sent int, rejected []Rejection, err error) {
 	all, err := s.write(ctx, facts, true)
 	if err != nil {
 		return 0, nil, err
 	}
+	all = slices.DeleteFunc(all, known.hasMessage)
 	sent, rejected, left, err := s.deliver(ctx, all)
 	about := executions.Line{Time: time.Now().UTC(), Kind: kind, By: journal.by}
 	if len(s.to) > 0 {

@@ -18,6 +18,7 @@ type Position struct {
 	Source     string      `json:"source"` // names the Commerce store and its Segment source
 	Only       []string    `json:"only,omitempty"`
 	To         []string    `json:"to,omitempty"`
+	Again      bool        `json:"again,omitempty"` // also what was sent before
 	Since      time.Time   `json:"since"`
 	Until      time.Time   `json:"until"`
 	Events     int         `json:"events"` // the number of events to send, from the plan

@@ -10,8 +10,6 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/shared/commerce"
-	"commerce-segment/shared/segment"
-	"commerce-segment/shared/tracking"
 )
 
 // Outcome is the outcome of a webhook that arrived.
@@ -89,42 +87,28 @@ func (e *TooEarlyError) Error() string {
 		e.Known.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339))
 }
 
-// clockSkew is how much the clocks may differ: a webhook may be logged before its event time
-// by that much.
-const clockSkew = 5 * time.Minute
-
 // comparing is the state of a comparison.
 type comparing struct {
 	*Sender
 	*Comparison
-	outcomes map[string]Outcome
-	ids      map[string]bool // messageIds that Segment accepted
-	sent     map[string]bool // the keys in the journal
-	seen     map[string]bool // the keys of missing facts: an order may be listed twice
+	Known
+	seen map[string]bool // the keys of missing facts: an order may be listed twice
 }
 
-// Compare compares the facts of a period in Commerce with the webhooks that arrived. It
+// Compare compares the facts of a period in Commerce with what is known since its beginning. It
 // calls read with the number of orders and customers that it has read so far. It reads the
 // time of a payment only if the webhook did not arrive.
-func (s *Sender) Compare(ctx context.Context, kinds []Kind, since, until time.Time, log ArrivalLog, journal *Journal, read func(int)) (*Comparison, error) {
-	arrivals, complete, err := log.Arrivals(ctx, since.Add(-clockSkew))
-	if err != nil {
-		return nil, err
-	}
-	sent, err := journal.read()
-	if err != nil {
-		return nil, err
-	}
-	if complete.After(since) {
-		since = complete
+func (s *Sender) Compare(ctx context.Context, kinds []Kind, since, until time.Time, known Known, read func(int)) (*Comparison, error) {
+	if known.Complete.After(since) {
+		since = known.Complete
 	}
 	if !since.Before(until) {
-		return nil, &TooEarlyError{Known: complete, Until: until}
+		return nil, &TooEarlyError{Known: known.Complete, Until: until}
 	}
 	c := comparing{
 		Sender:     s,
 		Comparison: &Comparison{Since: since, Until: until, Tallies: map[string]*Tally{}},
-		outcomes:   outcomesOf(arrivals), ids: idsOf(arrivals), sent: sent, seen: map[string]bool{},
+		Known:      known, seen: map[string]bool{},
 	}
 	for _, o := range s.observers {
 		c.Tallies[o.Name] = &Tally{}
@@ -139,34 +123,6 @@ func (s *Sender) Compare(ctx context.Context, kinds []Kind, since, until time.Ti
 		}
 	}
 	return c.Comparison, nil
-}
-
-// outcomesOf returns the outcomes by the keys of the facts. An update that reported a partial
-// refund did not report the full refund, nor another partial one: its messages show
-// which one it reported.
-func outcomesOf(arrivals []Arrival) map[string]Outcome {
-	outcomes := make(map[string]Outcome, len(arrivals))
-	for _, a := range arrivals {
-		if isPartialRefund := a.Tracking == tracking.OrderRefunded.Name && a.Event == "order.updated"; isPartialRefund && (a.Outcome == Delivered || a.Outcome == Skipped) {
-			continue
-		}
-		k := key(a.Tracking, a.Resource)
-		outcomes[k] = max(outcomes[k], a.Outcome)
-	}
-	return outcomes
-}
-
-// idsOf returns the ids of the messages that Segment accepted.
-func idsOf(arrivals []Arrival) map[string]bool {
-	ids := map[string]bool{}
-	for _, a := range arrivals {
-		for _, id := range a.MessageIDs {
-			if a.Outcome == Delivered {
-				ids[id] = true
-			}
-		}
-	}
-	return ids
 }
 
 // listed returns the period of the resources to read. An order with an event in the period
@@ -216,11 +172,7 @@ func (c comparing) compare(ctx context.Context, kind Kind, read func()) error {
 // whether the fact is one of these.
 func (c comparing) countKnown(f fact) bool {
 	tally := c.Tallies[f.by.Name]
-	outcome := c.outcomes[key(f.by.Name, f.resource.ID)]
-	if f.isPartialRefund() && (outcome == Delivered || outcome == Skipped) {
-		outcome = 0 // perhaps of another partial refund: see countUnknown
-	}
-	switch outcome {
+	switch outcome := c.outcome(f); outcome {
 	case Delivered:
 		tally.Delivered++
 	case Pending:
@@ -228,7 +180,7 @@ func (c comparing) countKnown(f fact) bool {
 	case Skipped:
 		tally.Skipped++
 	default:
-		if c.sent[f.key()] {
+		if c.journal[f.key()] {
 			tally.SentFromHere++
 			return true
 		}
@@ -252,7 +204,7 @@ func (c comparing) countUnknown(ctx context.Context, kind Kind, unknown []fact) 
 		within, clear := c.within(w.fact)
 		switch {
 		case clear && !within, c.seen[w.fact.key()]:
-		case w.fact.isPartialRefund() && slices.ContainsFunc(w.messages, func(m segment.Message) bool { return c.ids[m.ID] }):
+		case c.hasMessage(w):
 			tally.Delivered++
 		case w.invalid != nil:
 			tally.Rejected++
@@ -300,7 +252,7 @@ func (s *Sender) Send(ctx context.Context, missing []Missing, journal *Journal, 
 		if err != nil {
 			return sent, rejected, err
 		}
-		n, more, err := s.send(ctx, journal, executions.KindReconcile, facts)
+		n, more, err := s.send(ctx, journal, executions.KindReconcile, facts, Known{})
 		sent += n
 		rejected = append(rejected, more...)
 		if err != nil {

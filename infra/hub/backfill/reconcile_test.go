@@ -33,7 +33,11 @@ func (l *arrivalLog) arrive(row tracking.Tracking, resource string, outcome Outc
 
 func (s *shop) compare(l ArrivalLog, since, until time.Time) *Comparison {
 	s.t.Helper()
-	c, err := s.sender().Compare(s.t.Context(), s.options.Kinds, since, until, l, s.journal(), func(int) {})
+	known, err := ReadKnown(s.t.Context(), l, since, s.journal())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c, err := s.sender().Compare(s.t.Context(), s.options.Kinds, since, until, known, func(int) {})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -251,12 +255,11 @@ func TestExplainReturnsReasonsFromCommerce(t *testing.T) {
 // wrong.
 func TestAPeriodBeforeTheLogBeginsIsNotCompared(t *testing.T) {
 	s := openShop(t)
-	known := &arrivalLog{complete: day.AddDate(0, 0, 1)}
 	for _, c := range []struct {
 		until    time.Time
 		tooEarly bool
 	}{{day.AddDate(0, 0, 1), true}, {day.AddDate(0, 0, 1).Add(-time.Minute), true}, {day.AddDate(0, 0, 1).Add(time.Minute), false}} {
-		_, err := s.sender().Compare(t.Context(), s.options.Kinds, day, c.until, known, s.journal(), func(int) {})
+		_, err := s.sender().Compare(t.Context(), s.options.Kinds, day, c.until, Known{Complete: day.AddDate(0, 0, 1)}, func(int) {})
 		var early *TooEarlyError
 		if got := errors.As(err, &early); got != c.tooEarly || !got && err != nil {
 			t.Errorf("until %s: %v", c.until, err)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/local"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )
@@ -22,6 +25,7 @@ type backfillOptions struct {
 	backfillFlags
 	to     []string
 	dryRun bool
+	again  bool
 }
 
 // backfillExample is a command line that sends nothing.
@@ -30,13 +34,17 @@ const backfillExample = "hub backfill orders --since 2026-01-01 --dry-run"
 func newBackfill() *cobra.Command {
 	var options backfillOptions
 	cmd := &cobra.Command{
-		Use:   "backfill orders|customers --since TIME [--until TIME] [--only NAME,…] [--to INTEGRATION,…] [--dry-run | --yes]",
+		Use:   "backfill orders|customers --since TIME [--until TIME] [--only NAME,…] [--to INTEGRATION,…] [--again] [--dry-run | --yes]",
 		Short: "Send past events of orders or customers to Segment",
 		Long: `backfill reads the orders or customers that were created in a period from Commerce,
 and sends their events to Segment. It uses the store's templates, the trackings that are
-enabled, and the same messageIds as the live webhooks. Segment drops a message that it
-received within the last day. backfill prints the number of events and asks before it
-sends them.
+enabled, and the same messageIds as the live webhooks. backfill prints the number of events
+and asks before it sends them.
+
+Events that were already sent are left out: those that webhooks delivered, according to the
+executions of the hub or the functions' logs, and those that a backfill or a reconciliation
+sent from this machine. With --again they are sent too. Segment drops a message that it
+received within the last day, and counts an older one twice.
 
 It sends the events that the present state of an order proves: created, paid, authorized,
 fulfilled, refunded in full or in part, cancelled. Commerce does not keep what was changed,
@@ -54,8 +62,8 @@ It keeps its position in the folder backfill of the hub's directory. No event is
 an event that is sent twice has the same messageId.
 
 --to limits the messages to some integrations of the source, by their names in Segment,
-such as "Google Analytics 4". Segment drops repeated messageIds first: a message that it
-received within the last day does not reach another integration either.`,
+such as "Google Analytics 4". Then nothing is left out. Segment drops repeated messageIds first: a
+message that it received within the last day does not reach another integration either.`,
 		Example: `  hub backfill orders --since 2026-01-01 --dry-run
   hub backfill orders --since 2026-01-01 --only order-completed --prefix /commerce-segment
   hub backfill customers --since 365d --to Amplitude --yes`,
@@ -72,6 +80,7 @@ received within the last day does not reach another integration either.`,
 	}
 	addBackfillFlags(cmd, &options.backfillFlags)
 	cmd.Flags().StringSliceVar(&options.to, "to", nil, "limit the events to these `integrations` of the source")
+	cmd.Flags().BoolVar(&options.again, "again", false, "also send the events that were already sent")
 	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "print the number of events and a sample of each tracking, and send nothing")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
 	return cmd
@@ -83,7 +92,7 @@ func runBackfill(cmd *cobra.Command, kind backfill.Kind, options backfillOptions
 	if err != nil {
 		return err
 	}
-	t, err := options.open(cmd.Context(), []backfill.Kind{kind}, options.to)
+	t, err := options.open(cmd.Context(), store.BackfillOptions{Kinds: []backfill.Kind{kind}, To: options.to, Again: options.again})
 	if err != nil {
 		return err
 	}
@@ -91,15 +100,24 @@ func runBackfill(cmd *cobra.Command, kind backfill.Kind, options backfillOptions
 	if err != nil {
 		return err
 	}
-	if position != nil && !options.dryRun {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Continuing where the last run stopped: %d of %d events are sent, of %s from %s until %s.\nTo start again from the beginning, remove %s.\n",
-			position.Sent, position.Events, kind, backfill.Moment(position.Since), backfill.Moment(position.Until), position.File())
-		return sendBackfill(cmd, t, position)
+	continues := position != nil && !options.dryRun
+	if continues {
+		since = position.Since
 	}
-	plan, err := planBackfill(cmd, t, kind, since, until)
+	known, err := options.known(cmd.Context(), t, since)
 	if err != nil {
 		return err
 	}
+	if continues {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Continuing where the last run stopped: %d of %d events are sent, of %s from %s until %s.\nTo start again from the beginning, remove %s.\n",
+			position.Sent, position.Events, kind, backfill.Moment(position.Since), backfill.Moment(position.Until), position.File())
+		return sendBackfill(cmd, t, position, known)
+	}
+	plan, err := planBackfill(cmd, t, kind, since, until, known)
+	if err != nil {
+		return err
+	}
+	printKnown(cmd.ErrOrStderr(), t, known, since)
 	if err := options.printPlan(cmd.OutOrStdout(), plan, kind, t.Destination); err != nil {
 		return err
 	}
@@ -112,14 +130,45 @@ func runBackfill(cmd *cobra.Command, kind backfill.Kind, options backfillOptions
 	if err := options.confirm(cmd, fmt.Sprintf("Send %s?", words.Count(plan.Total(), "event"))); err != nil {
 		return err
 	}
-	return sendBackfill(cmd, t, t.Begin(kind, options.Period, since, until, plan))
+	return sendBackfill(cmd, t, t.Begin(kind, options.Period, since, until, plan), known)
+}
+
+// known reads what was already sent since a time.
+func (o backfillOptions) known(ctx context.Context, t store.Backfill, since time.Time) (backfill.Known, error) {
+	var log executions.Log // of a deployed store, t has it
+	if t.Deployment == nil {
+		client, err := local.NewClient(o.addr, o.Dir)
+		if err != nil {
+			return backfill.Known{}, err
+		}
+		var end func() error
+		if log, end, err = client.DirectoryLog(); err != nil {
+			return backfill.Known{}, err
+		}
+		defer end()
+	}
+	known, err := t.Known(ctx, log, since)
+	if err != nil {
+		return known, fmt.Errorf("nothing was sent, because what was already sent could not be read: %w. To send without comparing, pass --again", err)
+	}
+	return known, nil
+}
+
+// printKnown says if what was sent before is not left out, or not all of it.
+func printKnown(w io.Writer, t store.Backfill, known backfill.Known, since time.Time) {
+	switch {
+	case t.Again():
+		fmt.Fprintln(w, "What was already sent is not left out. Segment counts an event twice that it received more than a day ago.")
+	case known.Complete.After(since):
+		fmt.Fprintf(w, "The log of webhooks begins at %s: what webhooks delivered before is not known, and is sent again.\n", backfill.Moment(known.Complete))
+	}
 }
 
 // planBackfill counts the events to send.
-func planBackfill(cmd *cobra.Command, t store.Backfill, kind backfill.Kind, since, until time.Time) (backfill.Plan, error) {
+func planBackfill(cmd *cobra.Command, t store.Backfill, kind backfill.Kind, since, until time.Time, known backfill.Known) (backfill.Plan, error) {
 	read, done := readCounter(cmd.ErrOrStderr(), string(kind))
 	defer done()
-	return t.Plan(cmd.Context(), kind, since, until, read)
+	return t.Plan(cmd.Context(), kind, since, until, known, read)
 }
 
 // printPlan prints how many events there are to send, and where.
@@ -134,6 +183,9 @@ func (o backfillOptions) printPlan(w io.Writer, plan backfill.Plan, kind backfil
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	if plan.Sent > 0 {
+		fmt.Fprintf(w, "Already sent, and left out: %d of %s. --again sends them too.\n", plan.Sent, words.Count(plan.Sent+plan.Total(), "event"))
+	}
 	if plan.Filtered > 0 {
 		fmt.Fprintf(w, "Events that the templates filter: %d.\n", plan.Filtered)
 	}
@@ -145,7 +197,7 @@ func (o backfillOptions) printPlan(w io.Writer, plan backfill.Plan, kind backfil
 		_, err := fmt.Fprintln(w, "There is nothing to send.")
 		return err
 	}
-	_, err := fmt.Fprintf(w, "In total %s, to %s%s. Sending takes at least %s.\n",
+	_, err := fmt.Fprintf(w, "To send: %s, to %s%s. Sending takes at least %s.\n",
 		words.Count(plan.Total(), "event"), destination, onlyTo(o.to), cmp.Or(plan.Takes(o.rate), time.Second))
 	return err
 }
@@ -170,10 +222,10 @@ func printSamples(w io.Writer, plan backfill.Plan) error {
 }
 
 // sendBackfill sends the events from a position on.
-func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Position) error {
+func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Position, known backfill.Known) error {
 	bar := newProgress(cmd.ErrOrStderr(), "events sent", position.Events)
 	bar.at(position.Sent)
-	err := t.Backfill(cmd.Context(), position, t.Journal(userName()), func(p backfill.Position) { bar.at(p.Sent) })
+	err := t.Backfill(cmd.Context(), position, known, t.Journal(userName()), func(p backfill.Position) { bar.at(p.Sent) })
 	bar.done()
 	if err != nil {
 		return fmt.Errorf("%w\nSent so far: %s. To continue, run the same command again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))

@@ -36,7 +36,7 @@ func addBackfillFlags(cmd *cobra.Command, o *backfillFlags) {
 }
 
 // open opens the store, its Commerce and its Segment source.
-func (o backfillFlags) open(ctx context.Context, kinds []backfill.Kind, to []string) (store.Backfill, error) {
+func (o backfillFlags) open(ctx context.Context, what store.BackfillOptions) (store.Backfill, error) {
 	s, err := store.Open(ctx, o.Location)
 	if err != nil {
 		return store.Backfill{}, err
@@ -45,7 +45,8 @@ func (o backfillFlags) open(ctx context.Context, kinds []backfill.Kind, to []str
 	if err != nil {
 		return store.Backfill{}, err
 	}
-	return s.OpenBackfill(ctx, store.BackfillOptions{Kinds: kinds, Only: o.only, To: to, Rate: o.rate, Inbox: local.HubURL(host, port)})
+	what.Only, what.Rate, what.Inbox = o.only, o.rate, local.HubURL(host, port)
+	return s.OpenBackfill(ctx, what)
 }
 
 // confirm asks whether to send, unless --yes was given.

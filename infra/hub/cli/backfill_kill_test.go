@@ -149,7 +149,7 @@ func TestBackfillPrintsItsPlanAndAsks(t *testing.T) {
 		sent int
 	}{
 		{"it asks", []string{"orders", "--since", "2026-01-01"}, exitFailed,
-			[]string{"Created in this period: 2 orders.", "2 checkout-started", "1 order-completed", "In total 3 events, to " + sink.URL, "Not a terminal: pass --yes"}, 0},
+			[]string{"Created in this period: 2 orders.", "2 checkout-started", "1 order-completed", "To send: 3 events, to " + sink.URL, "Not a terminal: pass --yes"}, 0},
 		{"a dry run sends nothing", []string{"orders", "--since", "2026-01-01", "--to", "Amplitude", "--dry-run"}, exitDone,
 			[]string{", limited to Amplitude. ", `"event": "Order Completed"`, `"email": "•••"`, `"total": 12`, "Nothing was sent (--dry-run)"}, 0},
 		{"nothing was created", []string{"orders", "--since", "2026-01-01", "--until", "2026-02-01", "--yes"}, exitDone, []string{"Created in this period: 0 orders.", "There is nothing to send"}, 0},
@@ -160,6 +160,10 @@ func TestBackfillPrintsItsPlanAndAsks(t *testing.T) {
 		{"an unknown kind", []string{"carts", "--since", "1d"}, exitFailed, []string{"write orders or customers", "Usage: hub backfill"}, 0},
 		{"a tracking that cannot be backfilled", []string{"orders", "--since", "1d", "--only", "order-updated"}, exitFailed, []string{"order-updated cannot be backfilled"}, 0},
 		{"it sends", []string{"orders", "--since", "2026-01-01", "--only", "order-completed", "--yes"}, exitDone, []string{"Done: 1 event of 2 orders sent."}, 1},
+		{"what was sent is left out", []string{"orders", "--since", "2026-01-01"}, exitFailed,
+			[]string{"Already sent, and left out: 1 of 3 events. --again sends them too.", "To send: 2 events, to "}, 1},
+		{"what was sent is sent again if asked for", []string{"orders", "--since", "2026-01-01", "--again", "--dry-run"}, exitDone,
+			[]string{"What was already sent is not left out.", "To send: 3 events, to "}, 1},
 		{"it sends customers", []string{"customers", "--since", "1d", "--yes"}, exitDone, []string{"Done: 1 event of 1 customer sent."}, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -61,7 +61,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 		return err
 	}
 	kinds := []backfill.Kind{backfill.Orders, backfill.Customers}
-	t, err := options.open(cmd.Context(), kinds, nil)
+	t, err := options.open(cmd.Context(), store.BackfillOptions{Kinds: kinds})
 	if err != nil {
 		return err
 	}
@@ -69,12 +69,12 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	if err != nil {
 		return err
 	}
-	known, err := t.ArrivalLog(cmd.Context(), here)
+	known, err := t.Known(cmd.Context(), here, since)
 	if err != nil {
 		return err
 	}
 	read, done := readCounter(cmd.ErrOrStderr(), "orders and customers")
-	comparison, err := t.Compare(cmd.Context(), kinds, since, until, known, t.Journal(""), read)
+	comparison, err := t.Compare(cmd.Context(), kinds, since, until, known, read)
 	done()
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ type catchUpForm struct {
 	backfill.Period
 	Only  []sendable
 	To    string // names of integrations, separated by commas
+	Again bool   // also what was sent before
 	Wrong wrong
 }
 
@@ -134,7 +135,7 @@ func (c *Console) readCatchUp(r *http.Request, kinds ...backfill.Kind) (form cat
 	form = catchUpForm{
 		Kind:   backfill.Kind(r.PostFormValue("kind")),
 		Period: backfill.Period{Since: strings.TrimSpace(r.PostFormValue("since")), Until: strings.TrimSpace(r.PostFormValue("until"))},
-		To:     strings.TrimSpace(r.PostFormValue("to")), Wrong: wrong{},
+		To:     strings.TrimSpace(r.PostFormValue("to")), Again: r.PostForm.Has("again"), Wrong: wrong{},
 	}
 	enabled, err := c.Store.Enabled(r.Context())
 	if err != nil {
@@ -186,11 +187,12 @@ func (f *catchUpForm) integrations() (names []string) {
 }
 
 // openBackfill opens the store to send past events.
-func (c *Console) openBackfill(ctx context.Context, kinds []backfill.Kind, only, to []string) (store.Backfill, error) {
+func (c *Console) openBackfill(ctx context.Context, what store.BackfillOptions) (store.Backfill, error) {
 	if _, err := c.endpoint(ctx); err != nil { // for example, the inbox belongs to another hub
 		return store.Backfill{}, err
 	}
-	return c.Store.OpenBackfill(ctx, store.BackfillOptions{Kinds: kinds, Only: only, To: to, Rate: backfill.DefaultRate, Inbox: c.inboxURL()})
+	what.Rate, what.Inbox = backfill.DefaultRate, c.inboxURL()
+	return c.Store.OpenBackfill(ctx, what)
 }
 
 // planBackfill counts what a backfill would send. It sends nothing.
@@ -216,7 +218,7 @@ func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
 		reject(http.StatusUnprocessableEntity, errMarked.Error())
 		return
 	}
-	opened, err := c.openBackfill(r.Context(), []backfill.Kind{kind}, only, form.integrations())
+	opened, err := c.openBackfill(r.Context(), store.BackfillOptions{Kinds: []backfill.Kind{kind}, Only: only, To: form.integrations(), Again: form.Again})
 	if err != nil {
 		reject(http.StatusUnprocessableEntity, err.Error())
 		return
@@ -230,11 +232,15 @@ func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.begin(w, r, job{Title: "Reading from Commerce", Counts: string(kind) + " read"}, func(ctx context.Context, at func(int)) finding {
-		plan, err := opened.Plan(ctx, kind, since, until, at)
+		known, err := opened.Known(ctx, c.log(), since)
 		if err != nil {
 			return failed(ctx, err, "Nothing was sent.")
 		}
-		return finding{Plan: &planned{Plan: plan, opened: opened, form: form, Since: since, Until: until}}
+		plan, err := opened.Plan(ctx, kind, since, until, known, at)
+		if err != nil {
+			return failed(ctx, err, "Nothing was sent.")
+		}
+		return finding{Plan: &planned{Plan: plan, opened: opened, form: form, Since: since, Until: until, KnownSince: known.Complete}}
 	})
 }
 
@@ -259,17 +265,17 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 		reject(http.StatusNotFound, errNoLog.Error())
 		return
 	}
-	opened, err := c.openBackfill(r.Context(), kinds, only, nil)
+	opened, err := c.openBackfill(r.Context(), store.BackfillOptions{Kinds: kinds, Only: only})
 	if err != nil {
 		reject(http.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	c.begin(w, r, job{Title: "Comparing Commerce with deliveries", Counts: "orders and customers read"}, func(ctx context.Context, at func(int)) finding {
-		known, err := opened.ArrivalLog(ctx, log)
+		known, err := opened.Known(ctx, log, since)
 		if err != nil {
 			return failed(ctx, err, "")
 		}
-		comparison, err := opened.Compare(ctx, kinds, since, until, known, opened.Journal(""), at)
+		comparison, err := opened.Compare(ctx, kinds, since, until, known, at)
 		if err != nil {
 			return failed(ctx, err, "")
 		}
@@ -333,7 +339,7 @@ func (c *Console) resumeBackfill(w http.ResponseWriter, r *http.Request) {
 		c.done(w, r, "/catchup", "Discarded. Events that were already sent are not affected.")
 		return
 	}
-	opened, err := c.openBackfill(r.Context(), []backfill.Kind{position.Kind}, position.Only, position.To)
+	opened, err := c.openBackfill(r.Context(), store.BackfillOptions{Kinds: []backfill.Kind{position.Kind}, Only: position.Only, To: position.To, Again: position.Again})
 	if err != nil {
 		c.showCatchUp(w, r, http.StatusUnprocessableEntity, err.Error(), nil, nil)
 		return
@@ -345,7 +351,10 @@ func (c *Console) resumeBackfill(w http.ResponseWriter, r *http.Request) {
 func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.Backfill, position *backfill.Position) {
 	work := job{Title: "Sending events to Segment", Counts: "events sent", Of: position.Events, Done: position.Sent}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
-		err := opened.Backfill(ctx, position, opened.Journal(senderOf(ctx)), func(p backfill.Position) { at(p.Sent) })
+		known, err := opened.Known(ctx, c.log(), position.Since)
+		if err == nil {
+			err = opened.Backfill(ctx, position, known, opened.Journal(senderOf(ctx)), func(p backfill.Position) { at(p.Sent) })
+		}
 		if err != nil {
 			return failed(ctx, err, fmt.Sprintf("%d of %d events sent. You can resume the backfill from there at any time.", position.Sent, position.Events))
 		}

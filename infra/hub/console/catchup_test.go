@@ -174,7 +174,7 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	s.addOrder(day.AddDate(0, 0, 1), "paid")
 	s.addOrder(day.AddDate(0, -3, 0), "paid") // before it
 	page := s.finds("/catchup/plan", plan(map[string]string{"until": "2026-04-01", "to": "Amplitude, Braze"}))
-	wants(t, page, "Step 2: send", "<dt>Orders</dt><dd>2</dd>", "<dt>Events</dt><dd>3</dd>", "<dt>Estimated time</dt><dd>1 s</dd>",
+	wants(t, page, "Step 2: send", "<dt>Orders</dt><dd>2</dd>", "<dt>Events to send</dt><dd>3</dd>", "<dt>Estimated time</dt><dd>1 s</dd>",
 		"2026-01-01T00:00:00Z</span> until <span class=\"whole\">2026-04-01T00:00:00Z", "<b>2</b> Checkout Started", "<b>1</b> Order Completed",
 		"Segment forwards the events to Amplitude and Braze only.", "Send 3 events", "•••", `value="Amplitude, Braze"`)
 	lacks(t, page, "Mara", "mara@")
@@ -338,7 +338,10 @@ func TestAFailedBackfillShowsTheErrorAndCanBeDiscarded(t *testing.T) {
 	wants(t, page, "Discarded.")
 	lacks(t, page, "Stopped backfill")
 	page = s.finds("/catchup/plan", plan(nil))
-	wants(t, page, "Send 150 events")
+	wants(t, page, "<dt>Already sent</dt><dd>100</dd>", "Send 50 events")
+	_, page = s.post("/catchup/stop", url.Values{"found": {foundField.FindStringSubmatch(page)[1]}})
+	page = s.finds("/catchup/plan", plan(map[string]string{"again": "yes"}))
+	wants(t, page, "What was already sent is not left out", "Send 150 events", `value="yes" autocomplete="off" checked`)
 }
 
 // delivered writes the log lines of a delivered webhook.

@@ -61,3 +61,24 @@ func (c Client) Executions(ctx context.Context) (log executions.Log, note string
 	}
 	return files, fmt.Sprintf("No hub listens at %s: this is what %s holds.", strings.TrimPrefix(c.URL, "http://"), folder), files.Close, nil
 }
+
+// DirectoryLog returns the log of the executions in the hub's directory: that of the hub which
+// runs with it, or that of its files. It is nil if there are no executions. The caller calls end.
+func (c Client) DirectoryLog() (log executions.Log, end func() error, err error) {
+	nothing := func() error { return nil }
+	switch running := c.directory.CheckRunning(); {
+	case errors.Is(running, store.ErrRunning):
+		return c, nothing, nil
+	case running != nil:
+		return nil, nothing, running
+	}
+	folder := c.directory.File(store.ExecutionsFolder)
+	if _, missing := os.Stat(folder); errors.Is(missing, fs.ErrNotExist) {
+		return nil, nothing, nil
+	}
+	files, err := disk.OpenToRead(folder)
+	if err != nil {
+		return nil, nothing, err
+	}
+	return files, files.Close, nil
+}

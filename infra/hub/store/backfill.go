@@ -33,6 +33,9 @@ type BackfillOptions struct {
 	Only, To []string // as in backfill.Options
 	Rate     int      // events a second
 	Disabled bool     // also trackings that are disabled: see Store.OpenRevenue
+	// Again also sends what was sent before. With To that is always so: the messages may have
+	// gone to other integrations.
+	Again bool
 	// Inbox is the URL of the hub's inbox. A store on this machine sends there if no
 	// Segment host is set.
 	Inbox string
@@ -68,6 +71,7 @@ func (b Backfill) Reopen(ctx context.Context) (Backfill, error) {
 // OpenBackfill prepares a backfill: it reads the store's settings and makes the clients of
 // Commerce and Segment.
 func (s Store) OpenBackfill(ctx context.Context, what BackfillOptions) (Backfill, error) {
+	what.Again = what.Again || len(what.To) > 0
 	configs, err := s.Configs(ctx, what.Inbox)
 	if err != nil {
 		return Backfill{}, err
@@ -150,7 +154,11 @@ func (s Store) Sent(ctx context.Context, inbox, id string) executions.Sent {
 // kind, period and options have the same file, so that a repeated command continues.
 func (b Backfill) positionFile(kind backfill.Kind, p backfill.Period) string {
 	only, to := slices.Sorted(slices.Values(b.options.Only)), slices.Sorted(slices.Values(b.options.To))
-	name := digest(b.pair, p.Since, p.Until, strings.Join(only, ","), strings.Join(to, ","))
+	options := []string{b.pair, p.Since, p.Until, strings.Join(only, ","), strings.Join(to, ",")}
+	if b.options.Again {
+		options = append(options, "again")
+	}
+	name := digest(options...)
 	return b.backfillFile(fmt.Sprintf("backfill-%s-%s.json", kind, name))
 }
 
@@ -163,7 +171,7 @@ func (b Backfill) Begun(kind backfill.Kind, p backfill.Period) (*backfill.Positi
 // Begin returns the first position of a planned backfill.
 func (b Backfill) Begin(kind backfill.Kind, p backfill.Period, since, until time.Time, plan backfill.Plan) *backfill.Position {
 	position := backfill.NewPosition(b.positionFile(kind, p), kind, since, until, plan.Total())
-	position.Source, position.Only, position.To = b.pair, b.options.Only, b.options.To
+	position.Source, position.Only, position.To, position.Again = b.pair, b.options.Only, b.options.To, b.options.Again
 	return position
 }
 
@@ -251,7 +259,7 @@ type arrivalLog struct {
 }
 
 // ArrivalLog returns the log of the webhooks that arrived: the logs of a deployed store's
-// functions, or the log of the hub on this machine.
+// functions, or the log here of the hub on this machine, which is nil if there is none.
 func (b Backfill) ArrivalLog(ctx context.Context, here executions.Log) (backfill.ArrivalLog, error) {
 	if b.Deployment == nil {
 		return arrivalLog{log: here}, nil
@@ -271,8 +279,28 @@ func (b Backfill) ArrivalLog(ctx context.Context, here executions.Log) (backfill
 	return l, nil
 }
 
+// Known reads what is known since a time about the events of Commerce: from the log of the
+// webhooks that arrived, and from what was sent from this machine. The log here is as that of
+// ArrivalLog. A store that is opened to send events again knows nothing.
+func (b Backfill) Known(ctx context.Context, here executions.Log, since time.Time) (backfill.Known, error) {
+	if b.options.Again {
+		return backfill.Known{}, nil
+	}
+	log, err := b.ArrivalLog(ctx, here)
+	if err != nil {
+		return backfill.Known{}, err
+	}
+	return backfill.ReadKnown(ctx, log, since, b.Journal(""))
+}
+
+// Again reports whether the store is opened to send again what was sent before.
+func (b Backfill) Again() bool { return b.options.Again }
+
 // Arrivals implements backfill.ArrivalLog.
 func (l arrivalLog) Arrivals(ctx context.Context, since time.Time) (all []backfill.Arrival, complete time.Time, err error) {
+	if l.log == nil {
+		return nil, time.Now(), nil
+	}
 	queries := []executions.Query{{From: since}}
 	if len(l.trackings) > 0 {
 		queries = nil

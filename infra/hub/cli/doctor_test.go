@@ -49,15 +49,15 @@ func TestDoctorChecksAHubOnThisMachine(t *testing.T) {
 	h.Set("templates/order-completed", "{")
 	h.Webhook("order-completed", hubtest.Order("order.paid", "o-1"))
 	hubtest.Eventually(t, "the doctor reports the event that is retried", func() bool {
-		events := examined(t, exitBroken, "--dir", h.Dir, h.AddrFlag())["events"]
-		return events[0].State == doctor.Fault && strings.Contains(events[0].Says, "order-completed: 1 event to be delivered") && strings.Contains(events[0].Says, "because of template")
+		found := examined(t, exitBroken, "--dir", h.Dir, h.AddrFlag())["health"]
+		return found[0].State == doctor.Fault && strings.Contains(found[0].Says, "The template of order-completed does not compile") && strings.Contains(found[0].Says, "1 event is retried")
 	})
 	text := command(t, "", "doctor", "--dir", h.Dir, h.AddrFlag())
-	if text.code != exitBroken || !strings.Contains(text.stdout, "fault    templates  order-completed: its events are retried") || !strings.Contains(text.stdout, "→ fix it with hub templates push order-completed --dir ") {
+	if text.code != exitBroken || !strings.Contains(text.stdout, "fault    health     The template of order-completed does not compile") || !strings.Contains(text.stdout, "hub templates versions order-completed --dir ") {
 		t.Errorf("without --json it prints\n%s%s", text.stdout, text.stderr)
 	}
 	if status, page := h.Request("GET", "/doctor", ""); status != http.StatusOK || !strings.Contains(page, `<span class="pill is-fault">fault</span>`) ||
-		!strings.Contains(page, `aria-current="page"><b>Doctor`) || !strings.Contains(page, "because of template") {
+		!strings.Contains(page, `aria-current="page"><b>Doctor`) || !strings.Contains(page, "The template of order-completed does not compile") {
 		t.Errorf("the page answers %d\n%s", status, page)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/lint"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/version"
@@ -232,10 +233,15 @@ func (p Patient) templates(ctx context.Context) []Finding {
 		return unknown(err)
 	}
 	var found []Finding
+	judged, broken := p.judged(ctx), false
 	for _, t := range list {
+		if judged[health.OfTemplate(t.Tracking.Name)] {
+			broken = true
+			continue
+		}
 		found = append(found, templateFindings(ctx, t, enabled[t.Tracking.Name], p.Store.Flag())...)
 	}
-	if len(found) == 0 {
+	if len(found) == 0 && !broken {
 		found = append(found, Finding{State: OK, Says: "every template compiles, and makes valid messages of the bundled samples"})
 	}
 	return found
@@ -399,18 +405,9 @@ func (p Patient) events(ctx context.Context) []Finding {
 		return unknown(err)
 	}
 	now := time.Now()
-	whole := executions.Query{From: now.Add(-max(p.Since, executions.RetriedFor))}
-	log, err := executions.Near(ctx, p.Log, whole)
+	found, err := p.Log.Find(ctx, executions.Query{From: now.Add(-p.Since)}, executions.Page{Summary: true})
 	if err != nil {
 		return unknown(err)
 	}
-	found, err := log.Find(ctx, executions.Query{From: now.Add(-p.Since)}, executions.Page{Summary: true})
-	if err != nil {
-		return unknown(err)
-	}
-	waits, err := executions.Waits(ctx, log, whole)
-	if err != nil {
-		return unknown(err)
-	}
-	return eventFindings(found.Summary.Kinds, waits, enabled, p.Since, now, p.Store)
+	return eventFindings(found.Summary.Kinds, p.judged(ctx), enabled, p.Since, now, p.Store)
 }

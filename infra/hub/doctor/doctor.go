@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
@@ -93,6 +94,7 @@ type check struct {
 
 // Examine runs all checks concurrently.
 func Examine(ctx context.Context, p Patient) Report {
+	p.Health = once(p.Health)
 	r := Report{Store: p.Store.Name, Findings: examine(ctx, []check{
 		{"store", p.store},
 		{"health", p.health},
@@ -126,14 +128,33 @@ func (r Report) state() health.State {
 
 // health reports the problems of the judgement that the overview shows too.
 func (p Patient) health(ctx context.Context) []Finding {
-	if p.Health == nil {
-		return nil
-	}
 	j, err := p.Health(ctx)
 	if err != nil {
 		return []Finding{{State: Fault, Says: "the store could not be asked: " + oneLine(err.Error())}}
 	}
 	return healthFindings(j)
+}
+
+// once returns a function that judges only once, for all checks that use the judgement.
+func once(judge func(context.Context) (health.Judgement, error)) func(context.Context) (health.Judgement, error) {
+	var judging sync.Once
+	var j health.Judgement
+	var err error
+	return func(ctx context.Context) (health.Judgement, error) {
+		judging.Do(func() { j, err = judge(ctx) })
+		return j, err
+	}
+}
+
+// judged returns the keys of the problems that the check health reports, so that no other check
+// reports them again. If the store cannot be judged, there are none.
+func (p Patient) judged(ctx context.Context) map[string]bool {
+	j, _ := p.Health(ctx)
+	keys := map[string]bool{}
+	for _, problem := range j.Problems {
+		keys[problem.Key] = true
+	}
+	return keys
 }
 
 // healthFindings returns the problems of a judgement as findings, without those of the

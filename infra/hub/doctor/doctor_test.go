@@ -207,36 +207,26 @@ func TestEvents(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		all     []executions.Execution // newest first
+		judged  []string
 		enabled map[string]bool
 		store   store.Store
 		states  string
 		says    []string
 	}{
-		{"one came", []executions.Execution{came(2*time.Hour, executions.Delivered, "")}, only, deployed, "ok", []string{"last webhooks: order-completed 2 h ago"}},
-		{"none came", nil, only, deployed, "note", []string{"without a webhook in the last 24 hours: order-completed", "hub webhooks list --prefix /shop"}},
-		{"none came of one that is disabled", nil, nil, deployed, "", nil},
-		{"just accepted", []executions.Execution{came(time.Second, executions.Accepted, "")}, only, deployed, "ok", nil},
-		{"accepted long ago", []executions.Execution{came(time.Hour, executions.Accepted, "")}, only, deployed, "warning ok", []string{"1 event to be delivered, the oldest received 60 min ago"}},
-		{"Segment is slow", []executions.Execution{came(time.Minute, executions.Retrying, "segment_503")}, only, deployed, "note ok", []string{"because of segment_503"}},
-		{"Segment is slow for long", []executions.Execution{came(time.Minute, executions.Retrying, "segment_503"), came(time.Hour, executions.Retrying, "segment_503")}, only, deployed,
-			"warning ok", []string{"2 events to be delivered, the oldest received 60 min ago"}},
-		{"a template is broken", []executions.Execution{came(time.Minute, executions.Retrying, "template")}, only, deployed, "fault ok",
-			[]string{"because of template", "hub executions --outcome accepted,retrying --tracking order-completed --prefix /shop", "are delivered automatically"}},
-		{"Segment redirects", []executions.Execution{came(time.Minute, executions.Retrying, "segment_301")}, only, deployed, "fault ok", nil},
-		{"Segment answers 404", []executions.Execution{came(time.Minute, executions.Retrying, "segment_404")}, only, deployed, "fault ok", nil},
-		{"Segment answers 400 to everything", []executions.Execution{came(time.Minute, executions.Retrying, "segment_400")}, only, deployed, "fault ok", nil},
-		{"dead letters", []executions.Execution{came(1, executions.Failed, "message_invalid"), came(2, executions.Failed, "message_invalid"), came(3, executions.Failed, "forged")}, only, deployed,
-			"warning ok", []string{"failed in the last 24 hours: 1 forged, 2 message_invalid", "hub deadletters redrive --prefix /shop"}},
-		{"dead letters on this machine", []executions.Execution{came(1, executions.Failed, "message_invalid")}, only, store.Store{}, "warning ok", []string{"hub deadletters list or", "hub deadletters redrive"}},
-		{"only an unauthenticated client's", []executions.Execution{came(1, executions.Rejected, "forged")}, only, deployed, "warning note", []string{"1 forged", "without a webhook in"}},
+		{"one came", []executions.Execution{came(2*time.Hour, executions.Delivered, "")}, nil, only, deployed, "ok", []string{"last webhooks: order-completed 2 h ago"}},
+		{"none came", nil, nil, only, deployed, "note", []string{"without a webhook in the last 24 hours: order-completed", "hub webhooks list --prefix /shop"}},
+		{"none came of one that is disabled", nil, nil, nil, deployed, "", nil},
+		{"only an unauthenticated client's", []executions.Execution{came(1, executions.Rejected, "forged")}, nil, only, deployed, "warning note", []string{"1 forged", "without a webhook in"}},
+		{"what the check health reports", []executions.Execution{came(1, executions.Rejected, "forged"), came(2, executions.Rejected, "unavailable")}, []string{health.OfSecret}, only, deployed,
+			"warning note", []string{"rejected in the last 24 hours: 1 unavailable |"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			waits, err := executions.Waits(t.Context(), executions.Memory{List: c.all}, executions.Query{})
-			if err != nil {
-				t.Fatal(err)
-			}
 			kinds := executions.Summarize(c.all, now.Add(-24*time.Hour), now).Kinds
-			finds(t, eventFindings(kinds, waits, c.enabled, 24*time.Hour, now, c.store), c.states, c.says...)
+			judged := map[string]bool{}
+			for _, key := range c.judged {
+				judged[key] = true
+			}
+			finds(t, eventFindings(kinds, judged, c.enabled, 24*time.Hour, now, c.store), c.states, c.says...)
 		})
 	}
 }
@@ -328,5 +318,25 @@ func TestRefundsInPartNeedCommerce(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.states)
 			}
 		})
+	}
+}
+
+// A broken template is a problem of the judgement, a sample that fails one of the templates.
+func TestABrokenTemplateIsReportedOnce(t *testing.T) {
+	s := store.InDirectory(store.Directory{Dir: settings.Dir(t.TempDir())})
+	if err := s.Put(t.Context(), "templates/order-completed", "{"); err != nil {
+		t.Fatal(err)
+	}
+	report := Examine(t.Context(), Patient{Store: s, Health: func(ctx context.Context) (health.Judgement, error) {
+		return health.Source{Store: s}.Judge(ctx, time.Now()), nil
+	}})
+	var checks []string
+	for _, f := range report.Findings {
+		if strings.Contains(f.Says, "order-completed") && f.State == Fault {
+			checks = append(checks, f.Check)
+		}
+	}
+	if !slices.Equal(checks, []string{"health"}) {
+		t.Errorf("it is reported by %q: %+v", checks, report.Findings)
 	}
 }

@@ -3,6 +3,7 @@ package executions
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -205,4 +206,20 @@ func (s Summary) Says(lookback string) string {
 		text += fmt.Sprintf(" Event-to-Segment time: median %s, 95 %% within %s.", t.P50, t.P95)
 	}
 	return text
+}
+
+// ByReason counts executions with an outcome by reason, without some reasons, as in "2
+// message_invalid, 1 template". It is empty if there are none.
+func ByReason(all []KindCount, outcome Outcome, without ...string) string {
+	counts := map[string]int{}
+	for _, kind := range all {
+		if kind.Outcome == outcome && !slices.Contains(without, kind.Reason) {
+			counts[kind.Reason] += kind.N
+		}
+	}
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[reason], reason))
+	}
+	return strings.Join(parts, ", ")
 }

@@ -15,6 +15,7 @@ type Facts struct {
 	Flag, HubFlag string
 
 	Unread    []string // what could not be read, as sentences
+	Unused    []string // files in the directory that nothing reads
 	Settings  string   // what is wrong with the settings or missing; empty if nothing is
 	Templates []BrokenTemplate
 	Disabled  []string // trackings
@@ -41,6 +42,7 @@ type Log struct {
 	Unavailable   Unavailable
 	Trackings     []Outcomes
 	Failed        int       // dead letters of events that were received in the period
+	FailedFor     string    // their reasons
 	FirstFailed   time.Time // when the first of them was received
 	// SameHours is how many webhooks were accepted on each of the last 7 days at the times that
 	// have passed since LastAccepted, the latest day first. It is empty if that is less than

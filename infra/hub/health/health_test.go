@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 		{"a template does not compile", func(f *Facts) {
 			f.Templates = []BrokenTemplate{{"order-completed", "line 1: unexpected }"}}
 			f.Log.Waits = []executions.Wait{wait("template", 2, "10:42")}
-		}, Broken, "template/order-completed", "does not compile, so its events are not delivered: line 1: unexpected }. Fix the template, or restore an older version or the default (hub templates restore order-completed default --dir here). The events are then delivered automatically, for up to 30 hours. hub templates versions order-completed --dir here"},
+		}, Broken, "template/order-completed", "does not compile, so its events are not delivered: line 1: unexpected }. 2 events are retried, the next attempt is at 10:51. Fix the template, or restore an older version or the default (hub templates restore order-completed default --dir here). The events are then delivered automatically, for up to 30 hours. hub templates versions order-completed --dir here"},
 		{"a template makes invalid messages", func(f *Facts) {
 			f.Log.Trackings = []Outcomes{{Tracking: "order-completed", Invalid: 3, FirstInvalid: at("09:00")}}
 		}, Broken, "template/order-completed", "Every event of order-completed since 09:00 became a dead letter"},
@@ -95,8 +95,11 @@ func TestJudge(t *testing.T) {
 		{"silence of a store with few webhooks", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = []int{5, 6, 4, 5, 6, 7, 8}, at("08:10") }, Working, "", ""},
 		{"silence for more than a day", func(f *Facts) { f.Log.SameHours = lots }, Broken, "silent", "No webhook came since 2026-11-23 10:50"},
 		{"a silence that was not compared", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = nil, at("10:40") }, Working, "", ""},
-		{"dead letters", func(f *Facts) { f.DeadLetters, f.Log.Failed, f.Log.FirstFailed = 32, 27, at("10:00") }, Degraded, "dead-letters",
-			"There are 32 dead letters: events that could not be delivered. Of the events that were received in the last 24 hours, 27 became one, the first received at 10:00."},
+		{"dead letters", func(f *Facts) {
+			f.DeadLetters, f.Log.Failed, f.Log.FailedFor, f.Log.FirstFailed = 32, 27, "27 message_invalid", at("10:00")
+		}, Degraded, "dead-letters",
+			"There are 32 dead letters: events that could not be delivered. Of the events that were received in the last 24 hours, 27 became one (27 message_invalid), the first received at 10:00."},
+		{"a file that nothing reads", func(f *Facts) { f.Unused = []string{".hub/segment/hots"} }, Working, "unused/.hub/segment/hots", "Nothing reads the file .hub/segment/hots, so it has no effect."},
 		{"one dead letter", func(f *Facts) { f.DeadLetters = 1 }, Degraded, "dead-letters", "There is 1 dead letter"},
 		{"a tracking is disabled", func(f *Facts) { f.Disabled = []string{"order-updated"} }, Working, "disabled", "order-updated"},
 		{"something cannot be read", func(f *Facts) { f.Unread = []string{"no answer"} }, Degraded, "unread/no answer", "could not be checked: no answer."},

@@ -137,6 +137,7 @@ func (h history) unavailable(ctx context.Context, to *Log) (err error) {
 func (h history) failed(ctx context.Context, to *Log) (err error) {
 	q := h.ofKind(executions.Failed, "")
 	if to.Failed, _ = h.count(q); to.Failed > 0 {
+		to.FailedFor = executions.ByReason(h.kinds, executions.Failed)
 		to.FirstFailed, err = h.first(ctx, q)
 	}
 	return err

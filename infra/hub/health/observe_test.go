@@ -63,7 +63,7 @@ func TestObserve(t *testing.T) {
 		{"filtered events since one was delivered", executions.List{took(at("10:12"), skipped, "filtered"), took(at("10:11"), skipped, "filtered"), took(at("10:10"), delivered, ""), took(at("10:09"), skipped, "filtered")},
 			Log{LastAccepted: at("10:12"), LastDelivered: at("10:10"), Trackings: []Outcomes{{Tracking: "order-completed", Filtered: 2, FirstFiltered: at("10:11")}}}},
 		{"invalid messages", executions.List{took(at("10:12"), failed, "message_invalid"), took(at("10:11"), failed, "message_invalid")},
-			Log{LastAccepted: at("10:12"), Failed: 2, FirstFailed: at("10:11"), Trackings: []Outcomes{{Tracking: "order-completed", Invalid: 2, FirstInvalid: at("10:11")}}}},
+			Log{LastAccepted: at("10:12"), Failed: 2, FailedFor: "2 message_invalid", FirstFailed: at("10:11"), Trackings: []Outcomes{{Tracking: "order-completed", Invalid: 2, FirstInvalid: at("10:11")}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got, err := observe(t.Context(), executions.Memory{List: c.all}, now); err != nil || !reflect.DeepEqual(got, c.want) {

@@ -13,7 +13,7 @@ import (
 var rules = []func(Facts) []Problem{
 	settingsWrong, inboxKey, templatesBroken, acceptingFails, diskNearlyFull, memoryNearlyFull, secretDiffers, silent,
 	segmentFails, commerceFails, blocked, notAttempted, templatesDropEverything, deadLetters,
-	trackingsPaused, trackingsDisabled, unread,
+	trackingsPaused, trackingsDisabled, filesUnused, unread,
 }
 
 const (
@@ -34,12 +34,16 @@ const (
 	filteredAtLeast = 20
 )
 
-// The keys of the problems with settings: some are missing or not valid; the write key
-// for Segment is that of an inbox.
+// The keys of problems.
 const (
-	OfSettings = "settings"
-	OfInboxKey = "inbox-key"
+	OfSettings  = "settings"  // some are missing or not valid
+	OfInboxKey  = "inbox-key" // the write key for Segment is that of an inbox
+	OfSecret    = "secret"    // many webhooks have a wrong secret
+	OfAccepting = "accepting" // webhooks are answered 503
 )
+
+// OfTemplate returns the key of the problem that the template of a tracking fails.
+func OfTemplate(tracking string) string { return "template/" + tracking }
 
 func settingsWrong(f Facts) []Problem {
 	if f.Settings == "" {
@@ -60,21 +64,27 @@ func inboxKey(f Facts) []Problem {
 
 func templatesBroken(f Facts) (found []Problem) {
 	for _, t := range f.Templates {
-		found = append(found, brokenTemplate(f, t.Tracking, time.Time{}, fmt.Sprintf("The template of %s does not compile, so its events are not delivered: %s.", t.Tracking, sentence(t.Why))))
+		says, since := fmt.Sprintf("The template of %s does not compile, so its events are not delivered: %s.", t.Tracking, sentence(t.Why)), time.Time{}
+		for _, w := range f.attempted() {
+			if w.Tracking == t.Tracking && causeOf(w.Reason) == ofTemplate {
+				says, since = says+" "+retriedOf(f, w)+".", w.Since
+			}
+		}
+		found = append(found, brokenTemplate(f, t.Tracking, since, says))
 	}
 	return found
 }
 
 // brokenTemplate returns the problem of a template that fails.
 func brokenTemplate(f Facts, name string, since time.Time, says string) Problem {
-	return Problem{Key: "template/" + name, State: Broken, Since: since, Says: says,
+	return Problem{Key: OfTemplate(name), State: Broken, Since: since, Says: says,
 		Do:  "Fix the template, or restore an older version or the default (hub templates restore " + name + " default" + f.Flag + "). The events are then delivered automatically, for up to 30 hours.",
 		Run: "hub templates versions " + name + f.Flag, Path: "/templates/" + name, Page: "The template"}
 }
 
 // acceptingFails reports that webhooks are answered 503.
 func acceptingFails(f Facts) []Problem {
-	p := Problem{Key: "accepting", State: Broken}
+	p := Problem{Key: OfAccepting, State: Broken}
 	switch {
 	case f.Machine.WriteError != "":
 		p.Says = "Events cannot be written to the disk, so webhooks are answered 503: " + sentence(f.Machine.WriteError) + "."
@@ -123,7 +133,7 @@ func secretDiffers(f Facts) []Problem {
 	if forged.Periods < forgedPeriods {
 		return nil
 	}
-	p := Problem{Key: "secret", State: Degraded, Since: forged.First,
+	p := Problem{Key: OfSecret, State: Degraded, Since: forged.First,
 		Says: fmt.Sprintf("Webhooks with a wrong secret were rejected since %s, the last at %s. Others were accepted.", clock(f, forged.First), clock(f, forged.Last)),
 		Do:   "If Commerce sent them, register the webhooks again. They can also come from any other client: then nothing is to be done.",
 		Run:  "hub webhooks sync" + f.Flag, Path: "/finish", Page: "Webhooks"}
@@ -182,7 +192,7 @@ func deadLetters(f Facts) []Problem {
 		p.Says = "There is 1 dead letter: an event that could not be delivered."
 	}
 	if f.Log.Failed > 0 {
-		p.Says += fmt.Sprintf(" Of the events that were received in the last 24 hours, %d became one, the first received at %s.", f.Log.Failed, clock(f, f.Log.FirstFailed))
+		p.Says += fmt.Sprintf(" Of the events that were received in the last 24 hours, %d became one (%s), the first received at %s.", f.Log.Failed, f.Log.FailedFor, clock(f, f.Log.FirstFailed))
 	}
 	return []Problem{p}
 }
@@ -208,6 +218,15 @@ func trackingsDisabled(f Facts) []Problem {
 	}
 	return []Problem{{Key: "disabled", State: Working, Says: "Disabled, so their events are skipped: " + strings.Join(f.Disabled, ", ") + ".",
 		Do: "If that is not intended, enable them.", Run: "hub configure" + f.Flag, Path: "/trackings", Page: "Configurations"}}
+}
+
+// filesUnused reports files whose names are probably mistyped, so that defaults are in effect.
+func filesUnused(f Facts) (found []Problem) {
+	for _, file := range f.Unused {
+		found = append(found, Problem{Key: "unused/" + file, State: Working, Says: "Nothing reads the file " + file + ", so it has no effect.",
+			Do: "If it is a setting, correct its name: a template is templates/<name>, without an extension, and infra/docs/local.md lists the others. Otherwise remove it."})
+	}
+	return found
 }
 
 func unread(f Facts) (found []Problem) {

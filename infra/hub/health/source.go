@@ -65,7 +65,10 @@ func (s Source) settings(ctx context.Context, f *Facts) error {
 	}
 	host := cmp.Or(strings.TrimSpace(values[settings.SegmentHost]), s.Store.Defaults()[settings.SegmentHost])
 	f.InboxKey = host != "" && store.IsInboxKey(values[settings.SegmentWriteKey])
-	return nil
+	if d, isHere := s.Store.Backend.(store.Directory); isHere {
+		f.Unused, err = d.Unread()
+	}
+	return err
 }
 
 // pauses reads which trackings are paused.

@@ -50,7 +50,7 @@ func (p Patient) settings(ctx context.Context) []Finding {
 func settingsFindings(list []store.Setting, wrong error, flag string) []Finding {
 	var found []Finding
 	if wrong != nil {
-		found = append(found, Finding{State: Fault, Says: "events are not delivered: " + oneLine(wrong.Error()), Do: "hub configure" + flag})
+		found = append(found, Finding{State: Fault, Says: "events are not delivered: " + words.OneLine(wrong.Error()), Do: "hub configure" + flag})
 	}
 	for _, one := range list {
 		if one.Unknown {
@@ -146,7 +146,7 @@ func commerceFindings(err error, flag string) []Finding {
 	case errors.Is(err, store.ErrNotConnected):
 		return []Finding{{State: Warning, Says: "the hub is not connected to Commerce, so its webhooks cannot be checked", Do: "hub configure" + flag}}
 	default:
-		return []Finding{{State: Fault, Says: oneLine(err.Error()), Do: "hub configure" + flag + " sets another client id, secret or URL"}}
+		return []Finding{{State: Fault, Says: words.OneLine(err.Error()), Do: "hub configure" + flag + " sets another client id, secret or URL"}}
 	}
 }
 
@@ -167,7 +167,7 @@ func webhookFindings(plan store.Plan, err error, flag string) []Finding {
 	case errors.Is(err, store.ErrNotConnected):
 		return []Finding{{State: Note, Says: "not compared, because the hub is not connected to Commerce", Do: "hub webhooks urls" + flag + " shows what to register by hand"}}
 	case err != nil:
-		return []Finding{{State: Warning, Says: "the webhooks in Commerce could not be checked: " + oneLine(err.Error())}}
+		return []Finding{{State: Warning, Says: "the webhooks in Commerce could not be checked: " + words.OneLine(err.Error())}}
 	}
 	var found []Finding
 	unseen := 0
@@ -256,7 +256,7 @@ func templateFindings(ctx context.Context, t store.Template, enabled bool, flag 
 		if !enabled {
 			state, says = Warning, name+", which is disabled: "
 		}
-		return []Finding{{State: state, Says: says + oneLine(why),
+		return []Finding{{State: state, Says: says + words.OneLine(why),
 			Do: "fix it with hub templates push " + name + flag + ", or go back: hub templates versions " + name + flag + ". The events are then delivered automatically"}}
 	}
 	compiled, err := store.CompileTemplate(t.Tracking, name, t.Source)
@@ -276,7 +276,7 @@ func templateFindings(ctx context.Context, t store.Template, enabled bool, flag 
 		return nil
 	}
 	return []Finding{{State: Warning, Says: fmt.Sprintf("%s: %s about its messages, for example %s: %s %s",
-		name, words.Count(len(faults), "finding"), faults[0].Rule, faults[0].Path, oneLine(faults[0].Wrong)),
+		name, words.Count(len(faults), "finding"), faults[0].Rule, faults[0].Path, words.OneLine(faults[0].Wrong)),
 		Do: "hub templates pull " + name + flag + ", then hub lint; or hub templates restore " + name + " default" + flag}}
 }
 
@@ -392,9 +392,6 @@ func deployedFinding(built version.Version, deployed string) Finding {
 	}
 	return f
 }
-
-// oneLine joins the lines of an error.
-func oneLine(text string) string { return strings.Join(store.Lines(text), "; ") }
 
 func (p Patient) events(ctx context.Context) []Finding {
 	if p.Log == nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/settings"
 )
@@ -29,7 +30,7 @@ func currencyFindings(set, inCommerce money.Decimals, err error, flag string) []
 	case errors.Is(err, store.ErrNotConnected):
 		return []Finding{{State: Note, Says: "the decimals are set, " + set.String() + ", and not compared, because the hub is not connected to Commerce", Do: "hub configure" + flag}}
 	case err != nil:
-		return []Finding{{State: Warning, Says: "the decimals in the settings were not compared with those in Commerce: " + oneLine(err.Error())}}
+		return []Finding{{State: Warning, Says: "the decimals in the settings were not compared with those in Commerce: " + words.OneLine(err.Error())}}
 	case maps.Equal(set, inCommerce):
 		return []Finding{{State: OK, Says: "the decimals of currencies match Commerce: " + inCommerce.String()}}
 	case len(set) == 0:

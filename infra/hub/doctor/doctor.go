@@ -130,7 +130,7 @@ func (r Report) state() health.State {
 func (p Patient) health(ctx context.Context) []Finding {
 	j, err := p.Health(ctx)
 	if err != nil {
-		return []Finding{{State: Fault, Says: "the store could not be asked: " + oneLine(err.Error())}}
+		return []Finding{{State: Fault, Says: "the store could not be asked: " + words.OneLine(err.Error())}}
 	}
 	return healthFindings(j)
 }
@@ -219,7 +219,7 @@ func Unopened(w store.Location, err error) Report {
 	if w.Prefix != "" {
 		store = w.Prefix
 	}
-	return Report{Store: store, State: health.Broken, Findings: []Finding{{Check: "store", State: Fault, Says: oneLine(err.Error())}}}
+	return Report{Store: store, State: health.Broken, Findings: []Finding{{Check: "store", State: Fault, Says: words.OneLine(err.Error())}}}
 }
 
 // unknown returns the finding of a check that failed.

@@ -16,7 +16,7 @@ import (
 func eventFindings(all []executions.KindCount, judged map[string]bool, enabled map[string]bool, since time.Duration, now time.Time, s store.Store) (found []Finding) {
 	if reasons := executions.ByReason(all, executions.Rejected, known(judged)...); reasons != "" {
 		found = append(found, Finding{State: Warning, Says: fmt.Sprintf("%s in %s: %s", executions.Rejected, executions.Lookback(since), reasons),
-			Do: "see which with hub executions --outcome rejected" + s.Named().Flag + "; if Commerce sent those that are forged, hub webhooks sync" + s.Flag()})
+			Do: "see which with hub executions --outcome rejected" + s.Flag() + "; if Commerce sent those that are forged, hub webhooks sync" + s.Flag()})
 	}
 	return append(found, lastFindings(all, enabled, since, now, s.Flag())...)
 }

@@ -89,7 +89,12 @@ func TestJudge(t *testing.T) {
 		{"another client has a wrong secret", func(f *Facts) {
 			f.Log.Forged, f.Log.LastAccepted = Forged{3, at("10:00"), at("10:45")}, at("10:01")
 		}, Degraded, "secret", "Others were accepted"},
-		{"a few wrong secrets", func(f *Facts) { f.Log.Forged = Forged{2, at("10:00"), at("10:45")} }, Working, "", ""},
+		{"a few wrong secrets", func(f *Facts) {
+			f.Log.Forged, f.Log.LastAccepted = Forged{2, at("10:00"), at("10:45")}, at("10:46")
+		}, Working, "", ""},
+		{"the last webhooks have a wrong secret", func(f *Facts) {
+			f.Log.Forged, f.Log.LastAccepted = Forged{1, at("10:45"), at("10:45")}, at("10:44")
+		}, Working, "secret", "The last webhook was rejected because its secret is wrong, at 10:45. If Commerce sent it, its secret was changed there: register the webhooks again."},
 		{"silence", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = lots, at("08:10") }, Broken, "silent", "No webhook came since 08:10. On each of the last 7 days, 5 to 30 came in the same hours"},
 		{"silence on one day of the week", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = []int{40, 40, 40, 40, 40, 40, 0}, at("08:10") }, Working, "", ""},
 		{"silence of a store with few webhooks", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = []int{5, 6, 4, 5, 6, 7, 8}, at("08:10") }, Working, "", ""},

@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
@@ -186,6 +185,3 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
-
-// oneLine returns the lines of an error as one.
-func oneLine(text string) string { return strings.Join(strings.Split(text, "\n"), "; ") }

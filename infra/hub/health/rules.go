@@ -131,7 +131,7 @@ func memoryNearlyFull(f Facts) []Problem {
 func secretDiffers(f Facts) []Problem {
 	forged := f.Log.Forged
 	if forged.Periods < forgedPeriods {
-		return nil
+		return secretMayDiffer(f)
 	}
 	p := Problem{Key: OfSecret, State: Degraded, Since: forged.First,
 		Says: fmt.Sprintf("Webhooks with a wrong secret were rejected since %s, the last at %s. Others were accepted.", clock(f, forged.First), clock(f, forged.Last)),
@@ -143,6 +143,18 @@ func secretDiffers(f Facts) []Problem {
 		p.Do = "Register the webhooks again, so that Commerce sends the secret of the settings. Then find the missing events with hub reconcile" + f.Flag + "."
 	}
 	return []Problem{p}
+}
+
+// secretMayDiffer notes the first webhooks with a wrong secret, until one is accepted after them.
+func secretMayDiffer(f Facts) []Problem {
+	forged := f.Log.Forged
+	if forged.Periods == 0 || f.Log.LastAccepted.After(forged.Last) {
+		return nil
+	}
+	return []Problem{{Key: OfSecret, State: Working, Since: forged.First,
+		Says: fmt.Sprintf("The last webhook was rejected because its secret is wrong, at %s.", clock(f, forged.Last)),
+		Do:   "If Commerce sent it, its secret was changed there: register the webhooks again. It can also come from any other client: then nothing is to be done.",
+		Run:  "hub webhooks sync" + f.Flag, Path: "/finish", Page: "Webhooks"}}
 }
 
 // silent reports that no webhook came for longer than usual: on each of the last 7 days there

@@ -9,6 +9,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
@@ -45,7 +46,7 @@ func (s Source) facts(ctx context.Context, now time.Time) Facts {
 	}
 	for _, read := range []func(context.Context, *Facts) error{s.settings, s.pauses, s.templates, s.log, s.backlog} {
 		if err := read(ctx, &f); err != nil {
-			f.Unread = append(f.Unread, oneLine(err.Error()))
+			f.Unread = append(f.Unread, words.OneLine(err.Error()))
 		}
 	}
 	return f
@@ -61,7 +62,7 @@ func (s Source) settings(ctx context.Context, f *Facts) error {
 		return err
 	}
 	if wrong := errors.Join(store.Missing(values), store.Check(values)); wrong != nil {
-		f.Settings = oneLine(wrong.Error())
+		f.Settings = words.OneLine(wrong.Error())
 	}
 	host := cmp.Or(strings.TrimSpace(values[settings.SegmentHost]), s.Store.Defaults()[settings.SegmentHost])
 	f.InboxKey = host != "" && store.IsInboxKey(values[settings.SegmentWriteKey])

@@ -18,6 +18,11 @@ func Count(n int, noun string) string {
 // Capital returns a text with its first letter, which is one of a to z, as a capital letter.
 func Capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
+// OneLine joins the lines of a text, for example of several errors, without empty ones.
+func OneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
 // Age returns a duration in its largest unit, rounded down: seconds, minutes, hours or days.
 func Age(d time.Duration) string {
 	switch {

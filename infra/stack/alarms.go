@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -84,14 +85,14 @@ func maximumOf() *awscloudwatch.MetricOptions {
 
 // newAlarms creates all alarms. Each publishes to the topic when it begins and when it
 // ends.
-func newAlarms(stack awscdk.Stack, o Options, topic awssns.Topic, api awsapigatewayv2.HttpApi, handlers []handler) []awscloudwatch.IAlarm {
+func newAlarms(stack awscdk.Stack, o Options, topic awssns.Topic, api awsapigatewayv2.HttpApi, handlers []handler) []interfacesawscloudwatch.IAlarmRef {
 	rows := storeAlarms(o, api)
 	for _, h := range handlers {
 		rows = append(rows, handlerAlarms(h)...)
 	}
 	action := awscloudwatchactions.NewSnsAction(topic)
 	scope := constructs.NewConstruct(stack, jsii.String("Alarms"))
-	alarms := make([]awscloudwatch.IAlarm, len(rows))
+	alarms := make([]interfacesawscloudwatch.IAlarmRef, len(rows))
 	for i, row := range rows {
 		a := row.add(scope, o)
 		a.AddAlarmAction(action)

@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 
 	"commerce-segment/infra/stack/runbook"
@@ -22,7 +23,7 @@ Of an alarm that each tracking has, … is the name of the tracking, and so is T
 
 // newDashboard creates the dashboard for an engineer on call: what to do, which alarms are
 // on, and then the events from Commerce to Segment.
-func newDashboard(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, handlers []handler, alarms []awscloudwatch.IAlarm) {
+func newDashboard(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, handlers []handler, alarms []interfacesawscloudwatch.IAlarmRef) {
 	board := awscloudwatch.NewDashboard(stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
 		DashboardName:   o.name(),
 		DefaultInterval: awscdk.Duration_Hours(jsii.Number(12)),

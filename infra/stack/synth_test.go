@@ -31,9 +31,6 @@ type resource struct {
 	Metadata   map[string]any
 }
 
-// No test calls jsii.Close: it waits for its process twice at the same time (jsii 1.119.0),
-// which the race detector reports as a data race.
-
 // deployed is the stack of a deployment without context values, synthesized once for all
 // tests.
 var deployed = sync.OnceValues(func() (template, error) { return synthesize(nil, noCompiler{}) })

@@ -38,14 +38,13 @@ func TestABrokenTemplateIsFoundAndEventsFlowOnceItIsFixed(t *testing.T) {
 	equal(t, "messages to Segment", len(segment.drain()), 0)
 	counts(t, function.log(), cloud.prefix, cloud.tracking, metrics.Accepted, metrics.Retrying, metrics.Blocked)
 
-	found := doctorsFinding(t, cloud, "templates")
-	equal(t, "the templates now", found.State, "fault")
-	contains(t, "the doctor", found.Says, "order-completed: its events are retried", "line 1")
+	found := doctorsFinding(t, cloud, "health")
+	equal(t, "the health now", found.State, "fault")
+	contains(t, "the doctor", found.Says, "The template of order-completed does not compile", "line 1")
 	contains(t, "the doctor's advice", found.Do, "hub templates versions order-completed --prefix "+cloud.prefix, "delivered automatically")
-	contains(t, "the doctor", doctorsFinding(t, cloud, "health").Says, "The template of order-completed does not compile")
 	equal(t, "the events that hub status counts", waiting(t, cloud), many)
 	page := consolePage(t, cloud, "/doctor")
-	contains(t, "the console", page, `<span class="pill is-fault">fault</span>`, "order-completed: its events are retried")
+	contains(t, "the console", page, `<span class="pill is-fault">fault</span>`, "The template of order-completed does not compile")
 
 	contains(t, "the console", consolePage(t, cloud, "/deadletters"), "There are no dead letters.", "Order Completed", `<td data-label="Events">20</td>`)
 

@@ -36,10 +36,10 @@ var (
 	// atOnce is for events that may already be lost. The alarm ends with the period, so it
 	// is raised again for later events.
 	atOnce = rule{1, 1}
-	// untilTriedAgain is for events that are retried. Its 15 periods are longer than the
-	// longest time between two attempts, which is an hour and a fifth. So the alarm does
+	// untilTriedAgain is for events that are retried. Its 4 periods are longer than the longest
+	// time between two attempts of an event, which is a quarter of an hour. So the alarm does
 	// not end while the events still fail.
-	untilTriedAgain = rule{1, 15}
+	untilTriedAgain = rule{1, 4}
 	// repeatedly is for a problem that anybody on the internet can cause with a single
 	// request, or that ends without an operator if it happens once. In a busy shop three
 	// periods are a quarter of an hour. In a small one with a few webhooks a day they are

@@ -27,8 +27,8 @@ func TestAlarmsOfTheStack(t *testing.T) {
 		// a small shop do.
 		{"forged", "CommerceSegment", "Forged", "Sum", 0, store, 3, 288},
 		{"unverified", "CommerceSegment", "Unverified", "Sum", 0, store, 3, 288},
-		{"blocked", "CommerceSegment", "Blocked", "Sum", 0, store, 1, 15},
-		{"late", "CommerceSegment", "Late", "Sum", 0, store, 1, 15},
+		{"blocked", "CommerceSegment", "Blocked", "Sum", 0, store, 1, 4},
+		{"late", "CommerceSegment", "Late", "Sum", 0, store, 1, 4},
 		{"failed", "CommerceSegment", "Failed", "Sum", 0, store, 1, 1}, // ends at once, so that the next one is reported
 		{"too-large", "CommerceSegment", "TooLarge", "Sum", 0, store, 1, 1},
 	}
@@ -55,7 +55,7 @@ func TestAlarmsOfTheStack(t *testing.T) {
 			check(t, alarm, "ComparisonOperator", "GreaterThanThreshold")
 			check(t, alarm, "TreatMissingData", "notBreaching")
 			check(t, alarm, "DatapointsToAlarm", want.breaches)
-			// 15 periods are longer than the longest time between two attempts.
+			// 4 periods are longer than the longest time between two attempts.
 			check(t, alarm, "EvaluationPeriods", want.periods)
 			topic := []any{"arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms"}
 			check(t, alarm, "AlarmActions", topic)
@@ -133,7 +133,7 @@ func TestTheDashboardShowsTheOutcomesOfEvents(t *testing.T) {
 		"Events":   12,
 		"Accepted": trackings, "Delivered": trackings, "Retrying": trackings, "Failed": trackings, "Skipped": trackings,
 		"Time from the event to Segment (ms)": 3,
-		"Age of the oldest queued event (s)":  trackings, "Queued events": trackings, "Dead letters": trackings,
+		"Age of the oldest queued event (s)":  trackings, "Events that are retried": trackings, "Dead letters": trackings,
 		"Answers to Commerce": 4, "Functions: errors": trackings, "Functions: longest run (ms)": trackings,
 	} {
 		got, there := lines[title]

@@ -80,8 +80,8 @@ func graphs(o Options, api awsapigatewayv2.HttpApi, handlers []handler) [][]awsc
 			graph("Age of the oldest queued event (s)", each(handlers, func(h handler) awscloudwatch.IMetric {
 				return h.queue.MetricApproximateAgeOfOldestMessage(labelled(h, "Maximum"))
 			})),
-			graph("Queued events", each(handlers, func(h handler) awscloudwatch.IMetric {
-				return h.queue.MetricApproximateNumberOfMessagesVisible(labelled(h, "Maximum"))
+			graph("Events that are retried", each(handlers, func(h handler) awscloudwatch.IMetric {
+				return h.waiting.MetricApproximateNumberOfMessagesVisible(labelled(h, "Maximum"))
 			})),
 			graph("Dead letters", each(handlers, func(h handler) awscloudwatch.IMetric {
 				return h.deadLetters.MetricApproximateNumberOfMessagesVisible(labelled(h, "Maximum"))

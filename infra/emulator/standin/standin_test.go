@@ -89,7 +89,7 @@ var changing = []string{
 }
 
 // unread has members that this project does not read, and that not every answer has.
-var unread = []string{"MD5OfMessageAttributes", "ApproximateNumberOfMessagesDelayed", "KeyId", "Labels"}
+var unread = []string{"MD5OfMessageAttributes", "KeyId", "Labels"}
 
 // steady is an answer without what is new each time. Parameters come in no order.
 func steady(value any) any {
@@ -161,7 +161,7 @@ func (c *conversation) queues() {
 	}
 	count := func(of string) {
 		ask("GetQueueAttributes", map[string]any{"QueueUrl": of, "AttributeNames": []string{
-			"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "VisibilityTimeout", "MaximumMessageSize"}})
+			"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed", "VisibilityTimeout", "MaximumMessageSize"}})
 	}
 
 	receive(map[string]any{})
@@ -213,6 +213,10 @@ func (c *conversation) queues() {
 	receive(map[string]any{"MaxNumberOfMessages": 10})
 	ask("ReceiveMessage", map[string]any{"MaxNumberOfMessages": 11})
 	ask("SendMessage", map[string]any{"QueueUrl": strings.Replace(queue, "/queue", "/none", 1), "MessageBody": "x"})
+	ask("SendMessage", map[string]any{"MessageBody": "later", "DelaySeconds": 60})
+	ask("SendMessage", map[string]any{"MessageBody": "much later", "DelaySeconds": 901})
+	count(queue)
+	receive(map[string]any{})
 }
 
 // parameters is what Parameter Store does with parameters.

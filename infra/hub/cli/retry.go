@@ -22,7 +22,8 @@ import (
 
 // retryOptions are the flags of hub retry.
 type retryOptions struct {
-	addr, dir          string
+	addr               string
+	location           store.Location
 	reasons, trackings []string
 	list               bool
 	limit              int
@@ -31,7 +32,7 @@ type retryOptions struct {
 func newRetry() *cobra.Command {
 	var options retryOptions
 	cmd := &cobra.Command{
-		Use:   "retry [--reason REASON] [--tracking NAME] [--list] [ID …]",
+		Use:   "retry [--reason REASON] [--tracking NAME] [--list] [--prefix PREFIX] [ID …]",
 		Short: "Attempt retrying events now, instead of at their next attempt",
 		Long: `retry makes the hub that runs on this machine attempt its retrying events now: all of
 them, those with a reason, of a tracking, or about the orders and customers with these ids. A
@@ -41,18 +42,25 @@ sent only after hub resume.
 
 Usually this is not necessary: when a delivery succeeds again, or a setting is changed, the
 hub attempts the events early by itself. Such an early attempt is not counted among the attempts
-of an event. One by retry is counted.`,
+of an event. One by retry is counted.
+
+With --prefix it makes the functions of a deployed store attempt their retrying events now; they
+do that by themselves three times a minute. SQS cannot select events, so only --tracking selects
+some.`,
 		Example: `  hub retry --list
   hub retry --reason segment_500
-  hub retry ae105c90-74fb-514c-a4ae-303c673d1cd9`,
+  hub retry ae105c90-74fb-514c-a4ae-303c673d1cd9
+  hub retry --tracking order-completed --prefix /commerce-segment`,
 		RunE: func(cmd *cobra.Command, ids []string) error { return options.run(cmd, ids) },
 	}
-	addAddr(cmd, &options.addr, "the `HOST:PORT` of the running hub, or ADDR in the environment")
-	addDir(cmd, &options.dir)
+	addStore(cmd, &options.addr, &options.location)
 	cmd.Flags().StringSliceVar(&options.reasons, "reason", nil, "only events with these `reasons`")
 	cmd.Flags().StringSliceVar(&options.trackings, "tracking", nil, "only events of these `trackings`")
 	cmd.Flags().BoolVar(&options.list, "list", false, "list the events, and attempt none")
 	cmd.Flags().IntVar(&options.limit, "limit", 50, "the largest number of events to list")
+	for _, flag := range []string{"reason", "list", "limit"} {
+		cmd.MarkFlagsMutuallyExclusive(flag, "prefix")
+	}
 	return cmd
 }
 
@@ -70,7 +78,10 @@ func (o retryOptions) run(cmd *cobra.Command, ids []string) error {
 	if err != nil {
 		return err
 	}
-	client, err := local.NewClient(o.addr, o.dir)
+	if o.location.Prefix != "" {
+		return o.runDeployed(cmd, trackings, ids)
+	}
+	client, err := local.NewClient(o.addr, o.location.Dir)
 	if err != nil {
 		return err
 	}
@@ -111,6 +122,33 @@ func (o retryOptions) run(cmd *cobra.Command, ids []string) error {
 	return nil
 }
 
+// runDeployed makes the functions of a deployed store attempt their events.
+func (o retryOptions) runDeployed(cmd *cobra.Command, trackings []tracking.Tracking, ids []string) error {
+	if len(ids) > 0 {
+		return errors.New("with --prefix, retry cannot select events by their ids: leave out the ids, and it attempts all events, or those of --tracking")
+	}
+	s, err := store.Open(cmd.Context(), o.location)
+	if err != nil {
+		return err
+	}
+	paused, err := notePaused(cmd, s, trackings...)
+	if err != nil {
+		return err
+	}
+	trackings = slices.DeleteFunc(trackings, func(t tracking.Tracking) bool { return slices.Contains(paused, t.Name) })
+	events, err := s.Deployment.RetryNow(cmd.Context(), trackings)
+	switch {
+	case err != nil:
+		return err
+	case events == 0:
+		fmt.Fprintln(cmd.OutOrStdout(), "No event is retried.")
+	default:
+		fmt.Fprintf(cmd.OutOrStdout(), "Attempted now: about %s. One whose last attempt was just before follows at its next attempt. hub executions --outcome retrying%s shows those that fail again.\n",
+			words.Count(events, "event"), s.Flag())
+	}
+	return nil
+}
+
 // read reads the selected events of the trackings that have some. It returns an error for a
 // reason or an id that selects none.
 func (o retryOptions) read(ctx context.Context, client local.Client, trackings []tracking.Tracking, selection queue.Selection) (all []retryingOf, err error) {
@@ -134,7 +172,7 @@ func (o retryOptions) read(ctx context.Context, client local.Client, trackings [
 
 // notePaused says which of the trackings are paused, and returns their names.
 func (o retryOptions) notePaused(cmd *cobra.Command, all []retryingOf) ([]string, error) {
-	s, err := store.Open(cmd.Context(), store.Location{Dir: o.dir})
+	s, err := store.Open(cmd.Context(), o.location)
 	if err != nil {
 		return nil, err
 	}

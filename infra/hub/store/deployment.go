@@ -148,6 +148,26 @@ func (d *Deployment) Spool(t tracking.Tracking) (spool.SQS, error) {
 	return spool.NewSQS(sqs.NewFromConfig(d.Config), urls), err
 }
 
+// RetryNow makes the functions of trackings attempt their retrying events. It returns about how
+// many there are.
+func (d *Deployment) RetryNow(ctx context.Context, trackings []tracking.Tracking) (events int, err error) {
+	for _, t := range trackings {
+		queues, err := d.Spool(t)
+		if err != nil {
+			return events, err
+		}
+		waiting, err := queues.CountWaiting(ctx)
+		if err == nil && waiting > 0 {
+			err = queues.SendTick(ctx, 0, 0)
+		}
+		if err != nil {
+			return events, fmt.Errorf("%s: %w", t.Name, err)
+		}
+		events += waiting
+	}
+	return events, nil
+}
+
 // queues returns the URLs of the queues of a tracking.
 func (d *Deployment) queues(t tracking.Tracking) (spool.URLs, error) {
 	urls := spool.URLs{Queue: d.Outputs[outputs.Queue(t)], Waiting: d.Outputs[outputs.Waiting(t)], DeadLetters: d.Outputs[outputs.DeadLetters(t)]}

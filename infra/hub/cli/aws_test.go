@@ -92,6 +92,7 @@ func TestAnOperatorSetsUpAndOperatesADeployedStore(t *testing.T) {
 	part(t, "doctor after configure", examineConfigured)
 	part(t, "settings", func(t *testing.T) { showDeployed(t, aws, hub) })
 	part(t, "templates", func(t *testing.T) { editTemplates(t, aws, hub) })
+	part(t, "retry", func(t *testing.T) { retryDeployed(t, aws, hub) })
 	disconnectQueues(t, aws)
 	part(t, "rotate", func(t *testing.T) { rotateDeployed(t, aws, hub) })
 	part(t, "deadletters", func(t *testing.T) { redriveDeadLetters(t, hub) })
@@ -114,6 +115,30 @@ func examineUnconfigured(t *testing.T) {
 	if got := command(t, "", "status", "--prefix", shop); got.code != exitBroken ||
 		!strings.Contains(got.stdout, "there is no write key (segment/write-key); there is no webhook secret (commerce/webhook-secret).") {
 		t.Errorf("hub status exits %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+func retryDeployed(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
+	says := func(code int, want string, args ...string) {
+		t.Helper()
+		if got := hub(code, append([]string{"retry", "--prefix", shop}, args...)...); !strings.Contains(got.stdout+got.stderr, want) {
+			t.Errorf("hub retry %s says\n%s%s", strings.Join(args, " "), got.stdout, got.stderr)
+		}
+	}
+	says(exitDone, "No event is retried.")
+	q := queuesOf(t, tracking.OrderCancelled)
+	item := relay.Item{Receives: 1, Fresh: true, Envelope: relay.Envelope{Received: time.Now(), Body: []byte(`{}`)}}
+	if err := spool.NewSQS(q.client, q.urls).Retry(t.Context(), item, relay.Next{Reason: "segment_500"}); err != nil {
+		t.Fatal(err)
+	}
+	says(exitDone, "Attempted now: about 1 event.")
+	says(exitDone, "No event is retried.", "--tracking", "order-completed")
+	says(exitFailed, "cannot select events by their ids", "o-1")
+	hub(exitDone, "pause", "order-cancelled", "--prefix", shop)
+	says(exitDone, "Order Cancelled is paused since")
+	hub(exitDone, "resume", "order-cancelled", "--prefix", shop)
+	for _, url := range []string{q.urls.Queue, q.urls.Waiting} {
+		aws.Call(t, "sqs", "purge_queue", map[string]any{"QueueUrl": url})
 	}
 }
 

@@ -7,6 +7,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"commerce-segment/infra/emulator"
+	"commerce-segment/infra/emulator/standin"
+	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/shared/relay"
+	"commerce-segment/shared/spool"
+	"commerce-segment/shared/tracking"
 )
 
 func TestUnusableCredentialsAreExplained(t *testing.T) {
@@ -66,5 +77,54 @@ func TestAStackIsOpenedOnlyWithItsOwnPrefix(t *testing.T) {
 				t.Errorf("got error %v, want %q in it", err, c.says)
 			}
 		})
+	}
+}
+
+// A tick is how the function of a tracking is made to attempt its events.
+func TestRetryNowSendsATickToEachQueueWithRetryingEvents(t *testing.T) {
+	account := standin.Start(t)
+	d := &Deployment{Outputs: map[string]string{}, Config: aws.Config{Region: emulator.Region, BaseEndpoint: &account.URL, Credentials: aws.AnonymousCredentials{}}}
+	client := sqs.NewFromConfig(d.Config)
+	trackings := tracking.All()[:3]
+	for _, each := range trackings {
+		for output, name := range map[string]string{outputs.Queue(each): each.Name, outputs.Waiting(each): each.Name + "-waiting", outputs.DeadLetters(each): each.Name + "-dead"} {
+			made, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Outputs[output] = *made.QueueUrl
+		}
+	}
+	for _, each := range trackings[:2] {
+		queues, err := d.Spool(each)
+		if err == nil {
+			err = queues.Retry(t.Context(), relay.Item{Fresh: true, Envelope: relay.Envelope{Body: []byte(`{}`)}}, relay.Next{NotBefore: time.Minute})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if events, err := d.RetryNow(t.Context(), trackings); err != nil || events != 2 {
+		t.Errorf("%d events are retried, %v", events, err)
+	}
+	for i, each := range trackings {
+		url := d.Outputs[outputs.Queue(each)]
+		received, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks := 0
+		for _, m := range received.Messages {
+			if _, ok := spool.ParseTick(*m.Body); ok {
+				ticks++
+			}
+		}
+		if want := map[bool]int{true: 1}[i < 2]; ticks != want || len(received.Messages) != want {
+			t.Errorf("%s has %d messages and %d ticks, want %d", each.Name, len(received.Messages), ticks, want)
+		}
+	}
+	delete(d.Outputs, outputs.Waiting(trackings[0]))
+	if _, err := d.RetryNow(t.Context(), trackings); err == nil || !strings.Contains(err.Error(), "deploy it again with this version") {
+		t.Errorf("with the stack of an earlier release: %v", err)
 	}
 }

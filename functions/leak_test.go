@@ -56,7 +56,7 @@ func TestNoSecretAndNoPersonalDataLeaks(t *testing.T) {
 			}
 			all := []string{canary, secret, writeKey, "guessed_key"}
 			search("an answer or the log", answers, all...)
-			for _, queue := range []string{cloud.queue, cloud.dead} {
+			for _, queue := range []string{cloud.queue, cloud.waiting, cloud.dead} {
 				aws.Elapse(24 * time.Hour)
 				for messages := cloud.receive(queue); len(messages) > 0; messages = cloud.receive(queue) {
 					for _, m := range messages {

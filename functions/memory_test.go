@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
@@ -91,6 +92,37 @@ func TestAtScaleNoBatchFillsTheMemoryOfAFunction(t *testing.T) {
 			kept := function.deliver(t, slices.Repeat([]string{record}, spool.BatchSize)...)
 			peak := peakOf(t, function.pid)
 			t.Logf("%d MB at the most, %v, %d kept, %d messages", peak>>20, time.Since(before).Round(time.Millisecond), len(kept), len(segment.drain()))
+			if peak > most {
+				t.Errorf("it uses %d MB, want at most %d", peak>>20, most>>20)
+			}
+		})
+	}
+}
+
+// A tick delivers up to four batches at the same time, and they must not need four times the
+// memory of one.
+func TestAtScaleNoTickFillsTheMemoryOfAFunction(t *testing.T) {
+	for _, c := range hostile {
+		t.Run(c.name, func(t *testing.T) {
+			aws, segment := standin.Start(t), newStandIn(t)
+			cloud := newCloud(t, aws.URL, tracking.OrderCompleted, 60)
+			small := strings.Replace(smallOrder, `"id":"a"`, `"id":"small"`, 1)
+			cloud.configure(segment, map[string]string{
+				settings.Template(cloud.tracking): `payload.data.id = "small" ? ` + plainTemplate + ` : (` + c.template + `)`,
+			})
+			// The first three batches are delivered, so that there are four in the next round.
+			for _, body := range slices.Concat(slices.Repeat([]string{small}, 3*spool.BatchSize), slices.Repeat([]string{c.body}, 4*spool.BatchSize)) {
+				item := relay.Item{Receives: 1, Fresh: true, Envelope: relay.Envelope{Received: received, Body: []byte(body)}}
+				if err := cloud.queues().Retry(t.Context(), item, relay.Next{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			enclose := newGroup(t)
+			function := startIn(t, cloud.tracking.Name, append(cloud.environment(), "GOMEMLIMIT="+serve.MemoryLimit())...)
+			enclose(function.pid)
+			cloud.retry(function)
+			peak := peakOf(t, function.pid)
+			t.Logf("%d MB at the most, %d still wait, %d messages", peak>>20, cloud.undelivered(), len(segment.drain()))
 			if peak > most {
 				t.Errorf("it uses %d MB, want at most %d", peak>>20, most>>20)
 			}

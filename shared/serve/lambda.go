@@ -11,6 +11,7 @@ import (
 
 	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/shared/turn"
 )
 
 // initWithin is the time limit for the first read of the settings. It is far below the 10 s
@@ -32,6 +33,7 @@ func MemoryLimit() string { return strconv.Itoa(Memory/2) + "MiB" }
 func Lambda(t tracking.Tracking) {
 	log := lambdacontext.NewLogger()
 	setLog(log)
+	turn.OneAtATime()
 	f := fromEnvironment(t, log)
 	f.warm() // in the init phase: as soon as the runtime asks for an event, Lambda may freeze the process
 	lambda.Start(f)

@@ -20,6 +20,10 @@ const (
 
 var turns = make(chan struct{}, atOnce)
 
+// OneAtATime allows only one turn at the same time, in a process that has memory for one. It
+// must be called before the first turn is taken.
+func OneAtATime() { turns = make(chan struct{}, 1) }
+
 // ErrBusy means that there was no turn in time.
 var ErrBusy = errors.New("it needs much memory, and other events need it now: try again")
 

@@ -56,7 +56,7 @@ func TestSAMInvokeRunsAFunctionWithTheSettings(t *testing.T) {
 	env := written("env")
 	for _, part := range []string{`"segment/host":"http://host.docker.internal:`, `"segment/write-key":"PLANTED-key"`, `"commerce/webhook-secret":"PLANTED-new\nPLANTED-old"`, `"templates/order-completed":`,
 		`"commerce/client-secret":"PLANTED-client"`,
-		"export PARAMETER_PREFIX=''", "export QUEUE_URL=''", "export DEAD_LETTER_QUEUE_URL=''"} {
+		"export PARAMETER_PREFIX=''", "export QUEUE_URL=''", "export WAITING_QUEUE_URL=''", "export DEAD_LETTER_QUEUE_URL=''"} {
 		if !strings.Contains(strings.NewReplacer(`\\`, `\`, `\"`, `"`, `""`, `''`).Replace(env), part) {
 			t.Errorf("the environment has no %s:\n%s", part, env)
 		}

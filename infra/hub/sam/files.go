@@ -38,7 +38,7 @@ func Variables(values map[string]string) (map[string]string, error) {
 	}
 	return map[string]string{
 		settings.Variable:    string(text),
-		serve.VariablePrefix: "", serve.VariableQueue: "", serve.VariableDeadLetters: "",
+		serve.VariablePrefix: "", serve.VariableQueue: "", serve.VariableWaiting: "", serve.VariableDeadLetters: "",
 	}, nil
 }
 

@@ -74,7 +74,7 @@ func TestTheFunctionsHandleTheEventsWithTheVariablesOfEnvJSON(t *testing.T) {
 	if err := json.Unmarshal(read(t, folder, "env.json"), &env); err != nil {
 		t.Fatal(err)
 	}
-	for _, empty := range []string{serve.VariablePrefix, serve.VariableQueue, serve.VariableDeadLetters} {
+	for _, empty := range []string{serve.VariablePrefix, serve.VariableQueue, serve.VariableWaiting, serve.VariableDeadLetters} {
 		if value, set := env.Parameters[empty]; value != "" || !set {
 			t.Errorf("%s is %q, %v, want an empty variable", empty, value, set)
 		}

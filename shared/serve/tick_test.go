@@ -203,7 +203,7 @@ func (s *store) is(visible, invisible, requests int) {
 	equal(s.T, "visible, invisible, requests", []int{v, i, len(s.segment.bodies)}, []int{visible, invisible, requests})
 }
 
-// Nobody may notice for hours that events are not attempted again.
+// If events were not attempted again, the alarms would be the first to show it.
 func TestATickDeliversWhatWaits(t *testing.T) {
 	inStore(t, func(s *store) {
 		s.waits(orders(65)...)

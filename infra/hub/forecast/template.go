@@ -39,6 +39,7 @@ type Change struct {
 	Changed int      `json:"changed"` // how many have other messages
 	Fails   int      `json:"fails"`   // how many fail only after the change
 	Because string   `json:"because"` // why the first of them fails; quotes nothing from the event
+	Fixed   int      `json:"fixed"`   // how many failed only before the change
 	Empty   int      `json:"empty"`   // for how many nothing is sent only after the change
 	Fields  []string `json:"fields"`  // the members of the messages that differ
 }
@@ -58,6 +59,9 @@ func (c Change) Says() string {
 	var parts []string
 	if c.Fails > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %s would fail: %s", c.Fails, of, strings.TrimRight(c.Because, ".")))
+	}
+	if c.Fixed > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %s would no longer fail", c.Fixed, of))
 	}
 	if c.Empty > 0 {
 		parts = append(parts, fmt.Sprintf("for %d of %s nothing would be sent any more", c.Empty, of))
@@ -91,6 +95,8 @@ func Compare(ctx context.Context, t tracking.Tracking, before, after string, eve
 			}
 			c.Fails++
 		case isErr != nil:
+		case wasErr != nil:
+			c.Fixed++
 		case len(is) == 0 && len(was) > 0:
 			c.Empty++
 		case !reflect.DeepEqual(was, is):

@@ -32,6 +32,9 @@ func TestAComparisonSaysWhatAChangeDoes(t *testing.T) {
 			}
 		})
 	}
+	if got := forecast.Compare(t.Context(), tracking.OrderCompleted, `{"event": ""}`, before, events); got.Bad() || got.Says() != "2 of the last 2 events would no longer fail." {
+		t.Errorf("of a template that is fixed it says %q", got.Says())
+	}
 	// An event that failed before the change is no reason to stop it.
 	if got := forecast.Compare(t.Context(), tracking.OrderCompleted, `{"event": ""}`, `{"event": ""}/* again */`, events); got.Bad() {
 		t.Errorf("a template that failed before is bad: %s", got.Says())

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -332,7 +333,27 @@ func (p *Page) Screenshot() []byte {
 func (p *Page) Faults() []string {
 	p.t.Helper()
 	p.Holds("the page to be refreshed", "!document.querySelector('[aria-busy]')")
-	return Ask[[]string](p, "probe.faults()")
+	return append(Ask[[]string](p, "probe.faults()"), p.violations()...)
+}
+
+// violations returns what axe-core finds in the page: its rules for WCAG 2.2 A and AA, and its
+// best practices.
+func (p *Page) violations() []string {
+	p.t.Helper()
+	if !Ask[bool](p, "!!window.axe") {
+		source, err := os.ReadFile(filepath.Join(tools.NodeModules(p.t), "axe-core", "axe.min.js"))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		Ask[bool](p, "%s\n;true", source)
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]string]("probe.violations()", chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("running axe-core: %v", err)
+	}
+	return found
 }
 
 // Tour presses Tab from the top of the page until each control had the focus. It returns the

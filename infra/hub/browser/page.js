@@ -138,5 +138,12 @@ window.probe = (() => {
     return found;
   };
 
-  return { tidy, controlCalled, fieldCalled, pointOf, stops, describe, focused, faults: () => [...faults(), ...faint()] };
+  // What axe-core finds. The test has loaded it.
+  const violations = async () => {
+    // The part of the code editor that scrolls is scrolled by moving the editor's cursor.
+    const result = await axe.run({ exclude: [".cm-scroller"] }, { resultTypes: ["violations"] });
+    return result.violations.flatMap((v) => v.nodes.map((n) => `axe ${v.id}: ${v.help}: ${n.html.slice(0, 120)}`));
+  };
+
+  return { tidy, controlCalled, fieldCalled, pointOf, stops, describe, focused, violations, faults: () => [...faults(), ...faint()] };
 })();

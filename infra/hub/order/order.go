@@ -68,10 +68,19 @@ func resourceOf(story executions.Story) string {
 
 func customer(ctx context.Context, client *commerce.Client, id string) ([]string, error) {
 	c, err := client.Customer(ctx, id)
+	if isMissing(err) {
+		return []string{"Commerce has no customer with this id."}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	return []string{"Commerce has the customer. " + dates(c.Record)}, nil
+}
+
+// isMissing reports whether Commerce answered that it does not have a resource.
+func isMissing(err error) bool {
+	failed := (*commerce.APIError)(nil)
+	return errors.As(err, &failed) && failed.Status == http.StatusNotFound
 }
 
 // dates describes when a resource was created and changed.
@@ -81,7 +90,7 @@ func dates(r commerce.Record) string {
 
 func order(ctx context.Context, client *commerce.Client, s store.Store, inbox string, story executions.Story) ([]string, error) {
 	o, err := client.Order(ctx, resourceOf(story))
-	if failed := (*commerce.APIError)(nil); errors.As(err, &failed) && failed.Status == http.StatusNotFound {
+	if isMissing(err) {
 		return []string{"Commerce has no order with this number or id."}, nil
 	}
 	if err != nil {

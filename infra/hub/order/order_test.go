@@ -115,6 +115,9 @@ func TestWhatCommerceCannotAnswerIsSaid(t *testing.T) {
 	if says := s.tells("10000000-0000-4000-8000-000000000000"); says != "Commerce has no order with this number or id." {
 		t.Errorf("of an unknown order it says %q", says)
 	}
+	if says := s.tells("10000000-0000-4000-8000-000000000001", executions.Line{Tracking: "customer-created", Kind: "accept", Outcome: "accepted"}); says != "Commerce has no customer with this id." {
+		t.Errorf("of an unknown customer it says %q", says)
+	}
 	customer := s.commerce.AddCustomer(commercetest.Object{"name": "Mara Lind"})
 	if says := s.tells(customer, executions.Line{Tracking: "customer-created", Kind: "accept", Outcome: "accepted"}); !strings.Contains(says, "Commerce has the customer. It was created at ") {
 		t.Errorf("of a customer it says %q", says)

@@ -46,6 +46,7 @@ func TestFaultsOfAPageAreFound(t *testing.T) {
 		{"a reference to an unknown id", fmt.Sprintf(frame, `<p aria-describedby="nothing">x</p>`), "which does not exist"},
 		{"an error that is not connected with a field", fmt.Sprintf(frame, `<label>l <input aria-invalid="true"></label><p class="wrong" id="w">required</p>`), "is not connected with a field"},
 		{"an id twice", fmt.Sprintf(frame, `<p id="i">x</p><p id="i">x</p>`), "used twice"},
+		{"what only axe-core finds", fmt.Sprintf(frame, `<ul><p>x</p></ul>`), "axe list"},
 		{"faint text", fmt.Sprintf(frame, `<p class="faint">x</p>`), "contrast of"},
 		{"faint text through opacity", fmt.Sprintf(frame, `<p class="thin">x</p>`), "contrast of"},
 		{"a faint placeholder", fmt.Sprintf(frame, `<label>l <input placeholder="x" class="pale"></label>`), "contrast of"},

@@ -116,15 +116,19 @@ func (a alarm) add(scope constructs.Construct, o Options) awscloudwatch.Alarm {
 	})
 }
 
-// newTopic creates the topic to which alarms publish. It is not encrypted at rest:
-// CloudWatch cannot publish to a topic with SNS's own key, any other key costs money each
-// month, and an alarm has no personal data.
+// newTopic creates the topic to which alarms publish. Without a key of the customer it is not
+// encrypted at rest: CloudWatch cannot publish to a topic with SNS's own key, any other key costs
+// money each month, and an alarm has no personal data.
 func newTopic(stack awscdk.Stack, o Options) awssns.Topic {
-	topic := awssns.NewTopic(stack, jsii.String("Topic"), &awssns.TopicProps{
+	props := &awssns.TopicProps{
 		TopicName:   o.name("alarms"),
-		DisplayName: jsii.String("commerce-segment " + o.Prefix),
+		DisplayName: jsii.String("commerce-segment " + o.StackName()), // it may have no slash
 		EnforceSSL:  jsii.Bool(true),
-	})
+	}
+	if key := keyOf(stack, o, "TopicKey"); key != nil {
+		props.MasterKey = key
+	}
+	topic := awssns.NewTopic(stack, jsii.String("Topic"), props)
 	// This policy replaces the default one, which allows the alarms of the account to
 	// publish.
 	publish := allow("AlarmsOfThisAccount", []*string{topic.TopicArn()}, "sns:Publish")

@@ -104,7 +104,7 @@ func TestThrottledRequestsAreCountedFromTheLogOfTheAPI(t *testing.T) {
 
 func TestTheDashboardShowsTheOutcomesOfEvents(t *testing.T) {
 	tmpl := deployedTemplate(t)
-	board := tmpl.one(t, "AWS::CloudWatch::Dashboard", "DashboardName", "commerce-segment")
+	board := tmpl.one(t, "AWS::CloudWatch::Dashboard", "DashboardName", "commerce-segment-REGION")
 	var body struct {
 		Widgets []struct {
 			Type       string

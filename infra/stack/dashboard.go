@@ -25,7 +25,7 @@ Of an alarm that each tracking has, … is the name of the tracking, and so is T
 // on, and then the events from Commerce to Segment.
 func newDashboard(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, handlers []handler, alarms []interfacesawscloudwatch.IAlarmRef) {
 	board := awscloudwatch.NewDashboard(stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
-		DashboardName:   o.name(),
+		DashboardName:   dashboardName(stack, o),
 		DefaultInterval: awscdk.Duration_Hours(jsii.Number(12)),
 	})
 	board.AddWidgets(
@@ -122,9 +122,13 @@ func labelled(h handler, statistic string) *awscloudwatch.MetricOptions {
 	}
 }
 
+// dashboardName returns the name of the dashboard. It has the region in it, because an account
+// has the dashboards of all regions in one list.
+func dashboardName(stack awscdk.Stack, o Options) *string { return o.name(*stack.Region()) }
+
 // dashboardURL returns the URL of the dashboard in the AWS console.
 func dashboardURL(stack awscdk.Stack, o Options) *string {
 	region := *stack.Region()
 	return jsii.String("https://" + region + ".console.aws.amazon.com/cloudwatch/home?region=" + region +
-		"#dashboards/dashboard/" + o.StackName())
+		"#dashboards/dashboard/" + *dashboardName(stack, o))
 }

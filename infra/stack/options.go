@@ -39,9 +39,18 @@ type Options struct {
 	Tags map[string]string
 	// PermissionsBoundary is the ARN of the policy that limits every role. "" means none.
 	PermissionsBoundary string
-	Alarms              AlarmOptions
-	Logs                LogOptions
-	Functions           FunctionOptions
+	// KeyARN is the ARN of the KMS key that encrypts the secrets, the queues, the logs and the
+	// topic. "" means AWS's own keys.
+	KeyARN    string
+	Alarms    AlarmOptions
+	API       APIOptions
+	Logs      LogOptions
+	Functions FunctionOptions
+	Network   NetworkOptions
+	// Retain is whether parameters, queues and logs stay when the stack is destroyed.
+	Retain bool
+	// TerminationProtection is whether CloudFormation refuses to delete the stack.
+	TerminationProtection bool
 	// Revision is the deployed revision of the source, as git describes it. It is not a
 	// key of the environments file.
 	Revision string
@@ -64,6 +73,8 @@ type FunctionOptions struct {
 	ReservedConcurrency int
 	// Tracing is whether X-Ray records what the functions do.
 	Tracing bool
+	// Gradual is whether CodeDeploy gives a new version a tenth of the calls first.
+	Gradual bool
 }
 
 // OptionsOf reads the options of a deployment: from the context of the app, which -c writes, and
@@ -80,8 +91,10 @@ func OptionsOf(app constructs.Construct, environments string) (Options, error) {
 		Region:              r.text("region", "", matches(`^[a-z]{2}(-[a-z]+)+-\d$`, "use one such as eu-west-1")),
 		Architecture:        r.text("architecture", defaultArchitecture, checkArchitecture),
 		Tags:                r.pairs("tags", checkTag),
+		KeyARN:              r.text("kmsKeyArn", "", matches(`^arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+$`, "use the ARN of a key (not of an alias), such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")),
 		PermissionsBoundary: r.text("permissionsBoundary", "", matches(`^arn:[\w-]+:iam::(\d{12}|aws):policy/.+$`, "use the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary")),
 		Alarms:              alarmOptions(r),
+		API:                 apiOptions(r),
 		Logs: LogOptions{
 			RetentionDays: r.number("logRetentionDays", defaultLogRetentionDays, checkRetention),
 			Level:         r.text("logLevel", defaultLogLevel, oneOf(slices.Sorted(maps.Keys(logLevels))...)),
@@ -90,7 +103,11 @@ func OptionsOf(app constructs.Construct, environments string) (Options, error) {
 			DeliveryConcurrency: r.number("deliveryConcurrency", spool.Concurrency, between(2, 1000)),
 			ReservedConcurrency: r.number("reservedConcurrency", 0, between(1, 10_000)),
 			Tracing:             r.flag("tracing", true),
+			Gradual:             r.flag("gradualDeployment", false),
 		},
+		Network:               networkOptions(r),
+		Retain:                r.flag("retain", false),
+		TerminationProtection: r.flag("terminationProtection", true),
 	}
 	return o, r.err()
 }

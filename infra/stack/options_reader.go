@@ -108,6 +108,11 @@ func (r *optionReader) find(key string) (option, bool) {
 	return option{value, r.name + key, false}, true
 }
 
+// addError adds what is wrong with a key, or with several that are below it.
+func (r *optionReader) addError(key string, why error) {
+	r.wrong = append(r.wrong, fmt.Errorf("%s%s: %w", r.name, key, why))
+}
+
 func (r *optionReader) add(o option, err error) {
 	if err != nil {
 		r.wrong = append(r.wrong, fmt.Errorf("%s: %w", o.named, err))
@@ -243,9 +248,9 @@ func (r *optionReader) checkKeys(before string, members map[string]any) {
 		case below && isObject:
 			r.checkKeys(key+".", object)
 		case below:
-			r.wrong = append(r.wrong, fmt.Errorf("%s%s: %s is not an object: its members are in infra/docs/deploy.md", r.name, key, shown(members[name])))
+			r.addError(key, fmt.Errorf("%s is not an object: its members are in infra/docs/deploy.md", shown(members[name])))
 		default:
-			r.wrong = append(r.wrong, fmt.Errorf("%s%s: %w", r.name, key, r.unknown(key)))
+			r.addError(key, r.unknown(key))
 		}
 	}
 }

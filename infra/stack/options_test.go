@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -62,49 +61,6 @@ func TestContextValuesReachTheStack(t *testing.T) {
 		check(t, subscription, "Endpoint", "on-call@example.com")
 		check(t, subscription, "TopicArn", "arn:aws:sns:REGION:ACCOUNT:my-shop--eu-alarms")
 	}
-}
-
-// names has the property with the physical name of each type of resource.
-var names = map[string]string{
-	"AWS::ApiGatewayV2::Api":     "", // from here on AWS chooses the ids
-	"AWS::ApiGatewayV2::Stage":   "",
-	"AWS::CloudWatch::Alarm":     "AlarmName",
-	"AWS::CloudWatch::Dashboard": "DashboardName",
-	"AWS::IAM::Role":             "RoleName", // not set: CloudFormation derives it from the name of the stack
-	"AWS::Lambda::Function":      "FunctionName",
-	"AWS::Logs::LogGroup":        "LogGroupName",
-	"AWS::Logs::MetricFilter":    "FilterName",
-	"AWS::SNS::Topic":            "TopicName",
-	"AWS::SQS::Queue":            "QueueName",
-	"AWS::SSM::Parameter":        "Name",
-}
-
-func TestTwoStoresInOneAccountHaveDifferentNames(t *testing.T) {
-	// Prefixes for which a simple replacement of the slashes would give the same name.
-	seen := map[string]string{}
-	for _, prefix := range []string{"/commerce-segment", "/a", "/a/b", "/a-b", "/a/b/c", "/a-b/c", "/a/b-c", "/a-b-c", "/a/order-updated", "/a/alarms"} {
-		tmpl, err := synthesize(map[string]any{"prefix": prefix}, noCompiler{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		stack := Options{Prefix: prefix}.StackName()
-		for _, name := range append(physicalNames(tmpl), "stack "+stack) {
-			if other, taken := seen[name]; taken {
-				t.Errorf("%s is in the store %s and in %s", name, other, prefix)
-			}
-			seen[name] = prefix
-		}
-	}
-}
-
-func physicalNames(tmpl template) []string {
-	var all []string
-	for _, r := range tmpl.Resources {
-		if name, there := r.Properties[names[r.Type]]; there {
-			all = append(all, fmt.Sprint(r.Type, " ", name))
-		}
-	}
-	return all
 }
 
 func TestNoNameOfAStackEndsInAnother(t *testing.T) {

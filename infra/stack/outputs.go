@@ -2,7 +2,6 @@ package stack
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
@@ -10,7 +9,7 @@ import (
 	"commerce-segment/shared/serve"
 )
 
-func addOutputs(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, topic awssns.Topic, handlers []handler) {
+func addOutputs(stack awscdk.Stack, o Options, e endpoint, topic awssns.Topic, handlers []handler) {
 	add := func(name string, value *string, description string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
 			Value: value, Description: jsii.String(description),
@@ -20,9 +19,19 @@ func addOutputs(stack awscdk.Stack, o Options, api awsapigatewayv2.HttpApi, topi
 	add(outputs.Dashboard, dashboardURL(stack, o), "The dashboard: look there if something seems wrong")
 	add(outputs.AlarmTopic, topic.TopicArn(), "The topic of the alarms: subscribe the people who should receive them")
 	add(outputs.Revision, jsii.String(o.Revision), "The deployed revision of the source, as git describes it")
+	add(outputs.Address, jsii.String(e.address), "The address to which Commerce posts the webhooks of the store")
+	if e.target != nil {
+		add(outputs.DomainTarget, e.target, "Point the domain here, with a CNAME record")
+	}
+	if o.KeyARN != "" {
+		add(outputs.Key, jsii.String(o.KeyARN), "The key that encrypts the secrets of the store")
+	}
+	if len(o.Tags) > 0 {
+		add(outputs.Tags, stack.ToJsonString(o.Tags, nil), "The tags of the parameters of the store, which hub configure adds")
+	}
 	for _, h := range handlers {
 		t := h.tracking
-		add(outputs.Webhook(t), jsii.String(*api.ApiEndpoint()+serve.Route(t.Name)),
+		add(outputs.Webhook(t), jsii.String(e.address+serve.Route(t.Name)),
 			"The URL of Commerce's webhook for "+t.Title)
 		add(outputs.Queue(t), h.queue.QueueUrl(), "The queue of "+t.Title+", for accepted events")
 		add(outputs.Waiting(t), h.waiting.QueueUrl(), "The queue of "+t.Title+" for events that are retried")

@@ -59,13 +59,16 @@ func parametersOf(t tracking.Tracking, template string) []parameter {
 
 // add creates the parameter.
 func (p parameter) add(scope constructs.Construct, id string, o Options) {
-	awsssm.NewCfnParameter(scope, jsii.String(id), &awsssm.CfnParameterProps{
+	created := awsssm.NewCfnParameter(scope, jsii.String(id), &awsssm.CfnParameterProps{
 		Name:        jsii.String(o.parameterName(p.name)),
 		Type:        jsii.String(p.kind),
 		Value:       jsii.String(p.value),
 		Tier:        jsii.String("Intelligent-Tiering"),
 		Description: jsii.String(p.description),
 	})
+	if o.Retain {
+		created.ApplyRemovalPolicy(removalOf(o), nil)
+	}
 }
 
 // checkTemplate returns an error if a default template cannot be a parameter.

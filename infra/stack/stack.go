@@ -30,14 +30,15 @@ func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Sta
 	}
 	defer recoverInto(&err)
 	stack = awscdk.NewStack(app, jsii.String(o.StackName()), &awscdk.StackProps{
-		Description: jsii.String("commerce-segment: sends the events of the Commerce store " + o.Prefix + " to Segment"),
-		Env:         &awscdk.Environment{Account: optional(o.Account), Region: optional(o.Region)},
+		Description:           jsii.String("commerce-segment: sends the events of the Commerce store " + o.Prefix + " to Segment"),
+		TerminationProtection: jsii.Bool(o.TerminationProtection),
+		Env:                   &awscdk.Environment{Account: optional(o.Account), Region: optional(o.Region)},
 	})
 	tag(stack, o.Tags)
 	if o.PermissionsBoundary != "" {
 		awsiam.PermissionsBoundary_Of(stack).Apply(awsiam.ManagedPolicy_FromManagedPolicyArn(stack, jsii.String("Boundary"), &o.PermissionsBoundary))
 	}
-	api := newAPI(stack, o)
+	api, endpoint := newAPI(stack, o)
 	for _, p := range sharedParameters() {
 		p.add(stack, outputs.Identifier(p.name), o)
 	}
@@ -54,7 +55,8 @@ func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Sta
 	topic := newTopic(stack, o)
 	alarms := newAlarms(stack, o, topic, api, handlers)
 	newDashboard(stack, o, api, handlers, alarms)
-	addOutputs(stack, o, api, topic, handlers)
+	deployGradually(stack, o, handlers)
+	addOutputs(stack, o, endpoint, topic, handlers)
 	return stack, nil
 }
 
@@ -98,28 +100,40 @@ func checkTemplates(template func(name string) string) error {
 	return errors.Join(wrong...)
 }
 
-// newAPI creates the HTTP API without its routes. It has no throttling of its own, because
-// Commerce may not send a webhook again after a 429.
-func newAPI(stack awscdk.Stack, o Options) awsapigatewayv2.HttpApi {
+// newAPI creates the HTTP API without its routes. By default it has no throttling of its own,
+// because Commerce may not send a webhook again after a 429.
+func newAPI(stack awscdk.Stack, o Options) (awsapigatewayv2.HttpApi, endpoint) {
 	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
-		ApiName:            o.name(),
-		Description:        jsii.String("Receives the webhooks of the Commerce store " + o.Prefix),
-		CreateDefaultStage: jsii.Bool(false),
+		ApiName:                   o.name(),
+		Description:               jsii.String("Receives the webhooks of the Commerce store " + o.Prefix),
+		CreateDefaultStage:        jsii.Bool(false),
+		DisableExecuteApiEndpoint: jsii.Bool(!o.API.DefaultEndpoint),
 	})
 	// A log group below /aws/vendedlogs/ needs no entry in the account's resource policy
 	// for logs, whose size is limited (CloudWatch Logs, "vended logs").
 	log := newLog(stack, "ApiLog", "/aws/vendedlogs/apis/"+o.StackName(), o)
 	countThrottled(o, log)
-	awsapigatewayv2.NewCfnStage(stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
-		ApiId:      api.ApiId(),
-		StageName:  jsii.String("$default"),
-		AutoDeploy: jsii.Bool(true),
+	stage := awsapigatewayv2.NewCfnStage(stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
+		ApiId:                api.ApiId(),
+		StageName:            jsii.String("$default"),
+		AutoDeploy:           jsii.Bool(true),
+		DefaultRouteSettings: throttlingOf(o),
 		AccessLogSettings: &awsapigatewayv2.CfnStage_AccessLogSettingsProperty{
 			DestinationArn: log.LogGroupArn(),
 			Format:         stack.ToJsonString(accessLog, nil),
 		},
 	})
-	return api
+	return api, newDomain(stack, o, api, stage)
+}
+
+// throttlingOf returns nil if only the limits of the account count.
+func throttlingOf(o Options) any {
+	if o.API.Rate == 0 {
+		return nil
+	}
+	return &awsapigatewayv2.CfnStage_RouteSettingsProperty{
+		ThrottlingRateLimit: jsii.Number(o.API.Rate), ThrottlingBurstLimit: jsii.Number(o.API.Burst),
+	}
 }
 
 // accessLog is the format of the API's log. It has no body, and no header, because one of
@@ -144,6 +158,6 @@ func addRoute(api awsapigatewayv2.HttpApi, h handler) {
 		Path:    jsii.String(serve.Route(h.tracking.Name)),
 		Methods: &[]awsapigatewayv2.HttpMethod{awsapigatewayv2.HttpMethod_POST},
 		Integration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
-			jsii.String(outputs.Identifier(h.tracking.Name)+"Integration"), h.function, nil),
+			jsii.String(outputs.Identifier(h.tracking.Name)+"Integration"), h.invoked, nil),
 	})
 }

@@ -328,7 +328,8 @@ func TestOutputsHaveWhatTheOperatorsProgramNeeds(t *testing.T) {
 	want := map[string]string{
 		"Prefix":        "/commerce-segment",
 		"Revision":      "v1.2.3-4-gabc",
-		"DashboardUrl":  "https://REGION.console.aws.amazon.com/cloudwatch/home?region=REGION#dashboards/dashboard/commerce-segment",
+		"DashboardUrl":  "https://REGION.console.aws.amazon.com/cloudwatch/home?region=REGION#dashboards/dashboard/commerce-segment-REGION",
+		"Address":       "https://API.execute-api.REGION.amazonaws.com",
 		"AlarmTopicArn": "arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms",
 	}
 	for id, name := range map[string]string{

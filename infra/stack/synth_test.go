@@ -22,13 +22,17 @@ import (
 // value in account ACCOUNT and region REGION.
 type template struct {
 	Resources map[string]resource
-	Outputs   map[string]struct{ Value any }
+	Outputs   map[string]output
 }
 
+type output struct{ Value, Export any }
+
 type resource struct {
-	Type       string
-	Properties map[string]any
-	Metadata   map[string]any
+	Type           string
+	Properties     map[string]any
+	Metadata       map[string]any
+	DeletionPolicy string
+	UpdatePolicy   map[string]any
 }
 
 // deployed is the stack of a deployment without context values, synthesized once for all
@@ -147,13 +151,13 @@ func (r resource) at(path ...any) any {
 }
 
 func (tmpl template) resolved() template {
-	resolved := template{Resources: map[string]resource{}, Outputs: map[string]struct{ Value any }{}}
+	resolved := template{Resources: map[string]resource{}, Outputs: map[string]output{}}
 	for id, r := range tmpl.Resources {
 		properties, _ := tmpl.resolve(r.Properties).(map[string]any)
-		resolved.Resources[id] = resource{r.Type, properties, r.Metadata}
+		resolved.Resources[id] = resource{r.Type, properties, r.Metadata, r.DeletionPolicy, r.UpdatePolicy}
 	}
-	for id, output := range tmpl.Outputs {
-		resolved.Outputs[id] = struct{ Value any }{tmpl.resolve(output.Value)}
+	for id, o := range tmpl.Outputs {
+		resolved.Outputs[id] = output{tmpl.resolve(o.Value), o.Export}
 	}
 	return resolved
 }
@@ -177,6 +181,9 @@ func (tmpl template) resolve(value any) any {
 		if arguments, ok := v["Fn::Join"].([]any); ok {
 			return tmpl.join(arguments)
 		}
+		if arguments, ok := v["Fn::Select"].([]any); ok {
+			return tmpl.selected(arguments)
+		}
 		object := make(map[string]any, len(v))
 		for key, element := range v {
 			object[key] = tmpl.resolve(element)
@@ -185,6 +192,12 @@ func (tmpl template) resolve(value any) any {
 	default:
 		return value
 	}
+}
+
+// selected returns the element of Fn::Select in a Fn::Split.
+func (tmpl template) selected(arguments []any) string {
+	split := arguments[1].(map[string]any)["Fn::Split"].([]any)
+	return strings.Split(fmt.Sprint(tmpl.resolve(split[1])), split[0].(string))[int(arguments[0].(float64))]
 }
 
 func (tmpl template) join(arguments []any) string {
@@ -202,6 +215,8 @@ func (tmpl template) reference(id string) string {
 		return "https://sqs.REGION.amazonaws.com/ACCOUNT/" + properties["QueueName"].(string)
 	case "AWS::SNS::Topic":
 		return "arn:aws:sns:REGION:ACCOUNT:" + properties["TopicName"].(string)
+	case "AWS::Lambda::Alias":
+		return fmt.Sprint("arn:aws:lambda:REGION:ACCOUNT:function:", tmpl.resolve(properties["FunctionName"]), ":", properties["Name"])
 	case "AWS::Lambda::Function":
 		return properties["FunctionName"].(string)
 	case "AWS::Logs::LogGroup":

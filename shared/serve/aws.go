@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,6 +29,12 @@ const (
 	VariableQueue       = "QUEUE_URL"             // the queue of accepted webhooks
 	VariableWaiting     = "WAITING_QUEUE_URL"     // the queue of events that are retried
 	VariableDeadLetters = "DEAD_LETTER_QUEUE_URL" // the queue of events that cannot be delivered
+)
+
+// The environment variables of the SDK about endpoints, which the stack can set.
+const (
+	VariableFIPS     = "AWS_USE_FIPS_ENDPOINT" // "true" for the endpoints that are validated by FIPS 140
+	VariableEndpoint = "AWS_ENDPOINT_URL_"     // with SQS or SSM: the URL of an interface endpoint in a VPC
 )
 
 // The time limits of calls to AWS. The SDK makes two attempts, and both must fit into the
@@ -69,8 +76,9 @@ func fromEnvironment(t tracking.Tracking, log *slog.Logger) *Function {
 // longer.
 func awsConfig() aws.Config {
 	config := aws.Config{
-		Region:      os.Getenv("AWS_REGION"),
-		Credentials: aws.CredentialsProviderFunc(environmentCredentials),
+		Region:        os.Getenv("AWS_REGION"),
+		Credentials:   aws.CredentialsProviderFunc(environmentCredentials),
+		ConfigSources: []any{endpoints{}},
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts, o.MaxBackoff = attempts, betweenAttempts
@@ -81,6 +89,24 @@ func awsConfig() aws.Config {
 		config.BaseEndpoint = aws.String(endpoint) // an emulator
 	}
 	return config
+}
+
+// endpoints tells the SDK what the environment variables say about endpoints.
+type endpoints struct{}
+
+// GetUseFIPSEndpoint has the name and the signature that the SDK looks for.
+func (endpoints) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
+	if strings.EqualFold(os.Getenv(VariableFIPS), "true") {
+		return aws.FIPSEndpointStateEnabled, true, nil
+	}
+	return aws.FIPSEndpointStateUnset, false, nil
+}
+
+// GetServiceBaseEndpoint has the name and the signature that the SDK looks for. The service is
+// SQS or SSM.
+func (endpoints) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
+	url := os.Getenv(VariableEndpoint + service)
+	return url, url != "", nil
 }
 
 // environmentCredentials returns the credentials that Lambda gives a function. They are valid longer than the function runs.

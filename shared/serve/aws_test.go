@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
@@ -140,5 +144,27 @@ func TestMissingCredentialsAreNamed(t *testing.T) {
 	equal(t, "requests", aws.requests, "map[]")
 	if !strings.Contains(log.String(), "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") {
 		t.Errorf("the log does not say what to do: %s", log)
+	}
+}
+
+func TestTheEnvironmentSelectsTheEndpoints(t *testing.T) {
+	// The stack sets these for a VPC. Parameter Store is at the URL for all services.
+	queue := &awsStandIn{requests: map[string]int{}}
+	server := httptest.NewServer(queue)
+	t.Cleanup(server.Close)
+	t.Setenv("AWS_ENDPOINT_URL_SQS", server.URL)
+	f, others, _ := inLambda(t, nil)
+	response, _ := f.HTTP(t.Context(), post())
+	equal(t, "status", response.StatusCode, 202)
+	equal(t, "requests to SQS's endpoint", queue.requests, "map[AmazonSQS.SendMessage:1]")
+	equal(t, "requests to the other one", others.requests, "map[AmazonSSM.GetParameters:1]")
+}
+
+func TestTheEnvironmentSelectsFIPS(t *testing.T) {
+	for value, want := range map[string]aws.FIPSEndpointState{"": aws.FIPSEndpointStateUnset, "true": aws.FIPSEndpointStateEnabled} {
+		t.Setenv(VariableFIPS, value)
+		ssmOptions := ssm.NewFromConfig(awsConfig()).Options()
+		equal(t, "FIPS for Parameter Store", ssmOptions.EndpointOptions.UseFIPSEndpoint, want)
+		equal(t, "FIPS for SQS", sqs.NewFromConfig(awsConfig()).Options().EndpointOptions.UseFIPSEndpoint, want)
 	}
 }

@@ -15,6 +15,12 @@ const (
 	Dashboard  = "DashboardUrl"  // for a browser
 	AlarmTopic = "AlarmTopicArn" // for more subscriptions
 	Revision   = "Revision"      // of the source that was deployed, as git describes it
+	Address    = "Address"       // the beginning of the URLs of its webhooks, "https://hooks.example.com"
+
+	// These are missing in a store without the option.
+	DomainTarget = "DomainTarget" // the name to which its domain must point
+	Key          = "KeyArn"       // of the customer's key for its secrets
+	Tags         = "Tags"         // of its parameters, an object of strings in JSON
 )
 
 // Webhook returns the name of the output with the URL to which Commerce posts a tracking's

@@ -74,7 +74,7 @@ func (s ParameterStore) read(ctx context.Context, names []string) (map[string]st
 	output, err := s.client.GetParameters(ctx, &ssm.GetParametersInput{Names: full, WithDecryption: aws.Bool(true)})
 	if err != nil {
 		return nil, fmt.Errorf("reading the parameters %s/* from Parameter Store: %w%s", s.prefix, loggable.AWSError(err),
-			remedy(err, s.prefix+"/*", "ssm:GetParameters", "kms:Decrypt"))
+			remedy(err, s.prefix+"/*", "ssm:GetParameters", "kms:Decrypt on "+defaultKey))
 	}
 	parameters := make(map[string]string, len(output.Parameters))
 	for _, p := range output.Parameters {
@@ -90,13 +90,16 @@ type ParameterEditor interface {
 	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
 	GetParametersByPath(context.Context, *ssm.GetParametersByPathInput, ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error)
 	GetParameterHistory(context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error)
+	DescribeParameters(context.Context, *ssm.DescribeParametersInput, ...func(*ssm.Options)) (*ssm.DescribeParametersOutput, error)
+	AddTagsToResource(context.Context, *ssm.AddTagsToResourceInput, ...func(*ssm.Options)) (*ssm.AddTagsToResourceOutput, error)
 }
 
 // EditableParameterStore is a ParameterStore that can be written to. It is a separate type,
 // so that functions, which only read, do not contain its code.
 type EditableParameterStore struct {
 	ParameterStore
-	editor ParameterEditor
+	editor     ParameterEditor
+	protection Protection
 }
 
 // NewEditableParameterStore returns the EditableParameterStore of the parameters below a
@@ -113,8 +116,9 @@ const (
 	MaxValue = 8 << 10
 )
 
-// Put writes a parameter or replaces its value. Secrets become SecureStrings, encrypted
-// with the account's default key (alias/aws/ssm). The error never quotes the value.
+// Put writes a parameter or replaces its value. Secrets become SecureStrings, encrypted with the
+// key of the protection, or else with the account's default key (alias/aws/ssm). The error never
+// quotes the value.
 func (s EditableParameterStore) Put(ctx context.Context, name, value string) error {
 	if err := CheckValue(name, value); err != nil {
 		return err
@@ -126,17 +130,17 @@ func (s EditableParameterStore) Put(ctx context.Context, name, value string) err
 	if len(value) > maxStandard {
 		input.Tier = types.ParameterTierAdvanced
 	}
-	_, err := s.editor.PutParameter(ctx, input)
-	if isDowngrade(err) {
-		input.Tier = types.ParameterTierAdvanced
-		_, err = s.editor.PutParameter(ctx, input)
-	}
-	if err == nil {
-		return nil
-	}
 	var onKey []string
 	if IsSecret(name) {
-		onKey = []string{"kms:Encrypt"}
+		input.KeyId, onKey = s.protection.keyID(), []string{"kms:Encrypt on " + cmp.Or(s.protection.Key, defaultKey)}
+	}
+	output, err := s.editor.PutParameter(ctx, input)
+	if isDowngrade(err) {
+		input.Tier = types.ParameterTierAdvanced
+		output, err = s.editor.PutParameter(ctx, input)
+	}
+	if err == nil {
+		return s.tagNew(ctx, *input.Name, output.Version)
 	}
 	return fmt.Errorf("writing parameter %s to Parameter Store: %w%s", *input.Name, loggable.AWSError(err),
 		remedy(err, *input.Name, "ssm:PutParameter", onKey...))
@@ -257,16 +261,19 @@ func (s EditableParameterStore) stored(p types.Parameter) Stored {
 	return stored
 }
 
+// defaultKey describes the key of secrets without a key of the customer.
+const defaultKey = "the key whose alias is alias/aws/ssm"
+
 // remedy returns the permissions that are missing if access is denied, and "" for any other
-// error. action is needed on the parameters, and onKey, if any, on their key.
+// error. action is needed on the parameters, and so is what onKey says, if anything.
 func remedy(err error, parameters, action string, onKey ...string) string {
 	var refusal smithy.APIError
 	if !errors.As(err, &refusal) || refusal.ErrorCode() != "AccessDeniedException" {
 		return ""
 	}
 	text := fmt.Sprintf(": allow %s on arn:aws:ssm:<region>:<account>:parameter%s", action, parameters)
-	for _, action := range onKey {
-		text += ", and " + action + " on the key whose alias is alias/aws/ssm"
+	for _, permission := range onKey {
+		text += ", and " + permission
 	}
 	return text
 }

@@ -98,11 +98,23 @@ func (s *systemsManager) answer(call map[string]any) any {
 			}
 		}
 	}
+	if call["Operation"] == "DescribeParameters" {
+		var all []any
+		for name, p := range s.parameters {
+			all = append(all, with(p, "Name", name))
+		}
+		return map[string]any{"Parameters": all}
+	}
 	return map[string]any{"Version": 2}
 }
 
+// version answers a PutParameter with the number of the version.
+func version(number int) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) { json.NewEncoder(w).Encode(map[string]any{"Version": number}) }
+}
+
 func TestVersionsAreListedTheNewestFirst(t *testing.T) {
-	version := func(number int, value string) map[string]any {
+	numbered := func(number int, value string) map[string]any {
 		return map[string]any{"Name": "/shop/templates/order-completed", "Type": "String", "Value": value, "Version": number,
 			"LastModifiedDate": 1795514400.5, "LastModifiedUser": "arn:aws:iam::123456789012:user/mara"}
 	}
@@ -112,7 +124,7 @@ func TestVersionsAreListedTheNewestFirst(t *testing.T) {
 			json.NewEncoder(w).Encode(map[string]any{"Parameters": versions, "NextToken": token})
 		}
 	}
-	s.answers = []func(http.ResponseWriter){page("more", version(1, "one"), version(2, "two")), page("", version(3, "three"))}
+	s.answers = []func(http.ResponseWriter){page("more", numbered(1, "one"), numbered(2, "two")), page("", numbered(3, "three"))}
 	got, err := s.store().Versions(t.Context(), "templates/order-completed")
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,9 +57,15 @@ func OpenDeployed(ctx context.Context, prefix string) (Store, error) {
 	if err != nil {
 		return Store{}, err
 	}
+	protection := settings.Protection{Key: d.Outputs[outputs.Key]}
+	if tags := d.Outputs[outputs.Tags]; tags != "" {
+		if err := json.Unmarshal([]byte(tags), &protection.Tags); err != nil {
+			return Store{}, fmt.Errorf("reading the output %s of the stack: %w", outputs.Tags, err)
+		}
+	}
 	name := prefix + "/" + settings.WebhookSecret
 	return Store{
-		Backend:       settings.NewEditableParameterStore(ssm.NewFromConfig(config), prefix),
+		Backend:       settings.NewEditableParameterStore(ssm.NewFromConfig(config), prefix).With(protection),
 		Location:      Location{Prefix: prefix},
 		Name:          fmt.Sprintf("Parameter Store in %s, below %s", config.Region, prefix),
 		SecretCommand: "aws ssm get-parameter --region " + config.Region + " --with-decryption --query Parameter.Value --output text --name " + name,

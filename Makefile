@@ -41,8 +41,11 @@ deploy: compiler infra/node_modules ## Build the functions and deploy them: ENV=
 	@cd infra && npx cdk deploy $(OPTIONS)
 
 .PHONY: destroy
-destroy: infra/node_modules ## Delete a deployed store, with the events in its queues
-	@cd infra && npx cdk destroy $(OPTIONS)
+destroy: infra/node_modules ## Delete a deployed store, after saying what is lost and offering to save it; YES=1 EXPORT=FILE in a script
+	@go build -o bin/ ./infra/hub
+	@cd infra && npx cdk list $(OPTIONS) >/dev/null
+	@./bin/hub unprotect --assembly infra/cdk.out $(if $(EXPORT),--export '$(EXPORT)') $(if $(YES),--yes)
+	@cd infra && npx cdk destroy --force $(OPTIONS)
 
 .PHONY: editor
 editor: infra/hub/console/static/editor.js ## Build the console's code editor, for make run to serve: colours, line numbers

@@ -27,6 +27,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.cloudformation import models as cloudformation
 from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.responses import ActionResult
 from moto.core.common_models import CloudFormationModel
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import HTTPException
@@ -64,6 +67,7 @@ class Kind:
     arn: str = ""  # what it gives for Arn, where no answer has it: made of the parameters
     prepare: object = field(default=lambda properties: [properties])  # the creation's parameters, call by call
     overwrites: bool = False  # creating it again is an update
+    more: dict = field(default_factory=dict)  # values that no answer of moto has
 
 
 def picking(*names):
@@ -95,6 +99,13 @@ def metric_filters(properties):
     }]
 
 
+def small_initials(value):
+    """The API of CodeDeploy has small initials where CloudFormation has large ones, at every level."""
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: small_initials(element) for key, element in value.items()}
+    return [small_initials(element) for element in value] if isinstance(value, list) else value
+
+
 KINDS = {
     "AWS::ApiGatewayV2::Api": Kind(
         "apigatewayv2", "create_api", "ApiId", "delete_api", picking("ApiId"),
@@ -105,10 +116,28 @@ KINDS = {
         "apigatewayv2", "create_integration", "IntegrationId", "delete_integration", picking("ApiId", "IntegrationId")),
     "AWS::ApiGatewayV2::Route": Kind(
         "apigatewayv2", "create_route", "RouteId", "delete_route", picking("ApiId", "RouteId")),
+    "AWS::ApiGatewayV2::DomainName": Kind(
+        "apigatewayv2", "create_domain_name", "DomainName", "delete_domain_name", picking("DomainName"),
+        attributes=("RegionalDomainName", "RegionalHostedZoneId"),
+        more={"RegionalDomainName": "d-1.execute-api." + REGION + ".amazonaws.com", "RegionalHostedZoneId": "Z1UJRXOUMOOFQ8"}),
+    "AWS::ApiGatewayV2::ApiMapping": Kind(
+        "apigatewayv2", "create_api_mapping", "ApiMappingId", "delete_api_mapping", picking("ApiMappingId", "DomainName")),
+    "AWS::CertificateManager::Certificate": Kind(
+        "acm", "request_certificate", "CertificateArn", "delete_certificate", picking("CertificateArn"),
+        prepare=lambda properties: [picking("DomainName", "ValidationMethod")(properties)]),
     "AWS::CloudWatch::Alarm": Kind(
         "cloudwatch", "put_metric_alarm", "AlarmName",
         "delete_alarms", lambda values: {"AlarmNames": [values["AlarmName"]]}, overwrites=True,
         attributes=("Arn",), arn=f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{AlarmName}}"),
+    "AWS::CodeDeploy::Application": Kind(
+        "codedeploy", "create_application", "applicationName", "delete_application", picking("applicationName"),
+        prepare=lambda properties: [small_initials(properties)]),
+    "AWS::CodeDeploy::DeploymentGroup": Kind(
+        "codedeploy", "create_deployment_group", "deploymentGroupName",
+        "delete_deployment_group", picking("applicationName", "deploymentGroupName"),
+        prepare=lambda properties: [small_initials(properties)]),
+    "AWS::Lambda::Alias": Kind(
+        "lambda", "create_alias", "AliasArn", "delete_alias", picking("FunctionName", "Name")),
     "AWS::Logs::MetricFilter": Kind(
         "logs", "put_metric_filter", "filterName", "delete_metric_filter", picking("filterName", "logGroupName"),
         prepare=metric_filters, overwrites=True),
@@ -132,7 +161,7 @@ def model(name, kind):
         __module__ = f"moto.{kind.service}.stack"  # moto files its models by it
 
         def __init__(self, logical_name, properties):
-            self.values = {}  # parameters and answers
+            self.values = dict(kind.more)  # and parameters and answers
             for parameters in kind.prepare(properties):
                 self.values |= parameters | call(kind.service, kind.create, **parameters)
             self.values.setdefault("Arn", kind.arn.format(**self.values))
@@ -212,6 +241,25 @@ def forgive_unknown_change_sets():
     cloudformation.CloudFormationBackend.delete_change_set = deleted
 
 
+def protect_from_termination():
+    """moto 5.2.1 stores whether a stack is protected, and neither changes nor respects it."""
+    delete = cloudformation.CloudFormationBackend.delete_stack
+
+    def deleted(self, name_or_stack_id):
+        stack = self.get_stack(name_or_stack_id)
+        if stack.enable_termination_protection in (True, "true"):
+            raise ValidationError(message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
+        return delete(self, name_or_stack_id)
+
+    def update_termination_protection(self):
+        stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+        stack.enable_termination_protection = self._get_bool_param("EnableTerminationProtection")
+        return ActionResult({"StackId": stack.stack_id})
+
+    cloudformation.CloudFormationBackend.delete_stack = deleted
+    CloudFormationResponse.update_termination_protection = update_termination_protection
+
+
 def keep_default_parameters():
     """An update may keep the previous value of a parameter that was its default. moto 5.2.1 finds none."""
     resolve = cloudformation.CloudFormationBackend._resolve_update_parameters
@@ -263,6 +311,7 @@ def main():
     refuse_what_is_not_done()
     forgive_unknown_change_sets()
     keep_default_parameters()
+    protect_from_termination()
     server = make_server("127.0.0.1", 0, Application(), threaded=True)
     # localhost: for a server at an address, moto looks for a bucket's name in the host.
     url = f"http://localhost:{server.port}"

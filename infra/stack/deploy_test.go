@@ -63,7 +63,7 @@ func deploy(t *testing.T, aws *emulator.Emulator, output string, arguments ...st
 	file := filepath.Join(t.TempDir(), "outputs.json")
 	// The method is direct, because the emulator's change sets lose the outputs.
 	aws.CDK(t, output, append([]string{"deploy", "--method=direct", "--require-approval=never", "--outputs-file", file,
-		"-c", "architecture=" + hostArchitecture()}, arguments...)...)
+		"-c", "architecture=" + hostArchitecture(), "-c", "terminationProtection=false"}, arguments...)...)
 	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -189,7 +189,11 @@ func TestWithoutTracingNothingIsSentToXRay(t *testing.T) {
 }
 
 func TestRetainKeepsWhatHasDataAndNothingElse(t *testing.T) {
-	for _, r := range with(t, map[string]any{"retain": "true"}).Resources {
+	tmpl := with(t, map[string]any{"retain": "true"})
+	if got := tmpl.Outputs["Retained"].Value; got != "parameters, queues and logs" {
+		t.Errorf("hub unprotect reads that %v stay", got)
+	}
+	for _, r := range tmpl.Resources {
 		want := ""
 		if slices.Contains([]string{"AWS::SSM::Parameter", "AWS::SQS::Queue", "AWS::Logs::LogGroup"}, r.Type) {
 			want = "RetainExceptOnCreate"

@@ -27,7 +27,7 @@ func apiOptions(r *optionReader) APIOptions {
 	o := APIOptions{
 		Domain:          r.text("domain.name", "", matches(domain, "use a domain name in lower case, such as hooks.example.com")),
 		CertificateARN:  r.text("domain.certificateArn", "", matches(`^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate/[\w-]+$`, "use the ARN of a certificate in the region of the store, such as arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab")),
-		ZoneID:          r.text("domain.hostedZoneId", "", matches(`^Z[A-Z0-9]+$`, "use the id of a hosted zone, such as Z0123456789ABCDEFGHIJ")),
+		ZoneID:          r.text("domain.hostedZoneId", "", matches(`^[A-Z0-9]+$`, "use the id of a hosted zone, such as Z0123456789ABCDEFGHIJ")),
 		ZoneName:        r.text("domain.hostedZoneName", "", matches(domain, "use the name of the hosted zone, such as example.com")),
 		DefaultEndpoint: r.flag("domain.defaultEndpoint", true),
 		Rate:            r.number("throttling.rate", 0, between(1, 100_000)),

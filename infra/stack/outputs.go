@@ -29,6 +29,9 @@ func addOutputs(stack awscdk.Stack, o Options, e endpoint, topic awssns.Topic, h
 	if len(o.Tags) > 0 {
 		add(outputs.Tags, stack.ToJsonString(o.Tags, nil), "The tags of the parameters of the store, which hub configure adds")
 	}
+	if o.Retain {
+		add(outputs.Retained, jsii.String("parameters, queues and logs"), "What stays when the stack is deleted")
+	}
 	for _, h := range handlers {
 		t := h.tracking
 		add(outputs.Webhook(t), jsii.String(e.address+serve.Route(t.Name)),

@@ -187,8 +187,7 @@ func (d *Deployment) queues(t tracking.Tracking) (spool.URLs, error) {
 // ClockAhead returns how far this machine's clock is ahead of the clock of AWS, accurate to
 // one or two seconds.
 func (d *Deployment) ClockAhead(ctx context.Context) (time.Duration, error) {
-	stack := outputs.StackName(d.Outputs[outputs.Prefix])
-	answer, err := cloudformation.NewFromConfig(d.Config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
+	answer, err := cloudformation.NewFromConfig(d.Config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(d.StackName())})
 	if err != nil {
 		return 0, fmt.Errorf("asking AWS for the time: %w", err)
 	}
@@ -224,7 +223,7 @@ func (d *Deployment) Backlog(ctx context.Context) (deadletters.Backlog, error) {
 
 // Logs returns the logs of the store's functions.
 func (d *Deployment) Logs() cloudwatch.Logs {
-	return cloudwatch.Logs{Client: cloudwatchlogs.NewFromConfig(d.Config), Stack: outputs.StackName(d.Outputs[outputs.Prefix])}
+	return cloudwatch.Logs{Client: cloudwatchlogs.NewFromConfig(d.Config), Stack: d.StackName()}
 }
 
 // Named returns how the commands in messages name the store. Commands that show webhooks

@@ -21,6 +21,7 @@ const (
 	DomainTarget = "DomainTarget" // the name to which its domain must point
 	Key          = "KeyArn"       // of the customer's key for its secrets
 	Tags         = "Tags"         // of its parameters, an object of strings in JSON
+	Retained     = "Retained"     // what stays when it is deleted
 )
 
 // Webhook returns the name of the output with the URL to which Commerce posts a tracking's
@@ -44,6 +45,9 @@ func DeadLetters(t tracking.Tracking) string { return Identifier(t.Name) + "Dead
 func StackName(prefix string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(prefix, "/"), "/", "--")
 }
+
+// PrefixOf returns the prefix of the stack with this name.
+func PrefixOf(stack string) string { return "/" + strings.ReplaceAll(stack, "--", "/") }
 
 // LogGroup returns the name of the log group of a tracking's function in a stack.
 func LogGroup(stack string, t tracking.Tracking) string { return "/aws/lambda/" + stack + "-" + t.Name }

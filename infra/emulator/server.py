@@ -25,6 +25,7 @@ from functools import lru_cache
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from moto.apigatewayv2.models import ApiGatewayV2Backend
 from moto.cloudformation import models as cloudformation
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
@@ -99,13 +100,6 @@ def metric_filters(properties):
     }]
 
 
-def small_initials(value):
-    """The API of CodeDeploy has small initials where CloudFormation has large ones, at every level."""
-    if isinstance(value, dict):
-        return {key[0].lower() + key[1:]: small_initials(element) for key, element in value.items()}
-    return [small_initials(element) for element in value] if isinstance(value, list) else value
-
-
 KINDS = {
     "AWS::ApiGatewayV2::Api": Kind(
         "apigatewayv2", "create_api", "ApiId", "delete_api", picking("ApiId"),
@@ -129,15 +123,6 @@ KINDS = {
         "cloudwatch", "put_metric_alarm", "AlarmName",
         "delete_alarms", lambda values: {"AlarmNames": [values["AlarmName"]]}, overwrites=True,
         attributes=("Arn",), arn=f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{AlarmName}}"),
-    "AWS::CodeDeploy::Application": Kind(
-        "codedeploy", "create_application", "applicationName", "delete_application", picking("applicationName"),
-        prepare=lambda properties: [small_initials(properties)]),
-    "AWS::CodeDeploy::DeploymentGroup": Kind(
-        "codedeploy", "create_deployment_group", "deploymentGroupName",
-        "delete_deployment_group", picking("applicationName", "deploymentGroupName"),
-        prepare=lambda properties: [small_initials(properties)]),
-    "AWS::Lambda::Alias": Kind(
-        "lambda", "create_alias", "AliasArn", "delete_alias", picking("FunctionName", "Name")),
     "AWS::Logs::MetricFilter": Kind(
         "logs", "put_metric_filter", "filterName", "delete_metric_filter", picking("filterName", "logGroupName"),
         prepare=metric_filters, overwrites=True),
@@ -260,6 +245,17 @@ def protect_from_termination():
     CloudFormationResponse.update_termination_protection = update_termination_protection
 
 
+def delete_mappings_with_their_domain():
+    """moto 5.2.1 deletes the mappings of a domain while it iterates over them."""
+    delete = ApiGatewayV2Backend.delete_domain_name
+
+    def deleted(self, domain_name):
+        self.api_mappings = {key: one for key, one in self.api_mappings.items() if one.domain_name != domain_name}
+        delete(self, domain_name)
+
+    ApiGatewayV2Backend.delete_domain_name = deleted
+
+
 def keep_default_parameters():
     """An update may keep the previous value of a parameter that was its default. moto 5.2.1 finds none."""
     resolve = cloudformation.CloudFormationBackend._resolve_update_parameters
@@ -312,6 +308,7 @@ def main():
     forgive_unknown_change_sets()
     keep_default_parameters()
     protect_from_termination()
+    delete_mappings_with_their_domain()
     server = make_server("127.0.0.1", 0, Application(), threaded=True)
     # localhost: for a server at an address, moto looks for a bucket's name in the host.
     url = f"http://localhost:{server.port}"

@@ -83,7 +83,7 @@ func unprotect(cmd *cobra.Command, options unprotectOptions) error {
 func printLoss(w io.Writer, s store.Store, loss store.Deletion) {
 	fmt.Fprintf(w, "The stack %s in %s has:\n", s.Deployment.StackName(), s.Deployment.Config.Region)
 	fmt.Fprintf(w, "  %s\n", words.Count(len(loss.Templates), "edited template")+namesOf(loss.Templates))
-	fmt.Fprintf(w, "  about %s that are not delivered yet\n", words.Count(loss.Backlog.Waiting, "event"))
+	fmt.Fprintf(w, "  about %s to be delivered\n", words.Count(loss.Backlog.Waiting, "event"))
 	fmt.Fprintf(w, "  about %s\n", words.Count(loss.Backlog.Dead, "dead letter"))
 	if loss.Retained {
 		fmt.Fprintln(w, "They stay if it is deleted, with the logs: it was deployed with the option retain.")

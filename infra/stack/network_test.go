@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -214,7 +215,11 @@ func TestANewVersionIsDeployedGradually(t *testing.T) {
 		check(t, group, "AlarmConfiguration", map[string]any{"Alarms": []any{map[string]any{"Name": name + "-errors"}}, "Enabled": true})
 		tmpl.one(t, "AWS::Lambda::EventSourceMapping", "FunctionName", name+":live")
 		tmpl.one(t, "AWS::ApiGatewayV2::Integration", "IntegrationUri", invoked)
-		tmpl.one(t, "AWS::Lambda::Permission", "FunctionName", invoked)
+	}
+	for _, permission := range tmpl.ofType("AWS::Lambda::Permission") { // of the API and of the rule
+		if invoked := fmt.Sprint(permission.Properties["FunctionName"]); !strings.HasSuffix(invoked, ":live") {
+			t.Errorf("%v calls %s", permission.Properties["Principal"], invoked)
+		}
 	}
 	for _, alias := range tmpl.ofType("AWS::Lambda::Alias") {
 		if alias.UpdatePolicy["CodeDeployLambdaAliasUpdate"] == nil {

@@ -339,6 +339,7 @@ func TestOutputsHaveWhatTheOperatorsProgramNeeds(t *testing.T) {
 	} {
 		want[id+"WebhookUrl"] = "https://API.execute-api.REGION.amazonaws.com/webhooks/" + name
 		want[id+"QueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name
+		want[id+"WaitingQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-waiting"
 		want[id+"DeadLetterQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-dead-letters"
 	}
 	got := map[string]string{}

@@ -35,7 +35,7 @@ func TestMakeDestroySaysWhatIsLostAndSavesIt(t *testing.T) {
 		}
 	}
 	if left := stacks(t, aws); !strings.Contains(left, "commerce-segment") {
-		t.Fatal("the stack is deleted, and nobody has agreed")
+		t.Fatal("the stack is deleted without an answer to the question")
 	}
 	file := filepath.Join(t.TempDir(), "before.jsonl.gz")
 	if said, err = destroy("YES=1", "EXPORT="+file); err != nil {

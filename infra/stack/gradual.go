@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodedeploy"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -45,7 +46,7 @@ func deployGradually(stack awscdk.Stack, o Options, handlers []handler) {
 			DeploymentGroupName: o.name(h.tracking.Name),
 			DeploymentConfig:    awscodedeploy.LambdaDeploymentConfig_CANARY_10PERCENT_5MINUTES(),
 			Alias:               h.invoked.(awslambda.Alias),
-			Alarms:              &[]awscloudwatch.IAlarm{awscloudwatch.Alarm_FromAlarmName(scope, jsii.String(id+"Errors"), errors)},
+			Alarms:              &[]interfacesawscloudwatch.IAlarmRef{awscloudwatch.Alarm_FromAlarmName(scope, jsii.String(id+"Errors"), errors)},
 			Role:                role.WithoutPolicyUpdates(nil), // so that CDK does not add AWS's policy for all functions
 		})
 	}

@@ -98,6 +98,10 @@ VULNDB ?=
 audit: ## Look for known vulnerabilities that the functions and the hub reach
 	go run ./infra/audit -db "$(VULNDB)" ./functions/... ./infra/hub/...
 
+.PHONY: audit-stack
+audit-stack: tools ## Check the CloudFormation template with cfn-lint, checkov and cdk-nag, as make test does
+	go test -count 1 -run 'CfnLint|Checkov|Nag' ./infra/stack
+
 SYSTEMS = linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64.exe windows-arm64.exe
 
 .PHONY: release

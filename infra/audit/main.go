@@ -22,7 +22,7 @@ func main() {
 }
 
 // lockFiles are the folders with a package-lock.json.
-var lockFiles = []string{"infra", "infra/tools/chromium"}
+var lockFiles = []string{"infra", "infra/tools/chromium", "infra/tools/nag"}
 
 // run audits the packages and the lock files, and prints what it finds.
 func run(ctx context.Context, w io.Writer, database string, packages []string) error {

@@ -29,15 +29,42 @@ func Infra(t testing.TB) string {
 // and cfn-lint, in a virtual environment of its own.
 func Python(t testing.TB) string {
 	t.Helper()
-	directory := filepath.Join(Infra(t), ".cache", "python")
+	return python(t, "python", filepath.Join(Infra(t), "tools", "requirements.txt"))
+}
+
+// Checkov returns a Python with checkov, in a virtual environment of its own: it has other
+// requirements than the emulator.
+func Checkov(t testing.TB) string {
+	t.Helper()
+	return python(t, "checkov", filepath.Join(Infra(t), "tools", "checkov", "requirements.txt"))
+}
+
+// python returns a Python with the packages of a list, in a virtual environment with a name.
+func python(t testing.TB, name, list string) string {
+	t.Helper()
+	directory := filepath.Join(Infra(t), ".cache", name)
 	program := filepath.Join(directory, "bin", "python")
-	install(t, directory, filepath.Join(Infra(t), "tools", "requirements.txt"), func(requirements string) error {
+	install(t, directory, list, func(requirements string) error {
 		if err := run(Infra(t), "python3", "-m", "venv", directory); err != nil {
 			return err
 		}
 		return run(Infra(t), program, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
 	})
 	return program
+}
+
+// Nag returns a script for Node.js that checks a template with cdk-nag.
+func Nag(t testing.TB) (script string) {
+	t.Helper()
+	pinned := filepath.Join(Infra(t), "tools", "nag")
+	directory := filepath.Join(Infra(t), ".cache", "nag")
+	install(t, directory, filepath.Join(pinned, "package-lock.json"), func(string) error {
+		if err := os.CopyFS(directory, os.DirFS(pinned)); err != nil {
+			return err
+		}
+		return run(directory, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	})
+	return filepath.Join(directory, "nag.cjs")
 }
 
 // NodeModules returns the folder with the packages of infra/package-lock.json, which is

@@ -270,13 +270,19 @@ def keep_default_parameters():
     cloudformation.CloudFormationBackend._resolve_update_parameters = resolved
 
 
+# What Lambda's GetAccountSettings answers, which moto does not know: the limits of a new account.
+LIMITS = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+
+
 class Application:
-    """moto's own application, and /call in addition to it."""
+    """moto's own application, and /call and the limits of Lambda in addition to it."""
 
     def __init__(self):
         self.moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ, start_response):
+        if environ["PATH_INFO"].rstrip("/") == "/2016-08-19/account-settings":
+            return Response(json.dumps({"AccountLimit": LIMITS}), mimetype="application/json")(environ, start_response)
         if not environ["PATH_INFO"].startswith("/call/"):
             return self.moto(environ, start_response)
         return self.answer(Request(environ))(environ, start_response)

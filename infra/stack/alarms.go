@@ -26,6 +26,9 @@ type alarm struct {
 	metric awscloudwatch.Metric
 	above  float64
 	rule   rule
+	// onSilence is set if the alarm is on when the metric is not above the threshold, or
+	// missing.
+	onSilence bool
 }
 
 // rule turns an alarm on when its metric is above the threshold in this number of the last
@@ -68,10 +71,10 @@ func storeAlarms(o Options, api awsapigatewayv2.HttpApi) []alarm {
 // handlerAlarms returns the alarms of one tracking.
 func handlerAlarms(h handler) []alarm {
 	return []alarm{
-		{runbook.DeadLetters, h.tracking, h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), 0, atOnce},
-		{runbook.Age, h.tracking, h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), maxAge, atOnce},
-		{runbook.Errors, h.tracking, h.function.MetricErrors(sumOf()), 0, atOnce},
-		{runbook.Throttles, h.tracking, h.function.MetricThrottles(sumOf()), 0, atOnce},
+		{Alarm: runbook.DeadLetters, of: h.tracking, metric: h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), rule: atOnce},
+		{Alarm: runbook.Age, of: h.tracking, metric: h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), above: maxAge, rule: atOnce},
+		{Alarm: runbook.Errors, of: h.tracking, metric: h.function.MetricErrors(sumOf()), rule: atOnce},
+		{Alarm: runbook.Throttles, of: h.tracking, metric: h.function.MetricThrottles(sumOf()), rule: atOnce},
 	}
 }
 
@@ -85,26 +88,34 @@ func maximumOf() *awscloudwatch.MetricOptions {
 
 // newAlarms creates all alarms. Each publishes to the topic when it begins and when it
 // ends.
-func newAlarms(stack awscdk.Stack, o Options, topic awssns.Topic, api awsapigatewayv2.HttpApi, handlers []handler) []interfacesawscloudwatch.IAlarmRef {
+func newAlarms(stack awscdk.Stack, o Options, topic awssns.ITopic, api awsapigatewayv2.HttpApi, handlers []handler) []interfacesawscloudwatch.IAlarmRef {
 	rows := storeAlarms(o, api)
 	for _, h := range handlers {
 		rows = append(rows, handlerAlarms(h)...)
 	}
+	if o.Alarms.SilenceHours > 0 {
+		rows = append(rows, silence(o))
+	}
 	action := awscloudwatchactions.NewSnsAction(topic)
 	scope := constructs.NewConstruct(stack, jsii.String("Alarms"))
-	alarms := make([]interfacesawscloudwatch.IAlarmRef, len(rows))
-	for i, row := range rows {
-		a := row.add(scope, o)
-		a.AddAlarmAction(action)
-		a.AddOkAction(action)
-		alarms[i] = a
+	var alarms []interfacesawscloudwatch.IAlarmRef
+	for _, row := range rows {
+		alarms = append(alarms, row.add(scope, o, action))
 	}
 	return alarms
 }
 
-func (a alarm) add(scope constructs.Construct, o Options) awscloudwatch.Alarm {
+// silence returns the alarm that no webhook was accepted for some hours. There is no metric
+// while there is no webhook, so missing data is what it waits for.
+func silence(o Options) alarm {
+	accepted := storeMetric(o, metrics.Accepted, "Sum").With(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Hours(jsii.Number(1))})
+	hours := float64(o.Alarms.SilenceHours)
+	return alarm{Alarm: runbook.Silent, metric: accepted, rule: rule{hours, hours}, onSilence: true}
+}
+
+func (a alarm) add(scope constructs.Construct, o Options, action awscloudwatch.IAlarmAction) awscloudwatch.Alarm {
 	name := a.Name(a.of)
-	return awscloudwatch.NewAlarm(scope, jsii.String(outputs.Identifier(name)), &awscloudwatch.AlarmProps{
+	props := awscloudwatch.AlarmProps{
 		AlarmName:          o.name(name),
 		AlarmDescription:   jsii.String(a.Description(o.Prefix, a.of)),
 		Metric:             a.metric,
@@ -113,32 +124,13 @@ func (a alarm) add(scope constructs.Construct, o Options) awscloudwatch.Alarm {
 		EvaluationPeriods:  jsii.Number(a.rule.periods),
 		DatapointsToAlarm:  jsii.Number(a.rule.breaches),
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING, // there was no webhook
-	})
-}
-
-// newTopic creates the topic to which alarms publish. Without a key of the customer it is not
-// encrypted at rest: CloudWatch cannot publish to a topic with SNS's own key, any other key costs
-// money each month, and an alarm has no personal data.
-func newTopic(stack awscdk.Stack, o Options) awssns.Topic {
-	props := &awssns.TopicProps{
-		TopicName:   o.name("alarms"),
-		DisplayName: jsii.String("commerce-segment " + o.StackName()), // it may have no slash
-		EnforceSSL:  jsii.Bool(true),
 	}
-	if key := keyOf(stack, o, "TopicKey"); key != nil {
-		props.MasterKey = key
+	if a.onSilence {
+		props.ComparisonOperator = awscloudwatch.ComparisonOperator_LESS_THAN_OR_EQUAL_TO_THRESHOLD
+		props.TreatMissingData = awscloudwatch.TreatMissingData_BREACHING
 	}
-	topic := awssns.NewTopic(stack, jsii.String("Topic"), props)
-	// This policy replaces the default one, which allows the alarms of the account to
-	// publish.
-	publish := allow("AlarmsOfThisAccount", []*string{topic.TopicArn()}, "sns:Publish")
-	publish.AddServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)
-	publish.AddCondition(jsii.String("StringEquals"), map[string]any{"aws:SourceAccount": stack.Account()})
-	topic.AddToResourcePolicy(publish)
-	for _, email := range o.Alarms.Emails {
-		awssns.NewSubscription(stack, jsii.String("AlarmEmail"+email), &awssns.SubscriptionProps{
-			Topic: topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(email),
-		})
-	}
-	return topic
+	added := awscloudwatch.NewAlarm(scope, jsii.String(outputs.Identifier(name)), &props)
+	added.AddAlarmAction(action)
+	added.AddOkAction(action)
+	return added
 }

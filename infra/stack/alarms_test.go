@@ -69,7 +69,7 @@ func TestAlarmsOfTheStack(t *testing.T) {
 				t.Errorf("the dimensions are %v, want %v", got, want.dimensions)
 			}
 			description := fmt.Sprint(alarm.Properties["AlarmDescription"])
-			if firing := runbook.Find("commerce-segment", []string{"commerce-segment-" + want.name}); len(firing) != 1 || !strings.HasPrefix(description, firing[0].Means) {
+			if firing := runbook.Find("commerce-segment", func(name string) bool { return name == "commerce-segment-"+want.name }); len(firing) != 1 || !strings.HasPrefix(description, firing[0].Means) {
 				t.Errorf("the runbook has %v of the alarm, whose description is %q", firing, description)
 			}
 			if len(description) > 1024 { // PutMetricAlarm, AlarmDescription

@@ -39,9 +39,12 @@ func TestCDKDeploysUpdatesAndDestroysAStore(t *testing.T) {
 	// something else must leave both unchanged: see type parameter.
 	edit(t, aws, "templates/order-completed", `{"event": "Sold"}`)
 	edit(t, aws, "tracking/order-updated/enabled", "false")
-	deploy(t, aws, output, "-c", "alarmEmail=on-call@example.com")
-	if got := list(t, aws, "sns", "list_subscriptions", "Subscriptions", "Endpoint"); !slices.Equal(got, []string{"on-call@example.com"}) {
-		t.Errorf("%v receive alarms, want on-call@example.com: the second deployment did nothing", got)
+	deploy(t, aws, output, "-c", "alarmEmail=on-call@example.com,ops@example.com", "-c", "silenceHours=12")
+	if got := list(t, aws, "sns", "list_subscriptions", "Subscriptions", "Endpoint"); !slices.Equal(got, []string{"on-call@example.com", "ops@example.com"}) {
+		t.Errorf("%v receive alarms, want on-call@example.com and ops@example.com: the second deployment did nothing", got)
+	}
+	if got := list(t, aws, "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"); !slices.Contains(got, "commerce-segment-silent") {
+		t.Errorf("silence is no alarm: there are %v", got)
 	}
 	if got := parameterValue(t, aws, "templates/order-completed"); got != `{"event": "Sold"}` {
 		t.Errorf("the deployment overwrote the operator's template: it is %s", got)

@@ -109,6 +109,7 @@ func OptionsOf(app constructs.Construct, environments string) (Options, error) {
 		Retain:                r.flag("retain", false),
 		TerminationProtection: r.flag("terminationProtection", true),
 	}
+	r.checkSilence(o)
 	return o, r.err()
 }
 

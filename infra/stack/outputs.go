@@ -9,7 +9,7 @@ import (
 	"commerce-segment/shared/serve"
 )
 
-func addOutputs(stack awscdk.Stack, o Options, e endpoint, topic awssns.Topic, handlers []handler) {
+func addOutputs(stack awscdk.Stack, o Options, e endpoint, topic awssns.ITopic, handlers []handler) {
 	add := func(name string, value *string, description string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
 			Value: value, Description: jsii.String(description),
@@ -17,7 +17,8 @@ func addOutputs(stack awscdk.Stack, o Options, e endpoint, topic awssns.Topic, h
 	}
 	add(outputs.Prefix, jsii.String(o.Prefix), "The beginning of the names of the store's parameters")
 	add(outputs.Dashboard, dashboardURL(stack, o), "The dashboard: look there if something seems wrong")
-	add(outputs.AlarmTopic, topic.TopicArn(), "The topic of the alarms: subscribe the people who should receive them")
+	add(outputs.AlarmTopic, topic.TopicArn(), "The topic of the alarms")
+	add(outputs.AlarmReceivers, jsii.String(o.Alarms.receivers(o.Prefix)), "Who receives the alarms")
 	add(outputs.Revision, jsii.String(o.Revision), "The deployed revision of the source, as git describes it")
 	add(outputs.Address, jsii.String(e.address), "The address to which Commerce posts the webhooks of the store")
 	if e.target != nil {

@@ -326,11 +326,12 @@ func TestEveryTemplateThatDoesNotFitIsNamed(t *testing.T) {
 
 func TestOutputsHaveWhatTheOperatorsProgramNeeds(t *testing.T) {
 	want := map[string]string{
-		"Prefix":        "/commerce-segment",
-		"Revision":      "v1.2.3-4-gabc",
-		"DashboardUrl":  "https://REGION.console.aws.amazon.com/cloudwatch/home?region=REGION#dashboards/dashboard/commerce-segment-REGION",
-		"Address":       "https://API.execute-api.REGION.amazonaws.com",
-		"AlarmTopicArn": "arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms",
+		"Prefix":         "/commerce-segment",
+		"Revision":       "v1.2.3-4-gabc",
+		"DashboardUrl":   "https://REGION.console.aws.amazon.com/cloudwatch/home?region=REGION#dashboards/dashboard/commerce-segment-REGION",
+		"Address":        "https://API.execute-api.REGION.amazonaws.com",
+		"AlarmTopicArn":  "arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms",
+		"AlarmReceivers": "No one: set alarmEmail, or another of the options in infra/docs/deploy.md. bin/hub status --prefix /commerce-segment says when no subscription is confirmed.",
 	}
 	for id, name := range map[string]string{
 		"CheckoutStarted": "checkout-started", "OrderCompleted": "order-completed", "OrderUpdated": "order-updated",
@@ -341,6 +342,7 @@ func TestOutputsHaveWhatTheOperatorsProgramNeeds(t *testing.T) {
 		want[id+"QueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name
 		want[id+"WaitingQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-waiting"
 		want[id+"DeadLetterQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-dead-letters"
+		want[id+"WaitingQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-waiting"
 	}
 	got := map[string]string{}
 	for id, output := range deployedTemplate(t).Outputs {

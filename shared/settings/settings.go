@@ -44,6 +44,10 @@ const (
 	AlertSMTPPassword = "alerts/smtp-password" // secret
 )
 
+// WebhookAddress is the name of the parameter with the address at which Commerce reaches the
+// store, if it is not the default. Only the operator's program reads it.
+const WebhookAddress = "webhooks/url"
+
 // AlertNames returns the names of the parameters about alerts.
 func AlertNames() []string {
 	return []string{AlertWebhook, AlertMailTo, AlertMailFrom, AlertSMTPServer, AlertSMTPUser, AlertSMTPPassword}

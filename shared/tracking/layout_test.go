@@ -58,7 +58,7 @@ var layout = []rule{
 	{folder: "infra/hub/executions", may: []string{"infra/hub/database", "infra/hub/words", "infra/stack/outputs", "shared"}, aws: true},
 	{folder: "infra/hub/backfill", may: []string{"infra/hub/executions", "infra/hub/redact", "infra/hub/words", "shared"}},
 	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
-	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "shared", "templates"}, aws: true},
+	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "infra/stack/runbook", "shared", "templates"}, aws: true},
 	{folder: "infra/hub/archive", may: []string{"infra/hub/executions", "infra/hub/queue", "infra/hub/store", "shared"}},
 	{folder: "infra/hub/forecast", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/health", may: append(hubParts, "infra/hub/store")},

@@ -22,9 +22,12 @@ import (
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/stack/outputs"
+	"commerce-segment/infra/stack/runbook"
+	"commerce-segment/shared/metrics"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
@@ -88,6 +91,8 @@ func TestAnOperatorSetsUpAndOperatesADeployedStore(t *testing.T) {
 		return got
 	}
 	part(t, "doctor before configure", examineUnconfigured)
+	part(t, "alarms", func(t *testing.T) { subscribeToAlarms(t, aws) })
+	part(t, "limits", func(t *testing.T) { readLimits(t, aws) })
 	part(t, "configure", func(t *testing.T) { configureDeployed(t, aws, hub) })
 	part(t, "doctor after configure", examineConfigured)
 	part(t, "settings", func(t *testing.T) { showDeployed(t, aws, hub) })
@@ -97,6 +102,74 @@ func TestAnOperatorSetsUpAndOperatesADeployedStore(t *testing.T) {
 	part(t, "rotate", func(t *testing.T) { rotateDeployed(t, aws, hub) })
 	part(t, "deadletters", func(t *testing.T) { redriveDeadLetters(t, hub) })
 	part(t, "executions", func(t *testing.T) { readDeployedLog(t, aws, hub) })
+	part(t, "alarm", func(t *testing.T) { raiseAnAlarm(t, aws, hub) })
+}
+
+// subscribeToAlarms checks that the pages and the commands say that the alarms reach no one,
+// until an address is subscribed.
+func subscribeToAlarms(t *testing.T, aws *emulator.Emulator) {
+	const noOne = "The alarms reach no one: their topic has no subscription."
+	topic := aws.Call(t, "sns", "list_topics", nil)["Topics"].([]any)[0].(map[string]any)["TopicArn"]
+	says := func() map[string]bool {
+		return map[string]bool{
+			"hub status": strings.Contains(command(t, "", "status", "--prefix", shop).stdout, noOne),
+			"hub doctor": slices.ContainsFunc(examined(t, exitBroken, "--prefix", shop)["health"], func(f doctor.Finding) bool { return f.Says == noOne }),
+			"Finish":     strings.Contains(consolePage(t, "/finish"), noOne),
+		}
+	}
+	for where, said := range says() {
+		if !said {
+			t.Errorf("%s does not say that the alarms reach no one", where)
+		}
+	}
+	aws.Call(t, "sns", "subscribe", map[string]any{"TopicArn": topic, "Protocol": "email", "Endpoint": "on-call@example.com"})
+	for where, said := range says() {
+		if said {
+			t.Errorf("%s says that the alarms reach no one, and an address is subscribed", where)
+		}
+	}
+}
+
+// readLimits checks that the doctor reads the limits of the account, and counts how often they
+// were reached.
+func readLimits(t *testing.T, aws *emulator.Emulator) {
+	putMetric(t, aws, "AWS/Lambda", "Throttles", "FunctionName", "commerce-segment-order-updated", time.Now().Add(-3*time.Hour), 4)
+	limits := fmt.Sprint(examined(t, exitBroken, "--prefix", shop)["limits"])
+	for _, says := range []string{"the account can run 10 functions at the same time in us-east-1", "did not start 4 executions in the last 7 days", "--desired-value 1000"} {
+		if !strings.Contains(limits, says) {
+			t.Errorf("hub doctor does not say %q: %s", says, limits)
+		}
+	}
+}
+
+// putMetric writes a value of a metric.
+func putMetric(t *testing.T, aws *emulator.Emulator, namespace, name, dimension, value string, at time.Time, n int) {
+	t.Helper()
+	aws.Call(t, "cloudwatch", "put_metric_data", map[string]any{"Namespace": namespace, "MetricData": []any{map[string]any{
+		"MetricName": name, "Dimensions": []any{map[string]any{"Name": dimension, "Value": value}}, "Timestamp": at.UTC().Format(time.RFC3339), "Value": n,
+	}}})
+}
+
+// raiseAnAlarm checks that an alarm is a problem with its words, and that silence is found by
+// the metric of the last days.
+func raiseAnAlarm(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
+	aws.Call(t, "cloudwatch", "set_alarm_state", map[string]any{"AlarmName": "commerce-segment-order-updated-age", "StateValue": "ALARM", "StateReason": "a test"})
+	now := time.Now()
+	if got := hub(exitDegraded, "status", "--prefix", shop); !strings.Contains(got.stdout, "The alarm age is on for order-updated since ") ||
+		!strings.Contains(got.stdout, runbook.Age.Means) || !strings.Contains(got.stdout, "→ hub doctor --prefix "+shop+"\n") {
+		t.Errorf("hub status says\n%s", got.stdout)
+	}
+	for day := 1; day <= 7; day++ {
+		putMetric(t, aws, metrics.Namespace, metrics.Accepted, metrics.DimensionPrefix, shop, now.AddDate(0, 0, -day).Add(-time.Hour), 4+day)
+	}
+	s, err := store.OpenDeployed(t.Context(), shop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := health.Source{Store: s, Log: &executions.Memory{}}.Judge(t.Context(), now)
+	if says := "On each of the last 7 days, 5 to 11 came in the same hours."; !slices.ContainsFunc(quiet.Problems, func(p health.Problem) bool { return p.Key == "silent" && strings.HasSuffix(p.Says, says) }) {
+		t.Errorf("without a webhook today the problems are %+v", quiet.Problems)
+	}
 }
 
 // In a store that is deployed and not configured, the only faults are the settings without

@@ -300,7 +300,7 @@ func printWebhooksToRegister(ctx context.Context, w io.Writer, s store.Store) er
 	if s.Deployment == nil {
 		return nil
 	}
-	webhooks, err := s.Webhooks(ctx, "")
+	webhooks, err := s.Webhooks(ctx)
 	if err != nil {
 		return err
 	}

@@ -12,12 +12,13 @@ import (
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/chars"
 )
 
 // doctorOptions are the flags of hub doctor.
 type doctorOptions struct {
-	webhookOptions
+	store.Location
 	addr, since string
 	asJSON      bool
 }
@@ -25,7 +26,7 @@ type doctorOptions struct {
 func newDoctor() *cobra.Command {
 	var options doctorOptions
 	cmd := &cobra.Command{
-		Use:   "doctor [--since 24h] [--json] [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
+		Use:   "doctor [--since 24h] [--json] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Find what is wrong, and what to do",
 		Long: `doctor checks the settings, Segment, Commerce and the webhooks there, the secret, the
 templates, the queues, the outcomes of the last webhooks, and the clock of this machine. It
@@ -46,7 +47,6 @@ that runs on this machine.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd, options) },
 	}
 	addStore(cmd, &options.addr, &options.Location)
-	addURL(cmd, &options.url)
 	cmd.Flags().StringVar(&options.since, "since", "24h", "how far back to look for webhooks, for example 90m, 24h or 7d")
 	cmd.Flags().BoolVar(&options.asJSON, "json", false, "print JSON, for programs")
 	return cmd
@@ -81,11 +81,11 @@ func (o doctorOptions) report(ctx context.Context) (doctor.Report, error) {
 	}
 	opening, cancel := context.WithTimeout(ctx, local.AnswerTimeout)
 	defer cancel()
-	s, base, err := o.open(opening)
+	s, err := store.Open(opening, o.Location)
 	if err != nil {
 		return doctor.Unopened(o.Location, err), nil
 	}
-	p := doctor.Patient{Store: s, Base: base, Since: since}
+	p := doctor.Patient{Store: s, Since: since}
 	if s.Deployment != nil {
 		p.Log = s.Deployment.Logs()
 		p.Health = func(ctx context.Context) (health.Judgement, error) {

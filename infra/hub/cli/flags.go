@@ -62,5 +62,5 @@ func addAddr(cmd *cobra.Command, addr *string, usage string) {
 }
 
 func addURL(cmd *cobra.Command, url *string) {
-	cmd.Flags().StringVar(url, "url", "", "the public `URL` at which Commerce reaches the store, for example that of a tunnel")
+	cmd.Flags().StringVar(url, "url", "", "the public `URL` at which Commerce reaches the store, for example that of a tunnel; the store keeps it. default goes back")
 }

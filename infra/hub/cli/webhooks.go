@@ -14,6 +14,7 @@ import (
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/settings"
 )
 
 // webhookOptions are the flags of the subcommands of hub webhooks.
@@ -51,10 +52,13 @@ duplicates and those of disabled trackings. It prints what it will do and asks f
 script pass --yes. A second run has nothing to do.
 
 Commerce cannot reach this machine directly: run a tunnel to the hub, and pass the https
-address of the tunnel with --url. A later run reads the address from Commerce. For a deployed
-store, --url is for a domain of your own in front of its API.`,
+address of the tunnel with --url. For a deployed store, --url is for an address of your own in
+front of its API. The store keeps the address (webhooks/url in hub settings): every other command
+and the console use it. --url default goes back to the URLs of the stack, or on this machine to
+the address that the webhooks have in Commerce.`,
 		Example: `  hub webhooks sync --prefix /commerce-segment
-  hub webhooks sync --url https://something.tunnel.example`,
+  hub webhooks sync --url https://something.tunnel.example
+  hub webhooks sync --url default`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return syncWebhooks(cmd, options) },
 	}
@@ -67,7 +71,7 @@ store, --url is for a domain of your own in front of its API.`,
 func newWebhooksRemove() *cobra.Command {
 	var options webhookOptions
 	cmd := &cobra.Command{
-		Use:   "remove [--dry-run | --yes] [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
+		Use:   "remove [--dry-run | --yes] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Delete the webhooks of this store in Commerce",
 		Long: `remove deletes the webhooks of this store in Commerce, and no other integration. Commerce
 then sends no more events to it; hub webhooks sync creates the webhooks again.`,
@@ -75,7 +79,6 @@ then sends no more events to it; hub webhooks sync creates the webhooks again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return removeWebhooks(cmd, options) },
 	}
 	addLocation(cmd, &options.Location)
-	addURL(cmd, &options.url)
 	options.addFlags(cmd)
 	return cmd
 }
@@ -83,13 +86,12 @@ then sends no more events to it; hub webhooks sync creates the webhooks again.`,
 func newWebhooksList() *cobra.Command {
 	var options webhookOptions
 	cmd := &cobra.Command{
-		Use:   "list [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
+		Use:   "list [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Show the webhooks of this store, and the last answers to Commerce",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return listWebhooks(cmd, options) },
 	}
 	addLocation(cmd, &options.Location)
-	addURL(cmd, &options.url)
 	return cmd
 }
 
@@ -98,47 +100,63 @@ func newWebhooksURLs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "urls [--url URL] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Show how to register the webhooks by hand in Commerce Manager",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return showURLs(cmd, options) },
+		Long: `urls prints what to enter in Commerce Manager: the URL of each webhook, its events, and the
+command that prints the secret key. The store keeps the address of --url, as with hub webhooks
+sync.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return showURLs(cmd, options) },
 	}
 	addLocation(cmd, &options.Location)
 	addURL(cmd, &options.url)
 	return cmd
 }
 
-// open opens the store and checks the URL. base is the URL, or empty.
-func (r webhookOptions) open(ctx context.Context) (s store.Store, base string, err error) {
-	if r.url != "" {
-		if base, err = store.PublicURL(r.url); err != nil {
-			return store.Store{}, "", fmt.Errorf("--url: %w", err)
-		}
+// open opens the store, with the address of the flag.
+func (r webhookOptions) open(ctx context.Context) (store.Store, error) {
+	s, err := store.Open(ctx, r.Location)
+	if err != nil {
+		return store.Store{}, err
 	}
-	s, err = store.Open(ctx, r.Location)
-	return s, base, err
+	if s, err = s.At(r.url); err != nil {
+		return store.Store{}, fmt.Errorf("--url: %w", err)
+	}
+	return s, nil
 }
 
 // connect does what open does, and also returns a client of the store's Commerce.
-func (r webhookOptions) connect(ctx context.Context) (s store.Store, base string, client *commerce.Client, err error) {
-	if s, base, err = r.open(ctx); err != nil {
-		return store.Store{}, "", nil, err
+func (r webhookOptions) connect(ctx context.Context) (s store.Store, client *commerce.Client, err error) {
+	if s, err = r.open(ctx); err != nil {
+		return store.Store{}, nil, err
 	}
 	client, err = s.Commerce(ctx)
-	return s, base, client, err
+	return s, client, err
+}
+
+// keepAddress makes the address of the flag that of the store.
+func (r webhookOptions) keepAddress(cmd *cobra.Command, s store.Store) error {
+	if r.dryRun {
+		return nil
+	}
+	changed, err := s.KeepAddress(cmd.Context())
+	if changed && err == nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s: every command and the console use this address from now on\n", settings.WebhookAddress)
+	}
+	return err
 }
 
 func syncWebhooks(cmd *cobra.Command, options webhookOptions) error {
-	s, base, client, err := options.connect(cmd.Context())
+	s, client, err := options.connect(cmd.Context())
 	if err != nil {
 		return err
 	}
-	plan, err := s.PlanWebhooks(cmd.Context(), client, base)
+	plan, err := s.PlanWebhooks(cmd.Context(), client)
 	if err != nil {
 		return err
 	}
 	printPlan(cmd.OutOrStdout(), plan)
 	if len(plan.Todo()) == 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), "\nNothing to do: every webhook in Commerce is as it should be.")
-		return nil
+		return options.keepAddress(cmd, s)
 	}
 	if plan.NoSecret && !options.dryRun {
 		return fmt.Errorf("there is no webhook secret in %s: make one with hub configure%s. Nothing was done", s.Name, s.Flag())
@@ -152,15 +170,18 @@ func syncWebhooks(cmd *cobra.Command, options webhookOptions) error {
 			return err
 		}
 	}
+	if err := options.keepAddress(cmd, s); err != nil {
+		return err
+	}
 	return applyPlan(cmd, plan, client)
 }
 
 func removeWebhooks(cmd *cobra.Command, options webhookOptions) error {
-	s, base, client, err := options.connect(cmd.Context())
+	s, client, err := options.connect(cmd.Context())
 	if err != nil {
 		return err
 	}
-	plan, err := s.PlanRemoval(cmd.Context(), client, base)
+	plan, err := s.PlanRemoval(cmd.Context(), client)
 	if err != nil {
 		return err
 	}
@@ -205,11 +226,11 @@ func applyPlan(cmd *cobra.Command, plan store.Plan, client *commerce.Client) err
 const attemptsShown = 3
 
 func listWebhooks(cmd *cobra.Command, options webhookOptions) error {
-	s, base, client, err := options.connect(cmd.Context())
+	s, client, err := options.connect(cmd.Context())
 	if err != nil {
 		return err
 	}
-	registered, err := s.Registered(cmd.Context(), client, base, attemptsShown)
+	registered, err := s.Registered(cmd.Context(), client, attemptsShown)
 	if err != nil {
 		return err
 	}
@@ -248,16 +269,19 @@ func deliveryLine(d store.Delivery) string {
 }
 
 func showURLs(cmd *cobra.Command, options webhookOptions) error {
-	s, base, err := options.open(cmd.Context())
+	s, err := options.open(cmd.Context())
 	if err != nil {
 		return err
 	}
-	if base == "" && s.Deployment == nil {
+	if err := options.keepAddress(cmd, s); err != nil {
+		return err
+	}
+	webhooks, err := s.Webhooks(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if webhooks[0].URL == "" {
 		return store.ErrNoURL
-	}
-	webhooks, err := s.Webhooks(cmd.Context(), base)
-	if err != nil {
-		return err
 	}
 	return printURLs(cmd.OutOrStdout(), s, webhooks)
 }

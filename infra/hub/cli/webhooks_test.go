@@ -65,7 +65,11 @@ func TestWebhooksAreSyncedListedAndRemoved(t *testing.T) {
 		tunnel+"/webhooks/order-completed on order.paid", "Nothing was done (--dry-run)")
 	says(webhooks(exitFailed, "sync", "--url", tunnel).stderr, "nothing was done. Not a terminal: pass --yes or --dry-run")
 	has(0)
-	says(webhooks(exitDone, "sync", "--url", tunnel, "--yes").stdout, "created Segment: Customer Updated (hub on ")
+	says(webhooks(exitFailed, "urls").stderr, "start a tunnel")
+	synced := webhooks(exitDone, "sync", "--url", tunnel, "--yes")
+	says(synced.stdout, "created Segment: Customer Updated (hub on ")
+	says(synced.stderr, "wrote webhooks/url: every command and the console use this address from now on")
+	says(webhooks(exitDone, "urls").stdout, tunnel+"/webhooks/order-completed")
 	has(len(tracking.All()))
 	says(webhooks(exitDone, "sync", "--yes").stdout, "leave    Segment: Order Completed", "Nothing to do")
 
@@ -120,7 +124,10 @@ func TestWebhooksURLsNeedNoConnection(t *testing.T) {
 		t.Errorf("it lists a disabled tracking:\n%s", got.stdout)
 	}
 	noSecret(t, got)
-	if got := command(t, "", "webhooks", "urls", "--dir", dir); got.code != exitFailed || !strings.Contains(got.stderr, "start a tunnel") {
+	if got := command(t, "", "webhooks", "urls", "--dir", dir); got.code != exitDone || !strings.Contains(got.stdout, tunnel+"/webhooks/order-completed") {
+		t.Errorf("the address is not kept: %q", got.stderr)
+	}
+	if got := command(t, "", "webhooks", "urls", "--dir", dir, "--url", "default"); got.code != exitFailed || !strings.Contains(got.stderr, "start a tunnel") {
 		t.Errorf("without an address it says %q", got.stderr)
 	}
 }

@@ -39,7 +39,7 @@ type Console struct {
 	catchUpJob  catchUpJob
 	revenueJob  revenueJob
 	latest      cache[[]event]  // the latest events in Commerce, by the tracking's name
-	arrived     cache[arrivals] // the latest deliveries by Commerce, by the base URL of the webhooks
+	arrived     cache[arrivals] // the latest deliveries by Commerce, without a key
 	judged      cache[health.Judgement]
 	letterList  letterList
 	paused      cache[[]store.Pause]

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 )
@@ -78,33 +80,32 @@ func (c *Console) readFinish(ctx context.Context, address string) (finishData, e
 		NoSecret: len(store.Lines(values[settings.WebhookSecret])) == 0,
 		Here:     c.Store.Deployment == nil, URL: address, Secret: c.Store.SecretCommand,
 	}
-	base := ""
-	if address != "" {
-		if base, err = store.PublicURL(address); err != nil {
-			data.URLWrong = err.Error()
-		}
+	s, err := c.Store.At(address)
+	if err != nil {
+		data.URLWrong, s = err.Error(), c.Store
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	c.addPlan(ctx, &data, base)
-	data.Checks = c.checks(values, data)
+	c.addPlan(ctx, &data, s)
+	data.Checks = append(c.checks(values, data), c.alarmsCheck(ctx)...)
 	if store.Check(values) == nil {
-		webhooks, err := c.Store.Webhooks(ctx, data.Plan.Base)
-		if err != nil {
-			return finishData{}, err
+		webhooks := data.Plan.Webhooks
+		if webhooks == nil {
+			if webhooks, err = s.Webhooks(ctx); err != nil {
+				return finishData{}, err
+			}
 		}
 		data.ByHand = slices.DeleteFunc(webhooks, func(w store.Webhook) bool { return !w.Enabled })
 	}
 	data.Arrivals = arrivals{Machine: c.Machine, Error: data.PlanError}
 	if data.PlanError == "" { // otherwise the same request would fail again
-		data.Arrivals = c.arrivals(ctx, data.Plan.Base, 0)
+		data.Arrivals = c.arrivals(ctx, 0)
 	}
 	return data, nil
 }
 
 // addPlan compares the webhooks in Commerce with the settings.
-func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
-	data.Plan.Base = base
+func (c *Console) addPlan(ctx context.Context, data *finishData, s store.Store) {
 	client, err := c.commerce(ctx)
 	if errors.Is(err, store.ErrNotConnected) {
 		return
@@ -115,7 +116,7 @@ func (c *Console) addPlan(ctx context.Context, data *finishData, base string) {
 	}
 	if err == nil {
 		var plan store.Plan
-		if plan, err = c.Store.PlanWebhooks(ctx, client, base); err == nil {
+		if plan, err = s.PlanWebhooks(ctx, client); err == nil {
 			data.Plan = plan
 			if data.URL == "" && data.Here {
 				data.URL = plan.Base
@@ -161,6 +162,21 @@ func (c *Console) checks(values map[string]string, data finishData) []check {
 	return append(all, segment, commerce, secret)
 }
 
+// alarmsCheck returns whether the alarms of a deployed store reach anyone.
+func (c *Console) alarmsCheck(ctx context.Context) []check {
+	if c.Store.Deployment == nil {
+		return nil
+	}
+	alarms, err := c.Store.Deployment.Alarms(ctx)
+	if err != nil {
+		return []check{{Text: "Whether the alarms reach anyone could not be checked: " + err.Error()}}
+	}
+	if found := health.Unreceived(alarms); len(found) > 0 {
+		return []check{{Text: found[0].Says + " " + found[0].Do + " " + found[0].Run}}
+	}
+	return []check{{OK: true, Text: "The alarms reach " + words.Count(alarms.Confirmed, "subscription") + "."}}
+}
+
 // register creates the webhook secret if there is none, and registers the webhooks if Commerce
 // is connected.
 func (c *Console) register(w http.ResponseWriter, r *http.Request) {
@@ -188,11 +204,9 @@ func (c *Console) register(w http.ResponseWriter, r *http.Request) {
 
 // registerAll registers the webhooks. It returns what it did, also with an error.
 func (c *Console) registerAll(ctx context.Context, address string) (did []string, status int, err error) {
-	base := ""
-	if address != "" {
-		if base, err = store.PublicURL(address); err != nil {
-			return nil, http.StatusUnprocessableEntity, err
-		}
+	s, err := c.Store.At(address)
+	if err != nil {
+		return nil, http.StatusUnprocessableEntity, err
 	}
 	c.registering.Lock()
 	defer c.registering.Unlock()
@@ -210,7 +224,7 @@ func (c *Console) registerAll(ctx context.Context, address string) (did []string
 	if err != nil {
 		return did, http.StatusBadGateway, err
 	}
-	plan, err := c.Store.PlanWebhooks(ctx, client, base)
+	plan, err := s.PlanWebhooks(ctx, client)
 	if errors.Is(err, store.ErrNoURL) {
 		return did, http.StatusUnprocessableEntity, err
 	}
@@ -219,6 +233,9 @@ func (c *Console) registerAll(ctx context.Context, address string) (did []string
 	}
 	if err := c.checkSecretKnown(ctx, plan); err != nil {
 		return did, http.StatusConflict, err
+	}
+	if _, err := s.KeepAddress(ctx); err != nil {
+		return did, http.StatusBadGateway, err
 	}
 	err = plan.Apply(ctx, client, func(step store.Step) { did = append(did, doneWords[step.Action]+" “"+step.Name+"”.") })
 	if err != nil {
@@ -278,24 +295,24 @@ const arrivalsMaxAge = time.Minute
 
 // arrivals returns the latest deliveries: from the hub on this machine, or from Commerce. A
 // cached answer of Commerce is used if it is younger than maxAge.
-func (c *Console) arrivals(ctx context.Context, base string, maxAge time.Duration) arrivals {
+func (c *Console) arrivals(ctx context.Context, maxAge time.Duration) arrivals {
 	if c.Machine != nil {
 		return arrivals{Machine: c.Machine}
 	}
-	return c.arrived.get(base, maxAge, func() arrivals {
+	return c.arrived.get("", maxAge, func() arrivals {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin) // other requests may wait for the same answer
 		defer cancel()
-		return c.askArrivals(ctx, base)
+		return c.askArrivals(ctx)
 	})
 }
 
 // askArrivals reads the latest deliveries from Commerce.
-func (c *Console) askArrivals(ctx context.Context, base string) arrivals {
+func (c *Console) askArrivals(ctx context.Context) arrivals {
 	client, err := c.commerce(ctx)
 	if err != nil {
 		return arrivals{}
 	}
-	registered, err := c.Store.Registered(ctx, client, base, arrivalsShown)
+	registered, err := c.Store.Registered(ctx, client, arrivalsShown)
 	if err != nil {
 		return arrivals{Error: err.Error()}
 	}
@@ -312,7 +329,7 @@ func (c *Console) askArrivals(ctx context.Context, base string) arrivals {
 
 // showArrivals sends the latest deliveries to the page's script.
 func (c *Console) showArrivals(w http.ResponseWriter, r *http.Request) {
-	c.showPart(w, http.StatusOK, "finish", "arrivals", c.arrivals(r.Context(), "", arrivalsMaxAge))
+	c.showPart(w, http.StatusOK, "finish", "arrivals", c.arrivals(r.Context(), arrivalsMaxAge))
 }
 
 // overviewWithin is how long the overview waits for Commerce.
@@ -331,7 +348,7 @@ func (c *Console) webhooksState(ctx context.Context) state {
 	}
 	var plan store.Plan
 	if err == nil {
-		plan, err = c.Store.PlanWebhooks(ctx, client, "")
+		plan, err = c.Store.PlanWebhooks(ctx, client)
 	}
 	switch todo := len(plan.Todo()); {
 	case errors.Is(err, store.ErrNoURL):

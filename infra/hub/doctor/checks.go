@@ -155,7 +155,7 @@ func (p Patient) webhooks(ctx context.Context) []Finding {
 	if err != nil {
 		return webhookFindings(store.Plan{}, err, p.Store.Flag())
 	}
-	plan, err := p.Store.PlanWebhooks(ctx, client, p.Base)
+	plan, err := p.Store.PlanWebhooks(ctx, client)
 	return webhookFindings(plan, err, p.Store.Flag())
 }
 

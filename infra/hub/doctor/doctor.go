@@ -73,8 +73,6 @@ func (r Report) Says() string {
 // Patient is the store to examine.
 type Patient struct {
 	Store store.Store
-	// Base is the beginning of the webhooks' URLs, if the store has its own address.
-	Base string
 	// Log has the log lines about webhooks. It is nil if there is none; NoLog is the reason.
 	Log   executions.Log
 	NoLog string
@@ -106,6 +104,7 @@ func Examine(ctx context.Context, p Patient) Report {
 		{"secret", p.secret},
 		{"templates", p.templates},
 		{"events", p.events},
+		{"limits", p.limits},
 		{"clock", p.clock},
 		{"version", p.version},
 	})}

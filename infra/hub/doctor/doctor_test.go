@@ -340,3 +340,24 @@ func TestABrokenTemplateIsReportedOnce(t *testing.T) {
 		t.Errorf("it is reported by %q: %+v", checks, report.Findings)
 	}
 }
+
+func TestLimits(t *testing.T) {
+	const raised = "aws service-quotas request-service-quota-increase --region eu-west-1 --service-code lambda --quota-code L-B99A9384 --desired-value "
+	for _, c := range []struct {
+		name   string
+		limits store.Limits
+		states string
+		says   []string
+	}{
+		{"a large account", store.Limits{Concurrency: 1000, Unreserved: 900, Deliveries: 35}, "ok", []string{
+			"can run 1000 functions at the same time in eu-west-1, 900 of them without a reservation, and deliveries may use 35"}},
+		{"a new account", store.Limits{Concurrency: 10, Unreserved: 10, Deliveries: 14}, "warning", []string{"Too few are left to accept webhooks", raised + "1000"}},
+		{"the others have reserved nearly everything", store.Limits{Concurrency: 3000, Unreserved: 100, Deliveries: 95}, "warning", []string{raised + "6000"}},
+		{"a limit was reached", store.Limits{Concurrency: 1000, Unreserved: 1000, Deliveries: 35, Throttled: 12, Rejected: 1}, "ok warning warning", []string{
+			"did not start 12 executions in the last 7 days", "1 webhook with 429 in the last 7 days", raised + "2000 first"}},
+		{"the API has another limit", store.Limits{Concurrency: 1000, Unreserved: 1000, Deliveries: 35, Rejected: 2}, "ok warning", []string{
+			"--service-code apigateway --quota-code L-8A5B8E43 --desired-value 20000 asks for more requests a second"}},
+	} {
+		t.Run(c.name, func(t *testing.T) { finds(t, limitFindings(c.limits, "eu-west-1"), c.states, c.says...) })
+	}
+}

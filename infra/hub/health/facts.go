@@ -28,6 +28,7 @@ type Facts struct {
 
 	Log     Log
 	Machine Machine
+	Alarms  *store.Alarms // of a deployed store; nil if they are not known
 }
 
 // BrokenTemplate is a template of an enabled tracking that does not compile.
@@ -46,7 +47,7 @@ type Log struct {
 	FirstFailed   time.Time // when the first of them was received
 	// SameHours is how many webhooks were accepted on each of the last 7 days at the times that
 	// have passed since LastAccepted, the latest day first. It is empty if that is less than
-	// shortestSilence, and for a deployed store.
+	// shortestSilence.
 	SameHours []int
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/stack/runbook"
 	"commerce-segment/shared/tracking"
 )
 
@@ -77,6 +78,17 @@ func TestJudge(t *testing.T) {
 		{"the disk is nearly full", func(f *Facts) { f.Machine = Machine{FreeBytes: 512 << 20, FreeKnown: true} }, Degraded, "disk", "has 512 MiB left"},
 		{"the disk is not known", func(f *Facts) { f.Machine = Machine{} }, Working, "", ""},
 		{"memory is nearly full", func(f *Facts) { f.Machine = Machine{Memory: 95, MemoryLimit: 100} }, Degraded, "memory", "GOMEMLIMIT"},
+		{"the alarms reach no one", func(f *Facts) { f.Alarms = &store.Alarms{Topic: "arn:topic"} }, Degraded, "alarms",
+			"their topic has no subscription. Deploy with the option alarmEmail"},
+		{"a subscription of the alarms is not confirmed", func(f *Facts) { f.Alarms = &store.Alarms{Pending: 1} }, Degraded, "alarms", "reach no one: 1 subscription is not confirmed."},
+		{"one subscription is confirmed", func(f *Facts) { f.Alarms = &store.Alarms{Pending: 1, Confirmed: 1} }, Working, "", ""},
+		{"an alarm of two trackings is on", func(f *Facts) {
+			f.Alarms = &store.Alarms{Confirmed: 1, Firing: []store.FiringAlarm{{Since: at("10:40"), Run: "hub doctor",
+				Firing: runbook.Firing{Alarm: runbook.Age, Trackings: []string{"order-completed", "order-updated"}}}}}
+		}, Degraded, "alarm/age", "The alarm age is on for order-completed, order-updated since 10:40. " + runbook.Age.Means},
+		{"webhooks may be lost", func(f *Facts) {
+			f.Alarms = &store.Alarms{Confirmed: 1, Firing: []store.FiringAlarm{{Since: at("10:40"), Firing: runbook.Firing{Alarm: runbook.Throttled}}}}
+		}, Broken, "alarm/api-429", "The alarm api-429 is on since 10:40. "},
 		{"webhooks are answered 503", func(f *Facts) {
 			f.Log.Unavailable, f.Log.LastAccepted = Unavailable{2, at("10:40"), at("10:45"), "the queue does not answer"}, at("10:30")
 		}, Broken, "accepting", "2 webhooks were answered 503 since 10:40, and none was accepted after them: the queue does not answer"},

@@ -39,7 +39,7 @@ func TestSameHours(t *testing.T) {
 		{at("10:00"), []int{0, 0, 0, 0, 0, 0, 0}},
 		{at("10:21"), nil},
 	} {
-		got, err := sameHours(t.Context(), m, c.from, now)
+		got, err := sameHours(t.Context(), Source{Log: m}.acceptedHere, c.from, now)
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("since %v: %v, %v; want %v", c.from, got, err, c.want)
 		}

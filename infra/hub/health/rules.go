@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 )
 
@@ -13,7 +14,7 @@ import (
 var rules = []func(Facts) []Problem{
 	settingsWrong, inboxKey, templatesBroken, acceptingFails, diskNearlyFull, memoryNearlyFull, secretDiffers, silent,
 	segmentFails, commerceFails, blocked, notAttempted, templatesDropEverything, deadLetters,
-	trackingsPaused, trackingsDisabled, filesUnused, unread,
+	trackingsPaused, alarmsFiring, alarmsReachNoOne, trackingsDisabled, filesUnused, unread,
 }
 
 const (
@@ -222,6 +223,48 @@ func trackingsPaused(f Facts) (found []Problem) {
 			Do: "Resume it to send the kept events.", Run: "hub resume " + p.Tracking.Name + f.Flag, Path: "/trackings", Page: "Trackings"})
 	}
 	return found
+}
+
+// alarmsFiring reports the alarms on AWS that are on, in their own words.
+func alarmsFiring(f Facts) (found []Problem) {
+	if f.Alarms == nil {
+		return nil
+	}
+	for _, a := range f.Alarms.Firing {
+		says := fmt.Sprintf("The alarm %s is on since %s. %s", a.Kind, clock(f, a.Since), a.Means)
+		if a.PerTracking {
+			says = fmt.Sprintf("The alarm %s is on for %s since %s. %s", a.Kind, strings.Join(a.Trackings, ", "), clock(f, a.Since), a.Means)
+		}
+		p := Problem{Key: "alarm/" + a.Kind, State: Degraded, Since: a.Since, Says: says, Do: a.Do, Run: a.Run}
+		if a.Loses {
+			p.State = Broken
+		}
+		found = append(found, p)
+	}
+	return found
+}
+
+// alarmsReachNoOne reports that no subscription of the alarms' topic is confirmed.
+func alarmsReachNoOne(f Facts) []Problem {
+	if f.Alarms == nil {
+		return nil
+	}
+	return Unreceived(*f.Alarms)
+}
+
+// Unreceived returns the problem that the alarms on AWS reach no one, if that is so.
+func Unreceived(a store.Alarms) []Problem {
+	if a.Confirmed > 0 {
+		return nil
+	}
+	p := Problem{Key: "alarms", State: Degraded, Says: "The alarms reach no one: their topic has no subscription.",
+		Do:  "Deploy with the option alarmEmail or another one of infra/docs/deploy.md, or subscribe your address here, and confirm the e-mail that AWS sends.",
+		Run: "aws sns subscribe --protocol email --notification-endpoint on-call@example.com --topic-arn " + a.Topic}
+	if a.Pending > 0 {
+		p.Says = "The alarms reach no one: " + are(a.Pending, "subscription") + " not confirmed."
+		p.Do = "Open the link in the e-mail “AWS Notification - Subscription Confirmation”. AWS deletes a subscription that is not confirmed within two days: then subscribe again."
+	}
+	return []Problem{p}
 }
 
 func trackingsDisabled(f Facts) []Problem {

@@ -44,7 +44,7 @@ func (s Source) facts(ctx context.Context, now time.Time) Facts {
 			f.HubFlag += " --addr " + address
 		}
 	}
-	for _, read := range []func(context.Context, *Facts) error{s.settings, s.pauses, s.templates, s.log, s.backlog} {
+	for _, read := range []func(context.Context, *Facts) error{s.settings, s.pauses, s.templates, s.alarms, s.log, s.backlog} {
 		if err := read(ctx, &f); err != nil {
 			f.Unread = append(f.Unread, words.OneLine(err.Error()))
 		}
@@ -109,37 +109,84 @@ func (s Source) log(ctx context.Context, f *Facts) error {
 		return nil
 	}
 	var err error
-	if f.Log, err = observe(ctx, s.Log, f.Now); err != nil || s.Hub == nil {
-		return err // on AWS, a week of the log takes too long to read
+	if f.Log, err = observe(ctx, s.Log, f.Now); err != nil {
+		return err
 	}
-	f.Log.SameHours, err = sameHours(ctx, s.Log, f.Log.silentSince(f.Now), f.Now)
+	count, since := s.acceptedHere, f.Log.silentSince(f.Now)
+	if d := s.Store.Deployment; d != nil {
+		count = acceptedOnAWS(d, since, f.Now)
+	}
+	f.Log.SameHours, err = sameHours(ctx, count, since, f.Now)
 	return err
+}
+
+// countAccepted counts the webhooks that were accepted between two times.
+type countAccepted func(ctx context.Context, from, to time.Time) (int, error)
+
+// acceptedHere counts in the log of this machine, which has counters.
+func (s Source) acceptedHere(ctx context.Context, from, to time.Time) (accepted int, err error) {
+	found, err := s.Log.Find(ctx, executions.Query{From: from, To: to}, executions.Page{Summary: true})
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range found.Summary.Kinds {
+		if k.Outcome != executions.Rejected {
+			accepted += k.N
+		}
+	}
+	return accepted, nil
+}
+
+// acceptedOnAWS counts by the metric of the last days, which it reads once: a week of the log
+// takes too long to read.
+func acceptedOnAWS(d *store.Deployment, since, now time.Time) countAccepted {
+	var read map[time.Time]int
+	return func(ctx context.Context, from, to time.Time) (accepted int, err error) {
+		if read == nil {
+			if read, err = d.Accepted(ctx, since.Add(-silentDays*24*time.Hour), now); err != nil {
+				return 0, err
+			}
+		}
+		for at, n := range read {
+			if !at.Before(from) && at.Before(to) {
+				accepted += n
+			}
+		}
+		return accepted, nil
+	}
 }
 
 // silentSince returns when the last webhook was accepted, at most LogPeriod ago.
 func (l Log) silentSince(now time.Time) time.Time { return later(l.LastAccepted, now.Add(-LogPeriod)) }
 
 // sameHours counts the webhooks that were accepted on each of the last days between the same
-// times. It reads counters only.
-func sameHours(ctx context.Context, log executions.Log, from, to time.Time) (counts []int, err error) {
+// times.
+func sameHours(ctx context.Context, count countAccepted, from, to time.Time) (counts []int, err error) {
 	if to.Sub(from) < shortestSilence {
 		return nil, nil
 	}
 	for day := 1; day <= silentDays; day++ {
 		ago := -time.Duration(day) * 24 * time.Hour
-		found, err := log.Find(ctx, executions.Query{From: from.Add(ago), To: to.Add(ago)}, executions.Page{Summary: true})
+		accepted, err := count(ctx, from.Add(ago), to.Add(ago))
 		if err != nil {
 			return nil, err
-		}
-		accepted := 0
-		for _, k := range found.Summary.Kinds {
-			if k.Outcome != executions.Rejected {
-				accepted += k.N
-			}
 		}
 		counts = append(counts, accepted)
 	}
 	return counts, nil
+}
+
+// alarms reads the alarms of a deployed store.
+func (s Source) alarms(ctx context.Context, f *Facts) error {
+	d := s.Store.Deployment
+	if d == nil {
+		return nil
+	}
+	alarms, err := d.Alarms(ctx)
+	if err == nil {
+		f.Alarms = &alarms
+	}
+	return err
 }
 
 // backlog reads the queues of a deployed store.

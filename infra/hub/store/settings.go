@@ -38,7 +38,7 @@ func (s Store) Settings(ctx context.Context) ([]Setting, error) {
 	}
 	var all []Setting
 	defaults := s.Defaults()
-	names := AllNames()
+	names := append(AllNames(), settings.WebhookAddress)
 	if s.Deployment == nil {
 		names = namesInDirectory()
 	}

@@ -35,6 +35,8 @@ type Store struct {
 	Takes time.Duration
 	// Deployment is nil for a store on this machine.
 	Deployment *Deployment
+
+	address string // see At
 }
 
 // Backend reads and writes the settings of a store.
@@ -95,7 +97,7 @@ func AllNames() []string {
 
 // namesInDirectory returns the names of all parameters that a hub's directory may have.
 func namesInDirectory() []string {
-	return slices.Concat(AllNames(), PausedNames(), settings.AlertNames())
+	return slices.Concat(AllNames(), PausedNames(), []string{settings.WebhookAddress}, settings.AlertNames())
 }
 
 // Check returns an error that lists what is wrong with parameters for the trackings. It

@@ -60,9 +60,19 @@ func isThisMachine(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (address.IsLoopback() || address.WithZone("").IsUnspecified())
 }
 
-// Webhooks returns the webhook that Commerce should have for each tracking. Base is the
-// beginning of their URLs. If it is empty, a deployed store uses the URLs of its stack.
-func (s Store) Webhooks(ctx context.Context, base string) ([]Webhook, error) {
+// Webhooks returns the webhook that Commerce should have for each tracking. Their URLs begin
+// with the address of the store.
+func (s Store) Webhooks(ctx context.Context) ([]Webhook, error) {
+	base, err := s.base(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.webhooksAt(ctx, base)
+}
+
+// webhooksAt returns the webhooks whose URLs begin with base. If it is empty, a deployed store
+// uses the URLs of its stack.
+func (s Store) webhooksAt(ctx context.Context, base string) ([]Webhook, error) {
 	parameters, err := s.Parameters(ctx, AllNames())
 	if err != nil {
 		return nil, err

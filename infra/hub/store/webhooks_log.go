@@ -34,14 +34,14 @@ type Delivery struct {
 
 // Registered returns the webhooks of this store in Commerce, each with at most the given
 // number of last attempts.
-func (s Store) Registered(ctx context.Context, client *commerce.Client, base string, attempts int) ([]Registered, error) {
-	webhooks, integrations, err := s.atCommerce(ctx, client, base)
+func (s Store) Registered(ctx context.Context, client *commerce.Client, attempts int) ([]Registered, error) {
+	at, err := s.atCommerce(ctx, client)
 	if err != nil {
 		return nil, err
 	}
 	var all []Registered
-	for _, w := range webhooks {
-		for _, i := range w.registered(integrations, webhooks) {
+	for _, w := range at.webhooks {
+		for _, i := range w.registered(at.integrations, at.webhooks) {
 			last, err := lastDeliveries(ctx, client, i.ID)
 			if err != nil {
 				return nil, fmt.Errorf("reading the deliveries of Commerce to %q: %w", i.Name, err)

@@ -45,10 +45,12 @@ type Step struct {
 
 // Plan is the list of steps after which the webhooks in Commerce are as they should be.
 type Plan struct {
-	// Base is the beginning of the webhooks' URLs, as it was given or as it is in Commerce.
+	// Base is the beginning of the webhooks' URLs: the address of the store, or the one in
+	// Commerce.
 	// It is empty for the URLs of a deployed store.
-	Base  string
-	Steps []Step
+	Base     string
+	Webhooks []Webhook // that Commerce should have
+	Steps    []Step
 	// NoSecret is true if there is no webhook secret yet. Such a plan cannot be applied.
 	NoSecret bool
 	// Rotating is true while the webhook secret is replaced. Commerce must not send the new
@@ -67,61 +69,63 @@ func (p Plan) Settled() bool {
 	return !slices.ContainsFunc(p.Todo(), func(s Step) bool { return !s.Unseen })
 }
 
-// PlanWebhooks compares the webhooks in Commerce with those that it should have. If base is
-// empty, it uses the URLs of the deployment, or else the base that is in Commerce.
-func (s Store) PlanWebhooks(ctx context.Context, client *commerce.Client, base string) (Plan, error) {
+// PlanWebhooks compares the webhooks in Commerce with those that it should have.
+func (s Store) PlanWebhooks(ctx context.Context, client *commerce.Client) (Plan, error) {
 	secrets, err := s.webhookSecrets(ctx)
 	if err != nil {
 		return Plan{}, err
 	}
-	integrations, err := listIntegrations(ctx, client)
+	at, err := s.atCommerce(ctx, client)
 	if err != nil {
 		return Plan{}, err
 	}
-	webhooks, err := s.Webhooks(ctx, base)
-	if err != nil {
-		return Plan{}, err
+	if at.base == "" && s.Deployment == nil {
+		return Plan{}, ErrNoURL
 	}
-	if base == "" && s.Deployment == nil {
-		if base = baseOf(webhooks, integrations); base == "" {
-			return Plan{}, ErrNoURL
-		}
-		if webhooks, err = s.Webhooks(ctx, base); err != nil {
-			return Plan{}, err
-		}
-	}
-	plan := Plan{Base: base, NoSecret: len(secrets) == 0, Rotating: len(secrets) > 1}
+	plan := Plan{Base: at.base, Webhooks: at.webhooks, NoSecret: len(secrets) == 0, Rotating: len(secrets) > 1}
 	if plan.NoSecret {
 		secrets = []string{""}
 	}
-	plan.Steps = planSync(webhooks, integrations, secrets[0])
+	plan.Steps = planSync(at.webhooks, at.integrations, secrets[0])
 	return plan, nil
 }
 
 // PlanRemoval returns a plan that removes every webhook of this store, also duplicates.
-func (s Store) PlanRemoval(ctx context.Context, client *commerce.Client, base string) (Plan, error) {
-	webhooks, integrations, err := s.atCommerce(ctx, client, base)
+func (s Store) PlanRemoval(ctx context.Context, client *commerce.Client) (plan Plan, err error) {
+	at, err := s.atCommerce(ctx, client)
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{Base: base}
-	for _, w := range webhooks {
-		for _, i := range w.registered(integrations, webhooks) {
+	for _, w := range at.webhooks {
+		for _, i := range w.registered(at.integrations, at.webhooks) {
 			plan.Steps = append(plan.Steps, stepOf(Remove, i))
 		}
 	}
 	return plan, nil
 }
 
-// atCommerce returns the webhooks that Commerce should have, and all integrations that it
-// has.
-func (s Store) atCommerce(ctx context.Context, client *commerce.Client, base string) ([]Webhook, []commerce.Integration, error) {
-	integrations, err := listIntegrations(ctx, client)
-	if err != nil {
-		return nil, nil, err
+// atCommerce is the webhooks that Commerce should have, and all integrations that it has.
+type atCommerce struct {
+	base         string // of the webhooks' URLs; empty for those of a stack, or if it is not known
+	webhooks     []Webhook
+	integrations []commerce.Integration
+}
+
+// atCommerce reads the integrations. If a store on this machine keeps no address, it has the
+// one that its webhooks have in Commerce.
+func (s Store) atCommerce(ctx context.Context, client *commerce.Client) (at atCommerce, err error) {
+	if at.integrations, err = listIntegrations(ctx, client); err != nil {
+		return at, err
 	}
-	webhooks, err := s.Webhooks(ctx, base)
-	return webhooks, integrations, err
+	if at.base, err = s.base(ctx); err != nil {
+		return at, err
+	}
+	if at.webhooks, err = s.webhooksAt(ctx, at.base); err != nil || at.base != "" || s.Deployment != nil {
+		return at, err
+	}
+	at.base = baseOf(at.webhooks, at.integrations)
+	at.webhooks, err = s.webhooksAt(ctx, at.base)
+	return at, err
 }
 
 func listIntegrations(ctx context.Context, client *commerce.Client) ([]commerce.Integration, error) {

@@ -73,7 +73,7 @@ func (s shop) put(name, value string) {
 // plan makes a plan, and fails the test if the plan shows a secret.
 func (s shop) plan() Plan {
 	s.t.Helper()
-	plan, err := s.store.PlanWebhooks(s.t.Context(), s.client, "")
+	plan, err := s.store.PlanWebhooks(s.t.Context(), s.client)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -83,6 +83,17 @@ func (s shop) plan() Plan {
 		}
 	}
 	return plan
+}
+
+// planAt makes a plan for another address than the one that the store keeps.
+func (s shop) planAt(address string) Plan {
+	s.t.Helper()
+	at, err := s.store.At(address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.store = at
+	return s.plan()
 }
 
 // sync makes a plan and applies it.
@@ -275,7 +286,7 @@ func TestASyncTouchesNoOtherIntegration(t *testing.T) {
 		s.put(settings.WebhookSecret, "PLANTED-new\n"+plantedSecret)
 		s.put("tracking/order-completed/enabled", "false")
 		s.sync()
-		plan, err := s.store.PlanRemoval(s.t.Context(), s.client, "")
+		plan, err := s.store.PlanRemoval(s.t.Context(), s.client)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -313,7 +324,7 @@ func TestDuplicatesAreDisabled(t *testing.T) {
 			t.Errorf("it does %q, want %q", todo, want)
 		}
 		s.settled()
-		if plan, err := s.store.PlanRemoval(t.Context(), s.client, ""); err != nil || len(plan.Steps) != len(tracking.All())+1 {
+		if plan, err := s.store.PlanRemoval(t.Context(), s.client); err != nil || len(plan.Steps) != len(tracking.All())+1 {
 			t.Errorf("a removal would remove %v, %v", briefly(plan.Steps), err)
 		}
 	})
@@ -454,13 +465,10 @@ func TestARotatedSecretReachesEveryWebhook(t *testing.T) {
 func TestTheWebhooksOfThisMachineNeedAURL(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.store.Deployment, s.store.Location = nil, Location{Dir: DefaultDir}
-		if _, err := s.store.PlanWebhooks(t.Context(), s.client, ""); !errors.Is(err, ErrNoURL) {
+		if _, err := s.store.PlanWebhooks(t.Context(), s.client); !errors.Is(err, ErrNoURL) {
 			t.Errorf("it says %v", err)
 		}
-		plan, err := s.store.PlanWebhooks(t.Context(), s.client, "https://one.tunnel.example")
-		if err != nil {
-			t.Fatal(err)
-		}
+		plan := s.planAt("https://one.tunnel.example")
 		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err != nil {
 			t.Fatal(err)
 		}
@@ -468,9 +476,7 @@ func TestTheWebhooksOfThisMachineNeedAURL(t *testing.T) {
 			t.Errorf("without an address it uses %q, and does %v", again.Base, briefly(again.Todo()))
 		}
 		// A new tunnel has another address.
-		if plan, err = s.store.PlanWebhooks(t.Context(), s.client, "https://two.tunnel.example"); err != nil {
-			t.Fatal(err)
-		}
+		plan = s.planAt("https://two.tunnel.example")
 		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err != nil {
 			t.Fatal(err)
 		}
@@ -478,6 +484,47 @@ func TestTheWebhooksOfThisMachineNeedAURL(t *testing.T) {
 			t.Errorf("Commerce has %d integrations", n)
 		}
 		s.at("two.tunnel.example/webhooks/order-completed")
+	})
+}
+
+func TestTheAddressOfTheWebhooksIsKept(t *testing.T) {
+	const own, ofStack = "https://hooks.shop.example", "https://api.example/commerce-segment"
+	inShop(t, func(t *testing.T, s shop) {
+		keep := func(address string, want bool) {
+			t.Helper()
+			at, err := s.store.At(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if changed, err := at.KeepAddress(t.Context()); err != nil || changed != want {
+				t.Errorf("keeping %q: changed is %v, %v", address, changed, err)
+			}
+		}
+		begins := func(want string) {
+			t.Helper()
+			webhooks, err := s.store.Webhooks(t.Context())
+			if err != nil || !strings.HasPrefix(webhooks[0].URL, want+"/webhooks/") {
+				t.Errorf("the webhooks are %v, %v; want them at %s", webhooks, err, want)
+			}
+		}
+		keep("", false)
+		keep(DefaultAddress, false)
+		begins(ofStack)
+		keep(own+"/", true)
+		keep(own, false)
+		begins(own)
+		s.sync()
+		s.settled()
+		if plan := s.planAt(DefaultAddress); len(plan.Todo()) != len(tracking.All()) {
+			t.Errorf("back to the default, it does %v", briefly(plan.Todo()))
+		}
+		begins(own) // the plan changed nothing
+		keep(DefaultAddress, true)
+		begins(ofStack)
+		s.put(settings.WebhookAddress, "http://hooks.shop.example")
+		if _, err := s.store.Webhooks(t.Context()); err == nil || !strings.Contains(err.Error(), "the parameter webhooks/url in ") || !strings.Contains(err.Error(), "hub webhooks sync --prefix /commerce-segment --url") {
+			t.Errorf("for an address that is not encrypted it says %v", err)
+		}
 	})
 }
 
@@ -548,7 +595,7 @@ func TestTheLastDeliveriesAreTheNewest(t *testing.T) {
 					s.api.AddLog(id, 200+n, "")
 					time.Sleep(time.Second)
 				}
-				registered, err := s.store.Registered(t.Context(), s.client, "", 3)
+				registered, err := s.store.Registered(t.Context(), s.client, 3)
 				if err != nil || len(registered) != len(tracking.All()) {
 					t.Fatalf("%d registered, %v", len(registered), err)
 				}

@@ -11,11 +11,12 @@ import (
 
 // The outputs that a stack has once.
 const (
-	Prefix     = "Prefix"        // the beginning of the names of its parameters
-	Dashboard  = "DashboardUrl"  // for a browser
-	AlarmTopic = "AlarmTopicArn" // for more subscriptions
-	Revision   = "Revision"      // of the source that was deployed, as git describes it
-	Address    = "Address"       // the beginning of the URLs of its webhooks, "https://hooks.example.com"
+	Prefix         = "Prefix"         // the beginning of the names of its parameters
+	Dashboard      = "DashboardUrl"   // for a browser
+	AlarmTopic     = "AlarmTopicArn"  // to which the alarms publish
+	AlarmReceivers = "AlarmReceivers" // who receives them, for a person who deploys
+	Revision       = "Revision"       // of the source that was deployed, as git describes it
+	Address        = "Address"        // the beginning of the URLs of its webhooks, "https://hooks.example.com"
 
 	// These are missing in a store without the option.
 	DomainTarget = "DomainTarget" // the name to which its domain must point

@@ -6,7 +6,6 @@ package runbook
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"commerce-segment/infra/stack/outputs"
@@ -110,10 +109,20 @@ func (a Alarm) Description(prefix string, t tracking.Tracking) string {
 	return fmt.Sprintf("%s %s Run: %s", a.Means, a.Do, a.Run(prefix, t.Name))
 }
 
-// Firing is an alarm and the trackings for which it is on; none for one of the whole store.
+// Firing is an alarm that is on.
 type Firing struct {
 	Alarm
-	Trackings []string
+	Names     []string // of the alarms in CloudWatch
+	Trackings []string // for which it is on; none for one of the whole store
+}
+
+// Run returns the command that helps, for the first tracking.
+func (f Firing) Run(prefix string) string {
+	first := ""
+	if len(f.Trackings) > 0 {
+		first = f.Trackings[0]
+	}
+	return f.Alarm.Run(prefix, first)
 }
 
 // Names returns the names of all alarms of a stack. An alarm that is an option has its name
@@ -123,17 +132,19 @@ func Names(stack string) (names []string) {
 	return names
 }
 
-// Find returns the alarms with these names, which are those of Names.
-func Find(stack string, names []string) (found []Firing) {
+// Find returns the alarms of a stack that are on, by their names.
+func Find(stack string, isOn func(name string) bool) (found []Firing) {
 	eachName(func(name string, a Alarm, tracking string) {
-		if !slices.Contains(names, stack+"-"+name) {
+		if name = stack + "-" + name; !isOn(name) {
 			return
 		}
-		if last := len(found) - 1; last < 0 || found[last].Kind != a.Kind {
+		if len(found) == 0 || found[len(found)-1].Kind != a.Kind {
 			found = append(found, Firing{Alarm: a})
 		}
+		last := &found[len(found)-1]
+		last.Names = append(last.Names, name)
 		if a.PerTracking {
-			found[len(found)-1].Trackings = append(found[len(found)-1].Trackings, tracking)
+			last.Trackings = append(last.Trackings, tracking)
 		}
 	})
 	return found

@@ -20,10 +20,7 @@ type output struct{ OutputKey, OutputValue string }
 
 // describeStacks answers for one stack, over AWS's Query protocol.
 func (a *AWS) describeStacks(name string) (Call, http.HandlerFunc) {
-	call := Call{CloudFormation, "DescribeStacks", []string{
-		"arn:aws:cloudformation:" + emulator.Region + ":" + emulator.Account + ":stack/" + name,
-	}}
-	return call, func(w http.ResponseWriter, _ *http.Request) {
+	return stackCall("DescribeStacks", name), func(w http.ResponseWriter, _ *http.Request) {
 		a.mu.Lock()
 		outputs, ok := a.stacks[name]
 		a.mu.Unlock()
@@ -39,4 +36,17 @@ func (a *AWS) describeStacks(name string) (Call, http.HandlerFunc) {
 		}
 		xml.NewEncoder(w).Encode(answer)
 	}
+}
+
+// updateTerminationProtection answers, and changes nothing: a stack here cannot be deleted.
+func updateTerminationProtection(name string) (Call, http.HandlerFunc) {
+	return stackCall("UpdateTerminationProtection", name), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/xml")
+		fmt.Fprint(w, `<UpdateTerminationProtectionResponse><UpdateTerminationProtectionResult/></UpdateTerminationProtectionResponse>`)
+	}
+}
+
+// stackCall returns a call about a stack.
+func stackCall(action, name string) Call {
+	return Call{CloudFormation, action, []string{"arn:aws:cloudformation:" + emulator.Region + ":" + emulator.Account + ":stack/" + name}}
 }

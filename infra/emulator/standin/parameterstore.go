@@ -24,6 +24,10 @@ func (a *AWS) parameterStore(name string) *action {
 		return on(a.getParameterHistory)
 	case "PutParameter":
 		return on(a.putParameter)
+	case "DescribeParameters":
+		return on(a.describeParameters)
+	case "AddTagsToResource":
+		return on(a.addTagsToResource)
 	}
 	return nil
 }
@@ -196,4 +200,39 @@ func (a *AWS) putParameter(_ context.Context, r *putParameter) (any, error) {
 		tier: cmp.Or(r.Tier, "Standard"),
 	}
 	return map[string]any{"Version": old.Version + 1, "Tier": a.parameters[r.Name].tier}, nil
+}
+
+type describeParameters struct {
+	ParameterFilters []struct{ Values []string }
+}
+
+// resources returns none: IAM does not restrict this action to a parameter.
+func (r *describeParameters) resources() []string { return nil }
+
+// describeParameters gives the parameters below a path on one page.
+func (a *AWS) describeParameters(_ context.Context, r *describeParameters) (any, error) {
+	if len(r.ParameterFilters) != 1 || len(r.ParameterFilters[0].Values) != 1 {
+		return nil, &refusal{"InvalidFilterValue", "the stand-in needs one filter, with one path"}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	described := []map[string]any{}
+	for _, name := range a.below(r.ParameterFilters[0].Values[0], true) {
+		described = append(described, map[string]any{"Name": name, "Type": a.parameters[name].Type})
+	}
+	return map[string]any{"Parameters": described}, nil
+}
+
+type addTagsToResource struct{ ResourceId string }
+
+func (r *addTagsToResource) resources() []string { return []string{parameterARN(r.ResourceId)} }
+
+// addTagsToResource keeps no tags: no other action shows them.
+func (a *AWS) addTagsToResource(_ context.Context, r *addTagsToResource) (any, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, exists := a.parameters[r.ResourceId]; !exists {
+		return nil, &refusal{"InvalidResourceId", "The parameter " + r.ResourceId + " does not exist."}
+	}
+	return map[string]any{}, nil
 }

@@ -133,10 +133,16 @@ func (a *AWS) read(r *http.Request, body []byte) (Call, http.HandlerFunc) {
 		return readJSON(Call{Service: ParameterStore, Action: action}, a.parameterStore(action), body)
 	}
 	form, err := url.ParseQuery(string(body))
-	if err != nil || form.Get("Action") != "DescribeStacks" {
-		return Call{Action: action}, refuse(unknown(cmp.Or(action, form.Get("Action"))))
+	if err != nil {
+		return Call{Action: action}, refuse(unknown(action))
 	}
-	return a.describeStacks(form.Get("StackName"))
+	switch form.Get("Action") {
+	case "DescribeStacks":
+		return a.describeStacks(form.Get("StackName"))
+	case "UpdateTerminationProtection":
+		return updateTerminationProtection(form.Get("StackName"))
+	}
+	return Call{Action: action}, refuse(unknown(cmp.Or(action, form.Get("Action"))))
 }
 
 // refusal is an error of AWS.

@@ -96,7 +96,7 @@ func TestABackupOfABusyHubIsRestored(t *testing.T) {
 
 // standInShop deploys a store without functions to a stand-in for AWS, and sets the environment
 // so that the hub uses it.
-func standInShop(t *testing.T) {
+func standInShop(t *testing.T) *standin.AWS {
 	t.Helper()
 	account := standin.Start(t)
 	for _, variable := range emulator.Environment(account.URL) {
@@ -104,9 +104,11 @@ func standInShop(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	client := sqs.New(sqs.Options{Region: emulator.Region, BaseEndpoint: &account.URL, Credentials: aws.AnonymousCredentials{}})
-	deployed := map[string]string{outputs.Prefix: shop}
+	deployed := map[string]string{outputs.Prefix: shop, outputs.Tags: `{"team":"shop"}`, outputs.AlarmTopic: "arn:aws:sns:us-east-1:123456789012:commerce-segment-alarms"}
 	for _, each := range tracking.All() {
-		for output, name := range map[string]string{outputs.Queue(each): each.Name, outputs.Waiting(each): each.Name + "-waiting", outputs.DeadLetters(each): each.Name + "-dead"} {
+		deployed[outputs.Webhook(each)] = "https://shop.example/webhooks/" + each.Name
+		queue := outputs.StackName(shop) + "-" + each.Name
+		for output, name := range map[string]string{outputs.Queue(each): queue, outputs.Waiting(each): queue + "-waiting", outputs.DeadLetters(each): queue + "-dead-letters"} {
 			made, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
 			if err != nil {
 				t.Fatal(err)
@@ -115,6 +117,7 @@ func standInShop(t *testing.T) {
 		}
 	}
 	account.Deploy(outputs.StackName(shop), deployed)
+	return account
 }
 
 // TestAStoreMovesToAWSAndBack follows the steps in operate.md. The working directory is a new

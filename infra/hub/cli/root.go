@@ -105,7 +105,7 @@ func newRoot() *cobra.Command {
 	addGroup(root, "templates", newPreview(), newLint(), newEval(), newTemplates())
 	addGroup(root, "operate", newConsole(), newConfigure(), newWebhookCommands(), newSettings(), newRotate(),
 		newStatus(), newAlertTest(), newDoctor(), newExecutions(), newTrace(), newRetry(), newPause(), newResume(), newDeadLetters(), newBackfill(), newReconcile(), newRevenue(),
-		newExport(), newImport(), newUnprotect())
+		newExport(), newImport(), newUnprotect(), newPolicy())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultCompletionCmd()
 	needSubcommands(root)

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,7 +12,6 @@ import (
 	"commerce-segment/infra/hub/archive"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
-	"commerce-segment/infra/stack/outputs"
 )
 
 // unprotectOptions are the flags of hub unprotect.
@@ -51,7 +47,7 @@ protects the store again.`,
 
 func unprotect(cmd *cobra.Command, options unprotectOptions) error {
 	if options.assembly != "" {
-		prefix, region, err := readAssembly(options.assembly)
+		prefix, region, err := store.ReadAssembly(options.assembly)
 		if err != nil {
 			return err
 		}
@@ -128,30 +124,4 @@ func (o unprotectOptions) save(cmd *cobra.Command, s store.Store, loss store.Del
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s: %s, %s. It has no secrets.\n", file, words.Count(counts.Settings, "setting"), words.Count(counts.Dead, "dead letter"))
 	return nil
-}
-
-// readAssembly returns the prefix and the region of the only stack in a directory of CDK. The
-// region is empty if the deployment uses that of the credentials.
-func readAssembly(directory string) (prefix, region string, err error) {
-	content, err := os.ReadFile(filepath.Join(directory, "manifest.json"))
-	if err != nil {
-		return "", "", fmt.Errorf("reading what CDK wrote: %w", err)
-	}
-	var manifest struct {
-		Artifacts map[string]struct{ Type, Environment string }
-	}
-	if err := json.Unmarshal(content, &manifest); err != nil {
-		return "", "", fmt.Errorf("reading what CDK wrote: %w", err)
-	}
-	for name, artifact := range manifest.Artifacts {
-		if artifact.Type != "aws:cloudformation:stack" {
-			continue
-		}
-		region := artifact.Environment[strings.LastIndex(artifact.Environment, "/")+1:]
-		if region == "unknown-region" {
-			region = ""
-		}
-		return outputs.PrefixOf(name), region, nil
-	}
-	return "", "", errors.New("CDK wrote no stack to " + directory)
 }

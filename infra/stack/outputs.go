@@ -20,7 +20,6 @@ func addOutputs(stack awscdk.Stack, o Options, e endpoint, topic awssns.ITopic, 
 	add(outputs.AlarmTopic, topic.TopicArn(), "The topic of the alarms")
 	add(outputs.AlarmReceivers, jsii.String(o.Alarms.receivers(o.Prefix)), "Who receives the alarms")
 	add(outputs.Revision, jsii.String(o.Revision), "The deployed revision of the source, as git describes it")
-	add(outputs.Address, jsii.String(e.address), "The address to which Commerce posts the webhooks of the store")
 	if e.target != nil {
 		add(outputs.DomainTarget, e.target, "Point the domain here, with a CNAME record")
 	}

@@ -329,7 +329,6 @@ func TestOutputsHaveWhatTheOperatorsProgramNeeds(t *testing.T) {
 		"Prefix":         "/commerce-segment",
 		"Revision":       "v1.2.3-4-gabc",
 		"DashboardUrl":   "https://REGION.console.aws.amazon.com/cloudwatch/home?region=REGION#dashboards/dashboard/commerce-segment-REGION",
-		"Address":        "https://API.execute-api.REGION.amazonaws.com",
 		"AlarmTopicArn":  "arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms",
 		"AlarmReceivers": "No one: set alarmEmail, or another of the options in infra/docs/deploy.md. bin/hub status --prefix /commerce-segment says when no subscription is confirmed.",
 	}
@@ -340,7 +339,6 @@ func TestOutputsHaveWhatTheOperatorsProgramNeeds(t *testing.T) {
 	} {
 		want[id+"WebhookUrl"] = "https://API.execute-api.REGION.amazonaws.com/webhooks/" + name
 		want[id+"QueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name
-		want[id+"WaitingQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-waiting"
 		want[id+"DeadLetterQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-dead-letters"
 		want[id+"WaitingQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-waiting"
 	}

@@ -16,7 +16,6 @@ const (
 	AlarmTopic     = "AlarmTopicArn"  // to which the alarms publish
 	AlarmReceivers = "AlarmReceivers" // who receives them, for a person who deploys
 	Revision       = "Revision"       // of the source that was deployed, as git describes it
-	Address        = "Address"        // the beginning of the URLs of its webhooks, "https://hooks.example.com"
 
 	// These are missing in a store without the option.
 	DomainTarget = "DomainTarget" // the name to which its domain must point

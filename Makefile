@@ -84,6 +84,7 @@ SCALE ?= 10
 prove: ## Show at full size what infra/docs/promises.md says, in ten minutes; SCALE=100 has ten times as many kills and webhooks
 	go test -count 1 -v -timeout 2h -run AtScale ./functions -scale $(SCALE)
 	go test -count 1 -v -timeout 2h -run AtScale ./infra/hub/cli -scale $(SCALE)
+	go test -count 1 -v -timeout 2h -run AtScale ./infra/emulator/account -scale $(SCALE)
 	go test -count 1 -v -timeout 2h -run AtScale ./shared/relay ./shared/jsonata ./shared/template -scale $(SCALE)0
 
 .PHONY: licenses

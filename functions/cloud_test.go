@@ -187,7 +187,7 @@ func (c *cloud) handOver(ctx context.Context, messages []types.Message, function
 // retry makes a function attempt the visible events of the waiting queue.
 func (c *cloud) retry(function *process) {
 	c.t.Helper()
-	if err := c.queues().SendTick(c.t.Context(), 0, 0); err != nil {
+	if err := c.queues().SendTick(c.t.Context(), spool.Tick{}, 0); err != nil {
 		c.t.Fatal(err)
 	}
 	equal(c.t, "kept of a tick", len(c.deliver(function)), 0)

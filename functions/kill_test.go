@@ -222,7 +222,7 @@ func (s *killTest) deliverAll(posted <-chan struct{}) {
 				}
 			case <-time.After(20 * time.Millisecond):
 			}
-			err = s.queues().SendTick(s.t.Context(), 0, 0)
+			err = s.queues().SendTick(s.t.Context(), spool.Tick{}, 0)
 		}
 		if err != nil && s.delivering.left.Load() < 0 {
 			s.t.Error(err)

@@ -123,7 +123,7 @@ func mapEventSource(c *cloud, function lambda) {
 	pollers.Go(func() {
 		for queues := c.queues(); ctx.Err() == nil; time.Sleep(betweenTicks) {
 			if waiting, err := queues.CountWaiting(ctx); err == nil && waiting > 0 {
-				_ = queues.SendTick(ctx, 0, 0) // a fault of the stand-in; the next one follows
+				_ = queues.SendTick(ctx, spool.Tick{}, 0) // a fault of the stand-in; the next one follows
 			}
 		}
 	})

@@ -82,6 +82,7 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 		EventSourceArn:          queue.QueueArn(),
 		BatchSize:               jsii.Number(spool.BatchSize),
 		MaxConcurrency:          jsii.Number(o.Functions.DeliveryConcurrency),
+		MaxBatchingWindow:       awscdk.Duration_Seconds(jsii.Number(serve.GatherFor.Seconds())),
 		ReportBatchItemFailures: jsii.Bool(true),
 	})
 	tidy(function)

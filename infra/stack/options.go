@@ -14,7 +14,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"commerce-segment/infra/stack/outputs"
-	"commerce-segment/shared/spool"
+	"commerce-segment/shared/serve"
 )
 
 // The defaults of the options.
@@ -100,7 +100,7 @@ func OptionsOf(app constructs.Construct, environments string) (Options, error) {
 			Level:         r.text("logLevel", defaultLogLevel, oneOf(slices.Sorted(maps.Keys(logLevels))...)),
 		},
 		Functions: FunctionOptions{
-			DeliveryConcurrency: r.number("deliveryConcurrency", spool.Concurrency, between(2, 1000)),
+			DeliveryConcurrency: r.number("deliveryConcurrency", serve.Deliveries, between(2, 1000)),
 			ReservedConcurrency: r.number("reservedConcurrency", 0, between(1, 10_000)),
 			Tracing:             r.flag("tracing", true),
 			Gradual:             r.flag("gradualDeployment", false),

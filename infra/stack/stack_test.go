@@ -100,7 +100,8 @@ func TestFunctionsHaveTheirSettings(t *testing.T) {
 		mapping := tmpl.one(t, "AWS::Lambda::EventSourceMapping", "FunctionName", name)
 		check(t, mapping, "EventSourceArn", "arn:aws:sqs:REGION:ACCOUNT:"+name)
 		check(t, mapping, "BatchSize", 10.0)
-		check(t, mapping, "ScalingConfig", map[string]any{"MaximumConcurrency": 5.0})
+		check(t, mapping, "ScalingConfig", map[string]any{"MaximumConcurrency": 2.0})
+		check(t, mapping, "MaximumBatchingWindowInSeconds", 2.0)
 		// Without it one event that is retried would bring back the other nine of its batch.
 		check(t, mapping, "FunctionResponseTypes", []any{"ReportBatchItemFailures"})
 		// A filter would delete the events that do not match it.

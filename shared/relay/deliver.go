@@ -264,7 +264,7 @@ func (r *Relay) send(ctx context.Context, to segment.Endpoint, deliveries []*del
 			return
 		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, freshWithin)
+		ctx, cancel = context.WithTimeout(ctx, r.breaker.within(time.Now()))
 		defer cancel()
 	}
 	var batch []segment.Message

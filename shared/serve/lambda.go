@@ -26,6 +26,17 @@ const Memory = 256
 // limit, garbage may use as much memory as the live data.
 func MemoryLimit() string { return strconv.Itoa(Memory/2) + "MiB" }
 
+// How an event source mapping calls a function. With these an account that runs only ten
+// executions at a time answers 20 webhooks a second also while Segment hangs. The tests of
+// infra/emulator/account show it.
+const (
+	// Deliveries is how many batches of a tracking are delivered at the same time: the minimum
+	// of Lambda. A deployment can set more.
+	Deliveries = 2
+	// GatherFor is how long a mapping waits for more events before it calls the function.
+	GatherFor = 2 * time.Second
+)
+
 // Lambda runs the function of a tracking until the process ends. The environment variables
 // name the settings in Parameter Store and the queues in SQS, or neither. The logger is
 // that of aws-lambda-go, which follows the function's logging configuration

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -22,14 +21,16 @@ const (
 	// freshFirst is the number of accepted events on the queue above which no ticks are sent:
 	// those events are delivered first, or the delivery is paused.
 	freshFirst = 20
-	// maxHops limits the ticks that follow each other without a pause to the time until the
-	// next one is due. Lambda stops a function that calls itself about 16 times.
-	maxHops = 2
 	// maxBatches is how many batches a tick delivers at the same time.
-	maxBatches = 4
+	maxBatches = 8
 	// roundWithin is how much time must be left for another round.
 	roundWithin = 3 * time.Second
-	// deleteWithin is reserved for deleting the delivered events, and for the next tick.
+	// briefRound is the time for the first round of a brief tick: about two seconds for Segment,
+	// and the rest for what follows.
+	briefRound = 4 * time.Second
+	// longRound is the time for any other round. The time limit of the function is shorter.
+	longRound = time.Minute
+	// deleteWithin is reserved for deleting the delivered events.
 	deleteWithin = 700 * time.Millisecond
 )
 
@@ -47,20 +48,34 @@ func (f *Function) schedule(ctx context.Context, planned time.Time) error {
 	if err != nil || fresh > freshFirst {
 		return err
 	}
-	for i := range ticksInMinute {
-		if err := f.queues.SendTick(ctx, 0, f.offset()+time.Duration(i)*betweenTicks); err != nil {
+	for i, at := range ticksAfter(planned, f.place()) {
+		tick := spool.Tick{Brief: i != f.place()%ticksInMinute}
+		if err := f.queues.SendTick(ctx, tick, time.Until(at)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// offset is the delay of the first tick. Each tracking has another, so that their first
-// requests to Segment do not come at the same time.
-func (f *Function) offset() time.Duration {
-	all := tracking.All()
-	place := slices.IndexFunc(all, func(t tracking.Tracking) bool { return t.Name == f.Relay.Tracking.Name })
-	return time.Duration(max(place, 0)) * betweenTicks / time.Duration(len(all))
+// place returns the place of the tracking in the catalogue.
+func (f *Function) place() int {
+	return max(0, slices.IndexFunc(tracking.All(), func(t tracking.Tracking) bool { return t.Name == f.Relay.Tracking.Name }))
+}
+
+// ticksAfter returns when the ticks of a minute are due. Each tracking has other seconds by
+// the clock, whenever its minute begins, so that their first requests to Segment do not come at
+// the same time. One tick of each tracking is not brief, and those are also in other seconds:
+// while Segment hangs, each of them occupies one of the executions of the account.
+func ticksAfter(planned time.Time, place int) (due [ticksInMinute]time.Time) {
+	slot := time.Duration(place) * betweenTicks / time.Duration(len(tracking.All()))
+	first := planned.Truncate(betweenTicks).Add(slot)
+	if first.Before(planned) {
+		first = first.Add(betweenTicks)
+	}
+	for i := range due {
+		due[i] = first.Add(time.Duration(i) * betweenTicks)
+	}
+	return due
 }
 
 // runTicks does the work of ticks, as that of one, unless they are too old. It never fails:
@@ -75,29 +90,33 @@ func (f *Function) runTicks(ctx context.Context, ticks []spool.Tick) {
 	if f.queues == nil || len(ticks) == 0 {
 		return
 	}
-	hop := slices.MinFunc(ticks, func(a, b spool.Tick) int { return cmp.Compare(a.Hop, b.Hop) }).Hop
+	isBrief := !slices.ContainsFunc(ticks, func(t spool.Tick) bool { return !t.Brief })
 	_, _ = f.Relay.Configuration.Reload(ctx) // so that a fixed setting is in effect at once; the cache logs the error
-	if f.attemptWaiting(ctx) && hop < maxHops {
-		f.warn(ctx, f.queues.SendTick(ctx, hop+1, 0))
-	}
+	f.attemptWaiting(ctx, isBrief)
 }
 
 // attemptWaiting attempts the events of the waiting queue that are visible, in rounds: one
 // batch, and twice as many at a time while all are delivered, up to maxBatches. It stops after
-// a round without a success. It reports whether there may be more and the time is over.
-func (f *Function) attemptWaiting(ctx context.Context) (more bool) {
-	for width := 1; ; {
+// a round without a success. If it is to be brief, the first round is: after a success there is
+// time for a Segment that is slow. What is left is for the next tick: if each tick were followed
+// by another at once, the trackings would occupy a small account after an outage.
+func (f *Function) attemptWaiting(ctx context.Context, isBrief bool) {
+	limit := longRound
+	if isBrief {
+		limit = briefRound
+	}
+	for width := 1; ; limit = longRound {
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < roundWithin {
-			return true
+			return
 		}
 		batches := f.receiveWaiting(ctx, width)
 		if len(batches) == 0 {
-			return false
+			return
 		}
-		r := f.round(ctx, batches)
+		r := f.round(ctx, batches, limit)
 		switch {
 		case !r.succeeded:
-			return false
+			return
 		case r.kept > 0:
 			width = max(width/2, 1)
 		default:
@@ -129,8 +148,10 @@ type roundResult struct {
 	succeeded bool // whether an event was delivered or skipped
 }
 
-// round delivers batches at the same time.
-func (f *Function) round(ctx context.Context, batches [][]types.Message) (total roundResult) {
+// round delivers batches at the same time, within a limit.
+func (f *Function) round(ctx context.Context, batches [][]types.Message, limit time.Duration) (total roundResult) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	var mu sync.Mutex
 	var delivering sync.WaitGroup
 	for _, batch := range batches {

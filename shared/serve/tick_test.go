@@ -175,10 +175,10 @@ func orders(many int) (bodies []string) {
 }
 
 // tick returns the record of a tick.
-func tick(hop int, due time.Time) events.SQSMessage {
+func tick(due time.Time) events.SQSMessage {
 	return events.SQSMessage{
 		MessageId: "tick", ReceiptHandle: "tick", EventSource: "aws:sqs",
-		Body: fmt.Sprintf(`{"tick":{"due":%q,"hop":%d}}`, due.UTC().Format(time.RFC3339Nano), hop),
+		Body: fmt.Sprintf(`{"tick":{"due":%q}}`, due.UTC().Format(time.RFC3339Nano)),
 	}
 }
 
@@ -207,7 +207,7 @@ func (s *store) is(visible, invisible, requests int) {
 func TestATickDeliversWhatWaits(t *testing.T) {
 	inStore(t, func(s *store) {
 		s.waits(orders(65)...)
-		s.invoke(tick(0, time.Now()))
+		s.invoke(tick(time.Now()))
 		s.is(0, 0, 7)
 		equal(s.T, "ticks", s.sqs.texts("queue"), []string{})
 	})
@@ -219,12 +219,12 @@ func TestATickStopsIfNothingIsDelivered(t *testing.T) {
 	inStore(t, func(s *store) {
 		s.segment.reject = "batch"
 		s.waits(orders(25)...)
-		s.invoke(tick(0, time.Now()))
+		s.invoke(tick(time.Now()))
 		s.is(15, 10, 1)
 		time.Sleep(betweenTicks)
 		s.is(25, 0, 1)
 		s.segment.reject = ""
-		s.invoke(tick(0, time.Now()))
+		s.invoke(tick(time.Now()))
 		s.is(0, 0, 4)
 	})
 }
@@ -237,7 +237,7 @@ func TestAnEventThatAlwaysFailsDoesNotStopTheOthers(t *testing.T) {
 		bad := configured
 		bad.Template = `payload.data.id = "o-x" ? $error("no") : ` + bad.Template
 		s.Relay.Configuration = bad
-		s.invoke(tick(0, time.Now()))
+		s.invoke(tick(time.Now()))
 		s.is(0, 1, 3)
 	})
 }
@@ -257,29 +257,37 @@ func (s slow) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 }
 
-func TestATickThatRunsOutOfTimeSendsTheNext(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		hop  int
-		next []int
-	}{{"the first", 0, []int{1}}, {"the last one before a pause", maxHops, nil}} {
-		t.Run(c.name, func(t *testing.T) {
+// If ticks followed each other at once, they would occupy a small account after an outage.
+func TestATickThatRunsOutOfTimeLeavesTheRestToTheNext(t *testing.T) {
+	inStore(t, func(s *store) {
+		client := segment.NewClient(slow{s.segment, 3500 * time.Millisecond})
+		defer client.Close()
+		s.Relay.Segment = client
+		s.waits(orders(100)...)
+		s.invoke(tick(time.Now()))
+		s.is(70, 0, 3) // one batch, and then two
+		equal(s.T, "messages on the queue", len(s.sqs.texts("queue")), 0)
+	})
+}
+
+// While Segment hangs, ticks occupy the executions of a small account. A brief one does so for a
+// quarter of the time.
+func TestABriefTickWaitsTwoSecondsForSegment(t *testing.T) {
+	for takes, left := range map[time.Duration]int{time.Second: 0, 3 * time.Second: 1} {
+		t.Run(takes.String(), func(t *testing.T) {
 			inStore(t, func(s *store) {
-				client := segment.NewClient(slow{s.segment, 3500 * time.Millisecond})
+				client := segment.NewClient(slow{s.segment, takes})
 				defer client.Close()
 				s.Relay.Segment = client
-				s.waits(orders(100)...)
-				s.invoke(tick(c.hop, time.Now()))
-				s.is(70, 0, 3) // one batch, and then two
-				var hops []int
-				for _, text := range s.sqs.texts("queue") {
-					next, ok := spool.ParseTick(text)
-					if !ok {
-						t.Errorf("%s is no tick", text)
-					}
-					hops = append(hops, next.Hop)
+				s.waits(orders(1)...)
+				brief := tick(time.Now())
+				brief.Body = strings.Replace(brief.Body, "}}", `,"brief":true}}`, 1)
+				started := time.Now()
+				s.invoke(brief)
+				s.is(0, left, 1-left)
+				if took := time.Since(started); took > 3*time.Second {
+					t.Errorf("it took %v", took)
 				}
-				equal(t, "the hops of the ticks", hops, c.next)
 			})
 		})
 	}
@@ -293,7 +301,7 @@ func TestASlowSegmentReceivesEventsByTicks(t *testing.T) {
 		s.Relay.Segment = client
 		s.invoke(record(s.T, "1", webhook, "1"))
 		s.is(1, 0, 0)
-		s.invoke(tick(0, time.Now()))
+		s.invoke(tick(time.Now()))
 		synctest.Wait()
 		s.is(0, 0, 1)
 	})
@@ -306,10 +314,10 @@ func TestTicksWithoutAnEffect(t *testing.T) {
 		requests int
 	}{
 		{"one that is too old", func(now time.Time) []events.SQSMessage {
-			return []events.SQSMessage{tick(0, now.Add(-61*time.Second))}
+			return []events.SQSMessage{tick(now.Add(-61 * time.Second))}
 		}, 0},
 		{"two at once have the effect of one", func(now time.Time) []events.SQSMessage {
-			return []events.SQSMessage{tick(1, now), tick(0, now)}
+			return []events.SQSMessage{tick(now), tick(now)}
 		}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -328,7 +336,7 @@ func TestTicksWithoutAnEffect(t *testing.T) {
 func TestFreshEventsThatMustBeRetriedMove(t *testing.T) {
 	inStore(t, func(s *store) {
 		s.segment.reject = "batch"
-		s.invoke(record(s.T, "1", order("a"), "1"), record(s.T, "2", order("b"), "1"), tick(0, time.Now()))
+		s.invoke(record(s.T, "1", order("a"), "1"), record(s.T, "2", order("b"), "1"), tick(time.Now()))
 		s.is(0, 2, 2)
 		s.sqs.errs["SendMessage"] = errors.New("throttled")
 		response, _ := s.SQS(s.Context(), events.SQSEvent{Records: []events.SQSMessage{record(s.T, "3", order("c"), "1")}})
@@ -340,7 +348,7 @@ func TestFreshEventsThatMustBeRetriedMove(t *testing.T) {
 func TestAPanicOfATickIsItsOwn(t *testing.T) {
 	inStore(t, func(s *store) {
 		s.sqs.panics = true
-		s.invoke(record(s.T, "1", webhook, "1"), tick(0, time.Now()))
+		s.invoke(record(s.T, "1", webhook, "1"), tick(time.Now()))
 		equal(s.T, "requests", len(s.segment.bodies), 1)
 		if log := s.log.String(); !strings.Contains(log, `"msg":"panic"`) || strings.Contains(log, "swanson") {
 			t.Errorf("the log is %s", log)
@@ -354,7 +362,7 @@ func TestErrorsOfATickAreLogged(t *testing.T) {
 			inStore(t, func(s *store) {
 				s.waits(webhook)
 				s.sqs.errs[operation] = errors.New("it is throttled")
-				s.invoke(tick(0, time.Now()))
+				s.invoke(tick(time.Now()))
 				if log := s.log.String(); !strings.Contains(log, "it is throttled") || !strings.Contains(log, `"level":"WARN"`) {
 					t.Errorf("the log is %s", log)
 				}
@@ -407,7 +415,7 @@ func TestTheScheduleSendsTicks(t *testing.T) {
 				var after []time.Duration
 				for _, text := range s.sqs.texts("queue") {
 					if tick, ok := spool.ParseTick(text); ok {
-						after = append(after, tick.Due.Sub(time.Now().Add(s.offset())))
+						after = append(after, tick.Due.Sub(ticksAfter(time.Now().Truncate(time.Second), s.place())[0]).Truncate(time.Second))
 					}
 				}
 				equal(t, "when the ticks come", after, []time.Duration{0, betweenTicks, 2 * betweenTicks}[:c.ticks])
@@ -426,14 +434,17 @@ func TestAScheduleThatCannotCountFails(t *testing.T) {
 	})
 }
 
-// The seven functions must not all call Segment in the same second.
-func TestTrackingsHaveDifferentOffsets(t *testing.T) {
-	seen := map[time.Duration]bool{}
-	for _, row := range tracking.All() {
-		f := &Function{Relay: &relay.Relay{Tracking: row}}
-		if offset := f.offset(); seen[offset.Truncate(time.Second)] || offset >= betweenTicks {
-			t.Errorf("%s has the offset %v", row.Name, offset)
+// While Segment hangs, a tick occupies one of the executions of the account for some seconds:
+// those of the seven trackings must not come together, whenever their rules fire.
+func TestTheTicksOfTrackingsComeAtDifferentTimes(t *testing.T) {
+	seconds := map[int]bool{}
+	for place := range tracking.All() {
+		minute := time.Date(2026, time.November, 24, 10, 0, 7*place, 0, time.UTC)
+		due := ticksAfter(minute, place)
+		if due[0].Before(minute) || !due[0].Before(minute.Add(betweenTicks)) || due[2].Sub(due[0]) != 2*betweenTicks {
+			t.Errorf("tracking %d has ticks at %v", place, due)
 		}
-		seen[f.offset().Truncate(time.Second)] = true
+		seconds[due[0].Second()%int(betweenTicks.Seconds())] = true
 	}
+	equal(t, "different seconds of the ticks", len(seconds), len(tracking.All()))
 }

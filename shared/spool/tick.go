@@ -18,7 +18,8 @@ import (
 // attempts.
 type Tick struct {
 	Due time.Time `json:"due"` // when it was to be received
-	Hop int       `json:"hop"` // how many ticks came before it, each of which sent the next
+	// Brief means that its first request to Segment may take only a short time.
+	Brief bool `json:"brief,omitempty"`
 }
 
 // tickFor is how long a tick has an effect.
@@ -34,8 +35,9 @@ type tickText struct {
 }
 
 // SendTick puts a tick on the queue. It is due after a delay of whole seconds.
-func (s SQS) SendTick(ctx context.Context, hop int, delay time.Duration) error {
-	text, err := json.Marshal(tickText{Tick{Due: time.Now().Add(delay).UTC(), Hop: hop}})
+func (s SQS) SendTick(ctx context.Context, t Tick, delay time.Duration) error {
+	t.Due = time.Now().Add(delay).UTC()
+	text, err := json.Marshal(tickText{t})
 	if err != nil {
 		return fmt.Errorf("encoding a tick: %w", err)
 	}

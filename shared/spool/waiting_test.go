@@ -137,7 +137,7 @@ func TestErrorsOfTheWaitingQueue(t *testing.T) {
 	for name, err := range map[string]error{
 		"moving":    queues.Retry(t.Context(), relay.Item{Fresh: true}, relay.Next{}),
 		"receiving": receiving, "counting": counting,
-		"deleting": queues.DeleteWaiting(t.Context(), []string{"a"}), "a tick": queues.SendTick(t.Context(), 0, 0),
+		"deleting": queues.DeleteWaiting(t.Context(), []string{"a"}), "a tick": queues.SendTick(t.Context(), Tick{}, 0),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "RequestThrottled") {
 			t.Errorf("%s: %v", name, err)
@@ -163,7 +163,7 @@ func (s *sender) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...f
 func TestATickHasAnEffectForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &sender{}
-		if err := NewSQS(client, URLs{Queue: "queue"}).SendTick(t.Context(), 2, 20*time.Second); err != nil {
+		if err := NewSQS(client, URLs{Queue: "queue"}).SendTick(t.Context(), Tick{Brief: true}, 20*time.Second); err != nil {
 			t.Fatal(err)
 		}
 		sent := client.sent[0]
@@ -171,7 +171,7 @@ func TestATickHasAnEffectForAMinute(t *testing.T) {
 			t.Errorf("it is sent to %s with a delay of %d s", *sent.QueueUrl, sent.DelaySeconds)
 		}
 		tick, ok := ParseTick(*sent.MessageBody)
-		if !ok || tick.Hop != 2 {
+		if !ok || !tick.Brief {
 			t.Fatalf("it is read as %+v", tick)
 		}
 		for _, c := range []struct {
@@ -200,7 +200,7 @@ func TestNoEnvelopeIsATick(t *testing.T) {
 
 // A release from before the ticks must not deliver one, nor keep it for ever.
 func TestATickIsNoEnvelope(t *testing.T) {
-	if _, err := Decode(`{"tick":{"due":"2026-11-24T10:00:00Z","hop":0}}`); err == nil || errors.Is(err, relay.ErrVersion) {
+	if _, err := Decode(`{"tick":{"due":"2026-11-24T10:00:00Z"}}`); err == nil || errors.Is(err, relay.ErrVersion) {
 		t.Errorf("it is opened with %v", err)
 	}
 }

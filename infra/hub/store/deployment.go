@@ -165,7 +165,7 @@ func (d *Deployment) RetryNow(ctx context.Context, trackings []tracking.Tracking
 		}
 		waiting, err := queues.CountWaiting(ctx)
 		if err == nil && waiting > 0 {
-			err = queues.SendTick(ctx, 0, 0)
+			err = queues.SendTick(ctx, spool.Tick{}, 0)
 		}
 		if err != nil {
 			return events, fmt.Errorf("%s: %w", t.Name, err)

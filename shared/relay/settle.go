@@ -71,8 +71,7 @@ const (
 	waitShare = 120
 )
 
-// The retry schedule of hub run: 30 s, doubling up to an hour. With the queue's limit of 36
-// receives it lasts about 30 hours.
+// The retry schedule of hub run: 30 s, doubling up to an hour.
 const (
 	defaultBackoff = 30 * time.Second
 	maxBackoffs    = 120

@@ -13,13 +13,15 @@ const (
 	// Visibility is how long a received message stays invisible: six times the time limit
 	// of a function, as AWS recommends for a queue that Lambda reads.
 	Visibility = 54 * time.Second
-	// MaxReceives is how often a message is handed out before it becomes a dead letter. On AWS
-	// it counts only for an event before its first retry, or if the function crashes.
+	// MaxReceives is how often a message is handed out without an outcome before it becomes a
+	// dead letter: the program crashes when it attempts it.
 	MaxReceives = 36
 	// MaxWaitingReceives is MaxReceives for the queue of events that are retried on AWS: the
-	// maximum of SQS. An event is given up before, by its age, unless the function crashes.
+	// maximum of SQS, which also counts the receives that had an outcome. An event is given up
+	// before, by its age, unless the function crashes.
 	MaxWaitingReceives = 1000
-	// RetriedFor is how long an event is retried on AWS.
+	// RetriedFor is how long an event is retried after its first attempt. It is a dead letter if
+	// an attempt after that must be retried.
 	RetriedFor = 30 * time.Hour
 	// BatchSize is how many messages are handed out at once.
 	BatchSize = 10

@@ -16,7 +16,6 @@ import (
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/relay"
-	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
 )
 
@@ -207,7 +206,7 @@ func (w Waiting) queued(now time.Time) queue.Event {
 		return at
 	}
 	return queue.Event{
-		Envelope: w.envelope(), Record: w.Record, Receives: min(max(w.Receives, 0), spool.MaxReceives),
+		Envelope: w.envelope(), Record: w.Record, Receives: max(w.Receives, 0),
 		Due: latest(w.Due), Reason: w.Reason, NotBefore: latest(w.NotBefore),
 	}
 }

@@ -249,7 +249,7 @@ type Explanation struct {
 
 // gaveUp returns the explanation of a reason for which events are retried, if it lasts too long.
 func gaveUp(title, do string) Explanation {
-	return Explanation{title, fmt.Sprintf("No attempt succeeded within 30 hours, or %d with hub run.", spool.MaxReceives), do + " Then redrive them."}
+	return Explanation{title, "No attempt succeeded within 30 hours.", do + " Then redrive them."}
 }
 
 // Explain returns the explanation of a reason.

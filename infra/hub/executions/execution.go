@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"commerce-segment/shared/spool"
 )
 
 // Outcome is the current outcome of a webhook.
@@ -146,9 +144,6 @@ func (e *Execution) conclude() {
 	}
 	e.Outcome, e.Reason, e.Detail = Outcome(last.Outcome), last.Reason, last.Detail
 	switch {
-	case last.exhausted():
-		e.Outcome, e.Reason = Failed, "receives_exhausted"
-		e.Detail = fmt.Sprintf("the last of its %d attempts failed: %s", last.Receives, last.Reason)
 	case last.Outcome == "retrying" || last.Unsettled != "":
 		e.Outcome = Retrying
 	case e.Outcome == Delivered && last.Kind == kindDeliver && !last.EventTime.IsZero():
@@ -159,12 +154,5 @@ func (e *Execution) conclude() {
 
 // isLast reports whether the event became a dead letter after this attempt.
 func (l Line) isLast() bool {
-	return l.exhausted() || l.Kind == kindDeliver && l.Outcome == string(Failed) && l.Unsettled == ""
-}
-
-// exhausted reports whether it was the last attempt and failed, in a line of an earlier
-// release: it scheduled a next attempt, but its queue made a dead letter of the event then, and
-// logged no line about that. This release has no such delay after so many attempts.
-func (l Line) exhausted() bool {
-	return l.Outcome == "retrying" && l.Receives == spool.MaxReceives && l.returns().Sub(l.Time) >= 45*time.Minute
+	return l.Kind == kindDeliver && l.Outcome == string(Failed) && l.Unsettled == ""
 }

@@ -203,11 +203,11 @@ func (f *file) put(ctx context.Context, queue string, added []event) error {
 	})
 }
 
-// received is an event that take returned.
+// received is an event that take returned. Its entry includes this attempt.
 type received struct {
-	handle   string
-	receives int
-	record   []byte // a copy
+	handle string
+	entry
+	record []byte // a copy
 }
 
 // oldest returns when the webhook of a queue's first event was received; zero if that
@@ -235,7 +235,6 @@ func size(events []received) (total int) {
 
 // take returns at most limit visible events of a queue, fewer if they are large. Those that
 // have been visible longest are first. They are invisible for spool.Visibility from then on.
-// An event whose receives exceed spool.MaxReceives belongs to the dead letters.
 func (f *file) take(queue string, limit int) (events []received, err error) {
 	err = f.Update(func(tx *bbolt.Tx) error {
 		events = nil
@@ -254,13 +253,13 @@ func (f *file) take(queue string, limit int) (events []received, err error) {
 			}
 			visible = append(visible, e)
 			events = append(events, received{
-				handle:   f.handle(joinKey(until, e.number)),
-				receives: e.taken(until).receives,
-				record:   bytes.Clone(stored.Get(binary.BigEndian.AppendUint64(nil, e.number))),
+				handle: f.handle(joinKey(until, e.number)),
+				entry:  e.taken(now, until),
+				record: bytes.Clone(stored.Get(binary.BigEndian.AppendUint64(nil, e.number))),
 			})
 		}
-		for _, e := range visible { // not in the loop above: a change makes its cursor invalid
-			if err := move(due, e, e.taken(until)); err != nil {
+		for i, e := range visible { // not in the loop above: a change makes its cursor invalid
+			if err := move(due, e, events[i].entry); err != nil {
 				return err
 			}
 		}

@@ -127,8 +127,8 @@ func (q *Queue) Receive(ctx context.Context, limit int) []relay.Item {
 // retryWrite is the delay before a failed write to the disk is tried again.
 const retryWrite = time.Second
 
-// receive takes events from a file. An event that was received too often becomes a dead
-// letter.
+// receive takes events from a file. An event whose attempts had no outcome too often becomes a
+// dead letter: the program crashes when it attempts it.
 func (q *Queue) receive(file *file, limit int) ([]relay.Item, error) {
 	events, err := file.take(q.name, limit)
 	if errors.Is(err, database.ErrClosed) {
@@ -140,13 +140,13 @@ func (q *Queue) receive(file *file, limit int) ([]relay.Item, error) {
 	}
 	var items []relay.Item
 	for _, e := range events {
-		if e.receives <= spool.MaxReceives {
+		if e.unfinished <= spool.MaxReceives {
 			item := open(e.handle, e.receives, e.record)
-			item.Last = e.receives == spool.MaxReceives
+			item.Last = time.Since(e.first) > spool.RetriedFor
 			items = append(items, item)
 			continue
 		}
-		if err := q.fail(e.record, spool.Exhausted(spool.MaxReceives)); err != nil {
+		if err := q.fail(e.record, spool.Exhausted(e.receives-1)); err != nil {
 			return items, err // the event is visible again after the timeout
 		}
 		if err := q.Delete(e.handle); err != nil {

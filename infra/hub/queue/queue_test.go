@@ -193,20 +193,83 @@ func TestAnOldHandleHasNoEffect(t *testing.T) {
 	})
 }
 
-func TestAnEventThatIsReceivedTooOftenBecomesADeadLetter(t *testing.T) {
+// Otherwise an event with which the program crashes is attempted forever.
+func TestAnEventWhoseAttemptsHaveNoOutcomeBecomesADeadLetter(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)
 		put(t, q, "a")
+		fails(t, q, receiveAll(t, q, 1)[0], time.Hour)
 		for receives := 1; receives <= spool.MaxReceives; receives++ {
-			equal(t, "receives", q.Receive(t.Context(), 1)[0].Receives, receives)
+			equal(t, "receives", q.Receive(t.Context(), 1)[0].Receives, receives+1)
 		}
 		time.Sleep(time.Hour)
 		equal(t, "received again", len(visible(t, q, 1)), 0)
 		dead := letters(t, q)
 		equal(t, "dead letters", len(dead), 1)
 		equal(t, "body", string(dead[0].Envelope.Body), "a")
-		equal(t, "reason", dead[0].Failure, spool.Exhausted(spool.MaxReceives))
+		equal(t, "reason", dead[0].Failure, spool.Exhausted(spool.MaxReceives+1))
 		equal(t, "status", q.Status(), Status{Failed: 1})
+	})
+}
+
+// An event is retried for the same time whatever the delays are, early attempts included. The
+// time begins with its first attempt, so that a hub that was stopped still attempts it often.
+func TestTheLastAttemptIsTheFirstOneAfterTheTimeOfRetries(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s := openStore(t, dir)
+		q := s.Queue("order-completed")
+		put(t, q, "a")
+		time.Sleep(2 * spool.RetriedFor)
+		first := time.Now()
+		for attempts := 1; ; attempts++ {
+			item := receiveAll(t, q, 1)[0]
+			age := time.Since(first)
+			equal(t, fmt.Sprint("the last attempt, after ", age), item.Last, age > spool.RetriedFor)
+			if item.Last {
+				equal(t, "many attempts", attempts > 2*spool.MaxReceives, true)
+				break
+			}
+			fails(t, q, item, 10*time.Minute)
+			if attempts%2 == 0 {
+				retrySome(t, q, 1, 1)
+			} else {
+				time.Sleep(20 * time.Minute)
+			}
+			if attempts == 10 {
+				s.Close()
+				s = openStore(t, dir)
+				q = s.Queue("order-completed")
+			}
+		}
+		s.Close()
+	})
+}
+
+// A redrive and an import begin the time of retries anew.
+func TestAnEventThatIsPutBackIsRetriedForTheWholeTime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := newQueue(t)
+		put(t, q, "a")
+		fails(t, q, receiveAll(t, q, 1)[0], 2*spool.RetriedFor)
+		time.Sleep(2 * spool.RetriedFor)
+		item := receiveAll(t, q, 1)[0]
+		equal(t, "the last attempt", item.Last, true)
+		waiting, _ := copied(t, q)
+		other := newQueue(t)
+		if err := other.Restore(waiting...); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "the last attempt after an import", receiveAll(t, other, 1)[0].Last, false)
+		if err := q.Fail(t.Context(), item.Envelope, relay.Failure{Reason: "segment_500"}); err != nil {
+			t.Fatal(err)
+		}
+		remove(t, q, item)
+		time.Sleep(time.Second)
+		if _, err := q.Redrive(func(spool.DeadLetter) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "the last attempt after a redrive", receiveAll(t, q, 1)[0].Last, false)
 	})
 }
 

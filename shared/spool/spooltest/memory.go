@@ -75,7 +75,7 @@ func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
 		switch {
 		case changed == nil:
 			item := spool.Open(r.handle, r.receives, r.text)
-			item.Last = r.receives == spool.MaxReceives
+			item.Last = time.Since(r.first) > spool.RetriedFor
 			items, size = append(items, item), size+len(item.Envelope.Body)
 		case len(items) > 0:
 			return items
@@ -94,7 +94,7 @@ func (m *Memory) Retry(_ context.Context, item relay.Item, next relay.Next) erro
 	if !ok {
 		return fmt.Errorf("scheduling the retry of item %s: %w", item.Handle, errStale)
 	}
-	message.visible = time.Now().Add(next.In)
+	message.visible, message.unfinished = time.Now().Add(next.In), 0
 	heap.Fix(&m.waiting, message.place)
 	m.wake()
 	return nil
@@ -197,7 +197,7 @@ func (m *Memory) take() (r receipt, next time.Time, changed <-chan struct{}) {
 	defer m.mu.Unlock()
 	now := time.Now()
 	for len(m.waiting) > 0 && !m.waiting[0].visible.After(now) {
-		if m.waiting[0].receives < spool.MaxReceives {
+		if m.waiting[0].unfinished < spool.MaxReceives {
 			return m.receive(m.waiting[0], now), time.Time{}, nil
 		}
 		m.redrive(m.waiting[0], now)
@@ -215,10 +215,14 @@ func (m *Memory) take() (r receipt, next time.Time, changed <-chan struct{}) {
 func (m *Memory) receive(message *message, now time.Time) receipt {
 	delete(m.received, message.handle())
 	message.receives++
+	message.unfinished++
+	if message.first.IsZero() {
+		message.first = now
+	}
 	message.visible = now.Add(spool.Visibility)
 	heap.Fix(&m.waiting, message.place)
 	m.received[message.handle()] = message
-	return receipt{handle: message.handle(), receives: message.receives, text: message.text}
+	return receipt{handle: message.handle(), receives: message.receives, first: message.first, text: message.text}
 }
 
 // redrive moves a message that was received too often to the dead letters, as the redrive
@@ -264,16 +268,19 @@ type stored struct {
 type receipt struct {
 	handle   string
 	receives int
+	first    time.Time
 	text     string
 }
 
 // message is a message on the queue.
 type message struct {
-	text     string
-	put      int // a number in the order of Put, for messages that become visible at the same time
-	visible  time.Time
-	receives int
-	place    int // index in the heap
+	text       string
+	put        int // a number in the order of Put, for messages that become visible at the same time
+	visible    time.Time
+	receives   int
+	first      time.Time // when it was received first; zero before that
+	unfinished int       // how often it was received since its last Retry
+	place      int       // index in the heap
 }
 
 // handle returns the handle of the last receive, for example "17-3".

@@ -150,14 +150,14 @@ func TestAStaleHandleDoesNothing(t *testing.T) {
 	})
 }
 
-func TestAMessageThatWasReceivedTooOftenBecomesADeadLetter(t *testing.T) {
+func TestAMessageWithoutAnOutcomeBecomesADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
 		put(t, m, "a")
 		for receives := 1; receives <= spool.MaxReceives; receives++ {
 			equal(t, "receives", m.Receive(t.Context(), spool.BatchSize)[0].Receives, receives)
 		}
-		time.Sleep(spool.Visibility)
+		time.Sleep(spool.RetriedFor)
 		equal(t, "received after the last time", visible(t, m, spool.BatchSize), []relay.Item{})
 		equal(t, "counts", m.Counts(), Counts{Dead: 1})
 		letter := m.DeadLetters()[0]

@@ -185,9 +185,6 @@ func randomLines(random *rand.Rand, webhooks int, now time.Time) []executions.Li
 					deliver.MessageIDs = []string{fmt.Sprintf("%s:%s:0-track", t.Name, line.Resource)}
 				}
 			}
-			if random.IntN(40) == 0 {
-				deliver.Outcome, deliver.Reason, deliver.Receives, deliver.EventTime = "retrying", "segment_500", 36, time.Time{}
-			}
 			lines = append(lines, deliver)
 		}
 	}
@@ -217,7 +214,7 @@ func randomQuery(random *rand.Rand, now time.Time) executions.Query {
 		q.Event = some("order.paid", "order.created", "customer.updated")
 		q.Reason = some("segment_503", "message_invalid", "receives_exhausted", "forged")
 	case 1:
-		q.Text = some("RESOURCE-01", "segment_5", "the LAST of", "order-c", "line 3", "webhook-7", "nothing", ":0-track")
+		q.Text = some("RESOURCE-01", "segment_5", "the LINE", "order-c", "line 3", "webhook-7", "nothing", ":0-track")
 	case 2:
 		q.ID = some("Resource-01", "Resource-017", "webhook-5", "webhook-", "Resource", "Res")
 	}

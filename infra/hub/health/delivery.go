@@ -132,7 +132,8 @@ func destinationFails(f Facts, key, name string, cause origin) []Problem {
 		p.Since = w.Oldest
 		p.Says = fmt.Sprintf("%s fails for some events (%s). %s. The oldest was received at %s. Others are delivered.", name, executions.AnswerOf(w.Reason), retriedOf(f, w.Wait), clock(f, w.Oldest))
 	default:
-		return nil
+		p.State = Working
+		p.Says = fmt.Sprintf("%s failed for some events (%s), and accepts others again. %s.", name, executions.AnswerOf(w.Reason), retriedOf(f, w.Wait))
 	}
 	return []Problem{p}
 }
@@ -144,7 +145,7 @@ func retriedOf(f Facts, w executions.Wait) string {
 		text = "1 event is retried"
 	}
 	if w.Next.After(f.Now) {
-		text += ", the next attempt is at " + clock(f, w.Next)
+		text += ", the next attempt is at " + exactClock(f, w.Next)
 	}
 	return text
 }

@@ -58,6 +58,7 @@ const LogPeriod = 24 * time.Hour
 type Forged struct {
 	Periods     int // of five minutes, with at least one
 	First, Last time.Time
+	InARow      int // how many the log has after LastAccepted; a hub logs one a minute
 }
 
 // Unavailable is the webhooks that were answered 503.

@@ -39,14 +39,14 @@ func TestJudge(t *testing.T) {
 	}{
 		{"nothing is wrong", func(*Facts) {}, Working, "", ""},
 		{"Segment fails", waits(wait("segment_503", 55, "10:42")), Degraded, "segment",
-			"Segment has been failing since 10:42 (HTTP 503). 55 events are retried, the next attempt is at 10:51."},
+			"Segment has been failing since 10:42 (HTTP 503). 55 events are retried, the next attempt is at 10:51:00."},
 		{"Segment cannot be reached, for two trackings", waits(wait("segment_unreachable", 1, "10:45"), wait("segment_timeout", 2, "10:44")), Degraded, "segment", "since 10:44 (unreachable). 3 events are retried"},
 		{"Segment accepted something before it failed", func(f *Facts) {
 			f.Log.Waits, f.Log.LastDelivered = []executions.Wait{wait("segment_500", 1, "10:30")}, at("10:40")
 		}, Degraded, "segment", "failing since 10:40"},
 		{"Segment fails now and then", func(f *Facts) {
 			f.Log.Waits, f.Log.LastDelivered = []executions.Wait{wait("segment_500", 1, "10:45")}, now
-		}, Working, "", ""},
+		}, Working, "segment", "Segment failed for some events (HTTP 500), and accepts others again. 1 event is retried, the next attempt is at 10:51:00."},
 		{"Segment fails for an event that is late", func(f *Facts) {
 			f.Log.Waits, f.Log.LastDelivered = []executions.Wait{wait("segment_500", 1, "10:30")}, now
 		}, Degraded, "segment", "fails for some events (HTTP 500). 1 event is retried"},
@@ -60,7 +60,7 @@ func TestJudge(t *testing.T) {
 		{"a template does not compile", func(f *Facts) {
 			f.Templates = []BrokenTemplate{{"order-completed", "line 1: unexpected }"}}
 			f.Log.Waits = []executions.Wait{wait("template", 2, "10:42")}
-		}, Broken, "template/order-completed", "does not compile, so its events are not delivered: line 1: unexpected }. 2 events are retried, the next attempt is at 10:51. Fix the template, or restore an older version or the default (hub templates restore order-completed default --dir here). The events are then delivered automatically, for up to 30 hours. hub templates versions order-completed --dir here"},
+		}, Broken, "template/order-completed", "does not compile, so its events are not delivered: line 1: unexpected }. 2 events are retried, the next attempt is at 10:51:00. Fix the template, or restore an older version or the default (hub templates restore order-completed default --dir here). The events are then delivered automatically, for up to 30 hours. hub templates versions order-completed --dir here"},
 		{"a template makes invalid messages", func(f *Facts) {
 			f.Log.Trackings = []Outcomes{{Tracking: "order-completed", Invalid: 3, FirstInvalid: at("09:00")}}
 		}, Broken, "template/order-completed", "Every event of order-completed since 09:00 became a dead letter"},
@@ -96,17 +96,21 @@ func TestJudge(t *testing.T) {
 			f.Log.Unavailable, f.Log.LastAccepted = Unavailable{2, at("10:40"), at("10:45"), ""}, at("10:46")
 		}, Working, "", ""},
 		{"Commerce has another secret", func(f *Facts) {
-			f.Log.Forged, f.Log.LastAccepted = Forged{3, at("10:00"), at("10:45")}, at("09:59")
+			f.Log.Forged, f.Log.LastAccepted = Forged{3, at("10:00"), at("10:45"), 0}, at("09:59")
 		}, Broken, "secret", "hub webhooks sync --dir here"},
 		{"another client has a wrong secret", func(f *Facts) {
-			f.Log.Forged, f.Log.LastAccepted = Forged{3, at("10:00"), at("10:45")}, at("10:01")
+			f.Log.Forged, f.Log.LastAccepted = Forged{3, at("10:00"), at("10:45"), 0}, at("10:01")
 		}, Degraded, "secret", "Others were accepted"},
 		{"a few wrong secrets", func(f *Facts) {
-			f.Log.Forged, f.Log.LastAccepted = Forged{2, at("10:00"), at("10:45")}, at("10:46")
+			f.Log.Forged, f.Log.LastAccepted = Forged{2, at("10:00"), at("10:45"), 0}, at("10:46")
 		}, Working, "", ""},
 		{"the last webhooks have a wrong secret", func(f *Facts) {
-			f.Log.Forged, f.Log.LastAccepted = Forged{1, at("10:45"), at("10:45")}, at("10:44")
+			f.Log.Forged, f.Log.LastAccepted = Forged{1, at("10:45"), at("10:45"), 0}, at("10:44")
 		}, Working, "secret", "The last webhook was rejected because its secret is wrong, at 10:45. If Commerce sent it, its secret was changed there: register the webhooks again."},
+		{"several webhooks in a row have a wrong secret", func(f *Facts) {
+			f.Log.Forged, f.Log.LastAccepted = Forged{1, at("10:45"), at("10:47"), 3}, at("10:44")
+		}, Degraded, "secret", "The last webhooks were rejected because their secret is wrong, the last at 10:47. None was accepted since."},
+		{"silence after as many webhooks on each day", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = []int{9, 9, 9, 9, 9, 9, 9}, at("08:10") }, Broken, "silent", "9 came in the same hours"},
 		{"silence", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = lots, at("08:10") }, Broken, "silent", "No webhook came since 08:10. On each of the last 7 days, 5 to 30 came in the same hours"},
 		{"silence on one day of the week", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = []int{40, 40, 40, 40, 40, 40, 0}, at("08:10") }, Working, "", ""},
 		{"silence of a store with few webhooks", func(f *Facts) { f.Log.SameHours, f.Log.LastAccepted = []int{5, 6, 4, 5, 6, 7, 8}, at("08:10") }, Working, "", ""},

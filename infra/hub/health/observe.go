@@ -98,6 +98,15 @@ func (h history) forged(ctx context.Context, to *Log) (err error) {
 	if to.Forged.First, err = h.first(ctx, q); err != nil {
 		return err
 	}
+	newest, err := h.log.Find(ctx, q, executions.Page{Rows: readRows})
+	if err != nil {
+		return err
+	}
+	for _, e := range newest.Rows {
+		if e.Received.After(to.LastAccepted) {
+			to.Forged.InARow++
+		}
+	}
 	const window = 6 * time.Hour // its summary counts periods of five minutes
 	for q.From = h.from.Truncate(5 * time.Minute); q.From.Before(h.now); q.From = q.To {
 		q.To = q.From.Add(window)

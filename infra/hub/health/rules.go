@@ -22,8 +22,10 @@ const (
 	// same.
 	late = 15 * time.Minute
 	// forgedPeriods is the number of five-minute periods with a wrong secret that is a
-	// problem. A few may come from any client. The alarm on AWS uses the same.
+	// problem. A few may come from any client. The alarm on AWS uses the same. So is
+	// forgedInARow, the number of rejections that the log has after the last accepted webhook.
 	forgedPeriods = 3
+	forgedInARow  = 3
 	// silentDays and silentAtLeast are the days and the webhooks on each of them that a
 	// silence is compared with. A shorter one than shortestSilence is not.
 	silentDays      = 7
@@ -146,16 +148,21 @@ func secretDiffers(f Facts) []Problem {
 	return []Problem{p}
 }
 
-// secretMayDiffer notes the first webhooks with a wrong secret, until one is accepted after them.
+// secretMayDiffer reports the first webhooks with a wrong secret, until one is accepted after
+// them.
 func secretMayDiffer(f Facts) []Problem {
 	forged := f.Log.Forged
 	if forged.Periods == 0 || f.Log.LastAccepted.After(forged.Last) {
 		return nil
 	}
-	return []Problem{{Key: OfSecret, State: Working, Since: forged.First,
+	p := Problem{Key: OfSecret, State: Working, Since: forged.First,
 		Says: fmt.Sprintf("The last webhook was rejected because its secret is wrong, at %s.", clock(f, forged.Last)),
 		Do:   "If Commerce sent it, its secret was changed there: register the webhooks again. It can also come from any other client: then nothing is to be done.",
-		Run:  "hub webhooks sync" + f.Flag, Path: "/finish", Page: "Webhooks"}}
+		Run:  "hub webhooks sync" + f.Flag, Path: "/finish", Page: "Webhooks"}
+	if forged.InARow >= forgedInARow {
+		p.State, p.Says = Degraded, fmt.Sprintf("The last webhooks were rejected because their secret is wrong, the last at %s. None was accepted since.", clock(f, forged.Last))
+	}
+	return []Problem{p}
 }
 
 // silent reports that no webhook came for longer than usual: on each of the last 7 days there
@@ -171,9 +178,12 @@ func silent(f Facts) []Problem {
 	if least < silentAtLeast {
 		return nil
 	}
-	since := f.Log.silentSince(f.Now)
+	since, came := f.Log.silentSince(f.Now), fmt.Sprint(least)
+	if least < most {
+		came += fmt.Sprintf(" to %d", most)
+	}
 	return []Problem{{Key: "silent", State: Broken, Since: since,
-		Says: fmt.Sprintf("No webhook came since %s. On each of the last %d days, %d to %d came in the same hours.", clock(f, since), silentDays, least, most),
+		Says: fmt.Sprintf("No webhook came since %s. On each of the last %d days, %s came in the same hours.", clock(f, since), silentDays, came),
 		Do:   "Check that the webhooks in Commerce are enabled and that Commerce reaches this address.",
 		Run:  "hub webhooks list" + f.Flag, Path: "/finish", Page: "Webhooks"}}
 }
@@ -291,13 +301,19 @@ func unread(f Facts) (found []Problem) {
 	return found
 }
 
-// clock formats a time of a problem: with its date, unless it is that of now.
-func clock(f Facts, t time.Time) string {
+// clock formats a time of a problem.
+func clock(f Facts, t time.Time) string { return dated(f, t, "15:04") }
+
+// exactClock formats the time of an attempt, which may be in a few seconds.
+func exactClock(f Facts, t time.Time) string { return dated(f, t, time.TimeOnly) }
+
+// dated formats a time with its date, unless it is that of now.
+func dated(f Facts, t time.Time, layout string) string {
 	t, now := t.Local(), f.Now.Local()
 	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
-		return t.Format("15:04")
+		return t.Format(layout)
 	}
-	return t.Format("2006-01-02 15:04")
+	return t.Format(time.DateOnly + " " + layout)
 }
 
 // sentence returns a text of an error as one line without a full stop.

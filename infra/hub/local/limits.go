@@ -41,8 +41,8 @@ const (
 	receivedAge = 30 * 24 * time.Hour
 	// executionsBytes is the total size of the files of executions.
 	executionsBytes = 1 << 30
-	// forgedInterval is the time in which at most one forged webhook is logged. The others
-	// are counted.
+	// forgedInterval is the time in which one forged webhook is logged, and one after each
+	// accepted webhook. The others are counted.
 	forgedInterval = time.Minute
 
 	// rejectTimeout is the time for the rest of a rejected request.

@@ -246,7 +246,7 @@ func TestTheLastAttemptIsTheFirstOneAfterTheTimeOfRetries(t *testing.T) {
 	})
 }
 
-// A redrive and an import begin the time of retries anew.
+// A redrive and an import begin the time of retries again.
 func TestAnEventThatIsPutBackIsRetriedForTheWholeTime(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := newQueue(t)

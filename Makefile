@@ -47,6 +47,13 @@ destroy: infra/node_modules ## Delete a deployed store, after saying what is los
 	@./bin/hub unprotect --assembly infra/cdk.out $(if $(EXPORT),--export '$(EXPORT)') $(if $(YES),--yes)
 	@cd infra && npx cdk destroy --force $(OPTIONS)
 
+# Only imports are in quotes with the name of the module.
+.PHONY: rename
+rename: ## Rename the Go module before you publish it: MODULE=github.com/you/commerce-segment
+	@test -n "$(MODULE)" || { echo "name the module: make rename MODULE=github.com/you/commerce-segment" >&2; exit 1; }
+	@old=$$(go list -m) && files=$$(grep -rlF "\"$$old/" --include='*.go' --exclude-dir=node_modules --exclude-dir=.cache .) && \
+		perl -pi -e "s{\"\\Q$$old\\E/}{\"$(MODULE)/}g" $$files && gofmt -w $$files && go mod edit -module "$(MODULE)"
+
 .PHONY: editor
 editor: infra/hub/console/static/editor.js ## Build the console's code editor, for make run to serve: colours, line numbers
 

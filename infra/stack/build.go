@@ -25,7 +25,8 @@ type Builder interface {
 // the same bytes on every machine, because they contain no path, no revision and no build
 // id. So a deployment without a change uploads nothing.
 type GoBuild struct {
-	// Module is the directory with the go.mod of this module.
+	// Module is the directory with the go.mod of this module. An app of another module finds it
+	// with go list -m -f '{{.Dir}}'.
 	Module string
 }
 

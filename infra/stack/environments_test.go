@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 )
 
 // inEnvironment returns the template for one environment of a file, with context values.
@@ -150,5 +153,29 @@ func TestTagsReachEveryResource(t *testing.T) {
 	}
 	for _, parameter := range tmpl.ofType("AWS::SSM::Parameter") {
 		check(t, parameter, "Tags", nil) // another tag would replace an edited template by its default
+	}
+}
+
+// Another app has the same options, and errors that name every wrong one.
+func TestOptionsForAnotherAppAreThoseOfAnEnvironment(t *testing.T) {
+	defaults, err := OptionsFor(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := awscdk.NewApp(nil)
+	if want, err := OptionsOf(app, ""); err != nil || !reflect.DeepEqual(defaults, want) {
+		t.Errorf("without values the options are %+v, want %+v, %v", defaults, want, err)
+	}
+	o, err := OptionsFor(map[string]any{
+		"alarmEmail": []string{"a@example.com", "b@example.com"}, "throttling": map[string]int{"rate": 5, "burst": 9}, "retain": true,
+	})
+	if err != nil || len(o.Alarms.Emails) != 2 || o.API.Rate != 5 || !o.Retain {
+		t.Errorf("the options are %+v, %v", o, err)
+	}
+	_, err = OptionsFor(map[string]any{"prefx": "/shop", "logRetentionDays": 8})
+	for _, want := range []string{"prefx: there is no such option: did you mean prefix?", "logRetentionDays: CloudWatch cannot keep a log for 8 days"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %q", err, want)
+		}
 	}
 }

@@ -172,6 +172,14 @@ func TestTheBoundaryLimitsEveryRole(t *testing.T) {
 	}
 }
 
+// The context value of the CDK for another qualifier of the bootstrap is not taken for an option.
+func TestTheBootstrapCanHaveAQualifier(t *testing.T) {
+	source, err := synthesizeSource(map[string]any{"@aws-cdk/core:bootstrapQualifier": "shop"}, noCompiler{})
+	if want := "/cdk-bootstrap/shop/version"; err != nil || !strings.Contains(string(source), want) {
+		t.Errorf("the stack does not ask for the parameter %s of the bootstrap, %v", want, err)
+	}
+}
+
 func TestWithoutTracingNothingIsSentToXRay(t *testing.T) {
 	tmpl := with(t, map[string]any{"tracing": "false", "logLevel": "warn", "reservedConcurrency": "7", "deliveryConcurrency": "3"})
 	for _, function := range tmpl.ofType("AWS::Lambda::Function") {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -51,8 +52,8 @@ type Options struct {
 	Retain bool
 	// TerminationProtection is whether CloudFormation refuses to delete the stack.
 	TerminationProtection bool
-	// Revision is the deployed revision of the source, as git describes it. It is not a
-	// key of the environments file.
+	// Revision is the deployed revision of the source, as git describes it, or "unknown". It is
+	// not a key of the environments file.
 	Revision string
 }
 
@@ -85,6 +86,27 @@ func OptionsOf(app constructs.Construct, environments string) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
+	return r.options()
+}
+
+// OptionsFor returns the options of a store in an app of another module. The values have the keys
+// of an environment in the environments file; one that is left out has its default. The error
+// names every wrong key and value, and says what a right one is.
+func OptionsFor(values map[string]any) (Options, error) {
+	content, err := json.Marshal(values)
+	if err != nil {
+		return Options{}, err
+	}
+	var environment map[string]any
+	if err := decodeOptions(content, &environment); err != nil {
+		return Options{}, err
+	}
+	r := &optionReader{environment: environment}
+	return r.options()
+}
+
+// options reads all options.
+func (r *optionReader) options() (Options, error) {
 	o := Options{
 		Prefix:              r.text("prefix", defaultPrefix, checkPrefix),
 		Account:             r.text("account", "", matches(`^\d{12}$`, "an account has 12 digits, in quotes")),
@@ -108,6 +130,7 @@ func OptionsOf(app constructs.Construct, environments string) (Options, error) {
 		Network:               networkOptions(r),
 		Retain:                r.flag("retain", false),
 		TerminationProtection: r.flag("terminationProtection", true),
+		Revision:              "unknown",
 	}
 	r.checkSilence(o)
 	return o, r.err()

@@ -61,12 +61,17 @@ func readEnvironments(file string) (map[string]map[string]any, error) {
 		return nil, err
 	}
 	var all map[string]map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(content))
-	decoder.UseNumber() // so that messages show a number as it is written
-	if err := decoder.Decode(&all); err != nil {
+	if err := decodeOptions(content, &all); err != nil {
 		return nil, fmt.Errorf("infra/%s is not an object of environments%s: %w", path.Base(file), lineOf(content, err), err)
 	}
 	return all, nil
+}
+
+// decodeOptions decodes JSON. Numbers stay as they are written, so that messages show them so.
+func decodeOptions(content []byte, to any) error {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber()
+	return decoder.Decode(to)
 }
 
 // lineOf returns " in line 3" for an error of package json that knows its place.

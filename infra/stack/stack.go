@@ -1,6 +1,8 @@
 // Package stack is the CDK stack of a store in the merchant's AWS account: an HTTP API with
 // a route for each tracking, and for each tracking a function, a queue, a dead-letter queue,
 // parameters, a policy and alarms. It creates them in a loop over the catalogue.
+//
+// An app of another module can have this stack too: see New.
 package stack
 
 import (
@@ -22,8 +24,12 @@ import (
 	"commerce-segment/templates"
 )
 
-// New adds the stack of a store to an app. The error says what is wrong with a template or
-// with the code of the functions.
+// New adds the stack of a store to an app. An app can have several stores, with different
+// prefixes or regions, and stacks of its own. The options come from OptionsOf or OptionsFor. The
+// builder compiles the functions when the app is synthesized, usually GoBuild. The error says
+// what is wrong with a template or with the code of the functions.
+//
+// Do not add tags to the stack: they are an option, because a tag must not reach the parameters.
 func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Stack, err error) {
 	if err := checkTemplates(templates.Default); err != nil {
 		return nil, err

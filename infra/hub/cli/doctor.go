@@ -21,16 +21,18 @@ type doctorOptions struct {
 	store.Location
 	addr, since string
 	asJSON      bool
+	timeout     time.Duration
 }
 
 func newDoctor() *cobra.Command {
 	var options doctorOptions
 	cmd := &cobra.Command{
-		Use:   "doctor [--since 24h] [--json] [--dir DIRECTORY | --prefix PREFIX]",
+		Use:   "doctor [--since 24h] [--timeout 10s] [--json] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Find what is wrong, and what to do",
 		Long: `doctor checks the settings, Segment, Commerce and the webhooks there, the secret, the
 templates, the queues, the outcomes of the last webhooks, and the clock of this machine. It
-takes about ten seconds at most. It changes nothing, and prints no secret.
+takes about ten seconds at most, or as long as --timeout says. It changes nothing, and
+prints no secret.
 
   ok       nothing to do
   note     good to know
@@ -48,6 +50,7 @@ that runs on this machine.`,
 	}
 	addStore(cmd, &options.addr, &options.Location)
 	cmd.Flags().StringVar(&options.since, "since", "24h", "how far back to look for webhooks, for example 90m, 24h or 7d")
+	cmd.Flags().DurationVar(&options.timeout, "timeout", doctor.DefaultTimeout, "how long the checks may take, for example 1m if the network is slow")
 	cmd.Flags().BoolVar(&options.asJSON, "json", false, "print JSON, for programs")
 	return cmd
 }
@@ -75,17 +78,20 @@ func (o doctorOptions) report(ctx context.Context) (doctor.Report, error) {
 	if err != nil {
 		return doctor.Report{}, fmt.Errorf("--since %w", err)
 	}
+	if o.timeout <= 0 {
+		return doctor.Report{}, fmt.Errorf("--timeout %v is too short: give a time such as 1m", o.timeout)
+	}
 	hub, err := local.NewClient(o.addr, o.Dir)
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	opening, cancel := context.WithTimeout(ctx, local.AnswerTimeout)
+	opening, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	s, err := store.Open(opening, o.Location)
 	if err != nil {
 		return doctor.Unopened(o.Location, err), nil
 	}
-	p := doctor.Patient{Store: s, Since: since}
+	p := doctor.Patient{Store: s, Since: since, Timeout: o.timeout}
 	if s.Deployment != nil {
 		p.Log = s.Deployment.Logs()
 		p.Health = func(ctx context.Context) (health.Judgement, error) {

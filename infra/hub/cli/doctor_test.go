@@ -16,7 +16,7 @@ import (
 // examined runs hub doctor, and returns its findings by check.
 func examined(t *testing.T, code int, args ...string) map[string][]doctor.Finding {
 	t.Helper()
-	got := command(t, "", append([]string{"doctor", "--json"}, args...)...)
+	got := command(t, "", append([]string{"doctor", "--json", "--timeout", "5m"}, args...)...)
 	noSecret(t, got)
 	var report doctor.Report
 	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != code {
@@ -88,6 +88,9 @@ func TestDoctorReportsAStoreThatCannotBeOpened(t *testing.T) {
 	found := examined(t, exitBroken, "--prefix", "shop")
 	if len(found) != 1 || !strings.Contains(found["store"][0].Says, "a prefix begins with a slash") {
 		t.Errorf("it finds %+v", found)
+	}
+	if got := command(t, "", "doctor", "--timeout", "0s"); got.code != exitFailed || !strings.Contains(got.stderr, "--timeout 0s is too short") || got.stdout != "" {
+		t.Errorf("with --timeout 0s it exits %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	if got := command(t, "", "doctor", "--since", "week"); got.code != exitFailed || !strings.Contains(got.stderr, "--since") || got.stdout != "" {
 		t.Errorf("for an invalid time it says %q", got.stderr)

@@ -239,7 +239,7 @@ const doctorLooksBack = 24 * time.Hour
 // doctor shows what is wrong with the store, and what to do about it.
 func (c *Console) doctor(w http.ResponseWriter, r *http.Request) {
 	report := doctor.Examine(r.Context(), doctor.Patient{
-		Store: c.Store, Log: c.log(), NoLog: errNoLog.Error(), Since: doctorLooksBack,
+		Store: c.Store, Log: c.log(), NoLog: errNoLog.Error(), Since: doctorLooksBack, Timeout: doctor.DefaultTimeout,
 		Health: func(ctx context.Context) (health.Judgement, error) { return c.Health(ctx), nil },
 	})
 	c.show(w, r, http.StatusOK, "doctor", view{Title: "Doctor", Path: "/doctor", Data: report})

@@ -8,7 +8,6 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -79,10 +78,12 @@ type Patient struct {
 	Since time.Duration
 	// Health judges the store as the overview does.
 	Health func(context.Context) (health.Judgement, error)
+	// Timeout is the time limit of the checks, which run concurrently.
+	Timeout time.Duration
 }
 
-// checkWithin is the time limit of the checks, which run concurrently.
-const checkWithin = 10 * time.Second
+// DefaultTimeout is the time limit of the checks where the network is as usual.
+const DefaultTimeout = 10 * time.Second
 
 // check is one check and its name.
 type check struct {
@@ -93,7 +94,7 @@ type check struct {
 // Examine runs all checks concurrently.
 func Examine(ctx context.Context, p Patient) Report {
 	p.Health = once(p.Health)
-	r := Report{Store: p.Store.Name, Findings: examine(ctx, []check{
+	r := Report{Store: p.Store.Name, Findings: examine(ctx, p.Timeout, []check{
 		{"store", p.store},
 		{"health", p.health},
 		{"settings", p.settings},
@@ -178,8 +179,8 @@ func healthFindings(j health.Judgement) []Finding {
 }
 
 // examine returns the findings of all checks, in their order.
-func examine(ctx context.Context, checks []check) []Finding {
-	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+func examine(ctx context.Context, timeout time.Duration, checks []check) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	results := make([]chan []Finding, len(checks))
 	for i, c := range checks {
@@ -208,7 +209,7 @@ func await(ctx context.Context, result <-chan []Finding) []Finding {
 	case found := <-result:
 		return found
 	case <-time.After(time.Second): // a check whose context is done returns what it waited for
-		return []Finding{{State: Warning, Says: fmt.Sprintf("this check did not finish within %v", checkWithin), Do: "check the network, and run hub doctor again"}}
+		return []Finding{{State: Warning, Says: "this check did not finish in time", Do: "check the network, and run hub doctor again, with a longer --timeout"}}
 	}
 }
 

@@ -127,6 +127,30 @@ func TestWhatStopsRequestsForFreshEvents(t *testing.T) {
 	}
 }
 
+// mute answers no request.
+type mute struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (mute) RoundTrip(request *http.Request) (*http.Response, error) {
+	<-request.Context().Done()
+	return nil, request.Context().Err()
+}
+
+// Segment is not the cause if another event of the batch used up the time.
+func TestABatchWithoutTimeForSegmentDoesNotStopRequests(t *testing.T) {
+	inBreaker(t, func(t *testing.T, b *breaking) {
+		b.world.withStore(`{"event": "Order Completed", "properties": {"order_id": payload.data.id, "paid": payload.data.id = "slow" ? $commerce("/v2/orders/1")}}`)
+		b.world.relay.CommerceTransport = mute{}
+		batch := items(webhook("1"), webhook("slow"))
+		batch[0].Fresh, batch[1].Fresh = true, true
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		b.world.relay.Deliver(ctx, batch)
+		equal(t, "outcomes", outcomes(t, b.world), []string{"retrying out_of_time", "retrying out_of_time"})
+		equal(t, "requests for the next event", b.fresh(), 1)
+	})
+}
+
 // The pause that Segment asks for ends at the same time for all events.
 func TestAnEventWithoutARequestRespectsThePause(t *testing.T) {
 	inBreaker(t, func(t *testing.T, b *breaking) {
@@ -188,7 +212,7 @@ func TestTheDelayOfAWaitingEventGrowsWithItsAge(t *testing.T) {
 	for _, c := range []struct {
 		age  time.Duration
 		want time.Duration
-	}{{0, 15 * time.Second}, {30 * time.Minute, 15 * time.Second}, {time.Hour, 30 * time.Second}, {30 * time.Hour, 15 * time.Minute}} {
+	}{{0, 15 * time.Second}, {30 * time.Minute, 15 * time.Second}, {time.Hour, 30 * time.Second}, {30 * time.Hour, 15 * time.Minute}, {13 * 24 * time.Hour, 15 * time.Minute}} {
 		t.Run(c.age.String(), func(t *testing.T) {
 			inBreaker(t, func(t *testing.T, b *breaking) {
 				b.answers(500, "")

@@ -35,19 +35,46 @@ func (r *Relay) Deliver(ctx context.Context, items []Item) (keep []string) {
 	return keep
 }
 
-// Attempt is Deliver. It also reports whether an item was delivered or skipped: then the
-// cause for which others were retried may be gone.
-func (r *Relay) Attempt(ctx context.Context, items []Item) (keep []string, succeeded bool) {
+// Attempt is Deliver. It also returns what the outcomes say about other events.
+func (r *Relay) Attempt(ctx context.Context, items []Item) (keep []string, outlook Outlook) {
 	deliveries := r.process(ctx, items)
-	ctx, cancel := withoutLast(ctx, reportWithin)
+	for _, d := range deliveries {
+		outlook = max(outlook, d.outlook())
+	}
+	ctx, cancel := WithoutLast(ctx, reportWithin)
 	defer cancel()
 	for _, d := range deliveries {
 		if !r.settle(ctx, d) {
 			keep = append(keep, d.item.Handle)
 		}
-		succeeded = succeeded || d.outcome.kind == delivered || d.outcome.kind == skipped
 	}
-	return keep, succeeded
+	return keep, outlook
+}
+
+// Outlook is what the outcomes of a batch say about other events. The greatest of its items decides.
+type Outlook int
+
+const (
+	// OwnFaults means that each item failed because of itself, its template or a setting, and
+	// without a request to Segment. Others may succeed.
+	OwnFaults Outlook = iota
+	// Outage means that Segment or something else that all events need did not work.
+	Outage
+	// Success means that an item was delivered or skipped: then the cause for which others are
+	// retried may be gone.
+	Success
+)
+
+// outlook returns the Outlook of one delivery.
+func (d *delivery) outlook() Outlook {
+	switch o := d.outcome; {
+	case o.kind == delivered, o.kind == skipped:
+		return Success
+	case len(d.messages) > 0, o.kind == retrying && !o.operator:
+		return Outage
+	default:
+		return OwnFaults
+	}
 }
 
 // delivery is one attempt to deliver an item, and the results so far.
@@ -73,7 +100,7 @@ type delivery struct {
 // the deliveries with their outcomes. The batch is one request, unless its messages are
 // very large.
 func (r *Relay) process(ctx context.Context, items []Item) []*delivery {
-	ctx, cancel := withoutLast(ctx, settleWithin)
+	ctx, cancel := WithoutLast(ctx, settleWithin)
 	defer cancel()
 
 	deliveries := make([]*delivery, len(items))
@@ -255,6 +282,12 @@ func (r *Relay) send(ctx context.Context, to segment.Endpoint, deliveries []*del
 	if len(deliveries) == 0 {
 		return
 	}
+	if ctx.Err() != nil { // the batch took too long before Segment could be asked
+		for _, d := range deliveries {
+			d.outcome, d.messages = retry("out_of_time", ctx.Err()), withoutJSON(d.messages)
+		}
+		return
+	}
 	if deliveries[0].item.Fresh { // so are all of a batch
 		if o, open := r.breaker.open(time.Now()); open {
 			for _, d := range deliveries {
@@ -310,9 +343,9 @@ func (d *delivery) size() (size int) {
 	return size
 }
 
-// withoutLast returns the context with its deadline moved earlier by margin. A context
+// WithoutLast returns the context with its deadline moved earlier by margin. A context
 // without a deadline gets none.
-func withoutLast(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
+func WithoutLast(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)

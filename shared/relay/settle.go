@@ -67,8 +67,9 @@ const (
 	// the next read.
 	leastWait = 15 * time.Second
 	// waitShare makes the delay a share of the time for which the event has been retried: it
-	// is longer than leastWait after half an hour, and is 15 minutes after 30 hours.
+	// is longer than leastWait after half an hour, and is mostWait after 30 hours.
 	waitShare = 120
+	mostWait  = 15 * time.Minute
 )
 
 // The retry schedule of hub run: 30 s, doubling up to an hour.
@@ -85,7 +86,7 @@ func (r *Relay) retryDelay(item Item, retryAfter time.Duration) time.Duration {
 	case item.Fresh:
 		return max(firstWait, retryAfter)
 	case !item.WaitingSince.IsZero():
-		return max(leastWait, time.Since(item.WaitingSince)/waitShare, retryAfter)
+		return max(leastWait, min(time.Since(item.WaitingSince)/waitShare, mostWait), retryAfter)
 	default:
 		return r.backoff(item.Receives, retryAfter)
 	}

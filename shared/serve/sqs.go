@@ -40,21 +40,21 @@ func (f *Function) SQS(ctx context.Context, event events.SQSEvent) (response eve
 }
 
 // deliver delivers n items in parts, so that only some large bodies are in memory at the same
-// time. It returns the handles of those that must stay, and whether an item was delivered or
-// skipped.
-func (f *Function) deliver(ctx context.Context, n int, open func(i int) relay.Item) (keep []string, succeeded bool) {
+// time. It returns the handles of those that must stay, and what their outcomes say about other
+// events.
+func (f *Function) deliver(ctx context.Context, n int, open func(i int) relay.Item) (keep []string, outlook relay.Outlook) {
 	var items []relay.Item
 	size := 0
 	for i := range n {
 		item := open(i)
 		items, size = append(items, item), size+len(item.Envelope.Body)
 		if size >= spool.BatchBytes || i == n-1 {
-			kept, ok := f.Relay.Attempt(ctx, items)
-			keep, succeeded = append(keep, kept...), succeeded || ok
+			kept, found := f.Relay.Attempt(ctx, items)
+			keep, outlook = append(keep, kept...), max(outlook, found)
 			items, size = nil, 0
 		}
 	}
-	return keep, succeeded
+	return keep, outlook
 }
 
 // keep returns the response that leaves the records on the queue.

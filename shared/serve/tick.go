@@ -23,8 +23,13 @@ const (
 	freshFirst = 20
 	// maxBatches is how many batches a tick delivers at the same time.
 	maxBatches = 8
+	// maxOwnFaults is how many rounds of events that fail because of themselves a tick makes: after
+	// a bad template thousands may wait, and must not keep others from being attempted.
+	maxOwnFaults = 10
 	// roundWithin is how much time must be left for another round.
-	roundWithin = 3 * time.Second
+	roundWithin = 4 * time.Second
+	// receivedWithin is reserved for the events of a round: they are received before.
+	receivedWithin = 2500 * time.Millisecond
 	// briefRound is the time for the first round of a brief tick: about two seconds for Segment,
 	// and the rest for what follows.
 	briefRound = 4 * time.Second
@@ -97,15 +102,17 @@ func (f *Function) runTicks(ctx context.Context, ticks []spool.Tick) {
 
 // attemptWaiting attempts the events of the waiting queue that are visible, in rounds: one
 // batch, and twice as many at a time while all are delivered, up to maxBatches. It stops after
-// a round without a success. If it is to be brief, the first round is: after a success there is
-// time for a Segment that is slow. What is left is for the next tick: if each tick were followed
-// by another at once, the trackings would occupy a small account after an outage.
+// a round without a success, unless each of its events failed because of itself. If it is to be
+// brief, the first round is: after a success there is time for a Segment that is slow. What is
+// left is for the next tick: if each tick were followed by another at once, the trackings would
+// occupy a small account after an outage.
 func (f *Function) attemptWaiting(ctx context.Context, isBrief bool) {
 	limit := longRound
 	if isBrief {
 		limit = briefRound
 	}
-	for width := 1; ; limit = longRound {
+	width, ownFaults := 1, 0
+	for {
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < roundWithin {
 			return
 		}
@@ -114,22 +121,28 @@ func (f *Function) attemptWaiting(ctx context.Context, isBrief bool) {
 			return
 		}
 		r := f.round(ctx, batches, limit)
+		if r.outlook == relay.OwnFaults {
+			ownFaults++
+		}
 		switch {
-		case !r.succeeded:
+		case r.outlook == relay.Outage, ownFaults == maxOwnFaults:
 			return
 		case r.kept > 0:
 			width = max(width/2, 1)
-		default:
+		case r.outlook == relay.Success:
 			width = min(2*width, maxBatches)
 		}
+		limit = longRound
 	}
 }
 
-// receiveWaiting receives batches of the waiting queue, until the queue is empty or the
-// batches are large.
+// receiveWaiting receives batches of the waiting queue, until the queue is empty, the batches
+// are large or the time is needed to deliver them.
 func (f *Function) receiveWaiting(ctx context.Context, limit int) (batches [][]types.Message) {
+	receiving, cancel := relay.WithoutLast(ctx, receivedWithin)
+	defer cancel()
 	for size := 0; len(batches) < limit && size < spool.BatchBytes; {
-		messages, err := f.queues.ReceiveWaiting(ctx)
+		messages, err := f.queues.ReceiveWaiting(receiving)
 		f.warn(ctx, err)
 		if len(messages) == 0 {
 			return batches
@@ -144,8 +157,8 @@ func (f *Function) receiveWaiting(ctx context.Context, limit int) (batches [][]t
 
 // roundResult is how a round ended.
 type roundResult struct {
-	kept      int  // how many events are retried
-	succeeded bool // whether an event was delivered or skipped
+	kept    int // how many events are retried
+	outlook relay.Outlook
 }
 
 // round delivers batches at the same time, within a limit.
@@ -159,7 +172,7 @@ func (f *Function) round(ctx context.Context, batches [][]types.Message, limit t
 			r := f.deliverWaiting(ctx, batch)
 			mu.Lock()
 			defer mu.Unlock()
-			total.kept, total.succeeded = total.kept+r.kept, total.succeeded || r.succeeded
+			total.kept, total.outlook = total.kept+r.kept, max(total.outlook, r.outlook)
 		})
 	}
 	delivering.Wait()
@@ -171,15 +184,12 @@ func (f *Function) deliverWaiting(ctx context.Context, batch []types.Message) (r
 	defer func() {
 		if value := recover(); value != nil {
 			f.recovered(ctx, value)
-			r = roundResult{kept: len(batch)}
+			r = roundResult{kept: len(batch), outlook: relay.Outage}
 		}
 	}()
-	delivering, cancel := ctx, context.CancelFunc(func() {})
-	if deadline, ok := ctx.Deadline(); ok {
-		delivering, cancel = context.WithDeadline(ctx, deadline.Add(-deleteWithin))
-	}
+	delivering, cancel := relay.WithoutLast(ctx, deleteWithin)
 	defer cancel()
-	keep, succeeded := f.deliver(delivering, len(batch), func(i int) relay.Item { return spool.OpenWaiting(batch[i]) })
+	keep, outlook := f.deliver(delivering, len(batch), func(i int) relay.Item { return spool.OpenWaiting(batch[i]) })
 	var done []string
 	for _, m := range batch {
 		if handle := aws.ToString(m.ReceiptHandle); !slices.Contains(keep, handle) {
@@ -187,7 +197,7 @@ func (f *Function) deliverWaiting(ctx context.Context, batch []types.Message) (r
 		}
 	}
 	f.warn(ctx, f.queues.DeleteWaiting(ctx, done))
-	return roundResult{kept: len(keep), succeeded: succeeded}
+	return roundResult{kept: len(keep), outlook: outlook}
 }
 
 // warn logs an error, unless it is nil. What failed is done again later.

@@ -32,6 +32,7 @@ type fakeSQS struct {
 	queues  map[string][]*fakeMessage
 	errs    map[string]error // by operation
 	panics  bool             // when events are received
+	takes   time.Duration    // how long receiving takes
 	handles int
 }
 
@@ -57,7 +58,12 @@ func (s *fakeSQS) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...
 	return &sqs.SendMessageOutput{}, nil
 }
 
-func (s *fakeSQS) ReceiveMessage(_ context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+func (s *fakeSQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	select {
+	case <-time.After(s.takes):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.panics {
@@ -239,6 +245,55 @@ func TestAnEventThatAlwaysFailsDoesNotStopTheOthers(t *testing.T) {
 		s.Relay.Configuration = bad
 		s.invoke(tick(time.Now()))
 		s.is(0, 1, 3)
+	})
+}
+
+// Thousands of events may fail because of a template, for a day. Others must not wait until all
+// of those are attempted. But their attempts must not occupy the function, nor fill the log.
+func TestEventsThatFailBecauseOfThemselvesDoNotHideOthers(t *testing.T) {
+	inStore(t, func(s *store) {
+		bad := configured
+		bad.Template = `payload.data.id = "o-x" ? $error("no") : ` + bad.Template
+		s.Relay.Configuration = bad
+		s.waits(slices.Concat(slices.Repeat([]string{order("o-x")}, 50), orders(10))...)
+		s.invoke(tick(time.Now()))
+		s.is(0, 50, 1)
+		s.waits(slices.Repeat([]string{order("o-x")}, 500)...)
+		s.invoke(tick(time.Now()))
+		s.is(400, 150, 1)
+	})
+}
+
+// unreadable are settings that cannot be read.
+type unreadable struct{}
+
+func (unreadable) Current(context.Context) (relay.Config, error) {
+	return relay.Config{}, errors.New("throttled")
+}
+func (unreadable) Reload(context.Context) (relay.Config, error) {
+	return relay.Config{}, errors.New("throttled")
+}
+
+func TestATickStopsIfNoEventCanSucceed(t *testing.T) {
+	inStore(t, func(s *store) {
+		s.Relay.Configuration = unreadable{}
+		s.waits(orders(25)...)
+		s.invoke(tick(time.Now()))
+		s.is(15, 10, 0)
+	})
+}
+
+// A function that Lambda stops gets its whole batch again, with the events that it delivered.
+func TestATickEndsInTimeWhileSQSIsSlow(t *testing.T) {
+	inStore(t, func(s *store) {
+		s.sqs.takes = 1300 * time.Millisecond
+		s.waits(orders(200)...)
+		started := time.Now()
+		s.invoke(tick(time.Now()))
+		s.is(150, 0, 5) // rounds of one, two and, without time for more, two batches
+		if took := time.Since(started); took > spool.DeliverWithin-receivedWithin {
+			t.Errorf("it took %v", took)
+		}
 	})
 }
 

@@ -18,11 +18,13 @@ const (
 	MaxReceives = 36
 	// MaxWaitingReceives is MaxReceives for the queue of events that are retried on AWS: the
 	// maximum of SQS, which also counts the receives that had an outcome. An event is given up
-	// before, by its age, unless the function crashes.
+	// before, by its age, unless the function crashes or only another release can open the event.
 	MaxWaitingReceives = 1000
-	// RetriedFor is how long an event is retried after its first attempt. It is a dead letter if
-	// an attempt after that must be retried.
-	RetriedFor = 30 * time.Hour
+	// RetriedFor is how long an event is retried after its first attempt, and LeastRetries how
+	// often at least: after a pause, or if many events wait, it may have been attempted only a
+	// few times.
+	RetriedFor   = 30 * time.Hour
+	LeastRetries = 10
 	// BatchSize is how many messages are handed out at once.
 	BatchSize = 10
 	// BatchBytes ends a batch early when its bodies have this many bytes in total, so that
@@ -33,6 +35,12 @@ const (
 	// DeliverWithin is how long the delivery of a batch may take.
 	DeliverWithin = Visibility / 6
 )
+
+// IsLast reports whether an attempt is the last: it is, if it must be retried. It takes the
+// time of the first attempt, or of the first retry, and the number of receives since.
+func IsLast(first time.Time, receives int) bool {
+	return time.Since(first) > RetriedFor && receives >= LeastRetries
+}
 
 // DeadLetter is an event that cannot be delivered, and why.
 type DeadLetter struct {

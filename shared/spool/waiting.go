@@ -65,7 +65,7 @@ func OpenWaiting(m types.Message) relay.Item {
 	here, _ := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)])
 	item := Open(aws.ToString(m.ReceiptHandle), before+max(here, 1), aws.ToString(m.Body))
 	item.WaitingSince = sentAt(m)
-	item.Last = time.Since(item.WaitingSince) > RetriedFor
+	item.Last = IsLast(item.WaitingSince, here)
 	return item
 }
 

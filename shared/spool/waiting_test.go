@@ -69,31 +69,37 @@ func TestAnEnvelopeOfAnotherReleaseMovesUnchanged(t *testing.T) {
 }
 
 // The age of an event counts from its first failed attempt, not from the webhook: a dead letter
-// that is redriven, and an event that was kept during a pause, have all their time.
+// that is redriven, and an event that was kept during a pause, have all their time. An event that
+// waited through a pause has some attempts after it.
 func TestAWaitingEventHasItsAttemptsAndItsAge(t *testing.T) {
 	text, err := Encode(relay.Envelope{Received: received, Body: []byte(`{}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	message := func(age time.Duration) types.Message {
+	message := func(age time.Duration, receives string) types.Message {
 		return types.Message{
 			ReceiptHandle: aws.String("h"), Body: &text,
 			MessageAttributes: map[string]types.MessageAttributeValue{attributeReceives: {StringValue: aws.String("1")}},
 			Attributes: map[string]string{
-				"ApproximateReceiveCount": "5", "SentTimestamp": strconv.FormatInt(time.Now().Add(-age).UnixMilli(), 10),
+				"ApproximateReceiveCount": receives, "SentTimestamp": strconv.FormatInt(time.Now().Add(-age).UnixMilli(), 10),
 			},
 		}
 	}
 	for _, c := range []struct {
-		age  time.Duration
-		last bool
-	}{{time.Minute, false}, {30*time.Hour - time.Minute, false}, {30*time.Hour + time.Minute, true}} {
-		t.Run(c.age.String(), func(t *testing.T) {
-			item := OpenWaiting(message(c.age))
+		age      time.Duration
+		receives string
+		attempt  int
+		last     bool
+	}{
+		{time.Minute, "5", 6, false}, {30*time.Hour - time.Minute, "500", 501, false}, {30*time.Hour + time.Minute, "500", 501, true},
+		{72 * time.Hour, "1", 2, false}, {72 * time.Hour, "9", 10, false}, {72 * time.Hour, "10", 11, true},
+	} {
+		t.Run(c.age.String()+", "+c.receives, func(t *testing.T) {
+			item := OpenWaiting(message(c.age, c.receives))
 			if age := time.Since(item.WaitingSince); age < c.age || age > c.age+time.Minute {
 				t.Errorf("its age is %v", age)
 			}
-			if item.Handle != "h" || item.Receives != 6 || item.Fresh || item.Last != c.last || item.Err != nil || string(item.Envelope.Body) != "{}" {
+			if item.Handle != "h" || item.Receives != c.attempt || item.Fresh || item.Last != c.last || item.Err != nil || string(item.Envelope.Body) != "{}" {
 				t.Errorf("the item is %+v", item)
 			}
 		})

@@ -142,7 +142,7 @@ func (q *Queue) receive(file *file, limit int) ([]relay.Item, error) {
 	for _, e := range events {
 		if e.unfinished <= spool.MaxReceives {
 			item := open(e.handle, e.receives, e.record)
-			item.Last = time.Since(e.first) > spool.RetriedFor
+			item.Last = spool.IsLast(e.first, e.receives)
 			items = append(items, item)
 			continue
 		}

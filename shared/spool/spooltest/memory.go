@@ -75,7 +75,7 @@ func (m *Memory) Receive(ctx context.Context, limit int) (items []relay.Item) {
 		switch {
 		case changed == nil:
 			item := spool.Open(r.handle, r.receives, r.text)
-			item.Last = time.Since(r.first) > spool.RetriedFor
+			item.Last = spool.IsLast(r.first, r.receives)
 			items, size = append(items, item), size+len(item.Envelope.Body)
 		case len(items) > 0:
 			return items

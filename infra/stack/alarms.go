@@ -19,6 +19,11 @@ import (
 // maxAge is the age of the oldest queued event above which its alarm is on, in seconds.
 const maxAge = 15 * 60
 
+// maxWaitingAge is maxAge for the queue of events that are retried. The age on it is that of
+// the oldest event that was received at most three times: SQS leaves out the others. While many
+// events wait for Segment, an event may have no attempt for some time.
+const maxWaitingAge = 60 * 60
+
 // alarm is on when a metric is above a threshold as often as its rule says.
 type alarm struct {
 	runbook.Alarm
@@ -73,6 +78,7 @@ func handlerAlarms(h handler) []alarm {
 	return []alarm{
 		{Alarm: runbook.DeadLetters, of: h.tracking, metric: h.deadLetters.MetricApproximateNumberOfMessagesVisible(maximumOf()), rule: atOnce},
 		{Alarm: runbook.Age, of: h.tracking, metric: h.queue.MetricApproximateAgeOfOldestMessage(maximumOf()), above: maxAge, rule: atOnce},
+		{Alarm: runbook.Waiting, of: h.tracking, metric: h.waiting.MetricApproximateAgeOfOldestMessage(maximumOf()), above: maxWaitingAge, rule: atOnce},
 		{Alarm: runbook.Errors, of: h.tracking, metric: h.function.MetricErrors(sumOf()), rule: atOnce},
 		{Alarm: runbook.Throttles, of: h.tracking, metric: h.function.MetricThrottles(sumOf()), rule: atOnce},
 	}

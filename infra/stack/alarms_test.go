@@ -40,6 +40,7 @@ func TestAlarmsOfTheStack(t *testing.T) {
 		wants = append(wants,
 			want{row.Name + "-dead-letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 0, deadLetters, 1, 1},
 			want{row.Name + "-age", "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 900, queue, 1, 1},
+			want{row.Name + "-waiting", "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 3600, map[string]any{"QueueName": name + "-waiting"}, 1, 1},
 			want{row.Name + "-errors", "AWS/Lambda", "Errors", "Sum", 0, function, 1, 1},
 			want{row.Name + "-throttles", "AWS/Lambda", "Throttles", "Sum", 0, function, 1, 1},
 		)

@@ -75,6 +75,10 @@ var (
 		Means: "Events have been queued for more than 15 minutes without an attempt to deliver them: the tracking is paused, or its function does not run or is too slow. Segment is not the cause.",
 		Do:    "Resume the tracking if it is paused. Otherwise look at the errors, the throttles and the concurrency of the function.",
 		run:   "hub doctor --prefix PREFIX"}
+	Waiting = Alarm{Kind: "waiting", PerTracking: true,
+		Means: "Events that are retried have had hardly any attempt for more than an hour. If late or blocked is on, too many wait to attempt all of them. Otherwise the tracking is paused, the rule of EventBridge that calls its function every minute is disabled, or the function is too busy with accepted events.",
+		Do:    "If late or blocked is on, do what it says. Otherwise resume the tracking, enable the rule, or set a higher deliveryConcurrency. The command makes the function attempt the events now.",
+		run:   "hub retry --prefix PREFIX --tracking TRACKING"}
 	Errors = Alarm{Kind: "errors", PerTracking: true, Loses: true,
 		Means: "The function timed out or crashed. Events that it was delivering are delivered again automatically. A webhook that it was accepting may be lost.",
 		Do:    "Look at its log.",
@@ -87,7 +91,7 @@ var (
 
 // All returns all alarms, in the order in which a person on call reads them.
 func All() []Alarm {
-	return []Alarm{DeadLetters, Failed, Blocked, Late, Age, Silent, Forged, Unverified, TooLarge, Throttled, ServerErrors, Errors, Throttles}
+	return []Alarm{DeadLetters, Failed, Blocked, Late, Age, Waiting, Silent, Forged, Unverified, TooLarge, Throttled, ServerErrors, Errors, Throttles}
 }
 
 // Name returns the name of the alarm of a tracking below the name of the stack. An alarm of

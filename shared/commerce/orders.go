@@ -3,6 +3,7 @@ package commerce
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -85,14 +86,14 @@ func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 }
 
 // OrdersNumbered returns the ids of the orders with a number, at most 100: those whose
-// order_number it is, or else those whose external_ref it is. Commerce lets several orders have
-// the same.
+// order_number it is, with or without a # before it, or else those whose external_ref it is.
+// Commerce lets several orders have the same.
 func (c *Client) OrdersNumbered(ctx context.Context, number string) (ids []string, err error) {
 	if !loggable.IsID(number) { // a filter has no way to quote other characters
 		return nil, nil
 	}
-	for _, field := range []string{"order_number", "external_ref"} {
-		found, err := c.readPage(ctx, ordersPath, url.Values{"filter": {"eq(" + field + "," + number + ")"}, "page[limit]": {strconv.Itoa(pageLimit)}})
+	for _, filter := range []string{"eq(order_number,%s)", "eq(order_number,#%s)", "eq(external_ref,%s)", "eq(external_ref,#%s)"} {
+		found, err := c.readPage(ctx, ordersPath, url.Values{"filter": {fmt.Sprintf(filter, number)}, "page[limit]": {strconv.Itoa(pageLimit)}})
 		if err != nil {
 			return nil, err
 		}

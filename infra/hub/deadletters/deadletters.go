@@ -244,12 +244,12 @@ func (g Group) Has(l Letter) bool {
 type Explanation struct {
 	Title string
 	Says  string
-	Do    string // what to do before a redrive
+	Do    string // what to do before a replay
 }
 
 // gaveUp returns the explanation of a reason for which events are retried, if it lasts too long.
 func gaveUp(title, do string) Explanation {
-	return Explanation{title, "No attempt succeeded within 30 hours.", do + " Then redrive them."}
+	return Explanation{title, "No attempt succeeded within 30 hours.", do + " Then replay them."}
 }
 
 // Explain returns the explanation of a reason.
@@ -258,15 +258,15 @@ func Explain(reason string) Explanation {
 	case "message_invalid":
 		return Explanation{"The template makes messages that Segment would drop",
 			"Segment answers 200 to a message without a user or an event name, or with more than 32,000 bytes, but drops it.",
-			"Fix the template, or restore an older version of it. Then redrive them."}
+			"Fix the template, or restore an older version of it. Then replay them."}
 	case "forged":
 		return Explanation{"The webhook secret is wrong",
 			"These webhooks were received while no webhook secret was set, and their secret is not one of those that are in effect now.",
-			"If they have an old secret of yours, put it below the new one in commerce/webhook-secret, wait 75 seconds, and redrive them. If Commerce did not send them, leave them."}
+			"If they have an old secret of yours, put it below the new one in commerce/webhook-secret, wait 75 seconds, and replay them. If Commerce did not send them, leave them."}
 	case "receives_exhausted":
 		return Explanation{"Their attempts had no outcome",
 			"The program was stopped or crashed at the last attempts, or could not reach its queues. In an earlier release it also means that each attempt failed.",
-			"hub trace with the order's id shows the attempts. When the cause is fixed, redrive them."}
+			"hub trace with the order's id shows the attempts. When the cause is fixed, replay them."}
 	case "template":
 		return gaveUp("Their template fails", "Fix the template, or restore an older version of it.")
 	case "write_key_missing", "unverified", "settings":
@@ -280,19 +280,19 @@ func Explain(reason string) Explanation {
 	case "segment_400", "segment_413":
 		return Explanation{"Segment rejected the messages",
 			"The reason is their content, so it would reject them again.",
-			"Segment's answer is not kept, because it may quote an event. Open a dead letter in the console to see its message, and fix the template if it is wrong. Then redrive them."}
+			"Segment's answer is not kept, because it may quote an event. Open a dead letter in the console to see its message, and fix the template if it is wrong. Then replay them."}
 	case "not_json", "not_webhook", "too_deep", "too_many_values":
 		return Explanation{"They are not webhooks about an order or a customer",
 			"They have the right secret, though.",
-			"Find out which integration in Commerce or which other program sends them with this secret. A redrive does not help: they would fail again."}
+			"Find out which integration in Commerce or which other program sends them with this secret. To replay them does not help: they would fail again."}
 	case "input":
 		return Explanation{"Templates cannot process their data",
 			"They contain a number that is out of range, a name that is too long, or too much nesting.",
-			"Correct the data in Commerce, which then sends a new event. A redrive does not help: they would fail again."}
+			"Correct the data in Commerce, which then sends a new event. To replay them does not help: they would fail again."}
 	case "envelope_unreadable":
 		return Explanation{"The stored event cannot be read",
 			"It is damaged, or another program put it on the queue.",
-			"Look at one of them. A redrive does not help: they would fail again."}
+			"Look at one of them. To replay them does not help: they would fail again."}
 	}
 	if strings.HasPrefix(reason, "commerce_") {
 		return gaveUp("Commerce did not answer their template", "Check that Commerce works, and its credentials with hub doctor.")
@@ -307,9 +307,9 @@ func Explain(reason string) Explanation {
 		}
 		return Explanation{"Segment's address is wrong",
 			"The answer means that the address is wrong, not the message.",
-			"Correct segment/host and segment/path. Then redrive them."}
+			"Correct segment/host and segment/path. Then replay them."}
 	}
 	return Explanation{"This version does not know this reason",
 		"Another release made them dead letters.",
-		"The detail describes the problem. Fix it, then redrive them."}
+		"The detail describes the problem. Fix it, then replay them."}
 }

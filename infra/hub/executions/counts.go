@@ -21,12 +21,15 @@ type Count struct {
 type Counts map[Kind]Count
 
 // Add counts an execution.
-func (c Counts) Add(e Execution) {
-	one := Count{N: 1, Last: e.Received, Delays: Delays{}}
+func (c Counts) Add(e Execution) { c.merge(e.Kind(), countOf(e)) }
+
+// countOf returns the count of one execution.
+func countOf(e Execution) Count {
+	one := Count{N: 1, Last: e.Received}
 	if e.Delay != nil {
-		one.Delays[sizeOf(*e.Delay)] = 1
+		one.Delays = Delays{sizeOf(*e.Delay): 1}
 	}
-	c.merge(e.Kind(), one)
+	return one
 }
 
 // Remove removes an execution that was added.

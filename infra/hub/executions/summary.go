@@ -100,20 +100,23 @@ func Summarize(all []Execution, from, to time.Time) Summary {
 
 // AddOne counts an execution.
 func (s *Summary) AddOne(e Execution) {
-	one := Counts{}
-	one.Add(e)
-	s.Add(e.Received, one)
+	s.add(s.Part(e.Received), e.Kind(), countOf(e))
 }
 
 // Add counts executions that were received in the part with this time.
 func (s *Summary) Add(at time.Time, counts Counts) {
 	i := s.Part(at)
 	for kind, count := range counts {
-		s.counts.merge(kind, count)
-		s.Total.add(kind, count)
-		if i >= 0 {
-			s.Parts[i].add(kind, count)
-		}
+		s.add(i, kind, count)
+	}
+}
+
+// add counts executions that were received in the part with this index.
+func (s *Summary) add(part int, k Kind, c Count) {
+	s.counts.merge(k, c)
+	s.Total.add(k, c)
+	if part >= 0 {
+		s.Parts[part].add(k, c)
 	}
 }
 

@@ -194,7 +194,7 @@ func templatesDropEverything(f Facts) (found []Problem) {
 		switch {
 		case o.Invalid >= invalidAtLeast && o.Invalid >= o.Filtered:
 			found = append(found, brokenTemplate(f, o.Tracking, o.FirstInvalid, fmt.Sprintf("Every event of %s since %s became a dead letter: its template makes messages that Segment would drop.", o.Tracking, clock(f, o.FirstInvalid))))
-			found[len(found)-1].Do = "Fix the template or restore an older version. Then redrive the dead letters."
+			found[len(found)-1].Do = "Fix the template or restore an older version. Then replay the dead letters."
 		case o.Filtered >= filteredAtLeast:
 			p := brokenTemplate(f, o.Tracking, o.FirstFiltered, fmt.Sprintf("The template of %s made no message of its last %d events, since %s.", o.Tracking, o.Filtered, clock(f, o.FirstFiltered)))
 			p.State, p.Do = Degraded, "If that is not intended, fix the template, and send the events again with hub backfill. If it is, disable the tracking."
@@ -210,7 +210,7 @@ func deadLetters(f Facts) []Problem {
 	}
 	p := Problem{Key: "dead-letters", State: Degraded, Since: f.Log.FirstFailed,
 		Says: fmt.Sprintf("There are %s: events that could not be delivered.", words.Count(f.DeadLetters, "dead letter")),
-		Do:   "Read the reason, fix it, and redrive them.", Run: "hub deadletters list" + f.HubFlag, Path: "/deadletters", Page: "Dead letters"}
+		Do:   "Read the reason, fix it, and replay them.", Run: "hub deadletters list" + f.HubFlag, Path: "/deadletters", Page: "Dead letters"}
 	if f.DeadLetters == 1 {
 		p.Says = "There is 1 dead letter: an event that could not be delivered."
 	}

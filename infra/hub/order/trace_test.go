@@ -18,6 +18,7 @@ func TestAnOrderIsTracedByItsNumber(t *testing.T) {
 	}
 	came := numbered("order_number", "1042")
 	missed := numbered("order_number", "1043")
+	withSign := numbered("order_number", "#1045")
 	byReference := numbered("external_ref", "erp-7")
 	for range 2 {
 		numbered("order_number", "twice-1")
@@ -44,6 +45,8 @@ func TestAnOrderIsTracedByItsNumber(t *testing.T) {
 		{"#1042", []string{"Received 2 webhooks"}},
 		{came, []string{"Received 2 webhooks about " + came}},
 		{"1043", []string{"No webhooks about order 1043 (" + missed + ") were received", "In Commerce the order is complete, paid"}},
+		{"1045", []string{"order 1045 (" + withSign + ")"}},
+		{"#1045", []string{"order #1045 (" + withSign + ")"}},
 		{"erp-7", []string{"order erp-7 (" + byReference + ")"}},
 		{"twice-1", []string{"2 orders have the number twice-1. Choose one of them:"}},
 		{"1044", []string{"No webhooks about 1044", "Commerce has no order with this number or id."}},

@@ -29,7 +29,7 @@ type Alarm struct {
 var (
 	Failed = Alarm{Kind: "failed",
 		Means: "Events have just become dead letters: they could not be delivered. The alarm is raised each time.",
-		Do:    "Fix what the list says, and redrive them. Dead letters are kept for 14 days.",
+		Do:    "Fix what the list says, and replay them. Dead letters are kept for 14 days.",
 		run:   "hub deadletters list --prefix PREFIX"}
 	Blocked = Alarm{Kind: "blocked",
 		Means: "Events are retried until an operator fixes the cause: a template fails, the write key or the webhook secret is missing, Segment rejects the write key, or Commerce rejects the credentials. Nothing is lost for 30 hours.",
@@ -69,7 +69,7 @@ var (
 var (
 	DeadLetters = Alarm{Kind: "dead-letters", PerTracking: true,
 		Means: "There are dead letters: events that could not be delivered. The alarm stays on while there are any; failed is raised at each new one.",
-		Do:    "Fix what the list says, and redrive them. They are kept for 14 days after they failed, or after they arrived if they used up all attempts.",
+		Do:    "Fix what the list says, and replay them. They are kept for 14 days after they failed, or after they arrived if they used up all attempts.",
 		run:   "hub deadletters list --prefix PREFIX"}
 	Age = Alarm{Kind: "age", PerTracking: true,
 		Means: "Events have been queued for more than 15 minutes without an attempt to deliver them: the tracking is paused, or its function does not run or is too slow. Segment is not the cause.",

@@ -59,6 +59,7 @@ func BenchmarkRead(b *testing.B) {
 			{"middle-page", day, executions.Page{Rows: 50, Summary: true, After: executions.Position(now.Add(-12*time.Hour), "")}},
 			{"rejected", with(func(q *executions.Query) { q.Outcomes = []executions.Outcome{executions.Rejected} }), executions.Page{Rows: 50, Summary: true}},
 			{"text", with(func(q *executions.Query) { q.Text = "none of them" }), executions.Page{Rows: 50, Summary: true}},
+			{"text-of-all", with(func(q *executions.Query) { q.Text = "7d1f" }), executions.Page{Rows: 50, Summary: true}},
 			{"trace", with(func(q *executions.Query) { q.ID = "9e3779b1" }), executions.Page{Rows: 50}},
 		} {
 			b.Run(fmt.Sprintf("%d/%s", many, c.name), func(b *testing.B) {

@@ -49,9 +49,12 @@ func (w *writer) moment(at, from time.Time) {
 
 // reader reads what a writer appended. After an error it returns empty values.
 type reader struct {
-	left []byte
-	err  error
+	left  []byte
+	whole string // all bytes: its texts are parts of this one, because one copy is faster than many
+	err   error
 }
+
+func newReader(record []byte) reader { return reader{left: record, whole: string(record)} }
 
 var errShort = errors.New("a record is not complete")
 
@@ -65,27 +68,25 @@ func (r *reader) number() int64 {
 	return n
 }
 
-// bytes returns the bytes of a text, which are valid as long as those that r reads.
-func (r *reader) bytes() []byte {
-	n := r.number()
+func (r *reader) text() string { return r.textOf(r.number()) }
+
+// textOf returns the text of the next n bytes.
+func (r *reader) textOf(n int64) string {
 	if n < 0 || n > int64(len(r.left)) {
 		r.left, r.err = nil, errShort
-		return nil
+		return ""
 	}
-	text := r.left[:n]
+	begin := len(r.whole) - len(r.left)
 	r.left = r.left[n:]
-	return text
+	return r.whole[begin : begin+int(n)]
 }
 
-func (r *reader) text() string { return string(r.bytes()) }
-
 func (r *reader) changed(other string) string {
-	if before := *r; r.number() == -1 {
+	n := r.number()
+	if n == -1 {
 		return other
-	} else {
-		*r = before
 	}
-	return r.text()
+	return r.textOf(n)
 }
 
 func (r *reader) moment(from time.Time) time.Time {
@@ -200,7 +201,7 @@ func fieldsOf(l, before *executions.Line) [11]field {
 
 // kindIn reads the beginning of a record.
 func kindIn(tracking string, record []byte) executions.Kind {
-	r := reader{left: record}
+	r := newReader(record)
 	return executions.Kind{Tracking: tracking, Outcome: outcomeOf(r.number()), Event: r.text(), Reason: r.text()}
 }
 
@@ -216,7 +217,7 @@ func decode(key, record []byte) (executions.Execution, error) {
 // linesIn returns the lines in a record.
 func linesIn(key, record []byte) ([]executions.Line, error) {
 	received, tracking := receivedOf(key).UTC(), trackingOf(key)
-	r := reader{left: record}
+	r := newReader(record)
 	r.number()
 	before := executions.Line{Event: r.text()}
 	r.text()
@@ -260,7 +261,7 @@ func decodeCounts(record []byte) (executions.Counts, error) {
 	if record == nil {
 		return counts, nil
 	}
-	r := reader{left: record}
+	r := newReader(record)
 	for range r.count() {
 		kind := executions.Kind{Tracking: r.text(), Event: r.text(), Outcome: outcomeOf(r.number()), Reason: r.text()}
 		count := executions.Count{N: int(r.number()), Last: time.Unix(0, r.number()), Delays: executions.Delays{}}

@@ -97,12 +97,18 @@ var listening = regexp.MustCompile(`^Listening on (http://\S+).* The console: (h
 // start runs one of the hubs on a free port until the test ends.
 func start(t *testing.T, kind string) *hub {
 	t.Helper()
+	return startIn(t, kind, filepath.Join(t.TempDir(), "store"))
+}
+
+// startIn is start for a hub with a directory.
+func startIn(t *testing.T, kind, dir string) *hub {
+	t.Helper()
 	tools.NodeModules(t)
 	program, err := hubs[kind]()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hub{t: t, dir: filepath.Join(t.TempDir(), "store")}
+	h := &hub{t: t, dir: dir}
 	command := exec.Command(program, "run", "--addr", "127.0.0.1:0", "--dir", h.dir, "--backoff", "1h")
 	stdout, err := command.StdoutPipe()
 	if err != nil {

@@ -49,12 +49,9 @@ func (w *writer) moment(at, from time.Time) {
 
 // reader reads what a writer appended. After an error it returns empty values.
 type reader struct {
-	left  []byte
-	whole string // all bytes: its texts are parts of this one, because one copy is faster than many
-	err   error
+	left []byte
+	err  error
 }
-
-func newReader(record []byte) reader { return reader{left: record, whole: string(record)} }
 
 var errShort = errors.New("a record is not complete")
 
@@ -68,25 +65,28 @@ func (r *reader) number() int64 {
 	return n
 }
 
-func (r *reader) text() string { return r.textOf(r.number()) }
+// bytes returns the bytes of a text, which are valid as long as those that r reads.
+func (r *reader) bytes() []byte { return r.next(r.number()) }
 
-// textOf returns the text of the next n bytes.
-func (r *reader) textOf(n int64) string {
+// next returns the next n bytes, as bytes does.
+func (r *reader) next(n int64) []byte {
 	if n < 0 || n > int64(len(r.left)) {
 		r.left, r.err = nil, errShort
-		return ""
+		return nil
 	}
-	begin := len(r.whole) - len(r.left)
+	text := r.left[:n]
 	r.left = r.left[n:]
-	return r.whole[begin : begin+int(n)]
+	return text
 }
+
+func (r *reader) text() string { return string(r.bytes()) }
 
 func (r *reader) changed(other string) string {
 	n := r.number()
 	if n == -1 {
 		return other
 	}
-	return r.textOf(n)
+	return string(r.next(n))
 }
 
 func (r *reader) moment(from time.Time) time.Time {
@@ -201,7 +201,7 @@ func fieldsOf(l, before *executions.Line) [11]field {
 
 // kindIn reads the beginning of a record.
 func kindIn(tracking string, record []byte) executions.Kind {
-	r := newReader(record)
+	r := reader{left: record}
 	return executions.Kind{Tracking: tracking, Outcome: outcomeOf(r.number()), Event: r.text(), Reason: r.text()}
 }
 
@@ -217,7 +217,7 @@ func decode(key, record []byte) (executions.Execution, error) {
 // linesIn returns the lines in a record.
 func linesIn(key, record []byte) ([]executions.Line, error) {
 	received, tracking := receivedOf(key).UTC(), trackingOf(key)
-	r := newReader(record)
+	r := reader{left: record}
 	r.number()
 	before := executions.Line{Event: r.text()}
 	r.text()
@@ -261,7 +261,7 @@ func decodeCounts(record []byte) (executions.Counts, error) {
 	if record == nil {
 		return counts, nil
 	}
-	r := newReader(record)
+	r := reader{left: record}
 	for range r.count() {
 		kind := executions.Kind{Tracking: r.text(), Event: r.text(), Outcome: outcomeOf(r.number()), Reason: r.text()}
 		count := executions.Count{N: int(r.number()), Last: time.Unix(0, r.number()), Delays: executions.Delays{}}

@@ -145,7 +145,7 @@ func (c *conversation) queues() {
 	dead := makes("dead", map[string]string{})
 	arn := field(c.t, c.ask("AmazonSQS.GetQueueAttributes", map[string]any{"QueueUrl": dead, "AttributeNames": []string{"QueueArn"}}), "Attributes", "QueueArn")
 	queue := makes("queue", map[string]string{
-		"VisibilityTimeout": "1", "MaximumMessageSize": "2048",
+		"VisibilityTimeout": "60", "MaximumMessageSize": "2048",
 		"RedrivePolicy": `{"deadLetterTargetArn": "` + arn + `", "maxReceiveCount": 2}`,
 	})
 	ask := func(action string, parameters map[string]any) map[string]any {
@@ -189,8 +189,10 @@ func (c *conversation) queues() {
 	ask("DeleteMessage", map[string]any{"QueueUrl": dead, "ReceiptHandle": field(c.t, letter, "Messages", 0, "ReceiptHandle")})
 	count(dead)
 
-	again := receive(map[string]any{"WaitTimeSeconds": 3}) // the other comes back by itself
-	ask("DeleteMessage", map[string]any{"ReceiptHandle": field(c.t, other, "Messages", 0, "ReceiptHandle")})
+	old := field(c.t, other, "Messages", 0, "ReceiptHandle")
+	ask("ChangeMessageVisibility", map[string]any{"ReceiptHandle": old, "VisibilityTimeout": 1})
+	again := receive(map[string]any{"WaitTimeSeconds": 20}) // the other comes back by itself
+	ask("DeleteMessage", map[string]any{"ReceiptHandle": old})
 	ask("DeleteMessage", map[string]any{"ReceiptHandle": field(c.t, again, "Messages", 0, "ReceiptHandle")})
 	ask("DeleteMessage", map[string]any{"ReceiptHandle": "none"})
 	count(queue)

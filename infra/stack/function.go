@@ -85,7 +85,7 @@ func newHandler(scope constructs.Construct, t tracking.Tracking, o Options, buil
 		MaxBatchingWindow:       awscdk.Duration_Seconds(jsii.Number(serve.GatherFor.Seconds())),
 		ReportBatchItemFailures: jsii.Bool(true),
 	})
-	tidy(function)
+	adjustForSAM(function)
 	newRetries(scope, t, invoked)
 	return handler{tracking: t, function: function, invoked: invoked, queue: queue, waiting: waiting, deadLetters: deadLetters}
 }
@@ -137,10 +137,10 @@ func reservedConcurrency(o Options) *float64 {
 	return jsii.Number(o.Functions.ReservedConcurrency)
 }
 
-// tidy gives a function the id by which the SAM CLI calls it, its construct path below the
+// adjustForSAM gives a function the id by which the SAM CLI calls it, its construct path below the
 // stack: sam local invoke OrderCompleted/Function. It also removes CDK's DependsOn on the role,
 // to which the function refers anyway (cfn-lint, W3005).
-func tidy(function awslambda.Function) {
+func adjustForSAM(function awslambda.Function) {
 	resource := function.Node().DefaultChild().(awslambda.CfnFunction)
 	_, path, _ := strings.Cut(*function.Node().Path(), "/")
 	resource.AddMetadata(jsii.String("SamResourceId"), path)

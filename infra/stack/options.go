@@ -50,7 +50,7 @@ type Options struct {
 	Network   NetworkOptions
 	// Retain is whether parameters, queues and logs stay when the stack is destroyed.
 	Retain bool
-	// TerminationProtection is whether CloudFormation refuses to delete the stack.
+	// TerminationProtection is whether CloudFormation is prevented from deleting the stack.
 	TerminationProtection bool
 	// Revision is the deployed revision of the source, as git describes it, or "unknown". It is
 	// not a key of the environments file.

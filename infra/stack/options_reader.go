@@ -43,8 +43,8 @@ func newOptionReader(app constructs.Construct, file string) (*optionReader, erro
 	if err != nil {
 		return nil, fmt.Errorf("the environment %v: %w", name, err)
 	}
-	environment, there := all[fmt.Sprint(name)]
-	if !there {
+	environment, found := all[fmt.Sprint(name)]
+	if !found {
 		return nil, fmt.Errorf("infra/%s has no environment %v: it has %s", path.Base(file), name, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 	}
 	r.environment, r.name = environment, fmt.Sprintf("infra/%s: %v: ", path.Base(file), name)
@@ -98,15 +98,15 @@ type option struct {
 // find returns the value of a key, and false if there is none.
 func (r *optionReader) find(key string) (option, bool) {
 	r.keys = append(r.keys, key)
-	if value, there := r.context[key]; there {
+	if value, found := r.context[key]; found {
 		_, text := value.(string)
 		return option{value, "context value " + key, text}, true
 	}
 	var value any = r.environment
 	for step := range strings.SplitSeq(key, ".") {
 		object, _ := value.(map[string]any)
-		var there bool
-		if value, there = object[step]; !there {
+		var found bool
+		if value, found = object[step]; !found {
 			return option{}, false
 		}
 	}
@@ -125,40 +125,40 @@ func (r *optionReader) add(o option, err error) {
 }
 
 // text reads a text. "" is a value like any other, which check must allow.
-func (r *optionReader) text(key, otherwise string, check func(string) error) string {
-	o, there := r.find(key)
-	if !there {
-		return otherwise
+func (r *optionReader) text(key, fallback string, check func(string) error) string {
+	o, found := r.find(key)
+	if !found {
+		return fallback
 	}
 	value, ok := o.value.(string)
 	if !ok {
 		r.add(o, fmt.Errorf("%s is not a string: put it in quotes", shown(o.value)))
-		return otherwise
+		return fallback
 	}
 	r.add(o, check(value))
 	return value
 }
 
 // number reads a whole number.
-func (r *optionReader) number(key string, otherwise int, check func(int) error) int {
-	o, there := r.find(key)
-	if !there {
-		return otherwise
+func (r *optionReader) number(key string, fallback int, check func(int) error) int {
+	o, found := r.find(key)
+	if !found {
+		return fallback
 	}
 	value, err := strconv.Atoi(fmt.Sprint(o.value))
 	if _, quoted := o.value.(string); err != nil || quoted && !o.text {
 		r.add(o, fmt.Errorf("%s is not a whole number: write one, without quotes", shown(o.value)))
-		return otherwise
+		return fallback
 	}
 	r.add(o, check(value))
 	return value
 }
 
 // flag reads true or false.
-func (r *optionReader) flag(key string, otherwise bool) bool {
-	o, there := r.find(key)
-	if !there {
-		return otherwise
+func (r *optionReader) flag(key string, fallback bool) bool {
+	o, found := r.find(key)
+	if !found {
+		return fallback
 	}
 	value, ok := o.value.(bool)
 	if o.text {
@@ -172,8 +172,8 @@ func (r *optionReader) flag(key string, otherwise bool) bool {
 
 // list reads texts: an array, or a text with commas between them.
 func (r *optionReader) list(key string, check func(string) error) []string {
-	o, there := r.find(key)
-	if !there {
+	o, found := r.find(key)
+	if !found {
 		return nil
 	}
 	var all []string
@@ -198,8 +198,8 @@ func (r *optionReader) list(key string, check func(string) error) []string {
 
 // pairs reads texts by their names: an object, or a text such as a=1,b=2 in the context.
 func (r *optionReader) pairs(key string, check func(name, value string) error) map[string]string {
-	o, there := r.find(key)
-	if !there {
+	o, found := r.find(key)
+	if !found {
 		return nil
 	}
 	all := map[string]string{}
@@ -262,8 +262,8 @@ func (r *optionReader) checkKeys(before string, members map[string]any) {
 
 // unknown returns the error for a key that no option has, with the most similar one.
 func (r *optionReader) unknown(key string) error {
-	nearest := slices.MinFunc(r.keys, func(a, b string) int { return distance(a, key) - distance(b, key) })
-	return fmt.Errorf("there is no such option: did you mean %s? All are in infra/docs/deploy.md", nearest)
+	similar := slices.MinFunc(r.keys, func(a, b string) int { return distance(a, key) - distance(b, key) })
+	return fmt.Errorf("there is no such option: did you mean %s? All are in infra/docs/deploy.md", similar)
 }
 
 // distance returns how many letters must be inserted, deleted or replaced to make one text the
@@ -320,10 +320,10 @@ func oneOf(allowed ...string) func(string) error {
 }
 
 // between returns a check that allows a range of numbers.
-func between(least, most int) func(int) error {
+func between(lowest, highest int) func(int) error {
 	return func(value int) error {
-		if value < least || value > most {
-			return fmt.Errorf("%d is not valid: use a number from %d to %d", value, least, most)
+		if value < lowest || value > highest {
+			return fmt.Errorf("%d is not valid: use a number from %d to %d", value, lowest, highest)
 		}
 		return nil
 	}

@@ -132,7 +132,7 @@ func newAPI(stack awscdk.Stack, o Options) (awsapigatewayv2.HttpApi, endpoint) {
 	return api, newDomain(stack, o, api, stage)
 }
 
-// throttlingOf returns nil if only the limits of the account count.
+// throttlingOf returns nil if only the limits of the account apply.
 func throttlingOf(o Options) any {
 	if o.API.Rate == 0 {
 		return nil

@@ -53,14 +53,14 @@ func newTopic(stack awscdk.Stack, o Options) awssns.ITopic {
 // subscribe adds a subscription. Its logical id is that of the endpoint, so a change of one
 // leaves the others as they are.
 func subscribe(stack awscdk.Stack, topic awssns.ITopic, protocol awssns.SubscriptionProtocol, endpoint string) {
-	awssns.NewSubscription(stack, identified("Alarms", endpoint), &awssns.SubscriptionProps{
+	awssns.NewSubscription(stack, idFor("Alarms", endpoint), &awssns.SubscriptionProps{
 		Topic: topic, Protocol: protocol, Endpoint: jsii.String(endpoint),
 	})
 }
 
-// identified returns the id of a construct for one of several values, without the value,
+// idFor returns the id of a construct for one of several values, without the value,
 // which can be secret.
-func identified(name, value string) *string {
+func idFor(name, value string) *string {
 	digest := sha256.Sum256([]byte(value))
 	return jsii.String(name + hex.EncodeToString(digest[:4]))
 }
@@ -80,7 +80,7 @@ func addChats(stack awscdk.Stack, o Options, topic awssns.ITopic) {
 	guardrail := jsii.Strings("arn:" + *stack.Partition() + ":iam::aws:policy/CloudWatchReadOnlyAccess")
 	for _, channel := range o.Alarms.Slack {
 		workspace, id, _ := strings.Cut(channel, "/")
-		awschatbot.NewCfnSlackChannelConfiguration(stack, identified("Slack", channel), &awschatbot.CfnSlackChannelConfigurationProps{
+		awschatbot.NewCfnSlackChannelConfiguration(stack, idFor("Slack", channel), &awschatbot.CfnSlackChannelConfigurationProps{
 			ConfigurationName: o.name("alarms", strings.ToLower(id)),
 			SlackWorkspaceId:  jsii.String(workspace), SlackChannelId: jsii.String(id),
 			IamRoleArn: role.RoleArn(), GuardrailPolicies: guardrail, SnsTopicArns: &[]any{topic.TopicArn()},
@@ -88,8 +88,8 @@ func addChats(stack awscdk.Stack, o Options, topic awssns.ITopic) {
 	}
 	for _, channel := range o.Alarms.Teams {
 		ids := strings.SplitN(channel, "/", 3)
-		awschatbot.NewCfnMicrosoftTeamsChannelConfiguration(stack, identified("Teams", channel), &awschatbot.CfnMicrosoftTeamsChannelConfigurationProps{
-			ConfigurationName: o.name("alarms", *identified("", channel)),
+		awschatbot.NewCfnMicrosoftTeamsChannelConfiguration(stack, idFor("Teams", channel), &awschatbot.CfnMicrosoftTeamsChannelConfigurationProps{
+			ConfigurationName: o.name("alarms", *idFor("", channel)),
 			TeamId:            jsii.String(ids[0]), TeamsTenantId: jsii.String(ids[1]), TeamsChannelId: jsii.String(ids[2]),
 			IamRoleArn: role.RoleArn(), GuardrailPolicies: guardrail, SnsTopicArns: &[]*string{topic.TopicArn()},
 		})

@@ -85,10 +85,10 @@ func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 	return c.withItems(ctx, path, body.Data, body.Included.Items)
 }
 
-// OrdersNumbered returns the ids of the orders with a number, at most 100: those whose
+// OrderIDsByNumber returns the ids of the orders with a number, at most 100: those whose
 // order_number it is, with or without a # before it, or else those whose external_ref it is.
 // Commerce lets several orders have the same.
-func (c *Client) OrdersNumbered(ctx context.Context, number string) (ids []string, err error) {
+func (c *Client) OrderIDsByNumber(ctx context.Context, number string) (ids []string, err error) {
 	if !loggable.IsID(number) { // a filter has no way to quote other characters
 		return nil, nil
 	}

@@ -99,7 +99,7 @@ type ParameterEditor interface {
 type EditableParameterStore struct {
 	ParameterStore
 	editor     ParameterEditor
-	protection Protection
+	tagsAndKey TagsAndKey
 }
 
 // NewEditableParameterStore returns the EditableParameterStore of the parameters below a
@@ -117,7 +117,7 @@ const (
 )
 
 // Put writes a parameter or replaces its value. Secrets become SecureStrings, encrypted with the
-// key of the protection, or else with the account's default key (alias/aws/ssm). The error never
+// key of the store, or else with the account's default key (alias/aws/ssm). The error never
 // quotes the value.
 func (s EditableParameterStore) Put(ctx context.Context, name, value string) error {
 	if err := CheckValue(name, value); err != nil {
@@ -132,7 +132,7 @@ func (s EditableParameterStore) Put(ctx context.Context, name, value string) err
 	}
 	var onKey []string
 	if IsSecret(name) {
-		input.KeyId, onKey = s.protection.keyID(), []string{"kms:Encrypt on " + cmp.Or(s.protection.Key, defaultKey)}
+		input.KeyId, onKey = s.tagsAndKey.keyID(), []string{"kms:Encrypt on " + cmp.Or(s.tagsAndKey.Key, defaultKey)}
 	}
 	output, err := s.editor.PutParameter(ctx, input)
 	if isDowngrade(err) {

@@ -113,8 +113,8 @@ func (s Store) read() []Statement {
 	}, s.useKey("DecryptSettings", "kms:Decrypt")...)
 }
 
-// operate returns what an operator needs in addition to a reader. The two are policies of their
-// own, because IAM limits the length of one.
+// operate returns what an operator needs in addition to a reader. The two are separate
+// policies, because IAM limits the length of one.
 func (s Store) operate() []Statement {
 	pause := allow("PauseAndResume", []string{s.arn("lambda", "event-source-mapping:*")}, "lambda:UpdateEventSourceMapping")
 	pause.Condition = map[string]map[string][]string{"ArnEquals": {

@@ -62,7 +62,7 @@ func (p Plan) Takes(rate int) time.Duration {
 const rejectionsListed = 10
 
 // add adds facts and their messages to the plan.
-func (p *Plan) add(all []written, known Known) {
+func (p *Plan) add(all []written, known KnownFacts) {
 	for _, w := range all {
 		switch {
 		case known.hasSent(w.fact) || known.hasMessage(w):
@@ -85,7 +85,7 @@ func (p *Plan) add(all []written, known Known) {
 
 // Plan reads a period and counts what a backfill of it would send. It leaves out what is known
 // to be sent. It calls read with the number of orders or customers that it has read so far.
-func (s *Sender) Plan(ctx context.Context, kind Kind, since, until time.Time, known Known, read func(int)) (Plan, error) {
+func (s *Sender) Plan(ctx context.Context, kind Kind, since, until time.Time, known KnownFacts, read func(int)) (Plan, error) {
 	plan := Plan{Events: map[string]int{}}
 	var batch []*resource
 	for r, err := range s.list(ctx, kind, commerce.Period{From: since, To: until}) {
@@ -107,7 +107,7 @@ func (s *Sender) Plan(ctx context.Context, kind Kind, since, until time.Time, kn
 }
 
 // count adds the facts of a batch of resources to a plan.
-func (s *Sender) count(ctx context.Context, plan *Plan, known Known, batch []*resource) error {
+func (s *Sender) count(ctx context.Context, plan *Plan, known KnownFacts, batch []*resource) error {
 	facts, err := s.factsOf(ctx, batch)
 	if err != nil {
 		return err
@@ -127,10 +127,10 @@ func (s *Sender) count(ctx context.Context, plan *Plan, known Known, batch []*re
 const batchLength = 100
 
 // Backfill sends the facts of the orders or customers that were created in the period of
-// the position, starting at the position. It leaves out what is known to be sent. After each batch it saves the new position and
-// calls progress with it. A run that is killed continues at the last saved position:
+// the position, starting at the position. It leaves out what is known to be sent. After each
+// batch it saves the new position and calls progress with it. A run that is killed continues at the last saved position:
 // messages that are sent twice have the same messageIds.
-func (s *Sender) Backfill(ctx context.Context, p *Position, known Known, journal *Journal, progress func(Position)) error {
+func (s *Sender) Backfill(ctx context.Context, p *Position, known KnownFacts, journal *Journal, progress func(Position)) error {
 	var batch []*resource
 	for r, err := range s.list(ctx, p.Kind, commerce.Period{From: p.from(), To: p.Until}) {
 		if err != nil {
@@ -157,7 +157,7 @@ func (s *Sender) Backfill(ctx context.Context, p *Position, known Known, journal
 
 // sendBatch sends the facts of a batch of resources, moves the position past them and
 // saves it.
-func (s *Sender) sendBatch(ctx context.Context, p *Position, known Known, journal *Journal, batch []*resource) error {
+func (s *Sender) sendBatch(ctx context.Context, p *Position, known KnownFacts, journal *Journal, batch []*resource) error {
 	facts, err := s.factsOf(ctx, batch)
 	if err != nil {
 		return err
@@ -178,7 +178,7 @@ func (s *Sender) sendBatch(ctx context.Context, p *Position, known Known, journa
 
 // send sends facts, without the partial refunds that are known to be sent, and adds what became of
 // each to the journal. The kind is that of the journal's lines.
-func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts []fact, known Known) (sent int, rejected []Rejection, err error) {
+func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts []fact, known KnownFacts) (sent int, rejected []Rejection, err error) {
 	all, err := s.write(ctx, facts, true)
 	if err != nil {
 		return 0, nil, err

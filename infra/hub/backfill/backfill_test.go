@@ -185,7 +185,7 @@ func (s *shop) backfill(ctx context.Context, kind Kind) error {
 	if position == nil {
 		position = NewPosition(s.file("position"), kind, day, day.AddDate(1, 0, 0), 0)
 	}
-	return s.sender().Backfill(ctx, position, Known{}, s.journal(), func(Position) {})
+	return s.sender().Backfill(ctx, position, KnownFacts{}, s.journal(), func(Position) {})
 }
 
 // day is when the first order is created.
@@ -384,7 +384,7 @@ func TestABackfillSendsTheMessagesOfTheLiveWebhook(t *testing.T) {
 				s.put(kind, webhook)
 				live := s.deliver(row, sample.Body)
 				position := NewPosition(s.file("position"), kind, time.Time{}, time.Time{}, 0)
-				if err := s.sender().Backfill(t.Context(), position, Known{}, s.journal(), func(Position) {}); err != nil {
+				if err := s.sender().Backfill(t.Context(), position, KnownFacts{}, s.journal(), func(Position) {}); err != nil {
 					t.Fatal(err)
 				}
 				switch sample.Name {

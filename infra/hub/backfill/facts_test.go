@@ -162,7 +162,7 @@ func TestAPlanCountsAndShowsNothingPersonal(t *testing.T) {
 		s.addOrder(1, day, "complete", "paid")
 		s.addOrder(2, day, "cancelled", "unpaid")
 		s.addOrder(3, day, "complete", "refunded")
-		plan, err := s.sender().Plan(t.Context(), Orders, day, day.AddDate(0, 1, 0), Known{}, func(int) {})
+		plan, err := s.sender().Plan(t.Context(), Orders, day, day.AddDate(0, 1, 0), KnownFacts{}, func(int) {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +235,7 @@ func TestARejectedMessageDoesNotDelayTheOthers(t *testing.T) {
 		return http.StatusOK, nil
 	}
 	position := NewPosition(s.file("position"), Orders, day, day.AddDate(0, 1, 0), 3)
-	if err := s.sender().Backfill(t.Context(), position, Known{}, s.journal(), func(Position) {}); err != nil {
+	if err := s.sender().Backfill(t.Context(), position, KnownFacts{}, s.journal(), func(Position) {}); err != nil {
 		t.Fatal(err)
 	}
 	if position.Sent != 2 || position.Rejected != 1 {
@@ -270,7 +270,7 @@ func TestABackfillHandlesErrorsOfSegment(t *testing.T) {
 				}
 				position := NewPosition(s.file("position"), Orders, day, day.AddDate(0, 1, 0), 1)
 				began := time.Now()
-				err := s.sender().Backfill(t.Context(), position, Known{}, s.journal(), func(Position) {})
+				err := s.sender().Backfill(t.Context(), position, KnownFacts{}, s.journal(), func(Position) {})
 				if test.fails == "" && err != nil || test.fails != "" && (err == nil || !strings.Contains(err.Error(), test.fails)) {
 					t.Errorf("it ends with %v, want %q", err, test.fails)
 				}

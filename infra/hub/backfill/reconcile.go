@@ -80,35 +80,35 @@ func (c *Comparison) Events() (total int) {
 }
 
 // TooEarlyError means that the log of webhooks does not cover any part of the period.
-type TooEarlyError struct{ Known, Until time.Time }
+type TooEarlyError struct{ LogBegins, Until time.Time }
 
 func (e *TooEarlyError) Error() string {
 	return fmt.Sprintf("there is nothing to compare yet: the log of webhooks begins at %s, and the period ends at %s. Compare again later",
-		e.Known.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339))
+		e.LogBegins.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339))
 }
 
 // comparing is the state of a comparison.
 type comparing struct {
 	*Sender
 	*Comparison
-	Known
+	KnownFacts
 	seen map[string]bool // the keys of missing facts: an order may be listed twice
 }
 
 // Compare compares the facts of a period in Commerce with what is known since its beginning. It
 // calls read with the number of orders and customers that it has read so far. It reads the
 // time of a payment only if the webhook did not arrive.
-func (s *Sender) Compare(ctx context.Context, kinds []Kind, since, until time.Time, known Known, read func(int)) (*Comparison, error) {
-	if known.Complete.After(since) {
-		since = known.Complete
+func (s *Sender) Compare(ctx context.Context, kinds []Kind, since, until time.Time, known KnownFacts, read func(int)) (*Comparison, error) {
+	if known.LogBegins.After(since) {
+		since = known.LogBegins
 	}
 	if !since.Before(until) {
-		return nil, &TooEarlyError{Known: known.Complete, Until: until}
+		return nil, &TooEarlyError{LogBegins: known.LogBegins, Until: until}
 	}
 	c := comparing{
 		Sender:     s,
 		Comparison: &Comparison{Since: since, Until: until, Tallies: map[string]*Tally{}},
-		Known:      known, seen: map[string]bool{},
+		KnownFacts: known, seen: map[string]bool{},
 	}
 	for _, o := range s.observers {
 		c.Tallies[o.Name] = &Tally{}
@@ -252,7 +252,7 @@ func (s *Sender) Send(ctx context.Context, missing []Missing, journal *Journal, 
 		if err != nil {
 			return sent, rejected, err
 		}
-		n, more, err := s.send(ctx, journal, executions.KindReconcile, facts, Known{})
+		n, more, err := s.send(ctx, journal, executions.KindReconcile, facts, KnownFacts{})
 		sent += n
 		rejected = append(rejected, more...)
 		if err != nil {

@@ -33,7 +33,7 @@ func (l *arrivalLog) arrive(row tracking.Tracking, resource string, outcome Outc
 
 func (s *shop) compare(l ArrivalLog, since, until time.Time) *Comparison {
 	s.t.Helper()
-	known, err := ReadKnown(s.t.Context(), l, since, s.journal())
+	known, err := ReadKnownFacts(s.t.Context(), l, since, s.journal())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestAPeriodBeforeTheLogBeginsIsNotCompared(t *testing.T) {
 		until    time.Time
 		tooEarly bool
 	}{{day.AddDate(0, 0, 1), true}, {day.AddDate(0, 0, 1).Add(-time.Minute), true}, {day.AddDate(0, 0, 1).Add(time.Minute), false}} {
-		_, err := s.sender().Compare(t.Context(), s.options.Kinds, day, c.until, Known{Complete: day.AddDate(0, 0, 1)}, func(int) {})
+		_, err := s.sender().Compare(t.Context(), s.options.Kinds, day, c.until, KnownFacts{LogBegins: day.AddDate(0, 0, 1)}, func(int) {})
 		var early *TooEarlyError
 		if got := errors.As(err, &early); got != c.tooEarly || !got && err != nil {
 			t.Errorf("until %s: %v", c.until, err)

@@ -155,7 +155,7 @@ func putMetric(t *testing.T, aws *emulator.Emulator, namespace, name, dimension,
 func raiseAnAlarm(t *testing.T, aws *emulator.Emulator, hub hubCommand) {
 	aws.Call(t, "cloudwatch", "set_alarm_state", map[string]any{"AlarmName": "commerce-segment-order-updated-age", "StateValue": "ALARM", "StateReason": "a test"})
 	now := time.Now()
-	if got := hub(exitDegraded, "status", "--prefix", shop); !strings.Contains(got.stdout, "The alarm age is on for order-updated since ") ||
+	if got := hub(exitDegraded, "status", "--prefix", shop); !strings.Contains(got.stdout, "The alarm age has been on for order-updated since ") ||
 		!strings.Contains(got.stdout, runbook.Age.Means) || !strings.Contains(got.stdout, "→ hub doctor --prefix "+shop+"\n") {
 		t.Errorf("hub status says\n%s", got.stdout)
 	}

@@ -134,20 +134,20 @@ func runBackfill(cmd *cobra.Command, kind backfill.Kind, options backfillOptions
 }
 
 // known reads what was already sent since a time.
-func (o backfillOptions) known(ctx context.Context, t store.Backfill, since time.Time) (backfill.Known, error) {
+func (o backfillOptions) known(ctx context.Context, t store.Backfill, since time.Time) (backfill.KnownFacts, error) {
 	var log executions.Log // of a deployed store, t has it
 	if t.Deployment == nil {
 		client, err := local.NewClient(o.addr, o.Dir)
 		if err != nil {
-			return backfill.Known{}, err
+			return backfill.KnownFacts{}, err
 		}
 		var end func() error
 		if log, end, err = client.DirectoryLog(); err != nil {
-			return backfill.Known{}, err
+			return backfill.KnownFacts{}, err
 		}
 		defer end()
 	}
-	known, err := t.Known(ctx, log, since)
+	known, err := t.KnownFacts(ctx, log, since)
 	if err != nil {
 		return known, fmt.Errorf("nothing was sent, because what was already sent could not be read: %w. To send without comparing, pass --again", err)
 	}
@@ -155,17 +155,17 @@ func (o backfillOptions) known(ctx context.Context, t store.Backfill, since time
 }
 
 // printKnown says if what was sent before is not left out, or not all of it.
-func printKnown(w io.Writer, t store.Backfill, known backfill.Known, since time.Time) {
+func printKnown(w io.Writer, t store.Backfill, known backfill.KnownFacts, since time.Time) {
 	switch {
 	case t.Again():
 		fmt.Fprintln(w, "What was already sent is not left out. Segment counts an event twice that it received more than a day ago.")
-	case known.Complete.After(since):
-		fmt.Fprintf(w, "The log of webhooks begins at %s: what webhooks delivered before is not known, and is sent again.\n", backfill.Moment(known.Complete))
+	case known.LogBegins.After(since):
+		fmt.Fprintf(w, "The log of webhooks begins at %s: what webhooks delivered before is not known, and is sent again.\n", backfill.Moment(known.LogBegins))
 	}
 }
 
 // planBackfill counts the events to send.
-func planBackfill(cmd *cobra.Command, t store.Backfill, kind backfill.Kind, since, until time.Time, known backfill.Known) (backfill.Plan, error) {
+func planBackfill(cmd *cobra.Command, t store.Backfill, kind backfill.Kind, since, until time.Time, known backfill.KnownFacts) (backfill.Plan, error) {
 	read, done := readCounter(cmd.ErrOrStderr(), string(kind))
 	defer done()
 	return t.Plan(cmd.Context(), kind, since, until, known, read)
@@ -222,7 +222,7 @@ func printSamples(w io.Writer, plan backfill.Plan) error {
 }
 
 // sendBackfill sends the events from a position on.
-func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Position, known backfill.Known) error {
+func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Position, known backfill.KnownFacts) error {
 	bar := newProgress(cmd.ErrOrStderr(), "events sent", position.Events)
 	bar.at(position.Sent)
 	err := t.Backfill(cmd.Context(), position, known, t.Journal(userName()), func(p backfill.Position) { bar.at(p.Sent) })

@@ -48,12 +48,12 @@ needs which role.`,
 }
 
 var (
-	account   = regexp.MustCompile(`^\d{12}$`)
-	region    = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
-	prefix    = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`)
-	key       = regexp.MustCompile(`^(arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+)?$`)
-	topic     = regexp.MustCompile(`^(arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+)?$`)
-	qualifier = regexp.MustCompile(`^[a-z0-9]{1,10}$`)
+	accountForm   = regexp.MustCompile(`^\d{12}$`)
+	regionForm    = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+	prefixForm    = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`)
+	keyForm       = regexp.MustCompile(`^(arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+)?$`)
+	topicForm     = regexp.MustCompile(`^(arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+)?$`)
+	qualifierForm = regexp.MustCompile(`^[a-z0-9]{1,10}$`)
 )
 
 // checkPolicyStore returns an error if a value cannot be a part of an ARN, or would be a
@@ -63,12 +63,12 @@ func checkPolicyStore(s access.Store) error {
 		flag, value, right string
 		form               *regexp.Regexp
 	}{
-		{"account", s.Account, "write the 12 digits of the AWS account", account},
-		{"region", s.Region, "write an AWS region, for example eu-central-1", region},
-		{"prefix", s.Prefix, "write the prefix of the store, for example " + store.DefaultPrefix, prefix},
-		{"key", s.Key, "write the ARN of a key, not of an alias, for example arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", key},
-		{"topic", s.Topic, "write the ARN of a topic, for example arn:aws:sns:eu-central-1:123456789012:on-call", topic},
-		{"qualifier", s.Qualifier, "write the qualifier of the CDK's bootstrap: up to 10 lower-case letters and digits", qualifier},
+		{"account", s.Account, "write the 12 digits of the AWS account", accountForm},
+		{"region", s.Region, "write an AWS region, for example eu-central-1", regionForm},
+		{"prefix", s.Prefix, "write the prefix of the store, for example " + store.DefaultPrefix, prefixForm},
+		{"key", s.Key, "write the ARN of a key, not of an alias, for example arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", keyForm},
+		{"topic", s.Topic, "write the ARN of a topic, for example arn:aws:sns:eu-central-1:123456789012:on-call", topicForm},
+		{"qualifier", s.Qualifier, "write the qualifier of the CDK's bootstrap: up to 10 lower-case letters and digits", qualifierForm},
 	} {
 		if !c.form.MatchString(c.value) {
 			return fmt.Errorf("--%s %q: %s", c.flag, c.value, c.right)

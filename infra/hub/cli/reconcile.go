@@ -69,7 +69,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	if err != nil {
 		return err
 	}
-	known, err := t.Known(cmd.Context(), here, since)
+	known, err := t.KnownFacts(cmd.Context(), here, since)
 	if err != nil {
 		return err
 	}

@@ -232,7 +232,7 @@ func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.begin(w, r, job{Title: "Reading from Commerce", Counts: string(kind) + " read"}, func(ctx context.Context, at func(int)) finding {
-		known, err := opened.Known(ctx, c.log(), since)
+		known, err := opened.KnownFacts(ctx, c.log(), since)
 		if err != nil {
 			return failed(ctx, err, "Nothing was sent.")
 		}
@@ -240,7 +240,7 @@ func (c *Console) planBackfill(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return failed(ctx, err, "Nothing was sent.")
 		}
-		return finding{Plan: &planned{Plan: plan, opened: opened, form: form, Since: since, Until: until, KnownSince: known.Complete}}
+		return finding{Plan: &planned{Plan: plan, opened: opened, form: form, Since: since, Until: until, LogBegins: known.LogBegins}}
 	})
 }
 
@@ -271,7 +271,7 @@ func (c *Console) reconcile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.begin(w, r, job{Title: "Comparing Commerce with deliveries", Counts: "orders and customers read"}, func(ctx context.Context, at func(int)) finding {
-		known, err := opened.Known(ctx, log, since)
+		known, err := opened.KnownFacts(ctx, log, since)
 		if err != nil {
 			return failed(ctx, err, "")
 		}
@@ -351,7 +351,7 @@ func (c *Console) resumeBackfill(w http.ResponseWriter, r *http.Request) {
 func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.Backfill, position *backfill.Position) {
 	work := job{Title: "Sending events to Segment", Counts: "events sent", Of: position.Events, Done: position.Sent}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
-		known, err := opened.Known(ctx, c.log(), position.Since)
+		known, err := opened.KnownFacts(ctx, c.log(), position.Since)
 		if err == nil {
 			err = opened.Backfill(ctx, position, known, opened.Journal(senderOf(ctx)), func(p backfill.Position) { at(p.Sent) })
 		}

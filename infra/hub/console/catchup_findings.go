@@ -99,14 +99,14 @@ type planned struct {
 	opened       store.Backfill
 	form         catchUpForm
 	Since, Until time.Time
-	KnownSince   time.Time // when the records of webhooks begin
+	LogBegins    time.Time // when the records of webhooks begin
 }
 
 // Again reports whether what was sent before is sent again.
 func (p planned) Again() bool { return p.opened.Again() }
 
 // Cut reports whether the records of webhooks begin later than the period.
-func (p planned) Cut() bool { return p.KnownSince.After(p.Since) }
+func (p planned) Cut() bool { return p.LogBegins.After(p.Since) }
 
 func (p planned) Kind() backfill.Kind { return p.form.Kind }
 

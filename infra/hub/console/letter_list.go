@@ -81,8 +81,8 @@ func (g *letterList) snapshot(now int) (groups []letterGroup, hidden, since int,
 	return g.groups, g.hidden, max(0, now-g.count-g.hidden), g.read
 }
 
-// lettersFresh is the length up to which the list is read again after each change.
-const lettersFresh = 1000
+// shortList is the length up to which the list is read again after each change.
+const shortList = 1000
 
 // isRead reports whether the list was read and need not be read again: the dead letters did not
 // change since then, or the list is so long that it is read again only later. So at most a tenth
@@ -90,7 +90,7 @@ const lettersFresh = 1000
 func (g *letterList) isRead(changes uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.read.IsZero() && (g.changes == changes || g.count > lettersFresh && time.Since(g.read) < 10*g.took)
+	return !g.read.IsZero() && (g.changes == changes || g.count > shortList && time.Since(g.read) < 10*g.took)
 }
 
 // find returns a dead letter of the list.

@@ -14,15 +14,15 @@ import (
 // eventFindings reports the rejected webhooks and their reasons, and when the last webhook of each
 // tracking was received. The check health reports undelivered events and dead letters.
 func eventFindings(all []executions.KindCount, judged map[string]bool, enabled map[string]bool, since time.Duration, now time.Time, s store.Store) (found []Finding) {
-	if reasons := executions.ByReason(all, executions.Rejected, known(judged)...); reasons != "" {
+	if reasons := executions.ByReason(all, executions.Rejected, reportedReasons(judged)...); reasons != "" {
 		found = append(found, Finding{State: Warning, Says: fmt.Sprintf("%s in %s: %s", executions.Rejected, executions.Lookback(since), reasons),
 			Do: "see which with hub executions --outcome rejected" + s.Flag() + "; if Commerce sent those that are forged, hub webhooks sync" + s.Flag()})
 	}
 	return append(found, lastFindings(all, enabled, since, now, s.Flag())...)
 }
 
-// known returns the reasons of rejected webhooks that the check health reports.
-func known(judged map[string]bool) (reasons []string) {
+// reportedReasons returns the reasons of rejected webhooks that the check health reports.
+func reportedReasons(judged map[string]bool) (reasons []string) {
 	for key, reason := range map[string]string{health.OfSecret: "forged", health.OfAccepting: "unavailable"} {
 		if judged[key] {
 			reasons = append(reasons, reason)

@@ -101,7 +101,7 @@ func (q Query) Selects(k Kind) bool {
 
 // SelectsAll reports whether the query selects an execution whose kind and period it selects.
 func (q Query) SelectsAll(e Execution) bool {
-	return (q.ID == "" || q.Names(e.Resource) || q.Names(e.WebhookID) || q.Names(e.Number)) && (q.Text == "" || e.says(NewWanted(q.Text)))
+	return (q.ID == "" || q.Names(e.Resource) || q.Names(e.WebhookID) || q.Names(e.Number)) && (q.Text == "" || e.says(NewSearchText(q.Text)))
 }
 
 // Names reports whether the query's ID is this id, or the beginning of it.
@@ -110,7 +110,7 @@ func (q Query) Names(id string) bool {
 }
 
 // says reports whether a text is in one of the fields.
-func (e Execution) says(wanted Wanted) bool {
+func (e Execution) says(text SearchText) bool {
 	all := make([]byte, 0, 1<<10)
 	for _, field := range [...]string{e.Tracking, e.Event, e.Resource, e.Number, e.Total, e.WebhookID, e.Reason, e.Detail} {
 		all = append(append(all, field...), '\n')
@@ -118,7 +118,7 @@ func (e Execution) says(wanted Wanted) bool {
 	for _, id := range e.MessageIDs {
 		all = append(append(all, id...), '\n')
 	}
-	return wanted.In(all)
+	return text.IsIn(all)
 }
 
 // Position returns the place of an execution in a list, as in Found.Next.

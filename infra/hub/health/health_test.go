@@ -85,10 +85,10 @@ func TestJudge(t *testing.T) {
 		{"an alarm of two trackings is on", func(f *Facts) {
 			f.Alarms = &store.Alarms{Confirmed: 1, Firing: []store.FiringAlarm{{Since: at("10:40"), Run: "hub doctor",
 				Firing: runbook.Firing{Alarm: runbook.Age, Trackings: []string{"order-completed", "order-updated"}}}}}
-		}, Degraded, "alarm/age", "The alarm age is on for order-completed, order-updated since 10:40. " + runbook.Age.Means},
+		}, Degraded, "alarm/age", "The alarm age has been on for order-completed, order-updated since 10:40. " + runbook.Age.Means},
 		{"webhooks may be lost", func(f *Facts) {
 			f.Alarms = &store.Alarms{Confirmed: 1, Firing: []store.FiringAlarm{{Since: at("10:40"), Firing: runbook.Firing{Alarm: runbook.Throttled}}}}
-		}, Broken, "alarm/api-429", "The alarm api-429 is on since 10:40. "},
+		}, Broken, "alarm/api-429", "The alarm api-429 has been on since 10:40. "},
 		{"webhooks are answered 503", func(f *Facts) {
 			f.Log.Unavailable, f.Log.LastAccepted = Unavailable{2, at("10:40"), at("10:45"), "the queue does not answer"}, at("10:30")
 		}, Broken, "accepting", "2 webhooks were answered 503 since 10:40, and none was accepted after them: the queue does not answer"},

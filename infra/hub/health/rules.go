@@ -241,9 +241,9 @@ func alarmsFiring(f Facts) (found []Problem) {
 		return nil
 	}
 	for _, a := range f.Alarms.Firing {
-		says := fmt.Sprintf("The alarm %s is on since %s. %s", a.Kind, clock(f, a.Since), a.Means)
+		says := fmt.Sprintf("The alarm %s has been on since %s. %s", a.Kind, clock(f, a.Since), a.Means)
 		if a.PerTracking {
-			says = fmt.Sprintf("The alarm %s is on for %s since %s. %s", a.Kind, strings.Join(a.Trackings, ", "), clock(f, a.Since), a.Means)
+			says = fmt.Sprintf("The alarm %s has been on for %s since %s. %s", a.Kind, strings.Join(a.Trackings, ", "), clock(f, a.Since), a.Means)
 		}
 		p := Problem{Key: "alarm/" + a.Kind, State: Degraded, Since: a.Since, Says: says, Do: a.Do, Run: a.Run}
 		if a.Loses {

@@ -17,7 +17,7 @@ func Trace(ctx context.Context, s store.Store, inbox string, log executions.Log,
 	if err != nil {
 		return executions.Story{}, err
 	}
-	ids, err := numbered(ctx, s, near, search)
+	ids, err := idsByNumber(ctx, s, near, search)
 	switch {
 	case err != nil:
 		return executions.Story{}, err
@@ -36,9 +36,9 @@ func Trace(ctx context.Context, s store.Store, inbox string, log executions.Log,
 	return story, nil
 }
 
-// numbered returns the ids of the orders whose number was searched for. It asks Commerce if the
+// idsByNumber returns the ids of the orders whose number was searched for. It asks Commerce if the
 // log has nothing of that name: the webhooks of the order may never have come.
-func numbered(ctx context.Context, s store.Store, log executions.Log, search executions.Search) (ids []string, err error) {
+func idsByNumber(ctx context.Context, s store.Store, log executions.Log, search executions.Search) (ids []string, err error) {
 	number := loggable.OrderNumber(search.Resource)
 	if number == "" {
 		return nil, nil
@@ -65,7 +65,7 @@ func numbered(ctx context.Context, s store.Store, log executions.Log, search exe
 	defer cancel()
 	client, err := s.Commerce(ctx)
 	if err == nil {
-		ids, err = client.OrdersNumbered(ctx, number)
+		ids, err = client.OrderIDsByNumber(ctx, number)
 	}
 	if err != nil {
 		return nil, nil // InCommerce says why Commerce does not answer

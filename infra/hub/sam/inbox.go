@@ -32,7 +32,7 @@ type Inbox struct {
 
 // OpenInbox opens an inbox at a port, in front of the hub at a URL. Port 0 is any free port. It
 // fails if a container cannot connect to it. show is called with the messages of each batch
-// that the hub took.
+// that the hub accepted.
 func OpenInbox(ctx context.Context, port, hub string, show func(messages []json.RawMessage)) (*Inbox, error) {
 	host, err := hostAddress(ctx)
 	if err != nil {
@@ -78,7 +78,7 @@ func (in *Inbox) Serve(ctx context.Context) error {
 func (in *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBatch))
 	if err != nil {
-		http.Error(w, "the batch is larger than Segment takes, or was not sent completely", http.StatusRequestEntityTooLarge)
+		http.Error(w, "the batch is larger than Segment accepts, or was not sent completely", http.StatusRequestEntityTooLarge)
 		return
 	}
 	status, answer, err := in.pass(r, body)
@@ -114,7 +114,7 @@ func (in *Inbox) pass(r *http.Request, body []byte) (status int, answer []byte, 
 	return response.StatusCode, answer, err
 }
 
-// showBatch shows the messages of a batch that the hub took, which is JSON.
+// showBatch shows the messages of a batch that the hub accepted, which is JSON.
 func (in *Inbox) showBatch(body []byte) {
 	var batch struct {
 		Batch []json.RawMessage `json:"batch"`

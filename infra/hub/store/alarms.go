@@ -46,7 +46,7 @@ func (d *Deployment) Alarms(ctx context.Context) (Alarms, error) {
 		}
 	}
 	found := Alarms{Topic: d.Outputs[outputs.AlarmTopic]}
-	for _, f := range runbook.Find(d.stack(), func(name string) bool { _, on := since[name]; return on }) {
+	for _, f := range runbook.Find(d.StackName(), func(name string) bool { _, on := since[name]; return on }) {
 		firing := FiringAlarm{Firing: f, Run: f.Run(d.Outputs[outputs.Prefix])}
 		for _, name := range f.Names {
 			if firing.Since.IsZero() || since[name].Before(firing.Since) {
@@ -59,13 +59,10 @@ func (d *Deployment) Alarms(ctx context.Context) (Alarms, error) {
 	return found, err
 }
 
-// stack returns the name of the stack.
-func (d *Deployment) stack() string { return outputs.StackName(d.Outputs[outputs.Prefix]) }
-
 // alarms returns the alarms of the store by their names. It asks for them by name: the names
 // of another store can begin with the name of this stack.
 func (d *Deployment) alarms(ctx context.Context) (map[string]types.MetricAlarm, error) {
-	answer, err := cloudwatch.NewFromConfig(d.Config).DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: runbook.Names(d.stack()), MaxRecords: aws.Int32(100)})
+	answer, err := cloudwatch.NewFromConfig(d.Config).DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: runbook.Names(d.StackName()), MaxRecords: aws.Int32(100)})
 	if err != nil {
 		return nil, fmt.Errorf("reading which alarms are on: %w", err)
 	}

@@ -279,18 +279,18 @@ func (b Backfill) ArrivalLog(ctx context.Context, here executions.Log) (backfill
 	return l, nil
 }
 
-// Known reads what is known since a time about the events of Commerce: from the log of the
+// KnownFacts reads what is known since a time about the events of Commerce: from the log of the
 // webhooks that arrived, and from what was sent from this machine. The log here is as that of
 // ArrivalLog. A store that is opened to send events again knows nothing.
-func (b Backfill) Known(ctx context.Context, here executions.Log, since time.Time) (backfill.Known, error) {
+func (b Backfill) KnownFacts(ctx context.Context, here executions.Log, since time.Time) (backfill.KnownFacts, error) {
 	if b.options.Again {
-		return backfill.Known{}, nil
+		return backfill.KnownFacts{}, nil
 	}
 	log, err := b.ArrivalLog(ctx, here)
 	if err != nil {
-		return backfill.Known{}, err
+		return backfill.KnownFacts{}, err
 	}
-	return backfill.ReadKnown(ctx, log, since, b.Journal(""))
+	return backfill.ReadKnownFacts(ctx, log, since, b.Journal(""))
 }
 
 // Again reports whether the store is opened to send again what was sent before.

@@ -57,15 +57,15 @@ func OpenDeployed(ctx context.Context, prefix string) (Store, error) {
 	if err != nil {
 		return Store{}, err
 	}
-	protection := settings.Protection{Key: d.Outputs[outputs.Key]}
+	tagsAndKey := settings.TagsAndKey{Key: d.Outputs[outputs.Key]}
 	if tags := d.Outputs[outputs.Tags]; tags != "" {
-		if err := json.Unmarshal([]byte(tags), &protection.Tags); err != nil {
+		if err := json.Unmarshal([]byte(tags), &tagsAndKey.Tags); err != nil {
 			return Store{}, fmt.Errorf("reading the output %s of the stack: %w", outputs.Tags, err)
 		}
 	}
 	name := prefix + "/" + settings.WebhookSecret
 	return Store{
-		Backend:       settings.NewEditableParameterStore(ssm.NewFromConfig(config), prefix).With(protection),
+		Backend:       settings.NewEditableParameterStore(ssm.NewFromConfig(config), prefix).With(tagsAndKey),
 		Location:      Location{Prefix: prefix},
 		Name:          fmt.Sprintf("Parameter Store in %s, below %s", config.Region, prefix),
 		SecretCommand: "aws ssm get-parameter --region " + config.Region + " --with-decryption --query Parameter.Value --output text --name " + name,
@@ -155,6 +155,9 @@ func (d *Deployment) Spool(t tracking.Tracking) (spool.SQS, error) {
 	return spool.NewSQS(sqs.NewFromConfig(d.Config), urls), err
 }
 
+// StackName returns the name of the stack.
+func (d *Deployment) StackName() string { return outputs.StackName(d.Outputs[outputs.Prefix]) }
+
 // RetryNow makes the functions of trackings attempt their retrying events. It returns about how
 // many there are.
 func (d *Deployment) RetryNow(ctx context.Context, trackings []tracking.Tracking) (events int, err error) {
@@ -179,7 +182,7 @@ func (d *Deployment) RetryNow(ctx context.Context, trackings []tracking.Tracking
 func (d *Deployment) queues(t tracking.Tracking) (spool.URLs, error) {
 	urls := spool.URLs{Queue: d.Outputs[outputs.Queue(t)], Waiting: d.Outputs[outputs.Waiting(t)], DeadLetters: d.Outputs[outputs.DeadLetters(t)]}
 	if urls.Queue == "" || urls.Waiting == "" || urls.DeadLetters == "" {
-		return urls, fmt.Errorf("the stack has not the outputs %s, %s and %s: deploy it again with this version", outputs.Queue(t), outputs.Waiting(t), outputs.DeadLetters(t))
+		return urls, fmt.Errorf("the stack does not have the outputs %s, %s and %s: deploy it again with this version", outputs.Queue(t), outputs.Waiting(t), outputs.DeadLetters(t))
 	}
 	return urls, nil
 }

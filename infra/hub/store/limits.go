@@ -52,20 +52,20 @@ func (d *Deployment) Limits(ctx context.Context) (Limits, error) {
 	}
 	now := time.Now()
 	for _, t := range tracking.All() {
-		n, err := d.total(ctx, alarms[d.stack()+"-"+runbook.Throttles.Name(t)], now)
+		n, err := d.total(ctx, alarms[d.StackName()+"-"+runbook.Throttles.Name(t)], now)
 		if err != nil {
 			return Limits{}, err
 		}
 		l.Throttled += n
 	}
-	l.Rejected, err = d.total(ctx, alarms[d.stack()+"-"+runbook.Throttled.Kind], now)
+	l.Rejected, err = d.total(ctx, alarms[d.StackName()+"-"+runbook.Throttled.Kind], now)
 	return l, err
 }
 
 // deliveryConcurrency returns how many executions the event source mapping of a tracking may
 // use of those that no function has reserved.
 func (d *Deployment) deliveryConcurrency(ctx context.Context, client *lambda.Client, t tracking.Tracking, unreserved int) (sum int, err error) {
-	name := d.stack() + "-" + t.Name
+	name := d.StackName() + "-" + t.Name
 	reserved, err := client.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: aws.String(name)})
 	if err != nil {
 		return 0, fmt.Errorf("reading the concurrency of the function %s: %w", name, err)

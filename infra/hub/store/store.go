@@ -47,9 +47,9 @@ type Backend interface {
 	// Versions returns the versions of a parameter, the newest first. The current value is
 	// one of them.
 	Versions(ctx context.Context, name string) ([]settings.Stored, error)
-	// Protect gives each parameter what the stack of the store says about all of them: its
-	// tags, and the key of its secrets. The caller holds Saving.
-	Protect(context.Context) error
+	// ApplyTagsAndKey gives each parameter the tags that the stack wants it to have, and encrypts
+	// the secrets with the key of the stack. The caller holds Saving.
+	ApplyTagsAndKey(context.Context) error
 }
 
 // Open opens the store that the command line names.

@@ -35,9 +35,6 @@ func (s Store) Deletion(ctx context.Context) (loss Deletion, err error) {
 	return loss, err
 }
 
-// StackName returns the name of the stack.
-func (d *Deployment) StackName() string { return outputs.StackName(d.Outputs[outputs.Prefix]) }
-
 // Unprotect switches the termination protection of the stack off, so that it can be deleted. The
 // next deployment switches it on again.
 func (d *Deployment) Unprotect(ctx context.Context) error {

@@ -70,8 +70,8 @@ func versionName(name string, version int64) string {
 	return path.Join(versionsFolder, name, strconv.FormatInt(version, 10))
 }
 
-// Protect implements Backend. A directory has nothing to add.
-func (d Directory) Protect(context.Context) error { return nil }
+// ApplyTagsAndKey implements Backend. A directory has nothing to add.
+func (d Directory) ApplyTagsAndKey(context.Context) error { return nil }
 
 // Versions implements Backend. In a directory, only templates have versions: those that Put
 // replaced, and the current one.

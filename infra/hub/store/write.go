@@ -16,7 +16,8 @@ import (
 
 // Write checks all parameters together and writes those of wanted that differ from current.
 // It returns the names of the parameters that it wrote, in order, also with an error. Then it
-// protects them, and those that the stack made. A caller that must not replace the changes of other users holds Saving.
+// gives all parameters their tags and their key. A caller that must not replace the changes of
+// other users holds Saving.
 func (s Store) Write(ctx context.Context, current, wanted map[string]string) (written []string, err error) {
 	if err := errors.Join(Check(together(current, wanted)), s.CheckKey(current, wanted)); err != nil {
 		return nil, fmt.Errorf("nothing was written to %s: %w", s.Name, err)
@@ -46,7 +47,7 @@ func (s Store) Write(ctx context.Context, current, wanted map[string]string) (wr
 				err, s.Name, cmp.Or(strings.Join(written, ", "), "nothing"), strings.Join(left[i:], ", "))
 		}
 	}
-	return names, s.Protect(ctx)
+	return names, s.ApplyTagsAndKey(ctx)
 }
 
 // CheckUnchanged returns an error if wanted would replace a setting that was changed after

@@ -106,7 +106,7 @@ func TestExecutionsSurviveARestart(t *testing.T) {
 func TestARecordOfAnEarlierReleaseIsRead(t *testing.T) {
 	want := executions.Of(delivered("o-1", time.Now()))[0]
 	later := writer{}
-	later.added(want.Lines)
+	later.laterFields(want.Lines)
 	record := encode(want)
 	got, err := decode(keyOf(want.Received, want.Tracking), record[:len(record)-len(later)])
 	if err != nil {

@@ -133,12 +133,12 @@ func encode(e executions.Execution) []byte {
 		w.line(line, before, e.Received)
 		before = line
 	}
-	w.added(e.Lines)
+	w.laterFields(e.Lines)
 	return w
 }
 
-// added appends the fields of lines that records of an earlier release do not have.
-func (w *writer) added(lines []executions.Line) {
+// laterFields appends the fields of lines that records of an earlier release do not have.
+func (w *writer) laterFields(lines []executions.Line) {
 	before := executions.Line{}
 	for _, line := range lines {
 		w.changed(line.Number, before.Number)
@@ -148,8 +148,8 @@ func (w *writer) added(lines []executions.Line) {
 	}
 }
 
-// added reads what added appended, if it is there.
-func (r *reader) added(lines []executions.Line) {
+// laterFields reads what laterFields appended, if it is there.
+func (r *reader) laterFields(lines []executions.Line) {
 	if len(r.left) == 0 {
 		return
 	}
@@ -228,7 +228,7 @@ func linesIn(key, record []byte) ([]executions.Line, error) {
 		before = r.line(before, tracking, received)
 		lines = append(lines, before)
 	}
-	r.added(lines)
+	r.laterFields(lines)
 	if r.err != nil || n == 0 {
 		return nil, errors.Join(database.ErrDamaged, r.err)
 	}

@@ -19,7 +19,7 @@ type search struct {
 	query    executions.Query
 	page     executions.Page
 	from, to time.Time
-	text     executions.Wanted
+	text     executions.SearchText
 	found    executions.Found
 	last     []byte // the key of the last row
 	after    []byte // the rows of the page have smaller keys; nil without a limit
@@ -30,7 +30,7 @@ type search struct {
 // of the page, unless the query has a text.
 func (s *Store) Find(ctx context.Context, q executions.Query, page executions.Page) (executions.Found, error) {
 	s.flush()
-	f := search{ctx: ctx, query: q, page: page, text: executions.NewWanted(q.Text)}
+	f := search{ctx: ctx, query: q, page: page, text: executions.NewSearchText(q.Text)}
 	f.from, f.to = q.Bounds(time.Now())
 	f.found.Summary = executions.NewSummary(f.from, f.to)
 	if page.After != "" {
@@ -193,7 +193,7 @@ func (h *hourFilter) skips(key []byte) (bool, error) {
 
 // consider adds an execution if the query selects it.
 func (f *search) consider(key, record []byte, counts bool) error {
-	if !f.text.In(record) && !f.text.In(key[8:]) { // first, because it needs no new memory
+	if !f.text.IsIn(record) && !f.text.IsIn(key[8:]) { // first, because it needs no new memory
 		return nil
 	}
 	if !f.query.Selects(kindIn(trackingOf(key), record)) {

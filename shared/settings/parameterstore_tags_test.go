@@ -18,7 +18,7 @@ func protected(t *testing.T) (*systemsManager, settings.EditableParameterStore) 
 		"/shop/commerce/webhook-secret": with(text("SecureString", "s"), "KeyId", customerKey),
 		"/shop/segment/host":            text("String", "https://api.segment.io"),
 	})
-	return s, s.store().With(settings.Protection{Key: customerKey, Tags: map[string]string{"team": "shop"}})
+	return s, s.store().With(settings.TagsAndKey{Key: customerKey, Tags: map[string]string{"team": "shop"}})
 }
 
 // made describes the calls, sorted: the operation, the parameter, the key and the tags.
@@ -38,7 +38,7 @@ func (s *systemsManager) made() (all []string) {
 
 func TestProtectTagsEveryParameterAndEncryptsSecretsOfAnotherKey(t *testing.T) {
 	s, store := protected(t)
-	if err := store.Protect(t.Context()); err != nil {
+	if err := store.ApplyTagsAndKey(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	const tags = " [map[Key:team Value:shop]]"
@@ -57,7 +57,7 @@ func TestProtectTagsEveryParameterAndEncryptsSecretsOfAnotherKey(t *testing.T) {
 
 func TestWithoutKeyAndTagsNothingIsCalled(t *testing.T) {
 	s, _ := protected(t)
-	if err := s.store().Protect(t.Context()); err != nil || len(s.calls) > 0 {
+	if err := s.store().ApplyTagsAndKey(t.Context()); err != nil || len(s.calls) > 0 {
 		t.Errorf("%v, and the calls %v", err, s.made())
 	}
 }
@@ -86,11 +86,11 @@ func TestErrorsOfTagsAndKeysNameTheMissingPermission(t *testing.T) {
 	denied := refusal(400, "AccessDeniedException", "no")
 	s, store := protected(t)
 	s.answers = append(s.answers, denied)
-	if err := store.Protect(t.Context()); err == nil || !strings.Contains(err.Error(), "allow ssm:DescribeParameters") {
+	if err := store.ApplyTagsAndKey(t.Context()); err == nil || !strings.Contains(err.Error(), "allow ssm:DescribeParameters") {
 		t.Errorf("the error is %v", err)
 	}
 	s.answers = append(s.answers, version(1), denied)
-	if err := store.Put(t.Context(), settings.SegmentHost, "x"); err == nil || !strings.Contains(err.Error(), "is written, but it has not the tags of the store") ||
+	if err := store.Put(t.Context(), settings.SegmentHost, "x"); err == nil || !strings.Contains(err.Error(), "is written, but it does not have the tags of the store") ||
 		!strings.Contains(err.Error(), "allow ssm:AddTagsToResource on arn:aws:ssm:<region>:<account>:parameter/shop/segment/host") {
 		t.Errorf("the error is %v", err)
 	}

@@ -12,7 +12,7 @@ func TestATextIsFoundWhateverItsCase(t *testing.T) {
 			for _, around := range []string{"", "-", "Zq"} {
 				body := around + within + around
 				want := strings.Contains(foldASCII(body), foldASCII(text))
-				if got := NewWanted(text).In([]byte(body)); got != want {
+				if got := NewSearchText(text).IsIn([]byte(body)); got != want {
 					t.Errorf("%q in %q: %t, want %t", text, body, got, want)
 				}
 			}

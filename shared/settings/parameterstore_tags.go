@@ -15,8 +15,8 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// Protection is what the stack of a store says about all of its parameters.
-type Protection struct {
+// TagsAndKey are what the stack of a store wants all of its parameters to have.
+type TagsAndKey struct {
 	// Key is the ARN of the key that encrypts the secrets. "" means the account's default key.
 	Key string
 	// Tags are the tags of each parameter.
@@ -24,23 +24,23 @@ type Protection struct {
 }
 
 // keyID returns the key for a request, and nil for the default key.
-func (p Protection) keyID() *string {
-	if p.Key == "" {
+func (t TagsAndKey) keyID() *string {
+	if t.Key == "" {
 		return nil
 	}
-	return aws.String(p.Key)
+	return aws.String(t.Key)
 }
 
-// With returns the same store, whose new parameters have this protection.
-func (s EditableParameterStore) With(p Protection) EditableParameterStore {
-	s.protection = p
+// With returns the same store, which gives new parameters these tags and this key.
+func (s EditableParameterStore) With(t TagsAndKey) EditableParameterStore {
+	s.tagsAndKey = t
 	return s
 }
 
-// Protect gives the tags to every parameter, and encrypts again each secret that was saved with
-// another key. Nothing else may save at the same time.
-func (s EditableParameterStore) Protect(ctx context.Context) error {
-	if s.protection.Key == "" && len(s.protection.Tags) == 0 {
+// ApplyTagsAndKey gives the tags to every parameter, and encrypts again each secret that was
+// saved with another key. Nothing else may save at the same time.
+func (s EditableParameterStore) ApplyTagsAndKey(ctx context.Context) error {
+	if s.tagsAndKey.Key == "" && len(s.tagsAndKey.Tags) == 0 {
 		return nil
 	}
 	described, err := s.describe(ctx)
@@ -77,11 +77,10 @@ func (s EditableParameterStore) describe(ctx context.Context) (all []types.Param
 	return all, nil
 }
 
-// encryptAgain writes a secret again, if it is encrypted with another key than that of the
-// protection.
+// encryptAgain writes a secret again, if it is encrypted with another key than that of the store.
 func (s EditableParameterStore) encryptAgain(ctx context.Context, p types.ParameterMetadata) error {
 	name := strings.TrimPrefix(aws.ToString(p.Name), s.prefix+"/")
-	if s.protection.Key == "" || aws.ToString(p.KeyId) == s.protection.Key || !IsSecret(name) {
+	if s.tagsAndKey.Key == "" || aws.ToString(p.KeyId) == s.tagsAndKey.Key || !IsSecret(name) {
 		return nil
 	}
 	stored, err := s.read(ctx, []string{name})
@@ -101,15 +100,15 @@ func (s EditableParameterStore) tagNew(ctx context.Context, fullName string, ver
 }
 
 func (s EditableParameterStore) addTags(ctx context.Context, fullName string) error {
-	if len(s.protection.Tags) == 0 {
+	if len(s.tagsAndKey.Tags) == 0 {
 		return nil
 	}
 	input := &ssm.AddTagsToResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: aws.String(fullName)}
-	for _, key := range slices.Sorted(maps.Keys(s.protection.Tags)) {
-		input.Tags = append(input.Tags, types.Tag{Key: aws.String(key), Value: aws.String(s.protection.Tags[key])})
+	for _, key := range slices.Sorted(maps.Keys(s.tagsAndKey.Tags)) {
+		input.Tags = append(input.Tags, types.Tag{Key: aws.String(key), Value: aws.String(s.tagsAndKey.Tags[key])})
 	}
 	if _, err := s.editor.AddTagsToResource(ctx, input); err != nil {
-		return fmt.Errorf("the parameter %s is written, but it has not the tags of the store: %w%s", fullName, loggable.AWSError(err),
+		return fmt.Errorf("the parameter %s is written, but it does not have the tags of the store: %w%s", fullName, loggable.AWSError(err),
 			remedy(err, fullName, "ssm:AddTagsToResource"))
 	}
 	return nil

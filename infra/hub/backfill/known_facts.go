@@ -13,25 +13,25 @@ import (
 // by that much.
 const clockSkew = 5 * time.Minute
 
-// Known is what is known about facts: from the webhooks that arrived, and from the journal of
+// KnownFacts is what is known of facts that were sent: from the webhooks that arrived, and from the journal of
 // earlier backfills and reconciliations. The zero value knows nothing.
-type Known struct {
-	// Complete is when the log of webhooks begins. What was delivered before is not known.
-	Complete time.Time
+type KnownFacts struct {
+	// LogBegins is when the log of webhooks begins. What was delivered before is not known.
+	LogBegins time.Time
 
 	outcomes map[string]Outcome // by the keys of the facts
 	ids      map[string]bool    // messageIds that Segment accepted
 	journal  map[string]bool    // the keys of the facts that were sent from here
 }
 
-// ReadKnown reads what is known about the facts since a time.
-func ReadKnown(ctx context.Context, log ArrivalLog, since time.Time, journal *Journal) (Known, error) {
+// ReadKnownFacts reads what is known about the facts since a time.
+func ReadKnownFacts(ctx context.Context, log ArrivalLog, since time.Time, journal *Journal) (KnownFacts, error) {
 	arrivals, complete, err := log.Arrivals(ctx, since.Add(-clockSkew))
 	if err != nil {
-		return Known{}, err
+		return KnownFacts{}, err
 	}
 	sent, err := journal.read()
-	return Known{Complete: complete, outcomes: outcomesOf(arrivals), ids: idsOf(arrivals), journal: sent}, err
+	return KnownFacts{LogBegins: complete, outcomes: outcomesOf(arrivals), ids: idsOf(arrivals), journal: sent}, err
 }
 
 // outcomesOf returns the outcomes by the keys of the facts. An update that reported a partial
@@ -64,7 +64,7 @@ func idsOf(arrivals []Arrival) map[string]bool {
 
 // outcome returns the outcome of the webhook about a fact; zero if none arrived. Whether a
 // partial refund was delivered, only its messages show: see hasMessage.
-func (k Known) outcome(f fact) Outcome {
+func (k KnownFacts) outcome(f fact) Outcome {
 	outcome := k.outcomes[key(f.by.Name, f.resource.ID)]
 	if f.isPartialRefund() && (outcome == Delivered || outcome == Skipped) {
 		return 0
@@ -73,9 +73,9 @@ func (k Known) outcome(f fact) Outcome {
 }
 
 // hasSent reports whether a fact was sent to Segment, by a webhook or from here.
-func (k Known) hasSent(f fact) bool { return k.outcome(f) == Delivered || k.journal[f.key()] }
+func (k KnownFacts) hasSent(f fact) bool { return k.outcome(f) == Delivered || k.journal[f.key()] }
 
 // hasMessage reports whether Segment accepted a message of a partial refund.
-func (k Known) hasMessage(w written) bool {
+func (k KnownFacts) hasMessage(w written) bool {
 	return w.fact.isPartialRefund() && slices.ContainsFunc(w.messages, func(m segment.Message) bool { return k.ids[m.ID] })
 }

@@ -21,7 +21,7 @@ func TestABackfillLeavesOutWhatWasSent(t *testing.T) {
 		if err := s.journal().add([]entry{{key: key("checkout-started", ids[2])}}); err != nil {
 			t.Fatal(err)
 		}
-		known, err := ReadKnown(t.Context(), log, day, s.journal())
+		known, err := ReadKnownFacts(t.Context(), log, day, s.journal())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestABackfillLeavesOutWhatWasSent(t *testing.T) {
 				t.Errorf("it sent %s of %s again", fields["event"], about)
 			}
 		}
-		again, err := ReadKnown(t.Context(), log, day, s.journal())
+		again, err := ReadKnownFacts(t.Context(), log, day, s.journal())
 		if err != nil {
 			t.Fatal(err)
 		}

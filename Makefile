@@ -37,7 +37,7 @@ diff: infra/node_modules ## Show what make deploy would change
 	@cd infra && npx cdk diff $(OPTIONS)
 
 .PHONY: deploy
-deploy: compiler infra/node_modules ## Build the functions and deploy them: ENV=prod is of infra/environments.json, CDK='-c prefix=/shop' sets an option
+deploy: compiler infra/node_modules ## Build the functions and deploy them: ENV=prod names an environment of infra/environments.json, CDK='-c prefix=/shop' sets an option
 	@cd infra && npx cdk deploy $(OPTIONS)
 
 .PHONY: destroy

@@ -91,7 +91,7 @@ func awsConfig() aws.Config {
 	return config
 }
 
-// endpoints tells the SDK what the environment variables say about endpoints.
+// endpoints gives the SDK the environment variables about endpoints.
 type endpoints struct{}
 
 // GetUseFIPSEndpoint has the name and the signature that the SDK looks for.

@@ -43,7 +43,7 @@ needs which role.`,
 	cmd.Flags().StringVar(&s.Region, "region", "", "the `REGION` of the store")
 	cmd.Flags().StringVar(&s.Key, "key", "", "the `ARN` of the KMS key of the store, if it has the option kmsKeyArn")
 	cmd.Flags().StringVar(&s.Topic, "topic", "", "the `ARN` of the topic of the alarms, if the store has the option alarmTopic")
-	cmd.Flags().StringVar(&s.Qualifier, "qualifier", "hnb659fds", "of a deployer: the `qualifier` of the CDK's bootstrap")
+	cmd.Flags().StringVar(&s.Qualifier, "qualifier", "hnb659fds", "for a deployer: the `qualifier` of the CDK's bootstrap")
 	return cmd
 }
 

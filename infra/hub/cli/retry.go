@@ -143,7 +143,7 @@ func (o retryOptions) runDeployed(cmd *cobra.Command, trackings []tracking.Track
 	case events == 0:
 		fmt.Fprintln(cmd.OutOrStdout(), "No event is retried.")
 	default:
-		fmt.Fprintf(cmd.OutOrStdout(), "Attempted now: about %s. One whose last attempt was just before follows at its next attempt. hub executions --outcome retrying%s shows those that fail again.\n",
+		fmt.Fprintf(cmd.OutOrStdout(), "Attempted now: about %s. An event that was attempted just before follows at its next attempt. hub executions --outcome retrying%s shows those that fail again.\n",
 			words.Count(events, "event"), s.Flag())
 	}
 	return nil

@@ -24,8 +24,8 @@ func newUnprotect() *cobra.Command {
 	var options unprotectOptions
 	cmd := &cobra.Command{
 		Use:   "unprotect --prefix PREFIX | --assembly DIRECTORY [--export FILE]",
-		Short: "Allow that a deployed store is deleted, after saying what would be lost",
-		Long: `unprotect says what would be lost if the stack of a deployed store were deleted: the edited
+		Short: "Switch off the termination protection of a deployed store, after printing what would be lost",
+		Long: `unprotect prints what would be lost if the stack of a deployed store were deleted: the edited
 templates, the waiting events and the dead letters. At a terminal it offers to save the
 settings, the templates and the dead letters in a file, which hub import reads. Then it asks,
 and switches the termination protection of the stack off. It deletes nothing: make destroy
@@ -68,7 +68,7 @@ func unprotect(cmd *cobra.Command, options unprotectOptions) error {
 	if err := options.save(cmd, s, loss); err != nil {
 		return err
 	}
-	yes, err := options.confirm(cmd, "Allow that the stack "+s.Deployment.StackName()+" is deleted?")
+	yes, err := options.confirm(cmd, "Allow the deletion of the stack "+s.Deployment.StackName()+"?")
 	if !yes || err != nil {
 		return err
 	}

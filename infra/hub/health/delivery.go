@@ -123,7 +123,7 @@ func destinationFails(f Facts, key, name string, cause origin) []Problem {
 	p := Problem{Key: key, State: Degraded, Since: since, Run: listing(f, ""), Path: "/executions?outcome=retrying", Page: "Retrying events",
 		Do: "Nothing is lost: events are retried automatically for 30 hours. Look at the status page of the service, at the network of the hub, and at the address in the settings."}
 	if f.Machine.Address != "" { // a deployed store has no hub
-		p.Do += " After a repair, hub retry" + f.HubFlag + " attempts them at once."
+		p.Do += " When it works again, hub retry" + f.HubFlag + " attempts them at once."
 	}
 	switch {
 	case failing:

@@ -45,7 +45,7 @@ var (
 		run:   "hub webhooks list --prefix PREFIX"}
 	Forged = Alarm{Kind: "forged",
 		Means: "Webhooks with a wrong secret were rejected in three or more 5-minute periods of the last 24 hours. They come from Commerce after a change of the secret, or from any other client.",
-		Do:    "Let the command compare the secret in Commerce with the store's. If it has nothing to do, others sent them, and nothing is to be done.",
+		Do:    "Let the command compare the secret in Commerce with the store's. If it changes nothing, others sent them, and you need to do nothing.",
 		run:   "hub webhooks sync --prefix PREFIX"}
 	Unverified = Alarm{Kind: "unverified",
 		Means: "Webhooks were accepted without a check of their secret, in three or more 5-minute periods of the last 24 hours: there is no webhook secret, or Parameter Store did not answer. They are checked before delivery, and nothing is lost.",

@@ -67,7 +67,7 @@ var layout = []rule{
 	{folder: "infra/hub/doctor", may: append(hubParts, "infra/hub/health", "infra/hub/store", "infra/stack/outputs")},
 	{folder: "infra/hub/console", may: append(hubParts, "infra/hub/doctor", "infra/hub/health", "infra/hub/store")},
 	{folder: "infra/hub/local", may: append(hubParts, "infra/hub/alert", "infra/hub/archive", "infra/hub/console", "infra/hub/health", "infra/hub/measure", "infra/hub/server", "infra/hub/store"), aws: true},
-	{folder: "infra/hub/cli", may: append(hubParts, "infra/hub/access", "infra/hub/alert", "infra/hub/archive", "infra/hub/doctor", "infra/hub/health", "infra/hub/local", "infra/hub/sam", "infra/hub/store", "infra/stack/outputs"), aws: true},
+	{folder: "infra/hub/cli", may: append(hubParts, "infra/hub/access", "infra/hub/alert", "infra/hub/archive", "infra/hub/doctor", "infra/hub/health", "infra/hub/local", "infra/hub/sam", "infra/hub/store"), aws: true},
 	{folder: "infra/hub/access", may: []string{"infra/stack/outputs", "shared"}},
 	{folder: "infra/hub/browser", may: []string{"infra/tools"}},
 	{folder: "infra/hub/hubtest", may: []string{"shared"}},

@@ -88,7 +88,7 @@ lint:
 SCALE ?= 10
 
 .PHONY: prove
-prove: ## Show at full size what infra/docs/promises.md says, in ten minutes; SCALE=100 has ten times as many kills and webhooks
+prove: ## Show at full size what infra/docs/promises.md says, in about a quarter of an hour; SCALE=100 has ten times as many kills and webhooks
 	go test -count 1 -v -timeout 2h -run AtScale ./functions -scale $(SCALE)
 	go test -count 1 -v -timeout 2h -run AtScale ./infra/hub/cli -scale $(SCALE)
 	go test -count 1 -v -timeout 2h -run AtScale ./infra/emulator/account -scale $(SCALE)

@@ -27,8 +27,8 @@ const Memory = 256
 func MemoryLimit() string { return strconv.Itoa(Memory/2) + "MiB" }
 
 // How an event source mapping calls a function. With these an account that runs only ten
-// executions at a time answers 20 webhooks a second also while Segment hangs. The tests of
-// infra/emulator/account show it.
+// executions at a time accepts nearly all of 20 webhooks a second also while Segment hangs. The
+// tests of infra/emulator/account show it.
 const (
 	// Deliveries is how many batches of a tracking are delivered at the same time: the minimum
 	// of Lambda. A deployment can set more.

@@ -16,11 +16,11 @@ var scale = flag.Int("scale", 1, "multiply the length of the outages in tests At
 // small is a new AWS account: it runs ten executions at the same time.
 var small = size{concurrency: 10, deliveries: serve.Deliveries, window: serve.GatherFor}
 
-// A new AWS account answers every webhook of a busy store while Segment does not work, from the
-// first second of the outage until everything is delivered: the webhooks come at random, so one or
-// two of 8,700 may still meet ten executions. While Segment is slow, ten may. An outage takes three minutes;
-// with scale 20, an hour.
-func TestAtScaleASmallAccountAnswersEveryWebhookDuringAnOutage(t *testing.T) {
+// A new AWS account accepts nearly all webhooks of a busy store while Segment does not work, from
+// the first second of the outage until everything is delivered. The webhooks come at random, so
+// one may meet ten executions that are running: the test allows two, and ten of 8,700 while
+// Segment is slow. An outage takes three minutes; with scale 20, an hour.
+func TestAtScaleASmallAccountAcceptsWebhooksDuringAnOutage(t *testing.T) {
 	const aSecond = 20
 	for name, outage := range map[string]struct {
 		answer  func(context.Context) *http.Response

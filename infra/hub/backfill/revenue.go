@@ -146,8 +146,9 @@ type OneRevenue struct {
 }
 
 // OneRevenue compares an order, whenever it was paid, with what arrived about it or was sent
-// from here. What did not arrive is not known: it may have come before that.
-func (s *Sender) OneRevenue(ctx context.Context, order commerce.Order, arrivals []Arrival) (OneRevenue, error) {
+// from here. If the order was paid before the log of webhooks begins, what did not arrive is not
+// known.
+func (s *Sender) OneRevenue(ctx context.Context, order commerce.Order, arrivals []Arrival, begins time.Time) (OneRevenue, error) {
 	r := &resource{Record: order.Record, order: &order}
 	if !isPaid(order.Payment) {
 		return OneRevenue{}, nil
@@ -155,7 +156,7 @@ func (s *Sender) OneRevenue(ctx context.Context, order commerce.Order, arrivals 
 	if err := s.readPayments(ctx, r); err != nil {
 		return OneRevenue{}, err
 	}
-	c := s.comparingRevenue(&Revenue{Known: time.Now()}, arrivals)
+	c := s.comparingRevenue(&Revenue{Known: begins}, arrivals)
 	if err := c.compareOrder(ctx, r, c.paidAt(r)); err != nil {
 		return OneRevenue{}, err
 	}

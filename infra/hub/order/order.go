@@ -25,8 +25,8 @@ const askWithin = 10 * time.Second
 // InCommerce describes the order or the customer of a story as Commerce has it now, in
 // sentences without personal data. It returns none if the store is not connected to Commerce, or
 // if the story is not about one order or customer. The inbox is where a store on this machine
-// sends events if it has no Segment host.
-func InCommerce(ctx context.Context, s store.Store, inbox string, story executions.Story) []string {
+// sends events if it has no Segment host, and the log is that of the story.
+func InCommerce(ctx context.Context, s store.Store, inbox string, log executions.Log, story executions.Story) []string {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	client, err := s.Commerce(ctx)
@@ -39,7 +39,7 @@ func InCommerce(ctx context.Context, s store.Store, inbox string, story executio
 	case isCustomer(story):
 		says, err = customer(ctx, client, resourceOf(story))
 	default:
-		says, err = order(ctx, client, s, inbox, story)
+		says, err = order(ctx, client, s, inbox, log, story)
 	}
 	if err != nil {
 		return []string{"What Commerce has is not known: " + err.Error()}
@@ -88,7 +88,7 @@ func dates(r commerce.Record) string {
 	return fmt.Sprintf("It was created at %s and last changed at %s.", chars.Line(r.CreatedAt), chars.Line(r.UpdatedAt))
 }
 
-func order(ctx context.Context, client *commerce.Client, s store.Store, inbox string, story executions.Story) ([]string, error) {
+func order(ctx context.Context, client *commerce.Client, s store.Store, inbox string, log executions.Log, story executions.Story) ([]string, error) {
 	o, err := client.Order(ctx, resourceOf(story))
 	if isMissing(err) {
 		return []string{"Commerce has no order with this number or id."}, nil
@@ -97,7 +97,7 @@ func order(ctx context.Context, client *commerce.Client, s store.Store, inbox st
 		return nil, err
 	}
 	says := []string{fmt.Sprintf("In Commerce the order is %s. %s", state(o), dates(o.Record))}
-	revenue, err := compare(ctx, s, inbox, o, story)
+	revenue, err := compare(ctx, s, inbox, log, o, story)
 	if err != nil {
 		return append(says, "What was paid cannot be compared with what was sent: "+err.Error()), nil
 	}
@@ -111,12 +111,32 @@ func order(ctx context.Context, client *commerce.Client, s store.Store, inbox st
 }
 
 // compare compares the revenue of an order.
-func compare(ctx context.Context, s store.Store, inbox string, o commerce.Order, story executions.Story) (backfill.OneRevenue, error) {
+func compare(ctx context.Context, s store.Store, inbox string, log executions.Log, o commerce.Order, story executions.Story) (backfill.OneRevenue, error) {
 	opened, err := s.OpenRevenue(ctx, inbox)
 	if err != nil {
 		return backfill.OneRevenue{}, err
 	}
-	return opened.OneRevenue(ctx, o, story.Executions())
+	begins, err := begin(ctx, log)
+	if err != nil {
+		return backfill.OneRevenue{}, err
+	}
+	return opened.OneRevenue(ctx, o, story.Executions(), begins)
+}
+
+// oldestRows is how many executions are read to find the oldest one.
+const oldestRows = 200
+
+// begin returns the time of the oldest webhook in a log. It is now if the log is empty or
+// remote: to read all of a remote one would take long.
+func begin(ctx context.Context, log executions.Log) (time.Time, error) {
+	if _, remote := log.(executions.Remote); remote {
+		return time.Now(), nil
+	}
+	rows, err := executions.Oldest(ctx, log, executions.Query{}, oldestRows)
+	if err != nil || len(rows) == 0 {
+		return time.Now(), err
+	}
+	return rows[len(rows)-1].Received, nil
 }
 
 // state returns the three states of an order.

@@ -63,8 +63,9 @@ func (s shop) tells(id string, lines ...executions.Line) string {
 			lines[i].Tracking, lines[i].Event = "order-completed", "order.paid"
 		}
 	}
-	story := executions.Search{Resource: id, Since: time.Hour, Now: time.Now()}.Tell(executions.Of(lines))
-	says := strings.Join(InCommerce(s.Context(), s.store, "http://127.0.0.1:1", story), "\n")
+	found := executions.Of(lines)
+	story := executions.Search{Resource: id, Since: time.Hour, Now: time.Now()}.Tell(found)
+	says := strings.Join(InCommerce(s.Context(), s.store, "http://127.0.0.1:1", executions.Memory{List: found}, story), "\n")
 	if strings.Contains(says, "Mara") || strings.Contains(says, "mara@") {
 		s.Errorf("it says something personal: %s", says)
 	}
@@ -72,7 +73,7 @@ func (s shop) tells(id string, lines ...executions.Line) string {
 }
 
 func TestWhatWasSentIsComparedWithTheOrderInCommerce(t *testing.T) {
-	received := time.Now().Add(-time.Minute)
+	received, before := time.Now().Add(-time.Minute), time.Date(2026, 10, 31, 0, 0, 0, 0, time.UTC)
 	sent := func(revenue json.Number, currency string) executions.Line {
 		return executions.Line{Kind: "deliver", Received: received, Outcome: "delivered", Receives: 1, MessageIDs: []string{"m"}, Revenue: revenue, Currency: currency}
 	}
@@ -92,7 +93,9 @@ func TestWhatWasSentIsComparedWithTheOrderInCommerce(t *testing.T) {
 		{"in another currency", "paid", 0, []executions.Line{sent("15", "USD")}, []string{"Paid: 12.00 GBP.", "Another currency", "15.00"}},
 		{"refunded since", "paid", 300, []executions.Line{sent("9", "GBP")}, []string{"Paid: 12.00 GBP. Refunded: 3.00.", "Difference: 3.00. Refund, 3.00"}},
 		{"changed since", "paid", 0, []executions.Line{sent("7.5", "GBP")}, []string{"Changed since, 2.50"}},
-		{"not in the log", "paid", 0, nil, []string{"Whether Order Completed was sent is not known"}},
+		{"not in the log, which begins later", "paid", 0, nil, []string{"Whether Order Completed was sent is not known"}},
+		{"not in the log, which begins before", "paid", 0, []executions.Line{{Tracking: "checkout-started", Event: "order.created", Kind: "accept", Received: before, Outcome: "accepted"}},
+			[]string{"was sent with Order Completed: 0.00. Difference: 12.00. Never came, 12.00"}},
 		{"no revenue in the log", "paid", 0, []executions.Line{sent("", "")}, []string{"Order Completed was sent. The log does not have its revenue; with the live template it is 10.00."}},
 		{"a dead letter", "paid", 0, []executions.Line{{Kind: "deliver", Received: received, Outcome: "failed", Reason: "template", Receives: 1}}, []string{"was sent with Order Completed: 0.00. Difference: 12.00. Dead letter, 12.00"}},
 		{"not paid", "unpaid", 0, nil, []string{"It is not paid, so there is no revenue to compare."}},

@@ -32,7 +32,7 @@ func Trace(ctx context.Context, s store.Store, inbox string, log executions.Log,
 	if err != nil {
 		return executions.Story{}, err
 	}
-	story.Commerce = InCommerce(ctx, s, inbox, story)
+	story.Commerce = InCommerce(ctx, s, inbox, log, story)
 	return story, nil
 }
 

@@ -340,8 +340,9 @@ func arrivalOf(e executions.Execution) (a backfill.Arrival, ok bool) {
 	}, outcome != 0 && e.Resource != ""
 }
 
-// OneRevenue compares the revenue of an order with what is known about it.
-func (b Backfill) OneRevenue(ctx context.Context, order commerce.Order, found []executions.Execution) (backfill.OneRevenue, error) {
+// OneRevenue compares the revenue of an order with what is known about it. The log begins at
+// the given time.
+func (b Backfill) OneRevenue(ctx context.Context, order commerce.Order, found []executions.Execution, begins time.Time) (backfill.OneRevenue, error) {
 	var arrivals []backfill.Arrival
 	for _, e := range found {
 		onlyTo := e.WithoutWebhook() && e.Detail != "" // not to all integrations
@@ -349,7 +350,7 @@ func (b Backfill) OneRevenue(ctx context.Context, order commerce.Order, found []
 			arrivals = append(arrivals, arrival)
 		}
 	}
-	return b.Sender.OneRevenue(ctx, order, arrivals)
+	return b.Sender.OneRevenue(ctx, order, arrivals, begins)
 }
 
 // outcomeOf returns the outcome of a webhook for a comparison. It returns 0 if the outcome

@@ -17,8 +17,9 @@ const (
 	// dead letter: the program crashes when it attempts it.
 	MaxReceives = 36
 	// MaxWaitingReceives is MaxReceives for the queue of events that are retried on AWS: the
-	// maximum of SQS, which also counts the receives that had an outcome. An event is given up
-	// before, by its age, unless the function crashes or only another release can open the event.
+	// maximum of SQS, which also counts the receives that had an outcome. An event becomes a
+	// dead letter before, by its age, unless the function crashes or only another release can
+	// open the event.
 	MaxWaitingReceives = 1000
 	// RetriedFor is how long an event is retried after its first attempt, and LeastRetries how
 	// often at least: after a pause, or if many events wait, it may have been attempted only a

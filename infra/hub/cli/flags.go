@@ -33,6 +33,15 @@ func addDir(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVar(dir, "dir", store.DefaultDir, "the `directory` of the hub's settings; each setting is a file")
 }
 
+// checkPrefix returns an error if --prefix is empty, as it is in a script whose variable is not
+// set: the command would use the store on this machine.
+func checkPrefix(cmd *cobra.Command) error {
+	if flag := cmd.Flags().Lookup("prefix"); flag != nil && flag.Changed && flag.Value.String() == "" {
+		return errors.New("--prefix is empty: give the prefix of a deployed store, such as " + store.DefaultPrefix + ", or leave the flag out for the store on this machine")
+	}
+	return nil
+}
+
 // makesDir annotates a command that makes the hub's directory if it does not exist.
 const makesDir = "makes the directory"
 

@@ -92,7 +92,7 @@ func newRoot() *cobra.Command {
 		Version:           version.This().String(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkDir(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return errors.Join(checkDir(cmd), checkPrefix(cmd)) },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return withUsage(cmd, explainFlagError(err)) })

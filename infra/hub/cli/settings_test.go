@@ -88,3 +88,12 @@ func TestAMistypedDirectoryIsAnError(t *testing.T) {
 		t.Errorf("with a file it exits %d and says %q", got.code, got.stderr)
 	}
 }
+
+// A script whose variable is not set must not change the store on this machine.
+func TestAnEmptyPrefixIsAnError(t *testing.T) {
+	for _, args := range [][]string{{"settings"}, {"configure", "--no-input"}, {"doctor"}, {"pause", "--all"}} {
+		if got := command(t, "", append(args, "--prefix", "")...); got.code != exitFailed || !strings.Contains(got.stderr, "--prefix is empty") {
+			t.Errorf("%s exits %d and says %q", args[0], got.code, got.stderr)
+		}
+	}
+}

@@ -247,8 +247,8 @@ type Explanation struct {
 	Do    string // what to do before a replay
 }
 
-// gaveUp returns the explanation of a reason for which events are retried, if it lasts too long.
-func gaveUp(title, do string) Explanation {
+// failedTooLong returns the explanation of a reason for which events are retried, if it lasts too long.
+func failedTooLong(title, do string) Explanation {
 	return Explanation{title, "No attempt succeeded within 30 hours.", do + " Then replay them."}
 }
 
@@ -268,15 +268,15 @@ func Explain(reason string) Explanation {
 			"The program was stopped or crashed at the last attempts, or could not reach its queues. In an earlier release it also means that each attempt failed.",
 			"hub trace with the order's id shows the attempts. When the cause is fixed, replay them."}
 	case "template":
-		return gaveUp("Their template fails", "Fix the template, or restore an older version of it.")
+		return failedTooLong("Their template fails", "Fix the template, or restore an older version of it.")
 	case "write_key_missing", "unverified", "settings":
-		return gaveUp("Settings are missing", "Set the missing values with hub configure.")
+		return failedTooLong("Settings are missing", "Set the missing values with hub configure.")
 	case "internal":
-		return gaveUp("The program has a bug", "The log line of an attempt has the stack trace. Deploy a release without the bug.")
+		return failedTooLong("The program has a bug", "The log line of an attempt has the stack trace. Deploy a release without the bug.")
 	case "out_of_time":
-		return gaveUp("Their delivery takes too long", "Make the template faster, or its calls of Commerce fewer.")
+		return failedTooLong("Their delivery takes too long", "Make the template faster, or its calls of Commerce fewer.")
 	case "segment_unreachable", "segment_timeout":
-		return gaveUp("Segment did not answer", "Check that the address in segment/host is right and Segment works.")
+		return failedTooLong("Segment did not answer", "Check that the address in segment/host is right and Segment works.")
 	case "segment_400", "segment_413":
 		return Explanation{"Segment rejected the messages",
 			"The reason is their content, so it would reject them again.",
@@ -295,15 +295,15 @@ func Explain(reason string) Explanation {
 			"Look at one of them. To replay them does not help: they would fail again."}
 	}
 	if strings.HasPrefix(reason, "commerce_") {
-		return gaveUp("Commerce did not answer their template", "Check that Commerce works, and its credentials with hub doctor.")
+		return failedTooLong("Commerce did not answer their template", "Check that Commerce works, and its credentials with hub doctor.")
 	}
 	if status, isSegment := strings.CutPrefix(reason, "segment_"); isSegment {
 		status, _ := strconv.Atoi(status)
 		switch outcome := segment.OutcomeOf(status); {
 		case outcome.Verdict == segment.Retry && outcome.Operator:
-			return gaveUp("Segment rejected the settings", "Check segment/write-key, segment/host and segment/path.")
+			return failedTooLong("Segment rejected the settings", "Check segment/write-key, segment/host and segment/path.")
 		case outcome.Verdict == segment.Retry:
-			return gaveUp("Segment did not accept them in time", "Wait until Segment works again.")
+			return failedTooLong("Segment did not accept them in time", "Wait until Segment works again.")
 		}
 		return Explanation{"Segment's address is wrong",
 			"The answer means that the address is wrong, not the message.",

@@ -15,23 +15,23 @@ import (
 type origin int
 
 const (
-	ofSegment       origin = iota // Segment is down, slow or busy
-	rejectedBy                    // Segment rejects the write key, the address or every message
-	ofCommerce                    // Commerce is down or slow
-	rejectedThere                 // Commerce rejects the credentials
-	ofTemplate                    // the template fails
-	ofSettings                    // a setting is missing
-	ofProgram                     // a bug, or an event of a later release
-	withoutAttempt                // no attempt has ended yet
-	ofSomethingElse               // it ends without an operator
+	ofSegment          origin = iota // Segment is down, slow or busy
+	rejectedBySegment                // Segment rejects the write key, the address or every message
+	ofCommerce                       // Commerce is down or slow
+	rejectedByCommerce               // Commerce rejects the credentials
+	ofTemplate                       // the template fails
+	ofSettings                       // a setting is missing
+	ofProgram                        // a bug, or an event of a later release
+	withoutAttempt                   // no attempt has ended yet
+	ofSomethingElse                  // it ends without an operator
 )
 
 // causes are the reasons whose cause the beginning of their names does not tell.
 var causes = map[string]origin{
 	"": withoutAttempt, "template": ofTemplate, "internal": ofProgram, "envelope_version": ofProgram,
 	"write_key_missing": ofSettings, "unverified": ofSettings, "settings": ofSettings, "endpoint_invalid": ofSettings,
-	"segment_400": rejectedBy, "segment_401": rejectedBy, "segment_403": rejectedBy, "segment_404": rejectedBy, "segment_405": rejectedBy, "segment_413": rejectedBy,
-	"commerce_400": rejectedThere, "commerce_401": rejectedThere, "commerce_403": rejectedThere,
+	"segment_400": rejectedBySegment, "segment_401": rejectedBySegment, "segment_403": rejectedBySegment, "segment_404": rejectedBySegment, "segment_405": rejectedBySegment, "segment_413": rejectedBySegment,
+	"commerce_400": rejectedByCommerce, "commerce_401": rejectedByCommerce, "commerce_403": rejectedByCommerce,
 }
 
 // causeOf returns where the cause of a reason is.
@@ -41,7 +41,7 @@ func causeOf(reason string) origin {
 	case known:
 		return cause
 	case strings.HasPrefix(reason, "segment_3"):
-		return rejectedBy
+		return rejectedBySegment
 	case strings.HasPrefix(reason, "segment_"):
 		return ofSegment
 	case strings.HasPrefix(reason, "commerce_"):
@@ -153,12 +153,12 @@ func retriedOf(f Facts, w executions.Wait) string {
 // blocked reports events that are retried until an operator fixes the cause.
 func blocked(f Facts) (found []Problem) {
 	const then = " The events are then delivered automatically."
-	if w, ok := waitingFor(f, rejectedBy); ok {
+	if w, ok := waitingFor(f, rejectedBySegment); ok {
 		found = append(found, Problem{Key: "segment-rejects", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
 			Says: fmt.Sprintf("Segment rejects what is sent since %s (%s). %s.", clock(f, w.Since), executions.AnswerOf(w.Reason), retriedOf(f, w.Wait)),
 			Do:   "Check the write key, the host and the path of Segment." + then})
 	}
-	if w, ok := waitingFor(f, rejectedThere); ok {
+	if w, ok := waitingFor(f, rejectedByCommerce); ok {
 		found = append(found, Problem{Key: "commerce-rejects", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
 			Says: fmt.Sprintf("Commerce rejects the credentials since %s (%s). %s.", clock(f, w.Since), executions.AnswerOf(w.Reason), retriedOf(f, w.Wait)),
 			Do:   "Set the client id and secret of an application key that may read what the templates ask for." + then})

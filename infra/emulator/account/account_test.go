@@ -39,6 +39,13 @@ func (b *busy) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return []byte(`{"statusCode":200}`), nil
 }
 
+// count returns how many records the calls had.
+func (b *busy) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.records)
+}
+
 func (b *busy) start(context.Context) (account.Handler, func()) { return b, func() {} }
 
 // bench runs a test with an account in virtual time, and ends it.
@@ -116,7 +123,7 @@ func TestAMappingTriesAgainWhatTheConcurrencyDoesNotAllow(t *testing.T) {
 		send(ctx, cloud, q, 20, 0)
 		cloud.Map(ctx, account.Mapping{Queue: q, Function: cloud.Function(b.start), MaximumConcurrency: 2})
 		time.Sleep(time.Minute)
-		equal(t, "records", len(b.records), 20)
+		equal(t, "records", b.count(), 20)
 		equal(t, "the queue", q.Counts(), account.Counts{PeakInFlight: 20})
 		if cloud.Usage().Throttled == 0 {
 			t.Error("no batch was throttled")
@@ -134,7 +141,7 @@ func TestAMappingGathersABatchAndKeepsItsMaximum(t *testing.T) {
 		equal(t, "invocations", cloud.Usage().Invocations, 2)
 		send(ctx, cloud, q, 1000, 0)
 		time.Sleep(2 * time.Minute)
-		equal(t, "records", len(b.records), 1015)
+		equal(t, "records", b.count(), 1015)
 		equal(t, "executions at the same time", cloud.Usage().PeakRunning, 2)
 	})
 }

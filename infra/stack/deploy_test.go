@@ -207,7 +207,7 @@ func checkRoutes(t *testing.T, aws *emulator.Emulator, written map[string]string
 
 func checkAlarms(t *testing.T, aws *emulator.Emulator) {
 	t.Helper()
-	if got, want := len(list(t, aws, "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName")), 4*len(tracking.All())+8; got != want {
+	if got, want := len(list(t, aws, "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName")), 5*len(tracking.All())+8; got != want {
 		t.Errorf("there are %d alarms, want %d", got, want)
 	}
 }

@@ -63,7 +63,7 @@ func TestTheStackHasNoOtherResources(t *testing.T) {
 		"AWS::Logs::MetricFilter":         1,
 		"AWS::ApiGatewayV2::Route":        trackings,
 		"AWS::SSM::Parameter":             3*trackings + 2,
-		"AWS::CloudWatch::Alarm":          4*trackings + 8,
+		"AWS::CloudWatch::Alarm":          5*trackings + 8,
 		"AWS::SNS::Subscription":          0, // no address was given
 	} {
 		if got := len(tmpl.ofType(kind)); got != want {

@@ -23,8 +23,6 @@ const (
 	// connectWithin is freshWithin for a request that may need a new connection, which takes up
 	// to a second.
 	connectWithin = 1500 * time.Millisecond
-	// connectedFor is how long a connection is used again after a request, as in package segment.
-	connectedFor = 50 * time.Second
 )
 
 // breaker knows whether Segment works, from the last requests of this process. While it is
@@ -41,7 +39,7 @@ type breaker struct {
 func (b *breaker) within(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if now.Sub(b.worked) < connectedFor {
+	if now.Sub(b.worked) < segment.ConnectedFor {
 		return freshWithin
 	}
 	return connectWithin

@@ -14,6 +14,10 @@ import (
 	"github.com/segmentio/analytics-go/v3"
 )
 
+// ConnectedFor is how long a connection without a request is used again. Load balancers
+// commonly close it after 60 s.
+const ConnectedFor = 50 * time.Second
+
 // newTransport returns the default transport of a Client. It speaks HTTP/1.1: the requests
 // of one delivery follow each other, so HTTP/2 would not be faster, and a Lambda function
 // that was frozen detects a broken connection sooner.
@@ -26,7 +30,7 @@ func newTransport() *http.Transport {
 		ResponseHeaderTimeout: 6 * time.Second,
 		MaxIdleConns:          20,
 		MaxIdleConnsPerHost:   10,
-		IdleConnTimeout:       50 * time.Second, // load balancers commonly close after 60 s
+		IdleConnTimeout:       ConnectedFor,
 		DisableCompression:    true,
 	}
 }

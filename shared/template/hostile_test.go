@@ -33,6 +33,7 @@ var examples = map[string][]string{
 	"$ceil":               {`1.5`},
 	"$clone":              {`{"a": ["b", {"c": "d"}]}`},
 	"$commerce":           {`"/v2/orders/1"`},
+	"$consent":            {`"{\"a\": true, \"b\": false}"`, `{"a": true}`},
 	"$contains":           {`"abc" | "c"`, `"abc" | /c$/`},
 	"$count":              {`["a", "b"]`},
 	"$decodeUrl":          {`"a%20b"`},

@@ -1,7 +1,7 @@
 // Package template compiles and applies JSONata templates.
 //
-// The language is that of package jsonata. Templates add three functions to it: $money,
-// $sha256 and $commerce.
+// The language is that of package jsonata. Templates add four functions to it: $money,
+// $sha256, $consent and $commerce.
 package template
 
 import (
@@ -36,6 +36,7 @@ var library = sync.OnceValue(func() functions.Library {
 	all := functions.Standard()
 	all.Define("money", "x-s?:n", 2, moneyFunction)
 	all.DefineText("sha256", "s-:s", 1, sha256Function)
+	all.Define("consent", "x-:o", 1, consentFunction)
 	all.DefineText("commerce", "s:x", 1, commerceFunction)
 	return all
 })

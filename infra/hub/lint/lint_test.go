@@ -117,7 +117,7 @@ var faults = []fault{
 	{"null with other letters and spaces for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `" NULL\n"`, "no_user userId", ""},
 	{"null in quotation marks for a user", registered, `$known($order.relationships.customer.data.id) ?: $known($order.customer.id) ?: $order.id`, `"'null'"`, "no_user userId", ""},
 	{"undefined for an anonymous id", registered, `"anonymousId": $known($person.segment_anonymous_id)`, `"anonymousId": "undefined"`, "no_user anonymousId", ""},
-	{"null for a group", registered, `"context": $traits ? {"traits": $traits}`, `"context": {"groupId": "null"}`, "no_user context.groupId", ""},
+	{"null for a group", registered, `"context": $context ? $context`, `"context": {"groupId": "null"}`, "no_user context.groupId", ""},
 	{"null for an order", registered, `"order_id": $order.id`, `"order_id": $string(null)`, "missing properties.order_id", `is the text "null", which is not an id`},
 	{"null for a product", "order-completed/float-noise", `"product_id": `, `"product_id": "null", "other_id": `, "missing properties.products[0].product_id", ""},
 
@@ -152,7 +152,7 @@ var faults = []fault{
 	{"too large", "customer-created/new-customer", `"name": $text(payload.data.name)`, `"name": $pad("", 33000, "x")`, "too_large ", "over Segment's limit of 32000"},
 	{"too large products", "order-completed/many-lines", `"name": $text($line.name)`, `"name": $pad($line.name, 3000)`, "too_large properties.products", "are left out"},
 	{"no event", registered, `"event": "Order Completed",`, ``, "message_invalid event", "is missing"},
-	{"two of one id", registered, `"context": $traits ? {"traits": $traits}` + "\n  }\n", `"messageId": "m"} ~> function($m) { [$m, $m] }`,
+	{"two of one id", registered, `"context": $context ? $context` + "\n  }\n", `"messageId": "m"} ~> function($m) { [$m, $m] }`,
 		"message_invalid messageId", "is the same as in message 1"},
 
 	{"a time in milliseconds", registered, `"event": "Order Completed",`, `"event": "Order Completed", "timestamp": $toMillis($order.meta.timestamps.created_at),`,

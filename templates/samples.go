@@ -161,6 +161,7 @@ var titles = []struct{ name, title string }{
 	{"order-completed/japanese-yen", "Japanese yen, a currency without decimals"},
 	{"order-completed/kuwaiti-dinar", "Kuwaiti dinar, a currency with three decimals"},
 	{"order-completed/currency-on-lines-only", "Only the products state the currency"},
+	{"order-completed/consent", "Guest order with consent preferences"},
 	{"order-completed/anonymous-id", "Guest order with the anonymous id of the browser"},
 	{"order-completed/anonymous-id-registered", "Registered customer with the anonymous id of the browser"},
 	{"order-completed/anonymous-id-not-text", "Anonymous id that is not a text"},

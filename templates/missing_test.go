@@ -134,7 +134,7 @@ func mayMatter(body map[string]any, place []string, source string, tried map[str
 // checkKinds reports a value of a message whose kind does not match its name.
 func checkKinds(name string, value any) error {
 	numbers := []string{"total", "value", "revenue", "tax", "discount", "shipping", "refunded_amount", "price", "quantity", "position"}
-	objects := []string{"", "products", "properties", "context", "traits", "address"}
+	objects := []string{"", "products", "properties", "context", "traits", "address", "consent", "categoryPreferences"}
 	right := false
 	switch value := value.(type) {
 	case float64:
@@ -142,7 +142,7 @@ func checkKinds(name string, value any) error {
 	case string:
 		right = value != "" && !slices.Contains(numbers, name) && !slices.Contains(objects, name)
 	case bool:
-		right = name == "deleted"
+		right = slices.Contains([]string{"deleted", "Advertising", "Analytics"}, name)
 	case map[string]any:
 		for key, inner := range value {
 			if err := checkKinds(key, inner); err != nil {

@@ -88,7 +88,8 @@ type delivery struct {
 	eventTime time.Time        // set together with messages
 	written   []map[string]any // the output of the template
 	messages  []segment.Message
-	sale      sale // set together with messages
+	calls     []segment.Calls // set together with messages
+	sale      sale            // set together with messages
 	outcome   outcome
 
 	// The result of settling, for the log.
@@ -272,6 +273,7 @@ func (r *Relay) identify(_ context.Context, config Config, d *delivery) outcome 
 		return fail("message_invalid", err)
 	}
 	d.messages, d.eventTime, d.sale = messages, d.fact.Time(), saleOf(d.written)
+	d.calls = segment.CallsOf(messages, config.Template)
 	return outcome{}
 }
 
@@ -321,7 +323,7 @@ func (r *Relay) send(ctx context.Context, to segment.Endpoint, deliveries []*del
 // withoutJSON removes from messages all but their ids.
 func withoutJSON(messages []segment.Message) []segment.Message {
 	for i := range messages {
-		messages[i].JSON = nil
+		messages[i] = segment.Message{ID: messages[i].ID}
 	}
 	return messages
 }

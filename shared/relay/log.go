@@ -83,6 +83,9 @@ func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
 	}
 	attrs = appendTime(attrs, receivedKey, d.item.Envelope.Received)
 	attrs = appendTime(attrs, "event_time", d.eventTime)
+	if o.kind == delivered {
+		attrs = append(attrs, slog.Any("calls", d.calls))
+	}
 	if o.kind == delivered && d.sale.revenue != "" {
 		attrs = append(attrs, slog.Any("revenue", d.sale.revenue), slog.String("currency", d.sale.currency))
 	}

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -28,6 +29,39 @@ func TestALineListsOnlySoManyMessages(t *testing.T) {
 			equal(t, "said", line.Messages, test.said)
 			if n := w.log.text.Len(); n > 16<<10 {
 				t.Errorf("the line has %d bytes", n)
+			}
+		})
+	}
+}
+
+func TestTheLineOfADeliverySaysWhatCallsWereSent(t *testing.T) {
+	const preferences = `"context": {"consent": {"categoryPreferences": {"Advertising": false}}}`
+	many := strings.Builder{}
+	for n := range 25 {
+		fmt.Fprintf(&many, `{"event": "E%02d"}, `, n)
+	}
+	for _, test := range []struct {
+		name, template string
+		status         int
+		want           string
+	}{
+		{"a track call", `{"event": "Order Completed"}`, 200, "[{{track Order Completed false} 1}]"},
+		{"an identify call", `{"type": "identify", "event": "no name"}`, 200, "[{{identify  false} 1}]"},
+		{"several calls", `[{"event": "A"}, {"event": "B"}, {"event": "A", "properties": {"n": 2}}]`, 200, "[{{track A false} 2} {{track B false} 1}]"},
+		{"with consent", `{"event": "A", ` + preferences + `}`, 200, "[{{track A true} 1}]"},
+		{"with consent to nothing", `{"event": "A", "context": {"consent": {"categoryPreferences": {}}}}`, 200, "[{{track A true} 1}]"},
+		{"with an empty consent", `{"event": "A", "context": {"consent": {}}}`, 200, "[{{track A false} 1}]"},
+		{"a name that the template computes", `{"event": "Order " & payload.data.id}`, 200, "[{{track (computed) false} 1}]"},
+		{"a name that is too long", `{"event": "` + strings.Repeat("x", 201) + `"}`, 200, "[{{track (computed) false} 1}]"},
+		{"more names than are listed", `[` + strings.TrimSuffix(many.String(), ", ") + `]`, 200, "{{track E19 false} 1} {{track (other) false} 5}]"},
+		{"Segment did not accept it", `{"event": "A"}`, 500, "[]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorldAnswering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(test.status) })
+			w.settings.config.Template = test.template
+			w.relay.Deliver(t.Context(), items(webhook("1")))
+			if got := fmt.Sprint(w.log.last(t, "deliver").Calls); !strings.HasSuffix(got, test.want) {
+				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}

@@ -277,6 +277,7 @@ type line struct {
 	MessageIDs []string `json:"message_ids"`
 	RetryIn    string   `json:"retry_in"`
 	Messages   int
+	Calls      []segment.Calls
 	Revenue    json.Number
 	Currency   string
 	Number     string

@@ -42,7 +42,8 @@ type Fact struct {
 
 // Message is one Segment call, validated and encoded.
 type Message struct {
-	ID   string          // messageId, at most 100 characters
+	ID   string // messageId, at most 100 characters
+	Call Call
 	JSON json.RawMessage // exactly as Segment receives it, at most 32,000 bytes
 }
 
@@ -115,7 +116,7 @@ func newMessage(fact Fact, salt string, n int, written map[string]any) (Message,
 		return Message{}, invalid
 	}
 	id := field(fields, "messageId").(string)
-	return Message{ID: strings.ReplaceAll(id, "\x00", "\uFFFD"), JSON: encoded}, nil
+	return Message{ID: strings.ReplaceAll(id, "\x00", "\uFFFD"), Call: callOf(fields), JSON: encoded}, nil
 }
 
 // checkUnique rejects a messageId that an earlier message of the same output has: Segment

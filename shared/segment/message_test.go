@@ -189,7 +189,7 @@ func TestValidMessages(t *testing.T) {
 func TestAMessageWithInvalidUTF8IsValidJSON(t *testing.T) {
 	messages, err := NewMessages(anOrder(), []map[string]any{{"event": "E", "traits": map[string]any{"a\xff": "\xc3\x28\x00"}}})
 	if err != nil || !json.Valid(messages[0].JSON) {
-		t.Errorf("got %q, %v", messages, err)
+		t.Errorf("got %v, %v", messages, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/loggable"
+	"commerce-segment/shared/segment"
 )
 
 // Plan describes what a backfill would send.
@@ -226,6 +227,7 @@ func entriesOf(about executions.Line, all []written, rejected []Rejection, left 
 			k, line.Outcome, line.Reason = "", string(executions.Rejected), reason
 		} else {
 			line.Outcome, line.Messages = string(executions.Delivered), len(w.messages)
+			line.Calls = segment.CallsOf(w.messages, w.fact.by.source)
 			if s := revenueIn(w.messages, ""); s.reason == "" {
 				line.Revenue, line.Currency = json.Number(s.revenue.String()), loggable.Currency(s.currency)
 			}

@@ -58,6 +58,7 @@ type observer struct {
 	enabled    bool
 	events     []string
 	template   *template.Template
+	source     string // of the template
 	currencies money.Decimals
 }
 
@@ -91,7 +92,7 @@ func NewSender(o Options) (*Sender, error) {
 			s.endpoint = config.Segment // the same for all trackings
 			s.observers = append(s.observers, &observer{
 				Tracking: row, enabled: config.Enabled, events: config.Events,
-				template: compiled.WithCurrencies(config.Currencies), currencies: config.Currencies,
+				template: compiled.WithCurrencies(config.Currencies), source: config.Template, currencies: config.Currencies,
 			})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"commerce-segment/shared/chars"
+	"commerce-segment/shared/segment"
 )
 
 // Handler returns a log handler that calls a function with each line about a webhook, as
@@ -78,6 +79,8 @@ func (l *Line) set(attr slog.Attr) {
 		l.Messages = intOf(value)
 	case "message_ids":
 		l.MessageIDs, _ = value.Any().([]string)
+	case "calls":
+		l.Calls, _ = value.Any().([]segment.Calls)
 	case "outcome":
 		l.Outcome = value.String()
 	case "reason":

@@ -9,6 +9,7 @@ import (
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/loggable"
+	"commerce-segment/shared/segment"
 )
 
 // The kinds of lines: one for each call by Commerce, one for each delivery attempt, and one for
@@ -43,10 +44,12 @@ type Line struct {
 	Receives   int       `json:"receives,omitempty"` // the number of our attempt
 	MessageIDs []string  `json:"message_ids,omitempty"`
 	Messages   int       `json:"messages,omitempty"` // how many there are, where only the first ids are listed
-	Outcome    string    `json:"outcome"`
-	Reason     string    `json:"reason,omitempty"`
-	Detail     string    `json:"detail,omitempty"`
-	RetryIn    string    `json:"retry_in,omitempty"`
+	// Calls counts the messages that Segment accepted. Lines of an earlier release do not have it.
+	Calls   []segment.Calls `json:"calls,omitempty"`
+	Outcome string          `json:"outcome"`
+	Reason  string          `json:"reason,omitempty"`
+	Detail  string          `json:"detail,omitempty"`
+	RetryIn string          `json:"retry_in,omitempty"`
 	// Revenue and Currency are those of the message that Segment accepted, if it has them.
 	Revenue   json.Number `json:"revenue,omitempty"`
 	Currency  string      `json:"currency,omitempty"`

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/shared/segment"
 	"commerce-segment/shared/tracking"
 )
 
@@ -52,6 +53,7 @@ func delivered(order string, received time.Time) []executions.Line {
 	deliver := accept
 	deliver.Kind, deliver.Outcome, deliver.Time, deliver.EventTime = "deliver", "delivered", received.Add(30*time.Millisecond), received.Add(-time.Second)
 	deliver.Revenue, deliver.Currency, deliver.Total, deliver.Took = "1234567.5", "GBP", "1310.00 GBP", 30
+	deliver.Calls = []segment.Calls{{Call: segment.Call{Type: "track", Event: "Order Completed", Consent: true}, Messages: 1}}
 	deliver.Receives, deliver.MessageIDs = 1, []string{"order-completed:" + order + ":0-track:0123456789abcdef"}
 	return []executions.Line{accept, deliver}
 }
@@ -101,15 +103,23 @@ func TestExecutionsSurviveARestart(t *testing.T) {
 	}
 }
 
-// An earlier release wrote records without the number and the total of the order, and without
-// how long an attempt took.
+// Earlier releases wrote records without the number and the total of the order, and without how
+// long an attempt took; and without the calls.
 func TestARecordOfAnEarlierReleaseIsRead(t *testing.T) {
 	want := executions.Of(delivered("o-1", time.Now()))[0]
-	later := writer{}
+	calls, later := writer{}, writer{}
+	calls.calls(want.Lines)
 	later.laterFields(want.Lines)
-	record := encode(want)
-	got, err := decode(keyOf(want.Received, want.Tracking), record[:len(record)-len(later)])
+	record, key := encode(want), keyOf(want.Received, want.Tracking)
+	got, err := decode(key, record[:len(record)-len(calls)])
 	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range want.Lines {
+		want.Lines[i].Calls = nil
+	}
+	sameExecution(t, got, want)
+	if got, err = decode(key, record[:len(record)-len(calls)-len(later)]); err != nil {
 		t.Fatal(err)
 	}
 	want.Number, want.Total = "", ""

@@ -8,6 +8,7 @@ import (
 
 	"commerce-segment/infra/hub/database"
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/shared/segment"
 )
 
 // The key of an execution is the time when the webhook was received, in nanoseconds, and its
@@ -134,7 +135,39 @@ func encode(e executions.Execution) []byte {
 		before = line
 	}
 	w.laterFields(e.Lines)
+	w.calls(e.Lines)
 	return w
+}
+
+// calls appends the calls of lines, which records of an earlier release do not have.
+func (w *writer) calls(lines []executions.Line) {
+	for _, line := range lines {
+		w.number(int64(len(line.Calls)))
+		for _, c := range line.Calls {
+			w.text(c.Type)
+			w.text(c.Event)
+			w.number(int64(c.Messages))
+			if c.Consent {
+				w.number(1)
+			} else {
+				w.number(0)
+			}
+		}
+	}
+}
+
+// calls reads what calls appended, if it is there.
+func (r *reader) calls(lines []executions.Line) {
+	if len(r.left) == 0 {
+		return
+	}
+	for i := range lines {
+		for range r.count() {
+			c := segment.Calls{Call: segment.Call{Type: r.text(), Event: r.text()}, Messages: int(r.number())}
+			c.Consent = r.number() == 1
+			lines[i].Calls = append(lines[i].Calls, c)
+		}
+	}
 }
 
 // laterFields appends the fields of lines that records of an earlier release do not have.
@@ -229,6 +262,7 @@ func linesIn(key, record []byte) ([]executions.Line, error) {
 		lines = append(lines, before)
 	}
 	r.laterFields(lines)
+	r.calls(lines)
 	if r.err != nil || n == 0 {
 		return nil, errors.Join(database.ErrDamaged, r.err)
 	}

@@ -1,18 +1,14 @@
 package commerce
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
-	"commerce-segment/shared/chars"
+	"commerce-segment/shared/apicall"
 )
 
 // APIError is the error of a call of Commerce's API. Neither its fields nor its text
@@ -106,24 +102,11 @@ func isStatus(err error, status int) bool {
 	return errors.As(err, &answered) && answered.Status == status
 }
 
-// temporary reports whether the same call may succeed later. An unknown host and a wrong
-// certificate are not temporary.
-func (e *APIError) temporary() bool {
-	var name *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	if errors.As(e.cause, &name) && name.IsNotFound || errors.As(e.cause, &certificate) {
-		return false
-	}
-	return e.Status == 0 || e.Status == http.StatusTooManyRequests || e.Status >= 500
-}
+// temporary reports whether the same call may succeed later.
+func (e *APIError) temporary() bool { return apicall.Temporary(e.Status, e.cause) }
 
-// notDone reports whether Commerce cannot have processed the request: there was no
-// connection, or the rate limit rejected it, which Commerce checks first.
-func (e *APIError) notDone() bool {
-	var network *net.OpError
-	dialling := errors.As(e.cause, &network) && network.Op == "dial"
-	return dialling || e.Status == http.StatusTooManyRequests
-}
+// notDone reports whether Commerce cannot have processed the request.
+func (e *APIError) notDone() bool { return apicall.NotDone(e.Status, e.cause) }
 
 // explain reads Title and Detail from an answer. Commerce's OpenAPI descriptions have a
 // list of errors, whose status is a number (integrations.yaml) or a string
@@ -147,29 +130,4 @@ func (e *APIError) explain(body []byte) {
 		_ = json.Unmarshal(answer.Errors, &first)
 	}
 	e.Title, e.Detail = first.Title, first.Detail
-}
-
-// spellings returns the forms in which a text from outside may quote a secret: as it is,
-// and as encoded in a form, in a URL and in JSON.
-func spellings(secret string) []string {
-	if secret == "" {
-		return nil
-	}
-	quoted, _ := json.Marshal(secret) // never fails for a string
-	return []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`)}
-}
-
-// maxWords bounds Title and Detail, in characters.
-const maxWords = 200
-
-// presentable makes a text from outside safe to show: one printable line without the
-// secrets, of at most maxWords characters.
-func presentable(text string, secrets ...string) string {
-	for _, secret := range secrets {
-		for _, written := range spellings(secret) {
-			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(written)).ReplaceAllLiteralString(text, "[secret]")
-		}
-	}
-	line := []rune(chars.Line(text))
-	return strings.TrimSpace(string(line[:min(len(line), maxWords)]))
 }

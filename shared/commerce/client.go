@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
 	"time"
 
+	"commerce-segment/shared/apicall"
 	"commerce-segment/shared/loggable"
 )
 
@@ -23,6 +23,15 @@ type Credentials struct {
 	ClientID     string
 	ClientSecret string
 }
+
+// The rate of requests of one client. Commerce rejects more than 25 requests a second to a
+// development store and 100 to any other (its guide on rate limits). The pages of the shop
+// share this limit. A client may make ten requests at once and then ten a second, so at
+// most 20 in any second.
+const (
+	paceInterval = time.Second / 10
+	paceBurst    = time.Second
+)
 
 // Client calls the API of one store. Many goroutines can use it at once. They share its
 // access token and its rate limit.
@@ -35,7 +44,7 @@ type Client struct {
 	base, id, secret string
 	transport        http.RoundTripper
 	tokens           tokens
-	pace             pace
+	pace             *apicall.Limit
 }
 
 // NewClient returns a client of the store. It makes no call. A nil transport means
@@ -53,7 +62,8 @@ func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 	if transport == nil {
 		transport = http.DefaultTransport
 	}
-	return &Client{base: base, id: c.ClientID, secret: c.ClientSecret, transport: loggable.Transport(transport)}, nil
+	return &Client{base: base, id: c.ClientID, secret: c.ClientSecret, transport: loggable.Transport(transport),
+		pace: &apicall.Limit{Interval: paceInterval, Burst: paceBurst}}, nil
 }
 
 // Get returns the JSON that the API has at a path, such as
@@ -114,17 +124,7 @@ type request struct {
 	repeatable          bool // doing it twice has the same effect as doing it once
 }
 
-func (r request) name() string { return callOf(r.method, r.path) }
-
-// callOf returns the name of a call. It makes the ids in the path safe to log, because
-// they may come from an answer.
-func callOf(method, path string) string {
-	parts := strings.Split(path, "/")
-	for i, part := range parts {
-		parts[i] = loggable.ID(part)
-	}
-	return method + " " + strings.Join(parts, "/")
-}
+func (r request) name() string { return apicall.Name(r.method, r.path) }
 
 // writes reports whether a request sends something that the operator has set, such as an
 // integration. Only then do errors quote Commerce's explanation. In the answer to any
@@ -176,23 +176,17 @@ func (c *Client) repeat(ctx context.Context, r request) ([]byte, error) {
 			return nil, nil // the previous attempt deleted it, and its answer was lost
 		}
 		err.unclear = !r.repeatable && err.temporary() && !err.notDone()
-		if !err.temporary() || err.unclear || attempt == maxAttempts || err.RetryAfter > maxWait {
+		if !err.temporary() || err.unclear || attempt == apicall.MaxAttempts || err.RetryAfter > apicall.MaxWait {
 			return nil, err
 		}
-		wait := backoff(attempt, err.RetryAfter)
+		wait := apicall.Backoff(attempt, err.RetryAfter)
 		if err.Status == http.StatusTooManyRequests {
-			c.pace.hold(wait)
+			c.pace.Hold(wait)
 		}
-		if err.ended = !outlasts(ctx, wait) || sleep(ctx, wait) != nil; err.ended {
+		if err.ended = !apicall.Outlasts(ctx, wait) || apicall.Sleep(ctx, wait) != nil; err.ended {
 			return nil, err
 		}
 	}
-}
-
-// outlasts reports whether a context lasts longer than the wait.
-func outlasts(ctx context.Context, wait time.Duration) bool {
-	deadline, limited := ctx.Deadline()
-	return !limited || time.Until(deadline) > wait
 }
 
 // attemptTimeout limits one request, from connecting to the last byte of the answer.
@@ -200,7 +194,7 @@ const attemptTimeout = 30 * time.Second
 
 // attempt makes a request once.
 func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
-	if err := c.pace.wait(ctx); err != nil {
+	if err := c.pace.Wait(ctx); err != nil {
 		return nil, c.noAnswer(r.name(), err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
@@ -214,8 +208,8 @@ func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
 	if err != nil {
 		return nil, c.noAnswer(r.name(), err)
 	}
-	body, err := readAnswer(response)
-	if errors.Is(err, errTooLong) {
+	body, err := apicall.ReadAnswer(response)
+	if errors.Is(err, apicall.ErrTooLong) {
 		return nil, unreadable(r.method, r.path, err.Error())
 	}
 	if err != nil {
@@ -226,12 +220,12 @@ func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
 	}
 	refused := &APIError{
 		Call: r.name(), Status: response.StatusCode,
-		RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now()),
+		RetryAfter: apicall.RetryAfter(response.Header.Get("Retry-After"), time.Now()),
 	}
 	if r.writes() {
 		refused.explain(body)
-		refused.Title = presentable(refused.Title, c.secret, r.token, r.secret)
-		refused.Detail = presentable(refused.Detail, c.secret, r.token, r.secret)
+		refused.Title = apicall.Words(refused.Title, c.secret, r.token, r.secret)
+		refused.Detail = apicall.Words(refused.Detail, c.secret, r.token, r.secret)
 	}
 	return nil, refused
 }
@@ -257,35 +251,15 @@ func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
 	return sent, nil
 }
 
-// maxAnswerBytes limits an answer. A page of 100 orders with their lines has one or two
-// megabytes.
-const maxAnswerBytes = 16 << 20
-
-// readAnswer reads the body of an answer and closes it.
-func readAnswer(response *http.Response) ([]byte, error) {
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("the answer is incomplete: %w", err)
-	}
-	if len(body) > maxAnswerBytes {
-		return nil, errTooLong
-	}
-	return body, nil
-}
-
-var errTooLong = fmt.Errorf("the answer is longer than %d MB", maxAnswerBytes>>20)
-
 // noAnswer returns the error of a call without a complete answer.
 func (c *Client) noAnswer(call string, cause error) *APIError {
 	return &APIError{Call: call, cause: cause}
 }
 
-// notAsDescribed is the message for an answer that cannot be decoded. The errors of
-// encoding/json are not used, because they quote the answer.
-const notAsDescribed = "its form is not the one that the API describes"
+// notAsDescribed is the message for an answer that cannot be decoded.
+const notAsDescribed = apicall.NotAsDescribed
 
 // unreadable returns the error of an answer that is not as Commerce describes it.
 func unreadable(method, path, why string) *APIError {
-	return &APIError{Call: callOf(method, path), Status: http.StatusOK, Title: "unreadable", Detail: why}
+	return &APIError{Call: apicall.Name(method, path), Status: http.StatusOK, Title: "unreadable", Detail: why}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/commercetest"
+	"commerce-segment/shared/apicall"
 	"commerce-segment/shared/jsontext"
 )
 
@@ -153,7 +154,7 @@ func TestOnlyTemporaryFailuresAreRepeated(t *testing.T) {
 		{"a 429 with Retry-After", commercetest.Fault{Status: 429, Header: map[string]string{"Retry-After": "7"}}, 2, true, 7 * time.Second},
 		{"a 429 without Retry-After", commercetest.Fault{Status: 429}, 2, true, 400 * time.Millisecond},
 		{"a 503 with a Retry-After that is too long", commercetest.Fault{Status: 503, Header: map[string]string{"Retry-After": "61"}}, 1, false, 0},
-		{"a 500 that does not end", commercetest.Fault{Status: 500, Times: 100}, maxAttempts, false, 6 * time.Second},
+		{"a 500 that does not end", commercetest.Fault{Status: 500, Times: 100}, apicall.MaxAttempts, false, 6 * time.Second},
 		{"a 403", commercetest.Fault{Status: 403}, 1, false, 0},
 		{"a 404", commercetest.Fault{Status: 404}, 1, false, 0},
 		{"a 422", commercetest.Fault{Status: 422}, 1, false, 0},
@@ -357,7 +358,7 @@ func TestAnErrorOfAWriteHasCommercesExplanation(t *testing.T) {
 
 func TestAnAnswerOfUnlimitedLengthIsCutOff(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
-		store.Fail(commercetest.Fault{Path: "/v2/customers", Status: 200, Body: strings.Repeat(" ", maxAnswerBytes+1), Times: 2})
+		store.Fail(commercetest.Fault{Path: "/v2/customers", Status: 200, Body: strings.Repeat(" ", apicall.MaxAnswerBytes+1), Times: 2})
 		if _, err := c.Get(t.Context(), "/v2/customers"); err == nil || !strings.Contains(err.Error(), "longer than 16 MB") {
 			t.Errorf("it says %v", err)
 		}
@@ -429,18 +430,6 @@ func TestARateLimitDelaysEveryCaller(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestRetryAfterIsReadInBothForms(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for header, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, "-7": 0, "soon": 0, "99999999999": time.Hour,
-		"Fri, 02 Jan 2026 03:04:35 GMT": 30 * time.Second, "Fri, 02 Jan 2026 03:04:00 GMT": 0,
-	} {
-		if got := retryAfter(header, now); got != want {
-			t.Errorf("%q: %v, want %v", header, got, want)
-		}
-	}
 }
 
 func webhook(name string) NewWebhook {
@@ -675,24 +664,6 @@ func TestTheApplicationKeyOfTheClient(t *testing.T) {
 			t.Errorf("a key that is not listed: %v", err)
 		}
 	})
-}
-
-// Commerce may quote the request, in which the secret is encoded as in a form.
-func TestAnErrorQuotesNoSecretInAnyEncoding(t *testing.T) {
-	const secret = `PLANTED+/ä"&= x`
-	for name, quoted := range map[string]string{
-		"in a form": "grant_type=client_credentials&client_secret=PLANTED%2B%2F%C3%A4%22%26%3D+x&y", "in a form, in small letters": "client_secret=PLANTED%2b%2f%c3%a4%22%26%3d+x",
-		"in a URL": "/token/PLANTED+%2F%C3%A4%22&=%20x", "in JSON": `{"client_secret":"PLANTED+/ä\"\u0026= x"}`, "as it is": "the secret " + secret,
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := presentable(quoted, secret); strings.Contains(got, "PLANTED") || !strings.Contains(got, "[secret]") {
-				t.Errorf("it contains the secret: %s", got)
-			}
-		})
-	}
-	if got := presentable("nothing of it", ""); got != "nothing of it" {
-		t.Errorf("without a secret it is %s", got)
-	}
 }
 
 func TestAnErrorQuotesNoSecretKeyOfAWebhook(t *testing.T) {

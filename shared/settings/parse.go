@@ -12,6 +12,7 @@ import (
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
+	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/tracking"
@@ -192,19 +193,43 @@ func Word(value string) (string, error) {
 // parseHost parses a scheme and a host. The write key is sent there, so the scheme must be
 // https, except for a test server on this machine.
 func parseHost(value string) (string, error) {
-	const remedy = "enter " + DefaultHost + ", or https://events.eu1.segmentapis.com for a workspace in the EU"
+	return origin{
+		secret: "write key", isOther: isSegmentWithoutTracking, other: "it is a host of Segment that accepts no events",
+		forPath: "put the path into " + SegmentPath,
+		remedy:  "enter " + DefaultHost + ", or https://events.eu1.segmentapis.com for a workspace in the EU",
+	}.parse(value)
+}
+
+// ParseAPIHost parses the scheme and the host of Segment's Public API. The token is sent there.
+func ParseAPIHost(value string) (string, error) {
+	const remedy = "enter " + publicapi.USHost + ", or " + publicapi.EUHost + " for a workspace in the EU"
+	return origin{
+		secret: "token", isOther: isSegmentWithoutAPI, other: "it is a host of Segment that is not the Public API",
+		forPath: remedy, remedy: remedy,
+	}.parse(value)
+}
+
+// origin describes a URL with only a scheme and a host, to which a secret is sent.
+type origin struct {
+	secret          string
+	isOther         func(host string) bool // hosts of Segment with another purpose
+	other           string                 // what is wrong with such a host
+	forPath, remedy string                 // what to do about a path, and about anything else
+}
+
+func (o origin) parse(value string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(value))
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		return "", errors.New("it is not an https URL: " + remedy)
+		return "", errors.New("it is not an https URL: " + o.remedy)
 	case u.Scheme == "http" && !IsThisMachine(u.Hostname()):
-		return "", errors.New("it is an http URL, so the write key would be sent unencrypted: " + remedy)
-	case isSegmentWithoutTracking(u.Hostname()):
-		return "", errors.New("it is a host of Segment that accepts no events: " + remedy)
+		return "", errors.New("it is an http URL, so the " + o.secret + " would be sent unencrypted: " + o.remedy)
+	case o.isOther(u.Hostname()):
+		return "", errors.New(o.other + ": " + o.remedy)
 	case u.Path != "" && u.Path != "/":
-		return "", errors.New("it has a path: put the path into " + SegmentPath)
+		return "", errors.New("it has a path: " + o.forPath)
 	case strings.ContainsAny(value, "?#@"):
-		return "", errors.New("it has a user, a query or a fragment: " + remedy)
+		return "", errors.New("it has a user, a query or a fragment: " + o.remedy)
 	}
 	return u.Scheme + "://" + u.Host, nil
 }
@@ -212,11 +237,8 @@ func parseHost(value string) (string, error) {
 // isSegmentWithoutTracking reports whether a host belongs to Segment and accepts no events:
 // its app, its website, its Public API and others.
 func isSegmentWithoutTracking(host string) bool {
-	labels := strings.Split(strings.TrimSuffix(strings.ToLower(host), "."), ".")
-	if len(labels) < 2 {
-		return false
-	}
-	switch strings.Join(labels[len(labels)-2:], ".") {
+	labels, domain := split(host)
+	switch domain {
 	case "segment.com":
 		return true
 	case "segment.io":
@@ -225,6 +247,19 @@ func isSegmentWithoutTracking(host string) bool {
 		return labels[0] != "events" && labels[0] != "in"
 	}
 	return false
+}
+
+// isSegmentWithoutAPI reports whether a host belongs to Segment and is not the Public API.
+func isSegmentWithoutAPI(host string) bool {
+	_, domain := split(host)
+	isAPI := slices.Contains([]string{publicapi.USHost, publicapi.EUHost}, "https://"+strings.ToLower(host))
+	return slices.Contains([]string{"segment.com", "segment.io", "segmentapis.com"}, domain) && !isAPI
+}
+
+// split returns the labels of a host and its domain, the last two of them.
+func split(host string) (labels []string, domain string) {
+	labels = strings.Split(strings.TrimSuffix(strings.ToLower(host), "."), ".")
+	return labels, strings.Join(labels[max(len(labels)-2, 0):], ".")
 }
 
 // IsThisMachine reports whether a host is this machine. In a container,

@@ -271,9 +271,9 @@ func TestASecretIsUsedOnlyForTheHostThatItWasEnteredFor(t *testing.T) {
 		{"another port", "https://commerce.example:444", "https://commerce.example qqqzzz", "it was entered for https://commerce.example, "},
 		{"the same host without encryption", "http://localhost", "https://localhost qqqzzz", "it was entered for https://localhost, "},
 		{"a host whose name has the same beginning", "https://euwest.api.elasticpath.com.example", "https://euwest.api.elasticpath.com qqqzzz", "it was entered for "},
-		{"a secret without a host", "https://useast.api.elasticpath.com", "qqqzzz", "it does not say for which Commerce URL"},
-		{"a secret before its host", "https://useast.api.elasticpath.com", "qqqzzz https://useast.api.elasticpath.com", "it does not begin with the Commerce URL"},
-		{"a secret of two words", "https://useast.api.elasticpath.com", "https://useast.api.elasticpath.com qqq zzz", "it does not say for which Commerce URL"},
+		{"a secret without a host", "https://useast.api.elasticpath.com", "qqqzzz", "it does not say for which URL"},
+		{"a secret before its host", "https://useast.api.elasticpath.com", "qqqzzz https://useast.api.elasticpath.com", "it does not begin with the URL"},
+		{"a secret of two words", "https://useast.api.elasticpath.com", "https://useast.api.elasticpath.com qqq zzz", "it does not say for which URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			parameters := map[string]string{"commerce/client-id": "id", "commerce/token-url": c.url, "commerce/client-secret": c.secret}

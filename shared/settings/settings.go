@@ -28,6 +28,11 @@ const (
 	CommerceClientSecret = "commerce/client-secret" // secret
 	CommerceTokenURL     = "commerce/token-url"
 
+	// The parameters of Segment's Public API are read by the operator's program only. The API
+	// tells what Segment has received.
+	SegmentAPIToken = "segment/api-token" // secret
+	SegmentAPIHost  = "segment/api-host"  // scheme and host; PublicAPIHost has the default
+
 	// CommerceCurrencies has the decimals of the store's currencies, EUR=2,HUF=0. The
 	// hub copies them from Commerce when the store is connected.
 	CommerceCurrencies = "commerce/currencies"
@@ -102,6 +107,12 @@ func CommerceNames() []string {
 	return []string{CommerceClientID, CommerceClientSecret, CommerceTokenURL}
 }
 
+// PublicAPINames returns the names of the parameters that a client of Segment's Public API
+// needs.
+func PublicAPINames() []string {
+	return []string{SegmentAPIToken, SegmentAPIHost, SegmentHost}
+}
+
 // ReadsCommerce reports whether a tracking's function reads the credentials of the Commerce
 // API: it does if it calls the API with its default template. The stack and the function
 // are built with the same templates, so the function has the permission to read them.
@@ -115,7 +126,7 @@ func CallsCommerce(t tracking.Tracking, source string) bool {
 
 // IsSecret reports whether the value of a parameter must never be shown.
 func IsSecret(name string) bool {
-	return slices.Contains([]string{SegmentWriteKey, WebhookSecret, CommerceClientSecret, AlertWebhook, AlertSMTPPassword}, name)
+	return slices.Contains([]string{SegmentWriteKey, SegmentAPIToken, WebhookSecret, CommerceClientSecret, AlertWebhook, AlertSMTPPassword}, name)
 }
 
 // Source is a place from which parameters are read.

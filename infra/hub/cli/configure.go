@@ -106,6 +106,9 @@ func configure(cmd *cobra.Command, options configureOptions) error {
 	if err := store.KeepSecret(current, wanted); err != nil {
 		return err
 	}
+	if _, err := store.PublicAPIWanted(current, wanted); err != nil && wanted[settings.SegmentAPIToken] != "" {
+		return fmt.Errorf("nothing was written to %s: %w", s.Name, err)
+	}
 	if err := testCommerce(cmd, current, wanted, options.untested); err != nil {
 		return fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
@@ -209,6 +212,9 @@ func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted m
 	for _, q := range store.Questions {
 		if q.Name == settings.WebhookSecret && strings.TrimSpace(current[q.Name]) != "" {
 			continue
+		}
+		if q.Name == settings.SegmentAPIHost {
+			continue // it follows from the Segment host
 		}
 		now := cmp.Or(current[q.Name], defaults[q.Name])
 		if url := wanted[settings.CommerceTokenURL]; q.Name == settings.CommerceClientSecret && url != "" && url != current[settings.CommerceTokenURL] {

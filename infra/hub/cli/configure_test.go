@@ -175,7 +175,7 @@ func TestNoFlagTakesASecret(t *testing.T) {
 			t.Errorf("there is a flag %s", flag)
 		}
 	}
-	for _, variable := range []string{"SEGMENT_WRITE_KEY", "COMMERCE_CLIENT_SECRET", "COMMERCE_WEBHOOK_SECRET"} {
+	for _, variable := range []string{"SEGMENT_WRITE_KEY", "SEGMENT_API_TOKEN", "COMMERCE_CLIENT_SECRET", "COMMERCE_WEBHOOK_SECRET"} {
 		if !strings.Contains(got.stdout, variable) {
 			t.Errorf("the help does not name %s", variable)
 		}
@@ -188,6 +188,7 @@ func TestConfigureAsksForMissingValuesAndShowsNoSecret(t *testing.T) {
 	keyboard.answerUnseen("Segment: write key of the source [not set]: ", "PLANTED key\n")
 	keyboard.answerUnseen("parameter segment/write-key: it holds white space", "PLANTED-key\n")
 	keyboard.answer("Segment: host [not set]: ", "\n")
+	keyboard.answerUnseen("Segment: token of the Public API, if you want Segment to be asked what it received [not set]: ", "\n")
 	keyboard.answer("base URL of its API, such as https://euwest.api.elasticpath.com [not set]: ", "https://useast.api.elasticpath.com/oauth/access_token\n")
 	keyboard.answer("Commerce: client id [not set]: ", "my-id\n")
 	keyboard.answerUnseen("Commerce: client secret [not set]: ", "PLANTED-client\n")
@@ -230,7 +231,7 @@ func TestEnterKeepsThePresentValues(t *testing.T) {
 	before := parametersIn(t, dir)
 	keyboard := openKeyboard(t, nil, "configure", "--dir", dir)
 	keyboard.answerUnseen("write key of the source [set, not shown]: ", "\n")
-	for _, asked := range []string{"host", "path", "base URL", "client id", "client secret",
+	for _, asked := range []string{"host", "path", "token of the Public API", "base URL", "client id", "client secret",
 		"Checkout Started to Segment: yes", "Checkout Started: Commerce events", "Order Completed to Segment: yes", "Order Completed: Commerce events", "Order Updated to Segment: yes or no [no]", "Order Refunded to Segment: yes", "Order Refunded: Commerce events",
 		"Order Cancelled", "Customer Created", "Customer Updated to Segment: yes", "Customer Updated: Commerce events"} {
 		keyboard.answer(asked, "\n")

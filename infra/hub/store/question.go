@@ -26,6 +26,8 @@ var Questions = []Question{
 	{Name: settings.SegmentWriteKey, Text: "Segment: write key of the source", Variable: "SEGMENT_WRITE_KEY"},
 	{Name: settings.SegmentHost, Text: "Segment: host", Flag: "segment-host", Variable: "SEGMENT_HOST"},
 	{Name: settings.SegmentPath, Text: "Segment: path", Flag: "segment-path", Variable: "SEGMENT_PATH"},
+	{Name: settings.SegmentAPIToken, Text: "Segment: token of the Public API, if you want Segment to be asked what it received", Variable: "SEGMENT_API_TOKEN", normal: settings.Word},
+	{Name: settings.SegmentAPIHost, Text: "Segment: host of the Public API, if it does not follow from the host", Flag: "segment-api-host", Variable: "SEGMENT_API_HOST", normal: settings.ParseAPIHost},
 	{Name: settings.CommerceTokenURL, Text: "Commerce: base URL of its API, such as " + commerce.ExampleURL, Flag: "commerce-url", Variable: "COMMERCE_URL", normal: tokenURL},
 	{Name: settings.CommerceClientID, Text: "Commerce: client id", Flag: "commerce-client-id", Variable: "COMMERCE_CLIENT_ID", normal: settings.Word},
 	{Name: settings.CommerceClientSecret, Text: "Commerce: client secret", Variable: "COMMERCE_CLIENT_SECRET", normal: settings.Word},

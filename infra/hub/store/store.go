@@ -80,6 +80,7 @@ func InDirectory(h Directory) Store {
 // for them and shows them.
 var sharedNames = []string{
 	settings.SegmentWriteKey, settings.SegmentHost, settings.SegmentPath,
+	settings.SegmentAPIToken, settings.SegmentAPIHost,
 	settings.CommerceTokenURL, settings.CommerceClientID, settings.CommerceClientSecret,
 	settings.CommerceCurrencies, settings.WebhookSecret,
 }

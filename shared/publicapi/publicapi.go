@@ -1,0 +1,314 @@
+// Package publicapi is a client of Segment's Public API: the sources of a workspace, the
+// events that Segment received from them, its tracking plans, and requests to delete users.
+// The plans Team and Business have this API.
+//
+// The calls and their shapes are those of Segment's Go SDK
+// (github.com/segmentio/public-api-sdk-go, version 73.2.0) and of its documents: Getting
+// Started, Versioning, Error Handling, Rate Limits and Pagination on docs.segmentapis.com,
+// and "Regional Segment" for the host of the EU. Where they disagree, the comment of the type
+// says so.
+//
+// The SDK itself is not used. A Lambda function can import this package, and the SDK is a
+// package of 5 MB of source in 768 files, generated for the whole API. It reads answers of any
+// length, repeats nothing, ignores the rate limit, follows redirects with the token, and its
+// errors quote the answer, which can hold a user's id. The tests drive it against the same
+// stand-in as this client.
+package publicapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"time"
+
+	"commerce-segment/shared/apicall"
+	"commerce-segment/shared/loggable"
+)
+
+// The base URLs of the API. A workspace is in one of the two regions. The hosts to which events
+// are sent are others.
+const (
+	USHost = "https://api.segmentapis.com"
+	EUHost = "https://eu1.api.segmentapis.com"
+)
+
+// Credentials give access to one workspace.
+type Credentials struct {
+	URL   string // USHost, EUHost, or that of a stand-in
+	Token string // a Public API token, which belongs to one workspace
+}
+
+// Client calls the API for one workspace. Many goroutines can use it at once. They share its
+// rate limit.
+//
+// Its errors are *APIError, except for an id that is empty. It repeats a call that failed temporarily (no answer, 429, 5xx)
+// until the caller's context ends, and waits between attempts as long as Segment asks, up to a
+// minute. It repeats a call that creates something only if Segment cannot have done it.
+type Client struct {
+	base, token string
+	transport   http.RoundTripper
+	pace        *apicall.Limit
+}
+
+// The rate of requests of one client. Segment limits them by the address of the sender, the
+// token and the cost of the call, and names no number but 60 a minute for event volumes, 200
+// for the rules of a tracking plan and 600 for deletions.
+const (
+	paceInterval = time.Second / 10
+	paceBurst    = time.Second
+)
+
+// NewClient returns a client of the workspace to which the token belongs. It makes no call. A
+// nil transport means http.DefaultTransport.
+func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
+	switch {
+	case c.URL == "":
+		return nil, errors.New("no host of Segment's Public API is set: use " + USHost + ", or " + EUHost + " for a workspace in the EU")
+	case c.Token == "":
+		return nil, errors.New("no token of Segment's Public API is set")
+	}
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	return &Client{
+		base: c.URL, token: c.Token, transport: loggable.Transport(transport),
+		pace: &apicall.Limit{Interval: paceInterval, Burst: paceBurst},
+	}, nil
+}
+
+// The versions of an endpoint, as the SDK asks for them in the header Accept. (The page
+// Versioning writes stable and beta for v1 and v1beta.)
+const (
+	stable = "application/vnd.segment.v1+json"
+	beta   = "application/vnd.segment.v1beta+json"
+)
+
+// request is one call to make.
+type request struct {
+	method, path string
+	query        url.Values
+	accept       string // stable, if it is empty
+	body         any    // nil for no body
+	personal     bool   // the answer may quote the ids of users, so errors must not
+}
+
+// get decodes the data of the answer at a path into result.
+func (c *Client) get(ctx context.Context, path string, result any) error {
+	return c.call(ctx, request{method: http.MethodGet, path: path}, result)
+}
+
+// call makes a request, again until it succeeds, and decodes the data of the answer into
+// result. It returns the error if another attempt would be useless, unsafe or too late.
+func (c *Client) call(ctx context.Context, r request, result any) error {
+	if path.Clean(r.path) != r.path { // with an empty id the call would be about all sources, not one
+		return fmt.Errorf("%s: an id in the path is empty, or is not an id", r.name())
+	}
+	for attempt := 1; ; attempt++ {
+		body, err := c.attempt(ctx, r)
+		if err == nil {
+			return decode(r, body, result)
+		}
+		err.Unclear = r.method == http.MethodPost && err.Temporary() && !apicall.NotDone(err.Status, err.cause)
+		if !err.Temporary() || err.Unclear || attempt == apicall.MaxAttempts || err.RetryAfter > apicall.MaxWait {
+			return err
+		}
+		wait := apicall.Backoff(attempt, err.RetryAfter)
+		if err.Status == http.StatusTooManyRequests {
+			c.pace.Hold(wait)
+		}
+		if err.ended = !apicall.Outlasts(ctx, wait) || apicall.Sleep(ctx, wait) != nil; err.ended {
+			return err
+		}
+	}
+}
+
+// decode reads {"data":…} into result.
+func decode(r request, body []byte, result any) error {
+	answer := struct {
+		Data json.RawMessage `json:"data"`
+	}{}
+	if json.Unmarshal(body, &answer) != nil || len(answer.Data) == 0 || json.Unmarshal(answer.Data, result) != nil {
+		return &APIError{Call: r.name(), Status: http.StatusOK, Message: apicall.NotAsDescribed}
+	}
+	return nil
+}
+
+func (r request) name() string { return apicall.Name(r.method, r.path) }
+
+// attemptTimeout limits one request, from connecting to the last byte of the answer.
+const attemptTimeout = 30 * time.Second
+
+// attempt makes a request once.
+func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
+	failed := func(cause error) *APIError { return &APIError{Call: r.name(), cause: cause} }
+	if err := c.pace.Wait(ctx); err != nil {
+		return nil, failed(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	sent, err := c.build(ctx, r)
+	if err != nil {
+		return nil, failed(err)
+	}
+	// Not http.Client, because it follows redirects and would send the token there.
+	response, err := c.transport.RoundTrip(sent)
+	if err != nil {
+		return nil, failed(err)
+	}
+	body, err := apicall.ReadAnswer(response)
+	if errors.Is(err, apicall.ErrTooLong) {
+		return nil, &APIError{Call: r.name(), Status: http.StatusOK, Message: err.Error()}
+	}
+	if err != nil {
+		return nil, failed(err)
+	}
+	if response.StatusCode >= 200 && response.StatusCode <= 299 {
+		return body, nil
+	}
+	return nil, c.refused(r, response, body)
+}
+
+// build returns the HTTP request.
+func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
+	target := c.base + r.path
+	if len(r.query) > 0 {
+		target += "?" + r.query.Encode()
+	}
+	var body []byte
+	if r.body != nil {
+		var err error
+		if body, err = json.Marshal(r.body); err != nil {
+			return nil, err
+		}
+	}
+	sent, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	accept := stable
+	if r.accept != "" {
+		accept = r.accept
+	}
+	sent.Header.Set("Accept", accept)
+	sent.Header.Set("Authorization", "Bearer "+c.token)
+	sent.Header.Set("User-Agent", "commerce-segment")
+	if r.body != nil {
+		sent.Header.Set("Content-Type", "application/json")
+	}
+	return sent, nil
+}
+
+// The size of a page, and how many pages of one list are read. The SDK allows 1,000 entries a
+// page, and the page Pagination 200.
+const (
+	pageSize = 200
+	maxPages = 50
+)
+
+// paged has the position of a page in its list.
+type paged struct {
+	Pagination struct {
+		Next *string `json:"next"`
+	} `json:"pagination"`
+}
+
+// list reads all pages of a list. Entries returns those of one page, whose data is decoded into
+// a P that embeds paged.
+func list[T, P any](ctx context.Context, c *Client, r request, entries func(*P) ([]T, paged)) ([]T, error) {
+	if r.query == nil {
+		r.query = url.Values{}
+	}
+	r.query.Set("pagination[count]", strconv.Itoa(pageSize))
+	var all []T
+	for range maxPages {
+		page := new(P)
+		if err := c.call(ctx, r, page); err != nil {
+			return nil, err
+		}
+		found, position := entries(page)
+		all = append(all, found...)
+		next := position.Pagination.Next
+		if next == nil || *next == "" {
+			return all, nil
+		}
+		r.query.Set("pagination[cursor]", *next)
+	}
+	return nil, &APIError{Call: r.name(), Status: http.StatusOK, Message: "the list has more than " + strconv.Itoa(maxPages) + " pages"}
+}
+
+// Number is a number of events, which Segment's descriptions declare as a float.
+type Number int64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Number) UnmarshalJSON(text []byte) error {
+	var value float64
+	err := json.Unmarshal(text, &value)
+	*n = Number(value)
+	return err
+}
+
+// Time is a time in an answer, zero if the answer has none. Segment's descriptions declare it as
+// a string.
+type Time struct{ time.Time }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *Time) UnmarshalJSON(text []byte) error {
+	var value string
+	if err := json.Unmarshal(text, &value); err != nil || value == "" {
+		return err
+	}
+	parsed, err := time.Parse(time.RFC3339, value)
+	t.Time = parsed
+	return err
+}
+
+// Count is the number of events in the minute, hour or day that begins at Time.
+type Count struct {
+	Time  time.Time `json:"time"`
+	Count Number    `json:"count"`
+}
+
+// Granularity is the length of the periods for which events are counted.
+type Granularity string
+
+// The granularities. Segment's limits for the delivery overview: by minute at most 4 hours, of
+// the last 48 hours; by hour 14 days, of the last 30 days; by day 30 days, of the last 30. Its
+// documents name no limits for event volumes.
+const (
+	Minute Granularity = "MINUTE"
+	Hour   Granularity = "HOUR"
+	Day    Granularity = "DAY"
+)
+
+// The dimensions by which events are grouped. EventVolumes has the first three, and
+// DeliveryOverview all but BySource.
+const (
+	ByEventName     = "eventName"
+	ByEventType     = "eventType"
+	BySource        = "source"
+	ByDiscardReason = "discardReason" // not of SuccessfullyReceived
+)
+
+// setList sets an array in a query: name.0=…&name.1=…
+func setList(query url.Values, name string, values []string) {
+	for i, value := range values {
+		query.Set(name+"."+strconv.Itoa(i), value)
+	}
+}
+
+// periodQuery returns the query of a period, from inclusive, to exclusive.
+func periodQuery(g Granularity, from, to time.Time, groupBy []string) url.Values {
+	query := url.Values{
+		"granularity": {string(g)},
+		"startTime":   {from.UTC().Format(time.RFC3339)},
+		"endTime":     {to.UTC().Format(time.RFC3339)},
+	}
+	setList(query, "groupBy", groupBy)
+	return query
+}

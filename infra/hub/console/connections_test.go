@@ -106,7 +106,7 @@ func TestConnectionsShowsWhyTheCurrentAccessIsUnusable(t *testing.T) {
 		changed map[string]string
 		says    string
 	}{
-		"the secret has no host":           {map[string]string{settings.CommerceClientSecret: "PLANTED-secret"}, `id="client_secret-wrong">it does not say for which Commerce URL it was entered`},
+		"the secret has no host":           {map[string]string{settings.CommerceClientSecret: "PLANTED-secret"}, `id="client_secret-wrong">it does not say for which URL it was entered`},
 		"the secret is for another host":   {map[string]string{settings.CommerceTokenURL: "https://theirs.example"}, `id="client_secret-wrong">it was entered for http://127.0.0.1`},
 		"the URL is invalid":               {map[string]string{settings.CommerceTokenURL: "garbage"}, `id="url-wrong">the Commerce URL is not the URL of a store`},
 		"nothing is wrong":                 {nil, ""},

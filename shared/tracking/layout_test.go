@@ -57,6 +57,7 @@ var layout = []rule{
 	{folder: "infra/hub/sam", may: []string{"shared", "templates"}, aws: true},
 	{folder: "infra/hub/deadletters", may: []string{"infra/hub/queue", "shared"}},
 	{folder: "infra/hub/redact", may: []string{"shared"}},
+	{folder: "infra/hub/compare", may: []string{"infra/hub/executions", "infra/hub/redact", "shared"}},
 	{folder: "infra/hub/executions", may: []string{"infra/hub/database", "infra/hub/words", "infra/stack/outputs", "shared"}, aws: true},
 	{folder: "infra/hub/backfill", may: []string{"infra/hub/executions", "infra/hub/redact", "infra/hub/words", "shared"}},
 	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
@@ -80,7 +81,7 @@ var layout = []rule{
 
 // hubParts are what the commands and the pages of the operator's program share.
 var hubParts = []string{
-	"infra/hub/backfill", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint",
+	"infra/hub/backfill", "infra/hub/compare", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint",
 	"infra/hub/order", "infra/hub/queue", "infra/hub/redact", "infra/hub/render",
 	"infra/hub/version", "infra/hub/words", "shared", "templates",
 }

@@ -172,3 +172,35 @@ func (c Client) NewConsoleLink(ctx context.Context) (string, error) {
 	}
 	return c.URL + string(path), nil
 }
+
+// Inbox returns the batches in the hub's inbox as a JSON list, the newest first. The caller closes
+// it.
+func (c Client) Inbox(ctx context.Context) (io.ReadCloser, error) {
+	return c.stream(ctx, "/inbox")
+}
+
+// stream returns the content of a page of the hub, which may take longer than AnswerTimeout. The
+// caller closes it.
+func (c Client) stream(ctx context.Context, path string) (io.ReadCloser, error) {
+	key, err := c.directory.Key()
+	if err != nil {
+		return nil, fmt.Errorf("reading the hub's key: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+key)
+	response, err := (&http.Client{CheckRedirect: noRedirects}).Do(request)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, errNotRunning{request.URL.Host}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		response.Body.Close()
+		return nil, fmt.Errorf("the hub at %s answers %s: is it the hub of the directory %s, and of this version?", c.URL, response.Status, c.directory.Dir)
+	}
+	return response.Body, nil
+}

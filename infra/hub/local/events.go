@@ -48,25 +48,15 @@ func (h *hub) copyEvents(w http.ResponseWriter, r *http.Request) {
 // events returns the events of the running hub.
 func (c Client) events() archive.Events {
 	return func(ctx context.Context, write func(archive.Line) error) error {
-		key, err := c.directory.Key()
-		if err != nil {
-			return fmt.Errorf("reading the hub's key: %w", err)
+		content, err := c.stream(ctx, eventsPath)
+		if errors.As(err, new(errNotRunning)) {
+			return fmt.Errorf("a hub runs with the directory %s, but not at %s: name its address with --addr (%w)", c.directory.Dir, c.URL, err)
 		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+eventsPath, nil)
 		if err != nil {
 			return err
 		}
-		request.Header.Set("Authorization", "Bearer "+key)
-		unlimited := http.Client{CheckRedirect: noRedirects} // a long queue takes longer than AnswerTimeout
-		response, err := unlimited.Do(request)
-		if err != nil {
-			return fmt.Errorf("a hub runs with the directory %s, but not at %s: name its address with --addr (%w)", c.directory.Dir, c.URL, err)
-		}
-		defer response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("the hub at %s answers %s: is it the hub of the directory %s, and of this version?", c.URL, response.Status, c.directory.Dir)
-		}
-		for line, err := range archive.Decode(response.Body) {
+		defer content.Close()
+		for line, err := range archive.Decode(content) {
 			if err == nil {
 				err = write(line)
 			}

@@ -1,0 +1,352 @@
+// Package compare compares the Segment messages of another connector with those of this store:
+// which messages only one has, and what differs in those that both have.
+//
+// Messages are paired by their event and the id of the order, and calls without an event by the
+// id of the user; never by their messageId, which each connector makes in its own way.
+package compare
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// MaxMessages is the largest number of messages of a side that are compared.
+const MaxMessages = 1_000_000
+
+// maxExamples is how many ids of orders a difference has.
+const maxExamples = 5
+
+// Comparison is the result.
+type Comparison struct {
+	// Since and Until are the first and the last event time of their messages.
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+	// Theirs and Ours are the numbers of messages.
+	Theirs      int          `json:"theirs"`
+	Ours        int          `json:"ours"`
+	Events      []Event      `json:"events"`
+	Differences []Difference `json:"differences"` // the kinds with the most events first
+	Users       Users        `json:"users"`
+	Revenue     []Revenue    `json:"revenue"`
+	Pairs       []Pair       `json:"pairs,omitempty"` // of the order that was asked for
+}
+
+// Event has the numbers of messages of an event, or of a type of call that has no event.
+type Event struct {
+	Name       string `json:"name"`
+	Theirs     int    `json:"theirs"`
+	Ours       int    `json:"ours"`
+	Paired     int    `json:"paired"`
+	Same       int    `json:"same"` // pairs without a difference
+	OnlyTheirs int    `json:"onlyTheirs"`
+	OnlyOurs   int    `json:"onlyOurs"`
+	Repeated   int    `json:"repeated"` // in theirs
+	NotPaired  int    `json:"notPaired"`
+	// Outside is the number of our messages before the first or after the last of theirs.
+	Outside int `json:"outside"`
+}
+
+// Difference is a kind of difference in a field of an event, or without a field of the event as
+// a whole.
+type Difference struct {
+	Kind     Kind     `json:"kind"`
+	Field    string   `json:"field"`
+	Event    string   `json:"event"`
+	Events   int      `json:"events"`   // how many have it
+	Of       int      `json:"of"`       // of so many pairs, or messages
+	Examples []string `json:"examples"` // ids of orders, or of users
+
+	// Shortest and Longest are how far times are apart, in seconds; 0 for other kinds.
+	Shortest float64 `json:"shortestSeconds,omitempty"`
+	Longest  float64 `json:"longestSeconds,omitempty"`
+}
+
+// Users are the users of the pairs in which both have a userId.
+type Users struct {
+	// Changed is the number of pairs with different userIds.
+	Changed int `json:"changed"`
+	// Split is the number of their users that are several of ours, and Merged that of ours that
+	// are several of theirs.
+	Split  int `json:"split"`
+	Merged int `json:"merged"`
+}
+
+// Messages are Segment messages. An error is the last.
+type Messages = iter.Seq2[json.RawMessage, error]
+
+// Set is two sets of messages to compare. Their messages are added first.
+type Set struct {
+	parts *parts
+	Comparison
+
+	events map[string]*Event
+	found  map[[3]string]*Difference // by kind, field and plain name of the event
+	users  users
+	ledger ledger
+}
+
+// Open returns an empty set. It keeps messages in temporary files until it is closed.
+func Open() (*Set, error) {
+	files, err := newParts()
+	return &Set{
+		parts: files, events: map[string]*Event{}, found: map[[3]string]*Difference{}, ledger: ledger{},
+		users: users{theirs: map[uint64]uint64{}, ours: map[uint64]uint64{}, split: map[uint64]bool{}, merged: map[uint64]bool{}},
+	}, err
+}
+
+// Close removes the messages.
+func (s *Set) Close() error { return s.parts.remove() }
+
+// AddTheirs adds messages of the other connector.
+func (s *Set) AddTheirs(messages Messages) error {
+	return s.add(theirSide, messages, func(m message) {
+		s.Theirs++
+		if m.time.IsZero() {
+			return
+		}
+		if s.Since.IsZero() || m.time.Before(s.Since) {
+			s.Since = m.time
+		}
+		if m.time.After(s.Until) {
+			s.Until = m.time
+		}
+	})
+}
+
+// AddOurs adds messages of this store.
+func (s *Set) AddOurs(messages Messages) error {
+	return s.add(ourSide, messages, func(message) { s.Ours++ })
+}
+
+func (s *Set) add(side byte, messages Messages, count func(message)) error {
+	n := 0
+	for text, err := range messages {
+		if err != nil {
+			return err
+		}
+		m, err := parse(text)
+		if err != nil {
+			return err
+		}
+		if n++; n > MaxMessages {
+			return fmt.Errorf("there are over %d messages: compare a shorter period", MaxMessages)
+		}
+		if err := s.parts.add(side, m); err != nil {
+			return fmt.Errorf("writing a temporary file: %w", err)
+		}
+		count(m)
+	}
+	return nil
+}
+
+// ErrEmpty reports that there are no messages of the other connector.
+var ErrEmpty = errors.New("there is no message in it")
+
+// Compare compares the messages. The result has the pairs of the order or user with the given id,
+// which may be empty.
+func (s *Set) Compare(id string) (*Comparison, error) {
+	if s.Theirs == 0 {
+		return nil, ErrEmpty
+	}
+	for i := range partCount {
+		byKey, err := s.parts.read(i)
+		if err != nil {
+			return nil, fmt.Errorf("reading a temporary file: %w", err)
+		}
+		for _, key := range slices.Sorted(maps.Keys(byKey)) {
+			s.compare(*byKey[key], id)
+		}
+	}
+	s.finish()
+	return &s.Comparison, nil
+}
+
+// compare compares the messages of a key.
+func (s *Set) compare(both sides, id string) {
+	var e *Event
+	for _, m := range both.ours {
+		e = s.event(m)
+		e.Ours++
+		e.Name = m.name // theirs may be written in another way
+	}
+	for _, m := range both.theirs {
+		e = s.event(m)
+		e.Theirs++
+	}
+	if first := slices.Concat(both.theirs, both.ours)[0]; first.id == "" {
+		e.NotPaired += len(both.theirs) + len(both.ours)
+		s.addOneSided(pairs{unclearTheirs: both.theirs, unclearOurs: both.ours}, NoID)
+		return
+	}
+	p := pair(both.theirs, both.ours)
+	inPeriod := p.onlyOurs[:0]
+	for _, m := range p.onlyOurs {
+		if m.time.Before(s.Since) || m.time.After(s.Until) {
+			e.Outside++
+			continue
+		}
+		inPeriod = append(inPeriod, m)
+	}
+	p.onlyOurs = inPeriod
+	e.Paired += len(p.paired)
+	e.OnlyTheirs += len(p.onlyTheirs)
+	e.OnlyOurs += len(p.onlyOurs)
+	e.Repeated += len(p.repeated)
+	e.NotPaired += len(p.unclearTheirs) + len(p.unclearOurs)
+	s.addOneSided(p, Unclear)
+	for _, two := range p.paired {
+		s.addPair(e, two[0], two[1], id)
+	}
+}
+
+// addOneSided adds the messages that are in no pair. unclear is why those are that could be.
+func (s *Set) addOneSided(p pairs, unclear Kind) {
+	for kind, messages := range map[Kind][]message{OnlyTheirs: p.onlyTheirs, Repeated: p.repeated, unclear: p.unclearTheirs} {
+		for _, m := range messages {
+			s.whole(kind, m)
+			s.ledger.addTheirs(m, kind)
+		}
+	}
+	for kind, messages := range map[Kind][]message{OnlyOurs: p.onlyOurs, unclear: p.unclearOurs} {
+		for _, m := range messages {
+			s.whole(kind, m)
+			s.ledger.addOurs(m, kind)
+		}
+	}
+}
+
+// addPair adds the differences of a pair.
+func (s *Set) addPair(e *Event, theirs, ours message, id string) {
+	found := differences(theirs, ours)
+	s.users.add(textOf(theirs.fields["userId"]), textOf(ours.fields["userId"]))
+	s.ledger.addPair(theirs, ours)
+	if id != "" && (theirs.id == id || ours.id == id) {
+		s.Pairs = append(s.Pairs, newPair(theirs, ours, found))
+	}
+	if len(found) == 0 {
+		e.Same++
+	}
+	for _, d := range byKind(found) {
+		one := s.difference(d.kind, d.field(), ours)
+		if d.kind == Later || d.kind == Earlier {
+			one.apart(d)
+		}
+	}
+}
+
+// event returns the numbers of a message's event.
+func (s *Set) event(m message) *Event {
+	name := plain(m.name)
+	if s.events[name] == nil {
+		s.events[name] = &Event{Name: m.name}
+	}
+	return s.events[name]
+}
+
+// whole counts a difference of a whole message.
+func (s *Set) whole(kind Kind, m message) { s.difference(kind, "", m) }
+
+// difference counts a difference.
+func (s *Set) difference(kind Kind, field string, m message) *Difference {
+	key := [3]string{string(kind), field, plain(m.name)}
+	d := s.found[key]
+	if d == nil {
+		d = &Difference{Kind: kind, Field: field, Examples: []string{}}
+		s.found[key] = d
+	}
+	d.Events++
+	if len(d.Examples) < maxExamples && m.id != "" {
+		d.Examples = append(d.Examples, m.id)
+	}
+	return d
+}
+
+// apart notes how far apart two times are.
+func (d *Difference) apart(of difference) {
+	theirs, _ := timeOf(of.theirs)
+	ours, _ := timeOf(of.ours)
+	seconds := theirs.Sub(ours).Abs().Seconds()
+	if d.Events == 1 || seconds < d.Shortest {
+		d.Shortest = seconds
+	}
+	d.Longest = max(d.Longest, seconds)
+}
+
+// finish sorts what was found.
+func (s *Set) finish() {
+	s.Events, s.Differences = []Event{}, []Difference{}
+	for _, name := range slices.Sorted(maps.Keys(s.events)) {
+		s.Events = append(s.Events, *s.events[name])
+	}
+	ofKind := map[Kind]int{}
+	for key, d := range s.found {
+		e := s.events[key[2]]
+		d.Event, d.Of = e.Name, e.of(*d)
+		ofKind[d.Kind] += d.Events
+		s.Differences = append(s.Differences, *d)
+	}
+	slices.SortFunc(s.Differences, func(a, b Difference) int {
+		return cmp.Or(cmp.Compare(ofKind[b.Kind], ofKind[a.Kind]), strings.Compare(string(a.Kind), string(b.Kind)),
+			cmp.Compare(b.Events, a.Events), strings.Compare(a.Field, b.Field), strings.Compare(a.Event, b.Event))
+	})
+	s.Users = Users{s.users.changed, len(s.users.split), len(s.users.merged)}
+	s.Revenue = s.ledger.rows()
+	for i := range s.Revenue {
+		s.Revenue[i].Event = s.events[plain(s.Revenue[i].Event)].Name
+	}
+}
+
+// of returns how many pairs or messages may have a difference.
+func (e Event) of(d Difference) int {
+	switch {
+	case d.Field != "":
+		return e.Paired
+	case d.Kind == OnlyTheirs || d.Kind == Repeated:
+		return e.Theirs
+	case d.Kind == OnlyOurs:
+		return e.Ours
+	default:
+		return e.Theirs + e.Ours
+	}
+}
+
+// users notes which users of theirs are which of ours. It keeps hashes of the ids: the ids of
+// all users would need much memory.
+type users struct {
+	theirs, ours  map[uint64]uint64 // the first partner of each user
+	split, merged map[uint64]bool
+	changed       int
+}
+
+// add notes the users of a pair. An id may be empty.
+func (u *users) add(theirs, ours string) {
+	if theirs == "" || ours == "" {
+		return
+	}
+	if theirs != ours {
+		u.changed++
+	}
+	there, here := hash(theirs), hash(ours)
+	if first, known := u.theirs[there]; known && first != here {
+		u.split[there] = true
+	}
+	if first, known := u.ours[here]; known && first != there {
+		u.merged[here] = true
+	}
+	u.theirs[there], u.ours[here] = here, there
+}
+
+func hash(text string) uint64 {
+	h := fnv.New64a()
+	io.WriteString(h, text)
+	return h.Sum64()
+}

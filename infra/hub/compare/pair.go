@@ -1,0 +1,160 @@
+package compare
+
+import (
+	"slices"
+	"time"
+)
+
+// pairs are the messages with the same key, paired.
+type pairs struct {
+	paired               [][2]message // theirs, ours
+	onlyTheirs, onlyOurs []message
+	repeated             []message // of theirs, with the content or the messageId of another one
+	// unclear are the messages for which there are several partners that fit equally well.
+	unclearTheirs, unclearOurs []message
+}
+
+const (
+	// sameWithin is the longest time between the two messages about one of several facts of the
+	// same key, such as the updates of an order.
+	sameWithin = 24 * time.Hour
+	// maxCandidates is the largest number of possible pairs of a key that are compared.
+	maxCandidates = 1 << 20
+)
+
+// pair pairs the messages of a key. One of each side are a pair. Of several, as of an order that
+// was updated twice, those that are nearest in time are, if they are within sameWithin.
+func pair(theirs, ours []message) (p pairs) {
+	ours = withoutCopies(ours)
+	switch {
+	case len(theirs) == 1 && len(ours) == 1:
+		p.paired = [][2]message{{theirs[0], ours[0]}}
+		return p
+	case len(theirs)*len(ours) > maxCandidates:
+		p.unclearTheirs, p.unclearOurs = theirs, ours
+		return p
+	}
+	taken := map[side]bool{}
+	for _, group := range candidates(theirs, ours) {
+		group = slices.DeleteFunc(group, func(c candidate) bool { return taken[c.their()] || taken[c.our()] })
+		p.take(theirs, ours, group, taken)
+	}
+	p.leftOver(theirs, ours, taken)
+	return p
+}
+
+// withoutCopies leaves out messages whose messageId an earlier one has: Segment drops them.
+func withoutCopies(messages []message) []message {
+	if len(messages) == 1 {
+		return messages
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(messages, func(m message) bool {
+		again := m.messageID != "" && seen[m.messageID]
+		seen[m.messageID] = true
+		return again
+	})
+}
+
+// side is a message by its side and its index.
+type side struct {
+	theirs bool
+	index  int
+}
+
+// candidate is a possible pair.
+type candidate struct {
+	theirs, ours int // indices
+	apart        time.Duration
+}
+
+func (c candidate) their() side { return side{true, c.theirs} }
+func (c candidate) our() side   { return side{false, c.ours} }
+
+// candidates returns the possible pairs, nearest first, in groups that are equally far apart.
+func candidates(theirs, ours []message) (groups [][]candidate) {
+	var all []candidate
+	for i, t := range theirs {
+		for j, o := range ours {
+			if apart := t.time.Sub(o.time).Abs(); apart <= sameWithin {
+				all = append(all, candidate{i, j, apart})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return int(a.apart - b.apart) })
+	for len(all) > 0 {
+		end := slices.IndexFunc(all, func(c candidate) bool { return c.apart != all[0].apart })
+		if end < 0 {
+			end = len(all)
+		}
+		groups = append(groups, all[:end])
+		all = all[end:]
+	}
+	return groups
+}
+
+// take pairs the messages of a group of candidates. If a message has partners with different
+// contents in it, its pairs are unclear.
+func (p *pairs) take(theirs, ours []message, group []candidate, taken map[side]bool) {
+	partner, several := map[side]string{}, map[side]bool{}
+	note := func(one side, content string) {
+		if first, ok := partner[one]; ok && first != content {
+			several[one] = true
+		}
+		partner[one] = content
+	}
+	for _, c := range group {
+		note(c.their(), ours[c.ours].content())
+		note(c.our(), theirs[c.theirs].content())
+	}
+	unclear := map[side]bool{}
+	for _, c := range group {
+		if several[c.their()] || several[c.our()] {
+			unclear[c.their()], unclear[c.our()] = true, true
+		}
+	}
+	for _, c := range group {
+		if !unclear[c.their()] && !unclear[c.our()] && !taken[c.their()] && !taken[c.our()] {
+			taken[c.their()], taken[c.our()] = true, true
+			p.paired = append(p.paired, [2]message{theirs[c.theirs], ours[c.ours]})
+		}
+	}
+	for i, m := range theirs {
+		if unclear[side{true, i}] {
+			taken[side{true, i}] = true
+			p.unclearTheirs = append(p.unclearTheirs, m)
+		}
+	}
+	for i, m := range ours {
+		if unclear[side{false, i}] {
+			taken[side{false, i}] = true
+			p.unclearOurs = append(p.unclearOurs, m)
+		}
+	}
+}
+
+// leftOver adds the messages that are in no pair.
+func (p *pairs) leftOver(theirs, ours []message, taken map[side]bool) {
+	contents, ids := map[string]bool{}, map[string]bool{}
+	note := func(m message) { contents[m.content()], ids[m.messageID] = true, m.messageID != "" }
+	for i, m := range theirs {
+		if taken[side{true, i}] {
+			note(m)
+		}
+	}
+	for i, m := range theirs {
+		switch {
+		case taken[side{true, i}]:
+		case contents[m.content()] || ids[m.messageID]:
+			p.repeated = append(p.repeated, m)
+		default:
+			note(m)
+			p.onlyTheirs = append(p.onlyTheirs, m)
+		}
+	}
+	for i, m := range ours {
+		if !taken[side{false, i}] {
+			p.onlyOurs = append(p.onlyOurs, m)
+		}
+	}
+}

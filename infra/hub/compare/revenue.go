@@ -1,0 +1,168 @@
+package compare
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"commerce-segment/shared/money"
+)
+
+// Revenue compares the revenues of an event in a currency. The amounts are in major units, and
+// those of the reasons add up to the difference.
+type Revenue struct {
+	Event      string       `json:"event"`
+	Currency   string       `json:"currency"` // empty if the messages have none
+	Theirs     money.Amount `json:"theirs"`
+	Ours       money.Amount `json:"ours"`
+	Difference money.Amount `json:"difference"` // theirs - ours
+	Reasons    []Reason     `json:"reasons"`
+}
+
+// Reason is a part of a difference between revenues.
+type Reason struct {
+	Why    string       `json:"why"`
+	Events int          `json:"events"`
+	Amount money.Amount `json:"amount"`
+}
+
+// The reasons of a difference between revenues, in addition to kinds of differences.
+const (
+	noAmount      = "no amount in theirs"
+	noOurAmount   = "no amount in ours"
+	otherCurrency = "another currency in theirs"
+	noCurrency    = "no currency in theirs, which Segment reads as USD"
+	otherAmount   = "another amount"
+)
+
+// figures are the properties with the revenue of a message: the first one that is there.
+var figures = []string{"revenue", "total", "value"}
+
+// ledger collects the revenues of events.
+type ledger map[[2]string]*Revenue // by the plain name of the event, and the currency
+
+// row returns the revenue of an event in a currency. The decimals of the currency are those with
+// which amounts are written.
+func (l ledger) row(m message) *Revenue {
+	currency := currencyOf(m)
+	at := [2]string{plain(m.name), currency}
+	if l[at] == nil {
+		l[at] = &Revenue{Event: m.name, Currency: currency}
+	}
+	return l[at]
+}
+
+func currencyOf(m message) string {
+	return strings.ToUpper(strings.TrimSpace(textOf(m.property("currency"))))
+}
+
+// figure returns the revenue of a message.
+func figure(m message) (amount money.Amount, name string, ok bool) {
+	for _, name := range figures {
+		if value := m.property(name); value != nil {
+			amount, ok = amountOf(value)
+			return amount, name, ok
+		}
+	}
+	return amount, "", false
+}
+
+// addTheirs adds a message that only they have, and why.
+func (l ledger) addTheirs(m message, why Kind) {
+	if amount, _, ok := figure(m); ok {
+		l.row(m).add(string(why), amount, money.Amount{})
+	}
+}
+
+// addOurs adds a message that only we have, and why.
+func (l ledger) addOurs(m message, why Kind) {
+	if amount, _, ok := figure(m); ok {
+		l.row(m).add(string(why), money.Amount{}, amount)
+	}
+}
+
+// addPair adds a pair.
+func (l ledger) addPair(theirs, ours message) {
+	here, name, ok := figure(ours)
+	there, has := amountOf(theirs.property(name))
+	if !ok {
+		there, _, has = figure(theirs)
+	}
+	ours.name = cmp.Or(ours.name, theirs.name)
+	currency, other := currencyOf(ours), currencyOf(theirs)
+	switch {
+	case !ok && !has:
+	case !ok:
+		l.row(theirs).add(noOurAmount, there, here)
+	case !has:
+		l.row(ours).add(noAmount, there, here)
+	case currency != other:
+		why := otherCurrency
+		if other == "" {
+			why = noCurrency
+		}
+		l.row(ours).add(why, money.Amount{}, here)
+		l.row(theirs).add(why, there, money.Amount{})
+	default:
+		l.row(ours).add(whyOther(theirs, ours, name, there, here), there, here)
+	}
+}
+
+// whyOther returns why two amounts of a pair differ; empty if they do not.
+func whyOther(theirs, ours message, name string, there, here money.Amount) string {
+	if there.Equal(here) {
+		return ""
+	}
+	tax, _ := amountOf(ours.property("tax"))
+	shipping, _ := amountOf(ours.property("shipping"))
+	discount, _ := amountOf(ours.property("discount"))
+	for _, part := range []struct {
+		name   string
+		amount money.Amount
+	}{{"tax", tax}, {"shipping", shipping}, {"tax and shipping", tax.Add(shipping)}, {"the discount", discount}} {
+		switch {
+		case there.Sub(here).Equal(part.amount):
+			return part.name + " included in theirs"
+		case here.Sub(there).Equal(part.amount):
+			return part.name + " not included in theirs"
+		}
+	}
+	if kind := numbers(theirs.property(name), ours.property(name)); kind != OtherValue {
+		return string(kind)
+	}
+	return otherAmount
+}
+
+// add adds two amounts, and the reason of their difference, empty if there is none.
+func (r *Revenue) add(why string, theirs, ours money.Amount) {
+	places := money.ISO(r.Currency)
+	r.Theirs = r.Theirs.Add(theirs.WithDecimals(places))
+	r.Ours = r.Ours.Add(ours.WithDecimals(places))
+	r.Difference = r.Theirs.Sub(r.Ours)
+	if why == "" {
+		return
+	}
+	i := slices.IndexFunc(r.Reasons, func(other Reason) bool { return other.Why == why })
+	if i < 0 {
+		i = len(r.Reasons)
+		r.Reasons = append(r.Reasons, Reason{Why: why})
+	}
+	r.Reasons[i].Events++
+	r.Reasons[i].Amount = r.Reasons[i].Amount.Add(theirs.Sub(ours).WithDecimals(places))
+}
+
+// rows returns the revenues by event and currency, the largest reason first.
+func (l ledger) rows() []Revenue {
+	rows := []Revenue{}
+	for _, at := range slices.SortedFunc(maps.Keys(l), func(a, b [2]string) int {
+		return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1]))
+	}) {
+		r := *l[at]
+		slices.SortFunc(r.Reasons, func(a, b Reason) int {
+			return cmp.Or(b.Amount.Abs().Compare(a.Amount.Abs()), strings.Compare(a.Why, b.Why))
+		})
+		rows = append(rows, r)
+	}
+	return rows
+}

@@ -213,9 +213,10 @@ func (o compareOptions) addFromCommerce(cmd *cobra.Command, s store.Store, inbox
 	read, done := readCounter(cmd.ErrOrStderr(), "orders and customers")
 	defer done()
 	const margin = 24 * time.Hour
-	return set.AddOurs(from.Messages(cmd.Context(), set.Since.Add(-margin), set.Until.Add(margin), read, func(r backfill.Rejection) {
+	rejected := func(r backfill.Rejection) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Not among ours, because Segment would drop it: %s\n", r)
-	}))
+	}
+	return set.AddOurs(compare.ParseAll(from.Messages(cmd.Context(), set.Since.Add(-margin), set.Until.Add(margin), read, rejected)))
 }
 
 func printCompared(w io.Writer, c *compare.Comparison, file, source string) error {

@@ -7,7 +7,6 @@ package compare
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -81,7 +80,7 @@ type Users struct {
 }
 
 // Messages are Segment messages. An error is the last.
-type Messages = iter.Seq2[json.RawMessage, error]
+type Messages = iter.Seq2[Message, error]
 
 // Set is two sets of messages to compare. Their messages are added first.
 type Set struct {
@@ -108,7 +107,7 @@ func (s *Set) Close() error { return s.parts.remove() }
 
 // AddTheirs adds messages of the other connector.
 func (s *Set) AddTheirs(messages Messages) error {
-	return s.add(theirSide, messages, func(m message) {
+	return s.add(theirSide, messages, func(m Message) {
 		s.Theirs++
 		if m.time.IsZero() {
 			return
@@ -124,16 +123,12 @@ func (s *Set) AddTheirs(messages Messages) error {
 
 // AddOurs adds messages of this store.
 func (s *Set) AddOurs(messages Messages) error {
-	return s.add(ourSide, messages, func(message) { s.Ours++ })
+	return s.add(ourSide, messages, func(Message) { s.Ours++ })
 }
 
-func (s *Set) add(side byte, messages Messages, count func(message)) error {
+func (s *Set) add(side byte, messages Messages, count func(Message)) error {
 	n := 0
-	for text, err := range messages {
-		if err != nil {
-			return err
-		}
-		m, err := parse(text)
+	for m, err := range messages {
 		if err != nil {
 			return err
 		}
@@ -210,13 +205,13 @@ func (s *Set) compare(both sides, id string) {
 
 // addOneSided adds the messages that are in no pair. unclear is why those are that could be.
 func (s *Set) addOneSided(p pairs, unclear Kind) {
-	for kind, messages := range map[Kind][]message{OnlyTheirs: p.onlyTheirs, Repeated: p.repeated, unclear: p.unclearTheirs} {
+	for kind, messages := range map[Kind][]Message{OnlyTheirs: p.onlyTheirs, Repeated: p.repeated, unclear: p.unclearTheirs} {
 		for _, m := range messages {
 			s.whole(kind, m)
 			s.ledger.addTheirs(m, kind)
 		}
 	}
-	for kind, messages := range map[Kind][]message{OnlyOurs: p.onlyOurs, unclear: p.unclearOurs} {
+	for kind, messages := range map[Kind][]Message{OnlyOurs: p.onlyOurs, unclear: p.unclearOurs} {
 		for _, m := range messages {
 			s.whole(kind, m)
 			s.ledger.addOurs(m, kind)
@@ -225,7 +220,7 @@ func (s *Set) addOneSided(p pairs, unclear Kind) {
 }
 
 // addPair adds the differences of a pair.
-func (s *Set) addPair(e *Event, theirs, ours message, id string) {
+func (s *Set) addPair(e *Event, theirs, ours Message, id string) {
 	found := differences(theirs, ours)
 	s.users.add(textOf(theirs.fields["userId"]), textOf(ours.fields["userId"]))
 	s.ledger.addPair(theirs, ours)
@@ -244,7 +239,7 @@ func (s *Set) addPair(e *Event, theirs, ours message, id string) {
 }
 
 // event returns the numbers of a message's event.
-func (s *Set) event(m message) *Event {
+func (s *Set) event(m Message) *Event {
 	name := plain(m.name)
 	if s.events[name] == nil {
 		s.events[name] = &Event{Name: m.name}
@@ -253,10 +248,10 @@ func (s *Set) event(m message) *Event {
 }
 
 // whole counts a difference of a whole message.
-func (s *Set) whole(kind Kind, m message) { s.difference(kind, "", m) }
+func (s *Set) whole(kind Kind, m Message) { s.difference(kind, "", m) }
 
 // difference counts a difference.
-func (s *Set) difference(kind Kind, field string, m message) *Difference {
+func (s *Set) difference(kind Kind, field string, m Message) *Difference {
 	key := [3]string{string(kind), field, plain(m.name)}
 	d := s.found[key]
 	if d == nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -70,11 +69,11 @@ func clone(m object) (copied object) {
 }
 
 // sequence returns messages as they are read.
-func sequence(messages []object) iter.Seq2[json.RawMessage, error] {
-	return func(yield func(json.RawMessage, error) bool) {
+func sequence(messages []object) compare.Messages {
+	return func(yield func(compare.Message, error) bool) {
 		for _, m := range messages {
 			text, _ := json.Marshal(m)
-			if !yield(text, nil) {
+			if !yield(compare.Parse(text)) {
 				return
 			}
 		}

@@ -32,7 +32,7 @@ type FieldDifference struct {
 	place []string
 }
 
-func newPair(theirs, ours message, found []difference) Pair {
+func newPair(theirs, ours Message, found []difference) Pair {
 	p := Pair{Event: ours.name, ID: ours.id, TheirTime: theirs.time, OurTime: ours.time, Theirs: theirs.json, Ours: ours.json, Differences: []FieldDifference{}}
 	for _, d := range found {
 		p.Differences = append(p.Differences, FieldDifference{d.kind, d.field(), encoded(d.theirs), encoded(d.ours), d.place})

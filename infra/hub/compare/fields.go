@@ -63,7 +63,7 @@ type missing struct{}
 type differ struct{ found []difference }
 
 // differences returns the differences between the two messages of a pair.
-func differences(theirs, ours message) []difference {
+func differences(theirs, ours Message) []difference {
 	var d differ
 	if theirs.name != ours.name {
 		d.add(Named, []string{"event"}, theirs.name, ours.name)
@@ -274,13 +274,13 @@ func common(ids, other []string) string {
 	return strings.Join(both, "\x00")
 }
 
-// entryIDs are the members that identify the entries of a list, as plain writes them.
-var entryIDs = []string{"productid", "sku", "id"}
+// entryIDs are the members that identify the entries of a list, in any spelling.
+var entryIDs = []string{"product_id", "sku", "id"}
 
 // byID returns the ids of the entries of two lists, by the first of entryIDs that all entries
 // have and that is different for each entry of a list. Texts are their own ids.
 func byID(theirs, ours []any) (there, here []string, ok bool) {
-	for _, name := range append(entryIDs, "") {
+	for _, name := range append(slices.Clone(entryIDs), "") {
 		there, here = idsOf(theirs, name), idsOf(ours, name)
 		if there != nil && here != nil {
 			return there, here, true
@@ -289,8 +289,8 @@ func byID(theirs, ours []any) (there, here []string, ok bool) {
 	return nil, nil, false
 }
 
-// idsOf returns the ids of entries by the plain name of a member, or with no name the entries
-// themselves; nil if an entry has none, or two have the same.
+// idsOf returns the ids of entries by the name of a member, or with no name the entries themselves; nil
+// if an entry has none, or two have the same.
 func idsOf(entries []any, name string) []string {
 	ids := make([]string, 0, len(entries))
 	for _, entry := range entries {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -15,8 +16,8 @@ import (
 // calls are the types of Segment's messages.
 var calls = []string{"track", "identify", "page", "screen", "group", "alias"}
 
-// message is a Segment message, as far as messages are compared.
-type message struct {
+// Message is a Segment message, as far as messages are compared.
+type Message struct {
 	json json.RawMessage
 	// name is the event of a track call, and the type of any other call.
 	name      string
@@ -36,23 +37,51 @@ var added = []string{
 // addedContext are such members of context.
 var addedContext = []string{"library", "protocols"}
 
-// orderIDs are the names of the properties with the id of an order, as plain writes them. The
-// first that is there is used.
-var orderIDs = []string{"orderid", "checkoutid", "transactionid", "id"}
+// orderIDs are the names of the properties with the id of an order, in any spelling. The first that
+// is there is used.
+var orderIDs = []string{"order_id", "checkout_id", "transaction_id", "id"}
 
-// parse reads a message. Its error says what is wrong with it, and quotes nothing from it.
-func parse(text json.RawMessage) (message, error) {
+// Parse reads a message. Its error says what is wrong with it, and quotes nothing from it.
+func Parse(text json.RawMessage) (Message, error) {
+	fields, err := decoded(text)
+	if err != nil {
+		return Message{}, errors.New("it is no JSON object")
+	}
+	return messageOf(text, fields)
+}
+
+// ParseAll parses messages one after another.
+func ParseAll(texts iter.Seq2[json.RawMessage, error]) Messages {
+	return func(yield func(Message, error) bool) {
+		for text, err := range texts {
+			var m Message
+			if err == nil {
+				m, err = Parse(text)
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+// decoded returns the members of a JSON object.
+func decoded(text []byte) (fields map[string]any, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	var fields map[string]any
-	if err := decoder.Decode(&fields); err != nil || fields == nil {
-		return message{}, errors.New("it is no JSON object")
+	if err = decoder.Decode(&fields); err == nil && fields == nil {
+		err = errors.New("it is null")
 	}
+	return fields, err
+}
+
+// messageOf returns a message by its JSON and its members.
+func messageOf(text json.RawMessage, fields map[string]any) (Message, error) {
 	call, err := callOf(fields)
 	if err != nil {
-		return message{}, err
+		return Message{}, err
 	}
-	m := message{json: text, name: call, messageID: textOf(fields["messageId"])}
+	m := Message{json: text, name: call, messageID: textOf(fields["messageId"])}
 	for _, name := range []string{"timestamp", "originalTimestamp", "receivedAt", "sentAt"} {
 		if at, ok := timeOf(fields[name]); ok {
 			m.time = at
@@ -102,12 +131,15 @@ func orderID(properties map[string]any) string {
 	return ""
 }
 
-// member returns a member of an object by its plain name: of several spellings, the first in
-// the order of the alphabet.
+// member returns a member of an object by its name, or if there is none, by another spelling of
+// it: of several, the first in the order of the alphabet.
 func member(object map[string]any, name string) any {
-	found := ""
+	if value, ok := object[name]; ok {
+		return value
+	}
+	found, wanted := "", plain(name)
 	for key := range object {
-		if plain(key) == name && (found == "" || key < found) {
+		if (found == "" || key < found) && plain(key) == wanted {
 			found = key
 		}
 	}
@@ -127,12 +159,15 @@ func withoutAdded(fields map[string]any) map[string]any {
 	return fields
 }
 
+// JSON returns the message as it was read.
+func (m Message) JSON() json.RawMessage { return m.json }
+
 // key returns what the messages of the same event of an order have in common.
-func (m message) key() string { return plain(m.name) + "\x00" + m.id }
+func (m Message) key() string { return plain(m.name) + "\x00" + m.id }
 
 // content returns the message without its ids and its event time. Two messages with the same
 // content are copies, or report the same state twice.
-func (m message) content() string {
+func (m Message) content() string {
 	fields := make(map[string]any, len(m.fields))
 	for name, value := range m.fields {
 		if name != "timestamp" {
@@ -143,8 +178,8 @@ func (m message) content() string {
 	return string(text)
 }
 
-// property returns a property by its plain name; nil if there is none.
-func (m message) property(name string) any {
+// property returns a property by its name in any spelling; nil if there is none.
+func (m Message) property(name string) any {
 	properties, _ := m.fields["properties"].(map[string]any)
 	return member(properties, name)
 }

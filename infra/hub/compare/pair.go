@@ -7,11 +7,11 @@ import (
 
 // pairs are the messages with the same key, paired.
 type pairs struct {
-	paired               [][2]message // theirs, ours
-	onlyTheirs, onlyOurs []message
-	repeated             []message // of theirs, with the content or the messageId of another one
+	paired               [][2]Message // theirs, ours
+	onlyTheirs, onlyOurs []Message
+	repeated             []Message // of theirs, with the content or the messageId of another one
 	// unclear are the messages for which there are several partners that fit equally well.
-	unclearTheirs, unclearOurs []message
+	unclearTheirs, unclearOurs []Message
 }
 
 const (
@@ -24,11 +24,11 @@ const (
 
 // pair pairs the messages of a key. One of each side are a pair. Of several, as of an order that
 // was updated twice, those that are nearest in time are, if they are within sameWithin.
-func pair(theirs, ours []message) (p pairs) {
+func pair(theirs, ours []Message) (p pairs) {
 	ours = withoutCopies(ours)
 	switch {
 	case len(theirs) == 1 && len(ours) == 1:
-		p.paired = [][2]message{{theirs[0], ours[0]}}
+		p.paired = [][2]Message{{theirs[0], ours[0]}}
 		return p
 	case len(theirs)*len(ours) > maxCandidates:
 		p.unclearTheirs, p.unclearOurs = theirs, ours
@@ -44,12 +44,12 @@ func pair(theirs, ours []message) (p pairs) {
 }
 
 // withoutCopies leaves out messages whose messageId an earlier one has: Segment drops them.
-func withoutCopies(messages []message) []message {
+func withoutCopies(messages []Message) []Message {
 	if len(messages) == 1 {
 		return messages
 	}
 	seen := map[string]bool{}
-	return slices.DeleteFunc(messages, func(m message) bool {
+	return slices.DeleteFunc(messages, func(m Message) bool {
 		again := m.messageID != "" && seen[m.messageID]
 		seen[m.messageID] = true
 		return again
@@ -72,7 +72,7 @@ func (c candidate) their() side { return side{true, c.theirs} }
 func (c candidate) our() side   { return side{false, c.ours} }
 
 // candidates returns the possible pairs, nearest first, in groups that are equally far apart.
-func candidates(theirs, ours []message) (groups [][]candidate) {
+func candidates(theirs, ours []Message) (groups [][]candidate) {
 	var all []candidate
 	for i, t := range theirs {
 		for j, o := range ours {
@@ -95,7 +95,7 @@ func candidates(theirs, ours []message) (groups [][]candidate) {
 
 // take pairs the messages of a group of candidates. If a message has partners with different
 // contents in it, its pairs are unclear.
-func (p *pairs) take(theirs, ours []message, group []candidate, taken map[side]bool) {
+func (p *pairs) take(theirs, ours []Message, group []candidate, taken map[side]bool) {
 	partner, several := map[side]string{}, map[side]bool{}
 	note := func(one side, content string) {
 		if first, ok := partner[one]; ok && first != content {
@@ -116,7 +116,7 @@ func (p *pairs) take(theirs, ours []message, group []candidate, taken map[side]b
 	for _, c := range group {
 		if !unclear[c.their()] && !unclear[c.our()] && !taken[c.their()] && !taken[c.our()] {
 			taken[c.their()], taken[c.our()] = true, true
-			p.paired = append(p.paired, [2]message{theirs[c.theirs], ours[c.ours]})
+			p.paired = append(p.paired, [2]Message{theirs[c.theirs], ours[c.ours]})
 		}
 	}
 	for i, m := range theirs {
@@ -134,9 +134,9 @@ func (p *pairs) take(theirs, ours []message, group []candidate, taken map[side]b
 }
 
 // leftOver adds the messages that are in no pair.
-func (p *pairs) leftOver(theirs, ours []message, taken map[side]bool) {
+func (p *pairs) leftOver(theirs, ours []Message, taken map[side]bool) {
 	contents, ids := map[string]bool{}, map[string]bool{}
-	note := func(m message) { contents[m.content()], ids[m.messageID] = true, m.messageID != "" }
+	note := func(m Message) { contents[m.content()], ids[m.messageID] = true, m.messageID != "" }
 	for i, m := range theirs {
 		if taken[side{true, i}] {
 			note(m)

@@ -58,7 +58,7 @@ const (
 )
 
 // add writes a message of a side.
-func (p *parts) add(side byte, m message) error {
+func (p *parts) add(side byte, m Message) error {
 	hash := fnv.New32a()
 	io.WriteString(hash, m.key())
 	w := p.writers[hash.Sum32()%partCount]
@@ -73,7 +73,7 @@ func (p *parts) add(side byte, m message) error {
 }
 
 // sides are the messages with the same key.
-type sides struct{ theirs, ours []message }
+type sides struct{ theirs, ours []Message }
 
 // read returns the messages of a file by their keys.
 func (p *parts) read(i int) (map[string]*sides, error) {
@@ -92,7 +92,7 @@ func (p *parts) read(i int) (map[string]*sides, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err := parse(line[1:])
+		m, err := Parse(line[1:])
 		if err != nil {
 			return nil, err
 		}

@@ -22,10 +22,10 @@ const maxObject = 4 << 20
 //
 // It holds one object in memory. An error names the line, and ends the iteration.
 func Read(r io.Reader) Messages {
-	return func(yield func(json.RawMessage, error) bool) {
+	return func(yield func(Message, error) bool) {
 		in, err := unzipped(r)
 		if err != nil {
-			yield(nil, err)
+			yield(Message{}, err)
 			return
 		}
 		s := splitter{in: in, line: 1}
@@ -34,12 +34,12 @@ func Read(r io.Reader) Messages {
 			if err == io.EOF {
 				return
 			}
-			var messages []json.RawMessage
+			var messages []Message
 			if err == nil {
 				messages, err = messagesIn(object, line)
 			}
 			if err != nil {
-				yield(nil, err)
+				yield(Message{}, err)
 				return
 			}
 			for _, message := range messages {
@@ -147,25 +147,31 @@ func (s *splitter) object() ([]byte, error) {
 
 // messagesIn returns the messages of an object that begins on a line: the object itself, or
 // those of a batch.
-func messagesIn(object []byte, line int) ([]json.RawMessage, error) {
+func messagesIn(object []byte, line int) ([]Message, error) {
+	fields, err := decoded(object)
+	if err != nil {
+		return nil, invalidJSON(object, line, err)
+	}
+	if _, isBatch := fields["batch"].([]any); !isBatch {
+		m, err := messageOf(object, fields)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		return []Message{m}, nil
+	}
 	var shape struct {
-		Batch *[]json.RawMessage `json:"batch"`
+		Batch []json.RawMessage `json:"batch"`
 	}
 	if err := json.Unmarshal(object, &shape); err != nil {
 		return nil, invalidJSON(object, line, err)
 	}
-	if shape.Batch == nil {
-		if _, err := parse(object); err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
-		}
-		return []json.RawMessage{object}, nil
-	}
-	for i, message := range *shape.Batch {
-		if _, err := parse(message); err != nil {
+	messages := make([]Message, len(shape.Batch))
+	for i, text := range shape.Batch {
+		if messages[i], err = Parse(text); err != nil {
 			return nil, fmt.Errorf("line %d, message %d of the batch: %w", line, i+1, err)
 		}
 	}
-	return *shape.Batch, nil
+	return messages, nil
 }
 
 // invalidJSON returns an error about JSON that begins on a line, with the line of the error.

@@ -44,7 +44,7 @@ type ledger map[[2]string]*Revenue // by the plain name of the event, and the cu
 
 // row returns the revenue of an event in a currency. The decimals of the currency are those with
 // which amounts are written.
-func (l ledger) row(m message) *Revenue {
+func (l ledger) row(m Message) *Revenue {
 	currency := currencyOf(m)
 	at := [2]string{plain(m.name), currency}
 	if l[at] == nil {
@@ -53,12 +53,12 @@ func (l ledger) row(m message) *Revenue {
 	return l[at]
 }
 
-func currencyOf(m message) string {
+func currencyOf(m Message) string {
 	return strings.ToUpper(strings.TrimSpace(textOf(m.property("currency"))))
 }
 
 // figure returns the revenue of a message.
-func figure(m message) (amount money.Amount, name string, ok bool) {
+func figure(m Message) (amount money.Amount, name string, ok bool) {
 	for _, name := range figures {
 		if value := m.property(name); value != nil {
 			amount, ok = amountOf(value)
@@ -69,21 +69,21 @@ func figure(m message) (amount money.Amount, name string, ok bool) {
 }
 
 // addTheirs adds a message that only they have, and why.
-func (l ledger) addTheirs(m message, why Kind) {
+func (l ledger) addTheirs(m Message, why Kind) {
 	if amount, _, ok := figure(m); ok {
 		l.row(m).add(string(why), amount, money.Amount{})
 	}
 }
 
 // addOurs adds a message that only we have, and why.
-func (l ledger) addOurs(m message, why Kind) {
+func (l ledger) addOurs(m Message, why Kind) {
 	if amount, _, ok := figure(m); ok {
 		l.row(m).add(string(why), money.Amount{}, amount)
 	}
 }
 
 // addPair adds a pair.
-func (l ledger) addPair(theirs, ours message) {
+func (l ledger) addPair(theirs, ours Message) {
 	here, name, ok := figure(ours)
 	there, has := amountOf(theirs.property(name))
 	if !ok {
@@ -110,7 +110,7 @@ func (l ledger) addPair(theirs, ours message) {
 }
 
 // whyOther returns why two amounts of a pair differ; empty if they do not.
-func whyOther(theirs, ours message, name string, there, here money.Amount) string {
+func whyOther(theirs, ours Message, name string, there, here money.Amount) string {
 	if there.Equal(here) {
 		return ""
 	}

@@ -125,9 +125,9 @@ func (c *Collector) receive(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if count++; count == 1 && body.bytes[0] == '[' {
-			signed = message
+			signed = message.JSON()
 		}
-		_ = json.Compact(&lines, message) // Read returns valid JSON
+		_ = json.Compact(&lines, message.JSON()) // Read returns valid JSON
 		lines.WriteByte('\n')
 	}
 	if !c.isSigned(signed, r.Header.Get(SignatureHeader)) {

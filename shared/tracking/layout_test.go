@@ -64,6 +64,7 @@ var layout = []rule{
 	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "infra/stack/runbook", "shared", "templates"}, aws: true},
 	{folder: "infra/hub/archive", may: []string{"infra/hub/executions", "infra/hub/queue", "infra/hub/store", "shared"}},
 	{folder: "infra/hub/forecast", may: append(hubParts, "infra/hub/store")},
+	{folder: "infra/hub/plan", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/health", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/alert", may: append(hubParts, "infra/hub/health")},
 	{folder: "infra/hub/order", may: []string{"infra/hub/backfill", "infra/hub/executions", "infra/hub/store", "infra/hub/words", "shared"}},
@@ -82,7 +83,7 @@ var layout = []rule{
 // hubParts are what the commands and the pages of the operator's program share.
 var hubParts = []string{
 	"infra/hub/backfill", "infra/hub/compare", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint",
-	"infra/hub/order", "infra/hub/queue", "infra/hub/redact", "infra/hub/render",
+	"infra/hub/order", "infra/hub/plan", "infra/hub/queue", "infra/hub/redact", "infra/hub/render",
 	"infra/hub/version", "infra/hub/words", "shared", "templates",
 }
 

@@ -26,6 +26,7 @@ const Compared = 20
 
 // Event is an event that a change of a template is tried on.
 type Event struct {
+	Name       string // of the sample; empty for a real event
 	Body       []byte
 	At         time.Time
 	Fetch      template.Fetch // the answers of Commerce; nil for a real event
@@ -86,8 +87,8 @@ func Compare(ctx context.Context, t tracking.Tracking, before, after string, eve
 	c := Change{Of: len(events)}
 	fields := map[string]bool{}
 	for _, e := range events {
-		was, wasErr := e.messages(ctx, t, old, oldErr)
-		is, isErr := e.messages(ctx, t, now, nowErr)
+		was, wasErr := e.messagesIf(ctx, t, old, oldErr)
+		is, isErr := e.messagesIf(ctx, t, now, nowErr)
 		switch {
 		case isErr != nil && wasErr == nil:
 			if c.Fails == 0 {
@@ -108,11 +109,16 @@ func Compare(ctx context.Context, t tracking.Tracking, before, after string, eve
 	return c
 }
 
-// messages returns the messages of the event, decoded.
-func (e Event) messages(ctx context.Context, t tracking.Tracking, compiled *template.Template, err error) (all []any, _ error) {
+// messagesIf returns the messages of the event if the template compiles, or why it does not.
+func (e Event) messagesIf(ctx context.Context, t tracking.Tracking, compiled *template.Template, err error) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.Messages(ctx, t, compiled)
+}
+
+// Messages returns the messages that a template writes for the event, decoded from JSON.
+func (e Event) Messages(ctx context.Context, t tracking.Tracking, compiled *template.Template) (all []any, _ error) {
 	webhook, err := commerce.Parse(e.Body)
 	if err != nil {
 		return nil, err
@@ -179,7 +185,7 @@ func join(name, key string) string {
 func SampleEvents(t tracking.Tracking) (events []Event) {
 	for _, s := range templates.Samples() {
 		if s.Tracking == t.Name {
-			events = append(events, Event{Body: s.Body, At: time.Now(), Fetch: s.Commerce, Currencies: s.Currencies})
+			events = append(events, Event{Name: s.Name, Body: s.Body, At: time.Now(), Fetch: s.Commerce, Currencies: s.Currencies})
 		}
 	}
 	return events

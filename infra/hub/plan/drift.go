@@ -1,0 +1,113 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"commerce-segment/infra/hub/forecast"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+// Connected is the tracking plan that is connected to the store's source. Templates are compared
+// with it before they are saved.
+type Connected struct {
+	store  store.Store
+	plan   Planned
+	unread error // why the plan could not be read
+}
+
+// connectedWithin limits the time for which Segment is asked for the plan.
+const connectedWithin = 2 * time.Second
+
+// ReadConnected reads the connected plan from Segment. It returns nil if the store has no token of
+// the Public API, or its source has no plan.
+func ReadConnected(ctx context.Context, s store.Store) *Connected {
+	ctx, cancel := context.WithTimeout(ctx, connectedWithin)
+	defer cancel()
+	c := &Connected{store: s}
+	client, err := s.PublicAPI(ctx)
+	if err == nil {
+		c.plan, err = Find(ctx, s, client, "")
+	}
+	if errors.Is(err, store.ErrNoAPIToken) || errors.Is(err, ErrNoPlan) {
+		return nil
+	}
+	c.unread = err
+	return c
+}
+
+// Drift is what the messages of a changed template violate in a tracking plan.
+type Drift struct {
+	Plan      Planned
+	Found     []Difference // those that the live template does not have
+	Before    int          // how many the live template has too
+	Unchecked error        // why the messages could not be compared
+}
+
+// Drift compares what a template writes before and after a change, for the samples and the latest
+// events, with the plan. It returns nil if there is no plan.
+func (c *Connected) Drift(ctx context.Context, t tracking.Tracking, before, after string, latest []forecast.Event) *Drift {
+	if c == nil {
+		return nil
+	}
+	if c.unread != nil {
+		return &Drift{Unchecked: c.unread}
+	}
+	drift := &Drift{Plan: c.plan}
+	found, err := c.violations(ctx, t, after, latest)
+	if err != nil {
+		drift.Unchecked = err
+		return drift
+	}
+	live, _ := c.violations(ctx, t, before, latest) // none of a template that fails
+	for _, d := range found {
+		if slices.Contains(live, d) {
+			drift.Before++
+		} else {
+			drift.Found = append(drift.Found, d)
+		}
+	}
+	return drift
+}
+
+func (c *Connected) violations(ctx context.Context, t tracking.Tracking, source string, latest []forecast.Event) ([]Difference, error) {
+	parameters, err := c.store.Parameters(ctx, []string{settings.Events(t)})
+	if err != nil {
+		return nil, err
+	}
+	config, err := settings.Parse(t, parameters)
+	if err != nil {
+		return nil, err
+	}
+	events, err := Of(ctx, t, source, append(samplesFor(t, config.Events), latest...))
+	if err != nil {
+		return nil, err
+	}
+	found, _ := Compare(c.plan.Rules, events)
+	return Violations(found), nil
+}
+
+// Says describes the drift in sentences.
+func (d *Drift) Says() string {
+	says := words.Capital(d.Plan.Title())
+	switch {
+	case d.Unchecked != nil:
+		return fmt.Sprintf("The tracking plan in Segment could not be checked: %v.", d.Unchecked)
+	case len(d.Found) == 0 && d.Before == 0:
+		return says + " accepts the messages."
+	case len(d.Found) == 0:
+		says += " is not violated by the change."
+	default:
+		says += " would be violated. " + d.Plan.Consequence()
+	}
+	if d.Before > 0 {
+		says += fmt.Sprintf(" The live template violates it already: %s, which hub plan diff lists.", words.Count(d.Before, "difference"))
+	}
+	return says
+}

@@ -1,0 +1,165 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/publicapi"
+	"commerce-segment/shared/settings"
+)
+
+// Planned is a tracking plan that Segment has.
+type Planned struct {
+	publicapi.TrackingPlan
+	Rules []publicapi.Rule
+	// Source is the source of the store's write key, if the plan was found by it.
+	Source *publicapi.Source
+	// Settings are the schema settings of the source; nil if they are not known.
+	Settings *publicapi.SourceSettings
+}
+
+// ErrNoPlan reports that no tracking plan is connected to the source of a store.
+var ErrNoPlan = errors.New("no tracking plan is connected to it")
+
+// Find returns the tracking plan with a name or an id. Without one it returns the plan that is
+// connected to the source of the store's write key; the error is an ErrNoPlan if there is none.
+func Find(ctx context.Context, s store.Store, client *publicapi.Client, named string) (Planned, error) {
+	plans, err := client.TrackingPlans(ctx)
+	if err != nil {
+		return Planned{}, err
+	}
+	var planned Planned
+	if named == "" {
+		if planned, err = connected(ctx, s, client); err != nil {
+			return planned, err
+		}
+		named = planned.Source.TrackingPlanID
+	}
+	if planned.TrackingPlan, err = choose(plans, named); err != nil {
+		return planned, err
+	}
+	planned.Rules, err = client.Rules(ctx, planned.ID)
+	return planned, err
+}
+
+// connected returns the source of the store's write key, with the id of its plan.
+func connected(ctx context.Context, s store.Store, client *publicapi.Client) (Planned, error) {
+	values, err := s.Parameters(ctx, []string{settings.SegmentWriteKey})
+	if err != nil {
+		return Planned{}, err
+	}
+	sources, err := client.Sources(ctx)
+	if err != nil {
+		return Planned{}, err
+	}
+	key := strings.TrimSpace(values[settings.SegmentWriteKey])
+	i := slices.IndexFunc(sources, func(source publicapi.Source) bool { return slices.Contains(source.WriteKeys, key) })
+	if i < 0 {
+		return Planned{}, errors.New("the source of the store's write key was not found in the workspace of the token: check both, give the token the role Source Admin, which shows write keys, or name the plan with --plan")
+	}
+	source, err := client.Source(ctx, sources[i].ID)
+	if err != nil {
+		return Planned{}, err
+	}
+	planned := Planned{Source: &source}
+	if source.TrackingPlanID == "" {
+		return planned, fmt.Errorf("the source %q: %w", source.Title(), ErrNoPlan)
+	}
+	if enforced, err := client.SourceSettings(ctx, source.ID); err == nil { // without it the plan can be compared all the same
+		planned.Settings = &enforced
+	}
+	return planned, nil
+}
+
+// choose returns the plan with an id or a name.
+func choose(plans []publicapi.TrackingPlan, named string) (publicapi.TrackingPlan, error) {
+	var found []publicapi.TrackingPlan
+	var names []string
+	for _, p := range plans {
+		if p.ID == named {
+			return p, nil
+		}
+		if p.Name == named {
+			found = append(found, p)
+		}
+		names = append(names, fmt.Sprintf("%q (%s)", p.Name, p.ID))
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return publicapi.TrackingPlan{}, fmt.Errorf("%d tracking plans have the name %q: give the id of one: the plans are %s", len(found), named, strings.Join(names, ", "))
+	case len(names) == 0:
+		return publicapi.TrackingPlan{}, fmt.Errorf("%w %q: the workspace has none", errUnknownPlan, named)
+	}
+	return publicapi.TrackingPlan{}, fmt.Errorf("%w %q: the plans are %s", errUnknownPlan, named, strings.Join(names, ", "))
+}
+
+var errUnknownPlan = errors.New("there is no tracking plan")
+
+// FindOrNew returns the tracking plan with a name, or a new one, without an id, that Push creates.
+func FindOrNew(ctx context.Context, s store.Store, client *publicapi.Client, name string) (Planned, error) {
+	planned, err := Find(ctx, s, client, name)
+	if errors.Is(err, errUnknownPlan) {
+		return Planned{TrackingPlan: publicapi.TrackingPlan{Name: name}}, nil
+	}
+	return planned, err
+}
+
+// Push writes rules to the plan, which it creates if it is new. It does not change other rules.
+func (p *Planned) Push(ctx context.Context, client *publicapi.Client, rules []publicapi.Rule) error {
+	if p.ID == "" {
+		created, err := client.CreateTrackingPlan(ctx, p.Name, "What Elastic Path Commerce sends, made of its templates.")
+		if err != nil {
+			return err
+		}
+		p.TrackingPlan = created
+	}
+	return client.UpdateRules(ctx, p.ID, rules)
+}
+
+// Title describes the plan: its name, its id and its source.
+func (p Planned) Title() string {
+	title := fmt.Sprintf("the tracking plan %q", p.Name)
+	if p.ID == "" {
+		title += ", which is new"
+	} else {
+		title += " (" + p.ID + ")"
+	}
+	if p.Source != nil {
+		title += fmt.Sprintf(" of the source %q", p.Source.Title())
+	}
+	return title
+}
+
+// Consequence says what Segment does with messages that violate the plan.
+func (p Planned) Consequence() string {
+	if p.Settings == nil {
+		return "Segment flags such events, or blocks them if the schema settings of the source say so."
+	}
+	track, identify := p.Settings.Track, p.Settings.Identify
+	var does []string
+	for _, one := range []struct {
+		allowed *bool
+		does    string
+	}{
+		{track.AllowEventOnViolations, "blocks events that violate the plan"},
+		{track.AllowUnplannedEvents, "blocks events that are not in the plan"},
+		{track.AllowPropertiesOnViolations, "removes properties that violate the plan"},
+		{track.AllowUnplannedEventProperties, "removes properties that are not in the plan"},
+		{identify.AllowTraitsOnViolations, "removes traits that violate the plan"},
+		{identify.AllowUnplannedTraits, "removes traits that are not in the plan"},
+	} {
+		if one.allowed != nil && !*one.allowed {
+			does = append(does, one.does)
+		}
+	}
+	if len(does) == 0 {
+		return "Segment flags such events: the schema settings of the source let them pass."
+	}
+	return "By the schema settings of the source, Segment " + strings.Join(does, " and ") + "."
+}

@@ -102,7 +102,7 @@ func newRoot() *cobra.Command {
 		&cobra.Group{ID: "operate", Title: "Set up and operate, here or on AWS (--prefix):"},
 	)
 	addGroup(root, "local", newRun(), newSend(), newSamples(), newSAM())
-	addGroup(root, "templates", newPreview(), newLint(), newEval(), newTemplates())
+	addGroup(root, "templates", newPreview(), newLint(), newEval(), newTemplates(), newPlan())
 	addGroup(root, "operate", newConsole(), newConfigure(), newWebhookCommands(), newSettings(), newRotate(),
 		newStatus(), newAlertTest(), newDoctor(), newExecutions(), newTrace(), newRetry(), newPause(), newResume(), newDeadLetters(), newBackfill(), newReconcile(), newRevenue(), newCompare(),
 		newExport(), newImport(), newUnprotect(), newPolicy())

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/forecast"
 	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/plan"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/chars"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
 )
 
 // templateChange is a new source for the template of a tracking.
@@ -35,13 +39,16 @@ func addWriterFlags(cmd *cobra.Command, o *templateWriter) {
 
 var errBadTemplate = errors.New("nothing was written: with these templates events would not be sent. Correct them, or write them anyway with --yes")
 
-// printEffects prints what changes would do to the latest events. It returns an error if events
-// would not be sent, unless --yes is given.
+// printEffects prints what changes would do to the latest events, and what they would violate in
+// the tracking plan. It returns an error if events would not be sent, unless --yes is given.
 func (o templateWriter) printEffects(cmd *cobra.Command, s store.Store, changes []templateChange) error {
 	bad := false
+	connected := plan.ReadConnected(cmd.Context(), s)
 	for _, c := range changes {
-		effect := o.effect(cmd.Context(), s, c)
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", c.stored.Tracking.Name, effect.Says())
+		t := c.stored.Tracking
+		effect, events := o.effect(cmd.Context(), s, c)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", t.Name, effect.Says())
+		printDrift(cmd.OutOrStdout(), t, connected.Drift(cmd.Context(), t, c.stored.Source, c.source, events))
 		bad = bad || effect.Bad()
 	}
 	if bad && !o.yes {
@@ -50,14 +57,27 @@ func (o templateWriter) printEffects(cmd *cobra.Command, s store.Store, changes 
 	return nil
 }
 
+// printDrift prints what the messages of a template would violate in the tracking plan, if there
+// is one.
+func printDrift(w io.Writer, t tracking.Tracking, drift *plan.Drift) {
+	if drift == nil {
+		return
+	}
+	fmt.Fprintf(w, "%s: %s\n", t.Name, drift.Says())
+	for _, d := range drift.Found {
+		fmt.Fprintf(w, "  %s\n", chars.Line(d.Sentence()))
+	}
+}
+
 // effect returns what a change would do to the latest events: of the hub that runs on this
-// machine, or of Commerce. If neither has some, it returns what it does to the samples.
-func (o templateWriter) effect(ctx context.Context, s store.Store, c templateChange) forecast.Change {
+// machine, or of Commerce, which it returns. If neither has some, it returns what it does to the
+// samples.
+func (o templateWriter) effect(ctx context.Context, s store.Store, c templateChange) (forecast.Change, []forecast.Event) {
 	t := c.stored.Tracking
 	if s.Deployment == nil {
 		if client, err := local.NewClient(o.addr, o.Dir); err == nil {
 			if effect, err := client.TemplateEffect(ctx, t, c.source); err == nil && !effect.Samples {
-				return effect
+				return effect, nil
 			}
 		}
 	}
@@ -65,13 +85,16 @@ func (o templateWriter) effect(ctx context.Context, s store.Store, c templateCha
 	if err != nil || len(events) == 0 {
 		effect := forecast.Compare(ctx, t, c.stored.Source, c.source, forecast.SampleEvents(t))
 		effect.Samples = true
-		return effect
+		return effect, nil
 	}
-	return forecast.Compare(ctx, t, c.stored.Source, c.source, events)
+	return forecast.Compare(ctx, t, c.stored.Source, c.source, events), events
 }
 
 // write prints the effects of changes, and writes them to the store.
 func (o templateWriter) write(cmd *cobra.Command, s store.Store, changes []templateChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
 	if err := o.printEffects(cmd, s, changes); err != nil {
 		return err
 	}
@@ -85,9 +108,7 @@ func (o templateWriter) write(cmd *cobra.Command, s store.Store, changes []templ
 			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %v. Until then its events are retried.\n", settings.Template(t), err)
 		}
 	}
-	if len(changes) > 0 {
-		printWhenKnown(cmd, s)
-	}
+	printWhenKnown(cmd, s)
 	return nil
 }
 

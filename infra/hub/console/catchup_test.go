@@ -148,7 +148,7 @@ func (s *shop) send(page string) (status int, answer string) {
 
 var allOfOrders = []string{"checkout-started", "order-completed", "order-refunded", "order-cancelled"}
 
-func plan(changes map[string]string) url.Values {
+func planForm(changes map[string]string) url.Values {
 	form := url.Values{"kind": {"orders"}, "since": {"2026-01-01"}, "only": allOfOrders}
 	for name, value := range changes {
 		form[name] = []string{value}
@@ -173,7 +173,7 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	s.addOrder(day, "unpaid")
 	s.addOrder(day.AddDate(0, 0, 1), "paid")
 	s.addOrder(day.AddDate(0, -3, 0), "paid") // before it
-	page := s.finds("/catchup/plan", plan(map[string]string{"until": "2026-04-01", "to": "Amplitude, Braze"}))
+	page := s.finds("/catchup/plan", planForm(map[string]string{"until": "2026-04-01", "to": "Amplitude, Braze"}))
 	wants(t, page, "Step 2: send", "<dt>Orders</dt><dd>2</dd>", "<dt>Events to send</dt><dd>3</dd>", "<dt>Estimated time</dt><dd>1 s</dd>",
 		"2026-01-01T00:00:00Z</span> until <span class=\"whole\">2026-04-01T00:00:00Z", "<b>2</b> Checkout Started", "<b>1</b> Order Completed",
 		"Segment forwards the events to Amplitude and Braze only.", "Send 3 events", "•••", `value="Amplitude, Braze"`)
@@ -199,7 +199,7 @@ func TestABackfillIsPlannedAndThenSent(t *testing.T) {
 	wants(t, page, "Send 1 event") // the job had just ended, so its result is shown
 	_, page = s.post("/catchup/stop", url.Values{"found": {foundField.FindStringSubmatch(page)[1]}})
 	lacks(t, page, "Send 1 event")
-	page = s.finds("/catchup/plan", plan(map[string]string{"since": "2026-02-01", "only": "order-cancelled"}))
+	page = s.finds("/catchup/plan", planForm(map[string]string{"since": "2026-02-01", "only": "order-cancelled"}))
 	wants(t, page, "There is nothing to send.")
 	lacks(t, page, `action="./catchup/send"`)
 }
@@ -216,12 +216,12 @@ func TestErrorsInTheFormsAreShownAtTheirFields(t *testing.T) {
 		form       url.Values
 		says       []string
 	}{
-		{"no time", "/catchup/plan", plan(map[string]string{"since": ""}), []string{`aria-invalid="true"`, "write a time such as 2026-01-31", "Correct the marked fields"}},
-		{"an invalid time", "/catchup/plan", plan(map[string]string{"until": "<soon>"}), []string{`value="<soon>"`, `"<soon>": write a time`}},
-		{"times in the wrong order", "/catchup/plan", plan(map[string]string{"until": "2025-01-01"}), []string{"must be after the start of the period"}},
+		{"no time", "/catchup/plan", planForm(map[string]string{"since": ""}), []string{`aria-invalid="true"`, "write a time such as 2026-01-31", "Correct the marked fields"}},
+		{"an invalid time", "/catchup/plan", planForm(map[string]string{"until": "<soon>"}), []string{`value="<soon>"`, `"<soon>": write a time`}},
+		{"times in the wrong order", "/catchup/plan", planForm(map[string]string{"until": "2025-01-01"}), []string{"must be after the start of the period"}},
 		{"no event", "/catchup/plan", url.Values{"kind": {"orders"}, "since": {"1d"}}, []string{"choose at least one"}},
-		{"no kind", "/catchup/plan", plan(map[string]string{"kind": "carts"}), []string{`"carts" cannot be backfilled`}},
-		{"a tracking that is disabled", "/catchup/plan", plan(map[string]string{"only": "order-refunded"}), []string{"no enabled tracking can be backfilled"}},
+		{"no kind", "/catchup/plan", planForm(map[string]string{"kind": "carts"}), []string{`"carts" cannot be backfilled`}},
+		{"a tracking that is disabled", "/catchup/plan", planForm(map[string]string{"only": "order-refunded"}), []string{"no enabled tracking can be backfilled"}},
 		{"no time to compare", "/catchup/compare", url.Values{"only": allOfOrders}, []string{"write a time such as"}},
 		{"a period whose webhooks may still arrive", "/catchup/compare", url.Values{"since": {"10m"}, "only": allOfOrders}, []string{"must be before the end of the period"}},
 		{"nothing to compare", "/catchup/compare", url.Values{"since": {"1d"}}, []string{"choose at least one"}},
@@ -237,7 +237,7 @@ func TestErrorsInTheFormsAreShownAtTheirFields(t *testing.T) {
 	if err := s.store.Put(t.Context(), settings.CommerceClientID, ""); err != nil {
 		t.Fatal(err)
 	}
-	status, page := s.post("/catchup/plan", plan(nil))
+	status, page := s.post("/catchup/plan", planForm(nil))
 	wants(t, page, "commerce/client-id is not set", `<a href="./connections">Connect it</a>`)
 	if status != http.StatusUnprocessableEntity {
 		t.Errorf("without access to Commerce it answers %d", status)
@@ -254,7 +254,7 @@ func TestAPlanIsNotSentWithOtherSettings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := openShop(t)
 			s.addOrder(day, "unpaid")
-			page := s.finds("/catchup/plan", plan(nil))
+			page := s.finds("/catchup/plan", planForm(nil))
 			if err := s.console.Store.Put(t.Context(), change[0], change[1]); err != nil {
 				t.Fatal(err)
 			}
@@ -275,14 +275,14 @@ func TestABackfillCanBeStoppedAndResumed(t *testing.T) {
 	for n := range orders {
 		s.addOrder(day.Add(time.Duration(n)*time.Second), "unpaid")
 	}
-	page := s.finds("/catchup/plan", plan(nil))
+	page := s.finds("/catchup/plan", planForm(nil))
 	wants(t, page, "Send 250 events")
 	letGo := s.holds()
 	defer letGo()
 	_, page = s.send(page)
 	wants(t, page, "Sending events to Segment", "0 of 250 events sent", `<progress max="250" value="0"`, "Stop")
 	lacks(t, page, "Step 1", "Compare</button>", "Stopped backfill")
-	if status, page := s.post("/catchup/plan", plan(nil)); status != http.StatusConflict || !strings.Contains(page, "Wait until it has ended, or stop it") {
+	if status, page := s.post("/catchup/plan", planForm(nil)); status != http.StatusConflict || !strings.Contains(page, "Wait until it has ended, or stop it") {
 		t.Errorf("during another job it answers %d:\n%s", status, page)
 	}
 	// Stop it after the first hundred events.
@@ -302,7 +302,7 @@ func TestABackfillCanBeStoppedAndResumed(t *testing.T) {
 	if status, _ := s.get("/catchup/job"); status != http.StatusResetContent {
 		t.Errorf("without a job it answers %d", status)
 	}
-	if status, page := s.post("/catchup/plan", plan(nil)); status != http.StatusConflict || !strings.Contains(page, "Resume it above") {
+	if status, page := s.post("/catchup/plan", planForm(nil)); status != http.StatusConflict || !strings.Contains(page, "Resume it above") {
 		t.Errorf("planned again it answers %d:\n%s", status, page)
 	}
 
@@ -330,17 +330,17 @@ func TestAFailedBackfillShowsTheErrorAndCanBeDiscarded(t *testing.T) {
 		s.addOrder(day.Add(time.Duration(n)*time.Second), "unpaid")
 	}
 	s.accepts = 1
-	s.send(s.finds("/catchup/plan", plan(nil)))
+	s.send(s.finds("/catchup/plan", planForm(nil)))
 	page := s.settled()
 	wants(t, page, `role="alert"`, "every message is rejected (segment_401)", "100 of 150 events sent", "Stopped backfill")
 	stopped := stoppedField.FindStringSubmatch(page)
 	_, page = s.post("/catchup/stopped", url.Values{"id": {stopped[1]}, "do": {"discard"}})
 	wants(t, page, "Discarded.")
 	lacks(t, page, "Stopped backfill")
-	page = s.finds("/catchup/plan", plan(nil))
+	page = s.finds("/catchup/plan", planForm(nil))
 	wants(t, page, "<dt>Already sent</dt><dd>100</dd>", "Send 50 events")
 	s.post("/catchup/stop", url.Values{"found": {foundField.FindStringSubmatch(page)[1]}})
-	page = s.finds("/catchup/plan", plan(map[string]string{"again": "yes"}))
+	page = s.finds("/catchup/plan", planForm(map[string]string{"again": "yes"}))
 	wants(t, page, "What was already sent is not left out", "Send 150 events", `value="yes" autocomplete="off" checked`)
 }
 
@@ -417,7 +417,7 @@ func TestCatchUpNeedsTheHub(t *testing.T) {
 	if err := s.store.Put(t.Context(), settings.SegmentHost, ""); err != nil {
 		t.Fatal(err)
 	}
-	status, page = s.post("/catchup/plan", plan(nil))
+	status, page = s.post("/catchup/plan", planForm(nil))
 	wants(t, page, "inbox of hub run")
 	if status != http.StatusUnprocessableEntity {
 		t.Errorf("answered %d", status)

@@ -7,6 +7,7 @@ import (
 	"commerce-segment/infra/hub/console/difference"
 	"commerce-segment/infra/hub/forecast"
 	"commerce-segment/infra/hub/lint"
+	"commerce-segment/infra/hub/plan"
 	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/tracking"
 )
@@ -19,6 +20,7 @@ type reviewData struct {
 	Faults   []*lint.Fault
 	CanHide  bool // the events are real
 	Template difference.Sides
+	Drift    *plan.Drift // nil without a tracking plan in Segment
 }
 
 // change is the results for an event before and after the change.
@@ -51,13 +53,27 @@ func (c *Console) reviewed(ctx context.Context, t tracking.Tracking) []event {
 
 // effectOf returns what a change of a template does to events.
 func effectOf(ctx context.Context, t tracking.Tracking, before, after string, events []event) forecast.Change {
-	var tried []forecast.Event
+	effect := forecast.Compare(ctx, t, before, after, tried(t, events))
+	effect.Samples = !events[0].Real
+	return effect
+}
+
+// tried returns events as those that a template is tried on.
+func tried(t tracking.Tracking, events []event) (tried []forecast.Event) {
 	for _, e := range events {
 		tried = append(tried, forecast.Event{Body: e.Body, At: e.At, Fetch: e.sample(t, "").Commerce, Currencies: e.Currencies})
 	}
-	effect := forecast.Compare(ctx, t, before, after, tried)
-	effect.Samples = !events[0].Real
-	return effect
+	return tried
+}
+
+// driftOf compares the messages before and after a change of a template with the tracking plan in
+// Segment.
+func (c *Console) driftOf(ctx context.Context, data editorData, events []event) *plan.Drift {
+	var latest []forecast.Event
+	if events[0].Real {
+		latest = tried(data.Form.Tracking, events)
+	}
+	return plan.ReadConnected(ctx, c.Store).Drift(ctx, data.Form.Tracking, data.Stored.Source, data.Form.Source, latest)
 }
 
 // showEffect sends to the hub's commands what a template would do to the latest events, if it
@@ -105,6 +121,7 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 	if review.Faults, err = lint.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
 		return err
 	}
+	review.Drift = c.driftOf(ctx, data, events)
 	review.Template, err = difference.Compare("Before", before.text, "After", after.text)
 	return err
 }

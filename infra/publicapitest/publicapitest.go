@@ -1,6 +1,7 @@
 // Package publicapitest is a fake of Segment's Public API for one workspace, in memory, for
 // tests. It answers the calls of this project as Segment's Go SDK (version 73.2.0) and documents
-// describe them, and shares no code with the client that makes them.
+// describe them, and shares no code with the client that makes them. That SDK makes the same calls
+// and decodes the answers, errors among them, with the members that its descriptions require.
 //
 // It does not have the whole API. It rejects the parameters that the descriptions do not have,
 // those that they require and that are missing, and periods outside of Segment's limits.
@@ -152,10 +153,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // acceptable reports whether an endpoint has the version that a request accepts: v1 is stable,
-// and the delivery overview is only in beta.
+// and the delivery overview is only in beta. Without a version the most stable one answers.
 func acceptable(r *http.Request) bool {
-	version := strings.TrimSuffix(strings.TrimPrefix(r.Header.Get("Accept"), "application/vnd.segment."), "+json")
-	if strings.HasPrefix(r.URL.Path, "/delivery-overview/") {
+	accepted := r.Header.Get("Accept")
+	version, names := strings.CutPrefix(accepted, "application/vnd.segment.")
+	version = strings.TrimSuffix(version, "+json")
+	switch {
+	case !names:
+		return slices.Contains([]string{"", "*/*", "application/json"}, accepted)
+	case strings.HasPrefix(r.URL.Path, "/delivery-overview/"):
 		return version == "v1beta" || version == "beta"
 	}
 	return version == "v1" || version == "stable"

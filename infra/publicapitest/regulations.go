@@ -131,13 +131,13 @@ func (s *Server) known() []*regulation {
 
 func (s *Server) listRegulations(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	if !onlyKnown(w, query, nil, []string{"status", "regulationTypes"}) {
+	if !onlyKnown(w, query, []string{"status"}, []string{"regulationTypes"}) {
 		return
 	}
-	statuses, types := array(query, "status"), array(query, "regulationTypes")
+	status, types := query.Get("status"), array(query, "regulationTypes")
 	var all []Object
 	for _, one := range s.known() {
-		if !among(statuses, one.now()) || !among(types, one.Type) {
+		if status != "" && status != one.now() || !among(types, one.Type) {
 			continue
 		}
 		entry := Object{

@@ -11,8 +11,7 @@
 // The SDK itself is not used. A Lambda function can import this package, and the SDK is a
 // package of 5 MB of source in 768 files, generated for the whole API. It reads answers of any
 // length, repeats nothing, ignores the rate limit, follows redirects with the token, and its
-// errors quote the answer, which can hold a user's id. The tests drive it against the same
-// stand-in as this client.
+// errors quote the answer, which can hold a user's id.
 package publicapi
 
 import (

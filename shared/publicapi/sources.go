@@ -70,6 +70,15 @@ func (c *Client) Source(ctx context.Context, id string) (Source, error) {
 	return data.Source, err
 }
 
+// SourceURL returns the address of a source in Segment's app, which has a host for each region.
+func (c *Client) SourceURL(w Workspace, s Source) string {
+	app := "https://app.segment.com"
+	if c.base == EUHost {
+		app = "https://eu1.app.segment.com"
+	}
+	return app + "/" + url.PathEscape(w.Slug) + "/sources/" + url.PathEscape(s.Slug) + "/overview"
+}
+
 // HTTPAPI is the kind of source that accepts events from any server: the id of the HTTP API in
 // Segment's catalogue, the same in both regions.
 const HTTPAPI = "iUM16Md8P2"

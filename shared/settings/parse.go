@@ -25,6 +25,9 @@ const (
 	DefaultPath = "/v1/batch"
 )
 
+// EUHost is the host at which Segment accepts batches for a workspace in the EU.
+const EUHost = "https://events.eu1.segmentapis.com"
+
 // Parse parses the parameters of a tracking. The tracking must be in the catalogue, because
 // no other has a default template. The error names every parameter that is wrong, says what
 // a right value is, and never quotes a secret.
@@ -196,7 +199,7 @@ func parseHost(value string) (string, error) {
 	return origin{
 		secret: "write key", isOther: isSegmentWithoutTracking, other: "it is a host of Segment that accepts no events",
 		forPath: "put the path into " + SegmentPath,
-		remedy:  "enter " + DefaultHost + ", or https://events.eu1.segmentapis.com for a workspace in the EU",
+		remedy:  "enter " + DefaultHost + ", or " + EUHost + " for a workspace in the EU",
 	}.parse(value)
 }
 

@@ -150,7 +150,7 @@ func (p *Plan) compare(name, value string) {
 	isInbox := name == settings.SegmentWriteKey && store.IsInboxKey(now)
 	change := Change{Action: Add, Name: name, Before: p.current[name], After: value}
 	switch {
-	case value == "" && settings.IsSecret(name) && (now == "" || isInbox):
+	case value == "" && settings.IsSecret(name) && name != settings.SegmentAPIToken && (now == "" || isInbox):
 		p.Missing = append(p.Missing, name)
 		return
 	case value == "":

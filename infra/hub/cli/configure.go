@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/workspace"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -46,8 +47,15 @@ them at the terminal, which does not show them, or put them into the environment
 Everything is checked before anything is written, and settings that are right already are
 not written. configure first tests the access to Commerce: it fetches a token and prints
 what the token may read. It then copies the decimals of the store's currencies from Commerce
-to commerce/currencies. (--untested skips both.) A client secret belongs to the host that it
-was entered for: with another --commerce-url, enter the secret again. If there is no webhook
+to commerce/currencies. A client secret belongs to the host that it was entered for: with
+another --commerce-url, enter the secret again.
+
+The token of Segment's Public API is optional. With it configure looks up a new write key among
+the sources of the workspace, and does not write one that no source has. The token needs the role
+Source Admin to see write keys. It belongs to a region, which follows from --segment-host. The
+functions on AWS cannot read it. --untested skips the tests of Commerce and Segment.
+
+If there is no webhook
 secret, configure makes one. The hub's directory needs no Segment host: without one the hub
 sends to its own inbox.
 
@@ -68,7 +76,7 @@ If two people change the same settings at the same time, the second gets an erro
 	cmd.Flags().StringSliceVar(&options.enable, "enable", nil, "the `trackings` to enable")
 	cmd.Flags().StringSliceVar(&options.disable, "disable", nil, "the `trackings` to disable")
 	cmd.Flags().StringArrayVar(&options.events, "events", nil, "the Commerce events that a tracking observes, as `NAME=EVENT,…`")
-	cmd.Flags().BoolVar(&options.untested, "untested", false, "do not test the access to Commerce before writing it")
+	cmd.Flags().BoolVar(&options.untested, "untested", false, "do not test the access to Commerce and the write key before writing them")
 	cmd.Flags().BoolVar(&options.noInput, "no-input", false, "do not ask questions, even at a terminal")
 	return cmd
 }
@@ -106,7 +114,7 @@ func configure(cmd *cobra.Command, options configureOptions) error {
 	if err := store.KeepSecret(current, wanted); err != nil {
 		return err
 	}
-	if _, err := store.PublicAPIWanted(current, wanted); err != nil && wanted[settings.SegmentAPIToken] != "" {
+	if err := testSegment(cmd, current, wanted, options.untested); err != nil {
 		return fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
 	if err := testCommerce(cmd, current, wanted, options.untested); err != nil {
@@ -124,6 +132,25 @@ func configure(cmd *cobra.Command, options configureOptions) error {
 		}
 	}
 	return printWebhooksToRegister(cmd.Context(), cmd.OutOrStdout(), s)
+}
+
+// testSegment looks up the write key among the sources of the workspace, if there is a token of
+// Segment's Public API.
+func testSegment(cmd *cobra.Command, current, wanted map[string]string, untested bool) error {
+	if untested {
+		if _, err := store.PublicAPIWanted(current, wanted); wanted[settings.SegmentAPIToken] != "" {
+			return err
+		}
+		return nil
+	}
+	said, err := workspace.Verify(cmd.Context(), current, wanted)
+	if err != nil {
+		return fmt.Errorf("%w (--untested writes it without a test)", err)
+	}
+	if said != "" {
+		fmt.Fprintln(cmd.OutOrStdout(), said)
+	}
+	return nil
 }
 
 // testCommerce tests the new access to Commerce, if it is complete and differs from the

@@ -17,6 +17,7 @@ import (
 	"commerce-segment/infra/emulator"
 	"commerce-segment/infra/hub/access"
 	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/infra/publicapitest"
 	"commerce-segment/shared/tracking"
 )
 
@@ -30,6 +31,8 @@ func TestThePoliciesAllowExactlyWhatTheCommandsCall(t *testing.T) {
 	commerce := commercetest.Start(t)
 	t.Setenv("COMMERCE_CLIENT_SECRET", commercetest.ClientSecret)
 	t.Setenv("SEGMENT_WRITE_KEY", "PLANTED-key")
+	t.Setenv("SEGMENT_API_TOKEN", publicapitest.Token)
+	t.Setenv("SEGMENT_API_HOST", publicapitest.Start(t).URL)
 	t.Chdir(t.TempDir())
 
 	called, ran := map[string][]string{}, map[string]bool{}
@@ -42,6 +45,8 @@ func TestThePoliciesAllowExactlyWhatTheCommandsCall(t *testing.T) {
 		{"webhooks sync", []string{"--yes"}},
 		{"webhooks list", nil},
 		{"settings", nil},
+		{"sources list", nil},
+		{"sources create", []string{"Shop", "--use"}},
 		{"status", nil},
 		{"doctor", nil},
 		{"executions", []string{"--summary"}},

@@ -22,6 +22,7 @@ import (
 type connectionsData struct {
 	Commerce commerceForm
 	Segment  segmentForm
+	API      apiForm
 	Test     string // the result of the test event
 }
 
@@ -52,8 +53,6 @@ const (
 	regionInbox = "inbox"
 )
 
-const hostEU = "https://events.eu1.segmentapis.com"
-
 // askCommerceWithin is how long a form waits for Commerce.
 const askCommerceWithin = 20 * time.Second
 
@@ -64,11 +63,13 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
+	data.API.Key = c.askSegment(r.Context())
 	c.showConnections(w, r, http.StatusOK, data, "")
 }
 
 func (c *Console) showConnections(w http.ResponseWriter, r *http.Request, status int, data connectionsData, alert string) {
 	data.Commerce.SecretTyped = c.sessions.secret(sessionOf(r), "client_secret", "") != ""
+	data.API.TokenTyped = c.sessions.secret(sessionOf(r), "api_token", "") != ""
 	data.Segment.KeyTyped = c.sessions.secret(sessionOf(r), "write_key", "") != ""
 	c.show(w, r, status, "connections", view{Path: "/connections", Alert: alert, Data: data})
 }
@@ -88,7 +89,7 @@ func (c *Console) readConnections(ctx context.Context) (connectionsData, error) 
 	form.Region = regionOf(form.Host, form.Inbox)
 	_, unusable := c.Store.Credentials(ctx)
 	return connectionsData{
-		Segment: form,
+		Segment: form, API: c.readAPI(ctx, set),
 		Commerce: commerceForm{
 			URL:      strings.TrimSuffix(set[settings.CommerceTokenURL].Value, commerce.TokenPath),
 			ClientID: set[settings.CommerceClientID].Value, SecretSet: set[settings.CommerceClientSecret].Set,
@@ -116,7 +117,7 @@ func regionOf(host string, inbox bool) string {
 		return regionInbox
 	case host == "" || host == settings.DefaultHost:
 		return regionUS
-	case host == hostEU:
+	case host == settings.EUHost:
 		return regionEU
 	}
 	return regionOther
@@ -299,6 +300,12 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "")
 		return
 	}
+	looked, err := c.lookUpKey(r.Context(), form, wanted)
+	if err != nil {
+		form.Wrong["write_key"] = atField(settings.SegmentWriteKey, err)
+		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "")
+		return
+	}
 	said, err := c.save(r.Context(), wanted)
 	if err != nil {
 		if now, unread := c.readConnections(r.Context()); unread == nil { // the settings that were written are this user's own
@@ -308,7 +315,7 @@ func (c *Console) saveSegment(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.sessions.forget(sessionOf(r), "write_key")
-	c.done(w, r, "/connections", said)
+	c.done(w, r, "/connections", strings.TrimSpace(looked+" "+said))
 }
 
 // answers returns the parameters that the form sets. It adds errors to the fields.
@@ -321,7 +328,7 @@ func (f segmentForm) answers(writeKey string) map[string]string {
 	case f.Region == regionUS:
 		wanted[settings.SegmentHost] = settings.DefaultHost
 	case f.Region == regionEU:
-		wanted[settings.SegmentHost] = hostEU
+		wanted[settings.SegmentHost] = settings.EUHost
 	case f.Region == regionOther:
 		wanted[settings.SegmentHost] = f.Wrong.required("host", settings.SegmentHost, f.Host)
 	default:

@@ -62,6 +62,8 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /connections", c.connections)
 	mux.HandleFunc("POST /connections/commerce", c.logged(c.connectCommerce))
 	mux.HandleFunc("POST /connections/segment", c.logged(c.saveSegment))
+	mux.HandleFunc("POST /connections/api", c.logged(c.connectAPI))
+	mux.HandleFunc("POST /connections/source", c.logged(c.createSource))
 	mux.HandleFunc("POST /connections/test", c.logged(c.sendTest))
 	mux.HandleFunc("GET /trackings", c.trackings)
 	mux.HandleFunc("POST /trackings", c.logged(c.saveTrackings))

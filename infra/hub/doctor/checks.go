@@ -64,48 +64,6 @@ func settingsFindings(list []store.Setting, wrong error, flag string) []Finding 
 	return found
 }
 
-func (p Patient) segment(ctx context.Context) []Finding {
-	values, err := p.Store.Parameters(ctx, []string{settings.SegmentHost, settings.SegmentWriteKey})
-	if err != nil {
-		return unknown(err)
-	}
-	host := strings.TrimSpace(values[settings.SegmentHost])
-	if host == "" {
-		host = p.Store.Defaults()[settings.SegmentHost]
-	}
-	return segmentFindings(host, strings.TrimSpace(values[settings.SegmentWriteKey]), p.Store.Flag())
-}
-
-// segmentRegions maps the hosts of Segment to the regions of a workspace.
-var segmentRegions = map[string]string{
-	settings.DefaultHost:                 "the United States",
-	"https://events.eu1.segmentapis.com": "the European Union",
-}
-
-// segmentFindings checks the host and the write key. It cannot check whether the write key
-// is right: Segment answers 200 to any key.
-func segmentFindings(host, key, flag string) []Finding {
-	const keyUnchecked = "whether the write key is right cannot be checked, because Segment answers 200 to any key"
-	ofInbox := store.IsInboxKey(key)
-	region, known := segmentRegions[strings.TrimRight(host, "/")]
-	switch {
-	case key == "":
-		return []Finding{{State: Fault, Says: "there is no write key: every event is retried, for up to 30 hours", Do: "hub configure" + flag}}
-	case host == "":
-		return []Finding{{State: Note, Says: "no host is set: messages go to the inbox of the hub on this machine",
-			Do: "to send to Segment, hub configure" + flag}}
-	case ofInbox:
-		return []Finding{{State: Fault, Says: "the write key was made for the inbox of a hub, and " + host + " would drop everything, so every event is retried",
-			Do: "set the write key of a Segment source: hub configure" + flag}}
-	case !known:
-		return []Finding{{State: Warning, Says: "messages go to " + host + ", which is not a known host of Segment; " + keyUnchecked,
-			Do: "if it is not your own proxy, correct it: hub configure" + flag}}
-	default:
-		return []Finding{{State: Note, Says: "a write key is set for a workspace in " + region + "; " + keyUnchecked,
-			Do: "look for an event in the source's debugger in Segment"}}
-	}
-}
-
 // commerce checks the credentials by listing the integrations.
 func (p Patient) commerce(ctx context.Context) []Finding {
 	client, err := p.Store.Commerce(ctx)

@@ -14,8 +14,10 @@ import (
 	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/version"
+	"commerce-segment/infra/publicapitest"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
+	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
@@ -75,14 +77,65 @@ func TestSettings(t *testing.T) {
 func TestSegment(t *testing.T) {
 	for _, c := range []struct{ name, host, key, states, says string }{
 		{"no key", settings.DefaultHost, "", "fault", "there is no write key"},
-		{"in the US", settings.DefaultHost, "PLANTED", "note", "the United States; whether the write key"},
-		{"in the EU, with a slash", "https://events.eu1.segmentapis.com/", "PLANTED", "note", "the European Union"},
+		{"in the US", settings.DefaultHost, "PLANTED", "ok", "the United States"},
+		{"in the EU, with a slash", settings.EUHost + "/", "PLANTED", "ok", "the European Union"},
 		{"an unknown host", "https://segment.example", "PLANTED", "warning", "https://segment.example"},
 		{"the inbox", "", store.InboxKeyPrefix + "PLANTED", "note", "inbox of the hub"},
 		{"the inbox's key for Segment", settings.DefaultHost, store.InboxKeyPrefix + "PLANTED", "fault", "would drop everything"},
 	} {
 		t.Run(c.name, func(t *testing.T) { finds(t, segmentFindings(c.host, c.key, flag), c.states, c.says) })
 	}
+}
+
+// What Segment's Public API knows of the write key, and of other sources.
+func TestTheWorkspaceOfTheWriteKey(t *testing.T) {
+	const host, key = settings.DefaultHost, "PLANTED-key"
+	shop := publicapitest.Source{ID: "shop", Slug: "shop", Name: "Shop", WriteKeys: []string{key}}
+	disabled := shop
+	disabled.Disabled = true
+	web := publicapitest.Source{ID: "web", Slug: "web", Name: "Web", WriteKeys: []string{"x"}}
+	for _, c := range []struct {
+		name      string
+		sources   []publicapitest.Source
+		prepare   func(*publicapitest.Server)
+		host, key string
+		states    string
+		says      []string
+	}{
+		{"the source has it", []publicapitest.Source{shop, web}, nil, host, key, "ok", []string{"the source “Shop” (https://app.segment.com/stand-in/sources/shop/overview)"}},
+		{"its source was deleted", []publicapitest.Source{web}, nil, host, key, "fault", []string{"no source of the workspace", "hub configure --prefix /shop", "hub sources create NAME --prefix /shop"}},
+		{"its source is disabled", []publicapitest.Source{disabled}, nil, host, key, "fault", []string{"is disabled", "enable the source"}},
+		{"the token may not see keys", []publicapitest.Source{shop}, func(s *publicapitest.Server) { s.NotSourceAdmin = true }, host, key, "note", []string{"is not known", "Source Admin"}},
+		{"two sources send the same orders", []publicapitest.Source{shop, web}, func(s *publicapitest.Server) {
+			s.Received("shop", "track", "Order Completed", time.Now().Add(-time.Hour), 4)
+			s.Received("web", "track", "Order Completed", time.Now().Add(-time.Hour), 3)
+		}, host, key, "ok warning", []string{"“Shop” (4), “Web” (3)", "hub configure --disable order-completed --prefix /shop"}},
+		{"the token may not read volumes", []publicapitest.Source{shop}, func(s *publicapitest.Server) { s.NotPermitted = []string{"/events/volume"} }, host, key, "ok note", []string{"whether several sources send the same orders is not known"}},
+		{"the token was revoked", []publicapitest.Source{shop}, func(s *publicapitest.Server) { s.NotPermitted = []string{"/"} }, host, key, "warning", []string{"Segment answered 401", "hub configure --prefix /shop"}},
+		{"Segment has an internal error", []publicapitest.Source{shop}, func(s *publicapitest.Server) { s.Fail(publicapitest.Fault{Status: 500, Times: 9}) }, host, key, "warning", []string{"Segment answered 500"}},
+		{"the messages go to the inbox", []publicapitest.Source{shop}, nil, "", store.InboxKeyPrefix + "x", "", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := publicapitest.Start(t)
+			for _, source := range c.sources {
+				server.AddSource(source)
+			}
+			if c.prepare != nil {
+				c.prepare(server)
+			}
+			client, err := publicapi.NewClient(publicapi.Credentials{URL: server.URL, Token: publicapitest.Token}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			finds(t, workspaceFindings(ctx, client, nil, c.host, c.key, flag), c.states, c.says...)
+		})
+	}
+	none := fmt.Errorf("%w: set it", store.ErrNoAPIToken)
+	finds(t, workspaceFindings(t.Context(), nil, none, host, key, flag), "note", "cannot be checked without a token", "hub configure --prefix /shop")
+	finds(t, workspaceFindings(t.Context(), nil, none, "", store.InboxKeyPrefix+"x", flag), "")
+	finds(t, workspaceFindings(t.Context(), nil, errors.New("parameter segment/api-token: enter it again"), host, key, flag), "warning", "enter it again")
 }
 
 func TestCommerce(t *testing.T) {

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/infra/hub/workspace"
+	"commerce-segment/shared/chars"
+	"commerce-segment/shared/publicapi"
+	"commerce-segment/shared/settings"
+)
+
+// askSegmentWithin limits how long a command waits for Segment's Public API.
+const askSegmentWithin = 30 * time.Second
+
+func newSourceCommands() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sources",
+		Short: "Show the sources of the Segment workspace, or create one",
+		Long: `sources asks Segment's Public API about the sources of the workspace. It needs a token of the API
+(hub configure, with SEGMENT_API_TOKEN). No write key is shown.`,
+	}
+	addCommand(cmd, newSourcesList())
+	addCommand(cmd, newSourcesCreate())
+	return cmd
+}
+
+func newSourcesList() *cobra.Command {
+	var w store.Location
+	cmd := &cobra.Command{
+		Use:   "list [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Show the sources, and which one this store uses",
+		Long: `list shows the sources of the workspace, and marks the one whose write key this store uses. To see
+the write keys, the token needs the role Source Admin.`,
+		Example: `  hub sources list --prefix /commerce-segment`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return listSources(cmd, w) },
+	}
+	addLocation(cmd, &w)
+	return cmd
+}
+
+func newSourcesCreate() *cobra.Command {
+	var w store.Location
+	var use bool
+	cmd := &cobra.Command{
+		Use:   "create NAME [--use] [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Create a source, and send to it",
+		Long: `create makes a source of the kind HTTP API in the workspace, with this name. At a terminal it then
+asks whether the store sends to the new source; in a script, pass --use. It saves the write key,
+and the host if there is none or that of another region. No key is shown.
+
+The token needs the role Source Admin for all sources. The source has no destinations: connect
+them in Segment.`,
+		Example: `  hub sources create "Elastic Path Commerce"
+  hub sources create Shop --use --prefix /commerce-segment`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return createSource(cmd, w, args[0], use) },
+	}
+	addLocation(cmd, &w)
+	cmd.Flags().BoolVar(&use, "use", false, "save the write key of the source, so that the store sends to it")
+	return cmd
+}
+
+// askSegment opens a store and a client of its workspace.
+func askSegment(ctx context.Context, w store.Location) (s store.Store, current map[string]string, client *publicapi.Client, err error) {
+	if s, err = store.Open(ctx, w); err != nil {
+		return s, nil, nil, err
+	}
+	if current, err = s.Parameters(ctx, store.AllNames()); err != nil {
+		return s, nil, nil, err
+	}
+	client, err = s.PublicAPIOf(current)
+	return s, current, client, err
+}
+
+func listSources(cmd *cobra.Command, w store.Location) error {
+	s, current, client, err := askSegment(cmd.Context(), w)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), askSegmentWithin)
+	defer cancel()
+	key := strings.TrimSpace(current[settings.SegmentWriteKey])
+	l, err := workspace.LookUp(ctx, client, key)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "Sources of the workspace %s\n", workspace.Quote(l.Workspace.Name))
+	if err := printSources(cmd.OutOrStdout(), l); err != nil {
+		return err
+	}
+	if key == "" || store.IsInboxKey(key) {
+		return nil
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "\n%s.\n", words.Capital(l.Says()))
+	if do := l.Do(s.Flag()); do != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s.\n", words.Capital(do))
+	}
+	return nil
+}
+
+// printSources prints the sources as a table.
+func printSources(w io.Writer, l workspace.Lookup) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SOURCE\tKIND\tSTATE\tTHIS STORE\tID")
+	for _, source := range l.Sources {
+		uses := yesIf(l.Source != nil && l.Source.ID == source.ID)
+		if len(source.WriteKeys) == 0 {
+			uses = "key not visible"
+		}
+		state := "enabled"
+		if !source.Enabled {
+			state = "disabled"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", chars.Line(source.Title()), chars.Line(source.Metadata.Name), state, uses, chars.Line(source.ID))
+	}
+	return table.Flush()
+}
+
+func createSource(cmd *cobra.Command, w store.Location, name string, use bool) error {
+	s, current, client, err := askSegment(cmd.Context(), w)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), askSegmentWithin)
+	defer cancel()
+	source, failed := workspace.Create(ctx, client, name)
+	if source.ID == "" {
+		return failed
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Created the source %s.\n", workspace.Quote(source.Title()))
+	if keyboard := openTerminal(cmd); keyboard != nil && !use {
+		question := "Send the events of this store to it: yes or no [yes]: "
+		if key := current[settings.SegmentWriteKey]; key != "" && !store.IsInboxKey(key) {
+			question = "Send the events of this store to it, and no longer to the current source: yes or no [no]: "
+		}
+		answer, err := keyboard.ask(cmd.Context(), question, false)
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		use = slices.Contains([]string{"yes", "y"}, strings.ToLower(answer)) || answer == "" && strings.Contains(question, "[yes]")
+	}
+	if !use {
+		fmt.Fprintf(cmd.OutOrStdout(), "The store does not use it: set its write key, from the source's settings in Segment, with hub configure%s.\n", s.Flag())
+		return failed
+	}
+	wanted, err := workspace.Use(source, current)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	return errors.Join(failed, write(cmd, s, current, wanted))
+}

@@ -1,0 +1,100 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/infra/hub/workspace"
+	"commerce-segment/shared/publicapi"
+	"commerce-segment/shared/settings"
+)
+
+func (p Patient) segment(ctx context.Context) []Finding {
+	values, err := p.Store.Parameters(ctx, append(settings.PublicAPINames(), settings.SegmentWriteKey))
+	if err != nil {
+		return unknown(err)
+	}
+	host := strings.TrimSpace(values[settings.SegmentHost])
+	if host == "" {
+		host = p.Store.Defaults()[settings.SegmentHost]
+	}
+	key, flag := strings.TrimSpace(values[settings.SegmentWriteKey]), p.Store.Flag()
+	client, err := p.Store.PublicAPIOf(values)
+	return append(segmentFindings(host, key, flag), workspaceFindings(ctx, client, err, host, key, flag)...)
+}
+
+// segmentRegions maps the hosts of Segment to the regions of a workspace.
+var segmentRegions = map[string]string{
+	settings.DefaultHost: "the United States",
+	settings.EUHost:      "the European Union",
+}
+
+// segmentFindings checks the host and the write key, as far as that is possible without Segment.
+func segmentFindings(host, key, flag string) []Finding {
+	region, known := segmentRegions[strings.TrimRight(host, "/")]
+	switch {
+	case key == "":
+		return []Finding{{State: Fault, Says: "there is no write key: every event is retried, for up to 30 hours", Do: "hub configure" + flag}}
+	case host == "":
+		return []Finding{{State: Note, Says: "no host is set: messages go to the inbox of the hub on this machine",
+			Do: "to send to Segment, hub configure" + flag}}
+	case store.IsInboxKey(key):
+		return []Finding{{State: Fault, Says: "the write key was made for the inbox of a hub, and " + host + " would drop everything, so every event is retried",
+			Do: "set the write key of a Segment source: hub configure" + flag}}
+	case !known:
+		return []Finding{{State: Warning, Says: "messages go to " + host + ", which is not a known host of Segment",
+			Do: "if it is not your own proxy, correct it: hub configure" + flag}}
+	default:
+		return []Finding{{State: OK, Says: "a write key is set for a workspace in " + region}}
+	}
+}
+
+// workspaceFindings says what Segment's Public API knows of the write key, and whether several
+// sources send the same orders. The error is why there is no client.
+func workspaceFindings(ctx context.Context, client *publicapi.Client, err error, host, key, flag string) []Finding {
+	sends := key != "" && host != "" && !store.IsInboxKey(key)
+	switch {
+	case errors.Is(err, store.ErrNoAPIToken) && !sends:
+		return nil // segmentFindings has said what to do first
+	case errors.Is(err, store.ErrNoAPIToken):
+		return []Finding{{State: Note, Says: "whether the write key is right cannot be checked without a token of Segment's Public API, because Segment answers 200 to any key",
+			Do: "look for an event in the source's debugger in Segment, or set a token: hub configure" + flag}}
+	case err != nil:
+		return []Finding{{State: Warning, Says: "Segment's Public API cannot be asked: " + words.OneLine(err.Error()), Do: "hub configure" + flag}}
+	}
+	l, err := workspace.LookUp(ctx, client, key)
+	if err != nil {
+		return []Finding{{State: Warning, Says: "whether the write key is right is not known: " + words.OneLine(err.Error()),
+			Do: "if the token was revoked, set another: hub configure" + flag}}
+	}
+	var found []Finding
+	if sends {
+		found = append(found, lookupFinding(l, flag))
+	}
+	senders, err := l.Senders(ctx, client, time.Now())
+	switch {
+	case err != nil:
+		found = append(found, Finding{State: Note, Says: "whether several sources send the same orders is not known: " + words.OneLine(err.Error())})
+	case len(senders) > 1:
+		found = append(found, Finding{State: Warning, Says: workspace.SayDouble(senders),
+			Do: "if they are orders of the same shop, send the event from one of them only: disable order-completed here with hub configure --disable order-completed" + flag +
+				", remove it from the other source, or filter it in front of the destination in Segment"})
+	}
+	return found
+}
+
+// lookupFinding says whether the write key is right.
+func lookupFinding(l workspace.Lookup, flag string) Finding {
+	f := Finding{State: OK, Says: l.Says(), Do: l.Do(flag)}
+	switch {
+	case l.IsDropped():
+		f.State = Fault
+	case l.Source == nil:
+		f.State = Note
+	}
+	return f
+}

@@ -308,7 +308,7 @@ func (e Event) of(d Difference) int {
 	case d.Kind == OnlyTheirs || d.Kind == Repeated:
 		return e.Theirs
 	case d.Kind == OnlyOurs:
-		return e.Ours
+		return e.Ours - e.Outside
 	default:
 		return e.Theirs + e.Ours
 	}

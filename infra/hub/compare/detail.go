@@ -54,7 +54,9 @@ func (p Pair) Redacted() Pair {
 	r := redact.New(p.Theirs, p.Ours)
 	differences := make([]FieldDifference, len(p.Differences))
 	for i, d := range p.Differences {
-		d.Theirs, d.Ours = hidden(r, d.place, d.Theirs), hidden(r, d.place, d.Ours)
+		if d.Kind != Named || r.Hides(string(d.Theirs)) { // otherwise they are names
+			d.Theirs, d.Ours = hidden(r, d.place, d.Theirs), hidden(r, d.place, d.Ours)
+		}
 		differences[i] = d
 	}
 	p.Differences, p.Theirs, p.Ours, p.ID = differences, hidden(r, nil, p.Theirs), hidden(r, nil, p.Ours), hideID(p.ID)
@@ -90,8 +92,20 @@ func (c Comparison) Redacted() *Comparison {
 // e-mail address.
 func hideID(id string) string { return redact.New().Field("userId", id) }
 
-// hidden returns a JSON value without what may be personal at a place of a message.
+// hidden returns a JSON value without what may be personal at a place of a message. A text with a
+// number is shown if the number is.
 func hidden(r redact.Redactor, place []string, value json.RawMessage) json.RawMessage {
+	var text string
+	if json.Unmarshal(value, &text) == nil && text != "" && strings.Trim(text, "0123456789.-") == "" && json.Valid([]byte(text)) {
+		if number := json.RawMessage(text); string(without(r, place, number)) == text {
+			return value
+		}
+	}
+	return without(r, place, value)
+}
+
+// without returns a JSON value without what may be personal at a place of a message.
+func without(r redact.Redactor, place []string, value json.RawMessage) json.RawMessage {
 	if value == nil {
 		return nil
 	}

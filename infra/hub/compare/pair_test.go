@@ -68,6 +68,17 @@ func TestRepeatedFactsArePairedByTheNearestTime(t *testing.T) {
 	}
 }
 
+func TestADifferenceSaysHowFarTimesAreApart(t *testing.T) {
+	var theirs, ours []object
+	for i, minutes := range []int{5, 30, 2} {
+		order := object{"order_id": fmt.Sprint(i)}
+		theirs, ours = append(theirs, with(updated(i+minutes, ""), order)), append(ours, with(updated(i, ""), order))
+	}
+	if c := compared(t, theirs, ours, ""); len(c.Differences) != 1 || c.Differences[0].Shortest != 120 || c.Differences[0].Longest != 1800 {
+		t.Errorf("it finds %+v", c.Differences)
+	}
+}
+
 func TestOursFromOutsideTheirPeriodAreNotMissingInTheirs(t *testing.T) {
 	a := updated(10, "a")
 	early, late := with(updated(9, "a"), object{"order_id": "2"}), with(updated(11, "a"), object{"order_id": "3"})
@@ -176,6 +187,7 @@ func TestRevenueIsExplained(t *testing.T) {
 		"the total":             {object{"revenue": 125}, "EUR 125.00 100.00 25.00: tax and shipping included in theirs 25.00"},
 		"before the discount":   {object{"revenue": 108}, "EUR 108.00 100.00 8.00: the discount included in theirs 8.00"},
 		"minor units":           {object{"revenue": 10000}, "EUR 10000.00 100.00 9900.00: 100 times larger in theirs 9900.00"},
+		"the total in cents":    {object{"revenue": 12500}, "EUR 12500.00 100.00 12400.00: 100 times larger in theirs and tax and shipping included in theirs 12400.00"},
 		"another sign":          {object{"revenue": -100}, "EUR -100.00 100.00 -200.00: with the other sign -200.00"},
 		"another amount":        {object{"revenue": 99}, "EUR 99.00 100.00 -1.00: another amount -1.00"},
 		"no revenue":            {object{"revenue": nil, "total": 125}, "EUR 0.00 100.00 -100.00: no amount in theirs -100.00"},

@@ -109,11 +109,32 @@ func (l ledger) addPair(theirs, ours Message) {
 	}
 }
 
-// whyOther returns why two amounts of a pair differ; empty if they do not.
+// whyOther returns why two amounts of a pair differ; empty if they do not. An amount of theirs in
+// the smallest unit of its currency may have another reason too.
 func whyOther(theirs, ours Message, name string, there, here money.Amount) string {
 	if there.Equal(here) {
 		return ""
 	}
+	if why := whyParts(ours, there, here); why != "" {
+		return why
+	}
+	if kind := numbers(theirs.property(name), ours.property(name)); kind != OtherValue {
+		return string(kind)
+	}
+	for decimals, factor := range factors {
+		major, err := money.ParseMinor(there.String(), decimals)
+		if err != nil {
+			continue
+		}
+		if why := whyParts(ours, major, here); why != "" {
+			return string(larger(factor)) + " and " + why
+		}
+	}
+	return otherAmount
+}
+
+// whyParts returns which part of an order is in one of two amounts only; empty if none is.
+func whyParts(ours Message, there, here money.Amount) string {
 	tax, _ := amountOf(ours.property("tax"))
 	shipping, _ := amountOf(ours.property("shipping"))
 	discount, _ := amountOf(ours.property("discount"))
@@ -122,16 +143,14 @@ func whyOther(theirs, ours Message, name string, there, here money.Amount) strin
 		amount money.Amount
 	}{{"tax", tax}, {"shipping", shipping}, {"tax and shipping", tax.Add(shipping)}, {"the discount", discount}} {
 		switch {
+		case part.amount.Sign() == 0:
 		case there.Sub(here).Equal(part.amount):
 			return part.name + " included in theirs"
 		case here.Sub(there).Equal(part.amount):
 			return part.name + " not included in theirs"
 		}
 	}
-	if kind := numbers(theirs.property(name), ours.property(name)); kind != OtherValue {
-		return string(kind)
-	}
-	return otherAmount
+	return ""
 }
 
 // add adds two amounts, and the reason of their difference, empty if there is none.

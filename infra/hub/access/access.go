@@ -31,6 +31,7 @@ var Commands = map[string]string{
 	"hub trace":               Reader,
 	"hub reconcile":           Reader,
 	"hub revenue":             Reader,
+	"hub compare":             Reader,
 	"hub templates pull":      Reader,
 	"hub templates diff":      Reader,
 	"hub templates versions":  Reader,

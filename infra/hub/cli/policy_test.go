@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -53,6 +54,7 @@ func TestThePoliciesAllowExactlyWhatTheCommandsCall(t *testing.T) {
 		{"trace", []string{"order-1"}},
 		{"reconcile", []string{"--since", "1h"}},
 		{"revenue", []string{"--since", "1h"}},
+		{"compare", []string{theirFile(t, completed("1", "a", "1", time.Now()))}},
 		{"templates pull", nil},
 		{"templates diff", nil},
 		{"templates push", []string{"--yes"}},

@@ -48,7 +48,7 @@ type Event struct {
 	Same       int    `json:"same"` // pairs without a difference
 	OnlyTheirs int    `json:"onlyTheirs"`
 	OnlyOurs   int    `json:"onlyOurs"`
-	Repeated   int    `json:"repeated"` // in theirs
+	Repeated   int    `json:"repeated"` // in theirs, with those that have the same messageId
 	NotPaired  int    `json:"notPaired"`
 	// Outside is the number of our messages before the first or after the last of theirs.
 	Outside int `json:"outside"`
@@ -195,7 +195,7 @@ func (s *Set) compare(both sides, id string) {
 	e.Paired += len(p.paired)
 	e.OnlyTheirs += len(p.onlyTheirs)
 	e.OnlyOurs += len(p.onlyOurs)
-	e.Repeated += len(p.repeated)
+	e.Repeated += len(p.repeated) + len(p.copies)
 	e.NotPaired += len(p.unclearTheirs) + len(p.unclearOurs)
 	s.addOneSided(p, Unclear)
 	for _, two := range p.paired {
@@ -203,8 +203,12 @@ func (s *Set) compare(both sides, id string) {
 	}
 }
 
-// addOneSided adds the messages that are in no pair. unclear is why those are that could be.
+// addOneSided adds the messages that are in no pair. unclear is why those are that could be. Copies
+// are in no revenue: Segment drops them.
 func (s *Set) addOneSided(p pairs, unclear Kind) {
+	for _, m := range p.copies {
+		s.whole(Copy, m)
+	}
 	for kind, messages := range map[Kind][]Message{OnlyTheirs: p.onlyTheirs, Repeated: p.repeated, unclear: p.unclearTheirs} {
 		for _, m := range messages {
 			s.whole(kind, m)
@@ -305,7 +309,7 @@ func (e Event) of(d Difference) int {
 	switch {
 	case d.Field != "":
 		return e.Paired
-	case d.Kind == OnlyTheirs || d.Kind == Repeated:
+	case d.Kind == OnlyTheirs || d.Kind == Repeated || d.Kind == Copy:
 		return e.Theirs
 	case d.Kind == OnlyOurs:
 		return e.Ours - e.Outside

@@ -18,7 +18,8 @@ type Kind string
 const (
 	OnlyTheirs Kind = "only in theirs"
 	OnlyOurs   Kind = "only in ours"
-	Repeated   Kind = "more than once in theirs" // with the same content or messageId
+	Repeated   Kind = "more than once in theirs" // with the same content
+	Copy       Kind = "a copy with the same messageId in theirs"
 	Unclear    Kind = "not paired: several fit"
 	NoID       Kind = "not paired: without an id"
 	Named      Kind = "named differently"

@@ -9,7 +9,8 @@ import (
 type pairs struct {
 	paired               [][2]Message // theirs, ours
 	onlyTheirs, onlyOurs []Message
-	repeated             []Message // of theirs, with the content or the messageId of another one
+	repeated             []Message // of theirs, with the content of another one
+	copies               []Message // of theirs, with the messageId of another one
 	// unclear are the messages for which there are several partners that fit equally well.
 	unclearTheirs, unclearOurs []Message
 }
@@ -25,7 +26,8 @@ const (
 // pair pairs the messages of a key. One of each side are a pair. Of several, as of an order that
 // was updated twice, those that are nearest in time are, if they are within sameWithin.
 func pair(theirs, ours []Message) (p pairs) {
-	ours = withoutCopies(ours)
+	ours, _ = withoutCopies(ours)
+	theirs, p.copies = withoutCopies(theirs)
 	switch {
 	case len(theirs) == 1 && len(ours) == 1:
 		p.paired = [][2]Message{{theirs[0], ours[0]}}
@@ -43,17 +45,18 @@ func pair(theirs, ours []Message) (p pairs) {
 	return p
 }
 
-// withoutCopies leaves out messages whose messageId an earlier one has: Segment drops them.
-func withoutCopies(messages []Message) []Message {
-	if len(messages) == 1 {
-		return messages
-	}
+// withoutCopies separates messages whose messageId an earlier one has: Segment drops them.
+func withoutCopies(messages []Message) (first, copies []Message) {
 	seen := map[string]bool{}
-	return slices.DeleteFunc(messages, func(m Message) bool {
-		again := m.messageID != "" && seen[m.messageID]
+	for _, m := range messages {
+		if m.messageID != "" && seen[m.messageID] {
+			copies = append(copies, m)
+			continue
+		}
 		seen[m.messageID] = true
-		return again
-	})
+		first = append(first, m)
+	}
+	return first, copies
 }
 
 // side is a message by its side and its index.
@@ -135,20 +138,19 @@ func (p *pairs) take(theirs, ours []Message, group []candidate, taken map[side]b
 
 // leftOver adds the messages that are in no pair.
 func (p *pairs) leftOver(theirs, ours []Message, taken map[side]bool) {
-	contents, ids := map[string]bool{}, map[string]bool{}
-	note := func(m Message) { contents[m.content()], ids[m.messageID] = true, m.messageID != "" }
+	contents := map[string]bool{}
 	for i, m := range theirs {
 		if taken[side{true, i}] {
-			note(m)
+			contents[m.content()] = true
 		}
 	}
 	for i, m := range theirs {
 		switch {
 		case taken[side{true, i}]:
-		case contents[m.content()] || ids[m.messageID]:
+		case contents[m.content()]:
 			p.repeated = append(p.repeated, m)
 		default:
-			note(m)
+			contents[m.content()] = true
 			p.onlyTheirs = append(p.onlyTheirs, m)
 		}
 	}

@@ -49,6 +49,7 @@ func TestRepeatedFactsArePairedByTheNearestTime(t *testing.T) {
 		"one is only in ours":                       {[]object{a, c}, []object{a, b, c}, "1 only in ours"},
 		"one is only in theirs":                     {[]object{a, b, c}, []object{a, c}, "1 only in theirs"},
 		"the same state twice, a copy in theirs":    {[]object{a, updated(9, "a"), c}, []object{a, c}, "1 more than once in theirs"},
+		"a post that Segment repeated":              {[]object{a, a, c}, []object{a, c}, "1 a copy with the same messageId in theirs"},
 		"a webhook that came to us twice":           {[]object{a, c}, []object{a, a, c}, ""},
 		"a little later":                            {[]object{updated(1, "a"), updated(11, "b")}, []object{a, b}, "2 later in theirs timestamp"},
 		"more than a day apart":                     {[]object{a, updated(3000, "b")}, []object{a, b, c}, "1 only in theirs\n2 only in ours"},

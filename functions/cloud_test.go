@@ -108,6 +108,7 @@ func (c *cloud) configure(segment *standIn, more map[string]string) {
 	c.t.Helper()
 	parameters := map[string]string{
 		settings.SegmentHost: segment.url, settings.SegmentWriteKey: writeKey, settings.WebhookSecret: secret,
+		settings.Enabled(c.tracking): "true",
 	}
 	maps.Copy(parameters, more)
 	c.put(parameters)

@@ -1,4 +1,4 @@
-// Package functions_test runs the seven functions as Lambda does: as separate processes,
+// Package functions_test runs the functions as Lambda does: as separate processes,
 // over the Lambda Runtime API, with an HTTP server for Segment.
 package functions_test
 

@@ -47,7 +47,7 @@ func TestWhatBecomesOfALine(t *testing.T) {
 	}
 	sample := sampleNamed(t, "order-completed/float-noise")
 	for _, tracked := range tracking.All() {
-		if tracked.Call != tracking.Track {
+		if tracked.Resource() != "order" {
 			continue
 		}
 		compiled, err := template.Compile(tracked.Name, templates.Default(tracked.Name))

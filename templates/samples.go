@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -82,15 +83,39 @@ func (s Sample) HasBody(body []byte) bool {
 // Samples returns all sample webhooks by tracking, the plain ones first.
 func Samples() []Sample {
 	all := make([]Sample, 0, len(titles))
+	titled := map[string]bool{}
 	for _, of := range titles {
-		body, err := samples.ReadFile("testdata/" + of.name + ".webhook.json")
-		if err != nil {
-			panic(err) // embedded, and so seen by every test
+		all, titled[of.name] = append(all, sampleOf(of.name, of.title)), true
+	}
+	files, err := fs.Glob(samples, "testdata/*/*"+webhookSuffix)
+	if err != nil {
+		panic(err) // the pattern is right
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "testdata/"), webhookSuffix)
+		if !titled[name] {
+			all = append(all, sampleOf(name, titleOf(path.Base(name))))
 		}
-		tracking, _, _ := strings.Cut(of.name, "/")
-		all = append(all, Sample{Name: of.name, Title: of.title, Tracking: tracking, Body: body, Answers: answersOf(of.name)})
 	}
 	return all
+}
+
+// webhookSuffix ends the name of the file of a sample.
+const webhookSuffix = ".webhook.json"
+
+// sampleOf reads a sample.
+func sampleOf(name, title string) Sample {
+	body, err := samples.ReadFile("testdata/" + name + webhookSuffix)
+	if err != nil {
+		panic(err) // embedded, and so seen by every test
+	}
+	return Sample{Name: name, Title: title, Tracking: path.Dir(name), Body: body, Answers: answersOf(name)}
+}
+
+// titleOf returns the title of a case that has none in titles: New subscription for
+// new-subscription.
+func titleOf(name string) string {
+	return strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "-", " ")
 }
 
 // answersOf reads the answers of the API for a sample; most samples have none.
@@ -109,8 +134,8 @@ func answersOf(name string) (answers map[string]json.RawMessage) {
 	return answers
 }
 
-// titles has the samples of each tracking, the plain ones first, and what each is an example
-// of. A test compares it with the files.
+// titles has samples of each tracking, the plain ones first, and what each is an example of. A
+// sample that is not here follows them, and its file's name is its title.
 var titles = []struct{ name, title string }{
 	{"checkout-started/guest", "Guest order, one product"},
 	{"checkout-started/registered-customer", "Registered customer, two products"},

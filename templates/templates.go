@@ -1,5 +1,5 @@
-// Package templates holds the seven default templates, one a tracking, and the
-// sample webhooks that they are tested with.
+// Package templates holds the default templates, one a tracking, and the sample webhooks that
+// they are tested with.
 package templates
 
 import (

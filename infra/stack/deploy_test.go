@@ -59,14 +59,14 @@ func TestCDKDeploysUpdatesAndDestroysAStore(t *testing.T) {
 	}
 }
 
-// deploy deploys for the processor of this machine, for which the programs are compiled
-// already, and returns the outputs of the stack.
+// deploy deploys with every tracking, for the processor of this machine, for which the programs
+// are compiled already, and returns the outputs of the stack.
 func deploy(t *testing.T, aws *emulator.Emulator, output string, arguments ...string) map[string]string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "outputs.json")
 	// The method is direct, because the emulator's change sets lose the outputs.
 	aws.CDK(t, output, append([]string{"deploy", "--method=direct", "--require-approval=never", "--outputs-file", file,
-		"-c", "architecture=" + hostArchitecture(), "-c", "terminationProtection=false"}, arguments...)...)
+		"-c", "architecture=" + hostArchitecture(), "-c", "terminationProtection=false", "-c", "trackings=" + allOptional()}, arguments...)...)
 	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"commerce-segment/infra/stack/outputs"
-	"commerce-segment/shared/tracking"
 )
 
 func with(t *testing.T, context map[string]any) template {
@@ -42,7 +41,7 @@ func TestAnOwnDomainIsTheAddressOfTheStore(t *testing.T) {
 	check(t, record, "HostedZoneId", "Z123")
 	check(t, record, "AliasTarget", map[string]any{"DNSName": "Domain66AC69E0.RegionalDomainName", "HostedZoneId": "Domain66AC69E0.RegionalHostedZoneId"})
 	check(t, tmpl.ofType("AWS::ApiGatewayV2::Api")[0], "DisableExecuteApiEndpoint", true)
-	for _, row := range tracking.All() {
+	for _, row := range (Options{}).trackings() {
 		if got, want := tmpl.Outputs[outputs.Webhook(row)].Value, "https://hooks.example.com/webhooks/"+row.Name; got != want {
 			t.Errorf("the output %s is %v, want %s", outputs.Webhook(row), got, want)
 		}
@@ -110,7 +109,7 @@ func TestFunctionsInAVPCMayNotUseItsPermissionsThemselves(t *testing.T) {
 	tmpl := with(t, map[string]any{"vpc.subnetIds": "subnet-1,subnet-2", "vpc.securityGroupIds": "sg-1"})
 	connect := []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
 		"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
-	for _, row := range tracking.All() {
+	for _, row := range (Options{}).trackings() {
 		name := "commerce-segment-" + row.Name
 		check(t, tmpl.one(t, "AWS::Lambda::Function", "FunctionName", name), "VpcConfig", map[string]any{
 			"SubnetIds": []any{"subnet-1", "subnet-2"}, "SecurityGroupIds": []any{"sg-1"},
@@ -156,7 +155,7 @@ func TestTheKeyOfTheCustomerEncryptsWhatIsStored(t *testing.T) {
 			t.Errorf("the statement is %+v", s)
 		}
 	}
-	if want := len(tracking.All()); uses != want {
+	if want := len((Options{}).trackings()); uses != want {
 		t.Errorf("%d functions may use the key, want %d", uses, want)
 	}
 }
@@ -167,7 +166,7 @@ func TestTheBoundaryLimitsEveryRole(t *testing.T) {
 	for _, role := range roles {
 		check(t, role, "PermissionsBoundary", boundary)
 	}
-	if want := len(tracking.All()) + 1; len(roles) != want {
+	if want := len((Options{}).trackings()) + 1; len(roles) != want {
 		t.Errorf("there are %d roles, want %d", len(roles), want)
 	}
 }
@@ -217,7 +216,7 @@ func TestRetainKeepsWhatHasDataAndNothingElse(t *testing.T) {
 
 func TestANewVersionIsDeployedGradually(t *testing.T) {
 	tmpl := with(t, map[string]any{"gradualDeployment": "true"})
-	for _, row := range tracking.All() {
+	for _, row := range (Options{}).trackings() {
 		name := "commerce-segment-" + row.Name
 		invoked := "arn:aws:lambda:REGION:ACCOUNT:function:" + name + ":live"
 		group := tmpl.one(t, "AWS::CodeDeploy::DeploymentGroup", "DeploymentGroupName", name)

@@ -16,6 +16,7 @@ import (
 
 	"commerce-segment/infra/stack/outputs"
 	"commerce-segment/shared/serve"
+	"commerce-segment/shared/tracking"
 )
 
 // The defaults of the options.
@@ -48,6 +49,8 @@ type Options struct {
 	Logs      LogOptions
 	Functions FunctionOptions
 	Network   NetworkOptions
+	// Trackings are the names of the optional trackings that the store has. It has all others.
+	Trackings []string
 	// Retain is whether parameters, queues and logs stay when the stack is destroyed.
 	Retain bool
 	// TerminationProtection is whether CloudFormation is prevented from deleting the stack.
@@ -128,11 +131,13 @@ func (r *optionReader) options() (Options, error) {
 			Gradual:             r.flag("gradualDeployment", false),
 		},
 		Network:               networkOptions(r),
+		Trackings:             r.list("trackings", checkTracking),
 		Retain:                r.flag("retain", false),
 		TerminationProtection: r.flag("terminationProtection", true),
 		Revision:              "unknown",
 	}
 	r.checkSilence(o)
+	r.checkNames(o)
 	return o, r.err()
 }
 
@@ -141,9 +146,13 @@ func (r *optionReader) options() (Options, error) {
 // outputs.StackName.
 var prefixPattern = regexp.MustCompile(`^/[a-z][a-z0-9]*(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)*$`)
 
-// maxStackName leaves room for the longest name that begins with the name of the stack: a
-// function's name has at most 64 characters (Lambda, CreateFunction).
-const maxStackName = 64 - len("-customer-created")
+// maxStackName leaves room for the longest name of a function that begins with the name of the
+// stack. An optional tracking can have a longer name: see checkNames.
+const maxStackName = maxFunctionName - len("-customer-created")
+
+// maxFunctionName is how many characters the name of a function can have (Lambda,
+// CreateFunction).
+const maxFunctionName = 64
 
 func checkPrefix(prefix string) error {
 	const remedy = "use one such as /commerce-segment or /my-shop/eu"
@@ -158,6 +167,34 @@ func checkPrefix(prefix string) error {
 			"use one of at most %d characters", prefix, maxStackName)
 	}
 	return nil
+}
+
+// checkTracking returns an error for a name that is not of an optional tracking.
+func checkTracking(name string) error {
+	t, err := tracking.ByName(name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("there is no tracking %q: use some of %s", name, strings.Join(tracking.Optional(), ", "))
+	case !t.Optional:
+		return fmt.Errorf("every store has %s: leave it out, and use only some of %s", name, strings.Join(tracking.Optional(), ", "))
+	}
+	return nil
+}
+
+// checkNames adds an error for each optional tracking whose function would have too long a
+// name.
+func (r *optionReader) checkNames(o Options) {
+	for _, t := range o.trackings() {
+		if most := maxFunctionName - len("-"+t.Name); t.Optional && len(o.StackName()) > most {
+			r.addError("trackings", fmt.Errorf("with the prefix %s the name of the function of %s is too long, because Lambda allows at most %d characters: use a prefix of at most %d characters",
+				o.Prefix, t.Name, maxFunctionName, most))
+		}
+	}
+}
+
+// trackings returns the trackings of the store, in the order of the catalogue.
+func (o Options) trackings() []tracking.Tracking {
+	return slices.DeleteFunc(tracking.All(), func(t tracking.Tracking) bool { return t.Optional && !slices.Contains(o.Trackings, t.Name) })
 }
 
 func checkArchitecture(architecture string) error {

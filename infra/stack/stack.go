@@ -49,7 +49,7 @@ func New(app constructs.Construct, o Options, builder Builder) (stack awscdk.Sta
 		p.add(stack, outputs.Identifier(p.name), o)
 	}
 	var handlers []handler
-	for _, t := range tracking.All() {
+	for _, t := range o.trackings() {
 		scope := constructs.NewConstruct(stack, jsii.String(outputs.Identifier(t.Name)))
 		for _, p := range parametersOf(t, templates.Default(t.Name)) {
 			p.add(scope, outputs.Identifier(strings.ReplaceAll(p.name, t.Name, "")), o)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -264,7 +265,7 @@ func TestParametersHaveTheDefaultsOfTheCatalogue(t *testing.T) {
 	check(t, parameter("segment/host"), "Value", "https://api.segment.io")
 	check(t, parameter("segment/path"), "Value", "/v1/batch")
 	for _, row := range tracking.All() {
-		check(t, parameter("tracking/"+row.Name+"/enabled"), "Value", "true")
+		check(t, parameter("tracking/"+row.Name+"/enabled"), "Value", strconv.FormatBool(!row.Optional))
 		check(t, parameter("tracking/"+row.Name+"/events"), "Type", "StringList")
 		check(t, parameter("tracking/"+row.Name+"/events"), "Value", strings.Join(row.Observes, ","))
 		check(t, parameter("templates/"+row.Name), "Value", templates.Default(row.Name))

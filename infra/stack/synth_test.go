@@ -35,9 +35,14 @@ type resource struct {
 	UpdatePolicy   map[string]any
 }
 
-// deployed is the stack of a deployment without context values, synthesized once for all
-// tests.
-var deployed = sync.OnceValues(func() (template, error) { return synthesize(nil, noCompiler{}) })
+// deployed is the stack of a deployment with every tracking and no other context values,
+// synthesized once for all tests.
+var deployed = sync.OnceValues(func() (template, error) {
+	return synthesize(map[string]any{"trackings": allOptional()}, noCompiler{})
+})
+
+// allOptional returns the context value trackings with every optional tracking.
+func allOptional() string { return strings.Join(tracking.Optional(), ",") }
 
 func deployedTemplate(t *testing.T) template {
 	t.Helper()

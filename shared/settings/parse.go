@@ -37,7 +37,7 @@ const EUHost = "https://events.eu1.segmentapis.com"
 func Parse(t tracking.Tracking, parameters map[string]string) (relay.Config, error) {
 	r := reader{parameters: parameters}
 	config := relay.Config{
-		Enabled:  read(&r, Enabled(t), true, parseEnabled),
+		Enabled:  read(&r, Enabled(t), !t.Optional, parseEnabled),
 		Events:   read(&r, Events(t), slices.Clone(t.Observes), parseEvents(t)),
 		Template: read(&r, Template(t), templates.Default(t.Name), parseTemplate),
 		Secrets:  read(&r, WebhookSecret, nil, parseSecrets),

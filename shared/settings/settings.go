@@ -58,8 +58,8 @@ func AlertNames() []string {
 	return []string{AlertWebhook, AlertMailTo, AlertMailFrom, AlertSMTPServer, AlertSMTPUser, AlertSMTPPassword}
 }
 
-// Enabled returns the name of the parameter that enables a tracking: true (the default) or
-// false.
+// Enabled returns the name of the parameter that enables a tracking: true or false. The default
+// is true, and false if the tracking is optional.
 func Enabled(t tracking.Tracking) string { return "tracking/" + t.Name + "/enabled" }
 
 // Paused returns the name of the parameter that pauses the delivery of a tracking on this

@@ -1,5 +1,4 @@
-// Package tracking is the catalogue: the table of the seven trackings that the whole
-// program uses.
+// Package tracking is the catalogue: the table of the trackings that the whole program uses.
 //
 // The name of a tracking is the name of the folder of its Lambda function. It is also in
 // its route (POST /webhooks/<name>), its template (templates/<name>.jsonata) and the names
@@ -45,64 +44,92 @@ type Tracking struct {
 	// that the order was updated. The transactions of the order show whether an update is
 	// a partial refund, and of how much.
 	InParts bool
+	// Optional means that it is switched off until a store asks for it: on a machine it is
+	// disabled by default, and a deployment has it only if its option trackings names it.
+	Optional bool
 }
 
-// The seven trackings.
+// catalogue has the rows in the order in which they are shown.
+var catalogue []Tracking
+
+// add adds a row to the catalogue, and returns it.
+func add(row Tracking) Tracking {
+	catalogue = append(catalogue, row)
+	return row
+}
+
+// The trackings.
 var (
-	CheckoutStarted = Tracking{
+	CheckoutStarted = add(Tracking{
 		Name: "checkout-started", Title: "Checkout Started", Call: Track,
 		Observes: []string{"order.created"}, Instead: []string{"order.authorized"},
 		Once: true,
-	}
-	OrderCompleted = Tracking{
+	})
+	OrderCompleted = add(Tracking{
 		Name: "order-completed", Title: "Order Completed", Call: Track,
 		Observes: []string{"order.paid"}, Instead: []string{"order.fulfilled", "order.authorized"},
 		Once: true,
-	}
-	OrderUpdated = Tracking{
+	})
+	OrderUpdated = add(Tracking{
 		Name: "order-updated", Title: "Order Updated", Call: Track,
 		Observes: []string{"order.updated"},
-	}
-	OrderRefunded = Tracking{
+	})
+	OrderRefunded = add(Tracking{
 		Name: "order-refunded", Title: "Order Refunded", Call: Track,
 		Observes: []string{"order.refunded", "order.updated"},
 		InParts:  true,
-	}
-	OrderCancelled = Tracking{
+	})
+	OrderCancelled = add(Tracking{
 		Name: "order-cancelled", Title: "Order Cancelled", Call: Track,
 		Observes: []string{"order.cancelled"},
 		Once:     true,
-	}
-	CustomerCreated = Tracking{
+	})
+	CustomerCreated = add(Tracking{
 		Name: "customer-created", Title: "Customer Created", Call: Identify,
 		Observes: []string{"customer.created"},
 		Once:     true,
-	}
-	CustomerUpdated = Tracking{
+	})
+	CustomerUpdated = add(Tracking{
 		Name: "customer-updated", Title: "Customer Updated", Call: Identify,
 		Observes: []string{"customer.updated"}, AsWell: []string{"customer.deleted"},
-	}
+	})
+	OrderFulfilled = add(Tracking{
+		Name: "order-fulfilled", Title: "Order Fulfilled", Call: Track,
+		Observes: []string{"order.fulfilled"},
+		Once:     true, Optional: true,
+	})
 )
 
 // All returns the catalogue in the order in which it is shown.
-func All() []Tracking {
-	return []Tracking{
-		CheckoutStarted, OrderCompleted, OrderUpdated, OrderRefunded, OrderCancelled,
-		CustomerCreated, CustomerUpdated,
+func All() []Tracking { return slices.Clone(catalogue) }
+
+// Optional returns the names of the trackings that a store has only if it asks for them.
+func Optional() (names []string) {
+	for _, t := range catalogue {
+		if t.Optional {
+			names = append(names, t.Name)
+		}
 	}
+	return names
 }
 
 // ByName returns the tracking with a name. The error lists all names.
 func ByName(name string) (Tracking, error) {
-	all := All()
-	names := make([]string, len(all))
-	for i, t := range all {
+	names := make([]string, len(catalogue))
+	for i, t := range catalogue {
 		if t.Name == name {
 			return t, nil
 		}
 		names[i] = t.Name
 	}
 	return Tracking{}, fmt.Errorf("there is no tracking %q: the trackings are %s", name, strings.Join(names, ", "))
+}
+
+// Resource returns the type of the resource that the tracking is about, as Commerce's events
+// name it: order, customer, subscription.
+func (t Tracking) Resource() string {
+	resource, _, _ := strings.Cut(t.Observes[0], ".")
+	return resource
 }
 
 // Observable returns every Commerce event that the tracking can be set to observe.

@@ -5,6 +5,7 @@ package access
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"commerce-segment/infra/stack/outputs"
@@ -65,6 +66,8 @@ type Store struct {
 	// Topic is the ARN of the existing topic to which the alarms publish. "" means that the store
 	// has its own.
 	Topic string
+	// Trackings are the names of its optional trackings.
+	Trackings []string
 	// Qualifier is that of the CDK's bootstrap, which is in the names of its roles.
 	Qualifier string
 }
@@ -205,6 +208,9 @@ func (s Store) queues() []string {
 func (s Store) eachTracking(service string, resource func(name string) string) []string {
 	var arns []string
 	for _, t := range tracking.All() {
+		if t.Optional && !slices.Contains(s.Trackings, t.Name) {
+			continue
+		}
 		arns = append(arns, s.arn(service, resource(s.stack()+"-"+t.Name)))
 	}
 	return arns

@@ -44,7 +44,7 @@ func FromQueues(queues *queue.Store) Events {
 // included: SQS only hands them out to be delivered.
 func FromDeployment(d *store.Deployment) Events {
 	return func(ctx context.Context, write func(Line) error) error {
-		for _, t := range tracking.All() {
+		for _, t := range d.Trackings() {
 			letters, err := d.DeadLetterQueue(t)
 			if err != nil {
 				return err

@@ -146,6 +146,10 @@ func (p *Plan) IsEmpty() bool {
 
 // compare plans what happens with one setting.
 func (p *Plan) compare(name, value string) {
+	if missing := p.store.CheckSetting(name); missing != nil && value != "" {
+		p.Changes = append(p.Changes, Change{Action: Keep, Name: name, Why: missing.Error()})
+		return
+	}
 	now := strings.TrimSpace(p.current[name])
 	isInbox := name == settings.SegmentWriteKey && store.IsInboxKey(now)
 	change := Change{Action: Add, Name: name, Before: p.current[name], After: value}

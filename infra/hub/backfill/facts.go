@@ -39,20 +39,25 @@ func ParseKind(name string) (Kind, error) {
 }
 
 // Count returns a number of resources in words, like "1 order" or "2 orders".
-func (k Kind) Count(n int) string { return words.Count(n, strings.TrimSuffix(string(k), "s")) }
+func (k Kind) Count(n int) string { return words.Count(n, k.resource()) }
 
-// sendable lists the trackings that can be backfilled. Updates are not among them, because
-// Commerce does not record what was changed in an order or a customer, and when.
-var sendable = map[Kind][]tracking.Tracking{
-	Orders:    {tracking.CheckoutStarted, tracking.OrderCompleted, tracking.OrderRefunded, tracking.OrderCancelled},
-	Customers: {tracking.CustomerCreated},
+// resource returns the type of the resources in Commerce's events.
+func (k Kind) resource() string { return strings.TrimSuffix(string(k), "s") }
+
+// sendable returns the trackings about a kind of resource that can be backfilled. Updates are
+// not among them, because Commerce does not record what was changed in an order or a customer,
+// and when; nor are deletions, because Commerce does not list what was deleted.
+func sendable(kind Kind) []tracking.Tracking {
+	return slices.DeleteFunc(tracking.All(), func(t tracking.Tracking) bool {
+		return t.Resource() != kind.resource() || !t.Once && !t.InParts || tracking.AtDeletion(t.Observes[0])
+	})
 }
 
 // Trackings returns the names of the trackings that can be backfilled.
 func Trackings(kinds ...Kind) []string {
 	var names []string
 	for _, kind := range kinds {
-		for _, t := range sendable[kind] {
+		for _, t := range sendable(kind) {
 			names = append(names, t.Name)
 		}
 	}

@@ -41,18 +41,22 @@ func Latest(ctx context.Context, client *commerce.Client, t tracking.Tracking, e
 	return webhooks, nil
 }
 
-// latest returns the newest orders or customers, whichever the tracking is about.
+// latest returns the newest orders or customers, whichever the tracking is about. Of other
+// resources it returns none.
 func latest(ctx context.Context, client *commerce.Client, t tracking.Tracking, count int) (resources []*resource, err error) {
-	if t.Call == tracking.Identify {
+	switch t.Resource() {
+	case Customers.resource():
 		customers, err := client.LatestCustomers(ctx, count)
 		for _, customer := range customers {
 			resources = append(resources, &resource{Record: customer.Record})
 		}
 		return resources, err
+	case Orders.resource():
+		orders, err := client.LatestOrders(ctx, count)
+		for _, order := range orders {
+			resources = append(resources, &resource{Record: order.Record, order: &order})
+		}
+		return resources, err
 	}
-	orders, err := client.LatestOrders(ctx, count)
-	for _, order := range orders {
-		resources = append(resources, &resource{Record: order.Record, order: &order})
-	}
-	return resources, err
+	return nil, nil
 }

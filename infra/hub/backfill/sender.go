@@ -77,7 +77,7 @@ func NewSender(o Options) (*Sender, error) {
 		}
 	}
 	for _, kind := range o.Kinds {
-		for _, row := range sendable[kind] {
+		for _, row := range sendable(kind) {
 			config := o.Configs[row.Name]
 			if len(o.Only) > 0 && !slices.Contains(o.Only, row.Name) || !config.Enabled && !o.Disabled {
 				continue

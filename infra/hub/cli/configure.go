@@ -107,7 +107,7 @@ func configure(cmd *cobra.Command, options configureOptions) error {
 	}
 	if keyboard := openTerminal(cmd); keyboard != nil && !options.noInput {
 		fmt.Fprintf(keyboard.out, "Settings in %s. Enter keeps the present value.\n", s.Name)
-		if err := askAll(cmd.Context(), keyboard, current, s.Defaults(), wanted); err != nil {
+		if err := askAll(cmd.Context(), keyboard, s, current, wanted); err != nil {
 			return err
 		}
 	}
@@ -233,9 +233,10 @@ func (c configureOptions) trackings() (map[string]string, error) {
 	return answers, nil
 }
 
-// askAll asks for each value that is not in wanted yet. It does not ask for the webhook
-// secret if there is one: hub rotate replaces it.
-func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted map[string]string) error {
+// askAll asks for each value of a store that is not in wanted yet. It does not ask for the
+// webhook secret if there is one: hub rotate replaces it.
+func askAll(ctx context.Context, keyboard *terminal, s store.Store, current, wanted map[string]string) error {
+	defaults := s.Defaults()
 	for _, q := range store.Questions {
 		if q.Name == settings.WebhookSecret && strings.TrimSpace(current[q.Name]) != "" {
 			continue
@@ -251,12 +252,12 @@ func askAll(ctx context.Context, keyboard *terminal, current, defaults, wanted m
 			return err
 		}
 	}
-	for _, t := range tracking.All() {
+	for _, t := range s.Trackings() {
 		for _, q := range store.TrackingQuestions(t) {
 			if err := askOne(ctx, keyboard, q, cmp.Or(current[q.Name], defaults[q.Name]), wanted); err != nil {
 				return err
 			}
-			if cmp.Or(wanted[settings.Enabled(t)], current[settings.Enabled(t)]) == "false" {
+			if cmp.Or(wanted[settings.Enabled(t)], current[settings.Enabled(t)], defaults[settings.Enabled(t)]) == "false" {
 				break // a disabled tracking observes nothing
 			}
 		}

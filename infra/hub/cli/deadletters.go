@@ -127,18 +127,18 @@ hub rotate --finish. Events of unauthenticated clients fail again.`,
 
 // open returns the queues of the selected trackings.
 func (s selection) open(ctx context.Context) (deadletters.Queues, error) {
-	trackings, err := parseTrackings(s.trackings)
+	opened, err := store.Open(ctx, s.Location)
 	if err != nil {
 		return nil, err
 	}
-	if s.Prefix == "" {
+	trackings, err := parseTrackings(opened, s.trackings)
+	if err != nil {
+		return nil, err
+	}
+	if opened.Deployment == nil {
 		return local.OpenDeadLetters(ctx, s.addr, s.Dir, trackings)
 	}
-	deployed, err := store.OpenDeployed(ctx, s.Prefix)
-	if err != nil {
-		return nil, err
-	}
-	return deployed.Deployment.DeadLetters(trackings)
+	return opened.Deployment.DeadLetters(trackings)
 }
 
 // flag returns the flags of the store and the trackings for another command line, each

@@ -116,8 +116,8 @@ TEXT filters by a part of an id, an event, a messageId, a reason or a detail.`,
 	return cmd
 }
 
-// query returns the query of the flags and the text.
-func (o executionsOptions) query(text string) (q executions.Query, err error) {
+// query returns the query of the flags and the text for a store.
+func (o executionsOptions) query(s store.Store, text string) (q executions.Query, err error) {
 	if o.limit < 1 {
 		return q, fmt.Errorf("--limit %d: write a number above zero", o.limit)
 	}
@@ -125,20 +125,20 @@ func (o executionsOptions) query(text string) (q executions.Query, err error) {
 	if q.Outcomes, err = executions.ParseOutcomes(o.outcomes); err != nil {
 		return q, err
 	}
-	q.Trackings, err = parseTrackings(o.trackings)
+	q.Trackings, err = parseTrackings(s, o.trackings)
 	return q, err
 }
 
 func showExecutions(cmd *cobra.Command, options executionsOptions, text string) error {
-	q, err := options.query(text)
-	if err != nil {
-		return err
-	}
 	v, err := options.open(cmd.Context(), cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	defer v.close()
+	q, err := options.query(v.store, text)
+	if err != nil {
+		return err
+	}
 	q.From = v.now.Add(-v.since)
 	if options.asJSON || options.asCSV {
 		err := v.printAll(cmd.Context(), cmd.OutOrStdout(), q, options.asCSV)

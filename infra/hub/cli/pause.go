@@ -51,11 +51,11 @@ func pauseCommand(paused bool, cmd *cobra.Command) *cobra.Command {
 		if all != (len(names) == 0) {
 			return withUsage(cmd, fmt.Errorf("name the trackings, or give --all: they are %s", trackingNames()))
 		}
-		trackings, err := parseTrackings(names)
+		s, err := store.Open(cmd.Context(), w)
 		if err != nil {
 			return err
 		}
-		s, err := store.Open(cmd.Context(), w)
+		trackings, err := parseTrackings(s, names)
 		if err != nil {
 			return err
 		}

@@ -3,12 +3,14 @@ package cli
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/access"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/tracking"
 )
 
 func newPolicy() *cobra.Command {
@@ -43,6 +45,7 @@ needs which role.`,
 	cmd.Flags().StringVar(&s.Region, "region", "", "the `REGION` of the store")
 	cmd.Flags().StringVar(&s.Key, "key", "", "the `ARN` of the KMS key of the store, if it has the option kmsKeyArn")
 	cmd.Flags().StringVar(&s.Topic, "topic", "", "the `ARN` of the topic of the alarms, if the store has the option alarmTopic")
+	cmd.Flags().StringSliceVar(&s.Trackings, "trackings", nil, "the optional `trackings` of the store, if it has the option trackings")
 	cmd.Flags().StringVar(&s.Qualifier, "qualifier", "hnb659fds", "for a deployer: the `qualifier` of the CDK's bootstrap")
 	return cmd
 }
@@ -72,6 +75,11 @@ func checkPolicyStore(s access.Store) error {
 	} {
 		if !c.form.MatchString(c.value) {
 			return fmt.Errorf("--%s %q: %s", c.flag, c.value, c.right)
+		}
+	}
+	for _, name := range s.Trackings {
+		if !slices.Contains(tracking.Optional(), name) {
+			return fmt.Errorf("--trackings %q: write the names of optional trackings: %s", name, strings.Join(tracking.Optional(), ", "))
 		}
 	}
 	return nil

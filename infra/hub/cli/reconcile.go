@@ -82,7 +82,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 	if comparison.Since.After(since) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "The log of webhooks begins at %s: earlier events are not compared.\n", backfill.Moment(comparison.Since))
 	}
-	if err := printComparison(cmd.OutOrStdout(), comparison, t.Trackings()); err != nil {
+	if err := printComparison(cmd.OutOrStdout(), comparison, t.Sender.Trackings()); err != nil {
 		return err
 	}
 	if len(comparison.Missing) == 0 {

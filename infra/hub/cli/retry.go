@@ -74,12 +74,16 @@ func (o retryOptions) run(cmd *cobra.Command, ids []string) error {
 	if o.limit < 1 {
 		return fmt.Errorf("--limit %d: write a number above zero", o.limit)
 	}
-	trackings, err := parseTrackings(o.trackings)
+	s, err := store.Open(cmd.Context(), o.location)
 	if err != nil {
 		return err
 	}
-	if o.location.Prefix != "" {
-		return o.runDeployed(cmd, trackings, ids)
+	trackings, err := parseTrackings(s, o.trackings)
+	if err != nil {
+		return err
+	}
+	if s.Deployment != nil {
+		return runDeployed(cmd, s, trackings, ids)
 	}
 	client, err := local.NewClient(o.addr, o.location.Dir)
 	if err != nil {
@@ -123,13 +127,9 @@ func (o retryOptions) run(cmd *cobra.Command, ids []string) error {
 }
 
 // runDeployed makes the functions of a deployed store attempt their events.
-func (o retryOptions) runDeployed(cmd *cobra.Command, trackings []tracking.Tracking, ids []string) error {
+func runDeployed(cmd *cobra.Command, s store.Store, trackings []tracking.Tracking, ids []string) error {
 	if len(ids) > 0 {
 		return errors.New("with --prefix, retry cannot select events by their ids: leave out the ids, and it attempts all events, or those of --tracking")
-	}
-	s, err := store.Open(cmd.Context(), o.location)
-	if err != nil {
-		return err
 	}
 	paused, err := notePaused(cmd, s, trackings...)
 	if err != nil {

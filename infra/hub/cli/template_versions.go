@@ -77,12 +77,15 @@ If events would fail or would not be sent any more, it writes nothing unless --y
 
 // templateIn returns the tracking with that name, and the store in which its template is.
 func templateIn(ctx context.Context, name string, w store.Location) (tracking.Tracking, store.Store, error) {
-	trackings, err := parseTrackings([]string{name})
+	s, err := store.Open(ctx, w)
 	if err != nil {
 		return tracking.Tracking{}, store.Store{}, err
 	}
-	s, err := store.Open(ctx, w)
-	return trackings[0], s, err
+	trackings, err := parseTrackings(s, []string{name})
+	if err != nil {
+		return tracking.Tracking{}, store.Store{}, err
+	}
+	return trackings[0], s, nil
 }
 
 // printVersions prints a table of the versions of a template. now is the live one.

@@ -91,11 +91,11 @@ func (p pair) same() bool { return p.exists && store.SameText(p.Source, p.file) 
 
 // run reads the templates in the store and in files, and calls do with them.
 func (o templateOptions) run(cmd *cobra.Command, names []string, do func(*cobra.Command, templateOptions, store.Store, []pair) error) error {
-	trackings, err := parseTrackings(names)
+	s, err := store.Open(cmd.Context(), o.Location)
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(cmd.Context(), o.Location)
+	trackings, err := parseTrackings(s, names)
 	if err != nil {
 		return err
 	}
@@ -106,10 +106,11 @@ func (o templateOptions) run(cmd *cobra.Command, names []string, do func(*cobra.
 	return do(cmd, o, s, pairs)
 }
 
-// parseTrackings returns the trackings with these names, and all of them without names.
-func parseTrackings(names []string) ([]tracking.Tracking, error) {
+// parseTrackings returns the trackings of a store with these names, and all of them without
+// names.
+func parseTrackings(s store.Store, names []string) ([]tracking.Tracking, error) {
 	if len(names) == 0 {
-		return tracking.All(), nil
+		return s.Trackings(), nil
 	}
 	var trackings []tracking.Tracking
 	for _, name := range names {
@@ -119,7 +120,7 @@ func parseTrackings(names []string) ([]tracking.Tracking, error) {
 		}
 		trackings = append(trackings, t)
 	}
-	return trackings, nil
+	return trackings, s.CheckHas(trackings...)
 }
 
 // pairs returns the templates of the trackings in the store and in files.

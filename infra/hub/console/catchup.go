@@ -96,11 +96,11 @@ func (c *Console) catchUpForms(ctx context.Context, found finding) (planForm, re
 	return planForm, reconcile, nil
 }
 
-// sendables returns the trackings whose past events can be sent. Those that are enabled are
+// sendables returns the trackings of the store whose past events can be sent. Those that are enabled are
 // chosen.
 func sendables(enabled map[string]bool, kinds ...backfill.Kind) (all []sendable) {
 	for _, t := range tracking.All() {
-		if slices.Contains(backfill.Trackings(kinds...), t.Name) {
+		if _, has := enabled[t.Name]; has && slices.Contains(backfill.Trackings(kinds...), t.Name) {
 			all = append(all, sendable{t, enabled[t.Name], enabled[t.Name]})
 		}
 	}

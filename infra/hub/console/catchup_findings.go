@@ -197,7 +197,7 @@ func (t tallied) Cells() []cell {
 
 // Rows returns the results by tracking.
 func (c compared) Rows() (rows []tallied) {
-	for _, name := range c.opened.Trackings() {
+	for _, name := range c.opened.Sender.Trackings() {
 		rows = append(rows, tallied{titleOf(name), c.Tallies[name]})
 	}
 	return rows

@@ -13,6 +13,8 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 
 	"commerce-segment/infra/hub/health"
@@ -153,17 +155,22 @@ type group struct {
 	Trackings []tracking.Tracking
 }
 
-// groups returns the seven trackings in the groups of the pages.
-func groups() []group {
-	orders, customers := group{Title: "Orders"}, group{Title: "Customers"}
-	for _, t := range tracking.All() {
-		if t.Call == tracking.Identify {
-			customers.Trackings = append(customers.Trackings, t)
-		} else {
-			orders.Trackings = append(orders.Trackings, t)
+// groups returns trackings in the groups of the pages: one for each type of resource.
+func groups(trackings []tracking.Tracking) (all []group) {
+	for _, t := range trackings {
+		title := groupTitle(t.Resource())
+		i := slices.IndexFunc(all, func(g group) bool { return g.Title == title })
+		if i < 0 {
+			i, all = len(all), append(all, group{Title: title})
 		}
+		all[i].Trackings = append(all[i].Trackings, t)
 	}
-	return []group{orders, customers}
+	return all
+}
+
+// groupTitle returns the title of the group of a type of resource: Orders for order.
+func groupTitle(resource string) string {
+	return strings.ToUpper(resource[:1]) + strings.ReplaceAll(resource[1:], "-", " ") + "s"
 }
 
 func (v view) Heading() string { return cmp.Or(v.Title, stepAt(v.Path).Title) }

@@ -102,7 +102,7 @@ func (c *Console) openDeadLetters() (deadletters.Queues, error) {
 	case c.Machine != nil:
 		return c.Machine.DeadLetters(), nil
 	case c.Store.Deployment != nil:
-		return c.Store.Deployment.DeadLetters(tracking.All())
+		return c.Store.Deployment.DeadLetters(c.Store.Trackings())
 	default:
 		return nil, errNoQueues
 	}

@@ -93,7 +93,7 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusNotFound, errNoLog)
 		return
 	}
-	data := newExecutionsData(values, q)
+	data := c.newExecutionsData(values, q)
 	data.Found, err = log.Find(r.Context(), q, executions.Page{Rows: rowsInPage, After: values.Get(FieldAfter), Summary: true})
 	if err == nil && c.Store.Deployment != nil {
 		var backlog deadletters.Backlog
@@ -109,9 +109,9 @@ func (c *Console) executions(w http.ResponseWriter, r *http.Request) {
 }
 
 // newExecutionsData returns the data of a page before its query was asked.
-func newExecutionsData(values url.Values, q executions.Query) executionsData {
+func (c *Console) newExecutionsData(values url.Values, q executions.Query) executionsData {
 	data := executionsData{
-		Query: q, Since: values.Get(fieldSince), Outcomes: executions.Outcomes, Trackings: tracking.All(), Zone: zone(q.From),
+		Query: q, Since: values.Get(fieldSince), Outcomes: executions.Outcomes, Trackings: c.Store.Trackings(), Zone: zone(q.From),
 		Tracking: values.Get("tracking"), Outcome: executions.Outcome(values.Get("outcome")),
 		Filtered: len(q.Outcomes)+len(q.Trackings) > 0 || q.Event+q.Reason+q.Text+q.ID != "",
 	}

@@ -136,12 +136,12 @@ func (c *Console) checks(values map[string]string, data finishData) []check {
 		all[0] = check{Text: err.Error(), Path: "/connections"}
 	}
 	chosen, on := chosenBy(values, c.Store.Defaults()), 0
-	for _, t := range tracking.All() {
+	for _, t := range c.Store.Trackings() {
 		if chosen[settings.Enabled(t)] == "true" {
 			on++
 		}
 	}
-	all = append(all, check{OK: on > 0, Text: fmt.Sprintf("%d of %d configurations are enabled.", on, len(tracking.All())), Path: "/trackings"})
+	all = append(all, check{OK: on > 0, Text: fmt.Sprintf("%d of %d configurations are enabled.", on, len(c.Store.Trackings())), Path: "/trackings"})
 	segment := check{OK: true, Text: "Segment: a write key is set. Only the source's debugger shows whether it is valid.", Path: "/connections"}
 	if strings.TrimSpace(values[settings.SegmentWriteKey]) == "" {
 		segment.OK, segment.Text = false, "Segment: no write key is set. Events are retried until one is set."

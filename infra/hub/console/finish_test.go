@@ -36,7 +36,7 @@ func TestFinishRegistersTheWebhooksAndThenHasNothingToDo(t *testing.T) {
 	if strings.Contains(page, secret) {
 		t.Error("the page shows the secret")
 	}
-	if b.post("/finish", nil); len(store.Integrations()) != len(tracking.All()) {
+	if b.post("/finish", nil); len(store.Integrations()) != len(tracking.All())-len(tracking.Optional()) {
 		t.Errorf("the second time Commerce has %d", len(store.Integrations()))
 	}
 	_, page = b.get("/")
@@ -79,8 +79,8 @@ func TestFinishTwiceAtOnceRegistersEachWebhookOnce(t *testing.T) {
 		})
 	}
 	both.Wait()
-	if got := len(store.Integrations()); got != len(tracking.All()) {
-		t.Errorf("Commerce has %d integrations, want %d", got, len(tracking.All()))
+	if got := len(store.Integrations()); got != len(tracking.All())-len(tracking.Optional()) {
+		t.Errorf("Commerce has %d integrations, want %d", got, len(tracking.All())-len(tracking.Optional()))
 	}
 }
 
@@ -93,7 +93,7 @@ func TestFinishThatFailsShowsWhatWasDone(t *testing.T) {
 	if status != http.StatusBadGateway {
 		t.Errorf("answered %d", status)
 	}
-	if _, page = b.post("/finish", nil); len(store.Integrations()) != len(tracking.All()) {
+	if _, page = b.post("/finish", nil); len(store.Integrations()) != len(tracking.All())-len(tracking.Optional()) {
 		t.Errorf("after that Commerce has %d:\n%s", len(store.Integrations()), page)
 	}
 }
@@ -121,7 +121,7 @@ func TestFinishOnThisMachineAsksForAnAddress(t *testing.T) {
 	}
 	status, page = b.post("/finish", url.Values{"url": {"https://x.tunnel.example"}})
 	wants(t, page, "Nothing to do", `value="https://x.tunnel.example"`)
-	if status != http.StatusOK || len(store.Integrations()) != len(tracking.All()) {
+	if status != http.StatusOK || len(store.Integrations()) != len(tracking.All())-len(tracking.Optional()) {
 		t.Errorf("answered %d, and Commerce has %d", status, len(store.Integrations()))
 	}
 }

@@ -95,7 +95,7 @@ func (c *Console) listLetters(w http.ResponseWriter, r *http.Request) {
 		goTo(w, r, "/deadletters") // which shows the progress
 		return
 	}
-	data := lettersData{letterFilter: readLetterFilter(r.URL.Query()), Trackings: tracking.All()}
+	data := lettersData{letterFilter: readLetterFilter(r.URL.Query()), Trackings: c.Store.Trackings()}
 	all := c.letterList.all()
 	for _, l := range all {
 		if !slices.Contains(data.Reasons, l.Failure.Reason) {

@@ -149,7 +149,7 @@ func (c *Console) readOverview(r *http.Request) (overviewData, error) {
 	if err != nil {
 		return overviewData{}, err
 	}
-	data := overviewData{Now: c.readNow(r), Machine: c.Machine, States: []state{connectionsState(list), trackingsState(list), templatesState(list), c.webhooksState(ctx)}}
+	data := overviewData{Now: c.readNow(r), Machine: c.Machine, States: []state{connectionsState(list), trackingsState(c.Store.Trackings(), list), templatesState(c.Store.Trackings(), list), c.webhooksState(ctx)}}
 	if c.Machine != nil {
 		data.Samples = templates.Samples()
 		if data.Notes, err = c.Machine.Notes(ctx); err != nil {
@@ -186,26 +186,26 @@ func connectionsState(list []store.Setting) state {
 	return s
 }
 
-func trackingsState(list []store.Setting) state {
+func trackingsState(trackings []tracking.Tracking, list []store.Setting) state {
 	set, on := byName(list), 0
-	for _, t := range tracking.All() {
+	for _, t := range trackings {
 		if set[settings.Enabled(t)].Value == "true" {
 			on++
 		}
 	}
-	return state{step: stepAt("/trackings"), Done: on > 0, Text: fmt.Sprintf("%d of %d enabled.", on, len(tracking.All()))}
+	return state{step: stepAt("/trackings"), Done: on > 0, Text: fmt.Sprintf("%d of %d enabled.", on, len(trackings))}
 }
 
-func templatesState(list []store.Setting) state {
+func templatesState(trackings []tracking.Tracking, list []store.Setting) state {
 	set, own := byName(list), 0
-	for _, t := range tracking.All() {
+	for _, t := range trackings {
 		if !set[settings.Template(t)].Default {
 			own++
 		}
 	}
 	s := state{step: stepAt("/templates"), Done: true, Text: "All templates are the defaults."}
 	if own > 0 {
-		s.Text = fmt.Sprintf("%d of %d edited.", own, len(tracking.All()))
+		s.Text = fmt.Sprintf("%d of %d edited.", own, len(trackings))
 	}
 	return s
 }

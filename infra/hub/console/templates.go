@@ -40,7 +40,7 @@ func (c *Console) listTemplates(w http.ResponseWriter, r *http.Request) {
 	}
 	set := byName(list)
 	var shown []listedGroup
-	for _, g := range groups() {
+	for _, g := range groups(c.Store.Trackings()) {
 		one := listedGroup{Title: g.Title}
 		for _, t := range g.Trackings {
 			one.Templates = append(one.Templates, listTemplate(r.Context(), t, set[settings.Template(t)]))

@@ -28,6 +28,9 @@ type choiceRow struct {
 	// The settings when the page was opened. They show what the user changed.
 	WasEnabled, WasEvents string
 	Paused                bool
+	// Missing says that the store does not have the tracking, and what to do. Then the row has
+	// no settings.
+	Missing string
 }
 
 // Chooses reports whether there is more than one event to choose from.
@@ -35,16 +38,12 @@ func (r choiceRow) Chooses() bool { return len(r.Events) > 1 }
 
 // Makes describes the Segment call that the tracking makes.
 func (r choiceRow) Makes() string {
-	subject := "order"
-	if r.Call == tracking.Identify {
-		subject = "customer"
-	}
 	often := "each time"
 	if r.Once {
-		often = "once for each " + subject
+		often = "once for each " + spaced(r.Resource())
 	}
 	if r.Call == tracking.Identify {
-		return "An identify call with the customer's name and email, " + often + "."
+		return "An identify call with the " + spaced(r.Resource()) + "'s name and email, " + often + "."
 	}
 	return "A track call “" + r.Title + "”, " + often + "."
 }
@@ -55,18 +54,12 @@ type eventChoice struct {
 	Chosen bool
 }
 
-// eventTimes describe when Commerce sends each event.
+// eventTimes describe when Commerce sends the events whose names do not say it.
 var eventTimes = map[string]string{
-	"order.created":    "when the order is created",
 	"order.authorized": "when the payment of the order is authorized",
-	"order.paid":       "when the order is paid",
-	"order.fulfilled":  "when the order is fulfilled",
 	"order.updated":    "when the order changes in any way",
 	"order.refunded":   "when the whole order is refunded",
-	"order.cancelled":  "when the order is cancelled",
-	"customer.created": "when the customer is created",
 	"customer.updated": "when the customer's details change",
-	"customer.deleted": "when the customer is deleted",
 }
 
 // timeOf describes when a tracking receives an event.
@@ -74,8 +67,12 @@ func timeOf(t tracking.Tracking, event string) string {
 	if t.InParts && event == "order.updated" {
 		return "when a part of the order is refunded (needs a connection to Commerce, whose API has the amount)"
 	}
-	return eventTimes[event]
+	resource, verb, _ := strings.Cut(event, ".")
+	return cmp.Or(eventTimes[event], "when the "+spaced(resource)+" is "+spaced(verb))
 }
+
+// spaced returns a name with spaces between its words.
+func spaced(name string) string { return strings.NewReplacer("-", " ", "_", " ").Replace(name) }
 
 // trackings shows which events are sent to Segment.
 func (c *Console) trackings(w http.ResponseWriter, r *http.Request) {
@@ -85,7 +82,7 @@ func (c *Console) trackings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	current := chosenBy(values, c.Store.Defaults())
-	c.showTrackings(w, r, http.StatusOK, choices(current, current, nil), "")
+	c.showTrackings(w, r, http.StatusOK, c.choices(current, current, nil), "")
 }
 
 func (c *Console) showTrackings(w http.ResponseWriter, r *http.Request, status int, data []choice, alert string) {
@@ -120,13 +117,17 @@ func inOrder(t tracking.Tracking, value string) string {
 	return strings.Join(events, ",")
 }
 
-// choices returns the seven trackings as the page shows them: the chosen settings, and those
-// when the page was opened. The errors are by tracking name.
-func choices(chosen, was, wrongs map[string]string) []choice {
+// choices returns the trackings as the page shows them: the chosen settings, and those when
+// the page was opened. The errors are by tracking name.
+func (c *Console) choices(chosen, was, wrongs map[string]string) []choice {
 	var all []choice
-	for _, g := range groups() {
+	for _, g := range groups(tracking.All()) {
 		one := choice{Title: g.Title}
 		for _, t := range g.Trackings {
+			if missing := c.Store.CheckHas(t); missing != nil {
+				one.Rows = append(one.Rows, choiceRow{Tracking: t, Missing: missing.Error()})
+				continue
+			}
 			row := choiceRow{
 				Tracking: t, Enabled: chosen[settings.Enabled(t)] == "true", Wrong: wrongs[t.Name],
 				WasEnabled: was[settings.Enabled(t)], WasEvents: was[settings.Events(t)],
@@ -155,7 +156,7 @@ func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	chosen, was, wrongs := map[string]string{}, map[string]string{}, map[string]string{}
-	for _, t := range tracking.All() {
+	for _, t := range c.Store.Trackings() {
 		enabled := r.PostForm.Get("enabled-"+t.Name) != ""
 		events := r.PostForm["events-"+t.Name]
 		was[settings.Enabled(t)], was[settings.Events(t)] = r.PostForm.Get("was-enabled-"+t.Name), r.PostForm.Get("was-events-"+t.Name)
@@ -172,7 +173,7 @@ func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(wrongs) > 0 {
-		c.showTrackings(w, r, http.StatusUnprocessableEntity, choices(chosen, was, wrongs), "Nothing was saved. Correct the marked fields.")
+		c.showTrackings(w, r, http.StatusUnprocessableEntity, c.choices(chosen, was, wrongs), "Nothing was saved. Correct the marked fields.")
 		return
 	}
 	release, err := c.Store.Saving(r.Context())
@@ -189,13 +190,13 @@ func (c *Console) saveTrackings(w http.ResponseWriter, r *http.Request) {
 	current := chosenBy(values, c.Store.Defaults())
 	wanted, together := changedOn(chosen, was, current)
 	if wrongs = changedByBoth(wanted, was, current); len(wrongs) > 0 {
-		c.showTrackings(w, r, http.StatusConflict, choices(together, current, wrongs), "Nothing was saved: "+
+		c.showTrackings(w, r, http.StatusConflict, c.choices(together, current, wrongs), "Nothing was saved: "+
 			"another user changed the marked settings after you opened this page. Save again to overwrite them.")
 		return
 	}
 	said, err := c.saveChosen(r.Context(), wanted)
 	if err != nil {
-		c.showTrackings(w, r, http.StatusBadGateway, choices(together, current, nil), err.Error())
+		c.showTrackings(w, r, http.StatusBadGateway, c.choices(together, current, nil), err.Error())
 		return
 	}
 	c.done(w, r, "/trackings", said)

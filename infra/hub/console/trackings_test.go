@@ -52,7 +52,9 @@ func (b *browser) trackingsForm() url.Values {
 	b.t.Helper()
 	form := b.form("/trackings", "/trackings")
 	for _, tr := range tracking.All() {
-		form.Set("enabled-"+tr.Name, "true")
+		if !tr.Optional {
+			form.Set("enabled-"+tr.Name, "true")
+		}
 		form["events-"+tr.Name] = tr.Observes
 	}
 	return form
@@ -128,7 +130,7 @@ func TestThePageConfigurationsShowsTheSettings(t *testing.T) {
 
 func TestEveryObservableEventHasADescription(t *testing.T) {
 	for _, tr := range tracking.All() {
-		if missing := slices.IndexFunc(tr.Observable(), func(event string) bool { return eventTimes[event] == "" }); missing >= 0 {
+		if missing := slices.IndexFunc(tr.Observable(), func(event string) bool { return timeOf(tr, event) == "" }); missing >= 0 {
 			t.Errorf("%s: %s has no description", tr.Name, tr.Observable()[missing])
 		}
 	}

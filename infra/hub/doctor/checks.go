@@ -182,7 +182,7 @@ func secretFindings(secrets int, since time.Duration, flag string) []Finding {
 }
 
 func (p Patient) templates(ctx context.Context) []Finding {
-	list, err := p.Store.Templates(ctx, tracking.All()...)
+	list, err := p.Store.Templates(ctx, p.Store.Trackings()...)
 	if err != nil {
 		return unknown(err)
 	}
@@ -304,7 +304,7 @@ func clockFindings(ahead time.Duration, whose string) []Finding {
 }
 
 func (p Patient) version(ctx context.Context) []Finding {
-	list, err := p.Store.Templates(ctx, tracking.All()...)
+	list, err := p.Store.Templates(ctx, p.Store.Trackings()...)
 	if err != nil {
 		return unknown(err)
 	}

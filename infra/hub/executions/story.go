@@ -110,19 +110,18 @@ func sent(found []Execution) string {
 }
 
 // missing returns the trackings without a webhook, each with its events. It considers only
-// trackings about the same kind of resource.
+// trackings about the same kind of resource that every store has.
 func missing(found []Execution) (names []string) {
-	about := func(t tracking.Tracking) string { kind, _, _ := strings.Cut(t.Observes[0], "."); return kind }
 	came := map[string]bool{}
 	kinds := map[string]bool{}
 	for _, e := range found {
 		came[e.Tracking] = true
 		if t, err := tracking.ByName(e.Tracking); err == nil {
-			kinds[about(t)] = true
+			kinds[t.Resource()] = true
 		}
 	}
 	for _, t := range tracking.All() {
-		if kinds[about(t)] && !came[t.Name] {
+		if kinds[t.Resource()] && !came[t.Name] && !t.Optional {
 			names = append(names, fmt.Sprintf("%s (%s)", t.Title, strings.Join(t.Observable(), " or ")))
 		}
 	}

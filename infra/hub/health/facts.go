@@ -18,7 +18,7 @@ type Facts struct {
 	Unused    []string // files in the directory that nothing reads
 	Settings  string   // what is wrong with the settings or missing; empty if nothing is
 	Templates []BrokenTemplate
-	Disabled  []string // trackings
+	Disabled  []string // trackings that are not optional
 	Paused    []store.Pause
 	InboxKey  bool // the write key for Segment is that of an inbox: see store.IsInboxKey
 

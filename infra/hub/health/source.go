@@ -11,7 +11,6 @@ import (
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
-	"commerce-segment/shared/tracking"
 )
 
 // Source is where the facts of a store are.
@@ -84,13 +83,15 @@ func (s Source) templates(ctx context.Context, f *Facts) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.Store.Templates(ctx, tracking.All()...)
+	list, err := s.Store.Templates(ctx, s.Store.Trackings()...)
 	if err != nil {
 		return err
 	}
 	for _, t := range list {
 		if !enabled[t.Tracking.Name] {
-			f.Disabled = append(f.Disabled, t.Tracking.Name)
+			if !t.Tracking.Optional {
+				f.Disabled = append(f.Disabled, t.Tracking.Name)
+			}
 			continue
 		}
 		if t.IsDefault() {

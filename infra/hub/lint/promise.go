@@ -28,7 +28,7 @@ func checkPromise(t tracking.Tracking, messages []*message) []Finding {
 	default:
 		first.checkEvent(t, calls)
 	}
-	if t.Call == tracking.Track && !slices.ContainsFunc(messages, (*message).hasOrder) {
+	if t.Call == tracking.Track && t.Resource() == "order" && !slices.ContainsFunc(messages, (*message).hasOrder) {
 		first.add("properties", "promise", "has none of order_id, total, value and products, which "+t.Title+" promises",
 			"write them as the default template does")
 	}

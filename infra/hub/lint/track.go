@@ -58,7 +58,7 @@ func (m *message) products() []any {
 func (m *message) checkEventName() bool {
 	event := text(at(m.fields, "event"))
 	for _, t := range tracking.All() {
-		if t.Call != tracking.Track || plain(t.Title) != plain(event) {
+		if t.Call != tracking.Track || t.Resource() != "order" || plain(t.Title) != plain(event) {
 			continue
 		}
 		if event != t.Title {

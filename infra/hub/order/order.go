@@ -36,9 +36,9 @@ func InCommerce(ctx context.Context, s store.Store, inbox string, log executions
 	var says []string
 	switch {
 	case err != nil:
-	case isCustomer(story):
+	case typeOf(story) == "customer":
 		says, err = customer(ctx, client, resourceOf(story))
-	default:
+	case typeOf(story) == "order":
 		says, err = order(ctx, client, s, inbox, log, story)
 	}
 	if err != nil {
@@ -47,13 +47,15 @@ func InCommerce(ctx context.Context, s store.Store, inbox string, log executions
 	return says
 }
 
-// isCustomer reports whether a story is about a customer.
-func isCustomer(story executions.Story) bool {
-	if len(story.Chapters) == 0 {
-		return false
+// typeOf returns the type of the resource that a story is about: an order, if nothing shows
+// another.
+func typeOf(story executions.Story) string {
+	if len(story.Chapters) > 0 {
+		if t, err := tracking.ByName(story.Chapters[0].Tracking); err == nil {
+			return t.Resource()
+		}
 	}
-	t, err := tracking.ByName(story.Chapters[0].Tracking)
-	return err == nil && t.Call == tracking.Identify
+	return "order"
 }
 
 // resourceOf returns the id of the order or customer. That of the story may be of a webhook.

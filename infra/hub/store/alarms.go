@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,16 +60,21 @@ func (d *Deployment) Alarms(ctx context.Context) (Alarms, error) {
 	return found, err
 }
 
+// maxAlarms is how many alarms one request returns (CloudWatch, DescribeAlarms).
+const maxAlarms = 100
+
 // alarms returns the alarms of the store by their names. It asks for them by name: the names
 // of another store can begin with the name of this stack.
 func (d *Deployment) alarms(ctx context.Context) (map[string]types.MetricAlarm, error) {
-	answer, err := cloudwatch.NewFromConfig(d.Config).DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: runbook.Names(d.StackName()), MaxRecords: aws.Int32(100)})
-	if err != nil {
-		return nil, fmt.Errorf("reading which alarms are on: %w", err)
-	}
-	alarms := map[string]types.MetricAlarm{}
-	for _, alarm := range answer.MetricAlarms {
-		alarms[aws.ToString(alarm.AlarmName)] = alarm
+	client, alarms := cloudwatch.NewFromConfig(d.Config), map[string]types.MetricAlarm{}
+	for names := range slices.Chunk(runbook.Names(d.StackName()), maxAlarms) {
+		answer, err := client.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: names, MaxRecords: aws.Int32(maxAlarms)})
+		if err != nil {
+			return nil, fmt.Errorf("reading which alarms are on: %w", err)
+		}
+		for _, alarm := range answer.MetricAlarms {
+			alarms[aws.ToString(alarm.AlarmName)] = alarm
+		}
 	}
 	return alarms, nil
 }

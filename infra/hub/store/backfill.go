@@ -62,7 +62,7 @@ var ErrStoreChanged = errors.New("the Commerce store, the Segment source or the 
 func (b Backfill) Reopen(ctx context.Context) (Backfill, error) {
 	b.options.Disabled = false
 	now, err := b.Store.OpenBackfill(ctx, b.options)
-	if err == nil && (now.pair != b.pair || !slices.Equal(now.Trackings(), b.Trackings())) {
+	if err == nil && (now.pair != b.pair || !slices.Equal(now.Sender.Trackings(), b.Sender.Trackings())) {
 		err = ErrStoreChanged
 	}
 	return now, err
@@ -213,7 +213,7 @@ type Loss struct {
 
 // Losses asks Commerce why the missing webhooks of each tracking were probably lost.
 func (b Backfill) Losses(ctx context.Context, c *backfill.Comparison) (losses []Loss, err error) {
-	for _, name := range b.Trackings() {
+	for _, name := range b.Sender.Trackings() {
 		if c.Tallies[name].Missing == 0 {
 			continue
 		}
@@ -269,7 +269,7 @@ func (b Backfill) ArrivalLog(ctx context.Context, here executions.Log) (backfill
 		return nil, err
 	}
 	l := arrivalLog{log: b.Deployment.Logs(), begins: begins}
-	for _, name := range b.Trackings() {
+	for _, name := range b.Sender.Trackings() {
 		row, err := tracking.ByName(name)
 		if err != nil {
 			return nil, err
@@ -372,11 +372,11 @@ func outcomeOf(e executions.Execution) backfill.Outcome {
 	return 0
 }
 
-// Configs returns the settings of all trackings by name. A store on this machine without a
+// Configs returns the settings of the trackings by name. A store on this machine without a
 // Segment host sends to the inbox at the given URL.
 func (s Store) Configs(ctx context.Context, inbox string) (map[string]relay.Config, error) {
 	configs := map[string]relay.Config{}
-	for _, t := range tracking.All() {
+	for _, t := range s.Trackings() {
 		config, err := s.config(ctx, t, inbox)
 		if err != nil {
 			return nil, fmt.Errorf("the settings in %s: %w", s.Name, err)
@@ -403,7 +403,7 @@ func (d *Deployment) LogsBegin(ctx context.Context) (time.Time, error) {
 	client := cloudwatchlogs.NewFromConfig(d.Config)
 	stack := outputs.StackName(d.Outputs[outputs.Prefix])
 	var begin time.Time
-	for _, t := range tracking.All() {
+	for _, t := range d.Trackings() {
 		name := outputs.LogGroup(stack, t)
 		answer, err := client.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(name)})
 		if err != nil {

@@ -140,6 +140,20 @@ func describe(ctx context.Context, config aws.Config, prefix string) (*Deploymen
 	}
 }
 
+// Trackings returns the trackings that are deployed, in the order of the catalogue.
+func (d *Deployment) Trackings() []tracking.Tracking {
+	return slices.DeleteFunc(tracking.All(), func(t tracking.Tracking) bool { return d.checkHas(t) != nil })
+}
+
+// checkHas returns an error with what to do if a tracking is not deployed. One that is not
+// optional always is.
+func (d *Deployment) checkHas(t tracking.Tracking) error {
+	if !t.Optional || d.WebhookURL(t) != "" {
+		return nil
+	}
+	return fmt.Errorf("%s is not deployed: add it to the option trackings of %s (infra/docs/deploy.md) and run make deploy", t.Name, d.Outputs[outputs.Prefix])
+}
+
 // WebhookURL returns the URL to which Commerce posts a tracking's webhooks.
 func (d *Deployment) WebhookURL(t tracking.Tracking) string { return d.Outputs[outputs.Webhook(t)] }
 
@@ -180,6 +194,9 @@ func (d *Deployment) RetryNow(ctx context.Context, trackings []tracking.Tracking
 
 // queues returns the URLs of the queues of a tracking.
 func (d *Deployment) queues(t tracking.Tracking) (spool.URLs, error) {
+	if err := d.checkHas(t); err != nil {
+		return spool.URLs{}, err
+	}
 	urls := spool.URLs{Queue: d.Outputs[outputs.Queue(t)], Waiting: d.Outputs[outputs.Waiting(t)], DeadLetters: d.Outputs[outputs.DeadLetters(t)]}
 	if urls.Queue == "" || urls.Waiting == "" || urls.DeadLetters == "" {
 		return urls, fmt.Errorf("the stack does not have the outputs %s, %s and %s: deploy it again with this version", outputs.Queue(t), outputs.Waiting(t), outputs.DeadLetters(t))
@@ -217,7 +234,7 @@ func (d *Deployment) DeadLetters(trackings []tracking.Tracking) (deadletters.Que
 
 // Backlog counts the messages in all queues of the store.
 func (d *Deployment) Backlog(ctx context.Context) (deadletters.Backlog, error) {
-	letters, err := d.DeadLetters(tracking.All())
+	letters, err := d.DeadLetters(d.Trackings())
 	if err != nil {
 		return deadletters.Backlog{}, err
 	}
@@ -226,7 +243,7 @@ func (d *Deployment) Backlog(ctx context.Context) (deadletters.Backlog, error) {
 
 // Logs returns the logs of the store's functions.
 func (d *Deployment) Logs() cloudwatch.Logs {
-	return cloudwatch.Logs{Client: cloudwatchlogs.NewFromConfig(d.Config), Stack: d.StackName()}
+	return cloudwatch.Logs{Client: cloudwatchlogs.NewFromConfig(d.Config), Stack: d.StackName(), Trackings: d.Trackings()}
 }
 
 // Named returns how the commands in messages name the store. Commands that show webhooks

@@ -39,7 +39,7 @@ func (d *Deployment) Limits(ctx context.Context) (Limits, error) {
 		return Limits{}, errors.New("reading the limits of Lambda: the answer contains none")
 	}
 	l := Limits{Concurrency: int(account.AccountLimit.ConcurrentExecutions), Unreserved: int(aws.ToInt32(account.AccountLimit.UnreservedConcurrentExecutions))}
-	for _, t := range tracking.All() {
+	for _, t := range d.Trackings() {
 		concurrency, err := d.deliveryConcurrency(ctx, client, t, l.Unreserved)
 		if err != nil {
 			return Limits{}, err
@@ -51,7 +51,7 @@ func (d *Deployment) Limits(ctx context.Context) (Limits, error) {
 		return Limits{}, err
 	}
 	now := time.Now()
-	for _, t := range tracking.All() {
+	for _, t := range d.Trackings() {
 		n, err := d.total(ctx, alarms[d.StackName()+"-"+runbook.Throttles.Name(t)], now)
 		if err != nil {
 			return Limits{}, err

@@ -53,7 +53,7 @@ func (s Store) Pauses(ctx context.Context) ([]Pause, error) {
 		return nil, err
 	}
 	var all []Pause
-	for _, t := range tracking.All() {
+	for _, t := range s.Trackings() {
 		if !settings.IsPaused(t, values) {
 			continue
 		}
@@ -117,6 +117,9 @@ func (s Store) AwaitPaused(ctx context.Context, trackings []tracking.Tracking) e
 // deliveries returns the event source mappings with which Lambda reads the queue of a tracking:
 // one.
 func (d *Deployment) deliveries(ctx context.Context, client *lambda.Client, t tracking.Tracking) (*lambda.ListEventSourceMappingsOutput, error) {
+	if err := d.checkHas(t); err != nil {
+		return nil, err
+	}
 	name := outputs.StackName(d.Outputs[outputs.Prefix]) + "-" + t.Name
 	mappings, err := client.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(name)})
 	if err != nil {
@@ -133,7 +136,7 @@ func (d *Deployment) deliveries(ctx context.Context, client *lambda.Client, t tr
 func (d *Deployment) pauses(ctx context.Context) ([]Pause, error) {
 	client := lambda.NewFromConfig(d.Config)
 	var all []Pause
-	for _, t := range tracking.All() {
+	for _, t := range d.Trackings() {
 		mappings, err := d.deliveries(ctx, client, t)
 		if err != nil {
 			return nil, err

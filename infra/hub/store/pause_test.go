@@ -75,7 +75,7 @@ func TestADeployedTrackingIsPausedByItsEventSourceMapping(t *testing.T) {
 		!strings.Contains(pauses[0].Says(), "resume it before 2026-12-14 00:53 UTC") {
 		t.Errorf("the pauses are %v, %v", pauses, err)
 	}
-	if err := s.SetPaused(t.Context(), tracking.All(), false); err != nil {
+	if err := s.SetPaused(t.Context(), s.Trackings(), false); err != nil {
 		t.Fatal(err)
 	}
 	if pauses, err := s.Pauses(t.Context()); err != nil || len(pauses) != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (s Store) Settings(ctx context.Context) ([]Setting, error) {
 	}
 	var all []Setting
 	defaults := s.Defaults()
-	names := append(AllNames(), settings.WebhookAddress)
+	names := append(namesOf(s.Trackings()), settings.WebhookAddress)
 	if s.Deployment == nil {
 		names = namesInDirectory()
 	}
@@ -94,7 +95,7 @@ func (s Store) Defaults() map[string]string {
 		defaults[settings.SegmentHost], defaults[settings.SegmentPath] = settings.DefaultHost, settings.DefaultPath
 	}
 	for _, t := range tracking.All() {
-		defaults[settings.Enabled(t)] = "true"
+		defaults[settings.Enabled(t)] = strconv.FormatBool(!t.Optional)
 		defaults[settings.Paused(t)] = "false"
 		defaults[settings.Events(t)] = strings.Join(t.Observes, ",")
 		defaults[settings.Template(t)] = templates.Default(t.Name)
@@ -106,7 +107,7 @@ func (s Store) Defaults() map[string]string {
 // is reported as enabled: its events are retried.
 func (s Store) Enabled(ctx context.Context) (map[string]bool, error) {
 	var names []string
-	for _, t := range tracking.All() {
+	for _, t := range s.Trackings() {
 		names = append(names, settings.Enabled(t))
 	}
 	values, err := s.Parameters(ctx, names)
@@ -114,8 +115,9 @@ func (s Store) Enabled(ctx context.Context) (map[string]bool, error) {
 		return nil, err
 	}
 	enabled := map[string]bool{}
-	for _, t := range tracking.All() {
-		enabled[t.Name] = strings.TrimSpace(values[settings.Enabled(t)]) != "false"
+	for _, t := range s.Trackings() {
+		value := strings.TrimSpace(values[settings.Enabled(t)])
+		enabled[t.Name] = value != "false" && (value != "" || !t.Optional)
 	}
 	return enabled, nil
 }

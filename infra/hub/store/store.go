@@ -66,6 +66,27 @@ func Open(ctx context.Context, w Location) (Store, error) {
 	return s, nil
 }
 
+// Trackings returns the trackings that the store has, in the order of the catalogue: all of
+// them on this machine.
+func (s Store) Trackings() []tracking.Tracking {
+	if s.Deployment == nil {
+		return tracking.All()
+	}
+	return s.Deployment.Trackings()
+}
+
+// CheckHas returns an error with what to do if the store does not have one of the trackings.
+func (s Store) CheckHas(trackings ...tracking.Tracking) error {
+	if s.Deployment == nil {
+		return nil
+	}
+	var wrong []error
+	for _, t := range trackings {
+		wrong = append(wrong, s.Deployment.checkHas(t))
+	}
+	return errors.Join(wrong...)
+}
+
 // InDirectory returns the store in a directory.
 func InDirectory(h Directory) Store {
 	return Store{
@@ -86,15 +107,21 @@ var sharedNames = []string{
 }
 
 // AllNames returns the names of all known parameters of a store, here or on AWS.
-func AllNames() []string {
+func AllNames() []string { return namesOf(tracking.All()) }
+
+// namesOf returns the names of the parameters of a store with these trackings.
+func namesOf(trackings []tracking.Tracking) []string {
 	names := slices.Clone(sharedNames)
-	for _, name := range []func(tracking.Tracking) string{settings.Enabled, settings.Events, settings.Template} {
-		for _, t := range tracking.All() {
+	for _, name := range ofTracking {
+		for _, t := range trackings {
 			names = append(names, name(t))
 		}
 	}
 	return names
 }
+
+// ofTracking returns the names of the parameters that each tracking has.
+var ofTracking = []func(tracking.Tracking) string{settings.Enabled, settings.Events, settings.Template}
 
 // namesInDirectory returns the names of all parameters that a hub's directory may have.
 func namesInDirectory() []string {

@@ -84,6 +84,9 @@ func (s Store) CheckCommerceCalls(t tracking.Tracking, source string) error {
 // SaveTemplate writes a template if the current one still has the given fingerprint. The
 // error is ErrTemplateChanged if it does not.
 func (s Store) SaveTemplate(ctx context.Context, t tracking.Tracking, source, replaces string) error {
+	if err := s.CheckHas(t); err != nil {
+		return err
+	}
 	if _, err := CompileTemplate(t, t.Name, source); err != nil {
 		return err
 	}

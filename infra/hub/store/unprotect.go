@@ -9,7 +9,6 @@ import (
 
 	"commerce-segment/infra/hub/deadletters"
 	"commerce-segment/infra/stack/outputs"
-	"commerce-segment/shared/tracking"
 )
 
 // Deletion is what is lost when the stack of a deployed store is deleted.
@@ -21,7 +20,7 @@ type Deletion struct {
 
 // Deletion returns what is lost when the stack of this deployed store is deleted.
 func (s Store) Deletion(ctx context.Context) (loss Deletion, err error) {
-	all, err := s.Templates(ctx, tracking.All()...)
+	all, err := s.Templates(ctx, s.Trackings()...)
 	if err != nil {
 		return Deletion{}, err
 	}

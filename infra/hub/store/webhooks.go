@@ -61,7 +61,8 @@ func isThisMachine(host string) bool {
 }
 
 // Webhooks returns the webhook that Commerce should have for each tracking. Their URLs begin
-// with the address of the store.
+// with the address of the store. That of a tracking that is not deployed is disabled, and has
+// no URL.
 func (s Store) Webhooks(ctx context.Context) ([]Webhook, error) {
 	base, err := s.base(ctx)
 	if err != nil {
@@ -94,6 +95,10 @@ func (s Store) webhooksAt(ctx context.Context, base string) ([]Webhook, error) {
 
 func (s Store) webhook(t tracking.Tracking, config relay.Config, base string) (Webhook, error) {
 	w := Webhook{Tracking: t, Name: s.webhookName(t), Events: config.Events, Enabled: config.Enabled}
+	if s.CheckHas(t) != nil { // Commerce may still have a webhook of an earlier deployment
+		w.Enabled = false
+		return w, nil
+	}
 	switch {
 	case base != "":
 		w.URL = base + serve.Route(t.Name)

@@ -167,7 +167,7 @@ func TestASyncCreatesMissingWebhooksOnce(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.put("tracking/order-completed/events", "order.fulfilled")
 		s.sync()
-		if n := len(s.api.Integrations()); n != len(tracking.All()) {
+		if n := len(s.api.Integrations()); n != len(tracking.All())-len(tracking.Optional()) {
 			t.Errorf("Commerce has %d integrations", n)
 		}
 		got := s.at("/webhooks/order-completed")
@@ -252,7 +252,7 @@ func TestASyncDisablesTheWebhooksOfDisabledTrackings(t *testing.T) {
 	inShop(t, func(t *testing.T, s shop) {
 		s.put("tracking/order-refunded/enabled", "false") // before anything is registered
 		s.sync()
-		if n := len(s.api.Integrations()); n != len(tracking.All())-1 {
+		if n := len(s.api.Integrations()); n != len(tracking.All())-len(tracking.Optional())-1 {
 			t.Errorf("Commerce has %d integrations", n)
 		}
 		s.put("tracking/order-updated/enabled", "false")
@@ -324,7 +324,7 @@ func TestDuplicatesAreDisabled(t *testing.T) {
 			t.Errorf("it does %q, want %q", todo, want)
 		}
 		s.settled()
-		if plan, err := s.store.PlanRemoval(t.Context(), s.client); err != nil || len(plan.Steps) != len(tracking.All())+1 {
+		if plan, err := s.store.PlanRemoval(t.Context(), s.client); err != nil || len(plan.Steps) != len(tracking.All())-len(tracking.Optional())+1 {
 			t.Errorf("a removal would remove %v, %v", briefly(plan.Steps), err)
 		}
 	})
@@ -338,7 +338,7 @@ func TestTwoConcurrentSyncsLeaveEachWebhookOnce(t *testing.T) {
 		stays   int           // webhooks of the first that are left; -1 for any number
 		removed []int         // by the first and by the second
 	}{
-		{"one after the other", 2 * time.Second, len(tracking.All()), []int{0, len(tracking.All())}},
+		{"one after the other", 2 * time.Second, len(tracking.All()) - len(tracking.Optional()), []int{0, len(tracking.All()) - len(tracking.Optional())}},
 		{"at the same moment", 0, -1, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -370,7 +370,7 @@ func TestTwoConcurrentSyncsLeaveEachWebhookOnce(t *testing.T) {
 						stays++
 					}
 				}
-				if len(left) != len(tracking.All()) || c.stays >= 0 && stays != c.stays || c.removed != nil && !slices.Equal(removed, c.removed) {
+				if len(left) != len(tracking.All())-len(tracking.Optional()) || c.stays >= 0 && stays != c.stays || c.removed != nil && !slices.Equal(removed, c.removed) {
 					t.Errorf("Commerce has %d webhooks, %d of them from the first sync, and %v were removed", len(left), stays, removed)
 				}
 				s.settled()
@@ -394,7 +394,7 @@ func TestASyncRemovesNothingThatItCannotHaveCreated(t *testing.T) {
 		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err != nil {
 			t.Fatal(err)
 		}
-		if got := len(s.api.Integrations()); got != len(tracking.All())+3 {
+		if got := len(s.api.Integrations()); got != len(tracking.All())-len(tracking.Optional())+3 {
 			t.Errorf("Commerce has %d", got)
 		}
 	})
@@ -437,7 +437,7 @@ func TestASyncThatFailsHalfwayIsFinishedByTheNext(t *testing.T) {
 					t.Errorf("it says %v", err)
 				}
 				s.sync()
-				if n := len(s.api.Integrations()); n != len(tracking.All()) {
+				if n := len(s.api.Integrations()); n != len(tracking.All())-len(tracking.Optional()) {
 					t.Errorf("Commerce has %d integrations", n)
 				}
 				s.settled()
@@ -451,7 +451,7 @@ func TestARotatedSecretReachesEveryWebhook(t *testing.T) {
 		s.sync()
 		s.put(settings.WebhookSecret, "PLANTED-new\n"+plantedSecret)
 		plan := s.sync()
-		if !plan.Rotating || len(plan.Todo()) != len(tracking.All()) {
+		if !plan.Rotating || len(plan.Todo()) != len(tracking.All())-len(tracking.Optional()) {
 			t.Errorf("rotating %v, it does %v", plan.Rotating, briefly(plan.Todo()))
 		}
 		for _, i := range s.api.Integrations() {
@@ -480,7 +480,7 @@ func TestTheWebhooksOfThisMachineNeedAURL(t *testing.T) {
 		if err := plan.Apply(t.Context(), s.client, func(Step) {}); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(s.api.Integrations()); n != len(tracking.All()) {
+		if n := len(s.api.Integrations()); n != len(tracking.All())-len(tracking.Optional()) {
 			t.Errorf("Commerce has %d integrations", n)
 		}
 		s.at("two.tunnel.example/webhooks/order-completed")
@@ -515,7 +515,7 @@ func TestTheAddressOfTheWebhooksIsKept(t *testing.T) {
 		begins(own)
 		s.sync()
 		s.settled()
-		if plan := s.planAt(DefaultAddress); len(plan.Todo()) != len(tracking.All()) {
+		if plan := s.planAt(DefaultAddress); len(plan.Todo()) != len(tracking.All())-len(tracking.Optional()) {
 			t.Errorf("back to the default, it does %v", briefly(plan.Todo()))
 		}
 		begins(own) // the plan changed nothing
@@ -596,7 +596,7 @@ func TestTheLastDeliveriesAreTheNewest(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 				registered, err := s.store.Registered(t.Context(), s.client, 3)
-				if err != nil || len(registered) != len(tracking.All()) {
+				if err != nil || len(registered) != len(tracking.All())-len(tracking.Optional()) {
 					t.Fatalf("%d registered, %v", len(registered), err)
 				}
 				got := registered[1]

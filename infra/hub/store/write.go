@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
 )
 
 // Write checks all parameters together and writes those of wanted that differ from current.
@@ -19,7 +20,7 @@ import (
 // gives all parameters their tags and their key. A caller that must not replace the changes of
 // other users holds Saving.
 func (s Store) Write(ctx context.Context, current, wanted map[string]string) (written []string, err error) {
-	if err := errors.Join(Check(together(current, wanted)), s.CheckKey(current, wanted)); err != nil {
+	if err := errors.Join(Check(together(current, wanted)), s.CheckKey(current, wanted), s.checkSettings(wanted)); err != nil {
 		return nil, fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
 	names := slices.DeleteFunc(writeOrder(AllNames()), func(name string) bool {
@@ -48,6 +49,27 @@ func (s Store) Write(ctx context.Context, current, wanted map[string]string) (wr
 		}
 	}
 	return names, s.ApplyTagsAndKey(ctx)
+}
+
+// CheckSetting returns an error if a parameter is of a tracking that the store does not have.
+// It would have no effect, and a later deployment of the tracking would fail because it exists.
+func (s Store) CheckSetting(name string) error {
+	for _, t := range tracking.All() {
+		if slices.ContainsFunc(ofTracking, func(of func(tracking.Tracking) string) bool { return of(t) == name }) {
+			return s.CheckHas(t)
+		}
+	}
+	return nil
+}
+
+// checkSettings returns the first error of CheckSetting for the parameters of wanted.
+func (s Store) checkSettings(wanted map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if err := s.CheckSetting(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CheckUnchanged returns an error if wanted would replace a setting that was changed after

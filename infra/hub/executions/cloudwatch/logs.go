@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,8 +42,9 @@ const (
 
 // Logs are the functions' logs in CloudWatch.
 type Logs struct {
-	Client Insights
-	Stack  string // its name
+	Client    Insights
+	Stack     string              // its name
+	Trackings []tracking.Tracking // that are deployed
 }
 
 var _ executions.Remote = Logs{}
@@ -101,14 +103,13 @@ func (l Logs) Load(ctx context.Context, q executions.Query) (all executions.Memo
 	return all, nil
 }
 
-// groups returns the log groups of the trackings, or of all trackings if there are none.
-func (l Logs) groups(trackings []tracking.Tracking) []string {
-	if len(trackings) == 0 {
-		trackings = tracking.All()
-	}
-	groups := make([]string, len(trackings))
-	for i, t := range trackings {
-		groups[i] = outputs.LogGroup(l.Stack, t)
+// groups returns the log groups of those of the trackings that are deployed, or of all that
+// are if no tracking is given.
+func (l Logs) groups(trackings []tracking.Tracking) (groups []string) {
+	for _, t := range l.Trackings {
+		if len(trackings) == 0 || slices.ContainsFunc(trackings, func(other tracking.Tracking) bool { return other.Name == t.Name }) {
+			groups = append(groups, outputs.LogGroup(l.Stack, t))
+		}
 	}
 	return groups
 }

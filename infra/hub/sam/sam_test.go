@@ -67,6 +67,9 @@ func TestTheFunctionsHandleTheEventsWithTheVariablesOfEnvJSON(t *testing.T) {
 	inbox, shown := openInbox(t, hub)
 	folder := t.TempDir()
 	values := map[string]string{settings.WebhookSecret: secret, settings.SegmentWriteKey: writeKey, settings.SegmentPath: "/of-another-host"}
+	for _, tracked := range tracking.All() {
+		values[settings.Enabled(tracked)] = "true"
+	}
 	if _, err := WriteFiles(folder, values, secret, time.Now()); err != nil {
 		t.Fatal(err)
 	}

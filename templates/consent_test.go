@@ -44,7 +44,7 @@ func TestEveryTemplateSendsTheConsentPreferences(t *testing.T) {
 		}
 	}
 	for _, each := range tracking.All() {
-		if !tried[each.Name] {
+		if !tried[each.Name] && !tracking.AtDeletion(each.Observes[0]) {
 			t.Errorf("no sample of %s has a field for the preferences", each.Name)
 		}
 	}

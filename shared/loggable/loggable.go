@@ -64,6 +64,10 @@ func Event(name string) string {
 	return "(unknown event)"
 }
 
+// Verbs returns what can happen to a type of resource, according to Commerce's list of
+// observable events: created and others for order. It returns none for an unknown type.
+func Verbs(resource string) []string { return strings.Fields(verbs[resource]) }
+
 const changes = "created updated deleted"
 
 // verbs has the events of each resource, from Commerce's list of observable events.

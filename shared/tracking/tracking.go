@@ -98,6 +98,21 @@ var (
 		Observes: []string{"order.fulfilled"},
 		Once:     true, Optional: true,
 	})
+	SubscriptionCreated = add(Tracking{
+		Name: "subscription-created", Title: "Subscription Created", Call: Track,
+		Observes: []string{"subscription.created"},
+		Once:     true, Optional: true,
+	})
+	SubscriptionCancelled = add(Tracking{
+		Name: "subscription-cancelled", Title: "Subscription Cancelled", Call: Track,
+		Observes: []string{"subscription.canceled"}, Instead: []string{"subscription.pending_cancel"},
+		Once: true, Optional: true,
+	})
+	AccountCreated = add(Tracking{
+		Name: "account-created", Title: "Account Created", Call: Track,
+		Observes: []string{"account.created"},
+		Once:     true, Optional: true,
+	})
 )
 
 // All returns the catalogue in the order in which it is shown.

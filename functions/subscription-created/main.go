@@ -1,0 +1,9 @@
+// Command subscription-created sends created subscriptions of Commerce to Segment.
+package main
+
+import (
+	"commerce-segment/shared/serve"
+	"commerce-segment/shared/tracking"
+)
+
+func main() { serve.Lambda(tracking.SubscriptionCreated) }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
 )
 
@@ -297,9 +298,22 @@ func TestWhoItWas(t *testing.T) {
 	for _, sample := range templates.Samples() {
 		t.Run(sample.Name, func(t *testing.T) {
 			got := messageOf(t, sample)
-			if strings.HasPrefix(sample.Tracking, "customer-") {
-				if want := readWebhook(t, sample).ResourceID; got.UserID != want {
-					t.Errorf("userId: got %q, want the customer's id %q", got.UserID, want)
+			tracked, err := tracking.ByName(sample.Tracking)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resource := readWebhook(t, sample).ResourceID
+			switch tracked.Resource() {
+			case "order":
+			case "customer":
+				if got.UserID != resource {
+					t.Errorf("userId: got %q, want the customer's id %q", got.UserID, resource)
+				}
+				return
+			default: // a user is never invented
+				isInWebhook := got.UserID != "" && bytes.Contains(sample.Body, []byte(`"`+got.UserID+`"`))
+				if isAnonymous := got.UserID == "" && got.AnonymousID == resource; !isInWebhook && !isAnonymous {
+					t.Errorf("userId: got %q, anonymousId %q, want an id of the webhook", got.UserID, got.AnonymousID)
 				}
 				return
 			}

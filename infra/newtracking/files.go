@@ -197,6 +197,8 @@ func (t newTracking) sample() ([]byte, error) {
 		"id": sampleDelivery, "triggered_by": t.Observes[0], "attempt": 1,
 		"integration": map[string]any{"id": sampleOwner, "integration_type": "webhook", "name": "Segment: " + t.Name, "description": ""},
 		"payload":     payload,
+		// A test shows that it is not sent.
+		"configuration": map[string]any{"secret_key": "not-a-real-secret", "url": "https://hooks.example.com/webhooks/" + t.Name},
 	}, "", "  ")
 	return append(body, '\n'), err
 }

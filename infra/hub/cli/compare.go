@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -136,7 +137,7 @@ func runCompare(cmd *cobra.Command, file string, o compareOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := set.Compare(o.order)
+	c, err := set.Compare(cmd.Context(), o.order)
 	if err != nil {
 		return fmt.Errorf("%s: %w", inputName(file), err)
 	}
@@ -156,7 +157,7 @@ func runCompare(cmd *cobra.Command, file string, o compareOptions) (err error) {
 }
 
 // addFile adds the messages in a file.
-func addFile(cmd *cobra.Command, file string, add func(compare.Messages) error) error {
+func addFile(cmd *cobra.Command, file string, add func(context.Context, compare.Messages) error) error {
 	content := io.NopCloser(cmd.InOrStdin())
 	if file != "-" {
 		opened, err := os.Open(file)
@@ -166,7 +167,7 @@ func addFile(cmd *cobra.Command, file string, add func(compare.Messages) error) 
 		content = opened
 	}
 	defer content.Close()
-	if err := add(compare.Read(content)); err != nil {
+	if err := add(cmd.Context(), compare.Read(content)); err != nil {
 		return fmt.Errorf("%s: %w", inputName(file), err)
 	}
 	return nil
@@ -192,7 +193,7 @@ func (o compareOptions) addOurs(cmd *cobra.Command, set *compare.Set) (source st
 			return "", fmt.Errorf("there is nothing to compare with: %w, and the inbox cannot be read: %w. Or name a file with --ours", err, failed)
 		}
 		defer inbox.Close()
-		return "the inbox of the hub at " + client.URL, set.AddOurs(compare.Read(inbox))
+		return "the inbox of the hub at " + client.URL, set.AddOurs(cmd.Context(), compare.Read(inbox))
 	}
 	if err != nil {
 		return "", err
@@ -216,7 +217,7 @@ func (o compareOptions) addFromCommerce(cmd *cobra.Command, s store.Store, inbox
 	rejected := func(r backfill.Rejection) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Not among ours, because Segment would drop it: %s\n", r)
 	}
-	return set.AddOurs(compare.ParseAll(from.Messages(cmd.Context(), set.Since.Add(-margin), set.Until.Add(margin), read, rejected)))
+	return set.AddOurs(cmd.Context(), compare.ParseAll(from.Messages(cmd.Context(), set.Since.Add(-margin), set.Until.Add(margin), read, rejected)))
 }
 
 func printCompared(w io.Writer, c *compare.Comparison, file, source string) error {

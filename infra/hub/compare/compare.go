@@ -7,6 +7,7 @@ package compare
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -106,8 +107,8 @@ func Open() (*Set, error) {
 func (s *Set) Close() error { return s.parts.remove() }
 
 // AddTheirs adds messages of the other connector.
-func (s *Set) AddTheirs(messages Messages) error {
-	return s.add(theirSide, messages, func(m Message) {
+func (s *Set) AddTheirs(ctx context.Context, messages Messages) error {
+	return s.add(ctx, theirSide, messages, func(m Message) {
 		s.Theirs++
 		if m.time.IsZero() {
 			return
@@ -122,14 +123,14 @@ func (s *Set) AddTheirs(messages Messages) error {
 }
 
 // AddOurs adds messages of this store.
-func (s *Set) AddOurs(messages Messages) error {
-	return s.add(ourSide, messages, func(Message) { s.Ours++ })
+func (s *Set) AddOurs(ctx context.Context, messages Messages) error {
+	return s.add(ctx, ourSide, messages, func(Message) { s.Ours++ })
 }
 
-func (s *Set) add(side byte, messages Messages, count func(Message)) error {
+func (s *Set) add(ctx context.Context, side byte, messages Messages, count func(Message)) error {
 	n := 0
 	for m, err := range messages {
-		if err != nil {
+		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 		if n++; n > MaxMessages {
@@ -148,11 +149,14 @@ var ErrEmpty = errors.New("there is no message in it")
 
 // Compare compares the messages. The result has the pairs of the order or user with the given id,
 // which may be empty.
-func (s *Set) Compare(id string) (*Comparison, error) {
+func (s *Set) Compare(ctx context.Context, id string) (*Comparison, error) {
 	if s.Theirs == 0 {
 		return nil, ErrEmpty
 	}
 	for i := range partCount {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		byKey, err := s.parts.read(i)
 		if err != nil {
 			return nil, fmt.Errorf("reading a temporary file: %w", err)

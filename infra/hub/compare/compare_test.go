@@ -92,13 +92,13 @@ func compared(t *testing.T, theirs, ours []object, id string) *compare.Compariso
 			t.Error(err)
 		}
 	}()
-	if err := s.AddTheirs(sequence(theirs)); err != nil {
+	if err := s.AddTheirs(t.Context(), sequence(theirs)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.AddOurs(sequence(ours)); err != nil {
+	if err := s.AddOurs(t.Context(), sequence(ours)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.Compare(id)
+	c, err := s.Compare(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package compare_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -246,13 +248,32 @@ func TestNothingIsLeftOnTheDisk(t *testing.T) {
 	}
 }
 
+func TestAComparisonCanBeStopped(t *testing.T) {
+	s, err := compare.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.AddTheirs(t.Context(), sequence([]object{updated(1, "a")})); err != nil {
+		t.Fatal(err)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := s.AddOurs(stopped, sequence([]object{updated(1, "a")})); !errors.Is(err, context.Canceled) {
+		t.Errorf("while it reads it returns %v", err)
+	}
+	if _, err := s.Compare(stopped, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("while it compares it returns %v", err)
+	}
+}
+
 func TestWithoutAMessageOfTheirsNothingIsCompared(t *testing.T) {
 	s, err := compare.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Compare(""); err != compare.ErrEmpty {
+	if _, err := s.Compare(t.Context(), ""); err != compare.ErrEmpty {
 		t.Errorf("it returns %v", err)
 	}
 }

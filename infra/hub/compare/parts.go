@@ -37,6 +37,9 @@ func newParts() (*parts, error) {
 			return nil, errors.Join(err, p.remove())
 		}
 		p.writers[i] = bufio.NewWriter(p.files[i])
+		// Nothing is left if the program is killed. On Windows an open file cannot be removed:
+		// there remove does it.
+		_ = os.Remove(p.files[i].Name())
 	}
 	return p, nil
 }

@@ -334,11 +334,8 @@ func TestOutputsHaveWhatTheOperatorsProgramNeeds(t *testing.T) {
 		"AlarmTopicArn":  "arn:aws:sns:REGION:ACCOUNT:commerce-segment-alarms",
 		"AlarmReceivers": "No one: set alarmEmail, or another of the options in infra/docs/deploy.md. bin/hub status --prefix /commerce-segment says when no subscription is confirmed.",
 	}
-	for id, name := range map[string]string{
-		"CheckoutStarted": "checkout-started", "OrderCompleted": "order-completed", "OrderUpdated": "order-updated",
-		"OrderRefunded": "order-refunded", "OrderCancelled": "order-cancelled",
-		"CustomerCreated": "customer-created", "CustomerUpdated": "customer-updated",
-	} {
+	for _, row := range tracking.All() {
+		id, name := strings.ReplaceAll(row.Title, " ", ""), row.Name
 		want[id+"WebhookUrl"] = "https://API.execute-api.REGION.amazonaws.com/webhooks/" + name
 		want[id+"QueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name
 		want[id+"DeadLetterQueueUrl"] = "https://sqs.REGION.amazonaws.com/ACCOUNT/commerce-segment-" + name + "-dead-letters"

@@ -123,7 +123,8 @@ func webhooksURL(to string, t tracking.Tracking) string {
 
 // trackingFor returns the tracking to which a webhook is posted: the one with that name; or
 // the one that the folder of the sample or the file is named after; or the one that observes
-// its event by default; or the one that can observe it.
+// its event by default; or the one that can observe it. One that every store has comes before an
+// optional one.
 func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
 	if name != "" {
 		return tracking.ByName(name)
@@ -133,7 +134,8 @@ func trackingFor(name, source string, body []byte) (tracking.Tracking, error) {
 	}
 	event := eventOf(body)
 	for _, observes := range []func(tracking.Tracking) bool{
-		func(t tracking.Tracking) bool { return t.Observes[0] == event },
+		func(t tracking.Tracking) bool { return !t.Optional && t.Observes[0] == event },
+		func(t tracking.Tracking) bool { return !t.Optional && slices.Contains(t.Observable(), event) },
 		func(t tracking.Tracking) bool { return slices.Contains(t.Observable(), event) },
 	} {
 		candidates := slices.DeleteFunc(tracking.All(), func(t tracking.Tracking) bool { return !observes(t) })

@@ -26,13 +26,17 @@ type Limit struct {
 	next time.Time // when the next request may be sent, without the burst
 }
 
-// Wait waits until a request may be sent. It returns the context's error if the context
-// ends first.
+// Wait waits until a request may be sent. If the context ends first, it returns the error at
+// once, and later requests do not wait for this one.
 func (l *Limit) Wait(ctx context.Context) error {
 	l.mu.Lock()
 	now := time.Now()
-	l.next = later(l.next, now.Add(-l.Burst)).Add(l.Interval)
-	due := l.next
+	due := later(l.next, now.Add(-l.Burst)).Add(l.Interval)
+	if !Outlasts(ctx, due.Sub(now)) {
+		l.mu.Unlock()
+		return context.DeadlineExceeded
+	}
+	l.next = due
 	l.mu.Unlock()
 	return Sleep(ctx, due.Sub(now))
 }

@@ -69,8 +69,18 @@ func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 // Get returns the JSON that the API has at a path, such as
 // "/v2/customers/8c6f…?include=addresses". The query in it is encoded as in a URL.
 func (c *Client) Get(ctx context.Context, target string) (json.RawMessage, error) {
+	return c.get(ctx, target, false)
+}
+
+// GetOnce is Get without another attempt if the first one fails. It is for what the caller can
+// do without: it does not add to the load of a store that has too much.
+func (c *Client) GetOnce(ctx context.Context, target string) (json.RawMessage, error) {
+	return c.get(ctx, target, true)
+}
+
+func (c *Client) get(ctx context.Context, target string, once bool) (json.RawMessage, error) {
 	path, query, _ := strings.Cut(target, "?")
-	answer, err := c.call(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true})
+	answer, err := c.call(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true, once: once})
 	if err == nil && !json.Valid(answer) {
 		return nil, unreadable(http.MethodGet, path, "it is not JSON")
 	}
@@ -122,6 +132,7 @@ type request struct {
 	secret              string // the secret in the body, which Commerce may quote in an error
 	token               string
 	repeatable          bool // doing it twice has the same effect as doing it once
+	once                bool // there is no other attempt if it fails
 }
 
 func (r request) name() string { return apicall.Name(r.method, r.path) }
@@ -176,7 +187,7 @@ func (c *Client) repeat(ctx context.Context, r request) ([]byte, error) {
 			return nil, nil // the previous attempt deleted it, and its answer was lost
 		}
 		err.unclear = !r.repeatable && err.temporary() && !err.notDone()
-		if !err.temporary() || err.unclear || attempt == apicall.MaxAttempts || err.RetryAfter > apicall.MaxWait {
+		if !err.temporary() || err.unclear || attempt == apicall.MaxAttempts || r.once || err.RetryAfter > apicall.MaxWait {
 			return nil, err
 		}
 		wait := apicall.Backoff(attempt, err.RetryAfter)

@@ -95,6 +95,17 @@ func compile(source string, functions functions.Library) (*Expression, error) {
 // alphabetical order.
 func (e *Expression) Fields() []string { return slices.Sorted(maps.Keys(e.fields)) }
 
+// FewestArguments returns the smallest number of arguments with which a source calls the
+// function of a name without $: 0 if it also uses the function otherwise, for example as an
+// argument, and -1 if it does not use it. The error is an *Error.
+func FewestArguments(source, function string) (int, error) {
+	tree, _, err := syntax.Parse(source)
+	if err != nil {
+		return 0, asError(err)
+	}
+	return tree.FewestArguments(function), nil
+}
+
 // Evaluate evaluates the expression on a value. variables maps names of variables, without
 // the $, to their values. known is the Host of the State, for the functions of the Library.
 // The result is undefined (nil) or a value that may share parts with the input. Evaluate

@@ -27,41 +27,55 @@ const LookupWithin = 3 * time.Second
 // several goroutines at once. If Commerce answers 404 the result is empty. Its errors
 // quote neither the path nor Commerce.
 func Lookup(client *commerce.Client, within time.Duration) template.Fetch {
-	l := &lookups{client: client, within: within, known: map[string]lookupResult{}, room: maxKnown}
-	return l.get
+	return newLookups(client, within).get
 }
 
-// lookup returns the Lookup of a batch. It is nil if no credentials are set.
-func (r *Relay) lookup(credentials commerce.Credentials) template.Fetch {
+func newLookups(client *commerce.Client, within time.Duration) *lookups {
+	return &lookups{client: client, within: within, known: map[string]lookupResult{}, room: maxKnown}
+}
+
+// asking is how the templates of one batch call Commerce. Both functions are nil if no
+// credentials are set.
+type asking struct {
+	lookup   template.Fetch // for what a message must have
+	optional template.Fetch // for what it can do without
+}
+
+// asking returns how the templates of a batch call Commerce.
+func (r *Relay) asking(credentials commerce.Credentials) asking {
 	if credentials == (commerce.Credentials{}) {
-		return nil
+		return asking{}
 	}
-	client, err := r.clients.client(credentials, r.CommerceTransport)
+	client, answers, err := r.clients.client(credentials, r.CommerceTransport)
 	if err != nil {
-		return func(context.Context, string) ([]byte, error) {
-			return nil, &lookupError{retry("settings", err).forOperator()}
+		fail := func(context.Context, string) ([]byte, error) {
+			return nil, &lookupError{outcome: retry("settings", err).forOperator()}
 		}
+		return asking{fail, fail}
 	}
-	return Lookup(client, LookupWithin)
+	batch := newLookups(client, LookupWithin)
+	return asking{batch.get, (&optionalLookups{batch: batch, answers: answers}).get}
 }
 
-// clientCache keeps the client of the Commerce API until the credentials change. The
-// client keeps its token for an hour.
+// clientCache keeps the client of the Commerce API, and its optional answers, until the
+// credentials change. The client keeps its token for an hour.
 type clientCache struct {
 	mu          sync.Mutex
 	credentials commerce.Credentials
 	cached      *commerce.Client
+	answers     *optionalAnswers
 	err         error
 }
 
-func (c *clientCache) client(credentials commerce.Credentials, transport http.RoundTripper) (*commerce.Client, error) {
+func (c *clientCache) client(credentials commerce.Credentials, transport http.RoundTripper) (*commerce.Client, *optionalAnswers, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.credentials != credentials {
 		c.cached, c.err = commerce.NewClient(credentials, transport)
+		c.answers = &optionalAnswers{client: c.cached}
 		c.credentials = credentials
 	}
-	return c.cached, c.err
+	return c.cached, c.answers, c.err
 }
 
 // lookups requests paths for one batch, and keeps the results.
@@ -88,6 +102,7 @@ func (l *lookups) get(ctx context.Context, path string) ([]byte, error) {
 	if l.deadline.IsZero() {
 		l.deadline = time.Now().Add(l.within)
 	}
+	ends, limited := ctx.Deadline()
 	ctx, cancel := context.WithDeadline(ctx, l.deadline)
 	defer cancel()
 	body, err := l.client.Get(ctx, path)
@@ -95,11 +110,19 @@ func (l *lookups) get(ctx context.Context, path string) ([]byte, error) {
 	if isNotFound(err) {
 		result = lookupResult{}
 	}
-	if len(body) <= min(template.MaxAnswer, l.room) { // no template accepts a larger one, so it is not kept
-		l.known[path] = result
-		l.room -= len(body)
+	if result.err == nil || !limited || l.deadline.Before(ends) { // otherwise a later call may have more time
+		l.keep(path, result)
 	}
 	return result.body, result.err
+}
+
+// keep keeps a result for the other events of the batch, if there is room. No template accepts a
+// body over MaxAnswer.
+func (l *lookups) keep(path string, result lookupResult) {
+	if len(result.body) <= min(template.MaxAnswer, l.room) {
+		l.known[path] = result
+		l.room -= len(result.body)
+	}
 }
 
 // isNotFound reports whether the store does not have the requested resource. A 404 for
@@ -112,7 +135,10 @@ func isNotFound(err error) bool {
 // lookupError is a failed request to Commerce, with the outcome for the event. Its text
 // quotes neither Commerce nor the path. It comes after the line number of the template,
 // which shows the request.
-type lookupError struct{ outcome outcome }
+type lookupError struct {
+	outcome outcome
+	ofToken bool // it concerns every path
+}
 
 func (e *lookupError) Error() string { return e.outcome.detail }
 
@@ -132,7 +158,7 @@ func newLookupError(err error) error {
 	o := retry(lookupReason(apiErr), &bare)
 	o.retryAfter = apiErr.RetryAfter
 	o.operator = apiErr.Status != 0 && apiErr.Status != http.StatusTooManyRequests && apiErr.Status < http.StatusInternalServerError
-	return &lookupError{o}
+	return &lookupError{outcome: o, ofToken: !strings.HasPrefix(apiErr.Call, http.MethodGet)}
 }
 
 // lookupReason returns the reason of a failed request, in the same form as the reasons of

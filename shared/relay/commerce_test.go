@@ -3,6 +3,7 @@ package relay_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/segment"
 	"commerce-segment/shared/spool"
 )
 
@@ -39,10 +41,21 @@ func (w *world) withStore(template string) *commercetest.Server {
 // inStore runs a test in a synctest bubble, with a Commerce store.
 func inStore(t *testing.T, template string, test func(*testing.T, *world, *commercetest.Server)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorldOver(&inProcess{})
+		w := newWorldOver(nil)
+		w.relay.Segment = segment.NewClient(direct{w.segment})
 		defer w.relay.Segment.Close()
 		test(t, w, w.withStore(template))
+		time.Sleep(time.Minute) // until requests have ended for which no event waits
 	})
+}
+
+// direct is a transport without a network.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	d.ServeHTTP(answer, r)
+	return answer.Result(), nil
 }
 
 // calls returns the number of requests to the store, without those for tokens.

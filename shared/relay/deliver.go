@@ -80,7 +80,7 @@ func (d *delivery) outlook() Outlook {
 // delivery is one attempt to deliver an item, and the results so far.
 type delivery struct {
 	item      Item
-	lookup    template.Fetch // shared by the batch
+	asking    asking // shared by the batch
 	started   time.Time
 	webhook   commerce.Webhook
 	total     string // of the order, for the log; set together with webhook
@@ -90,6 +90,7 @@ type delivery struct {
 	messages  []segment.Message
 	calls     []segment.Calls // set together with messages
 	sale      sale            // set together with messages
+	leftOut   leftOut
 	outcome   outcome
 
 	// The result of settling, for the log.
@@ -115,11 +116,11 @@ func (r *Relay) process(ctx context.Context, items []Item) []*delivery {
 		}
 		return deliveries
 	}
-	lookup := r.lookup(config.Commerce)
+	asking := r.asking(config.Commerce)
 	var pending []*delivery
 	size := 0
 	for _, d := range deliveries {
-		d.lookup = lookup
+		d.asking = asking
 		d.outcome = r.prepare(ctx, config, d)
 		pending, size = append(pending, d), size+d.size()
 		if size > maxPending {
@@ -229,7 +230,7 @@ func (r *Relay) observe(_ context.Context, config Config, d *delivery) outcome {
 // refund, if the tracking is about refunds.
 func (r *Relay) complete(ctx context.Context, config Config, d *delivery) outcome {
 	d.fact = FactOf(r.Tracking, d.webhook, config.Segment.WriteKey, d.item.Envelope.Received)
-	happened, err := Complete(ctx, &d.fact, d.webhook, d.lookup)
+	happened, err := Complete(ctx, &d.fact, d.webhook, d.asking.lookup)
 	switch {
 	case err != nil:
 		return lookupOutcome(ctx, err, "commerce_unreadable")
@@ -248,7 +249,8 @@ func (r *Relay) write(ctx context.Context, config Config, d *delivery) outcome {
 		input, err = d.webhook.Input()
 	}
 	if err == nil {
-		d.written, err = compiled.WithCommerce(d.lookup).WithCurrencies(config.Currencies).Apply(ctx, input)
+		compiled = compiled.WithCommerce(d.asking.lookup).WithOptional(d.asking.optional, d.leftOut.add)
+		d.written, err = compiled.WithCurrencies(config.Currencies).Apply(ctx, input)
 	}
 	switch {
 	case errors.Is(err, template.ErrInput):

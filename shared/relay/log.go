@@ -89,6 +89,9 @@ func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
 	if o.kind == delivered && d.sale.revenue != "" {
 		attrs = append(attrs, slog.Any("revenue", d.sale.revenue), slog.String("currency", d.sale.currency))
 	}
+	if o.kind == delivered && d.leftOut.calls > 0 {
+		attrs = append(attrs, slog.Int("left_out", d.leftOut.calls), slog.String("left_out_reason", d.leftOut.reason))
+	}
 	for _, optional := range []slog.Attr{
 		slog.String("total", d.total),
 		slog.String("reason", o.reason),

@@ -287,6 +287,9 @@ type line struct {
 	Received   time.Time
 	EventTime  time.Time `json:"event_time"`
 	Ms         *int64
+	// LeftOut is how many optional calls of $commerce had no answer.
+	LeftOut       int    `json:"left_out"`
+	LeftOutReason string `json:"left_out_reason"`
 }
 
 // lines returns the log lines of a kind: "accept" or "deliver".

@@ -148,7 +148,7 @@ func (c *Cache) read(ctx context.Context) (relay.Config, error) {
 	if err != nil {
 		return relay.Config{}, fmt.Errorf("reading the settings of %s: %w", c.Tracking.Name, err)
 	}
-	if template.UsesCommerce(config.Template) && !ReadsCommerce(c.Tracking) {
+	if template.NeedsCommerce(config.Template) && !ReadsCommerce(c.Tracking) {
 		return relay.Config{}, fmt.Errorf("reading the settings of %s: parameter %s: %w", c.Tracking.Name, Template(c.Tracking), ErrNoCommercePermission)
 	}
 	return config, nil
@@ -156,7 +156,8 @@ func (c *Cache) read(ctx context.Context) (relay.Config, error) {
 
 // ErrNoCommercePermission means that a template calls $commerce, and its function has no permission to
 // read the credentials for it. Its events are retried, because messages without the answers
-// of Commerce would be wrong.
+// of Commerce would be wrong. If all of its calls are optional, there is no error, and the
+// fields are left out.
 var ErrNoCommercePermission = errors.New("it calls $commerce, and this function may not read Commerce's credentials: " +
 	"put the template into templates/ and deploy, which gives the permission")
 

@@ -374,6 +374,10 @@ func TestATemplateThatCallsCommerceIsAnErrorIfItsFunctionHasNoPermission(t *test
 			t.Errorf("OnError heard %v", j.errors)
 		}
 	})
+	run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) { // without them it only lacks fields
+		s.parameters[settings.Template(c.Tracking)] = `{"event": $commerce("/v2/orders", 800).data.x}`
+		current(t, c, "first")
+	})
 	run(t, func(t *testing.T, c *settings.Cache, s *store, _ *journal) {
 		c.Tracking = tracking.OrderRefunded
 		s.parameters[settings.Template(c.Tracking)] = asking

@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
+	"commerce-segment/shared/jsonata"
 	"commerce-segment/shared/jsonata/value"
 )
 
@@ -21,8 +23,24 @@ type Fetch func(ctx context.Context, path string) ([]byte, error)
 // without WithCommerce, these calls return undefined.
 func (t *Template) WithCommerce(fetch Fetch) *Template {
 	asking := *t
-	asking.fetch = fetch
+	asking.fetch, asking.optional = fetch, optional{fetch: fetch}
 	return &asking
+}
+
+// WithOptional returns the template with another Fetch for its optional calls of $commerce than
+// that of WithCommerce. The context of such a call ends with the time in its second argument.
+// leftOut, if it is not nil, is called with the reason of each optional call without an answer.
+func (t *Template) WithOptional(fetch Fetch, leftOut func(error)) *Template {
+	asking := *t
+	asking.optional = optional{fetch, leftOut}
+	return &asking
+}
+
+// optional is what answers the calls of $commerce with a time: those whose answer may be
+// missing.
+type optional struct {
+	fetch   Fetch
+	leftOut func(error)
 }
 
 // UsesCommerce reports whether the source of a template may call $commerce. It finds every
@@ -36,27 +54,50 @@ func UsesCommerce(source string) bool {
 	return false
 }
 
+// NeedsCommerce reports whether the source of a template may call $commerce without a time, so
+// that its messages would be wrong without the answers of Commerce.
+func NeedsCommerce(source string) bool {
+	if !UsesCommerce(source) {
+		return false
+	}
+	fewest, err := jsonata.FewestArguments(source, "commerce")
+	return err != nil || fewest == 0 || fewest == 1
+}
+
 // inName has the characters that can continue a name.
 const inName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 // Limits of $commerce in one evaluation. The Fetch limits the time.
 const (
-	// maxLookups is the number of calls.
+	// maxLookups is the number of calls, and of optional calls in addition.
 	maxLookups = 10
 	// MaxAnswer is the size of an answer, in bytes.
 	MaxAnswer = 1 << 20
 	// maxPath is the length of a path with its query, in bytes.
 	maxPath = 2048
+	// MaxOptional is the longest time for which an optional call waits.
+	MaxOptional = 2 * time.Second
 )
 
-// commerceFunction is $commerce(path).
-func commerceFunction(st *value.State, path string, _ []any) (any, error) {
+// Errors of optional calls of $commerce.
+var (
+	// ErrNoCommerce means that there is no Fetch: the store has no credentials of the API.
+	ErrNoCommerce = errors.New("no credentials of the Commerce API are set")
+	// ErrLookups means that the event has no call of $commerce left.
+	ErrLookups = fmt.Errorf("it calls $commerce more than %d times for one event: ask for several things at once, with a filter in the query", maxLookups)
+)
+
+// commerceFunction is $commerce(path) and $commerce(path, milliseconds).
+func commerceFunction(st *value.State, path string, args []any) (any, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
 	e := st.Host.(*event)
+	if args[0] != nil {
+		return e.lookUpOptional(st, path, args[0])
+	}
 	if e.lookups++; e.lookups > maxLookups {
-		return nil, fmt.Errorf("it calls $commerce more than %d times for one event: ask for several things at once, with a filter in the query", maxLookups)
+		return nil, ErrLookups
 	}
 	if e.template.fetch == nil {
 		return nil, nil
@@ -66,6 +107,43 @@ func commerceFunction(st *value.State, path string, _ []any) (any, error) {
 		return nil, err
 	}
 	return readAnswer(st, answer)
+}
+
+// lookUpOptional answers an optional call. It is undefined if there is no answer in time, or one
+// that a template cannot be given. Only a wrong call is an error, and one that does not fit into
+// the limits of the evaluation.
+func (e *event) lookUpOptional(st *value.State, path string, milliseconds any) (any, error) {
+	within, ok := value.Number(milliseconds)
+	if !ok || within < 1 || within > float64(MaxOptional.Milliseconds()) {
+		return nil, fmt.Errorf("the second argument of $commerce is how many milliseconds the event may wait for an answer: write a number from 1 to %d, or leave it out if the event must not be sent without the answer", MaxOptional.Milliseconds())
+	}
+	answer, err := e.fetchOptional(st.Context, path, time.Duration(within*float64(time.Millisecond)))
+	if err == nil {
+		var v any
+		if v, err = readAnswer(st, answer); err != errLong && err != errUnreadable {
+			return v, err
+		}
+	}
+	if ended := st.Context.Err(); ended != nil {
+		return nil, ended
+	}
+	if e.template.optional.leftOut != nil {
+		e.template.optional.leftOut(err)
+	}
+	return nil, nil
+}
+
+// fetchOptional returns what Commerce answers to an optional call within a time.
+func (e *event) fetchOptional(ctx context.Context, path string, within time.Duration) ([]byte, error) {
+	if e.optional++; e.optional > maxLookups {
+		return nil, ErrLookups
+	}
+	if e.template.optional.fetch == nil {
+		return nil, ErrNoCommerce
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return e.template.optional.fetch(ctx, path)
 }
 
 // readable lists the resources that $commerce can read, with everything below them: orders,
@@ -128,10 +206,16 @@ func checkQuery(query string) error {
 // inPath has the characters of a path: slashes, and those that RFC 3986 never escapes.
 const inPath = inName + "-.~/"
 
+// Errors of an answer that a template cannot be given.
+var (
+	errLong       = fmt.Errorf("what $commerce got has more than %d MB: ask for less, with page[limit] or a filter in the query", MaxAnswer>>20)
+	errUnreadable = errors.New("what $commerce got is not JSON that a template can be given: it is nested too deep, or a number or a field's name in it is too long")
+)
+
 // readAnswer decodes an answer. Before that it charges the evaluation for its size.
 func readAnswer(st *value.State, answer []byte) (any, error) {
 	if len(answer) > MaxAnswer {
-		return nil, fmt.Errorf("what $commerce got has more than %d MB: ask for less, with page[limit] or a filter in the query", MaxAnswer>>20)
+		return nil, errLong
 	}
 	if err := st.Spend(len(answer) / 4); err != nil {
 		return nil, err
@@ -146,7 +230,7 @@ func readAnswer(st *value.State, answer []byte) (any, error) {
 	}
 	v, err := value.FromJSON(answer)
 	if err != nil { // not ErrInput, because the event is not the cause
-		return nil, errors.New("what $commerce got is not JSON that a template can be given: it is nested too deep, or a number or a field's name in it is too long")
+		return nil, errUnreadable
 	}
 	return v, nil
 }

@@ -347,3 +347,104 @@ func TestUsesCommerceFindsEveryCall(t *testing.T) {
 		}
 	}
 }
+
+// An optional call costs an event its field, and never the event.
+func TestAnOptionalCallNeverFailsForWhatCommerceDoes(t *testing.T) {
+	hang := func(ctx context.Context, _ string) ([]byte, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	answers := func(body string) Fetch {
+		return func(context.Context, string) ([]byte, error) { return []byte(body), nil }
+	}
+	down := errors.New("it is down")
+	for _, c := range []struct {
+		name, source, want string
+		fetch              Fetch
+		reasons            []error
+	}{
+		{"Commerce answers", `$commerce("/v2/files/x", 800).data`, `1`, answers(`{"data": 1}`), nil},
+		{"Commerce has nothing there", `$commerce("/v2/files/x", 800) ?? "none"`, `"none"`, answers(``), nil},
+		{"Commerce does not answer in time", `$commerce("/v2/files/x", 1) ?? "none"`, `"none"`, hang, []error{context.DeadlineExceeded}},
+		{"Commerce fails", `$commerce("/v2/files/x", 800) ?? "none"`, `"none"`, func(context.Context, string) ([]byte, error) { return nil, down }, []error{down}},
+		{"there are no credentials", `$commerce("/v2/files/x", 800) ?? "none"`, `"none"`, nil, []error{ErrNoCommerce}},
+		{"the answer is too large", `$commerce("/v2/files/x", 800) ?? "none"`, `"none"`, answers(strings.Repeat("1", MaxAnswer+1)), []error{errLong}},
+		{"the answer is not JSON", `$commerce("/v2/files/x", 800) ?? "none"`, `"none"`, answers(`<html>`), []error{errUnreadable}},
+		{"the eleventh call", `[1..11].$commerce("/v2/files/x", 800) ~> $count`, `10`, answers(`1`), []error{ErrLookups}},
+		{"ten other calls are left", `([1..11].$commerce("/v2/files/x", 800); [1..10].$commerce("/v2/files/x") ~> $count)`, `10`, answers(`1`), []error{ErrLookups}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			compiled, err := Compile("t", c.source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var reasons []error
+			got, err := compiled.WithCommerce(c.fetch).WithOptional(c.fetch, func(err error) { reasons = append(reasons, err) }).Eval(t.Context(), nil, nil)
+			if err != nil || string(got) != c.want {
+				t.Errorf("got %s, %v, want %s", got, err, c.want)
+			}
+			if len(reasons) != len(c.reasons) || len(reasons) > 0 && !errors.Is(reasons[0], c.reasons[0]) {
+				t.Errorf("it was left out because of %v, want %v", reasons, c.reasons)
+			}
+		})
+	}
+}
+
+func TestAWrongOptionalCallIsAnError(t *testing.T) {
+	for _, c := range []struct{ source, want string }{
+		{`$commerce("/v2/files/x", 0)`, "write a number from 1 to 2000"},
+		{`$commerce("/v2/files/x", 2001)`, "write a number from 1 to 2000"},
+		{`$commerce("/v2/files/x", -800)`, "write a number from 1 to 2000"},
+		{`$commerce("/v2/files/x", "800")`, "argument 2"},
+		{`$commerce("/v2/integrations", 800)`, "and nothing else"},
+		{`$commerce("/v2/customers/" & none, 800)`, "only where the id is there"},
+	} {
+		if _, err := ask(t, &store{}, c.source, `{}`); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.source, err, c.want)
+		}
+	}
+}
+
+// If the event has no time left, leaving out a field does not help: it is retried.
+func TestAnOptionalCallEndsWithTheEvaluation(t *testing.T) {
+	compiled, err := Compile("t", `$commerce("/v2/files/x", 800)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = compiled.WithCommerce(func(ctx context.Context, _ string) ([]byte, error) {
+		cancel()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}).Apply(ctx, map[string]any{})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNeedsCommerceIsFalseOnlyIfEachCallIsOptional(t *testing.T) {
+	for source, want := range map[string]bool{
+		`1`:                                false,
+		`$commerce("/v2/files/x", 800)`:    false,
+		`/* $commerce("/v2/files/x") */ 1`: false,
+		`x.{"a": [1].$commerce("/v2/files/x", $t)[0]}`:                      false,
+		`$map(x, function($p) { $commerce("/pcm/" & $p, 800) })`:            false,
+		`$commerce("/v2/files/x")`:                                          true,
+		`$commerce("/v2/files/x", 800); $commerce("/v2/files/y")`:           true, // does not compile
+		`($commerce("/v2/files/x", 800); $commerce("/v2/files/y"))`:         true,
+		`x[$commerce("/v2/files/x").data = a]`:                              true,
+		`x^($commerce("/v2/files/x").data)`:                                 true,
+		`$map(x, $commerce)`:                                                true,
+		`$f := $commerce`:                                                   true,
+		`"/v2/files/x" ~> $commerce(800)`:                                   true,
+		`$commerce(?, 800)`:                                                 true,
+		`$commerce("/v2/files/" & $commerce("/v2/files/x").data, 800)`:      true,
+		`x{a: $commerce("/v2/files/x")}`:                                    true,
+		`x ~> |a|{"b": $commerce("/v2/files/x")}|`:                          true,
+		`$commerce("/v2/files/x", 800) ? 1 : x#$i.$commerce("/v2/files/y")`: true,
+	} {
+		if got := NeedsCommerce(source); got != want {
+			t.Errorf("%s: got %v, want %v", source, got, want)
+		}
+	}
+}

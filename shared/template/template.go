@@ -26,6 +26,7 @@ type Template struct {
 	name       string
 	expression *jsonata.Expression
 	fetch      Fetch // reads for $commerce; if nil, $commerce returns nothing
+	optional   optional
 	// currencies has the decimals of the store's currencies in its settings.
 	currencies money.Decimals
 }
@@ -37,7 +38,7 @@ var library = sync.OnceValue(func() functions.Library {
 	all.Define("money", "x-s?:n", 2, moneyFunction)
 	all.DefineText("sha256", "s-:s", 1, sha256Function)
 	all.Define("consent", "x-:o", 1, consentFunction)
-	all.DefineText("commerce", "s:x", 1, commerceFunction)
+	all.DefineText("commerce", "sn?:x", 1, commerceFunction)
 	return all
 })
 
@@ -46,7 +47,8 @@ type event struct {
 	template *Template
 	input    any
 	shown    money.Prices // from the prices of the input; nil before the first use
-	lookups  int          // calls of $commerce so far
+	lookups  int          // calls of $commerce so far, without the optional ones
+	optional int          // optional calls of $commerce so far
 }
 
 // Error is an error of a template, at compile time or during an evaluation.

@@ -130,7 +130,9 @@ func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log Arriva
 
 // comparingRevenue returns the state of a comparison with webhooks that arrived.
 func (s *Sender) comparingRevenue(r *Revenue, arrivals []Arrival) comparingRevenue {
-	c := comparingRevenue{Sender: s, Revenue: r, by: s.observers[0], arrivals: map[string]Arrival{}, seen: map[string]bool{}, days: map[dayKey]*RevenueDay{}}
+	by := *s.observers[0]
+	by.essential = true
+	c := comparingRevenue{Sender: s, Revenue: r, by: &by, arrivals: map[string]Arrival{}, seen: map[string]bool{}, days: map[dayKey]*RevenueDay{}}
 	for _, a := range arrivals {
 		if best, ok := c.arrivals[a.Resource]; a.Tracking == c.by.Name && (!ok || a.Outcome > best.Outcome) {
 			c.arrivals[a.Resource] = a

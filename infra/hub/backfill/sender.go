@@ -60,6 +60,8 @@ type observer struct {
 	template   *template.Template
 	source     string // of the template
 	currencies money.Decimals
+	// essential leaves out what the template can do without, and makes no requests for it.
+	essential bool
 }
 
 // NewSender compiles the templates. It returns an error if the options or the settings do
@@ -223,7 +225,11 @@ func (s *Sender) render(ctx context.Context, f fact, fetch template.Fetch) ([]se
 	if err != nil {
 		return nil, err
 	}
-	messages, err := f.by.template.WithCommerce(fetch).Apply(ctx, input)
+	by := f.by.template.WithCommerce(fetch)
+	if f.by.essential {
+		by = by.WithOptional(nil, nil)
+	}
+	messages, err := by.Apply(ctx, input)
 	if err != nil {
 		return nil, err
 	}

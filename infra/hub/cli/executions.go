@@ -196,7 +196,7 @@ func (v view) printExecutions(w io.Writer, found executions.Found) error {
 	fmt.Fprintln(table, "RECEIVED\tTRACKING\tEVENT\tORDER OR CUSTOMER\tOUTCOME\tATTEMPTS\tDELAY\tREASON")
 	for _, e := range found.Rows {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", executions.Clock(e.Received), e.Tracking,
-			cmp.Or(e.Event, "-"), cmp.Or(e.Resource, "-"), e.Outcome, e.Attempts, delayOf(e), cmp.Or(e.Reason, "-"))
+			cmp.Or(e.Event, "-"), cmp.Or(e.Resource, "-"), e.Outcome, e.Attempts, delayOf(e), cmp.Or(e.Remark(), "-"))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -104,8 +104,8 @@ func (o templateWriter) write(cmd *cobra.Command, s store.Store, changes []templ
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", settings.Template(t))
-		if err := s.CheckCommerceCalls(t, c.source); err != nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %v. Until then its events are retried.\n", settings.Template(t), err)
+		if note := s.CommerceNote(t, c.source); note != "" {
+			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %s\n", settings.Template(t), note)
 		}
 	}
 	printWhenKnown(cmd, s)

@@ -16,6 +16,7 @@ import (
 	"commerce-segment/infra/hub/redact"
 	"commerce-segment/infra/hub/render"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/segment"
@@ -283,8 +284,8 @@ func (c *Console) previewOf(ctx context.Context, p preview, form templateForm, t
 
 // noteOnCommerce returns a note for a template that uses $commerce; empty if there is none.
 func (c *Console) noteOnCommerce(form templateForm, e event) string {
-	if err := c.Store.CheckCommerceCalls(form.Tracking, form.Source); err != nil {
-		return fmt.Sprintf("In a deployed store, its events would be retried: %v.", err)
+	if note := c.Store.CommerceNote(form.Tracking, form.Source); note != "" {
+		return words.Capital(note)
 	}
 	if template.UsesCommerce(form.Source) && e.Real {
 		return "Previews send no requests to Commerce, so $commerce has no result for a real event here."

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var csvHeader = []string{"received", "tracking", "event", "order_or_customer", "number", "total", "webhook_id", "outcome", "reason", "detail", "attempts", "delay_ms", "message_ids"}
+var csvHeader = []string{"received", "tracking", "event", "order_or_customer", "number", "total", "webhook_id", "outcome", "reason", "detail", "attempts", "delay_ms", "message_ids", "left_out"}
 
 // WriteCSV writes executions as a table for a spreadsheet. Times are in UTC.
 func WriteCSV(w io.Writer, all iter.Seq2[Execution, error]) error {
@@ -26,7 +26,7 @@ func WriteCSV(w io.Writer, all iter.Seq2[Execution, error]) error {
 			delay = strconv.FormatInt(int64(*e.Delay), 10)
 		}
 		row := []string{e.Received.UTC().Format(time.RFC3339Nano), e.Tracking, e.Event, e.Resource, e.Number, e.Total, e.WebhookID, string(e.Outcome),
-			e.Reason, e.Detail, strconv.Itoa(e.Attempts), delay, strings.Join(e.MessageIDs, " ")}
+			e.Reason, e.Detail, strconv.Itoa(e.Attempts), delay, strings.Join(e.MessageIDs, " "), strconv.Itoa(e.LeftOut)}
 		for i := range row {
 			row[i] = NoFormula(row[i])
 		}

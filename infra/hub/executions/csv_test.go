@@ -14,7 +14,7 @@ func TestATableHasNoFormulas(t *testing.T) {
 	if err := WriteCSV(&table, list.Seq()); err != nil {
 		t.Fatal(err)
 	}
-	const row = `2026-11-24T10:00:00Z,order-completed,,,,,,failed,,"'=HYPERLINK(""x"")",2,,a b`
+	const row = `2026-11-24T10:00:00Z,order-completed,,,,,,failed,,"'=HYPERLINK(""x"")",2,,a b,0`
 	if lines := strings.Split(table.String(), "\n"); len(lines) != 3 || lines[1] != row {
 		t.Errorf("the table is\n%s, want\n%s", table.String(), row)
 	}

@@ -56,6 +56,7 @@ type Execution struct {
 	Attempts   int       `json:"attempts"`
 	MessageIDs []string  `json:"message_ids,omitempty"`
 	Messages   int       `json:"messages,omitempty"` // how many there are, where only the first ids are known
+	LeftOut    int       `json:"left_out,omitempty"` // optional calls of $commerce without an answer
 	// Delay is the time from the event to Segment's answer; nil unless it was delivered.
 	Delay *Milliseconds `json:"delay_ms,omitempty"`
 	Lines []Line        `json:"lines"` // oldest first
@@ -146,10 +147,22 @@ func (e *Execution) conclude() {
 	switch {
 	case last.Outcome == "retrying" || last.Unsettled != "":
 		e.Outcome = Retrying
-	case e.Outcome == Delivered && last.Kind == kindDeliver && !last.EventTime.IsZero():
+	case e.Outcome == Delivered && last.Kind == kindDeliver:
+		e.LeftOut = last.LeftOut
+	}
+	if e.Outcome == Delivered && last.Kind == kindDeliver && !last.EventTime.IsZero() {
 		delay := Milliseconds(max(last.Time.Sub(last.EventTime), 0).Milliseconds()) // Commerce's clock may be ahead
 		e.Delay = &delay
 	}
+}
+
+// Remark returns the reason of the outcome, or of a delivered event that fields were left out of
+// its message; empty if there is neither.
+func (e Execution) Remark() string {
+	if e.LeftOut > 0 {
+		return fmt.Sprintf("%d left out", e.LeftOut)
+	}
+	return e.Reason
 }
 
 // isLast reports whether the event became a dead letter after this attempt.

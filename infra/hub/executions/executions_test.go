@@ -137,6 +137,14 @@ func TestWhatBecameOfAWebhook(t *testing.T) {
 			w.calls(t, "order.paid", "o-1")
 			w.attempt(t)
 		}, executions.Delivered, "", 1, "o-1", []string{"as messageId order-completed:o-1:0-track:", ", order-completed:o-1:99-track:", " and 50 more."}},
+		{"delivered without optional fields", func(t *testing.T, w *world) {
+			w.Template = `{"event": "E", "userId": "u", "properties": {"x": $commerce("/v2/currencies", 800).data}}`
+			w.calls(t, "order.paid", "o-1")
+			w.attempt(t)
+		}, executions.Delivered, "", 1, "o-1", []string{
+			"Segment accepted it. Fields were left out of it: 1 optional call of $commerce had no answer (commerce_not_connected).",
+			"Set the credentials of the Commerce API with hub configure --prefix /shop.",
+		}},
 		{"retrying, then delivered", func(t *testing.T, w *world) {
 			w.answers = []int{503, 429}
 			w.calls(t, "order.paid", "o-1")

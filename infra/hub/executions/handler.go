@@ -91,6 +91,10 @@ func (l *Line) set(attr slog.Attr) {
 		l.Revenue, _ = value.Any().(json.Number)
 	case "currency":
 		l.Currency = value.String()
+	case "left_out":
+		l.LeftOut = intOf(value)
+	case "left_out_reason":
+		l.LeftOutReason = value.String()
 	case "retry_in":
 		l.RetryIn = value.String()
 	case "unsettled":

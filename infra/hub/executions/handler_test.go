@@ -21,7 +21,7 @@ func TestAHandlerKeepsWhatParseReads(t *testing.T) {
 	log.With("tracking", "order-completed").Info("accept", "received", received, "event", "order.\u202epaid", "webhook_id", "w\n1",
 		"attempt", 2, "resource", "o-1", "number", "KP-10482", "outcome", "accepted", "bytes", 5, "ms", 12)
 	log.Warn("deliver", "tracking", "order-completed", "received", received, "event_time", received.Add(-time.Hour), "event", "order.paid", "receives", 3,
-		"message_ids", []string{"a", "b"}, "messages", 150, "outcome", "failed", "reason", "template", "detail", "line 3", "retry_in", "30s", "revenue", json.Number("1234567.5"), "currency", "GBP", "total", "1310.00 GBP", "ms", 250, "unsettled", "no queue")
+		"message_ids", []string{"a", "b"}, "messages", 150, "outcome", "failed", "reason", "template", "detail", "line 3", "retry_in", "30s", "revenue", json.Number("1234567.5"), "currency", "GBP", "total", "1310.00 GBP", "ms", 250, "left_out", 2, "left_out_reason", "commerce_timeout", "unsettled", "no queue")
 	log.Info("settings were read", "tracking", "order-completed")
 	log.Debug("deliver", "tracking", "order-completed")
 	log.Info("accept", "outcome", "accepted") // of no tracking

@@ -51,9 +51,13 @@ type Line struct {
 	Detail  string          `json:"detail,omitempty"`
 	RetryIn string          `json:"retry_in,omitempty"`
 	// Revenue and Currency are those of the message that Segment accepted, if it has them.
-	Revenue   json.Number `json:"revenue,omitempty"`
-	Currency  string      `json:"currency,omitempty"`
-	Unsettled string      `json:"unsettled,omitempty"`
+	Revenue  json.Number `json:"revenue,omitempty"`
+	Currency string      `json:"currency,omitempty"`
+	// LeftOut is how many optional calls of $commerce had no answer, so that the message lacks
+	// their fields; LeftOutReason is why the first of them had none, such as "commerce_timeout".
+	LeftOut       int    `json:"left_out,omitempty"`
+	LeftOutReason string `json:"left_out_reason,omitempty"`
+	Unsettled     string `json:"unsettled,omitempty"`
 	// Took is how long the attempt took, with the other events of its batch, or the answer to
 	// Commerce.
 	Took Milliseconds `json:"ms,omitempty"`

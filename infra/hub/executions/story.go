@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/tracking"
 )
 
@@ -180,7 +181,7 @@ func (s Search) conclusion(e Execution) (says, do string) {
 	}
 	switch e.Outcome {
 	case Delivered:
-		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.", title, Clock(last.Time), after(e), messageIDs(e)), ""
+		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.%s", title, Clock(last.Time), after(e), messageIDs(e), last.leftOut()), s.Store.fixLeftOut(last)
 	case Skipped:
 		return fmt.Sprintf("%s was not sent, as intended: %s.", title, skippedFor(e)), ""
 	case Failed:
@@ -222,6 +223,32 @@ func after(e Execution) string {
 		text += fmt.Sprintf(", at attempt %d", e.Attempts)
 	}
 	return text
+}
+
+// leftOut describes what was left out of a message; empty if nothing was.
+func (l Line) leftOut() string {
+	if l.LeftOut == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Fields were left out of it: %s of $commerce had no answer (%s).", words.Count(l.LeftOut, "optional call"), l.LeftOutReason)
+}
+
+// fixLeftOut returns what the operator must do so that fields are no longer left out; empty if
+// nothing.
+func (s Store) fixLeftOut(l Line) string {
+	switch l.LeftOutReason {
+	case "commerce_not_connected":
+		if s.Deployed {
+			return "Set the credentials of the Commerce API with hub configure" + s.Flag + ". The function may read them if its template in templates/ calls $commerce when you run make deploy."
+		}
+		return "Set the credentials of the Commerce API with hub configure" + s.Flag + "."
+	case "commerce_400", "commerce_401", "commerce_403":
+		return "Set an application key of Commerce that may read what the template asks for, with hub configure" + s.Flag + "."
+	case "commerce_calls":
+		return "The template makes more than ten optional calls of $commerce for one event: ask for several things at once, with a filter in the query."
+	default:
+		return ""
+	}
 }
 
 func nextOf(last Line) string {
@@ -288,7 +315,7 @@ func (l Line) words() string {
 	}
 	switch l.Outcome {
 	case "delivered":
-		return fmt.Sprintf("Attempt %d: Segment accepted it.", l.Receives)
+		return fmt.Sprintf("Attempt %d: Segment accepted it.%s", l.Receives, l.leftOut())
 	case "retrying":
 		text := fmt.Sprintf("%s: %s.", l.attempt(), l.why())
 		if l.RetryIn != "" {

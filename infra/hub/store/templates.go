@@ -72,13 +72,18 @@ func CompileTemplate(t tracking.Tracking, name, source string) (*template.Templa
 // ErrTemplateChanged reports that a template changed after it was read.
 var ErrTemplateChanged = errors.New("another user changed this template after you opened it")
 
-// CheckCommerceCalls returns an error if a template calls $commerce and its function has no
-// permission to read the credentials. On this machine any template can call it.
-func (s Store) CheckCommerceCalls(t tracking.Tracking, source string) error {
-	if s.Deployment != nil && template.UsesCommerce(source) && !settings.ReadsCommerce(t) {
-		return settings.ErrNoCommercePermission
+// CommerceNote describes what happens to events if a template calls $commerce and its function
+// has no permission to read the credentials; empty if it has. On this machine any template can
+// call it.
+func (s Store) CommerceNote(t tracking.Tracking, source string) string {
+	switch {
+	case s.Deployment == nil || settings.ReadsCommerce(t) || !template.UsesCommerce(source):
+		return ""
+	case template.NeedsCommerce(source):
+		return fmt.Sprintf("%v. Until then its events are retried.", settings.ErrNoCommercePermission)
+	default:
+		return fmt.Sprintf("%v. Until then the fields that it asks Commerce for are left out.", settings.ErrNoCommercePermission)
 	}
-	return nil
 }
 
 // SaveTemplate writes a template if the current one still has the given fingerprint. The

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"commerce-segment/shared/settings"
@@ -34,22 +35,24 @@ func TestATemplateIsSavedOnlyIfItDidNotChangeAfterItWasRead(t *testing.T) {
 }
 
 func TestATemplateCanCallCommerceIfItsFunctionReadsTheCredentials(t *testing.T) {
-	const calling, other = `$commerce("/v2/orders")`, `{}`
+	const calling, optional, other = `$commerce("/v2/orders")`, `$commerce("/v2/orders", 800)`, `{}`
+	const retried, leftOut = "Until then its events are retried.", "are left out."
 	here, deployed := Store{}, Store{Deployment: &Deployment{}}
 	for _, c := range []struct {
 		name   string
 		store  Store
 		row    tracking.Tracking
 		source string
-		fails  bool
+		note   string
 	}{
-		{"on this machine", here, tracking.OrderCompleted, calling, false},
-		{"deployed, and the default template calls Commerce", deployed, tracking.OrderRefunded, calling, false},
-		{"deployed, and the default template does not call Commerce", deployed, tracking.OrderCompleted, calling, true},
-		{"deployed, and the template does not call Commerce", deployed, tracking.OrderCompleted, other, false},
+		{"on this machine", here, tracking.OrderCompleted, calling, ""},
+		{"deployed, and the default template calls Commerce", deployed, tracking.OrderRefunded, calling, ""},
+		{"deployed, and the default template does not call Commerce", deployed, tracking.OrderCompleted, calling, retried},
+		{"deployed, and all calls are optional", deployed, tracking.OrderCompleted, optional, leftOut},
+		{"deployed, and the template does not call Commerce", deployed, tracking.OrderCompleted, other, ""},
 	} {
-		if err := c.store.CheckCommerceCalls(c.row, c.source); (err != nil) != c.fails {
-			t.Errorf("%s: got %v", c.name, err)
+		if note := c.store.CommerceNote(c.row, c.source); (note == "") != (c.note == "") || !strings.HasSuffix(note, c.note) {
+			t.Errorf("%s: got %q, want %q", c.name, note, c.note)
 		}
 	}
 }

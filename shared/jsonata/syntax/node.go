@@ -155,3 +155,30 @@ func (n *Node) seek(part *Node) {
 		n.seeking = append(n.seeking, part.Slot)
 	}
 }
+
+// FewestArguments returns the smallest number of arguments with which an expression calls the
+// function in a variable: 0 if it also uses the variable otherwise, for example as an argument,
+// and -1 if it does not use it. The tree is one of Parse.
+func (n *Node) FewestArguments(variable string) int {
+	fewest := -1
+	var visit func(n *Node)
+	visit = func(n *Node) {
+		if n == nil {
+			return
+		}
+		used, given := n, 0
+		if n.Kind == KindCall && n.Left.Kind == KindVariable {
+			used, given = n.Left, len(n.List)
+		}
+		if used.Kind == KindVariable && used.Text == variable && (fewest < 0 || given < fewest) {
+			fewest = given
+		}
+		for _, part := range n.Children() {
+			if part != used {
+				visit(part)
+			}
+		}
+	}
+	visit(n)
+	return fewest
+}

@@ -54,6 +54,7 @@ func delivered(order string, received time.Time) []executions.Line {
 	deliver.Kind, deliver.Outcome, deliver.Time, deliver.EventTime = "deliver", "delivered", received.Add(30*time.Millisecond), received.Add(-time.Second)
 	deliver.Revenue, deliver.Currency, deliver.Total, deliver.Took = "1234567.5", "GBP", "1310.00 GBP", 30
 	deliver.Calls = []segment.Calls{{Call: segment.Call{Type: "track", Event: "Order Completed", Consent: true}, Messages: 1}}
+	deliver.LeftOut, deliver.LeftOutReason = 2, "commerce_timeout"
 	deliver.Receives, deliver.MessageIDs = 1, []string{"order-completed:" + order + ":0-track:0123456789abcdef"}
 	return []executions.Line{accept, deliver}
 }
@@ -104,29 +105,38 @@ func TestExecutionsSurviveARestart(t *testing.T) {
 }
 
 // Earlier releases wrote records without the number and the total of the order, and without how
-// long an attempt took; and without the calls.
+// long an attempt took; without the calls; and without what was left out of a message.
 func TestARecordOfAnEarlierReleaseIsRead(t *testing.T) {
 	want := executions.Of(delivered("o-1", time.Now()))[0]
-	calls, later := writer{}, writer{}
-	calls.calls(want.Lines)
-	later.laterFields(want.Lines)
-	record, key := encode(want), keyOf(want.Received, want.Tracking)
-	got, err := decode(key, record[:len(record)-len(calls)])
-	if err != nil {
-		t.Fatal(err)
+	record := encode(want)
+	check := func(without int) {
+		t.Helper()
+		got, err := decode(keyOf(want.Received, want.Tracking), record[:len(record)-without])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameExecution(t, got, want)
 	}
+	later := writer{}
+	later.leftOut(want.Lines)
+	want.LeftOut = 0
+	for i := range want.Lines {
+		want.Lines[i].LeftOut, want.Lines[i].LeftOutReason = 0, ""
+	}
+	check(len(later))
+
+	later.calls(want.Lines)
 	for i := range want.Lines {
 		want.Lines[i].Calls = nil
 	}
-	sameExecution(t, got, want)
-	if got, err = decode(key, record[:len(record)-len(calls)-len(later)]); err != nil {
-		t.Fatal(err)
-	}
+	check(len(later))
+
+	later.laterFields(want.Lines)
 	want.Number, want.Total = "", ""
 	for i := range want.Lines {
 		want.Lines[i].Number, want.Lines[i].Total, want.Lines[i].Took = "", "", 0
 	}
-	sameExecution(t, got, want)
+	check(len(later))
 }
 
 func TestAnOrderIsFoundByItsNumberAndItsTotal(t *testing.T) {

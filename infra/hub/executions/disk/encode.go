@@ -136,6 +136,7 @@ func encode(e executions.Execution) []byte {
 	}
 	w.laterFields(e.Lines)
 	w.calls(e.Lines)
+	w.leftOut(e.Lines)
 	return w
 }
 
@@ -181,6 +182,15 @@ func (w *writer) laterFields(lines []executions.Line) {
 	}
 }
 
+// leftOut appends what was left out of the messages, which records of an earlier release do not
+// have either.
+func (w *writer) leftOut(lines []executions.Line) {
+	for _, line := range lines {
+		w.number(int64(line.LeftOut))
+		w.text(line.LeftOutReason)
+	}
+}
+
 // laterFields reads what laterFields appended, if it is there.
 func (r *reader) laterFields(lines []executions.Line) {
 	if len(r.left) == 0 {
@@ -190,6 +200,16 @@ func (r *reader) laterFields(lines []executions.Line) {
 	for i := range lines {
 		lines[i].Number, lines[i].Total, lines[i].Took = r.changed(before.Number), r.changed(before.Total), executions.Milliseconds(r.number())
 		before = lines[i]
+	}
+}
+
+// leftOut reads what leftOut appended, if it is there.
+func (r *reader) leftOut(lines []executions.Line) {
+	if len(r.left) == 0 {
+		return
+	}
+	for i := range lines {
+		lines[i].LeftOut, lines[i].LeftOutReason = int(r.number()), r.text()
 	}
 }
 
@@ -263,6 +283,7 @@ func linesIn(key, record []byte) ([]executions.Line, error) {
 	}
 	r.laterFields(lines)
 	r.calls(lines)
+	r.leftOut(lines)
 	if r.err != nil || n == 0 {
 		return nil, errors.Join(database.ErrDamaged, r.err)
 	}

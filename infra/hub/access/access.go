@@ -46,6 +46,7 @@ var Commands = map[string]string{
 	"hub rotate":              Operator,
 	"hub templates push":      Operator,
 	"hub templates restore":   Operator,
+	"hub templates fields":    Operator,
 	"hub webhooks sync":       Operator,
 	"hub sources create":      Operator,
 	"hub plan push":           Operator,

@@ -63,6 +63,7 @@ func TestThePoliciesAllowExactlyWhatTheCommandsCall(t *testing.T) {
 		{"templates push", []string{"--yes"}},
 		{"templates versions", []string{"order-completed"}},
 		{"templates restore", []string{"order-completed", "1"}},
+		{"templates fields", []string{"order-completed", "add", "subtotal"}},
 		{"pause", []string{"--all"}},
 		{"export", []string{"store.jsonl.gz", "--secrets"}},
 		{"import", []string{"store.jsonl.gz", "--yes"}},

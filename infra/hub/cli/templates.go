@@ -28,12 +28,12 @@ type templateOptions struct {
 func newTemplates() *cobra.Command {
 	var options templateOptions
 	cmd := &cobra.Command{
-		Use:   "templates pull|push|diff|versions|restore",
-		Short: "Copy templates between files and a store, and restore older versions",
+		Use:   "templates pull|push|diff|versions|restore|fields",
+		Short: "Copy templates between files and a store, restore older versions, add fields",
 		Long: `templates copies templates between files <name>.jsonata, in the folder templates or
 another, and a store: the hub's directory, or with --prefix the Parameter Store of a deployed
 store. Without names, pull, push and diff are for all templates. versions lists the older
-versions in the store, and restore restores one.`,
+versions in the store, and restore restores one. fields adds ready-made fields to one.`,
 		Example: `  hub templates diff --prefix /commerce-segment
   hub templates push order-completed --prefix /commerce-segment
   hub templates versions order-completed --prefix /commerce-segment`,
@@ -76,6 +76,7 @@ Exit codes: 0 they are the same; 1 they differ; 2 they could not be compared.`,
 	}
 	addCommand(cmd, newVersions())
 	addCommand(cmd, newRestore())
+	addCommand(cmd, newFields())
 	return cmd
 }
 

@@ -144,7 +144,16 @@ func (c *Console) changeTemplate(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusRequestEntityTooLarge, err)
 		return
 	}
-	c.change(w, r, editorData{Form: form, Stored: stored}, r.PostForm.Get("do"))
+	data, action := editorData{Form: form, Stored: stored}, r.PostForm.Get("do")
+	if action == "fields" {
+		action = "review"
+		if data.Form.Source, err = withFields(t, form.Source, r.PostForm); err != nil {
+			data.Form = form
+			c.showEditor(w, r, http.StatusUnprocessableEntity, data, "No field was added or removed: "+err.Error())
+			return
+		}
+	}
+	c.change(w, r, data, action)
 }
 
 // change shows, reviews or saves a template.

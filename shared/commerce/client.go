@@ -149,7 +149,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 		return nil, err
 	}
 	for range 2 {
-		if r.token, err = c.token(ctx); err != nil {
+		if r.token, err = c.token(ctx, r.once); err != nil {
 			return nil, err
 		}
 		var body []byte

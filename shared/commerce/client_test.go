@@ -19,6 +19,7 @@ import (
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/shared/apicall"
 	"commerce-segment/shared/jsontext"
+	"commerce-segment/shared/loggable"
 )
 
 // inStore runs a test with a client of a test store, in virtual time.
@@ -134,7 +135,7 @@ func TestBothFormsOfATokenAnswerAreRead(t *testing.T) {
 	} {
 		inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 			store.Fail(commercetest.Fault{Path: TokenPath, Status: 200, Body: answer})
-			if token, err := c.token(t.Context()); token != "a" || err != nil {
+			if token, err := c.token(t.Context(), false); token != "a" || err != nil {
 				t.Errorf("%s: %q, %v", answer, token, err)
 			}
 		})
@@ -175,6 +176,63 @@ func TestOnlyTemporaryFailuresAreRepeated(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestGetOnceMakesOneAttempt(t *testing.T) {
+	for _, failing := range []string{"/v2/customers", TokenPath} {
+		inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
+			store.Fail(commercetest.Fault{Path: failing, Status: 503})
+			started := time.Now()
+			if _, err := c.GetOnce(t.Context(), "/v2/customers"); !isStatus(err, 503) || len(store.Requests(failing)) != 1 || time.Since(started) > 0 {
+				t.Errorf("%s: %v after %d requests and %v", failing, err, len(store.Requests(failing)), time.Since(started))
+			}
+		})
+	}
+}
+
+// A caller that needs the answer does not fail with the only attempt of one that does not.
+func TestGetFetchesATokenAgainAfterTheOnlyAttemptOfAnother(t *testing.T) {
+	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
+		c.transport = loggable.Transport(slowly{store, time.Second})
+		store.Fail(commercetest.Fault{Path: TokenPath, Status: 503})
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, err := c.GetOnce(t.Context(), "/v2/customers"); !isStatus(err, 503) {
+				t.Errorf("the first call returns %v", err)
+			}
+		})
+		time.Sleep(500 * time.Millisecond)
+		all.Go(func() { get(t, c) })
+		all.Wait()
+	})
+}
+
+// slowly is a transport that takes some time for each answer.
+type slowly struct {
+	http.RoundTripper
+	takes time.Duration
+}
+
+func (s slowly) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(s.takes)
+	return s.RoundTripper.RoundTrip(r)
+}
+
+// A call that cannot be made in time must not delay those that can.
+func TestACallWithoutTimeForItsTurnTakesNone(t *testing.T) {
+	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
+		get(t, c)
+		for range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			_, _ = c.GetOnce(ctx, "/v2/customers")
+			cancel()
+		}
+		started := time.Now()
+		get(t, c)
+		if waited := time.Since(started); waited > 200*time.Millisecond {
+			t.Errorf("it waits %v for calls that were not made", waited)
+		}
+	})
 }
 
 func TestACallEndsByTheCallersDeadline(t *testing.T) {

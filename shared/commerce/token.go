@@ -25,14 +25,15 @@ type tokens struct {
 // tokenFetch is the one fetch that concurrent callers wait for.
 type tokenFetch struct {
 	done  chan struct{}
+	once  bool // there is no other attempt if it fails
 	value string
 	err   error
 }
 
 // token returns the current token, or fetches one if there is none. Concurrent callers
 // share one fetch and its error. If the context of the caller that fetches ends, the next
-// caller fetches again.
-func (c *Client) token(ctx context.Context) (string, error) {
+// caller fetches again, and so does one that wants more attempts than the failed fetch made.
+func (c *Client) token(ctx context.Context, once bool) (string, error) {
 	for {
 		c.tokens.mu.Lock()
 		if time.Now().Before(c.tokens.until) {
@@ -41,7 +42,7 @@ func (c *Client) token(ctx context.Context) (string, error) {
 		}
 		fetch := c.tokens.fetching
 		if fetch == nil {
-			fetch = &tokenFetch{done: make(chan struct{})}
+			fetch = &tokenFetch{done: make(chan struct{}), once: once}
 			c.tokens.fetching = fetch
 			c.tokens.mu.Unlock()
 			c.fetch(ctx, fetch)
@@ -54,7 +55,7 @@ func (c *Client) token(ctx context.Context) (string, error) {
 		case <-fetch.done:
 		}
 		var failed *APIError
-		if !errors.As(fetch.err, &failed) || !failed.ended {
+		if !errors.As(fetch.err, &failed) || !failed.ended && (once || !fetch.once) {
 			return fetch.value, fetch.err
 		}
 	}
@@ -64,7 +65,7 @@ func (c *Client) token(ctx context.Context) (string, error) {
 func (c *Client) fetch(ctx context.Context, fetch *tokenFetch) {
 	asked := time.Now().Round(0) // wall clock only: the monotonic clock may stop while a Lambda function is frozen
 	var lifetime time.Duration
-	fetch.value, lifetime, fetch.err = c.requestToken(ctx)
+	fetch.value, lifetime, fetch.err = c.requestToken(ctx, fetch.once)
 	c.tokens.mu.Lock()
 	defer c.tokens.mu.Unlock()
 	c.tokens.fetching = nil
@@ -86,13 +87,14 @@ func (t *tokens) drop(rejected string) {
 
 // requestToken gets a token from Commerce. The answer is an object in the guides and the
 // SDK. In authentication.yaml it is the same object inside data.
-func (c *Client) requestToken(ctx context.Context) (value string, lifetime time.Duration, err error) {
+func (c *Client) requestToken(ctx context.Context, once bool) (value string, lifetime time.Duration, err error) {
 	body, err := c.repeat(ctx, request{
 		method: http.MethodPost, path: TokenPath, contentType: "application/x-www-form-urlencoded",
 		body: []byte(url.Values{
 			"grant_type": {"client_credentials"}, "client_id": {c.id}, "client_secret": {c.secret},
 		}.Encode()),
 		repeatable: true, // a second token does no harm
+		once:       once,
 	})
 	if err != nil {
 		return "", 0, err

@@ -37,6 +37,7 @@ func TestAnEventIsDeliveredWithoutItsOptionalFields(t *testing.T) {
 		{"the rate limit is used up", always(commercetest.Fault{Path: orders, Status: 429}), 0, "commerce_429", 0},
 		{"the connection breaks", always(commercetest.Fault{Path: orders, Break: true}), 0, "commerce_unreachable", 0},
 		{"the key lacks the permission", always(commercetest.Fault{Path: orders, Status: 403}), 0, "commerce_403", 0},
+		{"Commerce is down, also for tokens", always(commercetest.Fault{Status: 503}), 0, "commerce_503", 0},
 		{"the key was deleted", always(commercetest.Fault{Path: tokenPath, Status: 401}), 0, "commerce_401", 0},
 		{"a page", always(commercetest.Fault{Path: orders, Status: 200, Body: "<html>"}), 0, "commerce_200", 0},
 	} {

@@ -42,6 +42,7 @@ type Change struct {
 	Because string   `json:"because"` // why the first of them fails; quotes nothing from the event
 	Fixed   int      `json:"fixed"`   // how many failed only before the change
 	Empty   int      `json:"empty"`   // for how many nothing is sent only after the change
+	Unasked bool     `json:"unasked"` // Commerce was not asked for what the template asks it for
 	Fields  []string `json:"fields"`  // the members of the messages that differ
 }
 
@@ -74,10 +75,14 @@ func (c Change) Says() string {
 		}
 		parts = append(parts, fmt.Sprintf("the messages of %d of %s change: %s", c.Changed, of, fields))
 	}
-	if len(parts) == 0 {
-		return "No message of " + of + " changes."
+	says := "No message of " + of + " changes."
+	if len(parts) > 0 {
+		says = words.Capital(strings.Join(parts, "; ") + ".")
 	}
-	return words.Capital(strings.Join(parts, "; ") + ".")
+	if c.Unasked {
+		says += " Commerce was not asked for this: what $commerce adds is not in it."
+	}
+	return says
 }
 
 // Compare tries two templates of a tracking on events.
@@ -87,6 +92,7 @@ func Compare(ctx context.Context, t tracking.Tracking, before, after string, eve
 	c := Change{Of: len(events)}
 	fields := map[string]bool{}
 	for _, e := range events {
+		c.Unasked = c.Unasked || e.Fetch == nil && template.UsesCommerce(after)
 		was, wasErr := e.messagesIf(ctx, t, old, oldErr)
 		is, isErr := e.messagesIf(ctx, t, now, nowErr)
 		switch {

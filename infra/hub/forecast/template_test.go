@@ -21,6 +21,8 @@ func TestAComparisonSaysWhatAChangeDoes(t *testing.T) {
 			"The messages of 2 of the last 2 events change: properties.list.a, properties.revenue.", false},
 		{"one event", `{"userId": "u", "event": "Order Completed", "properties": {"revenue": 1, "list": [{"a": 1}], "id": payload.data.id, "more": payload.data.id = "o-1" ? 1}}`,
 			"The messages of 1 of the last 2 events change: properties.more.", false},
+		{"it asks Commerce", before + ` ~> |properties|{"more": $commerce("/v2/currencies", 800).data}|`,
+			"No message of the last 2 events changes. Commerce was not asked for this: what $commerce adds is not in it.", false},
 		{"it fails", `{"event": ""}`, "2 of the last 2 events would fail: message 1: event is an empty string: write a value.", true},
 		{"it fails for one", `payload.data.id = "o-1" ? {"event": ""} : ` + before, "1 of the last 2 events would fail: message 1: event is an empty string: write a value.", true},
 		{"it filters all", `[]`, "For 2 of the last 2 events nothing would be sent any more.", true},

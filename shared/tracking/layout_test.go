@@ -64,7 +64,7 @@ var layout = []rule{
 	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "infra/stack/runbook", "shared", "templates"}, aws: true},
 	{folder: "infra/hub/archive", may: []string{"infra/hub/executions", "infra/hub/queue", "infra/hub/store", "shared"}},
 	{folder: "infra/hub/forecast", may: append(hubParts, "infra/hub/store")},
-	{folder: "infra/hub/plan", may: append(hubParts, "infra/hub/store")},
+	{folder: "infra/hub/plan", may: append(hubParts, "infra/hub/store", "infra/hub/workspace")},
 	{folder: "infra/hub/health", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/alert", may: append(hubParts, "infra/hub/health")},
 	{folder: "infra/hub/order", may: []string{"infra/hub/backfill", "infra/hub/executions", "infra/hub/store", "infra/hub/words", "shared"}},

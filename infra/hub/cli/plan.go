@@ -11,6 +11,7 @@ import (
 	"commerce-segment/infra/hub/plan"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
+	"commerce-segment/infra/hub/workspace"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/publicapi"
 )
@@ -243,7 +244,7 @@ func pushPlan(cmd *cobra.Command, options planOptions) error {
 	isNew := c.ID == ""
 	question := fmt.Sprintf("Write %s of %s?", rules, c.Title())
 	if isNew {
-		question = fmt.Sprintf("Create the tracking plan %q with %s?", c.Name, rules)
+		question = fmt.Sprintf("Create the tracking plan %s with %s?", workspace.Quote(c.Name), rules)
 	}
 	confirmed, err := options.confirm(cmd, question)
 	if err != nil || !confirmed {
@@ -254,7 +255,7 @@ func pushPlan(cmd *cobra.Command, options planOptions) error {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "wrote %s of %s\n", rules, c.Title())
 	if isNew {
-		fmt.Fprintf(cmd.OutOrStdout(), "Connect it to the source in Segment (Protocols > Tracking Plans > %s): until then Segment does not check events with it.\n", c.Name)
+		fmt.Fprintf(cmd.OutOrStdout(), "Connect it to the source in Segment (Protocols > Tracking Plans > %s): until then Segment does not check events with it.\n", chars.Line(c.Name))
 	}
 	return nil
 }

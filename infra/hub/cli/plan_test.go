@@ -67,7 +67,7 @@ func TestThePlanInSegmentIsCompared(t *testing.T) {
 		says  []string
 	}{
 		{"it accepts the messages, and a field that only the plan has is noted", []publicapitest.Object{planRule("Sold", fitting)}, nil, nil, exitDone,
-			[]string{`The tracking plan "Shop" (tp_`, `of the source "Commerce"`, "properties.coupon", "(is only in the plan: no sample has it)", "The plan accepts what the templates send."}},
+			[]string{`The tracking plan “Shop” (tp_`, `of the source “Commerce”`, "properties.coupon", "(is only in the plan: no sample has it)", "The plan accepts what the templates send."}},
 		{"another type", []publicapitest.Object{planRule("Sold", `{"total": {"type": "string"}}`)}, nil, nil, exitFailed,
 			[]string{"Sold   properties.total  has the type number, but the plan wants string", "Segment flags such events: the schema settings of the source let them pass", "1 conflict with the plan"}},
 		{"an event that the plan does not have", []publicapitest.Object{planRule("Bought", fitting)}, nil, nil, exitFailed, []string{"Sold", "is not in the plan"}},
@@ -75,10 +75,10 @@ func TestThePlanInSegmentIsCompared(t *testing.T) {
 			api.RemoveSource(api.Sources()[1].ID)
 			api.AddSource(publicapitest.Source{Slug: "strict", WriteKeys: []string{"the-write-key"}, TrackingPlanID: api.AddPlan("Strict"),
 				Settings: publicapitest.Object{"track": publicapitest.Object{"allowUnplannedEvents": false, "allowEventOnViolations": true}}})
-		}, nil, exitFailed, []string{`the source "strict"`, "By the schema settings of the source, Segment blocks events that are not in the plan."}},
-		{"the plan that is named, of which the source is not known", []publicapitest.Object{planRule("Sold", fitting)}, func(_ string, api *publicapitest.Server) { api.NotSourceAdmin = true }, []string{"--plan", "Shop"}, exitDone, []string{`"Shop"`}},
-		{"a plan that does not exist", []publicapitest.Object{planRule("Sold", fitting)}, nil, []string{"--plan", "shop"}, exitTrouble, []string{`there is no tracking plan "shop": the plans are "Shop" (tp_`, `"Web" (tp_`}},
-		{"a source without a plan", nil, nil, nil, exitTrouble, []string{`the source "Commerce": no tracking plan is connected to it`, "hub plan push --name NAME --dir"}},
+		}, nil, exitFailed, []string{`the source “strict”`, "By the schema settings of the source, Segment blocks events that are not in the plan."}},
+		{"the plan that is named, of which the source is not known", []publicapitest.Object{planRule("Sold", fitting)}, func(_ string, api *publicapitest.Server) { api.NotSourceAdmin = true }, []string{"--plan", "Shop"}, exitDone, []string{`“Shop”`}},
+		{"a plan that does not exist", []publicapitest.Object{planRule("Sold", fitting)}, nil, []string{"--plan", "shop"}, exitTrouble, []string{`there is no tracking plan “shop”: the plans are “Shop” (tp_`, `“Web” (tp_`}},
+		{"a source without a plan", nil, nil, nil, exitTrouble, []string{`the source “Commerce”: no tracking plan is connected to it`, "hub plan push --name NAME --dir"}},
 		{"a token that sees no write keys", []publicapitest.Object{planRule("Sold", fitting)}, func(_ string, api *publicapitest.Server) { api.NotSourceAdmin = true }, nil, exitTrouble, []string{"Source Admin", "--plan"}},
 		{"a token that sees no plans", nil, func(_ string, api *publicapitest.Server) { api.NotPermitted = []string{"/tracking-plans"} }, nil, exitTrouble, []string{"Segment answered 401"}},
 		{"no token", nil, func(dir string, _ *publicapitest.Server) {
@@ -127,7 +127,7 @@ func TestAPushChangesOnlyTheRulesOfTheEvents(t *testing.T) {
 	dir, api, id := storeWithPlan(t, planRule(consent, `{}`), planRule("Sold", `{"total": {"type": "string", "description": "with tax"}, "note": {}}`), planRule("Bought", `{}`))
 	before := api.Rules(id)
 	got := command(t, "", "plan", "push", "--yes", "--dir", dir)
-	if got.code != exitDone || !strings.Contains(got.stdout, "wrote 1 rule of the tracking plan \"Shop\"") {
+	if got.code != exitDone || !strings.Contains(got.stdout, "wrote 1 rule of the tracking plan “Shop”") {
 		t.Fatalf("exits %d and says\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	after := api.Rules(id)
@@ -168,7 +168,7 @@ func TestNothingIsPushedWithoutAnAnswer(t *testing.T) {
 	}{
 		{"it asks at a terminal only", nil, exitFailed, "pass --yes or --dry-run"},
 		{"a dry run", []string{"--dry-run"}, exitDone, "Nothing was done (--dry-run)"},
-		{"a dry run of a new plan", []string{"--dry-run", "--name", "New"}, exitDone, `The tracking plan "New", which is new:`},
+		{"a dry run of a new plan", []string{"--dry-run", "--name", "New"}, exitDone, `The tracking plan “New”, which is new:`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, api, _ := storeWithPlan(t, planRule("Bought", `{}`))
@@ -205,7 +205,7 @@ func TestAPushOfTemplatesSaysWhatItViolatesInThePlan(t *testing.T) {
 		not        string
 	}{
 		{"a violation", `{"total": {"type": "number"}}`, nil, "would be violated. Segment flags such events: the schema settings of the source let them pass.\n  Sold, properties.total: has the type string, but the plan wants number\n", ""},
-		{"none", `{"total": {"type": "string"}}`, nil, "order-completed: The tracking plan \"Shop\" (tp_", "violated"},
+		{"none", `{"total": {"type": "string"}}`, nil, "order-completed: The tracking plan “Shop” (tp_", "violated"},
 		{"Segment rejects the token", `{}`, func(_ *testing.T, _ string, api *publicapitest.Server) {
 			api.NotPermitted = []string{"/tracking-plans"}
 		},

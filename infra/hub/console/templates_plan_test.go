@@ -28,7 +28,7 @@ func TestTheReviewShowsWhatATemplateViolatesInTheTrackingPlan(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.want(b.post("review", sold), 200, "Tracking plan in Segment", `The tracking plan "Shop"`, "would be violated", "Sold: is not in the plan", `value="save"`)
+	b.want(b.post("review", sold), 200, "Tracking plan in Segment", `The tracking plan “Shop”`, "would be violated", "Sold: is not in the plan", `value="save"`)
 	b.want(b.post("review", `{"event": "Order Completed", "properties": {"weight": 1}}`), 200,
 		"<code>properties.order_id</code>: is required in the plan, but is not always sent: not for ", "<code>properties.weight</code>: is not in the plan")
 	b.want(b.post("review", `{"event": "Order Completed", "properties": {"order_id": "o"}}`), 200, "accepts the messages")

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/workspace"
 	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/settings"
 )
@@ -52,22 +52,20 @@ func connected(ctx context.Context, s store.Store, client *publicapi.Client) (Pl
 	if err != nil {
 		return Planned{}, err
 	}
-	sources, err := client.Sources(ctx)
+	lookup, err := workspace.LookUp(ctx, client, strings.TrimSpace(values[settings.SegmentWriteKey]))
 	if err != nil {
 		return Planned{}, err
 	}
-	key := strings.TrimSpace(values[settings.SegmentWriteKey])
-	i := slices.IndexFunc(sources, func(source publicapi.Source) bool { return slices.Contains(source.WriteKeys, key) })
-	if i < 0 {
-		return Planned{}, errors.New("the source of the store's write key was not found in the workspace of the token: check both, give the token the role Source Admin, which shows write keys, or name the plan with --plan")
+	if lookup.Source == nil {
+		return Planned{}, fmt.Errorf("the tracking plan was not found by the write key, because %s: %s, or name the plan with --plan", lookup.Says(), lookup.Do(s.Flag()))
 	}
-	source, err := client.Source(ctx, sources[i].ID)
+	source, err := client.Source(ctx, lookup.Source.ID)
 	if err != nil {
 		return Planned{}, err
 	}
 	planned := Planned{Source: &source}
 	if source.TrackingPlanID == "" {
-		return planned, fmt.Errorf("the source %q: %w", source.Title(), ErrNoPlan)
+		return planned, fmt.Errorf("the source %s: %w", workspace.Quote(source.Title()), ErrNoPlan)
 	}
 	if enforced, err := client.SourceSettings(ctx, source.ID); err == nil { // without it the plan can be compared all the same
 		planned.Settings = &enforced
@@ -86,17 +84,17 @@ func choose(plans []publicapi.TrackingPlan, named string) (publicapi.TrackingPla
 		if p.Name == named {
 			found = append(found, p)
 		}
-		names = append(names, fmt.Sprintf("%q (%s)", p.Name, p.ID))
+		names = append(names, workspace.Quote(p.Name)+" ("+p.ID+")")
 	}
 	switch {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return publicapi.TrackingPlan{}, fmt.Errorf("%d tracking plans have the name %q: give the id of one: the plans are %s", len(found), named, strings.Join(names, ", "))
+		return publicapi.TrackingPlan{}, fmt.Errorf("%d tracking plans have the name %s: give the id of one: the plans are %s", len(found), workspace.Quote(named), strings.Join(names, ", "))
 	case len(names) == 0:
-		return publicapi.TrackingPlan{}, fmt.Errorf("%w %q: the workspace has none", errUnknownPlan, named)
+		return publicapi.TrackingPlan{}, fmt.Errorf("%w %s: the workspace has none", errUnknownPlan, workspace.Quote(named))
 	}
-	return publicapi.TrackingPlan{}, fmt.Errorf("%w %q: the plans are %s", errUnknownPlan, named, strings.Join(names, ", "))
+	return publicapi.TrackingPlan{}, fmt.Errorf("%w %s: the plans are %s", errUnknownPlan, workspace.Quote(named), strings.Join(names, ", "))
 }
 
 var errUnknownPlan = errors.New("there is no tracking plan")
@@ -124,14 +122,14 @@ func (p *Planned) Push(ctx context.Context, client *publicapi.Client, rules []pu
 
 // Title describes the plan: its name, its id and its source.
 func (p Planned) Title() string {
-	title := fmt.Sprintf("the tracking plan %q", p.Name)
+	title := "the tracking plan " + workspace.Quote(p.Name)
 	if p.ID == "" {
 		title += ", which is new"
 	} else {
 		title += " (" + p.ID + ")"
 	}
 	if p.Source != nil {
-		title += fmt.Sprintf(" of the source %q", p.Source.Title())
+		title += " of the source " + workspace.Quote(p.Source.Title())
 	}
 	return title
 }

@@ -33,6 +33,7 @@ var Commands = map[string]string{
 	"hub reconcile":           Reader,
 	"hub revenue":             Reader,
 	"hub compare":             Reader,
+	"hub received":            Reader,
 	"hub templates pull":      Reader,
 	"hub templates diff":      Reader,
 	"hub templates versions":  Reader,

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/shared/commerce"
@@ -135,6 +136,18 @@ func (j *Journal) Find(id string) (found []executions.Line, err error) {
 		}
 		var line executions.Line
 		if json.Unmarshal(text, &line) == nil && query.Names(line.Resource) { // not an incomplete line
+			found = append(found, line)
+		}
+	})
+	return found, err
+}
+
+// Since returns the lines about what was sent since a time, the oldest first. What an earlier
+// release has sent has no line.
+func (j *Journal) Since(since time.Time) (found []executions.Line, err error) {
+	err = j.each(func(_, text []byte) {
+		var line executions.Line
+		if json.Unmarshal(text, &line) == nil && !line.Time.Before(since) { // not an incomplete line
 			found = append(found, line)
 		}
 	})

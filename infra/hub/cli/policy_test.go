@@ -58,6 +58,7 @@ func TestThePoliciesAllowExactlyWhatTheCommandsCall(t *testing.T) {
 		{"reconcile", []string{"--since", "1h"}},
 		{"revenue", []string{"--since", "1h"}},
 		{"compare", []string{theirFile(t, completed("1", "a", "1", time.Now()))}},
+		{"received", nil},
 		{"templates pull", nil},
 		{"templates diff", nil},
 		{"templates push", []string{"--yes"}},

@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"commerce-segment/infra/hub/health"
+	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/tracking"
 )
@@ -45,6 +46,7 @@ type Console struct {
 	judged      cache[health.Judgement]
 	letterList  letterList
 	paused      cache[[]store.Pause]
+	received    received.Latest
 }
 
 // Stop cancels the background jobs, and returns when they have ended.
@@ -52,6 +54,7 @@ func (c *Console) Stop() {
 	c.letterList.end()
 	c.catchUpJob.end()
 	c.revenueJob.end()
+	c.received.End()
 }
 
 // Handler returns the handler of all pages.

@@ -23,7 +23,7 @@ func (c *Console) judgedFor() time.Duration {
 // Health judges the store. A judgement may be a little old.
 func (c *Console) Health(ctx context.Context) health.Judgement {
 	return c.judged.get("", c.judgedFor(), func() health.Judgement {
-		source := health.Source{Store: c.Store, Log: c.log()}
+		source := health.Source{Store: c.Store, Log: c.log(), Received: c.lastReceived}
 		if c.Machine != nil {
 			source.Hub = c.Machine
 		}

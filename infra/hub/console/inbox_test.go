@@ -21,7 +21,6 @@ type machineWithInbox struct {
 }
 
 func (m machineWithInbox) Inbox() *database.List                   { return m.batches }
-func (m machineWithInbox) URL() string                             { return "http://127.0.0.1:1" }
 func (m machineWithInbox) Waiting() int                            { return 0 }
 func (m machineWithInbox) Dead() int                               { return 0 }
 func (m machineWithInbox) Notes(context.Context) ([]string, error) { return nil, nil }

@@ -15,6 +15,7 @@ import (
 	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/health"
+	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
@@ -85,6 +86,8 @@ type nowData struct {
 	Kept    string // where the queue is
 	Host    string // where events are sent, if that is not the inbox
 	Problem string // why there is no chart
+	// Received compares what was sent with what Segment received; nil if that is not known yet.
+	Received *received.Report
 }
 
 // count is a number, and the page with what was counted.
@@ -99,7 +102,7 @@ const overviewLooksBack = 24 * time.Hour
 
 // readNow reads what happens now.
 func (c *Console) readNow(r *http.Request) nowData {
-	data := nowData{Health: c.Health(r.Context()), Kept: "on SQS, in the queues of the stack"}
+	data := nowData{Health: c.Health(r.Context()), Received: c.lastReceived(), Kept: "on SQS, in the queues of the stack"}
 	if c.Store.Deployment == nil {
 		data.Kept = filepath.Join(c.Store.Dir, store.QueueFolder)
 	}

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/tracking"
 )
 
 // revenueJob is the comparison of revenues, and the result of the last one.
@@ -24,13 +26,27 @@ type revenueFound struct {
 	*backfill.Revenue        // nil if there is none
 	ID                string // the page's button sends it, so that the user sends only what the page showed
 	At                time.Time
-	Ended             string // why there is no result: it was stopped, or failed
+	Ended             string           // why there is no result: it was stopped, or failed
+	received          *received.Report // nil if it could not be compared
 	form              backfill.Period
 	opened            store.Backfill
 }
 
 // Destination returns the URL to which what is missing would be sent.
 func (f revenueFound) Destination() string { return f.opened.Destination }
+
+// Received reports whether it is known what Segment received.
+func (f revenueFound) Received() bool { return f.received != nil && f.received.Known() }
+
+// ReceivedOn returns how many messages of Order Completed were sent on a day, and how many Segment
+// received; nil if that is not known.
+func (f revenueFound) ReceivedOn(d backfill.RevenueDay) *received.Day {
+	day, known := f.received.Days(tracking.OrderCompleted, f.Since.Location())[d.Day.Format(time.DateOnly)]
+	if !known {
+		return nil
+	}
+	return &day
+}
 
 // Begins returns when the log begins, in the time zone of the days.
 func (f revenueFound) Begins() time.Time { return f.Known.In(f.Since.Location()) }
@@ -72,6 +88,7 @@ type revenueData struct {
 	Wrong        wrong
 	Connected    string // why Commerce cannot be asked; empty if it can
 	Zone         string
+	Received     *received.Report // of the last 24 hours; nil if there is none yet
 }
 
 // last returns the result of the last comparison.
@@ -92,7 +109,7 @@ func (c *Console) showRevenue(w http.ResponseWriter, r *http.Request, status int
 	if form.Since == "" && wrong == nil {
 		form.Since = "7d"
 	}
-	data := revenueData{Job: c.revenueJob.underway(), Found: c.revenueJob.last(), Since: form.Since, Until: form.Until, Wrong: wrong, Zone: time.Now().Format("MST")}
+	data := revenueData{Job: c.revenueJob.underway(), Found: c.revenueJob.last(), Since: form.Since, Until: form.Until, Wrong: wrong, Zone: time.Now().Format("MST"), Received: c.lastReceived()}
 	if _, err := c.Store.Credentials(r.Context()); err != nil {
 		data.Connected = err.Error()
 	}
@@ -146,6 +163,9 @@ func (c *Console) compareRevenue(w http.ResponseWriter, r *http.Request) {
 		known, err := opened.ArrivalLog(ctx, log)
 		if err == nil {
 			found.Revenue, err = opened.Revenue(ctx, since, until, known, opened.Journal(""), at)
+		}
+		if err == nil {
+			found.received = c.readReceived(ctx, since, until)
 		}
 		switch {
 		case ctx.Err() != nil:

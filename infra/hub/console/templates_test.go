@@ -32,6 +32,7 @@ type machineWith struct {
 }
 
 func (m machineWith) Recent() []Recent                { return m.recent }
+func (m machineWith) URL() string                     { return "http://127.0.0.1:1" }
 func (m machineWith) DeadLetters() deadletters.Queues { return m.queues }
 func (m machineWith) DeadLetterChanges() uint64       { return m.changes() }
 func (m machineWith) Queue(t tracking.Tracking) deadletters.Local {

@@ -105,6 +105,7 @@ func Examine(ctx context.Context, p Patient) Report {
 		{"secret", p.secret},
 		{"templates", p.templates},
 		{"events", p.events},
+		{"received", p.received},
 		{"limits", p.limits},
 		{"clock", p.clock},
 		{"version", p.version},
@@ -114,12 +115,12 @@ func Examine(ctx context.Context, p Patient) Report {
 }
 
 // state returns the state of the store: broken if there is a fault, and degraded if its health
-// is.
+// or what Segment received is.
 func (r Report) state() health.State {
 	switch {
 	case r.Count(Fault) > 0:
 		return health.Broken
-	case slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Check == "health" && f.State == Warning }):
+	case slices.ContainsFunc(r.Findings, func(f Finding) bool { return (f.Check == "health" || f.Check == "received") && f.State == Warning }):
 		return health.Degraded
 	default:
 		return health.Working
@@ -158,7 +159,8 @@ func (p Patient) judged(ctx context.Context) map[string]bool {
 }
 
 // healthFindings returns the problems of a judgement as findings, without those of the
-// settings: the checks settings, segment and secret report each setting that is wrong.
+// settings and of what Segment received: the checks settings, segment, secret and received report
+// those.
 func healthFindings(j health.Judgement) []Finding {
 	if len(j.Problems) == 0 {
 		return []Finding{{State: OK, Says: j.Says()}}
@@ -166,7 +168,7 @@ func healthFindings(j health.Judgement) []Finding {
 	states := map[health.State]State{health.Broken: Fault, health.Degraded: Warning, health.Working: Note}
 	var found []Finding
 	for _, one := range j.Problems {
-		if one.Key == health.OfSettings || one.Key == health.OfInboxKey {
+		if one.Key == health.OfSettings || one.Key == health.OfInboxKey || strings.HasPrefix(one.Key, health.OfReceived) {
 			continue
 		}
 		f := Finding{State: states[one.State], Says: one.Says, Do: one.Do}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
 )
 
@@ -26,9 +27,11 @@ type Facts struct {
 	Oldest      time.Time // when the first of them was received
 	DeadLetters int
 
-	Log     Log
-	Machine Machine
-	Alarms  *store.Alarms // of a deployed store; nil if they are not known
+	Log Log
+	// Received compares what was sent to Segment with what it received; nil if that is not known.
+	Received *received.Report
+	Machine  Machine
+	Alarms   *store.Alarms // of a deployed store; nil if they are not known
 }
 
 // BrokenTemplate is a template of an enabled tracking that does not compile.

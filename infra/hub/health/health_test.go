@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/stack/runbook"
 	"commerce-segment/shared/tracking"
@@ -29,6 +30,11 @@ func wait(reason string, count int, since string) executions.Wait {
 
 func TestJudge(t *testing.T) {
 	waits := func(all ...executions.Wait) func(*Facts) { return func(f *Facts) { f.Log.Waits = all } }
+	finds := func(severity received.Severity) func(*Facts) {
+		return func(f *Facts) {
+			f.Received = &received.Report{Findings: []received.Finding{{Key: "fewer", Severity: severity, Says: "3 are missing.", Do: "Send them."}}}
+		}
+	}
 	lots := []int{12, 30, 14, 9, 11, 5, 20}
 	for _, c := range []struct {
 		name  string
@@ -72,6 +78,10 @@ func TestJudge(t *testing.T) {
 		{"a bug", waits(wait("internal", 1, "10:42")), Broken, "internal/order-completed", "an error in the program since 10:42"},
 		{"events have waited without an attempt", waits(executions.Wait{Count: 3, Oldest: at("10:30")}), Degraded, "late", "3 events are not delivered yet, the oldest since 10:30"},
 		{"events were just accepted", waits(executions.Wait{Count: 3, Oldest: at("10:49")}), Working, "", ""},
+		{"Segment received less than was sent", finds(received.Warning), Degraded, "received/fewer", "3 are missing. Send them. hub received --dir here"},
+		{"Segment received nothing", finds(received.Fault), Broken, "received/fewer", "3 are missing"},
+		{"Segment's figures are late", finds(received.Note), Working, "received/fewer", "3 are missing"},
+		{"what Segment received is not known", func(f *Facts) { f.Received = &received.Report{Unknown: "there is no token"} }, Working, "", ""},
 		{"the disk is full", func(f *Facts) {
 			f.Machine = Machine{WriteError: "no space left on device", FreeBytes: 1 << 20, FreeKnown: true}
 		}, Broken, "accepting disk", "no space left on device"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
@@ -18,6 +19,9 @@ type Source struct {
 	Store store.Store
 	// Log has the executions. Without it, what became of the webhooks is not judged.
 	Log executions.Log
+	// Received returns the latest comparison of what was sent to Segment with what it received. It
+	// returns at once; nil if there is none. Without it that is not judged.
+	Received func() *received.Report
 	// Hub is the hub that runs the store on this machine, if it is in this process.
 	Hub Hub
 }
@@ -42,6 +46,9 @@ func (s Source) facts(ctx context.Context, now time.Time) Facts {
 		if address := f.Machine.Address; address != defaultAddress {
 			f.HubFlag += " --addr " + address
 		}
+	}
+	if s.Received != nil {
+		f.Received = s.Received()
 	}
 	for _, read := range []func(context.Context, *Facts) error{s.settings, s.pauses, s.templates, s.alarms, s.log, s.backlog} {
 		if err := read(ctx, &f); err != nil {

@@ -150,6 +150,16 @@ func (s Store) Sent(ctx context.Context, inbox, id string) executions.Sent {
 	return executions.Sent{Lines: lines, Err: err}
 }
 
+// SentSince returns the lines about what was sent from this machine to the store's source since a
+// time, without a webhook.
+func (s Store) SentSince(ctx context.Context, inbox string, since time.Time) ([]executions.Line, error) {
+	config, err := s.config(ctx, tracking.OrderCompleted, inbox) // all trackings have the same source
+	if err != nil {
+		return nil, fmt.Errorf("the settings in %s: %w", s.Name, err)
+	}
+	return s.journal(s.source(config.Segment), "").Since(since)
+}
+
 // positionFile returns the path of the file with the position of a backfill. The same
 // kind, period and options have the same file, so that a repeated command continues.
 func (b Backfill) positionFile(kind backfill.Kind, p backfill.Period) string {

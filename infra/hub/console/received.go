@@ -1,0 +1,40 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"commerce-segment/infra/hub/received"
+	"commerce-segment/infra/hub/words"
+)
+
+// receivedLooksBack is for how long the pages compare what was sent with what Segment received.
+const receivedLooksBack = 24 * time.Hour
+
+// lastReceived returns the latest comparison of what was sent to Segment with what it received. It
+// does not wait for Segment; it is nil if there is none yet.
+func (c *Console) lastReceived() *received.Report {
+	return c.received.Report(func(ctx context.Context) *received.Report {
+		now := time.Now()
+		return c.readReceived(ctx, now.Add(-receivedLooksBack), now)
+	})
+}
+
+// receivedWithin limits the time of a comparison.
+const receivedWithin = time.Minute
+
+// readReceived compares what was sent in a period with what Segment received. If what was sent
+// cannot be read, the report says so.
+func (c *Console) readReceived(ctx context.Context, since, until time.Time) *received.Report {
+	ctx, cancel := context.WithTimeout(ctx, receivedWithin)
+	defer cancel()
+	log, err := c.log(), errNoLog
+	var r *received.Report
+	if log != nil {
+		r, err = received.Read(ctx, received.Options{Store: c.Store, Log: log, Inbox: c.inboxURL(), Since: since, Until: until}, time.Now())
+	}
+	if err != nil {
+		r = &received.Report{At: time.Now(), Unknown: words.OneLine(err.Error())}
+	}
+	return r
+}

@@ -1,0 +1,79 @@
+package console
+
+import (
+	"html"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"commerce-segment/infra/hub/executions/disk"
+	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/infra/hub/received/receivedtest"
+)
+
+// sends sets a store up for Segment's Public API, and logs what a test sends.
+func sends(t *testing.T, c *Console, set func(*receivedtest.World)) {
+	t.Helper()
+	t.Cleanup(c.Stop)
+	w := receivedtest.New(t, c.Store)
+	set(w)
+	c.Machine.Executions().(*disk.Store).Add(w.Lines)
+}
+
+// showsSoon asks for a page until it says something.
+func (b *browser) showsSoon(path, says string) (page string) {
+	b.t.Helper()
+	hubtest.Eventually(b.t, path+" says "+says, func() bool {
+		_, page = b.get(path)
+		page = html.UnescapeString(page)
+		return strings.Contains(page, says)
+	})
+	return page
+}
+
+func TestThePageExplainsEachDifference(t *testing.T) {
+	for _, test := range receivedtest.Cases {
+		t.Run(test.Name, func(t *testing.T) {
+			t.Parallel()
+			s, c := browseInbox(t)
+			sends(t, c, test.Make)
+			page := s.showsSoon("/revenue", test.Says)
+			if test.Severity == "" {
+				wants(t, page, `<a href="./connections">`)
+				lacks(t, page, "pill is-")
+				return
+			}
+			wants(t, page, `<span class="pill is-`+test.Severity+`">`)
+			s.showsSoon("/", `href="./revenue#received">What Segment received</a>`)
+			s.showsSoon("/doctor", test.Says)
+		})
+	}
+}
+
+func TestTheOverviewSaysHowMuchSegmentReceived(t *testing.T) {
+	s, c := browseInbox(t)
+	sends(t, c, func(w *receivedtest.World) {
+		w.Send(3, receivedtest.Order, 231)
+		w.Receive(3, receivedtest.Order, 230)
+	})
+	s.showsSoon("/", `<a href="./revenue#received">Segment received 230 of 231 sent messages in the last 24 hours.</a>`)
+}
+
+// A day has what was received, next to the revenue that was sent.
+func TestTheRevenueOfADayHasWhatSegmentReceived(t *testing.T) {
+	s := openShop(t)
+	now := time.Now()
+	noon := time.Date(now.Year(), now.Month(), now.Day()-2, 12, 0, 0, 0, time.Local)
+	hours := 0
+	sends(t, s.console, func(w *receivedtest.World) {
+		hours = int(w.At(0).Sub(noon) / time.Hour)
+		w.Lines = nil
+		w.Send(hours+40, receivedtest.Order, 1)
+		w.Send(hours, receivedtest.Order, 3)
+		w.Receive(hours, receivedtest.Order, 2)
+	})
+	s.addSale(noon)
+	page := s.comparesRevenue(url.Values{"since": {"4d"}})
+	wants(t, page, "<th>Received</th>", `data-label="Received" class="number">2 of 3<`)
+}

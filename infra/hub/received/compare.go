@@ -1,0 +1,202 @@
+package received
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Drop is a number of messages of an event that Segment dropped, and its reason.
+type Drop struct {
+	Event
+	Reason   string
+	Messages int
+}
+
+// Seen is what Segment says of the source, from an hour before the period until now.
+type Seen struct {
+	Volume   map[Slot]int // valid messages, by the event volumes
+	Overview map[Slot]int // the same, by the delivery overview
+	Failed   []Drop       // on ingest
+	Blocked  []Drop       // at the source
+	Consent  string       // by what it is known that the workspace uses consent; empty if it is not known
+	Unread   []string     // what could not be read, as sentences
+}
+
+// received returns how many messages of an event Segment shows for an hour. The event volumes may
+// be behind the delivery overview.
+func (s Seen) received(slot Slot) int { return max(s.Volume[slot], s.Overview[slot]) }
+
+const (
+	// settle is how long after its end an hour is judged. Segment shows what it received after
+	// about half a minute.
+	settle = 10 * time.Minute
+	// lagAtMost is for how many hours Segment may show nothing until that is more than a note.
+	lagAtMost = 2 * time.Hour
+	// worthAWarning is the part of the messages, in percent, from which on a difference is more
+	// than a note.
+	worthAWarning = 1
+)
+
+// comparison is the state of a comparison.
+type comparison struct {
+	*Report
+	sent *Sent
+	seen Seen
+	flag string // names the store in a command
+}
+
+// compare fills in a report, whose period is known. What was sent and seen begins an hour earlier
+// and ends when the report was made. Ours are the events that the store sends, if something
+// happens.
+func compare(r *Report, sent *Sent, seen Seen, ours []Event, flag string) {
+	c := comparison{Report: r, sent: sent, seen: seen, flag: flag}
+	r.byTracking = sent.byTracking
+	if begins := sent.Begins.UTC().Truncate(time.Hour); begins.After(r.Since) {
+		r.Since = begins
+	}
+	c.capFirstHour(ours)
+	c.endBeforeLag()
+	for _, event := range ours {
+		t := c.total(event)
+		if t.Messages == 0 && t.Received == 0 && t.Failed == 0 && t.Blocked == 0 {
+			continue
+		}
+		r.Events = append(r.Events, t)
+		if t.hasName() {
+			r.Sent += t.distinct()
+			r.Received += min(t.Received+t.Late, t.distinct())
+		}
+	}
+	slices.SortFunc(r.Rows, func(a, b Row) int {
+		if byHour := a.Hour.Compare(b.Hour); byHour != 0 {
+			return byHour
+		}
+		return compareEvents(a.Event, b.Event)
+	})
+	c.judge()
+	sortFindings(r.Findings)
+}
+
+// hours calls do with the hours from one until another, which is not included.
+func hours(from, until time.Time, do func(time.Time)) {
+	for hour := from.Truncate(time.Hour); hour.Before(until); hour = hour.Add(time.Hour) {
+		do(hour)
+	}
+}
+
+// sentIn returns what was sent of an event in some hours.
+func (c comparison) sentIn(event Event, from, until time.Time) (sum Count) {
+	hours(from, until, func(hour time.Time) {
+		if count := c.sent.Slots[Slot{event, hour}]; count != nil {
+			sum.add(*count)
+		}
+	})
+	return sum
+}
+
+// receivedIn returns how many messages of an event Segment received in some hours.
+func (c comparison) receivedIn(event Event, from, until time.Time) (sum int) {
+	hours(from, until, func(hour time.Time) { sum += c.seen.received(Slot{event, hour}) })
+	return sum
+}
+
+// capFirstHour ignores what was received in the hour in which the log begins and is not in the log.
+func (c comparison) capFirstHour(ours []Event) {
+	if !c.sent.Begins.After(c.Since) {
+		return
+	}
+	for _, event := range ours {
+		slot := Slot{event, c.Since}
+		sent := c.sentIn(event, c.Since, c.Since.Add(time.Hour)).Messages
+		for _, shown := range []map[Slot]int{c.seen.Volume, c.seen.Overview} {
+			shown[slot] = min(shown[slot], sent)
+		}
+	}
+}
+
+// endBeforeLag ends the period where Segment shows nothing any more although messages were sent.
+func (c comparison) endBeforeLag() {
+	end := c.Since
+	for _, shown := range []map[Slot]int{c.seen.Volume, c.seen.Overview} {
+		for slot, n := range shown {
+			if after := slot.Hour.Add(time.Hour); n > 0 && !after.After(c.Until) && after.After(end) {
+				end = after
+			}
+		}
+	}
+	missing := 0
+	for slot, count := range c.sent.Slots {
+		if !slot.Hour.Before(end) && slot.Hour.Before(c.Until) {
+			missing += count.distinct()
+		}
+	}
+	if missing == 0 || end.Equal(c.Since) || c.dropped() > 0 {
+		return
+	}
+	f := Finding{Key: "lag", Severity: Note,
+		Says: fmt.Sprintf("Segment shows nothing since %s, and %s since then. That is not judged yet: its figures may be late.", clock(end), wereSent(missing)),
+		Do:   "Look again in an hour."}
+	if c.Until.Sub(end) > lagAtMost {
+		f.Severity = Warning
+		f.Says = fmt.Sprintf("Segment shows nothing since %s, although %s since then: its figures are late, or it no longer receives anything.", clock(end), wereSent(missing))
+		f.Do = "Look at the source's debugger in Segment. If it shows no new events, check there whether the source still exists, is enabled, and has the write key of the store: hub configure" + c.flag
+	}
+	c.Until = end
+	c.Findings = append(c.Findings, f)
+}
+
+// dropped returns how many messages Segment dropped.
+func (c comparison) dropped() (n int) {
+	for _, d := range slices.Concat(c.seen.Failed, c.seen.Blocked) {
+		n += d.Messages
+	}
+	return n
+}
+
+// total returns what was sent and received of an event, and adds its rows.
+func (c comparison) total(event Event) Total {
+	t := Total{Event: event, Count: c.sentIn(event, c.Since, c.Until), Received: c.receivedIn(event, c.Since, c.Until)}
+	t.Late = max(0, c.receivedIn(event, c.Until, c.At)-c.sentIn(event, c.Until, c.At).Messages)
+	t.Failed, t.Blocked = messagesOf(c.seen.Failed, event), messagesOf(c.seen.Blocked, event)
+	hours(c.Since, c.Until, func(hour time.Time) {
+		row := Row{Slot: Slot{event, hour}, Count: c.sentIn(event, hour, hour.Add(time.Hour)), Received: c.seen.received(Slot{event, hour})}
+		if row.Messages > 0 || row.Received > 0 {
+			c.Rows = append(c.Rows, row)
+		}
+	})
+	return t
+}
+
+func messagesOf(drops []Drop, event Event) (n int) {
+	for _, d := range drops {
+		if d.Event == event {
+			n += d.Messages
+		}
+	}
+	return n
+}
+
+// missing returns how many messages were sent and are neither received nor dropped for a reason
+// that is known. An event whose name is not in the log may be received under any name.
+func (t Total) missing() int {
+	if !t.hasName() {
+		return 0
+	}
+	return max(0, t.distinct()-t.Received-t.Late-t.Failed-t.Blocked)
+}
+
+// more returns how many messages of an event Segment received beyond those that were sent. What was
+// sent before the period may have been received in it.
+func (c comparison) more(t Total) int {
+	before := c.Since.Add(-time.Hour)
+	other := max(0, c.sentIn(t.Event, before, c.Since).distinct()-c.receivedIn(t.Event, before, c.Since))
+	for _, each := range c.Events {
+		if !each.hasName() {
+			other += each.Messages
+		}
+	}
+	received := 0
+	hours(c.Since, c.Until, func(hour time.Time) { received += c.seen.Volume[Slot{t.Event, hour}] })
+	return max(0, received-t.Messages-other)
+}

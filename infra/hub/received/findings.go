@@ -1,0 +1,180 @@
+package received
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"commerce-segment/infra/hub/backfill"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/chars"
+)
+
+// clock formats an hour in the time zone of this machine.
+func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
+
+// resend says how to send the lost events of orders again.
+func resend(since time.Time, flag string) string {
+	return "Send the lost events again within a day, because Segment drops only for a day what it already has: hub backfill orders --since " + backfill.Moment(since) + " --again" + flag
+}
+
+// wereSent returns a number of messages with a verb.
+func wereSent(n int) string {
+	if n == 1 {
+		return "1 message was sent"
+	}
+	return words.Count(n, "message") + " were sent"
+}
+
+func are(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return fmt.Sprintf("%d are", n)
+}
+
+// judge adds the findings.
+func (c comparison) judge() {
+	c.judgeDrops()
+	explained := slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Severity == Fault })
+	nothing := c.Received == 0 && c.Sent > 0 && c.dropped() == 0
+	if nothing && !explained {
+		c.add(Finding{Key: "nothing", Severity: Fault,
+			Says: fmt.Sprintf("%s from %s until %s, and Segment received none of them.", words.Capital(wereSent(c.Sent)), clock(c.Since), clock(c.Until)),
+			Do:   "Check in Segment that the source exists and is enabled. Check here the host and the path of Segment: hub configure" + c.flag + ". " + resend(c.Since, c.flag)})
+	}
+	for _, t := range c.Events {
+		if missing := t.missing(); missing > 0 && !nothing {
+			c.add(c.fewer(t, missing))
+		}
+		if more := c.more(t); more > 0 && t.hasName() {
+			c.add(c.moreFinding(t, more))
+		}
+	}
+	c.judgeVolume()
+	c.judgeConsent()
+	for _, unread := range c.seen.Unread {
+		c.add(Finding{Key: "unread", Severity: Note, Says: unread})
+	}
+}
+
+func (c comparison) add(f Finding) { c.Findings = append(c.Findings, f) }
+
+// severityOf returns Warning if a number is a large part of a whole.
+func severityOf(n, whole int) Severity {
+	if n*100 >= whole*worthAWarning {
+		return Warning
+	}
+	return Note
+}
+
+// judgeDrops reports what Segment dropped, and its reasons.
+func (c comparison) judgeDrops() {
+	for _, d := range c.seen.Failed {
+		c.add(Finding{Key: key("failed", d.Event, d.Reason), Severity: Warning,
+			Says: fmt.Sprintf("%s failed on ingest: dropped by Segment's validation. Event: %s. Reason: %s.", words.Count(d.Messages, "message"), chars.Line(d.Event.String()), reasonOf(d)),
+			Do:   "Fix the template so that the field which the reason names is right: hub lint" + c.flag + " finds most such mistakes. " + resend(c.Since, c.flag)})
+	}
+	for _, d := range c.seen.Blocked {
+		c.add(Finding{Key: key("blocked", d.Event, d.Reason), Severity: Warning,
+			Says: fmt.Sprintf("Segment blocked %s at the source. Reason: %s.", of(d.Messages, d.Event), reasonOf(d)),
+			Do:   "Allow the event in the schema of the source in Segment, or add it to the tracking plan of the source. If it is blocked on purpose, disable its tracking: hub settings" + c.flag + " shows the parameter."})
+	}
+}
+
+// key returns the key of a finding about an event.
+func key(kind string, event Event, more ...string) string {
+	return strings.Join(append([]string{kind, event.String()}, more...), "/")
+}
+
+// of returns a number of messages of an event.
+func of(n int, event Event) string {
+	return fmt.Sprintf("%s of %s", words.Count(n, "message"), chars.Line(event.String()))
+}
+
+// reasonOf returns the reason of a drop, as Segment writes it.
+func reasonOf(d Drop) string {
+	if d.Reason == "" {
+		return "Segment names none"
+	}
+	return chars.Line(d.Reason)
+}
+
+// fewer reports that fewer messages were received than sent.
+func (c comparison) fewer(t Total, missing int) Finding {
+	says := fmt.Sprintf("Segment received %d of %s from %s until %s: %s missing", t.distinct()-missing, of(t.distinct(), t.Event), clock(c.Since), clock(c.Until), are(missing))
+	if missing == t.distinct() {
+		says = fmt.Sprintf("Segment received none of %s from %s until %s", of(missing, t.Event), clock(c.Since), clock(c.Until))
+	}
+	return Finding{Key: key("fewer", t.Event), Severity: severityOf(missing, t.distinct()),
+		Says: says + ". They are neither late nor dropped for a reason that Segment names.",
+		Do:   "hub received --hours" + c.flag + " shows in which hours. Look at the event in the schema and the delivery overview of the source in Segment. " + resend(c.Since, c.flag)}
+}
+
+// moreFinding reports that more messages were received than sent.
+func (c comparison) moreFinding(t Total, more int) Finding {
+	f := Finding{Key: key("more", t.Event), Severity: Note,
+		Says: fmt.Sprintf("Segment received %d more messages of %s than were sent from %s until %s. Something else sends this call to the same source.", more, chars.Line(t.Event.String()), clock(c.Since), clock(c.Until)),
+		Do:   "Find the other sender: a website or an app with the same write key, another hub, another connector of Elastic Path, or hub backfill on another machine."}
+	if t.Type != "track" { // websites identify their users too
+		return f
+	}
+	f.Severity = severityOf(more, t.Messages)
+	f.Says += " What it sends is counted twice, also in revenue."
+	f.Do += " Let only one of them send the event."
+	return f
+}
+
+// judgeVolume reports that the event volumes are behind the delivery overview.
+func (c comparison) judgeVolume() {
+	behind := 0
+	for _, t := range c.Events {
+		hours(c.Since, c.Until, func(hour time.Time) {
+			slot := Slot{t.Event, hour}
+			behind += c.seen.received(slot) - c.seen.Volume[slot]
+		})
+	}
+	if behind > 0 {
+		c.add(Finding{Key: "volume", Severity: Note,
+			Says: fmt.Sprintf("Segment's event volumes are late: its delivery overview has %s more. Those count as received.", words.Count(behind, "message"))})
+	}
+}
+
+// judgeConsent reports messages without consent in a workspace that uses it.
+func (c comparison) judgeConsent() {
+	without, all := 0, 0
+	for slot, count := range c.sent.Slots {
+		if !slot.Hour.Before(c.Since) {
+			without, all = without+count.WithoutConsent, all+count.Messages
+		}
+	}
+	if c.seen.Consent == "" || without == 0 {
+		return
+	}
+	c.add(Finding{Key: "consent", Severity: Warning,
+		Says: fmt.Sprintf("%d of %s since %s had no context.consent.categoryPreferences, and the workspace uses consent: %s. Segment sends such messages to all destinations, whatever the person has chosen.",
+			without, words.Count(all, "message"), clock(c.Since), c.seen.Consent),
+		Do: "Let the storefront write what the person has chosen into the field segment_consent of the order or the customer, which the default templates send. A template of your own needs $consent: templates/README.md, Consent."})
+}
+
+// Says describes the report in a sentence. The period is as long as asked for, unless the log or
+// Segment's figures are shorter.
+func (r Report) Says() string {
+	if !r.Known() {
+		return "What Segment received cannot be checked: " + r.Unknown + "."
+	}
+	if r.Sent == 0 {
+		return fmt.Sprintf("No message was sent to Segment %s.", r.period())
+	}
+	return fmt.Sprintf("Segment received %d of %s %s.", r.Received, words.Count(r.Sent, "sent message"), r.period())
+}
+
+// period returns the period as people say it.
+func (r Report) period() string {
+	if length := r.Until.Sub(r.Since); r.At.Sub(r.Until) < settle+time.Hour && length > 0 {
+		return "in " + executions.Lookback(length)
+	}
+	return fmt.Sprintf("from %s until %s", clock(r.Since), clock(r.Until))
+}

@@ -1,0 +1,61 @@
+package received
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// readEvery is how old a report becomes before a new one is made. A report takes some calls of the
+// Public API, and the log of some days.
+const readEvery = 10 * time.Minute
+
+// Latest keeps the latest report, so that nothing waits for Segment.
+type Latest struct {
+	mu      sync.Mutex
+	report  *Report
+	begun   time.Time // when the last one was begun
+	cancel  context.CancelFunc
+	reading sync.WaitGroup
+	ended   bool
+}
+
+// Report returns the latest report, which is nil until the first one is made. If it is too old, it
+// begins to make a new one in the background, which read returns; nil if there is nothing to
+// report.
+func (l *Latest) Report(read func(context.Context) *Report) *Report {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cancel == nil && !l.ended && time.Since(l.begun) >= readEvery {
+		l.begun = time.Now()
+		var ctx context.Context
+		ctx, l.cancel = context.WithCancel(context.Background())
+		l.reading.Go(func() { l.keep(read(ctx)) })
+	}
+	return l.report
+}
+
+func (l *Latest) keep(report *Report) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cancel()
+	l.report, l.cancel = report, nil
+}
+
+// Forget makes the next call of Report begin a new one: the settings were changed.
+func (l *Latest) Forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begun = time.Time{}
+}
+
+// End cancels what runs in the background, and returns when it has ended.
+func (l *Latest) End() {
+	l.mu.Lock()
+	l.ended = true
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.mu.Unlock()
+	l.reading.Wait()
+}

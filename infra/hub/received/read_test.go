@@ -1,0 +1,236 @@
+package received_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/received"
+	"commerce-segment/infra/hub/received/receivedtest"
+	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/publicapitest"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
+)
+
+func newWorld(t *testing.T) *receivedtest.World {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Location{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return receivedtest.New(t, s)
+}
+
+// useConsent connects a tracking plan with the rule of consent to the source.
+func useConsent(w *receivedtest.World) {
+	plan := w.Segment.AddPlan("Plan", publicapitest.Object{"type": "TRACK", "key": "Segment Consent Preference Updated", "jsonSchema": publicapitest.Object{}, "version": 1})
+	w.Segment.RemoveSource(w.Source)
+	w.Source = w.Segment.AddSource(publicapitest.Source{Slug: "orders", Name: "Orders", WriteKeys: []string{receivedtest.WriteKey}, TrackingPlanID: plan})
+}
+
+func read(t *testing.T, w *receivedtest.World) *received.Report {
+	t.Helper()
+	r, err := received.Read(t.Context(), received.Options{
+		Store: w.Store, Log: executions.Memory{List: executions.Of(w.Lines)}, Inbox: "http://127.0.0.1:1", Since: w.Now.Add(-24 * time.Hour),
+	}, w.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const order = receivedtest.Order
+
+func TestTheDifferencesOfAllCommandsAndPagesAreFound(t *testing.T) {
+	for _, test := range receivedtest.Cases {
+		t.Run(test.Name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			test.Make(w)
+			r := read(t, w)
+			if test.Severity == "" {
+				if len(r.Findings) > 0 || !strings.Contains(r.Says(), test.Says) {
+					t.Errorf("it says %q and finds %+v", r.Says(), r.Findings)
+				}
+				return
+			}
+			if len(r.Findings) != 1 || string(r.Findings[0].Severity) != test.Severity || !strings.Contains(r.Findings[0].Says, test.Says) || r.Findings[0].Do == "" {
+				t.Errorf("it finds %+v, want a %s: %s", r.Findings, test.Severity, test.Says)
+			}
+		})
+	}
+}
+
+func TestEachDifferenceIsFoundAndExplained(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		make func(*testing.T, *receivedtest.World)
+		says string   // the report
+		want []string // the keys and severities of the findings
+		text string   // in the first finding
+	}{
+		{"everything arrived", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 40)
+			w.Receive(3, order, 40)
+		}, "received 40 of 40 sent messages in the last 24 hours", nil, ""},
+		{"nothing was sent", func(*testing.T, *receivedtest.World) {}, "No message was sent to Segment in the last 24 hours", nil, ""},
+		{"an event is blocked and counted in the volume", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 40)
+			w.Receive(3, order, 40)
+			w.Segment.FilteredAtSource(w.Source, "track", order, "", w.At(3), 5)
+		}, "received 40 of 40", []string{"blocked/Order Completed/ warning"}, "Reason: Segment names none"},
+		{"some are missing", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 40)
+			w.Receive(3, order, 37)
+		}, "received 37 of 40", []string{"fewer/Order Completed warning"}, "37 of 40 messages of Order Completed"},
+		{"very few are missing", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 231)
+			w.Receive(3, order, 230)
+		}, "received 230 of 231", []string{"fewer/Order Completed note"}, "1 is missing"},
+		{"one of two events is missing", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 4)
+			w.Send(3, "Order Refunded", 2)
+			w.Receive(3, order, 4)
+		}, "received 4 of 6", []string{"fewer/Order Refunded warning"}, "received none of 2 messages of Order Refunded"},
+		{"nothing arrived", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(5, order, 4)
+			w.Send(3, "", 2)
+		}, "received 0 of 6", []string{"nothing fault"}, "6 messages were sent"},
+		{"late: received in the hour after the period", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(1, order, 4)
+			w.Receive(1, order, 3)
+			w.Receive(0, order, 1)
+		}, "received 4 of 4", nil, ""},
+		{"late: sent in the hour before the period", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(25, order, 3)
+			w.Receive(25, order, 1)
+			w.Receive(24, order, 2)
+			w.Send(3, order, 4)
+			w.Receive(3, order, 4)
+		}, "received 4 of 4", nil, ""},
+		{"late: from one hour to the next", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(5, order, 4)
+			w.Receive(5, order, 1)
+			w.Receive(4, order, 3)
+		}, "received 4 of 4", nil, ""},
+		{"the hour in progress is not judged", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 4)
+			w.Receive(3, order, 4)
+			w.Send(0, order, 50)
+		}, "received 4 of 4", nil, ""},
+		{"repeated messages", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 4)
+			w.Receive(3, order, 4)
+			again := w.Lines[len(w.Lines)-1]
+			again.Time, again.Received = w.At(2), w.At(2)
+			w.Lines = append(w.Lines, again)
+		}, "received 4 of 4", nil, ""},
+		{"another sender identifies the same users", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, "", 4)
+			w.Receive(3, "", 9)
+		}, "received 4 of 4", []string{"more/identify note"}, "5 more messages of identify"},
+		{"only another sender", func(t *testing.T, w *receivedtest.World) {
+			w.Set(settings.Enabled(tracking.OrderRefunded), "true")
+			w.Receive(3, "Order Refunded", 9)
+		}, "No message was sent", []string{"more/Order Refunded warning"}, "9 more messages of Order Refunded"},
+		{"events of a website in the same source", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 4)
+			w.Receive(3, order, 4)
+			w.Receive(3, "Product Viewed", 9000)
+		}, "received 4 of 4", nil, ""},
+		{"a dead letter of some days ago was replayed", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 4)
+			w.Lines[len(w.Lines)-1].Received = w.At(150)
+			w.Receive(3, order, 4)
+		}, "received 4 of 4", nil, ""},
+		{"an event whose name the template computes", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, order, 4)
+			w.Send(3, segment.ComputedEvent, 2)
+			w.Receive(3, order, 6)
+		}, "received 4 of 4", nil, ""},
+		{"nothing arrives any more", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(9, order, 4)
+			w.Receive(9, order, 4)
+			w.Send(6, order, 3)
+			w.Send(2, order, 1)
+		}, "received 4 of 4 sent messages from", []string{"lag warning"}, "or it no longer receives anything"},
+		{"a disabled source", func(_ *testing.T, w *receivedtest.World) {
+			w.Segment.RemoveSource(w.Source)
+			w.Source = w.Segment.AddSource(publicapitest.Source{Slug: "orders", Name: "Orders", Disabled: true, WriteKeys: []string{receivedtest.WriteKey}})
+			w.Send(3, order, 4)
+		}, "received 0 of 4", []string{"disabled fault"}, "which is disabled"},
+		{"a token that may not see keys", func(_ *testing.T, w *receivedtest.World) {
+			w.Segment.NotSourceAdmin = true
+			w.Send(3, order, 4)
+		}, "give the token the role Source Admin", nil, ""},
+		{"a token that Segment revoked", func(t *testing.T, w *receivedtest.World) {
+			w.Set(settings.SegmentAPIToken, settings.BindSecret(w.Segment.URL, "revoked"))
+		}, "Segment answered 401", nil, ""},
+		{"messages go to the inbox", func(t *testing.T, w *receivedtest.World) {
+			w.Set(settings.SegmentHost, "")
+		}, "the inbox of the hub", nil, ""},
+		{"the delivery overview cannot be read", func(_ *testing.T, w *receivedtest.World) {
+			w.Segment.NotPermitted = []string{"/delivery-overview/failed-on-ingest"}
+			w.Send(3, order, 4)
+			w.Receive(3, order, 4)
+		}, "received 4 of 4", []string{"unread note"}, "What failed on ingest is not known"},
+		{"the workspace uses consent by its tracking plan", func(_ *testing.T, w *receivedtest.World) {
+			useConsent(w)
+			w.Send(3, order, 3)
+			w.SendWith(3, order, 1, true)
+			w.Receive(3, order, 4)
+		}, "received 4 of 4", []string{"consent warning"}, "3 of 4 messages"},
+		{"the workspace receives changes of consent", func(_ *testing.T, w *receivedtest.World) {
+			w.Segment.Received("another source", "track", "Segment Consent Preference Updated", w.At(70), 1)
+			w.Send(3, order, 4)
+			w.Receive(3, order, 4)
+		}, "received 4 of 4", []string{"consent warning"}, "it received the event Segment Consent Preference Updated"},
+		{"all messages have consent", func(_ *testing.T, w *receivedtest.World) {
+			useConsent(w)
+			w.SendWith(3, order, 4, true)
+			w.Receive(3, order, 4)
+		}, "received 4 of 4", nil, ""},
+		{"a log that begins within the period", func(_ *testing.T, w *receivedtest.World) {
+			w.Lines = nil
+			w.Receive(9, order, 30)
+			w.Receive(4, order, 3) // before the first line of that hour
+			w.Send(4, order, 2)
+			w.Receive(4, order, 2)
+			w.Send(3, order, 4)
+			w.Receive(3, order, 4)
+		}, "received 6 of 6 sent messages in the last 4 hours", nil, ""},
+		{"a log with lines of an earlier release", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(4, order, 9)
+			for i := range w.Lines {
+				w.Lines[i].Calls = nil
+			}
+			w.Receive(4, order, 9)
+			w.Send(3, order, 4)
+			w.Receive(3, order, 2)
+		}, "received 2 of 4 sent messages in the last 4 hours", []string{"fewer/Order Completed warning"}, "2 are missing"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			test.make(t, w)
+			r := read(t, w)
+			if says := r.Says(); !strings.Contains(says, test.says) {
+				t.Errorf("it says %q, want %q", says, test.says)
+			}
+			var got []string
+			for _, f := range r.Findings {
+				got = append(got, f.Key+" "+string(f.Severity))
+			}
+			if fmt.Sprint(got) != fmt.Sprint(test.want) {
+				t.Fatalf("the findings are %q, want %q:\n%+v", got, test.want, r.Findings)
+			}
+			if len(got) > 0 && (!strings.Contains(r.Findings[0].Says, test.text) || r.Findings[0].Severity != received.Note && r.Findings[0].Do == "") {
+				t.Errorf("the finding is %+v, want %q", r.Findings[0], test.text)
+			}
+		})
+	}
+}

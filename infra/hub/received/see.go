@@ -1,0 +1,134 @@
+package received
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/chars"
+	"commerce-segment/shared/publicapi"
+)
+
+// see asks Segment what it received from a source of some events. Only the error of the event
+// volumes is returned: without the rest, less can be explained.
+func (q question) see(ctx context.Context, source publicapi.Source, ours []Event) (seen Seen, err error) {
+	if seen.Volume, err = q.volume(ctx, source, ours); err != nil {
+		return seen, err
+	}
+	unread := func(what string, err error) {
+		if err != nil {
+			seen.Unread = append(seen.Unread, fmt.Sprintf("%s is not known: %s.", what, words.OneLine(err.Error())))
+		}
+	}
+	received, err := q.overview(ctx, source, ours, publicapi.SuccessfullyReceived)
+	unread("Whether the event volumes are late", err)
+	seen.Overview = map[Slot]int{}
+	for _, d := range received {
+		addSeries(seen.Overview, eventOf(d.EventType, d.EventName), d.Series)
+	}
+	failed, err := q.overview(ctx, source, ours, publicapi.FailedOnIngest)
+	unread("What failed on ingest", err)
+	seen.Failed = dropsOf(failed)
+	blocked, err := q.overview(ctx, source, ours, publicapi.FilteredAtSource)
+	unread("What was blocked at the source", err)
+	seen.Blocked = dropsOf(blocked)
+	seen.Consent, err = q.consent(ctx, source)
+	unread("Whether the workspace uses consent", err)
+	return seen, nil
+}
+
+// eventOf returns an event as it is counted here: only a track call has a name.
+func eventOf(callType, name string) Event {
+	if callType != "track" {
+		name = ""
+	}
+	return Event{Type: callType, Name: name}
+}
+
+// volume returns the number of valid messages of some events by hour.
+func (q question) volume(ctx context.Context, source publicapi.Source, ours []Event) (map[Slot]int, error) {
+	slots := map[Slot]int{}
+	names, types := split(ours)
+	for _, filter := range []struct{ names, types []string }{{names, []string{"track"}}, {nil, types}} {
+		if len(filter.names) == 0 && (len(filter.types) == 0 || filter.types[0] == "track") {
+			continue // it would ask for all events
+		}
+		volumes, err := q.client.EventVolumes(ctx, publicapi.VolumeQuery{
+			Granularity: publicapi.Hour, From: q.Since.Add(-time.Hour), To: q.end(),
+			GroupBy: []string{publicapi.ByEventName, publicapi.ByEventType}, SourceIDs: []string{source.ID}, EventNames: filter.names, EventTypes: filter.types,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range volumes {
+			addSeries(slots, eventOf(v.EventType, v.EventName), v.Series)
+		}
+	}
+	return slots, nil
+}
+
+func addSeries(to map[Slot]int, event Event, series []publicapi.Count) {
+	for _, c := range series {
+		if c.Count > 0 {
+			to[Slot{event, c.Time.UTC().Truncate(time.Hour)}] += int(c.Count)
+		}
+	}
+}
+
+// overview returns how many messages of some events were at a step.
+func (q question) overview(ctx context.Context, source publicapi.Source, ours []Event, step publicapi.Step) ([]publicapi.Delivery, error) {
+	groups := []string{publicapi.ByEventName, publicapi.ByEventType}
+	if step != publicapi.SuccessfullyReceived {
+		groups = append(groups, publicapi.ByDiscardReason)
+	}
+	all, err := q.client.DeliveryOverview(ctx, step, publicapi.DeliveryQuery{
+		SourceID: source.ID, Granularity: publicapi.Hour, From: q.Since.Add(-time.Hour), To: q.end(), GroupBy: groups,
+	})
+	return slices.DeleteFunc(all, func(d publicapi.Delivery) bool { return !slices.Contains(ours, eventOf(d.EventType, d.EventName)) }), err
+}
+
+// dropsOf returns what was dropped, by event and reason.
+func dropsOf(all []publicapi.Delivery) (drops []Drop) {
+	for _, d := range all {
+		if d.Total > 0 {
+			drops = append(drops, Drop{Event: eventOf(d.EventType, d.EventName), Reason: d.DiscardReason, Messages: int(d.Total)})
+		}
+	}
+	return drops
+}
+
+// consentEvent is what Segment receives when a person changes the consent. A workspace that uses
+// consent has it in each tracking plan.
+const consentEvent = "Segment Consent Preference Updated"
+
+// consentPeriod is how far back the consentEvent is looked for.
+const consentPeriod = 7 * 24 * time.Hour
+
+// consent says by what it is known that the workspace uses consent. The Public API has no list of
+// the categories.
+func (q question) consent(ctx context.Context, source publicapi.Source) (string, error) {
+	volumes, err := q.client.EventVolumes(ctx, publicapi.VolumeQuery{
+		Granularity: publicapi.Day, From: q.At.Add(-consentPeriod), To: q.At.Add(-lastMinute), EventNames: []string{consentEvent},
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, v := range volumes {
+		if v.Total > 0 {
+			return fmt.Sprintf("it received the event %s in the last %d days", consentEvent, consentPeriod/(24*time.Hour)), nil
+		}
+	}
+	detailed, err := q.client.Source(ctx, source.ID)
+	if err != nil || detailed.TrackingPlanID == "" {
+		return "", err
+	}
+	rules, err := q.client.Rules(ctx, detailed.TrackingPlanID)
+	for _, rule := range rules {
+		if rule.Key == consentEvent {
+			return fmt.Sprintf("the tracking plan of the source %s has the rule %s", chars.Line(source.Title()), consentEvent), nil
+		}
+	}
+	return "", err
+}

@@ -61,7 +61,7 @@ func Read(ctx context.Context, o Options, now time.Time) (*Report, error) {
 func (o Options) period(now time.Time) (since, until time.Time) {
 	since, until = o.Since, o.Until
 	if settled := now.Add(-settle).Truncate(time.Hour); until.IsZero() || until.After(settled) {
-		since, until = settled.Add(-now.Sub(since)), settled
+		since, until = settled.Add(-now.Sub(since).Round(time.Minute)), settled // some time passes before this call
 	}
 	if longest := now.Add(-LongestPeriod); since.Before(longest) {
 		since = longest

@@ -105,13 +105,21 @@ type Failure struct {
 	Receives int
 }
 
+// Deliverer delivers messages to Segment.
+type Deliverer interface {
+	// Deliver returns an outcome for each of the messages, in their order.
+	Deliver(ctx context.Context, to segment.Endpoint, messages []segment.Message) []segment.Outcome
+	// Close ends the idle connections. No delivery may be running.
+	Close()
+}
+
 // Relay relays the webhooks of one tracking. It is safe for concurrent use, and must not
 // be copied after first use.
 type Relay struct {
 	Tracking      tracking.Tracking
 	Configuration Configuration
 	Spool         Spool // nil means that there is no queue: Accept delivers in the same call
-	Segment       *segment.Client
+	Segment       Deliverer
 	Log           *slog.Logger
 	// CommerceTransport is the transport for requests to the Commerce API. Nil means the
 	// default transport.

@@ -103,7 +103,7 @@ func newMessage(fact Fact, salt string, n int, written map[string]any) (Message,
 	fields := make(map[string]any, len(written)+4)
 	maps.Copy(fields, written)
 	fillLeftOut(fields, "type", string(fact.Tracking.Call))
-	if invalid := checkType(fields); invalid != nil {
+	if invalid := checkType(fact.Tracking.Call, fields); invalid != nil {
 		return Message{}, invalid
 	}
 	fact.fillIdentity(fields, salt, n)

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"commerce-segment/shared/loggable"
+	"commerce-segment/shared/tracking"
 )
 
 // needs lists the required fields of each type of call, in addition to a user. Segment
@@ -19,12 +20,19 @@ var needs = map[string][]string{
 	"screen":   nil,
 	"group":    {"groupId"},
 	"alias":    {"userId", "previousId"},
+	deleteType: {"userId", "regulationType"},
 }
 
 // checkType checks the type, on which the required fields depend.
-func checkType(fields map[string]any) *InvalidError {
+func checkType(call tracking.Call, fields map[string]any) *InvalidError {
 	kind, isString := field(fields, "type").(string)
-	if _, known := needs[kind]; !isString || !known {
+	_, known := needs[kind]
+	switch {
+	case call == tracking.Delete && kind != deleteType:
+		return &InvalidError{Field: "type", Message: "is not delete: leave it out, because this tracking only asks Segment to delete users"}
+	case call != tracking.Delete && kind == deleteType:
+		return &InvalidError{Field: "type", Message: "is delete, which another tracking sends: enable customer-deleted to delete users from Segment"}
+	case !isString || !known:
 		return &InvalidError{Field: "type", Message: "is not a type of call that Segment supports: " +
 			"write track, identify, page, screen, group or alias, or leave it out"}
 	}
@@ -34,7 +42,7 @@ func checkType(fields map[string]any) *InvalidError {
 // validate rejects a message that Segment would silently drop, cut or misread.
 func validate(fields map[string]any) *InvalidError {
 	checks := []func(map[string]any) *InvalidError{
-		checkEncodable, checkUser, checkNeeds, checkID, checkTimes, checkObjects,
+		checkEncodable, checkUser, checkNeeds, checkID, checkTimes, checkObjects, checkDeletion,
 	}
 	for _, check := range checks {
 		if invalid := check(fields); invalid != nil {

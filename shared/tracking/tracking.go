@@ -18,6 +18,9 @@ type Call string
 const (
 	Track    Call = "track"
 	Identify Call = "identify"
+	// Delete asks Segment to delete a user. It is a call of the Public API, and not of the API
+	// that receives the others.
+	Delete Call = "delete"
 )
 
 // Tracking is one row of the catalogue: which Commerce events become which

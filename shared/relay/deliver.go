@@ -8,8 +8,10 @@ import (
 
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/jsonata/value"
+	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/template"
+	"commerce-segment/shared/tracking"
 	"commerce-segment/shared/turn"
 )
 
@@ -23,6 +25,9 @@ const (
 	// including the delivered events.
 	reportWithin = 200 * time.Millisecond
 )
+
+// deleteWithin limits a request to delete the users of fresh events.
+const deleteWithin = 5 * time.Second
 
 // maxPending is the size of messages, in bytes, that may wait for the rest of their batch.
 // A usual batch has some thousand bytes.
@@ -92,6 +97,8 @@ type delivery struct {
 	sale      sale            // set together with messages
 	leftOut   leftOut
 	outcome   outcome
+	// regulations are the ids of Segment's requests to delete users, if the tracking makes any.
+	regulations []string
 
 	// The result of settling, for the log.
 	retryIn   time.Duration // the delay until the next attempt; 0 if the queue decides it
@@ -301,7 +308,7 @@ func (r *Relay) send(ctx context.Context, to segment.Endpoint, deliveries []*del
 			return
 		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.breaker.within(time.Now()))
+		ctx, cancel = context.WithTimeout(ctx, r.freshWithin(time.Now()))
 		defer cancel()
 	}
 	var batch []segment.Message
@@ -314,12 +321,32 @@ func (r *Relay) send(ctx context.Context, to segment.Endpoint, deliveries []*del
 			d.outcome = panicked
 			continue
 		}
-		d.outcome = worst(answers[:len(d.messages)])
+		d.outcome, d.regulations = worst(answers[:len(d.messages)]), regulationsOf(answers[:len(d.messages)])
 		answers = answers[len(d.messages):]
 	}
 	for _, d := range deliveries {
 		d.messages = withoutJSON(d.messages)
 	}
+}
+
+// freshWithin returns the time limit of a request for fresh events. A request to delete users
+// takes longer than others, and a second one counts twice in Segment's quota.
+func (r *Relay) freshWithin(now time.Time) time.Duration {
+	if r.Tracking.Call == tracking.Delete {
+		return deleteWithin
+	}
+	return r.breaker.within(now)
+}
+
+// regulationsOf returns the ids of the regulations in the answers to the messages of an event,
+// each once.
+func regulationsOf(answers []segment.Outcome) (ids []string) {
+	for _, answer := range answers {
+		if answer.Regulation != "" && !slices.Contains(ids, answer.Regulation) {
+			ids = append(ids, loggable.ID(answer.Regulation))
+		}
+	}
+	return ids
 }
 
 // withoutJSON removes from messages all but their ids.

@@ -92,6 +92,9 @@ func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
 	if o.kind == delivered && d.leftOut.calls > 0 {
 		attrs = append(attrs, slog.Int("left_out", d.leftOut.calls), slog.String("left_out_reason", d.leftOut.reason))
 	}
+	if len(d.regulations) > 0 {
+		attrs = append(attrs, slog.Any("regulations", d.regulations))
+	}
 	for _, optional := range []slog.Attr{
 		slog.String("total", d.total),
 		slog.String("reason", o.reason),

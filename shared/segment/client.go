@@ -16,6 +16,9 @@ type Endpoint struct {
 	Host     string // scheme and host, for example "https://api.segment.io"
 	Path     string // for example "/v1/batch"
 	WriteKey string
+	// APIHost and APIToken are those of the Public API. Only a tracking whose call is delete has
+	// them.
+	APIHost, APIToken string
 }
 
 // check returns the URL of the endpoint. If the settings are incomplete or invalid, it

@@ -29,6 +29,7 @@ type Outcome struct {
 	Operator   bool          // the operator must fix something: 400 for everything, 401, 404, a redirect, a missing key, …
 	Reason     string        // short, stable, no personal data: "segment_429"
 	Detail     string        // why there was no answer or no request; no text of Segment
+	Regulation string        // the id of Segment's request to delete the user, if the message asks for that
 }
 
 // The reasons of outcomes without an answer. With an answer the reason is "segment_<status>".

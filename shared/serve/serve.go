@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	"commerce-segment/shared/deletion"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/spool"
@@ -32,9 +33,17 @@ func NewFunction(t tracking.Tracking, configuration relay.Configuration, spool r
 		Tracking:      t,
 		Configuration: configuration,
 		Spool:         spool,
-		Segment:       segment.NewClient(nil),
+		Segment:       newDeliverer(t),
 		Log:           log,
 	}}
+}
+
+// newDeliverer returns the client for the calls of a tracking.
+func newDeliverer(t tracking.Tracking) relay.Deliverer {
+	if t.Call == tracking.Delete {
+		return deletion.NewClient(nil)
+	}
+	return segment.NewClient(nil)
 }
 
 // NewFunctionWithQueues returns the function of a tracking that has queues in AWS. It also

@@ -84,10 +84,14 @@ func readPublicAPIHost(r *reader) string {
 // is wrong. It never quotes the token.
 func PublicAPICredentials(parameters map[string]string) (publicapi.Credentials, error) {
 	r := reader{parameters: parameters}
-	base := readPublicAPIHost(&r)
-	token := read(&r, SegmentAPIToken, "", parseSecretFor(base, SegmentAPIHost+" or follows from "+SegmentHost, ParseAPIHost))
+	return readPublicAPICredentials(&r), errors.Join(r.wrong...)
+}
+
+func readPublicAPICredentials(r *reader) publicapi.Credentials {
+	base := readPublicAPIHost(r)
+	token := read(r, SegmentAPIToken, "", parseSecretFor(base, SegmentAPIHost+" or follows from "+SegmentHost, ParseAPIHost))
 	if token == "" {
-		return publicapi.Credentials{}, errors.Join(r.wrong...)
+		return publicapi.Credentials{}
 	}
-	return publicapi.Credentials{URL: base, Token: token}, errors.Join(r.wrong...)
+	return publicapi.Credentials{URL: base, Token: token}
 }

@@ -49,6 +49,10 @@ func Parse(t tracking.Tracking, parameters map[string]string) (relay.Config, err
 		Commerce:   readCredentials(&r),
 		Currencies: read(&r, CommerceCurrencies, nil, money.Parse),
 	}
+	if t.Call == tracking.Delete {
+		api := readPublicAPICredentials(&r)
+		config.Segment.APIHost, config.Segment.APIToken = api.URL, api.Token
+	}
 	if len(r.wrong) > 0 {
 		return relay.Config{}, errors.Join(r.wrong...)
 	}

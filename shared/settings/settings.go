@@ -98,6 +98,9 @@ func Names(t tracking.Tracking) []string {
 	if ReadsCommerce(t) {
 		names = append(names, CommerceNames()...)
 	}
+	if t.Call == tracking.Delete {
+		names = append(names, SegmentAPIToken, SegmentAPIHost)
+	}
 	return append(names, CommerceCurrencies)
 }
 

@@ -41,6 +41,7 @@ var layout = []rule{
 	{folder: "shared/jsonata", may: []string{"shared/jsonata"}},
 	{folder: "shared/template", may: []string{"shared/jsonata", "shared/chars", "shared/money"}},
 	{folder: "shared/segment", may: []string{"shared/loggable", "shared/tracking"}},
+	{folder: "shared/deletion", may: []string{"shared/publicapi", "shared/segment"}},
 	{folder: "shared/metrics"},
 	{folder: "shared/relay", may: []string{"shared/jsonata/value", "shared/loggable", "shared/metrics", "shared/money", "shared/commerce", "shared/template", "shared/segment", "shared/tracking", "shared/turn"}},
 	{folder: "shared/spool", may: []string{"shared/loggable", "shared/relay", "shared/commerce", "shared/template", "shared/segment", "shared/tracking"}, aws: true},

@@ -57,7 +57,9 @@ type Line struct {
 	// their fields; LeftOutReason is why the first of them had none, such as "commerce_timeout".
 	LeftOut       int    `json:"left_out,omitempty"`
 	LeftOutReason string `json:"left_out_reason,omitempty"`
-	Unsettled     string `json:"unsettled,omitempty"`
+	// Regulations are the ids of Segment's requests to delete the user of the event.
+	Regulations []string `json:"regulations,omitempty"`
+	Unsettled   string   `json:"unsettled,omitempty"`
 	// Took is how long the attempt took, with the other events of its batch, or the answer to
 	// Commerce.
 	Took Milliseconds `json:"ms,omitempty"`

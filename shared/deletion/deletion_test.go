@@ -1,0 +1,157 @@
+package deletion_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"commerce-segment/infra/publicapitest"
+	"commerce-segment/shared/deletion"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/tracking"
+)
+
+var to = segment.Endpoint{WriteKey: "k", APIHost: "http://segment.invalid", APIToken: publicapitest.Token}
+
+// messagesOf returns the messages of deleted customers.
+func messagesOf(t *testing.T, kind string, ids ...string) (messages []segment.Message) {
+	t.Helper()
+	for _, id := range ids {
+		fact := segment.Fact{Tracking: tracking.Tracking{Name: "customer-deleted", Call: tracking.Delete}, Event: "customer.deleted", ResourceID: id, WriteKey: "k", Received: time.Now()}
+		made, err := segment.NewMessages(fact, []map[string]any{{"regulationType": kind}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages = append(messages, made...)
+	}
+	return messages
+}
+
+func TestTheUsersOfABatchAreInOneRequestOfEachType(t *testing.T) {
+	server := publicapitest.New()
+	client := deletion.NewClient(server)
+	batch := slices.Concat(messagesOf(t, segment.SuppressWithDelete, "b", "a"), messagesOf(t, segment.DeleteOnly, "c"), messagesOf(t, segment.SuppressWithDelete, "a"))
+	outcomes := client.Deliver(t.Context(), to, batch)
+	made := map[string]publicapitest.Regulation{}
+	for _, r := range server.Regulations() {
+		made[r.Type] = r
+	}
+	if got := fmt.Sprint(made[segment.SuppressWithDelete].Subjects, made[segment.DeleteOnly].Subjects, len(server.Regulations())); got != "[a b] [c] 2" {
+		t.Errorf("the requests have %s", got)
+	}
+	for i, kind := range []string{segment.SuppressWithDelete, segment.SuppressWithDelete, segment.DeleteOnly, segment.SuppressWithDelete} {
+		if o := outcomes[i]; o.Verdict != segment.Delivered || o.Regulation != made[kind].ID {
+			t.Errorf("message %d: %+v, want the regulation %s", i, o, made[kind].ID)
+		}
+	}
+}
+
+// A setting that an operator can fix must not lose a deletion, which the law may require.
+func TestAnAnswerBecomesTheOutcomeOfTheMessages(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		status  int
+		verdict segment.Verdict
+		fixes   bool // the operator must fix something
+		reason  string
+	}{
+		{"the token may not delete", 401, segment.Retry, true, "deletion_401"},
+		{"forbidden", 403, segment.Retry, true, "deletion_403"},
+		{"not found, as with a wrong host", 404, segment.Retry, true, "deletion_404"},
+		{"a redirect", 302, segment.Retry, true, "deletion_302"},
+		{"the user is rejected", 422, segment.Fail, false, "deletion_422"},
+		{"a bad request", 400, segment.Fail, false, "deletion_400"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := publicapitest.New()
+			server.Fail(publicapitest.Fault{Status: c.status, Times: 9})
+			o := deletion.NewClient(server).Deliver(t.Context(), to, messagesOf(t, segment.DeleteOnly, "a"))[0]
+			if o.Verdict != c.verdict || o.Operator != c.fixes || o.Reason != c.reason || strings.Contains(o.Detail, publicapitest.Token) {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}
+
+func TestWithoutATokenADeletionIsKept(t *testing.T) {
+	without := to
+	without.APIToken = ""
+	server := publicapitest.New()
+	o := deletion.NewClient(server).Deliver(t.Context(), without, messagesOf(t, segment.DeleteOnly, "a"))[0]
+	if o.Verdict != segment.Retry || !o.Operator || o.Reason != "api_token_missing" || !strings.Contains(o.Detail, "segment/api-token") {
+		t.Errorf("%+v", o)
+	}
+	if n := len(server.Requests()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// rejecting rejects each request that has one user.
+type rejecting struct {
+	*publicapitest.Server
+	user string
+}
+
+func (r rejecting) RoundTrip(request *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	request.Body = io.NopCloser(bytes.NewReader(body))
+	if bytes.Contains(body, []byte(`"`+r.user+`"`)) {
+		r.Fail(publicapitest.Fault{Status: http.StatusUnprocessableEntity})
+	}
+	return r.Server.RoundTrip(request)
+}
+
+func TestAUserWhoIsRejectedDoesNotAffectTheOthers(t *testing.T) {
+	server := publicapitest.New()
+	outcomes := deletion.NewClient(rejecting{server, "bad"}).Deliver(t.Context(), to, messagesOf(t, segment.DeleteOnly, "a", "bad", "b"))
+	got := [3]segment.Verdict{outcomes[0].Verdict, outcomes[1].Verdict, outcomes[2].Verdict}
+	if want := [3]segment.Verdict{segment.Delivered, segment.Fail, segment.Delivered}; got != want {
+		t.Errorf("the verdicts are %v, not %v", got, want)
+	}
+}
+
+// The stand-in has Segment's limits: 600 requests a minute, and 110,000 users a month. The time
+// is virtual.
+func TestFiveThousandDeletionsAreWithinTheLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := publicapitest.New()
+		client := deletion.NewClient(server)
+		const users, batch = 5000, 10
+		started := time.Now()
+		for first := 0; first < users; first += batch {
+			var ids []string
+			for i := first; i < first+batch; i++ {
+				ids = append(ids, fmt.Sprintf("customer-%d", i))
+			}
+			for i, o := range client.Deliver(t.Context(), to, messagesOf(t, segment.SuppressWithDelete, ids...)) {
+				if o.Verdict != segment.Delivered {
+					t.Fatalf("%s: %+v", ids[i], o)
+				}
+			}
+		}
+		asked := map[string]bool{}
+		for _, r := range server.Regulations() {
+			for _, id := range r.Subjects {
+				asked[id] = true
+			}
+		}
+		for _, r := range server.Requests() {
+			if r.Status == http.StatusTooManyRequests {
+				t.Fatal("there were more than 600 requests in a minute")
+			}
+		}
+		if len(asked) != users || len(server.Requests()) != users/batch {
+			t.Errorf("%d users in %d requests", len(asked), len(server.Requests()))
+		}
+		t.Logf("%d users in %d requests, in %s", users, users/batch, time.Since(started))
+	})
+}

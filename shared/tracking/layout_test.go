@@ -61,6 +61,7 @@ var layout = []rule{
 	{folder: "infra/hub/compare", may: []string{"infra/hub/executions", "infra/hub/redact", "shared"}},
 	{folder: "infra/hub/executions", may: []string{"infra/hub/database", "infra/hub/words", "infra/stack/outputs", "shared"}, aws: true},
 	{folder: "infra/hub/backfill", may: []string{"infra/hub/executions", "infra/hub/redact", "infra/hub/words", "shared"}},
+	{folder: "infra/hub/deletions", may: []string{"infra/hub/executions", "infra/hub/words", "shared"}},
 	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
 	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "infra/stack/runbook", "shared", "templates"}, aws: true},
 	{folder: "infra/hub/received/receivedtest", may: []string{"infra/hub/executions", "infra/hub/store", "infra/publicapitest", "shared"}},
@@ -86,7 +87,7 @@ var layout = []rule{
 
 // hubParts are what the commands and the pages of the operator's program share.
 var hubParts = []string{
-	"infra/hub/backfill", "infra/hub/compare", "infra/hub/database", "infra/hub/deadletters", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint",
+	"infra/hub/backfill", "infra/hub/compare", "infra/hub/database", "infra/hub/deadletters", "infra/hub/deletions", "infra/hub/executions", "infra/hub/forecast", "infra/hub/lint",
 	"infra/hub/order", "infra/hub/plan", "infra/hub/queue", "infra/hub/received", "infra/hub/redact", "infra/hub/render",
 	"infra/hub/version", "infra/hub/words", "shared", "templates",
 }

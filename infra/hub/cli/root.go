@@ -104,7 +104,7 @@ func newRoot() *cobra.Command {
 	addGroup(root, "local", newRun(), newSend(), newSamples(), newSAM())
 	addGroup(root, "templates", newPreview(), newLint(), newEval(), newTemplates(), newPlan())
 	addGroup(root, "operate", newConsole(), newConfigure(), newWebhookCommands(), newSourceCommands(), newSettings(), newRotate(),
-		newStatus(), newAlertTest(), newDoctor(), newExecutions(), newTrace(), newRetry(), newPause(), newResume(), newDeadLetters(), newBackfill(), newReconcile(), newRevenue(), newReceived(), newCompare(),
+		newStatus(), newAlertTest(), newDoctor(), newExecutions(), newTrace(), newRetry(), newPause(), newResume(), newDeadLetters(), newBackfill(), newReconcile(), newRevenue(), newReceived(), newDeletions(), newCompare(),
 		newExport(), newImport(), newUnprotect(), newPolicy())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultCompletionCmd()

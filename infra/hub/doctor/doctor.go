@@ -106,6 +106,7 @@ func Examine(ctx context.Context, p Patient) Report {
 		{"templates", p.templates},
 		{"events", p.events},
 		{"received", p.received},
+		{"deletions", p.deletions},
 		{"limits", p.limits},
 		{"clock", p.clock},
 		{"version", p.version},

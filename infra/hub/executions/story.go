@@ -292,6 +292,10 @@ func (s Store) Fix(reason string) string {
 		return "Segment rejected all messages of the request. Check segment/write-key, segment/host and segment/path. When they are right, the events are delivered automatically. If they are right already, the cause is this message: it becomes a dead letter when Segment accepts others."
 	case "segment_401", "segment_403", "segment_404", "segment_405":
 		return "Check segment/write-key, segment/host and segment/path. When they are right, the events are delivered automatically."
+	case "api_token_missing", "deletion_401", "deletion_403", "deletion_404":
+		return "Set a token of Segment's Public API that may delete users, with hub configure" + s.Flag + ". The deletions are then requested automatically."
+	case "deletion_429":
+		return "Segment accepts 110,000 deletions a month. Ask Segment for more, or replay the deletions as dead letters next month."
 	case "commerce_400", "commerce_401", "commerce_403":
 		return "Set an application key of Commerce that may read what the template asks for, with hub configure" + s.Flag + ". The events are then delivered automatically."
 	case "envelope_version":

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"commerce-segment/infra/hub/deletions"
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/words"
+)
+
+func newDeletions() *cobra.Command {
+	var options logFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "deletions [--since 35d] [--json] [--dir DIRECTORY | --prefix PREFIX]",
+		Short: "Follow the requests to delete users that Segment accepted",
+		Long: `deletions lists the requests to delete users that customer-deleted made, and what Segment says
+about them: not begun yet, in progress, finished or failed, and in which destinations. Segment
+promises to delete a user within 30 days. It knows a request for 90 days.
+
+The requests are in the log of the store. Their state is from Segment's Public API, so the
+store needs the token. It exits with 1 if someone has to do something about a request.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return showDeletions(cmd, options, asJSON) },
+	}
+	addLogFlags(cmd, &options, "35d")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func showDeletions(cmd *cobra.Command, options logFlags, asJSON bool) error {
+	v, err := options.open(cmd.Context(), cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	segment, err := v.store.PublicAPI(cmd.Context())
+	if err != nil {
+		return err
+	}
+	report, err := deletions.Follow(cmd.Context(), v.log, segment, v.now.Add(-v.since))
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = printJSON(cmd.OutOrStdout(), report)
+	} else {
+		err = printDeletions(cmd.OutOrStdout(), report, v.now)
+	}
+	if err != nil {
+		return err
+	}
+	if n := report.Attention(v.now); n > 0 {
+		return fmt.Errorf("someone has to look at %s", words.Count(n, "deletion"))
+	}
+	return nil
+}
+
+func printDeletions(w io.Writer, report deletions.Report, now time.Time) error {
+	if len(report.Requests) > 0 {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "REQUESTED\tREGULATION\tUSERS\tSTATE")
+		for _, r := range report.Requests {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", executions.Clock(r.Requested), r.Regulation, usersOf(r), r.State(now))
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+	}
+	if !report.Begins.IsZero() {
+		fmt.Fprintf(w, "There are more log lines than can be read at once: these begin at %s.\n", executions.Clock(report.Begins))
+	}
+	_, err := fmt.Fprintln(w, report.Says(now))
+	return err
+}
+
+// usersOf returns the user of a request, or how many there are.
+func usersOf(r deletions.Request) string {
+	if len(r.Users) == 1 {
+		return r.Users[0]
+	}
+	return words.Count(len(r.Users), "user")
+}

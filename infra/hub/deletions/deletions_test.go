@@ -1,0 +1,102 @@
+package deletions
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/publicapitest"
+	"commerce-segment/shared/publicapi"
+)
+
+// accepted returns the log of customers whose deletion Segment accepted with these regulations.
+func accepted(at time.Time, regulations ...string) executions.Memory {
+	var all executions.List
+	for i, id := range slices.Backward(regulations) {
+		received := at.Add(time.Duration(i) * time.Second)
+		all = append(all, executions.New([]executions.Line{{
+			Time: received, Received: received, Kind: "deliver", Tracking: "customer-deleted", Outcome: "delivered",
+			Resource: "customer-" + string(rune('a'+i)), Regulations: []string{id},
+		}}))
+	}
+	return executions.Memory{List: all}
+}
+
+func TestARequestIsFollowedToItsEnd(t *testing.T) {
+	server := publicapitest.Start(t)
+	client, err := publicapi.NewClient(publicapi.Credentials{URL: server.URL, Token: publicapitest.Token}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := client.CreateRegulation(t.Context(), publicapi.SuppressWithDelete, []string{"customer-a", "customer-b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for _, c := range []struct {
+		name, status string
+		destinations []publicapitest.Object
+		asked        time.Duration // how long ago
+		want         string
+		attention    int // users for whom someone has to do something
+	}{
+		{"accepted", "INITIALIZED", nil, time.Minute, "not begun yet", 0},
+		{"in progress", "RUNNING", nil, time.Hour, "in progress", 0},
+		{"in progress for more than 30 days", "RUNNING", nil, 31*24*time.Hour + time.Minute, "not finished after 31 days", 2},
+		{"finished", "FINISHED", nil, time.Hour, "finished", 0},
+		{"invalid", "INVALID", nil, time.Hour, "failed (INVALID)", 2},
+		{"a destination failed", "PARTIAL_SUCCESS", []publicapitest.Object{{"name": "Braze", "status": "FAILED"}, {"name": "Amplitude", "status": "FINISHED"}}, time.Hour, "failed in Braze", 2},
+		// Segment reports a request as failed too if a destination cannot delete users.
+		{"a destination cannot delete users", "FAILED", []publicapitest.Object{{"name": "Facebook", "status": "NOT_SUPPORTED"}}, time.Hour, "finished in Segment; delete the users yourself in Facebook", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server.SetRegulation(id, c.status, c.destinations...)
+			report, err := Follow(t.Context(), accepted(now.Add(-c.asked), id, id), client, now.Add(-40*24*time.Hour))
+			if err != nil || len(report.Requests) != 1 || len(report.Requests[0].Users) != 2 {
+				t.Fatalf("%+v, %v", report, err)
+			}
+			if got := report.Requests[0].State(now); got != c.want {
+				t.Errorf("it is %q, not %q", got, c.want)
+			}
+			if got := report.Attention(now); got != c.attention {
+				t.Errorf("someone has to look at %d users, not %d", got, c.attention)
+			}
+		})
+	}
+}
+
+func TestARequestThatSegmentDoesNotKnowIsSaid(t *testing.T) {
+	server := publicapitest.Start(t)
+	client, err := publicapi.NewClient(publicapi.Credentials{URL: server.URL, Token: publicapitest.Token}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for _, c := range []struct {
+		name  string
+		asked time.Duration
+		want  string
+	}{
+		{"of another workspace", time.Hour, "another workspace"},
+		{"older than Segment keeps it", 91 * 24 * time.Hour, "no longer known to Segment"},
+	} {
+		report, err := Follow(t.Context(), accepted(now.Add(-c.asked), "reg_unknown"), client, now.Add(-100*24*time.Hour))
+		if err != nil || !strings.Contains(report.Requests[0].State(now), c.want) {
+			t.Errorf("%s: %+v, %v", c.name, report, err)
+		}
+	}
+}
+
+func TestDeletionsThatSegmentHasNotAcceptedAreCounted(t *testing.T) {
+	now := time.Now()
+	var all executions.List
+	for _, outcome := range []string{"retrying", "failed", "skipped"} {
+		all = append(all, executions.New([]executions.Line{{Time: now, Received: now, Kind: "deliver", Tracking: "customer-deleted", Outcome: outcome}}))
+	}
+	report, err := Follow(t.Context(), executions.Memory{List: all}, nil, now.Add(-time.Hour))
+	if err != nil || report.Unsent != 2 || !strings.Contains(report.Says(now), "2 deletions not accepted by Segment yet") {
+		t.Errorf("%+v, %v", report, err)
+	}
+}

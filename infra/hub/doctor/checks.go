@@ -222,6 +222,9 @@ func templateFindings(ctx context.Context, t store.Template, enabled bool, flag 
 		return broken(err.Error())
 	}
 	faults, err := lint.Lint(ctx, t.Tracking, compiled, samplesOf(t.Tracking))
+	if ctx.Err() != nil { // the time of the doctor ended, which is no fault of the template
+		return unknown(ctx.Err())
+	}
 	if err != nil {
 		return unknown(err)
 	}

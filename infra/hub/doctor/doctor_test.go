@@ -231,6 +231,14 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// On a slow machine the time of the doctor can end while a template is evaluated.
+func TestATemplateIsNotAtFaultIfTheTimeOfTheDoctorEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	finds(t, templateFindings(ctx, store.Template{Tracking: tracking.OrderCompleted, Source: templates.Default("order-completed")}, true, flag),
+		"warning", "this could not be checked: ")
+}
+
 func TestHealth(t *testing.T) {
 	problem := func(state health.State) health.Problem {
 		return health.Problem{State: state, Says: "It is so.", Do: "Do this.", Run: "hub status" + flag}

@@ -14,6 +14,9 @@ import (
 func TestEveryTemplateSendsTheConsentPreferences(t *testing.T) {
 	tried := map[string]bool{}
 	for _, sample := range templates.Samples() {
+		if sample.Tracking == tracking.CustomerDeleted.Name {
+			continue // its message is a request to Segment alone
+		}
 		var webhook map[string]any
 		decode(t, sample.Body, &webhook)
 		payload, _ := webhook["payload"].(map[string]any)

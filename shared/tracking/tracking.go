@@ -111,6 +111,11 @@ var (
 		Observes: []string{"subscription.canceled"}, Instead: []string{"subscription.pending_cancel"},
 		Once: true, Optional: true,
 	})
+	CustomerDeleted = add(Tracking{
+		Name: "customer-deleted", Title: "Customer Deleted", Call: Delete,
+		Observes: []string{"customer.deleted"}, AsWell: []string{"order.updated"},
+		Optional: true,
+	})
 	AccountCreated = add(Tracking{
 		Name: "account-created", Title: "Account Created", Call: Track,
 		Observes: []string{"account.created"},

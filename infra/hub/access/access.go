@@ -34,6 +34,7 @@ var Commands = map[string]string{
 	"hub revenue":             Reader,
 	"hub compare":             Reader,
 	"hub received":            Reader,
+	"hub deletions":           Reader,
 	"hub templates pull":      Reader,
 	"hub templates diff":      Reader,
 	"hub templates versions":  Reader,

@@ -36,6 +36,7 @@ func TestThePoliciesAllowExactlyWhatTheCommandsCall(t *testing.T) {
 	t.Setenv("SEGMENT_API_HOST", publicapitest.Start(t).URL)
 	t.Chdir(t.TempDir())
 
+	everyTracking := []string{"--trackings", strings.Join(tracking.Optional(), ",")} // the stand-in has them all
 	called, ran := map[string][]string{}, map[string]bool{}
 	for _, step := range []struct {
 		command   string
@@ -57,6 +58,7 @@ func TestThePoliciesAllowExactlyWhatTheCommandsCall(t *testing.T) {
 		{"trace", []string{"order-1"}},
 		{"reconcile", []string{"--since", "1h"}},
 		{"revenue", []string{"--since", "1h"}},
+		{"deletions", nil},
 		{"compare", []string{theirFile(t, completed("1", "a", "1", time.Now()))}},
 		{"received", nil},
 		{"templates pull", nil},
@@ -90,9 +92,9 @@ func TestThePoliciesAllowExactlyWhatTheCommandsCall(t *testing.T) {
 		name := "hub " + step.command
 		role := access.Commands[name]
 		ran[name] = true
-		policy := policyOf(t, role)
+		policy := policyOf(t, role, everyTracking...)
 		if role == access.Operator {
-			policy.Statement = append(policy.Statement, policyOf(t, access.Reader).Statement...)
+			policy.Statement = append(policy.Statement, policyOf(t, access.Reader, everyTracking...).Statement...)
 		}
 		for _, call := range deployed.since(from) {
 			for _, resource := range call.Resources {

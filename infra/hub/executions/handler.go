@@ -91,6 +91,8 @@ func (l *Line) set(attr slog.Attr) {
 		l.Revenue, _ = value.Any().(json.Number)
 	case "currency":
 		l.Currency = value.String()
+	case "regulations":
+		l.Regulations, _ = value.Any().([]string)
 	case "left_out":
 		l.LeftOut = intOf(value)
 	case "left_out_reason":

@@ -77,9 +77,13 @@ func (l Logs) All(ctx context.Context, q executions.Query) iter.Seq2[executions.
 func (l Logs) Load(ctx context.Context, q executions.Query) (all executions.Memory, err error) {
 	ctx, cancel := context.WithTimeout(ctx, queryWithin)
 	defer cancel()
+	groups := l.groups(q.Trackings)
+	if len(groups) == 0 { // none of the trackings is deployed
+		return all, nil
+	}
 	from, _ := q.Bounds(time.Now())
 	started, err := l.Client.StartQuery(ctx, &cloudwatchlogs.StartQueryInput{
-		LogGroupNames: l.groups(q.Trackings),
+		LogGroupNames: groups,
 		QueryString:   aws.String(insightsQuery(q.ID)),
 		StartTime:     aws.Int64(from.Unix()),
 		EndTime:       aws.Int64(time.Now().Add(time.Minute).Unix()), // AWS's clock may differ from ours

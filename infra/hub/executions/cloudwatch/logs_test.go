@@ -84,7 +84,7 @@ func TestLogLinesAreReadPageByPageUpToALimit(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				insights := &standIn{lines: c.stored, running: c.running, status: types.QueryStatusComplete}
 				n, cut := 0, false
-				for _, err := range (Logs{Client: insights, Stack: "shop"}).All(t.Context(), executions.Query{To: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)}) {
+				for _, err := range (Logs{Client: insights, Stack: "shop", Trackings: tracking.All()}).All(t.Context(), executions.Query{To: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)}) {
 					switch {
 					case err == nil:
 						n++
@@ -118,13 +118,13 @@ func TestTheQueryForLogsInsights(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			insights := &standIn{status: types.QueryStatusComplete}
-			if _, err := (Logs{Client: insights, Stack: "shop"}).Find(t.Context(), c.q, executions.Page{}); err != nil {
+			if _, err := (Logs{Client: insights, Stack: "shop", Trackings: tracking.All()}).Find(t.Context(), c.q, executions.Page{}); err != nil {
 				t.Fatal(err)
 			}
 			if got := *insights.asked.QueryString; got != c.query {
 				t.Errorf("the query is %s, want %s", got, c.query)
 			}
-			if got := insights.asked.LogGroupNames; c.groups != nil && !slices.Equal(got, c.groups) || c.groups == nil && len(got) != 7 {
+			if got := insights.asked.LogGroupNames; c.groups != nil && !slices.Equal(got, c.groups) || c.groups == nil && len(got) != len(tracking.All()) {
 				t.Errorf("the log groups are %q, want %q", got, c.groups)
 			}
 			if *insights.asked.StartTime != since.Unix() {
@@ -147,7 +147,7 @@ func TestAQueryThatFailsSaysWhatToDo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, err := Logs{Client: &c.insights, Stack: "shop"}.Find(t.Context(), executions.Query{}, executions.Page{})
+				_, err := Logs{Client: &c.insights, Stack: "shop", Trackings: tracking.All()}.Find(t.Context(), executions.Query{}, executions.Page{})
 				if err == nil || !strings.Contains(err.Error(), c.says) {
 					t.Errorf("the error is %v, want %q", err, c.says)
 				}
@@ -157,9 +157,18 @@ func TestAQueryThatFailsSaysWhatToDo(t *testing.T) {
 }
 
 // Each query reads all lines and costs money, so many questions need one query.
+func TestTheLogOfATrackingThatIsNotDeployedIsEmpty(t *testing.T) {
+	insights := &standIn{status: types.QueryStatusComplete}
+	logs := Logs{Client: insights, Trackings: []tracking.Tracking{tracking.OrderCompleted}}
+	found, err := logs.Find(t.Context(), executions.Query{Trackings: []tracking.Tracking{tracking.CustomerDeleted}}, executions.Page{})
+	if err != nil || len(found.Rows) != 0 || insights.asked != nil {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
 func TestManyQuestionsNeedOneQuery(t *testing.T) {
 	insights := &standIn{lines: 10, status: types.QueryStatusComplete}
-	if _, err := executions.Waits(t.Context(), Logs{Client: insights}, executions.Query{From: time.Now().Add(-time.Hour)}); err != nil {
+	if _, err := executions.Waits(t.Context(), Logs{Client: insights, Trackings: tracking.All()}, executions.Query{From: time.Now().Add(-time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if insights.queries != 1 {

@@ -55,6 +55,7 @@ func delivered(order string, received time.Time) []executions.Line {
 	deliver.Revenue, deliver.Currency, deliver.Total, deliver.Took = "1234567.5", "GBP", "1310.00 GBP", 30
 	deliver.Calls = []segment.Calls{{Call: segment.Call{Type: "track", Event: "Order Completed", Consent: true}, Messages: 1}}
 	deliver.LeftOut, deliver.LeftOutReason = 2, "commerce_timeout"
+	deliver.Regulations = []string{"reg_1"}
 	deliver.Receives, deliver.MessageIDs = 1, []string{"order-completed:" + order + ":0-track:0123456789abcdef"}
 	return []executions.Line{accept, deliver}
 }
@@ -105,7 +106,7 @@ func TestExecutionsSurviveARestart(t *testing.T) {
 }
 
 // Earlier releases wrote records without the number and the total of the order, and without how
-// long an attempt took; without the calls; and without what was left out of a message.
+// long an attempt took; without the calls; without what was left out of a message; and without the regulations.
 func TestARecordOfAnEarlierReleaseIsRead(t *testing.T) {
 	want := executions.Of(delivered("o-1", time.Now()))[0]
 	record := encode(want)
@@ -118,6 +119,12 @@ func TestARecordOfAnEarlierReleaseIsRead(t *testing.T) {
 		sameExecution(t, got, want)
 	}
 	later := writer{}
+	later.regulations(want.Lines)
+	for i := range want.Lines {
+		want.Lines[i].Regulations = nil
+	}
+	check(len(later))
+
 	later.leftOut(want.Lines)
 	want.LeftOut = 0
 	for i := range want.Lines {

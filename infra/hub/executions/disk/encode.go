@@ -137,6 +137,7 @@ func encode(e executions.Execution) []byte {
 	w.laterFields(e.Lines)
 	w.calls(e.Lines)
 	w.leftOut(e.Lines)
+	w.regulations(e.Lines)
 	return w
 }
 
@@ -191,6 +192,16 @@ func (w *writer) leftOut(lines []executions.Line) {
 	}
 }
 
+// regulations appends the ids of regulations, which records of an earlier release do not have.
+func (w *writer) regulations(lines []executions.Line) {
+	for _, line := range lines {
+		w.number(int64(len(line.Regulations)))
+		for _, id := range line.Regulations {
+			w.text(id)
+		}
+	}
+}
+
 // laterFields reads what laterFields appended, if it is there.
 func (r *reader) laterFields(lines []executions.Line) {
 	if len(r.left) == 0 {
@@ -210,6 +221,18 @@ func (r *reader) leftOut(lines []executions.Line) {
 	}
 	for i := range lines {
 		lines[i].LeftOut, lines[i].LeftOutReason = int(r.number()), r.text()
+	}
+}
+
+// regulations reads what regulations appended, if it is there.
+func (r *reader) regulations(lines []executions.Line) {
+	if len(r.left) == 0 {
+		return
+	}
+	for i := range lines {
+		for range r.count() {
+			lines[i].Regulations = append(lines[i].Regulations, r.text())
+		}
 	}
 }
 
@@ -284,6 +307,7 @@ func linesIn(key, record []byte) ([]executions.Line, error) {
 	r.laterFields(lines)
 	r.calls(lines)
 	r.leftOut(lines)
+	r.regulations(lines)
 	if r.err != nil || n == 0 {
 		return nil, errors.Join(database.ErrDamaged, r.err)
 	}

@@ -134,6 +134,7 @@ func (c *Console) save(ctx context.Context, wanted map[string]string) (said stri
 	written, err := c.Store.Write(ctx, current, wanted)
 	if len(written) > 0 {
 		c.Log.Info("console: parameters were written", "by", senderOf(ctx), "parameters", strings.Join(written, ","))
+		c.received.Forget()
 	}
 	switch {
 	case err != nil:

@@ -111,6 +111,7 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /executions/{position}", c.execution)
 	mux.HandleFunc("GET /trace", c.trace)
 	mux.HandleFunc("GET /doctor", c.doctor)
+	mux.HandleFunc("GET "+deletionsPath, c.deletions)
 	if c.Machine != nil {
 		mux.HandleFunc("POST "+LinkPath, c.sendLink)
 		mux.HandleFunc("GET "+ExecutionsPath, c.sendExecutions)

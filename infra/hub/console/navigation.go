@@ -2,8 +2,11 @@ package console
 
 import (
 	"context"
+	"slices"
 
+	"commerce-segment/infra/hub/deletions"
 	"commerce-segment/infra/hub/health"
+	"commerce-segment/shared/tracking"
 )
 
 // step is a page in the navigation.
@@ -26,6 +29,7 @@ var navigation = []part{
 		{Path: "/trace", Title: "Orders", Hint: "One order or customer"},
 		{Path: "/revenue", Title: "Revenue", Hint: "Paid and sent, by day"},
 		{Path: "/deadletters", Title: "Dead letters", Hint: "Failed events, replay"},
+		{Path: deletionsPath, Title: "Deletions", Hint: "Users to delete in Segment"},
 		{Path: inboxPath, Title: "Inbox", Hint: "What Segment would receive"},
 		{Path: "/doctor", Title: "Doctor", Hint: "Problems and fixes"},
 	}},
@@ -53,19 +57,24 @@ func stepAt(path string) step {
 }
 
 // navigation returns the parts of the navigation, with the numbers of problems and of dead
-// letters. The inbox is there while it receives the events.
+// letters. The inbox is there while it receives the events, and the page Deletions while
+// a tracking that requests them is enabled.
 func (c *Console) navigation(ctx context.Context) []part {
 	host, err := c.segmentHost(ctx)
-	return navigationFor(c.lastHealth(ctx), c.Machine != nil && err == nil && host == "")
+	hidden := map[string]bool{inboxPath: c.Machine == nil || err != nil || host != ""}
+	enabled, err := c.Store.Enabled(ctx)
+	hidden[deletionsPath] = err != nil || !slices.ContainsFunc(deletions.Trackings(), func(t tracking.Tracking) bool { return enabled[t.Name] })
+	return navigationFor(c.lastHealth(ctx), hidden)
 }
 
-func navigationFor(j health.Judgement, inbox bool) []part {
+// navigationFor returns the parts of the navigation without the steps whose paths are hidden.
+func navigationFor(j health.Judgement, hidden map[string]bool) []part {
 	badges := map[string]int{"/": j.Count(), "/deadletters": j.DeadLetters}
 	parts := make([]part, len(navigation))
 	for i, p := range navigation {
 		parts[i].Title = p.Title
 		for _, s := range p.Steps {
-			if s.Path == inboxPath && !inbox {
+			if hidden[s.Path] {
 				continue
 			}
 			s.Badge = badges[s.Path]

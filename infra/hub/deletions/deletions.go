@@ -20,6 +20,10 @@ import (
 // Due is the time within which Segment promises to delete a user from its own systems.
 const Due = 30 * 24 * time.Hour
 
+// LooksBack is how far back requests are followed, unless another period is chosen: a few days
+// more than Due, so that one that is late is found.
+const LooksBack = Due + 5*24*time.Hour
+
 // Kept is the time after which Segment no longer knows a request.
 const Kept = 90 * 24 * time.Hour
 

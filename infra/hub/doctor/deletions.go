@@ -18,22 +18,26 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	if err != nil {
 		return unknown(err)
 	}
-	enabled := slices.DeleteFunc(deletions.Trackings(), func(t tracking.Tracking) bool { return !isEnabled(t, values) })
-	if len(enabled) == 0 {
+	enabled, err := p.Store.Enabled(ctx)
+	if err != nil {
+		return unknown(err)
+	}
+	all := slices.DeleteFunc(deletions.Trackings(), func(t tracking.Tracking) bool { return !enabled[t.Name] })
+	if len(all) == 0 {
 		return nil
 	}
 	found := comesBack(values)
 	segment, err := p.Store.PublicAPIOf(values)
 	switch {
 	case errors.Is(err, store.ErrNoAPIToken):
-		return append(found, Finding{State: Fault, Says: enabled[0].Name + " is enabled, and there is no token of Segment's Public API, so no customer is deleted from Segment", Do: "hub configure" + p.Store.Flag()})
+		return append(found, Finding{State: Fault, Says: all[0].Name + " is enabled, and there is no token of Segment's Public API, so no customer is deleted from Segment", Do: "hub configure" + p.Store.Flag()})
 	case err != nil:
 		return append(found, unknown(err)...)
 	case p.Log == nil:
 		return append(found, Finding{State: Note, Says: "the requests to delete users are not known: " + p.NoLog})
 	}
 	now := time.Now()
-	report, err := deletions.Follow(ctx, p.Log, segment, now.Add(-deletions.Due-5*24*time.Hour))
+	report, err := deletions.Follow(ctx, p.Log, segment, now.Add(-deletions.LooksBack))
 	switch {
 	case err != nil:
 		return append(found, unknown(err)...)
@@ -42,12 +46,6 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	default:
 		return append(found, Finding{State: OK, Says: report.Says(now)})
 	}
-}
-
-// isEnabled reports whether a tracking is enabled by these settings.
-func isEnabled(t tracking.Tracking, values map[string]string) bool {
-	config, err := settings.Parse(t, values)
-	return err == nil && config.Enabled
 }
 
 // comesBack warns if the trait "deleted" is sent of the customers who are deleted: it makes
@@ -60,5 +58,5 @@ func comesBack(values map[string]string) []Finding {
 	}
 	return []Finding{{State: Warning,
 		Says: tracking.CustomerUpdated.Name + " observes " + event + " too, and its message makes the profile of a deleted customer again",
-		Do:   "let " + tracking.CustomerUpdated.Name + " observe " + tracking.CustomerUpdated.Observes[0] + " only, on the console's page Trackings"}}
+		Do:   "let " + tracking.CustomerUpdated.Name + " observe " + tracking.CustomerUpdated.Observes[0] + " only, on the console's page Configurations"}}
 }

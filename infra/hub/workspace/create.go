@@ -60,7 +60,7 @@ var trackingHosts = map[string]string{publicapi.USHost: settings.DefaultHost, pu
 // there is none or that of another region. A proxy stays.
 func Use(source publicapi.Source, current map[string]string) (wanted map[string]string, err error) {
 	if len(source.WriteKeys) == 0 {
-		return nil, fmt.Errorf("Segment did not say the write key of the source %s: copy it from the source's settings, under API Keys", Quote(source.Title()))
+		return nil, fmt.Errorf("the write key of the source %s is not in the answer of Segment: copy it from the source's settings, under API Keys", Quote(source.Title()))
 	}
 	wanted = map[string]string{settings.SegmentWriteKey: source.WriteKeys[0]}
 	api, err := settings.PublicAPIHost(current)

@@ -1,0 +1,53 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"commerce-segment/infra/hub/deletions"
+)
+
+// deletionsPath is the path of the page Deletions.
+const deletionsPath = "/deletions"
+
+// askedWithin limits the calls of Segment for the page Deletions.
+const askedWithin = 10 * time.Second
+
+// deletionsAtMost is how many requests the page lists.
+const deletionsAtMost = 200
+
+// deletionsData is the data of the page Deletions.
+type deletionsData struct {
+	Report  deletions.Report
+	Unknown string // why the requests are not known; empty if they are
+	More    int    // how many requests are not listed
+	Now     time.Time
+}
+
+// deletions shows the requests to delete users, and what Segment says about them.
+func (c *Console) deletions(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), askedWithin)
+	defer cancel()
+	data := deletionsData{Now: time.Now()}
+	var err error
+	if data.Report, err = c.readDeletions(ctx, data.Now); err != nil {
+		data.Unknown = err.Error()
+	}
+	if n := len(data.Report.Requests); n > deletionsAtMost {
+		data.Report.Requests, data.More = data.Report.Requests[:deletionsAtMost], n-deletionsAtMost
+	}
+	c.show(w, r, http.StatusOK, "deletions", view{Path: deletionsPath, Data: data})
+}
+
+func (c *Console) readDeletions(ctx context.Context, now time.Time) (deletions.Report, error) {
+	segment, err := c.Store.PublicAPI(ctx)
+	if err != nil {
+		return deletions.Report{}, err
+	}
+	log := c.log()
+	if log == nil {
+		return deletions.Report{}, errNoLog
+	}
+	return deletions.Follow(ctx, log, segment, now.Add(-deletions.LooksBack))
+}

@@ -217,7 +217,11 @@ type paged struct {
 	} `json:"pagination"`
 }
 
-// list reads all pages of a list. Entries returns those of one page, whose data is decoded into
+// ErrLong means that a list has more pages than are read.
+var ErrLong = fmt.Errorf("the list has more than %d pages", maxPages)
+
+// list reads all pages of a list. If there are more than maxPages, it returns their entries and an
+// error that is an ErrLong. Entries returns those of one page, whose data is decoded into
 // a P that embeds paged.
 func list[T, P any](ctx context.Context, c *Client, r request, entries func(*P) ([]T, paged)) ([]T, error) {
 	if r.query == nil {
@@ -238,7 +242,7 @@ func list[T, P any](ctx context.Context, c *Client, r request, entries func(*P) 
 		}
 		r.query.Set("pagination[cursor]", *next)
 	}
-	return nil, &APIError{Call: r.name(), Status: http.StatusOK, Message: "the list has more than " + strconv.Itoa(maxPages) + " pages"}
+	return all, &APIError{Call: r.name(), Status: http.StatusOK, Message: ErrLong.Error(), cause: ErrLong}
 }
 
 // Number is a number of events, which Segment's descriptions declare as a float.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+
+	"commerce-segment/shared/apicall"
 )
 
 // RegulationType is what Segment does with the users of a regulation.
@@ -42,7 +44,10 @@ func (c *Client) CreateRegulation(ctx context.Context, kind RegulationType, user
 		RegulateID string `json:"regulateId"`
 	}
 	body := map[string]any{"regulationType": kind, "subjectType": "USER_ID", "subjectIds": userIDs}
-	err = c.call(ctx, request{method: http.MethodPost, path: "/regulations", body: body, personal: true}, &data)
+	r := request{method: http.MethodPost, path: "/regulations", body: body, personal: true}
+	if err = c.call(ctx, r, &data); err == nil && data.RegulateID == "" {
+		err = &APIError{Call: r.name(), Status: http.StatusOK, Message: apicall.NotAsDescribed}
+	}
 	return data.RegulateID, err
 }
 
@@ -87,7 +92,8 @@ type RegulationEntry struct {
 	FinishedAt     Time           `json:"finishedAt"`
 }
 
-// Regulations returns the requests of the last 90 days.
+// Regulations returns the requests of the last 90 days. If there are more than 10,000, it returns
+// as many, and an error that is an ErrLong.
 func (c *Client) Regulations(ctx context.Context) ([]RegulationEntry, error) {
 	type page struct {
 		paged

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -55,8 +56,8 @@ func showDeletions(cmd *cobra.Command, options logFlags, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if n := report.Attention(v.now); n > 0 {
-		return fmt.Errorf("someone has to look at %s", words.Count(n, "deletion"))
+	if report.NeedsSomeone(v.now) {
+		return errors.New("someone has to look at deletions")
 	}
 	return nil
 }
@@ -81,7 +82,10 @@ func printDeletions(w io.Writer, report deletions.Report, now time.Time) error {
 
 // usersOf returns the user of a request, or how many there are.
 func usersOf(r deletions.Request) string {
-	if len(r.Users) == 1 {
+	switch len(r.Users) {
+	case 0:
+		return "not in the log"
+	case 1:
 		return r.Users[0]
 	}
 	return words.Count(len(r.Users), "user")

@@ -40,7 +40,7 @@ type Segment interface {
 type Request struct {
 	Regulation string    `json:"regulation"` // Segment's id of it
 	Requested  time.Time `json:"requested"`
-	Users      []string  `json:"users"` // the ids of the customers or orders of the webhooks
+	Users      []string  `json:"users"` // the ids of the customers or orders of the webhooks; none if the log does not have the request
 	// Status is Segment's, such as "FINISHED". It is empty if Segment does not know the request.
 	Status       string        `json:"status,omitempty"`
 	Finished     time.Time     `json:"finished,omitzero"`
@@ -56,8 +56,11 @@ type Destination struct {
 // Report is the requests of a period.
 type Report struct {
 	Since    time.Time `json:"since"`
-	Requests []Request `json:"requests"` // the newest first
-	Unsent   int       `json:"unsent"`   // deletions that Segment has not accepted yet, or never will
+	Requests []Request `json:"requests"` // the newest first; those that are not in the log are the last
+	Waiting  int       `json:"waiting"`  // deletions that Segment has not accepted yet
+	Failed   int       `json:"failed"`   // deletions that are dead letters
+	// Partial means that Segment has more requests than were read, so the state of some is not known.
+	Partial bool `json:"partial,omitempty"`
 	// Begins is when the oldest webhook was received that could be read; zero if all were read.
 	Begins time.Time `json:"begins,omitzero"`
 }
@@ -70,17 +73,18 @@ func Trackings() []tracking.Tracking {
 // Follow returns the requests since a time, with their state in Segment.
 func Follow(ctx context.Context, log executions.Log, segment Segment, since time.Time) (Report, error) {
 	r := Report{Since: since, Requests: []Request{}}
-	if err := r.read(ctx, log); err != nil || len(r.Requests) == 0 {
+	if err := r.read(ctx, log); err != nil {
 		return r, err
 	}
 	known, err := segment.Regulations(ctx)
-	if err != nil {
+	if r.Partial = errors.Is(err, publicapi.ErrLong); err != nil && !r.Partial {
 		return r, fmt.Errorf("asking Segment for the state of the deletions: %w", err)
 	}
 	entries := map[string]publicapi.RegulationEntry{}
 	for _, entry := range known {
 		entries[entry.ID] = entry
 	}
+	r.addLate(known, time.Now())
 	details := 0
 	for i := range r.Requests {
 		request := &r.Requests[i]
@@ -99,6 +103,19 @@ func Follow(ctx context.Context, log executions.Log, segment Segment, since time
 	return r, nil
 }
 
+// addLate adds the requests that are late and not in the log, which has 30 days by default: so a
+// request leaves it when it becomes late. Segment also has the requests that others made.
+func (r *Report) addLate(known []publicapi.RegulationEntry, now time.Time) {
+	for _, entry := range known {
+		request := Request{Regulation: entry.ID, Requested: entry.CreatedAt.Time, Status: entry.Status}
+		isDeletion := entry.RegulationType == publicapi.SuppressWithDelete || entry.RegulationType == publicapi.DeleteOnly
+		isLogged := slices.ContainsFunc(r.Requests, func(other Request) bool { return other.Regulation == entry.ID })
+		if isDeletion && !isLogged && request.isLate(now) {
+			r.Requests = append(r.Requests, request)
+		}
+	}
+}
+
 // read reads the requests from the log.
 func (r *Report) read(ctx context.Context, log executions.Log) error {
 	byID := map[string]int{}
@@ -112,8 +129,11 @@ func (r *Report) read(ctx context.Context, log executions.Log) error {
 			return fmt.Errorf("reading the log: %w", err)
 		}
 		if e.Outcome != executions.Delivered {
-			if e.Outcome != executions.Skipped && e.Outcome != executions.Rejected {
-				r.Unsent++
+			switch e.Outcome {
+			case executions.Accepted, executions.Retrying:
+				r.Waiting++
+			case executions.Failed:
+				r.Failed++
 			}
 			continue
 		}
@@ -153,6 +173,9 @@ func (r Request) isOpen() bool {
 	return r.Status == publicapi.StatusInitialized || r.Status == publicapi.StatusRunning
 }
 
+// isLate reports whether Segment still works on the request after the time that it promises.
+func (r Request) isLate(now time.Time) bool { return r.isOpen() && now.Sub(r.Requested) > Due }
+
 // onlyUnsupported reports whether the request failed only in destinations that cannot delete a
 // user by a request of Segment. Segment reports the whole request as failed then.
 func (r Request) onlyUnsupported() bool {
@@ -168,7 +191,7 @@ func (r Request) State(now time.Time) string {
 		return "not known to Segment: it may be in another workspace"
 	case r.Status == publicapi.StatusFinished:
 		return "finished"
-	case r.isOpen() && now.Sub(r.Requested) > Due:
+	case r.isLate(now):
 		return "not finished after " + words.Count(int(now.Sub(r.Requested)/(24*time.Hour)), "day")
 	case r.Status == publicapi.StatusInitialized:
 		return "not begun yet"
@@ -194,37 +217,51 @@ func (r Request) destinations() string {
 
 // NeedsSomeone reports whether an operator has to do something about the request.
 func (r Request) NeedsSomeone(now time.Time) bool {
-	return r.hasFailed() || r.Status == "" && now.Sub(r.Requested) <= Kept || r.isOpen() && now.Sub(r.Requested) > Due
+	return r.hasFailed() || r.Status == "" && now.Sub(r.Requested) <= Kept || r.isLate(now)
 }
 
-// Attention returns for how many users an operator has to do something.
-func (r Report) Attention(now time.Time) (users int) {
-	for _, request := range r.Requests {
-		if request.NeedsSomeone(now) {
-			users += len(request.Users)
-		}
-	}
-	return users
+// NeedsSomeone reports whether an operator has to do something about a request or a dead letter.
+func (r Report) NeedsSomeone(now time.Time) bool {
+	return r.Failed > 0 || slices.ContainsFunc(r.Requests, func(request Request) bool { return request.NeedsSomeone(now) })
 }
 
 // Says summarizes the report in a sentence.
 func (r Report) Says(now time.Time) string {
-	users, finished, open := 0, 0, 0
+	users, finished, open, forgotten, attention, unlogged := 0, 0, 0, 0, 0, 0
 	for _, request := range r.Requests {
 		n := len(request.Users)
 		users += n
 		switch {
+		case n == 0:
+			unlogged++
 		case request.NeedsSomeone(now):
+			attention += n
 		case request.isOpen():
 			open += n
+		case request.Status == "":
+			forgotten += n
 		default:
 			finished += n
 		}
 	}
 	says := fmt.Sprintf("Since %s Segment was asked to delete %s: %d finished, %d in progress, %d that someone has to look at",
-		executions.Clock(r.Since), words.Count(users, "user"), finished, open, r.Attention(now))
-	if r.Unsent > 0 {
-		says += fmt.Sprintf("; %s not accepted by Segment yet, or failed", words.Count(r.Unsent, "deletion"))
+		executions.Clock(r.Since), words.Count(users, "user"), finished, open, attention)
+	for _, also := range []struct {
+		n    int
+		noun string
+		what string
+	}{
+		{forgotten, "user", "whose request Segment no longer knows"},
+		{unlogged, "late request", "that the log does not have"},
+		{r.Waiting, "deletion", "that Segment has not accepted yet"},
+		{r.Failed, "dead letter", "to replay (hub deadletters list)"},
+	} {
+		if also.n > 0 {
+			says += "; " + words.Count(also.n, also.noun) + " " + also.what
+		}
+	}
+	if r.Partial {
+		says += "; Segment has more requests than are read, so the state of some is not known"
 	}
 	return says + "."
 }

@@ -1,6 +1,8 @@
 package deletions
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -60,8 +62,11 @@ func TestARequestIsFollowedToItsEnd(t *testing.T) {
 			if got := report.Requests[0].State(now); got != c.want {
 				t.Errorf("it is %q, not %q", got, c.want)
 			}
-			if got := report.Attention(now); got != c.attention {
-				t.Errorf("someone has to look at %d users, not %d", got, c.attention)
+			if got := report.NeedsSomeone(now); got != (c.attention > 0) {
+				t.Errorf("someone has to look at it: %t", got)
+			}
+			if says := report.Says(now); !strings.Contains(says, fmt.Sprintf("%d that someone has to look at", c.attention)) {
+				t.Errorf("it says %q", says)
 			}
 		})
 	}
@@ -91,12 +96,63 @@ func TestARequestThatSegmentDoesNotKnowIsSaid(t *testing.T) {
 
 func TestDeletionsThatSegmentHasNotAcceptedAreCounted(t *testing.T) {
 	now := time.Now()
-	var all executions.List
-	for _, outcome := range []string{"retrying", "failed", "skipped"} {
-		all = append(all, executions.New([]executions.Line{{Time: now, Received: now, Kind: "deliver", Tracking: "customer-deleted", Outcome: outcome}}))
+	client, err := publicapi.NewClient(publicapi.Credentials{URL: publicapitest.Start(t).URL, Token: publicapitest.Token}, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	report, err := Follow(t.Context(), executions.Memory{List: all}, nil, now.Add(-time.Hour))
-	if err != nil || report.Unsent != 2 || !strings.Contains(report.Says(now), "2 deletions not accepted by Segment yet") {
+	for _, c := range []struct {
+		outcome   string
+		says      string
+		attention bool
+	}{
+		{"retrying", "; 1 deletion that Segment has not accepted yet.", false},
+		{"failed", "; 1 dead letter to replay (hub deadletters list).", true},
+		{"skipped", "0 that someone has to look at.", false},
+	} {
+		all := executions.List{executions.New([]executions.Line{{Time: now, Received: now, Kind: "deliver", Tracking: "customer-deleted", Outcome: c.outcome}})}
+		report, err := Follow(t.Context(), executions.Memory{List: all}, client, now.Add(-time.Hour))
+		if err != nil || !strings.HasSuffix(report.Says(now), c.says) || report.NeedsSomeone(now) != c.attention {
+			t.Errorf("%s: %+v, %v: %s", c.outcome, report, err, report.Says(now))
+		}
+	}
+}
+
+// entries is a Segment that has a list of requests.
+type entries struct {
+	list []publicapi.RegulationEntry
+	err  error
+}
+
+func (e entries) Regulations(context.Context) ([]publicapi.RegulationEntry, error) {
+	return e.list, e.err
+}
+
+func (e entries) Regulation(context.Context, string) (publicapi.Regulation, error) {
+	return publicapi.Regulation{}, nil
+}
+
+// The log is kept for 30 days, so it no longer has a request that is late.
+func TestALateRequestIsFoundWithoutTheLog(t *testing.T) {
+	now := time.Now()
+	made := func(id, status string, kind publicapi.RegulationType, days int) publicapi.RegulationEntry {
+		return publicapi.RegulationEntry{ID: id, Status: status, RegulationType: kind, CreatedAt: publicapi.Time{Time: now.Add(-time.Duration(days)*24*time.Hour - time.Hour)}}
+	}
+	segment := entries{list: []publicapi.RegulationEntry{
+		made("late", publicapi.StatusRunning, publicapi.SuppressWithDelete, 33), made("young", publicapi.StatusRunning, publicapi.DeleteOnly, 29),
+		made("done", publicapi.StatusFinished, publicapi.DeleteOnly, 33), made("other", publicapi.StatusRunning, "SUPPRESS_ONLY", 33),
+	}}
+	report, err := Follow(t.Context(), executions.Memory{}, segment, now.Add(-LooksBack))
+	if err != nil || len(report.Requests) != 1 || report.Requests[0].State(now) != "not finished after 33 days" || !report.NeedsSomeone(now) ||
+		!strings.Contains(report.Says(now), "; 1 late request that the log does not have") {
+		t.Errorf("%+v, %v: %s", report, err, report.Says(now))
+	}
+}
+
+func TestAListThatIsTooLongIsReadInPart(t *testing.T) {
+	now := time.Now()
+	segment := entries{list: []publicapi.RegulationEntry{{ID: "reg_1", Status: publicapi.StatusFinished}}, err: publicapi.ErrLong}
+	report, err := Follow(t.Context(), accepted(now, "reg_1"), segment, now.Add(-time.Hour))
+	if err != nil || !report.Partial || report.Requests[0].State(now) != "finished" || !strings.Contains(report.Says(now), "more requests than are read") {
 		t.Errorf("%+v, %v", report, err)
 	}
 }

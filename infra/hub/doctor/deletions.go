@@ -41,7 +41,7 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	switch {
 	case err != nil:
 		return append(found, unknown(err)...)
-	case report.Attention(now) > 0:
+	case report.NeedsSomeone(now):
 		return append(found, Finding{State: Warning, Says: report.Says(now), Do: "hub deletions" + p.Store.Flag()})
 	default:
 		return append(found, Finding{State: OK, Says: report.Says(now)})

@@ -62,7 +62,7 @@ type Difference struct {
 	Field    string   `json:"field"`
 	Event    string   `json:"event"`
 	Events   int      `json:"events"`   // how many have it
-	Of       int      `json:"of"`       // of so many pairs, or messages
+	Of       int      `json:"of"`       // how many pairs, or messages, there are
 	Examples []string `json:"examples"` // ids of orders, or of users
 
 	// Shortest and Longest are how far times are apart, in seconds; 0 for other kinds.
@@ -74,13 +74,13 @@ type Difference struct {
 type Users struct {
 	// Changed is the number of pairs with different userIds.
 	Changed int `json:"changed"`
-	// Split is the number of their users that are several of ours, and Merged that of ours that
-	// are several of theirs.
+	// Split is the number of their users that would be several of ours. Merged is the number of our
+	// users that would be several of theirs.
 	Split  int `json:"split"`
 	Merged int `json:"merged"`
 }
 
-// Messages are Segment messages. An error is the last.
+// Messages iterates over Segment messages. It ends after an error.
 type Messages = iter.Seq2[Message, error]
 
 // Set is two sets of messages to compare. Their messages are added first.
@@ -207,8 +207,8 @@ func (s *Set) compare(both sides, id string) {
 	}
 }
 
-// addOneSided adds the messages that are in no pair. unclear is why those are that could be. Copies
-// are in no revenue: Segment drops them.
+// addOneSided adds the messages that are in no pair. unclear is the kind of those that could not be
+// paired. Copies are not in the revenue, because Segment drops them.
 func (s *Set) addOneSided(p pairs, unclear Kind) {
 	for _, m := range p.copies {
 		s.whole(Copy, m)

@@ -56,7 +56,7 @@ func showDeletions(cmd *cobra.Command, options logFlags, asJSON bool) error {
 		return err
 	}
 	if n := report.Attention(v.now); n > 0 {
-		return fmt.Errorf("someone has to look at %s", words.Count(n, "deletion"))
+		return fmt.Errorf("you have to do something about %s: the column STATE says what is wrong", words.Count(n, "deletion"))
 	}
 	return nil
 }

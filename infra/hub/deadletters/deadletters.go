@@ -282,7 +282,7 @@ func Explain(reason string) Explanation {
 			"The reason is their content, so it would reject them again.",
 			"Segment's answer is not kept, because it may quote an event. Open a dead letter in the console to see its message, and fix the template if it is wrong. Then replay them."}
 	case "not_json", "not_webhook", "too_deep", "too_many_values":
-		return Explanation{"They are not webhooks about an order or a customer",
+		return Explanation{"They are not webhooks about a Commerce event",
 			"They have the right secret, though.",
 			"Find out which integration in Commerce or which other program sends them with this secret. To replay them does not help: they would fail again."}
 	case "input":

@@ -192,12 +192,12 @@ func (r Request) destinations() string {
 	return strings.Join(names, ", ")
 }
 
-// NeedsSomeone reports whether an operator has to do something about the request.
+// NeedsSomeone reports whether the operator has to do something about the request.
 func (r Request) NeedsSomeone(now time.Time) bool {
 	return r.hasFailed() || r.Status == "" && now.Sub(r.Requested) <= Kept || r.isOpen() && now.Sub(r.Requested) > Due
 }
 
-// Attention returns for how many users an operator has to do something.
+// Attention returns for how many users the operator has to do something.
 func (r Report) Attention(now time.Time) (users int) {
 	for _, request := range r.Requests {
 		if request.NeedsSomeone(now) {
@@ -221,7 +221,7 @@ func (r Report) Says(now time.Time) string {
 			finished += n
 		}
 	}
-	says := fmt.Sprintf("Since %s Segment was asked to delete %s: %d finished, %d in progress, %d that someone has to look at",
+	says := fmt.Sprintf("Since %s Segment was asked to delete %s: %d finished, %d in progress, %d that need attention",
 		executions.Clock(r.Since), words.Count(users, "user"), finished, open, r.Attention(now))
 	if r.Unsent > 0 {
 		says += fmt.Sprintf("; %s not accepted by Segment yet, or failed", words.Count(r.Unsent, "deletion"))

@@ -87,7 +87,7 @@ func (c *Collector) open() (err error) {
 		_, err = c.file.ReadAt(ends[:1], 0)
 		_, atEnd := c.file.ReadAt(ends[1:], c.size-1)
 		if err = errors.Join(err, atEnd); err == nil && string(ends) != "{\n" {
-			err = fmt.Errorf("%s is there, and has no lines of JSON to which messages can be added: name another file with --save", c.File)
+			err = fmt.Errorf("%s exists and does not contain lines of JSON, so messages cannot be added to it: name another file with --save", c.File)
 		}
 	}
 	if err != nil {

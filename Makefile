@@ -47,9 +47,9 @@ destroy: infra/node_modules ## Delete a deployed store, after saying what is los
 	@./bin/hub unprotect --assembly infra/cdk.out $(if $(EXPORT),--export '$(EXPORT)') $(if $(YES),--yes)
 	@cd infra && npx cdk destroy --force $(OPTIONS)
 
-# USER is a variable of every shell, so that only the one of the command line counts.
+# USER is set in every shell, so only a USER on the command line is used.
 .PHONY: tracking
-tracking: ## Add a tracking of your own: NAME=subscription-paused, and if you like TITLE=, EVENTS=, CALL= and USER=
+tracking: ## Add a tracking of your own: NAME=subscription-paused; optional: TITLE=, EVENTS=, CALL= and USER=
 	@go run ./infra/newtracking -name '$(NAME)' -title '$(TITLE)' -events '$(EVENTS)' -call '$(CALL)' -user '$(if $(filter command,$(firstword $(origin USER))),$(USER))'
 
 # Only imports are in quotes with the name of the module.

@@ -134,8 +134,8 @@ func answersOf(name string) (answers map[string]json.RawMessage) {
 	return answers
 }
 
-// titles has samples of each tracking, the plain ones first, and what each is an example of. A
-// sample that is not here follows them, and its file's name is its title.
+// titles has samples of each tracking, the plain ones first, and what each is an example of. The
+// samples that are not here come after them, with the names of their files as titles.
 var titles = []struct{ name, title string }{
 	{"checkout-started/guest", "Guest order, one product"},
 	{"checkout-started/registered-customer", "Registered customer, two products"},

@@ -53,8 +53,8 @@ func (a answers) checkName() error {
 
 func (a *answers) defaultTitle() string { return titleOf(a.name) }
 
-// defaultEvents returns the event that the name says, if Commerce has it: subscription.paused
-// for subscription-paused.
+// defaultEvents returns the event with the words of the name, if Commerce has it:
+// subscription.paused for subscription-paused.
 func (a *answers) defaultEvents() string {
 	i := strings.LastIndex(a.name, "-")
 	for _, verb := range []string{a.name[i+1:], strings.Replace(a.name[i+1:], "cancelled", "canceled", 1)} {
@@ -78,7 +78,7 @@ func (a *answers) resource() string {
 	return resource
 }
 
-// buyer is the userId of what a customer or an account has.
+// buyer is the userId for a resource that belongs to a customer or an account.
 const buyer = "$data.relationships.customer.data.id ?: $fields.customer_id ?: $data.relationships.account.data.id ?: $fields.account_id"
 
 // defaultUser returns the id of the customer or the account that a resource has, or of the
@@ -93,8 +93,8 @@ func (a *answers) defaultUser() string {
 	return buyer
 }
 
-// isLike reports whether the template is that of another tracking about the same resource,
-// with another title.
+// isLike reports whether the template is a copy of that of another tracking about the same
+// resource, with another title.
 func (a *answers) isLike() bool {
 	return a.resource() == "order" || a.resource() == "customer" && a.call == string(tracking.Identify) && !tracking.AtDeletion(a.events)
 }

@@ -1,6 +1,6 @@
 // Command newtracking adds a tracking to the catalogue, with everything that it needs: its row,
 // the folder of its function, a template, a sample webhook and the messages that it becomes. It
-// changes nothing else. The tests then hold the tracking to all that the others are held to.
+// changes nothing else. The tests then check the tracking as they check the others.
 package main
 
 import (
@@ -79,7 +79,7 @@ func run(root string, a answers, keyboard io.Reader, out io.Writer) error {
 // next says what to do after the files are written.
 const next = `
 Next:
-  1. Read templates/%[1]s.jsonata. Replace the sample in templates/testdata/%[1]s by a webhook
+  1. Read templates/%[1]s.jsonata. Replace the sample in templates/testdata/%[1]s with a webhook
      that Commerce sent, and run: go test ./templates -update -run TestGolden/%[1]s
   2. Try it: go run ./infra/hub preview %[1]s %[1]s/example
   3. Run: go test ./shared/tracking ./templates

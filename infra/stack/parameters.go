@@ -51,7 +51,7 @@ func sharedParameters() []parameter {
 // parametersOf returns the parameters that only the function of one tracking reads.
 func parametersOf(t tracking.Tracking, template string) []parameter {
 	return []parameter{
-		{settings.Enabled(t), "String", strconv.FormatBool(!t.Optional), "Whether Segment is told of " + t.Title + ": true or false"},
+		{settings.Enabled(t), "String", strconv.FormatBool(!t.Optional), "Whether the tracking " + t.Title + " is enabled: true or false"},
 		{settings.Events(t), "StringList", strings.Join(t.Observes, ","),
 			"The Commerce events that are " + t.Title + ": one or more of " + strings.Join(t.Observable(), ", ")},
 		{settings.Template(t), "String", template, "The JSONata template that makes " + t.Title + " out of a webhook"},

@@ -73,7 +73,7 @@ func NotDone(status int, cause error) bool {
 	return dialling || status == http.StatusTooManyRequests
 }
 
-// maxWords bounds a text of Words, in characters.
+// maxWords is the longest text that Words returns, in characters.
 const maxWords = 200
 
 // Words makes a text from outside safe to show: one printable line without the

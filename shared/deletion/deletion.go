@@ -1,9 +1,9 @@
 // Package deletion asks Segment to delete users. It takes the place of the client of Segment's
-// HTTP API in the trackings whose call is delete: their messages become regulations, which are
+// HTTP API in the trackings whose call is delete: from their messages it makes regulations, with
 // calls of the Public API.
 //
-// Segment deletes the users later, within 30 days. Whether it has done so is a question for
-// the operator's program: the outcome of a message has the id of its regulation.
+// Segment deletes the users later, within 30 days. The operator's program follows that: the outcome
+// of a message has the id of its regulation.
 package deletion
 
 import (
@@ -26,11 +26,11 @@ const (
 	reasonUnreadable  = "deletion_unreadable"
 )
 
-// longestPause is the longest pause that is obeyed. A quota of deletions is for a month, and
-// may be raised earlier.
+// longestPause is the longest pause for which a request is not repeated, even if Segment asks for a
+// longer one: a quota is for a month.
 const longestPause = time.Hour
 
-// Client makes regulations of messages. It is safe for concurrent use.
+// Client requests a regulation for messages. It is safe for concurrent use.
 type Client struct {
 	transport http.RoundTripper
 
@@ -119,8 +119,8 @@ func request(ctx context.Context, client *publicapi.Client, kind publicapi.Regul
 	}
 }
 
-// outcomeOf returns the outcome of a request. A setting can cause the statuses that
-// segment.OutcomeOf leaves to the operator, and 400 and 422 are about the users.
+// outcomeOf returns the outcome of a request. As in segment.OutcomeOf, a wrong setting can cause some
+// statuses, and then the operator must act. 400 and 422 are about the users.
 func outcomeOf(regulation string, err error) segment.Outcome {
 	var refused *publicapi.APIError
 	switch {

@@ -46,9 +46,10 @@ type Credentials struct {
 // Client calls the API for one workspace. Many goroutines can use it at once. They share its
 // rate limit.
 //
-// Its errors are *APIError, except for an id that is empty. It repeats a call that failed temporarily (no answer, 429, 5xx)
-// until the caller's context ends, and waits between attempts as long as Segment asks, up to a
-// minute. It repeats a call that creates something only if Segment cannot have done it.
+// Its errors are *APIError, except the error for an id that is empty. It repeats a call that failed
+// temporarily (no answer, 429, 5xx), up to apicall.MaxAttempts times or until the caller's context
+// ends. Between attempts it waits as long as Segment asks, up to a minute. It repeats a call that
+// creates something only if Segment cannot have done it.
 type Client struct {
 	base, token string
 	transport   http.RoundTripper

@@ -24,8 +24,8 @@ const (
 	maxOptionalPause = time.Minute
 )
 
-// optionalLookups answers the optional calls of $commerce of one batch: those without whose
-// answer the event is sent as well. Like lookups, it must not be used by several goroutines at
+// optionalLookups answers the optional calls of $commerce of one batch. The event is also sent
+// without their answers. Like lookups, it must not be used by several goroutines at
 // once.
 type optionalLookups struct {
 	batch   *lookups
@@ -52,8 +52,8 @@ func (l *optionalLookups) get(ctx context.Context, path string) ([]byte, error) 
 
 // optionalAnswers requests the answers to optional calls for all batches. It keeps those about
 // the catalog for a time, and makes one request for concurrent equal calls. After a failure of
-// Commerce it makes none for a while. So an outage costs each event no time, and Commerce no
-// requests.
+// Commerce it makes no requests for a while. So in an outage events do not wait for Commerce, and
+// Commerce gets no more load.
 type optionalAnswers struct {
 	client *commerce.Client
 	flight singleflight.Group

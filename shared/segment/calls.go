@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Call is what Segment's event volume counts a message by, and whether it has the user's consent.
+// Call has what Segment's event volumes count a message by, and whether it has the user's consent.
 type Call struct {
 	Type  string `json:"type"`            // track, identify, …
 	Event string `json:"event,omitempty"` // the name of a track call
@@ -31,8 +31,8 @@ const (
 	maxEventLength = 200 // in bytes
 )
 
-// CallsOf counts messages by their calls, in the order of the first of each. It is safe in a log:
-// it has only those names of events that the text of the template contains.
+// CallsOf counts messages by their calls, in the order of the first message of each. The result is
+// safe to log: it has only names of events that the source of the template contains.
 func CallsOf(messages []Message, template string) (all []Calls) {
 	for _, m := range messages {
 		call := m.Call

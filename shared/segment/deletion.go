@@ -11,8 +11,8 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// deleteType is the type of a message that asks Segment to delete a user. It is no call of
-// Segment's HTTP API: package deletion makes a request to the Public API of it.
+// deleteType is the type of a message that asks Segment to delete a user. It is not a call of
+// Segment's HTTP API: package deletion sends it as a request to the Public API.
 const deleteType = string(tracking.Delete)
 
 // Deletion is a request to delete a user, as a message of the type delete has it.

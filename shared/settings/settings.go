@@ -28,8 +28,8 @@ const (
 	CommerceClientSecret = "commerce/client-secret" // secret
 	CommerceTokenURL     = "commerce/token-url"
 
-	// The parameters of Segment's Public API are read by the operator's program only. The API
-	// tells what Segment has received.
+	// The parameters of Segment's Public API are read by the operator's program, and by the function
+	// of a tracking whose call is delete.
 	SegmentAPIToken = "segment/api-token" // secret
 	SegmentAPIHost  = "segment/api-host"  // scheme and host; PublicAPIHost has the default
 

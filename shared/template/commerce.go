@@ -69,7 +69,7 @@ const inName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 // Limits of $commerce in one evaluation. The Fetch limits the time.
 const (
-	// maxLookups is the number of calls, and of optional calls in addition.
+	// maxLookups is the number of calls, and also the number of optional calls.
 	maxLookups = 10
 	// MaxAnswer is the size of an answer, in bytes.
 	MaxAnswer = 1 << 20
@@ -109,9 +109,9 @@ func commerceFunction(st *value.State, path string, args []any) (any, error) {
 	return readAnswer(st, answer)
 }
 
-// lookUpOptional answers an optional call. It is undefined if there is no answer in time, or one
-// that a template cannot be given. Only a wrong call is an error, and one that does not fit into
-// the limits of the evaluation.
+// lookUpOptional answers an optional call. The result is undefined if there is no answer in time, or
+// if a template cannot be given the answer. Only a wrong call is an error, and an answer that
+// exceeds the limits of the evaluation.
 func (e *event) lookUpOptional(st *value.State, path string, milliseconds any) (any, error) {
 	within, ok := value.Number(milliseconds)
 	if !ok || within < 1 || within > float64(MaxOptional.Milliseconds()) {

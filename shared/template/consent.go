@@ -6,9 +6,9 @@ import (
 	"commerce-segment/shared/jsonata/value"
 )
 
-// Limits of the preferences. More than maxCategories agree to nothing, and a category with a
-// longer id does not exist: Segment's ids have less than 35 characters. An order with
-// such preferences must still fit into a message.
+// Limits of the preferences, so that an order with them still fits into a message. Preferences with
+// more than maxCategories agree to nothing. A category whose id is longer than maxCategoryID is left
+// out: Segment's ids have less than 35 characters.
 const (
 	maxCategories = 100
 	maxCategoryID = 35

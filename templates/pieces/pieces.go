@@ -25,8 +25,8 @@ type Piece struct {
 	Trackings []string // the trackings for whose messages it is
 	Requests  int      // the largest number of requests to Commerce for one event
 	Needs     string   // what the store must have, and what is not counted; empty if nothing
-	// Value describes the text that the store gives it; empty if it takes none. NeedsValue
-	// means that it adds nothing without one.
+	// Value describes the text that the user gives it; empty if it takes none. NeedsValue means
+	// that it adds nothing without one.
 	Value      string
 	NeedsValue bool
 
@@ -98,8 +98,8 @@ func parse(name, source string) Piece {
 	return p
 }
 
-// The lines around a template with pieces, and around each piece. They are comments, or have
-// one, so that a template stays valid if its user changes anything between them.
+// The lines around a template with pieces, and around each piece. They are comments or contain one,
+// so that the template works whatever the user changes between them.
 const (
 	openTemplate  = "( /* Ready-made fields are added to the messages of this template: see its end. */"
 	closeTemplate = ") /* End of the template. */"
@@ -188,7 +188,7 @@ func (p Piece) linesIn(lines []string) (from, to int, err error) {
 	case from < 0:
 		return 0, 0, fmt.Errorf("the template does not have the fields %s", p.Name)
 	case to < from:
-		return 0, 0, fmt.Errorf("line %d of the template begins the fields %s, and no line after it is %q: write that line behind them, or remove them in the editor",
+		return 0, 0, fmt.Errorf("line %d of the template begins the fields %s, and no line after it is %q: write that line after the fields, or remove the fields in the editor",
 			from+1, p.Name, p.closes())
 	}
 	return from, to, nil

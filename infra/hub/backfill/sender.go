@@ -60,7 +60,7 @@ type observer struct {
 	template   *template.Template
 	source     string // of the template
 	currencies money.Decimals
-	// essential leaves out what the template can do without, and makes no requests for it.
+	// essential means that optional calls of $commerce are not made, and are undefined.
 	essential bool
 }
 

@@ -44,9 +44,9 @@ that does to the revenue. It sends nothing.
 FILE has Segment messages: JSON lines, a JSON list, batches ({"batch":[…]}) or the bodies of a
 Segment webhook destination, also with gzip; - is standard input. To receive such a file, make
 a webhook destination at the source of the other connector, and run compare with --listen and
---save. It adds each message to the file, until ^C. The shared secret of the destination is
-read from ` + compareSecret + ` in the environment; without it every post is accepted. Segment signs
-only the first message of a batch.
+--save. It adds each message to the file, until you stop it with ^C. The shared secret of the
+destination is read from ` + compareSecret + ` in the environment; without it every post is
+accepted. Segment signs only the first message of a batch.
 
 Ours are, in this order:
   --ours FILE   messages in a file, in the same forms
@@ -58,11 +58,11 @@ Ours are, in this order:
 Messages are paired by event and order: names that differ only in case, spaces or _ are the
 same event. The order is properties.order_id, or if there is none checkout_id, transaction_id or
 id. Other calls are paired by userId. Of several messages of an order, as for its updates, those
-nearest in time are paired, if they are within a day; if several fit, none is. A message without
-an id is not paired, and a messageId is never compared.
+nearest in time are paired, if they are within a day. If several fit, none of them is paired. A
+message without an id is not paired, and a messageId is never compared.
 
-Ours from before the first and after the last message of FILE are left out. A side has at most
-a million messages. Temporary files take as much space as the messages.`,
+Our messages from before the first and after the last message of FILE are left out. Each side can
+have up to a million messages. Temporary files take as much space as the messages.`,
 		Example: `  hub compare theirs.jsonl
   hub compare theirs.jsonl.gz --prefix /commerce-segment --csv > differences.csv
   hub compare theirs.jsonl --ours ours.jsonl --order 3a20f8e9-e791-5da2-81d8-1bd6d930811e
@@ -305,7 +305,7 @@ func printUsers(w io.Writer, c *compare.Comparison) {
 	if c.Users.Changed == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%s with another userId: after a switch their events belong to other users in Segment.\n", words.Count(c.Users.Changed, "pair"))
+	fmt.Fprintf(w, "\n%s with another userId: after a switch these events belong to other users in Segment.\n", words.Count(c.Users.Changed, "pair"))
 	if c.Users.Split > 0 {
 		fmt.Fprintf(w, "Split: %s of theirs would be several of ours.\n", words.Count(c.Users.Split, "user"))
 	}
@@ -334,7 +334,7 @@ func printRevenues(w io.Writer, c *compare.Comparison) error {
 // printPairs prints the pairs of an order or a user.
 func printPairs(w io.Writer, c *compare.Comparison, o compareOptions) error {
 	if len(c.Pairs) == 0 {
-		return fmt.Errorf("no pair of messages is about %s: without --order, the table shows which only one side has", o.order)
+		return fmt.Errorf("no pair of messages is about %s: run it without --order to see the messages that only one side has", o.order)
 	}
 	for i, p := range c.Pairs {
 		if i > 0 {

@@ -53,11 +53,11 @@ another --commerce-url, enter the secret again.
 The token of Segment's Public API is optional. With it configure looks up a new write key among
 the sources of the workspace, and does not write one that no source has. The token needs the role
 Source Admin to see write keys. It belongs to a region, which follows from --segment-host. On
-AWS only the function of customer-deleted can read it. --untested skips the tests of Commerce and Segment.
+AWS only the function of customer-deleted can read it.
 
-If there is no webhook
-secret, configure makes one. The hub's directory needs no Segment host: without one the hub
-sends to its own inbox.
+--untested skips the tests of Commerce and Segment. If there is no webhook secret, configure
+makes one. The hub's directory needs no Segment host: without one the hub sends to its own
+inbox.
 
 If two people change the same settings at the same time, the second gets an error.`,
 		Example: `  hub configure

@@ -22,10 +22,10 @@ func newDeletions() *cobra.Command {
 		Short: "Follow the requests to delete users that Segment accepted",
 		Long: `deletions lists the requests to delete users that customer-deleted made, and what Segment says
 about them: not begun yet, in progress, finished or failed, and in which destinations. Segment
-promises to delete a user within 30 days. It knows a request for 90 days.
+promises to delete a user within 30 days. It forgets a request after 90 days.
 
 The requests are in the log of the store. Their state is from Segment's Public API, so the
-store needs the token. It exits with 1 if someone has to do something about a request.`,
+store needs the token. It exits with 1 if you have to do something about a request.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return showDeletions(cmd, options, asJSON) },
 	}
@@ -56,8 +56,8 @@ func showDeletions(cmd *cobra.Command, options logFlags, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if report.NeedsSomeone(v.now) {
-		return errors.New("someone has to look at deletions")
+	if report.NeedsAttention(v.now) {
+		return errors.New("you have to do something about deletions: see what is said above")
 	}
 	return nil
 }

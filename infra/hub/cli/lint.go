@@ -31,7 +31,7 @@ Segment's e-commerce spec; templates/README.md lists the rules. It sends nothing
 
 A TEMPLATE is a file that is named after its tracking, order-completed.jsonata or just
 order-completed; for another file name, give the tracking with --tracking. Without a
-TEMPLATE, lint checks the seven in the folder templates. The webhooks are the bundled samples
+TEMPLATE, lint checks those in the folder templates. The webhooks are the bundled samples
 of the template's tracking, or the one of --webhook, which is a file or a sample. lint renders
 it with each template whose tracking can observe it. $commerce returns the answers in a
 bundled sample, and otherwise nothing. For a file, $money uses the decimals in the setting

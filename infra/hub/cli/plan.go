@@ -19,8 +19,8 @@ import (
 func newPlan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan show|diff|push",
-		Short: "Make a Segment tracking plan of the templates, and compare it with Segment's",
-		Long: `plan makes a Segment tracking plan of the messages that the templates write: the events, the
+		Short: "Make a Segment tracking plan from the templates, and compare it with Segment's",
+		Long: `plan makes a Segment tracking plan from the messages that the templates write: the events, the
 fields, their types, and which of them every message has. The messages are those for the
 bundled samples, and for the latest events in Commerce if the store is connected. Disabled
 trackings are left out.
@@ -92,7 +92,7 @@ func showPlan(cmd *cobra.Command, location store.Location, asJSON bool) error {
 func readSent(cmd *cobra.Command, s store.Store) ([]plan.Event, error) {
 	sent, err := plan.Read(cmd.Context(), s)
 	if err == nil && sent.Unread != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Note: this is from the bundled samples, which have no custom fields of your store, because %v.\n", sent.Unread)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Note: only the bundled samples were used, which have no custom fields of your store, because %v.\n", sent.Unread)
 	}
 	return sent.Events, err
 }
@@ -113,11 +113,11 @@ func newPlanDiff() *cobra.Command {
 		Long: `diff compares the messages that the templates write with the tracking plan that is connected to
 the store's source in Segment, or with the one that --plan names. It lists the events and the
 fields that the plan does not have, fields of another type, and fields that are required in the
-plan but not always sent. Segment flags or blocks events because of these. It also lists the
+plan but not always sent. Segment flags or blocks such events. It also lists the
 fields that only the plan has. Lists of values (enum) and patterns are not compared, because the
 values of the samples are made up.
 
-It needs a token of Segment's Public API: hub configure.
+It needs a token of Segment's Public API, which hub configure sets.
 
 Exit codes: 0 the plan accepts the messages; 1 they violate the plan; 2 they could not be
 compared.`,
@@ -150,7 +150,8 @@ other events.
 With --name it creates the plan if there is none with that name. Connect a new plan to the
 source in Segment: Protocols > Tracking Plans.
 
-It needs a token of Segment's Public API, with the role Tracking Plan Admin: hub configure.`,
+It needs a token of Segment's Public API with the role Tracking Plan Admin. hub configure sets
+it.`,
 		Example: `  hub plan push --dry-run
   hub plan push --name Commerce --yes --prefix /commerce-segment`,
 		Args: cobra.NoArgs,

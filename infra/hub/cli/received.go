@@ -26,16 +26,16 @@ func newReceived() *cobra.Command {
 		Short: "Compare what was sent to Segment with what Segment received",
 		Long: `received compares, for each event, how many messages were sent to Segment and how many
 Segment received, according to its Public API. It explains the difference: what failed on
-ingest, what was blocked at the source, what came late, what another sender added; and says
-what to do. With --hours it lists the hours.
+ingest, what was blocked at the source, what came late and what another sender added. It also
+says what to do. With --hours it lists the hours.
 
 What was sent is in the log lines of the deliveries, and for a backfill or a reconciliation
 in the list of what was sent from this machine. A message that was sent twice counts once,
-because Segment drops the second. The hour in progress is not judged. What Segment shows in
-it beyond what was sent in it counts as late.
+because Segment drops the second. The hour in progress is not compared. If Segment shows more
+messages in it than were sent in it, the others are late messages of the hours before.
 
 It needs a token of the Public API, which hub configure sets. Without a token it is not
-known what Segment received: Segment answers 200 also to a wrong write key.
+known what Segment received: Segment answers 200 even to a wrong write key.
 
 It sends nothing. With --prefix it reads the functions' logs, which costs as much as
 hub executions.`,

@@ -27,8 +27,8 @@ func newSourceCommands() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sources",
 		Short: "Show the sources of the Segment workspace, or create one",
-		Long: `sources asks Segment's Public API about the sources of the workspace. It needs a token of the API
-(hub configure, with SEGMENT_API_TOKEN). No write key is shown.`,
+		Long: `sources asks Segment's Public API about the sources of the workspace. It needs a token of the
+API: set it with hub configure and SEGMENT_API_TOKEN in the environment. It shows no write key.`,
 	}
 	addCommand(cmd, newSourcesList())
 	addCommand(cmd, newSourcesCreate())
@@ -57,8 +57,8 @@ func newSourcesCreate() *cobra.Command {
 		Use:   "create NAME [--use] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Create a source, and send to it",
 		Long: `create makes a source of the kind HTTP API in the workspace, with this name. At a terminal it then
-asks whether the store sends to the new source; in a script, pass --use. It saves the write key,
-and the host if there is none or that of another region. No key is shown.
+asks whether this store should send to the new source; in a script, pass --use. Then it saves the
+write key, and also the host if it is missing or of another region. It shows no key.
 
 The token needs the role Source Admin for all sources. The source has no destinations: connect
 them in Segment.`,

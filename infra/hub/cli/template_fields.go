@@ -19,11 +19,11 @@ func newFields() *cobra.Command {
 		Use:   "fields NAME [add|remove FIELDS] [--value TEXT]",
 		Short: "List, add and remove the ready-made fields of a template",
 		Long: `fields lists the ready-made fields for the template of a tracking: what they add, how many
-requests to Commerce they take for each event, and whether the store's template has them. add
-puts some at the end of the template, and remove takes them away again. With --value, add gives
-them the text that some of them take, and replaces the one that they had.
+requests to Commerce they make for each event, and whether the store's template has them. add
+puts them at the end of the template, and remove removes them. Some of them need a text, such
+as the name of the shop: --value gives it, and replaces the one that they had.
 
-An event is never held back for these fields: what Commerce does not answer in time is left out.
+An event is always sent: fields that Commerce does not answer in time are left out.
 
 Before it writes, it prints what that does to the latest events, as hub templates push does.
 If events would fail or would not be sent any more, it writes nothing unless --yes is given.`,
@@ -34,7 +34,7 @@ If events would fail or would not be sent any more, it writes nothing unless --y
 			if len(args) == 1 || len(args) == 3 && (args[1] == "add" || args[1] == "remove") {
 				return nil
 			}
-			return fmt.Errorf("write the name of a tracking, and after it nothing, or add or remove with the name of the fields")
+			return fmt.Errorf("write the name of a tracking, and then nothing, or add or remove and the name of the fields. For example: hub templates fields order-completed add affiliation --value Shop")
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, s, err := templateIn(cmd.Context(), args[0], w.Location)

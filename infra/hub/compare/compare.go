@@ -47,10 +47,10 @@ type Event struct {
 	Ours       int    `json:"ours"`
 	Paired     int    `json:"paired"`
 	Same       int    `json:"same"` // pairs without a difference
-	OnlyTheirs int    `json:"onlyTheirs"`
-	OnlyOurs   int    `json:"onlyOurs"`
+	OnlyTheirs int    `json:"only_theirs"`
+	OnlyOurs   int    `json:"only_ours"`
 	Repeated   int    `json:"repeated"` // in theirs, with those that have the same messageId
-	NotPaired  int    `json:"notPaired"`
+	NotPaired  int    `json:"not_paired"`
 	// Outside is the number of our messages before the first or after the last of theirs.
 	Outside int `json:"outside"`
 }
@@ -62,25 +62,25 @@ type Difference struct {
 	Field    string   `json:"field"`
 	Event    string   `json:"event"`
 	Events   int      `json:"events"`   // how many have it
-	Of       int      `json:"of"`       // of so many pairs, or messages
+	Of       int      `json:"of"`       // how many pairs, or messages, there are
 	Examples []string `json:"examples"` // ids of orders, or of users
 
 	// Shortest and Longest are how far times are apart, in seconds; 0 for other kinds.
-	Shortest float64 `json:"shortestSeconds,omitempty"`
-	Longest  float64 `json:"longestSeconds,omitempty"`
+	Shortest float64 `json:"shortest_seconds,omitempty"`
+	Longest  float64 `json:"longest_seconds,omitempty"`
 }
 
 // Users are the users of the pairs in which both have a userId.
 type Users struct {
 	// Changed is the number of pairs with different userIds.
 	Changed int `json:"changed"`
-	// Split is the number of their users that are several of ours, and Merged that of ours that
-	// are several of theirs.
+	// Split is the number of their users that would be several of ours. Merged is the number of our
+	// users that would be several of theirs.
 	Split  int `json:"split"`
 	Merged int `json:"merged"`
 }
 
-// Messages are Segment messages. An error is the last.
+// Messages iterates over Segment messages. It ends after an error.
 type Messages = iter.Seq2[Message, error]
 
 // Set is two sets of messages to compare. Their messages are added first.
@@ -207,8 +207,8 @@ func (s *Set) compare(both sides, id string) {
 	}
 }
 
-// addOneSided adds the messages that are in no pair. unclear is why those are that could be. Copies
-// are in no revenue: Segment drops them.
+// addOneSided adds the messages that are in no pair. unclear is the kind of those that could not be
+// paired. Copies are not in the revenue, because Segment drops them.
 func (s *Set) addOneSided(p pairs, unclear Kind) {
 	for _, m := range p.copies {
 		s.whole(Copy, m)

@@ -14,8 +14,8 @@ import (
 type Pair struct {
 	Event       string            `json:"event"`
 	ID          string            `json:"id"` // of the order, or of the user
-	TheirTime   time.Time         `json:"theirTime"`
-	OurTime     time.Time         `json:"ourTime"`
+	TheirTime   time.Time         `json:"their_time"`
+	OurTime     time.Time         `json:"our_time"`
 	Differences []FieldDifference `json:"differences"`
 	Theirs      json.RawMessage   `json:"theirs"`
 	Ours        json.RawMessage   `json:"ours"`

@@ -131,7 +131,7 @@ func (d *differ) values(place []string, theirs, ours any) {
 	}
 }
 
-// withoutEmpty returns missing for an object without members: it says nothing.
+// withoutEmpty returns missing for an object without members, which has no information.
 func withoutEmpty(value any) any {
 	if object, ok := value.(map[string]any); ok && len(object) == 0 {
 		return missing{}
@@ -139,7 +139,7 @@ func withoutEmpty(value any) any {
 	return value
 }
 
-// isVoid reports whether a value is there and says nothing.
+// isVoid reports whether a value is null or an empty text.
 func isVoid(value any) bool { return value == nil || value == "" }
 
 // typeOf returns the type of a value, in words.
@@ -164,8 +164,8 @@ func typeOf(value any) string {
 	return "object"
 }
 
-// scalars returns how two values differ that are no objects and no lists; empty if they are the
-// same. A text with a number is compared as that number if the other is one.
+// scalars returns how two values differ that are neither objects nor lists; empty if they are the
+// same. A text with a number is compared as a number if the other value is a number.
 func scalars(theirs, ours any) Kind {
 	if theirs == ours {
 		return ""
@@ -214,7 +214,7 @@ func numbers(theirs, ours any) Kind {
 	return OtherValue
 }
 
-// isLarger reports whether a is b in units that are smaller by so many decimals.
+// isLarger reports whether a is b times ten to the power of decimals.
 func isLarger(a, b money.Amount, decimals int) bool {
 	scaled, err := money.ParseMinor(a.String(), decimals)
 	return err == nil && scaled.Equal(b)

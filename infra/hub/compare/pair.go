@@ -16,15 +16,16 @@ type pairs struct {
 }
 
 const (
-	// sameWithin is the longest time between the two messages about one of several facts of the
-	// same key, such as the updates of an order.
+	// sameWithin is the longest time between the two messages of a pair, if a key has several, such
+	// as the updates of an order.
 	sameWithin = 24 * time.Hour
 	// maxCandidates is the largest number of possible pairs of a key that are compared.
 	maxCandidates = 1 << 20
 )
 
-// pair pairs the messages of a key. One of each side are a pair. Of several, as of an order that
-// was updated twice, those that are nearest in time are, if they are within sameWithin.
+// pair pairs the messages of a key. If each side has one, they are a pair. If a side has several, as
+// for an order that was updated twice, those that are nearest in time are pairs, if they are within
+// sameWithin.
 func pair(theirs, ours []Message) (p pairs) {
 	ours, _ = withoutCopies(ours)
 	theirs, p.copies = withoutCopies(theirs)
@@ -96,8 +97,8 @@ func candidates(theirs, ours []Message) (groups [][]candidate) {
 	return groups
 }
 
-// take pairs the messages of a group of candidates. If a message has partners with different
-// contents in it, its pairs are unclear.
+// take pairs the messages of a group of candidates. If the group has partners with different
+// contents for a message, its pairs are unclear.
 func (p *pairs) take(theirs, ours []Message, group []candidate, taken map[side]bool) {
 	partner, several := map[side]string{}, map[side]bool{}
 	note := func(one side, content string) {

@@ -133,7 +133,8 @@ func whyOther(theirs, ours Message, name string, there, here money.Amount) strin
 	return otherAmount
 }
 
-// whyParts returns which part of an order is in one of two amounts only; empty if none is.
+// whyParts returns which part of an order, such as tax, is in only one of two amounts; empty if
+// none is.
 func whyParts(ours Message, there, here money.Amount) string {
 	tax, _ := amountOf(ours.property("tax"))
 	shipping, _ := amountOf(ours.property("shipping"))

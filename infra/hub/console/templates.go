@@ -31,7 +31,7 @@ type listedGroup struct {
 	Templates []listedTemplate
 }
 
-// listTemplates shows the seven templates.
+// listTemplates shows the templates of the store.
 func (c *Console) listTemplates(w http.ResponseWriter, r *http.Request) {
 	list, err := c.Store.Settings(r.Context())
 	if err != nil {

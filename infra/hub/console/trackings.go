@@ -42,8 +42,11 @@ func (r choiceRow) Makes() string {
 	if r.Once {
 		often = "once for each " + spaced(r.Resource())
 	}
-	if r.Call == tracking.Identify {
+	switch r.Call {
+	case tracking.Identify:
 		return "An identify call with the " + spaced(r.Resource()) + "'s name and email, " + often + "."
+	case tracking.Delete:
+		return "A request to delete the user from Segment. A deletion cannot be undone."
 	}
 	return "A track call “" + r.Title + "”, " + often + "."
 }

@@ -271,6 +271,8 @@ func Explain(reason string) Explanation {
 		return failedTooLong("Their template fails", "Fix the template, or restore an older version of it.")
 	case "write_key_missing", "unverified", "settings":
 		return failedTooLong("Settings are missing", "Set the missing values with hub configure.")
+	case "api_token_missing":
+		return failedTooLong("There is no token to delete users with", "Set a token of Segment's Public API that may delete users, with hub configure.")
 	case "internal":
 		return failedTooLong("The program has a bug", "The log line of an attempt has the stack trace. Deploy a release without the bug.")
 	case "out_of_time":
@@ -282,7 +284,7 @@ func Explain(reason string) Explanation {
 			"The reason is their content, so it would reject them again.",
 			"Segment's answer is not kept, because it may quote an event. Open a dead letter in the console to see its message, and fix the template if it is wrong. Then replay them."}
 	case "not_json", "not_webhook", "too_deep", "too_many_values":
-		return Explanation{"They are not webhooks about an order or a customer",
+		return Explanation{"They are not webhooks about a Commerce event",
 			"They have the right secret, though.",
 			"Find out which integration in Commerce or which other program sends them with this secret. To replay them does not help: they would fail again."}
 	case "input":
@@ -293,6 +295,9 @@ func Explain(reason string) Explanation {
 		return Explanation{"The stored event cannot be read",
 			"It is damaged, or another program put it on the queue.",
 			"Look at one of them. To replay them does not help: they would fail again."}
+	}
+	if status, isDeletion := strings.CutPrefix(reason, "deletion_"); isDeletion {
+		return explainDeletion(status)
 	}
 	if strings.HasPrefix(reason, "commerce_") {
 		return failedTooLong("Commerce did not answer their template", "Check that Commerce works, and its credentials with hub doctor.")
@@ -312,4 +317,20 @@ func Explain(reason string) Explanation {
 	return Explanation{"This version does not know this reason",
 		"Another release made them dead letters.",
 		"The detail describes the problem. Fix it, then replay them."}
+}
+
+// explainDeletion explains why Segment's Public API did not accept a request to delete a user,
+// from the reason without its prefix.
+func explainDeletion(status string) Explanation {
+	switch status {
+	case "401", "403", "404":
+		return failedTooLong("The token may not delete users", "Set a token of Segment's Public API that may delete users, with hub configure.")
+	case "429":
+		return failedTooLong("Segment's quota of deletions is used up", "Wait for the next month.")
+	case "400", "422":
+		return Explanation{"Segment rejected the ids of the users",
+			"It would reject them again.",
+			"Open a dead letter in the console to see the id, and fix the template if it is wrong. Then replay them."}
+	}
+	return failedTooLong("Segment's Public API did not answer", "Wait until it works again.")
 }

@@ -27,10 +27,10 @@ const LooksBack = Due + 5*24*time.Hour
 // Kept is the time after which Segment no longer knows a request.
 const Kept = 90 * 24 * time.Hour
 
-// maxDetails is for how many requests that failed Segment is asked which destinations did.
+// maxDetails is the number of failed requests for which Segment is asked which destinations failed.
 const maxDetails = 20
 
-// Segment is what of the Public API is needed.
+// Segment has the calls of the Public API that Follow needs.
 type Segment interface {
 	Regulations(context.Context) ([]publicapi.RegulationEntry, error)
 	Regulation(ctx context.Context, id string) (publicapi.Regulation, error)
@@ -44,7 +44,7 @@ type Request struct {
 	// Status is Segment's, such as "FINISHED". It is empty if Segment does not know the request.
 	Status       string        `json:"status,omitempty"`
 	Finished     time.Time     `json:"finished,omitzero"`
-	Destinations []Destination `json:"destinations,omitempty"` // those that did not finish, of a request that failed
+	Destinations []Destination `json:"destinations,omitempty"` // of a request that failed, those that did not finish
 }
 
 // Destination is the state of a request in a destination.
@@ -182,7 +182,7 @@ func (r Request) onlyUnsupported() bool {
 	return len(r.Destinations) > 0 && !slices.ContainsFunc(r.Destinations, func(d Destination) bool { return d.Status != publicapi.StatusNotSupported })
 }
 
-// State returns the state of the request as a sentence without its end.
+// State describes the state of the request, without a full stop.
 func (r Request) State(now time.Time) string {
 	switch {
 	case r.Status == "" && now.Sub(r.Requested) > Kept:
@@ -215,14 +215,14 @@ func (r Request) destinations() string {
 	return strings.Join(names, ", ")
 }
 
-// NeedsSomeone reports whether an operator has to do something about the request.
-func (r Request) NeedsSomeone(now time.Time) bool {
+// NeedsAttention reports whether the operator has to do something about the request.
+func (r Request) NeedsAttention(now time.Time) bool {
 	return r.hasFailed() || r.Status == "" && now.Sub(r.Requested) <= Kept || r.isLate(now)
 }
 
-// NeedsSomeone reports whether an operator has to do something about a request or a dead letter.
-func (r Report) NeedsSomeone(now time.Time) bool {
-	return r.Failed > 0 || slices.ContainsFunc(r.Requests, func(request Request) bool { return request.NeedsSomeone(now) })
+// NeedsAttention reports whether an operator has to do something about a request or a dead letter.
+func (r Report) NeedsAttention(now time.Time) bool {
+	return r.Failed > 0 || slices.ContainsFunc(r.Requests, func(request Request) bool { return request.NeedsAttention(now) })
 }
 
 // Says summarizes the report in a sentence.
@@ -234,7 +234,7 @@ func (r Report) Says(now time.Time) string {
 		switch {
 		case n == 0:
 			unlogged++
-		case request.NeedsSomeone(now):
+		case request.NeedsAttention(now):
 			attention += n
 		case request.isOpen():
 			open += n
@@ -244,7 +244,7 @@ func (r Report) Says(now time.Time) string {
 			finished += n
 		}
 	}
-	says := fmt.Sprintf("Since %s Segment was asked to delete %s: %d finished, %d in progress, %d that someone has to look at",
+	says := fmt.Sprintf("Since %s Segment was asked to delete %s: %d finished, %d in progress, %d that need attention",
 		executions.Clock(r.Since), words.Count(users, "user"), finished, open, attention)
 	for _, also := range []struct {
 		n    int

@@ -62,10 +62,10 @@ func TestARequestIsFollowedToItsEnd(t *testing.T) {
 			if got := report.Requests[0].State(now); got != c.want {
 				t.Errorf("it is %q, not %q", got, c.want)
 			}
-			if got := report.NeedsSomeone(now); got != (c.attention > 0) {
+			if got := report.NeedsAttention(now); got != (c.attention > 0) {
 				t.Errorf("someone has to look at it: %t", got)
 			}
-			if says := report.Says(now); !strings.Contains(says, fmt.Sprintf("%d that someone has to look at", c.attention)) {
+			if says := report.Says(now); !strings.Contains(says, fmt.Sprintf("%d that need attention", c.attention)) {
 				t.Errorf("it says %q", says)
 			}
 		})
@@ -107,11 +107,11 @@ func TestDeletionsThatSegmentHasNotAcceptedAreCounted(t *testing.T) {
 	}{
 		{"retrying", "; 1 deletion that Segment has not accepted yet.", false},
 		{"failed", "; 1 dead letter to replay (hub deadletters list).", true},
-		{"skipped", "0 that someone has to look at.", false},
+		{"skipped", "0 that need attention.", false},
 	} {
 		all := executions.List{executions.New([]executions.Line{{Time: now, Received: now, Kind: "deliver", Tracking: "customer-deleted", Outcome: c.outcome}})}
 		report, err := Follow(t.Context(), executions.Memory{List: all}, client, now.Add(-time.Hour))
-		if err != nil || !strings.HasSuffix(report.Says(now), c.says) || report.NeedsSomeone(now) != c.attention {
+		if err != nil || !strings.HasSuffix(report.Says(now), c.says) || report.NeedsAttention(now) != c.attention {
 			t.Errorf("%s: %+v, %v: %s", c.outcome, report, err, report.Says(now))
 		}
 	}
@@ -142,7 +142,7 @@ func TestALateRequestIsFoundWithoutTheLog(t *testing.T) {
 		made("done", publicapi.StatusFinished, publicapi.DeleteOnly, 33), made("other", publicapi.StatusRunning, "SUPPRESS_ONLY", 33),
 	}}
 	report, err := Follow(t.Context(), executions.Memory{}, segment, now.Add(-LooksBack))
-	if err != nil || len(report.Requests) != 1 || report.Requests[0].State(now) != "not finished after 33 days" || !report.NeedsSomeone(now) ||
+	if err != nil || len(report.Requests) != 1 || report.Requests[0].State(now) != "not finished after 33 days" || !report.NeedsAttention(now) ||
 		!strings.Contains(report.Says(now), "; 1 late request that the log does not have") {
 		t.Errorf("%+v, %v: %s", report, err, report.Says(now))
 	}

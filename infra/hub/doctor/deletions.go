@@ -41,15 +41,15 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	switch {
 	case err != nil:
 		return append(found, unknown(err)...)
-	case report.NeedsSomeone(now):
+	case report.NeedsAttention(now):
 		return append(found, Finding{State: Warning, Says: report.Says(now), Do: "hub deletions" + p.Store.Flag()})
 	default:
 		return append(found, Finding{State: OK, Says: report.Says(now)})
 	}
 }
 
-// comesBack warns if the trait "deleted" is sent of the customers who are deleted: it makes
-// their profiles again.
+// comesBack warns if Customer Updated sends the trait "deleted" of a deleted customer: that creates
+// the profile again.
 func comesBack(values map[string]string) []Finding {
 	const event = "customer.deleted"
 	config, err := settings.Parse(tracking.CustomerUpdated, values)
@@ -57,6 +57,6 @@ func comesBack(values map[string]string) []Finding {
 		return nil
 	}
 	return []Finding{{State: Warning,
-		Says: tracking.CustomerUpdated.Name + " observes " + event + " too, and its message makes the profile of a deleted customer again",
+		Says: tracking.CustomerUpdated.Name + " observes " + event + " too, and its message creates the profile of a deleted customer again",
 		Do:   "let " + tracking.CustomerUpdated.Name + " observe " + tracking.CustomerUpdated.Observes[0] + " only, on the console's page Configurations"}}
 }

@@ -21,7 +21,7 @@ func (p Patient) received(ctx context.Context) []Finding {
 	return receivedFindings(*r)
 }
 
-// shortestComparison has at least one whole hour.
+// shortestComparison is the shortest period. It has at least one whole hour that can be compared.
 const shortestComparison = 3 * time.Hour
 
 // receivedFindings returns the findings of a report, without those of the check segment.

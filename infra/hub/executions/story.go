@@ -295,7 +295,7 @@ func (s Store) Fix(reason string) string {
 	case "api_token_missing", "deletion_401", "deletion_403", "deletion_404":
 		return "Set a token of Segment's Public API that may delete users, with hub configure" + s.Flag + ". The deletions are then requested automatically."
 	case "deletion_429":
-		return "Segment accepts 110,000 deletions a month. Ask Segment for more, or replay the deletions as dead letters next month."
+		return "Segment accepts 600 requests a minute and 110,000 deletions a month. The event is retried. If it becomes a dead letter, send it again next month: hub deadletters redrive --reason deletion_429" + s.Flag + "."
 	case "commerce_400", "commerce_401", "commerce_403":
 		return "Set an application key of Commerce that may read what the template asks for, with hub configure" + s.Flag + ". The events are then delivered automatically."
 	case "envelope_version":

@@ -40,7 +40,7 @@ const (
 // on each line.
 type Collector struct {
 	Addr   string // HOST:PORT to listen on
-	File   string // made if there is none; only the user can read it
+	File   string // created if it does not exist; only the user can read it
 	Secret string // the shared secret of the destination; empty accepts every post
 
 	mu         sync.Mutex
@@ -76,7 +76,7 @@ func (c *Collector) Run(ctx context.Context, log *slog.Logger, ready func(url st
 	return c.count(), err
 }
 
-// open opens the file. A file that is there must have lines of JSON.
+// open opens the file. A file that exists must contain lines of JSON.
 func (c *Collector) open() (err error) {
 	if c.file, err = os.OpenFile(c.File, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (c *Collector) open() (err error) {
 		_, err = c.file.ReadAt(ends[:1], 0)
 		_, atEnd := c.file.ReadAt(ends[1:], c.size-1)
 		if err = errors.Join(err, atEnd); err == nil && string(ends) != "{\n" {
-			err = fmt.Errorf("%s is there, and has no lines of JSON to which messages can be added: name another file with --save", c.File)
+			err = fmt.Errorf("%s exists and does not contain lines of JSON, so messages cannot be added to it: name another file with --save", c.File)
 		}
 	}
 	if err != nil {

@@ -27,7 +27,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// webhooks is the handler of the webhooks. It has the seven functions, each with its own queue
+// webhooks is the handler of the webhooks. It has the functions of all trackings, each with its own queue
 // as on AWS.
 type webhooks struct {
 	host       string // allowed in a request's Host, in addition to IP addresses and localhost

@@ -36,9 +36,9 @@ func (c *comparison) add(path, says string, values ...any) {
 	c.found = append(c.found, Difference{Event: c.event, Field: path, Says: fmt.Sprintf(says, values...), Violates: true})
 }
 
-// values compares values with their schema. It compares types, the format of times, the fields
-// of objects and the items of lists. It does not compare lists of values and patterns, because
-// the values of the samples are made up.
+// values compares values with their schema: types, the format of times, the fields of objects
+// and the items of lists. It does not compare enum and pattern, because the values of the samples
+// are made up.
 func (c *comparison) values(path string, schema map[string]any, values []value) {
 	wanted, sent := typesIn(schema), typesOf(values)
 	if !accepts(wanted, values) {
@@ -154,7 +154,7 @@ func accepts(types []string, values []value) bool {
 	})
 }
 
-// replace makes a schema that of the values. It keeps the texts for people.
+// replace replaces a schema with that of the values. It keeps the title and the description.
 func replace(schema map[string]any, values []value) {
 	maps.DeleteFunc(schema, func(keyword string, _ any) bool { return keyword != "title" && keyword != "description" })
 	maps.Copy(schema, schemaOf(values))

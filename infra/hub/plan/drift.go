@@ -45,8 +45,8 @@ func ReadConnected(ctx context.Context, s store.Store) *Connected {
 // Drift is what the messages of a changed template violate in a tracking plan.
 type Drift struct {
 	Plan      Planned
-	Found     []Difference // those that the live template does not have
-	Before    int          // how many the live template has too
+	Found     []Difference // violations that the live template does not have
+	Before    int          // how many violations the live template has too
 	Unchecked error        // why the messages could not be compared
 }
 

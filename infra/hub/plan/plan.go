@@ -1,5 +1,5 @@
-// Package plan makes a Segment tracking plan of the messages that templates write, and compares
-// them with the plan that Segment has.
+// Package plan makes a Segment tracking plan from the messages that templates write, and compares
+// it with the plan in Segment.
 //
 // A tracking plan has a rule for each event: a JSON Schema, draft-07, of the whole message.
 // Segment flags messages that violate it. It blocks them, or removes their fields, if the schema
@@ -38,7 +38,7 @@ func (e Event) section() string {
 	return "properties"
 }
 
-// Rule returns the rule that the messages make.
+// Rule returns the rule that describes the messages.
 func (e Event) Rule() publicapi.Rule {
 	sent := members(e.messages)[e.section()]
 	sections := map[string]any{"context": map[string]any{}, "properties": map[string]any{}, "traits": map[string]any{}}

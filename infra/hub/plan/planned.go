@@ -111,7 +111,7 @@ func FindOrNew(ctx context.Context, s store.Store, client *publicapi.Client, nam
 // Push writes rules to the plan, which it creates if it is new. It does not change other rules.
 func (p *Planned) Push(ctx context.Context, client *publicapi.Client, rules []publicapi.Rule) error {
 	if p.ID == "" {
-		created, err := client.CreateTrackingPlan(ctx, p.Name, "What Elastic Path Commerce sends, made of its templates.")
+		created, err := client.CreateTrackingPlan(ctx, p.Name, "What Elastic Path Commerce sends, made from its templates.")
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (p Planned) Title() string {
 	return title
 }
 
-// Consequence says what Segment does with messages that violate the plan.
+// Consequence describes what Segment does with messages that violate the plan.
 func (p Planned) Consequence() string {
 	if p.Settings == nil {
 		return "Segment flags such events, or blocks them if the schema settings of the source say so."

@@ -75,8 +75,9 @@ func Of(ctx context.Context, t tracking.Tracking, source string, tried []forecas
 	return finish(events), err
 }
 
-// samplesFor returns the bundled samples of the resource of a tracking, such as all orders: what
-// one order lacks, another one can lack too. A deletion is one only if it is observed.
+// samplesFor returns the bundled samples of the resource of a tracking, such as all orders: a field
+// that one order does not have can be missing in another one too. It leaves out the samples of
+// deletions unless the tracking observes them.
 func samplesFor(t tracking.Tracking, observed []string) (samples []forecast.Event) {
 	for _, of := range tracking.All() {
 		for _, sample := range forecast.SampleEvents(of) {
@@ -96,8 +97,8 @@ func resourceOf(event string) string {
 	return resource
 }
 
-// add adds the messages of a template to events. It leaves out what the template fails for, as
-// nothing is sent for it, and returns the error if it fails for everything.
+// add adds the messages of a template to events. It leaves out the samples for which the template
+// fails, because nothing is sent for them, and returns the error if it fails for all of them.
 func add(ctx context.Context, events []Event, t tracking.Tracking, compiled *template.Template, tried []forecast.Event) ([]Event, error) {
 	var failed []error
 	for _, e := range tried {
@@ -135,7 +136,7 @@ func addMessage(events []Event, message value) []Event {
 }
 
 // finish sorts events by their type and name, so that a plan is always in the same order, and adds
-// what the messages of large orders have.
+// a message of a large order to each.
 func finish(events []Event) []Event {
 	slices.SortFunc(events, func(a, b Event) int { return strings.Compare(a.Type+"\n"+a.Key, b.Type+"\n"+b.Key) })
 	for i := range events {
@@ -146,7 +147,7 @@ func finish(events []Event) []Event {
 	return events
 }
 
-// largest returns a message with products as it is if not all of them fit into the message:
+// largest returns the first message with products in the form that it has if not all of them fit:
 // segment.NewMessages then adds products_omitted. No sample is so large.
 func largest(messages []value) (value, bool) {
 	for _, message := range messages {

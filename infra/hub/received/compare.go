@@ -19,7 +19,7 @@ type Seen struct {
 	Overview map[Slot]int // the same, by the delivery overview
 	Failed   []Drop       // on ingest
 	Blocked  []Drop       // at the source
-	Consent  string       // by what it is known that the workspace uses consent; empty if it is not known
+	Consent  string       // why it is known that the workspace uses consent; empty if it is not known
 	Unread   []string     // what could not be read, as sentences
 }
 
@@ -33,8 +33,8 @@ const (
 	settle = 10 * time.Minute
 	// lagAtMost is for how many hours Segment may show nothing until that is more than a note.
 	lagAtMost = 2 * time.Hour
-	// worthAWarning is the part of the messages, in percent, from which on a difference is more
-	// than a note.
+	// worthAWarning is the share of the messages, in percent, from which a difference is more than
+	// a note.
 	worthAWarning = 1
 )
 
@@ -46,9 +46,8 @@ type comparison struct {
 	flag string // names the store in a command
 }
 
-// compare fills in a report, whose period is known. What was sent and seen begins an hour earlier
-// and ends when the report was made. Ours are the events that the store sends, if something
-// happens.
+// compare fills in a report, whose period is known. sent and seen begin an hour before the period
+// and end when the report was made. ours are the events that the store can send.
 func compare(r *Report, sent *Sent, seen Seen, ours []Event, flag string) {
 	c := comparison{Report: r, sent: sent, seen: seen, flag: flag}
 	r.byTracking = sent.byTracking

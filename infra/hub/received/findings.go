@@ -94,7 +94,7 @@ func of(n int, event Event) string {
 	return fmt.Sprintf("%s of %s", words.Count(n, "message"), chars.Line(event.String()))
 }
 
-// reasonOf returns the reason of a drop, as Segment writes it.
+// reasonOf returns Segment's reason for a drop.
 func reasonOf(d Drop) string {
 	if d.Reason == "" {
 		return "Segment names none"

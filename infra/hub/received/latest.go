@@ -14,15 +14,14 @@ const readEvery = 10 * time.Minute
 type Latest struct {
 	mu      sync.Mutex
 	report  *Report
-	begun   time.Time // when the last one was begun
+	begun   time.Time // when the last call of read began
 	cancel  context.CancelFunc
 	reading sync.WaitGroup
 	ended   bool
 }
 
-// Report returns the latest report, which is nil until the first one is made. If it is too old, it
-// begins to make a new one in the background, which read returns; nil if there is nothing to
-// report.
+// Report returns the latest report, which is nil until the first one is made. If the report is too
+// old, it calls read in the background, whose result becomes the latest report.
 func (l *Latest) Report(read func(context.Context) *Report) *Report {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -82,7 +82,7 @@ type Report struct {
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until"`
 	Source string    `json:"source,omitempty"` // the name of the Segment source that has the write key
-	// Unknown says why it is not known what Segment received. Then nothing is counted as received.
+	// Unknown is why it is not known what Segment received. Then nothing is counted as received.
 	Unknown string `json:"unknown,omitempty"`
 	// NotAsked reports that Segment was not asked, because of the settings: there is no token of the
 	// Public API, or messages go to the inbox.

@@ -11,8 +11,8 @@ import (
 	"commerce-segment/shared/publicapi"
 )
 
-// see asks Segment what it received from a source of some events. Only the error of the event
-// volumes is returned: without the rest, less can be explained.
+// see asks Segment how many messages of some events it received from a source. Only an error of the
+// event volumes is returned: if the other figures are missing, less can be explained.
 func (q question) see(ctx context.Context, source publicapi.Source, ours []Event) (seen Seen, err error) {
 	if seen.Volume, err = q.volume(ctx, source, ours); err != nil {
 		return seen, err
@@ -106,8 +106,8 @@ const consentEvent = "Segment Consent Preference Updated"
 // consentPeriod is how far back the consentEvent is looked for.
 const consentPeriod = 7 * 24 * time.Hour
 
-// consent says by what it is known that the workspace uses consent. The Public API has no list of
-// the categories.
+// consent returns why it is known that the workspace uses consent, or "". The Public API has no list
+// of the categories.
 func (q question) consent(ctx context.Context, source publicapi.Source) (string, error) {
 	volumes, err := q.client.EventVolumes(ctx, publicapi.VolumeQuery{
 		Granularity: publicapi.Day, From: q.At.Add(-consentPeriod), To: q.At.Add(-lastMinute), EventNames: []string{consentEvent},

@@ -16,7 +16,8 @@ import (
 const maxName = 100
 
 // Create creates a source of the kind HTTP API, with a display name. The slug follows from the
-// name. If the source was created and the name could not be set, it returns both.
+// name. If the source was created and the name could not be set, it returns the source and the
+// error.
 func Create(ctx context.Context, client *publicapi.Client, name string) (publicapi.Source, error) {
 	name = strings.TrimSpace(name)
 	slug := slugOf(name)
@@ -56,8 +57,8 @@ func slugOf(name string) string {
 // Public API.
 var trackingHosts = map[string]string{publicapi.USHost: settings.DefaultHost, publicapi.EUHost: settings.EUHost}
 
-// Use returns the settings with which a store sends to a source: the write key, and the host if
-// there is none or that of another region. A proxy stays.
+// Use returns the settings with which a store sends to a source: the write key, and also the host
+// if the current one is missing or of another region. A proxy stays.
 func Use(source publicapi.Source, current map[string]string) (wanted map[string]string, err error) {
 	if len(source.WriteKeys) == 0 {
 		return nil, fmt.Errorf("the write key of the source %s is not in the answer of Segment: copy it from the source's settings, under API Keys", Quote(source.Title()))

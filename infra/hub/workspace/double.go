@@ -13,7 +13,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// DoublePeriod is the period in which DoubleCount looks for orders.
+// DoublePeriod is the period in which Senders looks for orders.
 const DoublePeriod = 7 * 24 * time.Hour
 
 // Sender is an enabled source that sent completed orders.
@@ -22,9 +22,9 @@ type Sender struct {
 	Orders int // in DoublePeriod
 }
 
-// Senders returns the enabled sources of a workspace that sent completed orders in the last week,
-// the one with the most first. If there are several, the destinations that receive the events of
-// both count each order twice.
+// Senders returns the enabled sources of a workspace that sent completed orders in DoublePeriod,
+// the one with the most first. A destination that receives the events of more than one counts each
+// order more than once.
 func (l Lookup) Senders(ctx context.Context, client *publicapi.Client, now time.Time) ([]Sender, error) {
 	volumes, err := client.EventVolumes(ctx, publicapi.VolumeQuery{
 		// Segment recommends to ask up to a minute ago.
@@ -47,7 +47,7 @@ func (l Lookup) Senders(ctx context.Context, client *publicapi.Client, now time.
 	return senders, nil
 }
 
-// SayDouble returns what several senders mean.
+// SayDouble describes the double count of several senders.
 func SayDouble(senders []Sender) string {
 	var each []string
 	for _, s := range senders {

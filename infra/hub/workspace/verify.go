@@ -17,10 +17,10 @@ const verifyWithin = 10 * time.Second
 
 // Verify looks up the write key that a store will have after wanted is written, if wanted changes
 // the key, the host or the token of the Public API. It binds a new token to its host, in wanted.
-// What it says is for the operator; it is empty if there is no token.
+// The text is for the operator. It is empty if there is no token.
 //
-// The error is a reason not to write: the new key is nowhere, or Segment rejects the new token.
-// That the current token cannot be used is none.
+// The error is a reason not to write: no source has the new key, or Segment rejects the new token.
+// A current token that cannot be used is not an error.
 func Verify(ctx context.Context, current, wanted map[string]string) (said string, err error) {
 	value := func(name string) string {
 		if value, given := wanted[name]; given {

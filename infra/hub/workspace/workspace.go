@@ -47,11 +47,11 @@ func LookUp(ctx context.Context, client *publicapi.Client, key string) (l Lookup
 // IsNowhere reports whether no source of the workspace has the key.
 func (l Lookup) IsNowhere() bool { return l.Source == nil && l.Hidden == 0 }
 
-// IsDropped reports whether Segment drops everything that is sent with the key: it is nowhere, or
-// its source is disabled.
+// IsDropped reports whether Segment drops everything that is sent with the key: no source has it,
+// or its source is disabled.
 func (l Lookup) IsDropped() bool { return l.IsNowhere() || l.Source != nil && !l.Source.Enabled }
 
-// Says returns what is known of the key, as a sentence without its end.
+// Says describes what is known of the key, in a sentence without a full stop.
 func (l Lookup) Says() string {
 	workspace := "the workspace " + Quote(l.Workspace.Name)
 	switch {
@@ -72,7 +72,7 @@ func (l Lookup) Says() string {
 	return says
 }
 
-// Do returns what to do about what Says says, or "". Flag names the store in a command.
+// Do returns what the operator can do about it, or "". Flag names the store in a command.
 func (l Lookup) Do(flag string) string {
 	switch {
 	case l.IsNowhere():

@@ -150,7 +150,7 @@ func (q question) end() time.Time {
 func (q question) ours(sent *Sent) (events []Event) {
 	for _, t := range tracking.All() {
 		own := sent.byTracking[t.Name]
-		if len(own) == 0 && q.configs[t.Name].Enabled {
+		if len(own) == 0 && isCounted(t.Name) && q.configs[t.Name].Enabled {
 			own = []Event{{Type: string(t.Call), Name: t.Title}}
 			if t.Call != tracking.Track {
 				own[0].Name = ""

@@ -83,6 +83,18 @@ func TestEachDifferenceIsFoundAndExplained(t *testing.T) {
 			w.Receive(3, order, 40)
 			w.Segment.FilteredAtSource(w.Source, "track", order, "", w.At(3), 5)
 		}, "received 40 of 40", []string{"blocked/Order Completed/ warning"}, "Reason: Segment names none"},
+		{"users are deleted", func(t *testing.T, w *receivedtest.World) {
+			useConsent(w)
+			w.Set(settings.Enabled(tracking.CustomerDeleted), "true")
+			w.SendWith(3, order, 4, true)
+			w.Receive(3, order, 4)
+			deletion := w.Lines[len(w.Lines)-1]
+			deletion.Time, deletion.Tracking, deletion.MessageIDs = w.At(2), tracking.CustomerDeleted.Name, []string{"m-of-the-deletion"}
+			deletion.Calls = nil
+			w.Lines = append(w.Lines, deletion)
+			deletion.Calls = []segment.Calls{{Call: segment.Call{Type: "delete"}, Messages: 1}}
+			w.Lines = append(w.Lines, deletion)
+		}, "received 4 of 4 sent messages in the last 24 hours", nil, ""},
 		{"some are missing", func(_ *testing.T, w *receivedtest.World) {
 			w.Send(3, order, 40)
 			w.Receive(3, order, 37)
@@ -232,5 +244,16 @@ func TestEachDifferenceIsFoundAndExplained(t *testing.T) {
 				t.Errorf("the finding is %+v, want %q", r.Findings[0], test.text)
 			}
 		})
+	}
+}
+
+func TestSegmentIsNotAskedHowManyDeletionsItReceived(t *testing.T) {
+	w := newWorld(t)
+	w.Set(settings.Enabled(tracking.CustomerDeleted), "true")
+	read(t, w)
+	for _, request := range w.Segment.Requests("/events/volume") {
+		if strings.Contains(request.Query.Encode(), "delete") {
+			t.Errorf("it asks %v", request.Query)
+		}
 	}
 }

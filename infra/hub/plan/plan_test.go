@@ -274,3 +274,27 @@ func TestTheTemplatesDoNotViolateTheirOwnPlan(t *testing.T) {
 		t.Errorf("got %v", found)
 	}
 }
+
+// A tracking plan is about the messages of a source, and has no rule for a request to delete a user.
+func TestADeletionIsNotInThePlan(t *testing.T) {
+	directory, err := store.SetUpDirectory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := store.InDirectory(directory)
+	if err := s.Put(t.Context(), settings.Enabled(tracking.CustomerDeleted), "true"); err != nil {
+		t.Fatal(err)
+	}
+	read, err := plan.Read(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range read.Events {
+		if e.Type == "DELETE" {
+			t.Errorf("the plan has the rule %+v", e.Rule())
+		}
+	}
+	if drift := new(plan.Connected).Drift(t.Context(), tracking.CustomerDeleted, "", "", nil); drift != nil {
+		t.Errorf("a template of a deletion is compared with the plan: %+v", drift)
+	}
+}

@@ -298,3 +298,31 @@ func TestADeletionIsNotInThePlan(t *testing.T) {
 		t.Errorf("a template of a deletion is compared with the plan: %+v", drift)
 	}
 }
+
+func TestTheSettingsOfTheSourceDecideTheConsequence(t *testing.T) {
+	const does = "By the schema settings of the source, Segment "
+	for _, c := range []struct{ name, settings, want string }{
+		{"everything is allowed", `{"track": {"allowEventOnViolations": true, "commonEventOnViolations": "ALLOW"}, "identify": {"commonEventOnViolations": "ALLOW"}}`,
+			"Segment flags such events: the schema settings of the source let them pass."},
+		{"events are blocked and traits removed", `{"track": {"allowUnplannedEvents": false}, "identify": {"allowUnplannedTraits": false}}`,
+			does + "blocks events that are not in the plan and removes traits that are not in the plan."},
+		{"the common schema blocks events", `{"track": {"allowEventOnViolations": true, "commonEventOnViolations": "BLOCK"}}`,
+			does + "blocks events that violate the common JSON schema of the plan."},
+		{"the common schema removes properties", `{"track": {"commonEventOnViolations": "OMIT_PROPERTIES"}}`,
+			does + "removes properties that violate the common JSON schema of the plan."},
+		{"the common schema blocks identify calls", `{"identify": {"commonEventOnViolations": "BLOCK"}}`,
+			does + "blocks identify calls that violate the common JSON schema of the plan."},
+		{"the common schema removes traits", `{"identify": {"commonEventOnViolations": "OMIT_PROPERTIES"}}`,
+			does + "removes traits that violate the common JSON schema of the plan."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			planned := plan.Planned{Settings: &publicapi.SourceSettings{}}
+			if err := json.Unmarshal([]byte(c.settings), planned.Settings); err != nil {
+				t.Fatal(err)
+			}
+			if got := planned.Consequence(); got != c.want {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}

@@ -95,6 +95,38 @@ func TestEachDifferenceIsFoundAndExplained(t *testing.T) {
 			deletion.Calls = []segment.Calls{{Call: segment.Call{Type: "delete"}, Messages: 1}}
 			w.Lines = append(w.Lines, deletion)
 		}, "received 4 of 4 sent messages in the last 24 hours", nil, ""},
+		{"nothing arrived, and some days ago one message was blocked", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(20, order, 1)
+			w.Segment.FilteredAtSource(w.Source, "track", order, "", w.At(20), 1)
+			w.Send(5, order, 4)
+		}, "received 0 of 5", []string{"nothing fault", "blocked/Order Completed/ warning"}, "5 messages were sent"},
+		{"all messages are blocked, one of them in the next hour", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(6, order, 1)
+			w.Segment.FilteredAtSource(w.Source, "track", order, "", w.At(5), 1)
+			w.Send(3, order, 4)
+			w.Segment.FilteredAtSource(w.Source, "track", order, "", w.At(3), 4)
+		}, "received 0 of 5", []string{"blocked/Order Completed/ warning"}, "Segment blocked 5 messages"},
+		{"nothing arrives any more, and before that one message was blocked", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(9, order, 5)
+			w.Receive(9, order, 4)
+			w.Segment.FilteredAtSource(w.Source, "track", order, "", w.At(9), 1)
+			w.Send(6, order, 3)
+			w.Send(2, order, 1)
+		}, "received 4 of 5 sent messages from", []string{"lag warning", "blocked/Order Completed/ warning"}, "or it no longer receives anything"},
+		{"everything is blocked since some hours", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(9, order, 4)
+			w.Receive(9, order, 4)
+			w.Send(6, order, 3)
+			w.Segment.FilteredAtSource(w.Source, "track", order, "", w.At(6), 3)
+		}, "received 4 of 7", []string{"blocked/Order Completed/ warning"}, "Segment blocked 3 messages"},
+		{"messages were blocked before and after the period", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(25, order, 2)
+			w.Segment.FilteredAtSource(w.Source, "track", order, "", w.At(25), 2)
+			w.Send(3, order, 40)
+			w.Receive(3, order, 37)
+			w.Send(0, order, 1)
+			w.Segment.FilteredAtSource(w.Source, "track", order, "", w.At(0), 1)
+		}, "received 37 of 40", []string{"fewer/Order Completed warning"}, "3 are missing"},
 		{"some are missing", func(_ *testing.T, w *receivedtest.World) {
 			w.Send(3, order, 40)
 			w.Receive(3, order, 37)

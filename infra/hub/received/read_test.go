@@ -289,3 +289,18 @@ func TestSegmentIsNotAskedHowManyDeletionsItReceived(t *testing.T) {
 		}
 	}
 }
+
+// Without a name in the query Segment would count the events of all deleted sources.
+func TestADeletedSourceIsLookedForByTheNamesOfEvents(t *testing.T) {
+	w := newWorld(t)
+	w.Set(settings.SegmentWriteKey, "wk-of-nothing")
+	for _, tracked := range tracking.All() {
+		w.Set(settings.Enabled(tracked), fmt.Sprint(tracked.Call != tracking.Track))
+	}
+	w.Receive(3, "Product Viewed", 9)
+	w.Segment.RemoveSource(w.Source)
+	r := read(t, w)
+	if len(r.Findings) != 1 || r.Findings[0].Key != received.OfKey || strings.Contains(r.Findings[0].Says, "Perhaps") {
+		t.Errorf("it finds %+v", r.Findings)
+	}
+}

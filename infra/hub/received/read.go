@@ -110,7 +110,7 @@ func (o Options) sent(ctx context.Context, r *Report, lookBack time.Duration) (*
 }
 
 // answer asks Segment, and compares. If Segment received more than was sent, it looks further
-// back for dead letters that were replayed in the period.
+// back for dead letters that were replayed in the period, unless the log has returned them already.
 func (q question) answer(ctx context.Context, sent *Sent) error {
 	ours := q.ours(sent)
 	source, ok := q.source(ctx, ours)
@@ -125,7 +125,8 @@ func (q question) answer(ctx context.Context, sent *Sent) error {
 	before := *q.Report
 	before.Findings = slices.Clone(before.Findings)
 	compare(q.Report, sent, seen, ours, q.options.Store.Flag())
-	if !slices.ContainsFunc(q.Findings, func(f Finding) bool { return strings.HasPrefix(f.Key, "more/") }) {
+	_, hasAll := q.options.Log.(executions.Remote)
+	if hasAll || !slices.ContainsFunc(q.Findings, func(f Finding) bool { return strings.HasPrefix(f.Key, "more/") }) {
 		return nil
 	}
 	if sent, err = q.options.sent(ctx, &before, deadLettersKept); err != nil {

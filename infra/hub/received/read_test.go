@@ -1,7 +1,10 @@
 package received_test
 
 import (
+	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -302,5 +305,51 @@ func TestADeletedSourceIsLookedForByTheNamesOfEvents(t *testing.T) {
 	r := read(t, w)
 	if len(r.Findings) != 1 || r.Findings[0].Key != received.OfKey || strings.Contains(r.Findings[0].Says, "Perhaps") {
 		t.Errorf("it finds %+v", r.Findings)
+	}
+}
+
+func TestADayHasOnlyEventsWhoseNameIsKnown(t *testing.T) {
+	for _, test := range []struct {
+		name, event string
+		want        string
+	}{
+		{"a name in the template", order, "[{4 3}]"},
+		{"a name that the template computes", segment.ComputedEvent, "[]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Send(3, test.event, 4)
+			w.Receive(3, order, 3)
+			days := slices.Collect(maps.Values(read(t, w).Days(tracking.OrderCompleted, time.UTC)))
+			if got := fmt.Sprint(days); got != test.want {
+				t.Errorf("the days are %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// remoteLog is a log that is not on this machine, and counts how often it is read.
+type remoteLog struct {
+	executions.Memory
+	reads int
+}
+
+func (l *remoteLog) Load(context.Context, executions.Query) (executions.Memory, error) {
+	l.reads++
+	return l.Memory, nil
+}
+
+// A remote log returns all lines since a time, whenever their webhooks were received.
+func TestARemoteLogIsReadOnce(t *testing.T) {
+	w := newWorld(t)
+	w.Send(3, order, 4)
+	w.Receive(3, order, 9)
+	log := &remoteLog{Memory: executions.Memory{List: executions.Of(w.Lines)}}
+	r, err := received.Read(t.Context(), received.Options{Store: w.Store, Log: log, Inbox: "http://127.0.0.1:1", Since: w.Now.Add(-24 * time.Hour)}, w.Now)
+	if err != nil || len(r.Findings) != 1 || r.Findings[0].Key != "more/Order Completed" {
+		t.Fatalf("it finds %+v, %v", r.Findings, err)
+	}
+	if log.reads != 1 {
+		t.Errorf("the log was read %d times", log.reads)
 	}
 }

@@ -61,7 +61,7 @@ func (s *Sent) readLog(ctx context.Context, log executions.Log, lookBack time.Du
 		all = loaded.List.Seq()
 	}
 	for e, err := range all {
-		if errors.As(err, new(executions.ErrCut)) || s.deliveries == deliveriesAtMost {
+		if errors.As(err, new(executions.ErrCut)) || s.deliveries >= deliveriesAtMost {
 			break
 		}
 		if err != nil {

@@ -177,7 +177,7 @@ func (q question) source(ctx context.Context, ours []Event) (source publicapi.So
 		return source, false
 	case l.IsNowhere():
 		q.Unknown = l.Says()
-		q.Findings = append(q.Findings, q.wrongKey(ctx, l, ours))
+		q.Findings = append(append(q.Findings, q.wrongKey(l)), q.deleted(ctx, l, ours)...)
 		return source, false
 	case l.Source == nil:
 		q.Unknown = l.Says() + ". To know it, " + l.Do(flag)
@@ -190,35 +190,39 @@ func (q question) source(ctx context.Context, ours []Event) (source publicapi.So
 	return *l.Source, true
 }
 
-// wrongKey reports that no source has the write key. If a source that no longer exists received
-// events with the names that this store sends, it says so: perhaps that source had the key.
-func (q question) wrongKey(ctx context.Context, l workspace.Lookup, ours []Event) Finding {
+// wrongKey reports that no source has the write key.
+func (q question) wrongKey(l workspace.Lookup) Finding {
 	flag := q.options.Store.Flag()
-	f := Finding{Key: OfKey, Severity: Fault, Says: words.Capital(l.Says()) + ".",
+	return Finding{Key: OfKey, Severity: Fault, Says: words.Capital(l.Says()) + ".",
 		Do: words.Capital(l.Do(flag)) + ". A new source has none of the lost events: hub backfill orders --since " + backfill.Moment(q.Since) + " --again" + flag + " sends those of orders."}
+}
+
+// deleted reports a source that no longer exists and received events with the names that this store
+// sends: perhaps it had the write key. It returns nothing if there is none, or Segment does not say.
+func (q question) deleted(ctx context.Context, l workspace.Lookup, ours []Event) []Finding {
 	names, _ := split(ours)
 	if len(names) == 0 {
-		return f // Segment would count all events
+		return nil // Segment would count all events
 	}
 	volumes, err := q.client.EventVolumes(ctx, publicapi.VolumeQuery{
 		Granularity: publicapi.Hour, From: q.Since.Add(-time.Hour), To: q.end(), GroupBy: []string{publicapi.BySource}, EventNames: names,
 	})
 	if err != nil {
-		return f // it only adds to what is known
+		return nil // it only adds to what is known
 	}
 	for _, v := range volumes {
 		exists := slices.ContainsFunc(l.Sources, func(s publicapi.Source) bool { return s.ID == v.Source.ID })
 		if v.Source.ID == "" || exists {
 			continue
 		}
-		f.Says += " Perhaps a deleted source had it: a source that no longer exists received events with the names that this store sends"
+		says := "Perhaps a deleted source had the write key: a source that no longer exists received events with the names that this store sends"
 		if last := lastOf(v.Series); !last.IsZero() {
-			f.Says += ", the last in the hour from " + clock(last)
+			says += ", the last in the hour from " + clock(last)
 		}
-		f.Says += "."
-		break
+		return []Finding{{Key: "deleted", Severity: Note, Says: says + ".",
+			Do: "If so, create a source and use its key: hub sources create NAME --use" + q.options.Store.Flag()}}
 	}
-	return f
+	return nil
 }
 
 // lastOf returns the last hour with an event; zero if there is none.

@@ -93,7 +93,7 @@ type delivery struct {
 	eventTime time.Time        // set together with messages
 	written   []map[string]any // the output of the template
 	messages  []segment.Message
-	calls     []segment.Calls // set together with messages
+	calls     []segment.Calls // set together with messages; nil if these are requests to delete users
 	sale      sale            // set together with messages
 	leftOut   leftOut
 	outcome   outcome
@@ -282,7 +282,9 @@ func (r *Relay) identify(_ context.Context, config Config, d *delivery) outcome 
 		return fail("message_invalid", err)
 	}
 	d.messages, d.eventTime, d.sale = messages, d.fact.Time(), saleOf(d.written)
-	d.calls = segment.CallsOf(messages, config.Template)
+	if r.Tracking.Call != tracking.Delete {
+		d.calls = segment.CallsOf(messages, config.Template)
+	}
 	return outcome{}
 }
 

@@ -83,7 +83,7 @@ func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
 	}
 	attrs = appendTime(attrs, receivedKey, d.item.Envelope.Received)
 	attrs = appendTime(attrs, "event_time", d.eventTime)
-	if o.kind == delivered {
+	if o.kind == delivered && len(d.calls) > 0 {
 		attrs = append(attrs, slog.Any("calls", d.calls))
 	}
 	if o.kind == delivered && d.sale.revenue != "" {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"commerce-segment/shared/money"
+	"commerce-segment/shared/segment"
+	"commerce-segment/shared/tracking"
 )
 
 // An event can have so many messages that its line would be too long for CloudWatch.
@@ -65,6 +67,18 @@ func TestTheLineOfADeliverySaysWhatCallsWereSent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Segment does not count a request to delete a user among what its source received.
+func TestTheLineOfADeletionHasNoCalls(t *testing.T) {
+	w := newWorld(t)
+	w.relay.Tracking = tracking.CustomerDeleted
+	w.settings.config.Events = []string{"customer.deleted"}
+	w.settings.config.Template = `{"regulationType": "SUPPRESS_WITH_DELETE"}`
+	w.relay.Deliver(t.Context(), items(webhookOf("customer.deleted", "1")))
+	line := w.log.last(t, "deliver")
+	equal(t, "outcome", line.Outcome, "delivered")
+	equal(t, "calls", line.Calls, []segment.Calls{})
 }
 
 func TestTheLineOfADeliverySaysWhatRevenueWasSent(t *testing.T) {

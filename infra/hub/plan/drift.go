@@ -51,9 +51,10 @@ type Drift struct {
 }
 
 // Drift compares what a template writes before and after a change, for the samples and the latest
-// events, with the plan. It returns nil if there is no plan.
+// events, with the plan. It returns nil if there is no plan, or the tracking deletes users: a plan
+// has no rule for that.
 func (c *Connected) Drift(ctx context.Context, t tracking.Tracking, before, after string, latest []forecast.Event) *Drift {
-	if c == nil {
+	if c == nil || t.Call == tracking.Delete {
 		return nil
 	}
 	if c.unread != nil {

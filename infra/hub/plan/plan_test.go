@@ -274,3 +274,55 @@ func TestTheTemplatesDoNotViolateTheirOwnPlan(t *testing.T) {
 		t.Errorf("got %v", found)
 	}
 }
+
+// A tracking plan is about the messages of a source, and has no rule for a request to delete a user.
+func TestADeletionIsNotInThePlan(t *testing.T) {
+	directory, err := store.SetUpDirectory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := store.InDirectory(directory)
+	if err := s.Put(t.Context(), settings.Enabled(tracking.CustomerDeleted), "true"); err != nil {
+		t.Fatal(err)
+	}
+	read, err := plan.Read(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range read.Events {
+		if e.Type == "DELETE" {
+			t.Errorf("the plan has the rule %+v", e.Rule())
+		}
+	}
+	if drift := new(plan.Connected).Drift(t.Context(), tracking.CustomerDeleted, "", "", nil); drift != nil {
+		t.Errorf("a template of a deletion is compared with the plan: %+v", drift)
+	}
+}
+
+func TestTheSettingsOfTheSourceDecideTheConsequence(t *testing.T) {
+	const does = "By the schema settings of the source, Segment "
+	for _, c := range []struct{ name, settings, want string }{
+		{"everything is allowed", `{"track": {"allowEventOnViolations": true, "commonEventOnViolations": "ALLOW"}, "identify": {"commonEventOnViolations": "ALLOW"}}`,
+			"Segment flags such events: the schema settings of the source let them pass."},
+		{"events are blocked and traits removed", `{"track": {"allowUnplannedEvents": false}, "identify": {"allowUnplannedTraits": false}}`,
+			does + "blocks events that are not in the plan and removes traits that are not in the plan."},
+		{"the common schema blocks events", `{"track": {"allowEventOnViolations": true, "commonEventOnViolations": "BLOCK"}}`,
+			does + "blocks events that violate the common JSON schema of the plan."},
+		{"the common schema removes properties", `{"track": {"commonEventOnViolations": "OMIT_PROPERTIES"}}`,
+			does + "removes properties that violate the common JSON schema of the plan."},
+		{"the common schema blocks identify calls", `{"identify": {"commonEventOnViolations": "BLOCK"}}`,
+			does + "blocks identify calls that violate the common JSON schema of the plan."},
+		{"the common schema removes traits", `{"identify": {"commonEventOnViolations": "OMIT_PROPERTIES"}}`,
+			does + "removes traits that violate the common JSON schema of the plan."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			planned := plan.Planned{Settings: &publicapi.SourceSettings{}}
+			if err := json.Unmarshal([]byte(c.settings), planned.Settings); err != nil {
+				t.Fatal(err)
+			}
+			if got := planned.Consequence(); got != c.want {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}

@@ -140,19 +140,25 @@ func (p Planned) Consequence() string {
 		return "Segment flags such events, or blocks them if the schema settings of the source say so."
 	}
 	track, identify := p.Settings.Track, p.Settings.Identify
+	forbids := func(allows *bool) bool { return allows != nil && !*allows }
+	const block, omit = "BLOCK", "OMIT_PROPERTIES"
 	var does []string
 	for _, one := range []struct {
-		allowed *bool
-		does    string
+		isSet bool
+		does  string
 	}{
-		{track.AllowEventOnViolations, "blocks events that violate the plan"},
-		{track.AllowUnplannedEvents, "blocks events that are not in the plan"},
-		{track.AllowPropertiesOnViolations, "removes properties that violate the plan"},
-		{track.AllowUnplannedEventProperties, "removes properties that are not in the plan"},
-		{identify.AllowTraitsOnViolations, "removes traits that violate the plan"},
-		{identify.AllowUnplannedTraits, "removes traits that are not in the plan"},
+		{forbids(track.AllowEventOnViolations), "blocks events that violate the plan"},
+		{forbids(track.AllowUnplannedEvents), "blocks events that are not in the plan"},
+		{track.CommonEventOnViolations == block, "blocks events that violate the common JSON schema of the plan"},
+		{identify.CommonEventOnViolations == block, "blocks identify calls that violate the common JSON schema of the plan"},
+		{forbids(track.AllowPropertiesOnViolations), "removes properties that violate the plan"},
+		{forbids(track.AllowUnplannedEventProperties), "removes properties that are not in the plan"},
+		{track.CommonEventOnViolations == omit, "removes properties that violate the common JSON schema of the plan"},
+		{forbids(identify.AllowTraitsOnViolations), "removes traits that violate the plan"},
+		{forbids(identify.AllowUnplannedTraits), "removes traits that are not in the plan"},
+		{identify.CommonEventOnViolations == omit, "removes traits that violate the common JSON schema of the plan"},
 	} {
-		if one.allowed != nil && !*one.allowed {
+		if one.isSet {
 			does = append(does, one.does)
 		}
 	}

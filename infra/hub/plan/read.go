@@ -43,7 +43,7 @@ func Read(ctx context.Context, s store.Store) (Sent, error) {
 		if err != nil {
 			return sent, err
 		}
-		if !config.Enabled {
+		if !config.Enabled || t.Call == tracking.Delete { // a tracking plan has no rule for a deletion
 			continue
 		}
 		compiled, err := store.CompileTemplate(t, t.Name, config.Template)

@@ -6,11 +6,17 @@ import (
 	"time"
 )
 
-// Drop is a number of messages of an event that Segment dropped, and its reason.
+// Drop is how many messages of an event Segment dropped in each hour, and its reason.
 type Drop struct {
 	Event
-	Reason   string
-	Messages int
+	Reason string
+	Hours  map[time.Time]int // by their beginning
+}
+
+// messagesIn returns how many messages were dropped in some hours.
+func (d Drop) messagesIn(from, until time.Time) (sum int) {
+	hours(from, until, func(hour time.Time) { sum += d.Hours[hour] })
+	return sum
 }
 
 // Seen is what Segment says of the source, from an hour before the period until now.
@@ -130,7 +136,7 @@ func (c comparison) endBeforeLag() {
 			missing += count.distinct()
 		}
 	}
-	if missing == 0 || end.Equal(c.Since) || c.dropped() > 0 {
+	if missing == 0 || end.Equal(c.Since) || c.dropped(end, c.Until) > 0 {
 		return
 	}
 	f := Finding{Key: "lag", Severity: Note,
@@ -145,10 +151,10 @@ func (c comparison) endBeforeLag() {
 	c.Findings = append(c.Findings, f)
 }
 
-// dropped returns how many messages Segment dropped.
-func (c comparison) dropped() (n int) {
+// dropped returns how many messages Segment dropped in some hours.
+func (c comparison) dropped(from, until time.Time) (n int) {
 	for _, d := range slices.Concat(c.seen.Failed, c.seen.Blocked) {
-		n += d.Messages
+		n += d.messagesIn(from, until)
 	}
 	return n
 }
@@ -157,7 +163,7 @@ func (c comparison) dropped() (n int) {
 func (c comparison) total(event Event) Total {
 	t := Total{Event: event, Count: c.sentIn(event, c.Since, c.Until), Received: c.receivedIn(event, c.Since, c.Until)}
 	t.Late = max(0, c.receivedIn(event, c.Until, c.At)-c.sentIn(event, c.Until, c.At).Messages)
-	t.Failed, t.Blocked = messagesOf(c.seen.Failed, event), messagesOf(c.seen.Blocked, event)
+	t.Failed, t.Blocked = c.droppedOf(event, c.seen.Failed), c.droppedOf(event, c.seen.Blocked)
 	hours(c.Since, c.Until, func(hour time.Time) {
 		row := Row{Slot: Slot{event, hour}, Count: c.sentIn(event, hour, hour.Add(time.Hour)), Received: c.seen.received(Slot{event, hour})}
 		if row.Messages > 0 || row.Received > 0 {
@@ -167,10 +173,11 @@ func (c comparison) total(event Event) Total {
 	return t
 }
 
-func messagesOf(drops []Drop, event Event) (n int) {
+// droppedOf returns how many messages of an event are among some drops in the period.
+func (c comparison) droppedOf(event Event, drops []Drop) (n int) {
 	for _, d := range drops {
 		if d.Event == event {
-			n += d.Messages
+			n += d.messagesIn(c.Since, c.Until)
 		}
 	}
 	return n

@@ -39,7 +39,7 @@ func are(n int) string {
 func (c comparison) judge() {
 	c.judgeDrops()
 	explained := slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Severity == Fault })
-	nothing := c.Received == 0 && c.Sent > 0 && c.dropped() == 0
+	nothing := c.Received == 0 && c.isSilent()
 	if nothing && !explained {
 		c.add(Finding{Key: "nothing", Severity: Fault,
 			Says: fmt.Sprintf("%s from %s until %s, and Segment received none of them.", words.Capital(wereSent(c.Sent)), clock(c.Since), clock(c.Until)),
@@ -60,6 +60,14 @@ func (c comparison) judge() {
 	}
 }
 
+// isSilent reports whether Segment dropped nothing in an hour in which messages were sent, nor in
+// the next. Then its drops do not explain why nothing was received.
+func (c comparison) isSilent() bool {
+	return slices.ContainsFunc(c.Rows, func(row Row) bool {
+		return row.hasName() && row.distinct() > 0 && c.dropped(row.Hour, row.Hour.Add(2*time.Hour)) == 0
+	})
+}
+
 func (c comparison) add(f Finding) { c.Findings = append(c.Findings, f) }
 
 // severityOf returns Warning if a number is a large part of a whole.
@@ -73,13 +81,21 @@ func severityOf(n, whole int) Severity {
 // judgeDrops reports what Segment dropped, and its reasons.
 func (c comparison) judgeDrops() {
 	for _, d := range c.seen.Failed {
+		n := d.messagesIn(c.Since, c.Until)
+		if n == 0 {
+			continue
+		}
 		c.add(Finding{Key: key("failed", d.Event, d.Reason), Severity: Warning,
-			Says: fmt.Sprintf("%s failed on ingest: dropped by Segment's validation. Event: %s. Reason: %s.", words.Count(d.Messages, "message"), chars.Line(d.Event.String()), reasonOf(d)),
+			Says: fmt.Sprintf("%s failed on ingest: dropped by Segment's validation. Event: %s. Reason: %s.", words.Count(n, "message"), chars.Line(d.Event.String()), reasonOf(d)),
 			Do:   "Fix the template so that the field which the reason names is right: hub lint" + c.flag + " finds most such mistakes. " + resend(c.Since, c.flag)})
 	}
 	for _, d := range c.seen.Blocked {
+		n := d.messagesIn(c.Since, c.Until)
+		if n == 0 {
+			continue
+		}
 		c.add(Finding{Key: key("blocked", d.Event, d.Reason), Severity: Warning,
-			Says: fmt.Sprintf("Segment blocked %s at the source. Reason: %s.", of(d.Messages, d.Event), reasonOf(d)),
+			Says: fmt.Sprintf("Segment blocked %s at the source. Reason: %s.", of(n, d.Event), reasonOf(d)),
 			Do:   "Allow the event in the schema of the source in Segment, or add it to the tracking plan of the source. If it is blocked on purpose, disable its tracking: hub settings" + c.flag + " shows the parameter."})
 	}
 }

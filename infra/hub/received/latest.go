@@ -34,10 +34,15 @@ func (l *Latest) Report(read func(context.Context) *Report) *Report {
 	return l.report
 }
 
+// keep makes a report the latest one. If there was no answer, the findings of the one before stay:
+// they may still be true.
 func (l *Latest) keep(report *Report) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cancel()
+	if l.report != nil && report != nil && !report.Known() && !report.NotAsked && len(report.Findings) == 0 {
+		report.Findings = l.report.Findings
+	}
 	l.report, l.cancel = report, nil
 }
 

@@ -37,6 +37,38 @@ func TestTheLatestReportIsMadeInTheBackground(t *testing.T) {
 	})
 }
 
+// Otherwise an alert would end, although nothing was mended.
+func TestFindingsStayWhileThereIsNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l Latest
+		defer l.End()
+		for _, step := range []struct {
+			name   string
+			report Report
+			want   string // the keys of the findings
+		}{
+			{"a difference is found", Report{Findings: []Finding{{Key: "fewer"}}}, "fewer"},
+			{"Segment does not answer", Report{Unknown: "no answer"}, "fewer"},
+			{"nor does it later", Report{Unknown: "no answer"}, "fewer"},
+			{"no source has the key", Report{Unknown: "no source", Findings: []Finding{{Key: OfKey}}}, OfKey},
+			{"the token was removed", Report{Unknown: "no token", NotAsked: true}, ""},
+			{"another difference is found", Report{Findings: []Finding{{Key: "more"}}}, "more"},
+			{"everything arrived", Report{}, ""},
+		} {
+			l.Report(func(context.Context) *Report { return &step.report })
+			synctest.Wait()
+			got := ""
+			for _, f := range l.Report(nil).Findings {
+				got += f.Key
+			}
+			if got != step.want {
+				t.Errorf("%s: the findings are %q, not %q", step.name, got, step.want)
+			}
+			time.Sleep(readEvery)
+		}
+	})
+}
+
 func TestTheEndCancelsTheReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Latest

@@ -110,7 +110,7 @@ func (o Options) sent(ctx context.Context, r *Report, lookBack time.Duration) (*
 }
 
 // answer asks Segment, and compares. If Segment received more than was sent, it looks further
-// back for dead letters that were replayed in the period.
+// back for dead letters that were replayed in the period, unless the log has returned them already.
 func (q question) answer(ctx context.Context, sent *Sent) error {
 	ours := q.ours(sent)
 	source, ok := q.source(ctx, ours)
@@ -125,7 +125,8 @@ func (q question) answer(ctx context.Context, sent *Sent) error {
 	before := *q.Report
 	before.Findings = slices.Clone(before.Findings)
 	compare(q.Report, sent, seen, ours, q.options.Store.Flag())
-	if !slices.ContainsFunc(q.Findings, func(f Finding) bool { return strings.HasPrefix(f.Key, "more/") }) {
+	_, hasAll := q.options.Log.(executions.Remote)
+	if hasAll || !slices.ContainsFunc(q.Findings, func(f Finding) bool { return strings.HasPrefix(f.Key, "more/") }) {
 		return nil
 	}
 	if sent, err = q.options.sent(ctx, &before, deadLettersKept); err != nil {
@@ -150,7 +151,7 @@ func (q question) end() time.Time {
 func (q question) ours(sent *Sent) (events []Event) {
 	for _, t := range tracking.All() {
 		own := sent.byTracking[t.Name]
-		if len(own) == 0 && q.configs[t.Name].Enabled {
+		if len(own) == 0 && isCounted(t.Name) && q.configs[t.Name].Enabled {
 			own = []Event{{Type: string(t.Call), Name: t.Title}}
 			if t.Call != tracking.Track {
 				own[0].Name = ""
@@ -176,7 +177,7 @@ func (q question) source(ctx context.Context, ours []Event) (source publicapi.So
 		return source, false
 	case l.IsNowhere():
 		q.Unknown = l.Says()
-		q.Findings = append(q.Findings, q.wrongKey(ctx, l, ours))
+		q.Findings = append(append(q.Findings, q.wrongKey(l)), q.deleted(ctx, l, ours)...)
 		return source, false
 	case l.Source == nil:
 		q.Unknown = l.Says() + ". To know it, " + l.Do(flag)
@@ -189,32 +190,39 @@ func (q question) source(ctx context.Context, ours []Event) (source publicapi.So
 	return *l.Source, true
 }
 
-// wrongKey reports that no source has the write key. If a source that no longer exists received
-// the events of this store, it says so.
-func (q question) wrongKey(ctx context.Context, l workspace.Lookup, ours []Event) Finding {
+// wrongKey reports that no source has the write key.
+func (q question) wrongKey(l workspace.Lookup) Finding {
 	flag := q.options.Store.Flag()
-	f := Finding{Key: OfKey, Severity: Fault, Says: words.Capital(l.Says()) + ".",
+	return Finding{Key: OfKey, Severity: Fault, Says: words.Capital(l.Says()) + ".",
 		Do: words.Capital(l.Do(flag)) + ". A new source has none of the lost events: hub backfill orders --since " + backfill.Moment(q.Since) + " --again" + flag + " sends those of orders."}
+}
+
+// deleted reports a source that no longer exists and received events with the names that this store
+// sends: perhaps it had the write key. It returns nothing if there is none, or Segment does not say.
+func (q question) deleted(ctx context.Context, l workspace.Lookup, ours []Event) []Finding {
 	names, _ := split(ours)
+	if len(names) == 0 {
+		return nil // Segment would count all events
+	}
 	volumes, err := q.client.EventVolumes(ctx, publicapi.VolumeQuery{
 		Granularity: publicapi.Hour, From: q.Since.Add(-time.Hour), To: q.end(), GroupBy: []string{publicapi.BySource}, EventNames: names,
 	})
 	if err != nil {
-		return f // it only adds to what is known
+		return nil // it only adds to what is known
 	}
 	for _, v := range volumes {
 		exists := slices.ContainsFunc(l.Sources, func(s publicapi.Source) bool { return s.ID == v.Source.ID })
 		if v.Source.ID == "" || exists {
 			continue
 		}
-		f.Key = "deleted"
-		f.Says = "The source with the write key of this store was deleted in Segment: a source that no longer exists received events of this store"
+		says := "Perhaps a deleted source had the write key: a source that no longer exists received events with the names that this store sends"
 		if last := lastOf(v.Series); !last.IsZero() {
-			f.Says += ", the last in the hour from " + clock(last)
+			says += ", the last in the hour from " + clock(last)
 		}
-		f.Says += ". Segment answers 200 and drops everything that is sent since then."
+		return []Finding{{Key: "deleted", Severity: Note, Says: says + ".",
+			Do: "If so, create a source and use its key: hub sources create NAME --use" + q.options.Store.Flag()}}
 	}
-	return f
+	return nil
 }
 
 // lastOf returns the last hour with an event; zero if there is none.

@@ -102,11 +102,12 @@ func (r Report) Known() bool { return r.Unknown == "" }
 // Day is what was sent and received of a tracking on a day.
 type Day struct{ Sent, Received int }
 
-// Days returns what was sent and received of a tracking on each day of a time zone, by its date.
+// Days returns what was sent and received of a tracking on each day of a time zone, by its date. It
+// has no events whose names are not in the log: what was received of those is not known.
 func (r Report) Days(t tracking.Tracking, in *time.Location) map[string]Day {
 	days := map[string]Day{}
 	for _, row := range r.Rows {
-		if slices.Contains(r.byTracking[t.Name], row.Event) {
+		if row.hasName() && slices.Contains(r.byTracking[t.Name], row.Event) {
 			date := row.Hour.In(in).Format(time.DateOnly)
 			day := days[date]
 			day.Sent += row.distinct()

@@ -89,12 +89,14 @@ func (q question) overview(ctx context.Context, source publicapi.Source, ours []
 	return slices.DeleteFunc(all, func(d publicapi.Delivery) bool { return !slices.Contains(ours, eventOf(d.EventType, d.EventName)) }), err
 }
 
-// dropsOf returns what was dropped, by event and reason.
+// dropsOf returns what was dropped, by event and reason, in each hour.
 func dropsOf(all []publicapi.Delivery) (drops []Drop) {
 	for _, d := range all {
-		if d.Total > 0 {
-			drops = append(drops, Drop{Event: eventOf(d.EventType, d.EventName), Reason: d.DiscardReason, Messages: int(d.Total)})
+		drop := Drop{Event: eventOf(d.EventType, d.EventName), Reason: d.DiscardReason, Hours: map[time.Time]int{}}
+		for _, c := range d.Series {
+			drop.Hours[c.Time.UTC().Truncate(time.Hour)] += int(c.Count)
 		}
+		drops = append(drops, drop)
 	}
 	return drops
 }

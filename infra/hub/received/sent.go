@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/shared/tracking"
 )
 
 // Sent is what was sent to Segment since a time.
@@ -60,7 +61,7 @@ func (s *Sent) readLog(ctx context.Context, log executions.Log, lookBack time.Du
 		all = loaded.List.Seq()
 	}
 	for e, err := range all {
-		if errors.As(err, new(executions.ErrCut)) || s.deliveries == deliveriesAtMost {
+		if errors.As(err, new(executions.ErrCut)) || s.deliveries >= deliveriesAtMost {
 			break
 		}
 		if err != nil {
@@ -82,7 +83,7 @@ func (s *Sent) readLog(ctx context.Context, log executions.Log, lookBack time.Du
 // add adds a line, if it is about a delivery in the period. The newest must come first: of two
 // lines with the same messageId, Segment drops the newer.
 func (s *Sent) add(line executions.Line) {
-	if line.Outcome != string(executions.Delivered) || line.Time.Before(s.since) {
+	if line.Outcome != string(executions.Delivered) || line.Time.Before(s.since) || !isCounted(line.Tracking) {
 		return
 	}
 	if len(line.Calls) == 0 {
@@ -116,6 +117,13 @@ func (s *Sent) add(line executions.Line) {
 		}
 		s.seen[id] = parts
 	}
+}
+
+// isCounted reports whether Segment counts the messages of a tracking among those that its source
+// received. It does not count requests to delete users, which go to the Public API.
+func isCounted(name string) bool {
+	t, err := tracking.ByName(name)
+	return err != nil || t.Call != tracking.Delete
 }
 
 var seed = maphash.MakeSeed()

@@ -79,8 +79,14 @@ func TestOrderTemplatesDifferOnlyInTheirOwnFieldsAndComments(t *testing.T) {
 		bare := strings.ReplaceAll(comments.ReplaceAllString(templates.Default(tracked.Name), ""), "\n\n", "\n")
 		return strings.Replace(own.Replace(bare), `"event": "`+tracked.Title+`"`, `"event": ""`, 1)
 	}
-	want := shapeOf(tracking.OrderCompleted)
+	completed := shapeOf(tracking.OrderCompleted)
+	// A destination that adds up revenue would count a sale again with its fulfilment.
+	withoutRevenue := strings.NewReplacer("  $revenue  := $total - $tax - ($shipping ?: 0);\n", "", "      \"revenue\": $decimal($revenue),\n", "").Replace(completed)
 	for _, tracked := range tracking.All() {
+		want := completed
+		if tracked.Name == tracking.OrderFulfilled.Name {
+			want = withoutRevenue
+		}
 		if tracked.Resource() == "order" && shapeOf(tracked) != want {
 			t.Errorf("%s differs from order-completed in more than its name and its own fields", tracked.Name)
 		}

@@ -95,7 +95,7 @@ type condition struct {
 
 var conditionForm = regexp.MustCompile(`^(eq|gt|ge|lt|le)\((created_at|updated_at),("[^"]+"|[0-9-]+)\)(:|$)`)
 
-var textForm = regexp.MustCompile(`^(eq)\((order_number|external_ref|payment|customer_id),(#?[A-Za-z0-9_.:-]+)\)(:|$)`)
+var textForm = regexp.MustCompile(`^(eq)\((order_number|external_ref|customer_id),(#?[A-Za-z0-9_.:-]+)\)(:|$)`)
 
 // conditions parses a filter: conditions that must all be true, with a colon between them.
 func conditions(filter string) (parts []condition, ok bool) {

@@ -95,7 +95,7 @@ type delivery struct {
 	messages  []segment.Message
 	calls     []segment.Calls // set together with messages; nil if these are requests to delete users
 	sale      sale            // set together with messages
-	leftOut   leftOut
+	leftOut   LeftOut
 	outcome   outcome
 	// regulations are the ids of Segment's requests to delete users, if the tracking makes any.
 	regulations []string
@@ -256,7 +256,7 @@ func (r *Relay) write(ctx context.Context, config Config, d *delivery) outcome {
 		input, err = d.webhook.Input()
 	}
 	if err == nil {
-		compiled = compiled.WithCommerce(d.asking.lookup).WithOptional(d.asking.optional, d.leftOut.add)
+		compiled = compiled.WithCommerce(d.asking.lookup).WithOptional(d.asking.optional, d.leftOut.Add)
 		d.written, err = compiled.WithCurrencies(config.Currencies).Apply(ctx, input)
 	}
 	switch {

@@ -89,8 +89,8 @@ func (r *Relay) logDelivery(ctx context.Context, d *delivery) {
 	if o.kind == delivered && d.sale.revenue != "" {
 		attrs = append(attrs, slog.Any("revenue", d.sale.revenue), slog.String("currency", d.sale.currency))
 	}
-	if o.kind == delivered && d.leftOut.calls > 0 {
-		attrs = append(attrs, slog.Int("left_out", d.leftOut.calls), slog.String("left_out_reason", d.leftOut.reason))
+	if o.kind == delivered && d.leftOut.Calls > 0 {
+		attrs = append(attrs, slog.Int("left_out", d.leftOut.Calls), slog.String("left_out_reason", d.leftOut.Reason))
 	}
 	if len(d.regulations) > 0 {
 		attrs = append(attrs, slog.Any("regulations", d.regulations))

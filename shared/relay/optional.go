@@ -193,15 +193,16 @@ func (c *answerCache) removeOldest() {
 	c.order = c.order[1:]
 }
 
-// leftOut counts the optional calls of an event that had no answer.
-type leftOut struct {
-	calls  int
-	reason string // of the first one
+// LeftOut counts the optional calls of an event that had no answer.
+type LeftOut struct {
+	Calls  int
+	Reason string // of the first one, such as "commerce_timeout"
 }
 
-func (l *leftOut) add(err error) {
-	if l.calls++; l.calls == 1 {
-		l.reason = leftOutReason(err)
+// Add adds a call without an answer, with the error that WithOptional of a template gives.
+func (l *LeftOut) Add(err error) {
+	if l.Calls++; l.Calls == 1 {
+		l.Reason = leftOutReason(err)
 	}
 }
 

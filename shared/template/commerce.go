@@ -87,14 +87,26 @@ var (
 	ErrLookups = fmt.Errorf("it calls $commerce more than %d times for one event: ask for several things at once, with a filter in the query", maxLookups)
 )
 
-// commerceFunction is $commerce(path) and $commerce(path, milliseconds).
-func commerceFunction(st *value.State, path string, args []any) (any, error) {
+// commerceFunction is $commerce(path) and $commerce(path, milliseconds). A second argument that
+// is written and has no value is an error: without it the call would no longer be optional.
+func commerceFunction(st *value.State, args []any) (any, error) {
+	if args[0] == nil {
+		return nil, nil
+	}
+	path, ok := args[0].(string)
+	if !ok {
+		return nil, fmt.Errorf("argument 1 of $commerce must be a path, as in $commerce(\"/v2/orders/\" & payload.data.id), and cannot be %s", value.Describe(args[0]))
+	}
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
 	e := st.Host.(*event)
-	if args[0] != nil {
-		return e.lookUpOptional(st, path, args[0])
+	switch len(args) {
+	case 1:
+	case 2:
+		return e.lookUpOptional(st, path, args[1])
+	default:
+		return nil, fmt.Errorf("$commerce has %d arguments: it takes a path and, for an optional call, milliseconds", len(args))
 	}
 	if e.lookups++; e.lookups > maxLookups {
 		return nil, ErrLookups
@@ -115,7 +127,7 @@ func commerceFunction(st *value.State, path string, args []any) (any, error) {
 func (e *event) lookUpOptional(st *value.State, path string, milliseconds any) (any, error) {
 	within, ok := value.Number(milliseconds)
 	if !ok || within < 1 || within > float64(MaxOptional.Milliseconds()) {
-		return nil, fmt.Errorf("the second argument of $commerce is how many milliseconds the event may wait for an answer: write a number from 1 to %d, or leave it out if the event must not be sent without the answer", MaxOptional.Milliseconds())
+		return nil, fmt.Errorf("argument 2 of $commerce, how many milliseconds the event may wait for an answer, is %s: write a number from 1 to %d, or leave it out if the event must not be sent without the answer", value.Describe(milliseconds), MaxOptional.Milliseconds())
 	}
 	answer, err := e.fetchOptional(st.Context, path, time.Duration(within*float64(time.Millisecond)))
 	if err == nil {

@@ -396,6 +396,10 @@ func TestAWrongOptionalCallIsAnError(t *testing.T) {
 		{`$commerce("/v2/files/x", 2001)`, "write a number from 1 to 2000"},
 		{`$commerce("/v2/files/x", -800)`, "write a number from 1 to 2000"},
 		{`$commerce("/v2/files/x", "800")`, "argument 2"},
+		{`$commerce("/v2/files/x", none)`, "argument 2 of $commerce, how many milliseconds the event may wait for an answer, is undefined: write a number from 1 to 2000"},
+		{`($wait := none; $commerce("/v2/files/x", $wait))`, "argument 2"},
+		{`$commerce("/v2/files/x", 800, 800)`, "$commerce has 3 arguments"},
+		{`$commerce(800)`, "argument 1 of $commerce must be a path"},
 		{`$commerce("/v2/integrations", 800)`, "and nothing else"},
 		{`$commerce("/v2/customers/" & none, 800)`, "only where the id is there"},
 	} {

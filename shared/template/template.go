@@ -38,7 +38,7 @@ var library = sync.OnceValue(func() functions.Library {
 	all.Define("money", "x-s?:n", 2, moneyFunction)
 	all.DefineText("sha256", "s-:s", 1, sha256Function)
 	all.Define("consent", "x-:o", 1, consentFunction)
-	all.DefineText("commerce", "sn?:x", 1, commerceFunction)
+	all.Define("commerce", "x+:x", 1, commerceFunction) // it must know how many arguments are written
 	return all
 })
 

@@ -280,13 +280,14 @@ func TestEveryPiecePassesTheLinter(t *testing.T) {
 // A number that does not tell everything is worse than none.
 func TestTheOrdersOfACustomerAreCountedOnlyIfAllAreKnown(t *testing.T) {
 	const customer = "272ff6f9-6ddd-5ba3-9568-f11729005d85"
-	order := func(amount any, currency string) string {
-		text, _ := json.Marshal(map[string]any{"meta": map[string]any{
+	with := func(payment, status string, amount any, currency string) string {
+		text, _ := json.Marshal(map[string]any{"payment": payment, "status": status, "meta": map[string]any{
 			"display_price": map[string]any{"with_tax": map[string]any{"amount": amount, "currency": currency}},
 			"timestamps":    map[string]any{"created_at": "2026-11-20T10:15:00.000Z"},
 		}})
 		return string(text)
 	}
+	order := func(amount any, currency string) string { return with("paid", "complete", amount, currency) }
 	for _, c := range []struct {
 		name, orders string
 		total        int
@@ -296,7 +297,12 @@ func TestTheOrdersOfACustomerAreCountedOnlyIfAllAreKnown(t *testing.T) {
 		{"one order", order(1999, "USD"), 1, []string{`"orderCount":1`, `"customerType":"new"`, `"lifetimeValue":19.99`, `"lifetimeValueCurrency":"USD"`}, nil},
 		{"orders in yen", order(1999, "JPY") + "," + order(1, "JPY"), 2, []string{`"orderCount":2`, `"customerType":"returning"`, `"lifetimeValue":2000`}, nil},
 		{"orders in two currencies", order(1999, "USD") + "," + order(1, "EUR"), 2, []string{`"orderCount":2`, `"lastOrderAt"`}, []string{"lifetime"}},
-		{"more orders than a page has", order(1999, "USD"), 101, []string{`"orderCount":101`, `"customerType":"returning"`, `"firstOrderAt"`}, []string{"lifetime", "lastOrderAt"}},
+		{"more orders than a page has", order(1999, "USD") + "," + order(1, "USD"), 101, []string{`"customerType":"returning"`, `"firstOrderAt"`}, []string{"orderCount", "lifetime", "lastOrderAt"}},
+		{"more orders than a page has, and one of the page is paid", order(1999, "USD"), 101, []string{`"firstOrderAt"`}, []string{"orderCount", "customerType", "lifetime"}},
+		{"a cancelled order that stays paid", with("paid", "cancelled", 5, "USD") + "," + order(1999, "USD"), 2, []string{`"orderCount":1`, `"customerType":"new"`, `"lifetimeValue":19.99`}, nil},
+		{"nothing but a cancelled order that stays paid", with("paid", "cancelled", 5, "USD"), 1, []string{`"orderCount":0`, `"customerType":"new"`}, []string{"lifetime", "firstOrderAt"}},
+		{"an order that is refunded in part", with("partially_refunded", "complete", 5, "USD") + "," + order(1999, "USD"), 2, []string{`"orderCount":2`, `"customerType":"returning"`, `"lifetimeValue":20.04`}, nil},
+		{"orders that are unpaid, authorized and refunded", with("unpaid", "incomplete", 5, "USD") + "," + with("authorized", "processing", 5, "USD") + "," + with("refunded", "complete", 5, "USD"), 3, []string{`"orderCount":0`, `"customerType":"new"`}, []string{"lifetime"}},
 		{"an order without an amount", order(nil, "USD") + "," + order(5, "USD"), 2, []string{`"orderCount":2`}, []string{"lifetime"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package pieces
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,16 @@ func TestEveryPieceSaysWhatItIs(t *testing.T) {
 		}
 		if template.UsesCommerce(p.code) != (p.Requests > 0) {
 			t.Errorf("%s: its header says %d requests", p.Name, p.Requests)
+		}
+	}
+}
+
+func TestAPieceForOrderUpdatedIsForEveryEventOfAnOrder(t *testing.T) {
+	for _, p := range For("order-updated") {
+		for _, tracked := range tracking.All() {
+			if tracked.Resource() == "order" && !slices.Contains(p.Trackings, tracked.Name) {
+				t.Errorf("%s is not for %s", p.Name, tracked.Name)
+			}
 		}
 	}
 }

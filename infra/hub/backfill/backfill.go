@@ -163,11 +163,12 @@ func (s *Sender) sendBatch(ctx context.Context, p *Position, known KnownFacts, j
 	if err != nil {
 		return err
 	}
-	sent, rejected, err := s.send(ctx, journal, executions.KindBackfill, slices.DeleteFunc(facts, known.hasSent), known)
+	sent, lacking, rejected, err := s.send(ctx, journal, executions.KindBackfill, slices.DeleteFunc(facts, known.hasSent), known)
 	if err != nil {
 		return err
 	}
 	p.Sent += sent
+	p.Lacking += lacking
 	p.Rejected += len(rejected)
 	p.Rejections = slices.Concat(p.Rejections, rejected)
 	p.Rejections = p.Rejections[:min(len(p.Rejections), rejectionsListed)]
@@ -178,11 +179,12 @@ func (s *Sender) sendBatch(ctx context.Context, p *Position, known KnownFacts, j
 }
 
 // send sends facts, without the partial refunds that are known to be sent, and adds what became of
-// each to the journal. The kind is that of the journal's lines.
-func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts []fact, known KnownFacts) (sent int, rejected []Rejection, err error) {
+// each to the journal. The kind is that of the journal's lines. lacking is how many of the sent
+// messages lack optional fields.
+func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts []fact, known KnownFacts) (sent, lacking int, rejected []Rejection, err error) {
 	all, err := s.write(ctx, facts, true)
 	if err != nil {
-		return 0, nil, err
+		return 0, 0, nil, err
 	}
 	all = slices.DeleteFunc(all, known.hasMessage)
 	sent, rejected, left, err := s.deliver(ctx, all)
@@ -195,8 +197,11 @@ func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts 
 		if len(s.to) > 0 { // they are still to be sent to the other integrations
 			entries[i].key = ""
 		}
+		if line := entries[i].line; line.LeftOut > 0 {
+			lacking += line.Messages
+		}
 	}
-	return sent, rejected, errors.Join(err, journal.add(entries))
+	return sent, lacking, rejected, errors.Join(err, journal.add(entries))
 }
 
 // idsInLine is how many messageIds a line of the journal lists.
@@ -227,6 +232,7 @@ func entriesOf(about executions.Line, all []written, rejected []Rejection, left 
 			k, line.Outcome, line.Reason = "", string(executions.Rejected), reason
 		} else {
 			line.Outcome, line.Messages = string(executions.Delivered), len(w.messages)
+			line.LeftOut, line.LeftOutReason = w.leftOut.Calls, w.leftOut.Reason
 			line.Calls = segment.CallsOf(w.messages, w.fact.by.source)
 			if s := revenueIn(w.messages, ""); s.reason == "" {
 				line.Revenue, line.Currency = json.Number(s.revenue.String()), loggable.Currency(s.currency)

@@ -458,3 +458,36 @@ func (s *shop) put(kind Kind, webhook commerce.Webhook) {
 		})
 	}
 }
+
+func TestABackfillCountsTheMessagesWithoutOptionalFields(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openShop(t)
+		s.options.Only = []string{tracking.OrderCompleted.Name}
+		s.configure(tracking.OrderCompleted, func(c *relay.Config) {
+			c.Template = `{"event": "Order Completed", "properties": {"file": $commerce("/v2/files/" & payload.data.payment, 800).data}}`
+		})
+		s.commerce.Fail(commercetest.Fault{Path: "/v2/files/paid", Status: http.StatusServiceUnavailable, Times: 1000})
+		s.addOrder(1, day, "complete", "paid")
+		s.addOrder(2, day.Add(time.Hour), "complete", "refunded")
+		position := NewPosition(s.file("position"), Orders, day, day.AddDate(1, 0, 0), 0)
+		if err := s.sender().Backfill(t.Context(), position, KnownFacts{}, s.journal(), func(Position) {}); err != nil {
+			t.Fatal(err)
+		}
+		if position.Sent != 2 || position.Lacking != 1 {
+			t.Errorf("%d messages were sent, of which %d lack fields, want 2 and 1", position.Sent, position.Lacking)
+		}
+		lines, err := s.journal().Since(time.Time{})
+		if err != nil || len(lines) != 2 {
+			t.Fatalf("the journal has %v, %v", lines, err)
+		}
+		for _, line := range lines {
+			want := "0 "
+			if line.Resource == "10000000-0000-4000-8000-000000000001" {
+				want = "1 commerce_503"
+			}
+			if got := fmt.Sprint(line.LeftOut, " ", line.LeftOutReason); got != want {
+				t.Errorf("%s: the calls without an answer are %q, want %q", line.Resource, got, want)
+			}
+		}
+	})
+}

@@ -24,6 +24,7 @@ type Position struct {
 	Events     int         `json:"events"` // the number of events to send, from the plan
 	Resources  int         `json:"resources"`
 	Sent       int         `json:"sent"`
+	Lacking    int         `json:"lacking,omitempty"` // sent messages that lack optional fields
 	Rejected   int         `json:"rejected"`
 	Rejections []Rejection `json:"rejections,omitempty"` // the first of the rejected facts
 	// At is when the last processed order or customer was created, and Passed has the ids

@@ -252,7 +252,7 @@ func (s *Sender) Send(ctx context.Context, missing []Missing, journal *Journal, 
 		if err != nil {
 			return sent, rejected, err
 		}
-		n, more, err := s.send(ctx, journal, executions.KindReconcile, facts, KnownFacts{})
+		n, _, more, err := s.send(ctx, journal, executions.KindReconcile, facts, KnownFacts{})
 		sent += n
 		rejected = append(rejected, more...)
 		if err != nil {

@@ -82,7 +82,7 @@ func (c comparingRevenue) unseen(ctx context.Context, f fact, o paidOrder, paid 
 // written returns the messages that the current template writes for an order, and their
 // revenue.
 func (c comparingRevenue) written(ctx context.Context, f fact, o paidOrder) ([]segment.Message, sentRevenue, error) {
-	messages, err := c.render(ctx, f, relay.Lookup(c.commerce, lookupWithin))
+	messages, err := c.render(ctx, f, relay.Lookup(c.commerce, lookupWithin), nil)
 	switch invalid := (*segment.InvalidError)(nil); {
 	case errors.As(err, &invalid):
 		return nil, sentRevenue{reason: ReasonInvalid}, nil

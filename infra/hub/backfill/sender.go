@@ -153,6 +153,7 @@ type written struct {
 	fact     fact
 	messages []segment.Message
 	invalid  *segment.InvalidError // why Segment would drop it
+	leftOut  relay.LeftOut         // optional calls of $commerce without an answer
 }
 
 // write renders the messages of facts. If dated is false, it neither reads the event times
@@ -170,8 +171,9 @@ func (s *Sender) write(ctx context.Context, facts []fact, dated bool) ([]written
 		if dated || f.isPartialRefund() {
 			fetch = relay.Lookup(s.commerce, lookupWithin)
 		}
-		messages, err := s.render(ctx, f, fetch)
-		all[i] = written{fact: f, messages: messages}
+		var leftOut relay.LeftOut
+		messages, err := s.render(ctx, f, fetch, leftOut.Add)
+		all[i] = written{fact: f, messages: messages, leftOut: leftOut}
 		if errors.As(err, &all[i].invalid) {
 			continue
 		}
@@ -203,8 +205,9 @@ func (s *Sender) dateAll(ctx context.Context, facts []fact) error {
 	return nil
 }
 
-// render returns the messages of one fact, as the relay renders a live webhook.
-func (s *Sender) render(ctx context.Context, f fact, fetch template.Fetch) ([]segment.Message, error) {
+// render returns the messages of one fact, as the relay renders a live webhook. leftOut is that of
+// WithOptional of a template.
+func (s *Sender) render(ctx context.Context, f fact, fetch template.Fetch, leftOut func(error)) ([]segment.Message, error) {
 	body, err := f.webhook()
 	if err != nil {
 		return nil, err
@@ -225,7 +228,7 @@ func (s *Sender) render(ctx context.Context, f fact, fetch template.Fetch) ([]se
 	if err != nil {
 		return nil, err
 	}
-	by := f.by.template.WithCommerce(fetch)
+	by := f.by.template.WithCommerce(fetch).WithOptional(fetch, leftOut)
 	if f.by.essential {
 		by = by.WithOptional(nil, nil)
 	}

@@ -42,6 +42,15 @@ func wrong(template string) string {
 
 var editors = []string{withEditor, withoutEditor}
 
+func TestEnterInAFieldAddsTheReadyMadeFields(t *testing.T) {
+	t.Parallel()
+	p := start(t, withEditor).open()
+	p.Visit("/templates/order-completed")
+	browser.Ask[bool](p, `document.querySelector("[name=field][value=affiliation]").click(), document.querySelector("[name='value.affiliation']").focus(), true`)
+	p.Type("Northern Camp\r")
+	p.Sees("/* Fields: affiliation */")
+}
+
 func TestATemplateThatDoesNotCompileIsNotSavedAndShowsTheLine(t *testing.T) {
 	for _, kind := range editors {
 		t.Run(kind, func(t *testing.T) {

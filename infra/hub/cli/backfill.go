@@ -231,6 +231,9 @@ func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Posit
 		return fmt.Errorf("%w\nSent so far: %s. To continue, run the same command again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s of %s sent.\n", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources))
+	if position.Lacking > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "Optional fields are missing in %s of these, because Commerce did not answer a call of their template: hub executions shows which.\n", words.Count(position.Lacking, "message"))
+	}
 	if position.Rejected > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "Events that were not sent, because Segment rejects or would drop them: %d.\n", position.Rejected)
 		printRejected(cmd.OutOrStdout(), position.Rejections, position.Rejected)

@@ -117,28 +117,42 @@ func (c *Collector) receive(w http.ResponseWriter, r *http.Request) {
 		answerSegment(w, statusOf(err), err.Error())
 		return
 	}
-	var lines bytes.Buffer
-	count, signed := 0, body.bytes
-	for message, err := range compare.Read(bytes.NewReader(body.bytes)) {
-		if err != nil {
-			answerSegment(w, http.StatusBadRequest, err.Error())
-			return
-		}
-		if count++; count == 1 && body.bytes[0] == '[' {
-			signed = message.JSON()
-		}
-		_ = json.Compact(&lines, message.JSON()) // Read returns valid JSON
-		lines.WriteByte('\n')
-	}
-	if !c.isSigned(signed, r.Header.Get(SignatureHeader)) {
-		answerSegment(w, http.StatusUnauthorized, SignatureHeader+" is not the signature with the shared secret of the destination")
+	lines, count, status, err := c.linesOf(body.bytes, r.Header.Get(SignatureHeader))
+	if err != nil {
+		answerSegment(w, status, err.Error())
 		return
 	}
-	if err := c.add(lines.Bytes(), count); err != nil {
+	if err := c.add(lines, count); err != nil {
 		answerSegment(w, http.StatusInsufficientStorage, err.Error())
 		return
 	}
 	answerSegment(w, http.StatusOK, "")
+}
+
+// linesOf returns the messages of a body, each on a line, or an error with the status of its
+// answer. It accepts no gzip, which compare.Read would unzip to any size, and parses no message
+// before the signature is checked, except the first one of a batch: that is what is signed.
+func (c *Collector) linesOf(body []byte, signature string) (lines []byte, count, status int, err error) {
+	unsigned := errors.New(SignatureHeader + " is not the signature with the shared secret of the destination")
+	isBatch := bytes.HasPrefix(body, []byte("["))
+	switch {
+	case !isBatch && !bytes.HasPrefix(body, []byte("{")):
+		return nil, 0, http.StatusBadRequest, errors.New("the body does not begin with { or [: it must be a message, or a list of messages, without compression")
+	case !isBatch && !c.isSigned(body, signature):
+		return nil, 0, http.StatusUnauthorized, unsigned
+	}
+	var compact bytes.Buffer
+	for message, err := range compare.Read(bytes.NewReader(body)) {
+		if err != nil {
+			return nil, 0, http.StatusBadRequest, err
+		}
+		if count++; count == 1 && isBatch && !c.isSigned(message.JSON(), signature) {
+			return nil, 0, http.StatusUnauthorized, unsigned
+		}
+		_ = json.Compact(&compact, message.JSON()) // Read returns valid JSON
+		compact.WriteByte('\n')
+	}
+	return compact.Bytes(), count, http.StatusOK, nil
 }
 
 // isSigned reports whether a signature is that of a text.

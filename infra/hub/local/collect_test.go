@@ -1,6 +1,7 @@
 package local
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -48,6 +49,15 @@ func signatureOf(text, secret string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
+// zipped returns a text with gzip.
+func zipped(text string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	io.WriteString(w, text)
+	w.Close()
+	return b.String()
+}
+
 func TestPostsOfAWebhookDestinationAreAddedToTheFile(t *testing.T) {
 	const a, b = `{"type":"track","event":"A"}`, `{"type":"identify","userId":"b"}`
 	batch := "[" + a + "," + b + "]"
@@ -57,16 +67,20 @@ func TestPostsOfAWebhookDestinationAreAddedToTheFile(t *testing.T) {
 		method, body, media, signature string
 		want                           int
 	}{
-		"a signed message":                      {"POST", a, "application/json", signatureOf(a, "s3cret"), http.StatusOK},
-		"a batch, of which the first is signed": {"POST", batch, "application/json; charset=utf-8", signatureOf(a, "s3cret"), http.StatusOK},
-		"another secret":                        {"POST", b, "application/json", signatureOf(b, "other"), http.StatusUnauthorized},
-		"the signature of another message":      {"POST", b, "application/json", signatureOf(a, "s3cret"), http.StatusUnauthorized},
-		"no signature":                          {"POST", b, "application/json", "", http.StatusUnauthorized},
-		"the signature of the batch":            {"POST", batch, "application/json", signatureOf(batch, "s3cret"), http.StatusUnauthorized},
-		"a form":                                {"POST", b, "text/plain", signatureOf(b, "s3cret"), http.StatusUnsupportedMediaType},
-		"no message":                            {"POST", `{"id":1}`, "application/json", signatureOf(`{"id":1}`, "s3cret"), http.StatusBadRequest},
-		"a body that is too large":              {"POST", strings.Repeat(" ", maxWebhookBytes+1), "application/json", "", http.StatusRequestEntityTooLarge},
-		"a request to read":                     {"GET", "", "", "", http.StatusMethodNotAllowed},
+		"a signed message":                                   {"POST", a, "application/json", signatureOf(a, "s3cret"), http.StatusOK},
+		"a batch, of which the first is signed":              {"POST", batch, "application/json; charset=utf-8", signatureOf(a, "s3cret"), http.StatusOK},
+		"another secret":                                     {"POST", b, "application/json", signatureOf(b, "other"), http.StatusUnauthorized},
+		"the signature of another message":                   {"POST", b, "application/json", signatureOf(a, "s3cret"), http.StatusUnauthorized},
+		"no signature":                                       {"POST", b, "application/json", "", http.StatusUnauthorized},
+		"the signature of the batch":                         {"POST", batch, "application/json", signatureOf(batch, "s3cret"), http.StatusUnauthorized},
+		"no signature, and the rest is no JSON":              {"POST", a + "{", "application/json", "", http.StatusUnauthorized},
+		"a batch of another secret, and the rest is no JSON": {"POST", "[" + a + ",{", "application/json", signatureOf(a, "other"), http.StatusUnauthorized},
+		"a signed message with gzip":                         {"POST", zipped(a), "application/json", signatureOf(zipped(a), "s3cret"), http.StatusBadRequest},
+		"nothing":                                            {"POST", "", "application/json", signatureOf("", "s3cret"), http.StatusBadRequest},
+		"a form":                                             {"POST", b, "text/plain", signatureOf(b, "s3cret"), http.StatusUnsupportedMediaType},
+		"no message":                                         {"POST", `{"id":1}`, "application/json", signatureOf(`{"id":1}`, "s3cret"), http.StatusBadRequest},
+		"a body that is too large":                           {"POST", strings.Repeat(" ", maxWebhookBytes+1), "application/json", "", http.StatusRequestEntityTooLarge},
+		"a request to read":                                  {"GET", "", "", "", http.StatusMethodNotAllowed},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), c.method, url, strings.NewReader(c.body))
 		if err != nil {

@@ -37,7 +37,7 @@ func TestTheLatestReportIsMadeInTheBackground(t *testing.T) {
 	})
 }
 
-// Otherwise an alert would end, although nothing was mended.
+// Otherwise an alert would end, although nothing was fixed.
 func TestFindingsStayWhileThereIsNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Latest

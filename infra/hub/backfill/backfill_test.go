@@ -377,7 +377,7 @@ func TestABackfillSendsTheMessagesOfTheLiveWebhook(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.configure(row, func(c *relay.Config) {
-					c.Events, c.Commerce = []string{webhook.Event}, credentials
+					c.Enabled, c.Events, c.Commerce = true, []string{webhook.Event}, credentials
 					c.Currencies = money.Decimals{"USD": 1, "GBP": 1} // not the decimals in the prices and in ISO 4217
 				})
 				s.options.Kinds, s.options.Only = []Kind{kind}, []string{row.Name}

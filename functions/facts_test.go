@@ -12,7 +12,6 @@ import (
 
 	"commerce-segment/infra/emulator/standin"
 	"commerce-segment/shared/settings"
-	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
 )
 
@@ -24,7 +23,7 @@ func TestRepeatedWebhooksInAnyOrderAreOneEvent(t *testing.T) {
 	t.Parallel()
 	functions, segments := map[string]*fleet{}, map[string]*standIn{}
 	var posts []templates.Sample
-	for _, tracked := range tracking.All() {
+	for _, tracked := range senders() {
 		segment := newStandIn(t)
 		cloud := deployed(t, standin.Start(t), tracked)
 		_, parameters := storeOf(t, samplesOf(t, tracked))
@@ -60,7 +59,7 @@ func TestRepeatedWebhooksInAnyOrderAreOneEvent(t *testing.T) {
 	close(waiting)
 	commerce.Wait()
 
-	for _, tracked := range tracking.All() {
+	for _, tracked := range senders() {
 		functions[tracked.Name].cloud.isLeftWith(0)
 		want, got := map[string]string{}, map[string]string{}
 		for _, sample := range samplesOf(t, tracked) {

@@ -79,6 +79,9 @@ func newStore(ctx context.Context, size size, samples map[string]sample) *store 
 		statuses:   map[int]int{},
 	}
 	for _, tracked := range tracking.All() {
+		if tracked.Optional { // the account of a usual store has no others
+			continue
+		}
 		dead := cloud.Queue(spool.Visibility, nil, 0)
 		queue := cloud.Queue(spool.Visibility, dead, spool.MaxReceives)
 		waiting := cloud.Queue(spool.Visibility, dead, spool.MaxWaitingReceives)

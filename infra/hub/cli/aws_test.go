@@ -226,7 +226,7 @@ func examineConfigured(t *testing.T) {
 		t.Fatalf("the store is not connected:\n%s\n%s", connect.stderr, sync.stderr)
 	}
 	has(t, examined(t, exitDone, "--prefix", shop), map[string]doctor.State{
-		"segment": doctor.Note, "commerce": doctor.OK, "webhooks": doctor.OK, "secret": doctor.OK, "templates": doctor.OK, "clock": doctor.OK,
+		"segment": doctor.OK, "commerce": doctor.OK, "webhooks": doctor.OK, "secret": doctor.OK, "templates": doctor.OK, "clock": doctor.OK,
 	})
 }
 

@@ -253,6 +253,10 @@ func askAll(ctx context.Context, keyboard *terminal, s store.Store, current, wan
 		}
 	}
 	for _, t := range s.Trackings() {
+		// On a machine all optional ones are there. Those that the store does not use are no questions.
+		if t.Optional && s.Deployment == nil && cmp.Or(wanted[settings.Enabled(t)], current[settings.Enabled(t)]) != "true" {
+			continue
+		}
 		for _, q := range store.TrackingQuestions(t) {
 			if err := askOne(ctx, keyboard, q, cmp.Or(current[q.Name], defaults[q.Name]), wanted); err != nil {
 				return err

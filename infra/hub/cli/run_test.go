@@ -106,6 +106,9 @@ func TestEverySampleReachesSegmentAsPreviewShowsIt(t *testing.T) {
 	running.Set("commerce/client-id", commercetest.ClientID)
 	running.Set("commerce/client-secret", settings.BindSecret(store.URL, commercetest.ClientSecret))
 	for _, sample := range templates.Samples() {
+		if sample.Tracking == tracking.CustomerDeleted.Name {
+			continue // its message is a request to Segment's Public API, and not in the inbox
+		}
 		for path, answer := range sample.Answers {
 			store.AddAnswer(path, answer)
 		}
@@ -138,6 +141,9 @@ func observe(h *hubtest.Hub, sample templates.Sample) {
 	events := eventOf(sample.Body)
 	if slices.Contains(t.AsWell, events) {
 		events = t.Observes[0] + "," + events
+	}
+	if t.Optional && h.ParameterOr("tracking/"+t.Name+"/enabled", "false") != "true" {
+		h.Set("tracking/"+t.Name+"/enabled", "true")
 	}
 	if h.ParameterOr("tracking/"+t.Name+"/events", t.Observes[0]) != events {
 		h.Set("tracking/"+t.Name+"/events", events)

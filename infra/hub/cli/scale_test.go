@@ -260,7 +260,9 @@ func newLoad(t *testing.T, h *oneCore, segment *census) *load {
 		client: &http.Client{Timeout: hubtest.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: connections}},
 	}
 	for _, tracked := range tracking.All() {
-		l.webhooks = append(l.webhooks, l.webhooksOf(tracked))
+		if !tracked.Optional { // the others are disabled
+			l.webhooks = append(l.webhooks, l.webhooksOf(tracked))
+		}
 	}
 	return l
 }

@@ -83,8 +83,13 @@ func callsOf(t *testing.T, row tracking.Tracking) []string {
 		queues = append(queues, *queue.QueueUrl)
 	}
 	store := settings.NewEditableParameterStore(ssm.NewFromConfig(config), prefix)
+	message := `{"event": "x", "userId": "y"}`
+	if row.Call == tracking.Delete {
+		message = `{"regulationType": "DELETE_ONLY", "userId": "y"}`
+	}
 	for name, value := range map[string]string{
-		settings.WebhookSecret: secret, settings.SegmentWriteKey: "a-write-key", settings.SegmentHost: segment.URL, settings.Template(row): `{"event": "x", "userId": "y"}`,
+		settings.WebhookSecret: secret, settings.SegmentWriteKey: "a-write-key", settings.SegmentHost: segment.URL, settings.Template(row): message,
+		settings.SegmentAPIHost: segment.URL, settings.SegmentAPIToken: settings.BindSecret(segment.URL, "a-token"), settings.Enabled(row): "true",
 	} {
 		if err := store.Put(t.Context(), name, value); err != nil {
 			t.Fatal(err)

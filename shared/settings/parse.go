@@ -50,7 +50,7 @@ func Parse(t tracking.Tracking, parameters map[string]string) (relay.Config, err
 		Currencies: read(&r, CommerceCurrencies, nil, money.Parse),
 	}
 	if t.Call == tracking.Delete {
-		api := readPublicAPICredentials(&r)
+		api, _ := PublicAPICredentials(parameters) // a token that was entered for another host is none
 		config.Segment.APIHost, config.Segment.APIToken = api.URL, api.Token
 	}
 	if len(r.wrong) > 0 {

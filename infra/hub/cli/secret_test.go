@@ -35,7 +35,7 @@ func TestTheClientSecretIsSentToNoOtherHost(t *testing.T) {
 		{"at the keyboard", func(t *testing.T, dir string) {
 			keyboard := openKeyboard(t, nil, "configure", "--dir", dir, "--commerce-url", theirs.URL)
 			keyboard.answerUnseen("write key of the source", "\n")
-			for _, asked := range []string{"Segment: host", "Segment: path", "client id"} {
+			for _, asked := range []string{"Segment: host", "Segment: path", "token of the Public API", "client id"} {
 				keyboard.answer(asked, "\n")
 			}
 			keyboard.answerUnseen("client secret [not set]", "\n") // the present one is for another host

@@ -147,8 +147,13 @@ func TestASourceIsCreatedAndUsed(t *testing.T) {
 	if _, err := Create(t.Context(), client, "Lost"); err == nil || !strings.Contains(err.Error(), "hub sources list shows whether it was created") {
 		t.Errorf("an answer that is lost: %v", err)
 	}
-	server.NotSourceAdmin = true
-	if _, err := Create(t.Context(), client, "Not allowed"); err == nil || !strings.Contains(err.Error(), "Source Admin for all sources") {
+	other := publicapitest.New()
+	other.NotSourceAdmin = true
+	limited, err := publicapi.NewClient(publicapi.Credentials{URL: "http://segment.invalid", Token: publicapitest.Token}, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(t.Context(), limited, "Not allowed"); err == nil || !strings.Contains(err.Error(), "Source Admin for all sources") {
 		t.Errorf("without the role: %v", err)
 	}
 }

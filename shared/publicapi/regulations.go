@@ -18,12 +18,10 @@ const (
 	DeleteOnly         RegulationType = "DELETE_ONLY"
 )
 
-// The limits of one call of CreateRegulation: 5,000 users, or 4 MB. Segment accepts 600 calls a
-// minute, and 110,000 users a calendar month for the two types together.
-const (
-	MaxSubjects      = 5_000
-	MaxSubjectsBytes = 4 << 20
-)
+// MaxSubjects is the most users of one call of CreateRegulation, which also has a limit of 4 MB.
+// Segment accepts 600 calls a minute, and 110,000 users a calendar month for the two types
+// together.
+const MaxSubjects = 5_000
 
 // The statuses of a regulation, and of a destination in it. Failed is also the status of a
 // regulation if only a destination failed that cannot delete users: read the destinations.

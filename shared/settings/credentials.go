@@ -84,14 +84,10 @@ func readPublicAPIHost(r *reader) string {
 // is wrong. It never quotes the token.
 func PublicAPICredentials(parameters map[string]string) (publicapi.Credentials, error) {
 	r := reader{parameters: parameters}
-	return readPublicAPICredentials(&r), errors.Join(r.wrong...)
-}
-
-func readPublicAPICredentials(r *reader) publicapi.Credentials {
-	base := readPublicAPIHost(r)
-	token := read(r, SegmentAPIToken, "", parseSecretFor(base, SegmentAPIHost+" or follows from "+SegmentHost, ParseAPIHost))
+	base := readPublicAPIHost(&r)
+	token := read(&r, SegmentAPIToken, "", parseSecretFor(base, SegmentAPIHost+" or follows from "+SegmentHost, ParseAPIHost))
 	if token == "" {
-		return publicapi.Credentials{}
+		return publicapi.Credentials{}, errors.Join(r.wrong...)
 	}
-	return publicapi.Credentials{URL: base, Token: token}
+	return publicapi.Credentials{URL: base, Token: token}, errors.Join(r.wrong...)
 }

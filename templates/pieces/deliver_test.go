@@ -187,9 +187,13 @@ func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
 // recording is a Segment that accepts everything.
 type recording struct{ body []byte }
 
-func (s *recording) RoundTrip(r *http.Request) (answer *http.Response, err error) {
-	s.body, err = io.ReadAll(r.Body)
-	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, err
+func (s *recording) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	s.body = body
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }
 
 // message returns the first message, indented.

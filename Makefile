@@ -13,8 +13,8 @@ run: compiler ## Run everything on this machine: post webhooks, see what Segment
 
 .PHONY: test
 test: tools ## Run every test, with the race detector where there is concurrency
-	go test -race -timeout 40m $$(go list ./... | grep -vE '/infra(/stack|/emulator/account)?$$')
-	go test -timeout 40m ./infra ./infra/stack ./infra/emulator/account ./shared/jsonata
+	go test -race -timeout 25m $$(go list ./... | grep -vE '/infra(/stack|/emulator/account)?$$')
+	go test -timeout 25m ./infra ./infra/stack ./infra/emulator/account ./shared/jsonata
 
 .PHONY: tools
 tools: # reports which programs are missing that the tests need

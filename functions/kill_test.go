@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"commerce-segment/infra/emulator/standin"
+	"commerce-segment/infra/publicapitest"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/spool"
@@ -106,7 +108,11 @@ type killTest struct {
 func newKillTest(t *testing.T, tracked tracking.Tracking) *killTest {
 	aws, segment := standin.Start(t), newStandIn(t)
 	s := &killTest{cloud: deployed(t, aws, tracked), aws: aws, accepted: map[string]bool{}, delivered: map[string]map[string]bool{}}
+	publicAPI := httptest.NewServer(http.HandlerFunc(s.requestDeletion))
+	t.Cleanup(publicAPI.Close)
 	s.configure(segment, map[string]string{
+		settings.SegmentAPIHost: publicAPI.URL, settings.SegmentAPIToken: settings.BindSecret(publicAPI.URL, publicapitest.Token),
+		settings.Events(tracked): strings.Join(slices.Concat(tracked.Observes, tracked.AsWell), ","),
 		// A slow template, so that some processes are killed while they evaluate it.
 		settings.Template(tracked): `($sum([1..20000]); ` + templates.Default(tracked.Name) + `)`,
 	})
@@ -137,38 +143,65 @@ func newKillTest(t *testing.T, tracked tracking.Tracking) *killTest {
 			s.delivering.passes(moments[6], moments[7], func() { next.ServeHTTP(w, r) })
 		})
 	})
-	segment.answer(func(batch []json.RawMessage) (status int) {
-		s.delivering.passes(moments[4], moments[5], func() { status = s.take(batch) })
-		return status
+	segment.answer(func(batch []json.RawMessage) int {
+		ids := map[string]string{}
+		for _, message := range batch {
+			order, err := orderOf(message)
+			if err != nil {
+				t.Error(err)
+			}
+			ids[order] = idOf(t, message)
+		}
+		return s.take(ids)
 	})
 	return s
 }
 
-// take returns Segment's answer to a batch: it rejects some orders permanently, and sometimes
-// every batch.
-func (s *killTest) take(batch []json.RawMessage) (status int) {
-	if rand.N(8) == 0 {
-		return http.StatusServiceUnavailable
+// requestDeletion is Segment's Public API for customer-deleted, whose webhooks have the name of
+// an order as the user. https://docs.segmentapis.com/tag/Deletion-and-Suppression
+func (s *killTest) requestDeletion(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the function was killed while it sent the request
 	}
-	for _, message := range batch {
-		order, err := orderOf(message)
-		if err != nil {
-			s.t.Error(err)
-		}
-		if isRejected(order) {
-			return http.StatusBadRequest
-		}
+	var request struct{ SubjectIDs []string }
+	if err := json.Unmarshal(text, &request); err != nil {
+		s.t.Errorf("%s %s %s: %v", r.Method, r.URL.Path, text, err)
 	}
+	ids := map[string]string{}
+	for _, user := range request.SubjectIDs {
+		ids[user] = user
+	}
+	w.WriteHeader(s.take(ids))
+	io.WriteString(w, `{"data": {"regulateId": "regulation"}}`)
+}
+
+// take returns Segment's answer to orders, with the ids of their messages: it rejects some
+// orders permanently, and sometimes every request.
+func (s *killTest) take(ids map[string]string) (status int) {
+	s.delivering.passes(moments[4], moments[5], func() {
+		switch {
+		case rand.N(8) == 0:
+			status = http.StatusServiceUnavailable
+		case slices.ContainsFunc(slices.Collect(maps.Keys(ids)), isRejected):
+			status = http.StatusBadRequest
+		default:
+			status = http.StatusOK
+			s.record(ids)
+		}
+	})
+	return status
+}
+
+func (s *killTest) record(ids map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, message := range batch {
-		order, _ := orderOf(message)
+	for order, id := range ids {
 		if s.delivered[order] == nil {
 			s.delivered[order] = map[string]bool{}
 		}
-		s.delivered[order][idOf(s.t, message)] = true
+		s.delivered[order][id] = true
 	}
-	return http.StatusOK
 }
 
 // isRejected reports whether Segment rejects an order: every tenth.
@@ -190,10 +223,15 @@ func (s *killTest) run(kills int) {
 	s.delivering.left.Store(int64((kills + 1) / 2))
 	var poller sync.WaitGroup
 	defer poller.Wait()
-	posted := make(chan struct{})
-	poller.Go(func() { s.deliverAll(posted) })
+	posted, ended := make(chan struct{}), make(chan struct{})
+	poller.Go(func() { defer close(ended); s.deliverAll(posted) })
 	defer close(posted)
 	for order := 0; s.accepting.left.Load() > 0 || s.delivering.left.Load() > 0; order++ {
+		select {
+		case <-ended: // it has reported why
+			return
+		default:
+		}
 		// If the process was killed, Commerce gets no answer, and may never try again.
 		status, err := accepts(s.accepting, s.tracking, secret, s.shop.webhook(order))
 		switch {
@@ -258,7 +296,10 @@ func (s *killTest) losesNothing() {
 // deadOrders returns the number of dead letters of each order. It receives and deletes them
 // until the queue is empty: a message whose receive failed is invisible only for a time.
 func (s *killTest) deadOrders() map[string]int {
-	dead := map[string]int{}
+	dead, reason := map[string]int{}, "segment_400"
+	if s.tracking.Call == tracking.Delete {
+		reason = "deletion_400"
+	}
 	for visible, invisible := s.count(s.dead); visible+invisible > 0; visible, invisible = s.count(s.dead) {
 		for _, letter := range s.receive(s.dead) {
 			envelope, err := spool.Decode(*letter.Body)
@@ -269,7 +310,7 @@ func (s *killTest) deadOrders() map[string]int {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			equal(s.t, "the reason of "+webhook.ResourceID, aws.ToString(letter.MessageAttributes["Reason"].StringValue), "segment_400")
+			equal(s.t, "the reason of "+webhook.ResourceID, aws.ToString(letter.MessageAttributes["Reason"].StringValue), reason)
 			dead[webhook.ResourceID]++
 			if _, err := s.sqs.DeleteMessage(s.t.Context(), &sqs.DeleteMessageInput{QueueUrl: &s.dead, ReceiptHandle: letter.ReceiptHandle}); err != nil {
 				s.t.Fatal(err)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/redact"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/segment"
@@ -163,14 +165,14 @@ func (s *Sender) sendBatch(ctx context.Context, p *Position, known KnownFacts, j
 	if err != nil {
 		return err
 	}
-	sent, lacking, rejected, err := s.send(ctx, journal, executions.KindBackfill, slices.DeleteFunc(facts, known.hasSent), known)
+	result, err := s.send(ctx, journal, executions.KindBackfill, slices.DeleteFunc(facts, known.hasSent), known)
 	if err != nil {
 		return err
 	}
-	p.Sent += sent
-	p.Lacking += lacking
-	p.Rejected += len(rejected)
-	p.Rejections = slices.Concat(p.Rejections, rejected)
+	p.Sent += result.Sent
+	p.Lacking += result.Lacking
+	p.Rejected += len(result.Rejected)
+	p.Rejections = slices.Concat(p.Rejections, result.Rejected)
 	p.Rejections = p.Rejections[:min(len(p.Rejections), rejectionsListed)]
 	for _, r := range batch {
 		p.pass(r)
@@ -178,16 +180,31 @@ func (s *Sender) sendBatch(ctx context.Context, p *Position, known KnownFacts, j
 	return p.save()
 }
 
+// Result is what became of facts.
+type Result struct {
+	Sent     int // messages
+	Lacking  int // sent messages that lack optional fields
+	Rejected []Rejection
+}
+
+// LackingFields says how many sent messages lack optional fields; empty if none does.
+func LackingFields(messages int) string {
+	if messages == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Optional fields are missing in %s of these, because Commerce did not answer a call of their template.", words.Count(messages, "message"))
+}
+
 // send sends facts, without the partial refunds that are known to be sent, and adds what became of
-// each to the journal. The kind is that of the journal's lines. lacking is how many of the sent
-// messages lack optional fields.
-func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts []fact, known KnownFacts) (sent, lacking int, rejected []Rejection, err error) {
+// each to the journal. The kind is that of the journal's lines.
+func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts []fact, known KnownFacts) (result Result, err error) {
 	all, err := s.write(ctx, facts, true)
 	if err != nil {
-		return 0, 0, nil, err
+		return result, err
 	}
 	all = slices.DeleteFunc(all, known.hasMessage)
 	sent, rejected, left, err := s.deliver(ctx, all)
+	result.Sent, result.Rejected = sent, rejected
 	about := executions.Line{Time: time.Now().UTC(), Kind: kind, By: journal.by}
 	if len(s.to) > 0 {
 		about.Detail = "only to " + strings.Join(s.to, " and ")
@@ -198,10 +215,10 @@ func (s *Sender) send(ctx context.Context, journal *Journal, kind string, facts 
 			entries[i].key = ""
 		}
 		if line := entries[i].line; line.LeftOut > 0 {
-			lacking += line.Messages
+			result.Lacking += line.Messages
 		}
 	}
-	return sent, lacking, rejected, errors.Join(err, journal.add(entries))
+	return result, errors.Join(err, journal.add(entries))
 }
 
 // idsInLine is how many messageIds a line of the journal lists.

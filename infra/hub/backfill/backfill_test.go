@@ -459,6 +459,27 @@ func (s *shop) put(kind Kind, webhook commerce.Webhook) {
 	}
 }
 
+func TestAReconciliationCountsTheMessagesWithoutOptionalFields(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, known := openShop(t), &arrivalLog{}
+		s.options.Only = []string{tracking.OrderCompleted.Name}
+		s.configure(tracking.OrderCompleted, func(c *relay.Config) {
+			c.Template = `{"event": "Order Completed", "properties": {"file": $commerce("/v2/files/" & payload.data.payment, 800).data}}`
+		})
+		s.commerce.Fail(commercetest.Fault{Path: "/v2/files/paid", Status: http.StatusServiceUnavailable, Times: 1000})
+		s.addOrder(1, day, "complete", "paid")
+		s.addOrder(2, day.Add(time.Hour), "complete", "refunded")
+		missing := s.compare(known, day, day.AddDate(0, 0, 1)).Missing
+		result, err := s.sender().Send(t.Context(), missing, s.journal(), func(int) {})
+		if err != nil || result.Sent != 2 || result.Lacking != 1 {
+			t.Errorf("%+v, %v: want 2 messages, of which 1 lacks fields", result, err)
+		}
+		if got := LackingFields(result.Lacking); !strings.HasPrefix(got, "Optional fields are missing in 1 message of these") {
+			t.Error(got)
+		}
+	})
+}
+
 func TestABackfillCountsTheMessagesWithoutOptionalFields(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t)

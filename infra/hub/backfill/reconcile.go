@@ -245,23 +245,24 @@ func (c comparing) within(f fact) (within, clear bool) {
 // Send sends missing facts and adds them to the journal. It calls progress with the number
 // of facts that it has processed. After a run that was killed, the user compares again:
 // facts that were sent are in the journal, or are sent again with the same messageIds.
-func (s *Sender) Send(ctx context.Context, missing []Missing, journal *Journal, progress func(int)) (sent int, rejected []Rejection, err error) {
+func (s *Sender) Send(ctx context.Context, missing []Missing, journal *Journal, progress func(int)) (total Result, err error) {
 	done := 0
 	for part := range slices.Chunk(missing, batchLength) {
 		facts, err := s.find(ctx, part)
 		if err != nil {
-			return sent, rejected, err
+			return total, err
 		}
-		n, _, more, err := s.send(ctx, journal, executions.KindReconcile, facts, KnownFacts{})
-		sent += n
-		rejected = append(rejected, more...)
+		result, err := s.send(ctx, journal, executions.KindReconcile, facts, KnownFacts{})
+		total.Sent += result.Sent
+		total.Lacking += result.Lacking
+		total.Rejected = append(total.Rejected, result.Rejected...)
 		if err != nil {
-			return sent, rejected, err
+			return total, err
 		}
 		done += len(part)
 		progress(done)
 	}
-	return sent, rejected, nil
+	return total, nil
 }
 
 // find reads the resources of missing facts again: a comparison keeps only their ids.

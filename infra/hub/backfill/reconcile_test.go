@@ -79,12 +79,12 @@ func TestAReconciliationSendsExactlyTheMissingEvents(t *testing.T) {
 		// The first run is killed, and the second one starts from the beginning.
 		ctx, kill := context.WithCancel(t.Context())
 		s.segment.answer = func(int, []byte) (int, error) { kill(); return http.StatusOK, errKilled }
-		if _, _, err := s.sender().Send(ctx, c.Missing, s.journal(), func(int) {}); err == nil {
+		if _, err := s.sender().Send(ctx, c.Missing, s.journal(), func(int) {}); err == nil {
 			t.Fatal("it was done before it was killed")
 		}
 		s.segment.answer = nil
 		c = s.compare(known, day, day.AddDate(0, 0, 1))
-		if _, _, err := s.sender().Send(t.Context(), c.Missing, s.journal(), func(int) {}); err != nil {
+		if _, err := s.sender().Send(t.Context(), c.Missing, s.journal(), func(int) {}); err != nil {
 			t.Fatal(err)
 		}
 		for id := range s.segment.times {

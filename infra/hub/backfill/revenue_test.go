@@ -192,9 +192,9 @@ func TestTheMissingRevenueIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openRevenue(t)
 		id, _ := s.addSale()
-		sent, rejected, err := s.sender().Send(t.Context(), s.revenue(&arrivalLog{}).Missing, s.journal(), func(int) {})
-		if sent != 1 || len(rejected) > 0 || err != nil || s.segment.times[messageID(tracking.OrderCompleted, id)] != 1 {
-			t.Fatalf("%d are sent, %v are rejected: %v", sent, rejected, err)
+		result, err := s.sender().Send(t.Context(), s.revenue(&arrivalLog{}).Missing, s.journal(), func(int) {})
+		if result.Sent != 1 || len(result.Rejected) > 0 || err != nil || s.segment.times[messageID(tracking.OrderCompleted, id)] != 1 {
+			t.Fatalf("%+v: %v", result, err)
 		}
 		if r := s.revenue(&arrivalLog{}); len(r.Missing) > 0 || r.Days[0].Sent.String() != "100.00" {
 			t.Errorf("afterwards: %v, %v", r.Missing, r.says())

@@ -221,6 +221,13 @@ func printSamples(w io.Writer, plan backfill.Plan) error {
 	return err
 }
 
+// printLacking prints how many sent messages lack optional fields.
+func printLacking(w io.Writer, messages int) {
+	if lacking := backfill.LackingFields(messages); lacking != "" {
+		fmt.Fprintln(w, lacking, "hub executions shows which.")
+	}
+}
+
 // sendBackfill sends the events from a position on.
 func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Position, known backfill.KnownFacts) error {
 	bar := newProgress(cmd.ErrOrStderr(), "events sent", position.Events)
@@ -231,9 +238,7 @@ func sendBackfill(cmd *cobra.Command, t store.Backfill, position *backfill.Posit
 		return fmt.Errorf("%w\nSent so far: %s. To continue, run the same command again", stoppedBy(cmd, err), words.Count(position.Sent, "event"))
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s of %s sent.\n", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources))
-	if position.Lacking > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "Optional fields are missing in %s of these, because Commerce did not answer a call of their template: hub executions shows which.\n", words.Count(position.Lacking, "message"))
-	}
+	printLacking(cmd.OutOrStdout(), position.Lacking)
 	if position.Rejected > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "Events that were not sent, because Segment rejects or would drop them: %d.\n", position.Rejected)
 		printRejected(cmd.OutOrStdout(), position.Rejections, position.Rejected)

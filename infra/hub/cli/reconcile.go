@@ -149,13 +149,14 @@ func printMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) 
 func sendMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) error {
 	bar := newProgress(cmd.ErrOrStderr(), "missing events sent", len(c.Missing))
 	bar.at(0)
-	sent, rejected, err := t.Send(cmd.Context(), c.Missing, t.Journal(userName()), bar.at)
+	result, err := t.Send(cmd.Context(), c.Missing, t.Journal(userName()), bar.at)
 	bar.done()
 	if err != nil {
-		return fmt.Errorf("%w\nSent so far: %s. To continue, run the same command again", stoppedBy(cmd, err), words.Count(sent, "event"))
+		return fmt.Errorf("%w\nSent so far: %s. To continue, run the same command again", stoppedBy(cmd, err), words.Count(result.Sent, "event"))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s sent.\n", words.Count(sent, "event"))
-	if len(rejected) > 0 {
+	fmt.Fprintf(cmd.OutOrStdout(), "Done: %s sent.\n", words.Count(result.Sent, "event"))
+	printLacking(cmd.OutOrStdout(), result.Lacking)
+	if rejected := result.Rejected; len(rejected) > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "Events that were not sent, because Segment rejects or would drop them: %d.\n", len(rejected))
 		printRejected(cmd.OutOrStdout(), rejected[:min(listed, len(rejected))], len(rejected))
 	}

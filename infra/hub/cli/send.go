@@ -166,6 +166,10 @@ func printReceived(cmd *cobra.Command, client local.Client, before int, t tracki
 		return err
 	}
 	why := whyNotSent(cmd.Context(), t, config, webhook)
+	if why == "" && t.Call == tracking.Delete {
+		fmt.Fprintln(cmd.ErrOrStderr(), "The hub sends it to Segment's Public API, not to the inbox: hub deletions shows the request.")
+		return nil
+	}
 	messages, err := client.AwaitMessages(cmd.Context(), unexpectedWithin, before, webhook.ResourceID)
 	if err == nil && len(messages) == 0 && why == "" {
 		why = "the hub may be retrying, see its log"
@@ -197,6 +201,9 @@ func whyNotSent(ctx context.Context, t tracking.Tracking, config relay.Config, w
 	}
 	if config.Segment.WriteKey == "" {
 		return retriedUntilFixed(errors.New("no write key is set in " + settings.SegmentWriteKey))
+	}
+	if t.Call == tracking.Delete && config.Segment.APIToken == "" {
+		return retriedUntilFixed(errors.New("no token of Segment's Public API is set in " + settings.SegmentAPIToken))
 	}
 	var invalid *segment.InvalidError
 	switch messages, err := render.Render(ctx, t, compiled.WithCurrencies(config.Currencies), nil, config.Segment.WriteKey, webhook, time.Now()); {

@@ -359,7 +359,7 @@ func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.
 			return failed(ctx, err, fmt.Sprintf("%d of %d events sent. You can resume the backfill from there at any time.", position.Sent, position.Events))
 		}
 		return finding{
-			Notice: fmt.Sprintf("Done: %s of %s sent.", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources)),
+			Notice: strings.TrimSpace(fmt.Sprintf("Done: %s of %s sent. %s", words.Count(position.Sent, "event"), position.Kind.Count(position.Resources), backfill.LackingFields(position.Lacking))),
 			Unsent: unsent{position.Rejections, position.Rejected},
 		}
 	})
@@ -369,13 +369,13 @@ func (c *Console) backfill(w http.ResponseWriter, r *http.Request, opened store.
 func (c *Console) sendMissing(w http.ResponseWriter, r *http.Request, opened store.Backfill, missing []backfill.Missing) {
 	work := job{Title: "Sending missing events to Segment", Counts: "missing events sent", Of: len(missing)}
 	c.begin(w, r, work, func(ctx context.Context, at func(int)) finding {
-		sent, rejected, err := opened.Send(ctx, missing, opened.Journal(senderOf(ctx)), at)
+		result, err := opened.Send(ctx, missing, opened.Journal(senderOf(ctx)), at)
 		if err != nil {
-			return failed(ctx, err, fmt.Sprintf("%s sent. To continue, compare again: the events that were sent are no longer missing.", words.Count(sent, "event")))
+			return failed(ctx, err, fmt.Sprintf("%s sent. To continue, compare again: the events that were sent are no longer missing.", words.Count(result.Sent, "event")))
 		}
 		return finding{
-			Notice: fmt.Sprintf("Done: %s sent.", words.Count(sent, "event")),
-			Unsent: unsent{rejected[:min(len(rejected), namedAtMost)], len(rejected)},
+			Notice: strings.TrimSpace(fmt.Sprintf("Done: %s sent. %s", words.Count(result.Sent, "event"), backfill.LackingFields(result.Lacking))),
+			Unsent: unsent{result.Rejected[:min(len(result.Rejected), namedAtMost)], len(result.Rejected)},
 		}
 	})
 }

@@ -51,6 +51,20 @@ func TestThePageExplainsEachDifference(t *testing.T) {
 	}
 }
 
+// What Segment did to the messages of a template is said where the template is edited.
+func TestATemplateShowsWhatSegmentDroppedOfItsEvents(t *testing.T) {
+	s, c := browseInbox(t)
+	sends(t, c, func(w *receivedtest.World) {
+		w.Send(3, receivedtest.Order, 9)
+		w.Segment.FilteredAtSource(w.Source, "track", receivedtest.Order, "Schema: event blocked", w.At(3), 4)
+		w.Receive(3, receivedtest.Order, 5)
+	})
+	page := s.showsSoon("/templates/order-completed", "Segment blocked 4 messages of Order Completed at the source. Reason: Schema: event blocked.")
+	wants(t, page, `<a href="./revenue#received">`)
+	_, other := s.get("/templates/order-updated")
+	lacks(t, other, "Segment blocked", "What Segment did with the messages")
+}
+
 func TestTheOverviewSaysHowMuchSegmentReceived(t *testing.T) {
 	s, c := browseInbox(t)
 	sends(t, c, func(w *receivedtest.World) {

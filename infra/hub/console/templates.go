@@ -10,6 +10,7 @@ import (
 
 	"commerce-segment/infra/hub/console/difference"
 	"commerce-segment/infra/hub/lint"
+	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -78,6 +79,7 @@ type editorData struct {
 	Preview  preview
 	Conflict difference.Sides // the template that another user saved meanwhile, and the one in the form
 	Versions []version
+	Received []received.Finding // about the events of this template
 }
 
 // Changed reports whether the form has unsaved changes.
@@ -130,6 +132,9 @@ func (c *Console) showEditor(w http.ResponseWriter, r *http.Request, status int,
 	data.Versions = versions
 	data.Events = c.events(r.Context(), data.Form.Tracking)
 	data.Preview = c.preview(r.Context(), data.Form)
+	if report := c.lastReceived(); report != nil {
+		data.Received = report.About(data.Form.Tracking)
+	}
 	c.show(w, r, status, "templates-edit", view{Title: data.Form.Tracking.Title, Path: "/templates", Alert: alert, Data: data})
 }
 

@@ -10,6 +10,7 @@ import (
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
+	"commerce-segment/shared/tracking"
 )
 
 // clock formats an hour in the time zone of this machine.
@@ -85,7 +86,7 @@ func (c comparison) judgeDrops() {
 		if n == 0 {
 			continue
 		}
-		c.add(Finding{Key: key("failed", d.Event, d.Reason), Severity: Warning,
+		c.add(Finding{Key: key("failed", d.Event, d.Reason), Severity: Warning, Trackings: c.sendersOf(d.Event),
 			Says: fmt.Sprintf("%s failed on ingest: dropped by Segment's validation. Event: %s. Reason: %s.", words.Count(n, "message"), chars.Line(d.Event.String()), reasonOf(d)),
 			Do:   "Fix the template so that the field which the reason names is right: hub lint" + c.flag + " finds most such mistakes. " + resend(c.Since, c.flag)})
 	}
@@ -94,7 +95,7 @@ func (c comparison) judgeDrops() {
 		if n == 0 {
 			continue
 		}
-		c.add(Finding{Key: key("blocked", d.Event, d.Reason), Severity: Warning,
+		c.add(Finding{Key: key("blocked", d.Event, d.Reason), Severity: Warning, Trackings: c.sendersOf(d.Event),
 			Says: fmt.Sprintf("Segment blocked %s at the source. Reason: %s.", of(n, d.Event), reasonOf(d)),
 			Do:   "Allow the event in the schema of the source in Segment, or add it to the tracking plan of the source. If it is blocked on purpose, disable its tracking: hub settings" + c.flag + " shows the parameter."})
 	}
@@ -103,6 +104,16 @@ func (c comparison) judgeDrops() {
 // key returns the key of a finding about an event.
 func key(kind string, event Event, more ...string) string {
 	return strings.Join(append([]string{kind, event.String()}, more...), "/")
+}
+
+// sendersOf returns the names of the trackings that sent an event.
+func (c comparison) sendersOf(event Event) (names []string) {
+	for _, t := range tracking.All() {
+		if slices.Contains(c.byTracking[t.Name], event) {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 // of returns a number of messages of an event.
@@ -124,14 +135,14 @@ func (c comparison) fewer(t Total, missing int) Finding {
 	if missing == t.distinct() {
 		says = fmt.Sprintf("Segment received none of %s from %s until %s", of(missing, t.Event), clock(c.Since), clock(c.Until))
 	}
-	return Finding{Key: key("fewer", t.Event), Severity: severityOf(missing, t.distinct()),
+	return Finding{Key: key("fewer", t.Event), Severity: severityOf(missing, t.distinct()), Trackings: c.sendersOf(t.Event),
 		Says: says + ". They are neither late nor dropped for a reason that Segment names.",
 		Do:   "hub received --hours" + c.flag + " shows in which hours. Look at the event in the schema and the delivery overview of the source in Segment. " + resend(c.Since, c.flag)}
 }
 
 // moreFinding reports that more messages were received than sent.
 func (c comparison) moreFinding(t Total, more int) Finding {
-	f := Finding{Key: key("more", t.Event), Severity: Note,
+	f := Finding{Key: key("more", t.Event), Severity: Note, Trackings: c.sendersOf(t.Event),
 		Says: fmt.Sprintf("Segment received %d more messages of %s than were sent from %s until %s. Something else sends this call to the same source.", more, chars.Line(t.Event.String()), clock(c.Since), clock(c.Until)),
 		Do:   "Find the other sender: a website or an app with the same write key, another hub, another connector of Elastic Path, or hub backfill on another machine."}
 	if t.Type != "track" { // websites identify their users too

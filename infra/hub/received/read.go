@@ -46,7 +46,7 @@ func Read(ctx context.Context, o Options, now time.Time) (*Report, error) {
 	r.Since, r.Until = o.period(now)
 	q, err := o.question(ctx, r)
 	if err != nil {
-		r.NotAsked, r.Unknown = true, words.OneLine(err.Error())
+		r.Unknown = words.OneLine(err.Error())
 		return r, nil
 	}
 	sent, err := o.sent(ctx, r, executions.RetriedFor)
@@ -77,11 +77,12 @@ type question struct {
 	configs map[string]relay.Config
 }
 
-// question reads the settings.
+// question reads the settings. If they are why Segment is not asked, the report says so too.
 func (o Options) question(ctx context.Context, r *Report) (question, error) {
 	q := question{Report: r, options: o}
 	var err error
 	if q.client, err = o.Store.PublicAPI(ctx); err != nil {
+		r.NotAsked = errors.Is(err, store.ErrNoAPIToken)
 		return q, err
 	}
 	if q.configs, err = o.Store.Configs(ctx, o.Inbox); err != nil {
@@ -89,8 +90,10 @@ func (o Options) question(ctx context.Context, r *Report) (question, error) {
 	}
 	switch to := q.endpoint(); {
 	case to.Host == o.Inbox || store.IsInboxKey(to.WriteKey):
+		r.NotAsked = true
 		return q, errors.New("messages go to the inbox of the hub on this machine")
 	case strings.TrimSpace(to.WriteKey) == "":
+		r.NotAsked = true
 		return q, errors.New("there is no write key")
 	}
 	return q, nil

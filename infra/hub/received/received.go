@@ -142,6 +142,19 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	Says     string   `json:"says"`
 	Do       string   `json:"do,omitempty"`
+	// Trackings are the names of those that sent the event of the finding; empty if it is not about
+	// one event.
+	Trackings []string `json:"trackings,omitempty"`
+}
+
+// About returns the findings about an event that the tracking sent.
+func (r Report) About(t tracking.Tracking) (found []Finding) {
+	for _, f := range r.Findings {
+		if slices.Contains(f.Trackings, t.Name) {
+			found = append(found, f)
+		}
+	}
+	return found
 }
 
 // sortFindings sorts findings, the worst first.

@@ -48,7 +48,7 @@ a webhook destination at the source of the other connector, and run compare with
 destination is read from ` + compareSecret + ` in the environment; without it every post is
 accepted. Segment signs only the first message of a batch.
 
-Ours are, in this order:
+The messages of this store (ours) are the first of these that is available:
   --ours FILE   messages in a file, in the same forms
   Commerce      if the store is connected to Commerce: what happened to its orders and customers
                 in the period of FILE, as hub backfill sends it with the store's templates.
@@ -58,10 +58,10 @@ Ours are, in this order:
 Messages are paired by event and order: names that differ only in case, spaces or _ are the
 same event. The order is properties.order_id, or if there is none checkout_id, transaction_id or
 id. Other calls are paired by userId. Of several messages of an order, as for its updates, those
-nearest in time are paired, if they are within a day. If several fit, none of them is paired. A
-message without an id is not paired, and a messageId is never compared.
+nearest in time are paired, if they are within a day. If several match equally well, none of
+them is paired. A message without an id is not paired, and a messageId is never compared.
 
-Our messages from before the first and after the last message of FILE are left out. Each side can
+Our messages from before the first or after the last message of FILE are left out. Each side can
 have up to a million messages. Temporary files take as much space as the messages.`,
 		Example: `  hub compare theirs.jsonl
   hub compare theirs.jsonl.gz --prefix /commerce-segment --csv > differences.csv
@@ -190,7 +190,7 @@ func (o compareOptions) addOurs(cmd *cobra.Command, set *compare.Set) (source st
 	if errors.Is(err, store.ErrNotConnected) && s.Deployment == nil {
 		inbox, failed := client.Inbox(cmd.Context())
 		if failed != nil {
-			return "", fmt.Errorf("there is nothing to compare with: %w, and the inbox cannot be read: %w. Or name a file with --ours", err, failed)
+			return "", fmt.Errorf("there is nothing to compare with: %w, and the inbox cannot be read: %w. Name a file with --ours", err, failed)
 		}
 		defer inbox.Close()
 		return "the inbox of the hub at " + client.URL, set.AddOurs(cmd.Context(), compare.Read(inbox))
@@ -205,7 +205,7 @@ func (o compareOptions) addOurs(cmd *cobra.Command, set *compare.Set) (source st
 // in the period of theirs and a day before and after it: a time may differ.
 func (o compareOptions) addFromCommerce(cmd *cobra.Command, s store.Store, inbox string, set *compare.Set) error {
 	if set.Since.IsZero() {
-		return errors.New("no message of theirs has a timestamp, so it is not known which period of Commerce to read: name a file with --ours")
+		return errors.New("no message in the file has a timestamp, so the period to read from Commerce is not known: name a file with --ours")
 	}
 	from, err := s.OpenBackfill(cmd.Context(), store.BackfillOptions{Kinds: []backfill.Kind{backfill.Orders, backfill.Customers}, Rate: backfill.DefaultRate, Inbox: inbox})
 	if err != nil {
@@ -241,7 +241,7 @@ func printCompared(w io.Writer, c *compare.Comparison, file, source string) erro
 		return err
 	}
 	if outside > 0 {
-		fmt.Fprintf(w, "Left out: %s of ours from before their first or after their last one.\n", words.Count(outside, "message"))
+		fmt.Fprintf(w, "Left out: %s of this store, from before the first or after the last message of the file.\n", words.Count(outside, "message"))
 	}
 	printUnlike(w, c)
 	if err := printDifferences(w, c); err != nil {
@@ -307,10 +307,10 @@ func printUsers(w io.Writer, c *compare.Comparison) {
 	}
 	fmt.Fprintf(w, "\n%s with another userId: after a switch these events belong to other users in Segment.\n", words.Count(c.Users.Changed, "pair"))
 	if c.Users.Split > 0 {
-		fmt.Fprintf(w, "Split: %s of theirs would be several of ours.\n", words.Count(c.Users.Split, "user"))
+		fmt.Fprintf(w, "Split: %s of theirs would each become several users of ours.\n", words.Count(c.Users.Split, "user"))
 	}
 	if c.Users.Merged > 0 {
-		fmt.Fprintf(w, "Merged: %s of ours would be several of theirs.\n", words.Count(c.Users.Merged, "user"))
+		fmt.Fprintf(w, "Merged: %s of ours would each combine several users of theirs.\n", words.Count(c.Users.Merged, "user"))
 	}
 }
 

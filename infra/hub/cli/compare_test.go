@@ -104,7 +104,7 @@ func TestCompareReadsOursFromAFile(t *testing.T) {
 		{nil, "name the file with the messages of the other connector"},
 		{[]string{theirs + "-none"}, "no such file"},
 		{[]string{theirFile(t, `{"id":7}`)}, `line 1: it has no "type"`},
-		{[]string{theirFile(t), "--ours", ours}, "there is no message in it"},
+		{[]string{theirFile(t), "--ours", ours}, "it contains no messages"},
 		{[]string{theirs, "--listen", "127.0.0.1:0", "--save", ours}, "compares no file"},
 		{[]string{"--listen", "127.0.0.1:0"}, "save"},
 		{[]string{theirs, "--dir", t.TempDir(), "--addr", "127.0.0.1:1"}, "there is nothing to compare with: the store is not connected to Commerce"},

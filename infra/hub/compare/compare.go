@@ -88,17 +88,17 @@ type Set struct {
 	parts *parts
 	Comparison
 
-	events map[string]*Event
-	found  map[[3]string]*Difference // by kind, field and plain name of the event
-	users  users
-	ledger ledger
+	events   map[string]*Event
+	found    map[[3]string]*Difference // by kind, field and normalized name of the event
+	users    users
+	revenues revenues
 }
 
 // Open returns an empty set. It keeps messages in temporary files until it is closed.
 func Open() (*Set, error) {
 	files, err := newParts()
 	return &Set{
-		parts: files, events: map[string]*Event{}, found: map[[3]string]*Difference{}, ledger: ledger{},
+		parts: files, events: map[string]*Event{}, found: map[[3]string]*Difference{}, revenues: revenues{},
 		users: users{theirs: map[uint64]uint64{}, ours: map[uint64]uint64{}, split: map[uint64]bool{}, merged: map[uint64]bool{}},
 	}, err
 }
@@ -145,7 +145,7 @@ func (s *Set) add(ctx context.Context, side byte, messages Messages, count func(
 }
 
 // ErrEmpty reports that there are no messages of the other connector.
-var ErrEmpty = errors.New("there is no message in it")
+var ErrEmpty = errors.New("it contains no messages")
 
 // Compare compares the messages. The result has the pairs of the order or user with the given id,
 // which may be empty.
@@ -170,7 +170,7 @@ func (s *Set) Compare(ctx context.Context, id string) (*Comparison, error) {
 }
 
 // compare compares the messages of a key.
-func (s *Set) compare(both sides, id string) {
+func (s *Set) compare(both keyMessages, id string) {
 	var e *Event
 	for _, m := range both.ours {
 		e = s.event(m)
@@ -211,18 +211,18 @@ func (s *Set) compare(both sides, id string) {
 // paired. Copies are not in the revenue, because Segment drops them.
 func (s *Set) addOneSided(p pairs, unclear Kind) {
 	for _, m := range p.copies {
-		s.whole(Copy, m)
+		s.countMessage(Copy, m)
 	}
 	for kind, messages := range map[Kind][]Message{OnlyTheirs: p.onlyTheirs, Repeated: p.repeated, unclear: p.unclearTheirs} {
 		for _, m := range messages {
-			s.whole(kind, m)
-			s.ledger.addTheirs(m, kind)
+			s.countMessage(kind, m)
+			s.revenues.addTheirs(m, kind)
 		}
 	}
 	for kind, messages := range map[Kind][]Message{OnlyOurs: p.onlyOurs, unclear: p.unclearOurs} {
 		for _, m := range messages {
-			s.whole(kind, m)
-			s.ledger.addOurs(m, kind)
+			s.countMessage(kind, m)
+			s.revenues.addOurs(m, kind)
 		}
 	}
 }
@@ -231,7 +231,7 @@ func (s *Set) addOneSided(p pairs, unclear Kind) {
 func (s *Set) addPair(e *Event, theirs, ours Message, id string) {
 	found := differences(theirs, ours)
 	s.users.add(textOf(theirs.fields["userId"]), textOf(ours.fields["userId"]))
-	s.ledger.addPair(theirs, ours)
+	s.revenues.addPair(theirs, ours)
 	if id != "" && (theirs.id == id || ours.id == id) {
 		s.Pairs = append(s.Pairs, newPair(theirs, ours, found))
 	}
@@ -241,26 +241,26 @@ func (s *Set) addPair(e *Event, theirs, ours Message, id string) {
 	for _, d := range byKind(found) {
 		one := s.difference(d.kind, d.field(), ours)
 		if d.kind == Later || d.kind == Earlier {
-			one.apart(d)
+			one.addTimeDifference(d)
 		}
 	}
 }
 
 // event returns the numbers of a message's event.
 func (s *Set) event(m Message) *Event {
-	name := plain(m.name)
+	name := normalized(m.name)
 	if s.events[name] == nil {
 		s.events[name] = &Event{Name: m.name}
 	}
 	return s.events[name]
 }
 
-// whole counts a difference of a whole message.
-func (s *Set) whole(kind Kind, m Message) { s.difference(kind, "", m) }
+// countMessage counts a difference of a whole message.
+func (s *Set) countMessage(kind Kind, m Message) { s.difference(kind, "", m) }
 
 // difference counts a difference.
 func (s *Set) difference(kind Kind, field string, m Message) *Difference {
-	key := [3]string{string(kind), field, plain(m.name)}
+	key := [3]string{string(kind), field, normalized(m.name)}
 	d := s.found[key]
 	if d == nil {
 		d = &Difference{Kind: kind, Field: field, Examples: []string{}}
@@ -273,8 +273,8 @@ func (s *Set) difference(kind Kind, field string, m Message) *Difference {
 	return d
 }
 
-// apart notes how far apart two times are.
-func (d *Difference) apart(of difference) {
+// addTimeDifference notes how far apart two times are.
+func (d *Difference) addTimeDifference(of difference) {
 	theirs, _ := timeOf(of.theirs)
 	ours, _ := timeOf(of.ours)
 	seconds := theirs.Sub(ours).Abs().Seconds()
@@ -302,9 +302,9 @@ func (s *Set) finish() {
 			cmp.Compare(b.Events, a.Events), strings.Compare(a.Field, b.Field), strings.Compare(a.Event, b.Event))
 	})
 	s.Users = Users{s.users.changed, len(s.users.split), len(s.users.merged)}
-	s.Revenue = s.ledger.rows()
+	s.Revenue = s.revenues.rows()
 	for i := range s.Revenue {
-		s.Revenue[i].Event = s.events[plain(s.Revenue[i].Event)].Name
+		s.Revenue[i].Event = s.events[normalized(s.Revenue[i].Event)].Name
 	}
 }
 

@@ -20,12 +20,12 @@ const (
 	OnlyOurs   Kind = "only in ours"
 	Repeated   Kind = "more than once in theirs" // with the same content
 	Copy       Kind = "a copy with the same messageId in theirs"
-	Unclear    Kind = "not paired: several fit"
+	Unclear    Kind = "not paired: several messages match"
 	NoID       Kind = "not paired: without an id"
 	Named      Kind = "named differently"
 	Later      Kind = "later in theirs"
 	Earlier    Kind = "earlier in theirs"
-	OtherSign  Kind = "with the other sign"
+	OtherSign  Kind = "with the opposite sign"
 	OtherCase  Kind = "different case or spaces"
 	OtherOrder Kind = "in another order"
 	OtherValue Kind = "another value"
@@ -78,17 +78,17 @@ func (d *differ) add(kind Kind, place []string, theirs, ours any) {
 }
 
 // objects compares two objects. A member that only one has is compared with one that has the same
-// plain name in the other.
+// normalized name in the other.
 func (d *differ) objects(place []string, theirs, ours map[string]any) {
-	alone := map[string]string{} // the keys that only theirs has, by their plain names
+	alone := map[string]string{} // the keys that only theirs has, by their normalized names
 	for key := range theirs {
 		if _, both := ours[key]; !both {
-			alone[plain(key)] = max(alone[plain(key)], key)
+			alone[normalized(key)] = max(alone[normalized(key)], key)
 		}
 	}
 	matched := map[string]bool{}
 	for _, key := range slices.Sorted(maps.Keys(ours)) {
-		there, other := theirs[key], alone[plain(key)]
+		there, other := theirs[key], alone[normalized(key)]
 		if _, both := theirs[key]; !both && other != "" && !matched[other] {
 			there, matched[other] = theirs[other], true
 			d.add(Named, append(place, key), other, key)

@@ -45,7 +45,7 @@ var orderIDs = []string{"order_id", "checkout_id", "transaction_id", "id"}
 func Parse(text json.RawMessage) (Message, error) {
 	fields, err := decoded(text)
 	if err != nil {
-		return Message{}, errors.New("it is no JSON object")
+		return Message{}, errors.New("it is not a JSON object")
 	}
 	return messageOf(text, fields)
 }
@@ -113,7 +113,7 @@ func callOf(fields map[string]any) (string, error) {
 	case hasTraits:
 		call = "identify"
 	default:
-		return "", errors.New(`it has no "type", such as track or identify: it is no Segment message`)
+		return "", errors.New(`it has no "type", such as track or identify: it is not a Segment message`)
 	}
 	if call == "track" && textOf(fields["event"]) == "" {
 		return "", errors.New(`it is a track call without the name of an "event"`)
@@ -137,9 +137,9 @@ func member(object map[string]any, name string) any {
 	if value, ok := object[name]; ok {
 		return value
 	}
-	found, wanted := "", plain(name)
+	found, wanted := "", normalized(name)
 	for key := range object {
-		if (found == "" || key < found) && plain(key) == wanted {
+		if (found == "" || key < found) && normalized(key) == wanted {
 			found = key
 		}
 	}
@@ -163,7 +163,7 @@ func withoutAdded(fields map[string]any) map[string]any {
 func (m Message) JSON() json.RawMessage { return m.json }
 
 // key returns what the messages of the same event of an order have in common.
-func (m Message) key() string { return plain(m.name) + "\x00" + m.id }
+func (m Message) key() string { return normalized(m.name) + "\x00" + m.id }
 
 // content returns the message without its ids and its event time. Two messages with the same
 // content are copies, or report the same state twice.
@@ -184,9 +184,9 @@ func (m Message) property(name string) any {
 	return member(properties, name)
 }
 
-// plain returns a name in lower case, with its letters and digits alone: order_id, orderId and
+// normalized returns a name in lower case, with its letters and digits alone: order_id, orderId and
 // "Order ID" are the same name.
-func plain(name string) string {
+func normalized(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)

@@ -37,7 +37,7 @@ func pair(theirs, ours []Message) (p pairs) {
 		p.unclearTheirs, p.unclearOurs = theirs, ours
 		return p
 	}
-	taken := map[side]bool{}
+	taken := map[messageRef]bool{}
 	for _, group := range candidates(theirs, ours) {
 		group = slices.DeleteFunc(group, func(c candidate) bool { return taken[c.their()] || taken[c.our()] })
 		p.take(theirs, ours, group, taken)
@@ -60,34 +60,34 @@ func withoutCopies(messages []Message) (first, copies []Message) {
 	return first, copies
 }
 
-// side is a message by its side and its index.
-type side struct {
+// messageRef is a message by its side and its index.
+type messageRef struct {
 	theirs bool
 	index  int
 }
 
 // candidate is a possible pair.
 type candidate struct {
-	theirs, ours int // indices
-	apart        time.Duration
+	theirs, ours   int // indices
+	timeDifference time.Duration
 }
 
-func (c candidate) their() side { return side{true, c.theirs} }
-func (c candidate) our() side   { return side{false, c.ours} }
+func (c candidate) their() messageRef { return messageRef{true, c.theirs} }
+func (c candidate) our() messageRef   { return messageRef{false, c.ours} }
 
 // candidates returns the possible pairs, nearest first, in groups that are equally far apart.
 func candidates(theirs, ours []Message) (groups [][]candidate) {
 	var all []candidate
 	for i, t := range theirs {
 		for j, o := range ours {
-			if apart := t.time.Sub(o.time).Abs(); apart <= sameWithin {
-				all = append(all, candidate{i, j, apart})
+			if timeDifference := t.time.Sub(o.time).Abs(); timeDifference <= sameWithin {
+				all = append(all, candidate{i, j, timeDifference})
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b candidate) int { return int(a.apart - b.apart) })
+	slices.SortStableFunc(all, func(a, b candidate) int { return int(a.timeDifference - b.timeDifference) })
 	for len(all) > 0 {
-		end := slices.IndexFunc(all, func(c candidate) bool { return c.apart != all[0].apart })
+		end := slices.IndexFunc(all, func(c candidate) bool { return c.timeDifference != all[0].timeDifference })
 		if end < 0 {
 			end = len(all)
 		}
@@ -99,9 +99,9 @@ func candidates(theirs, ours []Message) (groups [][]candidate) {
 
 // take pairs the messages of a group of candidates. If the group has partners with different
 // contents for a message, its pairs are unclear.
-func (p *pairs) take(theirs, ours []Message, group []candidate, taken map[side]bool) {
-	partner, several := map[side]string{}, map[side]bool{}
-	note := func(one side, content string) {
+func (p *pairs) take(theirs, ours []Message, group []candidate, taken map[messageRef]bool) {
+	partner, several := map[messageRef]string{}, map[messageRef]bool{}
+	note := func(one messageRef, content string) {
 		if first, ok := partner[one]; ok && first != content {
 			several[one] = true
 		}
@@ -111,7 +111,7 @@ func (p *pairs) take(theirs, ours []Message, group []candidate, taken map[side]b
 		note(c.their(), ours[c.ours].content())
 		note(c.our(), theirs[c.theirs].content())
 	}
-	unclear := map[side]bool{}
+	unclear := map[messageRef]bool{}
 	for _, c := range group {
 		if several[c.their()] || several[c.our()] {
 			unclear[c.their()], unclear[c.our()] = true, true
@@ -124,30 +124,30 @@ func (p *pairs) take(theirs, ours []Message, group []candidate, taken map[side]b
 		}
 	}
 	for i, m := range theirs {
-		if unclear[side{true, i}] {
-			taken[side{true, i}] = true
+		if unclear[messageRef{true, i}] {
+			taken[messageRef{true, i}] = true
 			p.unclearTheirs = append(p.unclearTheirs, m)
 		}
 	}
 	for i, m := range ours {
-		if unclear[side{false, i}] {
-			taken[side{false, i}] = true
+		if unclear[messageRef{false, i}] {
+			taken[messageRef{false, i}] = true
 			p.unclearOurs = append(p.unclearOurs, m)
 		}
 	}
 }
 
 // leftOver adds the messages that are in no pair.
-func (p *pairs) leftOver(theirs, ours []Message, taken map[side]bool) {
+func (p *pairs) leftOver(theirs, ours []Message, taken map[messageRef]bool) {
 	contents := map[string]bool{}
 	for i, m := range theirs {
-		if taken[side{true, i}] {
+		if taken[messageRef{true, i}] {
 			contents[m.content()] = true
 		}
 	}
 	for i, m := range theirs {
 		switch {
-		case taken[side{true, i}]:
+		case taken[messageRef{true, i}]:
 		case contents[m.content()]:
 			p.repeated = append(p.repeated, m)
 		default:
@@ -156,7 +156,7 @@ func (p *pairs) leftOver(theirs, ours []Message, taken map[side]bool) {
 		}
 	}
 	for i, m := range ours {
-		if !taken[side{false, i}] {
+		if !taken[messageRef{false, i}] {
 			p.onlyOurs = append(p.onlyOurs, m)
 		}
 	}

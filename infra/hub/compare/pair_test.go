@@ -55,7 +55,7 @@ func TestRepeatedFactsArePairedByTheNearestTime(t *testing.T) {
 		"a webhook that came to us twice":           {[]object{a, c}, []object{a, a, c}, ""},
 		"a little later":                            {[]object{updated(1, "a"), updated(11, "b")}, []object{a, b}, "2 later in theirs timestamp"},
 		"more than a day apart":                     {[]object{a, updated(3000, "b")}, []object{a, b, c}, "1 only in theirs\n2 only in ours"},
-		"two in theirs fit equally well":            {[]object{updated(9, "x"), updated(11, "b"), a}, []object{a, b}, "3 not paired: several fit"},
+		"two in theirs fit equally well":            {[]object{updated(9, "x"), updated(11, "b"), a}, []object{a, b}, "3 not paired: several messages match"},
 		"two that fit equally well and are alike":   {[]object{updated(9, "b"), updated(11, "b"), a}, []object{a, b}, "1 earlier in theirs timestamp\n1 more than once in theirs"},
 		"one of each is a pair, however far apart":  {[]object{updated(9000, "a")}, []object{a}, "1 later in theirs timestamp"},
 		"a message of another order is not touched": {[]object{a, with(b, object{"order_id": "2"})}, []object{a, with(b, object{"order_id": "2"})}, ""},
@@ -104,7 +104,7 @@ func TestTooManyMessagesOfOneOrderAreNotPaired(t *testing.T) {
 	for i := range 1025 {
 		many = append(many, updated(i, fmt.Sprint(i)))
 	}
-	if c := compared(t, many, many, ""); found(c) != "2050 not paired: several fit" {
+	if c := compared(t, many, many, ""); found(c) != "2050 not paired: several messages match" {
 		t.Errorf("it finds %q", found(c))
 	}
 }
@@ -121,7 +121,7 @@ func TestTheFieldsOfAPairAreCompared(t *testing.T) {
 		"minor units of a dinar, as text":  {object{"total": "12345"}, object{"total": 12.345}, "1 1000 times larger in theirs properties.total\n1 text in theirs, number in ours properties.total"},
 		"major units where ours are minor": {object{"total": 1}, object{"total": 100}, "1 100 times smaller in theirs properties.total"},
 		"an exponent of any size":          {object{"total": 1e300}, object{"total": 100}, "1 another value properties.total"},
-		"another sign":                     {object{"discount": -5}, object{"discount": 5}, "1 with the other sign properties.discount"},
+		"another sign":                     {object{"discount": -5}, object{"discount": 5}, "1 with the opposite sign properties.discount"},
 		"text for a number":                {object{"total": "10.00"}, object{"total": 10}, "1 text in theirs, number in ours properties.total"},
 		"an empty text for nothing":        {object{"coupon": ""}, object{}, "1 empty text in theirs, nothing in ours properties.coupon"},
 		"an empty object for nothing":      {object{"more": object{}}, object{}, ""},
@@ -191,7 +191,7 @@ func TestRevenueIsExplained(t *testing.T) {
 		"before the discount":   {object{"revenue": 108}, "EUR 108.00 100.00 8.00: the discount included in theirs 8.00"},
 		"minor units":           {object{"revenue": 10000}, "EUR 10000.00 100.00 9900.00: 100 times larger in theirs 9900.00"},
 		"the total in cents":    {object{"revenue": 12500}, "EUR 12500.00 100.00 12400.00: 100 times larger in theirs and tax and shipping included in theirs 12400.00"},
-		"another sign":          {object{"revenue": -100}, "EUR -100.00 100.00 -200.00: with the other sign -200.00"},
+		"another sign":          {object{"revenue": -100}, "EUR -100.00 100.00 -200.00: with the opposite sign -200.00"},
 		"another amount":        {object{"revenue": 99}, "EUR 99.00 100.00 -1.00: another amount -1.00"},
 		"no revenue":            {object{"revenue": nil, "total": 125}, "EUR 0.00 100.00 -100.00: no amount in theirs -100.00"},
 		"another currency":      {object{"revenue": 100, "currency": "USD"}, "EUR 0.00 100.00 -100.00: another currency in theirs -100.00 | USD 100.00 0.00 100.00: another currency in theirs 100.00"},

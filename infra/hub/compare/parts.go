@@ -75,18 +75,18 @@ func (p *parts) add(side byte, m Message) error {
 	return err
 }
 
-// sides are the messages with the same key.
-type sides struct{ theirs, ours []Message }
+// keyMessages are the messages with the same key.
+type keyMessages struct{ theirs, ours []Message }
 
 // read returns the messages of a file by their keys.
-func (p *parts) read(i int) (map[string]*sides, error) {
+func (p *parts) read(i int) (map[string]*keyMessages, error) {
 	if err := p.writers[i].Flush(); err != nil {
 		return nil, err
 	}
 	if _, err := p.files[i].Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	byKey := map[string]*sides{}
+	byKey := map[string]*keyMessages{}
 	for in := bufio.NewReader(p.files[i]); ; {
 		line, err := in.ReadBytes('\n')
 		if err == io.EOF {
@@ -101,7 +101,7 @@ func (p *parts) read(i int) (map[string]*sides, error) {
 		}
 		both := byKey[m.key()]
 		if both == nil {
-			both = &sides{}
+			both = &keyMessages{}
 			byKey[m.key()] = both
 		}
 		if line[0] == theirSide {

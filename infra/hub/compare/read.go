@@ -57,7 +57,7 @@ func unzipped(r io.Reader) (*bufio.Reader, error) {
 	if start, _ := in.Peek(2); bytes.Equal(start, []byte{0x1f, 0x8b}) {
 		zipped, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, fmt.Errorf("it begins like gzip, and is not: %w", err)
+			return nil, fmt.Errorf("it begins like a gzip file, but cannot be decompressed: %w", err)
 		}
 		in = bufio.NewReaderSize(zipped, 64<<10)
 	}
@@ -124,7 +124,7 @@ func (s *splitter) object() ([]byte, error) {
 		object = append(object, c)
 		if c == '\n' {
 			if inText {
-				return nil, fmt.Errorf("line %d: a text has no end on its line", s.line)
+				return nil, fmt.Errorf("line %d: a string is not closed on its line", s.line)
 			}
 			s.line++
 		}

@@ -62,13 +62,13 @@ func TestAnErrorNamesTheLineAndWhatIsWrong(t *testing.T) {
 		"another type":                  {`{"type":"order"}`, "line 1: its type is none of track, identify"},
 		"an event without a name":       {good + good + `{"type":"track"}`, `line 3: it is a track call without the name of an "event"`},
 		"a message of a batch":          {"\n" + `{"batch":[{"type":"track","event":"A"},{"type":"x"}]}`, "line 2, message 2 of the batch: its type"},
-		"a batch with a number":         {`{"batch":[7]}`, "line 1, message 1 of the batch: it is no JSON object"},
-		"a text that goes on":           {good + `{"type":"track` + "\n", "line 2: a text has no end on its line"},
+		"a batch with a number":         {`{"batch":[7]}`, "line 1, message 1 of the batch: it is not a JSON object"},
+		"a text that goes on":           {good + `{"type":"track` + "\n", "line 2: a string is not closed on its line"},
 		"invalid JSON in a later line":  {"{\n\"type\": \"track\",\n oops}", "line 3: it is not the JSON of a message"},
 		"a file that is cut off":        {good + good + `{"type":"track",`, "line 3: the object that begins here has no end"},
 		"a list that is cut off":        {"\n[" + good, "line 2: the list that begins here has no end"},
 		"gzip that is cut off":          {gzipped(strings.Repeat(good, 100))[:60], "unexpected EOF"},
-		"what only begins like gzip":    {"\x1f\x8bxxxxxxxxxxxx", "begins like gzip, and is not"},
+		"what only begins like gzip":    {"\x1f\x8bxxxxxxxxxxxx", "begins like a gzip file, but cannot be decompressed"},
 		"an object without an end soon": {`{"type":"` + strings.Repeat("x", 5<<20), "line 1: the object that begins here is over 4 MB"},
 	} {
 		if _, err := read(c.text); err == nil || !strings.Contains(err.Error(), c.want) {

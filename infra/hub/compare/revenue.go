@@ -36,30 +36,30 @@ const (
 	otherAmount   = "another amount"
 )
 
-// figures are the properties with the revenue of a message: the first one that is there.
-var figures = []string{"revenue", "total", "value"}
+// revenueProperties are the properties with the revenue of a message: the first one that is there.
+var revenueProperties = []string{"revenue", "total", "value"}
 
-// ledger collects the revenues of events.
-type ledger map[[2]string]*Revenue // by the plain name of the event, and the currency
+// revenues collects the revenues of events.
+type revenues map[[2]string]*Revenue // by the normalized name of the event, and the currency
 
 // row returns the revenue of an event in a currency. The decimals of the currency are those with
 // which amounts are written.
-func (l ledger) row(m Message) *Revenue {
+func (all revenues) row(m Message) *Revenue {
 	currency := currencyOf(m)
-	at := [2]string{plain(m.name), currency}
-	if l[at] == nil {
-		l[at] = &Revenue{Event: m.name, Currency: currency}
+	at := [2]string{normalized(m.name), currency}
+	if all[at] == nil {
+		all[at] = &Revenue{Event: m.name, Currency: currency}
 	}
-	return l[at]
+	return all[at]
 }
 
 func currencyOf(m Message) string {
 	return strings.ToUpper(strings.TrimSpace(textOf(m.property("currency"))))
 }
 
-// figure returns the revenue of a message.
-func figure(m Message) (amount money.Amount, name string, ok bool) {
-	for _, name := range figures {
+// revenueOf returns the revenue of a message.
+func revenueOf(m Message) (amount money.Amount, name string, ok bool) {
+	for _, name := range revenueProperties {
 		if value := m.property(name); value != nil {
 			amount, ok = amountOf(value)
 			return amount, name, ok
@@ -69,43 +69,43 @@ func figure(m Message) (amount money.Amount, name string, ok bool) {
 }
 
 // addTheirs adds a message that only they have, and why.
-func (l ledger) addTheirs(m Message, why Kind) {
-	if amount, _, ok := figure(m); ok {
-		l.row(m).add(string(why), amount, money.Amount{})
+func (all revenues) addTheirs(m Message, why Kind) {
+	if amount, _, ok := revenueOf(m); ok {
+		all.row(m).add(string(why), amount, money.Amount{})
 	}
 }
 
 // addOurs adds a message that only we have, and why.
-func (l ledger) addOurs(m Message, why Kind) {
-	if amount, _, ok := figure(m); ok {
-		l.row(m).add(string(why), money.Amount{}, amount)
+func (all revenues) addOurs(m Message, why Kind) {
+	if amount, _, ok := revenueOf(m); ok {
+		all.row(m).add(string(why), money.Amount{}, amount)
 	}
 }
 
 // addPair adds a pair.
-func (l ledger) addPair(theirs, ours Message) {
-	here, name, ok := figure(ours)
+func (all revenues) addPair(theirs, ours Message) {
+	here, name, ok := revenueOf(ours)
 	there, has := amountOf(theirs.property(name))
 	if !ok {
-		there, _, has = figure(theirs)
+		there, _, has = revenueOf(theirs)
 	}
 	ours.name = cmp.Or(ours.name, theirs.name)
 	currency, other := currencyOf(ours), currencyOf(theirs)
 	switch {
 	case !ok && !has:
 	case !ok:
-		l.row(theirs).add(noOurAmount, there, here)
+		all.row(theirs).add(noOurAmount, there, here)
 	case !has:
-		l.row(ours).add(noAmount, there, here)
+		all.row(ours).add(noAmount, there, here)
 	case currency != other:
 		why := otherCurrency
 		if other == "" {
 			why = noCurrency
 		}
-		l.row(ours).add(why, money.Amount{}, here)
-		l.row(theirs).add(why, there, money.Amount{})
+		all.row(ours).add(why, money.Amount{}, here)
+		all.row(theirs).add(why, there, money.Amount{})
 	default:
-		l.row(ours).add(whyOther(theirs, ours, name, there, here), there, here)
+		all.row(ours).add(whyOther(theirs, ours, name, there, here), there, here)
 	}
 }
 
@@ -173,12 +173,12 @@ func (r *Revenue) add(why string, theirs, ours money.Amount) {
 }
 
 // rows returns the revenues by event and currency, the largest reason first.
-func (l ledger) rows() []Revenue {
+func (all revenues) rows() []Revenue {
 	rows := []Revenue{}
-	for _, at := range slices.SortedFunc(maps.Keys(l), func(a, b [2]string) int {
+	for _, at := range slices.SortedFunc(maps.Keys(all), func(a, b [2]string) int {
 		return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1]))
 	}) {
-		r := *l[at]
+		r := *all[at]
 		slices.SortFunc(r.Reasons, func(a, b Reason) int {
 			return cmp.Or(b.Amount.Abs().Compare(a.Amount.Abs()), strings.Compare(a.Why, b.Why))
 		})

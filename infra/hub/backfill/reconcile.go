@@ -42,8 +42,8 @@ type ArrivalLog interface {
 	Arrivals(ctx context.Context, since time.Time) (all []Arrival, complete time.Time, err error)
 }
 
-// Tally counts the facts of a tracking by their outcomes.
-type Tally struct {
+// OutcomeCounts counts the facts of a tracking by their outcomes.
+type OutcomeCounts struct {
 	Delivered, Pending, Skipped, DeadLettered int // according to the store's log
 	SentFromHere                              int // sent by an earlier backfill or reconciliation
 	Filtered                                  int // not sent, because the template filters them
@@ -67,7 +67,7 @@ type Missing struct {
 type Comparison struct {
 	// Since and Until limit the period that was compared.
 	Since, Until time.Time
-	Tallies      map[string]*Tally // by the names of the trackings
+	Outcomes     map[string]*OutcomeCounts // by the names of the trackings
 	Missing      []Missing
 }
 
@@ -107,11 +107,11 @@ func (s *Sender) Compare(ctx context.Context, kinds []Kind, since, until time.Ti
 	}
 	c := comparing{
 		Sender:     s,
-		Comparison: &Comparison{Since: since, Until: until, Tallies: map[string]*Tally{}},
+		Comparison: &Comparison{Since: since, Until: until, Outcomes: map[string]*OutcomeCounts{}},
 		KnownFacts: known, seen: map[string]bool{},
 	}
 	for _, o := range s.observers {
-		c.Tallies[o.Name] = &Tally{}
+		c.Outcomes[o.Name] = &OutcomeCounts{}
 	}
 	count := 0
 	for _, kind := range kinds {
@@ -171,23 +171,23 @@ func (c comparing) compare(ctx context.Context, kind Kind, read func()) error {
 // countKnown counts a fact whose webhook arrived, or that an earlier run has sent. It reports
 // whether the fact is one of these.
 func (c comparing) countKnown(f fact) bool {
-	tally := c.Tallies[f.by.Name]
+	counts := c.Outcomes[f.by.Name]
 	switch outcome := c.outcome(f); outcome {
 	case Delivered:
-		tally.Delivered++
+		counts.Delivered++
 	case Pending:
-		tally.Pending++
+		counts.Pending++
 	case Skipped:
-		tally.Skipped++
+		counts.Skipped++
 	default:
 		if c.journal[f.key()] {
-			tally.SentFromHere++
+			counts.SentFromHere++
 			return true
 		}
 		if outcome != DeadLettered {
 			return false
 		}
-		tally.DeadLettered++
+		counts.DeadLettered++
 	}
 	return true
 }
@@ -200,20 +200,20 @@ func (c comparing) countUnknown(ctx context.Context, kind Kind, unknown []fact) 
 		return err
 	}
 	for _, w := range all {
-		tally := c.Tallies[w.fact.by.Name]
+		counts := c.Outcomes[w.fact.by.Name]
 		within, clear := c.within(w.fact)
 		switch {
 		case clear && !within, c.seen[w.fact.key()]:
 		case c.hasMessage(w):
-			tally.Delivered++
+			counts.Delivered++
 		case w.invalid != nil:
-			tally.Rejected++
+			counts.Rejected++
 		case len(w.messages) == 0:
-			tally.Filtered++
+			counts.Filtered++
 		case !clear:
-			tally.Unclear++
+			counts.Unclear++
 		default:
-			tally.Missing++
+			counts.Missing++
 			c.seen[w.fact.key()] = true
 			c.Missing = append(c.Missing, Missing{
 				Kind: kind, Tracking: w.fact.by.Name, Resource: w.fact.resource.ID, Event: w.fact.event,

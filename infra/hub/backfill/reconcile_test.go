@@ -133,44 +133,44 @@ func TestTheOutcomeOfAWebhookDecidesWhetherItsEventIsMissing(t *testing.T) {
 		events []string // of order-completed
 		happen func(s *shop, l *arrivalLog)
 		since  time.Time
-		want   Tally
+		want   OutcomeCounts
 	}{
-		{"no webhook arrived", nil, func(*shop, *arrivalLog) {}, day, Tally{Missing: 1}},
-		{"one is retried", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), Pending) }, day, Tally{Pending: 1}},
+		{"no webhook arrived", nil, func(*shop, *arrivalLog) {}, day, OutcomeCounts{Missing: 1}},
+		{"one is retried", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), Pending) }, day, OutcomeCounts{Pending: 1}},
 		{"one was skipped: the template filtered it, or the tracking was disabled", nil,
-			func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), Skipped) }, day, Tally{Skipped: 1}},
+			func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), Skipped) }, day, OutcomeCounts{Skipped: 1}},
 		{"one is a dead letter", nil,
-			func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), DeadLettered) }, day, Tally{DeadLettered: 1}},
+			func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(paid), DeadLettered) }, day, OutcomeCounts{DeadLettered: 1}},
 		{"one is a dead letter, and another one was delivered", nil, func(s *shop, l *arrivalLog) {
 			l.arrive(tracking.OrderCompleted, s.order(paid), Delivered)
 			l.arrive(tracking.OrderCompleted, s.order(paid), DeadLettered)
-		}, day, Tally{Delivered: 1}},
-		{"the webhook of another order arrived", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(other), Delivered) }, day, Tally{Missing: 1}},
-		{"the webhook of another tracking arrived", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.CheckoutStarted, s.order(paid), Delivered) }, day, Tally{Missing: 1}},
-		{"it was paid before the period, and changed in it", nil, func(*shop, *arrivalLog) {}, day.AddDate(0, 0, 2), Tally{}},
-		{"the log does not go back to the beginning of the period", nil, func(_ *shop, l *arrivalLog) { l.complete = day.AddDate(0, 0, 2) }, day, Tally{}},
-		{"Commerce does not record when it was fulfilled, and it was changed later", []string{"order.fulfilled"}, func(*shop, *arrivalLog) {}, day, Tally{Unclear: 1}},
+		}, day, OutcomeCounts{Delivered: 1}},
+		{"the webhook of another order arrived", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.OrderCompleted, s.order(other), Delivered) }, day, OutcomeCounts{Missing: 1}},
+		{"the webhook of another tracking arrived", nil, func(s *shop, l *arrivalLog) { l.arrive(tracking.CheckoutStarted, s.order(paid), Delivered) }, day, OutcomeCounts{Missing: 1}},
+		{"it was paid before the period, and changed in it", nil, func(*shop, *arrivalLog) {}, day.AddDate(0, 0, 2), OutcomeCounts{}},
+		{"the log does not go back to the beginning of the period", nil, func(_ *shop, l *arrivalLog) { l.complete = day.AddDate(0, 0, 2) }, day, OutcomeCounts{}},
+		{"Commerce does not record when it was fulfilled, and it was changed later", []string{"order.fulfilled"}, func(*shop, *arrivalLog) {}, day, OutcomeCounts{Unclear: 1}},
 		{"a backfill has sent it", nil, func(s *shop, _ *arrivalLog) {
 			if err := s.backfill(s.t.Context(), Orders); err != nil {
 				s.t.Fatal(err)
 			}
-		}, day, Tally{SentFromHere: 1}},
+		}, day, OutcomeCounts{SentFromHere: 1}},
 		{"a backfill has sent it to one integration only", nil, func(s *shop, _ *arrivalLog) {
 			s.options.To = []string{"Amplitude"}
 			if err := s.backfill(s.t.Context(), Orders); err != nil {
 				s.t.Fatal(err)
 			}
 			s.options.To = nil
-		}, day, Tally{Missing: 1}},
+		}, day, OutcomeCounts{Missing: 1}},
 		{"Segment rejected it when it was sent", nil, func(s *shop, _ *arrivalLog) {
 			s.segment.answer = func(int, []byte) (int, error) { return http.StatusBadRequest, nil }
 			if err := s.backfill(s.t.Context(), Orders); err == nil {
 				s.t.Fatal("a backfill of rejected messages returned no error")
 			}
-		}, day, Tally{Missing: 1}},
+		}, day, OutcomeCounts{Missing: 1}},
 		{"the template filters it", nil, func(s *shop, _ *arrivalLog) {
 			s.configure(tracking.OrderCompleted, func(c *relay.Config) { c.Template = "payload.nothing" })
-		}, day, Tally{Filtered: 1}},
+		}, day, OutcomeCounts{Filtered: 1}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestTheOutcomeOfAWebhookDecidesWhetherItsEventIsMissing(t *testing.T) {
 				s.addPayment(s.order(paid), "purchase", day.Add(2*time.Hour))
 				test.happen(s, known)
 				c := s.compare(known, test.since, day.AddDate(0, 0, 2).Add(time.Hour))
-				if got := *c.Tallies[tracking.OrderCompleted.Name]; got != test.want {
+				if got := *c.Outcomes[tracking.OrderCompleted.Name]; got != test.want {
 					t.Errorf("got %+v, want %+v", got, test.want)
 				}
 			})

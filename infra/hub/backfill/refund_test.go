@@ -74,21 +74,21 @@ func TestAReconciliationRecognizesAPartialRefundByItsAmount(t *testing.T) {
 		name    string
 		amounts []int // of the refunds, one a day
 		arrive  func(s *shop, l *arrivalLog, id string)
-		want    Tally
+		want    OutcomeCounts
 	}{
-		{"no webhook arrived", []int{250}, func(*shop, *arrivalLog, string) {}, Tally{Missing: 1}},
-		{"it arrived", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, Tally{Delivered: 1}},
-		{"an update arrived that was about something else", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Skipped) }, Tally{Missing: 1}},
-		{"an earlier part arrived, and this one did not", []int{250, 100}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, Tally{Missing: 1}},
+		{"no webhook arrived", []int{250}, func(*shop, *arrivalLog, string) {}, OutcomeCounts{Missing: 1}},
+		{"it arrived", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, OutcomeCounts{Delivered: 1}},
+		{"an update arrived that was about something else", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Skipped) }, OutcomeCounts{Missing: 1}},
+		{"an earlier part arrived, and this one did not", []int{250, 100}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, OutcomeCounts{Missing: 1}},
 		{"both parts arrived", []int{250, 100}, func(_ *shop, l *arrivalLog, id string) {
 			l.refund(id, update, Delivered, "250")
 			l.refund(id, update, Delivered, "350")
-		}, Tally{Delivered: 1}},
-		{"it is retried", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Pending) }, Tally{Pending: 1}},
-		{"it is a dead letter", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, DeadLettered) }, Tally{DeadLettered: 1}},
-		{"all of it was refunded, and only a part arrived", []int{250, 950}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, Tally{Missing: 1}},
-		{"all of it was refunded, and that arrived", []int{250, 950}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, whole, Delivered, "all") }, Tally{Delivered: 1}},
-		{"a backfill has sent it", []int{250}, func(s *shop, _ *arrivalLog, _ string) { s.send(Orders) }, Tally{SentFromHere: 1}},
+		}, OutcomeCounts{Delivered: 1}},
+		{"it is retried", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Pending) }, OutcomeCounts{Pending: 1}},
+		{"it is a dead letter", []int{250}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, DeadLettered) }, OutcomeCounts{DeadLettered: 1}},
+		{"all of it was refunded, and only a part arrived", []int{250, 950}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, update, Delivered, "250") }, OutcomeCounts{Missing: 1}},
+		{"all of it was refunded, and that arrived", []int{250, 950}, func(_ *shop, l *arrivalLog, id string) { l.refund(id, whole, Delivered, "all") }, OutcomeCounts{Delivered: 1}},
+		{"a backfill has sent it", []int{250}, func(s *shop, _ *arrivalLog, _ string) { s.send(Orders) }, OutcomeCounts{SentFromHere: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestAReconciliationRecognizesAPartialRefundByItsAmount(t *testing.T) {
 					refund(amount, day.AddDate(0, 0, n+1))
 				}
 				c.arrive(s, known, id)
-				got := *s.compare(known, day, day.AddDate(0, 0, 20)).Tallies[tracking.OrderRefunded.Name]
+				got := *s.compare(known, day, day.AddDate(0, 0, 20)).Outcomes[tracking.OrderRefunded.Name]
 				if got != c.want {
 					t.Errorf("got %+v, want %+v", got, c.want)
 				}

@@ -18,26 +18,26 @@ type Revenue struct {
 	// Since and Until limit the period. Days are those of the time zone of Since.
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
-	// Known is the time since which the log of webhooks is complete.
-	Known   time.Time      `json:"log_begins"`
-	Days    []RevenueDay   `json:"days"`   // oldest first
-	Orders  []RevenueOrder `json:"orders"` // those with a difference, by their days
-	Omitted int            `json:"omitted_orders,omitempty"`
-	Missing []Missing      `json:"-"` // the events that never came, which can be sent
+	// LogBegins is the time since which the log of webhooks is complete.
+	LogBegins time.Time      `json:"log_begins"`
+	Days      []RevenueDay   `json:"days"`   // oldest first
+	Orders    []RevenueOrder `json:"orders"` // those with a difference, by their days
+	Omitted   int            `json:"omitted_orders,omitempty"`
+	Missing   []Missing      `json:"-"` // the missing events, which can be sent
 }
 
 // RevenueDay is the sum of a day in one currency.
 type RevenueDay struct {
-	Day        time.Time    `json:"day"` // its beginning
-	Currency   string       `json:"currency"`
-	Orders     int          `json:"orders"` // that were paid
-	Paid       money.Amount `json:"paid"`
-	Sent       money.Amount `json:"sent"`
-	Difference money.Amount `json:"difference"`
-	Estimated  int          `json:"estimated_orders"` // orders in Sent whose revenue is not in the log: it is that of the current template
-	Unknown    int          `json:"unknown_orders"`   // orders of which it is not known whether they were sent
-	Would      money.Amount `json:"unknown_revenue"`  // the revenue of the unknown ones with the current template
-	Reasons    []ReasonSum  `json:"reasons"`          // of the difference, the largest first
+	Day            time.Time    `json:"day"` // its beginning
+	Currency       string       `json:"currency"`
+	Orders         int          `json:"orders"` // that were paid
+	Paid           money.Amount `json:"paid"`
+	Sent           money.Amount `json:"sent"`
+	Difference     money.Amount `json:"difference"`
+	Estimated      int          `json:"estimated_orders"` // orders in Sent whose revenue is not in the log: it is that of the current template
+	Unknown        int          `json:"unknown_orders"`   // orders of which it is not known whether they were sent
+	UnknownRevenue money.Amount `json:"unknown_revenue"`  // the revenue of the unknown ones with the current template
+	Reasons        []ReasonSum  `json:"reasons"`          // of the difference, the largest first
 }
 
 // ReasonSum is a part of the difference of a day.
@@ -107,11 +107,11 @@ const logBefore = 24 * time.Hour
 // reads the payments of an order, one request for each, only if the log does not have the time
 // of its payment, or if nothing else explains a difference.
 func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log ArrivalLog, journal *Journal, read func(int)) (*Revenue, error) {
-	arrivals, known, err := log.Arrivals(ctx, since.Add(-logBefore))
+	arrivals, logBegins, err := log.Arrivals(ctx, since.Add(-logBefore))
 	if err != nil {
 		return nil, err
 	}
-	c := s.comparingRevenue(&Revenue{Since: since, Until: until, Known: known, Days: []RevenueDay{}, Orders: []RevenueOrder{}}, arrivals)
+	c := s.comparingRevenue(&Revenue{Since: since, Until: until, LogBegins: logBegins, Days: []RevenueDay{}, Orders: []RevenueOrder{}}, arrivals)
 	lines, err := journal.linesOf(c.by.Name)
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (s *Sender) Revenue(ctx context.Context, since, until time.Time, log Arriva
 // comparingRevenue returns the state of a comparison with webhooks that arrived.
 func (s *Sender) comparingRevenue(r *Revenue, arrivals []Arrival) comparingRevenue {
 	by := *s.observers[0]
-	by.essential = true
+	by.skipsOptionalCalls = true
 	c := comparingRevenue{Sender: s, Revenue: r, by: &by, arrivals: map[string]Arrival{}, seen: map[string]bool{}, days: map[dayKey]*RevenueDay{}}
 	for _, a := range arrivals {
 		if best, ok := c.arrivals[a.Resource]; a.Tracking == c.by.Name && (!ok || a.Outcome > best.Outcome) {
@@ -158,7 +158,7 @@ func (s *Sender) OneRevenue(ctx context.Context, order commerce.Order, arrivals 
 	if err := s.readPayments(ctx, r); err != nil {
 		return OneRevenue{}, err
 	}
-	c := s.comparingRevenue(&Revenue{Known: begins}, arrivals)
+	c := s.comparingRevenue(&Revenue{LogBegins: begins}, arrivals)
 	if err := c.compareOrder(ctx, r, c.paidAt(r)); err != nil {
 		return OneRevenue{}, err
 	}
@@ -283,7 +283,7 @@ func (c comparingRevenue) add(o RevenueOrder, sent sentRevenue) {
 		d.Estimated++
 	case NotKnown:
 		d.Unknown++
-		d.Would = d.Would.Add(sent.revenue)
+		d.UnknownRevenue = d.UnknownRevenue.Add(sent.revenue)
 	}
 	for _, p := range o.Parts {
 		i := slices.IndexFunc(d.Reasons, func(s ReasonSum) bool { return s.Reason == p.Reason })

@@ -29,8 +29,8 @@ const (
 	ReasonAmount     Reason = "another amount"
 	ReasonCurrency   Reason = "another currency"
 	ReasonNoRevenue  Reason = "sent without a revenue"
-	ReasonMissing    Reason = "never came"
-	ReasonPending    Reason = "still waiting"
+	ReasonMissing    Reason = "missing"
+	ReasonPending    Reason = "queued or retrying"
 	ReasonDeadLetter Reason = "dead letter"
 	ReasonFiltered   Reason = "filtered by the template"
 	ReasonDisabled   Reason = "tracking disabled"
@@ -43,15 +43,15 @@ const (
 func (r Reason) Means() string { return meanings[r] }
 
 var meanings = map[Reason]string{
-	ReasonTax:        "The total in Commerce has the tax in it, and the revenue that was sent has not.",
-	ReasonShipping:   "The total in Commerce has the shipping in it, and the revenue that was sent has not.",
+	ReasonTax:        "The total in Commerce includes tax. The revenue that was sent does not.",
+	ReasonShipping:   "The total in Commerce includes shipping. The revenue that was sent does not.",
 	ReasonDiscount:   "The difference is the order's discount.",
 	ReasonRefund:     "The difference is what was refunded.",
 	ReasonChanged:    "The order was changed in Commerce after it was sent, or the template was.",
-	ReasonAmount:     "The template writes another amount than tax, shipping, discount or refund explain.",
+	ReasonAmount:     "The template writes another amount. Tax, shipping, discount and refund do not explain the difference.",
 	ReasonCurrency:   "The message has another currency than the order.",
 	ReasonNoRevenue:  "Segment accepted a message without a number as its revenue.",
-	ReasonMissing:    "The webhook is not in the log, which is complete for its time. It can be sent.",
+	ReasonMissing:    "The webhook did not arrive: the log is complete for that time and does not have it. The event can be sent.",
 	ReasonPending:    "The event is on the queue or retrying.",
 	ReasonDeadLetter: "The event failed. Fix the reason on the page Dead letters, and replay it.",
 	ReasonFiltered:   "The template writes no message for the order.",

@@ -24,8 +24,7 @@ func (s sentRevenue) isSent() bool {
 	return (s.source == FromLog || s.source == FromTemplate) && s.reason == ""
 }
 
-// sentFor returns what Segment was sent about an order. An event that never came is added to
-// Missing.
+// sentFor returns what Segment was sent about an order. A missing event is added to Missing.
 func (c comparingRevenue) sentFor(ctx context.Context, o paidOrder, paid time.Time) (sentRevenue, error) {
 	f := fact{by: c.by, event: c.by.events[0], resource: o.resource}
 	arrival := c.arrivals[o.resource.ID]
@@ -71,7 +70,7 @@ func (c comparingRevenue) unseen(ctx context.Context, f fact, o paidOrder, paid 
 	if f.event == orderPaid && o.resource.last(transactionsOf[orderPaid]) != "" {
 		earliest = paid
 	}
-	if earliest.Before(c.Known) {
+	if earliest.Before(c.LogBegins) {
 		s.source, s.reason = NotKnown, ReasonUnknown
 		return s, nil
 	}

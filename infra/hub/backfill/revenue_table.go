@@ -26,21 +26,21 @@ func (d RevenueDay) Why() string {
 func (d RevenueDay) About(r ReasonSum) string {
 	orders := words.Count(r.Orders, "order")
 	if r.Reason == ReasonUnknown {
-		orders += ", by the template " + d.Would.String()
+		orders += ", by the template " + d.UnknownRevenue.String()
 	}
 	return orders
 }
 
-// SentOrNot returns what was sent, or that nothing is known of the day.
-func (d RevenueDay) SentOrNot() string {
+// SentText returns what was sent, or that nothing is known of the day.
+func (d RevenueDay) SentText() string {
 	if d.Unknown == d.Orders {
 		return string(NotKnown)
 	}
 	return d.Sent.String()
 }
 
-// DifferenceOrNot returns the difference, or that nothing is known of the day.
-func (d RevenueDay) DifferenceOrNot() string {
+// DifferenceText returns the difference, or that nothing is known of the day.
+func (d RevenueDay) DifferenceText() string {
 	if d.Unknown == d.Orders {
 		return string(NotKnown)
 	}
@@ -62,7 +62,7 @@ func (r *Revenue) WriteDays(w io.Writer) error {
 	_ = table.Write([]string{"day", "currency", "orders", "paid", "sent", "difference", "estimated_orders", "unknown_orders", "unknown_revenue", "reasons"}) // Error returns its error
 	for _, d := range r.Days {
 		_ = table.Write([]string{d.Day.Format(time.DateOnly), executions.NoFormula(d.Currency), strconv.Itoa(d.Orders), d.Paid.String(), d.Sent.String(), d.Difference.String(),
-			strconv.Itoa(d.Estimated), strconv.Itoa(d.Unknown), d.Would.String(), d.Why()})
+			strconv.Itoa(d.Estimated), strconv.Itoa(d.Unknown), d.UnknownRevenue.String(), d.Why()})
 	}
 	table.Flush()
 	return table.Error()

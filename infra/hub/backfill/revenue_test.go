@@ -82,7 +82,7 @@ func (r *Revenue) says() (lines []string) {
 			line += " estimated"
 		}
 		if d.Unknown > 0 {
-			line += " would be " + d.Would.String()
+			line += " would be " + d.UnknownRevenue.String()
 		}
 		for _, sum := range d.Reasons {
 			line += fmt.Sprintf(", %s %s", sum.Reason, sum.Amount)
@@ -150,8 +150,8 @@ func TestEachDifferenceOfARevenueHasItsReason(t *testing.T) {
 			s.options.Disabled = false
 			s.send(Orders)
 		}, first + "100.00, tax 20.00, shipping 11.00", 0},
-		{"the webhook never came", func(*shop, *arrivalLog, string, string) {}, first + "0.00, never came 131.00", 1},
-		{"still waiting", came(Pending, ""), first + "0.00, still waiting 131.00", 0},
+		{"the webhook never came", func(*shop, *arrivalLog, string, string) {}, first + "0.00, missing 131.00", 1},
+		{"retrying", came(Pending, ""), first + "0.00, queued or retrying 131.00", 0},
 		{"a dead letter", came(DeadLettered, "template"), first + "0.00, dead letter 131.00", 0},
 		{"filtered by the template", came(Skipped, "filtered"), first + "0.00, filtered by the template 131.00", 0},
 		{"the template would filter it", func(s *shop, _ *arrivalLog, _, _ string) {
@@ -187,7 +187,7 @@ func TestEachDifferenceOfARevenueHasItsReason(t *testing.T) {
 	}
 }
 
-// What never came is sent, and then nothing is missing.
+// What is missing is sent, and then nothing is missing.
 func TestTheMissingRevenueIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openRevenue(t)

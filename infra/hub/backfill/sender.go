@@ -60,8 +60,8 @@ type observer struct {
 	template   *template.Template
 	source     string // of the template
 	currencies money.Decimals
-	// essential means that optional calls of $commerce are not made, and are undefined.
-	essential bool
+	// skipsOptionalCalls means that optional calls of $commerce are not made, and are undefined.
+	skipsOptionalCalls bool
 }
 
 // NewSender compiles the templates. It returns an error if the options or the settings do
@@ -229,7 +229,7 @@ func (s *Sender) render(ctx context.Context, f fact, fetch template.Fetch, leftO
 		return nil, err
 	}
 	by := f.by.template.WithCommerce(fetch).WithOptional(fetch, leftOut)
-	if f.by.essential {
+	if f.by.skipsOptionalCalls {
 		by = by.WithOptional(nil, nil)
 	}
 	messages, err := by.Apply(ctx, input)

@@ -80,13 +80,13 @@ func TestTheQuestionsOfAMarketerAreAnsweredWithoutAnID(t *testing.T) {
 	p.Follow("Compare")
 	p.Sees("Revenue by day")
 	row := browser.Ask[string](p, `probe.tidy([...document.querySelectorAll(".figures-table tbody tr")].find((row) => row.innerText.includes(%q))?.innerText ?? "")`, noon.Format(time.DateOnly))
-	for _, figure := range []string{"1430.00", "120.00", "1310.00", "never came"} {
+	for _, figure := range []string{"1430.00", "120.00", "missing 1310.00"} {
 		if !strings.Contains(row, figure) {
 			t.Errorf("the row of yesterday does not have %s: %s", figure, row)
 		}
 	}
-	p.Follow("never came")
-	p.Sees("The webhook is not in the log, which is complete for its time. It can be sent.")
+	p.Follow("missing")
+	p.Sees("The webhook did not arrive: the log is complete for that time and does not have it. The event can be sent.")
 	p.Sees("1043")
 	none(t, "the page of the day", p.Faults())
 	p.Follow("1043")
@@ -97,8 +97,8 @@ func TestTheQuestionsOfAMarketerAreAnsweredWithoutAnID(t *testing.T) {
 	p.Follow("Revenue")
 	p.Follow("Compare")
 	p.Sees("1430.00")
-	if strings.Contains(p.Text(), "never came") {
-		t.Error("it was sent, and the page still says that it never came")
+	if strings.Contains(p.Text(), "missing 1310.00") {
+		t.Error("it was sent, and the page still says that it is missing")
 	}
 
 	t.Log("what would change if I add a field?")

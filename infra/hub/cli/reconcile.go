@@ -108,7 +108,7 @@ func printComparison(w io.Writer, c *backfill.Comparison, trackings []string) er
 	fmt.Fprintln(table, "TRACKING\tMISSING\tDELIVERED\tSENT FROM HERE\tQUEUED\tSKIPPED\tFAILED\tUNCLEAR")
 	rejected := 0
 	for _, name := range trackings {
-		t := c.Tallies[name]
+		t := c.Outcomes[name]
 		rejected += t.Rejected
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, orDash(t.Missing), orDash(t.Delivered), orDash(t.SentFromHere),
 			orDash(t.Pending), orDash(t.Skipped+t.Filtered), orDash(t.DeadLettered), orDash(t.Unclear))

@@ -37,11 +37,11 @@ What was paid is the total of the orders, with tax and shipping. A later refund 
 off: Order Refunded is an event of its own. A day is that of the payment, in the time zone of
 this machine; the last 30 minutes are left out, since their events may be on their way.
 
-What was sent is in the log line of each delivery. Where the log has the delivery without its
-revenue, as for an event that hub backfill sent, it is that of the current template, and the
-order is estimated. Orders that were paid before the log begins are not known.
+What was sent is in the log line of each delivery. If the log has the delivery but not its
+revenue, as in lines of an earlier release, the revenue is that of the current template, and
+the order counts as estimated. Orders that were paid before the log begins are not known.
 
-It sends nothing: hub reconcile --send sends the events that never came.`,
+It sends nothing: hub reconcile --send sends the missing events.`,
 		Example: `  hub revenue --since 7d --prefix /commerce-segment
   hub revenue --since 2026-11-28 --until 2026-11-29 --orders
   hub revenue --since 30d --csv > revenue.csv`,
@@ -135,7 +135,7 @@ func printRevenue(w io.Writer, r *backfill.Revenue, options revenueOptions) erro
 	} else {
 		fmt.Fprintln(table, "DAY\tCURRENCY\tORDERS\tPAID\tSENT\tDIFFERENCE\tWHY")
 		for _, d := range r.Days {
-			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", d.Day.Format(time.DateOnly), chars.Line(d.Currency), d.Orders, d.Paid, d.SentOrNot(), d.DifferenceOrNot(), d.Why())
+			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", d.Day.Format(time.DateOnly), chars.Line(d.Currency), d.Orders, d.Paid, d.SentText(), d.DifferenceText(), d.Why())
 		}
 	}
 	if err := table.Flush(); err != nil {
@@ -146,7 +146,7 @@ func printRevenue(w io.Writer, r *backfill.Revenue, options revenueOptions) erro
 
 const revenueTime = "2006-01-02 15:04"
 
-// sentOf returns what was sent of an order, or that it is not known.
+// sentOf returns what was sent for an order, or that it is not known.
 func sentOf(o backfill.RevenueOrder) string {
 	if o.Source == backfill.NotKnown {
 		return string(backfill.NotKnown)
@@ -162,17 +162,17 @@ func printRevenueNotes(w io.Writer, r *backfill.Revenue, options revenueOptions)
 		unknown += d.Unknown
 	}
 	if estimated > 0 {
-		fmt.Fprintf(w, "\nThe log has the delivery of %s without its revenue: it is that of the current template.\n", words.Count(estimated, "order"))
+		fmt.Fprintf(w, "\nThe log has the delivery of %s but no revenue. The revenue of the current template is used instead.\n", words.Count(estimated, "order"))
 	}
 	if unknown > 0 {
-		fmt.Fprintf(w, "\nNot known: what was sent of %s. The log of webhooks begins at %s.\n", words.Count(unknown, "order"), r.Known.In(r.Since.Location()).Format(revenueTime))
+		fmt.Fprintf(w, "\nIt is not known what was sent for %s. The log of webhooks begins at %s.\n", words.Count(unknown, "order"), r.LogBegins.In(r.Since.Location()).Format(revenueTime))
 	}
 	if len(r.Missing) > 0 {
 		flag := ""
 		if options.Prefix != "" {
 			flag = " --prefix " + options.Prefix
 		}
-		fmt.Fprintf(w, "\nNever came: %s. To send them: hub reconcile --since %s --only order-completed --send%s\n",
+		fmt.Fprintf(w, "\nMissing: %s. To send them: hub reconcile --since %s --only order-completed --send%s\n",
 			words.Count(len(r.Missing), "order"), backfill.Moment(r.Since), flag)
 	}
 	if r.Omitted > 0 {

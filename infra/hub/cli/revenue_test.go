@@ -47,7 +47,7 @@ func TestRevenueExplainsTheDifferenceOfADay(t *testing.T) {
 	// The log begins with the webhook that came, after both were paid.
 	want := "DAY CURRENCY ORDERS PAID SENT DIFFERENCE WHY\n" +
 		date + " EUR 2 1430.00 100.00 1330.00 not known 1310.00 (1 order, by the template 1290.00), tax 20.00 (1 order)\n" +
-		"\nNot known: what was sent of 1 order. The log of webhooks begins at "
+		"\nIt is not known what was sent for 1 order. The log of webhooks begins at "
 	if got.code != exitDone || !strings.Contains(unpadded(got.stdout), want) {
 		t.Errorf("it prints\n%s%s\nwant\n%s", unpadded(got.stdout), got.stderr, want)
 	}

@@ -174,10 +174,10 @@ func (c compared) Destination() string { return c.opened.Destination }
 // Cut reports whether the records of webhooks begin later than the wanted time.
 func (c compared) Cut() bool { return c.Since.After(c.wantedSince) }
 
-// tallied is the result for one tracking.
-type tallied struct {
+// outcomeRow is the result for one tracking.
+type outcomeRow struct {
 	Title string
-	*backfill.Tally
+	*backfill.OutcomeCounts
 }
 
 // cell is a number with the title of its column.
@@ -188,7 +188,7 @@ type cell struct {
 }
 
 // Cells returns the numbers of a row, in the order of the columns.
-func (t tallied) Cells() []cell {
+func (t outcomeRow) Cells() []cell {
 	return []cell{
 		{"Missing", t.Missing, t.Missing > 0}, {"Delivered", t.Delivered, false}, {"Backfilled", t.SentFromHere, false}, {"Retrying", t.Pending, false},
 		{"Skipped", t.Skipped + t.Filtered, false}, {"Dead letters", t.DeadLettered, false}, {"Unknown", t.Unclear, false},
@@ -196,9 +196,9 @@ func (t tallied) Cells() []cell {
 }
 
 // Rows returns the results by tracking.
-func (c compared) Rows() (rows []tallied) {
+func (c compared) Rows() (rows []outcomeRow) {
 	for _, name := range c.opened.Sender.Trackings() {
-		rows = append(rows, tallied{titleOf(name), c.Tallies[name]})
+		rows = append(rows, outcomeRow{titleOf(name), c.Outcomes[name]})
 	}
 	return rows
 }
@@ -206,8 +206,8 @@ func (c compared) Rows() (rows []tallied) {
 // Rejected counts the events that cannot be sent: the templates write messages that Segment
 // would drop.
 func (c compared) Rejected() (total int) {
-	for _, tally := range c.Tallies {
-		total += tally.Rejected
+	for _, counts := range c.Outcomes {
+		total += counts.Rejected
 	}
 	return total
 }

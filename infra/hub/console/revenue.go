@@ -49,7 +49,7 @@ func (f revenueFound) ReceivedOn(d backfill.RevenueDay) *received.Day {
 }
 
 // Begins returns when the log begins, in the time zone of the days.
-func (f revenueFound) Begins() time.Time { return f.Known.In(f.Since.Location()) }
+func (f revenueFound) Begins() time.Time { return f.LogBegins.In(f.Since.Location()) }
 
 // Unknown returns how many orders may have been sent or not.
 func (f revenueFound) Unknown() (orders int) {
@@ -86,7 +86,7 @@ type revenueData struct {
 	Orders       *revenueOrders // nil unless a day was chosen
 	Since, Until string
 	Wrong        wrong
-	Connected    string // why Commerce cannot be asked; empty if it can
+	NotConnected string // why Commerce cannot be asked; empty if it can
 	Zone         string
 	Received     *received.Report // of the last 24 hours; nil if there is none yet
 }
@@ -111,7 +111,7 @@ func (c *Console) showRevenue(w http.ResponseWriter, r *http.Request, status int
 	}
 	data := revenueData{Job: c.revenueJob.underway(), Found: c.revenueJob.last(), Since: form.Since, Until: form.Until, Wrong: wrong, Zone: time.Now().Format("MST"), Received: c.lastReceived()}
 	if _, err := c.Store.Credentials(r.Context()); err != nil {
-		data.Connected = err.Error()
+		data.NotConnected = err.Error()
 	}
 	if day := r.URL.Query().Get("day"); day != "" && data.Found.Revenue != nil {
 		data.Orders = data.Found.ordersOf(day, r.URL.Query().Get("currency"), backfill.Reason(r.URL.Query().Get("reason")))
@@ -182,7 +182,7 @@ func (c *Console) compareRevenue(w http.ResponseWriter, r *http.Request) {
 	goTo(w, r, "/revenue")
 }
 
-// sendRevenue sends the events that never came: only those that the page showed.
+// sendRevenue sends the missing events: only those that the page showed.
 func (c *Console) sendRevenue(w http.ResponseWriter, r *http.Request) {
 	found := c.revenueJob.last()
 	if found.Revenue == nil || found.ID != r.PostFormValue("found") {

@@ -40,7 +40,7 @@ func deliversMany(t *testing.T, lines *disk.Store, many int) {
 // and the rows of one page.
 func TestPagesStaySmallWithManyEvents(t *testing.T) {
 	const many = 100_000
-	const more = 220 // dead letters, retrying events and sales that never came: more than a page lists
+	const more = 220 // dead letters, retrying events and missing sales: more than a page lists
 	s := openShop(t)
 	deliversMany(t, s.lines, many)
 	c := withRetrying(t, more)
@@ -74,7 +74,7 @@ func TestPagesStaySmallWithManyEvents(t *testing.T) {
 		{"/deadletters/retrying", `name="event"`, rowsInPage},
 		{"/trace?q=99998&since=7d", "The webhook and its messages", 1},
 		{"/trace?q=000999&since=7d", "The webhook and its messages", 0},
-		{"/revenue", `reason=never%20came#orders`, 1},
+		{"/revenue", `reason=missing#orders`, 1},
 		{"/revenue?day=" + day + "&currency=EUR", `<a class="mono" href="./trace`, revenueOrdersAtMost},
 	} {
 		begun := time.Now()

@@ -161,7 +161,7 @@ func figures(d backfill.RevenueDay, revenue backfill.OneRevenue) string {
 	}
 	switch {
 	case d.Unknown > 0:
-		return says + fmt.Sprintf(" Whether Order Completed was sent is not known: the log that was read has no webhook of it, and hub backfill did not send it from here. With the live template its revenue is %s. hub reconcile finds out whether it is missing.", d.Would)
+		return says + fmt.Sprintf(" Whether Order Completed was sent is not known: the log that was read has no webhook of it, and hub backfill did not send it from here. With the live template its revenue is %s. hub reconcile finds out whether it is missing.", d.UnknownRevenue)
 	case d.Estimated > 0:
 		says += fmt.Sprintf(" Order Completed was sent. The log does not have its revenue; with the live template it is %s.", d.Sent)
 	default:

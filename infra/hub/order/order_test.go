@@ -87,7 +87,7 @@ func TestWhatWasSentIsComparedWithTheOrderInCommerce(t *testing.T) {
 		want          []string
 	}{
 		{"the whole total", "paid", 0, []executions.Line{sent("12", "GBP")}, []string{"In Commerce the order is complete, paid, fulfilled. It was created at 2026-11-01T10:00:00.000Z and last changed at 2026-11-02T10:00:00.000Z.\nPaid: 12.00 GBP. The revenue that Segment was sent with Order Completed: 12.00. There is no difference."}},
-		{"without tax", "paid", 0, []executions.Line{sent("10", "GBP")}, []string{"sent with Order Completed: 10.00. Difference: 2.00. Tax, 2.00: The total in Commerce has the tax in it"}},
+		{"without tax", "paid", 0, []executions.Line{sent("10", "GBP")}, []string{"sent with Order Completed: 10.00. Difference: 2.00. Tax, 2.00: The total in Commerce includes tax"}},
 		{"by a backfill", "paid", 0, []executions.Line{byBackfill}, []string{"There is no difference."}},
 		{"by a backfill to one integration", "paid", 0, []executions.Line{onlyTo}, []string{"Whether Order Completed was sent is not known", "With the live template its revenue is 10.00."}},
 		{"in another currency", "paid", 0, []executions.Line{sent("15", "USD")}, []string{"Paid: 12.00 GBP.", "Another currency", "15.00"}},
@@ -95,7 +95,7 @@ func TestWhatWasSentIsComparedWithTheOrderInCommerce(t *testing.T) {
 		{"changed since", "paid", 0, []executions.Line{sent("7.5", "GBP")}, []string{"Changed since, 2.50"}},
 		{"not in the log, which begins later", "paid", 0, nil, []string{"Whether Order Completed was sent is not known"}},
 		{"not in the log, which begins before", "paid", 0, []executions.Line{{Tracking: "checkout-started", Event: "order.created", Kind: "accept", Received: before, Outcome: "accepted"}},
-			[]string{"was sent with Order Completed: 0.00. Difference: 12.00. Never came, 12.00"}},
+			[]string{"was sent with Order Completed: 0.00. Difference: 12.00. Missing, 12.00"}},
 		{"no revenue in the log", "paid", 0, []executions.Line{sent("", "")}, []string{"Order Completed was sent. The log does not have its revenue; with the live template it is 10.00."}},
 		{"a dead letter", "paid", 0, []executions.Line{{Kind: "deliver", Received: received, Outcome: "failed", Reason: "template", Receives: 1}}, []string{"was sent with Order Completed: 0.00. Difference: 12.00. Dead letter, 12.00"}},
 		{"not paid", "unpaid", 0, nil, []string{"It is not paid, so there is no revenue to compare."}},

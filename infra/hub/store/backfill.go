@@ -224,7 +224,7 @@ type Loss struct {
 // Losses asks Commerce why the missing webhooks of each tracking were probably lost.
 func (b Backfill) Losses(ctx context.Context, c *backfill.Comparison) (losses []Loss, err error) {
 	for _, name := range b.Sender.Trackings() {
-		if c.Tallies[name].Missing == 0 {
+		if c.Outcomes[name].Missing == 0 {
 			continue
 		}
 		posts, err := b.posts(name)

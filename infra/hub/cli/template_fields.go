@@ -9,7 +9,7 @@ import (
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/settings"
-	"commerce-segment/templates/pieces"
+	"commerce-segment/templates/fields"
 )
 
 func newFields() *cobra.Command {
@@ -20,10 +20,10 @@ func newFields() *cobra.Command {
 		Short: "List, add and remove the ready-made fields of a template",
 		Long: `fields lists the ready-made fields for the template of a tracking: what they add, how many
 requests to Commerce they make for each event, and whether the store's template has them. add
-puts them at the end of the template, and remove removes them. Some of them need a text, such
-as the name of the shop: --value gives it, and replaces the one that they had.
+puts them at the end of the template, and remove removes them. Some need a text, such as the
+name of the shop. --value sets it, and replaces an earlier one.
 
-An event is always sent: fields that Commerce does not answer in time are left out.
+The event is sent even if Commerce does not answer in time. Then the fields are left out.
 
 Before it writes, it prints what that does to the latest events, as hub templates push does.
 If events would fail or would not be sent any more, it writes nothing unless --yes is given.`,
@@ -34,7 +34,7 @@ If events would fail or would not be sent any more, it writes nothing unless --y
 			if len(args) == 1 || len(args) == 3 && (args[1] == "add" || args[1] == "remove") {
 				return nil
 			}
-			return fmt.Errorf("write the name of a tracking, and then nothing, or add or remove and the name of the fields. For example: hub templates fields order-completed add affiliation --value Shop")
+			return fmt.Errorf("pass NAME, NAME add FIELDS, or NAME remove FIELDS. For example: hub templates fields order-completed add affiliation --value Shop")
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, s, err := templateIn(cmd.Context(), args[0], w.Location)
@@ -59,21 +59,21 @@ If events would fail or would not be sent any more, it writes nothing unless --y
 
 // printFields prints the ready-made fields for a template, and which of them it has.
 func printFields(w io.Writer, now store.Template) error {
-	all := pieces.For(now.Tracking.Name)
+	all := fields.For(now.Tracking.Name)
 	if len(all) == 0 {
 		_, err := fmt.Fprintf(w, "There are no ready-made fields for %s.\n", now.Tracking.Name)
 		return err
 	}
-	for i, p := range all {
+	for i, g := range all {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
 		added := "not added"
-		if p.IsIn(now.Source) {
+		if g.IsIn(now.Source) {
 			added = "added"
 		}
-		fmt.Fprintf(w, "%s: %s, %s\n", p.Name, added, words.Count(p.Requests, "request"))
-		for _, says := range []string{words.Capital(p.Adds), p.Needs, sayValue(p, now.Source)} {
+		fmt.Fprintf(w, "%s: %s, %s\n", g.Name, added, words.Count(g.Requests, "request"))
+		for _, says := range []string{words.Capital(g.Adds), g.Needs, sayValue(g, now.Source)} {
 			if says == "" {
 				continue
 			}
@@ -86,14 +86,14 @@ func printFields(w io.Writer, now store.Template) error {
 }
 
 // sayValue describes the value of ready-made fields in a template; empty if they take none.
-func sayValue(p pieces.Piece, source string) string {
-	switch given := p.ValueIn(source); {
+func sayValue(g fields.Group, source string) string {
+	switch given := g.ValueIn(source); {
 	case given != "":
 		return "--value is " + given
-	case p.NeedsValue:
-		return "--value is needed: " + p.Value
-	case p.Value != "":
-		return "--value can be " + p.Value
+	case g.NeedsValue:
+		return "--value is needed: " + g.Value
+	case g.Value != "":
+		return "--value can be " + g.Value
 	default:
 		return ""
 	}
@@ -101,15 +101,15 @@ func sayValue(p pieces.Piece, source string) string {
 
 // changeFields adds ready-made fields to the live template, or removes them.
 func (o templateWriter) changeFields(cmd *cobra.Command, s store.Store, now store.Template, action, name, value string) error {
-	p, err := pieces.Find(now.Tracking.Name, name)
+	g, err := fields.Find(now.Tracking.Name, name)
 	if err != nil {
 		return err
 	}
 	source := now.Source
 	if action == "remove" {
-		source, err = p.Remove(source)
+		source, err = g.Remove(source)
 	} else {
-		source, err = p.Add(source, value)
+		source, err = g.Add(source, value)
 	}
 	if err == nil {
 		_, err = store.CompileTemplate(now.Tracking, now.Tracking.Name, source)

@@ -5,12 +5,12 @@ import (
 	"slices"
 
 	"commerce-segment/shared/tracking"
-	"commerce-segment/templates/pieces"
+	"commerce-segment/templates/fields"
 )
 
-// fieldChoice is a piece with ready-made fields on the page of a template.
+// fieldChoice is a group of ready-made fields on the page of a template.
 type fieldChoice struct {
-	pieces.Piece
+	fields.Group
 	Chosen bool   // the template has it
 	Given  string // its value there
 }
@@ -18,30 +18,30 @@ type fieldChoice struct {
 // Fields returns the ready-made fields for the template in the form.
 func (d editorData) Fields() []fieldChoice {
 	var all []fieldChoice
-	for _, p := range pieces.For(d.Form.Tracking.Name) {
-		all = append(all, fieldChoice{p, p.IsIn(d.Form.Source), p.ValueIn(d.Form.Source)})
+	for _, g := range fields.For(d.Form.Tracking.Name) {
+		all = append(all, fieldChoice{g, g.IsIn(d.Form.Source), g.ValueIn(d.Form.Source)})
 	}
 	return all
 }
 
-// The names of the form's fields with the chosen pieces, and with the value of each.
+// The names of the form's fields with the chosen groups, and with the value of each.
 const (
 	chosenField = "field"
 	valueField  = "value."
 )
 
-// withFields returns a template with the pieces that are chosen in a form, and without the
-// others for its tracking. It does not touch a piece that stays as it is.
+// withFields returns a template with the groups that are chosen in a form, and without the
+// others for its tracking. It does not touch a group that stays as it is.
 func withFields(t tracking.Tracking, source string, form url.Values) (string, error) {
-	for _, p := range pieces.For(t.Name) {
-		value := form.Get(valueField + p.Name)
-		chosen, had := slices.Contains(form[chosenField], p.Name), p.IsIn(source)
+	for _, g := range fields.For(t.Name) {
+		value := form.Get(valueField + g.Name)
+		chosen, had := slices.Contains(form[chosenField], g.Name), g.IsIn(source)
 		var err error
 		switch {
-		case chosen && (!had || value != p.ValueIn(source)):
-			source, err = p.Add(source, value)
+		case chosen && (!had || value != g.ValueIn(source)):
+			source, err = g.Add(source, value)
 		case !chosen && had:
-			source, err = p.Remove(source)
+			source, err = g.Remove(source)
 		}
 		if err != nil {
 			return "", err

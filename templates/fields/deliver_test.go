@@ -1,4 +1,4 @@
-package pieces_test
+package fields_test
 
 import (
 	"bytes"
@@ -24,47 +24,47 @@ import (
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
 	"commerce-segment/templates"
-	"commerce-segment/templates/pieces"
+	"commerce-segment/templates/fields"
 )
 
 var update = flag.Bool("update", false, "write the golden files again")
 
-// shown are the pieces with the sample on which each is tried, the value that it is given, and a
+// shown are the groups with the sample on which each is tried, the value that it is given, and a
 // field that Commerce must answer for; empty if it asks Commerce for nothing.
-var shown = []struct{ piece, sample, value, field string }{
+var shown = []struct{ group, sample, value, field string }{
 	{"affiliation", "order-completed/registered-customer", "Northern Camp", ""},
 	{"customer-orders", "customer-updated/new-address", "", "lifetimeValue"},
 	{"product-details", "order-completed/registered-customer", "https://shop.example.com/products/{slug}", "category"},
 	{"subtotal", "order-completed/registered-customer", "", ""},
 }
 
-func TestEveryPieceIsShown(t *testing.T) {
-	for _, p := range pieces.All() {
-		if !slices.ContainsFunc(shown, func(c struct{ piece, sample, value, field string }) bool { return c.piece == p.Name }) {
-			t.Errorf("%s is tried on no sample", p.Name)
+func TestEveryGroupIsShown(t *testing.T) {
+	for _, g := range fields.All() {
+		if !slices.ContainsFunc(shown, func(c struct{ group, sample, value, field string }) bool { return c.group == g.Name }) {
+			t.Errorf("%s is tried on no sample", g.Name)
 		}
 	}
 }
 
-// A piece adds its fields if Commerce answers, and never holds the event back.
-func TestPiecesAreDeliveredWithCommerceFastSlowAndDown(t *testing.T) {
+// A group adds its fields if Commerce answers, and never holds the event back.
+func TestGroupsAreDeliveredWithCommerceFastSlowAndDown(t *testing.T) {
 	for _, c := range shown {
-		t.Run(c.piece, func(t *testing.T) {
+		t.Run(c.group, func(t *testing.T) {
 			sample := sampleNamed(t, c.sample)
-			p, err := pieces.Find(sample.Tracking, c.piece)
+			g, err := fields.Find(sample.Tracking, c.group)
 			if err != nil {
 				t.Fatal(err)
 			}
-			source, err := p.Add(templates.Default(sample.Tracking), c.value)
+			source, err := g.Add(templates.Default(sample.Tracking), c.value)
 			if err != nil {
 				t.Fatal(err)
 			}
 			w := world{t: t, sample: sample, source: source}
 			fast := w.deliver(func(*commercetest.Server) {}, 20*time.Millisecond)
-			if fast.requests != p.Requests || fast.leftOut != 0 {
-				t.Errorf("it makes %d requests and leaves %d out, want %d and none", fast.requests, fast.leftOut, p.Requests)
+			if fast.requests != g.Requests || fast.leftOut != 0 {
+				t.Errorf("it makes %d requests and leaves %d out, want %d and none", fast.requests, fast.leftOut, g.Requests)
 			}
-			golden(t, c.piece, fast.message)
+			golden(t, c.group, fast.message)
 
 			for name, hindered := range map[string]delivery{
 				"slow": w.deliver(func(*commercetest.Server) {}, 3*time.Second),
@@ -73,7 +73,7 @@ func TestPiecesAreDeliveredWithCommerceFastSlowAndDown(t *testing.T) {
 				if hindered.outcome != "delivered" || hindered.took > time.Second {
 					t.Errorf("with Commerce %s it is %s after %v", name, hindered.outcome, hindered.took)
 				}
-				if (hindered.leftOut > 0) != (p.Requests > 0) {
+				if (hindered.leftOut > 0) != (g.Requests > 0) {
 					t.Errorf("with Commerce %s it leaves out the answers of %d calls", name, hindered.leftOut)
 				}
 				if c.field != "" && (strings.Contains(string(hindered.message), c.field) || !strings.Contains(string(fast.message), c.field)) {
@@ -84,7 +84,7 @@ func TestPiecesAreDeliveredWithCommerceFastSlowAndDown(t *testing.T) {
 	}
 }
 
-// world has a template with a piece, and a sample for it.
+// world has a template with a group, and a sample for it.
 type world struct {
 	t      *testing.T
 	sample templates.Sample
@@ -226,10 +226,10 @@ func sampleNamed(t *testing.T, name string) templates.Sample {
 	return templates.Sample{}
 }
 
-// golden compares a message with the golden file of a piece.
-func golden(t *testing.T, piece string, got []byte) {
+// golden compares a message with the golden file of a group.
+func golden(t *testing.T, group string, got []byte) {
 	t.Helper()
-	file := filepath.Join("testdata", piece+".segment.json")
+	file := filepath.Join("testdata", group+".segment.json")
 	if *update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -246,19 +246,19 @@ func golden(t *testing.T, piece string, got []byte) {
 
 // The linter also tries unusual values in each place of the webhook and of Commerce's answers,
 // for the trackings whose samples have such answers.
-func TestEveryPiecePassesTheLinter(t *testing.T) {
+func TestEveryGroupPassesTheLinter(t *testing.T) {
 	for _, tracked := range tracking.All() {
-		source, all := templates.Default(tracked.Name), pieces.For(tracked.Name)
+		source, all := templates.Default(tracked.Name), fields.For(tracked.Name)
 		if len(all) == 0 {
 			continue
 		}
-		for _, p := range all {
+		for _, g := range all {
 			value := ""
-			if p.Value != "" {
+			if g.Value != "" {
 				value = "https://shop.example.com/products/{slug}"
 			}
 			var err error
-			if source, err = p.Add(source, value); err != nil {
+			if source, err = g.Add(source, value); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -310,11 +310,11 @@ func TestTheOrdersOfACustomerAreCountedOnlyIfAllAreKnown(t *testing.T) {
 		{"an order without an amount", order(nil, "USD") + "," + order(5, "USD"), 2, []string{`"orderCount":2`}, []string{"lifetime"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := pieces.Find("customer-updated", "customer-orders")
+			g, err := fields.Find("customer-updated", "customer-orders")
 			if err != nil {
 				t.Fatal(err)
 			}
-			source, err := p.Add(`{"userId": "u", "traits": {}}`, "")
+			source, err := g.Add(`{"userId": "u", "traits": {}}`, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -345,11 +345,11 @@ func TestTheOrdersOfACustomerAreCountedOnlyIfAllAreKnown(t *testing.T) {
 
 // An order with more products than one request asks for.
 func TestALongOrderTakesNoMoreRequests(t *testing.T) {
-	p, err := pieces.Find("order-completed", "product-details")
+	g, err := fields.Find("order-completed", "product-details")
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := p.Add(`{"event": "E", "properties": {"products": [[100000000000..100000000499].{"product_id": "00000000-0000-4000-8000-" & $string($)}]}}`, "")
+	source, err := g.Add(`{"event": "E", "properties": {"products": [[100000000000..100000000499].{"product_id": "00000000-0000-4000-8000-" & $string($)}]}}`, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +362,7 @@ func TestALongOrderTakesNoMoreRequests(t *testing.T) {
 		asked++
 		return []byte(`{"data": [{"id": "00000000-0000-4000-8000-100000000049", "meta": {"child_variations": [{"option": {"name": "Red"}}]}}]}`), nil
 	}).Eval(t.Context(), []byte(`{}`), nil)
-	if err != nil || asked > p.Requests || strings.Count(string(got), "Red") != 1 || strings.Count(string(got), "product_id") != 500 {
+	if err != nil || asked > g.Requests || strings.Count(string(got), "Red") != 1 || strings.Count(string(got), "product_id") != 500 {
 		t.Errorf("it made %d requests and gave %d bytes, %v", asked, len(got), err)
 	}
 }

@@ -1,4 +1,4 @@
-package pieces
+package fields
 
 import (
 	"slices"
@@ -10,51 +10,51 @@ import (
 	"commerce-segment/templates"
 )
 
-func TestEveryPieceSaysWhatItIs(t *testing.T) {
+func TestEveryGroupSaysWhatItIs(t *testing.T) {
 	if len(All()) == 0 {
 		t.Fatal("there are none")
 	}
-	for _, p := range All() {
-		if p.Title == "" || p.Adds == "" || len(p.Trackings) == 0 || !strings.HasPrefix(p.code, "function($message) {") {
-			t.Errorf("%s: its header or its function is not complete: %+v", p.Name, p)
+	for _, g := range All() {
+		if g.Title == "" || g.Adds == "" || len(g.Trackings) == 0 || !strings.HasPrefix(g.code, "function($message) {") {
+			t.Errorf("%s: its header or its function is not complete: %+v", g.Name, g)
 		}
-		for _, name := range p.Trackings {
+		for _, name := range g.Trackings {
 			if _, err := tracking.ByName(name); err != nil {
-				t.Errorf("%s: %v", p.Name, err)
+				t.Errorf("%s: %v", g.Name, err)
 			}
 		}
-		if takes := assignment.MatchString(p.code); takes != (p.Value != "") {
-			t.Errorf("%s: it has a line $value := \"\": %v, and its header describes a value: %v", p.Name, takes, p.Value != "")
+		if takes := assignment.MatchString(g.code); takes != (g.Value != "") {
+			t.Errorf("%s: it has a line $value := \"\": %v, and its header describes a value: %v", g.Name, takes, g.Value != "")
 		}
-		if p.Value != "" && p.ValueIn(added(t, p, templates.Default(p.Trackings[0]), "x")) != "x" {
-			t.Errorf("%s: its value is not found again", p.Name)
+		if g.Value != "" && g.ValueIn(added(t, g, templates.Default(g.Trackings[0]), "x")) != "x" {
+			t.Errorf("%s: its value is not found again", g.Name)
 		}
-		if template.NeedsCommerce(p.code) {
-			t.Errorf("%s holds events back: give each call of $commerce a time", p.Name)
+		if template.NeedsCommerce(g.code) {
+			t.Errorf("%s holds events back: give each call of $commerce a time", g.Name)
 		}
-		if template.UsesCommerce(p.code) != (p.Requests > 0) {
-			t.Errorf("%s: its header says %d requests", p.Name, p.Requests)
+		if template.UsesCommerce(g.code) != (g.Requests > 0) {
+			t.Errorf("%s: its header says %d requests", g.Name, g.Requests)
 		}
 	}
 }
 
-func TestAPieceForOrderUpdatedIsForEveryEventOfAnOrder(t *testing.T) {
-	for _, p := range For("order-updated") {
+func TestAGroupForOrderUpdatedIsForEveryEventOfAnOrder(t *testing.T) {
+	for _, g := range For("order-updated") {
 		for _, tracked := range tracking.All() {
-			if tracked.Resource() == "order" && !slices.Contains(p.Trackings, tracked.Name) {
-				t.Errorf("%s is not for %s", p.Name, tracked.Name)
+			if tracked.Resource() == "order" && !slices.Contains(g.Trackings, tracked.Name) {
+				t.Errorf("%s is not for %s", g.Name, tracked.Name)
 			}
 		}
 	}
 }
 
-// added adds a piece, with a value if it needs one.
-func added(t *testing.T, p Piece, source, value string) string {
+// added adds a group, with a value if it needs one.
+func added(t *testing.T, g Group, source, value string) string {
 	t.Helper()
-	if value == "" && p.NeedsValue {
+	if value == "" && g.NeedsValue {
 		value = "x"
 	}
-	with, err := p.Add(source, value)
+	with, err := g.Add(source, value)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,25 +64,25 @@ func added(t *testing.T, p Piece, source, value string) string {
 // maxSource is the size of a template that Parameter Store takes, in bytes.
 const maxSource = 8192
 
-func TestPiecesAreAddedToATemplateAndRemovedAgain(t *testing.T) {
+func TestGroupsAreAddedToATemplateAndRemovedAgain(t *testing.T) {
 	for _, tracked := range tracking.All() {
 		source := templates.Default(tracked.Name)
 		with := source
-		for _, p := range For(tracked.Name) {
-			if p.IsIn(with) {
-				t.Errorf("%s is in %s before it is added", p.Name, tracked.Name)
+		for _, g := range For(tracked.Name) {
+			if g.IsIn(with) {
+				t.Errorf("%s is in %s before it is added", g.Name, tracked.Name)
 			}
-			with = added(t, p, with, "")
-			if again := added(t, p, with, ""); again != with || !p.IsIn(with) {
-				t.Errorf("%s: adding %s twice gives\n%s", tracked.Name, p.Name, again)
+			with = added(t, g, with, "")
+			if again := added(t, g, with, ""); again != with || !g.IsIn(with) {
+				t.Errorf("%s: adding %s twice gives\n%s", tracked.Name, g.Name, again)
 			}
 		}
 		if _, err := template.Compile(tracked.Name, with); err != nil || len(with) > maxSource {
-			t.Errorf("%s with all pieces has %d bytes, %v", tracked.Name, len(with), err)
+			t.Errorf("%s with all groups has %d bytes, %v", tracked.Name, len(with), err)
 		}
-		for _, p := range For(tracked.Name) {
+		for _, g := range For(tracked.Name) {
 			var err error
-			if with, err = p.Remove(with); err != nil {
+			if with, err = g.Remove(with); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -93,7 +93,7 @@ func TestPiecesAreAddedToATemplateAndRemovedAgain(t *testing.T) {
 }
 
 // A template is text, which its user may have changed anywhere.
-func TestPiecesInATemplateOfTheUser(t *testing.T) {
+func TestGroupsInATemplateOfTheUser(t *testing.T) {
 	subtotal, err := Find("order-completed", "subtotal")
 	if err != nil {
 		t.Fatal(err)
@@ -107,16 +107,16 @@ func TestPiecesInATemplateOfTheUser(t *testing.T) {
 		name        string
 		change      func(string) string
 		result      string // with {} as the input
-		without     string // the template without the piece
+		without     string // the template without the group
 		removeFails string
 	}{
 		{"it has two branches", func(s string) string { return s }, `"subtotal":1`, own + "\n", ""},
 		{"its lines end with CR LF", func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }, `"subtotal":1`, own + "\r\n", ""},
-		{"the user changed the piece", func(s string) string { return strings.ReplaceAll(s, "revenue}", "2 * revenue}") }, `"subtotal":2`, own + "\n", ""},
+		{"the user changed the group", func(s string) string { return strings.ReplaceAll(s, "revenue}", "2 * revenue}") }, `"subtotal":2`, own + "\n", ""},
 		{"the user added a function after it", func(s string) string { return s + "~> function($m) { $m }" }, `"subtotal":1`,
 			openTemplate + "\n" + own + "\n" + closeTemplate + "\n~> function($m) { $m }", ""},
 		{"the user removed its last line", func(s string) string { return strings.ReplaceAll(s, subtotal.closes(), "") }, `"subtotal":1`, "",
-			`line 4 of the template begins the fields subtotal, and no line after it is "/* End of fields: subtotal */"`},
+			`the fields subtotal begin at line 4 of the template, but the line that ends them, "/* End of fields: subtotal */", is missing: add it`},
 		{"the user removed its first line", func(s string) string { return strings.ReplaceAll(s, subtotal.opens(), "~>") }, `"subtotal":1`, "",
 			"the template does not have the fields subtotal"},
 	} {
@@ -127,7 +127,7 @@ func TestPiecesInATemplateOfTheUser(t *testing.T) {
 			}
 			more := added(t, affiliation, changed, `A "shop" <b> */ ~> {slug}`)
 			if got := result(t, more); !strings.Contains(got, c.result) || !strings.Contains(got, `"affiliation":"A \"shop\" <b> */ ~> {slug}"`) {
-				t.Errorf("with another piece it gives %s", got)
+				t.Errorf("with another group it gives %s", got)
 			}
 			got, err := subtotal.Remove(changed)
 			if c.removeFails != "" && (err == nil || !strings.Contains(err.Error(), c.removeFails)) {
@@ -161,9 +161,9 @@ func TestAddSaysWhatIsWrong(t *testing.T) {
 		{"order-completed", "customer-orders", "", `order-completed has no ready-made fields "customer-orders": choose one of affiliation, `},
 		{"order-complete", "subtotal", "", "there are no ready-made fields for order-complete"},
 	} {
-		p, err := Find(c.tracking, c.name)
+		g, err := Find(c.tracking, c.name)
 		if err == nil {
-			_, err = p.Add("{}", c.value)
+			_, err = g.Add("{}", c.value)
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s of %s: got %v, want %q", c.name, c.tracking, err, c.want)

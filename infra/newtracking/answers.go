@@ -36,7 +36,7 @@ func (a answers) checkName() error {
 	case a.name == "":
 		return errors.New("NAME is missing: " + remedy)
 	case !namePattern.MatchString(a.name):
-		return fmt.Errorf("NAME=%s is not two or more words of small letters with hyphens between them: %s", a.name, remedy)
+		return fmt.Errorf("NAME=%s is not two or more words of lowercase letters with hyphens between them: %s", a.name, remedy)
 	case len(a.name) > maxName:
 		return fmt.Errorf("NAME=%s has more than %d characters, and the names of its function and queues on AWS would be too long: %s", a.name, maxName, remedy)
 	}
@@ -106,7 +106,7 @@ var happensOnce = []string{"created", "deleted", "authorized", "paid", "fulfille
 func (a answers) newTracking() (newTracking, error) {
 	t := newTracking{Tracking: tracking.Tracking{Name: a.name, Title: a.title, Call: tracking.Call(a.call), Observes: splitEvents(a.events), Optional: true}, user: a.user}
 	if strings.ReplaceAll(strings.ToLower(a.title), " ", "-") != a.name {
-		return t, fmt.Errorf("TITLE=%q does not have the words of the name: use %q, or other capitals", a.title, titleOf(a.name))
+		return t, fmt.Errorf("TITLE=%q must have the words of NAME: use %q. Only capital letters may differ", a.title, titleOf(a.name))
 	}
 	for _, event := range t.Observes {
 		if loggable.Event(event) != event {
@@ -125,7 +125,7 @@ func (a answers) newTracking() (newTracking, error) {
 	t.Once = len(t.Observes) == 1 && slices.Contains(happensOnce, verb)
 	switch {
 	case t.Call != tracking.Track && t.Call != tracking.Identify:
-		return t, fmt.Errorf("CALL=%s is no call: write track or identify", a.call)
+		return t, fmt.Errorf("CALL=%s is not a call: write track or identify", a.call)
 	case t.Resource() == "order" && t.Call != tracking.Track:
 		return t, errors.New("CALL=identify: an order is sent as a track call: write CALL=track")
 	case a.isLike() && a.user != "":

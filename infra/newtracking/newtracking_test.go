@@ -189,8 +189,8 @@ func TestAnAdditionSaysWhatIsWrong(t *testing.T) {
 		says    string
 	}{
 		{"no name", answers{}, "NAME is missing: give one such as make tracking NAME=subscription-paused"},
-		{"a name with capitals", answers{name: "Subscription-Paused"}, "is not two or more words of small letters"},
-		{"a name that is a path", answers{name: "../subscription-paused"}, "is not two or more words of small letters"},
+		{"a name with capitals", answers{name: "Subscription-Paused"}, "is not two or more words of lowercase letters"},
+		{"a name that is a path", answers{name: "../subscription-paused"}, "is not two or more words of lowercase letters"},
 		{"a name that is too long", answers{name: "subscription-" + strings.Repeat("a", 18)}, "has more than 30 characters"},
 		{"a tracking that exists", answers{name: "order-completed"}, "there is a tracking order-completed already"},
 		{"a name that ends in that of another tracking", answers{name: "big-order-completed"}, "end in the same words"},
@@ -200,7 +200,7 @@ func TestAnAdditionSaysWhatIsWrong(t *testing.T) {
 		{"an event of a resource that Commerce does not have", answers{name: "parcel-lost", events: "parcel.lost"}, "the observable events are in shared/loggable/loggable.go"},
 		{"events of two resources", answers{name: "all-created", events: "order.created,customer.created"}, "are about different resources: add a tracking for each"},
 		{"a title of other words", answers{name: "subscription-paused", title: "On Hold"}, `use "Subscription Paused"`},
-		{"an unknown call", answers{name: "subscription-paused", call: "page"}, "CALL=page is no call: write track or identify"},
+		{"an unknown call", answers{name: "subscription-paused", call: "page"}, "CALL=page is not a call: write track or identify"},
 		{"an identify call for an order", answers{name: "order-authorized", call: "identify"}, "write CALL=track"},
 		{"a user of an order", answers{name: "order-authorized", user: "payload.data.id"}, "leave USER out"},
 		{"a user that is no JSONata", answers{name: "subscription-paused", user: "(("}, "the template does not work"},

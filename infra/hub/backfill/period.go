@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/words"
 )
 
 // Period is a period as the user writes it.
@@ -39,9 +40,9 @@ func (p Period) Parse(now, end time.Time) (since, until time.Time, err error) {
 	case since.Before(until):
 		return since, until, nil
 	case p.Until == "":
-		return since, until, &TimeError{FieldSince, fmt.Sprintf("%s: must be before the end of the period, %s", p.Since, Moment(until))}
+		return since, until, &TimeError{FieldSince, fmt.Sprintf("%s: must be before the end of the period, %s", p.Since, words.Moment(until))}
 	default:
-		return since, until, &TimeError{FieldUntil, fmt.Sprintf("%s: must be after the start of the period, %s", p.Until, Moment(since))}
+		return since, until, &TimeError{FieldUntil, fmt.Sprintf("%s: must be after the start of the period, %s", p.Until, words.Moment(since))}
 	}
 }
 
@@ -70,9 +71,6 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	}
 	return time.Time{}, fmt.Errorf("%q: write a time such as 2026-01-31 or 2026-01-31T08:00:00Z, or how long ago, such as 36h or 30d", text)
 }
-
-// Moment returns a time as Commerce writes it, to be shown to the user.
-func Moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // webhookDelay is the longest time after which Commerce sends a webhook, retries included:
 // "within about 30 minutes".

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"commerce-segment/infra/hub/words"
 )
 
 func TestParseAPeriod(t *testing.T) {
@@ -26,7 +28,7 @@ func TestParseAPeriod(t *testing.T) {
 			}
 			continue
 		}
-		if got := Moment(since) + " " + Moment(until); err != nil || got != c.want {
+		if got := words.Moment(since) + " " + words.Moment(until); err != nil || got != c.want {
 			t.Errorf("%q until %q is %s, %v, want %s", c.since, c.until, got, err, c.want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/commerce"
 )
 
@@ -84,7 +85,7 @@ type TooEarlyError struct{ LogBegins, Until time.Time }
 
 func (e *TooEarlyError) Error() string {
 	return fmt.Sprintf("there is nothing to compare yet: the log of webhooks begins at %s, and the period ends at %s. Compare again later",
-		e.LogBegins.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339))
+		words.Moment(e.LogBegins), words.Moment(e.Until))
 }
 
 // comparing is the state of a comparison.

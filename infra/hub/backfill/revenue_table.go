@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/words"
 )
 
@@ -61,7 +60,7 @@ func (r *Revenue) WriteDays(w io.Writer) error {
 	table := csv.NewWriter(w)
 	_ = table.Write([]string{"day", "currency", "orders", "paid", "sent", "difference", "estimated_orders", "unknown_orders", "unknown_revenue", "reasons"}) // Error returns its error
 	for _, d := range r.Days {
-		_ = table.Write([]string{d.Day.Format(time.DateOnly), executions.NoFormula(d.Currency), strconv.Itoa(d.Orders), d.Paid.String(), d.Sent.String(), d.Difference.String(),
+		_ = table.Write([]string{d.Day.Format(time.DateOnly), words.NoFormula(d.Currency), strconv.Itoa(d.Orders), d.Paid.String(), d.Sent.String(), d.Difference.String(),
 			strconv.Itoa(d.Estimated), strconv.Itoa(d.Unknown), d.UnknownRevenue.String(), d.Why()})
 	}
 	table.Flush()
@@ -73,7 +72,7 @@ func (r *Revenue) WriteOrders(w io.Writer) error {
 	table := csv.NewWriter(w)
 	_ = table.Write([]string{"day", "order", "number", "currency", "paid", "sent", "difference", "source", "reasons"}) // Error returns its error
 	for _, o := range r.Orders {
-		_ = table.Write([]string{o.Day.Format(time.DateOnly), executions.NoFormula(o.ID), executions.NoFormula(o.Number), executions.NoFormula(o.Currency), o.Paid.String(), o.Sent.String(), o.Difference().String(),
+		_ = table.Write([]string{o.Day.Format(time.DateOnly), words.NoFormula(o.ID), words.NoFormula(o.Number), words.NoFormula(o.Currency), o.Paid.String(), o.Sent.String(), o.Difference().String(),
 			string(o.Source), o.Why()})
 	}
 	table.Flush()

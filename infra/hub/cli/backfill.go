@@ -110,7 +110,7 @@ func runBackfill(cmd *cobra.Command, kind backfill.Kind, options backfillOptions
 	}
 	if continues {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Continuing where the last run stopped: %d of %d events are sent, of %s from %s until %s.\nTo start again from the beginning, remove %s.\n",
-			position.Sent, position.Events, kind, backfill.Moment(position.Since), backfill.Moment(position.Until), position.File())
+			position.Sent, position.Events, kind, words.Moment(position.Since), words.Moment(position.Until), position.File())
 		return sendBackfill(cmd, t, position, known)
 	}
 	plan, err := planBackfill(cmd, t, kind, since, until, known)
@@ -160,7 +160,7 @@ func printKnown(w io.Writer, t store.Backfill, known backfill.KnownFacts, since 
 	case t.Again():
 		fmt.Fprintln(w, "What was already sent is not left out. Segment counts an event twice that it received more than a day ago.")
 	case known.LogBegins.After(since):
-		fmt.Fprintf(w, "The log of webhooks begins at %s: what webhooks delivered before is not known, and is sent again.\n", backfill.Moment(known.LogBegins))
+		fmt.Fprintf(w, "The log of webhooks begins at %s: what webhooks delivered before is not known, and is sent again.\n", words.Moment(known.LogBegins))
 	}
 }
 

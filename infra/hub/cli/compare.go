@@ -223,7 +223,7 @@ func (o compareOptions) addFromCommerce(cmd *cobra.Command, s store.Store, inbox
 func printCompared(w io.Writer, c *compare.Comparison, file, source string) error {
 	fmt.Fprintf(w, "Theirs: %s in %s", words.Count(c.Theirs, "message"), inputName(file))
 	if !c.Since.IsZero() {
-		fmt.Fprintf(w, ", from %s until %s", backfill.Moment(c.Since), backfill.Moment(c.Until))
+		fmt.Fprintf(w, ", from %s until %s", words.Moment(c.Since), words.Moment(c.Until))
 	}
 	fmt.Fprintf(w, ".\nOurs: %s, from %s.\n\n", words.Count(c.Ours, "message"), source)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/deletions"
-	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/words"
 )
 
@@ -67,14 +66,14 @@ func printDeletions(w io.Writer, report deletions.Report, now time.Time) error {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "REQUESTED\tREGULATION\tUSERS\tSTATE")
 		for _, r := range report.Requests {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", executions.Clock(r.Requested), r.Regulation, usersOf(r), r.State(now))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", words.Clock(r.Requested), r.Regulation, usersOf(r), r.State(now))
 		}
 		if err := table.Flush(); err != nil {
 			return err
 		}
 	}
 	if !report.Begins.IsZero() {
-		fmt.Fprintf(w, "There are more log lines than can be read at once: these begin at %s.\n", executions.Clock(report.Begins))
+		fmt.Fprintf(w, "There are more log lines than can be read at once: these begin at %s.\n", words.Clock(report.Begins))
 	}
 	_, err := fmt.Fprintln(w, report.Says(now))
 	return err

@@ -166,7 +166,7 @@ func showExecutions(cmd *cobra.Command, options executionsOptions, text string) 
 // printCut prints a note if older log lines were not read.
 func printCut(w io.Writer, begins time.Time) {
 	if !begins.IsZero() {
-		fmt.Fprintf(w, "There are more log lines than are read at once: these begin at %s.\n", executions.Clock(begins))
+		fmt.Fprintf(w, "There are more log lines than are read at once: these begin at %s.\n", words.Clock(begins))
 	}
 }
 
@@ -195,7 +195,7 @@ func (v view) printExecutions(w io.Writer, found executions.Found) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "RECEIVED\tTRACKING\tEVENT\tORDER OR CUSTOMER\tOUTCOME\tATTEMPTS\tDELAY\tREASON")
 	for _, e := range found.Rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", executions.Clock(e.Received), e.Tracking,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", words.Clock(e.Received), e.Tracking,
 			cmp.Or(e.Event, "-"), cmp.Or(e.Resource, "-"), e.Outcome, e.Attempts, delayOf(e), cmp.Or(e.Remark(), "-"))
 	}
 	if err := table.Flush(); err != nil {
@@ -241,7 +241,7 @@ func (v view) printSummary(ctx context.Context, w io.Writer, s executions.Summar
 	fmt.Fprintln(table, "\nFROM ("+v.now.Format("MST")+")\tANSWERED 202\tDELIVERED\tSKIPPED\tQUEUED\tFAILED\tREJECTED\tP50\tP95\t")
 	since := slices.IndexFunc(s.Parts, func(p executions.Period) bool { return p.Came() > 0 })
 	for _, p := range s.Parts[since:] {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Start.Format("2006-01-02 15:04"),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Start.Format(minuteFormat),
 			orDash(p.Taken()), orDash(p.Count(executions.Delivered)), orDash(p.Count(executions.Skipped)),
 			orDash(p.Count(executions.Accepted, executions.Retrying)), orDash(p.Count(executions.Failed)), orDash(p.Count(executions.Rejected)),
 			delayOrDash(p, p.P50), delayOrDash(p, p.P95), strings.Repeat("█", (p.Came()*longestBar+most-1)/most))

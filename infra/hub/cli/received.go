@@ -90,12 +90,12 @@ func (o receivedOptions) read(cmd *cobra.Command) (*received.Report, error) {
 func printReportOfReceived(w io.Writer, r *received.Report, hours bool) error {
 	fmt.Fprintln(w, r.Says())
 	if r.Known() && len(r.Events) > 0 {
-		fmt.Fprintf(w, "\nFrom %s until %s (%s), source %s:\n", r.Since.Local().Format(revenueTime), r.Until.Local().Format(revenueTime), r.Until.Local().Format("MST"), r.Source)
+		fmt.Fprintf(w, "\nFrom %s until %s (%s), source %s:\n", r.Since.Local().Format(minuteFormat), r.Until.Local().Format(minuteFormat), r.Until.Local().Format("MST"), r.Source)
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		if hours {
 			fmt.Fprintln(table, "HOUR\tEVENT\tSENT\tREPEATED\tRECEIVED")
 			for _, row := range r.Rows {
-				fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\n", row.Hour.Local().Format(revenueTime), chars.Line(row.Event.String()), row.Messages, row.Repeated, row.Received)
+				fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\n", row.Hour.Local().Format(minuteFormat), chars.Line(row.Event.String()), row.Messages, row.Repeated, row.Received)
 			}
 		} else {
 			fmt.Fprintln(table, "EVENT\tSENT\tREPEATED\tRECEIVED\tLATE\tFAILED\tBLOCKED")

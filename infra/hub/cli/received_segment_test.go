@@ -59,7 +59,7 @@ func TestReceivedListsEventsAndHours(t *testing.T) {
 	hub := func(args ...string) result {
 		return command(t, "", append([]string{"received", "--addr", "127.0.0.1:1", "--dir", dir}, args...)...)
 	}
-	clock := func(t time.Time) string { return t.Local().Format(revenueTime) }
+	clock := func(t time.Time) string { return t.Local().Format(minuteFormat) }
 	for _, test := range []struct {
 		args []string
 		says []string

@@ -80,7 +80,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 		return err
 	}
 	if comparison.Since.After(since) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "The log of webhooks begins at %s: earlier events are not compared.\n", backfill.Moment(comparison.Since))
+		fmt.Fprintf(cmd.ErrOrStderr(), "The log of webhooks begins at %s: earlier events are not compared.\n", words.Moment(comparison.Since))
 	}
 	if err := printComparison(cmd.OutOrStdout(), comparison, t.Sender.Trackings()); err != nil {
 		return err
@@ -103,7 +103,7 @@ func reconcile(cmd *cobra.Command, options reconcileOptions) error {
 
 // printComparison prints a line for each tracking.
 func printComparison(w io.Writer, c *backfill.Comparison, trackings []string) error {
-	fmt.Fprintf(w, "From %s until %s:\n", backfill.Moment(c.Since), backfill.Moment(c.Until))
+	fmt.Fprintf(w, "From %s until %s:\n", words.Moment(c.Since), words.Moment(c.Until))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TRACKING\tMISSING\tDELIVERED\tSENT FROM HERE\tQUEUED\tSKIPPED\tFAILED\tUNCLEAR")
 	rejected := 0
@@ -127,7 +127,7 @@ func printMissing(cmd *cobra.Command, t store.Backfill, c *backfill.Comparison) 
 	w := cmd.OutOrStdout()
 	fmt.Fprintln(w)
 	for _, m := range c.Missing[:min(listed, len(c.Missing))] {
-		fmt.Fprintf(w, "%s  %s of %s\n", backfill.Moment(m.Happened), m.Event, chars.Line(m.Resource))
+		fmt.Fprintf(w, "%s  %s of %s\n", words.Moment(m.Happened), m.Event, chars.Line(m.Resource))
 	}
 	if more := len(c.Missing) - listed; more > 0 {
 		fmt.Fprintf(w, "and %d more\n", more)

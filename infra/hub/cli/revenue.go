@@ -121,7 +121,7 @@ func (o revenueOptions) log(cmd *cobra.Command, client local.Client) (here execu
 }
 
 func printRevenue(w io.Writer, r *backfill.Revenue, options revenueOptions) error {
-	fmt.Fprintf(w, "Paid from %s until %s (%s):\n", r.Since.Format(revenueTime), r.Until.Format(revenueTime), r.Until.Format("MST"))
+	fmt.Fprintf(w, "Paid from %s until %s (%s):\n", r.Since.Format(minuteFormat), r.Until.Format(minuteFormat), r.Until.Format("MST"))
 	if len(r.Days) == 0 {
 		_, err := fmt.Fprintln(w, "No order was paid.")
 		return err
@@ -144,7 +144,8 @@ func printRevenue(w io.Writer, r *backfill.Revenue, options revenueOptions) erro
 	return printRevenueNotes(w, r, options)
 }
 
-const revenueTime = "2006-01-02 15:04"
+// minuteFormat is the form of a time in a table, whose zone is printed above the table.
+const minuteFormat = "2006-01-02 15:04"
 
 // sentOf returns what was sent for an order, or that it is not known.
 func sentOf(o backfill.RevenueOrder) string {
@@ -165,7 +166,7 @@ func printRevenueNotes(w io.Writer, r *backfill.Revenue, options revenueOptions)
 		fmt.Fprintf(w, "\nThe log has the delivery of %s but no revenue. The revenue of the current template is used instead.\n", words.Count(estimated, "order"))
 	}
 	if unknown > 0 {
-		fmt.Fprintf(w, "\nIt is not known what was sent for %s. The log of webhooks begins at %s.\n", words.Count(unknown, "order"), r.LogBegins.In(r.Since.Location()).Format(revenueTime))
+		fmt.Fprintf(w, "\nIt is not known what was sent for %s. The log of webhooks begins at %s.\n", words.Count(unknown, "order"), r.LogBegins.In(r.Since.Location()).Format(minuteFormat))
 	}
 	if len(r.Missing) > 0 {
 		flag := ""
@@ -173,7 +174,7 @@ func printRevenueNotes(w io.Writer, r *backfill.Revenue, options revenueOptions)
 			flag = " --prefix " + options.Prefix
 		}
 		fmt.Fprintf(w, "\nMissing: %s. To send them: hub reconcile --since %s --only order-completed --send%s\n",
-			words.Count(len(r.Missing), "order"), backfill.Moment(r.Since), flag)
+			words.Count(len(r.Missing), "order"), words.Moment(r.Since), flag)
 	}
 	if r.Omitted > 0 {
 		fmt.Fprintf(w, "\nThere are %d more orders with a difference: choose a shorter period to list them.\n", r.Omitted)

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/words"
 )
 
 // WriteDifferences writes the differences as CSV.
@@ -16,7 +16,7 @@ func (c *Comparison) WriteDifferences(w io.Writer) error {
 	for _, d := range c.Differences {
 		row := []string{string(d.Kind), d.Field, d.Event, strconv.Itoa(d.Events), strconv.Itoa(d.Of), strings.Join(d.Examples, " ")}
 		for i := range row {
-			row[i] = executions.NoFormula(row[i])
+			row[i] = words.NoFormula(row[i])
 		}
 		rows = append(rows, row)
 	}

@@ -90,7 +90,7 @@ func (s stoppedBackfill) ID() string { return filepath.Base(s.File()) }
 
 // Progress describes how much of it was sent.
 func (s stoppedBackfill) Progress() string {
-	return fmt.Sprintf("%d of %d events sent, for %s created from %s until %s", s.Sent, s.Events, s.Kind, backfill.Moment(s.Since), backfill.Moment(s.Until))
+	return fmt.Sprintf("%d of %d events sent, for %s created from %s until %s", s.Sent, s.Events, s.Kind, words.Moment(s.Since), words.Moment(s.Until))
 }
 
 // planned is a backfill before it is sent.

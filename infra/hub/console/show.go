@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"commerce-segment/infra/hub/backfill"
-	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/redact"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
@@ -41,11 +39,11 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 		"until": until,
 		"join":  strings.Join,
 		"step":  stepAt,
-		"clock": executions.Clock,
+		"clock": words.Clock,
 		"json":  redact.Parts,
 
 		"count":  words.Count,
-		"moment": backfill.Moment,
+		"moment": words.Moment,
 		"title":  titleOf,
 
 		"executionPath": executionPath,

@@ -245,7 +245,7 @@ func (r Report) Says(now time.Time) string {
 		}
 	}
 	says := fmt.Sprintf("Since %s Segment was asked to delete %s: %d finished, %d in progress, %d that need attention",
-		executions.Clock(r.Since), words.Count(users, "user"), finished, open, attention)
+		words.Clock(r.Since), words.Count(users, "user"), finished, open, attention)
 	for _, also := range []struct {
 		n    int
 		noun string

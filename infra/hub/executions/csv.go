@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"commerce-segment/infra/hub/words"
 )
 
 var csvHeader = []string{"received", "tracking", "event", "order_or_customer", "number", "total", "webhook_id", "outcome", "reason", "detail", "attempts", "delay_ms", "message_ids", "left_out"}
@@ -28,7 +30,7 @@ func WriteCSV(w io.Writer, all iter.Seq2[Execution, error]) error {
 		row := []string{e.Received.UTC().Format(time.RFC3339Nano), e.Tracking, e.Event, e.Resource, e.Number, e.Total, e.WebhookID, string(e.Outcome),
 			e.Reason, e.Detail, strconv.Itoa(e.Attempts), delay, strings.Join(e.MessageIDs, " "), strconv.Itoa(e.LeftOut)}
 		for i := range row {
-			row[i] = NoFormula(row[i])
+			row[i] = words.NoFormula(row[i])
 		}
 		if err := table.Write(row); err != nil {
 			return err
@@ -36,12 +38,4 @@ func WriteCSV(w io.Writer, all iter.Seq2[Execution, error]) error {
 	}
 	table.Flush()
 	return table.Error()
-}
-
-// NoFormula returns a text that a spreadsheet does not take for a formula.
-func NoFormula(text string) string {
-	if text != "" && strings.Contains("=+-@\t\r\n", text[:1]) {
-		return "'" + text
-	}
-	return text
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/tracking"
 )
 
@@ -64,7 +65,7 @@ type ErrCut struct {
 }
 
 func (e ErrCut) Error() string {
-	return "there are more log lines than can be read at once: these begin at " + Clock(e.Begins)
+	return "there are more log lines than can be read at once: these begin at " + words.Clock(e.Begins)
 }
 
 // Bounds returns the period of the query: From and To, extended to whole minutes, because

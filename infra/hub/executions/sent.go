@@ -38,14 +38,14 @@ func sending(e Execution) (says, do string) {
 	if line.Detail != "" {
 		only = ", " + line.Detail
 	}
-	return fmt.Sprintf("%s was sent to Segment at %s by %s, without a webhook%s, as messageId %s.", title, Clock(line.Time), line.sender(), only, messageIDs(e)), ""
+	return fmt.Sprintf("%s was sent to Segment at %s by %s, without a webhook%s, as messageId %s.", title, words.Clock(line.Time), line.sender(), only, messageIDs(e)), ""
 }
 
 // sendingStep returns the line of an event that was sent without a webhook as a sentence.
 func (l Line) sendingStep() string {
 	said := fmt.Sprintf("Sent by %s for %s", l.sender(), l.Event)
 	if !l.EventTime.IsZero() {
-		said += ", whose event time is " + Clock(l.EventTime)
+		said += ", whose event time is " + words.Clock(l.EventTime)
 	}
 	if l.Outcome == string(Rejected) {
 		return fmt.Sprintf("%s. Rejected: %s.", said, l.why())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/spool"
 )
 
@@ -33,7 +34,7 @@ func TestTheStoryOfAnOrderHasWhatWasSentWithoutAWebhook(t *testing.T) {
 	}{
 		{"with a webhook", "shop-order-10", executions.Sent{Lines: []executions.Line{rejected, sent}}, []string{
 			"Received 1 webhook about shop-order-10 in the last 7 days. Without a webhook, hub backfill sent 1 event. Segment received Checkout Started, Order Completed.\nCheckout Started was sent",
-			" by hub backfill (user ada), without a webhook, as messageId checkout-started:shop-order-10.", "whose event time is " + executions.Clock(sent.EventTime),
+			" by hub backfill (user ada), without a webhook, as messageId checkout-started:shop-order-10.", "whose event time is " + words.Clock(sent.EventTime),
 			"Order Refunded was not sent by hub reconcile: Segment rejects its message, or would drop it: the event is empty.",
 		}, []string{"The earlier steps are not known", "after the event, at", "No webhook was received for Checkout Started"}},
 		{"by the beginning of its id", "shop-order-20", executions.Sent{Lines: []executions.Line{other}}, []string{"No webhooks about shop-order-20 were received in the last 7 days. Without a webhook, hub backfill sent 1 event."}, nil},

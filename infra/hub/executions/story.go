@@ -47,8 +47,8 @@ type Step struct {
 	Took   Milliseconds // 0 if it is not known
 }
 
-// Clock returns the time of a step, as text.
-func (s Step) Clock() string { return clockFine(s.At) }
+// Clock returns the time of a step in the time zone of this machine, with milliseconds.
+func (s Step) Clock() string { return s.At.Local().Format("2006-01-02 15:04:05.000 MST") }
 
 // Store identifies the store in the commands of a story.
 type Store struct {
@@ -181,7 +181,7 @@ func (s Search) conclusion(e Execution) (says, do string) {
 	}
 	switch e.Outcome {
 	case Delivered:
-		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.%s", title, Clock(last.Time), after(e), messageIDs(e), last.leftOut()), s.Store.fixLeftOut(last)
+		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.%s", title, words.Clock(last.Time), after(e), messageIDs(e), last.leftOut()), s.Store.fixLeftOut(last)
 	case Skipped:
 		return fmt.Sprintf("%s was not sent, as intended: %s.", title, skippedFor(e)), ""
 	case Failed:
@@ -253,7 +253,7 @@ func (s Store) fixLeftOut(l Line) string {
 
 func nextOf(last Line) string {
 	if next := last.returns(); !next.IsZero() {
-		return fmt.Sprintf(" Next attempt at %s.", Clock(next))
+		return fmt.Sprintf(" Next attempt at %s.", words.Clock(next))
 	}
 	return ""
 }

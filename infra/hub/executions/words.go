@@ -3,13 +3,9 @@ package executions
 import (
 	"fmt"
 	"time"
+
+	"commerce-segment/infra/hub/words"
 )
-
-// Clock formats a time in the time zone of this machine.
-func Clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
-
-// clockFine is Clock with milliseconds.
-func clockFine(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000 MST") }
 
 // String formats the duration for people.
 func (m Milliseconds) String() string {
@@ -44,11 +40,10 @@ func Lookback(d time.Duration) string {
 
 // Between returns a name for a period. Without an end it lasts until now.
 func Between(from, to time.Time) string {
-	const minutes = "2006-01-02 15:04 MST"
 	if to.IsZero() {
-		return "the time since " + from.Local().Format(minutes)
+		return "the time since " + words.ClockMinutes(from)
 	}
-	return fmt.Sprintf("the time from %s to %s", from.Local().Format(minutes), to.Local().Format(minutes))
+	return fmt.Sprintf("the time from %s to %s", words.ClockMinutes(from), words.ClockMinutes(to))
 }
 
 // lookbackFlag returns the value of --since for a period of this length.

@@ -6,19 +6,15 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/backfill"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/tracking"
 )
 
-// clock formats an hour in the time zone of this machine.
-func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
-
 // resend says how to send the lost events of orders again.
 func resend(since time.Time, flag string) string {
-	return "Send the lost events again within a day, because Segment drops only for a day what it already has: hub backfill orders --since " + backfill.Moment(since) + " --again" + flag
+	return "Send the lost events again within a day, because Segment drops only for a day what it already has: hub backfill orders --since " + words.Moment(since) + " --again" + flag
 }
 
 // wereSent returns a number of messages with a verb.
@@ -43,7 +39,7 @@ func (c comparison) judge() {
 	nothing := c.Received == 0 && c.isSilent()
 	if nothing && !explained {
 		c.add(Finding{Key: "nothing", Severity: Fault,
-			Says: fmt.Sprintf("%s from %s until %s, and Segment received none of them.", words.Capital(wereSent(c.Sent)), clock(c.Since), clock(c.Until)),
+			Says: fmt.Sprintf("%s from %s until %s, and Segment received none of them.", words.Capital(wereSent(c.Sent)), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until)),
 			Do:   "Check in Segment that the source exists and is enabled. Check here the host and the path of Segment: hub configure" + c.flag + ". " + resend(c.Since, c.flag)})
 	}
 	for _, t := range c.Events {
@@ -131,9 +127,9 @@ func reasonOf(d Drop) string {
 
 // fewer reports that fewer messages were received than sent.
 func (c comparison) fewer(t Total, missing int) Finding {
-	says := fmt.Sprintf("Segment received %d of %s from %s until %s: %s missing", t.distinct()-missing, of(t.distinct(), t.Event), clock(c.Since), clock(c.Until), are(missing))
+	says := fmt.Sprintf("Segment received %d of %s from %s until %s: %s missing", t.distinct()-missing, of(t.distinct(), t.Event), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until), are(missing))
 	if missing == t.distinct() {
-		says = fmt.Sprintf("Segment received none of %s from %s until %s", of(missing, t.Event), clock(c.Since), clock(c.Until))
+		says = fmt.Sprintf("Segment received none of %s from %s until %s", of(missing, t.Event), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until))
 	}
 	return Finding{Key: key("fewer", t.Event), Severity: severityOf(missing, t.distinct()), Trackings: c.sendersOf(t.Event),
 		Says: says + ". They are neither late nor dropped for a reason that Segment names.",
@@ -143,7 +139,7 @@ func (c comparison) fewer(t Total, missing int) Finding {
 // moreFinding reports that more messages were received than sent.
 func (c comparison) moreFinding(t Total, more int) Finding {
 	f := Finding{Key: key("more", t.Event), Severity: Note, Trackings: c.sendersOf(t.Event),
-		Says: fmt.Sprintf("Segment received %d more messages of %s than were sent from %s until %s. Something else sends this call to the same source.", more, chars.Line(t.Event.String()), clock(c.Since), clock(c.Until)),
+		Says: fmt.Sprintf("Segment received %d more messages of %s than were sent from %s until %s. Something else sends this call to the same source.", more, chars.Line(t.Event.String()), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until)),
 		Do:   "Find the other sender: a website or an app with the same write key, another hub, another connector of Elastic Path, or hub backfill on another machine."}
 	if t.Type != "track" { // websites identify their users too
 		return f
@@ -182,7 +178,7 @@ func (c comparison) judgeConsent() {
 	}
 	c.add(Finding{Key: "consent", Severity: Warning,
 		Says: fmt.Sprintf("%d of %s since %s had no context.consent.categoryPreferences, and the workspace uses consent: %s. Segment sends such messages to all destinations, whatever the person has chosen.",
-			without, words.Count(all, "message"), clock(c.Since), c.seen.Consent),
+			without, words.Count(all, "message"), words.ClockMinutes(c.Since), c.seen.Consent),
 		Do: "Let the storefront write what the person has chosen into the field segment_consent of the order or the customer, which the default templates send. A template of your own needs $consent: templates/README.md, Consent."})
 }
 
@@ -203,5 +199,5 @@ func (r Report) period() string {
 	if length := r.Until.Sub(r.Since); r.At.Sub(r.Until) < settle+time.Hour && length > 0 {
 		return "in " + executions.Lookback(length)
 	}
-	return fmt.Sprintf("from %s until %s", clock(r.Since), clock(r.Until))
+	return fmt.Sprintf("from %s until %s", words.ClockMinutes(r.Since), words.ClockMinutes(r.Until))
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"commerce-segment/infra/hub/backfill"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
@@ -197,7 +196,7 @@ func (q question) source(ctx context.Context, ours []Event) (source publicapi.So
 func (q question) wrongKey(l workspace.Lookup) Finding {
 	flag := q.options.Store.Flag()
 	return Finding{Key: OfKey, Severity: Fault, Says: words.Capital(l.Says()) + ".",
-		Do: words.Capital(l.Do(flag)) + ". A new source has none of the lost events: hub backfill orders --since " + backfill.Moment(q.Since) + " --again" + flag + " sends those of orders."}
+		Do: words.Capital(l.Do(flag)) + ". A new source has none of the lost events: hub backfill orders --since " + words.Moment(q.Since) + " --again" + flag + " sends those of orders."}
 }
 
 // deleted reports a source that no longer exists and received events with the names that this store
@@ -220,7 +219,7 @@ func (q question) deleted(ctx context.Context, l workspace.Lookup, ours []Event)
 		}
 		says := "Perhaps a deleted source had the write key: a source that no longer exists received events with the names that this store sends"
 		if last := lastOf(v.Series); !last.IsZero() {
-			says += ", the last in the hour from " + clock(last)
+			says += ", the last in the hour from " + words.ClockMinutes(last)
 		}
 		return []Finding{{Key: "deleted", Severity: Note, Says: says + ".",
 			Do: "If so, create a source and use its key: hub sources create NAME --use" + q.options.Store.Flag()}}

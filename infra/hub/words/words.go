@@ -1,4 +1,5 @@
-// Package words formats numbers and times for people, for the terminal and for pages.
+// Package words formats numbers, times and texts for people: for the terminal, pages and
+// spreadsheets.
 package words
 
 import (
@@ -35,4 +36,21 @@ func Age(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%d s", max(d, 0)/time.Second)
 	}
+}
+
+// Clock returns a time in the time zone of this machine, with seconds.
+func Clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
+
+// ClockMinutes returns a time in the time zone of this machine, without seconds.
+func ClockMinutes(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
+
+// Moment returns a time as Commerce writes it, which a flag of a command takes.
+func Moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// NoFormula returns a text that a spreadsheet does not take for a formula.
+func NoFormula(text string) string {
+	if text != "" && strings.Contains("=+-@\t\r\n", text[:1]) {
+		return "'" + text
+	}
+	return text
 }

@@ -53,7 +53,7 @@ func TestWrongFieldsStayInTheEditor(t *testing.T) {
 	answer := b.post("fields", source, "field", "affiliation")
 	b.want(answer, 422, "No field was added or removed: affiliation needs a value: the name of the shop", ">\n"+source+"</textarea>")
 	broken := source + "~> /* Fields: subtotal */\n"
-	b.want(b.post("fields", broken), 422, "No field was added or removed: line ", "End of fields: subtotal", ">\n"+broken+"</textarea>")
+	b.want(b.post("fields", broken), 422, "No field was added or removed: the fields subtotal begin at line ", "End of fields: subtotal", ">\n"+broken+"</textarea>")
 }
 
 func TestATrackingWithoutReadyMadeFieldsHasNoSuchSection(t *testing.T) {

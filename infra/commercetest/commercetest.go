@@ -72,9 +72,10 @@ type Fault struct {
 	Status int
 	Header map[string]string
 	Body   string
-	// Break breaks the connection instead of an answer. With Late the request is carried
-	// out before that.
-	Break, Late bool
+	// Break breaks the connection instead of an answer.
+	Break bool
+	// AfterProcessing means that the request is processed before it fails.
+	AfterProcessing bool
 }
 
 // New returns a server that does not listen: use it as an http.Handler or a transport.
@@ -201,7 +202,7 @@ func (s *Server) fault(r *http.Request) *Fault {
 }
 
 func (s *Server) goWrong(w *recorder, r *http.Request, fault *Fault) {
-	if fault.Late {
+	if fault.AfterProcessing {
 		s.mux.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	if fault.Break {

@@ -80,9 +80,10 @@ type Fault struct {
 	Status int
 	Header map[string]string
 	Body   string
-	// Break breaks the connection instead of an answer. With Late the request is carried out
-	// before that.
-	Break, Late bool
+	// Break breaks the connection instead of an answer.
+	Break bool
+	// AfterProcessing means that the request is processed before it fails.
+	AfterProcessing bool
 }
 
 // New returns a server that does not listen: use it as an http.Handler or a transport.
@@ -140,13 +141,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case fault != nil:
 		s.goWrong(answer, r, fault)
 	case limit > 0 && s.lastMinute(r) > limit:
-		refuseRate(answer, s.untilNext(r))
+		giveRateLimit(answer, s.untilNext(r))
 	case r.Header.Get("Authorization") != "Bearer "+Token:
-		refuse(answer, http.StatusUnauthorized, "unauthorized", "", "Unauthorized")
+		giveError(answer, http.StatusUnauthorized, "unauthorized", "", "Unauthorized")
 	case !acceptable(r):
-		refuse(answer, http.StatusNotAcceptable, "not-acceptable", "", "The version in Accept does not exist for this endpoint")
+		giveError(answer, http.StatusNotAcceptable, "not-acceptable", "", "The version in Accept does not exist for this endpoint")
 	case s.notPermitted(r):
-		refuse(answer, http.StatusUnauthorized, "unauthorized", "", "Unauthorized")
+		giveError(answer, http.StatusUnauthorized, "unauthorized", "", "Unauthorized")
 	default:
 		s.mux.ServeHTTP(answer, r)
 	}
@@ -210,8 +211,8 @@ func (s *Server) untilNext(r *http.Request) time.Duration {
 	return 0
 }
 
-// refuseRate answers 429 as the page Rate Limits describes it.
-func refuseRate(w http.ResponseWriter, wait time.Duration) {
+// giveRateLimit answers 429 as the page Rate Limits describes it.
+func giveRateLimit(w http.ResponseWriter, wait time.Duration) {
 	w.Header().Set("X-RateLimit-Remaining", "0")
 	w.Header().Set("X-RateLimit-Reset", time.Now().Add(wait).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 	giveErrors(w, http.StatusTooManyRequests, Object{
@@ -250,7 +251,7 @@ func (s *Server) fault(r *http.Request) *Fault {
 }
 
 func (s *Server) goWrong(w *recorder, r *http.Request, fault *Fault) {
-	if fault.Late {
+	if fault.AfterProcessing {
 		s.mux.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	if fault.Break {
@@ -260,7 +261,7 @@ func (s *Server) goWrong(w *recorder, r *http.Request, fault *Fault) {
 		w.Header().Set(name, value)
 	}
 	if fault.Body == "" {
-		refuse(w, fault.Status, "server-error", "", http.StatusText(fault.Status))
+		giveError(w, fault.Status, "server-error", "", http.StatusText(fault.Status))
 		return
 	}
 	w.WriteHeader(fault.Status)
@@ -291,8 +292,8 @@ func give(w http.ResponseWriter, status int, data Object) {
 	_ = json.NewEncoder(w).Encode(Object{"data": data}) // fails if the client has closed the connection
 }
 
-// refuse answers with one error.
-func refuse(w http.ResponseWriter, status int, kind, field, message string) {
+// giveError answers with one error.
+func giveError(w http.ResponseWriter, status int, kind, field, message string) {
 	problem := Object{"type": kind, "message": message}
 	if field != "" {
 		problem["field"] = field
@@ -302,11 +303,11 @@ func refuse(w http.ResponseWriter, status int, kind, field, message string) {
 
 // invalid answers 422: a field of the request is missing or wrong.
 func invalid(w http.ResponseWriter, field, message string) {
-	refuse(w, http.StatusUnprocessableEntity, "input-validation", field, message)
+	giveError(w, http.StatusUnprocessableEntity, "input-validation", field, message)
 }
 
 func notFound(w http.ResponseWriter) {
-	refuse(w, http.StatusNotFound, "not-found", "", "Not found")
+	giveError(w, http.StatusNotFound, "not-found", "", "Not found")
 }
 
 func giveErrors(w http.ResponseWriter, status int, problem Object) {

@@ -49,7 +49,8 @@ func (s *Server) SetRegulation(id, status string, destinations ...Object) {
 	}
 }
 
-func (r *regulation) now() string {
+// currentStatus returns the status for the next answer.
+func (r *regulation) currentStatus() string {
 	switch {
 	case r.status != "":
 		return r.status
@@ -71,7 +72,7 @@ var regulationTypes = append([]string{"DELETE_ARCHIVE_ONLY", "DELETE_INTERNAL", 
 
 func (s *Server) createRegulation(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength > 4<<20 {
-		refuse(w, http.StatusRequestEntityTooLarge, "payload-too-large", "", "The request is larger than 4 MB")
+		giveError(w, http.StatusRequestEntityTooLarge, "payload-too-large", "", "The request is larger than 4 MB")
 		return
 	}
 	body, ok := readBody(w, r, "regulationType", "subjectType", "subjectIds")
@@ -102,7 +103,7 @@ func (s *Server) createRegulation(w http.ResponseWriter, r *http.Request) {
 		return
 	case slices.Contains(forwarded, kind) && s.usersThisMonth()+len(ids) > MonthlyUsers:
 		now := time.Now().UTC()
-		refuseRate(w, time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
+		giveRateLimit(w, time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
 		return
 	}
 	added := &regulation{Regulation: Regulation{ID: "reg_" + s.newID(), Type: kind}, created: time.Now()}
@@ -137,14 +138,14 @@ func (s *Server) listRegulations(w http.ResponseWriter, r *http.Request) {
 	status, types := query.Get("status"), array(query, "regulationTypes")
 	var all []Object
 	for _, one := range s.known() {
-		if status != "" && status != one.now() || !among(types, one.Type) {
+		if status != "" && status != one.currentStatus() || !among(types, one.Type) {
 			continue
 		}
 		entry := Object{
-			"id": one.ID, "subjectType": "USER_ID", "subjects": one.Subjects, "status": one.now(),
+			"id": one.ID, "subjectType": "USER_ID", "subjects": one.Subjects, "status": one.currentStatus(),
 			"regulationType": one.Type, "createdAt": stamp(one.created),
 		}
-		if isEnd(one.now()) {
+		if isEnd(one.currentStatus()) {
 			entry["finishedAt"] = stamp(time.Now())
 		}
 		all = append(all, entry)
@@ -158,10 +159,10 @@ func (s *Server) getRegulation(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		data := Object{
-			"id": one.ID, "workspaceId": WorkspaceID, "overallStatus": one.now(), "createdAt": stamp(one.created),
+			"id": one.ID, "workspaceId": WorkspaceID, "overallStatus": one.currentStatus(), "createdAt": stamp(one.created),
 			"streamStatus": []Object{{"id": "stream", "destinationStatus": append([]Object{}, one.destinations...)}},
 		}
-		if isEnd(one.now()) {
+		if isEnd(one.currentStatus()) {
 			data["finishedAt"] = stamp(time.Now())
 		}
 		one.answers++

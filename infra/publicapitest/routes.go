@@ -141,7 +141,7 @@ func (s *Server) createSource(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if slices.ContainsFunc(s.sources, func(other *Source) bool { return other.Slug == slug }) {
-		refuse(w, http.StatusConflict, "conflict", "slug", "A source with this slug already exists")
+		giveError(w, http.StatusConflict, "conflict", "slug", "A source with this slug already exists")
 		return
 	}
 	source := s.add(Source{Slug: slug, Disabled: !enabled, MetadataID: kind})

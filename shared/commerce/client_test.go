@@ -266,8 +266,8 @@ func TestACreationIsRepeatedOnlyIfNothingWasCreated(t *testing.T) {
 	}{
 		{"the rate limit rejects it", commercetest.Fault{Status: 429}, 1, ""},
 		{"the token is rejected", commercetest.Fault{Status: 401}, 1, ""},
-		{"its answer is lost", commercetest.Fault{Break: true, Late: true}, 1, "check before you repeat it"},
-		{"Commerce fails after it", commercetest.Fault{Status: 502, Late: true}, 1, "check before you repeat it"},
+		{"its answer is lost", commercetest.Fault{Break: true, AfterProcessing: true}, 1, "check before you repeat it"},
+		{"Commerce fails after it", commercetest.Fault{Status: 502, AfterProcessing: true}, 1, "check before you repeat it"},
 		{"Commerce rejects it", commercetest.Fault{Status: 422}, 0, "correct the setting that it names"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -328,7 +328,7 @@ func TestADeletionWithALostAnswerSucceeds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		store.Fail(commercetest.Fault{Method: http.MethodDelete, Break: true, Late: true})
+		store.Fail(commercetest.Fault{Method: http.MethodDelete, Break: true, AfterProcessing: true})
 		if err := c.DeleteIntegration(t.Context(), one.ID); err != nil {
 			t.Error(err)
 		}

@@ -218,11 +218,11 @@ type paged struct {
 	} `json:"pagination"`
 }
 
-// ErrLong means that a list has more pages than are read.
-var ErrLong = fmt.Errorf("the list has more than %d pages", maxPages)
+// ErrTooManyPages means that a list has more pages than are read.
+var ErrTooManyPages = fmt.Errorf("the list has more than %d pages", maxPages)
 
 // list reads all pages of a list. If there are more than maxPages, it returns their entries and an
-// error that is an ErrLong. Entries returns those of one page, whose data is decoded into
+// error that is ErrTooManyPages. Entries returns those of one page, whose data is decoded into
 // a P that embeds paged.
 func list[T, P any](ctx context.Context, c *Client, r request, entries func(*P) ([]T, paged)) ([]T, error) {
 	if r.query == nil {
@@ -243,7 +243,7 @@ func list[T, P any](ctx context.Context, c *Client, r request, entries func(*P) 
 		}
 		r.query.Set("pagination[cursor]", *next)
 	}
-	return all, &APIError{Call: r.name(), Status: http.StatusOK, Message: ErrLong.Error(), cause: ErrLong}
+	return all, &APIError{Call: r.name(), Status: http.StatusOK, Message: ErrTooManyPages.Error(), cause: ErrTooManyPages}
 }
 
 // Number is a number of events, which Segment's descriptions declare as a float.

@@ -275,7 +275,7 @@ func TestFaultsAreRepeatedAsLongAsItIsUsefulAndSafe(t *testing.T) {
 		{"a 429 that says how long to wait", publicapitest.Fault{Status: 429, Body: `{"errors":[{"type":"rate-limit","data":{"msBeforeNext":7000}}]}`}, read, 2, true, 7 * time.Second},
 		{"a 429 that asks for more than a minute", publicapitest.Fault{Status: 429, Body: `{"errors":[{"type":"rate-limit","data":{"msBeforeNext":70000}}]}`}, read, 1, false, 0},
 		{"a 429 for a call that creates", publicapitest.Fault{Status: 429}, create, 2, true, 400 * time.Millisecond},
-		{"a 500 for a call that creates", publicapitest.Fault{Status: 500, Late: true}, create, 1, false, 0},
+		{"a 500 for a call that creates", publicapitest.Fault{Status: 500, AfterProcessing: true}, create, 1, false, 0},
 		{"an answer that is not JSON", publicapitest.Fault{Status: 200, Body: "<html>PLANTED"}, read, 1, false, 0},
 		{"an answer without data", publicapitest.Fault{Status: 200, Body: "{}"}, read, 1, false, 0},
 		{"an answer of another form", publicapitest.Fault{Status: 200, Body: `{"data":{"sources":"PLANTED"}}`}, read, 1, false, 0},

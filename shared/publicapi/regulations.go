@@ -91,7 +91,7 @@ type RegulationEntry struct {
 }
 
 // Regulations returns the requests of the last 90 days. If there are more than 10,000, it returns
-// as many, and an error that is an ErrLong.
+// as many, and an error that is ErrTooManyPages.
 func (c *Client) Regulations(ctx context.Context) ([]RegulationEntry, error) {
 	type page struct {
 		paged

@@ -49,5 +49,5 @@ func (c *Console) readDeletions(ctx context.Context, now time.Time) (deletions.R
 	if log == nil {
 		return deletions.Report{}, errNoLog
 	}
-	return deletions.Follow(ctx, log, segment, now.Add(-deletions.LooksBack))
+	return deletions.Follow(ctx, log, segment, now.Add(-deletions.DefaultPeriod))
 }

@@ -17,15 +17,15 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// Due is the time within which Segment promises to delete a user from its own systems.
-const Due = 30 * 24 * time.Hour
+// deadline is the time within which Segment promises to delete a user from its own systems.
+const deadline = 30 * 24 * time.Hour
 
-// LooksBack is how far back requests are followed, unless another period is chosen: a few days
-// more than Due, so that one that is late is found.
-const LooksBack = Due + 5*24*time.Hour
+// DefaultPeriod is how far back requests are followed, unless another period is chosen: a few days
+// more than deadline, so that one that is late is found.
+const DefaultPeriod = deadline + 5*24*time.Hour
 
-// Kept is the time after which Segment no longer knows a request.
-const Kept = 90 * 24 * time.Hour
+// retention is the time after which Segment no longer knows a request.
+const retention = 90 * 24 * time.Hour
 
 // maxDetails is the number of failed requests for which Segment is asked which destinations failed.
 const maxDetails = 20
@@ -77,7 +77,7 @@ func Follow(ctx context.Context, log executions.Log, segment Segment, since time
 		return r, err
 	}
 	known, err := segment.Regulations(ctx)
-	if r.Partial = errors.Is(err, publicapi.ErrLong); err != nil && !r.Partial {
+	if r.Partial = errors.Is(err, publicapi.ErrTooManyPages); err != nil && !r.Partial {
 		return r, fmt.Errorf("asking Segment for the state of the deletions: %w", err)
 	}
 	entries := map[string]publicapi.RegulationEntry{}
@@ -174,7 +174,7 @@ func (r Request) isOpen() bool {
 }
 
 // isLate reports whether Segment still works on the request after the time that it promises.
-func (r Request) isLate(now time.Time) bool { return r.isOpen() && now.Sub(r.Requested) > Due }
+func (r Request) isLate(now time.Time) bool { return r.isOpen() && now.Sub(r.Requested) > deadline }
 
 // onlyUnsupported reports whether the request failed only in destinations that cannot delete a
 // user by a request of Segment. Segment reports the whole request as failed then.
@@ -185,7 +185,7 @@ func (r Request) onlyUnsupported() bool {
 // State describes the state of the request, without a full stop.
 func (r Request) State(now time.Time) string {
 	switch {
-	case r.Status == "" && now.Sub(r.Requested) > Kept:
+	case r.Status == "" && now.Sub(r.Requested) > retention:
 		return "no longer known to Segment, which forgets a request after 90 days"
 	case r.Status == "":
 		return "not known to Segment: it may be in another workspace"
@@ -217,7 +217,7 @@ func (r Request) destinations() string {
 
 // NeedsAttention reports whether the operator has to do something about the request.
 func (r Request) NeedsAttention(now time.Time) bool {
-	return r.hasFailed() || r.Status == "" && now.Sub(r.Requested) <= Kept || r.isLate(now)
+	return r.hasFailed() || r.Status == "" && now.Sub(r.Requested) <= retention || r.isLate(now)
 }
 
 // NeedsAttention reports whether an operator has to do something about a request or a dead letter.

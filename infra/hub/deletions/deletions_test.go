@@ -141,7 +141,7 @@ func TestALateRequestIsFoundWithoutTheLog(t *testing.T) {
 		made("late", publicapi.StatusRunning, publicapi.SuppressWithDelete, 33), made("young", publicapi.StatusRunning, publicapi.DeleteOnly, 29),
 		made("done", publicapi.StatusFinished, publicapi.DeleteOnly, 33), made("other", publicapi.StatusRunning, "SUPPRESS_ONLY", 33),
 	}}
-	report, err := Follow(t.Context(), executions.Memory{}, segment, now.Add(-LooksBack))
+	report, err := Follow(t.Context(), executions.Memory{}, segment, now.Add(-DefaultPeriod))
 	if err != nil || len(report.Requests) != 1 || report.Requests[0].State(now) != "not finished after 33 days" || !report.NeedsAttention(now) ||
 		!strings.Contains(report.Says(now), "; 1 late request that the log does not have") {
 		t.Errorf("%+v, %v: %s", report, err, report.Says(now))
@@ -150,7 +150,7 @@ func TestALateRequestIsFoundWithoutTheLog(t *testing.T) {
 
 func TestAListThatIsTooLongIsReadInPart(t *testing.T) {
 	now := time.Now()
-	segment := entries{list: []publicapi.RegulationEntry{{ID: "reg_1", Status: publicapi.StatusFinished}}, err: publicapi.ErrLong}
+	segment := entries{list: []publicapi.RegulationEntry{{ID: "reg_1", Status: publicapi.StatusFinished}}, err: publicapi.ErrTooManyPages}
 	report, err := Follow(t.Context(), accepted(now, "reg_1"), segment, now.Add(-time.Hour))
 	if err != nil || !report.Partial || report.Requests[0].State(now) != "finished" || !strings.Contains(report.Says(now), "more requests than are read") {
 		t.Errorf("%+v, %v", report, err)

@@ -37,7 +37,7 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 		return append(found, Finding{State: Note, Says: "the requests to delete users are not known: " + p.NoLog})
 	}
 	now := time.Now()
-	report, err := deletions.Follow(ctx, p.Log, segment, now.Add(-deletions.LooksBack))
+	report, err := deletions.Follow(ctx, p.Log, segment, now.Add(-deletions.DefaultPeriod))
 	switch {
 	case err != nil:
 		return append(found, unknown(err)...)

@@ -143,7 +143,7 @@ func TestASourceIsCreatedAndUsed(t *testing.T) {
 	if source, err := Create(t.Context(), client, "Unnamed"); source.ID == "" || err == nil || !strings.Contains(err.Error(), "its name was not set") {
 		t.Errorf("a name that Segment rejects: %v, %+v", err, source)
 	}
-	server.Fail(publicapitest.Fault{Method: http.MethodPost, Break: true, Late: true})
+	server.Fail(publicapitest.Fault{Method: http.MethodPost, Break: true, AfterProcessing: true})
 	if _, err := Create(t.Context(), client, "Lost"); err == nil || !strings.Contains(err.Error(), "hub sources list shows whether it was created") {
 		t.Errorf("an answer that is lost: %v", err)
 	}

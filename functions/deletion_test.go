@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"commerce-segment/infra/publicapitest"
+	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/settings"
@@ -38,7 +39,7 @@ func TestAFunctionRequestsDeletions(t *testing.T) {
 	equal(t, "kept", function.deliver(t, envelopes...), []string{})
 	equal(t, "requests", len(server.Regulations()), 1)
 	requested := server.Regulations()[0]
-	equal(t, "the type", requested.Type, segment.SuppressWithDelete)
+	equal(t, "the type", requested.Type, string(publicapi.SuppressWithDelete))
 	slices.Sort(users)
 	equal(t, "the users", requested.Subjects, users)
 	eventually(t, "the log has the regulation", func() bool { return strings.Contains(function.log.String(), `"regulations":["`+requested.ID+`"]`) })

@@ -1,8 +1,9 @@
 package apicall
 
 import (
-	"strings"
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -18,20 +19,26 @@ func TestRetryAfterIsReadInBothForms(t *testing.T) {
 	}
 }
 
-// An API may quote the request, in which the secret is encoded as in a form.
-func TestAnErrorQuotesNoSecretInAnyEncoding(t *testing.T) {
-	const secret = `PLANTED+/ä"&= x`
-	for name, quoted := range map[string]string{
-		"in a form": "grant_type=client_credentials&client_secret=PLANTED%2B%2F%C3%A4%22%26%3D+x&y", "in a form, in small letters": "client_secret=PLANTED%2b%2f%c3%a4%22%26%3d+x",
-		"in a URL": "/token/PLANTED+%2F%C3%A4%22&=%20x", "in JSON": `{"client_secret":"PLANTED+/ä\"\u0026= x"}`, "as it is": "the secret " + secret,
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := Words(quoted, secret); strings.Contains(got, "PLANTED") || !strings.Contains(got, "[secret]") {
-				t.Errorf("it contains the secret: %s", got)
+func TestTheRateIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := &RateLimiter{Interval: 10 * time.Millisecond}
+		began := time.Now()
+		for range 3 {
+			if err := limiter.Wait(t.Context(), 100); err != nil {
+				t.Fatal(err)
 			}
-		})
-	}
-	if got := Words("nothing of it", ""); got != "nothing of it" {
-		t.Errorf("without a secret it is %s", got)
-	}
+		}
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("300 events at 100 a second took %v", took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+		defer cancel()
+		if err := limiter.Wait(ctx, 100); err == nil || time.Since(began) != 3*time.Second {
+			t.Errorf("without time for 100 events: %v after %v", err, time.Since(began))
+		}
+		limiter.Pause(time.Minute)
+		if err := limiter.Wait(t.Context(), 1); err != nil || time.Since(began) < time.Minute {
+			t.Errorf("a pause of a minute: %v after %v", err, time.Since(began))
+		}
+	})
 }

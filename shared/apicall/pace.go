@@ -10,29 +10,30 @@ import (
 )
 
 // The attempts of a call: at most five, after waits of 0.5, 1, 2 and 4 s. A wait is longer
-// if the API asks for it, up to MaxWait. If it asks for more, the call fails.
+// if the API asks for it, up to maxWait. If it asks for more, the call fails.
 const (
 	MaxAttempts = 5
-	MaxWait     = time.Minute
+	maxWait     = time.Minute
 	firstWait   = 500 * time.Millisecond
 )
 
-// Limit limits the rate of requests of one client: one every Interval, and more at once after a
-// pause, as many as there were intervals in Burst. Many goroutines can use it at once.
-type Limit struct {
+// RateLimiter limits the rate of what one client sends, requests or events: one every Interval,
+// and more at once after a pause, as many as there were intervals in Burst. Many goroutines can
+// use it at once.
+type RateLimiter struct {
 	Interval, Burst time.Duration
 
 	mu   sync.Mutex
-	next time.Time // when the next request may be sent, without the burst
+	next time.Time // when the last request or event was due, or when a pause ends
 }
 
-// Wait waits until a request may be sent. If the context ends first, it returns the error at
-// once, and later requests do not wait for this one.
-func (l *Limit) Wait(ctx context.Context) error {
+// Wait waits until this number of requests or events may be sent. If the context ends first, it
+// returns the error at once, and later ones do not wait for these.
+func (l *RateLimiter) Wait(ctx context.Context, count int) error {
 	l.mu.Lock()
 	now := time.Now()
-	due := later(l.next, now.Add(-l.Burst)).Add(l.Interval)
-	if !Outlasts(ctx, due.Sub(now)) {
+	due := later(l.next, now.Add(-l.Burst)).Add(time.Duration(count) * l.Interval)
+	if !hasTime(ctx, due.Sub(now)) {
 		l.mu.Unlock()
 		return context.DeadlineExceeded
 	}
@@ -41,8 +42,8 @@ func (l *Limit) Wait(ctx context.Context) error {
 	return Sleep(ctx, due.Sub(now))
 }
 
-// Hold stops all requests for a time, because they share the rate limit.
-func (l *Limit) Hold(wait time.Duration) {
+// Pause stops all requests for a time, because they share the rate limit.
+func (l *RateLimiter) Pause(wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next = later(l.next, time.Now().Add(wait))
@@ -70,8 +71,8 @@ func Sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// Outlasts reports whether a context lasts longer than the wait.
-func Outlasts(ctx context.Context, wait time.Duration) bool {
+// hasTime reports whether a context lasts longer than the wait.
+func hasTime(ctx context.Context, wait time.Duration) bool {
 	deadline, limited := ctx.Deadline()
 	return !limited || time.Until(deadline) > wait
 }

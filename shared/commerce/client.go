@@ -44,7 +44,7 @@ type Client struct {
 	base, id, secret string
 	transport        http.RoundTripper
 	tokens           tokens
-	pace             *apicall.Limit
+	pace             *apicall.RateLimiter
 }
 
 // NewClient returns a client of the store. It makes no call. A nil transport means
@@ -63,7 +63,7 @@ func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 		transport = http.DefaultTransport
 	}
 	return &Client{base: base, id: c.ClientID, secret: c.ClientSecret, transport: loggable.Transport(transport),
-		pace: &apicall.Limit{Interval: paceInterval, Burst: paceBurst}}, nil
+		pace: &apicall.RateLimiter{Interval: paceInterval, Burst: paceBurst}}, nil
 }
 
 // Get returns the JSON that the API has at a path, such as
@@ -82,7 +82,7 @@ func (c *Client) get(ctx context.Context, target string, once bool) (json.RawMes
 	path, query, _ := strings.Cut(target, "?")
 	answer, err := c.call(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true, once: once})
 	if err == nil && !json.Valid(answer) {
-		return nil, unreadable(http.MethodGet, path, "it is not JSON")
+		return nil, unreadable(http.MethodGet, path, errors.New("it is not JSON"))
 	}
 	return answer, err
 }
@@ -119,7 +119,7 @@ func decodeData(method, path string, answer []byte, result any) error {
 	if err := json.Unmarshal(answer, &struct {
 		Data any `json:"data"`
 	}{result}); err != nil {
-		return unreadable(method, path, notAsDescribed)
+		return unreadable(method, path, apicall.ErrNotAsDescribed)
 	}
 	return nil
 }
@@ -186,15 +186,7 @@ func (c *Client) repeat(ctx context.Context, r request) ([]byte, error) {
 		if r.method == http.MethodDelete && attempt > 1 && err.Status == http.StatusNotFound {
 			return nil, nil // the previous attempt deleted it, and its answer was lost
 		}
-		err.unclear = !r.repeatable && err.temporary() && !err.notDone()
-		if !err.temporary() || err.unclear || attempt == apicall.MaxAttempts || r.once || err.RetryAfter > apicall.MaxWait {
-			return nil, err
-		}
-		wait := apicall.Backoff(attempt, err.RetryAfter)
-		if err.Status == http.StatusTooManyRequests {
-			c.pace.Hold(wait)
-		}
-		if err.ended = !apicall.Outlasts(ctx, wait) || apicall.Sleep(ctx, wait) != nil; err.ended {
+		if r.once || !c.pace.WaitToRepeat(ctx, &err.Failure, attempt, r.repeatable) {
 			return nil, err
 		}
 	}
@@ -205,38 +197,38 @@ const attemptTimeout = 30 * time.Second
 
 // attempt makes a request once.
 func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
-	if err := c.pace.Wait(ctx); err != nil {
-		return nil, c.noAnswer(r.name(), err)
+	if err := c.pace.Wait(ctx, 1); err != nil {
+		return nil, noAnswer(r.name(), err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	sent, err := c.build(ctx, r)
 	if err != nil {
-		return nil, c.noAnswer(r.name(), err)
+		return nil, noAnswer(r.name(), err)
 	}
 	// Not http.Client, because it follows redirects and would send the secret there.
 	response, err := c.transport.RoundTrip(sent)
 	if err != nil {
-		return nil, c.noAnswer(r.name(), err)
+		return nil, noAnswer(r.name(), err)
 	}
 	body, err := apicall.ReadAnswer(response)
 	if errors.Is(err, apicall.ErrTooLong) {
-		return nil, unreadable(r.method, r.path, err.Error())
+		return nil, unreadable(r.method, r.path, err)
 	}
 	if err != nil {
-		return nil, c.noAnswer(r.name(), err)
+		return nil, noAnswer(r.name(), err)
 	}
 	if response.StatusCode >= 200 && response.StatusCode <= 299 {
 		return body, nil
 	}
-	refused := &APIError{
+	refused := &APIError{Failure: apicall.Failure{
 		Call: r.name(), Status: response.StatusCode,
 		RetryAfter: apicall.RetryAfter(response.Header.Get("Retry-After"), time.Now()),
-	}
+	}}
 	if r.writes() {
 		refused.explain(body)
-		refused.Title = apicall.Words(refused.Title, c.secret, r.token, r.secret)
-		refused.Detail = apicall.Words(refused.Detail, c.secret, r.token, r.secret)
+		refused.Title = loggable.Text(refused.Title, c.secret, r.token, r.secret)
+		refused.Detail = loggable.Text(refused.Detail, c.secret, r.token, r.secret)
 	}
 	return nil, refused
 }
@@ -263,14 +255,14 @@ func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
 }
 
 // noAnswer returns the error of a call without a complete answer.
-func (c *Client) noAnswer(call string, cause error) *APIError {
-	return &APIError{Call: call, cause: cause}
+func noAnswer(call string, cause error) *APIError {
+	return &APIError{Failure: apicall.Failure{Call: call, Cause: cause}}
 }
 
-// notAsDescribed is the message for an answer that cannot be decoded.
-const notAsDescribed = apicall.NotAsDescribed
-
 // unreadable returns the error of an answer that is not as Commerce describes it.
-func unreadable(method, path, why string) *APIError {
-	return &APIError{Call: apicall.Name(method, path), Status: http.StatusOK, Title: "unreadable", Detail: why}
+func unreadable(method, path string, cause error) *APIError {
+	return &APIError{
+		Failure: apicall.Failure{Call: apicall.Name(method, path), Status: http.StatusOK, Cause: cause},
+		Title:   "unreadable", Detail: cause.Error(),
+	}
 }

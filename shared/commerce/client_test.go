@@ -266,9 +266,9 @@ func TestACreationIsRepeatedOnlyIfNothingWasCreated(t *testing.T) {
 	}{
 		{"the rate limit rejects it", commercetest.Fault{Status: 429}, 1, ""},
 		{"the token is rejected", commercetest.Fault{Status: 401}, 1, ""},
-		{"its answer is lost", commercetest.Fault{Break: true, AfterProcessing: true}, 1, "check before you repeat it"},
-		{"Commerce fails after it", commercetest.Fault{Status: 502, AfterProcessing: true}, 1, "check before you repeat it"},
-		{"Commerce rejects it", commercetest.Fault{Status: 422}, 0, "correct the setting that it names"},
+		{"its answer is lost", commercetest.Fault{Break: true, AfterProcessing: true}, 1, "check before you try again"},
+		{"Commerce fails after it", commercetest.Fault{Status: 502, AfterProcessing: true}, 1, "check before you try again"},
+		{"Commerce rejects it", commercetest.Fault{Status: 422}, 0, "correct the setting that Commerce names"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inStore(t, func(t *testing.T, store *commercetest.Server, client *Client) {
@@ -392,10 +392,10 @@ func TestAnErrorSaysWhatToDoAndQuotesNoSecret(t *testing.T) {
 func TestAnErrorOfAWriteHasCommercesExplanation(t *testing.T) {
 	const path = "/v2/integrations/i-1"
 	for _, c := range []struct{ name, body, want string }{
-		{"a list of errors", `{"errors":[{"status":400,"title":"Bad","detail":"the url is not https"}]}`, "400 (Bad: the url is not https): correct the setting that it names"},
-		{"errors as an object", `{"errors":{"status":400,"title":"Bad"}}`, "400 (Bad): correct the setting that it names"},
+		{"a list of errors", `{"errors":[{"status":400,"title":"Bad","detail":"the url is not https"}]}`, "400 (Bad: the url is not https): correct the setting that Commerce names"},
+		{"errors as an object", `{"errors":{"status":400,"title":"Bad"}}`, "400 (Bad): correct the setting that Commerce names"},
 		{"a secret in them", `{"errors":[{"title":"you sent ` + commercetest.ClientSecret + ` and whsec\n\u001b[31m` + strings.Repeat("x", 300) + `"}]}`, "400 (you sent [secret] and [secret] [31mxxx"},
-		{"no JSON", "<html>jane@example.com", "400 (Bad Request): correct the setting that it names"},
+		{"no JSON", "<html>jane@example.com", "400 (Bad Request): correct the setting that Commerce names"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inStore(t, func(t *testing.T, store *commercetest.Server, client *Client) {
@@ -417,7 +417,7 @@ func TestAnErrorOfAWriteHasCommercesExplanation(t *testing.T) {
 func TestAnAnswerOfUnlimitedLengthIsCutOff(t *testing.T) {
 	inStore(t, func(t *testing.T, store *commercetest.Server, c *Client) {
 		store.Fail(commercetest.Fault{Path: "/v2/customers", Status: 200, Body: strings.Repeat(" ", apicall.MaxAnswerBytes+1), Times: 2})
-		if _, err := c.Get(t.Context(), "/v2/customers"); err == nil || !strings.Contains(err.Error(), "longer than 16 MB") {
+		if _, err := c.Get(t.Context(), "/v2/customers"); err == nil || !strings.HasSuffix(err.Error(), "longer than 16 MB)") {
 			t.Errorf("it says %v", err)
 		}
 		if got := len(store.Requests("/v2/customers")); got != 1 {

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+
+	"commerce-segment/shared/apicall"
 )
 
 // Customer is a registered customer. Commerce's guide describes customers, and none of
@@ -28,7 +30,7 @@ func (c *Client) Customers(ctx context.Context, period Period) iter.Seq2[Custome
 			for _, object := range p.Data {
 				customer, err := readCustomer(object)
 				if err != nil {
-					err = unreadable(http.MethodGet, customersPath, notAsDescribed)
+					err = unreadable(http.MethodGet, customersPath, apicall.ErrNotAsDescribed)
 				}
 				if !yield(customer, err) || err != nil {
 					return
@@ -47,7 +49,7 @@ func (c *Client) LatestCustomers(ctx context.Context, count int) ([]Customer, er
 	customers := make([]Customer, len(p.Data))
 	for i, object := range p.Data {
 		if customers[i], err = readCustomer(object); err != nil {
-			return nil, unreadable(http.MethodGet, customersPath, notAsDescribed)
+			return nil, unreadable(http.MethodGet, customersPath, apicall.ErrNotAsDescribed)
 		}
 	}
 	return customers, nil
@@ -62,7 +64,7 @@ func (c *Client) Customer(ctx context.Context, id string) (Customer, error) {
 	}
 	customer, err := readCustomer(object)
 	if err != nil {
-		return Customer{}, unreadable(http.MethodGet, path, notAsDescribed)
+		return Customer{}, unreadable(http.MethodGet, path, apicall.ErrNotAsDescribed)
 	}
 	return customer, nil
 }

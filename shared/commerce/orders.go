@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"commerce-segment/shared/apicall"
 	"commerce-segment/shared/jsontext"
 	"commerce-segment/shared/loggable"
 )
@@ -80,7 +81,7 @@ func (c *Client) Order(ctx context.Context, id string) (Order, error) {
 		} `json:"included"`
 	}
 	if err := json.Unmarshal(answer, &body); err != nil {
-		return Order{}, unreadable(http.MethodGet, path, notAsDescribed)
+		return Order{}, unreadable(http.MethodGet, path, apicall.ErrNotAsDescribed)
 	}
 	return c.withItems(ctx, path, body.Data, body.Included.Items)
 }
@@ -144,7 +145,7 @@ func readOrder(object json.RawMessage) (order Order, itemIDs []string, err error
 func (c *Client) withItems(ctx context.Context, path string, object json.RawMessage, included []json.RawMessage) (Order, error) {
 	order, itemIDs, err := readOrder(object)
 	if err != nil {
-		return Order{}, unreadable(http.MethodGet, path, notAsDescribed)
+		return Order{}, unreadable(http.MethodGet, path, apicall.ErrNotAsDescribed)
 	}
 	byID := make(map[string]json.RawMessage, len(included))
 	for _, item := range included {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"commerce-segment/shared/apicall"
 )
 
 // pageLimit is the largest number of records of a page (Commerce's guide on pagination).
@@ -60,7 +62,7 @@ func (c *Client) readPage(ctx context.Context, path string, query url.Values) (p
 	}
 	var p page
 	if err := json.Unmarshal(answer, &p); err != nil {
-		return page{}, unreadable(http.MethodGet, path, notAsDescribed)
+		return page{}, unreadable(http.MethodGet, path, apicall.ErrNotAsDescribed)
 	}
 	return p, nil
 }
@@ -83,7 +85,7 @@ func list[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error
 			for _, record := range p.Data {
 				var value T
 				if err := json.Unmarshal(record, &value); err != nil {
-					yield(value, unreadable(http.MethodGet, path, notAsDescribed))
+					yield(value, unreadable(http.MethodGet, path, apicall.ErrNotAsDescribed))
 					return
 				}
 				if !yield(value, nil) {

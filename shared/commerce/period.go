@@ -109,7 +109,7 @@ func (c *Client) pagesOf(ctx context.Context, path, include string, period Perio
 				return
 			}
 			if err := at.advance(whole); err != nil {
-				yield(page{}, unreadable(http.MethodGet, path, err.Error()))
+				yield(page{}, unreadable(http.MethodGet, path, err))
 				return
 			}
 		}

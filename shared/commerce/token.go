@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"commerce-segment/shared/apicall"
 )
 
 // tokenMargin is how long before its expiry a token is no longer used, because a request
@@ -51,11 +53,11 @@ func (c *Client) token(ctx context.Context, once bool) (string, error) {
 		c.tokens.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return "", c.noAnswer("POST "+TokenPath, ctx.Err())
+			return "", noAnswer("POST "+TokenPath, ctx.Err())
 		case <-fetch.done:
 		}
 		var failed *APIError
-		if !errors.As(fetch.err, &failed) || !failed.ended && (once || !fetch.once) {
+		if !errors.As(fetch.err, &failed) || !failed.OutOfTime && (once || !fetch.once) {
 			return fetch.value, fetch.err
 		}
 	}
@@ -108,14 +110,14 @@ func (c *Client) requestToken(ctx context.Context, once bool) (value string, lif
 		Data token `json:"data"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return "", 0, unreadable(http.MethodPost, TokenPath, notAsDescribed)
+		return "", 0, unreadable(http.MethodPost, TokenPath, apicall.ErrNotAsDescribed)
 	}
 	given := answer.token
 	if given.AccessToken == "" {
 		given = answer.Data
 	}
 	if given.AccessToken == "" {
-		return "", 0, unreadable(http.MethodPost, TokenPath, "it has no access_token")
+		return "", 0, unreadable(http.MethodPost, TokenPath, errors.New("it has no access_token"))
 	}
 	return given.AccessToken, time.Duration(given.ExpiresIn) * time.Second, nil
 }

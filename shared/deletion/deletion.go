@@ -67,8 +67,7 @@ func (c *Client) Deliver(ctx context.Context, to segment.Endpoint, messages []se
 			outcomes[i] = segment.Outcome{Verdict: segment.Fail, Reason: reasonUnreadable, Detail: err.Error()}
 			continue
 		}
-		kind := publicapi.RegulationType(d.RegulationType)
-		users[kind] = append(users[kind], user{d.UserID, i})
+		users[d.RegulationType] = append(users[d.RegulationType], user{d.UserID, i})
 	}
 	for kind, all := range users {
 		for part := range slices.Chunk(all, publicapi.MaxSubjects) {

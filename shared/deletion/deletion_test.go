@@ -13,6 +13,7 @@ import (
 
 	"commerce-segment/infra/publicapitest"
 	"commerce-segment/shared/deletion"
+	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/tracking"
 )
@@ -20,11 +21,11 @@ import (
 var to = segment.Endpoint{WriteKey: "k", APIHost: "http://segment.invalid", APIToken: publicapitest.Token}
 
 // messagesOf returns the messages of deleted customers.
-func messagesOf(t *testing.T, kind string, ids ...string) (messages []segment.Message) {
+func messagesOf(t *testing.T, kind publicapi.RegulationType, ids ...string) (messages []segment.Message) {
 	t.Helper()
 	for _, id := range ids {
 		fact := segment.Fact{Tracking: tracking.Tracking{Name: "customer-deleted", Call: tracking.Delete}, Event: "customer.deleted", ResourceID: id, WriteKey: "k", Received: time.Now()}
-		made, err := segment.NewMessages(fact, []map[string]any{{"regulationType": kind}})
+		made, err := segment.NewMessages(fact, []map[string]any{{"regulationType": string(kind)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,16 +37,16 @@ func messagesOf(t *testing.T, kind string, ids ...string) (messages []segment.Me
 func TestTheUsersOfABatchAreInOneRequestOfEachType(t *testing.T) {
 	server := publicapitest.New()
 	client := deletion.NewClient(server)
-	batch := slices.Concat(messagesOf(t, segment.SuppressWithDelete, "b", "a"), messagesOf(t, segment.DeleteOnly, "c"), messagesOf(t, segment.SuppressWithDelete, "a"))
+	batch := slices.Concat(messagesOf(t, publicapi.SuppressWithDelete, "b", "a"), messagesOf(t, publicapi.DeleteOnly, "c"), messagesOf(t, publicapi.SuppressWithDelete, "a"))
 	outcomes := client.Deliver(t.Context(), to, batch)
-	made := map[string]publicapitest.Regulation{}
+	made := map[publicapi.RegulationType]publicapitest.Regulation{}
 	for _, r := range server.Regulations() {
-		made[r.Type] = r
+		made[publicapi.RegulationType(r.Type)] = r
 	}
-	if got := fmt.Sprint(made[segment.SuppressWithDelete].Subjects, made[segment.DeleteOnly].Subjects, len(server.Regulations())); got != "[a b] [c] 2" {
+	if got := fmt.Sprint(made[publicapi.SuppressWithDelete].Subjects, made[publicapi.DeleteOnly].Subjects, len(server.Regulations())); got != "[a b] [c] 2" {
 		t.Errorf("the requests have %s", got)
 	}
-	for i, kind := range []string{segment.SuppressWithDelete, segment.SuppressWithDelete, segment.DeleteOnly, segment.SuppressWithDelete} {
+	for i, kind := range []publicapi.RegulationType{publicapi.SuppressWithDelete, publicapi.SuppressWithDelete, publicapi.DeleteOnly, publicapi.SuppressWithDelete} {
 		if o := outcomes[i]; o.Verdict != segment.Delivered || o.Regulation != made[kind].ID {
 			t.Errorf("message %d: %+v, want the regulation %s", i, o, made[kind].ID)
 		}
@@ -71,7 +72,7 @@ func TestAnAnswerBecomesTheOutcomeOfTheMessages(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			server := publicapitest.New()
 			server.Fail(publicapitest.Fault{Status: c.status, Times: 9})
-			o := deletion.NewClient(server).Deliver(t.Context(), to, messagesOf(t, segment.DeleteOnly, "a"))[0]
+			o := deletion.NewClient(server).Deliver(t.Context(), to, messagesOf(t, publicapi.DeleteOnly, "a"))[0]
 			if o.Verdict != c.verdict || o.Operator != c.fixes || o.Reason != c.reason || strings.Contains(o.Detail, publicapitest.Token) {
 				t.Errorf("%+v", o)
 			}
@@ -83,7 +84,7 @@ func TestWithoutATokenADeletionIsKept(t *testing.T) {
 	without := to
 	without.APIToken = ""
 	server := publicapitest.New()
-	o := deletion.NewClient(server).Deliver(t.Context(), without, messagesOf(t, segment.DeleteOnly, "a"))[0]
+	o := deletion.NewClient(server).Deliver(t.Context(), without, messagesOf(t, publicapi.DeleteOnly, "a"))[0]
 	if o.Verdict != segment.Retry || !o.Operator || o.Reason != "api_token_missing" || !strings.Contains(o.Detail, "segment/api-token") {
 		t.Errorf("%+v", o)
 	}
@@ -112,7 +113,7 @@ func (r rejecting) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func TestAUserWhoIsRejectedDoesNotAffectTheOthers(t *testing.T) {
 	server := publicapitest.New()
-	outcomes := deletion.NewClient(rejecting{server, "bad"}).Deliver(t.Context(), to, messagesOf(t, segment.DeleteOnly, "a", "bad", "b"))
+	outcomes := deletion.NewClient(rejecting{server, "bad"}).Deliver(t.Context(), to, messagesOf(t, publicapi.DeleteOnly, "a", "bad", "b"))
 	got := [3]segment.Verdict{outcomes[0].Verdict, outcomes[1].Verdict, outcomes[2].Verdict}
 	if want := [3]segment.Verdict{segment.Delivered, segment.Fail, segment.Delivered}; got != want {
 		t.Errorf("the verdicts are %v, not %v", got, want)
@@ -132,7 +133,7 @@ func TestFiveThousandDeletionsAreWithinTheLimits(t *testing.T) {
 			for i := first; i < first+batch; i++ {
 				ids = append(ids, fmt.Sprintf("customer-%d", i))
 			}
-			for i, o := range client.Deliver(t.Context(), to, messagesOf(t, segment.SuppressWithDelete, ids...)) {
+			for i, o := range client.Deliver(t.Context(), to, messagesOf(t, publicapi.SuppressWithDelete, ids...)) {
 				if o.Verdict != segment.Delivered {
 					t.Fatalf("%s: %+v", ids[i], o)
 				}

@@ -30,8 +30,8 @@ import (
 	"commerce-segment/shared/loggable"
 )
 
-// The base URLs of the API. A workspace is in one of the two regions. The hosts to which events
-// are sent are others.
+// The base URLs of the API. A workspace is in one of the two regions. Events are sent to other
+// hosts.
 const (
 	USHost = "https://api.segmentapis.com"
 	EUHost = "https://eu1.api.segmentapis.com"
@@ -53,7 +53,7 @@ type Credentials struct {
 type Client struct {
 	base, token string
 	transport   http.RoundTripper
-	pace        *apicall.Limit
+	pace        *apicall.RateLimiter
 }
 
 // The rate of requests of one client. Segment limits them by the address of the sender, the
@@ -78,7 +78,7 @@ func NewClient(c Credentials, transport http.RoundTripper) (*Client, error) {
 	}
 	return &Client{
 		base: c.URL, token: c.Token, transport: loggable.Transport(transport),
-		pace: &apicall.Limit{Interval: paceInterval, Burst: paceBurst},
+		pace: &apicall.RateLimiter{Interval: paceInterval, Burst: paceBurst},
 	}, nil
 }
 
@@ -107,22 +107,14 @@ func (c *Client) get(ctx context.Context, path string, result any) error {
 // result. It returns the error if another attempt would be useless, unsafe or too late.
 func (c *Client) call(ctx context.Context, r request, result any) error {
 	if path.Clean(r.path) != r.path { // with an empty id the call would be about all sources, not one
-		return fmt.Errorf("%s: an id in the path is empty, or is not an id", r.name())
+		return fmt.Errorf("%s: an id in the path is empty or not valid", r.name())
 	}
 	for attempt := 1; ; attempt++ {
 		body, err := c.attempt(ctx, r)
 		if err == nil {
 			return decode(r, body, result)
 		}
-		err.Unclear = r.method == http.MethodPost && err.Temporary() && !apicall.NotDone(err.Status, err.cause)
-		if !err.Temporary() || err.Unclear || attempt == apicall.MaxAttempts || err.RetryAfter > apicall.MaxWait {
-			return err
-		}
-		wait := apicall.Backoff(attempt, err.RetryAfter)
-		if err.Status == http.StatusTooManyRequests {
-			c.pace.Hold(wait)
-		}
-		if err.ended = !apicall.Outlasts(ctx, wait) || apicall.Sleep(ctx, wait) != nil; err.ended {
+		if !c.pace.WaitToRepeat(ctx, &err.Failure, attempt, r.method != http.MethodPost) {
 			return err
 		}
 	}
@@ -134,44 +126,48 @@ func decode(r request, body []byte, result any) error {
 		Data json.RawMessage `json:"data"`
 	}{}
 	if json.Unmarshal(body, &answer) != nil || len(answer.Data) == 0 || json.Unmarshal(answer.Data, result) != nil {
-		return &APIError{Call: r.name(), Status: http.StatusOK, Message: apicall.NotAsDescribed}
+		return r.newError(http.StatusOK, apicall.ErrNotAsDescribed)
 	}
 	return nil
 }
 
 func (r request) name() string { return apicall.Name(r.method, r.path) }
 
+// newError returns the error of a call. Status is 0 if there is no complete answer.
+func (r request) newError(status int, cause error) *APIError {
+	return &APIError{Failure: apicall.Failure{Call: r.name(), Status: status, Cause: cause}}
+}
+
 // attemptTimeout limits one request, from connecting to the last byte of the answer.
 const attemptTimeout = 30 * time.Second
 
 // attempt makes a request once.
 func (c *Client) attempt(ctx context.Context, r request) ([]byte, *APIError) {
-	failed := func(cause error) *APIError { return &APIError{Call: r.name(), cause: cause} }
-	if err := c.pace.Wait(ctx); err != nil {
-		return nil, failed(err)
+	if err := c.pace.Wait(ctx, 1); err != nil {
+		return nil, r.newError(0, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	sent, err := c.build(ctx, r)
 	if err != nil {
-		return nil, failed(err)
+		return nil, r.newError(0, err)
 	}
 	// Not http.Client, because it follows redirects and would send the token there.
 	response, err := c.transport.RoundTrip(sent)
 	if err != nil {
-		return nil, failed(err)
+		return nil, r.newError(0, err)
 	}
 	body, err := apicall.ReadAnswer(response)
 	if errors.Is(err, apicall.ErrTooLong) {
-		return nil, &APIError{Call: r.name(), Status: http.StatusOK, Message: err.Error()}
+		return nil, r.newError(http.StatusOK, err)
 	}
 	if err != nil {
-		return nil, failed(err)
+		return nil, r.newError(0, err)
 	}
 	if response.StatusCode >= 200 && response.StatusCode <= 299 {
 		return body, nil
 	}
-	return nil, c.refused(r, response, body)
+	return nil, c.errorOf(r, response, body)
 }
 
 // build returns the HTTP request.
@@ -221,8 +217,8 @@ type paged struct {
 // ErrTooManyPages means that a list has more pages than are read.
 var ErrTooManyPages = fmt.Errorf("the list has more than %d pages", maxPages)
 
-// list reads all pages of a list. If there are more than maxPages, it returns their entries and an
-// error that is ErrTooManyPages. Entries returns those of one page, whose data is decoded into
+// list reads all pages of a list. If there are more than maxPages, it returns the entries of the
+// first ones and an error that is ErrTooManyPages. Entries returns those of one page, whose data is decoded into
 // a P that embeds paged.
 func list[T, P any](ctx context.Context, c *Client, r request, entries func(*P) ([]T, paged)) ([]T, error) {
 	if r.query == nil {
@@ -243,7 +239,7 @@ func list[T, P any](ctx context.Context, c *Client, r request, entries func(*P) 
 		}
 		r.query.Set("pagination[cursor]", *next)
 	}
-	return all, &APIError{Call: r.name(), Status: http.StatusOK, Message: ErrTooManyPages.Error(), cause: ErrTooManyPages}
+	return all, r.newError(http.StatusOK, ErrTooManyPages)
 }
 
 // Number is a number of events, which Segment's descriptions declare as a float.
@@ -281,13 +277,12 @@ type Count struct {
 // Granularity is the length of the periods for which events are counted.
 type Granularity string
 
-// The granularities. Segment's limits for the delivery overview: by minute at most 4 hours, of
-// the last 48 hours; by hour 14 days, of the last 30 days; by day 30 days, of the last 30. Its
-// documents name no limits for event volumes.
+// The granularities that this project uses. Segment's limits for the delivery overview: by hour
+// 14 days, of the last 30 days; by day 30 days, of the last 30. Its documents name no limits for
+// event volumes.
 const (
-	Minute Granularity = "MINUTE"
-	Hour   Granularity = "HOUR"
-	Day    Granularity = "DAY"
+	Hour Granularity = "HOUR"
+	Day  Granularity = "DAY"
 )
 
 // The dimensions by which events are grouped. EventVolumes has the first three, and

@@ -249,7 +249,7 @@ func TestAListIsReadPageByPage(t *testing.T) {
 func TestAListWithoutAnEndIsAnError(t *testing.T) {
 	inWorkspace(t, func(t *testing.T, server *publicapitest.Server, c *Client) {
 		server.Fail(publicapitest.Fault{Path: "/sources", Status: 200, Times: 1000, Body: `{"data":{"sources":[],"pagination":{"current":"x","next":"x"}}}`})
-		if _, err := c.Sources(t.Context()); err == nil || !strings.Contains(err.Error(), "more than 50 pages") || len(server.Requests()) != maxPages {
+		if _, err := c.Sources(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "(the list has more than 50 pages)") || len(server.Requests()) != maxPages {
 			t.Errorf("%v, %d requests", err, len(server.Requests()))
 		}
 	})
@@ -291,9 +291,12 @@ func TestFaultsAreRepeatedAsLongAsItIsUsefulAndSafe(t *testing.T) {
 				if err != nil && (strings.Contains(err.Error(), "PLANTED") || strings.Contains(err.Error(), publicapitest.Token)) {
 					t.Errorf("it quotes the answer: %v", err)
 				}
+				if notJSON := strings.HasPrefix(c.fault.Body, "<html>"); notJSON && !strings.Contains(err.Error(), "(the answer does not have the documented format): check that segment/api-host is") {
+					t.Errorf("it does not say what to check: %v", err)
+				}
 				var failed *APIError
-				if unclear := c.name == "a 500 for a call that creates"; err != nil && (!errors.As(err, &failed) || failed.Unclear != unclear) {
-					t.Errorf("%v: whether it is unclear must be %v", err, unclear)
+				if maybe := c.name == "a 500 for a call that creates"; err != nil && (!errors.As(err, &failed) || failed.MaybeDone != maybe) {
+					t.Errorf("%v: whether it may be done must be %v", err, maybe)
 				}
 			})
 		})

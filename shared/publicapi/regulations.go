@@ -14,7 +14,7 @@ type RegulationType string
 // The types of regulations that delete a user from Segment, from its warehouses and S3, and
 // forward the request to destinations.
 const (
-	SuppressWithDelete RegulationType = "SUPPRESS_WITH_DELETE" // and rejects later messages about the user
+	SuppressWithDelete RegulationType = "SUPPRESS_WITH_DELETE" // and drops later messages about the user
 	DeleteOnly         RegulationType = "DELETE_ONLY"
 )
 
@@ -44,7 +44,7 @@ func (c *Client) CreateRegulation(ctx context.Context, kind RegulationType, user
 	body := map[string]any{"regulationType": kind, "subjectType": "USER_ID", "subjectIds": userIDs}
 	r := request{method: http.MethodPost, path: "/regulations", body: body, personal: true}
 	if err = c.call(ctx, r, &data); err == nil && data.RegulateID == "" {
-		err = &APIError{Call: r.name(), Status: http.StatusOK, Message: apicall.NotAsDescribed}
+		err = r.newError(http.StatusOK, apicall.ErrNotAsDescribed)
 	}
 	return data.RegulateID, err
 }
@@ -91,7 +91,7 @@ type RegulationEntry struct {
 }
 
 // Regulations returns the requests of the last 90 days. If there are more than 10,000, it returns
-// as many, and an error that is ErrTooManyPages.
+// the first 10,000, and an error that is ErrTooManyPages.
 func (c *Client) Regulations(ctx context.Context) ([]RegulationEntry, error) {
 	type page struct {
 		paged

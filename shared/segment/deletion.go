@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"commerce-segment/shared/loggable"
+	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/tracking"
 )
 
@@ -17,16 +18,9 @@ const deleteType = string(tracking.Delete)
 
 // Deletion is a request to delete a user, as a message of the type delete has it.
 type Deletion struct {
-	UserID         string `json:"userId"`
-	RegulationType string `json:"regulationType"`
+	UserID         string                   `json:"userId"`
+	RegulationType publicapi.RegulationType `json:"regulationType"`
 }
-
-// The types of regulation with which a user is deleted from Segment, its warehouses and the
-// destinations that can delete.
-const (
-	SuppressWithDelete = "SUPPRESS_WITH_DELETE" // and Segment drops later messages about the user
-	DeleteOnly         = "DELETE_ONLY"
-)
 
 // DeletionOf returns the Deletion of a message that NewMessages made for a tracking with the
 // call delete.
@@ -43,8 +37,9 @@ func checkDeletion(fields map[string]any) *InvalidError {
 	if field(fields, "type") != deleteType {
 		return nil
 	}
-	if kind := field(fields, "regulationType"); kind != SuppressWithDelete && kind != DeleteOnly {
-		return &InvalidError{Field: "regulationType", Message: "is neither " + SuppressWithDelete + " nor " + DeleteOnly + ": write one of the two"}
+	const first, second = string(publicapi.SuppressWithDelete), string(publicapi.DeleteOnly)
+	if kind := field(fields, "regulationType"); kind != first && kind != second {
+		return &InvalidError{Field: "regulationType", Message: "is neither " + first + " nor " + second + ": write one of the two"}
 	}
 	known := []string{"type", "userId", "regulationType", "messageId", "timestamp"}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
+	"commerce-segment/shared/apicall"
 	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/segment"
 )
@@ -25,10 +25,9 @@ const (
 	// requestLength is the most messages in one request. It is small, so that messages do
 	// not arrive in bursts.
 	requestLength = 100
-	// attempts is the number of attempts without progress, over two minutes, after which a
-	// backfill stops.
-	attempts    = 8
-	longestWait = time.Minute
+	// attempts is the number of attempts without progress, over about two minutes, after which
+	// a backfill stops.
+	attempts = 9
 )
 
 // deliver sends messages within the rate. It returns the number of messages that were
@@ -74,7 +73,7 @@ func rejection(f fact, reason string) Rejection {
 func (s *Sender) deliverAll(ctx context.Context, messages []segment.Message) (rejected map[string]string, undone []segment.Message, err error) {
 	rejected = map[string]string{}
 	for attempt := 1; ; attempt++ {
-		if err := s.pace.wait(ctx, len(messages)); err != nil {
+		if err := s.pace.Wait(ctx, len(messages)); err != nil {
 			return rejected, messages, err
 		}
 		var left []segment.Message
@@ -104,7 +103,7 @@ func (s *Sender) deliverAll(ctx context.Context, messages []segment.Message) (re
 		case attempt == attempts:
 			return rejected, left, fmt.Errorf("sending to Segment: %d attempts failed (%s): try again later", attempts, why(last))
 		}
-		if err := sleep(ctx, max(backoff(attempt), last.RetryAfter)); err != nil {
+		if err := apicall.Sleep(ctx, apicall.Backoff(attempt, last.RetryAfter)); err != nil {
 			return rejected, left, err
 		}
 		messages = left
@@ -123,34 +122,4 @@ func why(o segment.Outcome) string {
 		return o.Reason
 	}
 	return o.Reason + ", " + o.Detail
-}
-
-// backoff returns how long to wait after an attempt without progress.
-func backoff(attempt int) time.Duration { return min(time.Second<<(attempt-1), longestWait) }
-
-// pace limits the rate of events.
-type pace struct {
-	perSecond int
-	next      time.Time
-}
-
-// wait waits until a number of events may be sent.
-func (p *pace) wait(ctx context.Context, events int) error {
-	now := time.Now()
-	due := p.next
-	if due.Before(now) {
-		due = now
-	}
-	p.next = due.Add(time.Duration(events) * time.Second / time.Duration(p.perSecond))
-	return sleep(ctx, due.Sub(now))
-}
-
-// sleep waits for a time. If the context ends first, it returns the error of the context.
-func sleep(ctx context.Context, wait time.Duration) error {
-	select {
-	case <-time.After(max(wait, 0)):
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

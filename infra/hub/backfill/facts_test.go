@@ -251,8 +251,8 @@ func TestABackfillHandlesErrorsOfSegment(t *testing.T) {
 		sent, rejected, atLeast int // the last in seconds
 		fails                   string
 	}{
-		{"a short outage", http.StatusServiceUnavailable, 3, 1, 0, 7, ""},
-		{"a long outage", http.StatusServiceUnavailable, always, 0, 0, 120, "try again later"},
+		{"a short outage", http.StatusServiceUnavailable, 3, 1, 0, 2, ""},
+		{"a long outage", http.StatusServiceUnavailable, always, 0, 0, 100, "try again later"},
 		{"the source rejects the write key", http.StatusUnauthorized, always, 0, 0, 0, "check the write key"},
 		{"the path is wrong", http.StatusNotFound, always, 0, 0, 0, "check the write key, the host and the path"},
 		{"the write key is incomplete, so every message is rejected", http.StatusBadRequest, always, 0, 0, 0, "check the write key"},

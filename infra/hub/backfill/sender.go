@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/shared/apicall"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/loggable"
 	"commerce-segment/shared/money"
@@ -49,7 +50,7 @@ type Sender struct {
 	endpoint  segment.Endpoint
 	observers []*observer
 	to        []string
-	pace      pace
+	pace      *apicall.RateLimiter // of events
 }
 
 // observer is an enabled tracking with its settings in the store.
@@ -70,7 +71,7 @@ func NewSender(o Options) (*Sender, error) {
 	if o.Rate < 1 || o.Rate > MaxRate {
 		return nil, fmt.Errorf("the rate of %d events a second is not valid: choose one from 1 to %d", o.Rate, MaxRate)
 	}
-	s := &Sender{commerce: o.Commerce, segment: o.Segment, to: o.To, pace: pace{perSecond: o.Rate}}
+	s := &Sender{commerce: o.Commerce, segment: o.Segment, to: o.To, pace: &apicall.RateLimiter{Interval: time.Second / time.Duration(o.Rate)}}
 	all := Trackings(o.Kinds...)
 	for _, name := range o.Only {
 		if !slices.Contains(all, name) {

@@ -21,7 +21,7 @@ import (
 const deadline = 30 * 24 * time.Hour
 
 // DefaultPeriod is how far back requests are followed, unless another period is chosen: a few days
-// more than deadline, so that one that is late is found.
+// more than the deadline, so that a late request is found.
 const DefaultPeriod = deadline + 5*24*time.Hour
 
 // retention is the time after which Segment no longer knows a request.

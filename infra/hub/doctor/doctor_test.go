@@ -15,6 +15,7 @@ import (
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/version"
 	"commerce-segment/infra/publicapitest"
+	"commerce-segment/shared/apicall"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/money"
 	"commerce-segment/shared/publicapi"
@@ -146,7 +147,7 @@ func TestCommerce(t *testing.T) {
 	}{
 		{"it lets the hub in", nil, "ok", "accepted the credentials"},
 		{"it is not set", fmt.Errorf("%w: client id", store.ErrNotConnected), "warning", "hub configure --prefix /shop"},
-		{"it refuses", &commerce.APIError{Call: "POST /oauth/access_token", Status: 401}, "fault", "check the client id"},
+		{"it refuses", &commerce.APIError{Failure: apicall.Failure{Call: "POST /oauth/access_token", Status: 401}}, "fault", "check the client id"},
 	} {
 		t.Run(c.name, func(t *testing.T) { finds(t, commerceFindings(c.err, flag), c.states, c.says) })
 	}
@@ -165,7 +166,7 @@ func TestCurrencies(t *testing.T) {
 		{"they differ", money.Decimals{"HUF": 2}, money.Decimals{"HUF": 0}, nil, "warning", []string{"is HUF=2, and Commerce has HUF=0", "hub configure --prefix /shop"}},
 		{"one is missing", money.Decimals{"EUR": 2}, money.Decimals{"EUR": 2, "HUF": 0}, nil, "warning", []string{"is EUR=2, and Commerce has EUR=2,HUF=0"}},
 		{"none are set", nil, money.Decimals{"HUF": 0}, nil, "warning", []string{"Commerce has HUF=0, and no decimals", "ISO 4217", "hub configure --prefix /shop"}},
-		{"Commerce does not let the key read them", money.Decimals{"HUF": 0}, nil, &commerce.APIError{Call: "GET /v2/currencies", Status: 403}, "warning", []string{"were not compared", "the application key lacks the permission: use a key of this store that has it"}},
+		{"Commerce does not let the key read them", money.Decimals{"HUF": 0}, nil, &commerce.APIError{Failure: apicall.Failure{Call: "GET /v2/currencies", Status: 403}}, "warning", []string{"were not compared", "the application key lacks the permission: use a key of this store that has it"}},
 		{"the secret is for another host", money.Decimals{"HUF": 0}, nil, errors.New("parameter commerce/client-secret: enter it again"), "warning", []string{"were not compared", "enter it again"}},
 		{"not connected, and set", money.Decimals{"HUF": 0}, nil, apart, "note", []string{"HUF=0", "not compared"}},
 		{"not connected, and not set", nil, nil, apart, "note", []string{"ISO 4217"}},

@@ -422,7 +422,7 @@ func TestASyncThatFailsHalfwayIsFinishedByTheNext(t *testing.T) {
 		says  string
 	}{
 		{"Commerce rejects the third", commercetest.Fault{Status: http.StatusUnprocessableEntity}, "Done: 2 of 7"},
-		{"the third is created, and the answer gets lost", commercetest.Fault{Break: true, AfterProcessing: true}, "check before you repeat it"},
+		{"the third is created, and the answer gets lost", commercetest.Fault{Break: true, AfterProcessing: true}, "check before you try again"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inShop(t, func(t *testing.T, s shop) {

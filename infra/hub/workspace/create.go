@@ -27,7 +27,7 @@ func Create(ctx context.Context, client *publicapi.Client, name string) (publica
 	source, err := client.CreateSource(ctx, slug, publicapi.HTTPAPI)
 	var refused *publicapi.APIError
 	switch {
-	case errors.As(err, &refused) && refused.Unclear:
+	case errors.As(err, &refused) && refused.MaybeDone:
 		return source, fmt.Errorf("%w: hub sources list shows whether it was created", err)
 	case publicapi.IsStatus(err, http.StatusUnauthorized):
 		return source, fmt.Errorf("%w: creating a source needs the role Source Admin for all sources", err)

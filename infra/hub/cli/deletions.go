@@ -23,8 +23,11 @@ func newDeletions() *cobra.Command {
 about them: not begun yet, in progress, finished or failed, and in which destinations. Segment
 promises to delete a user within 30 days. It forgets a request after 90 days.
 
-The requests are in the log of the store. Their state is from Segment's Public API, so the
-store needs the token. It exits with 1 if you have to do something about a request.`,
+The requests are in the log of the store. Segment's Public API has their state, so the store
+needs a token of that API.
+
+Exit codes: 0 nothing needs attention; 1 a request or a dead letter needs attention, or the
+command failed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return showDeletions(cmd, options, asJSON) },
 	}
@@ -56,7 +59,7 @@ func showDeletions(cmd *cobra.Command, options logFlags, asJSON bool) error {
 		return err
 	}
 	if report.NeedsAttention(v.now) {
-		return errors.New("you have to do something about deletions: see what is said above")
+		return errors.New("some deletions need attention: see the list above")
 	}
 	return nil
 }
@@ -72,9 +75,7 @@ func printDeletions(w io.Writer, report deletions.Report, now time.Time) error {
 			return err
 		}
 	}
-	if !report.Begins.IsZero() {
-		fmt.Fprintf(w, "There are more log lines than can be read at once: these begin at %s.\n", words.Clock(report.Begins))
-	}
+	printCut(w, report.Begins)
 	_, err := fmt.Fprintln(w, report.Says(now))
 	return err
 }

@@ -166,7 +166,7 @@ func showExecutions(cmd *cobra.Command, options executionsOptions, text string) 
 // printCut prints a note if older log lines were not read.
 func printCut(w io.Writer, begins time.Time) {
 	if !begins.IsZero() {
-		fmt.Fprintf(w, "There are more log lines than are read at once: these begin at %s.\n", words.Clock(begins))
+		fmt.Fprintf(w, "The log has more lines than can be read: only the lines since %s were read.\n", words.Clock(begins))
 	}
 }
 

@@ -20,7 +20,7 @@ const deletionsAtMost = 200
 // deletionsData is the data of the page Deletions.
 type deletionsData struct {
 	Report  deletions.Report
-	Unknown string // why the requests are not known; empty if they are
+	Unknown string // why the requests cannot be shown; empty if they can
 	More    int    // how many requests are not listed
 	Now     time.Time
 }

@@ -215,12 +215,12 @@ func (r Request) destinations() string {
 	return strings.Join(names, ", ")
 }
 
-// NeedsAttention reports whether the operator has to do something about the request.
+// NeedsAttention reports whether the request needs the operator's attention.
 func (r Request) NeedsAttention(now time.Time) bool {
 	return r.hasFailed() || r.Status == "" && now.Sub(r.Requested) <= retention || r.isLate(now)
 }
 
-// NeedsAttention reports whether an operator has to do something about a request or a dead letter.
+// NeedsAttention reports whether a request or a dead letter needs the operator's attention.
 func (r Report) NeedsAttention(now time.Time) bool {
 	return r.Failed > 0 || slices.ContainsFunc(r.Requests, func(request Request) bool { return request.NeedsAttention(now) })
 }
@@ -244,8 +244,12 @@ func (r Report) Says(now time.Time) string {
 			finished += n
 		}
 	}
-	says := fmt.Sprintf("Since %s Segment was asked to delete %s: %d finished, %d in progress, %d that need attention",
-		words.Clock(r.Since), words.Count(users, "user"), finished, open, attention)
+	need := "need"
+	if attention == 1 {
+		need = "needs"
+	}
+	says := fmt.Sprintf("Since %s Segment was asked to delete %s: %d finished, %d in progress, %d %s attention",
+		words.Clock(r.Since), words.Count(users, "user"), finished, open, attention, need)
 	for _, also := range []struct {
 		n    int
 		noun string

@@ -65,7 +65,7 @@ func TestARequestIsFollowedToItsEnd(t *testing.T) {
 			if got := report.NeedsAttention(now); got != (c.attention > 0) {
 				t.Errorf("someone has to look at it: %t", got)
 			}
-			if says := report.Says(now); !strings.Contains(says, fmt.Sprintf("%d that need attention", c.attention)) {
+			if says := report.Says(now); !strings.Contains(says, fmt.Sprintf(", %d need attention", c.attention)) {
 				t.Errorf("it says %q", says)
 			}
 		})
@@ -83,13 +83,14 @@ func TestARequestThatSegmentDoesNotKnowIsSaid(t *testing.T) {
 		name  string
 		asked time.Duration
 		want  string
+		says  string
 	}{
-		{"of another workspace", time.Hour, "another workspace"},
-		{"older than Segment keeps it", 91 * 24 * time.Hour, "no longer known to Segment"},
+		{"of another workspace", time.Hour, "another workspace", ", 1 needs attention."},
+		{"older than Segment keeps it", 91 * 24 * time.Hour, "no longer known to Segment", ", 0 need attention; "},
 	} {
 		report, err := Follow(t.Context(), accepted(now.Add(-c.asked), "reg_unknown"), client, now.Add(-100*24*time.Hour))
-		if err != nil || !strings.Contains(report.Requests[0].State(now), c.want) {
-			t.Errorf("%s: %+v, %v", c.name, report, err)
+		if err != nil || !strings.Contains(report.Requests[0].State(now), c.want) || !strings.Contains(report.Says(now), c.says) {
+			t.Errorf("%s: %+v, %v: %s", c.name, report, err, report.Says(now))
 		}
 	}
 }
@@ -107,7 +108,7 @@ func TestDeletionsThatSegmentHasNotAcceptedAreCounted(t *testing.T) {
 	}{
 		{"retrying", "; 1 deletion that Segment has not accepted yet.", false},
 		{"failed", "; 1 dead letter to replay (hub deadletters list).", true},
-		{"skipped", "0 that need attention.", false},
+		{"skipped", "0 need attention.", false},
 	} {
 		all := executions.List{executions.New([]executions.Line{{Time: now, Received: now, Kind: "deliver", Tracking: "customer-deleted", Outcome: c.outcome}})}
 		report, err := Follow(t.Context(), executions.Memory{List: all}, client, now.Add(-time.Hour))

@@ -34,7 +34,7 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	case err != nil:
 		return append(found, unknown(err)...)
 	case p.Log == nil:
-		return append(found, Finding{State: Note, Says: "the requests to delete users are not known: " + p.NoLog})
+		return append(found, Finding{State: Note, Says: "the requests to delete users were not checked: " + p.NoLog})
 	}
 	now := time.Now()
 	report, err := deletions.Follow(ctx, p.Log, segment, now.Add(-deletions.DefaultPeriod))

@@ -65,7 +65,7 @@ type ErrCut struct {
 }
 
 func (e ErrCut) Error() string {
-	return "there are more log lines than can be read at once: these begin at " + words.Clock(e.Begins)
+	return "the log has more lines than can be read: only the lines since " + words.Clock(e.Begins) + " were read"
 }
 
 // Bounds returns the period of the query: From and To, extended to whole minutes, because

@@ -46,7 +46,7 @@ func (s Search) Trace(ctx context.Context, log Log) (Story, error) {
 		story.Rest = append(story.Rest, "What hub backfill and hub reconcile sent is not known: "+s.Sent.Err.Error())
 	}
 	if !cut.Begins.IsZero() {
-		story.Rest = append(story.Rest, fmt.Sprintf("There are more log lines than can be read at once. These begin at %s.", words.Clock(cut.Begins)))
+		story.Rest = append(story.Rest, fmt.Sprintf("The log has more lines than can be read: only the lines since %s were read.", words.Clock(cut.Begins)))
 	}
 	return story, nil
 }

@@ -1,7 +1,7 @@
 // Package loggable has the rule for text from other programs. Text from a webhook, a
 // template's output or an answer may be personal data or a secret. So it may reach a log,
 // a dead letter's reason or an error only if it has the form of an id, of an event's name
-// or of a status.
+// or of a status. Text is for the few explanations that an operator needs.
 package loggable
 
 import (

@@ -13,7 +13,8 @@ import (
 const maxText = 200
 
 // Text makes a text from outside safe to show: one printable line without the secrets, of at
-// most 200 characters.
+// most 200 characters. Use it only for an explanation that the operator needs, and that has no
+// personal data.
 func Text(text string, secrets ...string) string {
 	for _, secret := range secrets {
 		for _, written := range spellings(secret) {

@@ -57,7 +57,7 @@ func (c *Client) Deliver(ctx context.Context, to segment.Endpoint, messages []se
 	client, err := c.client(publicapi.Credentials{URL: to.APIHost, Token: to.APIToken})
 	if err != nil {
 		missing := segment.Outcome{Verdict: segment.Retry, Operator: true, Reason: reasonNoToken,
-			Detail: "set segment/api-token to a token of Segment's Public API that may delete users: " + err.Error()}
+			Detail: "set segment/api-token to a token of Segment's Public API that may delete users, unless messages go to the inbox of a hub: then no deletion is requested: " + err.Error()}
 		return slices.Repeat([]segment.Outcome{missing}, len(messages))
 	}
 	users := map[publicapi.RegulationType][]user{}

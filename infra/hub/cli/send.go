@@ -105,7 +105,11 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if len(paused) > 0 {
 		return nil // nothing is sent, and the note says why
 	}
-	if config.Segment.Host != client.URL {
+	switch toInbox := config.Segment.Host == client.URL; {
+	case !toInbox && t.Call == tracking.Delete:
+		fmt.Fprintln(cmd.ErrOrStderr(), "This hub asks Segment to delete the user: hub deletions shows the request.")
+		return nil
+	case !toInbox:
 		fmt.Fprintf(cmd.ErrOrStderr(), "This hub sends to %s: look for the messages there.\n", config.Segment.Host)
 		return nil
 	}
@@ -166,10 +170,6 @@ func printReceived(cmd *cobra.Command, client local.Client, before int, t tracki
 		return err
 	}
 	why := whyNotSent(cmd.Context(), t, config, webhook)
-	if why == "" && t.Call == tracking.Delete {
-		fmt.Fprintln(cmd.ErrOrStderr(), "The hub sends it to Segment's Public API, not to the inbox: hub deletions shows the request.")
-		return nil
-	}
 	messages, err := client.AwaitMessages(cmd.Context(), unexpectedWithin, before, webhook.ResourceID)
 	if err == nil && len(messages) == 0 && why == "" {
 		why = "the hub may be retrying, see its log"
@@ -202,9 +202,6 @@ func whyNotSent(ctx context.Context, t tracking.Tracking, config relay.Config, w
 	if config.Segment.WriteKey == "" {
 		return retriedUntilFixed(errors.New("no write key is set in " + settings.SegmentWriteKey))
 	}
-	if t.Call == tracking.Delete && config.Segment.APIToken == "" {
-		return retriedUntilFixed(errors.New("no token of Segment's Public API is set in " + settings.SegmentAPIToken))
-	}
 	var invalid *segment.InvalidError
 	switch messages, err := render.Render(ctx, t, compiled.WithCurrencies(config.Currencies), nil, config.Segment.WriteKey, webhook, time.Now()); {
 	case errors.As(err, &invalid):
@@ -215,6 +212,8 @@ func whyNotSent(ctx context.Context, t tracking.Tracking, config relay.Config, w
 		return t.Name + " is sent for an update only if Commerce, whose credentials it needs, reports that a part of the order was refunded at that time"
 	case len(messages) == 0:
 		return "the template filters this event"
+	case t.Call == tracking.Delete:
+		return "Segment is not asked to delete users while messages go to the inbox, so the event is retried until there is a Segment host"
 	default:
 		return ""
 	}

@@ -28,6 +28,7 @@ func TestSendPrintsTheMessagesThatArrive(t *testing.T) {
 	h.Set("templates/order-refunded", `payload.nothing`)
 	h.Set("templates/order-cancelled", `{`)
 	h.Set("tracking/order-updated/enabled", "false")
+	h.Set("tracking/customer-deleted/enabled", "true")
 	for _, c := range []struct {
 		name, stdin    string
 		args           []string
@@ -39,6 +40,7 @@ func TestSendPrintsTheMessagesThatArrive(t *testing.T) {
 		{"an event that the tracking does not observe", hubtest.Order("order.paid", "o-2"), []string{"-", "--tracking", "order-refunded"}, nil, []string{"Segment received nothing: order-refunded observes order.refunded and order.updated, not order.paid."}},
 		{"an event that the template filters", hubtest.Order("order.refunded", "o-3"), []string{"-"}, nil, []string{"Segment received nothing: the template filters this event."}},
 		{"a tracking that is disabled", hubtest.Order("order.updated", "o-4"), []string{"-"}, nil, []string{"Segment received nothing: order-updated is disabled in the settings."}},
+		{"a deletion", "", []string{"customer-deleted/deleted"}, nil, []string{"Segment received nothing: Segment is not asked to delete users while messages go to the inbox"}},
 		{"a template that is broken", hubtest.Order("order.cancelled", "o-5"), []string{"-"}, nil, []string{"Segment received nothing: ", "order-cancelled"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/serve"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
@@ -23,10 +24,11 @@ func ToInbox(values map[string]string) bool {
 }
 
 // SetInbox makes the inbox at a URL the Segment host of settings. Their path belongs to another
-// host.
+// host. Without the token of the Public API, Segment is not asked to delete the user of a sample.
 func SetInbox(values map[string]string, url string) {
 	values[settings.SegmentHost] = url
 	delete(values, settings.SegmentPath)
+	delete(values, settings.SegmentAPIToken)
 }
 
 // Variables returns the environment variables of a function with these settings. An empty
@@ -88,10 +90,11 @@ func writeJSON(file string, value any) error {
 	return os.WriteFile(file, append(text, '\n'), 0o600)
 }
 
-// firstSample returns the body of the first bundled sample of a tracking.
+// firstSample returns the body of the first bundled sample of a tracking whose event it observes
+// by default.
 func firstSample(t tracking.Tracking) []byte {
 	for _, sample := range templates.Samples() {
-		if sample.Tracking == t.Name {
+		if webhook, err := commerce.Parse(sample.Body); sample.Tracking == t.Name && err == nil && slices.Contains(t.Observes, webhook.Event) {
 			return sample.Body
 		}
 	}

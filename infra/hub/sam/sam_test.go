@@ -66,7 +66,10 @@ func TestTheFunctionsHandleTheEventsWithTheVariablesOfEnvJSON(t *testing.T) {
 	hub, paths := fakeHub(t)
 	inbox, shown := openInbox(t, hub)
 	folder := t.TempDir()
-	values := map[string]string{settings.WebhookSecret: secret, settings.SegmentWriteKey: writeKey, settings.SegmentPath: "/of-another-host"}
+	values := map[string]string{
+		settings.WebhookSecret: secret, settings.SegmentWriteKey: writeKey, settings.SegmentPath: "/of-another-host",
+		settings.SegmentAPIToken: "PLANTED-token",
+	}
 	for _, tracked := range tracking.All() {
 		values[settings.Enabled(tracked)] = "true"
 	}
@@ -82,15 +85,25 @@ func TestTheFunctionsHandleTheEventsWithTheVariablesOfEnvJSON(t *testing.T) {
 			t.Errorf("%s is %q, %v, want an empty variable", empty, value, set)
 		}
 	}
+	if strings.Contains(env.Parameters[settings.Variable], "PLANTED-token") {
+		t.Error("env.json has the token that can delete users, although messages go to the inbox")
+	}
 	t.Setenv(settings.Variable, strings.Replace(env.Parameters[settings.Variable], urlAt(Port), inbox, 1))
 
 	for _, tracked := range tracking.All() {
 		function := serve.NewFunction(tracked, &settings.Cache{Tracking: tracked, Source: settings.Env{}}, nil, slog.New(slog.DiscardHandler))
-		for kind, want := range map[string]string{"http": `"statusCode":202`, "sqs": `{"batchItemFailures":[]}`} {
+		answers := map[string]string{"http": `"statusCode":202`, "sqs": `{"batchItemFailures":[]}`}
+		if tracked.Call == tracking.Delete { // it has no token
+			answers = map[string]string{"http": `"statusCode":503`, "sqs": `{"batchItemFailures":[{"itemIdentifier":"1"}]}`}
+		}
+		for kind, want := range answers {
 			t.Run(tracked.Name+"."+kind, func(t *testing.T) {
 				answer, err := function.Invoke(t.Context(), read(t, folder, "events/"+tracked.Name+"."+kind+".json"))
 				if err != nil || !strings.Contains(string(answer), want) {
 					t.Fatalf("the function answers %s, %v, want %s", answer, err, want)
+				}
+				if tracked.Call == tracking.Delete {
+					return
 				}
 				if path := <-paths; path != "POST /v1/batch" {
 					t.Errorf("the hub got %s", path)
@@ -100,6 +113,9 @@ func TestTheFunctionsHandleTheEventsWithTheVariablesOfEnvJSON(t *testing.T) {
 				}
 			})
 		}
+	}
+	if len(paths)+len(shown) > 0 {
+		t.Errorf("the hub got %d more batches, and %d more are shown", len(paths), len(shown))
 	}
 }
 

@@ -90,7 +90,7 @@ func showPlan(cmd *cobra.Command, location store.Location, asJSON bool) error {
 
 // readSent returns what the store sends, and notes if it is only what the samples show.
 func readSent(cmd *cobra.Command, s store.Store) ([]plan.Event, error) {
-	sent, err := plan.Read(cmd.Context(), s)
+	sent, err := plan.ReadSent(cmd.Context(), s)
 	if err == nil && sent.Unread != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Note: only the bundled samples were used, which have no custom fields of your store, because %v.\n", sent.Unread)
 	}
@@ -167,7 +167,7 @@ it.`,
 
 // comparedPlan is a plan in Segment, compared with what the store sends.
 type comparedPlan struct {
-	plan.Planned
+	plan.SegmentPlan
 	client  *publicapi.Client
 	found   []plan.Difference
 	changed []publicapi.Rule // with which the plan accepts what is sent
@@ -183,9 +183,9 @@ func (o planOptions) compare(cmd *cobra.Command) (c comparedPlan, err error) {
 		return c, err
 	}
 	if o.name != "" {
-		c.Planned, err = plan.FindOrNew(cmd.Context(), s, c.client, o.name)
+		c.SegmentPlan, err = plan.FindOrNew(cmd.Context(), s, c.client, o.name)
 	} else {
-		c.Planned, err = plan.Find(cmd.Context(), s, c.client, o.plan)
+		c.SegmentPlan, err = plan.Find(cmd.Context(), s, c.client, o.plan)
 	}
 	if errors.Is(err, plan.ErrNoPlan) {
 		err = fmt.Errorf("%w: name a plan with --plan, or create one with hub plan push --name NAME%s", err, s.Flag())

@@ -48,7 +48,7 @@ func (o templateWriter) printEffects(cmd *cobra.Command, s store.Store, changes 
 		t := c.stored.Tracking
 		effect, events := o.effect(cmd.Context(), s, c)
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", t.Name, effect.Says())
-		printDrift(cmd.OutOrStdout(), t, connected.Drift(cmd.Context(), t, c.stored.Source, c.source, events))
+		printTemplateCheck(cmd.OutOrStdout(), t, connected.CheckTemplate(cmd.Context(), t, c.stored.Source, c.source, events))
 		bad = bad || effect.Bad()
 	}
 	if bad && !o.yes {
@@ -57,14 +57,14 @@ func (o templateWriter) printEffects(cmd *cobra.Command, s store.Store, changes 
 	return nil
 }
 
-// printDrift prints what the messages of a template would violate in the tracking plan, if there
+// printTemplateCheck prints what the messages of a template would violate in the tracking plan, if there
 // is one.
-func printDrift(w io.Writer, t tracking.Tracking, drift *plan.Drift) {
-	if drift == nil {
+func printTemplateCheck(w io.Writer, t tracking.Tracking, check *plan.TemplateCheck) {
+	if check == nil {
 		return
 	}
-	fmt.Fprintf(w, "%s: %s\n", t.Name, drift.Says())
-	for _, d := range drift.Found {
+	fmt.Fprintf(w, "%s: %s\n", t.Name, check.Says())
+	for _, d := range check.Found {
 		fmt.Fprintf(w, "  %s\n", chars.Line(d.Sentence()))
 	}
 }

@@ -14,13 +14,13 @@ import (
 
 // reviewData is the effect of saving a template.
 type reviewData struct {
-	Form     templateForm
-	Effect   forecast.Change
-	Changes  []change
-	Faults   []*lint.Fault
-	CanHide  bool // the events are real
-	Template difference.Sides
-	Drift    *plan.Drift // nil without a tracking plan in Segment
+	Form      templateForm
+	Effect    forecast.Change
+	Changes   []change
+	Faults    []*lint.Fault
+	CanHide   bool // the events are real
+	Template  difference.Sides
+	PlanCheck *plan.TemplateCheck // nil without a tracking plan in Segment
 }
 
 // change is the results for an event before and after the change.
@@ -66,14 +66,14 @@ func tried(t tracking.Tracking, events []event) (tried []forecast.Event) {
 	return tried
 }
 
-// driftOf compares the messages before and after a change of a template with the tracking plan in
-// Segment.
-func (c *Console) driftOf(ctx context.Context, data editorData, events []event) *plan.Drift {
+// checkWithPlan compares the messages before and after a change of a template with the tracking
+// plan in Segment.
+func (c *Console) checkWithPlan(ctx context.Context, data editorData, events []event) *plan.TemplateCheck {
 	var latest []forecast.Event
 	if events[0].Real {
 		latest = tried(data.Form.Tracking, events)
 	}
-	return plan.ReadConnected(ctx, c.Store).Drift(ctx, data.Form.Tracking, data.Stored.Source, data.Form.Source, latest)
+	return plan.ReadConnected(ctx, c.Store).CheckTemplate(ctx, data.Form.Tracking, data.Stored.Source, data.Form.Source, latest)
 }
 
 // showEffect sends to the hub's commands what a template would do to the latest events, if it
@@ -121,7 +121,7 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 	if review.Faults, err = lint.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
 		return err
 	}
-	review.Drift = c.driftOf(ctx, data, events)
+	review.PlanCheck = c.checkWithPlan(ctx, data, events)
 	review.Template, err = difference.Compare("Before", before.text, "After", after.text)
 	return err
 }

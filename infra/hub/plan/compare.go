@@ -64,7 +64,7 @@ func (c *comparison) values(path string, schema map[string]any, values []value) 
 func (c *comparison) fields(path string, schema map[string]any, objects []value) {
 	sent := members(objects)
 	planned, described := schema["properties"].(map[string]any)
-	for _, name := range slices.Sorted(maps.Keys(both(sent, planned))) {
+	for _, name := range slices.Sorted(maps.Keys(unionNames(sent, planned))) {
 		field := join(path, name)
 		its, isSchema := planned[name].(map[string]any)
 		switch {
@@ -91,14 +91,14 @@ func (c *comparison) required(path string, schema map[string]any, objects []valu
 	var always []any
 	for _, name := range required {
 		i := slices.IndexFunc(objects, func(object value) bool {
-			_, has := object.is.(map[string]any)[fmt.Sprint(name)]
+			_, has := object.data.(map[string]any)[fmt.Sprint(name)]
 			return !has
 		})
 		if i < 0 {
 			always = append(always, name)
 			continue
 		}
-		c.add(join(path, fmt.Sprint(name)), "is required in the plan, but is not always sent: not for %s", cmp.Or(objects[i].of, "one of the latest events in Commerce"))
+		c.add(join(path, fmt.Sprint(name)), "is required in the plan, but is not always sent: not for %s", cmp.Or(objects[i].sample, "one of the latest events in Commerce"))
 	}
 	if len(always) == len(required) {
 		return
@@ -114,7 +114,8 @@ func isRequired(schema map[string]any, name string) bool {
 	return slices.Contains(required, any(name))
 }
 
-func both(sent map[string][]value, planned map[string]any) map[string]bool {
+// unionNames returns the names of fields that are sent, or are in the plan, or both.
+func unionNames(sent map[string][]value, planned map[string]any) map[string]bool {
 	names := map[string]bool{}
 	for name := range sent {
 		names[name] = true
@@ -148,9 +149,9 @@ func typesIn(schema map[string]any) (types []string) {
 // accepts reports whether all values have one of the types.
 func accepts(types []string, values []value) bool {
 	return len(types) == 0 || !slices.ContainsFunc(values, func(v value) bool {
-		number, isNumber := v.is.(float64)
+		number, isNumber := v.data.(float64)
 		isWhole := isNumber && number == float64(int64(number))
-		return !slices.Contains(types, typeOf(v.is)) && !(isWhole && slices.Contains(types, "integer"))
+		return !slices.Contains(types, typeOf(v.data)) && !(isWhole && slices.Contains(types, "integer"))
 	})
 }
 

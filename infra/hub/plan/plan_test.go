@@ -1,4 +1,4 @@
-package plan_test
+package plan
 
 import (
 	"encoding/json"
@@ -9,7 +9,6 @@ import (
 
 	"commerce-segment/infra/commercetest"
 	"commerce-segment/infra/hub/forecast"
-	"commerce-segment/infra/hub/plan"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/settings"
@@ -17,9 +16,9 @@ import (
 )
 
 // sent returns the events of messages that a template writes for one webhook.
-func sent(t *testing.T, messages string) []plan.Event {
+func sent(t *testing.T, messages string) []Event {
 	t.Helper()
-	events, err := plan.Of(t.Context(), tracking.OrderCompleted, messages, forecast.SampleEvents(tracking.OrderCompleted)[:1])
+	events, err := eventsOf(t.Context(), tracking.OrderCompleted, messages, forecast.SampleEvents(tracking.OrderCompleted)[:1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +137,7 @@ func TestTheMessagesAreComparedWithThePlan(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			events := sent(t, c.messages)
-			found, changed := plan.Compare(c.rules, events)
+			found, changed := Compare(c.rules, events)
 			var got []string
 			for _, d := range found {
 				got = append(got, strings.TrimPrefix(fmt.Sprintf("%v%s %s: %s", map[bool]string{true: "!"}[d.Violates], d.Event, d.Field, d.Says), " "))
@@ -155,7 +154,7 @@ func TestTheMessagesAreComparedWithThePlan(t *testing.T) {
 			if len(changed) != 1 || propertiesOf(t, changed[0]) != c.then {
 				t.Fatalf("it changes %v\nwant %s", changed, c.then)
 			}
-			if left, _ := plan.Compare(changed, events); len(plan.Violations(left)) > 0 {
+			if left, _ := Compare(changed, events); len(Violations(left)) > 0 {
 				t.Errorf("the changed plan is still violated: %v", left)
 			}
 		})
@@ -187,7 +186,7 @@ func TestThePlanOfAStore(t *testing.T) {
 	}
 	s := store.InDirectory(directory)
 	names := func() (names []string) {
-		read, err := plan.Read(t.Context(), s)
+		read, err := ReadSent(t.Context(), s)
 		if err != nil || read.Unread == nil {
 			t.Fatalf("got %v, and %v for events in Commerce", err, read.Unread)
 		}
@@ -246,12 +245,12 @@ func TestThePlanHasFieldsOfTheLatestEventsInCommerce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	read, err := plan.Read(t.Context(), s)
+	read, err := ReadSent(t.Context(), s)
 	if err != nil || read.Unread != nil {
 		t.Fatalf("got %v, and %v for the events in Commerce", err, read.Unread)
 	}
-	i := slices.IndexFunc(read.Events, func(e plan.Event) bool { return e.Name() == "Sold" })
-	if fields := read.Events[i].Fields(); len(fields) != 1 || fields[0] != (plan.Field{Path: "properties.gift_note", Type: "string"}) {
+	i := slices.IndexFunc(read.Events, func(e Event) bool { return e.Name() == "Sold" })
+	if fields := read.Events[i].Fields(); len(fields) != 1 || fields[0] != (Field{Path: "properties.gift_note", Type: "string"}) {
 		t.Errorf("the fields are %v", fields)
 	}
 }
@@ -262,7 +261,7 @@ func TestTheTemplatesDoNotViolateTheirOwnPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := plan.Read(t.Context(), store.InDirectory(directory))
+	read, err := ReadSent(t.Context(), store.InDirectory(directory))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +269,7 @@ func TestTheTemplatesDoNotViolateTheirOwnPlan(t *testing.T) {
 	for _, e := range read.Events {
 		rules = append(rules, e.Rule())
 	}
-	if found, changed := plan.Compare(rules, read.Events); len(found)+len(changed) > 0 {
+	if found, changed := Compare(rules, read.Events); len(found)+len(changed) > 0 {
 		t.Errorf("got %v", found)
 	}
 }
@@ -285,7 +284,7 @@ func TestADeletionIsNotInThePlan(t *testing.T) {
 	if err := s.Put(t.Context(), settings.Enabled(tracking.CustomerDeleted), "true"); err != nil {
 		t.Fatal(err)
 	}
-	read, err := plan.Read(t.Context(), s)
+	read, err := ReadSent(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,8 +293,8 @@ func TestADeletionIsNotInThePlan(t *testing.T) {
 			t.Errorf("the plan has the rule %+v", e.Rule())
 		}
 	}
-	if drift := new(plan.Connected).Drift(t.Context(), tracking.CustomerDeleted, "", "", nil); drift != nil {
-		t.Errorf("a template of a deletion is compared with the plan: %+v", drift)
+	if check := new(Connected).CheckTemplate(t.Context(), tracking.CustomerDeleted, "", "", nil); check != nil {
+		t.Errorf("a template of a deletion is compared with the plan: %+v", check)
 	}
 }
 
@@ -316,7 +315,7 @@ func TestTheSettingsOfTheSourceDecideTheConsequence(t *testing.T) {
 			does + "removes traits that violate the common JSON schema of the plan."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			planned := plan.Planned{Settings: &publicapi.SourceSettings{}}
+			planned := SegmentPlan{Settings: &publicapi.SourceSettings{}}
 			if err := json.Unmarshal([]byte(c.settings), planned.Settings); err != nil {
 				t.Fatal(err)
 			}

@@ -27,9 +27,9 @@ type Sent struct {
 // latestWithin limits the time for which Commerce is asked for the latest events.
 const latestWithin = 15 * time.Second
 
-// Read returns what a store sends: the messages that the templates of its enabled trackings write
+// ReadSent returns what a store sends: the messages that the templates of its enabled trackings write
 // for the bundled samples, and for the latest events in Commerce if the store is connected.
-func Read(ctx context.Context, s store.Store) (Sent, error) {
+func ReadSent(ctx context.Context, s store.Store) (Sent, error) {
 	bounded, cancel := context.WithTimeout(ctx, latestWithin)
 	defer cancel()
 	var sent Sent
@@ -65,8 +65,8 @@ func Read(ctx context.Context, s store.Store) (Sent, error) {
 	return sent, nil
 }
 
-// Of returns what a template of a tracking writes for events.
-func Of(ctx context.Context, t tracking.Tracking, source string, tried []forecast.Event) ([]Event, error) {
+// eventsOf returns what a template of a tracking writes for events.
+func eventsOf(ctx context.Context, t tracking.Tracking, source string, tried []forecast.Event) ([]Event, error) {
 	compiled, err := store.CompileTemplate(t, t.Name, source)
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func add(ctx context.Context, events []Event, t tracking.Tracking, compiled *tem
 
 // addMessage adds a message to its event. An alias call has no rule in a tracking plan.
 func addMessage(events []Event, message value) []Event {
-	fields := message.is.(map[string]any)
+	fields := message.data.(map[string]any)
 	of := Event{Type: strings.ToUpper(fields["type"].(string))}
 	if of.Type == "ALIAS" {
 		return events
@@ -151,7 +151,7 @@ func finish(events []Event) []Event {
 // segment.NewMessages then adds products_omitted. No sample is so large.
 func largest(messages []value) (value, bool) {
 	for _, message := range messages {
-		fields := message.is.(map[string]any)
+		fields := message.data.(map[string]any)
 		properties, _ := fields["properties"].(map[string]any)
 		if products, _ := properties["products"].([]any); len(products) > 0 {
 			fields, properties = maps.Clone(fields), maps.Clone(properties)

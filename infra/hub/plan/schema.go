@@ -8,8 +8,8 @@ import (
 
 // value is a value in a message, decoded from JSON.
 type value struct {
-	is any
-	of string // the sample that the message is of; empty for a real event
+	data   any
+	sample string // the sample that the message is of; empty for a real event
 }
 
 // schemaOf returns the JSON Schema, draft-07, of values. A number is always a number and not an
@@ -63,13 +63,13 @@ func typeKeyword(types []string) any {
 func typesOf(values []value) []string {
 	types := map[string]bool{}
 	for _, v := range values {
-		types[typeOf(v.is)] = true
+		types[typeOf(v.data)] = true
 	}
 	return slices.Sorted(maps.Keys(types))
 }
 
-func typeOf(is any) string {
-	switch is.(type) {
+func typeOf(data any) string {
+	switch data.(type) {
 	case nil:
 		return "null"
 	case bool:
@@ -92,7 +92,7 @@ func without(types []string, one string) []string {
 // only returns the values of one type.
 func only[T any](values []value) (of []value) {
 	for _, v := range values {
-		if _, ok := v.is.(T); ok {
+		if _, ok := v.data.(T); ok {
 			of = append(of, v)
 		}
 	}
@@ -103,8 +103,8 @@ func only[T any](values []value) (of []value) {
 func members(objects []value) map[string][]value {
 	all := map[string][]value{}
 	for _, object := range objects {
-		for name, is := range object.is.(map[string]any) {
-			all[name] = append(all[name], value{is, object.of})
+		for name, data := range object.data.(map[string]any) {
+			all[name] = append(all[name], value{data, object.sample})
 		}
 	}
 	return all
@@ -113,8 +113,8 @@ func members(objects []value) map[string][]value {
 // items returns the items of lists.
 func items(lists []value) (all []value) {
 	for _, list := range lists {
-		for _, is := range list.is.([]any) {
-			all = append(all, value{is, list.of})
+		for _, data := range list.data.([]any) {
+			all = append(all, value{data, list.sample})
 		}
 	}
 	return all
@@ -126,7 +126,7 @@ const dateTime = "date-time"
 // areTimes reports whether all texts are times.
 func areTimes(texts []value) bool {
 	return !slices.ContainsFunc(texts, func(text value) bool {
-		_, err := time.Parse(time.RFC3339, text.is.(string))
+		_, err := time.Parse(time.RFC3339, text.data.(string))
 		return err != nil
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"commerce-segment/shared/settings"
 )
 
-// Planned is a tracking plan that Segment has.
-type Planned struct {
+// SegmentPlan is a tracking plan that Segment has.
+type SegmentPlan struct {
 	publicapi.TrackingPlan
 	Rules []publicapi.Rule
 	// Source is the source of the store's write key, if the plan was found by it.
@@ -27,54 +27,54 @@ var ErrNoPlan = errors.New("no tracking plan is connected to it")
 
 // Find returns the tracking plan with a name or an id. Without one it returns the plan that is
 // connected to the source of the store's write key; the error is an ErrNoPlan if there is none.
-func Find(ctx context.Context, s store.Store, client *publicapi.Client, named string) (Planned, error) {
+func Find(ctx context.Context, s store.Store, client *publicapi.Client, named string) (SegmentPlan, error) {
 	plans, err := client.TrackingPlans(ctx)
 	if err != nil {
-		return Planned{}, err
+		return SegmentPlan{}, err
 	}
-	var planned Planned
+	var found SegmentPlan
 	if named == "" {
-		if planned, err = connected(ctx, s, client); err != nil {
-			return planned, err
+		if found, err = connected(ctx, s, client); err != nil {
+			return found, err
 		}
-		named = planned.Source.TrackingPlanID
+		named = found.Source.TrackingPlanID
 	}
-	if planned.TrackingPlan, err = choose(plans, named); err != nil {
-		return planned, err
+	if found.TrackingPlan, err = findByNameOrID(plans, named); err != nil {
+		return found, err
 	}
-	planned.Rules, err = client.Rules(ctx, planned.ID)
-	return planned, err
+	found.Rules, err = client.Rules(ctx, found.ID)
+	return found, err
 }
 
 // connected returns the source of the store's write key, with the id of its plan.
-func connected(ctx context.Context, s store.Store, client *publicapi.Client) (Planned, error) {
+func connected(ctx context.Context, s store.Store, client *publicapi.Client) (SegmentPlan, error) {
 	values, err := s.Parameters(ctx, []string{settings.SegmentWriteKey})
 	if err != nil {
-		return Planned{}, err
+		return SegmentPlan{}, err
 	}
 	lookup, err := workspace.LookUp(ctx, client, strings.TrimSpace(values[settings.SegmentWriteKey]))
 	if err != nil {
-		return Planned{}, err
+		return SegmentPlan{}, err
 	}
 	if lookup.Source == nil {
-		return Planned{}, fmt.Errorf("the tracking plan was not found by the write key, because %s: %s, or name the plan with --plan", lookup.Says(), lookup.Do(s.Flag()))
+		return SegmentPlan{}, fmt.Errorf("the tracking plan was not found by the write key, because %s: %s, or name the plan with --plan", lookup.Says(), lookup.Do(s.Flag()))
 	}
 	source, err := client.Source(ctx, lookup.Source.ID)
 	if err != nil {
-		return Planned{}, err
+		return SegmentPlan{}, err
 	}
-	planned := Planned{Source: &source}
+	found := SegmentPlan{Source: &source}
 	if source.TrackingPlanID == "" {
-		return planned, fmt.Errorf("the source %s: %w", workspace.Quote(source.Title()), ErrNoPlan)
+		return found, fmt.Errorf("the source %s: %w", workspace.Quote(source.Title()), ErrNoPlan)
 	}
 	if enforced, err := client.SourceSettings(ctx, source.ID); err == nil { // without it the plan can be compared all the same
-		planned.Settings = &enforced
+		found.Settings = &enforced
 	}
-	return planned, nil
+	return found, nil
 }
 
-// choose returns the plan with an id or a name.
-func choose(plans []publicapi.TrackingPlan, named string) (publicapi.TrackingPlan, error) {
+// findByNameOrID returns the plan with an id or a name.
+func findByNameOrID(plans []publicapi.TrackingPlan, named string) (publicapi.TrackingPlan, error) {
 	var found []publicapi.TrackingPlan
 	var names []string
 	for _, p := range plans {
@@ -100,16 +100,16 @@ func choose(plans []publicapi.TrackingPlan, named string) (publicapi.TrackingPla
 var errUnknownPlan = errors.New("there is no tracking plan")
 
 // FindOrNew returns the tracking plan with a name, or a new one, without an id, that Push creates.
-func FindOrNew(ctx context.Context, s store.Store, client *publicapi.Client, name string) (Planned, error) {
-	planned, err := Find(ctx, s, client, name)
+func FindOrNew(ctx context.Context, s store.Store, client *publicapi.Client, name string) (SegmentPlan, error) {
+	found, err := Find(ctx, s, client, name)
 	if errors.Is(err, errUnknownPlan) {
-		return Planned{TrackingPlan: publicapi.TrackingPlan{Name: name}}, nil
+		return SegmentPlan{TrackingPlan: publicapi.TrackingPlan{Name: name}}, nil
 	}
-	return planned, err
+	return found, err
 }
 
 // Push writes rules to the plan, which it creates if it is new. It does not change other rules.
-func (p *Planned) Push(ctx context.Context, client *publicapi.Client, rules []publicapi.Rule) error {
+func (p *SegmentPlan) Push(ctx context.Context, client *publicapi.Client, rules []publicapi.Rule) error {
 	if p.ID == "" {
 		created, err := client.CreateTrackingPlan(ctx, p.Name, "What Elastic Path Commerce sends, made from its templates.")
 		if err != nil {
@@ -121,7 +121,7 @@ func (p *Planned) Push(ctx context.Context, client *publicapi.Client, rules []pu
 }
 
 // Title describes the plan: its name, its id and its source.
-func (p Planned) Title() string {
+func (p SegmentPlan) Title() string {
 	title := "the tracking plan " + workspace.Quote(p.Name)
 	if p.ID == "" {
 		title += ", which is new"
@@ -135,7 +135,7 @@ func (p Planned) Title() string {
 }
 
 // Consequence describes what Segment does with messages that violate the plan.
-func (p Planned) Consequence() string {
+func (p SegmentPlan) Consequence() string {
 	if p.Settings == nil {
 		return "Segment flags such events, or blocks them if the schema settings of the source say so."
 	}

@@ -18,7 +18,7 @@ import (
 // with it before they are saved.
 type Connected struct {
 	store  store.Store
-	plan   Planned
+	plan   SegmentPlan
 	unread error // why the plan could not be read
 }
 
@@ -42,39 +42,39 @@ func ReadConnected(ctx context.Context, s store.Store) *Connected {
 	return c
 }
 
-// Drift is what the messages of a changed template violate in a tracking plan.
-type Drift struct {
-	Plan      Planned
+// TemplateCheck is what the messages of a changed template violate in a tracking plan.
+type TemplateCheck struct {
+	Plan      SegmentPlan
 	Found     []Difference // violations that the live template does not have
 	Before    int          // how many violations the live template has too
 	Unchecked error        // why the messages could not be compared
 }
 
-// Drift compares what a template writes before and after a change, for the samples and the latest
-// events, with the plan. It returns nil if there is no plan, or the tracking deletes users: a plan
-// has no rule for that.
-func (c *Connected) Drift(ctx context.Context, t tracking.Tracking, before, after string, latest []forecast.Event) *Drift {
+// CheckTemplate compares what a template writes before and after a change, for the samples and the
+// latest events, with the plan. It returns nil if there is no plan, or the tracking deletes users: a
+// plan has no rule for that.
+func (c *Connected) CheckTemplate(ctx context.Context, t tracking.Tracking, before, after string, latest []forecast.Event) *TemplateCheck {
 	if c == nil || t.Call == tracking.Delete {
 		return nil
 	}
 	if c.unread != nil {
-		return &Drift{Unchecked: c.unread}
+		return &TemplateCheck{Unchecked: c.unread}
 	}
-	drift := &Drift{Plan: c.plan}
+	check := &TemplateCheck{Plan: c.plan}
 	found, err := c.violations(ctx, t, after, latest)
 	if err != nil {
-		drift.Unchecked = err
-		return drift
+		check.Unchecked = err
+		return check
 	}
 	live, _ := c.violations(ctx, t, before, latest) // none of a template that fails
 	for _, d := range found {
 		if slices.Contains(live, d) {
-			drift.Before++
+			check.Before++
 		} else {
-			drift.Found = append(drift.Found, d)
+			check.Found = append(check.Found, d)
 		}
 	}
-	return drift
+	return check
 }
 
 func (c *Connected) violations(ctx context.Context, t tracking.Tracking, source string, latest []forecast.Event) ([]Difference, error) {
@@ -86,7 +86,7 @@ func (c *Connected) violations(ctx context.Context, t tracking.Tracking, source 
 	if err != nil {
 		return nil, err
 	}
-	events, err := Of(ctx, t, source, append(samplesFor(t, config.Events), latest...))
+	events, err := eventsOf(ctx, t, source, append(samplesFor(t, config.Events), latest...))
 	if err != nil {
 		return nil, err
 	}
@@ -94,21 +94,21 @@ func (c *Connected) violations(ctx context.Context, t tracking.Tracking, source 
 	return Violations(found), nil
 }
 
-// Says describes the drift in sentences.
-func (d *Drift) Says() string {
-	says := words.Capital(d.Plan.Title())
+// Says describes the check in sentences.
+func (c *TemplateCheck) Says() string {
+	says := words.Capital(c.Plan.Title())
 	switch {
-	case d.Unchecked != nil:
-		return fmt.Sprintf("The tracking plan in Segment could not be checked: %v.", d.Unchecked)
-	case len(d.Found) == 0 && d.Before == 0:
+	case c.Unchecked != nil:
+		return fmt.Sprintf("The tracking plan in Segment could not be checked: %v.", c.Unchecked)
+	case len(c.Found) == 0 && c.Before == 0:
 		return says + " accepts the messages."
-	case len(d.Found) == 0:
+	case len(c.Found) == 0:
 		says += " is not violated by the change."
 	default:
-		says += " would be violated. " + d.Plan.Consequence()
+		says += " would be violated. " + c.Plan.Consequence()
 	}
-	if d.Before > 0 {
-		says += fmt.Sprintf(" The live template violates it already: %s, which hub plan diff lists.", words.Count(d.Before, "difference"))
+	if c.Before > 0 {
+		says += fmt.Sprintf(" The live template violates it already: %s, which hub plan diff lists.", words.Count(c.Before, "difference"))
 	}
 	return says
 }

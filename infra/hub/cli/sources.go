@@ -104,7 +104,7 @@ func listSources(cmd *cobra.Command, w store.Location) error {
 		return nil
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "\n%s.\n", words.Capital(l.Says()))
-	if do := l.Do(s.Flag()); do != "" {
+	if do := l.WhatToDo(s.Flag()); do != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s.\n", words.Capital(do))
 	}
 	return nil
@@ -155,7 +155,7 @@ func createSource(cmd *cobra.Command, w store.Location, name string, use bool) e
 		fmt.Fprintf(cmd.OutOrStdout(), "The store does not use it: set its write key, from the source's settings in Segment, with hub configure%s.\n", s.Flag())
 		return failed
 	}
-	wanted, err := workspace.Use(source, current)
+	wanted, err := workspace.SettingsFor(source, current)
 	if err != nil {
 		return errors.Join(failed, err)
 	}

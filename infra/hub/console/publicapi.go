@@ -88,13 +88,13 @@ func (c *Console) askSegment(ctx context.Context) *keyState {
 	case store.IsInboxKey(values[settings.SegmentWriteKey]) || values[settings.SegmentWriteKey] == "":
 		return &keyState{Says: "The token is that of the workspace " + workspace.Quote(l.Workspace.Name) + ", which has " + words.Count(len(l.Sources), "source") + "."}
 	}
-	state := &keyState{Dropped: l.IsDropped(), URL: l.URL}
+	state := &keyState{Dropped: l.EventsAreDropped(), URL: l.URL}
 	l.URL = "" // the page has a link
 	state.Says = words.Capital(l.Says()) + "."
 	if l.Source != nil {
 		state.Source = l.Source.Title()
 	}
-	if do := l.Do(c.Store.Flag()); do != "" {
+	if do := l.WhatToDo(c.Store.Flag()); do != "" {
 		state.Do = words.Capital(do) + "."
 	}
 	return state
@@ -189,7 +189,7 @@ func (c *Console) createSource(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusUnprocessableEntity, data, "")
 		return
 	}
-	wanted, err := workspace.Use(source, current)
+	wanted, err := workspace.SettingsFor(source, current)
 	var saved string
 	if err == nil {
 		saved, err = c.saveAlone(r.Context(), current, wanted)

@@ -32,7 +32,7 @@ func receivedFindings(r received.Report) []Finding {
 	}
 	found := []Finding{first}
 	for _, one := range r.Findings {
-		if one.Key == received.OfKey || one.Key == received.OfDisabled {
+		if one.Key == received.FindingWrongKey || one.Key == received.FindingSourceDisabled {
 			continue
 		}
 		found = append(found, Finding{State: states[one.Severity], Says: one.Says, Do: one.Do})

@@ -75,12 +75,12 @@ func workspaceFindings(ctx context.Context, client *publicapi.Client, err error,
 	if sends {
 		found = append(found, lookupFinding(l, flag))
 	}
-	senders, err := l.Senders(ctx, client, time.Now())
+	senders, err := l.OrderSources(ctx, client, time.Now())
 	switch {
 	case err != nil:
 		found = append(found, Finding{State: Note, Says: "whether several sources send the same orders is not known: " + words.OneLine(err.Error())})
 	case len(senders) > 1:
-		found = append(found, Finding{State: Warning, Says: workspace.SayDouble(senders),
+		found = append(found, Finding{State: Warning, Says: workspace.DescribeDoubleCount(senders),
 			Do: "if they are orders of the same shop, send the event from one of them only: disable order-completed here with hub configure --disable order-completed" + flag +
 				", remove it from the other source, or filter it in front of the destination in Segment"})
 	}
@@ -89,9 +89,9 @@ func workspaceFindings(ctx context.Context, client *publicapi.Client, err error,
 
 // lookupFinding says whether the write key is right.
 func lookupFinding(l workspace.Lookup, flag string) Finding {
-	f := Finding{State: OK, Says: l.Says(), Do: l.Do(flag)}
+	f := Finding{State: OK, Says: l.Says(), Do: l.WhatToDo(flag)}
 	switch {
-	case l.IsDropped():
+	case l.EventsAreDropped():
 		f.State = Fault
 	case l.Source == nil:
 		f.State = Note

@@ -57,7 +57,7 @@ func connected(ctx context.Context, s store.Store, client *publicapi.Client) (Se
 		return SegmentPlan{}, err
 	}
 	if lookup.Source == nil {
-		return SegmentPlan{}, fmt.Errorf("the tracking plan was not found by the write key, because %s: %s, or name the plan with --plan", lookup.Says(), lookup.Do(s.Flag()))
+		return SegmentPlan{}, fmt.Errorf("the tracking plan was not found by the write key, because %s: %s, or name the plan with --plan", lookup.Says(), lookup.WhatToDo(s.Flag()))
 	}
 	source, err := client.Source(ctx, lookup.Source.ID)
 	if err != nil {

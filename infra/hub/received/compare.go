@@ -21,19 +21,19 @@ func (d Drop) messagesIn(from, until time.Time) (sum int) {
 	return sum
 }
 
-// Seen is what Segment says of the source, from an hour before the period until now.
-type Seen struct {
-	Volume   map[Slot]int // valid messages, by the event volumes
-	Overview map[Slot]int // the same, by the delivery overview
-	Failed   []Drop       // on ingest
-	Blocked  []Drop       // at the source
-	Consent  string       // why it is known that the workspace uses consent; empty if it is not known
-	Unread   []string     // what could not be read, as sentences
+// segmentData is what Segment says of the source, from an hour before the period until now.
+type segmentData struct {
+	Volume   map[EventHour]int // valid messages, by the event volumes
+	Overview map[EventHour]int // the same, by the delivery overview
+	Failed   []Drop            // on ingest
+	Blocked  []Drop            // at the source
+	Consent  string            // why it is known that the workspace uses consent; empty if it is not known
+	Unread   []string          // what could not be read, as sentences
 }
 
 // received returns how many messages of an event Segment shows for an hour. The event volumes may
 // be behind the delivery overview.
-func (s Seen) received(slot Slot) int { return max(s.Volume[slot], s.Overview[slot]) }
+func (s segmentData) received(at EventHour) int { return max(s.Volume[at], s.Overview[at]) }
 
 const (
 	// settle is how long after its end an hour is judged. Segment shows what it received after
@@ -49,15 +49,15 @@ const (
 // comparison is the state of a comparison.
 type comparison struct {
 	*Report
-	sent *Sent
-	seen Seen
-	flag string // names the store in a command
+	sent        *Sent
+	fromSegment segmentData
+	flag        string // names the store in a command
 }
 
-// compare fills in a report, whose period is known. sent and seen begin an hour before the period
-// and end when the report was made. ours are the events that the store can send.
-func compare(r *Report, sent *Sent, seen Seen, ours []Event, flag string) {
-	c := comparison{Report: r, sent: sent, seen: seen, flag: flag}
+// compare fills in a report, whose period is known. sent and fromSegment begin an hour before the
+// period and end when the report was made. ours are the events that the store can send.
+func compare(r *Report, sent *Sent, fromSegment segmentData, ours []Event, flag string) {
+	c := comparison{Report: r, sent: sent, fromSegment: fromSegment, flag: flag}
 	r.byTracking = sent.byTracking
 	if begins := sent.Begins.UTC().Truncate(time.Hour); begins.After(r.Since) {
 		r.Since = begins
@@ -95,7 +95,7 @@ func hours(from, until time.Time, do func(time.Time)) {
 // sentIn returns what was sent of an event in some hours.
 func (c comparison) sentIn(event Event, from, until time.Time) (sum Count) {
 	hours(from, until, func(hour time.Time) {
-		if count := c.sent.Slots[Slot{event, hour}]; count != nil {
+		if count := c.sent.Counts[EventHour{event, hour}]; count != nil {
 			sum.add(*count)
 		}
 	})
@@ -104,7 +104,7 @@ func (c comparison) sentIn(event Event, from, until time.Time) (sum Count) {
 
 // receivedIn returns how many messages of an event Segment received in some hours.
 func (c comparison) receivedIn(event Event, from, until time.Time) (sum int) {
-	hours(from, until, func(hour time.Time) { sum += c.seen.received(Slot{event, hour}) })
+	hours(from, until, func(hour time.Time) { sum += c.fromSegment.received(EventHour{event, hour}) })
 	return sum
 }
 
@@ -114,10 +114,10 @@ func (c comparison) capFirstHour(ours []Event) {
 		return
 	}
 	for _, event := range ours {
-		slot := Slot{event, c.Since}
+		at := EventHour{event, c.Since}
 		sent := c.sentIn(event, c.Since, c.Since.Add(time.Hour)).Messages
-		for _, shown := range []map[Slot]int{c.seen.Volume, c.seen.Overview} {
-			shown[slot] = min(shown[slot], sent)
+		for _, shown := range []map[EventHour]int{c.fromSegment.Volume, c.fromSegment.Overview} {
+			shown[at] = min(shown[at], sent)
 		}
 	}
 }
@@ -125,16 +125,16 @@ func (c comparison) capFirstHour(ours []Event) {
 // endBeforeLag ends the period where Segment shows nothing any more although messages were sent.
 func (c comparison) endBeforeLag() {
 	end := c.Since
-	for _, shown := range []map[Slot]int{c.seen.Volume, c.seen.Overview} {
-		for slot, n := range shown {
-			if after := slot.Hour.Add(time.Hour); n > 0 && !after.After(c.Until) && after.After(end) {
+	for _, shown := range []map[EventHour]int{c.fromSegment.Volume, c.fromSegment.Overview} {
+		for at, n := range shown {
+			if after := at.Hour.Add(time.Hour); n > 0 && !after.After(c.Until) && after.After(end) {
 				end = after
 			}
 		}
 	}
 	missing := 0
-	for slot, count := range c.sent.Slots {
-		if !slot.Hour.Before(end) && slot.Hour.Before(c.Until) {
+	for at, count := range c.sent.Counts {
+		if !at.Hour.Before(end) && at.Hour.Before(c.Until) {
 			missing += count.distinct()
 		}
 	}
@@ -155,7 +155,7 @@ func (c comparison) endBeforeLag() {
 
 // dropped returns how many messages Segment dropped in some hours.
 func (c comparison) dropped(from, until time.Time) (n int) {
-	for _, d := range slices.Concat(c.seen.Failed, c.seen.Blocked) {
+	for _, d := range slices.Concat(c.fromSegment.Failed, c.fromSegment.Blocked) {
 		n += d.messagesIn(from, until)
 	}
 	return n
@@ -165,9 +165,9 @@ func (c comparison) dropped(from, until time.Time) (n int) {
 func (c comparison) total(event Event) Total {
 	t := Total{Event: event, Count: c.sentIn(event, c.Since, c.Until), Received: c.receivedIn(event, c.Since, c.Until)}
 	t.Late = max(0, c.receivedIn(event, c.Until, c.At)-c.sentIn(event, c.Until, c.At).Messages)
-	t.Failed, t.Blocked = c.droppedOf(event, c.seen.Failed), c.droppedOf(event, c.seen.Blocked)
+	t.Failed, t.Blocked = c.droppedOf(event, c.fromSegment.Failed), c.droppedOf(event, c.fromSegment.Blocked)
 	hours(c.Since, c.Until, func(hour time.Time) {
-		row := Row{Slot: Slot{event, hour}, Count: c.sentIn(event, hour, hour.Add(time.Hour)), Received: c.seen.received(Slot{event, hour})}
+		row := Row{EventHour: EventHour{event, hour}, Count: c.sentIn(event, hour, hour.Add(time.Hour)), Received: c.fromSegment.received(EventHour{event, hour})}
 		if row.Messages > 0 || row.Received > 0 {
 			c.Rows = append(c.Rows, row)
 		}
@@ -194,9 +194,9 @@ func (t Total) missing() int {
 	return max(0, t.distinct()-t.Received-t.Late-t.Failed-t.Blocked)
 }
 
-// more returns how many messages of an event Segment received beyond those that were sent. What was
+// extra returns how many messages of an event Segment received beyond those that were sent. What was
 // sent before the period may have been received in it.
-func (c comparison) more(t Total) int {
+func (c comparison) extra(t Total) int {
 	before := c.Since.Add(-time.Hour)
 	other := max(0, c.sentIn(t.Event, before, c.Since).distinct()-c.receivedIn(t.Event, before, c.Since))
 	for _, each := range c.Events {
@@ -205,6 +205,6 @@ func (c comparison) more(t Total) int {
 		}
 	}
 	received := 0
-	hours(c.Since, c.Until, func(hour time.Time) { received += c.seen.Volume[Slot{t.Event, hour}] })
+	hours(c.Since, c.Until, func(hour time.Time) { received += c.fromSegment.Volume[EventHour{t.Event, hour}] })
 	return max(0, received-t.Messages-other)
 }

@@ -44,15 +44,15 @@ func (c comparison) judge() {
 	}
 	for _, t := range c.Events {
 		if missing := t.missing(); missing > 0 && !nothing {
-			c.add(c.fewer(t, missing))
+			c.add(c.missingFinding(t, missing))
 		}
-		if more := c.more(t); more > 0 && t.hasName() {
-			c.add(c.moreFinding(t, more))
+		if extra := c.extra(t); extra > 0 && t.hasName() {
+			c.add(c.extraFinding(t, extra))
 		}
 	}
 	c.judgeVolume()
 	c.judgeConsent()
-	for _, unread := range c.seen.Unread {
+	for _, unread := range c.fromSegment.Unread {
 		c.add(Finding{Key: "unread", Severity: Note, Says: unread})
 	}
 }
@@ -77,7 +77,7 @@ func severityOf(n, whole int) Severity {
 
 // judgeDrops reports what Segment dropped, and its reasons.
 func (c comparison) judgeDrops() {
-	for _, d := range c.seen.Failed {
+	for _, d := range c.fromSegment.Failed {
 		n := d.messagesIn(c.Since, c.Until)
 		if n == 0 {
 			continue
@@ -86,7 +86,7 @@ func (c comparison) judgeDrops() {
 			Says: fmt.Sprintf("%s failed on ingest: dropped by Segment's validation. Event: %s. Reason: %s.", words.Count(n, "message"), chars.Line(d.Event.String()), reasonOf(d)),
 			Do:   "Fix the template so that the field which the reason names is right: hub lint" + c.flag + " finds most such mistakes. " + resend(c.Since, c.flag)})
 	}
-	for _, d := range c.seen.Blocked {
+	for _, d := range c.fromSegment.Blocked {
 		n := d.messagesIn(c.Since, c.Until)
 		if n == 0 {
 			continue
@@ -125,8 +125,8 @@ func reasonOf(d Drop) string {
 	return chars.Line(d.Reason)
 }
 
-// fewer reports that fewer messages were received than sent.
-func (c comparison) fewer(t Total, missing int) Finding {
+// missingFinding reports that fewer messages were received than sent.
+func (c comparison) missingFinding(t Total, missing int) Finding {
 	says := fmt.Sprintf("Segment received %d of %s from %s until %s: %s missing", t.distinct()-missing, of(t.distinct(), t.Event), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until), are(missing))
 	if missing == t.distinct() {
 		says = fmt.Sprintf("Segment received none of %s from %s until %s", of(missing, t.Event), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until))
@@ -136,15 +136,15 @@ func (c comparison) fewer(t Total, missing int) Finding {
 		Do:   "hub received --hours" + c.flag + " shows in which hours. Look at the event in the schema and the delivery overview of the source in Segment. " + resend(c.Since, c.flag)}
 }
 
-// moreFinding reports that more messages were received than sent.
-func (c comparison) moreFinding(t Total, more int) Finding {
+// extraFinding reports that more messages were received than sent.
+func (c comparison) extraFinding(t Total, extra int) Finding {
 	f := Finding{Key: key("more", t.Event), Severity: Note, Trackings: c.sendersOf(t.Event),
-		Says: fmt.Sprintf("Segment received %d more messages of %s than were sent from %s until %s. Something else sends this call to the same source.", more, chars.Line(t.Event.String()), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until)),
+		Says: fmt.Sprintf("Segment received %d more messages of %s than were sent from %s until %s. Something else sends this call to the same source.", extra, chars.Line(t.Event.String()), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until)),
 		Do:   "Find the other sender: a website or an app with the same write key, another hub, another connector of Elastic Path, or hub backfill on another machine."}
 	if t.Type != "track" { // websites identify their users too
 		return f
 	}
-	f.Severity = severityOf(more, t.Messages)
+	f.Severity = severityOf(extra, t.Messages)
 	f.Says += " What it sends is counted twice, also in revenue."
 	f.Do += " Let only one of them send the event."
 	return f
@@ -155,8 +155,8 @@ func (c comparison) judgeVolume() {
 	behind := 0
 	for _, t := range c.Events {
 		hours(c.Since, c.Until, func(hour time.Time) {
-			slot := Slot{t.Event, hour}
-			behind += c.seen.received(slot) - c.seen.Volume[slot]
+			at := EventHour{t.Event, hour}
+			behind += c.fromSegment.received(at) - c.fromSegment.Volume[at]
 		})
 	}
 	if behind > 0 {
@@ -168,17 +168,17 @@ func (c comparison) judgeVolume() {
 // judgeConsent reports messages without consent in a workspace that uses it.
 func (c comparison) judgeConsent() {
 	without, all := 0, 0
-	for slot, count := range c.sent.Slots {
-		if !slot.Hour.Before(c.Since) {
+	for at, count := range c.sent.Counts {
+		if !at.Hour.Before(c.Since) {
 			without, all = without+count.WithoutConsent, all+count.Messages
 		}
 	}
-	if c.seen.Consent == "" || without == 0 {
+	if c.fromSegment.Consent == "" || without == 0 {
 		return
 	}
 	c.add(Finding{Key: "consent", Severity: Warning,
 		Says: fmt.Sprintf("%d of %s since %s had no context.consent.categoryPreferences, and the workspace uses consent: %s. Segment sends such messages to all destinations, whatever the person has chosen.",
-			without, words.Count(all, "message"), words.ClockMinutes(c.Since), c.seen.Consent),
+			without, words.Count(all, "message"), words.ClockMinutes(c.Since), c.fromSegment.Consent),
 		Do: "Let the storefront write what the person has chosen into the field segment_consent of the order or the customer, which the default templates send. A template of your own needs $consent: templates/README.md, Consent."})
 }
 

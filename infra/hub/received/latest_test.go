@@ -50,7 +50,7 @@ func TestFindingsStayWhileThereIsNoAnswer(t *testing.T) {
 			{"a difference is found", Report{Findings: []Finding{{Key: "fewer"}}}, "fewer"},
 			{"Segment does not answer", Report{Unknown: "no answer"}, "fewer"},
 			{"nor does it later", Report{Unknown: "no answer"}, "fewer"},
-			{"no source has the key", Report{Unknown: "no source", Findings: []Finding{{Key: OfKey}}}, OfKey},
+			{"no source has the key", Report{Unknown: "no source", Findings: []Finding{{Key: FindingWrongKey}}}, FindingWrongKey},
 			{"the token was removed", Report{Unknown: "no token", NotAsked: true}, ""},
 			{"another difference is found", Report{Findings: []Finding{{Key: "more"}}}, "more"},
 			{"everything arrived", Report{}, ""},

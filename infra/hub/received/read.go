@@ -43,7 +43,7 @@ const (
 func Read(ctx context.Context, o Options, now time.Time) (*Report, error) {
 	r := &Report{At: now.UTC(), Events: []Total{}, Rows: []Row{}, Findings: []Finding{}}
 	r.Since, r.Until = o.period(now)
-	q, err := o.question(ctx, r)
+	q, err := newQuery(ctx, o, r)
 	if err != nil {
 		r.Unknown = words.OneLine(err.Error())
 		return r, nil
@@ -52,7 +52,7 @@ func Read(ctx context.Context, o Options, now time.Time) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what was sent to Segment: %w", err)
 	}
-	return r, q.answer(ctx, sent)
+	return r, q.compareWithSegment(ctx, sent)
 }
 
 // period returns the whole hours that are judged. A period until now is as long as asked for, and
@@ -68,17 +68,17 @@ func (o Options) period(now time.Time) (since, until time.Time) {
 	return since.UTC().Truncate(time.Hour), until.UTC().Truncate(time.Hour)
 }
 
-// question is what is asked about the source of a store.
-type question struct {
+// query is what is asked about the source of a store.
+type query struct {
 	*Report
 	options Options
 	client  *publicapi.Client
 	configs map[string]relay.Config
 }
 
-// question reads the settings. If they are why Segment is not asked, the report says so too.
-func (o Options) question(ctx context.Context, r *Report) (question, error) {
-	q := question{Report: r, options: o}
+// newQuery reads the settings. If they are why Segment is not asked, the report says so too.
+func newQuery(ctx context.Context, o Options, r *Report) (query, error) {
+	q := query{Report: r, options: o}
 	var err error
 	if q.client, err = o.Store.PublicAPI(ctx); err != nil {
 		r.NotAsked = errors.Is(err, store.ErrNoAPIToken)
@@ -99,7 +99,7 @@ func (o Options) question(ctx context.Context, r *Report) (question, error) {
 }
 
 // endpoint returns where messages are sent, which is the same for all trackings.
-func (q question) endpoint() segment.Endpoint { return q.configs[tracking.OrderCompleted.Name].Segment }
+func (q query) endpoint() segment.Endpoint { return q.configs[tracking.OrderCompleted.Name].Segment }
 
 // sent reads what was sent, from an hour before the period.
 func (o Options) sent(ctx context.Context, r *Report, lookBack time.Duration) (*Sent, error) {
@@ -111,22 +111,23 @@ func (o Options) sent(ctx context.Context, r *Report, lookBack time.Duration) (*
 	return ReadSent(ctx, o.Log, lines, since, lookBack)
 }
 
-// answer asks Segment, and compares. If Segment received more than was sent, it looks further
-// back for dead letters that were replayed in the period, unless the log has returned them already.
-func (q question) answer(ctx context.Context, sent *Sent) error {
+// compareWithSegment asks Segment, and compares. If Segment received more than was sent, it looks
+// further back for dead letters that were replayed in the period, unless the log has returned them
+// already.
+func (q query) compareWithSegment(ctx context.Context, sent *Sent) error {
 	ours := q.ours(sent)
 	source, ok := q.source(ctx, ours)
 	if !ok {
 		return nil
 	}
-	seen, err := q.see(ctx, source, ours)
+	fromSegment, err := q.readSegment(ctx, source, ours)
 	if err != nil {
 		q.Unknown = words.OneLine(err.Error())
 		return nil
 	}
 	before := *q.Report
 	before.Findings = slices.Clone(before.Findings)
-	compare(q.Report, sent, seen, ours, q.options.Store.Flag())
+	compare(q.Report, sent, fromSegment, ours, q.options.Store.Flag())
 	_, hasAll := q.options.Log.(executions.Remote)
 	if hasAll || !slices.ContainsFunc(q.Findings, func(f Finding) bool { return strings.HasPrefix(f.Key, "more/") }) {
 		return nil
@@ -135,12 +136,12 @@ func (q question) answer(ctx context.Context, sent *Sent) error {
 		return fmt.Errorf("reading what was sent to Segment: %w", err)
 	}
 	*q.Report = before
-	compare(q.Report, sent, seen, ours, q.options.Store.Flag())
+	compare(q.Report, sent, fromSegment, ours, q.options.Store.Flag())
 	return nil
 }
 
 // end returns the end of what Segment is asked: that of the period, and what may come later.
-func (q question) end() time.Time {
+func (q query) end() time.Time {
 	end := q.At.Add(-lastMinute)
 	if late := q.Until.Add(2 * time.Hour); late.Before(end) {
 		return late
@@ -150,7 +151,7 @@ func (q question) end() time.Time {
 
 // ours returns the events that were sent, and those of the enabled trackings that sent none: under
 // their default names.
-func (q question) ours(sent *Sent) (events []Event) {
+func (q query) ours(sent *Sent) (events []Event) {
 	for _, t := range tracking.All() {
 		own := sent.byTracking[t.Name]
 		if len(own) == 0 && isCounted(t.Name) && q.configs[t.Name].Enabled {
@@ -170,38 +171,38 @@ func (q question) ours(sent *Sent) (events []Event) {
 }
 
 // source returns the source that has the write key. Otherwise it adds to the report why not.
-func (q question) source(ctx context.Context, ours []Event) (source publicapi.Source, ok bool) {
+func (q query) source(ctx context.Context, ours []Event) (source publicapi.Source, ok bool) {
 	flag := q.options.Store.Flag()
 	l, err := workspace.LookUp(ctx, q.client, q.endpoint().WriteKey)
 	switch {
 	case err != nil:
 		q.Unknown = words.OneLine(err.Error())
 		return source, false
-	case l.IsNowhere():
+	case l.NoSourceHasKey():
 		q.Unknown = l.Says()
 		q.Findings = append(append(q.Findings, q.wrongKey(l)), q.deleted(ctx, l, ours)...)
 		return source, false
 	case l.Source == nil:
-		q.Unknown = l.Says() + ". To know it, " + l.Do(flag)
+		q.Unknown = l.Says() + ". To know it, " + l.WhatToDo(flag)
 		return source, false
 	case !l.Source.Enabled:
-		q.Findings = append(q.Findings, Finding{Key: OfDisabled, Severity: Fault,
-			Says: words.Capital(l.Says()) + ".", Do: words.Capital(l.Do(flag)) + ". " + resend(q.Since, flag)})
+		q.Findings = append(q.Findings, Finding{Key: FindingSourceDisabled, Severity: Fault,
+			Says: words.Capital(l.Says()) + ".", Do: words.Capital(l.WhatToDo(flag)) + ". " + resend(q.Since, flag)})
 	}
 	q.Source = chars.Line(l.Source.Title())
 	return *l.Source, true
 }
 
 // wrongKey reports that no source has the write key.
-func (q question) wrongKey(l workspace.Lookup) Finding {
+func (q query) wrongKey(l workspace.Lookup) Finding {
 	flag := q.options.Store.Flag()
-	return Finding{Key: OfKey, Severity: Fault, Says: words.Capital(l.Says()) + ".",
-		Do: words.Capital(l.Do(flag)) + ". A new source has none of the lost events: hub backfill orders --since " + words.Moment(q.Since) + " --again" + flag + " sends those of orders."}
+	return Finding{Key: FindingWrongKey, Severity: Fault, Says: words.Capital(l.Says()) + ".",
+		Do: words.Capital(l.WhatToDo(flag)) + ". A new source has none of the lost events: hub backfill orders --since " + words.Moment(q.Since) + " --again" + flag + " sends those of orders."}
 }
 
 // deleted reports a source that no longer exists and received events with the names that this store
 // sends: perhaps it had the write key. It returns nothing if there is none, or Segment does not say.
-func (q question) deleted(ctx context.Context, l workspace.Lookup, ours []Event) []Finding {
+func (q query) deleted(ctx context.Context, l workspace.Lookup, ours []Event) []Finding {
 	names, _ := split(ours)
 	if len(names) == 0 {
 		return nil // Segment would count all events

@@ -61,7 +61,7 @@ func TestTheDifferencesOfAllCommandsAndPagesAreFound(t *testing.T) {
 				}
 				return
 			}
-			if len(r.Findings) > 1 && r.Findings[0].Key == received.OfKey {
+			if len(r.Findings) > 1 && r.Findings[0].Key == received.FindingWrongKey {
 				r.Findings = r.Findings[1:] // a wrong key, for which there is an explanation
 			}
 			if len(r.Findings) != 1 || string(r.Findings[0].Severity) != test.Severity || !strings.Contains(r.Findings[0].Says, test.Says) || r.Findings[0].Do == "" {
@@ -306,7 +306,7 @@ func TestADeletedSourceIsLookedForByTheNamesOfEvents(t *testing.T) {
 	w.Receive(3, "Product Viewed", 9)
 	w.Segment.RemoveSource(w.Source)
 	r := read(t, w)
-	if len(r.Findings) != 1 || r.Findings[0].Key != received.OfKey {
+	if len(r.Findings) != 1 || r.Findings[0].Key != received.FindingWrongKey {
 		t.Errorf("it finds %+v", r.Findings)
 	}
 }

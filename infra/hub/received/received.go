@@ -35,8 +35,8 @@ func compareEvents(a, b Event) int {
 	return cmp.Or(cmp.Compare(b.Type, a.Type), cmp.Compare(a.Name, b.Name)) // track calls first
 }
 
-// Slot is an event in an hour, which begins at Hour.
-type Slot struct {
+// EventHour is an event in an hour, which begins at Hour.
+type EventHour struct {
 	Event
 	Hour time.Time `json:"hour"`
 }
@@ -61,7 +61,7 @@ func (c *Count) add(other Count) {
 
 // Row is what was sent and received of an event in an hour.
 type Row struct {
-	Slot
+	EventHour
 	Count
 	Received int `json:"received"`
 }
@@ -132,8 +132,8 @@ var severities = []Severity{Note, Warning, Fault}
 
 // The keys of findings that the settings cause.
 const (
-	OfKey      = "key"      // no source has the write key
-	OfDisabled = "disabled" // the source is disabled
+	FindingWrongKey       = "key"      // no source has the write key
+	FindingSourceDisabled = "disabled" // the source is disabled
 )
 
 // Finding is a difference that needs an explanation.

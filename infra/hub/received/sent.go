@@ -13,7 +13,7 @@ import (
 
 // Sent is what was sent to Segment since a time.
 type Sent struct {
-	Slots map[Slot]*Count
+	Counts map[EventHour]*Count
 	// Begins is the time from which everything is known that was sent: the log may begin later
 	// than the period, and lines of an earlier release do not say what was sent.
 	Begins time.Time
@@ -38,7 +38,7 @@ const deliveriesAtMost = 200_000
 // that were sent without a webhook. Of a log on this machine it reads the webhooks that were
 // received up to lookBack before that time: their events may have been delivered later.
 func ReadSent(ctx context.Context, log executions.Log, withoutWebhook []executions.Line, since time.Time, lookBack time.Duration) (*Sent, error) {
-	s := &Sent{Slots: map[Slot]*Count{}, Begins: since, since: since, byTracking: map[string][]Event{}, seen: map[uint64][]part{}}
+	s := &Sent{Counts: map[EventHour]*Count{}, Begins: since, since: since, byTracking: map[string][]Event{}, seen: map[uint64][]part{}}
 	if err := s.readLog(ctx, log, lookBack); err != nil {
 		return nil, err
 	}
@@ -95,19 +95,19 @@ func (s *Sent) add(line executions.Line) {
 	s.deliveries++
 	parts := make([]part, len(line.Calls))
 	for i, c := range line.Calls {
-		slot := Slot{Event{c.Type, c.Event}, line.Time.UTC().Truncate(time.Hour)}
-		count := s.Slots[slot]
+		at := EventHour{Event{c.Type, c.Event}, line.Time.UTC().Truncate(time.Hour)}
+		count := s.Counts[at]
 		if count == nil {
 			count = &Count{}
-			s.Slots[slot] = count
+			s.Counts[at] = count
 		}
 		count.Messages += c.Messages
 		if !c.Consent {
 			count.WithoutConsent += c.Messages
 		}
 		parts[i] = part{count, c.Messages}
-		if !slices.Contains(s.byTracking[line.Tracking], slot.Event) {
-			s.byTracking[line.Tracking] = append(s.byTracking[line.Tracking], slot.Event)
+		if !slices.Contains(s.byTracking[line.Tracking], at.Event) {
+			s.byTracking[line.Tracking] = append(s.byTracking[line.Tracking], at.Event)
 		}
 	}
 	if len(line.MessageIDs) > 0 {

@@ -57,9 +57,9 @@ func slugOf(name string) string {
 // Public API.
 var trackingHosts = map[string]string{publicapi.USHost: settings.DefaultHost, publicapi.EUHost: settings.EUHost}
 
-// Use returns the settings with which a store sends to a source: the write key, and also the host
-// if the current one is missing or of another region. A proxy stays.
-func Use(source publicapi.Source, current map[string]string) (wanted map[string]string, err error) {
+// SettingsFor returns the settings with which a store sends to a source: the write key, and also the
+// host if the current one is missing or belongs to another region. A proxy stays.
+func SettingsFor(source publicapi.Source, current map[string]string) (wanted map[string]string, err error) {
 	if len(source.WriteKeys) == 0 {
 		return nil, fmt.Errorf("the write key of the source %s is not in the answer of Segment: copy it from the source's settings, under API Keys", Quote(source.Title()))
 	}

@@ -54,7 +54,7 @@ func Verify(ctx context.Context, current, wanted map[string]string) (said string
 		return "Note: the write key was not looked up: " + words.OneLine(err.Error()) + ".", nil
 	case key == "" || store.IsInboxKey(key):
 		return fmt.Sprintf("The token of the Public API is that of the workspace %s, which has %s.", Quote(l.Workspace.Name), words.Count(len(l.Sources), "source")), nil
-	case l.IsNowhere() && changes(settings.SegmentWriteKey):
+	case l.NoSourceHasKey() && changes(settings.SegmentWriteKey):
 		return "", fmt.Errorf("parameter %s: %s", settings.SegmentWriteKey, l.Says())
 	}
 	return words.Capital(l.Says()) + ".", nil

@@ -44,18 +44,18 @@ func LookUp(ctx context.Context, client *publicapi.Client, key string) (l Lookup
 	return l, nil
 }
 
-// IsNowhere reports whether no source of the workspace has the key.
-func (l Lookup) IsNowhere() bool { return l.Source == nil && l.Hidden == 0 }
+// NoSourceHasKey reports whether no source of the workspace has the key.
+func (l Lookup) NoSourceHasKey() bool { return l.Source == nil && l.Hidden == 0 }
 
-// IsDropped reports whether Segment drops everything that is sent with the key: no source has it,
-// or its source is disabled.
-func (l Lookup) IsDropped() bool { return l.IsNowhere() || l.Source != nil && !l.Source.Enabled }
+// EventsAreDropped reports whether Segment drops everything that is sent with the key: no source has
+// it, or its source is disabled.
+func (l Lookup) EventsAreDropped() bool { return l.NoSourceHasKey() || l.Source != nil && !l.Source.Enabled }
 
 // Says describes what is known of the key, in a sentence without a full stop.
 func (l Lookup) Says() string {
 	workspace := "the workspace " + Quote(l.Workspace.Name)
 	switch {
-	case l.IsNowhere():
+	case l.NoSourceHasKey():
 		return "no source of " + workspace + " has the write key: Segment answers 200 and drops the events. The key is wrong or of another workspace, or its source was deleted"
 	case l.Source == nil:
 		return fmt.Sprintf("whether the write key is right is not known, because the token of Segment's Public API may not see the write keys of %s of %s",
@@ -72,10 +72,10 @@ func (l Lookup) Says() string {
 	return says
 }
 
-// Do returns what the operator can do about it, or "". Flag names the store in a command.
-func (l Lookup) Do(flag string) string {
+// WhatToDo returns what the operator can do about it, or "". Flag names the store in a command.
+func (l Lookup) WhatToDo(flag string) string {
 	switch {
-	case l.IsNowhere():
+	case l.NoSourceHasKey():
 		return "copy the write key from the API keys of the source in Segment: hub configure" + flag + ". Or create a source: hub sources create NAME" + flag
 	case l.Source == nil:
 		return "give the token the role Source Admin for the source, or look for an event in the source's debugger in Segment"

@@ -48,13 +48,13 @@ func TestAWriteKeyIsLookedUp(t *testing.T) {
 				server.AddSource(source)
 			}
 			l, err := LookUp(t.Context(), clientOf(t, server), "the-write-key")
-			if err != nil || l.IsNowhere() != c.nowhere || l.IsDropped() != c.dropped {
+			if err != nil || l.NoSourceHasKey() != c.nowhere || l.EventsAreDropped() != c.dropped {
 				t.Errorf("%v, %+v", err, l)
 			}
 			if says := l.Says(); !strings.Contains(says, c.says) {
 				t.Errorf("it says %q, want %q", says, c.says)
 			}
-			if do := l.Do(" --dir x"); !strings.Contains(do, c.do) || (do == "") != (c.do == "") {
+			if do := l.WhatToDo(" --dir x"); !strings.Contains(do, c.do) || (do == "") != (c.do == "") {
 				t.Errorf("what to do is %q, want %q", do, c.do)
 			}
 		})
@@ -169,13 +169,13 @@ func TestTheSettingsOfASourceFollowItsRegion(t *testing.T) {
 		{"an API of its own", "http://127.0.0.1:9", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			wanted, err := Use(source, map[string]string{settings.SegmentHost: c.host, settings.SegmentAPIHost: c.api})
+			wanted, err := SettingsFor(source, map[string]string{settings.SegmentHost: c.host, settings.SegmentAPIHost: c.api})
 			if err != nil || wanted[settings.SegmentWriteKey] != "k" || wanted[settings.SegmentHost] != c.want {
 				t.Errorf("%v, %v", err, wanted)
 			}
 		})
 	}
-	if _, err := Use(publicapi.Source{Name: "Shop"}, nil); err == nil {
+	if _, err := SettingsFor(publicapi.Source{Name: "Shop"}, nil); err == nil {
 		t.Error("a source without a key is used")
 	}
 }
@@ -196,15 +196,15 @@ func TestEnabledSourcesThatSendTheSameOrdersAreFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if senders, err := l.Senders(t.Context(), client, now); err != nil || len(senders) != 1 || senders[0].Source.ID != shop {
+	if senders, err := l.OrderSources(t.Context(), client, now); err != nil || len(senders) != 1 || senders[0].Source.ID != shop {
 		t.Errorf("one source: %v, %+v", err, senders)
 	}
 	server.Received(web, "track", "Order Completed", now.Add(-time.Hour), 7)
-	senders, err := l.Senders(t.Context(), client, now)
+	senders, err := l.OrderSources(t.Context(), client, now)
 	if err != nil || len(senders) != 2 {
 		t.Fatalf("%v, %+v", err, senders)
 	}
-	if says := SayDouble(senders); !strings.Contains(says, "2 sources sent Order Completed in the last 7 days: “Web” (7), “Shop” (5)") {
+	if says := DescribeDoubleCount(senders); !strings.Contains(says, "2 sources sent Order Completed in the last 7 days: “Web” (7), “Shop” (5)") {
 		t.Error(says)
 	}
 }

@@ -11,32 +11,32 @@ import (
 	"commerce-segment/shared/publicapi"
 )
 
-// see asks Segment how many messages of some events it received from a source. Only an error of the
-// event volumes is returned: if the other figures are missing, less can be explained.
-func (q question) see(ctx context.Context, source publicapi.Source, ours []Event) (seen Seen, err error) {
-	if seen.Volume, err = q.volume(ctx, source, ours); err != nil {
-		return seen, err
+// readSegment asks Segment how many messages of some events it received from a source. Only an error
+// of the event volumes is returned: if the other figures are missing, less can be explained.
+func (q query) readSegment(ctx context.Context, source publicapi.Source, ours []Event) (data segmentData, err error) {
+	if data.Volume, err = q.volume(ctx, source, ours); err != nil {
+		return data, err
 	}
 	unread := func(what string, err error) {
 		if err != nil {
-			seen.Unread = append(seen.Unread, fmt.Sprintf("%s is not known: %s.", what, words.OneLine(err.Error())))
+			data.Unread = append(data.Unread, fmt.Sprintf("%s is not known: %s.", what, words.OneLine(err.Error())))
 		}
 	}
 	received, err := q.overview(ctx, source, ours, publicapi.SuccessfullyReceived)
 	unread("Whether the event volumes are late", err)
-	seen.Overview = map[Slot]int{}
+	data.Overview = map[EventHour]int{}
 	for _, d := range received {
-		addSeries(seen.Overview, eventOf(d.EventType, d.EventName), d.Series)
+		addSeries(data.Overview, eventOf(d.EventType, d.EventName), d.Series)
 	}
 	failed, err := q.overview(ctx, source, ours, publicapi.FailedOnIngest)
 	unread("What failed on ingest", err)
-	seen.Failed = dropsOf(failed)
+	data.Failed = dropsOf(failed)
 	blocked, err := q.overview(ctx, source, ours, publicapi.FilteredAtSource)
 	unread("What was blocked at the source", err)
-	seen.Blocked = dropsOf(blocked)
-	seen.Consent, err = q.consent(ctx, source)
+	data.Blocked = dropsOf(blocked)
+	data.Consent, err = q.consent(ctx, source)
 	unread("Whether the workspace uses consent", err)
-	return seen, nil
+	return data, nil
 }
 
 // eventOf returns an event as it is counted here: only a track call has a name.
@@ -48,8 +48,8 @@ func eventOf(callType, name string) Event {
 }
 
 // volume returns the number of valid messages of some events by hour.
-func (q question) volume(ctx context.Context, source publicapi.Source, ours []Event) (map[Slot]int, error) {
-	slots := map[Slot]int{}
+func (q query) volume(ctx context.Context, source publicapi.Source, ours []Event) (map[EventHour]int, error) {
+	counts := map[EventHour]int{}
 	names, types := split(ours)
 	for _, filter := range []struct{ names, types []string }{{names, []string{"track"}}, {nil, types}} {
 		if len(filter.names) == 0 && (len(filter.types) == 0 || filter.types[0] == "track") {
@@ -63,22 +63,22 @@ func (q question) volume(ctx context.Context, source publicapi.Source, ours []Ev
 			return nil, err
 		}
 		for _, v := range volumes {
-			addSeries(slots, eventOf(v.EventType, v.EventName), v.Series)
+			addSeries(counts, eventOf(v.EventType, v.EventName), v.Series)
 		}
 	}
-	return slots, nil
+	return counts, nil
 }
 
-func addSeries(to map[Slot]int, event Event, series []publicapi.Count) {
+func addSeries(to map[EventHour]int, event Event, series []publicapi.Count) {
 	for _, c := range series {
 		if c.Count > 0 {
-			to[Slot{event, c.Time.UTC().Truncate(time.Hour)}] += int(c.Count)
+			to[EventHour{event, c.Time.UTC().Truncate(time.Hour)}] += int(c.Count)
 		}
 	}
 }
 
 // overview returns how many messages of some events were at a step.
-func (q question) overview(ctx context.Context, source publicapi.Source, ours []Event, step publicapi.Step) ([]publicapi.Delivery, error) {
+func (q query) overview(ctx context.Context, source publicapi.Source, ours []Event, step publicapi.Step) ([]publicapi.Delivery, error) {
 	groups := []string{publicapi.ByEventName, publicapi.ByEventType}
 	if step != publicapi.SuccessfullyReceived {
 		groups = append(groups, publicapi.ByDiscardReason)
@@ -110,7 +110,7 @@ const consentPeriod = 7 * 24 * time.Hour
 
 // consent returns why it is known that the workspace uses consent, or "". The Public API has no list
 // of the categories.
-func (q question) consent(ctx context.Context, source publicapi.Source) (string, error) {
+func (q query) consent(ctx context.Context, source publicapi.Source) (string, error) {
 	volumes, err := q.client.EventVolumes(ctx, publicapi.VolumeQuery{
 		Granularity: publicapi.Day, From: q.At.Add(-consentPeriod), To: q.At.Add(-lastMinute), EventNames: []string{consentEvent},
 	})

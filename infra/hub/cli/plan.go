@@ -231,7 +231,7 @@ func diffPlan(cmd *cobra.Command, options planOptions) error {
 		return err
 	}
 	if violations := len(plan.Violations(c.found)); violations > 0 {
-		return codedError{fmt.Errorf("%s with the plan", words.Count(violations, "conflict")), exitFailed}
+		return codedError{fmt.Errorf("%s of the plan", words.Count(violations, "violation")), exitFailed}
 	}
 	return nil
 }

@@ -31,8 +31,9 @@ says what to do. With --hours it lists the hours.
 
 What was sent is in the log lines of the deliveries, and for a backfill or a reconciliation
 in the list of what was sent from this machine. A message that was sent twice counts once,
-because Segment drops the second. The hour in progress is not compared. If Segment shows more
-messages in it than were sent in it, the others are late messages of the hours before.
+because Segment drops the second. The hour in progress is not compared. If Segment
+received more messages in that hour than were sent in it, the additional ones are late messages
+from earlier hours.
 
 It needs a token of the Public API, which hub configure sets. Without a token it is not
 known what Segment received: Segment answers 200 even to a wrong write key.
@@ -82,7 +83,7 @@ func (o receivedOptions) read(cmd *cobra.Command) (*received.Report, error) {
 	}
 	defer v.close()
 	if v.since < time.Hour || v.since > received.LongestPeriod {
-		return nil, fmt.Errorf("--since %s: Segment is asked by hour, for an hour at least and %d days at most", o.since, received.LongestPeriod/(24*time.Hour))
+		return nil, fmt.Errorf("--since %s: choose at least 1 hour and at most %d days", o.since, received.LongestPeriod/(24*time.Hour))
 	}
 	return received.Read(cmd.Context(), received.Options{Store: v.store, Log: v.log, Inbox: client.URL, Since: v.now.Add(-v.since)}, v.now)
 }

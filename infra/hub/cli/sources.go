@@ -16,7 +16,6 @@ import (
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/infra/hub/workspace"
 	"commerce-segment/shared/chars"
-	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/settings"
 )
 
@@ -56,9 +55,9 @@ func newSourcesCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME [--use] [--dir DIRECTORY | --prefix PREFIX]",
 		Short: "Create a source, and send to it",
-		Long: `create makes a source of the kind HTTP API in the workspace, with this name. At a terminal it then
-asks whether this store should send to the new source; in a script, pass --use. Then it saves the
-write key, and also the host if it is missing or of another region. It shows no key.
+		Long: `create makes a source of the kind HTTP API in the workspace, with this name. At a terminal it
+asks whether this store should send to the new source. If you answer yes, or pass --use, it saves
+the write key, and also the host if it is missing or belongs to another region. It shows no key.
 
 The token needs the role Source Admin for all sources. The source has no destinations: connect
 them in Segment.`,
@@ -72,36 +71,20 @@ them in Segment.`,
 	return cmd
 }
 
-// askSegment opens a store and a client of its workspace.
-func askSegment(ctx context.Context, w store.Location) (s store.Store, current map[string]string, client *publicapi.Client, err error) {
-	if s, err = store.Open(ctx, w); err != nil {
-		return s, nil, nil, err
-	}
-	if current, err = s.Parameters(ctx, store.AllNames()); err != nil {
-		return s, nil, nil, err
-	}
-	client, err = s.PublicAPIOf(current)
-	return s, current, client, err
-}
-
 func listSources(cmd *cobra.Command, w store.Location) error {
-	s, current, client, err := askSegment(cmd.Context(), w)
+	s, err := store.Open(cmd.Context(), w)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), askSegmentWithin)
 	defer cancel()
-	key := strings.TrimSpace(current[settings.SegmentWriteKey])
-	l, err := workspace.LookUp(ctx, client, key)
+	l, err := workspace.Of(ctx, s)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "Sources of the workspace %s\n", workspace.Quote(l.Workspace.Name))
 	if err := printSources(cmd.OutOrStdout(), l); err != nil {
 		return err
-	}
-	if key == "" || store.IsInboxKey(key) {
-		return nil
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "\n%s.\n", words.Capital(l.Says()))
 	if do := l.WhatToDo(s.Flag()); do != "" {
@@ -129,7 +112,15 @@ func printSources(w io.Writer, l workspace.Lookup) error {
 }
 
 func createSource(cmd *cobra.Command, w store.Location, name string, use bool) error {
-	s, current, client, err := askSegment(cmd.Context(), w)
+	s, err := store.Open(cmd.Context(), w)
+	if err != nil {
+		return err
+	}
+	current, err := s.Parameters(cmd.Context(), store.AllNames())
+	if err != nil {
+		return err
+	}
+	client, err := s.PublicAPIOf(current)
 	if err != nil {
 		return err
 	}
@@ -142,7 +133,7 @@ func createSource(cmd *cobra.Command, w store.Location, name string, use bool) e
 	fmt.Fprintf(cmd.OutOrStdout(), "Created the source %s.\n", workspace.Quote(source.Title()))
 	if keyboard := openTerminal(cmd); keyboard != nil && !use {
 		question := "Send the events of this store to it: yes or no [yes]: "
-		if key := current[settings.SegmentWriteKey]; key != "" && !store.IsInboxKey(key) {
+		if store.IsSourceKey(current[settings.SegmentWriteKey]) {
 			question = "Send the events of this store to it, and no longer to the current source: yes or no [no]: "
 		}
 		answer, err := keyboard.ask(cmd.Context(), question, false)
@@ -152,7 +143,7 @@ func createSource(cmd *cobra.Command, w store.Location, name string, use bool) e
 		use = slices.Contains([]string{"yes", "y"}, strings.ToLower(answer)) || answer == "" && strings.Contains(question, "[yes]")
 	}
 	if !use {
-		fmt.Fprintf(cmd.OutOrStdout(), "The store does not use it: set its write key, from the source's settings in Segment, with hub configure%s.\n", s.Flag())
+		fmt.Fprintf(cmd.OutOrStdout(), "The store does not use the source. To use it, copy its write key from its settings in Segment and set it with hub configure%s.\n", s.Flag())
 		return failed
 	}
 	wanted, err := workspace.SettingsFor(source, current)

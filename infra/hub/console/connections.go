@@ -63,7 +63,9 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusBadGateway, err)
 		return
 	}
-	data.API.Key = c.askSegment(r.Context())
+	if data.API.TokenSet && data.API.Wrong == nil {
+		data.API.Key = c.askSegment(r.Context())
+	}
 	c.showConnections(w, r, http.StatusOK, data, "")
 }
 

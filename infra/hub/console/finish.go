@@ -16,7 +16,7 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// lookWithin is how long a page waits for Commerce if it only reads.
+// lookWithin is how long a page waits for Commerce or Segment if it only reads.
 const lookWithin = 6 * time.Second
 
 // finishData is the data of the page Finish. It contains no secret.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
@@ -55,7 +54,7 @@ func (c *Console) readAPI(ctx context.Context, set map[string]store.Setting) api
 	return form
 }
 
-// lookUpKey looks up the write key that the form sets. The error says that it is nowhere.
+// lookUpKey looks up the write key that the form sets. The error reports that no source has the key.
 func (c *Console) lookUpKey(ctx context.Context, form segmentForm, wanted map[string]string) (said string, err error) {
 	if form.Region == regionInbox {
 		return "", nil
@@ -69,24 +68,13 @@ func (c *Console) lookUpKey(ctx context.Context, form segmentForm, wanted map[st
 	return workspace.Verify(ctx, current, wanted)
 }
 
-// askSegment returns what Segment knows of the write key. It is nil if there is no token.
+// askSegment returns what Segment knows of the write key.
 func (c *Console) askSegment(ctx context.Context) *keyState {
-	values, err := c.Store.Parameters(ctx, append(settings.PublicAPINames(), settings.SegmentWriteKey))
-	if err != nil {
-		return nil // the page shows why
-	}
-	client, err := c.Store.PublicAPIOf(values)
-	if err != nil {
-		return nil // the form shows why
-	}
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	l, err := workspace.LookUp(ctx, client, strings.TrimSpace(values[settings.SegmentWriteKey]))
-	switch {
-	case err != nil:
+	l, err := workspace.Of(ctx, c.Store)
+	if err != nil {
 		return &keyState{Says: "Segment could not be asked: " + words.OneLine(err.Error()) + "."}
-	case store.IsInboxKey(values[settings.SegmentWriteKey]) || values[settings.SegmentWriteKey] == "":
-		return &keyState{Says: "The token is that of the workspace " + workspace.Quote(l.Workspace.Name) + ", which has " + words.Count(len(l.Sources), "source") + "."}
 	}
 	state := &keyState{Dropped: l.EventsAreDropped(), URL: l.URL}
 	l.URL = "" // the page has a link

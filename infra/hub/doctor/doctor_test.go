@@ -14,6 +14,7 @@ import (
 	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/version"
+	"commerce-segment/infra/hub/workspace"
 	"commerce-segment/infra/publicapitest"
 	"commerce-segment/shared/apicall"
 	"commerce-segment/shared/commerce"
@@ -130,13 +131,14 @@ func TestTheWorkspaceOfTheWriteKey(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			finds(t, workspaceFindings(ctx, client, nil, c.host, c.key, flag), c.states, c.says...)
+			l, err := workspace.LookUp(ctx, client, c.key)
+			finds(t, workspaceFindings(ctx, l, err, c.host != "", flag), c.states, c.says...)
 		})
 	}
 	none := fmt.Errorf("%w: set it", store.ErrNoAPIToken)
-	finds(t, workspaceFindings(t.Context(), nil, none, host, key, flag), "note", "cannot be checked without a token", "hub configure --prefix /shop")
-	finds(t, workspaceFindings(t.Context(), nil, none, "", store.InboxKeyPrefix+"x", flag), "")
-	finds(t, workspaceFindings(t.Context(), nil, errors.New("parameter segment/api-token: enter it again"), host, key, flag), "warning", "enter it again")
+	finds(t, workspaceFindings(t.Context(), workspace.Lookup{}, none, true, flag), "note", "cannot be checked without a token", "hub configure --prefix /shop")
+	finds(t, workspaceFindings(t.Context(), workspace.Lookup{}, none, false, flag), "")
+	finds(t, workspaceFindings(t.Context(), workspace.Lookup{}, errors.New("parameter segment/api-token: enter it again"), true, flag), "warning", "enter it again")
 }
 
 func TestCommerce(t *testing.T) {

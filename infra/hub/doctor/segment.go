@@ -9,12 +9,11 @@ import (
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/infra/hub/workspace"
-	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/settings"
 )
 
 func (p Patient) segment(ctx context.Context) []Finding {
-	values, err := p.Store.Parameters(ctx, append(settings.PublicAPINames(), settings.SegmentWriteKey))
+	values, err := p.Store.Parameters(ctx, []string{settings.SegmentHost, settings.SegmentWriteKey})
 	if err != nil {
 		return unknown(err)
 	}
@@ -23,8 +22,8 @@ func (p Patient) segment(ctx context.Context) []Finding {
 		host = p.Store.Defaults()[settings.SegmentHost]
 	}
 	key, flag := strings.TrimSpace(values[settings.SegmentWriteKey]), p.Store.Flag()
-	client, err := p.Store.PublicAPIOf(values)
-	return append(segmentFindings(host, key, flag), workspaceFindings(ctx, client, err, host, key, flag)...)
+	l, err := workspace.Of(ctx, p.Store)
+	return append(segmentFindings(host, key, flag), workspaceFindings(ctx, l, err, host != "" && store.IsSourceKey(key), flag)...)
 }
 
 // segmentRegions maps the hosts of Segment to the regions of a workspace.
@@ -54,40 +53,36 @@ func segmentFindings(host, key, flag string) []Finding {
 }
 
 // workspaceFindings says what Segment's Public API knows of the write key, and whether several
-// sources send the same orders. The error is why there is no client.
-func workspaceFindings(ctx context.Context, client *publicapi.Client, err error, host, key, flag string) []Finding {
-	sends := key != "" && host != "" && !store.IsInboxKey(key)
+// sources send the same orders. The error is why the key was not looked up. sends reports whether the
+// store sends to Segment.
+func workspaceFindings(ctx context.Context, l workspace.Lookup, err error, sends bool, flag string) []Finding {
 	switch {
 	case errors.Is(err, store.ErrNoAPIToken) && !sends:
 		return nil // segmentFindings has said what to do first
 	case errors.Is(err, store.ErrNoAPIToken):
-		return []Finding{{State: Note, Says: "whether the write key is right cannot be checked without a token of Segment's Public API, because Segment answers 200 to any key",
+		return []Finding{{State: Note, Says: "whether the write key is correct cannot be checked without a token of Segment's Public API, because Segment answers 200 to any key",
 			Do: "look for an event in the source's debugger in Segment, or set a token: hub configure" + flag}}
 	case err != nil:
-		return []Finding{{State: Warning, Says: "Segment's Public API cannot be asked: " + words.OneLine(err.Error()), Do: "hub configure" + flag}}
-	}
-	l, err := workspace.LookUp(ctx, client, key)
-	if err != nil {
-		return []Finding{{State: Warning, Says: "whether the write key is right is not known: " + words.OneLine(err.Error()),
-			Do: "if the token was revoked, set another: hub configure" + flag}}
+		return []Finding{{State: Warning, Says: "Segment's Public API cannot be asked: " + words.OneLine(err.Error()),
+			Do: "if the token was revoked or is for another host, set another one: hub configure" + flag}}
 	}
 	var found []Finding
 	if sends {
 		found = append(found, lookupFinding(l, flag))
 	}
-	senders, err := l.OrderSources(ctx, client, time.Now())
+	sources, err := l.OrderSources(ctx, time.Now())
 	switch {
 	case err != nil:
 		found = append(found, Finding{State: Note, Says: "whether several sources send the same orders is not known: " + words.OneLine(err.Error())})
-	case len(senders) > 1:
-		found = append(found, Finding{State: Warning, Says: workspace.DescribeDoubleCount(senders),
+	case len(sources) > 1:
+		found = append(found, Finding{State: Warning, Says: workspace.DescribeDoubleCount(sources),
 			Do: "if they are orders of the same shop, send the event from one of them only: disable order-completed here with hub configure --disable order-completed" + flag +
 				", remove it from the other source, or filter it in front of the destination in Segment"})
 	}
 	return found
 }
 
-// lookupFinding says whether the write key is right.
+// lookupFinding says whether the write key is correct.
 func lookupFinding(l workspace.Lookup, flag string) Finding {
 	f := Finding{State: OK, Says: l.Says(), Do: l.WhatToDo(flag)}
 	switch {

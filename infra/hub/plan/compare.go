@@ -42,12 +42,12 @@ func (c *comparison) add(path, says string, values ...any) {
 func (c *comparison) values(path string, schema map[string]any, values []value) {
 	wanted, sent := typesIn(schema), typesOf(values)
 	if !accepts(wanted, values) {
-		c.add(path, "has the type %s, but the plan wants %s", strings.Join(sent, " or "), strings.Join(wanted, " or "))
+		c.add(path, "has the type %s, but the plan requires %s", strings.Join(sent, " or "), strings.Join(wanted, " or "))
 		replace(schema, values)
 		return
 	}
 	if texts := only[string](values); schema["format"] == dateTime && !areTimes(texts) {
-		c.add(path, "is a text that is not always a time, but the plan wants the format date-time")
+		c.add(path, "is a text that is not always a time, but the plan requires the format date-time")
 		delete(schema, "format")
 	}
 	if objects := only[map[string]any](values); len(objects) > 0 {
@@ -70,7 +70,7 @@ func (c *comparison) fields(path string, schema map[string]any, objects []value)
 		switch {
 		case sent[name] == nil && isRequired(schema, name): // see required
 		case sent[name] == nil:
-			c.found = append(c.found, Difference{Event: c.event, Field: field, Says: "is only in the plan: no sample has it"})
+			c.found = append(c.found, Difference{Event: c.event, Field: field, Says: "is only in the plan: no message has it"})
 		case isSchema:
 			c.values(field, its, sent[name])
 		case planned[name] == nil && (described || schema["additionalProperties"] == false):
@@ -98,7 +98,7 @@ func (c *comparison) required(path string, schema map[string]any, objects []valu
 			always = append(always, name)
 			continue
 		}
-		c.add(join(path, fmt.Sprint(name)), "is required in the plan, but is not always sent: not for %s", cmp.Or(objects[i].sample, "one of the latest events in Commerce"))
+		c.add(join(path, fmt.Sprint(name)), "is required in the plan, but is not sent for %s", cmp.Or(objects[i].sample, "one of the latest events in Commerce"))
 	}
 	if len(always) == len(required) {
 		return

@@ -9,7 +9,6 @@ import (
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/workspace"
 	"commerce-segment/shared/publicapi"
-	"commerce-segment/shared/settings"
 )
 
 // SegmentPlan is a tracking plan that Segment has.
@@ -48,16 +47,12 @@ func Find(ctx context.Context, s store.Store, client *publicapi.Client, named st
 
 // connected returns the source of the store's write key, with the id of its plan.
 func connected(ctx context.Context, s store.Store, client *publicapi.Client) (SegmentPlan, error) {
-	values, err := s.Parameters(ctx, []string{settings.SegmentWriteKey})
-	if err != nil {
-		return SegmentPlan{}, err
-	}
-	lookup, err := workspace.LookUp(ctx, client, strings.TrimSpace(values[settings.SegmentWriteKey]))
+	lookup, err := workspace.Of(ctx, s)
 	if err != nil {
 		return SegmentPlan{}, err
 	}
 	if lookup.Source == nil {
-		return SegmentPlan{}, fmt.Errorf("the tracking plan was not found by the write key, because %s: %s, or name the plan with --plan", lookup.Says(), lookup.WhatToDo(s.Flag()))
+		return SegmentPlan{}, fmt.Errorf("cannot find the tracking plan of the source, because %s. To fix it, %s. Or name the plan with --plan", lookup.Says(), lookup.WhatToDo(s.Flag()))
 	}
 	source, err := client.Source(ctx, lookup.Source.ID)
 	if err != nil {
@@ -111,7 +106,7 @@ func FindOrNew(ctx context.Context, s store.Store, client *publicapi.Client, nam
 // Push writes rules to the plan, which it creates if it is new. It does not change other rules.
 func (p *SegmentPlan) Push(ctx context.Context, client *publicapi.Client, rules []publicapi.Rule) error {
 	if p.ID == "" {
-		created, err := client.CreateTrackingPlan(ctx, p.Name, "What Elastic Path Commerce sends, made from its templates.")
+		created, err := client.CreateTrackingPlan(ctx, p.Name, "The events of Elastic Path Commerce, made from the templates of commerce-segment.")
 		if err != nil {
 			return err
 		}

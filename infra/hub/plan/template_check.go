@@ -108,7 +108,7 @@ func (c *TemplateCheck) Says() string {
 		says += " would be violated. " + c.Plan.Consequence()
 	}
 	if c.Before > 0 {
-		says += fmt.Sprintf(" The live template violates it already: %s, which hub plan diff lists.", words.Count(c.Before, "difference"))
+		says += fmt.Sprintf(" The live template already violates it: %s. hub plan diff lists the violations.", words.Count(c.Before, "violation"))
 	}
 	return says
 }

@@ -142,11 +142,11 @@ func (c comparison) endBeforeLag() {
 		return
 	}
 	f := Finding{Key: "lag", Severity: Note,
-		Says: fmt.Sprintf("Segment shows nothing since %s, and %s since then. That is not judged yet: its figures may be late.", words.ClockMinutes(end), wereSent(missing)),
+		Says: fmt.Sprintf("Segment has shown no messages since %s, and %s since then. Segment's counts may be late, so these hours are not compared yet.", words.ClockMinutes(end), wereSent(missing)),
 		Do:   "Look again in an hour."}
 	if c.Until.Sub(end) > lagAtMost {
 		f.Severity = Warning
-		f.Says = fmt.Sprintf("Segment shows nothing since %s, although %s since then: its figures are late, or it no longer receives anything.", words.ClockMinutes(end), wereSent(missing))
+		f.Says = fmt.Sprintf("Segment has shown no messages since %s, although %s since then. Its counts are late, or it no longer receives messages.", words.ClockMinutes(end), wereSent(missing))
 		f.Do = "Look at the source's debugger in Segment. If it shows no new events, check there whether the source still exists, is enabled, and has the write key of the store: hub configure" + c.flag
 	}
 	c.Until = end

@@ -14,7 +14,7 @@ import (
 
 // resend says how to send the lost events of orders again.
 func resend(since time.Time, flag string) string {
-	return "Send the lost events again within a day, because Segment drops only for a day what it already has: hub backfill orders --since " + words.Moment(since) + " --again" + flag
+	return "Send the lost events again within a day: after that, Segment does not recognize the messages that it already has, and counts them twice. Run: hub backfill orders --since " + words.Moment(since) + " --again" + flag
 }
 
 // wereSent returns a number of messages with a verb.
@@ -84,7 +84,7 @@ func (c comparison) judgeDrops() {
 		}
 		c.add(Finding{Key: key("failed", d.Event, d.Reason), Severity: Warning, Trackings: c.sendersOf(d.Event),
 			Says: fmt.Sprintf("%s failed on ingest: dropped by Segment's validation. Event: %s. Reason: %s.", words.Count(n, "message"), chars.Line(d.Event.String()), reasonOf(d)),
-			Do:   "Fix the template so that the field which the reason names is right: hub lint" + c.flag + " finds most such mistakes. " + resend(c.Since, c.flag)})
+			Do:   "Correct the field that the reason names in the template: hub lint" + c.flag + " finds most such mistakes. " + resend(c.Since, c.flag)})
 	}
 	for _, d := range c.fromSegment.Blocked {
 		n := d.messagesIn(c.Since, c.Until)
@@ -120,7 +120,7 @@ func of(n int, event Event) string {
 // reasonOf returns Segment's reason for a drop.
 func reasonOf(d Drop) string {
 	if d.Reason == "" {
-		return "Segment names none"
+		return "Segment gives no reason"
 	}
 	return chars.Line(d.Reason)
 }
@@ -145,7 +145,7 @@ func (c comparison) extraFinding(t Total, extra int) Finding {
 		return f
 	}
 	f.Severity = severityOf(extra, t.Messages)
-	f.Says += " What it sends is counted twice, also in revenue."
+	f.Says += " These messages are counted twice, also in the revenue."
 	f.Do += " Let only one of them send the event."
 	return f
 }

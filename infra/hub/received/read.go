@@ -197,7 +197,7 @@ func (q query) source(ctx context.Context, ours []Event) (source publicapi.Sourc
 func (q query) wrongKey(l workspace.Lookup) Finding {
 	flag := q.options.Store.Flag()
 	return Finding{Key: FindingWrongKey, Severity: Fault, Says: words.Capital(l.Says()) + ".",
-		Do: words.Capital(l.WhatToDo(flag)) + ". A new source has none of the lost events: hub backfill orders --since " + words.Moment(q.Since) + " --again" + flag + " sends those of orders."}
+		Do: words.Capital(l.WhatToDo(flag)) + ". A new source does not have the lost events. To send those of orders: hub backfill orders --since " + words.Moment(q.Since) + " --again" + flag}
 }
 
 // deleted reports a source that no longer exists and received events with the names that this store

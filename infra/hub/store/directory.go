@@ -34,6 +34,10 @@ const InboxKeyPrefix = "inbox_"
 // answers 200 and drops everything.
 func IsInboxKey(key string) bool { return strings.HasPrefix(strings.TrimSpace(key), InboxKeyPrefix) }
 
+// IsSourceKey reports whether a write key can be that of a source in Segment: it is not empty, and
+// it was not made for the inbox of a hub.
+func IsSourceKey(key string) bool { return strings.TrimSpace(key) != "" && !IsInboxKey(key) }
+
 // Directory is a hub's directory. It holds the settings, the versions of templates and the
 // samples.
 type Directory struct {

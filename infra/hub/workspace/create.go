@@ -22,7 +22,7 @@ func Create(ctx context.Context, client *publicapi.Client, name string) (publica
 	name = strings.TrimSpace(name)
 	slug := slugOf(name)
 	if slug == "" || len([]rune(name)) > maxName {
-		return publicapi.Source{}, fmt.Errorf("%s cannot be the name of a source: use up to %d characters, with a letter or a digit", Quote(name), maxName)
+		return publicapi.Source{}, fmt.Errorf("%s cannot be the name of a source: use at most %d characters, with at least one letter from a to z or one digit", Quote(name), maxName)
 	}
 	source, err := client.CreateSource(ctx, slug, publicapi.HTTPAPI)
 	var refused *publicapi.APIError
@@ -38,7 +38,7 @@ func Create(ctx context.Context, client *publicapi.Client, name string) (publica
 	}
 	named, err := client.RenameSource(ctx, source.ID, name)
 	if err != nil {
-		return source, fmt.Errorf("the source was created as %s, and its name was not set: %w", Quote(source.Title()), err)
+		return source, fmt.Errorf("the source was created as %s, but its name was not set: %w", Quote(source.Title()), err)
 	}
 	if len(named.WriteKeys) == 0 {
 		named.WriteKeys = source.WriteKeys
@@ -61,7 +61,7 @@ var trackingHosts = map[string]string{publicapi.USHost: settings.DefaultHost, pu
 // host if the current one is missing or belongs to another region. A proxy stays.
 func SettingsFor(source publicapi.Source, current map[string]string) (wanted map[string]string, err error) {
 	if len(source.WriteKeys) == 0 {
-		return nil, fmt.Errorf("the write key of the source %s is not in the answer of Segment: copy it from the source's settings, under API Keys", Quote(source.Title()))
+		return nil, fmt.Errorf("Segment did not return the write key of the source %s: copy it from the source's settings, under API Keys", Quote(source.Title()))
 	}
 	wanted = map[string]string{settings.SegmentWriteKey: source.WriteKeys[0]}
 	api, err := settings.PublicAPIHost(current)

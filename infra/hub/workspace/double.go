@@ -25,8 +25,8 @@ type OrderSource struct {
 // OrderSources returns the enabled sources of a workspace that sent completed orders in OrdersPeriod,
 // the one with the most first. A destination that is connected to more than one of them counts each
 // order more than once.
-func (l Lookup) OrderSources(ctx context.Context, client *publicapi.Client, now time.Time) ([]OrderSource, error) {
-	volumes, err := client.EventVolumes(ctx, publicapi.VolumeQuery{
+func (l Lookup) OrderSources(ctx context.Context, now time.Time) ([]OrderSource, error) {
+	volumes, err := l.client.EventVolumes(ctx, publicapi.VolumeQuery{
 		// Segment recommends to ask up to a minute ago.
 		Granularity: publicapi.Day, From: now.Add(-OrdersPeriod), To: now.Add(-time.Minute),
 		GroupBy: []string{publicapi.BySource}, EventNames: []string{tracking.OrderCompleted.Title},
@@ -53,6 +53,6 @@ func DescribeDoubleCount(sources []OrderSource) string {
 	for _, s := range sources {
 		each = append(each, fmt.Sprintf("%s (%d)", Quote(s.Source.Title()), s.Orders))
 	}
-	return fmt.Sprintf("%s sent %s in the last 7 days: %s. A destination that receives the events of more than one counts each order more than once",
+	return fmt.Sprintf("%s sent %s in the last 7 days: %s. A destination that is connected to more than one of these sources counts each order more than once",
 		words.Count(len(sources), "source"), tracking.OrderCompleted.Title, strings.Join(each, ", "))
 }

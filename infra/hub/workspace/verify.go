@@ -45,15 +45,12 @@ func Verify(ctx context.Context, current, wanted map[string]string) (said string
 	}
 	ctx, cancel := context.WithTimeout(ctx, verifyWithin)
 	defer cancel()
-	key := value(settings.SegmentWriteKey)
-	l, err := LookUp(ctx, client, key)
+	l, err := LookUp(ctx, client, value(settings.SegmentWriteKey))
 	switch {
 	case err != nil && newToken:
 		return "", err
 	case err != nil:
 		return "Note: the write key was not looked up: " + words.OneLine(err.Error()) + ".", nil
-	case key == "" || store.IsInboxKey(key):
-		return fmt.Sprintf("The token of the Public API is that of the workspace %s, which has %s.", Quote(l.Workspace.Name), words.Count(len(l.Sources), "source")), nil
 	case l.NoSourceHasKey() && changes(settings.SegmentWriteKey):
 		return "", fmt.Errorf("parameter %s: %s", settings.SegmentWriteKey, l.Says())
 	}

@@ -7,26 +7,48 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/publicapi"
+	"commerce-segment/shared/settings"
 )
 
 // Lookup is the result of looking for a write key among the sources of a workspace.
 type Lookup struct {
 	Workspace publicapi.Workspace
 	Sources   []publicapi.Source
+	// NoKey reports that there was no key to look for: it is empty, or that of an inbox.
+	NoKey bool
 	// Source has the write key. It is nil if none has it, as far as the token may see the keys.
 	Source *publicapi.Source
 	// URL is the address of Source in Segment's app.
 	URL string
 	// Hidden is the number of sources whose write keys the token may not see.
 	Hidden int
+
+	client *publicapi.Client
 }
 
-// LookUp looks for a write key. No source has an empty one.
+// Of looks for the write key of a store. The error is a store.ErrNoAPIToken if the store has no token
+// of the Public API.
+func Of(ctx context.Context, s store.Store) (Lookup, error) {
+	values, err := s.Parameters(ctx, append(settings.PublicAPINames(), settings.SegmentWriteKey))
+	if err != nil {
+		return Lookup{}, err
+	}
+	client, err := s.PublicAPIOf(values)
+	if err != nil {
+		return Lookup{}, err
+	}
+	return LookUp(ctx, client, strings.TrimSpace(values[settings.SegmentWriteKey]))
+}
+
+// LookUp looks for a write key.
 func LookUp(ctx context.Context, client *publicapi.Client, key string) (l Lookup, err error) {
+	l.NoKey, l.client = !store.IsSourceKey(key), client
 	if l.Workspace, err = client.Workspace(ctx); err != nil {
 		return l, err
 	}
@@ -37,7 +59,7 @@ func LookUp(ctx context.Context, client *publicapi.Client, key string) (l Lookup
 		if len(source.WriteKeys) == 0 {
 			l.Hidden++
 		}
-		if slices.Contains(source.WriteKeys, key) {
+		if !l.NoKey && slices.Contains(source.WriteKeys, key) {
 			l.Source, l.URL = &l.Sources[i], client.SourceURL(l.Workspace, source)
 		}
 	}
@@ -45,27 +67,31 @@ func LookUp(ctx context.Context, client *publicapi.Client, key string) (l Lookup
 }
 
 // NoSourceHasKey reports whether no source of the workspace has the key.
-func (l Lookup) NoSourceHasKey() bool { return l.Source == nil && l.Hidden == 0 }
+func (l Lookup) NoSourceHasKey() bool { return !l.NoKey && l.Source == nil && l.Hidden == 0 }
 
 // EventsAreDropped reports whether Segment drops everything that is sent with the key: no source has
 // it, or its source is disabled.
-func (l Lookup) EventsAreDropped() bool { return l.NoSourceHasKey() || l.Source != nil && !l.Source.Enabled }
+func (l Lookup) EventsAreDropped() bool {
+	return l.NoSourceHasKey() || l.Source != nil && !l.Source.Enabled
+}
 
 // Says describes what is known of the key, in a sentence without a full stop.
 func (l Lookup) Says() string {
 	workspace := "the workspace " + Quote(l.Workspace.Name)
 	switch {
+	case l.NoKey:
+		return fmt.Sprintf("the store has no write key of a source. The token belongs to %s, which has %s", workspace, words.Count(len(l.Sources), "source"))
 	case l.NoSourceHasKey():
-		return "no source of " + workspace + " has the write key: Segment answers 200 and drops the events. The key is wrong or of another workspace, or its source was deleted"
+		return "no source of " + workspace + " has the write key: Segment answers 200 and drops the events. The key is wrong, it belongs to another workspace, or its source was deleted"
 	case l.Source == nil:
-		return fmt.Sprintf("whether the write key is right is not known, because the token of Segment's Public API may not see the write keys of %s of %s",
+		return fmt.Sprintf("it is not known whether the write key is correct: the token of Segment's Public API cannot see the write keys of %s in %s",
 			words.Count(l.Hidden, "source"), workspace)
 	}
 	source := Quote(l.Source.Title())
 	if l.URL != "" {
 		source += " (" + l.URL + ")"
 	}
-	says := fmt.Sprintf("the write key is that of the source %s of %s", source, workspace)
+	says := fmt.Sprintf("the write key belongs to the source %s in %s", source, workspace)
 	if !l.Source.Enabled {
 		says += ", which is disabled: Segment drops the events"
 	}
@@ -75,7 +101,7 @@ func (l Lookup) Says() string {
 // WhatToDo returns what the operator can do about it, or "". Flag names the store in a command.
 func (l Lookup) WhatToDo(flag string) string {
 	switch {
-	case l.NoSourceHasKey():
+	case l.NoKey, l.NoSourceHasKey():
 		return "copy the write key from the API keys of the source in Segment: hub configure" + flag + ". Or create a source: hub sources create NAME" + flag
 	case l.Source == nil:
 		return "give the token the role Source Admin for the source, or look for an event in the source's debugger in Segment"

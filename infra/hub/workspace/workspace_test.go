@@ -191,16 +191,15 @@ func TestEnabledSourcesThatSendTheSameOrdersAreFound(t *testing.T) {
 	server.Received(web, "track", "Product Viewed", now.Add(-time.Hour), 900)
 	server.Received(old, "track", "Order Completed", now.Add(-time.Hour), 70)
 	server.Received("deleted", "track", "Order Completed", now.Add(-time.Hour), 70)
-	client := clientOf(t, server)
-	l, err := LookUp(t.Context(), client, "")
+	l, err := LookUp(t.Context(), clientOf(t, server), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if senders, err := l.OrderSources(t.Context(), client, now); err != nil || len(senders) != 1 || senders[0].Source.ID != shop {
+	if senders, err := l.OrderSources(t.Context(), now); err != nil || len(senders) != 1 || senders[0].Source.ID != shop {
 		t.Errorf("one source: %v, %+v", err, senders)
 	}
 	server.Received(web, "track", "Order Completed", now.Add(-time.Hour), 7)
-	senders, err := l.OrderSources(t.Context(), client, now)
+	senders, err := l.OrderSources(t.Context(), now)
 	if err != nil || len(senders) != 2 {
 		t.Fatalf("%v, %+v", err, senders)
 	}

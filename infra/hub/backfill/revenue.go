@@ -38,6 +38,25 @@ type RevenueDay struct {
 	Unknown        int          `json:"unknown_orders"`   // orders of which it is not known whether they were sent
 	UnknownRevenue money.Amount `json:"unknown_revenue"`  // the revenue of the unknown ones with the current template
 	Reasons        []ReasonSum  `json:"reasons"`          // of the difference, the largest first
+	// Messages counts the messages of Order Completed on the day, in all currencies; nil if it is not
+	// known what Segment received.
+	Messages *DayMessages `json:"messages,omitempty"`
+}
+
+// DayMessages is how many messages of an event were sent on a day, and how many Segment received.
+type DayMessages struct {
+	Sent     int `json:"sent"`
+	Received int `json:"received"`
+}
+
+// AddMessages adds to each day how many messages of Order Completed were sent, and how many Segment
+// received. The function that counts them reports whether that is known.
+func (r *Revenue) AddMessages(count func(day time.Time) (sent, received int, known bool)) {
+	for i, d := range r.Days {
+		if sent, received, known := count(d.Day); known {
+			r.Days[i].Messages = &DayMessages{sent, received}
+		}
+	}
 }
 
 // ReasonSum is a part of the difference of a day.

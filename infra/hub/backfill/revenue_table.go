@@ -55,13 +55,26 @@ func (o RevenueOrder) Why() string {
 	return strings.Join(texts, ", ")
 }
 
-// WriteDays writes the days as a table for a spreadsheet.
+// ReceivedText returns how many of the sent messages Segment received, or that it is not known.
+func (d RevenueDay) ReceivedText() string {
+	if d.Messages == nil {
+		return string(NotKnown)
+	}
+	return fmt.Sprintf("%d of %d", d.Messages.Received, d.Messages.Sent)
+}
+
+// WriteDays writes the days as a table for a spreadsheet. The numbers of messages are empty if it is
+// not known what Segment received.
 func (r *Revenue) WriteDays(w io.Writer) error {
 	table := csv.NewWriter(w)
-	_ = table.Write([]string{"day", "currency", "orders", "paid", "sent", "difference", "estimated_orders", "unknown_orders", "unknown_revenue", "reasons"}) // Error returns its error
+	_ = table.Write([]string{"day", "currency", "orders", "paid", "sent", "difference", "estimated_orders", "unknown_orders", "unknown_revenue", "reasons", "messages_sent", "messages_received"}) // Error returns its error
 	for _, d := range r.Days {
+		var sent, received string
+		if d.Messages != nil {
+			sent, received = strconv.Itoa(d.Messages.Sent), strconv.Itoa(d.Messages.Received)
+		}
 		_ = table.Write([]string{d.Day.Format(time.DateOnly), words.NoFormula(d.Currency), strconv.Itoa(d.Orders), d.Paid.String(), d.Sent.String(), d.Difference.String(),
-			strconv.Itoa(d.Estimated), strconv.Itoa(d.Unknown), d.UnknownRevenue.String(), d.Why()})
+			strconv.Itoa(d.Estimated), strconv.Itoa(d.Unknown), d.UnknownRevenue.String(), d.Why(), sent, received})
 	}
 	table.Flush()
 	return table.Error()

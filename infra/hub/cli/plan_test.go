@@ -67,9 +67,9 @@ func TestThePlanInSegmentIsCompared(t *testing.T) {
 		says  []string
 	}{
 		{"it accepts the messages, and a field that only the plan has is noted", []publicapitest.Object{planRule("Sold", fitting)}, nil, nil, exitDone,
-			[]string{`The tracking plan “Shop” (tp_`, `of the source “Commerce”`, "properties.coupon", "(is only in the plan: no sample has it)", "The plan accepts what the templates send."}},
+			[]string{`The tracking plan “Shop” (tp_`, `of the source “Commerce”`, "properties.coupon", "(is only in the plan: no message has it)", "The plan accepts what the templates send."}},
 		{"another type", []publicapitest.Object{planRule("Sold", `{"total": {"type": "string"}}`)}, nil, nil, exitFailed,
-			[]string{"Sold   properties.total  has the type number, but the plan wants string", "Segment flags such events: the schema settings of the source let them pass", "1 conflict with the plan"}},
+			[]string{"Sold   properties.total  has the type number, but the plan requires string", "Segment flags such events: the schema settings of the source let them pass", "1 violation of the plan"}},
 		{"an event that the plan does not have", []publicapitest.Object{planRule("Bought", fitting)}, nil, nil, exitFailed, []string{"Sold", "is not in the plan"}},
 		{"the source blocks events", []publicapitest.Object{planRule("Bought", fitting)}, func(_ string, api *publicapitest.Server) {
 			api.RemoveSource(api.Sources()[1].ID)
@@ -204,7 +204,7 @@ func TestAPushOfTemplatesSaysWhatItViolatesInThePlan(t *testing.T) {
 		says       string
 		not        string
 	}{
-		{"a violation", `{"total": {"type": "number"}}`, nil, "would be violated. Segment flags such events: the schema settings of the source let them pass.\n  Sold, properties.total: has the type string, but the plan wants number\n", ""},
+		{"a violation", `{"total": {"type": "number"}}`, nil, "would be violated. Segment flags such events: the schema settings of the source let them pass.\n  Sold, properties.total: has the type string, but the plan requires number\n", ""},
 		{"none", `{"total": {"type": "string"}}`, nil, "order-completed: The tracking plan “Shop” (tp_", "violated"},
 		{"Segment rejects the token", `{}`, func(_ *testing.T, _ string, api *publicapitest.Server) {
 			api.NotPermitted = []string{"/tracking-plans"}

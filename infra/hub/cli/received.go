@@ -32,8 +32,8 @@ says what to do. With --hours it lists the hours.
 What was sent is in the log lines of the deliveries, and for a backfill or a reconciliation
 in the list of what was sent from this machine. A message that was sent twice counts once,
 because Segment drops the second. The hour in progress is not compared. If Segment
-received more messages in that hour than were sent in it, the additional ones are late messages
-from earlier hours.
+received more messages in that hour than were sent in it, the additional ones are late
+messages from earlier hours.
 
 It needs a token of the Public API, which hub configure sets. Without a token it is not
 known what Segment received: Segment answers 200 even to a wrong write key.

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"commerce-segment/infra/hub/backfill"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
@@ -40,6 +42,10 @@ this machine; the last 30 minutes are left out, since their events may be on the
 What was sent is in the log line of each delivery. If the log has the delivery but not its
 revenue, as in lines of an earlier release, the revenue is that of the current template, and
 the order counts as estimated. Orders that were paid before the log begins are not known.
+
+If the store has a token of Segment's Public API, it also shows how many of the messages of Order
+Completed that were sent on the day Segment received, in all currencies. The table for a
+spreadsheet has them as messages_sent and messages_received, which are empty if they are not known.
 
 It sends nothing: hub reconcile --send sends the missing events.`,
 		Example: `  hub revenue --since 7d --prefix /commerce-segment
@@ -104,7 +110,22 @@ func readRevenue(cmd *cobra.Command, options revenueOptions) (*backfill.Revenue,
 	}
 	read, done := readCounter(cmd.ErrOrStderr(), "orders")
 	defer done()
-	return t.Revenue(cmd.Context(), since, until, known, t.Journal(""), read)
+	found, err := t.Revenue(cmd.Context(), since, until, known, t.Journal(""), read)
+	if err != nil || options.orders {
+		return found, err
+	}
+	if s.Deployment != nil {
+		here = s.Deployment.Logs()
+	}
+	r, err := received.Read(cmd.Context(), received.Options{Store: s, Log: here, Inbox: client.URL, Since: since, Until: until}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if !r.Known() && !r.NotAsked {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s\n", r.Says())
+	}
+	found.AddMessages(r.CompletedOrders)
+	return found, nil
 }
 
 // log returns the log of the hub on this machine, and a function that closes it. For a deployed
@@ -133,15 +154,27 @@ func printRevenue(w io.Writer, r *backfill.Revenue, options revenueOptions) erro
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Day.Format(time.DateOnly), chars.Line(o.ID), chars.Line(o.Currency), o.Paid, sentOf(o), o.Difference(), o.Why())
 		}
 	} else {
-		fmt.Fprintln(table, "DAY\tCURRENCY\tORDERS\tPAID\tSENT\tDIFFERENCE\tWHY")
-		for _, d := range r.Days {
-			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", d.Day.Format(time.DateOnly), chars.Line(d.Currency), d.Orders, d.Paid, d.SentText(), d.DifferenceText(), d.Why())
-		}
+		printRevenueDays(table, r.Days)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	return printRevenueNotes(w, r, options)
+}
+
+// printRevenueDays prints the days. It leaves out what Segment received if that is known of no day.
+func printRevenueDays(w io.Writer, days []backfill.RevenueDay) {
+	known := slices.ContainsFunc(days, func(d backfill.RevenueDay) bool { return d.Messages != nil })
+	ifKnown := func(text string) string {
+		if !known {
+			return ""
+		}
+		return text + "\t"
+	}
+	fmt.Fprintf(w, "DAY\tCURRENCY\tORDERS\tPAID\tSENT\tDIFFERENCE\t%sWHY\n", ifKnown("RECEIVED"))
+	for _, d := range days {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s%s\n", d.Day.Format(time.DateOnly), chars.Line(d.Currency), d.Orders, d.Paid, d.SentText(), d.DifferenceText(), ifKnown(d.ReceivedText()), d.Why())
+	}
 }
 
 // minuteFormat is the form of a time in a table, whose zone is printed above the table.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/commercetest"
+	"commerce-segment/infra/hub/received/receivedtest"
 )
 
 // addSale adds an order that was paid two days ago at noon: 120.00 with 20.00 tax in it. It
@@ -56,7 +57,7 @@ func TestRevenueExplainsTheDifferenceOfADay(t *testing.T) {
 		want  string
 	}{
 		{[]string{"--orders"}, fmt.Sprintf("%[1]s %[2]s EUR 120.00 100.00 20.00 tax 20.00\n%[1]s %[3]s EUR 1310.00 not known 1310.00 not known 1310.00\n", date, sent, lost)},
-		{[]string{"--csv"}, date + ",EUR,2,1430.00,100.00,1330.00,0,1,1290.00,\"not known 1310.00 (1 order, by the template 1290.00), tax 20.00 (1 order)\"\n"},
+		{[]string{"--csv"}, date + ",EUR,2,1430.00,100.00,1330.00,0,1,1290.00,\"not known 1310.00 (1 order, by the template 1290.00), tax 20.00 (1 order)\",,\n"},
 		{[]string{"--csv", "--orders"}, fmt.Sprintf("%[1]s,%[2]s,,EUR,120.00,100.00,20.00,log,tax 20.00\n%[1]s,%[3]s,,EUR,1310.00,0.00,1310.00,not known,not known 1310.00\n", date, sent, lost)},
 		{[]string{"--json"}, `"difference": 1330.00,`},
 		{[]string{"--until", date}, "No order was paid.\n"},
@@ -64,6 +65,33 @@ func TestRevenueExplainsTheDifferenceOfADay(t *testing.T) {
 		got := command(t, "", append([]string{"revenue", h.AddrFlag(), "--dir", h.Dir}, c.flags...)...)
 		if got.code != exitDone || !strings.Contains(unpadded(got.stdout), c.want) {
 			t.Errorf("with %v it prints\n%s%s\nwant\n%s", c.flags, unpadded(got.stdout), got.stderr, c.want)
+		}
+	}
+}
+
+// With a token of the Public API, a day has what Segment received of Order Completed.
+func TestRevenueShowsWhatSegmentReceivedOfADay(t *testing.T) {
+	shop := commercetest.Start(t)
+	var noon time.Time
+	dir := sentAndReceived(t, func(w *receivedtest.World) {
+		_, _, day := addSale(shop, 12000)
+		noon = day.Add(12 * time.Hour)
+		hours := int(w.At(0).Sub(noon) / time.Hour)
+		w.Lines = nil
+		w.Send(hours+40, receivedtest.Order, 1)
+		w.Send(hours, receivedtest.Order, 3)
+		w.Receive(hours, receivedtest.Order, 2)
+	})
+	connect(t, dir, shop, "")
+	for flag, want := range map[string]string{"": "DIFFERENCE RECEIVED WHY\n", "--csv": "reasons,messages_sent,messages_received\n", "--json": `"received": 2`} {
+		args := []string{"revenue", "--addr", "127.0.0.1:1", "--dir", dir}
+		if flag != "" {
+			args = append(args, flag)
+		}
+		got := command(t, "", args...)
+		row := map[string]string{"": " 2 of 3 ", "--csv": ",3,2\n", "--json": `"sent": 3,`}[flag]
+		if out := unpadded(got.stdout); got.code != exitDone || !strings.Contains(out, want) || !strings.Contains(out, row) {
+			t.Errorf("with %q it prints\n%s%s\nwant %q and %q", flag, got.stdout, got.stderr, want, row)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func TestConfigureLooksUpTheWriteKey(t *testing.T) {
 	}{
 		{"a key that no source has", "PLANTED-wrong-key", "", nil, exitFailed, "no source of the workspace “Stand-in” has the write key", shopKey},
 		{"a key that no source has, untested", "PLANTED-wrong-key", "", []string{"--untested"}, exitDone, "wrote segment/write-key", "PLANTED-wrong-key"},
-		{"the key of another source", "web-web-web-web", "", nil, exitDone, "The write key is that of the source “Web” (https://app.segment.com/stand-in/sources/web/overview)", "web-web-web-web"},
+		{"the key of another source", "web-web-web-web", "", nil, exitDone, "The write key belongs to the source “Web” (https://app.segment.com/stand-in/sources/web/overview)", "web-web-web-web"},
 		{"the key of a disabled source", "old-old-old-old", "", nil, exitDone, "is disabled: Segment drops the events", "old-old-old-old"},
 		{"a token that Segment rejects", "", "PLANTED-token", nil, exitFailed, "GET /: Segment answered 401", shopKey},
 		{"a token that cannot be one", "", "PLANTED token", nil, exitFailed, "it holds white space", shopKey},
@@ -76,7 +76,7 @@ func TestSourcesShowsWhichOneTheStoreUses(t *testing.T) {
 			t.Errorf("no line %q in\n%s", line, got.stdout)
 		}
 	}
-	if !strings.Contains(got.stderr, "The write key is that of the source “Shop”") || strings.Contains(got.stdout+got.stderr, "PLANTED") {
+	if !strings.Contains(got.stderr, "The write key belongs to the source “Shop”") || strings.Contains(got.stdout+got.stderr, "PLANTED") {
 		t.Errorf("it says %s", got.stderr)
 	}
 	server.NotSourceAdmin = true
@@ -94,7 +94,7 @@ func TestSourcesShowsWhichOneTheStoreUses(t *testing.T) {
 
 func TestSourcesCreateSavesTheKeyOnlyIfItIsAsked(t *testing.T) {
 	server, dir := inSegment(t)
-	if got := succeeds(t, "sources", "create", "Elastic Path", "--dir", dir); !strings.Contains(got.stdout, "Created the source “Elastic Path”.\nThe store does not use it") {
+	if got := succeeds(t, "sources", "create", "Elastic Path", "--dir", dir); !strings.Contains(got.stdout, "Created the source “Elastic Path”.\nThe store does not use the source") {
 		t.Errorf("it says\n%s", got.stdout)
 	}
 	if got := parametersIn(t, dir)[settings.SegmentWriteKey]; got != shopKey {

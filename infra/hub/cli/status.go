@@ -8,8 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
@@ -36,6 +38,9 @@ func newStatus() *cobra.Command {
 		Long: `status says whether the store works, and if not, what is wrong, since when and what to do.
 It asks the hub that runs on this machine, or with --prefix it reads the queues, the
 settings and the functions' logs on AWS. The console's Overview shows the same.
+
+If the store has a token of Segment's Public API, the findings of hub received about the last 24
+hours are among the problems. With --prefix it then reads the logs twice.
 
 Exit codes: 0 the store works; 1 it is degraded: events are late, or need attention; 2 it is
 broken: events are not accepted or not delivered, or the hub does not answer.`,
@@ -95,7 +100,25 @@ func (o statusOptions) ask(ctx context.Context) (health.Judgement, error) {
 	if err != nil {
 		return health.Judgement{}, err
 	}
-	return health.Source{Store: s, Log: s.Deployment.Logs()}.Judge(ctx, time.Now()), nil
+	return judgeWithReceived(ctx, s, s.Deployment.Logs()), nil
+}
+
+// receivedWithin limits the time in which what was sent is compared with what Segment received.
+const receivedWithin = time.Minute
+
+// judgeWithReceived judges a store that no hub runs, also by what Segment received in the last 24
+// hours.
+func judgeWithReceived(ctx context.Context, s store.Store, log executions.Log) health.Judgement {
+	now := time.Now()
+	return health.Source{Store: s, Log: log, Received: func() *received.Report {
+		ctx, cancel := context.WithTimeout(ctx, receivedWithin)
+		defer cancel()
+		r, err := received.Read(ctx, received.Options{Store: s, Log: log, Since: now.Add(-24 * time.Hour)}, now)
+		if err != nil {
+			return nil // the log cannot be read, which is a problem already
+		}
+		return r
+	}}.Judge(ctx, now)
 }
 
 // print prints a judgement. How many events there are is printed only if it is known.

@@ -3,11 +3,16 @@ package cli
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
+	"commerce-segment/infra/hub/executions"
+	"commerce-segment/infra/hub/health"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/local"
+	"commerce-segment/infra/hub/received/receivedtest"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/settings"
 )
 
@@ -33,6 +38,25 @@ func TestEveryViewSaysThatSegmentFails(t *testing.T) {
 		if got.code != exitDegraded || !strings.Contains(got.stdout, says) {
 			t.Errorf("hub %v exits %d, want %d: %s%s", args, got.code, exitDegraded, got.stdout, got.stderr)
 		}
+	}
+}
+
+// The verdict on a deployed store must not be better than that of hub received.
+func TestADeployedStoreIsAlsoJudgedByWhatSegmentReceived(t *testing.T) {
+	for _, test := range receivedtest.Cases {
+		t.Run(test.Name, func(t *testing.T) {
+			s, err := store.Open(t.Context(), store.Location{Dir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := receivedtest.New(t, s)
+			test.Make(w)
+			j := judgeWithReceived(t.Context(), s, executions.Memory{List: executions.Of(w.Lines)})
+			says := slices.ContainsFunc(j.Problems, func(p health.Problem) bool { return strings.Contains(p.Says, test.Says) })
+			if says != (test.Severity != "") {
+				t.Errorf("the problems are %+v, want %q", j.Problems, test.Says)
+			}
+		})
 	}
 }
 

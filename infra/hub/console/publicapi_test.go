@@ -34,11 +34,11 @@ func TestConnectionsShowsTheSourceOfTheWriteKey(t *testing.T) {
 		saysNot string
 	}{
 		{"a source has it", func(*publicapitest.Server, map[string]string) {},
-			[]string{`class="notice settled" role="status"`, "is that of the source “Shop”", `href="https://app.segment.com/stand-in/sources/shop/overview"`, "and no longer to Shop"}, ""},
+			[]string{`class="notice settled" role="status"`, "belongs to the source “Shop”", `href="https://app.segment.com/stand-in/sources/shop/overview"`, "and no longer to Shop"}, ""},
 		{"the source was deleted", func(s *publicapitest.Server, _ map[string]string) { s.RemoveSource("shop") },
 			[]string{`class="alert" role="status"`, "No source of the workspace", "hub sources create NAME"}, "Open Shop"},
 		{"the token may not see keys", func(s *publicapitest.Server, _ map[string]string) { s.NotSourceAdmin = true },
-			[]string{`class="hint" role="status"`, "may not see the write keys of 1 source"}, "Open Shop"},
+			[]string{`class="hint" role="status"`, "cannot see the write keys of 1 source"}, "Open Shop"},
 		{"Segment rejects the token", func(s *publicapitest.Server, _ map[string]string) { s.NotPermitted = []string{"/"} },
 			[]string{`class="hint" role="status"`, "Segment could not be asked", "Segment answered 401"}, ""},
 		{"the token is for another host", func(_ *publicapitest.Server, set map[string]string) { set[settings.SegmentAPIHost] = publicapi.EUHost },
@@ -70,7 +70,7 @@ func TestATokenIsTestedBeforeItIsSaved(t *testing.T) {
 		says        string
 		saved       bool
 	}{
-		{"a token of the workspace", publicapitest.Token, 200, "The write key is that of the source “Shop”", true},
+		{"a token of the workspace", publicapitest.Token, 200, "The write key belongs to the source “Shop”", true},
 		{"a token that Segment rejects", "PLANTED-token", 422, "Nothing was saved", false},
 		{"a token with a space", "PLANTED token", 422, "it holds white space", false},
 		{"no token", "", 422, "required", false},
@@ -126,7 +126,7 @@ func TestTheSegmentFormLooksUpTheWriteKey(t *testing.T) {
 		says      string
 	}{
 		{"a key that no source has", "PLANTED-wrong-key", 422, `id="write_key-wrong">no source of the workspace`},
-		{"the key of another source", "web-web-web-web", 200, "The write key is that of the source “Web”"},
+		{"the key of another source", "web-web-web-web", 200, "The write key belongs to the source “Web”"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, set := inSegment(t)

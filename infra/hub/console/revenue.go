@@ -12,7 +12,6 @@ import (
 	"commerce-segment/infra/hub/backfill"
 	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/store"
-	"commerce-segment/shared/tracking"
 )
 
 // revenueJob is the comparison of revenues, and the result of the last one.
@@ -37,16 +36,6 @@ func (f revenueFound) Destination() string { return f.opened.Destination }
 
 // Received reports whether it is known what Segment received.
 func (f revenueFound) Received() bool { return f.received != nil && f.received.Known() }
-
-// ReceivedOn returns how many messages of Order Completed were sent on a day, and how many Segment
-// received; nil if that is not known.
-func (f revenueFound) ReceivedOn(d backfill.RevenueDay) *received.Day {
-	day, known := f.received.Days(tracking.OrderCompleted, f.Since.Location())[d.Day.Format(time.DateOnly)]
-	if !known {
-		return nil
-	}
-	return &day
-}
 
 // Begins returns when the log begins, in the time zone of the days.
 func (f revenueFound) Begins() time.Time { return f.LogBegins.In(f.Since.Location()) }
@@ -166,6 +155,7 @@ func (c *Console) compareRevenue(w http.ResponseWriter, r *http.Request) {
 		}
 		if err == nil {
 			found.received = c.readReceived(ctx, since, until)
+			found.Revenue.AddMessages(found.received.CompletedOrders)
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -72,7 +72,7 @@ func TestTheDifferenceOfADayIsExplainedAndWhatIsMissingIsSent(t *testing.T) {
 	_, csv := s.get("/revenue.csv?of=orders")
 	wants(t, csv, date+","+first+",,EUR,120.00,100.00,20.00,log,tax 20.00\n")
 	_, csv = s.get("/revenue.csv?of=days")
-	wants(t, csv, date+",EUR,2,240.00,100.00,140.00,0,0,0,\"missing 120.00 (1 order), tax 20.00 (1 order)\"\n")
+	wants(t, csv, date+",EUR,2,240.00,100.00,140.00,0,0,0,\"missing 120.00 (1 order), tax 20.00 (1 order)\",,\n")
 
 	if status, _ := s.post("/revenue/send", url.Values{"found": {"an-older-result"}}); status != http.StatusConflict || s.sent() != 0 {
 		t.Errorf("for another result it answers %d, and sends %d messages", status, s.sent())

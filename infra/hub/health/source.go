@@ -19,8 +19,8 @@ type Source struct {
 	Store store.Store
 	// Log has the executions. Without it, what became of the webhooks is not judged.
 	Log executions.Log
-	// Received returns the latest comparison of what was sent to Segment with what it received. It
-	// returns at once; nil if there is none. Without it that is not judged.
+	// Received returns the latest comparison of what was sent to Segment with what it received; nil if
+	// there is none. Without it that is not judged.
 	Received func() *received.Report
 	// Hub is the hub that runs the store on this machine, if it is in this process.
 	Hub Hub

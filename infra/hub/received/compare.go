@@ -122,7 +122,7 @@ func (c comparison) capFirstHour(ours []Event) {
 	}
 }
 
-// endBeforeLag ends the period where Segment shows nothing any more although messages were sent.
+// endBeforeLag ends the period where Segment no longer shows messages although some were sent.
 func (c comparison) endBeforeLag() {
 	end := c.Since
 	for _, shown := range []map[EventHour]int{c.fromSegment.Volume, c.fromSegment.Overview} {

@@ -99,23 +99,16 @@ type Report struct {
 // Known reports whether it is known what Segment received.
 func (r Report) Known() bool { return r.Unknown == "" }
 
-// Day is what was sent and received of a tracking on a day.
-type Day struct{ Sent, Received int }
-
-// Days returns what was sent and received of a tracking on each day of a time zone, by its date. It
-// has no events whose names are not in the log: what was received of those is not known.
-func (r Report) Days(t tracking.Tracking, in *time.Location) map[string]Day {
-	days := map[string]Day{}
+// CompletedOrders returns how many messages of Order Completed were sent on a day in its time zone,
+// and how many Segment received. That is not known of events whose names are not in the log.
+func (r Report) CompletedOrders(day time.Time) (sent, received int, known bool) {
 	for _, row := range r.Rows {
-		if row.hasName() && slices.Contains(r.byTracking[t.Name], row.Event) {
-			date := row.Hour.In(in).Format(time.DateOnly)
-			day := days[date]
-			day.Sent += row.distinct()
-			day.Received += row.Received
-			days[date] = day
+		isOnDay := row.Hour.In(day.Location()).Format(time.DateOnly) == day.Format(time.DateOnly)
+		if isOnDay && row.hasName() && slices.Contains(r.byTracking[tracking.OrderCompleted.Name], row.Event) {
+			sent, received, known = sent+row.distinct(), received+row.Received, true
 		}
 	}
-	return days
+	return sent, received, known
 }
 
 // Severity is how bad a finding is.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/publicapitest"
 	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/settings"
@@ -22,6 +23,24 @@ func clientOf(t *testing.T, server *publicapitest.Server) *publicapi.Client {
 	return client
 }
 
+// The operator of a store without a key must not be told that its key is wrong.
+func TestAStoreWithoutTheKeyOfASourceIsNotSaidToHaveAWrongOne(t *testing.T) {
+	server := publicapitest.Start(t)
+	server.AddSource(publicapitest.Source{Slug: "shop", WriteKeys: []string{"", store.InboxKeyPrefix + "x"}})
+	for _, key := range []string{"", store.InboxKeyPrefix + "x"} {
+		l, err := LookUp(t.Context(), clientOf(t, server), key)
+		if err != nil || !l.NoKey || l.Source != nil || l.NoSourceHasKey() || l.EventsAreDropped() {
+			t.Errorf("%q: %v, %+v", key, err, l)
+		}
+		if want := "the store has no write key of a source. The token belongs to the workspace “Stand-in”, which has 1 source"; l.Says() != want {
+			t.Errorf("%q: it says %q", key, l.Says())
+		}
+		if do := l.WhatToDo(" --dir x"); !strings.Contains(do, "hub configure --dir x") {
+			t.Errorf("%q: what to do is %q", key, do)
+		}
+	}
+}
+
 func TestAWriteKeyIsLookedUp(t *testing.T) {
 	shop := publicapitest.Source{Slug: "shop", Name: "Shop", WriteKeys: []string{"another-key", "the-write-key"}}
 	disabled := shop
@@ -34,12 +53,12 @@ func TestAWriteKeyIsLookedUp(t *testing.T) {
 		says, do         string
 	}{
 		{"a source has it", []publicapitest.Source{{Slug: "other", WriteKeys: []string{"x"}}, shop}, false, false, false,
-			"is that of the source “Shop” (https://app.segment.com/stand-in/sources/shop/overview) of the workspace “Stand-in”", ""},
+			"belongs to the source “Shop” (https://app.segment.com/stand-in/sources/shop/overview) in the workspace “Stand-in”", ""},
 		{"a source has it that is disabled", []publicapitest.Source{disabled}, false, false, true, "which is disabled: Segment drops the events", "enable the source"},
 		{"no source has it", []publicapitest.Source{{Slug: "other", WriteKeys: []string{"x"}}}, false, true, true, "no source of the workspace “Stand-in” has the write key", "hub configure --dir x"},
 		{"there is no source", nil, false, true, true, "no source of", "hub sources create NAME --dir x"},
 		{"the token may not see keys", []publicapitest.Source{shop, {Slug: "other", WriteKeys: []string{"x"}}}, true, false, false,
-			"may not see the write keys of 2 sources", "Source Admin"},
+			"cannot see the write keys of 2 sources", "Source Admin"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := publicapitest.Start(t)
@@ -79,7 +98,7 @@ func TestAKeyIsVerifiedBeforeItIsWritten(t *testing.T) {
 		says, err       string
 	}{
 		{"without a token nothing is asked", nil, map[string]string{settings.SegmentWriteKey: wrong}, "", ""},
-		{"a new token with the right key", map[string]string{settings.SegmentWriteKey: key}, map[string]string{settings.SegmentAPIToken: "token"}, "The write key is that of the source “Shop”", ""},
+		{"a new token with the right key", map[string]string{settings.SegmentWriteKey: key}, map[string]string{settings.SegmentAPIToken: "token"}, "The write key belongs to the source “Shop”", ""},
 		{"a new token with a key that is wrong already", map[string]string{settings.SegmentWriteKey: wrong}, map[string]string{settings.SegmentAPIToken: "token"}, "No source of the workspace", ""},
 		{"a new token before there is a key", nil, map[string]string{settings.SegmentAPIToken: "token"}, "the workspace “Stand-in”, which has 1 source", ""},
 		{"a new token with the key of an inbox", map[string]string{settings.SegmentWriteKey: "inbox_x"}, map[string]string{settings.SegmentAPIToken: "token"}, "which has 1 source", ""},

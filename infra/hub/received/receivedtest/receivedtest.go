@@ -115,7 +115,7 @@ var Cases = []Case{
 		w.Receive(2, Order, 4)
 		w.Send(1, Order, 3)
 		w.Receive(1, Order, 3)
-	}, "note", "and 3 messages were sent since then. That is not judged yet: its figures may be late."},
+	}, "note", "and 3 messages were sent since then. Segment's counts may be late, so these hours are not compared yet."},
 	{"a wrong key", func(w *World) {
 		w.Set(settings.SegmentWriteKey, "wk-of-nothing")
 		w.Send(3, Order, 4)

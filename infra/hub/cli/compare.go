@@ -59,7 +59,8 @@ Messages are paired by event and order: names that differ only in case, spaces o
 same event. The order is properties.order_id, or if there is none checkout_id, transaction_id or
 id. Other calls are paired by userId. Of several messages of an order, as for its updates, those
 nearest in time are paired, if they are within a day. If several match equally well, none of
-them is paired. A message without an id is not paired, and a messageId is never compared.
+them is paired. A message without an id is not paired, nor are over 10,000 messages of an event
+with the same id. A messageId is never compared.
 
 Our messages from before the first or after the last message of FILE are left out. Each side can
 have up to a million messages. Temporary files take as much space as the messages.`,

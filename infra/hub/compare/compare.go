@@ -22,6 +22,9 @@ import (
 // MaxMessages is the largest number of messages of a side that are compared.
 const MaxMessages = 1_000_000
 
+// maxOfKey is the largest number of messages of a key that are paired: they are in memory together.
+const maxOfKey = 10_000
+
 // maxExamples is how many ids of orders a difference has.
 const maxExamples = 5
 
@@ -136,10 +139,14 @@ func (s *Set) add(ctx context.Context, side byte, messages Messages, count func(
 		if n++; n > MaxMessages {
 			return fmt.Errorf("there are over %d messages: compare a shorter period", MaxMessages)
 		}
+		count(m)
+		if m.id == "" {
+			s.addUnpaired(sideMessage{side, m}, NoID)
+			continue
+		}
 		if err := s.parts.add(side, m); err != nil {
 			return fmt.Errorf("writing a temporary file: %w", err)
 		}
-		count(m)
 	}
 	return nil
 }
@@ -157,36 +164,65 @@ func (s *Set) Compare(ctx context.Context, id string) (*Comparison, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		byKey, err := s.parts.read(i)
-		if err != nil {
+		if err := s.comparePart(i, id); err != nil {
 			return nil, fmt.Errorf("reading a temporary file: %w", err)
-		}
-		for _, key := range slices.Sorted(maps.Keys(byKey)) {
-			s.compare(*byKey[key], id)
 		}
 	}
 	s.finish()
 	return &s.Comparison, nil
 }
 
-// compare compares the messages of a key.
-func (s *Set) compare(both keyMessages, id string) {
+// comparePart compares the messages of a file.
+func (s *Set) comparePart(i int, id string) error {
+	byKey := map[string]*keyMessages{}
+	for m, err := range s.parts.read(i) {
+		if err != nil {
+			return err
+		}
+		both := byKey[m.key()]
+		if both == nil {
+			both = &keyMessages{}
+			byKey[m.key()] = both
+		}
+		if both.tooMany {
+			s.addUnpaired(m, TooMany)
+			continue
+		}
+		both.messages = append(both.messages, m)
+		if len(both.messages) > maxOfKey {
+			for _, m := range both.messages {
+				s.addUnpaired(m, TooMany)
+			}
+			*both = keyMessages{tooMany: true}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		if !byKey[key].tooMany {
+			s.compareKey(byKey[key].messages, id)
+		}
+	}
+	return nil
+}
+
+// keyMessages are the messages with the same key. They are left out if there are too many.
+type keyMessages struct {
+	messages []sideMessage
+	tooMany  bool
+}
+
+// compareKey compares the messages of a key.
+func (s *Set) compareKey(messages []sideMessage, id string) {
 	var e *Event
-	for _, m := range both.ours {
-		e = s.event(m)
-		e.Ours++
-		e.Name = m.name // theirs may be written in another way
+	var theirs, ours []Message
+	for _, m := range messages {
+		e = s.countOf(m)
+		if m.side == theirSide {
+			theirs = append(theirs, m.Message)
+		} else {
+			ours = append(ours, m.Message)
+		}
 	}
-	for _, m := range both.theirs {
-		e = s.event(m)
-		e.Theirs++
-	}
-	if first := slices.Concat(both.theirs, both.ours)[0]; first.id == "" {
-		e.NotPaired += len(both.theirs) + len(both.ours)
-		s.addOneSided(pairs{unclearTheirs: both.theirs, unclearOurs: both.ours}, NoID)
-		return
-	}
-	p := pair(both.theirs, both.ours)
+	p := pair(theirs, ours)
 	inPeriod := p.onlyOurs[:0]
 	for _, m := range p.onlyOurs {
 		if m.time.Before(s.Since) || m.time.After(s.Until) {
@@ -201,29 +237,40 @@ func (s *Set) compare(both keyMessages, id string) {
 	e.OnlyOurs += len(p.onlyOurs)
 	e.Repeated += len(p.repeated) + len(p.copies)
 	e.NotPaired += len(p.unclearTheirs) + len(p.unclearOurs)
-	s.addOneSided(p, Unclear)
+	s.addOneSided(p)
 	for _, two := range p.paired {
 		s.addPair(e, two[0], two[1], id)
 	}
 }
 
-// addOneSided adds the messages that are in no pair. unclear is the kind of those that could not be
-// paired. Copies are not in the revenue, because Segment drops them.
-func (s *Set) addOneSided(p pairs, unclear Kind) {
+// addOneSided adds the messages that are in no pair. Copies are not in the revenue, because Segment
+// drops them.
+func (s *Set) addOneSided(p pairs) {
 	for _, m := range p.copies {
 		s.countMessage(Copy, m)
 	}
-	for kind, messages := range map[Kind][]Message{OnlyTheirs: p.onlyTheirs, Repeated: p.repeated, unclear: p.unclearTheirs} {
+	for kind, messages := range map[Kind][]Message{OnlyTheirs: p.onlyTheirs, Repeated: p.repeated, Unclear: p.unclearTheirs} {
 		for _, m := range messages {
 			s.countMessage(kind, m)
 			s.revenues.addTheirs(m, kind)
 		}
 	}
-	for kind, messages := range map[Kind][]Message{OnlyOurs: p.onlyOurs, unclear: p.unclearOurs} {
+	for kind, messages := range map[Kind][]Message{OnlyOurs: p.onlyOurs, Unclear: p.unclearOurs} {
 		for _, m := range messages {
 			s.countMessage(kind, m)
 			s.revenues.addOurs(m, kind)
 		}
+	}
+}
+
+// addUnpaired adds a message that is not paired, and why.
+func (s *Set) addUnpaired(m sideMessage, why Kind) {
+	s.countOf(m).NotPaired++
+	s.countMessage(why, m.Message)
+	if m.side == theirSide {
+		s.revenues.addTheirs(m.Message, why)
+	} else {
+		s.revenues.addOurs(m.Message, why)
 	}
 }
 
@@ -246,13 +293,21 @@ func (s *Set) addPair(e *Event, theirs, ours Message, id string) {
 	}
 }
 
-// event returns the numbers of a message's event.
-func (s *Set) event(m Message) *Event {
+// countOf counts a message in the numbers of its event, and returns them.
+func (s *Set) countOf(m sideMessage) *Event {
 	name := normalized(m.name)
-	if s.events[name] == nil {
-		s.events[name] = &Event{Name: m.name}
+	e := s.events[name]
+	if e == nil {
+		e = &Event{Name: m.name}
+		s.events[name] = e
 	}
-	return s.events[name]
+	if m.side == theirSide {
+		e.Theirs++
+	} else {
+		e.Ours++
+		e.Name = m.name // theirs may be written in another way
+	}
+	return e
 }
 
 // countMessage counts a difference of a whole message.
@@ -267,7 +322,7 @@ func (s *Set) difference(kind Kind, field string, m Message) *Difference {
 		s.found[key] = d
 	}
 	d.Events++
-	if len(d.Examples) < maxExamples && m.id != "" {
+	if len(d.Examples) < maxExamples && m.id != "" && !slices.Contains(d.Examples, m.id) {
 		d.Examples = append(d.Examples, m.id)
 	}
 	return d

@@ -22,6 +22,7 @@ const (
 	Copy       Kind = "a copy with the same messageId in theirs"
 	Unclear    Kind = "not paired: several messages match"
 	NoID       Kind = "not paired: without an id"
+	TooMany    Kind = "not paired: too many messages with this id"
 	Named      Kind = "named differently"
 	Later      Kind = "later in theirs"
 	Earlier    Kind = "earlier in theirs"

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,39 +76,31 @@ func (p *parts) add(side byte, m Message) error {
 	return err
 }
 
-// keyMessages are the messages with the same key.
-type keyMessages struct{ theirs, ours []Message }
+// read iterates over the messages of a file, and their sides. It ends after an error.
+func (p *parts) read(i int) iter.Seq2[sideMessage, error] {
+	return func(yield func(sideMessage, error) bool) {
+		err := p.writers[i].Flush()
+		if err == nil {
+			_, err = p.files[i].Seek(0, io.SeekStart)
+		}
+		for in := bufio.NewReader(p.files[i]); err == nil; {
+			var line []byte
+			var m Message
+			if line, err = in.ReadBytes('\n'); err == nil {
+				m, err = Parse(line[1:])
+			}
+			if err == nil && !yield(sideMessage{line[0], m}, nil) {
+				return
+			}
+		}
+		if err != io.EOF {
+			yield(sideMessage{}, err)
+		}
+	}
+}
 
-// read returns the messages of a file by their keys.
-func (p *parts) read(i int) (map[string]*keyMessages, error) {
-	if err := p.writers[i].Flush(); err != nil {
-		return nil, err
-	}
-	if _, err := p.files[i].Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	byKey := map[string]*keyMessages{}
-	for in := bufio.NewReader(p.files[i]); ; {
-		line, err := in.ReadBytes('\n')
-		if err == io.EOF {
-			return byKey, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		m, err := Parse(line[1:])
-		if err != nil {
-			return nil, err
-		}
-		both := byKey[m.key()]
-		if both == nil {
-			both = &keyMessages{}
-			byKey[m.key()] = both
-		}
-		if line[0] == theirSide {
-			both.theirs = append(both.theirs, m)
-		} else {
-			both.ours = append(both.ours, m)
-		}
-	}
+// sideMessage is a message of a side.
+type sideMessage struct {
+	side byte
+	Message
 }

@@ -115,7 +115,10 @@ func judgeWithReceived(ctx context.Context, s store.Store, log executions.Log) h
 		defer cancel()
 		r, err := received.Read(ctx, received.Options{Store: s, Log: log, Since: now.Add(-24 * time.Hour)}, now)
 		if err != nil {
-			return nil // the log cannot be read, which is a problem already
+			r = &received.Report{Unknown: words.OneLine(err.Error())}
+		}
+		if !r.Known() && !r.NotAsked && len(r.Findings) == 0 {
+			r.Findings = []received.Finding{{Key: "unread", Severity: received.Note, Says: r.Says()}}
 		}
 		return r
 	}}.Judge(ctx, now)

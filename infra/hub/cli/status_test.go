@@ -60,6 +60,19 @@ func TestADeployedStoreIsAlsoJudgedByWhatSegmentReceived(t *testing.T) {
 	}
 }
 
+func TestADeployedStoreIsNotWorseBecauseSegmentDoesNotAnswer(t *testing.T) {
+	s, err := store.Open(t.Context(), store.Location{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := receivedtest.New(t, s)
+	w.Segment.NotPermitted = []string{"/"}
+	j := judgeWithReceived(t.Context(), s, executions.Memory{List: executions.Of(w.Lines)})
+	if len(j.Problems) != 1 || j.State != health.Working || !strings.Contains(j.Problems[0].Says, "What Segment received cannot be checked: GET /: Segment answered 401") {
+		t.Errorf("it is %s, and says %+v", j.State, j.Problems)
+	}
+}
+
 func TestStatusOfAHubThatDoesNotRun(t *testing.T) {
 	got := command(t, "", "status", "--dir", t.TempDir(), "--addr", "127.0.0.1:1")
 	if got.code != exitBroken || !strings.Contains(got.stdout, "nothing listens on 127.0.0.1:1") || !strings.Contains(got.stdout, "hub run --dir") {

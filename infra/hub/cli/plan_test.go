@@ -80,6 +80,9 @@ func TestThePlanInSegmentIsCompared(t *testing.T) {
 		{"a plan that does not exist", []publicapitest.Object{planRule("Sold", fitting)}, nil, []string{"--plan", "shop"}, exitTrouble, []string{`there is no tracking plan “shop”: the plans are “Shop” (tp_`, `“Web” (tp_`}},
 		{"a source without a plan", nil, nil, nil, exitTrouble, []string{`the source “Commerce”: no tracking plan is connected to it`, "hub plan push --name NAME --dir"}},
 		{"a token that sees no write keys", []publicapitest.Object{planRule("Sold", fitting)}, func(_ string, api *publicapitest.Server) { api.NotSourceAdmin = true }, nil, exitTrouble, []string{"Source Admin", "--plan"}},
+		{"no write key", nil, func(dir string, _ *publicapitest.Server) {
+			hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), "")
+		}, nil, exitTrouble, []string{"cannot find the tracking plan of the source, because the store has no write key of a source. ", "To fix it, copy the write key", "Or name the plan with --plan"}},
 		{"a token that sees no plans", nil, func(_ string, api *publicapitest.Server) { api.NotPermitted = []string{"/tracking-plans"} }, nil, exitTrouble, []string{"Segment answered 401"}},
 		{"no token", nil, func(dir string, _ *publicapitest.Server) {
 			hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentAPIToken), "")

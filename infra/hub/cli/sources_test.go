@@ -79,6 +79,11 @@ func TestSourcesShowsWhichOneTheStoreUses(t *testing.T) {
 	if !strings.Contains(got.stderr, "The write key belongs to the source “Shop”") || strings.Contains(got.stdout+got.stderr, "PLANTED") {
 		t.Errorf("it says %s", got.stderr)
 	}
+	hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), "")
+	if got = succeeds(t, "sources", "list", "--dir", dir); !strings.Contains(got.stderr, "The store has no write key of a source. The token belongs to the workspace “Stand-in”, which has 2 sources.") {
+		t.Errorf("without a key it says %s", got.stderr)
+	}
+	hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), shopKey)
 	server.NotSourceAdmin = true
 	if got = succeeds(t, "sources", "list", "--dir", dir); !strings.Contains(got.stdout, "key not visible") || !strings.Contains(got.stderr, "Source Admin") {
 		t.Errorf("without the role it says\n%s%s", got.stdout, got.stderr)

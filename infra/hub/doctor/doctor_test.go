@@ -108,11 +108,6 @@ func TestTheWorkspaceOfTheWriteKey(t *testing.T) {
 		{"its source was deleted", []publicapitest.Source{web}, nil, host, key, "fault", []string{"no source of the workspace", "hub configure --prefix /shop", "hub sources create NAME --prefix /shop"}},
 		{"its source is disabled", []publicapitest.Source{disabled}, nil, host, key, "fault", []string{"is disabled", "enable the source"}},
 		{"the token may not see keys", []publicapitest.Source{shop}, func(s *publicapitest.Server) { s.NotSourceAdmin = true }, host, key, "note", []string{"is not known", "Source Admin"}},
-		{"two sources send the same orders", []publicapitest.Source{shop, web}, func(s *publicapitest.Server) {
-			s.Received("shop", "track", "Order Completed", time.Now().Add(-time.Hour), 4)
-			s.Received("web", "track", "Order Completed", time.Now().Add(-time.Hour), 3)
-		}, host, key, "ok warning", []string{"“Shop” (4), “Web” (3)", "hub configure --disable order-completed --prefix /shop"}},
-		{"the token may not read volumes", []publicapitest.Source{shop}, func(s *publicapitest.Server) { s.NotPermitted = []string{"/events/volume"} }, host, key, "ok note", []string{"whether several sources send the same orders is not known"}},
 		{"the token was revoked", []publicapitest.Source{shop}, func(s *publicapitest.Server) { s.NotPermitted = []string{"/"} }, host, key, "warning", []string{"Segment answered 401", "hub configure --prefix /shop"}},
 		{"Segment has an internal error", []publicapitest.Source{shop}, func(s *publicapitest.Server) { s.Fail(publicapitest.Fault{Status: 500, Times: 9}) }, host, key, "warning", []string{"Segment answered 500"}},
 		{"the messages go to the inbox", []publicapitest.Source{shop}, nil, "", store.InboxKeyPrefix + "x", "", nil},
@@ -132,13 +127,84 @@ func TestTheWorkspaceOfTheWriteKey(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			l, err := workspace.LookUp(ctx, client, c.key)
-			finds(t, workspaceFindings(ctx, l, err, c.host != "", flag), c.states, c.says...)
+			finds(t, workspaceFindings(l, err, c.host != "", flag), c.states, c.says...)
 		})
 	}
 	none := fmt.Errorf("%w: set it", store.ErrNoAPIToken)
-	finds(t, workspaceFindings(t.Context(), workspace.Lookup{}, none, true, flag), "note", "cannot be checked without a token", "hub configure --prefix /shop")
-	finds(t, workspaceFindings(t.Context(), workspace.Lookup{}, none, false, flag), "")
-	finds(t, workspaceFindings(t.Context(), workspace.Lookup{}, errors.New("parameter segment/api-token: enter it again"), true, flag), "warning", "enter it again")
+	finds(t, workspaceFindings(workspace.Lookup{}, none, true, flag), "note", "cannot be checked without a token", "hub configure --prefix /shop")
+	finds(t, workspaceFindings(workspace.Lookup{}, none, false, flag), "")
+	finds(t, workspaceFindings(workspace.Lookup{}, errors.New("parameter segment/api-token: enter it again"), true, flag), "warning", "enter it again")
+}
+
+// A template may send another name than that of its tracking. Without the right name, a double count
+// would look like none.
+func TestSourcesThatSendTheSameOrders(t *testing.T) {
+	both := func(event string) func(*publicapitest.Server) {
+		return func(s *publicapitest.Server) {
+			s.Received("shop", "track", event, time.Now().Add(-time.Hour), 4)
+			s.Received("web", "track", event, time.Now().Add(-time.Hour), 3)
+		}
+	}
+	const total = `, "properties": {"total": 1}}`
+	const computed = "is not known for all events: the template of order-completed computes the name of an event"
+	for _, c := range []struct {
+		name    string
+		source  string
+		prepare func(*publicapitest.Server)
+		states  string
+		says    []string
+	}{
+		{"the default name", templates.Default(tracking.OrderCompleted.Name), both("Order Completed"), "warning",
+			[]string{"2 sources sent Order Completed in", "“Shop” (4), “Web” (3)", "hub configure --disable order-completed --prefix /shop"}},
+		{"another name", `{"event": "Purchase"` + total, both("Purchase"), "warning", []string{"2 sources sent Purchase in", "“Shop” (4), “Web” (3)"}},
+		{"others send a name that this store does not", `{"event": "Purchase"` + total, both("Order Completed"), "", nil},
+		{"one name is computed", `[{"event": "Purchase"` + total + `, {"event": "Order of " & payload.data.id` + total + `]`, both("Purchase"), "note warning",
+			[]string{computed, "2 sources sent Purchase in"}},
+		{"all names are computed", `{"event": "Order of " & payload.data.id` + total, both("Product Viewed"), "note", []string{computed}},
+		{"it writes no event", `{"type": "identify", "userId": "u", "traits": {"a": 1}}`, both("Product Viewed"), "note", []string{"writes no event for the bundled samples"}},
+		{"it fails", `$error("no")`, both("Product Viewed"), "note", []string{"whether several sources send the same orders is not known: "}},
+		{"the token may not read volumes", templates.Default(tracking.OrderCompleted.Name), func(s *publicapitest.Server) { s.NotPermitted = []string{"/events/volume"} }, "note",
+			[]string{"whether several sources send the same orders is not known: "}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := publicapitest.Start(t)
+			server.AddSource(publicapitest.Source{ID: "shop", Slug: "shop", Name: "Shop"})
+			server.AddSource(publicapitest.Source{ID: "web", Slug: "web", Name: "Web"})
+			c.prepare(server)
+			client, err := publicapi.NewClient(publicapi.Credentials{URL: server.URL, Token: publicapitest.Token}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, err := workspace.LookUp(t.Context(), client, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			finds(t, doubleCountFindings(t.Context(), l, c.source, flag), c.states, c.says...)
+		})
+	}
+}
+
+func TestTheDoubleCountIsThatOfTheTemplateOfTheStore(t *testing.T) {
+	server := publicapitest.Start(t)
+	for _, id := range []string{"shop", "web"} {
+		server.AddSource(publicapitest.Source{ID: id, Slug: id, WriteKeys: []string{id + "-key"}})
+		server.Received(id, "track", "Purchase", time.Now().Add(-time.Hour), 4)
+	}
+	directory, err := store.SetUpDirectory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := store.InDirectory(directory)
+	for name, value := range map[string]string{
+		settings.SegmentHost: settings.DefaultHost, settings.SegmentWriteKey: "shop-key",
+		settings.SegmentAPIHost: server.URL, settings.SegmentAPIToken: settings.BindSecret(server.URL, publicapitest.Token),
+		settings.Template(tracking.OrderCompleted): `{"event": "Purchase", "properties": {"total": 1}}`,
+	} {
+		if err := s.Put(t.Context(), name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finds(t, Patient{Store: s}.segment(t.Context()), "ok ok warning", "2 sources sent Purchase in")
 }
 
 func TestCommerce(t *testing.T) {

@@ -6,10 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/forecast"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/infra/hub/workspace"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
 )
 
 func (p Patient) segment(ctx context.Context) []Finding {
@@ -23,7 +25,15 @@ func (p Patient) segment(ctx context.Context) []Finding {
 	}
 	key, flag := strings.TrimSpace(values[settings.SegmentWriteKey]), p.Store.Flag()
 	l, err := workspace.Of(ctx, p.Store)
-	return append(segmentFindings(host, key, flag), workspaceFindings(ctx, l, err, host != "" && store.IsSourceKey(key), flag)...)
+	found := append(segmentFindings(host, key, flag), workspaceFindings(l, err, host != "" && store.IsSourceKey(key), flag)...)
+	if err != nil {
+		return found
+	}
+	template, err := p.Store.Template(ctx, tracking.OrderCompleted)
+	if err != nil {
+		return append(found, unknown(err)...)
+	}
+	return append(found, doubleCountFindings(ctx, l, template.Source, flag)...)
 }
 
 // segmentRegions maps the hosts of Segment to the regions of a workspace.
@@ -52,10 +62,9 @@ func segmentFindings(host, key, flag string) []Finding {
 	}
 }
 
-// workspaceFindings says what Segment's Public API knows of the write key, and whether several
-// sources send the same orders. The error is why the key was not looked up. sends reports whether the
-// store sends to Segment.
-func workspaceFindings(ctx context.Context, l workspace.Lookup, err error, sends bool, flag string) []Finding {
+// workspaceFindings says what Segment's Public API knows of the write key. The error is why the key was
+// not looked up. sends reports whether the store sends to Segment.
+func workspaceFindings(l workspace.Lookup, err error, sends bool, flag string) []Finding {
 	switch {
 	case errors.Is(err, store.ErrNoAPIToken) && !sends:
 		return nil // segmentFindings has said what to do first
@@ -66,16 +75,34 @@ func workspaceFindings(ctx context.Context, l workspace.Lookup, err error, sends
 		return []Finding{{State: Warning, Says: "Segment's Public API cannot be asked: " + words.OneLine(err.Error()),
 			Do: "if the token was revoked or is for another host, set another one: hub configure" + flag}}
 	}
-	var found []Finding
-	if sends {
-		found = append(found, lookupFinding(l, flag))
+	if !sends {
+		return nil
 	}
-	sources, err := l.OrderSources(ctx, time.Now())
+	return []Finding{lookupFinding(l, flag)}
+}
+
+// doubleCountFindings says whether several sources send the events that the template of
+// order-completed sends.
+func doubleCountFindings(ctx context.Context, l workspace.Lookup, source, flag string) (found []Finding) {
+	const notKnown = "whether several sources send the same orders is not known"
+	names, err := forecast.EventNamesOf(ctx, tracking.OrderCompleted, source)
 	switch {
 	case err != nil:
-		found = append(found, Finding{State: Note, Says: "whether several sources send the same orders is not known: " + words.OneLine(err.Error())})
+		return []Finding{{State: Note, Says: notKnown + ": " + words.OneLine(err.Error())}}
+	case names.Computed:
+		found = append(found, Finding{State: Note, Says: notKnown + " for all events: the template of order-completed computes the name of an event"})
+	case len(names.Known) == 0:
+		return []Finding{{State: Note, Says: notKnown + ": the template of order-completed writes no event for the bundled samples"}}
+	}
+	if len(names.Known) == 0 {
+		return found
+	}
+	sources, err := l.OrderSources(ctx, names.Known, time.Now())
+	switch {
+	case err != nil:
+		found = append(found, Finding{State: Note, Says: notKnown + ": " + words.OneLine(err.Error())})
 	case len(sources) > 1:
-		found = append(found, Finding{State: Warning, Says: workspace.DescribeDoubleCount(sources),
+		found = append(found, Finding{State: Warning, Says: workspace.DescribeDoubleCount(names.Known, sources),
 			Do: "if they are orders of the same shop, send the event from one of them only: disable order-completed here with hub configure --disable order-completed" + flag +
 				", remove it from the other source, or filter it in front of the destination in Segment"})
 	}

@@ -1,6 +1,8 @@
 package forecast_test
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,5 +42,28 @@ func TestAComparisonSaysWhatAChangeDoes(t *testing.T) {
 	// An event that failed before the change is no reason to stop it.
 	if got := forecast.Compare(t.Context(), tracking.OrderCompleted, `{"event": ""}`, `{"event": ""}/* again */`, events); got.Bad() {
 		t.Errorf("a template that failed before is bad: %s", got.Says())
+	}
+}
+
+func TestTheNamesOfTheEventsOfATemplate(t *testing.T) {
+	for name, c := range map[string]struct {
+		source string
+		want   forecast.EventNames
+		fails  bool
+	}{
+		"each once, sorted":          {source: `[{"event": "B"}, {"event": "A"}, {"event": "B"}]`, want: forecast.EventNames{Known: []string{"A", "B"}}},
+		"a name of the event's data": {source: `[{"event": "A"}, {"event": "Order " & payload.data.id}]`, want: forecast.EventNames{Known: []string{"A"}, Computed: true}},
+		"too many names":             {source: `$map([1..30], function($n) { {"event": $substring("abcdefghijklmnopqrstuvwxyzabcdefgh", $n, 2)} })`, want: forecast.EventNames{Known: strings.Split("bc cd de ef fg gh hi ij jk kl lm mn no op pq qr rs st tu uv", " "), Computed: true}},
+		"no track call":              {source: `{"type": "identify", "userId": "u", "traits": {"a": 1}}`},
+		"it fails for some samples":  {source: `payload.data.relationships.customer ? {"event": "A"} : $error("no")`, want: forecast.EventNames{Known: []string{"A"}}},
+		"it fails for all":           {source: `$error("no")`, fails: true},
+		"it does not compile":        {source: `{`, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := forecast.EventNamesOf(t.Context(), tracking.OrderCompleted, c.source)
+			if !reflect.DeepEqual(got, c.want) || (err != nil) != c.fails {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
 	}
 }

@@ -205,24 +205,27 @@ func TestEnabledSourcesThatSendTheSameOrdersAreFound(t *testing.T) {
 	web := server.AddSource(publicapitest.Source{Slug: "web", Name: "Web"})
 	old := server.AddSource(publicapitest.Source{Slug: "old", Disabled: true})
 	now := time.Now()
-	server.Received(shop, "track", "Order Completed", now.Add(-6*24*time.Hour), 5)
-	server.Received(web, "track", "Order Completed", now.Add(-9*24*time.Hour), 70) // too long ago
+	server.Received(shop, "track", "Purchase", now.Add(-6*24*time.Hour), 5)
+	server.Received(web, "track", "Purchase", now.Add(-9*24*time.Hour), 70) // too long ago
 	server.Received(web, "track", "Product Viewed", now.Add(-time.Hour), 900)
-	server.Received(old, "track", "Order Completed", now.Add(-time.Hour), 70)
-	server.Received("deleted", "track", "Order Completed", now.Add(-time.Hour), 70)
+	server.Received(web, "track", "Order Completed", now.Add(-time.Hour), 900) // not what the store sends
+	server.Received(old, "track", "Purchase", now.Add(-time.Hour), 70)
+	server.Received("deleted", "track", "Purchase", now.Add(-time.Hour), 70)
 	l, err := LookUp(t.Context(), clientOf(t, server), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if senders, err := l.OrderSources(t.Context(), now); err != nil || len(senders) != 1 || senders[0].Source.ID != shop {
-		t.Errorf("one source: %v, %+v", err, senders)
+	names := []string{"Paid", "Purchase"}
+	if sources, err := l.OrderSources(t.Context(), names, now); err != nil || len(sources) != 1 || sources[0].Source.ID != shop {
+		t.Errorf("one source: %v, %+v", err, sources)
 	}
-	server.Received(web, "track", "Order Completed", now.Add(-time.Hour), 7)
-	senders, err := l.OrderSources(t.Context(), now)
-	if err != nil || len(senders) != 2 {
-		t.Fatalf("%v, %+v", err, senders)
+	server.Received(web, "track", "Purchase", now.Add(-time.Hour), 4)
+	server.Received(web, "track", "Paid", now.Add(-time.Hour), 3)
+	sources, err := l.OrderSources(t.Context(), names, now)
+	if err != nil || len(sources) != 2 {
+		t.Fatalf("%v, %+v", err, sources)
 	}
-	if says := DescribeDoubleCount(senders); !strings.Contains(says, "2 sources sent Order Completed in the last 7 days: “Web” (7), “Shop” (5)") {
+	if says := DescribeDoubleCount(names, sources); !strings.Contains(says, "2 sources sent Paid or Purchase in the last 7 days: “Web” (7), “Shop” (5)") {
 		t.Error(says)
 	}
 }

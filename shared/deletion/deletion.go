@@ -9,9 +9,10 @@ package deletion
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,12 +20,43 @@ import (
 	"commerce-segment/shared/segment"
 )
 
-// The reasons of outcomes without an answer. With an answer the reason is "deletion_<status>".
+// NoToken is the reason of a deletion that waits for a token of Segment's Public API.
+const NoToken = "api_token_missing"
+
+// QuotaUsedUp is the reason of a deletion that Segment did not accept because of its limits: per
+// minute, and per month.
+const QuotaUsedUp = prefix + "429"
+
+// The reasons of outcomes with an answer are "deletion_<status>". The others are those without one.
 const (
-	reasonNoToken     = "api_token_missing"
-	reasonUnreachable = "deletion_unreachable"
-	reasonUnreadable  = "deletion_unreadable"
+	prefix            = "deletion_"
+	reasonUnreachable = prefix + "unreachable"
+	reasonUnreadable  = prefix + "unreadable"
 )
+
+// IsReason reports whether a reason is that of a deletion.
+func IsReason(reason string) bool { return reason == NoToken || strings.HasPrefix(reason, prefix) }
+
+// NeedsOperator reports whether the deletions that are retried for a reason wait until the operator
+// fixes something.
+func NeedsOperator(reason string) bool {
+	status, answered := statusOf(reason)
+	return reason == NoToken || answered && verdictOn(status).Operator
+}
+
+// IsRejection reports whether a reason means that Segment did not accept the contents of a request.
+// A wrong token or address is not the likely cause.
+func IsRejection(reason string) bool {
+	status, answered := statusOf(reason)
+	return answered && isRejection(status)
+}
+
+// statusOf returns the status of the answer that a reason is about.
+func statusOf(reason string) (status int, answered bool) {
+	text, found := strings.CutPrefix(reason, prefix)
+	status, err := strconv.Atoi(text)
+	return status, found && err == nil
+}
 
 // longestPause is the longest pause for which a request is not repeated, even if Segment asks for a
 // longer one: a quota is for a month.
@@ -51,12 +83,12 @@ func (c *Client) Close() {}
 //
 // All users with the same type of regulation are in one request. If Segment rejects it
 // because of its contents, each of them is in a request of its own, so that one that Segment
-// does not accept does not affect the others.
+// does not accept does not affect the others: see judgeRejections.
 func (c *Client) Deliver(ctx context.Context, to segment.Endpoint, messages []segment.Message) []segment.Outcome {
 	outcomes := make([]segment.Outcome, len(messages))
 	client, err := c.client(publicapi.Credentials{URL: to.APIHost, Token: to.APIToken})
 	if err != nil {
-		missing := segment.Outcome{Verdict: segment.Retry, Operator: true, Reason: reasonNoToken,
+		missing := segment.Outcome{Verdict: segment.Retry, Operator: true, Reason: NoToken,
 			Detail: "set segment/api-token to a token of Segment's Public API that may delete users, unless messages go to the inbox of a hub: then no deletion is requested: " + err.Error()}
 		return slices.Repeat([]segment.Outcome{missing}, len(messages))
 	}
@@ -73,6 +105,7 @@ func (c *Client) Deliver(ctx context.Context, to segment.Endpoint, messages []se
 		for part := range slices.Chunk(all, publicapi.MaxSubjects) {
 			request(ctx, client, kind, part, outcomes)
 		}
+		judgeRejections(all, outcomes)
 	}
 	return outcomes
 }
@@ -107,7 +140,7 @@ func request(ctx context.Context, client *publicapi.Client, kind publicapi.Regul
 	slices.Sort(ids)
 	regulation, err := client.CreateRegulation(ctx, kind, slices.Compact(ids))
 	outcome := outcomeOf(regulation, err)
-	if outcome.Verdict == segment.Fail && len(users) > 1 {
+	if isRejection(outcome.Status) && len(users) > 1 {
 		for _, u := range users {
 			request(ctx, client, kind, []user{u}, outcomes)
 		}
@@ -118,8 +151,23 @@ func request(ctx context.Context, client *publicapi.Client, kind publicapi.Regul
 	}
 }
 
-// outcomeOf returns the outcome of a request. As in segment.OutcomeOf, a wrong setting can cause some
-// statuses, and then the operator must act. 400 and 422 are about the users.
+// judgeRejections decides what a rejection of users means who have the same type of regulation.
+// Segment rejects one user whose id is not valid, and all of them while it replays data or if the
+// workspace may not use the type. So a message fails only if Segment accepted another user of the
+// same delivery. Otherwise it is retried until the operator fixes something, even if it is the only
+// one: a deletion must not be lost, because the law may require it.
+func judgeRejections(users []user, outcomes []segment.Outcome) {
+	if !slices.ContainsFunc(users, func(u user) bool { return outcomes[u.place].Verdict == segment.Delivered }) {
+		return
+	}
+	for _, u := range users {
+		if o := &outcomes[u.place]; isRejection(o.Status) {
+			o.Verdict, o.Operator = segment.Fail, false
+		}
+	}
+}
+
+// outcomeOf returns the outcome of a request.
 func outcomeOf(regulation string, err error) segment.Outcome {
 	var refused *publicapi.APIError
 	switch {
@@ -128,14 +176,27 @@ func outcomeOf(regulation string, err error) segment.Outcome {
 	case !errors.As(err, &refused) || refused.Status == 0:
 		return segment.Outcome{Verdict: segment.Retry, Reason: reasonUnreachable, Detail: err.Error()}
 	}
-	outcome := segment.OutcomeOf(refused.Status)
-	outcome.Reason, outcome.Detail = fmt.Sprintf("deletion_%d", refused.Status), err.Error()
+	outcome := verdictOn(refused.Status)
+	outcome.Reason, outcome.Detail = prefix+strconv.Itoa(refused.Status), err.Error()
 	outcome.RetryAfter = min(refused.RetryAfter, longestPause)
-	switch refused.Status {
-	case http.StatusOK: // an answer that is not as described: Segment may have done it
+	if refused.Status == http.StatusOK { // an answer that is not as described: Segment may have done it
 		outcome.Verdict, outcome.Reason = segment.Retry, reasonUnreadable
-	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		outcome.Verdict, outcome.Operator = segment.Fail, false
 	}
 	return outcome
+}
+
+// verdictOn returns the outcome of a request with this status, which is not about one user. As in
+// segment.OutcomeOf, the operator must act on what a wrong setting can cause.
+func verdictOn(status int) segment.Outcome {
+	outcome := segment.OutcomeOf(status)
+	if isRejection(status) {
+		outcome.Verdict, outcome.Operator = segment.Retry, true
+	}
+	return outcome
+}
+
+// isRejection reports whether a status means that Segment does not accept the contents of a
+// request: 400, 413, 422, and those of which segment.OutcomeOf knows no cause that passes.
+func isRejection(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || segment.OutcomeOf(status).Verdict == segment.Fail
 }

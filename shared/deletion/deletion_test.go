@@ -66,15 +66,23 @@ func TestAnAnswerBecomesTheOutcomeOfTheMessages(t *testing.T) {
 		{"forbidden", 403, segment.Retry, true, "deletion_403"},
 		{"not found, as with a wrong host", 404, segment.Retry, true, "deletion_404"},
 		{"a redirect", 302, segment.Retry, true, "deletion_302"},
-		{"the user is rejected", 422, segment.Fail, false, "deletion_422"},
-		{"a bad request", 400, segment.Fail, false, "deletion_400"},
+		{"the only user is rejected", 422, segment.Retry, true, "deletion_422"},
+		{"a bad request", 400, segment.Retry, true, "deletion_400"},
+		{"a conflict, perhaps with a replay", 409, segment.Retry, true, "deletion_409"},
+		{"a body that is too large", 413, segment.Retry, true, "deletion_413"},
+		{"another server", 501, segment.Retry, true, "deletion_501"},
+		{"too many requests", 429, segment.Retry, false, "deletion_429"},
+		{"an error of Segment", 503, segment.Retry, false, "deletion_503"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { // in virtual time, because some are repeated
 			server := publicapitest.New()
 			server.Fail(publicapitest.Fault{Status: c.status, Times: 9})
 			o := deletion.NewClient(server).Deliver(t.Context(), to, messagesOf(t, publicapi.DeleteOnly, "a"))[0]
 			if o.Verdict != c.verdict || o.Operator != c.fixes || o.Reason != c.reason || strings.Contains(o.Detail, publicapitest.Token) {
-				t.Errorf("%+v", o)
+				t.Errorf("%s: %+v", c.name, o)
+			}
+			if deletion.NeedsOperator(o.Reason) != o.Operator || !deletion.IsReason(o.Reason) {
+				t.Errorf("%s: the reason %s does not say that the operator must fix something: %t", c.name, o.Reason, o.Operator)
 			}
 		})
 	}
@@ -91,12 +99,46 @@ func TestWithoutATokenADeletionIsKept(t *testing.T) {
 	if n := len(server.Requests()); n != 0 {
 		t.Errorf("%d requests", n)
 	}
+	if !deletion.NeedsOperator(o.Reason) || !deletion.IsReason(o.Reason) || deletion.IsRejection(o.Reason) {
+		t.Error("the reason does not say that the operator must set a token")
+	}
 }
 
-// rejecting rejects each request that has one user.
+// Only the answer for another user shows that Segment accepts deletions at all.
+func TestARejectionOfEveryUserLosesNoDeletion(t *testing.T) {
+	for _, status := range []int{400, 409, 413, 422} {
+		server := publicapitest.New()
+		server.Fail(publicapitest.Fault{Status: status, Times: 4})
+		client := deletion.NewClient(server)
+		batch := slices.Concat(messagesOf(t, publicapi.DeleteOnly, "a", "b", "c"), messagesOf(t, publicapi.SuppressWithDelete, "d"))
+		server.Fail(publicapitest.Fault{Status: status})
+		for i, o := range client.Deliver(t.Context(), to, batch) {
+			if want := fmt.Sprintf("deletion_%d", status); o.Verdict != segment.Retry || !o.Operator || o.Reason != want || !deletion.IsRejection(o.Reason) {
+				t.Errorf("%d: message %d: %+v", status, i, o)
+			}
+		}
+		for i, o := range client.Deliver(t.Context(), to, batch) {
+			if o.Verdict != segment.Delivered {
+				t.Errorf("when Segment accepts deletions again: message %d: %+v", i, o)
+			}
+		}
+	}
+}
+
+// A workspace may not have a type of regulations.
+func TestATypeThatIsRejectedLosesNoDeletion(t *testing.T) {
+	batch := slices.Concat(messagesOf(t, publicapi.DeleteOnly, "a", "b"), messagesOf(t, publicapi.SuppressWithDelete, "c"))
+	outcomes := deletion.NewClient(rejecting{publicapitest.New(), string(publicapi.DeleteOnly)}).Deliver(t.Context(), to, batch)
+	got := [3]segment.Verdict{outcomes[0].Verdict, outcomes[1].Verdict, outcomes[2].Verdict}
+	if want := [3]segment.Verdict{segment.Retry, segment.Retry, segment.Delivered}; got != want {
+		t.Errorf("the verdicts are %v, not %v", got, want)
+	}
+}
+
+// rejecting rejects each request that has one word.
 type rejecting struct {
 	*publicapitest.Server
-	user string
+	word string
 }
 
 func (r rejecting) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -105,7 +147,7 @@ func (r rejecting) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	request.Body = io.NopCloser(bytes.NewReader(body))
-	if bytes.Contains(body, []byte(`"`+r.user+`"`)) {
+	if bytes.Contains(body, []byte(`"`+r.word+`"`)) {
 		r.Fail(publicapitest.Fault{Status: http.StatusUnprocessableEntity})
 	}
 	return r.Server.RoundTrip(request)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/deletion"
 	"commerce-segment/shared/tracking"
 )
 
@@ -292,19 +293,31 @@ func (s Store) Fix(reason string) string {
 		return "Segment rejected all messages of the request. Check segment/write-key, segment/host and segment/path. When they are right, the events are delivered automatically. If they are right already, the cause is this message: it becomes a dead letter when Segment accepts others."
 	case "segment_401", "segment_403", "segment_404", "segment_405":
 		return "Check segment/write-key, segment/host and segment/path. When they are right, the events are delivered automatically."
-	case "api_token_missing", "deletion_401", "deletion_403", "deletion_404":
-		return "Set a token of Segment's Public API that may delete users, with hub configure" + s.Flag + ". The deletions are then requested automatically."
-	case "deletion_429":
-		return "Segment accepts 600 requests a minute and 110,000 deletions a month. The event is retried. If it becomes a dead letter, send it again next month: hub deadletters redrive --reason deletion_429" + s.Flag + "."
+	case deletion.QuotaUsedUp:
+		return "Segment accepts 600 requests a minute and 110,000 users a month. The event is retried for 30 hours, and then it is a dead letter. For a higher quota ask Segment's support. In the next month send it again: hub deadletters redrive --reason " + reason + s.Flag + "." + s.deadLettersEnd()
 	case "commerce_400", "commerce_401", "commerce_403":
 		return "Set an application key of Commerce that may read what the template asks for, with hub configure" + s.Flag + ". The events are then delivered automatically."
 	case "envelope_version":
 		return "Deploy the release that wrote the event."
 	case "internal":
 		return "This is a bug in the program: its log line has the stack trace."
+	}
+	switch {
+	case deletion.IsRejection(reason):
+		return "Segment rejected every user of the request. It accepts no deletion while it replays data: then the deletions are requested automatically when the replay has ended. Otherwise check the regulationType in the template, and the id of the user: it becomes a dead letter when Segment accepts others."
+	case deletion.NeedsOperator(reason):
+		return "Set a token of Segment's Public API that may delete users, with hub configure" + s.Flag + ". The deletions are then requested automatically. A hub whose messages go to its inbox requests none."
 	default:
 		return ""
 	}
+}
+
+// deadLettersEnd says how to keep a dead letter of a deployed store longer than SQS does.
+func (s Store) deadLettersEnd() string {
+	if !s.Deployed {
+		return ""
+	}
+	return " SQS deletes a dead letter after 14 days: hub export FILE" + s.Flag + " keeps it."
 }
 
 // words returns a line as a sentence.
@@ -355,7 +368,7 @@ func (l Line) answer() string {
 func AnswerOf(reason string) string {
 	from, answer, _ := strings.Cut(reason, "_")
 	switch {
-	case from != "segment" && from != "commerce":
+	case from != "segment" && from != "commerce" && from != "deletion":
 		return ""
 	case strings.Trim(answer, "0123456789") == "":
 		return "HTTP " + answer

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/deletion"
 )
 
 // origin is where the cause of a failed attempt is.
@@ -22,6 +24,8 @@ const (
 	ofTemplate                       // the template fails
 	ofSettings                       // a setting is missing
 	ofProgram                        // a bug, or an event of a later release
+	ofDeletions                      // Segment's Public API is down, slow or busy
+	withoutDeletion                  // no token, or Segment rejects the requests to delete users
 	withoutAttempt                   // no attempt has ended yet
 	ofSomethingElse                  // it ends without an operator
 )
@@ -40,6 +44,10 @@ func causeOf(reason string) origin {
 	switch {
 	case known:
 		return cause
+	case deletion.NeedsOperator(reason):
+		return withoutDeletion
+	case deletion.IsReason(reason):
+		return ofDeletions
 	case strings.HasPrefix(reason, "segment_3"):
 		return rejectedBySegment
 	case strings.HasPrefix(reason, "segment_"):
@@ -102,28 +110,35 @@ func earlier(a, b time.Time) time.Time {
 
 // segmentFails reports that Segment accepts nothing since a time, or that single events are late.
 func segmentFails(f Facts) []Problem {
-	return destinationFails(f, "segment", "Segment", ofSegment)
+	return destinationFails(f, "segment", "Segment", ofSegment, f.Log.LastDelivered)
+}
+
+// deletionsFail reports that Segment's Public API accepts no request to delete users since a time, or
+// that single requests are late. It may fail while Segment accepts messages.
+func deletionsFail(f Facts) []Problem {
+	return destinationFails(f, "deletions", "Segment's Public API, which deletes users,", ofDeletions, f.Log.LastDeletion)
 }
 
 // commerceFails reports that templates which ask Commerce do not get an answer.
 func commerceFails(f Facts) []Problem {
-	return destinationFails(f, "commerce", "Commerce, which a template asks,", ofCommerce)
+	return destinationFails(f, "commerce", "Commerce, which a template asks,", ofCommerce, f.Log.LastDelivered)
 }
 
-// destinationFails reports a destination that fails. It ends without an operator.
-func destinationFails(f Facts, key, name string, cause origin) []Problem {
+// destinationFails reports a destination that fails, and when it last worked. It ends without an operator.
+func destinationFails(f Facts, key, name string, cause origin, worked time.Time) []Problem {
 	w, found := waitingFor(f, cause)
 	if !found {
 		return nil
 	}
-	since, failing := w.Since, !f.Log.LastDelivered.After(w.newest)
-	if f.Log.LastDelivered.After(since) {
-		since = f.Log.LastDelivered
-	}
+	since, failing := w.Since, !worked.After(w.newest)
+	since = later(since, worked)
 	p := Problem{Key: key, State: Degraded, Since: since, Run: listing(f, ""), Path: "/executions?outcome=retrying", Page: "Retrying events",
 		Do: "Nothing is lost: events are retried automatically for 30 hours. Look at the status page of the service, at the network of the hub, and at the address in the settings."}
 	if f.Machine.Address != "" { // a deployed store has no hub
 		p.Do += " When it works again, hub retry" + f.HubFlag + " attempts them at once."
+	}
+	if fix := f.fix(w.Reason); fix != "" {
+		p.Do = fix
 	}
 	switch {
 	case failing:
@@ -136,6 +151,11 @@ func destinationFails(f Facts, key, name string, cause origin) []Problem {
 		p.Says = fmt.Sprintf("%s failed for some events (%s), and accepts others again. %s.", name, executions.AnswerOf(w.Reason), retriedOf(f, w.Wait))
 	}
 	return []Problem{p}
+}
+
+// fix returns what to do about a reason for which events are retried; empty if nothing is known.
+func (f Facts) fix(reason string) string {
+	return executions.Store{Flag: f.Flag, Deployed: f.Deployed}.Fix(reason)
 }
 
 // retriedOf says how many events are retried, and when the next attempt is.
@@ -166,6 +186,11 @@ func blocked(f Facts) (found []Problem) {
 	if w, ok := waitingFor(f, ofSettings); ok && f.Settings == "" {
 		found = append(found, Problem{Key: "settings-waited-for", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
 			Says: fmt.Sprintf("A setting is missing or not valid (%s). %s.", w.Reason, retriedOf(f, w.Wait)), Do: "Set it." + then})
+	}
+	if w, ok := waitingFor(f, withoutDeletion); ok {
+		found = append(found, Problem{Key: "deletions-rejected", State: Broken, Since: w.Since, Path: "/deletions", Page: "Deletions", Run: "hub deletions" + f.Flag,
+			Says: fmt.Sprintf("No user is deleted in Segment since %s (%s). %s.", clock(f, w.Since), cmp.Or(executions.AnswerOf(w.Reason), w.Reason), retriedOf(f, w.Wait)),
+			Do:   f.fix(w.Reason)})
 	}
 	for _, w := range f.attempted() {
 		switch causeOf(w.Reason) {

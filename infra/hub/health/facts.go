@@ -14,6 +14,7 @@ type Facts struct {
 	// Flag names the store in a command that reads its settings, and HubFlag in one that asks
 	// the running hub, each with a space before it.
 	Flag, HubFlag string
+	Deployed      bool // the store is on AWS
 
 	Unread    []string // what could not be read, as sentences
 	Unused    []string // files in the directory that nothing reads
@@ -40,7 +41,8 @@ type BrokenTemplate struct{ Tracking, Why string }
 // Log is what the log lines of the last LogPeriod say.
 type Log struct {
 	Waits         []executions.Wait // undelivered events
-	LastDelivered time.Time         // when Segment last accepted an event, at whatever attempt
+	LastDelivered time.Time         // when Segment last accepted messages, at whatever attempt
+	LastDeletion  time.Time         // when Segment last accepted a request to delete users
 	LastAccepted  time.Time         // when a webhook was last accepted
 	Forged        Forged
 	Unavailable   Unavailable

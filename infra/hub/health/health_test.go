@@ -58,6 +58,27 @@ func TestJudge(t *testing.T) {
 		}, Degraded, "segment", "fails for some events (HTTP 500). 1 event is retried"},
 		{"Segment rejects the write key", waits(wait("segment_401", 2, "10:42")), Broken, "segment-rejects", "Segment rejects what is sent since 10:42 (HTTP 401)"},
 		{"Segment is another server", waits(wait("segment_301", 2, "10:42")), Broken, "segment-rejects", "hub configure --dir here"},
+		{"Segment accepts no deletion without a token", waits(wait("api_token_missing", 2, "10:49")), Broken, "deletions-rejected",
+			"No user is deleted in Segment since 10:49 (api_token_missing). 2 events are retried, the next attempt is at 10:51:00. Set a token of Segment's Public API that may delete users, with hub configure --dir here."},
+		{"the token is revoked, and messages are delivered", func(f *Facts) {
+			f.Log.Waits, f.Log.LastDelivered = []executions.Wait{wait("deletion_401", 12, "10:49")}, now
+		}, Broken, "deletions-rejected", "since 10:49 (HTTP 401). 12 events are retried"},
+		{"the token may not delete", waits(wait("deletion_403", 1, "10:49")), Broken, "deletions-rejected", "(HTTP 403)"},
+		{"the Public API is another server", waits(wait("deletion_302", 1, "10:49")), Broken, "deletions-rejected", "hub deletions --dir here"},
+		{"Segment rejects every deletion", waits(wait("deletion_422", 1, "10:49")), Broken, "deletions-rejected", "It accepts no deletion while it replays data"},
+		{"the Public API fails, and messages are delivered", func(f *Facts) {
+			f.Log.Waits, f.Log.LastDelivered = []executions.Wait{wait("deletion_503", 3, "10:42")}, now
+		}, Degraded, "deletions", "Segment's Public API, which deletes users, has been failing since 10:42 (HTTP 503). 3 events are retried"},
+		{"the Public API cannot be reached", waits(wait("deletion_unreachable", 1, "10:42")), Degraded, "deletions", "(unreachable)"},
+		{"the Public API failed for a deletion, and accepts others", func(f *Facts) {
+			f.Log.Waits, f.Log.LastDeletion = []executions.Wait{wait("deletion_503", 1, "10:45")}, now
+		}, Working, "deletions", "failed for some events (HTTP 503), and accepts others again"},
+		{"the quota of deletions is used up", func(f *Facts) {
+			f.Log.Waits, f.Deployed = []executions.Wait{wait("deletion_429", 3, "10:42")}, true
+		}, Degraded, "deletions", "hub deadletters redrive --reason deletion_429 --dir here. SQS deletes a dead letter after 14 days: hub export FILE --dir here keeps it."},
+		{"Segment fails, and deletions are accepted", func(f *Facts) {
+			f.Log.Waits, f.Log.LastDeletion = []executions.Wait{wait("segment_503", 1, "10:45")}, now
+		}, Degraded, "segment", "Segment has been failing since 10:45"},
 		{"Commerce fails", waits(wait("commerce_503", 2, "10:42")), Degraded, "commerce", "Commerce, which a template asks, has been failing since 10:42 (HTTP 503)"},
 		{"Commerce rejects the credentials", waits(wait("commerce_401", 2, "10:42")), Broken, "commerce-rejects", "Commerce rejects the credentials since 10:42"},
 		{"a setting is missing", waits(wait("write_key_missing", 2, "10:42")), Broken, "settings-waited-for", "(write_key_missing). 2 events"},

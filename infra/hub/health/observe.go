@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
@@ -74,17 +75,32 @@ func (h history) first(ctx context.Context, q executions.Query) (time.Time, erro
 
 // successes reads when a webhook was accepted and when an event was delivered. The newest events
 // that were delivered include one of the last deliveries, because retries soon follow each other.
-func (h history) successes(ctx context.Context, to *Log) error {
+func (h history) successes(ctx context.Context, to *Log) (err error) {
 	for _, k := range h.kinds {
 		if k.Outcome != executions.Rejected {
 			to.LastAccepted = later(to.LastAccepted, k.Last)
 		}
 	}
-	delivered, err := h.log.Find(ctx, h.ofKind(executions.Delivered, ""), executions.Page{Rows: readRows})
-	for _, e := range delivered.Rows {
-		to.LastDelivered = later(to.LastDelivered, e.Lines[len(e.Lines)-1].Time)
+	deletes := func(t tracking.Tracking) bool { return t.Call == tracking.Delete }
+	if to.LastDeletion, err = h.lastSuccess(ctx, deletes); err != nil {
+		return err
 	}
+	to.LastDelivered, err = h.lastSuccess(ctx, func(t tracking.Tracking) bool { return !deletes(t) })
 	return err
+}
+
+// lastSuccess returns when an event of some trackings was last delivered.
+func (h history) lastSuccess(ctx context.Context, of func(tracking.Tracking) bool) (last time.Time, err error) {
+	q := h.ofKind(executions.Delivered, "")
+	q.Trackings = slices.DeleteFunc(tracking.All(), func(t tracking.Tracking) bool { return !of(t) })
+	if n, _ := h.count(q); n == 0 {
+		return last, nil
+	}
+	delivered, err := h.log.Find(ctx, q, executions.Page{Rows: readRows})
+	for _, e := range delivered.Rows {
+		last = later(last, e.Lines[len(e.Lines)-1].Time)
+	}
+	return last, err
 }
 
 // forged reads the webhooks with a wrong secret.

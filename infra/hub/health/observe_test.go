@@ -176,6 +176,24 @@ func TestALateDeliveryShowsThatSegmentWorks(t *testing.T) {
 	}
 }
 
+// A message that is delivered does not show that Segment accepts deletions, which another API does,
+// and the other way round.
+func TestMessagesAndDeletionsAreDeliveredByDifferentAPIs(t *testing.T) {
+	for _, c := range []struct{ delivered, retried, reason, want string }{
+		{"order-completed", "customer-deleted", "deletion_503", "deletions: Segment's Public API, which deletes users, has been failing since"},
+		{"customer-deleted", "order-completed", "segment_503", "segment: Segment has been failing since"},
+		{"customer-deleted", "customer-deleted", "deletion_503", "deletions: Segment's Public API, which deletes users, failed for some events (HTTP 503), and accepts others again."},
+	} {
+		l := newLines()
+		l.accepted(300, c.delivered, 10*time.Minute, time.Minute, executions.Delivered, "")
+		l.accepted(1, c.retried, 9*time.Minute, 2*time.Minute, executions.Retrying, c.reason)
+		log, _ := l.observed(t)
+		if says := l.says(log); !strings.HasPrefix(says, c.want) {
+			t.Errorf("%s is retried, and %s delivered: it finds %s", c.retried, c.delivered, says)
+		}
+	}
+}
+
 // A tracking whose template skips many events must not hide what is wrong elsewhere, and a client
 // that sends many wrong secrets must not hide that Commerce sends them too.
 func TestManyExecutionsOfOneKindHideNoOther(t *testing.T) {

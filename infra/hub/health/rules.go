@@ -13,7 +13,7 @@ import (
 // rules are all rules. Each returns the problems that it finds.
 var rules = []func(Facts) []Problem{
 	settingsWrong, inboxKey, templatesBroken, acceptingFails, diskNearlyFull, memoryNearlyFull, secretDiffers, silent,
-	notReceived, segmentFails, commerceFails, blocked, notAttempted, templatesDropEverything, deadLetters,
+	notReceived, segmentFails, deletionsFail, commerceFails, blocked, notAttempted, templatesDropEverything, deadLetters,
 	trackingsPaused, alarmsFiring, alarmsReachNoOne, trackingsDisabled, filesUnused, unread,
 }
 

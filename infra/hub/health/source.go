@@ -39,7 +39,7 @@ func (s Source) Judge(ctx context.Context, now time.Time) Judgement { return Jud
 
 // facts reads the facts.
 func (s Source) facts(ctx context.Context, now time.Time) Facts {
-	f := Facts{Now: now, Flag: s.Store.Flag(), HubFlag: s.Store.Flag()}
+	f := Facts{Now: now, Flag: s.Store.Flag(), HubFlag: s.Store.Flag(), Deployed: s.Store.Deployment != nil}
 	if s.Hub != nil {
 		f.Waiting, f.DeadLetters, f.Oldest = s.Hub.Queues()
 		f.Machine = s.Hub.Resources()

@@ -36,6 +36,19 @@ func (s *Server) Regulations() []Regulation {
 	return all
 }
 
+// AddRegulation adds a request to delete users, as if it had been received now, and returns its id.
+func (s *Server) AddRegulation(kind string, subjects ...string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addRegulation(kind, subjects)
+}
+
+func (s *Server) addRegulation(kind string, subjects []string) string {
+	id := "reg_" + s.newID()
+	s.regulations = append(s.regulations, &regulation{Regulation: Regulation{ID: id, Type: kind, Subjects: subjects}, created: time.Now()})
+	return id
+}
+
 // SetRegulation sets the status of a regulation, and of destinations, each with the members
 // name, status and errString. A regulation that is not set is INITIALIZED in the first answer
 // about it, RUNNING in the second, and then FINISHED.
@@ -106,12 +119,11 @@ func (s *Server) createRegulation(w http.ResponseWriter, r *http.Request) {
 		giveRateLimit(w, time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
 		return
 	}
-	added := &regulation{Regulation: Regulation{ID: "reg_" + s.newID(), Type: kind}, created: time.Now()}
-	for _, id := range ids {
-		added.Subjects = append(added.Subjects, fmt.Sprint(id))
+	subjects := make([]string, len(ids))
+	for i, id := range ids {
+		subjects[i] = fmt.Sprint(id)
 	}
-	s.regulations = append(s.regulations, added)
-	give(w, http.StatusOK, Object{"regulateId": added.ID})
+	give(w, http.StatusOK, Object{"regulateId": s.addRegulation(kind, subjects)})
 }
 
 func (s *Server) usersThisMonth() int {

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,8 +26,8 @@ promises to delete a user within 30 days. It forgets a request after 90 days.
 The requests are in the log of the store. Segment's Public API has their state, so the store
 needs a token of that API.
 
-Exit codes: 0 nothing needs attention; 1 a request or a dead letter needs attention, or the
-command failed.`,
+Exit codes: 0 nothing needs attention; 1 a request, a deletion that Segment has not accepted, or a
+dead letter needs attention, or the command failed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return showDeletions(cmd, options, asJSON) },
 	}
@@ -53,7 +53,7 @@ func showDeletions(cmd *cobra.Command, options logFlags, asJSON bool) error {
 	if asJSON {
 		err = printJSON(cmd.OutOrStdout(), report)
 	} else {
-		err = printDeletions(cmd.OutOrStdout(), report, v.now)
+		err = printDeletions(cmd.OutOrStdout(), report, v)
 	}
 	if err != nil {
 		return err
@@ -64,19 +64,19 @@ func showDeletions(cmd *cobra.Command, options logFlags, asJSON bool) error {
 	return nil
 }
 
-func printDeletions(w io.Writer, report deletions.Report, now time.Time) error {
+func printDeletions(w io.Writer, report deletions.Report, v view) error {
 	if len(report.Requests) > 0 {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "REQUESTED\tREGULATION\tUSERS\tSTATE")
 		for _, r := range report.Requests {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", words.Clock(r.Requested), r.Regulation, usersOf(r), r.State(now))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", words.Clock(r.Requested), r.Regulation, usersOf(r), r.State(v.now))
 		}
 		if err := table.Flush(); err != nil {
 			return err
 		}
 	}
 	printCut(w, report.Begins)
-	_, err := fmt.Fprintln(w, report.Says(now))
+	_, err := fmt.Fprintln(w, strings.Join(append([]string{report.Says(v.now)}, report.Fixes(v.store.Named())...), "\n"))
 	return err
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"commerce-segment/infra/hub/deletions"
@@ -19,9 +20,11 @@ const deletionsAtMost = 200
 
 // deletionsData is the data of the page Deletions.
 type deletionsData struct {
-	Report  deletions.Report
-	Unknown string // why the requests cannot be shown; empty if they can
-	More    int    // how many requests are not listed
+	Report  deletions.Report // the requests that are listed, those that need attention first
+	Says    string           // about all requests
+	Fixes   []string         // what to do about the deletions that Segment has not accepted
+	Unknown string           // why the requests cannot be shown; empty if they can
+	More    int              // how many requests are not listed
 	Now     time.Time
 }
 
@@ -34,10 +37,23 @@ func (c *Console) deletions(w http.ResponseWriter, r *http.Request) {
 	if data.Report, err = c.readDeletions(ctx, data.Now); err != nil {
 		data.Unknown = err.Error()
 	}
-	if n := len(data.Report.Requests); n > deletionsAtMost {
-		data.Report.Requests, data.More = data.Report.Requests[:deletionsAtMost], n-deletionsAtMost
-	}
+	data.Says, data.Fixes = data.Report.Says(data.Now), data.Report.Fixes(c.Store.Named())
+	data.list()
 	c.show(w, r, http.StatusOK, "deletions", view{Path: deletionsPath, Data: data})
+}
+
+// list leaves the requests that are listed.
+func (d *deletionsData) list() {
+	all := d.Report.Requests
+	rank := func(r deletions.Request) int {
+		if r.NeedsAttention(d.Now) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(all, func(a, b deletions.Request) int { return rank(a) - rank(b) })
+	listed := min(len(all), deletionsAtMost)
+	d.Report.Requests, d.More = all[:listed], len(all)-listed
 }
 
 func (c *Console) readDeletions(ctx context.Context, now time.Time) (deletions.Report, error) {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -28,14 +29,7 @@ func TestThePageFollowsDeletions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	client, err := publicapi.NewClient(publicapi.Credentials{URL: server.URL, Token: publicapitest.Token}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := client.CreateRegulation(t.Context(), publicapi.DeleteOnly, []string{"customer-1"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := server.AddRegulation(string(publicapi.DeleteOnly), "customer-1")
 	now := time.Now()
 	c.Machine.Executions().(*disk.Store).Add([]executions.Line{{
 		Time: now, Received: now, Kind: "deliver", Tracking: tracking.CustomerDeleted.Name, Outcome: "delivered", Resource: "customer-1", Regulations: []string{id},
@@ -43,4 +37,24 @@ func TestThePageFollowsDeletions(t *testing.T) {
 	server.SetRegulation(id, publicapi.StatusPartialSuccess, publicapitest.Object{"name": "Braze", "status": "FAILED"})
 	_, page = b.get(deletionsPath)
 	wants(t, page, "Segment was asked to delete 1 user", "<b>failed in Braze</b>", `<a href="./trace?q=customer-1&since=30d">`, id, `href="./deletions"`)
+
+	// The newest requests are listed, but the oldest failed. The sentence is about all of them.
+	var lines []executions.Line
+	for i := range 300 {
+		id := server.AddRegulation(string(publicapi.DeleteOnly), "customer-1")
+		server.SetRegulation(id, publicapi.StatusFinished)
+		if i < 49 {
+			server.SetRegulation(id, publicapi.StatusInvalid)
+		}
+		at := now.Add(time.Duration(i-400) * time.Second)
+		lines = append(lines, executions.Line{Time: at, Received: at, Kind: "deliver", Tracking: tracking.CustomerDeleted.Name, Outcome: "delivered", Resource: "customer-1", Regulations: []string{id}})
+	}
+	lines = append(lines, executions.Line{Time: now.Add(time.Second), Received: now.Add(time.Second), Kind: "deliver", Tracking: tracking.CustomerDeleted.Name, Outcome: "retrying", Reason: "deletion_401"})
+	c.Machine.Executions().(*disk.Store).Add(lines)
+	_, page = b.get(deletionsPath)
+	wants(t, page, "to delete 301 users: 251 finished, 0 in progress, 50 need attention", "1 deletion that Segment has not accepted yet (1 deletion_401 since ",
+		"Set a token of Segment's Public API that may delete users", "and 101 more requests:")
+	if n := strings.Count(page, "<b>failed"); n != 50 {
+		t.Errorf("it lists %d of 50 requests that failed", n)
+	}
 }

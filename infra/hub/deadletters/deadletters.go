@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"commerce-segment/infra/hub/queue"
+	"commerce-segment/shared/deletion"
 	"commerce-segment/shared/segment"
 	"commerce-segment/shared/spool"
 	"commerce-segment/shared/tracking"
@@ -271,7 +272,7 @@ func Explain(reason string) Explanation {
 		return failedTooLong("Their template fails", "Fix the template, or restore an older version of it.")
 	case "write_key_missing", "unverified", "settings":
 		return failedTooLong("Settings are missing", "Set the missing values with hub configure.")
-	case "api_token_missing":
+	case deletion.NoToken:
 		return failedTooLong("There is no token to delete users with", "Set a token of Segment's Public API that may delete users, with hub configure.")
 	case "internal":
 		return failedTooLong("The program has a bug", "The log line of an attempt has the stack trace. Deploy a release without the bug.")
@@ -296,8 +297,8 @@ func Explain(reason string) Explanation {
 			"It is damaged, or another program put it on the queue.",
 			"Look at one of them. To replay them does not help: they would fail again."}
 	}
-	if status, isDeletion := strings.CutPrefix(reason, "deletion_"); isDeletion {
-		return explainDeletion(status)
+	if deletion.IsReason(reason) {
+		return explainDeletion(reason)
 	}
 	if strings.HasPrefix(reason, "commerce_") {
 		return failedTooLong("Commerce did not answer their template", "Check that Commerce works, and its credentials with hub doctor.")
@@ -319,18 +320,17 @@ func Explain(reason string) Explanation {
 		"The detail describes the problem. Fix it, then replay them."}
 }
 
-// explainDeletion explains why Segment's Public API did not accept a request to delete a user,
-// from the reason without its prefix.
-func explainDeletion(status string) Explanation {
-	switch status {
-	case "401", "403", "404":
+// explainDeletion explains why Segment's Public API did not accept a request to delete a user.
+func explainDeletion(reason string) Explanation {
+	switch {
+	case reason == deletion.QuotaUsedUp:
+		return failedTooLong("Segment's quota of deletions is used up", "Wait for the next month, or ask Segment's support for a higher quota. SQS deletes dead letters after 14 days: keep those of a deployed store with hub export.")
+	case deletion.IsRejection(reason):
+		return Explanation{"Segment rejected the users",
+			"It rejected them alone and accepted others, or it rejected them for 30 hours.",
+			"Segment accepts no deletion while it replays data. Otherwise open a dead letter in the console to see the id, and fix the template if the id or the regulationType is wrong. Then replay them."}
+	case deletion.NeedsOperator(reason):
 		return failedTooLong("The token may not delete users", "Set a token of Segment's Public API that may delete users, with hub configure.")
-	case "429":
-		return failedTooLong("Segment's quota of deletions is used up", "Wait for the next month.")
-	case "400", "422":
-		return Explanation{"Segment rejected the ids of the users",
-			"It would reject them again.",
-			"Open a dead letter in the console to see the id, and fix the template if it is wrong. Then replay them."}
 	}
 	return failedTooLong("Segment's Public API did not answer", "Wait until it works again.")
 }

@@ -1,6 +1,7 @@
 package deadletters
 
 import (
+	"strings"
 	"testing"
 
 	"commerce-segment/shared/commerce"
@@ -18,5 +19,22 @@ func TestEveryReasonIsExplained(t *testing.T) {
 		if got := Explain(reason); got == unknown || got.Title == "" || got.Says == "" || got.Do == "" {
 			t.Errorf("%s: %+v", reason, got)
 		}
+	}
+}
+
+// A dead letter of a deletion explains what Segment answered.
+func TestADeletionIsExplainedByItsAnswer(t *testing.T) {
+	for reason, want := range map[string]string{
+		"deletion_302": "The token may not delete users", "deletion_401": "The token may not delete users",
+		"deletion_409": "Segment rejected the users", "deletion_422": "Segment rejected the users",
+		"deletion_429": "Segment's quota of deletions is used up", "deletion_503": "Segment's Public API did not answer",
+		"deletion_unreachable": "Segment's Public API did not answer", "api_token_missing": "There is no token to delete users with",
+	} {
+		if got := Explain(reason).Title; got != want {
+			t.Errorf("%s: %q, want %q", reason, got, want)
+		}
+	}
+	if do := Explain("deletion_429").Do; !strings.Contains(do, "14 days") || !strings.Contains(do, "hub export") {
+		t.Errorf("it does not say how to keep them until the next month: %s", do)
 	}
 }

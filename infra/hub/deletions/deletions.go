@@ -4,15 +4,19 @@
 package deletions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/chars"
+	"commerce-segment/shared/deletion"
 	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/tracking"
 )
@@ -27,8 +31,12 @@ const DefaultPeriod = deadline + 5*24*time.Hour
 // retention is the time after which Segment no longer knows a request.
 const retention = 90 * 24 * time.Hour
 
-// maxDetails is the number of failed requests for which Segment is asked which destinations failed.
+// maxDetails is the number of requests about which Segment is asked one by one: which destinations
+// failed, or the state of a request that is not in the part of the list that was read.
 const maxDetails = 20
+
+// acceptedWithin is the time after which a deletion that Segment has not accepted needs attention.
+const acceptedWithin = time.Hour
 
 // Segment has the calls of the Public API that Follow needs.
 type Segment interface {
@@ -41,8 +49,11 @@ type Request struct {
 	Regulation string    `json:"regulation"` // Segment's id of it
 	Requested  time.Time `json:"requested"`
 	Users      []string  `json:"users"` // the ids of the customers or orders of the webhooks; none if the log does not have the request
-	// Status is Segment's, such as "FINISHED". It is empty if Segment does not know the request.
-	Status       string        `json:"status,omitempty"`
+	// Status is Segment's, such as "FINISHED". It is empty if Segment does not know the request, or if
+	// it is not read.
+	Status string `json:"status,omitempty"`
+	// Unread means that Segment's list is too long, and the state of the request was not read.
+	Unread       bool          `json:"unread,omitempty"`
 	Finished     time.Time     `json:"finished,omitzero"`
 	Destinations []Destination `json:"destinations,omitempty"` // of a request that failed, those that did not finish
 }
@@ -57,12 +68,38 @@ type Destination struct {
 type Report struct {
 	Since    time.Time `json:"since"`
 	Requests []Request `json:"requests"` // the newest first; those that are not in the log are the last
-	Waiting  int       `json:"waiting"`  // deletions that Segment has not accepted yet
-	Failed   int       `json:"failed"`   // deletions that are dead letters
+	Waiting  []Reason  `json:"waiting"`  // why Segment has not accepted deletions yet
+	Failed   []Reason  `json:"failed"`   // why deletions are dead letters
 	// Partial means that Segment has more requests than were read, so the state of some is not known.
 	Partial bool `json:"partial,omitempty"`
 	// Begins is when the oldest webhook was received that could be read; zero if all were read.
 	Begins time.Time `json:"begins,omitzero"`
+}
+
+// Reason is why Segment has not accepted some deletions.
+type Reason struct {
+	Name   string    `json:"name"` // that of the log, such as "deletion_401"; empty if there was no attempt
+	Count  int       `json:"count"`
+	Oldest time.Time `json:"oldest"` // when the first of them was received
+}
+
+// addTo adds a deletion to the reasons.
+func addTo(reasons []Reason, e executions.Execution) []Reason {
+	i := slices.IndexFunc(reasons, func(r Reason) bool { return r.Name == e.Reason })
+	if i < 0 {
+		i = len(reasons)
+		reasons = append(reasons, Reason{Name: e.Reason, Oldest: e.Received})
+	}
+	reasons[i].Count++
+	if e.Received.Before(reasons[i].Oldest) {
+		reasons[i].Oldest = e.Received
+	}
+	return reasons
+}
+
+// needsAttention reports whether deletions that wait need the operator's attention.
+func (r Reason) needsAttention(now time.Time) bool {
+	return deletion.NeedsOperator(r.Name) || now.Sub(r.Oldest) > acceptedWithin
 }
 
 // Trackings returns the trackings that request deletions.
@@ -72,7 +109,7 @@ func Trackings() []tracking.Tracking {
 
 // Follow returns the requests since a time, with their state in Segment.
 func Follow(ctx context.Context, log executions.Log, segment Segment, since time.Time) (Report, error) {
-	r := Report{Since: since, Requests: []Request{}}
+	r := Report{Since: since, Requests: []Request{}, Waiting: []Reason{}, Failed: []Reason{}}
 	if err := r.read(ctx, log); err != nil {
 		return r, err
 	}
@@ -80,40 +117,57 @@ func Follow(ctx context.Context, log executions.Log, segment Segment, since time
 	if r.Partial = errors.Is(err, publicapi.ErrTooManyPages); err != nil && !r.Partial {
 		return r, fmt.Errorf("asking Segment for the state of the deletions: %w", err)
 	}
+	for i := range known { // texts of Segment
+		known[i].ID, known[i].Status = chars.Line(known[i].ID), chars.Line(known[i].Status)
+	}
+	now := time.Now()
+	r.addUnlogged(known, now)
+	return r, r.ask(ctx, segment, known, now)
+}
+
+// addUnlogged adds the requests that are late or failed and not in the log, which has 30 days by
+// default: so a request leaves it when it becomes late. Segment also has the requests that others made.
+func (r *Report) addUnlogged(known []publicapi.RegulationEntry, now time.Time) {
+	for _, entry := range known {
+		request := Request{Regulation: entry.ID, Requested: entry.CreatedAt.Time, Status: entry.Status}
+		isDeletion := entry.RegulationType == publicapi.SuppressWithDelete || entry.RegulationType == publicapi.DeleteOnly
+		hasFailed := request.hasFailed() && !request.Requested.Before(r.Since)
+		isLogged := func(other Request) bool { return other.Regulation == entry.ID }
+		if isDeletion && (hasFailed || request.isLate(now)) && !slices.ContainsFunc(r.Requests, isLogged) {
+			r.Requests = append(r.Requests, request)
+		}
+	}
+}
+
+// ask sets the state of each request from the list of those that Segment knows, and asks Segment
+// about some of them.
+func (r *Report) ask(ctx context.Context, segment Segment, known []publicapi.RegulationEntry, now time.Time) error {
 	entries := map[string]publicapi.RegulationEntry{}
 	for _, entry := range known {
 		entries[entry.ID] = entry
 	}
-	r.addLate(known, time.Now())
-	details := 0
+	asked := 0
 	for i := range r.Requests {
 		request := &r.Requests[i]
-		entry := entries[request.Regulation]
+		entry, isListed := entries[request.Regulation]
 		request.Status, request.Finished = entry.Status, entry.FinishedAt.Time
-		if !request.hasFailed() || details == maxDetails {
+		request.Unread = r.Partial && !isListed && now.Sub(request.Requested) <= retention
+		if !request.Unread && !request.hasFailed() || asked == maxDetails {
 			continue
 		}
-		details++
+		asked++
 		regulation, err := segment.Regulation(ctx, request.Regulation)
-		if err != nil {
-			return r, fmt.Errorf("asking Segment for the destinations of a deletion: %w", err)
-		}
-		request.Destinations = unfinished(regulation)
-	}
-	return r, nil
-}
-
-// addLate adds the requests that are late and not in the log, which has 30 days by default: so a
-// request leaves it when it becomes late. Segment also has the requests that others made.
-func (r *Report) addLate(known []publicapi.RegulationEntry, now time.Time) {
-	for _, entry := range known {
-		request := Request{Regulation: entry.ID, Requested: entry.CreatedAt.Time, Status: entry.Status}
-		isDeletion := entry.RegulationType == publicapi.SuppressWithDelete || entry.RegulationType == publicapi.DeleteOnly
-		isLogged := slices.ContainsFunc(r.Requests, func(other Request) bool { return other.Regulation == entry.ID })
-		if isDeletion && !isLogged && request.isLate(now) {
-			r.Requests = append(r.Requests, request)
+		switch {
+		case publicapi.IsStatus(err, http.StatusNotFound):
+			request.Unread = false
+		case err != nil:
+			return fmt.Errorf("asking Segment for the state of a deletion: %w", err)
+		default:
+			request.Unread, request.Status, request.Finished = false, chars.Line(regulation.OverallStatus), regulation.FinishedAt.Time
+			request.Destinations = unfinished(regulation)
 		}
 	}
+	return nil
 }
 
 // read reads the requests from the log.
@@ -131,14 +185,15 @@ func (r *Report) read(ctx context.Context, log executions.Log) error {
 		if e.Outcome != executions.Delivered {
 			switch e.Outcome {
 			case executions.Accepted, executions.Retrying:
-				r.Waiting++
+				r.Waiting = addTo(r.Waiting, e)
 			case executions.Failed:
-				r.Failed++
+				r.Failed = addTo(r.Failed, e)
 			}
 			continue
 		}
 		last := e.Lines[len(e.Lines)-1]
 		for _, id := range last.Regulations {
+			id = chars.Line(id) // a text of Segment
 			at, found := byID[id]
 			if !found {
 				at = len(r.Requests)
@@ -156,7 +211,7 @@ func unfinished(r publicapi.Regulation) (all []Destination) {
 	for _, stream := range r.StreamStatus {
 		for _, d := range stream.DestinationStatus {
 			if d.Status != publicapi.StatusFinished {
-				all = append(all, Destination{Name: d.Name, Status: d.Status})
+				all = append(all, Destination{Name: chars.Line(d.Name), Status: chars.Line(d.Status)})
 			}
 		}
 	}
@@ -185,6 +240,8 @@ func (r Request) onlyUnsupported() bool {
 // State describes the state of the request, without a full stop.
 func (r Request) State(now time.Time) string {
 	switch {
+	case r.Unread:
+		return "not read: Segment has more requests than are read"
 	case r.Status == "" && now.Sub(r.Requested) > retention:
 		return "no longer known to Segment, which forgets a request after 90 days"
 	case r.Status == "":
@@ -217,17 +274,31 @@ func (r Request) destinations() string {
 
 // NeedsAttention reports whether the request needs the operator's attention.
 func (r Request) NeedsAttention(now time.Time) bool {
-	return r.hasFailed() || r.Status == "" && now.Sub(r.Requested) <= retention || r.isLate(now)
+	return r.hasFailed() || r.Status == "" && !r.Unread && now.Sub(r.Requested) <= retention || r.isLate(now)
 }
 
-// NeedsAttention reports whether a request or a dead letter needs the operator's attention.
+// NeedsAttention reports whether a request, a deletion that Segment has not accepted, or a dead letter
+// needs the operator's attention.
 func (r Report) NeedsAttention(now time.Time) bool {
-	return r.Failed > 0 || slices.ContainsFunc(r.Requests, func(request Request) bool { return request.NeedsAttention(now) })
+	return len(r.Failed) > 0 ||
+		slices.ContainsFunc(r.Waiting, func(reason Reason) bool { return reason.needsAttention(now) }) ||
+		slices.ContainsFunc(r.Requests, func(request Request) bool { return request.NeedsAttention(now) })
+}
+
+// Fixes returns what the operator can do about the deletions that Segment has not accepted, for a
+// store that commands name in this way.
+func (r Report) Fixes(named executions.Store) (fixes []string) {
+	for _, reason := range slices.Concat(r.Waiting, r.Failed) {
+		if fix := named.Fix(reason.Name); fix != "" && !slices.Contains(fixes, fix) {
+			fixes = append(fixes, fix)
+		}
+	}
+	return fixes
 }
 
 // Says summarizes the report in a sentence.
 func (r Report) Says(now time.Time) string {
-	users, finished, open, forgotten, attention, unlogged := 0, 0, 0, 0, 0, 0
+	users, finished, open, unread, forgotten, attention, unlogged := 0, 0, 0, 0, 0, 0, 0
 	for _, request := range r.Requests {
 		n := len(request.Users)
 		users += n
@@ -238,6 +309,8 @@ func (r Report) Says(now time.Time) string {
 			attention += n
 		case request.isOpen():
 			open += n
+		case request.Unread:
+			unread += n
 		case request.Status == "":
 			forgotten += n
 		default:
@@ -256,16 +329,31 @@ func (r Report) Says(now time.Time) string {
 		what string
 	}{
 		{forgotten, "user", "whose request Segment no longer knows"},
-		{unlogged, "late request", "that the log does not have"},
-		{r.Waiting, "deletion", "that Segment has not accepted yet"},
-		{r.Failed, "dead letter", "to replay (hub deadletters list)"},
+		{unread, "user", "whose request was not read, because Segment has more requests than are read"},
+		{unlogged, "late or failed request", "that the log does not have"},
+		{total(r.Waiting), "deletion", "that Segment has not accepted yet (" + list(r.Waiting) + ")"},
+		{total(r.Failed), "dead letter", "to replay (" + list(r.Failed) + "): hub deadletters list"},
 	} {
 		if also.n > 0 {
 			says += "; " + words.Count(also.n, also.noun) + " " + also.what
 		}
 	}
-	if r.Partial {
-		says += "; Segment has more requests than are read, so the state of some is not known"
-	}
 	return says + "."
+}
+
+// total returns the number of deletions with some reasons.
+func total(reasons []Reason) (sum int) {
+	for _, r := range reasons {
+		sum += r.Count
+	}
+	return sum
+}
+
+// list names the reasons, and when the first of their deletions was received.
+func list(reasons []Reason) string {
+	parts := make([]string, len(reasons))
+	for i, r := range reasons {
+		parts[i] = fmt.Sprintf("%d %s since %s", r.Count, cmp.Or(r.Name, "without an attempt"), words.Clock(r.Oldest))
+	}
+	return strings.Join(parts, ", ")
 }

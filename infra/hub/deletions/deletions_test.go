@@ -2,7 +2,10 @@ package deletions
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/publicapitest"
+	"commerce-segment/shared/apicall"
 	"commerce-segment/shared/publicapi"
 )
 
@@ -102,58 +106,141 @@ func TestDeletionsThatSegmentHasNotAcceptedAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		outcome   string
-		says      string
-		attention bool
+		name, outcome, reason string
+		ago                   time.Duration
+		says                  string
+		attention             bool
+		fix                   string
 	}{
-		{"retrying", "; 1 deletion that Segment has not accepted yet.", false},
-		{"failed", "; 1 dead letter to replay (hub deadletters list).", true},
-		{"skipped", "0 need attention.", false},
+		{"just queued", "accepted", "", time.Minute, "; 1 deletion that Segment has not accepted yet (1 without an attempt since ", false, ""},
+		{"queued for long", "accepted", "", 2 * time.Hour, "; 1 deletion that Segment has not accepted yet (1 without an attempt since ", true, ""},
+		{"Segment fails", "retrying", "deletion_503", time.Minute, "; 1 deletion that Segment has not accepted yet (1 deletion_503 since ", false, ""},
+		{"Segment fails for long", "retrying", "deletion_503", 2 * time.Hour, " (1 deletion_503 since ", true, ""},
+		{"the token is revoked", "retrying", "deletion_401", time.Minute, " (1 deletion_401 since ", true, "Set a token of Segment's Public API that may delete users, with hub configure --prefix /shop."},
+		{"there is no token", "retrying", "api_token_missing", time.Minute, " (1 api_token_missing since ", true, "Set a token of Segment's Public API that may delete users, with hub configure --prefix /shop."},
+		{"every deletion is rejected", "retrying", "deletion_422", time.Minute, " (1 deletion_422 since ", true, "It accepts no deletion while it replays data"},
+		{"a dead letter", "failed", "deletion_422", time.Minute, "; 1 dead letter to replay (1 deletion_422 since ", true, ""},
+		{"the quota is used up", "failed", "deletion_429", time.Minute, "; 1 dead letter to replay (1 deletion_429 since ", true, "SQS deletes a dead letter after 14 days: hub export FILE --prefix /shop keeps it."},
+		{"skipped", "skipped", "", 2 * time.Hour, "0 need attention.", false, ""},
 	} {
-		all := executions.List{executions.New([]executions.Line{{Time: now, Received: now, Kind: "deliver", Tracking: "customer-deleted", Outcome: c.outcome}})}
-		report, err := Follow(t.Context(), executions.Memory{List: all}, client, now.Add(-time.Hour))
-		if err != nil || !strings.HasSuffix(report.Says(now), c.says) || report.NeedsAttention(now) != c.attention {
-			t.Errorf("%s: %+v, %v: %s", c.outcome, report, err, report.Says(now))
-		}
+		t.Run(c.name, func(t *testing.T) {
+			all := executions.List{executions.New([]executions.Line{{Time: now.Add(-c.ago), Received: now.Add(-c.ago), Kind: "deliver", Tracking: "customer-deleted", Outcome: c.outcome, Reason: c.reason}})}
+			report, err := Follow(t.Context(), executions.Memory{List: all}, client, now.Add(-3*time.Hour))
+			if err != nil || !strings.Contains(report.Says(now), c.says) || report.NeedsAttention(now) != c.attention {
+				t.Errorf("%+v, %v: %s", report, err, report.Says(now))
+			}
+			if fixes := strings.Join(report.Fixes(executions.Store{Flag: " --prefix /shop", Deployed: true}), " "); c.fix == "" != (fixes == "") && c.reason != "deletion_422" || !strings.Contains(fixes, c.fix) {
+				t.Errorf("what to do is %q", fixes)
+			}
+		})
 	}
 }
 
-// entries is a Segment that has a list of requests.
+// entries is a Segment that has a list of requests, and more that are not in it.
 type entries struct {
-	list []publicapi.RegulationEntry
-	err  error
+	list     []publicapi.RegulationEntry
+	err      error
+	unlisted string // the status of those that are not in the list; empty if there are none
+	asked    *int   // how often it was asked about a single request
 }
 
 func (e entries) Regulations(context.Context) ([]publicapi.RegulationEntry, error) {
 	return e.list, e.err
 }
 
-func (e entries) Regulation(context.Context, string) (publicapi.Regulation, error) {
-	return publicapi.Regulation{}, nil
+func (e entries) Regulation(_ context.Context, id string) (publicapi.Regulation, error) {
+	if e.asked != nil {
+		*e.asked++
+	}
+	for _, entry := range e.list {
+		if entry.ID == id {
+			return publicapi.Regulation{OverallStatus: entry.Status}, nil
+		}
+	}
+	if e.unlisted != "" {
+		return publicapi.Regulation{OverallStatus: e.unlisted}, nil
+	}
+	return publicapi.Regulation{}, &publicapi.APIError{Failure: apicall.Failure{Status: http.StatusNotFound}}
 }
 
-// The log is kept for 30 days, so it no longer has a request that is late.
-func TestALateRequestIsFoundWithoutTheLog(t *testing.T) {
+// made returns an entry of a request that was made some days ago.
+func made(id, status string, kind publicapi.RegulationType, days int) publicapi.RegulationEntry {
+	return publicapi.RegulationEntry{ID: id, Status: status, RegulationType: kind, CreatedAt: publicapi.Time{Time: time.Now().Add(-time.Duration(days)*24*time.Hour - time.Hour)}}
+}
+
+// The log is kept for 30 days, so it no longer has a request that is late, or that failed late.
+func TestALateOrFailedRequestIsFoundWithoutTheLog(t *testing.T) {
 	now := time.Now()
-	made := func(id, status string, kind publicapi.RegulationType, days int) publicapi.RegulationEntry {
-		return publicapi.RegulationEntry{ID: id, Status: status, RegulationType: kind, CreatedAt: publicapi.Time{Time: now.Add(-time.Duration(days)*24*time.Hour - time.Hour)}}
-	}
 	segment := entries{list: []publicapi.RegulationEntry{
 		made("late", publicapi.StatusRunning, publicapi.SuppressWithDelete, 33), made("young", publicapi.StatusRunning, publicapi.DeleteOnly, 29),
 		made("done", publicapi.StatusFinished, publicapi.DeleteOnly, 33), made("other", publicapi.StatusRunning, "SUPPRESS_ONLY", 33),
+		made("failed", publicapi.StatusPartialSuccess, publicapi.DeleteOnly, 32), made("failed before", publicapi.StatusFailed, publicapi.DeleteOnly, 40),
+		made("other failed", publicapi.StatusFailed, "SUPPRESS_ONLY", 32),
 	}}
 	report, err := Follow(t.Context(), executions.Memory{}, segment, now.Add(-DefaultPeriod))
-	if err != nil || len(report.Requests) != 1 || report.Requests[0].State(now) != "not finished after 33 days" || !report.NeedsAttention(now) ||
-		!strings.Contains(report.Says(now), "; 1 late request that the log does not have") {
+	if err != nil || len(report.Requests) != 2 || report.Requests[0].State(now) != "not finished after 33 days" ||
+		report.Requests[1].State(now) != "failed (PARTIAL_SUCCESS)" || !report.NeedsAttention(now) ||
+		!strings.Contains(report.Says(now), "; 2 late or failed requests that the log does not have") {
 		t.Errorf("%+v, %v: %s", report, err, report.Says(now))
+	}
+	segment.list = segment.list[4:5]
+	if report, err = Follow(t.Context(), executions.Memory{}, segment, now.Add(-DefaultPeriod)); err != nil || !report.NeedsAttention(now) {
+		t.Errorf("a request that failed alone: %+v, %v", report, err)
 	}
 }
 
+// Other tools of the workspace may have made thousands of requests. Those of this store that are
+// not in the part of the list that is read are no alarm. Segment is asked about a few of them.
 func TestAListThatIsTooLongIsReadInPart(t *testing.T) {
+	now, asked := time.Now(), 0
+	var all []string
+	for i := range 3 * maxDetails {
+		all = append(all, fmt.Sprint("unlisted-", i))
+	}
+	segment := entries{list: []publicapi.RegulationEntry{{ID: "listed", Status: publicapi.StatusFinished}}, err: publicapi.ErrTooManyPages, unlisted: publicapi.StatusRunning, asked: &asked}
+	report, err := Follow(t.Context(), accepted(now.Add(-10*time.Minute), append(all, "listed")...), segment, now.Add(-time.Hour))
+	if err != nil || !report.Partial || report.NeedsAttention(now) || asked != maxDetails {
+		t.Fatalf("it needs attention: %t, %v; Segment was asked %d times", report.NeedsAttention(now), err, asked)
+	}
+	states := map[string]int{}
+	for _, r := range report.Requests {
+		states[r.State(now)]++
+	}
+	want := map[string]int{"finished": 1, "in progress": maxDetails, "not read: Segment has more requests than are read": 2 * maxDetails}
+	if !maps.Equal(states, want) {
+		t.Errorf("the states are %v, not %v", states, want)
+	}
+	if says := report.Says(now); !strings.Contains(says, "1 finished, 20 in progress, 0 need attention; 40 users whose request was not read, because Segment has more") {
+		t.Errorf("it says %q", says)
+	}
+	segment.unlisted = ""
+	if report, err = Follow(t.Context(), accepted(now, "of another workspace"), segment, now.Add(-time.Hour)); err != nil || !report.NeedsAttention(now) {
+		t.Errorf("a request that Segment does not know, although it was asked: %+v, %v", report, err)
+	}
+}
+
+// shows is a Segment with one request, in which destinations have this text.
+type shows struct {
+	entries
+	text string
+}
+
+func (s shows) Regulation(context.Context, string) (r publicapi.Regulation, err error) {
+	err = json.Unmarshal(fmt.Appendf(nil, `{"overallStatus": %[1]q, "streamStatus": [{"destinationStatus": [{"name": %[1]q, "status": %[1]q}]}]}`, s.text), &r)
+	return r, err
+}
+
+func TestTextsOfSegmentAreSafeToShow(t *testing.T) {
+	const harmful = "FAILED\u202e\tx\n"
 	now := time.Now()
-	segment := entries{list: []publicapi.RegulationEntry{{ID: "reg_1", Status: publicapi.StatusFinished}}, err: publicapi.ErrTooManyPages}
-	report, err := Follow(t.Context(), accepted(now, "reg_1"), segment, now.Add(-time.Hour))
-	if err != nil || !report.Partial || report.Requests[0].State(now) != "finished" || !strings.Contains(report.Says(now), "more requests than are read") {
-		t.Errorf("%+v, %v", report, err)
+	segment := shows{entries{list: []publicapi.RegulationEntry{made("late"+harmful, publicapi.StatusRunning, publicapi.DeleteOnly, 33), made("reg_1", harmful, publicapi.DeleteOnly, 1)}}, harmful}
+	report, err := Follow(t.Context(), accepted(now, "reg_1", "reg_2"+harmful), segment, now.Add(-time.Hour))
+	if err != nil || len(report.Requests) != 3 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	for _, r := range report.Requests {
+		if shown := fmt.Sprint(r.Regulation, r.Status, r.State(now), r.Destinations); strings.ContainsAny(shown, "\u202e\t\n") {
+			t.Errorf("it shows %q", shown)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/deletions"
@@ -42,7 +43,8 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	case err != nil:
 		return append(found, unknown(err)...)
 	case report.NeedsAttention(now):
-		return append(found, Finding{State: Warning, Says: report.Says(now), Do: "hub deletions" + p.Store.Flag()})
+		do := append([]string{"hub deletions" + p.Store.Flag() + " shows the requests."}, report.Fixes(p.Store.Named())...)
+		return append(found, Finding{State: Warning, Says: report.Says(now), Do: strings.TrimSuffix(strings.Join(do, " "), ".")})
 	default:
 		return append(found, Finding{State: OK, Says: report.Says(now)})
 	}

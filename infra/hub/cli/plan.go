@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,8 @@ func newPlan() *cobra.Command {
 		Long: `plan makes a Segment tracking plan from the messages that the templates write: the events, the
 fields, their types, and which of them every message has. The messages are those for the
 bundled samples, and for the latest events in Commerce if the store is connected. Disabled
-trackings are left out.
+trackings are left out. Commerce is not asked for what $commerce adds to a message: a note names
+the events in which fields can be missing for this reason.
 
 show prints the plan. diff compares it with the plan in Segment, and push changes the plan in
 Segment so that it accepts the messages.`,
@@ -88,11 +90,15 @@ func showPlan(cmd *cobra.Command, location store.Location, asJSON bool) error {
 	return table.Flush()
 }
 
-// readSent returns what the store sends, and notes if it is only what the samples show.
+// readSent returns what the store sends. It notes if that is only what the samples show, and if it
+// lacks what Commerce was not asked for.
 func readSent(cmd *cobra.Command, s store.Store) ([]plan.Event, error) {
 	sent, err := plan.ReadSent(cmd.Context(), s)
 	if err == nil && sent.Unread != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Note: only the bundled samples were used, which have no custom fields of your store, because %v.\n", sent.Unread)
+	}
+	if says := plan.DescribeUnasked(sent.Events); says != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s\n", chars.Line(says))
 	}
 	return sent.Events, err
 }
@@ -144,6 +150,7 @@ func newPlanPush() *cobra.Command {
 		Long: `push prints what hub plan diff prints, asks, and changes the tracking plan in Segment so that it
 accepts the messages that the templates write. It adds the events and fields that the plan does
 not have, gives fields the type that is sent, and makes fields optional that are not always sent.
+A field stays required if only Commerce knows whether it is always sent.
 It removes no event and no field, keeps their descriptions, and does not change the rules of
 other events.
 
@@ -171,6 +178,7 @@ type comparedPlan struct {
 	client  *publicapi.Client
 	found   []plan.Difference
 	changed []publicapi.Rule // with which the plan accepts what is sent
+	unasked bool             // Commerce was not asked for a part of what is sent
 }
 
 // compare compares the plan with what the store sends, and prints the differences.
@@ -198,6 +206,7 @@ func (o planOptions) compare(cmd *cobra.Command) (c comparedPlan, err error) {
 		return c, err
 	}
 	c.found, c.changed = plan.Compare(c.Rules, sent)
+	c.unasked = slices.ContainsFunc(sent, plan.Event.Unasked)
 	return c, printPlanDifferences(cmd.OutOrStdout(), c)
 }
 
@@ -218,8 +227,11 @@ func printPlanDifferences(w io.Writer, c comparedPlan) error {
 		return err
 	}
 	says := "The plan accepts what the templates send."
-	if len(c.changed) > 0 {
+	switch {
+	case len(c.changed) > 0:
 		says = c.Consequence()
+	case c.unasked:
+		says = "The plan accepts what the templates send, without what only Commerce knows."
 	}
 	_, err := fmt.Fprintln(w, says)
 	return err

@@ -84,6 +84,10 @@ func TestThePlanInSegmentIsCompared(t *testing.T) {
 			hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), "")
 		}, nil, exitTrouble, []string{"cannot find the tracking plan of the source, because the store has no write key of a source. ", "To fix it, copy the write key", "Or name the plan with --plan"}},
 		{"a token that sees no plans", nil, func(_ string, api *publicapitest.Server) { api.NotPermitted = []string{"/tracking-plans"} }, nil, exitTrouble, []string{"Segment answered 401"}},
+		{"a field that only Commerce knows", []publicapitest.Object{planRule("Sold", fitting)}, func(dir string, _ *publicapitest.Server) {
+			hubtest.WriteFile(t, filepath.Join(dir, settings.Template(tracking.OrderCompleted)),
+				`{"event": "Sold", "userId": "u", "properties": {"total": 1, "tier": $commerce("/v2/customers/x", 500).data.tier}}`)
+		}, nil, exitDone, []string{"Note: Commerce was not asked for this: fields that $commerce adds to Sold can be missing in it.", "The plan accepts what the templates send, without what only Commerce knows."}},
 		{"no token", nil, func(dir string, _ *publicapitest.Server) {
 			hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentAPIToken), "")
 		}, nil, exitTrouble,

@@ -61,7 +61,11 @@ func effectOf(ctx context.Context, t tracking.Tracking, before, after string, ev
 // tried returns events as those that a template is tried on.
 func tried(t tracking.Tracking, events []event) (tried []forecast.Event) {
 	for _, e := range events {
-		tried = append(tried, forecast.Event{Body: e.Body, At: e.At, Fetch: e.sample(t, "").Commerce, Currencies: e.Currencies})
+		one := forecast.Event{Body: e.Body, At: e.At, Currencies: e.Currencies}
+		if !e.Real {
+			one.Fetch = e.sample(t, "").Commerce
+		}
+		tried = append(tried, one)
 	}
 	return tried
 }

@@ -362,6 +362,8 @@ func TestTheReviewShowsTheLastEventsThatDiffer(t *testing.T) {
 	}
 	b.want(b.post("review", named, "personal", "yes"), 200, `"event": "Sold to Mara Lind"`)
 	b.want(b.post("review", sold+"/* as before */"), 200, "No message of the last 2 events changes.")
+	asks := strings.Replace(sold, `"Sold"`, `"Sold" & $commerce("/v2/orders/x").data.suffix`, 1)
+	b.want(b.post("review", asks), 200, "No message of the last 2 events changes. Commerce was not asked for this: what $commerce adds is not in it.")
 	bad := b.post("review", `$error("x" & "y")`)
 	b.want(bad, 200, "2 of the last 2 events would fail: ", "Message: •••", "Save it although events would not be sent")
 	b.want(b.post("review", `$error("x" & "y")`, "personal", "yes"), 200, "Message: xy")

@@ -15,6 +15,7 @@ type Difference struct {
 	Field    string `json:"field"`    // "properties.products[].price"; empty for the event as a whole
 	Says     string `json:"says"`     // continues the sentence that begins with the field: "is not in the plan"
 	Violates bool   `json:"violates"` // Segment flags or blocks events because of it
+	Unknown  bool   `json:"unknown"`  // it is not known whether it violates the plan, because Commerce was not asked
 }
 
 // Sentence describes the difference: "Order Completed, properties.total: is not in the plan".
@@ -40,6 +41,7 @@ func (c *comparison) add(path, says string, values ...any) {
 // and the items of lists. It does not compare enum and pattern, because the values of the samples
 // are made up.
 func (c *comparison) values(path string, schema map[string]any, values []value) {
+	values = slices.DeleteFunc(slices.Clone(values), func(v value) bool { return v.data == nil && v.unasked })
 	wanted, sent := typesIn(schema), typesOf(values)
 	if !accepts(wanted, values) {
 		c.add(path, "has the type %s, but the plan requires %s", strings.Join(sent, " or "), strings.Join(wanted, " or "))
@@ -85,20 +87,26 @@ func (c *comparison) fields(path string, schema map[string]any, objects []value)
 	c.required(path, schema, objects)
 }
 
-// required compares which fields the objects always have.
+// required compares which fields the objects always have. What is not known without Commerce stays
+// required.
 func (c *comparison) required(path string, schema map[string]any, objects []value) {
 	required, _ := schema["required"].([]any)
 	var always []any
 	for _, name := range required {
-		i := slices.IndexFunc(objects, func(object value) bool {
+		field := join(path, fmt.Sprint(name))
+		without := slices.DeleteFunc(slices.Clone(objects), func(object value) bool {
 			_, has := object.data.(map[string]any)[fmt.Sprint(name)]
-			return !has
+			return has
 		})
-		if i < 0 {
-			always = append(always, name)
+		if i := slices.IndexFunc(without, func(object value) bool { return !object.unasked }); i >= 0 {
+			c.add(field, "is required in the plan, but is not sent for %s", cmp.Or(without[i].sample, "one of the latest events in Commerce"))
 			continue
 		}
-		c.add(join(path, fmt.Sprint(name)), "is required in the plan, but is not sent for %s", cmp.Or(objects[i].sample, "one of the latest events in Commerce"))
+		always = append(always, name)
+		if len(without) > 0 {
+			c.found = append(c.found, Difference{Event: c.event, Field: field, Unknown: true,
+				Says: "is required in the plan: it is not known whether every message has it, because Commerce was not asked"})
+		}
 	}
 	if len(always) == len(required) {
 		return

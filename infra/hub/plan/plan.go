@@ -30,6 +30,26 @@ type Event struct {
 // "identify".
 func (e Event) Name() string { return cmp.Or(e.Key, strings.ToLower(e.Type)) }
 
+// Unasked reports whether the messages can lack fields, because Commerce was not asked for what
+// $commerce adds to them.
+func (e Event) Unasked() bool {
+	return slices.ContainsFunc(e.messages, func(message value) bool { return message.unasked })
+}
+
+// DescribeUnasked describes, in a sentence, of which events fields can be missing; empty if of none.
+func DescribeUnasked(events []Event) string {
+	var names []string
+	for _, e := range events {
+		if e.Unasked() {
+			names = append(names, e.Name())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "Commerce was not asked for this: fields that $commerce adds to " + strings.Join(names, ", ") + " can be missing in it."
+}
+
 // section returns the member of the messages that has the fields of the event.
 func (e Event) section() string {
 	if e.Type == publicapi.IdentifyRule || e.Type == "GROUP" {
@@ -95,7 +115,8 @@ func encode(schema map[string]any) json.RawMessage {
 
 // Compare returns the differences between events and the rules of a tracking plan, in the order
 // of the events, and the rules with which the plan accepts the events: new ones, and those of the
-// plan that must change. They keep everything of the plan that the messages do not violate.
+// plan that must change. They keep everything of the plan that the messages do not violate, and that
+// they could violate only because Commerce was not asked.
 func Compare(rules []publicapi.Rule, events []Event) (found []Difference, changed []publicapi.Rule) {
 	for _, e := range events {
 		i := slices.IndexFunc(rules, func(r publicapi.Rule) bool { return r.Type == e.Type && r.Key == e.Key })

@@ -134,6 +134,12 @@ func TestTheMessagesAreComparedWithThePlan(t *testing.T) {
 			[]string{"!Sold properties.meta.a: is not in the plan"}, `{"properties":{"meta":{"additionalProperties":false,"properties":{"a":{"type":"number"}}}}}`},
 		{"figures of the plan stay as they are", sold(`{"total": 1, "tax": 1}`), []publicapi.Rule{track("Sold", `{"properties":{"total":{"minimum":10000000000000000001}}}`)},
 			[]string{"!Sold properties.tax: is not in the plan"}, `{"properties":{"tax":{"type":"number"},"total":{"minimum":10000000000000000001}}}`},
+		{"a required field that Commerce knows", sold(`{"total": 1, "tier": ` + tier + `}`), []publicapi.Rule{track("Sold", `{"properties":{"total":{"type":"string"},"tier":{"type":"string"}},"required":["tier"]}`)},
+			[]string{"Sold properties.tier: is required in the plan: it is not known whether every message has it, because Commerce was not asked", "!Sold properties.total: has the type number, but the plan requires string"},
+			`{"properties":{"tier":{"type":"string"},"total":{"type":"number"}},"required":["tier"]}`},
+		{"null, as Commerce was not asked", sold(`{"total": 1, "tier": ` + tier + ` ? "gold" : null}`), []publicapi.Rule{track("Sold", `{"properties":{"total":{"type":"number"},"tier":{"type":"string"}},"required":["tier"]}`)}, nil, ""},
+		{"a field that the plan does not have, of a template that asks Commerce", sold(`{"total": 1, "tax": 2, "tier": ` + tier + `}`), []publicapi.Rule{track("Sold", `{"properties":{"total":{"type":"number"}}}`)},
+			[]string{"!Sold properties.tax: is not in the plan"}, `{"properties":{"tax":{"type":"number"},"total":{"type":"number"}}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			events := sent(t, c.messages)
@@ -158,6 +164,31 @@ func TestTheMessagesAreComparedWithThePlan(t *testing.T) {
 				t.Errorf("the changed plan is still violated: %v", left)
 			}
 		})
+	}
+}
+
+// tier is a value that only Commerce knows.
+const tier = `$commerce("/v2/customers/" & payload.data.id, 500).data.tier`
+
+// Without the note a plan would look complete that lacks a field, which Segment then removes.
+func TestAPlanSaysWhatOnlyCommerceKnows(t *testing.T) {
+	directory, err := store.SetUpDirectory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := store.InDirectory(directory)
+	for template, want := range map[string]string{
+		"": "", // the default template of order-refunded asks Commerce, and has its answers
+		`{"event": "Sold", "properties": {"total": 1}}`:                       "",
+		`{"event": "Sold", "properties": {"total": 1, "tier": ` + tier + `}}`: "Commerce was not asked for this: fields that $commerce adds to Sold can be missing in it.",
+	} {
+		if err := s.Put(t.Context(), settings.Template(tracking.OrderCompleted), template); err != nil {
+			t.Fatal(err)
+		}
+		read, err := ReadSent(t.Context(), s)
+		if says := DescribeUnasked(read.Events); err != nil || says != want {
+			t.Errorf("of %q it says %q, %v; want %q", template, says, err, want)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/template"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
 )
 
 // Sent is what a store sends to Segment.
@@ -56,7 +57,7 @@ func ReadSent(ctx context.Context, s store.Store) (Sent, error) {
 			latest, sent.Unread = forecast.LatestEvents(bounded, s, t)
 			tried = append(tried, latest...)
 		}
-		sent.Events, err = add(ctx, sent.Events, t, compiled, tried)
+		sent.Events, err = add(ctx, sent.Events, t, compiled, isUnasked(t, config.Template), tried)
 		if err != nil {
 			return sent, err
 		}
@@ -71,8 +72,15 @@ func eventsOf(ctx context.Context, t tracking.Tracking, source string, tried []f
 	if err != nil {
 		return nil, err
 	}
-	events, err := add(ctx, nil, t, compiled, tried)
+	events, err := add(ctx, nil, t, compiled, isUnasked(t, source), tried)
 	return finish(events), err
+}
+
+// isUnasked reports whether messages of a template are written without answers of Commerce. The
+// samples have those that a default template needs for each of its fields; of another template it is
+// not known for what it asks.
+func isUnasked(t tracking.Tracking, source string) bool {
+	return template.UsesCommerce(source) && !store.SameText(source, templates.Default(t.Name))
 }
 
 // samplesFor returns the bundled samples of the resource of a tracking, such as all orders: a field
@@ -99,7 +107,7 @@ func resourceOf(event string) string {
 
 // add adds the messages of a template to events. It leaves out the samples for which the template
 // fails, because nothing is sent for them, and returns the error if it fails for all of them.
-func add(ctx context.Context, events []Event, t tracking.Tracking, compiled *template.Template, tried []forecast.Event) ([]Event, error) {
+func add(ctx context.Context, events []Event, t tracking.Tracking, compiled *template.Template, unasked bool, tried []forecast.Event) ([]Event, error) {
 	var failed []error
 	for _, e := range tried {
 		messages, err := e.Messages(ctx, t, compiled)
@@ -107,7 +115,7 @@ func add(ctx context.Context, events []Event, t tracking.Tracking, compiled *tem
 			failed = append(failed, err)
 		}
 		for _, message := range messages {
-			events = addMessage(events, value{message, e.Name})
+			events = addMessage(events, value{message, e.Name, unasked})
 		}
 	}
 	if len(failed) > 0 && len(failed) == len(tried) {
@@ -156,7 +164,7 @@ func largest(messages []value) (value, bool) {
 		if products, _ := properties["products"].([]any); len(products) > 0 {
 			fields, properties = maps.Clone(fields), maps.Clone(properties)
 			fields["properties"], properties["products_omitted"] = properties, 1.0
-			return value{fields, "a large order"}, true
+			return value{fields, "a large order", message.unasked}, true
 		}
 	}
 	return value{}, false

@@ -10,6 +10,9 @@ import (
 type value struct {
 	data   any
 	sample string // the sample that the message is of; empty for a real event
+	// unasked reports that Commerce was not asked for what the template asks it for: a field can be
+	// missing that Commerce would have given.
+	unasked bool
 }
 
 // schemaOf returns the JSON Schema, draft-07, of values. A number is always a number and not an
@@ -104,7 +107,7 @@ func members(objects []value) map[string][]value {
 	all := map[string][]value{}
 	for _, object := range objects {
 		for name, data := range object.data.(map[string]any) {
-			all[name] = append(all[name], value{data, object.sample})
+			all[name] = append(all[name], value{data, object.sample, object.unasked})
 		}
 	}
 	return all
@@ -114,7 +117,7 @@ func members(objects []value) map[string][]value {
 func items(lists []value) (all []value) {
 	for _, list := range lists {
 		for _, data := range list.data.([]any) {
-			all = append(all, value{data, list.sample})
+			all = append(all, value{data, list.sample, list.unasked})
 		}
 	}
 	return all

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"commerce-segment/infra/hub/forecast"
@@ -48,6 +49,9 @@ type TemplateCheck struct {
 	Found     []Difference // violations that the live template does not have
 	Before    int          // how many violations the live template has too
 	Unchecked error        // why the messages could not be compared
+	// unasked says, in sentences, what is not known because Commerce was not asked; it is empty if the
+	// template does not ask it.
+	unasked string
 }
 
 // CheckTemplate compares what a template writes before and after a change, for the samples and the
@@ -61,13 +65,16 @@ func (c *Connected) CheckTemplate(ctx context.Context, t tracking.Tracking, befo
 		return &TemplateCheck{Unchecked: c.unread}
 	}
 	check := &TemplateCheck{Plan: c.plan}
-	found, err := c.violations(ctx, t, after, latest)
+	events, err := c.eventsOf(ctx, t, after, latest)
 	if err != nil {
 		check.Unchecked = err
 		return check
 	}
-	live, _ := c.violations(ctx, t, before, latest) // none of a template that fails
-	for _, d := range found {
+	found, _ := Compare(c.plan.Rules, events)
+	check.unasked = sayUnknown(found) + DescribeUnasked(events)
+	events, _ = c.eventsOf(ctx, t, before, latest) // none of a template that fails
+	live, _ := Compare(c.plan.Rules, events)
+	for _, d := range Violations(found) {
 		if slices.Contains(live, d) {
 			check.Before++
 		} else {
@@ -77,7 +84,23 @@ func (c *Connected) CheckTemplate(ctx context.Context, t tracking.Tracking, befo
 	return check
 }
 
-func (c *Connected) violations(ctx context.Context, t tracking.Tracking, source string, latest []forecast.Event) ([]Difference, error) {
+// sayUnknown names the fields of which it is not known whether the plan is violated, in a sentence and
+// a space; it is empty if there are none.
+func sayUnknown(found []Difference) string {
+	var fields []string
+	for _, d := range found {
+		if d.Unknown {
+			fields = append(fields, d.Field)
+		}
+	}
+	if len(fields) == 0 {
+		return ""
+	}
+	return "It is not known whether every message has " + strings.Join(fields, ", ") + ", which the plan requires. "
+}
+
+// eventsOf returns what a template of a tracking writes for the samples and for the latest events.
+func (c *Connected) eventsOf(ctx context.Context, t tracking.Tracking, source string, latest []forecast.Event) ([]Event, error) {
 	parameters, err := c.store.Parameters(ctx, []string{settings.Events(t)})
 	if err != nil {
 		return nil, err
@@ -86,29 +109,27 @@ func (c *Connected) violations(ctx context.Context, t tracking.Tracking, source 
 	if err != nil {
 		return nil, err
 	}
-	events, err := eventsOf(ctx, t, source, append(samplesFor(t, config.Events), latest...))
-	if err != nil {
-		return nil, err
-	}
-	found, _ := Compare(c.plan.Rules, events)
-	return Violations(found), nil
+	return eventsOf(ctx, t, source, append(samplesFor(t, config.Events), latest...))
 }
 
 // Says describes the check in sentences.
 func (c *TemplateCheck) Says() string {
+	if c.Unchecked != nil {
+		return fmt.Sprintf("The tracking plan in Segment could not be checked: %v.", c.Unchecked)
+	}
 	says := words.Capital(c.Plan.Title())
 	switch {
-	case c.Unchecked != nil:
-		return fmt.Sprintf("The tracking plan in Segment could not be checked: %v.", c.Unchecked)
-	case len(c.Found) == 0 && c.Before == 0:
-		return says + " accepts the messages."
-	case len(c.Found) == 0:
-		says += " is not violated by the change."
-	default:
+	case len(c.Found) > 0:
 		says += " would be violated. " + c.Plan.Consequence()
+	case c.Before > 0:
+		says += " is not violated by the change."
+	case c.unasked != "":
+		says += " accepts the messages, without what only Commerce knows."
+	default:
+		says += " accepts the messages."
 	}
 	if c.Before > 0 {
 		says += fmt.Sprintf(" The live template already violates it: %s. hub plan diff lists the violations.", words.Count(c.Before, "violation"))
 	}
-	return says
+	return strings.TrimSpace(says + " " + c.unasked)
 }

@@ -65,7 +65,7 @@ var layout = []rule{
 	{folder: "infra/hub/lint", may: []string{"infra/hub/words", "shared", "templates"}},
 	{folder: "infra/hub/store", may: []string{"infra/hub/backfill", "infra/hub/deadletters", "infra/hub/executions", "infra/stack/outputs", "infra/stack/runbook", "shared", "templates"}, aws: true},
 	{folder: "infra/hub/received/receivedtest", may: []string{"infra/hub/executions", "infra/hub/store", "infra/publicapitest", "shared"}},
-	{folder: "infra/hub/received", may: []string{"infra/hub/executions", "infra/hub/store", "infra/hub/words", "infra/hub/workspace", "shared"}},
+	{folder: "infra/hub/received", may: []string{"infra/hub/backfill", "infra/hub/executions", "infra/hub/store", "infra/hub/words", "infra/hub/workspace", "shared"}},
 	{folder: "infra/hub/archive", may: []string{"infra/hub/executions", "infra/hub/queue", "infra/hub/store", "shared"}},
 	{folder: "infra/hub/forecast", may: append(hubParts, "infra/hub/store")},
 	{folder: "infra/hub/plan", may: append(hubParts, "infra/hub/store", "infra/hub/workspace")},

@@ -30,16 +30,17 @@ ingest, what was blocked at the source, what came late and what another sender a
 says what to do. With --hours it lists the hours.
 
 What was sent is in the log lines of the deliveries, and for a backfill or a reconciliation
-in the list of what was sent from this machine. A message that was sent twice counts once,
-because Segment drops the second. The hour in progress is not compared. If Segment
+in the list of what was sent from this machine. A message that was sent twice within a day
+counts once, because Segment drops the second. It may count one twice that was sent again
+later: that is a finding, if both were sent in the period or a day before it. The hour in progress is not compared. If Segment
 received more messages in that hour than were sent in it, the additional ones are late
 messages from earlier hours.
 
 It needs a token of the Public API, which hub configure sets. Without a token it is not
 known what Segment received: Segment answers 200 even to a wrong write key.
 
-It sends nothing. With --prefix it reads the functions' logs, which costs as much as
-hub executions.`,
+It sends nothing. With --prefix it reads the functions' logs of the period and of a day before
+it, which costs as much as hub executions.`,
 		Example: `  hub received
   hub received --since 7d --hours --prefix /commerce-segment
   hub received --since 7d --csv > received.csv`,

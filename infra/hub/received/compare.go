@@ -2,6 +2,7 @@ package received
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -57,6 +58,7 @@ type comparison struct {
 // compare fills in a report, whose period is known. sent and fromSegment begin an hour before the
 // period and end when the report was made. ours are the events that the store can send.
 func compare(r *Report, sent *Sent, fromSegment segmentData, ours []Event, flag string) {
+	fromSegment.Volume, fromSegment.Overview = maps.Clone(fromSegment.Volume), maps.Clone(fromSegment.Overview) // capFirstHour changes them
 	c := comparison{Report: r, sent: sent, fromSegment: fromSegment, flag: flag}
 	r.byTracking = sent.byTracking
 	if begins := sent.Begins.UTC().Truncate(time.Hour); begins.After(r.Since) {
@@ -72,7 +74,7 @@ func compare(r *Report, sent *Sent, fromSegment segmentData, ours []Event, flag 
 		r.Events = append(r.Events, t)
 		if t.hasName() {
 			r.Sent += t.distinct()
-			r.Received += min(t.Received+t.Late, t.distinct())
+			r.Received += min(t.Received+t.Late-t.Twice, t.distinct())
 		}
 	}
 	slices.SortFunc(r.Rows, func(a, b Row) int {
@@ -134,7 +136,7 @@ func (c comparison) endBeforeLag() {
 	}
 	missing := 0
 	for at, count := range c.sent.Counts {
-		if !at.Hour.Before(end) && at.Hour.Before(c.Until) {
+		if at.hasName() && !at.Hour.Before(end) && at.Hour.Before(c.Until) {
 			missing += count.distinct()
 		}
 	}
@@ -171,7 +173,9 @@ func (c comparison) total(event Event) Total {
 		if row.Messages > 0 || row.Received > 0 {
 			c.Rows = append(c.Rows, row)
 		}
+		t.Twice += min(row.Recounted, max(0, row.Received-row.distinct()))
 	})
+	t.Twice = min(t.Recounted, max(t.Twice, t.Received+t.Late-t.distinct())) // some may be late
 	return t
 }
 
@@ -191,7 +195,7 @@ func (t Total) missing() int {
 	if !t.hasName() {
 		return 0
 	}
-	return max(0, t.distinct()-t.Received-t.Late-t.Failed-t.Blocked)
+	return max(0, t.distinct()+t.Twice-t.Received-t.Late-t.Failed-t.Blocked)
 }
 
 // extra returns how many messages of an event Segment received beyond those that were sent. What was

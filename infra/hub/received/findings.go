@@ -6,15 +6,36 @@ import (
 	"strings"
 	"time"
 
+	"commerce-segment/infra/hub/backfill"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/tracking"
 )
 
-// resend says how to send the lost events of orders again.
-func resend(since time.Time, flag string) string {
-	return "Send the lost events again within a day: after that, Segment does not recognize the messages that it already has, and counts them twice. Run: hub backfill orders --since " + words.Moment(since) + " --again" + flag
+// resendable is for how long lost messages can be sent again. hub backfill also sends those that Segment
+// has, which Segment must still drop when the backfill ends.
+const resendable = segmentRemembers - time.Hour
+
+// resend says how to send lost messages of some trackings again.
+func resend(trackings []string, flag string) string {
+	var commands []string
+	for _, kind := range []backfill.Kind{backfill.Orders, backfill.Customers} {
+		cannot := func(name string) bool { return !slices.Contains(backfill.Trackings(kind), name) }
+		if only := slices.DeleteFunc(slices.Clone(trackings), cannot); len(only) > 0 {
+			commands = append(commands, fmt.Sprintf("hub backfill %s --since %dh --only %s --again%s", kind, resendable/time.Hour, strings.Join(only, ","), flag))
+		}
+	}
+	if len(commands) == 0 {
+		return "Lost messages of this event cannot be sent again."
+	}
+	return fmt.Sprintf("Only what was lost in %s can be sent again: %s. Do not choose an earlier time: this also sends what was not lost, and Segment counts it twice if it is older than a day.", executions.Lookback(resendable), strings.Join(commands, " and "))
+}
+
+// resendAll says how to send again what was sent while Segment received nothing, which was so since
+// something happened.
+func resendAll(since, flag string) string {
+	return "After that, send the lost events within a day: hub backfill orders --since TIME --again" + flag + ", and the same for customers. TIME is when " + since + ". Do not choose an earlier time: this also sends what was not lost, and Segment counts it twice if it is older than a day."
 }
 
 // wereSent returns a number of messages with a verb.
@@ -40,11 +61,14 @@ func (c comparison) judge() {
 	if nothing && !explained {
 		c.add(Finding{Key: "nothing", Severity: Fault,
 			Says: fmt.Sprintf("%s from %s until %s, and Segment received none of them.", words.Capital(wereSent(c.Sent)), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until)),
-			Do:   "Check in Segment that the source exists and is enabled. Check here the host and the path of Segment: hub configure" + c.flag + ". " + resend(c.Since, c.flag)})
+			Do:   "Check in Segment that the source exists and is enabled. Check here the host and the path of Segment: hub configure" + c.flag + ". " + resendAll("the first message was lost: hub received --since 13d --hours"+c.flag+" shows it", c.flag)})
 	}
 	for _, t := range c.Events {
 		if missing := t.missing(); missing > 0 && !nothing {
 			c.add(c.missingFinding(t, missing))
+		}
+		if t.Twice > 0 {
+			c.add(c.twiceFinding(t))
 		}
 		if extra := c.extra(t); extra > 0 && t.hasName() {
 			c.add(c.extraFinding(t, extra))
@@ -84,7 +108,7 @@ func (c comparison) judgeDrops() {
 		}
 		c.add(Finding{Key: key("failed", d.Event, d.Reason), Severity: Warning, Trackings: c.sendersOf(d.Event),
 			Says: fmt.Sprintf("%s failed on ingest: dropped by Segment's validation. Event: %s. Reason: %s.", words.Count(n, "message"), chars.Line(d.Event.String()), reasonOf(d)),
-			Do:   "Correct the field that the reason names in the template: hub lint" + c.flag + " finds most such mistakes. " + resend(c.Since, c.flag)})
+			Do:   "Correct the field that the reason names in the template: hub lint" + c.flag + " finds most such mistakes. " + resend(c.sendersOf(d.Event), c.flag)})
 	}
 	for _, d := range c.fromSegment.Blocked {
 		n := d.messagesIn(c.Since, c.Until)
@@ -133,7 +157,20 @@ func (c comparison) missingFinding(t Total, missing int) Finding {
 	}
 	return Finding{Key: key("fewer", t.Event), Severity: severityOf(missing, t.distinct()), Trackings: c.sendersOf(t.Event),
 		Says: says + ". They are neither late nor dropped for a reason that Segment names.",
-		Do:   "hub received --hours" + c.flag + " shows in which hours. Look at the event in the schema and the delivery overview of the source in Segment. " + resend(c.Since, c.flag)}
+		Do:   "hub received --hours" + c.flag + " shows in which hours. Look at the event in the schema and the delivery overview of the source in Segment. " + resend(c.sendersOf(t.Event), c.flag)}
+}
+
+// twiceFinding reports that Segment counted messages again that it had already.
+func (c comparison) twiceFinding(t Total) Finding {
+	f := Finding{Key: key("twice", t.Event), Severity: Note, Trackings: c.sendersOf(t.Event),
+		Says: fmt.Sprintf("Segment counted %s twice from %s until %s: they were sent again more than a day after the first time, and Segment drops a repeated message only within a day.", of(t.Twice, t.Event), words.ClockMinutes(c.Since), words.ClockMinutes(c.Until)),
+		Do:   "hub received --hours" + c.flag + " shows in which hours. Segment does not take them back: in a warehouse, count messages with the same messageId once. Send only what was lost within the last day with hub backfill --again."}
+	if t.Type != "track" { // the same traits again
+		return f
+	}
+	f.Severity = severityOf(t.Twice, t.distinct())
+	f.Says += " Their revenue is counted twice too."
+	return f
 }
 
 // extraFinding reports that more messages were received than sent.
@@ -189,9 +226,28 @@ func (r Report) Says() string {
 		return "What Segment received cannot be checked: " + r.Unknown + "."
 	}
 	if r.Sent == 0 {
+		switch repeated, withoutName := r.uncompared(); {
+		case withoutName > 0:
+			return fmt.Sprintf("%s to Segment %s, with names that the templates compute: what Segment received of them cannot be compared.", words.Capital(wereSent(withoutName)), r.period())
+		case repeated > 0:
+			return fmt.Sprintf("No new message was sent to Segment %s, only %s again.", r.period(), words.Count(repeated, "earlier message"))
+		}
 		return fmt.Sprintf("No message was sent to Segment %s.", r.period())
 	}
 	return fmt.Sprintf("Segment received %d of %s %s.", r.Received, words.Count(r.Sent, "sent message"), r.period())
+}
+
+// uncompared returns how many messages were sent that were not new, and how many that are not in the
+// log by their names.
+func (r Report) uncompared() (repeated, withoutName int) {
+	for _, t := range r.Events {
+		if t.hasName() {
+			repeated += t.Repeated + t.Recounted
+		} else {
+			withoutName += t.Messages
+		}
+	}
+	return repeated, withoutName
 }
 
 // period returns the period as people say it.

@@ -103,12 +103,8 @@ func (q query) endpoint() segment.Endpoint { return q.configs[tracking.OrderComp
 
 // sent reads what was sent, from an hour before the period.
 func (o Options) sent(ctx context.Context, r *Report, lookBack time.Duration) (*Sent, error) {
-	since := r.Since.Add(-time.Hour)
-	lines, err := o.Store.SentSince(ctx, o.Inbox, since)
-	if err != nil {
-		return nil, err
-	}
-	return ReadSent(ctx, o.Log, lines, since, lookBack)
+	withoutWebhook := func(since time.Time) ([]executions.Line, error) { return o.Store.SentSince(ctx, o.Inbox, since) }
+	return ReadSent(ctx, o.Log, withoutWebhook, r.Since.Add(-time.Hour), lookBack)
 }
 
 // compareWithSegment asks Segment, and compares. If Segment received more than was sent, it looks
@@ -187,7 +183,7 @@ func (q query) source(ctx context.Context, ours []Event) (source publicapi.Sourc
 		return source, false
 	case !l.Source.Enabled:
 		q.Findings = append(q.Findings, Finding{Key: FindingSourceDisabled, Severity: Fault,
-			Says: words.Capital(l.Says()) + ".", Do: words.Capital(l.WhatToDo(flag)) + ". " + resend(q.Since, flag)})
+			Says: words.Capital(l.Says()) + ".", Do: words.Capital(l.WhatToDo(flag)) + ". " + resendAll("the source was disabled", flag)})
 	}
 	q.Source = chars.Line(l.Source.Title())
 	return *l.Source, true
@@ -197,7 +193,7 @@ func (q query) source(ctx context.Context, ours []Event) (source publicapi.Sourc
 func (q query) wrongKey(l workspace.Lookup) Finding {
 	flag := q.options.Store.Flag()
 	return Finding{Key: FindingWrongKey, Severity: Fault, Says: words.Capital(l.Says()) + ".",
-		Do: words.Capital(l.WhatToDo(flag)) + ". A new source does not have the lost events. To send those of orders: hub backfill orders --since " + words.Moment(q.Since) + " --again" + flag}
+		Do: words.Capital(l.WhatToDo(flag)) + ". " + resendAll("the wrong key was set", flag)}
 }
 
 // deleted reports a source that no longer exists and received events with the names that this store

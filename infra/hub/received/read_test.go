@@ -35,8 +35,13 @@ func useConsent(w *receivedtest.World) {
 
 func read(t *testing.T, w *receivedtest.World) *received.Report {
 	t.Helper()
+	return readSince(t, w, 24*time.Hour)
+}
+
+func readSince(t *testing.T, w *receivedtest.World, since time.Duration) *received.Report {
+	t.Helper()
 	r, err := received.Read(t.Context(), received.Options{
-		Store: w.Store, Log: executions.Memory{List: executions.Of(w.Lines)}, Inbox: "http://127.0.0.1:1", Since: w.Now.Add(-24 * time.Hour),
+		Store: w.Store, Log: executions.Memory{List: executions.Of(w.Lines)}, Inbox: "http://127.0.0.1:1", Since: w.Now.Add(-since),
 	}, w.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -173,10 +178,21 @@ func TestEachDifferenceIsFoundAndExplained(t *testing.T) {
 		{"repeated messages", func(_ *testing.T, w *receivedtest.World) {
 			w.Send(3, order, 4)
 			w.Receive(3, order, 4)
-			again := w.Lines[len(w.Lines)-1]
-			again.Time, again.Received = w.At(2), w.At(2)
-			w.Lines = append(w.Lines, again)
+			w.Repeat(2, 1)
 		}, "received 4 of 4", nil, ""},
+		{"messages of the day before were repeated", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(27, order, 40)
+			w.Receive(27, order, 40)
+			w.Repeat(5, 40)
+			w.Send(3, order, 6)
+			w.Receive(3, order, 6)
+		}, "received 6 of 6", nil, ""},
+		{"messages were sent again after more than a day", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(29, order, 40)
+			w.Receive(29, order, 40)
+			w.Repeat(3, 40)
+			w.Receive(3, order, 40)
+		}, "No new message was sent to Segment in the last 24 hours, only 40 earlier messages again", []string{"twice/Order Completed warning"}, "Segment counted 40 messages of Order Completed twice"},
 		{"another sender identifies the same users", func(_ *testing.T, w *receivedtest.World) {
 			w.Send(3, "", 4)
 			w.Receive(3, "", 9)
@@ -195,6 +211,23 @@ func TestEachDifferenceIsFoundAndExplained(t *testing.T) {
 			w.Lines[len(w.Lines)-1].Received = w.At(150)
 			w.Receive(3, order, 4)
 		}, "received 4 of 4", nil, ""},
+		{"dead letters were replayed in the hour in which the log begins", func(_ *testing.T, w *receivedtest.World) {
+			w.Lines = nil
+			for _, hoursAgo := range []int{9, 5} {
+				w.Send(hoursAgo, order, 4)
+				w.Lines[len(w.Lines)-1].Received = w.At(150)
+				w.Receive(hoursAgo, order, 4)
+			}
+		}, "received 8 of 8", nil, ""},
+		{"events whose names all templates compute", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(3, segment.ComputedEvent, 2)
+			w.Receive(3, order, 2)
+		}, "2 messages were sent to Segment in the last 24 hours, with names that the templates compute", nil, ""},
+		{"after the others, an event whose name the template computes", func(_ *testing.T, w *receivedtest.World) {
+			w.Send(9, order, 4)
+			w.Receive(9, order, 4)
+			w.Send(3, segment.ComputedEvent, 2)
+		}, "received 4 of 4 sent messages in the last 24 hours", nil, ""},
 		{"an event whose name the template computes", func(_ *testing.T, w *receivedtest.World) {
 			w.Send(3, order, 4)
 			w.Send(3, segment.ComputedEvent, 2)
@@ -278,6 +311,132 @@ func TestEachDifferenceIsFoundAndExplained(t *testing.T) {
 			}
 			if len(got) > 0 && (!strings.Contains(r.Findings[0].Says, test.text) || r.Findings[0].Severity != received.Note && r.Findings[0].Do == "") {
 				t.Errorf("the finding is %+v, want %q", r.Findings[0], test.text)
+			}
+		})
+	}
+}
+
+func TestWhatWasSentAgainIsFollowedForDays(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		make     func(*receivedtest.World)
+		says     string
+		findings string
+		twice    int
+	}{
+		{"counted twice", func(w *receivedtest.World) {
+			w.Receive(80, order, 40)
+			w.Repeat(3, 40)
+			w.Receive(3, order, 40)
+		}, "received 40 of 40", "[twice/Order Completed]", 40},
+		{"counted twice, with two late messages", func(w *receivedtest.World) {
+			w.Receive(80, order, 40)
+			w.Repeat(3, 40)
+			w.Receive(3, order, 38)
+			w.Receive(2, order, 2)
+		}, "received 40 of 40", "[twice/Order Completed]", 40},
+		{"some lost, and the others counted twice", func(w *receivedtest.World) {
+			w.Receive(80, order, 30)
+			w.Repeat(3, 30)
+			w.Receive(3, order, 30)
+		}, "received 30 of 40", "[fewer/Order Completed twice/Order Completed]", 30},
+		{"dropped by Segment, which remembers them for longer than it promises", func(w *receivedtest.World) {
+			w.Receive(80, order, 40)
+			w.Repeat(3, 40)
+		}, "received 40 of 40", "[]", 0},
+		{"sent again within a day of the second time", func(w *receivedtest.World) {
+			w.Receive(80, order, 40)
+			w.Repeat(40, 40)
+			w.Receive(40, order, 40)
+			w.Repeat(20, 40)
+		}, "received 40 of 40", "[twice/Order Completed]", 40},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Lines = nil
+			w.Send(150, order, 1) // before the period, so that the log is complete
+			w.Send(80, order, 40)
+			test.make(w)
+			r := readSince(t, w, 100*time.Hour)
+			keys := []string{}
+			for _, f := range r.Findings {
+				keys = append(keys, f.Key)
+			}
+			if !strings.Contains(r.Says(), test.says) || fmt.Sprint(keys) != test.findings || r.Events[0].Twice != test.twice {
+				t.Errorf("it says %q and finds %v, %d twice; want %q, %s and %d", r.Says(), keys, r.Events[0].Twice, test.says, test.findings, test.twice)
+			}
+		})
+	}
+}
+
+// A backfill is not in the log. Each message is compared with the one that Segment has counted last.
+func TestTheEarlierOfTwoMessagesIsTheOneThatCounts(t *testing.T) {
+	w := newWorld(t)
+	w.Send(72, order, 1)
+	line := w.Lines[len(w.Lines)-1]
+	at := func(hoursAgo int) executions.Line {
+		line.Time = w.At(hoursAgo)
+		return line
+	}
+	log := executions.Memory{List: executions.Of([]executions.Line{at(50), at(5)})}
+	backfilled := func(since time.Time) (lines []executions.Line, _ error) {
+		for _, line := range []executions.Line{at(72), at(40), at(20), at(3)} {
+			if !line.Time.Before(since) {
+				lines = append(lines, line)
+			}
+		}
+		return lines, nil
+	}
+	sent, err := received.ReadSent(t.Context(), log, backfilled, w.At(70), 0) // 72 is before the period
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, hoursAgo := range []int{72, 50, 40, 20, 5, 3} {
+		count := sent.Counts[received.EventHour{Event: received.Event{Type: "track", Name: order}, Hour: w.At(hoursAgo).Truncate(time.Hour)}]
+		if count != nil {
+			got += fmt.Sprintf("%d: %d repeated, %d recounted\n", hoursAgo, count.Repeated, count.Recounted)
+		}
+	}
+	if want := "50: 1 repeated, 0 recounted\n40: 0 repeated, 1 recounted\n20: 1 repeated, 0 recounted\n5: 0 repeated, 1 recounted\n3: 1 repeated, 0 recounted\n"; got != want {
+		t.Errorf("the messages are\n%swant\n%s", got, want)
+	}
+}
+
+// What was not lost is sent again too, and must not be counted twice.
+func TestNothingIsSentAgainThatSegmentWouldCountTwice(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		make func(*receivedtest.World)
+		want string
+	}{
+		{"orders", func(w *receivedtest.World) { w.Send(3, order, 4) }, "hub backfill orders --since 23h --only order-completed --again"},
+		{"customers", func(w *receivedtest.World) {
+			w.Send(3, "", 4)
+			w.SentBy("customer-created", 4)
+		}, "hub backfill customers --since 23h --only customer-created --again"},
+		{"customers and orders", func(w *receivedtest.World) {
+			w.Send(3, "", 4)
+			w.SentBy("customer-created", 2)
+		}, "hub backfill orders --since 23h --only order-completed --again{flag} and hub backfill customers --since 23h --only customer-created --again"},
+		{"updates", func(w *receivedtest.World) {
+			w.Send(3, "Order Updated", 4)
+			w.SentBy("order-updated", 4)
+		}, "Lost messages of this event cannot be sent again."},
+		{"accounts", func(w *receivedtest.World) {
+			w.Send(3, "Account Created", 4)
+			w.SentBy("account-created", 4)
+		}, "Lost messages of this event cannot be sent again."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Send(2, "Order Cancelled", 1)
+			w.Receive(2, "Order Cancelled", 1)
+			test.make(w)
+			r := readSince(t, w, 48*time.Hour)
+			want := strings.ReplaceAll(test.want, "{flag}", w.Store.Flag())
+			if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Do, want) || strings.Count(r.Findings[0].Do, "hub backfill") != strings.Count(want, "hub backfill") {
+				t.Errorf("it finds %+v, want %s", r.Findings, want)
 			}
 		})
 	}

@@ -44,18 +44,23 @@ type EventHour struct {
 // Count is the number of messages that were sent.
 type Count struct {
 	Messages int `json:"sent"`
-	// Repeated is how many of them had the messageId of an earlier one. Segment drops those.
+	// Repeated is how many of them had the messageId of one that was sent within the day before.
+	// Segment drops those.
 	Repeated int `json:"repeated,omitempty"`
+	// Recounted is how many had the messageId of one that was sent earlier than that. Segment may
+	// count those twice.
+	Recounted int `json:"recounted,omitempty"`
 	// WithoutConsent is how many had no context.consent.categoryPreferences.
 	WithoutConsent int `json:"without_consent,omitempty"`
 }
 
 // distinct is how many different messages Segment was sent.
-func (c Count) distinct() int { return c.Messages - c.Repeated }
+func (c Count) distinct() int { return c.Messages - c.Repeated - c.Recounted }
 
 func (c *Count) add(other Count) {
 	c.Messages += other.Messages
 	c.Repeated += other.Repeated
+	c.Recounted += other.Recounted
 	c.WithoutConsent += other.WithoutConsent
 }
 
@@ -72,6 +77,7 @@ type Total struct {
 	Count
 	Received int `json:"received"`
 	Late     int `json:"late,omitempty"`    // received after the period
+	Twice    int `json:"twice,omitempty"`   // Segment had received them before, and counted them again
 	Failed   int `json:"failed,omitempty"`  // on ingest: Segment's validation rejected them
 	Blocked  int `json:"blocked,omitempty"` // at the source, by its schema settings or its tracking plan
 }

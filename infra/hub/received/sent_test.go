@@ -29,11 +29,11 @@ func (l endless) All(context.Context, executions.Query) iter.Seq2[executions.Exe
 // The deliveries of an execution must not jump over the limit.
 func TestALogIsReadOnlyUpToALimit(t *testing.T) {
 	now := time.Now()
-	sent, err := ReadSent(t.Context(), endless{at: now}, nil, now.Add(-time.Hour), 0)
+	sent, err := ReadSent(t.Context(), endless{at: now}, func(time.Time) ([]executions.Line, error) { return nil, nil }, now.Add(-time.Hour), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sent.deliveries != deliveriesAtMost+1 {
-		t.Errorf("%d deliveries are read", sent.deliveries)
+	if sent.read != deliveriesAtMost+1 {
+		t.Errorf("%d deliveries are read", sent.read)
 	}
 }

@@ -77,6 +77,21 @@ func (w *World) SendWith(hoursAgo int, event string, n int, consent bool) {
 	}
 }
 
+// SentBy makes a tracking the sender of the last n lines.
+func (w *World) SentBy(name string, n int) {
+	for i := range n {
+		w.Lines[len(w.Lines)-1-i].Tracking = name
+	}
+}
+
+// Repeat delivers the messages of the last n lines once more.
+func (w *World) Repeat(hoursAgo, n int) {
+	for _, line := range w.Lines[len(w.Lines)-n:] {
+		line.Time, line.Received = w.At(hoursAgo), w.At(hoursAgo)
+		w.Lines = append(w.Lines, line)
+	}
+}
+
 // Receive makes Segment receive messages of an event in an hour.
 func (w *World) Receive(hoursAgo int, event string, n int) {
 	w.Segment.Received(w.Source, typeOf(event), event, w.At(hoursAgo), n)

@@ -14,6 +14,7 @@ import (
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/commerce"
+	"commerce-segment/shared/deletion"
 	"commerce-segment/shared/relay"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/template"
@@ -143,7 +144,8 @@ type judge struct {
 	config   relay.Config
 	invalid  error // why the settings cannot be used
 	compiled *template.Template
-	wrong    error // why the template does not compile
+	wrong    error   // why the template does not compile
+	unsent   *result // what happens to every message, because a setting is missing; nil if none is
 }
 
 func newJudge(ctx context.Context, s store.Store, t tracking.Tracking) (*judge, error) {
@@ -155,6 +157,21 @@ func newJudge(ctx context.Context, s store.Store, t tracking.Tracking) (*judge, 
 	j := &judge{tracking: t}
 	if j.config, j.invalid = settings.Parse(t, parameters); j.invalid == nil {
 		j.compiled, j.wrong = store.CompileTemplate(t, t.Name, j.config.Template)
+	}
+	list, err := s.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	isSet := func(name string) bool {
+		return slices.ContainsFunc(list, func(one store.Setting) bool { return one.Name == name && one.Set })
+	}
+	switch {
+	case t.Call != tracking.Delete && !isSet(settings.SegmentWriteKey):
+		j.unsent = &result{fails, "write_key_missing", "no write key is set in " + settings.SegmentWriteKey}
+	case t.Call == tracking.Delete && !isSet(settings.SegmentAPIToken):
+		j.unsent = &result{fails, deletion.NoToken, "no token of Segment's Public API is set in " + settings.SegmentAPIToken}
+	case t.Call == tracking.Delete && s.Deployment == nil && !isSet(settings.SegmentHost):
+		j.unsent = &result{fails, deletion.NoToken, "no user is deleted while messages go to the inbox of the hub"}
 	}
 	return j, nil
 }
@@ -189,7 +206,9 @@ func (j *judge) judge(ctx context.Context, letter deadletters.Letter) result {
 		return failing(cmp.Or(letter.Failure.Reason, "template"), err)
 	case len(messages) == 0:
 		return result{kind: skipped}
-	case strings.HasPrefix(letter.Failure.Reason, "segment_"):
+	case j.unsent != nil:
+		return *j.unsent
+	case strings.HasPrefix(letter.Failure.Reason, "segment_"), deletion.IsReason(letter.Failure.Reason):
 		return result{kind: unsure}
 	default:
 		return result{kind: delivered}

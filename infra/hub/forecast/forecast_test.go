@@ -2,6 +2,8 @@ package forecast_test
 
 import (
 	"errors"
+	"maps"
+	"os"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ func letter(t tracking.Tracking, reason, body string) deadletters.Letter {
 
 func TestAForecastSaysWhatARedriveWouldDo(t *testing.T) {
 	paid := hubtest.Order("order.paid", "o-1")
+	const deleted = `{"id":"w","triggered_by":"customer.deleted","payload":{"type":"customer","id":"customer-1"}}`
 	unreadable := letter(tracking.OrderCompleted, "envelope_unreadable", "x")
 	unreadable.Err = errors.New("the stored event is damaged")
 	forged := letter(tracking.OrderCompleted, "forged", paid)
@@ -48,6 +51,16 @@ func TestAForecastSaysWhatARedriveWouldDo(t *testing.T) {
 			[]deadletters.Letter{letter(tracking.OrderCompleted, "message_invalid", paid)}, "0 of 1 event would be delivered now, 1 would fail again, because: parameter tracking/order-completed/enabled: "},
 		{"Segment rejected it", hubtest.Simple, nil, []deadletters.Letter{letter(tracking.OrderCompleted, "segment_400", paid)},
 			"0 of 1 event would be delivered now, for 1 only an attempt shows it"},
+		{"there is no write key", hubtest.Simple, map[string]string{settings.SegmentWriteKey: ""}, []deadletters.Letter{letter(tracking.OrderCompleted, "write_key_missing", paid)},
+			"0 of 1 event would be delivered now, 1 would fail again, because: no write key is set in segment/write-key."},
+		{"there is a write key now", hubtest.Simple, nil, []deadletters.Letter{letter(tracking.OrderCompleted, "write_key_missing", paid)}, "1 of 1 event would be delivered now."},
+		{"there is no token to delete users with", hubtest.Simple, nil, []deadletters.Letter{letter(tracking.CustomerDeleted, "api_token_missing", deleted), letter(tracking.CustomerDeleted, "deletion_429", deleted), letter(tracking.CustomerDeleted, "template", deleted)},
+			"0 of 3 events would be delivered now, 3 would fail again, because: no token of Segment's Public API is set in segment/api-token."},
+		{"messages go to the inbox", hubtest.Simple, map[string]string{settings.SegmentAPIToken: "a-token"}, []deadletters.Letter{letter(tracking.CustomerDeleted, "api_token_missing", deleted)},
+			"0 of 1 event would be delivered now, 1 would fail again, because: no user is deleted while messages go to the inbox of the hub."},
+		{"only Segment knows whether it deletes the user", hubtest.Simple, map[string]string{settings.SegmentAPIToken: "a-token", settings.SegmentHost: settings.DefaultHost},
+			[]deadletters.Letter{letter(tracking.CustomerDeleted, "api_token_missing", deleted), letter(tracking.CustomerDeleted, "deletion_429", deleted), letter(tracking.CustomerDeleted, "deletion_422", deleted), letter(tracking.CustomerDeleted, "template", deleted)},
+			"1 of 4 events would be delivered now, for 3 only an attempt shows it."},
 		{"the list is too long for its webhook", hubtest.Simple, nil, []deadletters.Letter{withoutBody}, "0 of 1 event would be delivered now, for 1 only an attempt shows it"},
 		{"they are no webhooks, or forged", hubtest.Simple, nil,
 			[]deadletters.Letter{letter(tracking.OrderCompleted, "not_json", "hello"), unreadable, forged}, "0 of 3 events would be delivered now, for 1 only an attempt shows it, 2 would fail again, because: "},
@@ -61,7 +74,15 @@ func TestAForecastSaysWhatARedriveWouldDo(t *testing.T) {
 			if err := s.Put(t.Context(), settings.Template(tracking.OrderCompleted), c.template); err != nil {
 				t.Fatal(err)
 			}
-			for name, value := range c.set {
+			all := map[string]string{settings.SegmentWriteKey: "the-write-key", settings.Enabled(tracking.CustomerDeleted): "true"}
+			maps.Copy(all, c.set)
+			for name, value := range all {
+				if value == "" {
+					if err := os.Remove(directory.File(name)); err != nil {
+						t.Fatal(err)
+					}
+					continue
+				}
 				if err := s.Put(t.Context(), name, value); err != nil {
 					t.Fatal(err)
 				}

@@ -200,11 +200,12 @@ func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
 	return sent, nil
 }
 
-// The size of a page, and how many pages of one list are read. The SDK allows 1,000 entries a
-// page, and the page Pagination 200.
+// The size of a page, and how much of one list is read. The SDK allows 1,000 entries a page, and the
+// page Pagination 200.
 const (
-	pageSize = 200
-	maxPages = 50
+	pageSize   = 200
+	maxPages   = 200
+	maxEntries = 10_000
 )
 
 // paged has the position of a page in its list.
@@ -214,21 +215,28 @@ type paged struct {
 	} `json:"pagination"`
 }
 
-// ErrTooManyPages means that a list has more pages than are read.
-var ErrTooManyPages = fmt.Errorf("the list has more than %d pages", maxPages)
+// ErrTooManyPages means that a list is longer than what is read of it.
+var ErrTooManyPages = fmt.Errorf("the list has more than %d entries or %d pages", maxEntries, maxPages)
 
-// list reads all pages of a list. If there are more than maxPages, it returns the entries of the
-// first ones and an error that is ErrTooManyPages. Entries returns those of one page, whose data is decoded into
-// a P that embeds paged.
+// list reads all pages of a list. If there are too many, it returns the entries of the first ones
+// and an error that is ErrTooManyPages. It asks for smaller pages if an answer is too long: an entry
+// about many users has their ids. Entries returns those of one page, whose data is decoded into a P
+// that embeds paged.
 func list[T, P any](ctx context.Context, c *Client, r request, entries func(*P) ([]T, paged)) ([]T, error) {
 	if r.query == nil {
 		r.query = url.Values{}
 	}
-	r.query.Set("pagination[count]", strconv.Itoa(pageSize))
 	var all []T
+	size := pageSize
 	for range maxPages {
+		r.query.Set("pagination[count]", strconv.Itoa(size))
 		page := new(P)
-		if err := c.call(ctx, r, page); err != nil {
+		err := c.call(ctx, r, page)
+		if errors.Is(err, apicall.ErrTooLong) && size > 1 {
+			size /= 2
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		found, position := entries(page)
@@ -236,6 +244,9 @@ func list[T, P any](ctx context.Context, c *Client, r request, entries func(*P) 
 		next := position.Pagination.Next
 		if next == nil || *next == "" {
 			return all, nil
+		}
+		if len(all) >= maxEntries {
+			break
 		}
 		r.query.Set("pagination[cursor]", *next)
 	}

@@ -218,6 +218,38 @@ func TestTheErrorOfADeletionQuotesNoUser(t *testing.T) {
 	})
 }
 
+// Another tool of the workspace may delete thousands of users with each request. The list has their
+// ids. The ids of one page are longer than an answer that is read.
+func TestRequestsAboutManyUsersAreListed(t *testing.T) {
+	inWorkspace(t, func(t *testing.T, server *publicapitest.Server, c *Client) {
+		users := slices.Repeat([]string{"0f7b1d3a-6f0e-4c7e-9d4b-1a2b3c4d5e6f"}, MaxSubjects)
+		own := server.AddRegulation(string(DeleteOnly), "customer-1")
+		for range 100 {
+			server.AddRegulation(string(SuppressWithDelete), users...)
+			server.AddRegulation("SUPPRESS_ONLY", users...)
+		}
+		list, err := c.Regulations(t.Context())
+		if err != nil || len(list) != 101 || list[0].ID != own {
+			t.Errorf("%d requests are listed, %v", len(list), err)
+		}
+		if n := len(server.Requests()); n > 5 {
+			t.Errorf("%d calls for 101 requests", n)
+		}
+	})
+}
+
+func TestALongListIsReadInPart(t *testing.T) {
+	inWorkspace(t, func(t *testing.T, server *publicapitest.Server, c *Client) {
+		for range maxEntries + 1 {
+			server.AddRegulation(string(DeleteOnly), "customer-1")
+		}
+		list, err := c.Regulations(t.Context())
+		if !errors.Is(err, ErrTooManyPages) || len(list) != maxEntries {
+			t.Errorf("%d requests are listed, %v", len(list), err)
+		}
+	})
+}
+
 func TestAMonthHasAQuotaOfDeletions(t *testing.T) {
 	inWorkspace(t, func(t *testing.T, _ *publicapitest.Server, c *Client) {
 		users := slices.Repeat([]string{"u"}, MaxSubjects)
@@ -249,7 +281,7 @@ func TestAListIsReadPageByPage(t *testing.T) {
 func TestAListWithoutAnEndIsAnError(t *testing.T) {
 	inWorkspace(t, func(t *testing.T, server *publicapitest.Server, c *Client) {
 		server.Fail(publicapitest.Fault{Path: "/sources", Status: 200, Times: 1000, Body: `{"data":{"sources":[],"pagination":{"current":"x","next":"x"}}}`})
-		if _, err := c.Sources(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "(the list has more than 50 pages)") || len(server.Requests()) != maxPages {
+		if _, err := c.Sources(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "(the list has more than 10000 entries or 200 pages)") || len(server.Requests()) != maxPages {
 			t.Errorf("%v, %d requests", err, len(server.Requests()))
 		}
 	})

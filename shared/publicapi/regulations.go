@@ -90,13 +90,15 @@ type RegulationEntry struct {
 	FinishedAt     Time           `json:"finishedAt"`
 }
 
-// Regulations returns the requests of the last 90 days. If there are more than 10,000, it returns
-// the first 10,000, and an error that is ErrTooManyPages.
+// Regulations returns the requests of the last 90 days with the two types that delete a user
+// everywhere. If there are more than 10,000, it returns the first 10,000, or fewer if they have many
+// users, and an error that is ErrTooManyPages.
 func (c *Client) Regulations(ctx context.Context) ([]RegulationEntry, error) {
 	type page struct {
 		paged
 		Regulations []RegulationEntry `json:"regulations"`
 	}
-	r := request{method: http.MethodGet, path: "/regulations", personal: true}
+	r := request{method: http.MethodGet, path: "/regulations", query: url.Values{}, personal: true}
+	setList(r.query, "regulationTypes", []string{string(SuppressWithDelete), string(DeleteOnly)})
 	return list(ctx, c, r, func(p *page) ([]RegulationEntry, paged) { return p.Regulations, p.paged })
 }

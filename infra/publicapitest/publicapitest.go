@@ -1,7 +1,7 @@
 // Package publicapitest is a fake of Segment's Public API for one workspace, in memory, for
 // tests. It answers the calls of this project as Segment's Go SDK (version 73.2.0) and documents
-// describe them, and shares no code with the client that makes them. That SDK makes the same calls
-// and decodes the answers, errors among them, with the members that its descriptions require.
+// describe them, and shares no code with the client that makes them. No test compares it with that
+// SDK or with Segment.
 //
 // It does not have the whole API. It rejects the parameters that the descriptions do not have,
 // those that they require and that are missing, and periods outside of Segment's limits.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,5 +197,49 @@ func TestFiveThousandDeletionsAreWithinTheLimits(t *testing.T) {
 			t.Errorf("%d users in %d requests", len(asked), len(server.Requests()))
 		}
 		t.Logf("%d users in %d requests, in %s", users, users/batch, time.Since(started))
+	})
+}
+
+// On AWS several instances of the function request deletions at once, and each knows only its own
+// rate. The webhooks may come one by one. Segment then rejects some requests, and they are repeated.
+func TestDeletionsOfSeveralInstancesAreAllRequested(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := publicapitest.New()
+		const instances, users = 3, 1500
+		started := time.Now()
+		var all sync.WaitGroup
+		for instance := range instances {
+			all.Go(func() {
+				client := deletion.NewClient(server)
+				for i := range users {
+					message := messagesOf(t, publicapi.SuppressWithDelete, fmt.Sprintf("customer-%d-%d", instance, i))
+					for o := client.Deliver(t.Context(), to, message)[0]; o.Verdict != segment.Delivered; o = client.Deliver(t.Context(), to, message)[0] {
+						if o.Verdict != segment.Retry || o.Operator || o.Reason != deletion.QuotaUsedUp {
+							t.Errorf("%+v", o)
+							return
+						}
+						time.Sleep(max(o.RetryAfter, time.Second))
+					}
+				}
+			})
+		}
+		all.Wait()
+		asked := map[string]int{}
+		for _, r := range server.Regulations() {
+			asked[r.Subjects[0]]++
+		}
+		rejected := 0
+		for _, r := range server.Requests() {
+			if r.Status == http.StatusTooManyRequests {
+				rejected++
+			}
+		}
+		if len(asked) != instances*users || len(server.Regulations()) != instances*users {
+			t.Errorf("%d users are in %d accepted requests", len(asked), len(server.Regulations()))
+		}
+		if took := time.Since(started); rejected == 0 || rejected > instances*users/100 || took > 8*time.Minute {
+			t.Errorf("%d of %d requests are rejected, in %s", rejected, len(server.Requests()), took)
+		}
+		t.Logf("%d users in %d requests, of which %d were rejected, in %s", instances*users, len(server.Requests()), rejected, time.Since(started))
 	})
 }

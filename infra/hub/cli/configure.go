@@ -327,8 +327,8 @@ func write(cmd *cobra.Command, s store.Store, current, wanted map[string]string)
 		return err
 	case len(written) == 0:
 		fmt.Fprintf(cmd.OutOrStdout(), "Nothing to write: %s has these values already.\n", s.Name)
-	case s.Takes > 0:
-		fmt.Fprintf(cmd.OutOrStdout(), "In effect within %.0f seconds.\n", s.Takes.Seconds())
+	default:
+		awaitEffect(cmd, s)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,9 +39,6 @@ kept are sent, the oldest first.`,
 	})
 }
 
-// hubReadsWithin is how long a hub on this machine takes at most to read a changed setting.
-const hubReadsWithin = time.Second
-
 // pauseCommand completes hub pause or hub resume.
 func pauseCommand(paused bool, cmd *cobra.Command) *cobra.Command {
 	var w store.Location
@@ -62,9 +58,7 @@ func pauseCommand(paused bool, cmd *cobra.Command) *cobra.Command {
 		if err := s.SetPaused(cmd.Context(), trackings, paused); err != nil {
 			return err
 		}
-		if s.Deployment == nil {
-			time.Sleep(hubReadsWithin) // so that what is printed is true
-		}
+		s.AwaitHub() // so that what is printed is true
 		return printPauses(cmd, s)
 	}
 	addLocation(cmd, &w)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/local"
 	"commerce-segment/infra/hub/render"
 	"commerce-segment/infra/hub/store"
@@ -24,11 +25,10 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
-// How long hub send waits for messages in the inbox, if it expects some and if it does not.
-// It says what it waits for only after the shorter time.
+// How long hub send waits for the first attempt. It says what it waits for after the shorter time.
 const (
-	expectedWithin   = 5 * time.Second
-	unexpectedWithin = 500 * time.Millisecond
+	quickly       = 500 * time.Millisecond
+	attemptWithin = 10 * time.Second
 )
 
 // sendOptions are the flags of hub send.
@@ -91,6 +91,10 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if options.to != "" {
 		return post(cmd, client, webhooksURL(options.to, t), config.Secrets[0], body)
 	}
+	webhook, err := commerce.Parse(body)
+	if err != nil {
+		return err
+	}
 	before, err := client.Received(cmd.Context())
 	if err != nil {
 		return err
@@ -99,13 +103,29 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	if err != nil {
 		return err
 	}
+	posted := time.Now()
 	if err := post(cmd, client, client.URL+serve.Route(t.Name), config.Secrets[0], body); err != nil {
 		return err
 	}
 	if len(paused) > 0 {
 		return nil // nothing is sent, and the note says why
 	}
-	switch toInbox := config.Segment.Host == client.URL; {
+	tried, err := awaitAttempt(cmd, client, t, webhook, posted)
+	if err != nil {
+		return err
+	}
+	toInbox := config.Segment.Host == client.URL
+	switch {
+	case tried.Outcome != executions.Delivered && toInbox:
+		if why := whyNotSent(cmd.Context(), t, config, webhook); why != "" {
+			fmt.Fprintf(cmd.ErrOrStderr(), "Segment received nothing: %s.\n", why)
+			return nil
+		}
+		fallthrough
+	case tried.Outcome != executions.Delivered:
+		chapter := executions.Search{Store: store.InDirectory(directory).Named()}.Chapter(tried)
+		fmt.Fprintln(cmd.ErrOrStderr(), strings.TrimSpace("Segment received nothing. "+chapter.Says+" "+chapter.Do))
+		return nil
 	case !toInbox && t.Call == tracking.Delete:
 		fmt.Fprintln(cmd.ErrOrStderr(), "This hub asks Segment to delete the user: hub deletions shows the request.")
 		return nil
@@ -113,7 +133,22 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "This hub sends to %s: look for the messages there.\n", config.Segment.Host)
 		return nil
 	}
-	return printReceived(cmd, client, before, t, config, body)
+	messages, err := client.AwaitMessages(cmd.Context(), quickly, before, webhook.ResourceID)
+	if err != nil {
+		return err
+	}
+	return printBatch(cmd.OutOrStdout(), messages)
+}
+
+// awaitAttempt waits for the hub's first attempt to send a webhook. It returns the webhook without
+// an attempt if there is none in time.
+func awaitAttempt(cmd *cobra.Command, client local.Client, t tracking.Tracking, webhook commerce.Webhook, posted time.Time) (executions.Execution, error) {
+	tried, err := client.AwaitAttempt(cmd.Context(), quickly, t, webhook.ResourceID, posted)
+	if err == nil && tried.Outcome == executions.Accepted {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Waiting up to %.0f seconds until the hub has tried to send it.\n", attemptWithin.Seconds())
+		tried, err = client.AwaitAttempt(cmd.Context(), attemptWithin, t, webhook.ResourceID, posted)
+	}
+	return tried, err
 }
 
 // webhooksURL returns the URL of a tracking's webhooks at a base URL. A URL with a path is
@@ -160,30 +195,6 @@ func post(cmd *cobra.Command, client local.Client, address, secret string, body 
 		fmt.Fprintln(cmd.ErrOrStderr(), answer)
 	}
 	return err
-}
-
-// printReceived prints the messages of this webhook in the inbox, without the batches that
-// were there before it was posted. If there are none, it prints why.
-func printReceived(cmd *cobra.Command, client local.Client, before int, t tracking.Tracking, config relay.Config, body []byte) error {
-	webhook, err := commerce.Parse(body)
-	if err != nil {
-		return err
-	}
-	why := whyNotSent(cmd.Context(), t, config, webhook)
-	messages, err := client.AwaitMessages(cmd.Context(), unexpectedWithin, before, webhook.ResourceID)
-	if err == nil && len(messages) == 0 && why == "" {
-		why = "the hub may be retrying, see its log"
-		fmt.Fprintf(cmd.ErrOrStderr(), "Waiting up to %.0f seconds until the messages are in the hub's inbox.\n", expectedWithin.Seconds())
-		messages, err = client.AwaitMessages(cmd.Context(), expectedWithin, before, webhook.ResourceID)
-	}
-	if err != nil {
-		return err
-	}
-	if len(messages) == 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Segment received nothing: %s.\n", why)
-		return nil
-	}
-	return printBatch(cmd.OutOrStdout(), messages)
 }
 
 // whyNotSent returns why Segment receives nothing for a webhook, as far as the settings show

@@ -62,6 +62,50 @@ func TestSendPrintsTheMessagesThatArrive(t *testing.T) {
 	}
 }
 
+func TestAChangeIsInEffectWhenTheCommandEnds(t *testing.T) {
+	h := start(t)
+	for _, c := range []struct{ flag, stdout, stderr string }{
+		{"--enable", "\"messageId\": \"account-created:", "202 Accepted"},
+		{"--disable", "", "Segment received nothing: account-created is disabled in the settings."},
+	} {
+		succeeds(t, "configure", "--no-input", c.flag, "account-created", "--dir", h.Dir)
+		if got := sendTo(h, "", "account-created/new-account"); !strings.Contains(got.stdout, c.stdout) || !strings.Contains(got.stderr, c.stderr) {
+			t.Errorf("after %s it prints %s and says %s", c.flag, got.stdout, got.stderr)
+		}
+	}
+}
+
+func TestSendSaysWhatTheHubDidWithTheWebhook(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int
+		says   string
+	}{
+		{"Segment accepts it", http.StatusOK, "look for the messages there"},
+		{"Segment fails", http.StatusInternalServerError, "Segment received nothing. Order Completed is not sent yet. Attempt 1 failed: segment_500."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			segment := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(c.status) }))
+			defer segment.Close()
+			h := start(t)
+			h.Set("segment/host", segment.URL)
+			if got := sendTo(h, "", local.SampleName); got.code != exitDone || !strings.Contains(got.stderr, c.says) || strings.Contains(got.stderr, "look for") != (c.status == http.StatusOK) {
+				t.Errorf("it exits %d and says %s", got.code, got.stderr)
+			}
+		})
+	}
+	t.Run("the hub has other settings than the command reads", func(t *testing.T) {
+		h, other := start(t), t.TempDir()
+		for _, name := range []string{"commerce/webhook-secret", "console-key", "segment/write-key"} {
+			hubtest.WriteFile(t, filepath.Join(other, name), h.Parameter(name))
+		}
+		hubtest.WriteFile(t, filepath.Join(other, "tracking/account-created/enabled"), "true")
+		if got := sendTo(h, "", "account-created/new-account", "--dir", other); !strings.Contains(got.stderr, "Segment received nothing. Account Created was not sent, as intended: the tracking is disabled.") {
+			t.Errorf("it exits %d and says %s", got.code, got.stderr)
+		}
+	})
+}
+
 func TestSendFindsTheTracking(t *testing.T) {
 	for _, c := range []struct{ name, tracking, source, event, want string }{
 		{"the one that is named", "order-updated", "order-completed/x.json", "order.paid", "order-updated"},

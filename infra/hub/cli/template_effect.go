@@ -108,12 +108,14 @@ func (o templateWriter) write(cmd *cobra.Command, s store.Store, changes []templ
 			fmt.Fprintf(cmd.ErrOrStderr(), "Note: %s: %s\n", settings.Template(t), note)
 		}
 	}
-	printWhenKnown(cmd, s)
+	awaitEffect(cmd, s)
 	return nil
 }
 
-// printWhenKnown prints when a change is in effect, if it is not at once.
-func printWhenKnown(cmd *cobra.Command, s store.Store) {
+// awaitEffect waits until a hub that runs on this machine knows a change. For a store on AWS it
+// prints when the change is in effect.
+func awaitEffect(cmd *cobra.Command, s store.Store) {
+	s.AwaitHub()
 	if known := s.WhenKnown(); known != "" {
 		fmt.Fprintln(cmd.OutOrStdout(), known)
 	}

@@ -10,12 +10,14 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"commerce-segment/infra/hub/console"
 	"commerce-segment/infra/hub/database"
 	"commerce-segment/infra/hub/executions"
 	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/shared/tracking"
 )
 
 // errNotRunning means that nothing listens at the hub's address.
@@ -33,6 +35,23 @@ func (c Client) Find(ctx context.Context, q executions.Query, page executions.Pa
 	values.Set(console.FieldSummary, strconv.FormatBool(page.Summary))
 	err = c.askJSON(ctx, http.MethodGet, console.ExecutionsPath+"?"+values.Encode(), nil, &found)
 	return found, err
+}
+
+// AwaitAttempt waits for the first attempt to send a webhook of a resource that was posted at a
+// time. It returns the webhook as accepted if there is no attempt in time.
+func (c Client) AwaitAttempt(ctx context.Context, within time.Duration, t tracking.Tracking, resource string, posted time.Time) (executions.Execution, error) {
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(inboxPollInterval) {
+		found, err := c.Find(ctx, executions.Query{From: posted, Trackings: []tracking.Tracking{t}, ID: resource}, executions.Page{Rows: 1})
+		if err != nil {
+			return executions.Execution{}, err
+		}
+		for _, e := range found.Rows {
+			if !e.Received.Before(posted) && e.Outcome != executions.Accepted {
+				return e, nil
+			}
+		}
+	}
+	return executions.Execution{Tracking: t.Name, Resource: resource, Outcome: executions.Accepted, Lines: []executions.Line{{Tracking: t.Name}}}, nil
 }
 
 // All implements executions.Log. It asks the running hub.

@@ -97,6 +97,17 @@ func InDirectory(h Directory) Store {
 	}
 }
 
+// hubKnowsWithin is how long a hub on this machine takes at most to read a changed setting.
+const hubKnowsWithin = time.Second
+
+// AwaitHub waits until a hub that runs with the store's directory knows the settings that were
+// just written. On AWS it does not wait: see Takes.
+func (s Store) AwaitHub() {
+	if d, isLocal := s.Backend.(Directory); isLocal && errors.Is(d.CheckRunning(), ErrRunning) {
+		time.Sleep(hubKnowsWithin)
+	}
+}
+
 // sharedNames are the parameters that a store has once, in the order in which the hub asks
 // for them and shows them.
 var sharedNames = []string{

@@ -188,9 +188,17 @@ func blocked(f Facts) (found []Problem) {
 			Says: fmt.Sprintf("A setting is missing or not valid (%s). %s.", w.Reason, retriedOf(f, w.Wait)), Do: "Set it." + then})
 	}
 	if w, ok := waitingFor(f, withoutDeletion); ok {
-		found = append(found, Problem{Key: "deletions-rejected", State: Broken, Since: w.Since, Path: "/deletions", Page: "Deletions", Run: "hub deletions" + f.Flag,
+		p := Problem{Key: "deletions-rejected", State: Broken, Since: w.Since, Path: "/connections", Page: "Connections", Run: "hub configure" + f.Flag,
 			Says: fmt.Sprintf("No user is deleted in Segment since %s (%s). %s.", clock(f, w.Since), cmp.Or(executions.AnswerOf(w.Reason), w.Reason), retriedOf(f, w.Wait)),
-			Do:   f.fix(w.Reason)})
+			Do:   f.fix(w.Reason)}
+		if deletion.IsRejection(w.Reason) {
+			p.Path, p.Page, p.Run = "/deletions", "Deletions", "hub deletions"+f.Flag
+			if f.Log.LastDeletion.After(w.Since) {
+				p.State = Degraded
+				p.Says = fmt.Sprintf("Segment rejects the deletion of some users since %s (%s), and accepts others. %s.", clock(f, w.Since), executions.AnswerOf(w.Reason), retriedOf(f, w.Wait))
+			}
+		}
+		found = append(found, p)
 	}
 	for _, w := range f.attempted() {
 		switch causeOf(w.Reason) {

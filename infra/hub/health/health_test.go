@@ -64,8 +64,14 @@ func TestJudge(t *testing.T) {
 			f.Log.Waits, f.Log.LastDelivered = []executions.Wait{wait("deletion_401", 12, "10:49")}, now
 		}, Broken, "deletions-rejected", "since 10:49 (HTTP 401). 12 events are retried"},
 		{"the token may not delete", waits(wait("deletion_403", 1, "10:49")), Broken, "deletions-rejected", "(HTTP 403)"},
-		{"the Public API is another server", waits(wait("deletion_302", 1, "10:49")), Broken, "deletions-rejected", "hub deletions --dir here"},
-		{"Segment rejects every deletion", waits(wait("deletion_422", 1, "10:49")), Broken, "deletions-rejected", "It accepts no deletion while it replays data"},
+		{"the Public API is another server", waits(wait("deletion_302", 1, "10:49")), Broken, "deletions-rejected", "requests none. hub configure --dir here"},
+		{"Segment rejects every deletion", waits(wait("deletion_422", 1, "10:49")), Broken, "deletions-rejected", "it becomes a dead letter when Segment accepts others. hub deletions --dir here"},
+		{"Segment rejects one user, and accepts others", func(f *Facts) {
+			f.Log.Waits, f.Log.LastDeletion = []executions.Wait{wait("deletion_422", 1, "10:42")}, at("10:45")
+		}, Degraded, "deletions-rejected", "Segment rejects the deletion of some users since 10:42 (HTTP 422), and accepts others. 1 event is retried"},
+		{"a token is revoked after deletions were accepted", func(f *Facts) {
+			f.Log.Waits, f.Log.LastDeletion = []executions.Wait{wait("deletion_401", 1, "10:42")}, at("10:45")
+		}, Broken, "deletions-rejected", "No user is deleted in Segment since 10:42"},
 		{"the Public API fails, and messages are delivered", func(f *Facts) {
 			f.Log.Waits, f.Log.LastDelivered = []executions.Wait{wait("deletion_503", 3, "10:42")}, now
 		}, Degraded, "deletions", "Segment's Public API, which deletes users, has been failing since 10:42 (HTTP 503). 3 events are retried"},

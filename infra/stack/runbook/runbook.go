@@ -32,7 +32,7 @@ var (
 		Do:    "Fix what the list says, and replay them. Dead letters are kept for 14 days.",
 		run:   "hub deadletters list --prefix PREFIX"}
 	Blocked = Alarm{Kind: "blocked",
-		Means: "Events are retried until an operator fixes the cause: a template fails, the write key or the webhook secret is missing, Segment rejects the write key, or Commerce rejects the credentials. Nothing is lost for 30 hours.",
+		Means: "Events are retried until an operator fixes the cause: a template fails, the write key, the webhook secret or the token that deletes users is missing, Segment rejects the write key or the token, or Commerce rejects the credentials. Nothing is lost for 30 hours.",
 		Do:    "Fix what the command says. The events are then delivered automatically.",
 		run:   "hub status --prefix PREFIX"}
 	Late = Alarm{Kind: "late",

@@ -38,9 +38,10 @@ type RevenueDay struct {
 	Unknown        int          `json:"unknown_orders"`   // orders of which it is not known whether they were sent
 	UnknownRevenue money.Amount `json:"unknown_revenue"`  // the revenue of the unknown ones with the current template
 	Reasons        []ReasonSum  `json:"reasons"`          // of the difference, the largest first
-	// Messages counts the messages of Order Completed on the day, in all currencies; nil if it is not
-	// known what Segment received.
+	// Messages counts the messages of Order Completed on the day, in all currencies. Only the first of
+	// the day's currencies has it. It is nil if it is not known what Segment received.
 	Messages *DayMessages `json:"messages,omitempty"`
+	isFirst  bool         // of the day's currencies
 }
 
 // DayMessages is how many messages of an event were sent on a day, and how many Segment received.
@@ -49,12 +50,14 @@ type DayMessages struct {
 	Received int `json:"received"`
 }
 
-// AddMessages adds to each day how many messages of Order Completed were sent, and how many Segment
+// AddMessages adds to the first row of each day how many messages of Order Completed were sent, and how many Segment
 // received. The function that counts them reports whether that is known.
 func (r *Revenue) AddMessages(count func(day time.Time) (sent, received int, known bool)) {
-	for i, d := range r.Days {
-		if sent, received, known := count(d.Day); known {
-			r.Days[i].Messages = &DayMessages{sent, received}
+	for i := range r.Days {
+		d := &r.Days[i]
+		d.isFirst = i == 0 || !d.Day.Equal(r.Days[i-1].Day)
+		if sent, received, known := count(d.Day); known && d.isFirst {
+			d.Messages = &DayMessages{sent, received}
 		}
 	}
 }

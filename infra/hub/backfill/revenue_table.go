@@ -55,16 +55,20 @@ func (o RevenueOrder) Why() string {
 	return strings.Join(texts, ", ")
 }
 
-// ReceivedText returns how many of the sent messages Segment received, or that it is not known.
+// ReceivedText returns how many of the day's messages Segment received, or that it is not known. It is
+// empty if another row of the day has it.
 func (d RevenueDay) ReceivedText() string {
-	if d.Messages == nil {
+	switch {
+	case !d.isFirst:
+		return ""
+	case d.Messages == nil:
 		return string(NotKnown)
 	}
 	return fmt.Sprintf("%d of %d", d.Messages.Received, d.Messages.Sent)
 }
 
-// WriteDays writes the days as a table for a spreadsheet. The numbers of messages are empty if it is
-// not known what Segment received.
+// WriteDays writes the days as a table for a spreadsheet. The numbers of messages are in
+// the first row of a day, and empty if it is not known what Segment received.
 func (r *Revenue) WriteDays(w io.Writer) error {
 	table := csv.NewWriter(w)
 	_ = table.Write([]string{"day", "currency", "orders", "paid", "sent", "difference", "estimated_orders", "unknown_orders", "unknown_revenue", "reasons", "messages_sent", "messages_received"}) // Error returns its error

@@ -44,8 +44,9 @@ revenue, as in lines of an earlier release, the revenue is that of the current t
 the order counts as estimated. Orders that were paid before the log begins are not known.
 
 If the store has a token of Segment's Public API, it also shows how many of the messages of Order
-Completed that were sent on the day Segment received, in all currencies. The table for a
-spreadsheet has them as messages_sent and messages_received, which are empty if they are not known.
+Completed that were sent on the day Segment received, in all currencies: in the first row of each
+day. The table for a spreadsheet has them as messages_sent and messages_received, which are empty
+if they are not known. They are known of whole days of the last 13 days, as far as the log goes back.
 
 It sends nothing: hub reconcile --send sends the missing events.`,
 		Example: `  hub revenue --since 7d --prefix /commerce-segment
@@ -171,7 +172,7 @@ func printRevenueDays(w io.Writer, days []backfill.RevenueDay) {
 		}
 		return text + "\t"
 	}
-	fmt.Fprintf(w, "DAY\tCURRENCY\tORDERS\tPAID\tSENT\tDIFFERENCE\t%sWHY\n", ifKnown("RECEIVED"))
+	fmt.Fprintf(w, "DAY\tCURRENCY\tORDERS\tPAID\tSENT\tDIFFERENCE\t%sWHY\n", ifKnown("RECEIVED (ALL CURRENCIES)"))
 	for _, d := range days {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s%s\n", d.Day.Format(time.DateOnly), chars.Line(d.Currency), d.Orders, d.Paid, d.SentText(), d.DifferenceText(), ifKnown(d.ReceivedText()), d.Why())
 	}

@@ -83,7 +83,7 @@ func TestRevenueShowsWhatSegmentReceivedOfADay(t *testing.T) {
 		w.Receive(hours, receivedtest.Order, 2)
 	})
 	connect(t, dir, shop, "")
-	for flag, want := range map[string]string{"": "DIFFERENCE RECEIVED WHY\n", "--csv": "reasons,messages_sent,messages_received\n", "--json": `"received": 2`} {
+	for flag, want := range map[string]string{"": "DIFFERENCE RECEIVED (ALL CURRENCIES) WHY\n", "--csv": "reasons,messages_sent,messages_received\n", "--json": `"received": 2`} {
 		args := []string{"revenue", "--addr", "127.0.0.1:1", "--dir", dir}
 		if flag != "" {
 			args = append(args, flag)

@@ -89,7 +89,7 @@ func TestTheRevenueOfADayHasWhatSegmentReceived(t *testing.T) {
 	})
 	s.addSale(noon)
 	page := s.comparesRevenue(url.Values{"since": {"4d"}})
-	wants(t, page, "<th>Received</th>", `data-label="Received" class="number">2 of 3<`)
+	wants(t, page, "<th>Received, all currencies</th>", `data-label="Received, all currencies" class="number">2 of 3<`)
 	_, csv := s.get("/revenue.csv?of=days")
 	wants(t, csv, ",reasons,messages_sent,messages_received\n", ",3,2\n")
 }

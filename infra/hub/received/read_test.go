@@ -468,6 +468,12 @@ func TestADeletedSourceIsLookedForByTheNamesOfEvents(t *testing.T) {
 	}
 }
 
+// dayOf returns when the day of a moment begins in a time zone.
+func dayOf(at time.Time, zone *time.Location) time.Time {
+	year, month, day := at.In(zone).Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, zone)
+}
+
 func TestADayHasOnlyEventsWhoseNameIsKnown(t *testing.T) {
 	for _, test := range []struct {
 		name, event string
@@ -479,16 +485,37 @@ func TestADayHasOnlyEventsWhoseNameIsKnown(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.Send(3, test.event, 4)
-			w.Receive(3, order, 3)
-			r, at := read(t, w), w.At(3)
-			if sent, got, known := r.CompletedOrders(at); sent != test.sent || got != test.received || known != (test.sent > 0) {
+			w.Lines = nil
+			w.Send(90, order, 1)
+			w.Send(30, test.event, 4)
+			w.Receive(30, order, 3)
+			r := readSince(t, w, 80*time.Hour)
+			if sent, got, known := r.CompletedOrders(dayOf(w.At(30), time.UTC)); sent != test.sent || got != test.received || known != (test.sent > 0) {
 				t.Errorf("the day has %d of %d, known %t", got, sent, known)
 			}
-			if _, _, known := r.CompletedOrders(at.AddDate(0, 0, -3)); known {
-				t.Error("a day before the log is known")
-			}
 		})
+	}
+}
+
+// A part of a day would look like a loss.
+func TestADayIsKnownOnlyIfAllItsHoursWereCompared(t *testing.T) {
+	for _, zone := range []*time.Location{time.UTC, time.FixedZone("half an hour", 5*60*60+30*60), time.FixedZone("west", -9*60*60)} {
+		w := newWorld(t)
+		w.Lines = nil
+		for hoursAgo := range 120 {
+			w.Send(hoursAgo, order, 1)
+			w.Receive(hoursAgo, order, 1)
+		}
+		r := readSince(t, w, 100*time.Hour)
+		today := dayOf(w.Now, zone)
+		for days := -6; days <= 0; days++ {
+			day := today.AddDate(0, 0, days)
+			whole := !day.Before(w.At(100).Add(-time.Second)) && !day.AddDate(0, 0, 1).After(w.At(0))
+			sent, got, known := r.CompletedOrders(day)
+			if known != whole || known && (sent != 24 || got != 24) {
+				t.Errorf("in %v the day %v has %d of %d, known %t, want %t", zone, day, got, sent, known, whole)
+			}
+		}
 	}
 }
 

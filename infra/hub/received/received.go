@@ -105,11 +105,16 @@ type Report struct {
 // Known reports whether it is known what Segment received.
 func (r Report) Known() bool { return r.Unknown == "" }
 
-// CompletedOrders returns how many messages of Order Completed were sent on a day in its time zone,
-// and how many Segment received. That is not known of events whose names are not in the log.
+// CompletedOrders returns how many messages of Order Completed were sent on the day that begins at a
+// time, and how many Segment received. That is not known of a day of which not all hours were compared,
+// nor of events whose names are not in the log.
 func (r Report) CompletedOrders(day time.Time) (sent, received int, known bool) {
+	end := day.AddDate(0, 0, 1)
+	if day.Before(r.Since) || end.After(r.Until) {
+		return 0, 0, false
+	}
 	for _, row := range r.Rows {
-		isOnDay := row.Hour.In(day.Location()).Format(time.DateOnly) == day.Format(time.DateOnly)
+		isOnDay := !row.Hour.Before(day) && row.Hour.Before(end)
 		if isOnDay && row.hasName() && slices.Contains(r.byTracking[tracking.OrderCompleted.Name], row.Event) {
 			sent, received, known = sent+row.distinct(), received+row.Received, true
 		}

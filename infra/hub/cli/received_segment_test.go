@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/executions/disk"
+	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/received/receivedtest"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/publicapitest"
 )
 
 // sentAndReceived returns the directory of a store whose hub does not run, with what it sent.
@@ -84,4 +86,15 @@ func TestReceivedListsEventsAndHours(t *testing.T) {
 			t.Errorf("with --since %s it exits with %d: %s", since, got.code, got.stderr)
 		}
 	}
+}
+
+// A command that asks once a day must not be told what was so yesterday.
+func TestARunningHubAsksSegmentWhatItReceivedWithoutAnyoneWhoAsks(t *testing.T) {
+	var segment *publicapitest.Server
+	dir := sentAndReceived(t, func(w *receivedtest.World) {
+		segment = w.Segment
+		w.Send(3, receivedtest.Order, 4)
+	})
+	startIn(t, dir)
+	hubtest.Eventually(t, "the hub asks Segment", func() bool { return len(segment.Requests("/events/volume")) > 0 })
 }

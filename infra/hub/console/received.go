@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"commerce-segment/infra/hub/received"
@@ -13,11 +15,21 @@ const receivedLooksBack = 24 * time.Hour
 
 // lastReceived returns the latest comparison of what was sent to Segment with what it received. It
 // does not wait for Segment; it is nil if there is none yet.
-func (c *Console) lastReceived() *received.Report {
-	return c.received.Report(func(ctx context.Context) *received.Report {
-		now := time.Now()
-		return c.readReceived(ctx, now.Add(-receivedLooksBack), now)
-	})
+func (c *Console) lastReceived() *received.Report { return c.received.Report(c.readLatest) }
+
+// WatchReceived makes that comparison again and again until the context is done.
+func (c *Console) WatchReceived(ctx context.Context) { c.received.Watch(ctx, c.readLatest) }
+
+// readLatest compares what was sent until now. A panic in it must not end the hub.
+func (c *Console) readLatest(ctx context.Context) (r *received.Report) {
+	defer func() {
+		if value := recover(); value != nil {
+			c.Log.Error("panic", "type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+			r = &received.Report{At: time.Now(), Unknown: "the program has an error, which is in its log"}
+		}
+	}()
+	now := time.Now()
+	return c.readReceived(ctx, now.Add(-receivedLooksBack), now)
 }
 
 // receivedWithin limits the time of a comparison.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"html"
+	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
@@ -71,7 +72,17 @@ func TestTheOverviewSaysHowMuchSegmentReceived(t *testing.T) {
 		w.Send(3, receivedtest.Order, 231)
 		w.Receive(3, receivedtest.Order, 230)
 	})
-	s.showsSoon("/", `<a href="./revenue#received">Segment received 230 of 231 sent messages in the last 24 hours.</a>`)
+	s.showsSoon("/", `<a href="./revenue#received">Segment received 230 of 231 sent messages in the last 24 hours.</a> <small>Compared `)
+}
+
+// brokenMachine is a hub whose log cannot be read without a panic.
+type brokenMachine struct{ Machine }
+
+func TestAnErrorOfTheComparisonDoesNotEndTheHub(t *testing.T) {
+	c := Console{Machine: brokenMachine{}, Log: slog.New(slog.DiscardHandler)}
+	if r := c.readLatest(t.Context()); r.Known() || !strings.Contains(r.Says(), "the program has an error") {
+		t.Errorf("it says %q", r.Says())
+	}
 }
 
 // A day has what was received, next to the revenue that was sent.

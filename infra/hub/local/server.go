@@ -230,6 +230,7 @@ func (h *hub) serve(ctx context.Context, l listeners) error {
 	var working sync.WaitGroup
 	working.Go(func() { h.webhooks.deliver(delivering) })
 	working.Go(func() { h.alerts().Run(delivering) })
+	working.Go(func() { h.pages.WatchReceived(delivering) })
 	notify(daemon.SdNotifyReady)
 
 	var failed error

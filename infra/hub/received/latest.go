@@ -10,18 +10,23 @@ import (
 // Public API, and the log of some days.
 const readEvery = 10 * time.Minute
 
+// knownFor is how old the latest report becomes before it is no longer true. It is longer than the
+// time in which the next one is made.
+const knownFor = 2 * readEvery
+
 // Latest keeps the latest report, so that nothing waits for Segment.
 type Latest struct {
 	mu      sync.Mutex
 	report  *Report
+	made    time.Time // when the report was
 	begun   time.Time // when the last call of read began
 	cancel  context.CancelFunc
 	reading sync.WaitGroup
 	ended   bool
 }
 
-// Report returns the latest report, which is nil until the first one is made. If the report is too
-// old, it calls read in the background, whose result becomes the latest report.
+// Report returns the latest report, which is nil if there is none or it is too old to be true. If the
+// report is old, Report calls read in the background, whose result becomes the latest report.
 func (l *Latest) Report(read func(context.Context) *Report) *Report {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -30,6 +35,9 @@ func (l *Latest) Report(read func(context.Context) *Report) *Report {
 		var ctx context.Context
 		ctx, l.cancel = context.WithCancel(context.Background())
 		l.reading.Go(func() { l.keep(read(ctx)) })
+	}
+	if time.Since(l.made) >= knownFor {
+		l.report = nil
 	}
 	return l.report
 }
@@ -43,7 +51,22 @@ func (l *Latest) keep(report *Report) {
 	if l.report != nil && report != nil && !report.Known() && !report.NotAsked && len(report.Findings) == 0 {
 		report.Findings = l.report.Findings
 	}
-	l.report, l.cancel = report, nil
+	l.report, l.made, l.cancel = report, time.Now(), nil
+}
+
+// Watch calls Report again and again until the context is done, so that there is a report without
+// anyone who asks for it.
+func (l *Latest) Watch(ctx context.Context, read func(context.Context) *Report) {
+	ticks := time.NewTicker(time.Minute)
+	defer ticks.Stop()
+	for {
+		l.Report(read)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
 }
 
 // Forget makes the next call of Report begin a new one: the settings were changed.

@@ -34,6 +34,37 @@ func TestTheLatestReportIsMadeInTheBackground(t *testing.T) {
 		ask("until it is old", true, 2)
 		l.Forget()
 		ask("or the settings are changed", true, 3)
+		time.Sleep(knownFor)
+		ask("an old report is not shown while the next one is made", false, 4)
+		ask("the next one is", true, 4)
+	})
+}
+
+// The alerts need a report, and so does a command that asks once a day.
+func TestThereIsAReportWithoutAnyoneWhoAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l Latest
+		defer l.End()
+		made := 0
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go l.Watch(ctx, func(context.Context) *Report {
+			made++
+			return &Report{}
+		})
+		time.Sleep(24*time.Hour - time.Second)
+		synctest.Wait()
+		if made != 24*6 {
+			t.Errorf("in a day, %d reports were made", made)
+		}
+		if l.Report(nil) == nil {
+			t.Error("there is no report")
+		}
+		stop()
+		time.Sleep(time.Hour)
+		if made != 24*6 {
+			t.Error("a report was made after the end")
+		}
 	})
 }
 

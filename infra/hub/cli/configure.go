@@ -330,6 +330,9 @@ func write(cmd *cobra.Command, s store.Store, current, wanted map[string]string)
 	default:
 		awaitEffect(cmd, s)
 	}
+	if after := store.Together(now, wanted); s.SendsToInbox(after) && store.IsSourceKey(after[settings.SegmentWriteKey]) {
+		fmt.Fprintf(cmd.OutOrStdout(), "The messages still go to the hub's inbox, because no Segment host is set. To send to Segment, %s.\n", store.SetHost(s.Flag()))
+	}
 	return nil
 }
 

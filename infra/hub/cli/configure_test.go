@@ -33,7 +33,9 @@ func TestConfigureWritesFlagsAndVariables(t *testing.T) {
 	}{
 		{"a write key from the environment", nil,
 			map[string]string{"SEGMENT_WRITE_KEY": "PLANTED-key"}, nil,
-			map[string]string{"segment/write-key": "PLANTED-key"}, []string{"wrote segment/write-key\n"}},
+			map[string]string{"segment/write-key": "PLANTED-key"}, []string{"wrote segment/write-key\n", "The messages still go to the hub's inbox, because no Segment host is set. To send to Segment, set its host: hub configure --dir '"}},
+		{"the host for a key that was set earlier", map[string]string{"segment/write-key": "PLANTED-key"}, nil, []string{"--segment-host", "https://api.segment.io"},
+			map[string]string{"segment/host": "https://api.segment.io"}, []string{"wrote segment/host\n"}},
 		{"a write key with white space around it", nil,
 			map[string]string{"SEGMENT_WRITE_KEY": " PLANTED-key\n"}, nil,
 			map[string]string{"segment/write-key": "PLANTED-key"}, nil},

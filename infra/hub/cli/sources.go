@@ -99,6 +99,9 @@ func printSources(w io.Writer, l workspace.Lookup) error {
 	fmt.Fprintln(table, "SOURCE\tKIND\tSTATE\tTHIS STORE\tID")
 	for _, source := range l.Sources {
 		uses := yesIf(l.Source != nil && l.Source.ID == source.ID)
+		if uses != "" && l.Inbox {
+			uses = "key set, not used"
+		}
 		if len(source.WriteKeys) == 0 {
 			uses = "key not visible"
 		}

@@ -9,6 +9,7 @@ import (
 
 	"commerce-segment/infra/hub/doctor"
 	"commerce-segment/infra/hub/hubtest"
+	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/publicapitest"
 	"commerce-segment/shared/settings"
 )
@@ -79,6 +80,12 @@ func TestSourcesShowsWhichOneTheStoreUses(t *testing.T) {
 	if !strings.Contains(got.stderr, "The write key belongs to the source “Shop”") || strings.Contains(got.stdout+got.stderr, "PLANTED") {
 		t.Errorf("it says %s", got.stderr)
 	}
+	hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentHost), "")
+	if got = succeeds(t, "sources", "list", "--dir", dir); !strings.Contains(got.stdout, "Shop    HTTP API  enabled   key set, not used") ||
+		!strings.Contains(got.stderr, "The messages go to the hub's inbox, because no Segment host is set.\nTo send to Segment, set its host: hub configure --dir") {
+		t.Errorf("with an inbox it says\n%s%s", got.stdout, got.stderr)
+	}
+	hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentHost), settings.DefaultHost)
 	hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), "")
 	if got = succeeds(t, "sources", "list", "--dir", dir); !strings.Contains(got.stderr, "The store has no write key of a source. The token belongs to the workspace “Stand-in”, which has 2 sources.") {
 		t.Errorf("without a key it says %s", got.stderr)
@@ -113,6 +120,18 @@ func TestSourcesCreateSavesTheKeyOnlyIfItIsAsked(t *testing.T) {
 	}
 	if got := command(t, "", "sources", "create", "Elastic Path 2", "--use", "--dir", dir); got.code != exitFailed || !strings.Contains(got.stderr, "choose another name") || len(server.Sources()) != len(sources) {
 		t.Errorf("the same name again exits %d: %s", got.code, got.stderr)
+	}
+}
+
+func TestSourcesCreateSaysThatTheMessagesStillGoToTheInbox(t *testing.T) {
+	_, dir := inSegment(t) // its Public API is that of no region, so the host does not follow from it
+	hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentHost), "")
+	hubtest.WriteFile(t, filepath.Join(dir, settings.SegmentWriteKey), store.InboxKeyPrefix+"x")
+	if got := succeeds(t, "sources", "create", "New", "--use", "--dir", dir); !strings.Contains(got.stdout, "The messages still go to the hub's inbox") {
+		t.Errorf("it says\n%s", got.stdout)
+	}
+	if got := succeeds(t, "configure", "--no-input", "--segment-host", settings.DefaultHost, "--dir", dir); strings.Contains(got.stdout, "inbox") {
+		t.Errorf("after the host is set it says\n%s", got.stdout)
 	}
 }
 

@@ -417,7 +417,7 @@ func (c *Console) endpoint(ctx context.Context) (segment.Endpoint, error) {
 	if err != nil {
 		return segment.Endpoint{}, err
 	}
-	if c.Store.Deployment == nil && strings.TrimSpace(values[settings.SegmentHost]) == "" {
+	if c.Store.SendsToInbox(values) {
 		if c.Machine == nil {
 			return segment.Endpoint{}, errInboxElsewhere
 		}

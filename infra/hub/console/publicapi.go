@@ -30,6 +30,7 @@ type apiForm struct {
 type keyState struct {
 	Says, Do string
 	Dropped  bool   // Segment drops the events
+	Inbox    bool   // the messages go to the inbox of this machine
 	Source   string // the name of the source that has the key, or ""
 	URL      string // its address in Segment's app
 }
@@ -76,7 +77,7 @@ func (c *Console) askSegment(ctx context.Context) *keyState {
 	if err != nil {
 		return &keyState{Says: "Segment could not be asked: " + words.OneLine(err.Error()) + "."}
 	}
-	state := &keyState{Dropped: l.EventsAreDropped(), URL: l.URL}
+	state := &keyState{Dropped: l.EventsAreDropped(), Inbox: l.Inbox, URL: l.URL}
 	l.URL = "" // the page has a link
 	state.Says = words.Capital(l.Says()) + "."
 	if l.Source != nil {
@@ -186,5 +187,9 @@ func (c *Console) createSource(w http.ResponseWriter, r *http.Request) {
 		c.showConnections(w, r, http.StatusBadGateway, data, "The source was created. "+err.Error())
 		return
 	}
-	c.done(w, r, "/connections", "Created the source "+workspace.Quote(source.Title())+". Events are sent to it. Connect its destinations in Segment. "+saved)
+	where := ". Events are sent to it. "
+	if c.Store.SendsToInbox(store.Together(current, wanted)) {
+		where = ". Its write key is set. Events still go to the inbox: choose the region of the workspace above and save it. "
+	}
+	c.done(w, r, "/connections", "Created the source "+workspace.Quote(source.Title())+where+"Connect its destinations in Segment. "+saved)
 }

@@ -141,6 +141,18 @@ func TestTheSegmentFormLooksUpTheWriteKey(t *testing.T) {
 	}
 }
 
+func TestThePageSaysThatEventsGoToTheInboxAlthoughASourceWasCreated(t *testing.T) {
+	_, set := inSegment(t)
+	set[settings.SegmentHost], set[settings.SegmentWriteKey] = "", "inbox_PLANTED"
+	b := browseHere(t, set)
+	_, page := b.submit("/connections", "/connections/source", url.Values{"name": {"Elastic Path"}})
+	wants(t, page, "Created the source “Elastic Path”. Its write key is set. Events still go to the inbox: choose the region",
+		`class="notice settled" role="status"><p>The write key belongs to the source “Elastic Path”`, "The messages go to the hub's inbox")
+	if status, page := b.submit("/connections", "/connections/segment", url.Values{"region": {"us"}}); status != http.StatusOK || b.set()[settings.SegmentHost] != settings.DefaultHost {
+		t.Errorf("choosing the region answers %d\n%s", status, page)
+	}
+}
+
 func TestASourceIsCreatedAndUsedFromThePage(t *testing.T) {
 	server, set := inSegment(t)
 	b := browse(t, set)

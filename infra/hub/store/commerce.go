@@ -46,13 +46,13 @@ func (s Store) Commerce(ctx context.Context) (*commerce.Client, error) {
 // current one for another host.
 func CommerceWanted(current, wanted map[string]string) (commerce.Credentials, error) {
 	if secret := wanted[settings.CommerceClientSecret]; secret != "" {
-		base, _, err := commerce.BaseURL(together(current, wanted)[settings.CommerceTokenURL])
+		base, _, err := commerce.BaseURL(Together(current, wanted)[settings.CommerceTokenURL])
 		if err != nil {
 			return commerce.Credentials{}, fmt.Errorf("parameter %s: a secret is valid for one host: give the Commerce URL of that host too", settings.CommerceClientSecret)
 		}
 		wanted[settings.CommerceClientSecret] = settings.BindSecret(base, secret)
 	}
-	return settings.CommerceCredentials(together(current, wanted))
+	return settings.CommerceCredentials(Together(current, wanted))
 }
 
 // firstAnswerWithin is how long Reach waits for the first answer: the token and one list.

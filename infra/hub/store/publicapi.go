@@ -40,11 +40,11 @@ func (s Store) PublicAPIOf(values map[string]string) (*publicapi.Client, error) 
 // it is entered.
 func PublicAPIWanted(current, wanted map[string]string) (publicapi.Credentials, error) {
 	if token := wanted[settings.SegmentAPIToken]; token != "" {
-		host, err := settings.PublicAPIHost(together(current, wanted))
+		host, err := settings.PublicAPIHost(Together(current, wanted))
 		if err != nil {
 			return publicapi.Credentials{}, err
 		}
 		wanted[settings.SegmentAPIToken] = settings.BindSecret(host, token)
 	}
-	return settings.PublicAPICredentials(together(current, wanted))
+	return settings.PublicAPICredentials(Together(current, wanted))
 }

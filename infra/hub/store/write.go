@@ -20,7 +20,7 @@ import (
 // gives all parameters their tags and their key. A caller that must not replace the changes of
 // other users holds Saving.
 func (s Store) Write(ctx context.Context, current, wanted map[string]string) (written []string, err error) {
-	if err := errors.Join(Check(together(current, wanted)), s.CheckKey(current, wanted), s.checkSettings(wanted)); err != nil {
+	if err := errors.Join(Check(Together(current, wanted)), s.CheckKey(current, wanted), s.checkSettings(wanted)); err != nil {
 		return nil, fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
 	names := slices.DeleteFunc(writeOrder(AllNames()), func(name string) bool {
@@ -106,8 +106,8 @@ func (s Store) PutSecrets(ctx context.Context, before, secrets []string) error {
 	return s.Put(ctx, settings.WebhookSecret, strings.Join(secrets, "\n"))
 }
 
-// together returns the parameters as they will be after wanted is written.
-func together(current, wanted map[string]string) map[string]string {
+// Together returns the parameters as they will be after wanted is written.
+func Together(current, wanted map[string]string) map[string]string {
 	all := maps.Clone(current)
 	if all == nil {
 		all = map[string]string{}
@@ -120,17 +120,35 @@ func together(current, wanted map[string]string) map[string]string {
 func isSet(value string) bool { return strings.TrimSpace(value) != "" }
 
 // CheckKey returns an error if wanted has another Segment host without its write key, and the
-// current key belongs to the current host.
+// current key belongs to the current host or to the inbox.
 func (s Store) CheckKey(current, wanted map[string]string) error {
 	host := func(values map[string]string) string {
 		return cmp.Or(strings.TrimRight(strings.TrimSpace(values[settings.SegmentHost]), "/"), s.Defaults()[settings.SegmentHost])
 	}
 	_, asked := wanted[settings.SegmentHost]
-	if !asked || host(wanted) == "" || host(wanted) == host(current) || isSet(wanted[settings.SegmentWriteKey]) || !isSet(current[settings.SegmentWriteKey]) {
+	of := "another host"
+	switch key := current[settings.SegmentWriteKey]; {
+	case !asked || host(wanted) == "" || host(wanted) == host(current) || isSet(wanted[settings.SegmentWriteKey]) || !isSet(key):
 		return nil
+	case IsInboxKey(key):
+		of = "the inbox of the hub on this machine"
+	case host(current) == "":
+		return nil // nothing was sent with the key yet
 	}
-	return errors.New("parameter " + settings.SegmentWriteKey + ": the current key belongs to another host. Segment accepts events with an unknown key " +
+	return errors.New("parameter " + settings.SegmentWriteKey + ": the current key belongs to " + of + ". Segment accepts events with an unknown key " +
 		"and drops them: give the key of the source at the new host too")
+}
+
+// SendsToInbox reports whether the messages of a store with these parameters go to the inbox of
+// the hub on this machine: it has no Segment host.
+func (s Store) SendsToInbox(values map[string]string) bool {
+	return s.Deployment == nil && !isSet(values[settings.SegmentHost])
+}
+
+// SetHost returns what to do so that messages go to Segment instead of the inbox. Flag names the
+// store in a command.
+func SetHost(flag string) string {
+	return "set its host: hub configure" + flag + " --segment-host " + settings.DefaultHost + ", or for a workspace in the European Union " + settings.EUHost
 }
 
 // KeepSecret adds a new webhook secret to wanted if there is none. It returns an error if

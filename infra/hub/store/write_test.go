@@ -79,6 +79,10 @@ func TestAHostIsNeverPairedWithTheKeyOfAnother(t *testing.T) {
 			map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-other-key"}, []string{us + " us-other-key"}, ""},
 		{"to another region without its key", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
 			map[string]string{settings.SegmentHost: eu}, nil, "parameter segment/write-key: the current key belongs to another host"},
+		{"from the inbox, with a key of a source that was set earlier", map[string]string{settings.SegmentWriteKey: "us-write-key"},
+			map[string]string{settings.SegmentHost: us}, []string{us + " us-write-key"}, ""},
+		{"from the inbox with its key", map[string]string{settings.SegmentWriteKey: "inbox_key"},
+			map[string]string{settings.SegmentHost: us}, nil, "parameter segment/write-key: the current key belongs to the inbox of the hub on this machine"},
 		{"to the same region, in another spelling", map[string]string{settings.SegmentHost: us, settings.SegmentWriteKey: "us-write-key"},
 			map[string]string{settings.SegmentHost: us + "/"}, []string{us + " us-write-key"}, ""},
 	} {

@@ -22,6 +22,8 @@ type Lookup struct {
 	Sources   []publicapi.Source
 	// NoKey reports that there was no key to look for: it is empty, or that of an inbox.
 	NoKey bool
+	// Inbox reports that the messages go to the inbox of the hub on this machine, not to Segment.
+	Inbox bool
 	// Source has the write key. It is nil if none has it, as far as the token may see the keys.
 	Source *publicapi.Source
 	// URL is the address of Source in Segment's app.
@@ -43,7 +45,9 @@ func Of(ctx context.Context, s store.Store) (Lookup, error) {
 	if err != nil {
 		return Lookup{}, err
 	}
-	return LookUp(ctx, client, strings.TrimSpace(values[settings.SegmentWriteKey]))
+	l, err := LookUp(ctx, client, strings.TrimSpace(values[settings.SegmentWriteKey]))
+	l.Inbox = s.SendsToInbox(values)
+	return l, err
 }
 
 // LookUp looks for a write key.
@@ -72,17 +76,25 @@ func (l Lookup) NoSourceHasKey() bool { return !l.NoKey && l.Source == nil && l.
 // EventsAreDropped reports whether Segment drops everything that is sent with the key: no source has
 // it, or its source is disabled.
 func (l Lookup) EventsAreDropped() bool {
-	return l.NoSourceHasKey() || l.Source != nil && !l.Source.Enabled
+	return !l.Inbox && (l.NoSourceHasKey() || l.Source != nil && !l.Source.Enabled)
 }
 
 // Says describes what is known of the key, in a sentence without a full stop.
 func (l Lookup) Says() string {
+	if l.Inbox {
+		return l.saysOfKey() + ". The messages go to the hub's inbox, because no Segment host is set"
+	}
+	return l.saysOfKey()
+}
+
+// saysOfKey describes what is known of the key, wherever the messages go.
+func (l Lookup) saysOfKey() string {
 	workspace := "the workspace " + Quote(l.Workspace.Name)
 	switch {
 	case l.NoKey:
 		return fmt.Sprintf("the store has no write key of a source. The token belongs to %s, which has %s", workspace, words.Count(len(l.Sources), "source"))
 	case l.NoSourceHasKey():
-		return "no source of " + workspace + " has the write key: Segment answers 200 and drops the events. The key is wrong, it belongs to another workspace, or its source was deleted"
+		return "no source of " + workspace + " has the write key" + l.ifSent(": Segment answers 200 and drops the events") + ". The key is wrong, it belongs to another workspace, or its source was deleted"
 	case l.Source == nil:
 		return fmt.Sprintf("it is not known whether the write key is correct: the token of Segment's Public API cannot see the write keys of %s in %s",
 			words.Count(l.Hidden, "source"), workspace)
@@ -93,9 +105,17 @@ func (l Lookup) Says() string {
 	}
 	says := fmt.Sprintf("the write key belongs to the source %s in %s", source, workspace)
 	if !l.Source.Enabled {
-		says += ", which is disabled: Segment drops the events"
+		says += ", which is disabled" + l.ifSent(": Segment drops the events")
 	}
 	return says
+}
+
+// ifSent returns a text about what Segment does with the messages, or "" if they are not sent to it.
+func (l Lookup) ifSent(text string) string {
+	if l.Inbox {
+		return ""
+	}
+	return text
 }
 
 // WhatToDo returns what the operator can do about it, or "". Flag names the store in a command.
@@ -107,6 +127,8 @@ func (l Lookup) WhatToDo(flag string) string {
 		return "give the token the role Source Admin for the source, or look for an event in the source's debugger in Segment"
 	case !l.Source.Enabled:
 		return "enable the source in Segment, in its settings"
+	case l.Inbox:
+		return "to send to Segment, " + store.SetHost(flag)
 	}
 	return ""
 }

@@ -80,6 +80,25 @@ func TestAWriteKeyIsLookedUp(t *testing.T) {
 	}
 }
 
+func TestAKeyIsNotSaidToDropMessagesThatGoToTheInbox(t *testing.T) {
+	for _, c := range []struct{ name, key, do string }{
+		{"a key that no source has", "wrong", "copy the write key"},
+		{"the key of an inbox", store.InboxKeyPrefix + "x", "copy the write key"},
+		{"the key of a source", "the-write-key", "to send to Segment, set its host: hub configure --dir x --segment-host https://api.segment.io"},
+	} {
+		server := publicapitest.Start(t)
+		server.AddSource(publicapitest.Source{Slug: "shop", WriteKeys: []string{"the-write-key"}})
+		l, err := LookUp(t.Context(), clientOf(t, server), c.key)
+		l.Inbox = true
+		if err != nil || l.EventsAreDropped() || strings.Contains(l.Says(), "drops") || !strings.HasSuffix(l.Says(), ". The messages go to the hub's inbox, because no Segment host is set") {
+			t.Errorf("%s: %v, it says %q", c.name, err, l.Says())
+		}
+		if do := l.WhatToDo(" --dir x"); !strings.HasPrefix(do, c.do) {
+			t.Errorf("%s: what to do is %q", c.name, do)
+		}
+	}
+}
+
 // Names come from Segment, and may hold what a terminal obeys.
 func TestTheNameOfASourceIsShownInOneLine(t *testing.T) {
 	server := publicapitest.Start(t)

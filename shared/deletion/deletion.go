@@ -23,6 +23,10 @@ import (
 // NoToken is the reason of a deletion that waits for a token of Segment's Public API.
 const NoToken = "api_token_missing"
 
+// Inbox is the reason of a deletion that waits for a host of Segment, because messages go to the inbox
+// of a hub.
+const Inbox = "inbox"
+
 // QuotaUsedUp is the reason of a deletion that Segment did not accept because of its limits: per
 // minute, and per month.
 const QuotaUsedUp = prefix + "429"
@@ -35,13 +39,16 @@ const (
 )
 
 // IsReason reports whether a reason is that of a deletion.
-func IsReason(reason string) bool { return reason == NoToken || strings.HasPrefix(reason, prefix) }
+func IsReason(reason string) bool { return isSetting(reason) || strings.HasPrefix(reason, prefix) }
+
+// isSetting reports whether a reason means that the settings allow no request.
+func isSetting(reason string) bool { return reason == NoToken || reason == Inbox }
 
 // NeedsOperator reports whether the deletions that are retried for a reason wait until the operator
 // fixes something.
 func NeedsOperator(reason string) bool {
 	status, answered := statusOf(reason)
-	return reason == NoToken || answered && verdictOn(status).Operator
+	return isSetting(reason) || answered && verdictOn(status).Operator
 }
 
 // IsRejection reports whether a reason means that Segment did not accept the contents of a request.
@@ -87,9 +94,12 @@ func (c *Client) Close() {}
 func (c *Client) Deliver(ctx context.Context, to segment.Endpoint, messages []segment.Message) []segment.Outcome {
 	outcomes := make([]segment.Outcome, len(messages))
 	client, err := c.client(publicapi.Credentials{URL: to.APIHost, Token: to.APIToken})
-	if err != nil {
+	if to.IsInbox || err != nil {
 		missing := segment.Outcome{Verdict: segment.Retry, Operator: true, Reason: NoToken,
-			Detail: "set segment/api-token to a token of Segment's Public API that may delete users, unless messages go to the inbox of a hub: then no deletion is requested: " + err.Error()}
+			Detail: "set segment/api-token to a token of Segment's Public API that may delete users"}
+		if to.IsInbox {
+			missing.Reason, missing.Detail = Inbox, "Segment is not asked to delete users while messages go to the inbox of the hub"
+		}
 		return slices.Repeat([]segment.Outcome{missing}, len(messages))
 	}
 	users := map[publicapi.RegulationType][]user{}

@@ -89,19 +89,28 @@ func TestAnAnswerBecomesTheOutcomeOfTheMessages(t *testing.T) {
 	}
 }
 
-func TestWithoutATokenADeletionIsKept(t *testing.T) {
-	without := to
-	without.APIToken = ""
-	server := publicapitest.New()
-	o := deletion.NewClient(server).Deliver(t.Context(), without, messagesOf(t, publicapi.DeleteOnly, "a"))[0]
-	if o.Verdict != segment.Retry || !o.Operator || o.Reason != "api_token_missing" || !strings.Contains(o.Detail, "segment/api-token") {
-		t.Errorf("%+v", o)
-	}
-	if n := len(server.Requests()); n != 0 {
-		t.Errorf("%d requests", n)
-	}
-	if !deletion.NeedsOperator(o.Reason) || !deletion.IsReason(o.Reason) || deletion.IsRejection(o.Reason) {
-		t.Error("the reason does not say that the operator must set a token")
+func TestADeletionThatTheSettingsDoNotAllowIsKept(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		change         func(*segment.Endpoint)
+		reason, detail string
+	}{
+		{"there is no token", func(to *segment.Endpoint) { to.APIToken = "" }, "api_token_missing", "set segment/api-token to a token of Segment's Public API that may delete users"},
+		{"messages go to the inbox", func(to *segment.Endpoint) { to.IsInbox = true }, "inbox", "Segment is not asked to delete users while messages go to the inbox of the hub"},
+		{"messages go to the inbox, without a token", func(to *segment.Endpoint) { to.IsInbox, to.APIHost, to.APIToken = true, "", "" }, "inbox", "Segment is not asked to delete users while messages go to the inbox of the hub"},
+	} {
+		without, server := to, publicapitest.New()
+		c.change(&without)
+		o := deletion.NewClient(server).Deliver(t.Context(), without, messagesOf(t, publicapi.DeleteOnly, "a"))[0]
+		if o.Verdict != segment.Retry || !o.Operator || o.Reason != c.reason || o.Detail != c.detail {
+			t.Errorf("%s: %+v", c.name, o)
+		}
+		if n := len(server.Requests()); n != 0 {
+			t.Errorf("%s: %d requests", c.name, n)
+		}
+		if !deletion.NeedsOperator(o.Reason) || !deletion.IsReason(o.Reason) || deletion.IsRejection(o.Reason) {
+			t.Errorf("%s: the reason does not say that the operator must change a setting", c.name)
+		}
 	}
 }
 

@@ -19,6 +19,8 @@ type Endpoint struct {
 	// APIHost and APIToken are those of the Public API. Only a tracking whose call is delete has
 	// them.
 	APIHost, APIToken string
+	// IsInbox means that messages go to the inbox of a hub. Segment is not asked to delete users then.
+	IsInbox bool
 }
 
 // check returns the URL of the endpoint. If the settings are incomplete or invalid, it

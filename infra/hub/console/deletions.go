@@ -23,6 +23,7 @@ type deletionsData struct {
 	Report  deletions.Report // the requests that are listed, those that need attention first
 	Says    string           // about all requests
 	Fixes   []string         // what to do about the deletions that Segment has not accepted
+	IsInbox bool             // messages go to the inbox, and no deletion is requested
 	Unknown string           // why the requests cannot be shown; empty if they can
 	More    int              // how many requests are not listed
 	Now     time.Time
@@ -33,7 +34,8 @@ func (c *Console) deletions(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), askedWithin)
 	defer cancel()
 	data := deletionsData{Now: time.Now()}
-	var err error
+	host, err := c.segmentHost(ctx)
+	data.IsInbox = err == nil && host == "" && c.Machine != nil
 	if data.Report, err = c.readDeletions(ctx, data.Now); err != nil {
 		data.Unknown = err.Error()
 	}

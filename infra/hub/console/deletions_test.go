@@ -19,11 +19,11 @@ func TestThePageFollowsDeletions(t *testing.T) {
 	_, page := b.get("/")
 	lacks(t, page, `href="./deletions"`)
 	_, page = b.get(deletionsPath)
-	wants(t, page, "no token of Segment's Public API")
+	wants(t, page, "no token of Segment's Public API", "Messages go to the inbox of this hub.")
 	server := publicapitest.Start(t)
 	for name, value := range map[string]string{
 		settings.SegmentAPIHost: server.URL, settings.SegmentAPIToken: settings.BindSecret(server.URL, publicapitest.Token),
-		settings.Enabled(tracking.CustomerDeleted): "true",
+		settings.Enabled(tracking.CustomerDeleted): "true", settings.SegmentHost: settings.DefaultHost,
 	} {
 		if err := c.Store.Put(t.Context(), name, value); err != nil {
 			t.Fatal(err)
@@ -37,6 +37,7 @@ func TestThePageFollowsDeletions(t *testing.T) {
 	server.SetRegulation(id, publicapi.StatusPartialSuccess, publicapitest.Object{"name": "Braze", "status": "FAILED"})
 	_, page = b.get(deletionsPath)
 	wants(t, page, "Segment was asked to delete 1 user", "<b>failed in Braze</b>", `<a href="./trace?q=customer-1&since=30d">`, id, `href="./deletions"`)
+	lacks(t, page, "the inbox of this hub")
 
 	// The newest requests are listed, but the oldest failed. The sentence is about all of them.
 	var lines []executions.Line

@@ -46,7 +46,7 @@ func (r choiceRow) Makes() string {
 	case tracking.Identify:
 		return "An identify call with the " + spaced(r.Resource()) + "'s name and email, " + often + "."
 	case tracking.Delete:
-		return "A request to delete the user from Segment. A deletion cannot be undone."
+		return "A request to delete the user from Segment. A deletion cannot be undone. It needs a token of Segment's Public API. While messages go to the inbox of a hub, Segment is not asked."
 	}
 	return "A track call “" + r.Title + "”, " + often + "."
 }

@@ -274,6 +274,8 @@ func Explain(reason string) Explanation {
 		return failedTooLong("Settings are missing", "Set the missing values with hub configure.")
 	case deletion.NoToken:
 		return failedTooLong("There is no token to delete users with", "Set a token of Segment's Public API that may delete users, with hub configure.")
+	case deletion.Inbox:
+		return failedTooLong("Messages go to the inbox", "Segment is not asked to delete users then. To delete them, set a Segment host and a token of Segment's Public API that may delete users, with hub configure.")
 	case "internal":
 		return failedTooLong("The program has a bug", "The log line of an attempt has the stack trace. Deploy a release without the bug.")
 	case "out_of_time":

@@ -118,6 +118,7 @@ func TestDeletionsThatSegmentHasNotAcceptedAreCounted(t *testing.T) {
 		{"Segment fails for long", "retrying", "deletion_503", 2 * time.Hour, " (1 deletion_503 since ", true, ""},
 		{"the token is revoked", "retrying", "deletion_401", time.Minute, " (1 deletion_401 since ", true, "Set a token of Segment's Public API that may delete users, with hub configure --prefix /shop."},
 		{"there is no token", "retrying", "api_token_missing", time.Minute, " (1 api_token_missing since ", true, "Set a token of Segment's Public API that may delete users, with hub configure --prefix /shop."},
+		{"messages go to the inbox", "retrying", "inbox", time.Minute, " (1 inbox since ", true, "To delete the users, set a Segment host and a token"},
 		{"every deletion is rejected", "retrying", "deletion_422", time.Minute, " (1 deletion_422 since ", true, "It accepts no deletion while it replays data"},
 		{"a dead letter", "failed", "deletion_422", time.Minute, "; 1 dead letter to replay (1 deletion_422 since ", true, ""},
 		{"the quota is used up", "failed", "deletion_429", time.Minute, "; 1 dead letter to replay (1 deletion_429 since ", true, "SQS deletes a dead letter after 14 days: hub export FILE --prefix /shop keeps it."},

@@ -30,6 +30,8 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	found := comesBack(values)
 	segment, err := p.Store.PublicAPIOf(values)
 	switch {
+	case p.Store.IsInbox(values):
+		return append(found, Finding{State: Fault, Says: all[0].Name + " is enabled, and messages go to the inbox of the hub, so no customer is deleted from Segment", Do: "to delete them, set a Segment host and a token that may delete users: hub configure" + p.Store.Flag()})
 	case errors.Is(err, store.ErrNoAPIToken):
 		return append(found, Finding{State: Fault, Says: all[0].Name + " is enabled, and there is no token of Segment's Public API, so no customer is deleted from Segment", Do: "hub configure" + p.Store.Flag()})
 	case err != nil:

@@ -25,7 +25,9 @@ func TestDeletions(t *testing.T) {
 	p := Patient{Store: s, NoLog: "no hub runs"}
 	finds(t, p.deletions(t.Context()), "")
 	set(settings.Enabled(tracking.CustomerDeleted), "true")
-	finds(t, p.deletions(t.Context()), "fault", "no customer is deleted from Segment | hub configure")
+	finds(t, p.deletions(t.Context()), "fault", "messages go to the inbox of the hub, so no customer is deleted from Segment | to delete them, set a Segment host")
+	set(settings.SegmentHost, settings.DefaultHost)
+	finds(t, p.deletions(t.Context()), "fault", "there is no token of Segment's Public API, so no customer is deleted from Segment | hub configure")
 	set(settings.SegmentAPIHost, server.URL)
 	set(settings.SegmentAPIToken, settings.BindSecret(server.URL, publicapitest.Token))
 	finds(t, p.deletions(t.Context()), "note", "were not checked: no hub runs")

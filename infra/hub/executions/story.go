@@ -293,6 +293,8 @@ func (s Store) Fix(reason string) string {
 		return "Segment rejected all messages of the request. Check segment/write-key, segment/host and segment/path. When they are right, the events are delivered automatically. If they are right already, the cause is this message: it becomes a dead letter when Segment accepts others."
 	case "segment_401", "segment_403", "segment_404", "segment_405":
 		return "Check segment/write-key, segment/host and segment/path. When they are right, the events are delivered automatically."
+	case deletion.Inbox:
+		return "To delete the users, set a Segment host and a token of Segment's Public API that may delete users, with hub configure" + s.Flag + ". The deletions are then requested automatically."
 	case deletion.QuotaUsedUp:
 		return "Segment accepts 600 requests a minute and 110,000 users a month. The event is retried for 30 hours, and then it is a dead letter. For a higher quota ask Segment's support. In the next month send it again: hub deadletters redrive --reason " + reason + s.Flag + "." + s.deadLettersEnd()
 	case "commerce_400", "commerce_401", "commerce_403":
@@ -306,7 +308,7 @@ func (s Store) Fix(reason string) string {
 	case deletion.IsRejection(reason):
 		return "Segment rejected every user of the request. It accepts no deletion while it replays data: then the deletions are requested automatically when the replay has ended. Otherwise check the regulationType in the template, and the id of the user: it becomes a dead letter when Segment accepts others."
 	case deletion.NeedsOperator(reason):
-		return "Set a token of Segment's Public API that may delete users, with hub configure" + s.Flag + ". The deletions are then requested automatically. A hub whose messages go to its inbox requests none."
+		return "Set a token of Segment's Public API that may delete users, with hub configure" + s.Flag + ". The deletions are then requested automatically."
 	default:
 		return ""
 	}

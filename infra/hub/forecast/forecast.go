@@ -168,10 +168,10 @@ func newJudge(ctx context.Context, s store.Store, t tracking.Tracking) (*judge, 
 	switch {
 	case t.Call != tracking.Delete && !isSet(settings.SegmentWriteKey):
 		j.unsent = &result{fails, "write_key_missing", "no write key is set in " + settings.SegmentWriteKey}
+	case t.Call == tracking.Delete && s.Deployment == nil && !isSet(settings.SegmentHost):
+		j.unsent = &result{fails, deletion.Inbox, "no user is deleted while messages go to the inbox of the hub"}
 	case t.Call == tracking.Delete && !isSet(settings.SegmentAPIToken):
 		j.unsent = &result{fails, deletion.NoToken, "no token of Segment's Public API is set in " + settings.SegmentAPIToken}
-	case t.Call == tracking.Delete && s.Deployment == nil && !isSet(settings.SegmentHost):
-		j.unsent = &result{fails, deletion.NoToken, "no user is deleted while messages go to the inbox of the hub"}
 	}
 	return j, nil
 }

@@ -60,11 +60,13 @@ func TestJudge(t *testing.T) {
 		{"Segment is another server", waits(wait("segment_301", 2, "10:42")), Broken, "segment-rejects", "hub configure --dir here"},
 		{"Segment accepts no deletion without a token", waits(wait("api_token_missing", 2, "10:49")), Broken, "deletions-rejected",
 			"No user is deleted in Segment since 10:49 (api_token_missing). 2 events are retried, the next attempt is at 10:51:00. Set a token of Segment's Public API that may delete users, with hub configure --dir here."},
+		{"Segment is not asked to delete users while messages go to the inbox", waits(wait("inbox", 1, "10:49")), Broken, "deletions-rejected",
+			"No user is deleted in Segment since 10:49 (inbox). 1 event is retried, the next attempt is at 10:51:00. To delete the users, set a Segment host and a token"},
 		{"the token is revoked, and messages are delivered", func(f *Facts) {
 			f.Log.Waits, f.Log.LastDelivered = []executions.Wait{wait("deletion_401", 12, "10:49")}, now
 		}, Broken, "deletions-rejected", "since 10:49 (HTTP 401). 12 events are retried"},
 		{"the token may not delete", waits(wait("deletion_403", 1, "10:49")), Broken, "deletions-rejected", "(HTTP 403)"},
-		{"the Public API is another server", waits(wait("deletion_302", 1, "10:49")), Broken, "deletions-rejected", "requests none. hub configure --dir here"},
+		{"the Public API is another server", waits(wait("deletion_302", 1, "10:49")), Broken, "deletions-rejected", "requested automatically. hub configure --dir here"},
 		{"Segment rejects every deletion", waits(wait("deletion_422", 1, "10:49")), Broken, "deletions-rejected", "it becomes a dead letter when Segment accepts others. hub deletions --dir here"},
 		{"Segment rejects one user, and accepts others", func(f *Facts) {
 			f.Log.Waits, f.Log.LastDeletion = []executions.Wait{wait("deletion_422", 1, "10:42")}, at("10:45")

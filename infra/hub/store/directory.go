@@ -237,8 +237,8 @@ func (d Directory) Config(ctx context.Context, t tracking.Tracking, inbox string
 
 // ConfigOf returns a tracking's settings on this machine, read from all parameters. Without
 // a Segment host, messages are sent to the inbox at the given URL, and Segment is not asked to
-// delete anyone. Any template can call
-// Commerce on this machine. If a template does not, the credentials are ignored.
+// delete anyone. Any template can call Commerce on this machine. If a template does not, the
+// credentials are ignored.
 func ConfigOf(t tracking.Tracking, parameters map[string]string, inbox string) (relay.Config, error) {
 	parameters = maps.Clone(parameters)
 	if !settings.CallsCommerce(t, cmp.Or(parameters[settings.Template(t)], templates.Default(t.Name))) {
@@ -254,7 +254,7 @@ func ConfigOf(t tracking.Tracking, parameters map[string]string, inbox string) (
 		config.Segment = withoutInboxKey(config.Segment)
 	case inbox != "":
 		config.Segment.Host = inbox // set after Parse, which can reject an address that is not loopback
-		config.Segment.APIToken = ""
+		config.Segment.IsInbox = true
 	}
 	return config, err
 }

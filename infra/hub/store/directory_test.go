@@ -23,7 +23,7 @@ func TestTheKeyOfAnInboxIsNotUsedForSegment(t *testing.T) {
 		config, err := ConfigOf(tracking.OrderCompleted, map[string]string{
 			settings.SegmentHost: c.host, settings.SegmentWriteKey: c.key, settings.WebhookSecret: "secret",
 		}, c.inbox)
-		if to := config.Segment; err != nil || to.Host != c.wantHost || to.WriteKey != c.wantKey {
+		if to := config.Segment; err != nil || to.Host != c.wantHost || to.WriteKey != c.wantKey || to.IsInbox != (c.wantHost == inbox) {
 			t.Errorf("host %q and key %q give %q, %q, %v", c.host, c.key, to.Host, to.WriteKey, err)
 		}
 	}

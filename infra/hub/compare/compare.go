@@ -225,7 +225,7 @@ func (s *Set) compareKey(messages []sideMessage, id string) {
 	p := pair(theirs, ours)
 	inPeriod := p.onlyOurs[:0]
 	for _, m := range p.onlyOurs {
-		if m.time.Before(s.Since) || m.time.After(s.Until) {
+		if !s.Since.IsZero() && (m.time.Before(s.Since) || m.time.After(s.Until)) {
 			e.Outside++
 			continue
 		}

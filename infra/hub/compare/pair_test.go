@@ -91,6 +91,15 @@ func TestOursFromOutsideTheirPeriodAreNotMissingInTheirs(t *testing.T) {
 	}
 }
 
+func TestNothingIsLeftOutIfTheirsHaveNoTime(t *testing.T) {
+	theirs, ours := updated(0, "a"), with(updated(1, "a"), object{"order_id": "2"})
+	delete(theirs, "timestamp")
+	c := compared(t, []object{theirs}, []object{ours}, "")
+	if found(c) != "1 only in ours\n1 only in theirs" || c.Events[0].Outside != 0 {
+		t.Errorf("it finds %q in %+v", found(c), c.Events)
+	}
+}
+
 func TestAMessageWithoutAnIdIsNotPaired(t *testing.T) {
 	nameless := with(updated(1, "a"), object{"order_id": nil})
 	c := compared(t, []object{nameless}, []object{nameless}, "")

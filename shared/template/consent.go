@@ -17,7 +17,7 @@ const (
 // consentFunction is $consent(preferences): the consent object of a Segment message, as in
 // {"categoryPreferences": {"Advertising": false}}. The argument is a text of JSON, such as a
 // custom field of Commerce, or an object. Its fields are the ids of categories with true or
-// false.
+// false. The result's own form is read too.
 //
 // Segment sends a message without preferences to every destination, and takes a category that
 // the preferences do not have as false. So the result is undefined only if there is no
@@ -35,6 +35,12 @@ func consentFunction(st *value.State, args []any) (any, error) {
 	}
 	if preferences == nil || preferences == value.Null {
 		return nil, nil
+	}
+	if object, ok := preferences.(*value.Object); ok {
+		// Segment's own form has the categories in an object, and a category is true or false.
+		if inner, ok := object.Get("categoryPreferences").(*value.Object); ok {
+			preferences = inner
+		}
 	}
 	categories := value.NewObject(0)
 	if object, ok := preferences.(*value.Object); ok && object.Len() <= maxCategories {

@@ -13,6 +13,11 @@ func TestConsentIsReadSoThatNothingUnknownIsAgreedTo(t *testing.T) {
 	for _, test := range []struct{ name, preferences, want string }{
 		{"a text of JSON", `"{\"Advertising\": true, \"C0002\": false}"`, `{"categoryPreferences":{"Advertising":true,"C0002":false}}`},
 		{"an object", `{"Advertising": true}`, `{"categoryPreferences":{"Advertising":true}}`},
+		{"Segment's form", `"{\"categoryPreferences\": {\"Advertising\": true}}"`, `{"categoryPreferences":{"Advertising":true}}`},
+		{"Segment's form with more", `{"categoryPreferences": {"Advertising": false}, "Analytics": true}`, `{"categoryPreferences":{"Advertising":false}}`},
+		{"Segment's form without a category", `{"categoryPreferences": {}}`, nothing},
+		{"Segment's form that cannot be read", `{"categoryPreferences": "Advertising"}`, nothing},
+		{"a category of that name", `{"categoryPreferences": true}`, `{"categoryPreferences":{"categoryPreferences":true}}`},
 		{"no category", `"{}"`, nothing},
 		{"the field is missing", ``, ``},
 		{"null", `null`, ``},

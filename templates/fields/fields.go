@@ -127,6 +127,9 @@ func (g Group) ValueIn(source string) (value string) {
 	return value
 }
 
+// slug is the part of an address for which the message has the slug of each product.
+const slug = "{slug}"
+
 // Add returns a template with the group and its value at the end. It replaces the group if the
 // template has it.
 func (g Group) Add(source, value string) (string, error) {
@@ -135,6 +138,8 @@ func (g Group) Add(source, value string) (string, error) {
 		return "", fmt.Errorf("%s takes no value", g.Name)
 	case value == "" && g.NeedsValue:
 		return "", fmt.Errorf("%s needs a value: %s", g.Name, g.Value)
+	case value != "" && strings.Contains(g.Value, slug) && !(strings.HasPrefix(value, "https://") && strings.Contains(value, slug)):
+		return "", fmt.Errorf("the value %q of %s must begin with https:// and contain %s: it is %s", value, g.Name, slug, g.Value)
 	}
 	if g.IsIn(source) {
 		var err error

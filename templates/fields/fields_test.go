@@ -26,7 +26,8 @@ func TestEveryGroupSaysWhatItIs(t *testing.T) {
 		if takes := assignment.MatchString(g.code); takes != (g.Value != "") {
 			t.Errorf("%s: it has a line $value := \"\": %v, and its header describes a value: %v", g.Name, takes, g.Value != "")
 		}
-		if g.Value != "" && g.ValueIn(added(t, g, templates.Default(g.Trackings[0]), "x")) != "x" {
+		const page = "https://shop.example.com/{slug}"
+		if g.Value != "" && g.ValueIn(added(t, g, templates.Default(g.Trackings[0]), page)) != page {
 			t.Errorf("%s: its value is not found again", g.Name)
 		}
 		if template.NeedsCommerce(g.code) {
@@ -38,10 +39,10 @@ func TestEveryGroupSaysWhatItIs(t *testing.T) {
 	}
 }
 
-func TestAGroupForOrderUpdatedIsForEveryEventOfAnOrder(t *testing.T) {
+func TestAGroupForOrderUpdatedIsForEveryOrderTrackingOfAllStores(t *testing.T) {
 	for _, g := range For("order-updated") {
 		for _, tracked := range tracking.All() {
-			if tracked.Resource() == "order" && !slices.Contains(g.Trackings, tracked.Name) {
+			if tracked.Resource() == "order" && !tracked.Optional && !slices.Contains(g.Trackings, tracked.Name) {
 				t.Errorf("%s is not for %s", g.Name, tracked.Name)
 			}
 		}
@@ -157,6 +158,9 @@ func result(t *testing.T, source string) string {
 func TestAddSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ tracking, name, value, want string }{
 		{"order-completed", "affiliation", " ", "affiliation needs a value: the name of the shop"},
+		{"order-completed", "product-details", "https://shop.example.com/{slugs}", `the value "https://shop.example.com/{slugs}" of product-details must begin with https:// and contain {slug}: it is the address of a product's page`},
+		{"order-completed", "product-details", "https://shop.example.com/products", "must begin with https:// and contain {slug}"},
+		{"order-completed", "product-details", "shop.example.com/{slug}", "must begin with https:// and contain {slug}"},
 		{"order-completed", "subtotal", "x", "subtotal takes no value"},
 		{"order-completed", "customer-orders", "", `order-completed has no ready-made fields "customer-orders": choose one of affiliation, `},
 		{"order-complete", "subtotal", "", "there are no ready-made fields for order-complete"},

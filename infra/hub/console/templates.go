@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -80,6 +81,7 @@ type editorData struct {
 	Conflict difference.Sides // the template that another user saved meanwhile, and the one in the form
 	Versions []version
 	Received []received.Finding // about the events of this template
+	Asked    url.Values         // the form with the fields that could not be added or removed; nil without an error
 }
 
 // Changed reports whether the form has unsaved changes.
@@ -153,7 +155,7 @@ func (c *Console) changeTemplate(w http.ResponseWriter, r *http.Request) {
 	if action == "fields" {
 		action = "review"
 		if data.Form.Source, err = withFields(t, form.Source, r.PostForm); err != nil {
-			data.Form = form
+			data.Form, data.Asked = form, r.PostForm
 			c.showEditor(w, r, http.StatusUnprocessableEntity, data, "No field was added or removed: "+err.Error())
 			return
 		}

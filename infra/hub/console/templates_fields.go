@@ -19,7 +19,11 @@ type fieldChoice struct {
 func (d editorData) Fields() []fieldChoice {
 	var all []fieldChoice
 	for _, g := range fields.For(d.Form.Tracking.Name) {
-		all = append(all, fieldChoice{g, g.IsIn(d.Form.Source), g.ValueIn(d.Form.Source)})
+		choice := fieldChoice{g, g.IsIn(d.Form.Source), g.ValueIn(d.Form.Source)}
+		if d.Asked != nil {
+			choice.Chosen, choice.Given = isChosen(g, d.Asked), d.Asked.Get(valueField+g.Name)
+		}
+		all = append(all, choice)
 	}
 	return all
 }
@@ -30,12 +34,17 @@ const (
 	valueField  = "value."
 )
 
+// isChosen reports whether a group is chosen in a form.
+func isChosen(g fields.Group, form url.Values) bool {
+	return slices.Contains(form[chosenField], g.Name)
+}
+
 // withFields returns a template with the groups that are chosen in a form, and without the
 // others for its tracking. It does not touch a group that stays as it is.
 func withFields(t tracking.Tracking, source string, form url.Values) (string, error) {
 	for _, g := range fields.For(t.Name) {
 		value := form.Get(valueField + g.Name)
-		chosen, had := slices.Contains(form[chosenField], g.Name), g.IsIn(source)
+		chosen, had := isChosen(g, form), g.IsIn(source)
 		var err error
 		switch {
 		case chosen && (!had || value != g.ValueIn(source)):

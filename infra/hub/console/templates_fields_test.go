@@ -52,6 +52,11 @@ func TestWrongFieldsStayInTheEditor(t *testing.T) {
 	source := templates.Default("order-completed")
 	answer := b.post("fields", source, "field", "affiliation")
 	b.want(answer, 422, "No field was added or removed: affiliation needs a value: the name of the shop", ">\n"+source+"</textarea>")
+	if !strings.Contains(answer.html, `value="affiliation" autocomplete="off" checked`) {
+		t.Errorf("the choice is lost:\n%s", answer.html)
+	}
+	answer = b.post("fields", source, "field", "product-details", "value.product-details", "https://shop.example.com/{slugs}")
+	b.want(answer, 422, `value="product-details" autocomplete="off" checked`, `value="https://shop.example.com/{slugs}"`)
 	broken := source + "~> /* Fields: subtotal */\n"
 	b.want(b.post("fields", broken), 422, "No field was added or removed: the fields subtotal begin at line ", "End of fields: subtotal", ">\n"+broken+"</textarea>")
 }

@@ -49,7 +49,7 @@ destroy: infra/node_modules ## Delete a deployed store, after saying what is los
 
 # USER is set in every shell, so only a USER on the command line is used.
 .PHONY: tracking
-tracking: ## Add a tracking of your own: NAME=subscription-paused; optional: TITLE=, EVENTS=, CALL= and USER=
+tracking: ## Add a tracking of your own: NAME=subscription-paused; optional: TITLE=, EVENTS=, CALL= and USER=, a JSONata expression
 	@go run ./infra/newtracking -name '$(NAME)' -title '$(TITLE)' -events '$(EVENTS)' -call '$(CALL)' -user '$(if $(filter command,$(firstword $(origin USER))),$(USER))'
 
 # Only imports are in quotes with the name of the module.

@@ -44,6 +44,10 @@ func (t newTracking) files(catalogue []byte) ([]file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the template does not work: %w", err)
 	}
+	// The sample of a deletion does not have the buyer.
+	if t.user != "" && t.user != buyer && !bytes.Contains(golden, []byte(`"userId": `)) {
+		return nil, fmt.Errorf("USER=%s has no value in the sample webhook: write a JSONata expression for the user's id, such as payload.data.attributes.account_id. If the sample only lacks the field, leave USER out, and edit the template afterwards", t.user)
+	}
 	return []file{
 		{"functions/" + t.Name + "/main.go", []byte(strings.NewReplacer("NAME", t.Name, "IDENTIFIER", t.identifier(), "EVENTS", strings.Join(t.Observes, ", ")).Replace(program))},
 		{"templates/" + t.Name + ".jsonata", []byte(source)},
@@ -104,7 +108,7 @@ func (t newTracking) addRow(catalogue []byte) ([]byte, error) {
 // tracking, and for other resources one that reads what all of them have.
 func (t newTracking) template() string {
 	if t.user == "" {
-		like := tracking.OrderCompleted
+		like := tracking.OrderFulfilled // without revenue: the sale would count twice
 		if t.Resource() == "customer" {
 			like = tracking.CustomerCreated
 		}
@@ -171,8 +175,8 @@ const (
 	sampleTime     = "2026-11-20T10:15:00.000Z"
 )
 
-// sample returns an example of the tracking's webhook. That of an order or a customer is a
-// bundled one with the tracking's event.
+// sample returns an example of the tracking's webhook. For an order or a customer it has the payload
+// of the first bundled one of the event, in which the event has happened, or else of another event.
 func (t newTracking) sample() ([]byte, error) {
 	payload := map[string]any{"data": map[string]any{
 		"type": t.Resource(), "id": sampleID,
@@ -184,11 +188,18 @@ func (t newTracking) sample() ([]byte, error) {
 		payload = map[string]any{"type": t.Resource(), "id": sampleID}
 	} else if bundled := map[string]string{"order": "order-completed/guest", "customer": "customer-created/new-customer"}[t.Resource()]; bundled != "" {
 		for _, sample := range templates.Samples() {
-			var webhook struct{ Payload map[string]any }
+			var webhook struct {
+				Event   string `json:"triggered_by"`
+				Payload map[string]any
+			}
+			if err := json.Unmarshal(sample.Body, &webhook); err != nil {
+				return nil, err
+			}
+			if webhook.Event == t.Observes[0] {
+				payload = webhook.Payload
+				break
+			}
 			if sample.Name == bundled {
-				if err := json.Unmarshal(sample.Body, &webhook); err != nil {
-					return nil, err
-				}
 				payload = webhook.Payload
 			}
 		}

@@ -59,6 +59,7 @@ func filesIn(t *testing.T, root string) (files []string) {
 	return files
 }
 
+// The names are those of no real tracking: a repository to which one was added runs this test too.
 func TestATrackingIsItsOwnFilesAndOneRow(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -66,24 +67,24 @@ func TestATrackingIsItsOwnFilesAndOneRow(t *testing.T) {
 		row     string
 		message []string // parts of the golden file
 	}{
-		{"a subscription that is paused, by its name alone", answers{name: "subscription-paused"},
-			`SubscriptionPaused = add(Tracking{ Name: "subscription-paused", Title: "Subscription Paused", Call: Track, Observes: []string{"subscription.paused"}, Optional: true, })`,
-			[]string{`"event": "Subscription Paused"`, `"userId": "` + sampleOwner, `"subscription_id": "` + sampleID}},
-		{"an order event has the template of orders", answers{name: "order-authorized"},
-			`OrderAuthorized = add(Tracking{ Name: "order-authorized", Title: "Order Authorized", Call: Track, Observes: []string{"order.authorized"}, Once: true, Optional: true, })`,
-			[]string{`"event": "Order Authorized"`, `"products": [`, `"total": 33.95`}},
-		{"a customer event has the template of customers", answers{name: "customer-registered", events: "customer.created"},
+		{"a resource of several words, by the name alone", answers{name: "subscription-schedule-updated"},
+			`SubscriptionScheduleUpdated = add(Tracking{ Name: "subscription-schedule-updated", Title: "Subscription Schedule Updated", Call: Track, Observes: []string{"subscription-schedule.updated"}, Optional: true, })`,
+			[]string{`"event": "Subscription Schedule Updated"`, `"userId": "` + sampleOwner, `"subscription_schedule_id": "` + sampleID}},
+		{"an order event has the template of orders", answers{name: "order-example", events: "order.authorized"},
+			`OrderExample = add(Tracking{ Name: "order-example", Title: "Order Example", Call: Track, Observes: []string{"order.authorized"}, Once: true, Optional: true, })`,
+			[]string{`"event": "Order Example"`, `"products": [`, `"total": 254.03`}},
+		{"a customer event has the template of customers", answers{name: "customer-example", events: "customer.created"},
 			`Call: Identify, Observes: []string{"customer.created"}, Once: true, Optional: true, })`,
 			[]string{`"type": "identify"`, `"email": "mara.lind@example.com"`}},
-		{"a deletion has no data", answers{name: "account-deleted"},
+		{"a deletion has no data", answers{name: "account-example", events: "account.deleted"},
 			`Observes: []string{"account.deleted"}, Once: true, Optional: true, })`,
-			[]string{`"event": "Account Deleted"`, `"userId": "` + sampleID}},
-		{"two events of a member, with every answer given", answers{"member-changed", "Member Changed", "account-member.created, account-member.updated", "identify", "payload.data.id"},
+			[]string{`"event": "Account Example"`, `"userId": "` + sampleID}},
+		{"two events of a member, with every answer given", answers{"member-example", "Member Example", "account-member.created, account-member.updated", "identify", "payload.data.id"},
 			`Call: Identify, Observes: []string{"account-member.created", "account-member.updated"}, Optional: true, })`,
 			[]string{`"type": "identify"`, `"userId": "` + sampleID, `"name": "An example"`}},
-		{"the event has another name than the tracking", answers{name: "plan-ended", events: "subscription.closed", user: "payload.data.attributes.account_id"},
+		{"the event has another name than the tracking", answers{name: "plan-example", events: "subscription.closed", user: "payload.data.attributes.account_id"},
 			`Observes: []string{"subscription.closed"}, Once: true, Optional: true, })`,
-			[]string{`"event": "Plan Ended"`, `"userId": "` + sampleOwner}},
+			[]string{`"event": "Plan Example"`, `"userId": "` + sampleOwner}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root, name := repository(t), c.answers.name
@@ -118,11 +119,25 @@ func TestATrackingIsItsOwnFilesAndOneRow(t *testing.T) {
 					t.Errorf("the message has no %s:\n%s", part, golden)
 				}
 			}
+			if strings.Contains(golden, `"revenue"`) {
+				t.Errorf("the sale of Order Completed counts twice:\n%s", golden)
+			}
 			checkTemplate(t, c.answers, read(t, root, own[2]), []byte(read(t, root, own[4])))
 			if !strings.Contains(out.String(), "hub configure --enable "+name) {
 				t.Errorf("it does not say what to do next:\n%s", out.String())
 			}
 		})
+	}
+}
+
+// A backfill sends only what has happened, and the tests compare it with the sample.
+func TestTheSampleOfAnOrderEventIsAnOrderToWhichItHappened(t *testing.T) {
+	root := repository(t)
+	if err := run(root, answers{name: "parcel-example", events: "order.fulfilled"}, nil, &strings.Builder{}); err != nil {
+		t.Fatal(err)
+	}
+	if sample := read(t, root, "templates/testdata/parcel-example/example.webhook.json"); !strings.Contains(sample, `"shipping": "fulfilled"`) {
+		t.Errorf("the order is not fulfilled:\n%s", sample)
 	}
 }
 
@@ -190,7 +205,7 @@ func TestAnAdditionSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"no name", answers{}, "NAME is missing: give one such as make tracking NAME=subscription-paused"},
 		{"a name with capitals", answers{name: "Subscription-Paused"}, "is not two or more words of lowercase letters"},
-		{"a name that is a path", answers{name: "../subscription-paused"}, "is not two or more words of lowercase letters"},
+		{"a name that is a path", answers{name: "../subscription-schedule-updated"}, "is not two or more words of lowercase letters"},
 		{"a name that is too long", answers{name: "subscription-" + strings.Repeat("a", 18)}, "has more than 30 characters"},
 		{"a tracking that exists", answers{name: "order-completed"}, "there is a tracking order-completed already"},
 		{"a name that ends in that of another tracking", answers{name: "big-order-completed"}, "end in the same words"},
@@ -199,11 +214,13 @@ func TestAnAdditionSaysWhatIsWrong(t *testing.T) {
 			`Commerce has no event "subscription.renewed": for subscription it has created, create-failed, paused`},
 		{"an event of a resource that Commerce does not have", answers{name: "parcel-lost", events: "parcel.lost"}, "the observable events are in shared/loggable/loggable.go"},
 		{"events of two resources", answers{name: "all-created", events: "order.created,customer.created"}, "are about different resources: add a tracking for each"},
-		{"a title of other words", answers{name: "subscription-paused", title: "On Hold"}, `use "Subscription Paused"`},
-		{"an unknown call", answers{name: "subscription-paused", call: "page"}, "CALL=page is not a call: write track or identify"},
-		{"an identify call for an order", answers{name: "order-authorized", call: "identify"}, "write CALL=track"},
-		{"a user of an order", answers{name: "order-authorized", user: "payload.data.id"}, "leave USER out"},
-		{"a user that is no JSONata", answers{name: "subscription-paused", user: "(("}, "the template does not work"},
+		{"a title of other words", answers{name: "subscription-schedule-updated", title: "On Hold"}, `use "Subscription Schedule Updated"`},
+		{"an unknown call", answers{name: "subscription-schedule-updated", call: "page"}, "CALL=page is not a call: write track or identify"},
+		{"an identify call for an order", answers{name: "order-example", events: "order.authorized", call: "identify"}, "write CALL=track"},
+		{"a user of an order", answers{name: "order-example", events: "order.authorized", user: "payload.data.id"}, "leave USER out"},
+		{"a user that is a word", answers{name: "subscription-schedule-updated", user: "customer"}, "USER=customer has no value in the sample webhook: write a JSONata expression"},
+		{"a user of a deletion that is a word", answers{name: "invoice-example", events: "subscription-invoice.deleted", user: "person"}, "USER=person has no value in the sample webhook"},
+		{"a user that is no JSONata", answers{name: "subscription-schedule-updated", user: "(("}, "the template does not work"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := repository(t)
@@ -219,17 +236,17 @@ func TestAnAdditionSaysWhatIsWrong(t *testing.T) {
 
 func TestAnAdditionReplacesNoFile(t *testing.T) {
 	root := repository(t)
-	file := filepath.Join(root, "templates", "subscription-paused.jsonata")
+	file := filepath.Join(root, "templates", "subscription-schedule-updated.jsonata")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(file, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(root, answers{name: "subscription-paused"}, nil, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), "templates/subscription-paused.jsonata exists") {
+	if err := run(root, answers{name: "subscription-schedule-updated"}, nil, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), "templates/subscription-schedule-updated.jsonata exists") {
 		t.Errorf("got %v", err)
 	}
-	if got := read(t, root, "templates/subscription-paused.jsonata"); got != "mine" {
+	if got := read(t, root, "templates/subscription-schedule-updated.jsonata"); got != "mine" {
 		t.Errorf("it is %s now", got)
 	}
 }
@@ -238,15 +255,15 @@ func TestAtAKeyboardItAsksAndEnterTakesTheDefault(t *testing.T) {
 	root := repository(t)
 	var out strings.Builder
 	typed := strings.NewReader("\nsubscription.closed\n\npayload.data.attributes.account_id\n")
-	if err := run(root, answers{name: "subscription-ended"}, typed, &out); err != nil {
+	if err := run(root, answers{name: "subscription-example"}, typed, &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, asked := range []string{"the event in Segment [Subscription Ended]: ", "Commerce events, with commas between them []: ", "track or identify [track]: ", "the userId [$data.relationships"} {
+	for _, asked := range []string{"the event in Segment [Subscription Example]: ", "Commerce events, with commas between them []: ", "track or identify [track]: ", "the userId [$data.relationships"} {
 		if !strings.Contains(out.String(), asked) {
 			t.Errorf("it does not ask %q:\n%s", asked, out.String())
 		}
 	}
-	if source := read(t, root, "templates/subscription-ended.jsonata"); !strings.Contains(source, "$text(payload.data.attributes.account_id)") {
+	if source := read(t, root, "templates/subscription-example.jsonata"); !strings.Contains(source, "$text(payload.data.attributes.account_id)") {
 		t.Errorf("the template does not have the user:\n%s", source)
 	}
 }

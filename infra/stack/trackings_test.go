@@ -49,7 +49,7 @@ func TestTheOptionTrackingsSaysWhatIsWrong(t *testing.T) {
 		trackings any
 		says      string
 	}{
-		{"a name that no tracking has", "/shop", []any{"order-shipped"}, `there is no tracking "order-shipped": use some of order-fulfilled`},
+		{"a name that no tracking has", "/shop", []any{"no-such-tracking"}, `there is no tracking "no-such-tracking": use some of order-fulfilled`},
 		{"a tracking that every store has", "/shop", []any{"order-completed"}, "every store has order-completed: leave it out"},
 		{"a prefix that is too long for the name of the function", "/" + strings.Repeat("a", maxStackName), []any{tracking.SubscriptionCancelled.Name}, "is too long, because Lambda allows at most 64 characters: use a prefix of at most 41 characters"},
 		{"something that is no list", "/shop", 7, "is not a list of strings"},

@@ -105,7 +105,7 @@ func TestByName(t *testing.T) {
 			t.Errorf("%s: got %q, %v", row.Name, got.Title, err)
 		}
 	}
-	for _, unknown := range []string{"", "order-shipped", "Order Completed", "ORDER-COMPLETED"} {
+	for _, unknown := range []string{"", "no-such-tracking", "Order Completed", "ORDER-COMPLETED"} {
 		_, err := tracking.ByName(unknown)
 		if err == nil {
 			t.Errorf("there is a tracking %q", unknown)

@@ -122,7 +122,7 @@ func TestConfigureWritesNothingIfAValueIsInvalid(t *testing.T) {
 		{"an event that cannot be observed", nil, nil, []string{"--events", "order-completed=order.created"}, []string{`cannot observe "order.created"`}},
 		{"events without a name", nil, nil, []string{"--events", "order.paid"}, []string{`--events "order.paid": write NAME=EVENT`}},
 		{"a tracking without events", nil, nil, []string{"--events", "order-completed="}, []string{"write NAME=EVENT"}},
-		{"a tracking that does not exist", nil, nil, []string{"--disable", "order-paid"}, []string{`there is no tracking "order-paid"`}},
+		{"a tracking that does not exist", nil, nil, []string{"--disable", "no-such-tracking"}, []string{`there is no tracking "no-such-tracking"`}},
 		{"a tracking both enabled and disabled", nil, nil, []string{"--disable", "order-updated", "--enable", "order-updated"}, []string{"both in --enable and in --disable"}},
 		{"all errors at once", nil, nil, []string{"--segment-path", "v1", "--segment-host", "x"}, []string{"segment/path", "segment/host"}},
 		{"a present value that is invalid", map[string]string{"tracking/order-updated/enabled": "perhaps"}, nil, []string{"--segment-path", "/v1/import"},

@@ -156,7 +156,7 @@ func TestErrorsOfExecutionsAndTrace(t *testing.T) {
 	}{
 		{"no hub runs there", []string{"executions", "--addr", "127.0.0.1:1"}, "nothing listens on 127.0.0.1:1: start it with make run"},
 		{"an unknown outcome", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--outcome", "lost"}, `"lost" is not an outcome: the outcomes are delivered, `},
-		{"an unknown tracking", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--tracking", "order-paid"}, `there is no tracking "order-paid"`},
+		{"an unknown tracking", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--tracking", "no-such-tracking"}, `there is no tracking "no-such-tracking"`},
 		{"a limit below one", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--limit", "-4"}, "--limit -4: write a number above zero"},
 		{"an invalid time", []string{"trace", h.AddrFlag(), "--dir", h.Dir, "o-1", "--since", "week"}, `--since "week": write a time, for example`},
 		{"both stores", []string{"executions", h.AddrFlag(), "--prefix", "/shop"}, "none of the others can be"},

@@ -67,7 +67,7 @@ func TestPreviewShowsTheResultOrTheErrorOfATemplate(t *testing.T) {
 		{"a template that does not compile fails", "order-completed", `{`, hubtest.Order("order.paid", "o"), 1, "", "hub: "},
 		{"a result that is not a message fails", "order-completed", `1`, hubtest.Order("order.paid", "o"), 1, "", "hub: "},
 		{"a body that is not a webhook fails", "order-completed", hubtest.Simple, `{}`, 1, "", "hub: standard input: not a Commerce webhook"},
-		{"an unknown tracking fails", "order-paid", hubtest.Simple, hubtest.Order("order.paid", "o"), 1, "", `there is no tracking "order-paid"`},
+		{"an unknown tracking fails", "no-such-tracking", hubtest.Simple, hubtest.Order("order.paid", "o"), 1, "", `there is no tracking "no-such-tracking"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "some.jsonata")

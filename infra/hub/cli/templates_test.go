@@ -43,7 +43,7 @@ func TestTemplatesArePushed(t *testing.T) {
 		{"although events would fail, if asked for", nil, map[string]string{"order-completed": `{"event": ""}`}, []string{"--yes"}, exitDone,
 			map[string]string{"order-completed": `{"event": ""}`}, []string{"wrote templates/order-completed\n"}},
 		{"none from an empty folder", nil, nil, nil, exitFailed, nil, []string{"--files"}},
-		{"none with an unknown name", nil, nil, []string{"order-paid"}, exitFailed, nil, []string{`there is no tracking "order-paid"`}},
+		{"none with an unknown name", nil, nil, []string{"no-such-tracking"}, exitFailed, nil, []string{`there is no tracking "no-such-tracking"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, files := t.TempDir(), t.TempDir()
@@ -135,7 +135,7 @@ func TestTemplatesAreCompared(t *testing.T) {
 		{"no folder: exit code 2", edited, nil, nil, exitTrouble, nil},
 		{"an unknown flag: exit code 2", edited, map[string]string{"order-completed": edited}, []string{"--nope"}, exitTrouble, nil},
 		{"two stores: exit code 2", edited, map[string]string{"order-completed": edited}, []string{"--prefix", "/x"}, exitTrouble, nil},
-		{"an unknown name: exit code 2", edited, nil, []string{"order-paid"}, exitTrouble, nil},
+		{"an unknown name: exit code 2", edited, nil, []string{"no-such-tracking"}, exitTrouble, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, files := t.TempDir(), t.TempDir()

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -42,13 +43,14 @@ func TestThePageFollowsDeletions(t *testing.T) {
 	// The newest requests are listed, but the oldest failed. The sentence is about all of them.
 	var lines []executions.Line
 	for i := range 300 {
-		id := server.AddRegulation(string(publicapi.DeleteOnly), "customer-1")
+		user := fmt.Sprint("user-", i)
+		id := server.AddRegulation(string(publicapi.DeleteOnly), user)
 		server.SetRegulation(id, publicapi.StatusFinished)
 		if i < 49 {
 			server.SetRegulation(id, publicapi.StatusInvalid)
 		}
 		at := now.Add(time.Duration(i-400) * time.Second)
-		lines = append(lines, executions.Line{Time: at, Received: at, Kind: "deliver", Tracking: tracking.CustomerDeleted.Name, Outcome: "delivered", Resource: "customer-1", Regulations: []string{id}})
+		lines = append(lines, executions.Line{Time: at, Received: at, Kind: "deliver", Tracking: tracking.CustomerDeleted.Name, Outcome: "delivered", Resource: user, Regulations: []string{id}})
 	}
 	lines = append(lines, executions.Line{Time: now.Add(time.Second), Received: now.Add(time.Second), Kind: "deliver", Tracking: tracking.CustomerDeleted.Name, Outcome: "retrying", Reason: "deletion_401"})
 	c.Machine.Executions().(*disk.Store).Add(lines)

@@ -200,7 +200,9 @@ func (r *Report) read(ctx context.Context, log executions.Log) error {
 				byID[id] = at
 				r.Requests = append(r.Requests, Request{Regulation: id, Requested: last.Time})
 			}
-			r.Requests[at].Users = append(r.Requests[at].Users, e.Resource)
+			if users := r.Requests[at].Users; !slices.Contains(users, e.Resource) {
+				r.Requests[at].Users = append(users, e.Resource)
+			}
 		}
 	}
 	return nil
@@ -296,40 +298,61 @@ func (r Report) Fixes(named executions.Store) (fixes []string) {
 	return fixes
 }
 
-// Says summarizes the report in a sentence.
+// progress is how far a request is. If there are several requests for a user, the greatest counts.
+type progress int
+
+const (
+	forgotten progress = iota
+	finished
+	unread
+	open
+	attention
+)
+
+// progress returns how far the request is.
+func (r Request) progress(now time.Time) progress {
+	switch {
+	case r.NeedsAttention(now):
+		return attention
+	case r.isOpen():
+		return open
+	case r.Unread:
+		return unread
+	case r.Status == "":
+		return forgotten
+	default:
+		return finished
+	}
+}
+
+// Says summarizes the report in a sentence. It counts each user once.
 func (r Report) Says(now time.Time) string {
-	users, finished, open, unread, forgotten, attention, unlogged := 0, 0, 0, 0, 0, 0, 0
+	users, unlogged := map[string]progress{}, 0
 	for _, request := range r.Requests {
-		n := len(request.Users)
-		users += n
-		switch {
-		case n == 0:
+		for _, user := range request.Users {
+			users[user] = max(users[user], request.progress(now))
+		}
+		if len(request.Users) == 0 {
 			unlogged++
-		case request.NeedsAttention(now):
-			attention += n
-		case request.isOpen():
-			open += n
-		case request.Unread:
-			unread += n
-		case request.Status == "":
-			forgotten += n
-		default:
-			finished += n
 		}
 	}
+	count := map[progress]int{}
+	for _, p := range users {
+		count[p]++
+	}
 	need := "need"
-	if attention == 1 {
+	if count[attention] == 1 {
 		need = "needs"
 	}
 	says := fmt.Sprintf("Since %s Segment was asked to delete %s: %d finished, %d in progress, %d %s attention",
-		words.Clock(r.Since), words.Count(users, "user"), finished, open, attention, need)
+		words.Clock(r.Since), words.Count(len(users), "user"), count[finished], count[open], count[attention], need)
 	for _, also := range []struct {
 		n    int
 		noun string
 		what string
 	}{
-		{forgotten, "user", "whose request Segment no longer knows"},
-		{unread, "user", "whose request was not read, because Segment has more requests than are read"},
+		{count[forgotten], "user", "whose request Segment no longer knows"},
+		{count[unread], "user", "whose request was not read, because Segment has more requests than are read"},
 		{unlogged, "late or failed request", "that the log does not have"},
 		{total(r.Waiting), "deletion", "that Segment has not accepted yet (" + list(r.Waiting) + ")"},
 		{total(r.Failed), "dead letter", "to replay (" + list(r.Failed) + "): hub deadletters list"},

@@ -76,6 +76,42 @@ func TestARequestIsFollowedToItsEnd(t *testing.T) {
 	}
 }
 
+// Commerce may send several webhooks about one customer.
+func TestAUserWithSeveralWebhooksIsCountedOnce(t *testing.T) {
+	now := time.Now()
+	var all executions.List
+	for i, id := range []string{"running", "failed", "failed", "finished", "failed"} { // the newest first
+		received := now.Add(-time.Duration(i) * time.Minute)
+		all = append(all, executions.New([]executions.Line{{
+			Time: received, Received: received, Kind: "deliver", Tracking: "customer-deleted", Outcome: "delivered",
+			Resource: []string{"customer-a", "customer-b"}[i/3], Regulations: []string{id},
+		}}))
+	}
+	segment := entries{list: []publicapi.RegulationEntry{
+		made("running", publicapi.StatusRunning, publicapi.DeleteOnly, 1), made("failed", publicapi.StatusFailed, publicapi.DeleteOnly, 1), made("finished", publicapi.StatusFinished, publicapi.DeleteOnly, 1),
+	}}
+	for _, c := range []struct {
+		log   executions.List
+		says  string
+		users string // of the requests
+	}{
+		{all, "to delete 2 users: 0 finished, 0 in progress, 2 need attention.", "[[customer-a] [customer-a customer-b] [customer-b]]"},
+		{slices.Concat(all[:1], all[3:4]), "to delete 2 users: 1 finished, 1 in progress, 0 need attention.", "[[customer-a] [customer-b]]"},
+	} {
+		report, err := Follow(t.Context(), executions.Memory{List: c.log}, segment, now.Add(-time.Hour))
+		if err != nil || !strings.Contains(report.Says(now), c.says) {
+			t.Errorf("%v: it says %q", err, report.Says(now))
+		}
+		var users [][]string
+		for _, r := range report.Requests {
+			users = append(users, r.Users)
+		}
+		if got := fmt.Sprint(users); got != c.users {
+			t.Errorf("the users are %s, not %s", got, c.users)
+		}
+	}
+}
+
 func TestARequestThatSegmentDoesNotKnowIsSaid(t *testing.T) {
 	server := publicapitest.Start(t)
 	client, err := publicapi.NewClient(publicapi.Credentials{URL: server.URL, Token: publicapitest.Token}, nil)

@@ -261,6 +261,25 @@ func TestTheStoryOfADeadLetterSaysHowToHaveItBack(t *testing.T) {
 	}
 }
 
+func TestTheStoryOfADeletionNamesItsRequest(t *testing.T) {
+	now := time.Now()
+	for event, missing := range map[string]string{"customer.deleted": "No webhook was received for Customer Created", "order.updated": "No webhook was received for Checkout Started"} {
+		lines := []executions.Line{
+			{Time: now, Kind: "accept", Tracking: "customer-deleted", Event: event, Received: now, Resource: "c-1", Outcome: "accepted"},
+			{Time: now, Kind: "deliver", Tracking: "customer-deleted", Event: event, Received: now, Resource: "c-1", Outcome: "delivered", Receives: 1, MessageIDs: []string{"m-1"}, Regulations: []string{"reg_1"}},
+		}
+		story := tell(executions.Search{Resource: "c-1", Since: time.Hour, Now: now, Store: executions.Store{Flag: " --prefix /shop"}}.Tell(executions.Of(lines)))
+		for _, says := range []string{"Segment accepted the request to delete the user at ", ", as regulation reg_1.\nRun hub deletions --prefix /shop to see", missing} {
+			if !strings.Contains(story, says) {
+				t.Errorf("%s: it does not say %q:\n%s", event, says, story)
+			}
+		}
+		if strings.Contains(story, "m-1") {
+			t.Errorf("%s: it names a message:\n%s", event, story)
+		}
+	}
+}
+
 // The hub on this machine continues with the events of a hub that was stopped, without its log.
 func TestTheStoryOfAnEventFromBeforeAStartSaysThatStepsAreMissing(t *testing.T) {
 	const missing = "The earlier steps are not known"

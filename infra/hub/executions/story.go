@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/chars"
 	"commerce-segment/shared/deletion"
 	"commerce-segment/shared/tracking"
 )
@@ -118,9 +119,7 @@ func missing(found []Execution) (names []string) {
 	kinds := map[string]bool{}
 	for _, e := range found {
 		came[e.Tracking] = true
-		if t, err := tracking.ByName(e.Tracking); err == nil {
-			kinds[t.Resource()] = true
-		}
+		kinds[e.ResourceType()] = true
 	}
 	for _, t := range tracking.All() {
 		if kinds[t.Resource()] && !came[t.Name] && !t.Optional {
@@ -147,6 +146,18 @@ func (s Search) neverSeen() []string {
 
 // beginsLater reports whether the log no longer has the line about the webhook's acceptance.
 func (e Execution) beginsLater() bool { return e.Lines[0].Kind != kindAccept && !e.WithoutWebhook() }
+
+// ResourceType returns the type of the resource that the execution is about, such as "order". It is
+// empty if that is not known.
+func (e Execution) ResourceType() string {
+	if resource, _, isEvent := strings.Cut(e.Event, "."); isEvent {
+		return resource
+	}
+	if t, err := tracking.ByName(e.Tracking); err == nil {
+		return t.Resource()
+	}
+	return ""
+}
 
 // titleOf returns the title of a tracking.
 func titleOf(name string) string {
@@ -182,6 +193,10 @@ func (s Search) conclusion(e Execution) (says, do string) {
 	}
 	switch e.Outcome {
 	case Delivered:
+		if len(last.Regulations) > 0 {
+			return fmt.Sprintf("Segment accepted the request to delete the user at %s%s, as regulation %s.", words.Clock(last.Time), after(e), chars.Line(strings.Join(last.Regulations, ", "))),
+				"Run hub deletions" + s.Store.Flag + " to see whether Segment has deleted the user."
+		}
 		return fmt.Sprintf("%s was sent to Segment at %s%s, as messageId %s.%s", title, words.Clock(last.Time), after(e), messageIDs(e), last.leftOut()), s.Store.fixLeftOut(last)
 	case Skipped:
 		return fmt.Sprintf("%s was not sent, as intended: %s.", title, skippedFor(e)), ""

@@ -3,6 +3,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/commerce"
-	"commerce-segment/shared/tracking"
 )
 
 // askWithin limits the time of the requests to Commerce.
@@ -50,12 +50,10 @@ func InCommerce(ctx context.Context, s store.Store, inbox string, log executions
 // typeOf returns the type of the resource that a story is about: an order, if nothing shows
 // another.
 func typeOf(story executions.Story) string {
-	if len(story.Chapters) > 0 {
-		if t, err := tracking.ByName(story.Chapters[0].Tracking); err == nil {
-			return t.Resource()
-		}
+	if len(story.Chapters) == 0 {
+		return "order"
 	}
-	return "order"
+	return cmp.Or(story.Chapters[0].ResourceType(), "order")
 }
 
 // resourceOf returns the id of the order or customer. That of the story may be of a webhook.

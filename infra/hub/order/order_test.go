@@ -125,6 +125,11 @@ func TestWhatCommerceCannotAnswerIsSaid(t *testing.T) {
 	if says := s.tells(customer, executions.Line{Tracking: "customer-created", Kind: "accept", Outcome: "accepted"}); !strings.Contains(says, "Commerce has the customer. It was created at ") {
 		t.Errorf("of a customer it says %q", says)
 	}
+	// Customer Deleted also deletes the user of a guest's order that was anonymized.
+	anonymized := executions.Line{Tracking: "customer-deleted", Event: "order.updated", Kind: "accept", Outcome: "accepted"}
+	if says := s.tells(id, anonymized); !strings.Contains(says, "In Commerce the order is complete") {
+		t.Errorf("of an anonymized order it says %q", says)
+	}
 	s.put(settings.SegmentWriteKey, " ")
 	if says := s.tells(id); !strings.Contains(says, "In Commerce the order is complete") || !strings.Contains(says, "What was paid cannot be compared with what was sent: there is no write key") {
 		t.Errorf("without a write key it says %q", says)

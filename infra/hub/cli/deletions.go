@@ -76,7 +76,7 @@ func printDeletions(w io.Writer, report deletions.Report, v view) error {
 		}
 	}
 	printCut(w, report.Begins)
-	_, err := fmt.Fprintln(w, strings.Join(append([]string{report.Says(v.now)}, report.Fixes(v.store.Named())...), "\n"))
+	_, err := fmt.Fprintln(w, strings.Join(append([]string{report.Says(v.now)}, report.Fixes(v.store.Named(), v.now)...), "\n"))
 	return err
 }
 

@@ -22,7 +22,7 @@ const deletionsAtMost = 200
 type deletionsData struct {
 	Report  deletions.Report // the requests that are listed, those that need attention first
 	Says    string           // about all requests
-	Fixes   []string         // what to do about the deletions that Segment has not accepted
+	Fixes   []string         // what to do
 	IsInbox bool             // messages go to the inbox, and no deletion is requested
 	Unknown string           // why the requests cannot be shown; empty if they can
 	More    int              // how many requests are not listed
@@ -39,7 +39,7 @@ func (c *Console) deletions(w http.ResponseWriter, r *http.Request) {
 	if data.Report, err = c.readDeletions(ctx, data.Now); err != nil {
 		data.Unknown = err.Error()
 	}
-	data.Says, data.Fixes = data.Report.Says(data.Now), data.Report.Fixes(c.Store.Named())
+	data.Says, data.Fixes = data.Report.Says(data.Now), data.Report.Fixes(c.Store.Named(), data.Now)
 	data.list()
 	c.show(w, r, http.StatusOK, "deletions", view{Path: deletionsPath, Data: data})
 }

@@ -37,7 +37,7 @@ func TestThePageFollowsDeletions(t *testing.T) {
 	}})
 	server.SetRegulation(id, publicapi.StatusPartialSuccess, publicapitest.Object{"name": "Braze", "status": "FAILED"})
 	_, page = b.get(deletionsPath)
-	wants(t, page, "Segment was asked to delete 1 user", "<b>failed in Braze</b>", `<a href="./trace?q=customer-1&since=30d">`, id, `href="./deletions"`)
+	wants(t, page, "Segment was asked to delete 1 user", "<b>failed in Braze</b>", "Delete the users yourself in the destinations that failed", `<a href="./trace?q=customer-1&since=30d">`, id, `href="./deletions"`)
 	lacks(t, page, "the inbox of this hub")
 
 	// The newest requests are listed, but the oldest failed. The sentence is about all of them.

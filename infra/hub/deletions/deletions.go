@@ -287,13 +287,34 @@ func (r Report) NeedsAttention(now time.Time) bool {
 		slices.ContainsFunc(r.Requests, func(request Request) bool { return request.NeedsAttention(now) })
 }
 
-// Fixes returns what the operator can do about the deletions that Segment has not accepted, for a
-// store that commands name in this way.
-func (r Report) Fixes(named executions.Store) (fixes []string) {
-	for _, reason := range slices.Concat(r.Waiting, r.Failed) {
-		if fix := named.Fix(reason.Name); fix != "" && !slices.Contains(fixes, fix) {
+// fix returns what the operator can do about the request; empty if nothing.
+func (r Request) fix(now time.Time) string {
+	const inApp = "Segment's app shows it at Settings > End User Privacy > Deletion Requests"
+	switch {
+	case !r.NeedsAttention(now):
+		return ""
+	case r.Status == "":
+		return "Segment does not know a request if the token is now that of another workspace. Look at the request in the workspace in which it was made: " + inApp + "."
+	case len(r.Destinations) > 0:
+		return "Delete the users yourself in the destinations that failed or cannot delete users. The hub does not notice that, and still lists the request."
+	default:
+		return "Look at a request that failed or is late: " + inApp + ". Delete the users yourself in a destination that failed. If Segment itself failed or is late, ask Segment's support."
+	}
+}
+
+// Fixes returns what the operator can do about the requests, and about the deletions that Segment has
+// not accepted, for a store that commands name in this way.
+func (r Report) Fixes(named executions.Store, now time.Time) (fixes []string) {
+	add := func(fix string) {
+		if fix != "" && !slices.Contains(fixes, fix) {
 			fixes = append(fixes, fix)
 		}
+	}
+	for _, request := range r.Requests {
+		add(request.fix(now))
+	}
+	for _, reason := range slices.Concat(r.Waiting, r.Failed) {
+		add(named.Fix(reason.Name))
 	}
 	return fixes
 }

@@ -46,16 +46,17 @@ func TestARequestIsFollowedToItsEnd(t *testing.T) {
 		destinations []publicapitest.Object
 		asked        time.Duration // how long ago
 		want         string
-		attention    int // users for whom someone has to do something
+		attention    int    // users for whom someone has to do something
+		fix          string // what to do
 	}{
-		{"accepted", "INITIALIZED", nil, time.Minute, "not begun yet", 0},
-		{"in progress", "RUNNING", nil, time.Hour, "in progress", 0},
-		{"in progress for more than 30 days", "RUNNING", nil, 31*24*time.Hour + time.Minute, "not finished after 31 days", 2},
-		{"finished", "FINISHED", nil, time.Hour, "finished", 0},
-		{"invalid", "INVALID", nil, time.Hour, "failed (INVALID)", 2},
-		{"a destination failed", "PARTIAL_SUCCESS", []publicapitest.Object{{"name": "Braze", "status": "FAILED"}, {"name": "Amplitude", "status": "FINISHED"}}, time.Hour, "failed in Braze", 2},
+		{"accepted", "INITIALIZED", nil, time.Minute, "not begun yet", 0, ""},
+		{"in progress", "RUNNING", nil, time.Hour, "in progress", 0, ""},
+		{"in progress for more than 30 days", "RUNNING", nil, 31*24*time.Hour + time.Minute, "not finished after 31 days", 2, "If Segment itself failed or is late, ask Segment's support."},
+		{"finished", "FINISHED", nil, time.Hour, "finished", 0, ""},
+		{"invalid", "INVALID", nil, time.Hour, "failed (INVALID)", 2, "Settings > End User Privacy > Deletion Requests"},
+		{"a destination failed", "PARTIAL_SUCCESS", []publicapitest.Object{{"name": "Braze", "status": "FAILED"}, {"name": "Amplitude", "status": "FINISHED"}}, time.Hour, "failed in Braze", 2, "Delete the users yourself in the destinations that failed"},
 		// Segment reports a request as failed too if a destination cannot delete users.
-		{"a destination cannot delete users", "FAILED", []publicapitest.Object{{"name": "Facebook", "status": "NOT_SUPPORTED"}}, time.Hour, "finished in Segment; delete the users yourself in Facebook", 2},
+		{"a destination cannot delete users", "FAILED", []publicapitest.Object{{"name": "Facebook", "status": "NOT_SUPPORTED"}}, time.Hour, "finished in Segment; delete the users yourself in Facebook", 2, "Delete the users yourself in the destinations that failed or cannot delete users"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server.SetRegulation(id, c.status, c.destinations...)
@@ -68,6 +69,9 @@ func TestARequestIsFollowedToItsEnd(t *testing.T) {
 			}
 			if got := report.NeedsAttention(now); got != (c.attention > 0) {
 				t.Errorf("someone has to look at it: %t", got)
+			}
+			if fixes := strings.Join(report.Fixes(executions.Store{}, now), " "); c.fix == "" != (fixes == "") || !strings.Contains(fixes, c.fix) {
+				t.Errorf("what to do is %q", fixes)
 			}
 			if says := report.Says(now); !strings.Contains(says, fmt.Sprintf(", %d need attention", c.attention)) {
 				t.Errorf("it says %q", says)
@@ -124,13 +128,18 @@ func TestARequestThatSegmentDoesNotKnowIsSaid(t *testing.T) {
 		asked time.Duration
 		want  string
 		says  string
+		fixes int // how many things there are to do
 	}{
-		{"of another workspace", time.Hour, "another workspace", ", 1 needs attention."},
-		{"older than Segment keeps it", 91 * 24 * time.Hour, "no longer known to Segment", ", 0 need attention; "},
+		{"of another workspace", time.Hour, "another workspace", ", 1 needs attention.", 1},
+		{"older than Segment keeps it", 91 * 24 * time.Hour, "no longer known to Segment", ", 0 need attention; ", 0},
 	} {
 		report, err := Follow(t.Context(), accepted(now.Add(-c.asked), "reg_unknown"), client, now.Add(-100*24*time.Hour))
 		if err != nil || !strings.Contains(report.Requests[0].State(now), c.want) || !strings.Contains(report.Says(now), c.says) {
 			t.Errorf("%s: %+v, %v: %s", c.name, report, err, report.Says(now))
+		}
+		fixes := report.Fixes(executions.Store{}, now)
+		if len(fixes) != c.fixes || c.fixes > 0 && !strings.Contains(fixes[0], "Look at the request in the workspace in which it was made") {
+			t.Errorf("%s: what to do is %q", c.name, fixes)
 		}
 	}
 }
@@ -166,7 +175,7 @@ func TestDeletionsThatSegmentHasNotAcceptedAreCounted(t *testing.T) {
 			if err != nil || !strings.Contains(report.Says(now), c.says) || report.NeedsAttention(now) != c.attention {
 				t.Errorf("%+v, %v: %s", report, err, report.Says(now))
 			}
-			if fixes := strings.Join(report.Fixes(executions.Store{Flag: " --prefix /shop", Deployed: true}), " "); c.fix == "" != (fixes == "") && c.reason != "deletion_422" || !strings.Contains(fixes, c.fix) {
+			if fixes := strings.Join(report.Fixes(executions.Store{Flag: " --prefix /shop", Deployed: true}, now), " "); c.fix == "" != (fixes == "") && c.reason != "deletion_422" || !strings.Contains(fixes, c.fix) {
 				t.Errorf("what to do is %q", fixes)
 			}
 		})

@@ -30,7 +30,7 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	found := comesBack(values)
 	segment, err := p.Store.PublicAPIOf(values)
 	switch {
-	case p.Store.IsInbox(values):
+	case p.Store.SendsToInbox(values):
 		return append(found, Finding{State: Fault, Says: all[0].Name + " is enabled, and messages go to the inbox of the hub, so no customer is deleted from Segment", Do: "to delete them, set a Segment host and a token that may delete users: hub configure" + p.Store.Flag()})
 	case errors.Is(err, store.ErrNoAPIToken):
 		return append(found, Finding{State: Fault, Says: all[0].Name + " is enabled, and there is no token of Segment's Public API, so no customer is deleted from Segment", Do: "hub configure" + p.Store.Flag()})
@@ -45,7 +45,7 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	case err != nil:
 		return append(found, unknown(err)...)
 	case report.NeedsAttention(now):
-		do := append([]string{"hub deletions" + p.Store.Flag() + " shows the requests."}, report.Fixes(p.Store.Named())...)
+		do := append([]string{"hub deletions" + p.Store.Flag() + " shows the requests."}, report.Fixes(p.Store.Named(), now)...)
 		return append(found, Finding{State: Warning, Says: report.Says(now), Do: strings.TrimSuffix(strings.Join(do, " "), ".")})
 	default:
 		return append(found, Finding{State: OK, Says: report.Says(now)})

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -102,12 +101,6 @@ func (s Store) Defaults() map[string]string {
 		defaults[settings.Template(t)] = templates.Default(t.Name)
 	}
 	return defaults
-}
-
-// IsInbox reports whether messages go to the inbox of the hub on this machine with these values of the
-// parameters.
-func (s Store) IsInbox(values map[string]string) bool {
-	return cmp.Or(strings.TrimSpace(values[settings.SegmentHost]), s.Defaults()[settings.SegmentHost]) == ""
 }
 
 // Enabled reports by name which trackings are enabled. A tracking with an invalid setting

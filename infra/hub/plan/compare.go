@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -99,7 +98,7 @@ func (c *comparison) required(path string, schema map[string]any, objects []valu
 			return has
 		})
 		if i := slices.IndexFunc(without, func(object value) bool { return !object.unasked }); i >= 0 {
-			c.add(field, "is required in the plan, but is not sent for %s", cmp.Or(without[i].sample, "one of the latest events in Commerce"))
+			c.add(field, "is required in the plan, but is not sent for %s", without[i].source)
 			continue
 		}
 		always = append(always, name)

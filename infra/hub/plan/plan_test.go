@@ -76,6 +76,19 @@ func TestARuleDescribesTheMessages(t *testing.T) {
 	}
 }
 
+// A difference must say which order it is about, so that a person can look at it.
+func TestADifferenceNamesTheEventInCommerce(t *testing.T) {
+	body := []byte(`{"triggered_by": "order.paid", "payload": {"data": {"id": "order-1"}}}`)
+	events, err := eventsOf(t.Context(), tracking.OrderCompleted, sold(`{"total": 1}`), []forecast.Event{{Body: body}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, _ := Compare([]publicapi.Rule{track("Sold", `{"properties":{"total":{"type":"number"},"shop":{"type":"string"}},"required":["shop"]}`)}, events)
+	if len(found) != 1 || !strings.Contains(found[0].Says, "is not sent for order.paid of order-1 in Commerce") {
+		t.Errorf("it finds %+v", found)
+	}
+}
+
 func TestEachEventHasARule(t *testing.T) {
 	events := sent(t, `[{"event": "Sold", "userId": "u"}, {"type": "identify", "userId": "u"}, {"event": "Paid", "userId": "u"}, {"event": "Sold", "userId": "u"},
 		{"type": "alias", "userId": "u", "previousId": "p"}, {"type": "group", "userId": "u", "groupId": "g"}]`)

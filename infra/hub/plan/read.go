@@ -115,13 +115,22 @@ func add(ctx context.Context, events []Event, t tracking.Tracking, compiled *tem
 			failed = append(failed, err)
 		}
 		for _, message := range messages {
-			events = addMessage(events, value{message, e.Name, unasked})
+			events = addMessage(events, value{message, sourceOf(e), unasked})
 		}
 	}
 	if len(failed) > 0 && len(failed) == len(tried) {
 		return events, failed[0]
 	}
 	return events, nil
+}
+
+// sourceOf names the sample or the event in Commerce.
+func sourceOf(e forecast.Event) string {
+	webhook, err := commerce.Parse(e.Body)
+	if e.Name != "" || err != nil {
+		return e.Name
+	}
+	return webhook.Event + " of " + webhook.ResourceID + " in Commerce"
 }
 
 // addMessage adds a message to its event. An alias call has no rule in a tracking plan.

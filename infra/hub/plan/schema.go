@@ -9,7 +9,7 @@ import (
 // value is a value in a message, decoded from JSON.
 type value struct {
 	data   any
-	sample string // the sample that the message is of; empty for a real event
+	source string // the sample or the event in Commerce that the message is of
 	// unasked reports that Commerce was not asked for what the template asks it for: a field can be
 	// missing that Commerce would have given.
 	unasked bool
@@ -107,7 +107,7 @@ func members(objects []value) map[string][]value {
 	all := map[string][]value{}
 	for _, object := range objects {
 		for name, data := range object.data.(map[string]any) {
-			all[name] = append(all[name], value{data, object.sample, object.unasked})
+			all[name] = append(all[name], value{data, object.source, object.unasked})
 		}
 	}
 	return all
@@ -117,7 +117,7 @@ func members(objects []value) map[string][]value {
 func items(lists []value) (all []value) {
 	for _, list := range lists {
 		for _, data := range list.data.([]any) {
-			all = append(all, value{data, list.sample, list.unasked})
+			all = append(all, value{data, list.source, list.unasked})
 		}
 	}
 	return all

@@ -69,3 +69,18 @@ func TestReceivedEventsAreCountedAfterTheLag(t *testing.T) {
 		t.Errorf("it counts %d", total)
 	}
 }
+
+func TestARegulationFinishesAlsoIfOnlyTheListIsRead(t *testing.T) {
+	s := New()
+	s.AddRegulation("SUPPRESS_WITH_DELETE", "customer-1")
+	for _, status := range []string{"INITIALIZED", "RUNNING", "FINISHED"} {
+		request := httptest.NewRequest("GET", "/regulations", nil)
+		request.Header.Set("Accept", "application/vnd.segment.v1+json")
+		request.Header.Set("Authorization", "Bearer "+Token)
+		answer := httptest.NewRecorder()
+		s.ServeHTTP(answer, request)
+		if !strings.Contains(answer.Body.String(), `"status":"`+status+`"`) {
+			t.Errorf("it answers %s, want the status %s", answer.Body, status)
+		}
+	}
+}

@@ -160,6 +160,7 @@ func (s *Server) listRegulations(w http.ResponseWriter, r *http.Request) {
 		if isEnd(one.currentStatus()) {
 			entry["finishedAt"] = stamp(time.Now())
 		}
+		one.answers++
 		all = append(all, entry)
 	}
 	s.givePage(w, r, "regulations", all, nil)

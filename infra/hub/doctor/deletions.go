@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -52,15 +53,23 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 	}
 }
 
-// comesBack warns if Customer Updated sends the trait "deleted" of a deleted customer: that creates
-// the profile again.
+// deleteOnly matches the type of request in a template after which Segment accepts messages about the
+// user again. The comment of the default template names it without quotes.
+var deleteOnly = regexp.MustCompile(`["']DELETE_ONLY["']`)
+
+// comesBack warns if Customer Updated sends the trait "deleted" of a deleted customer: with requests
+// of the type DELETE_ONLY that creates the profile again. With others Segment drops it.
 func comesBack(values map[string]string) []Finding {
+	deleted, err := settings.Parse(tracking.CustomerDeleted, values)
+	if err != nil || !deleteOnly.MatchString(deleted.Template) {
+		return nil
+	}
 	const event = "customer.deleted"
 	config, err := settings.Parse(tracking.CustomerUpdated, values)
 	if err != nil || !config.Enabled || !slices.Contains(config.Events, event) {
 		return nil
 	}
 	return []Finding{{State: Warning,
-		Says: tracking.CustomerUpdated.Name + " observes " + event + " too, and its message creates the profile of a deleted customer again",
+		Says: tracking.CustomerUpdated.Name + " observes " + event + " too, and its message creates the profile of a deleted customer again, because the template of " + tracking.CustomerDeleted.Name + " has DELETE_ONLY",
 		Do:   "let " + tracking.CustomerUpdated.Name + " observe " + tracking.CustomerUpdated.Observes[0] + " only, on the console's page Configurations"}}
 }

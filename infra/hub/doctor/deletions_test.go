@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"commerce-segment/infra/publicapitest"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
 )
 
 func TestDeletions(t *testing.T) {
@@ -31,6 +33,12 @@ func TestDeletions(t *testing.T) {
 	set(settings.SegmentAPIHost, server.URL)
 	set(settings.SegmentAPIToken, settings.BindSecret(server.URL, publicapitest.Token))
 	finds(t, p.deletions(t.Context()), "note", "were not checked: no hub runs")
+	set(settings.Enabled(tracking.CustomerUpdated), "true")
+	set(settings.Events(tracking.CustomerUpdated), "customer.updated,customer.deleted")
+	finds(t, p.deletions(t.Context()), "note", "were not checked: no hub runs")
+	set(settings.Template(tracking.CustomerDeleted), strings.ReplaceAll(templates.Default(tracking.CustomerDeleted.Name), `"SUPPRESS_WITH_DELETE"`, `"DELETE_ONLY"`))
+	finds(t, p.deletions(t.Context()), "warning note", "its message creates the profile of a deleted customer again, because the template of customer-deleted has DELETE_ONLY | let customer-updated observe customer.updated only")
+	set(settings.Events(tracking.CustomerUpdated), "customer.updated")
 	for _, c := range []struct{ name, outcome, reason, states, says string }{
 		{"skipped", "skipped", "filtered", "ok", "0 need attention. | "},
 		{"Segment does not answer just now", "retrying", "deletion_503", "ok", "(1 deletion_503 since "},

@@ -87,6 +87,8 @@ have up to a million messages. Temporary files take as much space as the message
 	cmd.MarkFlagsMutuallyExclusive("json", "csv")
 	cmd.MarkFlagsMutuallyExclusive("order", "csv")
 	cmd.MarkFlagsRequiredTogether("listen", "save")
+	cmd.MarkFlagsMutuallyExclusive("listen", "csv")
+	cmd.MarkFlagsMutuallyExclusive("listen", "json")
 	return cmd
 }
 
@@ -94,7 +96,7 @@ func (o compareOptions) checkArgs(args []string) error {
 	switch {
 	case o.listen != "" && len(args) > 0:
 		return errors.New("--listen receives messages, and compares no file: leave the file out")
-	case o.listen == "" && len(args) != 1:
+	case o.listen == "" && o.save == "" && len(args) != 1:
 		return errors.New("name the file with the messages of the other connector. For example: hub compare theirs.jsonl")
 	}
 	return nil
@@ -133,6 +135,9 @@ func runCompare(cmd *cobra.Command, file string, o compareOptions) (err error) {
 	defer func() { err = errors.Join(err, set.Close()) }()
 	if err := addFile(cmd, file, set.AddTheirs); err != nil {
 		return err
+	}
+	if set.Theirs == 0 { // before Commerce is asked for the period of their messages
+		return fmt.Errorf("%s: %w", inputName(file), compare.ErrEmpty)
 	}
 	source, err := o.addOurs(cmd, set)
 	if err != nil {

@@ -97,6 +97,8 @@ func TestCompareReadsOursFromAFile(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.stdout), &c); err != nil || c.Theirs != 1 || len(c.Differences) != 1 {
 		t.Errorf("as JSON it prints\n%s%s\n%v", got.stdout, got.stderr, err)
 	}
+	connected := filepath.Join(t.TempDir(), ".hub")
+	connect(t, connected, commercetest.Start(t), "http://127.0.0.1:1")
 	for _, c := range []struct {
 		args []string
 		want string
@@ -105,6 +107,7 @@ func TestCompareReadsOursFromAFile(t *testing.T) {
 		{[]string{theirs + "-none"}, "no such file"},
 		{[]string{theirFile(t, `{"id":7}`)}, `line 1: it has no "type"`},
 		{[]string{theirFile(t), "--ours", ours}, "it contains no messages"},
+		{[]string{theirFile(t), "--dir", connected}, "it contains no messages"},
 		{[]string{theirs, "--listen", "127.0.0.1:0", "--save", ours}, "compares no file"},
 		{[]string{"--listen", "127.0.0.1:0"}, "save"},
 		{[]string{theirs, "--dir", t.TempDir(), "--addr", "127.0.0.1:1"}, "there is nothing to compare with: the store is not connected to Commerce"},

@@ -159,8 +159,8 @@ func TestErrorsOfExecutionsAndTrace(t *testing.T) {
 		{"an unknown tracking", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--tracking", "no-such-tracking"}, `there is no tracking "no-such-tracking"`},
 		{"a limit below one", []string{"executions", h.AddrFlag(), "--dir", h.Dir, "--limit", "-4"}, "--limit -4: write a number above zero"},
 		{"an invalid time", []string{"trace", h.AddrFlag(), "--dir", h.Dir, "o-1", "--since", "week"}, `--since "week": write a time, for example`},
-		{"both stores", []string{"executions", h.AddrFlag(), "--prefix", "/shop"}, "none of the others can be"},
-		{"no id", []string{"trace", h.AddrFlag(), "--dir", h.Dir}, "accepts 1 arg(s)"},
+		{"both stores", []string{"executions", h.AddrFlag(), "--prefix", "/shop"}, "--addr and --prefix exclude each other: leave one out"},
+		{"no id", []string{"trace", h.AddrFlag(), "--dir", h.Dir}, "the command takes 1 argument, not 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := command(t, "", c.args...); got.code != exitFailed || !strings.Contains(got.stderr, c.says) {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -17,6 +19,7 @@ import (
 
 	"commerce-segment/infra/hub/local"
 	"commerce-segment/infra/hub/version"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/loggable"
 )
 
@@ -89,10 +92,12 @@ func newRoot() *cobra.Command {
 			"order-completed; it has a template that makes the call of a webhook.",
 		Example: `  hub run                            # in one terminal: it prints the address of the console
   hub send order-completed/guest     # in another one`,
-		Version:           version.This().String(),
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return errors.Join(checkDir(cmd), checkPrefix(cmd)) },
+		Version:       version.This().String(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return errors.Join(withUsage(cmd, explainFlagGroups(cmd.ValidateFlagGroups())), checkDir(cmd), checkPrefix(cmd))
+		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return withUsage(cmd, explainFlagError(err)) })
@@ -124,7 +129,9 @@ func addGroup(root *cobra.Command, id string, commands ...*cobra.Command) {
 func addCommand(parent, command *cobra.Command) {
 	command.DisableFlagsInUseLine = true
 	if positional := command.Args; positional != nil {
-		command.Args = func(cmd *cobra.Command, args []string) error { return withUsage(cmd, positional(cmd, args)) }
+		command.Args = func(cmd *cobra.Command, args []string) error {
+			return withUsage(cmd, explainArgs(positional(cmd, args)))
+		}
 	}
 	parent.AddCommand(command)
 }
@@ -153,4 +160,46 @@ func explainFlagError(err error) error {
 		return err
 	}
 	return fmt.Errorf("--%s %s: %s", invalid.GetFlag().Name, invalid.GetValue(), remedy)
+}
+
+// The texts of cobra's errors about flags that exclude each other or belong together.
+var (
+	exclusive = regexp.MustCompile(`none of the others can be; \[([^ ]+) ([^ \]]+)`)
+	together  = regexp.MustCompile(`^if any flags in the group \[(.*)\] are set they must all be set; missing \[(.*)\]$`)
+	oneOf     = regexp.MustCompile(`^at least one of the flags in the group \[(.*)\] is required$`)
+)
+
+// explainFlagGroups replaces cobra's error about flags that exclude each other or belong together by
+// one that says what to do.
+func explainFlagGroups(err error) error {
+	if err == nil {
+		return nil
+	}
+	flags := func(names, separator string) string { return "--" + strings.ReplaceAll(names, " ", separator+"--") }
+	if found := exclusive.FindStringSubmatch(err.Error()); found != nil {
+		return fmt.Errorf("--%s and --%s exclude each other: leave one out", found[1], found[2])
+	}
+	if found := together.FindStringSubmatch(err.Error()); found != nil {
+		return fmt.Errorf("%s belong together: add %s", flags(found[1], " and "), flags(found[2], " and "))
+	}
+	if found := oneOf.FindStringSubmatch(err.Error()); found != nil {
+		return fmt.Errorf("give %s", flags(found[1], " or "))
+	}
+	return err
+}
+
+// argCount matches cobra's error about the number of arguments.
+var argCount = regexp.MustCompile(`^(?:accepts|requires) (at most |at least )?(\d+) arg\(s\), (?:only )?received (\d+)$`)
+
+// explainArgs replaces cobra's error about the number of arguments.
+func explainArgs(err error) error {
+	if err == nil {
+		return nil
+	}
+	found := argCount.FindStringSubmatch(err.Error())
+	if found == nil {
+		return err
+	}
+	wanted, _ := strconv.Atoi(found[2]) // it is a number
+	return fmt.Errorf("the command takes %s%s, not %s", found[1], words.Count(wanted, "argument"), found[3])
 }
